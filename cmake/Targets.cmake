@@ -1,0 +1,79 @@
+# The kinds of targets there are. Sources and headers are listed, never globbed; a folder's dependencies stand in USES:
+# other libraries of ours, or targets of Dependencies.cmake. Paths are relative to the calling CMakeLists.txt.
+
+# nephos_lib(NAME SOURCES … HEADERS … USES …): a static library. Each header is also compiled alone, twice in a row,
+# in NAME_headers: it must bring what it needs and guard itself.
+function(nephos_lib name)
+	cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;HEADERS;USES")
+	nephos_refuse_unknown(${name} "${arg_UNPARSED_ARGUMENTS}")
+	add_library(${name} STATIC ${arg_SOURCES} ${arg_HEADERS})
+	set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+	target_link_libraries(${name} PUBLIC ${arg_USES} PRIVATE nephos_policy)
+	nephos_check_headers(${name} ${arg_HEADERS})
+endfunction()
+
+# nephos_program(NAME SOURCES … USES …): a program in bin/.
+function(nephos_program name)
+	cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;USES")
+	nephos_refuse_unknown(${name} "${arg_UNPARSED_ARGUMENTS}")
+	add_executable(${name} ${arg_SOURCES})
+	set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+	target_link_libraries(${name} PRIVATE ${arg_USES} nephos_policy)
+endfunction()
+
+# nephos_test(NAME SOURCES … USES …): a cmocka program that is one ctest, labelled unit.
+function(nephos_test name)
+	if(NOT NEPHOS_TESTS)
+		return()
+	endif()
+	cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;USES")
+	nephos_refuse_unknown(${name} "${arg_UNPARSED_ARGUMENTS}")
+	add_executable(${name} ${arg_SOURCES})
+	set_target_properties(${name} PROPERTIES
+		POSITION_INDEPENDENT_CODE ON
+		RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/bin)
+	target_link_libraries(${name} PRIVATE ${arg_USES} PkgConfig::CMOCKA nephos_policy)
+	add_test(NAME ${name} COMMAND ${name})
+	set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 120)
+endfunction()
+
+# nephos_fuzz(NAME SOURCES … USES …): a libFuzzer program; only with NEPHOS_FUZZ, only by clang.
+function(nephos_fuzz name)
+	if(NOT NEPHOS_FUZZ)
+		return()
+	endif()
+	cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;USES")
+	nephos_refuse_unknown(${name} "${arg_UNPARSED_ARGUMENTS}")
+	add_executable(${name} ${arg_SOURCES})
+	set_target_properties(${name} PROPERTIES
+		POSITION_INDEPENDENT_CODE ON
+		RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/fuzz)
+	target_link_libraries(${name} PRIVATE ${arg_USES} nephos_policy)
+	target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+endfunction()
+
+# Compiles each header by a generated stub that includes it twice, with what the library itself sees.
+function(nephos_check_headers name)
+	set(stubs)
+	foreach(header IN LISTS ARGN)
+		cmake_path(ABSOLUTE_PATH header BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} NORMALIZE OUTPUT_VARIABLE path)
+		cmake_path(RELATIVE_PATH path BASE_DIRECTORY ${PROJECT_SOURCE_DIR} OUTPUT_VARIABLE from_root)
+		set(stub ${PROJECT_BINARY_DIR}/headers/${from_root}.c)
+		file(CONFIGURE OUTPUT ${stub} @ONLY CONTENT "#include \"@from_root@\"\n#include \"@from_root@\"\n")
+		list(APPEND stubs ${stub})
+	endforeach()
+	if(NOT stubs)
+		return()
+	endif()
+	add_library(${name}_headers OBJECT ${stubs})
+	target_link_libraries(${name}_headers PRIVATE ${name} nephos_policy)
+	# A header may declare static inline helpers that the stub does not call.
+	target_compile_options(${name}_headers PRIVATE -Wno-unused-function)
+endfunction()
+
+# A misspelt keyword would otherwise be a source that is silently not built.
+function(nephos_refuse_unknown name unknown)
+	if(unknown)
+		message(FATAL_ERROR "${name}: not understood: ${unknown}")
+	endif()
+endfunction()
