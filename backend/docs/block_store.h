@@ -1,0 +1,36 @@
+/*
+ * block_store: where the bytes of blocks lie, under drive, hash and generation. A block never changes. Implementations: block_dir.c (a directory), block_mem.c (tests,
+ * fails on purpose). Blocking, any thread.
+ */
+#ifndef NEPHOS_DOCS_BLOCK_STORE_H
+#define NEPHOS_DOCS_BLOCK_STORE_H
+
+#include "common/base/buf.h"
+
+#include <stdint.h>
+
+struct block_store;
+
+struct block_name {
+	uint32_t drive;
+	uint8_t sha256[32];
+	int64_t generation;
+};
+
+struct block_store_ops {
+	/* Durable (file and directory) when it returns 0. Never overwrites: -EEXIST. -ENOSPC, -EIO. */
+	int (*put)(struct block_store *s, const struct block_name *name, struct span bytes);
+	/* Bytes [from, from+size) into data; -ENOENT, -EIO; short at the end of the block. */
+	int (*get)(struct block_store *s, const struct block_name *name, uint32_t from, void *data, uint32_t size, uint32_t *ret_size);
+	int (*remove)(struct block_store *s, const struct block_name *name); /* -ENOENT is success */
+	int (*free_bytes)(struct block_store *s, int64_t *ret);		      /* room that is left */
+	void (*free)(struct block_store *s);
+};
+
+struct block_store {
+	const struct block_store_ops *ops;
+};
+
+int block_dir_new(const char *path, struct block_store **ret);
+
+#endif

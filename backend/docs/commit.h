@@ -1,0 +1,51 @@
+/*
+ * commit: mutations of drives, combined. Batches that wait for the same drive go into one transaction (group commit), in the order of their arrival;
+ * a drive is worked on by one worker at a time, different drives in parallel.
+ *
+ * For each transaction: lock the drive, look at keys (repeat, reuse, order), check the epochs, load, apply batch by batch (one that fails leaves the others alone),
+ * write, COMMIT; only then are the callers answered, on the worker's thread, and the feed told.
+ * A lost connection before COMMIT was sent: the whole transaction is tried once more; after: -ERR_UNKNOWN_OUTCOME to each, who repeat with their key.
+ */
+#ifndef NEPHOS_DOCS_COMMIT_H
+#define NEPHOS_DOCS_COMMIT_H
+
+#include "backend/docs/docs_store.h"
+
+#define COMMIT_BATCHES_MAX 64	   /* combined into one transaction */
+#define COMMIT_OPS_MAX 4096	   /* and their ops together: bounds the time the drive is locked */
+#define COMMIT_QUEUE_MAX 1024	   /* batches waiting in the process; more: -ERR_TOO_MANY */
+
+struct commit;
+
+/* What a caller wants done. Owned by the caller until done() is called. */
+struct commit_request {
+	uint32_t drive;
+	int64_t user; /* must own the drive, else -ERR_NOT_FOUND */
+	struct docs_key key;
+	int64_t epoch, lease_epoch; /* -1: not checked */
+	const struct op_batch *batch;
+	/* Makes the answer that is kept and sent, from what the batch did (error 0) or why it was refused (its own negative code, with the index of the op). Called on the
+	 * worker before COMMIT, exactly once unless the answer is a repeat. Spans must stay valid until done(). */
+	void (*answer)(struct commit_request *request, int error, int index, const struct tree_result *results, struct docs_position at, struct docs_answer *ret);
+	/* After COMMIT, or when nothing was committed: error 0: the answer is valid (repeat says whether it is an old one); else the failure that is to be told and was not kept.
+	 * used and quota of the drive after it. */
+	void (*done)(struct commit_request *request, int error, const struct docs_answer *answer, bool repeat, const struct tree_drive *drive);
+	void *cookie;
+	struct commit_request *next; /* commit's own */
+};
+
+/* run_on_worker puts a job into the service's worker pool: job(store, cookie) is called with that worker's own store. -EAGAIN: the pool is full. */
+struct commit_options {
+	int (*run_on_worker)(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *pool);
+	void *pool;
+	/* A drive has a new seq; for the feed of long polls. */
+	void (*on_committed)(uint32_t drive, struct docs_position at, void *cookie);
+	void *on_committed_cookie;
+};
+
+int commit_new(const struct commit_options *options, struct commit **ret);
+void commit_free(struct commit *c); /* nothing may be under way */
+/* 0: done() will be called. Otherwise nothing happens: -ERR_TOO_MANY. */
+int commit_submit(struct commit *c, struct commit_request *request);
+
+#endif

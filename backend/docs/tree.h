@@ -1,0 +1,138 @@
+/*
+ * tree: the rules of a drive. What each op does to documents, names, extents, xattrs, usage and journal, and when it is refused.
+ *
+ * No SQL, no HTTP, no clock, no I/O. A `tree` is the working set of one transaction on one drive: the store loads into it whatever the ops of the transaction name
+ * (tree_wants says what), tree_apply applies batches one after the other, and tree_delta says what must be written. A batch that fails leaves no trace: each is
+ * applied on an undo log, so that several batches share one transaction and each is all or nothing on its own.
+ *
+ * Ownership: the tree copies what it is given. One thread at a time.
+ * Failures of tree_apply are what the caller gets: -ENOENT, -EEXIST, -ENOTDIR, -EISDIR, -ENOTEMPTY, -EINVAL, -EMLINK, -ELOOP, -ENODATA, -EDQUOT, -EFBIG, -ESTALE, -EPERM, -EXDEV, -ERR_PARENT_MISSING,
+ * -ERR_BLOCK_MISSING, -ERR_PRECONDITION, -ENOMEM.
+ */
+#ifndef NEPHOS_DOCS_TREE_H
+#define NEPHOS_DOCS_TREE_H
+
+#include "common/proto/op.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct tree;
+
+/* The drive row as the transaction found it, locked. */
+struct tree_drive {
+	uint32_t id;
+	int64_t owner;
+	int64_t incarnation, seq, epoch, lease_epoch;
+	int64_t lease_session; /* 0: nobody */
+	int64_t next_number;   /* of documents */
+	int64_t quota, used;   /* bytes; quota 0: none */
+};
+
+/* A document as it is stored. */
+struct tree_node {
+	struct item item;    /* name and parent: those of one link (a folder has just one) */
+	int64_t charged;     /* bytes of it that count in drive.used (0 once it has no name) */
+	bool orphan;	     /* no name left, kept because somebody may have it open */
+	bool has_children;   /* folders: the store says whether any entry lies in it */
+};
+
+struct tree_extent {
+	int64_t node, at, len;
+	enum extent_kind kind;
+	uint8_t sha256[32];
+	int64_t generation;
+	uint32_t from, block_size;
+	struct span data;
+};
+
+int tree_new(const struct tree_drive *drive, int64_t now_ns, struct tree **ret);
+void tree_free(struct tree *t);
+
+/* What a set of batches needs to be loaded; duplicates are removed. Names as (parent, name): the entry and the node it leads to. */
+struct tree_wants {
+	int64_t *nodes;
+	size_t node_count;
+	struct tree_name {
+		int64_t parent;
+		struct span name;
+	} *names;
+	size_t name_count;
+	/* Extents that touch [from, to) of node, with one byte of margin on both sides for merging. to = INT64_MAX: to the end. */
+	struct tree_range {
+		int64_t node, from, to;
+	} *ranges;
+	size_t range_count;
+	/* Folders whose chain of ancestors is needed (rename of a folder: a folder never goes below itself). */
+	int64_t *ancestors;
+	size_t ancestor_count;
+	/* xattr (node, name), and nodes whose names of xattrs are needed together for the limit. */
+	struct tree_name *xattrs;
+	size_t xattr_count;
+	uint8_t (*blocks)[32];
+	size_t block_count;
+};
+int tree_wants_new(const struct op_batch *const *batches, size_t count, uint32_t drive, struct tree_wants **ret);
+void tree_wants_free(struct tree_wants *w);
+
+/* Loading. What was wanted and not loaded does not exist. */
+int tree_load_node(struct tree *t, const struct tree_node *node);
+int tree_load_entry(struct tree *t, int64_t parent, struct span name, int64_t child);
+int tree_load_extent(struct tree *t, const struct tree_extent *extent);
+int tree_load_xattr(struct tree *t, int64_t node, struct span name, struct span value, size_t all_names_bytes);
+int tree_load_ancestor(struct tree *t, int64_t folder, int64_t ancestor);
+int tree_load_block(struct tree *t, const uint8_t sha256[32], int64_t generation, uint32_t size);
+
+/* What one op did: the item after it, the folders it changed, ids. Valid until tree_free. */
+struct tree_result {
+	struct item item;
+	bool has_item;
+	int64_t id;
+	int64_t replaced; /* rename: what lost its name, 0 */
+	int64_t len;	  /* clone: bytes */
+	struct item dirs[2];
+	size_t dir_count;
+};
+
+/* Applies one batch; key is what the journal says. ret_results: an array of op_batch_count, owned by the tree. On failure ret_index is the op's. */
+int tree_apply(struct tree *t, const struct op_batch *batch, struct span key, const struct tree_result **ret_results, int *ret_index);
+
+/* One journal entry. */
+struct tree_change {
+	int64_t seq;
+	enum op_kind op;
+	int64_t id, parent, old_parent, replaced;
+	struct span name, old_name, key;
+	int64_t from, len; /* of a write; -1: none */
+	uint32_t what;	   /* enum tree_what */
+};
+enum tree_what { TREE_CONTENT = 1, TREE_SIZE = 2, TREE_ATTRIBUTES = 4, TREE_XATTRS = 8 };
+
+/* What the transaction must write. All arrays owned by the tree, valid until tree_free. Order of writing: deletes before inserts. */
+struct tree_delta {
+	struct tree_drive drive; /* new values of seq, next_number, used */
+	const struct tree_node **created, **changed;
+	size_t created_count, changed_count;
+	const int64_t *removed_nodes; /* rows that go now: folders and other things without content, and documents whose links are gone and that nobody can have open */
+	size_t removed_node_count;
+	const struct tree_entry {
+		int64_t parent, child;
+		struct span name;
+	} *removed_entries, *added_entries;
+	size_t removed_entry_count, added_entry_count;
+	const struct tree_extent **removed_extents, **added_extents; /* removed: by (node, at) */
+	size_t removed_extent_count, added_extent_count;
+	const int64_t *cleared_nodes; /* all extents of these go, loaded or not (replace, truncate to 0) */
+	size_t cleared_node_count;
+	const struct tree_xattr {
+		int64_t node;
+		struct span name, value;
+		bool removed;
+	} *xattrs;
+	size_t xattr_count;
+	const struct tree_change *changes;
+	size_t change_count;
+};
+int tree_delta(struct tree *t, const struct tree_delta **ret); /* after the last tree_apply */
+
+#endif

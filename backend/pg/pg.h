@@ -1,0 +1,99 @@
+/*
+ * pg: PostgreSQL over libpq, blocking, for worker threads.
+ *
+ * A worker owns one connection; the number of workers is the concurrency limit of the service. All SQL is prepared and takes parameters; text of SQL stands
+ * in one place per service. A statement is prepared on first use per connection. Pipelines send many statements in one round trip.
+ * Lost connections are reopened on the next use, at most every PG_RECONNECT_MS.
+ * Failures: -ENOTCONN (no connection, nothing was sent: safe to repeat), -ERR_UNKNOWN_OUTCOME (lost during or after COMMIT was sent), -EIO (server refused the statement; pg_error says the
+ * SQLSTATE and text), -ETIMEDOUT. A WARNING that arrives with a COMMIT (a cancelled wait for a standby) makes it -ERR_UNKNOWN_OUTCOME.
+ */
+#ifndef NEPHOS_PG_H
+#define NEPHOS_PG_H
+
+#include "common/base/span.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PG_RECONNECT_MS 250
+#define PG_PARAMS_MAX 32
+
+struct pg;	  /* one connection; used by one thread at a time */
+struct pg_result; /* rows of one statement, or the count it touched */
+
+/* A statement: define as static const. sql uses $1…; the name is its identity. */
+struct pg_statement {
+	const char *name;
+	const char *sql;
+};
+
+/* A parameter. Binary where that is cheap; arrays are built with pg_array_*. */
+enum pg_kind { PG_NULL, PG_I64, PG_I32, PG_I16, PG_BOOL, PG_TEXT, PG_BYTEA, PG_ARRAY };
+struct pg_param {
+	enum pg_kind kind;
+	int64_t number;
+	struct span bytes;  /* text, bytea, or a built array; must stay valid until the statement was sent */
+	unsigned array_oid; /* type of the array parameter */
+};
+#define PG_P_NULL ((struct pg_param){.kind = PG_NULL})
+#define PG_P_I64(v) ((struct pg_param){.kind = PG_I64, .number = (int64_t)(v)})
+#define PG_P_I32(v) ((struct pg_param){.kind = PG_I32, .number = (int64_t)(v)})
+#define PG_P_I16(v) ((struct pg_param){.kind = PG_I16, .number = (int64_t)(v)})
+#define PG_P_BOOL(v) ((struct pg_param){.kind = PG_BOOL, .number = (v) ? 1 : 0})
+#define PG_P_TEXT(s) ((struct pg_param){.kind = PG_TEXT, .bytes = (s)})
+#define PG_P_BYTEA(s) ((struct pg_param){.kind = PG_BYTEA, .bytes = (s)})
+
+/* A one-dimensional array in binary form: of int8, int4, int2, bool, text or bytea. Element i of several arrays makes row i of unnest(). */
+struct pg_array;
+int pg_array_new(enum pg_kind element, struct pg_array **ret);
+void pg_array_free(struct pg_array *a);
+int pg_array_add_number(struct pg_array *a, int64_t value);
+int pg_array_add_bytes(struct pg_array *a, struct span value);
+int pg_array_add_null(struct pg_array *a);
+size_t pg_array_count(const struct pg_array *a);
+void pg_array_clear(struct pg_array *a);
+struct pg_param pg_array_param(const struct pg_array *a); /* valid until the array changes */
+
+int pg_new(const char *conninfo, struct pg **ret); /* does not connect yet; -ENOMEM */
+void pg_free(struct pg *pg);
+int pg_connect(struct pg *pg);			   /* connects when not connected; -ENOTCONN */
+void pg_close(struct pg *pg);			   /* drops the connection without waiting; the next use opens a new one */
+int pg_fd(struct pg *pg);			   /* socket, for LISTEN loops; -1 */
+const char *pg_error(const struct pg *pg);	   /* text of the last failure, never NULL */
+const char *pg_sqlstate(const struct pg *pg);	   /* "" when unknown */
+
+/* One statement, one round trip, its own transaction. ret_result may be NULL. */
+int pg_run(struct pg *pg, const struct pg_statement *statement, const struct pg_param *params, size_t count, struct pg_result **ret_result);
+/* SQL without parameters from a file or a literal of ours: migrations, LISTEN, SET. Several statements allowed. */
+int pg_script(struct pg *pg, const char *sql);
+
+/* A pipeline: statements are queued, sent with pg_pipeline_flush and answered in order. Inside a transaction the caller queues PG_BEGIN and PG_COMMIT.
+ * When one fails the rest up to the flush is skipped by the server: every result is taken all the same; the first failure counts. */
+extern const struct pg_statement PG_BEGIN, PG_COMMIT, PG_ROLLBACK;
+int pg_pipeline_begin(struct pg *pg);
+int pg_pipeline_add(struct pg *pg, const struct pg_statement *statement, const struct pg_param *params, size_t count);
+/* Sends all, waits for all results. ret_results (array of the number added since the last flush) may be NULL; on failure none is returned and the caller
+ * rolls back (pg_pipeline_rollback). The transaction may span several flushes. */
+int pg_pipeline_flush(struct pg *pg, struct pg_result **ret_results);
+void pg_pipeline_end(struct pg *pg);
+int pg_pipeline_rollback(struct pg *pg); /* also ends the pipeline; closes the connection when that does not work */
+
+int pg_rows(const struct pg_result *r);
+int64_t pg_touched(const struct pg_result *r);
+bool pg_is_null(const struct pg_result *r, int row, int column);
+int64_t pg_number(const struct pg_result *r, int row, int column); /* int2/4/8/bool, results are binary */
+struct span pg_bytes(const struct pg_result *r, int row, int column); /* text, bytea */
+void pg_result_free(struct pg_result *r);
+
+/* Notifications that have arrived; wait at most timeout_ms for one. 1: payload copied (cut at size), 0: none, negative: failure. */
+int pg_notification(struct pg *pg, unsigned timeout_ms, char *payload, size_t size);
+
+/* Applies the migrations in order under an advisory lock; those already in table schema_migration(name, applied_at) are skipped; a name that is recorded
+ * but unknown here (a newer program was there) is -EPERM. */
+struct pg_migration {
+	const char *name; /* "0001_init" */
+	const char *sql;
+};
+int pg_migrate(struct pg *pg, const struct pg_migration *migrations, size_t count, int64_t lock_key);
+
+#endif

@@ -1,0 +1,29 @@
+/* text: small encodings. Pure, any thread. */
+#ifndef NEPHOS_BASE_TEXT_H
+#define NEPHOS_BASE_TEXT_H
+
+#include "common/base/buf.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+int text_parse_u64(struct span s, uint64_t max, uint64_t *ret); /* decimal digits only; -EINVAL, -ERANGE */
+int text_parse_i64(struct span s, int64_t *ret);
+void text_hex(const void *data, size_t size, char *ret); /* lower case, writes 2*size+1 */
+int text_unhex(struct span s, void *ret, size_t size);	 /* exactly size bytes; -EINVAL */
+int text_base64(struct span s, struct buf *ret);	 /* standard alphabet, padded */
+int text_unbase64(struct span s, struct buf *ret);	 /* -EINVAL */
+/* Percent-encodes everything but unreserved characters (RFC 3986), so "/" too. */
+int text_url_encode(struct span s, struct buf *ret);
+/* Decodes one segment, once. -EINVAL: bad escape. Whether the result is an acceptable name is text_name_check's business. */
+int text_url_decode(struct span s, struct buf *ret);
+bool text_is_utf8(struct span s);
+/* Appends s with every byte that is not UTF-8 shown as U+FFFD. */
+int text_utf8_lossy(struct span s, struct buf *ret);
+/* A document's name: 1..255 bytes, no '/', no NUL, not "." or "..". -EINVAL, -ENAMETOOLONG. */
+int text_name_check(struct span name);
+/* Compares without leaking where they differ; sizes may be known. */
+bool text_secret_eq(struct span a, struct span b);
+int text_random_hex(size_t bytes, char *ret); /* 2*bytes+1 characters; from the kernel; -EIO */
+
+#endif

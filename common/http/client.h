@@ -1,0 +1,66 @@
+/*
+ * client: HTTP/1.1 over libcurl: keep-alive pool, deadlines, size limits, cancellation.
+ *
+ * One thread runs all asynchronous calls; callbacks run on it and must not block. http_client_perform is for threads that may wait (workers,
+ * the command): it runs in the calling thread on a pooled handle, without a hand-over. Everything may be called from any thread.
+ */
+#ifndef NEPHOS_HTTP_CLIENT_H
+#define NEPHOS_HTTP_CLIENT_H
+
+#include "common/base/span.h"
+#include "common/http/message.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct http_client;
+struct http_call;
+
+struct http_response {
+	int error;	 /* 0, or why there is no (whole) response: -ECONNREFUSED, -EHOSTUNREACH, -ECONNRESET, -ETIMEDOUT, -E2BIG, -ECANCELED, -EPROTO … */
+	bool connected;	 /* false: no byte of the request was sent, so that trying elsewhere is always safe */
+	bool first_byte; /* a byte of the response came */
+	int status;
+	struct http_headers headers;
+	struct buf body; /* when no on_data was given */
+};
+
+struct http_call_options {
+	const char *method;		     /* "GET" */
+	const char *url;		     /* http://host:port/…, sent as it is: never normalised (no dot removal) */
+	const struct http_headers *headers;  /* copied; may be NULL */
+	struct span body;		     /* must stay valid until the call is over */
+	/* Instead of body: pulled. ret_size 0: end. -EAGAIN: pause until http_call_resume. Other failures abort the call. body_length -1: chunked. */
+	int (*pull)(void *cookie, void *data, size_t size, size_t *ret_size);
+	int64_t body_length;
+	/* Streaming response: head once (may be NULL), then data. on_data takes all bytes or none: -EAGAIN pauses until http_call_resume
+	 * (the same bytes come again), other failures abort. */
+	int (*on_head)(void *cookie, const struct http_response *head);
+	int (*on_data)(void *cookie, const void *data, size_t size);
+	size_t response_max;	/* of a collected body; 0 = 16 MiB */
+	unsigned connect_ms;	/* 0 = 2000 */
+	unsigned deadline_ms;	/* whole call; 0 = 30000 */
+	unsigned stall_ms;	/* for streams: no byte in either direction for so long; when set, deadline_ms 0 means none */
+};
+
+struct http_client_options {
+	unsigned connections_max;	   /* kept alive, all hosts; 0 = 64 */
+	unsigned connections_per_host_max; /* 0 = no limit */
+	const char *user_agent;
+};
+
+int http_client_new(const struct http_client_options *options, struct http_client **ret);
+void http_client_free(struct http_client *c); /* cancels what is under way and waits for its callbacks; NULL is fine */
+
+/* done is called exactly once unless start failed; the response is only valid inside it (it may move out headers and body).
+ * ret_call (may be NULL) is valid until done returns. */
+int http_client_start(struct http_client *c, const struct http_call_options *options, void *cookie,
+		      void (*done)(void *cookie, struct http_response *response), struct http_call **ret_call);
+void http_call_resume(struct http_call *call); /* any thread */
+void http_call_cancel(struct http_call *call); /* done comes with -ECANCELED, later, on the client's thread */
+
+/* Blocking. Returns response->error. The caller calls http_response_fini in any case (init is done here). cookie is for the callbacks of options. */
+int http_client_perform(struct http_client *c, const struct http_call_options *options, void *cookie, struct http_response *ret);
+void http_response_fini(struct http_response *r);
+
+#endif

@@ -1,0 +1,133 @@
+/*
+ * server: HTTP/1.1 over libmicrohttpd, one internal epoll thread (options.threads of them), connections suspended while anything waits.
+ *
+ * Life of a request: request line and headers are checked (hygiene, host, limits), the route is found on the raw target, the route's
+ * `guard` may refuse, then
+ *   HTTP_BODY_NONE    a body is refused with 413 unless empty; handler runs.
+ *   HTTP_BODY_WHOLE   the body is collected up to the route's body_max (413 beyond), then the handler runs.
+ *   HTTP_BODY_STREAM  the handler runs at once; it reads the body by http_request_read. At most HTTP_STREAM_BYTES lie in memory: a
+ *                     full buffer suspends the connection until the handler reads.
+ * Handlers run on the server's thread and must not block. Each request is answered exactly once, from any thread, at any later time;
+ * until then the connection is suspended and the request valid. After http_respond* the caller must not touch the request.
+ * When the client goes away first, http_request_on_abort tells; the handler still answers (the answer goes nowhere).
+ *
+ * What is refused before routing, 400 and close: doubled or combined Content-Length and Transfer-Encoding, codings other than
+ * chunked, not exactly one Host, versions other than 1.0 and 1.1. 431: headers beyond HEADER_BYTES_MAX.
+ */
+#ifndef NEPHOS_HTTP_SERVER_H
+#define NEPHOS_HTTP_SERVER_H
+
+#include "common/base/metrics.h"
+#include "common/base/span.h"
+#include "common/http/message.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define HTTP_STREAM_BYTES (256u * 1024) /* of a streamed body in memory: hides one scheduling delay at 1 GB/s */
+#define HTTP_PARAMS_MAX 6		/* {placeholders} in one route */
+
+struct http_server;
+struct http_request;
+typedef void (*http_handler_fn)(struct http_request *req, void *cookie);
+
+enum http_body_mode { HTTP_BODY_NONE, HTTP_BODY_WHOLE, HTTP_BODY_STREAM };
+
+/*
+ * One route. pattern: segments of text or {name}; the last may be {name...}: the rest of the path, zero or more segments, still encoded.
+ * A slash at the end of a target is optional everywhere except inside {name...}. The route table is also what OpenAPI is made
+ * from: summary, tag and doc may not be NULL for a public route (http_routes_check, called by http_server_start, refuses it).
+ */
+struct http_route {
+	const char *method;
+	const char *pattern;
+	enum http_body_mode body;
+	uint64_t body_max; /* bytes */
+	http_handler_fn handler;
+	bool internal;	     /* not part of the public API, not in OpenAPI */
+	bool open;	     /* needs no credentials (for the guard and for OpenAPI) */
+	const char *tag;     /* group in the API page */
+	const char *summary; /* one line */
+	const char *doc;     /* OpenAPI operation as JSON text without summary and tags: parameters, requestBody, responses */
+};
+
+struct http_server_options {
+	const char *address;		 /* "127.0.0.1", "0.0.0.0", "::" */
+	uint16_t port;			 /* 0: any free one */
+	unsigned threads;		 /* event threads, 0 = 1 */
+	unsigned connections_max;	 /* 0 = 1024 */
+	unsigned connections_per_ip_max; /* 0 = no limit */
+	unsigned idle_s;		 /* a connection without traffic, 0 = 75 */
+	const struct http_route *routes; /* ends with a row whose method is NULL; must outlive the server */
+	/* Runs before every handler, on the server's thread; false: it has answered, or will. It may also keep the request and go on
+	 * later by http_request_proceed. NULL: none. */
+	bool (*guard)(struct http_request *req, const struct http_route *route, void *cookie);
+	void *cookie;		 /* for handlers and guard */
+	struct metrics *metrics; /* may be NULL: requests by route and status, latency, bytes, connections */
+};
+
+int http_server_start(const struct http_server_options *options, struct http_server **ret);
+uint16_t http_server_port(const struct http_server *s);
+/* No new connections; requests under way may finish for at most deadline_ms, idle connections are closed. */
+void http_server_drain(struct http_server *s, unsigned deadline_ms);
+void http_server_stop(struct http_server *s); /* drain with 0, join, free; NULL is fine */
+
+/* The request. Everything peeked is valid until the answer. */
+const struct http_route *http_request_route(const struct http_request *req);
+const char *http_request_method(const struct http_request *req);
+const char *http_request_target(const struct http_request *req); /* raw, with query */
+/* One decoded {placeholder}; never contains NUL or '/'; the rest {name...} comes raw (still encoded). Empty span when absent. */
+struct span http_request_param(const struct http_request *req, const char *name);
+/* Decoded value of the first query parameter of that name ('+' is a plus), NULL when absent. */
+const char *http_request_query(const struct http_request *req, const char *name);
+const char *http_request_header(const struct http_request *req, const char *name); /* first one, or NULL */
+/* Calls fn for every header field. */
+void http_request_each_header(const struct http_request *req, void (*fn)(const char *name, const char *value, void *cookie), void *cookie);
+const char *http_request_trace(const struct http_request *req); /* Nephos-Trace as it came, or made here */
+const char *http_request_peer(const struct http_request *req);	/* address text */
+struct span http_request_body(const struct http_request *req);	/* HTTP_BODY_WHOLE */
+int64_t http_request_length(const struct http_request *req);	/* Content-Length, -1 when chunked */
+/* A place for the handler's and the guard's own data; freed with the request. */
+void http_request_set_data(struct http_request *req, void *data, void (*free_fn)(void *data));
+void *http_request_data(const struct http_request *req);
+/* Goes on with a request that the guard kept: runs the body phase and the handler on the server's thread. Any thread. */
+void http_request_proceed(struct http_request *req);
+
+/* HTTP_BODY_STREAM. Any one thread at a time. ret_size 0: the end. -EAGAIN: nothing yet, on_readable will fire. -ECONNRESET: the client went
+ * away or sent too little. -ERR_TOO_LARGE: beyond body_max. */
+int http_request_read(struct http_request *req, void *data, size_t size, size_t *ret_size);
+/* One shot: fn is called once, from the server's thread, or at once from here, when a read would not be -EAGAIN. */
+void http_request_on_readable(struct http_request *req, void (*fn)(struct http_request *req, void *cookie), void *cookie);
+/* fn is called at most once, on the server's thread, when the client is gone before the answer is complete. */
+void http_request_on_abort(struct http_request *req, void (*fn)(struct http_request *req, void *cookie), void *cookie);
+
+/* A response whose body is pulled. */
+struct http_stream_ops {
+	/* Like read(2): bytes in ret_size, 0 = end. -EAGAIN: nothing now; http_stream_wake will say when. Other failures cut the
+	 * connection, so that the receiver knows. Runs on the server's thread and must not block. */
+	int (*pull)(void *cookie, void *data, size_t size, size_t *ret_size);
+	/* Always called exactly once, when the body was sent or the client is gone. */
+	void (*done)(void *cookie, bool complete);
+};
+struct http_stream; /* a response being sent; valid until done() */
+
+/* Answers. headers may be NULL and is only read. Content-Length is set here; a HEAD request gets the length without the bytes.
+ * The body is copied (…_take: taken, to be free()d). */
+void http_respond(struct http_request *req, int status, const struct http_headers *headers, struct span body);
+void http_respond_take(struct http_request *req, int status, const struct http_headers *headers, char *body, size_t size);
+/* For HEAD: what a GET would say, without having the bytes. */
+void http_respond_length(struct http_request *req, int status, const struct http_headers *headers, uint64_t length);
+/* length -1: unknown (chunked). ret_stream is for http_stream_wake, may be NULL; it is set before pull can run. */
+void http_respond_stream(struct http_request *req, int status, const struct http_headers *headers, int64_t length,
+			 const struct http_stream_ops *ops, void *cookie, struct http_stream **ret_stream);
+void http_stream_wake(struct http_stream *stream); /* any thread, until done() has begun */
+/* application/problem+json from the error table; detail may be NULL. Adds WWW-Authenticate for 401, Retry-After for 429 and 503. */
+void http_respond_error(struct http_request *req, int code, const char *detail);
+void http_respond_error_with(struct http_request *req, int code, const char *detail, const struct http_headers *headers);
+
+/* OpenAPI 3.1 of those public routes whose pattern begins with prefix. */
+int http_openapi(const struct http_route *routes, const char *prefix, const char *title, struct buf *ret);
+int http_routes_check(const struct http_route *routes); /* -EINVAL and a log line when a public route is not described */
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * cap: short-lived capabilities to read one block (PROTOCOL.md, "Blocks"): the docs service signs, docs and gateways check. Pure, any thread.
+ */
+#ifndef NEPHOS_PROTO_CAP_H
+#define NEPHOS_PROTO_CAP_H
+
+#include "common/base/span.h"
+
+#include <stdint.h>
+
+#define CAP_TEXT_SIZE 80
+#define CAP_ROUND_S 600 /* expiries fall on these, so that the URL of a block stays the same for a while */
+
+struct cap_key {
+	uint8_t bytes[32];
+};
+
+void cap_key_derive(const uint8_t cluster_key[32], struct cap_key *ret);
+/* The Nephos-Cluster header's value, 65 bytes with NUL. */
+void cap_cluster_header(const uint8_t cluster_key[32], char *ret);
+void cap_sign(const struct cap_key *key, uint32_t drive, const uint8_t sha256[32], int64_t generation, int64_t now_s, char *ret);
+/* ret_generation on success. -ERR_FORBIDDEN: wrong, expired or malformed. */
+int cap_check(const struct cap_key *key, uint32_t drive, const uint8_t sha256[32], struct span cap, int64_t now_s, int64_t *ret_generation);
+
+#endif

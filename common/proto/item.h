@@ -1,0 +1,94 @@
+/*
+ * item: one document as both ends know it, and its two forms on the wire (JSON and compact; PROTOCOL.md has the bytes).
+ * Names, targets and inline content are spans that borrow from whatever the item was decoded from. Pure, any thread.
+ */
+#ifndef NEPHOS_PROTO_ITEM_H
+#define NEPHOS_PROTO_ITEM_H
+
+#include "common/base/buf.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ITEM_ETAG_SIZE 40 /* "\"ffffffffffffffff-ffffffffffffffff\"" and NUL */
+#define ITEM_NO_INLINE UINT32_MAX
+
+/* Kinds of document: the file type bits of st_mode, so that mode | type is what the kernel wants. */
+struct item {
+	int64_t id;
+	int64_t parent;
+	int64_t size;
+	int64_t allocated; /* bytes that count towards the quota */
+	uint32_t mode;	   /* with type bits */
+	uint32_t uid, gid;
+	uint32_t nlink;
+	int64_t atime, mtime, ctime, btime; /* ns since 1970 */
+	int64_t seq;			    /* of the last change of any kind */
+	int64_t content_seq;		    /* of the last change of content, or of the children of a folder */
+	uint32_t rdev_major, rdev_minor;
+	struct span name;
+	struct span target;	 /* symlink */
+	struct span inline_data; /* whole content, when has_inline */
+	bool has_inline;
+};
+
+#define ITEM_DRIVE(id) ((uint32_t)((uint64_t)(id) >> 32))
+#define ITEM_NUMBER(id) ((uint32_t)((uint64_t)(id)&UINT32_MAX))
+#define ITEM_ID(drive, number) ((int64_t)(((uint64_t)(drive) << 32) | (uint32_t)(number)))
+#define ITEM_ROOT(drive) ITEM_ID(drive, 1)
+
+const char *item_type_name(uint32_t mode);		/* "file", "dir", "symlink", "fifo", "socket", "chr", "blk" */
+int item_type_parse(const char *name, uint32_t *ret); /* S_IFREG …; -EINVAL */
+void item_etag(const struct item *item, char *ret);	/* ITEM_ETAG_SIZE */
+/* New reference, or NULL (no memory). */
+json_t *item_to_json(const struct item *item);
+/* Spans point into object. -EINVAL. */
+int item_from_json(const json_t *object, struct item *ret, struct buf *name_storage); /* name_b64 and target_b64 are decoded into name_storage, which must not grow afterwards: reserve 8 KiB */
+
+/* Sets "key" to the text, and "key_b64" too (exactly) when it is not UTF-8. And back: the bytes appended to ret; -ENOENT when neither is there. */
+int item_json_set_bytes(json_t *object, const char *key, struct span bytes);
+int item_json_get_bytes(const json_t *object, const char *key, struct buf *ret);
+/* Ids and seqs: decimal strings in v2. -EINVAL; -ENOENT when absent. Numbers are accepted too when they are integers. */
+int item_json_get_id(const json_t *object, const char *key, int64_t *ret);
+int item_json_set_id(json_t *object, const char *key, int64_t id);
+int item_json_get_time(const json_t *object, const char *key, int64_t *ret_ns); /* -ENOENT, -EINVAL */
+int item_json_set_time(json_t *object, const char *key, int64_t ns);
+
+/* Compact pages. */
+struct item_page {
+	bool more;
+	uint32_t count;
+	int64_t incarnation, seq;
+	struct span cursor;
+};
+int item_page_begin(struct buf *b, const struct item_page *page, size_t *ret_count_at); /* count is patched by item_page_end */
+int item_page_add(struct buf *b, const struct item *item);
+void item_page_end(struct buf *b, size_t count_at, uint32_t count, bool more);
+/* Reading: cursor position *at starts as 0 after item_page_read. -EBADMSG: truncated or malformed. -ENOENT: no further item. */
+int item_page_read(struct span bytes, struct item_page *ret, size_t *ret_at);
+int item_page_next(struct span bytes, size_t *at, struct item *ret);
+
+/* Extents. */
+enum extent_kind { EXTENT_INLINE = 0, EXTENT_BLOCK = 1 };
+struct extent {
+	int64_t at, len;
+	enum extent_kind kind;
+	uint8_t sha256[32];
+	int64_t generation;
+	uint32_t from, block_size;
+	struct span cap;  /* "EXPIRY.GENERATION.HEX" */
+	struct span data; /* EXTENT_INLINE: len bytes */
+};
+struct extent_page {
+	bool more;
+	uint32_t count;
+	int64_t incarnation, seq, size, content_seq;
+};
+int extent_page_begin(struct buf *b, const struct extent_page *page, size_t *ret_count_at);
+int extent_page_add(struct buf *b, const struct extent *extent);
+void extent_page_end(struct buf *b, size_t count_at, uint32_t count, bool more);
+int extent_page_read(struct span bytes, struct extent_page *ret, size_t *ret_at);
+int extent_page_next(struct span bytes, size_t *at, struct extent *ret);
+
+#endif

@@ -1,0 +1,83 @@
+/*
+ * op: one change, and batches of them, as both ends know them (PROTOCOL.md, "Batches").
+ * A decoded batch owns what its ops point to. An op that a sender builds borrows everything. Not thread-safe.
+ */
+#ifndef NEPHOS_PROTO_OP_H
+#define NEPHOS_PROTO_OP_H
+
+#include "common/base/limits.h"
+#include "common/proto/item.h"
+
+enum op_kind {
+	OP_CREATE,
+	OP_WRITE,
+	OP_SETATTR,
+	OP_UNLINK,
+	OP_RMDIR,
+	OP_RENAME,
+	OP_LINK,
+	OP_SETXATTR,
+	OP_REMOVEXATTR,
+	OP_CLONE,
+	OP_KINDS
+};
+
+/* Which optional fields are there. */
+enum op_field {
+	OP_HAS_MODE = 1 << 0,
+	OP_HAS_UID = 1 << 1,
+	OP_HAS_GID = 1 << 2,
+	OP_HAS_SIZE = 1 << 3,
+	OP_HAS_ATIME = 1 << 4,
+	OP_HAS_MTIME = 1 << 5,
+	OP_HAS_CTIME = 1 << 6,
+	OP_HAS_ID = 1 << 7,	/* create: wanted id; unlink, rmdir: only if it is still this one */
+	OP_REPLACE = 1 << 8,	/* write: all old content goes first */
+	OP_NOREPLACE = 1 << 9,	/* rename */
+	OP_EXCHANGE = 1 << 10,	/* rename */
+	OP_XATTR_CREATE = 1 << 11,
+	OP_XATTR_REPLACE = 1 << 12,
+	OP_IF_MATCH = 1 << 13,
+};
+
+enum op_extent_kind { OP_EXTENT_BLOCK, OP_EXTENT_DATA, OP_EXTENT_HOLE };
+
+struct op_extent {
+	int64_t at, len;
+	enum op_extent_kind kind;
+	uint8_t sha256[32]; /* OP_EXTENT_BLOCK */
+	uint32_t from;	    /* offset in the block */
+	struct span data;   /* OP_EXTENT_DATA: len bytes, in the batch's data part */
+};
+
+struct op {
+	enum op_kind kind;
+	uint32_t fields; /* enum op_field */
+	int64_t id;	 /* the document; clone: source */
+	int64_t parent, new_parent;
+	struct span name, new_name; /* xattr: its name */
+	uint32_t mode;		    /* create: with type bits; else permission bits */
+	uint32_t uid, gid, rdev_major, rdev_minor;
+	int64_t size, atime, mtime, ctime;
+	struct span target;	     /* symlink target; xattr value */
+	struct op_extent *extents; /* write */
+	size_t extent_count;
+	int64_t from, len, at, to; /* clone */
+	int64_t if_content_seq;	   /* OP_IF_MATCH: content_seq of the etag; -1 when the etag can match nothing */
+};
+
+struct op_batch;
+
+const char *op_kind_name(enum op_kind kind);
+
+/* Decodes and checks form and limits (names, sizes, counts, ranges inside data), nothing that needs the store. content_type: with or without parameters.
+ * -ERR_BAD_JSON, -ERR_BAD_REQUEST, -ERR_UNPROCESSABLE, -ERR_TOO_LARGE; ret_index (may be NULL) says which op, -1 for none. The body is copied where needed. */
+int op_batch_decode(const char *content_type, struct span body, struct op_batch **ret, int *ret_index);
+void op_batch_free(struct op_batch *b);
+size_t op_batch_count(const struct op_batch *b);
+const struct op *op_batch_at(const struct op_batch *b, size_t n);
+
+/* Builds the body of a request: application/vnd.nephos.ops when an op carries data, else JSON; ret_content_type is a literal. */
+int op_batch_encode(const struct op *ops, size_t count, struct buf *ret, const char **ret_content_type);
+
+#endif
