@@ -52,22 +52,22 @@ function(nephos_fuzz name)
 	target_link_options(${name} PRIVATE -fsanitize=fuzzer)
 endfunction()
 
-# Compiles each header by a generated stub that includes it twice, with what the library itself sees.
+# Compiles each header by a generated probe that includes it twice, with what the library itself sees.
 function(nephos_check_headers name)
-	set(stubs)
+	set(probes)
 	foreach(header IN LISTS ARGN)
 		cmake_path(ABSOLUTE_PATH header BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} NORMALIZE OUTPUT_VARIABLE path)
 		cmake_path(RELATIVE_PATH path BASE_DIRECTORY ${PROJECT_SOURCE_DIR} OUTPUT_VARIABLE from_root)
-		set(stub ${PROJECT_BINARY_DIR}/headers/${from_root}.c)
-		file(CONFIGURE OUTPUT ${stub} @ONLY CONTENT "#include \"@from_root@\"\n#include \"@from_root@\"\n")
-		list(APPEND stubs ${stub})
+		set(probe ${PROJECT_BINARY_DIR}/headers/${from_root}.c)
+		file(CONFIGURE OUTPUT ${probe} @ONLY CONTENT "#include \"@from_root@\"\n#include \"@from_root@\"\n")
+		list(APPEND probes ${probe})
 	endforeach()
-	if(NOT stubs)
+	if(NOT probes)
 		return()
 	endif()
-	add_library(${name}_headers OBJECT ${stubs})
+	add_library(${name}_headers OBJECT ${probes})
 	target_link_libraries(${name}_headers PRIVATE ${name} nephos_policy)
-	# A header may declare static inline helpers that the stub does not call.
+	# A header may declare static inline helpers that the probe does not call.
 	target_compile_options(${name}_headers PRIVATE -Wno-unused-function)
 endfunction()
 
