@@ -1,0 +1,115 @@
+/*
+ * store: THE SEAM of the mount. Above it: the kernel conversation, inodes, dirty data, caches. Below it: the way to the store, with its failures.
+ * store_http.c talks to gateways; store_mem.c keeps a drive in memory (tests), store_fault.c wraps another one and fails, delays and reorders on purpose.
+ *
+ * Everything is asynchronous: a call returns at once, its callback comes exactly once, on a thread of the store's, and must not block. Callbacks may call the store again.
+ * What a callback is given is valid during the callback only. error is 0 or a negative failure (errno or ERR_*).
+ *
+ * Failure of the network is the store's business: it goes to the next gateway, with the same keys, for up to STORE_OUTAGE_S; then the call fails with -EIO (reads: -EIO, too) and
+ * later calls try again. store_cancel ends the waiting of one call early (-EINTR); what was sent may have happened.
+ */
+#ifndef NEPHOS_FUSEFS_STORE_H
+#define NEPHOS_FUSEFS_STORE_H
+
+#include "common/proto/op.h"
+
+#include <stdint.h>
+
+#define STORE_OUTAGE_S 30	       /* an outage of all gateways that is waited out */
+#define STORE_BATCH_BYTES_MAX (2u * 1024 * 1024) /* inline data of one batch: below BATCH_DATA_BYTES_MAX */
+
+struct store;
+
+/* One call under way; 0 is no call. For store_cancel. */
+typedef uint64_t store_ticket;
+
+struct store_position {
+	int64_t incarnation, seq;
+};
+
+struct store_drive {
+	int64_t root;
+	int64_t quota, used, free; /* bytes */
+	struct store_position at;
+};
+
+struct store_page {
+	const struct item *items;
+	size_t count;
+	bool more;
+	struct store_position at;
+};
+
+struct store_extents {
+	const struct extent *extents;
+	size_t count;
+	bool more;
+	int64_t size, content_seq;
+	struct store_position at;
+};
+
+/* What one op of a batch did. */
+struct store_result {
+	struct item item;
+	bool has_item;
+	int64_t id;
+	int64_t replaced;
+	int64_t len;
+	struct item dirs[2];
+	size_t dir_count;
+};
+
+struct store_batch_reply {
+	const struct store_result *results; /* when error is 0 */
+	size_t count;
+	int index; /* of the op that failed, -1: none in particular */
+	struct store_position at;
+	int64_t used, quota;
+};
+
+/* One entry of the journal. */
+struct store_change {
+	int64_t seq;
+	enum op_kind op;
+	int64_t id, parent, old_parent, replaced;
+	struct span name, old_name;
+	bool own; /* made by this mount's session */
+	bool content, attributes, xattrs;
+};
+
+struct store_changes {
+	const struct store_change *list;
+	size_t count;
+	struct store_position last;
+	bool reset; /* the journal does not reach back, or the incarnation is another: drop everything */
+};
+
+struct store_ops {
+	store_ticket (*drive)(struct store *s, void (*done)(void *cookie, int error, const struct store_drive *drive), void *cookie);
+	/* -ENOENT: no such name. */
+	store_ticket (*lookup)(struct store *s, int64_t parent, struct span name, void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie);
+	store_ticket (*item)(struct store *s, int64_t id, void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie);
+	/* Entries behind name `after` (empty: from the start), in the order of their bytes; with_inline: with the content of small files. */
+	store_ticket (*children)(struct store *s, int64_t folder, struct span after, uint32_t limit, bool with_inline, void (*done)(void *cookie, int error, const struct store_page *page), void *cookie);
+	store_ticket (*extents)(struct store *s, int64_t id, int64_t from, int64_t len, void (*done)(void *cookie, int error, const struct store_extents *extents), void *cookie);
+	store_ticket (*xattrs)(struct store *s, int64_t id, int (*each)(void *cookie, struct span name, struct span value), void (*done)(void *cookie, int error), void *cookie);
+	/* The whole block, its hash verified: -EBADMSG. extent gives sha256, generation, block_size, cap (copied). */
+	store_ticket (*block_get)(struct store *s, const struct extent *extent, void (*done)(void *cookie, int error, const void *data, size_t size), void *cookie);
+	/* Durable when done. data must stay valid until done. */
+	store_ticket (*block_put)(struct store *s, const uint8_t sha256[32], struct span data, void (*done)(void *cookie, int error), void *cookie);
+	/* A batch under (session, number): one at a time, numbers are the store's business. The ops and what they point to must stay valid until done. Retried with the same number until there is an answer. */
+	store_ticket (*batch)(struct store *s, const struct op *ops, size_t count, void (*done)(void *cookie, int error, const struct store_batch_reply *reply), void *cookie);
+	/* Document ids nobody else gets. */
+	store_ticket (*ids)(struct store *s, uint32_t count, void (*done)(void *cookie, int error, int64_t first), void *cookie);
+	/* The long poll: entries after `since`; renews the session; held: documents open without a name (valid until done). Not retried below: the follower decides. */
+	store_ticket (*poll)(struct store *s, struct store_position since, unsigned wait_s, const int64_t *held, size_t held_count, void (*done)(void *cookie, int error, const struct store_changes *changes), void *cookie);
+	void (*cancel)(struct store *s, store_ticket ticket); /* unknown or finished: nothing happens */
+	/* Ends the session (deadline 5 s), cancels what is under way, waits for callbacks, frees. Not from a callback. */
+	void (*free)(struct store *s);
+};
+
+struct store {
+	const struct store_ops *ops;
+};
+
+#endif
