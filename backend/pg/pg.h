@@ -3,7 +3,8 @@
  *
  * A worker owns one connection; the number of workers is the concurrency limit of the service. All SQL is prepared and takes parameters; text of SQL stands
  * in one place per service. A statement is prepared on first use per connection. Pipelines send many statements in one round trip.
- * Lost connections are reopened on the next use, at most every PG_RECONNECT_MS.
+ * Lost connections are reopened on the next use, at most every PG_RECONNECT_MS. A deadline that passes drops the connection; nothing is ever cancelled
+ * (PQcancel may hit the statement after the one it was meant for).
  * Failures: -ENOTCONN (no connection, nothing was sent: safe to repeat), -ERR_UNKNOWN_OUTCOME (lost during or after COMMIT was sent), -EIO (server refused the statement; pg_error says the
  * SQLSTATE and text), -ETIMEDOUT. A WARNING that arrives with a COMMIT (a cancelled wait for a standby) makes it -ERR_UNKNOWN_OUTCOME.
  */
@@ -15,16 +16,27 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PG_RECONNECT_MS 250
-#define PG_PARAMS_MAX 32
+#define PG_RECONNECT_MS	   250	 /* between attempts to connect: a worker must not spin while the server restarts */
+#define PG_CONNECT_S	   2	 /* libpq's own least; a server on the same network answers in milliseconds */
+#define PG_STATEMENT_MS	   25000 /* statement_timeout: ends before the 30 s that callers over HTTP wait */
+#define PG_ANSWER_MS	   28000 /* own deadline of a flush: the server's comes first, unless the server is gone */
+#define PG_IDLE_TX_MS	   10000 /* idle_in_transaction_session_timeout: no transaction of ours waits for anything but the next flush */
+#define PG_MIGRATE_MS	   600000 /* deadline while migrating, the wait for the lock included: an index over millions of rows */
+#define PG_PARAMS_MAX	   32	 /* of one statement; more are arrays */
+#define PG_PIPELINE_MAX	   16384 /* statements between two flushes */
+#define PG_ARRAY_BYTES_MAX (64u << 20) /* one array parameter: the data of the largest batch several times over */
 
 struct pg;	  /* one connection; used by one thread at a time */
 struct pg_result; /* rows of one statement, or the count it touched */
 
-/* A statement: define as static const. sql uses $1…; the name is its identity. */
+/*
+ * A statement: define as static const. sql uses $1…; the name is its identity, per connection.
+ * The types of its parameters are those of the first call; one that may be PG_NULL there needs a cast in the SQL ($3::bigint).
+ */
 struct pg_statement {
 	const char *name;
 	const char *sql;
+	bool read_only; /* changes nothing: repeated once by itself when the connection was lost, and then -ENOTCONN rather than unknown */
 };
 
 /* A parameter. Binary where that is cheap; arrays are built with pg_array_*. */
@@ -59,6 +71,8 @@ void pg_free(struct pg *pg);
 int pg_connect(struct pg *pg);			   /* connects when not connected; -ENOTCONN */
 void pg_close(struct pg *pg);			   /* drops the connection without waiting; the next use opens a new one */
 int pg_fd(struct pg *pg);			   /* socket, for LISTEN loops; -1 */
+void pg_set_deadline(struct pg *pg, unsigned ms);  /* of each later run or flush, instead of PG_ANSWER_MS */
+bool pg_in_transaction(const struct pg *pg);	   /* begun, and neither committed nor rolled back */
 const char *pg_error(const struct pg *pg);	   /* text of the last failure, never NULL */
 const char *pg_sqlstate(const struct pg *pg);	   /* "" when unknown */
 
@@ -85,7 +99,8 @@ int64_t pg_number(const struct pg_result *r, int row, int column); /* int2/4/8/b
 struct span pg_bytes(const struct pg_result *r, int row, int column); /* text, bytea */
 void pg_result_free(struct pg_result *r);
 
-/* Notifications that have arrived; wait at most timeout_ms for one. 1: payload copied (cut at size), 0: none, negative: failure. */
+/* Notifications that have arrived; wait at most timeout_ms for one. 1: payload copied (cut at size), 0: none, negative: failure.
+ * Does not connect by itself (-ENOTCONN): a new connection has to LISTEN first. */
 int pg_notification(struct pg *pg, unsigned timeout_ms, char *payload, size_t size);
 
 /* Applies the migrations in order under an advisory lock; those already in table schema_migration(name, applied_at) are skipped; a name that is recorded

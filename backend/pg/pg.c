@@ -1,0 +1,486 @@
+#include "backend/pg/private.h"
+
+#include "common/base/clock.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <endian.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/base/error.h"
+
+/*
+ * The connection is non-blocking for libpq; waiting is done here, by poll(2), so that every wait has a deadline. PQcancel is never
+ * used: it may arrive when the next statement runs. What took too long is dropped with its connection, and the server ends it by
+ * statement_timeout or when it finds the socket closed.
+ *
+ * What a lost connection means depends on what was sent. Inside a transaction whose COMMIT was not sent: nothing happened, -ENOTCONN.
+ * A statement of its own that may change something, or a COMMIT: nobody knows, -ERR_UNKNOWN_OUTCOME.
+ */
+
+static void on_notice(void *cookie, const PGresult *result)
+{
+	struct pg *pg = cookie;
+	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+	if (!severity || strcmp(severity, "WARNING") != 0)
+		return;
+	pg->warned = true;
+	pg_remember(pg, result);
+}
+
+int pg_new(const char *conninfo, struct pg **ret)
+{
+	struct pg *pg = calloc(1, sizeof(*pg));
+
+	if (!pg)
+		return -ENOMEM;
+	pg->deadline_ms = PG_ANSWER_MS;
+	pg->conninfo = strdup(conninfo);
+	if (!pg->conninfo) {
+		free(pg);
+		return -ENOMEM;
+	}
+	*ret = pg;
+	return 0;
+}
+
+void pg_free(struct pg *pg)
+{
+	if (!pg)
+		return;
+	pg_close(pg);
+	free(pg->queue);
+	free(pg->conninfo);
+	free(pg);
+}
+
+void pg_close(struct pg *pg)
+{
+	struct pg_prepared *p, *next;
+
+	HASH_ITER (hh, pg->prepared, p, next)
+		pg_prepared_drop(pg, p);
+	pg->queued = 0;
+	pg->in_pipeline = false;
+	PQfinish(pg->conn);
+	pg->conn = NULL;
+}
+
+int pg_fd(struct pg *pg)
+{
+	return pg->conn ? PQsocket(pg->conn) : -1;
+}
+
+const char *pg_error(const struct pg *pg)
+{
+	return pg->error;
+}
+
+const char *pg_sqlstate(const struct pg *pg)
+{
+	return pg->sqlstate;
+}
+
+void pg_set_deadline(struct pg *pg, unsigned ms)
+{
+	pg->deadline_ms = ms;
+}
+
+bool pg_in_transaction(const struct pg *pg)
+{
+	if (!pg->conn)
+		return false;
+	PGTransactionStatusType status = PQtransactionStatus(pg->conn);
+	return status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
+}
+
+int64_t pg_until(const struct pg *pg)
+{
+	return clock_mono_ns() + (int64_t)pg->deadline_ms * NS_PER_MS;
+}
+
+void pg_remember(struct pg *pg, const PGresult *result)
+{
+	const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+	const char *text = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+	const char *detail = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL) : NULL;
+
+	if (!text && result)
+		text = PQresultErrorMessage(result);
+	if (!text || !*text)
+		text = pg->conn ? PQerrorMessage(pg->conn) : "not connected";
+	snprintf(pg->sqlstate, sizeof(pg->sqlstate), "%s", state ? state : "");
+	snprintf(pg->error, sizeof(pg->error), "%s%s%s", text, detail ? ": " : "", detail ? detail : "");
+	size_t size = strlen(pg->error);
+	while (size > 0 && pg->error[size - 1] == '\n')
+		pg->error[--size] = '\0';
+}
+
+int pg_refusal(struct pg *pg)
+{
+	const char *state = pg->sqlstate;
+
+	if (PQstatus(pg->conn) != CONNECTION_OK)
+		return -ENOTCONN;
+	if (strcmp(state, "57014") == 0) /* query_canceled: statement_timeout */
+		return -ETIMEDOUT;
+	if (strcmp(state, "25006") == 0) { /* read_only_sql_transaction: this server is not the primary any more */
+		pg_close(pg);
+		return -ENOTCONN;
+	}
+	/* A prepared statement that the server no longer has, or whose result type a migration has changed. */
+	if ((strcmp(state, "26000") == 0 || strcmp(state, "0A000") == 0) && !pg_in_transaction(pg))
+		pg_close(pg);
+	return -EIO;
+}
+
+static int connect_now(struct pg *pg)
+{
+	char timeouts[128];
+	const char *const names[] = { "connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
+		"client_encoding", "application_name", "options", "dbname", NULL };
+	const char *const values[] = { "2", "10", "3", "3", "10000", "UTF8", "nephos", timeouts, pg->conninfo, NULL };
+
+	static_assert(PG_CONNECT_S == 2, "connect_timeout above");
+	snprintf(timeouts, sizeof(timeouts), "-c statement_timeout=%d -c idle_in_transaction_session_timeout=%d", PG_STATEMENT_MS, PG_IDLE_TX_MS);
+	/* The conninfo comes last: what it says itself wins. */
+	pg->conn = PQconnectdbParams(names, values, 1);
+	if (pg->conn && PQstatus(pg->conn) == CONNECTION_OK && PQsetnonblocking(pg->conn, 1) == 0) {
+		PQsetNoticeReceiver(pg->conn, on_notice, pg);
+		pg->attempt_ns = 0;
+		return 0;
+	}
+	pg_remember(pg, NULL);
+	pg_close(pg);
+	pg->attempt_ns = clock_mono_ns();
+	return -ENOTCONN;
+}
+
+int pg_connect(struct pg *pg)
+{
+	if (pg->conn && PQstatus(pg->conn) == CONNECTION_OK)
+		return 0;
+	if (pg->conn)
+		pg_close(pg);
+	if (pg->attempt_ns && clock_mono_ns() - pg->attempt_ns < PG_RECONNECT_MS * NS_PER_MS)
+		return -ENOTCONN;
+	return connect_now(pg);
+}
+
+int pg_ensure(struct pg *pg)
+{
+	if (!pg->conn || PQstatus(pg->conn) != CONNECTION_OK)
+		return pg_connect(pg);
+	if (PQtransactionStatus(pg->conn) != PQTRANS_IDLE)
+		return 0;
+	/* A server that has restarted has closed the socket; better noticed before the statement is sent than after. */
+	struct pollfd p = { .fd = PQsocket(pg->conn), .events = POLLIN };
+	if (poll(&p, 1, 0) <= 0)
+		return 0;
+	if (PQconsumeInput(pg->conn) && PQstatus(pg->conn) == CONNECTION_OK)
+		return 0;
+	pg_close(pg);
+	return pg_connect(pg);
+}
+
+int pg_await(struct pg *pg, int64_t until_ns)
+{
+	for (;;) {
+		int unsent = PQflush(pg->conn);
+		if (unsent < 0)
+			return -ENOTCONN;
+		if (!PQisBusy(pg->conn))
+			return 0;
+		int64_t left_ms = (until_ns - clock_mono_ns() + NS_PER_MS - 1) / NS_PER_MS;
+		if (left_ms <= 0)
+			return -ETIMEDOUT;
+		struct pollfd p = { .fd = PQsocket(pg->conn), .events = (short)(POLLIN | (unsent ? POLLOUT : 0)) };
+		int n = poll(&p, 1, (int)left_ms);
+		if (n < 0 && errno != EINTR)
+			return -ENOTCONN;
+		if (n > 0 && (p.revents & (POLLIN | POLLERR | POLLHUP)) && !PQconsumeInput(pg->conn))
+			return -ENOTCONN;
+	}
+}
+
+int pg_bind(const struct pg_param *params, size_t count, struct pg_bound *ret)
+{
+	static const Oid TYPES[] = { [PG_NULL] = 0, [PG_I64] = 20, [PG_I32] = 23, [PG_I16] = 21, [PG_BOOL] = 16, [PG_TEXT] = 25, [PG_BYTEA] = 17 };
+	static const int WIDTHS[] = { [PG_I64] = 8, [PG_I32] = 4, [PG_I16] = 2, [PG_BOOL] = 1 };
+
+	if (count > PG_PARAMS_MAX)
+		return -E2BIG;
+	for (size_t i = 0; i < count; i++) {
+		const struct pg_param *p = &params[i];
+
+		ret->formats[i] = 1;
+		ret->types[i] = p->kind == PG_ARRAY ? p->array_oid : TYPES[p->kind];
+		ret->values[i] = NULL;
+		ret->lengths[i] = 0;
+		if (p->kind >= PG_I64 && p->kind <= PG_BOOL) {
+			ret->numbers[i] = htobe64((uint64_t)p->number);
+			ret->lengths[i] = WIDTHS[p->kind];
+			ret->values[i] = (const char *)&ret->numbers[i] + sizeof(uint64_t) - WIDTHS[p->kind];
+		} else if (p->kind != PG_NULL) {
+			if (p->bytes.size > INT32_MAX)
+				return -E2BIG;
+			ret->lengths[i] = (int)p->bytes.size;
+			ret->values[i] = p->bytes.data ? p->bytes.data : "";
+		}
+	}
+	return 0;
+}
+
+struct pg_prepared *pg_prepared_find(struct pg *pg, const char *name)
+{
+	struct pg_prepared *p;
+
+	HASH_FIND_STR(pg->prepared, name, p);
+	return p;
+}
+
+int pg_prepared_add(struct pg *pg, const char *name, struct pg_prepared **ret)
+{
+	struct pg_prepared *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return -ENOMEM;
+	p->name = name;
+	HASH_ADD_KEYPTR(hh, pg->prepared, p->name, strlen(p->name), p);
+	*ret = p;
+	return 0;
+}
+
+void pg_prepared_drop(struct pg *pg, struct pg_prepared *p)
+{
+	HASH_DEL(pg->prepared, p);
+	free(p);
+}
+
+/* Takes the results of what was sent up to the NULL that ends them; the first failure counts, the last result is kept. */
+static int take_results(struct pg *pg, int64_t until_ns, PGresult **ret)
+{
+	PGresult *kept = NULL;
+	bool failed = false;
+
+	for (;;) {
+		int r = pg_await(pg, until_ns);
+		if (r < 0) {
+			if (r == -ENOTCONN)
+				pg_remember(pg, NULL);
+			PQclear(kept);
+			return r;
+		}
+		PGresult *result = PQgetResult(pg->conn);
+		if (!result)
+			break;
+		ExecStatusType status = PQresultStatus(result);
+		if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_EMPTY_QUERY && !failed) {
+			failed = true;
+			pg_remember(pg, result);
+		}
+		PQclear(kept);
+		kept = result;
+	}
+	if (!failed && ret && kept) {
+		*ret = kept;
+		return 0;
+	}
+	PQclear(kept);
+	return failed ? pg_refusal(pg) : 0;
+}
+
+static int prepare_now(struct pg *pg, const struct pg_statement *statement, const struct pg_bound *bound, size_t count, int64_t until_ns)
+{
+	struct pg_prepared *p;
+
+	if (pg_prepared_find(pg, statement->name))
+		return 0;
+	if (!PQsendPrepare(pg->conn, statement->name, statement->sql, (int)count, bound->types)) {
+		pg_remember(pg, NULL);
+		return -ENOTCONN;
+	}
+	int r = take_results(pg, until_ns, NULL);
+	if (r < 0)
+		return r;
+	r = pg_prepared_add(pg, statement->name, &p);
+	if (r == 0)
+		p->confirmed = true;
+	return r;
+}
+
+/* A connection in which something is under way, or lost, is of no use to the next caller. */
+static int drop(struct pg *pg, int r)
+{
+	if (r == -ETIMEDOUT && pg->conn && PQtransactionStatus(pg->conn) != PQTRANS_ACTIVE)
+		return r; /* the server's own statement_timeout: the connection is in order */
+	if (r == -ETIMEDOUT)
+		snprintf(pg->error, sizeof(pg->error), "no answer within %u ms", pg->deadline_ms);
+	pg_close(pg);
+	return r;
+}
+
+static int run_once(struct pg *pg, const struct pg_statement *statement, const struct pg_bound *bound, size_t count, PGresult **ret)
+{
+	const int64_t until_ns = pg_until(pg);
+
+	pg->warned = false;
+	pg->sqlstate[0] = '\0';
+	int r = pg_ensure(pg);
+	if (r < 0)
+		return r;
+	assert(!pg->in_pipeline);
+	const bool alone = !pg_in_transaction(pg);
+	r = prepare_now(pg, statement, bound, count, until_ns);
+	if (r == -ETIMEDOUT || r == -ENOTCONN)
+		return drop(pg, r);
+	if (r < 0)
+		return r;
+	if (!PQsendQueryPrepared(pg->conn, statement->name, (int)count, bound->values, bound->lengths, bound->formats, 1)) {
+		pg_remember(pg, NULL);
+		return drop(pg, -ENOTCONN);
+	}
+	r = take_results(pg, until_ns, ret);
+	const bool refused = pg->conn && PQstatus(pg->conn) == CONNECTION_OK && PQtransactionStatus(pg->conn) != PQTRANS_ACTIVE;
+	const bool commits = alone && !statement->read_only;
+	if (r == -ETIMEDOUT || r == -ENOTCONN)
+		/* 25006 has closed the connection and says for sure that nothing happened. */
+		return drop(pg, commits && !refused && strcmp(pg->sqlstate, "25006") != 0 ? -ERR_UNKNOWN_OUTCOME : r);
+	if (r == 0 && commits && pg->warned) {
+		PQclear(*ret);
+		*ret = NULL;
+		return -ERR_UNKNOWN_OUTCOME;
+	}
+	return r;
+}
+
+int pg_run(struct pg *pg, const struct pg_statement *statement, const struct pg_param *params, size_t count, struct pg_result **ret_result)
+{
+	struct pg_bound bound;
+	PGresult *result = NULL;
+
+	int r = pg_bind(params, count, &bound);
+	if (r < 0)
+		return r;
+	const bool alone = !pg_in_transaction(pg);
+	r = run_once(pg, statement, &bound, count, &result);
+	if (r == -ENOTCONN && statement->read_only && alone && !pg->attempt_ns)
+		r = run_once(pg, statement, &bound, count, &result);
+	if (r < 0)
+		return r;
+	if (ret_result)
+		*ret_result = (struct pg_result *)result;
+	else
+		PQclear(result);
+	return 0;
+}
+
+int pg_script_until(struct pg *pg, const char *sql, int64_t until_ns)
+{
+	pg->sqlstate[0] = '\0';
+	int r = pg_ensure(pg);
+	if (r < 0)
+		return r;
+	assert(!pg->in_pipeline);
+	if (!PQsendQuery(pg->conn, sql)) {
+		pg_remember(pg, NULL);
+		return drop(pg, -ENOTCONN);
+	}
+	r = take_results(pg, until_ns, NULL);
+	return r == -ETIMEDOUT || r == -ENOTCONN ? drop(pg, -ERR_UNKNOWN_OUTCOME) : r;
+}
+
+int pg_script(struct pg *pg, const char *sql)
+{
+	return pg_script_until(pg, sql, pg_until(pg));
+}
+
+/* A struct pg_result is libpq's result under another name: nothing outside this folder sees libpq's header. */
+static const PGresult *raw(const struct pg_result *r)
+{
+	return (const PGresult *)r;
+}
+
+int pg_rows(const struct pg_result *r)
+{
+	return PQntuples(raw(r));
+}
+
+int64_t pg_touched(const struct pg_result *r)
+{
+	const char *text = PQcmdTuples((PGresult *)r);
+
+	return *text ? strtoll(text, NULL, 10) : 0;
+}
+
+bool pg_is_null(const struct pg_result *r, int row, int column)
+{
+	return PQgetisnull(raw(r), row, column) != 0;
+}
+
+int64_t pg_number(const struct pg_result *r, int row, int column)
+{
+	const char *data = PQgetvalue(raw(r), row, column);
+	uint16_t two;
+	uint32_t four;
+	uint64_t eight;
+
+	switch (PQgetlength(raw(r), row, column)) {
+	case 1:
+		return *data;
+	case 2:
+		memcpy(&two, data, sizeof(two));
+		return (int16_t)ntohs(two);
+	case 4:
+		memcpy(&four, data, sizeof(four));
+		return (int32_t)ntohl(four);
+	case 8:
+		memcpy(&eight, data, sizeof(eight));
+		return (int64_t)be64toh(eight);
+	default:
+		return 0; /* NULL, or a column that is not a number */
+	}
+}
+
+struct span pg_bytes(const struct pg_result *r, int row, int column)
+{
+	return span_of(PQgetvalue(raw(r), row, column), (size_t)PQgetlength(raw(r), row, column));
+}
+
+void pg_result_free(struct pg_result *r)
+{
+	PQclear((PGresult *)r);
+}
+
+static int take_notification(struct pg *pg, char *payload, size_t size)
+{
+	PGnotify *notify = PQnotifies(pg->conn);
+
+	if (!notify)
+		return 0;
+	snprintf(payload, size, "%s", notify->extra);
+	PQfreemem(notify);
+	return 1;
+}
+
+int pg_notification(struct pg *pg, unsigned timeout_ms, char *payload, size_t size)
+{
+	if (!pg->conn)
+		return -ENOTCONN;
+	if (take_notification(pg, payload, size))
+		return 1;
+	struct pollfd p = { .fd = PQsocket(pg->conn), .events = POLLIN };
+	int n = poll(&p, 1, (int)timeout_ms);
+	if (n == 0 || (n < 0 && errno == EINTR))
+		return 0;
+	if (n < 0 || !PQconsumeInput(pg->conn)) {
+		pg_remember(pg, NULL);
+		pg_close(pg);
+		return -ENOTCONN;
+	}
+	return take_notification(pg, payload, size);
+}

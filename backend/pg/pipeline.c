@@ -1,0 +1,260 @@
+#include "backend/pg/private.h"
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/*
+ * The queue remembers what was sent, in order, since the last flush: the statements of the caller and, before the first use of one
+ * on this connection, its Parse. Each has one result and a NULL; the synchronisation point ends them all. After a failure the server
+ * skips the rest up to that point (PGRES_PIPELINE_ABORTED), the Parses too: those are forgotten again.
+ */
+
+const struct pg_statement PG_BEGIN = { "pg_begin", "BEGIN", false };
+const struct pg_statement PG_COMMIT = { "pg_commit", "COMMIT", false };
+const struct pg_statement PG_ROLLBACK = { "pg_rollback", "ROLLBACK", false };
+
+int pg_pipeline_begin(struct pg *pg)
+{
+	assert(!pg->in_pipeline);
+	pg->warned = false;
+	pg->sqlstate[0] = '\0';
+	int r = pg_ensure(pg);
+	if (r < 0)
+		return r;
+	if (!PQenterPipelineMode(pg->conn)) {
+		pg_remember(pg, NULL);
+		pg_close(pg);
+		return -ENOTCONN;
+	}
+	pg->in_pipeline = true;
+	pg->in_transaction = pg_in_transaction(pg);
+	return 0;
+}
+
+static int queue_reserve(struct pg *pg)
+{
+	if (pg->queued + 2 > PG_PIPELINE_MAX)
+		return -E2BIG;
+	if (pg->queued + 2 <= pg->queue_capacity)
+		return 0;
+	size_t capacity = pg->queue_capacity ? pg->queue_capacity * 2 : 32;
+	struct pg_queued *queue = realloc(pg->queue, capacity * sizeof(*queue));
+	if (!queue)
+		return -ENOMEM;
+	pg->queue = queue;
+	pg->queue_capacity = capacity;
+	return 0;
+}
+
+static int queue_prepare(struct pg *pg, const struct pg_statement *statement, const struct pg_bound *bound, size_t count)
+{
+	struct pg_prepared *p = NULL;
+
+	if (pg_prepared_find(pg, statement->name))
+		return 0;
+	int r = pg_prepared_add(pg, statement->name, &p);
+	if (r < 0)
+		return r;
+	if (!PQsendPrepare(pg->conn, statement->name, statement->sql, (int)count, bound->types)) {
+		pg_remember(pg, NULL);
+		pg_prepared_drop(pg, p);
+		return -ENOTCONN;
+	}
+	pg->queue[pg->queued++] = (struct pg_queued){ .prepare = p };
+	return 0;
+}
+
+int pg_pipeline_add(struct pg *pg, const struct pg_statement *statement, const struct pg_param *params, size_t count)
+{
+	struct pg_bound bound;
+
+	if (!pg->in_pipeline)
+		return -ENOTCONN; /* lost in an earlier flush */
+	int r = pg_bind(params, count, &bound);
+	if (r == 0)
+		r = queue_reserve(pg);
+	if (r == 0)
+		r = queue_prepare(pg, statement, &bound, count);
+	if (r < 0)
+		return r;
+	if (!PQsendQueryPrepared(pg->conn, statement->name, (int)count, bound.values, bound.lengths, bound.formats, 1)) {
+		pg_remember(pg, NULL);
+		return -ENOTCONN;
+	}
+	pg->queue[pg->queued++] = (struct pg_queued){ .statement = statement };
+	return 0;
+}
+
+/* Whether losing the connection now could leave something committed: a COMMIT is under way, or the statements are no part of a
+ * transaction and one of them writes (their synchronisation point commits them). */
+static bool may_commit(const struct pg *pg)
+{
+	bool inside = pg->in_transaction;
+	bool writes = false;
+
+	for (size_t i = 0; i < pg->queued; i++) {
+		const struct pg_statement *statement = pg->queue[i].statement;
+
+		if (!statement)
+			continue;
+		if (strcmp(statement->name, PG_COMMIT.name) == 0)
+			return true;
+		if (strcmp(statement->name, PG_BEGIN.name) == 0)
+			inside = true;
+		writes = writes || (!inside && !statement->read_only);
+	}
+	return writes;
+}
+
+/* A COMMIT of a transaction that had failed is answered ROLLBACK, without an error. */
+static bool has_succeeded(const struct pg_queued *queued, PGresult *result)
+{
+	ExecStatusType status = PQresultStatus(result);
+
+	if (queued->statement && strcmp(queued->statement->name, PG_COMMIT.name) == 0)
+		return status == PGRES_COMMAND_OK && strcmp(PQcmdStatus(result), "COMMIT") == 0;
+	return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+}
+
+static int next_result(struct pg *pg, int64_t until_ns, PGresult **ret)
+{
+	int r = pg_await(pg, until_ns);
+
+	if (r == 0)
+		*ret = PQgetResult(pg->conn);
+	else if (r == -ENOTCONN)
+		pg_remember(pg, NULL);
+	return r;
+}
+
+/* Takes the result of one queued entry and the NULL after it. *failed is set by the first that fails, whose text is kept. */
+static int take_one(struct pg *pg, struct pg_queued *queued, int64_t until_ns, bool *failed, PGresult **ret)
+{
+	PGresult *result = NULL, *end = NULL;
+
+	int r = next_result(pg, until_ns, &result);
+	if (r < 0)
+		return r;
+	if (!result)
+		return -ENOTCONN;
+	bool good = has_succeeded(queued, result);
+	if (!good && !*failed) {
+		*failed = true;
+		pg_remember(pg, result);
+	}
+	if (queued->prepare && good)
+		queued->prepare->confirmed = true;
+	if (queued->prepare && !good) {
+		pg_prepared_drop(pg, queued->prepare);
+		queued->prepare = NULL;
+	}
+	r = next_result(pg, until_ns, &end);
+	if (r < 0 || end) {
+		PQclear(result);
+		PQclear(end);
+		return r < 0 ? r : -ENOTCONN;
+	}
+	*ret = result;
+	return 0;
+}
+
+/* The results of the caller's statements, in order; then the synchronisation point. */
+static int take_all(struct pg *pg, bool *failed, struct pg_result **results, size_t *ret_count)
+{
+	const int64_t until_ns = pg_until(pg);
+	PGresult *result = NULL;
+
+	for (size_t i = 0; i < pg->queued; i++) {
+		int r = take_one(pg, &pg->queue[i], until_ns, failed, &result);
+		if (r < 0)
+			return r;
+		if (pg->queue[i].statement && results)
+			results[(*ret_count)++] = (struct pg_result *)result;
+		else
+			PQclear(result);
+	}
+	result = NULL;
+	int r = next_result(pg, until_ns, &result);
+	if (r == 0 && (!result || PQresultStatus(result) != PGRES_PIPELINE_SYNC))
+		r = -ENOTCONN;
+	PQclear(result);
+	return r;
+}
+
+static int flush_lost(struct pg *pg, bool commits, int r)
+{
+	if (r == -ETIMEDOUT)
+		snprintf(pg->error, sizeof(pg->error), "no answer within %u ms", pg->deadline_ms);
+	pg_close(pg);
+	return commits ? -ERR_UNKNOWN_OUTCOME : r;
+}
+
+int pg_pipeline_flush(struct pg *pg, struct pg_result **ret_results)
+{
+	bool failed = false;
+	size_t count = 0;
+
+	if (!pg->in_pipeline)
+		return -ENOTCONN;
+	const bool commits = may_commit(pg);
+	pg->warned = false;
+	int r = 0;
+	if (!PQpipelineSync(pg->conn)) {
+		pg_remember(pg, NULL);
+		r = -ENOTCONN;
+	}
+	if (r == 0)
+		r = take_all(pg, &failed, ret_results, &count);
+	if (r == 0 && failed && PQstatus(pg->conn) != CONNECTION_OK)
+		r = -ENOTCONN;
+	if (r < 0) {
+		r = flush_lost(pg, commits, r);
+		goto out;
+	}
+	pg->queued = 0;
+	pg->in_transaction = pg_in_transaction(pg);
+	if (failed)
+		r = pg_refusal(pg);
+	else if (commits && pg->warned)
+		r = -ERR_UNKNOWN_OUTCOME;
+	else
+		return 0;
+out:
+	for (size_t i = 0; i < count; i++)
+		pg_result_free(ret_results[i]);
+	for (size_t i = 0; i < count; i++)
+		ret_results[i] = NULL;
+	return r;
+}
+
+void pg_pipeline_end(struct pg *pg)
+{
+	if (!pg->in_pipeline)
+		return;
+	pg->in_pipeline = false;
+	/* Something unsent or unanswered: nobody could say which answer belongs to whom. */
+	if (pg->queued > 0 || !PQexitPipelineMode(pg->conn))
+		pg_close(pg);
+}
+
+int pg_pipeline_rollback(struct pg *pg)
+{
+	pg_pipeline_end(pg);
+	if (!pg_in_transaction(pg))
+		return 0;
+	char error[PG_ERROR_BYTES];
+	char sqlstate[sizeof(pg->sqlstate)];
+	memcpy(error, pg->error, sizeof(error));
+	memcpy(sqlstate, pg->sqlstate, sizeof(sqlstate));
+	if (pg_script(pg, "ROLLBACK") < 0)
+		pg_close(pg);
+	/* What made the caller roll back is what he will want to log. */
+	memcpy(pg->error, error, sizeof(error));
+	memcpy(pg->sqlstate, sqlstate, sizeof(sqlstate));
+	return 0;
+}
