@@ -1,0 +1,56 @@
+#!/bin/sh
+# Goal: clang-tidy 14 has nothing to say about any file.
+# Usage: check_tidy.sh BUILD_DIR [FILE…]     BUILD_DIR has compile_commands.json; FILE from the root; no FILE: all in it
+# What passed is remembered in BUILD_DIR/tidy under the hash of the preprocessed text, so that only changes cost time.
+# Exits 77 (skipped) where version 14 is not to be had: other versions say other things.
+set -eu
+
+build=$(cd "${1:?usage: check_tidy.sh BUILD_DIR [FILE…]}" && pwd)
+shift
+root=$(cd "$(dirname "$0")/../.." && pwd)
+commands=$build/compile_commands.json
+cd "$root"
+
+# The files of the tree that are compiled. The header probes are generated and lie in the build directory.
+compiled_files() {
+	sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' "$commands" | sort -u | while read -r file; do
+		case $file in
+		"$build"/*) ;;
+		"$root"/*) [ -f "$file" ] && echo "${file#"$root"/}" ;;
+		esac
+	done
+}
+
+# A name for all that the verdict depends on: the checks, and the text after preprocessing, comments (NOLINT) included.
+fingerprint() {
+	flags=$(grep -B1 "\"file\": \"$root/$1\"" "$commands" | grep -oE -- '-(I|isystem |D)[^ "]+' | sort -u)
+	# shellcheck disable=SC2086 # each flag is a word
+	text=$(cpp -C $flags "$1" 2>/dev/null) || return 1
+	{ cat .clang-tidy; printf '%s' "$text"; } | sha256sum | cut -c1-40
+}
+
+check_one() {
+	passed=
+	if hash=$(fingerprint "$1"); then
+		passed=$build/tidy/$hash
+		[ ! -e "$passed" ] || return 0
+	fi
+	if ! said=$(clang-tidy-14 --quiet -p "$build" "$1" 2>/dev/null); then
+		printf '%s\n' "$said"
+		return 1
+	fi
+	[ -z "$passed" ] || : >"$passed"
+}
+
+if [ "${1-}" = --one ]; then
+	check_one "$2"
+	exit
+fi
+
+command -v clang-tidy-14 >/dev/null || { echo "no clang-tidy-14 here (scripts/deps test, Debian 12)"; exit 77; }
+[ -f "$commands" ] || { echo "no compile_commands.json in $build"; exit 1; }
+mkdir -p "$build/tidy"
+
+if [ $# -gt 0 ]; then printf '%s\n' "$@"; else compiled_files; fi |
+	xargs -r -P"$(nproc)" -n1 "$0" "$build" --one || exit 1
+echo "clang-tidy has nothing to say"
