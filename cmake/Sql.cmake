@@ -1,0 +1,41 @@
+# nephos_sql(TARGET PREFIX FILE…): embeds SQL files, in this order, as migrations. Each is named after its file, without the ending.
+# The target gets a C file that defines
+#   const struct pg_migration PREFIX_migrations[]; const size_t PREFIX_migration_count;
+# which a header of the target declares (extern). Files are relative to the calling CMakeLists.txt.
+#
+# Run as a script (cmake -D PREFIX=… -D OUTPUT=… -D "FILES=…" -P Sql.cmake) it writes that C file.
+
+if(CMAKE_SCRIPT_MODE_FILE)
+	set(texts)
+	set(rows)
+	string(REPLACE "|" ";" FILES "${FILES}")
+	foreach(file IN LISTS FILES)
+		cmake_path(GET file STEM LAST_ONLY name)
+		file(READ ${file} hex HEX)
+		string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1'," bytes "${hex}")
+		string(APPEND texts "static const char text_${name}[] = {${bytes}'\\0'};\n")
+		string(APPEND rows "\t{\"${name}\", text_${name}},\n")
+	endforeach()
+	file(WRITE ${OUTPUT} "#include \"backend/pg/pg.h\"\n\n"
+		"extern const struct pg_migration ${PREFIX}_migrations[];\nextern const size_t ${PREFIX}_migration_count;\n\n"
+		"${texts}\nconst struct pg_migration ${PREFIX}_migrations[] = {\n${rows}};\n"
+		"const size_t ${PREFIX}_migration_count = sizeof(${PREFIX}_migrations) / sizeof(${PREFIX}_migrations[0]);\n")
+	return()
+endif()
+
+set(NEPHOS_SQL_SCRIPT ${CMAKE_CURRENT_LIST_FILE})
+
+function(nephos_sql target prefix)
+	set(files)
+	foreach(file IN LISTS ARGN)
+		cmake_path(ABSOLUTE_PATH file BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} NORMALIZE)
+		list(APPEND files ${file})
+	endforeach()
+	list(JOIN files "|" joined)
+	set(output ${CMAKE_CURRENT_BINARY_DIR}/${prefix}_migrations.c)
+	add_custom_command(OUTPUT ${output}
+		COMMAND ${CMAKE_COMMAND} -D PREFIX=${prefix} -D OUTPUT=${output} -D "FILES=${joined}" -P ${NEPHOS_SQL_SCRIPT}
+		DEPENDS ${files} ${NEPHOS_SQL_SCRIPT}
+		VERBATIM)
+	target_sources(${target} PRIVATE ${output})
+endfunction()

@@ -1,0 +1,83 @@
+#!/bin/sh
+# A private PostgreSQL for tests: its own cluster, a unix socket only, trusting whoever may enter its directory.
+#
+#   postgres.sh start DIR   makes and starts it when it is not running; prints the conninfo of database postgres
+#   postgres.sh stop DIR    stops it and removes DIR
+#
+# Run by root it becomes the user postgres, who never runs as root. A second start of a running one prints the same line.
+set -eu
+
+usage() {
+	sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+	exit 2
+}
+
+[ $# -eq 2 ] || usage
+command=$1
+mkdir -p "$2"
+dir=$(cd "$2" && pwd -P)
+
+# Debian keeps the server's programs out of PATH.
+bin=
+for candidate in /usr/lib/postgresql/*/bin; do
+	[ -x "$candidate/postgres" ] && bin=$candidate
+done
+[ -n "$bin" ] || bin=$(dirname "$(command -v postgres)") || {
+	echo "postgres.sh: no PostgreSQL server is installed" >&2
+	exit 1
+}
+
+as_postgres() {
+	if [ "$(id -u)" = 0 ]; then
+		(cd / && setpriv --reuid=postgres --regid=postgres --init-groups \
+			--inh-caps=+dac_read_search --ambient-caps=+dac_read_search "$@")
+	else
+		"$@"
+	fi
+}
+
+# sun_path ends at 107 bytes; PostgreSQL's file is .s.PGSQL.5432.
+socket_dir() {
+	if [ -f "$dir/socket" ]; then
+		cat "$dir/socket"
+	elif [ $((${#dir} + 15)) -le 107 ]; then
+		echo "$dir"
+	else
+		mktemp -d /tmp/nephos-pg.XXXXXX
+	fi
+}
+
+start() {
+	sockets=$(socket_dir)
+	echo "$sockets" >"$dir/socket"
+	if [ "$(id -u)" = 0 ]; then
+		chown postgres: "$dir" "$sockets"
+	fi
+	chmod 0700 "$dir" "$sockets"
+	if [ ! -f "$dir/data/PG_VERSION" ]; then
+		as_postgres "$bin/initdb" -D "$dir/data" -U nephos --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync \
+			>"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; exit 1; }
+	fi
+	if ! as_postgres "$bin/pg_ctl" -D "$dir/data" status >/dev/null 2>&1; then
+		as_postgres "$bin/pg_ctl" -D "$dir/data" -l "$dir/postgres.log" -w -t 60 \
+			-o "-c listen_addresses='' -c unix_socket_directories='$sockets' -c max_connections=200 -c fsync=${POSTGRES_FSYNC:-off}" \
+			start >/dev/null 2>&1 || { tail -20 "$dir/postgres.log" >&2; exit 1; }
+	fi
+	echo "host=$sockets user=nephos dbname=postgres"
+}
+
+stop() {
+	if [ -f "$dir/data/postmaster.pid" ]; then
+		as_postgres "$bin/pg_ctl" -D "$dir/data" -m immediate -w stop >/dev/null 2>&1 || true
+	fi
+	if [ -f "$dir/socket" ] && [ "$(cat "$dir/socket")" != "$dir" ]; then
+		rm -rf "$(cat "$dir/socket")"
+	fi
+	rm -rf "$dir"
+}
+
+case $command in
+start) start ;;
+stop) stop ;;
+*) usage ;;
+esac
