@@ -20,8 +20,8 @@ struct buf {
 
 void buf_init(struct buf *b, size_t max);
 void buf_fini(struct buf *b);
-void buf_reset(struct buf *b);				     /* empty, memory kept */
-int buf_reserve(struct buf *b, size_t extra);		     /* -ENOMEM, -E2BIG */
+void buf_reset(struct buf *b);				      /* empty, memory kept */
+int buf_reserve(struct buf *b, size_t extra);		      /* -ENOMEM, -E2BIG */
 int buf_append(struct buf *b, const void *data, size_t size); /* -ENOMEM, -E2BIG */
 int buf_append_str(struct buf *b, const char *text);
 int buf_append_span(struct buf *b, struct span s);

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#define NS_PER_S  1000000000ll
+#define NS_PER_S 1000000000ll
 #define NS_PER_MS 1000000ll
 
 int64_t clock_mono_ns(void);
@@ -15,6 +15,7 @@ struct timespec clock_timespec(int64_t ns);
  * never rounded: -1 ns is "-1.999999999" (floor seconds, then nanoseconds). */
 #define CLOCK_TEXT_SIZE 32
 void clock_format(int64_t ns, char *ret);
-int clock_parse(const char *text, int64_t *ret_ns); /* -EINVAL */
+/* The same form, or whole seconds without a fraction: nine digits or none. -EINVAL, also for what int64_t nanoseconds cannot hold. */
+int clock_parse(const char *text, int64_t *ret_ns);
 
 #endif

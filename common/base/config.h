@@ -31,7 +31,8 @@ struct config;
 /* settings ends with a row whose flag is NULL; it must outlive the config. Words that are not flags are kept as arguments, in order; "--" ends flags.
  * The file comes from --config FILE or NEPHOS_CONFIG. -EINVAL: text in ret_why (caller's buf). -ECANCELED: --help or --version was
  * asked for and printed to stdout. */
-int config_load(const struct config_setting *settings, const char *program_help, int argc, char **argv, struct config **ret, struct buf *ret_why);
+int config_load(const struct config_setting *settings, const char *program_help, int argc, char **argv,
+	struct config **ret, struct buf *ret_why);
 void config_free(struct config *c);
 const char *config_text(const struct config *c, const char *flag); /* NULL when absent */
 uint64_t config_number(const struct config *c, const char *flag);

@@ -13,42 +13,42 @@
 /* Codes beyond errno. Their numbers are not on the wire (the problem type is), so they may be renumbered. */
 enum error_code {
 	ERR_BASE = 1000,
-	ERR_BAD_REQUEST,	 /* 400 EINVAL: malformed request */
-	ERR_BAD_JSON,		 /* 400 EINVAL */
-	ERR_BAD_PATH,		 /* 400 EINVAL: %00, %2F, "..", bad escape */
-	ERR_BAD_DIGEST,		 /* 400 EBADMSG: the body is not what its digest says */
-	ERR_UNAUTHENTICATED,	 /* 401 EACCES */
-	ERR_FORBIDDEN,		 /* 403 EPERM */
-	ERR_NOT_FOUND,		 /* 404 ENOENT */
-	ERR_USER_NOT_FOUND,	 /* 404 ENOENT */
-	ERR_METHOD,		 /* 405 EOPNOTSUPP */
-	ERR_PARENT_MISSING,	 /* 409 ENOENT */
-	ERR_EXISTS,		 /* 409 EEXIST */
-	ERR_OUT_OF_ORDER,	 /* 409 EAGAIN: batch number is not the next of its session */
-	ERR_EPOCH,		 /* 409 ESTALE: the drive's epoch, lease or incarnation is another */
-	ERR_BLOCK_MISSING,	 /* 409 ENXIO: a batch names a block that is not stored */
-	ERR_SESSION_GONE,	 /* 410 ESTALE */
-	ERR_GONE,		 /* 410 EIDRM: the journal no longer reaches back that far */
-	ERR_PRECONDITION,	 /* 412 ECANCELED */
-	ERR_TOO_LARGE,		 /* 413 E2BIG */
-	ERR_RANGE,		 /* 416 ERANGE */
-	ERR_KEY_REUSED,		 /* 422 EINVAL: Idempotency-Key came before with another body */
-	ERR_UNPROCESSABLE,	 /* 422 EINVAL: well-formed, not acceptable */
-	ERR_TOO_MANY,		 /* 429 EAGAIN */
-	ERR_HEADERS_TOO_LARGE,	 /* 431 E2BIG */
-	ERR_BEHIND,		 /* 503 EAGAIN: this view is older than the floor the reader stated */
-	ERR_UNAVAILABLE,	 /* 503 EAGAIN: try again, nothing happened */
-	ERR_UNKNOWN_OUTCOME,	 /* 503 EAGAIN: try again with the same key, it may have happened */
+	ERR_BAD_REQUEST,       /* 400 EINVAL: malformed request */
+	ERR_BAD_JSON,	       /* 400 EINVAL */
+	ERR_BAD_PATH,	       /* 400 EINVAL: %00, %2F, "..", bad escape */
+	ERR_BAD_DIGEST,	       /* 400 EBADMSG: the body is not what its digest says */
+	ERR_UNAUTHENTICATED,   /* 401 EACCES */
+	ERR_FORBIDDEN,	       /* 403 EPERM */
+	ERR_NOT_FOUND,	       /* 404 ENOENT */
+	ERR_USER_NOT_FOUND,    /* 404 ENOENT */
+	ERR_METHOD,	       /* 405 EOPNOTSUPP */
+	ERR_PARENT_MISSING,    /* 409 ENOENT */
+	ERR_EXISTS,	       /* 409 EEXIST */
+	ERR_OUT_OF_ORDER,      /* 409 EAGAIN: batch number is not the next of its session */
+	ERR_EPOCH,	       /* 409 ESTALE: the drive's epoch, lease or incarnation is another */
+	ERR_BLOCK_MISSING,     /* 409 ENXIO: a batch names a block that is not stored */
+	ERR_SESSION_GONE,      /* 410 ESTALE */
+	ERR_GONE,	       /* 410 EIDRM: the journal no longer reaches back that far */
+	ERR_PRECONDITION,      /* 412 ECANCELED */
+	ERR_TOO_LARGE,	       /* 413 E2BIG */
+	ERR_RANGE,	       /* 416 ERANGE */
+	ERR_KEY_REUSED,	       /* 422 EINVAL: Idempotency-Key came before with another body */
+	ERR_UNPROCESSABLE,     /* 422 EINVAL: well-formed, not acceptable */
+	ERR_TOO_MANY,	       /* 429 EAGAIN */
+	ERR_HEADERS_TOO_LARGE, /* 431 E2BIG */
+	ERR_BEHIND,	       /* 503 EAGAIN: this view is older than the floor the reader stated */
+	ERR_UNAVAILABLE,       /* 503 EAGAIN: try again, nothing happened */
+	ERR_UNKNOWN_OUTCOME,   /* 503 EAGAIN: try again with the same key, it may have happened */
 	ERR_LAST
 };
 
 struct error_info {
-	int code;		 /* positive: an errno or an enum error_code */
-	int errnum;		 /* what a system call returns for it */
-	const char *errno_name;	 /* "ENOENT" */
+	int code;		/* positive: an errno or an enum error_code */
+	int errnum;		/* what a system call returns for it */
+	const char *errno_name; /* "ENOENT" */
 	int http_status;
-	const char *type;	 /* stable, relative: "not-found"; on the wire "/problems/not-found" */
-	const char *title;	 /* short English text */
+	const char *type;  /* stable, relative: "not-found"; on the wire "/problems/not-found" */
+	const char *title; /* short English text */
 };
 
 /* The row of a failure; sign does not matter. Unknown numbers get the row of EIO; never NULL. */

@@ -7,37 +7,38 @@
 
 #include <assert.h>
 
-#define NAME_BYTES_MAX 255u		     /* a document's name: what Linux file systems allow */
-#define PATH_BYTES_MAX 4096u		     /* PATH_MAX; also bounds the symlink target */
-#define XATTR_NAME_BYTES_MAX 255u	     /* XATTR_NAME_MAX */
-#define XATTR_VALUE_BYTES_MAX 65536u	     /* XATTR_SIZE_MAX */
-#define XATTRS_PER_ITEM_BYTES_MAX 65536u     /* XATTR_LIST_MAX: names of one document together */
-#define LINKS_MAX 65000u		     /* hard links of one document: ext4's limit */
+#define NAME_BYTES_MAX 255u		 /* a document's name: what Linux file systems allow */
+#define PATH_BYTES_MAX 4096u		 /* PATH_MAX; also bounds the symlink target */
+#define XATTR_NAME_BYTES_MAX 255u	 /* XATTR_NAME_MAX */
+#define XATTR_VALUE_BYTES_MAX 65536u	 /* XATTR_SIZE_MAX */
+#define XATTRS_PER_ITEM_BYTES_MAX 65536u /* XATTR_LIST_MAX: names of one document together */
+#define LINKS_MAX 65000u		 /* hard links of one document: ext4's limit */
 
-#define BLOCK_BYTES_MAX (4u * 1024 * 1024)   /* one block: SHA-256 of it takes 4 ms, a hop 2 ms; a worker's buffer */
-#define INLINE_BYTES_MAX (32u * 1024)	     /* content that lies in the database: below it a block costs more than a row */
-#define FILE_BYTES_MAX (1ull << 50)	     /* 1 PiB: sums of sizes stay far from 2^63 */
+#define BLOCK_BYTES_MAX (4u * 1024 * 1024) /* one block: SHA-256 of it takes 4 ms, a hop 2 ms; a worker's buffer */
+#define INLINE_BYTES_MAX (32u * 1024) /* content that lies in the database: below it a block costs more than a row */
+#define FILE_BYTES_MAX (1ull << 50)   /* 1 PiB: sums of sizes stay far from 2^63 */
 
-#define OPS_PER_BATCH_MAX 4096u		     /* ops in one batch: bounds the time a drive is held */
-#define JSON_BYTES_MAX (1024u * 1024)	     /* JSON body of any request */
-#define JSON_DEPTH_MAX 32u		     /* nesting; nothing of ours goes beyond 6 */
-#define BATCH_BYTES_MAX (8u * 1024 * 1024)   /* a batch with data (vnd.nephos.ops) */
+#define OPS_PER_BATCH_MAX 4096u			/* ops in one batch: bounds the time a drive is held */
+#define JSON_BYTES_MAX (1024u * 1024)		/* JSON body of any request */
+#define JSON_DEPTH_MAX 32u			/* nesting; nothing of ours goes beyond 6 */
+#define BATCH_BYTES_MAX (8u * 1024 * 1024)	/* a batch with data (vnd.nephos.ops) */
 #define BATCH_HEAD_BYTES_MAX (2u * 1024 * 1024) /* its JSON head: 4096 ops of 512 bytes */
 #define BATCH_DATA_BYTES_MAX (4u * 1024 * 1024) /* its data: inline content of the files of one batch */
-#define CONTENT_BYTES_MAX (64ull << 30)	     /* one PUT of content: a request that runs for hours helps nobody */
+#define CONTENT_BYTES_MAX (64ull << 30)		/* one PUT of content: a request that runs for hours helps nobody */
 
-#define PAGE_ITEMS_DEFAULT 100u		     /* items of a page when the caller says nothing */
-#define PAGE_ITEMS_MAX 1000u		     /* and at most */
-#define COMPACT_PAGE_ITEMS_MAX 10000u	     /* the compact form is for mounts: 10,000 items are about 1.5 MiB */
-#define CHANGES_PAGE_MAX 1000u		     /* journal entries in one answer */
-#define POLL_WAIT_S_MAX 60u		     /* long poll: below the idle limits of common proxies */
+#define PAGE_ITEMS_DEFAULT 100u	      /* items of a page when the caller says nothing */
+#define PAGE_ITEMS_MAX 1000u	      /* and at most */
+#define COMPACT_PAGE_ITEMS_MAX 10000u /* the compact form is for mounts: 10,000 items are about 1.5 MiB */
+#define CHANGES_PAGE_MAX 1000u	      /* journal entries in one answer */
+#define POLL_WAIT_S_MAX 60u	      /* long poll: below the idle limits of common proxies */
 
-#define HEADER_BYTES_MAX (16u * 1024)	     /* request line and header fields: more is 431 */
+#define HEADER_BYTES_MAX (16u * 1024) /* request line and header fields: more is 431 */
 #define IDEMPOTENCY_KEY_BYTES_MAX 255u
-#define IDEMPOTENCY_HOURS 24u		     /* how long a key is remembered */
-#define SESSION_TIMEOUT_S 600u		     /* a mount that does not poll for so long is gone: twenty times the outage that is waited out */
-#define IDS_PER_RESERVATION_MAX 65536u	     /* document numbers reserved at once; 2^32 a drive */
-#define TOKEN_CACHE_S 5u		     /* a gateway keeps what a token means at most so long */
+#define IDEMPOTENCY_HOURS 24u /* how long a key is remembered */
+#define SESSION_TIMEOUT_S \
+	600u /* a mount that does not poll for so long is gone: twenty times the outage that is waited out */
+#define IDS_PER_RESERVATION_MAX 65536u /* document numbers reserved at once; 2^32 a drive */
+#define TOKEN_CACHE_S 5u	       /* a gateway keeps what a token means at most so long */
 #define TRACE_BYTES_MAX 64u
 
 static_assert(BATCH_HEAD_BYTES_MAX + BATCH_DATA_BYTES_MAX + 4 <= BATCH_BYTES_MAX, "a legal batch fits its body limit");

@@ -19,7 +19,8 @@ void metrics_free(struct metrics *m);
 /* name: "nephos_requests_total"; labels: "route=\"x\",status=\"200\"" or "". All three texts are copied. The same name may be
  * registered with several label sets. Never returns NULL through ret on success. -ENOMEM, -ENOSPC (METRICS_MAX). */
 #define METRICS_MAX 1024 /* metrics of one process: a scrape stays under 200 KiB */
-int metrics_add(struct metrics *m, enum metric_kind kind, const char *name, const char *labels, const char *help, struct metric **ret);
+int metrics_add(struct metrics *m, enum metric_kind kind, const char *name, const char *labels, const char *help,
+	struct metric **ret);
 /* All accept NULL and then do nothing, so that a library works without metrics. */
 void metric_inc(struct metric *m);
 void metric_add(struct metric *m, int64_t delta);

@@ -9,6 +9,8 @@
 
 int text_parse_u64(struct span s, uint64_t max, uint64_t *ret); /* decimal digits only; -EINVAL, -ERANGE */
 int text_parse_i64(struct span s, int64_t *ret);
+int text_parse_size(
+	struct span s, uint64_t max, uint64_t *ret);	 /* bytes, or with K, M, G, T (1024); -EINVAL, -ERANGE */
 void text_hex(const void *data, size_t size, char *ret); /* lower case, writes 2*size+1 */
 int text_unhex(struct span s, void *ret, size_t size);	 /* exactly size bytes; -EINVAL */
 int text_base64(struct span s, struct buf *ret);	 /* standard alphabet, padded */
@@ -18,6 +20,8 @@ int text_url_encode(struct span s, struct buf *ret);
 /* Decodes one segment, once. -EINVAL: bad escape. Whether the result is an acceptable name is text_name_check's business. */
 int text_url_decode(struct span s, struct buf *ret);
 bool text_is_utf8(struct span s);
+size_t text_utf8_run(struct span s);	/* how many bytes at the beginning are UTF-8 */
+#define TEXT_REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 /* Appends s with every byte that is not UTF-8 shown as U+FFFD. */
 int text_utf8_lossy(struct span s, struct buf *ret);
 /* A document's name: 1..255 bytes, no '/', no NUL, not "." or "..". -EINVAL, -ENAMETOOLONG. */

@@ -1,0 +1,77 @@
+#include "common/base/clock.h"
+
+#include "common/base/text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#define FRACTION_DIGITS 9
+
+static int64_t clock_read(clockid_t id)
+{
+	struct timespec t;
+
+	(void)clock_gettime(id, &t); /* cannot fail for the two clocks used here */
+	return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+int64_t clock_mono_ns(void)
+{
+	return clock_read(CLOCK_MONOTONIC);
+}
+
+int64_t clock_real_ns(void)
+{
+	return clock_read(CLOCK_REALTIME);
+}
+
+struct timespec clock_timespec(int64_t ns)
+{
+	int64_t seconds = ns / NS_PER_S;
+	int64_t rest = ns % NS_PER_S;
+
+	if (rest < 0) {
+		rest += NS_PER_S;
+		seconds--;
+	}
+	return (struct timespec){.tv_sec = seconds, .tv_nsec = (long)rest};
+}
+
+void clock_format(int64_t ns, char *ret)
+{
+	struct timespec t = clock_timespec(ns);
+
+	(void)snprintf(ret, CLOCK_TEXT_SIZE, "%" PRId64 ".%09ld", (int64_t)t.tv_sec, t.tv_nsec);
+}
+
+int clock_parse(const char *text, int64_t *ret_ns)
+{
+	struct span whole = span_str(text);
+	const char *dot = text ? strchr(text, '.') : NULL;
+	int64_t seconds, ns;
+	uint64_t fraction = 0;
+
+	if (dot) {
+		struct span digits = span_str(dot + 1);
+
+		whole.size = (size_t)(dot - text);
+		if (digits.size != FRACTION_DIGITS || text_parse_u64(digits, NS_PER_S - 1, &fraction) < 0)
+			return -EINVAL;
+	}
+	if (text_parse_i64(whole, &seconds) < 0)
+		return -EINVAL;
+	if (seconds == 0 && whole.data[0] == '-')
+		return -EINVAL; /* nothing writes it, and people would read a small negative time into it */
+	/* The very first second of the range is only reachable with its fraction: one step less keeps the product in range. */
+	if (seconds < 0) {
+		if (__builtin_mul_overflow(seconds + 1, NS_PER_S, &ns) ||
+			__builtin_add_overflow(ns, (int64_t)fraction - NS_PER_S, &ns))
+			return -EINVAL;
+	} else if (__builtin_mul_overflow(seconds, NS_PER_S, &ns) ||
+		__builtin_add_overflow(ns, (int64_t)fraction, &ns)) {
+		return -EINVAL;
+	}
+	*ret_ns = ns;
+	return 0;
+}

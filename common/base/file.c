@@ -1,0 +1,130 @@
+#include "common/base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define READ_STEP_BYTES 4096u /* what grows the buffer at a time: the files are small, and st_size is not believed */
+
+static int file_check(int fd, bool secret)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	return secret && (st.st_mode & (S_IRWXG | S_IRWXO)) ? -EPERM : 0;
+}
+
+/* Reads up to the end, or until there is more than max. */
+static int file_read_all(int fd, size_t max, struct buf *ret)
+{
+	char step[READ_STEP_BYTES];
+	size_t total = 0;
+
+	for (;;) {
+		ssize_t n = read(fd, step, sizeof(step));
+		int r;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if ((size_t)n > max - total)
+			return -EFBIG;
+		r = buf_append(ret, step, (size_t)n);
+		if (r < 0 || n == 0)
+			return r;
+		total += (size_t)n;
+	}
+}
+
+int file_read(const char *path, size_t max, bool secret, struct buf *ret)
+{
+	size_t start = ret->size;
+	/* Non-blocking, so that a fifo is refused instead of waited for. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = file_check(fd, secret);
+	if (r == 0)
+		r = file_read_all(fd, max, ret);
+	if (r < 0 && ret->data) {
+		ret->size = start;
+		ret->data[start] = '\0';
+	}
+	(void)close(fd); /* read-only: nothing to lose */
+	return r;
+}
+
+static int file_write_all(int fd, struct span s)
+{
+	while (s.size > 0) {
+		ssize_t n = write(fd, s.data, s.size);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0)
+			s = span_of(s.data + n, s.size - (size_t)n);
+	}
+	return 0;
+}
+
+/* Content and mode on the disk, under the name it has now. Takes fd. */
+static int file_fill_take(int fd, mode_t mode, struct span content)
+{
+	int r = file_write_all(fd, content);
+
+	if (r == 0 && (fchmod(fd, mode) < 0 || fsync(fd) < 0))
+		r = -errno;
+	if (close(fd) < 0 && r == 0)
+		r = -errno;
+	return r;
+}
+
+static int folder_sync(const char *path)
+{
+	char *copy = strdup(path); /* dirname writes into it */
+	int fd, r = 0;
+
+	if (!copy)
+		return -ENOMEM;
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd) < 0)
+		r = -errno;
+	if (fd >= 0)
+		(void)close(fd);
+	free(copy);
+	return r;
+}
+
+int file_write_atomic(const char *path, mode_t mode, struct span content)
+{
+	char *temporary = NULL;
+	int fd, r;
+
+	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
+		return -ENOMEM;
+	fd = mkostemp(temporary, O_CLOEXEC); /* mode 0600: a secret is never readable in between */
+	if (fd < 0) {
+		r = -errno;
+		goto out;
+	}
+	r = file_fill_take(fd, mode, content);
+	if (r == 0 && rename(temporary, path) < 0)
+		r = -errno;
+	if (r < 0)
+		(void)unlink(temporary);
+	else
+		r = folder_sync(path);
+out:
+	free(temporary);
+	return r;
+}

@@ -1,0 +1,72 @@
+#include "common/base/sha256.h"
+
+#include "common/base/text.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+int sha256_init(struct sha256 *s)
+{
+	s->context = EVP_MD_CTX_new();
+	if (!s->context)
+		return -ENOMEM;
+	if (EVP_DigestInit_ex(s->context, EVP_sha256(), NULL) != 1) {
+		sha256_fini(s);
+		return -ENOMEM; /* the one reason it has for a digest that is always there */
+	}
+	return 0;
+}
+
+void sha256_fini(struct sha256 *s)
+{
+	if (!s)
+		return;
+	EVP_MD_CTX_free(s->context);
+	s->context = NULL;
+}
+
+int sha256_update(struct sha256 *s, const void *data, size_t size)
+{
+	return EVP_DigestUpdate(s->context, data, size) == 1 ? 0 : -EIO;
+}
+
+int sha256_final(struct sha256 *s, uint8_t ret[SHA256_BYTES])
+{
+	uint8_t digest[SHA256_BYTES];
+
+	if (EVP_DigestFinal_ex(s->context, digest, NULL) != 1)
+		return -EIO;
+	if (EVP_DigestInit_ex(s->context, EVP_sha256(), NULL) != 1)
+		return -EIO;
+	memcpy(ret, digest, sizeof(digest));
+	return 0;
+}
+
+int sha256_of(struct span data, uint8_t ret[SHA256_BYTES])
+{
+	return EVP_Digest(data.data, data.size, ret, NULL, EVP_sha256(), NULL) == 1 ? 0 : -EIO;
+}
+
+int sha256_hex(struct span data, char ret[SHA256_HEX_SIZE])
+{
+	uint8_t digest[SHA256_BYTES];
+	int r = sha256_of(data, digest);
+
+	if (r < 0)
+		return r;
+	text_hex(digest, sizeof(digest), ret);
+	return 0;
+}
+
+int hmac_sha256(struct span key, struct span data, uint8_t ret[SHA256_BYTES])
+{
+	const void *bytes = key.size > 0 ? key.data : ""; /* NULL would mean "the key of last time" to libcrypto */
+	unsigned size = SHA256_BYTES;
+
+	if (key.size > INT_MAX)
+		return -EINVAL;
+	return HMAC(EVP_sha256(), bytes, (int)key.size, (const unsigned char *)data.data, data.size, ret, &size) ? 0
+														 : -EIO;
+}
