@@ -23,12 +23,12 @@ struct array_type {
 };
 
 static const struct array_type ARRAY_TYPES[] = {
-	{ PG_I64, 20, 1016, 8 },
-	{ PG_I32, 23, 1007, 4 },
-	{ PG_I16, 21, 1005, 2 },
-	{ PG_BOOL, 16, 1000, 1 },
-	{ PG_TEXT, 25, 1009, 0 },
-	{ PG_BYTEA, 17, 1001, 0 },
+	{PG_I64, 20, 1016, 8},
+	{PG_I32, 23, 1007, 4},
+	{PG_I16, 21, 1005, 2},
+	{PG_BOOL, 16, 1000, 1},
+	{PG_TEXT, 25, 1009, 0},
+	{PG_BYTEA, 17, 1001, 0},
 };
 
 struct pg_array {
@@ -40,7 +40,7 @@ struct pg_array {
 
 static int array_start(struct pg_array *a)
 {
-	const uint32_t head[] = { htonl(1), 0, htonl(a->type->element_oid), 0, htonl(1) };
+	const uint32_t head[] = {htonl(1), 0, htonl(a->type->element_oid), 0, htonl(1)};
 
 	static_assert(sizeof(head) == HEAD_BYTES, "head of a one-dimensional array");
 	a->count = 0;
@@ -139,5 +139,5 @@ struct pg_param pg_array_param(const struct pg_array *a)
 {
 	struct span bytes = a->count ? buf_span(&a->bytes) : span_of(a->empty, sizeof(a->empty));
 
-	return (struct pg_param){ .kind = PG_ARRAY, .bytes = bytes, .array_oid = a->type->array_oid };
+	return (struct pg_param){.kind = PG_ARRAY, .bytes = bytes, .array_oid = a->type->array_oid};
 }

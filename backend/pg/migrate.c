@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct pg_statement LOCK = { "migrate_lock", "SELECT pg_advisory_lock($1)", false };
-static const struct pg_statement UNLOCK = { "migrate_unlock", "SELECT pg_advisory_unlock($1)", false };
-static const struct pg_statement APPLIED = { "migrate_applied", "SELECT name FROM schema_migration ORDER BY name", true };
-static const struct pg_statement RECORD = { "migrate_record", "INSERT INTO schema_migration (name) VALUES ($1)", false };
+static const struct pg_statement LOCK = {"migrate_lock", "SELECT pg_advisory_lock($1)", false};
+static const struct pg_statement UNLOCK = {"migrate_unlock", "SELECT pg_advisory_unlock($1)", false};
+static const struct pg_statement APPLIED = {"migrate_applied", "SELECT name FROM schema_migration ORDER BY name", true};
+static const struct pg_statement RECORD = {"migrate_record", "INSERT INTO schema_migration (name) VALUES ($1)", false};
 
 static bool is_applied(const struct pg_result *applied, const char *name)
 {
@@ -20,7 +20,8 @@ static bool is_applied(const struct pg_result *applied, const char *name)
 }
 
 /* A name that is recorded but not ours: a newer program has changed the tables in a way that this one does not know. */
-static int refuse_newer(struct pg *pg, const struct pg_result *applied, const struct pg_migration *migrations, size_t count)
+static int refuse_newer(
+	struct pg *pg, const struct pg_result *applied, const struct pg_migration *migrations, size_t count)
 {
 	for (int row = 0; row < pg_rows(applied); row++) {
 		struct span name = pg_bytes(applied, row, 0);
@@ -30,8 +31,8 @@ static int refuse_newer(struct pg *pg, const struct pg_result *applied, const st
 			known = known || span_eq_str(name, migrations[i].name);
 		if (known)
 			continue;
-		snprintf(pg->error, sizeof(pg->error), "the database has migration %.*s, which this program does not know", (int)name.size,
-			name.data);
+		snprintf(pg->error, sizeof(pg->error),
+			"the database has migration %.*s, which this program does not know", (int)name.size, name.data);
 		return -EPERM;
 	}
 	return 0;
@@ -84,7 +85,8 @@ int pg_migrate(struct pg *pg, const struct pg_migration *migrations, size_t coun
 	pg->deadline_ms = PG_MIGRATE_MS;
 	int r = pg_connect(pg);
 	if (r == 0)
-		r = pg_script_until(pg, "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0", until_ns);
+		r = pg_script_until(
+			pg, "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0", until_ns);
 	if (r == 0)
 		r = pg_run(pg, &LOCK, &key, 1, NULL);
 	if (r == 0)

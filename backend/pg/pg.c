@@ -26,6 +26,8 @@ static void on_notice(void *cookie, const PGresult *result)
 	struct pg *pg = cookie;
 	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
 
+	if (severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
+		pg->doomed = true; /* said to an idle connection: the end of the stream follows */
 	if (!severity || strcmp(severity, "WARNING") != 0)
 		return;
 	pg->warned = true;
@@ -62,10 +64,11 @@ void pg_close(struct pg *pg)
 {
 	struct pg_prepared *p, *next;
 
-	HASH_ITER (hh, pg->prepared, p, next)
+	HASH_ITER(hh, pg->prepared, p, next)
 		pg_prepared_drop(pg, p);
 	pg->queued = 0;
 	pg->in_pipeline = false;
+	pg->doomed = false;
 	PQfinish(pg->conn);
 	pg->conn = NULL;
 }
@@ -141,12 +144,13 @@ int pg_refusal(struct pg *pg)
 static int connect_now(struct pg *pg)
 {
 	char timeouts[128];
-	const char *const names[] = { "connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
-		"client_encoding", "application_name", "options", "dbname", NULL };
-	const char *const values[] = { "2", "10", "3", "3", "10000", "UTF8", "nephos", timeouts, pg->conninfo, NULL };
+	const char *const names[] = {"connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
+		"tcp_user_timeout", "client_encoding", "application_name", "options", "dbname", NULL};
+	const char *const values[] = {"2", "10", "3", "3", "10000", "UTF8", "nephos", timeouts, pg->conninfo, NULL};
 
 	static_assert(PG_CONNECT_S == 2, "connect_timeout above");
-	snprintf(timeouts, sizeof(timeouts), "-c statement_timeout=%d -c idle_in_transaction_session_timeout=%d", PG_STATEMENT_MS, PG_IDLE_TX_MS);
+	snprintf(timeouts, sizeof(timeouts), "-c statement_timeout=%d -c idle_in_transaction_session_timeout=%d",
+		PG_STATEMENT_MS, PG_IDLE_TX_MS);
 	/* The conninfo comes last: what it says itself wins. */
 	pg->conn = PQconnectdbParams(names, values, 1);
 	if (pg->conn && PQstatus(pg->conn) == CONNECTION_OK && PQsetnonblocking(pg->conn, 1) == 0) {
@@ -171,6 +175,19 @@ int pg_connect(struct pg *pg)
 	return connect_now(pg);
 }
 
+/* Takes in what came while the connection lay idle: notifications and notices, or its end. */
+static bool is_alive(struct pg *pg)
+{
+	struct pollfd p = {.fd = PQsocket(pg->conn), .events = POLLIN};
+
+	while (!pg->doomed && poll(&p, 1, 0) > 0) {
+		if (!PQconsumeInput(pg->conn))
+			return false;
+		(void)PQisBusy(pg->conn); /* parses */
+	}
+	return !pg->doomed && PQstatus(pg->conn) == CONNECTION_OK;
+}
+
 int pg_ensure(struct pg *pg)
 {
 	if (!pg->conn || PQstatus(pg->conn) != CONNECTION_OK)
@@ -178,10 +195,7 @@ int pg_ensure(struct pg *pg)
 	if (PQtransactionStatus(pg->conn) != PQTRANS_IDLE)
 		return 0;
 	/* A server that has restarted has closed the socket; better noticed before the statement is sent than after. */
-	struct pollfd p = { .fd = PQsocket(pg->conn), .events = POLLIN };
-	if (poll(&p, 1, 0) <= 0)
-		return 0;
-	if (PQconsumeInput(pg->conn) && PQstatus(pg->conn) == CONNECTION_OK)
+	if (is_alive(pg))
 		return 0;
 	pg_close(pg);
 	return pg_connect(pg);
@@ -198,7 +212,7 @@ int pg_await(struct pg *pg, int64_t until_ns)
 		int64_t left_ms = (until_ns - clock_mono_ns() + NS_PER_MS - 1) / NS_PER_MS;
 		if (left_ms <= 0)
 			return -ETIMEDOUT;
-		struct pollfd p = { .fd = PQsocket(pg->conn), .events = (short)(POLLIN | (unsent ? POLLOUT : 0)) };
+		struct pollfd p = {.fd = PQsocket(pg->conn), .events = (short)(POLLIN | (unsent ? POLLOUT : 0))};
 		int n = poll(&p, 1, (int)left_ms);
 		if (n < 0 && errno != EINTR)
 			return -ENOTCONN;
@@ -209,8 +223,14 @@ int pg_await(struct pg *pg, int64_t until_ns)
 
 int pg_bind(const struct pg_param *params, size_t count, struct pg_bound *ret)
 {
-	static const Oid TYPES[] = { [PG_NULL] = 0, [PG_I64] = 20, [PG_I32] = 23, [PG_I16] = 21, [PG_BOOL] = 16, [PG_TEXT] = 25, [PG_BYTEA] = 17 };
-	static const int WIDTHS[] = { [PG_I64] = 8, [PG_I32] = 4, [PG_I16] = 2, [PG_BOOL] = 1 };
+	static const Oid TYPES[] = {[PG_NULL] = 0,
+		[PG_I64] = 20,
+		[PG_I32] = 23,
+		[PG_I16] = 21,
+		[PG_BOOL] = 16,
+		[PG_TEXT] = 25,
+		[PG_BYTEA] = 17};
+	static const int WIDTHS[] = {[PG_I64] = 8, [PG_I32] = 4, [PG_I16] = 2, [PG_BOOL] = 1};
 
 	if (count > PG_PARAMS_MAX)
 		return -E2BIG;
@@ -294,7 +314,8 @@ static int take_results(struct pg *pg, int64_t until_ns, PGresult **ret)
 	return failed ? pg_refusal(pg) : 0;
 }
 
-static int prepare_now(struct pg *pg, const struct pg_statement *statement, const struct pg_bound *bound, size_t count, int64_t until_ns)
+static int prepare_now(struct pg *pg, const struct pg_statement *statement, const struct pg_bound *bound, size_t count,
+	int64_t until_ns)
 {
 	struct pg_prepared *p;
 
@@ -324,7 +345,8 @@ static int drop(struct pg *pg, int r)
 	return r;
 }
 
-static int run_once(struct pg *pg, const struct pg_statement *statement, const struct pg_bound *bound, size_t count, PGresult **ret)
+static int run_once(
+	struct pg *pg, const struct pg_statement *statement, const struct pg_bound *bound, size_t count, PGresult **ret)
 {
 	const int64_t until_ns = pg_until(pg);
 
@@ -340,12 +362,14 @@ static int run_once(struct pg *pg, const struct pg_statement *statement, const s
 		return drop(pg, r);
 	if (r < 0)
 		return r;
-	if (!PQsendQueryPrepared(pg->conn, statement->name, (int)count, bound->values, bound->lengths, bound->formats, 1)) {
+	if (!PQsendQueryPrepared(
+		    pg->conn, statement->name, (int)count, bound->values, bound->lengths, bound->formats, 1)) {
 		pg_remember(pg, NULL);
 		return drop(pg, -ENOTCONN);
 	}
 	r = take_results(pg, until_ns, ret);
-	const bool refused = pg->conn && PQstatus(pg->conn) == CONNECTION_OK && PQtransactionStatus(pg->conn) != PQTRANS_ACTIVE;
+	const bool refused =
+		pg->conn && PQstatus(pg->conn) == CONNECTION_OK && PQtransactionStatus(pg->conn) != PQTRANS_ACTIVE;
 	const bool commits = alone && !statement->read_only;
 	if (r == -ETIMEDOUT || r == -ENOTCONN)
 		/* 25006 has closed the connection and says for sure that nothing happened. */
@@ -358,7 +382,8 @@ static int run_once(struct pg *pg, const struct pg_statement *statement, const s
 	return r;
 }
 
-int pg_run(struct pg *pg, const struct pg_statement *statement, const struct pg_param *params, size_t count, struct pg_result **ret_result)
+int pg_run(struct pg *pg, const struct pg_statement *statement, const struct pg_param *params, size_t count,
+	struct pg_result **ret_result)
 {
 	struct pg_bound bound;
 	PGresult *result = NULL;
@@ -473,7 +498,7 @@ int pg_notification(struct pg *pg, unsigned timeout_ms, char *payload, size_t si
 		return -ENOTCONN;
 	if (take_notification(pg, payload, size))
 		return 1;
-	struct pollfd p = { .fd = PQsocket(pg->conn), .events = POLLIN };
+	struct pollfd p = {.fd = PQsocket(pg->conn), .events = POLLIN};
 	int n = poll(&p, 1, (int)timeout_ms);
 	if (n == 0 || (n < 0 && errno == EINTR))
 		return 0;

@@ -16,14 +16,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PG_RECONNECT_MS	   250	 /* between attempts to connect: a worker must not spin while the server restarts */
-#define PG_CONNECT_S	   2	 /* libpq's own least; a server on the same network answers in milliseconds */
-#define PG_STATEMENT_MS	   25000 /* statement_timeout: ends before the 30 s that callers over HTTP wait */
-#define PG_ANSWER_MS	   28000 /* own deadline of a flush: the server's comes first, unless the server is gone */
-#define PG_IDLE_TX_MS	   10000 /* idle_in_transaction_session_timeout: no transaction of ours waits for anything but the next flush */
-#define PG_MIGRATE_MS	   600000 /* deadline while migrating, the wait for the lock included: an index over millions of rows */
-#define PG_PARAMS_MAX	   32	 /* of one statement; more are arrays */
-#define PG_PIPELINE_MAX	   16384 /* statements between two flushes */
+#define PG_RECONNECT_MS 250   /* between attempts to connect: a worker must not spin while the server restarts */
+#define PG_CONNECT_S 2	      /* libpq's own least; a server on the same network answers in milliseconds */
+#define PG_STATEMENT_MS 25000 /* statement_timeout: ends before the 30 s that callers over HTTP wait */
+#define PG_ANSWER_MS 28000    /* own deadline of a flush: the server's comes first, unless the server is gone */
+#define PG_IDLE_TX_MS \
+	10000 /* idle_in_transaction_session_timeout: no transaction of ours waits for anything but the next flush */
+#define PG_MIGRATE_MS \
+	600000		 /* deadline while migrating, the wait for the lock included: an index over millions of rows */
+#define PG_PARAMS_MAX 32 /* of one statement; more are arrays */
+#define PG_PIPELINE_MAX 16384	       /* statements between two flushes */
 #define PG_ARRAY_BYTES_MAX (64u << 20) /* one array parameter: the data of the largest batch several times over */
 
 struct pg;	  /* one connection; used by one thread at a time */
@@ -68,16 +70,17 @@ struct pg_param pg_array_param(const struct pg_array *a); /* valid until the arr
 
 int pg_new(const char *conninfo, struct pg **ret); /* does not connect yet; -ENOMEM */
 void pg_free(struct pg *pg);
-int pg_connect(struct pg *pg);			   /* connects when not connected; -ENOTCONN */
-void pg_close(struct pg *pg);			   /* drops the connection without waiting; the next use opens a new one */
-int pg_fd(struct pg *pg);			   /* socket, for LISTEN loops; -1 */
-void pg_set_deadline(struct pg *pg, unsigned ms);  /* of each later run or flush, instead of PG_ANSWER_MS */
-bool pg_in_transaction(const struct pg *pg);	   /* begun, and neither committed nor rolled back */
-const char *pg_error(const struct pg *pg);	   /* text of the last failure, never NULL */
-const char *pg_sqlstate(const struct pg *pg);	   /* "" when unknown */
+int pg_connect(struct pg *pg); /* connects when not connected; -ENOTCONN */
+void pg_close(struct pg *pg);  /* drops the connection without waiting; the next use opens a new one */
+int pg_fd(struct pg *pg);      /* socket, for LISTEN loops; -1 */
+void pg_set_deadline(struct pg *pg, unsigned ms); /* of each later run or flush, instead of PG_ANSWER_MS */
+bool pg_in_transaction(const struct pg *pg);	  /* begun, and neither committed nor rolled back */
+const char *pg_error(const struct pg *pg);	  /* text of the last failure, never NULL */
+const char *pg_sqlstate(const struct pg *pg);	  /* "" when unknown */
 
 /* One statement, one round trip, its own transaction. ret_result may be NULL. */
-int pg_run(struct pg *pg, const struct pg_statement *statement, const struct pg_param *params, size_t count, struct pg_result **ret_result);
+int pg_run(struct pg *pg, const struct pg_statement *statement, const struct pg_param *params, size_t count,
+	struct pg_result **ret_result);
 /* SQL without parameters from a file or a literal of ours: migrations, LISTEN, SET. Several statements allowed. */
 int pg_script(struct pg *pg, const char *sql);
 
@@ -95,7 +98,7 @@ int pg_pipeline_rollback(struct pg *pg); /* also ends the pipeline; closes the c
 int pg_rows(const struct pg_result *r);
 int64_t pg_touched(const struct pg_result *r);
 bool pg_is_null(const struct pg_result *r, int row, int column);
-int64_t pg_number(const struct pg_result *r, int row, int column); /* int2/4/8/bool, results are binary */
+int64_t pg_number(const struct pg_result *r, int row, int column);    /* int2/4/8/bool, results are binary */
 struct span pg_bytes(const struct pg_result *r, int row, int column); /* text, bytea */
 void pg_result_free(struct pg_result *r);
 

@@ -14,9 +14,9 @@
  * skips the rest up to that point (PGRES_PIPELINE_ABORTED), the Parses too: those are forgotten again.
  */
 
-const struct pg_statement PG_BEGIN = { "pg_begin", "BEGIN", false };
-const struct pg_statement PG_COMMIT = { "pg_commit", "COMMIT", false };
-const struct pg_statement PG_ROLLBACK = { "pg_rollback", "ROLLBACK", false };
+const struct pg_statement PG_BEGIN = {"pg_begin", "BEGIN", false};
+const struct pg_statement PG_COMMIT = {"pg_commit", "COMMIT", false};
+const struct pg_statement PG_ROLLBACK = {"pg_rollback", "ROLLBACK", false};
 
 int pg_pipeline_begin(struct pg *pg)
 {
@@ -51,7 +51,8 @@ static int queue_reserve(struct pg *pg)
 	return 0;
 }
 
-static int queue_prepare(struct pg *pg, const struct pg_statement *statement, const struct pg_bound *bound, size_t count)
+static int queue_prepare(
+	struct pg *pg, const struct pg_statement *statement, const struct pg_bound *bound, size_t count)
 {
 	struct pg_prepared *p = NULL;
 
@@ -65,7 +66,7 @@ static int queue_prepare(struct pg *pg, const struct pg_statement *statement, co
 		pg_prepared_drop(pg, p);
 		return -ENOTCONN;
 	}
-	pg->queue[pg->queued++] = (struct pg_queued){ .prepare = p };
+	pg->queue[pg->queued++] = (struct pg_queued){.prepare = p};
 	return 0;
 }
 
@@ -82,11 +83,12 @@ int pg_pipeline_add(struct pg *pg, const struct pg_statement *statement, const s
 		r = queue_prepare(pg, statement, &bound, count);
 	if (r < 0)
 		return r;
-	if (!PQsendQueryPrepared(pg->conn, statement->name, (int)count, bound.values, bound.lengths, bound.formats, 1)) {
+	if (!PQsendQueryPrepared(
+		    pg->conn, statement->name, (int)count, bound.values, bound.lengths, bound.formats, 1)) {
 		pg_remember(pg, NULL);
 		return -ENOTCONN;
 	}
-	pg->queue[pg->queued++] = (struct pg_queued){ .statement = statement };
+	pg->queue[pg->queued++] = (struct pg_queued){.statement = statement};
 	return 0;
 }
 

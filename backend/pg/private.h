@@ -28,6 +28,7 @@ struct pg {
 	int64_t attempt_ns; /* of the last failed attempt to connect, 0: none failed */
 	unsigned deadline_ms;
 	struct pg_prepared *prepared;
+	bool doomed; /* the server has said that it will close this connection */
 	bool warned; /* a WARNING came since the last reset */
 	bool in_pipeline;
 	bool in_transaction; /* at the last flush, or when the pipeline began: libpq cannot say while statements are under way */
