@@ -26,12 +26,18 @@ function matches(name, pattern,    re) {
 	gsub(/\*/, "[^/]*", re)
 	return name ~ ("^" re "$") || name ~ ("^" re "/[^/]*$")
 }
-function any(name, list,    n, i, parts) {
+# Whether a list has the name; an entry that begins with ! takes away what stands before it.
+function any(name, list,    n, i, parts, part, has) {
 	n = split(list, parts, ",")
-	for (i = 1; i <= n; i++)
-		if (matches(name, trim(parts[i])))
-			return 1
-	return 0
+	for (i = 1; i <= n; i++) {
+		part = trim(parts[i])
+		if (sub(/^!/, "", part)) {
+			if (matches(name, part))
+				has = 0
+		} else if (matches(name, part))
+			has = 1
+	}
+	return has + 0
 }
 function folder_of(path) { sub("/[^/]*$", "", path); return path }
 function check_quoted(line, name,    i) {
