@@ -92,7 +92,7 @@ int text_unhex(struct span s, void *ret, size_t size)
 		if (hex_value(s.data[i]) < 0)
 			return -EINVAL;
 	for (size_t i = 0; i < size; i++)
-		bytes[i] = (unsigned char)(hex_value(s.data[2 * i]) << 4 | hex_value(s.data[2 * i + 1]));
+		bytes[i] = (unsigned char)((unsigned)hex_value(s.data[2 * i]) << 4 | (unsigned)hex_value(s.data[2 * i + 1]));
 	return 0;
 }
 

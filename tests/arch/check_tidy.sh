@@ -9,6 +9,7 @@ build=$(cd "${1:?usage: check_tidy.sh BUILD_DIR [FILE…]}" && pwd)
 shift
 root=$(cd "$(dirname "$0")/../.." && pwd)
 commands=$build/compile_commands.json
+model=$root/tests/arch/analyzer_uthash.h
 cd "$root"
 
 # The files of the tree that are compiled. The header probes are generated and lie in the build directory.
@@ -26,7 +27,7 @@ fingerprint() {
 	flags=$(grep -B1 "\"file\": \"$root/$1\"" "$commands" | grep -oE -- '-(I|isystem |D)[^ "]+' | sort -u)
 	# shellcheck disable=SC2086 # each flag is a word
 	text=$(cpp -C $flags "$1" 2>/dev/null) || return 1
-	{ cat .clang-tidy; printf '%s' "$text"; } | sha256sum | cut -c1-40
+	{ cat .clang-tidy tests/.clang-tidy "$model"; printf '%s' "$text"; } | sha256sum | cut -c1-40
 }
 
 check_one() {
@@ -35,7 +36,7 @@ check_one() {
 		passed=$build/tidy/$hash
 		[ ! -e "$passed" ] || return 0
 	fi
-	if ! said=$(clang-tidy-14 --quiet -p "$build" "$1" 2>/dev/null); then
+	if ! said=$(clang-tidy-14 --quiet -p "$build" --extra-arg-before=-include"$model" "$1" 2>/dev/null); then
 		printf '%s\n' "$said"
 		return 1
 	fi
