@@ -1,3 +1,5 @@
+#include "backend/pg/pg.h"
+
 #include "backend/pg/private.h"
 
 #include "common/base/clock.h"
