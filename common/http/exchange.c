@@ -1,0 +1,264 @@
+#include "common/http/server_internal.h"
+
+#include "common/base/error.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/*
+ * libmicrohttpd calls exchange_on_access once with the header (again after each resume there), then with pieces of the body, then once more
+ * when the request is complete (again after each resume there). An answer queued at the header closes the connection, as whatever is left of
+ * the body would be taken for the next request; so it is queued there only if a body is coming that nobody wants, and otherwise at the end.
+ */
+
+void *exchange_on_line(void *cookie, const char *uri, struct MHD_Connection *connection)
+{
+	(void)connection;
+	return request_new(cookie, uri ? uri : "");
+}
+
+static enum MHD_Result close_connection(struct http_request *req)
+{
+	pthread_mutex_unlock(&req->lock);
+	return MHD_NO;
+}
+
+/* Answered before the body: is it worth reading? */
+static enum MHD_Result settle(struct http_request *req)
+{
+	bool drain = req->stage != STAGE_LINE && !req->expects_continue && request_body_left(req) <= DRAIN_BYTES_MAX;
+
+	if (!drain && request_body_left(req) != 0)
+		return respond_queue(req, req->connection);
+	pthread_mutex_lock(&req->lock);
+	req->stage = STAGE_BODY;
+	pthread_mutex_unlock(&req->lock);
+	return MHD_YES;
+}
+
+/* Goes on if the guard lets it, sleeps if the guard has kept it. On the loop. */
+static enum MHD_Result begin_body(struct http_request *req)
+{
+	const struct http_route *route = req->route;
+	bool answered;
+
+	if (req->length > 0 && (uint64_t)req->length > (route->body == HTTP_BODY_NONE ? 0 : route->body_max))
+		http_respond_error(req, -ERR_TOO_LARGE, NULL);
+	else if (route->body == HTTP_BODY_STREAM)
+		route->handler(req, req->server->options.cookie);
+	pthread_mutex_lock(&req->lock);
+	answered = req->answered;
+	if (!answered)
+		req->stage = STAGE_BODY;
+	pthread_mutex_unlock(&req->lock);
+	return answered ? settle(req) : MHD_YES;
+}
+
+static enum MHD_Result guard_step(struct http_request *req)
+{
+	pthread_mutex_lock(&req->lock);
+	if (atomic_load(&req->server->stopping))
+		return close_connection(req);
+	if (req->answered) {
+		pthread_mutex_unlock(&req->lock);
+		return settle(req);
+	}
+	if (req->kept && !req->proceed) {
+		enum MHD_Result r = request_suspend(req) ? MHD_YES : MHD_NO;
+
+		pthread_mutex_unlock(&req->lock);
+		return r;
+	}
+	pthread_mutex_unlock(&req->lock);
+	return begin_body(req);
+}
+
+static int find_route(struct http_request *req)
+{
+	const struct http_server *s = req->server;
+	char *decoded = req->target + req->target_size + 1;
+	int r = router_match(s->router, req->method, span_of(req->target, req->path_size), decoded, &req->match);
+
+	if (r == 0)
+		req->route = &s->options.routes[req->match.route];
+	return r;
+}
+
+static enum MHD_Result on_header(struct http_request *req, struct MHD_Connection *connection, const char *method,
+	const char *version)
+{
+	const struct http_server_options *o = &req->server->options;
+	const char *why = NULL;
+	int r;
+
+	/* From here on somebody has to answer. */
+	atomic_fetch_add(&req->refs, 1);
+	req->connection = connection;
+	req->is_head = strcmp(method, "HEAD") == 0;
+	(void)snprintf(req->method, sizeof(req->method), "%s", method);
+	server_identify(req, connection);
+	r = hygiene_check(req, connection, version, &why);
+	if (r) {
+		respond_refusal(req, r, why);
+		return respond_queue(req, connection);
+	}
+	r = find_route(req);
+	req->stage = STAGE_GUARD;
+	if (r) {
+		respond_no_route(req, r);
+		return settle(req);
+	}
+	if (req->route->body == HTTP_BODY_WHOLE)
+		buf_init(&req->body, req->route->body_max + 1);
+	if (o->guard && !o->guard(req, req->route, o->cookie)) {
+		pthread_mutex_lock(&req->lock);
+		req->kept = true;
+		pthread_mutex_unlock(&req->lock);
+	}
+	return guard_step(req);
+}
+
+static int take_whole(struct http_request *req, const char *data, size_t size)
+{
+	if (req->received + size > req->route->body_max)
+		return -ERR_TOO_LARGE;
+	return buf_append(&req->body, data, size);
+}
+
+/* Nobody wants this body; its end is waited for, within reason. With the lock held, which it gives back. */
+static enum MHD_Result discard(struct http_request *req, size_t *size)
+{
+	uint64_t most = req->route ? req->route->body_max : 0;
+
+	req->received += *size;
+	*size = 0;
+	if (req->early || (req->chunked && req->received > most + DRAIN_BYTES_MAX))
+		return close_connection(req);
+	pthread_mutex_unlock(&req->lock);
+	return MHD_YES;
+}
+
+static enum MHD_Result on_stream_data(struct http_request *req, const char *data, size_t *size)
+{
+	while (*size) {
+		size_t taken = 0;
+		bool beyond = req->received > req->route->body_max;
+		enum MHD_Result r;
+
+		/* What is beyond the limit stays where it is until the reader has answered. */
+		if (!beyond && stream_fill(req, data, *size, &taken))
+			return MHD_NO;
+		data += taken;
+		*size -= taken;
+		stream_notify(req);
+		pthread_mutex_lock(&req->lock);
+		if (req->answered)
+			return discard(req, size);
+		if (*size && (beyond || req->ring_used == req->ring_size)) {
+			r = request_suspend(req) ? MHD_YES : MHD_NO;
+			pthread_mutex_unlock(&req->lock);
+			return r;
+		}
+		pthread_mutex_unlock(&req->lock);
+	}
+	return MHD_YES;
+}
+
+static enum MHD_Result on_data(struct http_request *req, const char *data, size_t *size)
+{
+	int r;
+
+	pthread_mutex_lock(&req->lock);
+	if (atomic_load(&req->server->stopping))
+		return close_connection(req);
+	if (req->answered)
+		return discard(req, size);
+	pthread_mutex_unlock(&req->lock);
+	if (req->route->body == HTTP_BODY_STREAM)
+		return on_stream_data(req, data, size);
+	r = req->route->body == HTTP_BODY_WHOLE ? take_whole(req, data, *size) : -ERR_TOO_LARGE;
+	if (r)
+		http_respond_error(req, r == -E2BIG ? -ERR_TOO_LARGE : r, NULL);
+	pthread_mutex_lock(&req->lock);
+	return discard(req, size);
+}
+
+static enum MHD_Result on_end(struct http_request *req, struct MHD_Connection *connection)
+{
+	bool first, answered;
+	enum MHD_Result r = MHD_YES;
+
+	pthread_mutex_lock(&req->lock);
+	if (req->early || atomic_load(&req->server->stopping))
+		return close_connection(req);
+	first = req->stage != STAGE_WHOLE;
+	req->stage = STAGE_WHOLE;
+	req->ended = true;
+	answered = req->answered;
+	pthread_mutex_unlock(&req->lock);
+	if (first && !answered) {
+		if (req->route->body == HTTP_BODY_STREAM)
+			stream_notify(req);
+		else
+			req->route->handler(req, req->server->options.cookie);
+	}
+	pthread_mutex_lock(&req->lock);
+	answered = req->answered;
+	if (!answered)
+		r = request_suspend(req) ? MHD_YES : MHD_NO;
+	pthread_mutex_unlock(&req->lock);
+	return answered ? respond_queue(req, connection) : r;
+}
+
+enum MHD_Result exchange_on_access(void *cookie, struct MHD_Connection *connection, const char *url, const char *method,
+	const char *version, const char *upload_data, size_t *upload_size, void **context)
+{
+	struct http_request *req = *context;
+
+	(void)cookie;
+	(void)url;
+	if (!req)
+		return MHD_NO;
+	if (*upload_size)
+		return on_data(req, upload_data, upload_size);
+	if (req->stage == STAGE_LINE)
+		return on_header(req, connection, method, version);
+	if (req->stage == STAGE_GUARD)
+		return guard_step(req);
+	return on_end(req, connection);
+}
+
+void exchange_on_completed(void *cookie, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode code)
+{
+	struct http_request *req = *context;
+	void (*on_abort)(struct http_request *req, void *cookie);
+	bool whole;
+
+	(void)cookie;
+	(void)connection;
+	if (!req)
+		return;
+	*context = NULL;
+	pthread_mutex_lock(&req->lock);
+	req->connection = NULL;
+	req->suspended = false;
+	req->lost = true;
+	on_abort = req->on_abort;
+	req->on_abort = NULL;
+	pthread_mutex_unlock(&req->lock);
+	stream_notify(req);
+	if (on_abort)
+		on_abort(req, req->on_abort_cookie);
+	whole = code == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+	if (req->streaming) {
+		const struct http_stream *stream = &req->stream;
+		bool has_body = !req->is_head && req->status != 204 && req->status != 304;
+
+		if (has_body && stream->length >= 0 && stream->sent != (uint64_t)stream->length)
+			whole = false;
+		stream->ops->done(stream->cookie, whole);
+	}
+	server_count(req);
+	server_forget(req);
+	request_unref(req);
+}

@@ -1,0 +1,115 @@
+#include "common/http/message.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#define FORMATTED_VALUE_BYTES_MAX 8192u /* one formatted value: half of a request's header limit */
+
+void http_headers_init(struct http_headers *h)
+{
+	h->count = 0;
+}
+
+static void header_fini(struct http_header *header)
+{
+	free(header->name);
+	free(header->value);
+}
+
+void http_headers_fini(struct http_headers *h)
+{
+	for (size_t i = 0; i < h->count; i++)
+		header_fini(&h->list[i]);
+	h->count = 0;
+}
+
+/* A field that could end its line early would let a value write the rest of the message. */
+static bool text_is_safe(const char *text, bool is_name)
+{
+	if (is_name && !*text)
+		return false;
+	for (; *text; text++) {
+		if (*text == '\r' || *text == '\n')
+			return false;
+		if (is_name && (*text == ' ' || *text == '\t' || *text == ':'))
+			return false;
+	}
+	return true;
+}
+
+int http_headers_add(struct http_headers *h, const char *name, const char *value)
+{
+	struct http_header header;
+
+	if (!text_is_safe(name, true) || !text_is_safe(value, false))
+		return -EINVAL;
+	if (h->count == HTTP_HEADERS_MAX)
+		return -ENOSPC;
+	header.name = strdup(name);
+	header.value = strdup(value);
+	if (!header.name || !header.value) {
+		header_fini(&header);
+		return -ENOMEM;
+	}
+	h->list[h->count++] = header;
+	return 0;
+}
+
+void http_headers_remove(struct http_headers *h, const char *name)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < h->count; i++) {
+		if (strcasecmp(h->list[i].name, name) == 0)
+			header_fini(&h->list[i]);
+		else
+			h->list[kept++] = h->list[i];
+	}
+	h->count = kept;
+}
+
+int http_headers_set(struct http_headers *h, const char *name, const char *value)
+{
+	/* The value may lie in the field that is replaced. */
+	char *name_copy = strdup(name);
+	char *value_copy = strdup(value);
+	int r = -ENOMEM;
+
+	if (!name_copy || !value_copy)
+		goto out;
+	r = -EINVAL;
+	if (!text_is_safe(name_copy, true) || !text_is_safe(value_copy, false))
+		goto out;
+	http_headers_remove(h, name_copy);
+	r = http_headers_add(h, name_copy, value_copy);
+out:
+	free(name_copy);
+	free(value_copy);
+	return r;
+}
+
+int http_headers_addf(struct http_headers *h, const char *name, const char *format, ...)
+{
+	char value[FORMATTED_VALUE_BYTES_MAX];
+	va_list args;
+	int size;
+
+	va_start(args, format);
+	size = vsnprintf(value, sizeof(value), format, args);
+	va_end(args);
+	if (size < 0 || (size_t)size >= sizeof(value))
+		return -EINVAL;
+	return http_headers_add(h, name, value);
+}
+
+const char *http_headers_get(const struct http_headers *h, const char *name)
+{
+	for (size_t i = 0; i < h->count; i++) {
+		if (strcasecmp(h->list[i].name, name) == 0)
+			return h->list[i].value;
+	}
+	return NULL;
+}

@@ -1,0 +1,221 @@
+#include "common/http/server_internal.h"
+
+#include "common/base/clock.h"
+#include "common/base/text.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+struct http_request *request_new(struct http_server *s, const char *target)
+{
+	size_t size = strlen(target);
+	struct http_request *req = calloc(1, sizeof(*req) + 2 * size + 1);
+
+	if (!req)
+		return NULL;
+	req->server = s;
+	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+	atomic_init(&req->refs, 1);
+	pthread_mutex_init(&req->lock, NULL);
+	req->started_ns = clock_mono_ns();
+	memcpy(req->target, target, size + 1);
+	req->target_size = size;
+	req->path_size = strcspn(req->target, "?");
+	pthread_mutex_lock(&s->lock);
+	req->next = s->requests;
+	if (req->next)
+		req->next->prev = req;
+	s->requests = req;
+	s->active++;
+	pthread_mutex_unlock(&s->lock);
+	return req;
+}
+
+void request_unref(struct http_request *req)
+{
+	struct http_server *s = req->server;
+
+	if (atomic_fetch_sub(&req->refs, 1) != 1)
+		return;
+	if (req->data_free)
+		req->data_free(req->data);
+	for (size_t i = 0; i < req->query_count; i++)
+		free(req->query[i].value);
+	buf_fini(&req->body);
+	free(req->ring);
+	free(req->field_text);
+	pthread_mutex_destroy(&req->lock);
+	free(req);
+	server_unref(s);
+}
+
+bool request_suspend(struct http_request *req)
+{
+	if (atomic_load(&req->server->stopping))
+		return false;
+	req->suspended = true;
+	MHD_suspend_connection(req->connection);
+	return true;
+}
+
+void request_wake(struct http_request *req)
+{
+	if (!req->suspended)
+		return;
+	req->suspended = false;
+	MHD_resume_connection(req->connection);
+}
+
+uint64_t request_body_left(const struct http_request *req)
+{
+	if (req->ended)
+		return 0;
+	if (req->chunked)
+		return UINT64_MAX;
+	return (uint64_t)req->length - req->received;
+}
+
+void http_request_proceed(struct http_request *req)
+{
+	pthread_mutex_lock(&req->lock);
+	req->proceed = true;
+	request_wake(req);
+	pthread_mutex_unlock(&req->lock);
+}
+
+const struct http_route *http_request_route(const struct http_request *req)
+{
+	return req->route;
+}
+
+const char *http_request_method(const struct http_request *req)
+{
+	return req->method;
+}
+
+const char *http_request_target(const struct http_request *req)
+{
+	return req->target;
+}
+
+struct span http_request_param(const struct http_request *req, const char *name)
+{
+	struct span wanted = span_str(name);
+
+	for (size_t i = 0; req->route && i < req->match.param_count; i++) {
+		if (span_eq(route_param_name(req->route, i), wanted))
+			return req->match.params[i];
+	}
+	return span_of("", 0);
+}
+
+/* The raw value of a query parameter; its name is compared decoded. */
+static bool query_find(const struct http_request *req, const char *name, struct span *ret)
+{
+	const char *p = req->target + req->path_size;
+	struct buf key;
+	bool found = false;
+
+	buf_init(&key, req->target_size + 1);
+	while (*p && !found) {
+		size_t size = strcspn(++p, "&");
+		const char *equals = memchr(p, '=', size);
+		size_t key_size = equals ? (size_t)(equals - p) : size;
+
+		buf_reset(&key);
+		found = text_url_decode(span_of(p, key_size), &key) == 0 && span_eq_str(buf_span(&key), name);
+		if (found)
+			*ret = equals ? span_of(equals + 1, size - key_size - 1) : span_of("", 0);
+		p += size;
+	}
+	buf_fini(&key);
+	return found;
+}
+
+const char *http_request_query(const struct http_request *req, const char *name)
+{
+	/* What was decoded is kept for as long as the request: a request is used by one thread at a time. */
+	struct http_request *owner = (struct http_request *)req;
+	struct query_value *kept = &owner->query[owner->query_count];
+	struct span raw;
+	struct buf value;
+
+	for (size_t i = 0; i < req->query_count; i++) {
+		if (strcmp(req->query[i].name, name) == 0)
+			return req->query[i].value;
+	}
+	if (req->query_count == QUERY_VALUES_MAX || !query_find(req, name, &raw))
+		return NULL;
+	buf_init(&value, raw.size + 1);
+	if (buf_reserve(&value, 1) || text_url_decode(raw, &value) || memchr(value.data, '\0', value.size)) {
+		buf_fini(&value);
+		return NULL;
+	}
+	kept->name = name;
+	kept->value = buf_take(&value, NULL);
+	if (kept->value)
+		owner->query_count++;
+	return kept->value;
+}
+
+const char *http_request_header(const struct http_request *req, const char *name)
+{
+	for (size_t i = 0; i < req->field_count; i++) {
+		if (strcasecmp(req->fields[i].name, name) == 0)
+			return req->fields[i].value;
+	}
+	return NULL;
+}
+
+void http_request_each_header(const struct http_request *req, void (*fn)(const char *name, const char *value, void *cookie),
+	void *cookie)
+{
+	for (size_t i = 0; i < req->field_count; i++)
+		fn(req->fields[i].name, req->fields[i].value, cookie);
+}
+
+const char *http_request_trace(const struct http_request *req)
+{
+	return req->trace;
+}
+
+const char *http_request_peer(const struct http_request *req)
+{
+	return req->peer;
+}
+
+struct span http_request_body(const struct http_request *req)
+{
+	return req->body.size ? buf_span(&req->body) : span_of("", 0);
+}
+
+int64_t http_request_length(const struct http_request *req)
+{
+	return req->length;
+}
+
+void http_request_set_data(struct http_request *req, void *data, void (*free_fn)(void *data))
+{
+	if (req->data_free)
+		req->data_free(req->data);
+	req->data = data;
+	req->data_free = free_fn;
+}
+
+void *http_request_data(const struct http_request *req)
+{
+	return req->data;
+}
+
+void http_request_on_abort(struct http_request *req, void (*fn)(struct http_request *req, void *cookie), void *cookie)
+{
+	pthread_mutex_lock(&req->lock);
+	req->on_abort = fn;
+	req->on_abort_cookie = cookie;
+	pthread_mutex_unlock(&req->lock);
+}

@@ -1,0 +1,189 @@
+#include "common/http/server_internal.h"
+
+#include "common/base/error.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+/*
+ * Request bodies: a ring between the loop, which fills it, and one reader. The copies are made outside the lock: each side only moves its
+ * own end, and the other side never touches what lies between. A full ring leaves the rest with libmicrohttpd and suspends the connection,
+ * so that TCP slows the sender; it is resumed when half of the ring is free, not at every read.
+ *
+ * Response bodies: libmicrohttpd asks for the next bytes when the socket takes them. With none at hand the connection is suspended; a wake
+ * that comes between the pull's -EAGAIN and the suspension is seen by `woken`.
+ */
+
+static int ring_make(struct http_request *req)
+{
+	if (req->ring)
+		return 0;
+	req->ring_size = HTTP_STREAM_BYTES;
+	if (!req->chunked && (uint64_t)req->length < req->ring_size)
+		req->ring_size = (size_t)req->length;
+	req->ring = malloc(req->ring_size);
+	return req->ring ? 0 : -ENOMEM;
+}
+
+static size_t min_size(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+int stream_fill(struct http_request *req, const char *data, size_t size, size_t *ret_taken)
+{
+	size_t used, tail, taken, first;
+
+	if (ring_make(req))
+		return -ENOMEM;
+	pthread_mutex_lock(&req->lock);
+	used = req->ring_used;
+	tail = (req->ring_head + used) % req->ring_size;
+	pthread_mutex_unlock(&req->lock);
+
+	taken = min_size(size, req->ring_size - used);
+	first = min_size(taken, req->ring_size - tail);
+	memcpy(req->ring + tail, data, first);
+	memcpy(req->ring, data + first, taken - first);
+
+	pthread_mutex_lock(&req->lock);
+	req->ring_used += taken;
+	req->received += taken;
+	pthread_mutex_unlock(&req->lock);
+	*ret_taken = taken;
+	return 0;
+}
+
+/* What a read would say now, with the lock held. */
+static int read_state(const struct http_request *req)
+{
+	if (req->ring_used)
+		return 0;
+	if (req->received > req->route->body_max)
+		return -ERR_TOO_LARGE;
+	if (req->ended)
+		return 0;
+	return req->lost ? -ECONNRESET : -EAGAIN;
+}
+
+int http_request_read(struct http_request *req, void *data, size_t size, size_t *ret_size)
+{
+	size_t head, taken, first;
+	int r;
+
+	pthread_mutex_lock(&req->lock);
+	r = read_state(req);
+	head = req->ring_head;
+	taken = min_size(size, req->ring_used);
+	pthread_mutex_unlock(&req->lock);
+	if (r)
+		return r;
+	if (taken == 0) {
+		*ret_size = 0;
+		return 0;
+	}
+
+	first = min_size(taken, req->ring_size - head);
+	memcpy(data, req->ring + head, first);
+	memcpy((char *)data + first, req->ring, taken - first);
+
+	pthread_mutex_lock(&req->lock);
+	req->ring_head = (head + taken) % req->ring_size;
+	req->ring_used -= taken;
+	if (req->ring_used <= req->ring_size / 2)
+		request_wake(req);
+	pthread_mutex_unlock(&req->lock);
+	*ret_size = taken;
+	return 0;
+}
+
+void http_request_on_readable(struct http_request *req, void (*fn)(struct http_request *req, void *cookie), void *cookie)
+{
+	bool now;
+
+	pthread_mutex_lock(&req->lock);
+	now = read_state(req) != -EAGAIN;
+	if (!now) {
+		req->on_readable = fn;
+		req->on_readable_cookie = cookie;
+	}
+	pthread_mutex_unlock(&req->lock);
+	if (now)
+		fn(req, cookie);
+}
+
+void stream_notify(struct http_request *req)
+{
+	void (*fn)(struct http_request *req, void *cookie) = NULL;
+	void *cookie = NULL;
+
+	pthread_mutex_lock(&req->lock);
+	if (req->on_readable && !req->answered && read_state(req) != -EAGAIN) {
+		fn = req->on_readable;
+		cookie = req->on_readable_cookie;
+		req->on_readable = NULL;
+	}
+	pthread_mutex_unlock(&req->lock);
+	if (fn)
+		fn(req, cookie);
+}
+
+static bool clear_woken(struct http_request *req)
+{
+	bool woken;
+
+	pthread_mutex_lock(&req->lock);
+	woken = req->stream.woken;
+	req->stream.woken = false;
+	pthread_mutex_unlock(&req->lock);
+	return woken;
+}
+
+/* true: asleep. false: woken meanwhile, ask again. */
+static bool sleep_until_woken(struct http_request *req)
+{
+	bool asleep;
+
+	pthread_mutex_lock(&req->lock);
+	asleep = !req->stream.woken && request_suspend(req);
+	pthread_mutex_unlock(&req->lock);
+	return asleep;
+}
+
+ssize_t stream_on_pull(void *cookie, uint64_t position, char *data, size_t size)
+{
+	struct http_request *req = cookie;
+	struct http_stream *stream = &req->stream;
+	size_t got = 0;
+	int r;
+
+	(void)position;
+	do {
+		if (atomic_load(&req->server->stopping))
+			return MHD_CONTENT_READER_END_WITH_ERROR;
+		(void)clear_woken(req);
+		r = stream->ops->pull(stream->cookie, data, size, &got);
+		if (r == -EAGAIN && sleep_until_woken(req))
+			return 0;
+	} while (r == -EAGAIN);
+	if (r)
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	assert(got <= size);
+	stream->sent += got;
+	if (got == 0) {
+		/* An end before the promised length must not look like one. */
+		return stream->length < 0 ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
+	}
+	return (ssize_t)got;
+}
+
+void http_stream_wake(struct http_stream *stream)
+{
+	struct http_request *req = (struct http_request *)((char *)stream - offsetof(struct http_request, stream));
+
+	pthread_mutex_lock(&req->lock);
+	stream->woken = true;
+	request_wake(req);
+	pthread_mutex_unlock(&req->lock);
+}
