@@ -18,8 +18,10 @@ struct cap_key {
 void cap_key_derive(const uint8_t cluster_key[32], struct cap_key *ret);
 /* The Nephos-Cluster header's value, 65 bytes with NUL. */
 void cap_cluster_header(const uint8_t cluster_key[32], char *ret);
-void cap_sign(const struct cap_key *key, uint32_t drive, const uint8_t sha256[32], int64_t generation, int64_t now_s, char *ret);
+void cap_sign(const struct cap_key *key, uint32_t drive, const uint8_t sha256[32], int64_t generation, int64_t now_s,
+	char *ret);
 /* ret_generation on success. -ERR_FORBIDDEN: wrong, expired or malformed. */
-int cap_check(const struct cap_key *key, uint32_t drive, const uint8_t sha256[32], struct span cap, int64_t now_s, int64_t *ret_generation);
+int cap_check(const struct cap_key *key, uint32_t drive, const uint8_t sha256[32], struct span cap, int64_t now_s,
+	int64_t *ret_generation);
 
 #endif

@@ -38,13 +38,17 @@ struct item {
 #define ITEM_ID(drive, number) ((int64_t)(((uint64_t)(drive) << 32) | (uint32_t)(number)))
 #define ITEM_ROOT(drive) ITEM_ID(drive, 1)
 
-const char *item_type_name(uint32_t mode);		/* "file", "dir", "symlink", "fifo", "socket", "chr", "blk" */
+const char *item_type_name(uint32_t mode);	      /* "file", "dir", "symlink", "fifo", "socket", "chr", "blk" */
 int item_type_parse(const char *name, uint32_t *ret); /* S_IFREG …; -EINVAL */
-void item_etag(const struct item *item, char *ret);	/* ITEM_ETAG_SIZE */
+void item_etag(const struct item *item, char *ret);   /* ITEM_ETAG_SIZE */
+/* Back from what item_etag wrote. -EINVAL: anything else (weak, another's, "*"): it matches no item. */
+int item_etag_parse(struct span etag, int64_t *ret_id, int64_t *ret_content_seq);
 /* New reference, or NULL (no memory). */
 json_t *item_to_json(const struct item *item);
 /* Spans point into object. -EINVAL. */
-int item_from_json(const json_t *object, struct item *ret, struct buf *name_storage); /* name_b64 and target_b64 are decoded into name_storage, which must not grow afterwards: reserve 8 KiB */
+int item_from_json(const json_t *object, struct item *ret,
+	struct
+	buf *name_storage); /* name_b64 and target_b64 are decoded into name_storage, which must not grow afterwards: reserve 8 KiB */
 
 /* Sets "key" to the text, and "key_b64" too (exactly) when it is not UTF-8. And back: the bytes appended to ret; -ENOENT when neither is there. */
 int item_json_set_bytes(json_t *object, const char *key, struct span bytes);
@@ -62,7 +66,8 @@ struct item_page {
 	int64_t incarnation, seq;
 	struct span cursor;
 };
-int item_page_begin(struct buf *b, const struct item_page *page, size_t *ret_count_at); /* count is patched by item_page_end */
+int item_page_begin(
+	struct buf *b, const struct item_page *page, size_t *ret_count_at); /* count is patched by item_page_end */
 int item_page_add(struct buf *b, const struct item *item);
 void item_page_end(struct buf *b, size_t count_at, uint32_t count, bool more);
 /* Reading: cursor position *at starts as 0 after item_page_read. -EBADMSG: truncated or malformed. -ENOENT: no further item. */

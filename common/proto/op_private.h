@@ -1,0 +1,66 @@
+/* op_private: what op.c, op_decode.c and op_encode.c share: the batch, and the table of fields that both directions go by. */
+#ifndef NEPHOS_PROTO_OP_PRIVATE_H
+#define NEPHOS_PROTO_OP_PRIVATE_H
+
+#include "common/proto/op.h"
+
+#define OP_CONTENT_JSON "application/json"
+#define OP_CONTENT_OPS "application/vnd.nephos.ops"
+
+struct op_chunk {
+	struct op_chunk *next;
+	max_align_t bytes[];
+};
+
+struct op_batch {
+	json_t *root; /* strings of ops point into it */
+	char *data;   /* data part */
+	size_t data_size;
+	struct op *ops;
+	size_t count;
+	size_t extent_count; /* of all ops */
+	struct op_chunk *chunks;
+};
+
+/* Freed with the batch; never NULL for size 0 unless out of memory. */
+void *op_batch_alloc(struct op_batch *b, size_t size);
+
+enum op_value {
+	OP_VALUE_KIND,	/* "op" itself */
+	OP_VALUE_ID,	/* int64_t */
+	OP_VALUE_BYTES, /* span; K, and K_b64 when it is not UTF-8 */
+	OP_VALUE_B64,	/* span, in base64 only */
+	OP_VALUE_U32,
+	OP_VALUE_NUMBER, /* int64_t */
+	OP_VALUE_TIME,	 /* int64_t */
+	OP_VALUE_BOOL,	 /* just the bit */
+	OP_VALUE_FLAGS,	 /* names of bits */
+	OP_VALUE_TYPE,	 /* type bits of mode */
+	OP_VALUE_RDEV,
+	OP_VALUE_EXTENTS,
+	OP_VALUE_ETAG,
+};
+
+/* One field of ops on the wire. */
+struct op_wire {
+	const char *name;
+	enum op_value value;
+	unsigned ops;	   /* kinds that know it: 1 << kind */
+	unsigned required; /* kinds that need it */
+	size_t offset;	   /* in struct op */
+	uint32_t bit;	   /* enum op_field that says it is there, 0: none */
+};
+#define OP_WIRE_COUNT 25
+extern const struct op_wire op_wire[OP_WIRE_COUNT];
+
+struct op_flag {
+	const char *name;
+	enum op_kind kind;
+	uint32_t bit;
+};
+#define OP_FLAG_COUNT 4
+extern const struct op_flag op_flags[OP_FLAG_COUNT];
+
+int op_kind_parse(const char *name, enum op_kind *ret); /* -ENOENT */
+
+#endif
