@@ -33,7 +33,7 @@ int buf_append_u16(struct buf *b, uint16_t value);
 int buf_append_u32(struct buf *b, uint32_t value);
 int buf_append_u64(struct buf *b, uint64_t value);
 struct span buf_span(const struct buf *b);
-/* Hands the bytes to the caller (free()); the buffer is empty afterwards. Never NULL unless nothing was ever appended. */
+/* Hands the bytes to the caller (free()); the buffer is empty afterwards. NULL only when nothing was ever appended. */
 char *buf_take(struct buf *b, size_t *ret_size);
 
 #endif

@@ -63,7 +63,7 @@ int clock_parse(const char *text, int64_t *ret_ns)
 		return -EINVAL;
 	if (seconds == 0 && whole.data[0] == '-')
 		return -EINVAL; /* nothing writes it, and people would read a small negative time into it */
-	/* The very first second of the range is only reachable with its fraction: one step less keeps the product in range. */
+	/* The first second of the range is reached only with a fraction: one step less keeps the product in range. */
 	if (seconds < 0) {
 		if (__builtin_mul_overflow(seconds + 1, NS_PER_S, &ns) ||
 			__builtin_add_overflow(ns, (int64_t)fraction - NS_PER_S, &ns))

@@ -11,11 +11,11 @@
 int64_t clock_mono_ns(void);
 int64_t clock_real_ns(void);
 struct timespec clock_timespec(int64_t ns);
-/* "SECONDS.NNNNNNNNN" as on the wire; ret needs CLOCK_TEXT_SIZE bytes. Times before 1970 have a sign and a positive fraction part is
- * never rounded: -1 ns is "-1.999999999" (floor seconds, then nanoseconds). */
+/* "SECONDS.NNNNNNNNN" as on the wire; ret needs CLOCK_TEXT_SIZE bytes. Seconds are floored, nanoseconds count up:
+ * -1 ns is "-1.999999999". */
 #define CLOCK_TEXT_SIZE 32
 void clock_format(int64_t ns, char *ret);
-/* The same form, or whole seconds without a fraction: nine digits or none. -EINVAL, also for what int64_t nanoseconds cannot hold. */
+/* The same form, or whole seconds: nine digits or no fraction. -EINVAL, also for what int64_t cannot hold. */
 int clock_parse(const char *text, int64_t *ret_ns);
 
 #endif

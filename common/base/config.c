@@ -19,9 +19,9 @@
 #define BUILTIN_CONFIG "config"
 
 /*
- * The NEPHOS_* variables of all our programs, without the prefix. A shell that has sourced a credentials file, and a compose
- * file with one environment for all services, set variables that the program at hand does not use: these are accepted.
- * Whoever gives a program a new setting adds its variable here.
+ * The NEPHOS_* variables of all our programs, without the prefix. A shell that has sourced a credentials file, and a
+ * compose file with one environment for all services, set variables that the program at hand does not use: these are
+ * accepted. Whoever gives a program a new setting adds its variable here.
  */
 static const char *const config_known_everywhere[] = {
 	"ADVERTISE",	     /* the address that others reach this process at */
@@ -138,11 +138,17 @@ static int set_value(struct config *c, size_t index, const char *text, enum sour
 
 /* Names that are not the table's: what was meant? */
 
+static const char *dashes(size_t flag_size)
+{
+	return flag_size == 1 ? "-" : "--";
+}
+
 static int refuse_flag(const struct config *c, struct span flag, struct buf *ret_why)
 {
 	int shown = (int)(flag.size < SHOWN_BYTES ? flag.size : SHOWN_BYTES);
 	char word[SHOWN_BYTES + 1];
 	struct suggest s;
+	const char *best;
 
 	(void)snprintf(word, sizeof(word), "%.*s", shown, flag.data);
 	suggest_init(&s, word);
@@ -152,9 +158,11 @@ static int refuse_flag(const struct config *c, struct span flag, struct buf *ret
 	suggest_offer(&s, BUILTIN_CONFIG);
 	suggest_offer(&s, "help");
 	suggest_offer(&s, "version");
-	if (!suggest_best(&s))
-		return refuse(ret_why, "unknown flag --%s; --help lists them", word);
-	return refuse(ret_why, "unknown flag --%s; did you mean --%s?", word, suggest_best(&s));
+	best = suggest_best(&s);
+	if (!best)
+		return refuse(ret_why, "unknown flag %s%s; --help lists them", dashes(flag.size), word);
+	return refuse(
+		ret_why, "unknown flag %s%s; did you mean %s%s?", dashes(flag.size), word, dashes(strlen(best)), best);
 }
 
 static bool known_everywhere(const char *name)
@@ -206,7 +214,7 @@ static void print_setting(const struct config_setting *s, const struct value *v)
 	if (s->secret)
 		(void)printf("  %s (not as a flag: others can see it)\n", v->variable);
 	else
-		(void)printf("  %s%s%s\n", s->flag[1] ? "--" : "-", s->flag, kinds[s->kind]);
+		(void)printf("  %s%s%s\n", dashes(strlen(s->flag)), s->flag, kinds[s->kind]);
 	(void)printf("        %s", s->help);
 	if (s->fallback)
 		(void)printf(" (default: %s)", s->fallback);
@@ -250,7 +258,7 @@ static int read_flag(struct config *c, struct span flag, const char *inline_valu
 		return set_value(c, index, inline_value ? inline_value : "on", SOURCE_FLAG);
 	text = flag_value(inline_value, w);
 	if (!text)
-		return refuse(ret_why, "--%.*s needs a value", (int)flag.size, flag.data);
+		return refuse(ret_why, "%s%.*s needs a value", dashes(flag.size), (int)flag.size, flag.data);
 	if (index == c->count) {
 		c->file = text;
 		return 0;
@@ -388,23 +396,16 @@ static int read_file(struct config *c, struct buf *ret_why)
 
 /* From texts to values. */
 
-/* What a message calls the place that a value came from. */
-static const char *name_of(const struct config *c, size_t index)
-{
-	const struct value *v = &c->values[index];
-
-	return v->source == SOURCE_FLAG ? c->settings[index].flag : v->variable;
-}
-
 static int refuse_value(const struct config *c, size_t index, const char *expected, struct buf *ret_why)
 {
 	const struct value *v = &c->values[index];
-	const char *dashes = v->source == SOURCE_FLAG ? "--" : "";
+	const char *flag = c->settings[index].flag;
+	const char *name = v->source == SOURCE_FLAG ? flag : v->variable;
+	const char *lead = v->source == SOURCE_FLAG ? dashes(strlen(flag)) : "";
 
 	if (c->settings[index].secret)
-		return refuse(ret_why, "%s%s: expected %s", dashes, name_of(c, index), expected);
-	return refuse(
-		ret_why, "%s%s: \"%.*s\", expected %s", dashes, name_of(c, index), SHOWN_BYTES, v->text, expected);
+		return refuse(ret_why, "%s: expected %s", name, expected);
+	return refuse(ret_why, "%s%s: \"%.*s\", expected %s", lead, name, SHOWN_BYTES, v->text, expected);
 }
 
 static int convert_number(struct config *c, size_t index, struct buf *ret_why)

@@ -1,10 +1,12 @@
 /*
  * config: settings of a program from flags, NEPHOS_* variables and a file, in this precedence.
  *
- * A program declares a table of settings; config_load fills it. A flag or file name that no program knows is an error that names
- * the nearest known one; a NEPHOS_* variable that any program of ours knows is accepted by all (config_known_everywhere), any
- * other is an error too. File: lines KEY=value with the variable's name (NEPHOS_PORT=8050), '#' comments, optional quotes.
- * --help prints the table. Used by one thread at start; read-only afterwards.
+ * A program declares a table of settings; config_load fills it. A flag that is not in it is an error that names the
+ * nearest known one. A variable, in the environment or the file, that any program of ours knows
+ * (config_known_everywhere in config.c) is accepted by all, any other is an error too. An empty variable is not set.
+ * File: lines NEPHOS_PORT=8050 as envfile.h has them, each once; one that holds a secret of this program must be
+ * private (mode 0600). A flag may come again: the last holds. --help prints the table. Used by one thread at start;
+ * read-only afterwards.
  */
 #ifndef NEPHOS_BASE_CONFIG_H
 #define NEPHOS_BASE_CONFIG_H
@@ -16,29 +18,36 @@
 
 enum config_kind { CONFIG_TEXT, CONFIG_NUMBER, CONFIG_SIZE, CONFIG_SWITCH };
 
-/* One setting. flag "port" is --port VALUE or --port=VALUE, variable is NEPHOS_PORT ('-' becomes '_', upper case). */
+/*
+ * One setting. flag "port" is --port VALUE or --port=VALUE, variable is NEPHOS_PORT ('-' becomes '_', upper case). A
+ * flag of one letter is -o VALUE or -oVALUE and has no variable. A switch is --flag or
+ * --flag=on|off|true|false|yes|no|1|0.
+ */
 struct config_setting {
 	const char *flag;
 	enum config_kind kind;
 	const char *fallback; /* text of the default; NULL: none, the value is then absent */
-	uint64_t min, max;    /* for numbers and sizes (sizes accept K, M, G, T suffixes) */
+	uint64_t min, max;    /* for numbers and sizes (sizes accept K, M, G, T suffixes); max 0: no limit */
 	const char *help;
 	bool secret; /* never on the command line: variable or file only */
 };
 
 struct config;
 
-/* settings ends with a row whose flag is NULL; it must outlive the config. Words that are not flags are kept as arguments, in order; "--" ends flags.
- * The file comes from --config FILE or NEPHOS_CONFIG. -EINVAL: text in ret_why (caller's buf). -ECANCELED: --help or --version was
- * asked for and printed to stdout. */
+/*
+ * settings ends with a row whose flag is NULL; it must outlive the config. Words that are not flags are kept as
+ * arguments, in order; "--" ends flags. The file comes from --config FILE or NEPHOS_CONFIG. -EINVAL: text in ret_why
+ * (caller's buf). -ECANCELED: --help or --version was asked for and printed to stdout. -ENOMEM, -EIO: stdout failed.
+ */
 int config_load(const struct config_setting *settings, const char *program_help, int argc, char **argv,
 	struct config **ret, struct buf *ret_why);
 void config_free(struct config *c);
-const char *config_text(const struct config *c, const char *flag); /* NULL when absent */
+/* flag must be in the table. Absent: NULL, 0, false. */
+const char *config_text(const struct config *c, const char *flag);
 uint64_t config_number(const struct config *c, const char *flag);
 bool config_switch(const struct config *c, const char *flag);
 bool config_has(const struct config *c, const char *flag);
 size_t config_argument_count(const struct config *c);
-const char *config_argument(const struct config *c, size_t n);
+const char *config_argument(const struct config *c, size_t n); /* NULL after the last */
 
 #endif

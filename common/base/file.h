@@ -8,15 +8,16 @@
 #include <sys/types.h>
 
 /*
- * Appends the content of a regular file to ret, up to max bytes. secret: a file that group or others may read, write or execute is refused.
- * -ENOENT, -EACCES …: from open. -EINVAL: not a regular file. -EPERM: a secret that others can reach. -EFBIG: over max.
- * -E2BIG, -ENOMEM: from ret, which is unchanged after any failure.
+ * Appends the content of a regular file to ret, up to max bytes. secret: a file that group or others may read, write
+ * or execute is refused. -ENOENT, -EACCES …: from open. -EINVAL: not a regular file. -EPERM: a secret that others can
+ * reach. -EFBIG: over max. -E2BIG, -ENOMEM: from ret, which is unchanged after any failure.
  */
 int file_read(const char *path, size_t max, bool secret, struct buf *ret);
 
 /*
- * Replaces path by a file of this content and exactly this mode, or leaves it as it was: a temporary file beside it, fsync, rename, fsync of
- * the folder. A symlink at path is replaced, not followed. After -EIO from the last step the new content is visible but may not survive a crash.
+ * Replaces path by a file of this content and exactly this mode, or leaves it as it was: a temporary file beside it,
+ * fsync, rename, fsync of the folder. A symlink at path is replaced, not followed. When the last step fails the new
+ * content is visible, but may not survive a crash.
  */
 int file_write_atomic(const char *path, mode_t mode, struct span content);
 

@@ -147,7 +147,7 @@ void log_write(enum log_level level, const char *trace, const char *format, ...)
 	line_add_json(&l, span_str(message));
 	memcpy(l.text + l.size, LINE_END, sizeof(LINE_END) - 1);
 	l.size += sizeof(LINE_END) - 1;
-	/* One write: a rest written later could land inside another's line. A log that cannot be written stops nobody. */
+	/* One write: a rest written later could land inside another line. A log that cannot be written stops nobody. */
 	do
 		n = write(logger.fd, l.text, l.size);
 	while (n < 0 && errno == EINTR);

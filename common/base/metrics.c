@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-/* Upper bounds of the buckets: 2^14 ns (16 us, less than any hop) doubling up to 2^35 ns (34 s, more than any deadline). */
+/* Upper bounds of the buckets: 2^14 ns (16 us, less than any hop) doubling to 2^35 ns (34 s, more than any deadline). */
 #define BUCKET_FIRST_SHIFT 14
 #define BUCKETS 22
 

@@ -16,9 +16,13 @@ enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
 int metrics_new(struct metrics **ret);
 void metrics_free(struct metrics *m);
-/* name: "nephos_requests_total"; labels: "route=\"x\",status=\"200\"" or "". All three texts are copied. The same name may be
- * registered with several label sets. Never returns NULL through ret on success. -ENOMEM, -ENOSPC (METRICS_MAX). */
-#define METRICS_MAX 1024 /* metrics of one process: a scrape stays under 200 KiB */
+/*
+ * name: "nephos_requests_total"; labels: "route=\"x\",status=\"200\"" or "". All three texts are copied. The same
+ * name may be registered with several label sets, all of one kind; name and labels that are known give the metric
+ * that is there. Never returns NULL through ret on success. -ENOMEM, -ENOSPC (METRICS_MAX), -EINVAL: not a name, or
+ * it is of another kind.
+ */
+#define METRICS_MAX 1024 /* metrics of one process: a scrape of counters stays under 200 KiB; a histogram is 25 lines */
 int metrics_add(struct metrics *m, enum metric_kind kind, const char *name, const char *labels, const char *help,
 	struct metric **ret);
 /* All accept NULL and then do nothing, so that a library works without metrics. */

@@ -49,6 +49,8 @@ void suggest_offer(struct suggest *s, const char *name)
 
 const char *suggest_best(const struct suggest *s)
 {
-	/* One slip, and one more for every three letters: a typing error, not another word. */
-	return s->best && s->distance <= 1 + strlen(s->word) / 3 ? s->best : NULL;
+	size_t size = strlen(s->word);
+
+	/* One slip, and one more for every three letters: a typing error, not another word. Some letter must be right. */
+	return s->best && s->distance < size && s->distance <= 1 + size / 3 ? s->best : NULL;
 }

@@ -92,7 +92,8 @@ int text_unhex(struct span s, void *ret, size_t size)
 		if (hex_value(s.data[i]) < 0)
 			return -EINVAL;
 	for (size_t i = 0; i < size; i++)
-		bytes[i] = (unsigned char)((unsigned)hex_value(s.data[2 * i]) << 4 | (unsigned)hex_value(s.data[2 * i + 1]));
+		bytes[i] = (unsigned char)((unsigned)hex_value(s.data[2 * i]) << 4 |
+			(unsigned)hex_value(s.data[2 * i + 1]));
 	return 0;
 }
 
@@ -247,10 +248,10 @@ int text_url_decode(struct span s, struct buf *ret)
 	return 0;
 }
 
-/* Length of the UTF-8 sequence that s begins with; 0: none. Overlong forms, surrogates and what lies beyond U+10FFFF are none. */
+/* Length of the UTF-8 sequence that s begins with; 0: none, as for overlong forms, surrogates, beyond U+10FFFF. */
 static size_t utf8_sequence(struct span s)
 {
-	/* First byte from..to, length, and the range of the second byte; further bytes are 80..BF (Unicode, table 3-7). */
+	/* First byte from..to, length, range of the second byte; further bytes are 80..BF (Unicode, table 3-7). */
 	static const struct {
 		unsigned char from, to, length, low, high;
 	} forms[] = {

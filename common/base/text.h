@@ -17,7 +17,7 @@ int text_base64(struct span s, struct buf *ret);	 /* standard alphabet, padded *
 int text_unbase64(struct span s, struct buf *ret);	 /* -EINVAL */
 /* Percent-encodes everything but unreserved characters (RFC 3986), so "/" too. */
 int text_url_encode(struct span s, struct buf *ret);
-/* Decodes one segment, once. -EINVAL: bad escape. Whether the result is an acceptable name is text_name_check's business. */
+/* Decodes one segment, once. -EINVAL: bad escape. Whether the result is a good name is for text_name_check to say. */
 int text_url_decode(struct span s, struct buf *ret);
 bool text_is_utf8(struct span s);
 size_t text_utf8_run(struct span s);	/* how many bytes at the beginning are UTF-8 */
