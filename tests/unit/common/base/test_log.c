@@ -106,7 +106,7 @@ static void log_write_of_a_long_text_is_cut_and_still_json(void **state)
 	log_init("docs-1", LOG_INFO, ends[1]);
 	for (size_t i = 0; i + 1 < sizeof(text); i += 2)
 		memcpy(text + i, "\xc3\xbc", 2);
-	text[sizeof(text) - 2] = '\0';
+	text[sizeof(text) - 2] = '\0';		     /* the size is even: half a character is cut off with it */
 	for (size_t shift = 0; shift < 2; shift++) { /* the cut falls between and inside characters */
 		log_info(NULL, "%s%s", shift ? "x" : "", text);
 		object = read_line(line, sizeof(line));
