@@ -481,6 +481,7 @@ static int config_new(const struct config_setting *settings, size_t words, struc
 	return 0;
 }
 
+/* budget: argc and argv are one thing, as main has them */
 int config_load(const struct config_setting *settings, const char *program_help, int argc, char **argv,
 	struct config **ret, struct buf *ret_why)
 {

@@ -31,8 +31,9 @@ struct metric {
 struct metrics {
 	size_t count;
 	size_t families;
-	struct metric
-		*family[METRICS_MAX]; /* the first metric of each name: the text format wants a name's lines together */
+	/* The first metric of each name: the text format wants a name's lines together. One more, which stays NULL: where a
+	 * new family would go. */
+	struct metric *family[METRICS_MAX + 1];
 };
 
 int metrics_new(struct metrics **ret)
@@ -106,6 +107,7 @@ static struct metric **family_find(struct metrics *m, enum metric_kind kind, con
 	return &m->family[m->families];
 }
 
+/* budget: name, labels and help are one description; a struct for them would be filled at fifty places */
 int metrics_add(struct metrics *m, enum metric_kind kind, const char *name, const char *labels, const char *help,
 	struct metric **ret)
 {

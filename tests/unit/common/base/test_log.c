@@ -114,7 +114,7 @@ static void log_write_of_a_long_text_is_cut_and_still_json(void **state)
 		assert_null(strstr(line, TEXT_REPLACEMENT));
 		json_decref(object);
 	}
-	memset(text, '\x01', sizeof(text) - 1); /* six characters each */
+	memset(text, '\x01', sizeof(text) - 2); /* six characters each */
 	log_info(NULL, "%s", text);
 	object = read_line(line, sizeof(line));
 	assert_in_range(strlen(line), LOG_LINE_BYTES_MAX - 8, LOG_LINE_BYTES_MAX);
