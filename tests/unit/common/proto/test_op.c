@@ -1,0 +1,412 @@
+#include "common/proto/op.h"
+
+#include "common/base/error.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <cmocka.h>
+
+#define JSON "application/json"
+#define OPS "application/vnd.nephos.ops"
+
+static int decode(const char *json, struct op_batch **ret)
+{
+	int index = -2;
+
+	return op_batch_decode(JSON, span_str(json), ret, &index);
+}
+
+static int decode_error(const char *json)
+{
+	struct op_batch *b = NULL;
+	int r = decode(json, &b);
+
+	assert_true(r < 0);
+	assert_null(b);
+	return r;
+}
+
+/* Encodes, decodes; the caller frees. */
+static struct op_batch *round_trip(const struct op *ops, size_t count)
+{
+	struct op_batch *b = NULL;
+	const char *type = NULL;
+	struct buf body;
+	int index;
+
+	buf_init(&body, BATCH_BYTES_MAX);
+	assert_int_equal(op_batch_encode(ops, count, &body, &type), 0);
+	assert_int_equal(op_batch_decode(type, buf_span(&body), &b, &index), 0);
+	buf_fini(&body); /* the batch must not borrow from it */
+	assert_int_equal(op_batch_count(b), count);
+	return b;
+}
+
+static void batch_of_every_kind_comes_back_as_it_was(void **state)
+{
+	struct op_extent extents[] = {
+		{.at = 0, .len = 5, .kind = OP_EXTENT_DATA, .data = SPAN_LITERAL("hello")},
+		{.at = 4096, .len = 100, .kind = OP_EXTENT_BLOCK, .sha256 = {1, 2, 3}, .from = 7},
+		{.at = 9000, .len = 1 << 30, .kind = OP_EXTENT_HOLE},
+		{.at = 5, .len = 3, .kind = OP_EXTENT_DATA, .data = SPAN_LITERAL("a\0b")},
+	};
+	struct op ops[] = {
+		{.kind = OP_CREATE,
+			.fields = OP_HAS_MODE | OP_HAS_UID | OP_HAS_GID | OP_HAS_ID | OP_HAS_MTIME,
+			.id = 10,
+			.parent = 1,
+			.name = SPAN_LITERAL("n\xff"),
+			.mode = S_IFREG | 0640,
+			.uid = 1,
+			.gid = 2,
+			.mtime = -1},
+		{.kind = OP_CREATE,
+			.parent = 1,
+			.name = SPAN_LITERAL("l"),
+			.mode = S_IFLNK,
+			.target = SPAN_LITERAL("t\xfe")},
+		{.kind = OP_CREATE,
+			.parent = 1,
+			.name = SPAN_LITERAL("d"),
+			.mode = S_IFCHR,
+			.rdev_major = 1,
+			.rdev_minor = 3},
+		{.kind = OP_WRITE,
+			.fields = OP_HAS_SIZE | OP_REPLACE | OP_IF_MATCH | OP_HAS_ATIME,
+			.id = 10,
+			.size = 5000,
+			.atime = 9,
+			.extents = extents,
+			.extent_count = 4,
+			.if_content_seq = 44},
+		{.kind = OP_SETATTR, .fields = OP_HAS_MODE | OP_HAS_CTIME, .id = 10, .mode = 07777, .ctime = 5},
+		{.kind = OP_UNLINK, .fields = OP_HAS_ID, .id = 10, .parent = 1, .name = SPAN_LITERAL("x")},
+		{.kind = OP_RMDIR, .parent = 1, .name = SPAN_LITERAL("x")},
+		{.kind = OP_RENAME,
+			.fields = OP_EXCHANGE,
+			.parent = 1,
+			.name = SPAN_LITERAL("x"),
+			.new_parent = 2,
+			.new_name = SPAN_LITERAL("y\xff")},
+		{.kind = OP_LINK, .id = 10, .parent = 1, .name = SPAN_LITERAL("z")},
+		{.kind = OP_SETXATTR,
+			.fields = OP_XATTR_REPLACE,
+			.id = 10,
+			.name = SPAN_LITERAL("user.a"),
+			.target = SPAN_LITERAL("\0\1")},
+		{.kind = OP_REMOVEXATTR, .id = 10, .name = SPAN_LITERAL("user.a")},
+		{.kind = OP_CLONE,
+			.fields = OP_IF_MATCH,
+			.id = 10,
+			.from = 1,
+			.len = 2,
+			.to = 11,
+			.at = 3,
+			.if_content_seq = -1},
+	};
+	size_t count = sizeof(ops) / sizeof(ops[0]);
+	struct op_batch *b = round_trip(ops, count);
+
+	(void)state;
+	for (size_t i = 0; i < count; i++) {
+		const struct op *op = op_batch_at(b, i);
+		uint32_t ignored = ops[i].kind == OP_UNLINK ? 0 : OP_HAS_ID; /* set wherever an id stands */
+
+		assert_int_equal(op->kind, ops[i].kind);
+		assert_int_equal(op->fields & ~ignored, ops[i].fields & ~ignored);
+		assert_int_equal(op->id, ops[i].id);
+		assert_int_equal(op->parent, ops[i].parent);
+		assert_int_equal(op->new_parent, ops[i].new_parent);
+		assert_true(span_eq(op->name, ops[i].name));
+		assert_true(span_eq(op->new_name, ops[i].new_name));
+		assert_true(span_eq(op->target, ops[i].target));
+		assert_int_equal(op->mode, ops[i].mode);
+		assert_int_equal(op->uid, ops[i].uid);
+		assert_int_equal(op->rdev_major, ops[i].rdev_major);
+		assert_int_equal(op->rdev_minor, ops[i].rdev_minor);
+		assert_int_equal(op->size, ops[i].size);
+		assert_int_equal(op->atime, ops[i].atime);
+		assert_int_equal(op->mtime, ops[i].mtime);
+		assert_int_equal(op->ctime, ops[i].ctime);
+		assert_int_equal(op->from, ops[i].from);
+		assert_int_equal(op->len, ops[i].len);
+		assert_int_equal(op->at, ops[i].at);
+		assert_int_equal(op->to, ops[i].to);
+		if (op->fields & OP_IF_MATCH)
+			assert_int_equal(op->if_content_seq, ops[i].if_content_seq);
+		assert_int_equal(op->extent_count, ops[i].extent_count);
+		for (size_t e = 0; e < op->extent_count; e++) {
+			assert_int_equal(op->extents[e].at, extents[e].at);
+			assert_int_equal(op->extents[e].len, extents[e].len);
+			assert_int_equal(op->extents[e].kind, extents[e].kind);
+			assert_int_equal(op->extents[e].from, extents[e].from);
+			assert_memory_equal(op->extents[e].sha256, extents[e].sha256, 32);
+			assert_true(span_eq(op->extents[e].data, extents[e].data));
+		}
+	}
+	op_batch_free(b);
+}
+
+static void encode_without_data_is_json_and_with_data_is_not(void **state)
+{
+	struct op_extent extent = {.len = 1, .kind = OP_EXTENT_DATA, .data = SPAN_LITERAL("x")};
+	struct op op = {.kind = OP_WRITE, .id = 3};
+	const char *type;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 4096);
+	assert_int_equal(op_batch_encode(&op, 1, &b, &type), 0);
+	assert_string_equal(type, JSON);
+	assert_string_equal(b.data, "{\"ops\":[{\"op\":\"write\",\"id\":\"3\"}]}");
+	buf_reset(&b);
+	op.extents = &extent;
+	op.extent_count = 1;
+	assert_int_equal(op_batch_encode(&op, 1, &b, &type), 0);
+	assert_string_equal(type, OPS);
+	assert_int_equal(b.data[b.size - 1], 'x');
+	buf_fini(&b);
+}
+
+static void decode_reads_what_people_write(void **state)
+{
+	struct op_batch *b;
+	int index;
+
+	(void)state;
+	assert_int_equal(
+		op_batch_decode("application/json; charset=utf-8",
+			SPAN_LITERAL(
+				" {\"ops\": [{\"parent\": 4294967297, \"name\": \"a b\", \"op\": \"create\", \"mode\": 384, "
+				"\"type\": \"dir\"}]} "),
+			&b, &index),
+		0);
+	assert_int_equal(op_batch_at(b, 0)->mode, S_IFDIR | 0600);
+	assert_int_equal(op_batch_at(b, 0)->parent, ITEM_ROOT(1));
+	op_batch_free(b);
+	assert_int_equal(
+		decode("{\"ops\":[{\"op\":\"rename\",\"parent\":\"1\",\"name\":\"a\",\"new_parent\":\"1\",\"new_name\":\"b\","
+		       "\"flags\":[\"noreplace\"]}]}",
+			&b),
+		0);
+	assert_int_equal(op_batch_at(b, 0)->fields, OP_NOREPLACE);
+	op_batch_free(b);
+}
+
+static void decode_takes_the_exact_name_whatever_the_order(void **state)
+{
+	static const char *const bodies[] = {
+		"{\"ops\":[{\"op\":\"rmdir\",\"parent\":\"1\",\"name\":\"a?\",\"name_b64\":\"Yf8=\"}]}",
+		"{\"ops\":[{\"op\":\"rmdir\",\"parent\":\"1\",\"name_b64\":\"Yf8=\",\"name\":\"a?\"}]}",
+		"{\"ops\":[{\"op\":\"rmdir\",\"parent\":\"1\",\"name_b64\":\"Yf8=\"}]}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct op_batch *b;
+
+		assert_int_equal(decode(bodies[i], &b), 0);
+		assert_true(span_eq_str(op_batch_at(b, 0)->name, "a\xff"));
+		op_batch_free(b);
+	}
+}
+
+static void decode_etag_of_another_document_matches_nothing(void **state)
+{
+	struct op_batch *b;
+
+	(void)state;
+	assert_int_equal(decode("{\"ops\":[{\"if_match\":\"\\\"a-7\\\"\",\"op\":\"write\",\"id\":\"10\"},"
+				"{\"if_match\":\"\\\"b-7\\\"\",\"op\":\"write\",\"id\":\"10\"},"
+				"{\"if_match\":\"W/\\\"a-7\\\"\",\"op\":\"write\",\"id\":\"10\"}]}",
+				 &b),
+		0);
+	assert_int_equal(op_batch_at(b, 0)->if_content_seq, 7);
+	assert_int_equal(op_batch_at(b, 1)->if_content_seq, -1);
+	assert_int_equal(op_batch_at(b, 2)->if_content_seq, -1);
+	op_batch_free(b);
+}
+
+#define ONE(fields) "{\"ops\":[{" fields "}]}"
+#define CREATE "\"op\":\"create\",\"parent\":\"1\","
+
+static void decode_refuses_bad_ops_with_the_right_failure(void **state)
+{
+	static const struct {
+		const char *json;
+		int error;
+	} cases[] = {
+		{"", -ERR_BAD_JSON},
+		{"{", -ERR_BAD_JSON},
+		{"{\"ops\":[]}x", -ERR_BAD_JSON},
+		{"{\"ops\":[],\"ops\":[]}", -ERR_BAD_JSON},
+		{"{\"ops\":[{\"op\":\"rmdir\",\"parent\":\"1\",\"name\":\"a\\u0000\"}]}", -ERR_BAD_JSON},
+		{"[]", -ERR_BAD_REQUEST},
+		{"{}", -ERR_BAD_REQUEST},
+		{"{\"ops\":{}}", -ERR_BAD_REQUEST},
+		{"{\"ops\":[],\"op\":1}", -ERR_BAD_REQUEST},
+		{"{\"ops\":[]}", -ERR_UNPROCESSABLE},
+		{"{\"ops\":[1]}", -ERR_BAD_REQUEST},
+		{"{\"ops\":[{}]}", -ERR_BAD_REQUEST},
+		{ONE("\"op\":\"destroy\""), -ERR_UNPROCESSABLE},
+		{ONE("\"op\":\"unlink\",\"parent\":\"1\""), -ERR_BAD_REQUEST},
+		{ONE("\"op\":\"unlink\",\"parent\":\"1\",\"name\":\"a\",\"mode\":1"), -ERR_BAD_REQUEST},
+		{ONE("\"op\":\"unlink\",\"parent\":1.5,\"name\":\"a\""), -ERR_BAD_REQUEST},
+		{ONE("\"op\":\"unlink\",\"parent\":\"1\",\"name\":\"a\",\"if_match\":\"\\\"1-1\\\"\""),
+			-ERR_UNPROCESSABLE},
+		{ONE("\"op\":\"unlink\",\"parent\":\"1\",\"name\":\"..\""), -ERR_UNPROCESSABLE},
+		{ONE("\"op\":\"unlink\",\"parent\":\"1\",\"name\":\"a/b\""), -ERR_UNPROCESSABLE},
+		{ONE("\"op\":\"unlink\",\"parent\":\"1\",\"name\":\"\""), -ERR_UNPROCESSABLE},
+		{ONE("\"op\":\"unlink\",\"parent\":\"1\",\"name_b64\":\"YQA=\""), -ERR_UNPROCESSABLE},
+		{ONE("\"op\":\"unlink\",\"parent\":\"1\",\"name_b64\":\"YQ\""), -ERR_BAD_REQUEST},
+		{ONE(CREATE "\"name\":\"a\""), -ERR_BAD_REQUEST},
+		{ONE(CREATE "\"name\":\"a\",\"type\":\"folder\""), -ERR_UNPROCESSABLE},
+		{ONE(CREATE "\"name\":\"a\",\"type\":\"symlink\""), -ERR_UNPROCESSABLE},
+		{ONE(CREATE "\"name\":\"a\",\"type\":\"file\",\"target\":\"x\""), -ERR_UNPROCESSABLE},
+		{ONE(CREATE "\"name\":\"a\",\"type\":\"file\",\"mode\":4096"), -ERR_UNPROCESSABLE},
+		{ONE(CREATE "\"name\":\"a\",\"type\":\"file\",\"uid\":4294967295"), -ERR_UNPROCESSABLE},
+		{ONE(CREATE "\"name\":\"a\",\"type\":\"file\",\"rdev\":{\"major\":1,\"minor\":1}"), -ERR_UNPROCESSABLE},
+		{ONE(CREATE "\"name\":\"a\",\"type\":\"chr\",\"rdev\":{\"major\":1}"), -ERR_BAD_REQUEST},
+		{ONE("\"op\":\"write\",\"id\":\"1\",\"size\":-1"), -ERR_UNPROCESSABLE},
+		{ONE("\"op\":\"write\",\"id\":\"1\",\"size\":1125899906842625"), -EFBIG},
+		{ONE("\"op\":\"write\",\"id\":\"1\",\"mtime\":5"), -ERR_BAD_REQUEST},
+		{ONE("\"op\":\"write\",\"id\":\"1\",\"replace\":1"), -ERR_BAD_REQUEST},
+		{ONE("\"op\":\"write\",\"id\":\"1\",\"extents\":[{\"at\":0,\"len\":1,\"data\":0}]"),
+			-ERR_UNPROCESSABLE},
+		{ONE("\"op\":\"write\",\"id\":\"1\",\"extents\":[{\"at\":0,\"len\":0,\"hole\":true}]"),
+			-ERR_UNPROCESSABLE},
+		{ONE("\"op\":\"write\",\"id\":\"1\",\"extents\":[{\"at\":0,\"len\":1,\"hole\":false}]"),
+			-ERR_BAD_REQUEST},
+		{ONE("\"op\":\"write\",\"id\":\"1\",\"extents\":[{\"at\":0,\"len\":1}]"), -ERR_BAD_REQUEST},
+		{ONE("\"op\":\"write\",\"id\":\"1\",\"extents\":[{\"at\":0,\"len\":1,\"block\":\"ab\"}]"),
+			-ERR_BAD_REQUEST},
+		{ONE("\"op\":\"write\",\"id\":\"1\",\"extents\":[{\"at\":-1,\"len\":1,\"hole\":true}]"),
+			-ERR_UNPROCESSABLE},
+		{ONE("\"op\":\"write\",\"id\":\"1\",\"extents\":[{\"at\":1125899906842624,\"len\":1,\"hole\":true}]"),
+			-EFBIG},
+		{ONE("\"op\":\"clone\",\"id\":\"1\",\"from\":0,\"len\":-1,\"to\":\"2\",\"at\":0"), -ERR_UNPROCESSABLE},
+		{ONE("\"op\":\"setxattr\",\"id\":\"1\",\"name\":\"\",\"value_b64\":\"\""), -ERR_UNPROCESSABLE},
+		{ONE("\"op\":\"setxattr\",\"id\":\"1\",\"name\":\"a\",\"value_b64\":\"\",\"flags\":[\"create\",\"replace\"]"),
+			-ERR_UNPROCESSABLE},
+		{ONE("\"op\":\"setxattr\",\"id\":\"1\",\"name\":\"a\",\"value_b64\":\"\",\"flags\":\"exchange\""),
+			-ERR_UNPROCESSABLE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int r = decode_error(cases[i].json);
+
+		if (r != cases[i].error)
+			fail_msg("%s: %d, not %d", cases[i].json, r, cases[i].error);
+	}
+}
+
+static void decode_names_the_op_that_is_wrong(void **state)
+{
+	struct op_batch *b = NULL;
+	int index = -2;
+
+	(void)state;
+	assert_int_equal(
+		op_batch_decode(JSON,
+			SPAN_LITERAL("{\"ops\":[{\"op\":\"setattr\",\"id\":\"1\"},{\"op\":\"setattr\"}]}"), &b, &index),
+		-ERR_BAD_REQUEST);
+	assert_int_equal(index, 1);
+	assert_int_equal(op_batch_decode(JSON, SPAN_LITERAL("{"), &b, &index), -ERR_BAD_JSON);
+	assert_int_equal(index, -1);
+	assert_int_equal(op_batch_decode("text/plain", SPAN_LITERAL("{}"), &b, &index), -ERR_BAD_REQUEST);
+	assert_int_equal(op_batch_decode(NULL, SPAN_LITERAL("{}"), &b, &index), -ERR_BAD_REQUEST);
+}
+
+static void decode_refuses_what_is_too_large_before_building_it(void **state)
+{
+	struct op_batch *batch = NULL;
+	struct buf b;
+	int index;
+
+	(void)state;
+	buf_init(&b, 4u << 20);
+	for (int i = 0; i < 64; i++)
+		assert_int_equal(buf_append_str(&b, "["), 0);
+	assert_int_equal(op_batch_decode(JSON, buf_span(&b), &batch, &index), -ERR_TOO_LARGE);
+	buf_reset(&b);
+	assert_int_equal(buf_append_str(&b, "{\"ops\":[{}"), 0);
+	for (int i = 0; i < 100000; i++)
+		assert_int_equal(buf_append_str(&b, ",{}"), 0);
+	assert_int_equal(buf_append_str(&b, "]}"), 0);
+	assert_int_equal(op_batch_decode(JSON, buf_span(&b), &batch, &index), -ERR_TOO_LARGE);
+	while (b.size <= JSON_BYTES_MAX)
+		assert_int_equal(buf_append_str(&b, "          "), 0);
+	assert_int_equal(op_batch_decode(JSON, buf_span(&b), &batch, &index), -ERR_TOO_LARGE);
+	buf_reset(&b);
+	assert_int_equal(buf_append_u32(&b, BATCH_HEAD_BYTES_MAX + 1), 0);
+	assert_int_equal(op_batch_decode(OPS, buf_span(&b), &batch, &index), -ERR_TOO_LARGE);
+	buf_fini(&b);
+}
+
+static void decode_refuses_a_head_that_is_cut(void **state)
+{
+	struct op_batch *batch = NULL;
+	int index;
+
+	(void)state;
+	assert_int_equal(op_batch_decode(OPS, SPAN_LITERAL("\x10\0\0\0{\"ops\":"), &batch, &index), -ERR_BAD_REQUEST);
+	assert_int_equal(op_batch_decode(OPS, SPAN_LITERAL("\x10\0"), &batch, &index), -ERR_BAD_REQUEST);
+	assert_int_equal(op_batch_decode(OPS, (struct span){0}, &batch, &index), -ERR_BAD_REQUEST);
+}
+
+static void name_over_the_limit_is_told_as_such(void **state)
+{
+	char name[NAME_BYTES_MAX + 2], json[512];
+
+	(void)state;
+	memset(name, 'n', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	(void)snprintf(json, sizeof(json), "{\"ops\":[{\"op\":\"unlink\",\"parent\":\"1\",\"name\":\"%s\"}]}", name);
+	assert_int_equal(decode_error(json), -ENAMETOOLONG);
+}
+
+static void batch_new_copies_all_and_checks_like_decode(void **state)
+{
+	char name[] = "name", data[] = "data";
+	struct op_extent extent = {.len = 4, .kind = OP_EXTENT_DATA, .data = span_of(data, 4)};
+	struct op ops[2] = {{.kind = OP_UNLINK, .parent = 1, .name = span_of(name, 4)},
+		{.kind = OP_WRITE, .id = 3, .extents = &extent, .extent_count = 1}};
+	struct op_batch *b = NULL;
+
+	(void)state;
+	assert_int_equal(op_batch_new(ops, 2, &b), 0);
+	memset(name, 0, sizeof(name));
+	memset(data, 0, sizeof(data));
+	extent.len = 0;
+	assert_true(span_eq_str(op_batch_at(b, 0)->name, "name"));
+	assert_true(span_eq_str(op_batch_at(b, 1)->extents[0].data, "data"));
+	op_batch_free(b);
+	b = NULL;
+	ops[0].name = SPAN_LITERAL("..");
+	assert_int_equal(op_batch_new(ops, 2, &b), -ERR_UNPROCESSABLE);
+	assert_null(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(batch_of_every_kind_comes_back_as_it_was),
+		cmocka_unit_test(encode_without_data_is_json_and_with_data_is_not),
+		cmocka_unit_test(decode_reads_what_people_write),
+		cmocka_unit_test(decode_takes_the_exact_name_whatever_the_order),
+		cmocka_unit_test(decode_etag_of_another_document_matches_nothing),
+		cmocka_unit_test(decode_refuses_bad_ops_with_the_right_failure),
+		cmocka_unit_test(decode_names_the_op_that_is_wrong),
+		cmocka_unit_test(decode_refuses_what_is_too_large_before_building_it),
+		cmocka_unit_test(decode_refuses_a_head_that_is_cut),
+		cmocka_unit_test(name_over_the_limit_is_told_as_such),
+		cmocka_unit_test(batch_new_copies_all_and_checks_like_decode),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
