@@ -1,0 +1,439 @@
+#include "common/http/client.h"
+
+#include "common/http/client_internal.h"
+
+#include "common/base/clock.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/*
+ * The asynchronous side: one thread, libcurl's multi handle driven socket by socket over epoll. curl_multi_poll was rejected: it looks at
+ * every transfer at each turn, and a gateway has hundreds of long polls open.
+ * What other threads want (start, resume, cancel) they leave in the list of signalled calls; one eventfd write wakes the thread for all of them.
+ */
+
+#define EVENTS_PER_TURN 64
+
+static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
+
+static void curl_start(void)
+{
+	curl_global_init(CURL_GLOBAL_ALL);
+}
+
+/* Handles. */
+
+static CURL *handle_get(struct http_client *c)
+{
+	CURL *easy = NULL;
+
+	pthread_mutex_lock(&c->lock);
+	if (c->free_count)
+		easy = c->free_handles[--c->free_count];
+	pthread_mutex_unlock(&c->lock);
+	return easy ? easy : curl_easy_init();
+}
+
+static void handle_put(struct http_client *c, CURL *easy)
+{
+	curl_easy_reset(easy);
+	pthread_mutex_lock(&c->lock);
+	if (c->free_count < HANDLES_KEPT_MAX) {
+		c->free_handles[c->free_count++] = easy;
+		easy = NULL;
+	}
+	pthread_mutex_unlock(&c->lock);
+	curl_easy_cleanup(easy);
+}
+
+/* Signals. */
+
+static void wake(struct http_client *c)
+{
+	uint64_t one = 1;
+
+	(void)!write(c->wake_fd, &one, sizeof(one));
+}
+
+static void send_signal(struct http_call *call, enum signal signal)
+{
+	struct http_client *c = call->client;
+	bool first = false;
+
+	pthread_mutex_lock(&c->lock);
+	if (!call->signals) {
+		call->next_signalled = NULL;
+		*c->signalled_tail = call;
+		c->signalled_tail = &call->next_signalled;
+	}
+	call->signals |= signal;
+	if (c->started && pthread_equal(pthread_self(), c->thread)) {
+		c->own_signals = true;
+	} else if (!c->wake_sent) {
+		c->wake_sent = true;
+		first = true;
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (first)
+		wake(c);
+}
+
+static struct http_call *next_signalled(struct http_client *c, unsigned *ret_signals)
+{
+	struct http_call *call;
+
+	pthread_mutex_lock(&c->lock);
+	call = c->signalled;
+	if (call) {
+		c->signalled = call->next_signalled;
+		if (!c->signalled)
+			c->signalled_tail = &c->signalled;
+		*ret_signals = call->signals;
+		call->signals = 0;
+	}
+	pthread_mutex_unlock(&c->lock);
+	return call;
+}
+
+/* A call that ends takes its signals with it. */
+static void forget_signals(struct http_call *call)
+{
+	struct http_client *c = call->client;
+	struct http_call **p;
+
+	pthread_mutex_lock(&c->lock);
+	for (p = &c->signalled; call->signals && *p; p = &(*p)->next_signalled) {
+		if (*p != call)
+			continue;
+		*p = call->next_signalled;
+		if (!*p)
+			c->signalled_tail = p;
+		break;
+	}
+	call->signals = 0;
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* Calls, on the thread. */
+
+static void call_end(struct http_call *call, CURLcode code, int error)
+{
+	struct http_client *c = call->client;
+
+	if (error)
+		call->error = error;
+	call_finish(call, code);
+	if (call->running)
+		curl_multi_remove_handle(c->multi, call->easy);
+	if (call->prev)
+		call->prev->next = call->next;
+	else
+		c->calls = call->next;
+	if (call->next)
+		call->next->prev = call->prev;
+	call->done(call->cookie, &call->response);
+	forget_signals(call);
+	handle_put(c, call->easy);
+	call_fini(call);
+	free(call);
+}
+
+static void call_begin(struct http_call *call)
+{
+	struct http_client *c = call->client;
+
+	call->next = c->calls;
+	if (call->next)
+		call->next->prev = call;
+	c->calls = call;
+	call->running = curl_multi_add_handle(c->multi, call->easy) == CURLM_OK;
+	if (!call->running)
+		call_end(call, CURLE_OUT_OF_MEMORY, 0);
+	else if (call->options.stall_ms)
+		c->stall_check_ns = 0;
+}
+
+static void take_signals(struct http_client *c)
+{
+	struct http_call *call;
+	unsigned signals;
+
+	while ((call = next_signalled(c, &signals)) != NULL) {
+		if (signals & SIGNAL_START)
+			call_begin(call);
+		if (signals & SIGNAL_CANCEL) {
+			call_end(call, CURLE_OK, -ECANCELED);
+		} else if (signals & SIGNAL_RESUME) {
+			call->paused_in = call->paused_out = false;
+			call->last_byte_ns = clock_mono_ns();
+			curl_easy_pause(call->easy, CURLPAUSE_CONT);
+		}
+	}
+}
+
+static void take_results(struct http_client *c)
+{
+	CURLMsg *message;
+	int left;
+
+	while ((message = curl_multi_info_read(c->multi, &left)) != NULL) {
+		struct http_call *call = NULL;
+
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
+		call_end(call, message->data.result, 0);
+	}
+}
+
+static void check_stalls(struct http_client *c, int64_t now)
+{
+	struct http_call *call, *next;
+	int64_t soonest = INT64_MAX;
+
+	if (now < c->stall_check_ns)
+		return;
+	for (call = c->calls; call; call = next) {
+		int64_t stall_ns = (int64_t)call->options.stall_ms * NS_PER_MS;
+
+		next = call->next;
+		if (!stall_ns)
+			continue;
+		if (now + stall_ns / 4 < soonest)
+			soonest = now + stall_ns / 4;
+		if (call_is_stalled(call, now))
+			call_end(call, CURLE_OPERATION_TIMEDOUT, -ETIMEDOUT);
+	}
+	c->stall_check_ns = soonest;
+}
+
+/* The loop. */
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *cookie, void *known)
+{
+	struct http_client *c = cookie;
+	struct epoll_event event = { .data.fd = fd };
+
+	(void)easy;
+	if (what == CURL_POLL_REMOVE) {
+		(void)epoll_ctl(c->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+		return 0;
+	}
+	event.events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
+	if (epoll_ctl(c->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) && errno == EEXIST)
+		(void)epoll_ctl(c->epoll_fd, EPOLL_CTL_MOD, fd, &event);
+	curl_multi_assign(c->multi, fd, c);
+	return 0;
+}
+
+static int on_timer(CURLM *multi, long timeout_ms, void *cookie)
+{
+	struct http_client *c = cookie;
+
+	(void)multi;
+	c->curl_timer_ns = timeout_ms < 0 ? -1 : clock_mono_ns() + timeout_ms * NS_PER_MS;
+	return 0;
+}
+
+static void run_timer(struct http_client *c)
+{
+	int running;
+
+	/* Once: what it asks for anew with no delay comes after the sockets have had their turn. */
+	if (c->curl_timer_ns < 0 || clock_mono_ns() < c->curl_timer_ns)
+		return;
+	c->curl_timer_ns = -1;
+	curl_multi_socket_action(c->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+}
+
+static int wait_ms(const struct http_client *c)
+{
+	int64_t until = c->stall_check_ns;
+	int64_t now = clock_mono_ns();
+
+	if (c->curl_timer_ns >= 0 && c->curl_timer_ns < until)
+		until = c->curl_timer_ns;
+	if (until == INT64_MAX)
+		return -1;
+	if (until <= now)
+		return 0;
+	until = (until - now + NS_PER_MS - 1) / NS_PER_MS;
+	return until > 60000 ? 60000 : (int)until;
+}
+
+static void wait_and_act(struct http_client *c)
+{
+	struct epoll_event events[EVENTS_PER_TURN];
+	int count = epoll_wait(c->epoll_fd, events, EVENTS_PER_TURN, wait_ms(c));
+	int running;
+
+	for (int i = 0; i < count; i++) {
+		unsigned e = events[i].events;
+		int what = (e & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) | (e & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+			(e & EPOLLERR ? CURL_CSELECT_ERR : 0);
+		uint64_t ignored;
+
+		if (events[i].data.fd == c->wake_fd)
+			(void)!read(c->wake_fd, &ignored, sizeof(ignored));
+		else
+			curl_multi_socket_action(c->multi, events[i].data.fd, what, &running);
+	}
+}
+
+static bool is_stopping(struct http_client *c)
+{
+	bool stopping;
+
+	pthread_mutex_lock(&c->lock);
+	/* Whoever signals from here on has to wake us; what came before is about to be seen. */
+	c->wake_sent = false;
+	stopping = c->stopping;
+	pthread_mutex_unlock(&c->lock);
+	return stopping;
+}
+
+static void *run(void *cookie)
+{
+	struct http_client *c = cookie;
+
+	while (!is_stopping(c)) {
+		do {
+			c->own_signals = false;
+			take_signals(c);
+			run_timer(c);
+			take_results(c);
+			check_stalls(c, clock_mono_ns());
+		} while (c->own_signals);
+		wait_and_act(c);
+	}
+	take_signals(c);
+	while (c->calls)
+		call_end(c->calls, CURLE_OK, -ECANCELED);
+	return NULL;
+}
+
+static int setup(struct http_client *c)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	unsigned kept = c->options.connections_max ? c->options.connections_max : CONNECTIONS_DEFAULT;
+
+	if (c->options.user_agent) {
+		c->user_agent = strdup(c->options.user_agent);
+		if (!c->user_agent)
+			return -ENOMEM;
+	}
+	c->options.user_agent = c->user_agent;
+	c->options.connections_max = kept;
+	c->multi = curl_multi_init();
+	c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (!c->multi || c->epoll_fd < 0 || c->wake_fd < 0)
+		return c->multi ? -errno : -ENOMEM;
+	event.data.fd = c->wake_fd;
+	if (epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, c->wake_fd, &event))
+		return -errno;
+	curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+	curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
+	curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+	curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
+	curl_multi_setopt(c->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+	curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)kept);
+	curl_multi_setopt(c->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)c->options.connections_per_host_max);
+	return 0;
+}
+
+int http_client_new(const struct http_client_options *options, struct http_client **ret)
+{
+	struct http_client *c;
+	int r;
+
+	pthread_once(&curl_once, curl_start);
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return -ENOMEM;
+	if (options)
+		c->options = *options;
+	c->epoll_fd = c->wake_fd = -1;
+	c->curl_timer_ns = -1;
+	c->stall_check_ns = INT64_MAX;
+	c->signalled_tail = &c->signalled;
+	pthread_mutex_init(&c->lock, NULL);
+	r = setup(c);
+	if (!r)
+		r = -pthread_create(&c->thread, NULL, run, c);
+	if (r) {
+		http_client_free(c);
+		return r;
+	}
+	pthread_mutex_lock(&c->lock);
+	c->started = true;
+	pthread_mutex_unlock(&c->lock);
+	*ret = c;
+	return 0;
+}
+
+void http_client_free(struct http_client *c)
+{
+	if (!c)
+		return;
+	if (c->started) {
+		pthread_mutex_lock(&c->lock);
+		c->stopping = true;
+		pthread_mutex_unlock(&c->lock);
+		wake(c);
+		pthread_join(c->thread, NULL);
+	}
+	perform_fini(c);
+	while (c->free_count)
+		curl_easy_cleanup(c->free_handles[--c->free_count]);
+	curl_multi_cleanup(c->multi);
+	if (c->epoll_fd >= 0)
+		close(c->epoll_fd);
+	if (c->wake_fd >= 0)
+		close(c->wake_fd);
+	pthread_mutex_destroy(&c->lock);
+	free(c->user_agent);
+	free(c);
+}
+
+int http_client_start(struct http_client *c, const struct http_call_options *options, void *cookie,
+	void (*done)(void *cookie, struct http_response *response), struct http_call **ret_call)
+{
+	CURL *easy = handle_get(c);
+	struct http_call *call = calloc(1, sizeof(*call));
+	int r = easy && call ? 0 : -ENOMEM;
+
+	if (!r) {
+		call->cookie = cookie;
+		call->done = done;
+		r = call_init(call, c, easy, options);
+		if (r)
+			call_fini(call);
+	}
+	if (r) {
+		free(call);
+		if (easy)
+			handle_put(c, easy);
+		return r;
+	}
+	/* Before the thread may see it: done may have run when send_signal returns. */
+	if (ret_call)
+		*ret_call = call;
+	send_signal(call, SIGNAL_START);
+	return 0;
+}
+
+void http_call_resume(struct http_call *call)
+{
+	send_signal(call, SIGNAL_RESUME);
+}
+
+void http_call_cancel(struct http_call *call)
+{
+	send_signal(call, SIGNAL_CANCEL);
+}

@@ -1,0 +1,92 @@
+/*
+ * client_internal: what the client's own files know of each other.
+ * A call is prepared on the caller's thread. From then on only one thread touches it: the client's, or for http_client_perform the caller's.
+ * Other threads only put it on the client's list of signalled calls.
+ */
+#ifndef NEPHOS_HTTP_CLIENT_INTERNAL_H
+#define NEPHOS_HTTP_CLIENT_INTERNAL_H
+
+#include "common/http/client.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+
+#define RESPONSE_BYTES_DEFAULT (16u * 1024 * 1024)
+#define CONNECT_MS_DEFAULT     2000u
+#define DEADLINE_MS_DEFAULT    30000u
+#define CONNECTIONS_DEFAULT    64u
+#define RECEIVE_BUFFER_BYTES   (64 * 1024)  /* of one recv of the library's */
+#define SEND_BUFFER_BYTES      (128 * 1024) /* of one pull for it */
+#define CONNECTION_AGE_S       60	    /* idle for longer: not used again; below the 75 s after which servers close */
+#define EXPECT_BYTES_MIN       (1024 * 1024) /* a pulled body from this size on asks before it is sent */
+#define HANDLES_KEPT_MAX       64	    /* free handles for asynchronous calls */
+#define HOST_KEY_BYTES	       280	    /* "http://host:port" */
+
+enum signal { SIGNAL_START = 1, SIGNAL_RESUME = 2, SIGNAL_CANCEL = 4 };
+
+struct http_call {
+	struct http_client *client;
+	CURL *easy;
+	struct curl_slist *fields;
+	struct http_call_options options; /* url and headers are not kept in it */
+	void *cookie;
+	void (*done)(void *cookie, struct http_response *response);
+	struct http_response response;
+	int error;	      /* of a callback, that ended the call */
+	unsigned attempts;    /* requests begun: the library repeats on a kept connection that turns out dead */
+	bool replayable;      /* may be repeated after some of it was sent */
+	bool head_done;	      /* the final head is complete */
+	bool blocking;	      /* by http_client_perform */
+	bool running;	      /* in the multi handle; the client thread's */
+	bool paused_in;	      /* by our own callbacks: waiting then is not the other side's fault */
+	bool paused_out;
+	uint64_t pulled;
+	int64_t last_byte_ns; /* for stall_ms */
+	struct http_call *prev, *next; /* the client's list of calls; its thread's */
+
+	/* Guarded by client->lock. */
+	unsigned signals;
+	struct http_call *next_signalled;
+};
+
+struct http_client {
+	struct http_client_options options;
+	char *user_agent;
+	CURLM *multi;
+	int epoll_fd;
+	int wake_fd;
+	pthread_t thread;
+	bool started;
+	struct http_call *calls; /* the thread's */
+	int64_t curl_timer_ns;	 /* the thread's; -1: none */
+	int64_t stall_check_ns;	 /* the thread's; when to look for stalled calls */
+	bool own_signals;	 /* the thread's; its own callbacks signalled */
+
+	pthread_mutex_t lock;
+	/* Guarded by lock. */
+	bool stopping;
+	bool wake_sent;
+	struct http_call *signalled;
+	struct http_call **signalled_tail;
+	CURL *free_handles[HANDLES_KEPT_MAX];
+	size_t free_count;
+	struct blocking_handle *blocking; /* idle ones, most recently used first */
+	size_t blocking_count;
+};
+
+struct blocking_handle {
+	struct blocking_handle *next;
+	CURL *easy;
+	char host[HOST_KEY_BYTES];
+};
+
+/* call.c */
+int call_init(struct http_call *call, struct http_client *client, CURL *easy, const struct http_call_options *options);
+void call_fini(struct http_call *call);		     /* all but the handle */
+void call_finish(struct http_call *call, CURLcode code); /* fills call->response */
+bool call_is_stalled(const struct http_call *call, int64_t now_ns);
+
+/* perform.c */
+void perform_fini(struct http_client *client);
+
+#endif
