@@ -1,0 +1,54 @@
+/*
+ * ops: the conversation with the kernel. struct fs is one mounted drive as the kernel sees it: inodes, open files, names, content, what is not stored yet.
+ * It asks the store seam and the op log, and answers each request exactly once, from the store's threads; no FUSE thread waits for the network.
+ *
+ * Order of life: fs_new, fuse_session_new(fs_operations(), userdata = fs), fuse_session_mount, fs_attach, the session loop and the follower, then
+ * fs_flush_all, the follower stopped, fuse_session_unmount, oplog_drain, fs_free, fuse_session_destroy.
+ * Threads: everything may be called from any thread; fs_free when no request, callback or follower is left.
+ */
+#ifndef NEPHOS_FUSEFS_OPS_H
+#define NEPHOS_FUSEFS_OPS_H
+
+#include "common/base/metrics.h"
+#include "fusefs/oplog.h"
+#include "fusefs/store.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct fs;
+struct fuse_session;
+struct fuse_lowlevel_ops;
+
+struct fs_options {
+	struct store *store; /* both are the caller's, and outlive the fs */
+	struct oplog *oplog;
+	int64_t root;	/* the document that is the root of the mount; 0: asked from the store when first needed */
+	bool root_mode; /* stored uid, gid, mode are shown; otherwise everything belongs to uid, gid */
+	uid_t uid;
+	gid_t gid;
+	size_t cache_bytes; /* content kept in memory */
+	bool read_only;
+	struct metrics *metrics; /* may be NULL */
+};
+
+/* -ENOMEM, or what starting a thread gives. */
+int fs_new(const struct fs_options *options, struct fs **ret);
+/* The userdata of the session must be the struct fs. */
+const struct fuse_lowlevel_ops *fs_operations(void);
+/* From now on the kernel is told what changed. The session must outlive the fs. */
+void fs_attach(struct fs *fs, struct fuse_session *session);
+
+/* What the follower learnt: called after every answered poll, also an empty one: caches are trusted from the first call on. */
+void fs_on_changes(struct fs *fs, const struct store_changes *changes);
+/* The follower cannot reach the store: caches are not trusted until fs_on_changes. */
+void fs_on_lost(struct fs *fs);
+/* Documents that are open here and may have no name any more; returns how many were written to ids. */
+size_t fs_held(struct fs *fs, int64_t *ids, size_t max);
+
+/* Stores what is dirty. Blocks. -ETIMEDOUT, or the error of a file that could not be stored (it stays dirty). */
+int fs_flush_all(struct fs *fs, unsigned deadline_ms);
+/* Data that is still dirty is lost, and logged. NULL is fine. */
+void fs_free(struct fs *fs);
+
+#endif
