@@ -6,8 +6,9 @@
  * applied on an undo log, so that several batches share one transaction and each is all or nothing on its own.
  *
  * Ownership: the tree copies what it is given. One thread at a time.
- * Failures of tree_apply are what the caller gets: -ENOENT, -EEXIST, -ENOTDIR, -EISDIR, -ENOTEMPTY, -EINVAL, -EMLINK, -ELOOP, -ENODATA, -EDQUOT, -EFBIG, -ESTALE, -EPERM, -EXDEV, -ERR_PARENT_MISSING,
- * -ERR_BLOCK_MISSING, -ERR_PRECONDITION, -ENOMEM.
+ * Failures of tree_apply are what the caller gets: -ENOENT, -EEXIST, -ENOTDIR, -EISDIR, -ENOTEMPTY, -EINVAL, -EMLINK, -ELOOP, -ENODATA, -EDQUOT, -EFBIG, -ESTALE, -EPERM, -EXDEV, -ENOSPC (names of
+ * xattrs), -ERR_PARENT_MISSING, -ERR_BLOCK_MISSING, -ERR_PRECONDITION, -ERR_UNPROCESSABLE (an id that is not free, a range outside its block), -ERR_UNAVAILABLE (a folder that another batch of
+ * this transaction made is not known well enough: works when tried again), -ENOMEM.
  */
 #ifndef NEPHOS_DOCS_TREE_H
 #define NEPHOS_DOCS_TREE_H
@@ -31,10 +32,11 @@ struct tree_drive {
 
 /* A document as it is stored. */
 struct tree_node {
-	struct item item;    /* name and parent: those of one link (a folder has just one) */
+	/* name and parent: those of one link (a folder has just one). In a delta parent is 0 and name empty when the link that was known went and others are left: the store reads another. */
+	struct item item;
 	int64_t charged;     /* bytes of it that count in drive.used (0 once it has no name) */
 	bool orphan;	     /* no name left, kept because somebody may have it open */
-	bool has_children;   /* folders: the store says whether any entry lies in it */
+	int64_t children;    /* folders: how many entries lie in it; stored with the row, so that emptiness needs no look at the entries */
 };
 
 struct tree_extent {
@@ -49,7 +51,7 @@ struct tree_extent {
 int tree_new(const struct tree_drive *drive, int64_t now_ns, struct tree **ret);
 void tree_free(struct tree *t);
 
-/* What a set of batches needs to be loaded; duplicates are removed. Names as (parent, name): the entry and the node it leads to. */
+/* What a set of batches needs to be loaded; duplicates are removed. Names as (parent, name): the entry and the node it leads to. Spans borrow from the batches. */
 struct tree_wants {
 	int64_t *nodes;
 	size_t node_count;
@@ -58,15 +60,16 @@ struct tree_wants {
 		struct span name;
 	} *names;
 	size_t name_count;
-	/* Extents that touch [from, to) of node, with one byte of margin on both sides for merging. to = INT64_MAX: to the end. */
+	/* Extents that touch [from, to) of node (at < to and at + len > from). The byte of margin on both sides that merging needs is in it. to = INT64_MAX: to the end. Ranges of one node are disjoint;
+	 * an extent that touches two of them may be loaded twice. */
 	struct tree_range {
 		int64_t node, from, to;
 	} *ranges;
 	size_t range_count;
-	/* Folders whose chain of ancestors is needed (rename of a folder: a folder never goes below itself). */
+	/* Folders whose chain of ancestors is needed, up to the root (rename of a folder: a folder never goes below itself). */
 	int64_t *ancestors;
 	size_t ancestor_count;
-	/* xattr (node, name), and nodes whose names of xattrs are needed together for the limit. */
+	/* xattr: parent is the node. With each comes the size of all names of its node together, for the limit. */
 	struct tree_name *xattrs;
 	size_t xattr_count;
 	uint8_t (*blocks)[32];
@@ -79,16 +82,25 @@ void tree_wants_free(struct tree_wants *w);
 int tree_load_node(struct tree *t, const struct tree_node *node);
 int tree_load_entry(struct tree *t, int64_t parent, struct span name, int64_t child);
 int tree_load_extent(struct tree *t, const struct tree_extent *extent);
+/* For each wanted (node, name): one that does not exist has value.data NULL and still says all_names_bytes: the names of all xattrs of the node, each with one byte more. */
 int tree_load_xattr(struct tree *t, int64_t node, struct span name, struct span value, size_t all_names_bytes);
-int tree_load_ancestor(struct tree *t, int64_t folder, int64_t ancestor);
+/* One step of a chain: folder lies directly in parent. For a wanted folder every step is loaded: (folder, its parent), (its parent, the parent of that), … up to the root; in any order. */
+int tree_load_ancestor(struct tree *t, int64_t folder, int64_t parent);
+/* A wanted block that the drive has and the batch may name; what is not loaded is -ERR_BLOCK_MISSING. */
 int tree_load_block(struct tree *t, const uint8_t sha256[32], int64_t generation, uint32_t size);
+
+/* The drive as the batches so far left it. */
+const struct tree_drive *tree_peek_drive(const struct tree *t);
+
+/* A clone takes at most so much in one op (its result says how much): its inline pieces are held in memory. */
+#define TREE_CLONE_BYTES_MAX (256ll * 1024 * 1024)
 
 /* What one op did: the item after it, the folders it changed, ids. Valid until tree_free. */
 struct tree_result {
 	struct item item;
 	bool has_item;
 	int64_t id;
-	int64_t replaced; /* rename: what lost its name, 0 */
+	int64_t replaced; /* rename: what lost its name, 0 (an exchange: 0) */
 	int64_t len;	  /* clone: bytes */
 	struct item dirs[2];
 	size_t dir_count;
@@ -101,19 +113,20 @@ int tree_apply(struct tree *t, const struct op_batch *batch, struct span key, co
 struct tree_change {
 	int64_t seq;
 	enum op_kind op;
-	int64_t id, parent, old_parent, replaced;
+	int64_t id, parent, old_parent;
+	int64_t replaced; /* rename: what lost its name; of an exchange what went to (old_parent, old_name) */
 	struct span name, old_name, key;
 	int64_t from, len; /* of a write; -1: none */
 	uint32_t what;	   /* enum tree_what */
 };
 enum tree_what { TREE_CONTENT = 1, TREE_SIZE = 2, TREE_ATTRIBUTES = 4, TREE_XATTRS = 8 };
 
-/* What the transaction must write. All arrays owned by the tree, valid until tree_free. Order of writing: deletes before inserts. */
+/* What the transaction must write. All arrays owned by the tree, valid until tree_free. Order of writing: deletes before inserts. A changed entry or extent is in both lists. */
 struct tree_delta {
 	struct tree_drive drive; /* new values of seq, next_number, used */
 	const struct tree_node **created, **changed;
 	size_t created_count, changed_count;
-	const int64_t *removed_nodes; /* rows that go now: folders and other things without content, and documents whose links are gone and that nobody can have open */
+	const int64_t *removed_nodes; /* rows that go now, with their xattrs: folders. Anything else without a name stays as an orphan, since somebody may have it open */
 	size_t removed_node_count;
 	const struct tree_entry {
 		int64_t parent, child;
@@ -122,7 +135,7 @@ struct tree_delta {
 	size_t removed_entry_count, added_entry_count;
 	const struct tree_extent **removed_extents, **added_extents; /* removed: by (node, at) */
 	size_t removed_extent_count, added_extent_count;
-	const int64_t *cleared_nodes; /* all extents of these go, loaded or not (replace, truncate to 0) */
+	const int64_t *cleared_nodes; /* all extents of these go, loaded or not (replace, truncate to 0), before what is in added_extents */
 	size_t cleared_node_count;
 	const struct tree_xattr {
 		int64_t node;
