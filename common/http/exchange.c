@@ -17,6 +17,21 @@ void *exchange_on_line(void *cookie, const char *uri, struct MHD_Connection *con
 	return request_new(cookie, uri ? uri : "");
 }
 
+/* The client was found gone while the request slept: whoever works on it hears of it, and answers as always. */
+static void tell_absent(struct http_request *req)
+{
+	void (*on_abort)(struct http_request *req, void *cookie) = NULL;
+
+	pthread_mutex_lock(&req->lock);
+	if (req->absent) {
+		on_abort = req->on_abort;
+		req->on_abort = NULL;
+	}
+	pthread_mutex_unlock(&req->lock);
+	if (on_abort)
+		on_abort(req, req->on_abort_cookie);
+}
+
 static enum MHD_Result close_connection(struct http_request *req)
 {
 	pthread_mutex_unlock(&req->lock);
@@ -96,7 +111,7 @@ static enum MHD_Result on_header(struct http_request *req, struct MHD_Connection
 	req->connection = connection;
 	req->is_head = strcmp(method, "HEAD") == 0;
 	(void)snprintf(req->method, sizeof(req->method), "%s", method);
-	server_identify(req, connection);
+	server_identify(req, server_connection(connection));
 	r = hygiene_check(req, connection, version, &why);
 	if (r) {
 		respond_refusal(req, r, why);
@@ -219,6 +234,7 @@ enum MHD_Result exchange_on_access(void *cookie, struct MHD_Connection *connecti
 	(void)url;
 	if (!req)
 		return MHD_NO;
+	tell_absent(req);
 	if (*upload_size)
 		return on_data(req, upload_data, upload_size);
 	if (req->stage == STAGE_LINE)
@@ -228,6 +244,14 @@ enum MHD_Result exchange_on_access(void *cookie, struct MHD_Connection *connecti
 	return on_end(req, connection);
 }
 
+static void note_unread(const struct http_request *req, struct MHD_Connection *connection)
+{
+	struct connection *c = server_connection(connection);
+
+	if (c)
+		c->unread = req->stage != STAGE_WHOLE;
+}
+
 void exchange_on_completed(void *cookie, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode code)
 {
 	struct http_request *req = *context;
@@ -235,10 +259,10 @@ void exchange_on_completed(void *cookie, struct MHD_Connection *connection, void
 	bool whole;
 
 	(void)cookie;
-	(void)connection;
 	if (!req)
 		return;
 	*context = NULL;
+	note_unread(req, connection);
 	pthread_mutex_lock(&req->lock);
 	req->connection = NULL;
 	req->suspended = false;

@@ -30,7 +30,7 @@ static bool is_described(const struct http_route *route)
 	if (!route->summary || !route->tag || !route->doc)
 		return false;
 	doc = json_loads(route->doc, 0, NULL);
-	good = json_is_object(doc) && json_is_object(json_object_get(doc, "responses"));
+	good = json_is_object(doc);
 	json_decref(doc);
 	return good;
 }
@@ -100,6 +100,10 @@ static json_t *operation_of(const struct http_route *route)
 	json_t *responses = json_object_get(operation, "responses");
 	int r = json_object_set_new(operation, "summary", json_string(route->summary));
 
+	if (!responses) {
+		responses = json_object();
+		r |= json_object_set_new(operation, "responses", responses);
+	}
 	r |= json_object_set_new(operation, "tags", json_pack("[s]", route->tag));
 	r |= add_parameters(route, operation);
 	if (!json_object_get(responses, "default"))

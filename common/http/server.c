@@ -9,8 +9,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -30,17 +32,20 @@ static uint64_t mix(uint64_t x)
 	return x ^ (x >> 31);
 }
 
-void server_identify(struct http_request *req, struct MHD_Connection *connection)
+struct connection *server_connection(struct MHD_Connection *connection)
 {
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info->socket_context;
+}
+
+void server_identify(struct http_request *req, const struct connection *c)
+{
 	uint64_t trace = mix(atomic_fetch_add_explicit(&req->server->traces, 0x9e3779b97f4a7c15ull, memory_order_relaxed));
-	const struct sockaddr *address = info ? info->client_addr : NULL;
 
 	text_hex(&trace, sizeof(trace), req->trace);
-	if (address && address->sa_family == AF_INET)
-		inet_ntop(AF_INET, &((const struct sockaddr_in *)address)->sin_addr, req->peer, sizeof(req->peer));
-	else if (address && address->sa_family == AF_INET6)
-		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)address)->sin6_addr, req->peer, sizeof(req->peer));
+	if (c)
+		memcpy(req->peer, c->peer, sizeof(req->peer));
 }
 
 void server_forget(struct http_request *req)
@@ -154,13 +159,72 @@ static size_t keep_encoded(void *cookie, struct MHD_Connection *connection, char
 	return strlen(text);
 }
 
+static void set_peer(struct connection *c, struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const struct sockaddr *address = info ? info->client_addr : NULL;
+
+	if (address && address->sa_family == AF_INET)
+		inet_ntop(AF_INET, &((const struct sockaddr_in *)address)->sin_addr, c->peer, sizeof(c->peer));
+	else if (address && address->sa_family == AF_INET6)
+		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)address)->sin6_addr, c->peer, sizeof(c->peer));
+}
+
+/* Closing a socket with unread input resets the connection, and the client may lose the answer that it has not read yet. */
+static void linger(struct http_server *s, struct MHD_Connection *connection, const struct connection *c)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	char byte;
+	ssize_t n = recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	int copy;
+
+	if (n == 0 || (n < 0 && (errno != EAGAIN || !c || !c->unread)) || atomic_load(&s->stopping))
+		return;
+	copy = fcntl(info->connect_fd, F_DUPFD_CLOEXEC, 0);
+	if (copy >= 0)
+		reaper_linger_take(s->reaper, copy);
+}
+
 static void on_connection(void *cookie, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode code)
 {
 	struct http_server *s = cookie;
 
-	(void)connection;
-	(void)context;
-	metric_add(s->connections, code == MHD_CONNECTION_NOTIFY_STARTED ? 1 : -1);
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		struct connection *c = calloc(1, sizeof(*c));
+
+		if (c)
+			set_peer(c, connection);
+		*context = c;
+		metric_add(s->connections, 1);
+	} else {
+		linger(s, connection, *context);
+		free(*context);
+		*context = NULL;
+		metric_add(s->connections, -1);
+	}
+}
+
+/* A request that waits for an answer or for its next bytes is suspended, and nobody sees its client hang up. A client that only shuts
+ * its sending side is taken for gone as well, as nginx does. */
+static void look_for_absent(void *cookie)
+{
+	struct http_server *s = cookie;
+
+	pthread_mutex_lock(&s->lock);
+	for (struct http_request *req = s->requests; req; req = req->next) {
+		struct pollfd p = { .fd = -1, .events = POLLRDHUP };
+
+		pthread_mutex_lock(&req->lock);
+		/* Suspended and on the list: its socket is open for as long as we hold both locks. */
+		if (req->suspended && !req->absent && (req->on_abort || req->streaming))
+			p.fd = MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+		if (p.fd >= 0 && poll(&p, 1, 0) > 0) {
+			req->absent = true;
+			request_wake(req);
+		}
+		pthread_mutex_unlock(&req->lock);
+	}
+	pthread_mutex_unlock(&s->lock);
 }
 
 static void on_library_log(void *cookie, const char *format, va_list args)
@@ -243,6 +307,8 @@ int http_server_start(const struct http_server_options *options, struct http_ser
 	if (!r)
 		r = listen_any(options->address, options->port, &s->listen_fd, &s->port);
 	if (!r)
+		r = reaper_new(look_for_absent, s, &s->reaper);
+	if (!r)
 		r = start_daemon(s);
 	if (r)
 		http_server_stop(s);
@@ -294,6 +360,8 @@ void http_server_stop(struct http_server *s)
 		wake_all(s);
 		MHD_stop_daemon(s->daemon);
 	}
+	reaper_free(s->reaper);
+	s->reaper = NULL;
 	if (s->listen_fd >= 0)
 		close(s->listen_fd);
 	server_unref(s);

@@ -30,6 +30,7 @@
 
 struct http_server;
 struct http_request;
+struct watch;
 typedef void (*http_handler_fn)(struct http_request *req, void *cookie);
 
 enum http_body_mode { HTTP_BODY_NONE, HTTP_BODY_WHOLE, HTTP_BODY_STREAM };
@@ -65,6 +66,7 @@ struct http_server_options {
 	bool (*guard)(struct http_request *req, const struct http_route *route, void *cookie);
 	void *cookie;		 /* for handlers and guard */
 	struct metrics *metrics; /* may be NULL: requests by route and status, latency, bytes, connections */
+	const struct watch *watch; /* for the rows of common/http/watch.h; may be NULL; must outlive the server */
 };
 
 int http_server_start(const struct http_server_options *options, struct http_server **ret);

@@ -12,6 +12,7 @@
 #define NEPHOS_HTTP_SERVER_INTERNAL_H
 
 #include "common/base/limits.h"
+#include "common/http/reaper.h"
 #include "common/http/route.h"
 #include "common/http/server.h"
 
@@ -52,6 +53,12 @@ struct http_stream {
 	bool woken;	/* since the last pull; guarded by the request's lock */
 };
 
+/* What is known of a connection, from its first request to its last; the loop's. */
+struct connection {
+	bool unread; /* closed with a request of which not all was read */
+	char peer[48];
+};
+
 struct route_metrics {
 	struct metric *by_class[4]; /* 2xx … 5xx */
 	struct metric *latency;
@@ -60,7 +67,7 @@ struct route_metrics {
 struct http_server {
 	struct MHD_Daemon *daemon;
 	struct router *router;
-	struct linger *linger;
+	struct reaper *reaper;
 	struct http_server_options options;
 	uint16_t port;
 	int listen_fd;
@@ -115,6 +122,7 @@ struct http_request {
 	bool early; /* answered past libmicrohttpd: the connection is closed at its next sign */
 	bool ended; /* the whole body came */
 	bool lost;  /* it never will */
+	bool absent; /* the client has hung up, and the loop has not seen it yet */
 	int status;
 	size_t response_bytes;
 	struct MHD_Response *response; /* to be queued */
@@ -164,7 +172,8 @@ void exchange_on_completed(void *cookie, struct MHD_Connection *connection, void
 
 /* server.c */
 void server_unref(struct http_server *s);
-void server_identify(struct http_request *req, struct MHD_Connection *connection); /* peer, and a trace of our own */
+struct connection *server_connection(struct MHD_Connection *connection);
+void server_identify(struct http_request *req, const struct connection *c); /* peer, and a trace of our own */
 void server_forget(struct http_request *req);
 void server_count(struct http_request *req); /* metrics of a finished request */
 

@@ -129,15 +129,16 @@ void stream_notify(struct http_request *req)
 		fn(req, cookie);
 }
 
-static bool clear_woken(struct http_request *req)
+/* false: nobody is there to pull for. */
+static bool begin_pull(struct http_request *req)
 {
-	bool woken;
+	bool wanted;
 
 	pthread_mutex_lock(&req->lock);
-	woken = req->stream.woken;
+	wanted = !req->absent && !atomic_load(&req->server->stopping);
 	req->stream.woken = false;
 	pthread_mutex_unlock(&req->lock);
-	return woken;
+	return wanted;
 }
 
 /* true: asleep. false: woken meanwhile, ask again. */
@@ -160,9 +161,8 @@ ssize_t stream_on_pull(void *cookie, uint64_t position, char *data, size_t size)
 
 	(void)position;
 	do {
-		if (atomic_load(&req->server->stopping))
+		if (!begin_pull(req))
 			return MHD_CONTENT_READER_END_WITH_ERROR;
-		(void)clear_woken(req);
 		r = stream->ops->pull(stream->cookie, data, size, &got);
 		if (r == -EAGAIN && sleep_until_woken(req))
 			return 0;
