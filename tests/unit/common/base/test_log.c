@@ -156,6 +156,39 @@ static void log_write_of_a_long_text_is_cut_and_still_json(void **state)
 	assert_in_range(object.size, LOG_LINE_BYTES_MAX - 8, LOG_LINE_BYTES_MAX);
 }
 
+static void log_write_adds_nothing_after_the_cut(void **state)
+{
+	struct object object;
+	char text[2 * LOG_LINE_BYTES_MAX];
+
+	(void)state;
+	log_init("docs-1", LOG_INFO, ends[1]);
+	for (size_t shift = 0; shift < 3; shift++) { /* a short character follows the long one that does not fit */
+		(void)snprintf(text, sizeof(text), "%.*s", (int)shift, "...");
+		for (size_t i = shift; i + 3 < sizeof(text); i += 3)
+			memcpy(text + i, "\xc3\xbcx", 4);
+		log_info(NULL, "%s", text);
+		read_line(&object);
+		assert_true(strlen(object.msg) > LOG_LINE_BYTES_MAX / 2);
+		assert_memory_equal(object.msg, text, strlen(object.msg));
+	}
+}
+
+static void log_write_escapes_every_control_character(void **state)
+{
+	struct object object;
+	char text[0x20];
+
+	(void)state;
+	for (size_t i = 0; i + 1 < sizeof(text); i++)
+		text[i] = (char)(i + 1);
+	text[sizeof(text) - 1] = '\0';
+	log_init("docs-1", LOG_INFO, ends[1]);
+	log_info(NULL, "%s", text);
+	read_line(&object);
+	assert_string_equal(object.msg, text);
+}
+
 static void log_write_cuts_a_long_trace(void **state)
 {
 	struct object object;
@@ -215,6 +248,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(log_write_without_a_trace_has_none, make_pipe, close_pipe),
 		cmocka_unit_test_setup_teardown(log_write_escapes_what_json_cannot_hold, make_pipe, close_pipe),
 		cmocka_unit_test_setup_teardown(log_write_of_a_long_text_is_cut_and_still_json, make_pipe, close_pipe),
+		cmocka_unit_test_setup_teardown(log_write_adds_nothing_after_the_cut, make_pipe, close_pipe),
+		cmocka_unit_test_setup_teardown(log_write_escapes_every_control_character, make_pipe, close_pipe),
 		cmocka_unit_test_setup_teardown(log_write_cuts_a_long_trace, make_pipe, close_pipe),
 		cmocka_unit_test_setup_teardown(log_write_below_the_level_writes_nothing, make_pipe, close_pipe),
 		cmocka_unit_test(log_write_keeps_errno_and_survives_a_dead_log),
