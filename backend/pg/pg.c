@@ -372,14 +372,19 @@ static int run_once(
 	r = take_results(pg, until_ns, ret);
 	const bool refused =
 		pg->conn && PQstatus(pg->conn) == CONNECTION_OK && PQtransactionStatus(pg->conn) != PQTRANS_ACTIVE;
-	const bool commits = alone && !statement->read_only;
+	const bool is_commit = strcmp(statement->name, PG_COMMIT.name) == 0;
+	const bool commits = is_commit || (alone && !statement->read_only);
 	if (r == -ETIMEDOUT || r == -ENOTCONN)
 		/* 25006 has closed the connection and says for sure that nothing happened. */
 		return drop(pg, commits && !refused && strcmp(pg->sqlstate, "25006") != 0 ? -ERR_UNKNOWN_OUTCOME : r);
-	if (r == 0 && commits && pg->warned) {
+	/* A COMMIT of a transaction that had failed is answered ROLLBACK, without an error. */
+	if (r == 0 && is_commit && strcmp(PQcmdStatus(*ret), "COMMIT") != 0)
+		r = -EIO;
+	else if (r == 0 && commits && pg->warned)
+		r = -ERR_UNKNOWN_OUTCOME;
+	if (r < 0 && *ret) {
 		PQclear(*ret);
 		*ret = NULL;
-		return -ERR_UNKNOWN_OUTCOME;
 	}
 	return r;
 }

@@ -182,6 +182,42 @@ static void a_notification_arrives_with_its_payload(void **state)
 	pg_free(other);
 }
 
+static void a_transaction_of_single_runs_commits_only_what_went_well(void **state)
+{
+	static const struct pg_statement INSERT = {"single_insert", "INSERT INTO single VALUES ($1)", false};
+	static const struct pg_statement COUNT = {"single_count", "SELECT count(*) FROM single", true};
+	const struct pg_param one = PG_P_I64(1);
+
+	assert_int_equal(pg_script(*state, "CREATE TABLE single (n bigint PRIMARY KEY)"), 0);
+	assert_int_equal(pg_run(*state, &PG_BEGIN, NULL, 0, NULL), 0);
+	assert_int_equal(pg_run(*state, &INSERT, &one, 1, NULL), 0);
+	assert_int_equal(pg_run(*state, &INSERT, &one, 1, NULL), -EIO);
+	assert_int_equal(pg_run(*state, &PG_COMMIT, NULL, 0, NULL), -EIO);
+	assert_int_equal(one_number(*state, &COUNT, NULL, 0), 0);
+	assert_int_equal(pg_run(*state, &PG_BEGIN, NULL, 0, NULL), 0);
+	assert_int_equal(pg_run(*state, &INSERT, &one, 1, NULL), 0);
+	assert_int_equal(pg_run(*state, &PG_COMMIT, NULL, 0, NULL), 0);
+	assert_int_equal(one_number(*state, &COUNT, NULL, 0), 1);
+}
+
+static void a_single_commit_that_is_lost_is_of_unknown_outcome(void **state)
+{
+	static const struct pg_statement INSERT = {"lost_insert", "INSERT INTO lost VALUES (1)", false};
+	pthread_t killer;
+
+	assert_int_equal(
+		pg_script(*state,
+			"CREATE TABLE lost (n int);"
+			"CREATE FUNCTION lost() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(20); RETURN NULL; END $$;"
+			"CREATE CONSTRAINT TRIGGER t AFTER INSERT ON lost DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION lost()"),
+		0);
+	assert_int_equal(pg_run(*state, &PG_BEGIN, NULL, 0, NULL), 0);
+	assert_int_equal(pg_run(*state, &INSERT, NULL, 0, NULL), 0);
+	assert_int_equal(pthread_create(&killer, NULL, kill_sleeper, NULL), 0);
+	assert_int_equal(pg_run(*state, &PG_COMMIT, NULL, 0, NULL), -ERR_UNKNOWN_OUTCOME);
+	pthread_join(killer, NULL);
+}
+
 static void too_many_parameters_are_refused(void **state)
 {
 	static const struct pg_statement ONE = {"one", "SELECT 1", true};
@@ -205,6 +241,8 @@ int main(void)
 		with_connection(a_connection_closed_while_idle_is_replaced_before_anything_is_sent),
 		cmocka_unit_test(without_a_server_every_call_fails_at_once),
 		with_connection(a_notification_arrives_with_its_payload),
+		with_connection(a_transaction_of_single_runs_commits_only_what_went_well),
+		with_connection(a_single_commit_that_is_lost_is_of_unknown_outcome),
 		with_connection(too_many_parameters_are_refused),
 	};
 

@@ -1,0 +1,340 @@
+#include "backend/service/registration.h"
+
+#include "backend/service/cluster.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/http/client.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct gateway {
+	struct registration *registration;
+	char url[REGISTRATION_URL_MAX];
+	bool busy;  /* a POST is under way; guarded by the lock */
+	bool down;  /* the last one failed: said once in the log; guarded by the lock */
+	char *body; /* of the POST under way */
+};
+
+struct peer {
+	char kind[16];
+	char name[64];
+	char url[REGISTRATION_URL_MAX];
+	int64_t seen_ns;
+};
+
+struct registration {
+	struct registration_options options; /* its texts: the copies below */
+	char *kind, *name, *url;
+	struct gateway gateways[REGISTRATION_GATEWAYS_MAX];
+	size_t gateway_count;
+	pthread_t thread;
+	bool started;
+
+	pthread_mutex_t lock; /* guards what follows */
+	pthread_cond_t wake;
+	bool stopping;
+	bool leaving;
+	struct peer peers[REGISTRATION_SERVICES_MAX];
+	size_t peer_count;
+	unsigned turn; /* of the round robin */
+};
+
+static int add_gateway(struct registration *r, const char *text, size_t size)
+{
+	struct gateway *g = &r->gateways[r->gateway_count];
+
+	while (size > 0 && (*text == ' ' || *text == '\t'))
+		text++, size--;
+	while (size > 0 && (text[size - 1] == ' ' || text[size - 1] == '/'))
+		size--;
+	if (size == 0)
+		return 0;
+	if (r->gateway_count == REGISTRATION_GATEWAYS_MAX || size >= sizeof(g->url))
+		return -EINVAL;
+	if (strncmp(text, "http://", 7) != 0)
+		return -EINVAL;
+	memcpy(g->url, text, size);
+	g->url[size] = '\0';
+	g->registration = r;
+	r->gateway_count++;
+	return 0;
+}
+
+static int parse_gateways(struct registration *r, const char *list)
+{
+	int result = 0;
+
+	while (result == 0 && list && *list) {
+		size_t size = strcspn(list, ",");
+
+		result = add_gateway(r, list, size);
+		list += size + (list[size] == ',');
+	}
+	return result;
+}
+
+static void remember_peer(struct registration *r, const char *kind, const char *name, const char *url)
+{
+	size_t i = 0;
+
+	while (i < r->peer_count && (strcmp(r->peers[i].kind, kind) != 0 || strcmp(r->peers[i].name, name) != 0))
+		i++;
+	if (i == REGISTRATION_SERVICES_MAX || strlen(kind) >= sizeof(r->peers[i].kind) ||
+		strlen(name) >= sizeof(r->peers[i].name) || strlen(url) >= sizeof(r->peers[i].url))
+		return;
+	if (i == r->peer_count)
+		r->peer_count++;
+	struct peer *p = &r->peers[i];
+	snprintf(p->kind, sizeof(p->kind), "%s", kind);
+	snprintf(p->name, sizeof(p->name), "%s", name);
+	snprintf(p->url, sizeof(p->url), "%s", url);
+	p->seen_ns = clock_mono_ns();
+}
+
+/* Locked. What no gateway has named for long is forgotten. */
+static void forget_silent_peers(struct registration *r)
+{
+	const int64_t oldest_ns = clock_mono_ns() - REGISTRATION_KEEP_MS * NS_PER_MS;
+
+	for (size_t i = 0; i < r->peer_count;) {
+		if (r->peers[i].seen_ns < oldest_ns)
+			r->peers[i] = r->peers[--r->peer_count];
+		else
+			i++;
+	}
+}
+
+static void take_answer(struct registration *r, const struct buf *body)
+{
+	json_t *answer = json_loadb(body->data ? body->data : "", body->size, 0, NULL);
+	json_t *item;
+	size_t i;
+
+	pthread_mutex_lock(&r->lock);
+	json_array_foreach(json_object_get(answer, "services"), i, item) {
+		const char *kind = json_string_value(json_object_get(item, "kind"));
+		const char *name = json_string_value(json_object_get(item, "name"));
+		const char *url = json_string_value(json_object_get(item, "url"));
+		if (kind && name && url)
+			remember_peer(r, kind, name, url);
+	}
+	forget_silent_peers(r);
+	pthread_mutex_unlock(&r->lock);
+	json_decref(answer);
+}
+
+static void on_answer(void *cookie, struct http_response *response)
+{
+	struct gateway *g = cookie;
+	struct registration *r = g->registration;
+	const bool good = response->error == 0 && response->status == 200;
+
+	if (good)
+		take_answer(r, &response->body);
+	pthread_mutex_lock(&r->lock);
+	if (good && g->down)
+		log_info(NULL, "gateway=%s knows this service again", g->url);
+	if (!good && !g->down && !r->leaving)
+		log_warning(NULL, "gateway=%s does not take the registration: error=%d status=%d", g->url,
+			response->error, response->status);
+	g->down = !good;
+	g->busy = false;
+	free(g->body);
+	g->body = NULL;
+	pthread_cond_broadcast(&r->wake);
+	pthread_mutex_unlock(&r->lock);
+}
+
+static int start_post(struct gateway *g, bool leaving)
+{
+	const struct registration_options *o = &g->registration->options;
+	char url[REGISTRATION_URL_MAX + 32];
+	struct http_headers headers;
+
+	json_t *message = json_pack("{s:s, s:s, s:s, s:b}", "kind", o->kind, "name", o->name, "url",
+		g->registration->url, "ready", !leaving && o->ready(o->cookie));
+	if (message && leaving)
+		json_object_set_new(message, "leaving", json_true());
+	g->body = message ? json_dumps(message, JSON_COMPACT) : NULL;
+	json_decref(message);
+	if (!g->body)
+		return -ENOMEM;
+	snprintf(url, sizeof(url), "%s/internal/v1/registry", g->url);
+	http_headers_init(&headers);
+	int r = http_headers_add(&headers, CLUSTER_HEADER, o->cluster->proof);
+	if (r == 0)
+		r = http_headers_add(&headers, "Content-Type", "application/json");
+	const struct http_call_options call = {.method = "POST",
+		.url = url,
+		.headers = &headers,
+		.body = span_str(g->body),
+		.response_max = 1024 * 1024,
+		.connect_ms = REGISTRATION_DEADLINE_MS,
+		.deadline_ms = REGISTRATION_DEADLINE_MS};
+	if (r == 0)
+		r = http_client_start(o->client, &call, g, on_answer, NULL);
+	http_headers_fini(&headers);
+	return r;
+}
+
+/* Locked on entry and exit; not while calling out. */
+static void post_to(struct gateway *g, bool leaving)
+{
+	struct registration *r = g->registration;
+
+	if (g->busy)
+		return;
+	g->busy = true;
+	pthread_mutex_unlock(&r->lock);
+	int result = start_post(g, leaving);
+	pthread_mutex_lock(&r->lock);
+	if (result == 0)
+		return;
+	g->busy = false;
+	free(g->body);
+	g->body = NULL;
+}
+
+static struct timespec in_ms(unsigned ms)
+{
+	return clock_timespec(clock_mono_ns() + (int64_t)ms * NS_PER_MS);
+}
+
+static void *registration_main(void *cookie)
+{
+	struct registration *r = cookie;
+
+	pthread_mutex_lock(&r->lock);
+	while (!r->stopping) {
+		for (size_t i = 0; i < r->gateway_count && !r->leaving; i++)
+			post_to(&r->gateways[i], false);
+		const struct timespec until = in_ms(REGISTRATION_PERIOD_MS);
+		/* Answers wake too: the period counts on. */
+		while (!r->stopping && pthread_cond_timedwait(&r->wake, &r->lock, &until) != ETIMEDOUT)
+			;
+	}
+	pthread_mutex_unlock(&r->lock);
+	return NULL;
+}
+
+int registration_new(const struct registration_options *options, struct registration **ret)
+{
+	pthread_condattr_t monotonic;
+
+	struct registration *r = calloc(1, sizeof(*r));
+	if (!r)
+		return -ENOMEM;
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&r->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	r->options = *options;
+	r->options.kind = r->kind = strdup(options->kind);
+	r->options.name = r->name = strdup(options->name);
+	int result = r->kind && r->name ? parse_gateways(r, options->gateways) : -ENOMEM;
+	if (result < 0) {
+		registration_free(r);
+		return result;
+	}
+	*ret = r;
+	return 0;
+}
+
+int registration_start(struct registration *r, const char *url)
+{
+	r->url = strdup(url);
+	if (!r->url)
+		return -ENOMEM;
+	int result = -pthread_create(&r->thread, NULL, registration_main, r);
+	r->started = result == 0;
+	return result;
+}
+
+/* Locked. Until every call is over, or the time is up. */
+static void wait_for_calls(struct registration *r, const struct timespec *until)
+{
+	for (size_t i = 0; i < r->gateway_count; i++)
+		while (r->gateways[i].busy && pthread_cond_timedwait(&r->wake, &r->lock, until) != ETIMEDOUT)
+			;
+}
+
+void registration_leave(struct registration *r)
+{
+	const struct timespec until = in_ms(REGISTRATION_DEADLINE_MS);
+
+	pthread_mutex_lock(&r->lock);
+	r->leaving = true;
+	if (!r->started) {
+		pthread_mutex_unlock(&r->lock);
+		return;
+	}
+	wait_for_calls(r, &until); /* a renewal that arrived after the farewell would bring this process back */
+	for (size_t i = 0; i < r->gateway_count; i++)
+		post_to(&r->gateways[i], true);
+	wait_for_calls(r, &until);
+	pthread_mutex_unlock(&r->lock);
+}
+
+void registration_free(struct registration *r)
+{
+	if (!r)
+		return;
+	pthread_mutex_lock(&r->lock);
+	r->stopping = true;
+	r->leaving = true;
+	pthread_cond_broadcast(&r->wake);
+	pthread_mutex_unlock(&r->lock);
+	if (r->started)
+		pthread_join(r->thread, NULL);
+	/* Calls end by their own deadline; their callbacks need this object until then. */
+	pthread_mutex_lock(&r->lock);
+	for (size_t i = 0; i < r->gateway_count; i++)
+		while (r->gateways[i].busy)
+			pthread_cond_wait(&r->wake, &r->lock);
+	pthread_mutex_unlock(&r->lock);
+	pthread_cond_destroy(&r->wake);
+	pthread_mutex_destroy(&r->lock);
+	free(r->kind);
+	free(r->name);
+	free(r->url);
+	free(r);
+}
+
+int registration_pick(struct registration *r, const char *kind, char ret_url[REGISTRATION_URL_MAX])
+{
+	int result = -ENOENT;
+
+	pthread_mutex_lock(&r->lock);
+	for (size_t i = 0; result < 0 && i < r->peer_count; i++) {
+		const struct peer *p = &r->peers[(r->turn + i) % r->peer_count];
+
+		if (strcmp(p->kind, kind) != 0)
+			continue;
+		memcpy(ret_url, p->url, REGISTRATION_URL_MAX);
+		r->turn = (unsigned)((r->turn + i + 1) % r->peer_count);
+		result = 0;
+	}
+	pthread_mutex_unlock(&r->lock);
+	return result;
+}
+
+size_t registration_count(struct registration *r, const char *kind)
+{
+	size_t count = 0;
+
+	pthread_mutex_lock(&r->lock);
+	for (size_t i = 0; i < r->peer_count; i++)
+		count += strcmp(r->peers[i].kind, kind) == 0;
+	pthread_mutex_unlock(&r->lock);
+	return count;
+}
+
+const char *registration_gateway(const struct registration *r, size_t n)
+{
+	return n < r->gateway_count ? r->gateways[n].url : NULL;
+}

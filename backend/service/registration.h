@@ -1,0 +1,49 @@
+/*
+ * registration: tells the gateways that this process lives, and learns from them who else does.
+ *
+ * Every REGISTRATION_PERIOD_MS each gateway gets a POST /internal/v1/registry; a gateway forgets who has been silent for 3 s. Its answer
+ * lists the live services, kept here for lookups. A gateway that does not answer delays nothing for the others.
+ * One thread of its own; the functions may be called from any thread.
+ */
+#ifndef NEPHOS_SERVICE_REGISTRATION_H
+#define NEPHOS_SERVICE_REGISTRATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define REGISTRATION_PERIOD_MS 1000
+#define REGISTRATION_DEADLINE_MS 2000 /* of one POST: shorter than the lease that it renews */
+#define REGISTRATION_KEEP_MS 10000    /* a service that no gateway has named for so long is not offered any more */
+#define REGISTRATION_GATEWAYS_MAX 64
+#define REGISTRATION_SERVICES_MAX 256
+#define REGISTRATION_URL_MAX 256 /* bytes of an address, with its NUL */
+
+struct cluster;
+struct http_client;
+struct registration;
+
+struct registration_options {
+	const char *gateways; /* "url,url"; NULL or "": there are none, nothing is sent */
+	const char *kind;     /* "user", "docs" */
+	const char *name;     /* "user-1" */
+	const struct cluster *cluster;
+	struct http_client *client; /* outlives the registration */
+	bool (*ready)(void *cookie);
+	void *cookie;
+};
+
+int registration_new(
+	const struct registration_options *options, struct registration **ret); /* -EINVAL: gateways; -ENOMEM */
+/* Begins to register this process as reached at url. Once. */
+int registration_start(struct registration *r, const char *url);
+/* Tells every gateway that this process goes (when it was started), and waits until each has heard it or REGISTRATION_DEADLINE_MS is over. */
+void registration_leave(struct registration *r);
+void registration_free(struct registration *r); /* NULL is fine */
+
+/* The next live service of a kind, round robin. -ENOENT: none is known. */
+int registration_pick(struct registration *r, const char *kind, char ret_url[REGISTRATION_URL_MAX]);
+size_t registration_count(struct registration *r, const char *kind);
+/* The gateways that were configured: base URLs without a slash at the end, valid as long as the registration. NULL after the last. */
+const char *registration_gateway(const struct registration *r, size_t n);
+
+#endif

@@ -1,0 +1,505 @@
+#include "backend/service/service.h"
+
+#include "backend/service/pulse.h"
+#include "backend/service/workers.h"
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/file.h"
+#include "common/base/log.h"
+#include "common/http/watch.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/*
+ * Order of life. Up: database (migrated), workers, the service's own things, pulse, server, registration: whoever finds this process in the
+ * registry finds it working. Down, the other way round: the gateways are told first, so that requests stop coming; then what is under
+ * way may end; the workers run what was accepted, since each accepted request is owed an answer.
+ */
+
+#define WHY_BYTES_MAX 1024 /* text of a refused setting */
+#define PID_BYTES 16
+
+static const struct config_setting COMMON_SETTINGS[] = {
+	{"listen", CONFIG_TEXT, "127.0.0.1", 0, 0, "address to listen on", false},
+	{"port", CONFIG_NUMBER, "0", 0, 65535, "port to listen on; 0: any free one", false},
+	{"name", CONFIG_TEXT, NULL, 0, 0, "name of this process among its kind, as user-1", false},
+	{"advertise", CONFIG_TEXT, NULL, 0, 0, "base URL that gateways reach this process at", false},
+	{"database", CONFIG_TEXT, NULL, 0, 0, "connection string of PostgreSQL", false},
+	{"workers", CONFIG_NUMBER, "8", 1, WORKERS_MAX, "threads, each with a connection to the database", false},
+	{"threads", CONFIG_NUMBER, "1", 1, 64, "event threads of the server", false},
+	{"gateways", CONFIG_TEXT, NULL, 0, 0, "base URLs of the gateways, with commas between", false},
+	{"cluster-key", CONFIG_TEXT, NULL, 0, 0, "file with the key of the store, 64 hex digits, mode 0600", false},
+	{"pid-file", CONFIG_TEXT, NULL, 0, 0, "file to leave the process id in while serving", false},
+	{"log-level", CONFIG_TEXT, "info", 0, 0, "debug, info, warning or error", false},
+};
+
+struct service {
+	struct service_options options;
+	struct config_setting *settings; /* common ones and the service's own */
+	struct http_route *routes;	 /* the service's and the watch routes */
+	struct config *config;
+	char name[64];
+	char url[REGISTRATION_URL_MAX];
+	struct cluster cluster;
+	struct metrics *metrics;
+	struct watch watch;
+	struct http_client *client;
+	struct workers *workers;
+	struct pulse *pulse;
+	struct http_server *server;
+	struct registration *registration;
+	void *app;
+	int64_t started_ns;
+	atomic_bool leaving;
+};
+
+static int join_settings(struct service *s)
+{
+	const size_t common = sizeof(COMMON_SETTINGS) / sizeof(COMMON_SETTINGS[0]);
+	size_t own = 0;
+
+	while (s->options.settings && s->options.settings[own].flag)
+		own++;
+	s->settings = calloc(common + own + 1, sizeof(*s->settings));
+	if (!s->settings)
+		return -ENOMEM;
+	memcpy(s->settings, COMMON_SETTINGS, sizeof(COMMON_SETTINGS));
+	if (own)
+		memcpy(s->settings + common, s->options.settings, own * sizeof(*s->settings));
+	return 0;
+}
+
+static int refuse(const char *text, const char *value)
+{
+	fprintf(stderr, "%s%s%s\n", text, value ? ": " : "", value ? value : "");
+	return -EINVAL;
+}
+
+static int load_settings(struct service *s, int argc, char **argv)
+{
+	struct buf why;
+
+	buf_init(&why, WHY_BYTES_MAX);
+	int r = config_load(s->settings, s->options.help, argc, argv, &s->config, &why);
+	if (r < 0 && r != -ECANCELED)
+		(void)refuse(why.data ? why.data : strerror(error_errno(r)), NULL);
+	buf_fini(&why);
+	return r;
+}
+
+static int apply_settings(struct service *s)
+{
+	const char *name = config_text(s->config, "name");
+	enum log_level level = LOG_INFO;
+
+	if (config_argument_count(s->config) > 0)
+		return refuse("not understood", config_argument(s->config, 0));
+	if (log_level_parse(config_text(s->config, "log-level"), &level) < 0)
+		return refuse("--log-level is debug, info, warning or error, not", config_text(s->config, "log-level"));
+	if (!config_has(s->config, "database"))
+		return refuse("--database (NEPHOS_DATABASE) is missing", NULL);
+	if (name && strlen(name) >= sizeof(s->name))
+		return refuse("--name is too long", name);
+	if (name)
+		snprintf(s->name, sizeof(s->name), "%s", name);
+	else
+		snprintf(s->name, sizeof(s->name), "%s-1", s->options.kind);
+	log_init(s->name, level, STDERR_FILENO);
+	return 0;
+}
+
+static int load_cluster_key(struct service *s)
+{
+	const char *path = config_text(s->config, "cluster-key");
+
+	if (!path)
+		return refuse("--cluster-key (NEPHOS_CLUSTER_KEY) is missing", NULL);
+	int r = cluster_load(path, &s->cluster);
+	if (r == -EPERM)
+		return refuse("the key of the store can be read by others (chmod 600)", path);
+	if (r == -EINVAL)
+		return refuse("not a key of a store (64 hex digits)", path);
+	if (r < 0)
+		return refuse(strerror(error_errno(r)), path);
+	return 0;
+}
+
+static void block_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+int service_new(const struct service_options *options, int argc, char **argv, struct service **ret)
+{
+	struct service *s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->options = *options;
+	s->started_ns = clock_mono_ns();
+	int r = join_settings(s);
+	if (r == 0)
+		r = load_settings(s, argc, argv);
+	if (r == 0)
+		r = apply_settings(s);
+	if (r == 0)
+		r = metrics_new(&s->metrics);
+	if (r == 0) {
+		block_signals();
+		const struct http_client_options client = {.user_agent = s->options.kind};
+		r = http_client_new(&client, &s->client);
+	}
+	if (r < 0) {
+		service_free(s);
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
+void service_free(struct service *s)
+{
+	if (!s)
+		return;
+	http_client_free(s->client);
+	metrics_free(s->metrics);
+	config_free(s->config);
+	free(s->routes);
+	free(s->settings);
+	free(s);
+}
+
+/* Whether one of the signals that end a service comes within this time. */
+static bool is_ended_within(unsigned ms)
+{
+	const struct timespec timeout = clock_timespec(ms * NS_PER_MS);
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	return sigtimedwait(&set, NULL, &timeout) > 0;
+}
+
+int service_migrate(struct service *s, struct pg *pg)
+{
+	const int64_t until_ns = clock_mono_ns() + SERVICE_DATABASE_WAIT_S * NS_PER_S;
+	bool said = false;
+
+	for (;;) {
+		int r = pg_migrate(pg, s->options.migrations, s->options.migration_count, s->options.migration_lock);
+		if (r == 0)
+			return 0;
+		const bool waits = (r == -ENOTCONN || r == -ERR_UNKNOWN_OUTCOME) && clock_mono_ns() < until_ns;
+		if (!waits || !said)
+			log_write(waits ? LOG_WARNING : LOG_ERROR, NULL, "op=migrate error=%d text=\"%s\" outcome=%s",
+				r, pg_error(pg), waits ? "waiting" : "refused");
+		if (!waits)
+			return r;
+		said = true;
+		if (is_ended_within(2 * PG_RECONNECT_MS))
+			return -ECANCELED;
+	}
+}
+
+static int prepare_database(struct service *s)
+{
+	struct pg *pg = NULL;
+
+	int r = pg_new(config_text(s->config, "database"), &pg);
+	if (r == 0)
+		r = service_migrate(s, pg);
+	pg_free(pg);
+	return r;
+}
+
+static int join_routes(struct service *s)
+{
+	return http_routes_concat(s->options.routes, WATCH_ROUTES, &s->routes);
+}
+
+static int watch_ready(void *cookie, struct buf *ret_why)
+{
+	if (service_is_ready(cookie))
+		return 0;
+	(void)buf_append_str(ret_why, "the database does not answer, or this process is ending");
+	return -ERR_UNAVAILABLE;
+}
+
+static int watch_status(void *cookie, struct buf *ret)
+{
+	struct service *s = cookie;
+	json_t *status = json_pack("{s:s, s:s, s:b, s:I, s:I}", "kind", s->options.kind, "name", s->name, "ready",
+		service_is_ready(s), "uptime_s", (json_int_t)((clock_mono_ns() - s->started_ns) / NS_PER_S), "workers",
+		(json_int_t)config_number(s->config, "workers"));
+
+	if (status && s->options.status)
+		s->options.status(s->app, status);
+	char *text = status ? json_dumps(status, JSON_COMPACT) : NULL;
+	int r = text ? buf_append_str(ret, text) : -ENOMEM;
+	free(text);
+	json_decref(status);
+	return r;
+}
+
+bool service_is_ready(const struct service *s)
+{
+	return !atomic_load(&s->leaving) && pulse_is_alive(s->pulse);
+}
+
+static bool is_ready(void *cookie)
+{
+	return service_is_ready(cookie);
+}
+
+static bool is_watch(const struct http_route *route)
+{
+	return route->internal && route->open;
+}
+
+/* Only gateways and services of this store come in; who a public route is for, the gateway has found out. */
+static bool guard(struct http_request *req, const struct http_route *route, void *cookie)
+{
+	const struct service *s = cookie;
+
+	if (is_watch(route))
+		return true;
+	if (!cluster_admits(&s->cluster, http_request_header(req, CLUSTER_HEADER))) {
+		http_respond_error(req, -ERR_UNAUTHENTICATED, "this service answers the gateways of its store only");
+		return false;
+	}
+	if (!route->internal && !route->open && !http_request_header(req, "Nephos-User")) {
+		http_respond_error(req, -ERR_UNAUTHENTICATED, NULL);
+		return false;
+	}
+	return true;
+}
+
+static int start_workers(struct service *s)
+{
+	const struct workers_options workers = {.threads = (unsigned)config_number(s->config, "workers"),
+		.conninfo = config_text(s->config, "database"),
+		.metrics = s->metrics};
+	int r = workers_new(&workers, &s->workers);
+
+	if (r == 0 && s->options.start)
+		r = s->options.start(s, &s->app);
+	const struct pulse_options pulse = {.conninfo = config_text(s->config, "database"),
+		.housekeep_s = SERVICE_HOUSEKEEP_S,
+		.housekeep = s->options.housekeep,
+		.cookie = s->app};
+	return r == 0 ? pulse_start(&pulse, &s->pulse) : r;
+}
+
+static int start_server(struct service *s)
+{
+	s->watch = (struct watch){.metrics = s->metrics, .ready = watch_ready, .status = watch_status, .cookie = s};
+	const struct http_server_options server = {.address = config_text(s->config, "listen"),
+		.port = (uint16_t)config_number(s->config, "port"),
+		.threads = (unsigned)config_number(s->config, "threads"),
+		.routes = s->routes,
+		.guard = guard,
+		.cookie = s,
+		.metrics = s->metrics,
+		.watch = &s->watch};
+
+	return http_server_start(&server, &s->server);
+}
+
+/* Unless told, others reach this process where it listens; an address that means all of them is reached by this machine's own. */
+static int make_url(struct service *s)
+{
+	const char *advertise = config_text(s->config, "advertise");
+	const char *listen = config_text(s->config, "listen");
+	const bool all = strcmp(listen, "0.0.0.0") == 0 || strcmp(listen, "::") == 0;
+	const bool v6 = strchr(listen, ':') != NULL;
+	int size;
+
+	if (advertise)
+		size = snprintf(s->url, sizeof(s->url), "%s", advertise);
+	else
+		size = snprintf(s->url, sizeof(s->url), v6 && !all ? "http://[%s]:%u" : "http://%s:%u",
+			all ? "127.0.0.1" : listen, (unsigned)http_server_port(s->server));
+	return size > 0 && (size_t)size < sizeof(s->url) ? 0 : -EINVAL;
+}
+
+/* Known to handlers from the first request on, but silent until the address is known. */
+static int make_registration(struct service *s)
+{
+	const struct registration_options registration = {.gateways = config_text(s->config, "gateways"),
+		.kind = s->options.kind,
+		.name = s->name,
+		.cluster = &s->cluster,
+		.client = s->client,
+		.ready = is_ready,
+		.cookie = s};
+
+	return registration_new(&registration, &s->registration);
+}
+
+static int start_registration(struct service *s)
+{
+	int r = make_url(s);
+
+	return r == 0 ? registration_start(s->registration, s->url) : r;
+}
+
+static int write_pid(struct service *s)
+{
+	const char *path = config_text(s->config, "pid-file");
+	char pid[PID_BYTES];
+
+	if (!path)
+		return 0;
+	snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
+	return file_write_atomic(path, 0644, span_str(pid));
+}
+
+struct phase {
+	const char *name;
+	int (*run)(struct service *s);
+};
+
+static const struct phase START[] = {
+	{"cluster key", load_cluster_key},
+	{"routes", join_routes},
+	{"gateways", make_registration},
+	{"database", prepare_database},
+	{"workers", start_workers},
+	{"server", start_server},
+	{"registration", start_registration},
+	{"pid-file", write_pid},
+};
+
+static int start_all(struct service *s)
+{
+	for (size_t i = 0; i < sizeof(START) / sizeof(START[0]); i++) {
+		int r = START[i].run(s);
+		if (r == -ECANCELED)
+			return r;
+		if (r < 0) {
+			log_error(NULL, "op=start part=%s error=%d text=\"%s\"", START[i].name, r,
+				strerror(error_errno(r)));
+			return r;
+		}
+	}
+	log_info(NULL, "op=start url=%s outcome=serving", s->url);
+	return 0;
+}
+
+static void stop_all(struct service *s)
+{
+	const char *pid_file = config_text(s->config, "pid-file");
+
+	atomic_store(&s->leaving, true);
+	if (s->registration)
+		registration_leave(s->registration);
+	if (s->server)
+		http_server_drain(s->server, SERVICE_DRAIN_MS);
+	workers_free(s->workers);
+	s->workers = NULL;
+	http_server_stop(s->server);
+	s->server = NULL;
+	pulse_free(s->pulse);
+	s->pulse = NULL;
+	if (s->options.stop && s->app)
+		s->options.stop(s->app);
+	s->app = NULL;
+	registration_free(s->registration);
+	s->registration = NULL;
+	if (pid_file)
+		(void)unlink(pid_file); /* it may never have been written */
+}
+
+int service_run(struct service *s)
+{
+	int r = start_all(s);
+
+	while (r == 0 && !is_ended_within(60 * 1000))
+		;
+	if (r == 0)
+		log_info(NULL, "op=stop outcome=draining");
+	stop_all(s);
+	log_info(NULL, "op=stop outcome=%s", r == 0 || r == -ECANCELED ? "ended" : "failed");
+	return r == -ECANCELED ? 0 : r;
+}
+
+struct work {
+	struct service *service;
+	struct http_request *req;
+	service_work_fn fn;
+};
+
+static void do_work(struct pg *pg, void *cookie)
+{
+	const struct work work = *(struct work *)cookie;
+
+	free(cookie);
+	work.fn(pg, work.req, work.service);
+}
+
+void service_work(struct service *s, struct http_request *req, service_work_fn fn)
+{
+	struct work *work = malloc(sizeof(*work));
+	int r = -ENOMEM;
+
+	if (work) {
+		*work = (struct work){s, req, fn};
+		r = workers_submit(s->workers, do_work, work);
+	}
+	if (r < 0) {
+		free(work);
+		http_respond_error(req, -ERR_UNAVAILABLE, "too much is waiting here already");
+	}
+}
+
+int service_submit(struct service *s, void (*fn)(struct pg *pg, void *cookie), void *cookie)
+{
+	return workers_submit(s->workers, fn, cookie);
+}
+
+void *service_app(const struct service *s)
+{
+	return s->app;
+}
+
+const struct config *service_config(const struct service *s)
+{
+	return s->config;
+}
+
+const char *service_name(const struct service *s)
+{
+	return s->name;
+}
+
+struct metrics *service_metrics(const struct service *s)
+{
+	return s->metrics;
+}
+
+struct http_client *service_client(const struct service *s)
+{
+	return s->client;
+}
+
+const struct cluster *service_cluster(const struct service *s)
+{
+	return &s->cluster;
+}
+
+struct registration *service_registration(const struct service *s)
+{
+	return s->registration;
+}
