@@ -40,6 +40,7 @@ static const char *const config_known_everywhere[] = {
 	"NAME",		     /* of this process: "docs-1" */
 	"OPEN_REGISTRATION", /* anyone may make an account */
 	"PASSWORD",	     /* of a login */
+	"PID_FILE",	     /* where the process id lies while serving */
 	"PORT",		     /* to listen on */
 	"QUOTA",	     /* of a new drive */
 	"RUN_DIR",	     /* pid files and sockets */
