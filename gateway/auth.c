@@ -1,0 +1,214 @@
+#include "gateway/auth.h"
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/base/text.h"
+#include "common/proto/item.h"
+#include "gateway/upstream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* One question to a user service. */
+struct question {
+	struct auth *auth;
+	struct http_request *req;
+	struct upstream_call *call;
+	struct http_headers headers;
+	struct buf body;
+	struct span token; /* in the request */
+	int64_t asked_ns;
+	uint64_t fence;
+};
+
+/* A token is what we make: visible ASCII without quotes. Anything else is not worth a question, and needs no JSON escaping. */
+static bool token_is_plausible(struct span token)
+{
+	if (token.size == 0 || token.size > TOKENS_TOKEN_BYTES_MAX)
+		return false;
+	for (size_t i = 0; i < token.size; i++) {
+		char c = token.data[i];
+		bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+			c == '-';
+		if (!plain)
+			return false;
+	}
+	return true;
+}
+
+static struct span bearer_token(const struct http_request *req)
+{
+	static const char SCHEME[] = "Bearer ";
+	const char *value = http_request_header(req, "Authorization");
+	if (!value || strncasecmp(value, SCHEME, sizeof(SCHEME) - 1) != 0)
+		return span_of(NULL, 0);
+	value += sizeof(SCHEME) - 1;
+	value += strspn(value, " ");
+	return span_str(value);
+}
+
+static int remember(struct http_request *req, const struct token_identity *identity)
+{
+	struct token_identity *copy = malloc(sizeof(*copy));
+	if (!copy)
+		return -ENOMEM;
+	*copy = *identity;
+	http_request_set_data(req, copy, free);
+	return 0;
+}
+
+const struct token_identity *auth_identity(const struct http_request *req)
+{
+	return http_request_data(req);
+}
+
+static int copy_text(const json_t *object, const char *key, char *ret, size_t size)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+	if (!text || strlen(text) >= size)
+		return -EPROTO;
+	memcpy(ret, text, strlen(text) + 1);
+	return 0;
+}
+
+/* {user: {id, name, admin}, token_id} */
+static int identity_parse(struct span body, struct token_identity *ret)
+{
+	struct token_identity identity = {0};
+	json_t *answer = json_loadb(body.data, body.size, JSON_REJECT_DUPLICATES, NULL);
+	const json_t *user = json_object_get(answer, "user");
+	int error = item_json_get_id(user, "id", &identity.user);
+	if (error == 0)
+		error = copy_text(user, "name", identity.name, sizeof(identity.name));
+	if (error == 0)
+		error = copy_text(answer, "token_id", identity.token_id, sizeof(identity.token_id));
+	identity.admin = json_is_true(json_object_get(user, "admin"));
+	json_decref(answer);
+	if (error < 0)
+		return -EPROTO;
+	*ret = identity;
+	return 0;
+}
+
+static void question_free(struct question *q)
+{
+	http_headers_fini(&q->headers);
+	buf_fini(&q->body);
+	free(q);
+}
+
+/* The answer, as one code: 0 with an identity, -ERR_UNAUTHENTICATED, or why nobody could say. */
+static int question_outcome(int error, const struct http_response *response, struct token_identity *ret)
+{
+	if (error < 0)
+		return -ERR_UNAVAILABLE;
+	if (response->status == 401)
+		return -ERR_UNAUTHENTICATED;
+	if (response->status != 200)
+		return -ERR_UNAVAILABLE;
+	return identity_parse(buf_span(&response->body), ret) < 0 ? -ERR_UNAVAILABLE : 0;
+}
+
+static void on_answer(void *cookie, int error, struct http_response *response)
+{
+	struct question *q = cookie;
+	struct http_request *req = q->req;
+	struct token_identity identity;
+
+	int outcome = question_outcome(error, response, &identity);
+	if (outcome == 0) {
+		tokens_put(q->auth->tokens, q->token, &identity, q->asked_ns, q->fence);
+		outcome = remember(req, &identity);
+	}
+	question_free(q);
+	if (outcome == 0 || (outcome == -ERR_UNAUTHENTICATED && http_request_route(req)->open)) {
+		http_request_proceed(req);
+		return;
+	}
+	if (outcome != -ERR_UNAUTHENTICATED)
+		log_warning(http_request_trace(req), "no user service could say whose token it is (%d)", error);
+	http_respond_error(req, outcome, NULL);
+}
+
+static int ask(struct auth *auth, struct http_request *req, struct span token)
+{
+	struct question *q = calloc(1, sizeof(*q));
+	if (!q)
+		return -ENOMEM;
+	q->auth = auth;
+	q->req = req;
+	q->token = token;
+	q->asked_ns = clock_mono_ns();
+	q->fence = tokens_fence(auth->tokens);
+	http_headers_init(&q->headers);
+	buf_init(&q->body, TOKENS_TOKEN_BYTES_MAX + 32);
+
+	int error = buf_printf(&q->body, "{\"token\":\"%.*s\"}", (int)token.size, token.data);
+	if (error == 0)
+		error = http_headers_add(&q->headers, "Content-Type", "application/json");
+	if (error == 0)
+		error = http_headers_add(&q->headers, "Nephos-Cluster", auth->cluster);
+	if (error == 0)
+		error = http_headers_add(&q->headers, "Nephos-Trace", http_request_trace(req));
+	if (error < 0)
+		goto out;
+
+	const struct upstream_options options = {
+		.client = auth->client,
+		.registry = auth->registry,
+		.kind = REGISTRY_USER,
+		.method = "POST",
+		.target = "/internal/v1/authenticate",
+		.headers = &q->headers,
+		.body = buf_span(&q->body),
+		.repeatable = true,
+		.response_max = 16384,
+		.deadline_ms = AUTH_DEADLINE_MS,
+		.cookie = q,
+		.done = on_answer,
+	};
+	error = upstream_start(&options, &q->call);
+	if (error == 0)
+		return 0; /* q belongs to on_answer now */
+out:
+	question_free(q);
+	return error;
+}
+
+static bool guard_internal(const struct auth *auth, struct http_request *req)
+{
+	const char *given = http_request_header(req, "Nephos-Cluster");
+	if (given && text_secret_eq(span_str(given), span_str(auth->cluster)))
+		return true;
+	http_respond_error(req, -ERR_UNAUTHENTICATED, NULL);
+	return false;
+}
+
+bool auth_guard(struct auth *auth, struct http_request *req, const struct http_route *route)
+{
+	if (route->internal && !route->open)
+		return guard_internal(auth, req);
+
+	struct span token = bearer_token(req);
+	if (!token_is_plausible(token)) {
+		if (route->open)
+			return true;
+		http_respond_error(req, -ERR_UNAUTHENTICATED, NULL);
+		return false;
+	}
+	struct token_identity identity;
+	int error;
+	if (tokens_get(auth->tokens, token, clock_mono_ns(), &identity)) {
+		error = remember(req, &identity);
+		if (error == 0)
+			return true;
+	} else {
+		error = ask(auth, req, token);
+	}
+	if (error < 0)
+		http_respond_error(req, error, NULL);
+	return false;
+}

@@ -1,0 +1,28 @@
+/*
+ * auth: who asks. The guard of the gateway's server: every route but the open ones needs a bearer token; what it means comes from the token cache or, without holding a
+ * thread, from a user service. Internal routes need the cluster header instead.
+ */
+#ifndef NEPHOS_GATEWAY_AUTH_H
+#define NEPHOS_GATEWAY_AUTH_H
+
+#include "common/http/client.h"
+#include "common/http/server.h"
+#include "gateway/registry.h"
+#include "gateway/tokens.h"
+
+#define AUTH_DEADLINE_MS 5000 /* of one question to a user service */
+#define AUTH_CLUSTER_SIZE 65  /* the Nephos-Cluster header's value and NUL */
+
+struct auth {
+	struct tokens *tokens;
+	struct registry *registry;
+	struct http_client *client;
+	char cluster[AUTH_CLUSTER_SIZE];
+};
+
+/* For http_server_options.guard. A missing or wrong token: 401; no user service: 503. On an open route a token that means nothing is as good as none. */
+bool auth_guard(struct auth *auth, struct http_request *req, const struct http_route *route);
+/* The identity the guard found, NULL for nobody. Valid as long as the request. */
+const struct token_identity *auth_identity(const struct http_request *req);
+
+#endif

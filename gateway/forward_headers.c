@@ -1,0 +1,112 @@
+#include "gateway/forward_headers.h"
+
+#include "common/base/text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+struct copy {
+	struct http_headers *to;
+	const char *connection; /* value of the Connection field: names of further fields that stop here */
+	int error;
+};
+
+/* RFC 9110 §7.6.1, and what is set anew on the other side. */
+static const char *const STOPS_HERE[] = {"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization",
+	"Proxy-Authenticate", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length", "Expect", "Host",
+	"Authorization", "Cookie", "Nephos-Cluster", "Nephos-User", "Nephos-User-Name", "Nephos-Admin",
+	"Nephos-Token-Id", "Nephos-Trace", "Date", "Server"};
+
+static bool stops_here(const char *name)
+{
+	for (size_t i = 0; i < sizeof(STOPS_HERE) / sizeof(*STOPS_HERE); i++) {
+		if (strcasecmp(name, STOPS_HERE[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whether a comma separated list of tokens has this one. */
+static bool list_has(const char *list, const char *name)
+{
+	size_t size = strlen(name);
+	while (list && *list) {
+		list += strspn(list, " \t,");
+		size_t token = strcspn(list, " \t,");
+		if (token == size && strncasecmp(list, name, size) == 0)
+			return true;
+		list += token;
+	}
+	return false;
+}
+
+static void copy_field(const char *name, const char *value, void *cookie)
+{
+	struct copy *copy = cookie;
+	if (copy->error < 0 || stops_here(name) || list_has(copy->connection, name))
+		return;
+	copy->error = http_headers_add(copy->to, name, value);
+}
+
+static int add_identity(const struct token_identity *identity, struct http_headers *ret)
+{
+	struct buf name;
+	buf_init(&name, 3 * TOKENS_NAME_SIZE);
+	int error = text_url_encode(span_str(identity->name), &name);
+	if (error == 0)
+		error = http_headers_addf(ret, "Nephos-User", "%" PRId64, identity->user);
+	if (error == 0)
+		error = http_headers_add(ret, "Nephos-User-Name", name.data ? name.data : "");
+	if (error == 0)
+		error = http_headers_add(ret, "Nephos-Admin", identity->admin ? "1" : "0");
+	if (error == 0)
+		error = http_headers_add(ret, "Nephos-Token-Id", identity->token_id);
+	buf_fini(&name);
+	return error;
+}
+
+int forward_headers_request(const struct http_request *req, const struct token_identity *identity, const char *cluster,
+	struct http_headers *ret)
+{
+	struct copy copy = {.to = ret, .connection = http_request_header(req, "Connection")};
+	http_request_each_header(req, copy_field, &copy);
+	if (copy.error == 0)
+		copy.error = http_headers_add(ret, "Nephos-Cluster", cluster);
+	if (copy.error == 0)
+		copy.error = http_headers_add(ret, "Nephos-Trace", http_request_trace(req));
+	if (copy.error == 0 && identity)
+		copy.error = add_identity(identity, ret);
+	return copy.error;
+}
+
+int forward_headers_answer(const struct http_headers *answer, struct http_headers *ret)
+{
+	struct copy copy = {.to = ret, .connection = http_headers_get(answer, "Connection")};
+	for (size_t i = 0; i < answer->count; i++)
+		copy_field(answer->list[i].name, answer->list[i].value, &copy);
+	return copy.error;
+}
+
+void forward_headers_key(const char *target, const struct token_identity *identity, char *ret)
+{
+	static const char DRIVES[] = "/api/v2/docs/drives/";
+	static const char V1[] = "/api/v1/docs";
+
+	ret[0] = '\0';
+	if (strncmp(target, DRIVES, sizeof(DRIVES) - 1) == 0) {
+		const char *drive = target + sizeof(DRIVES) - 1;
+		size_t digits = strspn(drive, "0123456789");
+		if (digits > 0 && digits < 12) {
+			memcpy(ret, drive, digits);
+			ret[digits] = '\0';
+			return;
+		}
+	} else if (strncmp(target, V1, sizeof(V1) - 1) != 0) {
+		return;
+	}
+	if (identity)
+		(void)snprintf(ret, FORWARD_KEY_SIZE, "home-of-%" PRId64, identity->user);
+}

@@ -1,0 +1,319 @@
+#include "gateway/gateway.h"
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/http/watch.h"
+#include "common/proto/cap.h"
+#include "common/proto/item.h"
+#include "gateway/assets.h"
+#include "gateway/auth.h"
+#include "gateway/proxy.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GATEWAY_CONNECTIONS_MAX 4096 /* of clients; a suspended long poll is one */
+#define GATEWAY_UPSTREAM_MAX 256     /* connections kept alive to services */
+
+struct gateway {
+	char *name;
+	json_t *peers; /* array of URLs */
+	struct auth auth;
+	struct metrics *metrics;
+	struct proxy *proxy;
+	struct assets *assets;
+	struct http_route *routes; /* ROUTES and those of watch */
+	struct watch watch;
+	struct http_server *server;
+};
+
+/* ---- internal routes: the cluster header was checked by the guard ---- */
+
+static void respond_json(struct http_request *req, int status, json_t *body_take)
+{
+	struct http_headers headers;
+	http_headers_init(&headers);
+	char *text = body_take ? json_dumps(body_take, JSON_COMPACT) : NULL;
+	json_decref(body_take);
+	if (text && http_headers_add(&headers, "Content-Type", "application/json") == 0)
+		http_respond_take(req, status, &headers, text, strlen(text));
+	else
+		http_respond_error(req, -ENOMEM, NULL);
+	http_headers_fini(&headers);
+}
+
+static json_t *services_to_json(struct registry *registry)
+{
+	struct registry_instance live[REGISTRY_INSTANCES_MAX];
+	size_t count = registry_list(registry, clock_mono_ns(), live, REGISTRY_INSTANCES_MAX);
+	json_t *list = json_array();
+	for (size_t i = 0; i < count; i++) {
+		json_array_append_new(list,
+			json_pack("{ssssss}", "kind", registry_kind_name(live[i].kind), "name", live[i].name, "url",
+				live[i].url));
+	}
+	return list;
+}
+
+static int register_service(struct registry *registry, const json_t *body)
+{
+	struct registry_entry entry = {
+		.name = json_string_value(json_object_get(body, "name")),
+		.url = json_string_value(json_object_get(body, "url")),
+		.ready = json_is_true(json_object_get(body, "ready")),
+	};
+	int error = registry_kind_parse(json_string_value(json_object_get(body, "kind")), &entry.kind);
+	if (error < 0 || !entry.name)
+		return -EINVAL;
+	if (json_is_true(json_object_get(body, "leaving"))) {
+		registry_remove(registry, entry.kind, entry.name);
+		return 0;
+	}
+	return registry_put(registry, &entry, clock_mono_ns());
+}
+
+static json_t *body_json(const struct http_request *req)
+{
+	struct span body = http_request_body(req);
+	return json_loadb(body.data, body.size, JSON_REJECT_DUPLICATES, NULL);
+}
+
+static void handle_registry(struct http_request *req, void *cookie)
+{
+	struct gateway *g = cookie;
+	json_t *body = body_json(req);
+	int error = body ? register_service(g->auth.registry, body) : -ERR_BAD_JSON;
+	json_decref(body);
+	if (error < 0)
+		http_respond_error(req, error, NULL);
+	else
+		respond_json(req, 200, json_pack("{so}", "services", services_to_json(g->auth.registry)));
+}
+
+static void handle_forget(struct http_request *req, void *cookie)
+{
+	struct gateway *g = cookie;
+	json_t *body = body_json(req);
+	const json_t *ids = json_object_get(body, "token_ids");
+	int64_t user = 0;
+	int error = body ? item_json_get_id(body, "user_id", &user) : -ERR_BAD_JSON;
+	if (error == -ENOENT && json_is_array(ids))
+		error = 0;
+	for (size_t i = 0; error == 0 && i < json_array_size(ids); i++) {
+		const char *id = json_string_value(json_array_get(ids, i));
+		if (id)
+			tokens_forget_token(g->auth.tokens, id);
+		else
+			error = -ERR_BAD_REQUEST;
+	}
+	if (error == 0 && user > 0)
+		tokens_forget_user(g->auth.tokens, user);
+	json_decref(body);
+	if (error < 0)
+		http_respond_error(req, error == -ENOENT ? -ERR_BAD_REQUEST : error, NULL);
+	else
+		http_respond(req, 204, NULL, span_of(NULL, 0));
+}
+
+/* ---- public routes ---- */
+
+static void handle_docs(struct http_request *req, void *cookie)
+{
+	struct gateway *g = cookie;
+	proxy_forward(g->proxy, req, REGISTRY_DOCS);
+}
+
+static void handle_user(struct http_request *req, void *cookie)
+{
+	struct gateway *g = cookie;
+	proxy_forward(g->proxy, req, REGISTRY_USER);
+}
+
+static void handle_page(struct http_request *req, void *cookie)
+{
+	const struct gateway *g = cookie;
+	assets_respond(g->assets, req, SPAN_LITERAL("index.html"));
+}
+
+static void handle_asset(struct http_request *req, void *cookie)
+{
+	const struct gateway *g = cookie;
+	assets_respond(g->assets, req, http_request_param(req, "name"));
+}
+
+static int watch_ready(void *cookie, struct buf *ret_why)
+{
+	const struct gateway *g = cookie;
+	struct registry_choice choice;
+	for (unsigned kind = 0; kind < REGISTRY_KINDS; kind++) {
+		registry_turn(g->auth.registry, (enum registry_kind)kind, clock_mono_ns(), &choice);
+		if (choice.count > 0)
+			continue;
+		(void)buf_printf(ret_why, "no %s service has registered", registry_kind_name((enum registry_kind)kind));
+		return -ERR_UNAVAILABLE;
+	}
+	return 0;
+}
+
+static int watch_status(void *cookie, struct buf *ret)
+{
+	const struct gateway *g = cookie;
+	json_t *status = json_pack(
+		"{sssOso}", "name", g->name, "gateways", g->peers, "services", services_to_json(g->auth.registry));
+	char *text = status ? json_dumps(status, JSON_COMPACT) : NULL;
+	int error = text ? buf_append_str(ret, text) : -ENOMEM;
+	free(text);
+	json_decref(status);
+	return error;
+}
+
+/* What the gateway sends on is described by the services that answer it: nothing here is in the gateway's own OpenAPI. */
+#define INTERNAL(method_, pattern_, handler_)                                                                \
+	{                                                                                                    \
+		.method = method_, .pattern = pattern_, .body = HTTP_BODY_WHOLE, .body_max = JSON_BYTES_MAX, \
+		.handler = handler_, .internal = true                                                        \
+	}
+#define OPEN(method_, pattern_, body_, max_, handler_)                                                        \
+	{                                                                                                     \
+		.method = method_, .pattern = pattern_, .body = body_, .body_max = max_, .handler = handler_, \
+		.open = true, .internal = true                                                                \
+	}
+#define FORWARD(method_, pattern_, handler_)                                                                     \
+	{                                                                                                        \
+		.method = method_, .pattern = pattern_, .body = HTTP_BODY_STREAM, .body_max = CONTENT_BYTES_MAX, \
+		.handler = handler_, .tag = "forwarded", .summary = "Answered by a service", .doc = "{}"         \
+	}
+#define FORWARD_ALL(pattern_, handler_)                                                                              \
+	FORWARD("GET", pattern_, handler_), FORWARD("PUT", pattern_, handler_), FORWARD("POST", pattern_, handler_), \
+		FORWARD("PATCH", pattern_, handler_), FORWARD("DELETE", pattern_, handler_)
+#define API_PAGES(prefix_, forward_)                                  \
+	OPEN("GET", prefix_ "/docs", HTTP_BODY_NONE, 0, handle_page), \
+		OPEN("GET", prefix_ "/docs/openapi.json", HTTP_BODY_STREAM, 0, forward_)
+
+static const struct http_route ROUTES[] = {
+	INTERNAL("POST", "/internal/v1/registry", handle_registry),
+	INTERNAL("POST", "/internal/v1/tokens/forget", handle_forget),
+	API_PAGES("/api/v1/docs", handle_docs),
+	API_PAGES("/api/v2/docs", handle_docs),
+	API_PAGES("/api/v1/user", handle_user),
+	API_PAGES("/api/v2/user", handle_user),
+	OPEN("GET", "/api/assets/{name}", HTTP_BODY_NONE, 0, handle_asset),
+	/* The service decides whether a stranger may register. */
+	OPEN("POST", "/api/v1/user", HTTP_BODY_STREAM, JSON_BYTES_MAX, handle_user),
+	OPEN("POST", "/api/v2/user/sessions", HTTP_BODY_STREAM, JSON_BYTES_MAX, handle_user),
+	OPEN("POST", "/api/v2/user/setup", HTTP_BODY_STREAM, JSON_BYTES_MAX, handle_user),
+	FORWARD_ALL("/api/v1/docs/{rest...}", handle_docs),
+	FORWARD_ALL("/api/v2/docs/{rest...}", handle_docs),
+	FORWARD_ALL("/api/v1/user/{rest...}", handle_user),
+	FORWARD_ALL("/api/v2/user/{rest...}", handle_user),
+	{0},
+};
+
+static bool guard(struct http_request *req, const struct http_route *route, void *cookie)
+{
+	struct gateway *g = cookie;
+	return auth_guard(&g->auth, req, route);
+}
+
+static int parse_peers(const char *peers, json_t **ret)
+{
+	json_t *list = json_array();
+	while (list && peers && *peers) {
+		size_t size = strcspn(peers, ",");
+		if (size > 0)
+			json_array_append_new(list, json_stringn(peers, size));
+		peers += size + (peers[size] == ',');
+	}
+	*ret = list;
+	return list ? 0 : -ENOMEM;
+}
+
+static int build(const struct gateway_options *options, struct gateway *g)
+{
+	const struct http_client_options client = {
+		.connections_max = GATEWAY_UPSTREAM_MAX,
+		.user_agent = "nephos-gateway",
+	};
+	g->name = strdup(options->name);
+	cap_cluster_header(options->cluster_key, g->auth.cluster);
+	int error = g->name ? parse_peers(options->peers, &g->peers) : -ENOMEM;
+	if (error == 0)
+		error = metrics_new(&g->metrics);
+	if (error == 0)
+		error = registry_new(&g->auth.registry);
+	if (error == 0)
+		error = tokens_new(&g->auth.tokens);
+	if (error == 0)
+		error = http_client_new(&client, &g->auth.client);
+	if (error == 0)
+		error = proxy_new(&g->auth, g->metrics, &g->proxy);
+	if (error == 0)
+		error = http_routes_concat(ROUTES, WATCH_ROUTES, &g->routes);
+	g->watch = (struct watch){.metrics = g->metrics, .ready = watch_ready, .status = watch_status, .cookie = g};
+	if (error == 0 && options->assets_dir) {
+		error = assets_load(options->assets_dir, &g->assets);
+		if (error < 0)
+			log_error(NULL, "cannot load the API page from %s: %s", options->assets_dir, strerror(-error));
+	}
+	return error;
+}
+
+int gateway_start(const struct gateway_options *options, struct gateway **ret)
+{
+	struct gateway *g = calloc(1, sizeof(*g));
+	if (!g)
+		return -ENOMEM;
+	int error = build(options, g);
+	if (error < 0)
+		goto out;
+
+	const struct http_server_options server = {
+		.address = options->address,
+		.port = options->port,
+		.threads = options->threads,
+		.connections_max = GATEWAY_CONNECTIONS_MAX,
+		.routes = g->routes,
+		.watch = &g->watch,
+		.guard = guard,
+		.cookie = g,
+		.metrics = g->metrics,
+	};
+	error = http_server_start(&server, &g->server);
+	if (error == 0) {
+		*ret = g;
+		g = NULL; /* moved to the caller */
+	}
+out:
+	gateway_free(g);
+	return error;
+}
+
+uint16_t gateway_port(const struct gateway *g)
+{
+	return http_server_port(g->server);
+}
+
+void gateway_drain(struct gateway *g, unsigned deadline_ms)
+{
+	http_server_drain(g->server, deadline_ms);
+}
+
+void gateway_free(struct gateway *g)
+{
+	if (!g)
+		return;
+	/* Calls to services end first: their callbacks answer requests. */
+	http_client_free(g->auth.client);
+	http_server_stop(g->server);
+	proxy_free(g->proxy);
+	assets_free(g->assets);
+	free(g->routes);
+	tokens_free(g->auth.tokens);
+	registry_free(g->auth.registry);
+	metrics_free(g->metrics);
+	json_decref(g->peers);
+	free(g->name);
+	free(g);
+}

@@ -1,0 +1,27 @@
+/*
+ * gateway: the front door as one object: registry, tokens, proxy, assets and the route table over them. main.c gives it settings and signals.
+ */
+#ifndef NEPHOS_GATEWAY_H
+#define NEPHOS_GATEWAY_H
+
+#include "common/base/metrics.h"
+#include "common/http/server.h"
+
+struct gateway;
+
+struct gateway_options {
+	const char *name;
+	const char *address;
+	uint16_t port;
+	unsigned threads;
+	const char *peers; /* base URLs of all gateways, with commas; may be NULL: shown in /status, for clients */
+	const uint8_t *cluster_key; /* 32 bytes */
+	const char *assets_dir;	    /* of the API pages; may be NULL: there are none */
+};
+
+int gateway_start(const struct gateway_options *options, struct gateway **ret);
+uint16_t gateway_port(const struct gateway *g);
+void gateway_drain(struct gateway *g, unsigned deadline_ms); /* no new connections; what is under way may finish */
+void gateway_free(struct gateway *g);
+
+#endif

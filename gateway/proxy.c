@@ -1,0 +1,444 @@
+/*
+ * One exchange, two sides that run on different threads: the server's (request body in, answer out) and the HTTP client's (the instance).
+ *
+ *   collect:  body of known, small size → read whole → upstream with replay
+ *   stream:   upstream pulls the body from the request as it comes, tried once
+ *   answer:   small → collected, sent in one piece at the end; large → through a pipe
+ *
+ * The exchange is held by the request (whose callbacks come on the server's thread until the request itself is freed there), by the upstream call and by
+ * the answer stream; the last one frees it.
+ */
+#include "gateway/proxy.h"
+
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/base/text.h"
+#include "gateway/forward_headers.h"
+#include "gateway/pipe.h"
+#include "gateway/upstream.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct proxy {
+	const struct auth *auth;
+	atomic_size_t collected; /* bytes of bodies that are kept */
+	struct metric *requests[REGISTRY_KINDS];
+	struct metric *failures[REGISTRY_KINDS];
+};
+
+struct exchange {
+	struct proxy *proxy;
+	struct http_request *req; /* until answered */
+	enum registry_kind kind;
+	char method[16];
+	char key[FORWARD_KEY_SIZE];
+	struct buf target;
+	struct http_headers headers;
+	char trace[TRACE_BYTES_MAX + 1];
+
+	/* Request body. */
+	char *body;
+	size_t body_size; /* bytes reserved for body, and counted in proxy->collected */
+	size_t body_filled;
+	int64_t length; /* -1: chunked */
+
+	/* Answer; client thread until answered. */
+	int status;
+	int64_t answer_length; /* -1: unknown */
+	struct http_headers answer_headers;
+	struct buf answer; /* when collected */
+	struct pipe *pipe; /* when streamed */
+
+	pthread_mutex_t lock; /* guards the rest */
+	struct upstream_call *call;
+	struct http_stream *stream;
+	bool answered;
+	bool aborted;
+	unsigned holders;
+};
+
+static void exchange_free(struct exchange *x)
+{
+	atomic_fetch_sub(&x->proxy->collected, x->body_size);
+	free(x->body);
+	buf_fini(&x->target);
+	buf_fini(&x->answer);
+	http_headers_fini(&x->headers);
+	http_headers_fini(&x->answer_headers);
+	pipe_free(x->pipe);
+	pthread_mutex_destroy(&x->lock);
+	free(x);
+}
+
+static void release(struct exchange *x)
+{
+	pthread_mutex_lock(&x->lock);
+	bool last = --x->holders == 0;
+	pthread_mutex_unlock(&x->lock);
+	if (last)
+		exchange_free(x);
+}
+
+static void on_request_freed(void *data)
+{
+	release(data);
+}
+
+/* ---- the answer ---- */
+
+/* The request is the server's again after this; the abort callback cannot come any more. */
+static struct http_request *take_request(struct exchange *x)
+{
+	pthread_mutex_lock(&x->lock);
+	struct http_request *req = x->answered ? NULL : x->req;
+	x->answered = true;
+	pthread_mutex_unlock(&x->lock);
+	return req;
+}
+
+static void answer_error(struct exchange *x, int error)
+{
+	struct http_request *req = take_request(x);
+	if (req)
+		http_respond_error(req, error, NULL);
+}
+
+static int answer_pull(void *cookie, void *data, size_t size, size_t *ret_size)
+{
+	struct exchange *x = cookie;
+	bool wanted = false;
+	int error = pipe_read(x->pipe, data, size, ret_size, &wanted);
+	if (wanted) {
+		pthread_mutex_lock(&x->lock);
+		if (x->call)
+			upstream_resume(x->call);
+		pthread_mutex_unlock(&x->lock);
+	}
+	return error;
+}
+
+static void answer_done(void *cookie, bool complete)
+{
+	struct exchange *x = cookie;
+	pthread_mutex_lock(&x->lock);
+	x->stream = NULL;
+	if (!complete && x->call)
+		upstream_cancel(x->call);
+	pthread_mutex_unlock(&x->lock);
+	release(x);
+}
+
+static const struct http_stream_ops ANSWER_STREAM = {.pull = answer_pull, .done = answer_done};
+
+static void wake_reader(struct exchange *x)
+{
+	pthread_mutex_lock(&x->lock);
+	if (x->stream)
+		http_stream_wake(x->stream);
+	pthread_mutex_unlock(&x->lock);
+}
+
+static int64_t content_length(const struct http_headers *headers)
+{
+	uint64_t length;
+	const char *text = http_headers_get(headers, "Content-Length");
+	if (!text || text_parse_u64(span_str(text), INT64_MAX, &length) < 0)
+		return -1;
+	return (int64_t)length;
+}
+
+static int on_head(void *cookie, const struct http_response *head)
+{
+	struct exchange *x = cookie;
+	x->status = head->status;
+	x->answer_length = content_length(&head->headers);
+	return forward_headers_answer(&head->headers, &x->answer_headers);
+}
+
+static int begin_stream(struct exchange *x)
+{
+	int error = pipe_new(&x->pipe);
+	if (error < 0)
+		return error;
+	struct http_request *req = take_request(x);
+	if (!req)
+		return -ECANCELED;
+	pthread_mutex_lock(&x->lock);
+	x->holders++;
+	pthread_mutex_unlock(&x->lock);
+	http_respond_stream(req, x->status, &x->answer_headers, x->answer_length, &ANSWER_STREAM, x, &x->stream);
+	return 0;
+}
+
+static int on_data(void *cookie, const void *data, size_t size)
+{
+	struct exchange *x = cookie;
+	int error;
+
+	if (!x->pipe) {
+		/* An answer of unknown length may be one that never ends. */
+		bool small = x->answer_length >= 0 && x->answer_length <= (int64_t)PROXY_ANSWER_BYTES;
+		if (small)
+			return buf_append(&x->answer, data, size);
+		error = begin_stream(x);
+		if (error < 0)
+			return error;
+	}
+	error = pipe_write(x->pipe, data, size);
+	if (error == 0)
+		wake_reader(x);
+	return error;
+}
+
+static void answer_whole(struct exchange *x)
+{
+	struct http_request *req = take_request(x);
+	if (!req)
+		return;
+	if (strcmp(x->method, "HEAD") == 0) {
+		http_respond_length(
+			req, x->status, &x->answer_headers, x->answer_length > 0 ? (uint64_t)x->answer_length : 0);
+		return;
+	}
+	size_t size = 0;
+	char *body = buf_take(&x->answer, &size);
+	http_respond_take(req, x->status, &x->answer_headers, body, size);
+}
+
+static void on_upstream_done(void *cookie, int error, struct http_response *response)
+{
+	struct exchange *x = cookie;
+	(void)response; /* head and data came through the callbacks */
+
+	pthread_mutex_lock(&x->lock);
+	x->call = NULL;
+	bool aborted = x->aborted;
+	pthread_mutex_unlock(&x->lock);
+
+	if (error < 0 && !aborted) {
+		metric_inc(x->proxy->failures[x->kind]);
+		log_warning(x->trace, "%s %s: no answer from a %s service (%s)", x->method, x->target.data,
+			registry_kind_name(x->kind), error_lookup(error)->type);
+	}
+	if (x->pipe) {
+		pipe_close(x->pipe, error < 0 ? -ECONNRESET : 0);
+		wake_reader(x);
+	} else if (error < 0) {
+		answer_error(x, aborted ? -ERR_UNAVAILABLE : error);
+	} else {
+		answer_whole(x);
+	}
+	release(x);
+}
+
+/* ---- the request ---- */
+
+static void on_body_readable(struct http_request *req, void *cookie)
+{
+	struct exchange *x = cookie;
+	(void)req;
+	pthread_mutex_lock(&x->lock);
+	if (x->call)
+		upstream_resume(x->call);
+	pthread_mutex_unlock(&x->lock);
+}
+
+static int pull_body(void *cookie, void *data, size_t size, size_t *ret_size)
+{
+	struct exchange *x = cookie;
+	pthread_mutex_lock(&x->lock);
+	struct http_request *req = x->answered ? NULL : x->req;
+	pthread_mutex_unlock(&x->lock);
+	if (!req)
+		return -ECANCELED; /* the instance answered before it had read all: what is left is not its business */
+	int error = http_request_read(req, data, size, ret_size);
+	if (error == -EAGAIN)
+		http_request_on_readable(req, on_body_readable, x);
+	return error;
+}
+
+static void on_abort(struct http_request *req, void *cookie)
+{
+	struct exchange *x = cookie;
+	(void)req;
+	pthread_mutex_lock(&x->lock);
+	x->aborted = true;
+	if (x->call)
+		upstream_cancel(x->call);
+	pthread_mutex_unlock(&x->lock);
+}
+
+static bool is_safe(const char *method)
+{
+	return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
+/* A read, or a mutation that has one effect however often it comes: under a key, or content named by its own hash. */
+static bool is_repeatable(const struct exchange *x)
+{
+	if (is_safe(x->method))
+		return true;
+	if (http_headers_get(&x->headers, "Idempotency-Key") || http_headers_get(&x->headers, "Nephos-Batch"))
+		return true;
+	return strcmp(x->method, "PUT") == 0 && strstr(x->target.data, "/blocks/") != NULL;
+}
+
+static bool is_poll(const struct exchange *x)
+{
+	return strstr(x->target.data, "/changes") != NULL;
+}
+
+static void send_upstream(struct exchange *x, bool stream)
+{
+	const struct upstream_options options = {
+		.client = x->proxy->auth->client,
+		.registry = x->proxy->auth->registry,
+		.kind = x->kind,
+		.key = span_str(x->key),
+		.method = x->method,
+		.target = x->target.data,
+		.headers = &x->headers,
+		.body = span_of(x->body, x->body_filled),
+		.pull = stream ? pull_body : NULL,
+		.body_length = x->length,
+		.on_head = on_head,
+		.on_data = on_data,
+		.repeatable = is_repeatable(x),
+		.stall_ms = is_poll(x) ? PROXY_POLL_STALL_MS : PROXY_STALL_MS,
+		.cookie = x,
+		.done = on_upstream_done,
+	};
+	metric_inc(x->proxy->requests[x->kind]);
+	/* The lock keeps done(), which clears call, behind the store to it. */
+	pthread_mutex_lock(&x->lock);
+	int error = x->aborted ? -ERR_UNAVAILABLE : upstream_start(&options, &x->call);
+	pthread_mutex_unlock(&x->lock);
+	if (error < 0) {
+		metric_inc(x->proxy->failures[x->kind]);
+		log_warning(x->trace, "%s %s: no %s service (%s)", x->method, x->target.data,
+			registry_kind_name(x->kind), error_lookup(error)->type);
+		answer_error(x, error);
+		release(x);
+	}
+}
+
+static void collect_body(struct http_request *req, void *cookie)
+{
+	struct exchange *x = cookie;
+	size_t got = 1;
+	int error = 0;
+
+	while (error == 0 && got > 0 && x->body_filled < x->body_size) {
+		error = http_request_read(req, x->body + x->body_filled, x->body_size - x->body_filled, &got);
+		if (error == 0)
+			x->body_filled += got;
+	}
+	if (error == -EAGAIN) {
+		http_request_on_readable(req, collect_body, x);
+		return;
+	}
+	if (error == 0 && x->body_filled < x->body_size)
+		error = -ECONNRESET;
+	if (error < 0) {
+		answer_error(x, error);
+		release(x);
+		return;
+	}
+	send_upstream(x, false);
+}
+
+/* Takes room for a body that is kept; false: it must stream. */
+static bool reserve_body(struct exchange *x)
+{
+	if (x->length < 0 || x->length > (int64_t)PROXY_REPLAY_BYTES)
+		return false;
+	size_t size = (size_t)x->length;
+	if (atomic_fetch_add(&x->proxy->collected, size) + size > PROXY_COLLECT_BYTES) {
+		atomic_fetch_sub(&x->proxy->collected, size);
+		return false;
+	}
+	x->body_size = size;
+	x->body = malloc(size ? size : 1);
+	return x->body != NULL;
+}
+
+static int exchange_new(struct proxy *p, struct http_request *req, enum registry_kind kind, struct exchange **ret)
+{
+	const struct token_identity *identity = auth_identity(req);
+	struct exchange *x = calloc(1, sizeof(*x));
+	if (!x)
+		return -ENOMEM;
+	x->proxy = p;
+	x->req = req;
+	x->kind = kind;
+	x->length = http_request_length(req);
+	x->holders = 2; /* the request, and whoever collects the body or waits for the instance */
+	pthread_mutex_init(&x->lock, NULL);
+	http_headers_init(&x->headers);
+	http_headers_init(&x->answer_headers);
+	buf_init(&x->target, HEADER_BYTES_MAX);
+	buf_init(&x->answer, PROXY_ANSWER_BYTES);
+	strncpy(x->method, http_request_method(req), sizeof(x->method) - 1);
+	strncpy(x->trace, http_request_trace(req), sizeof(x->trace) - 1);
+	if (kind == REGISTRY_DOCS)
+		forward_headers_key(http_request_target(req), identity, x->key);
+
+	int error = buf_append_str(&x->target, http_request_target(req));
+	if (error == 0)
+		error = forward_headers_request(req, identity, p->auth->cluster, &x->headers);
+	if (error < 0)
+		exchange_free(x);
+	else
+		*ret = x;
+	return error;
+}
+
+void proxy_forward(struct proxy *p, struct http_request *req, enum registry_kind kind)
+{
+	struct exchange *x;
+	int error = exchange_new(p, req, kind, &x);
+	if (error < 0) {
+		http_respond_error(req, error == -ENOSPC ? -ERR_HEADERS_TOO_LARGE : error, NULL);
+		return;
+	}
+	/* The identity is in the headers by now; the request's own data becomes the exchange. */
+	http_request_set_data(req, x, on_request_freed);
+	http_request_on_abort(req, on_abort, x);
+	if (reserve_body(x))
+		collect_body(req, x);
+	else
+		send_upstream(x, true);
+}
+
+int proxy_new(const struct auth *auth, struct metrics *metrics, struct proxy **ret)
+{
+	struct proxy *p = calloc(1, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	p->auth = auth;
+	int error = 0;
+	for (unsigned kind = 0; kind < REGISTRY_KINDS && metrics && error == 0; kind++) {
+		char labels[32];
+		(void)snprintf(labels, sizeof(labels), "service=\"%s\"", registry_kind_name((enum registry_kind)kind));
+		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_forwarded_total", labels,
+			"Requests sent on to a service", &p->requests[kind]);
+		if (error == 0)
+			error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_forward_failures_total", labels,
+				"Requests that no instance answered", &p->failures[kind]);
+	}
+	if (error < 0)
+		proxy_free(p);
+	else
+		*ret = p;
+	return error;
+}
+
+void proxy_free(struct proxy *p)
+{
+	free(p);
+}

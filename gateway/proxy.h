@@ -1,0 +1,25 @@
+/*
+ * proxy: a public request goes to an instance of its service, written anew, and the answer comes back. Bodies of known size up to PROXY_REPLAY_BYTES are collected first, so that a
+ * slow client holds no instance and another instance can be tried; larger ones stream through with bounded memory. No thread waits for anything.
+ */
+#ifndef NEPHOS_GATEWAY_PROXY_H
+#define NEPHOS_GATEWAY_PROXY_H
+
+#include "common/base/limits.h"
+#include "gateway/auth.h"
+
+#define PROXY_REPLAY_BYTES BATCH_BYTES_MAX /* the largest body that is kept for a second try: a batch, or two blocks */
+#define PROXY_COLLECT_BYTES \
+	(256u * 1024 * 1024) /* of all bodies that are kept at once; beyond it a request streams, and is tried once */
+#define PROXY_ANSWER_BYTES (64u * 1024) /* answers up to this are collected and sent in one piece */
+#define PROXY_STALL_MS 20000		/* an instance from which no byte came for so long has failed */
+#define PROXY_POLL_STALL_MS ((POLL_WAIT_S_MAX + 15) * 1000) /* except for long polls */
+
+struct proxy;
+
+int proxy_new(const struct auth *auth, struct metrics *metrics, struct proxy **ret);
+void proxy_free(struct proxy *p); /* nothing may be under way */
+/* Answers the request, now or later. The identity is the guard's. */
+void proxy_forward(struct proxy *p, struct http_request *req, enum registry_kind kind);
+
+#endif

@@ -1,0 +1,168 @@
+#include "gateway/upstream.h"
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/limits.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+struct upstream_call {
+	struct upstream_options options;
+	struct registry_choice choice;
+	size_t next;	  /* instance to try */
+	bool body_begun;  /* a byte was pulled: the body cannot be sent again */
+	bool head_passed; /* on_head was called: this instance's answer is the answer */
+
+	pthread_mutex_t lock; /* guards the two below: cancel and resume come from other threads */
+	struct http_call *current;
+	bool cancelled;
+};
+
+static int try_next(struct upstream_call *call);
+
+static void finish(struct upstream_call *call, int error, struct http_response *response)
+{
+	call->options.done(call->options.cookie, error, response);
+	pthread_mutex_destroy(&call->lock);
+	free(call);
+}
+
+static int on_pull(void *cookie, void *data, size_t size, size_t *ret_size)
+{
+	struct upstream_call *call = cookie;
+	int error = call->options.pull(call->options.cookie, data, size, ret_size);
+	if (error == 0 && *ret_size > 0)
+		call->body_begun = true;
+	return error;
+}
+
+static int on_head(void *cookie, const struct http_response *head)
+{
+	struct upstream_call *call = cookie;
+	call->head_passed = true;
+	return call->options.on_head ? call->options.on_head(call->options.cookie, head) : 0;
+}
+
+static int on_data(void *cookie, const void *data, size_t size)
+{
+	struct upstream_call *call = cookie;
+	return call->options.on_data(call->options.cookie, data, size);
+}
+
+/* Whether the next instance may be asked after this failure. */
+static bool may_try_again(const struct upstream_call *call, const struct http_response *response)
+{
+	if (call->body_begun || call->head_passed || response->first_byte)
+		return false;
+	return !response->connected || call->options.repeatable;
+}
+
+static int told_error(const struct upstream_call *call, const struct http_response *response)
+{
+	if (call->head_passed)
+		return response->error;
+	return response->connected && !call->options.repeatable ? -ERR_UNKNOWN_OUTCOME : -ERR_UNAVAILABLE;
+}
+
+static void on_done(void *cookie, struct http_response *response)
+{
+	struct upstream_call *call = cookie;
+
+	pthread_mutex_lock(&call->lock);
+	call->current = NULL;
+	bool cancelled = call->cancelled;
+	pthread_mutex_unlock(&call->lock);
+
+	if (response->error == 0) {
+		finish(call, 0, response);
+		return;
+	}
+	if (cancelled || response->error == -ECANCELED) {
+		finish(call, -ECANCELED, response);
+		return;
+	}
+	const struct registry_instance *failed = &call->choice.list[call->next - 1];
+	if (!response->connected)
+		registry_suspect(call->options.registry, failed->kind, failed->name);
+	if (may_try_again(call, response) && call->next < call->choice.count && try_next(call) == 0)
+		return;
+	finish(call, told_error(call, response), response);
+}
+
+static int try_next(struct upstream_call *call)
+{
+	const struct registry_instance *instance = &call->choice.list[call->next++];
+	struct buf url;
+	buf_init(&url, REGISTRY_URL_SIZE + HEADER_BYTES_MAX);
+	int error = buf_printf(&url, "%s%s", instance->url, call->options.target);
+	if (error < 0)
+		goto out;
+
+	const struct http_call_options options = {
+		.method = call->options.method,
+		.url = url.data,
+		.headers = call->options.headers,
+		.body = call->options.body,
+		.pull = call->options.pull ? on_pull : NULL,
+		.body_length = call->options.body_length,
+		.on_head = call->options.on_data ? on_head : NULL,
+		.on_data = call->options.on_data ? on_data : NULL,
+		.response_max = call->options.response_max,
+		.connect_ms = UPSTREAM_CONNECT_MS,
+		.deadline_ms = call->options.deadline_ms,
+		.stall_ms = call->options.stall_ms,
+	};
+	/* The lock keeps done() of this very call, which frees it, behind the store to current. */
+	pthread_mutex_lock(&call->lock);
+	error = call->cancelled ? -ECANCELED
+				: http_client_start(call->options.client, &options, call, on_done, &call->current);
+	pthread_mutex_unlock(&call->lock);
+out:
+	buf_fini(&url);
+	return error;
+}
+
+int upstream_start(const struct upstream_options *options, struct upstream_call **ret)
+{
+	struct upstream_call *call = calloc(1, sizeof(*call));
+	if (!call)
+		return -ENOMEM;
+	call->options = *options;
+	pthread_mutex_init(&call->lock, NULL);
+
+	int64_t now = clock_mono_ns();
+	if (options->key.size > 0)
+		registry_for(options->registry, options->kind, options->key, now, &call->choice);
+	else
+		registry_turn(options->registry, options->kind, now, &call->choice);
+	int error = call->choice.count > 0 ? 0 : -ERR_UNAVAILABLE;
+	if (error == 0) {
+		*ret = call; /* before the start: done may free the call at once */
+		error = try_next(call);
+	}
+	if (error < 0) {
+		*ret = NULL;
+		pthread_mutex_destroy(&call->lock);
+		free(call);
+	}
+	return error;
+}
+
+void upstream_resume(struct upstream_call *call)
+{
+	pthread_mutex_lock(&call->lock);
+	if (call->current)
+		http_call_resume(call->current);
+	pthread_mutex_unlock(&call->lock);
+}
+
+void upstream_cancel(struct upstream_call *call)
+{
+	pthread_mutex_lock(&call->lock);
+	call->cancelled = true;
+	if (call->current)
+		http_call_cancel(call->current);
+	pthread_mutex_unlock(&call->lock);
+}
