@@ -1,0 +1,246 @@
+#include "fusefs/follow.h"
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+/* The follower's thread starts polls and waits for them; what a poll brought is handed on in its callback, where it is valid. */
+
+struct follow {
+	struct follow_options options;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	pthread_t thread;
+	/* Guarded by lock. */
+	struct store_position since;
+	store_ticket ticket;
+	bool under_way, stop, held_changed;
+	bool in_touch; /* a poll was answered, and none failed since: the next one may take its time */
+	int error; /* of the last poll */
+	bool reset_blind; /* drop everything, but nobody said where the drive stands now */
+	int64_t silent_since_ns; /* first failure after a success; 0: none */
+	bool lost;
+	unsigned failures;
+	int64_t poll_started_ns;
+	int64_t held[FOLLOW_HELD_MAX]; /* only the thread writes it, and not while a poll is under way */
+};
+
+static void init_condition(pthread_cond_t *c)
+{
+	pthread_condattr_t attributes;
+
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(c, &attributes);
+	pthread_condattr_destroy(&attributes);
+}
+
+static void call_is_over(struct follow *f, int error)
+{
+	f->under_way = false;
+	f->in_touch = error == 0 || (error == -EINTR && f->in_touch);
+	f->error = error;
+	pthread_cond_signal(&f->wake);
+}
+
+static void on_poll(void *cookie, int error, const struct store_changes *changes)
+{
+	struct follow *f = cookie;
+	bool blind = error == 0 && changes->reset && changes->last.seq == 0;
+
+	/* Told before the next poll says that we have it. */
+	if (error == 0 && !blind)
+		f->options.on_changes(f->options.cookie, changes);
+	pthread_mutex_lock(&f->lock);
+	if (error == 0 && !blind)
+		f->since = changes->last;
+	f->reset_blind = blind;
+	call_is_over(f, error);
+	pthread_mutex_unlock(&f->lock);
+}
+
+/* First where the drive stands, then drop: what is read in between is as new as that. */
+static void on_drive(void *cookie, int error, const struct store_drive *drive)
+{
+	struct follow *f = cookie;
+	struct store_changes changes = {.reset = true};
+
+	if (error == 0) {
+		changes.last = drive->at;
+		f->options.on_changes(f->options.cookie, &changes);
+	}
+	pthread_mutex_lock(&f->lock);
+	if (error == 0) {
+		f->since = drive->at;
+		f->reset_blind = false;
+	}
+	call_is_over(f, error);
+	pthread_mutex_unlock(&f->lock);
+}
+
+/* With the lock held; lets go of it. */
+static void start(struct follow *f)
+{
+	struct store *store = f->options.store;
+	struct store_position since = f->since;
+	unsigned wait_s = f->in_touch ? f->options.wait_s : 0;
+	bool blind = f->reset_blind;
+	store_ticket ticket;
+	size_t held = 0;
+
+	f->under_way = true;
+	f->held_changed = false;
+	f->poll_started_ns = clock_mono_ns();
+	f->ticket = 0;
+	pthread_mutex_unlock(&f->lock);
+	if (blind) {
+		ticket = store->ops->drive(store, on_drive, f);
+	} else {
+		if (f->options.held)
+			held = f->options.held(f->options.cookie, f->held, FOLLOW_HELD_MAX);
+		ticket = store->ops->poll(store, since, wait_s, f->held, held, on_poll, f);
+	}
+	pthread_mutex_lock(&f->lock);
+	f->ticket = ticket;
+}
+
+/* Until the call is over. A new document to name ends it early, but not at once each time. */
+static void wait_for_answer(struct follow *f)
+{
+	bool cancelled = false;
+
+	while (f->under_way) {
+		int64_t due = f->poll_started_ns + FOLLOW_HELD_MS * NS_PER_MS;
+		bool early = f->held_changed && !cancelled;
+
+		if (!cancelled && (f->stop || (early && clock_mono_ns() >= due))) {
+			cancelled = true;
+			f->options.store->ops->cancel(f->options.store, f->ticket);
+		} else if (early) {
+			struct timespec until = clock_timespec(due);
+
+			pthread_cond_timedwait(&f->wake, &f->lock, &until);
+		} else {
+			pthread_cond_wait(&f->wake, &f->lock);
+		}
+	}
+	/* Ended by ourselves is no failure. */
+	if (cancelled && f->error == -EINTR)
+		f->error = 0;
+}
+
+static void tell_lost(struct follow *f)
+{
+	f->lost = true;
+	pthread_mutex_unlock(&f->lock);
+	log_warning(NULL, "no news of the drive for %d ms: what is cached is dropped", FOLLOW_LOST_MS);
+	f->options.on_lost(f->options.cookie);
+	pthread_mutex_lock(&f->lock);
+}
+
+static void after_failure(struct follow *f)
+{
+	int64_t now = clock_mono_ns(), pause = FOLLOW_PAUSE_MIN_MS, due;
+	struct timespec until;
+
+	if (f->silent_since_ns == 0) {
+		f->silent_since_ns = now;
+		log_info(NULL, "poll: %s", error_lookup(f->error)->title);
+	}
+	for (unsigned i = 0; i < f->failures && pause < FOLLOW_PAUSE_MAX_MS; i++)
+		pause *= 2;
+	f->failures++;
+	due = now + (pause < FOLLOW_PAUSE_MAX_MS ? pause : FOLLOW_PAUSE_MAX_MS) * NS_PER_MS;
+	if (!f->lost && now - f->silent_since_ns >= FOLLOW_LOST_MS * NS_PER_MS)
+		tell_lost(f);
+	until = clock_timespec(due);
+	while (!f->stop && clock_mono_ns() < due)
+		pthread_cond_timedwait(&f->wake, &f->lock, &until);
+}
+
+static void after_success(struct follow *f)
+{
+	if (f->lost)
+		log_info(NULL, "following the drive again");
+	f->silent_since_ns = 0;
+	f->failures = 0;
+	f->lost = false;
+}
+
+static void *follow_main(void *cookie)
+{
+	struct follow *f = cookie;
+
+	pthread_mutex_lock(&f->lock);
+	while (!f->stop) {
+		start(f);
+		wait_for_answer(f);
+		if (f->error < 0)
+			after_failure(f);
+		else
+			after_success(f);
+	}
+	pthread_mutex_unlock(&f->lock);
+	return NULL;
+}
+
+int follow_new(const struct follow_options *options, struct follow **ret)
+{
+	struct follow *f = calloc(1, sizeof(*f));
+	int r;
+
+	if (!f)
+		return -ENOMEM;
+	f->options = *options;
+	if (f->options.wait_s == 0)
+		f->options.wait_s = FOLLOW_WAIT_S;
+	f->since = options->since;
+	pthread_mutex_init(&f->lock, NULL);
+	init_condition(&f->wake);
+	r = pthread_create(&f->thread, NULL, follow_main, f);
+	if (r != 0) {
+		pthread_cond_destroy(&f->wake);
+		pthread_mutex_destroy(&f->lock);
+		free(f);
+		return -r;
+	}
+	*ret = f;
+	return 0;
+}
+
+void follow_held_changed(struct follow *f)
+{
+	pthread_mutex_lock(&f->lock);
+	f->held_changed = true;
+	pthread_cond_signal(&f->wake);
+	pthread_mutex_unlock(&f->lock);
+}
+
+int64_t follow_silent_ms(struct follow *f)
+{
+	int64_t ms = 0;
+
+	pthread_mutex_lock(&f->lock);
+	if (f->silent_since_ns != 0)
+		ms = (clock_mono_ns() - f->silent_since_ns) / NS_PER_MS;
+	pthread_mutex_unlock(&f->lock);
+	return ms;
+}
+
+void follow_free(struct follow *f)
+{
+	if (!f)
+		return;
+	pthread_mutex_lock(&f->lock);
+	f->stop = true;
+	pthread_cond_signal(&f->wake);
+	pthread_mutex_unlock(&f->lock);
+	pthread_join(f->thread, NULL);
+	pthread_cond_destroy(&f->wake);
+	pthread_mutex_destroy(&f->lock);
+	free(f);
+}

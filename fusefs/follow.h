@@ -1,0 +1,39 @@
+/*
+ * follow: keeps one long poll of the drive's journal under way, and hands on what changed: after each answer, also an empty one, which says that nothing did.
+ * The first poll, and the first after a failure, is answered at once. It also tells the store which documents the mount holds open without a name.
+ *
+ * When the journal does not reach back, or the drive has another incarnation, the changes have `reset`, with the position from which they go on. When no poll got through for
+ * FOLLOW_LOST_MS, on_lost comes once: nobody tells us any more what changed.
+ * Threads: on_changes comes on a thread of the store's, the rest on the follower's own. They must not block for long: the next poll waits for them.
+ */
+#ifndef NEPHOS_FUSEFS_FOLLOW_H
+#define NEPHOS_FUSEFS_FOLLOW_H
+
+#include "fusefs/store.h"
+
+#define FOLLOW_WAIT_S 20	/* a poll: an idle mount costs three requests a minute, and a connection through proxies stays alive */
+#define FOLLOW_LOST_MS 3000	/* as long as the kernel is told that what it knows holds */
+#define FOLLOW_PAUSE_MIN_MS 20	/* between polls that failed; doubled each time … */
+#define FOLLOW_PAUSE_MAX_MS 1000
+#define FOLLOW_HELD_MAX 4096	/* documents named in one poll: 100 KiB of it */
+#define FOLLOW_HELD_MS 1000	/* a poll is not ended more often than this to name new ones: the store keeps them for 120 s anyway */
+
+struct follow;
+
+struct follow_options {
+	struct store *store;
+	struct store_position since;
+	unsigned wait_s; /* 0: FOLLOW_WAIT_S */
+	void (*on_changes)(void *cookie, const struct store_changes *changes);
+	void (*on_lost)(void *cookie);
+	size_t (*held)(void *cookie, int64_t *ids, size_t max); /* may be NULL: none */
+	void *cookie;
+};
+
+int follow_new(const struct follow_options *options, struct follow **ret); /* the thread runs from now on */
+void follow_held_changed(struct follow *f);				     /* there is a new one to be named; any thread */
+/* How long the last poll that got through is ago, in ms; 0 while one is under way and nothing failed since. */
+int64_t follow_silent_ms(struct follow *f);
+void follow_free(struct follow *f); /* ends the poll, waits for callbacks; NULL is fine */
+
+#endif

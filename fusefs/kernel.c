@@ -1,0 +1,91 @@
+#include "fusefs/kernel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* Ordinary users unmount by the help of a program that may. */
+static int run_fusermount(const char *directory, bool lazy)
+{
+	const char *argv[] = {"fusermount3", "-u", "-q", lazy ? "-z" : "--", lazy ? "--" : directory, lazy ? directory : NULL, NULL};
+	int status = 0;
+	pid_t pid;
+	int r = posix_spawnp(&pid, "fusermount3", NULL, NULL, (char *const *)argv, environ);
+
+	if (r != 0)
+		return -r;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EBUSY;
+}
+
+int kernel_unmount(const char *directory, bool lazy)
+{
+	if (geteuid() != 0)
+		return run_fusermount(directory, lazy);
+	return umount2(directory, lazy ? MNT_DETACH : 0) < 0 ? -errno : 0;
+}
+
+int kernel_mount_point(const char *directory, char **ret)
+{
+	struct stat st;
+	char *path;
+
+	if (stat(directory, &st) < 0) {
+		/* What a mount leaves behind that was killed. */
+		if (errno != ENOTCONN || kernel_unmount(directory, true) < 0)
+			return -errno;
+		if (stat(directory, &st) < 0)
+			return -errno;
+	}
+	if (!S_ISDIR(st.st_mode))
+		return -ENOTDIR;
+	path = realpath(directory, NULL);
+	if (!path)
+		return -errno;
+	*ret = path;
+	return 0;
+}
+
+int kernel_check(const char *directory)
+{
+	struct statfs fs;
+	struct stat st;
+
+	if (stat(directory, &st) < 0 || statfs(directory, &fs) < 0)
+		return -errno;
+	return fs.f_type == FUSE_SUPER_MAGIC ? 0 : -ENODEV;
+}
+
+int kernel_set_read_ahead(const char *directory)
+{
+	char path[64], text[16];
+	struct stat st;
+	int size = snprintf(text, sizeof(text), "%d", KERNEL_READ_AHEAD_KB);
+	int fd, r = 0;
+
+	if (stat(directory, &st) < 0)
+		return -errno;
+	(void)snprintf(path, sizeof(path), "/sys/class/bdi/%u:%u/read_ahead_kb", major(st.st_dev), minor(st.st_dev));
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, (size_t)size) != size)
+		r = -errno;
+	(void)close(fd);
+	return r;
+}

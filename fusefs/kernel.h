@@ -1,0 +1,18 @@
+/* kernel: what a mount does to the machine outside of FUSE's conversation: unmounting, read-ahead, is it there at all. Blocks. */
+#ifndef NEPHOS_FUSEFS_KERNEL_H
+#define NEPHOS_FUSEFS_KERNEL_H
+
+#include <stdbool.h>
+
+#define KERNEL_READ_AHEAD_KB 1024 /* otherwise the kernel stops at 128 KiB, whatever FUSE negotiated */
+
+/* Absolute path of a folder to mount on; a mount whose process died is taken off first. free() it. -ENOENT, -ENOTDIR … */
+int kernel_mount_point(const char *directory, char **ret);
+/* Regularly, as umount(8): -EBUSY. lazy: it goes from the tree now, and ends when the last file is closed. */
+int kernel_unmount(const char *directory, bool lazy);
+/* A request goes through the kernel to us and back. -ENODEV: something else is mounted there. */
+int kernel_check(const char *directory);
+/* For root; others get -EACCES, and live with less. */
+int kernel_set_read_ahead(const char *directory);
+
+#endif

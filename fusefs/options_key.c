@@ -1,0 +1,187 @@
+#include "fusefs/options.h"
+
+#include "common/base/envfile.h"
+#include "common/base/error.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/keyctl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define KEY_BYTES_MAX 1024 /* a token; ours have under 100 */
+
+/* What a credentials file says. */
+struct found {
+	char *url, *token;
+};
+
+static void found_fini(struct found *f)
+{
+	if (f->token)
+		explicit_bzero(f->token, strlen(f->token));
+	free(f->url);
+	free(f->token);
+}
+
+static int on_pair(void *cookie, const char *key, const char *value, unsigned line)
+{
+	struct found *f = cookie;
+	char **at = strcmp(key, "NEPHOS_URL") == 0 ? &f->url : strcmp(key, "NEPHOS_TOKEN") == 0 ? &f->token : NULL;
+
+	(void)line;
+	if (!at)
+		return 0;
+	free(*at);
+	*at = strdup(value);
+	return *at ? 0 : -ENOMEM;
+}
+
+static int read_file(const char *path, struct found *ret, struct buf *ret_why)
+{
+	struct found f = {NULL, NULL};
+	unsigned line = 0;
+	int r = envfile_read(path, true, &f, on_pair, &line);
+
+	if (r == 0 && (!f.token || !*f.token))
+		r = -ENOKEY;
+	if (r == -EPERM)
+		(void)buf_printf(ret_why, "%s can be read by others: chmod 600 it, and think of a new key", path);
+	else if (r == -ENOKEY)
+		(void)buf_printf(ret_why, "%s has no NEPHOS_TOKEN", path);
+	else if (r == -EINVAL && line > 0)
+		(void)buf_printf(ret_why, "%s, line %u: not like KEY=value", path, line);
+	else if (r < 0)
+		(void)buf_printf(ret_why, "%s: %s", path, error_lookup(r)->title);
+	if (r < 0) {
+		found_fini(&f);
+		return r;
+	}
+	*ret = f;
+	return 0;
+}
+
+static int add_url(struct mount_options *o, const char *url)
+{
+	size_t size = strlen(url);
+
+	while (size > 0 && url[size - 1] == '/')
+		size--;
+	o->urls[0] = strndup(url, size);
+	if (!o->urls[0])
+		return -ENOMEM;
+	o->url_count = 1;
+	return 0;
+}
+
+static void take_token(struct mount_options *o, struct found *f)
+{
+	o->token = f->token;
+	f->token = NULL;
+}
+
+static int use_file(struct mount_options *o, const char *path, struct buf *ret_why)
+{
+	struct found f;
+	int r = read_file(path, &f, ret_why);
+
+	if (r < 0)
+		return r;
+	if (o->url_count == 0 && f.url && *f.url)
+		r = add_url(o, f.url);
+	if (r == 0)
+		take_token(o, &f);
+	found_fini(&f);
+	return r;
+}
+
+/* A key that an administrator left with: keyctl add user nephos:URL TOKEN @u */
+static int use_keyring(struct mount_options *o)
+{
+	static const int rings[] = {KEY_SPEC_SESSION_KEYRING, KEY_SPEC_USER_KEYRING, KEY_SPEC_USER_SESSION_KEYRING};
+	char name[PATH_MAX], token[KEY_BYTES_MAX + 1];
+
+	for (size_t u = 0; u < o->url_count; u++) {
+		(void)snprintf(name, sizeof(name), "nephos:%s", o->urls[u]);
+		for (size_t i = 0; i < sizeof(rings) / sizeof(rings[0]); i++) {
+			long key = syscall(SYS_keyctl, KEYCTL_SEARCH, rings[i], "user", name, 0);
+			long size = key < 0 ? -1 : syscall(SYS_keyctl, KEYCTL_READ, key, token, KEY_BYTES_MAX);
+
+			if (size <= 0 || size > KEY_BYTES_MAX)
+				continue;
+			token[size] = '\0';
+			o->token = strdup(token);
+			explicit_bzero(token, sizeof(token));
+			return o->token ? 0 : -ENOMEM;
+		}
+	}
+	return -ENOENT;
+}
+
+/* What "nephos login" left. Its key is for the store it was made at, and goes to no other. */
+static int use_login(struct mount_options *o)
+{
+	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	char path[PATH_MAX];
+	struct found f;
+	struct buf ignored;
+	bool meant;
+	int r;
+
+	if (config && *config)
+		(void)snprintf(path, sizeof(path), "%s/nephos/credentials", config);
+	else
+		(void)snprintf(path, sizeof(path), "%s/.config/nephos/credentials", home ? home : "");
+	buf_init(&ignored, 2 * PATH_MAX);
+	r = read_file(path, &f, &ignored);
+	buf_fini(&ignored);
+	if (r < 0)
+		return -ENOENT;
+	meant = o->url_count == 0;
+	for (size_t i = 0; i < o->url_count && f.url; i++)
+		meant |= strcmp(o->urls[i], f.url) == 0;
+	if (o->url_count == 0 && f.url)
+		r = add_url(o, f.url);
+	if (r == 0 && meant)
+		take_token(o, &f);
+	found_fini(&f);
+	return r < 0 ? r : meant ? 0 : -ENOENT;
+}
+
+static int use_environment(struct mount_options *o)
+{
+	const char *url = getenv("NEPHOS_URL"), *token = getenv("NEPHOS_TOKEN");
+
+	if (o->url_count == 0 && url && *url && add_url(o, url) < 0)
+		return -ENOMEM;
+	if (!token || !*token)
+		return -ENOENT;
+	o->token = strdup(token);
+	return o->token ? 0 : -ENOMEM;
+}
+
+int options_find_key(struct mount_options *o, struct buf *ret_why)
+{
+	const char *file = o->credentials ? o->credentials : getenv("NEPHOS_CREDENTIALS");
+	int r = -ENOENT;
+
+	if (o->credentials)
+		r = use_file(o, o->credentials, ret_why);
+	else
+		r = use_environment(o);
+	if (r == -ENOENT && !o->credentials && file && *file)
+		r = use_file(o, file, ret_why);
+	if (r == -ENOENT && !o->credentials)
+		r = use_keyring(o);
+	if (r == -ENOENT && !o->credentials)
+		r = use_login(o);
+	if (r == 0 && o->url_count == 0) {
+		(void)buf_printf(ret_why, "of which store? Name its URL, or have NEPHOS_URL in the credentials");
+		return -EINVAL;
+	}
+	if (r == -ENOENT && ret_why->size == 0)
+		(void)buf_printf(ret_why, "there is no key: use -o credentials=FILE, or \"nephos login\"");
+	return r;
+}

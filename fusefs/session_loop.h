@@ -1,0 +1,22 @@
+/*
+ * session_loop: reads requests of the kernel on a few threads of its own and has them processed.
+ *
+ * Every request is answered asynchronously, so that a thread is never held: a handful of them always comes back to read, and an INTERRUPT is read even
+ * with hundreds of calls blocked. (libfuse's own loop starts and ends threads as they come and go, and has them cancelled in the middle of a read.)
+ * They share one descriptor: replies of libfuse go there, and the kernel looks for a request on the descriptor that it was read from.
+ * Threads: one owner; on_end comes on one of the readers, once.
+ */
+#ifndef NEPHOS_FUSEFS_SESSION_LOOP_H
+#define NEPHOS_FUSEFS_SESSION_LOOP_H
+
+#define SESSION_LOOP_THREADS 4 /* one that copies a megabyte does not keep three others from reading */
+
+struct fuse_session;
+struct session_loop;
+
+/* on_end: the session is over (unmounted, or the connection broke). Signals should be blocked in the caller: the threads inherit that. */
+int session_loop_start(struct fuse_session *session, void (*on_end)(void *cookie), void *cookie, struct session_loop **ret);
+/* Ends the threads, also when the session goes on; frees. NULL is fine. */
+void session_loop_stop(struct session_loop *loop);
+
+#endif

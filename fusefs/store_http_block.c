@@ -1,0 +1,115 @@
+#include "fusefs/store_http_internal.h"
+
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/base/sha256.h"
+#include "common/base/text.h"
+
+#include <errno.h>
+
+/* Bytes are hashed on the hasher's thread: 4 MiB take milliseconds, which every other answer would wait for on the client's. */
+
+static void get_over(struct sh_call *call, int error)
+{
+	struct buf *bytes = &call->owned;
+
+	call->as.block.get(call->cookie, error, error == 0 ? bytes->data : NULL, error == 0 ? bytes->size : 0);
+	sh_over(call);
+}
+
+static void on_hashing(struct worker_job *job)
+{
+	struct sh_call *call = (struct sh_call *)((char *)job - offsetof(struct sh_call, as.block.job));
+	uint8_t digest[SHA256_BYTES];
+	int r = sha256_of(buf_span(&call->owned), digest);
+
+	if (r == 0 && memcmp(digest, call->as.block.sha256, sizeof(digest)) != 0)
+		r = -EBADMSG;
+	if (r == -EBADMSG && !call->as.block.again) {
+		/* Damaged on the way or by a gateway: another one may do better. At rest: then it is said. */
+		call->as.block.again = true;
+		log_warning(NULL, "a block came with other bytes than its name says, asking again");
+		buf_fini(&call->owned);
+		buf_init(&call->owned, BLOCK_BYTES_MAX);
+		sh_again(call, true);
+		return;
+	}
+	get_over(call, r);
+}
+
+static void take_body(struct sh_call *call, struct http_response *response)
+{
+	buf_fini(&call->owned);
+	call->owned = response->body;
+	buf_init(&response->body, call->owned.max);
+}
+
+static void on_block(struct sh_call *call, int error, struct http_response *response)
+{
+	bool forbidden = error == -EPERM || error == -ERR_FORBIDDEN;
+
+	if (forbidden && !call->as.block.bare) {
+		/* The capability is too old; the owner needs none. */
+		size_t path = (size_t)(strchr(call->path.data, '?') - call->path.data);
+
+		call->as.block.bare = true;
+		call->path.size = path;
+		call->path.data[path] = '\0';
+		sh_again(call, false);
+		return;
+	}
+	if (error == -E2BIG || (error == 0 && response->body.size != call->as.block.size))
+		error = -EBADMSG;
+	if (error < 0) {
+		get_over(call, error);
+		return;
+	}
+	take_body(call, response);
+	call->as.block.job.run = on_hashing;
+	worker_run(call->s->hasher, &call->as.block.job);
+}
+
+store_ticket sh_block_get(struct store *base, const struct extent *extent,
+			  void (*done)(void *cookie, int error, const void *data, size_t size), void *cookie)
+{
+	struct sh_call *call = sh_new(sh_of(base), SH_BLOCK_GET, on_block, cookie);
+	char hex[2 * sizeof(extent->sha256) + 1];
+
+	text_hex(extent->sha256, sizeof(extent->sha256), hex);
+	call->deadline_ms = 0;
+	call->response_max = (size_t)extent->block_size + 1;
+	memcpy(call->as.block.sha256, extent->sha256, sizeof(extent->sha256));
+	call->as.block.size = extent->block_size;
+	call->as.block.get = done;
+	call->as.block.bare = extent->cap.size == 0;
+	sh_path(call, "/blocks/%s", hex);
+	if (!call->as.block.bare) {
+		sh_path(call, "?cap=");
+		if (call->broken == 0)
+			call->broken = text_url_encode(extent->cap, &call->path);
+	}
+	return sh_start(call);
+}
+
+static void on_stored(struct sh_call *call, int error, struct http_response *response)
+{
+	(void)response;
+	call->as.block.put(call->cookie, error);
+	sh_over(call);
+}
+
+store_ticket sh_block_put(struct store *base, const uint8_t sha256[32], struct span data,
+			  void (*done)(void *cookie, int error), void *cookie)
+{
+	struct sh_call *call = sh_new(sh_of(base), SH_BLOCK_PUT, on_stored, cookie);
+	char hex[2 * SHA256_BYTES + 1];
+
+	text_hex(sha256, SHA256_BYTES, hex);
+	call->method = "PUT";
+	call->content_type = "application/octet-stream";
+	call->deadline_ms = 0;
+	call->body = data;
+	call->as.block.put = done;
+	sh_path(call, "/blocks/%s", hex);
+	return sh_start(call);
+}

@@ -1,0 +1,194 @@
+/* What the parts of store_http share: a call and its life. Not for others. */
+#ifndef NEPHOS_FUSEFS_STORE_HTTP_INTERNAL_H
+#define NEPHOS_FUSEFS_STORE_HTTP_INTERNAL_H
+
+#include "common/http/client.h"
+#include "fusefs/store_http.h"
+#include "fusefs/worker.h"
+
+#include <jansson.h>
+#include <pthread.h>
+#include <uthash.h>
+
+/* What the metrics tell apart. */
+enum sh_kind { SH_META, SH_BATCH, SH_POLL, SH_BLOCK_GET, SH_BLOCK_PUT, SH_KINDS };
+
+enum sh_flag {
+	SH_FLOOR = 1 << 0,    /* a read: must not show less than this mount has seen */
+	SH_SESSION = 1 << 1,  /* means nothing without a session: waits while there is none */
+	SH_ONCE = 1 << 2,     /* the caller repeats, not we */
+	SH_OUTSIDE = 1 << 3,  /* the path is not one below the drive */
+	SH_ONE_HOST = 1 << 4, /* no other gateway: what is asked is about this one */
+};
+
+struct sh_call;
+/* Comes exactly once, on a thread of the store's; ends with sh_over. error 0: response has a 2xx. response is NULL when there was none. */
+typedef void (*sh_finish_fn)(struct sh_call *call, int error, struct http_response *response);
+
+struct sh_batch_call {
+	size_t count;
+	int64_t number;
+	unsigned renumbered;
+	int index;
+	bool in_doubt; /* an attempt without an answer: it may have been applied */
+	void (*done)(void *cookie, int error, const struct store_batch_reply *reply);
+};
+
+struct sh_block_call {
+	struct worker_job job;
+	uint8_t sha256[32];
+	uint32_t size;
+	bool again; /* the bytes were wrong once already */
+	bool bare;  /* asked without the capability */
+	void (*get)(void *cookie, int error, const void *data, size_t size);
+	void (*put)(void *cookie, int error);
+};
+
+/* One name's child, one document, or a page of children. */
+struct sh_item_call {
+	int64_t parent;
+	char name[NAME_BYTES_MAX];
+	size_t name_size;
+	uint32_t limit;
+	void (*done)(void *cookie, int error, const struct item *item, struct store_position at);
+	void (*page)(void *cookie, int error, const struct store_page *page);
+};
+
+struct sh_poll_call {
+	struct store_position since;
+	unsigned wait_s;
+	const int64_t *held;
+	size_t held_count;
+	void (*done)(void *cookie, int error, const struct store_changes *changes);
+};
+
+struct sh_other_call {
+	uint32_t count;
+	void (*drive)(void *cookie, int error, const struct store_drive *drive);
+	void (*extents)(void *cookie, int error, const struct store_extents *extents);
+	int (*each)(void *cookie, struct span name, struct span value);
+	void (*xattrs)(void *cookie, int error);
+	void (*ids)(void *cookie, int error, int64_t first);
+};
+
+struct sh_call {
+	struct store_http *s;
+	store_ticket ticket;
+	UT_hash_handle hh;
+	/* The request; written before sh_start. */
+	enum sh_kind kind;
+	unsigned flags;
+	const char *method, *accept, *content_type;
+	struct buf path; /* behind …/drives/ID, or of the host */
+	struct buf owned;
+	struct span body;
+	size_t response_max;
+	unsigned deadline_ms;
+	int broken; /* the request could not be made: this is told instead */
+	sh_finish_fn finish;
+	int (*prepare)(struct sh_call *call); /* NULL, or completes the request before each attempt; with the lock held */
+	void *cookie;
+	/* Guarded by s->lock. */
+	struct http_call *http; /* an attempt is under way */
+	size_t gateway;		/* where to */
+	unsigned failures;
+	int64_t first_failure_ns;
+	int64_t due_ns; /* while it waits */
+	bool waiting, parked, cancelled;
+	bool floor_sent;
+	int64_t session_sent;
+	struct sh_call *prev, *next; /* in s->waiting */
+	union {
+		struct sh_batch_call batch;
+		struct sh_block_call block;
+		struct sh_item_call item;
+		struct sh_poll_call poll;
+		struct sh_other_call other;
+	} as;
+};
+
+struct sh_counts {
+	struct metric *requests, *sent, *received;
+};
+
+struct store_http {
+	struct store base; /* first */
+	struct http_client *client;
+	struct worker *hasher;
+	char *authorization, *name;
+	int64_t outage_ns;
+	struct sh_counts counts[SH_KINDS];
+	struct metric *retries, *failovers, *doubts;
+
+	pthread_mutex_t lock; /* guards all below; held while http_client_start runs, never during a callback */
+	pthread_cond_t clock_wake, all_over;
+	pthread_t clock;
+	bool clock_runs, clock_stop, closing;
+	char drive[24];
+	uint32_t drive_number; /* 0: not known yet */
+	char *gateways[STORE_HTTP_GATEWAYS_MAX];
+	size_t gateway_count, current;
+	struct store_position seen;
+	int64_t session; /* 0: none */
+	int64_t next_batch;
+	bool renewing;
+	uint64_t in_doubt;
+	int last_failure; /* of the network, and where: for ret_why */
+	size_t last_gateway;
+	struct sh_call *calls; /* by ticket */
+	struct sh_call *waiting;
+	uint64_t next_ticket;
+};
+
+/* store_http_call.c: waits for memory rather than fails, as there would be nobody to tell. */
+struct sh_call *sh_new(struct store_http *s, enum sh_kind kind, sh_finish_fn finish, void *cookie);
+void sh_path(struct sh_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void sh_json_take(struct sh_call *call, json_t *body); /* the request's body; call->broken on failure */
+store_ticket sh_start(struct sh_call *call);
+store_ticket sh_start_locked(struct sh_call *call); /* with the lock held */
+void sh_over(struct sh_call *call); /* frees */
+void sh_again(struct sh_call *call, bool elsewhere); /* from finish: once more, at once */
+void sh_cancel(struct store *base, store_ticket ticket);
+int sh_clock_start(struct store_http *s);
+void sh_clock_end(struct store_http *s);
+
+/* store_http_judge.c: what an answer means. */
+enum sh_verdict {
+	SH_FINISH,  /* the call is over, with ret_error */
+	SH_NEXT,    /* at another gateway */
+	SH_LATER,   /* here, after a pause */
+	SH_AT_ONCE, /* here, now: what was wrong with the request is put right */
+	SH_RENEW,   /* under a new session */
+};
+enum sh_verdict sh_judge(struct sh_call *call, const struct http_response *response, int *ret_error); /* with the lock held */
+void sh_note_position(struct store_http *s, struct store_position at);				      /* with the lock held */
+int sh_position_parse(const char *text, struct store_position *ret);
+struct store_position sh_response_position(const struct http_response *response);
+
+/* store_http_session.c */
+void sh_session_renew(struct store_http *s); /* with the lock held; calls that are parked go on after it */
+void sh_session_end(struct store_http *s);   /* blocks, at most 5 s */
+
+/* store_http_check.c: is it something that the store could have meant? */
+bool sh_item_ok(const struct item *item, uint32_t drive);
+bool sh_extent_ok(const struct extent *extent, int64_t size, int64_t from);
+
+/* The calls: store_http_read.c, _batch.c, _block.c, _poll.c */
+store_ticket sh_drive(struct store *base, void (*done)(void *cookie, int error, const struct store_drive *drive), void *cookie);
+store_ticket sh_lookup(struct store *base, int64_t parent, struct span name, void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie);
+store_ticket sh_item(struct store *base, int64_t id, void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie);
+store_ticket sh_children(struct store *base, int64_t folder, struct span after, uint32_t limit, bool with_inline, void (*done)(void *cookie, int error, const struct store_page *page), void *cookie);
+store_ticket sh_extents(struct store *base, int64_t id, int64_t from, int64_t len, void (*done)(void *cookie, int error, const struct store_extents *extents), void *cookie);
+store_ticket sh_xattrs(struct store *base, int64_t id, int (*each)(void *cookie, struct span name, struct span value), void (*done)(void *cookie, int error), void *cookie);
+store_ticket sh_ids(struct store *base, uint32_t count, void (*done)(void *cookie, int error, int64_t first), void *cookie);
+store_ticket sh_block_get(struct store *base, const struct extent *extent, void (*done)(void *cookie, int error, const void *data, size_t size), void *cookie);
+store_ticket sh_block_put(struct store *base, const uint8_t sha256[32], struct span data, void (*done)(void *cookie, int error), void *cookie);
+store_ticket sh_batch(struct store *base, const struct op *ops, size_t count, void (*done)(void *cookie, int error, const struct store_batch_reply *reply), void *cookie);
+store_ticket sh_poll(struct store *base, struct store_position since, unsigned wait_s, const int64_t *held, size_t held_count, void (*done)(void *cookie, int error, const struct store_changes *changes), void *cookie);
+
+static inline struct store_http *sh_of(struct store *base)
+{
+	return (struct store_http *)base;
+}
+
+#endif

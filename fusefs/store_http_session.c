@@ -1,0 +1,103 @@
+#include "fusefs/store_http_internal.h"
+
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/proto/item.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <utlist.h>
+
+#define END_MS 5000 /* for ending the session: it would end by itself, too */
+
+static int session_parse(const struct http_response *response, int64_t *ret)
+{
+	json_t *root = json_loadb(response->body.data ? response->body.data : "", response->body.size, 0, NULL);
+	int64_t session = 0;
+	int r = root ? item_json_get_id(root, "session", &session) : -EPROTO;
+
+	json_decref(root);
+	if (r < 0 || session <= 0)
+		return -EPROTO;
+	*ret = session;
+	return 0;
+}
+
+static void on_session(struct sh_call *call, int error, struct http_response *response)
+{
+	struct store_http *s = call->s;
+	struct sh_call *waiting;
+	int64_t session = 0;
+
+	if (error == 0)
+		error = session_parse(response, &session);
+	pthread_mutex_lock(&s->lock);
+	s->renewing = false;
+	if (error == 0) {
+		s->session = session;
+		s->next_batch = 1;
+	} else {
+		s->last_failure = error;
+		s->last_gateway = call->gateway;
+	}
+	DL_FOREACH(s->waiting, waiting) {
+		if (!waiting->parked)
+			continue;
+		if (error < 0)
+			waiting->broken = error;
+		waiting->due_ns = 0;
+	}
+	pthread_cond_signal(&s->clock_wake);
+	pthread_cond_broadcast(&s->all_over);
+	pthread_mutex_unlock(&s->lock);
+	if (error < 0)
+		log_warning(NULL, "no session with the store: %s", error_lookup(error)->title);
+	else
+		log_info(NULL, "session %" PRId64 " with the store", session);
+	sh_over(call);
+}
+
+void sh_session_renew(struct store_http *s)
+{
+	struct sh_call *call;
+
+	if (s->renewing)
+		return;
+	s->renewing = true;
+	s->session = 0;
+	call = sh_new(s, SH_META, on_session, NULL);
+	call->method = "POST";
+	sh_path(call, "/sessions");
+	sh_json_take(call, json_pack("{s:s}", "name", s->name));
+	sh_start_locked(call);
+}
+
+void sh_session_end(struct store_http *s)
+{
+	struct http_call_options options = {.method = "DELETE", .deadline_ms = END_MS};
+	struct http_response response;
+	struct http_headers headers;
+	struct buf url;
+	int r;
+
+	if (s->session == 0)
+		return;
+	http_headers_init(&headers);
+	buf_init(&url, PATH_BYTES_MAX);
+	r = buf_printf(&url, "%s/api/v2/docs/drives/%s/sessions/%" PRId64, s->gateways[s->current], s->drive, s->session);
+	if (r == 0)
+		r = http_headers_add(&headers, "Authorization", s->authorization);
+	options.url = url.data;
+	options.headers = &headers;
+	if (r == 0) {
+		r = http_client_perform(s->client, &options, NULL, &response);
+		if (r == 0 && response.status / 100 != 2)
+			r = -EIO;
+		http_response_fini(&response);
+	}
+	if (r < 0)
+		log_warning(NULL, "the session was not ended, it will end by itself: %s", error_lookup(r)->title);
+	buf_fini(&url);
+	http_headers_fini(&headers);
+}
