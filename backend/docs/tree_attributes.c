@@ -1,0 +1,97 @@
+/* Attributes and xattrs. The bits for set-user-id and the like come as the caller means them: it is the kernel that clears them when others write or chown. */
+#include "backend/docs/tree_internal.h"
+
+#include "common/base/error.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#define FIELDS (OP_HAS_MODE | OP_HAS_UID | OP_HAS_GID | OP_HAS_ATIME | OP_HAS_MTIME | OP_HAS_CTIME)
+
+void tree_set_attributes(struct tree_call *c, struct tree_row *row)
+{
+	struct item *item = &row->now.node.item;
+	const struct op *op = c->op;
+
+	if (op->fields & FIELDS)
+		c->change.what |= TREE_ATTRIBUTES;
+	if (op->fields & OP_HAS_MODE)
+		item->mode = (item->mode & S_IFMT) | (op->mode & 07777);
+	if (op->fields & OP_HAS_UID)
+		item->uid = op->uid;
+	if (op->fields & OP_HAS_GID)
+		item->gid = op->gid;
+	if (op->fields & OP_HAS_ATIME)
+		item->atime = op->atime;
+	if (op->fields & OP_HAS_MTIME)
+		item->mtime = op->mtime;
+	if (op->fields & OP_HAS_CTIME)
+		item->ctime = op->ctime;
+}
+
+int tree_op_setattr(struct tree_call *c)
+{
+	struct tree_row *row;
+	int r = tree_op_document(c, &row);
+
+	r = r < 0 ? r : tree_touch(c, row);
+	if (r == 0 && (c->op->fields & OP_HAS_SIZE)) {
+		r = tree_resize(c, row, c->op->size);
+		row->now.node.item.mtime = c->tree->now; /* ftruncate(2): even to the size it has */
+		c->change.what |= TREE_ATTRIBUTES;
+	}
+	if (r < 0)
+		return r;
+	tree_set_attributes(c, row);
+	tree_result_document(c, row);
+	return 0;
+}
+
+static int check_room(const struct tree_call *c, const struct tree_row *row, bool exists)
+{
+	if (exists)
+		return c->op->fields & OP_XATTR_CREATE ? -EEXIST : 0;
+	if (c->op->fields & OP_XATTR_REPLACE)
+		return -ENODATA;
+	return row->now.xattr_bytes + c->op->name.size + 1 > XATTRS_PER_ITEM_BYTES_MAX ? -ENOSPC : 0;
+}
+
+static int xattr_done(struct tree_call *c, struct tree_row *row)
+{
+	c->change.what |= TREE_XATTRS;
+	tree_result_document(c, row);
+	return 0;
+}
+
+int tree_op_setxattr(struct tree_call *c)
+{
+	const struct tree_attr *old = NULL;
+	struct tree_row *row;
+	int r = tree_op_document(c, &row);
+
+	if (r == 0) {
+		old = tree_xattr_find(c->tree, row->id, c->op->name);
+		r = check_room(c, row, old != NULL);
+	}
+	r = r < 0 ? r : tree_touch(c, row);
+	if (r == 0 && !old)
+		row->now.xattr_bytes += c->op->name.size + 1;
+	r = r < 0 ? r : tree_xattr_set(c->tree, row->id, c->op->name, &c->op->target);
+	return r < 0 ? r : xattr_done(c, row);
+}
+
+int tree_op_removexattr(struct tree_call *c)
+{
+	struct tree_row *row;
+	int r = tree_op_document(c, &row);
+
+	if (r == 0 && !tree_xattr_find(c->tree, row->id, c->op->name))
+		r = -ENODATA;
+	r = r < 0 ? r : tree_touch(c, row);
+	if (r < 0)
+		return r;
+	row->now.xattr_bytes -=
+		c->op->name.size + 1 < row->now.xattr_bytes ? c->op->name.size + 1 : row->now.xattr_bytes;
+	r = tree_xattr_set(c->tree, row->id, c->op->name, NULL);
+	return r < 0 ? r : xattr_done(c, row);
+}
