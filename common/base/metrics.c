@@ -114,7 +114,7 @@ int metrics_add(struct metrics *m, enum metric_kind kind, const char *name, cons
 	struct metric **link, *one;
 	int r;
 
-	if (!name_ok(name) || strpbrk(labels, "{}\n"))
+	if (!name_ok(name) || strpbrk(labels, "\n"))
 		return -EINVAL;
 	link = family_find(m, kind, name);
 	if (!link)
