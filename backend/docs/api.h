@@ -1,0 +1,58 @@
+/*
+ * api: the handlers of the docs service, one file per noun; routes.c says where each hangs. All run on the server's thread, leave what blocks to a worker, and answer from there.
+ */
+#ifndef NEPHOS_DOCS_API_H
+#define NEPHOS_DOCS_API_H
+
+#include "common/http/server.h"
+
+extern const struct http_route docs_routes[];
+
+/* api_files.c: content by path and by id */
+void api_file_get(struct http_request *req, void *cookie);
+void api_file_put(struct http_request *req, void *cookie);
+void api_file_delete(struct http_request *req, void *cookie);
+
+/* api_items.c */
+void api_item_by_path(struct http_request *req, void *cookie);
+void api_item_get(struct http_request *req, void *cookie);
+void api_item_delete(struct http_request *req, void *cookie);
+void api_item_children(struct http_request *req, void *cookie);
+void api_item_lookup(struct http_request *req, void *cookie);
+void api_item_extents(struct http_request *req, void *cookie);
+void api_item_xattrs(struct http_request *req, void *cookie);
+void api_folder_create(struct http_request *req, void *cookie);
+
+/* api_ops.c */
+void api_ops_apply(struct http_request *req, void *cookie);
+void api_ids_reserve(struct http_request *req, void *cookie);
+void api_session_create(struct http_request *req, void *cookie);
+void api_session_end(struct http_request *req, void *cookie);
+
+/* api_changes.c */
+void api_changes_get(struct http_request *req, void *cookie);
+void api_changes_poll(struct http_request *req, void *cookie);
+
+/* api_drives.c */
+void api_drives_list(struct http_request *req, void *cookie);
+void api_drive_create(struct http_request *req, void *cookie);
+void api_drive_get(struct http_request *req, void *cookie);
+void api_drive_change(struct http_request *req, void *cookie);
+void api_drive_delete(struct http_request *req, void *cookie);
+
+/* api_blocks.c */
+void api_block_put(struct http_request *req, void *cookie);
+void api_block_get(struct http_request *req, void *cookie);
+
+/* api_v1.c */
+void api_v1_list(struct http_request *req, void *cookie);
+void api_v1_create(struct http_request *req, void *cookie);
+void api_v1_get(struct http_request *req, void *cookie);
+void api_v1_change(struct http_request *req, void *cookie);
+void api_v1_delete(struct http_request *req, void *cookie);
+
+/* routes.c: the descriptions */
+void api_openapi_v1(struct http_request *req, void *cookie);
+void api_openapi_v2(struct http_request *req, void *cookie);
+
+#endif

@@ -1,0 +1,46 @@
+#include "backend/docs/blocks.h"
+
+#include <errno.h>
+
+/* Puts the bytes under a generation of their own and tells the store; removes them when somebody else was faster. */
+static int keep_new(struct docs *docs, struct docs_store *store, const struct docs_scope *scope,
+	struct docs_block *block, struct span bytes)
+{
+	struct block_name name = {.drive = scope->drive};
+	struct docs_block known;
+	int r = store->ops->block_generation(store, &block->generation);
+
+	if (r < 0)
+		return r;
+	memcpy(name.sha256, block->sha256, sizeof(name.sha256));
+	name.generation = block->generation;
+	r = docs->blocks->ops->put(docs->blocks, &name, bytes);
+	if (r < 0)
+		return r;
+	metric_add(docs->metrics.block_bytes_in, (int64_t)bytes.size);
+	r = store->ops->block_stored(store, scope, block, &known);
+	if (r == -ENOTCONN || (r == 0 && known.generation != block->generation))
+		(void)docs->blocks->ops->remove(
+			docs->blocks, &name); /* nobody can name it: it is only room that would be lost */
+	return r;
+}
+
+int blocks_keep(struct docs *docs, struct docs_store *store, const struct docs_scope *scope, const uint8_t sha256[32],
+	struct span bytes, bool *ret_new)
+{
+	struct docs_block block = {.size = (uint32_t)bytes.size, .uploader = scope->user};
+	struct docs_block known;
+	int r;
+
+	memcpy(block.sha256, sha256, sizeof(block.sha256));
+	r = store->ops->block_find(store, scope, sha256, &known);
+	if (r == -ENOENT) {
+		r = keep_new(docs, store, scope, &block, bytes);
+		if (r == 0 && ret_new)
+			*ret_new = true;
+		return r;
+	}
+	if (r == 0 && ret_new)
+		*ret_new = false;
+	return r;
+}

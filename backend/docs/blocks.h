@@ -1,0 +1,11 @@
+/* blocks: bytes become a block of a drive: known by their hash, durable, and then in the store's rows. Blocking; on workers. */
+#ifndef NEPHOS_DOCS_BLOCKS_H
+#define NEPHOS_DOCS_BLOCKS_H
+
+#include "backend/docs/docs.h"
+
+/* sha256: of the bytes, computed by the caller. ret_new: whether it was not there before; may be NULL. -EDQUOT: no quota could hold it. -ENOSPC, -EIO. */
+int blocks_keep(struct docs *docs, struct docs_store *store, const struct docs_scope *scope, const uint8_t sha256[32],
+	struct span bytes, bool *ret_new);
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * call: one request on its way through the docs service: who asks, for which drive, with which floor and session; and the work on a worker that answers it.
+ *
+ * A call lives as long as its request (it is the request's data). It is answered exactly once, by one of the reply functions or call_fail; after that only what
+ * the call allocated may still be looked at by nobody. One thread at a time works on it: the server's, then a worker's.
+ */
+#ifndef NEPHOS_DOCS_CALL_H
+#define NEPHOS_DOCS_CALL_H
+
+#include "backend/docs/docs.h"
+#include "common/http/server.h"
+
+struct call {
+	struct docs *docs;
+	struct http_request *req;
+	int64_t user;
+	bool admin;
+	bool home; /* the drive is the user's first one: call_drive says which */
+	struct docs_scope scope;
+	void (*job)(struct call *call, struct docs_store *store);
+	void *data; /* the handler's own */
+	struct call_kept *kept;
+};
+
+/* NULL: has been answered (no identity, malformed headers, no such drive). cookie: the handler's. */
+struct call *call_new(struct http_request *req, void *cookie);
+/* Zeroed memory that goes with the call; NULL: no memory, and the call has been answered. */
+void *call_alloc(struct call *call, size_t size);
+/* free_fn(p) when the call goes; last kept, first freed. -ENOMEM: was freed at once. */
+int call_keep(struct call *call, void *p, void (*free_fn)(void *p));
+
+/* Runs job on a worker; answers 503 when too many wait. */
+void call_work(struct call *call, void (*job)(struct call *call, struct docs_store *store));
+/* On a worker: scope.drive, also for `home`. */
+int call_drive(struct call *call, struct docs_store *store);
+/* The document of a {placeholder}. -ERR_NOT_FOUND: not a number, or of another drive. The drive must be known. */
+int call_id(const struct call *call, const char *placeholder, int64_t *ret);
+/* A number in the query; fallback when absent. -ERR_BAD_REQUEST: not a number, or beyond min..max. */
+int call_query_number(const struct call *call, const char *name, int64_t min, int64_t max, int64_t *ret);
+bool call_accepts(const struct call *call, const char *media);
+
+/* Answers with a problem. error: any failure; detail may be NULL. Logs what is our own fault. */
+void call_fail(struct call *call, int error, const char *detail);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * content: the bytes of a document, or of one block, as an answer to GET and HEAD: conditions, ranges (one, or several as multipart/byteranges), and the fields that say what they are.
+ */
+#ifndef NEPHOS_DOCS_CONTENT_H
+#define NEPHOS_DOCS_CONTENT_H
+
+#include "backend/docs/call.h"
+
+/* What is answered: a thing of this size, with this etag. */
+struct content {
+	struct call *call;
+	const char *etag;
+	const char *type; /* media type */
+	bool attachment;  /* never shown by a browser in our name */
+	bool immutable;
+	int64_t size, mtime_ns;	 /* mtime 0: not said */
+	struct docs_position at; /* incarnation 0: not said */
+	/* One of them. */
+	int64_t document, content_seq;
+	const struct block_name *block;
+};
+
+/* On a worker; answers. Conditions were looked at by the caller. */
+void content_respond(const struct content *c, struct docs_store *store);
+/* Media type by the ending of a name: application/octet-stream unless known better; ret_attachment for what a browser would run. */
+const char *content_type_of(struct span name, bool *ret_attachment);
+
+#endif

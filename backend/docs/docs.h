@@ -1,0 +1,54 @@
+/*
+ * docs: what the handlers of the docs service share. Made once at the start, read-only afterwards (what it points to guards itself): any thread.
+ */
+#ifndef NEPHOS_DOCS_DOCS_H
+#define NEPHOS_DOCS_DOCS_H
+
+#include "backend/docs/block_store.h"
+#include "backend/docs/commit.h"
+#include "backend/docs/failpoint.h"
+#include "common/base/metrics.h"
+#include "common/proto/cap.h"
+
+#include <pthread.h>
+
+#define DOCS_STORES_MAX 256 /* one for each worker: WORKERS_MAX */
+
+struct docs_metrics {
+	struct metric *block_bytes_in, *block_bytes_out;
+	struct metric *inline_bytes_in, *inline_bytes_out;
+	struct metric *ops[OP_KINDS];
+	struct metric *batches, *transactions;
+	struct metric *polls;			  /* waiting now */
+	struct metric *uploads, *uploads_waiting; /* now */
+	struct metric *blocks_collected;
+};
+
+struct pg;
+struct docs_worker { /* the store that belongs to the connection of a worker */
+	struct pg *pg;
+	struct docs_store *store;
+};
+
+struct docs {
+	struct service *service;
+	struct commit *commit;
+	struct block_store *blocks;
+	struct feed *feed;
+	struct herald *herald;
+	struct users *users;
+	struct uploads *uploads;
+	struct numbers *numbers;
+	struct upkeep *upkeep;
+	struct cap_key cap_key;
+	struct docs_metrics metrics;
+	struct failpoint failpoint;
+	int64_t default_quota; /* of a first drive; 0: none */
+	pthread_mutex_t lock;  /* guards workers */
+	struct docs_worker workers[DOCS_STORES_MAX];
+};
+
+/* Runs job on a worker, with that worker's store. -EAGAIN: too many jobs wait. docs is a struct docs: this is commit_options.run_on_worker too. */
+int docs_run(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *docs);
+
+#endif

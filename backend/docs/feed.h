@@ -1,0 +1,46 @@
+/*
+ * feed: who waits for changes of which drive. Waiting holds no thread: a waiter is fired when its drive changes or its time is over.
+ *
+ * So that no change falls between looking and waiting, a waiter is armed before it looks: feed_arm, read the journal, and only when that had nothing feed_wait;
+ * a change in between fires at once. Woken by commits of this process, and by the listener for those of other instances.
+ * Any thread. fire runs without a lock of ours, on the thread that brought the change or on the feed's own; it must not block.
+ */
+#ifndef NEPHOS_DOCS_FEED_H
+#define NEPHOS_DOCS_FEED_H
+
+#include "common/base/metrics.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define FEED_WAITERS_MAX 8192 /* polls of one process: more than the connections a server takes by default */
+
+struct feed;
+
+/* Embedded by who waits; belongs to the feed from feed_arm until it fired or was dropped. */
+struct feed_waiter {
+	void (*fire)(struct feed_waiter *waiter, bool changed); /* set before feed_arm */
+	/* The feed's own. */
+	uint32_t drive;
+	int64_t deadline_ns;
+	enum { FEED_IDLE, FEED_ARMED, FEED_CHANGED, FEED_WAITING } state;
+	struct feed_waiter *prev, *next;	 /* of its drive */
+	struct feed_waiter *all_prev, *all_next; /* of all; also the list of those to fire */
+};
+
+/* waiting: gauge, may be NULL. */
+int feed_new(struct metric *waiting, struct feed **ret);
+void feed_free(struct feed *f); /* nobody may be armed any more; NULL is fine */
+
+/* From now on changes of the drive are noticed. -ERR_TOO_MANY. An armed waiter is armed again by this. */
+int feed_arm(struct feed *f, struct feed_waiter *waiter, uint32_t drive);
+/* Fires once: at the next change, at once if there was one since feed_arm, or at the deadline (clock_mono_ns). Only an armed waiter. */
+void feed_wait(struct feed *f, struct feed_waiter *waiter, int64_t deadline_ns);
+/* Forgets the waiter. true: it will not fire. false: it has fired, or is just about to. */
+bool feed_drop(struct feed *f, struct feed_waiter *waiter);
+
+void feed_changed(struct feed *f, uint32_t drive);
+/* Changes may have been missed: everybody looks again. */
+void feed_changed_all(struct feed *f);
+
+#endif
