@@ -4,6 +4,7 @@
  *
  * For each transaction: lock the drive, look at keys (repeat, reuse, order), check the epochs, load, apply batch by batch (one that fails leaves the others alone),
  * write, COMMIT; only then are the callers answered, on the worker's thread, and the feed told.
+ * The journal's key is the request's own, or SESSION/NUMBER. A refusal by the rules is kept under a key like any answer; what passes (503, 500) is not.
  * A lost connection before COMMIT was sent: the whole transaction is tried once more; after: -ERR_UNKNOWN_OUTCOME to each, who repeat with their key.
  */
 #ifndef NEPHOS_DOCS_COMMIT_H
@@ -25,16 +26,17 @@ struct commit_request {
 	int64_t epoch, lease_epoch; /* -1: not checked */
 	const struct op_batch *batch;
 	/* Makes the answer that is kept and sent, from what the batch did (error 0) or why it was refused (its own negative code, with the index of the op). Called on the
-	 * worker before COMMIT, exactly once unless the answer is a repeat. Spans must stay valid until done(). */
+	 * worker before COMMIT, unless the answer is a repeat; a second time, from the start, when the transaction is tried again. Spans must stay valid until done(). A status of 0: this answer is not kept
+	 * under the key (only for a refusal: what was done must be answered the same the next time). */
 	void (*answer)(struct commit_request *request, int error, int index, const struct tree_result *results, struct docs_position at, struct docs_answer *ret);
-	/* After COMMIT, or when nothing was committed: error 0: the answer is valid (repeat says whether it is an old one); else the failure that is to be told and was not kept.
-	 * used and quota of the drive after it. */
+	/* After COMMIT, or when nothing was committed: error 0: the answer is valid (repeat says whether it is an old one); else the failure that is to be told and was not kept: -ERR_NOT_FOUND,
+	 * -ERR_KEY_REUSED, -ERR_OUT_OF_ORDER, -ERR_SESSION_GONE, -ERR_EPOCH, and what passes (503). drive: after the transaction; NULL with an error. */
 	void (*done)(struct commit_request *request, int error, const struct docs_answer *answer, bool repeat, const struct tree_drive *drive);
 	void *cookie;
 	struct commit_request *next; /* commit's own */
 };
 
-/* run_on_worker puts a job into the service's worker pool: job(store, cookie) is called with that worker's own store. -EAGAIN: the pool is full. */
+/* run_on_worker puts a job into the service's worker pool: job(store, cookie) is called with that worker's own store, later, never inside the call. -EAGAIN: the pool is full. */
 struct commit_options {
 	int (*run_on_worker)(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *pool);
 	void *pool;
@@ -45,7 +47,7 @@ struct commit_options {
 
 int commit_new(const struct commit_options *options, struct commit **ret);
 void commit_free(struct commit *c); /* nothing may be under way */
-/* 0: done() will be called. Otherwise nothing happens: -ERR_TOO_MANY. */
+/* 0: done() will be called. Otherwise nothing happens: -ERR_TOO_MANY, -ENOMEM. */
 int commit_submit(struct commit *c, struct commit_request *request);
 
 #endif

@@ -101,9 +101,11 @@ struct docs_store_ops {
 	int (*session_poll)(struct docs_store *s, const struct docs_scope *scope, int64_t session, const int64_t *held, size_t held_count);
 
 	/* ---- the transaction of a commit; in this order, any failure: txn_abort ---- */
-	/* Locks the drive row (not found or not the caller's: -ERR_NOT_FOUND), then looks at the keys, then loads what wants names into the tree made with tree_new. At most two round trips. */
+	/* Locks the drive row (not found or not the caller's: -ERR_NOT_FOUND), then looks at the keys, then loads what wants names into the tree made with tree_new, which the caller frees.
+	 * ret_seen: one for each key, in their order; DOCS_NEW for one of kind NONE. Valid until txn_commit or txn_abort. At most two round trips. */
 	int (*txn_begin)(struct docs_store *s, uint32_t drive, const struct docs_key *keys, size_t key_count, const struct tree_wants *wants, int64_t now_ns, struct tree **ret_tree, const struct docs_seen **ret_seen);
-	/* Writes the delta and the answers (one for each key that is new; a repeat is written as repeated, so that it waits for its standby too), commits. One round trip. */
+	/* Writes the delta and the answers, commits. One round trip. answers[i] belongs to keys[i]; of status 0: nothing is kept under that key. A key that was seen as DOCS_REPEAT is written as
+	 * repeated, so that it waits for its standby too. The delta may be empty. */
 	int (*txn_commit)(struct docs_store *s, const struct tree_delta *delta, const struct docs_answer *answers);
 	void (*txn_abort)(struct docs_store *s);
 

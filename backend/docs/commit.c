@@ -1,0 +1,407 @@
+/*
+ * Group commit. Each drive with something to do has a queue; the first request of it starts a job, and while that job waits for the database the queue fills: its next transaction
+ * takes all of it. So one writer pays one commit, and a crowd shares them. A job gives its worker back after COMMIT_ROUNDS, so that a drive that never rests does not keep others waiting.
+ *
+ * Two requests with the same key, or of one session, never share a transaction: the second must see what the first left (its answer, its number). Taking stops there, so that
+ * a drive's requests are applied in the order in which they came.
+ *
+ * Locking: one mutex for all queues. A queue is in the table exactly as long as a job works on it, and only that job takes from it.
+ */
+#include "backend/docs/commit.h"
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#define COMMIT_ROUNDS 8 /* transactions of one job: some 10 ms */
+#define COMMIT_TRIES 2	/* of a transaction whose connection was lost before its COMMIT was sent */
+#define KEY_TEXT_BYTES (IDEMPOTENCY_KEY_BYTES_MAX + 1)
+
+struct queue {
+	uint32_t drive;
+	struct commit *commit;
+	struct commit_request *first, *last;
+	UT_hash_handle hh;
+};
+
+struct commit {
+	struct commit_options options;
+	pthread_mutex_t mutex;
+	struct queue *queues; /* guarded by mutex, as are their lists */
+	size_t waiting;	      /* requests in all queues; guarded by mutex */
+};
+
+/* One request in its transaction. */
+struct slot {
+	struct commit_request *request;
+	int error; /* what is told instead of an answer */
+	bool applied, repeat;
+	struct docs_answer answer;
+	char *copy; /* of a repeat: what the store showed ends with the transaction */
+};
+
+struct round {
+	struct commit *commit;
+	struct docs_store *store;
+	uint32_t drive;
+	struct slot slots[COMMIT_BATCHES_MAX];
+	struct docs_key keys[COMMIT_BATCHES_MAX];
+	size_t count;
+	struct tree_drive before, after;
+};
+
+int commit_new(const struct commit_options *options, struct commit **ret)
+{
+	struct commit *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return -ENOMEM;
+	c->options = *options;
+	if (pthread_mutex_init(&c->mutex, NULL) != 0) {
+		free(c);
+		return -ENOMEM;
+	}
+	*ret = c;
+	return 0;
+}
+
+void commit_free(struct commit *c)
+{
+	if (!c)
+		return;
+	assert(!c->queues);
+	(void)pthread_mutex_destroy(&c->mutex);
+	free(c);
+}
+
+/* ---- which requests share a transaction ---- */
+
+static bool keys_clash(const struct docs_key *a, const struct docs_key *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	if (a->kind == DOCS_KEY_SESSION)
+		return a->session == b->session;
+	return a->kind == DOCS_KEY_USER && a->user == b->user && span_eq(a->key, b->key);
+}
+
+static bool fits(const struct round *r, const struct commit_request *request, size_t ops)
+{
+	if (r->count == COMMIT_BATCHES_MAX || (r->count > 0 && ops + op_batch_count(request->batch) > COMMIT_OPS_MAX))
+		return false;
+	for (size_t i = 0; i < r->count; i++)
+		if (keys_clash(&r->keys[i], &request->key))
+			return false;
+	return true;
+}
+
+/* Moves what can go together from the queue into the round. */
+static void take(struct queue *q, struct round *r)
+{
+	size_t ops = 0;
+
+	(void)pthread_mutex_lock(&q->commit->mutex);
+	while (q->first && fits(r, q->first, ops)) {
+		struct commit_request *request = q->first;
+
+		q->first = request->next;
+		request->next = NULL;
+		ops += op_batch_count(request->batch);
+		r->keys[r->count] = request->key;
+		r->slots[r->count++] = (struct slot){.request = request};
+	}
+	if (!q->first)
+		q->last = NULL;
+	q->commit->waiting -= r->count;
+	(void)pthread_mutex_unlock(&q->commit->mutex);
+}
+
+/* ---- one transaction ---- */
+
+static struct docs_position position(const struct tree_drive *drive)
+{
+	return (struct docs_position){.incarnation = drive->incarnation, .seq = drive->seq};
+}
+
+/* What the journal says: a client's own key, or which batch of which session. */
+static struct span journal_key(const struct docs_key *key, char text[KEY_TEXT_BYTES])
+{
+	if (key->kind == DOCS_KEY_USER)
+		return key->key;
+	if (key->kind == DOCS_KEY_NONE)
+		return (struct span){0};
+	(void)snprintf(text, KEY_TEXT_BYTES, "%" PRId64 "/%" PRId64, key->session, key->number);
+	return span_str(text);
+}
+
+static int slot_repeat(struct slot *s, const struct docs_answer *old)
+{
+	size_t size = old->headers.size + old->body.size;
+
+	s->copy = malloc(size ? size : 1);
+	if (!s->copy)
+		return -ENOMEM;
+	if (old->headers.size > 0)
+		memcpy(s->copy, old->headers.data, old->headers.size);
+	if (old->body.size > 0)
+		memcpy(s->copy + old->headers.size, old->body.data, old->body.size);
+	s->answer.status = old->status;
+	s->answer.headers = span_of(s->copy, old->headers.size);
+	s->answer.body = span_of(s->copy + old->headers.size, old->body.size);
+	s->repeat = true;
+	return 0;
+}
+
+/* A refusal that would be another one next time is not an answer: nothing may be kept of it. */
+static bool is_passing(int error)
+{
+	return error_lookup(error)->http_status == 503 || error_lookup(error)->http_status == 500;
+}
+
+static int slot_apply(struct slot *s, struct tree *tree)
+{
+	struct commit_request *request = s->request;
+	const struct tree_result *results = NULL;
+	char text[KEY_TEXT_BYTES];
+	int index = -1;
+	int r = tree_apply(tree, request->batch, journal_key(&request->key, text), &results, &index);
+
+	if (r < 0 && is_passing(r))
+		return r;
+	s->applied = r == 0;
+	request->answer(request, r, index, results, position(tree_peek_drive(tree)), &s->answer);
+	return 0;
+}
+
+static int slot_run(struct slot *s, struct tree *tree, const struct docs_seen *seen)
+{
+	const struct tree_drive *drive = tree_peek_drive(tree);
+	const struct commit_request *request = s->request;
+
+	/* First of all, also for a repeat: is the drive (still) the caller's? */
+	if (request->user != 0 && request->user != drive->owner)
+		return -ERR_NOT_FOUND;
+	switch (seen->state) {
+	case DOCS_NEW:
+		break;
+	case DOCS_REPEAT:
+		return slot_repeat(s, &seen->answer);
+	case DOCS_REUSED:
+		return -ERR_KEY_REUSED;
+	case DOCS_OUT_OF_ORDER:
+		return -ERR_OUT_OF_ORDER;
+	case DOCS_SESSION_GONE:
+		return -ERR_SESSION_GONE;
+	}
+	if (request->epoch >= 0 && request->epoch != drive->epoch)
+		return -ERR_EPOCH;
+	if (request->lease_epoch >= 0 && request->lease_epoch != drive->lease_epoch)
+		return -ERR_EPOCH;
+	return slot_apply(s, tree);
+}
+
+/* Is there anything to write: changes, an answer to keep, a repeat to count? */
+static bool must_write(const struct round *r, const struct docs_answer *answers)
+{
+	for (size_t i = 0; i < r->count; i++)
+		if (r->slots[i].applied || r->slots[i].repeat || answers[i].status != 0)
+			return true;
+	return false;
+}
+
+static int round_commit(struct round *r, struct tree *tree)
+{
+	struct docs_answer answers[COMMIT_BATCHES_MAX];
+	const struct tree_delta *delta;
+	int error;
+
+	memset(answers, 0, sizeof(answers));
+	for (size_t i = 0; i < r->count; i++)
+		if (r->slots[i].error == 0 && !r->slots[i].repeat && r->keys[i].kind != DOCS_KEY_NONE)
+			answers[i] = r->slots[i].answer;
+	if (!must_write(r, answers)) {
+		r->store->ops->txn_abort(r->store);
+		return 0;
+	}
+	error = tree_delta(tree, &delta);
+	if (error == 0)
+		error = r->store->ops->txn_commit(r->store, delta, answers);
+	if (error < 0)
+		r->store->ops->txn_abort(r->store);
+	return error;
+}
+
+static int round_wants(const struct round *r, struct tree_wants **ret)
+{
+	const struct op_batch *batches[COMMIT_BATCHES_MAX];
+
+	for (size_t i = 0; i < r->count; i++)
+		batches[i] = r->slots[i].request->batch;
+	return tree_wants_new(batches, r->count, r->drive, ret);
+}
+
+static void round_reset(struct round *r)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		free(r->slots[i].copy);
+		r->slots[i] = (struct slot){.request = r->slots[i].request};
+	}
+}
+
+/* The whole transaction once. A failure is everybody's; what only one of them did wrong is in its slot. */
+static int round_try(struct round *r)
+{
+	const struct docs_seen *seen;
+	struct tree_wants *wants = NULL;
+	struct tree *tree = NULL;
+	int error;
+
+	round_reset(r);
+	error = round_wants(r, &wants);
+	if (error < 0)
+		return error;
+	error = r->store->ops->txn_begin(r->store, r->drive, r->keys, r->count, wants, clock_real_ns(), &tree, &seen);
+	if (error < 0) {
+		r->store->ops->txn_abort(r->store);
+		goto out;
+	}
+	r->before = *tree_peek_drive(tree);
+	for (size_t i = 0; i < r->count; i++)
+		r->slots[i].error = slot_run(&r->slots[i], tree, &seen[i]);
+	r->after = *tree_peek_drive(tree);
+	error = round_commit(r, tree);
+out:
+	tree_free(tree);
+	tree_wants_free(wants);
+	return error;
+}
+
+static void round_tell(struct round *r, int error)
+{
+	const struct commit_options *options = &r->commit->options;
+
+	for (size_t i = 0; i < r->count; i++) {
+		struct slot *s = &r->slots[i];
+		struct commit_request *request = s->request;
+
+		/* Whose own failure is known need not hear of the others' lost connection. */
+		s->error = s->error < 0 ? s->error : error;
+		request->done(request, s->error, s->error < 0 ? NULL : &s->answer, s->repeat,
+			s->error < 0 ? NULL : &r->after);
+		free(s->copy);
+	}
+	if (error == 0 && r->after.seq != r->before.seq && options->on_committed)
+		options->on_committed(r->drive, position(&r->after), options->on_committed_cookie);
+}
+
+static void round_run(struct round *r)
+{
+	int error = -ENOTCONN;
+
+	for (unsigned try = 0; try < COMMIT_TRIES && error == -ENOTCONN; try++)
+		error = round_try(r);
+	round_tell(r, error);
+}
+
+/* ---- jobs ---- */
+
+/* Nothing waits: the queue is gone, and the next request makes a new one. */
+static bool queue_end(struct queue *q)
+{
+	struct commit *c = q->commit;
+	bool empty;
+
+	(void)pthread_mutex_lock(&c->mutex);
+	empty = !q->first;
+	if (empty)
+		HASH_DEL(c->queues, q);
+	(void)pthread_mutex_unlock(&c->mutex);
+	if (empty)
+		free(q);
+	return empty;
+}
+
+static void queue_on_worker(struct docs_store *store, void *cookie)
+{
+	struct queue *q = cookie;
+	struct commit *c = q->commit;
+
+	for (;;) {
+		for (unsigned n = 0; n < COMMIT_ROUNDS; n++) {
+			struct round r = {.commit = c, .store = store, .drive = q->drive};
+
+			take(q, &r);
+			round_run(&r);
+			if (queue_end(q))
+				return;
+		}
+		/* A full pool: nobody waits longer when this one goes on. */
+		if (c->options.run_on_worker(queue_on_worker, q, c->options.pool) == 0)
+			return;
+	}
+}
+
+/* With the mutex held. ret_new: it has no job yet. */
+static struct queue *queue_get(struct commit *c, uint32_t drive, bool *ret_new)
+{
+	struct queue *q;
+
+	HASH_FIND(hh, c->queues, &drive, sizeof(drive), q);
+	*ret_new = !q;
+	if (q)
+		return q;
+	q = calloc(1, sizeof(*q));
+	if (!q)
+		return NULL;
+	q->drive = drive;
+	q->commit = c;
+	HASH_ADD(hh, c->queues, drive, sizeof(q->drive), q);
+	if (q->hh.tbl)
+		return q;
+	free(q);
+	return NULL;
+}
+
+static void queue_append(struct queue *q, struct commit_request *request)
+{
+	request->next = NULL;
+	if (q->last)
+		q->last->next = request;
+	else
+		q->first = request;
+	q->last = request;
+	q->commit->waiting++;
+}
+
+int commit_submit(struct commit *c, struct commit_request *request)
+{
+	struct queue *q = NULL;
+	bool fresh = false;
+	int r = 0;
+
+	(void)pthread_mutex_lock(&c->mutex);
+	if (c->waiting >= COMMIT_QUEUE_MAX)
+		r = -ERR_TOO_MANY;
+	if (r == 0) {
+		q = queue_get(c, request->drive, &fresh);
+		r = q ? 0 : -ENOMEM;
+	}
+	if (r == 0)
+		queue_append(q, request);
+	/* With the mutex held, so that nobody can append to a queue that gets no job. The pool only stores the job. */
+	if (fresh && r == 0 && c->options.run_on_worker(queue_on_worker, q, c->options.pool) < 0) {
+		c->waiting--;
+		HASH_DEL(c->queues, q);
+		free(q);
+		r = -ERR_TOO_MANY;
+	}
+	(void)pthread_mutex_unlock(&c->mutex);
+	return r;
+}
