@@ -405,6 +405,8 @@ static void stop_all(struct service *s)
 	atomic_store(&s->leaving, true);
 	if (s->registration)
 		registration_leave(s->registration);
+	if (s->options.drain && s->app)
+		s->options.drain(s->app);
 	if (s->server)
 		http_server_drain(s->server, SERVICE_DRAIN_MS);
 	workers_free(s->workers);

@@ -39,6 +39,8 @@ struct service_options {
 	int64_t migration_lock;
 	/* Makes what the handlers work on; runs after the migrations, before the server listens. */
 	int (*start)(struct service *s, void **ret_app);
+	/* Asked to end, the gateways know: what waits without work (long polls) is to be answered now. May be NULL. */
+	void (*drain)(void *app);
 	/* After the drain, when the workers have ended. May be NULL. */
 	void (*stop)(void *app);
 	/* Every SERVICE_HOUSEKEEP_S, on a thread of its own, in every instance. May be NULL. */
