@@ -99,8 +99,7 @@ static int find_route(struct http_request *req)
 	return r;
 }
 
-static enum MHD_Result on_header(struct http_request *req, struct MHD_Connection *connection, const char *method,
-	const char *version)
+static enum MHD_Result on_header(struct http_request *req, struct MHD_Connection *connection, const struct request_line *line)
 {
 	const struct http_server_options *o = &req->server->options;
 	const char *why = NULL;
@@ -109,10 +108,10 @@ static enum MHD_Result on_header(struct http_request *req, struct MHD_Connection
 	/* From here on somebody has to answer. */
 	atomic_fetch_add(&req->refs, 1);
 	req->connection = connection;
-	req->is_head = strcmp(method, "HEAD") == 0;
-	(void)snprintf(req->method, sizeof(req->method), "%s", method);
+	req->is_head = strcmp(line->method, "HEAD") == 0;
+	(void)snprintf(req->method, sizeof(req->method), "%s", line->method);
 	server_identify(req, server_connection(connection));
-	r = hygiene_check(req, connection, version, &why);
+	r = hygiene_check(req, connection, line, &why);
 	if (r) {
 		respond_refusal(req, r, why);
 		return respond_queue(req, connection);
@@ -231,14 +230,13 @@ enum MHD_Result exchange_on_access(void *cookie, struct MHD_Connection *connecti
 	struct http_request *req = *context;
 
 	(void)cookie;
-	(void)url;
 	if (!req)
 		return MHD_NO;
 	tell_absent(req);
 	if (*upload_size)
 		return on_data(req, upload_data, upload_size);
 	if (req->stage == STAGE_LINE)
-		return on_header(req, connection, method, version);
+		return on_header(req, connection, &(struct request_line){ method, url, version });
 	if (req->stage == STAGE_GUARD)
 		return guard_step(req);
 	return on_end(req, connection);

@@ -10,18 +10,27 @@
 
 /*
  * What two parties could read in two ways is refused before anything else looks at it: who has to guess where a message ends, or whom
- * it is for, guesses differently from the next in line. libmicrohttpd is lenient; what it hides from us is in docs/threat-model.md.
+ * it is for, guesses differently from the next in line.
+ *
+ * libmicrohttpd 0.9 is lenient: it takes a bare LF for a line's end, joins folded lines, cuts a value at a NUL, skips spaces in the request
+ * line, and takes a field without a name (": x") for the end of the header. None of it shows in what it hands out; but it parses in place, so
+ * names and values still lie where they came: each exactly where a strict reader would find it, or the header was none. Versions from 0.9.77
+ * on can be told to be strict instead. What is left is listed in docs/threat-model.md.
  */
+
+#define PARSES_IN_PLACE (MHD_VERSION < 0x00097701)
 
 struct scan {
 	struct http_request *req;
 	struct MHD_Connection *connection;
 	size_t bytes; /* names, values and their NULs */
+	const char *next; /* where the next name must lie */
 	int error;
 	const char *why;
 	unsigned hosts;
 	unsigned lengths;
 	unsigned codings;
+	bool version_1_1;
 	const char *host;
 	const char *length;
 	const char *coding;
@@ -103,11 +112,9 @@ static enum MHD_Result on_field(void *cookie, enum MHD_ValueKind kind, const cha
 	struct http_request *req = s->req;
 
 	(void)kind;
-	if (!value) {
-		value = "";
-		value_size = 0;
-	}
-	if (!is_token(name, name_size))
+	if (PARSES_IN_PLACE && name != s->next)
+		scan_refuse(s, -ERR_BAD_REQUEST, "a line of the header is folded, has a NUL, or does not end with CR LF");
+	else if (!is_token(name, name_size))
 		scan_refuse(s, -ERR_BAD_REQUEST, "a header's name is no token");
 	else if (!is_field_value(value, value_size))
 		scan_refuse(s, -ERR_BAD_REQUEST, "a header's value has control characters");
@@ -117,6 +124,7 @@ static enum MHD_Result on_field(void *cookie, enum MHD_ValueKind kind, const cha
 		return MHD_NO;
 	req->fields[req->field_count++] = (struct request_field){ name, value };
 	s->bytes += name_size + value_size + 2;
+	s->next = value + value_size + 2;
 	scan_known(s, name, value);
 	return MHD_YES;
 }
@@ -149,12 +157,26 @@ static void check_framing(struct scan *s)
 		scan_refuse(s, -ERR_BAD_REQUEST, "an unknown expectation");
 	req->chunked = s->codings != 0;
 	req->length = req->chunked ? -1 : (int64_t)length;
-	req->expects_continue = s->expect != NULL;
+	/* HTTP/1.0 knows no interim answers. */
+	req->expects_continue = s->expect && s->version_1_1;
 }
 
-static void check_line(struct scan *s, const char *version)
+/* After the last field comes an empty line, and with it the end of the header. */
+static void check_extent(struct scan *s, const struct request_line *line)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(s->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+	size_t size = info ? info->header_size : 0;
+
+	if (size > HEADER_BYTES_MAX)
+		scan_refuse(s, -ERR_HEADERS_TOO_LARGE, "the header is too large");
+	if (PARSES_IN_PLACE && line->method + size != s->next + 2)
+		scan_refuse(s, -ERR_BAD_REQUEST, "a line of the header is folded, has a NUL, or does not end with CR LF");
+}
+
+static void check_line(struct scan *s, const struct request_line *line)
 {
 	struct http_request *req = s->req;
+	const char *target = line->method + strlen(line->method) + 1;
 
 	for (const char *p = req->target; *p; p++) {
 		unsigned char c = (unsigned char)*p;
@@ -162,15 +184,16 @@ static void check_line(struct scan *s, const char *version)
 		if (c <= ' ' || c == 0x7f || c == '#')
 			scan_refuse(s, -ERR_BAD_REQUEST, "the request line has more than three words, or control characters");
 	}
-	if (strcmp(version, "HTTP/1.1") == 0)
+	if (PARSES_IN_PLACE && (line->url != target || line->version != target + req->target_size + 1))
+		scan_refuse(s, -ERR_BAD_REQUEST, "the request line is not three words with one space between");
+	s->version_1_1 = strcmp(line->version, "HTTP/1.1") == 0;
+	if (s->version_1_1)
 		return;
-	if (strcmp(version, "HTTP/1.0") != 0)
+	if (strcmp(line->version, "HTTP/1.0") != 0)
 		scan_refuse(s, -ERR_BAD_REQUEST, "a version of HTTP other than 1.0 and 1.1");
 	/* HTTP/1.0 has no chunks; a body sent so would be framed by guessing. */
 	else if (s->codings)
 		scan_refuse(s, -ERR_BAD_REQUEST, "Transfer-Encoding in HTTP/1.0");
-	else
-		req->expects_continue = false;
 }
 
 /* Query escapes are checked here, so that a parameter is either absent or right. */
@@ -219,18 +242,18 @@ static bool is_trace(const char *trace)
 	return size > 0 && size <= TRACE_BYTES_MAX && strspn(trace, letters) == size;
 }
 
-int hygiene_check(struct http_request *req, struct MHD_Connection *connection, const char *version, const char **ret_why)
+int hygiene_check(struct http_request *req, struct MHD_Connection *connection, const struct request_line *line, const char **ret_why)
 {
-	struct scan s = { .req = req, .connection = connection };
+	struct scan s = { .req = req, .connection = connection, .next = line->version + strlen(line->version) + 2 };
 	int r;
 
 	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, on_field, &s);
 	if (s.trace && is_trace(s.trace))
 		memcpy(req->trace, s.trace, strlen(s.trace) + 1);
-	if (s.bytes + req->target_size > HEADER_BYTES_MAX)
-		scan_refuse(&s, -ERR_HEADERS_TOO_LARGE, "the header is too large");
+	if (!s.error)
+		check_extent(&s, line);
+	check_line(&s, line);
 	check_framing(&s);
-	check_line(&s, version);
 	check_query(&s);
 	if (s.error) {
 		/* Nobody may go by fields that were not checked to the end. */

@@ -152,7 +152,10 @@ void request_wake(struct http_request *req);
 uint64_t request_body_left(const struct http_request *req);
 
 /* hygiene.c: 0, -ERR_BAD_REQUEST, -ERR_HEADERS_TOO_LARGE, -ENOMEM; ret_why is a literal. Fills fields, length, trace. */
-int hygiene_check(struct http_request *req, struct MHD_Connection *connection, const char *version, const char **ret_why);
+struct request_line {
+	const char *method, *url, *version; /* as libmicrohttpd hands them out: in its buffer */
+};
+int hygiene_check(struct http_request *req, struct MHD_Connection *connection, const struct request_line *line, const char **ret_why);
 
 /* stream.c; on the loop. */
 int stream_fill(struct http_request *req, const char *data, size_t size, size_t *ret_taken);

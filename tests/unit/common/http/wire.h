@@ -1,0 +1,42 @@
+/*
+ * wire: sockets for tests that say exactly what goes over the line. Every wait ends after WIRE_TIMEOUT_S with a failure.
+ */
+#ifndef NEPHOS_TESTS_HTTP_WIRE_H
+#define NEPHOS_TESTS_HTTP_WIRE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define WIRE_TIMEOUT_S 20
+
+int wire_connect(uint16_t port);
+/* false: the other side did not take it all. */
+bool wire_send(int fd, const void *data, size_t size);
+bool wire_say(int fd, const char *text);
+/* Up to size bytes, until that many or the end; -1 on failure or timeout. */
+long wire_receive(int fd, void *data, size_t size);
+/* Reads one response with its Content-Length body; text is NUL-terminated. Returns its status, 0 when the connection ended first. */
+int wire_response(int fd, char *text, size_t size);
+/* The other side closed, without another byte. */
+bool wire_is_closed(int fd);
+/* One request on a connection of its own. */
+int wire_ask(uint16_t port, const char *request, char *text, size_t size);
+
+/* A server socket on a free port of the loopback. */
+int wire_listen(uint16_t *ret_port);
+int wire_accept(int listener);
+
+/* Something that one thread waits for and another one does. */
+struct gate {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	int count;
+};
+
+void gate_init(struct gate *g);
+void gate_open(struct gate *g);
+bool gate_wait(struct gate *g, int count); /* until it was opened so many times; false on timeout */
+
+#endif
