@@ -1,0 +1,217 @@
+#include "backend/user/account_login.h"
+
+#include "backend/user/account_name.h"
+#include "common/base/error.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/*
+ * Wrong passwords are counted after they were tried, so several may be tried at once: as many as hashings run. That none of those tells
+ * more than the limit allows, the account is read again after the hashing, and a right password that came while the account had to
+ * wait is refused like a wrong one. Counting before trying was rejected: it would refuse a person whose devices log in together.
+ */
+
+/* Waits by wrong passwords so far: none for the first ones, then doubled up to LOGIN_DELAY_MAX_S. */
+#define DELAYS (LOGIN_FREE_FAILURES + 11)
+
+static void make_delays(int64_t ret[DELAYS])
+{
+	int64_t delay_s = 1;
+
+	for (unsigned i = 0; i < DELAYS; i++) {
+		ret[i] = i < LOGIN_FREE_FAILURES ? 0 : delay_s * NS_PER_S;
+		if (i >= LOGIN_FREE_FAILURES)
+			delay_s = delay_s * 2 > LOGIN_DELAY_MAX_S ? LOGIN_DELAY_MAX_S : delay_s * 2;
+	}
+}
+
+static int refuse_early(struct account_call *call, const struct user_account *account)
+{
+	if (account->not_before_ns <= call->now_ns)
+		return 0;
+	call->wait_ns = account->not_before_ns - call->now_ns;
+	return account_refuse(call, -ERR_TOO_MANY, "too many wrong passwords: try again in %lld s",
+		(call->wait_ns + NS_PER_S - 1) / NS_PER_S);
+}
+
+int login_check_password(struct account_call *call, const struct user_account *account, const char *password)
+{
+	const struct user_store_ops *ops = call->store->ops;
+	struct user_account again;
+	int64_t delays[DELAYS];
+
+	int r = refuse_early(call, account);
+	if (r == 0)
+		r = password_verify(call->hasher, account->password, password);
+	if (r == -EACCES && account->password[0]) {
+		make_delays(delays);
+		r = ops->account_failed(call->store, account->id, call->now_ns, delays, DELAYS);
+		return r < 0 ? r : account_refuse(call, -ERR_FORBIDDEN, "the password is wrong");
+	}
+	if (r == -EACCES)
+		return account_refuse(call, -ERR_FORBIDDEN, "the password is wrong");
+	if (r < 0)
+		return r;
+	r = ops->account_get(call->store, account->id, false, &again);
+	if (r == 0 && again.not_before_ns > account->not_before_ns)
+		r = refuse_early(call, &again);
+	if (r == 0 && again.failures > 0)
+		r = ops->account_succeeded(call->store, account->id);
+	return r;
+}
+
+/* What a person sees who may not know which names there are. */
+static int refuse_login(struct account_call *call)
+{
+	return account_refuse(call, -ERR_UNAUTHENTICATED, "name or password is wrong");
+}
+
+static int find_for_login(struct account_call *call, const char *name, const char *password, struct user_account *ret)
+{
+	char key[USER_NAME_KEY_SIZE];
+
+	int r = account_name_fold(name, key);
+	if (r == 0)
+		r = call->store->ops->account_find(call->store, key, ret);
+	if (r == -ENOENT || r == -EINVAL || r == -ENAMETOOLONG) {
+		r = password_verify(call->hasher, "", password);
+		return r == -EACCES ? refuse_login(call) : r;
+	}
+	return r;
+}
+
+static int make_token(struct account_call *call, enum user_token_kind kind, struct account_outcome *outcome)
+{
+	outcome->token.kind = kind;
+	outcome->token.account_id = outcome->account.id;
+	outcome->token.created_ns = call->now_ns;
+	return token_make(token_prefix(kind), outcome->token_text, outcome->token.hash);
+}
+
+int login_open(struct account_call *call, const char *name, const char *password, struct account_outcome *ret)
+{
+	const struct user_store_ops *ops = call->store->ops;
+	struct account_outcome outcome = {0};
+
+	if (strlen(password) > PASSWORD_BYTES_MAX)
+		return refuse_login(call);
+	int r = find_for_login(call, name, password, &outcome.account);
+	if (r == 0)
+		r = login_check_password(call, &outcome.account, password);
+	if (r == -ERR_FORBIDDEN || r == -ENOENT)
+		return refuse_login(call);
+	if (r == 0)
+		r = make_token(call, USER_SESSION, &outcome);
+	if (r == 0)
+		r = ops->begin(call->store);
+	if (r < 0)
+		return r;
+	outcome.token.used_ns = call->now_ns;
+	outcome.token.expires_ns = call->now_ns + SESSION_LIFE_S * NS_PER_S;
+	r = ops->sessions_trim(call->store, outcome.account.id, SESSIONS_PER_USER - 1);
+	if (r == 0)
+		r = ops->token_insert(call->store, &outcome.token, &outcome.token.id);
+	r = account_finish(call, r, &outcome);
+	if (r == 0)
+		*ret = outcome;
+	return r == -ENOENT ? refuse_login(call) : r; /* deleted since */
+}
+
+static int delete_token(struct account_call *call, enum user_token_kind kind, uint64_t id, struct account_outcome *ret)
+{
+	struct account_outcome outcome = {0};
+
+	int r = call->store->ops->begin(call->store);
+	if (r < 0)
+		return r;
+	token_id_format(kind, id, outcome.forget_token);
+	r = call->store->ops->token_delete(call->store, kind, call->who, id);
+	if (r == -ENOENT)
+		r = -ERR_NOT_FOUND;
+	r = account_finish(call, r, &outcome);
+	if (r == 0)
+		*ret = outcome;
+	return r;
+}
+
+int login_close(struct account_call *call, struct account_outcome *ret)
+{
+	enum user_token_kind kind = USER_KEY;
+	uint64_t id = 0;
+
+	if (token_id_parse(call->who_token, &kind, &id) < 0 || kind != USER_SESSION)
+		return account_refuse(
+			call, -ERR_NOT_FOUND, "this token is no session; a device key is revoked at keys/{id}");
+	return delete_token(call, USER_SESSION, id, ret);
+}
+
+static void note_use(struct account_call *call, struct user_token *t)
+{
+	const int64_t often_s = t->kind == USER_SESSION ? SESSION_RENEW_S : KEY_USED_S;
+
+	if (call->now_ns - t->used_ns < often_s * NS_PER_S)
+		return;
+	t->used_ns = call->now_ns;
+	if (t->kind == USER_SESSION)
+		t->expires_ns = call->now_ns + SESSION_LIFE_S * NS_PER_S;
+	(void)call->store->ops->token_use(call->store, t); /* the next use notes it; a token is not refused for that */
+}
+
+int login_authenticate(struct account_call *call, const char *token, struct account_outcome *ret)
+{
+	struct account_outcome outcome = {0};
+	enum user_token_kind kind;
+	uint8_t hash[SHA256_BYTES];
+
+	if (token_parse(token, &kind, hash) < 0)
+		return -ERR_UNAUTHENTICATED;
+	int r = call->store->ops->token_find(call->store, kind, hash, call->now_ns, &outcome.token, &outcome.account);
+	if (r == -ENOENT)
+		return -ERR_UNAUTHENTICATED;
+	if (r < 0)
+		return r;
+	note_use(call, &outcome.token);
+	*ret = outcome;
+	return 0;
+}
+
+int key_create(struct account_call *call, const char *name, struct account_outcome *ret)
+{
+	const struct user_store_ops *ops = call->store->ops;
+	struct account_outcome outcome = {.account.id = call->who};
+	size_t count = 0;
+
+	if (account_label_check(name) < 0)
+		return account_refuse(call, -ERR_UNPROCESSABLE, "the name of a key has 1 to %u printable characters",
+			USER_NAME_CHARS_MAX);
+	int r = make_token(call, USER_KEY, &outcome);
+	if (r < 0)
+		return r;
+	snprintf(outcome.token.name, sizeof(outcome.token.name), "%s", name);
+	r = ops->begin(call->store);
+	if (r < 0)
+		return r;
+	r = ops->key_count(call->store, call->who, &count);
+	if (r == 0 && count >= KEYS_PER_USER_MAX)
+		r = account_refuse(
+			call, -ERR_UNPROCESSABLE, "there are %d keys already: revoke some", KEYS_PER_USER_MAX);
+	if (r == 0)
+		r = ops->token_insert(call->store, &outcome.token, &outcome.token.id);
+	if (r == -ENOENT)
+		r = -ERR_UNAUTHENTICATED; /* deleted since */
+	r = account_finish(call, r, &outcome);
+	if (r == 0)
+		*ret = outcome;
+	return r;
+}
+
+int key_list(struct account_call *call, uint64_t after, size_t limit, struct user_token *ret, size_t *ret_count)
+{
+	return call->store->ops->key_list(call->store, call->who, after, limit, ret, ret_count);
+}
+
+int key_revoke(struct account_call *call, uint64_t id, struct account_outcome *ret)
+{
+	return delete_token(call, USER_KEY, id, ret);
+}

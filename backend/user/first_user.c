@@ -1,0 +1,134 @@
+#include "backend/user/first_user.h"
+
+#include "backend/user/account_login.h"
+#include "backend/user/account_name.h"
+#include "backend/user/user_pg.h"
+#include "common/base/envfile.h"
+#include "common/base/error.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CREDENTIALS_BYTES_MAX 4096
+
+static int open_store(struct service *s, struct pg **ret_pg, struct user_store **ret_store)
+{
+	struct pg *pg = NULL;
+
+	int r = pg_new(config_text(service_config(s), "database"), &pg);
+	if (r == 0)
+		r = service_migrate(s, pg);
+	if (r == 0)
+		r = user_pg_new(pg, ret_store);
+	if (r < 0) {
+		pg_free(pg);
+		return r;
+	}
+	*ret_pg = pg;
+	return 0;
+}
+
+static int complain(const char *what, int r, const char *why)
+{
+	fprintf(stderr, "%s: %s%s%s\n", what, error_lookup(r)->title, *why ? ": " : "", why);
+	return r;
+}
+
+/* Where the key is of use: what was said, else the first gateway, else the usual port on this machine. */
+static void find_url(struct service *s, char *ret, size_t size)
+{
+	const char *url = config_text(service_config(s), "url");
+	const char *gateways = config_text(service_config(s), "gateways");
+
+	if (url)
+		snprintf(ret, size, "%s", url);
+	else if (gateways && *gateways)
+		snprintf(ret, size, "%.*s", (int)strcspn(gateways, ","), gateways);
+	else
+		snprintf(ret, size, "http://localhost:8050");
+	while (*ret && ret[strlen(ret) - 1] == '/')
+		ret[strlen(ret) - 1] = '\0';
+}
+
+static int print_credentials(struct service *s, const char *name, const char *token)
+{
+	char url[REGISTRATION_URL_MAX];
+	struct buf text;
+
+	find_url(s, url, sizeof(url));
+	buf_init(&text, CREDENTIALS_BYTES_MAX);
+	int r = envfile_append(&text, "NEPHOS_URL", url);
+	if (r == 0)
+		r = envfile_append(&text, "NEPHOS_USER", name);
+	if (r == 0)
+		r = envfile_append(&text, "NEPHOS_TOKEN", token);
+	if (r == 0 && (fputs(text.data, stdout) < 0 || fflush(stdout) < 0))
+		r = -EIO;
+	buf_fini(&text);
+	return r;
+}
+
+static int find_or_make(struct user_store *store, const char *name, struct user_account *ret)
+{
+	struct user_account a = {.admin = true, .created_ns = clock_real_ns()};
+
+	int r = account_name_fold(name, a.name_key);
+	if (r < 0)
+		return -ERR_UNPROCESSABLE;
+	r = store->ops->account_find(store, a.name_key, ret);
+	if (r != -ENOENT)
+		return r;
+	snprintf(a.name, sizeof(a.name), "%s", name);
+	r = store->ops->account_insert(store, &a, &a.id);
+	if (r == -EEXIST) /* made by another just now */
+		return store->ops->account_find(store, a.name_key, ret);
+	if (r == 0)
+		*ret = a;
+	return r;
+}
+
+int first_user(struct service *s, const char *name)
+{
+	struct pg *pg = NULL;
+	struct user_store *store = NULL;
+	struct user_account account;
+	struct account_outcome outcome;
+	struct account_call call = {.now_ns = clock_real_ns(), .who_token = ""};
+
+	int r = open_store(s, &pg, &store);
+	if (r < 0)
+		return complain(name, r, "");
+	r = find_or_make(store, name, &account);
+	if (r == 0) {
+		call.store = store;
+		call.who = account.id;
+		r = key_create(&call, "first", &outcome);
+	}
+	if (r == 0)
+		r = print_credentials(s, account.name, outcome.token_text);
+	if (r < 0)
+		(void)complain(name, r, call.why);
+	store->ops->free(store);
+	pg_free(pg);
+	return r;
+}
+
+int first_setup_token(struct service *s)
+{
+	struct pg *pg = NULL;
+	char token[TOKEN_TEXT_SIZE];
+	struct account_call call = {.now_ns = clock_real_ns(), .who_token = ""};
+
+	int r = open_store(s, &pg, &call.store);
+	if (r < 0)
+		return complain("set-up", r, "");
+	r = account_setup_token(&call, token);
+	if (r == 0 && (printf("%s\n", token) < 0 || fflush(stdout) < 0))
+		r = -EIO;
+	if (r < 0)
+		(void)complain("set-up", r, call.why);
+	call.store->ops->free(call.store);
+	pg_free(pg);
+	return r;
+}

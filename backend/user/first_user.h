@@ -1,0 +1,15 @@
+/* first_user: how somebody gets in who has the machine: nephos-user --first-user NAME and --setup-token. */
+#ifndef NEPHOS_USER_FIRST_USER_H
+#define NEPHOS_USER_FIRST_USER_H
+
+#include "backend/service/service.h"
+
+/*
+ * Makes an administrator without a password, unless there is a user of that name; makes a device key named "first" for it, and prints a
+ * credentials file to stdout. Failures are on stderr.
+ */
+int first_user(struct service *s, const char *name);
+/* Prints the one-time token of POST /api/v2/user/setup; refused when there is a user. */
+int first_setup_token(struct service *s);
+
+#endif

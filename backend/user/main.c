@@ -1,0 +1,132 @@
+#include "backend/user/first_user.h"
+#include "backend/user/user_http.h"
+#include "backend/user/user_pg.h"
+#include "backend/user/user_routes.h"
+#include "backend/user/user_sql.h"
+#include "common/base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define MIGRATION_LOCK 0x6e65706875736572 /* "nephuser" */
+#define OPENAPI_BYTES_MAX (1024u * 1024)
+
+static const char HELP[] =
+	"nephos-user: accounts, passwords, sessions and device keys of a nephos store.\n"
+	"\n"
+	"  nephos-user --database CONNINFO --cluster-key FILE …     serves\n"
+	"  nephos-user --database CONNINFO --first-user NAME        makes an administrator, prints credentials\n"
+	"  nephos-user --database CONNINFO --setup-token            prints a one-time token for POST /api/v2/user/setup\n";
+
+static const struct config_setting SETTINGS[] = {
+	{"open-registration", CONFIG_SWITCH, NULL, 0, 0, "anybody may make an account", false},
+	{"first-user", CONFIG_TEXT, NULL, 0, 0,
+		"make this administrator if there is none of the name, print credentials, end", false},
+	{"setup-token", CONFIG_SWITCH, NULL, 0, 0, "print a one-time token for the set-up over HTTP, end", false},
+	{"url", CONFIG_TEXT, NULL, 0, 0, "base URL of a gateway, for the credentials", false},
+	{NULL, CONFIG_TEXT, NULL, 0, 0, NULL, false},
+};
+
+static unsigned hashings_at_once(void)
+{
+	const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (cores < 1)
+		return 1;
+	return cores > PASSWORD_AT_ONCE_MAX ? PASSWORD_AT_ONCE_MAX : (unsigned)cores;
+}
+
+static void stop(void *cookie)
+{
+	struct user_app *app = cookie;
+
+	forget_free(app->forget);
+	password_hasher_free(app->hasher);
+	buf_fini(&app->openapi_v1);
+	buf_fini(&app->openapi_v2);
+	free(app);
+}
+
+static int describe(struct user_app *app)
+{
+	struct http_route *routes = NULL;
+
+	buf_init(&app->openapi_v1, OPENAPI_BYTES_MAX);
+	buf_init(&app->openapi_v2, OPENAPI_BYTES_MAX);
+	int r = user_routes(&routes);
+	if (r == 0)
+		r = http_openapi(routes, "/api/v1/user", "nephos users, version 1", &app->openapi_v1);
+	if (r == 0)
+		r = http_openapi(routes, "/api/v2/user", "nephos users, version 2", &app->openapi_v2);
+	free(routes);
+	return r;
+}
+
+static int start(struct service *s, void **ret_app)
+{
+	struct user_app *app = calloc(1, sizeof(*app));
+
+	if (!app)
+		return -ENOMEM;
+	app->service = s;
+	app->open_registration = config_switch(service_config(s), "open-registration");
+	int r = describe(app);
+	if (r == 0)
+		r = cluster_derive(service_cluster(s), "nephos-idempotency-v1", app->answer_key);
+	if (r == 0)
+		r = password_hasher_new(hashings_at_once(), &app->hasher);
+	if (r == 0)
+		r = forget_new(service_client(s), service_cluster(s), service_registration(s), &app->forget);
+	if (r < 0) {
+		stop(app);
+		return r;
+	}
+	*ret_app = app;
+	return 0;
+}
+
+static void housekeep(struct pg *pg, void *cookie)
+{
+	struct user_store *store = NULL;
+	const int64_t now_ns = clock_real_ns();
+
+	(void)cookie;
+	int r = user_pg_new(pg, &store);
+	if (r == 0)
+		r = store->ops->forget_old(store, now_ns, now_ns - USER_ANSWER_NS);
+	if (r < 0)
+		log_warning(NULL, "op=housekeep error=%d text=\"%s\" outcome=later", r, pg_error(pg));
+	if (store)
+		store->ops->free(store);
+}
+
+int main(int argc, char **argv)
+{
+	struct service *s = NULL;
+	struct http_route *routes = NULL;
+
+	int r = user_routes(&routes);
+	if (r < 0)
+		return EXIT_FAILURE;
+	const struct service_options options = {.kind = "user",
+		.help = HELP,
+		.settings = SETTINGS,
+		.routes = routes,
+		.migrations = user_sql_migrations,
+		.migration_count = user_sql_migration_count,
+		.migration_lock = MIGRATION_LOCK,
+		.start = start,
+		.stop = stop,
+		.housekeep = housekeep};
+	r = service_new(&options, argc, argv, &s);
+	if (r == 0 && config_has(service_config(s), "first-user"))
+		r = first_user(s, config_text(service_config(s), "first-user"));
+	else if (r == 0 && config_switch(service_config(s), "setup-token"))
+		r = first_setup_token(s);
+	else if (r == 0)
+		r = service_run(s);
+	service_free(s);
+	free(routes);
+	return r == 0 || r == -ECANCELED ? EXIT_SUCCESS : EXIT_FAILURE;
+}

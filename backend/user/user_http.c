@@ -1,0 +1,317 @@
+#include "backend/user/user_http.h"
+
+#include "backend/user/user_pg.h"
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/base/text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SEAL_RACES_MAX 3 /* two requests with one key at the same moment: the second finds the answer of the first */
+
+/* What failures of the store and of the machine are to somebody who asks over HTTP. */
+static int public_code(int r)
+{
+	switch (r) {
+	case -ENOTCONN:
+	case -ETIMEDOUT:
+	case -EAGAIN:
+	case -ENOMEM:
+		return -ERR_UNAVAILABLE;
+	default:
+		return r;
+	}
+}
+
+static void respond_failure(struct user_request *u, int r)
+{
+	const int code = public_code(r);
+	const char *why = u->call.why[0] ? u->call.why : NULL;
+	struct http_headers headers;
+
+	if (error_lookup(code)->http_status >= 500)
+		log_error(http_request_trace(u->req), "op=%s target=%s error=%d database=\"%s\"",
+			http_request_method(u->req), http_request_target(u->req), r, pg_error(u->pg));
+	http_headers_init(&headers);
+	if (u->call.wait_ns > 0)
+		(void)http_headers_addf(
+			&headers, "Retry-After", "%lld", (long long)((u->call.wait_ns + NS_PER_S - 1) / NS_PER_S));
+	http_respond_error_with(u->req, code, why, &headers);
+	http_headers_fini(&headers);
+}
+
+static void respond_json(struct http_request *req, int status, const char *text)
+{
+	struct http_headers headers;
+
+	http_headers_init(&headers);
+	if (text)
+		(void)http_headers_add(&headers, "Content-Type", "application/json");
+	(void)http_headers_add(&headers, "Cache-Control", "no-store");
+	http_respond(req, status, &headers, span_str(text ? text : ""));
+	http_headers_fini(&headers);
+}
+
+static int parse_body(struct user_request *u)
+{
+	struct span body = http_request_body(u->req);
+	json_error_t error;
+
+	u->body = json_loadb(body.data ? body.data : "", body.size, JSON_REJECT_DUPLICATES, &error);
+	if (!u->body)
+		return account_refuse(&u->call, -ERR_BAD_JSON, "%s", error.text);
+	if (!json_is_object(u->body))
+		return account_refuse(&u->call, -ERR_UNPROCESSABLE, "the body is no object");
+	return 0;
+}
+
+static void user_request_fini(struct user_request *u)
+{
+	if (u->call.store)
+		u->call.store->ops->free(u->call.store);
+	json_decref(u->body);
+	answer_fini(&u->answer);
+}
+
+static int user_request_init(struct user_request *u, struct pg *pg, struct http_request *req, struct service *s)
+{
+	struct user_app *app = service_app(s);
+
+	*u = (struct user_request){.app = app, .req = req, .pg = pg};
+	u->call = (struct account_call){
+		.hasher = app->hasher, .now_ns = clock_real_ns(), .open_registration = app->open_registration};
+	int r = service_identity(req, &u->who);
+	if (r == 0)
+		r = user_pg_new(pg, &u->call.store);
+	u->call.who = u->who.user_id;
+	u->call.who_is_admin = u->who.admin;
+	u->call.who_token = u->who.token_id;
+	return r;
+}
+
+/* SHA-256 over what makes a request the same: method, target, body. */
+static int hash_request(struct user_request *u)
+{
+	struct sha256 sha;
+	struct span parts[] = {span_str(http_request_method(u->req)), SPAN_LITERAL(" "),
+		span_str(http_request_target(u->req)), SPAN_LITERAL("\n"),
+		u->mutation->has_body ? http_request_body(u->req) : SPAN_LITERAL("")};
+
+	int r = sha256_init(&sha);
+	for (size_t i = 0; r == 0 && i < sizeof(parts) / sizeof(parts[0]); i++)
+		r = sha256_update(&sha, parts[i].data, parts[i].size);
+	if (r == 0)
+		r = sha256_final(&sha, u->hash);
+	sha256_fini(&sha);
+	return r;
+}
+
+static int read_key(struct user_request *u)
+{
+	const char *key = http_request_header(u->req, "Idempotency-Key");
+
+	if (!key || u->call.who == 0)
+		return 0;
+	size_t size = strlen(key);
+	if (size == 0 || size > IDEMPOTENCY_KEY_BYTES_MAX)
+		return account_refuse(
+			&u->call, -ERR_BAD_REQUEST, "Idempotency-Key has 1 to %u bytes", IDEMPOTENCY_KEY_BYTES_MAX);
+	u->key = key;
+	return hash_request(u);
+}
+
+/* Inside the transaction: the answer is made here, and kept when the caller has named a key. */
+static int seal_answer(void *cookie, const struct account_outcome *outcome)
+{
+	struct user_request *u = cookie;
+	struct answer *a = &u->answer;
+
+	answer_fini(a);
+	a->status = u->mutation->status;
+	a->forget_user = outcome->forget_user;
+	snprintf(a->forget_token, sizeof(a->forget_token), "%s", outcome->forget_token);
+	if (u->mutation->show) {
+		json_t *body = u->mutation->show(outcome);
+		a->text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+		json_decref(body);
+		if (!a->text)
+			return -ENOMEM;
+	}
+	if (!u->key)
+		return 0;
+	return answer_put(u->call.store, u->app->answer_key, u->call.who, u->key, u->hash, u->call.now_ns, a);
+}
+
+/* 0: u->answer is what to say, made now or earlier. */
+static int find_or_make(struct user_request *u)
+{
+	struct account_outcome outcome;
+
+	int r = -EEXIST;
+	for (unsigned i = 0; r == -EEXIST && i < SEAL_RACES_MAX; i++) {
+		r = u->key ? answer_get(u->call.store, u->app->answer_key, u->call.who, u->key, u->hash, u->call.now_ns,
+				     &u->answer)
+			   : -ENOENT;
+		if (r == -ENOENT)
+			r = u->mutation->apply(u, &outcome);
+	}
+	return r;
+}
+
+/* An answer that waits until the gateways have forgotten. */
+struct held_answer {
+	struct http_request *req;
+	struct answer answer;
+};
+
+static void release(void *cookie)
+{
+	struct held_answer *held = cookie;
+
+	respond_json(held->req, held->answer.status, held->answer.text);
+	answer_fini(&held->answer);
+	free(held);
+}
+
+static void respond_answer(struct user_request *u)
+{
+	struct held_answer *held = malloc(sizeof(*held));
+
+	if (!held) {
+		/* It has happened; a repeat under the same key will find it. */
+		respond_failure(u, -ERR_UNKNOWN_OUTCOME);
+		return;
+	}
+	*held = (struct held_answer){u->req, u->answer};
+	u->answer.text = NULL; /* moved */
+	forget_post(u->app->forget, held->answer.forget_user, held->answer.forget_token, release, held);
+}
+
+void user_mutate(struct pg *pg, struct http_request *req, struct service *s, const struct user_mutation *mutation)
+{
+	struct user_request u;
+
+	int r = user_request_init(&u, pg, req, s);
+	u.mutation = mutation;
+	u.call.seal = seal_answer;
+	u.call.cookie = &u;
+	if (r == 0)
+		r = read_key(&u);
+	if (r == 0 && mutation->has_body)
+		r = parse_body(&u);
+	if (r == 0)
+		r = find_or_make(&u);
+	if (r < 0)
+		respond_failure(&u, r);
+	else
+		respond_answer(&u);
+	user_request_fini(&u);
+}
+
+void user_ask(struct pg *pg, struct http_request *req, struct service *s, const struct user_query *query)
+{
+	struct user_request u;
+	json_t *answer = NULL;
+	char *text = NULL;
+
+	int r = user_request_init(&u, pg, req, s);
+	if (r == 0 && query->has_body)
+		r = parse_body(&u);
+	if (r == 0)
+		r = query->ask(&u, &answer);
+	if (r == 0) {
+		text = json_dumps(answer, JSON_COMPACT);
+		r = text ? 0 : -ENOMEM;
+	}
+	if (r < 0)
+		respond_failure(&u, r);
+	else
+		respond_json(req, 200, text);
+	free(text);
+	json_decref(answer);
+	user_request_fini(&u);
+}
+
+int user_text(struct user_request *u, const char *name, const char **ret)
+{
+	const json_t *value = json_object_get(u->body, name);
+
+	if (value && !json_is_null(value) && !json_is_string(value))
+		return account_refuse(&u->call, -ERR_UNPROCESSABLE, "%s is a text", name);
+	*ret = json_string_value(value);
+	return 0;
+}
+
+int user_needed_text(struct user_request *u, const char *name, const char **ret)
+{
+	const char *text = NULL;
+
+	int r = user_text(u, name, &text);
+	if (r == 0 && !text)
+		return account_refuse(&u->call, -ERR_UNPROCESSABLE, "%s is missing", name);
+	if (r == 0)
+		*ret = text;
+	return r;
+}
+
+int user_fields(struct user_request *u, struct account_fields *ret)
+{
+	struct account_fields fields = {0};
+
+	int r = user_text(u, "name", &fields.name);
+	if (r == 0)
+		r = user_text(u, "email", &fields.email);
+	if (r == 0)
+		r = user_text(u, "password", &fields.password);
+	if (r == 0)
+		r = user_text(u, "old_password", &fields.old_password);
+	if (r < 0)
+		return r;
+	if (json_is_null(json_object_get(u->body, "email")))
+		fields.email = "";
+	*ret = fields;
+	return 0;
+}
+
+int user_path_id(struct user_request *u, uint64_t *ret)
+{
+	struct span text = http_request_param(u->req, "id");
+
+	if (text_parse_u64(text, INT64_MAX, ret) < 0)
+		return account_refuse(
+			&u->call, -ERR_USER_NOT_FOUND, "User with id:%.*s not found", (int)text.size, text.data);
+	return 0;
+}
+
+int user_page(struct user_request *u, size_t *ret_limit, uint64_t *ret_after)
+{
+	const char *limit_text = http_request_query(u->req, "limit");
+	const char *cursor = http_request_query(u->req, "cursor");
+	uint64_t limit = PAGE_ITEMS_DEFAULT, after = 0;
+
+	if (limit_text && (text_parse_u64(span_str(limit_text), PAGE_ITEMS_MAX, &limit) < 0 || limit == 0))
+		return account_refuse(&u->call, -ERR_UNPROCESSABLE, "limit is 1 to %u", PAGE_ITEMS_MAX);
+	if (cursor && text_parse_u64(span_str(cursor), INT64_MAX, &after) < 0)
+		return account_refuse(&u->call, -ERR_UNPROCESSABLE, "cursor comes from the page before");
+	*ret_limit = (size_t)limit;
+	*ret_after = after;
+	return 0;
+}
+
+json_t *user_id_text(uint64_t id)
+{
+	return json_sprintf("%" PRIu64, id);
+}
+
+json_t *user_time(int64_t ns)
+{
+	char text[CLOCK_TEXT_SIZE];
+
+	if (ns == 0)
+		return json_null();
+	clock_format(ns, text);
+	return json_string(text);
+}

@@ -1,0 +1,68 @@
+/*
+ * user_http: what the handlers of all versions share: reading a request, running it on a worker, answering it, keeping the answer under
+ * its Idempotency-Key, and holding it back until the gateways have forgotten what it revokes.
+ */
+#ifndef NEPHOS_USER_HTTP_H
+#define NEPHOS_USER_HTTP_H
+
+#include "backend/service/service.h"
+#include "backend/user/account_login.h"
+#include "backend/user/answer.h"
+#include "backend/user/forget.h"
+
+#include <jansson.h>
+
+/* What the service's handlers work on; made at start, read-only afterwards. */
+struct user_app {
+	struct service *service;
+	struct password_hasher *hasher;
+	struct forget *forget;
+	uint8_t answer_key[ANSWER_KEY_BYTES];
+	bool open_registration;
+	struct buf openapi_v1;
+	struct buf openapi_v2;
+};
+
+/* One request on a worker. */
+struct user_request {
+	struct user_app *app;
+	struct http_request *req;
+	struct pg *pg;
+	json_t *body;
+	struct account_call call;
+	struct service_identity who;
+	/* Of a mutation. */
+	const struct user_mutation *mutation;
+	const char *key; /* Idempotency-Key, NULL: none */
+	uint8_t hash[SHA256_BYTES];
+	struct answer answer;
+};
+
+struct user_mutation {
+	int status;
+	bool has_body; /* a JSON object */
+	int (*apply)(struct user_request *u, struct account_outcome *ret);
+	json_t *(*show)(const struct account_outcome *outcome); /* NULL: no body */
+};
+void user_mutate(struct pg *pg, struct http_request *req, struct service *s, const struct user_mutation *mutation);
+
+struct user_query {
+	bool has_body;
+	int (*ask)(struct user_request *u, json_t **ret); /* answered 200 */
+};
+void user_ask(struct pg *pg, struct http_request *req, struct service *s, const struct user_query *query);
+
+/* A member of the body: NULL when it is missing or null. -ERR_UNPROCESSABLE: of another type. */
+int user_text(struct user_request *u, const char *name, const char **ret);
+int user_needed_text(
+	struct user_request *u, const char *name, const char **ret); /* missing is -ERR_UNPROCESSABLE too */
+/* name, email (null: none), password, old_password. */
+int user_fields(struct user_request *u, struct account_fields *ret);
+/* {id} of the path. -ERR_USER_NOT_FOUND: no number. */
+int user_path_id(struct user_request *u, uint64_t *ret);
+/* limit and cursor of a page. -ERR_UNPROCESSABLE. */
+int user_page(struct user_request *u, size_t *ret_limit, uint64_t *ret_after);
+json_t *user_id_text(uint64_t id);
+json_t *user_time(int64_t ns); /* 0: null */
+
+#endif

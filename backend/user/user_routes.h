@@ -1,0 +1,43 @@
+/* user_routes: the route table of the user service. Each version's handlers lie in a file of their own, and bring their rows. */
+#ifndef NEPHOS_USER_ROUTES_H
+#define NEPHOS_USER_ROUTES_H
+
+#include "backend/service/service.h"
+
+/* A row, and what a worker does for it; NULL: the row has a handler that needs none. */
+struct user_route {
+	struct http_route route;
+	service_work_fn work;
+};
+
+/* End with a row whose method is NULL. */
+extern const struct user_route USER_V1_ROUTES[];
+extern const struct user_route USER_V2_ROUTES[];
+extern const struct user_route USER_ADMIN_ROUTES[];
+extern const struct user_route USER_INTERNAL_ROUTES[];
+
+/* The rows as the server wants them; free() them. -ENOMEM. */
+int user_routes(struct http_route **ret);
+
+/* Texts of OpenAPI operations. */
+#define USER_DOC_BODY(properties, required)                                                                                             \
+	"\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":{\"type\":\"object\",\"required\":[" required \
+	"],\"properties\":{" properties "}}}}}"
+#define USER_DOC_STRING(name) "\"" name "\":{\"type\":\"string\"}"
+#define USER_DOC_PASSWORD(name) \
+	"\"" name "\":{\"type\":\"string\",\"format\":\"password\",\"minLength\":8,\"maxLength\":1024}"
+#define USER_DOC_EMAIL "\"email\":{\"type\":[\"string\",\"null\"],\"format\":\"email\",\"maxLength\":254}"
+#define USER_DOC_PATH_ID(type) "{\"name\":\"id\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"" type "\"}}"
+#define USER_DOC_KEY \
+	"{\"name\":\"Idempotency-Key\",\"in\":\"header\",\"required\":false,\"schema\":{\"type\":\"string\",\"maxLength\":255}}"
+#define USER_DOC_PAGE                                                                                                             \
+	"{\"name\":\"limit\",\"in\":\"query\",\"schema\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000,\"default\":100}}," \
+	"{\"name\":\"cursor\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}}"
+#define USER_DOC_ANSWER(status, text, schema) \
+	"\"" status "\":{\"description\":\"" text "\",\"content\":{\"application/json\":{\"schema\":" schema "}}}"
+#define USER_DOC_NOTHING(status, text) "\"" status "\":{\"description\":\"" text "\"}"
+#define USER_DOC_PROBLEM(status, text)            \
+	"\"" status "\":{\"description\":\"" text \
+	"\",\"content\":{\"application/problem+json\":{\"schema\":{\"type\":\"object\"}}}}"
+
+#endif

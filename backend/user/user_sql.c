@@ -1,0 +1,116 @@
+#include "backend/user/user_sql.h"
+
+/* The columns of user_account, in the order that user_pg.c reads them. */
+#define ACCOUNT "a.id, a.name, a.name_key, a.email, a.password, a.admin, a.created_ns, a.failures, a.not_before_ns"
+
+/* account_name_key refuses a second one. */
+const struct pg_statement SQL_ACCOUNT_INSERT = {"account_insert",
+	"INSERT INTO account (name, name_key, email, password, admin, created_ns) VALUES ($1, $2, $3::text, $4::text, $5, $6) RETURNING id",
+	false};
+/* account_pkey */
+const struct pg_statement SQL_ACCOUNT_GET = {"account_get", "SELECT " ACCOUNT " FROM account a WHERE a.id = $1", true};
+const struct pg_statement SQL_ACCOUNT_LOCK = {
+	"account_lock", "SELECT " ACCOUNT " FROM account a WHERE a.id = $1 FOR UPDATE", false};
+/* account_name_key */
+const struct pg_statement SQL_ACCOUNT_FIND = {
+	"account_find", "SELECT " ACCOUNT " FROM account a WHERE a.name_key = $1", true};
+/* account_pkey */
+const struct pg_statement SQL_ACCOUNT_LIST = {
+	"account_list", "SELECT " ACCOUNT " FROM account a WHERE a.id > $1 ORDER BY a.id LIMIT $2", true};
+/* account_pkey. A new password begins without failures. */
+const struct pg_statement SQL_ACCOUNT_UPDATE = {"account_update",
+	"UPDATE account SET name = $2, name_key = $3, email = $4::text, password = $5::text, admin = $6, "
+	"failures = CASE WHEN password IS DISTINCT FROM $5::text THEN 0 ELSE failures END, "
+	"not_before_ns = CASE WHEN password IS DISTINCT FROM $5::text THEN 0 ELSE not_before_ns END "
+	"WHERE id = $1",
+	false};
+/* account_pkey; session_account and device_key_account for what goes with it */
+const struct pg_statement SQL_ACCOUNT_DELETE = {"account_delete", "DELETE FROM account WHERE id = $1", false};
+/* account_pkey. $3: delays by failures before this one; arrays count from 1. */
+const struct pg_statement SQL_ACCOUNT_FAILED = {"account_failed",
+	"UPDATE account SET failures = failures + 1, "
+	"not_before_ns = $2 + ($3::bigint[])[LEAST(failures + 1, cardinality($3::bigint[]))] WHERE id = $1",
+	false};
+/* account_pkey. Writes only when there is something to forget. */
+const struct pg_statement SQL_ACCOUNT_SUCCEEDED = {"account_succeeded",
+	"UPDATE account SET failures = 0, not_before_ns = 0 WHERE id = $1 AND failures > 0", false};
+const struct pg_statement SQL_ACCOUNTS_LOCK = {
+	"accounts_lock", "LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE", false};
+/* account_pkey */
+const struct pg_statement SQL_ACCOUNTS_ANY = {"accounts_any", "SELECT EXISTS (SELECT FROM account)", true};
+
+/* deletion_counter_pkey, deletion_pkey */
+const struct pg_statement SQL_DELETION_INSERT = {"deletion_insert",
+	"WITH next AS (UPDATE deletion_counter SET last = last + 1 WHERE only RETURNING last) "
+	"INSERT INTO deletion (seq, user_id, at_ns) SELECT last, $1, $2 FROM next",
+	false};
+/* deletion_pkey */
+const struct pg_statement SQL_DELETION_LIST = {
+	"deletion_list", "SELECT seq, user_id, at_ns FROM deletion WHERE seq > $1 ORDER BY seq LIMIT $2", true};
+
+/* account_pkey (the reference) */
+const struct pg_statement SQL_SESSION_INSERT = {"session_insert",
+	"INSERT INTO session (account_id, hash, created_ns, renewed_ns, expires_ns) VALUES ($1, $2, $3, $4, $5) RETURNING id",
+	false};
+/* session_hash, account_pkey */
+const struct pg_statement SQL_SESSION_FIND = {"session_find",
+	"SELECT t.id, t.account_id, NULL::text, t.created_ns, t.renewed_ns, t.expires_ns, " ACCOUNT
+	" FROM session t JOIN account a ON a.id = t.account_id WHERE t.hash = $1 AND t.expires_ns > $2",
+	true};
+/* session_pkey */
+const struct pg_statement SQL_SESSION_USE = {
+	"session_use", "UPDATE session SET renewed_ns = $2, expires_ns = $3 WHERE id = $1 AND renewed_ns < $2", false};
+/* session_pkey */
+const struct pg_statement SQL_SESSION_DELETE = {
+	"session_delete", "DELETE FROM session WHERE id = $1 AND account_id = $2", false};
+/* session_account */
+const struct pg_statement SQL_SESSIONS_DELETE = {
+	"sessions_delete", "DELETE FROM session WHERE account_id = $1 AND id <> $2", false};
+/* session_account, backwards */
+const struct pg_statement SQL_SESSIONS_TRIM = {"sessions_trim",
+	"DELETE FROM session WHERE account_id = $1 AND id <= "
+	"(SELECT id FROM session WHERE account_id = $1 ORDER BY id DESC OFFSET $2 LIMIT 1)",
+	false};
+
+/* account_pkey (the reference) */
+const struct pg_statement SQL_KEY_INSERT = {"key_insert",
+	"INSERT INTO device_key (account_id, name, hash, created_ns) VALUES ($1, $2, $3, $4) RETURNING id", false};
+/* device_key_hash, account_pkey */
+const struct pg_statement SQL_KEY_FIND = {"key_find",
+	"SELECT t.id, t.account_id, t.name, t.created_ns, t.last_used_ns, NULL::bigint, " ACCOUNT
+	" FROM device_key t JOIN account a ON a.id = t.account_id WHERE t.hash = $1",
+	true};
+/* device_key_pkey */
+const struct pg_statement SQL_KEY_USE = {"key_use",
+	"UPDATE device_key SET last_used_ns = $2 WHERE id = $1 AND (last_used_ns IS NULL OR last_used_ns < $2)", false};
+/* device_key_pkey */
+const struct pg_statement SQL_KEY_DELETE = {
+	"key_delete", "DELETE FROM device_key WHERE id = $1 AND account_id = $2", false};
+/* device_key_account */
+const struct pg_statement SQL_KEY_LIST = {"key_list",
+	"SELECT id, account_id, name, created_ns, last_used_ns, NULL::bigint FROM device_key WHERE account_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+	true};
+/* device_key_account */
+const struct pg_statement SQL_KEY_COUNT = {"key_count", "SELECT count(*) FROM device_key WHERE account_id = $1", true};
+
+/* setup_token_pkey: one row */
+const struct pg_statement SQL_SETUP_PUT = {"setup_put",
+	"INSERT INTO setup_token (hash, created_ns) VALUES ($1, $2) ON CONFLICT (only) DO UPDATE SET hash = $1, created_ns = $2",
+	false};
+const struct pg_statement SQL_SETUP_TAKE = {"setup_take", "DELETE FROM setup_token WHERE only AND hash = $1", false};
+
+/* idempotency_pkey */
+const struct pg_statement SQL_ANSWER_GET = {"answer_get",
+	"SELECT request, status, answer FROM idempotency WHERE account_id = $1 AND key = $2 AND created_ns >= $3",
+	true};
+/* idempotency_pkey. One that is too old, but not yet cleared away, is replaced. */
+const struct pg_statement SQL_ANSWER_PUT = {"answer_put",
+	"INSERT INTO idempotency AS i (account_id, key, request, status, answer, created_ns) VALUES ($1, $2, $3, $4, $5, $6) "
+	"ON CONFLICT (account_id, key) DO UPDATE SET request = $3, status = $4, answer = $5, created_ns = $6 WHERE i.created_ns < $7",
+	false};
+
+/* session_expires, idempotency_created */
+const struct pg_statement SQL_SESSIONS_FORGET = {
+	"sessions_forget", "DELETE FROM session WHERE expires_ns <= $1", false};
+const struct pg_statement SQL_ANSWERS_FORGET = {
+	"answers_forget", "DELETE FROM idempotency WHERE created_ns < $1", false};

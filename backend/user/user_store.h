@@ -1,0 +1,121 @@
+/*
+ * user_store: where accounts, tokens and answers lie. One store is used by one thread at a time.
+ *
+ * Operations between begin and commit are one transaction; outside, each is its own. Every one may fail with -ENOTCONN, -ETIMEDOUT, -EIO,
+ * -ENOMEM; one that changes something outside a transaction, and commit, with -ERR_UNKNOWN_OUTCOME. Expected outcomes stand below.
+ * After a failure inside a transaction only rollback is allowed.
+ */
+#ifndef NEPHOS_USER_STORE_H
+#define NEPHOS_USER_STORE_H
+
+#include "common/base/clock.h"
+#include "common/base/limits.h"
+#include "common/base/sha256.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define USER_NAME_CHARS_MAX 64u /* of an account, or of a device key */
+#define USER_NAME_SIZE (4 * USER_NAME_CHARS_MAX + 1)
+#define USER_NAME_KEY_SIZE (6 * USER_NAME_CHARS_MAX + 1)	      /* a character may grow when its case is folded */
+#define USER_EMAIL_BYTES_MAX 254u				      /* RFC 5321: a path of 256 without its brackets */
+#define USER_PASSWORD_HASH_SIZE 128				      /* crypto_pwhash_STRBYTES */
+#define USER_ANSWER_NS ((int64_t)IDEMPOTENCY_HOURS * 3600 * NS_PER_S) /* how long an answer is kept */
+
+struct user_account {
+	uint64_t id;
+	char name[USER_NAME_SIZE];
+	char name_key[USER_NAME_KEY_SIZE];
+	char email[USER_EMAIL_BYTES_MAX + 1];	/* "": none */
+	char password[USER_PASSWORD_HASH_SIZE]; /* "": none */
+	bool admin;
+	int64_t created_ns;
+	unsigned failures;
+	int64_t not_before_ns;
+};
+
+enum user_token_kind { USER_SESSION, USER_KEY };
+
+struct user_token {
+	enum user_token_kind kind;
+	uint64_t id;
+	uint64_t account_id;
+	char name[USER_NAME_SIZE]; /* of a key */
+	uint8_t hash[SHA256_BYTES];
+	int64_t created_ns;
+	int64_t used_ns;    /* of a key: last used, 0: never; of a session: when its end was last moved */
+	int64_t expires_ns; /* of a session */
+};
+
+struct user_deletion {
+	uint64_t seq;
+	uint64_t user_id;
+	int64_t at_ns;
+};
+
+struct user_answer {
+	uint8_t request[SHA256_BYTES];
+	int status;
+	struct span sealed; /* get: valid until the next operation */
+};
+
+struct user_store;
+
+struct user_store_ops {
+	int (*begin)(struct user_store *s);
+	int (*commit)(struct user_store *s);
+	void (*rollback)(struct user_store *s);
+
+	int (*account_insert)(
+		struct user_store *s, const struct user_account *a, uint64_t *ret_id); /* -EEXIST: the name */
+	/* lock: nobody else changes it until the end of the transaction. -ENOENT. */
+	int (*account_get)(struct user_store *s, uint64_t id, bool lock, struct user_account *ret);
+	int (*account_find)(struct user_store *s, const char *name_key, struct user_account *ret); /* -ENOENT */
+	/* By id, those after the given one. */
+	int (*account_list)(
+		struct user_store *s, uint64_t after, size_t limit, struct user_account *ret, size_t *ret_count);
+	/* Name, email, password, admin; a new password begins without failures. -EEXIST: the name. -ENOENT. */
+	int (*account_update)(struct user_store *s, const struct user_account *a);
+	int (*account_delete)(
+		struct user_store *s, uint64_t id, int64_t now_ns); /* with its tokens, into the outbox; -ENOENT */
+	/* One more wrong password; none is tried before now + delay_ns[the failures so far, or the last of the table]. */
+	int (*account_failed)(
+		struct user_store *s, uint64_t id, int64_t now_ns, const int64_t *delay_ns, size_t delays);
+	int (*account_succeeded)(struct user_store *s, uint64_t id);
+	/* Until the end of the transaction nobody else makes an account. */
+	int (*accounts_lock)(struct user_store *s, bool *ret_any);
+
+	int (*token_insert)(
+		struct user_store *s, const struct user_token *t, uint64_t *ret_id); /* -ENOENT: the account is gone */
+	/* A live one by its hash, with its account. -ENOENT. */
+	int (*token_find)(struct user_store *s, enum user_token_kind kind, const uint8_t hash[SHA256_BYTES],
+		int64_t now_ns, struct user_token *ret, struct user_account *ret_account);
+	int (*token_use)(struct user_store *s, const struct user_token *t); /* keeps used_ns and expires_ns */
+	int (*token_delete)(
+		struct user_store *s, enum user_token_kind kind, uint64_t account_id, uint64_t id); /* -ENOENT */
+	int (*sessions_delete)(struct user_store *s, uint64_t account_id, uint64_t except_id);
+	int (*sessions_trim)(struct user_store *s, uint64_t account_id, size_t keep); /* the newest stay */
+	int (*key_list)(struct user_store *s, uint64_t account_id, uint64_t after, size_t limit, struct user_token *ret,
+		size_t *ret_count);
+	int (*key_count)(struct user_store *s, uint64_t account_id, size_t *ret);
+
+	int (*setup_put)(struct user_store *s, const uint8_t hash[SHA256_BYTES], int64_t now_ns); /* replaces */
+	int (*setup_take)(struct user_store *s, const uint8_t hash[SHA256_BYTES]);		  /* -ENOENT */
+
+	int (*deletion_list)(
+		struct user_store *s, uint64_t since, size_t limit, struct user_deletion *ret, size_t *ret_count);
+
+	int (*answer_get)(struct user_store *s, uint64_t account_id, const char *key, int64_t oldest_ns,
+		struct user_answer *ret); /* -ENOENT */
+	int (*answer_put)(struct user_store *s, uint64_t account_id, const char *key, int64_t now_ns,
+		const struct user_answer *a); /* -EEXIST */
+	/* Sessions that have ended, answers that are too old. */
+	int (*forget_old)(struct user_store *s, int64_t now_ns, int64_t oldest_answer_ns);
+	void (*free)(struct user_store *s);
+};
+
+struct user_store {
+	const struct user_store_ops *ops;
+};
+
+#endif
