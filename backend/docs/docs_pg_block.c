@@ -1,0 +1,58 @@
+#include "backend/docs/docs_pg_private.h"
+
+enum { BLOCK_GENERATION, BLOCK_SIZE, BLOCK_UPLOADER };
+
+/* One row of the drive; the block's columns are NULL when it is not there. */
+static int ask_block(struct docs_store *store, const struct docs_pg_question *q, struct docs_block *ret)
+{
+	struct pg_result *result = NULL;
+
+	int r = docs_pg_ask(docs_pg_of(store), q, &result);
+	if (r < 0)
+		return r;
+	if (pg_rows(result) == 0) {
+		r = -ERR_NOT_FOUND;
+	} else if (pg_is_null(result, 0, BLOCK_GENERATION)) {
+		r = -ENOENT;
+	} else {
+		memcpy(ret->sha256, q->more[0].bytes.data, sizeof(ret->sha256));
+		ret->generation = pg_number(result, 0, BLOCK_GENERATION);
+		ret->size = (uint32_t)pg_number(result, 0, BLOCK_SIZE);
+		ret->uploader = pg_number(result, 0, BLOCK_UPLOADER);
+	}
+	pg_result_free(result);
+	return r;
+}
+
+int docs_pg_block_find(struct docs_store *store, const struct docs_scope *scope, const uint8_t sha256[32], struct docs_block *ret)
+{
+	const struct docs_pg_question q = {&SQL_BLOCK_FIND, scope, {PG_P_BYTEA(span_of(sha256, 32))}, 1};
+
+	return ask_block(store, &q, ret);
+}
+
+int docs_pg_block_generation(struct docs_store *store, int64_t *ret)
+{
+	struct pg_result *result = NULL;
+
+	int r = pg_run(docs_pg_of(store)->pg, &SQL_BLOCK_GENERATION, NULL, 0, &result);
+	if (r == 0)
+		*ret = pg_number(result, 0, 0);
+	pg_result_free(result);
+	return r;
+}
+
+int docs_pg_block_stored(struct docs_store *store, const struct docs_scope *scope, const struct docs_block *block, struct docs_block *ret)
+{
+	const struct docs_pg_question q = {&SQL_BLOCK_STORED, scope,
+		{PG_P_BYTEA(span_of(block->sha256, sizeof(block->sha256))), PG_P_I64(block->generation), PG_P_I32(block->size), PG_P_I64(block->uploader)}, 4};
+
+	return ask_block(store, &q, ret);
+}
+
+int docs_pg_block_referenced(struct docs_store *store, const struct docs_scope *scope, const uint8_t sha256[32], struct docs_block *ret)
+{
+	const struct docs_pg_question q = {&SQL_BLOCK_REFERENCED, scope, {PG_P_BYTEA(span_of(sha256, 32))}, 1};
+
+	return ask_block(store, &q, ret);
+}

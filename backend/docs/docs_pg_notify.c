@@ -1,0 +1,66 @@
+#include "backend/docs/docs_pg_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+int docs_pg_notify(struct docs_store *store, const struct docs_moved *moved, size_t count)
+{
+	struct docs_pg *s = docs_pg_of(store);
+	char payload[DOCS_PG_PAYLOAD_BYTES_MAX + 1];
+	size_t size = 0;
+	int r = 0;
+
+	if (count == 0)
+		return 0;
+	docs_pg_reset(s);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		char one[48];
+		const int length = snprintf(one, sizeof(one), "%s%u:%lld", size ? "," : "", moved[i].drive, (long long)moved[i].seq);
+
+		if (size + (size_t)length > DOCS_PG_PAYLOAD_BYTES_MAX) {
+			r = pg_array_add_bytes(s->bytes[0], span_of(payload, size));
+			size = 0;
+			memmove(one, one + 1, (size_t)length); /* the comma */
+		}
+		memcpy(payload + size, one, strlen(one));
+		size += strlen(one);
+	}
+	if (r == 0)
+		r = pg_array_add_bytes(s->bytes[0], span_of(payload, size));
+	if (r < 0)
+		return r;
+	const struct pg_param params[] = {pg_array_param(s->bytes[0])};
+	return pg_run(s->pg, &SQL_NOTIFY, params, 1, NULL);
+}
+
+int docs_pg_listen(struct pg *pg)
+{
+	int r = pg_connect(pg);
+
+	return r < 0 ? r : pg_script(pg, "LISTEN nephos_docs");
+}
+
+int docs_pg_wait(struct pg *pg, unsigned timeout_ms, void (*on_moved)(const struct docs_moved *moved, void *cookie), void *cookie)
+{
+	char payload[DOCS_PG_PAYLOAD_BYTES_MAX + 1];
+	int count = 0;
+
+	int r = pg_notification(pg, timeout_ms, payload, sizeof(payload));
+	if (r <= 0)
+		return r;
+	/* What is not of this form was said by somebody else. */
+	for (char *at = payload; *at;) {
+		char *end = NULL;
+		const unsigned long drive = strtoul(at, &end, 10);
+		if (end == at || *end != ':')
+			break;
+		at = end + 1;
+		const long long seq = strtoll(at, &end, 10);
+		if (end == at || (*end != ',' && *end != '\0'))
+			break;
+		on_moved(&(struct docs_moved){(uint32_t)drive, seq}, cookie);
+		count++;
+		at = *end ? end + 1 : end;
+	}
+	return count;
+}

@@ -1,0 +1,45 @@
+/* docs_sql_part: pieces of SQL that several statements share. Only for docs_sql*.c. */
+#ifndef NEPHOS_DOCS_DOCS_SQL_PART_H
+#define NEPHOS_DOCS_DOCS_SQL_PART_H
+
+#include "common/base/limits.h"
+
+#define SQL_TEXT_(x) #x
+#define SQL_TEXT(x) SQL_TEXT_(x)
+
+/* In the order of enum docs_sql_node_column. */
+#define SQL_NODE(n) \
+	n ".id, " n ".parent, " n ".name, " n ".size, " n ".allocated, " n ".charged, " n ".mode, " n ".uid, " n ".gid, " n \
+	  ".nlink, " n ".atime, " n ".mtime, " n ".ctime, " n ".btime, " n ".seq, " n ".content_seq, " n ".rdev, " n ".target, " n \
+	  ".orphaned_at IS NOT NULL, " n ".children"
+#define SQL_EXTENT(x) \
+	x ".node, " x ".at, " x ".len, " x ".kind, " x ".sha256, " x ".generation, " x ".from_, " x ".block_size, " x ".data"
+#define SQL_DRIVE(d) \
+	d ".id, " d ".owner, " d ".incarnation, " d ".seq, " d ".epoch, " d ".lease_epoch, " d ".lease_session, " d ".next_number, " d \
+	  ".quota, " d ".used, " d ".name"
+
+/* Of a drive: that it is there, and the caller's. */
+#define SQL_MINE "d.id = $1 AND d.trashed_at IS NULL AND ($2 = 0 OR d.owner = $2)"
+/* Of a session: that the mount was heard of. */
+#define SQL_ALIVE(s) s ".seen_at > now() - interval '" SQL_TEXT(SESSION_TIMEOUT_SECONDS) " s'"
+#define SESSION_TIMEOUT_SECONDS 600
+#define IDEMPOTENCY_TEXT 24
+/* seen_at is indexed: moved in steps, so that most updates of the row stay heap-only. */
+#define SQL_SEEN_STEP "interval '30 s'"
+/* A document without a name is there for sessions of its drive only ($4). */
+#define SQL_VISIBLE(n) \
+	"(" n ".orphaned_at IS NULL OR EXISTS (SELECT FROM session s WHERE s.id = $4 AND s.drive = $1 AND ($2 = 0 OR s.user_id = $2) AND " SQL_ALIVE( \
+		"s") "))"
+#define SQL_IS_FOLDER(n) "(" n ".mode & 61440) = 16384"
+/* Of an orphan: nobody that is heard of has it open. $2: grace in seconds. */
+#define SQL_LET_GO(n) \
+	n ".orphaned_at < now() - $2 * interval '1 s' AND NOT EXISTS (SELECT FROM hold h JOIN session s ON s.id = h.session WHERE h.node = " n \
+	  ".id AND " SQL_ALIVE("s") ")"
+
+#define SQL_READ(name, sql) {name, sql, true}
+#define SQL_WRITE(name, sql) {name, sql, false}
+
+/* The same numbers without the suffix that their literals have. */
+static_assert(SESSION_TIMEOUT_S == SESSION_TIMEOUT_SECONDS && IDEMPOTENCY_HOURS == IDEMPOTENCY_TEXT, "limits.h");
+
+#endif
