@@ -51,6 +51,7 @@ struct service {
 	struct watch watch;
 	struct http_client *client;
 	struct workers *workers;
+	struct workers *slow; /* NULL: the service has no slow lane */
 	struct pulse *pulse;
 	struct http_server *server;
 	struct registration *registration;
@@ -291,8 +292,15 @@ static int start_workers(struct service *s)
 	const struct workers_options workers = {.threads = (unsigned)config_number(s->config, "workers"),
 		.conninfo = config_text(s->config, "database"),
 		.metrics = s->metrics};
+	const struct workers_options slow = {.threads = s->options.slow_threads,
+		.conninfo = config_text(s->config, "database"),
+		.queue_max = s->options.slow_queue_max,
+		.lane = "slow",
+		.metrics = s->metrics};
 	int r = workers_new(&workers, &s->workers);
 
+	if (r == 0 && s->options.slow_threads)
+		r = workers_new(&slow, &s->slow);
 	if (r == 0 && s->options.start)
 		r = s->options.start(s, &s->app);
 	const struct pulse_options pulse = {.conninfo = config_text(s->config, "database"),
@@ -411,6 +419,8 @@ static void stop_all(struct service *s)
 		http_server_drain(s->server, SERVICE_DRAIN_MS);
 	workers_free(s->workers);
 	s->workers = NULL;
+	workers_free(s->slow);
+	s->slow = NULL;
 	http_server_stop(s->server);
 	s->server = NULL;
 	pulse_free(s->pulse);
@@ -451,19 +461,29 @@ static void do_work(struct pg *pg, void *cookie)
 	work.fn(pg, work.req, work.service);
 }
 
-void service_work(struct service *s, struct http_request *req, service_work_fn fn)
+static void work_in(struct service *s, struct workers *lane, struct http_request *req, service_work_fn fn)
 {
 	struct work *work = malloc(sizeof(*work));
 	int r = -ENOMEM;
 
 	if (work) {
 		*work = (struct work){s, req, fn};
-		r = workers_submit(s->workers, do_work, work);
+		r = workers_submit(lane, do_work, work);
 	}
 	if (r < 0) {
 		free(work);
 		http_respond_error(req, -ERR_UNAVAILABLE, "too much is waiting here already");
 	}
+}
+
+void service_work(struct service *s, struct http_request *req, service_work_fn fn)
+{
+	work_in(s, s->workers, req, fn);
+}
+
+void service_work_slow(struct service *s, struct http_request *req, service_work_fn fn)
+{
+	work_in(s, s->slow, req, fn);
 }
 
 int service_submit(struct service *s, void (*fn)(struct pg *pg, void *cookie), void *cookie)

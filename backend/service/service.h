@@ -37,6 +37,9 @@ struct service_options {
 	const struct pg_migration *migrations;
 	size_t migration_count;
 	int64_t migration_lock;
+	/* A second lane of workers, for what takes long and must not keep the rest waiting; 0 threads: none. */
+	unsigned slow_threads;
+	size_t slow_queue_max;
 	/* Makes what the handlers work on; runs after the migrations, before the server listens. */
 	int (*start)(struct service *s, void **ret_app);
 	/* Asked to end, the gateways know: what waits without work (long polls) is to be answered now. May be NULL. */
@@ -68,6 +71,8 @@ bool service_is_ready(const struct service *s); /* the database answers, and nob
 /* Runs fn on a worker, which answers the request. A full queue is answered here, with 503. */
 typedef void (*service_work_fn)(struct pg *pg, struct http_request *req, struct service *s);
 void service_work(struct service *s, struct http_request *req, service_work_fn fn);
+/* On the slow lane's workers. */
+void service_work_slow(struct service *s, struct http_request *req, service_work_fn fn);
 /* The same for work that is no request. -EAGAIN: the queue is full. */
 int service_submit(struct service *s, void (*fn)(struct pg *pg, void *cookie), void *cookie);
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct job {
@@ -21,6 +22,7 @@ struct workers {
 	size_t count;
 	bool stopping;
 
+	size_t queue_max;
 	size_t threads; /* started; written before and after they run only */
 	pthread_t ids[WORKERS_MAX];
 	char *conninfo;
@@ -64,31 +66,36 @@ static void *worker_main(void *cookie)
 	return NULL;
 }
 
-static int add_metrics(struct workers *w, struct metrics *m)
+static int add_metrics(struct workers *w, const char *lane, struct metrics *m)
 {
+	char labels[64];
+
 	if (!m)
 		return 0;
+	snprintf(labels, sizeof(labels), "lane=\"%s\"", lane ? lane : "main");
 	int r = metrics_add(
-		m, METRIC_HISTOGRAM, "nephos_worker_wait_seconds", "", "Time a job waited for a worker", &w->wait);
+		m, METRIC_HISTOGRAM, "nephos_worker_wait_seconds", labels, "Time a job waited for a worker", &w->wait);
 	if (r == 0)
-		r = metrics_add(m, METRIC_GAUGE, "nephos_worker_queue", "", "Jobs that wait for a worker", &w->waiting);
+		r = metrics_add(
+			m, METRIC_GAUGE, "nephos_worker_queue", labels, "Jobs that wait for a worker", &w->waiting);
 	if (r == 0)
-		r = metrics_add(m, METRIC_COUNTER, "nephos_worker_refused_total", "",
+		r = metrics_add(m, METRIC_COUNTER, "nephos_worker_refused_total", labels,
 			"Jobs refused because the queue was full", &w->refused);
 	return r;
 }
 
 int workers_new(const struct workers_options *options, struct workers **ret)
 {
-	if (options->threads == 0 || options->threads > WORKERS_MAX)
+	if (options->threads == 0 || options->threads > WORKERS_MAX || options->queue_max > WORKERS_QUEUE_MAX)
 		return -EINVAL;
 	struct workers *w = calloc(1, sizeof(*w));
 	if (!w)
 		return -ENOMEM;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->wake, NULL);
+	w->queue_max = options->queue_max ? options->queue_max : WORKERS_QUEUE_MAX;
 	w->conninfo = strdup(options->conninfo);
-	int r = w->conninfo ? add_metrics(w, options->metrics) : -ENOMEM;
+	int r = w->conninfo ? add_metrics(w, options->lane, options->metrics) : -ENOMEM;
 	while (r == 0 && w->threads < options->threads) {
 		r = -pthread_create(&w->ids[w->threads], NULL, worker_main, w);
 		if (r == 0)
@@ -107,7 +114,7 @@ int workers_submit(struct workers *w, worker_fn fn, void *cookie)
 	int r = -EAGAIN;
 
 	pthread_mutex_lock(&w->lock);
-	if (!w->stopping && w->count < WORKERS_QUEUE_MAX) {
+	if (!w->stopping && w->count < w->queue_max) {
 		w->jobs[(w->first + w->count) % WORKERS_QUEUE_MAX] = (struct job){fn, cookie, clock_mono_ns()};
 		w->count++;
 		r = 0;

@@ -20,6 +20,8 @@ typedef void (*worker_fn)(struct pg *pg, void *cookie);
 struct workers_options {
 	unsigned threads; /* 1..WORKERS_MAX */
 	const char *conninfo;
+	size_t queue_max;	 /* 1..WORKERS_QUEUE_MAX; 0: that */
+	const char *lane;	 /* label of the metrics, where a process has several; NULL: "main" */
 	struct metrics *metrics; /* may be NULL: jobs, their wait, how many wait */
 };
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define MIGRATION_LOCK 0x6e65706875736572 /* "nephuser" */
+#define HASHING_QUEUE_MAX 128		  /* requests that wait to hash: at 50 ms and two at once, three seconds */
 #define OPENAPI_BYTES_MAX (1024u * 1024)
 
 static const char HELP[] =
@@ -116,6 +117,8 @@ int main(int argc, char **argv)
 		.migrations = user_sql_migrations,
 		.migration_count = user_sql_migration_count,
 		.migration_lock = MIGRATION_LOCK,
+		.slow_threads = hashings_at_once(),
+		.slow_queue_max = HASHING_QUEUE_MAX,
 		.start = start,
 		.stop = stop,
 		.housekeep = housekeep};

@@ -23,7 +23,10 @@ static void on_request(struct http_request *req, void *cookie)
 {
 	const struct user_route *row = find(http_request_route(req));
 
-	service_work(cookie, req, row->work);
+	if (row->hashes)
+		service_work_slow(cookie, req, row->work);
+	else
+		service_work(cookie, req, row->work);
 }
 
 int user_routes(struct http_route **ret)

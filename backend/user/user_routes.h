@@ -8,6 +8,7 @@
 struct user_route {
 	struct http_route route;
 	service_work_fn work;
+	bool hashes; /* passwords: runs in the slow lane, so that a storm of logins does not keep others waiting */
 };
 
 /* End with a row whose method is NULL. */

@@ -41,7 +41,7 @@ const struct pg_statement SQL_ACCOUNTS_ANY = {"accounts_any", "SELECT EXISTS (SE
 
 /* deletion_counter_pkey, deletion_pkey */
 const struct pg_statement SQL_DELETION_INSERT = {"deletion_insert",
-	"WITH next AS (UPDATE deletion_counter SET last = last + 1 WHERE only RETURNING last) "
+	"WITH next AS (UPDATE deletion_counter SET last = last + 1 WHERE one RETURNING last) "
 	"INSERT INTO deletion (seq, user_id, at_ns) SELECT last, $1, $2 FROM next",
 	false};
 /* deletion_pkey */
@@ -95,9 +95,9 @@ const struct pg_statement SQL_KEY_COUNT = {"key_count", "SELECT count(*) FROM de
 
 /* setup_token_pkey: one row */
 const struct pg_statement SQL_SETUP_PUT = {"setup_put",
-	"INSERT INTO setup_token (hash, created_ns) VALUES ($1, $2) ON CONFLICT (only) DO UPDATE SET hash = $1, created_ns = $2",
+	"INSERT INTO setup_token (hash, created_ns) VALUES ($1, $2) ON CONFLICT (one) DO UPDATE SET hash = $1, created_ns = $2",
 	false};
-const struct pg_statement SQL_SETUP_TAKE = {"setup_take", "DELETE FROM setup_token WHERE only AND hash = $1", false};
+const struct pg_statement SQL_SETUP_TAKE = {"setup_take", "DELETE FROM setup_token WHERE one AND hash = $1", false};
 
 /* idempotency_pkey */
 const struct pg_statement SQL_ANSWER_GET = {"answer_get",

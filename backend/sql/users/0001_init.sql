@@ -40,7 +40,7 @@ CREATE INDEX device_key_account ON device_key (account_id, id);
 -- Who was deleted, for the services that keep something of theirs. seq has no gaps and is in the order of commits: it comes from a row
 -- that the deleting transaction holds, not from a sequence.
 CREATE TABLE deletion_counter (
-	only boolean PRIMARY KEY DEFAULT true CHECK (only),
+	one boolean PRIMARY KEY DEFAULT true CHECK (one),
 	last bigint NOT NULL
 );
 INSERT INTO deletion_counter (last) VALUES (0);
@@ -52,7 +52,7 @@ CREATE TABLE deletion (
 
 -- The one-time token of the first administrator.
 CREATE TABLE setup_token (
-	only       boolean PRIMARY KEY DEFAULT true CHECK (only),
+	one       boolean PRIMARY KEY DEFAULT true CHECK (one),
 	hash       bytea NOT NULL,
 	created_ns bigint NOT NULL
 );
