@@ -20,7 +20,7 @@ const struct pg_statement SQL_DRIVE_MAKE = SQL_WRITE("drive_make",
 	" ON CONFLICT (owner) WHERE home AND trashed_at IS NULL DO NOTHING RETURNING *),"
 	" root AS (INSERT INTO node (id, parent, name, size, allocated, charged, uid, gid, atime, mtime, ctime, btime, seq, content_seq, children, rdev, mode,"
 	" nlink, target) SELECT (id::bigint << 32) | 1, (id::bigint << 32) | 1, '', 0, 0, 0, 0, 0, t, t, t, t, 0, 0, 0, 0, 16877, 2, ''"
-	" FROM made, " NOW_NS " t)"
+	" FROM made, (SELECT " NOW_NS " AS t) now)"
 	" SELECT " SQL_DRIVE("d") " FROM made d");
 const struct pg_statement SQL_DRIVE_GET = SQL_READ("drive_get", "SELECT " SQL_DRIVE("d") " FROM drive d WHERE " SQL_MINE);
 const struct pg_statement SQL_DRIVE_LIST = SQL_READ("drive_list", "SELECT " SQL_DRIVE("d")

@@ -60,7 +60,7 @@ start() {
 	fi
 	if ! as_postgres "$bin/pg_ctl" -D "$dir/data" status >/dev/null 2>&1; then
 		as_postgres "$bin/pg_ctl" -D "$dir/data" -l "$dir/postgres.log" -w -t 60 \
-			-o "-c listen_addresses='' -c unix_socket_directories='$sockets' -c max_connections=200 -c fsync=${POSTGRES_FSYNC:-off}" \
+			-o "-c listen_addresses='' -c unix_socket_directories='$sockets' -c max_connections=200 -c fsync=${POSTGRES_FSYNC:-off} ${POSTGRES_OPTIONS-}" \
 			start >/dev/null 2>&1 || { tail -20 "$dir/postgres.log" >&2; exit 1; }
 	fi
 	echo "host=$sockets user=nephos dbname=postgres"
