@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SEAL_RACES_MAX 3 /* two requests with one key at the same moment: the second finds the answer of the first */
-
 /* What failures of the store and of the machine are to somebody who asks over HTTP. */
 static int public_code(int r)
 {
@@ -145,20 +143,29 @@ static int seal_answer(void *cookie, const struct account_outcome *outcome)
 	return answer_put(u->call.store, u->app->answer_key, u->call.who, u->key, u->hash, u->call.now_ns, a);
 }
 
-/* 0: u->answer is what to say, made now or earlier. */
+static int find_answer(struct user_request *u)
+{
+	if (!u->key)
+		return -ENOENT;
+	answer_fini(&u->answer); /* one that was made and did not come to hold */
+	return answer_get(u->call.store, u->app->answer_key, u->call.who, u->key, u->hash, u->call.now_ns, &u->answer);
+}
+
+/*
+ * 0: u->answer is what to say, made now or earlier. Of two requests with one key at the same moment the second fails, at the answer or
+ * before (the name is taken, the row is gone), once the first has committed: what it finds then is the answer.
+ */
 static int find_or_make(struct user_request *u)
 {
 	struct account_outcome outcome;
 
-	int r = -EEXIST;
-	for (unsigned i = 0; r == -EEXIST && i < SEAL_RACES_MAX; i++) {
-		r = u->key ? answer_get(u->call.store, u->app->answer_key, u->call.who, u->key, u->hash, u->call.now_ns,
-				     &u->answer)
-			   : -ENOENT;
-		if (r == -ENOENT)
-			r = u->mutation->apply(u, &outcome);
-	}
-	return r;
+	int r = find_answer(u);
+	if (r != -ENOENT)
+		return r;
+	r = u->mutation->apply(u, &outcome);
+	if (r < 0 && u->key && find_answer(u) == 0)
+		return 0;
+	return r == -EEXIST ? -ERR_UNAVAILABLE : r;
 }
 
 /* An answer that waits until the gateways have forgotten. */
