@@ -187,6 +187,7 @@ static void check_line(struct scan *s, const struct request_line *line)
 	if (PARSES_IN_PLACE && (line->url != target || line->version != target + req->target_size + 1))
 		scan_refuse(s, -ERR_BAD_REQUEST, "the request line is not three words with one space between");
 	s->version_1_1 = strcmp(line->version, "HTTP/1.1") == 0;
+	req->is_http_1_0 = !s->version_1_1;
 	if (s->version_1_1)
 		return;
 	if (strcmp(line->version, "HTTP/1.0") != 0)

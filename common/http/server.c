@@ -248,7 +248,7 @@ static int start_daemon(struct http_server *s)
 
 	if (o->threads < 2)
 		extra[0].option = MHD_OPTION_END;
-	s->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO | MHD_USE_ERROR_LOG, 0, NULL,
+	s->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL,
 		NULL, exchange_on_access, s, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, s, MHD_OPTION_LISTEN_SOCKET, s->listen_fd,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_POOL_BYTES, MHD_OPTION_CONNECTION_LIMIT, o->connections_max,
 		MHD_OPTION_PER_IP_CONNECTION_LIMIT, o->connections_per_ip_max, MHD_OPTION_CONNECTION_TIMEOUT, o->idle_s,

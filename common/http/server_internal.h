@@ -94,6 +94,7 @@ struct http_request {
 	bool expects_continue;
 	bool chunked;
 	bool is_head;
+	bool is_http_1_0;
 	char method[16];
 	char trace[TRACE_BYTES_MAX + 1];
 	char peer[48];

@@ -152,6 +152,17 @@ static bool sleep_until_woken(struct http_request *req)
 	return asleep;
 }
 
+/*
+ * An end that closes the connection: the library (0.9.75) marks it closed in here, but only cleans it up when it next comes by, which may be
+ * at its time-out. A resume makes it come by.
+ */
+static ssize_t end_and_close(struct http_request *req, ssize_t how)
+{
+	MHD_suspend_connection(req->connection);
+	MHD_resume_connection(req->connection);
+	return how;
+}
+
 ssize_t stream_on_pull(void *cookie, uint64_t position, char *data, size_t size)
 {
 	struct http_request *req = cookie;
@@ -162,19 +173,18 @@ ssize_t stream_on_pull(void *cookie, uint64_t position, char *data, size_t size)
 	(void)position;
 	do {
 		if (!begin_pull(req))
-			return MHD_CONTENT_READER_END_WITH_ERROR;
+			return end_and_close(req, MHD_CONTENT_READER_END_WITH_ERROR);
 		r = stream->ops->pull(stream->cookie, data, size, &got);
 		if (r == -EAGAIN && sleep_until_woken(req))
 			return 0;
 	} while (r == -EAGAIN);
-	if (r)
-		return MHD_CONTENT_READER_END_WITH_ERROR;
+	/* An end before the promised length must not look like one. */
+	if (r || (got == 0 && stream->length >= 0))
+		return end_and_close(req, MHD_CONTENT_READER_END_WITH_ERROR);
+	if (got == 0)
+		return req->is_http_1_0 ? end_and_close(req, MHD_CONTENT_READER_END_OF_STREAM) : MHD_CONTENT_READER_END_OF_STREAM;
 	assert(got <= size);
 	stream->sent += got;
-	if (got == 0) {
-		/* An end before the promised length must not look like one. */
-		return stream->length < 0 ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
-	}
 	return (ssize_t)got;
 }
 
