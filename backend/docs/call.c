@@ -124,14 +124,20 @@ int call_keep(struct call *call, void *p, void (*free_fn)(void *p))
 	return 0;
 }
 
-void *call_alloc(struct call *call, size_t size)
+void *call_try_alloc(struct call *call, size_t size)
 {
 	void *p = calloc(1, size);
 
-	if (p && call_keep(call, p, free) == 0)
-		return p;
-	call_fail(call, -ENOMEM, NULL);
-	return NULL;
+	return p && call_keep(call, p, free) == 0 ? p : NULL;
+}
+
+void *call_alloc(struct call *call, size_t size)
+{
+	void *p = call_try_alloc(call, size);
+
+	if (!p)
+		call_fail(call, -ENOMEM, NULL);
+	return p;
 }
 
 static void call_on_worker(struct docs_store *store, void *cookie)

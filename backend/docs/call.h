@@ -26,6 +26,8 @@ struct call {
 struct call *call_new(struct http_request *req, void *cookie);
 /* Zeroed memory that goes with the call; NULL: no memory, and the call has been answered. */
 void *call_alloc(struct call *call, size_t size);
+/* The same without answering. */
+void *call_try_alloc(struct call *call, size_t size);
 /* free_fn(p) when the call goes; last kept, first freed. -ENOMEM: was freed at once. */
 int call_keep(struct call *call, void *p, void (*free_fn)(void *p));
 

@@ -25,6 +25,7 @@ struct docs_metrics {
 };
 
 struct pg;
+struct service;
 struct docs_worker { /* the store that belongs to the connection of a worker */
 	struct pg *pg;
 	struct docs_store *store;
@@ -50,5 +51,10 @@ struct docs {
 
 /* Runs job on a worker, with that worker's store. -EAGAIN: too many jobs wait. docs is a struct docs: this is commit_options.run_on_worker too. */
 int docs_run(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *docs);
+
+/* The hooks of the service: everything above from its settings; and the other way round. */
+int docs_start(struct service *s, void **ret_docs);
+void docs_drain(void *docs);
+void docs_stop(void *docs);
 
 #endif

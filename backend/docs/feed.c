@@ -25,6 +25,7 @@ struct feed {
 	struct feed_waiter *all; /* those in state FEED_WAITING */
 	size_t count;
 	int64_t next_ns; /* the earliest deadline; INT64_MAX: none */
+	bool closed;	 /* every deadline has passed */
 	bool stopping;
 };
 
@@ -73,7 +74,7 @@ static struct feed_waiter *collect_expired(struct feed *f, int64_t now_ns)
 	f->next_ns = INT64_MAX;
 	DL_FOREACH_SAFE2(f->all, waiter, next, all_next)
 	{
-		if (waiter->deadline_ns <= now_ns)
+		if (f->closed || waiter->deadline_ns <= now_ns)
 			collect(f, waiter, &list);
 		else if (waiter->deadline_ns < f->next_ns)
 			f->next_ns = waiter->deadline_ns;
@@ -193,7 +194,7 @@ void feed_wait(struct feed *f, struct feed_waiter *waiter, int64_t deadline_ns)
 		waiter->deadline_ns = deadline_ns;
 		DL_APPEND2(f->all, waiter, all_prev, all_next);
 		metric_add(f->waiting, 1);
-		if (deadline_ns < f->next_ns) {
+		if (f->closed || deadline_ns < f->next_ns) {
 			f->next_ns = deadline_ns;
 			pthread_cond_signal(&f->sooner);
 		}
@@ -203,16 +204,42 @@ void feed_wait(struct feed *f, struct feed_waiter *waiter, int64_t deadline_ns)
 		waiter->fire(waiter, true);
 }
 
-bool feed_drop(struct feed *f, struct feed_waiter *waiter)
+void feed_drop(struct feed *f, struct feed_waiter *waiter)
 {
-	bool held;
-
 	pthread_mutex_lock(&f->lock);
-	held = waiter->state != FEED_IDLE;
-	if (held)
+	if (waiter->state != FEED_IDLE)
 		unlink_waiter(f, waiter);
 	pthread_mutex_unlock(&f->lock);
-	return held;
+}
+
+bool feed_cancel(struct feed *f, struct feed_waiter *waiter)
+{
+	bool waits;
+
+	pthread_mutex_lock(&f->lock);
+	waits = waiter->state == FEED_WAITING;
+	if (waits)
+		unlink_waiter(f, waiter);
+	pthread_mutex_unlock(&f->lock);
+	return waits;
+}
+
+void feed_close(struct feed *f)
+{
+	pthread_mutex_lock(&f->lock);
+	f->closed = true;
+	pthread_cond_signal(&f->sooner);
+	pthread_mutex_unlock(&f->lock);
+}
+
+bool feed_closed(struct feed *f)
+{
+	bool closed;
+
+	pthread_mutex_lock(&f->lock);
+	closed = f->closed;
+	pthread_mutex_unlock(&f->lock);
+	return closed;
 }
 
 static void wake_drive(struct feed *f, struct feed_drive *drive, struct feed_waiter **list)

@@ -36,8 +36,13 @@ void feed_free(struct feed *f); /* nobody may be armed any more; NULL is fine */
 int feed_arm(struct feed *f, struct feed_waiter *waiter, uint32_t drive);
 /* Fires once: at the next change, at once if there was one since feed_arm, or at the deadline (clock_mono_ns). Only an armed waiter. */
 void feed_wait(struct feed *f, struct feed_waiter *waiter, int64_t deadline_ns);
-/* Forgets the waiter. true: it will not fire. false: it has fired, or is just about to. */
-bool feed_drop(struct feed *f, struct feed_waiter *waiter);
+/* Forgets an armed waiter, for the one who armed it. */
+void feed_drop(struct feed *f, struct feed_waiter *waiter);
+/* Takes one out that waits. true: it will not fire. false: it does not wait (yet, or any more). */
+bool feed_cancel(struct feed *f, struct feed_waiter *waiter);
+/* Who waits, and who will, fires at once, as at a deadline: the process is asked to end. */
+void feed_close(struct feed *f);
+bool feed_closed(struct feed *f);
 
 void feed_changed(struct feed *f, uint32_t drive);
 /* Changes may have been missed: everybody looks again. */

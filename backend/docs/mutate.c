@@ -150,25 +150,48 @@ int mutate_body_item(struct mutate *m, const struct item *item)
 	return r < 0 ? r : mutate_header(m, "ETag", etag);
 }
 
-/* The problem as http_respond_error would say it, with the op's index. */
-static int append_problem(struct mutate *m, int error, int index)
+/* The problem as http_respond_error would say it, with the op's index. New reference, or NULL. */
+static json_t *problem_json(const struct call *call, int error, const char *detail, int index)
 {
 	const struct error_info *info = error_lookup(error);
 	char type[64];
 	json_t *o;
-	int r;
 
 	snprintf(type, sizeof(type), "/problems/%s", info->type);
 	o = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s}", "type", type, "title", info->title, "status", info->http_status,
-		"detail", m->detail ? m->detail : info->title, "errno", info->errno_name, "trace_id",
-		http_request_trace(m->call->req));
-	if (o && index >= 0 && !m->refusal)
+		"detail", detail ? detail : info->title, "errno", info->errno_name, "trace_id",
+		http_request_trace(call->req));
+	if (o && index >= 0)
 		(void)json_object_set_new(o, "index", json_integer(index));
-	r = o ? json_dump_callback(o, append_json, &m->body, JSON_COMPACT) : -ENOMEM;
+	return o;
+}
+
+void mutate_respond_problem(struct call *call, int error, const char *detail, int index)
+{
+	json_t *problem = index >= 0 ? problem_json(call, error, detail, index) : NULL;
+	struct http_headers headers;
+	char *text = problem ? json_dumps(problem, JSON_COMPACT) : NULL;
+
+	json_decref(problem);
+	if (!text) {
+		call_fail(call, error, detail);
+		return;
+	}
+	http_headers_init(&headers);
+	(void)http_headers_add(&headers, "Content-Type", "application/problem+json");
+	http_respond_take(call->req, error_lookup(error)->http_status, &headers, text, strlen(text));
+	http_headers_fini(&headers);
+}
+
+static int append_problem(struct mutate *m, int error, int index)
+{
+	json_t *o = problem_json(m->call, error, m->detail, m->refusal ? -1 : index);
+	int r = o ? json_dump_callback(o, append_json, &m->body, JSON_COMPACT) : -ENOMEM;
+
 	json_decref(o);
 	if (r == 0)
 		r = mutate_header(m, "Content-Type", "application/problem+json");
-	return r < 0 ? r : info->http_status;
+	return r < 0 ? r : error_lookup(error)->http_status;
 }
 
 static void append_position(struct mutate *m, struct docs_position at)

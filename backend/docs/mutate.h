@@ -44,6 +44,9 @@ void mutate_submit_take(struct mutate *m, struct op_batch *batch);
 void mutate_ops(struct mutate *m, const struct op *ops, size_t count);
 void mutate_refuse(struct mutate *m, int error, const char *detail);
 
+/* A problem with the index of the op (when not negative), not kept. Answers the call. */
+void mutate_respond_problem(struct call *call, int error, const char *detail, int index);
+
 /* For answer(): the object as body (taken; NULL: no memory). */
 int mutate_body_take(struct mutate *m, json_t *object);
 int mutate_header(struct mutate *m, const char *name, const char *value);

@@ -49,8 +49,8 @@ static void retry_fire(struct feed_waiter *waiter, bool changed)
 	(void)changed;
 	if (docs_run(fill_job, p, p->docs) == 0)
 		return;
-	/* Drive 0 never changes: this is only a timer. */
-	if (feed_arm(p->docs->feed, &p->retry, 0) == 0) {
+	/* Drive 0 never changes: this is only a timer. A closed feed has none. */
+	if (!feed_closed(p->docs->feed) && feed_arm(p->docs->feed, &p->retry, 0) == 0) {
 		feed_wait(p->docs->feed, &p->retry, clock_mono_ns() + PUMP_RETRY_MS * NS_PER_MS);
 		return;
 	}

@@ -1,0 +1,240 @@
+/*
+ * The journal: a page, a long poll (GET for everybody, POST for mounts), and server-sent events.
+ *
+ * A long poll is armed at the feed before it looks, so that it cannot miss what comes between looking and waiting. While it waits it is nothing but its memory.
+ */
+#include "backend/docs/api.h"
+#include "backend/docs/body.h"
+#include "backend/docs/changes.h"
+#include "backend/docs/feed.h"
+#include "backend/docs/reply.h"
+#include "common/base/clock.h"
+#include "common/base/error.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+struct poll {
+	struct feed_waiter waiter;
+	struct call *call;
+	int64_t since, wait_s, limit;
+	int64_t deadline_ns;
+	int64_t session; /* of a mount; 0: none */
+	int64_t *held;
+	size_t held_count;
+	bool renewed; /* the session was, by this poll */
+	bool time_over;
+	atomic_bool gone; /* the client is */
+};
+
+static void poll_job(struct call *call, struct docs_store *store);
+
+static void poll_respond(struct poll *p, struct changes_page *page, struct docs_position at)
+{
+	struct http_headers headers;
+	json_t *object = changes_page_json_take(page, at);
+
+	http_headers_init(&headers);
+	reply_position(&headers, at);
+	reply_json_take(p->call, 200, &headers, object);
+	http_headers_fini(&headers);
+}
+
+static int poll_renew(struct poll *p, struct docs_store *store)
+{
+	int r;
+
+	if (!p->session || p->renewed)
+		return 0;
+	r = store->ops->session_poll(store, &p->call->scope, p->session, p->held, p->held_count);
+	p->renewed = r == 0;
+	return r;
+}
+
+/* Looks; 1: there was nothing, and there is time left to wait for something. */
+static int poll_look(struct poll *p, struct docs_store *store, struct changes_page *page, struct docs_position *at)
+{
+	struct call *call = p->call;
+	int r = poll_renew(p, store);
+
+	if (r == 0)
+		r = store->ops->changes(store, &call->scope, p->since, (uint32_t)p->limit, changes_on_change, page, at);
+	if (r < 0)
+		return r;
+	return changes_page_count(page) == 0 && p->wait_s > 0 && !p->time_over && !atomic_load(&p->gone);
+}
+
+static void poll_job(struct call *call, struct docs_store *store)
+{
+	struct poll *p = call->data;
+	struct feed *feed = call->docs->feed;
+	struct changes_page page;
+	struct docs_position at = {0};
+	int r = call_drive(call, store);
+
+	changes_page_init(&page, p->since);
+	if (r == 0 && p->wait_s > 0)
+		r = feed_arm(feed, &p->waiter, call->scope.drive);
+	if (r == 0)
+		r = poll_look(p, store, &page, &at);
+	if (r == 1) {
+		changes_page_fini(&page);
+		feed_wait(feed, &p->waiter, p->deadline_ns);
+		return;
+	}
+	feed_drop(feed, &p->waiter);
+	if (r < 0)
+		call_fail(call, r, NULL);
+	else
+		poll_respond(p, &page, at);
+	changes_page_fini(&page);
+}
+
+static void poll_fire(struct feed_waiter *waiter, bool changed)
+{
+	struct poll *p = (struct poll *)waiter;
+
+	p->time_over = !changed;
+	call_work(p->call, poll_job);
+}
+
+static void poll_on_abort(struct http_request *req, void *cookie)
+{
+	struct poll *p = cookie;
+
+	(void)req;
+	atomic_store(&p->gone, true);
+	/* One that waits is answered, so that its memory goes; in a job it sees for itself. */
+	if (feed_cancel(p->call->docs->feed, &p->waiter))
+		call_fail(p->call, -ECANCELED, NULL);
+}
+
+static struct poll *poll_new(struct http_request *req, void *cookie)
+{
+	struct call *call = call_new(req, cookie);
+	struct poll *p = call ? call_alloc(call, sizeof(*p)) : NULL;
+
+	if (!p)
+		return NULL;
+	p->waiter.fire = poll_fire;
+	p->call = call;
+	p->limit = PAGE_ITEMS_DEFAULT;
+	p->since = -1;
+	call->data = p;
+	return p;
+}
+
+static void poll_start(struct poll *p)
+{
+	if (p->wait_s > POLL_WAIT_S_MAX)
+		p->wait_s = POLL_WAIT_S_MAX;
+	p->deadline_ns = clock_mono_ns() + p->wait_s * NS_PER_S;
+	if (p->wait_s > 0)
+		http_request_on_abort(p->call->req, poll_on_abort, p);
+	call_work(p->call, poll_job);
+}
+
+/* ---- GET ---- */
+
+void api_changes_get(struct http_request *req, void *cookie)
+{
+	struct poll *p = poll_new(req, cookie);
+	const char *last_event = http_request_header(req, "Last-Event-ID");
+	int r;
+
+	if (!p)
+		return;
+	r = call_query_number(p->call, "since", 0, INT64_MAX, &p->since);
+	if (r == 0)
+		r = call_query_number(p->call, "wait", 0, INT32_MAX, &p->wait_s);
+	if (r == 0)
+		r = call_query_number(p->call, "limit", 1, CHANGES_PAGE_MAX, &p->limit);
+	if (r == 0 && p->since < 0 && !last_event)
+		r = -ERR_BAD_REQUEST;
+	if (r < 0)
+		call_fail(p->call, r, "since=SEQ is needed; wait=SECONDS and limit=1..1000 may be there");
+	else if (call_accepts(p->call, "text/event-stream"))
+		events_respond(p->call, p->since);
+	else if (p->since < 0)
+		call_fail(p->call, -ERR_BAD_REQUEST, "since=SEQ is needed");
+	else
+		poll_start(p);
+}
+
+/* ---- POST: the poll of a mount ---- */
+
+static int parse_held(struct poll *p, const json_t *list)
+{
+	size_t count = json_array_size(list);
+	json_t *one;
+	int r = 0;
+
+	if (!list)
+		return 0;
+	if (!json_is_array(list) || count > CHANGES_HELD_MAX)
+		return -ERR_UNPROCESSABLE;
+	if (count == 0)
+		return 0;
+	p->held = call_try_alloc(p->call, count * sizeof(*p->held));
+	one = json_object();
+	if (!p->held || !one)
+		r = -ENOMEM;
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		(void)json_object_set(one, "id", json_array_get(list, i));
+		r = item_json_get_id(one, "id", &p->held[i]) < 0 ? -ERR_UNPROCESSABLE : 0;
+	}
+	json_decref(one);
+	p->held_count = count;
+	return r;
+}
+
+static int get_optional(const json_t *object, const char *key, int64_t max, int64_t *ret)
+{
+	int64_t value = *ret;
+	int r = item_json_get_id(object, key, &value);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0 || value < 0 || value > max)
+		return -ERR_UNPROCESSABLE;
+	*ret = value;
+	return 0;
+}
+
+static int parse_poll(struct poll *p)
+{
+	json_t *object = NULL;
+	int r = body_object(p->call, &object);
+
+	if (r == 0)
+		r = get_optional(object, "since", INT64_MAX, &p->since);
+	if (r == 0)
+		r = get_optional(object, "wait", INT32_MAX, &p->wait_s);
+	if (r == 0)
+		r = get_optional(object, "limit", CHANGES_PAGE_MAX, &p->limit);
+	if (r == 0)
+		r = get_optional(object, "session", INT64_MAX, &p->session);
+	if (r == 0)
+		r = parse_held(p, json_object_get(object, "held"));
+	if (r == 0 && (p->since < 0 || p->limit == 0))
+		r = -ERR_UNPROCESSABLE;
+	json_decref(object);
+	return r;
+}
+
+void api_changes_poll(struct http_request *req, void *cookie)
+{
+	struct poll *p = poll_new(req, cookie);
+	int r;
+
+	if (!p)
+		return;
+	r = parse_poll(p);
+	if (r < 0)
+		call_fail(p->call, r,
+			r == -ERR_UNPROCESSABLE ? "{since, wait?, limit?, session?, held?: [id, …]}" : NULL);
+	else
+		poll_start(p);
+}

@@ -1,0 +1,224 @@
+#include "backend/docs/docs.h"
+
+#include "backend/docs/docs_pg.h"
+#include "backend/docs/feed.h"
+#include "backend/docs/herald.h"
+#include "backend/docs/numbers.h"
+#include "backend/docs/upkeep.h"
+#include "backend/docs/upload.h"
+#include "backend/docs/users.h"
+#include "backend/service/service.h"
+#include "common/base/error.h"
+#include "common/base/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct docs_job {
+	void (*job)(struct docs_store *store, void *cookie);
+	void *cookie;
+	struct docs *docs;
+};
+
+/* The store of a worker's connection, made at its first job. NULL: no memory. */
+static struct docs_store *store_of(struct docs *d, struct pg *pg)
+{
+	struct docs_worker *worker = NULL;
+	struct docs_store *store = NULL;
+
+	pthread_mutex_lock(&d->lock);
+	for (size_t i = 0; i < DOCS_STORES_MAX && !worker; i++)
+		if (d->workers[i].pg == pg || !d->workers[i].pg)
+			worker = &d->workers[i];
+	if (worker && !worker->pg && docs_pg_new(pg, &worker->store) == 0)
+		worker->pg = pg;
+	if (worker && worker->pg)
+		store = worker->store;
+	pthread_mutex_unlock(&d->lock);
+	return store;
+}
+
+static void job_on_worker(struct pg *pg, void *cookie)
+{
+	struct docs_job job = *(struct docs_job *)cookie;
+	struct docs_store *store = store_of(job.docs, pg);
+
+	free(cookie);
+	/* A job must run, it owes an answer; and it cannot without a store. Memory for one is asked for at the start of each worker only. */
+	while (!store)
+		store = store_of(job.docs, pg);
+	job.job(store, job.cookie);
+}
+
+int docs_run(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *docs)
+{
+	struct docs *d = docs;
+	struct docs_job *j = malloc(sizeof(*j));
+	int r;
+
+	if (!j)
+		return -EAGAIN;
+	*j = (struct docs_job){job, cookie, d};
+	r = service_submit(d->service, job_on_worker, j);
+	if (r < 0)
+		free(j);
+	return r;
+}
+
+static void on_committed(uint32_t drive, struct docs_position at, void *cookie)
+{
+	struct docs *d = cookie;
+
+	metric_inc(d->metrics.transactions);
+	feed_changed(d->feed, drive);
+	herald_tell(d->herald, drive, at.seq);
+}
+
+/* ---- metrics ---- */
+
+struct metric_row {
+	struct metric **where;
+	enum metric_kind kind;
+	const char *name, *labels, *help;
+};
+
+static int add_op_metrics(struct docs *d, struct metrics *metrics)
+{
+	char labels[48];
+	int r = 0;
+
+	for (unsigned kind = 0; r == 0 && kind < OP_KINDS; kind++) {
+		snprintf(labels, sizeof(labels), "op=\"%s\"", op_kind_name((enum op_kind)kind));
+		r = metrics_add(
+			metrics, METRIC_COUNTER, "nephos_docs_ops_total", labels, "Ops applied", &d->metrics.ops[kind]);
+	}
+	return r;
+}
+
+static int add_metrics(struct docs *d, struct metrics *metrics)
+{
+	static const char bytes[] = "nephos_docs_content_bytes_total",
+			  bytes_help[] = "Bytes of content, stored and read";
+	static const char uploads[] = "nephos_docs_uploads",
+			  uploads_help[] = "Uploads that have a buffer, or wait for one";
+	struct docs_metrics *m = &d->metrics;
+	const struct metric_row rows[] = {
+		{&m->block_bytes_in, METRIC_COUNTER, bytes, "kind=\"block\",direction=\"in\"", bytes_help},
+		{&m->block_bytes_out, METRIC_COUNTER, bytes, "kind=\"block\",direction=\"out\"", bytes_help},
+		{&m->inline_bytes_in, METRIC_COUNTER, bytes, "kind=\"inline\",direction=\"in\"", bytes_help},
+		{&m->inline_bytes_out, METRIC_COUNTER, bytes, "kind=\"inline\",direction=\"out\"", bytes_help},
+		{&m->batches, METRIC_COUNTER, "nephos_docs_batches_total", "", "Batches applied"},
+		{&m->transactions, METRIC_COUNTER, "nephos_docs_transactions_total", "",
+			"Transactions that applied batches"},
+		{&m->polls, METRIC_GAUGE, "nephos_docs_polls_waiting", "",
+			"Long polls and event streams that wait for a change"},
+		{&m->uploads, METRIC_GAUGE, uploads, "state=\"running\"", uploads_help},
+		{&m->uploads_waiting, METRIC_GAUGE, uploads, "state=\"waiting\"", uploads_help},
+		{&m->blocks_collected, METRIC_COUNTER, "nephos_docs_blocks_collected_total", "",
+			"Blocks removed because nothing referred to them"},
+	};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sizeof(rows) / sizeof(rows[0]); i++)
+		r = metrics_add(metrics, rows[i].kind, rows[i].name, rows[i].labels, rows[i].help, rows[i].where);
+	return r < 0 ? r : add_op_metrics(d, metrics);
+}
+
+/* ---- life ---- */
+
+static int start_parts(struct docs *d, const struct config *config)
+{
+	const struct commit_options commit = {
+		.run_on_worker = docs_run, .pool = d, .on_committed = on_committed, .on_committed_cookie = d};
+	const char *conninfo = config_text(config, "database");
+	const struct upkeep_options upkeep = {.docs = d,
+		.conninfo = conninfo,
+		.period_s = (unsigned)config_number(config, "upkeep-period"),
+		.block_grace_s = (unsigned)config_number(config, "block-grace")};
+	int r = block_dir_new(config_text(config, "blocks-dir"), &d->blocks);
+
+	if (r < 0) {
+		log_error(NULL, "op=start part=blocks-dir path=\"%s\" error=%d", config_text(config, "blocks-dir"), r);
+		return r;
+	}
+	r = feed_new(d->metrics.polls, &d->feed);
+	if (r == 0)
+		r = herald_start(conninfo, d->feed, &d->herald);
+	if (r == 0)
+		r = users_new(d->service, config_text(config, "user-service"), &d->users);
+	if (r == 0)
+		r = uploads_new(d, &d->uploads);
+	if (r == 0)
+		r = numbers_new(&d->numbers);
+	if (r == 0)
+		r = commit_new(&commit, &d->commit);
+	return r < 0 ? r : upkeep_start(&upkeep, &d->upkeep);
+}
+
+void docs_drain(void *docs)
+{
+	feed_close(((struct docs *)docs)->feed);
+}
+
+void docs_stop(void *docs)
+{
+	struct docs *d = docs;
+
+	if (!d)
+		return;
+	upkeep_free(d->upkeep);
+	herald_free(d->herald);
+	commit_free(d->commit);
+	numbers_free(d->numbers);
+	uploads_free(d->uploads);
+	users_free(d->users);
+	feed_free(d->feed);
+	for (size_t i = 0; i < DOCS_STORES_MAX && d->workers[i].store; i++)
+		d->workers[i].store->ops->free(d->workers[i].store);
+	if (d->blocks)
+		d->blocks->ops->free(d->blocks);
+	pthread_mutex_destroy(&d->lock);
+	free(d);
+}
+
+static int find_failpoint(const struct config *config, struct failpoint *ret)
+{
+#ifdef NEPHOS_FAILPOINTS
+	const char *text = config_text(config, "failpoint");
+#else
+	const char *text = NULL;
+
+	(void)config;
+#endif
+	int r = failpoint_parse(text, ret);
+
+	if (r < 0)
+		log_error(NULL, "op=start part=failpoint text=\"%s\" error=%d", text ? text : "", r);
+	return r;
+}
+
+int docs_start(struct service *s, void **ret_app)
+{
+	const struct config *config = service_config(s);
+	struct docs *d = calloc(1, sizeof(*d));
+	int r;
+
+	if (!d)
+		return -ENOMEM;
+	d->service = s;
+	pthread_mutex_init(&d->lock, NULL);
+	cap_key_derive(service_cluster(s)->key, &d->cap_key);
+	d->default_quota = (int64_t)config_number(config, "quota");
+	r = find_failpoint(config, &d->failpoint);
+	if (r == 0)
+		r = add_metrics(d, service_metrics(s));
+	if (r == 0)
+		r = start_parts(d, config);
+	if (r < 0) {
+		docs_stop(d);
+		return r;
+	}
+	*ret_app = d;
+	return 0;
+}

@@ -1,0 +1,56 @@
+/* nephos-docs: drives, documents, their journal and their blocks. */
+#include "backend/docs/api.h"
+#include "backend/docs/docs.h"
+#include "backend/docs/docs_sql.h"
+#include "backend/service/service.h"
+#include "common/base/log.h"
+
+#include <errno.h>
+
+#define QUOTA_MAX ((uint64_t)1 << 50)
+#define MIGRATION_LOCK 0x6e6570686f736463ll /* that of docs_pg_migrate: whoever migrates this database takes it */
+
+static const struct config_setting settings[] = {
+	{"blocks-dir", CONFIG_TEXT, NULL, 0, 0, "directory where the blocks lie", false},
+	{"quota", CONFIG_SIZE, "0", 0, QUOTA_MAX, "bytes that a new drive may hold; 0: no limit", false},
+	{"user-service", CONFIG_TEXT, NULL, 0, 0, "base URLs of user services; unless told, the gateways say", false},
+	{"upkeep-period", CONFIG_NUMBER, "30", 1, 86400, "seconds between rounds of collecting", false},
+	{"block-grace", CONFIG_NUMBER, "86400", 0, 31536000,
+		"seconds that a block lives without anything referring to it", false},
+#ifdef NEPHOS_FAILPOINTS
+	{"failpoint", CONFIG_TEXT, NULL, 0, 0, "where to die, for tests: after-commit:OP", false},
+#endif
+	{0},
+};
+
+static int start(struct service *s, void **ret_app)
+{
+	if (!config_has(service_config(s), "blocks-dir")) {
+		log_error(NULL, "op=start part=settings outcome=\"--blocks-dir (NEPHOS_BLOCKS_DIR) is missing\"");
+		return -EINVAL;
+	}
+	return docs_start(s, ret_app);
+}
+
+int main(int argc, char **argv)
+{
+	const struct service_options options = {
+		.kind = "docs",
+		.help = "nephos-docs: the docs service of nephos",
+		.settings = settings,
+		.routes = docs_routes,
+		.migrations = docs_migrations,
+		.migration_count = docs_migration_count,
+		.migration_lock = MIGRATION_LOCK,
+		.start = start,
+		.drain = docs_drain,
+		.stop = docs_stop,
+	};
+	struct service *s = NULL;
+	int r = service_new(&options, argc, argv, &s);
+
+	if (r == 0)
+		r = service_run(s);
+	service_free(s);
+	return r == 0 || r == -ECANCELED ? 0 : 1;
+}

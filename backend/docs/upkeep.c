@@ -1,0 +1,192 @@
+#include "backend/docs/upkeep.h"
+
+#include "backend/docs/docs_pg.h"
+#include "backend/docs/users.h"
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+struct upkeep {
+	struct upkeep_options options;
+	struct pg *pg;
+	struct docs_store *store;
+	pthread_t thread;
+	bool running;
+	bool user_service_gone; /* said once */
+	pthread_mutex_t lock;	/* guards all below */
+	pthread_cond_t wake;
+	bool stopping;
+};
+
+static bool is_stopping(struct upkeep *u)
+{
+	bool stopping;
+
+	pthread_mutex_lock(&u->lock);
+	stopping = u->stopping;
+	pthread_mutex_unlock(&u->lock);
+	return stopping;
+}
+
+/* ---- collecting ---- */
+
+static int remove_block(uint32_t drive, const struct docs_block *block, void *cookie)
+{
+	struct upkeep *u = cookie;
+	struct block_store *blocks = u->options.docs->blocks;
+	struct block_name name = {.drive = drive, .generation = block->generation};
+	int r;
+
+	memcpy(name.sha256, block->sha256, sizeof(name.sha256));
+	r = blocks->ops->remove(blocks, &name);
+	if (r < 0)
+		log_warning(NULL,
+			"op=collect drive=%" PRIu32 " generation=%" PRId64 " error=%d outcome=\"the file stays\"",
+			drive, block->generation, r);
+	metric_inc(u->options.docs->metrics.blocks_collected);
+	return 0; /* its row is gone: the others must go all the same */
+}
+
+static int collect_blocks(struct upkeep *u, uint32_t *ret_count)
+{
+	return u->store->ops->collect_blocks(
+		u->store, u->options.block_grace_s, UPKEEP_PIECE, remove_block, u, ret_count);
+}
+
+static int collect_orphans(struct upkeep *u, uint32_t *ret_count)
+{
+	return u->store->ops->collect_orphans(u->store, UPKEEP_ORPHAN_GRACE_S, UPKEEP_PIECE, ret_count);
+}
+
+static int collect_expired(struct upkeep *u, uint32_t *ret_count)
+{
+	return u->store->ops->collect_expired(u->store, UPKEEP_PIECE, ret_count);
+}
+
+/* ---- users ---- */
+
+static int trash_user(int64_t user, void *cookie)
+{
+	struct upkeep *u = cookie;
+	int r = u->store->ops->trash_user(u->store, user);
+
+	if (r == 0)
+		log_info(NULL, "op=trash user=%" PRId64 " outcome=\"drives of a deleted user are in the trash\"", user);
+	return r;
+}
+
+static int follow_users(struct upkeep *u, uint32_t *ret_count)
+{
+	int64_t since, last;
+	int r = u->store->ops->user_cursor(u->store, &since);
+
+	if (r < 0)
+		return r;
+	r = users_deleted(u->options.docs->users, since, trash_user, u, &last);
+	if (r == -ERR_UNAVAILABLE) {
+		if (!u->user_service_gone)
+			log_warning(NULL, "op=follow_users outcome=\"no user service answers; tried again\"");
+		u->user_service_gone = true;
+		return 0;
+	}
+	u->user_service_gone = false;
+	if (r == 0 && last != since)
+		r = u->store->ops->user_cursor_set(u->store, last);
+	*ret_count = 0;
+	return r;
+}
+
+/* ---- the round ---- */
+
+struct chore {
+	const char *name;
+	int (*piece)(struct upkeep *u, uint32_t *ret_count);
+};
+
+static const struct chore chores[] = {{"users", follow_users}, {"orphans", collect_orphans},
+	{"expired", collect_expired}, {"blocks", collect_blocks}};
+
+static void do_chore(struct upkeep *u, const struct chore *chore)
+{
+	uint32_t count = UPKEEP_PIECE;
+
+	while (count >= UPKEEP_PIECE && !is_stopping(u)) {
+		int r;
+
+		count = 0;
+		r = chore->piece(u, &count);
+		if (r < 0 && r != -ENOTCONN)
+			log_warning(NULL, "op=upkeep chore=%s error=%d text=\"%s\" outcome=\"tried again\"",
+				chore->name, r, pg_error(u->pg));
+		if (r < 0)
+			return;
+	}
+}
+
+static void *upkeep_main(void *cookie)
+{
+	struct upkeep *u = cookie;
+
+	pthread_mutex_lock(&u->lock);
+	while (!u->stopping) {
+		struct timespec until = clock_timespec(clock_mono_ns() + u->options.period_s * NS_PER_S);
+
+		pthread_cond_timedwait(&u->wake, &u->lock, &until);
+		pthread_mutex_unlock(&u->lock);
+		for (size_t i = 0; i < sizeof(chores) / sizeof(chores[0]); i++)
+			do_chore(u, &chores[i]);
+		pthread_mutex_lock(&u->lock);
+	}
+	pthread_mutex_unlock(&u->lock);
+	return NULL;
+}
+
+int upkeep_start(const struct upkeep_options *options, struct upkeep **ret)
+{
+	struct upkeep *u = calloc(1, sizeof(*u));
+	pthread_condattr_t attributes;
+	int r;
+
+	if (!u)
+		return -ENOMEM;
+	u->options = *options;
+	pthread_mutex_init(&u->lock, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&u->wake, &attributes);
+	pthread_condattr_destroy(&attributes);
+	r = pg_new(options->conninfo, &u->pg);
+	if (r == 0)
+		r = docs_pg_new(u->pg, &u->store);
+	if (r == 0)
+		r = -pthread_create(&u->thread, NULL, upkeep_main, u);
+	u->running = r == 0;
+	if (r < 0) {
+		upkeep_free(u);
+		return r;
+	}
+	*ret = u;
+	return 0;
+}
+
+void upkeep_free(struct upkeep *u)
+{
+	if (!u)
+		return;
+	pthread_mutex_lock(&u->lock);
+	u->stopping = true;
+	pthread_cond_broadcast(&u->wake);
+	pthread_mutex_unlock(&u->lock);
+	if (u->running)
+		pthread_join(u->thread, NULL);
+	if (u->store)
+		u->store->ops->free(u->store);
+	pg_free(u->pg);
+	pthread_cond_destroy(&u->wake);
+	pthread_mutex_destroy(&u->lock);
+	free(u);
+}

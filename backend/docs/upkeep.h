@@ -1,0 +1,26 @@
+/*
+ * upkeep: what nobody asks for, on a thread with a connection of its own: collecting what nothing refers to any more, in bounded pieces, and following the deletions of users.
+ * Every instance does it; pieces that two take at the same time are done once.
+ */
+#ifndef NEPHOS_DOCS_UPKEEP_H
+#define NEPHOS_DOCS_UPKEEP_H
+
+#include "backend/docs/docs.h"
+
+#define UPKEEP_PIECE 256 /* rows of one piece */
+#define UPKEEP_BLOCK_GRACE_S \
+	86400 /* of a block that nothing refers to: a mount that lost its gateways comes back within it */
+#define UPKEEP_ORPHAN_GRACE_S 120 /* of a document without name and holder */
+
+struct upkeep;
+
+struct upkeep_options {
+	struct docs *docs;
+	const char *conninfo;
+	unsigned period_s, block_grace_s;
+};
+
+int upkeep_start(const struct upkeep_options *options, struct upkeep **ret);
+void upkeep_free(struct upkeep *u); /* waits for the piece that is under way; NULL is fine */
+
+#endif
