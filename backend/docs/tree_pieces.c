@@ -133,6 +133,8 @@ static void pieces_remove(struct tree_row *row, size_t index, size_t count)
 {
 	struct tree_pieces *p = &row->pieces;
 
+	if (count == 0)
+		return;
 	memmove(&p->list[index], &p->list[index + count], (p->count - index - count) * sizeof(*p->list));
 	p->count -= count;
 }
