@@ -7,6 +7,8 @@
 
 #include <errno.h>
 
+#define PROBLEM_BYTES_MAX (64u * 1024) /* a refusal may be longer than a small block */
+
 /* Bytes are hashed on the hasher's thread: 4 MiB take milliseconds, which every other answer would wait for on the client's. */
 
 static void get_over(struct sh_call *call, int error)
@@ -77,7 +79,7 @@ store_ticket sh_block_get(struct store *base, const struct extent *extent,
 
 	text_hex(extent->sha256, sizeof(extent->sha256), hex);
 	call->deadline_ms = 0;
-	call->response_max = (size_t)extent->block_size + 1;
+	call->response_max = extent->block_size > PROBLEM_BYTES_MAX ? extent->block_size : PROBLEM_BYTES_MAX;
 	memcpy(call->as.block.sha256, extent->sha256, sizeof(extent->sha256));
 	call->as.block.size = extent->block_size;
 	call->as.block.get = done;

@@ -169,7 +169,7 @@ static void on_changes(struct sh_call *call, int error, struct http_response *re
 		error = get_changes(call, response, &j, &changes);
 		if (error == -EPROTO)
 			log_error(NULL, "the journal's answer makes no sense");
-	} else if (error == -ERR_GONE || error == -ERR_EPOCH) {
+	} else if (error == -EIDRM || error == -ERR_EPOCH) {
 		/* Where it stands now, the next answer says. */
 		changes.reset = true;
 		error = 0;
