@@ -15,7 +15,7 @@
 #define FOLLOW_LOST_MS 3000	/* as long as the kernel is told that what it knows holds */
 #define FOLLOW_PAUSE_MIN_MS 20	/* between polls that failed; doubled each time … */
 #define FOLLOW_PAUSE_MAX_MS 1000
-#define FOLLOW_HELD_MAX 4096	/* documents named in one poll: 100 KiB of it */
+#define FOLLOW_HELD_MAX 32768	/* documents named in one poll: 720 KiB, which fits JSON_BYTES_MAX */
 #define FOLLOW_HELD_MS 1000	/* a poll is not ended more often than this to name new ones: the store keeps them for 120 s anyway */
 
 struct follow;

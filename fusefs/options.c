@@ -251,10 +251,13 @@ static int parse_url(struct mount_options *o, char *url, struct buf *ret_why)
 		if (r < 0)
 			return r;
 	}
+	for (size_t i = 0; i < o->url_count; i++)
+		if (strcmp(o->urls[i], url) == 0)
+			return 0;
 	return set_text(&o->urls[o->url_count++], url);
 }
 
-static int parse_urls(struct mount_options *o, const char *list, struct buf *ret_why)
+int options_add_urls(struct mount_options *o, const char *list, struct buf *ret_why)
 {
 	char *copy = strdup(list), *rest = copy, *one;
 	int r = copy ? 0 : -ENOMEM;
@@ -335,7 +338,7 @@ static int parse_words(struct mount_options *o, const struct line *l, struct buf
 		return -EINVAL;
 	}
 	if (l->word_count == 2)
-		r = parse_urls(o, l->words[0], ret_why);
+		r = options_add_urls(o, l->words[0], ret_why);
 	return r < 0 ? r : set_text(&o->directory, directory);
 }
 

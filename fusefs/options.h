@@ -42,6 +42,8 @@ struct mount_options {
 int options_parse(int argc, char **argv, struct mount_options *ret, struct buf *ret_why);
 /* Finds the key, and URLs where none were given. -ENOENT, -EPERM (a file that others can read), -EINVAL …: why in ret_why. */
 int options_find_key(struct mount_options *o, struct buf *ret_why);
+/* "URL[,URL…][/DRIVE]", added to what is there. -EINVAL: why in ret_why. */
+int options_add_urls(struct mount_options *o, const char *list, struct buf *ret_why);
 void options_fini(struct mount_options *o);
 const char *options_usage(void);
 

@@ -63,19 +63,6 @@ static int read_file(const char *path, struct found *ret, struct buf *ret_why)
 	return 0;
 }
 
-static int add_url(struct mount_options *o, const char *url)
-{
-	size_t size = strlen(url);
-
-	while (size > 0 && url[size - 1] == '/')
-		size--;
-	o->urls[0] = strndup(url, size);
-	if (!o->urls[0])
-		return -ENOMEM;
-	o->url_count = 1;
-	return 0;
-}
-
 static void take_token(struct mount_options *o, struct found *f)
 {
 	o->token = f->token;
@@ -90,7 +77,7 @@ static int use_file(struct mount_options *o, const char *path, struct buf *ret_w
 	if (r < 0)
 		return r;
 	if (o->url_count == 0 && f.url && *f.url)
-		r = add_url(o, f.url);
+		r = options_add_urls(o, f.url, ret_why);
 	if (r == 0)
 		take_token(o, &f);
 	found_fini(&f);
@@ -120,42 +107,63 @@ static int use_keyring(struct mount_options *o)
 	return -ENOENT;
 }
 
-/* What "nephos login" left. Its key is for the store it was made at, and goes to no other. */
-static int use_login(struct mount_options *o)
+static bool is_listed(const char *list, const char *url)
+{
+	size_t size = strlen(url);
+
+	for (const char *at = list; at; at = strchr(at, ',')) {
+		at += *at == ',';
+		if (strncmp(at, url, size) == 0 && (at[size] == '\0' || at[size] == ',' || at[size] == '/'))
+			return true;
+	}
+	return false;
+}
+
+static int login_path(char *ret, size_t size)
 {
 	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	int n = -1;
+
+	if (config && *config == '/')
+		n = snprintf(ret, size, "%s/nephos/credentials", config);
+	else if (home && *home)
+		n = snprintf(ret, size, "%s/.config/nephos/credentials", home);
+	return n < 0 || (size_t)n >= size ? -ENOENT : 0;
+}
+
+/* What "nephos login" left. Its key is for the store it was made at, and goes to no other. */
+static int use_login(struct mount_options *o, struct buf *ret_why)
+{
 	char path[PATH_MAX];
 	struct found f;
-	struct buf ignored;
 	bool meant;
-	int r;
+	int r = login_path(path, sizeof(path));
 
-	if (config && *config)
-		(void)snprintf(path, sizeof(path), "%s/nephos/credentials", config);
-	else
-		(void)snprintf(path, sizeof(path), "%s/.config/nephos/credentials", home ? home : "");
-	buf_init(&ignored, 2 * PATH_MAX);
-	r = read_file(path, &f, &ignored);
-	buf_fini(&ignored);
+	if (r == 0 && access(path, F_OK) < 0)
+		r = -ENOENT;
+	if (r == 0)
+		r = read_file(path, &f, ret_why);
 	if (r < 0)
-		return -ENOENT;
+		return r;
 	meant = o->url_count == 0;
 	for (size_t i = 0; i < o->url_count && f.url; i++)
-		meant |= strcmp(o->urls[i], f.url) == 0;
+		meant |= is_listed(f.url, o->urls[i]);
 	if (o->url_count == 0 && f.url)
-		r = add_url(o, f.url);
+		r = options_add_urls(o, f.url, ret_why);
 	if (r == 0 && meant)
 		take_token(o, &f);
 	found_fini(&f);
 	return r < 0 ? r : meant ? 0 : -ENOENT;
 }
 
-static int use_environment(struct mount_options *o)
+static int use_environment(struct mount_options *o, struct buf *ret_why)
 {
 	const char *url = getenv("NEPHOS_URL"), *token = getenv("NEPHOS_TOKEN");
 
-	if (o->url_count == 0 && url && *url && add_url(o, url) < 0)
-		return -ENOMEM;
+	int r = o->url_count == 0 && url && *url ? options_add_urls(o, url, ret_why) : 0;
+
+	if (r < 0)
+		return r;
 	if (!token || !*token)
 		return -ENOENT;
 	o->token = strdup(token);
@@ -170,13 +178,13 @@ int options_find_key(struct mount_options *o, struct buf *ret_why)
 	if (o->credentials)
 		r = use_file(o, o->credentials, ret_why);
 	else
-		r = use_environment(o);
+		r = use_environment(o, ret_why);
 	if (r == -ENOENT && !o->credentials && file && *file)
 		r = use_file(o, file, ret_why);
 	if (r == -ENOENT && !o->credentials)
 		r = use_keyring(o);
 	if (r == -ENOENT && !o->credentials)
-		r = use_login(o);
+		r = use_login(o, ret_why);
 	if (r == 0 && o->url_count == 0) {
 		(void)buf_printf(ret_why, "of which store? Name its URL, or have NEPHOS_URL in the credentials");
 		return -EINVAL;
