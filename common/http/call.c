@@ -58,12 +58,17 @@ static size_t on_read(char *data, size_t unit, size_t count, void *cookie)
 
 /* The answer, in. */
 
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
 static int take_status_line(struct http_call *call, const char *line, size_t size)
 {
 	const char *space = memchr(line, ' ', size);
 	size_t left = space ? size - (size_t)(space - line) : 0;
 
-	if (left < 4)
+	if (left < 5 || !is_digit(space[1]) || !is_digit(space[2]) || !is_digit(space[3]) || is_digit(space[4]))
 		return -EPROTO;
 	call->response.status = (space[1] - '0') * 100 + (space[2] - '0') * 10 + (space[3] - '0');
 	http_headers_fini(&call->response.headers);
@@ -236,7 +241,7 @@ static int set_fields(struct http_call *call, const struct http_headers *headers
 	/* What the library would say of itself. */
 	if (!r && !expect)
 		r = drop_field(call, "Expect:");
-	if (!r && !o->pull && o->body.size && !(headers && http_headers_get(headers, "Content-Type")))
+	if (!r && !o->pull && !(headers && http_headers_get(headers, "Content-Type")))
 		r = drop_field(call, "Content-Type:");
 	if (!r && !(headers && http_headers_get(headers, "Accept")))
 		r = drop_field(call, "Accept:");
@@ -389,7 +394,10 @@ void call_finish(struct http_call *call, CURLcode code)
 	curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &os_error);
 	r->connected = request_bytes > 0 || r->first_byte;
 	r->error = call->error ? call->error : errno_of(code, os_error);
-	/* The end of the body may be missing although libcurl has an answer: an upload that was cut short by it. */
+	/* libcurl is content with a head that ends with the connection. */
 	if (!r->error && !call->head_done)
+		r->error = -ECONNRESET;
+	/* What it calls a protocol that it does not know may be an answer that is no HTTP. */
+	if (code == CURLE_UNSUPPORTED_PROTOCOL && r->connected)
 		r->error = -EPROTO;
 }

@@ -13,8 +13,7 @@
 
 void *exchange_on_line(void *cookie, const char *uri, struct MHD_Connection *connection)
 {
-	(void)connection;
-	return request_new(cookie, uri ? uri : "");
+	return request_new(cookie, uri ? uri : "", connection);
 }
 
 /* The client was found gone while the request slept: whoever works on it hears of it, and answers as always. */
@@ -38,6 +37,14 @@ static enum MHD_Result close_connection(struct http_request *req)
 	return MHD_NO;
 }
 
+/* Only the loop changes the stage, others look at it. */
+static void enter(struct http_request *req, enum stage stage)
+{
+	pthread_mutex_lock(&req->lock);
+	req->stage = stage;
+	pthread_mutex_unlock(&req->lock);
+}
+
 /* Answered before the body: is it worth reading? */
 static enum MHD_Result settle(struct http_request *req)
 {
@@ -45,9 +52,7 @@ static enum MHD_Result settle(struct http_request *req)
 
 	if (!drain && request_body_left(req) != 0)
 		return respond_queue(req, req->connection);
-	pthread_mutex_lock(&req->lock);
-	req->stage = STAGE_BODY;
-	pthread_mutex_unlock(&req->lock);
+	enter(req, STAGE_BODY);
 	return MHD_YES;
 }
 
@@ -107,7 +112,6 @@ static enum MHD_Result on_header(struct http_request *req, struct MHD_Connection
 
 	/* From here on somebody has to answer. */
 	atomic_fetch_add(&req->refs, 1);
-	req->connection = connection;
 	req->is_head = strcmp(line->method, "HEAD") == 0;
 	(void)snprintf(req->method, sizeof(req->method), "%s", line->method);
 	server_identify(req, server_connection(connection));
@@ -117,7 +121,7 @@ static enum MHD_Result on_header(struct http_request *req, struct MHD_Connection
 		return respond_queue(req, connection);
 	}
 	r = find_route(req);
-	req->stage = STAGE_GUARD;
+	enter(req, STAGE_GUARD);
 	if (r) {
 		respond_no_route(req, r);
 		return settle(req);

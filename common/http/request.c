@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-struct http_request *request_new(struct http_server *s, const char *target)
+struct http_request *request_new(struct http_server *s, const char *target, struct MHD_Connection *connection)
 {
 	size_t size = strlen(target);
 	struct http_request *req = calloc(1, sizeof(*req) + 2 * size + 1);
@@ -19,6 +19,7 @@ struct http_request *request_new(struct http_server *s, const char *target)
 	if (!req)
 		return NULL;
 	req->server = s;
+	req->connection = connection;
 	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
 	atomic_init(&req->refs, 1);
 	pthread_mutex_init(&req->lock, NULL);

@@ -204,24 +204,41 @@ static void on_connection(void *cookie, struct MHD_Connection *connection, void 
 	}
 }
 
-/* A request that waits for an answer or for its next bytes is suspended, and nobody sees its client hang up. A client that only shuts
- * its sending side is taken for gone as well, as nginx does. */
+/*
+ * Two kinds of request whose client may hang up unseen:
+ * one that waits for an answer or for its next bytes is suspended, and nobody looks at its socket;
+ * one that is not complete is looked at, but the library (0.9.75) overlooks an end that came together with the last bytes. Shutting what the
+ * client has shut already makes it look again.
+ * A client that only shuts its sending side is taken for gone as well, as nginx does.
+ */
+static void look_after(struct http_request *req)
+{
+	struct pollfd p = { .events = POLLRDHUP };
+	bool waits = req->suspended && !req->absent && (req->on_abort || req->streaming);
+	bool incomplete = !req->suspended && req->stage != STAGE_WHOLE;
+
+	if (!req->connection || !(waits || incomplete))
+		return;
+	p.fd = MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	if (poll(&p, 1, 0) <= 0)
+		return;
+	if (waits) {
+		req->absent = true;
+		request_wake(req);
+	} else {
+		(void)shutdown(p.fd, SHUT_RD);
+	}
+}
+
+/* A request on the list has an open socket for as long as both locks are held. */
 static void look_for_absent(void *cookie)
 {
 	struct http_server *s = cookie;
 
 	pthread_mutex_lock(&s->lock);
 	for (struct http_request *req = s->requests; req; req = req->next) {
-		struct pollfd p = { .fd = -1, .events = POLLRDHUP };
-
 		pthread_mutex_lock(&req->lock);
-		/* Suspended and on the list: its socket is open for as long as we hold both locks. */
-		if (req->suspended && !req->absent && (req->on_abort || req->streaming))
-			p.fd = MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-		if (p.fd >= 0 && poll(&p, 1, 0) > 0) {
-			req->absent = true;
-			request_wake(req);
-		}
+		look_after(req);
 		pthread_mutex_unlock(&req->lock);
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -248,7 +265,7 @@ static int start_daemon(struct http_server *s)
 
 	if (o->threads < 2)
 		extra[0].option = MHD_OPTION_END;
-	s->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL,
+	s->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO | MHD_USE_ERROR_LOG, 0, NULL,
 		NULL, exchange_on_access, s, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, s, MHD_OPTION_LISTEN_SOCKET, s->listen_fd,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_POOL_BYTES, MHD_OPTION_CONNECTION_LIMIT, o->connections_max,
 		MHD_OPTION_PER_IP_CONNECTION_LIMIT, o->connections_per_ip_max, MHD_OPTION_CONNECTION_TIMEOUT, o->idle_s,

@@ -90,7 +90,7 @@ struct http_request {
 	struct http_server *server;
 	struct http_request *prev, *next; /* server->requests; guarded by server->lock */
 	atomic_uint refs;
-	enum stage stage; /* the loop's */
+	enum stage stage; /* changed by the loop, with the lock held */
 	bool expects_continue;
 	bool chunked;
 	bool is_head;
@@ -143,7 +143,7 @@ struct http_request {
 };
 
 /* request.c */
-struct http_request *request_new(struct http_server *s, const char *target);
+struct http_request *request_new(struct http_server *s, const char *target, struct MHD_Connection *connection);
 void request_unref(struct http_request *req);
 /* Puts the request to sleep; on the loop, with req->lock held. false: the server stops, so close instead. */
 bool request_suspend(struct http_request *req);
