@@ -135,7 +135,8 @@ says "nor with a key" 404 DELETE "$V1/$FILE" "" -H 'Idempotency-Key: theirs'
 says "nor listed" 200 GET "$V1/"
 check_eq "at all" '[]' "$(cat "$WORK/body")"
 as 1 1
-says "an administrator makes one for another" 201 POST "$V1/" '{"title":"for two","text":"hi","user_id":[2]}'
+says "an administrator makes one for another" 201 POST "$V1/" '{"title":"for two","text":"hi","user_id":[2]}' -H 'Idempotency-Key: admin'
+says "once" 201 POST "$V1/" '{"title":"for two","text":"hi","user_id":[2]}' -H 'Idempotency-Key: admin'
 check_eq "who owns it" '[2]' "$(jq -c .user_id "$WORK/body")"
 TWO=$(value .id)
 says "and may not read it" 404 GET "$V1/$TWO"

@@ -1,0 +1,159 @@
+#!/usr/bin/env bash
+# Goal: on the mount, the programs people use every day behave as on a local disk.
+. "$(dirname "$0")/../lib/e2e.sh"
+e2e_store
+M=$E2E_MOUNT/30
+mkdir -p "$M" && cd "$M" || exit 2
+at_end 'cd /; rm -rf "$M"'
+
+# ---- trees ----
+# The long form takes all of /usr/include, the short one a part of it.
+mkdir -p "$WORK/tree/include" inc
+if [ -n "${E2E_LONG:-}" ]; then cp -a /usr/include "$WORK/tree/"; else cp -a /usr/include/linux /usr/include/x86_64-linux-gnu "$WORK/tree/include/"; fi
+T=$WORK/tree/include
+check "tar unpacks a tree of headers" sh -c 'tar -C "$1" -cf - include | tar -C inc -xf -' - "$WORK/tree"
+check "and it is equal" diff -r --no-dereference "$T" inc/include
+check "with the same times and modes" sh -c '
+	cd "$1/tree/include" && find . -type f -printf "%P %m %s %T@\n" | sort >"$1/a" &&
+	cd "$2/inc/include" && find . -type f -printf "%P %m %s %T@\n" | sort >"$1/b" && cmp "$1/a" "$1/b"' - "$WORK" "$M"
+check "tar packs it again, the same" sh -c 'tar -C inc -cf - include | tar -C "$1" -df -' - "$WORK/tree"
+check "cp -a copies it" cp -a inc/include inc/copy
+check "and the copy is equal" diff -r --no-dereference inc/include inc/copy
+check "rsync -a copies a tree" rsync -a inc/include/ inc/rsynced/
+check_eq "and a second time nothing" "" "$(rsync -ai inc/include/ inc/rsynced/)"
+check_eq "find sees every file" "$(find "$T" -type f | wc -l)" "$(find inc/include -type f | wc -l)"
+check_eq "du -b counts the same bytes" "$(cd "$T" && find . -type f -printf '%s\n' | awk '{s+=$1} END {print s}')" \
+	"$(find inc/include -type f -printf '%s\n' | awk '{s+=$1} END {print s}')"
+check "rm -r removes it" rm -r inc/copy inc/rsynced
+
+# ---- git ----
+export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null HOME=$WORK GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@t GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@t
+git config --file "$WORK/.gitconfig" safe.directory '*'
+unset GIT_CONFIG_GLOBAL
+check "git init" git init -q inc
+check "git add of the tree" git -C inc add -A
+check "git commit" git -C inc commit -qm all
+check "git fsck" git -C inc fsck --full --strict
+check "git clone on the mount" git clone -q inc clone
+check "and the clone is clean" test -z "$(git -C clone status --porcelain)"
+check "git gc" git -C clone gc -q
+rm -rf clone inc
+
+# ---- a C project ----
+mkdir project && cp -r "$E2E_ROOT"/{CMakeLists.txt,cmake,common} project/ && rm -rf project/tests
+check "cmake configures a project on the mount" cmake -S project -B project/build -G Ninja -DNEPHOS_TESTS=OFF
+check "and ninja builds it" ninja -C project/build nephos_base nephos_proto
+check "and builds nothing twice" sh -c 'ninja -C project/build nephos_base nephos_proto | grep -q "no work to do"'
+rm -rf project
+
+# ---- a database ----
+cat >"$WORK/sql.py" <<'PY'
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("PRAGMA journal_mode=DELETE"); db.execute("PRAGMA synchronous=FULL")
+db.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, v BLOB)")
+for i in range(int(sys.argv[2])):
+    db.execute("BEGIN"); db.execute("INSERT INTO t(v) VALUES (randomblob(300))"); db.execute("COMMIT")
+print(db.execute("SELECT count(*) FROM t").fetchone()[0], db.execute("PRAGMA integrity_check").fetchone()[0])
+PY
+check_eq "sqlite with a rollback journal, 1,000 transactions, is whole" "1000 ok" "$(python3 "$WORK/sql.py" db.sqlite 1000 2>&1)"
+check_eq "and read by another process" "ok" "$(sqlite3 db.sqlite 'PRAGMA integrity_check' 2>&1)"
+
+# ---- one large file ----
+size=512
+[ -z "${E2E_LONG:-}" ] || size=2048
+head -c ${size}M /dev/urandom | tee big | sha256sum >"$WORK/sum"
+check_eq "a file of $size MiB comes back with its SHA-256" "$(cat "$WORK/sum")" "$(sha256sum <big)"
+echo 3 >/proc/sys/vm/drop_caches 2>/dev/null
+check_eq "also past the page cache" "$(cat "$WORK/sum")" "$(sha256sum <big)"
+rm big
+
+# ---- many files in one folder ----
+mkdir many
+check "10,000 files in one folder" python3 -c "
+for i in range(10000): open('many/f%05d' % i, 'w').write(str(i))"
+check_eq "are all listed" 10000 "$(ls many | wc -l)"
+check_eq "each with its content" 49995000 "$(python3 -c "
+import os
+print(sum(int(open('many/'+n).read()) for n in os.listdir('many')))")"
+check "and removed" rm -r many
+
+# ---- small behaviours, each beside what a local folder does ----
+L=$WORK/local
+mkdir "$L" same
+both() { # both SENTENCE SCRIPT: the script prints the same in both folders
+	local here there
+	here=$(cd same && bash -c "$2" 2>&1)
+	there=$(cd "$L" && bash -c "$2" 2>&1)
+	check_eq "$1" "$there" "$here"
+}
+both "ln, ln -s, readlink, stat of links" 'echo a >a; ln a b; ln -s a c; readlink c; stat -c "%h %F" a b c; cat c; rm a; stat -c %h b; cat c'
+both "mv over a file, of a folder, onto itself" 'mkdir d e; echo 1 >d/x; echo 2 >y; mv y d/x; cat d/x; mv d e/; find . | sort; mv e/d e/d2; ls e; mv e e 2>&1 | wc -l'
+both "rename rules" 'mkdir f g; touch g/x h; mv -T f g 2>&1 | grep -o "not empty"; mv -T f h 2>&1 | grep -c .; rmdir f; mv -T h k; ls'
+both "chmod, umask, setgid" 'umask 027; touch m; mkdir n; stat -c %a m n; chmod 4711 m; stat -c %a m; chmod u-s,o+w m; stat -c %a m; chmod 2775 n; mkdir n/o; stat -c %a n/o'
+both "touch -d with nanoseconds, before 1970 and after 2038" 'touch -d "2001-02-03 04:05:06.123456789 UTC" t; stat -c "%y" t; touch -d "1960-01-01 UTC" t; stat -c %Y t; touch -d "2100-01-01 UTC" t; stat -c %Y t'
+both "append, truncate, sparse files" 'echo a >s; echo b >>s; cat s; truncate -s 10 s; od -c s; truncate -s 3 s; od -c s; truncate -s 1G sp; stat -c %s sp; dd if=/dev/zero of=sp bs=1 count=1 seek=500M conv=notrunc 2>/dev/null; du -m --apparent-size sp | cut -f1; sha256sum <sp'
+both "odd names" 'touch -- "a b" "é" "*" "-x" "$(printf "n\nl")" "$(printf "\377\376")"; ls -b | cat; rm -- *; ls -a | wc -l; touch "$(printf %255s x | tr " " y)" && ls | wc -c; touch "$(printf %256s x | tr " " y)" 2>&1 | grep -o "too long"'
+both "symlinks that lead nowhere, in circles, far" 'ln -s nowhere z; cat z 2>&1 | grep -o "No such.*"; ln -s l2 l1; ln -s l1 l2; cat l1 2>&1 | grep -o "Too many.*"; ln -s / r; ls r/usr >/dev/null && echo ok'
+both "unlinked open files go on" 'exec 3<>u; echo hello >&3; rm u; echo more >&3; cat /proc/self/fd/3; ls u 2>&1 | grep -o "No such.*"'
+both "fifos and permissions of special files" 'mkfifo p; (echo through >p &) ; cat p; stat -c %F p'
+both "errors of the shell's commands" 'cat nix 2>&1; rmdir nix 2>&1; mkdir q; touch q/r; rmdir q 2>&1; rm q 2>&1; mkdir q 2>&1; cat q 2>&1; echo x >q/r/s 2>&1; ls q/r/ 2>&1'
+both "find by size, time and type" 'mkdir -p v/w; head -c 5000 /dev/zero >v/w/big; touch -d "10 days ago" v/old; find v -size +4k -type f; find v -mtime +9; find v -type d | sort; find v -newer v/old | sort | wc -l'
+both "hard links count and survive" 'mkdir hl; echo z >hl/1; for i in 2 3 4; do ln hl/1 hl/$i; done; stat -c %h hl/3; rm hl/1; cat hl/4; stat -c %h hl/2'
+both "vi writes a file" 'printf "one\n" >vf; printf ":s/one/two/\n:wq\n" | (command -v vim.tiny >/dev/null && vim.tiny -es vf || vi -es vf); cat vf; ls vf*'
+both "fallocate, punch and seek" 'fallocate -l 1M fa && stat -c %s fa; head -c 65536 /dev/urandom | tr "\0" x >pu; fallocate -p -o 4096 -l 8192 pu && stat -c %s pu; dd if=pu bs=4096 skip=1 count=2 2>/dev/null | tr -d "\0" | wc -c; cp --sparse=always pu pu2; cmp pu pu2 && echo same'
+both "extended attributes" 'touch xa; setfattr -n user.a -v 1 xa; setfattr -n user.b -v "two words" xa; getfattr -d xa; setfattr -x user.a xa; getfattr -d xa; getfattr -n user.a xa 2>&1 | grep -o "No such.*"; mv xa xb; getfattr -n user.b xb'
+both "copy_file_range and reflink fall back" 'head -c 300000 /dev/urandom >o1; cp --reflink=auto o1 o2; cmp o1 o2 && echo same; python3 -c "
+import os
+a=os.open(\"o1\",os.O_RDONLY); b=os.open(\"o3\",os.O_RDWR|os.O_CREAT)
+n=0
+while n<300000:
+    k=os.copy_file_range(a,b,300000-n)
+    if k==0: break
+    n+=k
+print(n)"; cmp o1 o3 && echo same'
+both "locks between processes" 'touch lk; flock lk sh -c "flock -n lk echo got || echo busy"; flock -n lk echo free; python3 -c "
+import fcntl,os
+f=open(\"lk\",\"r+\"); fcntl.lockf(f,fcntl.LOCK_EX,10,0)
+p=os.fork()
+if p==0:
+    g=open(\"lk\",\"r+\")
+    try: fcntl.lockf(g,fcntl.LOCK_EX|fcntl.LOCK_NB,5,5); print(\"no\")
+    except OSError: print(\"locked\")
+    fcntl.lockf(g,fcntl.LOCK_EX|fcntl.LOCK_NB,5,10); print(\"beside\",flush=True)
+    os._exit(0)
+os.waitpid(p,0)"'
+both "mmap writes are stored" 'python3 -c "
+import mmap
+f=open(\"mm\",\"w+b\"); f.truncate(10000)
+m=mmap.mmap(f.fileno(),10000); m[5000:5005]=b\"hello\"; m.flush(); m.close(); f.close()
+print(open(\"mm\",\"rb\").read()[4998:5008])"'
+both "O_DIRECT, O_SYNC and O_EXCL" 'python3 -c "
+import os,mmap
+b=mmap.mmap(-1,8192); b.write(b\"d\"*8192)
+f=os.open(\"od\",os.O_RDWR|os.O_CREAT|os.O_DIRECT,0o644); print(os.write(f,b)); os.close(f)
+print(len(open(\"od\",\"rb\").read()))
+f=os.open(\"os\",os.O_WRONLY|os.O_CREAT|os.O_SYNC,0o644); print(os.write(f,b\"x\"*10)); os.close(f)
+try: os.open(\"os\",os.O_CREAT|os.O_EXCL)
+except OSError as e: print(e.errno)"'
+both "renameat2 with NOREPLACE and EXCHANGE" 'echo 1 >r1; echo 2 >r2; python3 -c "
+import ctypes,os
+c=ctypes.CDLL(None,use_errno=True)
+def r(a,b,f): return c.renameat2(-100,a,-100,b,f), ctypes.get_errno() if f==1 else 0
+print(r(b\"r1\",b\"r2\",1)); print(r(b\"r1\",b\"r2\",2))"; cat r1 r2'
+both "SEEK_HOLE and SEEK_DATA tell data apart, or say all is data" 'python3 -c "
+import os
+f=os.open(\"sh\",os.O_RDWR|os.O_CREAT); os.pwrite(f,b\"x\"*4096,1<<20); os.fsync(f)
+print(os.lseek(f,1<<20,os.SEEK_DATA)); print(os.lseek(f,1<<20,os.SEEK_HOLE))
+try: os.lseek(f,2<<20,os.SEEK_DATA)
+except OSError as e: print(e.errno)"'
+check "df shows a file system with room" sh -c 'test "$(df --output=avail . | tail -n 1)" -gt 1000'
+
+# ---- through the other door ----
+echo seen >door.txt
+check_status "a file of the mount is at its path" 200 "${AUTH[@]}" "$URL/api/v2/docs/drives/home/files/30/door.txt"
+check_eq "with its bytes" seen "$(cat "$WORK/body")"
+check "and an ETag" test -n "$(header ETag)"
+check_status "by Range too" 206 "${AUTH[@]}" -H 'Range: bytes=1-2' "$URL/api/v2/docs/drives/home/files/30/door.txt"
+check_eq "just these bytes" ee "$(cat "$WORK/body")"
+e2e_end

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Goal: kill -9 of any one process under a running cp -r on the mount loses nothing, repeats nothing, and shows no error; scripts/up restarts what is down.
+. "$(dirname "$0")/../lib/e2e.sh"
+e2e_store
+M=$E2E_MOUNT/40
+mkdir -p "$M" && cd "$M" || exit 2
+at_end 'cd /; rm -rf "$M"'
+SOURCE=/usr/include/linux
+drive=$(curl -s --noproxy '*' "${AUTH[@]}" "$URL/api/v2/docs/drives" | jq -r '.drives[0].id')
+
+# The journal from a seq on, page by page.
+changes_since() {
+	local since=$1 page last
+	while :; do
+		page=$(curl -s --noproxy '*' "${AUTH[@]}" "$URL/api/v2/docs/drives/$drive/changes?since=$since&limit=1000")
+		jq -c '.changes[]' <<<"$page"
+		last=$(jq -r '.changes[-1].seq // empty' <<<"$page")
+		[ -n "$last" ] || break
+		since=$last
+	done
+}
+last_seq() { curl -s --noproxy '*' "${AUTH[@]}" "$URL/api/v2/docs/drives" | jq -r '.drives[0].seq'; }
+
+for victim in docs-1 docs-2 user-1 user-2 gateway-1 gateway-2; do
+	rm -rf copy
+	begin=$(last_seq)
+	cp -r "$SOURCE" copy 2>"$WORK/cp.err" &
+	cp=$!
+	# In the midst of it: when a good part of the files is there.
+	eventually 20 sh -c 'test "$(find copy -type f 2>/dev/null | wc -l)" -gt 100'
+	check "$victim: cp runs when it is killed" kill -0 $cp
+	kill -9 "$(cat "$E2E_DATA/run/$victim.pid")"
+	wait $cp
+	check_eq "$victim: cp -r ends without an error" "0 " "$? $(cat "$WORK/cp.err")"
+	check "$victim: the copy is equal" diff -r "$SOURCE" copy
+	changes_since "$begin" >"$WORK/journal"
+	check_eq "$victim: the journal has no gaps" "$(wc -l <"$WORK/journal")" \
+		"$(jq -s '(.[-1].seq | tonumber) - (.[0].seq | tonumber) + 1' "$WORK/journal")"
+	check_eq "$victim: and each creation once" "" "$(jq -r 'select(.op == "create") | .parent + "/" + .name' "$WORK/journal" | sort | uniq -d)"
+	check_eq "$victim: of each file and folder" "$(find "$SOURCE" | wc -l)" "$(jq -r 'select(.op == "create") | .id' "$WORK/journal" | sort -u | wc -l)"
+	check "$victim: scripts/up starts it again" "$E2E_ROOT/scripts/up" --data "$E2E_DATA"
+	check "$victim: and it runs" kill -0 "$(cat "$E2E_DATA/run/$victim.pid")"
+done
+check_eq "up again changes nothing" "everything is up already" "$("$E2E_ROOT/scripts/up" --data "$E2E_DATA" | head -n 1)"
+e2e_end

@@ -1,0 +1,104 @@
+# What end-to-end scripts share; sourced by bash. A script says with `check` what must hold, and ends with e2e_end.
+# shellcheck shell=bash
+#
+#	check "a sentence" COMMAND…          the command succeeds
+#	check_eq "a sentence" WANTED GOT
+#	check_status "a sentence" WANTED CURL-ARGUMENTS…      the HTTP status; the body is in $WORK/body, the headers in $WORK/headers
+#	eventually SECONDS COMMAND…          polls; for what may take a while and has no event to wait for
+#
+# Scripts that need a store get one that scripts/test has started: E2E_DATA (its folder), E2E_MOUNT (its mount).
+
+set -uo pipefail
+E2E_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/nephos-e2e.XXXXXX")
+e2e_passed=0
+e2e_failed=0
+e2e_cleanups=()
+
+e2e_on_exit() {
+	local i
+	for ((i = ${#e2e_cleanups[@]} - 1; i >= 0; i--)); do eval "${e2e_cleanups[i]}" >/dev/null 2>&1; done
+	rm -rf "$WORK"
+}
+trap e2e_on_exit EXIT
+
+# at_end 'COMMAND': run when the script ends, last one first.
+at_end() { e2e_cleanups+=("$1"); }
+
+pass() {
+	e2e_passed=$((e2e_passed + 1))
+	echo "ok - $1"
+}
+
+fail() {
+	e2e_failed=$((e2e_failed + 1))
+	echo "not ok - $1"
+	shift
+	[ $# -eq 0 ] || printf '    %s\n' "$@"
+}
+
+check() {
+	local sentence=$1
+	shift
+	if "$@" >"$WORK/check.out" 2>&1; then
+		pass "$sentence"
+	else
+		fail "$sentence" "command: $*" "$(tail -n 15 "$WORK/check.out")"
+	fi
+}
+
+check_not() {
+	local sentence=$1
+	shift
+	if "$@" >"$WORK/check.out" 2>&1; then
+		fail "$sentence" "this should have failed: $*" "$(tail -n 15 "$WORK/check.out")"
+	else
+		pass "$sentence"
+	fi
+}
+
+check_eq() {
+	if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "wanted: $2" "got:    $3"; fi
+}
+
+http() { curl -s --noproxy '*' --path-as-is --max-time 60 -o "$WORK/body" -D "$WORK/headers" -w '%{http_code}' "$@"; }
+
+check_status() {
+	local sentence=$1 wanted=$2 got
+	shift 2
+	got=$(http "$@") || got="$got (curl: $?)"
+	if [ "$got" = "$wanted" ]; then
+		pass "$sentence"
+	else
+		fail "$sentence" "wanted $wanted, got $got from: curl $*" "$(head -c 500 "$WORK/body" 2>/dev/null)"
+	fi
+}
+
+# header NAME: of the last answer
+header() { tr -d '\r' <"$WORK/headers" | sed -n "s/^$1: //Ip" | tail -n 1; }
+
+eventually() {
+	local tries=$(($1 * 50))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || return 1
+		sleep 0.02
+	done
+}
+
+# The shared store's URL, user, token.
+e2e_store() {
+	[ -n "${E2E_DATA:-}" ] || { echo "E2E_DATA is not set: run it by scripts/test" >&2; exit 2; }
+	# shellcheck disable=SC1091
+	. "$E2E_DATA/credentials"
+	URL=$NEPHOS_URL
+	TOKEN=$NEPHOS_TOKEN
+	AUTH=(-H "Authorization: Bearer $TOKEN")
+}
+
+e2e_end() {
+	echo "# $(basename "$0"): $e2e_passed passed, $e2e_failed failed"
+	[ "$e2e_failed" = 0 ]
+	exit
+}
