@@ -285,6 +285,27 @@ static void on_done(struct commit_request *request, int error, const struct docs
 
 /* ---- submitting ---- */
 
+/* Keys are kept with the drive's owner. One who acts for the owner (an administrator) has keys of their own there. */
+static int adopt_key(struct mutate *m)
+{
+	struct docs_key *k = &m->request.key;
+	int64_t owner = m->call->scope.user;
+	size_t size = k->key.size + 32;
+	char *text;
+
+	if (k->user == owner)
+		return 0;
+	if (k->kind == DOCS_KEY_USER) {
+		text = call_try_alloc(m->call, size);
+		if (!text)
+			return -ENOMEM;
+		snprintf(text, size, "%" PRId64 ":%.*s", k->user, (int)k->key.size, k->key.data);
+		k->key = span_str(text);
+	}
+	k->user = owner;
+	return 0;
+}
+
 void mutate_submit_take(struct mutate *m, struct op_batch *batch)
 {
 	int r;
@@ -294,7 +315,9 @@ void mutate_submit_take(struct mutate *m, struct op_batch *batch)
 	m->request.batch = batch;
 	m->request.drive = m->call->scope.drive;
 	m->request.user = m->call->scope.user;
-	r = commit_submit(m->call->docs->commit, &m->request);
+	r = adopt_key(m);
+	if (r == 0)
+		r = commit_submit(m->call->docs->commit, &m->request);
 	if (r < 0)
 		call_fail(m->call, r, NULL);
 }
