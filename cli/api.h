@@ -1,0 +1,67 @@
+/*
+ * api: questions to the store: a request goes to the gateway that answered last, and to the next one where that is safe: when no byte of it was sent, or when
+ * a repeat has one effect (reads, and everything else, which carries an Idempotency-Key). Used by one thread; blocks.
+ */
+#ifndef NEPHOS_CLI_API_H
+#define NEPHOS_CLI_API_H
+
+#include "cli/credentials.h"
+#include "common/http/client.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define API_ROUNDS_MAX \
+	4 /* through all gateways: 0.2, 0.4, 0.8 s between them bridge the end of one instance's registration … */
+#define API_PAUSE_MS 200			 /* … and more patience belongs to the one who calls */
+#define API_DEADLINE_MS 30000			 /* of one small request; what the server's own deadlines stay below */
+#define API_STALL_MS 60000			 /* content: no byte in either direction */
+#define API_ANSWER_BYTES_MAX (16u * 1024 * 1024) /* a page of 1,000 items has 500 KiB */
+#define API_PROBLEM_BYTES_MAX (64u * 1024)
+#define API_TEXT_SIZE 512 /* of a problem's detail; more is cut */
+
+struct api;
+
+/* Content that goes out or comes in piece by piece. */
+struct api_stream {
+	int64_t length; /* of what pull gives; -1: not known */
+	/* As in http/client.h; NULL: nothing is sent. */
+	int (*pull)(void *cookie, void *data, size_t size, size_t *ret_size);
+	int (*rewind)(void *cookie); /* to the beginning, for a repeat; -ESPIPE: it cannot */
+	/* Of a 2xx answer only. */
+	int (*on_head)(void *cookie, const struct http_response *head);
+	int (*on_data)(void *cookie, const void *data, size_t size);
+	void *cookie;
+};
+
+struct api_request {
+	const char *method, *path; /* the path begins with a slash */
+	json_t *body;		   /* borrowed; NULL: none */
+	bool anonymous;		   /* without the token */
+	const struct http_headers *headers;
+	const struct api_stream *stream;
+};
+
+struct api_answer {
+	int status;   /* 0: nobody answered */
+	bool begun;   /* content was given to the stream's on_data */
+	json_t *json; /* NULL: none */
+	struct http_headers headers;
+	char detail[API_TEXT_SIZE]; /* of a problem */
+	char trace[80];
+};
+
+/* c must outlive it, and may get another token meanwhile. -EINVAL: it has no URL. */
+int api_new(const struct credentials *c, struct api **ret);
+void api_free(struct api *a); /* NULL is fine */
+
+/*
+ * 0: a 2xx. Else the problem's failure (-ERR_…), or what went wrong below HTTP with ret->status 0: -ECONNREFUSED, -ETIMEDOUT, … or what the
+ * stream's functions returned. The caller calls api_answer_fini in any case.
+ */
+int api_call(struct api *a, const struct api_request *request, struct api_answer *ret);
+void api_answer_fini(struct api_answer *answer);
+const char *api_url(const struct api *a); /* of the gateway that answered last */
+
+#endif

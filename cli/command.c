@@ -1,0 +1,367 @@
+#include "cli/command.h"
+
+#include "cli/print.h"
+#include "cli/remote.h"
+#include "common/base/error.h"
+#include "common/base/suggest.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define HELP_BYTES_MAX (64u * 1024)
+#define NAME_COLUMN 14
+
+static const struct command *const commands[] = {
+	&command_login,
+	&command_logout,
+	&command_status,
+	&command_umount,
+	&command_ls,
+	&command_get,
+	&command_put,
+	&command_mkdir,
+	&command_rm,
+	&command_user_add,
+	&command_user_list,
+	&command_user_passwd,
+	&command_user_rm,
+	&command_key_add,
+	&command_key_list,
+	&command_key_revoke,
+};
+
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+#define MOUNT_NAME "mount"
+
+static const char exit_text[] =
+	"\nEnds with 0 done, 1 refused by the store or failed here, 2 wrong usage, 3 the store cannot be reached or is not ready,\n"
+	"4 not authenticated.\n";
+
+static const char key_text[] =
+	"\nStore and key come from --credentials FILE, else the file that NEPHOS_CREDENTIALS names, else the variables NEPHOS_URL (one URL,\n"
+	"or several with commas: gateways of one store) and NEPHOS_TOKEN, else what \"nephos login\" left in\n"
+	"${XDG_CONFIG_HOME:-~/.config}/nephos/credentials.\n";
+
+/* ---- what is said ---- */
+
+static void print_all(FILE *to, const struct buf *text)
+{
+	/* What fails on stdout is seen at the end (ferror), what fails on stderr nowhere. */
+	if (text->size > 0)
+		(void)fwrite(text->data, 1, text->size, to);
+}
+
+void command_print(const struct buf *text)
+{
+	print_all(stdout, text);
+}
+
+void command_print_json(const json_t *value)
+{
+	(void)json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
+	(void)putchar('\n');
+}
+
+bool command_on_terminal(void)
+{
+	return isatty(STDOUT_FILENO) == 1;
+}
+
+int command_say(const struct command_run *run, int code, const char *what, const char *why)
+{
+	struct buf text;
+
+	buf_init(&text, HELP_BYTES_MAX);
+	(void)buf_printf(&text, "nephos %s: ", run->command->name);
+	if (what) {
+		(void)print_name(&text, span_str(what), true);
+		(void)buf_append_str(&text, ": ");
+	}
+	(void)print_name(&text, span_str(why), true);
+	(void)buf_append_str(&text, "\n");
+	(void)fflush(stdout);
+	print_all(stderr, &text);
+	buf_fini(&text);
+	return code;
+}
+
+int command_fail(const struct command_run *run, int r, const char *what)
+{
+	return command_say(run, EXIT_REFUSED, what, r <= -ERR_BASE ? error_lookup(r)->title : strerror(-r));
+}
+
+static int judge_transport(const struct command_run *run, int r, const char *what)
+{
+	const char *url = run->api ? api_url(run->api) : "";
+	char why[CREDENTIALS_TOKEN_BYTES];
+
+	switch (r) {
+	case -ECONNREFUSED:
+	case -EHOSTUNREACH:
+	case -ECONNRESET:
+	case -ETIMEDOUT:
+		(void)snprintf(why, sizeof(why), "the store at %s cannot be reached: %s", url, strerror(-r));
+		return command_say(run, EXIT_UNREACHABLE, what, why);
+	case -EPROTO:
+		(void)snprintf(why, sizeof(why), "what answers at %s is no store", url);
+		return command_say(run, EXIT_UNREACHABLE, what, why);
+	default:
+		return command_fail(run, r, what);
+	}
+}
+
+int command_judge(const struct command_run *run, int r, const struct api_answer *answer, const char *what)
+{
+	char why[API_TEXT_SIZE + sizeof(answer->trace) + 16];
+
+	if (r == 0)
+		return EXIT_DONE;
+	if (answer->status == 0 || (answer->status >= 200 && answer->status < 300))
+		return judge_transport(run, r, what);
+	(void)snprintf(why, sizeof(why), "%s%s%s%s", answer->detail, answer->trace[0] ? " (trace " : "", answer->trace,
+		answer->trace[0] ? ")" : "");
+	if (answer->status == 401)
+		return command_say(run, EXIT_UNAUTHENTICATED, what, why);
+	if (answer->status == 502 || answer->status == 503 || answer->status == 504)
+		return command_say(run, EXIT_UNREACHABLE, what, why);
+	return command_say(run, EXIT_REFUSED, what, why);
+}
+
+int command_path(const struct command_run *run, const char *prefix, const char *path, struct buf *ret_url)
+{
+	int r = buf_append_str(ret_url, prefix);
+
+	if (r == 0)
+		r = remote_encode(path, ret_url);
+	switch (r) {
+	case 0:
+		return EXIT_DONE;
+	case -EINVAL:
+		return command_say(run, EXIT_USAGE, path, "\"..\" is no name in the store");
+	case -ENAMETOOLONG:
+	case -E2BIG:
+		return command_say(run, EXIT_USAGE, path, strerror(ENAMETOOLONG));
+	default:
+		return command_fail(run, r, path);
+	}
+}
+
+/* ---- help ---- */
+
+static int print_list(FILE *to)
+{
+	struct buf text;
+
+	buf_init(&text, HELP_BYTES_MAX);
+	(void)buf_append_str(&text,
+		"usage: nephos COMMAND [ARGUMENT…]\n\nA cloud store of one's own: files by command, and as a mount.\n\n");
+	(void)buf_printf(&text, "  %-*s%s\n", NAME_COLUMN, MOUNT_NAME, "mount a drive on a folder");
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		(void)buf_printf(&text, "  %-*s%s\n", NAME_COLUMN, commands[i]->name, commands[i]->summary);
+	(void)buf_append_str(&text, "\n\"nephos COMMAND --help\" says more of each.\n");
+	(void)buf_append_str(&text, key_text);
+	(void)buf_append_str(&text, exit_text);
+	print_all(to, &text);
+	buf_fini(&text);
+	return EXIT_DONE;
+}
+
+static int print_help(const struct command *c)
+{
+	struct buf text;
+
+	buf_init(&text, HELP_BYTES_MAX);
+	(void)buf_printf(&text, "usage: nephos %s%s%s\n\n%c%s.\n", c->name, *c->arguments ? " " : "", c->arguments,
+		c->summary[0] - 'a' + 'A', c->summary + 1);
+	if (c->details)
+		(void)buf_printf(&text, "\n%s", c->details);
+	(void)buf_append_str(&text, "\n");
+	(void)args_help(c->flags, &text);
+	if (c->needs != COMMAND_NEEDS_NOTHING)
+		(void)buf_append_str(&text, key_text);
+	(void)buf_append_str(&text, exit_text);
+	command_print(&text);
+	buf_fini(&text);
+	return EXIT_DONE;
+}
+
+/* ---- which command ---- */
+
+/* Whether name is "WORD …", a command of two words. */
+static bool in_group(const char *name, const char *word)
+{
+	size_t size = strlen(word);
+
+	return strncmp(name, word, size) == 0 && name[size] == ' ';
+}
+
+static bool is_group(const char *word)
+{
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		if (in_group(commands[i]->name, word))
+			return true;
+	return false;
+}
+
+/* argv[1], and argv[2] in a group. ret_used: words of the name. */
+static const struct command *find(int argc, char **argv, int *ret_used)
+{
+	char name[SUGGEST_BYTES_MAX];
+	bool group = is_group(argv[1]);
+
+	*ret_used = group ? 2 : 1;
+	if (group && argc < 3)
+		return NULL;
+	(void)snprintf(name, sizeof(name), group ? "%s %s" : "%s", argv[1], group ? argv[2] : "");
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	return NULL;
+}
+
+static int refuse_name(int argc, char **argv)
+{
+	bool group = is_group(argv[1]);
+	struct suggest s;
+	struct buf text;
+
+	buf_init(&text, HELP_BYTES_MAX);
+	suggest_init(&s, group ? argc > 2 ? argv[2] : "" : argv[1]);
+	for (size_t i = 0; i < COMMAND_COUNT; i++) {
+		if (group && in_group(commands[i]->name, argv[1]))
+			suggest_offer(&s, commands[i]->name + strlen(argv[1]) + 1);
+		else if (!group)
+			suggest_offer(&s, commands[i]->name);
+	}
+	if (!group) {
+		suggest_offer(&s, MOUNT_NAME);
+		suggest_offer(&s, "user");
+		suggest_offer(&s, "key");
+	}
+	if (group && argc < 3) {
+		(void)buf_printf(&text, "nephos %s: what? There are", argv[1]);
+		for (size_t i = 0; i < COMMAND_COUNT; i++)
+			if (in_group(commands[i]->name, argv[1]))
+				(void)buf_printf(&text, " \"%s\"", commands[i]->name);
+	} else {
+		(void)buf_append_str(&text, "nephos: there is no command \"");
+		(void)print_name(&text, span_str(argv[1]), true);
+		if (group)
+			(void)buf_append_str(&text, " ");
+		(void)print_name(&text, span_str(group ? argv[2] : ""), true);
+		(void)buf_append_str(&text, "\"");
+		if (suggest_best(&s))
+			(void)buf_printf(&text, "; did you mean \"%s%s%s\"?", group ? argv[1] : "", group ? " " : "",
+				suggest_best(&s));
+	}
+	(void)buf_append_str(&text, "\n\"nephos --help\" lists the commands.\n");
+	print_all(stderr, &text);
+	buf_fini(&text);
+	return EXIT_USAGE;
+}
+
+/* ---- running one ---- */
+
+static int find_store(struct command_run *run)
+{
+	enum command_needs needs = run->command->needs;
+	struct buf why;
+	int r, code = EXIT_DONE;
+
+	if (needs == COMMAND_NEEDS_NOTHING)
+		return EXIT_DONE;
+	buf_init(&why, PRINT_LINE_BYTES_MAX);
+	r = credentials_find(run->options.credentials, &run->credentials, &why);
+	if (r < 0) {
+		code = command_say(run, EXIT_USAGE, NULL, why.data ? why.data : strerror(error_errno(r)));
+	} else if (needs == COMMAND_NEEDS_TOKEN && !run->credentials.token) {
+		code = command_say(run, EXIT_UNAUTHENTICATED, NULL,
+			"there is no key: use \"nephos login\", or --credentials FILE");
+	} else if (run->credentials.url_count == 0) {
+		r = credentials_set_urls(&run->credentials, COMMAND_DEFAULT_URL, &why);
+	}
+	if (r == 0 && code == EXIT_DONE) {
+		r = api_new(&run->credentials, &run->api);
+		code = r < 0 ? command_fail(run, r, NULL) : EXIT_DONE;
+	}
+	buf_fini(&why);
+	return code;
+}
+
+static int check_words(const struct command_run *run)
+{
+	const struct command *c = run->command;
+	char usage[256];
+
+	if (run->args.count >= c->words_min && run->args.count <= c->words_max)
+		return EXIT_DONE;
+	(void)snprintf(usage, sizeof(usage), "usage: nephos %s%s%s", c->name, *c->arguments ? " " : "", c->arguments);
+	return command_say(
+		run, EXIT_USAGE, run->args.count < c->words_min ? "something is missing" : "too many words", usage);
+}
+
+static int run_command(const struct command *command, int argc, char **argv)
+{
+	struct command_run run = {.command = command};
+	struct buf why;
+	int code = EXIT_DONE, r;
+
+	credentials_init(&run.credentials);
+	buf_init(&why, PRINT_LINE_BYTES_MAX);
+	r = args_parse(command->flags, argc, argv, &run.options, &run.args, &why);
+	if (r == -ECANCELED)
+		code = print_help(command);
+	else if (r < 0)
+		code = command_say(&run, EXIT_USAGE, NULL, why.data ? why.data : strerror(-r));
+	if (r == 0)
+		code = check_words(&run);
+	if (r == 0 && code == EXIT_DONE)
+		code = find_store(&run);
+	if (r == 0 && code == EXIT_DONE)
+		code = command->run(&run);
+	api_free(run.api);
+	credentials_fini(&run.credentials);
+	buf_fini(&why);
+	return code;
+}
+
+/* Output that did not arrive must not look like success. */
+static int end_output(int code)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	(void)fprintf(stderr, "nephos: writing the output: %s\n", strerror(errno));
+	return code == EXIT_DONE ? EXIT_REFUSED : code;
+}
+
+static bool is_one_of(const char *word, const char *a, const char *b, const char *c)
+{
+	return strcmp(word, a) == 0 || strcmp(word, b) == 0 || strcmp(word, c) == 0;
+}
+
+int command_main(int argc, char **argv, int (*mount)(int argc, char **argv))
+{
+	const struct command *command;
+	int used = 1;
+
+	if (argc < 2) {
+		(void)print_list(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], MOUNT_NAME) == 0)
+		return mount(argc - 1, argv + 1);
+	if (is_one_of(argv[1], "--help", "-h", "help"))
+		return end_output(print_list(stdout));
+	if (is_one_of(argv[1], "--version", "-V", "version")) {
+		(void)printf("nephos %s\n", NEPHOS_VERSION);
+		return end_output(EXIT_DONE);
+	}
+	if (is_group(argv[1]) && argc > 2 && is_one_of(argv[2], "--help", "-h", "help"))
+		return end_output(print_list(stdout));
+	command = find(argc, argv, &used);
+	if (!command)
+		return refuse_name(argc, argv);
+	return end_output(run_command(command, argc - used, argv + used));
+}

@@ -1,0 +1,13 @@
+/* The program "nephos": the commands, and the mount, also under the names and with the words that mount(8) uses. */
+#include "cli/command.h"
+#include "fusefs/mount.h"
+
+#include <locale.h>
+
+int main(int argc, char **argv)
+{
+	(void)setlocale(LC_CTYPE, "C.UTF-8");
+	if (mount_is_helper_call(argc, argv))
+		return mount_main(argc, argv);
+	return command_main(argc, argv, mount_main);
+}

@@ -1,0 +1,35 @@
+/*
+ * mounts: the mounts of nephos on this machine, as the kernel lists them, and the process that serves one. Asks nobody: a mount whose store is gone is
+ * listed like any other. Any thread.
+ */
+#ifndef NEPHOS_CLI_MOUNTS_H
+#define NEPHOS_CLI_MOUNTS_H
+
+#include "common/base/span.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define MOUNTS_TEXT_BYTES_MAX (16u * 1024 * 1024) /* /proc/self/mountinfo of a machine with 100,000 mounts */
+
+struct mounts_entry {
+	char *directory;
+	char *source;	     /* URL of the store */
+	unsigned connection; /* the kernel's number of it */
+};
+
+struct mounts {
+	struct mounts_entry *list; /* in the order of mounting */
+	size_t count;
+};
+
+int mounts_read(struct mounts *ret);
+/* From the text of a mountinfo; lines that are not understood are not ours. -ENOMEM. */
+int mounts_parse(struct span text, struct mounts *ret);
+void mounts_fini(struct mounts *m);
+/* The topmost on this directory, or NULL. */
+const struct mounts_entry *mounts_find(const struct mounts *m, const char *directory);
+/* The process that serves it. -ESRCH: none is seen, or it is another user's. */
+int mounts_process(const struct mounts_entry *entry, pid_t *ret);
+
+#endif

@@ -1,0 +1,155 @@
+#include "cli/password.h"
+
+#include "common/base/error.h"
+#include "common/base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <termios.h>
+#include <unistd.h>
+
+void password_free(char *password)
+{
+	if (password)
+		explicit_bzero(password, strlen(password));
+	free(password);
+}
+
+/* The first line is the password. */
+static int take_line(struct buf *text, char **ret)
+{
+	size_t size = text->size ? strcspn(text->data, "\r\n") : 0;
+	char *copy;
+
+	if (size == 0)
+		return -EINVAL;
+	copy = strndup(text->data, size);
+	explicit_bzero(text->data, text->size);
+	if (!copy)
+		return -ENOMEM;
+	*ret = copy;
+	return 0;
+}
+
+/* Up to the end of a line, or of all. */
+static int read_line(int fd, struct buf *ret)
+{
+	char c = 0;
+
+	while (c != '\n') {
+		ssize_t n = read(fd, &c, 1);
+
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return 0;
+		if (buf_append(ret, &c, 1) < 0)
+			return -E2BIG;
+	}
+	return 0;
+}
+
+static int from_file(const char *path, char **ret, struct buf *ret_why)
+{
+	struct buf text;
+	int r;
+
+	buf_init(&text, PASSWORD_SIZE_MAX + 2);
+	r = strcmp(path, "-") == 0 ? read_line(STDIN_FILENO, &text)
+				   : file_read(path, PASSWORD_SIZE_MAX + 2, true, &text);
+	if (r == -EPERM)
+		(void)buf_printf(ret_why, "others can read %s: chmod 600 it", path);
+	else if (r < 0)
+		(void)buf_printf(ret_why, "%s: %s", path, strerror(error_errno(r)));
+	if (r == 0) {
+		r = take_line(&text, ret);
+		if (r == -EINVAL)
+			(void)buf_printf(ret_why, "%s: the password is empty", path);
+	}
+	buf_fini(&text);
+	return r;
+}
+
+/* ---- the terminal ---- */
+
+static void on_signal(int number)
+{
+	(void)number; /* it ends the read; the terminal is put right before the signal does what it does */
+}
+
+static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+#define WATCHED_COUNT (sizeof(watched) / sizeof(watched[0]))
+
+static int ask(int tty, const char *prompt, char **ret)
+{
+	struct sigaction quiet = {.sa_handler = on_signal}, before[WATCHED_COUNT];
+	struct termios shown, hidden;
+	struct buf text;
+	int r;
+
+	if (tcgetattr(tty, &shown) < 0)
+		return -ENXIO;
+	buf_init(&text, PASSWORD_SIZE_MAX + 1);
+	for (size_t i = 0; i < WATCHED_COUNT; i++)
+		(void)sigaction(watched[i], &quiet, &before[i]);
+	hidden = shown;
+	hidden.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
+	r = tcsetattr(tty, TCSAFLUSH, &hidden) < 0 ? -errno : 0;
+	if (r == 0)
+		r = dprintf(tty, "%s", prompt) < 0 ? -EIO : read_line(tty, &text);
+	(void)tcsetattr(tty, TCSAFLUSH, &shown);
+	(void)dprintf(tty, "\n");
+	for (size_t i = 0; i < WATCHED_COUNT; i++)
+		(void)sigaction(watched[i], &before[i], NULL);
+	if (r == 0)
+		r = take_line(&text, ret);
+	buf_fini(&text);
+	return r;
+}
+
+static int from_terminal(const struct password_source *source, char **ret, struct buf *ret_why)
+{
+	char *first = NULL, *second = NULL;
+	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	int r = tty < 0 ? -ENXIO : ask(tty, source->prompt, &first);
+
+	if (r == 0 && source->twice)
+		r = ask(tty, "The same again: ", &second);
+	if (r == 0 && second && strcmp(first, second) != 0) {
+		(void)buf_append_str(ret_why, "these were two different passwords");
+		r = -EINVAL;
+	} else if (r == -ENXIO) {
+		(void)buf_append_str(ret_why, "there is no terminal to ask for a password at");
+	} else if (r == -EINVAL) {
+		(void)buf_append_str(ret_why, "the password is empty");
+	} else if (r < 0) {
+		(void)buf_printf(ret_why, "asking for the password: %s", strerror(-r));
+	}
+	if (tty >= 0)
+		(void)close(tty);
+	password_free(second);
+	if (r < 0)
+		password_free(first);
+	else
+		*ret = first;
+	return r;
+}
+
+int password_get(const struct password_source *source, char **ret, struct buf *ret_why)
+{
+	const char *variable = source->variable ? getenv(source->variable) : NULL;
+	char *copy;
+
+	if (source->file)
+		return from_file(source->file, ret, ret_why);
+	if (!variable || !*variable)
+		return from_terminal(source, ret, ret_why);
+	copy = strdup(variable);
+	if (!copy)
+		return -ENOMEM;
+	*ret = copy;
+	return 0;
+}
