@@ -286,12 +286,12 @@ static int write_extents(struct docs_mem *m, const struct tree_delta *d)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < d->removed_extent_count; i++)
-		r = remove_extent_at(m, d->removed_extents[i]->node, d->removed_extents[i]->at);
 	for (size_t i = 0; i < d->cleared_node_count; i++)
 		for (size_t n = m->extents.count; n > 0; n--)
 			if (((struct mem_extent *)mem_at(&m->extents, n - 1))->extent.node == d->cleared_nodes[i])
 				remove_extent(m, n - 1);
+	for (size_t i = 0; r == 0 && i < d->removed_extent_count; i++)
+		r = remove_extent_at(m, d->removed_extents[i]->node, d->removed_extents[i]->at);
 	for (size_t i = 0; r == 0 && i < d->added_extent_count; i++) {
 		struct mem_extent *x = mem_add(&m->extents);
 

@@ -142,6 +142,44 @@ static void block_pieces_that_continue_each_other_become_one(void **state)
 	assert_int_equal(trial_used(t), 400);
 }
 
+static void block_pieces_of_two_generations_stay_apart(void **state)
+{
+	struct tree_drive drive = {.id = 1, .next_number = 10, .used = 100};
+	struct tree_node file = {.item = {.id = ITEM_ID(1, 5),
+					 .parent = ITEM_ROOT(1),
+					 .mode = S_IFREG,
+					 .nlink = 1,
+					 .size = 100,
+					 .allocated = 100},
+		.charged = 100};
+	struct tree_extent old = {.node = file.item.id,
+		.len = 100,
+		.kind = EXTENT_BLOCK,
+		.sha256 = {1},
+		.generation = 5,
+		.block_size = 1000};
+	struct op_extent extent = block_at(100, 100, 1, 100);
+	struct op op = write_of(file.item.id, &extent, 1);
+	const struct tree_result *results;
+	const struct tree_delta *delta;
+	struct op_batch *batch;
+	struct tree *tree;
+
+	(void)state;
+	assert_int_equal(tree_new(&drive, 1, &tree), 0);
+	assert_int_equal(tree_load_node(tree, &file), 0);
+	assert_int_equal(tree_load_extent(tree, &old), 0);
+	assert_int_equal(tree_load_block(tree, old.sha256, 6, 1000), 0);
+	assert_int_equal(op_batch_new(&op, 1, &batch), 0);
+	assert_int_equal(tree_apply(tree, batch, SPAN_LITERAL(""), &results, NULL), 0);
+	assert_int_equal(tree_delta(tree, &delta), 0);
+	assert_int_equal(delta->removed_extent_count, 0);
+	assert_int_equal(delta->added_extent_count, 1);
+	assert_int_equal(delta->added_extents[0]->generation, 6);
+	op_batch_free(batch);
+	tree_free(tree);
+}
+
 static void write_into_a_block_cuts_it_in_two(void **state)
 {
 	struct trial *t = *state;
@@ -611,6 +649,7 @@ int main(void)
 		CASE(neighbouring_inline_pieces_become_one),
 		CASE(inline_pieces_stay_below_their_limit),
 		CASE(block_pieces_that_continue_each_other_become_one),
+		CASE(block_pieces_of_two_generations_stay_apart),
 		CASE(write_into_a_block_cuts_it_in_two),
 		CASE(write_names_only_blocks_that_are_there_and_ranges_inside_them),
 		CASE(holes_remove_and_keep_or_extend_the_size),

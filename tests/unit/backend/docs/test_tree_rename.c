@@ -279,6 +279,11 @@ static void exchange_refuses_a_folder_and_its_ancestor_in_either_order(void **st
 	op.fields = OP_EXCHANGE;
 	assert_int_equal(trial_error(t, &op), -EINVAL);
 	assert_int_equal(trial_lookup(t, b, "f"), f);
+	/* Deeper: what lies between is nobody's parent or child in the op. */
+	op = op_rename_of(trial_folder(t, trial_folder(t, b, "d"), "e"), "g", t->root, "a");
+	op.fields = OP_EXCHANGE;
+	(void)trial_file(t, op.parent, "g");
+	assert_int_equal(trial_error(t, &op), -EINVAL);
 }
 
 static void rename_refuses_what_is_not_there(void **state)
