@@ -24,7 +24,7 @@
 	10000 /* idle_in_transaction_session_timeout: no transaction of ours waits for anything but the next flush */
 #define PG_MIGRATE_MS \
 	600000		 /* deadline while migrating, the wait for the lock included: an index over millions of rows */
-#define PG_PARAMS_MAX 32 /* of one statement; more are arrays */
+#define PG_PARAMS_MAX 96 /* of one statement; more are arrays */
 #define PG_PIPELINE_MAX 16384	       /* statements between two flushes */
 #define PG_ARRAY_BYTES_MAX (64u << 20) /* one array parameter: the data of the largest batch several times over */
 

@@ -1,0 +1,210 @@
+#include "backend/service/registration.h"
+
+#include "backend/service/cluster.h"
+#include "common/base/clock.h"
+#include "common/http/client.h"
+#include "common/http/server.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <semaphore.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct fixture {
+	struct http_server *server;
+	struct http_client *client;
+	struct cluster cluster;
+	struct registration *registration;
+	char gateway[64];
+	sem_t heard;
+	atomic_int farewells;
+	atomic_bool ready;
+	json_t *last;
+};
+
+/* The gateway knows two docs services and one user service. */
+static const char ANSWER[] =
+	"{\"services\":[{\"kind\":\"docs\",\"name\":\"docs-1\",\"url\":\"http://a:1\"},{\"kind\":\"docs\",\"name\":\"docs-2\",\"url\":\"http://b:2\"},"
+	"{\"kind\":\"user\",\"name\":\"user-1\",\"url\":\"http://c:3\"},{\"kind\":5},{}]}";
+
+static void on_registry(struct http_request *req, void *cookie)
+{
+	struct fixture *f = cookie;
+	struct span body = http_request_body(req);
+	const char *proof = http_request_header(req, CLUSTER_HEADER);
+
+	json_decref(f->last);
+	f->last = json_loadb(body.data, body.size, 0, NULL);
+	if (json_is_true(json_object_get(f->last, "leaving")))
+		atomic_fetch_add(&f->farewells, 1);
+	http_respond(req, proof && strcmp(proof, "proof") == 0 ? 200 : 401, NULL, SPAN_LITERAL(ANSWER));
+	sem_post(&f->heard);
+}
+
+static const struct http_route ROUTES[] = {
+	{.method = "POST",
+		.pattern = "/internal/v1/registry",
+		.body = HTTP_BODY_WHOLE,
+		.body_max = 4096,
+		.handler = on_registry,
+		.internal = true},
+	{.method = NULL},
+};
+
+static bool is_ready(void *cookie)
+{
+	return atomic_load(&((struct fixture *)cookie)->ready);
+}
+
+static int make_registration(struct fixture *f, const char *gateways)
+{
+	const struct registration_options options = {.gateways = gateways,
+		.kind = "docs",
+		.name = "docs-1",
+		.cluster = &f->cluster,
+		.client = f->client,
+		.ready = is_ready,
+		.cookie = f};
+
+	return registration_new(&options, &f->registration);
+}
+
+static int fixture_new(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return -ENOMEM;
+	*state = f;
+	sem_init(&f->heard, 0, 0);
+	strcpy(f->cluster.proof, "proof");
+	atomic_store(&f->ready, true);
+	const struct http_server_options options = {.address = "127.0.0.1", .routes = ROUTES, .cookie = f};
+	int r = http_server_start(&options, &f->server);
+	if (r == 0)
+		r = http_client_new(&(struct http_client_options){0}, &f->client);
+	if (r == 0)
+		snprintf(f->gateway, sizeof(f->gateway), "http://127.0.0.1:%u", http_server_port(f->server));
+	return r;
+}
+
+static int fixture_free(void **state)
+{
+	struct fixture *f = *state;
+
+	registration_free(f->registration);
+	http_client_free(f->client);
+	http_server_stop(f->server);
+	json_decref(f->last);
+	sem_destroy(&f->heard);
+	free(f);
+	return 0;
+}
+
+static void hear(struct fixture *f)
+{
+	const struct timespec until = clock_timespec(clock_mono_ns() + 30 * NS_PER_S);
+
+	assert_int_equal(sem_clockwait(&f->heard, CLOCK_MONOTONIC, &until), 0);
+}
+
+static const char *said(const struct fixture *f, const char *name)
+{
+	return json_string_value(json_object_get(f->last, name));
+}
+
+static void it_says_who_it_is_and_where(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(make_registration(f, f->gateway), 0);
+	assert_int_equal(registration_start(f->registration, "http://here:1"), 0);
+	hear(f);
+	registration_leave(f->registration);
+	hear(f);
+	assert_string_equal(said(f, "kind"), "docs");
+	assert_string_equal(said(f, "name"), "docs-1");
+	assert_string_equal(said(f, "url"), "http://here:1");
+	assert_true(json_is_false(json_object_get(f->last, "ready")));
+	assert_int_equal(atomic_load(&f->farewells), 1);
+}
+
+static void it_renews_and_takes_turns_among_those_it_learns_of(void **state)
+{
+	struct fixture *f = *state;
+	char url[REGISTRATION_URL_MAX], again[REGISTRATION_URL_MAX];
+
+	assert_int_equal(make_registration(f, f->gateway), 0);
+	assert_int_equal(registration_pick(f->registration, "docs", url), -ENOENT);
+	assert_int_equal(registration_start(f->registration, "http://here:1"), 0);
+	hear(f);
+	hear(f); /* the second comes after the first was answered */
+	assert_int_equal(registration_count(f->registration, "docs"), 2);
+	assert_int_equal(registration_count(f->registration, "user"), 1);
+	assert_int_equal(registration_pick(f->registration, "docs", url), 0);
+	assert_int_equal(registration_pick(f->registration, "docs", again), 0);
+	assert_string_not_equal(url, again);
+	assert_int_equal(registration_pick(f->registration, "docs", again), 0);
+	assert_string_equal(url, again);
+	assert_int_equal(registration_pick(f->registration, "user", url), 0);
+	assert_string_equal(url, "http://c:3");
+	assert_int_equal(registration_pick(f->registration, "mail", url), -ENOENT);
+}
+
+static void a_dead_gateway_delays_no_other(void **state)
+{
+	struct fixture *f = *state;
+	char both[160];
+
+	/* Port 9 is discard: nobody listens on this machine, or nobody answers. */
+	snprintf(both, sizeof(both), "http://127.0.0.1:9,%s", f->gateway);
+	assert_int_equal(make_registration(f, both), 0);
+	assert_int_equal(registration_start(f->registration, "http://here:1"), 0);
+	hear(f);
+	hear(f);
+	registration_leave(f->registration);
+	assert_int_equal(atomic_load(&f->farewells), 1);
+}
+
+static void gateways_are_read_with_spaces_and_slashes(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(make_registration(f, " http://a:1/ , http://b:2,,"), 0);
+	assert_string_equal(registration_gateway(f->registration, 0), "http://a:1");
+	assert_string_equal(registration_gateway(f->registration, 1), "http://b:2");
+	assert_null(registration_gateway(f->registration, 2));
+	registration_leave(f->registration); /* never started: nobody is told */
+}
+
+static void what_is_no_address_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(make_registration(f, "localhost:8050"), -EINVAL);
+	assert_int_equal(make_registration(f, ""), 0);
+	assert_null(registration_gateway(f->registration, 0));
+}
+
+#define with_gateway(test) cmocka_unit_test_setup_teardown(test, fixture_new, fixture_free)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		with_gateway(it_says_who_it_is_and_where),
+		with_gateway(it_renews_and_takes_turns_among_those_it_learns_of),
+		with_gateway(a_dead_gateway_delays_no_other),
+		with_gateway(gateways_are_read_with_spaces_and_slashes),
+		with_gateway(what_is_no_address_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

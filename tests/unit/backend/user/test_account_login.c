@@ -1,0 +1,216 @@
+#include "tests/unit/backend/user/fixture.h"
+
+static int log_in(struct account_call *call, const char *password, struct account_outcome *ret)
+{
+	become(call, 0, "");
+	return login_open(call, "ann", password, ret);
+}
+
+static void a_session_means_its_user_until_it_is_closed(void **state)
+{
+	struct account_call *call = *state;
+	const uint64_t ann = make(call, "ann");
+	struct account_outcome session, found, closed;
+	char id[TOKEN_ID_SIZE];
+
+	assert_int_equal(log_in(call, "correct horse", &session), 0);
+	assert_int_equal(login_authenticate(call, session.token_text, &found), 0);
+	assert_int_equal(found.account.id, ann);
+	assert_int_equal(found.token.id, session.token.id);
+	token_id_format(USER_SESSION, session.token.id, id);
+	become(call, ann, id);
+	assert_int_equal(login_close(call, &closed), 0);
+	assert_string_equal(closed.forget_token, id);
+	assert_int_equal(login_authenticate(call, session.token_text, &found), -ERR_UNAUTHENTICATED);
+	assert_int_equal(login_close(call, &closed), -ERR_NOT_FOUND);
+}
+
+static void a_wrong_name_and_a_wrong_password_are_refused_alike(void **state)
+{
+	struct account_call *call = *state;
+	const struct user_account bare = {.name = "bare", .name_key = "bare"};
+	struct account_outcome outcome;
+	char says[ACCOUNT_WHY_SIZE];
+	uint64_t id;
+
+	make(call, "ann");
+	assert_int_equal(call->store->ops->account_insert(call->store, &bare, &id), 0);
+	assert_int_equal(log_in(call, "wrong horse", &outcome), -ERR_UNAUTHENTICATED);
+	memcpy(says, call->why, sizeof(says));
+	assert_int_equal(login_open(call, "nobody", "wrong horse", &outcome), -ERR_UNAUTHENTICATED);
+	assert_string_equal(call->why, says);
+	assert_int_equal(login_open(call, "a/b", "wrong horse", &outcome), -ERR_UNAUTHENTICATED);
+	assert_string_equal(call->why, says);
+	assert_int_equal(login_open(call, "bare", "", &outcome), -ERR_UNAUTHENTICATED);
+	assert_string_equal(call->why, says);
+}
+
+static void wrong_passwords_make_the_account_wait_twice_as_long_each(void **state)
+{
+	static const int64_t WAITS_S[] = {0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900};
+	struct account_call *call = *state;
+	struct account_outcome outcome;
+	int64_t now_ns = NOW;
+
+	make(call, "ann");
+	for (size_t i = 0; i < sizeof(WAITS_S) / sizeof(WAITS_S[0]); i++) {
+		call->now_ns = now_ns;
+		assert_int_equal(log_in(call, "wrong horse", &outcome), -ERR_UNAUTHENTICATED);
+		now_ns += WAITS_S[i] * NS_PER_S;
+		if (WAITS_S[i] == 0)
+			continue;
+		call->now_ns = now_ns - 1;
+		assert_int_equal(log_in(call, "correct horse", &outcome), -ERR_TOO_MANY);
+		assert_int_equal(call->wait_ns, 1);
+	}
+	call->now_ns = now_ns;
+	assert_int_equal(log_in(call, "correct horse", &outcome), 0);
+	for (int i = 0; i < LOGIN_FREE_FAILURES; i++)
+		assert_int_equal(log_in(call, "wrong horse", &outcome), -ERR_UNAUTHENTICATED);
+	assert_int_equal(log_in(call, "correct horse", &outcome), 0);
+}
+
+static void fail_elsewhere(struct user_store *s, void *cookie)
+{
+	static const int64_t DELAY[] = {5 * NS_PER_S};
+
+	assert_int_equal(s->ops->account_failed(s, *(uint64_t *)cookie, NOW, DELAY, 1), 0);
+}
+
+static void a_right_password_among_many_guesses_at_once_tells_nothing(void **state)
+{
+	struct account_call *call = *state;
+	uint64_t ann = make(call, "ann");
+	struct account_outcome outcome;
+
+	/* While this one hashed, another guess has made the account wait. */
+	user_mem_before(call->store, "account_get", fail_elsewhere, &ann);
+	assert_int_equal(log_in(call, "correct horse", &outcome), -ERR_TOO_MANY);
+	assert_int_equal(call->wait_ns, 5 * NS_PER_S);
+}
+
+static void a_session_ends_thirty_days_after_its_last_use(void **state)
+{
+	struct account_call *call = *state;
+	struct account_outcome session, found;
+
+	make(call, "ann");
+	assert_int_equal(log_in(call, "correct horse", &session), 0);
+	assert_int_equal(session.token.expires_ns, NOW + SESSION_LIFE_S * NS_PER_S);
+	call->now_ns = NOW + (SESSION_RENEW_S - 1) * NS_PER_S;
+	assert_int_equal(login_authenticate(call, session.token_text, &found), 0);
+	assert_int_equal(found.token.expires_ns, NOW + SESSION_LIFE_S * NS_PER_S);
+	call->now_ns = NOW + SESSION_RENEW_S * NS_PER_S;
+	assert_int_equal(login_authenticate(call, session.token_text, &found), 0);
+	assert_int_equal(found.token.expires_ns, call->now_ns + SESSION_LIFE_S * NS_PER_S);
+	call->now_ns += SESSION_LIFE_S * NS_PER_S - 1;
+	assert_int_equal(login_authenticate(call, session.token_text, &found), 0);
+	call->now_ns += SESSION_LIFE_S * NS_PER_S;
+	assert_int_equal(login_authenticate(call, session.token_text, &found), -ERR_UNAUTHENTICATED);
+}
+
+static void a_key_holds_until_it_is_revoked_by_its_owner(void **state)
+{
+	struct account_call *call = *state;
+	const uint64_t ann = make(call, "ann"), bob = make(call, "bob");
+	struct account_outcome key, found, revoked;
+	struct user_token keys[2];
+	size_t count = 0;
+
+	become(call, ann, "s1");
+	assert_int_equal(key_create(call, "laptop", &key), 0);
+	call->now_ns = NOW + 10 * SESSION_LIFE_S * NS_PER_S;
+	assert_int_equal(login_authenticate(call, key.token_text, &found), 0);
+	assert_int_equal(key_list(call, 0, 2, keys, &count), 0);
+	assert_int_equal(count, 1);
+	assert_string_equal(keys[0].name, "laptop");
+	assert_int_equal(keys[0].used_ns, call->now_ns);
+	become(call, bob, "s2");
+	assert_int_equal(key_revoke(call, key.token.id, &revoked), -ERR_NOT_FOUND);
+	become(call, ann, "s1");
+	assert_int_equal(key_revoke(call, key.token.id, &revoked), 0);
+	assert_string_equal(revoked.forget_token + 1, "3");
+	assert_int_equal(login_authenticate(call, key.token_text, &found), -ERR_UNAUTHENTICATED);
+}
+
+static void the_use_of_a_key_is_written_once_a_minute(void **state)
+{
+	struct account_call *call = *state;
+	const uint64_t ann = make(call, "ann");
+	struct account_outcome key, found;
+
+	become(call, ann, "s1");
+	assert_int_equal(key_create(call, "laptop", &key), 0);
+	assert_int_equal(login_authenticate(call, key.token_text, &found), 0);
+	call->now_ns += (KEY_USED_S - 1) * NS_PER_S;
+	user_mem_fail(call->store, "token_use", 1, -EIO);
+	assert_int_equal(login_authenticate(call, key.token_text, &found), 0);
+	assert_int_equal(found.token.used_ns, NOW);
+	/* And a store that cannot write it does not keep anybody out. */
+	call->now_ns += NS_PER_S;
+	assert_int_equal(login_authenticate(call, key.token_text, &found), 0);
+}
+
+static void a_new_password_ends_all_sessions_but_ones_own(void **state)
+{
+	struct account_call *call = *state;
+	const uint64_t ann = make(call, "ann");
+	const struct account_fields fields = {.password = "another horse", .old_password = "correct horse"};
+	struct account_outcome own, other, key, found;
+	char id[TOKEN_ID_SIZE];
+
+	assert_int_equal(log_in(call, "correct horse", &own), 0);
+	assert_int_equal(log_in(call, "correct horse", &other), 0);
+	token_id_format(USER_SESSION, own.token.id, id);
+	become(call, ann, id);
+	assert_int_equal(key_create(call, "laptop", &key), 0);
+	assert_int_equal(account_change(call, ann, &fields, true, &found), 0);
+	assert_int_equal(login_authenticate(call, own.token_text, &found), 0);
+	assert_int_equal(login_authenticate(call, other.token_text, &found), -ERR_UNAUTHENTICATED);
+	assert_int_equal(login_authenticate(call, key.token_text, &found), 0);
+}
+
+static void a_key_needs_a_name(void **state)
+{
+	struct account_call *call = *state;
+	struct account_outcome outcome;
+
+	become(call, make(call, "ann"), "s1");
+	assert_int_equal(key_create(call, "", &outcome), -ERR_UNPROCESSABLE);
+	assert_int_equal(key_create(call, "a\nb", &outcome), -ERR_UNPROCESSABLE);
+}
+
+static void a_store_that_fails_opens_no_session(void **state)
+{
+	static const char *const OPERATIONS[] = {
+		"account_find", "account_get", "begin", "sessions_trim", "token_insert", "commit"};
+	struct account_call *call = *state;
+	struct account_outcome outcome;
+
+	make(call, "ann");
+	for (size_t i = 0; i < sizeof(OPERATIONS) / sizeof(OPERATIONS[0]); i++) {
+		user_mem_fail(call->store, OPERATIONS[i], 1, -ENOTCONN);
+		assert_int_equal(log_in(call, "correct horse", &outcome), -ENOTCONN);
+		assert_false(user_mem_in_transaction(call->store));
+	}
+	user_mem_fail(call->store, "account_failed", 1, -ENOTCONN);
+	assert_int_equal(log_in(call, "wrong horse", &outcome), -ENOTCONN);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		with_call(a_session_means_its_user_until_it_is_closed),
+		with_call(a_wrong_name_and_a_wrong_password_are_refused_alike),
+		with_call(wrong_passwords_make_the_account_wait_twice_as_long_each),
+		with_call(a_right_password_among_many_guesses_at_once_tells_nothing),
+		with_call(a_session_ends_thirty_days_after_its_last_use),
+		with_call(a_key_holds_until_it_is_revoked_by_its_owner),
+		with_call(the_use_of_a_key_is_written_once_a_minute),
+		with_call(a_new_password_ends_all_sessions_but_ones_own),
+		with_call(a_key_needs_a_name),
+		with_call(a_store_that_fails_opens_no_session),
+	};
+
+	return cmocka_run_group_tests(tests, group_start, group_end);
+}
