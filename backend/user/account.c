@@ -201,7 +201,7 @@ int account_list(struct account_call *call, uint64_t after, size_t limit, struct
 {
 	if (!call->who_is_admin)
 		return account_refuse(call, -ERR_FORBIDDEN, "only an administrator lists users");
-	return call->store->ops->account_list(call->store, after, limit, ret, ret_count);
+	return call->store->ops->account_list(call->store, &(struct user_page){after, limit}, ret, ret_count);
 }
 
 int account_find(struct account_call *call, const char *name, struct user_account *ret)

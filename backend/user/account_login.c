@@ -158,21 +158,21 @@ static void note_use(struct account_call *call, struct user_token *t)
 	(void)call->store->ops->token_use(call->store, t); /* the next use notes it; a token is not refused for that */
 }
 
-int login_authenticate(struct account_call *call, const char *token, struct account_outcome *ret)
+int login_authenticate(struct account_call *call, const char *token, struct user_login *ret)
 {
-	struct account_outcome outcome = {0};
+	struct user_login found;
 	enum user_token_kind kind;
 	uint8_t hash[SHA256_BYTES];
 
 	if (token_parse(token, &kind, hash) < 0)
 		return -ERR_UNAUTHENTICATED;
-	int r = call->store->ops->token_find(call->store, kind, hash, call->now_ns, &outcome.token, &outcome.account);
+	int r = call->store->ops->token_find(call->store, kind, hash, call->now_ns, &found);
 	if (r == -ENOENT)
 		return -ERR_UNAUTHENTICATED;
 	if (r < 0)
 		return r;
-	note_use(call, &outcome.token);
-	*ret = outcome;
+	note_use(call, &found.token);
+	*ret = found;
 	return 0;
 }
 
@@ -208,7 +208,7 @@ int key_create(struct account_call *call, const char *name, struct account_outco
 
 int key_list(struct account_call *call, uint64_t after, size_t limit, struct user_token *ret, size_t *ret_count)
 {
-	return call->store->ops->key_list(call->store, call->who, after, limit, ret, ret_count);
+	return call->store->ops->key_list(call->store, call->who, &(struct user_page){after, limit}, ret, ret_count);
 }
 
 int key_revoke(struct account_call *call, uint64_t id, struct account_outcome *ret)

@@ -21,8 +21,8 @@
 int login_open(struct account_call *call, const char *name, const char *password, struct account_outcome *ret);
 /* Ends the session that asks. -ERR_NOT_FOUND: it is a key that asks. */
 int login_close(struct account_call *call, struct account_outcome *ret);
-/* What a token means: account and token of ret. -ERR_UNAUTHENTICATED. */
-int login_authenticate(struct account_call *call, const char *token, struct account_outcome *ret);
+/* What a token means. -ERR_UNAUTHENTICATED. */
+int login_authenticate(struct account_call *call, const char *token, struct user_login *ret);
 /* -ERR_FORBIDDEN, -ERR_TOO_MANY. The account is as the store has it. */
 int login_check_password(struct account_call *call, const struct user_account *account, const char *password);
 

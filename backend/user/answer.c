@@ -65,32 +65,31 @@ static int unseal(const uint8_t key[ANSWER_KEY_BYTES], struct span sealed, struc
 	return r;
 }
 
-int answer_put(struct user_store *store, const uint8_t key[ANSWER_KEY_BYTES], uint64_t account_id,
-	const char *idempotency_key, const uint8_t request[SHA256_BYTES], int64_t now_ns, const struct answer *a)
+int answer_put(const struct answer_slot *slot, const struct answer *a)
 {
 	uint8_t sealed[ANSWER_BYTES_MAX];
 	struct user_answer row = {.status = a->status};
 
-	int size = seal(key, a, sealed);
+	int size = seal(slot->seal_key, a, sealed);
 	if (size < 0)
 		return size;
-	memcpy(row.request, request, SHA256_BYTES);
+	memcpy(row.request, slot->request, SHA256_BYTES);
 	row.sealed = span_of(sealed, (size_t)size);
-	return store->ops->answer_put(store, account_id, idempotency_key, now_ns, &row);
+	return slot->store->ops->answer_put(slot->store, slot->account_id, slot->idempotency_key, slot->now_ns, &row);
 }
 
-int answer_get(struct user_store *store, const uint8_t key[ANSWER_KEY_BYTES], uint64_t account_id,
-	const char *idempotency_key, const uint8_t request[SHA256_BYTES], int64_t now_ns, struct answer *ret)
+int answer_get(const struct answer_slot *slot, struct answer *ret)
 {
 	struct user_answer row;
 	struct answer answer = {0};
 
-	int r = store->ops->answer_get(store, account_id, idempotency_key, now_ns - USER_ANSWER_NS, &row);
+	int r = slot->store->ops->answer_get(
+		slot->store, slot->account_id, slot->idempotency_key, slot->now_ns - USER_ANSWER_NS, &row);
 	if (r < 0)
 		return r;
-	if (memcmp(row.request, request, SHA256_BYTES) != 0)
+	if (memcmp(row.request, slot->request, SHA256_BYTES) != 0)
 		return -ERR_KEY_REUSED;
-	r = unseal(key, row.sealed, &answer);
+	r = unseal(slot->seal_key, row.sealed, &answer);
 	if (r < 0)
 		return r;
 	answer.status = row.status;

@@ -17,12 +17,19 @@ struct answer {
 	char forget_token[24];
 };
 
+/* Which answer: whose, to what, under which key. */
+struct answer_slot {
+	struct user_store *store;
+	const uint8_t *seal_key; /* ANSWER_KEY_BYTES */
+	uint64_t account_id;
+	const char *idempotency_key;
+	uint8_t request[SHA256_BYTES]; /* digest of what makes a request the same */
+	int64_t now_ns;
+};
+
 void answer_fini(struct answer *a);
-/* -EMSGSIZE, -ENOMEM. */
-int answer_put(struct user_store *store, const uint8_t key[ANSWER_KEY_BYTES], uint64_t account_id,
-	const char *idempotency_key, const uint8_t request[SHA256_BYTES], int64_t now_ns, const struct answer *a);
+int answer_put(const struct answer_slot *slot, const struct answer *a); /* -EEXIST, -EMSGSIZE, -ENOMEM */
 /* -ENOENT: none; -ERR_KEY_REUSED: of another request; -EBADMSG: sealed by another key. */
-int answer_get(struct user_store *store, const uint8_t key[ANSWER_KEY_BYTES], uint64_t account_id,
-	const char *idempotency_key, const uint8_t request[SHA256_BYTES], int64_t now_ns, struct answer *ret);
+int answer_get(const struct answer_slot *slot, struct answer *ret);
 
 #endif

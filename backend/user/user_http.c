@@ -102,7 +102,7 @@ static int hash_request(struct user_request *u)
 	for (size_t i = 0; r == 0 && i < sizeof(parts) / sizeof(parts[0]); i++)
 		r = sha256_update(&sha, parts[i].data, parts[i].size);
 	if (r == 0)
-		r = sha256_final(&sha, u->hash);
+		r = sha256_final(&sha, u->slot.request);
 	sha256_fini(&sha);
 	return r;
 }
@@ -117,7 +117,11 @@ static int read_key(struct user_request *u)
 	if (size == 0 || size > IDEMPOTENCY_KEY_BYTES_MAX)
 		return account_refuse(
 			&u->call, -ERR_BAD_REQUEST, "Idempotency-Key has 1 to %u bytes", IDEMPOTENCY_KEY_BYTES_MAX);
-	u->key = key;
+	u->slot = (struct answer_slot){.store = u->call.store,
+		.seal_key = u->app->answer_key,
+		.account_id = u->call.who,
+		.idempotency_key = key,
+		.now_ns = u->call.now_ns};
 	return hash_request(u);
 }
 
@@ -138,17 +142,15 @@ static int seal_answer(void *cookie, const struct account_outcome *outcome)
 		if (!a->text)
 			return -ENOMEM;
 	}
-	if (!u->key)
-		return 0;
-	return answer_put(u->call.store, u->app->answer_key, u->call.who, u->key, u->hash, u->call.now_ns, a);
+	return u->slot.idempotency_key ? answer_put(&u->slot, a) : 0;
 }
 
 static int find_answer(struct user_request *u)
 {
-	if (!u->key)
+	if (!u->slot.idempotency_key)
 		return -ENOENT;
 	answer_fini(&u->answer); /* one that was made and did not come to hold */
-	return answer_get(u->call.store, u->app->answer_key, u->call.who, u->key, u->hash, u->call.now_ns, &u->answer);
+	return answer_get(&u->slot, &u->answer);
 }
 
 /*
@@ -163,7 +165,7 @@ static int find_or_make(struct user_request *u)
 	if (r != -ENOENT)
 		return r;
 	r = u->mutation->apply(u, &outcome);
-	if (r < 0 && u->key && find_answer(u) == 0)
+	if (r < 0 && u->slot.idempotency_key && find_answer(u) == 0)
 		return 0;
 	return r == -EEXIST ? -ERR_UNAVAILABLE : r;
 }

@@ -33,8 +33,7 @@ struct user_request {
 	struct service_identity who;
 	/* Of a mutation. */
 	const struct user_mutation *mutation;
-	const char *key; /* Idempotency-Key, NULL: none */
-	uint8_t hash[SHA256_BYTES];
+	struct answer_slot slot; /* idempotency_key NULL: the caller has named none */
 	struct answer answer;
 };
 

@@ -14,7 +14,7 @@
 
 static int ask_authenticate(struct user_request *u, json_t **ret)
 {
-	struct account_outcome o;
+	struct user_login o;
 	char token_id[TOKEN_ID_SIZE];
 	const char *token;
 

@@ -160,7 +160,7 @@ static int op_account_find(struct user_store *s, const char *name_key, struct us
 
 /* Rows are in the order of ids: they are only ever added at the end. */
 static int op_account_list(
-	struct user_store *s, uint64_t after, size_t limit, struct user_account *ret, size_t *ret_count)
+	struct user_store *s, const struct user_page *page, struct user_account *ret, size_t *ret_count)
 {
 	const struct mem_state *st = &from(s)->state;
 	size_t count = 0;
@@ -168,8 +168,8 @@ static int op_account_list(
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < st->account_count && count < limit; i++)
-		if (st->accounts[i].id > after)
+	for (size_t i = 0; i < st->account_count && count < page->limit; i++)
+		if (st->accounts[i].id > page->after)
 			ret[count++] = st->accounts[i];
 	*ret_count = count;
 	return 0;
@@ -281,7 +281,7 @@ static int op_token_insert(struct user_store *s, const struct user_token *t, uin
 }
 
 static int op_token_find(struct user_store *s, enum user_token_kind kind, const uint8_t hash[SHA256_BYTES],
-	int64_t now_ns, struct user_token *ret, struct user_account *ret_account)
+	int64_t now_ns, struct user_login *ret)
 {
 	const struct mem_state *st = &from(s)->state;
 	int r = enter(s, "token_find");
@@ -296,8 +296,8 @@ static int op_token_find(struct user_store *s, enum user_token_kind kind, const 
 			continue;
 		if (kind == USER_SESSION && t->expires_ns <= now_ns)
 			continue;
-		*ret = *t;
-		*ret_account = *a;
+		ret->token = *t;
+		ret->account = *a;
 		return 0;
 	}
 	return -ENOENT;
@@ -366,7 +366,7 @@ static int op_sessions_trim(struct user_store *s, uint64_t account_id, size_t ke
 	return 0;
 }
 
-static int op_key_list(struct user_store *s, uint64_t account_id, uint64_t after, size_t limit, struct user_token *ret,
+static int op_key_list(struct user_store *s, uint64_t account_id, const struct user_page *page, struct user_token *ret,
 	size_t *ret_count)
 {
 	const struct mem_state *st = &from(s)->state;
@@ -375,10 +375,10 @@ static int op_key_list(struct user_store *s, uint64_t account_id, uint64_t after
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < st->token_count && count < limit; i++) {
+	for (size_t i = 0; i < st->token_count && count < page->limit; i++) {
 		const struct user_token *t = &st->tokens[i];
 
-		if (t->kind == USER_KEY && t->account_id == account_id && t->id > after)
+		if (t->kind == USER_KEY && t->account_id == account_id && t->id > page->after)
 			ret[count++] = *t;
 	}
 	*ret_count = count;
@@ -390,7 +390,7 @@ static int op_key_count(struct user_store *s, uint64_t account_id, size_t *ret)
 	struct user_token keys[USER_MEM_ROWS];
 	int r = enter(s, "key_count");
 
-	return r < 0 ? r : op_key_list(s, account_id, 0, USER_MEM_ROWS, keys, ret);
+	return r < 0 ? r : op_key_list(s, account_id, &(struct user_page){0, USER_MEM_ROWS}, keys, ret);
 }
 
 static int op_setup_put(struct user_store *s, const uint8_t hash[SHA256_BYTES], int64_t now_ns)

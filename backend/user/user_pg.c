@@ -152,9 +152,9 @@ static int op_account_find(struct user_store *s, const char *name_key, struct us
 }
 
 static int op_account_list(
-	struct user_store *s, uint64_t after, size_t limit, struct user_account *ret, size_t *ret_count)
+	struct user_store *s, const struct user_page *page, struct user_account *ret, size_t *ret_count)
 {
-	const struct pg_param params[] = {PG_P_I64(after), PG_P_I64(limit)};
+	const struct pg_param params[] = {PG_P_I64(page->after), PG_P_I64(page->limit)};
 	struct pg_result *result = NULL;
 
 	int r = run(s, &SQL_ACCOUNT_LIST, params, 2, &result);
@@ -232,7 +232,7 @@ static int op_token_insert(struct user_store *s, const struct user_token *t, uin
 }
 
 static int op_token_find(struct user_store *s, enum user_token_kind kind, const uint8_t hash[SHA256_BYTES],
-	int64_t now_ns, struct user_token *ret, struct user_account *ret_account)
+	int64_t now_ns, struct user_login *ret)
 {
 	const struct pg_param params[] = {hash_param(hash), PG_P_I64(now_ns)};
 	struct pg_result *result = NULL;
@@ -242,8 +242,8 @@ static int op_token_find(struct user_store *s, enum user_token_kind kind, const 
 	if (r == 0 && pg_rows(result) == 0)
 		r = -ENOENT;
 	if (r == 0) {
-		read_token(result, 0, kind, ret);
-		read_account(result, 0, 6, ret_account);
+		read_token(result, 0, kind, &ret->token);
+		read_account(result, 0, 6, &ret->account);
 	}
 	pg_result_free(result);
 	return r;
@@ -279,10 +279,10 @@ static int op_sessions_trim(struct user_store *s, uint64_t account_id, size_t ke
 	return run(s, &SQL_SESSIONS_TRIM, params, 2, NULL);
 }
 
-static int op_key_list(struct user_store *s, uint64_t account_id, uint64_t after, size_t limit, struct user_token *ret,
+static int op_key_list(struct user_store *s, uint64_t account_id, const struct user_page *page, struct user_token *ret,
 	size_t *ret_count)
 {
-	const struct pg_param params[] = {PG_P_I64(account_id), PG_P_I64(after), PG_P_I64(limit)};
+	const struct pg_param params[] = {PG_P_I64(account_id), PG_P_I64(page->after), PG_P_I64(page->limit)};
 	struct pg_result *result = NULL;
 
 	int r = run(s, &SQL_KEY_LIST, params, 3, &result);

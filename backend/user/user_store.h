@@ -47,6 +47,18 @@ struct user_token {
 	int64_t expires_ns; /* of a session */
 };
 
+/* A token with its account. */
+struct user_login {
+	struct user_token token;
+	struct user_account account;
+};
+
+/* Those with an id after this one, in the order of ids. */
+struct user_page {
+	uint64_t after;
+	size_t limit;
+};
+
 struct user_deletion {
 	uint64_t seq;
 	uint64_t user_id;
@@ -71,9 +83,8 @@ struct user_store_ops {
 	/* lock: nobody else changes it until the end of the transaction. -ENOENT. */
 	int (*account_get)(struct user_store *s, uint64_t id, bool lock, struct user_account *ret);
 	int (*account_find)(struct user_store *s, const char *name_key, struct user_account *ret); /* -ENOENT */
-	/* By id, those after the given one. */
 	int (*account_list)(
-		struct user_store *s, uint64_t after, size_t limit, struct user_account *ret, size_t *ret_count);
+		struct user_store *s, const struct user_page *page, struct user_account *ret, size_t *ret_count);
 	/* Name, email, password, admin; a new password begins without failures. -EEXIST: the name. -ENOENT. */
 	int (*account_update)(struct user_store *s, const struct user_account *a);
 	int (*account_delete)(
@@ -89,13 +100,13 @@ struct user_store_ops {
 		struct user_store *s, const struct user_token *t, uint64_t *ret_id); /* -ENOENT: the account is gone */
 	/* A live one by its hash, with its account. -ENOENT. */
 	int (*token_find)(struct user_store *s, enum user_token_kind kind, const uint8_t hash[SHA256_BYTES],
-		int64_t now_ns, struct user_token *ret, struct user_account *ret_account);
+		int64_t now_ns, struct user_login *ret);
 	int (*token_use)(struct user_store *s, const struct user_token *t); /* keeps used_ns and expires_ns */
 	int (*token_delete)(
 		struct user_store *s, enum user_token_kind kind, uint64_t account_id, uint64_t id); /* -ENOENT */
 	int (*sessions_delete)(struct user_store *s, uint64_t account_id, uint64_t except_id);
 	int (*sessions_trim)(struct user_store *s, uint64_t account_id, size_t keep); /* the newest stay */
-	int (*key_list)(struct user_store *s, uint64_t account_id, uint64_t after, size_t limit, struct user_token *ret,
+	int (*key_list)(struct user_store *s, uint64_t account_id, const struct user_page *page, struct user_token *ret,
 		size_t *ret_count);
 	int (*key_count)(struct user_store *s, uint64_t account_id, size_t *ret);
 

@@ -269,7 +269,7 @@ static void look(struct account_call *call, struct user_account ret[4])
 	size_t count = 0;
 
 	memset(ret, 0, 4 * sizeof(ret[0]));
-	assert_int_equal(call->store->ops->account_list(call->store, 0, 4, ret, &count), 0);
+	assert_int_equal(call->store->ops->account_list(call->store, &(struct user_page){0, 4}, ret, &count), 0);
 }
 
 static int mutate(struct account_call *call, unsigned kind, uint64_t id)

@@ -10,7 +10,8 @@ static void a_session_means_its_user_until_it_is_closed(void **state)
 {
 	struct account_call *call = *state;
 	const uint64_t ann = make(call, "ann");
-	struct account_outcome session, found, closed;
+	struct account_outcome session, closed;
+	struct user_login found;
 	char id[TOKEN_ID_SIZE];
 
 	assert_int_equal(log_in(call, "correct horse", &session), 0);
@@ -92,7 +93,8 @@ static void a_right_password_among_many_guesses_at_once_tells_nothing(void **sta
 static void a_session_ends_thirty_days_after_its_last_use(void **state)
 {
 	struct account_call *call = *state;
-	struct account_outcome session, found;
+	struct account_outcome session;
+	struct user_login found;
 
 	make(call, "ann");
 	assert_int_equal(log_in(call, "correct horse", &session), 0);
@@ -113,7 +115,8 @@ static void a_key_holds_until_it_is_revoked_by_its_owner(void **state)
 {
 	struct account_call *call = *state;
 	const uint64_t ann = make(call, "ann"), bob = make(call, "bob");
-	struct account_outcome key, found, revoked;
+	struct account_outcome key, revoked;
+	struct user_login found;
 	struct user_token keys[2];
 	size_t count = 0;
 
@@ -137,7 +140,8 @@ static void the_use_of_a_key_is_written_once_a_minute(void **state)
 {
 	struct account_call *call = *state;
 	const uint64_t ann = make(call, "ann");
-	struct account_outcome key, found;
+	struct account_outcome key;
+	struct user_login found;
 
 	become(call, ann, "s1");
 	assert_int_equal(key_create(call, "laptop", &key), 0);
@@ -156,7 +160,8 @@ static void a_new_password_ends_all_sessions_but_ones_own(void **state)
 	struct account_call *call = *state;
 	const uint64_t ann = make(call, "ann");
 	const struct account_fields fields = {.password = "another horse", .old_password = "correct horse"};
-	struct account_outcome own, other, key, found;
+	struct account_outcome own, other, key, changed;
+	struct user_login found;
 	char id[TOKEN_ID_SIZE];
 
 	assert_int_equal(log_in(call, "correct horse", &own), 0);
@@ -164,7 +169,7 @@ static void a_new_password_ends_all_sessions_but_ones_own(void **state)
 	token_id_format(USER_SESSION, own.token.id, id);
 	become(call, ann, id);
 	assert_int_equal(key_create(call, "laptop", &key), 0);
-	assert_int_equal(account_change(call, ann, &fields, true, &found), 0);
+	assert_int_equal(account_change(call, ann, &fields, true, &changed), 0);
 	assert_int_equal(login_authenticate(call, own.token_text, &found), 0);
 	assert_int_equal(login_authenticate(call, other.token_text, &found), -ERR_UNAUTHENTICATED);
 	assert_int_equal(login_authenticate(call, key.token_text, &found), 0);

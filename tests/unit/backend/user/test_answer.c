@@ -29,19 +29,31 @@ static int store_free(void **state)
 	return 0;
 }
 
+/* One at a time. */
+static const struct answer_slot *slot(
+	struct user_store *store, uint64_t account_id, const char *key, const uint8_t *request, int64_t now_ns)
+{
+	static struct answer_slot one;
+
+	one = (struct answer_slot){
+		.store = store, .seal_key = KEY, .account_id = account_id, .idempotency_key = key, .now_ns = now_ns};
+	memcpy(one.request, request, SHA256_BYTES);
+	return &one;
+}
+
 static void a_repeat_gets_what_was_said(void **state)
 {
 	struct answer a = {0};
 
-	assert_int_equal(answer_put(*state, KEY, 5, "key", REQUEST, USER_ANSWER_NS, &ANSWER), 0);
-	assert_int_equal(answer_get(*state, KEY, 5, "key", REQUEST, 2 * USER_ANSWER_NS, &a), 0);
+	assert_int_equal(answer_put(slot(*state, 5, "key", REQUEST, USER_ANSWER_NS), &ANSWER), 0);
+	assert_int_equal(answer_get(slot(*state, 5, "key", REQUEST, 2 * USER_ANSWER_NS), &a), 0);
 	assert_int_equal(a.status, 201);
 	assert_string_equal(a.text, text);
 	assert_int_equal(a.forget_user, 7);
 	assert_string_equal(a.forget_token, "k8");
 	answer_fini(&a);
-	assert_int_equal(answer_get(*state, KEY, 6, "key", REQUEST, USER_ANSWER_NS, &a), -ENOENT);
-	assert_int_equal(answer_get(*state, KEY, 5, "other", REQUEST, USER_ANSWER_NS, &a), -ENOENT);
+	assert_int_equal(answer_get(slot(*state, 6, "key", REQUEST, USER_ANSWER_NS), &a), -ENOENT);
+	assert_int_equal(answer_get(slot(*state, 5, "other", REQUEST, USER_ANSWER_NS), &a), -ENOENT);
 }
 
 static void an_answer_without_a_body_stays_one(void **state)
@@ -49,8 +61,8 @@ static void an_answer_without_a_body_stays_one(void **state)
 	const struct answer nothing = {.status = 204};
 	struct answer a = {0};
 
-	assert_int_equal(answer_put(*state, KEY, 5, "key", REQUEST, 1, &nothing), 0);
-	assert_int_equal(answer_get(*state, KEY, 5, "key", REQUEST, 1, &a), 0);
+	assert_int_equal(answer_put(slot(*state, 5, "key", REQUEST, 1), &nothing), 0);
+	assert_int_equal(answer_get(slot(*state, 5, "key", REQUEST, 1), &a), 0);
 	assert_int_equal(a.status, 204);
 	assert_null(a.text);
 	answer_fini(&a);
@@ -60,18 +72,18 @@ static void another_request_under_the_key_is_refused(void **state)
 {
 	struct answer a = {0};
 
-	assert_int_equal(answer_put(*state, KEY, 5, "key", REQUEST, 1, &ANSWER), 0);
-	assert_int_equal(answer_get(*state, KEY, 5, "key", OTHER_REQUEST, 1, &a), -ERR_KEY_REUSED);
-	assert_int_equal(answer_put(*state, KEY, 5, "key", REQUEST, 1, &ANSWER), -EEXIST);
+	assert_int_equal(answer_put(slot(*state, 5, "key", REQUEST, 1), &ANSWER), 0);
+	assert_int_equal(answer_get(slot(*state, 5, "key", OTHER_REQUEST, 1), &a), -ERR_KEY_REUSED);
+	assert_int_equal(answer_put(slot(*state, 5, "key", REQUEST, 1), &ANSWER), -EEXIST);
 }
 
 static void after_a_day_the_key_is_free_again(void **state)
 {
 	struct answer a = {0};
 
-	assert_int_equal(answer_put(*state, KEY, 5, "key", REQUEST, 1, &ANSWER), 0);
-	assert_int_equal(answer_get(*state, KEY, 5, "key", REQUEST, 2 + USER_ANSWER_NS, &a), -ENOENT);
-	assert_int_equal(answer_put(*state, KEY, 5, "key", OTHER_REQUEST, 2 + USER_ANSWER_NS, &ANSWER), 0);
+	assert_int_equal(answer_put(slot(*state, 5, "key", REQUEST, 1), &ANSWER), 0);
+	assert_int_equal(answer_get(slot(*state, 5, "key", REQUEST, 2 + USER_ANSWER_NS), &a), -ENOENT);
+	assert_int_equal(answer_put(slot(*state, 5, "key", OTHER_REQUEST, 2 + USER_ANSWER_NS), &ANSWER), 0);
 }
 
 static void the_store_alone_cannot_read_it(void **state)
@@ -80,10 +92,12 @@ static void the_store_alone_cannot_read_it(void **state)
 	struct user_answer row;
 	struct answer a = {0};
 
-	assert_int_equal(answer_put(s, KEY, 5, "key", REQUEST, 1, &ANSWER), 0);
+	assert_int_equal(answer_put(slot(*state, 5, "key", REQUEST, 1), &ANSWER), 0);
 	assert_int_equal(s->ops->answer_get(s, 5, "key", 0, &row), 0);
 	assert_null(memmem(row.sealed.data, row.sealed.size, "npk_", 4));
-	assert_int_equal(answer_get(s, OTHER_KEY, 5, "key", REQUEST, 1, &a), -EBADMSG);
+	struct answer_slot other = *slot(s, 5, "key", REQUEST, 1);
+	other.seal_key = OTHER_KEY;
+	assert_int_equal(answer_get(&other, &a), -EBADMSG);
 }
 
 static void an_answer_that_is_too_long_is_not_kept(void **state)
@@ -93,7 +107,7 @@ static void an_answer_that_is_too_long_is_not_kept(void **state)
 
 	assert_non_null(longest);
 	memset(longest, 'x', ANSWER_BYTES_MAX);
-	assert_int_equal(answer_put(*state, KEY, 5, "key", REQUEST, 1, &a), -EMSGSIZE);
+	assert_int_equal(answer_put(slot(*state, 5, "key", REQUEST, 1), &a), -EMSGSIZE);
 	free(longest);
 }
 
