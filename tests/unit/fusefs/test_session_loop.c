@@ -1,0 +1,241 @@
+#define FUSE_USE_VERSION 314
+#include "fusefs/session_loop.h"
+
+#include "fusefs/kernel.h"
+
+#include <errno.h>
+#include <fuse_lowlevel.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define CALLERS 200
+
+/* A file system whose statfs is never answered but by an interruption. */
+struct fixture {
+	char directory[64];
+	struct fuse_session *session;
+	struct session_loop *loop;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	unsigned waiting, interrupted, ends;
+	bool answer; /* statfs is */
+};
+
+static void bump(struct fixture *f, unsigned *what)
+{
+	pthread_mutex_lock(&f->lock);
+	(*what)++;
+	pthread_cond_broadcast(&f->changed);
+	pthread_mutex_unlock(&f->lock);
+}
+
+static void wait_for(struct fixture *f, const unsigned *what, unsigned count)
+{
+	struct timespec until;
+	int r = 0;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 10;
+	pthread_mutex_lock(&f->lock);
+	while (*what < count && r == 0)
+		r = pthread_cond_timedwait(&f->changed, &f->lock, &until);
+	assert_true(*what >= count);
+	pthread_mutex_unlock(&f->lock);
+}
+
+static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct stat st = {.st_ino = ino, .st_mode = S_IFDIR | 0755, .st_nlink = 2};
+
+	(void)fi;
+	fuse_reply_attr(req, &st, 0);
+}
+
+static void on_interrupt(fuse_req_t req, void *data)
+{
+	bump(data, &((struct fixture *)data)->interrupted);
+	fuse_reply_err(req, EINTR);
+}
+
+static void op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	struct fixture *f = fuse_req_userdata(req);
+	const struct statvfs st = {.f_namemax = 255};
+
+	(void)ino;
+	if (f->answer) {
+		fuse_reply_statfs(req, &st);
+		return;
+	}
+	fuse_req_interrupt_func(req, on_interrupt, f);
+	bump(f, &f->waiting);
+}
+
+static const struct fuse_lowlevel_ops ops = {.getattr = op_getattr, .statfs = op_statfs};
+
+static void on_end(void *cookie)
+{
+	bump(cookie, &((struct fixture *)cookie)->ends);
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	char *argv[] = {(char *)"test", NULL};
+	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
+
+	pthread_mutex_init(&f->lock, NULL);
+	pthread_cond_init(&f->changed, NULL);
+	(void)snprintf(f->directory, sizeof(f->directory), "/tmp/nephos-loop-XXXXXX");
+	assert_non_null(mkdtemp(f->directory));
+	f->session = fuse_session_new(&args, &ops, sizeof(ops), f);
+	assert_non_null(f->session);
+	*state = f;
+	if (access("/dev/fuse", R_OK | W_OK) < 0 || fuse_session_mount(f->session, f->directory) < 0) {
+		fuse_session_destroy(f->session);
+		f->session = NULL;
+		return 0; /* a machine without FUSE: the tests are skipped */
+	}
+	assert_int_equal(session_loop_start(f->session, on_end, f, &f->loop), 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	session_loop_stop(f->loop);
+	if (f->session) {
+		fuse_session_unmount(f->session);
+		fuse_session_destroy(f->session);
+	}
+	(void)rmdir(f->directory);
+	pthread_cond_destroy(&f->changed);
+	pthread_mutex_destroy(&f->lock);
+	free(f);
+	return 0;
+}
+
+static void on_signal(int number)
+{
+	(void)number;
+}
+
+static void *caller_main(void *cookie)
+{
+	struct fixture *f = cookie;
+	struct statvfs st;
+	int *error = malloc(sizeof(*error));
+
+	if (!error)
+		abort();
+	*error = statvfs(f->directory, &st) < 0 ? errno : 0;
+	return error;
+}
+
+static void session_loop_reads_interrupts_while_two_hundred_calls_are_blocked(void **state)
+{
+	struct fixture *f = *state;
+	struct sigaction interrupting = {.sa_handler = on_signal};
+	pthread_t callers[CALLERS];
+
+	if (!f->session)
+		skip();
+	sigaction(SIGUSR1, &interrupting, NULL);
+	for (unsigned i = 0; i < CALLERS; i++)
+		assert_int_equal(pthread_create(&callers[i], NULL, caller_main, f), 0);
+	wait_for(f, &f->waiting, CALLERS);
+	for (unsigned i = 0; i < CALLERS; i++)
+		pthread_kill(callers[i], SIGUSR1);
+	for (unsigned i = 0; i < CALLERS; i++) {
+		void *error;
+
+		pthread_join(callers[i], &error);
+		assert_int_equal(*(int *)error, EINTR);
+		free(error);
+	}
+	assert_int_equal(f->interrupted, CALLERS);
+}
+
+static void session_loop_tells_the_end_once_when_it_is_unmounted(void **state)
+{
+	struct fixture *f = *state;
+
+	if (!f->session)
+		skip();
+	f->answer = true;
+	assert_int_equal(kernel_check(f->directory), 0);
+	assert_int_equal(kernel_unmount(f->directory, false), 0);
+	wait_for(f, &f->ends, 1);
+	assert_int_equal(kernel_check(f->directory), -ENODEV);
+	session_loop_stop(f->loop);
+	f->loop = NULL;
+	assert_int_equal(f->ends, 1);
+}
+
+static void session_loop_stop_ends_readers_of_a_session_that_goes_on(void **state)
+{
+	struct fixture *f = *state;
+
+	if (!f->session)
+		skip();
+	session_loop_stop(f->loop);
+	f->loop = NULL;
+	assert_int_equal(f->ends, 1);
+}
+
+static void kernel_set_read_ahead_is_seen_in_the_device(void **state)
+{
+	struct fixture *f = *state;
+
+	if (!f->session || geteuid() != 0)
+		skip();
+	f->answer = true;
+	assert_int_equal(kernel_set_read_ahead(f->directory), 0);
+}
+
+static void kernel_mount_point_takes_off_what_a_dead_mount_left(void **state)
+{
+	struct fixture *f = *state;
+	char *path = NULL;
+	int fd;
+
+	if (!f->session || geteuid() != 0)
+		skip();
+	/* The connection ends without an unmount, as when the process is killed. */
+	session_loop_stop(f->loop);
+	f->loop = NULL;
+	fd = fuse_session_fd(f->session);
+	(void)close(fd);
+	assert_int_equal(kernel_mount_point(f->directory, &path), 0);
+	assert_string_equal(path, f->directory);
+	assert_int_equal(kernel_check(path), -ENODEV);
+	assert_int_equal(kernel_mount_point("/no/such/folder", &path), -ENOENT);
+	assert_int_equal(kernel_mount_point("/etc/passwd", &path), -ENOTDIR);
+	free(path);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(session_loop_reads_interrupts_while_two_hundred_calls_are_blocked),
+		TEST(session_loop_tells_the_end_once_when_it_is_unmounted),
+		TEST(session_loop_stop_ends_readers_of_a_session_that_goes_on),
+		TEST(kernel_set_read_ahead_is_seen_in_the_device),
+		TEST(kernel_mount_point_takes_off_what_a_dead_mount_left),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
