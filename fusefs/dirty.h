@@ -1,0 +1,52 @@
+/*
+ * dirty: ranges of one document that were written and are not stored yet: sorted, disjoint pieces of memory.
+ * What comes later hides what came before. A piece that nobody else looks at is written in place; contiguous writes grow one piece, up to DIRTY_PIECE_BYTES_MAX.
+ * A tag is what the owner ties to the bytes of a piece (its upload): parts of a cut piece keep it, and where in the tagged bytes they lie. Tagged pieces never change.
+ * Memory is at most twice the bytes, and the pieces' own.
+ * Embedded (init/fini). Pure. Not thread-safe.
+ */
+#ifndef NEPHOS_FUSEFS_DIRTY_H
+#define NEPHOS_FUSEFS_DIRTY_H
+
+#include "fusefs/bytes.h"
+
+#include <stdint.h>
+
+#define DIRTY_PIECE_BYTES_MAX (512u * 1024) /* one block (FLUSH_BLOCK_BYTES), so that a stream is uploaded without a copy */
+
+struct dirty_tag {
+	unsigned refs;
+	void (*free)(struct dirty_tag *tag);
+};
+
+struct dirty_piece {
+	int64_t at;
+	size_t len;
+	struct bytes *bytes;
+	size_t from; /* in bytes */
+	struct dirty_tag *tag;
+	size_t tag_from; /* where the tagged bytes have this piece */
+};
+
+struct dirty {
+	struct dirty_piece **list;
+	size_t count, room;
+	uint64_t bytes;
+};
+
+void dirty_init(struct dirty *d);
+void dirty_fini(struct dirty *d);
+/* -ENOMEM: what the range holds then is not defined; the rest is what it was. */
+int dirty_write(struct dirty *d, int64_t at, const void *data, size_t size);
+/* Forgets [from, to). -ENOMEM: something may be forgotten, the rest is what it was. */
+int dirty_cut(struct dirty *d, int64_t from, int64_t to);
+/* Moves what older has below what d has; older is empty then. -ENOMEM: some is still in older, which is hidden by d. */
+int dirty_merge_under(struct dirty *d, struct dirty *older);
+/* Index of the first piece that ends behind at; count when there is none. */
+size_t dirty_find(const struct dirty *d, int64_t at);
+int64_t dirty_end(const struct dirty *d); /* 0 when empty */
+/* Takes over the reference that the caller has. */
+void dirty_tag(struct dirty_piece *p, struct dirty_tag *tag, size_t from);
+void dirty_tag_unref(struct dirty_tag *tag);
+
+#endif

@@ -1,0 +1,84 @@
+#include "fusefs/file.h"
+
+#include "fusefs/fs.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+struct file *file_get(struct inode *inode)
+{
+	struct file *f = inode->file;
+
+	if (f)
+		return f;
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return NULL;
+	f->inode = inode;
+	content_init(&f->content);
+	dirty_init(&f->dirty);
+	dirty_init(&f->flushing);
+	inode->file = f;
+	return f;
+}
+
+void file_free(struct fs *fs, struct file *f)
+{
+	if (!f)
+		return;
+	assert(!f->round && !f->jobs && !f->waits && !f->askings && !f->due_listed);
+	file_drop_content(fs, f);
+	content_fini(&f->content);
+	dirty_fini(&f->dirty);
+	dirty_fini(&f->flushing);
+	free(f);
+}
+
+bool file_is_dirty(const struct file *f)
+{
+	return f && (f->dirty.count > 0 || f->flushing.count > 0);
+}
+
+static int64_t max_of(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+int64_t file_size(const struct inode *inode)
+{
+	const struct file *f = inode->file;
+
+	if (!f)
+		return inode->attr.size;
+	return max_of(inode->attr.size, max_of(dirty_end(&f->dirty), dirty_end(&f->flushing)));
+}
+
+static void unlist(struct fs *fs, struct file *f)
+{
+	if (f->content_counted == 0)
+		return;
+	DL_DELETE(fs->files, f);
+	fs->content_bytes -= f->content_counted;
+	f->content_counted = 0;
+}
+
+void file_drop_content(struct fs *fs, struct file *f)
+{
+	if (!f)
+		return;
+	unlist(fs, f);
+	content_drop(&f->content);
+}
+
+void file_count_content(struct fs *fs, struct file *f)
+{
+	unlist(fs, f);
+	f->content_counted = content_memory(&f->content);
+	if (f->content_counted == 0)
+		return;
+	DL_PREPEND(fs->files, f);
+	fs->content_bytes += f->content_counted;
+	while (fs->content_bytes > FS_CONTENT_BYTES_MAX && fs->files->prev != f)
+		file_drop_content(fs, fs->files->prev);
+}

@@ -1,0 +1,89 @@
+/*
+ * flush: brings dirty data to the store. For each file one round at a time: its dirty ranges become inline data or blocks, the blocks are hashed and uploaded side by side, then one
+ * group of ops goes into the op log: the write with size, mtime and what else is to be set, and the change that waited for it.
+ *
+ * A round begins at fsync, close, an O_SYNC write, a job (truncate, hole, clone, attributes), FLUSH_AFTER_MS after the first byte became dirty, or when there is too much.
+ * When it fails, the data is dirty again, handles that are open report it once each, and it is tried again: at once when somebody asks, otherwise after a pause.
+ * Full blocks are uploaded as soon as they are full.
+ * Everything is called with the lock of the fs held, but for start, stop and wait.
+ */
+#ifndef NEPHOS_FUSEFS_FLUSH_H
+#define NEPHOS_FUSEFS_FLUSH_H
+
+#include "fusefs/dirty.h"
+#include "fusefs/oplog.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#define FLUSH_AFTER_MS		1000
+#define FLUSH_RETRY_MS_MIN	500   /* after a failure; doubled each time … */
+#define FLUSH_RETRY_MS_MAX	30000
+#define FLUSH_FULL_MS		20    /* the op log is full: soon again */
+#define FLUSH_BLOCK_BYTES	DIRTY_PIECE_BYTES_MAX /* of a block that the mount makes: one page of a cold file costs a whole block to read */
+#define FLUSH_UPLOADS_MAX	16    /* blocks on their way: 8 MiB, more than the delay times the bandwidth of a disk */
+#define FLUSH_HASHERS		2
+#define FLUSH_FILE_BYTES	(16u * 1024 * 1024) /* dirty bytes of one file that begin a round … */
+#define FLUSH_FILE_PIECES	2048u		    /* … or ranges: each is an extent of the op */
+#define FLUSH_FILE_BYTES_MAX	(32u * 1024 * 1024) /* beyond these a write waits */
+#define FLUSH_FILE_PIECES_MAX	4096u
+#define FLUSH_PACK_BYTES_MAX	(64u * 1024) /* a range below shares a block with others; copying it costs less than a request */
+#define FLUSH_BYTES_MAX		(64u * 1024 * 1024) /* dirty in the whole mount: what its death may cost */
+#define FLUSH_ROOM_WAIT_S	60    /* a write that found no room: twice the outage that is waited out */
+#define FLUSH_ATTEMPTS_MAX	3     /* of a round whose blocks were collected meanwhile */
+
+struct fs;
+struct file;
+struct flush_wait;
+struct inode;
+struct job;
+struct upload;
+struct worker;
+
+/* A write that waits for room. */
+struct room_wait {
+	struct room_wait *prev, *next;
+	struct file *file;
+	size_t size;
+	int64_t deadline_ns;
+	void (*ready)(struct room_wait *wait, int error); /* with the lock held; taken out of the list before */
+};
+
+struct flusher {
+	struct fs *fs;
+	struct worker *hashers;
+	pthread_t thread;
+	pthread_cond_t wake;
+	bool stop, running;
+	uint64_t bytes;		/* dirty and flushing, of all files */
+	struct file *due;	/* dirty files, by due_ns, roughly: it is looked through */
+	struct room_wait *room; /* in their order */
+	struct upload *queue;	/* hashed, waiting for their turn */
+	unsigned uploading;
+};
+
+int flusher_start(struct flusher *fl, struct fs *fs);
+void flusher_stop(struct flusher *fl); /* nothing is under way */
+
+/* Copies into the dirty data; there must be room (flush_room). -ENOMEM. */
+int flush_write(struct fs *fs, struct inode *inode, int64_t at, const void *data, size_t size);
+bool flush_room(const struct fs *fs, const struct file *f, size_t size);
+void flush_room_wait(struct fs *fs, struct room_wait *wait);
+
+/* done (lock held) when everything written so far is stored, or could not be. Returns 1 when nothing had to be done and done will not come; 0; -ENOMEM. ret_wait (may be NULL) is for flush_wait_cancel. */
+int flush_until_stored(struct fs *fs, struct inode *inode, void (*done)(void *cookie, int error), void *cookie,
+	struct flush_wait **ret_wait);
+void flush_wait_cancel(struct inode *inode, struct flush_wait *wait); /* done does not come */
+
+/* An op on this document, after everything that was written to it and in the order of these calls. The op is copied; extents: at most one. done with the lock held. */
+int flush_job(struct fs *fs, struct inode *inode, const struct op *op,
+	void (*done)(void *cookie, int error, const struct store_result *result), void *cookie, struct job **ret_job);
+/* An interrupt: done comes with -EINTR, soon, unless it was stored. */
+void flush_job_cancel(struct fs *fs, struct job *job);
+
+/* The last handle went: what cannot be stored ever is dropped, and that is logged. */
+void flush_released(struct fs *fs, struct inode *inode);
+/* The first failure that this handle has not seen; 0: none. */
+int flush_take_error(struct file *f, uint32_t *seen);
+
+#endif

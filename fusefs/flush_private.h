@@ -1,0 +1,74 @@
+/* What the parts of flush share. Not for others. */
+#ifndef NEPHOS_FUSEFS_FLUSH_PRIVATE_H
+#define NEPHOS_FUSEFS_FLUSH_PRIVATE_H
+
+#include "fusefs/file.h"
+#include "fusefs/fs.h"
+#include "fusefs/worker.h"
+
+enum upload_state { UPLOAD_HASHING, UPLOAD_QUEUED, UPLOAD_SENDING, UPLOAD_DONE, UPLOAD_FAILED };
+
+/* One block on its way; the tag of the pieces that lie in it. */
+struct upload {
+	struct dirty_tag tag; /* first */
+	struct fs *fs;
+	struct worker_job job;
+	struct bytes *bytes;
+	size_t from, size;
+	uint8_t sha256[32];
+	enum upload_state state;
+	int error;
+	struct wait *waits;
+	struct upload *prev, *next; /* in the flusher's queue */
+};
+
+struct job {
+	struct job *prev, *next;
+	struct inode *inode; /* with a reference */
+	struct op op;
+	struct op_extent extent;
+	bool cancelled;
+	void (*done)(void *cookie, int error, const struct store_result *result);
+	void *cookie;
+};
+
+struct round {
+	struct fs *fs;
+	struct file *file; /* its inode has a reference */
+	struct job *job;   /* the first of the file, or NULL */
+	uint64_t upto;
+	unsigned missing; /* uploads */
+	unsigned attempts;
+	int error;
+	bool with_data, merged; /* merged: the job went into the write */
+	bool starting;		/* whoever began it is still on the stack, and is not called back */
+	int64_t mtime;
+	uint64_t group;
+	bool sent;
+};
+
+/* upload.c */
+struct upload *upload_start(struct fs *fs, struct bytes *bytes, size_t from, size_t size); /* NULL: no memory */
+void upload_pump(struct fs *fs);
+static inline struct upload *upload_of(struct dirty_tag *tag)
+{
+	return (struct upload *)tag;
+}
+
+/* flush_round.c */
+void round_begin(struct fs *fs, struct file *f);
+void round_cancel(struct round *r); /* its job was interrupted */
+
+/* flush.c */
+void flush_kick(struct fs *fs, struct file *f); /* begins a round when there is a reason */
+void flush_schedule(struct fs *fs, struct file *f, int64_t after_ms);
+void flush_room_came(struct fs *fs);
+void flush_room_failed(struct fs *fs, struct file *f, int error);
+void flush_settle(struct fs *fs, struct file *f); /* clean and idle: nothing is due */
+void flush_waits_over(struct file *f, uint64_t upto, int error);
+
+/* job.c: what a job that is stored means for what is known here */
+void job_apply(struct fs *fs, struct job *job, int64_t before, const struct store_result *result);
+void job_over(struct job *job, int error, const struct store_result *result);
+
+#endif

@@ -1,0 +1,517 @@
+#include "fusefs/flush_private.h"
+
+#include "common/base/error.h"
+#include "common/base/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <utlist.h>
+
+/*
+ * A round: dirty becomes flushing; pieces that have no upload get one, small ones together; when the last is stored, the ops go. Whatever the answer, the round ends
+ * here and the next one, if there is a reason, begins.
+ *
+ * The data and the job share a group, so that they cost one answer. When such a group is refused, nobody says which of the two it was: the job is
+ * then sent alone, and after it the data.
+ */
+
+static void round_upload(struct round *r);
+static void round_over(struct round *r, int error, const struct store_result *results, size_t count);
+
+static void round_free(struct round *r)
+{
+	r->file->round = NULL;
+	inode_unref(r->file->inode);
+	free(r);
+}
+
+/* What was flushing is dirty again, below what came since. */
+static void put_back(struct fs *fs, struct file *f)
+{
+	uint64_t before = f->dirty.bytes + f->flushing.bytes;
+
+	if (dirty_merge_under(&f->dirty, &f->flushing) < 0) {
+		log_error(NULL, "document %" PRId64 ": no memory to keep %" PRIu64 " bytes that are not stored", f->inode->id,
+			f->flushing.bytes);
+		dirty_fini(&f->flushing);
+	}
+	fs->flusher.bytes -= before - f->dirty.bytes;
+}
+
+/* A failure of the way, not of the content: the same may succeed later. */
+static bool is_passing(int error)
+{
+	switch (-error) {
+	case EIO:
+	case EAGAIN:
+	case EINTR:
+	case ENOMEM:
+	case ECANCELED:
+	case ETIMEDOUT:
+	case EBADMSG:
+	case ERR_BEHIND:
+	case ERR_UNAVAILABLE:
+	case ERR_UNKNOWN_OUTCOME:
+	case ERR_OUT_OF_ORDER:
+	case ERR_SESSION_GONE:
+	case ERR_TOO_MANY:
+	case ERR_BLOCK_MISSING:
+	case ESHUTDOWN:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void take_job(struct round *r)
+{
+	struct file *f = r->file;
+
+	DL_DELETE(f->jobs, r->job);
+}
+
+static int64_t retry_ms(unsigned failures)
+{
+	int64_t ms = FLUSH_RETRY_MS_MIN;
+
+	while (failures-- > 1 && ms < FLUSH_RETRY_MS_MAX)
+		ms *= 2;
+	return ms < FLUSH_RETRY_MS_MAX ? ms : FLUSH_RETRY_MS_MAX;
+}
+
+static void data_failed(struct round *r, int error)
+{
+	struct fs *fs = r->fs;
+	struct file *f = r->file;
+
+	f->error = error;
+	f->error_seq++;
+	f->failures++;
+	f->refused = !is_passing(error);
+	f->apart = false;
+	log_warning(NULL, "document %" PRId64 ": %" PRIu64 " bytes are not stored yet: %s", f->inode->id, f->dirty.bytes,
+		error_lookup(error)->title);
+	flush_schedule(fs, f, retry_ms(f->failures));
+	flush_waits_over(f, r->upto, error);
+	flush_room_failed(fs, f, error);
+}
+
+/* -- the answer -- */
+
+static void learn_blocks(struct round *r, const struct item *item, int64_t before)
+{
+	struct file *f = r->file;
+	int error = 0;
+
+	content_own(&f->content, before, item->content_seq, item->seq);
+	for (size_t i = 0; i < f->flushing.count && error == 0; i++) {
+		const struct dirty_piece *p = f->flushing.list[i];
+		struct segment s = {.at = p->at, .len = (int64_t)p->len, .kind = SEGMENT_INLINE};
+
+		if (p->tag) {
+			struct upload *u = upload_of(p->tag);
+
+			s.kind = SEGMENT_BLOCK;
+			s.from = (uint32_t)p->tag_from;
+			s.block_size = (uint32_t)u->size;
+			memcpy(s.sha256, u->sha256, sizeof(s.sha256));
+			if (u->from == 0)
+				blocks_put(&r->fs->blocks, u->sha256, u->bytes);
+		} else {
+			s.from = (uint32_t)p->from;
+			s.bytes = p->bytes;
+		}
+		error = content_own_part(&f->content, &s);
+	}
+	if (error < 0)
+		content_drop(&f->content);
+	file_count_content(r->fs, f);
+}
+
+static void data_stored(struct round *r, const struct store_result *result, int64_t before)
+{
+	struct fs *fs = r->fs;
+	struct file *f = r->file;
+	struct inode *inode = f->inode;
+
+	inode_unref(fs_learn_own(fs, result));
+	if (result->has_item) {
+		learn_blocks(r, &result->item, before);
+		if (inode->pages_seq == before)
+			inode->pages_seq = result->item.content_seq;
+	}
+	fs->flusher.bytes -= f->flushing.bytes;
+	dirty_fini(&f->flushing);
+	f->stored = r->upto;
+	f->failures = 0;
+	f->refused = f->apart = false;
+}
+
+static void round_stored(struct round *r, const struct store_result *results, size_t count)
+{
+	struct fs *fs = r->fs;
+	struct file *f = r->file;
+	struct job *job = r->job;
+	int64_t before = f->inode->attr.content_seq;
+
+	if (r->with_data)
+		data_stored(r, &results[0], before);
+	if (job) {
+		const struct store_result *result = &results[r->with_data && !r->merged ? 1 : 0];
+
+		assert(result < results + count);
+		take_job(r);
+		inode_unref(fs_learn_own(fs, result));
+		job_apply(fs, job, r->with_data ? results[0].item.content_seq : before, result);
+		job_over(job, 0, result);
+	}
+	flush_waits_over(f, f->stored, 0);
+	flush_room_came(fs);
+}
+
+/* Of a round that had data and a job. The job is tried without the data; then the data goes by itself. */
+static void separate(struct round *r)
+{
+	struct file *f = r->file;
+
+	f->apart = true;
+	flush_schedule(r->fs, f, 0);
+}
+
+static void round_refused(struct round *r, int error)
+{
+	struct file *f = r->file;
+	struct job *job = r->job;
+
+	if (r->with_data)
+		put_back(r->fs, f);
+	if (job && job->cancelled && error == -EINTR) {
+		take_job(r);
+		job_over(job, -EINTR, NULL);
+		return;
+	}
+	if (r->with_data && job && !is_passing(error)) {
+		separate(r);
+		return;
+	}
+	if (job) {
+		take_job(r);
+		job_over(job, error, NULL);
+	}
+	if (r->with_data)
+		data_failed(r, error);
+}
+
+static void round_over(struct round *r, int error, const struct store_result *results, size_t count)
+{
+	struct fs *fs = r->fs;
+	struct file *f = r->file;
+	struct inode *inode = inode_ref(f->inode);
+
+	if (error == 0)
+		round_stored(r, results, count);
+	else
+		round_refused(r, error);
+	round_free(r);
+	flush_released(fs, inode);
+	flush_kick(fs, f);
+	inode_unref(inode);
+}
+
+static void forget_uploads(struct dirty *d)
+{
+	for (size_t i = 0; i < d->count; i++)
+		dirty_tag(d->list[i], NULL, 0);
+}
+
+static void on_round(void *cookie, int error, const struct store_result *results, size_t count)
+{
+	struct round *r = cookie;
+	struct fs *fs = r->fs;
+
+	fs_lock(fs);
+	fs->calls--;
+	r->sent = false;
+	if (error == -ERR_BLOCK_MISSING && ++r->attempts < FLUSH_ATTEMPTS_MAX) {
+		/* Stored so long ago that it was collected before a batch named it. */
+		forget_uploads(&r->file->flushing);
+		round_upload(r);
+	} else {
+		round_over(r, error, results, count);
+	}
+	fs_unlock(fs);
+}
+
+/* -- the ops -- */
+
+static void fill_extents(const struct dirty *d, struct op_extent *extents)
+{
+	for (size_t i = 0; i < d->count; i++) {
+		const struct dirty_piece *p = d->list[i];
+		struct op_extent *e = &extents[i];
+
+		*e = (struct op_extent){.at = p->at, .len = (int64_t)p->len, .kind = OP_EXTENT_DATA};
+		if (p->tag) {
+			e->kind = OP_EXTENT_BLOCK;
+			e->from = (uint32_t)p->tag_from;
+			memcpy(e->sha256, upload_of(p->tag)->sha256, sizeof(e->sha256));
+		} else {
+			e->data = span_of(p->bytes->data + p->from, p->len);
+		}
+	}
+}
+
+#define MERGEABLE (OP_HAS_MODE | OP_HAS_UID | OP_HAS_GID | OP_HAS_SIZE | OP_HAS_ATIME | OP_HAS_MTIME)
+
+/* The write, and the job in it or behind it. Returns how many ops. */
+static size_t fill_ops(struct round *r, struct op *ops, struct op_extent *extents)
+{
+	struct file *f = r->file;
+	struct op *write = &ops[0];
+	const struct op *extra = r->job ? &r->job->op : NULL;
+
+	r->merged = false;
+	if (!r->with_data) {
+		ops[0] = *extra;
+		return 1;
+	}
+	fill_extents(&f->flushing, extents);
+	*write = (struct op){.kind = OP_WRITE,
+		.fields = OP_HAS_MTIME,
+		.id = f->inode->id,
+		.mtime = r->mtime,
+		.extents = extents,
+		.extent_count = f->flushing.count};
+	if (extra && extra->kind == OP_SETATTR && (extra->fields & ~MERGEABLE) == 0) {
+		int64_t mtime = extra->fields & OP_HAS_MTIME ? extra->mtime : write->mtime;
+
+		write->fields |= extra->fields;
+		write->mode = extra->mode;
+		write->uid = extra->uid;
+		write->gid = extra->gid;
+		write->size = extra->size;
+		write->atime = extra->atime;
+		write->mtime = mtime;
+		r->merged = true;
+		return 1;
+	}
+	if (extra) {
+		ops[1] = *extra;
+		return 2;
+	}
+	if (!f->ctime_shown)
+		return 1;
+	/* Somebody saw the time of the last write as the time of change: it stays. */
+	ops[1] = (struct op){.kind = OP_SETATTR, .fields = OP_HAS_CTIME, .id = f->inode->id, .ctime = r->mtime};
+	return 2;
+}
+
+/* Could not even begin. Soon again; nobody is told anything, as whoever asked may be on the stack. */
+static void postpone(struct round *r)
+{
+	if (r->with_data)
+		put_back(r->fs, r->file);
+	flush_schedule(r->fs, r->file, FLUSH_FULL_MS);
+	round_free(r);
+}
+
+static void round_send(struct round *r)
+{
+	struct fs *fs = r->fs;
+	struct op_extent *extents = calloc(r->file->flushing.count + 1, sizeof(*extents));
+	struct op ops[2];
+	int error = -ENOMEM;
+
+	if (extents) {
+		fs->calls++;
+		error = oplog_append(fs->oplog, ops, fill_ops(r, ops, extents), on_round, r, &r->group);
+		if (error < 0)
+			fs->calls--;
+	}
+	free(extents);
+	r->sent = error == 0;
+	if (error < 0)
+		postpone(r);
+}
+
+/* -- the uploads -- */
+
+static void on_upload(void *cookie, int error)
+{
+	struct round *r = cookie;
+
+	if (error < 0)
+		r->error = error;
+	if (--r->missing > 0)
+		return;
+	if (r->error == 0)
+		round_send(r);
+	else if (r->starting)
+		postpone(r);
+	else
+		round_over(r, r->error, NULL, 0);
+}
+
+/* Pieces [from, to) share a block. */
+static int pack(struct round *r, size_t from, size_t to)
+{
+	struct dirty *d = &r->file->flushing;
+	struct bytes *bytes;
+	struct upload *u;
+	size_t size = 0;
+
+	for (size_t i = from; i < to; i++)
+		size += d->list[i]->len;
+	bytes = bytes_new(size);
+	if (!bytes)
+		return -ENOMEM;
+	for (size_t i = from; i < to; i++) {
+		const struct dirty_piece *p = d->list[i];
+
+		memcpy(bytes->data + bytes->used, p->bytes->data + p->from, p->len);
+		bytes->used += p->len;
+	}
+	u = upload_start(r->fs, bytes, 0, size);
+	bytes_unref(bytes);
+	if (!u)
+		return -ENOMEM;
+	size = 0;
+	for (size_t i = from; i < to; i++) {
+		u->tag.refs++;
+		dirty_tag(d->list[i], &u->tag, size);
+		size += d->list[i]->len;
+	}
+	dirty_tag_unref(&u->tag);
+	return 0;
+}
+
+static bool is_small(const struct dirty_piece *p)
+{
+	return !p->tag && p->len < FLUSH_PACK_BYTES_MAX;
+}
+
+/* Small pieces, in their order, into blocks of at most FLUSH_BLOCK_BYTES. */
+static int pack_small(struct round *r)
+{
+	struct dirty *d = &r->file->flushing;
+	size_t i = 0;
+
+	while (i < d->count) {
+		size_t from = i, size = 0;
+		int error;
+
+		while (i < d->count && is_small(d->list[i]) && size + d->list[i]->len <= FLUSH_BLOCK_BYTES)
+			size += d->list[i++]->len;
+		if (i == from) {
+			i++;
+			continue;
+		}
+		error = pack(r, from, i);
+		if (error < 0)
+			return error;
+	}
+	return 0;
+}
+
+static int upload_large(struct round *r, struct dirty_piece *p)
+{
+	struct upload *u = p->tag ? upload_of(p->tag) : NULL;
+
+	if (u && u->state != UPLOAD_FAILED)
+		return 0;
+	u = upload_start(r->fs, p->bytes, p->from, p->len);
+	if (!u)
+		return -ENOMEM;
+	dirty_tag(p, &u->tag, 0);
+	return 0;
+}
+
+/* Sees to it that every piece is inline or in an upload. */
+static int prepare(struct round *r)
+{
+	struct dirty *d = &r->file->flushing;
+	uint64_t small = 0;
+	int error = 0;
+
+	for (size_t i = 0; i < d->count && error == 0; i++) {
+		struct dirty_piece *p = d->list[i];
+
+		if (p->tag && upload_of(p->tag)->state == UPLOAD_FAILED)
+			dirty_tag(p, NULL, 0);
+		if (is_small(p))
+			small += p->len;
+	}
+	if (small > INLINE_BYTES_MAX)
+		error = pack_small(r);
+	for (size_t i = 0; i < d->count && error == 0; i++)
+		if (!is_small(d->list[i]))
+			error = upload_large(r, d->list[i]);
+	return error;
+}
+
+static int wait_for(struct round *r)
+{
+	struct dirty *d = &r->file->flushing;
+	const struct upload *last = NULL;
+
+	for (size_t i = 0; i < d->count; i++) {
+		struct upload *u = d->list[i]->tag ? upload_of(d->list[i]->tag) : NULL;
+		int error;
+
+		if (!u || u == last || u->state == UPLOAD_DONE)
+			continue;
+		error = wait_add(&u->waits, on_upload, r);
+		if (error < 0)
+			return error; /* those that were asked still come */
+		r->missing++;
+		last = u;
+	}
+	return 0;
+}
+
+static void round_upload(struct round *r)
+{
+	int error;
+
+	r->error = 0;
+	r->missing = 1; /* this function's own */
+	r->starting = true;
+	error = prepare(r);
+	if (error == 0)
+		error = wait_for(r);
+	r->starting = r->missing == 1;
+	on_upload(r, error);
+}
+
+void round_begin(struct fs *fs, struct file *f)
+{
+	struct round *r;
+
+	if (f->round || (f->dirty.count == 0 && !f->jobs))
+		return;
+	r = calloc(1, sizeof(*r));
+	if (!r) {
+		flush_schedule(fs, f, FLUSH_RETRY_MS_MIN);
+		return;
+	}
+	inode_ref(f->inode);
+	r->fs = fs;
+	r->file = f;
+	r->job = f->jobs;
+	r->with_data = f->dirty.count > 0 && !((f->refused || f->apart) && f->jobs);
+	r->upto = r->with_data ? f->written : f->stored;
+	r->mtime = f->mtime;
+	f->round = r;
+	if (r->with_data) {
+		f->flushing = f->dirty;
+		dirty_init(&f->dirty);
+	}
+	round_upload(r);
+}
+
+void round_cancel(struct round *r)
+{
+	if (r->sent)
+		oplog_cancel(r->fs->oplog, r->group);
+}

@@ -1,0 +1,396 @@
+#include "fusefs/fs.h"
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "fusefs/file.h"
+#include "fusefs/xattrs.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/sysmacros.h>
+#include <utlist.h>
+
+#define FUSE_USE_VERSION 314
+#include <fuse_lowlevel.h>
+
+void fs_lock(struct fs *fs)
+{
+	pthread_mutex_lock(&fs->lock);
+}
+
+void fs_later(struct fs *fs, struct later *later)
+{
+	later->next = NULL;
+	*fs->later_end = later;
+	fs->later_end = &later->next;
+}
+
+void fs_unlock(struct fs *fs)
+{
+	struct later *later = fs->later;
+
+	fs->later = NULL;
+	fs->later_end = &fs->later;
+	if (fs->calls == 0)
+		pthread_cond_broadcast(&fs->quiet);
+	pthread_mutex_unlock(&fs->lock);
+	while (later) {
+		struct later *next = later->next;
+
+		later->run(later);
+		later = next;
+	}
+}
+
+uint64_t fs_node(const struct fs *fs, int64_t id)
+{
+	return id == fs->root ? FUSE_ROOT_ID : (uint64_t)id;
+}
+
+int64_t fs_id(const struct fs *fs, uint64_t node)
+{
+	return node == FUSE_ROOT_ID ? fs->root : (int64_t)node;
+}
+
+int fs_errno(int error)
+{
+	return error < 0 ? error_errno(error) : 0;
+}
+
+static struct timespec time_of(int64_t ns)
+{
+	struct timespec t = {.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S};
+
+	if (t.tv_nsec < 0) {
+		t.tv_sec--;
+		t.tv_nsec += NS_PER_S;
+	}
+	return t;
+}
+
+#define STAT_BLOCK_BYTES 512 /* what st_blocks counts */
+
+void fs_stat(const struct fs *fs, const struct inode *inode, struct stat *ret)
+{
+	const struct attributes *a = &inode->attr;
+	int64_t mtime = a->mtime, ctime = a->ctime, allocated = a->allocated, size = a->size;
+
+	if (file_is_dirty(inode->file)) {
+		size = file_size(inode);
+		mtime = inode->file->mtime;
+		ctime = mtime > ctime ? mtime : ctime;
+		allocated += (int64_t)(inode->file->dirty.bytes + inode->file->flushing.bytes);
+		inode->file->ctime_shown = true;
+	}
+	*ret = (struct stat){
+		.st_ino = (ino_t)inode->id,
+		.st_mode = a->mode,
+		.st_nlink = a->nlink,
+		.st_uid = fs->root_mode ? a->uid : fs->uid,
+		.st_gid = fs->root_mode ? a->gid : fs->gid,
+		.st_rdev = makedev(a->rdev_major, a->rdev_minor),
+		.st_size = size,
+		.st_blksize = FLUSH_BLOCK_BYTES,
+		.st_blocks = (allocated + STAT_BLOCK_BYTES - 1) / STAT_BLOCK_BYTES,
+		.st_atim = time_of(a->atime),
+		.st_mtim = time_of(mtime),
+		.st_ctim = time_of(ctime),
+	};
+}
+
+void fs_learn_usage(struct fs *fs, const struct store_drive *drive)
+{
+	fs->quota = drive->quota;
+	fs->used = drive->used;
+	fs->free = drive->free;
+	fs->usage_at_ns = clock_mono_ns();
+}
+
+/* -- attributes -- */
+
+static void learn_content(struct fs *fs, struct inode *inode, const struct item *item, int64_t seen)
+{
+	struct file *f;
+
+	if (!item->has_inline || !S_ISREG(item->mode) || file_is_dirty(inode->file) || (int64_t)item->inline_data.size != item->size)
+		return;
+	f = file_get(inode);
+	if (!f || (f->content.any && f->content.content_seq == item->content_seq))
+		return;
+	if (content_learn_inline(&f->content, item->content_seq, seen, item->inline_data) < 0)
+		content_drop(&f->content);
+	file_count_content(fs, f);
+}
+
+struct inode *fs_learn(struct fs *fs, const struct item *item, int64_t seen, bool *ret_fresh)
+{
+	struct inode *inode = inodes_get(&fs->inodes, item->id);
+	bool fresh = recent_document_stands(&fs->recent, seen, item->id);
+
+	if (!inode)
+		return NULL;
+	if (inode_learn(inode, item, seen)) {
+		if (!fresh || !fs->following)
+			inode->epoch = 0;
+		else
+			learn_content(fs, inode, item, seen);
+	}
+	if (ret_fresh)
+		*ret_fresh = fresh && fs->following;
+	return inode;
+}
+
+/* After an own op: nobody else's answer that is older may be kept. */
+static struct inode *learn_changed(struct fs *fs, const struct item *item)
+{
+	struct inode *inode = inodes_get(&fs->inodes, item->id);
+
+	recent_add_document(&fs->recent, item->seq, item->id);
+	if (inode)
+		(void)inode_learn(inode, item, item->seq);
+	return inode;
+}
+
+struct inode *fs_learn_own(struct fs *fs, const struct store_result *result)
+{
+	for (size_t i = 0; i < result->dir_count; i++)
+		inode_unref(learn_changed(fs, &result->dirs[i]));
+	return result->has_item ? learn_changed(fs, &result->item) : NULL;
+}
+
+struct refresh {
+	struct fs *fs;
+	struct inode *inode; /* with a reference */
+};
+
+static void on_item(void *cookie, int error, const struct item *item, struct store_position at)
+{
+	struct refresh *refresh = cookie;
+	struct fs *fs = refresh->fs;
+	struct inode *inode = refresh->inode;
+
+	fs_lock(fs);
+	fs->calls--;
+	inode->refreshing = false;
+	if (error == 0)
+		inode_unref(fs_learn(fs, item, at.seq, NULL));
+	wait_fire(&inode->waits, error);
+	inode_unref(inode);
+	fs_unlock(fs);
+	free(refresh);
+}
+
+int fs_refresh(struct fs *fs, struct inode *inode, void (*ready)(void *cookie, int error), void *cookie)
+{
+	struct refresh *refresh = inode->refreshing ? NULL : malloc(sizeof(*refresh));
+	int error;
+
+	if (!inode->refreshing && !refresh)
+		return -ENOMEM;
+	error = wait_add(&inode->waits, ready, cookie);
+	if (error < 0 || inode->refreshing) {
+		free(refresh);
+		return error;
+	}
+	*refresh = (struct refresh){fs, inode_ref(inode)};
+	inode->refreshing = true;
+	fs->calls++;
+	(void)fs->store->ops->item(fs->store, inode->id, on_item, refresh);
+	return 0;
+}
+
+/* -- life -- */
+
+static void release_inode(void *cookie, struct inode *inode)
+{
+	file_free(cookie, inode->file);
+	xattrs_free(inode->xattrs);
+}
+
+struct root_answer {
+	pthread_mutex_t lock;
+	pthread_cond_t come;
+	bool here;
+	int error;
+	struct store_drive drive;
+};
+
+static void on_drive(void *cookie, int error, const struct store_drive *drive)
+{
+	struct root_answer *a = cookie;
+
+	pthread_mutex_lock(&a->lock);
+	a->error = error;
+	if (error == 0)
+		a->drive = *drive;
+	a->here = true;
+	pthread_cond_signal(&a->come);
+	pthread_mutex_unlock(&a->lock);
+}
+
+/* The store ends its calls by itself; the wait is as long as that takes. */
+static int ask_root(struct fs *fs)
+{
+	struct root_answer a = {.lock = PTHREAD_MUTEX_INITIALIZER, .come = PTHREAD_COND_INITIALIZER};
+
+	(void)fs->store->ops->drive(fs->store, on_drive, &a);
+	pthread_mutex_lock(&a.lock);
+	while (!a.here)
+		pthread_cond_wait(&a.come, &a.lock);
+	pthread_mutex_unlock(&a.lock);
+	if (a.error < 0)
+		return a.error;
+	fs->root = a.drive.root;
+	fs_learn_usage(fs, &a.drive);
+	return 0;
+}
+
+static void init_state(struct fs *fs, const struct fs_options *options)
+{
+	pthread_condattr_t attributes;
+
+	fs->store = options->store;
+	fs->oplog = options->oplog;
+	fs->metrics = options->metrics;
+	fs->root = options->root;
+	fs->root_mode = options->root_mode;
+	fs->read_only = options->read_only;
+	fs->uid = options->uid;
+	fs->gid = options->gid;
+	fs->later_end = &fs->later;
+	fs->following = true;
+	pthread_mutex_init(&fs->lock, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&fs->quiet, &attributes);
+	pthread_condattr_destroy(&attributes);
+	inodes_init(&fs->inodes, release_inode, fs);
+	names_init(&fs->names, &fs->inodes, NAMES_MAX);
+	blocks_init(&fs->blocks, fs, options->cache_bytes);
+}
+
+int fs_new(const struct fs_options *options, struct fs **ret)
+{
+	struct fs *fs = calloc(1, sizeof(*fs));
+	struct inode *root;
+	int r;
+
+	if (!fs)
+		return -ENOMEM;
+	init_state(fs, options);
+	r = notify_new(&fs->notify);
+	if (r == 0)
+		r = flusher_start(&fs->flusher, fs);
+	if (r == 0 && fs->root == 0)
+		r = ask_root(fs);
+	root = r == 0 ? inodes_get(&fs->inodes, fs->root) : NULL; /* its reference stays */
+	if (r == 0 && !root)
+		r = -ENOMEM;
+	if (r == 0 && fs->metrics)
+		r = metrics_add(fs->metrics, METRIC_COUNTER, "nephos_mount_requests_total", "", "Requests of the kernel", &fs->requests);
+	if (r < 0) {
+		fs_free(fs);
+		return r;
+	}
+	*ret = fs;
+	return 0;
+}
+
+void fs_attach(struct fs *fs, struct fuse_session *session)
+{
+	notify_attach(fs->notify, session);
+}
+
+#define QUIET_S 40 /* longer than the store takes to give up */
+
+void fs_free(struct fs *fs)
+{
+	struct timespec until = clock_timespec(clock_mono_ns() + QUIET_S * NS_PER_S);
+	int r = 0;
+
+	if (!fs)
+		return;
+	notify_free(fs->notify);
+	fs_lock(fs);
+	while (fs->calls > 0 && r == 0)
+		r = pthread_cond_timedwait(&fs->quiet, &fs->lock, &until);
+	r = fs->calls > 0 ? -EBUSY : 0;
+	fs_unlock(fs);
+	if (r < 0) {
+		/* Its callbacks would find nothing: better a leak at the end of the process than that. */
+		log_error(NULL, "%u calls of the store did not end", fs->calls);
+		return;
+	}
+	flusher_stop(&fs->flusher);
+	names_fini(&fs->names);
+	inodes_fini(&fs->inodes);
+	blocks_fini(&fs->blocks);
+	pthread_cond_destroy(&fs->quiet);
+	pthread_mutex_destroy(&fs->lock);
+	free(fs);
+}
+
+/* -- storing everything -- */
+
+struct flush_all {
+	unsigned waiting;
+	int error;
+	pthread_cond_t over;
+};
+
+static void on_stored(void *cookie, int error)
+{
+	struct flush_all *all = cookie;
+
+	all->waiting--;
+	if (error < 0)
+		all->error = error;
+	pthread_cond_signal(&all->over);
+}
+
+/* The waits of those that did not come in time are taken back: they point to this stack. */
+static void take_back(struct fs *fs, struct flush_all *all)
+{
+	struct file *f;
+
+	DL_FOREACH2(fs->flusher.due, f, due_next) {
+		struct flush_wait *w, *next;
+
+		DL_FOREACH_SAFE(f->waits, w, next) {
+			if (w->cookie == all)
+				flush_wait_cancel(f->inode, w);
+		}
+	}
+}
+
+int fs_flush_all(struct fs *fs, unsigned deadline_ms)
+{
+	struct timespec until = clock_timespec(clock_mono_ns() + deadline_ms * NS_PER_MS);
+	struct flush_all all = {0};
+	pthread_condattr_t attributes;
+	struct file *f, *next;
+	int r = 0;
+
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&all.over, &attributes);
+	pthread_condattr_destroy(&attributes);
+	fs_lock(fs);
+	DL_FOREACH_SAFE2(fs->flusher.due, f, next, due_next) {
+		int started = flush_until_stored(fs, f->inode, on_stored, &all, NULL);
+
+		all.waiting += started == 0;
+		if (started < 0)
+			all.error = started;
+	}
+	while (all.waiting > 0 && r == 0)
+		r = pthread_cond_timedwait(&all.over, &fs->lock, &until);
+	take_back(fs, &all);
+	r = all.waiting > 0 ? -ETIMEDOUT : all.error;
+	fs_unlock(fs);
+	pthread_cond_destroy(&all.over);
+	return r;
+}

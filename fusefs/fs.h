@@ -1,0 +1,86 @@
+/*
+ * fs: one mounted drive as the kernel sees it: what the parts above the store seam share.
+ *
+ * One lock guards everything here and all that hangs on it: the state is a few hash tables, every step on it takes microseconds, and the order of what
+ * happens to an inode, its names and its dirty data is the order in which the lock was taken. It is never held while a thread waits for anything. The store and the
+ * op log are called with it (they never call back from inside a call). Small replies are sent with it, so that an answer that was found right cannot be overtaken by the notice
+ * that it is not; large ones are left for fs_unlock.
+ *
+ * Lock order: a request's own lock (libfuse holds it when it tells of an interrupt), fs->lock, then the locks of notify, op log and store, which are leaves.
+ */
+#ifndef NEPHOS_FUSEFS_FS_H
+#define NEPHOS_FUSEFS_FS_H
+
+#include "fusefs/blocks.h"
+#include "fusefs/flush.h"
+#include "fusefs/inode.h"
+#include "fusefs/names.h"
+#include "fusefs/notify.h"
+#include "fusefs/ops.h"
+#include "fusefs/recent.h"
+
+#include <pthread.h>
+#include <sys/stat.h>
+
+#define FS_TIMEOUT_S 3.0	   /* names and attributes in the kernel: what a mount that the journal does not reach any more may show longest */
+#define FS_CONTENT_BYTES_MAX (64u * 1024 * 1024) /* extents and inline content, beside the blocks of cache_bytes */
+#define FS_ROOT_DEADLINE_S 15	   /* fs_new: a drive that does not answer for so long is not mounted */
+
+/* Work for whoever lets go of the lock. */
+struct later {
+	struct later *next;
+	void (*run)(struct later *later); /* without the lock; may free it */
+};
+
+struct ask;
+
+struct fs {
+	struct store *store;
+	struct oplog *oplog;
+	struct metrics *metrics;
+	int64_t root;
+	bool root_mode, read_only;
+	uid_t uid;
+	gid_t gid;
+	struct notify *notify;
+
+	pthread_mutex_t lock; /* guards all below */
+	pthread_cond_t quiet; /* calls went down to 0 */
+	struct later *later, **later_end;
+	struct inodes inodes;
+	struct names names;
+	struct recent recent;
+	struct blocks blocks;
+	struct flusher flusher;
+	struct ask *pending;	   /* requests that wait, by fuse_req_t */
+	struct file *files;	   /* with known content, most recently used first */
+	size_t content_bytes;	   /* of them */
+	unsigned calls;		   /* of the store and the op log that have not come back */
+	bool following;		   /* the journal reaches us: caches are trusted */
+	int64_t usage_at_ns;	   /* when the store said how full the drive is */
+	bool usage_asked;
+	int64_t quota, used, free; /* bytes; quota 0: none */
+	struct metric *requests;
+};
+
+void fs_lock(struct fs *fs);
+void fs_unlock(struct fs *fs); /* then runs what was left for later */
+void fs_later(struct fs *fs, struct later *later);
+
+/* The kernel's number of a document, and back. */
+uint64_t fs_node(const struct fs *fs, int64_t id);
+int64_t fs_id(const struct fs *fs, uint64_t node);
+/* What stat(2) shows of an inode: its dirty data count. */
+void fs_stat(const struct fs *fs, const struct inode *inode, struct stat *ret);
+/* An answer about a document: the inode, with a reference; ret_fresh (may be NULL): the answer may be kept. NULL: no memory. */
+struct inode *fs_learn(struct fs *fs, const struct item *item, int64_t seen, bool *ret_fresh);
+/* The same for what an own op changed, and for the folders it changed. */
+struct inode *fs_learn_own(struct fs *fs, const struct store_result *result);
+/* Asks for the attributes, once for all who want them. ready with the lock held; the inode is kept meanwhile. */
+int fs_refresh(struct fs *fs, struct inode *inode, void (*ready)(void *cookie, int error), void *cookie);
+/* Of a failure, the positive errno that the kernel may be given; 0 of success. */
+int fs_errno(int error);
+/* The usage of the drive, as an answer said it. */
+void fs_learn_usage(struct fs *fs, const struct store_drive *drive);
+
+#endif

@@ -1,0 +1,29 @@
+#include "fusefs/handle.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+
+struct handle *handle_new(struct inode *inode, int flags)
+{
+	struct handle *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		return NULL;
+	h->inode = inode_ref(inode);
+	h->synchronous = (flags & (O_SYNC | O_DSYNC | O_DIRECT)) != 0;
+	h->writable = (flags & O_ACCMODE) != O_RDONLY;
+	h->error_seen = inode->file ? inode->file->error_seq : 0;
+	inode->opens++;
+	return h;
+}
+
+void handle_free(struct fs *fs, struct handle *h)
+{
+	struct inode *inode = h->inode;
+
+	listing_free(h->listing);
+	inode->opens--;
+	flush_released(fs, inode);
+	inode_unref(inode);
+	free(h);
+}

@@ -1,0 +1,59 @@
+#include "fusefs/flush_private.h"
+
+#include <errno.h>
+
+/* Bytes of the document between these are not what was known. */
+static void forget(struct fs *fs, struct file *f, const struct item *item, int64_t before, const struct op *op)
+{
+	content_own(&f->content, before, item->content_seq, item->seq);
+	switch (op->kind) {
+	case OP_SETATTR:
+		content_truncate(&f->content, op->size);
+		break;
+	case OP_WRITE:
+		content_forget(&f->content, op->extents[0].at, op->extents[0].at + op->extents[0].len);
+		break;
+	default:
+		content_forget(&f->content, op->at, op->at + op->len);
+		break;
+	}
+	file_count_content(fs, f);
+}
+
+/* Dirty data that was not sent along is older than the job. */
+static void hide_dirty(struct fs *fs, struct file *f, const struct op *op)
+{
+	uint64_t bytes = f->dirty.bytes;
+
+	if (op->kind == OP_SETATTR)
+		(void)dirty_cut(&f->dirty, op->size, INT64_MAX);
+	else if (op->kind == OP_WRITE)
+		(void)dirty_cut(&f->dirty, op->extents[0].at, op->extents[0].at + op->extents[0].len);
+	fs->flusher.bytes -= bytes - f->dirty.bytes;
+	if (f->dirty.count > 0 || f->flushing.count > 0)
+		return;
+	f->stored = f->written;
+	f->failures = 0;
+	f->refused = f->apart = false;
+}
+
+void job_apply(struct fs *fs, struct job *job, int64_t before, const struct store_result *result)
+{
+	struct inode *inode = job->inode;
+	const struct op *op = &job->op;
+
+	if (!result->has_item || (op->kind == OP_SETATTR && !(op->fields & OP_HAS_SIZE)))
+		return;
+	forget(fs, inode->file, &result->item, before, op);
+	if (inode->file->refused || inode->file->apart)
+		hide_dirty(fs, inode->file, op);
+	if (inode->pages_seq == before)
+		inode->pages_seq = result->item.content_seq;
+}
+
+void job_over(struct job *job, int error, const struct store_result *result)
+{
+	job->done(job->cookie, error, result);
+	inode_unref(job->inode);
+	free(job);
+}

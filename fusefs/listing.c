@@ -1,0 +1,361 @@
+#include "fusefs/listing.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+/* One answer of the store, packed. */
+struct sheet {
+	struct sheet *prev, *next;
+	uint64_t first;	   /* number of its first entry */
+	uint32_t count;
+	bool loaded;
+	struct span after; /* the name before it: from where to fetch it; own memory */
+	size_t bytes;
+	uint32_t *places; /* where each entry begins in data */
+	char *data;
+};
+
+struct entry_head {
+	int64_t id;
+	uint32_t mode;
+	uint32_t size;
+};
+
+struct listing {
+	struct fs *fs;
+	struct inode *folder; /* with a reference */
+	struct sheet *sheets;
+	size_t bytes;
+	uint64_t count;	  /* of entries in the sheets */
+	uint64_t reached; /* what the reader asked for last */
+	bool ended;	  /* the last sheet is the last there is */
+	bool clean;	  /* every entry was learnt as it is */
+	bool touched;	  /* somebody read from it */
+	bool abandoned;	  /* freed while something was on its way */
+	bool stale;	  /* rewound meanwhile: what comes is not wanted */
+	int error;
+	int64_t seen; /* position of the first sheet */
+	uint64_t epoch;
+	struct sheet *fetching;
+	struct wait *waits;
+};
+
+static void fetch(struct listing *l, struct sheet *s, uint32_t limit);
+static void restart(struct listing *l);
+
+static void unload(struct listing *l, struct sheet *s)
+{
+	l->bytes -= s->bytes;
+	s->bytes = 0;
+	free(s->places);
+	free(s->data);
+	s->places = NULL;
+	s->data = NULL;
+	s->loaded = false;
+}
+
+static void drop_sheets(struct listing *l)
+{
+	struct sheet *s, *next;
+
+	DL_FOREACH_SAFE(l->sheets, s, next) {
+		unload(l, s);
+		free((char *)s->after.data);
+		free(s);
+	}
+	l->sheets = NULL;
+	l->count = 0;
+}
+
+static void destroy(struct listing *l)
+{
+	wait_fire(&l->waits, -ECANCELED);
+	drop_sheets(l);
+	inode_unref(l->folder);
+	free(l);
+}
+
+static struct sheet *add_sheet(struct listing *l, struct span after)
+{
+	struct sheet *s = calloc(1, sizeof(*s));
+	char *copy = malloc(after.size + 1);
+
+	if (!s || !copy) {
+		free(s);
+		free(copy);
+		return NULL;
+	}
+	if (after.size > 0)
+		memcpy(copy, after.data, after.size);
+	s->after = span_of(copy, after.size);
+	s->first = l->count;
+	DL_APPEND(l->sheets, s);
+	return s;
+}
+
+/* -- an answer -- */
+
+static void learn(struct listing *l, const struct item *item, int64_t seen)
+{
+	struct fs *fs = l->fs;
+	struct inode *inode;
+
+	if (!fs->following || !recent_name_stands(&fs->recent, seen, l->folder->id, item->name)) {
+		l->clean = false;
+		return;
+	}
+	inode = fs_learn(fs, item, seen, NULL);
+	if (!inode) {
+		l->clean = false;
+		return;
+	}
+	names_learn(&fs->names, l->folder->id, item->name, inode, seen);
+	inode_unref(inode);
+}
+
+static int store_sheet(struct listing *l, struct sheet *s, const struct store_page *page)
+{
+	size_t bytes = 0, at = 0;
+
+	for (size_t i = 0; i < page->count; i++)
+		bytes += sizeof(struct entry_head) + page->items[i].name.size;
+	s->places = malloc((page->count + 1) * sizeof(*s->places));
+	s->data = malloc(bytes + 1);
+	if (!s->places || !s->data)
+		return -ENOMEM;
+	for (size_t i = 0; i < page->count; i++) {
+		const struct item *item = &page->items[i];
+		struct entry_head head = {item->id, item->mode, (uint32_t)item->name.size};
+
+		s->places[i] = (uint32_t)at;
+		memcpy(s->data + at, &head, sizeof(head));
+		memcpy(s->data + at + sizeof(head), item->name.data, item->name.size);
+		at += sizeof(head) + item->name.size;
+		learn(l, item, page->at.seq);
+	}
+	s->bytes = bytes + (page->count + 1) * sizeof(*s->places);
+	s->count = (uint32_t)page->count;
+	s->loaded = true;
+	l->bytes += s->bytes;
+	return 0;
+}
+
+static void found_complete(struct listing *l)
+{
+	struct fs *fs = l->fs;
+	struct inode *folder = l->folder;
+
+	if (!l->clean || l->epoch != fs->inodes.epoch || !recent_folder_stands(&fs->recent, l->seen, folder->id))
+		return;
+	if (l->count >= fs->names.max / 2)
+		return; /* it would not stay so for long */
+	folder->complete = true;
+	folder->complete_epoch = fs->inodes.epoch;
+}
+
+/* Pages that the reader passed long ago. */
+static void let_go(struct listing *l)
+{
+	struct sheet *s;
+
+	DL_FOREACH(l->sheets, s) {
+		if (l->bytes <= LISTING_BYTES_MAX || s->first + s->count >= l->reached)
+			return;
+		if (s->loaded)
+			unload(l, s);
+	}
+}
+
+static void fetch_ahead(struct listing *l)
+{
+	struct sheet *last = l->sheets ? l->sheets->prev : NULL, *s;
+	struct entry_head head;
+	const char *after;
+
+	if (l->fetching || l->ended || l->error < 0 || !last || !last->loaded)
+		return;
+	if (l->count > l->reached + (uint64_t)LISTING_AHEAD * LISTING_PAGE)
+		return;
+	if (last->count == 0)
+		return;
+	after = last->data + last->places[last->count - 1];
+	memcpy(&head, after, sizeof(head));
+	s = add_sheet(l, span_of(after + sizeof(head), head.size));
+	if (s)
+		fetch(l, s, LISTING_PAGE);
+	else
+		l->error = -ENOMEM;
+}
+
+static void take(struct listing *l, struct sheet *s, const struct store_page *page)
+{
+	bool again = s->first < l->count; /* it was here before, and others follow */
+
+	if (l->sheets == s && !again)
+		l->seen = page->at.seq;
+	if (store_sheet(l, s, page) < 0) {
+		l->error = -ENOMEM;
+		return;
+	}
+	if (again)
+		return;
+	l->count += s->count;
+	l->ended = !page->more;
+	let_go(l);
+	if (l->ended)
+		found_complete(l);
+	else
+		fetch_ahead(l);
+}
+
+static void on_page(void *cookie, int error, const struct store_page *page)
+{
+	struct listing *l = cookie;
+	struct fs *fs = l->fs;
+
+	fs_lock(fs);
+	fs->calls--;
+	if (l->abandoned) {
+		destroy(l);
+		fs_unlock(fs);
+		return;
+	}
+	if (l->stale) {
+		l->stale = false;
+		free((char *)l->fetching->after.data);
+		free(l->fetching);
+		l->fetching = NULL;
+		restart(l);
+	} else {
+		struct sheet *s = l->fetching;
+
+		l->fetching = NULL;
+		if (error == 0)
+			take(l, s, page);
+		else
+			l->error = error;
+		wait_fire(&l->waits, error);
+	}
+	fs_unlock(fs);
+}
+
+static void fetch(struct listing *l, struct sheet *s, uint32_t limit)
+{
+	l->fetching = s;
+	l->fs->calls++;
+	(void)l->fs->store->ops->children(l->fs->store, l->folder->id, s->after, limit, false, on_page, l);
+}
+
+/* -- the reader -- */
+
+static void restart(struct listing *l)
+{
+	struct sheet *s;
+
+	if (l->fetching) {
+		/* It is taken out of the list, and away when its answer comes: then everything begins anew. */
+		if (!l->stale)
+			DL_DELETE(l->sheets, l->fetching);
+		l->stale = true;
+		drop_sheets(l);
+		return;
+	}
+	drop_sheets(l);
+	l->ended = false;
+	l->clean = true;
+	l->error = 0;
+	l->reached = 0;
+	l->touched = false;
+	l->epoch = l->fs->inodes.epoch;
+	s = add_sheet(l, span_of(NULL, 0));
+	if (s)
+		fetch(l, s, LISTING_PAGE_FIRST);
+	else
+		l->error = -ENOMEM;
+}
+
+void listing_rewind(struct listing *l)
+{
+	if (l->touched)
+		restart(l);
+}
+
+struct listing *listing_new(struct fs *fs, struct inode *folder)
+{
+	struct listing *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->fs = fs;
+	l->folder = inode_ref(folder);
+	restart(l);
+	return l;
+}
+
+void listing_free(struct listing *l)
+{
+	if (!l)
+		return;
+	if (!l->fetching) {
+		destroy(l);
+		return;
+	}
+	if (l->stale) {
+		free((char *)l->fetching->after.data);
+		free(l->fetching);
+	}
+	l->abandoned = true;
+}
+
+int listing_wait(struct listing *l, void (*ready)(void *cookie, int error), void *cookie)
+{
+	return wait_add(&l->waits, ready, cookie);
+}
+
+static struct sheet *find(struct listing *l, uint64_t n)
+{
+	struct sheet *s;
+
+	/* Readers go forward: from the end it is rarely far. */
+	for (s = l->sheets ? l->sheets->prev : NULL; s; s = s == l->sheets ? NULL : s->prev)
+		if (s->first <= n)
+			return s;
+	return NULL;
+}
+
+int listing_at(struct listing *l, uint64_t n, struct listing_entry *ret)
+{
+	struct entry_head head;
+	struct sheet *s;
+
+	if (l->error < 0) {
+		int error = l->error;
+
+		if (!l->fetching && !l->stale)
+			restart(l); /* the next reader tries again */
+		return error;
+	}
+	l->touched = true;
+	if (l->stale)
+		return -EAGAIN;
+	l->reached = n;
+	if (n >= l->count) {
+		fetch_ahead(l);
+		return l->ended ? 0 : -EAGAIN;
+	}
+	s = find(l, n);
+	if (!s->loaded) {
+		if (!l->fetching)
+			fetch(l, s, s->count > 0 ? s->count : LISTING_PAGE);
+		return -EAGAIN;
+	}
+	if (n - s->first >= s->count)
+		return 0; /* came back smaller */
+	memcpy(&head, s->data + s->places[n - s->first], sizeof(head));
+	ret->id = head.id;
+	ret->mode = head.mode;
+	ret->name = span_of(s->data + s->places[n - s->first] + sizeof(head), head.size);
+	fetch_ahead(l);
+	return 1;
+}

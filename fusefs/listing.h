@@ -1,0 +1,35 @@
+/*
+ * listing: the entries of one folder as an open directory shows them: fetched page by page ahead of the reader, in the order of their names. The place of an entry in it is its
+ * offset, so that offsets stay what they are while others create and remove. What was passed long ago is forgotten, and fetched again when somebody seeks back to it.
+ * Every entry is also learnt as a name and an inode. When all came and nothing changed meanwhile, the folder is known to be complete.
+ * Guarded by the lock of the fs.
+ */
+#ifndef NEPHOS_FUSEFS_LISTING_H
+#define NEPHOS_FUSEFS_LISTING_H
+
+#include "fusefs/fs.h"
+
+#define LISTING_PAGE_FIRST 256u /* entries: the first answer comes soon */
+#define LISTING_PAGE	   2048u /* entries: 2 ms of the lock when they come */
+#define LISTING_AHEAD	   2u	 /* pages fetched ahead of the reader */
+#define LISTING_BYTES_MAX  (16u * 1024 * 1024) /* names of one open directory; beyond it, pages that were passed are let go */
+
+struct listing_entry {
+	int64_t id;
+	uint32_t mode;
+	struct span name;
+};
+
+struct listing;
+
+/* Begins to fetch. NULL: no memory. */
+struct listing *listing_new(struct fs *fs, struct inode *folder);
+void listing_free(struct listing *l); /* what is on its way is awaited in the background; NULL is fine */
+/* 1: the n-th entry (from 0) is in ret (borrowed until the next call), 0: there is none any more; -EAGAIN: not here yet (listing_wait); or why it cannot be fetched. */
+int listing_at(struct listing *l, uint64_t n, struct listing_entry *ret);
+/* ready once, when listing_at may say something else. */
+int listing_wait(struct listing *l, void (*ready)(void *cookie, int error), void *cookie);
+/* From the beginning, anew. */
+void listing_rewind(struct listing *l);
+
+#endif

@@ -1,0 +1,152 @@
+#include "fusefs/names.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+void names_init(struct names *t, struct inodes *inodes, size_t max)
+{
+	*t = (struct names){.inodes = inodes, .max = max};
+}
+
+static void drop(struct names *t, struct name *n)
+{
+	HASH_DEL(t->by_key, n);
+	DL_DELETE(t->recent, n);
+	t->count--;
+	inode_unref(n->inode);
+	free(n);
+}
+
+void names_fini(struct names *t)
+{
+	while (t->recent)
+		drop(t, t->recent);
+}
+
+struct name_key {
+	int64_t folder;
+	char bytes[NAME_BYTES_MAX];
+};
+
+static_assert(offsetof(struct name_key, bytes) == offsetof(struct name, bytes) - offsetof(struct name, folder), "keys are compared as bytes");
+
+static size_t make_key(struct name_key *key, int64_t folder, struct span name)
+{
+	size_t size = name.size < NAME_BYTES_MAX ? name.size : NAME_BYTES_MAX;
+
+	key->folder = folder;
+	memcpy(key->bytes, name.data, size);
+	return offsetof(struct name_key, bytes) + size;
+}
+
+static struct name *find(struct names *t, const struct name_key *key, size_t size)
+{
+	struct name *n;
+
+	HASH_FIND(hh, t->by_key, key, size, n);
+	return n;
+}
+
+static void touch(struct names *t, struct name *n)
+{
+	if (t->recent == n)
+		return;
+	DL_DELETE(t->recent, n);
+	DL_PREPEND(t->recent, n);
+}
+
+enum name_state names_find(struct names *t, int64_t folder, struct span name, struct inode **ret_inode)
+{
+	struct inode *parent = inodes_find(t->inodes, folder);
+	struct name_key key;
+	size_t size = make_key(&key, folder, name);
+	struct name *n = find(t, &key, size);
+
+	if (!n)
+		return parent && inode_is_complete(parent) ? NAME_ABSENT : NAME_UNKNOWN;
+	if (n->epoch != t->inodes->epoch)
+		return NAME_UNKNOWN;
+	touch(t, n);
+	if (n->state == NAME_PRESENT)
+		*ret_inode = n->inode;
+	return n->state;
+}
+
+/* A folder that loses a name from here is not complete any more, unless the name is not there anyway. */
+static void evict(struct names *t, struct name *n)
+{
+	struct inode *folder = n->state == NAME_ABSENT ? NULL : inodes_find(t->inodes, n->folder);
+
+	if (folder)
+		folder->complete = false;
+	drop(t, n);
+}
+
+static struct name *add(struct names *t, const struct name_key *key, size_t size)
+{
+	struct name *n;
+
+	while (t->count >= t->max)
+		evict(t, t->recent->prev);
+	n = calloc(1, offsetof(struct name, folder) + size);
+	if (!n) {
+		struct inode *folder = inodes_find(t->inodes, key->folder);
+
+		if (folder)
+			folder->complete = false;
+		return NULL;
+	}
+	n->size = size - offsetof(struct name_key, bytes);
+	n->folder = key->folder;
+	memcpy(n->bytes, key->bytes, n->size);
+	HASH_ADD_KEYPTR(hh, t->by_key, &n->folder, size, n);
+	DL_PREPEND(t->recent, n);
+	t->count++;
+	return n;
+}
+
+void names_learn(struct names *t, int64_t folder, struct span name, struct inode *inode, int64_t seen)
+{
+	struct name_key key;
+	size_t size = make_key(&key, folder, name);
+	struct name *n = find(t, &key, size);
+
+	if (n && n->seen > seen)
+		return;
+	if (!n)
+		n = add(t, &key, size);
+	if (!n)
+		return;
+	if (n->inode != inode) {
+		struct inode *old = n->inode;
+
+		n->inode = inode ? inode_ref(inode) : NULL;
+		inode_unref(old);
+	}
+	n->state = inode ? NAME_PRESENT : NAME_ABSENT;
+	n->seen = seen;
+	n->epoch = t->inodes->epoch;
+	touch(t, n);
+}
+
+void names_changed(struct names *t, int64_t folder, struct span name, int64_t seq)
+{
+	struct inode *parent = inodes_find(t->inodes, folder);
+	struct name_key key;
+	size_t size = make_key(&key, folder, name);
+	struct name *n = find(t, &key, size);
+
+	if (n && n->seen >= seq)
+		return;
+	if (!n && (!parent || !inode_is_complete(parent)))
+		return;
+	if (!n)
+		n = add(t, &key, size);
+	if (!n)
+		return;
+	inode_unref(n->inode);
+	n->inode = NULL;
+	n->state = NAME_UNKNOWN;
+	n->seen = seq;
+	n->epoch = t->inodes->epoch;
+}

@@ -1,0 +1,47 @@
+/*
+ * names: which name in which folder is which document, or none, as far as known: bounded, least recently used go first. A name keeps its inode, and
+ * with it the attributes and the small content that came with a listing.
+ *
+ * A folder whose inode says `complete` has every name here, so that one that is not here does not exist. A name that another client changed stays as
+ * NAME_UNKNOWN: the folder is still complete but for it.
+ * Not thread-safe: guarded by the lock of the fs.
+ */
+#ifndef NEPHOS_FUSEFS_NAMES_H
+#define NEPHOS_FUSEFS_NAMES_H
+
+#include "common/base/limits.h"
+#include "fusefs/inode.h"
+
+#define NAMES_MAX 131072u /* with their inodes some 60 MiB */
+
+enum name_state { NAME_UNKNOWN, NAME_ABSENT, NAME_PRESENT };
+
+struct name {
+	UT_hash_handle hh;
+	struct name *prev, *next; /* most recently used first */
+	enum name_state state;
+	struct inode *inode; /* NAME_PRESENT */
+	int64_t seen;
+	uint64_t epoch;
+	size_t size;
+	int64_t folder; /* the key is this and the bytes right behind it */
+	char bytes[];
+};
+
+struct names {
+	struct name *by_key;
+	struct name *recent;
+	size_t count, max;
+	struct inodes *inodes;
+};
+
+void names_init(struct names *t, struct inodes *inodes, size_t max);
+void names_fini(struct names *t);
+/* What is known of it; NAME_UNKNOWN: nothing. ret_inode (NAME_PRESENT) is borrowed. */
+enum name_state names_find(struct names *t, int64_t folder, struct span name, struct inode **ret_inode);
+/* An answer of position seen. Ignored when something newer is known. inode NULL: absent. Without memory it is just not known. */
+void names_learn(struct names *t, int64_t folder, struct span name, struct inode *inode, int64_t seen);
+/* A change of position seq was announced: what was seen before it is not known any more. */
+void names_changed(struct names *t, int64_t folder, struct span name, int64_t seq);
+
+#endif

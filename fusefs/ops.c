@@ -1,0 +1,325 @@
+#include "fusefs/ops.h"
+
+#include "fusefs/ops_private.h"
+
+#include "common/base/text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define MAX_WRITE_BYTES	   (1024u * 1024) /* the most that the kernel takes in one request */
+#define MAX_BACKGROUND	   512u
+#define CONGESTION	   384u
+
+/* -- requests that wait -- */
+
+static void on_interrupt(fuse_req_t req, void *cookie)
+{
+	struct fs *fs = cookie;
+	struct ask *ask;
+
+	fs_lock(fs);
+	HASH_FIND_PTR(fs->pending, &req, ask);
+	if (ask && !ask->interrupted) {
+		void (*cancel)(struct ask *a) = ask->cancel;
+
+		ask->interrupted = true;
+		ask->cancel = NULL;
+		if (cancel)
+			cancel(ask);
+	}
+	fs_unlock(fs);
+}
+
+struct ask *ask_new(fuse_req_t req)
+{
+	struct fs *fs = fs_of(req);
+	struct ask *ask = calloc(1, sizeof(*ask));
+
+	if (!ask) {
+		fuse_reply_err(req, ENOMEM);
+		return NULL;
+	}
+	ask->fs = fs;
+	ask->req = req;
+	fs_lock(fs);
+	HASH_ADD_PTR(fs->pending, req, ask);
+	fs_unlock(fs);
+	/* Without our lock: libfuse calls back at once when the interrupt was there first. */
+	fuse_req_interrupt_func(req, on_interrupt, fs);
+	return ask;
+}
+
+fuse_req_t ask_take(struct ask *ask)
+{
+	fuse_req_t req = ask->req;
+
+	if (!req)
+		return NULL;
+	HASH_DEL(ask->fs->pending, ask);
+	ask->req = NULL;
+	ask->cancel = NULL;
+	return req;
+}
+
+void ask_free(struct ask *ask)
+{
+	(void)ask_take(ask);
+	if (ask->handle)
+		handle_free(ask->fs, ask->handle);
+	inode_unref(ask->inode);
+	inode_unref(ask->other);
+	free(ask->text);
+	free(ask->extra);
+	free(ask);
+}
+
+void ask_fail(struct ask *ask, int error)
+{
+	fuse_req_t req = ask_take(ask);
+
+	if (req)
+		ops_error(req, error);
+	ask_free(ask);
+}
+
+void ask_cancel_ticket(struct ask *ask)
+{
+	ask->fs->store->ops->cancel(ask->fs->store, ask->ticket);
+}
+
+static void cancel_group(struct ask *ask)
+{
+	oplog_cancel(ask->fs->oplog, ask->group);
+}
+
+static void cancel_job(struct ask *ask)
+{
+	flush_job_cancel(ask->fs, ask->job);
+}
+
+static void cancel_stored(struct ask *ask)
+{
+	flush_wait_cancel(ask->inode, ask->wait);
+	ask_fail(ask, -EINTR);
+}
+
+void ask_cancel_shared(struct ask *ask)
+{
+	fuse_req_t req = ask_take(ask);
+
+	if (req)
+		ops_error(req, -EINTR);
+}
+
+int ask_ops(struct ask *ask, const struct op *ops, size_t count,
+	void (*done)(void *cookie, int error, const struct store_result *results, size_t count))
+{
+	struct fs *fs = ask->fs;
+	int r;
+
+	if (ask->interrupted)
+		return -EINTR;
+	r = oplog_append(fs->oplog, ops, count, done, ask, &ask->group);
+	if (r < 0)
+		return r;
+	fs->calls++;
+	ask->cancel = cancel_group;
+	return 0;
+}
+
+int ask_job(struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error, const struct store_result *result))
+{
+	int r;
+
+	if (ask->interrupted)
+		return -EINTR;
+	ask->cancel = cancel_job;
+	r = flush_job(ask->fs, inode, &ask->op, done, ask, &ask->job);
+	if (r < 0)
+		ask->cancel = NULL;
+	return r;
+}
+
+int ask_stored(struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error))
+{
+	int r;
+
+	if (ask->interrupted)
+		return -EINTR;
+	if (ask->inode != inode) {
+		inode_unref(ask->inode);
+		ask->inode = inode_ref(inode);
+	}
+	ask->cancel = cancel_stored;
+	r = flush_until_stored(ask->fs, inode, done, ask, &ask->wait);
+	if (r != 0)
+		ask->cancel = NULL;
+	return r;
+}
+
+int ask_attributes(struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error))
+{
+	if (ask->interrupted)
+		return -EINTR;
+	ask->cancel = ask_cancel_shared;
+	return fs_refresh(ask->fs, inode, done, ask);
+}
+
+/* -- answers -- */
+
+void ops_error(fuse_req_t req, int error)
+{
+	fuse_reply_err(req, fs_errno(error));
+}
+
+struct inode *ops_inode(struct fs *fs, fuse_ino_t node)
+{
+	return inodes_find(&fs->inodes, fs_id(fs, node));
+}
+
+double ops_timeout(const struct fs *fs, bool fresh)
+{
+	return fresh && fs->following ? FS_TIMEOUT_S : 0;
+}
+
+void ops_fill_entry(struct fs *fs, struct inode *inode, bool fresh, struct fuse_entry_param *ret)
+{
+	*ret = (struct fuse_entry_param){
+		.ino = fs_node(fs, inode->id),
+		.generation = 1, /* ids are never used again */
+		.attr_timeout = ops_timeout(fs, inode_valid(inode)),
+		.entry_timeout = ops_timeout(fs, fresh),
+	};
+	fs_stat(fs, inode, &ret->attr);
+}
+
+void ops_reply_entry(struct fs *fs, fuse_req_t req, struct inode *inode, bool fresh)
+{
+	struct fuse_entry_param e;
+
+	ops_fill_entry(fs, inode, fresh, &e);
+	inode_lookup(inode);
+	if (fuse_reply_entry(req, &e) < 0)
+		inode_forget(inode, 1); /* the request was gone: the kernel did not count it */
+}
+
+void ops_reply_absent(struct fs *fs, fuse_req_t req, bool fresh)
+{
+	struct fuse_entry_param e = {.entry_timeout = ops_timeout(fs, fresh)};
+
+	if (e.entry_timeout > 0)
+		fuse_reply_entry(req, &e);
+	else
+		fuse_reply_err(req, ENOENT);
+}
+
+void ops_reply_attributes(struct fs *fs, fuse_req_t req, const struct inode *inode)
+{
+	struct stat st;
+
+	fs_stat(fs, inode, &st);
+	fuse_reply_attr(req, &st, ops_timeout(fs, inode_valid(inode)));
+}
+
+int ops_name(const char *name, struct span *ret)
+{
+	*ret = span_str(name);
+	return text_name_check(*ret);
+}
+
+int64_t ops_result_seq(const struct store_result *result)
+{
+	int64_t seq = result->has_item ? result->item.seq : 0;
+
+	for (size_t i = 0; i < result->dir_count; i++)
+		if (result->dirs[i].seq > seq)
+			seq = result->dirs[i].seq;
+	return seq;
+}
+
+bool ops_refuse_change(struct fs *fs, fuse_req_t req)
+{
+	if (!fs->read_only)
+		return false;
+	fuse_reply_err(req, EROFS);
+	return true;
+}
+
+struct handle *ops_open_handle(struct fs *fs, struct inode *inode, struct fuse_file_info *fi)
+{
+	struct handle *h = handle_new(inode, fi->flags);
+
+	if (!h)
+		return NULL;
+	fi->fh = (uint64_t)(uintptr_t)h;
+	fi->direct_io = (fi->flags & O_DIRECT) != 0;
+	fi->keep_cache = inode_valid(inode) && inode->pages_seq != 0 && inode->pages_seq == inode->attr.content_seq;
+	if (!fi->direct_io && !fi->keep_cache)
+		inode->pages_seq = inode_valid(inode) && fs->following ? inode->attr.content_seq : 0;
+	return h;
+}
+
+/* -- the table -- */
+
+static void ops_init(void *userdata, struct fuse_conn_info *conn)
+{
+	const unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_READDIRPLUS |
+		FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_ASYNC_DIO | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_FLOCK_LOCKS |
+		FUSE_CAP_POSIX_LOCKS;
+
+	(void)userdata;
+	/* Everything is said: what libfuse turns on by itself differs between versions. HANDLE_KILLPRIV stays off: the kernel then clears set-id bits by SETATTR,
+	 * as it does everywhere else. WRITEBACK_CACHE stays off: it reports success for pages that were never stored. */
+	conn->want = wanted & conn->capable;
+	conn->max_write = MAX_WRITE_BYTES;
+	conn->max_readahead = MAX_WRITE_BYTES;
+	conn->max_background = MAX_BACKGROUND;
+	conn->congestion_threshold = CONGESTION;
+	conn->time_gran = 1;
+}
+
+static const struct fuse_lowlevel_ops table = {
+	.init = ops_init,
+	.lookup = ops_lookup,
+	.forget = ops_forget,
+	.forget_multi = ops_forget_multi,
+	.getattr = ops_getattr,
+	.setattr = ops_setattr,
+	.readlink = ops_readlink,
+	.statfs = ops_statfs,
+	.create = ops_create,
+	.mknod = ops_mknod,
+	.mkdir = ops_mkdir,
+	.symlink = ops_symlink,
+	.link = ops_link,
+	.unlink = ops_unlink,
+	.rmdir = ops_rmdir,
+	.rename = ops_rename,
+	.opendir = ops_opendir,
+	.readdir = ops_readdir,
+	.readdirplus = ops_readdirplus,
+	.releasedir = ops_releasedir,
+	.fsyncdir = ops_fsyncdir,
+	.open = ops_open,
+	.release = ops_release,
+	.flush = ops_flush,
+	.fsync = ops_fsync,
+	.read = ops_read,
+	.write = ops_write,
+	.fallocate = ops_fallocate,
+	.lseek = ops_lseek,
+	.copy_file_range = ops_copy_file_range,
+	.setxattr = ops_setxattr,
+	.getxattr = ops_getxattr,
+	.listxattr = ops_listxattr,
+	.removexattr = ops_removexattr,
+	.getlk = ops_getlk,
+	.setlk = ops_setlk,
+	.flock = ops_flock,
+};
+
+const struct fuse_lowlevel_ops *fs_operations(void)
+{
+	return &table;
+}

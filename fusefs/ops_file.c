@@ -1,0 +1,290 @@
+#include "fusefs/ops_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+/* -- open and release -- */
+
+static void reply_open(struct ask *ask)
+{
+	fuse_req_t req;
+
+	ask->handle = ops_open_handle(ask->fs, ask->inode, &ask->fi);
+	if (!ask->handle) {
+		ask_fail(ask, -ENOMEM);
+		return;
+	}
+	req = ask_take(ask);
+	if (req && fuse_reply_open(req, &ask->fi) == 0)
+		ask->handle = NULL;
+	ask_free(ask);
+}
+
+static void on_truncated(void *cookie, int error, const struct store_result *result)
+{
+	struct ask *ask = cookie;
+
+	(void)result;
+	if (error < 0)
+		ask_fail(ask, error);
+	else
+		reply_open(ask);
+}
+
+static void open_truncated(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+	struct ask *ask = ask_new(req);
+	struct fs *fs;
+	int r;
+
+	if (!ask)
+		return;
+	fs = ask->fs;
+	ask->fi = *fi;
+	fs_lock(fs);
+	ask->inode = inodes_get(&fs->inodes, fs_id(fs, node));
+	ask->op = (struct op){.kind = OP_SETATTR, .fields = OP_HAS_SIZE, .id = fs_id(fs, node)};
+	r = ask->inode ? ask_job(ask, ask->inode, on_truncated) : -ENOMEM;
+	if (r < 0)
+		ask_fail(ask, r);
+	fs_unlock(fs);
+}
+
+void ops_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	bool writes = (fi->flags & O_ACCMODE) != O_RDONLY || (fi->flags & O_TRUNC);
+	struct inode *inode;
+	struct handle *h;
+
+	metric_inc(fs->requests);
+	if (writes && ops_refuse_change(fs, req))
+		return;
+	if (fi->flags & O_TRUNC) {
+		open_truncated(req, node, fi);
+		return;
+	}
+	fs_lock(fs);
+	inode = ops_inode(fs, node);
+	h = inode ? ops_open_handle(fs, inode, fi) : NULL;
+	if (!h)
+		fuse_reply_err(req, inode ? ENOMEM : ESTALE);
+	else if (fuse_reply_open(req, fi) < 0)
+		handle_free(fs, h);
+	fs_unlock(fs);
+}
+
+void ops_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct handle *h = handle_of(fi->fh);
+
+	(void)node;
+	metric_inc(fs->requests);
+	fs_lock(fs);
+	if (fi->flock_release)
+		ops_locks_released(fs, h->inode, fi->lock_owner, false);
+	handle_free(fs, h);
+	fs_unlock(fs);
+	fuse_reply_err(req, 0);
+}
+
+/* -- flush and fsync -- */
+
+static void on_stored(void *cookie, int error)
+{
+	struct ask *ask = cookie;
+	struct handle *h = ask->peer;
+	fuse_req_t req = ask_take(ask);
+
+	/* What this handle has not reported yet, this failure or one before, it reports now. */
+	if (req) {
+		int earlier = flush_take_error(ask->inode->file, &h->error_seen);
+
+		ops_error(req, error < 0 ? error : earlier);
+	}
+	ask_free(ask);
+}
+
+static void store(fuse_req_t req, struct handle *h)
+{
+	struct fs *fs = fs_of(req);
+	struct inode *inode = h->inode;
+	struct file *f;
+	struct ask *ask;
+	int r;
+
+	fs_lock(fs);
+	f = inode->file;
+	if (!f || f->stored == f->written) {
+		int error = flush_take_error(f, &h->error_seen);
+
+		fs_unlock(fs);
+		ops_error(req, error);
+		return;
+	}
+	fs_unlock(fs);
+	ask = ask_new(req);
+	if (!ask)
+		return;
+	fs_lock(fs);
+	ask->peer = h; /* lives until release, which comes after this answer */
+	r = ask_stored(ask, inode, on_stored);
+	if (r == 1)
+		on_stored(ask, 0);
+	else if (r < 0)
+		on_stored(ask, r);
+	fs_unlock(fs);
+}
+
+void ops_flush(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct handle *h = handle_of(fi->fh);
+	bool nameless;
+
+	(void)node;
+	metric_inc(fs->requests);
+	fs_lock(fs);
+	ops_locks_released(fs, h->inode, fi->lock_owner, true);
+	/* Nobody will ever open it again: what others who have it open see is here. */
+	nameless = inode_valid(h->inode) && h->inode->attr.nlink == 0;
+	fs_unlock(fs);
+	if (nameless)
+		fuse_reply_err(req, 0);
+	else
+		store(req, h);
+}
+
+void ops_fsync(fuse_req_t req, fuse_ino_t node, int datasync, struct fuse_file_info *fi)
+{
+	(void)node;
+	(void)datasync; /* size and time go with the data anyway */
+	metric_inc(fs_of(req)->requests);
+	store(req, handle_of(fi->fh));
+}
+
+/* -- read -- */
+
+struct read {
+	struct reader reader; /* first */
+	fuse_req_t req;
+	struct ask *ask; /* when it waits */
+};
+
+static void reply_read(struct read *read, fuse_req_t req)
+{
+	struct reader *r = &read->reader;
+
+	if (r->error < 0)
+		ops_error(req, r->error);
+	else if (r->size == 0)
+		fuse_reply_buf(req, NULL, 0);
+	else
+		fuse_reply_iov(req, r->parts, (int)r->part_count);
+}
+
+static void on_read(struct reader *r)
+{
+	struct read *read = (struct read *)r;
+	struct fs *fs = r->fs;
+	fuse_req_t req = read->req;
+
+	if (read->ask) {
+		fs_lock(fs);
+		req = ask_take(read->ask);
+		ask_free(read->ask);
+		fs_unlock(fs);
+	}
+	if (req)
+		reply_read(read, req);
+	reader_fini(r);
+	free(read);
+}
+
+static void cancel_read(struct ask *ask)
+{
+	struct read *read = ask->peer;
+
+	ask_cancel_shared(ask);
+	reader_cancel(&read->reader);
+}
+
+/* Everything is here: answered without more ado. */
+static bool read_known(struct fs *fs, struct read *read)
+{
+	const struct inode *inode = read->reader.inode;
+	const struct file *f = inode->file;
+	int64_t at = read->reader.at, end = at + (int64_t)read->reader.size, until;
+
+	if (!inode_valid(inode) || !f)
+		return false;
+	if (at >= file_size(inode))
+		return true;
+	if (end > file_size(inode))
+		end = file_size(inode);
+	while (at < end) {
+		const struct segment *s = content_at(&f->content, at, &until);
+		size_t i = dirty_find(&f->dirty, at);
+
+		if (i < f->dirty.count && f->dirty.list[i]->at <= at)
+			at = f->dirty.list[i]->at + (int64_t)f->dirty.list[i]->len;
+		else if (s && (s->kind != SEGMENT_BLOCK || blocks_find(&fs->blocks, s->sha256)))
+			at = s->at + s->len;
+		else
+			return false;
+	}
+	return true;
+}
+
+/* It has to wait: from now on it can be interrupted. */
+static void read_waiting(struct fs *fs, struct read *read)
+{
+	struct ask *ask = ask_new(read->req);
+
+	if (!ask) {
+		free(read);
+		return;
+	}
+	read->ask = ask;
+	fs_lock(fs);
+	if (ask->interrupted) {
+		ask_fail(ask, -EINTR);
+		free(read);
+	} else {
+		ask->peer = read;
+		ask->cancel = cancel_read;
+		reader_start(&read->reader);
+	}
+	fs_unlock(fs);
+}
+
+void ops_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct handle *h = handle_of(fi->fh);
+	struct read *read = calloc(1, sizeof(*read));
+	bool known;
+
+	(void)node;
+	metric_inc(fs->requests);
+	if (!read) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	read->req = req;
+	read->reader.fs = fs;
+	read->reader.inode = h->inode; /* the handle keeps it until release, which comes after this answer */
+	read->reader.at = off;
+	read->reader.size = size;
+	read->reader.done = on_read;
+	fs_lock(fs);
+	reader_ahead(fs, h->inode, &h->ahead, off, size);
+	known = read_known(fs, read);
+	if (known)
+		reader_start(&read->reader);
+	fs_unlock(fs);
+	if (!known)
+		read_waiting(fs, read);
+}

@@ -1,0 +1,366 @@
+#include "fusefs/ops_private.h"
+
+#include "common/base/clock.h"
+
+#include <errno.h>
+
+/* -- names to nodes -- */
+
+static void on_lookup(void *cookie, int error, const struct item *item, struct store_position at)
+{
+	struct ask *ask = cookie;
+	struct fs *fs = ask->fs;
+	struct span name = span_str(ask->name);
+	bool fresh, ignored;
+	struct inode *inode;
+	fuse_req_t req;
+
+	fs_lock(fs);
+	fs->calls--;
+	fresh = fs->following && recent_name_stands(&fs->recent, at.seq, ask->inode->id, name);
+	if (error == -ENOENT && fresh && at.seq > 0)
+		names_learn(&fs->names, ask->inode->id, name, NULL, at.seq);
+	inode = error == 0 ? fs_learn(fs, item, at.seq, &ignored) : NULL;
+	if (inode && fresh)
+		names_learn(&fs->names, ask->inode->id, name, inode, at.seq);
+	req = ask_take(ask);
+	if (req && error == -ENOENT)
+		ops_reply_absent(fs, req, fresh && at.seq > 0);
+	else if (req && !inode)
+		ops_error(req, error < 0 ? error : -ENOMEM);
+	else if (req)
+		ops_reply_entry(fs, req, inode, fresh);
+	inode_unref(inode);
+	ask_free(ask);
+	fs_unlock(fs);
+}
+
+/* From what is known. True: answered. */
+static bool lookup_known(struct fs *fs, fuse_req_t req, int64_t folder, struct span name)
+{
+	struct inode *inode = NULL;
+	enum name_state state = names_find(&fs->names, folder, name, &inode);
+
+	if (!fs->following)
+		return false;
+	if (state == NAME_ABSENT) {
+		ops_reply_absent(fs, req, true);
+		return true;
+	}
+	if (state != NAME_PRESENT || !inode_valid(inode))
+		return false;
+	ops_reply_entry(fs, req, inode, true);
+	return true;
+}
+
+void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct fs *fs = fs_of(req);
+	struct span wanted;
+	struct ask *ask;
+	bool known;
+	int r = ops_name(name, &wanted);
+
+	metric_inc(fs->requests);
+	if (r < 0) {
+		ops_error(req, r);
+		return;
+	}
+	fs_lock(fs);
+	known = lookup_known(fs, req, fs_id(fs, parent), wanted);
+	fs_unlock(fs);
+	if (known)
+		return;
+	ask = ask_new(req);
+	if (!ask)
+		return;
+	memcpy(ask->name, wanted.data, wanted.size);
+	fs_lock(fs);
+	ask->inode = inodes_get(&fs->inodes, fs_id(fs, parent));
+	if (!ask->inode || ask->interrupted) {
+		ask_fail(ask, ask->interrupted ? -EINTR : -ENOMEM);
+	} else {
+		fs->calls++;
+		ask->cancel = ask_cancel_ticket;
+		ask->ticket = fs->store->ops->lookup(
+			fs->store, ask->inode->id, span_of(ask->name, wanted.size), on_lookup, ask);
+	}
+	fs_unlock(fs);
+}
+
+static void forget(struct fs *fs, fuse_ino_t node, uint64_t count)
+{
+	struct inode *inode = ops_inode(fs, node);
+
+	if (inode && node != FUSE_ROOT_ID)
+		inode_forget(inode, count);
+}
+
+void ops_forget(fuse_req_t req, fuse_ino_t node, uint64_t count)
+{
+	struct fs *fs = fs_of(req);
+
+	fs_lock(fs);
+	forget(fs, node, count);
+	fs_unlock(fs);
+	fuse_reply_none(req);
+}
+
+void ops_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+	struct fs *fs = fs_of(req);
+
+	fs_lock(fs);
+	for (size_t i = 0; i < count; i++)
+		forget(fs, forgets[i].ino, forgets[i].nlookup);
+	fs_unlock(fs);
+	fuse_reply_none(req);
+}
+
+/* -- attributes -- */
+
+static void on_attributes(void *cookie, int error)
+{
+	struct ask *ask = cookie;
+	fuse_req_t req = ask_take(ask);
+
+	if (req && error == 0)
+		ops_reply_attributes(ask->fs, req, ask->inode);
+	else if (req)
+		ops_error(req, error);
+	ask_free(ask);
+}
+
+/* Answers when they are valid. */
+static bool attributes_known(struct fs *fs, fuse_req_t req, fuse_ino_t node)
+{
+	struct inode *inode = ops_inode(fs, node);
+
+	if (!inode || !inode_valid(inode))
+		return false;
+	ops_reply_attributes(fs, req, inode);
+	return true;
+}
+
+void ops_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct ask *ask;
+	bool known;
+	int r;
+
+	(void)fi;
+	metric_inc(fs->requests);
+	fs_lock(fs);
+	known = attributes_known(fs, req, node);
+	fs_unlock(fs);
+	if (known)
+		return;
+	ask = ask_new(req);
+	if (!ask)
+		return;
+	fs_lock(fs);
+	ask->inode = inodes_get(&fs->inodes, fs_id(fs, node));
+	r = ask->inode ? ask_attributes(ask, ask->inode, on_attributes) : -ENOMEM;
+	if (r < 0)
+		ask_fail(ask, r);
+	fs_unlock(fs);
+}
+
+static int64_t time_from(struct timespec t)
+{
+	return t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+/* Who is not root shows everything as his own, and can give it to nobody else. */
+static int setattr_owner(struct fs *fs, const struct stat *attr, int to_set, struct op *op)
+{
+	if (!fs->root_mode) {
+		bool others = ((to_set & FUSE_SET_ATTR_UID) && attr->st_uid != fs->uid) ||
+			((to_set & FUSE_SET_ATTR_GID) && attr->st_gid != fs->gid);
+
+		return others ? -EPERM : 0;
+	}
+	if (to_set & FUSE_SET_ATTR_UID) {
+		op->fields |= OP_HAS_UID;
+		op->uid = attr->st_uid;
+	}
+	if (to_set & FUSE_SET_ATTR_GID) {
+		op->fields |= OP_HAS_GID;
+		op->gid = attr->st_gid;
+	}
+	return 0;
+}
+
+static int setattr_op(struct fs *fs, const struct stat *attr, int to_set, struct op *op)
+{
+	int64_t now = clock_real_ns();
+
+	op->kind = OP_SETATTR;
+	if (to_set & FUSE_SET_ATTR_MODE) {
+		op->fields |= OP_HAS_MODE;
+		op->mode = attr->st_mode & 07777;
+	}
+	if (to_set & FUSE_SET_ATTR_SIZE) {
+		if (attr->st_size < 0 || (uint64_t)attr->st_size > FILE_BYTES_MAX)
+			return -EFBIG;
+		op->fields |= OP_HAS_SIZE;
+		op->size = attr->st_size;
+	}
+	if (to_set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_ATIME_NOW)) {
+		op->fields |= OP_HAS_ATIME;
+		op->atime = to_set & FUSE_SET_ATTR_ATIME_NOW ? now : time_from(attr->st_atim);
+	}
+	if (to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW)) {
+		op->fields |= OP_HAS_MTIME;
+		op->mtime = to_set & FUSE_SET_ATTR_MTIME_NOW ? now : time_from(attr->st_mtim);
+	}
+	return setattr_owner(fs, attr, to_set, op);
+}
+
+static void on_setattr(void *cookie, int error, const struct store_result *result)
+{
+	struct ask *ask = cookie;
+	fuse_req_t req = ask_take(ask);
+
+	(void)result;
+	if (req && error == 0)
+		ops_reply_attributes(ask->fs, req, ask->inode);
+	else if (req)
+		ops_error(req, error);
+	ask_free(ask);
+}
+
+void ops_setattr(fuse_req_t req, fuse_ino_t node, struct stat *attr, int to_set, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct op op = {0};
+	struct ask *ask;
+	int r;
+
+	metric_inc(fs->requests);
+	if (ops_refuse_change(fs, req))
+		return;
+	r = setattr_op(fs, attr, to_set, &op);
+	if (r < 0) {
+		ops_error(req, r);
+		return;
+	}
+	if (op.fields == 0) {
+		ops_getattr(req, node, fi);
+		return;
+	}
+	ask = ask_new(req);
+	if (!ask)
+		return;
+	fs_lock(fs);
+	ask->inode = inodes_get(&fs->inodes, fs_id(fs, node));
+	ask->op = op;
+	ask->op.id = fs_id(fs, node);
+	r = ask->inode ? ask_job(ask, ask->inode, on_setattr) : -ENOMEM;
+	if (r < 0)
+		ask_fail(ask, r);
+	fs_unlock(fs);
+}
+
+/* -- the rest about a node -- */
+
+static void on_readlink(void *cookie, int error)
+{
+	struct ask *ask = cookie;
+	fuse_req_t req = ask_take(ask);
+
+	if (req && error == 0 && ask->inode->target)
+		fuse_reply_readlink(req, ask->inode->target);
+	else if (req)
+		ops_error(req, error < 0 ? error : -EINVAL);
+	ask_free(ask);
+}
+
+void ops_readlink(fuse_req_t req, fuse_ino_t node)
+{
+	struct fs *fs = fs_of(req);
+	struct inode *inode;
+	struct ask *ask;
+	int r;
+
+	metric_inc(fs->requests);
+	fs_lock(fs);
+	inode = ops_inode(fs, node);
+	if (inode && inode->target) {
+		fuse_reply_readlink(req, inode->target);
+		fs_unlock(fs);
+		return;
+	}
+	fs_unlock(fs);
+	ask = ask_new(req);
+	if (!ask)
+		return;
+	fs_lock(fs);
+	ask->inode = inodes_get(&fs->inodes, fs_id(fs, node));
+	r = ask->inode ? ask_attributes(ask, ask->inode, on_readlink) : -ENOMEM;
+	if (r < 0)
+		ask_fail(ask, r);
+	fs_unlock(fs);
+}
+
+#define STATFS_BLOCK 4096u
+#define STATFS_FILES (UINT32_MAX) /* numbers of documents that a drive has */
+
+static void reply_statfs(struct fs *fs, fuse_req_t req)
+{
+	int64_t room = fs->free > 0 ? fs->free : 0, dirty = (int64_t)fs->flusher.bytes;
+	struct statvfs st = {
+		.f_bsize = STATFS_BLOCK,
+		.f_frsize = STATFS_BLOCK,
+		.f_files = STATFS_FILES,
+		.f_ffree = STATFS_FILES,
+		.f_favail = STATFS_FILES,
+		.f_namemax = NAME_BYTES_MAX,
+	};
+
+	room = room > dirty ? room - dirty : 0;
+	st.f_bfree = st.f_bavail = (fsblkcnt_t)(room / STATFS_BLOCK);
+	st.f_blocks = (fsblkcnt_t)((fs->used + dirty + STATFS_BLOCK - 1) / STATFS_BLOCK) + st.f_bfree;
+	fuse_reply_statfs(req, &st);
+}
+
+static void on_statfs(void *cookie, int error, const struct store_drive *drive)
+{
+	struct ask *ask = cookie;
+	struct fs *fs = ask->fs;
+	fuse_req_t req;
+
+	fs_lock(fs);
+	fs->calls--;
+	if (error == 0)
+		fs_learn_usage(fs, drive);
+	req = ask_take(ask);
+	if (req && error == 0)
+		reply_statfs(fs, req);
+	else if (req)
+		ops_error(req, error);
+	ask_free(ask);
+	fs_unlock(fs);
+}
+
+void ops_statfs(fuse_req_t req, fuse_ino_t node)
+{
+	struct fs *fs = fs_of(req);
+	struct ask *ask;
+
+	(void)node;
+	metric_inc(fs->requests);
+	ask = ask_new(req);
+	if (!ask)
+		return;
+	fs_lock(fs);
+	if (ask->interrupted) {
+		ask_fail(ask, -EINTR);
+	} else {
+		fs->calls++;
+		ask->cancel = ask_cancel_ticket;
+		ask->ticket = fs->store->ops->drive(fs->store, on_statfs, ask);
+	}
+	fs_unlock(fs);
+}

@@ -1,0 +1,134 @@
+/* What the parts of ops share: a request that waits, and its answer. Not for others. */
+#ifndef NEPHOS_FUSEFS_OPS_PRIVATE_H
+#define NEPHOS_FUSEFS_OPS_PRIVATE_H
+
+#define FUSE_USE_VERSION 314
+#include <fuse_lowlevel.h>
+
+#include "fusefs/handle.h"
+
+/*
+ * A request of the kernel that is not answered at once. It is in fs->pending, where an INTERRUPT finds it, until it is answered; then it is `over`, and freed when
+ * nobody below knows it any more.
+ *
+ * An INTERRUPT comes with libfuse's lock of the request held, and is told by the fuse_req_t alone, which libfuse keeps until its handler returns: so what it finds is looked up,
+ * never pointed to.
+ */
+struct ask {
+	UT_hash_handle hh;
+	struct fs *fs;
+	fuse_req_t req; /* NULL: answered */
+	bool interrupted;
+	/* Ends the waiting; with the lock held; at most once. Set while there is something to end. Either the callback comes soon, with -EINTR, or it answers itself. */
+	void (*cancel)(struct ask *ask);
+	store_ticket ticket;
+	uint64_t group;
+	struct job *job;
+	struct flush_wait *wait;
+
+	struct inode *inode, *other; /* references, dropped with the ask */
+	struct handle *handle;	     /* that open and create would hand out */
+	struct fuse_file_info fi;
+	struct op op;
+	struct op_extent extent;
+	char name[NAME_BYTES_MAX + 1], new_name[NAME_BYTES_MAX + 1];
+	char *text; /* own memory: symlink target, xattr value */
+	size_t size;
+	off_t off;
+	int64_t seen;
+	int whence;
+	bool plus;
+	void *extra; /* own memory */
+	void *peer;  /* somebody else's, who outlives the request */
+	void (*then)(struct ask *ask);
+};
+
+static inline struct fs *fs_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+/* Without the lock. NULL: no memory, and the request was answered so. */
+struct ask *ask_new(fuse_req_t req);
+/* With the lock. After the answer: nothing interrupts it any more. Frees. */
+void ask_free(struct ask *ask);
+/* With the lock: takes the request away, so that nobody else answers it. NULL: somebody did. */
+fuse_req_t ask_take(struct ask *ask);
+void ask_fail(struct ask *ask, int error); /* answers, if nobody did, and frees */
+
+/* Ways of waiting: called with the lock held, each calls back with the lock held. When an interrupt came before, they fail with -EINTR. */
+int ask_ops(struct ask *ask, const struct op *ops, size_t count,
+	void (*done)(void *cookie, int error, const struct store_result *results, size_t count));
+int ask_job(struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error, const struct store_result *result));
+/* 1: nothing to wait for. */
+int ask_stored(struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error));
+/* A shared wait cannot be ended for one: the request is answered at once, the ask is freed when it is called back. */
+void ask_cancel_shared(struct ask *ask);
+int ask_attributes(struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error));
+void ask_cancel_ticket(struct ask *ask);
+
+/* The inode of a node; NULL when the kernel made it up. Borrowed. */
+struct inode *ops_inode(struct fs *fs, fuse_ino_t node);
+double ops_timeout(const struct fs *fs, bool fresh);
+/* With the lock held. */
+void ops_reply_entry(struct fs *fs, fuse_req_t req, struct inode *inode, bool fresh);
+void ops_reply_absent(struct fs *fs, fuse_req_t req, bool fresh);
+void ops_reply_attributes(struct fs *fs, fuse_req_t req, const struct inode *inode);
+void ops_fill_entry(struct fs *fs, struct inode *inode, bool fresh, struct fuse_entry_param *ret);
+void ops_error(fuse_req_t req, int error);
+/* 0, -ENAMETOOLONG, -EINVAL */
+int ops_name(const char *name, struct span *ret);
+int64_t ops_result_seq(const struct store_result *result);
+bool ops_refuse_change(struct fs *fs, fuse_req_t req); /* true: read-only, and answered so */
+/* Lets a file be opened: fills fi. */
+struct handle *ops_open_handle(struct fs *fs, struct inode *inode, struct fuse_file_info *fi);
+
+/* ops_node.c */
+void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+void ops_forget(fuse_req_t req, fuse_ino_t node, uint64_t count);
+void ops_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
+void ops_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
+void ops_setattr(fuse_req_t req, fuse_ino_t node, struct stat *attr, int to_set, struct fuse_file_info *fi);
+void ops_readlink(fuse_req_t req, fuse_ino_t node);
+void ops_statfs(fuse_req_t req, fuse_ino_t node);
+/* ops_name.c */
+void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi);
+void ops_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev);
+void ops_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
+void ops_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name);
+void ops_link(fuse_req_t req, fuse_ino_t node, fuse_ino_t parent, const char *name);
+/* ops_remove.c */
+void ops_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
+void ops_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
+void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent, const char *new_name, unsigned flags);
+/* ops_dir.c */
+void ops_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
+void ops_readdir(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi);
+void ops_readdirplus(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi);
+void ops_releasedir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
+void ops_fsyncdir(fuse_req_t req, fuse_ino_t node, int datasync, struct fuse_file_info *fi);
+/* ops_file.c */
+void ops_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
+void ops_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
+void ops_flush(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
+void ops_fsync(fuse_req_t req, fuse_ino_t node, int datasync, struct fuse_file_info *fi);
+void ops_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi);
+/* ops_write.c */
+void ops_write(fuse_req_t req, fuse_ino_t node, const char *data, size_t size, off_t off, struct fuse_file_info *fi);
+/* ops_range.c */
+void ops_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t off, off_t len, struct fuse_file_info *fi);
+void ops_lseek(fuse_req_t req, fuse_ino_t node, off_t off, int whence, struct fuse_file_info *fi);
+void ops_copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_off, struct fuse_file_info *from_fi, fuse_ino_t to,
+	off_t to_off, struct fuse_file_info *to_fi, size_t len, int flags);
+/* ops_xattr.c */
+void ops_setxattr(fuse_req_t req, fuse_ino_t node, const char *name, const char *value, size_t size, int flags);
+void ops_getxattr(fuse_req_t req, fuse_ino_t node, const char *name, size_t size);
+void ops_listxattr(fuse_req_t req, fuse_ino_t node, size_t size);
+void ops_removexattr(fuse_req_t req, fuse_ino_t node, const char *name);
+/* ops_lock.c */
+void ops_getlk(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi, struct flock *lock);
+void ops_setlk(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi, struct flock *lock, int sleep);
+void ops_flock(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi, int op);
+void ops_locks_released(struct fs *fs, struct inode *inode, uint64_t owner, bool posix); /* with the lock held */
+
+#endif

@@ -1,0 +1,280 @@
+#include "fusefs/ops_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Ranges of a file: fallocate, lseek for data and holes, copy_file_range. */
+
+/* -- fallocate -- */
+
+static void on_done(void *cookie, int error, const struct store_result *result)
+{
+	struct ask *ask = cookie;
+	fuse_req_t req = ask_take(ask);
+
+	(void)result;
+	if (req)
+		ops_error(req, error);
+	ask_free(ask);
+}
+
+/* The op for it. 1: nothing is to be done. */
+static int allocate_op(struct fs *fs, const struct inode *inode, struct ask *ask, int mode)
+{
+	int64_t end = ask->off + (int64_t)ask->size, size = file_size(inode);
+	bool keep = mode & FALLOC_FL_KEEP_SIZE;
+
+	switch (mode) {
+	case 0:
+		if (end <= size)
+			return 1;
+		ask->op = (struct op){.kind = OP_SETATTR, .fields = OP_HAS_SIZE, .id = inode->id, .size = end};
+		return 0;
+	case FALLOC_FL_KEEP_SIZE: /* blocks never change, so there is nothing to be kept for later */
+		return fs->usage_at_ns > 0 && (int64_t)ask->size > fs->free ? -ENOSPC : 1;
+	case FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE:
+	case FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE:
+	case FALLOC_FL_ZERO_RANGE:
+		if (keep && end > size)
+			end = size;
+		if (end <= ask->off)
+			return 1;
+		ask->extent = (struct op_extent){.at = ask->off, .len = end - ask->off, .kind = OP_EXTENT_HOLE};
+		ask->op = (struct op){.kind = OP_WRITE, .id = inode->id, .extents = &ask->extent, .extent_count = 1};
+		return 0;
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+static void on_allocate(void *cookie, int error)
+{
+	struct ask *ask = cookie;
+	struct inode *inode = ask->inode;
+	int r = error;
+
+	ask->cancel = NULL;
+	if (!ask->req) {
+		ask_free(ask);
+		return;
+	}
+	if (r == 0)
+		r = allocate_op(ask->fs, inode, ask, ask->whence);
+	if (r == 0)
+		r = ask_job(ask, inode, on_done);
+	else if (r == 1)
+		on_done(ask, 0, NULL);
+	if (r < 0)
+		ask_fail(ask, r);
+}
+
+void ops_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t off, off_t len, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct handle *h = handle_of(fi->fh);
+	struct ask *ask;
+	int r;
+
+	(void)node;
+	metric_inc(fs->requests);
+	if (off < 0 || len <= 0 || (uint64_t)off + (uint64_t)len > FILE_BYTES_MAX) {
+		fuse_reply_err(req, off < 0 || len <= 0 ? EINVAL : EFBIG);
+		return;
+	}
+	ask = ask_new(req);
+	if (!ask)
+		return;
+	ask->whence = mode;
+	ask->off = off;
+	ask->size = (size_t)len;
+	fs_lock(fs);
+	ask->inode = inode_ref(h->inode);
+	if (inode_valid(ask->inode)) {
+		on_allocate(ask, 0);
+	} else {
+		r = ask_attributes(ask, ask->inode, on_allocate);
+		if (r < 0)
+			ask_fail(ask, r);
+	}
+	fs_unlock(fs);
+}
+
+/* -- lseek -- */
+
+static bool in_dirty(const struct dirty *d, int64_t at, int64_t *ret_until)
+{
+	size_t i = dirty_find(d, at);
+
+	if (i == d->count)
+		return false;
+	if (d->list[i]->at > at) {
+		if (d->list[i]->at < *ret_until)
+			*ret_until = d->list[i]->at;
+		return false;
+	}
+	*ret_until = d->list[i]->at + (int64_t)d->list[i]->len;
+	return true;
+}
+
+/* What is at `at`, and up to where: 1 data, 0 a hole, -EAGAIN: not known. */
+static int kind_at(const struct file *f, int64_t at, int64_t *ret_until)
+{
+	const struct segment *s;
+	int64_t known;
+
+	*ret_until = INT64_MAX;
+	if (in_dirty(&f->dirty, at, ret_until) || in_dirty(&f->flushing, at, ret_until))
+		return 1;
+	s = content_at(&f->content, at, &known);
+	if (!s)
+		return -EAGAIN;
+	if (s->at + s->len < *ret_until)
+		*ret_until = s->at + s->len;
+	return s->kind != SEGMENT_HOLE;
+}
+
+/* The position, or -EAGAIN with ret_missing: not known from there on. */
+static int64_t seek(const struct inode *inode, int64_t off, int whence, int64_t *ret_missing)
+{
+	int64_t size = file_size(inode), at = off;
+
+	if (off < 0 || off >= size)
+		return -ENXIO;
+	while (at < size) {
+		int64_t until;
+		int kind = kind_at(inode->file, at, &until);
+
+		if (kind < 0) {
+			*ret_missing = at;
+			return kind;
+		}
+		if (kind == (whence == SEEK_DATA))
+			return at;
+		at = until;
+	}
+	return whence == SEEK_HOLE ? size : -ENXIO;
+}
+
+#define SEEK_ROUNDS_MAX 100000u /* answers, of READER_EXTENTS_BYTES each: 6 TiB of one kind */
+
+static void on_seek(void *cookie, int error)
+{
+	struct ask *ask = cookie;
+	struct inode *inode = ask->inode;
+	int64_t missing = 0, at = error;
+	int r = 0;
+
+	if (!ask->req) {
+		ask_free(ask);
+		return;
+	}
+	if (at == 0 && (!file_get(inode) || ask->size++ > SEEK_ROUNDS_MAX))
+		at = -EIO;
+	else if (at == 0 && !inode_valid(inode))
+		r = ask_attributes(ask, inode, on_seek);
+	else if (at == 0)
+		at = seek(inode, ask->off, ask->whence, &missing);
+	if (at == -EAGAIN) {
+		ask->cancel = ask_cancel_shared;
+		r = ask->interrupted ? -EINTR : reader_ask(ask->fs, inode, missing, on_seek, ask);
+	} else if (at != 0 || inode_valid(inode)) {
+		fuse_req_t req = ask_take(ask);
+
+		if (at < 0)
+			ops_error(req, (int)at);
+		else
+			fuse_reply_lseek(req, at);
+		ask_free(ask);
+		return;
+	}
+	if (r < 0)
+		ask_fail(ask, r);
+}
+
+void ops_lseek(fuse_req_t req, fuse_ino_t node, off_t off, int whence, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct handle *h = handle_of(fi->fh);
+	struct ask *ask;
+
+	(void)node;
+	metric_inc(fs->requests);
+	if (whence != SEEK_DATA && whence != SEEK_HOLE) {
+		fuse_reply_err(req, EINVAL);
+		return;
+	}
+	ask = ask_new(req);
+	if (!ask)
+		return;
+	ask->off = off;
+	ask->whence = whence;
+	fs_lock(fs);
+	ask->inode = inode_ref(h->inode);
+	on_seek(ask, 0);
+	fs_unlock(fs);
+}
+
+/* -- copy_file_range -- */
+
+#define COPY_BYTES_MAX 0x7ffff000u /* what one read or write may be */
+
+static void on_copied(void *cookie, int error, const struct store_result *result)
+{
+	struct ask *ask = cookie;
+	fuse_req_t req = ask_take(ask);
+
+	if (req && error == 0)
+		fuse_reply_write(req, (size_t)result->len);
+	else if (req)
+		ops_error(req, error);
+	ask_free(ask);
+}
+
+/* The source is stored: what is dirty in the target goes with the op, before it. */
+static void on_source_stored(void *cookie, int error)
+{
+	struct ask *ask = cookie;
+
+	ask->cancel = NULL;
+	if (error == 0)
+		error = ask_job(ask, ask->other, on_copied);
+	if (error < 0)
+		ask_fail(ask, error);
+}
+
+void ops_copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_off, struct fuse_file_info *from_fi, fuse_ino_t to,
+	off_t to_off, struct fuse_file_info *to_fi, size_t len, int flags)
+{
+	struct fs *fs = fs_of(req);
+	struct handle *source = handle_of(from_fi->fh), *target = handle_of(to_fi->fh);
+	struct ask *ask;
+	int r;
+
+	(void)from;
+	(void)to;
+	metric_inc(fs->requests);
+	len = len < COPY_BYTES_MAX ? len : COPY_BYTES_MAX;
+	if (flags != 0 || from_off < 0 || to_off < 0 || (uint64_t)to_off + len > FILE_BYTES_MAX) {
+		fuse_reply_err(req, flags != 0 ? EINVAL : EFBIG);
+		return;
+	}
+	ask = ask_new(req);
+	if (!ask)
+		return;
+	fs_lock(fs);
+	ask->inode = inode_ref(source->inode);
+	ask->other = inode_ref(target->inode);
+	ask->op = (struct op){.kind = OP_CLONE,
+		.id = source->inode->id,
+		.to = target->inode->id,
+		.from = from_off,
+		.at = to_off,
+		.len = (int64_t)len};
+	r = ask_stored(ask, source->inode, on_source_stored);
+	if (r != 0)
+		on_source_stored(ask, r == 1 ? 0 : r);
+	fs_unlock(fs);
+}

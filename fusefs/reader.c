@@ -1,0 +1,389 @@
+#include "fusefs/reader.h"
+
+#include "common/base/error.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <utlist.h>
+
+static void try(struct reader *r);
+
+/* -- the answer -- */
+
+static const char zeros[64 * 1024];
+
+static int add_part(struct reader *r, const void *data, size_t size, struct bytes *keep)
+{
+	if (r->part_count == r->room) {
+		size_t room = r->room > 0 ? 2 * r->room : 8;
+		struct iovec *parts = realloc(r->parts, room * sizeof(*parts));
+		struct bytes **kept;
+
+		if (!parts)
+			return -ENOMEM;
+		r->parts = parts;
+		kept = realloc(r->kept, room * sizeof(*kept));
+		if (!kept)
+			return -ENOMEM;
+		r->kept = kept;
+		r->room = room;
+	}
+	r->parts[r->part_count++] = (struct iovec){.iov_base = (void *)data, .iov_len = size};
+	if (keep)
+		r->kept[r->kept_count++] = bytes_ref(keep);
+	return 0;
+}
+
+static int add_zeros(struct reader *r, int64_t size)
+{
+	int error = 0;
+
+	while (size > 0 && error == 0) {
+		size_t part = size < (int64_t)sizeof(zeros) ? (size_t)size : sizeof(zeros);
+
+		error = add_part(r, zeros, part, NULL);
+		size -= (int64_t)part;
+	}
+	return error;
+}
+
+static void drop_parts(struct reader *r)
+{
+	for (size_t i = 0; i < r->kept_count; i++)
+		bytes_unref(r->kept[i]);
+	r->kept_count = 0;
+	r->part_count = 0;
+}
+
+void reader_fini(struct reader *r)
+{
+	drop_parts(r);
+	free(r->parts);
+	free(r->kept);
+	r->parts = NULL;
+	r->kept = NULL;
+}
+
+/* writev takes only so many. */
+static int copy_together(struct reader *r)
+{
+	struct bytes *b = bytes_new(r->size);
+
+	if (!b)
+		return -ENOMEM;
+	for (size_t i = 0; i < r->part_count; i++) {
+		memcpy(b->data + b->used, r->parts[i].iov_base, r->parts[i].iov_len);
+		b->used += r->parts[i].iov_len;
+	}
+	drop_parts(r);
+	r->parts[0] = (struct iovec){.iov_base = b->data, .iov_len = b->used};
+	r->part_count = 1;
+	r->kept[0] = b;
+	r->kept_count = 1;
+	return 0;
+}
+
+static void run_later(struct later *later)
+{
+	struct reader *r = (struct reader *)later;
+
+	r->done(r);
+}
+
+static void finish(struct reader *r, int error)
+{
+	if (error == 0 && r->part_count > READER_PARTS_MAX)
+		error = copy_together(r);
+	if (r->error == 0)
+		r->error = error;
+	r->over = true;
+	if (r->missing > 0)
+		return; /* an interrupt, or a failure: the others still know r */
+	inode_unref(r->inode);
+	r->inode = NULL;
+	fs_later(r->fs, &r->later);
+}
+
+/* -- what is asked for -- */
+
+/* Extents that are on their way. */
+struct asking {
+	struct asking *prev, *next;
+	struct fs *fs;
+	struct inode *inode; /* with a reference */
+	int64_t from, to;
+	struct wait *waits;
+};
+
+static void learn_extents(struct asking *a, const struct store_extents *page)
+{
+	struct fs *fs = a->fs;
+	struct inode *inode = a->inode;
+	struct file *f = inode->file;
+
+	if (!recent_document_stands(&fs->recent, page->at.seq, inode->id))
+		return; /* changed since: asked again */
+	if (inode_valid(inode) && page->content_seq != inode->attr.content_seq) {
+		if (page->at.seq < inode->seen)
+			return;
+		inode->epoch = 0; /* the attributes are older than these extents */
+	}
+	if (content_learn(&f->content, page, a->from, a->to) < 0)
+		content_drop(&f->content);
+	file_count_content(fs, f);
+}
+
+static void on_extents(void *cookie, int error, const struct store_extents *page)
+{
+	struct asking *a = cookie;
+	struct fs *fs = a->fs;
+
+	fs_lock(fs);
+	fs->calls--;
+	DL_DELETE(a->inode->file->askings, a);
+	if (error == 0)
+		learn_extents(a, page);
+	wait_fire(&a->waits, error);
+	inode_unref(a->inode);
+	free(a);
+	fs_unlock(fs);
+}
+
+int reader_ask(struct fs *fs, struct inode *inode, int64_t at, void (*ready)(void *cookie, int error), void *cookie)
+{
+	struct file *f = inode->file;
+	struct asking *a;
+	int error;
+
+	DL_FOREACH(f->askings, a) {
+		if (a->from <= at && at < a->to)
+			return ready ? wait_add(&a->waits, ready, cookie) : 0;
+	}
+	a = calloc(1, sizeof(*a));
+	if (!a)
+		return -ENOMEM;
+	error = ready ? wait_add(&a->waits, ready, cookie) : 0;
+	if (error < 0) {
+		free(a);
+		return error;
+	}
+	a->fs = fs;
+	a->inode = inode_ref(inode);
+	a->from = at;
+	a->to = at + READER_EXTENTS_BYTES;
+	DL_APPEND(f->askings, a);
+	fs->calls++;
+	(void)fs->store->ops->extents(fs->store, inode->id, a->from, a->to - a->from, on_extents, a);
+	return 0;
+}
+
+/* -- one try -- */
+
+static void on_ready(void *cookie, int error)
+{
+	struct reader *r = cookie;
+
+	r->missing--;
+	/* A block that is gone, or a right to it that is over: the extents are asked for again. */
+	if (error < 0 && error != -EIO && r->rounds < 3 && r->inode->file)
+		file_drop_content(r->fs, r->inode->file);
+	else if (error < 0 && r->error == 0)
+		r->error = error;
+	if (r->missing > 0 || r->trying)
+		return;
+	if (r->over || r->error < 0)
+		finish(r, r->error);
+	else
+		try(r);
+}
+
+static int64_t min_of(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Bytes at `at` that are not stored yet. Returns how many; 0: none, then ret_until is where the next begin. */
+static int64_t from_dirty(struct reader *r, const struct dirty *d, int64_t at, int64_t *ret_until)
+{
+	size_t i = dirty_find(d, at);
+	const struct dirty_piece *p = i < d->count ? d->list[i] : NULL;
+	int64_t skip, len;
+
+	if (!p)
+		return 0;
+	if (p->at > at) {
+		*ret_until = min_of(*ret_until, p->at);
+		return 0;
+	}
+	skip = at - p->at;
+	len = min_of((int64_t)p->len - skip, *ret_until - at);
+	return add_part(r, p->bytes->data + p->from + skip, (size_t)len, p->bytes) < 0 ? -ENOMEM : len;
+}
+
+static int want(struct reader *r, int error)
+{
+	if (error == 0)
+		r->missing++;
+	return error;
+}
+
+/* Stored bytes at `at`, at most up to `until`. What is not here is asked for, and counts as missing. Returns how far it came, or a failure. */
+static int64_t from_stored(struct reader *r, int64_t at, int64_t until)
+{
+	struct content *c = &r->inode->file->content;
+	int64_t known = INT64_MAX, skip, len;
+	const struct segment *s = content_at(c, at, &known);
+	struct bytes *b;
+	int error;
+
+	if (!s) {
+		error = want(r, reader_ask(r->fs, r->inode, at, on_ready, r));
+		return error < 0 ? error : min_of(known, min_of(until, at + READER_EXTENTS_BYTES)) - at;
+	}
+	skip = at - s->at;
+	len = min_of(s->len - skip, until - at);
+	if (s->kind == SEGMENT_HOLE) {
+		error = add_zeros(r, len);
+		return error < 0 ? error : len;
+	}
+	b = s->kind == SEGMENT_INLINE ? s->bytes : blocks_find(&r->fs->blocks, s->sha256);
+	if (b) {
+		if (s->from + skip + len > (int64_t)b->used)
+			return -EBADMSG;
+		error = add_part(r, b->data + s->from + skip, (size_t)len, b);
+	} else if (s->has_cap) {
+		error = want(r, blocks_fetch(&r->fs->blocks, s, on_ready, r));
+	} else {
+		content_forget(c, s->at, s->at + s->len);
+		return from_stored(r, at, until);
+	}
+	return error < 0 ? error : len;
+}
+
+static int gather(struct reader *r, int64_t end)
+{
+	struct file *f = r->inode->file;
+	int64_t at = r->at;
+
+	while (at < end) {
+		int64_t until = end;
+		int64_t len = from_dirty(r, &f->dirty, at, &until);
+
+		if (len == 0)
+			len = from_dirty(r, &f->flushing, at, &until);
+		if (len == 0)
+			len = from_stored(r, at, until);
+		if (len < 0)
+			return (int)len;
+		at += len;
+	}
+	return 0;
+}
+
+/* What is known of another version than the attributes say is of no use. */
+static void check_version(struct fs *fs, struct inode *inode)
+{
+	struct file *f = inode->file;
+
+	if (f->content.any && f->content.content_seq != inode->attr.content_seq)
+		file_drop_content(fs, f);
+}
+
+static int try_once(struct reader *r)
+{
+	struct inode *inode = r->inode;
+	int64_t size;
+
+	if (++r->rounds > READER_ROUNDS_MAX)
+		return -EIO;
+	drop_parts(r);
+	if (!inode_valid(inode))
+		return want(r, fs_refresh(r->fs, inode, on_ready, r));
+	if (!file_get(inode))
+		return -ENOMEM;
+	check_version(r->fs, inode);
+	size = file_size(inode);
+	if (r->at >= size) {
+		r->size = 0;
+		return 0;
+	}
+	if (r->size > (size_t)(size - r->at))
+		r->size = (size_t)(size - r->at);
+	return gather(r, r->at + (int64_t)r->size);
+}
+
+static void try(struct reader *r)
+{
+	int error;
+
+	r->trying = true;
+	error = try_once(r);
+	r->trying = false;
+	if (error < 0 && r->error == 0)
+		r->error = error;
+	if (r->missing > 0)
+		drop_parts(r);
+	else
+		finish(r, r->error);
+}
+
+void reader_start(struct reader *r)
+{
+	r->later.run = run_later;
+	inode_ref(r->inode);
+	try(r);
+}
+
+void reader_cancel(struct reader *r)
+{
+	if (r->error == 0)
+		r->error = -EINTR;
+	/* What it waits for comes, or fails, in bounded time, for others too; its answer does not wait for that: see ops_read. */
+	r->over = true;
+}
+
+/* -- read-ahead -- */
+
+static void ahead_range(struct fs *fs, struct inode *inode, int64_t at, int64_t end)
+{
+	struct content *c = &inode->file->content;
+
+	while (at < end) {
+		int64_t until = INT64_MAX;
+		const struct segment *s = content_at(c, at, &until);
+
+		if (!s || (s->kind == SEGMENT_BLOCK && !s->has_cap && !blocks_find(&fs->blocks, s->sha256))) {
+			if (s)
+				content_forget(c, s->at, s->at + s->len);
+			(void)reader_ask(fs, inode, at, NULL, NULL);
+			return; /* the next read goes on from there */
+		}
+		if (s->kind == SEGMENT_BLOCK && !blocks_find(&fs->blocks, s->sha256))
+			(void)blocks_fetch(&fs->blocks, s, NULL, NULL);
+		at = s->at + s->len;
+	}
+}
+
+void reader_ahead(struct fs *fs, struct inode *inode, struct ahead *ahead, int64_t at, size_t size)
+{
+	int64_t end = at + (int64_t)size, slack = READER_AHEAD_BYTES_MIN, limit;
+
+	/* The kernel's own read-ahead sends several requests at once, which may come in another order. */
+	if (at > ahead->next + slack || end < ahead->next - slack) {
+		*ahead = (struct ahead){.next = end};
+		return;
+	}
+	if (end <= ahead->next)
+		return;
+	ahead->next = end;
+	ahead->window = min_of(ahead->window > 0 ? 2 * ahead->window : READER_AHEAD_BYTES_MIN, READER_AHEAD_BYTES_MAX);
+	if (!inode_valid(inode) || !inode->file || ahead->until > end + ahead->window / 2)
+		return;
+	limit = min_of(end + ahead->window, inode->attr.size);
+	if (ahead->until < end)
+		ahead->until = end;
+	if (ahead->until < limit)
+		ahead_range(fs, inode, ahead->until, limit);
+	ahead->until = limit;
+}
+

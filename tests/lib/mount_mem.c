@@ -1,0 +1,125 @@
+/*
+ * mount_mem: drives in memory, mounted: for trying what stands above the store seam with real programs, without a store.
+ *
+ *   mount_mem DIR [DIR2]      two directories are two mounts of the same drive
+ *   MOUNT_MEM_QUOTA=BYTES
+ *
+ * Serves until SIGINT or SIGTERM, or until every directory is unmounted.
+ */
+#define FUSE_USE_VERSION 314
+#include "common/base/log.h"
+#include "fusefs/follow.h"
+#include "fusefs/kernel.h"
+#include "fusefs/ops.h"
+#include "fusefs/session_loop.h"
+#include "fusefs/store_mem.h"
+
+#include <fuse_lowlevel.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define CACHE_BYTES (256u * 1024 * 1024)
+
+struct mount_mem {
+	struct store *store;
+	struct oplog *oplog;
+	struct fs *fs;
+	struct fuse_session *session;
+	struct session_loop *loop;
+	struct follow *follow;
+};
+
+static void on_changes(void *cookie, const struct store_changes *changes)
+{
+	fs_on_changes(((struct mount_mem *)cookie)->fs, changes);
+}
+
+static void on_lost(void *cookie)
+{
+	fs_on_lost(((struct mount_mem *)cookie)->fs);
+}
+
+static size_t held(void *cookie, int64_t *ids, size_t max)
+{
+	return fs_held(((struct mount_mem *)cookie)->fs, ids, max);
+}
+
+static void on_end(void *cookie)
+{
+	(void)cookie;
+	(void)kill(getpid(), SIGTERM);
+}
+
+static int up(struct mount_mem *m, struct mem_drive *drive, const char *dir)
+{
+	char *argv[] = {(char *)"mount_mem", (char *)"-o", (char *)"default_permissions,allow_other,subtype=nephos,fsname=memory", NULL};
+	struct fuse_args args = FUSE_ARGS_INIT(3, argv);
+	struct fs_options options = {.root_mode = true, .cache_bytes = CACHE_BYTES};
+	struct follow_options follow = {.on_changes = on_changes, .on_lost = on_lost, .held = held, .cookie = m};
+
+	if (store_mem_new(drive, &m->store) < 0 || oplog_new(m->store, &m->oplog) < 0)
+		return -1;
+	options.store = follow.store = m->store;
+	options.oplog = m->oplog;
+	follow.since.incarnation = 1;
+	if (fs_new(&options, &m->fs) < 0)
+		return -1;
+	m->session = fuse_session_new(&args, fs_operations(), sizeof(struct fuse_lowlevel_ops), m->fs);
+	if (!m->session || fuse_session_mount(m->session, dir) != 0)
+		return -1;
+	fs_attach(m->fs, m->session);
+	if (session_loop_start(m->session, on_end, m, &m->loop) < 0 || follow_new(&follow, &m->follow) < 0)
+		return -1;
+	(void)kernel_set_read_ahead(dir);
+	return 0;
+}
+
+static void down(struct mount_mem *m)
+{
+	int r;
+
+	if (!m->fs)
+		return;
+	r = fs_flush_all(m->fs, 5000);
+	if (r < 0)
+		fprintf(stderr, "not everything was stored: %d\n", r);
+	fuse_session_unmount(m->session);
+	session_loop_stop(m->loop);
+	follow_free(m->follow);
+	(void)oplog_drain(m->oplog, 5000, NULL);
+	fs_free(m->fs);
+	oplog_free(m->oplog);
+	fuse_session_destroy(m->session);
+	m->store->ops->free(m->store);
+}
+
+int main(int argc, char **argv)
+{
+	const char *quota = getenv("MOUNT_MEM_QUOTA");
+	struct mount_mem mounts[2] = {0};
+	struct mem_drive *drive;
+	sigset_t signals;
+	int caught, r = 0;
+
+	if (argc < 2 || argc > 3) {
+		fprintf(stderr, "usage: mount_mem DIR [DIR2]\n");
+		return 2;
+	}
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	log_init("mount_mem", LOG_INFO, STDERR_FILENO);
+	if (mem_drive_new(1, quota ? atoll(quota) : 0, &drive) < 0)
+		return 1;
+	for (int i = 1; i < argc && r == 0; i++)
+		r = up(&mounts[i - 1], drive, argv[i]);
+	if (r == 0)
+		sigwait(&signals, &caught);
+	for (int i = 0; i < 2; i++)
+		down(&mounts[i]);
+	mem_drive_free(drive);
+	return r == 0 ? 0 : 1;
+}
