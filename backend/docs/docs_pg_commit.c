@@ -204,18 +204,12 @@ static int compare_entries(const void *a, const void *b)
 	return order ? order : (x->name.size > y->name.size) - (x->name.size < y->name.size);
 }
 
-/* Whether the row of its child does not name this entry, or not it alone (see SQL_NAME_AGAIN). */
 static bool is_linked(const struct tree_entry *entry, const struct tree_node **nodes, size_t count)
 {
 	const struct tree_node wanted = {.item.id = entry->child}, *key = &wanted;
 	const struct tree_node **found = count ? bsearch(&key, nodes, count, sizeof(*nodes), compare_nodes) : NULL;
 
-	if (!found)
-		return true;
-	const struct item *item = &(*found)->item;
-	if (item->parent != entry->parent || !span_eq(item->name, entry->name))
-		return true;
-	return (item->mode & 0170000) != 0040000 && item->nlink > 1;
+	return docs_pg_is_linked(entry, found ? *found : NULL);
 }
 
 static int pack_added(struct docs_pg *s, const struct tree_delta *d, const struct tree_entry **added)
@@ -270,7 +264,7 @@ static int pack_entries(struct docs_pg *s, const struct tree_delta *d)
 static bool is_last_of_session(const struct docs_txn *t, const struct docs_answer *answers, size_t n)
 {
 	for (size_t i = n + 1; i < t->key_count; i++)
-		if (t->keys[i].kind == DOCS_KEY_SESSION && t->keys[i].session == t->keys[n].session && t->seen[i].state == DOCS_NEW && answers[i].status)
+		if (docs_pg_is_kept_by_session(t, answers, i) && t->keys[i].session == t->keys[n].session)
 			return false;
 	return true;
 }
@@ -284,7 +278,7 @@ static int pack_sessions(struct docs_pg *s, const struct docs_answer *answers)
 		const struct docs_key *key = &t->keys[i];
 		const int64_t packed[SQL_SESSION_STRIDE] = {key->session, key->number, answers[i].status};
 
-		if (key->kind != DOCS_KEY_SESSION || t->seen[i].state != DOCS_NEW || !answers[i].status || !is_last_of_session(t, answers, i))
+		if (!docs_pg_is_kept_by_session(t, answers, i) || !is_last_of_session(t, answers, i))
 			continue;
 		r = add_numbers(numbers_of(s, COMMIT_SESSIONS), packed, SQL_SESSION_STRIDE);
 		if (r == 0)
@@ -332,23 +326,27 @@ static int queue_named_again(struct docs_pg *s, const struct tree_delta *d)
 	return pg_pipeline_add(s->pg, &SQL_NAME_AGAIN, params, 1);
 }
 
-static int queue_delta(struct docs_pg *s, const struct tree_delta *d, const struct docs_answer *answers)
+static int queue_all(struct docs_pg *s, const struct tree_delta *d, const struct docs_answer *answers)
 {
-	int r = queue_removed_nodes(s, d);
-
-	if (r == 0)
-		r = queue_removed_extents(s, d);
 	docs_pg_reset(s);
-	if (r == 0)
-		r = pack_journal(s, d);
+	int r = pack_journal(s, d);
 	if (r == 0)
 		r = pack_nodes(s, d);
 	if (r == 0)
 		r = pack_entries(s, d);
 	if (r == 0)
 		r = pack_sessions(s, answers);
+	return r < 0 ? r : queue_main(s, d);
+}
+
+static int queue_delta(struct docs_pg *s, const struct tree_delta *d, const struct docs_answer *answers)
+{
+	int r = queue_removed_nodes(s, d);
+
 	if (r == 0)
-		r = queue_main(s, d);
+		r = queue_removed_extents(s, d);
+	if (r == 0)
+		r = docs_pg_commit_is_one(&s->txn, d, answers) ? docs_pg_commit_one_queue(s, d, answers) : queue_all(s, d, answers);
 	if (r == 0)
 		r = queue_named_again(s, d);
 	if (r == 0)

@@ -20,7 +20,7 @@ static int queue_documents(struct docs_pg *s, uint32_t drive, const struct tree_
 	if (r < 0)
 		return r;
 	const struct pg_param params[] = {pg_array_param(ids), pg_array_param(parents), pg_array_param(names)};
-	return pg_pipeline_add(s->pg, &SQL_LOAD, params, 3);
+	return pg_pipeline_add(s->pg, pg_array_count(ids) <= 1 && pg_array_count(parents) <= 1 ? &SQL_LOAD_ONE : &SQL_LOAD, params, 3);
 }
 
 static int queue_ranges(struct docs_pg *s, uint32_t drive, const struct tree_wants *w)

@@ -96,6 +96,13 @@ int docs_pg_txn_commit(struct docs_store *s, const struct tree_delta *delta, con
 void docs_pg_txn_abort(struct docs_store *s);
 /* Frees what the transaction held; the connection is not touched. */
 void docs_pg_txn_end(struct docs_pg *s);
+/* Of an entry and the row of its child as this transaction leaves it (NULL: not known): whether that row does not name this entry, or not it alone (see SQL_NAME_AGAIN). */
+bool docs_pg_is_linked(const struct tree_entry *entry, const struct tree_node *child);
+/* The n-th key is a session's, and its answer is to be kept. */
+bool docs_pg_is_kept_by_session(const struct docs_txn *t, const struct docs_answer *answers, size_t n);
+/* Whether the delta is that of one op, as most are; then its one statement can be queued. */
+bool docs_pg_commit_is_one(const struct docs_txn *t, const struct tree_delta *d, const struct docs_answer *answers);
+int docs_pg_commit_one_queue(struct docs_pg *s, const struct tree_delta *d, const struct docs_answer *answers);
 /* Answers under users' keys, and repeats; those of sessions that are new go with the delta. */
 int docs_pg_answers_queue(struct docs_pg *s, const struct docs_answer *answers);
 /* The loads of wants: queued, and (results in the same order) taken into the tree. */

@@ -111,6 +111,10 @@ const struct pg_statement SQL_USER_KEYS = SQL_READ("user_keys",
 	"SELECT i.user_id, i.key, i.status, i.fingerprint, i.headers, i.body, i.created_at < now() - interval '" SQL_TEXT(IDEMPOTENCY_TEXT) " h'"
 	" FROM unnest($1::bigint[], $2::bytea[]) k (user_id, key) JOIN idempotency i ON i.user_id = k.user_id AND i.key = k.key");
 
+/* Most batches name one folder and one name in it. */
+const struct pg_statement SQL_LOAD_ONE = SQL_READ("load_one",
+	"SELECT NULL::bigint, NULL::bytea, " SQL_NODE("n") " FROM node n WHERE n.id = $1[1]"
+	" UNION ALL SELECT e.parent, e.name, " SQL_NODE("n") " FROM entry e JOIN node n ON n.id = e.child WHERE e.parent = $2[1] AND e.name = $3[1]");
 const struct pg_statement SQL_LOAD = SQL_READ("load",
 	"SELECT NULL::bigint, NULL::bytea, " SQL_NODE("n") " FROM node n WHERE n.id = ANY ($1::bigint[])"
 	" UNION ALL SELECT e.parent, e.name, " SQL_NODE("n")

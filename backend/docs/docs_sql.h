@@ -99,6 +99,7 @@ extern const struct pg_statement SQL_SESSION_RENEW; /* session, held */
 extern const struct pg_statement SQL_LOCK_DRIVE; /* drive */
 extern const struct pg_statement SQL_SESSION_KEYS; /* drive, sessions, numbers */
 extern const struct pg_statement SQL_USER_KEYS; /* users, keys */
+extern const struct pg_statement SQL_LOAD_ONE; /* the same for one id and one name, or none: elements 1 */
 extern const struct pg_statement SQL_LOAD; /* ids, parents, names: parent and name of the entry or NULL, the document */
 extern const struct pg_statement SQL_LOAD_EXTENTS; /* nodes, froms, tos */
 extern const struct pg_statement SQL_LOAD_ANCESTORS; /* folders: folder, parent */
@@ -143,6 +144,20 @@ enum docs_sql_commit_param {
 #define SQL_SESSION_STRIDE 3
 #define SQL_EXTENT_STRIDE 7
 extern const struct pg_statement SQL_COMMIT[SQL_PARTS]; /* by the set of parts; all take all parameters */
+
+/* The same of one op that changes one document, or two: where the parameters of each part begin; those up to the last one that a variant uses are given. */
+enum docs_sql_one {
+	ONE_DRIVE = 0, /* id, seq, next_number, used */
+	ONE_JOURNAL = 4, /* seq, op, what, id, parent, old_parent, replaced, from, len, name, old_name, key */
+	ONE_SESSION = 16, /* id, number, status, fingerprint, headers, body */
+	ONE_CHANGED = 22, /* id, parent, size, allocated, charged, mode, uid, gid, nlink, atime, mtime, ctime, seq, content_seq, orphan, children, name */
+	ONE_REMOVED = 39, /* parent, name */
+	ONE_ADDED = 41, /* parent, child, linked, name */
+	ONE_CREATED = 45, /* id, parent, size, allocated, charged, mode, uid, gid, nlink, atime, mtime, ctime, btime, seq, content_seq, children, rdev, name, target */
+	ONE_CHANGED_2 = 64,
+	ONE_PARAMS = 81
+};
+extern const struct pg_statement SQL_COMMIT_ONE[2][SQL_PARTS]; /* by how many are changed, less one */
 extern const struct pg_statement SQL_REMOVE_NODES; /* nodes that go, nodes whose extents go */
 extern const struct pg_statement SQL_REMOVE_EXTENTS; /* nodes, ats */
 extern const struct pg_statement SQL_ADD_EXTENTS; /* packed, hashes, datas */

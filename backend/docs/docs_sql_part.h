@@ -36,6 +36,19 @@
 	n ".orphaned_at < now() - $2 * interval '1 s' AND NOT EXISTS (SELECT FROM hold h JOIN session s ON s.id = h.session WHERE h.node = " n \
 	  ".id AND " SQL_ALIVE("s") ")"
 
+/* The end of a transaction, for each set of parts (enum docs_sql_parts). */
+#define SQL_VARIANTS(name, changed, created, added, removed, session, journal) \
+	SQL_VARIANT(name, 0, changed, "", "", "", "", journal), SQL_VARIANT(name, 1, changed, created, "", "", "", journal), \
+		SQL_VARIANT(name, 2, changed, "", added, "", "", journal), SQL_VARIANT(name, 3, changed, created, added, "", "", journal), \
+		SQL_VARIANT(name, 4, changed, "", "", removed, "", journal), SQL_VARIANT(name, 5, changed, created, "", removed, "", journal), \
+		SQL_VARIANT(name, 6, changed, "", added, removed, "", journal), SQL_VARIANT(name, 7, changed, created, added, removed, "", journal), \
+		SQL_VARIANT(name, 8, changed, "", "", "", session, journal), SQL_VARIANT(name, 9, changed, created, "", "", session, journal), \
+		SQL_VARIANT(name, 10, changed, "", added, "", session, journal), SQL_VARIANT(name, 11, changed, created, added, "", session, journal), \
+		SQL_VARIANT(name, 12, changed, "", "", removed, session, journal), SQL_VARIANT(name, 13, changed, created, "", removed, session, journal), \
+		SQL_VARIANT(name, 14, changed, "", added, removed, session, journal), SQL_VARIANT(name, 15, changed, created, added, removed, session, journal)
+#define SQL_VARIANT(name, parts, changed, created, added, removed, session, journal) \
+	[parts] = {#name "_" #parts, DO_DRIVE changed created added removed session journal, false}
+
 #define SQL_READ(name, sql) {name, sql, true}
 #define SQL_WRITE(name, sql) {name, sql, false}
 

@@ -1,15 +1,16 @@
 /*
- * bench_docs_pg: what the storage of the docs service costs, beside a bare INSERT commit and a bare prepared SELECT on the same connection. One client, medians.
- * Usage: bench_docs_pg [N]. POSTGRES_FSYNC=on in the environment makes commits durable.
+ * bench_docs_pg: what the storage of the docs service costs, beside a bare INSERT commit and a bare prepared SELECT on the same connection. One client, medians. The two take turns, so that
+ * a machine that is busy with something else slows both.
+ * Usage: bench_docs_pg [N [create|rename|lookup|…]]: all or one, N times each. POSTGRES_FSYNC=on in the environment makes commits durable.
  */
 #include "tests/unit/backend/docs/pg_fixture.h"
 
+static size_t rounds = 2000;
+
 struct bench {
 	struct worker w;
-	struct worker filler;
 	int64_t folder, deep[11], session;
-	int64_t n;
-	double bare_insert, bare_select;
+	int64_t n, bare_n, looked;
 };
 
 typedef void (*piece)(struct bench *b);
@@ -21,25 +22,64 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double median_us(struct bench *b, piece run, size_t count)
-{
-	double *times = calloc(count, sizeof(*times));
+/* CPU time of the server's process and of this one, us. */
+static char server_stat[64];
 
-	for (size_t i = 0; i < count; i++) {
-		const int64_t start = clock_mono_ns();
-		run(b);
-		times[i] = (double)(clock_mono_ns() - start) / 1000;
-	}
+static double cpu_us(const char *path)
+{
+	double ns = 0;
+	FILE *f = fopen(path, "r");
+
+	if (f && fscanf(f, "%lf", &ns) != 1)
+		ns = 0;
+	if (f)
+		(void)fclose(f);
+	return ns / 1000;
+}
+
+static double middle(double *times, size_t count)
+{
 	qsort(times, count, sizeof(*times), compare);
-	const double ret = times[count / 2];
+	return times[count / 2];
+}
+
+struct measured {
+	double us, bare, begin, commit, server, client;
+};
+
+/* The piece and a bare statement by turns. */
+static struct measured measure(struct bench *b, piece run, piece bare, size_t count)
+{
+	double *times = calloc(4 * count, sizeof(*times));
+	struct measured m = {0};
+
+	for (size_t i = 0; i < count + count / 4; i++) {
+		const size_t at = i % count; /* the first ones warm up and are written over */
+		int64_t start = clock_mono_ns();
+		bare(b);
+		times[count + at] = (double)(clock_mono_ns() - start) / 1000;
+		const double server_was = cpu_us(server_stat), client_was = cpu_us("/proc/self/schedstat");
+		start = clock_mono_ns();
+		run(b);
+		times[at] = (double)(clock_mono_ns() - start) / 1000;
+		m.server += (cpu_us(server_stat) - server_was) / (double)(count + count / 4);
+		m.client += (cpu_us("/proc/self/schedstat") - client_was) / (double)(count + count / 4);
+		times[2 * count + at] = (double)begin_ns / 1000;
+		times[3 * count + at] = (double)commit_ns / 1000;
+	}
+	m.us = middle(times, count);
+	m.bare = middle(times + count, count);
+	m.begin = middle(times + 2 * count, count);
+	m.commit = middle(times + 3 * count, count);
+	begin_ns = commit_ns = 0;
 	free(times);
-	return ret;
+	return m;
 }
 
 static void bare_insert(struct bench *b)
 {
 	static const struct pg_statement INSERT = {"bare_insert", "INSERT INTO bare (id, value) VALUES ($1, $2)", false};
-	const struct pg_param params[] = {PG_P_I64(++b->n), PG_P_I64(1)};
+	const struct pg_param params[] = {PG_P_I64(++b->bare_n), PG_P_I64(1)};
 
 	assert_ok(&b->w, pg_run(b->w.pg, &INSERT, params, 2, NULL));
 }
@@ -47,7 +87,7 @@ static void bare_insert(struct bench *b)
 static void bare_select(struct bench *b)
 {
 	static const struct pg_statement SELECT = {"bare_select", "SELECT value FROM bare WHERE id = $1", true};
-	const struct pg_param params[] = {PG_P_I64(1 + b->n++ % 1000)};
+	const struct pg_param params[] = {PG_P_I64(1 + b->looked++ % 1000)};
 	struct pg_result *result = NULL;
 
 	assert_ok(&b->w, pg_run(b->w.pg, &SELECT, params, 1, &result));
@@ -121,7 +161,7 @@ static void do_lookup(struct bench *b)
 	struct seen_item seen;
 	char name[32];
 
-	snprintf(name, sizeof(name), "f%08" PRId64, 1 + b->n++ % 1000);
+	snprintf(name, sizeof(name), "f%08" PRId64, 1 + b->looked++ % 1000);
 	assert_ok(&b->w, lookup(&b->w, b->folder, name, &seen));
 }
 
@@ -173,69 +213,84 @@ static void do_batch(struct bench *b)
 	in_session(b, ops, COUNT);
 }
 
-static void report(struct bench *b, const char *what, double us, double beside)
+static void report(struct bench *b, const char *what, piece run, piece bare)
 {
-	(void)b;
-	printf("%-34s %10.1f us   %6.2f\n", what, us, us / beside);
+	const struct measured m = measure(b, run, bare, rounds);
+
+	printf("%-32s %9.1f us %8.1f us  %6.2f   CPU %.0f + %.0f", what, m.us, m.bare, m.us / m.bare, m.server, m.client);
+	if (m.begin > 0)
+		printf("   begin %.1f, commit %.1f: %.2f", m.begin, m.commit, (m.begin + m.commit) / m.bare);
+	puts("");
 	(void)fflush(stdout);
 }
 
 static void fill(struct bench *b)
 {
+	snprintf(server_stat, sizeof(server_stat), "/proc/%d/schedstat", (int)number_of(&b->w, "bench_pid", "SELECT pg_backend_pid()"));
 	for (int i = 1; i <= 10; i++)
 		b->deep[i] = create(&b->w, i == 1 ? root_of(&b->w) : b->deep[i - 1], "deep", S_IFDIR | 0755);
 	b->folder = create(&b->w, root_of(&b->w), "folder", S_IFDIR | 0755);
 	create(&b->w, b->folder, "r00000000", S_IFREG | 0644);
 	assert_ok(&b->w, pg_script(b->w.pg, "CREATE TABLE bare (id bigint PRIMARY KEY, value bigint)"));
+	for (int i = 1; i <= 1000; i++)
+		bare_insert(b);
 	assert_ok(&b->w, b->w.store->ops->session_create(b->w.store, &b->w.scope, SPAN_LITERAL("bench"), &b->session));
+	for (int i = 0; i < 1000; i++)
+		do_create(b);
 }
 
-static void run(struct bench *b, size_t count)
+struct row {
+	const char *what;
+	piece run, bare;
+	size_t depth;
+};
+
+static const struct row ROWS[] = {
+	{"create", do_create, bare_insert, 0},
+	{"rename", do_rename, bare_insert, 0},
+	{"setattr", do_setattr, bare_insert, 0},
+	{"content", do_create_with_content, bare_insert, 0},
+	{"lookup", do_lookup, bare_select, 0},
+	{"get", do_get, bare_select, 0},
+	{"path1", do_path, bare_select, 1},
+	{"path3", do_path, bare_select, 3},
+	{"path10", do_path, bare_select, 10},
+	{"unlink", do_unlink, bare_insert, 0},
+	{"children", do_children, bare_select, 0},
+	{"batch", do_batch, bare_insert, 0},
+};
+
+static const char *only = "";
+
+static void run(struct bench *b)
 {
 	fill(b);
-	median_us(b, bare_insert, count / 4);
-	b->bare_insert = median_us(b, bare_insert, count);
-	report(b, "bare INSERT commit", b->bare_insert, b->bare_insert);
-	b->n = 0;
-	median_us(b, do_create, count / 4);
-	report(b, "create", median_us(b, do_create, count), b->bare_insert);
-	report(b, "rename", median_us(b, do_rename, count), b->bare_insert);
-	report(b, "setattr", median_us(b, do_setattr, count), b->bare_insert);
-	report(b, "reserve, create and write 4 KiB", median_us(b, do_create_with_content, count), b->bare_insert);
-	b->n = 0;
-	median_us(b, bare_select, count / 4);
-	b->bare_select = median_us(b, bare_select, count);
-	report(b, "bare prepared SELECT", b->bare_select, b->bare_select);
-	median_us(b, do_lookup, count / 4);
-	report(b, "lookup", median_us(b, do_lookup, count), b->bare_select);
-	report(b, "get", median_us(b, do_get, count), b->bare_select);
-	for (depth = 1; depth <= 10; depth += depth == 1 ? 2 : 7) {
-		char what[32];
-
-		snprintf(what, sizeof(what), "path of %zu", depth);
-		report(b, what, median_us(b, do_path, count), b->bare_select);
+	printf("%-32s %12s %11s %7s   server + client\n", "median", "", "bare", "ratio");
+	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+		if (*only && strcmp(only, ROWS[i].what) != 0)
+			continue;
+		depth = ROWS[i].depth;
+		if (ROWS[i].run == do_children || ROWS[i].run == do_batch)
+			rounds = rounds / 20 + 1;
+		report(b, ROWS[i].what, ROWS[i].run, ROWS[i].bare);
 	}
-	report(b, "1000 children", median_us(b, do_children, 50), b->bare_select);
-	b->n = 0;
-	report(b, "unlink", median_us(b, do_unlink, count), b->bare_insert);
-	report(b, "1000 creates in a batch", median_us(b, do_batch, 20), b->bare_insert);
-	report(b, "bare INSERT commit, again", median_us(b, bare_insert, count), b->bare_insert);
 }
-
-static size_t rounds = 2000;
 
 static void bench(void **state)
 {
 	struct bench b = {.w = *(struct worker *)*state};
 
-	run(&b, rounds);
+	run(&b);
 }
 
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {with_worker(bench)};
 
+	setenv("POSTGRES_OPTIONS", "", 0);
 	if (argc > 1)
 		rounds = strtoul(argv[1], NULL, 10);
+	if (argc > 2)
+		only = argv[2];
 	return cmocka_run_group_tests(tests, server_start, server_stop);
 }

@@ -47,7 +47,7 @@ static int server_start(void **state)
 	struct pg *pg = NULL;
 
 	(void)state;
-	setenv("POSTGRES_OPTIONS", "-c shared_preload_libraries=pg_stat_statements -c pg_stat_statements.track=top", 1);
+	setenv("POSTGRES_OPTIONS", "-c shared_preload_libraries=pg_stat_statements -c pg_stat_statements.track=top", 0);
 	int r = test_postgres_start(&server);
 	if (r == 0)
 		r = pg_new(server.conninfo, &pg);
@@ -138,6 +138,9 @@ struct request {
 	struct span body; /* of the answer */
 };
 
+/* How long the storage took of it, for who measures. */
+static int64_t begin_ns, commit_ns;
+
 /* The whole transaction. Negative: it was not committed. ret_seen and ret_done may be NULL; a batch that is refused is committed with an answer all the same. */
 static inline int transact(struct worker *w, const struct request *request, struct docs_seen *ret_seen, struct done *ret_done)
 {
@@ -152,8 +155,10 @@ static inline int transact(struct worker *w, const struct request *request, stru
 
 	const struct op_batch *const batches[] = {batch};
 	int r = tree_wants_new(batches, 1, w->scope.drive, &wants);
+	const int64_t started = clock_mono_ns();
 	if (r == 0)
 		r = w->store->ops->txn_begin(w->store, w->scope.drive, &request->key, 1, wants, clock_real_ns(), &tree, &seen);
+	begin_ns = clock_mono_ns() - started;
 	if (r == 0 && ret_seen) {
 		*ret_seen = *seen;
 		ret_seen->answer.body = span_of(strndup(seen->answer.body.data, seen->answer.body.size), seen->answer.body.size);
@@ -168,8 +173,10 @@ static inline int transact(struct worker *w, const struct request *request, stru
 	}
 	if (r == 0)
 		r = tree_delta(tree, &delta);
+	const int64_t ending = clock_mono_ns();
 	if (r == 0)
 		r = w->store->ops->txn_commit(w->store, delta, &answer);
+	commit_ns = clock_mono_ns() - ending;
 	if (r < 0)
 		w->store->ops->txn_abort(w->store);
 	tree_free(tree);
