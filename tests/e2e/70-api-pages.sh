@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Goal: the four API pages draw our OpenAPI in a real browser, a request can be tried there, and nothing is asked of any other server.
+. "$(dirname "$0")/../lib/e2e.sh"
+e2e_store
+second=$(curl -s --noproxy '*' "$URL/status" | jq -r '.gateways[1]')
+for page in "$URL/api/v1/docs/docs" "$URL/api/v1/user/docs" "$second/api/v2/docs/docs" "$second/api/v2/user/docs"; do
+	check_status "$page answers without a token" 200 "$page"
+	check_status "its OpenAPI too" 200 "$page/openapi.json"
+	check_eq "which is 3.1" 3.1 "$(jq -r .openapi "$WORK/body" | cut -c1-3)"
+done
+if ! command -v chromedriver >/dev/null; then
+	fail "chromedriver is not installed"
+	e2e_end
+fi
+python3 "$(dirname "$0")/../lib/browser.py" "$URL" "$second" "$TOKEN" >"$WORK/browser.out" 2>&1
+status=$?
+grep -E '^(not )?ok - ' "$WORK/browser.out"
+e2e_passed=$((e2e_passed + $(grep -c '^ok - ' "$WORK/browser.out")))
+e2e_failed=$((e2e_failed + $(grep -c '^not ok - ' "$WORK/browser.out")))
+[ "$status" = 0 ] || fail "the browser's script ended with $status" "$(tail -n 5 "$WORK/browser.out")"
+e2e_end
