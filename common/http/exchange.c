@@ -45,6 +45,12 @@ static void enter(struct http_request *req, enum stage stage)
 	pthread_mutex_unlock(&req->lock);
 }
 
+static void run_handler(struct http_request *req)
+{
+	req->handed = true;
+	req->route->handler(req, req->server->options.cookie);
+}
+
 /* Answered before the body: is it worth reading? */
 static enum MHD_Result settle(struct http_request *req)
 {
@@ -65,7 +71,7 @@ static enum MHD_Result begin_body(struct http_request *req)
 	if (req->length > 0 && (uint64_t)req->length > (route->body == HTTP_BODY_NONE ? 0 : route->body_max))
 		http_respond_error(req, -ERR_TOO_LARGE, NULL);
 	else if (route->body == HTTP_BODY_STREAM)
-		route->handler(req, req->server->options.cookie);
+		run_handler(req);
 	pthread_mutex_lock(&req->lock);
 	answered = req->answered;
 	if (!answered)
@@ -131,6 +137,7 @@ static enum MHD_Result on_header(struct http_request *req, struct MHD_Connection
 	if (o->guard && !o->guard(req, req->route, o->cookie)) {
 		pthread_mutex_lock(&req->lock);
 		req->kept = true;
+		req->handed = !req->proceed;
 		pthread_mutex_unlock(&req->lock);
 	}
 	return guard_step(req);
@@ -218,7 +225,7 @@ static enum MHD_Result on_end(struct http_request *req, struct MHD_Connection *c
 		if (req->route->body == HTTP_BODY_STREAM)
 			stream_notify(req);
 		else
-			req->route->handler(req, req->server->options.cookie);
+			run_handler(req);
 	}
 	pthread_mutex_lock(&req->lock);
 	answered = req->answered;
@@ -254,11 +261,21 @@ static void note_unread(const struct http_request *req, struct MHD_Connection *c
 		c->unread = req->stage != STAGE_WHOLE;
 }
 
+static void end_stream(const struct http_request *req, bool whole)
+{
+	const struct http_stream *stream = &req->stream;
+	bool has_body = !req->is_head && req->status != 204 && req->status != 304;
+
+	if (has_body && stream->length >= 0 && stream->sent != (uint64_t)stream->length)
+		whole = false;
+	stream->ops->done(stream->cookie, whole);
+}
+
 void exchange_on_completed(void *cookie, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode code)
 {
 	struct http_request *req = *context;
 	void (*on_abort)(struct http_request *req, void *cookie);
-	bool whole;
+	bool nobody_answers, streaming;
 
 	(void)cookie;
 	if (!req)
@@ -271,20 +288,17 @@ void exchange_on_completed(void *cookie, struct MHD_Connection *connection, void
 	req->lost = true;
 	on_abort = req->on_abort;
 	req->on_abort = NULL;
+	streaming = req->streaming;
+	nobody_answers = req->stage != STAGE_LINE && !req->handed && !req->answered;
 	pthread_mutex_unlock(&req->lock);
 	stream_notify(req);
 	if (on_abort)
 		on_abort(req, req->on_abort_cookie);
-	whole = code == MHD_REQUEST_TERMINATED_COMPLETED_OK;
-	if (req->streaming) {
-		const struct http_stream *stream = &req->stream;
-		bool has_body = !req->is_head && req->status != 204 && req->status != 304;
-
-		if (has_body && stream->length >= 0 && stream->sent != (uint64_t)stream->length)
-			whole = false;
-		stream->ops->done(stream->cookie, whole);
-	}
+	if (streaming)
+		end_stream(req, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
 	server_count(req);
 	server_forget(req);
+	if (nobody_answers)
+		request_unref(req);
 	request_unref(req);
 }

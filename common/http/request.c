@@ -45,6 +45,9 @@ void request_unref(struct http_request *req)
 		return;
 	if (req->data_free)
 		req->data_free(req->data);
+	/* An answer that came when the loop had ended. */
+	if (req->response)
+		MHD_destroy_response(req->response);
 	for (size_t i = 0; i < req->query_count; i++)
 		free(req->query[i].value);
 	buf_fini(&req->body);
@@ -83,10 +86,17 @@ uint64_t request_body_left(const struct http_request *req)
 
 void http_request_proceed(struct http_request *req)
 {
+	bool gone;
+
 	pthread_mutex_lock(&req->lock);
 	req->proceed = true;
+	req->handed = false;
+	gone = !req->connection;
 	request_wake(req);
 	pthread_mutex_unlock(&req->lock);
+	/* The loop will not come back for it. */
+	if (gone)
+		request_unref(req);
 }
 
 const struct http_route *http_request_route(const struct http_request *req)

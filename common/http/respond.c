@@ -84,8 +84,8 @@ static void write_early(struct http_request *req, const struct answer *a)
 	req->early = true;
 }
 
-/* Hands the answer to the loop; response may be NULL (no memory): the connection is closed. Returns false when the client is gone. */
-static bool hand_over(struct http_request *req, const struct answer *a, struct MHD_Response *response)
+/* Hands the answer to the loop; response may be NULL (no memory): the connection is closed. */
+static void hand_over(struct http_request *req, const struct answer *a, struct MHD_Response *response)
 {
 	bool alive;
 
@@ -108,7 +108,6 @@ static bool hand_over(struct http_request *req, const struct answer *a, struct M
 	pthread_mutex_unlock(&req->lock);
 	if (response)
 		MHD_destroy_response(response);
-	return alive;
 }
 
 static void respond_buffer(struct http_request *req, const struct answer *a, enum MHD_ResponseMemoryMode mode)
@@ -164,15 +163,17 @@ void http_respond_stream(struct http_request *req, int status, const struct http
 	struct answer a = { .status = status, .headers = headers };
 	uint64_t size = length < 0 ? MHD_SIZE_UNKNOWN : (uint64_t)length;
 	struct MHD_Response *response = MHD_create_response_from_callback(size, pull_block(length), stream_on_pull, req, NULL);
+	bool streaming;
 
 	req->stream = (struct http_stream){ .ops = ops, .cookie = cookie, .length = length };
 	if (ret_stream)
 		*ret_stream = &req->stream;
 	pthread_mutex_lock(&req->lock);
-	req->streaming = req->connection != NULL;
+	streaming = req->streaming = req->connection != NULL;
 	pthread_mutex_unlock(&req->lock);
+	hand_over(req, &a, response);
 	/* The loop calls done, at the latest when the connection ends, unless it is through with the request already. */
-	if (!hand_over(req, &a, response) && !req->streaming)
+	if (!streaming)
 		ops->done(cookie, false);
 	request_unref(req);
 }

@@ -69,7 +69,7 @@ void server_count(struct http_request *req)
 	struct http_server *s = req->server;
 	const struct route_metrics *m;
 
-	if (!s->route_metrics || req->stage == STAGE_LINE)
+	if (!s->route_metrics || !req->status)
 		return;
 	m = &s->route_metrics[req->route ? req->match.route : s->route_count];
 	if (req->status >= 200 && req->status < 600)
@@ -346,8 +346,8 @@ void http_server_drain(struct http_server *s, unsigned deadline_ms)
 	atomic_store(&s->draining, true);
 	if (s->daemon && s->listen_fd >= 0) {
 		MHD_quiesce_daemon(s->daemon);
-		close(s->listen_fd);
-		s->listen_fd = -1;
+		/* Refuses from now on. The library's thread may still have its hands on the number, so that is given back when it is gone. */
+		shutdown(s->listen_fd, SHUT_RD);
 	}
 	pthread_mutex_lock(&s->lock);
 	while (s->active && pthread_cond_timedwait(&s->idle, &s->lock, &until) == 0)

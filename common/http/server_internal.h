@@ -117,8 +117,9 @@ struct http_request {
 	/* Guarded by lock. */
 	struct MHD_Connection *connection; /* NULL when the loop is done with it */
 	bool suspended;
-	bool kept; /* the guard said so */
-	bool proceed;
+	bool kept;     /* the guard said so */
+	bool proceed;  /* it may go on */
+	bool handed;   /* the guard or the handler has it and will answer; else the loop has to give up its reference for them */
 	bool answered;
 	bool early; /* answered past libmicrohttpd: the connection is closed at its next sign */
 	bool ended; /* the whole body came */

@@ -46,6 +46,8 @@ static void on_echo(struct http_request *req, void *cookie)
 		http_request_peer(req), (int)http_request_length(req));
 
 	(void)cookie;
+	if ((size_t)size >= sizeof(text))
+		size = sizeof(text) - 1;
 	http_respond(req, 200, NULL, span_of(text, (size_t)size));
 }
 
@@ -456,10 +458,10 @@ static void a_client_that_leaves_is_noticed_while_its_request_waits(void **state
 	assert_true(gate_wait(&w->aborted, 1));
 	/* The handler still has the request, and answers it into the void. */
 	assert_string_equal(http_request_target(w->held), "/abort");
-	assert_int_equal(w->freed.count, 0);
+	assert_int_equal(gate_count(&w->freed), 0);
 	http_respond(w->held, 200, NULL, SPAN_LITERAL("nobody"));
 	assert_true(gate_wait(&w->freed, 1));
-	assert_int_equal(w->aborted.count, 1);
+	assert_int_equal(gate_count(&w->aborted), 1);
 }
 
 static void drain_waits_for_requests_and_refuses_new_connections(void **state)
@@ -505,14 +507,13 @@ static void stop_leaves_unanswered_requests_to_their_handlers(void **state)
 	assert_true(gate_wait(&w->arrived, 2));
 	http_server_stop(w->server);
 	w->server = NULL;
-	assert_int_equal(w->aborted.count, 1);
+	assert_int_equal(gate_count(&w->aborted), 1);
 	assert_int_equal(wire_response(fd, text, sizeof(text)), 0);
 	/* What they hold stays valid, and their answer goes nowhere. */
 	http_request_proceed(w->held);
-	http_respond_error(w->held, -EIO, NULL);
 	assert_string_equal(http_request_header(req, "host"), "x");
 	http_respond(req, 200, NULL, SPAN_LITERAL("nobody"));
-	assert_int_equal(w->freed.count, 1);
+	assert_int_equal(gate_count(&w->freed), 1);
 	close(fd);
 	close(held);
 }

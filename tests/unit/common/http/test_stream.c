@@ -618,7 +618,7 @@ static void a_stream_for_a_client_that_is_gone_is_done_at_once(void **state)
 	assert_true(gate_wait(&w->aborted, 1));
 	w->complete = true;
 	http_respond_stream(w->req, 200, NULL, 10, &ops, w, &w->stream);
-	assert_int_equal(w->done.count, 1);
+	assert_int_equal(gate_count(&w->done), 1);
 	assert_false(w->complete);
 }
 
@@ -633,7 +633,7 @@ static void stop_ends_streams_that_wait(void **state)
 	assert_true(gate_wait(&w->pulled, 1));
 	http_server_stop(w->server);
 	w->server = NULL;
-	assert_int_equal(w->done.count, 1);
+	assert_int_equal(gate_count(&w->done), 1);
 	assert_false(w->complete);
 	assert_int_equal(wire_response(fd, text, sizeof(text)), 0);
 	close(fd);

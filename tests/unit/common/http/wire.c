@@ -158,6 +158,16 @@ void gate_open(struct gate *g)
 	pthread_mutex_unlock(&g->lock);
 }
 
+int gate_count(struct gate *g)
+{
+	int count;
+
+	pthread_mutex_lock(&g->lock);
+	count = g->count;
+	pthread_mutex_unlock(&g->lock);
+	return count;
+}
+
 bool gate_wait(struct gate *g, int count)
 {
 	struct timespec until;

@@ -37,6 +37,7 @@ struct gate {
 
 void gate_init(struct gate *g);
 void gate_open(struct gate *g);
+int gate_count(struct gate *g);
 bool gate_wait(struct gate *g, int count); /* until it was opened so many times; false on timeout */
 
 #endif
