@@ -19,9 +19,9 @@ struct follow {
 	struct store_position since;
 	store_ticket ticket;
 	bool under_way, stop, held_changed;
-	bool in_touch; /* a poll was answered, and none failed since: the next one may take its time */
-	int error; /* of the last poll */
-	bool reset_blind; /* drop everything, but nobody said where the drive stands now */
+	bool in_touch;		 /* a poll was answered, and none failed since: the next one may take its time */
+	int error;		 /* of the last poll */
+	bool reset_blind;	 /* drop everything, but nobody said where the drive stands now */
 	int64_t silent_since_ns; /* first failure after a success; 0: none */
 	bool lost;
 	unsigned failures;

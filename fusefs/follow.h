@@ -11,12 +11,14 @@
 
 #include "fusefs/store.h"
 
-#define FOLLOW_WAIT_S 20	/* a poll: an idle mount costs three requests a minute, and a connection through proxies stays alive */
-#define FOLLOW_LOST_MS 3000	/* as long as the kernel is told that what it knows holds */
-#define FOLLOW_PAUSE_MIN_MS 20	/* between polls that failed; doubled each time … */
+#define FOLLOW_WAIT_S \
+	20 /* a poll: an idle mount costs three requests a minute, and a connection through proxies stays alive */
+#define FOLLOW_LOST_MS 3000    /* as long as the kernel is told that what it knows holds */
+#define FOLLOW_PAUSE_MIN_MS 20 /* between polls that failed; doubled each time … */
 #define FOLLOW_PAUSE_MAX_MS 1000
-#define FOLLOW_HELD_MAX 32768	/* documents named in one poll: 720 KiB, which fits JSON_BYTES_MAX */
-#define FOLLOW_HELD_MS 1000	/* a poll is not ended more often than this to name new ones: the store keeps them for 120 s anyway */
+#define FOLLOW_HELD_MAX 32768 /* documents named in one poll: 720 KiB, which fits JSON_BYTES_MAX */
+#define FOLLOW_HELD_MS \
+	1000 /* a poll is not ended more often than this to name new ones: the store keeps them for 120 s anyway */
 
 struct follow;
 
@@ -31,7 +33,7 @@ struct follow_options {
 };
 
 int follow_new(const struct follow_options *options, struct follow **ret); /* the thread runs from now on */
-void follow_held_changed(struct follow *f);				     /* there is a new one to be named; any thread */
+void follow_held_changed(struct follow *f); /* there is a new one to be named; any thread */
 /* How long the last poll that got through is ago, in ms; 0 while one is under way and nothing failed since. */
 int64_t follow_silent_ms(struct follow *f);
 void follow_free(struct follow *f); /* ends the poll, waits for callbacks; NULL is fine */

@@ -20,7 +20,8 @@ extern char **environ;
 /* Ordinary users unmount by the help of a program that may. */
 static int run_fusermount(const char *directory, bool lazy)
 {
-	const char *argv[] = {"fusermount3", "-u", "-q", lazy ? "-z" : "--", lazy ? "--" : directory, lazy ? directory : NULL, NULL};
+	const char *argv[] = {
+		"fusermount3", "-u", "-q", lazy ? "-z" : "--", lazy ? "--" : directory, lazy ? directory : NULL, NULL};
 	int status = 0;
 	pid_t pid;
 	int r = posix_spawnp(&pid, "fusermount3", NULL, NULL, (char *const *)argv, environ);

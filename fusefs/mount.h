@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#define MOUNT_EXIT_USAGE  1	 /* as mount(8) has it */
+#define MOUNT_EXIT_USAGE 1 /* as mount(8) has it */
 #define MOUNT_EXIT_FAILED 32
 
 /* argv[0] is the name it was called by, or "mount"; the rest is for us. Returns the exit status. Without -f it returns 0 in the parent when the mount answers; the

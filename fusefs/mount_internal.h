@@ -11,7 +11,7 @@
 
 struct mount {
 	const struct mount_options *o;
-	char *directory; /* absolute */
+	char *directory;    /* absolute */
 	int signals, ended; /* descriptors that wake the main thread */
 	struct metrics *metrics;
 	struct store *store;

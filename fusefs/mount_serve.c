@@ -22,9 +22,9 @@
  * then nobody asks any more, and what is left is stored; then the store is made quiet, so that no answer comes to who is gone.
  */
 
-#define DRAIN_MS   30000 /* STORE_OUTAGE_S: an outage that calls wait out is waited out here, too */
+#define DRAIN_MS 30000	 /* STORE_OUTAGE_S: an outage that calls wait out is waited out here, too */
 #define UNMOUNT_MS 10000 /* from the kernel's unmount to the end of the session */
-#define BUSY_MS	   3000	 /* a folder that somebody still uses: then it goes without them */
+#define BUSY_MS 3000	 /* a folder that somebody still uses: then it goes without them */
 
 /* ---- up ---- */
 
@@ -191,7 +191,8 @@ int mount_up(struct mount *m, struct buf *ret_why)
 	if (r == 0) {
 		r = mount_watch_start(m);
 		if (r < 0)
-			(void)buf_printf(ret_why, "status pages on port %u: %s", m->o->watch_port, error_lookup(r)->title);
+			(void)buf_printf(
+				ret_why, "status pages on port %u: %s", m->o->watch_port, error_lookup(r)->title);
 	}
 	if (r < 0) {
 		if (ret_why->size == 0)

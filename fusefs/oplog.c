@@ -22,7 +22,8 @@
  * Everything is guarded by `lock`, which is never held while the store or a callback is called.
  */
 
-#define PATIENCE_NS (1 * NS_PER_S) /* an answer that takes longer comes from a store that is out of reach: a healthy one needs milliseconds */
+#define PATIENCE_NS \
+	(1 * NS_PER_S) /* an answer that takes longer comes from a store that is out of reach: a healthy one needs milliseconds */
 
 struct group {
 	struct group *prev, *next;
@@ -73,7 +74,8 @@ static void fill(struct oplog *log)
 
 	log->sent_ops = 0;
 	DL_FOREACH_SAFE(log->queue, g, next) {
-		bool fits = log->sent_ops + g->count <= OPLOG_BATCH_OPS_MAX && bytes + g->bytes <= STORE_BATCH_BYTES_MAX;
+		bool fits =
+			log->sent_ops + g->count <= OPLOG_BATCH_OPS_MAX && bytes + g->bytes <= STORE_BATCH_BYTES_MAX;
 
 		if (groups > 0 && (!fits || g->alone))
 			return;
@@ -342,8 +344,10 @@ void oplog_free(struct oplog *log)
 	free(log);
 }
 
+/* budget: the contract's signature */
 int oplog_append(struct oplog *log, const struct op *ops, size_t count,
-		 void (*done)(void *cookie, int error, const struct store_result *results, size_t count), void *cookie, uint64_t *ret_group)
+	void (*done)(void *cookie, int error, const struct store_result *results, size_t count), void *cookie,
+	uint64_t *ret_group)
 {
 	struct group *g;
 	int r = 0;

@@ -10,8 +10,8 @@
 
 #include "fusefs/store.h"
 
-#define OPLOG_OPS_MAX 8192		      /* waiting; more: the append waits its turn in the caller's queue: -EAGAIN */
-#define OPLOG_BATCH_OPS_MAX 512		      /* of one batch: keeps the answer of the first writer from waiting for a crowd */
+#define OPLOG_OPS_MAX 8192	/* waiting; more: the append waits its turn in the caller's queue: -EAGAIN */
+#define OPLOG_BATCH_OPS_MAX 512 /* of one batch: keeps the answer of the first writer from waiting for a crowd */
 
 struct oplog;
 
@@ -19,7 +19,9 @@ int oplog_new(struct store *store, struct oplog **ret);
 /* Everything appended must be over (oplog_drain). */
 void oplog_free(struct oplog *log);
 /* The ops are copied, what they point to too. done: results[0..count) of this group, valid during the call. ret_group (may be NULL) names the group for oplog_cancel. -EAGAIN: full. -E2BIG: more than any batch may hold, or nothing. -ENOMEM. -ESHUTDOWN after drain began. */
-int oplog_append(struct oplog *log, const struct op *ops, size_t count, void (*done)(void *cookie, int error, const struct store_result *results, size_t count), void *cookie, uint64_t *ret_group);
+int oplog_append(struct oplog *log, const struct op *ops, size_t count,
+	void (*done)(void *cookie, int error, const struct store_result *results, size_t count), void *cookie,
+	uint64_t *ret_group);
 /* A group that was not sent yet is dropped: done comes with -EINTR. One that was sent: its answer is awaited all the same unless the store is out of reach: then done comes with -EINTR. */
 void oplog_cancel(struct oplog *log, uint64_t group);
 /* No further appends; waits until all is answered, at most deadline_ms: -ETIMEDOUT, ret_left says how many ops are unsent. */

@@ -136,7 +136,8 @@ static int set_text(char **at, const char *value)
 static int add_fuse(struct mount_options *o, const char *name, const char *value)
 {
 	/* A value with a comma would be two options. */
-	return buf_printf(&o->fuse, "%s%s%s%s", o->fuse.size > 0 ? "," : "", name, value ? "=" : "", value ? value : "");
+	return buf_printf(
+		&o->fuse, "%s%s%s%s", o->fuse.size > 0 ? "," : "", name, value ? "=" : "", value ? value : "");
 }
 
 static int set_option(struct mount_options *o, const struct option *option, const char *value)
@@ -187,7 +188,8 @@ static int parse_one(struct mount_options *o, char *text, struct buf *ret_why)
 	if (value)
 		*value++ = '\0';
 	if (strcmp(text, "token") == 0 || strcmp(text, "password") == 0) {
-		(void)buf_printf(ret_why, "the key never stands on the command line, where others can see it: use credentials=FILE");
+		(void)buf_printf(ret_why,
+			"the key never stands on the command line, where others can see it: use credentials=FILE");
 		return -EINVAL;
 	}
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {

@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define OPTIONS_URLS_MAX 8		/* on one line; more are found through the first */
+#define OPTIONS_URLS_MAX 8		   /* on one line; more are found through the first */
 #define OPTIONS_CACHE_BYTES (128ull << 20) /* content in memory, unless told */
 #define OPTIONS_CACHE_BYTES_MIN (4ull << 20)
 #define OPTIONS_CACHE_BYTES_MAX (64ull << 30)
@@ -29,8 +29,8 @@ struct mount_options {
 	char *credentials, *log_file, *pid_file;
 	struct buf fuse; /* options that libfuse and the kernel understand, with commas */
 	bool foreground, read_only, allow_other;
-	bool fake;   /* mount -f: all but the mounting */
-	bool help;   /* print the usage to stdout and end */
+	bool fake; /* mount -f: all but the mounting */
+	bool help; /* print the usage to stdout and end */
 	bool has_uid, has_gid;
 	uid_t uid;
 	gid_t gid;

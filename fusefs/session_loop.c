@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#define WAKE_SIGNAL SIGUSR2	  /* takes a reader out of its read; does nothing else */
-#define WAKE_NS (20 * NS_PER_MS)  /* between signals to a thread that was not in its read yet */
+#define WAKE_SIGNAL SIGUSR2	 /* takes a reader out of its read; does nothing else */
+#define WAKE_NS (20 * NS_PER_MS) /* between signals to a thread that was not in its read yet */
 
 struct session_loop {
 	struct fuse_session *session;
@@ -91,7 +91,8 @@ static int start_threads(struct session_loop *loop)
 	return loop->count > 0 ? 0 : -r;
 }
 
-int session_loop_start(struct fuse_session *session, void (*on_end)(void *cookie), void *cookie, struct session_loop **ret)
+int session_loop_start(
+	struct fuse_session *session, void (*on_end)(void *cookie), void *cookie, struct session_loop **ret)
 {
 	struct sigaction wake = {.sa_handler = on_wake};
 	struct session_loop *loop = calloc(1, sizeof(*loop));

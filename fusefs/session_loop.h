@@ -15,7 +15,8 @@ struct fuse_session;
 struct session_loop;
 
 /* on_end: the session is over (unmounted, or the connection broke). Signals should be blocked in the caller: the threads inherit that. */
-int session_loop_start(struct fuse_session *session, void (*on_end)(void *cookie), void *cookie, struct session_loop **ret);
+int session_loop_start(
+	struct fuse_session *session, void (*on_end)(void *cookie), void *cookie, struct session_loop **ret);
 /* Ends the threads, also when the session goes on; frees. NULL is fine. */
 void session_loop_stop(struct session_loop *loop);
 

@@ -158,15 +158,15 @@ static bool came_back(struct pending *p)
 }
 
 /* One for each form of callback. */
-#define ANSWER(name, member, types, ...) \
-	static void name types \
-	{ \
-		struct pending *p = cookie; \
-\
-		if (came_back(p)) \
-			return; \
+#define ANSWER(name, member, types, ...)                \
+	static void name types                          \
+	{                                               \
+		struct pending *p = cookie;             \
+                                                        \
+		if (came_back(p))                       \
+			return;                         \
 		p->done.member(p->cookie, __VA_ARGS__); \
-		free(p); \
+		free(p);                                \
 	}
 
 ANSWER(on_drive, drive, (void *cookie, int error, const struct store_drive *drive), error, drive)
@@ -292,7 +292,8 @@ static store_ticket start(struct pending *p)
 
 /* ---- the calls ---- */
 
-static store_ticket fault_drive(struct store *s, void (*done)(void *cookie, int error, const struct store_drive *drive), void *cookie)
+static store_ticket fault_drive(
+	struct store *s, void (*done)(void *cookie, int error, const struct store_drive *drive), void *cookie)
 {
 	struct pending *p = pending_new(s, FAULT_DRIVE, cookie);
 
@@ -308,7 +309,7 @@ static void set_name(struct pending *p, struct span name)
 }
 
 static store_ticket fault_lookup(struct store *s, int64_t parent, struct span name,
-				 void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie)
+	void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie)
 {
 	struct pending *p = pending_new(s, FAULT_LOOKUP, cookie);
 
@@ -319,7 +320,7 @@ static store_ticket fault_lookup(struct store *s, int64_t parent, struct span na
 }
 
 static store_ticket fault_item(struct store *s, int64_t id,
-			       void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie)
+	void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie)
 {
 	struct pending *p = pending_new(s, FAULT_ITEM, cookie);
 
@@ -328,8 +329,9 @@ static store_ticket fault_item(struct store *s, int64_t id,
 	return start(p);
 }
 
+/* budget: the seam's signature */
 static store_ticket fault_children(struct store *s, int64_t folder, struct span after, uint32_t limit, bool with_inline,
-				   void (*done)(void *cookie, int error, const struct store_page *page), void *cookie)
+	void (*done)(void *cookie, int error, const struct store_page *page), void *cookie)
 {
 	struct pending *p = pending_new(s, FAULT_CHILDREN, cookie);
 
@@ -341,8 +343,9 @@ static store_ticket fault_children(struct store *s, int64_t folder, struct span 
 	return start(p);
 }
 
+/* budget: the seam's signature */
 static store_ticket fault_extents(struct store *s, int64_t id, int64_t from, int64_t len,
-				  void (*done)(void *cookie, int error, const struct store_extents *extents), void *cookie)
+	void (*done)(void *cookie, int error, const struct store_extents *extents), void *cookie)
 {
 	struct pending *p = pending_new(s, FAULT_EXTENTS, cookie);
 
@@ -353,8 +356,9 @@ static store_ticket fault_extents(struct store *s, int64_t id, int64_t from, int
 	return start(p);
 }
 
-static store_ticket fault_xattrs(struct store *s, int64_t id, int (*each)(void *cookie, struct span name, struct span value),
-				 void (*done)(void *cookie, int error), void *cookie)
+static store_ticket fault_xattrs(struct store *s, int64_t id,
+	int (*each)(void *cookie, struct span name, struct span value), void (*done)(void *cookie, int error),
+	void *cookie)
 {
 	struct pending *p = pending_new(s, FAULT_XATTRS, cookie);
 
@@ -365,7 +369,7 @@ static store_ticket fault_xattrs(struct store *s, int64_t id, int (*each)(void *
 }
 
 static store_ticket fault_block_get(struct store *s, const struct extent *extent,
-				    void (*done)(void *cookie, int error, const void *data, size_t size), void *cookie)
+	void (*done)(void *cookie, int error, const void *data, size_t size), void *cookie)
 {
 	struct pending *p = pending_new(s, FAULT_BLOCK_GET, cookie);
 
@@ -379,7 +383,7 @@ static store_ticket fault_block_get(struct store *s, const struct extent *extent
 }
 
 static store_ticket fault_block_put(struct store *s, const uint8_t sha256[32], struct span data,
-				    void (*done)(void *cookie, int error), void *cookie)
+	void (*done)(void *cookie, int error), void *cookie)
 {
 	struct pending *p = pending_new(s, FAULT_BLOCK_PUT, cookie);
 
@@ -390,7 +394,7 @@ static store_ticket fault_block_put(struct store *s, const uint8_t sha256[32], s
 }
 
 static store_ticket fault_batch(struct store *s, const struct op *ops, size_t count,
-				void (*done)(void *cookie, int error, const struct store_batch_reply *reply), void *cookie)
+	void (*done)(void *cookie, int error, const struct store_batch_reply *reply), void *cookie)
 {
 	struct pending *p = pending_new(s, FAULT_BATCH, cookie);
 
@@ -400,7 +404,8 @@ static store_ticket fault_batch(struct store *s, const struct op *ops, size_t co
 	return start(p);
 }
 
-static store_ticket fault_ids(struct store *s, uint32_t count, void (*done)(void *cookie, int error, int64_t first), void *cookie)
+static store_ticket fault_ids(
+	struct store *s, uint32_t count, void (*done)(void *cookie, int error, int64_t first), void *cookie)
 {
 	struct pending *p = pending_new(s, FAULT_IDS, cookie);
 
@@ -409,8 +414,9 @@ static store_ticket fault_ids(struct store *s, uint32_t count, void (*done)(void
 	return start(p);
 }
 
-static store_ticket fault_poll(struct store *s, struct store_position since, unsigned wait_s, const int64_t *held, size_t held_count,
-			       void (*done)(void *cookie, int error, const struct store_changes *changes), void *cookie)
+/* budget: the seam's signature */
+static store_ticket fault_poll(struct store *s, struct store_position since, unsigned wait_s, const int64_t *held,
+	size_t held_count, void (*done)(void *cookie, int error, const struct store_changes *changes), void *cookie)
 {
 	struct pending *p = pending_new(s, FAULT_POLL, cookie);
 

@@ -1,3 +1,5 @@
+#include "fusefs/store_http.h"
+
 #include "fusefs/store_http_internal.h"
 
 #include "common/base/clock.h"
@@ -7,8 +9,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define OPEN_MS 10000	  /* somebody waits for the mount: longer than a slow start of a gateway, shorter than patience */
-#define HASHERS 1	  /* 1.1 GB/s of SHA-256: more than a gateway brings */
+#define OPEN_MS 10000 /* somebody waits for the mount: longer than a slow start of a gateway, shorter than patience */
+#define HASHERS 1     /* 1.1 GB/s of SHA-256: more than a gateway brings */
 #define STATUS_BYTES_MAX (256u * 1024)
 
 /* ---- waiting for a call, while the store is opened ---- */
@@ -230,19 +232,24 @@ static int add_metrics(struct store_http *s, struct metrics *m)
 		char labels[64];
 
 		(void)snprintf(labels, sizeof(labels), "kind=\"%s\"", kinds[i]);
-		r = metrics_add(m, METRIC_COUNTER, "nephos_mount_requests_total", labels, "Requests sent to gateways", &c->requests);
+		r = metrics_add(m, METRIC_COUNTER, "nephos_mount_requests_total", labels, "Requests sent to gateways",
+			&c->requests);
 		if (r == 0)
-			r = metrics_add(m, METRIC_COUNTER, "nephos_mount_bytes_sent_total", labels, "Bytes of request bodies", &c->sent);
+			r = metrics_add(m, METRIC_COUNTER, "nephos_mount_bytes_sent_total", labels,
+				"Bytes of request bodies", &c->sent);
 		if (r == 0)
-			r = metrics_add(m, METRIC_COUNTER, "nephos_mount_bytes_received_total", labels, "Bytes of response bodies",
-				&c->received);
+			r = metrics_add(m, METRIC_COUNTER, "nephos_mount_bytes_received_total", labels,
+				"Bytes of response bodies", &c->received);
 	}
 	if (r == 0)
-		r = metrics_add(m, METRIC_COUNTER, "nephos_mount_retries_total", "", "Requests sent again", &s->retries);
+		r = metrics_add(
+			m, METRIC_COUNTER, "nephos_mount_retries_total", "", "Requests sent again", &s->retries);
 	if (r == 0)
-		r = metrics_add(m, METRIC_COUNTER, "nephos_mount_failovers_total", "", "Changes to another gateway", &s->failovers);
+		r = metrics_add(m, METRIC_COUNTER, "nephos_mount_failovers_total", "", "Changes to another gateway",
+			&s->failovers);
 	if (r == 0)
-		r = metrics_add(m, METRIC_COUNTER, "nephos_mount_in_doubt_total", "", "Batches whose outcome is not known", &s->doubts);
+		r = metrics_add(m, METRIC_COUNTER, "nephos_mount_in_doubt_total", "",
+			"Batches whose outcome is not known", &s->doubts);
 	return r;
 }
 
@@ -252,8 +259,8 @@ static int set_up(struct store_http *s, const struct store_http_options *options
 	int r = 0;
 
 	s->base.ops = &http_ops;
-	s->outage_ns = options->outage_ms ? (int64_t)options->outage_ms * NS_PER_MS :
-					    (STORE_OUTAGE_S + STORE_HTTP_OUTAGE_SLACK_S) * NS_PER_S;
+	s->outage_ns = options->outage_ms ? (int64_t)options->outage_ms * NS_PER_MS
+					  : (STORE_OUTAGE_S + STORE_HTTP_OUTAGE_SLACK_S) * NS_PER_S;
 	(void)snprintf(s->drive, sizeof(s->drive), "%s", options->drive);
 	for (size_t i = 0; i < options->url_count && (r == 0 || r == -EEXIST); i++)
 		r = add_gateway(s, options->urls[i]);
@@ -293,7 +300,8 @@ static void explain(struct store_http *s, int error, struct buf *ret_why)
 		(void)buf_printf(ret_why, "%s: %s", s->gateways[s->current], error_lookup(error)->title);
 }
 
-int store_http_new(const struct store_http_options *options, struct store **ret, struct store_drive *ret_drive, struct buf *ret_why)
+int store_http_new(const struct store_http_options *options, struct store **ret, struct store_drive *ret_drive,
+	struct buf *ret_why)
 {
 	int64_t until = clock_mono_ns() + (options->open_ms ? options->open_ms : OPEN_MS) * NS_PER_MS;
 	struct store_http *s = calloc(1, sizeof(*s));

@@ -14,11 +14,12 @@
 
 #include <stdbool.h>
 
-#define STORE_HTTP_GATEWAYS_MAX 16    /* more of them help nobody: an outage would not be noticed before they all were tried */
-#define STORE_HTTP_OUTAGE_SLACK_S 3   /* one last round after STORE_OUTAGE_S: whoever comes back just in time is found */
-#define STORE_HTTP_CONNECT_MS 2000    /* a machine that is there answers a SYN at once; one retransmission fits */
-#define STORE_HTTP_DEADLINE_MS 10000  /* metadata: far beyond a slow disk, far below STORE_OUTAGE_S */
-#define STORE_HTTP_STALL_MS 10000     /* blocks: no byte for so long */
+#define STORE_HTTP_GATEWAYS_MAX \
+	16 /* more of them help nobody: an outage would not be noticed before they all were tried */
+#define STORE_HTTP_OUTAGE_SLACK_S 3  /* one last round after STORE_OUTAGE_S: whoever comes back just in time is found */
+#define STORE_HTTP_CONNECT_MS 2000   /* a machine that is there answers a SYN at once; one retransmission fits */
+#define STORE_HTTP_DEADLINE_MS 10000 /* metadata: far beyond a slow disk, far below STORE_OUTAGE_S */
+#define STORE_HTTP_STALL_MS 10000    /* blocks: no byte for so long */
 #define STORE_HTTP_POLL_SLACK_MS 5000 /* a poll's answer may come so much later than its wait */
 #define STORE_HTTP_BACKOFF_MIN_MS 20  /* first pause; doubled each time … */
 #define STORE_HTTP_BACKOFF_MAX_MS 1000
@@ -36,7 +37,8 @@ struct store_http_options {
 };
 
 /* Blocks until the drive answered and the session stands. On failure ret_why says what people need to know. */
-int store_http_new(const struct store_http_options *options, struct store **ret, struct store_drive *ret_drive, struct buf *ret_why);
+int store_http_new(const struct store_http_options *options, struct store **ret, struct store_drive *ret_drive,
+	struct buf *ret_why);
 /* Cancels what is under way and waits for its callbacks; from now on every call fails with -ESHUTDOWN. Not from a callback. */
 void store_http_quiet(struct store *s);
 /* The gateway that is current, for status pages; ret needs size bytes. */

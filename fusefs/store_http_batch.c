@@ -8,7 +8,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define RESPONSE_BYTES_MAX (32u * 1024 * 1024) /* 4096 results with an item and two folders of 800 bytes each fit twice */
+#define RESPONSE_BYTES_MAX \
+	(32u * 1024 * 1024) /* 4096 results with an item and two folders of 800 bytes each fit twice */
 
 /* What a decoded reply stands on. */
 struct reply {
@@ -88,7 +89,7 @@ static void parse_usage(const struct http_response *response, struct store_batch
 	const char *slash = text ? strchr(text, '/') : NULL;
 
 	if (!slash || text_parse_i64(span_of(text, (size_t)(slash - text)), &ret->used) < 0 ||
-	    text_parse_i64(span_str(slash + 1), &ret->quota) < 0 || ret->used < 0 || ret->quota < 0)
+		text_parse_i64(span_str(slash + 1), &ret->quota) < 0 || ret->used < 0 || ret->quota < 0)
 		ret->used = ret->quota = -1;
 }
 
@@ -106,7 +107,8 @@ static bool settle_number(struct sh_call *call, int error, const struct http_res
 	pthread_mutex_unlock(&s->lock);
 	if (unknown) {
 		metric_inc(s->doubts);
-		log_error(NULL, "batch %" PRId64 " of session %" PRId64 ", %zu ops: no answer, it may have happened or not",
+		log_error(NULL,
+			"batch %" PRId64 " of session %" PRId64 ", %zu ops: no answer, it may have happened or not",
 			call->as.batch.number, call->session_sent, call->as.batch.count);
 	}
 	return unknown;
@@ -157,7 +159,7 @@ static int prepare(struct sh_call *call)
 }
 
 store_ticket sh_batch(struct store *base, const struct op *ops, size_t count,
-		      void (*done)(void *cookie, int error, const struct store_batch_reply *reply), void *cookie)
+	void (*done)(void *cookie, int error, const struct store_batch_reply *reply), void *cookie)
 {
 	struct sh_call *call = sh_new(sh_of(base), SH_BATCH, on_batch, cookie);
 	int r;

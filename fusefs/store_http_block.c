@@ -72,7 +72,7 @@ static void on_block(struct sh_call *call, int error, struct http_response *resp
 }
 
 store_ticket sh_block_get(struct store *base, const struct extent *extent,
-			  void (*done)(void *cookie, int error, const void *data, size_t size), void *cookie)
+	void (*done)(void *cookie, int error, const void *data, size_t size), void *cookie)
 {
 	struct sh_call *call = sh_new(sh_of(base), SH_BLOCK_GET, on_block, cookie);
 	char hex[2 * sizeof(extent->sha256) + 1];
@@ -101,7 +101,7 @@ static void on_stored(struct sh_call *call, int error, struct http_response *res
 }
 
 store_ticket sh_block_put(struct store *base, const uint8_t sha256[32], struct span data,
-			  void (*done)(void *cookie, int error), void *cookie)
+	void (*done)(void *cookie, int error), void *cookie)
 {
 	struct sh_call *call = sh_new(sh_of(base), SH_BLOCK_PUT, on_stored, cookie);
 	char hex[2 * SHA256_BYTES + 1];

@@ -14,8 +14,8 @@
  * that somebody above us called, whatever locks they hold.
  */
 
-#define URL_BYTES_MAX 4096	 /* a base, ids and one percent-encoded name */
-#define NO_MEMORY_NS  10000000ll /* until memory is asked for again */
+#define URL_BYTES_MAX 4096	/* a base, ids and one percent-encoded name */
+#define NO_MEMORY_NS 10000000ll /* until memory is asked for again */
 
 struct sh_call *sh_new(struct store_http *s, enum sh_kind kind, sh_finish_fn finish, void *cookie)
 {

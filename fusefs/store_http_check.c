@@ -47,5 +47,5 @@ bool sh_extent_ok(const struct extent *extent, int64_t size, int64_t from)
 	if (extent->kind == EXTENT_INLINE)
 		return extent->data.size == (size_t)extent->len;
 	return extent->block_size > 0 && extent->block_size <= BLOCK_BYTES_MAX && extent->from < extent->block_size &&
-	       extent->len <= (int64_t)(extent->block_size - extent->from) && extent->cap.size < 128;
+		extent->len <= (int64_t)(extent->block_size - extent->from) && extent->cap.size < 128;
 }

@@ -86,7 +86,8 @@ struct sh_call {
 	unsigned deadline_ms;
 	int broken; /* the request could not be made: this is told instead */
 	sh_finish_fn finish;
-	int (*prepare)(struct sh_call *call); /* NULL, or completes the request before each attempt; with the lock held */
+	int (*prepare)(
+		struct sh_call *call); /* NULL, or completes the request before each attempt; with the lock held */
 	void *cookie;
 	/* Guarded by s->lock. */
 	struct http_call *http; /* an attempt is under way */
@@ -145,8 +146,8 @@ struct sh_call *sh_new(struct store_http *s, enum sh_kind kind, sh_finish_fn fin
 void sh_path(struct sh_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void sh_json_take(struct sh_call *call, json_t *body); /* the request's body; call->broken on failure */
 store_ticket sh_start(struct sh_call *call);
-store_ticket sh_start_locked(struct sh_call *call); /* with the lock held */
-void sh_over(struct sh_call *call); /* frees */
+store_ticket sh_start_locked(struct sh_call *call);  /* with the lock held */
+void sh_over(struct sh_call *call);		     /* frees */
 void sh_again(struct sh_call *call, bool elsewhere); /* from finish: once more, at once */
 void sh_cancel(struct store *base, store_ticket ticket);
 int sh_clock_start(struct store_http *s);
@@ -160,8 +161,9 @@ enum sh_verdict {
 	SH_AT_ONCE, /* here, now: what was wrong with the request is put right */
 	SH_RENEW,   /* under a new session */
 };
-enum sh_verdict sh_judge(struct sh_call *call, const struct http_response *response, int *ret_error); /* with the lock held */
-void sh_note_position(struct store_http *s, struct store_position at);				      /* with the lock held */
+enum sh_verdict sh_judge(
+	struct sh_call *call, const struct http_response *response, int *ret_error); /* with the lock held */
+void sh_note_position(struct store_http *s, struct store_position at);		     /* with the lock held */
 int sh_position_parse(const char *text, struct store_position *ret);
 struct store_position sh_response_position(const struct http_response *response);
 
@@ -174,17 +176,28 @@ bool sh_item_ok(const struct item *item, uint32_t drive);
 bool sh_extent_ok(const struct extent *extent, int64_t size, int64_t from);
 
 /* The calls: store_http_read.c, _batch.c, _block.c, _poll.c */
-store_ticket sh_drive(struct store *base, void (*done)(void *cookie, int error, const struct store_drive *drive), void *cookie);
-store_ticket sh_lookup(struct store *base, int64_t parent, struct span name, void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie);
-store_ticket sh_item(struct store *base, int64_t id, void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie);
-store_ticket sh_children(struct store *base, int64_t folder, struct span after, uint32_t limit, bool with_inline, void (*done)(void *cookie, int error, const struct store_page *page), void *cookie);
-store_ticket sh_extents(struct store *base, int64_t id, int64_t from, int64_t len, void (*done)(void *cookie, int error, const struct store_extents *extents), void *cookie);
-store_ticket sh_xattrs(struct store *base, int64_t id, int (*each)(void *cookie, struct span name, struct span value), void (*done)(void *cookie, int error), void *cookie);
-store_ticket sh_ids(struct store *base, uint32_t count, void (*done)(void *cookie, int error, int64_t first), void *cookie);
-store_ticket sh_block_get(struct store *base, const struct extent *extent, void (*done)(void *cookie, int error, const void *data, size_t size), void *cookie);
-store_ticket sh_block_put(struct store *base, const uint8_t sha256[32], struct span data, void (*done)(void *cookie, int error), void *cookie);
-store_ticket sh_batch(struct store *base, const struct op *ops, size_t count, void (*done)(void *cookie, int error, const struct store_batch_reply *reply), void *cookie);
-store_ticket sh_poll(struct store *base, struct store_position since, unsigned wait_s, const int64_t *held, size_t held_count, void (*done)(void *cookie, int error, const struct store_changes *changes), void *cookie);
+store_ticket sh_drive(
+	struct store *base, void (*done)(void *cookie, int error, const struct store_drive *drive), void *cookie);
+store_ticket sh_lookup(struct store *base, int64_t parent, struct span name,
+	void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie);
+store_ticket sh_item(struct store *base, int64_t id,
+	void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie);
+store_ticket sh_children(struct store *base, int64_t folder, struct span after, uint32_t limit, bool with_inline,
+	void (*done)(void *cookie, int error, const struct store_page *page), void *cookie);
+store_ticket sh_extents(struct store *base, int64_t id, int64_t from, int64_t len,
+	void (*done)(void *cookie, int error, const struct store_extents *extents), void *cookie);
+store_ticket sh_xattrs(struct store *base, int64_t id, int (*each)(void *cookie, struct span name, struct span value),
+	void (*done)(void *cookie, int error), void *cookie);
+store_ticket sh_ids(
+	struct store *base, uint32_t count, void (*done)(void *cookie, int error, int64_t first), void *cookie);
+store_ticket sh_block_get(struct store *base, const struct extent *extent,
+	void (*done)(void *cookie, int error, const void *data, size_t size), void *cookie);
+store_ticket sh_block_put(struct store *base, const uint8_t sha256[32], struct span data,
+	void (*done)(void *cookie, int error), void *cookie);
+store_ticket sh_batch(struct store *base, const struct op *ops, size_t count,
+	void (*done)(void *cookie, int error, const struct store_batch_reply *reply), void *cookie);
+store_ticket sh_poll(struct store *base, struct store_position since, unsigned wait_s, const int64_t *held,
+	size_t held_count, void (*done)(void *cookie, int error, const struct store_changes *changes), void *cookie);
 
 static inline struct store_http *sh_of(struct store *base)
 {

@@ -113,7 +113,8 @@ static int get_change(const struct sh_call *call, const json_t *object, struct j
 	return 0;
 }
 
-static int get_changes(const struct sh_call *call, const struct http_response *response, struct journal *j, struct store_changes *ret)
+static int get_changes(
+	const struct sh_call *call, const struct http_response *response, struct journal *j, struct store_changes *ret)
 {
 	const json_t *list;
 	int r;
@@ -201,10 +202,13 @@ static int prepare(struct sh_call *call)
 		(void)snprintf(id, sizeof(id), "%" PRId64, p->held[i]);
 		json_array_append_new(held, json_string(id));
 	}
-	body = json_pack("{s:I, s:i, s:o}", "wait", (json_int_t)p->wait_s, "limit", (int)CHANGES_PAGE_MAX, "held", held);
+	body = json_pack(
+		"{s:I, s:i, s:o}", "wait", (json_int_t)p->wait_s, "limit", (int)CHANGES_PAGE_MAX, "held", held);
 	if (!body)
 		json_decref(held);
-	if (body && (item_json_set_id(body, "since", p->since.seq) < 0 || item_json_set_id(body, "session", call->s->session) < 0)) {
+	if (body &&
+		(item_json_set_id(body, "since", p->since.seq) < 0 ||
+			item_json_set_id(body, "session", call->s->session) < 0)) {
 		json_decref(body);
 		body = NULL;
 	}
@@ -213,8 +217,9 @@ static int prepare(struct sh_call *call)
 	return call->broken;
 }
 
-store_ticket sh_poll(struct store *base, struct store_position since, unsigned wait_s, const int64_t *held, size_t held_count,
-		     void (*done)(void *cookie, int error, const struct store_changes *changes), void *cookie)
+/* budget: the seam's signature */
+store_ticket sh_poll(struct store *base, struct store_position since, unsigned wait_s, const int64_t *held,
+	size_t held_count, void (*done)(void *cookie, int error, const struct store_changes *changes), void *cookie)
 {
 	struct sh_call *call = sh_new(sh_of(base), SH_POLL, on_changes, cookie);
 	struct sh_poll_call *p = &call->as.poll;

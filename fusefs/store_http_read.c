@@ -17,7 +17,8 @@
 static int nonsense(const struct sh_call *call, int error)
 {
 	if (error == -EPROTO || error == -EBADMSG)
-		log_error(NULL, "the answer to %s %s makes no sense", call->method, call->path.data ? call->path.data : "");
+		log_error(NULL, "the answer to %s %s makes no sense", call->method,
+			call->path.data ? call->path.data : "");
 	return error == -EBADMSG ? -EPROTO : error;
 }
 
@@ -43,7 +44,8 @@ static int drive_parse(const json_t *object, struct store_drive *ret)
 		r = item_json_get_id(object, "seq", &drive.at.seq);
 	if (r == 0)
 		r = item_json_get_id(object, "incarnation", &drive.at.incarnation);
-	if (r < 0 || drive.quota < 0 || drive.used < 0 || drive.free < 0 || drive.root <= 0 || ITEM_DRIVE(drive.root) == 0)
+	if (r < 0 || drive.quota < 0 || drive.used < 0 || drive.free < 0 || drive.root <= 0 ||
+		ITEM_DRIVE(drive.root) == 0)
 		return -EPROTO;
 	*ret = drive;
 	return 0;
@@ -83,7 +85,8 @@ static void on_drive(struct sh_call *call, int error, struct http_response *resp
 	sh_over(call);
 }
 
-store_ticket sh_drive(struct store *base, void (*done)(void *cookie, int error, const struct store_drive *drive), void *cookie)
+store_ticket sh_drive(
+	struct store *base, void (*done)(void *cookie, int error, const struct store_drive *drive), void *cookie)
 {
 	struct sh_call *call = sh_new(sh_of(base), SH_META, on_drive, cookie);
 
@@ -148,7 +151,7 @@ static void on_item(struct sh_call *call, int error, struct http_response *respo
 }
 
 store_ticket sh_lookup(struct store *base, int64_t parent, struct span name,
-		       void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie)
+	void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie)
 {
 	struct sh_call *call = sh_new(sh_of(base), SH_META, on_item, cookie);
 	struct sh_item_call *i = &call->as.item;
@@ -168,7 +171,7 @@ store_ticket sh_lookup(struct store *base, int64_t parent, struct span name,
 }
 
 store_ticket sh_item(struct store *base, int64_t id,
-		     void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie)
+	void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie)
 {
 	struct sh_call *call = sh_new(sh_of(base), SH_META, on_item, cookie);
 
@@ -211,8 +214,8 @@ static void on_children(struct sh_call *call, int error, struct http_response *r
 	if (error == 0 && (!in_order(i, items, page.count) || (page.more && page.count == 0)))
 		error = -EPROTO;
 	if (error == 0) {
-		ret = (struct store_page){.items = items, .count = page.count, .more = page.more,
-					  .at = {page.incarnation, page.seq}};
+		ret = (struct store_page){
+			.items = items, .count = page.count, .more = page.more, .at = {page.incarnation, page.seq}};
 		for (uint32_t n = 0; n < page.count; n++)
 			items[n].parent = i->parent;
 		note(call->s, ret.at);
@@ -241,8 +244,9 @@ static int add_cursor(struct buf *path, struct span name)
 	return r;
 }
 
+/* budget: the seam's signature */
 store_ticket sh_children(struct store *base, int64_t folder, struct span after, uint32_t limit, bool with_inline,
-			 void (*done)(void *cookie, int error, const struct store_page *page), void *cookie)
+	void (*done)(void *cookie, int error, const struct store_page *page), void *cookie)
 {
 	struct sh_call *call = sh_new(sh_of(base), SH_META, on_children, cookie);
 	struct sh_item_call *i = &call->as.item;
@@ -308,8 +312,12 @@ static void on_extents(struct sh_call *call, int error, struct http_response *re
 	if (error == 0 && page.more && page.count == 0) {
 		error = -EPROTO;
 	} else if (error == 0) {
-		ret = (struct store_extents){.extents = extents, .count = page.count, .more = page.more, .size = page.size,
-					     .content_seq = page.content_seq, .at = {page.incarnation, page.seq}};
+		ret = (struct store_extents){.extents = extents,
+			.count = page.count,
+			.more = page.more,
+			.size = page.size,
+			.content_seq = page.content_seq,
+			.at = {page.incarnation, page.seq}};
 		note(call->s, ret.at);
 	}
 	call->as.other.extents(call->cookie, nonsense(call, error), error == 0 ? &ret : NULL);
@@ -317,8 +325,9 @@ static void on_extents(struct sh_call *call, int error, struct http_response *re
 	sh_over(call);
 }
 
+/* budget: the seam's signature */
 store_ticket sh_extents(struct store *base, int64_t id, int64_t from, int64_t len,
-			void (*done)(void *cookie, int error, const struct store_extents *extents), void *cookie)
+	void (*done)(void *cookie, int error, const struct store_extents *extents), void *cookie)
 {
 	struct sh_call *call = sh_new(sh_of(base), SH_META, on_extents, cookie);
 
@@ -344,8 +353,9 @@ static int each_xattr(const struct sh_call *call, const json_t *list)
 
 		buf_reset(&name);
 		buf_reset(&value);
-		if (!text || item_json_get_bytes(object, "name", &name) < 0 || text_unbase64(span_str(text), &value) < 0 ||
-		    name.size == 0 || name.size > XATTR_NAME_BYTES_MAX || memchr(name.data, '\0', name.size))
+		if (!text || item_json_get_bytes(object, "name", &name) < 0 ||
+			text_unbase64(span_str(text), &value) < 0 || name.size == 0 ||
+			name.size > XATTR_NAME_BYTES_MAX || memchr(name.data, '\0', name.size))
 			r = -EPROTO;
 		else
 			r = call->as.other.each(call->cookie, buf_span(&name), buf_span(&value));
@@ -368,7 +378,7 @@ static void on_xattrs(struct sh_call *call, int error, struct http_response *res
 }
 
 store_ticket sh_xattrs(struct store *base, int64_t id, int (*each)(void *cookie, struct span name, struct span value),
-		       void (*done)(void *cookie, int error), void *cookie)
+	void (*done)(void *cookie, int error), void *cookie)
 {
 	struct sh_call *call = sh_new(sh_of(base), SH_META, on_xattrs, cookie);
 
@@ -409,7 +419,8 @@ static void on_ids(struct sh_call *call, int error, struct http_response *respon
 	sh_over(call);
 }
 
-store_ticket sh_ids(struct store *base, uint32_t count, void (*done)(void *cookie, int error, int64_t first), void *cookie)
+store_ticket sh_ids(
+	struct store *base, uint32_t count, void (*done)(void *cookie, int error, int64_t first), void *cookie)
 {
 	struct sh_call *call = sh_new(sh_of(base), SH_META, on_ids, cookie);
 

@@ -1,3 +1,5 @@
+#include "fusefs/store_mem.h"
+
 #include "fusefs/store_mem_internal.h"
 
 #include "common/base/clock.h"
@@ -128,7 +130,7 @@ static void finish(struct job *job)
 static bool poll_is_over(const struct job *job, int64_t now)
 {
 	return job->cancelled || job->s->stop || now >= job->due_ns || job->s->d->seq > job->since.seq ||
-	       job->s->d->forgotten > job->since.seq;
+		job->s->d->forgotten > job->since.seq;
 }
 
 /* One that can be done now, off its list; or NULL and when to look again. */
@@ -192,7 +194,8 @@ void mem_wake_all(struct mem_drive *d)
 		pthread_cond_signal(&s->work);
 }
 
-static struct job *job_new(struct store *base, void (*run)(struct job *job), void (*tell)(struct job *job), void *cookie)
+static struct job *job_new(
+	struct store *base, void (*run)(struct job *job), void (*tell)(struct job *job), void *cookie)
 {
 	struct job *job = calloc(1, sizeof(*job));
 
@@ -227,7 +230,8 @@ static void run_drive(struct job *job)
 {
 	struct mem_drive *d = job->s->d;
 
-	job->drive = (struct store_drive){.root = ITEM_ROOT(d->number), .quota = d->quota, .used = mem_used(d), .at = position(d)};
+	job->drive = (struct store_drive){
+		.root = ITEM_ROOT(d->number), .quota = d->quota, .used = mem_used(d), .at = position(d)};
 	job->drive.free = d->quota > 0 ? d->quota - job->drive.used : 1ll << 40;
 }
 
@@ -236,7 +240,8 @@ static void tell_drive(struct job *job)
 	job->done.drive(job->cookie, job->error, job->error < 0 ? NULL : &job->drive);
 }
 
-static store_ticket mem_drive_call(struct store *base, void (*done)(void *cookie, int error, const struct store_drive *drive), void *cookie)
+static store_ticket mem_drive_call(
+	struct store *base, void (*done)(void *cookie, int error, const struct store_drive *drive), void *cookie)
 {
 	struct job *job = job_new(base, run_drive, tell_drive, cookie);
 
@@ -280,7 +285,7 @@ static void run_item(struct job *job)
 }
 
 static store_ticket mem_lookup(struct store *base, int64_t parent, struct span name,
-			       void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie)
+	void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie)
 {
 	struct job *job = job_new(base, run_lookup, tell_item, cookie);
 
@@ -291,7 +296,7 @@ static store_ticket mem_lookup(struct store *base, int64_t parent, struct span n
 }
 
 static store_ticket mem_get_item(struct store *base, int64_t id,
-				 void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie)
+	void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie)
 {
 	struct job *job = job_new(base, run_item, tell_item, cookie);
 
@@ -347,8 +352,9 @@ static void tell_children(struct job *job)
 	job->done.page(job->cookie, job->error, job->error < 0 ? NULL : &job->page);
 }
 
-static store_ticket mem_children(struct store *base, int64_t folder, struct span after, uint32_t limit, bool with_inline,
-				 void (*done)(void *cookie, int error, const struct store_page *page), void *cookie)
+/* budget: the seam's signature */
+static store_ticket mem_children(struct store *base, int64_t folder, struct span after, uint32_t limit,
+	bool with_inline, void (*done)(void *cookie, int error, const struct store_page *page), void *cookie)
 {
 	struct job *job = job_new(base, run_children, tell_children, cookie);
 
@@ -405,8 +411,9 @@ static void tell_extents(struct job *job)
 	job->done.extents(job->cookie, job->error, job->error < 0 ? NULL : &job->extents);
 }
 
+/* budget: the seam's signature */
 static store_ticket mem_extents(struct store *base, int64_t id, int64_t from, int64_t len,
-				void (*done)(void *cookie, int error, const struct store_extents *extents), void *cookie)
+	void (*done)(void *cookie, int error, const struct store_extents *extents), void *cookie)
 {
 	struct job *job = job_new(base, run_extents, tell_extents, cookie);
 
@@ -447,8 +454,9 @@ static void tell_xattrs(struct job *job)
 	job->done.xattrs(job->cookie, job->error);
 }
 
-static store_ticket mem_xattrs(struct store *base, int64_t id, int (*each)(void *cookie, struct span name, struct span value),
-			       void (*done)(void *cookie, int error), void *cookie)
+static store_ticket mem_xattrs(struct store *base, int64_t id,
+	int (*each)(void *cookie, struct span name, struct span value), void (*done)(void *cookie, int error),
+	void *cookie)
 {
 	struct job *job = job_new(base, run_xattrs, tell_xattrs, cookie);
 
@@ -478,7 +486,7 @@ static void tell_get(struct job *job)
 }
 
 static store_ticket mem_block_get(struct store *base, const struct extent *extent,
-				  void (*done)(void *cookie, int error, const void *data, size_t size), void *cookie)
+	void (*done)(void *cookie, int error, const void *data, size_t size), void *cookie)
 {
 	struct job *job = job_new(base, run_get, tell_get, cookie);
 
@@ -519,7 +527,7 @@ static void tell_put(struct job *job)
 }
 
 static store_ticket mem_block_put(struct store *base, const uint8_t sha256[32], struct span data,
-				  void (*done)(void *cookie, int error), void *cookie)
+	void (*done)(void *cookie, int error), void *cookie)
 {
 	struct job *job = job_new(base, run_put, tell_put, cookie);
 
@@ -582,7 +590,7 @@ static void tell_batch(struct job *job)
 }
 
 static store_ticket mem_batch(struct store *base, const struct op *ops, size_t count,
-			      void (*done)(void *cookie, int error, const struct store_batch_reply *reply), void *cookie)
+	void (*done)(void *cookie, int error, const struct store_batch_reply *reply), void *cookie)
 {
 	struct job *job = job_new(base, run_batch, tell_batch, cookie);
 
@@ -606,7 +614,8 @@ static void tell_ids(struct job *job)
 	job->done.ids(job->cookie, job->error, job->first);
 }
 
-static store_ticket mem_ids(struct store *base, uint32_t count, void (*done)(void *cookie, int error, int64_t first), void *cookie)
+static store_ticket mem_ids(
+	struct store *base, uint32_t count, void (*done)(void *cookie, int error, int64_t first), void *cookie)
 {
 	struct job *job = job_new(base, run_ids, tell_ids, cookie);
 
@@ -672,8 +681,9 @@ static void tell_poll(struct job *job)
 	job->done.poll(job->cookie, job->error, job->error < 0 ? NULL : &job->changes);
 }
 
-static store_ticket mem_poll(struct store *base, struct store_position since, unsigned wait_s, const int64_t *held, size_t held_count,
-			     void (*done)(void *cookie, int error, const struct store_changes *changes), void *cookie)
+/* budget: the seam's signature */
+static store_ticket mem_poll(struct store *base, struct store_position since, unsigned wait_s, const int64_t *held,
+	size_t held_count, void (*done)(void *cookie, int error, const struct store_changes *changes), void *cookie)
 {
 	struct job *job = job_new(base, run_poll, tell_poll, cookie);
 	struct mem_drive *d = job->s->d;

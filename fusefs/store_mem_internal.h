@@ -97,7 +97,8 @@ void mem_piece_free(struct mem_piece *p);
 void mem_content_free(struct mem_doc *doc);
 int mem_content_copy(const struct mem_doc *from, struct mem_doc *to);
 void mem_content_cut(struct mem_doc *doc, int64_t from, int64_t to); /* becomes a hole */
-void mem_content_put(struct mem_doc *doc, const struct mem_piece *piece); /* copied; len bytes of data, unless in a block */
+void mem_content_put(
+	struct mem_doc *doc, const struct mem_piece *piece); /* copied; len bytes of data, unless in a block */
 
 /* store_mem_op.c: one op; -errno, nothing changed then. */
 int mem_op_apply(struct mem_drive *d, const struct op *op, const void *author, struct store_result *ret);

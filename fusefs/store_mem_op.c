@@ -320,7 +320,8 @@ static int64_t put_extents(struct mem_doc *doc, const struct op *op)
 
 	for (size_t i = 0; i < op->extent_count; i++) {
 		const struct op_extent *e = &op->extents[i];
-		struct mem_piece piece = {.at = e->at, .len = e->len, .in_block = e->kind == OP_EXTENT_BLOCK, .from = e->from};
+		struct mem_piece piece = {
+			.at = e->at, .len = e->len, .in_block = e->kind == OP_EXTENT_BLOCK, .from = e->from};
 
 		memcpy(piece.sha256, e->sha256, sizeof(piece.sha256));
 		piece.data = (char *)e->data.data;

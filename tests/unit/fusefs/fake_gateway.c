@@ -105,7 +105,8 @@ static void respond(struct http_request *req, const struct fake_answer *a)
 static void respond_usual(struct fake_gateway *g, struct http_request *req)
 {
 	const char *target = http_request_target(req), *method = http_request_method(req);
-	struct fake_answer a = {.status = 404, .type = "application/problem+json", .body = "{\"type\":\"/problems/not-found\"}"};
+	struct fake_answer a = {
+		.status = 404, .type = "application/problem+json", .body = "{\"type\":\"/problems/not-found\"}"};
 	char session[64];
 
 	if (strstr(target, "/sessions") && strcmp(method, "POST") == 0) {
@@ -116,7 +117,8 @@ static void respond_usual(struct fake_gateway *g, struct http_request *req)
 	} else if (strcmp(target, "/status") == 0) {
 		a = (struct fake_answer){.status = 200, .type = "application/json", .body = "{}"};
 	} else if (strcmp(target, "/api/v2/docs/drives/home") == 0 || strcmp(target, "/api/v2/docs/drives/7") == 0) {
-		a = (struct fake_answer){.status = 200, .type = "application/json",
+		a = (struct fake_answer){.status = 200,
+			.type = "application/json",
 			.body = "{\"id\":\"7\",\"name\":\"d\",\"quota\":0,\"used\":0,\"free\":1000,\"seq\":\"10\",\"incarnation\":\"1\","
 				"\"root\":\"30064771073\"}"};
 	}
@@ -139,7 +141,8 @@ static void on_request(struct http_request *req, void *cookie)
 	for (size_t i = 0; i < g->answer_count && !any; i++) {
 		struct fake_answer *a = &g->answers[i];
 
-		if (a->times == UINT32_MAX || !fits(http_request_method(req), http_request_target(req), a->method, a->target))
+		if (a->times == UINT32_MAX ||
+			!fits(http_request_method(req), http_request_target(req), a->method, a->target))
 			continue;
 		any = true;
 		found = *a;
@@ -158,9 +161,10 @@ static void on_request(struct http_request *req, void *cookie)
 		respond(req, &found);
 }
 
-#define ROUTE(verb, mode, max) \
-	{ \
-		.method = verb, .pattern = "/{rest...}", .body = mode, .body_max = max, .handler = on_request, .internal = true, .open = true \
+#define ROUTE(verb, mode, max)                                                                                 \
+	{                                                                                                      \
+		.method = verb, .pattern = "/{rest...}", .body = mode, .body_max = max, .handler = on_request, \
+		.internal = true, .open = true                                                                 \
 	}
 
 static const struct http_route routes[] = {
@@ -217,7 +221,8 @@ void fake_add(struct fake_gateway *g, const struct fake_answer *answer)
 	pthread_mutex_unlock(&g->lock);
 }
 
-static const struct fake_request *nth(struct fake_gateway *g, const char *method, const char *target, size_t n, size_t *ret_count)
+static const struct fake_request *nth(
+	struct fake_gateway *g, const char *method, const char *target, size_t n, size_t *ret_count)
 {
 	const struct fake_request *found = NULL;
 

@@ -231,7 +231,9 @@ static void follow_survives_short_failures_unnoticed(void **state)
 {
 	struct fixture *f = *state;
 
-	fault_add(f->store, &(struct fault_rule){.call = FAULT_POLL, .kind = FAULT_FAIL, .nth = 1, .times = 3, .error = -ECONNRESET});
+	fault_add(f->store,
+		&(struct fault_rule){
+			.call = FAULT_POLL, .kind = FAULT_FAIL, .nth = 1, .times = 3, .error = -ECONNRESET});
 	start(f, (struct store_position){1, 0});
 	change(f, f->other, "a");
 	wait_told(f, &f->foreign, 1);

@@ -208,8 +208,12 @@ static void oplog_refusal_without_index_finds_the_guilty_by_sending_each_alone(v
 	outcome_init(&first, NULL);
 	hold_first(f, &first);
 	/* The second is the three together; the third is the first of them alone. */
-	fault_add(f->store, &(struct fault_rule){.call = FAULT_BATCH, .kind = FAULT_REFUSE, .nth = 1, .error = -EDQUOT, .index = -1});
-	fault_add(f->store, &(struct fault_rule){.call = FAULT_BATCH, .kind = FAULT_REFUSE, .nth = 3, .error = -EDQUOT, .index = -1});
+	fault_add(f->store,
+		&(struct fault_rule){
+			.call = FAULT_BATCH, .kind = FAULT_REFUSE, .nth = 1, .error = -EDQUOT, .index = -1});
+	fault_add(f->store,
+		&(struct fault_rule){
+			.call = FAULT_BATCH, .kind = FAULT_REFUSE, .nth = 3, .error = -EDQUOT, .index = -1});
 	for (int i = 0; i < 3; i++) {
 		outcome_init(&o[i], NULL);
 		(void)snprintf(name, sizeof(name), "file-%d", i);

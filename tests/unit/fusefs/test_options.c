@@ -114,7 +114,10 @@ static void options_parse_takes_the_form_of_a_mount_helper(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(parse(f, "/sbin/mount.nephos http://a:1/home /mnt -sfv -t nephos -o rw,_netdev,x-systemd.automount,nofail"), 0);
+	assert_int_equal(
+		parse(f,
+			"/sbin/mount.nephos http://a:1/home /mnt -sfv -t nephos -o rw,_netdev,x-systemd.automount,nofail"),
+		0);
 	assert_true(f->o.fake);
 	assert_false(f->o.foreground);
 	assert_string_equal(f->o.drive, "home");
@@ -176,7 +179,8 @@ static void options_find_key_reads_the_file_that_is_named(void **state)
 	struct fixture *f = *state;
 	char line[256];
 
-	write_file(f->file, "# of mine\nNEPHOS_URL=http://s:8050,http://t:9090\nNEPHOS_USER=me\nNEPHOS_TOKEN='k-1'\n", 0600);
+	write_file(f->file, "# of mine\nNEPHOS_URL=http://s:8050,http://t:9090\nNEPHOS_USER=me\nNEPHOS_TOKEN='k-1'\n",
+		0600);
 	(void)snprintf(line, sizeof(line), "mount -o credentials=%s /mnt", f->file);
 	assert_int_equal(parse(f, line), 0);
 	assert_int_equal(options_find_key(&f->o, &f->why), 0);
