@@ -17,7 +17,8 @@
 
 static bool is_ours(const char *name)
 {
-	static const char *const names[] = { "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Expect" };
+	static const char *const names[] = {
+		"Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Expect"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcasecmp(name, names[i]) == 0)
@@ -265,7 +266,8 @@ static void set_method(struct http_call *call)
 		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
 	} else if (strcmp(method, "HEAD") == 0) {
 		curl_easy_setopt(easy, CURLOPT_NOBODY, 1l);
-	} else if (o->body.size || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0) {
+	} else if (o->body.size || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
+		strcmp(method, "PATCH") == 0) {
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)o->body.size);
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, o->body.size ? o->body.data : "");
 		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
@@ -279,7 +281,8 @@ static void set_limits(struct http_call *call)
 	const struct http_call_options *o = &call->options;
 	unsigned deadline = o->deadline_ms || o->stall_ms ? o->deadline_ms : DEADLINE_MS_DEFAULT;
 
-	curl_easy_setopt(call->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(o->connect_ms ? o->connect_ms : CONNECT_MS_DEFAULT));
+	curl_easy_setopt(
+		call->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(o->connect_ms ? o->connect_ms : CONNECT_MS_DEFAULT));
 	curl_easy_setopt(call->easy, CURLOPT_TIMEOUT_MS, (long)deadline);
 	if (o->stall_ms && call->blocking) {
 		curl_easy_setopt(call->easy, CURLOPT_NOPROGRESS, 0l);
@@ -362,18 +365,18 @@ static int errno_of(CURLcode code, long os_error)
 		CURLcode code;
 		int error;
 	} table[] = {
-		{ CURLE_OK, 0 },
-		{ CURLE_COULDNT_RESOLVE_HOST, -EHOSTUNREACH },
-		{ CURLE_OPERATION_TIMEDOUT, -ETIMEDOUT },
-		{ CURLE_SEND_ERROR, -ECONNRESET },
-		{ CURLE_RECV_ERROR, -ECONNRESET },
-		{ CURLE_GOT_NOTHING, -ECONNRESET },
-		{ CURLE_PARTIAL_FILE, -ECONNRESET },
-		{ CURLE_SEND_FAIL_REWIND, -ECONNRESET },
-		{ CURLE_OUT_OF_MEMORY, -ENOMEM },
-		{ CURLE_URL_MALFORMAT, -EINVAL },
-		{ CURLE_UNSUPPORTED_PROTOCOL, -EINVAL },
-		{ CURLE_FILESIZE_EXCEEDED, -E2BIG },
+		{CURLE_OK, 0},
+		{CURLE_COULDNT_RESOLVE_HOST, -EHOSTUNREACH},
+		{CURLE_OPERATION_TIMEDOUT, -ETIMEDOUT},
+		{CURLE_SEND_ERROR, -ECONNRESET},
+		{CURLE_RECV_ERROR, -ECONNRESET},
+		{CURLE_GOT_NOTHING, -ECONNRESET},
+		{CURLE_PARTIAL_FILE, -ECONNRESET},
+		{CURLE_SEND_FAIL_REWIND, -ECONNRESET},
+		{CURLE_OUT_OF_MEMORY, -ENOMEM},
+		{CURLE_URL_MALFORMAT, -EINVAL},
+		{CURLE_UNSUPPORTED_PROTOCOL, -EINVAL},
+		{CURLE_FILESIZE_EXCEEDED, -E2BIG},
 	};
 
 	if (code == CURLE_COULDNT_CONNECT)

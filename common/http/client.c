@@ -217,7 +217,7 @@ static void check_stalls(struct http_client *c, int64_t now)
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *cookie, void *known)
 {
 	struct http_client *c = cookie;
-	struct epoll_event event = { .data.fd = fd };
+	struct epoll_event event = {.data.fd = fd};
 
 	(void)easy;
 	if (what == CURL_POLL_REMOVE) {
@@ -319,7 +319,7 @@ static void *run(void *cookie)
 
 static int setup(struct http_client *c)
 {
-	struct epoll_event event = { .events = EPOLLIN };
+	struct epoll_event event = {.events = EPOLLIN};
 	unsigned kept = c->options.connections_max ? c->options.connections_max : CONNECTIONS_DEFAULT;
 
 	if (c->options.user_agent) {

@@ -17,7 +17,7 @@ struct http_client;
 struct http_call;
 
 struct http_response {
-	int error;	 /* 0, or why there is no (whole) response: -ECONNREFUSED, -EHOSTUNREACH, -ECONNRESET, -ETIMEDOUT, -E2BIG, -ECANCELED, -EPROTO … */
+	int error; /* 0, or why there is no (whole) response: -ECONNREFUSED, -EHOSTUNREACH, -ECONNRESET, -ETIMEDOUT, -E2BIG, -ECANCELED, -EPROTO … */
 	bool connected;	 /* false: no byte of the request was sent, so that trying elsewhere is always safe */
 	bool first_byte; /* a byte of the response came */
 	int status;
@@ -26,10 +26,10 @@ struct http_response {
 };
 
 struct http_call_options {
-	const char *method;		     /* "GET" */
-	const char *url;		     /* http://host:port/…, sent as it is: never normalised (no dot removal) */
-	const struct http_headers *headers;  /* copied; may be NULL */
-	struct span body;		     /* must stay valid until the call is over */
+	const char *method;		    /* "GET" */
+	const char *url;		    /* http://host:port/…, sent as it is: never normalised (no dot removal) */
+	const struct http_headers *headers; /* copied; may be NULL */
+	struct span body;		    /* must stay valid until the call is over */
 	/* Instead of body: pulled. ret_size 0: end. -EAGAIN: pause until http_call_resume. Other failures abort the call. body_length -1: chunked. */
 	int (*pull)(void *cookie, void *data, size_t size, size_t *ret_size);
 	int64_t body_length;
@@ -37,10 +37,11 @@ struct http_call_options {
 	 * (the same bytes come again), other failures abort. */
 	int (*on_head)(void *cookie, const struct http_response *head);
 	int (*on_data)(void *cookie, const void *data, size_t size);
-	size_t response_max;	/* of a collected body; 0 = 16 MiB */
-	unsigned connect_ms;	/* 0 = 2000 */
-	unsigned deadline_ms;	/* whole call; 0 = 30000 */
-	unsigned stall_ms;	/* for streams: no byte in either direction for so long; when set, deadline_ms 0 means none */
+	size_t response_max;  /* of a collected body; 0 = 16 MiB */
+	unsigned connect_ms;  /* 0 = 2000 */
+	unsigned deadline_ms; /* whole call; 0 = 30000 */
+	unsigned
+		stall_ms; /* for streams: no byte in either direction for so long; when set, deadline_ms 0 means none */
 };
 
 struct http_client_options {
@@ -55,12 +56,13 @@ void http_client_free(struct http_client *c); /* cancels what is under way and w
 /* done is called exactly once unless start failed; the response is only valid inside it (it may move out headers and body).
  * ret_call (may be NULL) is valid until done returns. */
 int http_client_start(struct http_client *c, const struct http_call_options *options, void *cookie,
-		      void (*done)(void *cookie, struct http_response *response), struct http_call **ret_call);
+	void (*done)(void *cookie, struct http_response *response), struct http_call **ret_call);
 void http_call_resume(struct http_call *call); /* any thread */
 void http_call_cancel(struct http_call *call); /* done comes with -ECANCELED, later, on the client's thread */
 
 /* Blocking. Returns response->error. The caller calls http_response_fini in any case (init is done here). cookie is for the callbacks of options. */
-int http_client_perform(struct http_client *c, const struct http_call_options *options, void *cookie, struct http_response *ret);
+int http_client_perform(
+	struct http_client *c, const struct http_call_options *options, void *cookie, struct http_response *ret);
 void http_response_fini(struct http_response *r);
 
 #endif

@@ -12,15 +12,15 @@
 #include <pthread.h>
 
 #define RESPONSE_BYTES_DEFAULT (16u * 1024 * 1024)
-#define CONNECT_MS_DEFAULT     2000u
-#define DEADLINE_MS_DEFAULT    30000u
-#define CONNECTIONS_DEFAULT    64u
-#define RECEIVE_BUFFER_BYTES   (64 * 1024)  /* of one recv of the library's */
-#define SEND_BUFFER_BYTES      (128 * 1024) /* of one pull for it */
-#define CONNECTION_AGE_S       60	    /* idle for longer: not used again; below the 75 s after which servers close */
-#define EXPECT_BYTES_MIN       (1024 * 1024) /* a pulled body from this size on asks before it is sent */
-#define HANDLES_KEPT_MAX       64	    /* free handles for asynchronous calls */
-#define HOST_KEY_BYTES	       280	    /* "http://host:port" */
+#define CONNECT_MS_DEFAULT 2000u
+#define DEADLINE_MS_DEFAULT 30000u
+#define CONNECTIONS_DEFAULT 64u
+#define RECEIVE_BUFFER_BYTES (64 * 1024) /* of one recv of the library's */
+#define SEND_BUFFER_BYTES (128 * 1024)	 /* of one pull for it */
+#define CONNECTION_AGE_S 60		 /* idle for longer: not used again; below the 75 s after which servers close */
+#define EXPECT_BYTES_MIN (1024 * 1024)	 /* a pulled body from this size on asks before it is sent */
+#define HANDLES_KEPT_MAX 64		 /* free handles for asynchronous calls */
+#define HOST_KEY_BYTES 280		 /* "http://host:port" */
 
 enum signal { SIGNAL_START = 1, SIGNAL_RESUME = 2, SIGNAL_CANCEL = 4 };
 
@@ -32,16 +32,16 @@ struct http_call {
 	void *cookie;
 	void (*done)(void *cookie, struct http_response *response);
 	struct http_response response;
-	int error;	      /* of a callback, that ended the call */
-	unsigned attempts;    /* requests begun: the library repeats on a kept connection that turns out dead */
-	bool replayable;      /* may be repeated after some of it was sent */
-	bool head_done;	      /* the final head is complete */
-	bool blocking;	      /* by http_client_perform */
-	bool running;	      /* in the multi handle; the client thread's */
-	bool paused_in;	      /* by our own callbacks: waiting then is not the other side's fault */
+	int error;	   /* of a callback, that ended the call */
+	unsigned attempts; /* requests begun: the library repeats on a kept connection that turns out dead */
+	bool replayable;   /* may be repeated after some of it was sent */
+	bool head_done;	   /* the final head is complete */
+	bool blocking;	   /* by http_client_perform */
+	bool running;	   /* in the multi handle; the client thread's */
+	bool paused_in;	   /* by our own callbacks: waiting then is not the other side's fault */
 	bool paused_out;
 	uint64_t pulled;
-	int64_t last_byte_ns; /* for stall_ms */
+	int64_t last_byte_ns;	       /* for stall_ms */
 	struct http_call *prev, *next; /* the client's list of calls; its thread's */
 
 	/* Guarded by client->lock. */
@@ -82,7 +82,7 @@ struct blocking_handle {
 
 /* call.c */
 int call_init(struct http_call *call, struct http_client *client, CURL *easy, const struct http_call_options *options);
-void call_fini(struct http_call *call);		     /* all but the handle */
+void call_fini(struct http_call *call);			 /* all but the handle */
 void call_finish(struct http_call *call, CURLcode code); /* fills call->response */
 bool call_is_stalled(const struct http_call *call, int64_t now_ns);
 

@@ -19,7 +19,7 @@ void *exchange_on_line(void *cookie, const char *uri, struct MHD_Connection *con
 /* The client was found gone while the request slept: whoever works on it hears of it, and answers as always. */
 static void tell_absent(struct http_request *req)
 {
-	void (*on_abort)(struct http_request *req, void *cookie) = NULL;
+	void (*on_abort)(struct http_request * req, void *cookie) = NULL;
 
 	pthread_mutex_lock(&req->lock);
 	if (req->absent) {
@@ -110,7 +110,8 @@ static int find_route(struct http_request *req)
 	return r;
 }
 
-static enum MHD_Result on_header(struct http_request *req, struct MHD_Connection *connection, const struct request_line *line)
+static enum MHD_Result on_header(
+	struct http_request *req, struct MHD_Connection *connection, const struct request_line *line)
 {
 	const struct http_server_options *o = &req->server->options;
 	const char *why = NULL;
@@ -235,6 +236,7 @@ static enum MHD_Result on_end(struct http_request *req, struct MHD_Connection *c
 	return answered ? respond_queue(req, connection) : r;
 }
 
+/* budget: the library's signature */
 enum MHD_Result exchange_on_access(void *cookie, struct MHD_Connection *connection, const char *url, const char *method,
 	const char *version, const char *upload_data, size_t *upload_size, void **context)
 {
@@ -247,7 +249,7 @@ enum MHD_Result exchange_on_access(void *cookie, struct MHD_Connection *connecti
 	if (*upload_size)
 		return on_data(req, upload_data, upload_size);
 	if (req->stage == STAGE_LINE)
-		return on_header(req, connection, &(struct request_line){ method, url, version });
+		return on_header(req, connection, &(struct request_line){method, url, version});
 	if (req->stage == STAGE_GUARD)
 		return guard_step(req);
 	return on_end(req, connection);
@@ -271,10 +273,11 @@ static void end_stream(const struct http_request *req, bool whole)
 	stream->ops->done(stream->cookie, whole);
 }
 
-void exchange_on_completed(void *cookie, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode code)
+void exchange_on_completed(
+	void *cookie, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode code)
 {
 	struct http_request *req = *context;
-	void (*on_abort)(struct http_request *req, void *cookie);
+	void (*on_abort)(struct http_request * req, void *cookie);
 	bool nobody_answers, streaming;
 
 	(void)cookie;

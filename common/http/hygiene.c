@@ -23,7 +23,7 @@
 struct scan {
 	struct http_request *req;
 	struct MHD_Connection *connection;
-	size_t bytes; /* names, values and their NULs */
+	size_t bytes;	  /* names, values and their NULs */
 	const char *next; /* where the next name must lie */
 	int error;
 	const char *why;
@@ -40,7 +40,8 @@ struct scan {
 
 static bool is_token_char(unsigned char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("!#$%&'*+-.^_`|~", c));
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		(c && strchr("!#$%&'*+-.^_`|~", c));
 }
 
 static bool is_token(const char *text, size_t size)
@@ -105,15 +106,17 @@ static void scan_known(struct scan *s, const char *name, const char *value)
 	}
 }
 
-static enum MHD_Result on_field(void *cookie, enum MHD_ValueKind kind, const char *name, size_t name_size, const char *value,
-	size_t value_size)
+/* budget: the library's signature */
+static enum MHD_Result on_field(
+	void *cookie, enum MHD_ValueKind kind, const char *name, size_t name_size, const char *value, size_t value_size)
 {
 	struct scan *s = cookie;
 	struct http_request *req = s->req;
 
 	(void)kind;
 	if (PARSES_IN_PLACE && name != s->next)
-		scan_refuse(s, -ERR_BAD_REQUEST, "a line of the header is folded, has a NUL, or does not end with CR LF");
+		scan_refuse(
+			s, -ERR_BAD_REQUEST, "a line of the header is folded, has a NUL, or does not end with CR LF");
 	else if (!is_token(name, name_size))
 		scan_refuse(s, -ERR_BAD_REQUEST, "a header's name is no token");
 	else if (!is_field_value(value, value_size))
@@ -122,7 +125,7 @@ static enum MHD_Result on_field(void *cookie, enum MHD_ValueKind kind, const cha
 		scan_refuse(s, -ERR_HEADERS_TOO_LARGE, "too many header fields");
 	if (s->error)
 		return MHD_NO;
-	req->fields[req->field_count++] = (struct request_field){ name, value };
+	req->fields[req->field_count++] = (struct request_field){name, value};
 	s->bytes += name_size + value_size + 2;
 	s->next = value + value_size + 2;
 	scan_known(s, name, value);
@@ -164,13 +167,15 @@ static void check_framing(struct scan *s)
 /* After the last field comes an empty line, and with it the end of the header. */
 static void check_extent(struct scan *s, const struct request_line *line)
 {
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(s->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(s->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
 	size_t size = info ? info->header_size : 0;
 
 	if (size > HEADER_BYTES_MAX)
 		scan_refuse(s, -ERR_HEADERS_TOO_LARGE, "the header is too large");
 	if (PARSES_IN_PLACE && line->method + size != s->next + 2)
-		scan_refuse(s, -ERR_BAD_REQUEST, "a line of the header is folded, has a NUL, or does not end with CR LF");
+		scan_refuse(
+			s, -ERR_BAD_REQUEST, "a line of the header is folded, has a NUL, or does not end with CR LF");
 }
 
 static void check_line(struct scan *s, const struct request_line *line)
@@ -182,7 +187,8 @@ static void check_line(struct scan *s, const struct request_line *line)
 		unsigned char c = (unsigned char)*p;
 
 		if (c <= ' ' || c == 0x7f || c == '#')
-			scan_refuse(s, -ERR_BAD_REQUEST, "the request line has more than three words, or control characters");
+			scan_refuse(s, -ERR_BAD_REQUEST,
+				"the request line has more than three words, or control characters");
 	}
 	if (PARSES_IN_PLACE && (line->url != target || line->version != target + req->target_size + 1))
 		scan_refuse(s, -ERR_BAD_REQUEST, "the request line is not three words with one space between");
@@ -243,9 +249,10 @@ static bool is_trace(const char *trace)
 	return size > 0 && size <= TRACE_BYTES_MAX && strspn(trace, letters) == size;
 }
 
-int hygiene_check(struct http_request *req, struct MHD_Connection *connection, const struct request_line *line, const char **ret_why)
+int hygiene_check(struct http_request *req, struct MHD_Connection *connection, const struct request_line *line,
+	const char **ret_why)
 {
-	struct scan s = { .req = req, .connection = connection, .next = line->version + strlen(line->version) + 2 };
+	struct scan s = {.req = req, .connection = connection, .next = line->version + strlen(line->version) + 2};
 	int r;
 
 	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, on_field, &s);

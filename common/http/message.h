@@ -21,9 +21,11 @@ struct http_headers {
 
 void http_headers_init(struct http_headers *h);
 void http_headers_fini(struct http_headers *h);
-int http_headers_add(struct http_headers *h, const char *name, const char *value); /* -ENOMEM, -ENOSPC, -EINVAL (CR, LF, NUL) */
+int http_headers_add(
+	struct http_headers *h, const char *name, const char *value); /* -ENOMEM, -ENOSPC, -EINVAL (CR, LF, NUL) */
 int http_headers_set(struct http_headers *h, const char *name, const char *value); /* replaces all of that name */
-int http_headers_addf(struct http_headers *h, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int http_headers_addf(struct http_headers *h, const char *name, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 void http_headers_remove(struct http_headers *h, const char *name);
 const char *http_headers_get(const struct http_headers *h, const char *name); /* first of that name, or NULL */
 

@@ -41,7 +41,8 @@ int http_routes_check(const struct http_route *routes)
 
 	for (; routes->method; routes++) {
 		if (!routes->handler || !routes->pattern || (!routes->internal && !is_described(routes))) {
-			log_error(NULL, "route %s %s is not described", routes->method, routes->pattern ? routes->pattern : "?");
+			log_error(NULL, "route %s %s is not described", routes->method,
+				routes->pattern ? routes->pattern : "?");
 			r = -EINVAL;
 		}
 	}
@@ -88,8 +89,8 @@ static int add_parameters(const struct http_route *route, json_t *operation)
 		}
 		if (!r && !has_parameter(parameters, name))
 			r = json_array_append_new(parameters,
-				json_pack("{s:s%, s:s, s:b, s:{s:s}}", "name", name.data, name.size, "in", "path", "required", 1,
-					"schema", "type", "string"));
+				json_pack("{s:s%, s:s, s:b, s:{s:s}}", "name", name.data, name.size, "in", "path",
+					"required", 1, "schema", "type", "string"));
 	}
 	return r;
 }
@@ -107,7 +108,8 @@ static json_t *operation_of(const struct http_route *route)
 	r |= json_object_set_new(operation, "tags", json_pack("[s]", route->tag));
 	r |= add_parameters(route, operation);
 	if (!json_object_get(responses, "default"))
-		r |= json_object_set_new(responses, "default", json_pack("{s:s}", "$ref", "#/components/responses/Problem"));
+		r |= json_object_set_new(
+			responses, "default", json_pack("{s:s}", "$ref", "#/components/responses/Problem"));
 	if (!route->open)
 		r |= json_object_set_new(operation, "security", json_pack("[{s:[]}]", "bearer"));
 	if (r) {
@@ -150,8 +152,8 @@ int http_openapi(const struct http_route *routes, const char *prefix, const char
 	}
 	if (r)
 		goto out;
-	root = json_pack("{s:s, s:{s:s, s:s}, s:O, s:o}", "openapi", OPENAPI_VERSION, "info", "title", title, "version", "1", "paths", paths,
-		"components", json_loads(components_text, 0, NULL));
+	root = json_pack("{s:s, s:{s:s, s:s}, s:O, s:o}", "openapi", OPENAPI_VERSION, "info", "title", title, "version",
+		"1", "paths", paths, "components", json_loads(components_text, 0, NULL));
 	text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 	r = text ? buf_append_str(ret, text) : -ENOMEM;
 out:

@@ -93,9 +93,10 @@ void perform_fini(struct http_client *c)
 	}
 }
 
-int http_client_perform(struct http_client *c, const struct http_call_options *options, void *cookie, struct http_response *ret)
+int http_client_perform(
+	struct http_client *c, const struct http_call_options *options, void *cookie, struct http_response *ret)
 {
-	struct http_call call = { .cookie = cookie, .blocking = true };
+	struct http_call call = {.cookie = cookie, .blocking = true};
 	char host[HOST_KEY_BYTES];
 	struct blocking_handle *h;
 	int r;

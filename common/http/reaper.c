@@ -49,13 +49,13 @@ static bool drop_input(int fd)
 
 static void wait_input(struct reaper *r)
 {
-	struct pollfd fds[LINGER_CONNECTIONS_MAX + 1] = { { .fd = r->wake_fd, .events = POLLIN } };
+	struct pollfd fds[LINGER_CONNECTIONS_MAX + 1] = {{.fd = r->wake_fd, .events = POLLIN}};
 	size_t count;
 
 	pthread_mutex_lock(&r->lock);
 	count = r->count;
 	for (size_t i = 0; i < count; i++)
-		fds[i + 1] = (struct pollfd){ .fd = r->guests[i].fd, .events = POLLIN };
+		fds[i + 1] = (struct pollfd){.fd = r->guests[i].fd, .events = POLLIN};
 	pthread_mutex_unlock(&r->lock);
 	if (poll(fds, count + 1, REAPER_TICK_MS) > 0 && fds[0].revents) {
 		eventfd_t ignored;
@@ -145,7 +145,7 @@ void reaper_linger_take(struct reaper *r, int fd)
 	(void)shutdown(fd, SHUT_WR);
 	pthread_mutex_lock(&r->lock);
 	if (!r->stopping && r->count < LINGER_CONNECTIONS_MAX) {
-		r->guests[r->count++] = (struct guest){ fd, clock_mono_ns() + LINGER_MS * NS_PER_MS };
+		r->guests[r->count++] = (struct guest){fd, clock_mono_ns() + LINGER_MS * NS_PER_MS};
 		taken = true;
 	}
 	pthread_mutex_unlock(&r->lock);

@@ -8,9 +8,9 @@
 #ifndef NEPHOS_HTTP_REAPER_H
 #define NEPHOS_HTTP_REAPER_H
 
-#define LINGER_CONNECTIONS_MAX 64   /* beyond: closed at once, as without us */
-#define LINGER_MS	       2000 /* a client that has not understood by then gets its reset */
-#define REAPER_TICK_MS	       500  /* how late an absence may be noticed */
+#define LINGER_CONNECTIONS_MAX 64 /* beyond: closed at once, as without us */
+#define LINGER_MS 2000		  /* a client that has not understood by then gets its reset */
+#define REAPER_TICK_MS 500	  /* how late an absence may be noticed */
 
 struct reaper;
 

@@ -183,8 +183,8 @@ const char *http_request_header(const struct http_request *req, const char *name
 	return NULL;
 }
 
-void http_request_each_header(const struct http_request *req, void (*fn)(const char *name, const char *value, void *cookie),
-	void *cookie)
+void http_request_each_header(
+	const struct http_request *req, void (*fn)(const char *name, const char *value, void *cookie), void *cookie)
 {
 	for (size_t i = 0; i < req->field_count; i++)
 		fn(req->fields[i].name, req->fields[i].value, cookie);

@@ -33,7 +33,8 @@ struct answer {
 
 static bool is_ours(const char *name)
 {
-	static const char *const names[] = { "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Nephos-Trace" };
+	static const char *const names[] = {
+		"Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Nephos-Trace"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcasecmp(name, names[i]) == 0)
@@ -62,10 +63,11 @@ static bool is_too_early(const struct http_request *req, const struct answer *a)
 
 static void write_early(struct http_request *req, const struct answer *a)
 {
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	struct buf head;
 	struct iovec parts[2];
-	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
+	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
 
 	buf_init(&head, 2 * HEADER_BYTES_MAX);
 	buf_printf(&head, "HTTP/1.1 %d %s\r\nConnection: close\r\nNephos-Trace: %s\r\n", a->status,
@@ -75,8 +77,8 @@ static void write_early(struct http_request *req, const struct answer *a)
 			buf_printf(&head, "%s: %s\r\n", a->headers->list[i].name, a->headers->list[i].value);
 	}
 	buf_printf(&head, "Content-Length: %zu\r\n\r\n", a->body.size);
-	parts[0] = (struct iovec){ head.data, head.size };
-	parts[1] = (struct iovec){ (void *)a->body.data, a->body.size };
+	parts[0] = (struct iovec){head.data, head.size};
+	parts[1] = (struct iovec){(void *)a->body.data, a->body.size};
 	/* Short only if the client does not even read what came before: then it learns of the end by the connection's. */
 	(void)sendmsg(info->connect_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)shutdown(info->connect_fd, SHUT_WR);
@@ -123,14 +125,15 @@ static void respond_buffer(struct http_request *req, const struct answer *a, enu
 
 void http_respond(struct http_request *req, int status, const struct http_headers *headers, struct span body)
 {
-	struct answer a = { .status = status, .headers = headers, .body = body, .buffered = true };
+	struct answer a = {.status = status, .headers = headers, .body = body, .buffered = true};
 
 	respond_buffer(req, &a, MHD_RESPMEM_MUST_COPY);
 }
 
-void http_respond_take(struct http_request *req, int status, const struct http_headers *headers, char *body, size_t size)
+void http_respond_take(
+	struct http_request *req, int status, const struct http_headers *headers, char *body, size_t size)
 {
-	struct answer a = { .status = status, .headers = headers, .body = span_of(body, size), .buffered = true };
+	struct answer a = {.status = status, .headers = headers, .body = span_of(body, size), .buffered = true};
 
 	respond_buffer(req, &a, MHD_RESPMEM_MUST_FREE);
 }
@@ -146,7 +149,7 @@ static ssize_t pull_nothing(void *cookie, uint64_t position, char *data, size_t 
 
 void http_respond_length(struct http_request *req, int status, const struct http_headers *headers, uint64_t length)
 {
-	struct answer a = { .status = status, .headers = headers };
+	struct answer a = {.status = status, .headers = headers};
 
 	hand_over(req, &a, MHD_create_response_from_callback(length, 1, pull_nothing, NULL, NULL));
 	request_unref(req);
@@ -157,15 +160,17 @@ static size_t pull_block(int64_t length)
 	return length >= 0 && length < (int64_t)PULL_BLOCK_BYTES ? (size_t)length + 1 : PULL_BLOCK_BYTES;
 }
 
+/* budget: what every answer has, and what a stream is */
 void http_respond_stream(struct http_request *req, int status, const struct http_headers *headers, int64_t length,
 	const struct http_stream_ops *ops, void *cookie, struct http_stream **ret_stream)
 {
-	struct answer a = { .status = status, .headers = headers };
+	struct answer a = {.status = status, .headers = headers};
 	uint64_t size = length < 0 ? MHD_SIZE_UNKNOWN : (uint64_t)length;
-	struct MHD_Response *response = MHD_create_response_from_callback(size, pull_block(length), stream_on_pull, req, NULL);
+	struct MHD_Response *response =
+		MHD_create_response_from_callback(size, pull_block(length), stream_on_pull, req, NULL);
 	bool streaming;
 
-	req->stream = (struct http_stream){ .ops = ops, .cookie = cookie, .length = length };
+	req->stream = (struct http_stream){.ops = ops, .cookie = cookie, .length = length};
 	if (ret_stream)
 		*ret_stream = &req->stream;
 	pthread_mutex_lock(&req->lock);
@@ -218,7 +223,8 @@ static int append_json_string(struct buf *b, const char *text)
 	return r;
 }
 
-static int problem_text(const struct http_request *req, const struct error_info *info, const char *detail, struct buf *ret)
+static int problem_text(
+	const struct http_request *req, const struct error_info *info, const char *detail, struct buf *ret)
 {
 	int r = buf_printf(ret, "{\"type\":\"/problems/%s\",\"title\":", info->type);
 
@@ -246,11 +252,12 @@ static void problem_headers(const struct error_info *info, const struct http_hea
 		(void)http_headers_add(ret, "Retry-After", "1");
 }
 
-static void respond_problem(struct http_request *req, int code, const char *detail, const struct http_headers *extra, bool close)
+static void respond_problem(
+	struct http_request *req, int code, const char *detail, const struct http_headers *extra, bool close)
 {
 	const struct error_info *info = error_lookup(code);
 	struct http_headers headers;
-	struct answer a = { .status = info->http_status, .headers = &headers, .buffered = true, .close = close };
+	struct answer a = {.status = info->http_status, .headers = &headers, .buffered = true, .close = close};
 	struct buf text;
 
 	buf_init(&text, 2 * JSON_ESCAPE_BYTES_MAX);

@@ -34,7 +34,7 @@ struct segment {
 struct path {
 	struct segment segments[ROUTE_SEGMENTS_MAX];
 	size_t count;
-	struct span raw;	/* the whole path */
+	struct span raw;	 /* the whole path */
 	size_t trailing_slashes; /* 0 or 1 */
 	const char *method;
 };
@@ -272,7 +272,8 @@ static void allow_add(struct route_match *m, const char *method)
 	memcpy(m->allow + used, method, size + 1);
 }
 
-static int pick_row(const struct router *r, const struct path *path, const size_t *rows, size_t count, struct route_match *m)
+static int pick_row(
+	const struct router *r, const struct path *path, const size_t *rows, size_t count, struct route_match *m)
 {
 	bool head = strcmp(path->method, "HEAD") == 0;
 	int found = -ERR_NOT_FOUND;
@@ -298,7 +299,8 @@ static int pick_row(const struct router *r, const struct path *path, const size_
 	return found;
 }
 
-static int pick_rest(const struct router *r, const struct path *path, const struct node *n, size_t depth, struct route_match *m)
+static int pick_rest(
+	const struct router *r, const struct path *path, const struct node *n, size_t depth, struct route_match *m)
 {
 	size_t at = m->param_count;
 	const char *start = depth < path->count ? path->segments[depth].raw.data : path->raw.data + path->raw.size;
@@ -320,7 +322,7 @@ static int pick_rest(const struct router *r, const struct path *path, const stru
 /* The better of two outcomes: found, then a bad path, then another method. */
 static int better(int a, int b)
 {
-	static const int order[] = { 0, -ERR_BAD_PATH, -ERR_METHOD };
+	static const int order[] = {0, -ERR_BAD_PATH, -ERR_METHOD};
 
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
 		if (a == order[i] || b == order[i])
@@ -329,7 +331,8 @@ static int better(int a, int b)
 	return -ERR_NOT_FOUND;
 }
 
-static int match_node(const struct router *r, const struct path *path, const struct node *n, size_t depth, struct route_match *m)
+static int match_node(
+	const struct router *r, const struct path *path, const struct node *n, size_t depth, struct route_match *m)
 {
 	int error = -ERR_NOT_FOUND;
 	size_t params = m->param_count;

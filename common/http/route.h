@@ -9,7 +9,7 @@
 #include "common/http/server.h"
 
 #define ROUTE_SEGMENTS_MAX 64 /* of a target: a path of 4096 bytes split finer than that is below a {name...} */
-#define ROUTE_ALLOW_BYTES  64 /* an Allow header: all methods there are */
+#define ROUTE_ALLOW_BYTES 64  /* an Allow header: all methods there are */
 
 struct router;
 

@@ -19,8 +19,8 @@
 #include <unistd.h>
 
 #define CONNECTIONS_DEFAULT 1024u
-#define IDLE_S_DEFAULT	    75u /* longer than a long poll's 60 s, and what nginx has */
-#define BACKLOG		    1024
+#define IDLE_S_DEFAULT 75u /* longer than a long poll's 60 s, and what nginx has */
+#define BACKLOG 1024
 
 /* Requests. */
 
@@ -41,7 +41,8 @@ struct connection *server_connection(struct MHD_Connection *connection)
 
 void server_identify(struct http_request *req, const struct connection *c)
 {
-	uint64_t trace = mix(atomic_fetch_add_explicit(&req->server->traces, 0x9e3779b97f4a7c15ull, memory_order_relaxed));
+	uint64_t trace =
+		mix(atomic_fetch_add_explicit(&req->server->traces, 0x9e3779b97f4a7c15ull, memory_order_relaxed));
 
 	text_hex(&trace, sizeof(trace), req->trace);
 	if (c)
@@ -87,9 +88,10 @@ static int add_route_metrics(struct http_server *s, const char *method, const ch
 	int r = 0;
 
 	for (int class = 0; class < 4 && !r; class ++) {
-		(void)snprintf(labels, sizeof(labels), "method=\"%s\",route=\"%s\",status=\"%dxx\"", method, pattern, class + 2);
-		r = metrics_add(s->options.metrics, METRIC_COUNTER, "nephos_http_requests_total", labels, "Requests by route and status",
-			&ret->by_class[class]);
+		(void)snprintf(labels, sizeof(labels), "method=\"%s\",route=\"%s\",status=\"%dxx\"", method, pattern,
+			class + 2);
+		r = metrics_add(s->options.metrics, METRIC_COUNTER, "nephos_http_requests_total", labels,
+			"Requests by route and status", &ret->by_class[class]);
 	}
 	if (r)
 		return r;
@@ -110,13 +112,16 @@ static int add_metrics(struct http_server *s)
 		return -ENOMEM;
 	r = add_route_metrics(s, "", "none", &s->route_metrics[s->route_count]);
 	for (size_t i = 0; i < s->route_count && !r; i++)
-		r = add_route_metrics(s, s->options.routes[i].method, s->options.routes[i].pattern, &s->route_metrics[i]);
+		r = add_route_metrics(
+			s, s->options.routes[i].method, s->options.routes[i].pattern, &s->route_metrics[i]);
 	if (!r)
 		r = metrics_add(m, METRIC_GAUGE, "nephos_http_connections", "", "Open connections", &s->connections);
 	if (!r)
-		r = metrics_add(m, METRIC_COUNTER, "nephos_http_received_bytes_total", "", "Request bodies", &s->bytes_in);
+		r = metrics_add(
+			m, METRIC_COUNTER, "nephos_http_received_bytes_total", "", "Request bodies", &s->bytes_in);
 	if (!r)
-		r = metrics_add(m, METRIC_COUNTER, "nephos_http_sent_bytes_total", "", "Response bodies", &s->bytes_out);
+		r = metrics_add(
+			m, METRIC_COUNTER, "nephos_http_sent_bytes_total", "", "Response bodies", &s->bytes_out);
 	return r;
 }
 
@@ -124,8 +129,8 @@ static int add_metrics(struct http_server *s)
 
 static int listen_any(const char *address, uint16_t port, int *ret_fd, uint16_t *ret_port)
 {
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
-	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
 	bool is_v4 = inet_pton(AF_INET, address, &v4.sin_addr) == 1;
 	struct sockaddr *name = is_v4 ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6;
 	socklen_t size = is_v4 ? sizeof(v4) : sizeof(v6);
@@ -185,7 +190,8 @@ static void linger(struct http_server *s, struct MHD_Connection *connection, con
 		reaper_linger_take(s->reaper, copy);
 }
 
-static void on_connection(void *cookie, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode code)
+static void on_connection(
+	void *cookie, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode code)
 {
 	struct http_server *s = cookie;
 
@@ -213,7 +219,7 @@ static void on_connection(void *cookie, struct MHD_Connection *connection, void 
  */
 static void look_after(struct http_request *req)
 {
-	struct pollfd p = { .events = POLLRDHUP };
+	struct pollfd p = {.events = POLLRDHUP};
 	bool waits = req->suspended && !req->absent && (req->on_abort || req->streaming);
 	bool incomplete = !req->suspended && req->stage != STAGE_WHOLE;
 
@@ -259,19 +265,21 @@ static int start_daemon(struct http_server *s)
 {
 	const struct http_server_options *o = &s->options;
 	struct MHD_OptionItem extra[] = {
-		{ MHD_OPTION_THREAD_POOL_SIZE, o->threads, NULL },
-		{ MHD_OPTION_END, 0, NULL },
+		{MHD_OPTION_THREAD_POOL_SIZE, o->threads, NULL},
+		{MHD_OPTION_END, 0, NULL},
 	};
 
 	if (o->threads < 2)
 		extra[0].option = MHD_OPTION_END;
-	s->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO | MHD_USE_ERROR_LOG, 0, NULL,
-		NULL, exchange_on_access, s, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, s, MHD_OPTION_LISTEN_SOCKET, s->listen_fd,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_POOL_BYTES, MHD_OPTION_CONNECTION_LIMIT, o->connections_max,
-		MHD_OPTION_PER_IP_CONNECTION_LIMIT, o->connections_per_ip_max, MHD_OPTION_CONNECTION_TIMEOUT, o->idle_s,
-		MHD_OPTION_URI_LOG_CALLBACK, exchange_on_line, s, MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, s,
-		MHD_OPTION_NOTIFY_COMPLETED, exchange_on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_ARRAY,
-		extra, MHD_OPTION_END);
+	s->daemon = MHD_start_daemon(
+		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO | MHD_USE_ERROR_LOG, 0, NULL,
+		NULL, exchange_on_access, s, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, s, MHD_OPTION_LISTEN_SOCKET,
+		s->listen_fd, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_POOL_BYTES,
+		MHD_OPTION_CONNECTION_LIMIT, o->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+		o->connections_per_ip_max, MHD_OPTION_CONNECTION_TIMEOUT, o->idle_s, MHD_OPTION_URI_LOG_CALLBACK,
+		exchange_on_line, s, MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, s, MHD_OPTION_NOTIFY_COMPLETED,
+		exchange_on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_ARRAY, extra,
+		MHD_OPTION_END);
 	return s->daemon ? 0 : -EIO;
 }
 

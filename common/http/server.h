@@ -50,7 +50,8 @@ struct http_route {
 	bool open;	     /* needs no credentials (for the guard and for OpenAPI) */
 	const char *tag;     /* group in the API page */
 	const char *summary; /* one line */
-	const char *doc;     /* OpenAPI operation as JSON text without summary and tags: parameters, requestBody, responses */
+	const char
+		*doc; /* OpenAPI operation as JSON text without summary and tags: parameters, requestBody, responses */
 };
 
 struct http_server_options {
@@ -64,8 +65,8 @@ struct http_server_options {
 	/* Runs before every handler, on the server's thread; false: it has answered, or will. It may also keep the request and go on
 	 * later by http_request_proceed. NULL: none. */
 	bool (*guard)(struct http_request *req, const struct http_route *route, void *cookie);
-	void *cookie;		 /* for handlers and guard */
-	struct metrics *metrics; /* may be NULL: requests by route and status, latency, bytes, connections */
+	void *cookie;		   /* for handlers and guard */
+	struct metrics *metrics;   /* may be NULL: requests by route and status, latency, bytes, connections */
 	const struct watch *watch; /* for the rows of common/http/watch.h; may be NULL; must outlive the server */
 };
 
@@ -85,7 +86,8 @@ struct span http_request_param(const struct http_request *req, const char *name)
 const char *http_request_query(const struct http_request *req, const char *name);
 const char *http_request_header(const struct http_request *req, const char *name); /* first one, or NULL */
 /* Calls fn for every header field. */
-void http_request_each_header(const struct http_request *req, void (*fn)(const char *name, const char *value, void *cookie), void *cookie);
+void http_request_each_header(
+	const struct http_request *req, void (*fn)(const char *name, const char *value, void *cookie), void *cookie);
 const char *http_request_trace(const struct http_request *req); /* Nephos-Trace as it came, or made here */
 const char *http_request_peer(const struct http_request *req);	/* address text */
 struct span http_request_body(const struct http_request *req);	/* HTTP_BODY_WHOLE */
@@ -100,7 +102,8 @@ void http_request_proceed(struct http_request *req);
  * away or sent too little. -ERR_TOO_LARGE: beyond body_max. */
 int http_request_read(struct http_request *req, void *data, size_t size, size_t *ret_size);
 /* One shot: fn is called once, from the server's thread, or at once from here, when a read would not be -EAGAIN. */
-void http_request_on_readable(struct http_request *req, void (*fn)(struct http_request *req, void *cookie), void *cookie);
+void http_request_on_readable(
+	struct http_request *req, void (*fn)(struct http_request *req, void *cookie), void *cookie);
 /* fn is called at most once, on the server's thread, when the client is gone before the answer is complete. */
 void http_request_on_abort(struct http_request *req, void (*fn)(struct http_request *req, void *cookie), void *cookie);
 
@@ -117,19 +120,22 @@ struct http_stream; /* a response being sent; valid until done() */
 /* Answers. headers may be NULL and is only read. Content-Length is set here; a HEAD request gets the length without the bytes.
  * The body is copied (…_take: taken, to be free()d). */
 void http_respond(struct http_request *req, int status, const struct http_headers *headers, struct span body);
-void http_respond_take(struct http_request *req, int status, const struct http_headers *headers, char *body, size_t size);
+void http_respond_take(
+	struct http_request *req, int status, const struct http_headers *headers, char *body, size_t size);
 /* For HEAD: what a GET would say, without having the bytes. */
 void http_respond_length(struct http_request *req, int status, const struct http_headers *headers, uint64_t length);
 /* length -1: unknown (chunked). ret_stream is for http_stream_wake, may be NULL; it is set before pull can run. */
 void http_respond_stream(struct http_request *req, int status, const struct http_headers *headers, int64_t length,
-			 const struct http_stream_ops *ops, void *cookie, struct http_stream **ret_stream);
+	const struct http_stream_ops *ops, void *cookie, struct http_stream **ret_stream);
 void http_stream_wake(struct http_stream *stream); /* any thread, until done() has begun */
 /* application/problem+json from the error table; detail may be NULL. Adds WWW-Authenticate for 401, Retry-After for 429 and 503. */
 void http_respond_error(struct http_request *req, int code, const char *detail);
-void http_respond_error_with(struct http_request *req, int code, const char *detail, const struct http_headers *headers);
+void http_respond_error_with(
+	struct http_request *req, int code, const char *detail, const struct http_headers *headers);
 
 /* OpenAPI 3.1 of those public routes whose pattern begins with prefix. */
 int http_openapi(const struct http_route *routes, const char *prefix, const char *title, struct buf *ret);
-int http_routes_check(const struct http_route *routes); /* -EINVAL and a log line when a public route is not described */
+int http_routes_check(
+	const struct http_route *routes); /* -EINVAL and a log line when a public route is not described */
 
 #endif

@@ -20,11 +20,14 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define CONNECTION_POOL_BYTES	(40u * 1024)  /* of libmicrohttpd, per connection: header, fields and read buffer; cleared after each request */
-#define PULL_BLOCK_BYTES	(64u * 1024)  /* most that one pull is asked for */
-#define DRAIN_BYTES_MAX		(256u * 1024) /* an unread body that is read away to keep the connection: cheaper than a new one */
-#define EARLY_ANSWER_BYTES_MAX	(64u * 1024)  /* an answer written in the middle of a body: must fit the socket's buffer */
-#define QUERY_VALUES_MAX	16	      /* different parameters of one request that are asked for */
+#define CONNECTION_POOL_BYTES \
+	(40u * 1024) /* of libmicrohttpd, per connection: header, fields and read buffer; cleared after each request */
+#define PULL_BLOCK_BYTES (64u * 1024) /* most that one pull is asked for */
+#define DRAIN_BYTES_MAX \
+	(256u * 1024) /* an unread body that is read away to keep the connection: cheaper than a new one */
+#define EARLY_ANSWER_BYTES_MAX \
+	(64u * 1024)	    /* an answer written in the middle of a body: must fit the socket's buffer */
+#define QUERY_VALUES_MAX 16 /* different parameters of one request that are asked for */
 
 static_assert(CONNECTION_POOL_BYTES / 2 >= HEADER_BYTES_MAX, "a legal header fits the pool beside what is made of it");
 
@@ -117,13 +120,13 @@ struct http_request {
 	/* Guarded by lock. */
 	struct MHD_Connection *connection; /* NULL when the loop is done with it */
 	bool suspended;
-	bool kept;     /* the guard said so */
-	bool proceed;  /* it may go on */
-	bool handed;   /* the guard or the handler has it and will answer; else the loop has to give up its reference for them */
+	bool kept;    /* the guard said so */
+	bool proceed; /* it may go on */
+	bool handed; /* the guard or the handler has it and will answer; else the loop has to give up its reference for them */
 	bool answered;
-	bool early; /* answered past libmicrohttpd: the connection is closed at its next sign */
-	bool ended; /* the whole body came */
-	bool lost;  /* it never will */
+	bool early;  /* answered past libmicrohttpd: the connection is closed at its next sign */
+	bool ended;  /* the whole body came */
+	bool lost;   /* it never will */
 	bool absent; /* the client has hung up, and the loop has not seen it yet */
 	int status;
 	size_t response_bytes;
@@ -157,7 +160,8 @@ uint64_t request_body_left(const struct http_request *req);
 struct request_line {
 	const char *method, *url, *version; /* as libmicrohttpd hands them out: in its buffer */
 };
-int hygiene_check(struct http_request *req, struct MHD_Connection *connection, const struct request_line *line, const char **ret_why);
+int hygiene_check(struct http_request *req, struct MHD_Connection *connection, const struct request_line *line,
+	const char **ret_why);
 
 /* stream.c; on the loop. */
 int stream_fill(struct http_request *req, const char *data, size_t size, size_t *ret_taken);
@@ -173,7 +177,8 @@ void respond_refusal(struct http_request *req, int error, const char *why); /* a
 void *exchange_on_line(void *cookie, const char *uri, struct MHD_Connection *connection);
 enum MHD_Result exchange_on_access(void *cookie, struct MHD_Connection *connection, const char *url, const char *method,
 	const char *version, const char *upload_data, size_t *upload_size, void **context);
-void exchange_on_completed(void *cookie, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode code);
+void exchange_on_completed(
+	void *cookie, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode code);
 
 /* server.c */
 void server_unref(struct http_server *s);

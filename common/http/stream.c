@@ -98,7 +98,8 @@ int http_request_read(struct http_request *req, void *data, size_t size, size_t 
 	return 0;
 }
 
-void http_request_on_readable(struct http_request *req, void (*fn)(struct http_request *req, void *cookie), void *cookie)
+void http_request_on_readable(
+	struct http_request *req, void (*fn)(struct http_request *req, void *cookie), void *cookie)
 {
 	bool now;
 
@@ -115,7 +116,7 @@ void http_request_on_readable(struct http_request *req, void (*fn)(struct http_r
 
 void stream_notify(struct http_request *req)
 {
-	void (*fn)(struct http_request *req, void *cookie) = NULL;
+	void (*fn)(struct http_request * req, void *cookie) = NULL;
 	void *cookie = NULL;
 
 	pthread_mutex_lock(&req->lock);
@@ -182,7 +183,8 @@ ssize_t stream_on_pull(void *cookie, uint64_t position, char *data, size_t size)
 	if (r || (got == 0 && stream->length >= 0))
 		return end_and_close(req, MHD_CONTENT_READER_END_WITH_ERROR);
 	if (got == 0)
-		return req->is_http_1_0 ? end_and_close(req, MHD_CONTENT_READER_END_OF_STREAM) : MHD_CONTENT_READER_END_OF_STREAM;
+		return req->is_http_1_0 ? end_and_close(req, MHD_CONTENT_READER_END_OF_STREAM)
+					: MHD_CONTENT_READER_END_OF_STREAM;
 	assert(got <= size);
 	stream->sent += got;
 	return (ssize_t)got;

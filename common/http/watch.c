@@ -71,13 +71,14 @@ static void on_status(struct http_request *req, void *cookie)
 
 	(void)cookie;
 	buf_init(&text, STATUS_BYTES_MAX);
-	respond_text(req, "application/json", w->status ? w->status(w->cookie, &text) : buf_append_str(&text, "{}"), &text);
+	respond_text(
+		req, "application/json", w->status ? w->status(w->cookie, &text) : buf_append_str(&text, "{}"), &text);
 }
 
-#define ROW(pattern_, handler_)                                                                                         \
-	{                                                                                                               \
-		.method = "GET", .pattern = (pattern_), .body = HTTP_BODY_NONE, .handler = (handler_), .internal = true, \
-		.open = true                                                                                            \
+#define ROW(pattern_, handler_)                                                                        \
+	{                                                                                              \
+		.method = "GET", .pattern = (pattern_), .body = HTTP_BODY_NONE, .handler = (handler_), \
+		.internal = true, .open = true                                                         \
 	}
 
 const struct http_route WATCH_ROUTES[] = {
@@ -85,7 +86,7 @@ const struct http_route WATCH_ROUTES[] = {
 	ROW("/readyz", on_readyz),
 	ROW("/metrics", on_metrics),
 	ROW("/status", on_status),
-	{ 0 },
+	{0},
 };
 
 static size_t count_rows(const struct http_route *routes)

@@ -9,7 +9,7 @@
 
 #include "common/http/server.h"
 
-#define STATUS_BYTES_MAX  (256u * 1024)	 /* of /status: thousands of sessions or services would still fit */
+#define STATUS_BYTES_MAX (256u * 1024)	 /* of /status: thousands of sessions or services would still fit */
 #define METRICS_BYTES_MAX (1024u * 1024) /* of /metrics: METRICS_MAX lines with their histograms */
 
 struct watch {

@@ -2,7 +2,8 @@
 
 #include "common/base/clock.h"
 #include "common/http/server.h"
-#include "wire.h"
+#include "tests/unit/common/http/script.h"
+#include "tests/unit/common/http/wire.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -13,26 +14,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #define MIB (1u << 20)
 
-/*
- * The other side: a server of ours for what is well-behaved, and a socket with a script for what is not.
- */
-struct script {
-	int listener;
-	uint16_t port;
-	const char *const *answers; /* one for each request; NULL: close without one; "" wait for ever */
-	size_t count;
-	unsigned connections;
-	unsigned requests;
-	int open_fd; /* of "" */
-	pthread_t thread;
-};
-
+/* The other side: a server of ours for what is well-behaved, and a socket with a script for what is not. */
 struct world {
 	struct http_server *server;
 	struct http_client *client;
@@ -61,8 +48,8 @@ static void on_echo(struct http_request *req, void *cookie)
 	char text[512];
 
 	(void)cookie;
-	snprintf(text, sizeof(text), "%s|%s|%s|%s", http_request_method(req), http_request_target(req), type ? type : "-",
-		http_request_header(req, "Expect") ? "expect" : "-");
+	snprintf(text, sizeof(text), "%s|%s|%s|%s", http_request_method(req), http_request_target(req),
+		type ? type : "-", http_request_header(req, "Expect") ? "expect" : "-");
 	http_headers_init(&h);
 	http_headers_add(&h, "Seen", text);
 	http_headers_add(&h, "Twice", "1");
@@ -123,7 +110,7 @@ static void free_left(void *cookie, bool complete)
 	free(cookie);
 }
 
-static const struct http_stream_ops zeros = { pull_zeros, free_left };
+static const struct http_stream_ops zeros = {pull_zeros, free_left};
 
 static void on_zeros(struct http_request *req, void *cookie)
 {
@@ -132,7 +119,8 @@ static void on_zeros(struct http_request *req, void *cookie)
 
 	(void)cookie;
 	*left = strtoull(size, NULL, 10);
-	http_respond_stream(req, 200, NULL, http_request_query(req, "chunked") ? -1 : (int64_t)*left, &zeros, left, NULL);
+	http_respond_stream(
+		req, 200, NULL, http_request_query(req, "chunked") ? -1 : (int64_t)*left, &zeros, left, NULL);
 }
 
 static void on_refuse(struct http_request *req, void *cookie)
@@ -142,28 +130,27 @@ static void on_refuse(struct http_request *req, void *cookie)
 }
 
 static const struct http_route routes[] = {
-	{ "GET", "/echo/{rest...}", .handler = on_echo, .internal = true },
-	{ "POST", "/echo", .body = HTTP_BODY_WHOLE, .body_max = 8 * MIB, .handler = on_echo, .internal = true },
-	{ "PUT", "/echo", .body = HTTP_BODY_WHOLE, .body_max = 8 * MIB, .handler = on_echo, .internal = true },
-	{ "DELETE", "/echo", .handler = on_echo, .internal = true },
-	{ "GET", "/hold", .handler = on_hold, .internal = true },
-	{ "PUT", "/count", .body = HTTP_BODY_STREAM, .body_max = 1ull << 40, .handler = on_count, .internal = true },
-	{ "PUT", "/refuse", .body = HTTP_BODY_STREAM, .body_max = 1ull << 40, .handler = on_refuse, .internal = true },
-	{ "GET", "/zeros", .handler = on_zeros, .internal = true },
-	{ 0 },
+	{"GET", "/echo/{rest...}", .handler = on_echo, .internal = true},
+	{"POST", "/echo", .body = HTTP_BODY_WHOLE, .body_max = 8 * MIB, .handler = on_echo, .internal = true},
+	{"PUT", "/echo", .body = HTTP_BODY_WHOLE, .body_max = 8 * MIB, .handler = on_echo, .internal = true},
+	{"DELETE", "/echo", .handler = on_echo, .internal = true},
+	{"GET", "/hold", .handler = on_hold, .internal = true},
+	{"PUT", "/count", .body = HTTP_BODY_STREAM, .body_max = 1ull << 40, .handler = on_count, .internal = true},
+	{"PUT", "/refuse", .body = HTTP_BODY_STREAM, .body_max = 1ull << 40, .handler = on_refuse, .internal = true},
+	{"GET", "/zeros", .handler = on_zeros, .internal = true},
+	{0},
 };
 
 static int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	const struct http_server_options options = { .address = "127.0.0.1", .routes = routes, .cookie = w };
+	const struct http_server_options options = {.address = "127.0.0.1", .routes = routes, .cookie = w};
 
 	gate_init(&w->done);
 	gate_init(&w->paused);
 	gate_init(&w->arrived);
 	pthread_mutex_init(&w->lock, NULL);
 	w->give_max = w->take_max = UINT64_MAX;
-	w->script.listener = w->script.open_fd = -1;
 	*state = w;
 	return http_server_start(&options, &w->server) || http_client_new(NULL, &w->client) ? -1 : 0;
 }
@@ -183,81 +170,9 @@ static int teardown(void **state)
 
 static const char *url(struct world *w, const char *path)
 {
-	snprintf(w->url, sizeof(w->url), "http://127.0.0.1:%u%s", w->script.port ? w->script.port : http_server_port(w->server), path);
+	snprintf(w->url, sizeof(w->url), "http://127.0.0.1:%u%s",
+		w->script.port ? w->script.port : http_server_port(w->server), path);
 	return w->url;
-}
-
-/* Reads one request: its header and Content-Length body. */
-static bool read_request(int fd)
-{
-	char text[4096];
-	size_t n = 0;
-	const char *length;
-
-	text[0] = '\0';
-	while (!strstr(text, "\r\n\r\n")) {
-		if (n + 1 == sizeof(text) || recv(fd, text + n, 1, 0) != 1)
-			return false;
-		text[++n] = '\0';
-	}
-	length = strcasestr(text, "Content-Length: ");
-	return !length || wire_receive(fd, text, strtoul(length + 16, NULL, 10)) >= 0;
-}
-
-static void *run_script(void *cookie)
-{
-	struct script *s = cookie;
-	int fd = -1;
-
-	for (size_t i = 0; i < s->count;) {
-		if (fd < 0) {
-			fd = wire_accept(s->listener);
-			if (fd < 0)
-				break;
-			s->connections++;
-		}
-		if (!read_request(fd)) {
-			close(fd);
-			fd = -1;
-			continue;
-		}
-		s->requests++;
-		const char *answer = s->answers[i++];
-		if (answer && !*answer) {
-			s->open_fd = fd;
-			return NULL;
-		}
-		if (answer)
-			(void)wire_say(fd, answer);
-		if (!answer || strstr(answer, "CUT")) {
-			close(fd);
-			fd = -1;
-		}
-	}
-	if (fd >= 0)
-		close(fd);
-	return NULL;
-}
-
-static void script_start(struct world *w, const char *const *answers, size_t count)
-{
-	w->script.answers = answers;
-	w->script.count = count;
-	w->script.listener = wire_listen(&w->script.port);
-	assert_true(w->script.listener >= 0);
-	pthread_create(&w->script.thread, NULL, run_script, &w->script);
-}
-
-static void script_end(struct world *w)
-{
-	/* Ends an accept that nobody comes for. */
-	shutdown(w->script.listener, SHUT_RDWR);
-	pthread_join(w->script.thread, NULL);
-	close(w->script.listener);
-	if (w->script.open_fd >= 0)
-		close(w->script.open_fd);
-	w->script.listener = w->script.open_fd = -1;
-	w->script.port = 0;
 }
 
 static void done(void *cookie, struct http_response *response)
@@ -298,20 +213,21 @@ static void requests_say_what_was_asked(void **state)
 	static const struct {
 		const char *method, *path, *body, *seen;
 	} cases[] = {
-		{ NULL, "/echo/", "", "GET|/echo/|-|-" },
-		{ "GET", "/echo/a%2eb?x=1&y=%20", "", "GET|/echo/a%2eb?x=1&y=%20|-|-" },
-		{ "POST", "/echo", "hello", "POST|/echo|-|-" },
-		{ "POST", "/echo", "", "POST|/echo|-|-" },
-		{ "PUT", "/echo", "", "PUT|/echo|-|-" },
-		{ "PUT", "/echo", "hello", "PUT|/echo|-|-" },
-		{ "DELETE", "/echo", "", "DELETE|/echo|-|-" },
-		{ "HEAD", "/echo/x", "", "HEAD|/echo/x|-|-" },
+		{NULL, "/echo/", "", "GET|/echo/|-|-"},
+		{"GET", "/echo/a%2eb?x=1&y=%20", "", "GET|/echo/a%2eb?x=1&y=%20|-|-"},
+		{"POST", "/echo", "hello", "POST|/echo|-|-"},
+		{"POST", "/echo", "", "POST|/echo|-|-"},
+		{"PUT", "/echo", "", "PUT|/echo|-|-"},
+		{"PUT", "/echo", "hello", "PUT|/echo|-|-"},
+		{"DELETE", "/echo", "", "DELETE|/echo|-|-"},
+		{"HEAD", "/echo/x", "", "HEAD|/echo/x|-|-"},
 	};
 	struct world *w = *state;
 
 	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
-		const struct http_call_options o = { .method = cases[i / 2].method, .url = url(w, cases[i / 2].path),
-			.body = span_str(cases[i / 2].body) };
+		const struct http_call_options o = {.method = cases[i / 2].method,
+			.url = url(w, cases[i / 2].path),
+			.body = span_str(cases[i / 2].body)};
 
 		assert_int_equal(call(w, i % 2, &o), 0);
 		assert_int_equal(w->response.status, 200);
@@ -327,7 +243,7 @@ static void paths_are_sent_as_they_are(void **state)
 	struct world *w = *state;
 
 	for (int blocking = 0; blocking < 2; blocking++) {
-		const struct http_call_options o = { .url = url(w, "/echo/../a") };
+		const struct http_call_options o = {.url = url(w, "/echo/../a")};
 
 		assert_int_equal(call(w, blocking, &o), 0);
 		assert_int_equal(w->response.status, 400);
@@ -345,7 +261,8 @@ static void headers_are_sent_but_never_the_framing(void **state)
 	http_headers_add(&h, "Transfer-Encoding", "chunked");
 	http_headers_add(&h, "Empty", "");
 	for (int blocking = 0; blocking < 2; blocking++) {
-		const struct http_call_options o = { .method = "POST", .url = url(w, "/echo"), .headers = &h, .body = span_str("abc") };
+		const struct http_call_options o = {
+			.method = "POST", .url = url(w, "/echo"), .headers = &h, .body = span_str("abc")};
 
 		assert_int_equal(call(w, blocking, &o), 0);
 		assert_string_equal(seen(w), "POST|/echo|text/odd|-");
@@ -361,7 +278,8 @@ static void a_large_collected_body_comes_back(void **state)
 
 	memset(body, 'x', 5 * MIB);
 	for (int blocking = 0; blocking < 2; blocking++) {
-		const struct http_call_options o = { .method = "PUT", .url = url(w, "/echo"), .body = span_of(body, 5 * MIB) };
+		const struct http_call_options o = {
+			.method = "PUT", .url = url(w, "/echo"), .body = span_of(body, 5 * MIB)};
 
 		assert_int_equal(call(w, blocking, &o), 0);
 		assert_int_equal(w->response.status, 200);
@@ -375,7 +293,7 @@ static void a_response_beyond_its_limit_is_refused(void **state)
 	struct world *w = *state;
 
 	for (int blocking = 0; blocking < 2; blocking++) {
-		struct http_call_options o = { .url = url(w, "/zeros?size=1001"), .response_max = 1000 };
+		struct http_call_options o = {.url = url(w, "/zeros?size=1001"), .response_max = 1000};
 
 		assert_int_equal(call(w, blocking, &o), -E2BIG);
 		assert_true(w->response.first_byte);
@@ -394,7 +312,7 @@ static void nobody_there_is_refused_and_not_connected(void **state)
 	close(fd);
 	for (int blocking = 0; blocking < 2; blocking++) {
 		snprintf(w->url, sizeof(w->url), "http://127.0.0.1:%u/", port);
-		struct http_call_options o = { .url = w->url };
+		struct http_call_options o = {.url = w->url};
 		assert_int_equal(call(w, blocking, &o), -ECONNREFUSED);
 		assert_false(w->response.connected);
 		assert_false(w->response.first_byte);
@@ -408,16 +326,16 @@ static void nobody_there_is_refused_and_not_connected(void **state)
 
 static void a_server_that_closes_without_a_word_is_a_reset(void **state)
 {
-	static const char *const answers[] = { NULL };
+	static const char *const answers[] = {NULL};
 	struct world *w = *state;
 
 	for (int blocking = 0; blocking < 2; blocking++) {
-		script_start(w, answers, 1);
-		const struct http_call_options o = { .method = "POST", .url = url(w, "/"), .body = span_str("x") };
+		script_start(&w->script, answers, 1);
+		const struct http_call_options o = {.method = "POST", .url = url(w, "/"), .body = span_str("x")};
 		assert_int_equal(call(w, blocking, &o), -ECONNRESET);
 		assert_true(w->response.connected);
 		assert_false(w->response.first_byte);
-		script_end(w);
+		script_end(&w->script);
 	}
 }
 
@@ -425,19 +343,18 @@ static void a_server_that_closes_without_a_word_is_a_reset(void **state)
 
 static void a_dead_kept_connection_repeats_only_what_may_be_repeated(void **state)
 {
-	static const char *const answers[] = { OK_ANSWER, NULL, OK_ANSWER };
+	static const char *const answers[] = {OK_ANSWER, NULL, OK_ANSWER};
 	struct http_headers key;
 	struct world *w = *state;
 
 	http_headers_init(&key);
 	http_headers_add(&key, "Idempotency-Key", "k");
 	for (int i = 0; i < 8; i++) {
-		static const char *const methods[] = { "GET", "POST", "POST", "DELETE" };
+		static const char *const methods[] = {"GET", "POST", "POST", "DELETE"};
 		bool repeatable = i / 2 == 0 || i / 2 == 1;
 
-		memset(&w->script.connections, 0, 2 * sizeof(unsigned));
-		script_start(w, answers, repeatable ? 3 : 2);
-		struct http_call_options o = { .method = "GET", .url = url(w, "/") };
+		script_start(&w->script, answers, repeatable ? 3 : 2);
+		struct http_call_options o = {.method = "GET", .url = url(w, "/")};
 		assert_int_equal(call(w, i % 2, &o), 0);
 		o.method = methods[i / 2];
 		o.headers = i / 2 == 1 ? &key : NULL;
@@ -445,7 +362,7 @@ static void a_dead_kept_connection_repeats_only_what_may_be_repeated(void **stat
 		assert_int_equal(call(w, i % 2, &o), repeatable ? 0 : -ECONNRESET);
 		assert_true(w->response.connected);
 		assert_int_equal(w->response.first_byte, repeatable);
-		script_end(w);
+		script_end(&w->script);
 		assert_int_equal(w->script.requests, repeatable ? 3 : 2);
 	}
 	http_headers_fini(&key);
@@ -476,18 +393,17 @@ static int pull_some(void *cookie, void *data, size_t size, size_t *ret_size)
 
 static void a_pulled_body_is_never_sent_twice(void **state)
 {
-	static const char *const answers[] = { OK_ANSWER, NULL, OK_ANSWER };
+	static const char *const answers[] = {OK_ANSWER, NULL, OK_ANSWER};
 	struct http_headers key;
 	struct world *w = *state;
 
 	http_headers_init(&key);
 	http_headers_add(&key, "Idempotency-Key", "k");
 	for (int blocking = 0; blocking < 2; blocking++) {
-		memset(&w->script.connections, 0, 2 * sizeof(unsigned));
 		w->given = 0;
 		w->size = 100;
-		script_start(w, answers, 2);
-		struct http_call_options o = { .url = url(w, "/") };
+		script_start(&w->script, answers, 2);
+		struct http_call_options o = {.url = url(w, "/")};
 		assert_int_equal(call(w, blocking, &o), 0);
 		o.method = "PUT";
 		o.headers = &key;
@@ -497,61 +413,62 @@ static void a_pulled_body_is_never_sent_twice(void **state)
 		assert_true(w->response.connected);
 		assert_false(w->response.first_byte);
 		assert_int_equal(w->given, 100);
-		script_end(w);
+		script_end(&w->script);
 	}
 	http_headers_fini(&key);
 }
 
 static void an_answer_cut_in_the_middle_is_a_reset_after_its_first_byte(void **state)
 {
-	static const char *const answers[] = { "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nCUT" };
-	static const char *const chunked[] = { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nCUT\r\n" };
-	static const char *const head[] = { "HTTP/1.1 200 OK\r\nCUT: x\r\n" };
+	static const char *const answers[] = {"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nCUT"};
+	static const char *const chunked[] = {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nCUT\r\n"};
+	static const char *const head[] = {"HTTP/1.1 200 OK\r\nCUT: x\r\n"};
 	struct world *w = *state;
 
 	for (int i = 0; i < 6; i++) {
-		script_start(w, i / 2 == 0 ? answers : i / 2 == 1 ? chunked : head, 1);
-		const struct http_call_options o = { .url = url(w, "/") };
+		script_start(&w->script, i / 2 == 0 ? answers : i / 2 == 1 ? chunked : head, 1);
+		const struct http_call_options o = {.url = url(w, "/")};
 		assert_int_equal(call(w, i % 2, &o), -ECONNRESET);
 		assert_true(w->response.first_byte);
-		script_end(w);
+		script_end(&w->script);
 	}
 }
 
 static void nonsense_for_an_answer_is_a_protocol_error(void **state)
 {
-	static const char *const answers[][1] = { { "SSH-2.0-CUT\r\n\r\n" }, { "HTTP/1.1 2000 CUT\r\n\r\n" },
-		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nCUT\r\n" } };
+	static const char *const answers[][1] = {{"SSH-2.0-CUT\r\n\r\n"}, {"HTTP/1.1 2000 CUT\r\n\r\n"},
+		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nCUT\r\n"}};
 	struct world *w = *state;
 
 	for (int i = 0; i < 6; i++) {
-		script_start(w, answers[i / 2], 1);
-		const struct http_call_options o = { .url = url(w, "/") };
+		script_start(&w->script, answers[i / 2], 1);
+		const struct http_call_options o = {.url = url(w, "/")};
 		int r = call(w, i % 2, &o);
 		assert_true(r == -EPROTO || r == -ECONNRESET);
-		script_end(w);
+		script_end(&w->script);
 	}
 }
 
 static void a_deadline_ends_a_call_that_is_not_answered(void **state)
 {
-	static const char *const answers[] = { "" };
+	static const char *const answers[] = {""};
 	struct world *w = *state;
 
 	for (int i = 0; i < 4; i++) {
-		script_start(w, answers, 1);
-		const struct http_call_options o = { .url = url(w, "/"), .deadline_ms = i / 2 ? 0 : 50, .stall_ms = i / 2 ? 50 : 0 };
+		script_start(&w->script, answers, 1);
+		const struct http_call_options o = {
+			.url = url(w, "/"), .deadline_ms = i / 2 ? 0 : 50, .stall_ms = i / 2 ? 50 : 0};
 		assert_int_equal(call(w, i % 2, &o), -ETIMEDOUT);
 		assert_true(w->response.connected);
 		assert_false(w->response.first_byte);
-		script_end(w);
+		script_end(&w->script);
 	}
 }
 
 static void cancelling_ends_a_call_once(void **state)
 {
 	struct world *w = *state;
-	const struct http_call_options o = { .url = url(w, "/hold") };
+	const struct http_call_options o = {.url = url(w, "/hold")};
 	struct http_call *started = NULL;
 
 	assert_int_equal(http_client_start(w->client, &o, w, done, &started), 0);
@@ -572,7 +489,7 @@ static void cancelling_ends_a_call_once(void **state)
 static void freeing_the_client_cancels_what_is_under_way(void **state)
 {
 	struct world *w = *state;
-	const struct http_call_options o = { .url = url(w, "/hold") };
+	const struct http_call_options o = {.url = url(w, "/hold")};
 
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(http_client_start(w->client, &o, w, done, NULL), 0);
@@ -616,15 +533,17 @@ static void bodies_stream_both_ways(void **state)
 	struct world *w = *state;
 
 	for (int i = 0; i < 4; i++) {
-		struct http_call_options o = { .method = "PUT", .url = url(w, "/count"), .pull = pull_some };
+		struct http_call_options o = {.method = "PUT", .url = url(w, "/count"), .pull = pull_some};
 
 		w->size = 20 * MIB + 3;
 		w->given = w->taken = w->heads = 0;
 		o.body_length = i / 2 ? -1 : (int64_t)w->size;
 		assert_int_equal(call(w, i % 2, &o), 0);
 		assert_true(span_eq_str(buf_span(&w->response.body), "20971523"));
-		o = (struct http_call_options){ .url = url(w, i / 2 ? "/zeros?chunked&size=20971523" : "/zeros?size=20971523"),
-			.on_head = on_head, .on_data = on_data };
+		o = (struct http_call_options){
+			.url = url(w, i / 2 ? "/zeros?chunked&size=20971523" : "/zeros?size=20971523"),
+			.on_head = on_head,
+			.on_data = on_data};
 		assert_int_equal(call(w, i % 2, &o), 0);
 		assert_int_equal(w->taken, w->size);
 		assert_int_equal(w->heads, 1);
@@ -643,7 +562,7 @@ static void a_paused_call_goes_on_when_it_is_resumed(void **state)
 {
 	struct world *w = *state;
 	struct http_call *started = NULL;
-	struct http_call_options o = { .method = "PUT", .url = url(w, "/count"), .pull = pull_some, .body_length = 50 };
+	struct http_call_options o = {.method = "PUT", .url = url(w, "/count"), .pull = pull_some, .body_length = 50};
 
 	w->size = 50;
 	w->give_max = 0;
@@ -657,7 +576,7 @@ static void a_paused_call_goes_on_when_it_is_resumed(void **state)
 	assert_int_equal(w->response.error, 0);
 	assert_true(span_eq_str(buf_span(&w->response.body), "50"));
 
-	o = (struct http_call_options){ .url = url(w, "/zeros?size=10485760"), .on_data = on_data, .stall_ms = 20000 };
+	o = (struct http_call_options){.url = url(w, "/zeros?size=10485760"), .on_data = on_data, .stall_ms = 20000};
 	w->take_max = 0;
 	gate_init(&w->paused);
 	assert_int_equal(http_client_start(w->client, &o, w, done, &started), 0);
@@ -679,7 +598,8 @@ static void failures_of_callbacks_end_the_call_with_them(void **state)
 	struct world *w = *state;
 
 	for (int blocking = 0; blocking < 2; blocking++) {
-		struct http_call_options o = { .url = url(w, "/zeros?size=1000"), .on_head = on_head, .on_data = on_data };
+		struct http_call_options o = {
+			.url = url(w, "/zeros?size=1000"), .on_head = on_head, .on_data = on_data};
 
 		w->head_error = -EBADMSG;
 		assert_int_equal(call(w, blocking, &o), -EBADMSG);
@@ -687,7 +607,8 @@ static void failures_of_callbacks_end_the_call_with_them(void **state)
 		w->data_error = -ENOSPC;
 		assert_int_equal(call(w, blocking, &o), -ENOSPC);
 		w->data_error = 0;
-		o = (struct http_call_options){ .method = "PUT", .url = url(w, "/count"), .pull = pull_some, .body_length = 100 };
+		o = (struct http_call_options){
+			.method = "PUT", .url = url(w, "/count"), .pull = pull_some, .body_length = 100};
 		w->given = 0;
 		w->size = 100;
 		w->give_max = 10;
@@ -707,8 +628,10 @@ static void a_refusal_in_the_middle_of_a_body_is_the_answer(void **state)
 	struct world *w = *state;
 
 	for (int i = 0; i < 4; i++) {
-		const struct http_call_options o = { .method = "PUT", .url = url(w, "/refuse"), .pull = pull_some,
-			.body_length = i / 2 ? -1 : (int64_t)(300ull * MIB) };
+		const struct http_call_options o = {.method = "PUT",
+			.url = url(w, "/refuse"),
+			.pull = pull_some,
+			.body_length = i / 2 ? -1 : (int64_t)(300ull * MIB)};
 
 		w->given = 0;
 		w->size = 300ull * MIB;
@@ -722,7 +645,7 @@ static void a_refusal_in_the_middle_of_a_body_is_the_answer(void **state)
 static void chain(void *cookie, struct http_response *response)
 {
 	struct world *w = cookie;
-	const struct http_call_options o = { .url = w->url };
+	const struct http_call_options o = {.url = w->url};
 
 	if (response->error || response->status != 200 || ++w->heads == 100) {
 		done(cookie, response);
@@ -735,7 +658,7 @@ static void chain(void *cookie, struct http_response *response)
 static void calls_may_be_started_from_the_end_of_another(void **state)
 {
 	struct world *w = *state;
-	const struct http_call_options o = { .url = url(w, "/echo/") };
+	const struct http_call_options o = {.url = url(w, "/echo/")};
 
 	assert_int_equal(http_client_start(w->client, &o, w, chain, NULL), 0);
 	assert_true(gate_wait(&w->done, 1));
@@ -751,7 +674,7 @@ static void *perform_many(void *cookie)
 
 	snprintf(address, sizeof(address), "http://127.0.0.1:%u/echo/", http_server_port(w->server));
 	for (int i = 0; i < 200; i++) {
-		const struct http_call_options o = { .url = address };
+		const struct http_call_options o = {.url = address};
 		struct http_response r;
 
 		failed += http_client_perform(w->client, &o, NULL, &r) != 0 || r.status != 200;
@@ -763,7 +686,7 @@ static void *perform_many(void *cookie)
 static void many_threads_share_a_client(void **state)
 {
 	struct world *w = *state;
-	const struct http_call_options o = { .url = url(w, "/echo/") };
+	const struct http_call_options o = {.url = url(w, "/echo/")};
 	pthread_t threads[4];
 	void *failed;
 

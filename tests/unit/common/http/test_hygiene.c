@@ -1,7 +1,7 @@
 #include "common/http/server.h"
 
 #include "common/base/limits.h"
-#include "wire.h"
+#include "tests/unit/common/http/wire.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -29,14 +29,14 @@ static void on_echo(struct http_request *req, void *cookie)
 }
 
 static const struct http_route routes[] = {
-	{ "GET", "/", .handler = on_hello, .internal = true },
-	{ "POST", "/echo", .body = HTTP_BODY_WHOLE, .body_max = 1000, .handler = on_echo, .internal = true },
-	{ 0 },
+	{"GET", "/", .handler = on_hello, .internal = true},
+	{"POST", "/echo", .body = HTTP_BODY_WHOLE, .body_max = 1000, .handler = on_echo, .internal = true},
+	{0},
 };
 
 static int setup(void **state)
 {
-	const struct http_server_options options = { .address = "127.0.0.1", .routes = routes };
+	const struct http_server_options options = {.address = "127.0.0.1", .routes = routes};
 	struct http_server *server = NULL;
 	int r = http_server_start(&options, &server);
 
@@ -285,22 +285,25 @@ static void ten_megabytes_of_header_are_answered_and_dropped(void **state)
 
 static void chunks_that_are_none_are_refused(void **state)
 {
-	static const char *const bodies[] = { "xyz\r\nhello\r\n0\r\n\r\n", "-5\r\nhello\r\n0\r\n\r\n", "5 \r\nhello\r\n0\r\n\r\n",
-		"5\r\nhelloX\r\n0\r\n\r\n", "\r\n", "0x5\r\nhello\r\n0\r\n\r\n" };
+	static const char *const bodies[] = {"xyz\r\nhello\r\n0\r\n\r\n", "-5\r\nhello\r\n0\r\n\r\n",
+		"5 \r\nhello\r\n0\r\n\r\n", "5\r\nhelloX\r\n0\r\n\r\n", "\r\n", "0x5\r\nhello\r\n0\r\n\r\n"};
 
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
 		char request[512];
 
-		snprintf(request, sizeof(request), "POST /echo HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n%s", bodies[i]);
+		snprintf(request, sizeof(request), "POST /echo HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n%s",
+			bodies[i]);
 		assert_refused(*state, request, 400);
 	}
-	assert_refused(*state, "POST /echo HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\nhello\r\n0\r\n\r\n", 413);
+	assert_refused(*state,
+		"POST /echo HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\nhello\r\n0\r\n\r\n",
+		413);
 }
 
 static void chunks_sent_byte_by_byte_are_one_body(void **state)
 {
 	static const char request[] = "POST /echo HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n"
-		"5;ext=1\r\nhello\r\n6\r\n world\r\n0\r\nTrailer: x\r\n\r\n";
+				      "5;ext=1\r\nhello\r\n6\r\n world\r\n0\r\nTrailer: x\r\n\r\n";
 	char text[4096];
 	int fd = wire_connect(http_server_port(*state));
 
@@ -333,9 +336,10 @@ static void pipelined_requests_are_answered_in_order(void **state)
 	char text[4096];
 	int fd = wire_connect(http_server_port(*state));
 
-	assert_true(wire_say(fd, "POST /echo HTTP/1.1\r\n" H "Content-Length: 3\r\n\r\none"
-				 "POST /echo HTTP/1.1\r\n" H "Content-Length: 3\r\n\r\ntwo"
-				 "GET / HTTP/1.1\r\n" H "\r\n"));
+	assert_true(wire_say(fd,
+		"POST /echo HTTP/1.1\r\n" H "Content-Length: 3\r\n\r\none"
+		"POST /echo HTTP/1.1\r\n" H "Content-Length: 3\r\n\r\ntwo"
+		"GET / HTTP/1.1\r\n" H "\r\n"));
 	assert_int_equal(wire_response(fd, text, sizeof(text)), 200);
 	assert_non_null(strstr(text, "one"));
 	assert_int_equal(wire_response(fd, text, sizeof(text)), 200);

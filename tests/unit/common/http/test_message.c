@@ -52,7 +52,7 @@ static void headers_set_replaces_all_of_the_name(void **state)
 
 static void headers_refuse_what_would_end_the_line(void **state)
 {
-	static const char *const names[] = { "", "a b", "a:", "a\r", "a\n", "a\t" };
+	static const char *const names[] = {"", "a b", "a:", "a\r", "a\n", "a\t"};
 	struct http_headers h;
 
 	(void)state;

@@ -14,18 +14,27 @@ static void handler(struct http_request *req, void *cookie)
 	http_respond(req, 204, NULL, span_of(NULL, 0));
 }
 
-#define PUBLIC(method_, pattern_, doc_) \
-	{ .method = (method_), .pattern = (pattern_), .handler = handler, .tag = "things", .summary = "Does it", .doc = (doc_) }
+#define PUBLIC(method_, pattern_, doc_)                                                                                \
+	{                                                                                                              \
+		.method = (method_), .pattern = (pattern_), .handler = handler, .tag = "things", .summary = "Does it", \
+		.doc = (doc_)                                                                                          \
+	}
 
 static const struct http_route routes[] = {
 	PUBLIC("GET", "/v2/things/{thing}/files/{path...}", "{\"responses\":{\"200\":{\"description\":\"it\"}}}"),
 	PUBLIC("PUT", "/v2/things/{thing}/files/{path...}",
 		"{\"parameters\":[{\"name\":\"path\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"string\"},"
 		"\"description\":\"kept\"}],\"responses\":{}}"),
-	{ .method = "POST", .pattern = "/v2/login", .handler = handler, .tag = "t", .summary = "s", .doc = "{}", .open = true },
+	{.method = "POST",
+		.pattern = "/v2/login",
+		.handler = handler,
+		.tag = "t",
+		.summary = "s",
+		.doc = "{}",
+		.open = true},
 	PUBLIC("GET", "/v1/old", "{}"),
-	{ .method = "GET", .pattern = "/v2/hidden", .handler = handler, .internal = true },
-	{ 0 },
+	{.method = "GET", .pattern = "/v2/hidden", .handler = handler, .internal = true},
+	{0},
 };
 
 static json_t *describe(const char *prefix)
@@ -99,12 +108,12 @@ static void openapi_that_does_not_fit_is_refused(void **state)
 static void routes_that_are_not_described_are_refused(void **state)
 {
 	static const struct http_route bad[][2] = {
-		{ { .method = "GET", .pattern = "/", .handler = handler } },
-		{ { .method = "GET", .pattern = "/", .handler = handler, .tag = "t", .doc = "{}" } },
-		{ { .method = "GET", .pattern = "/", .handler = handler, .tag = "t", .summary = "s" } },
-		{ { .method = "GET", .pattern = "/", .handler = handler, .tag = "t", .summary = "s", .doc = "{" } },
-		{ { .method = "GET", .pattern = "/", .handler = handler, .tag = "t", .summary = "s", .doc = "[]" } },
-		{ { .method = "GET", .pattern = "/", .internal = true } },
+		{{.method = "GET", .pattern = "/", .handler = handler}},
+		{{.method = "GET", .pattern = "/", .handler = handler, .tag = "t", .doc = "{}"}},
+		{{.method = "GET", .pattern = "/", .handler = handler, .tag = "t", .summary = "s"}},
+		{{.method = "GET", .pattern = "/", .handler = handler, .tag = "t", .summary = "s", .doc = "{"}},
+		{{.method = "GET", .pattern = "/", .handler = handler, .tag = "t", .summary = "s", .doc = "[]"}},
+		{{.method = "GET", .pattern = "/", .internal = true}},
 	};
 
 	(void)state;

@@ -14,20 +14,20 @@
 enum { ROOT, LIST, MAKE, ITEM, DROP, HOME, HOME_WRITE, FILES, FILES_PUT, TWO, HEAD_ITEM, GET_ITEM, ANY };
 
 static const struct http_route table[] = {
-	[ROOT] = { "GET", "/" },
-	[LIST] = { "GET", "/v1/docs/" },
-	[MAKE] = { "POST", "/v1/docs" },
-	[ITEM] = { "GET", "/v1/docs/{id}" },
-	[DROP] = { "DELETE", "/v1/docs/{id}" },
-	[HOME] = { "GET", "/v1/docs/home" },
-	[HOME_WRITE] = { "PUT", "/v1/docs/{id}" },
-	[FILES] = { "GET", "/drives/{drive}/files/{path...}" },
-	[FILES_PUT] = { "PUT", "/drives/{drive}/files/{path...}" },
-	[TWO] = { "GET", "/drives/{drive}/{what}" },
-	[HEAD_ITEM] = { "HEAD", "/heads" },
-	[GET_ITEM] = { "GET", "/heads" },
-	[ANY] = { "GET", "/any/{rest...}" },
-	{ 0 },
+	[ROOT] = {"GET", "/"},
+	[LIST] = {"GET", "/v1/docs/"},
+	[MAKE] = {"POST", "/v1/docs"},
+	[ITEM] = {"GET", "/v1/docs/{id}"},
+	[DROP] = {"DELETE", "/v1/docs/{id}"},
+	[HOME] = {"GET", "/v1/docs/home"},
+	[HOME_WRITE] = {"PUT", "/v1/docs/{id}"},
+	[FILES] = {"GET", "/drives/{drive}/files/{path...}"},
+	[FILES_PUT] = {"PUT", "/drives/{drive}/files/{path...}"},
+	[TWO] = {"GET", "/drives/{drive}/{what}"},
+	[HEAD_ITEM] = {"HEAD", "/heads"},
+	[GET_ITEM] = {"GET", "/heads"},
+	[ANY] = {"GET", "/any/{rest...}"},
+	{0},
 };
 
 struct world {
@@ -133,10 +133,10 @@ static void match_decodes_a_segment_once(void **state)
 
 static void match_refuses_bad_paths_everywhere(void **state)
 {
-	static const char *const segments[] = { "%00", "a%00b", "%2F", "a%2fb", ".", "..", "%2e", "%2E%2e", ".%2e", "%", "%1", "%zz", "a%",
-		"a%4", "a b", "a\tb", "a#b", "a\x7f", "%2" };
-	static const char *const places[] = { "/v1/docs/%s", "/drives/%s/files/a", "/drives/d/files/%s", "/drives/d/files/a/%s",
-		"/drives/d/files/%s/a", "/%s/docs", "/nowhere/%s" };
+	static const char *const segments[] = {"%00", "a%00b", "%2F", "a%2fb", ".", "..", "%2e", "%2E%2e", ".%2e", "%",
+		"%1", "%zz", "a%", "a%4", "a b", "a\tb", "a#b", "a\x7f", "%2"};
+	static const char *const places[] = {"/v1/docs/%s", "/drives/%s/files/a", "/drives/d/files/%s",
+		"/drives/d/files/a/%s", "/drives/d/files/%s/a", "/%s/docs", "/nowhere/%s"};
 	struct world *w = *state;
 
 	for (size_t i = 0; i < sizeof(segments) / sizeof(segments[0]); i++) {
@@ -144,7 +144,8 @@ static void match_refuses_bad_paths_everywhere(void **state)
 			const char *hole = strstr(places[j], "%s");
 			char path[256];
 
-			snprintf(path, sizeof(path), "%.*s%s%s", (int)(hole - places[j]), places[j], segments[i], hole + 2);
+			snprintf(path, sizeof(path), "%.*s%s%s", (int)(hole - places[j]), places[j], segments[i],
+				hole + 2);
 			if (ask(w, "GET", path) != -ERR_BAD_PATH)
 				fail_msg("%s was not refused", path);
 		}
@@ -153,8 +154,9 @@ static void match_refuses_bad_paths_everywhere(void **state)
 
 static void match_refuses_empty_segments(void **state)
 {
-	static const char *const paths[] = { "//", "///", "/v1//docs", "//v1/docs", "/v1/docs//", "/drives/d/files//", "/drives/d/files/a//b",
-		"/drives/d/files/a/", "/drives//files/a", "", "v1/docs", "*", "http://x/v1/docs" };
+	static const char *const paths[] = {"//", "///", "/v1//docs", "//v1/docs", "/v1/docs//", "/drives/d/files//",
+		"/drives/d/files/a//b", "/drives/d/files/a/", "/drives//files/a", "", "v1/docs", "*",
+		"http://x/v1/docs"};
 	struct world *w = *state;
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
@@ -213,13 +215,13 @@ static void match_checks_deep_paths_to_the_end(void **state)
 static void router_refuses_a_table_that_is_none(void **state)
 {
 	static const struct http_route tables[][3] = {
-		{ { "GET", "/a" }, { "GET", "/a/" } },
-		{ { "GET", "/{x}" }, { "GET", "/{y}" } },
-		{ { "GET", "a" } },
-		{ { "GET", "/a//b" } },
-		{ { "GET", "/{r...}/a" } },
-		{ { "GET", "/{a}/{b}/{c}/{d}/{e}/{f}/{g}" } },
-		{ { "GET", NULL } },
+		{{"GET", "/a"}, {"GET", "/a/"}},
+		{{"GET", "/{x}"}, {"GET", "/{y}"}},
+		{{"GET", "a"}},
+		{{"GET", "/a//b"}},
+		{{"GET", "/{r...}/a"}},
+		{{"GET", "/{a}/{b}/{c}/{d}/{e}/{f}/{g}"}},
+		{{"GET", NULL}},
 	};
 	struct router *r = NULL;
 

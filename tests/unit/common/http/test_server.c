@@ -1,7 +1,7 @@
 #include "common/http/server.h"
 
 #include "common/base/error.h"
-#include "wire.h"
+#include "tests/unit/common/http/wire.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -41,9 +41,10 @@ static void on_echo(struct http_request *req, void *cookie)
 	char text[512];
 	struct span id = http_request_param(req, "id");
 	const char *q = http_request_query(req, "q");
-	int size = snprintf(text, sizeof(text), "%s %s id=%.*s q=%s body=%.*s peer=%s length=%d", http_request_method(req),
-		http_request_target(req), (int)id.size, id.data, q ? q : "-", (int)http_request_body(req).size, http_request_body(req).data,
-		http_request_peer(req), (int)http_request_length(req));
+	int size =
+		snprintf(text, sizeof(text), "%s %s id=%.*s q=%s body=%.*s peer=%s length=%d", http_request_method(req),
+			http_request_target(req), (int)id.size, id.data, q ? q : "-", (int)http_request_body(req).size,
+			http_request_body(req).data, http_request_peer(req), (int)http_request_length(req));
 
 	(void)cookie;
 	if ((size_t)size >= sizeof(text))
@@ -126,17 +127,17 @@ static void on_nothing(struct http_request *req, void *cookie)
 }
 
 static const struct http_route routes[] = {
-	{ "GET", "/echo/{id}", .handler = on_echo, .internal = true },
-	{ "POST", "/echo/{id}", .body = HTTP_BODY_WHOLE, .body_max = BODY_MAX, .handler = on_echo, .internal = true },
-	{ "DELETE", "/echo/{id}", .handler = on_echo, .internal = true },
-	{ "GET", "/hold", .handler = on_hold, .internal = true },
-	{ "GET", "/abort", .handler = on_hold_for_abort, .internal = true },
-	{ "GET", "/thread", .handler = on_thread, .internal = true },
-	{ "GET", "/error", .handler = on_error, .internal = true },
-	{ "HEAD", "/length", .handler = on_length, .internal = true },
-	{ "GET", "/headers", .handler = on_headers, .internal = true },
-	{ "PUT", "/nothing", .body = HTTP_BODY_WHOLE, .body_max = 64ull << 20, .handler = on_nothing, .internal = true },
-	{ 0 },
+	{"GET", "/echo/{id}", .handler = on_echo, .internal = true},
+	{"POST", "/echo/{id}", .body = HTTP_BODY_WHOLE, .body_max = BODY_MAX, .handler = on_echo, .internal = true},
+	{"DELETE", "/echo/{id}", .handler = on_echo, .internal = true},
+	{"GET", "/hold", .handler = on_hold, .internal = true},
+	{"GET", "/abort", .handler = on_hold_for_abort, .internal = true},
+	{"GET", "/thread", .handler = on_thread, .internal = true},
+	{"GET", "/error", .handler = on_error, .internal = true},
+	{"HEAD", "/length", .handler = on_length, .internal = true},
+	{"GET", "/headers", .handler = on_headers, .internal = true},
+	{"PUT", "/nothing", .body = HTTP_BODY_WHOLE, .body_max = 64ull << 20, .handler = on_nothing, .internal = true},
+	{0},
 };
 
 static bool guard(struct http_request *req, const struct http_route *route, void *cookie)
@@ -159,7 +160,8 @@ static bool guard(struct http_request *req, const struct http_route *route, void
 static int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	const struct http_server_options options = { .address = "127.0.0.1", .routes = routes, .guard = guard, .cookie = w };
+	const struct http_server_options options = {
+		.address = "127.0.0.1", .routes = routes, .guard = guard, .cookie = w};
 
 	gate_init(&w->arrived);
 	gate_init(&w->aborted);
@@ -198,12 +200,15 @@ static void handler_sees_the_request(void **state)
 {
 	char text[2048];
 
-	assert_int_equal(ask(*state, "GET /echo/a%20b/?p=1&q=x%26%2B+y&q=z HTTP/1.1\r\n" H "\r\n", text, sizeof(text)), 200);
+	assert_int_equal(
+		ask(*state, "GET /echo/a%20b/?p=1&q=x%26%2B+y&q=z HTTP/1.1\r\n" H "\r\n", text, sizeof(text)), 200);
 	assert_has(text, "GET /echo/a%20b/?p=1&q=x%26%2B+y&q=z id=a b q=x&++y body= peer=127.0.0.1 length=0");
-	assert_int_equal(ask(*state, "POST /echo/7 HTTP/1.1\r\n" H "Content-Length: 4\r\n\r\nbody", text, sizeof(text)), 200);
+	assert_int_equal(
+		ask(*state, "POST /echo/7 HTTP/1.1\r\n" H "Content-Length: 4\r\n\r\nbody", text, sizeof(text)), 200);
 	assert_has(text, "id=7 q=- body=body peer=127.0.0.1 length=4");
-	assert_int_equal(ask(*state, "POST /echo/7?q HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n", text,
-				 sizeof(text)),
+	assert_int_equal(
+		ask(*state, "POST /echo/7?q HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
+			text, sizeof(text)),
 		200);
 	assert_has(text, "q= body=body peer=127.0.0.1 length=-1");
 }
@@ -233,13 +238,15 @@ static void wrong_paths_and_methods_keep_the_connection(void **state)
 		int status;
 		const char *part;
 	} cases[] = {
-		{ "GET /nowhere HTTP/1.1\r\n" H "\r\n", 404, "\"type\":\"/problems/not-found\"" },
-		{ "PUT /echo/1 HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\nhello", 405, "Allow: GET, HEAD, POST, DELETE\r\n" },
-		{ "GET /echo/a%2Fb HTTP/1.1\r\n" H "\r\n", 400, "\"type\":\"/problems/bad-path\"" },
-		{ "GET /echo/%00 HTTP/1.1\r\n" H "\r\n", 400, "\"errno\":\"EINVAL\"" },
-		{ "GET /echo/.. HTTP/1.1\r\n" H "\r\n", 400, "application/problem+json" },
-		{ "POST /nowhere HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 404, "close" },
-		{ "GET /echo/1 HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\nhello", 413, "\"errno\":\"E2BIG\"" },
+		{"GET /nowhere HTTP/1.1\r\n" H "\r\n", 404, "\"type\":\"/problems/not-found\""},
+		{"PUT /echo/1 HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\nhello", 405,
+			"Allow: GET, HEAD, POST, DELETE\r\n"},
+		{"GET /echo/a%2Fb HTTP/1.1\r\n" H "\r\n", 400, "\"type\":\"/problems/bad-path\""},
+		{"GET /echo/%00 HTTP/1.1\r\n" H "\r\n", 400, "\"errno\":\"EINVAL\""},
+		{"GET /echo/.. HTTP/1.1\r\n" H "\r\n", 400, "application/problem+json"},
+		{"POST /nowhere HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 404,
+			"close"},
+		{"GET /echo/1 HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\nhello", 413, "\"errno\":\"E2BIG\""},
 	};
 	const struct world *w = *state;
 	int fd = wire_connect(http_server_port(w->server));
@@ -267,7 +274,8 @@ static void head_has_the_length_and_no_body(void **state)
 	int fd = wire_connect(http_server_port(w->server));
 	char text[2048] = "";
 
-	assert_true(wire_say(fd, "HEAD /echo/1 HTTP/1.1\r\n" H "\r\nHEAD /length HTTP/1.1\r\n" H "Connection: close\r\n\r\n"));
+	assert_true(wire_say(
+		fd, "HEAD /echo/1 HTTP/1.1\r\n" H "\r\nHEAD /length HTTP/1.1\r\n" H "Connection: close\r\n\r\n"));
 	assert_true(wire_receive(fd, text, sizeof(text) - 1) > 0);
 	assert_has(text, "Content-Length: 51\r\n");
 	assert_has(text, "Content-Length: 1099511627776\r\n");
@@ -281,7 +289,8 @@ static int post(const struct world *w, bool chunked, size_t size, char *text, si
 	size_t used;
 
 	if (chunked)
-		used = (size_t)sprintf(request, "POST /echo/1 HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n%zx\r\n", size);
+		used = (size_t)sprintf(
+			request, "POST /echo/1 HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n%zx\r\n", size);
 	else
 		used = (size_t)sprintf(request, "POST /echo/1 HTTP/1.1\r\n" H "Content-Length: %zu\r\n\r\n", size);
 	memset(request + used, 'b', size);
@@ -401,7 +410,8 @@ static void errors_are_problems_from_the_table(void **state)
 {
 	char text[4096], request[256];
 
-	snprintf(request, sizeof(request), "GET /error?code=%d&detail=a%%22b%%0a%%ff%%5c HTTP/1.1\r\n" H "Nephos-Trace: my-trace_1\r\n\r\n",
+	snprintf(request, sizeof(request),
+		"GET /error?code=%d&detail=a%%22b%%0a%%ff%%5c HTTP/1.1\r\n" H "Nephos-Trace: my-trace_1\r\n\r\n",
 		ERR_UNAVAILABLE);
 	assert_int_equal(ask(*state, request, text, sizeof(text)), 503);
 	assert_has(text, "Retry-After: 1\r\n");
@@ -417,8 +427,8 @@ static void errors_are_problems_from_the_table(void **state)
 
 static void traces_are_kept_only_if_harmless(void **state)
 {
-	static const char *const bad[] = { "a b", "", "a\"b", "a,b",
-		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
+	static const char *const bad[] = {
+		"a b", "", "a\"b", "a,b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
 	char request[512], text[2048], other[2048];
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -444,7 +454,8 @@ static void response_headers_are_sent_but_never_the_framing(void **state)
 	assert_has(text, "taken");
 	assert_has_not(text, "chunked");
 	assert_has_not(text, "Connection: close");
-	assert_int_equal(ask(*state, "PUT /nothing HTTP/1.1\r\n" H "Content-Length: 0\r\n\r\n", text, sizeof(text)), 204);
+	assert_int_equal(
+		ask(*state, "PUT /nothing HTTP/1.1\r\n" H "Content-Length: 0\r\n\r\n", text, sizeof(text)), 204);
 }
 
 static void a_client_that_leaves_is_noticed_while_its_request_waits(void **state)
@@ -520,15 +531,16 @@ static void stop_leaves_unanswered_requests_to_their_handlers(void **state)
 
 static void start_tells_why_it_cannot(void **state)
 {
-	static const struct http_route undescribed[] = { { "GET", "/", .handler = on_echo }, { 0 } };
+	static const struct http_route undescribed[] = {{"GET", "/", .handler = on_echo}, {0}};
 	const struct world *w = *state;
-	struct http_server_options options = { .address = "127.0.0.1", .port = http_server_port(w->server), .routes = routes };
+	struct http_server_options options = {
+		.address = "127.0.0.1", .port = http_server_port(w->server), .routes = routes};
 	struct http_server *server = NULL;
 
 	assert_int_equal(http_server_start(&options, &server), -EADDRINUSE);
 	options.address = "nowhere";
 	assert_int_equal(http_server_start(&options, &server), -EINVAL);
-	options = (struct http_server_options){ .address = "127.0.0.1", .routes = undescribed };
+	options = (struct http_server_options){.address = "127.0.0.1", .routes = undescribed};
 	assert_int_equal(http_server_start(&options, &server), -EINVAL);
 	assert_null(server);
 }
@@ -536,7 +548,7 @@ static void start_tells_why_it_cannot(void **state)
 static void several_event_threads_serve_one_port(void **state)
 {
 	struct world *w = *state;
-	const struct http_server_options options = { .address = "::1", .routes = routes, .threads = 3 };
+	const struct http_server_options options = {.address = "::1", .routes = routes, .threads = 3};
 	struct http_server *server = NULL;
 	int fds[12];
 	char text[2048];
@@ -545,7 +557,7 @@ static void several_event_threads_serve_one_port(void **state)
 	assert_int_equal(http_server_start(&options, &server), 0);
 	http_server_stop(server);
 	server = NULL;
-	const struct http_server_options v4 = { .address = "::", .routes = routes, .threads = 3 };
+	const struct http_server_options v4 = {.address = "::", .routes = routes, .threads = 3};
 	assert_int_equal(http_server_start(&v4, &server), 0);
 	for (size_t i = 0; i < 12; i++)
 		fds[i] = wire_connect(http_server_port(server));

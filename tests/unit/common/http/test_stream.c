@@ -1,7 +1,7 @@
 #include "common/http/server.h"
 
 #include "common/base/error.h"
-#include "wire.h"
+#include "tests/unit/common/http/wire.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -17,9 +17,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#define H	 "Host: x\r\n"
+#define H "Host: x\r\n"
 #define BODY_MAX (64u << 20)
-#define MIB	 (1u << 20)
+#define MIB (1u << 20)
 
 struct world {
 	struct http_server *server;
@@ -149,7 +149,7 @@ static void done(void *cookie, bool complete)
 	gate_open(&w->done);
 }
 
-static const struct http_stream_ops ops = { pull, done };
+static const struct http_stream_ops ops = {pull, done};
 
 static void send_stream(struct http_request *req, void *cookie, bool chunked)
 {
@@ -172,18 +172,18 @@ static void on_chunked(struct http_request *req, void *cookie)
 }
 
 static const struct http_route routes[] = {
-	{ "PUT", "/read", .body = HTTP_BODY_STREAM, .body_max = BODY_MAX, .handler = on_read, .internal = true },
-	{ "PUT", "/slow", .body = HTTP_BODY_STREAM, .body_max = BODY_MAX, .handler = on_slow, .internal = true },
-	{ "PUT", "/both", .body = HTTP_BODY_STREAM, .body_max = BODY_MAX, .handler = on_stream, .internal = true },
-	{ "GET", "/stream", .handler = on_stream, .internal = true },
-	{ "GET", "/chunked", .handler = on_chunked, .internal = true },
-	{ 0 },
+	{"PUT", "/read", .body = HTTP_BODY_STREAM, .body_max = BODY_MAX, .handler = on_read, .internal = true},
+	{"PUT", "/slow", .body = HTTP_BODY_STREAM, .body_max = BODY_MAX, .handler = on_slow, .internal = true},
+	{"PUT", "/both", .body = HTTP_BODY_STREAM, .body_max = BODY_MAX, .handler = on_stream, .internal = true},
+	{"GET", "/stream", .handler = on_stream, .internal = true},
+	{"GET", "/chunked", .handler = on_chunked, .internal = true},
+	{0},
 };
 
 static int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	const struct http_server_options options = { .address = "127.0.0.1", .routes = routes, .cookie = w };
+	const struct http_server_options options = {.address = "127.0.0.1", .routes = routes, .cookie = w};
 
 	gate_init(&w->arrived);
 	gate_init(&w->readable);
@@ -239,7 +239,7 @@ struct sender {
 static void *send_body(void *cookie)
 {
 	struct sender *s = cookie;
-	struct world bytes = { 0 };
+	struct world bytes = {0};
 	unsigned char *block = malloc(MIB);
 
 	s->sent = true;
@@ -249,7 +249,8 @@ static void *send_body(void *cookie)
 
 		fill(&bytes, block, size);
 		snprintf(head, sizeof(head), "%zx\r\n", size);
-		s->sent = (!s->chunked || wire_say(s->fd, head)) && wire_send(s->fd, block, size) && (!s->chunked || wire_say(s->fd, "\r\n"));
+		s->sent = (!s->chunked || wire_say(s->fd, head)) && wire_send(s->fd, block, size) &&
+			(!s->chunked || wire_say(s->fd, "\r\n"));
 		left -= size;
 	}
 	if (s->chunked && s->sent)
@@ -262,11 +263,12 @@ static void start_sending(struct sender *s, const struct world *w, const char *p
 {
 	char head[256];
 
-	*s = (struct sender){ .fd = connect_to(w), .size = size, .chunked = chunked };
+	*s = (struct sender){.fd = connect_to(w), .size = size, .chunked = chunked};
 	if (chunked)
 		snprintf(head, sizeof(head), "PUT %s HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n", path);
 	else
-		snprintf(head, sizeof(head), "PUT %s HTTP/1.1\r\n" H "Content-Length: %llu\r\n\r\n", path, (unsigned long long)size);
+		snprintf(head, sizeof(head), "PUT %s HTTP/1.1\r\n" H "Content-Length: %llu\r\n\r\n", path,
+			(unsigned long long)size);
 	assert_true(wire_say(s->fd, head));
 	pthread_create(&s->thread, NULL, send_body, s);
 }
@@ -275,7 +277,7 @@ static void bodies_are_read_as_they_come(void **state)
 {
 	struct world *w = *state;
 	char text[512], expected[64];
-	static const uint64_t sizes[] = { 0, 1, 100, HTTP_STREAM_BYTES, HTTP_STREAM_BYTES + 1, 5 * MIB + 7, BODY_MAX };
+	static const uint64_t sizes[] = {0, 1, 100, HTTP_STREAM_BYTES, HTTP_STREAM_BYTES + 1, 5 * MIB + 7, BODY_MAX};
 
 	for (size_t i = 0; i < 2 * sizeof(sizes) / sizeof(sizes[0]); i++) {
 		struct sender s;
@@ -382,8 +384,9 @@ static void an_answer_in_the_middle_of_a_long_body_comes_at_once(void **state)
 	for (int chunked = 0; chunked < 2; chunked++) {
 		int fd = connect_to(w);
 
-		assert_true(wire_say(fd, chunked ? "PUT /slow HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
-						 : "PUT /slow HTTP/1.1\r\n" H "Content-Length: 10000000\r\n\r\nhello"));
+		assert_true(wire_say(fd,
+			chunked ? "PUT /slow HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
+				: "PUT /slow HTTP/1.1\r\n" H "Content-Length: 10000000\r\n\r\nhello"));
 		assert_true(gate_wait(&w->arrived, chunked + 1));
 		/* Its first bytes are there, so that the library is past the header. */
 		http_request_on_readable(w->req, on_readable, w);
@@ -427,7 +430,8 @@ static void beyond_the_limit_the_reader_is_told(void **state)
 	/* With a length it is refused before anybody reads. */
 	w->received = 0;
 	int fd = connect_to(w);
-	assert_true(wire_say(fd, "PUT /read HTTP/1.1\r\n" H "Content-Length: 67108865\r\nExpect: 100-continue\r\n\r\n"));
+	assert_true(
+		wire_say(fd, "PUT /read HTTP/1.1\r\n" H "Content-Length: 67108865\r\nExpect: 100-continue\r\n\r\n"));
 	assert_int_equal(wire_response(fd, text, sizeof(text)), 413);
 	assert_int_equal(w->received, 0);
 	close(fd);
@@ -436,9 +440,9 @@ static void beyond_the_limit_the_reader_is_told(void **state)
 static void half_a_body_is_an_error_for_its_reader(void **state)
 {
 	struct world *w = *state;
-	static const char *const heads[] = { "PUT /slow HTTP/1.1\r\n" H "Content-Length: 10\r\n\r\nhello",
+	static const char *const heads[] = {"PUT /slow HTTP/1.1\r\n" H "Content-Length: 10\r\n\r\nhello",
 		"PUT /slow HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
-		"PUT /slow HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n5\r\nhelloXX\r\n0\r\n\r\n" };
+		"PUT /slow HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n5\r\nhelloXX\r\n0\r\n\r\n"};
 
 	for (int i = 0; i < 3; i++) {
 		int fd = connect_to(w);
@@ -575,7 +579,8 @@ static void a_head_pulls_nothing_and_is_complete(void **state)
 	int fd = connect_to(w);
 
 	w->total = w->available = 100;
-	assert_true(wire_say(fd, "HEAD /stream HTTP/1.1\r\n" H "\r\nHEAD /chunked HTTP/1.1\r\n" H "Connection: close\r\n\r\n"));
+	assert_true(wire_say(
+		fd, "HEAD /stream HTTP/1.1\r\n" H "\r\nHEAD /chunked HTTP/1.1\r\n" H "Connection: close\r\n\r\n"));
 	assert_true(wire_receive(fd, text, sizeof(text) - 1) > 0);
 	assert_non_null(strstr(text, "Content-Length: 100\r\n"));
 	assert_true(gate_wait(&w->done, 2));

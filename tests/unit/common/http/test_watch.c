@@ -1,7 +1,7 @@
 #include "common/http/watch.h"
 
 #include "common/base/error.h"
-#include "wire.h"
+#include "tests/unit/common/http/wire.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -42,19 +42,19 @@ static void on_own(struct http_request *req, void *cookie)
 }
 
 static const struct http_route own[] = {
-	{ "GET", "/own", .handler = on_own, .internal = true },
-	{ 0 },
+	{"GET", "/own", .handler = on_own, .internal = true},
+	{0},
 };
 
 static int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	struct http_server_options options = { .address = "127.0.0.1", .watch = &w->watch };
+	struct http_server_options options = {.address = "127.0.0.1", .watch = &w->watch};
 
 	*state = w;
 	if (metrics_new(&w->metrics) || http_routes_concat(WATCH_ROUTES, own, &w->routes))
 		return -1;
-	w->watch = (struct watch){ .metrics = w->metrics, .ready = is_ready, .status = status, .cookie = w };
+	w->watch = (struct watch){.metrics = w->metrics, .ready = is_ready, .status = status, .cookie = w};
 	options.routes = w->routes;
 	options.metrics = w->metrics;
 	return http_server_start(&options, &w->server);
@@ -104,7 +104,8 @@ static void a_process_shows_its_status_and_its_metrics(void **state)
 	assert_non_null(strstr(text, "{\"name\":\"test\"}"));
 	assert_int_equal(ask(*state, "/nowhere", text, 1 << 20), 404);
 	assert_int_equal(ask(*state, "/metrics", text, 1 << 20), 200);
-	assert_non_null(strstr(text, "nephos_http_requests_total{method=\"GET\",route=\"/status\",status=\"2xx\"} 1\n"));
+	assert_non_null(
+		strstr(text, "nephos_http_requests_total{method=\"GET\",route=\"/status\",status=\"2xx\"} 1\n"));
 	assert_non_null(strstr(text, "route=\"none\",status=\"4xx\"} 1\n"));
 	assert_non_null(strstr(text, "nephos_http_connections"));
 	free(text);
@@ -112,9 +113,9 @@ static void a_process_shows_its_status_and_its_metrics(void **state)
 
 static void a_process_without_a_watch_answers_all_the_same(void **state)
 {
-	static const char *const paths[] = { "/healthz", "/readyz", "/status", "/metrics" };
-	const struct http_server_options options = { .address = "127.0.0.1", .routes = WATCH_ROUTES };
-	struct world w = { 0 };
+	static const char *const paths[] = {"/healthz", "/readyz", "/status", "/metrics"};
+	const struct http_server_options options = {.address = "127.0.0.1", .routes = WATCH_ROUTES};
+	struct world w = {0};
 	char text[4096];
 
 	(void)state;

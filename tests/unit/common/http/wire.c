@@ -1,4 +1,4 @@
-#include "wire.h"
+#include "tests/unit/common/http/wire.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -14,7 +14,7 @@
 
 static void set_timeouts(int fd)
 {
-	struct timeval limit = { .tv_sec = WIRE_TIMEOUT_S };
+	struct timeval limit = {.tv_sec = WIRE_TIMEOUT_S};
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
@@ -22,7 +22,8 @@ static void set_timeouts(int fd)
 
 int wire_connect(uint16_t port)
 {
-	struct sockaddr_in name = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in name = {
+		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int on = 1;
 
@@ -121,11 +122,12 @@ int wire_ask(uint16_t port, const char *request, char *text, size_t size)
 
 int wire_listen(uint16_t *ret_port)
 {
-	struct sockaddr_in name = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t size = sizeof(name);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (bind(fd, (struct sockaddr *)&name, size) || listen(fd, 16) || getsockname(fd, (struct sockaddr *)&name, &size)) {
+	if (bind(fd, (struct sockaddr *)&name, size) || listen(fd, 16) ||
+		getsockname(fd, (struct sockaddr *)&name, &size)) {
 		close(fd);
 		return -1;
 	}
