@@ -250,7 +250,7 @@ static void look_for_absent(void *cookie)
 	pthread_mutex_unlock(&s->lock);
 }
 
-static void on_library_log(void *cookie, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void on_library_log(void *cookie, const char *format, va_list args)
 {
 	char text[256];
 
