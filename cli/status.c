@@ -2,7 +2,6 @@
 #include "cli/mounts.h"
 #include "cli/print.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -73,18 +72,20 @@ static void survey_gateway(struct survey *s, const char *url)
 	struct api_answer status, ready;
 	const json_t *peers;
 	json_t *gateway;
-	int r = ask(url, "/status", &status), state = -EIO;
+	int r = ask(url, "/status", &status);
+	bool is_ready = false;
 
 	if (r == 0) {
-		state = ask(url, "/readyz", &ready);
+		(void)ask(url, "/readyz", &ready);
+		is_ready = ready.status == 200; /* whatever it says in words */
 		api_answer_fini(&ready);
 		peers = json_object_get(status.json, "gateways");
 		for (size_t i = 0; i < json_array_size(peers); i++)
 			offer_url(s, json_string_value(json_array_get(peers, i)));
 		merge_services(s, json_object_get(status.json, "services"));
 	}
-	s->any_ready = s->any_ready || state == 0;
-	gateway = json_pack("{s:s, s:b, s:b}", "url", url, "reachable", r == 0, "ready", state == 0);
+	s->any_ready = s->any_ready || is_ready;
+	gateway = json_pack("{s:s, s:b, s:b}", "url", url, "reachable", r == 0, "ready", is_ready);
 	if (gateway && r == 0)
 		(void)json_object_set(gateway, "name", json_object_get(status.json, "name"));
 	else if (gateway)

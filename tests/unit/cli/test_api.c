@@ -1,0 +1,371 @@
+#include "cli/api.h"
+
+#include "common/base/error.h"
+#include "tests/unit/cli/store.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#define NOBODY "http://127.0.0.1:1"
+#define PROBLEM(type_, status_)                                                                   \
+	"{\"type\":\"/problems/" type_ "\",\"title\":\"T\",\"detail\":\"D\",\"status\":" #status_ \
+	",\"trace_id\":\"abc\"}"
+
+static int ask(struct store *s, const struct api_request *request, struct api_answer *ret)
+{
+	struct api *api = NULL;
+	int r;
+
+	assert_int_equal(api_new(&s->credentials, &api), 0);
+	r = api_call(api, request, ret);
+	api_free(api);
+	return r;
+}
+
+static int get(struct store *s, struct api_answer *ret)
+{
+	return ask(s, &(struct api_request){.method = "GET", .path = "/x?y=%20"}, ret);
+}
+
+static int post(struct store *s, struct api_answer *ret)
+{
+	json_t *body = json_pack("{s:s}", "a", "b");
+	int r = ask(s, &(struct api_request){.method = "POST", .path = "/x", .body = body}, ret);
+
+	json_decref(body);
+	return r;
+}
+
+static void a_read_carries_the_token_and_no_key(void **state)
+{
+	struct store s;
+	struct api_answer answer;
+
+	(void)state;
+	store_start(&s, STORE_STEPS({200, "{\"n\":1}", NULL}));
+	assert_int_equal(get(&s, &answer), 0);
+	assert_int_equal(answer.status, 200);
+	assert_int_equal(json_integer_value(json_object_get(answer.json, "n")), 1);
+	assert_string_equal(s.asked[0].target, "/x?y=%20");
+	assert_string_equal(s.asked[0].token, "Bearer t0ken");
+	assert_string_equal(s.asked[0].key, "");
+	api_answer_fini(&answer);
+	store_stop(&s);
+}
+
+static void an_anonymous_request_carries_neither(void **state)
+{
+	struct store s;
+	struct api_answer answer;
+
+	(void)state;
+	store_start(&s, STORE_STEPS({204, "", NULL}));
+	assert_int_equal(ask(&s, &(struct api_request){.method = "POST", .path = "/x", .anonymous = true}, &answer), 0);
+	assert_string_equal(s.asked[0].token, "");
+	assert_string_equal(s.asked[0].key, "");
+	api_answer_fini(&answer);
+	store_stop(&s);
+}
+
+static void a_refused_connection_goes_to_the_next_gateway(void **state)
+{
+	struct store s;
+	struct api_answer answer;
+
+	(void)state;
+	store_start(&s, STORE_STEPS({201, "{}", NULL}));
+	store_credentials(&s, NOBODY, "t0ken");
+	assert_int_equal(post(&s, &answer), 0);
+	assert_int_equal(s.count, 1);
+	assert_string_equal(s.asked[0].body, "{\"a\":\"b\"}");
+	api_answer_fini(&answer);
+	/* Also one that may not be repeated: nothing of it was sent. */
+	s.count = 0;
+	assert_int_equal(ask(&s, &(struct api_request){.method = "POST", .path = "/x", .anonymous = true}, &answer), 0);
+	assert_int_equal(s.count, 1);
+	api_answer_fini(&answer);
+	store_stop(&s);
+}
+
+static void nobody_there_is_said_at_once(void **state)
+{
+	struct store s;
+	struct api_answer answer;
+
+	(void)state;
+	store_start(&s, NULL, 0);
+	store_credentials(&s, NULL, "t0ken");
+	http_server_stop(s.server);
+	s.server = NULL;
+	assert_int_equal(get(&s, &answer), -ECONNREFUSED);
+	assert_int_equal(answer.status, 0);
+	api_answer_fini(&answer);
+	store_stop(&s);
+}
+
+static void a_passing_refusal_is_repeated_under_the_same_key(void **state)
+{
+	struct store s;
+	struct api_answer answer;
+
+	(void)state;
+	store_start(&s, STORE_STEPS({503, PROBLEM("unavailable", 503), NULL}, {0, "{", NULL}, {201, "{}", NULL}));
+	assert_int_equal(post(&s, &answer), 0);
+	assert_int_equal(s.count, 3);
+	assert_int_equal(strlen(s.asked[0].key), 32);
+	assert_string_equal(s.asked[0].key, s.asked[1].key);
+	assert_string_equal(s.asked[0].key, s.asked[2].key);
+	assert_string_equal(s.asked[2].body, "{\"a\":\"b\"}");
+	api_answer_fini(&answer);
+	store_stop(&s);
+}
+
+static void two_requests_have_two_keys(void **state)
+{
+	struct store s;
+	struct api_answer answer;
+
+	(void)state;
+	store_start(&s, STORE_STEPS({201, "{}", NULL}, {201, "{}", NULL}));
+	assert_int_equal(post(&s, &answer), 0);
+	api_answer_fini(&answer);
+	assert_int_equal(post(&s, &answer), 0);
+	api_answer_fini(&answer);
+	assert_string_not_equal(s.asked[0].key, s.asked[1].key);
+	store_stop(&s);
+}
+
+static void without_a_key_a_change_is_not_repeated(void **state)
+{
+	struct store s;
+	struct api_answer answer;
+
+	(void)state;
+	store_start(&s, STORE_STEPS({503, PROBLEM("unavailable", 503), NULL}, {201, "{}", NULL}));
+	assert_int_equal(ask(&s, &(struct api_request){.method = "POST", .path = "/x", .anonymous = true}, &answer),
+		-ERR_UNAVAILABLE);
+	assert_int_equal(s.count, 1);
+	api_answer_fini(&answer);
+	store_stop(&s);
+}
+
+static void repeats_end(void **state)
+{
+	struct store s;
+	struct api_answer answer;
+
+	(void)state;
+	store_start(&s,
+		STORE_STEPS({503, "", NULL}, {503, "", NULL}, {503, "", NULL}, {503, PROBLEM("unavailable", 503), NULL},
+			{200, "", NULL}));
+	assert_int_equal(get(&s, &answer), -ERR_UNAVAILABLE);
+	assert_int_equal(s.count, API_ROUNDS_MAX);
+	assert_string_equal(answer.detail, "D");
+	api_answer_fini(&answer);
+	store_stop(&s);
+}
+
+static void a_problem_gives_its_failure_detail_and_trace(void **state)
+{
+	static const struct {
+		int status;
+		const char *text;
+		int failure;
+		const char *detail;
+	} table[] = {
+		{409, PROBLEM("folder-not-empty", 409), -ENOTEMPTY, "D"},
+		{401, PROBLEM("unauthenticated", 401), -ERR_UNAUTHENTICATED, "D"},
+		{404, "not JSON at all", -ERR_NOT_FOUND, "the answer was HTTP status 404"},
+		{500, "{\"errno\":\"EDQUOT\",\"title\":\"Full\"}", -EDQUOT, "Full"},
+		{418, "[]", -EIO, "the answer was HTTP status 418"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct store s;
+		struct api_answer answer;
+
+		store_start(&s, STORE_STEPS({table[i].status, table[i].text, NULL}));
+		assert_int_equal(get(&s, &answer), table[i].failure);
+		assert_int_equal(answer.status, table[i].status);
+		assert_string_equal(answer.detail, table[i].detail);
+		if (i == 0)
+			assert_string_equal(answer.trace, "abc");
+		api_answer_fini(&answer);
+		store_stop(&s);
+	}
+}
+
+static void a_page_that_is_no_json_is_no_store(void **state)
+{
+	struct store s;
+	struct api_answer answer;
+
+	(void)state;
+	store_start(&s, STORE_STEPS({200, "<html>", NULL}));
+	assert_int_equal(get(&s, &answer), -EPROTO);
+	api_answer_fini(&answer);
+	store_stop(&s);
+}
+
+/* ---- streams ---- */
+
+struct stream_cookie {
+	struct buf got;
+	const char *text;
+	size_t at;
+	unsigned rewinds;
+	bool can_rewind;
+	int fails; /* what on_data returns */
+};
+
+static int on_pull(void *cookie, void *data, size_t size, size_t *ret_size)
+{
+	struct stream_cookie *c = cookie;
+	size_t left = strlen(c->text) - c->at;
+
+	*ret_size = left < size ? left : size;
+	memcpy(data, c->text + c->at, *ret_size);
+	c->at += *ret_size;
+	return 0;
+}
+
+static int on_rewind(void *cookie)
+{
+	struct stream_cookie *c = cookie;
+
+	c->rewinds++;
+	c->at = 0;
+	return c->can_rewind ? 0 : -ESPIPE;
+}
+
+static int on_data(void *cookie, const void *data, size_t size)
+{
+	struct stream_cookie *c = cookie;
+
+	return c->fails ? c->fails : buf_append(&c->got, data, size);
+}
+
+static int put(struct store *s, struct stream_cookie *c, struct api_answer *ret)
+{
+	struct api_stream stream = {
+		.length = (int64_t)strlen(c->text), .pull = on_pull, .rewind = on_rewind, .cookie = c};
+
+	return ask(s, &(struct api_request){.method = "PUT", .path = "/f", .stream = &stream}, ret);
+}
+
+static void an_upload_begins_anew_for_a_repeat(void **state)
+{
+	struct stream_cookie c = {.text = "content", .can_rewind = true};
+	struct store s;
+	struct api_answer answer;
+
+	(void)state;
+	store_start(&s, STORE_STEPS({503, "", NULL}, {201, "{\"id\":\"7\"}", NULL}));
+	store_credentials(&s, NOBODY, "t0ken");
+	assert_int_equal(put(&s, &c, &answer), 0);
+	assert_int_equal(s.count, 2);
+	assert_string_equal(s.asked[1].body, "content");
+	assert_string_equal(s.asked[0].key, s.asked[1].key);
+	assert_int_equal(c.rewinds, 1);
+	assert_string_equal(json_string_value(json_object_get(answer.json, "id")), "7");
+	api_answer_fini(&answer);
+	store_stop(&s);
+}
+
+static void an_upload_from_a_pipe_is_sent_once(void **state)
+{
+	struct stream_cookie c = {.text = "content"};
+	struct store s;
+	struct api_answer answer;
+
+	(void)state;
+	store_start(&s, STORE_STEPS({503, PROBLEM("unavailable", 503), NULL}, {201, "", NULL}));
+	assert_int_equal(put(&s, &c, &answer), -ERR_UNAVAILABLE);
+	assert_int_equal(s.count, 1);
+	api_answer_fini(&answer);
+	store_stop(&s);
+}
+
+static int download(struct store *s, struct stream_cookie *c, struct api_answer *ret)
+{
+	struct api_stream stream = {.on_data = on_data, .cookie = c};
+
+	buf_init(&c->got, 1000);
+	return ask(s, &(struct api_request){.method = "GET", .path = "/f", .stream = &stream}, ret);
+}
+
+static void a_download_that_has_begun_is_not_repeated(void **state)
+{
+	struct stream_cookie c = {.text = ""};
+	struct store s;
+	struct api_answer answer;
+
+	(void)state;
+	store_start(&s, STORE_STEPS({503, "", NULL}, {0, "half", NULL}, {200, "whole", NULL}));
+	assert_int_equal(download(&s, &c, &answer), -ECONNRESET);
+	assert_true(answer.begun);
+	assert_int_equal(s.count, 2);
+	assert_string_equal(c.got.data, "half");
+	buf_fini(&c.got);
+	api_answer_fini(&answer);
+	store_stop(&s);
+}
+
+static void a_problem_is_not_given_to_a_download(void **state)
+{
+	struct stream_cookie c = {.text = ""};
+	struct store s;
+	struct api_answer answer;
+
+	(void)state;
+	store_start(&s, STORE_STEPS({404, PROBLEM("not-found", 404), NULL}));
+	assert_int_equal(download(&s, &c, &answer), -ERR_NOT_FOUND);
+	assert_false(answer.begun);
+	assert_int_equal(c.got.size, 0);
+	assert_string_equal(answer.detail, "D");
+	buf_fini(&c.got);
+	api_answer_fini(&answer);
+	store_stop(&s);
+}
+
+static void what_the_receiver_says_is_returned(void **state)
+{
+	struct stream_cookie c = {.text = "", .fails = -ENOSPC};
+	struct store s;
+	struct api_answer answer;
+
+	(void)state;
+	store_start(&s, STORE_STEPS({200, "x", NULL}));
+	assert_int_equal(download(&s, &c, &answer), -ENOSPC);
+	buf_fini(&c.got);
+	api_answer_fini(&answer);
+	store_stop(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_read_carries_the_token_and_no_key),
+		cmocka_unit_test(an_anonymous_request_carries_neither),
+		cmocka_unit_test(a_refused_connection_goes_to_the_next_gateway),
+		cmocka_unit_test(nobody_there_is_said_at_once),
+		cmocka_unit_test(a_passing_refusal_is_repeated_under_the_same_key),
+		cmocka_unit_test(two_requests_have_two_keys),
+		cmocka_unit_test(without_a_key_a_change_is_not_repeated),
+		cmocka_unit_test(repeats_end),
+		cmocka_unit_test(a_problem_gives_its_failure_detail_and_trace),
+		cmocka_unit_test(a_page_that_is_no_json_is_no_store),
+		cmocka_unit_test(an_upload_begins_anew_for_a_repeat),
+		cmocka_unit_test(an_upload_from_a_pipe_is_sent_once),
+		cmocka_unit_test(a_download_that_has_begun_is_not_repeated),
+		cmocka_unit_test(a_problem_is_not_given_to_a_download),
+		cmocka_unit_test(what_the_receiver_says_is_returned),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

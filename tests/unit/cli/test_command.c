@@ -1,0 +1,210 @@
+#include "cli/command.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+/* What the mount was called with; it stands for another program here. */
+static int mount_argc;
+static char mount_name[16];
+
+static int fake_mount(int argc, char **argv)
+{
+	mount_argc = argc;
+	(void)snprintf(mount_name, sizeof(mount_name), "%s", argv[0]);
+	return 32;
+}
+
+struct outcome {
+	int code;
+	char out[8192], err[8192];
+};
+
+static void take(int fd, int saved, FILE *file, char *ret, size_t size)
+{
+	size_t got;
+
+	(void)fflush(fd == STDOUT_FILENO ? stdout : stderr);
+	(void)dup2(saved, fd);
+	(void)close(saved);
+	rewind(file);
+	got = fread(ret, 1, size - 1, file);
+	ret[got] = '\0';
+	(void)fclose(file);
+}
+
+static void run(struct outcome *o, int argc, const char *const *argv)
+{
+	FILE *out = tmpfile(), *err = tmpfile();
+	int saved_out = dup(STDOUT_FILENO), saved_err = dup(STDERR_FILENO);
+
+	(void)fflush(stdout);
+	(void)fflush(stderr);
+	(void)dup2(fileno(out), STDOUT_FILENO);
+	(void)dup2(fileno(err), STDERR_FILENO);
+	o->code = command_main(argc, (char **)argv, fake_mount);
+	take(STDOUT_FILENO, saved_out, out, o->out, sizeof(o->out));
+	take(STDERR_FILENO, saved_err, err, o->err, sizeof(o->err));
+}
+
+#define RUN(o_, ...)                                                  \
+	do {                                                          \
+		const char *const words_[] = {"nephos", __VA_ARGS__}; \
+		run(o_, sizeof(words_) / sizeof(words_[0]), words_);  \
+	} while (0)
+
+static int set_up(void **state)
+{
+	(void)state;
+	setenv("HOME", "/nonexistent", 1);
+	unsetenv("XDG_CONFIG_HOME");
+	unsetenv("NEPHOS_CREDENTIALS");
+	unsetenv("NEPHOS_URL");
+	unsetenv("NEPHOS_TOKEN");
+	return 0;
+}
+
+static void mount_gets_its_words_as_they_are(void **state)
+{
+	struct outcome o;
+
+	(void)state;
+	RUN(&o, "mount", "-o", "ro", "--help");
+	assert_int_equal(o.code, 32);
+	assert_int_equal(mount_argc, 4);
+	assert_string_equal(mount_name, "mount");
+}
+
+static void an_unknown_command_names_the_nearest(void **state)
+{
+	struct outcome o;
+
+	(void)state;
+	RUN(&o, "statsu");
+	assert_int_equal(o.code, EXIT_USAGE);
+	assert_non_null(strstr(o.err, "did you mean \"status\"?"));
+	assert_string_equal(o.out, "");
+	RUN(&o, "unmount");
+	assert_non_null(strstr(o.err, "did you mean \"umount\"?"));
+	RUN(&o, "user", "pasword");
+	assert_non_null(strstr(o.err, "did you mean \"user passwd\"?"));
+	RUN(&o, "\033[2J");
+	assert_non_null(strstr(o.err, "no command \"\\x1b[2J\"\n"));
+}
+
+static void a_group_without_command_lists_its_own(void **state)
+{
+	struct outcome o;
+
+	(void)state;
+	RUN(&o, "key");
+	assert_int_equal(o.code, EXIT_USAGE);
+	assert_non_null(strstr(o.err, "\"key add\" \"key list\" \"key revoke\""));
+	assert_null(strstr(o.err, "user"));
+}
+
+static void every_command_has_help_with_exit_codes(void **state)
+{
+	static const char *const names[][2] = {{"login", NULL}, {"logout", NULL}, {"status", NULL}, {"umount", NULL},
+		{"ls", NULL}, {"get", NULL}, {"put", NULL}, {"mkdir", NULL}, {"rm", NULL}, {"user", "add"},
+		{"user", "list"}, {"user", "passwd"}, {"user", "rm"}, {"key", "add"}, {"key", "list"},
+		{"key", "revoke"}};
+	struct outcome o;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (names[i][1])
+			RUN(&o, names[i][0], names[i][1], "--help");
+		else
+			RUN(&o, names[i][0], "--help");
+		assert_int_equal(o.code, EXIT_DONE);
+		assert_int_equal(strncmp(o.out, "usage: nephos ", 14), 0);
+		assert_non_null(strstr(o.out, "4 not authenticated"));
+		assert_string_equal(o.err, "");
+	}
+	RUN(&o, "--help");
+	assert_int_equal(o.code, EXIT_DONE);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_non_null(strstr(o.out, names[i][1] ? names[i][1] : names[i][0]));
+	assert_non_null(strstr(o.out, "  mount "));
+}
+
+static void wrong_words_are_usage(void **state)
+{
+	struct outcome o;
+
+	(void)state;
+	RUN(&o, "put", "one");
+	assert_int_equal(o.code, EXIT_USAGE);
+	assert_non_null(strstr(o.err, "usage: nephos put LOCAL|- PATH"));
+	RUN(&o, "ls", "a", "b");
+	assert_int_equal(o.code, EXIT_USAGE);
+	RUN(&o, "ls", "--parents");
+	assert_int_equal(o.code, EXIT_USAGE);
+	RUN(&o, "ls", "--credentials", "/nonexistent/file");
+	assert_int_equal(o.code, EXIT_USAGE);
+}
+
+static void without_a_key_it_is_not_authenticated(void **state)
+{
+	struct outcome o;
+
+	(void)state;
+	RUN(&o, "ls");
+	assert_int_equal(o.code, EXIT_UNAUTHENTICATED);
+	assert_non_null(strstr(o.err, "nephos login"));
+}
+
+static void a_store_that_is_not_there_is_unreachable(void **state)
+{
+	struct outcome o;
+
+	(void)state;
+	setenv("NEPHOS_URL", "http://127.0.0.1:1", 1);
+	setenv("NEPHOS_TOKEN", "t", 1);
+	RUN(&o, "ls", "/a");
+	assert_int_equal(o.code, EXIT_UNREACHABLE);
+	assert_non_null(strstr(o.err, "nephos ls: /a: the store at http://127.0.0.1:1 cannot be reached"));
+	assert_null(strstr(o.err, "\"t\""));
+	RUN(&o, "status", "--json");
+	assert_int_equal(o.code, EXIT_UNREACHABLE);
+	assert_int_equal(o.out[0], '{');
+}
+
+static void output_that_does_not_arrive_is_a_failure(void **state)
+{
+	const char *const words[] = {"nephos", "--version"};
+	int saved = dup(STDOUT_FILENO), full = open("/dev/full", O_WRONLY), code;
+
+	(void)state;
+	(void)fflush(stdout);
+	(void)dup2(full, STDOUT_FILENO);
+	code = command_main(2, (char **)words, fake_mount);
+	(void)dup2(saved, STDOUT_FILENO);
+	(void)close(saved);
+	(void)close(full);
+	clearerr(stdout);
+	assert_int_equal(code, EXIT_REFUSED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(mount_gets_its_words_as_they_are, set_up),
+		cmocka_unit_test_setup(an_unknown_command_names_the_nearest, set_up),
+		cmocka_unit_test_setup(a_group_without_command_lists_its_own, set_up),
+		cmocka_unit_test_setup(every_command_has_help_with_exit_codes, set_up),
+		cmocka_unit_test_setup(wrong_words_are_usage, set_up),
+		cmocka_unit_test_setup(without_a_key_it_is_not_authenticated, set_up),
+		cmocka_unit_test_setup(a_store_that_is_not_there_is_unreachable, set_up),
+		cmocka_unit_test_setup(output_that_does_not_arrive_is_a_failure, set_up),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,190 @@
+/* login and logout: through the whole command, against a store that answers by a script. */
+#include "cli/command.h"
+#include "tests/unit/cli/folder.h"
+#include "tests/unit/cli/store.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define SESSION                                                \
+	{                                                      \
+		201, "{\"token\":\"nps_s\",\"user\":{}}", NULL \
+	}
+#define KEY(id_)                                                            \
+	{                                                                   \
+		201, "{\"id\":\"" id_ "\",\"token\":\"npk_" id_ "\"}", NULL \
+	}
+#define GONE                  \
+	{                     \
+		204, "", NULL \
+	}
+#define NAMED "--credentials", "sub/folder/cred"
+
+static int log_in(struct store *s)
+{
+	setenv("NEPHOS_PASSWORD", "secret", 1);
+	return STORE_COMMAND(s, "login", "--user", "ann", NAMED);
+}
+
+static void login_leaves_a_key_and_no_session(void **state)
+{
+	struct credentials c;
+	struct store s;
+	struct buf why;
+	struct stat st;
+
+	(void)state;
+	buf_init(&why, 1000);
+	store_start(&s, STORE_STEPS(SESSION, KEY("9"), GONE));
+	assert_int_equal(log_in(&s), EXIT_DONE);
+	assert_int_equal(s.count, 3);
+	assert_string_equal(s.asked[0].target, "/api/v2/user/sessions");
+	assert_string_equal(s.asked[0].body, "{\"name\":\"ann\",\"password\":\"secret\"}");
+	assert_string_equal(s.asked[0].token, "");
+	assert_string_equal(s.asked[1].target, "/api/v2/user/keys");
+	assert_string_equal(s.asked[1].token, "Bearer nps_s");
+	assert_string_equal(s.asked[2].method, "DELETE");
+	assert_string_equal(s.asked[2].target, "/api/v2/user/sessions/current");
+	assert_string_equal(s.asked[2].token, "Bearer nps_s");
+	assert_int_equal(stat("sub/folder/cred", &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(stat("sub/folder", &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	assert_int_equal(credentials_read("sub/folder/cred", &c, &why), 0);
+	assert_string_equal(c.token, "npk_9");
+	assert_string_equal(c.user, "ann");
+	assert_string_equal(c.urls[0], s.credentials.urls[0]);
+	credentials_fini(&c);
+	buf_fini(&why);
+	store_stop(&s);
+}
+
+static void another_login_revokes_the_key_before(void **state)
+{
+	struct store s;
+
+	(void)state;
+	store_start(&s, STORE_STEPS(SESSION, KEY("9"), GONE, SESSION, KEY("10"), GONE, GONE));
+	assert_int_equal(log_in(&s), EXIT_DONE);
+	assert_int_equal(log_in(&s), EXIT_DONE);
+	assert_int_equal(s.count, 7);
+	assert_string_equal(s.asked[5].method, "DELETE");
+	assert_string_equal(s.asked[5].target, "/api/v2/user/keys/9");
+	assert_string_equal(s.asked[6].target, "/api/v2/user/sessions/current");
+	store_stop(&s);
+}
+
+static void a_wrong_password_leaves_what_was_there(void **state)
+{
+	struct store s;
+
+	(void)state;
+	store_start(&s, STORE_STEPS(SESSION, KEY("9"), GONE, {401, "{}", NULL}));
+	assert_int_equal(log_in(&s), EXIT_DONE);
+	assert_int_equal(log_in(&s), EXIT_UNAUTHENTICATED);
+	assert_int_equal(s.count, 4);
+	assert_int_equal(access("sub/folder/cred", R_OK), 0);
+	store_stop(&s);
+}
+
+static void a_session_without_key_is_ended(void **state)
+{
+	struct store s;
+
+	(void)state;
+	store_start(&s, STORE_STEPS(SESSION, {422, "{}", NULL}, GONE));
+	assert_int_equal(log_in(&s), EXIT_REFUSED);
+	assert_int_equal(s.count, 3);
+	assert_string_equal(s.asked[2].target, "/api/v2/user/sessions/current");
+	assert_int_equal(folder_count(), 0);
+	store_stop(&s);
+}
+
+static void a_key_that_cannot_be_kept_is_revoked(void **state)
+{
+	struct store s;
+
+	(void)state;
+	folder_put("sub", "in the way");
+	store_start(&s, STORE_STEPS(SESSION, KEY("9"), GONE, GONE));
+	assert_int_equal(log_in(&s), EXIT_REFUSED);
+	assert_string_equal(s.asked[2].target, "/api/v2/user/keys/9");
+	assert_string_equal(s.asked[3].target, "/api/v2/user/sessions/current");
+	store_stop(&s);
+}
+
+static void logout_revokes_the_key_and_removes_the_file(void **state)
+{
+	struct store s;
+
+	(void)state;
+	store_start(&s, STORE_STEPS(SESSION, KEY("9"), GONE, GONE));
+	assert_int_equal(log_in(&s), EXIT_DONE);
+	assert_int_equal(STORE_COMMAND(&s, "logout", NAMED), EXIT_DONE);
+	assert_string_equal(s.asked[3].target, "/api/v2/user/keys/9");
+	assert_string_equal(s.asked[3].token, "Bearer npk_9");
+	assert_int_not_equal(access("sub/folder/cred", F_OK), 0);
+	assert_int_equal(STORE_COMMAND(&s, "logout", NAMED), EXIT_UNAUTHENTICATED);
+	assert_int_equal(s.count, 4);
+	store_stop(&s);
+}
+
+static void logout_of_a_key_that_holds_no_more_is_done(void **state)
+{
+	struct store s;
+
+	(void)state;
+	store_start(&s, STORE_STEPS(SESSION, KEY("9"), GONE, {401, "{}", NULL}));
+	assert_int_equal(log_in(&s), EXIT_DONE);
+	assert_int_equal(STORE_COMMAND(&s, "logout", NAMED), EXIT_DONE);
+	assert_int_not_equal(access("sub/folder/cred", F_OK), 0);
+	store_stop(&s);
+}
+
+static void logout_keeps_the_file_when_the_store_refuses(void **state)
+{
+	struct store s;
+
+	(void)state;
+	store_start(&s, STORE_STEPS(SESSION, KEY("9"), GONE, {500, "{}", NULL}));
+	assert_int_equal(log_in(&s), EXIT_DONE);
+	assert_int_equal(STORE_COMMAND(&s, "logout", NAMED), EXIT_REFUSED);
+	assert_int_equal(access("sub/folder/cred", F_OK), 0);
+	store_stop(&s);
+}
+
+static void a_key_of_others_is_not_revoked_by_logout(void **state)
+{
+	struct store s;
+
+	(void)state;
+	store_start(&s, NULL, 0);
+	folder_put("cred", "NEPHOS_URL=http://127.0.0.1:1\nNEPHOS_TOKEN=npk_x\n");
+	assert_int_equal(chmod("cred", 0600), 0);
+	assert_int_equal(STORE_COMMAND(&s, "logout", "--credentials", "cred"), EXIT_REFUSED);
+	assert_int_equal(access("cred", F_OK), 0);
+	store_stop(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FOLDER_TEST(login_leaves_a_key_and_no_session),
+		FOLDER_TEST(another_login_revokes_the_key_before),
+		FOLDER_TEST(a_wrong_password_leaves_what_was_there),
+		FOLDER_TEST(a_session_without_key_is_ended),
+		FOLDER_TEST(a_key_that_cannot_be_kept_is_revoked),
+		FOLDER_TEST(logout_revokes_the_key_and_removes_the_file),
+		FOLDER_TEST(logout_of_a_key_that_holds_no_more_is_done),
+		FOLDER_TEST(logout_keeps_the_file_when_the_store_refuses),
+		FOLDER_TEST(a_key_of_others_is_not_revoked_by_logout),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,124 @@
+/* put: through the whole command, against a store that answers by a script. */
+#include "cli/command.h"
+#include "tests/unit/cli/folder.h"
+#include "tests/unit/cli/store.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define FILES "/api/v2/docs/drives/home/files"
+#define DIGEST "sha-256=:k2oYXKqiZrucvpgengXLeM1zKwsygOuURBK7b4+PB68=:" /* of "helloworld" */
+
+static void a_file_is_sent_with_its_digest(void **state)
+{
+	struct store s;
+
+	(void)state;
+	folder_put("f", "helloworld");
+	store_start(&s, STORE_STEPS({201, "{}", NULL}));
+	assert_int_equal(STORE_COMMAND(&s, "put", "f", "a/b"), EXIT_DONE);
+	assert_string_equal(s.asked[0].method, "PUT");
+	assert_string_equal(s.asked[0].target, FILES "/a/b");
+	assert_string_equal(s.asked[0].body, "helloworld");
+	assert_string_equal(s.asked[0].digest, DIGEST);
+	assert_int_equal(strlen(s.asked[0].key), 32);
+	store_stop(&s);
+}
+
+static void into_a_folder_it_keeps_its_name(void **state)
+{
+	struct store s;
+
+	(void)state;
+	folder_put("f g", "");
+	store_start(&s, STORE_STEPS({201, "{}", NULL}, {201, "{}", NULL}));
+	assert_int_equal(STORE_COMMAND(&s, "put", "./f g", "/a/", "--parents"), EXIT_DONE);
+	assert_string_equal(s.asked[0].target, FILES "/a/f%20g?parents=1");
+	assert_int_equal(STORE_COMMAND(&s, "put", "f g", "/"), EXIT_DONE);
+	assert_string_equal(s.asked[1].target, FILES "/f%20g");
+	store_stop(&s);
+}
+
+static void a_repeat_sends_all_of_it_again(void **state)
+{
+	struct store s;
+
+	(void)state;
+	folder_put("f", "helloworld");
+	store_start(&s, STORE_STEPS({503, "{}", NULL}, {201, "{}", NULL}));
+	assert_int_equal(STORE_COMMAND(&s, "put", "f", "a"), EXIT_DONE);
+	assert_string_equal(s.asked[1].body, "helloworld");
+	assert_string_equal(s.asked[0].key, s.asked[1].key);
+	store_stop(&s);
+}
+
+static void the_standard_input_is_sent_without_digest(void **state)
+{
+	int saved = dup(STDIN_FILENO), ends[2];
+	struct store s;
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], "piped", 5), 5);
+	(void)close(ends[1]);
+	(void)dup2(ends[0], STDIN_FILENO);
+	(void)close(ends[0]);
+	store_start(&s, STORE_STEPS({201, "{}", NULL}));
+	assert_int_equal(STORE_COMMAND(&s, "put", "-", "a"), EXIT_DONE);
+	assert_string_equal(s.asked[0].body, "piped");
+	assert_string_equal(s.asked[0].digest, "");
+	store_stop(&s);
+	(void)dup2(saved, STDIN_FILENO);
+	(void)close(saved);
+}
+
+static void what_cannot_be_sent_is_not_asked_for(void **state)
+{
+	struct store s;
+
+	(void)state;
+	store_start(&s, NULL, 0);
+	assert_int_equal(STORE_COMMAND(&s, "put", "missing", "a"), EXIT_REFUSED);
+	assert_int_equal(STORE_COMMAND(&s, "put", ".", "a"), EXIT_REFUSED);
+	assert_int_equal(STORE_COMMAND(&s, "put", "-", "a/"), EXIT_USAGE);
+	assert_int_equal(STORE_COMMAND(&s, "put", "/dev/null", "a/../b"), EXIT_USAGE);
+	assert_int_equal(s.count, 0);
+	store_stop(&s);
+}
+
+static void refusals_have_their_exit_codes(void **state)
+{
+	static const struct {
+		int status, code;
+	} table[] = {{401, EXIT_UNAUTHENTICATED}, {403, EXIT_REFUSED}, {409, EXIT_REFUSED}, {507, EXIT_REFUSED},
+		{500, EXIT_REFUSED}, {502, EXIT_UNREACHABLE}};
+
+	(void)state;
+	folder_put("f", "x");
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct store s;
+
+		store_start(&s, STORE_STEPS({table[i].status, "{}", NULL}));
+		assert_int_equal(STORE_COMMAND(&s, "put", "f", "a"), table[i].code);
+		store_stop(&s);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FOLDER_TEST(a_file_is_sent_with_its_digest),
+		FOLDER_TEST(into_a_folder_it_keeps_its_name),
+		FOLDER_TEST(a_repeat_sends_all_of_it_again),
+		FOLDER_TEST(the_standard_input_is_sent_without_digest),
+		FOLDER_TEST(what_cannot_be_sent_is_not_asked_for),
+		FOLDER_TEST(refusals_have_their_exit_codes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
