@@ -1,0 +1,156 @@
+#!/usr/bin/env bash
+# Goal: several docs services on one database: a poll at one hears of a change at another; for each kind of op, one that dies between COMMIT and answer has done it once, and the other one
+# says what; large content passes in flat memory; blocks that nothing refers to are collected.
+. "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/docs.sh"
+
+start_docs docs-1
+start_docs docs-2
+U=$URL_docs_1
+ask GET "$H" >/dev/null
+D=$(value .id) ROOT=$(value .root)
+E=$V2/drives/$D
+seq 1 500 >"$WORK/small"
+put() { # PATH FILE [CURL-ARGUMENTS…]: prints the status
+	local path=$1 file=$2
+	shift 2
+	http -T "$file" "${CLUSTER[@]}" "${AS[@]}" "$@" "$U$path"
+}
+
+# ---- a poll elsewhere ----
+polls() { curl -s "$1/metrics" | sed -n 's/^nephos_docs_polls_waiting //p'; }
+waits() { [ "$(polls "$1")" = "$2" ]; }
+for i in 1 2 3; do
+	ask GET "$E" >/dev/null
+	SEQ=$(value .seq)
+	curl -s --max-time 30 -w '\n' "${CLUSTER[@]}" "${AS[@]}" "$URL_docs_2$E/changes?since=$SEQ&wait=30" >"$WORK/poll" &
+	POLL=$!
+	eventually 5 waits "$URL_docs_2" 1
+	check_eq "a change at one instance" 201 "$(put "$H/files/polled$i" "$WORK/small")"
+	START=$(date +%s%N)
+	wait "$POLL"
+	echo "# heard $((($(date +%s%N) - START) / 1000)) us after its answer"
+	check_eq "is heard at the other" "polled$i" "$(jq -r '.changes[0].name' "$WORK/poll")"
+done
+
+# ---- death between COMMIT and answer ----
+ids() { ask POST "$E/ids" '{"count":1}' >/dev/null; value .first; }
+id_of() { ask GET "$E/items?path=$1" >/dev/null; value .id; }
+check_eq "a file to work on" 201 "$(put "$H/files/victim" "$WORK/small")"
+V=$(id_of /victim)
+check_eq "one to clone to" 201 "$(put "$H/files/clone" /dev/null)"
+C=$(id_of /clone)
+says "a folder" 201 POST "$H/folders" '{"path":"/folder"}'
+declare -A OPS=(
+	[create]="\"parent\":\"$ROOT\",\"name\":\"created\",\"type\":\"file\""
+	[write]="\"id\":\"$V\",\"size\":10"
+	[setattr]="\"id\":\"$V\",\"mode\":384"
+	[rename]="\"parent\":\"$ROOT\",\"name\":\"victim\",\"new_parent\":\"$ROOT\",\"new_name\":\"renamed\""
+	[link]="\"id\":\"$V\",\"parent\":\"$ROOT\",\"name\":\"linked\""
+	[setxattr]="\"id\":\"$V\",\"name\":\"user.a\",\"value_b64\":\"AA==\""
+	[removexattr]="\"id\":\"$V\",\"name\":\"user.a\""
+	[clone]="\"id\":\"$V\",\"from\":0,\"len\":5,\"to\":\"$C\",\"at\":0"
+	[rmdir]="\"parent\":\"$ROOT\",\"name\":\"folder\""
+	[unlink]="\"parent\":\"$ROOT\",\"name\":\"linked\""
+)
+entries() { ask GET "$E/changes?since=0&limit=1000" >/dev/null; jq --arg key "$1" '[.changes[]|select(.key==$key)]|length' "$WORK/body"; }
+for kind in create write setattr rename link setxattr removexattr clone rmdir unlink; do
+	BATCH="{\"ops\":[{\"op\":\"$kind\",${OPS[$kind]}}]}"
+	start_docs "dies-$kind" --failpoint "after-commit:$kind"
+	url=URL_dies_$kind pid=PID_dies_$kind
+	U=${!url}
+	check_eq "$kind: it dies without an answer" 000 "$(ask POST "$E/ops" "$BATCH" -H "Idempotency-Key: $kind")"
+	wait "${!pid}" 2>/dev/null
+	check_eq "$kind: by SIGKILL" 137 $?
+	check_eq "$kind: it is in the journal" 1 "$(U=$URL_docs_1 entries "$kind")"
+	U=$URL_docs_2
+	says "$kind: the other instance answers the repeat" 200 POST "$E/ops" "$BATCH" -H "Idempotency-Key: $kind"
+	check_eq "$kind: from what was kept" true "$(header Idempotency-Replayed)"
+	check_eq "$kind: with its result" 1 "$(value '.results|length')"
+	check_eq "$kind: and it was done once" 1 "$(entries "$kind")"
+	U=$URL_docs_1
+done
+start_docs dies-put --failpoint after-commit:write
+U=$URL_dies_put
+check_eq "a PUT too" 000 "$(put "$H/files/put" "$WORK/small" -H 'Idempotency-Key: put' -H 'Expect:')"
+U=$URL_docs_1
+check_eq "is repeated" "201 true" "$(put "$H/files/put" "$WORK/small" -H 'Idempotency-Key: put') $(header Idempotency-Replayed)"
+ask POST "$E/sessions" '{}' >/dev/null
+SESSION=(-H "Nephos-Session: $(value .session)" -H 'Nephos-Batch: 1')
+BATCH="{\"ops\":[{\"op\":\"create\",\"parent\":\"$ROOT\",\"name\":\"session\",\"type\":\"file\"}]}"
+start_docs dies-session --failpoint after-commit:create
+U=$URL_dies_session
+check_eq "a mount's batch too" 000 "$(ask POST "$E/ops" "$BATCH" "${SESSION[@]}")"
+U=$URL_docs_2
+says "is answered by the other" 200 POST "$E/ops" "$BATCH" "${SESSION[@]}"
+check_eq "once done" true "$(header Idempotency-Replayed)"
+U=$URL_docs_1
+
+# ---- many writers, two instances ----
+start_writers() {
+	local url
+	for i in $(seq 1 40); do
+		url=$URL_docs_1
+		[ $((i % 2)) = 0 ] && url=$URL_docs_2
+		curl -s -o /dev/null -w '%{http_code}\n' -T "$WORK/small" "${CLUSTER[@]}" "${AS[@]}" "$url$H/files/many/$i?parents=1" >>"$WORK/codes" &
+		WRITERS+=($!)
+	done
+}
+WRITERS=()
+start_writers
+wait "${WRITERS[@]}"
+check_eq "forty at once make forty files and one folder" 40 "$(grep -c '^201$' "$WORK/codes")"
+ask GET "$E/items/$(id_of /many)/children" >/dev/null
+check_eq "all there" 40 "$(value '.items|length')"
+ask GET "$E/changes?since=0&limit=1000" >/dev/null
+check_eq "the journal has no gaps" true "$(value '[.changes[].seq|tonumber] as $s | $s == [range(1; ($s|length) + 1)]')"
+rm -f "$WORK/codes"
+WRITERS=()
+for i in $(seq 1 10); do
+	curl -s -o /dev/null -w '%{http_code}\n' -T "$WORK/small" -H 'If-None-Match: *' "${CLUSTER[@]}" "${AS[@]}" "$U$H/files/first" >>"$WORK/codes" &
+	WRITERS+=($!)
+done
+wait "${WRITERS[@]}"
+check_eq "of ten that make one file, one does" "1 9" "$(grep -c '^201$' "$WORK/codes") $(grep -c '^412$' "$WORK/codes")"
+
+# ---- memory ----
+rss() { awk '/^VmRSS/ {print $2}' "/proc/$1/status"; }
+head -c 400000000 /dev/urandom >"$WORK/huge"
+put "$H/files/warm" "$WORK/small" >/dev/null
+BEFORE=$(rss "$PID_docs_1")
+check_eq "400 MB are stored" 201 "$(put "$H/files/huge" "$WORK/huge")"
+check "in flat memory" test $(($(rss "$PID_docs_1") - BEFORE)) -lt 16384
+check "and read back as they are" cmp "$WORK/huge" <(curl -s "${CLUSTER[@]}" "${AS[@]}" "$U$H/files/huge")
+for i in 1 2 3 4 5 6 7 8; do
+	curl -s -o /dev/null --limit-rate 2M --max-time 5 "${CLUSTER[@]}" "${AS[@]}" "$U$H/files/huge" &
+done
+sleep 3
+PEAK=$(rss "$PID_docs_1")
+wait $(jobs -rp | grep -v -e "^$PID_docs_1$" -e "^$PID_docs_2$" -e "^$USERS_PID$") 2>/dev/null
+echo "# $((PEAK - BEFORE)) KiB more with eight slow readers"
+check "eight slow readers cost little" test $((PEAK - BEFORE)) -lt 32768
+for i in $(seq 1 20); do
+	curl -s -o /dev/null -w '%{http_code}\n' --limit-rate 20M -T <(head -c 20000000 "$WORK/huge") "${CLUSTER[@]}" "${AS[@]}" "$U$H/files/up$i" >>"$WORK/uploads" &
+	UPLOADS+=($!)
+done
+sleep 1
+PEAK=$(rss "$PID_docs_1")
+wait "${UPLOADS[@]}"
+echo "# $((PEAK - BEFORE)) KiB more with twenty uploads"
+check "twenty uploads have eight buffers" test $((PEAK - BEFORE)) -lt 49152
+check_eq "and all are stored" 20 "$(grep -c '^201$' "$WORK/uploads")"
+check "an upload that is cut leaves no buffer" eventually 5 sh -c "curl -s '$U/metrics' | grep -q 'nephos_docs_uploads{state=\"running\"} 0'"
+
+# ---- collecting ----
+blocks() { find "$WORK/blocks" -type f | wc -l; }
+BEFORE=$(blocks)
+for i in $(seq 1 20); do ask DELETE "$H/files/up$i" >/dev/null; done
+ask DELETE "$H/files/huge" >/dev/null
+check_eq "blocks stay for a while" "$BEFORE" "$(blocks)"
+start_docs collects --upkeep-period 1 --block-grace 0
+collected() { [ "$(blocks)" -lt "$1" ]; }
+eventually 200 collected 5 || true
+check "then they go" collected 5
+says "what has them stays" 200 GET "$H/files/put"
+check_eq "no failure of its own was logged" 0 "$(cat "$WORK"/*.log | grep -c '"level":"error"')"
+e2e_end
