@@ -157,6 +157,7 @@ static size_t on_write(char *data, size_t unit, size_t count, void *cookie)
 }
 
 /* Asked before each sending of the request. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the library's signature */
 static int on_attempt(void *cookie, char *peer, char *local, int peer_port, int local_port)
 {
 	struct http_call *call = cookie;

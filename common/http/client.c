@@ -143,7 +143,8 @@ static void call_end(struct http_call *call, CURLcode code, int error)
 	free(call);
 }
 
-static void call_begin(struct http_call *call)
+/* false: it has ended at once. */
+static bool call_begin(struct http_call *call)
 {
 	struct http_client *c = call->client;
 
@@ -152,10 +153,13 @@ static void call_begin(struct http_call *call)
 		call->next->prev = call;
 	c->calls = call;
 	call->running = curl_multi_add_handle(c->multi, call->easy) == CURLM_OK;
-	if (!call->running)
+	if (!call->running) {
 		call_end(call, CURLE_OUT_OF_MEMORY, 0);
-	else if (call->options.stall_ms)
+		return false;
+	}
+	if (call->options.stall_ms)
 		c->stall_check_ns = 0;
+	return true;
 }
 
 static void take_signals(struct http_client *c)
@@ -164,8 +168,8 @@ static void take_signals(struct http_client *c)
 	unsigned signals;
 
 	while ((call = next_signalled(c, &signals)) != NULL) {
-		if (signals & SIGNAL_START)
-			call_begin(call);
+		if ((signals & SIGNAL_START) && !call_begin(call))
+			continue;
 		if (signals & SIGNAL_CANCEL) {
 			call_end(call, CURLE_OK, -ECANCELED);
 		} else if (signals & SIGNAL_RESUME) {

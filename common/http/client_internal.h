@@ -87,6 +87,6 @@ void call_finish(struct http_call *call, CURLcode code); /* fills call->response
 bool call_is_stalled(const struct http_call *call, int64_t now_ns);
 
 /* perform.c */
-void perform_fini(struct http_client *client);
+void perform_fini(struct http_client *c);
 
 #endif

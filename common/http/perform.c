@@ -50,7 +50,7 @@ static struct blocking_handle *take(struct http_client *c, const char *host)
 		free(h);
 		return NULL;
 	}
-	strcpy(h->host, host);
+	memcpy(h->host, host, strlen(host) + 1);
 	return h;
 }
 

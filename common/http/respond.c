@@ -138,6 +138,7 @@ void http_respond_take(
 	respond_buffer(req, &a, MHD_RESPMEM_MUST_FREE);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the library's signature */
 static ssize_t pull_nothing(void *cookie, uint64_t position, char *data, size_t size)
 {
 	(void)cookie;

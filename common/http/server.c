@@ -264,13 +264,14 @@ __attribute__((format(printf, 2, 0))) static void on_library_log(void *cookie, c
 static int start_daemon(struct http_server *s)
 {
 	const struct http_server_options *o = &s->options;
-	struct MHD_OptionItem extra[] = {
-		{MHD_OPTION_THREAD_POOL_SIZE, o->threads, NULL},
+	const struct MHD_OptionItem extra[] = {
+#if MHD_VERSION >= 0x00097701
+		{MHD_OPTION_CLIENT_DISCIPLINE_LVL, 1, NULL}, /* as for a public server */
+#endif
+		{MHD_OPTION_THREAD_POOL_SIZE, o->threads > 1 ? o->threads : 1, NULL},
 		{MHD_OPTION_END, 0, NULL},
 	};
 
-	if (o->threads < 2)
-		extra[0].option = MHD_OPTION_END;
 	s->daemon = MHD_start_daemon(
 		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO | MHD_USE_ERROR_LOG, 0, NULL,
 		NULL, exchange_on_access, s, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, s, MHD_OPTION_LISTEN_SOCKET,

@@ -95,7 +95,7 @@ static void on_error(struct http_request *req, void *cookie)
 	const char *code = http_request_query(req, "code");
 
 	(void)cookie;
-	http_respond_error(req, -atoi(code), http_request_query(req, "detail"));
+	http_respond_error(req, -(int)strtol(code, NULL, 10), http_request_query(req, "detail"));
 }
 
 static void on_length(struct http_request *req, void *cookie)
@@ -294,7 +294,7 @@ static int post(const struct world *w, bool chunked, size_t size, char *text, si
 	else
 		used = (size_t)sprintf(request, "POST /echo/1 HTTP/1.1\r\n" H "Content-Length: %zu\r\n\r\n", size);
 	memset(request + used, 'b', size);
-	strcpy(request + used + size, chunked ? "\r\n0\r\n\r\n" : "");
+	memcpy(request + used + size, chunked ? "\r\n0\r\n\r\n" : "\0\0\0\0\0\0\0", 8);
 	return ask(w, request, text, text_size);
 }
 

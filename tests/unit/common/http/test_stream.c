@@ -218,14 +218,15 @@ static void make_available(struct world *w, uint64_t size)
 
 static long resident_kib(void)
 {
-	long pages = 0, resident = 0;
+	char text[128] = "";
+	char *end = text;
 	FILE *f = fopen("/proc/self/statm", "r");
 
-	if (!f || fscanf(f, "%ld %ld", &pages, &resident) != 2)
-		resident = 0;
+	if (f && fgets(text, sizeof(text), f))
+		(void)strtol(text, &end, 10);
 	if (f)
 		fclose(f);
-	return resident * (sysconf(_SC_PAGESIZE) / 1024);
+	return strtol(end, NULL, 10) * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
 struct sender {

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -75,9 +76,7 @@ static int ask(const struct world *w, const char *path, char *text, size_t size)
 {
 	char request[128];
 
-	strcpy(request, "GET ");
-	strcat(request, path);
-	strcat(request, " HTTP/1.1\r\nHost: x\r\n\r\n");
+	snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path);
 	return wire_ask(http_server_port(w->server), request, text, size);
 }
 

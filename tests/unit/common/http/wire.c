@@ -89,7 +89,7 @@ int wire_response(int fd, char *text, size_t size)
 			return 0;
 		text[++got] = '\0';
 	}
-	status = atoi(text + 9);
+	status = (int)strtol(text + 9, NULL, 10);
 	if (status >= 200) {
 		size_t body = content_length(text);
 
