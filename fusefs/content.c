@@ -198,6 +198,7 @@ static int put_extent(struct content *c, const struct extent *e)
 	if (!s.bytes)
 		return -ENOMEM;
 	memcpy(s.bytes->data, e->data.data, e->data.size);
+	s.bytes->used = e->data.size;
 	s.len = (int64_t)e->data.size;
 	r = put(c, &s);
 	bytes_unref(s.bytes);
