@@ -232,7 +232,7 @@ static int add_metrics(struct store_http *s, struct metrics *m)
 		char labels[64];
 
 		(void)snprintf(labels, sizeof(labels), "kind=\"%s\"", kinds[i]);
-		r = metrics_add(m, METRIC_COUNTER, "nephos_mount_requests_total", labels, "Requests sent to gateways",
+		r = metrics_add(m, METRIC_COUNTER, "nephos_mount_http_requests_total", labels, "Requests sent to gateways",
 			&c->requests);
 		if (r == 0)
 			r = metrics_add(m, METRIC_COUNTER, "nephos_mount_bytes_sent_total", labels,
