@@ -28,12 +28,13 @@ static void on_notice(void *cookie, const PGresult *result)
 	struct pg *pg = cookie;
 	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
 
-	if (severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
-		pg->doomed = true; /* said to an idle connection: the end of the stream follows */
-	if (!severity || strcmp(severity, "WARNING") != 0)
+	if (!severity)
 		return;
-	pg->warned = true;
-	pg_remember(pg, result);
+	if (strcmp(severity, "WARNING") == 0)
+		pg->warned = true;
+	/* What is fatal comes as a notice when the connection was idle. */
+	if (pg->warned || strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0)
+		pg_remember(pg, result);
 }
 
 int pg_new(const char *conninfo, struct pg **ret)
@@ -113,7 +114,11 @@ void pg_remember(struct pg *pg, const PGresult *result)
 	const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
 	const char *text = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
 	const char *detail = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL) : NULL;
+	const char *severity = result ? PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED) : NULL;
 
+	/* The end of the stream follows, but may not be seen yet. */
+	if (severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
+		pg->doomed = true;
 	if (!text && result)
 		text = PQresultErrorMessage(result);
 	if (!text || !*text)
@@ -125,11 +130,16 @@ void pg_remember(struct pg *pg, const PGresult *result)
 		pg->error[--size] = '\0';
 }
 
+bool pg_is_lost(const struct pg *pg)
+{
+	return !pg->conn || pg->doomed || PQstatus(pg->conn) != CONNECTION_OK;
+}
+
 int pg_refusal(struct pg *pg)
 {
 	const char *state = pg->sqlstate;
 
-	if (PQstatus(pg->conn) != CONNECTION_OK)
+	if (pg_is_lost(pg))
 		return -ENOTCONN;
 	if (strcmp(state, "57014") == 0) /* query_canceled: statement_timeout */
 		return -ETIMEDOUT;
@@ -352,11 +362,11 @@ static int run_once(
 {
 	const int64_t until_ns = pg_until(pg);
 
-	pg->warned = false;
-	pg->sqlstate[0] = '\0';
 	int r = pg_ensure(pg);
 	if (r < 0)
 		return r;
+	pg->warned = false;
+	pg->sqlstate[0] = '\0';
 	assert(!pg->in_pipeline);
 	const bool alone = !pg_in_transaction(pg);
 	r = prepare_now(pg, statement, bound, count, until_ns);
@@ -370,8 +380,7 @@ static int run_once(
 		return drop(pg, -ENOTCONN);
 	}
 	r = take_results(pg, until_ns, ret);
-	const bool refused =
-		pg->conn && PQstatus(pg->conn) == CONNECTION_OK && PQtransactionStatus(pg->conn) != PQTRANS_ACTIVE;
+	const bool refused = !pg_is_lost(pg) && PQtransactionStatus(pg->conn) != PQTRANS_ACTIVE;
 	const bool is_commit = strcmp(statement->name, PG_COMMIT.name) == 0;
 	const bool commits = is_commit || (alone && !statement->read_only);
 	if (r == -ETIMEDOUT || r == -ENOTCONN)

@@ -212,7 +212,7 @@ int pg_pipeline_flush(struct pg *pg, struct pg_result **ret_results)
 	}
 	if (r == 0)
 		r = take_all(pg, &failed, ret_results, &count);
-	if (r == 0 && failed && PQstatus(pg->conn) != CONNECTION_OK)
+	if (r == 0 && failed && pg_is_lost(pg))
 		r = -ENOTCONN;
 	if (r < 0) {
 		r = flush_lost(pg, commits, r);

@@ -58,6 +58,8 @@ int pg_await(struct pg *pg, int64_t until_ns);
 int64_t pg_until(const struct pg *pg);
 /* Keeps the text of a failure. result NULL: the connection's. */
 void pg_remember(struct pg *pg, const PGresult *result);
+/* Closed, or the server has said that it is about to be. */
+bool pg_is_lost(const struct pg *pg);
 /* What a refused statement means to the caller, from its SQLSTATE; drops connections that are of no further use. */
 int pg_refusal(struct pg *pg);
 /* Connected, and (outside a transaction) not closed by the server while it lay idle. */

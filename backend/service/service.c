@@ -339,7 +339,11 @@ static int make_url(struct service *s)
 	else
 		size = snprintf(s->url, sizeof(s->url), v6 && !all ? "http://[%s]:%u" : "http://%s:%u",
 			all ? "127.0.0.1" : listen, (unsigned)http_server_port(s->server));
-	return size > 0 && (size_t)size < sizeof(s->url) ? 0 : -EINVAL;
+	if (size <= 0 || (size_t)size >= sizeof(s->url))
+		return -EINVAL;
+	if (s->url[size - 1] == '/')
+		s->url[size - 1] = '\0'; /* paths are put behind it */
+	return 0;
 }
 
 /* Known to handlers from the first request on, but silent until the address is known. */
