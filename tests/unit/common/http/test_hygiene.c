@@ -214,16 +214,14 @@ static void every_legal_spelling_of_a_field_is_served(void **state)
 	}
 }
 
-/* Start, fill times 'a', end. */
-static char *padded(const char *start, size_t fill, const char *end)
+/* Start, as many zeros, end. */
+static char *padded(const char *start, int zeros, const char *end)
 {
-	size_t before = strlen(start), after = strlen(end);
-	char *request = calloc(1, before + fill + after + 1);
+	struct buf b;
 
-	memcpy(request, start, before);
-	memset(request + before, 'a', fill);
-	memcpy(request + before + fill, end, after);
-	return request;
+	buf_init(&b, 1 << 20);
+	assert_int_equal(buf_printf(&b, "%s%0*d%s", start, zeros, 0, end), 0);
+	return buf_take(&b, NULL);
 }
 
 static char *with_fields(int count, int value_size)
