@@ -108,6 +108,7 @@ static int add_word(struct line *l, const char *word, struct args *args)
 	return 0;
 }
 
+/* budget: argc and argv are one thing, as main has them */
 int args_parse(
 	const struct args_flag *flags, int argc, char **argv, void *options, struct args *ret, struct buf *ret_why)
 {

@@ -18,7 +18,7 @@
 /*
  * Nothing may be lost on the way: first the mount is asked to store all it has (fsync of its root), and stays when it cannot; then it is taken off as umount(8)
  * does, never while somebody uses it; then its process is waited for, which stores what came in between. How that went is the process's exit
- * status, which newer kernels (6.15) tell to others than its parent.
+ * status: others than its parent read it before init has, or are told by newer kernels (6.15); where neither succeeds, it is taken for well.
  */
 
 #define END_MS \
@@ -84,31 +84,71 @@ static int take_off(const char *directory)
 	return umount2(directory, UMOUNT_NOFOLLOW) < 0 ? -errno : 0;
 }
 
-/* 0: it ended well, or how is not known; -EIO: not; -ETIMEDOUT: it has not ended. */
-static int await_end(int process)
+/* Field 52 of /proc/PID/stat, while nobody has taken note of its end. The name in parentheses may hold anything. */
+static bool status_of_zombie(pid_t pid, int *ret_status)
+{
+	char path[64], text[1024];
+	const char *at;
+	FILE *f;
+	size_t size;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	size = fread(text, 1, sizeof(text) - 1, f);
+	(void)fclose(f);
+	text[size] = '\0';
+	at = strrchr(text, ')');
+	if (!at || strncmp(at, ") Z ", 4) != 0)
+		return false;
+	at = strrchr(text, ' ');
+	return sscanf(at, "%d", ret_status) == 1;
+}
+
+static bool status_of_reaped(int process, int *ret_status)
 {
 	struct pidfd_exit info = {.mask = PIDFD_ASK_EXIT};
+	struct pollfd p = {.fd = process, .events = 0}; /* POLLHUP */
+
+	(void)poll(&p, 1, REAP_MS);
+	if (ioctl(process, PIDFD_ASK, &info) < 0 || !(info.mask & PIDFD_ASK_EXIT))
+		return false;
+	*ret_status = info.exit_code;
+	return true;
+}
+
+/* 0: it ended well, or how is not known; -EIO: not; -ETIMEDOUT: it has not ended. */
+static int await_end(pid_t pid, int process)
+{
 	struct pollfd p = {.fd = process, .events = POLLIN};
-	int n;
+	int n, status = 0;
 
 	do
 		n = poll(&p, 1, END_MS);
 	while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		return n == 0 ? -ETIMEDOUT : -errno;
-	p.events = 0; /* POLLHUP: it was reaped, and has its status */
-	(void)poll(&p, 1, REAP_MS);
-	if (ioctl(process, PIDFD_ASK, &info) < 0 || !(info.mask & PIDFD_ASK_EXIT))
+	if (!status_of_zombie(pid, &status) && !status_of_reaped(process, &status))
 		return 0;
-	return WIFEXITED(info.exit_code) && WEXITSTATUS(info.exit_code) == 0 ? 0 : -EIO;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
 }
 
-static int unmount(struct command_run *run, const char *directory, int process)
+/* What stays when the store has not got it. */
+static int refuse(struct command_run *run, const char *directory, int r)
+{
+	char why[128];
+
+	(void)snprintf(why, sizeof(why), "it stays mounted: not everything could be stored (%s)", strerror(-r));
+	return command_say(run, EXIT_REFUSED, directory, why);
+}
+
+static int unmount(struct command_run *run, const char *directory, pid_t pid, int process)
 {
 	int r = store_all(directory);
 
 	if (r < 0 && r != -ENOTCONN && r != -EACCES)
-		return command_say(run, EXIT_REFUSED, directory, "not everything could be stored; it stays mounted");
+		return refuse(run, directory, r);
 	r = take_off(directory);
 	if (r == -EBUSY)
 		return command_say(run, EXIT_REFUSED, directory, "it is in use; it stays mounted");
@@ -116,7 +156,7 @@ static int unmount(struct command_run *run, const char *directory, int process)
 		return command_fail(run, r, directory);
 	if (process < 0)
 		return EXIT_DONE;
-	switch (await_end(process)) {
+	switch (await_end(pid, process)) {
 	case 0:
 		return EXIT_DONE;
 	case -ETIMEDOUT:
@@ -144,7 +184,7 @@ static int umount_at(struct command_run *run, const char *directory)
 		/* The descriptor names this process even when its number is another's by then. */
 		if (mounts_process(entry, &pid) == 0)
 			process = (int)syscall(SYS_pidfd_open, pid, 0);
-		code = unmount(run, directory, process);
+		code = unmount(run, directory, pid, process);
 	}
 	if (process >= 0)
 		(void)close(process);
@@ -168,7 +208,8 @@ const struct command command_umount = {
 	.arguments = "DIR",
 	.summary = "take a mount off, when all of it is stored",
 	.details =
-		"Returns when the process of the mount has ended. Ends with 1, and leaves it mounted, when it is in use or not everything can be stored.\n",
+		"Returns when the process of the mount has ended. Ends with 1, and leaves it mounted, when it is in use or not everything can be stored;\n"
+		"\"fusermount3 -uz DIR\" then takes it off all the same.\n",
 	.flags = umount_flags,
 	.words_min = 1,
 	.words_max = 1,
