@@ -226,7 +226,7 @@ struct new_password {
 static int prepare_password(struct account_call *call, uint64_t id, const struct account_fields *fields, bool needs_old,
 	struct new_password *ret)
 {
-	struct user_account a;
+	struct user_account a = {0};
 
 	int r = get(call, id, false, &a);
 	if (r < 0 || !fields->password)

@@ -21,7 +21,7 @@ static int open_store(struct service *s, struct pg **ret_pg, struct user_store *
 		r = service_migrate(s, pg);
 	if (r == 0)
 		r = user_pg_new(pg, ret_store);
-	if (r < 0) {
+	if (r != 0) {
 		pg_free(pg);
 		return r;
 	}
@@ -97,7 +97,7 @@ int first_user(struct service *s, const char *name)
 	struct account_call call = {.now_ns = clock_real_ns(), .who_token = ""};
 
 	int r = open_store(s, &pg, &store);
-	if (r < 0)
+	if (r != 0)
 		return complain(name, r, "");
 	r = find_or_make(store, name, &account);
 	if (r == 0) {
@@ -121,7 +121,7 @@ int first_setup_token(struct service *s)
 	struct account_call call = {.now_ns = clock_real_ns(), .who_token = ""};
 
 	int r = open_store(s, &pg, &call.store);
-	if (r < 0)
+	if (r != 0)
 		return complain("set-up", r, "");
 	r = account_setup_token(&call, token);
 	if (r == 0 && (printf("%s\n", token) < 0 || fflush(stdout) < 0))

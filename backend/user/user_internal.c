@@ -21,7 +21,7 @@ static int ask_authenticate(struct user_request *u, json_t **ret)
 	int r = user_needed_text(u, "token", &token);
 	if (r == 0)
 		r = login_authenticate(&u->call, token, &o);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	token_id_format(o.token.kind, o.token.id, token_id);
 	*ret = json_pack("{s:{s:o, s:s, s:b}, s:s, s:o}", "user", "id", user_id_text(o.account.id), "name",

@@ -20,7 +20,9 @@ static struct user_pg *from(struct user_store *s)
 
 static struct pg_param text_or_null(const char *text)
 {
-	return *text ? PG_P_TEXT(span_str(text)) : PG_P_NULL;
+	struct span bytes = span_str(text);
+
+	return bytes.size ? PG_P_TEXT(bytes) : PG_P_NULL;
 }
 
 static struct pg_param hash_param(const uint8_t hash[SHA256_BYTES])

@@ -16,12 +16,12 @@
 
 #define PROOF_OF_ZEROS "bcb5fc2063fcb29b103fd462c3b7079ec701b470e21b4e0967c20ff82ac79636"
 
-static char path[] = "/tmp/nephos-test-key.XXXXXX";
+static char path[32];
 
 static int file_new(void **state)
 {
 	(void)state;
-	strcpy(path + strlen(path) - 6, "XXXXXX");
+	snprintf(path, sizeof(path), "/tmp/nephos-test-key.XXXXXX");
 	int fd = mkstemp(path);
 	return fd < 0 ? -1 : close(fd);
 }

@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -59,8 +60,8 @@ static uint64_t add(struct user_store *s, const char *name)
 	struct user_account a = {.created_ns = NOW};
 	uint64_t id = 0;
 
-	strcpy(a.name, name);
-	strcpy(a.name_key, name);
+	snprintf(a.name, sizeof(a.name), "%s", name);
+	snprintf(a.name_key, sizeof(a.name_key), "%s", name);
 	assert_int_equal(s->ops->account_insert(s, &a, &id), 0);
 	return id;
 }
