@@ -300,6 +300,7 @@ static int mem_ids_reserve(struct docs_store *s, const struct docs_scope *scope,
 	return r;
 }
 
+/* budget: the signature is the store's */
 static int mem_item_get(struct docs_store *s, const struct docs_scope *scope, int64_t id, docs_on_item on_item,
 	void *cookie, struct docs_position *ret_at)
 {
@@ -316,6 +317,7 @@ static int mem_item_get(struct docs_store *s, const struct docs_scope *scope, in
 	return r;
 }
 
+/* budget: the signature is the store's */
 static int mem_item_lookup(struct docs_store *s, const struct docs_scope *scope, int64_t parent, struct span name,
 	docs_on_item on_item, void *cookie, struct docs_position *ret_at)
 {
@@ -332,6 +334,7 @@ static int mem_item_lookup(struct docs_store *s, const struct docs_scope *scope,
 	return r;
 }
 
+/* budget: the signature is the store's */
 static int mem_xattrs(struct docs_store *s, const struct docs_scope *scope, int64_t id, docs_on_xattr on_xattr,
 	void *cookie, struct docs_position *ret_at)
 {
@@ -380,6 +383,7 @@ static int mem_extents(struct docs_store *s, const struct docs_scope *scope, int
 	return r;
 }
 
+/* budget: the signature is the store's */
 static int mem_changes(struct docs_store *s, const struct docs_scope *scope, int64_t since, uint32_t limit,
 	docs_on_change on_change, void *cookie, struct docs_position *ret_at)
 {
@@ -389,7 +393,7 @@ static int mem_changes(struct docs_store *s, const struct docs_scope *scope, int
 	(void)pthread_mutex_lock(&m->mutex);
 	r = check_scope(m, scope, ret_at);
 	MEM_EACH(struct tree_change, c, &m->changes)
-	if (r == 0 && ITEM_DRIVE(c->id) == scope->drive && c->seq > since && limit-- > 0)
+	if (r == 0 && ITEM_DRIVE(c->id) == scope->drive && c->seq > since && limit > 0 && limit--)
 		r = on_change(c, cookie);
 	(void)pthread_mutex_unlock(&m->mutex);
 	return r;

@@ -71,39 +71,54 @@ struct docs_store_ops {
 	/* ---- drives ---- */
 	/* The caller's first drive; made when there is none. */
 	int (*drive_home)(struct docs_store *s, int64_t user, struct docs_drive *ret);
-	int (*drive_create)(struct docs_store *s, int64_t user, struct span name, int64_t quota, struct docs_drive *ret);
+	int (*drive_create)(
+		struct docs_store *s, int64_t user, struct span name, int64_t quota, struct docs_drive *ret);
 	int (*drive_get)(struct docs_store *s, const struct docs_scope *scope, struct docs_drive *ret);
 	int (*drive_list)(struct docs_store *s, int64_t user, docs_on_drive on_drive, void *cookie);
-	int (*drive_change)(struct docs_store *s, const struct docs_scope *scope, const struct span *name, const int64_t *quota);
+	int (*drive_change)(
+		struct docs_store *s, const struct docs_scope *scope, const struct span *name, const int64_t *quota);
 	int (*drive_trash)(struct docs_store *s, const struct docs_scope *scope);
-	int (*trash_user)(struct docs_store *s, int64_t user);	      /* all drives of one who was deleted */
-	int (*user_cursor)(struct docs_store *s, int64_t *ret_since); /* how far the deletions of users were followed… */
+	int (*trash_user)(struct docs_store *s, int64_t user); /* all drives of one who was deleted */
+	int (*user_cursor)(
+		struct docs_store *s, int64_t *ret_since); /* how far the deletions of users were followed… */
 	int (*user_cursor_set)(struct docs_store *s, int64_t since);
 	int (*ids_reserve)(struct docs_store *s, const struct docs_scope *scope, uint32_t count, int64_t *ret_first);
 
 	/* ---- reads; ret_at: the position of the drive in the same snapshot ---- */
-	int (*item_get)(struct docs_store *s, const struct docs_scope *scope, int64_t id, docs_on_item on_item, void *cookie, struct docs_position *ret_at);
-	int (*item_lookup)(struct docs_store *s, const struct docs_scope *scope, int64_t parent, struct span name, docs_on_item on_item, void *cookie, struct docs_position *ret_at);
+	int (*item_get)(struct docs_store *s, const struct docs_scope *scope, int64_t id, docs_on_item on_item,
+		void *cookie, struct docs_position *ret_at);
+	int (*item_lookup)(struct docs_store *s, const struct docs_scope *scope, int64_t parent, struct span name,
+		docs_on_item on_item, void *cookie, struct docs_position *ret_at);
 	/* names: decoded segments from the root; one statement for the whole path. No symlink is followed. Gives the last item.
 	 * -ERR_NOT_FOUND; ret_depth: how many segments were found, so that the caller can tell a missing parent. */
-	int (*item_path)(struct docs_store *s, const struct docs_scope *scope, const struct span *names, size_t count, docs_on_item on_item, void *cookie, struct docs_position *ret_at, size_t *ret_depth);
-	int (*children)(struct docs_store *s, const struct docs_scope *scope, const struct docs_children *what, docs_on_item on_item, void *cookie, struct docs_position *ret_at);
+	int (*item_path)(struct docs_store *s, const struct docs_scope *scope, const struct span *names, size_t count,
+		docs_on_item on_item, void *cookie, struct docs_position *ret_at, size_t *ret_depth);
+	int (*children)(struct docs_store *s, const struct docs_scope *scope, const struct docs_children *what,
+		docs_on_item on_item, void *cookie, struct docs_position *ret_at);
 	/* Extents that touch [from, from+len), in order, at most limit; the item first. */
-	int (*extents)(struct docs_store *s, const struct docs_scope *scope, int64_t id, int64_t from, int64_t len, uint32_t limit, docs_on_item on_item, docs_on_extent on_extent, void *cookie, struct docs_position *ret_at);
-	int (*xattrs)(struct docs_store *s, const struct docs_scope *scope, int64_t id, docs_on_xattr on_xattr, void *cookie, struct docs_position *ret_at);
+	int (*extents)(struct docs_store *s, const struct docs_scope *scope, int64_t id, int64_t from, int64_t len,
+		uint32_t limit, docs_on_item on_item, docs_on_extent on_extent, void *cookie,
+		struct docs_position *ret_at);
+	int (*xattrs)(struct docs_store *s, const struct docs_scope *scope, int64_t id, docs_on_xattr on_xattr,
+		void *cookie, struct docs_position *ret_at);
 	/* Entries with seq > since, in order. -ERR_GONE. */
-	int (*changes)(struct docs_store *s, const struct docs_scope *scope, int64_t since, uint32_t limit, docs_on_change on_change, void *cookie, struct docs_position *ret_at);
+	int (*changes)(struct docs_store *s, const struct docs_scope *scope, int64_t since, uint32_t limit,
+		docs_on_change on_change, void *cookie, struct docs_position *ret_at);
 
 	/* ---- sessions of mounts ---- */
-	int (*session_create)(struct docs_store *s, const struct docs_scope *scope, struct span name, int64_t *ret_session);
+	int (*session_create)(
+		struct docs_store *s, const struct docs_scope *scope, struct span name, int64_t *ret_session);
 	int (*session_end)(struct docs_store *s, const struct docs_scope *scope, int64_t session);
 	/* Renews; held is all that the mount has open without a name. -ERR_SESSION_GONE. */
-	int (*session_poll)(struct docs_store *s, const struct docs_scope *scope, int64_t session, const int64_t *held, size_t held_count);
+	int (*session_poll)(struct docs_store *s, const struct docs_scope *scope, int64_t session, const int64_t *held,
+		size_t held_count);
 
 	/* ---- the transaction of a commit; in this order, any failure: txn_abort ---- */
 	/* Locks the drive row (not found or not the caller's: -ERR_NOT_FOUND), then looks at the keys, then loads what wants names into the tree made with tree_new, which the caller frees.
 	 * ret_seen: one for each key, in their order; DOCS_NEW for one of kind NONE. Valid until txn_commit or txn_abort. At most two round trips. */
-	int (*txn_begin)(struct docs_store *s, uint32_t drive, const struct docs_key *keys, size_t key_count, const struct tree_wants *wants, int64_t now_ns, struct tree **ret_tree, const struct docs_seen **ret_seen);
+	int (*txn_begin)(struct docs_store *s, uint32_t drive, const struct docs_key *keys, size_t key_count,
+		const struct tree_wants *wants, int64_t now_ns, struct tree **ret_tree,
+		const struct docs_seen **ret_seen);
 	/* Writes the delta and the answers, commits. One round trip. answers[i] belongs to keys[i]; of status 0: nothing is kept under that key. A key that was seen as DOCS_REPEAT is written as
 	 * repeated, so that it waits for its standby too. The delta may be empty. */
 	int (*txn_commit)(struct docs_store *s, const struct tree_delta *delta, const struct docs_answer *answers);
@@ -111,18 +126,25 @@ struct docs_store_ops {
 
 	/* ---- blocks ---- */
 	/* A stored block of that hash: its grace begins anew. -ENOENT. */
-	int (*block_find)(struct docs_store *s, const struct docs_scope *scope, const uint8_t sha256[32], struct docs_block *ret);
+	int (*block_find)(
+		struct docs_store *s, const struct docs_scope *scope, const uint8_t sha256[32], struct docs_block *ret);
 	int (*block_generation)(struct docs_store *s, int64_t *ret); /* a new one, never used before */
 	/* The bytes are durable under hash and generation: from now on the block exists. When another upload won: its generation in ret, and ours is to be removed. */
-	int (*block_stored)(struct docs_store *s, const struct docs_scope *scope, const struct docs_block *block, struct docs_block *ret);
+	int (*block_stored)(struct docs_store *s, const struct docs_scope *scope, const struct docs_block *block,
+		struct docs_block *ret);
 	/* Is there an extent of the drive that names it? (reading without a capability) */
-	int (*block_referenced)(struct docs_store *s, const struct docs_scope *scope, const uint8_t sha256[32], struct docs_block *ret);
+	int (*block_referenced)(
+		struct docs_store *s, const struct docs_scope *scope, const uint8_t sha256[32], struct docs_block *ret);
 
 	/* ---- upkeep; each call does a bounded piece and says how much it did ---- */
 	/* Rows of blocks without reference, older than grace, are removed (committed) and given to on_block, which removes the bytes. */
-	int (*collect_blocks)(struct docs_store *s, int64_t grace_s, uint32_t limit, int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie, uint32_t *ret_count);
-	int (*collect_orphans)(struct docs_store *s, int64_t grace_s, uint32_t limit, uint32_t *ret_count); /* documents without name and holder, their extents, xattrs */
-	int (*collect_expired)(struct docs_store *s, uint32_t limit, uint32_t *ret_count);		     /* sessions, idempotency keys, drives after 30 days in the trash */
+	int (*collect_blocks)(struct docs_store *s, int64_t grace_s, uint32_t limit,
+		int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie,
+		uint32_t *ret_count);
+	int (*collect_orphans)(struct docs_store *s, int64_t grace_s, uint32_t limit,
+		uint32_t *ret_count); /* documents without name and holder, their extents, xattrs */
+	int (*collect_expired)(struct docs_store *s, uint32_t limit,
+		uint32_t *ret_count); /* sessions, idempotency keys, drives after 30 days in the trash */
 	void (*free)(struct docs_store *s);
 };
 

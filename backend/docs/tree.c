@@ -184,8 +184,10 @@ static struct tree_link *link_any(struct tree *t, int64_t parent, struct span na
 	struct tree_link *link = NULL;
 	struct key_storage key;
 
-	if (key_fill(&key, parent, name))
+	if (key_fill(&key, parent, name)) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): it forgets what memcpy filled */
 		HASH_FIND(hh, t->links, &key, KEY_BYTES(name), link);
+	}
 	return link;
 }
 
@@ -222,8 +224,10 @@ static struct tree_attr *attr_any(struct tree *t, int64_t node, struct span name
 	struct tree_attr *attr = NULL;
 	struct key_storage key;
 
-	if (key_fill(&key, node, name))
+	if (key_fill(&key, node, name)) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): it forgets what memcpy filled */
 		HASH_FIND(hh, t->attrs, &key, KEY_BYTES(name), attr);
+	}
 	return attr;
 }
 
@@ -301,8 +305,7 @@ int tree_load_extent(struct tree *t, const struct tree_extent *extent)
 	int r = row_any_or_new(t, extent->node, &row);
 
 	r = r < 0 ? r
-		  : tree_grow((void **)&row->pieces.list, &row->pieces.capacity, row->pieces.count,
-			    sizeof(*row->pieces.list));
+		  : tree_grow((void **)&row->pieces.list, &row->pieces.capacity, row->pieces.count, TREE_POINTER_BYTES);
 	r = r < 0 ? r : tree_piece_new(t, extent, &piece);
 	if (r < 0)
 		return r;
@@ -416,10 +419,10 @@ int tree_pieces_edit(struct tree *t, struct tree_row *row)
 		return r;
 	tree_pieces_sort(t, row);
 	if (row->pieces.count > 0) {
-		list = malloc(row->pieces.count * sizeof(*list));
+		list = malloc(row->pieces.count * TREE_POINTER_BYTES);
 		if (!list)
 			return -ENOMEM;
-		memcpy(list, row->pieces.list, row->pieces.count * sizeof(*list));
+		memcpy(list, row->pieces.list, row->pieces.count * TREE_POINTER_BYTES);
 	}
 	undo.was.pieces = row->pieces;
 	r = undo_push(t, &undo);

@@ -34,9 +34,9 @@ struct tree_drive {
 struct tree_node {
 	/* name and parent: those of one link (a folder has just one). In a delta parent is 0 and name empty when the link that was known went and others are left: the store reads another. */
 	struct item item;
-	int64_t charged;     /* bytes of it that count in drive.used (0 once it has no name) */
-	bool orphan;	     /* no name left, kept because somebody may have it open */
-	int64_t children;    /* folders: how many entries lie in it; stored with the row, so that emptiness needs no look at the entries */
+	int64_t charged; /* bytes of it that count in drive.used (0 once it has no name) */
+	bool orphan;	 /* no name left, kept because somebody may have it open */
+	int64_t children; /* folders: how many entries lie in it; stored with the row, so that emptiness needs no look at the entries */
 };
 
 struct tree_extent {
@@ -58,13 +58,13 @@ struct tree_wants {
 	struct tree_name {
 		int64_t parent;
 		struct span name;
-	} *names;
+	} * names;
 	size_t name_count;
 	/* Extents that touch [from, to) of node (at < to and at + len > from). The byte of margin on both sides that merging needs is in it. to = INT64_MAX: to the end. Ranges of one node are disjoint;
 	 * an extent that touches two of them may be loaded twice. */
 	struct tree_range {
 		int64_t node, from, to;
-	} *ranges;
+	} * ranges;
 	size_t range_count;
 	/* Folders whose chain of ancestors is needed, up to the root (rename of a folder: a folder never goes below itself). */
 	int64_t *ancestors;
@@ -107,7 +107,8 @@ struct tree_result {
 };
 
 /* Applies one batch; key is what the journal says. ret_results: an array of op_batch_count, owned by the tree. On failure ret_index is the op's. */
-int tree_apply(struct tree *t, const struct op_batch *batch, struct span key, const struct tree_result **ret_results, int *ret_index);
+int tree_apply(struct tree *t, const struct op_batch *batch, struct span key, const struct tree_result **ret_results,
+	int *ret_index);
 
 /* One journal entry. */
 struct tree_change {
@@ -126,22 +127,24 @@ struct tree_delta {
 	struct tree_drive drive; /* new values of seq, next_number, used */
 	const struct tree_node **created, **changed;
 	size_t created_count, changed_count;
-	const int64_t *removed_nodes; /* rows that go now, with their xattrs: folders. Anything else without a name stays as an orphan, since somebody may have it open */
+	const int64_t *
+		removed_nodes; /* rows that go now, with their xattrs: folders. Anything else without a name stays as an orphan, since somebody may have it open */
 	size_t removed_node_count;
 	const struct tree_entry {
 		int64_t parent, child;
 		struct span name;
-	} *removed_entries, *added_entries;
+	} * removed_entries, *added_entries;
 	size_t removed_entry_count, added_entry_count;
 	const struct tree_extent **removed_extents, **added_extents; /* removed: by (node, at) */
 	size_t removed_extent_count, added_extent_count;
-	const int64_t *cleared_nodes; /* all extents of these go, loaded or not (replace, truncate to 0), before what is in added_extents */
+	const int64_t *
+		cleared_nodes; /* all extents of these go, loaded or not (replace, truncate to 0), before what is in added_extents */
 	size_t cleared_node_count;
 	const struct tree_xattr {
 		int64_t node;
 		struct span name, value;
 		bool removed;
-	} *xattrs;
+	} * xattrs;
 	size_t xattr_count;
 	const struct tree_change *changes;
 	size_t change_count;

@@ -219,7 +219,7 @@ static int clone_collect(struct tree_call *c, struct clone *clone)
 			part.from += (uint32_t)(begin - part.at);
 		part.at = begin + shift;
 		part.len = end - begin;
-		r = tree_grow((void **)&clone->parts, &capacity, clone->count, sizeof(*clone->parts));
+		r = tree_grow((void **)&clone->parts, &capacity, clone->count, TREE_POINTER_BYTES);
 		r = r < 0 ? r : tree_piece_new(c->tree, &part, &clone->parts[clone->count]);
 		clone->count += r == 0;
 	}

@@ -26,14 +26,14 @@ static void *array(struct tree *t, size_t count, size_t element)
 
 static int delta_alloc(struct tree *t, struct tree_delta *d, const struct bounds *n)
 {
-	d->created = array(t, n->rows, sizeof(*d->created));
-	d->changed = array(t, n->rows, sizeof(*d->changed));
+	d->created = array(t, n->rows, TREE_POINTER_BYTES);
+	d->changed = array(t, n->rows, TREE_POINTER_BYTES);
 	d->removed_nodes = array(t, n->rows, sizeof(*d->removed_nodes));
 	d->cleared_nodes = array(t, n->rows, sizeof(*d->cleared_nodes));
 	d->removed_entries = array(t, n->links, sizeof(*d->removed_entries));
 	d->added_entries = array(t, n->links, sizeof(*d->added_entries));
-	d->removed_extents = array(t, n->loaded_pieces, sizeof(*d->removed_extents));
-	d->added_extents = array(t, n->pieces, sizeof(*d->added_extents));
+	d->removed_extents = array(t, n->loaded_pieces, TREE_POINTER_BYTES);
+	d->added_extents = array(t, n->pieces, TREE_POINTER_BYTES);
 	d->xattrs = array(t, n->attrs, sizeof(*d->xattrs));
 	return d->created && d->changed && d->removed_nodes && d->cleared_nodes && d->removed_entries &&
 			d->added_entries && d->removed_extents && d->added_extents && d->xattrs

@@ -15,7 +15,7 @@
 struct tree_piece {
 	struct tree_extent extent;	    /* first: tree_delta gives pointers to it */
 	struct tree_piece *next, *previous; /* all of the tree, newest first */
-	char *bytes;			    /* inline: extent.data lies in here */
+	char *bytes;			    /* inline: extent.data begins here */
 	size_t capacity;
 	uint32_t born; /* batch; 0: loaded */
 	bool kept;     /* tree_delta: still there */
@@ -122,6 +122,7 @@ struct tree_call {
 /* ---- tree.c ---- */
 void *tree_alloc(struct tree *t, size_t size); /* until tree_free; zeroed; NULL: no memory */
 int tree_copy(struct tree *t, struct span s, struct span *ret);
+#define TREE_POINTER_BYTES sizeof(void *) /* an element of a list of pointers */
 /* Makes room for one more element of an array. */
 int tree_grow(void **list, size_t *capacity, size_t count, size_t element);
 

@@ -74,7 +74,7 @@ void tree_pieces_sort(struct tree *t, struct tree_row *row)
 
 	if (p->sorted)
 		return;
-	qsort(p->list, p->count, sizeof(*p->list), piece_order);
+	qsort(p->list, p->count, TREE_POINTER_BYTES, piece_order);
 	for (size_t i = 0; i < p->count; i++) {
 		if (kept > 0 && p->list[kept - 1]->extent.at == p->list[i]->extent.at)
 			tree_piece_free(t, p->list[i]); /* loaded twice, by two ranges that it touches */
@@ -119,11 +119,11 @@ static int piece_own(struct tree *t, struct tree_row *row, size_t index, struct 
 static int pieces_insert(struct tree_row *row, size_t index, struct tree_piece *piece)
 {
 	struct tree_pieces *p = &row->pieces;
-	int r = tree_grow((void **)&p->list, &p->capacity, p->count, sizeof(*p->list));
+	int r = tree_grow((void **)&p->list, &p->capacity, p->count, TREE_POINTER_BYTES);
 
 	if (r < 0)
 		return r;
-	memmove(&p->list[index + 1], &p->list[index], (p->count - index) * sizeof(*p->list));
+	memmove(&p->list[index + 1], &p->list[index], (p->count - index) * TREE_POINTER_BYTES);
 	p->list[index] = piece;
 	p->count++;
 	return 0;
@@ -135,7 +135,7 @@ static void pieces_remove(struct tree_row *row, size_t index, size_t count)
 
 	if (count == 0)
 		return;
-	memmove(&p->list[index], &p->list[index + count], (p->count - index - count) * sizeof(*p->list));
+	memmove(&p->list[index], &p->list[index + count], (p->count - index - count) * TREE_POINTER_BYTES);
 	p->count -= count;
 }
 
@@ -223,11 +223,10 @@ static bool extents_merge(const struct tree_extent *a, const struct tree_extent 
 
 static int piece_append(struct tree_piece *piece, struct span data)
 {
-	size_t offset = piece->bytes ? (size_t)(piece->extent.data.data - piece->bytes) : 0;
-	size_t need = offset + piece->extent.data.size + data.size;
+	size_t size = piece->extent.data.size, need = size + data.size;
 	char *bytes;
 
-	if (need > piece->capacity) {
+	if (!piece->bytes || need > piece->capacity) {
 		/* Doubling, so that a file that grows by small writes is not copied at each. */
 		bytes = realloc(piece->bytes, 2 * need);
 		if (!bytes)
@@ -235,8 +234,9 @@ static int piece_append(struct tree_piece *piece, struct span data)
 		piece->bytes = bytes;
 		piece->capacity = 2 * need;
 	}
-	memcpy(piece->bytes + offset + piece->extent.data.size, data.data, data.size);
-	piece->extent.data = span_of(piece->bytes + offset, piece->extent.data.size + data.size);
+	if (data.size > 0)
+		memcpy(piece->bytes + size, data.data, data.size);
+	piece->extent.data = span_of(piece->bytes, need);
 	return 0;
 }
 
@@ -278,8 +278,7 @@ static int overwrite_inline(struct tree *t, struct tree_row *row, const struct t
 	r = piece_own(t, row, index, &piece);
 	if (r < 0)
 		return r;
-	memcpy(piece->bytes + (piece->extent.data.data - piece->bytes) + (extent->at - piece->extent.at),
-		extent->data.data, extent->data.size);
+	memcpy(piece->bytes + (extent->at - piece->extent.at), extent->data.data, extent->data.size);
 	return 0;
 }
 

@@ -15,7 +15,7 @@ struct list {
 struct making {
 	uint32_t drive;
 	struct list nodes, names, ranges, ancestors, xattrs, blocks;
-	struct list made; /* tree_name without name: child and parent of creates with an id of their own */
+	struct list made; /* of creates with an id of their own */
 };
 
 struct made {
@@ -246,7 +246,7 @@ static void join_ranges(struct list *ranges)
 	size_t kept = 0;
 
 	list_unique(ranges, range_order);
-	for (size_t i = 0; i < ranges->count; i++) {
+	for (size_t i = 0; list && i < ranges->count; i++) {
 		if (kept > 0 && list[kept - 1].node == list[i].node && list[kept - 1].to >= list[i].from) {
 			if (list[i].to > list[kept - 1].to)
 				list[kept - 1].to = list[i].to;

@@ -50,6 +50,7 @@ static void cap_mac(const struct cap_key *key, const struct cap_claim *claim, ch
 	text_hex(mac, CAP_HEX_DIGITS / 2, ret);
 }
 
+/* budget: one argument for each thing that is signed */
 void cap_sign(const struct cap_key *key, uint32_t drive, const uint8_t sha256[32], int64_t generation, int64_t now_s,
 	char *ret)
 {
@@ -76,6 +77,7 @@ static int cap_part(struct span *cap, struct span *ret)
 	return 0;
 }
 
+/* budget: as cap_sign */
 int cap_check(const struct cap_key *key, uint32_t drive, const uint8_t sha256[32], struct span cap, int64_t now_s,
 	int64_t *ret_generation)
 {

@@ -260,11 +260,12 @@ static int copy_extents(struct op_batch *b, struct op *op)
 	extents = op_batch_alloc(b, op->extent_count * sizeof(*extents));
 	if (!extents)
 		return -ENOMEM;
-	memcpy(extents, op->extents, op->extent_count * sizeof(*extents));
-	op->extents = extents;
-	for (size_t i = 0; r == 0 && i < op->extent_count; i++)
+	for (size_t i = 0; r == 0 && i < op->extent_count; i++) {
+		extents[i] = op->extents[i];
 		if (extents[i].kind == OP_EXTENT_DATA)
 			r = copy_span(b, &extents[i].data);
+	}
+	op->extents = extents;
 	return r;
 }
 

@@ -117,6 +117,7 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* budget: the signature is commit's */
 static void on_answer(struct commit_request *request, int error, int index, const struct tree_result *results,
 	struct docs_position at, struct docs_answer *ret)
 {

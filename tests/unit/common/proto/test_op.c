@@ -46,6 +46,48 @@ static struct op_batch *round_trip(const struct op *ops, size_t count)
 	return b;
 }
 
+static void assert_same_extents(const struct op *a, const struct op *b)
+{
+	assert_int_equal(a->extent_count, b->extent_count);
+	for (size_t e = 0; e < b->extent_count && b->extents; e++) {
+		assert_int_equal(a->extents[e].at, b->extents[e].at);
+		assert_int_equal(a->extents[e].len, b->extents[e].len);
+		assert_int_equal(a->extents[e].kind, b->extents[e].kind);
+		assert_int_equal(a->extents[e].from, b->extents[e].from);
+		assert_memory_equal(a->extents[e].sha256, b->extents[e].sha256, 32);
+		assert_true(span_eq(a->extents[e].data, b->extents[e].data));
+	}
+}
+
+static void assert_same_op(const struct op *a, const struct op *b)
+{
+	uint32_t ignored = b->kind == OP_UNLINK ? 0 : OP_HAS_ID; /* set wherever an id stands */
+
+	assert_int_equal(a->kind, b->kind);
+	assert_int_equal(a->fields & ~ignored, b->fields & ~ignored);
+	assert_int_equal(a->id, b->id);
+	assert_int_equal(a->parent, b->parent);
+	assert_int_equal(a->new_parent, b->new_parent);
+	assert_true(span_eq(a->name, b->name));
+	assert_true(span_eq(a->new_name, b->new_name));
+	assert_true(span_eq(a->target, b->target));
+	assert_int_equal(a->mode, b->mode);
+	assert_int_equal(a->uid, b->uid);
+	assert_int_equal(a->rdev_major, b->rdev_major);
+	assert_int_equal(a->rdev_minor, b->rdev_minor);
+	assert_int_equal(a->size, b->size);
+	assert_int_equal(a->atime, b->atime);
+	assert_int_equal(a->mtime, b->mtime);
+	assert_int_equal(a->ctime, b->ctime);
+	assert_int_equal(a->from, b->from);
+	assert_int_equal(a->len, b->len);
+	assert_int_equal(a->at, b->at);
+	assert_int_equal(a->to, b->to);
+	if (a->fields & OP_IF_MATCH)
+		assert_int_equal(a->if_content_seq, b->if_content_seq);
+	assert_same_extents(a, b);
+}
+
 static void batch_of_every_kind_comes_back_as_it_was(void **state)
 {
 	struct op_extent extents[] = {
@@ -112,42 +154,8 @@ static void batch_of_every_kind_comes_back_as_it_was(void **state)
 	struct op_batch *b = round_trip(ops, count);
 
 	(void)state;
-	for (size_t i = 0; i < count; i++) {
-		const struct op *op = op_batch_at(b, i);
-		uint32_t ignored = ops[i].kind == OP_UNLINK ? 0 : OP_HAS_ID; /* set wherever an id stands */
-
-		assert_int_equal(op->kind, ops[i].kind);
-		assert_int_equal(op->fields & ~ignored, ops[i].fields & ~ignored);
-		assert_int_equal(op->id, ops[i].id);
-		assert_int_equal(op->parent, ops[i].parent);
-		assert_int_equal(op->new_parent, ops[i].new_parent);
-		assert_true(span_eq(op->name, ops[i].name));
-		assert_true(span_eq(op->new_name, ops[i].new_name));
-		assert_true(span_eq(op->target, ops[i].target));
-		assert_int_equal(op->mode, ops[i].mode);
-		assert_int_equal(op->uid, ops[i].uid);
-		assert_int_equal(op->rdev_major, ops[i].rdev_major);
-		assert_int_equal(op->rdev_minor, ops[i].rdev_minor);
-		assert_int_equal(op->size, ops[i].size);
-		assert_int_equal(op->atime, ops[i].atime);
-		assert_int_equal(op->mtime, ops[i].mtime);
-		assert_int_equal(op->ctime, ops[i].ctime);
-		assert_int_equal(op->from, ops[i].from);
-		assert_int_equal(op->len, ops[i].len);
-		assert_int_equal(op->at, ops[i].at);
-		assert_int_equal(op->to, ops[i].to);
-		if (op->fields & OP_IF_MATCH)
-			assert_int_equal(op->if_content_seq, ops[i].if_content_seq);
-		assert_int_equal(op->extent_count, ops[i].extent_count);
-		for (size_t e = 0; e < op->extent_count; e++) {
-			assert_int_equal(op->extents[e].at, extents[e].at);
-			assert_int_equal(op->extents[e].len, extents[e].len);
-			assert_int_equal(op->extents[e].kind, extents[e].kind);
-			assert_int_equal(op->extents[e].from, extents[e].from);
-			assert_memory_equal(op->extents[e].sha256, extents[e].sha256, 32);
-			assert_true(span_eq(op->extents[e].data, extents[e].data));
-		}
-	}
+	for (size_t i = 0; i < count; i++)
+		assert_same_op(op_batch_at(b, i), &ops[i]);
 	op_batch_free(b);
 }
 
