@@ -48,28 +48,27 @@ static int check_quota(struct call *call, struct docs_store *store, size_t size)
 static void put_on_uploaded(void *cookie, int error, struct docs_store *store)
 {
 	struct block_put *p = cookie;
-	uint8_t sha256[32];
-	struct span bytes;
+	struct blocks_piece piece;
 	bool is_new = false;
 
 	if (error < 0) {
 		call_fail(p->call, error, NULL);
 		return;
 	}
-	bytes = upload_bytes(p->upload, sha256);
-	if (memcmp(sha256, p->wanted, sizeof(sha256)) != 0)
+	piece.bytes = upload_bytes(p->upload, piece.sha256);
+	if (memcmp(piece.sha256, p->wanted, sizeof(p->wanted)) != 0)
 		error = -ERR_BAD_DIGEST;
-	else if (bytes.size == 0)
+	else if (piece.bytes.size == 0)
 		error = -ERR_UNPROCESSABLE;
 	if (error == 0)
-		error = check_quota(p->call, store, bytes.size);
+		error = check_quota(p->call, store, piece.bytes.size);
 	if (error == 0)
-		error = blocks_keep(p->call->docs, store, &p->call->scope, sha256, bytes, &is_new);
+		error = blocks_keep(p->call->docs, store, &p->call->scope, &piece, &is_new);
 	upload_release(p->upload);
 	if (error < 0)
 		call_fail(p->call, error, NULL);
 	else
-		put_respond(p->call, sha256, bytes.size, is_new);
+		put_respond(p->call, piece.sha256, piece.bytes.size, is_new);
 }
 
 static void put_job(struct call *call, struct docs_store *store)

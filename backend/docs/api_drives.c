@@ -98,7 +98,7 @@ void api_drives_list(struct http_request *req, void *cookie)
 
 static void get_job(struct call *call, struct docs_store *store)
 {
-	struct docs_drive drive;
+	struct docs_drive drive = {0};
 	int r = call_drive(call, store);
 
 	if (r == 0)
@@ -151,7 +151,7 @@ static int parse_drive(struct call *call, struct drive_change *c)
 static void create_job(struct call *call, struct docs_store *store)
 {
 	struct drive_change c = {.quota = 0};
-	struct docs_drive drive;
+	struct docs_drive drive = {0};
 	int r;
 
 	buf_init(&c.name, NAME_BYTES_MAX);
@@ -179,7 +179,7 @@ void api_drive_create(struct http_request *req, void *cookie)
 static void change_job(struct call *call, struct docs_store *store)
 {
 	struct drive_change c = {.quota = 0};
-	struct docs_drive drive;
+	struct docs_drive drive = {0};
 	struct span name;
 	int r;
 

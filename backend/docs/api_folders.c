@@ -70,7 +70,7 @@ static void folder_job(struct call *call, struct docs_store *store)
 		.fields = OP_HAS_ID | OP_HAS_MODE | OP_HAS_UID | OP_HAS_GID,
 		.name = buf_span(&f->name),
 		.mode = S_IFDIR | f->mode};
-	struct item parent, root;
+	struct item parent = {0}, root = {0};
 	struct target_copy copy = {.item = &root};
 	struct docs_position at;
 	int r = call_drive(call, store);

@@ -247,6 +247,7 @@ static int find_owner(struct v1_change *c)
 /* Text as content: inline, or a block. */
 static int add_text(struct v1_change *c, struct docs_store *store, struct op *op)
 {
+	struct blocks_piece piece = {.bytes = c->text};
 	struct call *call = c->m.call;
 	int r = 0;
 
@@ -257,9 +258,10 @@ static int add_text(struct v1_change *c, struct docs_store *store, struct op *op
 	c->extent = (struct op_extent){.len = (int64_t)c->text.size, .kind = OP_EXTENT_DATA, .data = c->text};
 	if (c->text.size > INLINE_BYTES_MAX) {
 		c->extent.kind = OP_EXTENT_BLOCK;
-		r = sha256_of(c->text, c->extent.sha256);
+		r = sha256_of(c->text, piece.sha256);
 		if (r == 0)
-			r = blocks_keep(call->docs, store, &call->scope, c->extent.sha256, c->text, NULL);
+			r = blocks_keep(call->docs, store, &call->scope, &piece, NULL);
+		memcpy(c->extent.sha256, piece.sha256, sizeof(piece.sha256));
 	} else {
 		metric_add(call->docs->metrics.inline_bytes_in, (int64_t)c->text.size);
 	}

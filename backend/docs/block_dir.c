@@ -172,6 +172,7 @@ static int open_error(int error)
 	return error == ENOENT || error == EMFILE || error == ENFILE || error == ENOMEM ? -error : -EIO;
 }
 
+/* budget: the vtable's form */
 static int dir_get(struct block_store *s, const struct block_name *name, uint32_t from, void *data, uint32_t size,
 	uint32_t *ret_size)
 {

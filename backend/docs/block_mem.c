@@ -83,6 +83,7 @@ static int mem_put(struct block_store *s, const struct block_name *name, struct 
 	return r;
 }
 
+/* budget: the vtable's form */
 static int mem_get(struct block_store *s, const struct block_name *name, uint32_t from, void *data, uint32_t size,
 	uint32_t *ret_size)
 {

@@ -21,10 +21,12 @@ struct block_store_ops {
 	/* Durable (file and directory) when it returns 0. Never overwrites: -EEXIST. -ENOSPC, -EIO. */
 	int (*put)(struct block_store *s, const struct block_name *name, struct span bytes);
 	/* Bytes [from, from+size) into data; -ENOENT, -EIO; short at the end of the block. */
-	int (*get)(struct block_store *s, const struct block_name *name, uint32_t from, void *data, uint32_t size, uint32_t *ret_size);
-	int (*size)(struct block_store *s, const struct block_name *name, uint32_t *ret); /* of a block; -ENOENT, -EIO */
-	int (*remove)(struct block_store *s, const struct block_name *name); /* -ENOENT is success */
-	int (*free_bytes)(struct block_store *s, int64_t *ret);		      /* room that is left */
+	int (*get)(struct block_store *s, const struct block_name *name, uint32_t from, void *data, uint32_t size,
+		uint32_t *ret_size);
+	int (*size)(
+		struct block_store *s, const struct block_name *name, uint32_t *ret); /* of a block; -ENOENT, -EIO */
+	int (*remove)(struct block_store *s, const struct block_name *name);	      /* -ENOENT is success */
+	int (*free_bytes)(struct block_store *s, int64_t *ret);			      /* room that is left */
 	void (*free)(struct block_store *s);
 };
 

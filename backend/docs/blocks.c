@@ -25,17 +25,17 @@ static int keep_new(struct docs *docs, struct docs_store *store, const struct do
 	return r;
 }
 
-int blocks_keep(struct docs *docs, struct docs_store *store, const struct docs_scope *scope, const uint8_t sha256[32],
-	struct span bytes, bool *ret_new)
+int blocks_keep(struct docs *docs, struct docs_store *store, const struct docs_scope *scope,
+	const struct blocks_piece *piece, bool *ret_new)
 {
-	struct docs_block block = {.size = (uint32_t)bytes.size, .uploader = scope->user};
+	struct docs_block block = {.size = (uint32_t)piece->bytes.size, .uploader = scope->user};
 	struct docs_block known;
 	int r;
 
-	memcpy(block.sha256, sha256, sizeof(block.sha256));
-	r = store->ops->block_find(store, scope, sha256, &known);
+	memcpy(block.sha256, piece->sha256, sizeof(block.sha256));
+	r = store->ops->block_find(store, scope, piece->sha256, &known);
 	if (r == -ENOENT) {
-		r = keep_new(docs, store, scope, &block, bytes);
+		r = keep_new(docs, store, scope, &block, piece->bytes);
 		if (r == 0 && ret_new)
 			*ret_new = true;
 		return r;

@@ -4,8 +4,13 @@
 
 #include "backend/docs/docs.h"
 
-/* sha256: of the bytes, computed by the caller. ret_new: whether it was not there before; may be NULL. -EDQUOT: no quota could hold it. -ENOSPC, -EIO. */
-int blocks_keep(struct docs *docs, struct docs_store *store, const struct docs_scope *scope, const uint8_t sha256[32],
-	struct span bytes, bool *ret_new);
+struct blocks_piece {
+	uint8_t sha256[32]; /* of the bytes, computed by the caller */
+	struct span bytes;
+};
+
+/* ret_new: whether it was not there before; may be NULL. -ENOSPC, -EIO. */
+int blocks_keep(struct docs *docs, struct docs_store *store, const struct docs_scope *scope,
+	const struct blocks_piece *piece, bool *ret_new);
 
 #endif

@@ -16,7 +16,7 @@ struct changes_page {
 };
 void changes_page_init(struct changes_page *page, int64_t since);
 void changes_page_fini(struct changes_page *page);
-int changes_on_change(const struct tree_change *change, void *page); /* a docs_on_change */
+int changes_on_change(const struct tree_change *change, void *cookie); /* a docs_on_change; cookie is the page */
 size_t changes_page_count(const struct changes_page *page);
 /* {changes, last, incarnation}; NULL: no memory. */
 json_t *changes_page_json_take(struct changes_page *page, struct docs_position at);

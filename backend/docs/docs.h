@@ -53,7 +53,7 @@ struct docs {
 int docs_run(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *docs);
 
 /* The hooks of the service: everything above from its settings; and the other way round. */
-int docs_start(struct service *s, void **ret_docs);
+int docs_start(struct service *s, void **ret_app);
 void docs_drain(void *docs);
 void docs_stop(void *docs);
 

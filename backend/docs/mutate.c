@@ -202,6 +202,7 @@ static void append_position(struct mutate *m, struct docs_position at)
 	(void)mutate_header(m, "Nephos-Seq", text);
 }
 
+/* budget: commit's form */
 static void on_answer(struct commit_request *request, int error, int index, const struct tree_result *results,
 	struct docs_position at, struct docs_answer *ret)
 {

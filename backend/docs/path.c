@@ -29,7 +29,7 @@ static int name_check(struct span name)
 /* The first name of rest, which is cut behind it. */
 static struct span next_segment(struct span *rest)
 {
-	const char *slash = memchr(rest->data, '/', rest->size);
+	const char *slash = rest->size ? memchr(rest->data, '/', rest->size) : NULL;
 	size_t size = slash ? (size_t)(slash - rest->data) : rest->size;
 	struct span segment = span_of(rest->data, size);
 

@@ -35,7 +35,7 @@ struct reply_items {
 };
 void reply_items_init(struct reply_items *items, const struct call *call);
 void reply_items_fini(struct reply_items *items);
-int reply_items_on_item(const struct item *item, void *cookie); /* a docs_on_item; cookie is the struct reply_items */
+int reply_items_on_item(const struct item *found, void *cookie); /* a docs_on_item; cookie is the struct reply_items */
 void reply_items_send(struct call *call, struct reply_items *items, struct docs_position at);
 
 #endif

@@ -41,6 +41,6 @@ struct target_copy {
 	struct item *item;
 	char *name;
 };
-int target_on_item(const struct item *item, void *copy);
+int target_on_item(const struct item *item, void *cookie); /* cookie: a struct target_copy */
 
 #endif

@@ -199,15 +199,16 @@ static int check_room(struct upload *u, struct docs_store *store)
 static int store_block(struct upload *u, struct docs_store *store)
 {
 	struct op_extent extent = {.at = u->size, .len = (int64_t)u->used, .kind = OP_EXTENT_BLOCK};
-	struct span bytes = span_of(u->buffer, u->used);
+	struct blocks_piece piece = {.bytes = span_of(u->buffer, u->used)};
 	int r = check_room(u, store);
 
 	if (r == 0)
-		r = sha256_of(bytes, extent.sha256);
+		r = sha256_of(piece.bytes, piece.sha256);
 	if (r == 0)
-		r = sha256_update(&u->parts, extent.sha256, sizeof(extent.sha256));
+		r = sha256_update(&u->parts, piece.sha256, sizeof(piece.sha256));
 	if (r == 0)
-		r = blocks_keep(u->call->docs, store, &u->call->scope, extent.sha256, bytes, NULL);
+		r = blocks_keep(u->call->docs, store, &u->call->scope, &piece, NULL);
+	memcpy(extent.sha256, piece.sha256, sizeof(extent.sha256));
 	if (r == 0)
 		r = add_extent(u, &extent);
 	if (r == 0) {

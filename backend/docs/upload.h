@@ -17,7 +17,7 @@ struct uploads; /* the turns */
 struct upload;
 
 int uploads_new(struct docs *docs, struct uploads **ret);
-void uploads_free(struct uploads *u); /* nothing is under way */
+void uploads_free(struct uploads *all); /* nothing is under way */
 
 struct upload_options {
 	struct digest digest; /* what the body must be */
