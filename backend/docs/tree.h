@@ -32,7 +32,7 @@ struct tree_drive {
 
 /* A document as it is stored. */
 struct tree_node {
-	/* name and parent: those of one link (a folder has just one). In a delta parent is 0 and name empty when the link that was known went and others are left: the store reads another. */
+	/* name and parent: those of one link (a folder has just one), always the same one as long as it is there. In a delta parent is 0 and name empty when the link that was known went and others are left: the store reads another. */
 	struct item item;
 	int64_t charged; /* bytes of it that count in drive.used (0 once it has no name) */
 	bool orphan;	 /* no name left, kept because somebody may have it open */

@@ -156,7 +156,9 @@ int tree_touch(struct tree_call *c, struct tree_row *row);
 /* A folder whose children changed: times, content_seq; and it is one of the result's dirs. */
 int tree_touch_folder(struct tree_call *c, struct tree_row *folder);
 void tree_result_item(struct tree_call *c, const struct tree_row *row);
-/* The same, and the journal entry is about this document under the name that is known. */
+/* The same, under this name of its. */
+void tree_result_link(struct tree_call *c, const struct tree_row *row, const struct tree_row *folder, struct span name);
+/* As tree_result_item, and the journal entry is about this document under the name that is known. */
 void tree_result_document(struct tree_call *c, const struct tree_row *row);
 /* allocated changed by so much: what is charged for it follows. */
 void tree_charge(struct tree *t, struct tree_row *row, int64_t allocated_change);

@@ -69,6 +69,13 @@ void tree_result_item(struct tree_call *c, const struct tree_row *row)
 	c->result->id = row->id;
 }
 
+void tree_result_link(struct tree_call *c, const struct tree_row *row, const struct tree_row *folder, struct span name)
+{
+	tree_result_item(c, row);
+	c->result->item.parent = folder->id;
+	c->result->item.name = name;
+}
+
 void tree_result_document(struct tree_call *c, const struct tree_row *row)
 {
 	c->change.id = row->id;
@@ -336,13 +343,16 @@ int tree_op_link(struct tree_call *c)
 	if (r < 0)
 		return r;
 	row->now.node.item.nlink++;
-	row->now.node.item.parent = folder->id;
-	row->now.node.item.name = name;
+	/* The row goes on naming the link it named: the store marks all others. */
+	if (row->now.node.item.parent == 0) {
+		row->now.node.item.parent = folder->id;
+		row->now.node.item.name = name;
+	}
 	folder->now.node.children++;
 	c->change.id = row->id;
 	c->change.parent = folder->id;
 	c->change.name = name;
-	tree_result_item(c, row);
+	tree_result_link(c, row, folder, name);
 	result_dir(c, folder);
 	return 0;
 }

@@ -82,33 +82,43 @@ static int rename_prepare(struct tree_call *c, struct rename *rn)
 	return r < 0 ? r : tree_copy(t, c->op->new_name, &rn->new_name);
 }
 
-/* A document has a new name in place of the one in `from`. Counts of the folders are the caller's, except links of folders. */
-static int take_place(
-	struct tree_call *c, struct tree_row *row, struct tree_row *from, struct tree_row *to, struct span name)
+struct place {
+	struct tree_row *folder;
+	struct span name;
+};
+
+/* A document has the name `to` in place of `from`. Counts of the folders are the caller's, except links of folders. */
+static int take_place(struct tree_call *c, struct tree_row *row, const struct place *from, const struct place *to)
 {
+	struct item *item = &row->now.node.item;
 	int r = tree_touch(c, row);
 
-	r = r < 0 ? r : tree_entry_set(c->tree, to->id, name, row->id);
+	r = r < 0 ? r : tree_entry_set(c->tree, to->folder->id, to->name, row->id);
 	if (r < 0)
 		return r;
 	if (tree_is_folder(row)) {
-		from->now.node.item.nlink--;
-		to->now.node.item.nlink++;
+		from->folder->now.node.item.nlink--;
+		to->folder->now.node.item.nlink++;
 	}
-	row->now.node.item.parent = to->id;
-	row->now.node.item.name = name;
+	/* Of several links the row goes on naming the one it named. */
+	if (item->parent == 0 || (item->parent == from->folder->id && span_eq(item->name, from->name))) {
+		item->parent = to->folder->id;
+		item->name = to->name;
+	}
 	return 0;
 }
 
 static int exchange(struct tree_call *c, const struct rename *rn)
 {
-	int r = take_place(c, rn->moved, rn->from, rn->to, rn->new_name);
+	struct place from = {rn->from, rn->name}, to = {rn->to, rn->new_name};
+	int r = take_place(c, rn->moved, &from, &to);
 
-	return r < 0 ? r : take_place(c, rn->target, rn->to, rn->from, rn->name);
+	return r < 0 ? r : take_place(c, rn->target, &to, &from);
 }
 
 static int move(struct tree_call *c, const struct rename *rn)
 {
+	struct place from = {rn->from, rn->name}, to = {rn->to, rn->new_name};
 	int r = 0;
 
 	if (rn->target) {
@@ -116,7 +126,7 @@ static int move(struct tree_call *c, const struct rename *rn)
 		c->result->replaced = rn->target->id;
 	}
 	r = r < 0 ? r : tree_entry_set(c->tree, rn->from->id, rn->name, 0);
-	r = r < 0 ? r : take_place(c, rn->moved, rn->from, rn->to, rn->new_name);
+	r = r < 0 ? r : take_place(c, rn->moved, &from, &to);
 	if (r < 0)
 		return r;
 	rn->from->now.node.children--;
@@ -144,7 +154,7 @@ int tree_op_rename(struct tree_call *c)
 	c->change.old_parent = rn.from->id;
 	c->change.old_name = rn.name;
 	c->change.replaced = rn.target && rn.target != rn.moved ? rn.target->id : 0;
-	tree_result_item(c, rn.moved);
+	tree_result_link(c, rn.moved, rn.to, rn.new_name);
 	c->result->dirs[c->result->dir_count++] = rn.from->now.node.item;
 	if (rn.to != rn.from)
 		c->result->dirs[c->result->dir_count++] = rn.to->now.node.item;

@@ -1,3 +1,5 @@
+#include "common/proto/op.h"
+
 #include "common/proto/op_private.h"
 
 #include "common/base/error.h"

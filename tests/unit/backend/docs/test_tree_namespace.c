@@ -225,12 +225,28 @@ static void unlink_of_one_of_two_names_keeps_the_document(void **state)
 
 	assert_int_equal(item.nlink, 2);
 	assert_int_equal(item.ctime, t->now);
-	op = op_unlink_of(d, "b"); /* the name its row says */
+	assert_int_equal(item.parent, d);
+	assert_true(span_eq_str(item.name, "b"));
+	assert_int_equal(trial_item(t, id).parent, t->root); /* the row names what it named */
+	op = op_unlink_of(d, "b");
 	assert_int_equal(trial_do(t, &op)->item.nlink, 1);
 	item = trial_item(t, id);
 	assert_int_equal(item.parent, t->root);
 	assert_true(span_eq_str(item.name, "a"));
 	assert_int_equal(trial_lookup(t, t->root, "a"), id);
+}
+
+static void unlink_of_the_name_a_row_says_makes_it_say_another(void **state)
+{
+	struct trial *t = *state;
+	int64_t id = trial_file(t, t->root, "a"), d = trial_folder(t, t->root, "d");
+	struct op ops[] = {op_link_of(id, d, "b"), op_unlink_of(t->root, "a"), op_rename_of(d, "b", t->root, "c")};
+
+	assert_int_equal(trial_apply(t, ops, 2, NULL), 0);
+	assert_int_equal(trial_item(t, id).parent, d);
+	assert_int_equal(trial_apply(t, ops + 2, 1, NULL), 0);
+	assert_int_equal(trial_item(t, id).parent, t->root);
+	assert_true(span_eq_str(trial_item(t, id).name, "c"));
 }
 
 static void unlink_and_rmdir_refuse_the_wrong_kind_and_the_wrong_document(void **state)
@@ -436,6 +452,7 @@ int main(void)
 		CASE(batch_goes_by_ids_it_reserved_and_holds_as_a_whole),
 		CASE(unlink_of_the_last_name_leaves_an_orphan_that_costs_nothing),
 		CASE(unlink_of_one_of_two_names_keeps_the_document),
+		CASE(unlink_of_the_name_a_row_says_makes_it_say_another),
 		CASE(unlink_and_rmdir_refuse_the_wrong_kind_and_the_wrong_document),
 		CASE(rmdir_needs_an_empty_folder_and_removes_it_at_once),
 		CASE(batch_may_empty_a_folder_and_remove_it),

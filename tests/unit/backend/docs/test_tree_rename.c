@@ -113,6 +113,25 @@ static void rename_over_one_link_of_a_file_keeps_the_other(void **state)
 	assert_int_equal(trial_lookup(t, t->root, "c"), a);
 }
 
+static void rename_of_a_further_link_leaves_the_name_the_row_says(void **state)
+{
+	struct trial *t = *state;
+	int64_t f = trial_file(t, t->root, "a"), d = trial_folder(t, t->root, "d");
+	struct op op = op_link_of(f, t->root, "b");
+	struct item item;
+
+	(void)trial_do(t, &op);
+	op = op_rename_of(t->root, "b", d, "c");
+	item = trial_do(t, &op)->item;
+	assert_int_equal(item.parent, d);
+	assert_true(span_eq_str(item.name, "c"));
+	assert_true(span_eq_str(trial_item(t, f).name, "a"));
+	op = op_rename_of(t->root, "a", d, "e");
+	(void)trial_do(t, &op);
+	assert_int_equal(trial_item(t, f).parent, d);
+	assert_true(span_eq_str(trial_item(t, f).name, "e"));
+}
+
 static void rename_over_folders_follows_kinds_and_emptiness(void **state)
 {
 	struct trial *t = *state;
@@ -343,6 +362,7 @@ int main(void)
 		CASE(rename_within_one_folder_tells_it_once),
 		CASE(rename_over_a_file_leaves_it_an_orphan),
 		CASE(rename_over_one_link_of_a_file_keeps_the_other),
+		CASE(rename_of_a_further_link_leaves_the_name_the_row_says),
 		CASE(rename_over_folders_follows_kinds_and_emptiness),
 		CASE(rename_onto_itself_changes_nothing_but_the_journal),
 		CASE(rename_noreplace_refuses_a_taken_name_only),
