@@ -106,6 +106,19 @@ static void a_session_without_key_is_ended(void **state)
 	store_stop(&s);
 }
 
+static void a_login_that_fails_halfway_keeps_the_key_before(void **state)
+{
+	struct store s;
+
+	(void)state;
+	store_start(&s, STORE_STEPS(SESSION, KEY("9"), GONE, SESSION, {422, "{}", NULL}, GONE));
+	assert_int_equal(log_in(&s), EXIT_DONE);
+	assert_int_equal(log_in(&s), EXIT_REFUSED);
+	assert_int_equal(s.count, 6);
+	assert_string_equal(s.asked[5].target, "/api/v2/user/sessions/current");
+	store_stop(&s);
+}
+
 static void a_key_that_cannot_be_kept_is_revoked(void **state)
 {
 	struct store s;
@@ -179,6 +192,7 @@ int main(void)
 		FOLDER_TEST(another_login_revokes_the_key_before),
 		FOLDER_TEST(a_wrong_password_leaves_what_was_there),
 		FOLDER_TEST(a_session_without_key_is_ended),
+		FOLDER_TEST(a_login_that_fails_halfway_keeps_the_key_before),
 		FOLDER_TEST(a_key_that_cannot_be_kept_is_revoked),
 		FOLDER_TEST(logout_revokes_the_key_and_removes_the_file),
 		FOLDER_TEST(logout_of_a_key_that_holds_no_more_is_done),
