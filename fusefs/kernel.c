@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <mntent.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,23 +42,47 @@ int kernel_unmount(const char *directory, bool lazy)
 	return umount2(directory, lazy ? MNT_DETACH : 0) < 0 ? -errno : 0;
 }
 
+/* What the kernel remembers of a folder outlives the process that answered for it; statfs is always asked anew. */
+static bool is_dead(const char *directory)
+{
+	struct statfs fs;
+
+	return statfs(directory, &fs) < 0 && errno == ENOTCONN;
+}
+
+static bool is_mounted(const char *path)
+{
+	FILE *list = setmntent("/proc/self/mounts", "re");
+	struct mntent *m;
+	bool found = false;
+
+	if (!list)
+		return false;
+	while ((m = getmntent(list)))
+		if (strcmp(m->mnt_dir, path) == 0)
+			found = strncmp(m->mnt_type, "fuse.nephos", 11) == 0; /* the last one is on top */
+	(void)endmntent(list);
+	return found;
+}
+
 int kernel_mount_point(const char *directory, char **ret)
 {
 	struct stat st;
 	char *path;
 
-	if (stat(directory, &st) < 0) {
-		/* What a mount leaves behind that was killed. */
-		if (errno != ENOTCONN || kernel_unmount(directory, true) < 0)
-			return -errno;
-		if (stat(directory, &st) < 0)
-			return -errno;
-	}
+	if (is_dead(directory) && kernel_unmount(directory, true) < 0)
+		return -ENOTCONN;
+	if (stat(directory, &st) < 0)
+		return -errno;
 	if (!S_ISDIR(st.st_mode))
 		return -ENOTDIR;
 	path = realpath(directory, NULL);
 	if (!path)
 		return -errno;
+	if (is_mounted(path)) {
+		free(path);
+		return -EBUSY;
+	}
 	*ret = path;
 	return 0;
 }

@@ -6,7 +6,8 @@
 
 #define KERNEL_READ_AHEAD_KB 1024 /* otherwise the kernel stops at 128 KiB, whatever FUSE negotiated */
 
-/* Absolute path of a folder to mount on; a mount whose process died is taken off first. free() it. -ENOENT, -ENOTDIR … */
+/* Absolute path of a folder to mount on; a mount whose process died is taken off first. free() it. -EBUSY: a drive is
+ * mounted there, and its mount lives. -ENOENT, -ENOTDIR … */
 int kernel_mount_point(const char *directory, char **ret);
 /* Regularly, as umount(8): -EBUSY. lazy: it goes from the tree now, and ends when the last file is closed. */
 int kernel_unmount(const char *directory, bool lazy);

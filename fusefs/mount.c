@@ -49,12 +49,15 @@ static int open_log(const struct mount_options *o)
 {
 	const char *level_text = getenv("NEPHOS_LOG_LEVEL");
 	enum log_level level = LOG_INFO;
-	int fd = STDERR_FILENO;
+	int fd = o->foreground ? STDERR_FILENO : -1;
 
 	if (level_text && log_level_parse(level_text, &level) < 0)
 		return -EINVAL;
 	if (o->log_file)
 		fd = open(o->log_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	else if (!o->foreground)
+		fd = open("/dev/null",
+			O_WRONLY | O_CLOEXEC); /* what matters to who started us is said by daemon_failed */
 	if (fd < 0)
 		return -errno;
 	log_init("mount", level, fd);
@@ -107,7 +110,8 @@ static int run(struct mount_options *o, struct buf *ret_why)
 	int r = kernel_mount_point(o->directory, &directory);
 
 	if (r < 0) {
-		(void)buf_printf(ret_why, "%s: %s", o->directory, error_lookup(r)->title);
+		(void)buf_printf(ret_why, "%s: %s", o->directory,
+			r == -EBUSY ? "a drive is mounted there" : error_lookup(r)->title);
 		return MOUNT_EXIT_FAILED;
 	}
 	r = make_absolute(&o->log_file);

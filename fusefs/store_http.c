@@ -9,8 +9,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define OPEN_MS 10000 /* somebody waits for the mount: longer than a slow start of a gateway, shorter than patience */
-#define HASHERS 1     /* 1.1 GB/s of SHA-256: more than a gateway brings */
+#define OPEN_MS 5000 /* somebody waits for the mount, and may have misspelt the URL */
+#define HASHERS 1    /* 1.1 GB/s of SHA-256: more than a gateway brings */
 #define STATUS_BYTES_MAX (256u * 1024)
 
 /* ---- waiting for a call, while the store is opened ---- */
@@ -232,8 +232,8 @@ static int add_metrics(struct store_http *s, struct metrics *m)
 		char labels[64];
 
 		(void)snprintf(labels, sizeof(labels), "kind=\"%s\"", kinds[i]);
-		r = metrics_add(m, METRIC_COUNTER, "nephos_mount_http_requests_total", labels, "Requests sent to gateways",
-			&c->requests);
+		r = metrics_add(m, METRIC_COUNTER, "nephos_mount_http_requests_total", labels,
+			"Requests sent to gateways", &c->requests);
 		if (r == 0)
 			r = metrics_add(m, METRIC_COUNTER, "nephos_mount_bytes_sent_total", labels,
 				"Bytes of request bodies", &c->sent);

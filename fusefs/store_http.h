@@ -31,7 +31,7 @@ struct store_http_options {
 	const char *drive; /* id, or "home" */
 	const char *token;
 	const char *name;	 /* of the session, for people */
-	unsigned open_ms;	 /* how long opening may try; 0: 10 s */
+	unsigned open_ms;	 /* how long opening may try; 0: 5 s */
 	unsigned outage_ms;	 /* 0: STORE_OUTAGE_S and the slack; tests have less time */
 	struct metrics *metrics; /* may be NULL */
 };
