@@ -20,13 +20,13 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define CONNECTION_POOL_BYTES \
-	(40u * 1024) /* of libmicrohttpd, per connection: header, fields and read buffer; cleared after each request */
+/* Of libmicrohttpd, per connection: header, fields, the answer's header. It is cleared after each request, which 64 KiB would show. */
+#define CONNECTION_POOL_BYTES (32u * 1024)
 #define PULL_BLOCK_BYTES (64u * 1024) /* most that one pull is asked for */
-#define DRAIN_BYTES_MAX \
-	(256u * 1024) /* an unread body that is read away to keep the connection: cheaper than a new one */
-#define EARLY_ANSWER_BYTES_MAX \
-	(64u * 1024)	    /* an answer written in the middle of a body: must fit the socket's buffer */
+/* An unread body that is read away to keep the connection: cheaper than a new one. */
+#define DRAIN_BYTES_MAX (256u * 1024)
+/* An answer written in the middle of a body: must fit the socket's buffer. */
+#define EARLY_ANSWER_BYTES_MAX (64u * 1024)
 #define QUERY_VALUES_MAX 16 /* different parameters of one request that are asked for */
 
 static_assert(CONNECTION_POOL_BYTES / 2 >= HEADER_BYTES_MAX, "a legal header fits the pool beside what is made of it");
