@@ -35,9 +35,10 @@ const struct pg_statement SQL_DOUBTFUL_SETTLE = SQL_WRITE("doubtful_settle",
 	" gone AS (DELETE FROM block b WHERE " STILL_DOUBTFUL " AND NOT " REFERENCED " RETURNING b.sha256, b.generation, b.size, b.uploader)"
 	" SELECT g.*, (SELECT count(*) FROM kept) FROM (SELECT) one LEFT JOIN gone g ON true");
 
+/* A scalar subquery stays one look-up a document; as NOT EXISTS it may be made a join over all that is held. */
 const struct pg_statement SQL_ORPHANS = SQL_READ("orphans",
-	"SELECT n.id FROM node n WHERE n.orphaned_at < now() - $1 * interval '1 s' AND NOT EXISTS (SELECT FROM hold h JOIN session s ON s.id = h.session"
-	" WHERE h.node = n.id AND " SQL_ALIVE("s") ") ORDER BY n.orphaned_at LIMIT $2");
+	"SELECT n.id FROM node n WHERE n.orphaned_at < now() - $1 * interval '1 s' AND (SELECT true FROM hold h JOIN session s ON s.id = h.session"
+	" WHERE h.node = n.id AND " SQL_ALIVE("s") " LIMIT 1) IS NULL ORDER BY n.orphaned_at LIMIT $2");
 #define DOUBT \
 	"UPDATE block b SET doubtful = true, touched_at = now() FROM (SELECT DISTINCT node >> 32 AS drive, sha256 FROM gone" \
 	" WHERE sha256 IS NOT NULL) g WHERE b.drive = g.drive AND b.sha256 = g.sha256"
@@ -45,17 +46,20 @@ const struct pg_statement SQL_ORPHAN_EXTENTS = SQL_WRITE("orphan_extents",
 	"WITH gone AS (DELETE FROM extent x USING (SELECT y.node, y.at FROM node n JOIN extent y ON y.node = n.id WHERE n.id = ANY ($1::bigint[]) AND "
 	SQL_LET_GO("n") " LIMIT $3) y WHERE x.node = y.node AND x.at = y.at RETURNING x.node, x.sha256), doubt AS (" DOUBT
 	") SELECT count(*) FROM gone");
+/* What an orphan grew after its last name went is charged to its drive until now. */
 const struct pg_statement SQL_ORPHAN_NODES = SQL_WRITE("orphan_nodes",
 	"WITH gone AS (DELETE FROM node n WHERE n.id = ANY ($1::bigint[]) AND " SQL_LET_GO("n")
-	" AND NOT EXISTS (SELECT FROM extent x WHERE x.node = n.id) RETURNING n.id),"
-	" x AS (DELETE FROM xattr x USING gone WHERE x.node = gone.id) SELECT count(*) FROM gone");
+	" AND NOT EXISTS (SELECT FROM extent x WHERE x.node = n.id) RETURNING n.id, n.charged),"
+	" x AS (DELETE FROM xattr x USING gone WHERE x.node = gone.id),"
+	" d AS (UPDATE drive d SET used = d.used - g.charged FROM (SELECT id >> 32 AS drive, sum(charged)::bigint AS charged FROM gone GROUP BY 1) g"
+	" WHERE d.id = g.drive AND g.charged <> 0) SELECT count(*) FROM gone");
 
 const struct pg_statement SQL_EXPIRED_SESSIONS = SQL_WRITE("expired_sessions",
-	"DELETE FROM session s USING (SELECT id FROM session WHERE seen_at < now() - interval '" SQL_TEXT(SESSION_TIMEOUT_SECONDS)
-	" s' ORDER BY seen_at LIMIT $1 FOR UPDATE SKIP LOCKED) old WHERE s.id = old.id");
+	"DELETE FROM session WHERE id = ANY (ARRAY(SELECT id FROM session WHERE seen_at < now() - interval '" SQL_TEXT(SESSION_TIMEOUT_SECONDS)
+	" s' ORDER BY seen_at LIMIT $1 FOR UPDATE SKIP LOCKED))");
 const struct pg_statement SQL_EXPIRED_KEYS = SQL_WRITE("expired_keys",
-	"DELETE FROM idempotency i USING (SELECT user_id, key FROM idempotency WHERE created_at < now() - interval '" SQL_TEXT(IDEMPOTENCY_TEXT)
-	" h' ORDER BY created_at LIMIT $1 FOR UPDATE SKIP LOCKED) old WHERE i.user_id = old.user_id AND i.key = old.key");
+	"DELETE FROM idempotency WHERE ctid = ANY (ARRAY(SELECT ctid FROM idempotency WHERE created_at < now() - interval '" SQL_TEXT(IDEMPOTENCY_TEXT)
+	" h' ORDER BY created_at LIMIT $1 FOR UPDATE SKIP LOCKED))");
 const struct pg_statement SQL_EXPIRED_DRIVE = SQL_READ("expired_drive",
 	"SELECT id FROM drive WHERE trashed_at < now() - interval '30 days' ORDER BY trashed_at LIMIT 1");
 
