@@ -161,7 +161,7 @@ static inline int transact(struct worker *w, const struct request *request, stru
 	begin_ns = clock_mono_ns() - started;
 	if (r == 0 && ret_seen) {
 		*ret_seen = *seen;
-		ret_seen->answer.body = span_of(strndup(seen->answer.body.data, seen->answer.body.size), seen->answer.body.size);
+		ret_seen->answer.body = span_of(strndup(seen->answer.body.data ? seen->answer.body.data : "", seen->answer.body.size), seen->answer.body.size);
 	}
 	if (r == 0 && seen->state == DOCS_NEW) {
 		int error = tree_apply(tree, batch, SPAN_LITERAL("key"), &results, &index);
