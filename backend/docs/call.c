@@ -162,8 +162,12 @@ int call_drive(struct call *call, struct docs_store *store)
 	if (!call->home || call->scope.drive)
 		return 0;
 	r = store->ops->drive_home(store, call->scope.user, &drive);
-	if (r == 0)
-		call->scope.drive = drive.row.id;
+	if (r < 0)
+		return r;
+	call->scope.drive = drive.row.id;
+	/* One that nothing was ever done to has the quota that new drives have. */
+	if (call->docs->default_quota > 0 && drive.row.quota == 0 && drive.at.seq == 0)
+		r = store->ops->drive_change(store, &call->scope, NULL, &call->docs->default_quota);
 	return r;
 }
 

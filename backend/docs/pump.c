@@ -10,6 +10,7 @@
 #include "backend/docs/feed.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
+#include "common/base/log.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -99,6 +100,9 @@ static void fill_job(struct docs_store *store, void *cookie)
 		r = p->source->fill(p->cookie, store, &p->back);
 	if (r == -EAGAIN)
 		return; /* the source has it until pump_ready: it may be gone already */
+	/* The head is out: the receiver only sees that it is cut. */
+	if (r < 0)
+		log_warning(NULL, "op=send error=%d outcome=\"the answer is cut\"", r);
 	if (filled(p, r))
 		pump_free(p);
 }

@@ -1,5 +1,7 @@
 #include "backend/docs/reader.h"
 
+#include "common/base/sha256.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -14,6 +16,7 @@ struct reader {
 	int64_t known_to;
 	struct buf inline_bytes;
 	bool stale;
+	int64_t verified; /* generation of the last block whose digest was found right */
 };
 
 int reader_new(const struct reader_options *options, struct reader **ret)
@@ -113,16 +116,56 @@ static int append_zeros(struct buf *out, size_t size)
 	return 0;
 }
 
+/* Reads all of the block once more than needed, from the page cache: nothing of a damaged one may be sent, and what was sent cannot be called back. */
+static int verify_block(
+	struct reader *r, const struct tree_extent *extent, const struct block_name *name, struct buf *scratch)
+{
+	struct block_store *blocks = r->options.docs->blocks;
+	uint8_t digest[SHA256_BYTES];
+	struct sha256 hash;
+	uint32_t at = 0;
+	int e = sha256_init(&hash);
+
+	while (e == 0 && at < extent->block_size) {
+		uint32_t got = 0;
+
+		e = blocks->ops->get(blocks, name, at, scratch->data + scratch->size, READER_VERIFY_BYTES, &got);
+		if (e == 0 && got == 0)
+			e = -EBADMSG;
+		if (e == 0)
+			e = sha256_update(&hash, scratch->data + scratch->size, got);
+		at += got;
+	}
+	if (e == 0)
+		e = sha256_final(&hash, digest);
+	sha256_fini(&hash);
+	if (e == 0 && (at != extent->block_size || memcmp(digest, extent->sha256, sizeof(digest)) != 0))
+		e = -EBADMSG;
+	if (e == 0)
+		r->verified = extent->generation;
+	return e == -ENOENT ? -EBADMSG : e;
+}
+
+/* A small part of a large block is not worth reading all of it. */
+static bool must_verify(const struct reader *r, const struct tree_extent *extent, int64_t skip)
+{
+	int64_t wanted = extent->len - skip < r->end - r->at ? extent->len - skip : r->end - r->at;
+
+	return extent->generation != r->verified && wanted >= (int64_t)extent->block_size / 2;
+}
+
 static int append_block(struct reader *r, const struct tree_extent *extent, int64_t skip, size_t size, struct buf *out)
 {
 	struct block_store *blocks = r->options.docs->blocks;
 	struct block_name name = {.drive = r->options.scope.drive, .generation = extent->generation};
 	uint32_t got = 0;
-	int e = buf_reserve(out, size);
+	int e = buf_reserve(out, size > READER_VERIFY_BYTES ? size : READER_VERIFY_BYTES);
 
+	memcpy(name.sha256, extent->sha256, sizeof(name.sha256));
+	if (e == 0 && must_verify(r, extent, skip))
+		e = verify_block(r, extent, &name, out);
 	if (e < 0)
 		return e;
-	memcpy(name.sha256, extent->sha256, sizeof(name.sha256));
 	e = blocks->ops->get(blocks, &name, extent->from + (uint32_t)skip, out->data + out->size, (uint32_t)size, &got);
 	if (e < 0 || got != size)
 		return e < 0 && e != -ENOENT ? e : -EBADMSG; /* what an extent names must be there, and whole */

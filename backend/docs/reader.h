@@ -10,6 +10,7 @@
 #include "backend/docs/docs.h"
 
 #define READER_EXTENTS 128		      /* of one page: 512 MiB of a file written in one go */
+#define READER_VERIFY_BYTES (64u * 1024)      /* read at once to verify a digest */
 #define READER_INLINE_BYTES_MAX (256u * 1024) /* inline content of one page; a page ends early at it */
 
 struct reader;

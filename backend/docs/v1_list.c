@@ -1,6 +1,7 @@
 #include "backend/docs/v1_list.h"
 
 #include "backend/docs/pump.h"
+#include "backend/docs/reply.h"
 #include "backend/docs/target.h"
 #include "backend/docs/v1_doc.h"
 #include "common/base/error.h"
@@ -21,6 +22,7 @@ struct v1_list {
 	struct docs *docs;
 	struct docs_scope scope;
 	struct buf after;
+	struct docs_position at; /* that the last page saw */
 	struct list_entry page[LIST_PAGE];
 	size_t count, next;
 	bool last_page, begun;
@@ -61,11 +63,10 @@ static int next_page(struct v1_list *l, struct docs_store *store)
 		.after = buf_span(&l->after),
 		.limit = LIST_PAGE,
 		.with_inline = true};
-	struct docs_position at;
 	int r;
 
 	l->count = l->next = 0;
-	r = store->ops->children(store, &l->scope, &what, list_on_item, l, &at);
+	r = store->ops->children(store, &l->scope, &what, list_on_item, l, &l->at);
 	if (r < 0)
 		return r;
 	l->last_page = l->count < LIST_PAGE;
@@ -157,6 +158,7 @@ void v1_list_respond(struct call *call, struct docs_store *store)
 	}
 	http_headers_init(&headers);
 	(void)http_headers_add(&headers, "Content-Type", "application/json");
+	reply_position(&headers, l->at);
 	answer.headers = &headers;
 	pump_respond(call, store, &answer, NULL);
 	http_headers_fini(&headers);

@@ -45,8 +45,9 @@ static void digest_parse_without_sha_256_finds_nothing(void **state)
 
 static void digest_parse_refuses_what_is_no_digest(void **state)
 {
+	static const char both[] = BOTH;
 	static const char no_colons[] = "sha-256=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
-	static const char *const odd[] = {"sha-256=x", "sha-256=", "sha-256=::", "sha-256=:AAAA:", no_colons, BOTH};
+	static const char *const odd[] = {"sha-256=x", "sha-256=", "sha-256=::", "sha-256=:AAAA:", no_colons, both};
 	struct digest d;
 
 	(void)state;
