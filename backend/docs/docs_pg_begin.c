@@ -3,7 +3,8 @@
 #include <stdlib.h>
 
 /*
- * One round trip: BEGIN, the lock of the drive, the keys, the loads. What comes behind the lock has its snapshot after it, so it sees all that the one before us
+ * One round trip: BEGIN, the lock of the drive, the keys, the loads. With one session's batch, which is what mounts send, the session's row is locked by the same
+ * statement; when that finds nothing (no such drive, or no such session), it is asked again in two. What comes behind the lock has its snapshot after it, so it sees all that the one before us
  * committed. That the drive may turn out to be another's costs a few wasted look-ups.
  */
 
@@ -55,10 +56,17 @@ static bool has_keys(const struct docs_txn *t, int kind)
 	return false;
 }
 
-/* ret_results: DOCS_PG_FLUSH_MAX; freed by the caller as far as *ret_count. */
-static int ask(struct docs_pg *s, uint32_t drive, const struct tree_wants *wants, struct pg_result **ret_results, size_t *ret_count)
+/* Where the results of a begin are to be put: DOCS_PG_FLUSH_MAX; freed by the caller as far as count. */
+struct asked {
+	struct pg_result *results[DOCS_PG_FLUSH_MAX];
+	size_t count;
+	bool both; /* locked together with the one session */
+};
+
+static int ask(struct docs_pg *s, uint32_t drive, const struct tree_wants *wants, struct asked *ret)
 {
-	const struct pg_param id = PG_P_I32(drive);
+	const struct docs_key *key = s->txn.keys;
+	const struct pg_param params[] = {PG_P_I32(drive), PG_P_I64(ret->both ? key->session : 0), PG_P_I64(ret->both ? key->number : 0)};
 	size_t count = AT_KEYS;
 
 	int r = pg_pipeline_begin(s->pg);
@@ -67,18 +75,36 @@ static int ask(struct docs_pg *s, uint32_t drive, const struct tree_wants *wants
 	s->txn.open = true;
 	r = pg_pipeline_add(s->pg, &PG_BEGIN, NULL, 0);
 	if (r == 0)
-		r = pg_pipeline_add(s->pg, &SQL_LOCK_DRIVE, &id, 1);
-	if (r == 0 && has_keys(&s->txn, DOCS_KEY_SESSION))
+		r = ret->both ? pg_pipeline_add(s->pg, &SQL_LOCK_BOTH, params, 3) : pg_pipeline_add(s->pg, &SQL_LOCK_DRIVE, params, 1);
+	if (r == 0 && !ret->both && has_keys(&s->txn, DOCS_KEY_SESSION))
 		count++, r = queue_session_keys(s, drive);
 	if (r == 0 && has_keys(&s->txn, DOCS_KEY_USER))
 		count++, r = queue_user_keys(s);
 	if (r == 0)
 		r = docs_pg_load_queue(s, drive, wants, &count);
 	if (r == 0)
-		r = pg_pipeline_flush(s->pg, ret_results);
+		r = pg_pipeline_flush(s->pg, ret->results);
 	if (r == 0)
-		*ret_count = count;
+		ret->count = count;
 	return r;
+}
+
+static void asked_fini(struct asked *a)
+{
+	for (size_t i = 0; i < a->count; i++)
+		pg_result_free(a->results[i]);
+	*a = (struct asked){.both = false};
+}
+
+static int lock(struct docs_pg *s, uint32_t drive, const struct tree_wants *wants, struct asked *ret)
+{
+	ret->both = s->txn.key_count == 1 && s->txn.keys->kind == DOCS_KEY_SESSION;
+	int r = ask(s, drive, wants, ret);
+	if (r < 0 || !ret->both || pg_rows(ret->results[AT_LOCK]) > 0)
+		return r;
+	asked_fini(ret);
+	r = pg_pipeline_rollback(s->pg);
+	return r < 0 ? r : ask(s, drive, wants, ret);
 }
 
 static bool is_same_fingerprint(const struct docs_key *key, struct span fingerprint)
@@ -103,9 +129,10 @@ static bool is_taken_before(const struct docs_txn *t, size_t n)
 	return false;
 }
 
-static void see_session(struct docs_txn *t, size_t n, const struct pg_result *rows)
+/* column: where those of SQL_SESSION_KEYS begin. */
+static void see_session(struct docs_txn *t, size_t n, const struct pg_result *rows, int column)
 {
-	enum { ID, USER, NUMBER, STATUS, FINGERPRINT, HEADERS, BODY };
+	const int ID = column, USER = column + 1, NUMBER = column + 2, STATUS = column + 3, FINGERPRINT = column + 4, HEADERS = column + 5, BODY = column + 6;
 	const struct docs_key *key = &t->keys[n];
 	struct docs_seen *seen = &t->seen[n];
 	int row = 0;
@@ -158,28 +185,31 @@ static bool is_mine(const struct docs_txn *t, int64_t owner)
 	return t->key_count == 0;
 }
 
-/* Takes what came: results from AT_KEYS on; those of the keys stay with the transaction. */
-static int take(struct docs_pg *s, struct pg_result **results, size_t *ret_first_load)
+/* Takes what came; results of the keys stay with the transaction. */
+static int take(struct docs_pg *s, struct asked *a, size_t *ret_first_load)
 {
 	struct docs_txn *t = &s->txn;
 	size_t next = AT_KEYS;
 	struct docs_drive drive;
 
-	if (pg_rows(results[AT_LOCK]) == 0)
+	if (pg_rows(a->results[AT_LOCK]) == 0)
 		return -ERR_NOT_FOUND;
-	docs_pg_drive(results[AT_LOCK], 0, &drive);
+	docs_pg_drive(a->results[AT_LOCK], 0, &drive);
 	if (!is_mine(t, drive.row.owner))
 		return -ERR_NOT_FOUND;
 	t->drive = drive.row;
 	for (size_t k = 0; k < 2; k++) {
+		const size_t at = k == 0 && a->both ? AT_LOCK : next;
+
 		if (!has_keys(t, k == 0 ? DOCS_KEY_SESSION : DOCS_KEY_USER))
 			continue;
-		t->results[k] = results[next];
-		results[next++] = NULL;
+		t->results[k] = a->results[at];
+		a->results[at] = NULL;
+		next += at == next;
 	}
 	for (size_t i = 0; i < t->key_count; i++) {
 		if (t->keys[i].kind == DOCS_KEY_SESSION)
-			see_session(t, i, t->results[0]);
+			see_session(t, i, t->results[0], a->both ? DRIVE_COLUMNS : 0);
 		else if (t->keys[i].kind == DOCS_KEY_USER)
 			see_user(t, i, t->results[1]);
 	}
@@ -226,23 +256,22 @@ void docs_pg_txn_abort(struct docs_store *store)
 int docs_pg_txn_begin(struct docs_store *store, uint32_t drive, const struct docs_key *keys, size_t key_count, const struct tree_wants *wants, int64_t now_ns,
 	struct tree **ret_tree, const struct docs_seen **ret_seen)
 {
-	struct pg_result *results[DOCS_PG_FLUSH_MAX] = {NULL};
 	struct docs_pg *s = docs_pg_of(store);
-	size_t count = 0, first_load = 0;
+	struct asked asked = {.count = 0};
 	struct tree *tree = NULL;
+	size_t first_load = 0;
 
 	docs_pg_txn_abort(store);
 	int r = keep_keys(&s->txn, keys, key_count);
 	if (r == 0)
-		r = ask(s, drive, wants, results, &count);
+		r = lock(s, drive, wants, &asked);
 	if (r == 0)
-		r = take(s, results, &first_load);
+		r = take(s, &asked, &first_load);
 	if (r == 0)
 		r = tree_new(&s->txn.drive, now_ns, &tree);
 	if (r == 0)
-		r = docs_pg_load_take(&results[first_load], wants, tree);
-	for (size_t i = 0; i < count; i++)
-		pg_result_free(results[i]);
+		r = docs_pg_load_take(&asked.results[first_load], wants, tree);
+	asked_fini(&asked);
 	if (r < 0) {
 		tree_free(tree);
 		return r;

@@ -77,10 +77,23 @@ static int add_extent(struct docs_pg *s, const struct tree_extent *x)
 	return r < 0 ? r : pg_array_add_bytes(s->bytes[1], x->data);
 }
 
+/* A small file that is written whole is one. */
+static int queue_one_extent(struct docs_pg *s, const struct tree_extent *x)
+{
+	const bool block = x->kind == EXTENT_BLOCK;
+	const struct pg_param params[] = {PG_P_I64(x->node), PG_P_I64(x->at), PG_P_I64(x->len), PG_P_I64(x->kind), PG_P_I64(x->generation), PG_P_I64(x->from),
+		PG_P_I64(x->block_size), block ? PG_P_BYTEA(span_of(x->sha256, sizeof(x->sha256))) : PG_P_NULL, block ? PG_P_NULL : PG_P_BYTEA(x->data)};
+
+	return pg_pipeline_add(s->pg, &SQL_ADD_EXTENT, params, sizeof(params) / sizeof(params[0]));
+}
+
 static int queue_added_extents(struct docs_pg *s, const struct tree_delta *d)
 {
 	size_t bytes = 0;
 	int r = 0;
+
+	if (d->added_extent_count == 1)
+		return queue_one_extent(s, d->added_extents[0]);
 
 	docs_pg_reset(s);
 	for (size_t i = 0; r == 0 && i < d->added_extent_count; i++) {

@@ -102,6 +102,11 @@ const struct pg_statement SQL_SESSION_RENEW = SQL_WRITE("session_renew",
 /* Waits for whoever has the drive, then sees the row as that one left it; the statements that follow have snapshots of after that. */
 const struct pg_statement SQL_LOCK_DRIVE = SQL_WRITE("lock_drive",
 	"SELECT " SQL_DRIVE("d") " FROM drive d WHERE d.id = $1 AND d.trashed_at IS NULL FOR NO KEY UPDATE");
+/* Both at once, for a transaction with one session: drive, then the columns of SQL_SESSION_KEYS. No row: look at them one by one. What is waited for is read again, of both. */
+const struct pg_statement SQL_LOCK_BOTH = SQL_WRITE("lock_both",
+	"SELECT " SQL_DRIVE("d") ", s.id, s.user_id, s.number, s.status, s.fingerprint, CASE WHEN s.number = $3 THEN s.headers END,"
+	" CASE WHEN s.number = $3 THEN s.body END FROM drive d JOIN session s ON s.id = $2 AND s.drive = $1 AND " SQL_ALIVE("s")
+	" WHERE d.id = $1 AND d.trashed_at IS NULL FOR NO KEY UPDATE OF d, s");
 /* Not locked: numbers change under the drive's lock only. */
 const struct pg_statement SQL_SESSION_KEYS = SQL_READ("session_keys",
 	"SELECT s.id, s.user_id, s.number, s.status, s.fingerprint,"
@@ -124,6 +129,10 @@ const struct pg_statement SQL_LOAD_EXTENTS = SQL_READ("load_extents",
 	" CROSS JOIN LATERAL (SELECT x.* FROM extent x WHERE x.node = w.node"
 	" AND x.at >= COALESCE((SELECT y.at FROM extent y WHERE y.node = w.node AND y.at <= w.from_ ORDER BY y.at DESC LIMIT 1), w.from_)"
 	" AND x.at < w.to_ AND x.at + x.len > w.from_ OFFSET 0) x");
+const struct pg_statement SQL_LOAD_EXTENTS_ONE = SQL_READ("load_extents_one",
+	"SELECT " SQL_EXTENT("x") " FROM extent x WHERE x.node = $1"
+	" AND x.at >= COALESCE((SELECT y.at FROM extent y WHERE y.node = $1 AND y.at <= $2 ORDER BY y.at DESC LIMIT 1), $2)"
+	" AND x.at < $3 AND x.at + x.len > $2");
 /* UNION, not UNION ALL: chains that meet go on as one, and it ends even if the tree had a circle. */
 const struct pg_statement SQL_LOAD_ANCESTORS = SQL_READ("load_ancestors",
 	"WITH RECURSIVE up (id, parent) AS (SELECT n.id, n.parent FROM unnest($1::bigint[]) f JOIN node n ON n.id = f"
@@ -133,4 +142,4 @@ const struct pg_statement SQL_LOAD_XATTRS = SQL_READ("load_xattrs",
 	"SELECT w.node, w.name, x.value, (SELECT sum(length(a.name) + 1) FROM xattr a WHERE a.node = w.node)"
 	" FROM unnest($1::bigint[], $2::bytea[]) w (node, name) LEFT JOIN xattr x ON x.node = w.node AND x.name = w.name");
 const struct pg_statement SQL_LOAD_BLOCKS = SQL_READ("load_blocks",
-	"SELECT b.sha256, b.generation, b.size FROM block b WHERE b.drive = $1 AND b.sha256 = ANY ($2::bytea[]) FOR KEY SHARE");
+	"SELECT b.sha256, b.generation, b.size FROM unnest($2::bytea[]) w (sha256) JOIN block b ON b.drive = $1 AND b.sha256 = w.sha256 FOR KEY SHARE OF b");

@@ -97,11 +97,13 @@ extern const struct pg_statement SQL_SESSION_RENEW; /* session, held */
 
 /* The transaction: what it begins with. */
 extern const struct pg_statement SQL_LOCK_DRIVE; /* drive */
+extern const struct pg_statement SQL_LOCK_BOTH; /* drive, session, number */
 extern const struct pg_statement SQL_SESSION_KEYS; /* drive, sessions, numbers */
 extern const struct pg_statement SQL_USER_KEYS; /* users, keys */
 extern const struct pg_statement SQL_LOAD_ONE; /* the same for one id and one name, or none: elements 1 */
 extern const struct pg_statement SQL_LOAD; /* ids, parents, names: parent and name of the entry or NULL, the document */
 extern const struct pg_statement SQL_LOAD_EXTENTS; /* nodes, froms, tos */
+extern const struct pg_statement SQL_LOAD_EXTENTS_ONE; /* node, from, to */
 extern const struct pg_statement SQL_LOAD_ANCESTORS; /* folders: folder, parent */
 extern const struct pg_statement SQL_LOAD_XATTRS; /* nodes, names: node, name, value or NULL, bytes of all names */
 extern const struct pg_statement SQL_LOAD_BLOCKS; /* drive, hashes */
@@ -161,6 +163,7 @@ extern const struct pg_statement SQL_COMMIT_ONE[2][SQL_PARTS]; /* by how many ar
 extern const struct pg_statement SQL_REMOVE_NODES; /* nodes that go, nodes whose extents go */
 extern const struct pg_statement SQL_REMOVE_EXTENTS; /* nodes, ats */
 extern const struct pg_statement SQL_ADD_EXTENTS; /* packed, hashes, datas */
+extern const struct pg_statement SQL_ADD_EXTENT;  /* the numbers of one, hash, data */
 extern const struct pg_statement SQL_REMOVE_XATTRS; /* nodes, names */
 extern const struct pg_statement SQL_SET_XATTRS; /* nodes, names, values */
 extern const struct pg_statement SQL_NAME_AGAIN; /* nodes of which the link that their row named went */

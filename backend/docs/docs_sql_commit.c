@@ -81,6 +81,8 @@ const struct pg_statement SQL_ADD_EXTENTS = SQL_WRITE("add_extents",
 	"INSERT INTO extent (node, at, len, kind, generation, from_, block_size, sha256, data)"
 	" SELECT " X(1) ", " X(2) ", " X(3) ", " X(4) ", " X(5) ", " X(6) ", " X(7) ", x.sha256, x.data"
 	" FROM unnest($2::bytea[], $3::bytea[]) WITH ORDINALITY x (sha256, data, i)");
+const struct pg_statement SQL_ADD_EXTENT = SQL_WRITE("add_extent",
+	"INSERT INTO extent (node, at, len, kind, generation, from_, block_size, sha256, data) VALUES ($1, $2, $3, $4, $5, $6, $7, $8::bytea, $9::bytea)");
 const struct pg_statement SQL_REMOVE_XATTRS = SQL_WRITE("remove_xattrs",
 	"DELETE FROM xattr x USING unnest($1::bigint[], $2::bytea[]) r (node, name) WHERE x.node = r.node AND x.name = r.name");
 const struct pg_statement SQL_SET_XATTRS = SQL_WRITE("set_xattrs",

@@ -25,14 +25,15 @@ const struct pg_statement SQL_LOCK_ANY = SQL_WRITE("lock_any", "SELECT id FROM d
 const struct pg_statement SQL_DOUBTFUL = SQL_READ("doubtful",
 	"SELECT b.drive, b.sha256 FROM (SELECT drive, sha256 FROM block WHERE doubtful AND touched_at < now() - $1 * interval '1 s'"
 	" ORDER BY touched_at LIMIT $2) b ORDER BY b.drive");
-#define STILL_DOUBTFUL "b.drive = $1 AND b.sha256 = ANY ($2::bytea[]) AND b.doubtful AND b.touched_at < now() - $3 * interval '1 s'"
+#define STILL_DOUBTFUL "b.drive = $1 AND b.sha256 = w.sha256 AND b.doubtful AND b.touched_at < now() - $3 * interval '1 s'"
+#define ASKED "unnest($2::bytea[]) w (sha256)" /* a join, one look-up each: with = ANY all doubtful blocks of the drive may be gone through */
 #define REFERENCED "EXISTS (SELECT FROM extent x WHERE x.kind = 1 AND x.sha256 = b.sha256 AND x.node >> 32 = $1)"
 /* An upload that finds the block meanwhile touches it: it waits for this lock and then finds nothing, or came first and is seen here. */
 const struct pg_statement SQL_DOUBTFUL_LOCK =
-	SQL_WRITE("doubtful_lock", "SELECT FROM block b WHERE " STILL_DOUBTFUL " ORDER BY b.sha256 FOR UPDATE");
+	SQL_WRITE("doubtful_lock", "SELECT FROM " ASKED ", block b WHERE " STILL_DOUBTFUL " ORDER BY b.sha256 FOR UPDATE OF b");
 const struct pg_statement SQL_DOUBTFUL_SETTLE = SQL_WRITE("doubtful_settle",
-	"WITH kept AS (UPDATE block b SET doubtful = false WHERE " STILL_DOUBTFUL " AND " REFERENCED " RETURNING 1),"
-	" gone AS (DELETE FROM block b WHERE " STILL_DOUBTFUL " AND NOT " REFERENCED " RETURNING b.sha256, b.generation, b.size, b.uploader)"
+	"WITH kept AS (UPDATE block b SET doubtful = false FROM " ASKED " WHERE " STILL_DOUBTFUL " AND " REFERENCED " RETURNING 1),"
+	" gone AS (DELETE FROM block b USING " ASKED " WHERE " STILL_DOUBTFUL " AND NOT " REFERENCED " RETURNING b.sha256, b.generation, b.size, b.uploader)"
 	" SELECT g.*, (SELECT count(*) FROM kept) FROM (SELECT) one LEFT JOIN gone g ON true");
 
 /* A scalar subquery stays one look-up a document; as NOT EXISTS it may be made a join over all that is held. */

@@ -94,7 +94,7 @@ static void bare_select(struct bench *b)
 	pg_result_free(result);
 }
 
-static void in_session(struct bench *b, const struct op *ops, size_t count)
+static int64_t in_session(struct bench *b, const struct op *ops, size_t count)
 {
 	static int64_t number;
 	const struct request request = {.ops = ops, .count = count, .body = SPAN_LITERAL("{\"results\":[]}"),
@@ -103,7 +103,9 @@ static void in_session(struct bench *b, const struct op *ops, size_t count)
 
 	assert_ok(&b->w, transact(&b->w, &request, NULL, done));
 	assert_int_equal(done->error, 0);
+	const int64_t id = done->id;
 	free(done);
+	return id;
 }
 
 static void do_create(struct bench *b)
@@ -121,14 +123,9 @@ static void do_create_with_content(struct bench *b)
 	char name[32];
 
 	snprintf(name, sizeof(name), "c%08" PRId64, ++b->n);
-	struct docs_store *s = b->w.store;
-	int64_t id = 0;
-	assert_ok(&b->w, s->ops->ids_reserve(s, &b->w.scope, 1, &id));
-	const struct op ops[] = {
-		{.kind = OP_CREATE, .parent = b->folder, .name = span_str(name), .mode = S_IFREG | 0644, .id = id, .fields = OP_HAS_MODE | OP_HAS_ID},
-		{.kind = OP_WRITE, .id = id, .extents = &extent, .extent_count = 1},
-	};
-	in_session(b, ops, 2);
+	const struct op make = {.kind = OP_CREATE, .parent = b->folder, .name = span_str(name), .mode = S_IFREG | 0644, .fields = OP_HAS_MODE};
+	const struct op write = {.kind = OP_WRITE, .id = in_session(b, &make, 1), .extents = &extent, .extent_count = 1};
+	in_session(b, &write, 1);
 }
 
 static int64_t renamed;
