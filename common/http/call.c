@@ -305,6 +305,10 @@ static void set_manners(struct http_call *call)
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER_BYTES);
 	if (call->client->user_agent)
 		curl_easy_setopt(easy, CURLOPT_USERAGENT, call->client->user_agent);
+	if (!call->blocking) {
+		curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, client_on_close);
+		curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, call->client);
+	}
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_write);

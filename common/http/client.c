@@ -221,18 +221,23 @@ static void check_stalls(struct http_client *c, int64_t now)
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *cookie, void *known)
 {
 	struct http_client *c = cookie;
-	struct epoll_event event = {.data.fd = fd};
+	uint32_t events = 0;
 
 	(void)easy;
-	if (what == CURL_POLL_REMOVE) {
-		(void)epoll_ctl(c->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-		return 0;
-	}
-	event.events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
-	if (epoll_ctl(c->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) && errno == EEXIST)
-		(void)epoll_ctl(c->epoll_fd, EPOLL_CTL_MOD, fd, &event);
-	curl_multi_assign(c->multi, fd, c);
-	return 0;
+	(void)known;
+	if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
+		events |= EPOLLIN;
+	if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)
+		events |= EPOLLOUT;
+	return sockets_want(&c->sockets, fd, events) ? -1 : 0;
+}
+
+int client_on_close(void *cookie, curl_socket_t fd)
+{
+	struct http_client *c = cookie;
+
+	sockets_forget(&c->sockets, fd);
+	return close(fd);
 }
 
 static int on_timer(CURLM *multi, long timeout_ms, void *cookie)
@@ -273,7 +278,7 @@ static int wait_ms(const struct http_client *c)
 static void wait_and_act(struct http_client *c)
 {
 	struct epoll_event events[EVENTS_PER_TURN];
-	int count = epoll_wait(c->epoll_fd, events, EVENTS_PER_TURN, wait_ms(c));
+	int count = epoll_wait(c->sockets.epoll_fd, events, EVENTS_PER_TURN, wait_ms(c));
 	int running;
 
 	for (int i = 0; i < count; i++) {
@@ -284,7 +289,7 @@ static void wait_and_act(struct http_client *c)
 
 		if (events[i].data.fd == c->wake_fd)
 			(void)!read(c->wake_fd, &ignored, sizeof(ignored));
-		else
+		else if (sockets_wanted(&c->sockets, events[i].data.fd))
 			curl_multi_socket_action(c->multi, events[i].data.fd, what, &running);
 	}
 }
@@ -323,6 +328,7 @@ static void *run(void *cookie)
 
 static int setup(struct http_client *c)
 {
+	int r;
 	struct epoll_event event = {.events = EPOLLIN};
 	unsigned kept = c->options.connections_max ? c->options.connections_max : CONNECTIONS_DEFAULT;
 
@@ -334,12 +340,16 @@ static int setup(struct http_client *c)
 	c->options.user_agent = c->user_agent;
 	c->options.connections_max = kept;
 	c->multi = curl_multi_init();
-	c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (!c->multi)
+		return -ENOMEM;
 	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (!c->multi || c->epoll_fd < 0 || c->wake_fd < 0)
-		return c->multi ? -errno : -ENOMEM;
+	if (c->wake_fd < 0)
+		return -errno;
+	r = sockets_init(&c->sockets);
+	if (r)
+		return r;
 	event.data.fd = c->wake_fd;
-	if (epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, c->wake_fd, &event))
+	if (epoll_ctl(c->sockets.epoll_fd, EPOLL_CTL_ADD, c->wake_fd, &event))
 		return -errno;
 	curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
 	curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
@@ -362,7 +372,7 @@ int http_client_new(const struct http_client_options *options, struct http_clien
 		return -ENOMEM;
 	if (options)
 		c->options = *options;
-	c->epoll_fd = c->wake_fd = -1;
+	c->sockets.epoll_fd = c->wake_fd = -1;
 	c->curl_timer_ns = -1;
 	c->stall_check_ns = INT64_MAX;
 	c->signalled_tail = &c->signalled;
@@ -396,8 +406,7 @@ void http_client_free(struct http_client *c)
 	while (c->free_count)
 		curl_easy_cleanup(c->free_handles[--c->free_count]);
 	curl_multi_cleanup(c->multi);
-	if (c->epoll_fd >= 0)
-		close(c->epoll_fd);
+	sockets_fini(&c->sockets);
 	if (c->wake_fd >= 0)
 		close(c->wake_fd);
 	pthread_mutex_destroy(&c->lock);

@@ -7,6 +7,7 @@
 #define NEPHOS_HTTP_CLIENT_INTERNAL_H
 
 #include "common/http/client.h"
+#include "common/http/sockets.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
@@ -53,7 +54,7 @@ struct http_client {
 	struct http_client_options options;
 	char *user_agent;
 	CURLM *multi;
-	int epoll_fd;
+	struct sockets sockets; /* the thread's */
 	int wake_fd;
 	pthread_t thread;
 	bool started;
@@ -85,6 +86,9 @@ int call_init(struct http_call *call, struct http_client *client, CURL *easy, co
 void call_fini(struct http_call *call);			 /* all but the handle */
 void call_finish(struct http_call *call, CURLcode code); /* fills call->response */
 bool call_is_stalled(const struct http_call *call, int64_t now_ns);
+
+/* client.c: libcurl closes a socket of the multi handle. */
+int client_on_close(void *cookie, curl_socket_t fd);
 
 /* perform.c */
 void perform_fini(struct http_client *c);
