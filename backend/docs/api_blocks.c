@@ -55,7 +55,8 @@ static void put_on_uploaded(void *cookie, int error, struct docs_store *store)
 		call_fail(p->call, error, NULL);
 		return;
 	}
-	piece.bytes = upload_bytes(p->upload, piece.sha256);
+	piece.bytes = upload_bytes(p->upload);
+	memcpy(piece.sha256, upload_digest(p->upload).data, sizeof(piece.sha256));
 	if (memcmp(piece.sha256, p->wanted, sizeof(p->wanted)) != 0)
 		error = -ERR_BAD_DIGEST;
 	else if (piece.bytes.size == 0)
@@ -71,16 +72,25 @@ static void put_on_uploaded(void *cookie, int error, struct docs_store *store)
 		put_respond(p->call, piece.sha256, piece.bytes.size, is_new);
 }
 
+static void put_start(struct block_put *p)
+{
+	struct upload_options options = {.what = UPLOAD_BLOCK,
+		.max = BLOCK_BYTES_MAX,
+		.digest = p->digest,
+		.done = put_on_uploaded,
+		.cookie = p};
+
+	upload_start(p->call, &options, &p->upload);
+}
+
 static void put_job(struct call *call, struct docs_store *store)
 {
-	struct block_put *p = call->data;
-	struct upload_options options = {.digest = p->digest, .single = true, .done = put_on_uploaded, .cookie = p};
 	int r = call_drive(call, store);
 
 	if (r < 0)
 		call_fail(call, r, NULL);
 	else
-		upload_start(call, &options, &p->upload);
+		put_start(call->data);
 }
 
 void api_block_put(struct http_request *req, void *cookie)
@@ -93,9 +103,7 @@ void api_block_put(struct http_request *req, void *cookie)
 		return;
 	call->data = p;
 	p->call = call;
-	r = parse_hash(call, p->wanted);
-	if (r == -ERR_NOT_FOUND)
-		r = -ERR_BAD_REQUEST;
+	r = parse_hash(call, p->wanted) < 0 ? -ERR_BAD_REQUEST : 0;
 	if (r == 0)
 		r = digest_parse(http_request_header(req, "Repr-Digest"), http_request_header(req, "Content-Digest"),
 			&p->digest);
@@ -104,10 +112,7 @@ void api_block_put(struct http_request *req, void *cookie)
 	else if (call->home)
 		call_work(call, put_job);
 	else
-		upload_start(call,
-			&(struct upload_options){
-				.digest = p->digest, .single = true, .done = put_on_uploaded, .cookie = p},
-			&p->upload);
+		put_start(p);
 }
 
 /* ---- GET ---- */

@@ -230,7 +230,7 @@ static void put_on_uploaded(void *cookie, int error, struct docs_store *store)
 	struct put *p = cookie;
 
 	if (error == 0)
-		error = mutate_fingerprint(&p->m, upload_fingerprint(p->upload));
+		error = mutate_fingerprint(&p->m, upload_digest(p->upload));
 	if (error < 0) {
 		call_fail(p->call, error, NULL);
 		return;
@@ -243,7 +243,8 @@ static void put_on_uploaded(void *cookie, int error, struct docs_store *store)
 static void put_job(struct call *call, struct docs_store *store)
 {
 	struct put *p = call->data;
-	struct upload_options options = {.digest = p->digest, .done = put_on_uploaded, .cookie = p};
+	struct upload_options options = {
+		.what = UPLOAD_CONTENT, .digest = p->digest, .done = put_on_uploaded, .cookie = p};
 	int r = put_judge(p, store);
 
 	if (r < 0 && (!mutate_has_key(&p->m) || call->scope.drive == 0)) {
@@ -251,6 +252,7 @@ static void put_job(struct call *call, struct docs_store *store)
 		return;
 	}
 	p->looked = r == 0;
+	options.hash = mutate_has_key(&p->m);
 	options.replaces = p->target.exists ? p->target.item.allocated : 0;
 	upload_start(call, &options, &p->upload);
 }

@@ -3,6 +3,7 @@
 #include "backend/docs/body.h"
 #include "backend/docs/mutate.h"
 #include "backend/docs/reply.h"
+#include "backend/docs/upload.h"
 #include "common/base/error.h"
 #include "common/base/limits.h"
 #include "common/base/text.h"
@@ -80,18 +81,24 @@ static void respond_bad_batch(struct call *call, int error, int index)
 	mutate_respond_problem(call, error, index >= 0 ? detail : NULL, index);
 }
 
+struct ops {
+	struct mutate m;
+	struct upload *upload;
+};
+
 static void ops_submit(struct call *call)
 {
-	struct mutate *m = call->data;
+	struct ops *o = call->data;
 	struct op_batch *batch;
 	int index = -1;
 	int r = op_batch_decode(
-		http_request_header(call->req, "Content-Type"), http_request_body(call->req), &batch, &index);
+		http_request_header(call->req, "Content-Type"), upload_bytes(o->upload), &batch, &index);
 
+	upload_release(o->upload);
 	if (r < 0)
 		respond_bad_batch(call, r, index);
 	else
-		mutate_submit_take(m, batch);
+		mutate_submit_take(&o->m, batch);
 }
 
 static void ops_job(struct call *call, struct docs_store *store)
@@ -104,25 +111,39 @@ static void ops_job(struct call *call, struct docs_store *store)
 		ops_submit(call);
 }
 
-void api_ops_apply(struct http_request *req, void *cookie)
+static void ops_on_uploaded(void *cookie, int error, struct docs_store *store)
 {
-	struct call *call = call_new(req, cookie);
-	struct mutate *m = call ? call_alloc(call, sizeof(*m)) : NULL;
-	int r;
+	struct ops *o = cookie;
+	struct call *call = o->m.call;
 
-	if (!m)
-		return;
-	call->data = m;
-	r = mutate_init(m, call);
-	m->answer = ops_answer;
-	if (r == 0)
-		r = mutate_fingerprint(m, http_request_body(req));
-	if (r < 0)
-		call_fail(call, r, NULL);
-	else if (call->home || http_request_body(req).size > DECODE_HERE_BYTES)
+	(void)store;
+	if (error == 0)
+		error = mutate_fingerprint(&o->m, upload_bytes(o->upload));
+	if (error < 0)
+		call_fail(call, error, NULL);
+	else if (call->home || upload_bytes(o->upload).size > DECODE_HERE_BYTES)
 		call_work(call, ops_job);
 	else
 		ops_submit(call);
+}
+
+void api_ops_apply(struct http_request *req, void *cookie)
+{
+	struct call *call = call_new(req, cookie);
+	struct ops *o = call ? call_alloc(call, sizeof(*o)) : NULL;
+	struct upload_options options = {
+		.what = UPLOAD_BYTES, .max = BATCH_BYTES_MAX, .done = ops_on_uploaded, .cookie = o};
+	int r;
+
+	if (!o)
+		return;
+	call->data = o;
+	r = mutate_init(&o->m, call);
+	o->m.answer = ops_answer;
+	if (r < 0)
+		call_fail(call, r, NULL);
+	else
+		upload_start(call, &options, &o->upload);
 }
 
 /* ---- ids ---- */

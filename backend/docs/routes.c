@@ -52,7 +52,7 @@
 
 #define BODY_NONE .body = HTTP_BODY_NONE
 #define BODY_JSON .body = HTTP_BODY_WHOLE, .body_max = JSON_BYTES_MAX
-#define BODY_BATCH .body = HTTP_BODY_WHOLE, .body_max = BATCH_BYTES_MAX
+#define BODY_BATCH .body = HTTP_BODY_STREAM, .body_max = BATCH_BYTES_MAX
 #define BODY_CONTENT .body = HTTP_BODY_STREAM, .body_max = CONTENT_BYTES_MAX
 #define BODY_BLOCK .body = HTTP_BODY_STREAM, .body_max = BLOCK_BYTES_MAX
 

@@ -1,10 +1,13 @@
 /*
- * One upload is worked on by one thread at a time: the server's while it reads (upload_take), a worker's while a block is stored. Between them lies either an armed
- * http_request_on_readable or a job in the workers' queue, never both.
+ * One upload is worked on by one thread at a time: the server's or a worker's while it reads (upload_take), a worker's while a block is stored. Who waits for bytes is `idle`: then whoever sets
+ * idle to false, under the lock, goes on with it: the server, when bytes came, or the sweep, when the sender takes too long for its turn while others wait.
+ * After having set idle to true nothing of the upload may be touched any more: it may have been finished, and freed, by then.
  */
 #include "backend/docs/upload.h"
 
 #include "backend/docs/blocks.h"
+#include "backend/docs/feed.h"
+#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/sha256.h"
 
@@ -18,28 +21,92 @@ struct upload {
 	struct upload_options options;
 	char *buffer;
 	size_t capacity, used;
-	bool has_turn, waits; /* guarded by uploads.lock */
 	bool ended;
-	int64_t size;	     /* of what was stored or is the rest */
-	int64_t room;	     /* bytes that the drive takes; -1: not asked yet */
-	struct sha256 whole; /* when a digest is to be verified, or single */
+	bool give_up; /* its turn, with what is in the buffer */
+	int64_t size; /* of what was stored or is the rest */
+	int64_t room; /* bytes that the drive takes; -1: not asked yet */
+	struct sha256 whole;
 	bool has_whole;
-	struct sha256 parts; /* of block hashes and the rest */
-	uint8_t fingerprint[SHA256_BYTES], digest[SHA256_BYTES];
+	uint8_t digest[SHA256_BYTES];
 	struct op_extent *extents;
 	size_t count, extent_room;
 	char *rest; /* inline content */
-	struct upload *prev, *next;
+	/* Guarded by uploads.lock. */
+	bool idle;    /* waits for bytes */
+	bool pending; /* they came before it was idle */
+	enum { TURN_NONE, TURN_WAITING, TURN_RUNNING } turn;
+	int64_t turn_ns;	    /* since when */
+	struct upload *prev, *next; /* of those that wait, or of those that run */
 };
 
 struct uploads {
+	struct feed_waiter tick; /* of the sweep; at the feed while others wait */
 	struct docs *docs;
 	pthread_mutex_t lock; /* guards all below */
-	struct upload *waiting;
-	unsigned running, waiting_count;
+	struct upload *waiting, *running;
+	unsigned waiting_count, running_count;
+	bool ticking;
 };
 
 static void upload_take(struct upload *u);
+static void upload_job(struct docs_store *store, void *cookie);
+static void finish(struct upload *u, int error, struct docs_store *store);
+
+/* ---- the sweep ---- */
+
+static void tick_start(struct uploads *all);
+
+/* The sender has had its time: what came is dealt with, and the turn goes on. */
+static void take_turn_away(struct upload *u)
+{
+	u->give_up = true;
+	if (docs_run(upload_job, u, u->call->docs) < 0)
+		finish(u, -ERR_UNAVAILABLE, NULL);
+}
+
+static struct upload *find_slow(struct uploads *all, int64_t now_ns)
+{
+	struct upload *u;
+
+	pthread_mutex_lock(&all->lock);
+	DL_FOREACH(all->running, u) {
+		if (u->idle && now_ns - u->turn_ns >= UPLOAD_TURN_MS * NS_PER_MS)
+			break;
+	}
+	if (u)
+		u->idle = false;
+	pthread_mutex_unlock(&all->lock);
+	return u;
+}
+
+static void on_tick(struct feed_waiter *waiter, bool changed)
+{
+	struct uploads *all = (struct uploads *)waiter;
+	int64_t now_ns = clock_mono_ns();
+	struct upload *slow;
+
+	(void)changed;
+	while ((slow = find_slow(all, now_ns)))
+		take_turn_away(slow);
+	pthread_mutex_lock(&all->lock);
+	all->ticking = false;
+	pthread_mutex_unlock(&all->lock);
+	tick_start(all);
+}
+
+/* While anybody waits for a turn, somebody looks after those that have one. */
+static void tick_start(struct uploads *all)
+{
+	bool start;
+
+	pthread_mutex_lock(&all->lock);
+	start = all->waiting && !all->ticking && !feed_closed(all->docs->feed);
+	all->ticking = all->ticking || start;
+	pthread_mutex_unlock(&all->lock);
+	/* Drive 0 never changes: this is only a timer. */
+	if (start && feed_arm(all->docs->feed, &all->tick, 0) == 0)
+		feed_wait(all->docs->feed, &all->tick, clock_mono_ns() + UPLOAD_TURN_MS * NS_PER_MS / 4);
+}
 
 int uploads_new(struct docs *docs, struct uploads **ret)
 {
@@ -48,6 +115,7 @@ int uploads_new(struct docs *docs, struct uploads **ret)
 	if (!all)
 		return -ENOMEM;
 	all->docs = docs;
+	all->tick.fire = on_tick;
 	pthread_mutex_init(&all->lock, NULL);
 	*ret = all;
 	return 0;
@@ -57,11 +125,21 @@ void uploads_free(struct uploads *all)
 {
 	if (!all)
 		return;
+	feed_drop(all->docs->feed, &all->tick);
 	pthread_mutex_destroy(&all->lock);
 	free(all);
 }
 
 /* ---- turns ---- */
+
+static void turn_begin(struct uploads *all, struct upload *u)
+{
+	u->turn = TURN_RUNNING;
+	u->turn_ns = clock_mono_ns();
+	DL_APPEND(all->running, u);
+	all->running_count++;
+	metric_add(all->docs->metrics.uploads, 1);
+}
 
 /* 1: has a turn; 0: waits for one; -ERR_TOO_MANY. */
 static int turn_ask(struct upload *u)
@@ -70,54 +148,70 @@ static int turn_ask(struct upload *u)
 	int r = 0;
 
 	pthread_mutex_lock(&all->lock);
-	if (all->running < UPLOADS_MAX) {
-		all->running++;
-		u->has_turn = true;
-		metric_add(all->docs->metrics.uploads, 1);
+	if (all->running_count < UPLOADS_MAX) {
+		turn_begin(all, u);
 		r = 1;
 	} else if (all->waiting_count < UPLOADS_WAITING_MAX) {
+		u->turn = TURN_WAITING;
 		all->waiting_count++;
-		u->waits = true;
 		DL_APPEND(all->waiting, u);
 		metric_add(all->docs->metrics.uploads_waiting, 1);
 	} else {
 		r = -ERR_TOO_MANY;
 	}
 	pthread_mutex_unlock(&all->lock);
+	if (r == 0)
+		tick_start(all);
 	return r;
 }
 
-/* Gives the turn to the one who waits longest; returns it, to be started. */
+/* Gives the turn, if it has one, to the one who waits longest; returns it, to be started. */
 static struct upload *turn_give(struct upload *u)
 {
 	struct uploads *all = u->call->docs->uploads;
 	struct upload *next = NULL;
 
 	pthread_mutex_lock(&all->lock);
-	if (u->has_turn) {
-		u->has_turn = false;
+	if (u->turn == TURN_RUNNING) {
+		u->turn = TURN_NONE;
+		DL_DELETE(all->running, u);
+		all->running_count--;
+		metric_add(all->docs->metrics.uploads, -1);
 		next = all->waiting;
-		if (next) {
-			DL_DELETE(all->waiting, next);
-			all->waiting_count--;
-			next->waits = false;
-			next->has_turn = true;
-			metric_add(all->docs->metrics.uploads_waiting, -1);
-		} else {
-			all->running--;
-			metric_add(all->docs->metrics.uploads, -1);
-		}
+	}
+	if (next) {
+		DL_DELETE(all->waiting, next);
+		all->waiting_count--;
+		metric_add(all->docs->metrics.uploads_waiting, -1);
+		turn_begin(all, next);
 	}
 	pthread_mutex_unlock(&all->lock);
 	return next;
 }
 
+static bool others_wait(struct upload *u)
+{
+	struct uploads *all = u->call->docs->uploads;
+	bool wait;
+
+	pthread_mutex_lock(&all->lock);
+	wait = all->waiting != NULL;
+	pthread_mutex_unlock(&all->lock);
+	return wait;
+}
+
 /* A block's buffer goes back to the system at once, whatever the allocator thinks of sizes: so memory stays flat. */
 static int buffer_make(struct upload *u, size_t capacity)
 {
-	void *p = mmap(NULL, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *p;
 
-	if (p == MAP_FAILED)
+	if (capacity <= UPLOAD_SMALL_MAX + 1) {
+		p = malloc(capacity);
+	} else {
+		p = mmap(NULL, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		p = p == MAP_FAILED ? NULL : p;
+	}
+	if (!p)
 		return -ENOMEM;
 	u->buffer = p;
 	u->capacity = capacity;
@@ -126,9 +220,12 @@ static int buffer_make(struct upload *u, size_t capacity)
 
 static void buffer_drop(struct upload *u)
 {
-	if (u->buffer)
+	if (u->buffer && u->capacity <= UPLOAD_SMALL_MAX + 1)
+		free(u->buffer);
+	else if (u->buffer)
 		munmap(u->buffer, u->capacity);
 	u->buffer = NULL;
+	u->used = 0;
 }
 
 void upload_release(struct upload *u)
@@ -148,7 +245,6 @@ static void upload_free(void *p)
 	upload_release(u);
 	if (u->has_whole)
 		sha256_fini(&u->whole);
-	sha256_fini(&u->parts);
 	free(u->extents);
 	free(u->rest);
 	free(u);
@@ -161,7 +257,7 @@ static void finish(struct upload *u, int error, struct docs_store *store)
 	u->options.done(u->options.cookie, error, store);
 }
 
-/* ---- on a worker ---- */
+/* ---- what to do with a buffer ---- */
 
 static int add_extent(struct upload *u, const struct op_extent *extent)
 {
@@ -205,8 +301,6 @@ static int store_block(struct upload *u, struct docs_store *store)
 	if (r == 0)
 		r = sha256_of(piece.bytes, piece.sha256);
 	if (r == 0)
-		r = sha256_update(&u->parts, piece.sha256, sizeof(piece.sha256));
-	if (r == 0)
 		r = blocks_keep(u->call->docs, store, &u->call->scope, &piece, NULL);
 	memcpy(extent.sha256, piece.sha256, sizeof(extent.sha256));
 	if (r == 0)
@@ -221,7 +315,6 @@ static int store_block(struct upload *u, struct docs_store *store)
 static int keep_rest(struct upload *u)
 {
 	struct op_extent extent = {.at = u->size, .len = (int64_t)u->used, .kind = OP_EXTENT_DATA};
-	int r;
 
 	if (u->used == 0)
 		return 0;
@@ -230,41 +323,51 @@ static int keep_rest(struct upload *u)
 		return -ENOMEM;
 	memcpy(u->rest, u->buffer, u->used);
 	extent.data = span_of(u->rest, u->used);
-	r = sha256_update(&u->parts, u->rest, u->used);
-	if (r == 0)
-		r = add_extent(u, &extent);
 	u->size += (int64_t)u->used;
 	metric_add(u->call->docs->metrics.inline_bytes_in, (int64_t)u->used);
-	return r;
+	return add_extent(u, &extent);
 }
 
 static int check_digest(struct upload *u)
 {
-	int r = 0;
+	int r = u->has_whole ? sha256_final(&u->whole, u->digest) : 0;
 
-	if (u->has_whole)
-		r = sha256_final(&u->whole, u->digest);
 	if (r == 0 && u->options.digest.present && memcmp(u->digest, u->options.digest.sha256, SHA256_BYTES) != 0)
 		r = -ERR_BAD_DIGEST;
-	return r == 0 ? sha256_final(&u->parts, u->fingerprint) : r;
+	return r;
 }
 
-/* The buffer is full, or the body has ended. */
+/* The buffer is full, or the body has ended, or the turn has. */
 static int take_buffer(struct upload *u, struct docs_store *store)
 {
 	int r = u->has_whole && u->used > 0 ? sha256_update(&u->whole, u->buffer, u->used) : 0;
 
 	if (r < 0)
 		return r;
-	if (u->options.single) {
-		u->size = (int64_t)u->used;
-		r = u->ended ? 0 : -ERR_TOO_LARGE;
-	} else if (u->used == BLOCK_BYTES_MAX || u->used > INLINE_BYTES_MAX) {
-		r = store_block(u, store);
-	} else {
+	if (u->options.what != UPLOAD_CONTENT)
+		/* A whole cannot be had in parts: whoever is too slow while others wait comes again. */
+		r = u->ended ? 0 : u->give_up ? -ERR_UNAVAILABLE : -ERR_TOO_LARGE;
+	else if (!u->ended || u->used > INLINE_BYTES_MAX)
+		r = u->used > 0 ? store_block(u, store) : 0;
+	else
 		r = keep_rest(u);
-	}
 	return r == 0 && u->ended ? check_digest(u) : r;
+}
+
+/* On with the body: with the buffer there is, or, when others wait, once the turn comes round again. */
+static void go_on(struct upload *u)
+{
+	int r = 1;
+
+	u->give_up = false;
+	if (others_wait(u)) {
+		upload_release(u);
+		r = turn_ask(u);
+	}
+	if (r > 0)
+		upload_take(u);
+	else if (r < 0)
+		finish(u, r, NULL);
 }
 
 static void upload_job(struct docs_store *store, void *cookie)
@@ -273,10 +376,10 @@ static void upload_job(struct docs_store *store, void *cookie)
 	int r = take_buffer(u, store);
 
 	if (r == 0 && !u->ended) {
-		upload_take(u);
+		go_on(u);
 		return;
 	}
-	if (r == 0 && !u->options.single)
+	if (r == 0 && u->options.what == UPLOAD_CONTENT)
 		upload_release(u);
 	finish(u, r, store);
 }
@@ -285,8 +388,35 @@ static void upload_job(struct docs_store *store, void *cookie)
 
 static void on_readable(struct http_request *req, void *cookie)
 {
+	struct upload *u = cookie;
+	struct uploads *all = u->call->docs->uploads;
+	bool mine;
+
 	(void)req;
-	upload_take(cookie);
+	pthread_mutex_lock(&all->lock);
+	mine = u->idle;
+	u->idle = false;
+	u->pending = !mine;
+	pthread_mutex_unlock(&all->lock);
+	if (mine)
+		upload_take(u);
+}
+
+/* true: waits for bytes, and belongs to who finds them. false: they are there already. */
+static bool wait_for_bytes(struct upload *u)
+{
+	struct uploads *all = u->call->docs->uploads;
+	bool waits;
+
+	pthread_mutex_lock(&all->lock);
+	u->pending = false;
+	pthread_mutex_unlock(&all->lock);
+	http_request_on_readable(u->call->req, on_readable, u);
+	pthread_mutex_lock(&all->lock);
+	waits = !u->pending;
+	u->idle = waits;
+	pthread_mutex_unlock(&all->lock);
+	return waits;
 }
 
 /* Whether the buffer must be dealt with: 1; 0: more is to be read, later; or a failure. */
@@ -310,37 +440,36 @@ static int read_some(struct upload *u)
 
 static void upload_take(struct upload *u)
 {
-	int r;
+	/* What is wanted as a whole shows its end by one byte less. */
+	size_t capacity = u->options.what == UPLOAD_CONTENT ? BLOCK_BYTES_MAX : u->options.max + 1;
+	int r = u->buffer ? 0 : buffer_make(u, capacity);
 
-	if (!u->buffer) {
-		r = buffer_make(u,
-			(size_t)BLOCK_BYTES_MAX + u->options.single); /* a single one shows its end by one byte less */
-		if (r < 0) {
-			finish(u, r, NULL);
+	while (r == 0) {
+		r = read_some(u);
+		if (r == 0 && wait_for_bytes(u))
 			return;
-		}
 	}
-	r = read_some(u);
-	if (r == 0)
-		http_request_on_readable(u->call->req, on_readable, u);
+	if (r > 0 && u->ended && u->options.what == UPLOAD_BYTES)
+		finish(u, 0, NULL);
+	else if (r > 0 && docs_run(upload_job, u, u->call->docs) < 0)
+		finish(u, -ERR_UNAVAILABLE, NULL);
 	else if (r < 0)
 		finish(u, r, NULL);
-	else if (docs_run(upload_job, u, u->call->docs) < 0)
-		finish(u, -ERR_UNAVAILABLE, NULL);
 }
+
+/* ---- life ---- */
 
 static int upload_new(struct call *call, const struct upload_options *options, struct upload **ret)
 {
 	struct upload *u = calloc(1, sizeof(*u));
-	int r;
+	int r = 0;
 
 	if (!u)
 		return -ENOMEM;
 	u->call = call;
 	u->options = *options;
 	u->room = -1;
-	r = sha256_init(&u->parts);
-	if (r == 0 && (options->digest.present || options->single)) {
+	if (options->digest.present || options->hash || options->what == UPLOAD_BLOCK) {
 		r = sha256_init(&u->whole);
 		u->has_whole = r == 0;
 	}
@@ -357,15 +486,15 @@ static int upload_new(struct call *call, const struct upload_options *options, s
 void upload_start(struct call *call, const struct upload_options *options, struct upload **ret)
 {
 	int64_t length = http_request_length(call->req);
+	int64_t small = options->what == UPLOAD_CONTENT ? INLINE_BYTES_MAX : UPLOAD_SMALL_MAX;
 	int r = upload_new(call, options, ret);
-	bool small = length >= 0 && length <= (int64_t)INLINE_BYTES_MAX && !options->single;
 
-	if (r == 0 && small)
+	if (r == 0 && length >= 0 && length <= small) {
 		r = buffer_make(*ret, (size_t)length + 1); /* so that the end is read too */
-	if (r == 0 && !small)
+		r = r == 0 ? 1 : r;
+	} else if (r == 0) {
 		r = turn_ask(*ret);
-	else if (r == 0)
-		r = 1;
+	}
 	if (r > 0)
 		upload_take(*ret);
 	else if (r < 0)
@@ -388,13 +517,12 @@ bool upload_has_blocks(const struct upload *u)
 	return u->count > 0 && u->extents[0].kind == OP_EXTENT_BLOCK;
 }
 
-struct span upload_fingerprint(const struct upload *u)
+struct span upload_digest(const struct upload *u)
 {
-	return span_of(u->fingerprint, sizeof(u->fingerprint));
+	return span_of(u->digest, sizeof(u->digest));
 }
 
-struct span upload_bytes(const struct upload *u, uint8_t ret_sha256[32])
+struct span upload_bytes(const struct upload *u)
 {
-	memcpy(ret_sha256, u->digest, SHA256_BYTES);
 	return span_of(u->buffer, u->used);
 }

@@ -1,8 +1,9 @@
 /*
- * upload: the body of a request becomes content: blocks of BLOCK_BYTES_MAX, each hashed and stored by a worker while the connection is held back, and a rest that lies inline when it is small.
+ * upload: the body of a request as it comes: content (blocks, each hashed and stored by a worker while the connection is held back, and a rest that lies inline when it is small),
+ * or bytes that are wanted as a whole (a block, a batch).
  *
- * Memory: a buffer of one block per upload, and only UPLOADS_MAX of them; further uploads wait their turn (their senders are held back by the server's own small buffer), without a
- * thread. A body known to be small enough to lie inline needs no turn.
+ * Memory: a buffer per upload, and only UPLOADS_MAX of them; further uploads wait their turn, without a thread, their senders held back by the server's own small buffer. A turn is given
+ * on after each block, and when a sender is slow: what came from it is stored as a smaller block. A body known to be small needs no turn.
  */
 #ifndef NEPHOS_DOCS_UPLOAD_H
 #define NEPHOS_DOCS_UPLOAD_H
@@ -10,8 +11,10 @@
 #include "backend/docs/call.h"
 #include "backend/docs/digest.h"
 
-#define UPLOADS_MAX 8		/* at once: 32 MiB of buffers; two cores hash two of them */
-#define UPLOADS_WAITING_MAX 256 /* beyond: 429 */
+#define UPLOADS_MAX 8		      /* at once: 32 MiB of blocks; two cores hash two of them */
+#define UPLOADS_WAITING_MAX 256	      /* beyond: 429 */
+#define UPLOAD_TURN_MS 5000	      /* what a sender has for one buffer while others wait: 800 KiB/s */
+#define UPLOAD_SMALL_MAX (64u * 1024) /* bytes wanted as a whole that need no turn */
 
 struct uploads; /* the turns */
 struct upload;
@@ -20,25 +23,26 @@ int uploads_new(struct docs *docs, struct uploads **ret);
 void uploads_free(struct uploads *all); /* nothing is under way */
 
 struct upload_options {
-	struct digest digest; /* what the body must be */
-	bool single;	  /* a single block, never inline, not stored: upload_bytes gives it, until upload_release */
-	int64_t replaces; /* bytes that the upload will free in the drive */
-	/* On any thread. 0: store is a worker's, and the accessors below may be used; on failure it may be NULL. */
+	enum { UPLOAD_CONTENT, UPLOAD_BLOCK, UPLOAD_BYTES } what; /* UPLOAD_BYTES: not hashed */
+	size_t max;						  /* of a block or bytes */
+	struct digest digest;					  /* what the body must be */
+	bool hash;						  /* content: upload_digest is wanted */
+	int64_t replaces;					  /* content: bytes that it will free in the drive */
+	/* On any thread. store is a worker's; NULL after a failure, and for bytes. 0: the accessors below may be used. */
 	void (*done)(void *cookie, int error, struct docs_store *store);
 	void *cookie;
 };
 
-/* Kept by the call. The drive must be known. done is called once: -ERR_TOO_MANY, -ERR_BAD_DIGEST, -ECONNRESET, -ERR_TOO_LARGE, -EDQUOT, -ENOSPC, … */
+/* Kept by the call. For content the drive must be known. done is called once: -ERR_TOO_MANY, -ERR_BAD_DIGEST, -ECONNRESET, -ERR_TOO_LARGE, -EDQUOT, -ENOSPC, … */
 void upload_start(struct call *call, const struct upload_options *options, struct upload **ret);
 
+/* Content. Extents in order; inline data is borrowed from the upload. */
 int64_t upload_size(const struct upload *u);
-/* Extents of the whole content, in order; inline data is borrowed from the upload. */
 struct op_extent *upload_extents(const struct upload *u, size_t *ret_count);
 bool upload_has_blocks(const struct upload *u);
-/* A digest of the content that costs nothing beside the blocks': of their hashes and the rest. For idempotency. */
-struct span upload_fingerprint(const struct upload *u);
-/* options.single: the bytes and their hash. */
-struct span upload_bytes(const struct upload *u, uint8_t ret_sha256[32]);
-void upload_release(struct upload *u); /* gives the turn to the next; done by itself when content is not single */
+struct span upload_digest(const struct upload *u); /* SHA-256 of the whole; options.hash, or of a block */
+/* Block, bytes: until upload_release. */
+struct span upload_bytes(const struct upload *u);
+void upload_release(struct upload *u); /* gives the turn to the next; content has done it by itself */
 
 #endif
