@@ -33,13 +33,13 @@ for victim in docs-1 docs-2 user-1 user-2 gateway-1 gateway-2; do
 	wait $cp
 	check_eq "$victim: cp -r ends without an error" "0 " "$? $(cat "$WORK/cp.err")"
 	check "$victim: the copy is equal" diff -r "$SOURCE" copy
+	check "$victim: scripts/up starts it again" "$E2E_ROOT/scripts/up" --data "$E2E_DATA"
+	check "$victim: and it runs" kill -0 "$(cat "$E2E_DATA/run/$victim.pid")"
 	changes_since "$begin" >"$WORK/journal"
 	check_eq "$victim: the journal has no gaps" "$(wc -l <"$WORK/journal")" \
 		"$(jq -s '(.[-1].seq | tonumber) - (.[0].seq | tonumber) + 1' "$WORK/journal")"
 	check_eq "$victim: and each creation once" "" "$(jq -r 'select(.op == "create") | .parent + "/" + .name' "$WORK/journal" | sort | uniq -d)"
 	check_eq "$victim: of each file and folder" "$(find "$SOURCE" | wc -l)" "$(jq -r 'select(.op == "create") | .id' "$WORK/journal" | sort -u | wc -l)"
-	check "$victim: scripts/up starts it again" "$E2E_ROOT/scripts/up" --data "$E2E_DATA"
-	check "$victim: and it runs" kill -0 "$(cat "$E2E_DATA/run/$victim.pid")"
 done
 check_eq "up again changes nothing" "everything is up already" "$("$E2E_ROOT/scripts/up" --data "$E2E_DATA" | head -n 1)"
 e2e_end
