@@ -3,6 +3,9 @@
  *
  * One thread runs all asynchronous calls; callbacks run on it and must not block. http_client_perform is for threads that may wait (workers,
  * the command): it runs in the calling thread on a pooled handle, without a hand-over. Everything may be called from any thread.
+ *
+ * A kept connection can turn out to be dead after the request was sent. The request is sent again, once, if it is a GET or HEAD or has an
+ * Idempotency-Key, and no byte of its body was pulled. Otherwise the call ends with -ECONNRESET, connected and without a first byte.
  */
 #ifndef NEPHOS_HTTP_CLIENT_H
 #define NEPHOS_HTTP_CLIENT_H
@@ -30,7 +33,9 @@ struct http_call_options {
 	const char *url;		    /* http://host:port/…, sent as it is: never normalised (no dot removal) */
 	const struct http_headers *headers; /* copied; may be NULL */
 	struct span body;		    /* must stay valid until the call is over */
-	/* Instead of body: pulled. ret_size 0: end. -EAGAIN: pause until http_call_resume. Other failures abort the call. body_length -1: chunked. */
+	/* Instead of body: pulled. ret_size 0: end; before body_length it is -EPROTO. -EAGAIN: pause until http_call_resume (in
+	 * http_client_perform a failure as any). Other failures abort the call. body_length -1: chunked. From 1 MiB on, and
+	 * chunked, the server is asked first (Expect: 100-continue). */
 	int (*pull)(void *cookie, void *data, size_t size, size_t *ret_size);
 	int64_t body_length;
 	/* Streaming response: head once (may be NULL), then data. on_data takes all bytes or none: -EAGAIN pauses until http_call_resume
@@ -40,8 +45,8 @@ struct http_call_options {
 	size_t response_max;  /* of a collected body; 0 = 16 MiB */
 	unsigned connect_ms;  /* 0 = 2000 */
 	unsigned deadline_ms; /* whole call; 0 = 30000 */
-	unsigned
-		stall_ms; /* for streams: no byte in either direction for so long; when set, deadline_ms 0 means none */
+	/* For streams: no byte in either direction for so long, unless a callback of ours paused it. When set, deadline_ms 0 means none. */
+	unsigned stall_ms;
 };
 
 struct http_client_options {

@@ -9,10 +9,15 @@
  *                     full buffer suspends the connection until the handler reads.
  * Handlers run on the server's thread and must not block. Each request is answered exactly once, from any thread, at any later time;
  * until then the connection is suspended and the request valid. After http_respond* the caller must not touch the request.
- * When the client goes away first, http_request_on_abort tells; the handler still answers (the answer goes nowhere).
+ * When the client goes away first, http_request_on_abort tells; the handler still answers (the answer goes nowhere). A client that only
+ * shuts its sending side is taken for gone.
+ *
+ * An answer may come before the body was read. A body of which little is left is read away, and the connection lives on. Otherwise the answer
+ * goes out at once and the connection is closed after it; a streamed answer (http_respond_stream) in the middle of a body waits for its end.
  *
  * What is refused before routing, 400 and close: doubled or combined Content-Length and Transfer-Encoding, codings other than
- * chunked, not exactly one Host, versions other than 1.0 and 1.1. 431: headers beyond HEADER_BYTES_MAX.
+ * chunked, not exactly one Host, versions other than 1.0 and 1.1, and every loose spelling of a header (docs/threat-model.md).
+ * 431: headers beyond HEADER_BYTES_MAX or HTTP_HEADERS_MAX.
  */
 #ifndef NEPHOS_HTTP_SERVER_H
 #define NEPHOS_HTTP_SERVER_H
@@ -95,7 +100,8 @@ int64_t http_request_length(const struct http_request *req);	/* Content-Length, 
 /* A place for the handler's and the guard's own data; freed with the request. */
 void http_request_set_data(struct http_request *req, void *data, void (*free_fn)(void *data));
 void *http_request_data(const struct http_request *req);
-/* Goes on with a request that the guard kept: runs the body phase and the handler on the server's thread. Any thread. */
+/* Goes on with a request that the guard kept: runs the body phase and the handler on the server's thread. Any thread. The caller must not
+ * touch the request afterwards, as after an answer. */
 void http_request_proceed(struct http_request *req);
 
 /* HTTP_BODY_STREAM. Any one thread at a time. ret_size 0: the end. -EAGAIN: nothing yet, on_readable will fire. -ECONNRESET: the client went
@@ -104,7 +110,11 @@ int http_request_read(struct http_request *req, void *data, size_t size, size_t 
 /* One shot: fn is called once, from the server's thread, or at once from here, when a read would not be -EAGAIN. */
 void http_request_on_readable(
 	struct http_request *req, void (*fn)(struct http_request *req, void *cookie), void *cookie);
-/* fn is called at most once, on the server's thread, when the client is gone before the answer is complete. */
+/*
+ * fn is called at most once, on the server's thread, when the client is gone before the answer was given; not if it had gone before this call.
+ * It may run while another thread answers: what it uses belongs into http_request_set_data, which is freed after it. A request that waits is
+ * looked at twice a second.
+ */
 void http_request_on_abort(struct http_request *req, void (*fn)(struct http_request *req, void *cookie), void *cookie);
 
 /* A response whose body is pulled. */
@@ -112,7 +122,8 @@ struct http_stream_ops {
 	/* Like read(2): bytes in ret_size, 0 = end. -EAGAIN: nothing now; http_stream_wake will say when. Other failures cut the
 	 * connection, so that the receiver knows. Runs on the server's thread and must not block. */
 	int (*pull)(void *cookie, void *data, size_t size, size_t *ret_size);
-	/* Always called exactly once, when the body was sent or the client is gone. */
+	/* Always called exactly once, when the body was sent or the client is gone: on the server's thread, or from inside
+	 * http_respond_stream when the client had gone before. */
 	void (*done)(void *cookie, bool complete);
 };
 struct http_stream; /* a response being sent; valid until done() */
