@@ -52,10 +52,10 @@ struct command {
 
 #define COMMAND_DEFAULT_URL "http://localhost:8050"
 
-#define COMMAND_FLAG(name_, letter_, value_, field_, help_)                                                        \
-	{                                                                                                          \
-		.name = name_, .letter = letter_, .value = value_, .at = offsetof(struct command_options, field_), \
-		.help = help_                                                                                      \
+#define COMMAND_FLAG(name_, letter_, value_, field_, help_)                     \
+	{                                                                       \
+		.name = (name_), .letter = (letter_), .value = (value_),        \
+		.at = offsetof(struct command_options, field_), .help = (help_) \
 	}
 #define COMMAND_FLAG_CREDENTIALS \
 	COMMAND_FLAG("credentials", 0, "FILE", credentials, "lines NEPHOS_URL=, NEPHOS_TOKEN=; nobody else may read it")

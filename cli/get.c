@@ -64,7 +64,7 @@ static int on_head(void *cookie, const struct http_response *head)
 	const char *digest = http_headers_get(&head->headers, "Repr-Digest");
 
 	if (etag && strlen(etag) < sizeof(d->etag))
-		strcpy(d->etag, etag);
+		(void)snprintf(d->etag, sizeof(d->etag), "%s", etag);
 	if (digest && digest_find(digest, d->digest) == 0)
 		d->has_digest = true;
 	return read_size(d, head);

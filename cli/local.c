@@ -187,7 +187,7 @@ void local_free(struct local *l)
 {
 	if (!l)
 		return;
-	if (l->named)
+	if (l->named && l->temporary)
 		(void)unlink(l->temporary);
 	if (l->owned && l->fd >= 0)
 		(void)close(l->fd);

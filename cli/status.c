@@ -3,7 +3,6 @@
 #include "cli/print.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 /* What the gateways say of themselves and of the services behind them, and what is mounted here. Needs no key. */
 
@@ -11,21 +10,20 @@
 
 struct survey {
 	struct command_run *run;
-	char *urls[GATEWAYS_MAX];
-	size_t count;
+	json_t *urls; /* of gateways that are known */
 	json_t *gateways, *services, *mounts;
 	bool any_ready;
 };
 
 static void offer_url(struct survey *s, const char *url)
 {
-	if (!url)
-		return;
-	for (size_t i = 0; i < s->count; i++)
-		if (strcmp(s->urls[i], url) == 0)
+	size_t count = json_array_size(s->urls);
+
+	for (size_t i = 0; url && i < count; i++)
+		if (strcmp(json_string_value(json_array_get(s->urls, i)), url) == 0)
 			return;
-	if (s->count < GATEWAYS_MAX && (s->urls[s->count] = strdup(url)))
-		s->count++;
+	if (url && count < GATEWAYS_MAX)
+		(void)json_array_append_new(s->urls, json_string(url));
 }
 
 /* GET of one gateway, no other. */
@@ -191,16 +189,19 @@ static void print_survey(const struct survey *s)
 
 static int status_run(struct command_run *run)
 {
-	struct survey s = {.run = run, .gateways = json_array(), .services = json_array(), .mounts = json_array()};
+	struct survey s = {.run = run,
+		.urls = json_array(),
+		.gateways = json_array(),
+		.services = json_array(),
+		.mounts = json_array()};
 
 	for (size_t i = 0; i < run->credentials.url_count; i++)
 		offer_url(&s, run->credentials.urls[i]);
-	for (size_t i = 0; i < s.count; i++) /* grows while it runs */
-		survey_gateway(&s, s.urls[i]);
+	for (size_t i = 0; i < json_array_size(s.urls); i++) /* grows while it runs */
+		survey_gateway(&s, json_string_value(json_array_get(s.urls, i)));
 	survey_mounts(&s);
 	print_survey(&s);
-	for (size_t i = 0; i < s.count; i++)
-		free(s.urls[i]);
+	json_decref(s.urls);
 	json_decref(s.gateways);
 	json_decref(s.services);
 	json_decref(s.mounts);

@@ -1,5 +1,6 @@
 #include "cli/command.h"
 #include "cli/mounts.h"
+#include "common/base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,8 +25,6 @@
 #define END_MS \
 	120000 /* the mount waits out 30 s without a gateway, for what is dirty and for its op log, and more with a slow one */
 #define REAP_MS 1000 /* from its end to its exit status: init is told first */
-
-extern char **environ;
 
 /* As in linux/pidfd.h of 6.15, which no build machine has yet. */
 struct pidfd_exit {
@@ -89,6 +88,7 @@ static bool status_of_zombie(pid_t pid, int *ret_status)
 {
 	char path[64], text[1024];
 	const char *at;
+	int64_t status;
 	FILE *f;
 	size_t size;
 
@@ -102,8 +102,11 @@ static bool status_of_zombie(pid_t pid, int *ret_status)
 	at = strrchr(text, ')');
 	if (!at || strncmp(at, ") Z ", 4) != 0)
 		return false;
-	at = strrchr(text, ' ');
-	return sscanf(at, "%d", ret_status) == 1;
+	at = strrchr(text, ' ') + 1;
+	if (text_parse_i64(span_of(at, strcspn(at, "\n")), &status) < 0)
+		return false;
+	*ret_status = (int)status;
+	return true;
 }
 
 static bool status_of_reaped(int process, int *ret_status)

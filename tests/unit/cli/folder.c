@@ -16,8 +16,10 @@ int folder_set_up(void **state)
 {
 	char *folder = strdup("/tmp/nephos-test-XXXXXX");
 
-	if (!folder || !mkdtemp(folder) || chdir(folder) < 0)
+	if (!folder || !mkdtemp(folder) || chdir(folder) < 0) {
+		free(folder);
 		return -1;
+	}
 	*state = folder;
 	return 0;
 }

@@ -97,10 +97,10 @@ static void on_request(struct http_request *req, void *cookie)
 	http_headers_fini(&headers);
 }
 
-#define ROUTE(method_)                                                                                    \
-	{                                                                                                 \
-		.method = method_, .pattern = "/{rest...}", .body = HTTP_BODY_WHOLE, .body_max = 1 << 20, \
-		.handler = on_request, .internal = true                                                   \
+#define ROUTE(method_)                                                                                      \
+	{                                                                                                   \
+		.method = (method_), .pattern = "/{rest...}", .body = HTTP_BODY_WHOLE, .body_max = 1 << 20, \
+		.handler = on_request, .internal = true                                                     \
 	}
 
 static const struct http_route routes[] = {
