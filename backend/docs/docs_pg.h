@@ -12,10 +12,11 @@
 #include "backend/docs/docs_store.h"
 #include "backend/pg/pg.h"
 
-#define DOCS_PG_PIECE_ROWS 5000u		/* rows of one kind that upkeep removes under one lock of a drive: some 20 ms */
-#define DOCS_PG_INLINE_BYTES_MAX (4u << 20)	/* inline content of one answer of children: what comes beyond it is asked for singly */
-#define DOCS_PG_PAYLOAD_BYTES_MAX 7900u		/* of a notification: PostgreSQL takes 7,999 */
-#define DOCS_PG_HELD_MAX 65536u			/* documents without a name that a mount says it has open: its open files */
+#define DOCS_PG_PIECE_ROWS 5000u /* rows of one kind that upkeep removes under one lock of a drive: some 20 ms */
+#define DOCS_PG_INLINE_BYTES_MAX \
+	(4u << 20) /* inline content of one answer of children: what comes beyond it is asked for singly */
+#define DOCS_PG_PAYLOAD_BYTES_MAX 7900u /* of a notification: PostgreSQL takes 7,999 */
+#define DOCS_PG_HELD_MAX 65536u		/* documents without a name that a mount says it has open: its open files */
 
 int docs_pg_new(struct pg *pg, struct docs_store **ret); /* -ENOMEM */
 int docs_pg_migrate(struct pg *pg);
@@ -28,10 +29,11 @@ struct docs_moved {
 	uint32_t drive;
 	int64_t seq;
 };
-int docs_pg_notify(struct docs_store *s, const struct docs_moved *moved, size_t count);
+int docs_pg_notify(struct docs_store *store, const struct docs_moved *moved, size_t count);
 /* On a connection of its own, after each (re)connection. */
 int docs_pg_listen(struct pg *pg);
 /* Waits at most timeout_ms for one notification and gives what it says. The number given, 0: none came; -ENOTCONN: connect and listen again, and let everybody look. */
-int docs_pg_wait(struct pg *pg, unsigned timeout_ms, void (*on_moved)(const struct docs_moved *moved, void *cookie), void *cookie);
+int docs_pg_wait(struct pg *pg, unsigned timeout_ms, void (*on_moved)(const struct docs_moved *moved, void *cookie),
+	void *cookie);
 
 #endif

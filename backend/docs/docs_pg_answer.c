@@ -33,7 +33,8 @@ static int add_key(struct docs_pg *s, const struct kept *k)
 }
 
 /* A statement that takes nothing but the keys of that kind and state. */
-static int queue_keys(struct docs_pg *s, const struct kept *kept, int kind, int what, const struct pg_statement *statement)
+static int queue_keys(
+	struct docs_pg *s, const struct kept *kept, int kind, int what, const struct pg_statement *statement)
 {
 	int r = 0;
 
@@ -49,7 +50,8 @@ static int queue_keys(struct docs_pg *s, const struct kept *kept, int kind, int 
 
 static int add_answer(struct docs_pg *s, const struct kept *k)
 {
-	const struct span bytes[] = {k->key->key, span_of(k->key->fingerprint, sizeof(k->key->fingerprint)), k->answer->headers, k->answer->body};
+	const struct span bytes[] = {k->key->key, span_of(k->key->fingerprint, sizeof(k->key->fingerprint)),
+		k->answer->headers, k->answer->body};
 	int r = pg_array_add_number(s->numbers[0], k->key->user);
 
 	if (r == 0)
@@ -69,8 +71,9 @@ static int queue_user_answers(struct docs_pg *s, const struct kept *kept)
 			r = add_answer(s, &kept[i]);
 	if (r < 0 || pg_array_count(s->numbers[0]) == 0)
 		return r;
-	const struct pg_param params[] = {PG_P_I32(s->txn.drive.id), pg_array_param(s->numbers[0]), pg_array_param(s->bytes[0]), pg_array_param(s->bytes[1]),
-		pg_array_param(s->bytes[2]), pg_array_param(s->bytes[3])};
+	const struct pg_param params[] = {PG_P_I32(s->txn.drive.id), pg_array_param(s->numbers[0]),
+		pg_array_param(s->bytes[0]), pg_array_param(s->bytes[1]), pg_array_param(s->bytes[2]),
+		pg_array_param(s->bytes[3])};
 	return pg_pipeline_add(s->pg, &SQL_USER_ANSWERS, params, 6);
 }
 

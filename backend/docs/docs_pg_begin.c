@@ -25,7 +25,8 @@ static int queue_session_keys(struct docs_pg *s, uint32_t drive)
 	}
 	if (r < 0)
 		return r;
-	const struct pg_param params[] = {PG_P_I32(drive), pg_array_param(s->numbers[0]), pg_array_param(s->numbers[1])};
+	const struct pg_param params[] = {
+		PG_P_I32(drive), pg_array_param(s->numbers[0]), pg_array_param(s->numbers[1])};
 	return pg_pipeline_add(s->pg, &SQL_SESSION_KEYS, params, 3);
 }
 
@@ -66,7 +67,8 @@ struct asked {
 static int ask(struct docs_pg *s, uint32_t drive, const struct tree_wants *wants, struct asked *ret)
 {
 	const struct docs_key *key = s->txn.keys;
-	const struct pg_param params[] = {PG_P_I32(drive), PG_P_I64(ret->both ? key->session : 0), PG_P_I64(ret->both ? key->number : 0)};
+	const struct pg_param params[] = {
+		PG_P_I32(drive), PG_P_I64(ret->both ? key->session : 0), PG_P_I64(ret->both ? key->number : 0)};
 	size_t count = AT_KEYS;
 
 	int r = pg_pipeline_begin(s->pg);
@@ -75,7 +77,8 @@ static int ask(struct docs_pg *s, uint32_t drive, const struct tree_wants *wants
 	s->txn.open = true;
 	r = pg_pipeline_add(s->pg, &PG_BEGIN, NULL, 0);
 	if (r == 0)
-		r = ret->both ? pg_pipeline_add(s->pg, &SQL_LOCK_BOTH, params, 3) : pg_pipeline_add(s->pg, &SQL_LOCK_DRIVE, params, 1);
+		r = ret->both ? pg_pipeline_add(s->pg, &SQL_LOCK_BOTH, params, 3)
+			      : pg_pipeline_add(s->pg, &SQL_LOCK_DRIVE, params, 1);
 	if (r == 0 && !ret->both && has_keys(&s->txn, DOCS_KEY_SESSION))
 		count++, r = queue_session_keys(s, drive);
 	if (r == 0 && has_keys(&s->txn, DOCS_KEY_USER))
@@ -116,7 +119,8 @@ static bool is_same_fingerprint(const struct docs_key *key, struct span fingerpr
 static int64_t number_before(const struct docs_txn *t, size_t n, int64_t number)
 {
 	for (size_t i = 0; i < n; i++)
-		if (t->keys[i].kind == DOCS_KEY_SESSION && t->keys[i].session == t->keys[n].session && t->seen[i].state == DOCS_NEW)
+		if (t->keys[i].kind == DOCS_KEY_SESSION && t->keys[i].session == t->keys[n].session &&
+			t->seen[i].state == DOCS_NEW)
 			number = t->keys[i].number;
 	return number;
 }
@@ -124,7 +128,8 @@ static int64_t number_before(const struct docs_txn *t, size_t n, int64_t number)
 static bool is_taken_before(const struct docs_txn *t, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (t->keys[i].kind == DOCS_KEY_USER && t->keys[i].user == t->keys[n].user && span_eq(t->keys[i].key, t->keys[n].key))
+		if (t->keys[i].kind == DOCS_KEY_USER && t->keys[i].user == t->keys[n].user &&
+			span_eq(t->keys[i].key, t->keys[n].key))
 			return true;
 	return false;
 }
@@ -132,7 +137,8 @@ static bool is_taken_before(const struct docs_txn *t, size_t n)
 /* column: where those of SQL_SESSION_KEYS begin. */
 static void see_session(struct docs_txn *t, size_t n, const struct pg_result *rows, int column)
 {
-	const int ID = column, USER = column + 1, NUMBER = column + 2, STATUS = column + 3, FINGERPRINT = column + 4, HEADERS = column + 5, BODY = column + 6;
+	const int ID = column, USER = column + 1, NUMBER = column + 2, STATUS = column + 3, FINGERPRINT = column + 4,
+		  HEADERS = column + 5, BODY = column + 6;
 	const struct docs_key *key = &t->keys[n];
 	struct docs_seen *seen = &t->seen[n];
 	int row = 0;
@@ -152,7 +158,8 @@ static void see_session(struct docs_txn *t, size_t n, const struct pg_result *ro
 		seen->state = DOCS_REUSED;
 	} else {
 		seen->state = DOCS_REPEAT;
-		seen->answer = (struct docs_answer){(int)pg_number(rows, row, STATUS), pg_bytes(rows, row, HEADERS), pg_bytes(rows, row, BODY)};
+		seen->answer = (struct docs_answer){
+			(int)pg_number(rows, row, STATUS), pg_bytes(rows, row, HEADERS), pg_bytes(rows, row, BODY)};
 	}
 }
 
@@ -163,7 +170,8 @@ static void see_user(struct docs_txn *t, size_t n, const struct pg_result *rows)
 	struct docs_seen *seen = &t->seen[n];
 	int row = 0;
 
-	while (row < pg_rows(rows) && (pg_number(rows, row, USER) != key->user || !span_eq(pg_bytes(rows, row, KEY), key->key)))
+	while (row < pg_rows(rows) &&
+		(pg_number(rows, row, USER) != key->user || !span_eq(pg_bytes(rows, row, KEY), key->key)))
 		row++;
 	if (row == pg_rows(rows) || pg_number(rows, row, STALE)) {
 		seen->state = is_taken_before(t, n) ? DOCS_OUT_OF_ORDER : DOCS_NEW;
@@ -172,7 +180,8 @@ static void see_user(struct docs_txn *t, size_t n, const struct pg_result *rows)
 		seen->state = DOCS_REUSED;
 	} else {
 		seen->state = DOCS_REPEAT;
-		seen->answer = (struct docs_answer){(int)pg_number(rows, row, STATUS), pg_bytes(rows, row, HEADERS), pg_bytes(rows, row, BODY)};
+		seen->answer = (struct docs_answer){
+			(int)pg_number(rows, row, STATUS), pg_bytes(rows, row, HEADERS), pg_bytes(rows, row, BODY)};
 	}
 }
 
@@ -253,8 +262,8 @@ void docs_pg_txn_abort(struct docs_store *store)
 }
 
 /* budget: the signature is the seam's */
-int docs_pg_txn_begin(struct docs_store *store, uint32_t drive, const struct docs_key *keys, size_t key_count, const struct tree_wants *wants, int64_t now_ns,
-	struct tree **ret_tree, const struct docs_seen **ret_seen)
+int docs_pg_txn_begin(struct docs_store *store, uint32_t drive, const struct docs_key *keys, size_t key_count,
+	const struct tree_wants *wants, int64_t now_ns, struct tree **ret_tree, const struct docs_seen **ret_seen)
 {
 	struct docs_pg *s = docs_pg_of(store);
 	struct asked asked = {.count = 0};

@@ -3,7 +3,8 @@
 enum { BLOCK_GENERATION, BLOCK_SIZE, BLOCK_UPLOADER };
 
 /* One row of the drive; the block's columns are NULL when it is not there. */
-static int ask_block(struct docs_store *store, const struct docs_pg_question *q, struct docs_block *ret)
+static int ask_block(
+	struct docs_store *store, const struct docs_pg_question *q, const uint8_t sha256[32], struct docs_block *ret)
 {
 	struct pg_result *result = NULL;
 
@@ -15,7 +16,7 @@ static int ask_block(struct docs_store *store, const struct docs_pg_question *q,
 	} else if (pg_is_null(result, 0, BLOCK_GENERATION)) {
 		r = -ENOENT;
 	} else {
-		memcpy(ret->sha256, q->more[0].bytes.data, sizeof(ret->sha256));
+		memcpy(ret->sha256, sha256, sizeof(ret->sha256));
 		ret->generation = pg_number(result, 0, BLOCK_GENERATION);
 		ret->size = (uint32_t)pg_number(result, 0, BLOCK_SIZE);
 		ret->uploader = pg_number(result, 0, BLOCK_UPLOADER);
@@ -24,11 +25,12 @@ static int ask_block(struct docs_store *store, const struct docs_pg_question *q,
 	return r;
 }
 
-int docs_pg_block_find(struct docs_store *store, const struct docs_scope *scope, const uint8_t sha256[32], struct docs_block *ret)
+int docs_pg_block_find(
+	struct docs_store *store, const struct docs_scope *scope, const uint8_t sha256[32], struct docs_block *ret)
 {
 	const struct docs_pg_question q = {&SQL_BLOCK_FIND, scope, {PG_P_BYTEA(span_of(sha256, 32))}, 1};
 
-	return ask_block(store, &q, ret);
+	return ask_block(store, &q, sha256, ret);
 }
 
 int docs_pg_block_generation(struct docs_store *store, int64_t *ret)
@@ -42,17 +44,21 @@ int docs_pg_block_generation(struct docs_store *store, int64_t *ret)
 	return r;
 }
 
-int docs_pg_block_stored(struct docs_store *store, const struct docs_scope *scope, const struct docs_block *block, struct docs_block *ret)
+int docs_pg_block_stored(struct docs_store *store, const struct docs_scope *scope, const struct docs_block *block,
+	struct docs_block *ret)
 {
 	const struct docs_pg_question q = {&SQL_BLOCK_STORED, scope,
-		{PG_P_BYTEA(span_of(block->sha256, sizeof(block->sha256))), PG_P_I64(block->generation), PG_P_I32(block->size), PG_P_I64(block->uploader)}, 4};
+		{PG_P_BYTEA(span_of(block->sha256, sizeof(block->sha256))), PG_P_I64(block->generation),
+			PG_P_I32(block->size), PG_P_I64(block->uploader)},
+		4};
 
-	return ask_block(store, &q, ret);
+	return ask_block(store, &q, block->sha256, ret);
 }
 
-int docs_pg_block_referenced(struct docs_store *store, const struct docs_scope *scope, const uint8_t sha256[32], struct docs_block *ret)
+int docs_pg_block_referenced(
+	struct docs_store *store, const struct docs_scope *scope, const uint8_t sha256[32], struct docs_block *ret)
 {
 	const struct docs_pg_question q = {&SQL_BLOCK_REFERENCED, scope, {PG_P_BYTEA(span_of(sha256, 32))}, 1};
 
-	return ask_block(store, &q, ret);
+	return ask_block(store, &q, sha256, ret);
 }

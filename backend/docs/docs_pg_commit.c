@@ -55,7 +55,8 @@ static int queue_removed_extents(struct docs_pg *s, const struct tree_delta *d)
 
 static int queue_extents_now(struct docs_pg *s)
 {
-	const struct pg_param params[] = {pg_array_param(s->numbers[0]), pg_array_param(s->bytes[0]), pg_array_param(s->bytes[1])};
+	const struct pg_param params[] = {
+		pg_array_param(s->numbers[0]), pg_array_param(s->bytes[0]), pg_array_param(s->bytes[1])};
 
 	int r = pg_pipeline_add(s->pg, &SQL_ADD_EXTENTS, params, 3);
 	docs_pg_reset(s);
@@ -64,7 +65,8 @@ static int queue_extents_now(struct docs_pg *s)
 
 static int add_extent(struct docs_pg *s, const struct tree_extent *x)
 {
-	const int64_t packed[SQL_EXTENT_STRIDE] = {x->node, x->at, x->len, x->kind, x->generation, x->from, x->block_size};
+	const int64_t packed[SQL_EXTENT_STRIDE] = {
+		x->node, x->at, x->len, x->kind, x->generation, x->from, x->block_size};
 
 	int r = add_numbers(s->numbers[0], packed, SQL_EXTENT_STRIDE);
 	if (r < 0)
@@ -81,8 +83,10 @@ static int add_extent(struct docs_pg *s, const struct tree_extent *x)
 static int queue_one_extent(struct docs_pg *s, const struct tree_extent *x)
 {
 	const bool block = x->kind == EXTENT_BLOCK;
-	const struct pg_param params[] = {PG_P_I64(x->node), PG_P_I64(x->at), PG_P_I64(x->len), PG_P_I64(x->kind), PG_P_I64(x->generation), PG_P_I64(x->from),
-		PG_P_I64(x->block_size), block ? PG_P_BYTEA(span_of(x->sha256, sizeof(x->sha256))) : PG_P_NULL, block ? PG_P_NULL : PG_P_BYTEA(x->data)};
+	const struct pg_param params[] = {PG_P_I64(x->node), PG_P_I64(x->at), PG_P_I64(x->len), PG_P_I64(x->kind),
+		PG_P_I64(x->generation), PG_P_I64(x->from), PG_P_I64(x->block_size),
+		block ? PG_P_BYTEA(span_of(x->sha256, sizeof(x->sha256))) : PG_P_NULL,
+		block ? PG_P_NULL : PG_P_BYTEA(x->data)};
 
 	return pg_pipeline_add(s->pg, &SQL_ADD_EXTENT, params, sizeof(params) / sizeof(params[0]));
 }
@@ -127,24 +131,38 @@ static int queue_xattrs(struct docs_pg *s, const struct tree_delta *d, bool remo
 	}
 	if (r < 0 || count == 0)
 		return r;
-	const struct pg_param params[] = {pg_array_param(s->numbers[0]), pg_array_param(s->bytes[0]), pg_array_param(s->bytes[1])};
-	return removed ? pg_pipeline_add(s->pg, &SQL_REMOVE_XATTRS, params, 2) : pg_pipeline_add(s->pg, &SQL_SET_XATTRS, params, 3);
+	const struct pg_param params[] = {
+		pg_array_param(s->numbers[0]), pg_array_param(s->bytes[0]), pg_array_param(s->bytes[1])};
+	return removed ? pg_pipeline_add(s->pg, &SQL_REMOVE_XATTRS, params, 2)
+		       : pg_pipeline_add(s->pg, &SQL_SET_XATTRS, params, 3);
 }
 
 /* ---- drive, journal, documents, entries, the session's answer: one statement ---- */
 
 static struct pg_array *numbers_of(struct docs_pg *s, enum docs_sql_commit_param param)
 {
-	static const uint8_t SLOTS[COMMIT_PARAMS] = {
-		[COMMIT_JOURNAL] = 0, [COMMIT_CHANGED] = 1, [COMMIT_CREATED] = 2, [COMMIT_ADDED] = 3, [COMMIT_REMOVED] = 4, [COMMIT_SESSIONS] = 5};
+	static const uint8_t SLOTS[COMMIT_PARAMS] = {[COMMIT_JOURNAL] = 0,
+		[COMMIT_CHANGED] = 1,
+		[COMMIT_CREATED] = 2,
+		[COMMIT_ADDED] = 3,
+		[COMMIT_REMOVED] = 4,
+		[COMMIT_SESSIONS] = 5};
 
 	return s->numbers[SLOTS[param]];
 }
 
 static struct pg_array *bytes_of(struct docs_pg *s, enum docs_sql_commit_param param)
 {
-	static const uint8_t SLOTS[COMMIT_PARAMS] = {[COMMIT_JOURNAL_NAMES] = 0, [COMMIT_JOURNAL_OLD_NAMES] = 1, [COMMIT_JOURNAL_KEYS] = 2, [COMMIT_CHANGED_NAMES] = 3,
-		[COMMIT_CREATED_NAMES] = 4, [COMMIT_CREATED_TARGETS] = 5, [COMMIT_ADDED_NAMES] = 6, [COMMIT_REMOVED_NAMES] = 7, [COMMIT_FINGERPRINTS] = 8, [COMMIT_HEADERS] = 9,
+	static const uint8_t SLOTS[COMMIT_PARAMS] = {[COMMIT_JOURNAL_NAMES] = 0,
+		[COMMIT_JOURNAL_OLD_NAMES] = 1,
+		[COMMIT_JOURNAL_KEYS] = 2,
+		[COMMIT_CHANGED_NAMES] = 3,
+		[COMMIT_CREATED_NAMES] = 4,
+		[COMMIT_CREATED_TARGETS] = 5,
+		[COMMIT_ADDED_NAMES] = 6,
+		[COMMIT_REMOVED_NAMES] = 7,
+		[COMMIT_FINGERPRINTS] = 8,
+		[COMMIT_HEADERS] = 9,
 		[COMMIT_BODIES] = 10};
 
 	return s->bytes[SLOTS[param]];
@@ -156,7 +174,8 @@ static int pack_journal(struct docs_pg *s, const struct tree_delta *d)
 
 	for (size_t i = 0; r == 0 && i < d->change_count; i++) {
 		const struct tree_change *c = &d->changes[i];
-		const int64_t packed[SQL_JOURNAL_STRIDE] = {c->seq, c->op, c->what, c->id, c->parent, c->old_parent, c->replaced, c->from, c->len};
+		const int64_t packed[SQL_JOURNAL_STRIDE] = {
+			c->seq, c->op, c->what, c->id, c->parent, c->old_parent, c->replaced, c->from, c->len};
 
 		r = add_numbers(numbers_of(s, COMMIT_JOURNAL), packed, SQL_JOURNAL_STRIDE);
 		if (r == 0)
@@ -173,8 +192,9 @@ static int pack_node(struct pg_array *numbers, const struct tree_node *n)
 {
 	const struct item *i = &n->item;
 	const int64_t rdev = (int64_t)((uint64_t)i->rdev_major << 32 | i->rdev_minor);
-	const int64_t packed[SQL_NODE_STRIDE] = {i->id, i->parent, i->size, i->allocated, n->charged, i->mode, i->uid, i->gid, i->nlink, i->atime, i->mtime, i->ctime,
-		i->btime, i->seq, i->content_seq, rdev, n->orphan, n->children};
+	const int64_t packed[SQL_NODE_STRIDE] = {i->id, i->parent, i->size, i->allocated, n->charged, i->mode, i->uid,
+		i->gid, i->nlink, i->atime, i->mtime, i->ctime, i->btime, i->seq, i->content_seq, rdev, n->orphan,
+		n->children};
 
 	return add_numbers(numbers, packed, SQL_NODE_STRIDE);
 }
@@ -198,17 +218,26 @@ static int pack_nodes(struct docs_pg *s, const struct tree_delta *d)
 	return r;
 }
 
+/* Rows in an order in which they are found. */
+struct known_node {
+	const struct tree_node *node;
+};
+struct known_entry {
+	const struct tree_entry *entry;
+};
+
 static int compare_nodes(const void *a, const void *b)
 {
-	const struct tree_node *const *x = a, *const *y = b;
+	const struct item *x = &((const struct known_node *)a)->node->item,
+			  *y = &((const struct known_node *)b)->node->item;
 
-	return ((*x)->item.id > (*y)->item.id) - ((*x)->item.id < (*y)->item.id);
+	return (x->id > y->id) - (x->id < y->id);
 }
 
 static int compare_entries(const void *a, const void *b)
 {
-	const struct tree_entry *const *px = a, *const *py = b;
-	const struct tree_entry *x = *px, *y = *py;
+	const struct tree_entry *x = ((const struct known_entry *)a)->entry,
+				*y = ((const struct known_entry *)b)->entry;
 	const size_t both = x->name.size < y->name.size ? x->name.size : y->name.size;
 
 	if (x->parent != y->parent)
@@ -217,31 +246,33 @@ static int compare_entries(const void *a, const void *b)
 	return order ? order : (x->name.size > y->name.size) - (x->name.size < y->name.size);
 }
 
-static bool is_linked(const struct tree_entry *entry, const struct tree_node **nodes, size_t count)
+static bool is_linked(const struct tree_entry *entry, const struct known_node *nodes, size_t count)
 {
-	const struct tree_node wanted = {.item.id = entry->child}, *key = &wanted;
-	const struct tree_node **found = count ? bsearch(&key, nodes, count, sizeof(*nodes), compare_nodes) : NULL;
+	const struct tree_node wanted = {.item.id = entry->child};
+	const struct known_node key = {&wanted};
+	const struct known_node *found = count ? bsearch(&key, nodes, count, sizeof(key), compare_nodes) : NULL;
 
-	return docs_pg_is_linked(entry, found ? *found : NULL);
+	return docs_pg_is_linked(entry, found ? found->node : NULL);
 }
 
-static int pack_added(struct docs_pg *s, const struct tree_delta *d, const struct tree_entry **added)
+static int pack_added(struct docs_pg *s, const struct tree_delta *d, const struct known_entry *added)
 {
 	const size_t count = d->changed_count + d->created_count;
-	const struct tree_node **nodes = malloc((count + 1) * sizeof(*nodes));
+	struct known_node *nodes = malloc((count + 1) * sizeof(struct known_node));
 	int r = 0;
 
 	if (!nodes)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++)
-		nodes[i] = i < d->changed_count ? d->changed[i] : d->created[i - d->changed_count];
-	qsort(nodes, count, sizeof(*nodes), compare_nodes);
+		nodes[i].node = i < d->changed_count ? d->changed[i] : d->created[i - d->changed_count];
+	qsort(nodes, count, sizeof(struct known_node), compare_nodes);
 	for (size_t i = 0; r == 0 && i < d->added_entry_count; i++) {
-		const int64_t packed[SQL_ENTRY_STRIDE] = {added[i]->parent, added[i]->child, is_linked(added[i], nodes, count)};
+		const struct tree_entry *entry = added[i].entry;
+		const int64_t packed[SQL_ENTRY_STRIDE] = {entry->parent, entry->child, is_linked(entry, nodes, count)};
 
 		r = add_numbers(numbers_of(s, COMMIT_ADDED), packed, SQL_ENTRY_STRIDE);
 		if (r == 0)
-			r = pg_array_add_bytes(bytes_of(s, COMMIT_ADDED_NAMES), added[i]->name);
+			r = pg_array_add_bytes(bytes_of(s, COMMIT_ADDED_NAMES), entry->name);
 	}
 	free(nodes);
 	return r;
@@ -249,25 +280,26 @@ static int pack_added(struct docs_pg *s, const struct tree_delta *d, const struc
 
 static int pack_entries(struct docs_pg *s, const struct tree_delta *d)
 {
-	const struct tree_entry **added = malloc((d->added_entry_count + 1) * sizeof(*added));
+	const size_t count = d->added_entry_count;
+	struct known_entry *added = malloc((count + 1) * sizeof(struct known_entry));
 	int r = 0;
 
 	if (!added)
 		return -ENOMEM;
-	for (size_t i = 0; i < d->added_entry_count; i++)
-		added[i] = &d->added_entries[i];
-	qsort(added, d->added_entry_count, sizeof(*added), compare_entries);
-	if (d->added_entry_count > 0)
+	for (size_t i = 0; i < count; i++)
+		added[i].entry = &d->added_entries[i];
+	qsort(added, count, sizeof(struct known_entry), compare_entries);
+	if (count > 0)
 		r = pack_added(s, d, added);
 	for (size_t i = 0; r == 0 && i < d->removed_entry_count; i++) {
-		const struct tree_entry *removed = &d->removed_entries[i];
+		const struct known_entry removed = {&d->removed_entries[i]};
 
 		/* One that comes again is not removed but changed. */
-		if (d->added_entry_count > 0 && bsearch(&removed, added, d->added_entry_count, sizeof(*added), compare_entries))
+		if (count > 0 && bsearch(&removed, added, count, sizeof(struct known_entry), compare_entries))
 			continue;
-		r = pg_array_add_number(numbers_of(s, COMMIT_REMOVED), removed->parent);
+		r = pg_array_add_number(numbers_of(s, COMMIT_REMOVED), removed.entry->parent);
 		if (r == 0)
-			r = pg_array_add_bytes(bytes_of(s, COMMIT_REMOVED_NAMES), removed->name);
+			r = pg_array_add_bytes(bytes_of(s, COMMIT_REMOVED_NAMES), removed.entry->name);
 	}
 	free(added);
 	return r;
@@ -295,7 +327,8 @@ static int pack_sessions(struct docs_pg *s, const struct docs_answer *answers)
 			continue;
 		r = add_numbers(numbers_of(s, COMMIT_SESSIONS), packed, SQL_SESSION_STRIDE);
 		if (r == 0)
-			r = pg_array_add_bytes(bytes_of(s, COMMIT_FINGERPRINTS), span_of(key->fingerprint, sizeof(key->fingerprint)));
+			r = pg_array_add_bytes(
+				bytes_of(s, COMMIT_FINGERPRINTS), span_of(key->fingerprint, sizeof(key->fingerprint)));
 		if (r == 0)
 			r = pg_array_add_bytes(bytes_of(s, COMMIT_HEADERS), answers[i].headers);
 		if (r == 0)
@@ -314,7 +347,8 @@ static int queue_main(struct docs_pg *s, const struct tree_delta *d)
 	params[COMMIT_NEXT_NUMBER] = PG_P_I64(d->drive.next_number);
 	params[COMMIT_USED] = PG_P_I64(d->drive.used);
 	for (int i = COMMIT_JOURNAL; i < COMMIT_PARAMS; i++) {
-		const bool numbers = i == COMMIT_JOURNAL || i == COMMIT_CHANGED || i == COMMIT_CREATED || i == COMMIT_ADDED || i == COMMIT_REMOVED || i == COMMIT_SESSIONS;
+		const bool numbers = i == COMMIT_JOURNAL || i == COMMIT_CHANGED || i == COMMIT_CREATED ||
+			i == COMMIT_ADDED || i == COMMIT_REMOVED || i == COMMIT_SESSIONS;
 
 		params[i] = pg_array_param(numbers ? numbers_of(s, i) : bytes_of(s, i));
 	}
@@ -359,7 +393,8 @@ static int queue_delta(struct docs_pg *s, const struct tree_delta *d, const stru
 	if (r == 0)
 		r = queue_removed_extents(s, d);
 	if (r == 0)
-		r = docs_pg_commit_is_one(&s->txn, d, answers) ? docs_pg_commit_one_queue(s, d, answers) : queue_all(s, d, answers);
+		r = docs_pg_commit_is_one(&s->txn, d, answers) ? docs_pg_commit_one_queue(s, d, answers)
+							       : queue_all(s, d, answers);
 	if (r == 0)
 		r = queue_named_again(s, d);
 	if (r == 0)
@@ -371,7 +406,9 @@ static int queue_delta(struct docs_pg *s, const struct tree_delta *d, const stru
 
 static bool is_changed(const struct docs_txn *t, const struct tree_delta *d)
 {
-	return d && (d->change_count > 0 || d->drive.seq != t->drive.seq || d->drive.used != t->drive.used || d->drive.next_number != t->drive.next_number);
+	return d &&
+		(d->change_count > 0 || d->drive.seq != t->drive.seq || d->drive.used != t->drive.used ||
+			d->drive.next_number != t->drive.next_number);
 }
 
 int docs_pg_txn_commit(struct docs_store *store, const struct tree_delta *delta, const struct docs_answer *answers)
@@ -387,8 +424,10 @@ int docs_pg_txn_commit(struct docs_store *store, const struct tree_delta *delta,
 		docs_pg_reset(s);
 		r = pack_sessions(s, answers);
 		if (r == 0 && pg_array_count(numbers_of(s, COMMIT_SESSIONS)) > 0) {
-			const struct pg_param params[] = {pg_array_param(numbers_of(s, COMMIT_SESSIONS)), pg_array_param(bytes_of(s, COMMIT_FINGERPRINTS)),
-				pg_array_param(bytes_of(s, COMMIT_HEADERS)), pg_array_param(bytes_of(s, COMMIT_BODIES))};
+			const struct pg_param params[] = {pg_array_param(numbers_of(s, COMMIT_SESSIONS)),
+				pg_array_param(bytes_of(s, COMMIT_FINGERPRINTS)),
+				pg_array_param(bytes_of(s, COMMIT_HEADERS)),
+				pg_array_param(bytes_of(s, COMMIT_BODIES))};
 			r = pg_pipeline_add(s->pg, &SQL_SESSION_ANSWERS, params, 4);
 		}
 	}
@@ -400,7 +439,9 @@ int docs_pg_txn_commit(struct docs_store *store, const struct tree_delta *delta,
 		r = pg_pipeline_flush(s->pg, NULL);
 	if (r < 0) {
 		/* The same Idempotency-Key, on another drive, a moment before: nothing happened, and when tried again its answer is found. */
-		return r == -EIO && strcmp(pg_sqlstate(s->pg), "23505") == 0 && strstr(pg_error(s->pg), "idempotency") ? -ENOTCONN : r;
+		return r == -EIO && strcmp(pg_sqlstate(s->pg), "23505") == 0 && strstr(pg_error(s->pg), "idempotency")
+			? -ENOTCONN
+			: r;
 	}
 	pg_pipeline_end(s->pg);
 	docs_pg_txn_end(s);

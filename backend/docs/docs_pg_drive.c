@@ -57,7 +57,8 @@ int docs_pg_drive_home(struct docs_store *store, int64_t user, struct docs_drive
 	return -ERR_UNAVAILABLE;
 }
 
-int docs_pg_drive_create(struct docs_store *store, int64_t user, struct span name, int64_t quota, struct docs_drive *ret)
+int docs_pg_drive_create(
+	struct docs_store *store, int64_t user, struct span name, int64_t quota, struct docs_drive *ret)
 {
 	if (!name.data || name.size == 0 || name.size > NAME_BYTES_MAX)
 		return -ERR_UNPROCESSABLE;
@@ -121,10 +122,11 @@ static int change_drive(struct docs_pg *s, const struct docs_pg_question *q)
 	return r;
 }
 
-int docs_pg_drive_change(struct docs_store *store, const struct docs_scope *scope, const struct span *name, const int64_t *quota)
+int docs_pg_drive_change(
+	struct docs_store *store, const struct docs_scope *scope, const struct span *name, const int64_t *quota)
 {
-	const struct docs_pg_question q = {
-		&SQL_DRIVE_CHANGE, scope, {name ? PG_P_BYTEA(*name) : PG_P_NULL, quota ? PG_P_I64(*quota) : PG_P_NULL}, 2};
+	const struct docs_pg_question q = {&SQL_DRIVE_CHANGE, scope,
+		{name ? PG_P_BYTEA(*name) : PG_P_NULL, quota ? PG_P_I64(*quota) : PG_P_NULL}, 2};
 
 	if (name && (name->size == 0 || name->size > NAME_BYTES_MAX))
 		return -ERR_UNPROCESSABLE;

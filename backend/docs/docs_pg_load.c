@@ -20,7 +20,8 @@ static int queue_documents(struct docs_pg *s, uint32_t drive, const struct tree_
 	if (r < 0)
 		return r;
 	const struct pg_param params[] = {pg_array_param(ids), pg_array_param(parents), pg_array_param(names)};
-	return pg_pipeline_add(s->pg, pg_array_count(ids) <= 1 && pg_array_count(parents) <= 1 ? &SQL_LOAD_ONE : &SQL_LOAD, params, 3);
+	return pg_pipeline_add(
+		s->pg, pg_array_count(ids) <= 1 && pg_array_count(parents) <= 1 ? &SQL_LOAD_ONE : &SQL_LOAD, params, 3);
 }
 
 static int queue_ranges(struct docs_pg *s, uint32_t drive, const struct tree_wants *w)
@@ -42,10 +43,12 @@ static int queue_ranges(struct docs_pg *s, uint32_t drive, const struct tree_wan
 		return r;
 	if (w->range_count == 1) {
 		const struct tree_range *range = w->ranges;
-		const struct pg_param one[] = {PG_P_I64(ITEM_DRIVE(range->node) == drive ? range->node : 0), PG_P_I64(range->from), PG_P_I64(range->to)};
+		const struct pg_param one[] = {PG_P_I64(ITEM_DRIVE(range->node) == drive ? range->node : 0),
+			PG_P_I64(range->from), PG_P_I64(range->to)};
 		return pg_pipeline_add(s->pg, &SQL_LOAD_EXTENTS_ONE, one, 3);
 	}
-	const struct pg_param params[] = {pg_array_param(s->numbers[0]), pg_array_param(s->numbers[1]), pg_array_param(s->numbers[2])};
+	const struct pg_param params[] = {
+		pg_array_param(s->numbers[0]), pg_array_param(s->numbers[1]), pg_array_param(s->numbers[2])};
 	return pg_pipeline_add(s->pg, &SQL_LOAD_EXTENTS, params, 3);
 }
 
@@ -129,7 +132,8 @@ static int take_documents(const struct pg_result *result, struct tree *tree)
 		docs_pg_node(result, row, DOCUMENT, &node);
 		r = tree_load_node(tree, &node);
 		if (r == 0 && !pg_is_null(result, row, ENTRY_PARENT))
-			r = tree_load_entry(tree, pg_number(result, row, ENTRY_PARENT), pg_bytes(result, row, ENTRY_NAME), node.item.id);
+			r = tree_load_entry(tree, pg_number(result, row, ENTRY_PARENT),
+				pg_bytes(result, row, ENTRY_NAME), node.item.id);
 	}
 	return r;
 }
@@ -162,7 +166,8 @@ static int take_xattrs(const struct pg_result *result, struct tree *tree)
 
 	for (int row = 0; r == 0 && row < pg_rows(result); row++) {
 		struct span value = pg_is_null(result, row, 2) ? span_of(NULL, 0) : pg_bytes(result, row, 2);
-		r = tree_load_xattr(tree, pg_number(result, row, 0), pg_bytes(result, row, 1), value, (size_t)pg_number(result, row, 3));
+		r = tree_load_xattr(tree, pg_number(result, row, 0), pg_bytes(result, row, 1), value,
+			(size_t)pg_number(result, row, 3));
 	}
 	return r;
 }
@@ -175,7 +180,8 @@ static int take_blocks(const struct pg_result *result, struct tree *tree)
 		const struct span sha256 = pg_bytes(result, row, 0);
 
 		if (sha256.size == 32)
-			r = tree_load_block(tree, (const uint8_t *)sha256.data, pg_number(result, row, 1), (uint32_t)pg_number(result, row, 2));
+			r = tree_load_block(tree, (const uint8_t *)sha256.data, pg_number(result, row, 1),
+				(uint32_t)pg_number(result, row, 2));
 	}
 	return r;
 }

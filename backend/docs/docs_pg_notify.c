@@ -1,32 +1,34 @@
 #include "backend/docs/docs_pg_private.h"
 
-#include <stdio.h>
+#include "common/base/buf.h"
+
+#include <inttypes.h>
 #include <stdlib.h>
 
 int docs_pg_notify(struct docs_store *store, const struct docs_moved *moved, size_t count)
 {
 	struct docs_pg *s = docs_pg_of(store);
-	char payload[DOCS_PG_PAYLOAD_BYTES_MAX + 1];
-	size_t size = 0;
+	struct buf payload;
 	int r = 0;
 
 	if (count == 0)
 		return 0;
 	docs_pg_reset(s);
+	buf_init(&payload, DOCS_PG_PAYLOAD_BYTES_MAX);
 	for (size_t i = 0; r == 0 && i < count; i++) {
-		char one[48];
-		const int length = snprintf(one, sizeof(one), "%s%u:%lld", size ? "," : "", moved[i].drive, (long long)moved[i].seq);
+		const char *comma = payload.size ? "," : "";
 
-		if (size + (size_t)length > DOCS_PG_PAYLOAD_BYTES_MAX) {
-			r = pg_array_add_bytes(s->bytes[0], span_of(payload, size));
-			size = 0;
-			memmove(one, one + 1, (size_t)length); /* the comma */
-		}
-		memcpy(payload + size, one, strlen(one));
-		size += strlen(one);
+		r = buf_printf(&payload, "%s%" PRIu32 ":%" PRId64, comma, moved[i].drive, moved[i].seq);
+		if (r != -E2BIG || payload.size == 0)
+			continue;
+		/* Full: it goes, and this one comes first in the next. */
+		r = pg_array_add_bytes(s->bytes[0], buf_span(&payload));
+		buf_reset(&payload);
+		i--;
 	}
 	if (r == 0)
-		r = pg_array_add_bytes(s->bytes[0], span_of(payload, size));
+		r = pg_array_add_bytes(s->bytes[0], buf_span(&payload));
+	buf_fini(&payload);
 	if (r < 0)
 		return r;
 	const struct pg_param params[] = {pg_array_param(s->bytes[0])};
@@ -40,7 +42,8 @@ int docs_pg_listen(struct pg *pg)
 	return r < 0 ? r : pg_script(pg, "LISTEN nephos_docs");
 }
 
-int docs_pg_wait(struct pg *pg, unsigned timeout_ms, void (*on_moved)(const struct docs_moved *moved, void *cookie), void *cookie)
+int docs_pg_wait(struct pg *pg, unsigned timeout_ms, void (*on_moved)(const struct docs_moved *moved, void *cookie),
+	void *cookie)
 {
 	char payload[DOCS_PG_PAYLOAD_BYTES_MAX + 1];
 	int count = 0;

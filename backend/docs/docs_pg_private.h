@@ -21,7 +21,7 @@ struct docs_txn {
 	struct docs_key *keys; /* the caller's, copied; spans and all */
 	size_t key_count;
 	struct docs_seen *seen;
-	bool *stale;		     /* a user's key that is too old to count: its row goes first */
+	bool *stale;		      /* a user's key that is too old to count: its row goes first */
 	struct pg_result *results[2]; /* of the keys: answers that are repeated lie in them */
 };
 
@@ -34,9 +34,9 @@ struct docs_pg {
 	char drive_name[256]; /* what the span of the last single drive points to */
 };
 
-static inline struct docs_pg *docs_pg_of(struct docs_store *s)
+static inline struct docs_pg *docs_pg_of(struct docs_store *store)
 {
-	return (struct docs_pg *)s;
+	return (struct docs_pg *)store;
 }
 
 /* Empties all arrays. */
@@ -59,41 +59,48 @@ struct docs_pg_question { /* a statement whose $1 and $2 are the scope's drive a
 };
 int docs_pg_ask(struct docs_pg *s, const struct docs_pg_question *q, struct pg_result **ret);
 /* One of the reads: checks the drive (-ERR_NOT_FOUND) and the floor. ret_at (may be NULL) is set as soon as these stand, so also when the document is not found then. */
-int docs_pg_read(struct docs_pg *s, const struct docs_pg_question *q, struct docs_position *ret_at, struct pg_result **ret);
+int docs_pg_read(
+	struct docs_pg *s, const struct docs_pg_question *q, struct docs_position *ret_at, struct pg_result **ret);
 
 /* ---- the operations ---- */
-int docs_pg_drive_home(struct docs_store *s, int64_t user, struct docs_drive *ret);
-int docs_pg_drive_create(struct docs_store *s, int64_t user, struct span name, int64_t quota, struct docs_drive *ret);
-int docs_pg_drive_get(struct docs_store *s, const struct docs_scope *scope, struct docs_drive *ret);
-int docs_pg_drive_list(struct docs_store *s, int64_t user, docs_on_drive on_drive, void *cookie);
-int docs_pg_drive_change(struct docs_store *s, const struct docs_scope *scope, const struct span *name, const int64_t *quota);
-int docs_pg_drive_trash(struct docs_store *s, const struct docs_scope *scope);
-int docs_pg_trash_user(struct docs_store *s, int64_t user);
-int docs_pg_user_cursor(struct docs_store *s, int64_t *ret_since);
-int docs_pg_user_cursor_set(struct docs_store *s, int64_t since);
-int docs_pg_ids_reserve(struct docs_store *s, const struct docs_scope *scope, uint32_t count, int64_t *ret_first);
+int docs_pg_drive_home(struct docs_store *store, int64_t user, struct docs_drive *ret);
+int docs_pg_drive_create(
+	struct docs_store *store, int64_t user, struct span name, int64_t quota, struct docs_drive *ret);
+int docs_pg_drive_get(struct docs_store *store, const struct docs_scope *scope, struct docs_drive *ret);
+int docs_pg_drive_list(struct docs_store *store, int64_t user, docs_on_drive on_drive, void *cookie);
+int docs_pg_drive_change(
+	struct docs_store *store, const struct docs_scope *scope, const struct span *name, const int64_t *quota);
+int docs_pg_drive_trash(struct docs_store *store, const struct docs_scope *scope);
+int docs_pg_trash_user(struct docs_store *store, int64_t user);
+int docs_pg_user_cursor(struct docs_store *store, int64_t *ret_since);
+int docs_pg_user_cursor_set(struct docs_store *store, int64_t since);
+int docs_pg_ids_reserve(struct docs_store *store, const struct docs_scope *scope, uint32_t count, int64_t *ret_first);
 
-int docs_pg_item_get(struct docs_store *s, const struct docs_scope *scope, int64_t id, docs_on_item on_item, void *cookie, struct docs_position *ret_at);
-int docs_pg_item_lookup(struct docs_store *s, const struct docs_scope *scope, int64_t parent, struct span name, docs_on_item on_item, void *cookie,
-	struct docs_position *ret_at);
-int docs_pg_item_path(struct docs_store *s, const struct docs_scope *scope, const struct span *names, size_t count, docs_on_item on_item, void *cookie,
-	struct docs_position *ret_at, size_t *ret_depth);
-int docs_pg_children(struct docs_store *s, const struct docs_scope *scope, const struct docs_children *what, docs_on_item on_item, void *cookie,
-	struct docs_position *ret_at);
-int docs_pg_extents(struct docs_store *s, const struct docs_scope *scope, int64_t id, int64_t from, int64_t len, uint32_t limit, docs_on_item on_item,
-	docs_on_extent on_extent, void *cookie, struct docs_position *ret_at);
-int docs_pg_xattrs(struct docs_store *s, const struct docs_scope *scope, int64_t id, docs_on_xattr on_xattr, void *cookie, struct docs_position *ret_at);
-int docs_pg_changes(struct docs_store *s, const struct docs_scope *scope, int64_t since, uint32_t limit, docs_on_change on_change, void *cookie,
-	struct docs_position *ret_at);
+int docs_pg_item_get(struct docs_store *store, const struct docs_scope *scope, int64_t id, docs_on_item on_item,
+	void *cookie, struct docs_position *ret_at);
+int docs_pg_item_lookup(struct docs_store *store, const struct docs_scope *scope, int64_t parent, struct span name,
+	docs_on_item on_item, void *cookie, struct docs_position *ret_at);
+int docs_pg_item_path(struct docs_store *store, const struct docs_scope *scope, const struct span *names, size_t count,
+	docs_on_item on_item, void *cookie, struct docs_position *ret_at, size_t *ret_depth);
+int docs_pg_children(struct docs_store *store, const struct docs_scope *scope, const struct docs_children *what,
+	docs_on_item on_item, void *cookie, struct docs_position *ret_at);
+int docs_pg_extents(struct docs_store *store, const struct docs_scope *scope, int64_t id, int64_t from, int64_t len,
+	uint32_t limit, docs_on_item on_item, docs_on_extent on_extent, void *cookie, struct docs_position *ret_at);
+int docs_pg_xattrs(struct docs_store *store, const struct docs_scope *scope, int64_t id, docs_on_xattr on_xattr,
+	void *cookie, struct docs_position *ret_at);
+int docs_pg_changes(struct docs_store *store, const struct docs_scope *scope, int64_t since, uint32_t limit,
+	docs_on_change on_change, void *cookie, struct docs_position *ret_at);
 
-int docs_pg_session_create(struct docs_store *s, const struct docs_scope *scope, struct span name, int64_t *ret_session);
-int docs_pg_session_end(struct docs_store *s, const struct docs_scope *scope, int64_t session);
-int docs_pg_session_poll(struct docs_store *s, const struct docs_scope *scope, int64_t session, const int64_t *held, size_t held_count);
+int docs_pg_session_create(
+	struct docs_store *store, const struct docs_scope *scope, struct span name, int64_t *ret_session);
+int docs_pg_session_end(struct docs_store *store, const struct docs_scope *scope, int64_t session);
+int docs_pg_session_poll(struct docs_store *store, const struct docs_scope *scope, int64_t session, const int64_t *held,
+	size_t held_count);
 
-int docs_pg_txn_begin(struct docs_store *s, uint32_t drive, const struct docs_key *keys, size_t key_count, const struct tree_wants *wants, int64_t now_ns,
-	struct tree **ret_tree, const struct docs_seen **ret_seen);
-int docs_pg_txn_commit(struct docs_store *s, const struct tree_delta *delta, const struct docs_answer *answers);
-void docs_pg_txn_abort(struct docs_store *s);
+int docs_pg_txn_begin(struct docs_store *store, uint32_t drive, const struct docs_key *keys, size_t key_count,
+	const struct tree_wants *wants, int64_t now_ns, struct tree **ret_tree, const struct docs_seen **ret_seen);
+int docs_pg_txn_commit(struct docs_store *store, const struct tree_delta *delta, const struct docs_answer *answers);
+void docs_pg_txn_abort(struct docs_store *store);
 /* Frees what the transaction held; the connection is not touched. */
 void docs_pg_txn_end(struct docs_pg *s);
 /* Of an entry and the row of its child as this transaction leaves it (NULL: not known): whether that row does not name this entry, or not it alone (see SQL_NAME_AGAIN). */
@@ -106,17 +113,21 @@ int docs_pg_commit_one_queue(struct docs_pg *s, const struct tree_delta *d, cons
 /* Answers under users' keys, and repeats; those of sessions that are new go with the delta. */
 int docs_pg_answers_queue(struct docs_pg *s, const struct docs_answer *answers);
 /* The loads of wants: queued, and (results in the same order) taken into the tree. */
-int docs_pg_load_queue(struct docs_pg *s, uint32_t drive, const struct tree_wants *wants, size_t *ret_count);
-int docs_pg_load_take(struct pg_result *const *results, const struct tree_wants *wants, struct tree *tree);
+int docs_pg_load_queue(struct docs_pg *s, uint32_t drive, const struct tree_wants *w, size_t *ret_count);
+int docs_pg_load_take(struct pg_result *const *results, const struct tree_wants *w, struct tree *tree);
 
-int docs_pg_block_find(struct docs_store *s, const struct docs_scope *scope, const uint8_t sha256[32], struct docs_block *ret);
-int docs_pg_block_generation(struct docs_store *s, int64_t *ret);
-int docs_pg_block_stored(struct docs_store *s, const struct docs_scope *scope, const struct docs_block *block, struct docs_block *ret);
-int docs_pg_block_referenced(struct docs_store *s, const struct docs_scope *scope, const uint8_t sha256[32], struct docs_block *ret);
+int docs_pg_block_find(
+	struct docs_store *store, const struct docs_scope *scope, const uint8_t sha256[32], struct docs_block *ret);
+int docs_pg_block_generation(struct docs_store *store, int64_t *ret);
+int docs_pg_block_stored(struct docs_store *store, const struct docs_scope *scope, const struct docs_block *block,
+	struct docs_block *ret);
+int docs_pg_block_referenced(
+	struct docs_store *store, const struct docs_scope *scope, const uint8_t sha256[32], struct docs_block *ret);
 
-int docs_pg_collect_blocks(struct docs_store *s, int64_t grace_s, uint32_t limit, int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie),
-	void *cookie, uint32_t *ret_count);
-int docs_pg_collect_orphans(struct docs_store *s, int64_t grace_s, uint32_t limit, uint32_t *ret_count);
-int docs_pg_collect_expired(struct docs_store *s, uint32_t limit, uint32_t *ret_count);
+int docs_pg_collect_blocks(struct docs_store *store, int64_t grace_s, uint32_t limit,
+	int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie,
+	uint32_t *ret_count);
+int docs_pg_collect_orphans(struct docs_store *store, int64_t grace_s, uint32_t limit, uint32_t *ret_count);
+int docs_pg_collect_expired(struct docs_store *store, uint32_t limit, uint32_t *ret_count);
 
 #endif

@@ -23,7 +23,8 @@ static int is_of_drive(const struct docs_scope *scope, int64_t id)
 }
 
 /* budget: the signature is the seam's */
-int docs_pg_item_get(struct docs_store *store, const struct docs_scope *scope, int64_t id, docs_on_item on_item, void *cookie, struct docs_position *ret_at)
+int docs_pg_item_get(struct docs_store *store, const struct docs_scope *scope, int64_t id, docs_on_item on_item,
+	void *cookie, struct docs_position *ret_at)
 {
 	const struct docs_pg_question q = {&SQL_ITEM_GET, scope, {PG_P_I64(id), PG_P_I64(scope->session)}, 2};
 	struct pg_result *result = NULL;
@@ -56,8 +57,8 @@ static int give_named(const struct item *item, void *cookie)
 }
 
 /* budget: the signature is the seam's */
-int docs_pg_item_lookup(struct docs_store *store, const struct docs_scope *scope, int64_t parent, struct span name, docs_on_item on_item, void *cookie,
-	struct docs_position *ret_at)
+int docs_pg_item_lookup(struct docs_store *store, const struct docs_scope *scope, int64_t parent, struct span name,
+	docs_on_item on_item, void *cookie, struct docs_position *ret_at)
 {
 	const struct docs_pg_question q = {&SQL_ITEM_LOOKUP, scope, {PG_P_I64(parent), PG_P_BYTEA(name)}, 2};
 	struct named named = {parent, name, on_item, cookie};
@@ -73,8 +74,8 @@ int docs_pg_item_lookup(struct docs_store *store, const struct docs_scope *scope
 }
 
 /* budget: the signature is the seam's */
-int docs_pg_item_path(struct docs_store *store, const struct docs_scope *scope, const struct span *names, size_t count, docs_on_item on_item, void *cookie,
-	struct docs_position *ret_at, size_t *ret_depth)
+int docs_pg_item_path(struct docs_store *store, const struct docs_scope *scope, const struct span *names, size_t count,
+	docs_on_item on_item, void *cookie, struct docs_position *ret_at, size_t *ret_depth)
 {
 	struct docs_pg *s = docs_pg_of(store);
 	struct pg_result *result = NULL;
@@ -90,7 +91,8 @@ int docs_pg_item_path(struct docs_store *store, const struct docs_scope *scope, 
 		return r;
 	const size_t depth = (size_t)pg_number(result, 0, ITEM_AT);
 	*ret_depth = depth;
-	struct named named = {pg_number(result, 0, ITEM_AT + 1), count ? names[count - 1] : SPAN_LITERAL(""), on_item, cookie};
+	struct named named = {
+		pg_number(result, 0, ITEM_AT + 1), count ? names[count - 1] : SPAN_LITERAL(""), on_item, cookie};
 	r = depth < count ? -ERR_NOT_FOUND : give_item(result, 0, ITEM_AT + 2, give_named, &named);
 	pg_result_free(result);
 	return r;
@@ -106,7 +108,8 @@ static void set_inline(const struct pg_result *r, int row, struct item *item)
 	if (item->size > 0 && pg_is_null(r, row, CHILD_DATA))
 		return;
 	item->has_inline = true;
-	item->inline_data = item->size > 0 ? span_of(pg_bytes(r, row, CHILD_DATA).data, (size_t)item->size) : SPAN_LITERAL("");
+	item->inline_data =
+		item->size > 0 ? span_of(pg_bytes(r, row, CHILD_DATA).data, (size_t)item->size) : SPAN_LITERAL("");
 }
 
 static int is_after(struct span a, struct span b)
@@ -117,7 +120,8 @@ static int is_after(struct span a, struct span b)
 	return order > 0 || (order == 0 && a.size > b.size);
 }
 
-static int give_children(const struct pg_result *result, const struct docs_children *what, docs_on_item on_item, void *cookie)
+static int give_children(
+	const struct pg_result *result, const struct docs_children *what, docs_on_item on_item, void *cookie)
 {
 	struct span before = what->after;
 
@@ -129,7 +133,8 @@ static int give_children(const struct pg_result *result, const struct docs_child
 		struct tree_node node;
 
 		/* The order is that of the plan, not of an ORDER BY. */
-		if (pg_is_null(result, row, CHILD_NODE + NODE_ID) || !is_after(pg_bytes(result, row, CHILD_NAME), before))
+		if (pg_is_null(result, row, CHILD_NODE + NODE_ID) ||
+			!is_after(pg_bytes(result, row, CHILD_NAME), before))
 			return -EIO;
 		before = pg_bytes(result, row, CHILD_NAME);
 		docs_pg_node(result, row, CHILD_NODE, &node);
@@ -145,13 +150,14 @@ static int give_children(const struct pg_result *result, const struct docs_child
 }
 
 /* budget: the signature is the seam's */
-int docs_pg_children(struct docs_store *store, const struct docs_scope *scope, const struct docs_children *what, docs_on_item on_item, void *cookie,
-	struct docs_position *ret_at)
+int docs_pg_children(struct docs_store *store, const struct docs_scope *scope, const struct docs_children *what,
+	docs_on_item on_item, void *cookie, struct docs_position *ret_at)
 {
 	const struct docs_pg_question q = {
 		what->with_inline ? &SQL_CHILDREN_INLINE : &SQL_CHILDREN,
 		scope,
-		{PG_P_I64(what->folder), PG_P_BYTEA(what->after), PG_P_I64(what->limit), PG_P_I64(DOCS_PG_INLINE_BYTES_MAX)},
+		{PG_P_I64(what->folder), PG_P_BYTEA(what->after), PG_P_I64(what->limit),
+			PG_P_I64(DOCS_PG_INLINE_BYTES_MAX)},
 		what->with_inline ? 4 : 3,
 	};
 	struct pg_result *result = NULL;
@@ -166,13 +172,13 @@ int docs_pg_children(struct docs_store *store, const struct docs_scope *scope, c
 }
 
 /* budget: the signature is the seam's */
-int docs_pg_extents(struct docs_store *store, const struct docs_scope *scope, int64_t id, int64_t from, int64_t len, uint32_t limit, docs_on_item on_item,
-	docs_on_extent on_extent, void *cookie, struct docs_position *ret_at)
+int docs_pg_extents(struct docs_store *store, const struct docs_scope *scope, int64_t id, int64_t from, int64_t len,
+	uint32_t limit, docs_on_item on_item, docs_on_extent on_extent, void *cookie, struct docs_position *ret_at)
 {
 	enum { EXTENT_COLUMN = READ_COLUMNS + NODE_COLUMNS };
 	const int64_t to = len > INT64_MAX - from ? INT64_MAX : from + len;
-	const struct docs_pg_question q = {
-		&SQL_EXTENTS, scope, {PG_P_I64(id), PG_P_I64(scope->session), PG_P_I64(from), PG_P_I64(to), PG_P_I64(limit)}, 5};
+	const struct docs_pg_question q = {&SQL_EXTENTS, scope,
+		{PG_P_I64(id), PG_P_I64(scope->session), PG_P_I64(from), PG_P_I64(to), PG_P_I64(limit)}, 5};
 	struct pg_result *result = NULL;
 
 	if (!is_of_drive(scope, id))
@@ -180,7 +186,8 @@ int docs_pg_extents(struct docs_store *store, const struct docs_scope *scope, in
 	int r = docs_pg_read(docs_pg_of(store), &q, ret_at, &result);
 	if (r == 0)
 		r = give_item(result, 0, ITEM_AT, on_item, cookie);
-	for (int row = 0; r >= 0 && row < pg_rows(result) && !pg_is_null(result, row, EXTENT_COLUMN + EXTENT_NODE); row++) {
+	for (int row = 0; r >= 0 && row < pg_rows(result) && !pg_is_null(result, row, EXTENT_COLUMN + EXTENT_NODE);
+		row++) {
 		struct tree_extent extent;
 
 		docs_pg_extent(result, row, EXTENT_COLUMN, &extent);
@@ -191,7 +198,8 @@ int docs_pg_extents(struct docs_store *store, const struct docs_scope *scope, in
 }
 
 /* budget: the signature is the seam's */
-int docs_pg_xattrs(struct docs_store *store, const struct docs_scope *scope, int64_t id, docs_on_xattr on_xattr, void *cookie, struct docs_position *ret_at)
+int docs_pg_xattrs(struct docs_store *store, const struct docs_scope *scope, int64_t id, docs_on_xattr on_xattr,
+	void *cookie, struct docs_position *ret_at)
 {
 	const struct docs_pg_question q = {&SQL_XATTRS, scope, {PG_P_I64(id), PG_P_I64(scope->session)}, 2};
 	enum { XATTR_NODE = READ_COLUMNS, XATTR_NAME, XATTR_VALUE };
@@ -208,8 +216,20 @@ int docs_pg_xattrs(struct docs_store *store, const struct docs_scope *scope, int
 	return r;
 }
 
-enum { CHANGE_SEQ = READ_COLUMNS, CHANGE_OP, CHANGE_WHAT, CHANGE_ID, CHANGE_PARENT, CHANGE_OLD_PARENT, CHANGE_REPLACED, CHANGE_FROM, CHANGE_LEN, CHANGE_NAME,
-	CHANGE_OLD_NAME, CHANGE_KEY };
+enum {
+	CHANGE_SEQ = READ_COLUMNS,
+	CHANGE_OP,
+	CHANGE_WHAT,
+	CHANGE_ID,
+	CHANGE_PARENT,
+	CHANGE_OLD_PARENT,
+	CHANGE_REPLACED,
+	CHANGE_FROM,
+	CHANGE_LEN,
+	CHANGE_NAME,
+	CHANGE_OLD_NAME,
+	CHANGE_KEY
+};
 
 static int give_change(const struct pg_result *r, int row, docs_on_change on_change, void *cookie)
 {
@@ -232,8 +252,8 @@ static int give_change(const struct pg_result *r, int row, docs_on_change on_cha
 }
 
 /* budget: the signature is the seam's */
-int docs_pg_changes(struct docs_store *store, const struct docs_scope *scope, int64_t since, uint32_t limit, docs_on_change on_change, void *cookie,
-	struct docs_position *ret_at)
+int docs_pg_changes(struct docs_store *store, const struct docs_scope *scope, int64_t since, uint32_t limit,
+	docs_on_change on_change, void *cookie, struct docs_position *ret_at)
 {
 	const struct docs_pg_question q = {&SQL_CHANGES, scope, {PG_P_I64(since), PG_P_I64(limit)}, 2};
 	struct pg_result *result = NULL;

@@ -7,26 +7,27 @@ void docs_pg_node(const struct pg_result *r, int row, int column, struct tree_no
 	const uint64_t rdev = (uint64_t)pg_number(r, row, column + NODE_RDEV);
 
 	*ret = (struct tree_node){
-		.item = {
-			.id = pg_number(r, row, column + NODE_ID),
-			.parent = pg_number(r, row, column + NODE_PARENT),
-			.size = pg_number(r, row, column + NODE_SIZE),
-			.allocated = pg_number(r, row, column + NODE_ALLOCATED),
-			.mode = (uint32_t)pg_number(r, row, column + NODE_MODE),
-			.uid = (uint32_t)pg_number(r, row, column + NODE_UID),
-			.gid = (uint32_t)pg_number(r, row, column + NODE_GID),
-			.nlink = (uint32_t)pg_number(r, row, column + NODE_NLINK),
-			.atime = pg_number(r, row, column + NODE_ATIME),
-			.mtime = pg_number(r, row, column + NODE_MTIME),
-			.ctime = pg_number(r, row, column + NODE_CTIME),
-			.btime = pg_number(r, row, column + NODE_BTIME),
-			.seq = pg_number(r, row, column + NODE_SEQ),
-			.content_seq = pg_number(r, row, column + NODE_CONTENT_SEQ),
-			.rdev_major = (uint32_t)(rdev >> 32),
-			.rdev_minor = (uint32_t)rdev,
-			.name = pg_bytes(r, row, column + NODE_NAME),
-			.target = pg_bytes(r, row, column + NODE_TARGET),
-		},
+		.item =
+			{
+				.id = pg_number(r, row, column + NODE_ID),
+				.parent = pg_number(r, row, column + NODE_PARENT),
+				.size = pg_number(r, row, column + NODE_SIZE),
+				.allocated = pg_number(r, row, column + NODE_ALLOCATED),
+				.mode = (uint32_t)pg_number(r, row, column + NODE_MODE),
+				.uid = (uint32_t)pg_number(r, row, column + NODE_UID),
+				.gid = (uint32_t)pg_number(r, row, column + NODE_GID),
+				.nlink = (uint32_t)pg_number(r, row, column + NODE_NLINK),
+				.atime = pg_number(r, row, column + NODE_ATIME),
+				.mtime = pg_number(r, row, column + NODE_MTIME),
+				.ctime = pg_number(r, row, column + NODE_CTIME),
+				.btime = pg_number(r, row, column + NODE_BTIME),
+				.seq = pg_number(r, row, column + NODE_SEQ),
+				.content_seq = pg_number(r, row, column + NODE_CONTENT_SEQ),
+				.rdev_major = (uint32_t)(rdev >> 32),
+				.rdev_minor = (uint32_t)rdev,
+				.name = pg_bytes(r, row, column + NODE_NAME),
+				.target = pg_bytes(r, row, column + NODE_TARGET),
+			},
 		.charged = pg_number(r, row, column + NODE_CHARGED),
 		.orphan = pg_number(r, row, column + NODE_ORPHAN) != 0,
 		.children = pg_number(r, row, column + NODE_CHILDREN),
@@ -54,18 +55,19 @@ void docs_pg_extent(const struct pg_result *r, int row, int column, struct tree_
 void docs_pg_drive(const struct pg_result *r, int row, struct docs_drive *ret)
 {
 	*ret = (struct docs_drive){
-		.row = {
-			.id = (uint32_t)pg_number(r, row, DRIVE_ID),
-			.owner = pg_number(r, row, DRIVE_OWNER),
-			.incarnation = pg_number(r, row, DRIVE_INCARNATION),
-			.seq = pg_number(r, row, DRIVE_SEQ),
-			.epoch = pg_number(r, row, DRIVE_EPOCH),
-			.lease_epoch = pg_number(r, row, DRIVE_LEASE_EPOCH),
-			.lease_session = pg_number(r, row, DRIVE_LEASE_SESSION),
-			.next_number = pg_number(r, row, DRIVE_NEXT_NUMBER),
-			.quota = pg_number(r, row, DRIVE_QUOTA),
-			.used = pg_number(r, row, DRIVE_USED),
-		},
+		.row =
+			{
+				.id = (uint32_t)pg_number(r, row, DRIVE_ID),
+				.owner = pg_number(r, row, DRIVE_OWNER),
+				.incarnation = pg_number(r, row, DRIVE_INCARNATION),
+				.seq = pg_number(r, row, DRIVE_SEQ),
+				.epoch = pg_number(r, row, DRIVE_EPOCH),
+				.lease_epoch = pg_number(r, row, DRIVE_LEASE_EPOCH),
+				.lease_session = pg_number(r, row, DRIVE_LEASE_SESSION),
+				.next_number = pg_number(r, row, DRIVE_NEXT_NUMBER),
+				.quota = pg_number(r, row, DRIVE_QUOTA),
+				.used = pg_number(r, row, DRIVE_USED),
+			},
 		.name = pg_bytes(r, row, DRIVE_NAME),
 	};
 	ret->at = (struct docs_position){ret->row.incarnation, ret->row.seq};
@@ -90,7 +92,8 @@ int docs_pg_check_floor(const struct docs_position *floor, const struct docs_pos
 	return at->seq < floor->seq ? -ERR_BEHIND : 0;
 }
 
-int docs_pg_read(struct docs_pg *s, const struct docs_pg_question *q, struct docs_position *ret_at, struct pg_result **ret)
+int docs_pg_read(
+	struct docs_pg *s, const struct docs_pg_question *q, struct docs_position *ret_at, struct pg_result **ret)
 {
 	struct pg_result *result = NULL;
 

@@ -1,6 +1,7 @@
 #include "backend/docs/docs_pg_private.h"
 
-int docs_pg_session_create(struct docs_store *store, const struct docs_scope *scope, struct span name, int64_t *ret_session)
+int docs_pg_session_create(
+	struct docs_store *store, const struct docs_scope *scope, struct span name, int64_t *ret_session)
 {
 	const struct docs_pg_question q = {&SQL_SESSION_CREATE, scope, {PG_P_BYTEA(name)}, 1};
 	struct pg_result *result = NULL;
@@ -31,7 +32,8 @@ int docs_pg_session_end(struct docs_store *store, const struct docs_scope *scope
 /* Whether the session is there, and whether the poll says anything new. */
 static int look(struct docs_pg *s, const struct docs_scope *scope, int64_t session, bool *ret_renew)
 {
-	const struct docs_pg_question q = {&SQL_SESSION_LOOK, scope, {PG_P_I64(session), pg_array_param(s->numbers[0])}, 2};
+	const struct docs_pg_question q = {
+		&SQL_SESSION_LOOK, scope, {PG_P_I64(session), pg_array_param(s->numbers[0])}, 2};
 	struct pg_result *result = NULL;
 
 	int r = docs_pg_ask(s, &q, &result);
@@ -47,7 +49,8 @@ static int look(struct docs_pg *s, const struct docs_scope *scope, int64_t sessi
 	return r;
 }
 
-int docs_pg_session_poll(struct docs_store *store, const struct docs_scope *scope, int64_t session, const int64_t *held, size_t held_count)
+int docs_pg_session_poll(struct docs_store *store, const struct docs_scope *scope, int64_t session, const int64_t *held,
+	size_t held_count)
 {
 	struct docs_pg *s = docs_pg_of(store);
 	bool renew = false;

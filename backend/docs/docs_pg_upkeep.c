@@ -13,7 +13,8 @@ struct step {
 	size_t count;
 };
 
-static int run_locked(struct docs_pg *s, uint32_t drive, const struct step *steps, size_t count, struct pg_result **ret_results)
+static int run_locked(
+	struct docs_pg *s, uint32_t drive, const struct step *steps, size_t count, struct pg_result **ret_results)
 {
 	const struct pg_param id = PG_P_I32(drive);
 	struct pg_result *results[STEPS_MAX + 3] = {NULL};
@@ -92,8 +93,9 @@ static int settle(struct docs_pg *s, uint32_t drive, struct block_pass *pass)
 }
 
 /* budget: the signature is the seam's */
-int docs_pg_collect_blocks(struct docs_store *store, int64_t grace_s, uint32_t limit, int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie),
-	void *cookie, uint32_t *ret_count)
+int docs_pg_collect_blocks(struct docs_store *store, int64_t grace_s, uint32_t limit,
+	int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie,
+	uint32_t *ret_count)
 {
 	struct docs_pg *s = docs_pg_of(store);
 	struct block_pass pass = {grace_s, on_block, cookie, 0};
@@ -127,7 +129,8 @@ int docs_pg_collect_blocks(struct docs_store *store, int64_t grace_s, uint32_t l
 /* The documents in numbers[0], all of one drive. *count grows by the rows that went. */
 static int end_orphans(struct docs_pg *s, uint32_t drive, int64_t grace_s, uint32_t *count)
 {
-	const struct pg_param params[] = {pg_array_param(s->numbers[0]), PG_P_I64(grace_s), PG_P_I64(DOCS_PG_PIECE_ROWS)};
+	const struct pg_param params[] = {
+		pg_array_param(s->numbers[0]), PG_P_I64(grace_s), PG_P_I64(DOCS_PG_PIECE_ROWS)};
 	const struct step steps[] = {{&SQL_ORPHAN_EXTENTS, params, 3}, {&SQL_ORPHAN_NODES, params, 2}};
 	struct pg_result *results[2] = {NULL};
 
@@ -195,7 +198,8 @@ static int purge(struct docs_pg *s, uint32_t limit, uint32_t *count)
 	pg_result_free(found);
 	if (drive == 0)
 		return 0;
-	const struct pg_param params[] = {PG_P_I32(drive), PG_P_I64(limit < DOCS_PG_PIECE_ROWS ? limit : DOCS_PG_PIECE_ROWS)};
+	const struct pg_param params[] = {
+		PG_P_I32(drive), PG_P_I64(limit < DOCS_PG_PIECE_ROWS ? limit : DOCS_PG_PIECE_ROWS)};
 	for (size_t i = 0; i < SQL_PURGES; i++)
 		steps[i] = (struct step){&SQL_PURGE[i], params, 2};
 	r = run_locked(s, drive, steps, SQL_PURGES, results);

@@ -11,8 +11,8 @@
 
 #define NOW_NS "(extract(epoch FROM now()) * 1000000000)::bigint"
 
-const struct pg_statement SQL_DRIVE_HOME = SQL_READ("drive_home", "SELECT " SQL_DRIVE("d")
-	" FROM drive d WHERE d.owner = $1 AND d.home AND d.trashed_at IS NULL");
+const struct pg_statement SQL_DRIVE_HOME = SQL_READ(
+	"drive_home", "SELECT " SQL_DRIVE("d") " FROM drive d WHERE d.owner = $1 AND d.home AND d.trashed_at IS NULL");
 /* No row: another call has made the first drive in the meantime. The root: a folder of nobody in particular, 0755. */
 const struct pg_statement SQL_DRIVE_MAKE = SQL_WRITE("drive_make",
 	"WITH made AS (INSERT INTO drive (owner, name, quota, home)"
@@ -22,12 +22,14 @@ const struct pg_statement SQL_DRIVE_MAKE = SQL_WRITE("drive_make",
 	" nlink, target) SELECT (id::bigint << 32) | 1, (id::bigint << 32) | 1, '', 0, 0, 0, 0, 0, t, t, t, t, 0, 0, 0, 0, 16877, 2, ''"
 	" FROM made, (SELECT " NOW_NS " AS t) now)"
 	" SELECT " SQL_DRIVE("d") " FROM made d");
-const struct pg_statement SQL_DRIVE_GET = SQL_READ("drive_get", "SELECT " SQL_DRIVE("d") " FROM drive d WHERE " SQL_MINE);
-const struct pg_statement SQL_DRIVE_LIST = SQL_READ("drive_list", "SELECT " SQL_DRIVE("d")
-	" FROM drive d WHERE d.owner = $1 AND d.trashed_at IS NULL ORDER BY d.id");
+const struct pg_statement SQL_DRIVE_GET =
+	SQL_READ("drive_get", "SELECT " SQL_DRIVE("d") " FROM drive d WHERE " SQL_MINE);
+const struct pg_statement SQL_DRIVE_LIST = SQL_READ("drive_list",
+	"SELECT " SQL_DRIVE("d") " FROM drive d WHERE d.owner = $1 AND d.trashed_at IS NULL ORDER BY d.id");
 const struct pg_statement SQL_DRIVE_CHANGE = SQL_WRITE("drive_change",
 	"UPDATE drive d SET name = COALESCE($3::bytea, name), quota = COALESCE($4::bigint, quota) WHERE " SQL_MINE);
-const struct pg_statement SQL_DRIVE_TRASH = SQL_WRITE("drive_trash", "UPDATE drive d SET trashed_at = now() WHERE " SQL_MINE);
+const struct pg_statement SQL_DRIVE_TRASH =
+	SQL_WRITE("drive_trash", "UPDATE drive d SET trashed_at = now() WHERE " SQL_MINE);
 /* In the order of ids: two of these at once do not wait for each other crosswise. */
 const struct pg_statement SQL_TRASH_USER = SQL_WRITE("trash_user",
 	"WITH mine AS MATERIALIZED (SELECT id FROM drive WHERE owner = $1 AND trashed_at IS NULL ORDER BY id FOR NO KEY UPDATE)"
@@ -37,43 +39,50 @@ const struct pg_statement SQL_PROGRESS_SET = SQL_WRITE("progress_set",
 	"INSERT INTO progress AS p (name, since) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET since = excluded.since"
 	" WHERE p.since < excluded.since");
 const struct pg_statement SQL_IDS_RESERVE = SQL_WRITE("ids_reserve",
-	"UPDATE drive d SET next_number = next_number + $3 WHERE " SQL_MINE " AND next_number + $3 <= 4294967296 RETURNING next_number - $3");
+	"UPDATE drive d SET next_number = next_number + $3 WHERE " SQL_MINE
+	" AND next_number + $3 <= 4294967296 RETURNING next_number - $3");
 
 /* ---- reads ---- */
 
 #define READ_DRIVE "SELECT d.incarnation, d.seq, "
 
-const struct pg_statement SQL_ITEM_GET = SQL_READ("item_get", READ_DRIVE SQL_NODE("n")
-	" FROM drive d LEFT JOIN node n ON n.id = $3 AND " SQL_VISIBLE("n") " WHERE " SQL_MINE);
-const struct pg_statement SQL_ITEM_LOOKUP = SQL_READ("item_lookup", READ_DRIVE SQL_NODE("n")
-	" FROM drive d LEFT JOIN (entry e JOIN node n ON n.id = e.child) ON e.parent = $3 AND e.name = $4 WHERE " SQL_MINE);
+const struct pg_statement SQL_ITEM_GET = SQL_READ("item_get",
+	READ_DRIVE SQL_NODE("n") " FROM drive d LEFT JOIN node n ON n.id = $3 AND " SQL_VISIBLE(
+		"n") " WHERE " SQL_MINE);
+const struct pg_statement SQL_ITEM_LOOKUP = SQL_READ("item_lookup",
+	READ_DRIVE SQL_NODE(
+		"n") " FROM drive d LEFT JOIN (entry e JOIN node n ON n.id = e.child) ON e.parent = $3 AND e.name = $4 WHERE " SQL_MINE);
 /* Where the path ends early, the name beyond it is NULL and joins nothing. */
 const struct pg_statement SQL_ITEM_PATH = SQL_READ("item_path",
 	"WITH RECURSIVE walk (depth, parent, id) AS ("
 	"SELECT 0, ($1::bigint << 32) | 1, ($1::bigint << 32) | 1"
 	" UNION ALL SELECT w.depth + 1, w.id, e.child FROM walk w JOIN entry e ON e.parent = w.id AND e.name = ($3::bytea[])[w.depth + 1])"
-	" " READ_DRIVE "w.depth, w.parent, " SQL_NODE("n")
-	" FROM drive d LEFT JOIN (SELECT * FROM walk ORDER BY depth DESC LIMIT 1) w ON true LEFT JOIN node n ON n.id = w.id WHERE " SQL_MINE);
+	" " READ_DRIVE "w.depth, w.parent, " SQL_NODE(
+		"n") " FROM drive d LEFT JOIN (SELECT * FROM walk ORDER BY depth DESC LIMIT 1) w ON true LEFT JOIN node n ON n.id = w.id WHERE " SQL_MINE);
 
 /* No ORDER BY outside: the nested loops keep the order of the entries, and a sort would take the inline data through a file. The reader checks it. */
-#define CHILDREN_FROM \
-	" FROM drive d LEFT JOIN node f ON f.id = $3" \
+#define CHILDREN_FROM                                                                                                                                  \
+	" FROM drive d LEFT JOIN node f ON f.id = $3"                                                                                                  \
 	" LEFT JOIN LATERAL (SELECT e.name, e.child FROM entry e WHERE e.parent = f.id AND e.name > $4 ORDER BY e.name LIMIT $5) e ON " SQL_IS_FOLDER( \
 		"f") " LEFT JOIN node n ON n.id = e.child"
 const struct pg_statement SQL_CHILDREN =
 	SQL_READ("children", READ_DRIVE "f.mode, e.name, " SQL_NODE("n") CHILDREN_FROM " WHERE " SQL_MINE);
-const struct pg_statement SQL_CHILDREN_INLINE = SQL_READ("children_inline", READ_DRIVE "f.mode, e.name, " SQL_NODE("n")
-	", CASE WHEN sum(x.len) OVER (ROWS UNBOUNDED PRECEDING) <= $6 THEN x.data END" CHILDREN_FROM
-	" LEFT JOIN extent x ON x.node = n.id AND x.at = 0 AND x.kind = 0 AND x.len >= n.size AND n.size > 0 WHERE " SQL_MINE);
+const struct pg_statement SQL_CHILDREN_INLINE = SQL_READ("children_inline",
+	READ_DRIVE "f.mode, e.name, " SQL_NODE(
+		"n") ", CASE WHEN sum(x.len) OVER (ROWS UNBOUNDED PRECEDING) <= $6 THEN x.data END" CHILDREN_FROM
+		     " LEFT JOIN extent x ON x.node = n.id AND x.at = 0 AND x.kind = 0 AND x.len >= n.size AND n.size > 0 WHERE " SQL_MINE);
 /* Extents do not overlap: the first that may touch the range is the last one that begins at or before it. */
-const struct pg_statement SQL_EXTENTS = SQL_READ("extents", READ_DRIVE SQL_NODE("n") ", " SQL_EXTENT("x")
-	" FROM drive d LEFT JOIN node n ON n.id = $3 AND " SQL_VISIBLE("n")
-	" LEFT JOIN LATERAL (SELECT x.* FROM extent x WHERE x.node = n.id"
-	" AND x.at >= COALESCE((SELECT y.at FROM extent y WHERE y.node = n.id AND y.at <= $5 ORDER BY y.at DESC LIMIT 1), $5)"
-	" AND x.at < $6 AND x.at + x.len > $5 ORDER BY x.at LIMIT $7) x ON true WHERE " SQL_MINE);
-const struct pg_statement SQL_XATTRS = SQL_READ("xattrs", READ_DRIVE "n.id, x.name, x.value"
-	" FROM drive d LEFT JOIN node n ON n.id = $3 AND " SQL_VISIBLE("n") " LEFT JOIN xattr x ON x.node = n.id WHERE " SQL_MINE);
-const struct pg_statement SQL_CHANGES = SQL_READ("changes", READ_DRIVE
+const struct pg_statement SQL_EXTENTS = SQL_READ("extents",
+	READ_DRIVE SQL_NODE("n") ", " SQL_EXTENT("x") " FROM drive d LEFT JOIN node n ON n.id = $3 AND " SQL_VISIBLE(
+		"n") " LEFT JOIN LATERAL (SELECT x.* FROM extent x WHERE x.node = n.id"
+		     " AND x.at >= COALESCE((SELECT y.at FROM extent y WHERE y.node = n.id AND y.at <= $5 ORDER BY y.at DESC LIMIT 1), $5)"
+		     " AND x.at < $6 AND x.at + x.len > $5 ORDER BY x.at LIMIT $7) x ON true WHERE " SQL_MINE);
+const struct pg_statement SQL_XATTRS = SQL_READ("xattrs",
+	READ_DRIVE "n.id, x.name, x.value"
+		   " FROM drive d LEFT JOIN node n ON n.id = $3 AND " SQL_VISIBLE(
+			   "n") " LEFT JOIN xattr x ON x.node = n.id WHERE " SQL_MINE);
+const struct pg_statement SQL_CHANGES = SQL_READ("changes",
+	READ_DRIVE
 	"j.seq, j.op, j.what, j.id, j.parent, j.old_parent, j.replaced, j.from_, j.len, j.name, j.old_name, j.key"
 	" FROM drive d LEFT JOIN LATERAL (SELECT j.* FROM journal j WHERE j.drive = $1 AND j.seq > $3 ORDER BY j.seq LIMIT $4) j ON true"
 	" WHERE " SQL_MINE);
@@ -81,9 +90,10 @@ const struct pg_statement SQL_CHANGES = SQL_READ("changes", READ_DRIVE
 /* ---- sessions ---- */
 
 const struct pg_statement SQL_SESSION_CREATE = SQL_WRITE("session_create",
-	"INSERT INTO session (user_id, drive, name) SELECT d.owner, d.id, $3 FROM drive d WHERE " SQL_MINE " RETURNING id");
-const struct pg_statement SQL_SESSION_END = SQL_WRITE("session_end",
-	"DELETE FROM session s USING drive d WHERE s.id = $3 AND s.drive = d.id AND " SQL_MINE);
+	"INSERT INTO session (user_id, drive, name) SELECT d.owner, d.id, $3 FROM drive d WHERE " SQL_MINE
+	" RETURNING id");
+const struct pg_statement SQL_SESSION_END = SQL_WRITE(
+	"session_end", "DELETE FROM session s USING drive d WHERE s.id = $3 AND s.drive = d.id AND " SQL_MINE);
 /* Most polls write nothing. */
 const struct pg_statement SQL_SESSION_LOOK = SQL_READ("session_look",
 	"SELECT s.id IS NOT NULL, s.seen_at < now() - " SQL_SEEN_STEP
@@ -104,35 +114,42 @@ const struct pg_statement SQL_LOCK_DRIVE = SQL_WRITE("lock_drive",
 	"SELECT " SQL_DRIVE("d") " FROM drive d WHERE d.id = $1 AND d.trashed_at IS NULL FOR NO KEY UPDATE");
 /* Both at once, for a transaction with one session: drive, then the columns of SQL_SESSION_KEYS. No row: look at them one by one. What is waited for is read again, of both. */
 const struct pg_statement SQL_LOCK_BOTH = SQL_WRITE("lock_both",
-	"SELECT " SQL_DRIVE("d") ", s.id, s.user_id, s.number, s.status, s.fingerprint, CASE WHEN s.number = $3 THEN s.headers END,"
-	" CASE WHEN s.number = $3 THEN s.body END FROM drive d JOIN session s ON s.id = $2 AND s.drive = $1 AND " SQL_ALIVE("s")
-	" WHERE d.id = $1 AND d.trashed_at IS NULL FOR NO KEY UPDATE OF d, s");
+	"SELECT " SQL_DRIVE(
+		"d") ", s.id, s.user_id, s.number, s.status, s.fingerprint, CASE WHEN s.number = $3 THEN s.headers END,"
+		     " CASE WHEN s.number = $3 THEN s.body END FROM drive d JOIN session s ON s.id = $2 AND s.drive = $1 AND " SQL_ALIVE(
+			     "s") " WHERE d.id = $1 AND d.trashed_at IS NULL FOR NO KEY UPDATE OF d, s");
 /* Not locked: numbers change under the drive's lock only. */
 const struct pg_statement SQL_SESSION_KEYS = SQL_READ("session_keys",
 	"SELECT s.id, s.user_id, s.number, s.status, s.fingerprint,"
 	" CASE WHEN s.number = ANY ($3::bigint[]) THEN s.headers END, CASE WHEN s.number = ANY ($3::bigint[]) THEN s.body END"
 	" FROM session s WHERE s.id = ANY ($2::bigint[]) AND s.drive = $1 AND " SQL_ALIVE("s"));
 const struct pg_statement SQL_USER_KEYS = SQL_READ("user_keys",
-	"SELECT i.user_id, i.key, i.status, i.fingerprint, i.headers, i.body, i.created_at < now() - interval '" SQL_TEXT(IDEMPOTENCY_TEXT) " h'"
-	" FROM unnest($1::bigint[], $2::bytea[]) k (user_id, key) JOIN idempotency i ON i.user_id = k.user_id AND i.key = k.key");
+	"SELECT i.user_id, i.key, i.status, i.fingerprint, i.headers, i.body, i.created_at < now() - interval '" SQL_TEXT(
+		IDEMPOTENCY_TEXT) " h'"
+				  " FROM unnest($1::bigint[], $2::bytea[]) k (user_id, key) JOIN idempotency i ON i.user_id = k.user_id AND i.key = k.key");
 
 /* Most batches name one folder and one name in it. */
 const struct pg_statement SQL_LOAD_ONE = SQL_READ("load_one",
-	"SELECT NULL::bigint, NULL::bytea, " SQL_NODE("n") " FROM node n WHERE n.id = $1[1]"
-	" UNION ALL SELECT e.parent, e.name, " SQL_NODE("n") " FROM entry e JOIN node n ON n.id = e.child WHERE e.parent = $2[1] AND e.name = $3[1]");
+	"SELECT NULL::bigint, NULL::bytea, " SQL_NODE(
+		"n") " FROM node n WHERE n.id = $1[1]"
+		     " UNION ALL SELECT e.parent, e.name, " SQL_NODE(
+			     "n") " FROM entry e JOIN node n ON n.id = e.child WHERE e.parent = $2[1] AND e.name = $3[1]");
 const struct pg_statement SQL_LOAD = SQL_READ("load",
-	"SELECT NULL::bigint, NULL::bytea, " SQL_NODE("n") " FROM node n WHERE n.id = ANY ($1::bigint[])"
-	" UNION ALL SELECT e.parent, e.name, " SQL_NODE("n")
-	" FROM unnest($2::bigint[], $3::bytea[]) w (parent, name) JOIN entry e ON e.parent = w.parent AND e.name = w.name JOIN node n ON n.id = e.child");
+	"SELECT NULL::bigint, NULL::bytea, " SQL_NODE(
+		"n") " FROM node n WHERE n.id = ANY ($1::bigint[])"
+		     " UNION ALL SELECT e.parent, e.name, " SQL_NODE(
+			     "n") " FROM unnest($2::bigint[], $3::bytea[]) w (parent, name) JOIN entry e ON e.parent = w.parent AND e.name = w.name JOIN node n ON n.id = e.child");
 const struct pg_statement SQL_LOAD_EXTENTS = SQL_READ("load_extents",
-	"SELECT " SQL_EXTENT("x") " FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) w (node, from_, to_)"
-	" CROSS JOIN LATERAL (SELECT x.* FROM extent x WHERE x.node = w.node"
-	" AND x.at >= COALESCE((SELECT y.at FROM extent y WHERE y.node = w.node AND y.at <= w.from_ ORDER BY y.at DESC LIMIT 1), w.from_)"
-	" AND x.at < w.to_ AND x.at + x.len > w.from_ OFFSET 0) x");
+	"SELECT " SQL_EXTENT(
+		"x") " FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) w (node, from_, to_)"
+		     " CROSS JOIN LATERAL (SELECT x.* FROM extent x WHERE x.node = w.node"
+		     " AND x.at >= COALESCE((SELECT y.at FROM extent y WHERE y.node = w.node AND y.at <= w.from_ ORDER BY y.at DESC LIMIT 1), w.from_)"
+		     " AND x.at < w.to_ AND x.at + x.len > w.from_ OFFSET 0) x");
 const struct pg_statement SQL_LOAD_EXTENTS_ONE = SQL_READ("load_extents_one",
-	"SELECT " SQL_EXTENT("x") " FROM extent x WHERE x.node = $1"
-	" AND x.at >= COALESCE((SELECT y.at FROM extent y WHERE y.node = $1 AND y.at <= $2 ORDER BY y.at DESC LIMIT 1), $2)"
-	" AND x.at < $3 AND x.at + x.len > $2");
+	"SELECT " SQL_EXTENT(
+		"x") " FROM extent x WHERE x.node = $1"
+		     " AND x.at >= COALESCE((SELECT y.at FROM extent y WHERE y.node = $1 AND y.at <= $2 ORDER BY y.at DESC LIMIT 1), $2)"
+		     " AND x.at < $3 AND x.at + x.len > $2");
 /* UNION, not UNION ALL: chains that meet go on as one, and it ends even if the tree had a circle. */
 const struct pg_statement SQL_LOAD_ANCESTORS = SQL_READ("load_ancestors",
 	"WITH RECURSIVE up (id, parent) AS (SELECT n.id, n.parent FROM unnest($1::bigint[]) f JOIN node n ON n.id = f"

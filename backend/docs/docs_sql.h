@@ -72,41 +72,43 @@ enum { READ_INCARNATION, READ_SEQ, READ_COLUMNS };
 extern const struct pg_statement SQL_DRIVE_HOME; /* owner */
 extern const struct pg_statement SQL_DRIVE_MAKE; /* owner, name, quota, whether only a first drive will do */
 extern const struct pg_statement SQL_DRIVE_GET;
-extern const struct pg_statement SQL_DRIVE_LIST; /* owner */
+extern const struct pg_statement SQL_DRIVE_LIST;   /* owner */
 extern const struct pg_statement SQL_DRIVE_CHANGE; /* …, name or NULL, quota or NULL */
 extern const struct pg_statement SQL_DRIVE_TRASH;
-extern const struct pg_statement SQL_TRASH_USER; /* owner */
+extern const struct pg_statement SQL_TRASH_USER;		     /* owner */
 extern const struct pg_statement SQL_PROGRESS_GET, SQL_PROGRESS_SET; /* name; name, since */
-extern const struct pg_statement SQL_IDS_RESERVE; /* …, count */
+extern const struct pg_statement SQL_IDS_RESERVE;		     /* …, count */
 
 /* Reads. */
-extern const struct pg_statement SQL_ITEM_GET; /* …, id, session */
+extern const struct pg_statement SQL_ITEM_GET;	  /* …, id, session */
 extern const struct pg_statement SQL_ITEM_LOOKUP; /* …, parent, name */
-extern const struct pg_statement SQL_ITEM_PATH; /* …, names, count: depth, parent, then the document */
-extern const struct pg_statement SQL_CHILDREN; /* …, folder, after, limit: mode of the folder, name of the entry, then the document */
+extern const struct pg_statement SQL_ITEM_PATH;	  /* …, names, count: depth, parent, then the document */
+extern const struct pg_statement
+	SQL_CHILDREN; /* …, folder, after, limit: mode of the folder, name of the entry, then the document */
 extern const struct pg_statement SQL_CHILDREN_INLINE; /* …, and at most so many bytes: also the data */
 extern const struct pg_statement SQL_EXTENTS; /* …, id, session, from, to, limit: the document, then an extent */
-extern const struct pg_statement SQL_XATTRS; /* …, id, session: id, name, value */
+extern const struct pg_statement SQL_XATTRS;  /* …, id, session: id, name, value */
 extern const struct pg_statement SQL_CHANGES; /* …, since, limit */
 
 /* Sessions. */
 extern const struct pg_statement SQL_SESSION_CREATE; /* …, name */
-extern const struct pg_statement SQL_SESSION_END; /* …, session */
-extern const struct pg_statement SQL_SESSION_LOOK; /* …, session, held: whether it is there, whether something is to be written */
+extern const struct pg_statement SQL_SESSION_END;    /* …, session */
+extern const struct pg_statement
+	SQL_SESSION_LOOK; /* …, session, held: whether it is there, whether something is to be written */
 extern const struct pg_statement SQL_SESSION_RENEW; /* session, held */
 
 /* The transaction: what it begins with. */
-extern const struct pg_statement SQL_LOCK_DRIVE; /* drive */
-extern const struct pg_statement SQL_LOCK_BOTH; /* drive, session, number */
+extern const struct pg_statement SQL_LOCK_DRIVE;   /* drive */
+extern const struct pg_statement SQL_LOCK_BOTH;	   /* drive, session, number */
 extern const struct pg_statement SQL_SESSION_KEYS; /* drive, sessions, numbers */
-extern const struct pg_statement SQL_USER_KEYS; /* users, keys */
-extern const struct pg_statement SQL_LOAD_ONE; /* the same for one id and one name, or none: elements 1 */
+extern const struct pg_statement SQL_USER_KEYS;	   /* users, keys */
+extern const struct pg_statement SQL_LOAD_ONE;	   /* the same for one id and one name, or none: elements 1 */
 extern const struct pg_statement SQL_LOAD; /* ids, parents, names: parent and name of the entry or NULL, the document */
-extern const struct pg_statement SQL_LOAD_EXTENTS; /* nodes, froms, tos */
+extern const struct pg_statement SQL_LOAD_EXTENTS;     /* nodes, froms, tos */
 extern const struct pg_statement SQL_LOAD_EXTENTS_ONE; /* node, from, to */
-extern const struct pg_statement SQL_LOAD_ANCESTORS; /* folders: folder, parent */
-extern const struct pg_statement SQL_LOAD_XATTRS; /* nodes, names: node, name, value or NULL, bytes of all names */
-extern const struct pg_statement SQL_LOAD_BLOCKS; /* drive, hashes */
+extern const struct pg_statement SQL_LOAD_ANCESTORS;   /* folders: folder, parent */
+extern const struct pg_statement SQL_LOAD_XATTRS;      /* nodes, names: node, name, value or NULL, bytes of all names */
+extern const struct pg_statement SQL_LOAD_BLOCKS;      /* drive, hashes */
 
 /* And what it ends with: docs_sql_commit.c. */
 enum docs_sql_parts { /* what a commit writes beside drive, journal and changed documents */
@@ -149,43 +151,46 @@ extern const struct pg_statement SQL_COMMIT[SQL_PARTS]; /* by the set of parts; 
 
 /* The same of one op that changes one document, or two: where the parameters of each part begin; those up to the last one that a variant uses are given. */
 enum docs_sql_one {
-	ONE_DRIVE = 0, /* id, seq, next_number, used */
-	ONE_JOURNAL = 4, /* seq, op, what, id, parent, old_parent, replaced, from, len, name, old_name, key */
+	ONE_DRIVE = 0,	  /* id, seq, next_number, used */
+	ONE_JOURNAL = 4,  /* seq, op, what, id, parent, old_parent, replaced, from, len, name, old_name, key */
 	ONE_SESSION = 16, /* id, number, status, fingerprint, headers, body */
-	ONE_CHANGED = 22, /* id, parent, size, allocated, charged, mode, uid, gid, nlink, atime, mtime, ctime, seq, content_seq, orphan, children, name */
+	ONE_CHANGED =
+		22, /* id, parent, size, allocated, charged, mode, uid, gid, nlink, atime, mtime, ctime, seq, content_seq, orphan, children, name */
 	ONE_REMOVED = 39, /* parent, name */
-	ONE_ADDED = 41, /* parent, child, linked, name */
-	ONE_CREATED = 45, /* id, parent, size, allocated, charged, mode, uid, gid, nlink, atime, mtime, ctime, btime, seq, content_seq, children, rdev, name, target */
+	ONE_ADDED = 41,	  /* parent, child, linked, name */
+	ONE_CREATED =
+		45, /* id, parent, size, allocated, charged, mode, uid, gid, nlink, atime, mtime, ctime, btime, seq, content_seq, children, rdev, name, target */
 	ONE_CHANGED_2 = 64,
 	ONE_PARAMS = 81
 };
 extern const struct pg_statement SQL_COMMIT_ONE[2][SQL_PARTS]; /* by how many are changed, less one */
-extern const struct pg_statement SQL_REMOVE_NODES; /* nodes that go, nodes whose extents go */
-extern const struct pg_statement SQL_REMOVE_EXTENTS; /* nodes, ats */
-extern const struct pg_statement SQL_ADD_EXTENTS; /* packed, hashes, datas */
-extern const struct pg_statement SQL_ADD_EXTENT;  /* the numbers of one, hash, data */
-extern const struct pg_statement SQL_REMOVE_XATTRS; /* nodes, names */
-extern const struct pg_statement SQL_SET_XATTRS; /* nodes, names, values */
-extern const struct pg_statement SQL_NAME_AGAIN; /* nodes of which the link that their row named went */
-extern const struct pg_statement SQL_SESSION_ANSWERS; /* packed, fingerprints, headers, bodies */
-extern const struct pg_statement SQL_USER_ANSWERS; /* drive, packed (user, status), keys, fingerprints, headers, bodies */
-extern const struct pg_statement SQL_USER_FORGET; /* users, keys */
+extern const struct pg_statement SQL_REMOVE_NODES;	       /* nodes that go, nodes whose extents go */
+extern const struct pg_statement SQL_REMOVE_EXTENTS;	       /* nodes, ats */
+extern const struct pg_statement SQL_ADD_EXTENTS;	       /* packed, hashes, datas */
+extern const struct pg_statement SQL_ADD_EXTENT;	       /* the numbers of one, hash, data */
+extern const struct pg_statement SQL_REMOVE_XATTRS;	       /* nodes, names */
+extern const struct pg_statement SQL_SET_XATTRS;	       /* nodes, names, values */
+extern const struct pg_statement SQL_NAME_AGAIN;	       /* nodes of which the link that their row named went */
+extern const struct pg_statement SQL_SESSION_ANSWERS;	       /* packed, fingerprints, headers, bodies */
+extern const struct pg_statement
+	SQL_USER_ANSWERS; /* drive, packed (user, status), keys, fingerprints, headers, bodies */
+extern const struct pg_statement SQL_USER_FORGET;     /* users, keys */
 extern const struct pg_statement SQL_SESSION_REPEATS; /* sessions */
-extern const struct pg_statement SQL_USER_REPEATS; /* users, keys */
+extern const struct pg_statement SQL_USER_REPEATS;    /* users, keys */
 
 /* Blocks. */
 extern const struct pg_statement SQL_BLOCK_FIND; /* …, hash */
 extern const struct pg_statement SQL_BLOCK_GENERATION;
-extern const struct pg_statement SQL_BLOCK_STORED; /* …, hash, generation, size, uploader */
+extern const struct pg_statement SQL_BLOCK_STORED;     /* …, hash, generation, size, uploader */
 extern const struct pg_statement SQL_BLOCK_REFERENCED; /* …, hash */
 
 /* Upkeep. */
-extern const struct pg_statement SQL_LOCK_ANY; /* drive, in the trash too */
-extern const struct pg_statement SQL_DOUBTFUL; /* grace, limit: drive, hash */
+extern const struct pg_statement SQL_LOCK_ANY;				 /* drive, in the trash too */
+extern const struct pg_statement SQL_DOUBTFUL;				 /* grace, limit: drive, hash */
 extern const struct pg_statement SQL_DOUBTFUL_LOCK, SQL_DOUBTFUL_SETTLE; /* drive, hashes, grace */
-extern const struct pg_statement SQL_ORPHANS; /* grace, limit */
-extern const struct pg_statement SQL_ORPHAN_EXTENTS; /* nodes, grace, limit */
-extern const struct pg_statement SQL_ORPHAN_NODES; /* nodes, grace */
+extern const struct pg_statement SQL_ORPHANS;				 /* grace, limit */
+extern const struct pg_statement SQL_ORPHAN_EXTENTS;			 /* nodes, grace, limit */
+extern const struct pg_statement SQL_ORPHAN_NODES;			 /* nodes, grace */
 extern const struct pg_statement SQL_EXPIRED_SESSIONS, SQL_EXPIRED_KEYS; /* limit */
 extern const struct pg_statement SQL_EXPIRED_DRIVE;
 #define SQL_PURGES 9

@@ -8,15 +8,16 @@
 #define SQL_TEXT(x) SQL_TEXT_(x)
 
 /* In the order of enum docs_sql_node_column. */
-#define SQL_NODE(n) \
-	n ".id, " n ".parent, " n ".name, " n ".size, " n ".allocated, " n ".charged, " n ".mode, " n ".uid, " n ".gid, " n \
-	  ".nlink, " n ".atime, " n ".mtime, " n ".ctime, " n ".btime, " n ".seq, " n ".content_seq, " n ".rdev, " n ".target, " n \
-	  ".orphaned_at IS NOT NULL, " n ".children"
-#define SQL_EXTENT(x) \
-	x ".node, " x ".at, " x ".len, " x ".kind, " x ".sha256, " x ".generation, " x ".from_, " x ".block_size, " x ".data"
-#define SQL_DRIVE(d) \
-	d ".id, " d ".owner, " d ".incarnation, " d ".seq, " d ".epoch, " d ".lease_epoch, " d ".lease_session, " d ".next_number, " d \
-	  ".quota, " d ".used, " d ".name"
+#define SQL_NODE(n)                                                                                                 \
+	n ".id, " n ".parent, " n ".name, " n ".size, " n ".allocated, " n ".charged, " n ".mode, " n ".uid, " n    \
+	  ".gid, " n ".nlink, " n ".atime, " n ".mtime, " n ".ctime, " n ".btime, " n ".seq, " n ".content_seq, " n \
+	  ".rdev, " n ".target, " n ".orphaned_at IS NOT NULL, " n ".children"
+#define SQL_EXTENT(x)                                                                                                 \
+	x ".node, " x ".at, " x ".len, " x ".kind, " x ".sha256, " x ".generation, " x ".from_, " x ".block_size, " x \
+	  ".data"
+#define SQL_DRIVE(d)                                                                                                \
+	d ".id, " d ".owner, " d ".incarnation, " d ".seq, " d ".epoch, " d ".lease_epoch, " d ".lease_session, " d \
+	  ".next_number, " d ".quota, " d ".used, " d ".name"
 
 /* Of a drive: that it is there, and the caller's. */
 #define SQL_MINE "d.id = $1 AND d.trashed_at IS NULL AND ($2 = 0 OR d.owner = $2)"
@@ -27,30 +28,45 @@
 /* seen_at is indexed: moved in steps, so that most updates of the row stay heap-only. */
 #define SQL_SEEN_STEP "interval '30 s'"
 /* A document without a name is there for sessions of its drive only ($4). */
-#define SQL_VISIBLE(n) \
-	"(" n ".orphaned_at IS NULL OR EXISTS (SELECT FROM session s WHERE s.id = $4 AND s.drive = $1 AND ($2 = 0 OR s.user_id = $2) AND " SQL_ALIVE( \
+#define SQL_VISIBLE(n)                                                                                                                          \
+	"(" n                                                                                                                                   \
+	".orphaned_at IS NULL OR EXISTS (SELECT FROM session s WHERE s.id = $4 AND s.drive = $1 AND ($2 = 0 OR s.user_id = $2) AND " SQL_ALIVE( \
 		"s") "))"
 #define SQL_IS_FOLDER(n) "(" n ".mode & 61440) = 16384"
 /* Of an orphan: nobody that is heard of has it open. $2: grace in seconds. */
-#define SQL_LET_GO(n) \
+#define SQL_LET_GO(n)                                                                                                                          \
 	n ".orphaned_at < now() - $2 * interval '1 s' AND NOT EXISTS (SELECT FROM hold h JOIN session s ON s.id = h.session WHERE h.node = " n \
 	  ".id AND " SQL_ALIVE("s") ")"
 
 /* The end of a transaction, for each set of parts (enum docs_sql_parts). */
-#define SQL_VARIANTS(name, changed, created, added, removed, session, journal) \
-	SQL_VARIANT(name, 0, changed, "", "", "", "", journal), SQL_VARIANT(name, 1, changed, created, "", "", "", journal), \
-		SQL_VARIANT(name, 2, changed, "", added, "", "", journal), SQL_VARIANT(name, 3, changed, created, added, "", "", journal), \
-		SQL_VARIANT(name, 4, changed, "", "", removed, "", journal), SQL_VARIANT(name, 5, changed, created, "", removed, "", journal), \
-		SQL_VARIANT(name, 6, changed, "", added, removed, "", journal), SQL_VARIANT(name, 7, changed, created, added, removed, "", journal), \
-		SQL_VARIANT(name, 8, changed, "", "", "", session, journal), SQL_VARIANT(name, 9, changed, created, "", "", session, journal), \
-		SQL_VARIANT(name, 10, changed, "", added, "", session, journal), SQL_VARIANT(name, 11, changed, created, added, "", session, journal), \
-		SQL_VARIANT(name, 12, changed, "", "", removed, session, journal), SQL_VARIANT(name, 13, changed, created, "", removed, session, journal), \
-		SQL_VARIANT(name, 14, changed, "", added, removed, session, journal), SQL_VARIANT(name, 15, changed, created, added, removed, session, journal)
+#define SQL_VARIANTS(name, changed, created, added, removed, session, journal)          \
+	SQL_VARIANT(name, 0, changed, "", "", "", "", journal),                         \
+		SQL_VARIANT(name, 1, changed, created, "", "", "", journal),            \
+		SQL_VARIANT(name, 2, changed, "", added, "", "", journal),              \
+		SQL_VARIANT(name, 3, changed, created, added, "", "", journal),         \
+		SQL_VARIANT(name, 4, changed, "", "", removed, "", journal),            \
+		SQL_VARIANT(name, 5, changed, created, "", removed, "", journal),       \
+		SQL_VARIANT(name, 6, changed, "", added, removed, "", journal),         \
+		SQL_VARIANT(name, 7, changed, created, added, removed, "", journal),    \
+		SQL_VARIANT(name, 8, changed, "", "", "", session, journal),            \
+		SQL_VARIANT(name, 9, changed, created, "", "", session, journal),       \
+		SQL_VARIANT(name, 10, changed, "", added, "", session, journal),        \
+		SQL_VARIANT(name, 11, changed, created, added, "", session, journal),   \
+		SQL_VARIANT(name, 12, changed, "", "", removed, session, journal),      \
+		SQL_VARIANT(name, 13, changed, created, "", removed, session, journal), \
+		SQL_VARIANT(name, 14, changed, "", added, removed, session, journal),   \
+		SQL_VARIANT(name, 15, changed, created, added, removed, session, journal)
 #define SQL_VARIANT(name, parts, changed, created, added, removed, session, journal) \
 	[parts] = {#name "_" #parts, DO_DRIVE changed created added removed session journal, false}
 
-#define SQL_READ(name, sql) {name, sql, true}
-#define SQL_WRITE(name, sql) {name, sql, false}
+#define SQL_READ(name, sql)     \
+	{                       \
+		name, sql, true \
+	}
+#define SQL_WRITE(name, sql)     \
+	{                        \
+		name, sql, false \
+	}
 
 /* The same numbers without the suffix that their literals have. */
 static_assert(SESSION_TIMEOUT_S == SESSION_TIMEOUT_SECONDS && IDEMPOTENCY_HOURS == IDEMPOTENCY_TEXT, "limits.h");

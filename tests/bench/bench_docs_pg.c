@@ -27,14 +27,15 @@ static char server_stat[64];
 
 static double cpu_us(const char *path)
 {
-	double ns = 0;
+	char text[64] = "";
 	FILE *f = fopen(path, "r");
 
-	if (f && fscanf(f, "%lf", &ns) != 1)
-		ns = 0;
-	if (f)
-		(void)fclose(f);
-	return ns / 1000;
+	if (!f)
+		return 0;
+	if (!fgets(text, sizeof(text), f))
+		text[0] = '\0';
+	(void)fclose(f);
+	return strtod(text, NULL) / 1000;
 }
 
 static double middle(double *times, size_t count)
@@ -53,7 +54,8 @@ static struct measured measure(struct bench *b, piece run, piece bare, size_t co
 	double *times = calloc(4 * count, sizeof(*times));
 	struct measured m = {0};
 
-	for (size_t i = 0; i < count + count / 4; i++) {
+	const size_t all = count + count / 4;
+	for (size_t i = 0; i < all; i++) {
 		const size_t at = i % count; /* the first ones warm up and are written over */
 		int64_t start = clock_mono_ns();
 		bare(b);
@@ -62,8 +64,8 @@ static struct measured measure(struct bench *b, piece run, piece bare, size_t co
 		start = clock_mono_ns();
 		run(b);
 		times[at] = (double)(clock_mono_ns() - start) / 1000;
-		m.server += (cpu_us(server_stat) - server_was) / (double)(count + count / 4);
-		m.client += (cpu_us("/proc/self/schedstat") - client_was) / (double)(count + count / 4);
+		m.server += (cpu_us(server_stat) - server_was) / (double)all;
+		m.client += (cpu_us("/proc/self/schedstat") - client_was) / (double)all;
 		times[2 * count + at] = (double)begin_ns / 1000;
 		times[3 * count + at] = (double)commit_ns / 1000;
 	}
@@ -78,7 +80,8 @@ static struct measured measure(struct bench *b, piece run, piece bare, size_t co
 
 static void bare_insert(struct bench *b)
 {
-	static const struct pg_statement INSERT = {"bare_insert", "INSERT INTO bare (id, value) VALUES ($1, $2)", false};
+	static const struct pg_statement INSERT = {
+		"bare_insert", "INSERT INTO bare (id, value) VALUES ($1, $2)", false};
 	const struct pg_param params[] = {PG_P_I64(++b->bare_n), PG_P_I64(1)};
 
 	assert_ok(&b->w, pg_run(b->w.pg, &INSERT, params, 2, NULL));
@@ -97,7 +100,9 @@ static void bare_select(struct bench *b)
 static int64_t in_session(struct bench *b, const struct op *ops, size_t count)
 {
 	static int64_t number;
-	const struct request request = {.ops = ops, .count = count, .body = SPAN_LITERAL("{\"results\":[]}"),
+	const struct request request = {.ops = ops,
+		.count = count,
+		.body = SPAN_LITERAL("{\"results\":[]}"),
 		.key = {.kind = DOCS_KEY_SESSION, .user = b->w.scope.user, .session = b->session, .number = ++number}};
 	struct done *done = calloc(1, sizeof(*done));
 
@@ -113,7 +118,13 @@ static void do_create(struct bench *b)
 	char name[32];
 
 	snprintf(name, sizeof(name), "f%08" PRId64, ++b->n);
-	in_session(b, &(struct op){.kind = OP_CREATE, .parent = b->folder, .name = span_str(name), .mode = S_IFREG | 0644, .fields = OP_HAS_MODE}, 1);
+	in_session(b,
+		&(struct op){.kind = OP_CREATE,
+			.parent = b->folder,
+			.name = span_str(name),
+			.mode = S_IFREG | 0644,
+			.fields = OP_HAS_MODE},
+		1);
 }
 
 static void do_create_with_content(struct bench *b)
@@ -123,8 +134,13 @@ static void do_create_with_content(struct bench *b)
 	char name[32];
 
 	snprintf(name, sizeof(name), "c%08" PRId64, ++b->n);
-	const struct op make = {.kind = OP_CREATE, .parent = b->folder, .name = span_str(name), .mode = S_IFREG | 0644, .fields = OP_HAS_MODE};
-	const struct op write = {.kind = OP_WRITE, .id = in_session(b, &make, 1), .extents = &extent, .extent_count = 1};
+	const struct op make = {.kind = OP_CREATE,
+		.parent = b->folder,
+		.name = span_str(name),
+		.mode = S_IFREG | 0644,
+		.fields = OP_HAS_MODE};
+	const struct op write = {
+		.kind = OP_WRITE, .id = in_session(b, &make, 1), .extents = &extent, .extent_count = 1};
 	in_session(b, &write, 1);
 }
 
@@ -136,12 +152,22 @@ static void do_rename(struct bench *b)
 	snprintf(name, sizeof(name), "r%08" PRId64, renamed);
 	snprintf(new_name, sizeof(new_name), "r%08" PRId64, ++renamed);
 	in_session(b,
-		&(struct op){.kind = OP_RENAME, .parent = b->folder, .name = span_str(name), .new_parent = b->folder, .new_name = span_str(new_name)}, 1);
+		&(struct op){.kind = OP_RENAME,
+			.parent = b->folder,
+			.name = span_str(name),
+			.new_parent = b->folder,
+			.new_name = span_str(new_name)},
+		1);
 }
 
 static void do_setattr(struct bench *b)
 {
-	in_session(b, &(struct op){.kind = OP_SETATTR, .id = b->deep[1], .mode = 0700 + (uint32_t)(++b->n % 8), .fields = OP_HAS_MODE}, 1);
+	in_session(b,
+		&(struct op){.kind = OP_SETATTR,
+			.id = b->deep[1],
+			.mode = 0700 + (uint32_t)(++b->n % 8),
+			.fields = OP_HAS_MODE},
+		1);
 }
 
 static int64_t unlinked;
@@ -172,13 +198,15 @@ static void do_get(struct bench *b)
 static size_t depth;
 static void do_path(struct bench *b)
 {
-	const struct span names[] = {SPAN_LITERAL("deep"), SPAN_LITERAL("deep"), SPAN_LITERAL("deep"), SPAN_LITERAL("deep"), SPAN_LITERAL("deep"),
-		SPAN_LITERAL("deep"), SPAN_LITERAL("deep"), SPAN_LITERAL("deep"), SPAN_LITERAL("deep"), SPAN_LITERAL("deep")};
+	const struct span names[] = {SPAN_LITERAL("deep"), SPAN_LITERAL("deep"), SPAN_LITERAL("deep"),
+		SPAN_LITERAL("deep"), SPAN_LITERAL("deep"), SPAN_LITERAL("deep"), SPAN_LITERAL("deep"),
+		SPAN_LITERAL("deep"), SPAN_LITERAL("deep"), SPAN_LITERAL("deep")};
 	struct docs_position at;
 	struct seen_item seen;
 	size_t found;
 
-	assert_ok(&b->w, b->w.store->ops->item_path(b->w.store, &b->w.scope, names, depth, keep_item, &seen, &at, &found));
+	assert_ok(&b->w,
+		b->w.store->ops->item_path(b->w.store, &b->w.scope, names, depth, keep_item, &seen, &at, &found));
 }
 
 static int count_item(const struct item *item, void *cookie)
@@ -205,7 +233,11 @@ static void do_batch(struct bench *b)
 
 	for (int i = 0; i < COUNT; i++) {
 		snprintf(names[i], sizeof(names[i]), "b%08" PRId64, ++b->n);
-		ops[i] = (struct op){.kind = OP_CREATE, .parent = b->folder, .name = span_str(names[i]), .mode = S_IFREG | 0644, .fields = OP_HAS_MODE};
+		ops[i] = (struct op){.kind = OP_CREATE,
+			.parent = b->folder,
+			.name = span_str(names[i]),
+			.mode = S_IFREG | 0644,
+			.fields = OP_HAS_MODE};
 	}
 	in_session(b, ops, COUNT);
 }
@@ -214,7 +246,8 @@ static void report(struct bench *b, const char *what, piece run, piece bare)
 {
 	const struct measured m = measure(b, run, bare, rounds);
 
-	printf("%-32s %9.1f us %8.1f us  %6.2f   CPU %.0f + %.0f", what, m.us, m.bare, m.us / m.bare, m.server, m.client);
+	printf("%-32s %9.1f us %8.1f us  %6.2f   CPU %.0f + %.0f", what, m.us, m.bare, m.us / m.bare, m.server,
+		m.client);
 	if (m.begin > 0)
 		printf("   begin %.1f, commit %.1f: %.2f", m.begin, m.commit, (m.begin + m.commit) / m.bare);
 	puts("");
@@ -223,7 +256,8 @@ static void report(struct bench *b, const char *what, piece run, piece bare)
 
 static void fill(struct bench *b)
 {
-	snprintf(server_stat, sizeof(server_stat), "/proc/%d/schedstat", (int)number_of(&b->w, "bench_pid", "SELECT pg_backend_pid()"));
+	snprintf(server_stat, sizeof(server_stat), "/proc/%d/schedstat",
+		(int)number_of(&b->w, "bench_pid", "SELECT pg_backend_pid()"));
 	for (int i = 1; i <= 10; i++)
 		b->deep[i] = create(&b->w, i == 1 ? root_of(&b->w) : b->deep[i - 1], "deep", S_IFDIR | 0755);
 	b->folder = create(&b->w, root_of(&b->w), "folder", S_IFDIR | 0755);

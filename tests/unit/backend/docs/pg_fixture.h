@@ -101,11 +101,12 @@ static int worker_free(void **state)
 
 #define with_worker(test) cmocka_unit_test_setup_teardown(test, worker_new, worker_free)
 
-#define assert_ok(w, expression) \
-	do { \
-		int result_ = (expression); \
-		if (result_ < 0) \
-			fail_msg("%s: %d %s (%s %s)", #expression, result_, error_lookup(result_)->title, pg_sqlstate((w)->pg), pg_error((w)->pg)); \
+#define assert_ok(w, expression)                                                                          \
+	do {                                                                                              \
+		int result_ = (expression);                                                               \
+		if (result_ < 0)                                                                          \
+			fail_msg("%s: %d %s (%s %s)", #expression, result_, error_lookup(result_)->title, \
+				pg_sqlstate((w)->pg), pg_error((w)->pg));                                 \
 	} while (0)
 
 /* What an op did, without anything that the tree owns. */
@@ -142,7 +143,8 @@ struct request {
 static int64_t begin_ns, commit_ns;
 
 /* The whole transaction. Negative: it was not committed. ret_seen and ret_done may be NULL; a batch that is refused is committed with an answer all the same. */
-static inline int transact(struct worker *w, const struct request *request, struct docs_seen *ret_seen, struct done *ret_done)
+static inline int transact(
+	struct worker *w, const struct request *request, struct docs_seen *ret_seen, struct done *ret_done)
 {
 	struct op_batch *batch = batch_of(request->ops, request->count);
 	const struct tree_result *results = NULL;
@@ -157,18 +159,22 @@ static inline int transact(struct worker *w, const struct request *request, stru
 	int r = tree_wants_new(batches, 1, w->scope.drive, &wants);
 	const int64_t started = clock_mono_ns();
 	if (r == 0)
-		r = w->store->ops->txn_begin(w->store, w->scope.drive, &request->key, 1, wants, clock_real_ns(), &tree, &seen);
+		r = w->store->ops->txn_begin(
+			w->store, w->scope.drive, &request->key, 1, wants, clock_real_ns(), &tree, &seen);
 	begin_ns = clock_mono_ns() - started;
 	if (r == 0 && ret_seen) {
 		*ret_seen = *seen;
-		ret_seen->answer.body = span_of(strndup(seen->answer.body.data ? seen->answer.body.data : "", seen->answer.body.size), seen->answer.body.size);
+		ret_seen->answer.body =
+			span_of(strndup(seen->answer.body.data ? seen->answer.body.data : "", seen->answer.body.size),
+				seen->answer.body.size);
 	}
 	if (r == 0 && seen->state == DOCS_NEW) {
 		int error = tree_apply(tree, batch, SPAN_LITERAL("key"), &results, &index);
 		if (ret_done)
 			*ret_done = (struct done){.error = error, .index = index};
 		if (error == 0 && ret_done)
-			*ret_done = (struct done){.id = results[0].id, .replaced = results[0].replaced, .item = results[0].item};
+			*ret_done = (struct done){
+				.id = results[0].id, .replaced = results[0].replaced, .item = results[0].item};
 		answer.status = error < 0 ? 409 : 200;
 	}
 	if (r == 0)
@@ -209,12 +215,18 @@ static inline int refused_op(struct worker *w, const struct op *op)
 
 static inline int64_t create(struct worker *w, int64_t parent, const char *name, uint32_t mode)
 {
-	return do_op(w, &(struct op){.kind = OP_CREATE, .parent = parent, .name = span_str(name), .mode = mode, .fields = OP_HAS_MODE});
+	return do_op(w,
+		&(struct op){.kind = OP_CREATE,
+			.parent = parent,
+			.name = span_str(name),
+			.mode = mode,
+			.fields = OP_HAS_MODE});
 }
 
 static inline void write_inline(struct worker *w, int64_t id, int64_t at, const char *text)
 {
-	struct op_extent extent = {.at = at, .len = (int64_t)strlen(text), .kind = OP_EXTENT_DATA, .data = span_str(text)};
+	struct op_extent extent = {
+		.at = at, .len = (int64_t)strlen(text), .kind = OP_EXTENT_DATA, .data = span_str(text)};
 
 	do_op(w, &(struct op){.kind = OP_WRITE, .id = id, .extents = &extent, .extent_count = 1});
 }

@@ -89,8 +89,10 @@ static void another_users_drive_is_not_found_by_any_call(void **state)
 	assert_int_equal(ops->drive_trash(w->store, &scope), -ERR_NOT_FOUND);
 	assert_int_equal(ops->ids_reserve(w->store, &scope, 1, &number), -ERR_NOT_FOUND);
 	assert_int_equal(ops->item_get(w->store, &scope, root, keep_item, &seen, &at), -ERR_NOT_FOUND);
-	assert_int_equal(ops->item_lookup(w->store, &scope, root, SPAN_LITERAL("secret"), keep_item, &seen, &at), -ERR_NOT_FOUND);
-	assert_int_equal(ops->item_path(w->store, &scope, &SPAN_LITERAL("secret"), 1, keep_item, &seen, &at, &depth), -ERR_NOT_FOUND);
+	assert_int_equal(ops->item_lookup(w->store, &scope, root, SPAN_LITERAL("secret"), keep_item, &seen, &at),
+		-ERR_NOT_FOUND);
+	assert_int_equal(ops->item_path(w->store, &scope, &SPAN_LITERAL("secret"), 1, keep_item, &seen, &at, &depth),
+		-ERR_NOT_FOUND);
 	const struct docs_children children = {.folder = root, .limit = 10};
 	assert_int_equal(ops->children(w->store, &scope, &children, keep_item, &seen, &at), -ERR_NOT_FOUND);
 	assert_int_equal(ops->extents(w->store, &scope, root, 0, 1, 1, keep_item, NULL, &seen, &at), -ERR_NOT_FOUND);
@@ -123,7 +125,13 @@ static void reserved_ids_are_nobody_elses(void **state)
 	assert_int_equal(second, first + 100);
 	const int64_t made = create(w, root_of(w), "a", S_IFREG | 0644);
 	assert_int_equal(made, second + 1);
-	do_op(w, &(struct op){.kind = OP_CREATE, .parent = root_of(w), .name = SPAN_LITERAL("b"), .mode = S_IFREG | 0644, .id = first + 7, .fields = OP_HAS_ID | OP_HAS_MODE});
+	do_op(w,
+		&(struct op){.kind = OP_CREATE,
+			.parent = root_of(w),
+			.name = SPAN_LITERAL("b"),
+			.mode = S_IFREG | 0644,
+			.id = first + 7,
+			.fields = OP_HAS_ID | OP_HAS_MODE});
 	assert_ok(w, lookup(w, root_of(w), "b", &seen));
 	assert_int_equal(seen.item.id, first + 7);
 	assert_int_equal(ops->ids_reserve(w->store, &w->scope, 0, &first), -ERR_UNPROCESSABLE);
@@ -153,8 +161,15 @@ static void what_is_created_is_read_as_it_was_given(void **state)
 	struct seen_item seen;
 
 	const int64_t link = do_op(w,
-		&(struct op){.kind = OP_CREATE, .parent = root_of(w), .name = SPAN_LITERAL("a\377b"), .mode = S_IFLNK | 0777, .target = SPAN_LITERAL("../\001x"),
-			.uid = 4294967294u, .gid = 7, .mtime = -1, .fields = OP_HAS_MODE | OP_HAS_UID | OP_HAS_GID | OP_HAS_MTIME});
+		&(struct op){.kind = OP_CREATE,
+			.parent = root_of(w),
+			.name = SPAN_LITERAL("a\377b"),
+			.mode = S_IFLNK | 0777,
+			.target = SPAN_LITERAL("../\001x"),
+			.uid = 4294967294u,
+			.gid = 7,
+			.mtime = -1,
+			.fields = OP_HAS_MODE | OP_HAS_UID | OP_HAS_GID | OP_HAS_MTIME});
 	assert_ok(w, get(w, link, &seen));
 	assert_string_equal(seen.name, "a\377b");
 	assert_string_equal(seen.target, "../\001x");
@@ -164,18 +179,29 @@ static void what_is_created_is_read_as_it_was_given(void **state)
 	assert_int_equal(seen.item.mtime, -1);
 	assert_int_equal(seen.item.parent, root_of(w));
 	assert_int_equal(seen.item.seq, 1);
-	const int64_t device = do_op(w, &(struct op){.kind = OP_CREATE, .parent = root_of(w), .name = SPAN_LITERAL("dev"), .mode = S_IFCHR | 0600,
-		.rdev_major = 4095, .rdev_minor = 1048575, .fields = OP_HAS_MODE});
+	const int64_t device = do_op(w,
+		&(struct op){.kind = OP_CREATE,
+			.parent = root_of(w),
+			.name = SPAN_LITERAL("dev"),
+			.mode = S_IFCHR | 0600,
+			.rdev_major = 4095,
+			.rdev_minor = 1048575,
+			.fields = OP_HAS_MODE});
 	assert_ok(w, get(w, device, &seen));
 	assert_int_equal(seen.item.rdev_major, 4095);
 	assert_int_equal(seen.item.rdev_minor, 1048575);
-	assert_int_equal(refused_op(w, &(struct op){.kind = OP_CREATE, .parent = root_of(w), .name = SPAN_LITERAL("dev"), .mode = S_IFREG}), -EEXIST);
+	assert_int_equal(
+		refused_op(w,
+			&(struct op){
+				.kind = OP_CREATE, .parent = root_of(w), .name = SPAN_LITERAL("dev"), .mode = S_IFREG}),
+		-EEXIST);
 }
 
 static void names_are_found_by_lookup_and_by_path(void **state)
 {
 	struct worker *w = *state;
-	const int64_t a = create(w, root_of(w), "a", S_IFDIR | 0755), b = create(w, a, "b", S_IFDIR | 0755), c = create(w, b, "c", S_IFREG | 0644);
+	const int64_t a = create(w, root_of(w), "a", S_IFDIR | 0755), b = create(w, a, "b", S_IFDIR | 0755),
+		      c = create(w, b, "c", S_IFREG | 0644);
 	const struct span names[] = {SPAN_LITERAL("a"), SPAN_LITERAL("b"), SPAN_LITERAL("c"), SPAN_LITERAL("d")};
 	const struct docs_store_ops *ops = w->store->ops;
 	struct docs_position at;
@@ -196,7 +222,8 @@ static void names_are_found_by_lookup_and_by_path(void **state)
 	assert_int_equal(seen.item.id, root_of(w));
 	assert_int_equal(ops->item_path(w->store, &w->scope, names, 4, keep_item, &seen, &at, &depth), -ERR_NOT_FOUND);
 	assert_int_equal(depth, 3);
-	assert_int_equal(ops->item_path(w->store, &w->scope, names + 1, 2, keep_item, &seen, &at, &depth), -ERR_NOT_FOUND);
+	assert_int_equal(
+		ops->item_path(w->store, &w->scope, names + 1, 2, keep_item, &seen, &at, &depth), -ERR_NOT_FOUND);
 	assert_int_equal(depth, 0);
 }
 
@@ -230,8 +257,9 @@ static int list_item(const struct item *item, void *cookie)
 	struct listing *l = cookie;
 	size_t used = strlen(l->text);
 
-	snprintf(l->text + used, sizeof(l->text) - used, "%.*s%s%.*s ", (int)item->name.size, item->name.data, item->has_inline ? "=" : "",
-		item->has_inline ? (int)item->inline_data.size : 0, item->has_inline ? item->inline_data.data : "");
+	snprintf(l->text + used, sizeof(l->text) - used, "%.*s%s%.*s ", (int)item->name.size, item->name.data,
+		item->has_inline ? "=" : "", item->has_inline ? (int)item->inline_data.size : 0,
+		item->has_inline ? item->inline_data.data : "");
 	l->count++;
 	return 0;
 }
@@ -293,7 +321,8 @@ static int keep_extent(const struct tree_extent *extent, void *cookie)
 	struct pieces *p = cookie;
 	size_t used = strlen(p->text);
 
-	snprintf(p->text + used, sizeof(p->text) - used, "%" PRId64 "+%" PRId64 "%s ", extent->at, extent->len, extent->kind == EXTENT_BLOCK ? "b" : "");
+	snprintf(p->text + used, sizeof(p->text) - used, "%" PRId64 "+%" PRId64 "%s ", extent->at, extent->len,
+		extent->kind == EXTENT_BLOCK ? "b" : "");
 	p->last = *extent;
 	return 0;
 }
@@ -305,12 +334,15 @@ static int item_of_extents(const struct item *item, void *cookie)
 	return 0;
 }
 
+/* budget: the range, and how much of it */
 static void read_extents(struct worker *w, int64_t id, int64_t from, int64_t len, uint32_t limit, struct pieces *ret)
 {
 	struct docs_position at;
 
 	*ret = (struct pieces){0};
-	assert_ok(w, w->store->ops->extents(w->store, &w->scope, id, from, len, limit, item_of_extents, keep_extent, ret, &at));
+	assert_ok(w,
+		w->store->ops->extents(
+			w->store, &w->scope, id, from, len, limit, item_of_extents, keep_extent, ret, &at));
 }
 
 static void stored_block(struct worker *w, uint8_t mark, uint32_t size, struct docs_block *ret)
@@ -368,7 +400,8 @@ static void a_block_that_is_not_stored_is_refused(void **state)
 	struct op_extent extent = {.len = 10, .kind = OP_EXTENT_BLOCK, .sha256 = {9, 9, 9}};
 	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
 
-	assert_int_equal(refused_op(w, &(struct op){.kind = OP_WRITE, .id = id, .extents = &extent, .extent_count = 1}), -ERR_BLOCK_MISSING);
+	assert_int_equal(refused_op(w, &(struct op){.kind = OP_WRITE, .id = id, .extents = &extent, .extent_count = 1}),
+		-ERR_BLOCK_MISSING);
 }
 
 static void large_inline_content_comes_back_whole(void **state)
@@ -391,7 +424,8 @@ static int keep_xattr(struct span name, struct span value, void *cookie)
 {
 	char *text = cookie;
 
-	snprintf(text + strlen(text), 256 - strlen(text), "%.*s=%.*s ", (int)name.size, name.data, (int)value.size, value.data);
+	snprintf(text + strlen(text), 256 - strlen(text), "%.*s=%.*s ", (int)name.size, name.data, (int)value.size,
+		value.data);
 	return 0;
 }
 
@@ -402,14 +436,26 @@ static void xattrs_are_set_replaced_and_removed(void **state)
 	struct docs_position at;
 	char text[256] = "";
 
-	do_op(w, &(struct op){.kind = OP_SETXATTR, .id = id, .name = SPAN_LITERAL("user.a"), .target = SPAN_LITERAL("1")});
-	do_op(w, &(struct op){.kind = OP_SETXATTR, .id = id, .name = SPAN_LITERAL("user.b"), .target = SPAN_LITERAL("")});
-	do_op(w, &(struct op){.kind = OP_SETXATTR, .id = id, .name = SPAN_LITERAL("user.a"), .target = SPAN_LITERAL("2")});
-	assert_int_equal(refused_op(w, &(struct op){.kind = OP_SETXATTR, .id = id, .name = SPAN_LITERAL("user.b"), .fields = OP_XATTR_CREATE}), -EEXIST);
+	do_op(w,
+		&(struct op){
+			.kind = OP_SETXATTR, .id = id, .name = SPAN_LITERAL("user.a"), .target = SPAN_LITERAL("1")});
+	do_op(w,
+		&(struct op){
+			.kind = OP_SETXATTR, .id = id, .name = SPAN_LITERAL("user.b"), .target = SPAN_LITERAL("")});
+	do_op(w,
+		&(struct op){
+			.kind = OP_SETXATTR, .id = id, .name = SPAN_LITERAL("user.a"), .target = SPAN_LITERAL("2")});
+	assert_int_equal(refused_op(w,
+				 &(struct op){.kind = OP_SETXATTR,
+					 .id = id,
+					 .name = SPAN_LITERAL("user.b"),
+					 .fields = OP_XATTR_CREATE}),
+		-EEXIST);
 	assert_ok(w, w->store->ops->xattrs(w->store, &w->scope, id, keep_xattr, text, &at));
 	assert_string_equal(text, "user.a=2 user.b= ");
 	do_op(w, &(struct op){.kind = OP_REMOVEXATTR, .id = id, .name = SPAN_LITERAL("user.a")});
-	assert_int_equal(refused_op(w, &(struct op){.kind = OP_REMOVEXATTR, .id = id, .name = SPAN_LITERAL("user.a")}), -ENODATA);
+	assert_int_equal(refused_op(w, &(struct op){.kind = OP_REMOVEXATTR, .id = id, .name = SPAN_LITERAL("user.a")}),
+		-ENODATA);
 	text[0] = '\0';
 	assert_ok(w, w->store->ops->xattrs(w->store, &w->scope, id, keep_xattr, text, &at));
 	assert_string_equal(text, "user.b= ");
@@ -420,26 +466,47 @@ static void xattrs_are_set_replaced_and_removed(void **state)
 static void rename_moves_replaces_and_exchanges(void **state)
 {
 	struct worker *w = *state;
-	const int64_t dir = create(w, root_of(w), "dir", S_IFDIR | 0755), a = create(w, root_of(w), "a", S_IFREG | 0644);
+	const int64_t dir = create(w, root_of(w), "dir", S_IFDIR | 0755),
+		      a = create(w, root_of(w), "a", S_IFREG | 0644);
 	const int64_t b = create(w, dir, "b", S_IFREG | 0644);
 	struct seen_item seen;
 
-	do_op(w, &(struct op){.kind = OP_RENAME, .parent = root_of(w), .name = SPAN_LITERAL("a"), .new_parent = dir, .new_name = SPAN_LITERAL("c")});
+	do_op(w,
+		&(struct op){.kind = OP_RENAME,
+			.parent = root_of(w),
+			.name = SPAN_LITERAL("a"),
+			.new_parent = dir,
+			.new_name = SPAN_LITERAL("c")});
 	assert_int_equal(lookup(w, root_of(w), "a", &seen), -ERR_NOT_FOUND);
 	assert_ok(w, get(w, a, &seen));
 	assert_int_equal(seen.item.parent, dir);
 	assert_string_equal(seen.name, "c");
-	do_op(w, &(struct op){.kind = OP_RENAME, .parent = dir, .name = SPAN_LITERAL("b"), .new_parent = dir, .new_name = SPAN_LITERAL("c"), .fields = OP_EXCHANGE});
+	do_op(w,
+		&(struct op){.kind = OP_RENAME,
+			.parent = dir,
+			.name = SPAN_LITERAL("b"),
+			.new_parent = dir,
+			.new_name = SPAN_LITERAL("c"),
+			.fields = OP_EXCHANGE});
 	assert_ok(w, lookup(w, dir, "c", &seen));
 	assert_int_equal(seen.item.id, b);
-	do_op(w, &(struct op){.kind = OP_RENAME, .parent = dir, .name = SPAN_LITERAL("b"), .new_parent = dir, .new_name = SPAN_LITERAL("c")});
+	do_op(w,
+		&(struct op){.kind = OP_RENAME,
+			.parent = dir,
+			.name = SPAN_LITERAL("b"),
+			.new_parent = dir,
+			.new_name = SPAN_LITERAL("c")});
 	assert_ok(w, lookup(w, dir, "c", &seen));
 	assert_int_equal(seen.item.id, a);
 	assert_int_equal(lookup(w, dir, "b", &seen), -ERR_NOT_FOUND);
 	assert_int_equal(get(w, b, &seen), -ERR_NOT_FOUND);
 	const int64_t below = create(w, dir, "below", S_IFDIR | 0755);
-	assert_int_equal(
-		refused_op(w, &(struct op){.kind = OP_RENAME, .parent = root_of(w), .name = SPAN_LITERAL("dir"), .new_parent = below, .new_name = SPAN_LITERAL("x")}),
+	assert_int_equal(refused_op(w,
+				 &(struct op){.kind = OP_RENAME,
+					 .parent = root_of(w),
+					 .name = SPAN_LITERAL("dir"),
+					 .new_parent = below,
+					 .new_name = SPAN_LITERAL("x")}),
 		-EINVAL);
 }
 
@@ -453,10 +520,14 @@ static void folders_are_removed_only_when_empty(void **state)
 	create(w, dir, "f", S_IFREG | 0644);
 	assert_int_equal(refused_op(w, &rmdir), -ENOTEMPTY);
 	do_op(w, &(struct op){.kind = OP_UNLINK, .parent = dir, .name = SPAN_LITERAL("f")});
-	do_op(w, &(struct op){.kind = OP_SETXATTR, .id = dir, .name = SPAN_LITERAL("user.a"), .target = SPAN_LITERAL("1")});
+	do_op(w,
+		&(struct op){
+			.kind = OP_SETXATTR, .id = dir, .name = SPAN_LITERAL("user.a"), .target = SPAN_LITERAL("1")});
 	do_op(w, &rmdir);
 	assert_int_equal(get(w, dir, &seen), -ERR_NOT_FOUND);
-	assert_int_equal(number_of(w, "xattrs_left", "SELECT count(*) FROM xattr x WHERE NOT EXISTS (SELECT FROM node WHERE id = x.node)"), 0);
+	assert_int_equal(number_of(w, "xattrs_left",
+				 "SELECT count(*) FROM xattr x WHERE NOT EXISTS (SELECT FROM node WHERE id = x.node)"),
+		0);
 	assert_ok(w, get(w, root_of(w), &seen));
 	assert_int_equal(seen.item.nlink, 2);
 }
@@ -464,7 +535,8 @@ static void folders_are_removed_only_when_empty(void **state)
 static void a_document_with_several_names_keeps_the_others(void **state)
 {
 	struct worker *w = *state;
-	const int64_t dir = create(w, root_of(w), "dir", S_IFDIR | 0755), f = create(w, root_of(w), "f", S_IFREG | 0644);
+	const int64_t dir = create(w, root_of(w), "dir", S_IFDIR | 0755),
+		      f = create(w, root_of(w), "f", S_IFREG | 0644);
 	struct seen_item seen;
 
 	do_op(w, &(struct op){.kind = OP_LINK, .id = f, .parent = dir, .name = SPAN_LITERAL("g")});
@@ -482,7 +554,12 @@ static void a_document_with_several_names_keeps_the_others(void **state)
 	const char *left = strcmp(seen.name, "g") == 0 ? "h" : "g";
 	assert_ok(w, get(w, f, &seen));
 	assert_string_equal(seen.name, left);
-	do_op(w, &(struct op){.kind = OP_RENAME, .parent = dir, .name = span_str(left), .new_parent = root_of(w), .new_name = SPAN_LITERAL("z")});
+	do_op(w,
+		&(struct op){.kind = OP_RENAME,
+			.parent = dir,
+			.name = span_str(left),
+			.new_parent = root_of(w),
+			.new_name = SPAN_LITERAL("z")});
 	do_op(w, &(struct op){.kind = OP_LINK, .id = f, .parent = dir, .name = SPAN_LITERAL("y")});
 	do_op(w, &(struct op){.kind = OP_UNLINK, .parent = root_of(w), .name = SPAN_LITERAL("z")});
 	assert_ok(w, get(w, f, &seen));
@@ -535,7 +612,12 @@ static void the_journal_tells_every_op_once(void **state)
 
 	write_inline(w, a, 0, "xyzxyz");
 	write_inline(w, a, 3, "abc");
-	do_op(w, &(struct op){.kind = OP_RENAME, .parent = root_of(w), .name = SPAN_LITERAL("a"), .new_parent = root_of(w), .new_name = SPAN_LITERAL("b")});
+	do_op(w,
+		&(struct op){.kind = OP_RENAME,
+			.parent = root_of(w),
+			.name = SPAN_LITERAL("a"),
+			.new_parent = root_of(w),
+			.new_name = SPAN_LITERAL("b")});
 	assert_ok(w, ops->changes(w->store, &w->scope, 0, 100, check_gapless, &last, &at));
 	assert_int_equal(last, 4);
 	assert_int_equal(at.seq, 4);

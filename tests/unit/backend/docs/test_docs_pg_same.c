@@ -50,7 +50,8 @@ static int64_t some_number(uint32_t type)
 		number = 1 + chance((uint32_t)next);
 		if (!type || chance(20) == 0)
 			return number;
-		if (docs_mem_get_node(mem, ITEM_ID(mem_drive, number), &node) == 0 && !node.orphan && (node.item.mode & S_IFMT) == type)
+		if (docs_mem_get_node(mem, ITEM_ID(mem_drive, number), &node) == 0 && !node.orphan &&
+			(node.item.mode & S_IFMT) == type)
 			return number;
 	}
 	return type == S_IFDIR ? 1 : number;
@@ -74,7 +75,10 @@ static struct op_extent some_extent(void)
 static struct op some_op(struct op_extent *extents)
 {
 	static const uint32_t modes[] = {S_IFREG | 0644, S_IFDIR | 0755, S_IFDIR | 0700, S_IFIFO | 0600};
-	struct op op = {.parent = some_number(S_IFDIR), .new_parent = some_number(S_IFDIR), .name = some_name(), .new_name = some_name(),
+	struct op op = {.parent = some_number(S_IFDIR),
+		.new_parent = some_number(S_IFDIR),
+		.name = some_name(),
+		.new_name = some_name(),
 		.id = some_number(chance(4) ? S_IFREG : 0)};
 
 	switch (chance(14)) {
@@ -162,7 +166,8 @@ static void run_side(struct side *s, struct op ops[BATCHES][OPS], const size_t *
 			mine[k] = in_drive(&ops[i][k], s->scope.drive);
 		assert_int_equal(op_batch_new(mine, counts[i], &batches[i]), 0);
 	}
-	assert_int_equal(tree_wants_new((const struct op_batch *const *)batches, batch_count, s->scope.drive, &wants), 0);
+	assert_int_equal(
+		tree_wants_new((const struct op_batch *const *)batches, batch_count, s->scope.drive, &wants), 0);
 	tree_free(s->tree);
 	s->tree = NULL;
 	assert_int_equal(s->store->ops->txn_begin(s->store, s->scope.drive, keys, 1, wants, now, &s->tree, &seen), 0);
@@ -176,10 +181,11 @@ static void run_side(struct side *s, struct op ops[BATCHES][OPS], const size_t *
 	tree_wants_free(wants);
 }
 
-#define SAME(field) \
-	do { \
-		if ((a->field) != (b->field)) \
-			fail_msg(#field " of document %u: in memory %lld, in PostgreSQL %lld", ITEM_NUMBER(a->id), (long long)(a->field), (long long)(b->field)); \
+#define SAME(field)                                                                                                \
+	do {                                                                                                       \
+		if ((a->field) != (b->field))                                                                      \
+			fail_msg(#field " of document %u: in memory %lld, in PostgreSQL %lld", ITEM_NUMBER(a->id), \
+				(long long)(a->field), (long long)(b->field));                                     \
 	} while (0)
 
 /* Which of several names the row tells is the store's choice. */
@@ -280,9 +286,10 @@ static int dump_xattr(struct span name, struct span value, void *cookie)
 static int dump_change(const struct tree_change *c, void *cookie)
 {
 	/* Of a document with several names, see above. */
-	const bool names = c->op == OP_CREATE || c->op == OP_RENAME || c->op == OP_UNLINK || c->op == OP_RMDIR || c->op == OP_LINK;
-	const int64_t numbers[] = {c->seq, c->op, ITEM_NUMBER(c->id), names ? ITEM_NUMBER(c->parent) : 0, names ? ITEM_NUMBER(c->old_parent) : 0, ITEM_NUMBER(c->replaced),
-		c->from, c->len, c->what};
+	const bool names =
+		c->op == OP_CREATE || c->op == OP_RENAME || c->op == OP_UNLINK || c->op == OP_RMDIR || c->op == OP_LINK;
+	const int64_t numbers[] = {c->seq, c->op, ITEM_NUMBER(c->id), names ? ITEM_NUMBER(c->parent) : 0,
+		names ? ITEM_NUMBER(c->old_parent) : 0, ITEM_NUMBER(c->replaced), c->from, c->len, c->what};
 
 	dump_bytes(cookie, numbers, sizeof(numbers));
 	if (names)
@@ -309,7 +316,10 @@ static int dump_document(const struct side *s, uint32_t number, struct dump *d)
 	for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++) {
 		struct dump found = {0};
 
-		dump_number(d, ops->item_lookup(s->store, &s->scope, id, span_str(NAMES[i]), dump_item, &found, &at) == 0 ? ITEM_NUMBER(found.item.id) : 0);
+		dump_number(d,
+			ops->item_lookup(s->store, &s->scope, id, span_str(NAMES[i]), dump_item, &found, &at) == 0
+				? ITEM_NUMBER(found.item.id)
+				: 0);
 	}
 	return 0;
 }
@@ -374,7 +384,8 @@ static void memory_and_postgresql_say_the_same(void **state)
 	assert_int_equal(a.store->ops->drive_create(a.store, 7, SPAN_LITERAL("home"), 0, &drive), 0);
 	a.scope = (struct docs_scope){.user = 7, .drive = drive.row.id};
 	/* The root was not made at the same time, and is somebody else's. */
-	number_of(w, "times", "UPDATE node SET atime = 0, mtime = 0, ctime = 0, uid = 1000, gid = 1001 WHERE id = (SELECT max(id) FROM node)");
+	number_of(w, "times",
+		"UPDATE node SET atime = 0, mtime = 0, ctime = 0, uid = 1000, gid = 1001 WHERE id = (SELECT max(id) FROM node)");
 	mem_drive = drive.row.id;
 	store_blocks(&a);
 	store_blocks(&b);
@@ -396,10 +407,15 @@ static void memory_and_postgresql_say_the_same(void **state)
 	}
 	compare_all(&a, &b);
 	assert_int_equal(docs_mem_check(mem, a.scope.drive), 0);
-	assert_int_equal(number_of(w, "unnamed", "SELECT count(*) FROM node n WHERE orphaned_at IS NULL AND id & 4294967295 <> 1"
-		" AND NOT EXISTS (SELECT FROM entry e WHERE e.parent = n.parent AND e.name = n.name AND e.child = n.id)"), 0);
-	assert_int_equal(number_of(w, "unmarked", "SELECT count(*) FROM entry e JOIN node n ON n.id = e.child"
-		" WHERE NOT e.linked AND (n.parent <> e.parent OR n.name <> e.name)"), 0);
+	assert_int_equal(
+		number_of(w, "unnamed",
+			"SELECT count(*) FROM node n WHERE orphaned_at IS NULL AND id & 4294967295 <> 1"
+			" AND NOT EXISTS (SELECT FROM entry e WHERE e.parent = n.parent AND e.name = n.name AND e.child = n.id)"),
+		0);
+	assert_int_equal(number_of(w, "unmarked",
+				 "SELECT count(*) FROM entry e JOIN node n ON n.id = e.child"
+				 " WHERE NOT e.linked AND (n.parent <> e.parent OR n.name <> e.name)"),
+		0);
 	print_message("%d batches applied\n", applied);
 	assert_true(applied > ROUNDS / 5);
 	tree_free(a.tree);

@@ -7,18 +7,27 @@
 
 static struct docs_key session_key(struct worker *w, int64_t session, int64_t number)
 {
-	return (struct docs_key){.kind = DOCS_KEY_SESSION, .user = w->scope.user, .session = session, .number = number, .fingerprint = {1}};
+	return (struct docs_key){.kind = DOCS_KEY_SESSION,
+		.user = w->scope.user,
+		.session = session,
+		.number = number,
+		.fingerprint = {1}};
 }
 
 static struct docs_key user_key(struct worker *w, const char *text)
 {
-	return (struct docs_key){.kind = DOCS_KEY_USER, .user = w->scope.user, .key = span_str(text), .fingerprint = {1}};
+	return (struct docs_key){
+		.kind = DOCS_KEY_USER, .user = w->scope.user, .key = span_str(text), .fingerprint = {1}};
 }
 
 /* A create under that key: what the dedupe rows said. */
 static int state_of(struct worker *w, const struct docs_key *key, const char *name, struct docs_seen *ret)
 {
-	const struct op op = {.kind = OP_CREATE, .parent = root_of(w), .name = span_str(name), .mode = S_IFREG | 0644, .fields = OP_HAS_MODE};
+	const struct op op = {.kind = OP_CREATE,
+		.parent = root_of(w),
+		.name = span_str(name),
+		.mode = S_IFREG | 0644,
+		.fields = OP_HAS_MODE};
 	const struct request request = {.ops = &op, .count = 1, .key = *key, .body = span_str(name)};
 	struct docs_seen seen = {0};
 
@@ -78,10 +87,12 @@ static void a_session_is_gone_for_strangers_and_after_its_end(void **state)
 	key.session = session;
 	assert_int_equal(state_of(w, &key, "a", NULL), DOCS_SESSION_GONE);
 	char back[96];
-	snprintf(back, sizeof(back), "UPDATE session SET user_id = %" PRId64 " WHERE id = (SELECT max(id) FROM session)", w->scope.user);
+	snprintf(back, sizeof(back),
+		"UPDATE session SET user_id = %" PRId64 " WHERE id = (SELECT max(id) FROM session)", w->scope.user);
 	number_of(w, back, back);
 	assert_int_equal(state_of(w, &key, "a", NULL), DOCS_NEW);
-	number_of(w, "silence", "UPDATE session SET seen_at = now() - interval '601 s' WHERE id = (SELECT max(id) FROM session)");
+	number_of(w, "silence",
+		"UPDATE session SET seen_at = now() - interval '601 s' WHERE id = (SELECT max(id) FROM session)");
 	key.number = 2;
 	assert_int_equal(state_of(w, &key, "b", NULL), DOCS_SESSION_GONE);
 	assert_int_equal(w->store->ops->session_poll(w->store, &w->scope, session, NULL, 0), -ERR_SESSION_GONE);
@@ -129,8 +140,13 @@ static void a_refusal_is_kept_as_an_answer_too(void **state)
 static void *second_drive(void *cookie)
 {
 	struct worker *w = cookie;
-	const struct op op = {.kind = OP_CREATE, .parent = root_of(w), .name = SPAN_LITERAL("x"), .mode = S_IFREG | 0644, .fields = OP_HAS_MODE};
-	const struct request request = {.ops = &op, .count = 1, .key = user_key(w, "both"), .body = SPAN_LITERAL("second")};
+	const struct op op = {.kind = OP_CREATE,
+		.parent = root_of(w),
+		.name = SPAN_LITERAL("x"),
+		.mode = S_IFREG | 0644,
+		.fields = OP_HAS_MODE};
+	const struct request request = {
+		.ops = &op, .count = 1, .key = user_key(w, "both"), .body = SPAN_LITERAL("second")};
 
 	return (void *)(intptr_t)transact(w, &request, NULL, NULL);
 }
@@ -148,7 +164,8 @@ static void one_key_on_two_drives_at_once_is_taken_once(void **state)
 	void *result;
 
 	assert_int_equal(worker_connect(&other), 0);
-	assert_ok(&other, other.store->ops->drive_create(other.store, other.scope.user, SPAN_LITERAL("other"), 0, &drive));
+	assert_ok(&other,
+		other.store->ops->drive_create(other.store, other.scope.user, SPAN_LITERAL("other"), 0, &drive));
 	other.scope.drive = drive.row.id;
 	/* Ours has looked, and found nothing; then theirs comes and goes. */
 	assert_ok(w, w->store->ops->txn_begin(w->store, w->scope.drive, &key, 1, NULL, 0, &tree, &seen));
@@ -167,6 +184,85 @@ static void one_key_on_two_drives_at_once_is_taken_once(void **state)
 	worker_fini(&other);
 }
 
+/* A batch that waits for the drive while another one of its session is committed: it sees what that one left, not what was there when it came. */
+struct waiting {
+	struct worker w;
+	struct docs_key key;
+	struct docs_seen seen;
+	int result;
+};
+
+static void *come_second(void *cookie)
+{
+	struct waiting *second = cookie;
+	const struct op op = {.kind = OP_CREATE,
+		.parent = root_of(&second->w),
+		.name = SPAN_LITERAL("second"),
+		.mode = S_IFREG | 0644,
+		.fields = OP_HAS_MODE};
+	const struct request request = {.ops = &op, .count = 1, .key = second->key, .body = SPAN_LITERAL("second")};
+
+	second->result = transact(&second->w, &request, &second->seen, NULL);
+	return NULL;
+}
+
+static void wait_for_waiter(void)
+{
+	static const struct timespec pause = {.tv_nsec = 1000000};
+	struct worker looker = {0};
+
+	assert_int_equal(worker_connect(&looker), 0);
+	for (int i = 0; i < 10000; i++) {
+		if (number_of(&looker, "waiters",
+			    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") > 0)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	worker_fini(&looker);
+}
+
+static int state_behind_another(struct worker *w, const struct docs_key *first, const struct docs_key *key)
+{
+	struct waiting second = {.w = {.scope = w->scope}, .key = *key};
+	const struct docs_answer answer = {.status = 200, .body = SPAN_LITERAL("first")};
+	const struct tree_delta *delta;
+	const struct docs_seen *seen;
+	struct tree *tree = NULL;
+	pthread_t thread;
+
+	assert_int_equal(worker_connect(&second.w), 0);
+	assert_ok(w, w->store->ops->txn_begin(w->store, w->scope.drive, first, 1, NULL, 0, &tree, &seen));
+	assert_int_equal(seen->state, DOCS_NEW);
+	assert_int_equal(pthread_create(&thread, NULL, come_second, &second), 0);
+	wait_for_waiter();
+	assert_int_equal(tree_delta(tree, &delta), 0);
+	assert_ok(w, w->store->ops->txn_commit(w->store, delta, &answer));
+	tree_free(tree);
+	pthread_join(thread, NULL);
+	assert_int_equal(second.result, 0);
+	if (second.seen.state == DOCS_REPEAT)
+		assert_true(span_eq_str(second.seen.answer.body, "first"));
+	free((char *)second.seen.answer.body.data);
+	worker_fini(&second.w);
+	return (int)second.seen.state;
+}
+
+static void a_batch_that_waited_sees_what_the_one_before_left(void **state)
+{
+	struct worker *w = *state;
+	int64_t session = 0;
+
+	assert_ok(w, w->store->ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), &session));
+	struct docs_key first = session_key(w, session, 1), next = session_key(w, session, 2),
+			after = session_key(w, session, 3);
+	assert_int_equal(state_behind_another(w, &first, &first), DOCS_REPEAT);
+	assert_int_equal(state_behind_another(w, &next, &after), DOCS_NEW);
+	assert_int_equal(seq_of(w), 1);
+	struct docs_key user = user_key(w, "waits");
+	assert_int_equal(state_behind_another(w, &user, &user), DOCS_REPEAT);
+	assert_int_equal(seq_of(w), 1);
+}
+
 /* ---- lost connections ---- */
 
 static void a_connection_lost_before_commit_leaves_nothing(void **state)
@@ -181,7 +277,8 @@ static void a_connection_lost_before_commit_leaves_nothing(void **state)
 	assert_ok(w, w->store->ops->txn_begin(w->store, w->scope.drive, &key, 1, NULL, 0, &tree, &seen));
 	assert_int_equal(tree_delta(tree, &delta), 0);
 	assert_int_equal(worker_connect(&killer), 0);
-	number_of(&killer, "kill_all", "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE state = 'idle in transaction'");
+	number_of(&killer, "kill_all",
+		"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE state = 'idle in transaction'");
 	worker_fini(&killer);
 	/* COMMIT may have been sent before the loss was noticed: then nobody can know. */
 	const struct docs_answer none = {0};
@@ -233,8 +330,16 @@ static void *write_much(void *cookie)
 		snprintf(name, sizeof(name), "f%d-%d", writer->number, i);
 		snprintf(target, sizeof(target), "g%d", i % 7); /* fought over */
 		const struct op ops[] = {
-			{.kind = OP_CREATE, .parent = root_of(w), .name = span_str(name), .mode = S_IFREG | 0644, .fields = OP_HAS_MODE},
-			{.kind = OP_RENAME, .parent = root_of(w), .name = span_str(name), .new_parent = root_of(w), .new_name = span_str(target)},
+			{.kind = OP_CREATE,
+				.parent = root_of(w),
+				.name = span_str(name),
+				.mode = S_IFREG | 0644,
+				.fields = OP_HAS_MODE},
+			{.kind = OP_RENAME,
+				.parent = root_of(w),
+				.name = span_str(name),
+				.new_parent = root_of(w),
+				.new_name = span_str(target)},
 		};
 		const struct request request = {.ops = ops, .count = 2, .key = user_key(w, name)};
 		if (transact(w, &request, NULL, NULL) < 0) {
@@ -257,7 +362,8 @@ static void run_writers(struct worker *w, bool own_drives)
 		writers[i].number = i;
 		assert_int_equal(worker_connect(&writers[i].w), 0);
 		if (own_drives) {
-			assert_ok(w, w->store->ops->drive_create(w->store, w->scope.user, SPAN_LITERAL("own"), 0, &drive));
+			assert_ok(w,
+				w->store->ops->drive_create(w->store, w->scope.user, SPAN_LITERAL("own"), 0, &drive));
 			writers[i].w.scope.drive = drive.row.id;
 		}
 		assert_int_equal(pthread_create(&writers[i].thread, NULL, write_much, &writers[i]), 0);
@@ -290,8 +396,13 @@ static void writers_of_one_drive_take_turns_without_a_gap(void **state)
 	assert_int_equal(last, 2 * WRITERS * WRITES);
 	struct seen_item root;
 	assert_ok(w, get(w, root_of(w), &root));
-	assert_int_equal(number_of(w, "rows_agree", "SELECT count(*) FROM node n WHERE n.mode & 61440 = 16384 AND n.children <> (SELECT count(*) FROM entry WHERE parent = n.id)"), 0);
-	assert_int_equal(number_of(w, "no_deadlocks", "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"), 0);
+	assert_int_equal(
+		number_of(w, "rows_agree",
+			"SELECT count(*) FROM node n WHERE n.mode & 61440 = 16384 AND n.children <> (SELECT count(*) FROM entry WHERE parent = n.id)"),
+		0);
+	assert_int_equal(number_of(w, "no_deadlocks",
+				 "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"),
+		0);
 }
 
 static void writers_of_many_drives_do_not_wait_crosswise(void **state)
@@ -299,8 +410,13 @@ static void writers_of_many_drives_do_not_wait_crosswise(void **state)
 	struct worker *w = *state;
 
 	run_writers(w, true);
-	assert_int_equal(number_of(w, "no_deadlocks_either", "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"), 0);
-	assert_int_equal(number_of(w, "gaps", "SELECT count(*) FROM (SELECT drive, max(seq) - count(*) AS missing FROM journal GROUP BY drive) j WHERE missing <> 0"), 0);
+	assert_int_equal(number_of(w, "no_deadlocks_either",
+				 "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"),
+		0);
+	assert_int_equal(
+		number_of(w, "gaps",
+			"SELECT count(*) FROM (SELECT drive, max(seq) - count(*) AS missing FROM journal GROUP BY drive) j WHERE missing <> 0"),
+		0);
 }
 
 static void *make_home(void *cookie)
@@ -351,7 +467,11 @@ static void a_batch_of_a_thousand_creates_makes_few_statements(void **state)
 	assert_ok(w, w->store->ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), &session));
 	for (int i = 0; i < COUNT; i++) {
 		snprintf(names[i], sizeof(names[i]), "f%d", i);
-		ops[i] = (struct op){.kind = OP_CREATE, .parent = root_of(w), .name = span_str(names[i]), .mode = S_IFREG | 0644, .fields = OP_HAS_MODE};
+		ops[i] = (struct op){.kind = OP_CREATE,
+			.parent = root_of(w),
+			.name = span_str(names[i]),
+			.mode = S_IFREG | 0644,
+			.fields = OP_HAS_MODE};
 	}
 	const struct request request = {.ops = ops, .count = COUNT, .key = session_key(w, session, 1)};
 	number_of(w, "extension", "CREATE EXTENSION IF NOT EXISTS pg_stat_statements");
@@ -362,7 +482,9 @@ static void a_batch_of_a_thousand_creates_makes_few_statements(void **state)
 	print_message("1,000 creates: %" PRId64 " statements\n", calls);
 	assert_true(calls > 0 && calls <= 10);
 	assert_int_equal(seq_of(w), COUNT);
-	assert_int_equal(number_of(w, "created", "SELECT count(*) FROM entry WHERE parent >> 32 = (SELECT max(id) FROM drive)"), COUNT);
+	assert_int_equal(
+		number_of(w, "created", "SELECT count(*) FROM entry WHERE parent >> 32 = (SELECT max(id) FROM drive)"),
+		COUNT);
 }
 
 static void inline_content_of_many_batches_goes_in_pieces(void **state)
@@ -385,7 +507,10 @@ static void inline_content_of_many_batches_goes_in_pieces(void **state)
 		snprintf(name, sizeof(name), "f%d", i);
 		ids[i] = create(w, root_of(w), name, S_IFREG | 0644);
 		for (int k = 0; k < 32; k++)
-			extents[k] = (struct op_extent){.at = (int64_t)k * 65536, .len = 32768, .kind = OP_EXTENT_DATA, .data = {content + (size_t)k * 32768, 32768}};
+			extents[k] = (struct op_extent){.at = (int64_t)k * 65536,
+				.len = 32768,
+				.kind = OP_EXTENT_DATA,
+				.data = {content + (size_t)k * 32768, 32768}};
 		const struct op op = {.kind = OP_WRITE, .id = ids[i], .extents = extents, .extent_count = 32};
 		batches[i] = batch_of(&op, 1);
 	}
@@ -402,7 +527,10 @@ static void inline_content_of_many_batches_goes_in_pieces(void **state)
 	assert_ok(w, w->store->ops->txn_commit(w->store, delta, &none));
 	tree_wants_free(wants);
 	tree_free(tree);
-	assert_int_equal(number_of(w, "bytes", "SELECT sum(length(data))::bigint FROM extent WHERE node >> 32 = (SELECT max(id) FROM drive)"), (int64_t)COUNT << 20);
+	assert_int_equal(
+		number_of(w, "bytes",
+			"SELECT sum(length(data))::bigint FROM extent WHERE node >> 32 = (SELECT max(id) FROM drive)"),
+		(int64_t)COUNT << 20);
 }
 
 /* ---- telling others ---- */
@@ -441,7 +569,8 @@ static void what_is_notified_is_heard(void **state)
 	}
 	assert_int_equal(sum, expected);
 	/* Somebody else's words do no harm. */
-	number_of(w, "noise", "SELECT count(pg_notify('nephos_docs', x)) FROM unnest(ARRAY['', 'x:1', '5', '7:', '8:9;']) x");
+	number_of(w, "noise",
+		"SELECT count(pg_notify('nephos_docs', x)) FROM unnest(ARRAY['', 'x:1', '5', '7:', '8:9;']) x");
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(docs_pg_wait(hearer, 10000, on_moved, &sum), 0);
 	pg_free(hearer);
@@ -455,6 +584,7 @@ int main(void)
 		with_worker(a_users_key_is_answered_again_for_a_day),
 		with_worker(a_refusal_is_kept_as_an_answer_too),
 		with_worker(one_key_on_two_drives_at_once_is_taken_once),
+		with_worker(a_batch_that_waited_sees_what_the_one_before_left),
 		with_worker(a_connection_lost_before_commit_leaves_nothing),
 		with_worker(an_abort_lets_go_of_the_drive),
 		with_worker(writers_of_one_drive_take_turns_without_a_gap),

@@ -45,12 +45,15 @@ static void a_held_document_outlives_its_grace_until_it_is_let_go(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_store_ops *ops = w->store->ops;
-	const int64_t session = open_session(w), id = create(w, root_of(w), "f", S_IFREG | 0644), other = create(w, root_of(w), "g", S_IFREG | 0644);
+	const int64_t session = open_session(w), id = create(w, root_of(w), "f", S_IFREG | 0644),
+		      other = create(w, root_of(w), "g", S_IFREG | 0644);
 	struct seen_item seen;
 
 	w->scope.session = session;
 	write_inline(w, id, 0, "still here");
-	do_op(w, &(struct op){.kind = OP_SETXATTR, .id = id, .name = SPAN_LITERAL("user.a"), .target = SPAN_LITERAL("1")});
+	do_op(w,
+		&(struct op){
+			.kind = OP_SETXATTR, .id = id, .name = SPAN_LITERAL("user.a"), .target = SPAN_LITERAL("1")});
 	do_op(w, &(struct op){.kind = OP_UNLINK, .parent = root_of(w), .name = SPAN_LITERAL("f")});
 	do_op(w, &(struct op){.kind = OP_UNLINK, .parent = root_of(w), .name = SPAN_LITERAL("g")});
 	assert_int_equal(collect_orphans(w, 120), 0);
@@ -64,7 +67,10 @@ static void a_held_document_outlives_its_grace_until_it_is_let_go(void **state)
 	assert_ok(w, ops->session_poll(w->store, &w->scope, session, NULL, 0));
 	assert_int_equal(collect_orphans(w, 0), 2);
 	assert_int_equal(get(w, id, &seen), -ERR_NOT_FOUND);
-	assert_int_equal(number_of(w, "left", "SELECT (SELECT count(*) FROM extent) + (SELECT count(*) FROM xattr) + (SELECT count(*) FROM hold)"), 0);
+	assert_int_equal(
+		number_of(w, "left",
+			"SELECT (SELECT count(*) FROM extent) + (SELECT count(*) FROM xattr) + (SELECT count(*) FROM hold)"),
+		0);
 	assert_int_equal(number_of(w, "used", "SELECT used FROM drive ORDER BY id DESC LIMIT 1"), 0);
 }
 
@@ -77,7 +83,8 @@ static void holds_end_with_a_session_that_is_not_heard_of(void **state)
 	do_op(w, &(struct op){.kind = OP_UNLINK, .parent = root_of(w), .name = SPAN_LITERAL("f")});
 	assert_ok(w, w->store->ops->session_poll(w->store, &w->scope, session, &id, 1));
 	assert_int_equal(collect_orphans(w, 0), 0);
-	number_of(w, "silence", "UPDATE session SET seen_at = now() - interval '601 s' WHERE id = (SELECT max(id) FROM session)");
+	number_of(w, "silence",
+		"UPDATE session SET seen_at = now() - interval '601 s' WHERE id = (SELECT max(id) FROM session)");
 	assert_int_equal(collect_orphans(w, 0), 1);
 	assert_ok(w, w->store->ops->collect_expired(w->store, 100, &count));
 	assert_int_equal(count, 1);
@@ -90,10 +97,15 @@ static void a_poll_renews_and_forgets_ids_of_other_drives(void **state)
 	struct worker *w = *state;
 	const int64_t session = open_session(w), held[] = {ITEM_ID(w->scope.drive, 5), ITEM_ID(w->scope.drive + 1, 5)};
 
-	number_of(w, "quiet", "UPDATE session SET seen_at = now() - interval '300 s' WHERE id = (SELECT max(id) FROM session)");
+	number_of(w, "quiet",
+		"UPDATE session SET seen_at = now() - interval '300 s' WHERE id = (SELECT max(id) FROM session)");
 	assert_ok(w, w->store->ops->session_poll(w->store, &w->scope, session, held, 2));
-	assert_int_equal(number_of(w, "renewed", "SELECT count(*) FROM session WHERE seen_at > now() - interval '10 s' AND id = (SELECT max(id) FROM session)"), 1);
-	assert_int_equal(number_of(w, "held", "SELECT count(*) FROM hold WHERE session = (SELECT max(id) FROM session)"), 1);
+	assert_int_equal(
+		number_of(w, "renewed",
+			"SELECT count(*) FROM session WHERE seen_at > now() - interval '10 s' AND id = (SELECT max(id) FROM session)"),
+		1);
+	assert_int_equal(
+		number_of(w, "held", "SELECT count(*) FROM hold WHERE session = (SELECT max(id) FROM session)"), 1);
 }
 
 static void much_content_of_an_orphan_goes_in_pieces(void **state)
@@ -104,7 +116,9 @@ static void much_content_of_an_orphan_goes_in_pieces(void **state)
 
 	do_op(w, &(struct op){.kind = OP_UNLINK, .parent = root_of(w), .name = SPAN_LITERAL("f")});
 	snprintf(sql, sizeof(sql),
-		"INSERT INTO extent (node, at, len, generation, kind, from_, block_size, data) SELECT %" PRId64 ", i * 10, 1, 0, 0, 0, 0, 'x' FROM generate_series(0, 7999) i", id);
+		"INSERT INTO extent (node, at, len, generation, kind, from_, block_size, data) SELECT %" PRId64
+		", i * 10, 1, 0, 0, 0, 0, 'x' FROM generate_series(0, 7999) i",
+		id);
 	number_of(w, sql, sql);
 	assert_int_equal(collect_orphans(w, 0), DOCS_PG_PIECE_ROWS);
 	assert_int_equal(collect_orphans(w, 0), 8000 - DOCS_PG_PIECE_ROWS + 1);
@@ -274,9 +288,14 @@ static void *race_upload(void *cookie)
 		memset(block.sha256, 100 + i % 5, sizeof(block.sha256));
 		snprintf(name, sizeof(name), "r%d", i);
 		if (ops->block_find(w->store, &w->scope, block.sha256, &stored) == -ENOENT &&
-			(ops->block_generation(w->store, &block.generation) < 0 || ops->block_stored(w->store, &w->scope, &block, &stored) < 0))
+			(ops->block_generation(w->store, &block.generation) < 0 ||
+				ops->block_stored(w->store, &w->scope, &block, &stored) < 0))
 			racer->failed = true;
-		const struct op made = {.kind = OP_CREATE, .parent = root_of(w), .name = span_str(name), .mode = S_IFREG, .fields = OP_HAS_MODE};
+		const struct op made = {.kind = OP_CREATE,
+			.parent = root_of(w),
+			.name = span_str(name),
+			.mode = S_IFREG,
+			.fields = OP_HAS_MODE};
 		const struct op gone = {.kind = OP_UNLINK, .parent = root_of(w), .name = span_str(name)};
 		struct request request = {.ops = &made, .count = 1, .key = {.user = w->scope.user}};
 		struct done done = {0};
@@ -304,7 +323,8 @@ static void *race_collect(void *cookie)
 	uint32_t count;
 
 	while (!__atomic_load_n(racer->stop, __ATOMIC_ACQUIRE))
-		if (w->store->ops->collect_orphans(w->store, 0, 10, &count) < 0 || w->store->ops->collect_blocks(w->store, 0, 10, on_block, &gone, &count) < 0)
+		if (w->store->ops->collect_orphans(w->store, 0, 10, &count) < 0 ||
+			w->store->ops->collect_blocks(w->store, 0, 10, on_block, &gone, &count) < 0)
 			racer->failed = true;
 	racer->referred = gone.count;
 	return NULL;
@@ -324,13 +344,18 @@ static void collecting_never_takes_a_block_that_a_batch_names(void **state)
 	pthread_join(uploader.thread, NULL);
 	__atomic_store_n(&stop, true, __ATOMIC_RELEASE);
 	pthread_join(collector.thread, NULL);
-	print_message("%d batches named blocks, %d were refused, %d blocks collected\n", uploader.referred, uploader.refused, collector.referred);
+	print_message("%d batches named blocks, %d were refused, %d blocks collected\n", uploader.referred,
+		uploader.refused, collector.referred);
 	assert_false(uploader.failed);
 	assert_false(collector.failed);
 	assert_true(uploader.referred > 0);
-	assert_int_equal(number_of(w, "missing",
-		"SELECT count(*) FROM extent x WHERE kind = 1 AND NOT EXISTS (SELECT FROM block b WHERE b.drive = x.node >> 32 AND b.sha256 = x.sha256 AND b.generation = x.generation)"), 0);
-	assert_int_equal(number_of(w, "deadlocks", "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"), 0);
+	assert_int_equal(
+		number_of(w, "missing",
+			"SELECT count(*) FROM extent x WHERE kind = 1 AND NOT EXISTS (SELECT FROM block b WHERE b.drive = x.node >> 32 AND b.sha256 = x.sha256 AND b.generation = x.generation)"),
+		0);
+	assert_int_equal(
+		number_of(w, "deadlocks", "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"),
+		0);
 	worker_fini(&uploader.w);
 	worker_fini(&collector.w);
 }
@@ -345,20 +370,26 @@ static void a_drive_long_in_the_trash_goes_with_all_that_is_its(void **state)
 
 	refer(w, "f", &block);
 	write_inline(w, create(w, create(w, root_of(w), "d", S_IFDIR | 0755), "g", S_IFREG | 0644), 0, "text");
-	do_op(w, &(struct op){.kind = OP_SETXATTR, .id = root_of(w), .name = SPAN_LITERAL("user.a"), .target = SPAN_LITERAL("1")});
+	do_op(w,
+		&(struct op){.kind = OP_SETXATTR,
+			.id = root_of(w),
+			.name = SPAN_LITERAL("user.a"),
+			.target = SPAN_LITERAL("1")});
 	(void)open_session(w);
 	assert_ok(w, w->store->ops->drive_trash(w->store, &w->scope));
 	for (int i = 0; i < 3; i++)
 		assert_ok(w, w->store->ops->collect_expired(w->store, 2, &count));
 	assert_int_equal(count, 0);
-	number_of(w, "long_ago", "UPDATE drive SET trashed_at = now() - interval '31 days' WHERE id = (SELECT max(id) FROM drive)");
+	number_of(w, "long_ago",
+		"UPDATE drive SET trashed_at = now() - interval '31 days' WHERE id = (SELECT max(id) FROM drive)");
 	for (int i = 0; i < 20; i++) {
 		assert_ok(w, w->store->ops->collect_expired(w->store, 2, &count));
 		if (count == 0)
 			break;
 	}
 	/* Only the block is left: its bytes are somewhere. */
-	assert_int_equal(number_of(w, "drives", "SELECT count(*) FROM drive WHERE trashed_at < now() - interval '30 days'"), 1);
+	assert_int_equal(
+		number_of(w, "drives", "SELECT count(*) FROM drive WHERE trashed_at < now() - interval '30 days'"), 1);
 	struct gone gone = collect_blocks(w);
 	assert_int_equal(gone.count, 1);
 	assert_int_equal(gone.last.generation, block.generation);
@@ -368,7 +399,8 @@ static void a_drive_long_in_the_trash_goes_with_all_that_is_its(void **state)
 	snprintf(sql, sizeof(sql),
 		"SELECT (SELECT count(*) FROM drive WHERE id = %1$u) + (SELECT count(*) FROM node WHERE id >> 32 = %1$u) + (SELECT count(*) FROM entry WHERE parent >> 32 = %1$u)"
 		" + (SELECT count(*) FROM extent WHERE node >> 32 = %1$u) + (SELECT count(*) FROM xattr WHERE node >> 32 = %1$u)"
-		" + (SELECT count(*) FROM journal WHERE drive = %1$u) + (SELECT count(*) FROM session WHERE drive = %1$u)", w->scope.drive);
+		" + (SELECT count(*) FROM journal WHERE drive = %1$u) + (SELECT count(*) FROM session WHERE drive = %1$u)",
+		w->scope.drive);
 	assert_int_equal(number_of(w, sql, sql), 0);
 }
 

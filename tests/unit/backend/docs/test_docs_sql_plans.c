@@ -4,7 +4,6 @@
 #include "backend/docs/docs_sql.h"
 #include "tests/unit/backend/docs/pg_fixture.h"
 
-
 /* Types of $1…, for PREPARE. */
 struct explained {
 	const struct pg_statement *statement;
@@ -12,14 +11,15 @@ struct explained {
 };
 
 #define SCOPE "int, bigint"
-#define COMMIT_TYPES \
+#define COMMIT_TYPES                                                                                                                                             \
 	"int, bigint, bigint, bigint, bigint[], bytea[], bytea[], bytea[], bigint[], bytea[], bigint[], bytea[], bytea[], bigint[], bytea[], bigint[], bytea[]," \
 	" bigint[], bytea[], bytea[], bytea[]"
 #define CHANGED_TYPES \
 	"bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bytea"
-#define COMMIT_ONE_TYPES \
+#define COMMIT_ONE_TYPES                                                                                                            \
 	"int, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bytea, bytea, bytea," \
-	" bigint, bigint, bigint, bytea, bytea, bytea, " CHANGED_TYPES ", bigint, bytea, bigint, bigint, bigint, bytea," \
+	" bigint, bigint, bigint, bytea, bytea, bytea, " CHANGED_TYPES                                                              \
+	", bigint, bytea, bigint, bigint, bigint, bytea,"                                                                           \
 	" bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bytea, bytea, " CHANGED_TYPES
 
 static const struct explained EXPLAINED[] = {
@@ -122,10 +122,13 @@ static struct pg_result *explain(struct worker *w, const struct explained *e)
 
 	for (const char *c = e->types; *c; c++)
 		parameters += *c == ',';
-	snprintf(sql, sizeof(sql), "DEALLOCATE ALL; PREPARE x%s%s%s AS %s", *e->types ? " (" : "", e->types, *e->types ? ")" : "", e->statement->sql);
+	snprintf(sql, sizeof(sql), "DEALLOCATE ALL; PREPARE x%s%s%s AS %s", *e->types ? " (" : "", e->types,
+		*e->types ? ")" : "", e->statement->sql);
 	pg_close(w->pg); /* and what it has prepared, which DEALLOCATE would take away */
 	/* The planner's own choice: what the database is set to beyond the kept plan is a belt for tables that were empty when the plan was made. */
-	assert_ok(w, pg_script(w->pg, "SET enable_seqscan = on; SET enable_hashjoin = on; SET enable_mergejoin = on; SET plan_cache_mode = force_generic_plan"));
+	assert_ok(w,
+		pg_script(w->pg,
+			"SET enable_seqscan = on; SET enable_hashjoin = on; SET enable_mergejoin = on; SET plan_cache_mode = force_generic_plan"));
 	assert_ok(w, pg_script(w->pg, sql));
 	size_t used = (size_t)snprintf(sql, sizeof(sql), "EXPLAIN EXECUTE x");
 	for (size_t i = 0; i < parameters; i++)
@@ -153,7 +156,8 @@ static void no_statement_reads_a_whole_table(void **state)
 		}
 		if (scans || getenv("DOCS_SQL_PLANS"))
 			for (int row = 0; row < pg_rows(plan); row++)
-				print_message("%s: %.*s\n", EXPLAINED[i].statement->name, (int)pg_bytes(plan, row, 0).size, pg_bytes(plan, row, 0).data);
+				print_message("%s: %.*s\n", EXPLAINED[i].statement->name,
+					(int)pg_bytes(plan, row, 0).size, pg_bytes(plan, row, 0).data);
 		bad += scans;
 		pg_result_free(plan);
 	}
