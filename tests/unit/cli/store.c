@@ -104,7 +104,7 @@ static void on_request(struct http_request *req, void *cookie)
 	}
 
 static const struct http_route routes[] = {
-	ROUTE("GET"), ROUTE("POST"), ROUTE("PUT"), ROUTE("DELETE"), {.method = NULL}};
+	ROUTE("GET"), ROUTE("POST"), ROUTE("PUT"), ROUTE("PATCH"), ROUTE("DELETE"), {.method = NULL}};
 
 void store_start(struct store *s, const struct store_step *steps, size_t step_count)
 {
@@ -151,7 +151,8 @@ static int no_mount(int argc, char **argv)
 int store_command(struct store *s, int argc, const char *const *argv)
 {
 	const char *words[16] = {"nephos"};
-	int null = open("/dev/null", O_WRONLY), out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO), code;
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC), out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO), code;
+	FILE *printed = tmpfile();
 
 	for (int i = 0; i < argc; i++)
 		words[i + 1] = argv[i];
@@ -160,8 +161,9 @@ int store_command(struct store *s, int argc, const char *const *argv)
 	setenv("HOME", "/nonexistent", 1);
 	setenv("NEPHOS_URL", s->credentials.urls[0], 1);
 	setenv("NEPHOS_TOKEN", s->credentials.token, 1);
+	assert_non_null(printed);
 	(void)fflush(stdout);
-	(void)dup2(null, STDOUT_FILENO);
+	(void)dup2(fileno(printed), STDOUT_FILENO);
 	(void)dup2(null, STDERR_FILENO);
 	code = command_main(argc + 1, (char **)words, no_mount);
 	(void)fflush(stdout);
@@ -170,5 +172,8 @@ int store_command(struct store *s, int argc, const char *const *argv)
 	(void)close(null);
 	(void)close(out);
 	(void)close(err);
+	rewind(printed);
+	s->out[fread(s->out, 1, sizeof(s->out) - 1, printed)] = '\0';
+	(void)fclose(printed);
 	return code;
 }

@@ -28,6 +28,7 @@ struct store {
 	size_t count; /* requests so far */
 	struct store_asked asked[STORE_STEPS_MAX];
 	struct credentials credentials;
+	char out[4096]; /* what the last store_command has printed */
 };
 
 #define STORE_CUT_LENGTH 10 /* what an answer that is cut had promised */
@@ -38,7 +39,7 @@ void store_start(struct store *s, const struct store_step *steps, size_t step_co
 void store_stop(struct store *s);
 /* credentials for it: "BEFORE,own URL" when before is not NULL. */
 void store_credentials(struct store *s, const char *before, const char *token);
-/* "nephos WORDS…" with the store's URL and token in the environment, a HOME that is not there, and without output. Returns what the program ends with. */
+/* "nephos WORDS…" with the store's URL and token in the environment, and a HOME that is not there; stdout goes to out. Returns what the program ends with. */
 int store_command(struct store *s, int argc, const char *const *argv);
 #define STORE_COMMAND(s_, ...) \
 	store_command(         \

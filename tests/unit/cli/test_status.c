@@ -1,0 +1,70 @@
+/* status: through the whole command, against a store that answers by a script. */
+#include "cli/command.h"
+#include "tests/unit/cli/store.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#define STATUS(peers_)                                                                  \
+	"{\"name\":\"gateway-1\",\"gateways\":[" peers_                                 \
+	"],\"services\":[{\"kind\":\"docs\",\"name\":\"docs-1\",\"url\":\"http://d\"}," \
+	"{\"kind\":\"docs\",\"name\":\"docs-1\",\"url\":\"http://d\"}]}"
+
+static void gateways_that_others_name_are_asked_too(void **state)
+{
+	struct store s;
+	json_t *all;
+	const json_t *gateways;
+
+	(void)state;
+	store_start(&s, STORE_STEPS({200, STATUS("\"http://127.0.0.1:1\""), NULL}, {200, "ready, in words", NULL}));
+	assert_int_equal(STORE_COMMAND(&s, "status", "--json"), EXIT_DONE);
+	assert_string_equal(s.asked[0].target, "/status");
+	assert_string_equal(s.asked[0].token, "");
+	assert_string_equal(s.asked[1].target, "/readyz");
+	all = json_loads(s.out, 0, NULL);
+	gateways = json_object_get(all, "gateways");
+	assert_int_equal(json_array_size(gateways), 2);
+	assert_true(json_is_true(json_object_get(json_array_get(gateways, 0), "ready")));
+	assert_true(json_is_false(json_object_get(json_array_get(gateways, 1), "reachable")));
+	assert_int_equal(json_array_size(json_object_get(all, "services")), 1);
+	json_decref(all);
+	store_stop(&s);
+}
+
+static void a_store_that_is_not_ready_is_said(void **state)
+{
+	struct store s;
+
+	(void)state;
+	store_start(&s, STORE_STEPS({200, STATUS(""), NULL}));
+	assert_int_equal(STORE_COMMAND(&s, "status"), EXIT_UNREACHABLE);
+	assert_non_null(strstr(s.out, "not ready"));
+	assert_non_null(strstr(s.out, "docs-1"));
+	store_stop(&s);
+}
+
+static void what_is_no_store_is_not_taken_for_one(void **state)
+{
+	struct store s;
+
+	(void)state;
+	store_start(&s, STORE_STEPS({200, "<html>", NULL}));
+	assert_int_equal(STORE_COMMAND(&s, "status"), EXIT_UNREACHABLE);
+	store_stop(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(gateways_that_others_name_are_asked_too),
+		cmocka_unit_test(a_store_that_is_not_ready_is_said),
+		cmocka_unit_test(what_is_no_store_is_not_taken_for_one),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,135 @@
+/* user: through the whole command, against a store that answers by a script. */
+#include "cli/command.h"
+#include "tests/unit/cli/folder.h"
+#include "tests/unit/cli/store.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <cmocka.h>
+
+#define USER(id_, name_, has_) \
+	"{\"id\":\"" id_ "\",\"name\":\"" name_ "\",\"email\":null,\"admin\":false,\"has_password\":" has_ "}"
+#define ONE(user_)                                                 \
+	{                                                          \
+		200, "{\"items\":[" user_ "],\"next\":null}", NULL \
+	}
+#define GOOD                    \
+	{                       \
+		200, "{}", NULL \
+	}
+
+static void an_account_is_made_as_asked(void **state)
+{
+	struct store s;
+
+	(void)state;
+	setenv("NEPHOS_PASSWORD", "sec\"ret", 1);
+	store_start(&s, STORE_STEPS({201, "{}", NULL}, {201, "{}", NULL}));
+	assert_int_equal(STORE_COMMAND(&s, "user", "add", "bob"), EXIT_DONE);
+	assert_string_equal(s.asked[0].body, "{\"name\":\"bob\",\"password\":\"sec\\\"ret\",\"admin\":false}");
+	assert_int_equal(STORE_COMMAND(&s, "user", "add", "eve", "--admin", "--email", "e@x"), EXIT_DONE);
+	assert_non_null(strstr(s.asked[1].body, "\"admin\":true,\"email\":\"e@x\""));
+	store_stop(&s);
+}
+
+static void ones_own_password_needs_the_old_one(void **state)
+{
+	struct store s;
+
+	(void)state;
+	setenv("NEPHOS_PASSWORD", "new", 1);
+	folder_put("old", "before\r\nmore\n");
+	assert_int_equal(chmod("old", 0600), 0);
+	store_start(&s, STORE_STEPS({200, USER("1", "ann", "true"), NULL}, GOOD));
+	assert_int_equal(STORE_COMMAND(&s, "user", "passwd", "--old-password-file", "old"), EXIT_DONE);
+	assert_string_equal(s.asked[1].target, "/api/v2/user/me");
+	assert_string_equal(s.asked[1].body, "{\"password\":\"new\",\"old_password\":\"before\"}");
+	store_stop(&s);
+}
+
+static void the_first_password_needs_no_old_one(void **state)
+{
+	struct store s;
+
+	(void)state;
+	setenv("NEPHOS_PASSWORD", "new", 1);
+	store_start(&s, STORE_STEPS({200, USER("1", "ann", "false"), NULL}, GOOD));
+	assert_int_equal(STORE_COMMAND(&s, "user", "passwd", "ann"), EXIT_DONE);
+	assert_int_equal(s.count, 2);
+	assert_string_equal(s.asked[1].body, "{\"password\":\"new\"}");
+	store_stop(&s);
+}
+
+static void anothers_password_is_set_by_id(void **state)
+{
+	struct store s;
+
+	(void)state;
+	setenv("NEPHOS_PASSWORD", "new", 1);
+	store_start(&s, STORE_STEPS({200, USER("1", "ann", "true"), NULL}, ONE(USER("9", "b&b", "true")), GOOD));
+	assert_int_equal(STORE_COMMAND(&s, "user", "passwd", "b&b"), EXIT_DONE);
+	assert_string_equal(s.asked[1].target, "/api/v2/user/users?name=b%26b");
+	assert_string_equal(s.asked[2].method, "PATCH");
+	assert_string_equal(s.asked[2].target, "/api/v2/user/users/9");
+	assert_string_equal(s.asked[2].body, "{\"password\":\"new\"}");
+	store_stop(&s);
+}
+
+static void ones_own_name_in_other_letters_is_ones_own(void **state)
+{
+	struct store s;
+
+	(void)state;
+	setenv("NEPHOS_PASSWORD", "new", 1);
+	store_start(&s, STORE_STEPS({200, USER("1", "ann", "false"), NULL}, ONE(USER("1", "ann", "false")), GOOD));
+	assert_int_equal(STORE_COMMAND(&s, "user", "passwd", "ANN"), EXIT_DONE);
+	assert_string_equal(s.asked[2].target, "/api/v2/user/me");
+	store_stop(&s);
+}
+
+static void a_user_who_is_not_there_is_not_removed(void **state)
+{
+	struct store s;
+
+	(void)state;
+	store_start(&s, STORE_STEPS(ONE(""), GOOD));
+	assert_int_equal(STORE_COMMAND(&s, "user", "rm", "bob"), EXIT_REFUSED);
+	assert_int_equal(s.count, 1);
+	store_stop(&s);
+}
+
+static void password_files_are_private_and_not_empty(void **state)
+{
+	struct store s;
+
+	(void)state;
+	store_start(&s, NULL, 0);
+	folder_put("p", "secret\n");
+	assert_int_equal(chmod("p", 0640), 0);
+	assert_int_equal(STORE_COMMAND(&s, "user", "add", "bob", "--password-file", "p"), EXIT_USAGE);
+	folder_put("p", "\nsecret\n");
+	assert_int_equal(chmod("p", 0600), 0);
+	assert_int_equal(STORE_COMMAND(&s, "user", "add", "bob", "--password-file", "p"), EXIT_USAGE);
+	assert_int_equal(STORE_COMMAND(&s, "user", "add", "bob", "--password-file", "missing"), EXIT_USAGE);
+	assert_int_equal(s.count, 0);
+	store_stop(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FOLDER_TEST(an_account_is_made_as_asked),
+		FOLDER_TEST(ones_own_password_needs_the_old_one),
+		FOLDER_TEST(the_first_password_needs_no_old_one),
+		FOLDER_TEST(anothers_password_is_set_by_id),
+		FOLDER_TEST(ones_own_name_in_other_letters_is_ones_own),
+		FOLDER_TEST(a_user_who_is_not_there_is_not_removed),
+		FOLDER_TEST(password_files_are_private_and_not_empty),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
