@@ -356,7 +356,9 @@ static int apply_write(struct applying *a)
 	end = put_extents(doc, op);
 	doc->mtime = a->now;
 	set_fields(a, doc);
-	set_size(a, doc, op->fields & OP_HAS_SIZE ? op->size : end > doc->size ? end : doc->size);
+	if (end > doc->size)
+		doc->size = end; /* before a smaller final size cuts what this op put there */
+	set_size(a, doc, op->fields & OP_HAS_SIZE ? op->size : doc->size);
 	give_item(a, doc);
 	return 0;
 }
