@@ -141,15 +141,27 @@ check "twenty uploads have eight buffers" test $((PEAK - BEFORE)) -lt 49152
 check_eq "and all are stored" 20 "$(grep -c '^201$' "$WORK/uploads")"
 check "an upload that is cut leaves no buffer" eventually 5 sh -c "curl -s '$U/metrics' | grep -q 'nephos_docs_uploads{state=\"running\"} 0'"
 
+SLOW=()
+for i in 1 2 3 4 5 6 7 8 9; do
+	curl -s -o /dev/null --limit-rate 20k --max-time 60 -H 'Expect:' -T "$WORK/huge" "${CLUSTER[@]}" "${AS[@]}" "$U$H/files/slow$i" &
+	SLOW+=($!)
+done
+eventually 5 sh -c "curl -s '$U/metrics' | grep -q 'nephos_docs_uploads{state=\"waiting\"} 1'"
+head -c 9000000 "$WORK/huge" >"$WORK/quick"
+check_eq "slow senders do not keep others from sending" 201 "$(put "$H/files/quick" "$WORK/quick" --max-time 50)"
+check "what came in turns is whole" cmp "$WORK/quick" <(curl -s "${CLUSTER[@]}" "${AS[@]}" "$U$H/files/quick")
+kill "${SLOW[@]}"
+check "uploads that are cut leave no buffer" eventually 10 sh -c "curl -s '$U/metrics' | grep -q 'nephos_docs_uploads{state=\"running\"} 0'"
+says "and nothing else" 404 GET "$H/files/slow1"
+
 # ---- collecting ----
 blocks() { find "$WORK/blocks" -type f | wc -l; }
 BEFORE=$(blocks)
-for i in $(seq 1 20); do ask DELETE "$H/files/up$i" >/dev/null; done
-ask DELETE "$H/files/huge" >/dev/null
+for file in huge quick $(seq -f 'up%g' 1 20); do put "$H/files/$file" "$WORK/small" >/dev/null; done
 check_eq "blocks stay for a while" "$BEFORE" "$(blocks)"
 start_docs collects --upkeep-period 1 --block-grace 0
 collected() { [ "$(blocks)" -lt "$1" ]; }
-eventually 200 collected 5 || true
+eventually 30 collected 5 || true
 check "then they go" collected 5
 says "what has them stays" 200 GET "$H/files/put"
 check_eq "no failure of its own was logged" 0 "$(cat "$WORK"/*.log | grep -c '"level":"error"')"
