@@ -271,7 +271,7 @@ static inline int64_t root_of(const struct worker *w)
 	return ITEM_ROOT(w->scope.drive);
 }
 
-/* SQL of the test's own. */
+/* SQL of the test's own; name and text are literals: the connection remembers them. */
 static inline int64_t number_of(struct worker *w, const char *name, const char *sql)
 {
 	struct pg_statement statement = {name, sql, false};
@@ -280,6 +280,17 @@ static inline int64_t number_of(struct worker *w, const char *name, const char *
 	assert_ok(w, pg_run(w->pg, &statement, NULL, 0, &result));
 	int64_t number = pg_rows(result) > 0 ? pg_number(result, 0, 0) : pg_touched(result);
 	pg_result_free(result);
+	return number;
+}
+
+/* The same for text that is made, on a connection of its own. */
+static inline int64_t number_of_text(const char *sql)
+{
+	struct worker w = {0};
+
+	assert_int_equal(worker_connect(&w), 0);
+	const int64_t number = number_of(&w, "text", sql);
+	worker_fini(&w);
 	return number;
 }
 

@@ -89,7 +89,7 @@ static void a_session_is_gone_for_strangers_and_after_its_end(void **state)
 	char back[96];
 	snprintf(back, sizeof(back),
 		"UPDATE session SET user_id = %" PRId64 " WHERE id = (SELECT max(id) FROM session)", w->scope.user);
-	number_of(w, back, back);
+	number_of_text(back);
 	assert_int_equal(state_of(w, &key, "a", NULL), DOCS_NEW);
 	number_of(w, "silence",
 		"UPDATE session SET seen_at = now() - interval '601 s' WHERE id = (SELECT max(id) FROM session)");
@@ -487,6 +487,35 @@ static void a_batch_of_a_thousand_creates_makes_few_statements(void **state)
 		COUNT);
 }
 
+/* Rows that every batch changes have room beside them and no index on what changes. */
+static void rows_that_change_often_are_updated_in_their_page(void **state)
+{
+	static const char *const tables[] = {"drive", "session", "node"};
+	struct worker *w = *state;
+	int64_t session = 0;
+
+	assert_ok(w, w->store->ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), &session));
+	number_of(w, "stat_reset", "SELECT pg_stat_reset()::text IS NOT NULL");
+	for (int i = 1; i <= 300; i++) {
+		const struct docs_key key = session_key(w, session, i);
+		char name[16];
+
+		snprintf(name, sizeof(name), "f%d", i);
+		assert_int_equal(state_of(w, &key, name, NULL), DOCS_NEW);
+	}
+	number_of(w, "stat_flush", "SELECT pg_stat_force_next_flush()::text IS NOT NULL");
+	for (size_t i = 0; i < 3; i++) {
+		char sql[160];
+
+		snprintf(sql, sizeof(sql),
+			"SELECT CASE WHEN n_tup_upd >= 300 THEN 100 * n_tup_hot_upd / n_tup_upd END FROM pg_stat_user_tables WHERE relname = '%s'",
+			tables[i]);
+		const int64_t percent = number_of_text(sql);
+		print_message("%s: %" PRId64 " %% heap-only\n", tables[i], percent);
+		assert_true(percent >= 90);
+	}
+}
+
 static void inline_content_of_many_batches_goes_in_pieces(void **state)
 {
 	enum { COUNT = 40 };
@@ -591,6 +620,7 @@ int main(void)
 		with_worker(writers_of_many_drives_do_not_wait_crosswise),
 		with_worker(a_first_drive_wanted_by_many_is_made_once),
 		with_worker(a_batch_of_a_thousand_creates_makes_few_statements),
+		with_worker(rows_that_change_often_are_updated_in_their_page),
 		with_worker(inline_content_of_many_batches_goes_in_pieces),
 		with_worker(what_is_notified_is_heard),
 	};

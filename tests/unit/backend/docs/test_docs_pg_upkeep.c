@@ -119,7 +119,7 @@ static void much_content_of_an_orphan_goes_in_pieces(void **state)
 		"INSERT INTO extent (node, at, len, generation, kind, from_, block_size, data) SELECT %" PRId64
 		", i * 10, 1, 0, 0, 0, 0, 'x' FROM generate_series(0, 7999) i",
 		id);
-	number_of(w, sql, sql);
+	number_of_text(sql);
 	assert_int_equal(collect_orphans(w, 0), DOCS_PG_PIECE_ROWS);
 	assert_int_equal(collect_orphans(w, 0), 8000 - DOCS_PG_PIECE_ROWS + 1);
 	assert_int_equal(collect_orphans(w, 0), 0);
@@ -401,7 +401,7 @@ static void a_drive_long_in_the_trash_goes_with_all_that_is_its(void **state)
 		" + (SELECT count(*) FROM extent WHERE node >> 32 = %1$u) + (SELECT count(*) FROM xattr WHERE node >> 32 = %1$u)"
 		" + (SELECT count(*) FROM journal WHERE drive = %1$u) + (SELECT count(*) FROM session WHERE drive = %1$u)",
 		w->scope.drive);
-	assert_int_equal(number_of(w, sql, sql), 0);
+	assert_int_equal(number_of_text(sql), 0);
 }
 
 static void old_keys_are_forgotten_in_pieces(void **state)
