@@ -188,5 +188,5 @@ void api_block_get(struct http_request *req, void *cookie)
 	struct call *call = call_new(req, cookie);
 
 	if (call)
-		call_work(call, get_job);
+		call_work_slow(call, get_job);
 }

@@ -9,6 +9,7 @@
 #include "backend/docs/content.h"
 #include "backend/docs/mutate.h"
 #include "backend/docs/numbers.h"
+#include "backend/docs/reply.h"
 #include "backend/docs/target.h"
 #include "backend/docs/upload.h"
 #include "common/base/error.h"
@@ -40,14 +41,29 @@ static void respond_not_modified(struct call *call, const struct target *t)
 
 	http_headers_init(&headers);
 	(void)http_headers_add(&headers, "ETag", t->etag);
+	reply_position(&headers, t->at);
 	http_respond(call->req, 304, &headers, span_of(NULL, 0));
 	http_headers_fini(&headers);
+}
+
+static void get_send(struct call *call, struct docs_store *store)
+{
+	struct target *t = call->data;
+	struct content c = {.call = call,
+		.etag = t->etag,
+		.at = t->at,
+		.size = t->item.size,
+		.mtime_ns = t->item.mtime,
+		.document = t->item.id,
+		.content_seq = t->item.content_seq};
+
+	c.type = content_type_of(t->item.name, &c.attachment);
+	content_respond(&c, store);
 }
 
 static void get_job(struct call *call, struct docs_store *store)
 {
 	struct target *t = call->data;
-	struct content c = {.call = call, .etag = t->etag, .at = t->at};
 	int r = target_find(t, store);
 
 	if (r == 0)
@@ -56,17 +72,12 @@ static void get_job(struct call *call, struct docs_store *store)
 		respond_not_modified(call, t);
 		return;
 	}
-	if (r < 0) {
+	if (r < 0)
 		call_fail(call, r, NULL);
-		return;
-	}
-	c.at = t->at;
-	c.type = content_type_of(t->item.name, &c.attachment);
-	c.size = t->item.size;
-	c.mtime_ns = t->item.mtime;
-	c.document = t->item.id;
-	c.content_seq = t->item.content_seq;
-	content_respond(&c, store);
+	else if (t->item.size > INLINE_BYTES_MAX)
+		call_work_slow(call, get_send);
+	else
+		get_send(call, store);
 }
 
 void api_file_get(struct http_request *req, void *cookie)

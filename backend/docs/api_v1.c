@@ -44,7 +44,7 @@ void api_v1_list(struct http_request *req, void *cookie)
 	struct call *call = call_new(req, cookie);
 
 	if (call)
-		call_work(call, list_job);
+		call_work_slow(call, list_job);
 }
 
 /* The drive is in the id. */

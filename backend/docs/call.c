@@ -154,6 +154,13 @@ void call_work(struct call *call, void (*job)(struct call *call, struct docs_sto
 		call_fail(call, -ERR_UNAVAILABLE, "too many requests wait");
 }
 
+void call_work_slow(struct call *call, void (*job)(struct call *call, struct docs_store *store))
+{
+	call->job = job;
+	if (docs_run_slow(call_on_worker, call, call->docs) < 0)
+		call_fail(call, -ERR_UNAVAILABLE, "too many requests wait");
+}
+
 int call_drive(struct call *call, struct docs_store *store)
 {
 	struct docs_drive drive;

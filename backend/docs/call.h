@@ -33,6 +33,8 @@ int call_keep(struct call *call, void *p, void (*free_fn)(void *p));
 
 /* Runs job on a worker; answers 503 when too many wait. */
 void call_work(struct call *call, void (*job)(struct call *call, struct docs_store *store));
+/* The same on the workers for blocks (docs_run_slow). */
+void call_work_slow(struct call *call, void (*job)(struct call *call, struct docs_store *store));
 /* On a worker: scope.drive, also for `home`. */
 int call_drive(struct call *call, struct docs_store *store);
 /* The document of a {placeholder}. -ERR_NOT_FOUND: not a number, or of another drive. The drive must be known. */

@@ -8,6 +8,7 @@
 #include "backend/docs/upload.h"
 #include "backend/docs/users.h"
 #include "backend/service/service.h"
+#include "backend/service/workers.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 
@@ -51,16 +52,31 @@ static void job_on_worker(struct pg *pg, void *cookie)
 	job.job(store, job.cookie);
 }
 
+static struct docs_job *job_new(struct docs *d, void (*job)(struct docs_store *store, void *cookie), void *cookie)
+{
+	struct docs_job *j = malloc(sizeof(*j));
+
+	if (j)
+		*j = (struct docs_job){job, cookie, d};
+	return j;
+}
+
 int docs_run(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *docs)
 {
 	struct docs *d = docs;
-	struct docs_job *j = malloc(sizeof(*j));
-	int r;
+	struct docs_job *j = job_new(d, job, cookie);
+	int r = j ? service_submit(d->service, job_on_worker, j) : -EAGAIN;
 
-	if (!j)
-		return -EAGAIN;
-	*j = (struct docs_job){job, cookie, d};
-	r = service_submit(d->service, job_on_worker, j);
+	if (r < 0)
+		free(j);
+	return r;
+}
+
+int docs_run_slow(void (*job)(struct docs_store *store, void *cookie), void *cookie, struct docs *docs)
+{
+	struct docs_job *j = job_new(docs, job, cookie);
+	int r = j ? workers_submit(docs->slow, job_on_worker, j) : -EAGAIN;
+
 	if (r < 0)
 		free(j);
 	return r;
@@ -136,6 +152,8 @@ static int start_parts(struct docs *d, const struct config *config)
 		.conninfo = conninfo,
 		.period_s = (unsigned)config_number(config, "upkeep-period"),
 		.block_grace_s = (unsigned)config_number(config, "block-grace")};
+	const struct workers_options slow = {
+		.threads = (unsigned)config_number(config, "block-workers"), .conninfo = conninfo};
 	int r = block_dir_new(config_text(config, "blocks-dir"), &d->blocks);
 
 	if (r < 0) {
@@ -153,6 +171,8 @@ static int start_parts(struct docs *d, const struct config *config)
 		r = numbers_new(&d->numbers);
 	if (r == 0)
 		r = commit_new(&commit, &d->commit);
+	if (r == 0)
+		r = workers_new(&slow, &d->slow);
 	return r < 0 ? r : upkeep_start(&upkeep, &d->upkeep);
 }
 
@@ -167,6 +187,7 @@ void docs_stop(void *docs)
 
 	if (!d)
 		return;
+	workers_free(d->slow);
 	upkeep_free(d->upkeep);
 	herald_free(d->herald);
 	commit_free(d->commit);

@@ -12,7 +12,7 @@
 
 #include <pthread.h>
 
-#define DOCS_STORES_MAX 256 /* one for each worker: WORKERS_MAX */
+#define DOCS_STORES_MAX 512 /* one for each worker of both pools: twice WORKERS_MAX */
 
 struct docs_metrics {
 	struct metric *block_bytes_in, *block_bytes_out;
@@ -41,6 +41,7 @@ struct docs {
 	struct uploads *uploads;
 	struct numbers *numbers;
 	struct upkeep *upkeep;
+	struct workers *slow; /* for what hashes and waits for disks */
 	struct cap_key cap_key;
 	struct docs_metrics metrics;
 	struct failpoint failpoint;
@@ -51,6 +52,8 @@ struct docs {
 
 /* Runs job on a worker, with that worker's store. -EAGAIN: too many jobs wait. docs is a struct docs: this is commit_options.run_on_worker too. */
 int docs_run(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *docs);
+/* The same on the workers for blocks, so that what hashes and waits for disks never makes a look-up wait. */
+int docs_run_slow(void (*job)(struct docs_store *store, void *cookie), void *cookie, struct docs *docs);
 
 /* The hooks of the service: everything above from its settings; and the other way round. */
 int docs_start(struct service *s, void **ret_app);

@@ -105,7 +105,7 @@ static void events_stop(void *cookie)
 		pump_ready(e->pump);
 }
 
-static const struct pump_source events_source = {.fill = events_fill, .free = free, .stop = events_stop};
+static const struct pump_source events_source = {.light = true, .fill = events_fill, .free = free, .stop = events_stop};
 
 static int find_since(const struct call *call, int64_t since, int64_t *ret)
 {

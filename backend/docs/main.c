@@ -3,6 +3,7 @@
 #include "backend/docs/docs.h"
 #include "backend/docs/docs_sql.h"
 #include "backend/service/service.h"
+#include "backend/service/workers.h"
 #include "common/base/log.h"
 
 #include <errno.h>
@@ -14,6 +15,7 @@ static const struct config_setting settings[] = {
 	{"blocks-dir", CONFIG_TEXT, NULL, 0, 0, "directory where the blocks lie", false},
 	{"quota", CONFIG_SIZE, "0", 0, QUOTA_MAX, "bytes that a new drive may hold; 0: no limit", false},
 	{"user-service", CONFIG_TEXT, NULL, 0, 0, "base URLs of user services; unless told, the gateways say", false},
+	{"block-workers", CONFIG_NUMBER, "4", 1, WORKERS_MAX, "threads that hash, and read and write blocks", false},
 	{"upkeep-period", CONFIG_NUMBER, "30", 1, 86400, "seconds between rounds of collecting", false},
 	{"block-grace", CONFIG_NUMBER, "86400", 0, 31536000,
 		"seconds that a block lives without anything referring to it", false},

@@ -48,7 +48,7 @@ static void retry_fire(struct feed_waiter *waiter, bool changed)
 	struct pump *p = (struct pump *)((char *)waiter - offsetof(struct pump, retry));
 
 	(void)changed;
-	if (docs_run(fill_job, p, p->docs) == 0)
+	if ((p->source->light ? docs_run(fill_job, p, p->docs) : docs_run_slow(fill_job, p, p->docs)) == 0)
 		return;
 	/* Drive 0 never changes: this is only a timer. A closed feed has none. */
 	if (!feed_closed(p->docs->feed) && feed_arm(p->docs->feed, &p->retry, 0) == 0) {

@@ -16,6 +16,7 @@ struct pump;
 
 /* Where the bytes come from. Its cookie outlives the call: it must not look at the call in fill. */
 struct pump_source {
+	bool light; /* reads rows only: on the workers for requests; otherwise on those for blocks */
 	/* On a worker: appends a piece. 0: there is more. PUMP_END. -EAGAIN: nothing now, pump_ready will say when (once). Other failures cut the answer. */
 	int (*fill)(void *cookie, struct docs_store *store, struct buf *out);
 	void (*free)(void *cookie); /* no fill runs any more; any thread */

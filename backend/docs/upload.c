@@ -60,7 +60,7 @@ static void tick_start(struct uploads *all);
 static void take_turn_away(struct upload *u)
 {
 	u->give_up = true;
-	if (docs_run(upload_job, u, u->call->docs) < 0)
+	if (docs_run_slow(upload_job, u, u->call->docs) < 0)
 		finish(u, -ERR_UNAVAILABLE, NULL);
 }
 
@@ -438,6 +438,14 @@ static int read_some(struct upload *u)
 	return 1;
 }
 
+/* What goes into a row is not slow. */
+static int run_job(struct upload *u)
+{
+	bool light = u->ended && u->options.what == UPLOAD_CONTENT && u->used <= INLINE_BYTES_MAX;
+
+	return light ? docs_run(upload_job, u, u->call->docs) : docs_run_slow(upload_job, u, u->call->docs);
+}
+
 static void upload_take(struct upload *u)
 {
 	/* What is wanted as a whole shows its end by one byte less. */
@@ -451,7 +459,7 @@ static void upload_take(struct upload *u)
 	}
 	if (r > 0 && u->ended && u->options.what == UPLOAD_BYTES)
 		finish(u, 0, NULL);
-	else if (r > 0 && docs_run(upload_job, u, u->call->docs) < 0)
+	else if (r > 0 && run_job(u) < 0)
 		finish(u, -ERR_UNAVAILABLE, NULL);
 	else if (r < 0)
 		finish(u, r, NULL);

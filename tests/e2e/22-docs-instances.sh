@@ -165,4 +165,11 @@ eventually 30 collected 5 || true
 check "then they go" collected 5
 says "what has them stays" 200 GET "$H/files/put"
 check_eq "no failure of its own was logged" 0 "$(cat "$WORK"/*.log | grep -c '"level":"error"')"
+
+# ---- damage ----
+check_eq "a file" 201 "$(put "$H/files/damaged" "$WORK/quick")"
+BLOCK=$(ask GET "$H/items?path=/damaged" >/dev/null && ask GET "$H/items/$(value .id)/extents" >/dev/null && value '.items[0].block')
+printf 'X' | dd of="$(find "$WORK/blocks" -name "*-$BLOCK-*")" bs=1 seek=1000 conv=notrunc status=none
+says "a block that is damaged on the disk is not given as if it were right" 500 GET "$H/files/damaged"
+check_eq "but said to be so" /problems/corrupt "$(value .type)"
 e2e_end
