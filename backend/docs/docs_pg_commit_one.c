@@ -6,9 +6,7 @@
 
 bool docs_pg_is_linked(const struct tree_entry *entry, const struct tree_node *child)
 {
-	if (!child || child->item.parent != entry->parent || !span_eq(child->item.name, entry->name))
-		return true;
-	return (child->item.mode & 0170000) != 0040000 && child->item.nlink > 1;
+	return !child || child->item.parent != entry->parent || !span_eq(child->item.name, entry->name);
 }
 
 bool docs_pg_is_kept_by_session(const struct docs_txn *t, const struct docs_answer *answers, size_t n)

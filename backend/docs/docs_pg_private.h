@@ -103,7 +103,7 @@ int docs_pg_txn_commit(struct docs_store *store, const struct tree_delta *delta,
 void docs_pg_txn_abort(struct docs_store *store);
 /* Frees what the transaction held; the connection is not touched. */
 void docs_pg_txn_end(struct docs_pg *s);
-/* Of an entry and the row of its child as this transaction leaves it (NULL: not known): whether that row does not name this entry, or not it alone (see SQL_NAME_AGAIN). */
+/* Of an entry and the row of its child as this transaction leaves it (NULL: not known): whether that row names another one (see SQL_NAME_AGAIN). */
 bool docs_pg_is_linked(const struct tree_entry *entry, const struct tree_node *child);
 /* The n-th key is a session's, and its answer is to be kept. */
 bool docs_pg_is_kept_by_session(const struct docs_txn *t, const struct docs_answer *answers, size_t n);
