@@ -15,6 +15,9 @@
 #define LINKS_MAX 65000u		 /* hard links of one document: ext4's limit */
 
 #define BLOCK_BYTES_MAX (4u * 1024 * 1024) /* one block: SHA-256 of it takes 4 ms, a hop 2 ms; a worker's buffer */
+#define BLOCK_PART_BYTES_MAX \
+	(1024u *             \
+		1024) /* part of a block whose answer carries a digest: it is made in memory before its head goes out */
 #define INLINE_BYTES_MAX (32u * 1024) /* content that lies in the database: below it a block costs more than a row */
 #define FILE_BYTES_MAX (1ull << 50)   /* 1 PiB: sums of sizes stay far from 2^63 */
 
@@ -42,6 +45,7 @@
 #define TRACE_BYTES_MAX 64u
 
 static_assert(BATCH_HEAD_BYTES_MAX + BATCH_DATA_BYTES_MAX + 4 <= BATCH_BYTES_MAX, "a legal batch fits its body limit");
+static_assert(BLOCK_PART_BYTES_MAX <= BLOCK_BYTES_MAX, "a part of a block is no more than a block");
 static_assert(INLINE_BYTES_MAX <= BLOCK_BYTES_MAX, "what is not inline fits a block");
 
 #endif
