@@ -9,6 +9,7 @@
 #include "common/base/text.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 
 #define DECODE_HERE_BYTES \
@@ -16,57 +17,54 @@
 
 /* ---- results ---- */
 
-static int set_dirs(json_t *object, const struct tree_result *result)
+static int append_dirs(struct buf *b, const struct tree_result *result)
 {
-	json_t *dirs = json_array();
-	int r = dirs ? 0 : -ENOMEM;
+	int r = buf_append_str(b, "\"dirs\":[");
 
-	for (size_t i = 0; r == 0 && i < result->dir_count; i++)
-		r = json_array_append_new(dirs, item_to_json(&result->dirs[i])) < 0 ? -ENOMEM : 0;
-	if (r < 0) {
-		json_decref(dirs);
-		return r;
+	for (size_t i = 0; r == 0 && i < result->dir_count; i++) {
+		if (i > 0)
+			r = buf_append_u8(b, ',');
+		if (r == 0)
+			r = item_append_json(b, &result->dirs[i]);
 	}
-	return json_object_set_new(object, "dirs", dirs) < 0 ? -ENOMEM : 0;
+	return r < 0 ? r : buf_append_str(b, "]}");
 }
 
-static json_t *result_json(const struct op *op, const struct tree_result *result)
+static int append_result(struct buf *b, const struct op *op, const struct tree_result *result)
 {
-	json_t *o = json_object();
-	int r = o ? 0 : -ENOMEM;
+	int r = buf_append_u8(b, '{');
 
 	if (r == 0 && result->id)
-		r = item_json_set_id(o, "id", result->id);
-	if (r == 0 && result->has_item)
-		r = json_object_set_new(o, "item", item_to_json(&result->item)) < 0 ? -ENOMEM : 0;
-	if (r == 0 && result->replaced)
-		r = item_json_set_id(o, "replaced", result->replaced);
-	if (r == 0 && op->kind == OP_CLONE)
-		r = json_object_set_new(o, "len", json_integer(result->len)) < 0 ? -ENOMEM : 0;
-	if (r == 0)
-		r = set_dirs(o, result);
-	if (r < 0) {
-		json_decref(o);
-		return NULL;
+		r = buf_printf(b, "\"id\":\"%" PRId64 "\",", result->id);
+	if (r == 0 && result->has_item) {
+		r = buf_append_str(b, "\"item\":");
+		r = r < 0 ? r : item_append_json(b, &result->item);
+		r = r < 0 ? r : buf_append_u8(b, ',');
 	}
-	return o;
+	if (r == 0 && result->replaced)
+		r = buf_printf(b, "\"replaced\":\"%" PRId64 "\",", result->replaced);
+	if (r == 0 && op->kind == OP_CLONE)
+		r = buf_printf(b, "\"len\":%" PRId64 ",", result->len);
+	return r < 0 ? r : append_dirs(b, result);
 }
 
+/* Text at once: see item_text.c. */
 static int ops_answer(struct mutate *m, const struct tree_result *results, struct docs_position at)
 {
-	json_t *list = json_array(), *root = json_object();
-	int r = root ? json_object_set_new(root, "results", list) : -1;
+	struct buf *b = &m->body;
+	int r = buf_append_str(b, "{\"results\":[");
 
-	for (size_t i = 0; r == 0 && i < op_batch_count(m->batch); i++)
-		r = json_array_append_new(list, result_json(op_batch_at(m->batch, i), &results[i]));
-	if (r == 0)
-		r = item_json_set_id(root, "last", at.seq);
-	if (r < 0) {
-		json_decref(root);
-		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < op_batch_count(m->batch); i++) {
+		if (i > 0)
+			r = buf_append_u8(b, ',');
+		if (r == 0)
+			r = append_result(b, op_batch_at(m->batch, i), &results[i]);
 	}
-	r = mutate_body_take(m, root);
-	return r < 0 ? r : 200;
+	if (r == 0)
+		r = buf_printf(b, "],\"last\":\"%" PRId64 "\"}", at.seq);
+	if (r == 0)
+		r = mutate_header(m, "Content-Type", "application/json");
+	return r < 0 ? -ENOMEM : 200;
 }
 
 /* ---- ops ---- */
@@ -146,47 +144,86 @@ void api_ops_apply(struct http_request *req, void *cookie)
 		upload_start(call, &options, &o->upload);
 }
 
-/* ---- ids ---- */
+/* ---- ids, sessions: no ops, but with keys ---- */
+
+struct small {
+	struct mutate m; /* first */
+	int64_t count;	 /* of ids */
+	struct buf name; /* of a session */
+};
+
+static void small_fini(void *p)
+{
+	buf_fini(&((struct small *)p)->name);
+}
+
+/* NULL: answered. */
+static struct small *small_new(struct http_request *req, void *cookie)
+{
+	struct call *call = call_new(req, cookie);
+	struct small *s = call ? call_alloc(call, sizeof(*s)) : NULL;
+	int r;
+
+	if (!s)
+		return NULL;
+	call->data = s;
+	buf_init(&s->name, NAME_BYTES_MAX);
+	r = call_keep(call, s, small_fini);
+	if (r == 0)
+		r = mutate_init(&s->m, call);
+	if (r == 0)
+		r = mutate_fingerprint(&s->m, http_request_body(req));
+	if (r == 0)
+		return s;
+	call_fail(call, r, NULL);
+	return NULL;
+}
+
+static void ids_change(struct mutate *m, struct docs_store *store)
+{
+	struct small *s = (struct small *)m;
+	json_t *answer = json_object();
+	int64_t first = 0;
+	int r = store->ops->ids_reserve(store, &m->call->scope, (uint32_t)s->count, &first);
+
+	if (r == 0 &&
+		(item_json_set_id(answer, "first", first) < 0 ||
+			json_object_set_new(answer, "count", json_integer(s->count)) < 0))
+		r = -ENOMEM;
+	if (r == 0) {
+		mutate_once_take(m, 201, answer);
+		return;
+	}
+	json_decref(answer);
+	call_fail(m->call, r, NULL);
+}
 
 static void ids_job(struct call *call, struct docs_store *store)
 {
-	json_t *object = NULL;
-	int64_t count = 0, first = 0;
-	json_t *answer;
+	struct small *s = call->data;
+	json_t *object = NULL, *count;
 	int r = body_object(call, &object);
 
-	if (r == 0 &&
-		(!json_is_integer(json_object_get(object, "count")) ||
-			(count = json_integer_value(json_object_get(object, "count"))) < 1 ||
-			count > IDS_PER_RESERVATION_MAX))
+	count = json_object_get(object, "count");
+	s->count = json_integer_value(count);
+	if (r == 0 && (!json_is_integer(count) || s->count < 1 || s->count > IDS_PER_RESERVATION_MAX))
 		r = -ERR_UNPROCESSABLE;
 	json_decref(object);
 	if (r == 0)
 		r = call_drive(call, store);
-	if (r == 0)
-		r = store->ops->ids_reserve(store, &call->scope, (uint32_t)count, &first);
-	if (r < 0) {
+	if (r < 0)
 		call_fail(call, r, r == -ERR_UNPROCESSABLE ? "{count: 1..65536}" : NULL);
-		return;
-	}
-	answer = json_object();
-	if (item_json_set_id(answer, "first", first) < 0 ||
-		json_object_set_new(answer, "count", json_integer(count)) < 0) {
-		json_decref(answer);
-		answer = NULL;
-	}
-	reply_json_take(call, 201, NULL, answer);
+	else
+		mutate_once(&s->m, store, ids_change);
 }
 
 void api_ids_reserve(struct http_request *req, void *cookie)
 {
-	struct call *call = call_new(req, cookie);
+	struct small *s = small_new(req, cookie);
 
-	if (call)
-		call_work(call, ids_job);
+	if (s)
+		call_work(s->m.call, ids_job);
 }
-
-/* ---- sessions ---- */
 
 static int session_name(struct call *call, struct buf *ret)
 {
@@ -204,39 +241,44 @@ static int session_name(struct call *call, struct buf *ret)
 	return r;
 }
 
-static void session_create_job(struct call *call, struct docs_store *store)
+static void session_change(struct mutate *m, struct docs_store *store)
 {
-	struct buf name;
+	struct small *s = (struct small *)m;
+	json_t *answer = json_object();
 	int64_t session = 0;
-	json_t *answer;
-	int r;
+	int r = store->ops->session_create(store, &m->call->scope, buf_span(&s->name), &session);
 
-	buf_init(&name, NAME_BYTES_MAX);
-	r = session_name(call, &name);
-	if (r == 0)
-		r = call_drive(call, store);
-	if (r == 0)
-		r = store->ops->session_create(store, &call->scope, buf_span(&name), &session);
-	buf_fini(&name);
-	if (r < 0) {
-		call_fail(call, r, NULL);
+	if (r == 0 &&
+		(item_json_set_id(answer, "session", session) < 0 ||
+			json_object_set_new(answer, "timeout_s", json_integer(SESSION_TIMEOUT_S)) < 0))
+		r = -ENOMEM;
+	if (r == 0) {
+		mutate_once_take(m, 201, answer);
 		return;
 	}
-	answer = json_object();
-	if (item_json_set_id(answer, "session", session) < 0 ||
-		json_object_set_new(answer, "timeout_s", json_integer(SESSION_TIMEOUT_S)) < 0) {
-		json_decref(answer);
-		answer = NULL;
-	}
-	reply_json_take(call, 201, NULL, answer);
+	json_decref(answer);
+	call_fail(m->call, r, NULL);
+}
+
+static void session_create_job(struct call *call, struct docs_store *store)
+{
+	struct small *s = call->data;
+	int r = session_name(call, &s->name);
+
+	if (r == 0)
+		r = call_drive(call, store);
+	if (r < 0)
+		call_fail(call, r, NULL);
+	else
+		mutate_once(&s->m, store, session_change);
 }
 
 void api_session_create(struct http_request *req, void *cookie)
 {
-	struct call *call = call_new(req, cookie);
+	struct small *s = small_new(req, cookie);
 
-	if (call)
-		call_work(call, session_create_job);
+	if (s)
+		call_work(s->m.call, session_create_job);
 }
 
 static void session_end_job(struct call *call, struct docs_store *store)

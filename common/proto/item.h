@@ -45,6 +45,8 @@ void item_etag(const struct item *item, char *ret);   /* ITEM_ETAG_SIZE */
 int item_etag_parse(struct span etag, int64_t *ret_id, int64_t *ret_content_seq);
 /* New reference, or NULL (no memory). */
 json_t *item_to_json(const struct item *item);
+/* The same as compact text, appended. -ENOMEM, -E2BIG. */
+int item_append_json(struct buf *b, const struct item *item);
 /* Spans point into object. -EINVAL. */
 int item_from_json(const json_t *object, struct item *ret,
 	struct
