@@ -57,6 +57,19 @@ struct round {
 	struct tree_drive before, after;
 };
 
+/* A job that was just submitted asks for the mutex that its submitter is about to give back: not worth a sleep. */
+static int init_mutex(pthread_mutex_t *mutex)
+{
+	pthread_mutexattr_t attributes;
+	int r;
+
+	(void)pthread_mutexattr_init(&attributes);
+	(void)pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+	r = pthread_mutex_init(mutex, &attributes);
+	(void)pthread_mutexattr_destroy(&attributes);
+	return r == 0 ? 0 : -ENOMEM;
+}
+
 int commit_new(const struct commit_options *options, struct commit **ret)
 {
 	struct commit *c = calloc(1, sizeof(*c));
@@ -64,7 +77,7 @@ int commit_new(const struct commit_options *options, struct commit **ret)
 	if (!c)
 		return -ENOMEM;
 	c->options = *options;
-	if (pthread_mutex_init(&c->mutex, NULL) != 0) {
+	if (init_mutex(&c->mutex) < 0) {
 		free(c);
 		return -ENOMEM;
 	}

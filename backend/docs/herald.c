@@ -17,6 +17,7 @@ struct herald {
 	bool has_teller, has_listener;
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t wake;
+	pthread_cond_t rest; /* of the teller: only the end cuts it short */
 	struct docs_moved waiting[HERALD_DRIVES_MAX];
 	size_t count;
 	bool stopping;
@@ -48,6 +49,17 @@ void herald_tell(struct herald *h, uint32_t drive, int64_t seq)
 	pthread_mutex_unlock(&h->lock);
 }
 
+/* A NOTIFY is a transaction with a commit of its own, and wakes every listener: what moves meanwhile goes with the next one. */
+static void rest(struct herald *h)
+{
+	const struct timespec until = clock_timespec(clock_mono_ns() + HERALD_REST_MS * NS_PER_MS);
+
+	pthread_mutex_lock(&h->lock);
+	while (!h->stopping && pthread_cond_timedwait(&h->rest, &h->lock, &until) == 0)
+		;
+	pthread_mutex_unlock(&h->lock);
+}
+
 static void *teller_main(void *cookie)
 {
 	struct herald *h = cookie;
@@ -72,6 +84,7 @@ static void *teller_main(void *cookie)
 				"op=notify error=%d text=\"%s\" outcome=\"polls of other instances wait for their deadline\"",
 				r, pg_error(h->tell_pg));
 		failing = r < 0;
+		rest(h);
 		pthread_mutex_lock(&h->lock);
 	}
 	pthread_mutex_unlock(&h->lock);
@@ -146,6 +159,7 @@ int herald_start(const char *conninfo, struct feed *feed, struct herald **ret)
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&h->wake, &attributes);
+	pthread_cond_init(&h->rest, &attributes);
 	pthread_condattr_destroy(&attributes);
 	r = pg_new(conninfo, &h->tell_pg);
 	if (r == 0)
@@ -169,6 +183,7 @@ void herald_free(struct herald *h)
 	pthread_mutex_lock(&h->lock);
 	h->stopping = true;
 	pthread_cond_broadcast(&h->wake);
+	pthread_cond_broadcast(&h->rest);
 	pthread_mutex_unlock(&h->lock);
 	if (h->has_teller)
 		pthread_join(h->teller, NULL);
@@ -179,6 +194,7 @@ void herald_free(struct herald *h)
 	pg_free(h->tell_pg);
 	pg_free(h->hear_pg);
 	pthread_cond_destroy(&h->wake);
+	pthread_cond_destroy(&h->rest);
 	pthread_mutex_destroy(&h->lock);
 	free(h);
 }

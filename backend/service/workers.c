@@ -14,9 +14,18 @@ struct job {
 	int64_t submitted_ns;
 };
 
-struct workers {
-	pthread_mutex_t lock; /* guards all up to threads */
+/* One thread and its place to sleep. Who fell asleep last is woken first: its connection, and the server's process behind that, are still warm. */
+struct worker {
+	struct workers *workers;
+	pthread_t id;
 	pthread_cond_t wake;
+	bool woken;	     /* guarded by the workers' lock, as is next */
+	struct worker *next; /* of those that sleep */
+};
+
+struct workers {
+	pthread_mutex_t lock; /* guards all up to queue_max */
+	struct worker *asleep;
 	struct job jobs[WORKERS_QUEUE_MAX]; /* a ring */
 	size_t first;
 	size_t count;
@@ -24,20 +33,44 @@ struct workers {
 
 	size_t queue_max;
 	size_t threads; /* started; written before and after they run only */
-	pthread_t ids[WORKERS_MAX];
+	struct worker list[WORKERS_MAX];
 	char *conninfo;
 	struct metric *wait;
 	struct metric *waiting;
 	struct metric *refused;
 };
 
-static bool take_job(struct workers *w, struct job *ret)
+/* With the lock held: takes one off those that sleep; to be signalled. NULL: all are at work and will look at the queue. */
+static struct worker *rouse(struct workers *w)
 {
+	struct worker *one = w->asleep;
+
+	if (!one)
+		return NULL;
+	w->asleep = one->next;
+	one->woken = true;
+	return one;
+}
+
+static void fall_asleep(struct worker *self)
+{
+	struct workers *w = self->workers;
+
+	self->woken = false;
+	self->next = w->asleep;
+	w->asleep = self;
+	while (!self->woken)
+		pthread_cond_wait(&self->wake, &w->lock);
+}
+
+static bool take_job(struct worker *self, struct job *ret)
+{
+	struct workers *w = self->workers;
 	bool taken = false;
 
 	pthread_mutex_lock(&w->lock);
 	while (w->count == 0 && !w->stopping)
-		pthread_cond_wait(&w->wake, &w->lock);
+		fall_asleep(self);
 	if (w->count > 0) {
 		*ret = w->jobs[w->first];
 		w->first = (w->first + 1) % WORKERS_QUEUE_MAX;
@@ -50,14 +83,15 @@ static bool take_job(struct workers *w, struct job *ret)
 
 static void *worker_main(void *cookie)
 {
-	struct workers *w = cookie;
+	struct worker *self = cookie;
+	struct workers *w = self->workers;
 	struct pg *pg = NULL;
 	struct job job;
 
 	/* Without memory for a connection there are no workers at all: workers_new has tried one. */
 	while (pg_new(w->conninfo, &pg) < 0)
 		sched_yield();
-	while (take_job(w, &job)) {
+	while (take_job(self, &job)) {
 		metric_add(w->waiting, -1);
 		metric_observe_ns(w->wait, clock_mono_ns() - job.submitted_ns);
 		job.fn(pg, job.cookie);
@@ -84,6 +118,32 @@ static int add_metrics(struct workers *w, const char *lane, struct metrics *m)
 	return r;
 }
 
+/* The lock is held for less time than it takes to sleep and be woken. */
+static void init_lock(pthread_mutex_t *lock)
+{
+	pthread_mutexattr_t attributes;
+
+	pthread_mutexattr_init(&attributes);
+	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+	pthread_mutex_init(lock, &attributes);
+	pthread_mutexattr_destroy(&attributes);
+}
+
+static int start_one(struct workers *w)
+{
+	struct worker *one = &w->list[w->threads];
+	int r;
+
+	one->workers = w;
+	pthread_cond_init(&one->wake, NULL);
+	r = -pthread_create(&one->id, NULL, worker_main, one);
+	if (r == 0)
+		w->threads++;
+	else
+		pthread_cond_destroy(&one->wake);
+	return r;
+}
+
 int workers_new(const struct workers_options *options, struct workers **ret)
 {
 	if (options->threads == 0 || options->threads > WORKERS_MAX || options->queue_max > WORKERS_QUEUE_MAX)
@@ -91,16 +151,12 @@ int workers_new(const struct workers_options *options, struct workers **ret)
 	struct workers *w = calloc(1, sizeof(*w));
 	if (!w)
 		return -ENOMEM;
-	pthread_mutex_init(&w->lock, NULL);
-	pthread_cond_init(&w->wake, NULL);
+	init_lock(&w->lock);
 	w->queue_max = options->queue_max ? options->queue_max : WORKERS_QUEUE_MAX;
 	w->conninfo = strdup(options->conninfo);
 	int r = w->conninfo ? add_metrics(w, options->lane, options->metrics) : -ENOMEM;
-	while (r == 0 && w->threads < options->threads) {
-		r = -pthread_create(&w->ids[w->threads], NULL, worker_main, w);
-		if (r == 0)
-			w->threads++;
-	}
+	while (r == 0 && w->threads < options->threads)
+		r = start_one(w);
 	if (r < 0) {
 		workers_free(w);
 		return r;
@@ -111,6 +167,7 @@ int workers_new(const struct workers_options *options, struct workers **ret)
 
 int workers_submit(struct workers *w, worker_fn fn, void *cookie)
 {
+	struct worker *roused = NULL;
 	int r = -EAGAIN;
 
 	pthread_mutex_lock(&w->lock);
@@ -119,9 +176,12 @@ int workers_submit(struct workers *w, worker_fn fn, void *cookie)
 		w->count++;
 		r = 0;
 		metric_add(w->waiting, 1);
-		pthread_cond_signal(&w->wake);
+		roused = rouse(w);
 	}
 	pthread_mutex_unlock(&w->lock);
+	/* Without the lock, which it needs first of all. */
+	if (roused)
+		pthread_cond_signal(&roused->wake);
 	if (r < 0)
 		metric_inc(w->refused);
 	return r;
@@ -133,11 +193,13 @@ void workers_free(struct workers *w)
 		return;
 	pthread_mutex_lock(&w->lock);
 	w->stopping = true;
-	pthread_cond_broadcast(&w->wake);
+	for (struct worker *one = rouse(w); one; one = rouse(w))
+		pthread_cond_signal(&one->wake);
 	pthread_mutex_unlock(&w->lock);
-	for (size_t i = 0; i < w->threads; i++)
-		pthread_join(w->ids[i], NULL);
-	pthread_cond_destroy(&w->wake);
+	for (size_t i = 0; i < w->threads; i++) {
+		pthread_join(w->list[i].id, NULL);
+		pthread_cond_destroy(&w->list[i].wake);
+	}
 	pthread_mutex_destroy(&w->lock);
 	free(w->conninfo);
 	free(w);
