@@ -150,7 +150,7 @@ void assets_respond(const struct assets *a, struct http_request *req, struct spa
 	const char *known = http_request_header(req, "If-None-Match");
 	if (error < 0)
 		http_respond_error(req, error, NULL);
-	else if (known && strstr(known, file->etag))
+	else if (known && (strcmp(known, "*") == 0 || strstr(known, file->etag)))
 		http_respond(req, 304, &headers, span_of(NULL, 0));
 	else
 		http_respond(req, 200, &headers, buf_span(&file->bytes));

@@ -165,8 +165,11 @@ static int ask(struct auth *auth, struct http_request *req, struct span token)
 		.headers = &q->headers,
 		.body = buf_span(&q->body),
 		.repeatable = true,
+		.reads = true,
 		.response_max = 16384,
 		.deadline_ms = AUTH_DEADLINE_MS,
+		.stall_ms = AUTH_DEADLINE_MS,
+		.first_byte_ms = AUTH_FIRST_BYTE_MS,
 		.cookie = q,
 		.done = on_answer,
 	};

@@ -10,8 +10,9 @@
 #include "gateway/registry.h"
 #include "gateway/tokens.h"
 
-#define AUTH_DEADLINE_MS 5000 /* of one question to a user service */
-#define AUTH_CLUSTER_SIZE 65  /* the Nephos-Cluster header's value and NUL */
+#define AUTH_DEADLINE_MS 5000	/* of one question to a user service */
+#define AUTH_FIRST_BYTE_MS 2000 /* then another one is asked: it is one look at an index */
+#define AUTH_CLUSTER_SIZE 65	/* the Nephos-Cluster header's value and NUL */
 
 struct auth {
 	struct tokens *tokens;

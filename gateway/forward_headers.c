@@ -8,9 +8,12 @@
 #include <string.h>
 #include <strings.h>
 
+#define CONNECTION_LINES_MAX 4 /* nothing sends more than one */
+
 struct copy {
 	struct http_headers *to;
-	const char *connection; /* value of the Connection field: names of further fields that stop here */
+	const char *connection[CONNECTION_LINES_MAX]; /* values of Connection: names of further fields that stop here */
+	size_t lines;
 	int error;
 };
 
@@ -20,10 +23,25 @@ static const char *const STOPS_HERE[] = {"Connection", "Keep-Alive", "Proxy-Conn
 	"Authorization", "Cookie", "Nephos-Cluster", "Nephos-User", "Nephos-User-Name", "Nephos-Admin",
 	"Nephos-Token-Id", "Nephos-Trace", "Date", "Server"};
 
+static int fold(char c)
+{
+	return c == '_' ? '-' : c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
+/* An underscore is as good as a dash: some of those behind us might read it so. */
+static bool same_name(const char *a, const char *b)
+{
+	while (*a && fold(*a) == fold(*b)) {
+		a++;
+		b++;
+	}
+	return *a == *b;
+}
+
 static bool stops_here(const char *name)
 {
 	for (size_t i = 0; i < sizeof(STOPS_HERE) / sizeof(*STOPS_HERE); i++) {
-		if (strcasecmp(name, STOPS_HERE[i]) == 0)
+		if (same_name(name, STOPS_HERE[i]))
 			return true;
 	}
 	return false;
@@ -43,12 +61,25 @@ static bool list_has(const char *list, const char *name)
 	return false;
 }
 
+static void note_connection(const char *name, const char *value, void *cookie)
+{
+	struct copy *copy = cookie;
+	if (strcasecmp(name, "Connection") != 0)
+		return;
+	if (copy->lines < CONNECTION_LINES_MAX)
+		copy->connection[copy->lines++] = value;
+	else
+		copy->error = -EINVAL;
+}
+
 static void copy_field(const char *name, const char *value, void *cookie)
 {
 	struct copy *copy = cookie;
-	if (copy->error < 0 || stops_here(name) || list_has(copy->connection, name))
-		return;
-	copy->error = http_headers_add(copy->to, name, value);
+	bool stops = copy->error < 0 || stops_here(name);
+	for (size_t i = 0; i < copy->lines && !stops; i++)
+		stops = list_has(copy->connection[i], name);
+	if (!stops)
+		copy->error = http_headers_add(copy->to, name, value);
 }
 
 static int add_identity(const struct token_identity *identity, struct http_headers *ret)
@@ -71,7 +102,8 @@ static int add_identity(const struct token_identity *identity, struct http_heade
 int forward_headers_request(const struct http_request *req, const struct token_identity *identity, const char *cluster,
 	struct http_headers *ret)
 {
-	struct copy copy = {.to = ret, .connection = http_request_header(req, "Connection")};
+	struct copy copy = {.to = ret};
+	http_request_each_header(req, note_connection, &copy);
 	http_request_each_header(req, copy_field, &copy);
 	if (copy.error == 0)
 		copy.error = http_headers_add(ret, "Nephos-Cluster", cluster);
@@ -84,7 +116,9 @@ int forward_headers_request(const struct http_request *req, const struct token_i
 
 int forward_headers_answer(const struct http_headers *answer, struct http_headers *ret)
 {
-	struct copy copy = {.to = ret, .connection = http_headers_get(answer, "Connection")};
+	struct copy copy = {.to = ret};
+	for (size_t i = 0; i < answer->count; i++)
+		note_connection(answer->list[i].name, answer->list[i].value, &copy);
 	for (size_t i = 0; i < answer->count; i++)
 		copy_field(answer->list[i].name, answer->list[i].value, &copy);
 	return copy.error;

@@ -7,7 +7,8 @@
 #include "common/http/server.h"
 #include "gateway/tokens.h"
 
-/* Fields for the service: the client's own, without hop-by-hop fields and those of ours; then identity (NULL: nobody), cluster header and trace. -ENOMEM, -ENOSPC: too many fields. */
+/* Fields for the service: the client's own, without hop-by-hop fields and those of ours; then identity (NULL: nobody), cluster header and trace. -ENOMEM, -ENOSPC: too many fields, -EINVAL: too many
+ * lines of Connection. */
 int forward_headers_request(const struct http_request *req, const struct token_identity *identity, const char *cluster,
 	struct http_headers *ret);
 /* Fields for the client, out of an answer. */

@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GATEWAY_CONNECTIONS_MAX 4096 /* of clients; a suspended long poll is one */
-#define GATEWAY_UPSTREAM_MAX 256     /* connections kept alive to services */
+#define GATEWAY_CONNECTIONS_MAX 16384 /* of clients; a suspended long poll is one */
+#define GATEWAY_UPSTREAM_MAX 256      /* connections kept alive to services */
 
 struct gateway {
 	char *name;
@@ -44,15 +44,18 @@ static void respond_json(struct http_request *req, int status, json_t *body_take
 	http_headers_fini(&headers);
 }
 
-static json_t *services_to_json(struct registry *registry)
+/* Where services listen is for those that have the cluster's key. */
+static json_t *services_to_json(struct registry *registry, bool with_urls)
 {
 	struct registry_instance live[REGISTRY_INSTANCES_MAX];
 	size_t count = registry_list(registry, clock_mono_ns(), live, REGISTRY_INSTANCES_MAX);
 	json_t *list = json_array();
 	for (size_t i = 0; i < count; i++) {
-		json_array_append_new(list,
-			json_pack("{ssssss}", "kind", registry_kind_name(live[i].kind), "name", live[i].name, "url",
-				live[i].url));
+		json_t *one = json_pack("{sssssb}", "kind", registry_kind_name(live[i].kind), "name", live[i].name,
+			"ready", live[i].ready);
+		if (with_urls)
+			json_object_set_new(one, "url", json_string(live[i].url));
+		json_array_append_new(list, one);
 	}
 	return list;
 }
@@ -68,7 +71,7 @@ static int register_service(struct registry *registry, const json_t *body)
 	if (error < 0 || !entry.name)
 		return -EINVAL;
 	if (json_is_true(json_object_get(body, "leaving"))) {
-		registry_remove(registry, entry.kind, entry.name);
+		registry_leave(registry, entry.kind, entry.name, clock_mono_ns());
 		return 0;
 	}
 	return registry_put(registry, &entry, clock_mono_ns());
@@ -89,7 +92,13 @@ static void handle_registry(struct http_request *req, void *cookie)
 	if (error < 0)
 		http_respond_error(req, error, NULL);
 	else
-		respond_json(req, 200, json_pack("{so}", "services", services_to_json(g->auth.registry)));
+		respond_json(req, 200, json_pack("{so}", "services", services_to_json(g->auth.registry, true)));
+}
+
+static void handle_services(struct http_request *req, void *cookie)
+{
+	const struct gateway *g = cookie;
+	respond_json(req, 200, json_pack("{so}", "services", services_to_json(g->auth.registry, true)));
 }
 
 static void handle_forget(struct http_request *req, void *cookie)
@@ -160,8 +169,8 @@ static int watch_ready(void *cookie, struct buf *ret_why)
 static int watch_status(void *cookie, struct buf *ret)
 {
 	const struct gateway *g = cookie;
-	json_t *status = json_pack(
-		"{sssOso}", "name", g->name, "gateways", g->peers, "services", services_to_json(g->auth.registry));
+	json_t *status = json_pack("{sssOso}", "name", g->name, "gateways", g->peers, "services",
+		services_to_json(g->auth.registry, false));
 	char *text = status ? json_dumps(status, JSON_COMPACT) : NULL;
 	int error = text ? buf_append_str(ret, text) : -ENOMEM;
 	free(text);
@@ -194,6 +203,7 @@ static int watch_status(void *cookie, struct buf *ret)
 
 static const struct http_route ROUTES[] = {
 	INTERNAL("POST", "/internal/v1/registry", handle_registry),
+	INTERNAL("GET", "/internal/v1/registry", handle_services),
 	INTERNAL("POST", "/internal/v1/tokens/forget", handle_forget),
 	API_PAGES("/api/v1/docs", handle_docs),
 	API_PAGES("/api/v2/docs", handle_docs),
@@ -297,6 +307,7 @@ uint16_t gateway_port(const struct gateway *g)
 
 void gateway_drain(struct gateway *g, unsigned deadline_ms)
 {
+	proxy_drain(g->proxy);
 	http_server_drain(g->server, deadline_ms);
 }
 
@@ -304,9 +315,9 @@ void gateway_free(struct gateway *g)
 {
 	if (!g)
 		return;
-	/* Calls to services end first: their callbacks answer requests. */
-	http_client_free(g->auth.client);
+	/* The server first: it begins calls. What it had under way is kept by whoever is to answer it, until the client ends its calls. */
 	http_server_stop(g->server);
+	http_client_free(g->auth.client);
 	proxy_free(g->proxy);
 	assets_free(g->assets);
 	free(g->routes);

@@ -27,6 +27,7 @@
 struct proxy {
 	const struct auth *auth;
 	atomic_size_t collected; /* bytes of bodies that are kept */
+	atomic_bool draining;
 	struct metric *requests[REGISTRY_KINDS];
 	struct metric *failures[REGISTRY_KINDS];
 };
@@ -35,6 +36,9 @@ struct exchange {
 	struct proxy *proxy;
 	struct http_request *req; /* until answered */
 	enum registry_kind kind;
+	bool reads;	 /* changes nothing */
+	bool poll;	 /* may be owed its answer for a long time */
+	bool repeatable; /* has one effect however often it comes */
 	char method[16];
 	char key[FORWARD_KEY_SIZE];
 	struct buf target;
@@ -152,14 +156,6 @@ static int64_t content_length(const struct http_headers *headers)
 	return (int64_t)length;
 }
 
-static int on_head(void *cookie, const struct http_response *head)
-{
-	struct exchange *x = cookie;
-	x->status = head->status;
-	x->answer_length = content_length(&head->headers);
-	return forward_headers_answer(&head->headers, &x->answer_headers);
-}
-
 static int begin_stream(struct exchange *x)
 {
 	int error = pipe_new(&x->pipe);
@@ -175,21 +171,27 @@ static int begin_stream(struct exchange *x)
 	return 0;
 }
 
+static int on_head(void *cookie, const struct http_response *head)
+{
+	struct exchange *x = cookie;
+	x->status = head->status;
+	x->answer_length = content_length(&head->headers);
+	bool bodiless =
+		head->status == 204 || head->status == 304 || (strcmp(x->method, "HEAD") == 0 && x->answer_length >= 0);
+	int error = forward_headers_answer(&head->headers, &x->answer_headers);
+	/* What has no length may have no end, and its first byte may be long in coming: the head goes now. */
+	if (error == 0 && !bodiless && (x->answer_length < 0 || x->answer_length > (int64_t)PROXY_ANSWER_BYTES))
+		error = begin_stream(x);
+	return error;
+}
+
 static int on_data(void *cookie, const void *data, size_t size)
 {
 	struct exchange *x = cookie;
-	int error;
 
-	if (!x->pipe) {
-		/* An answer of unknown length may be one that never ends. */
-		bool small = x->answer_length >= 0 && x->answer_length <= (int64_t)PROXY_ANSWER_BYTES;
-		if (small)
-			return buf_append(&x->answer, data, size);
-		error = begin_stream(x);
-		if (error < 0)
-			return error;
-	}
-	error = pipe_write(x->pipe, data, size);
+	if (!x->pipe)
+		return buf_append(&x->answer, data, size);
+	int error = pipe_write(x->pipe, data, size);
 	if (error == 0)
 		wake_reader(x);
 	return error;
@@ -208,6 +210,14 @@ static void answer_whole(struct exchange *x)
 	size_t size = 0;
 	char *body = buf_take(&x->answer, &size);
 	http_respond_take(req, x->status, &x->answer_headers, body, size);
+}
+
+/* What a client is told; nothing of the answer has gone out. */
+static int told_error(const struct exchange *x, int error)
+{
+	if (error == -ERR_UNAVAILABLE || error == -ERR_UNKNOWN_OUTCOME || error == -ERR_TOO_LARGE)
+		return error;
+	return x->reads ? -ERR_UNAVAILABLE : -ERR_UNKNOWN_OUTCOME;
 }
 
 static void on_upstream_done(void *cookie, int error, struct http_response *response)
@@ -229,7 +239,7 @@ static void on_upstream_done(void *cookie, int error, struct http_response *resp
 		pipe_close(x->pipe, error < 0 ? -ECONNRESET : 0);
 		wake_reader(x);
 	} else if (error < 0) {
-		answer_error(x, aborted ? -ERR_UNAVAILABLE : error);
+		answer_error(x, told_error(x, error));
 	} else {
 		answer_whole(x);
 	}
@@ -273,24 +283,39 @@ static void on_abort(struct http_request *req, void *cookie)
 	pthread_mutex_unlock(&x->lock);
 }
 
-static bool is_safe(const char *method)
+/* What follows the drive in a target, "" for others. Another spelling of the same is not found, and only handled with more care. */
+static const char *below_drive(const char *target)
 {
-	return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+	static const char DRIVES[] = "/api/v2/docs/drives/";
+	if (strncmp(target, DRIVES, sizeof(DRIVES) - 1) != 0)
+		return "";
+	const char *drive = target + sizeof(DRIVES) - 1;
+	const char *rest = drive + strcspn(drive, "/?");
+	return *rest == '/' ? rest + 1 : "";
 }
 
-/* A read, or a mutation that has one effect however often it comes: under a key, or content named by its own hash. */
-static bool is_repeatable(const struct exchange *x)
+static bool has_field(const struct exchange *x, const char *name)
 {
-	if (is_safe(x->method))
-		return true;
-	if (http_headers_get(&x->headers, "Idempotency-Key") || http_headers_get(&x->headers, "Nephos-Batch"))
-		return true;
-	return strcmp(x->method, "PUT") == 0 && strstr(x->target.data, "/blocks/") != NULL;
+	const char *value = http_headers_get(&x->headers, name);
+	return value && *value;
 }
 
-static bool is_poll(const struct exchange *x)
+/* A mutation may be repeated under a key, or when it is content named by its own hash. The poll of a mount is a POST that only reads. */
+static void classify(struct exchange *x)
 {
-	return strstr(x->target.data, "/changes") != NULL;
+	const char *what = below_drive(x->target.data);
+	bool safe = strcmp(x->method, "GET") == 0 || strcmp(x->method, "HEAD") == 0;
+	x->poll = strncmp(what, "changes", 7) == 0 && strchr("?/", what[7]) && (safe || strcmp(x->method, "POST") == 0);
+	x->reads = safe || x->poll;
+	x->repeatable = x->reads || has_field(x, "Idempotency-Key") ||
+		(has_field(x, "Nephos-Session") && has_field(x, "Nephos-Batch")) ||
+		(strcmp(x->method, "PUT") == 0 && strncmp(what, "blocks/", 7) == 0);
+}
+
+static int on_waiting(void *cookie)
+{
+	const struct exchange *x = cookie;
+	return x->poll && atomic_load(&x->proxy->draining) ? -ECANCELED : 0;
 }
 
 static void send_upstream(struct exchange *x, bool stream)
@@ -308,8 +333,13 @@ static void send_upstream(struct exchange *x, bool stream)
 		.body_length = x->length,
 		.on_head = on_head,
 		.on_data = on_data,
-		.repeatable = is_repeatable(x),
-		.stall_ms = is_poll(x) ? PROXY_POLL_STALL_MS : PROXY_STALL_MS,
+		.repeatable = x->repeatable,
+		.reads = x->reads,
+		.stall_ms = x->poll ? PROXY_POLL_STALL_MS : PROXY_STALL_MS,
+		.first_byte_ms = x->poll ? 0
+			: x->reads	 ? PROXY_READ_FIRST_BYTE_MS
+					 : PROXY_WRITE_FIRST_BYTE_MS,
+		.waiting = on_waiting,
 		.cookie = x,
 		.done = on_upstream_done,
 	};
@@ -391,11 +421,13 @@ static int exchange_new(struct proxy *p, struct http_request *req, enum registry
 	int error = buf_append_str(&x->target, http_request_target(req));
 	if (error == 0)
 		error = forward_headers_request(req, identity, p->auth->cluster, &x->headers);
-	if (error < 0)
+	if (error < 0) {
 		exchange_free(x);
-	else
-		*ret = x;
-	return error;
+		return error;
+	}
+	classify(x);
+	*ret = x;
+	return 0;
 }
 
 void proxy_forward(struct proxy *p, struct http_request *req, enum registry_kind kind)
@@ -436,6 +468,11 @@ int proxy_new(const struct auth *auth, struct metrics *metrics, struct proxy **r
 	else
 		*ret = p;
 	return error;
+}
+
+void proxy_drain(struct proxy *p)
+{
+	atomic_store(&p->draining, true);
 }
 
 void proxy_free(struct proxy *p)

@@ -13,12 +13,17 @@
 	(256u * 1024 * 1024) /* of all bodies that are kept at once; beyond it a request streams, and is tried once */
 #define PROXY_ANSWER_BYTES (64u * 1024) /* answers up to this are collected and sent in one piece */
 #define PROXY_STALL_MS 20000		/* an instance from which no byte came for so long has failed */
+/* Another instance, if there is one, is asked after so long without a byte; the mount gives up after 10 s. One that was stopped or lost is left earlier, when its registration runs out. */
+#define PROXY_READ_FIRST_BYTE_MS 3000
+#define PROXY_WRITE_FIRST_BYTE_MS 6000			    /* a full batch on a busy disk */
 #define PROXY_POLL_STALL_MS ((POLL_WAIT_S_MAX + 15) * 1000) /* except for long polls */
 
 struct proxy;
 
 int proxy_new(const struct auth *auth, struct metrics *metrics, struct proxy **ret);
 void proxy_free(struct proxy *p); /* nothing may be under way */
+void proxy_drain(
+	struct proxy *p); /* long polls end with 503 within about a second, so that they do not hold up the end */
 /* Answers the request, now or later. The identity is the guard's. */
 void proxy_forward(struct proxy *p, struct http_request *req, enum registry_kind kind);
 

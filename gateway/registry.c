@@ -76,15 +76,49 @@ static void drop_expired(struct registry *r, int64_t now_ns)
 	}
 }
 
-static bool text_fits(const char *text, size_t size)
+static void drop_left(struct registry *r)
 {
-	return text && text[0] && strlen(text) < size;
+	for (size_t i = r->count; i-- > 0;) {
+		if (r->table[i].left)
+			remove_at(r, i);
+	}
+}
+
+static bool is_made_of(const char *text, const char *more, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		char c = text[i];
+		bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+		if (!plain && (c == '\0' || !strchr(more, c)))
+			return false;
+	}
+	return size > 0;
+}
+
+static bool name_is_good(const char *name)
+{
+	return name && strlen(name) < REGISTRY_NAME_SIZE && is_made_of(name, "._-", strlen(name));
+}
+
+/* Targets are put behind it as they are: a path, a query or a user in it would bend every one of them. Without a slash at the end to ret. */
+static bool url_is_good(const char *url, char *ret)
+{
+	static const char SCHEME[] = "http://";
+	size_t size = url ? strlen(url) : 0;
+	if (size >= REGISTRY_URL_SIZE || size < sizeof(SCHEME) || strncmp(url, SCHEME, sizeof(SCHEME) - 1) != 0)
+		return false;
+	size -= url[size - 1] == '/';
+	if (size < sizeof(SCHEME) || !is_made_of(url + sizeof(SCHEME) - 1, ".-:[]", size - (sizeof(SCHEME) - 1)))
+		return false;
+	memcpy(ret, url, size);
+	ret[size] = '\0';
+	return true;
 }
 
 int registry_put(struct registry *r, const struct registry_entry *entry, int64_t now_ns)
 {
-	if (!text_fits(entry->name, REGISTRY_NAME_SIZE) || !text_fits(entry->url, REGISTRY_URL_SIZE) ||
-		strncmp(entry->url, "http://", 7) != 0)
+	char url[REGISTRY_URL_SIZE];
+	if (!name_is_good(entry->name) || !url_is_good(entry->url, url))
 		return -EINVAL;
 
 	int error = 0;
@@ -92,6 +126,8 @@ int registry_put(struct registry *r, const struct registry_entry *entry, int64_t
 	struct registry_instance *instance = find(r, entry->kind, entry->name);
 	if (!instance) {
 		drop_expired(r, now_ns);
+		if (r->count == REGISTRY_INSTANCES_MAX)
+			drop_left(r);
 		if (r->count == REGISTRY_INSTANCES_MAX) {
 			error = -ENOSPC;
 			goto out;
@@ -104,21 +140,30 @@ int registry_put(struct registry *r, const struct registry_entry *entry, int64_t
 		.expires_ns = now_ns + REGISTRY_LEASE_NS,
 	};
 	memcpy(instance->name, entry->name, strlen(entry->name));
-	memcpy(instance->url, entry->url, strlen(entry->url));
-	if (instance->url[strlen(entry->url) - 1] == '/')
-		instance->url[strlen(entry->url) - 1] = '\0';
+	memcpy(instance->url, url, strlen(url));
 out:
 	pthread_mutex_unlock(&r->lock);
 	return error;
 }
 
-void registry_remove(struct registry *r, enum registry_kind kind, const char *name)
+void registry_leave(struct registry *r, enum registry_kind kind, const char *name, int64_t now_ns)
+{
+	pthread_mutex_lock(&r->lock);
+	struct registry_instance *instance = find(r, kind, name);
+	if (instance && !instance->left) {
+		instance->left = true;
+		instance->expires_ns = now_ns + REGISTRY_LEFT_NS;
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+bool registry_is_lost(struct registry *r, enum registry_kind kind, const char *name, int64_t now_ns)
 {
 	pthread_mutex_lock(&r->lock);
 	const struct registry_instance *instance = find(r, kind, name);
-	if (instance)
-		remove_at(r, (size_t)(instance - r->table));
+	bool lost = !instance || instance->expires_ns <= now_ns;
 	pthread_mutex_unlock(&r->lock);
+	return lost;
 }
 
 void registry_suspect(struct registry *r, enum registry_kind kind, const char *name)
@@ -151,7 +196,7 @@ static size_t collect(struct registry *r, enum registry_kind kind, int64_t now_n
 	size_t count = 0;
 	for (size_t i = 0; i < r->count; i++) {
 		const struct registry_instance *instance = &r->table[i];
-		if (instance->expires_ns <= now_ns ||
+		if (instance->expires_ns <= now_ns || instance->left ||
 			(kind != REGISTRY_KINDS && (instance->kind != kind || !instance->ready)))
 			continue;
 		ret[count++].instance = instance;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #define REGISTRY_LEASE_NS 3000000000ll /* three missed renewals */
+#define REGISTRY_LEFT_NS 60000000000ll /* one that leaves may work on what it has for so long */
 #define REGISTRY_INSTANCES_MAX 64      /* of all kinds; a table walked on each request */
 #define REGISTRY_TRIES_MAX 4	       /* instances that one request may try */
 #define REGISTRY_NAME_SIZE 64
@@ -27,6 +28,7 @@ struct registry_instance {
 	char url[REGISTRY_URL_SIZE]; /* base, no slash at the end */
 	bool ready;
 	bool suspect;
+	bool left; /* said that it leaves: gets nothing any more, finishes what it has */
 	int64_t expires_ns;
 };
 
@@ -41,10 +43,12 @@ struct registry_entry {
 	const char *url;
 	bool ready;
 };
-/* Renews or adds. -EINVAL: a name or URL that is empty, too long or not http://. -ENOSPC. */
+/* Renews or adds. -EINVAL: a name that is not letters, digits, '.', '_', '-', or a URL that is not http://HOST[:PORT][/]; what is empty or too long. -ENOSPC. */
 int registry_put(struct registry *r, const struct registry_entry *entry, int64_t now_ns);
-void registry_remove(struct registry *r, enum registry_kind kind, const char *name);
+void registry_leave(struct registry *r, enum registry_kind kind, const char *name, int64_t now_ns);
 void registry_suspect(struct registry *r, enum registry_kind kind, const char *name);
+/* Its registration ran out: whoever waits for its answer waits in vain. Not so of one that left properly. */
+bool registry_is_lost(struct registry *r, enum registry_kind kind, const char *name, int64_t now_ns);
 
 /* The live and ready instances of a kind in the order in which one request should try them; suspects come last. */
 struct registry_choice {

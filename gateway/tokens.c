@@ -49,11 +49,10 @@ void tokens_free(struct tokens *t)
 	free(t);
 }
 
-static struct entry *find(struct tokens *t, struct span token, uint8_t digest[SHA256_BYTES])
+static struct entry *find(struct tokens *t, const uint8_t digest[SHA256_BYTES])
 {
 	struct entry *entry = NULL;
-	if (sha256_of(token, digest) == 0)
-		HASH_FIND(hh, t->entries, digest, SHA256_BYTES, entry);
+	HASH_FIND(hh, t->entries, digest, SHA256_BYTES, entry);
 	return entry;
 }
 
@@ -62,8 +61,10 @@ bool tokens_get(struct tokens *t, struct span token, int64_t now_ns, struct toke
 	uint8_t digest[SHA256_BYTES];
 	bool found = false;
 
+	if (sha256_of(token, digest) < 0)
+		return false;
 	pthread_mutex_lock(&t->lock);
-	struct entry *entry = find(t, token, digest);
+	const struct entry *entry = find(t, digest);
 	if (entry && entry->expires_ns > now_ns) {
 		*ret = entry->identity;
 		found = true;
@@ -85,10 +86,12 @@ void tokens_put(
 {
 	uint8_t digest[SHA256_BYTES];
 
+	if (sha256_of(token, digest) < 0)
+		return;
 	pthread_mutex_lock(&t->lock);
-	if (t->fence != fence || sha256_of(token, digest) < 0)
+	if (t->fence != fence)
 		goto out;
-	struct entry *entry = find(t, token, digest);
+	struct entry *entry = find(t, digest);
 	if (entry)
 		drop(t, entry);
 	if (HASH_COUNT(t->entries) >= TOKENS_MAX)

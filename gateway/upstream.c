@@ -14,6 +14,8 @@ struct upstream_call {
 	size_t next;	  /* instance to try */
 	bool body_begun;  /* a byte was pulled: the body cannot be sent again */
 	bool head_passed; /* on_head was called: this instance's answer is the answer */
+	bool sent;	  /* to any instance: it may have been done */
+	int body_error;	  /* of pull: nobody's fault but the sender's */
 
 	pthread_mutex_t lock; /* guards the two below: cancel and resume come from other threads */
 	struct http_call *current;
@@ -35,6 +37,8 @@ static int on_pull(void *cookie, void *data, size_t size, size_t *ret_size)
 	int error = call->options.pull(call->options.cookie, data, size, ret_size);
 	if (error == 0 && *ret_size > 0)
 		call->body_begun = true;
+	if (error < 0 && error != -EAGAIN)
+		call->body_error = error;
 	return error;
 }
 
@@ -51,19 +55,50 @@ static int on_data(void *cookie, const void *data, size_t size)
 	return call->options.on_data(call->options.cookie, data, size);
 }
 
+static int on_waiting(void *cookie, unsigned waited_ms)
+{
+	struct upstream_call *call = cookie;
+	const struct upstream_options *o = &call->options;
+	const struct registry_instance *asked = &call->choice.list[call->next - 1];
+	int error = o->waiting ? o->waiting(o->cookie) : 0;
+	bool another = call->next < call->choice.count && o->repeatable && !call->body_begun;
+
+	if (error < 0)
+		return -ECANCELED;
+	if (another && o->first_byte_ms && waited_ms >= o->first_byte_ms)
+		return -ETIMEDOUT;
+	/* A machine that is too busy to renew is too busy to answer, and may do both in the end: without somebody else to ask there is no hurry. */
+	if (!another && waited_ms < UPSTREAM_LOST_MS)
+		return 0;
+	return registry_is_lost(o->registry, asked->kind, asked->name, clock_mono_ns()) ? -ETIMEDOUT : 0;
+}
+
 /* Whether the next instance may be asked after this failure. */
 static bool may_try_again(const struct upstream_call *call, const struct http_response *response)
 {
-	if (call->body_begun || call->head_passed || response->first_byte)
+	if (call->body_begun || call->body_error || call->head_passed || response->first_byte ||
+		response->error == -ECANCELED || call->next == call->choice.count)
 		return false;
 	return !response->connected || call->options.repeatable;
 }
 
 static int told_error(const struct upstream_call *call, const struct http_response *response)
 {
+	if (call->body_error)
+		return call->body_error;
 	if (call->head_passed)
 		return response->error;
-	return response->connected && !call->options.repeatable ? -ERR_UNKNOWN_OUTCOME : -ERR_UNAVAILABLE;
+	return call->sent && !call->options.reads ? -ERR_UNKNOWN_OUTCOME : -ERR_UNAVAILABLE;
+}
+
+static void note_failure(struct upstream_call *call, const struct http_response *response)
+{
+	const struct registry_instance *failed = &call->choice.list[call->next - 1];
+	bool silent = response->error == -ETIMEDOUT && !response->first_byte;
+
+	call->sent = call->sent || response->connected;
+	if (!call->body_error && response->error != -ECANCELED && (!response->connected || silent))
+		registry_suspect(call->options.registry, failed->kind, failed->name);
 }
 
 static void on_done(void *cookie, struct http_response *response)
@@ -79,14 +114,12 @@ static void on_done(void *cookie, struct http_response *response)
 		finish(call, 0, response);
 		return;
 	}
-	if (cancelled || response->error == -ECANCELED) {
+	if (cancelled) {
 		finish(call, -ECANCELED, response);
 		return;
 	}
-	const struct registry_instance *failed = &call->choice.list[call->next - 1];
-	if (!response->connected)
-		registry_suspect(call->options.registry, failed->kind, failed->name);
-	if (may_try_again(call, response) && call->next < call->choice.count && try_next(call) == 0)
+	note_failure(call, response);
+	if (may_try_again(call, response) && try_next(call) == 0)
 		return;
 	finish(call, told_error(call, response), response);
 }
@@ -113,6 +146,7 @@ static int try_next(struct upstream_call *call)
 		.connect_ms = UPSTREAM_CONNECT_MS,
 		.deadline_ms = call->options.deadline_ms,
 		.stall_ms = call->options.stall_ms,
+		.waiting = on_waiting,
 	};
 	/* The lock keeps done() of this very call, which frees it, behind the store to current. */
 	pthread_mutex_lock(&call->lock);

@@ -181,6 +181,13 @@ bool call_is_stalled(const struct http_call *call, int64_t now_ns)
 	return now_ns - call->last_byte_ns > (int64_t)call->options.stall_ms * NS_PER_MS;
 }
 
+int call_waiting(const struct http_call *call, int64_t now_ns)
+{
+	if (!call->options.waiting || call->response.first_byte || call->paused_out || now_ns <= call->last_byte_ns)
+		return 0;
+	return call->options.waiting(call->cookie, (unsigned)((now_ns - call->last_byte_ns) / NS_PER_MS));
+}
+
 /* Only for blocking calls: asynchronous ones are watched by the client's thread. */
 static int on_progress(void *cookie, curl_off_t in_total, curl_off_t in_now, curl_off_t out_total, curl_off_t out_now)
 {

@@ -143,6 +143,20 @@ static void call_end(struct http_call *call, CURLcode code, int error)
 	free(call);
 }
 
+/* How often a call is looked at whether it has stalled. */
+static int64_t look_after_ns(const struct http_call *call)
+{
+	int64_t after = (int64_t)call->options.stall_ms * NS_PER_MS / 4;
+
+	return call->options.waiting && after > NS_PER_S ? NS_PER_S : after;
+}
+
+static void look_again_by(struct http_client *c, int64_t when_ns)
+{
+	if (when_ns < c->stall_check_ns)
+		c->stall_check_ns = when_ns;
+}
+
 /* false: it has ended at once. */
 static bool call_begin(struct http_call *call)
 {
@@ -158,7 +172,7 @@ static bool call_begin(struct http_call *call)
 		return false;
 	}
 	if (call->options.stall_ms)
-		c->stall_check_ns = 0;
+		look_again_by(c, clock_mono_ns() + look_after_ns(call));
 	return true;
 }
 
@@ -198,22 +212,21 @@ static void take_results(struct http_client *c)
 static void check_stalls(struct http_client *c, int64_t now)
 {
 	struct http_call *call, *next;
-	int64_t soonest = INT64_MAX;
+	int r;
 
 	if (now < c->stall_check_ns)
 		return;
+	c->stall_check_ns = INT64_MAX;
 	for (call = c->calls; call; call = next) {
-		int64_t stall_ns = (int64_t)call->options.stall_ms * NS_PER_MS;
-
 		next = call->next;
-		if (!stall_ns)
+		if (!call->options.stall_ms)
 			continue;
-		if (now + stall_ns / 4 < soonest)
-			soonest = now + stall_ns / 4;
-		if (call_is_stalled(call, now))
-			call_end(call, CURLE_OPERATION_TIMEDOUT, -ETIMEDOUT);
+		r = call_is_stalled(call, now) ? -ETIMEDOUT : call_waiting(call, now);
+		if (r)
+			call_end(call, CURLE_OPERATION_TIMEDOUT, r);
+		else
+			look_again_by(c, now + look_after_ns(call));
 	}
-	c->stall_check_ns = soonest;
 }
 
 /* The loop. */

@@ -47,6 +47,9 @@ struct http_call_options {
 	unsigned deadline_ms; /* whole call; 0 = 30000 */
 	/* For streams: no byte in either direction for so long, unless a callback of ours paused it. When set, deadline_ms 0 means none. */
 	unsigned stall_ms;
+	/* With stall_ms, not for http_client_perform: asked about once a second while no byte of the answer has come and our
+	 * side waits for one; waited_ms since our last byte. A failure ends the call with it. */
+	int (*waiting)(void *cookie, unsigned waited_ms);
 };
 
 struct http_client_options {

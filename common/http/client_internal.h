@@ -86,6 +86,7 @@ int call_init(struct http_call *call, struct http_client *client, CURL *easy, co
 void call_fini(struct http_call *call);			 /* all but the handle */
 void call_finish(struct http_call *call, CURLcode code); /* fills call->response */
 bool call_is_stalled(const struct http_call *call, int64_t now_ns);
+int call_waiting(const struct http_call *call, int64_t now_ns); /* what options.waiting says, 0 where it is not asked */
 
 /* client.c: libcurl closes a socket of the multi handle. */
 int client_on_close(void *cookie, curl_socket_t fd);

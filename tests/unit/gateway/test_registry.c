@@ -148,7 +148,7 @@ static void instance_that_leaves_moves_only_its_own_keys(void **state)
 		instance_for(r, key, before);
 		homes[i] = before[0].name[5];
 	}
-	registry_remove(r, REGISTRY_DOCS, "docs-2");
+	registry_leave(r, REGISTRY_DOCS, "docs-2", 0);
 	for (int i = 0; i < 300; i++) {
 		char key[16];
 		(void)snprintf(key, sizeof(key), "%d", i);

@@ -1,0 +1,367 @@
+#include "tests/unit/gateway/service.h"
+
+#include "common/base/clock.h"
+#include "common/proto/cap.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include <cmocka.h>
+
+static const uint8_t KEY[32] = {1, 2, 3};
+
+/* ---- answers ---- */
+
+static void answer_text(struct http_request *req, int status, const char *text)
+{
+	http_respond(req, status, NULL, span_str(text));
+}
+
+static void handle_authenticate(struct http_request *req, void *cookie)
+{
+	struct service *s = cookie;
+	struct span body = http_request_body(req);
+	gate_open(&s->asked);
+	if (span_eq_str(body, "{\"token\":\"anna\"}"))
+		answer_text(req, 200,
+			"{\"user\":{\"id\":\"5\",\"name\":\"anna \\u00e4\",\"admin\":false},\"token_id\":\"s12\"}");
+	else if (span_eq_str(body, "{\"token\":\"root\"}"))
+		answer_text(req, 200, "{\"user\":{\"id\":\"1\",\"name\":\"root\",\"admin\":true},\"token_id\":\"k1\"}");
+	else if (span_eq_str(body, "{\"token\":\"nonsense\"}"))
+		answer_text(req, 200, "{\"user\":[");
+	else
+		http_respond_error(req, -EACCES, NULL);
+}
+
+static void append_field(const char *name, const char *value, void *cookie)
+{
+	(void)buf_printf(cookie, "%s: %s\n", name, value);
+}
+
+static void handle_echo(struct http_request *req, void *cookie)
+{
+	struct buf text;
+	(void)cookie;
+	buf_init(&text, 1u << 24);
+	(void)buf_printf(&text, "%s %s\n", http_request_method(req), http_request_target(req));
+	http_request_each_header(req, append_field, &text);
+	(void)buf_printf(&text, "\n");
+	(void)buf_append(&text, http_request_body(req).data, http_request_body(req).size);
+	http_respond(req, 200, NULL, buf_span(&text));
+	buf_fini(&text);
+}
+
+static void handle_code(struct http_request *req, void *cookie)
+{
+	struct http_headers headers;
+	(void)cookie;
+	http_headers_init(&headers);
+	(void)http_headers_add(&headers, "ETag", "\"e\"");
+	http_respond(req, (int)strtol(http_request_param(req, "status").data, NULL, 10), &headers, span_of(NULL, 0));
+	http_headers_fini(&headers);
+}
+
+static void on_gone(struct http_request *req, void *cookie)
+{
+	struct service *s = cookie;
+	(void)req;
+	gate_open(&s->gone);
+}
+
+static void handle_hold(struct http_request *req, void *cookie)
+{
+	struct service *s = cookie;
+	http_request_on_abort(req, on_gone, s);
+	pthread_mutex_lock(&s->lock);
+	s->held[s->held_count++] = req;
+	pthread_mutex_unlock(&s->lock);
+	gate_open(&s->came);
+}
+
+/* ---- streams ---- */
+
+struct outflow {
+	struct service *service;
+	struct http_request *req;
+	uint64_t left;
+	bool waits; /* for service_release */
+	uint64_t counted;
+};
+
+static int outflow_pull(void *cookie, void *data, size_t size, size_t *ret_size)
+{
+	struct outflow *o = cookie;
+	pthread_mutex_lock(&o->service->lock);
+	bool waits = o->waits && !o->service->released;
+	pthread_mutex_unlock(&o->service->lock);
+	if (o->left == 0 && waits)
+		return -EAGAIN;
+	size = size < o->left ? size : o->left;
+	memset(data, 'x', size);
+	o->left -= size;
+	*ret_size = size;
+	return 0;
+}
+
+static void outflow_done(void *cookie, bool complete)
+{
+	struct outflow *o = cookie;
+	struct service *s = o->service;
+	(void)complete;
+	pthread_mutex_lock(&s->lock);
+	s->stream_count = 0;
+	pthread_mutex_unlock(&s->lock);
+	gate_open(&s->closed);
+	free(o);
+}
+
+static const struct http_stream_ops OUTFLOW = {.pull = outflow_pull, .done = outflow_done};
+
+static void flow_out(struct http_request *req, struct service *s, uint64_t bytes, int64_t length)
+{
+	struct outflow *o = calloc(1, sizeof(*o));
+	*o = (struct outflow){.service = s, .left = bytes, .waits = length < 0};
+	gate_open(&s->came);
+	pthread_mutex_lock(&s->lock);
+	struct http_stream **stream = &s->streams[s->stream_count++];
+	pthread_mutex_unlock(&s->lock);
+	http_respond_stream(req, 200, NULL, length, &OUTFLOW, o, stream);
+}
+
+static void handle_flood(struct http_request *req, void *cookie)
+{
+	uint64_t bytes = strtoull(http_request_param(req, "bytes").data, NULL, 10);
+	flow_out(req, cookie, bytes, (int64_t)bytes);
+}
+
+static void handle_chunked(struct http_request *req, void *cookie)
+{
+	struct service *s = cookie;
+	pthread_mutex_lock(&s->lock);
+	s->released = true;
+	pthread_mutex_unlock(&s->lock);
+	flow_out(req, s, strtoull(http_request_param(req, "bytes").data, NULL, 10), -1);
+}
+
+static void handle_events(struct http_request *req, void *cookie)
+{
+	flow_out(req, cookie, 10, -1);
+}
+
+static void handle_silent(struct http_request *req, void *cookie)
+{
+	flow_out(req, cookie, 0, -1);
+}
+
+static void read_sink(struct http_request *req, void *cookie)
+{
+	struct outflow *o = cookie;
+	char data[65536], text[32];
+	size_t size = 1;
+	int error = 0;
+	while (error == 0 && size > 0) {
+		error = http_request_read(req, data, sizeof(data), &size);
+		o->counted += error == 0 ? size : 0;
+	}
+	if (error == -EAGAIN) {
+		http_request_on_readable(req, read_sink, o);
+		return;
+	}
+	(void)snprintf(text, sizeof(text), "%llu", (unsigned long long)o->counted);
+	gate_open(&o->service->closed);
+	free(o);
+	if (error < 0)
+		http_respond_error(req, error, NULL);
+	else
+		answer_text(req, 200, text);
+}
+
+static void handle_sink(struct http_request *req, void *cookie)
+{
+	struct outflow *o = calloc(1, sizeof(*o));
+	o->service = cookie;
+	gate_open(&o->service->came);
+	read_sink(req, o);
+}
+
+static void handle_refuse(struct http_request *req, void *cookie)
+{
+	(void)cookie;
+	http_respond_error(req, -EFBIG, NULL);
+}
+
+#define ROW(method_, pattern_, body_, handler_)                                                                     \
+	{                                                                                                           \
+		.method = method_, .pattern = pattern_, .body = body_, .body_max = 1ull << 40, .handler = handler_, \
+		.internal = true, .open = true                                                                      \
+	}
+#define ECHO(pattern_)                                                                                          \
+	ROW("GET", pattern_, HTTP_BODY_WHOLE, handle_echo), ROW("PUT", pattern_, HTTP_BODY_WHOLE, handle_echo), \
+		ROW("POST", pattern_, HTTP_BODY_WHOLE, handle_echo),                                            \
+		ROW("DELETE", pattern_, HTTP_BODY_WHOLE, handle_echo)
+
+static const struct http_route ROUTES[] = {
+	ROW("POST", "/internal/v1/authenticate", HTTP_BODY_WHOLE, handle_authenticate),
+	ECHO("/api/v2/docs/echo/{rest...}"),
+	ECHO("/api/v2/docs/drives/{rest...}"),
+	ECHO("/api/v2/user/{rest...}"),
+	ECHO("/api/v1/user/{rest...}"),
+	ROW("GET", "/api/v2/docs/code/{status}", HTTP_BODY_NONE, handle_code),
+	ROW("GET", "/api/v2/docs/hold", HTTP_BODY_NONE, handle_hold),
+	ROW("POST", "/api/v2/docs/hold", HTTP_BODY_WHOLE, handle_hold),
+	ROW("GET", "/api/v2/docs/flood/{bytes}", HTTP_BODY_NONE, handle_flood),
+	ROW("GET", "/api/v2/docs/flood-chunked/{bytes}", HTTP_BODY_NONE, handle_chunked),
+	ROW("GET", "/api/v2/docs/events", HTTP_BODY_NONE, handle_events),
+	ROW("GET", "/api/v2/docs/silent", HTTP_BODY_NONE, handle_silent),
+	ROW("PUT", "/api/v2/docs/sink", HTTP_BODY_STREAM, handle_sink),
+	ROW("PUT", "/api/v2/docs/refuse", HTTP_BODY_STREAM, handle_refuse),
+	{0},
+};
+
+void service_start(struct service *s)
+{
+	*s = (struct service){0};
+	gate_init(&s->came);
+	gate_init(&s->gone);
+	gate_init(&s->asked);
+	gate_init(&s->closed);
+	pthread_mutex_init(&s->lock, NULL);
+	const struct http_server_options options = {.address = "127.0.0.1", .routes = ROUTES, .cookie = s};
+	assert_int_equal(http_server_start(&options, &s->server), 0);
+	(void)snprintf(s->url, sizeof(s->url), "http://127.0.0.1:%u", http_server_port(s->server));
+}
+
+void service_release(struct service *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->released = true;
+	size_t count = s->held_count;
+	s->held_count = 0;
+	for (size_t i = 0; i < s->stream_count; i++)
+		http_stream_wake(s->streams[i]);
+	pthread_mutex_unlock(&s->lock);
+	for (size_t i = 0; i < count; i++)
+		answer_text(s->held[i], 200, "released");
+}
+
+void service_stop(struct service *s)
+{
+	service_release(s);
+	http_server_stop(s->server);
+	s->server = NULL;
+}
+
+/* ---- front ---- */
+
+void front_register(struct front *f, enum registry_kind kind, const char *name, const char *url)
+{
+	char body[256], request[640], text[8192];
+	(void)snprintf(body, sizeof(body), "{\"kind\":\"%s\",\"name\":\"%s\",\"url\":\"%s\",\"ready\":true}",
+		registry_kind_name(kind), name, url);
+	(void)snprintf(request, sizeof(request),
+		"POST /internal/v1/registry HTTP/1.1\r\nHost: g\r\n" FRONT_CLUSTER
+		"%s\r\nContent-Length: %zu\r\n\r\n%s",
+		f->cluster, strlen(body), body);
+	assert_int_equal(wire_ask(f->port, request, text, sizeof(text)), 200);
+}
+
+static void *beat(void *cookie)
+{
+	struct front *f = cookie;
+	pthread_mutex_lock(&f->lock);
+	while (!f->stopping) {
+		for (size_t i = 0; i < f->count; i++)
+			front_register(f, f->list[i].kind, f->list[i].name, f->list[i].url);
+		struct timespec until = clock_timespec(clock_mono_ns() + NS_PER_S / 2);
+		pthread_cond_timedwait(&f->changed, &f->lock, &until);
+	}
+	pthread_mutex_unlock(&f->lock);
+	return NULL;
+}
+
+void front_add(struct front *f, enum registry_kind kind, const char *name, const char *url)
+{
+	pthread_mutex_lock(&f->lock);
+	struct front_service *s = &f->list[f->count++];
+	s->kind = kind;
+	s->name = name;
+	(void)snprintf(s->url, sizeof(s->url), "%s", url);
+	front_register(f, kind, name, url);
+	pthread_mutex_unlock(&f->lock);
+}
+
+void front_remove(struct front *f, const char *name)
+{
+	pthread_mutex_lock(&f->lock);
+	for (size_t i = 0; i < f->count; i++) {
+		if (strcmp(f->list[i].name, name) == 0)
+			f->list[i] = f->list[--f->count];
+	}
+	pthread_mutex_unlock(&f->lock);
+}
+
+int front_drive_of(const char *name, const char *other)
+{
+	char drive[16];
+	int number = 0;
+	uint64_t mine, others;
+	do {
+		int size = snprintf(drive, sizeof(drive), "%d", ++number);
+		uint64_t key = XXH64(drive, (size_t)size, 0);
+		mine = XXH64(name, strlen(name), key);
+		others = XXH64(other, strlen(other), key);
+	} while (mine < others);
+	return number;
+}
+
+int front_ask(struct front *f, const char *line, const char *more, char *text, size_t size)
+{
+	char request[8192];
+	(void)snprintf(request, sizeof(request), "%s HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer anna\r\n%s%s", line,
+		more, strstr(more, "\r\n\r\n") ? "" : "\r\n");
+	return wire_ask(f->port, request, text, size);
+}
+
+int front_setup(void **state)
+{
+	struct front *f = calloc(1, sizeof(*f));
+	pthread_condattr_t attr;
+	const struct gateway_options options = {.name = "g",
+		.address = "127.0.0.1",
+		.threads = 1,
+		.peers = "http://127.0.0.1:1,http://127.0.0.1:2",
+		.cluster_key = KEY};
+	pthread_mutex_init(&f->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&f->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	cap_cluster_header(KEY, f->cluster);
+	service_start(&f->service);
+	assert_int_equal(gateway_start(&options, &f->gateway), 0);
+	f->port = gateway_port(f->gateway);
+	front_add(f, REGISTRY_USER, "u", f->service.url);
+	front_add(f, REGISTRY_DOCS, "d", f->service.url);
+	assert_int_equal(pthread_create(&f->beat, NULL, beat, f), 0);
+	*state = f;
+	return 0;
+}
+
+int front_teardown(void **state)
+{
+	struct front *f = *state;
+	pthread_mutex_lock(&f->lock);
+	f->stopping = true;
+	pthread_cond_signal(&f->changed);
+	pthread_mutex_unlock(&f->lock);
+	pthread_join(f->beat, NULL);
+	gateway_free(f->gateway);
+	service_stop(&f->service);
+	free(f);
+	return 0;
+}

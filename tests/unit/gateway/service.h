@@ -1,0 +1,76 @@
+/*
+ * service: a user and docs service in one, that answers as its routes say, and a front: a gateway with such services registered behind it, renewed by a thread of its own.
+ *
+ *   POST /internal/v1/authenticate          "anna": user 5, "root": user 1, an administrator; others 401
+ *   any  /api/v2/docs/echo/…                what came: line, fields, body
+ *   any  /api/v2/docs/drives/{drive}/…      the same
+ *   GET  /api/v2/docs/code/{status}         that status, with ETag, and no body
+ *   GET  /api/v2/docs/hold                  kept until service_release; `came` and `gone` count
+ *   GET  /api/v2/docs/flood/{bytes}         as many bytes, length known; flood-chunked: unknown
+ *   GET  /api/v2/docs/events                one event at once, the next at service_release
+ *   GET  /api/v2/docs/silent                a stream without a byte until service_release
+ *   PUT  /api/v2/docs/sink                  reads all, answers how much it was
+ *   PUT  /api/v2/docs/refuse                413 before anything of the body is read
+ */
+#ifndef NEPHOS_TESTS_GATEWAY_SERVICE_H
+#define NEPHOS_TESTS_GATEWAY_SERVICE_H
+
+#include "gateway/gateway.h"
+#include "gateway/registry.h"
+#include "tests/unit/common/http/wire.h"
+
+#define SERVICE_HELD_MAX 64
+#define FRONT_SERVICES_MAX 6
+#define FRONT_CLUSTER "Nephos-Cluster: "
+
+struct service {
+	struct http_server *server;
+	char url[64];
+	struct gate came;   /* requests of the routes that keep them */
+	struct gate gone;   /* kept requests whose client left */
+	struct gate asked;  /* questions about tokens */
+	struct gate closed; /* streams that ended */
+	pthread_mutex_t lock;
+	struct http_request *held[SERVICE_HELD_MAX];
+	size_t held_count;
+	struct http_stream *streams[SERVICE_HELD_MAX];
+	size_t stream_count;
+	bool released;
+};
+
+void service_start(struct service *s);
+void service_stop(struct service *s);
+void service_release(struct service *s);
+
+struct front_service {
+	enum registry_kind kind;
+	const char *name;
+	char url[64];
+};
+
+struct front {
+	struct gateway *gateway;
+	uint16_t port;
+	char cluster[65];
+	struct service service; /* registered as user "u" and docs "d" */
+	struct front_service list[FRONT_SERVICES_MAX];
+	size_t count;
+	pthread_mutex_t lock; /* guards list, count, stopping */
+	pthread_cond_t changed;
+	bool stopping;
+	pthread_t beat;
+};
+
+/* Groups of cmocka: state becomes a struct front. */
+int front_setup(void **state);
+int front_teardown(void **state);
+/* Another registered service, renewed until it is removed. */
+void front_add(struct front *f, enum registry_kind kind, const char *name, const char *url);
+void front_remove(struct front *f, const char *name); /* is not renewed any more */
+void front_register(struct front *f, enum registry_kind kind, const char *name, const char *url); /* once */
+/* A number of a drive that goes to the docs service of that name first. */
+int front_drive_of(const char *name, const char *other);
+/* "METHOD target HTTP/1.1", Host, anna's token, more (lines with CR LF), empty line, body. Status; text gets the answer. */
+int front_ask(struct front *f, const char *line, const char *more, char *text, size_t size);
+
+#endif
