@@ -1,5 +1,6 @@
 #include "backend/docs/content.h"
 
+#include "backend/docs/digest.h"
 #include "backend/docs/precondition.h"
 #include "backend/docs/pump.h"
 #include "backend/docs/range.h"
@@ -7,6 +8,7 @@
 #include "backend/docs/reply.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
+#include "common/base/sha256.h"
 #include "common/base/text.h"
 
 #include <errno.h>
@@ -228,6 +230,49 @@ static void refuse_range(const struct content *c, struct http_headers *headers)
 	http_respond_error_with(c->call->req, -ERR_RANGE, NULL, headers);
 }
 
+static int read_part(struct body *b, const struct range *part, struct buf *out, char *digest)
+{
+	uint8_t sha256[SHA256_BYTES];
+	int r;
+
+	body_seek(b, part);
+	r = read_block(b, (size_t)part->len, out);
+	if (r == 0)
+		r = sha256_of(buf_span(out), sha256);
+	if (r == 0)
+		digest_format(sha256, digest);
+	return r;
+}
+
+/* A part of a block cannot be checked by the block's name: a digest of just these bytes comes with it. */
+static void respond_part(const struct content *c, const struct range_set *ranges, struct http_headers *headers)
+{
+	struct body b = {
+		.docs = c->call->docs, .block = *c->block, .ranges = *ranges, .type = c->type, .size = c->size};
+	char digest[DIGEST_TEXT_SIZE], *bytes;
+	struct buf part;
+	size_t size;
+	int r;
+
+	buf_init(&part, BLOCK_PART_BYTES_MAX);
+	r = read_part(&b, &ranges->parts[0], &part, digest);
+	if (r < 0) {
+		buf_fini(&part);
+		call_fail(c->call, r, NULL);
+		return;
+	}
+	add_range(&b, headers);
+	(void)http_headers_add(headers, "Content-Digest", digest);
+	bytes = buf_take(&part, &size);
+	http_respond_take(c->call->req, 206, headers, bytes, size);
+}
+
+static bool is_part(const struct content *c, const struct range_set *ranges)
+{
+	return c->block && ranges->count == 1 && ranges->parts[0].len <= (int64_t)BLOCK_PART_BYTES_MAX &&
+		strcmp(http_request_method(c->call->req), "HEAD") != 0;
+}
+
 static void respond_body(
 	const struct content *c, struct docs_store *store, const struct range_set *ranges, struct http_headers *headers)
 {
@@ -266,7 +311,10 @@ void content_respond(const struct content *c, struct docs_store *store)
 		refuse_range(c, &headers);
 	} else {
 		add_fields(c, &headers);
-		respond_body(c, store, &ranges, &headers);
+		if (is_part(c, &ranges))
+			respond_part(c, &ranges, &headers);
+		else
+			respond_body(c, store, &ranges, &headers);
 	}
 	http_headers_fini(&headers);
 }

@@ -1,5 +1,5 @@
 /*
- * content: the bytes of a document, or of one block, as an answer to GET and HEAD: conditions, ranges (one, or several as multipart/byteranges), and the fields that say what they are.
+ * content: the bytes of a document, or of one block, as an answer to GET and HEAD: conditions, ranges (one, or several as multipart/byteranges), and the fields that say what they are. A part of a block, up to BLOCK_PART_BYTES_MAX, comes with its digest.
  */
 #ifndef NEPHOS_DOCS_CONTENT_H
 #define NEPHOS_DOCS_CONTENT_H

@@ -186,7 +186,8 @@ const struct http_route docs_routes[] = {
 	{"GET", ONE "/blocks/{sha256}", BODY_NONE, .handler = api_block_get, .tag = "blocks",
 		.summary = "The bytes of a block",
 		.doc = "{" PARAMETERS(QUERY("cap", "string", "capability from an extent list") "," RANGE) "," RESPONSES(
-			ANSWER("200", "the bytes") "," ANSWER("206", "a part")) "}"},
+			ANSWER("200", "the bytes") "," ANSWER(
+				"206", "a part; one range of up to 1 MiB with its Content-Digest")) "}"},
 	{NULL},
 };
 
