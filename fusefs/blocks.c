@@ -2,9 +2,17 @@
 
 #include "fusefs/fs.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <utlist.h>
+
+/* One request under way: for a whole block, or for pieces of one that follow each other. */
+struct fetch {
+	struct fs *fs;
+	struct store_part part;
+	struct wait *waits;
+	uint32_t count;
+	struct block *blocks[BLOCK_PART_BYTES_MAX / BLOCKS_PIECE_BYTES];
+};
 
 void blocks_init(struct blocks *t, struct fs *fs, size_t max)
 {
@@ -13,7 +21,7 @@ void blocks_init(struct blocks *t, struct fs *fs, size_t max)
 
 static void drop(struct blocks *t, struct block *b)
 {
-	HASH_DEL(t->by_hash, b);
+	HASH_DEL(t->by_key, b);
 	if (b->bytes) {
 		DL_DELETE(t->recent, b);
 		t->used -= b->bytes->capacity;
@@ -24,87 +32,154 @@ static void drop(struct blocks *t, struct block *b)
 
 void blocks_fini(struct blocks *t)
 {
-	while (t->by_hash)
-		drop(t, t->by_hash);
+	while (t->by_key)
+		drop(t, t->by_key);
 }
 
-static struct block *find(struct blocks *t, const uint8_t sha256[32])
+static struct block_key key_of(const uint8_t sha256[32], uint32_t piece)
 {
+	struct block_key key = {.piece = piece};
+
+	memcpy(key.sha256, sha256, sizeof(key.sha256));
+	return key;
+}
+
+static struct block *find(struct blocks *t, const uint8_t sha256[32], uint32_t piece)
+{
+	struct block_key key = key_of(sha256, piece);
 	struct block *b;
 
-	HASH_FIND(hh, t->by_hash, sha256, sizeof(b->sha256), b);
+	HASH_FIND(hh, t->by_key, &key, sizeof(key), b);
 	return b;
 }
 
-struct bytes *blocks_find(struct blocks *t, const uint8_t sha256[32])
+bool blocks_find(struct blocks *t, const uint8_t sha256[32], uint32_t at, struct blocks_span *ret)
 {
-	struct block *b = find(t, sha256);
+	struct block *b = find(t, sha256, BLOCKS_WHOLE);
+	uint32_t start = 0;
 
+	if (!b || !b->bytes) {
+		b = find(t, sha256, at / BLOCKS_PIECE_BYTES);
+		start = at - at % BLOCKS_PIECE_BYTES;
+	}
 	if (!b || !b->bytes)
-		return NULL;
+		return false;
 	if (t->recent != b) {
 		DL_DELETE(t->recent, b);
 		DL_PREPEND(t->recent, b);
 	}
-	return b->bytes;
+	*ret = (struct blocks_span){b->bytes, start, start + (uint32_t)b->bytes->used};
+	return true;
 }
 
-static struct block *add(struct blocks *t, const uint8_t sha256[32])
+bool blocks_have(struct blocks *t, const uint8_t sha256[32], uint32_t from, uint32_t len)
+{
+	uint32_t end = from + len;
+
+	while (from < end) {
+		struct blocks_span span;
+
+		if (!blocks_find(t, sha256, from, &span) || span.to <= from)
+			return false;
+		from = span.to;
+	}
+	return true;
+}
+
+static struct block *add(struct blocks *t, const uint8_t sha256[32], uint32_t piece)
 {
 	struct block *b = calloc(1, sizeof(*b));
 
 	if (!b)
 		return NULL;
-	b->fs = t->fs;
-	memcpy(b->sha256, sha256, sizeof(b->sha256));
-	HASH_ADD(hh, t->by_hash, sha256, sizeof(b->sha256), b);
+	b->key = key_of(sha256, piece);
+	HASH_ADD(hh, t->by_key, key, sizeof(b->key), b);
 	return b;
+}
+
+/* Pieces of what is here as a whole are memory for nothing. */
+static void drop_pieces(struct blocks *t, const uint8_t sha256[32], size_t size)
+{
+	for (uint32_t piece = 0; piece * (size_t)BLOCKS_PIECE_BYTES < size; piece++) {
+		struct block *b = find(t, sha256, piece);
+
+		if (b && b->bytes)
+			drop(t, b);
+	}
 }
 
 static void came(struct blocks *t, struct block *b, struct bytes *bytes)
 {
+	b->fetch = NULL;
 	b->bytes = bytes_ref(bytes);
 	t->used += bytes->capacity;
 	DL_PREPEND(t->recent, b);
+	if (b->key.piece == BLOCKS_WHOLE)
+		drop_pieces(t, b->key.sha256, bytes->used);
 	while (t->used > t->max && t->recent->prev != b)
 		drop(t, t->recent->prev);
 }
 
 void blocks_put(struct blocks *t, const uint8_t sha256[32], struct bytes *bytes)
 {
-	struct block *b = find(t, sha256);
+	struct block *b = find(t, sha256, BLOCKS_WHOLE);
 
 	if (b)
 		return; /* on its way: then it comes, and a block is dropped only when nobody is to put it there */
-	b = add(t, sha256);
+	b = add(t, sha256, BLOCKS_WHOLE);
 	if (b)
 		came(t, b, bytes);
 }
 
-static void on_block(void *cookie, int error, const void *data, size_t size)
-{
-	struct block *b = cookie;
-	struct fs *fs = b->fs;
-	struct bytes *bytes = error == 0 ? bytes_new(size) : NULL;
-	struct wait *waits;
+/* -- what is fetched -- */
 
-	if (error == 0 && !bytes)
-		error = -ENOMEM;
-	if (bytes) {
-		memcpy(bytes->data, data, size);
-		bytes->used = size;
+static struct bytes *copy_of(const char *data, size_t size)
+{
+	struct bytes *bytes = bytes_new(size);
+
+	if (!bytes)
+		return NULL;
+	memcpy(bytes->data, data, size);
+	bytes->used = size;
+	return bytes;
+}
+
+/* The n-th block of a fetch takes its bytes; without any it is forgotten. */
+static void take(struct blocks *t, struct fetch *f, uint32_t n, struct bytes *bytes)
+{
+	struct block *b = f->blocks[n], *whole = find(t, b->key.sha256, BLOCKS_WHOLE);
+
+	if (!bytes || (whole && whole->bytes))
+		drop(t, b);
+	else
+		came(t, b, bytes);
+}
+
+static void on_bytes(void *cookie, int error, const void *data, size_t size)
+{
+	struct fetch *f = cookie;
+	struct fs *fs = f->fs;
+	struct bytes *bytes[BLOCK_PART_BYTES_MAX / BLOCKS_PIECE_BYTES] = {NULL};
+
+	if (error == 0 && size != f->part.len)
+		error = -EBADMSG;
+	for (uint32_t i = 0; error == 0 && i < f->count; i++) {
+		size_t from = (size_t)i * BLOCKS_PIECE_BYTES;
+		size_t len = i + 1 < f->count ? BLOCKS_PIECE_BYTES : size - from;
+
+		bytes[i] = copy_of((const char *)data + from, len);
+		if (!bytes[i])
+			error = -ENOMEM;
 	}
 	fs_lock(fs);
-	waits = b->waits;
-	b->waits = NULL;
-	if (bytes && !b->bytes)
-		came(&fs->blocks, b, bytes);
-	else if (!b->bytes)
-		drop(&fs->blocks, b);
+	for (uint32_t i = 0; i < f->count; i++)
+		take(&fs->blocks, f, i, bytes[i]);
 	fs->calls--;
-	wait_fire(&waits, error);
+	wait_fire(&f->waits, error);
 	fs_unlock(fs);
-	bytes_unref(bytes);
+	for (uint32_t i = 0; i < f->count; i++)
+		bytes_unref(bytes[i]);
+	free(f);
 }
 
 static struct extent extent_of(const struct segment *s)
@@ -121,27 +196,104 @@ static struct extent extent_of(const struct segment *s)
 	return e;
 }
 
-int blocks_fetch(struct blocks *t, const struct segment *s, void (*ready)(void *cookie, int error), void *cookie)
+/* Adds the next block to a request that is being made. */
+static int extend(struct blocks *t, struct fetch *f, const struct segment *s, uint32_t piece)
 {
-	struct block *b = find(t, s->sha256);
-	bool started = b != NULL;
-	struct extent e;
-	int r;
+	struct block *b = add(t, s->sha256, piece);
 
-	assert(!b || !b->bytes);
-	if (!b)
-		b = add(t, s->sha256);
 	if (!b)
 		return -ENOMEM;
-	r = ready ? wait_add(&b->waits, ready, cookie) : 0;
-	if (started)
-		return r;
-	if (r < 0) {
-		drop(t, b);
-		return r;
-	}
-	e = extent_of(s);
-	t->fs->calls++;
-	(void)t->fs->store->ops->block_get(t->fs->store, &e, on_block, b);
+	b->fetch = f;
+	f->blocks[f->count++] = b;
 	return 0;
+}
+
+/* The pieces from want->from on, up to one that is here or on its way. */
+static int gather_pieces(struct blocks *t, struct fetch *f, const struct segment *s, const struct blocks_want *want)
+{
+	uint32_t first = want->from / BLOCKS_PIECE_BYTES, last = (want->from + want->len - 1) / BLOCKS_PIECE_BYTES;
+	uint32_t room = sizeof(f->blocks) / sizeof(f->blocks[0]);
+	uint32_t end;
+	int r = 0;
+
+	for (uint32_t piece = first; r == 0 && piece <= last && f->count < room; piece++) {
+		if (piece > first && find(t, s->sha256, piece))
+			break;
+		r = extend(t, f, s, piece);
+	}
+	f->part.from = first * BLOCKS_PIECE_BYTES;
+	end = f->part.from + f->count * BLOCKS_PIECE_BYTES;
+	f->part.len = (end < s->block_size ? end : s->block_size) - f->part.from;
+	return r;
+}
+
+static void fetch_undo(struct blocks *t, struct fetch *f)
+{
+	while (f->count > 0)
+		drop(t, f->blocks[--f->count]);
+	free(f);
+}
+
+static struct fetch *fetch_new(struct blocks *t, const struct segment *s, const struct blocks_want *want)
+{
+	struct fetch *f = calloc(1, sizeof(*f));
+	int r;
+
+	if (!f)
+		return NULL;
+	f->fs = t->fs;
+	if (want->whole) {
+		f->part = (struct store_part){0, s->block_size};
+		r = extend(t, f, s, BLOCKS_WHOLE);
+	} else {
+		r = gather_pieces(t, f, s, want);
+	}
+	if (r == 0)
+		return f;
+	fetch_undo(t, f);
+	return NULL;
+}
+
+/* What is to bring the byte at want->from. */
+static struct block *find_wanted(struct blocks *t, const struct segment *s, const struct blocks_want *want)
+{
+	struct block *b = find(t, s->sha256, BLOCKS_WHOLE);
+
+	return b || want->whole ? b : find(t, s->sha256, want->from / BLOCKS_PIECE_BYTES);
+}
+
+static void ask(struct blocks *t, const struct segment *s, struct fetch *f)
+{
+	struct extent e = extent_of(s);
+
+	t->fs->calls++;
+	(void)t->fs->store->ops->block_get(t->fs->store, &e, f->part, on_bytes, f);
+}
+
+int64_t blocks_fetch(struct blocks *t, const struct segment *s, const struct blocks_want *asked,
+	void (*ready)(void *cookie, int error), void *cookie)
+{
+	struct blocks_want want = *asked;
+	struct block *b;
+	struct fetch *f;
+	int64_t len;
+
+	want.whole = want.whole || s->block_size <= BLOCKS_SMALL_BYTES || want.len == s->block_size;
+	b = find_wanted(t, s, &want);
+	if (b && !b->fetch)
+		return -EBADMSG; /* it is here, and ends before want->from: somebody said two sizes of one block */
+	f = b ? b->fetch : fetch_new(t, s, &want);
+	if (!f)
+		return -ENOMEM;
+	if (ready && wait_add(&f->waits, ready, cookie) < 0) {
+		if (!b)
+			fetch_undo(t, f);
+		return -ENOMEM;
+	}
+	if (!b)
+		ask(t, s, f);
+	len = (int64_t)f->part.from + f->part.len - want.from;
+	if (len <= 0 || len > want.len)
+		len = want.len;
+	return len;
 }

@@ -211,12 +211,21 @@ static void cancel_read(struct ask *ask)
 	reader_cancel(&read->reader);
 }
 
+/* How far what was found of the block of s at `at` reaches, in the document. */
+static int64_t block_end(const struct segment *s, int64_t at, const struct blocks_span *span)
+{
+	int64_t end = s->at + (int64_t)span->to - s->from;
+
+	return end > at && end < s->at + s->len ? end : s->at + s->len;
+}
+
 /* Everything is here: answered without more ado. */
 static bool read_known(struct fs *fs, struct read *read)
 {
 	const struct inode *inode = read->reader.inode;
 	const struct file *f = inode->file;
 	int64_t at = read->reader.at, end = at + (int64_t)read->reader.size, until;
+	struct blocks_span span;
 
 	if (!inode_valid(inode) || !f)
 		return false;
@@ -230,8 +239,10 @@ static bool read_known(struct fs *fs, struct read *read)
 
 		if (i < f->dirty.count && f->dirty.list[i]->at <= at)
 			at = f->dirty.list[i]->at + (int64_t)f->dirty.list[i]->len;
-		else if (s && (s->kind != SEGMENT_BLOCK || blocks_find(&fs->blocks, s->sha256)))
+		else if (s && s->kind != SEGMENT_BLOCK)
 			at = s->at + s->len;
+		else if (s && blocks_find(&fs->blocks, s->sha256, s->from + (uint32_t)(at - s->at), &span))
+			at = block_end(s, at, &span);
 		else
 			return false;
 	}
@@ -281,6 +292,7 @@ void ops_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fu
 	read->reader.done = on_read;
 	fs_lock(fs);
 	reader_ahead(fs, h->inode, &h->ahead, off, size);
+	read->reader.ahead = ahead_is_sequential(&h->ahead);
 	known = read_known(fs, read);
 	if (known)
 		reader_start(&read->reader);

@@ -227,37 +227,66 @@ static int want(struct reader *r, int error)
 	return error;
 }
 
+/* The range of its block that [at, at + len) of the document is. For who reads on, a block is worth having whole when most of it belongs here. */
+static struct blocks_want wanted(const struct segment *s, int64_t at, int64_t len, bool ahead)
+{
+	return (struct blocks_want){.from = s->from + (uint32_t)(at - s->at),
+		.len = (uint32_t)len,
+		.whole = ahead && s->len >= (int64_t)s->block_size / 2};
+}
+
+/* Bytes of the block of s that are not here are asked for. Returns how many. */
+static int64_t from_store(struct reader *r, const struct segment *s, const struct blocks_want *need)
+{
+	int64_t len = blocks_fetch(&r->fs->blocks, s, need, on_ready, r);
+
+	if (len > 0)
+		r->missing++;
+	return len;
+}
+
+/* As many of the bytes [from, from + len) as are together in memory. */
+static int64_t from_memory(struct reader *r, const struct blocks_span *span, uint32_t from, int64_t len)
+{
+	int error;
+
+	if (span->to <= from)
+		return -EBADMSG;
+	len = min_of(len, span->to - from);
+	error = add_part(r, span->bytes->data + (from - span->from), (size_t)len, span->bytes);
+	return error < 0 ? error : len;
+}
+
 /* Stored bytes at `at`, at most up to `until`. What is not here is asked for, and counts as missing. Returns how far it came, or a failure. */
 static int64_t from_stored(struct reader *r, int64_t at, int64_t until)
 {
 	struct content *c = &r->inode->file->content;
-	int64_t known = INT64_MAX, skip, len;
+	int64_t known = INT64_MAX, len;
 	const struct segment *s = content_at(c, at, &known);
-	struct bytes *b;
+	struct blocks_span span;
+	struct blocks_want need;
 	int error;
 
 	if (!s) {
 		error = want(r, reader_ask(r->fs, r->inode, at, on_ready, r));
 		return error < 0 ? error : min_of(known, min_of(until, at + READER_EXTENTS_BYTES)) - at;
 	}
-	skip = at - s->at;
-	len = min_of(s->len - skip, until - at);
+	len = min_of(s->at + s->len, until) - at;
 	if (s->kind == SEGMENT_HOLE) {
 		error = add_zeros(r, len);
 		return error < 0 ? error : len;
 	}
-	b = s->kind == SEGMENT_INLINE ? s->bytes : blocks_find(&r->fs->blocks, s->sha256);
-	if (b) {
-		if (s->from + skip + len > (int64_t)b->used)
-			return -EBADMSG;
-		error = add_part(r, b->data + s->from + skip, (size_t)len, b);
-	} else if (s->has_cap) {
-		error = want(r, blocks_fetch(&r->fs->blocks, s, on_ready, r));
-	} else {
-		content_forget(c, s->at, s->at + s->len);
-		return from_stored(r, at, until);
+	need = wanted(s, at, len, r->ahead);
+	if (s->kind == SEGMENT_INLINE) {
+		span = (struct blocks_span){s->bytes, 0, (uint32_t)s->bytes->used};
+		return from_memory(r, &span, need.from, len);
 	}
-	return error < 0 ? error : len;
+	if (blocks_find(&r->fs->blocks, s->sha256, need.from, &span))
+		return from_memory(r, &span, need.from, len);
+	if (s->has_cap)
+		return from_store(r, s, &need);
+	content_forget(c, s->at, s->at + s->len);
+	return from_stored(r, at, until);
 }
 
 static int gather(struct reader *r, int64_t end)
@@ -344,6 +373,36 @@ void reader_cancel(struct reader *r)
 
 /* -- read-ahead -- */
 
+/* What is here is passed over, the next that is not is asked for. Returns how many bytes. */
+static int64_t ahead_fetch(struct fs *fs, const struct segment *s, const struct blocks_want *need)
+{
+	struct blocks_span span;
+
+	if (!need->whole && blocks_find(&fs->blocks, s->sha256, need->from, &span) && span.to > need->from)
+		return min_of(span.to - need->from, need->len);
+	return blocks_fetch(&fs->blocks, s, need, NULL, NULL);
+}
+
+/* The part of s in [at, end), when it is not here. False: it cannot be asked for. */
+static bool ahead_segment(struct fs *fs, const struct segment *s, int64_t at, int64_t end)
+{
+	end = min_of(end, s->at + s->len);
+	while (s->kind == SEGMENT_BLOCK && at < end) {
+		struct blocks_want need = wanted(s, at, end - at, true);
+		int64_t len;
+
+		if (blocks_have(&fs->blocks, s->sha256, need.from, need.len))
+			return true;
+		if (!s->has_cap)
+			return false;
+		len = ahead_fetch(fs, s, &need);
+		if (len < 0)
+			return true; /* the read itself will say */
+		at += len;
+	}
+	return true;
+}
+
 static void ahead_range(struct fs *fs, struct inode *inode, int64_t at, int64_t end)
 {
 	struct content *c = &inode->file->content;
@@ -352,14 +411,12 @@ static void ahead_range(struct fs *fs, struct inode *inode, int64_t at, int64_t 
 		int64_t until = INT64_MAX;
 		const struct segment *s = content_at(c, at, &until);
 
-		if (!s || (s->kind == SEGMENT_BLOCK && !s->has_cap && !blocks_find(&fs->blocks, s->sha256))) {
+		if (!s || !ahead_segment(fs, s, at, end)) {
 			if (s)
 				content_forget(c, s->at, s->at + s->len);
 			(void)reader_ask(fs, inode, at, NULL, NULL);
 			return; /* the next read goes on from there */
 		}
-		if (s->kind == SEGMENT_BLOCK && !blocks_find(&fs->blocks, s->sha256))
-			(void)blocks_fetch(&fs->blocks, s, NULL, NULL);
 		at = s->at + s->len;
 	}
 }
@@ -368,8 +425,9 @@ void reader_ahead(struct fs *fs, struct inode *inode, struct ahead *ahead, int64
 {
 	int64_t end = at + (int64_t)size, slack = READER_AHEAD_BYTES_MIN, limit;
 
-	/* The kernel's own read-ahead sends several requests at once, which may come in another order. */
-	if (at > ahead->next + slack || end < ahead->next - slack) {
+	/* The kernel's own read-ahead sends several requests at once, which may come in another order. To be taken for sequential, one has to go on
+	 * exactly: reads at random in a small range are often near each other. */
+	if (at > ahead->next + (ahead->window > 0 ? slack : 0) || end < ahead->next - slack) {
 		*ahead = (struct ahead){.next = end};
 		return;
 	}

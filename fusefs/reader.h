@@ -27,6 +27,7 @@ struct reader {
 	unsigned missing; /* answers */
 	unsigned rounds;
 	int error;
+	bool ahead; /* what follows will be read, too: blocks come whole */
 	bool trying, over;
 	struct iovec *parts;
 	struct bytes **kept;
@@ -41,7 +42,12 @@ struct ahead {
 	int64_t window; /* 0: not sequential */
 };
 
-/* at, size, fs, inode, done are set, the rest is zero. Everything is kept until done. */
+static inline bool ahead_is_sequential(const struct ahead *ahead)
+{
+	return ahead->window > 0;
+}
+
+/* at, size, fs, inode, done, ahead are set, the rest is zero. Everything is kept until done. */
 void reader_start(struct reader *r);
 /* An interrupt: done comes with -EINTR. */
 void reader_cancel(struct reader *r);

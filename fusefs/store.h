@@ -48,6 +48,11 @@ struct store_extents {
 	struct store_position at;
 };
 
+/* Bytes [from, from + len) of a block: all of it, or at most BLOCK_PART_BYTES_MAX. */
+struct store_part {
+	uint32_t from, len;
+};
+
 /* What one op of a batch did. */
 struct store_result {
 	struct item item;
@@ -84,6 +89,11 @@ struct store_changes {
 	bool reset; /* the journal does not reach back, or the incarnation is another: drop everything */
 };
 
+static inline bool store_part_whole(const struct extent *extent, struct store_part part)
+{
+	return part.from == 0 && part.len == extent->block_size;
+}
+
 struct store_ops {
 	store_ticket (*drive)(struct store *s, void (*done)(void *cookie, int error, const struct store_drive *drive), void *cookie);
 	/* -ENOENT: no such name. */
@@ -93,8 +103,8 @@ struct store_ops {
 	store_ticket (*children)(struct store *s, int64_t folder, struct span after, uint32_t limit, bool with_inline, void (*done)(void *cookie, int error, const struct store_page *page), void *cookie);
 	store_ticket (*extents)(struct store *s, int64_t id, int64_t from, int64_t len, void (*done)(void *cookie, int error, const struct store_extents *extents), void *cookie);
 	store_ticket (*xattrs)(struct store *s, int64_t id, int (*each)(void *cookie, struct span name, struct span value), void (*done)(void *cookie, int error), void *cookie);
-	/* The whole block, its hash verified: -EBADMSG. extent gives sha256, generation, block_size, cap (copied). */
-	store_ticket (*block_get)(struct store *s, const struct extent *extent, void (*done)(void *cookie, int error, const void *data, size_t size), void *cookie);
+	/* A whole block is verified by its hash, a part by the digest its answer carries: -EBADMSG. extent gives sha256, generation, block_size, cap (copied). */
+	store_ticket (*block_get)(struct store *s, const struct extent *extent, struct store_part part, void (*done)(void *cookie, int error, const void *data, size_t size), void *cookie);
 	/* Durable when done. data must stay valid until done. */
 	store_ticket (*block_put)(struct store *s, const uint8_t sha256[32], struct span data, void (*done)(void *cookie, int error), void *cookie);
 	/* A batch under (session, number): one at a time, numbers are the store's business. The ops and what they point to must stay valid until done. Retried with the same number until there is an answer.

@@ -44,6 +44,7 @@ struct pending {
 	uint32_t number;
 	bool flag;
 	struct extent extent;
+	struct store_part part;
 	char cap[128];
 	uint8_t sha256[32];
 	struct span data;
@@ -205,7 +206,7 @@ static store_ticket ask_inner(struct pending *p)
 	case FAULT_XATTRS:
 		return in->ops->xattrs(in, p->id, on_each, on_xattrs, p);
 	case FAULT_BLOCK_GET:
-		return in->ops->block_get(in, &p->extent, on_get, p);
+		return in->ops->block_get(in, &p->extent, p->part, on_get, p);
 	case FAULT_BLOCK_PUT:
 		return in->ops->block_put(in, p->sha256, p->data, on_put, p);
 	case FAULT_BATCH:
@@ -368,12 +369,13 @@ static store_ticket fault_xattrs(struct store *s, int64_t id,
 	return start(p);
 }
 
-static store_ticket fault_block_get(struct store *s, const struct extent *extent,
+static store_ticket fault_block_get(struct store *s, const struct extent *extent, struct store_part part,
 	void (*done)(void *cookie, int error, const void *data, size_t size), void *cookie)
 {
 	struct pending *p = pending_new(s, FAULT_BLOCK_GET, cookie);
 
 	p->extent = *extent;
+	p->part = part;
 	p->extent.cap.size = extent->cap.size < sizeof(p->cap) ? extent->cap.size : sizeof(p->cap);
 	if (p->extent.cap.size > 0)
 		memcpy(p->cap, extent->cap.data, p->extent.cap.size);

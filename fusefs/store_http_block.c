@@ -6,6 +6,8 @@
 #include "common/base/text.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 #define PROBLEM_BYTES_MAX (64u * 1024) /* a refusal may be longer than a small block */
 
@@ -19,6 +21,20 @@ static void get_over(struct sh_call *call, int error)
 	sh_over(call);
 }
 
+/* Damaged on the way or by a gateway: another one may do better. At rest: then it is said. */
+static void bad_bytes(struct sh_call *call)
+{
+	if (call->as.block.again) {
+		get_over(call, -EBADMSG);
+		return;
+	}
+	call->as.block.again = true;
+	log_warning(NULL, "a block came with other bytes than it should have, asking again");
+	buf_fini(&call->owned);
+	buf_init(&call->owned, BLOCK_BYTES_MAX);
+	sh_again(call, true);
+}
+
 static void on_hashing(struct worker_job *job)
 {
 	struct sh_call *call = (struct sh_call *)((char *)job - offsetof(struct sh_call, as.block.job));
@@ -26,17 +42,9 @@ static void on_hashing(struct worker_job *job)
 	int r = sha256_of(buf_span(&call->owned), digest);
 
 	if (r == 0 && memcmp(digest, call->as.block.sha256, sizeof(digest)) != 0)
-		r = -EBADMSG;
-	if (r == -EBADMSG && !call->as.block.again) {
-		/* Damaged on the way or by a gateway: another one may do better. At rest: then it is said. */
-		call->as.block.again = true;
-		log_warning(NULL, "a block came with other bytes than its name says, asking again");
-		buf_fini(&call->owned);
-		buf_init(&call->owned, BLOCK_BYTES_MAX);
-		sh_again(call, true);
-		return;
-	}
-	get_over(call, r);
+		bad_bytes(call);
+	else
+		get_over(call, r);
 }
 
 static void take_body(struct sh_call *call, struct http_response *response)
@@ -44,6 +52,44 @@ static void take_body(struct sh_call *call, struct http_response *response)
 	buf_fini(&call->owned);
 	call->owned = response->body;
 	buf_init(&response->body, call->owned.max);
+}
+
+/* "sha-256=:…:" and nothing else: so the service writes it. */
+static bool parse_digest(const char *field, uint8_t ret[SHA256_BYTES])
+{
+	static const char head[] = "sha-256=:";
+	size_t size = field ? strlen(field) : 0;
+	struct buf bytes;
+	bool good = false;
+
+	buf_init(&bytes, 2 * SHA256_BYTES);
+	if (size > sizeof(head) && strncmp(field, head, sizeof(head) - 1) == 0 && field[size - 1] == ':')
+		good = text_unbase64(span_of(field + sizeof(head) - 1, size - sizeof(head)), &bytes) == 0 &&
+			bytes.size == SHA256_BYTES;
+	if (good)
+		memcpy(ret, bytes.data, SHA256_BYTES);
+	buf_fini(&bytes);
+	return good;
+}
+
+/* Whether it is the part that was asked for; then what its bytes must have is known. */
+static bool is_part(struct sh_call *call, const struct http_response *response)
+{
+	const struct store_part *part = &call->as.block.part;
+	const char *range = http_headers_get(&response->headers, "Content-Range");
+	char wanted[64];
+
+	(void)snprintf(wanted, sizeof(wanted), "bytes %" PRIu32 "-%" PRIu32 "/%" PRIu32, part->from,
+		part->from + part->len - 1, call->as.block.size);
+	return response->status == 206 && range && strcmp(range, wanted) == 0 &&
+		parse_digest(http_headers_get(&response->headers, "Content-Digest"), call->as.block.sha256);
+}
+
+static bool is_answer(struct sh_call *call, const struct http_response *response)
+{
+	if (response->body.size != call->as.block.part.len)
+		return false;
+	return call->as.block.whole ? response->status == 200 : is_part(call, response);
 }
 
 static void on_block(struct sh_call *call, int error, struct http_response *response)
@@ -58,20 +104,25 @@ static void on_block(struct sh_call *call, int error, struct http_response *resp
 		call->path.size = path;
 		call->path.data[path] = '\0';
 		sh_again(call, false);
-		return;
-	}
-	if (error == -E2BIG || (error == 0 && response->body.size != call->as.block.size))
-		error = -EBADMSG;
-	if (error < 0) {
+	} else if (error == -E2BIG || (error == 0 && !is_answer(call, response))) {
+		bad_bytes(call);
+	} else if (error < 0) {
 		get_over(call, error);
-		return;
+	} else {
+		take_body(call, response);
+		call->as.block.job.run = on_hashing;
+		worker_run(call->s->hasher, &call->as.block.job);
 	}
-	take_body(call, response);
-	call->as.block.job.run = on_hashing;
-	worker_run(call->s->hasher, &call->as.block.job);
 }
 
-store_ticket sh_block_get(struct store *base, const struct extent *extent,
+static int check_part(const struct extent *extent, struct store_part part)
+{
+	if (part.len == 0 || part.len > extent->block_size || part.from > extent->block_size - part.len)
+		return -EINVAL;
+	return store_part_whole(extent, part) || part.len <= BLOCK_PART_BYTES_MAX ? 0 : -EINVAL;
+}
+
+store_ticket sh_block_get(struct store *base, const struct extent *extent, struct store_part part,
 	void (*done)(void *cookie, int error, const void *data, size_t size), void *cookie)
 {
 	struct sh_call *call = sh_new(sh_of(base), SH_BLOCK_GET, on_block, cookie);
@@ -79,11 +130,14 @@ store_ticket sh_block_get(struct store *base, const struct extent *extent,
 
 	text_hex(extent->sha256, sizeof(extent->sha256), hex);
 	call->deadline_ms = 0;
-	call->response_max = extent->block_size > PROBLEM_BYTES_MAX ? extent->block_size : PROBLEM_BYTES_MAX;
+	call->response_max = part.len > PROBLEM_BYTES_MAX ? part.len : PROBLEM_BYTES_MAX;
 	memcpy(call->as.block.sha256, extent->sha256, sizeof(extent->sha256));
 	call->as.block.size = extent->block_size;
+	call->as.block.part = part;
+	call->as.block.whole = store_part_whole(extent, part);
 	call->as.block.get = done;
 	call->as.block.bare = extent->cap.size == 0;
+	call->broken = check_part(extent, part);
 	sh_path(call, "/blocks/%s", hex);
 	if (!call->as.block.bare) {
 		sh_path(call, "?cap=");

@@ -100,6 +100,9 @@ static int add_headers(struct sh_call *call, struct http_headers *h)
 		r = http_headers_add(h, "Accept", call->accept);
 	if (r == 0 && call->content_type)
 		r = http_headers_add(h, "Content-Type", call->content_type);
+	if (r == 0 && call->kind == SH_BLOCK_GET && !call->as.block.whole)
+		r = http_headers_addf(h, "Range", "bytes=%" PRIu32 "-%" PRIu32, call->as.block.part.from,
+			call->as.block.part.from + call->as.block.part.len - 1);
 	call->session_sent = s->session;
 	if (r == 0 && s->session != 0 && !(call->flags & SH_OUTSIDE))
 		r = http_headers_addf(h, "Nephos-Session", "%" PRId64, s->session);

@@ -36,8 +36,10 @@ struct sh_batch_call {
 
 struct sh_block_call {
 	struct worker_job job;
-	uint8_t sha256[32];
-	uint32_t size;
+	uint8_t sha256[32]; /* what the bytes must have: the block's name, or what the answer says of a part */
+	uint32_t size;	    /* of the block */
+	struct store_part part;
+	bool whole;
 	bool again; /* the bytes were wrong once already */
 	bool bare;  /* asked without the capability */
 	void (*get)(void *cookie, int error, const void *data, size_t size);
@@ -190,7 +192,7 @@ store_ticket sh_xattrs(struct store *base, int64_t id, int (*each)(void *cookie,
 	void (*done)(void *cookie, int error), void *cookie);
 store_ticket sh_ids(
 	struct store *base, uint32_t count, void (*done)(void *cookie, int error, int64_t first), void *cookie);
-store_ticket sh_block_get(struct store *base, const struct extent *extent,
+store_ticket sh_block_get(struct store *base, const struct extent *extent, struct store_part part,
 	void (*done)(void *cookie, int error, const void *data, size_t size), void *cookie);
 store_ticket sh_block_put(struct store *base, const uint8_t sha256[32], struct span data,
 	void (*done)(void *cookie, int error), void *cookie);

@@ -39,6 +39,7 @@ struct job {
 	const struct op *ops;
 	size_t op_count;
 	uint8_t sha256[32];
+	struct store_part part;
 	struct store_position since;
 	const int64_t *held;
 	size_t held_count;
@@ -474,10 +475,14 @@ static void run_get(struct job *job)
 
 	job->s->d->counts.block_gets++;
 	HASH_FIND(hh, job->s->d->blocks, job->sha256, sizeof(job->sha256), b);
-	if (b)
-		job->data = span_of(b->data, b->size); /* blocks stay */
-	else
+	if (!b) {
 		job->error = -ENOENT;
+	} else if (job->part.len > b->size || job->part.from > b->size - job->part.len) {
+		job->error = -EBADMSG;
+	} else {
+		job->data = span_of(b->data + job->part.from, job->part.len); /* blocks stay */
+		job->s->d->counts.block_bytes += job->part.len;
+	}
 }
 
 static void tell_get(struct job *job)
@@ -485,12 +490,13 @@ static void tell_get(struct job *job)
 	job->done.get(job->cookie, job->error, job->data.data, job->data.size);
 }
 
-static store_ticket mem_block_get(struct store *base, const struct extent *extent,
+static store_ticket mem_block_get(struct store *base, const struct extent *extent, struct store_part part,
 	void (*done)(void *cookie, int error, const void *data, size_t size), void *cookie)
 {
 	struct job *job = job_new(base, run_get, tell_get, cookie);
 
 	memcpy(job->sha256, extent->sha256, sizeof(job->sha256));
+	job->part = part;
 	job->done.get = done;
 	return start(job, false);
 }

@@ -17,6 +17,7 @@ void mem_drive_forget(struct mem_drive *d);
 /* What went over the seam, for "asked only once". */
 struct mem_counts {
 	uint64_t lookups, items, children, extents, xattrs, block_gets, block_puts, batches, ops, polls, ids;
+	uint64_t block_bytes; /* that block_gets brought */
 };
 void mem_drive_counts(struct mem_drive *d, struct mem_counts *ret);
 /* Documents without a name that no store names in its polls go away, at once instead of after 120 s. */

@@ -53,6 +53,7 @@ static void remember(struct fake_gateway *g, struct http_request *req)
 	copy_header(req, "Nephos-Floor", r->floor, sizeof(r->floor));
 	copy_header(req, "Accept", r->accept, sizeof(r->accept));
 	copy_header(req, "Content-Type", r->type, sizeof(r->type));
+	copy_header(req, "Range", r->range, sizeof(r->range));
 	r->body = malloc(body.size + 1);
 	if (!r->body)
 		abort();
@@ -79,20 +80,27 @@ static void cut_done(void *cookie, bool complete)
 	(void)complete;
 }
 
+static void add_header(struct http_headers *headers, const char *line)
+{
+	const char *colon = line ? strchr(line, ':') : NULL;
+	char name[64];
+
+	if (!colon)
+		return;
+	(void)snprintf(name, sizeof(name), "%.*s", (int)(colon - line), line);
+	(void)http_headers_add(headers, name, colon + 2);
+}
+
 static void respond(struct http_request *req, const struct fake_answer *a)
 {
 	static const struct http_stream_ops cut = {cut_pull, cut_done};
 	struct http_headers headers;
-	const char *colon = a->header ? strchr(a->header, ':') : NULL;
-	char name[64];
 
 	http_headers_init(&headers);
 	if (a->type)
 		(void)http_headers_add(&headers, "Content-Type", a->type);
-	if (colon) {
-		(void)snprintf(name, sizeof(name), "%.*s", (int)(colon - a->header), a->header);
-		(void)http_headers_add(&headers, name, colon + 2);
-	}
+	add_header(&headers, a->header);
+	add_header(&headers, a->second);
 	if (a->kind == FAKE_CUT)
 		http_respond_stream(req, 200, &headers, 1000, &cut, NULL, NULL);
 	else

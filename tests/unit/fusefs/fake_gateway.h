@@ -22,14 +22,14 @@ struct fake_answer {
 	unsigned times; /* 0: always */
 	int status;
 	const char *type;   /* Content-Type */
-	const char *header; /* "Name: value", or NULL */
+	const char *header, *second; /* "Name: value", or NULL */
 	const void *body;
 	size_t body_size; /* 0: strlen */
 };
 
 struct fake_request {
 	char method[8], target[2048];
-	char authorization[64], session[32], batch[32], floor[64], accept[64], type[64];
+	char authorization[64], session[32], batch[32], floor[64], accept[64], type[64], range[64];
 	char *body;
 	size_t body_size;
 };

@@ -294,11 +294,16 @@ static void xattrs_and_ids_come_as_they_are(void **state)
 
 /* ---- blocks ---- */
 
-static int run_get(struct fixture *f, const struct extent *e, struct answer *a)
+static int run_part(struct fixture *f, const struct extent *e, struct store_part part, struct answer *a)
 {
 	answer_init(a);
-	f->store->ops->block_get(f->store, e, on_get, a);
+	f->store->ops->block_get(f->store, e, part, on_get, a);
 	return answer_wait(a);
+}
+
+static int run_get(struct fixture *f, const struct extent *e, struct answer *a)
+{
+	return run_part(f, e, (struct store_part){0, e->block_size}, a);
 }
 
 static struct extent block_of(const char *text)
@@ -355,6 +360,116 @@ static void block_get_with_a_capability_that_is_too_old_goes_without(void **stat
 	fake_add(f->a, &(struct fake_answer){.method = "GET", .target = "/blocks/", .status = 200, .body = "content"});
 	assert_int_equal(run_get(f, &e, &a), 0);
 	assert_int_equal(fake_count(f->a, "GET", "/blocks/"), 2);
+}
+
+/* "Content-Digest: sha-256=:…:" */
+static const char *digest_line(const char *text, char ret[128])
+{
+	uint8_t sha256[SHA256_BYTES];
+	struct buf base64;
+
+	buf_init(&base64, 64);
+	assert_int_equal(sha256_of(span_str(text), sha256), 0);
+	assert_int_equal(text_base64(span_of(sha256, sizeof(sha256)), &base64), 0);
+	(void)snprintf(ret, 128, "Content-Digest: sha-256=:%s:", base64.data);
+	buf_fini(&base64);
+	return ret;
+}
+
+static void part_of_a_block_is_asked_for_alone_and_verified_by_its_digest(void **state)
+{
+	struct fixture *f = *state;
+	struct extent e = block_of("content");
+	char digest[128];
+	struct answer a;
+
+	fake_add(f->a,
+		&(struct fake_answer){.method = "GET",
+			.target = "/blocks/",
+			.status = 206,
+			.header = "Content-Range: bytes 2-4/7",
+			.second = digest_line("nte", digest),
+			.body = "nte"});
+	assert_int_equal(run_part(f, &e, (struct store_part){2, 3}, &a), 0);
+	assert_int_equal(a.size, 3);
+	assert_memory_equal(a.data, "nte", 3);
+	assert_string_equal(fake_request(f->a, "GET", "/blocks/", 0)->range, "bytes=2-4");
+	assert_int_equal(fake_count(f->a, "GET", "/blocks/"), 1);
+}
+
+static void part_with_a_wrong_digest_is_asked_for_once_more_elsewhere_then_fails(void **state)
+{
+	struct fixture *f = *state;
+	struct extent e = block_of("content");
+	char digest[128];
+	struct answer a;
+	struct fake_answer wrong = {.method = "GET",
+		.target = "/blocks/",
+		.status = 206,
+		.header = "Content-Range: bytes 2-4/7",
+		.second = digest_line("nte", digest),
+		.body = "n7e"};
+	struct fake_answer right = wrong;
+
+	right.body = "nte";
+	right.times = 1;
+	fake_add(f->a, &wrong);
+	fake_add(f->b, &right);
+	fake_add(f->b, &wrong);
+	assert_int_equal(run_part(f, &e, (struct store_part){2, 3}, &a), 0);
+	assert_memory_equal(a.data, "nte", 3);
+	assert_int_equal(fake_count(f->a, "GET", "/blocks/"), 1);
+	assert_int_equal(fake_count(f->b, "GET", "/blocks/"), 1);
+	assert_int_equal(run_part(f, &e, (struct store_part){2, 3}, &a), -EBADMSG);
+	assert_int_equal(fake_count(f->a, "GET", "/blocks/") + fake_count(f->b, "GET", "/blocks/"), 4);
+}
+
+static void part_that_no_store_would_send_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct extent e = block_of("content");
+	char digest[128];
+	struct answer a;
+	const char *good = digest_line("nte", digest);
+	const char *range = "Content-Range: bytes 2-4/7";
+	const struct fake_answer bad[] = {
+		{.status = 206, .header = range, .body = "nte"},
+		{.status = 206, .second = good, .body = "nte"},
+		{.status = 200, .header = range, .second = good, .body = "nte"},
+		{.status = 200, .body = "content"},
+		{.status = 206, .header = "Content-Range: bytes 1-3/7", .second = good, .body = "nte"},
+		{.status = 206, .header = "Content-Range: bytes 2-4/8", .second = good, .body = "nte"},
+		{.status = 206, .header = range, .second = good, .body = "nt"},
+		{.status = 206, .header = range, .second = good, .body = "nten"},
+		{.status = 206, .header = range, .second = "Content-Digest: sha-256=:", .body = "nte"},
+		{.status = 206, .header = range, .second = "Content-Digest: sha-256=:AAAA:", .body = "nte"},
+		{.status = 206, .header = range, .second = "Content-Digest: sha-512=:AAAA:", .body = "nte"},
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct fake_answer one = bad[i];
+
+		one.method = "GET";
+		one.target = "/blocks/";
+		one.times = 1;
+		fake_add(f->a, &one);
+		fake_add(f->b, &one);
+		assert_int_equal(run_part(f, &e, (struct store_part){2, 3}, &a), -EBADMSG);
+	}
+	assert_int_equal(fake_count(f->a, "GET", "/blocks/"), sizeof(bad) / sizeof(bad[0]));
+}
+
+static void part_that_does_not_lie_in_its_block_is_not_asked_for(void **state)
+{
+	struct fixture *f = *state;
+	struct extent e = block_of("content");
+	struct answer a;
+
+	assert_int_equal(run_part(f, &e, (struct store_part){5, 3}, &a), -EINVAL);
+	assert_int_equal(run_part(f, &e, (struct store_part){2, 0}, &a), -EINVAL);
+	e.block_size = BLOCK_BYTES_MAX;
+	assert_int_equal(run_part(f, &e, (struct store_part){2, BLOCK_PART_BYTES_MAX + 1}, &a), -EINVAL);
+	assert_int_equal(fake_count(f->a, "GET", "/blocks/"), 0);
 }
 
 static void block_put_sends_the_bytes_under_their_hash(void **state)
@@ -529,6 +644,10 @@ int main(void)
 		TEST(block_get_verifies_what_came),
 		TEST(block_get_of_other_bytes_asks_once_more_elsewhere_then_fails),
 		TEST(block_get_with_a_capability_that_is_too_old_goes_without),
+		TEST(part_of_a_block_is_asked_for_alone_and_verified_by_its_digest),
+		TEST(part_with_a_wrong_digest_is_asked_for_once_more_elsewhere_then_fails),
+		TEST(part_that_no_store_would_send_is_refused),
+		TEST(part_that_does_not_lie_in_its_block_is_not_asked_for),
 		TEST(block_put_sends_the_bytes_under_their_hash),
 		TEST(poll_tells_changes_and_which_are_our_own),
 		TEST(poll_that_shows_a_gap_resets),
