@@ -1,6 +1,7 @@
 /* Drives: list, make, look at, change, throw away. */
 #include "backend/docs/api.h"
 #include "backend/docs/body.h"
+#include "backend/docs/mutate.h"
 #include "backend/docs/reply.h"
 #include "common/base/error.h"
 #include "common/base/limits.h"
@@ -120,10 +121,16 @@ void api_drive_get(struct http_request *req, void *cookie)
 /* ---- make, change ---- */
 
 struct drive_change {
+	struct mutate m; /* first */
 	struct buf name;
 	bool has_name, has_quota;
 	int64_t quota;
 };
+
+static void change_fini(void *p)
+{
+	buf_fini(&((struct drive_change *)p)->name);
+}
 
 static int parse_drive(struct call *call, struct drive_change *c)
 {
@@ -148,64 +155,94 @@ static int parse_drive(struct call *call, struct drive_change *c)
 	return r;
 }
 
-static void create_job(struct call *call, struct docs_store *store)
+/* NULL: answered. */
+static struct drive_change *change_new(struct http_request *req, void *cookie)
 {
-	struct drive_change c = {.quota = 0};
-	struct docs_drive drive = {0};
+	struct call *call = call_new(req, cookie);
+	struct drive_change *c = call ? call_alloc(call, sizeof(*c)) : NULL;
 	int r;
 
-	buf_init(&c.name, NAME_BYTES_MAX);
-	r = parse_drive(call, &c);
-	if (r == 0 && !c.has_name)
-		r = -ERR_UNPROCESSABLE;
+	if (!c)
+		return NULL;
+	call->data = c;
+	buf_init(&c->name, NAME_BYTES_MAX);
+	r = call_keep(call, c, change_fini);
 	if (r == 0)
-		r = store->ops->drive_create(store, call->user, buf_span(&c.name),
-			c.has_quota ? c.quota : call->docs->default_quota, &drive);
-	buf_fini(&c.name);
+		r = mutate_init(&c->m, call);
+	if (r == 0)
+		r = mutate_fingerprint(&c->m, http_request_body(req));
+	if (r == 0)
+		r = parse_drive(call, c);
+	if (r == 0)
+		return c;
+	call_fail(call, r, r == -ERR_UNPROCESSABLE ? "{name, quota?}" : NULL);
+	return NULL;
+}
+
+static void create_change(struct mutate *m, struct docs_store *store)
+{
+	struct drive_change *c = (struct drive_change *)m;
+	struct call *call = m->call;
+	struct docs_drive drive = {0};
+	int r = store->ops->drive_create(
+		store, call->user, buf_span(&c->name), c->has_quota ? c->quota : call->docs->default_quota, &drive);
+
 	if (r < 0)
-		call_fail(call, r, r == -ERR_UNPROCESSABLE ? "{name, quota?}" : NULL);
+		call_fail(call, r, NULL);
+	else if (mutate_has_key(m))
+		mutate_once_take(m, 201, drive_json(call->docs, &drive));
 	else
 		send_drive(call, 201, &drive);
 }
 
-void api_drive_create(struct http_request *req, void *cookie)
+/* The key of a drive's making is kept with the user's first one. */
+static void create_job(struct call *call, struct docs_store *store)
 {
-	struct call *call = call_new(req, cookie);
-
-	if (call)
-		call_work(call, create_job);
-}
-
-static void change_job(struct call *call, struct docs_store *store)
-{
-	struct drive_change c = {.quota = 0};
-	struct docs_drive drive = {0};
-	struct span name;
 	int r;
 
-	buf_init(&c.name, NAME_BYTES_MAX);
-	r = parse_drive(call, &c);
-	name = buf_span(&c.name);
-	if (r == 0)
-		r = call_drive(call, store);
-	if (r == 0 && (c.has_name || c.has_quota))
+	call->home = true;
+	r = call_drive(call, store);
+	if (r < 0)
+		call_fail(call, r, NULL);
+	else
+		mutate_once(call->data, store, create_change);
+}
+
+void api_drive_create(struct http_request *req, void *cookie)
+{
+	struct drive_change *c = change_new(req, cookie);
+
+	if (c && !c->has_name)
+		call_fail(c->m.call, -ERR_UNPROCESSABLE, "{name, quota?}");
+	else if (c)
+		call_work(c->m.call, create_job);
+}
+
+/* Setting what is set already changes nothing: that needs no key. */
+static void change_job(struct call *call, struct docs_store *store)
+{
+	struct drive_change *c = call->data;
+	struct docs_drive drive = {0};
+	struct span name = buf_span(&c->name);
+	int r = call_drive(call, store);
+
+	if (r == 0 && (c->has_name || c->has_quota))
 		r = store->ops->drive_change(
-			store, &call->scope, c.has_name ? &name : NULL, c.has_quota ? &c.quota : NULL);
+			store, &call->scope, c->has_name ? &name : NULL, c->has_quota ? &c->quota : NULL);
 	if (r == 0)
 		r = store->ops->drive_get(store, &call->scope, &drive);
-	buf_fini(&c.name);
 	if (r < 0)
-		call_fail(call, r, r == -ERR_UNPROCESSABLE ? "{name?, quota?}" : NULL);
+		call_fail(call, r, NULL);
 	else
 		send_drive(call, 200, &drive);
 }
 
 void api_drive_change(struct http_request *req, void *cookie)
 {
-	struct call *call = call_new(req, cookie);
+	struct drive_change *c = change_new(req, cookie);
 
-	if (call)
-		call_work(call, change_job);
+	if (c)
+		call_work(c->m.call, change_job);
 }
 
 static void delete_job(struct call *call, struct docs_store *store)

@@ -16,6 +16,7 @@ static void mutate_fini(void *p)
 	struct mutate *m = p;
 
 	op_batch_free(m->batch);
+	free(m->fixed);
 	buf_fini(&m->headers);
 	buf_fini(&m->body);
 }
@@ -194,6 +195,15 @@ static int append_problem(struct mutate *m, int error, int index)
 	return r < 0 ? r : error_lookup(error)->http_status;
 }
 
+static int append_fixed(struct mutate *m)
+{
+	int r = buf_append_str(&m->body, m->fixed);
+
+	if (r == 0)
+		r = mutate_header(m, "Content-Type", "application/json");
+	return r < 0 ? r : m->fixed_status;
+}
+
 static void append_position(struct mutate *m, struct docs_position at)
 {
 	char text[48];
@@ -213,7 +223,9 @@ static void on_answer(struct commit_request *request, int error, int index, cons
 	buf_reset(&m->body);
 	m->refused = error;
 	m->retrying = error < 0 && m->may_retry && m->may_retry(m, error);
-	if (error < 0)
+	if (m->fixed_status)
+		status = append_fixed(m);
+	else if (error < 0)
 		status = append_problem(m, m->refusal ? m->refusal : error, index);
 	else
 		status = m->answer(m, results, at);
@@ -334,11 +346,16 @@ void mutate_ops(struct mutate *m, const struct op *ops, size_t count)
 		mutate_submit_take(m, batch);
 }
 
-void mutate_refuse(struct mutate *m, int error, const char *detail)
+/* Document 0 is never there: the op is refused for sure, and the answer says what is meant. */
+static void submit_nothing(struct mutate *m)
 {
-	/* Document 0 is never there: the op is refused for sure, and the answer says what is meant. */
 	struct op op = {.kind = OP_SETATTR, .fields = OP_HAS_MODE, .id = ITEM_ID(m->call->scope.drive, 0)};
 
+	mutate_ops(m, &op, 1);
+}
+
+void mutate_refuse(struct mutate *m, int error, const char *detail)
+{
 	if (!mutate_has_key(m) || error_lookup(error)->http_status >= 500 || m->call->scope.drive == 0) {
 		call_fail(m->call, error, detail);
 		return;
@@ -346,5 +363,52 @@ void mutate_refuse(struct mutate *m, int error, const char *detail)
 	m->refusal = error;
 	m->detail = detail;
 	m->may_retry = NULL;
-	mutate_ops(m, &op, 1);
+	submit_nothing(m);
+}
+
+/* ---- changes that are no ops ---- */
+
+static bool once_is_new(struct mutate *m, int error)
+{
+	(void)error;
+	return m->fixed_status == 0;
+}
+
+static void once_job(struct call *call, struct docs_store *store)
+{
+	struct mutate *m = call->data;
+
+	m->change(m, store);
+}
+
+static void once_change(struct mutate *m)
+{
+	call_work(m->call, once_job);
+}
+
+void mutate_once(struct mutate *m, struct docs_store *store, void (*change)(struct mutate *m, struct docs_store *store))
+{
+	m->change = change;
+	m->may_retry = once_is_new;
+	m->retry = once_change;
+	m->call->data = m;
+	if (mutate_has_key(m))
+		submit_nothing(m); /* a repeat is answered by this; what is new is not kept, and comes back */
+	else
+		change(m, store);
+}
+
+void mutate_once_take(struct mutate *m, int status, json_t *object)
+{
+	if (!mutate_has_key(m)) {
+		reply_json_take(m->call, status, NULL, object);
+		return;
+	}
+	m->fixed = object ? json_dumps(object, JSON_COMPACT) : NULL;
+	m->fixed_status = status;
+	json_decref(object);
+	if (m->fixed)
+		submit_nothing(m);
+	else
+		call_fail(m->call, -ENOMEM, NULL);
 }

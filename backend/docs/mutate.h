@@ -31,6 +31,10 @@ struct mutate {
 	bool retrying;
 	int refusal; /* mutate_refuse: what is told instead */
 	const char *detail;
+	/* mutate_once. */
+	void (*change)(struct mutate *m, struct docs_store *store);
+	char *fixed; /* what the change answers; status 0: not known yet */
+	int fixed_status;
 };
 
 /* In place, inside memory that the call keeps (call_alloc). -ERR_BAD_REQUEST: malformed keys or epochs. */
@@ -43,6 +47,15 @@ void mutate_submit_take(struct mutate *m, struct op_batch *batch);
 /* The same from ops, which are copied. */
 void mutate_ops(struct mutate *m, const struct op *ops, size_t count);
 void mutate_refuse(struct mutate *m, int error, const char *detail);
+
+/*
+ * A change that is no op: a session, a range of ids, a drive. Its answer is kept under the key too, with the drive of the scope; but after the change, in a transaction of its own: a crash
+ * between the two lets a repeat make it twice, which for these does no harm.
+ * change runs on a worker, and ends by call_fail or by mutate_once_take (object: the answer; NULL: no memory).
+ */
+void mutate_once(
+	struct mutate *m, struct docs_store *store, void (*change)(struct mutate *m, struct docs_store *store));
+void mutate_once_take(struct mutate *m, int status, json_t *object);
 
 /* A problem with the index of the op (when not negative), not kept. Answers the call. */
 void mutate_respond_problem(struct call *call, int error, const char *detail, int index);

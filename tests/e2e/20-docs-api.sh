@@ -326,6 +326,21 @@ check "is answered the same" cmp "$WORK/first" "$WORK/body"
 says "what is refused before any op is kept as well" 404 DELETE "$H/files/later" "" -H 'Idempotency-Key: later-1'
 check_eq "then it is there" 201 "$(put "$H/files/later" "$WORK/small")"
 says "and the repeat still says so" 404 DELETE "$H/files/later" "" -H 'Idempotency-Key: later-1'
+says "ids with a key" 201 POST "$H/ids" '{"count":3}' -H 'Idempotency-Key: ids-1'
+FIRST=$(value .first)
+says "repeated" 201 POST "$H/ids" '{"count":3}' -H 'Idempotency-Key: ids-1'
+check_eq "are the same ids" "$FIRST true" "$(value .first) $(header Idempotency-Replayed)"
+says "a session with a key" 201 POST "$H/sessions" '{"name":"x"}' -H 'Idempotency-Key: session-1'
+FIRST=$(value .session)
+says "repeated" 201 POST "$H/sessions" '{"name":"x"}' -H 'Idempotency-Key: session-1'
+check_eq "is the same session" "$FIRST" "$(value .session)"
+says "with another body" 422 POST "$H/sessions" '{"name":"y"}' -H 'Idempotency-Key: session-1'
+says "a drive with a key" 201 POST "$V2/drives" '{"name":"once"}' -H 'Idempotency-Key: drive-1'
+FIRST=$(value .id)
+says "repeated" 201 POST "$V2/drives" '{"name":"once"}' -H 'Idempotency-Key: drive-1'
+check_eq "is the same drive" "$FIRST" "$(value .id)"
+ask GET "$V2/drives" >/dev/null
+check_eq "and made once" 1 "$(value '[.drives[]|select(.name=="once")]|length')"
 as 2
 says "a key is per user" 404 DELETE "$H/files/put-key" "" -H 'Idempotency-Key: del-1'
 as 1
