@@ -35,11 +35,42 @@ static int run_fusermount(const char *directory, bool lazy)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EBUSY;
 }
 
-int kernel_unmount(const char *directory, bool lazy)
+/* Runs what is given in a child that has no hold on the connection. Only what is allowed after a fork of a process with threads. */
+static int run_apart(int (*what)(const char *directory), const char *directory, int fuse_fd)
+{
+	int status = 0;
+	pid_t child;
+
+	if (fuse_fd < 0)
+		return what(directory);
+	child = fork();
+	if (child < 0)
+		return -errno;
+	if (child == 0) {
+		(void)close(fuse_fd);
+		_exit(-what(directory));
+	}
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+}
+
+static int unmount_now(const char *directory)
+{
+	return umount2(directory, 0) < 0 ? -errno : 0;
+}
+
+static int unmount_lazily(const char *directory)
+{
+	return umount2(directory, MNT_DETACH) < 0 ? -errno : 0;
+}
+
+int kernel_unmount(const char *directory, bool lazy, int fuse_fd)
 {
 	if (geteuid() != 0)
 		return run_fusermount(directory, lazy);
-	return umount2(directory, lazy ? MNT_DETACH : 0) < 0 ? -errno : 0;
+	return run_apart(lazy ? unmount_lazily : unmount_now, directory, fuse_fd);
 }
 
 /* What the kernel remembers of a folder outlives the process that answered for it; statfs is always asked anew. */
@@ -70,7 +101,7 @@ int kernel_mount_point(const char *directory, char **ret)
 	struct stat st;
 	char *path;
 
-	if (is_dead(directory) && kernel_unmount(directory, true) < 0)
+	if (is_dead(directory) && kernel_unmount(directory, true, -1) < 0)
 		return -ENOTCONN;
 	if (stat(directory, &st) < 0)
 		return -errno;
@@ -87,7 +118,7 @@ int kernel_mount_point(const char *directory, char **ret)
 	return 0;
 }
 
-int kernel_check(const char *directory)
+static int check(const char *directory)
 {
 	struct statfs fs;
 	struct stat st;
@@ -97,7 +128,7 @@ int kernel_check(const char *directory)
 	return fs.f_type == FUSE_SUPER_MAGIC ? 0 : -ENODEV;
 }
 
-int kernel_set_read_ahead(const char *directory)
+static int set_read_ahead(const char *directory)
 {
 	char path[64], text[16];
 	struct stat st;
@@ -114,4 +145,14 @@ int kernel_set_read_ahead(const char *directory)
 		r = -errno;
 	(void)close(fd);
 	return r;
+}
+
+int kernel_check(const char *directory, int fuse_fd)
+{
+	return run_apart(check, directory, fuse_fd);
+}
+
+int kernel_set_read_ahead(const char *directory, int fuse_fd)
+{
+	return run_apart(set_read_ahead, directory, fuse_fd);
 }

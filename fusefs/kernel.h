@@ -1,4 +1,9 @@
-/* kernel: what a mount does to the machine outside of FUSE's conversation: unmounting, read-ahead, is it there at all. Blocks. */
+/*
+ * kernel: what a mount does to the machine outside of FUSE's conversation: unmounting, read-ahead, is it there at all. Blocks.
+ *
+ * fuse_fd: the session's descriptor, or -1. Whoever looks at a mount that his own process serves cannot be killed: the kernel waits for an answer, whose only other end is held open
+ * by the one who waits. So this is done by a child that has let go of it.
+ */
 #ifndef NEPHOS_FUSEFS_KERNEL_H
 #define NEPHOS_FUSEFS_KERNEL_H
 
@@ -10,10 +15,10 @@
  * mounted there, and its mount lives. -ENOENT, -ENOTDIR … */
 int kernel_mount_point(const char *directory, char **ret);
 /* Regularly, as umount(8): -EBUSY. lazy: it goes from the tree now, and ends when the last file is closed. */
-int kernel_unmount(const char *directory, bool lazy);
+int kernel_unmount(const char *directory, bool lazy, int fuse_fd);
 /* A request goes through the kernel to us and back. -ENODEV: something else is mounted there. */
-int kernel_check(const char *directory);
+int kernel_check(const char *directory, int fuse_fd);
 /* For root; others get -EACCES, and live with less. */
-int kernel_set_read_ahead(const char *directory);
+int kernel_set_read_ahead(const char *directory, int fuse_fd);
 
 #endif

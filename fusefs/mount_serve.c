@@ -152,7 +152,7 @@ static int do_mount(struct mount *m, struct buf *ret_why)
 	if (r == 0)
 		r = start_following(m);
 	if (r == 0)
-		r = kernel_check(m->directory);
+		r = kernel_check(m->directory, fuse_session_fd(m->session));
 	if (r < 0)
 		(void)buf_printf(ret_why, "the mount on %s does not answer: %s", m->directory, error_lookup(r)->title);
 	return r;
@@ -199,7 +199,7 @@ int mount_up(struct mount *m, struct buf *ret_why)
 			(void)buf_printf(ret_why, "%s", error_lookup(r)->title);
 		return r;
 	}
-	if (geteuid() == 0 && kernel_set_read_ahead(m->directory) < 0)
+	if (geteuid() == 0 && kernel_set_read_ahead(m->directory, fuse_session_fd(m->session)) < 0)
 		log_warning(NULL, "read-ahead stays at the kernel's default");
 	return 0;
 }
@@ -242,7 +242,7 @@ void mount_wait(struct mount *m)
 static int unmount(struct mount *m)
 {
 	int64_t until = clock_mono_ns() + UNMOUNT_MS * NS_PER_MS;
-	int r = kernel_unmount(m->directory, false);
+	int r = kernel_unmount(m->directory, false, fuse_session_fd(m->session));
 	int busy = 0;
 
 	if (r == -EINVAL || r == -ENOENT)
@@ -251,7 +251,7 @@ static int unmount(struct mount *m)
 		log_warning(NULL, "%s is in use: what is open goes on for %d ms", m->directory, BUSY_MS);
 		until = clock_mono_ns() + BUSY_MS * NS_PER_MS;
 		busy = -EBUSY;
-		r = kernel_unmount(m->directory, true);
+		r = kernel_unmount(m->directory, true, fuse_session_fd(m->session));
 	}
 	while (r == 0 && clock_mono_ns() < until)
 		if (wait_for(m, 100) == 0)

@@ -9,11 +9,13 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -28,7 +30,9 @@ struct fixture {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	unsigned waiting, interrupted, ends;
-	bool answer; /* statfs is */
+	atomic_bool answer; /* statfs is */
+	pid_t callers;
+	int commands, answers; /* pipes to them */
 };
 
 static void bump(struct fixture *f, unsigned *what)
@@ -88,6 +92,69 @@ static void on_end(void *cookie)
 	bump(cookie, &((struct fixture *)cookie)->ends);
 }
 
+/* ---- the callers: another process, which can be killed without the one that answers ---- */
+
+static void on_signal(int number)
+{
+	(void)number;
+}
+
+static void *caller_main(void *cookie)
+{
+	struct statvfs st;
+
+	return statvfs(cookie, &st) < 0 && errno == EINTR ? cookie : NULL;
+}
+
+/* A byte: begin to call. Another: interrupt them all. Then it says how many were interrupted. */
+static void callers_main(const char *directory, int commands, int answers)
+{
+	struct sigaction interrupting = {.sa_handler = on_signal};
+	pthread_t callers[CALLERS];
+	unsigned count = 0;
+	char command;
+
+	sigaction(SIGUSR1, &interrupting, NULL);
+	if (read(commands, &command, 1) != 1)
+		return;
+	for (unsigned i = 0; i < CALLERS; i++)
+		if (pthread_create(&callers[i], NULL, caller_main, (void *)directory) != 0)
+			return;
+	if (read(commands, &command, 1) != 1)
+		return;
+	for (unsigned i = 0; i < CALLERS; i++)
+		pthread_kill(callers[i], SIGUSR1);
+	for (unsigned i = 0; i < CALLERS; i++) {
+		void *interrupted;
+
+		pthread_join(callers[i], &interrupted);
+		count += interrupted != NULL;
+	}
+	if (write(answers, &count, sizeof(count)) < 0)
+		return;
+}
+
+/* Before there are threads. */
+static void start_callers(struct fixture *f)
+{
+	int commands[2], answers[2];
+
+	assert_int_equal(pipe(commands), 0);
+	assert_int_equal(pipe(answers), 0);
+	f->callers = fork();
+	assert_true(f->callers >= 0);
+	if (f->callers == 0) {
+		(void)close(fuse_session_fd(f->session));
+		(void)close(commands[1]);
+		callers_main(f->directory, commands[0], answers[1]);
+		_exit(0);
+	}
+	(void)close(commands[0]);
+	(void)close(answers[1]);
+	f->commands = commands[1];
+	f->answers = answers[0];
+}
+
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
@@ -99,6 +166,7 @@ static int setup(void **state)
 	(void)snprintf(f->directory, sizeof(f->directory), "/tmp/nephos-loop-XXXXXX");
 	assert_non_null(mkdtemp(f->directory));
 	f->session = fuse_session_new(&args, &ops, sizeof(ops), f);
+	fuse_opt_free_args(&args);
 	assert_non_null(f->session);
 	*state = f;
 	if (access("/dev/fuse", R_OK | W_OK) < 0 || fuse_session_mount(f->session, f->directory) < 0) {
@@ -106,6 +174,7 @@ static int setup(void **state)
 		f->session = NULL;
 		return 0; /* a machine without FUSE: the tests are skipped */
 	}
+	start_callers(f);
 	assert_int_equal(session_loop_start(f->session, on_end, f, &f->loop), 0);
 	return 0;
 }
@@ -114,6 +183,11 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
+	if (f->session) {
+		(void)close(f->commands);
+		(void)close(f->answers);
+		(void)waitpid(f->callers, NULL, 0);
+	}
 	session_loop_stop(f->loop);
 	if (f->session) {
 		fuse_session_unmount(f->session);
@@ -126,45 +200,19 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void on_signal(int number)
-{
-	(void)number;
-}
-
-static void *caller_main(void *cookie)
-{
-	struct fixture *f = cookie;
-	struct statvfs st;
-	int *error = malloc(sizeof(*error));
-
-	if (!error)
-		abort();
-	*error = statvfs(f->directory, &st) < 0 ? errno : 0;
-	return error;
-}
-
 static void session_loop_reads_interrupts_while_two_hundred_calls_are_blocked(void **state)
 {
 	struct fixture *f = *state;
-	struct sigaction interrupting = {.sa_handler = on_signal};
-	pthread_t callers[CALLERS];
+	unsigned count = 0;
 
 	if (!f->session)
 		skip();
-	sigaction(SIGUSR1, &interrupting, NULL);
-	for (unsigned i = 0; i < CALLERS; i++)
-		assert_int_equal(pthread_create(&callers[i], NULL, caller_main, f), 0);
+	assert_int_equal(write(f->commands, "c", 1), 1);
 	wait_for(f, &f->waiting, CALLERS);
-	for (unsigned i = 0; i < CALLERS; i++)
-		pthread_kill(callers[i], SIGUSR1);
-	for (unsigned i = 0; i < CALLERS; i++) {
-		void *error;
-
-		pthread_join(callers[i], &error);
-		assert_int_equal(*(int *)error, EINTR);
-		free(error);
-	}
-	assert_int_equal(f->interrupted, CALLERS);
+	assert_int_equal(write(f->commands, "i", 1), 1);
+	assert_int_equal(read(f->answers, &count, sizeof(count)), sizeof(count));
+	assert_int_equal(count, CALLERS);
+	wait_for(f, &f->interrupted, CALLERS);
 }
 
 static void session_loop_tells_the_end_once_when_it_is_unmounted(void **state)
@@ -174,13 +222,13 @@ static void session_loop_tells_the_end_once_when_it_is_unmounted(void **state)
 	if (!f->session)
 		skip();
 	f->answer = true;
-	assert_int_equal(kernel_check(f->directory), 0);
-	assert_int_equal(kernel_unmount(f->directory, false), 0);
+	assert_int_equal(kernel_check(f->directory, fuse_session_fd(f->session)), 0);
+	assert_int_equal(kernel_unmount(f->directory, false, fuse_session_fd(f->session)), 0);
 	wait_for(f, &f->ends, 1);
-	assert_int_equal(kernel_check(f->directory), -ENODEV);
+	assert_int_equal(kernel_check(f->directory, fuse_session_fd(f->session)), -ENODEV);
 	session_loop_stop(f->loop);
 	f->loop = NULL;
-	assert_int_equal(f->ends, 1);
+	assert_int_equal(f->ends, 1); /* the readers are gone */
 }
 
 static void session_loop_stop_ends_readers_of_a_session_that_goes_on(void **state)
@@ -201,7 +249,7 @@ static void kernel_set_read_ahead_is_seen_in_the_device(void **state)
 	if (!f->session || geteuid() != 0)
 		skip();
 	f->answer = true;
-	assert_int_equal(kernel_set_read_ahead(f->directory), 0);
+	assert_int_equal(kernel_set_read_ahead(f->directory, fuse_session_fd(f->session)), 0);
 }
 
 static void kernel_mount_point_takes_off_what_a_dead_mount_left(void **state)
@@ -219,7 +267,7 @@ static void kernel_mount_point_takes_off_what_a_dead_mount_left(void **state)
 	(void)close(fd);
 	assert_int_equal(kernel_mount_point(f->directory, &path), 0);
 	assert_string_equal(path, f->directory);
-	assert_int_equal(kernel_check(path), -ENODEV);
+	assert_int_equal(kernel_check(path, -1), -ENODEV);
 	assert_int_equal(kernel_mount_point("/no/such/folder", &path), -ENOENT);
 	assert_int_equal(kernel_mount_point("/etc/passwd", &path), -ENOTDIR);
 	free(path);
