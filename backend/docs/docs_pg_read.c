@@ -81,6 +81,12 @@ int docs_pg_item_path(struct docs_store *store, const struct docs_scope *scope, 
 	struct pg_result *result = NULL;
 	int r = 0;
 
+	if (count == 1) { /* no walk is needed, and it would cost a third more */
+		r = docs_pg_item_lookup(store, scope, ITEM_ROOT(scope->drive), names[0], on_item, cookie, ret_at);
+		if (r == 0 || r == -ERR_NOT_FOUND)
+			*ret_depth = r == 0;
+		return r;
+	}
 	docs_pg_reset(s);
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = pg_array_add_bytes(s->bytes[0], names[i]);
