@@ -324,9 +324,9 @@ static void open_service(struct bench *b, const char *gateway)
 	size_t i;
 
 	b->fd = http_open(gateway, b->host, sizeof(b->host));
-	expect(b, request(b, span_of(NULL, 0), "GET /status"), 200);
-	json_t *status = answer_json(b);
-	json_array_foreach(json_object_get(status, "services"), i, one) {
+	expect(b, request(b, span_of(NULL, 0), "GET /internal/v1/registry"), 200);
+	json_t *registry = answer_json(b);
+	json_array_foreach(json_object_get(registry, "services"), i, one) {
 		const char *kind = json_string_value(json_object_get(one, "kind"));
 
 		if (!url && kind && strcmp(kind, "docs") == 0)
@@ -336,7 +336,7 @@ static void open_service(struct bench *b, const char *gateway)
 		die("%s knows no docs service", gateway);
 	(void)close(b->fd);
 	b->fd = http_open(json_string_value(url), b->host, sizeof(b->host));
-	json_decref(status);
+	json_decref(registry);
 }
 
 /* A folder of its own with the names to look up, a document to rename, and a session, as a mount has. */
