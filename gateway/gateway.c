@@ -14,8 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GATEWAY_CONNECTIONS_MAX 16384 /* of clients; a suspended long poll is one */
-#define GATEWAY_UPSTREAM_MAX 256      /* connections kept alive to services */
+#define GATEWAY_UPSTREAM_MAX 256 /* connections kept alive to services */
 
 struct gateway {
 	char *name;
@@ -192,7 +191,8 @@ static int watch_status(void *cookie, struct buf *ret)
 #define FORWARD(method_, pattern_, handler_)                                                                     \
 	{                                                                                                        \
 		.method = method_, .pattern = pattern_, .body = HTTP_BODY_STREAM, .body_max = CONTENT_BYTES_MAX, \
-		.handler = handler_, .tag = "forwarded", .summary = "Answered by a service", .doc = "{}"         \
+		.rest_may_end_in_slash = true, .handler = handler_, .tag = "forwarded",                          \
+		.summary = "Answered by a service", .doc = "{}"                                                  \
 	}
 #define FORWARD_ALL(pattern_, handler_)                                                                              \
 	FORWARD("GET", pattern_, handler_), FORWARD("PUT", pattern_, handler_), FORWARD("POST", pattern_, handler_), \

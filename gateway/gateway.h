@@ -7,6 +7,8 @@
 #include "common/base/metrics.h"
 #include "common/http/server.h"
 
+#define GATEWAY_CONNECTIONS_MAX 16384 /* of clients; a suspended long poll is one */
+
 struct gateway;
 
 struct gateway_options {

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define DRAIN_MS 10000 /* what is under way may finish; a long poll is cut */
@@ -51,6 +52,19 @@ static int load_key(const char *path, uint8_t ret[32])
 	return error;
 }
 
+/* A connection of a client and one to a service for each request under way; what is usual for a shell is 1,024. */
+static void allow_descriptors(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	rlim_t wanted = (rlim_t)2 * GATEWAY_CONNECTIONS_MAX + 256;
+	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < wanted)
+		log_warning(NULL, "only %llu descriptors: fewer clients than %d at once",
+			(unsigned long long)limit.rlim_cur, GATEWAY_CONNECTIONS_MAX);
+}
+
 static int run(const struct config *config, const sigset_t *signals)
 {
 	uint8_t key[32];
@@ -68,6 +82,7 @@ static int run(const struct config *config, const sigset_t *signals)
 		.cluster_key = key,
 		.assets_dir = config_text(config, "web-dir"),
 	};
+	allow_descriptors();
 	error = gateway_start(&options, &gateway);
 	if (error < 0) {
 		log_error(NULL, "cannot listen on %s port %u: %s", options.address, options.port, strerror(-error));

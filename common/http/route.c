@@ -310,7 +310,7 @@ static int pick_rest(
 	if (error == -ERR_NOT_FOUND)
 		return error;
 	/* The slash at the end belongs to the rest, as an empty segment. */
-	if (rest.size && path->trailing_slashes)
+	if (rest.size && path->trailing_slashes && !(error == 0 && r->routes[m->route].rest_may_end_in_slash))
 		return -ERR_BAD_PATH;
 	if (error == 0) {
 		m->params[at] = rest;

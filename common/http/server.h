@@ -51,10 +51,11 @@ struct http_route {
 	enum http_body_mode body;
 	uint64_t body_max; /* bytes */
 	http_handler_fn handler;
-	bool internal;	     /* not part of the public API, not in OpenAPI */
-	bool open;	     /* needs no credentials (for the guard and for OpenAPI) */
-	const char *tag;     /* group in the API page */
-	const char *summary; /* one line */
+	bool internal;		    /* not part of the public API, not in OpenAPI */
+	bool open;		    /* needs no credentials (for the guard and for OpenAPI) */
+	bool rest_may_end_in_slash; /* of a {name...}: for who only passes it on */
+	const char *tag;	    /* group in the API page */
+	const char *summary;	    /* one line */
 	const char
 		*doc; /* OpenAPI operation as JSON text without summary and tags: parameters, requestBody, responses */
 };

@@ -1,6 +1,7 @@
 #include "tests/unit/gateway/service.h"
 
 #include "common/base/clock.h"
+#include "common/base/error.h"
 #include "common/proto/cap.h"
 
 #include <errno.h>
@@ -35,7 +36,7 @@ static void handle_authenticate(struct http_request *req, void *cookie)
 	else if (span_eq_str(body, "{\"token\":\"nonsense\"}"))
 		answer_text(req, 200, "{\"user\":[");
 	else
-		http_respond_error(req, -EACCES, NULL);
+		http_respond_error(req, -ERR_UNAUTHENTICATED, NULL);
 }
 
 static void append_field(const char *name, const char *value, void *cookie)
@@ -198,7 +199,7 @@ static void handle_refuse(struct http_request *req, void *cookie)
 #define ROW(method_, pattern_, body_, handler_)                                                                     \
 	{                                                                                                           \
 		.method = method_, .pattern = pattern_, .body = body_, .body_max = 1ull << 40, .handler = handler_, \
-		.internal = true, .open = true                                                                      \
+		.internal = true, .rest_may_end_in_slash = true, .open = true                                       \
 	}
 #define ECHO(pattern_)                                                                                          \
 	ROW("GET", pattern_, HTTP_BODY_WHOLE, handle_echo), ROW("PUT", pattern_, HTTP_BODY_WHOLE, handle_echo), \
