@@ -237,12 +237,14 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *cookie, void 
 	uint32_t events = 0;
 
 	(void)easy;
-	(void)known;
+	/* libcurl closes what it opened for looking up names without telling; a number that comes anew may be another socket. */
+	if (!known && what != CURL_POLL_REMOVE)
+		curl_multi_assign(c->multi, fd, c);
 	if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
 		events |= EPOLLIN;
 	if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)
 		events |= EPOLLOUT;
-	return sockets_want(&c->sockets, fd, events) ? -1 : 0;
+	return sockets_want(&c->sockets, fd, events, !known) ? -1 : 0;
 }
 
 int client_on_close(void *cookie, curl_socket_t fd)

@@ -58,12 +58,28 @@ static int set_registered(struct sockets *s, int fd, struct socket_interest *i, 
 	return 0;
 }
 
-int sockets_want(struct sockets *s, int fd, uint32_t events)
+/* What stands in the table may be about an earlier socket of this number: the kernel is asked. */
+static int register_anew(struct sockets *s, int fd, struct socket_interest *i, uint32_t events)
+{
+	struct epoll_event event = {.events = events, .data.fd = fd};
+
+	if (epoll_ctl(s->epoll_fd, EPOLL_CTL_MOD, fd, &event) &&
+		(errno != ENOENT || epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &event)))
+		return -errno;
+	i->registered = events;
+	return 0;
+}
+
+int sockets_want(struct sockets *s, int fd, uint32_t events, bool fresh)
 {
 	struct socket_interest *i = interest(s, fd);
 
 	if (!i)
 		return -ENOMEM;
+	if (fresh && events && i->registered) {
+		i->wanted = events;
+		return register_anew(s, fd, i, events);
+	}
 	i->wanted = events;
 	/* Input is rare on a socket that nobody uses; room for output is always there. */
 	if (!events && i->registered == EPOLLIN)

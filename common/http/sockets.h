@@ -6,6 +6,7 @@
 #ifndef NEPHOS_HTTP_SOCKETS_H
 #define NEPHOS_HTTP_SOCKETS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,8 +18,9 @@ struct sockets {
 
 int sockets_init(struct sockets *s); /* -errno */
 void sockets_fini(struct sockets *s);
-/* EPOLLIN, EPOLLOUT, both, or 0: none for now. -ENOMEM, -errno. */
-int sockets_want(struct sockets *s, int fd, uint32_t events);
+/* EPOLLIN, EPOLLOUT, both, or 0: none for now. fresh: the first time since libcurl forgot this number, which may be another socket by now: not all
+ * of them are closed through sockets_forget. -ENOMEM, -errno. */
+int sockets_want(struct sockets *s, int fd, uint32_t events, bool fresh);
 /* Before fd is closed: the kernel forgets it by itself, and its number may come back. */
 void sockets_forget(struct sockets *s, int fd);
 /* An event came for fd: which ones somebody wants. With 0 it is taken out of the set. */
