@@ -121,7 +121,7 @@ static enum MHD_Result on_header(
 	atomic_fetch_add(&req->refs, 1);
 	req->is_head = strcmp(line->method, "HEAD") == 0;
 	(void)snprintf(req->method, sizeof(req->method), "%s", line->method);
-	server_identify(req, server_connection(connection));
+	server_identify(req, connection_of(connection));
 	r = hygiene_check(req, connection, line, &why);
 	if (r) {
 		respond_refusal(req, r, why);
@@ -257,7 +257,7 @@ enum MHD_Result exchange_on_access(void *cookie, struct MHD_Connection *connecti
 
 static void note_unread(const struct http_request *req, struct MHD_Connection *connection)
 {
-	struct connection *c = server_connection(connection);
+	struct connection *c = connection_of(connection);
 
 	if (c)
 		c->unread = req->stage != STAGE_WHOLE;

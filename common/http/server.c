@@ -9,10 +9,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -30,13 +28,6 @@ static uint64_t mix(uint64_t x)
 	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
 	x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
 	return x ^ (x >> 31);
-}
-
-struct connection *server_connection(struct MHD_Connection *connection)
-{
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-
-	return info->socket_context;
 }
 
 void server_identify(struct http_request *req, const struct connection *c)
@@ -164,92 +155,6 @@ static size_t keep_encoded(void *cookie, struct MHD_Connection *connection, char
 	return strlen(text);
 }
 
-static void set_peer(struct connection *c, struct MHD_Connection *connection)
-{
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	const struct sockaddr *address = info ? info->client_addr : NULL;
-
-	if (address && address->sa_family == AF_INET)
-		inet_ntop(AF_INET, &((const struct sockaddr_in *)address)->sin_addr, c->peer, sizeof(c->peer));
-	else if (address && address->sa_family == AF_INET6)
-		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)address)->sin6_addr, c->peer, sizeof(c->peer));
-}
-
-/* Closing a socket with unread input resets the connection, and the client may lose the answer that it has not read yet. */
-static void linger(struct http_server *s, struct MHD_Connection *connection, const struct connection *c)
-{
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	char byte;
-	ssize_t n = recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-	int copy;
-
-	if (n == 0 || (n < 0 && (errno != EAGAIN || !c || !c->unread)) || atomic_load(&s->stopping))
-		return;
-	copy = fcntl(info->connect_fd, F_DUPFD_CLOEXEC, 0);
-	if (copy >= 0)
-		reaper_linger_take(s->reaper, copy);
-}
-
-static void on_connection(
-	void *cookie, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode code)
-{
-	struct http_server *s = cookie;
-
-	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-		struct connection *c = calloc(1, sizeof(*c));
-
-		if (c)
-			set_peer(c, connection);
-		*context = c;
-		metric_add(s->connections, 1);
-	} else {
-		linger(s, connection, *context);
-		free(*context);
-		*context = NULL;
-		metric_add(s->connections, -1);
-	}
-}
-
-/*
- * Two kinds of request whose client may hang up unseen:
- * one that waits for an answer or for its next bytes is suspended, and nobody looks at its socket;
- * one that is not complete is looked at, but the library (0.9.75) overlooks an end that came together with the last bytes. Shutting what the
- * client has shut already makes it look again.
- * A client that only shuts its sending side is taken for gone as well, as nginx does.
- */
-static void look_after(struct http_request *req)
-{
-	struct pollfd p = {.events = POLLRDHUP};
-	bool waits = req->suspended && !req->absent && (req->on_abort || req->streaming);
-	bool incomplete = !req->suspended && req->stage != STAGE_WHOLE;
-
-	if (!req->connection || !(waits || incomplete))
-		return;
-	p.fd = MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-	if (poll(&p, 1, 0) <= 0)
-		return;
-	if (waits) {
-		req->absent = true;
-		request_wake(req);
-	} else {
-		(void)shutdown(p.fd, SHUT_RD);
-	}
-}
-
-/* A request on the list has an open socket for as long as both locks are held. */
-static void look_for_absent(void *cookie)
-{
-	struct http_server *s = cookie;
-
-	pthread_mutex_lock(&s->lock);
-	for (struct http_request *req = s->requests; req; req = req->next) {
-		pthread_mutex_lock(&req->lock);
-		look_after(req);
-		pthread_mutex_unlock(&req->lock);
-	}
-	pthread_mutex_unlock(&s->lock);
-}
-
 __attribute__((format(printf, 2, 0))) static void on_library_log(void *cookie, const char *format, va_list args)
 {
 	char text[256];
@@ -279,8 +184,8 @@ static int start_daemon(struct http_server *s)
 		MHD_OPTION_CONNECTION_LIMIT, o->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
 		o->connections_per_ip_max, MHD_OPTION_CONNECTION_TIMEOUT, o->idle_s, MHD_OPTION_URI_LOG_CALLBACK,
 		exchange_on_line, s, MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, s, MHD_OPTION_NOTIFY_COMPLETED,
-		exchange_on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_ARRAY, extra,
-		MHD_OPTION_END);
+		exchange_on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, connection_on_change, s, MHD_OPTION_ARRAY,
+		extra, MHD_OPTION_END);
 	return s->daemon ? 0 : -EIO;
 }
 
@@ -333,7 +238,7 @@ int http_server_start(const struct http_server_options *options, struct http_ser
 	if (!r)
 		r = listen_any(options->address, options->port, &s->listen_fd, &s->port);
 	if (!r)
-		r = reaper_new(look_for_absent, s, &s->reaper);
+		r = reaper_new(connection_look_around, s, &s->reaper);
 	if (!r)
 		r = start_daemon(s);
 	if (r)

@@ -58,6 +58,8 @@ struct http_stream {
 
 /* What is known of a connection, from its first request to its last; the loop's. */
 struct connection {
+	struct connection *prev, *next; /* server->open; guarded by server->lock */
+	int fd;
 	bool unread; /* closed with a request of which not all was read */
 	char peer[48];
 };
@@ -84,6 +86,7 @@ struct http_server {
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
 	struct http_request *requests; /* that the loop owns; guarded by lock */
+	struct connection *open;       /* guarded by lock */
 	size_t active;		       /* how many; guarded by lock */
 	atomic_size_t refs;	       /* the program, and every request */
 	atomic_uint_fast64_t traces;   /* given out, from a random start */
@@ -180,9 +183,14 @@ enum MHD_Result exchange_on_access(void *cookie, struct MHD_Connection *connecti
 void exchange_on_completed(
 	void *cookie, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode code);
 
+/* connection.c */
+void connection_on_change(
+	void *cookie, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode code);
+struct connection *connection_of(struct MHD_Connection *connection);
+void connection_look_around(void *cookie); /* the reaper's tick */
+
 /* server.c */
 void server_unref(struct http_server *s);
-struct connection *server_connection(struct MHD_Connection *connection);
 void server_identify(struct http_request *req, const struct connection *c); /* peer, and a trace of our own */
 void server_forget(struct http_request *req);
 void server_count(struct http_request *req); /* metrics of a finished request */

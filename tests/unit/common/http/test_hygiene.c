@@ -332,6 +332,8 @@ static void requests_cut_anywhere_leave_the_server_serving(void **state)
 		shutdown(fd, SHUT_WR);
 		/* Half a request is owed no answer; a refusal would be fine, a 200 would not. */
 		assert_int_not_equal(wire_response(fd, text, sizeof(text)), 200);
+		/* Nor is it kept until it is idle for too long. */
+		assert_int_equal(wire_receive(fd, text, sizeof(text)), 0);
 		close(fd);
 	}
 	assert_serves(*state);

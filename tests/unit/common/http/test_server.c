@@ -392,6 +392,49 @@ static void guard_may_keep_a_request_and_proceed_from_another_thread(void **stat
 	close(fd);
 }
 
+static void a_kept_request_is_told_to_continue_when_it_proceeds(void **state)
+{
+	static const char request[] = "POST /echo/1 HTTP/1.1\r\n" H "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n";
+	struct world *w = *state;
+	char text[2048];
+	int fd = wire_connect(http_server_port(w->server));
+
+	w->guard_holds = true;
+	assert_true(wire_say(fd, request));
+	assert_true(gate_wait(&w->arrived, 1));
+	http_request_proceed(w->held);
+	assert_int_equal(wire_response(fd, text, sizeof(text)), 100);
+	assert_true(wire_say(fd, "hello"));
+	assert_int_equal(wire_response(fd, text, sizeof(text)), 200);
+	assert_has(text, "body=hello");
+	/* Refused: no byte of the body is asked for. */
+	assert_true(wire_say(fd, request));
+	assert_true(gate_wait(&w->arrived, 2));
+	http_respond_error(w->held, -ERR_FORBIDDEN, NULL);
+	assert_int_equal(wire_response(fd, text, sizeof(text)), 403);
+	assert_true(wire_is_closed(fd));
+	close(fd);
+}
+
+static void pipelined_requests_wait_for_each_other(void **state)
+{
+	const struct world *w = *state;
+	char text[2048];
+	int fd = wire_connect(http_server_port(w->server));
+
+	for (int i = 0; i < 20; i++)
+		assert_true(wire_say(fd,
+			"GET /thread HTTP/1.1\r\n" H "\r\n"
+			"POST /echo/1 HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\nhello"));
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(wire_response(fd, text, sizeof(text)), 200);
+		assert_has(text, "from afar");
+		assert_int_equal(wire_response(fd, text, sizeof(text)), 200);
+		assert_has(text, "body=hello");
+	}
+	close(fd);
+}
+
 static void answers_come_from_any_thread(void **state)
 {
 	const struct world *w = *state;
@@ -584,6 +627,8 @@ int main(void)
 		T(expect_is_answered_before_the_body),
 		T(guard_may_refuse_and_keep_the_connection),
 		T(guard_may_keep_a_request_and_proceed_from_another_thread),
+		T(a_kept_request_is_told_to_continue_when_it_proceeds),
+		T(pipelined_requests_wait_for_each_other),
 		T(answers_come_from_any_thread),
 		T(errors_are_problems_from_the_table),
 		T(traces_are_kept_only_if_harmless),
