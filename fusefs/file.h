@@ -36,11 +36,13 @@ struct file {
 	size_t content_counted; /* in fs->content_bytes */
 	struct file *prev, *next; /* in fs->files, while content_counted > 0 */
 	struct asking *askings;	  /* extents that are asked for */
+	bool came_along;	  /* with others, and was not read yet */
 	/* Not stored yet. */
 	struct dirty dirty, flushing;
 	uint64_t written, stored; /* counts of writes: all up to `stored` are stored */
 	int64_t mtime;		  /* of the last write; counts while something is dirty or flushing */
 	bool ctime_shown;	  /* somebody saw mtime as the time of change */
+	int64_t touched;	  /* when somebody set what was set already: only the time of change is to be stored; 0: nothing */
 	/* The flusher's. */
 	struct job *jobs;
 	struct round *round; /* under way */

@@ -4,6 +4,8 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "fusefs/file.h"
+#include "fusefs/listing.h"
+#include "fusefs/nearby.h"
 #include "fusefs/xattrs.h"
 
 #include <assert.h>
@@ -85,6 +87,8 @@ void fs_stat(const struct fs *fs, const struct inode *inode, struct stat *ret)
 		allocated += (int64_t)(inode->file->dirty.bytes + inode->file->flushing.bytes);
 		inode->file->ctime_shown = true;
 	}
+	if (inode->file && inode->file->touched > ctime)
+		ctime = inode->file->touched;
 	*ret = (struct stat){
 		.st_ino = (ino_t)inode->id,
 		.st_mode = a->mode,
@@ -206,6 +210,8 @@ int fs_refresh(struct fs *fs, struct inode *inode, void (*ready)(void *cookie, i
 
 static void release_inode(void *cookie, struct inode *inode)
 {
+	listing_release(inode);
+	nearby_release(inode);
 	file_free(cookie, inode->file);
 	xattrs_free(inode->xattrs);
 }

@@ -33,6 +33,7 @@ struct later {
 };
 
 struct ask;
+struct listing;
 
 struct fs {
 	struct store *store;
@@ -55,6 +56,8 @@ struct fs {
 	struct ask *pending;	   /* requests that wait, by fuse_req_t */
 	struct file *files;	   /* with known content, most recently used first */
 	size_t content_bytes;	   /* of them */
+	struct listing *listings;  /* that are kept, most recently used first */
+	size_t listing_bytes;	   /* of them */
 	unsigned calls;		   /* of the store and the op log that have not come back */
 	bool following;		   /* the journal reaches us: caches are trusted */
 	int64_t usage_at_ns;	   /* when the store said how full the drive is */

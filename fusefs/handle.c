@@ -21,7 +21,7 @@ void handle_free(struct fs *fs, struct handle *h)
 {
 	struct inode *inode = h->inode;
 
-	listing_free(h->listing);
+	listing_close(h->listing);
 	inode->opens--;
 	flush_released(fs, inode);
 	inode_unref(inode);

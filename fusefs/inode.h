@@ -19,6 +19,8 @@
 #include <uthash.h>
 
 struct file;
+struct listing;
+struct nearby;
 struct xattrs;
 struct inodes;
 
@@ -51,6 +53,8 @@ struct inode {
 	char *target;	    /* symlink */
 	struct wait *waits; /* for refreshed attributes */
 	struct file *file;  /* content; NULL until needed */
+	struct listing *listing; /* folder: kept */
+	struct nearby *nearby;	 /* folder: small files that come along */
 	struct xattrs *xattrs;
 	struct locks *posix, *flock;
 };

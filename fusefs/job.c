@@ -2,9 +2,37 @@
 
 #include <errno.h>
 
-/* Bytes of the document between these are not what was known. */
-static void forget(struct fs *fs, struct file *f, const struct item *item, int64_t before, const struct op *op)
+/* What is known of the source, in the range that was copied, is now known of the target. */
+static void learn_copied(struct fs *fs, struct file *f, const struct op *op, int64_t copied)
 {
+	struct inode *source = inodes_find(&fs->inodes, op->id);
+	int64_t at = op->from, end = op->from + copied, until;
+
+	if (!source || !inode_valid(source) || !source->file || source->file == f ||
+		source->file->content.content_seq != source->attr.content_seq)
+		return;
+	while (at < end) {
+		const struct segment *known = content_at(&source->file->content, at, &until);
+		struct segment s;
+
+		if (!known)
+			return;
+		s = *known;
+		s.from += (uint32_t)(s.kind == SEGMENT_HOLE ? 0 : at - known->at);
+		s.at = at - op->from + op->at;
+		s.len = known->at + known->len < end ? known->at + known->len - at : end - at;
+		if (content_own_part(&f->content, &s) < 0)
+			return;
+		at += s.len;
+	}
+}
+
+/* Bytes of the document between these are not what was known. */
+static void forget(struct fs *fs, struct file *f, const struct store_result *result, int64_t before, const struct op *op)
+{
+	const struct item *item = &result->item;
+	int64_t copied = result->len;
+
 	content_own(&f->content, before, item->content_seq, item->seq);
 	switch (op->kind) {
 	case OP_SETATTR:
@@ -15,6 +43,7 @@ static void forget(struct fs *fs, struct file *f, const struct item *item, int64
 		break;
 	default:
 		content_forget(&f->content, op->at, op->at + op->len);
+		learn_copied(fs, f, op, copied);
 		break;
 	}
 	file_count_content(fs, f);
@@ -44,7 +73,7 @@ void job_apply(struct fs *fs, struct job *job, int64_t before, const struct stor
 
 	if (!result->has_item || (op->kind == OP_SETATTR && !(op->fields & OP_HAS_SIZE)))
 		return;
-	forget(fs, inode->file, &result->item, before, op);
+	forget(fs, inode->file, result, before, op);
 	if (inode->file->refused || inode->file->apart)
 		hide_dirty(fs, inode->file, op);
 	if (inode->pages_seq == before)

@@ -23,19 +23,23 @@ struct entry_head {
 };
 
 struct listing {
+	struct listing *prev, *next; /* of those that are kept, most recently used first */
 	struct fs *fs;
-	struct inode *folder; /* with a reference */
+	struct inode *folder; /* whoever has it open has a reference; so has a fetch */
+	unsigned refs;
 	struct sheet *sheets;
 	size_t bytes;
+	size_t kept;	  /* bytes that are counted as kept; 0: it is not */
 	uint64_t count;	  /* of entries in the sheets */
 	uint64_t reached; /* what the reader asked for last */
 	bool ended;	  /* the last sheet is the last there is */
 	bool clean;	  /* every entry was learnt as it is */
 	bool touched;	  /* somebody read from it */
-	bool abandoned;	  /* freed while something was on its way */
+	bool learning;	  /* nobody reads: it is for the names */
 	bool stale;	  /* rewound meanwhile: what comes is not wanted */
 	int error;
 	int64_t seen; /* position of the first sheet */
+	int64_t content_seq; /* of the folder, when it was complete */
 	uint64_t epoch;
 	struct sheet *fetching;
 	struct wait *waits;
@@ -68,13 +72,75 @@ static void drop_sheets(struct listing *l)
 	l->count = 0;
 }
 
+/* -- those that are kept -- */
+
+static void unkeep(struct listing *l)
+{
+	if (l->kept == 0)
+		return;
+	DL_DELETE(l->fs->listings, l);
+	l->fs->listing_bytes -= l->kept;
+	l->kept = 0;
+	l->folder->listing = NULL;
+	listing_close(l);
+}
+
+static void keep(struct listing *l)
+{
+	struct fs *fs = l->fs;
+
+	if (l->folder->listing)
+		unkeep(l->folder->listing);
+	if (l->bytes > LISTING_KEEP_BYTES || !inode_valid(l->folder))
+		return;
+	l->kept = l->bytes + sizeof(*l);
+	l->content_seq = l->folder->attr.content_seq;
+	l->refs++;
+	l->folder->listing = l;
+	fs->listing_bytes += l->kept;
+	DL_PREPEND(fs->listings, l);
+	while (fs->listing_bytes > LISTINGS_KEPT_BYTES_MAX && fs->listings->prev != l)
+		unkeep(fs->listings->prev);
+}
+
+void listing_release(struct inode *folder)
+{
+	if (folder->listing)
+		unkeep(folder->listing);
+}
+
+static struct listing *find_kept(struct inode *folder)
+{
+	struct listing *l = folder->listing;
+
+	if (!l)
+		return NULL;
+	if (!inode_valid(folder) || !l->fs->following || l->epoch != l->fs->inodes.epoch ||
+		folder->attr.content_seq != l->content_seq) {
+		unkeep(l);
+		return NULL;
+	}
+	DL_DELETE(l->fs->listings, l);
+	DL_PREPEND(l->fs->listings, l);
+	l->refs++;
+	return l;
+}
+
 static void destroy(struct listing *l)
 {
 	wait_fire(&l->waits, -ECANCELED);
 	drop_sheets(l);
-	inode_unref(l->folder);
 	free(l);
 }
+
+void listing_close(struct listing *l)
+{
+	if (!l || --l->refs > 0)
+		return;
+	destroy(l); /* a fetch has a reference: nothing is on its way */
+}
+
+/* -- pages -- */
 
 static struct sheet *add_sheet(struct listing *l, struct span after)
 {
@@ -151,7 +217,10 @@ static void found_complete(struct listing *l)
 	if (l->count >= fs->names.max / 2)
 		return; /* it would not stay so for long */
 	folder->complete = true;
+	folder->misses = 0;
 	folder->complete_epoch = fs->inodes.epoch;
+	if (!l->learning)
+		keep(l);
 }
 
 /* Pages that the reader passed long ago. */
@@ -175,7 +244,9 @@ static void fetch_ahead(struct listing *l)
 
 	if (l->fetching || l->ended || l->error < 0 || !last || !last->loaded)
 		return;
-	if (l->count > l->reached + (uint64_t)LISTING_AHEAD * LISTING_PAGE)
+	if (l->learning && l->count > LISTING_LEARN_MAX)
+		return;
+	if (!l->learning && l->count > l->reached + (uint64_t)LISTING_AHEAD * LISTING_PAGE)
 		return;
 	if (last->count == 0)
 		return;
@@ -209,40 +280,47 @@ static void take(struct listing *l, struct sheet *s, const struct store_page *pa
 		fetch_ahead(l);
 }
 
+/* The sheet was taken out of the list: what comes is for nobody. */
+static void begin_anew(struct listing *l)
+{
+	l->stale = false;
+	free((char *)l->fetching->after.data);
+	free(l->fetching);
+	l->fetching = NULL;
+	if (l->refs > 1) /* somebody beside this fetch */
+		restart(l);
+}
+
 static void on_page(void *cookie, int error, const struct store_page *page)
 {
 	struct listing *l = cookie;
 	struct fs *fs = l->fs;
+	struct inode *folder = l->folder;
 
 	fs_lock(fs);
 	fs->calls--;
-	if (l->abandoned) {
-		destroy(l);
-		fs_unlock(fs);
-		return;
-	}
 	if (l->stale) {
-		l->stale = false;
-		free((char *)l->fetching->after.data);
-		free(l->fetching);
-		l->fetching = NULL;
-		restart(l);
+		begin_anew(l);
 	} else {
 		struct sheet *s = l->fetching;
 
 		l->fetching = NULL;
-		if (error == 0)
+		if (error == 0 && (l->refs > 1 || l->learning))
 			take(l, s, page);
 		else
-			l->error = error;
+			l->error = error < 0 ? error : -ECANCELED;
 		wait_fire(&l->waits, error);
 	}
+	listing_close(l);
+	inode_unref(folder);
 	fs_unlock(fs);
 }
 
 static void fetch(struct listing *l, struct sheet *s, uint32_t limit)
 {
 	l->fetching = s;
+	l->refs++;
+	inode_ref(l->folder);
 	l->fs->calls++;
 	(void)l->fs->store->ops->children(l->fs->store, l->folder->id, s->after, limit, false, on_page, l);
 }
@@ -270,42 +348,56 @@ static void restart(struct listing *l)
 	l->epoch = l->fs->inodes.epoch;
 	s = add_sheet(l, span_of(NULL, 0));
 	if (s)
-		fetch(l, s, LISTING_PAGE_FIRST);
+		fetch(l, s, l->learning ? LISTING_PAGE : LISTING_PAGE_FIRST);
 	else
 		l->error = -ENOMEM;
 }
 
-void listing_rewind(struct listing *l)
-{
-	if (l->touched)
-		restart(l);
-}
-
-struct listing *listing_new(struct fs *fs, struct inode *folder)
+static struct listing *listing_new(struct fs *fs, struct inode *folder, bool learning)
 {
 	struct listing *l = calloc(1, sizeof(*l));
 
 	if (!l)
 		return NULL;
 	l->fs = fs;
-	l->folder = inode_ref(folder);
+	l->folder = folder;
+	l->learning = learning;
+	l->refs = 1;
 	restart(l);
 	return l;
 }
 
-void listing_free(struct listing *l)
+struct listing *listing_open(struct fs *fs, struct inode *folder)
 {
-	if (!l)
-		return;
-	if (!l->fetching) {
-		destroy(l);
-		return;
+	struct listing *l = find_kept(folder);
+
+	return l ? l : listing_new(fs, folder, false);
+}
+
+struct listing *listing_rewind(struct listing *l)
+{
+	struct fs *fs = l->fs;
+	struct inode *folder = l->folder;
+
+	if (!l->touched)
+		return l;
+	if (l->kept == 0 && !l->fetching) {
+		restart(l);
+		return l;
 	}
-	if (l->stale) {
-		free((char *)l->fetching->after.data);
-		free(l->fetching);
-	}
-	l->abandoned = true;
+	listing_close(l);
+	return listing_open(fs, folder);
+}
+
+void listing_missed(struct fs *fs, struct inode *folder)
+{
+	if (inode_is_complete(folder))
+		return; /* somebody else changed this name */
+	if (folder->misses < UINT8_MAX)
+		folder->misses++;
+	/* Once, until it was complete and is not any more: a folder that is too large for it is not listed again and again. */
+	if (folder->misses == LISTING_MISSES)
+		listing_close(listing_new(fs, folder, true));
 }
 
 int listing_wait(struct listing *l, void (*ready)(void *cookie, int error), void *cookie)

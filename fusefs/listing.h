@@ -1,7 +1,8 @@
 /*
  * listing: the entries of one folder as an open directory shows them: fetched page by page ahead of the reader, in the order of their names. The place of an entry in it is its
  * offset, so that offsets stay what they are while others create and remove. What was passed long ago is forgotten, and fetched again when somebody seeks back to it.
- * Every entry is also learnt as a name and an inode. When all came and nothing changed meanwhile, the folder is known to be complete.
+ * Every entry is also learnt as a name and an inode. When all came and nothing changed meanwhile, the folder is known to be complete; a small listing is then kept, and
+ * whoever opens the folder while it is unchanged gets the same one.
  * Guarded by the lock of the fs.
  */
 #ifndef NEPHOS_FUSEFS_LISTING_H
@@ -13,6 +14,10 @@
 #define LISTING_PAGE	   2048u /* entries: 2 ms of the lock when they come */
 #define LISTING_AHEAD	   2u	 /* pages fetched ahead of the reader */
 #define LISTING_BYTES_MAX  (16u * 1024 * 1024) /* names of one open directory; beyond it, pages that were passed are let go */
+#define LISTING_KEEP_BYTES (256u * 1024)       /* a listing that is kept: some 6,000 entries … */
+#define LISTINGS_KEPT_BYTES_MAX (16u * 1024 * 1024) /* … and all of them */
+#define LISTING_LEARN_MAX  16384u /* entries of a folder that is listed because its names are asked for one by one */
+#define LISTING_MISSES	   3u	  /* names asked for, after which it is worth it */
 
 struct listing_entry {
 	int64_t id;
@@ -22,14 +27,19 @@ struct listing_entry {
 
 struct listing;
 
-/* Begins to fetch. NULL: no memory. */
-struct listing *listing_new(struct fs *fs, struct inode *folder);
-void listing_free(struct listing *l); /* what is on its way is awaited in the background; NULL is fine */
+/* Begins to fetch, or finds one that still holds. NULL: no memory. */
+struct listing *listing_open(struct fs *fs, struct inode *folder);
+void listing_close(struct listing *l); /* what is on its way is awaited in the background; NULL is fine */
 /* 1: the n-th entry (from 0) is in ret (borrowed until the next call), 0: there is none any more; -EAGAIN: not here yet (listing_wait); or why it cannot be fetched. */
 int listing_at(struct listing *l, uint64_t n, struct listing_entry *ret);
 /* ready once, when listing_at may say something else. */
 int listing_wait(struct listing *l, void (*ready)(void *cookie, int error), void *cookie);
-/* From the beginning, anew. */
-void listing_rewind(struct listing *l);
+/* As it is now, if somebody read from it. NULL: no memory, and the listing is closed. */
+struct listing *listing_rewind(struct listing *l_take);
+
+/* A name of this folder had to be asked for. After several of them the whole folder is listed in the background. */
+void listing_missed(struct fs *fs, struct inode *folder);
+/* The folder's inode goes: what is kept of it, too. */
+void listing_release(struct inode *folder);
 
 #endif

@@ -20,7 +20,7 @@ void ops_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	inode = ops_inode(fs, node);
 	h = inode ? handle_new(inode, fi->flags) : NULL;
 	if (h)
-		h->listing = listing_new(fs, inode);
+		h->listing = listing_open(fs, inode);
 	if (!h || !h->listing) {
 		fuse_reply_err(req, inode ? ENOMEM : ESTALE);
 		if (h)
@@ -187,8 +187,8 @@ static void read_entries(fuse_req_t req, const struct ask *wish, struct fuse_fil
 	metric_inc(fs->requests);
 	fs_lock(fs);
 	if (wish->off == 0)
-		listing_rewind(h->listing);
-	r = try(fs, req, h, wish);
+		h->listing = h->listing ? listing_rewind(h->listing) : listing_open(fs, h->inode);
+	r = h->listing ? try(fs, req, h, wish) : -ENOMEM;
 	fs_unlock(fs);
 	if (r != -EAGAIN) {
 		if (r < 0)

@@ -1,5 +1,7 @@
 #include "fusefs/ops_private.h"
 
+#include "fusefs/nearby.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -294,8 +296,12 @@ void ops_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fu
 	reader_ahead(fs, h->inode, &h->ahead, off, size);
 	read->reader.ahead = ahead_is_sequential(&h->ahead);
 	known = read_known(fs, read);
-	if (known)
+	if (known) {
+		nearby_hit(fs, h->inode);
 		reader_start(&read->reader);
+	} else {
+		nearby_missed(fs, h->inode);
+	}
 	fs_unlock(fs);
 	if (!known)
 		read_waiting(fs, read);

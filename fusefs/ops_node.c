@@ -80,6 +80,7 @@ void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	if (!ask->inode || ask->interrupted) {
 		ask_fail(ask, ask->interrupted ? -EINTR : -ENOMEM);
 	} else {
+		listing_missed(fs, ask->inode);
 		fs->calls++;
 		ask->cancel = ask_cancel_ticket;
 		ask->ticket = fs->store->ops->lookup(
@@ -218,6 +219,36 @@ static int setattr_op(struct fs *fs, const struct stat *attr, int to_set, struct
 	return setattr_owner(fs, attr, to_set, op);
 }
 
+/* What is so already is not sent: tar, cp -a and rsync set owner and mode of every file, which mostly are what they have to be. */
+static void leave_out_known(const struct inode *inode, struct op *op)
+{
+	const struct attributes *a = &inode->attr;
+
+	if (!inode_valid(inode))
+		return;
+	if ((op->fields & OP_HAS_MODE) && (a->mode & 07777) == op->mode)
+		op->fields &= ~(uint32_t)OP_HAS_MODE;
+	if ((op->fields & OP_HAS_UID) && a->uid == op->uid)
+		op->fields &= ~(uint32_t)OP_HAS_UID;
+	if ((op->fields & OP_HAS_GID) && a->gid == op->gid)
+		op->fields &= ~(uint32_t)OP_HAS_GID;
+}
+
+/* With the lock held. True: it was only what is known already, and is answered. */
+static bool setattr_known(struct fs *fs, fuse_req_t req, fuse_ino_t node, struct op *op)
+{
+	struct inode *inode = ops_inode(fs, node);
+
+	/* Behind work that is under way, nobody knows what it will be. */
+	if (!inode || !fs->following || (inode->file && (inode->file->round || inode->file->jobs)))
+		return false;
+	leave_out_known(inode, op);
+	if (op->fields != 0 || flush_touch(fs, inode) < 0)
+		return false;
+	ops_reply_attributes(fs, req, inode);
+	return true;
+}
+
 static void on_setattr(void *cookie, int error, const struct store_result *result)
 {
 	struct ask *ask = cookie;
@@ -236,6 +267,7 @@ void ops_setattr(fuse_req_t req, fuse_ino_t node, struct stat *attr, int to_set,
 	struct fs *fs = fs_of(req);
 	struct op op = {0};
 	struct ask *ask;
+	bool known;
 	int r;
 
 	metric_inc(fs->requests);
@@ -250,6 +282,11 @@ void ops_setattr(fuse_req_t req, fuse_ino_t node, struct stat *attr, int to_set,
 		ops_getattr(req, node, fi);
 		return;
 	}
+	fs_lock(fs);
+	known = setattr_known(fs, req, node, &op);
+	fs_unlock(fs);
+	if (known)
+		return;
 	ask = ask_new(req);
 	if (!ask)
 		return;

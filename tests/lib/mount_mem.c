@@ -4,7 +4,7 @@
  *   mount_mem DIR [DIR2]      two directories are two mounts of the same drive
  *   MOUNT_MEM_QUOTA=BYTES
  *
- * Serves until SIGINT or SIGTERM, or until every directory is unmounted.
+ * SIGUSR1: says what was asked of the store so far. Serves until SIGINT or SIGTERM, or until every directory is unmounted.
  */
 #define FUSE_USE_VERSION 314
 #include "common/base/log.h"
@@ -26,6 +26,7 @@ struct mount_mem {
 	struct store *store;
 	struct oplog *oplog;
 	struct fs *fs;
+	const char *dir;
 	struct fuse_session *session;
 	struct session_loop *loop;
 	struct follow *follow;
@@ -66,13 +67,15 @@ static int up(struct mount_mem *m, struct mem_drive *drive, const char *dir)
 	follow.since.incarnation = 1;
 	if (fs_new(&options, &m->fs) < 0)
 		return -1;
+	m->dir = dir;
 	m->session = fuse_session_new(&args, fs_operations(), sizeof(struct fuse_lowlevel_ops), m->fs);
+	fuse_opt_free_args(&args);
 	if (!m->session || fuse_session_mount(m->session, dir) != 0)
 		return -1;
 	fs_attach(m->fs, m->session);
 	if (session_loop_start(m->session, on_end, m, &m->loop) < 0 || follow_new(&follow, &m->follow) < 0)
 		return -1;
-	(void)kernel_set_read_ahead(dir);
+	(void)kernel_set_read_ahead(dir, fuse_session_fd(m->session));
 	return 0;
 }
 
@@ -85,14 +88,28 @@ static void down(struct mount_mem *m)
 	r = fs_flush_all(m->fs, 5000);
 	if (r < 0)
 		fprintf(stderr, "not everything was stored: %d\n", r);
-	fuse_session_unmount(m->session);
+	(void)kernel_unmount(m->dir, true, fuse_session_fd(m->session));
 	session_loop_stop(m->loop);
 	follow_free(m->follow);
 	(void)oplog_drain(m->oplog, 5000, NULL);
 	fs_free(m->fs);
 	oplog_free(m->oplog);
+	fuse_session_unmount(m->session);
 	fuse_session_destroy(m->session);
 	m->store->ops->free(m->store);
+}
+
+static void print_counts(struct mem_drive *drive)
+{
+	struct mem_counts c;
+
+	mem_drive_counts(drive, &c);
+	fprintf(stderr,
+		"asked: lookups %llu items %llu children %llu extents %llu xattrs %llu block_gets %llu block_puts %llu batches %llu ops %llu polls %llu\n",
+		(unsigned long long)c.lookups, (unsigned long long)c.items, (unsigned long long)c.children,
+		(unsigned long long)c.extents, (unsigned long long)c.xattrs, (unsigned long long)c.block_gets,
+		(unsigned long long)c.block_puts, (unsigned long long)c.batches, (unsigned long long)c.ops,
+		(unsigned long long)c.polls);
 }
 
 int main(int argc, char **argv)
@@ -110,14 +127,15 @@ int main(int argc, char **argv)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGUSR1);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	log_init("mount_mem", LOG_INFO, STDERR_FILENO);
 	if (mem_drive_new(1, quota ? atoll(quota) : 0, &drive) < 0)
 		return 1;
 	for (int i = 1; i < argc && r == 0; i++)
 		r = up(&mounts[i - 1], drive, argv[i]);
-	if (r == 0)
-		sigwait(&signals, &caught);
+	while (r == 0 && sigwait(&signals, &caught) == 0 && caught == SIGUSR1)
+		print_counts(drive);
 	for (int i = 0; i < 2; i++)
 		down(&mounts[i]);
 	mem_drive_free(drive);
