@@ -15,7 +15,8 @@
 struct fs;
 struct fetch;
 
-#define BLOCKS_PIECE_BYTES (128u * 1024) /* the kernel's own read-ahead: what is near comes along, and its way takes a quarter of a millisecond */
+#define BLOCKS_PIECE_BYTES \
+	(128u * 1024) /* what the kernel reads ahead: its neighbours come along; hashed twice, over two hops: 0.3 ms */
 #define BLOCKS_SMALL_BYTES (2u * BLOCKS_PIECE_BYTES) /* up to here a block is not worth taking apart */
 
 static_assert(BLOCK_PART_BYTES_MAX % BLOCKS_PIECE_BYTES == 0, "a request is for whole pieces");

@@ -227,12 +227,13 @@ static int want(struct reader *r, int error)
 	return error;
 }
 
-/* The range of its block that [at, at + len) of the document is. For who reads on, a block is worth having whole when most of it belongs here. */
-static struct blocks_want wanted(const struct segment *s, int64_t at, int64_t len, bool ahead)
+/* The range of its block that [at, at + len) of the document is. For who reads on, a block is worth having whole when most of it belongs here, and several
+ * fit the cache. */
+static struct blocks_want wanted(const struct fs *fs, const struct segment *s, int64_t at, int64_t len, bool ahead)
 {
 	return (struct blocks_want){.from = s->from + (uint32_t)(at - s->at),
 		.len = (uint32_t)len,
-		.whole = ahead && s->len >= (int64_t)s->block_size / 2};
+		.whole = ahead && s->len >= (int64_t)s->block_size / 2 && s->block_size <= fs->blocks.max / 4};
 }
 
 /* Bytes of the block of s that are not here are asked for. Returns how many. */
@@ -276,7 +277,7 @@ static int64_t from_stored(struct reader *r, int64_t at, int64_t until)
 		error = add_zeros(r, len);
 		return error < 0 ? error : len;
 	}
-	need = wanted(s, at, len, r->ahead);
+	need = wanted(r->fs, s, at, len, r->ahead);
 	if (s->kind == SEGMENT_INLINE) {
 		span = (struct blocks_span){s->bytes, 0, (uint32_t)s->bytes->used};
 		return from_memory(r, &span, need.from, len);
@@ -388,7 +389,7 @@ static bool ahead_segment(struct fs *fs, const struct segment *s, int64_t at, in
 {
 	end = min_of(end, s->at + s->len);
 	while (s->kind == SEGMENT_BLOCK && at < end) {
-		struct blocks_want need = wanted(s, at, end - at, true);
+		struct blocks_want need = wanted(fs, s, at, end - at, true);
 		int64_t len;
 
 		if (blocks_have(&fs->blocks, s->sha256, need.from, need.len))
@@ -424,6 +425,8 @@ static void ahead_range(struct fs *fs, struct inode *inode, int64_t at, int64_t 
 void reader_ahead(struct fs *fs, struct inode *inode, struct ahead *ahead, int64_t at, size_t size)
 {
 	int64_t end = at + (int64_t)size, slack = READER_AHEAD_BYTES_MIN, limit;
+	int64_t most = min_of(
+		READER_AHEAD_BYTES_MAX, (int64_t)(fs->blocks.max / 4)); /* it must still be here when it is read */
 
 	/* The kernel's own read-ahead sends several requests at once, which may come in another order. To be taken for sequential, one has to go on
 	 * exactly: reads at random in a small range are often near each other. */
@@ -434,7 +437,7 @@ void reader_ahead(struct fs *fs, struct inode *inode, struct ahead *ahead, int64
 	if (end <= ahead->next)
 		return;
 	ahead->next = end;
-	ahead->window = min_of(ahead->window > 0 ? 2 * ahead->window : READER_AHEAD_BYTES_MIN, READER_AHEAD_BYTES_MAX);
+	ahead->window = min_of(ahead->window > 0 ? 2 * ahead->window : READER_AHEAD_BYTES_MIN, most);
 	if (!inode_valid(inode) || !inode->file || ahead->until > end + ahead->window / 2)
 		return;
 	limit = min_of(end + ahead->window, inode->attr.size);
@@ -444,4 +447,3 @@ void reader_ahead(struct fs *fs, struct inode *inode, struct ahead *ahead, int64
 		ahead_range(fs, inode, ahead->until, limit);
 	ahead->until = limit;
 }
-

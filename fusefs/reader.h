@@ -12,7 +12,7 @@
 
 #include <sys/uio.h>
 
-#define READER_ROUNDS_MAX 16u /* somebody changes the file all the time, or the cache holds nothing: -EIO */
+#define READER_ROUNDS_MAX 16u  /* somebody changes the file all the time, or the cache holds nothing: -EIO */
 #define READER_PARTS_MAX 1000u /* parts of one answer: below IOV_MAX; more are copied together */
 #define READER_EXTENTS_BYTES (64ll * 1024 * 1024) /* range whose extents are asked for at once: 128 blocks, 20 KiB */
 #define READER_AHEAD_BYTES_MIN (1024ll * 1024)

@@ -21,7 +21,7 @@ struct fake_answer {
 	enum fake_kind kind;
 	unsigned times; /* 0: always */
 	int status;
-	const char *type;   /* Content-Type */
+	const char *type;	     /* Content-Type */
 	const char *header, *second; /* "Name: value", or NULL */
 	const void *body;
 	size_t body_size; /* 0: strlen */

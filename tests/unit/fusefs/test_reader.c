@@ -1,0 +1,412 @@
+#include "fusefs/reader.h"
+
+#include "common/base/sha256.h"
+#include "fusefs/store_fault.h"
+#include "fusefs/store_mem.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#define WAIT_MS 10000 /* a deadline of tests: only reached when something hangs */
+#define MIB (1024 * 1024)
+#define BLOCKS 4
+#define SMALL_BYTES (200 * 1024)
+#define HOLE_BYTES (300 * 1024)
+#define ODD_BYTES (700 * 1024 + 13)
+#define FILE_BYTES (3 * 4 * MIB + SMALL_BYTES + HOLE_BYTES + ODD_BYTES)
+
+/* A file of three large blocks, a small one, a hole, and a part of an odd one. */
+struct fixture {
+	struct mem_drive *drive;
+	struct store *store; /* the one that fails on purpose, over the one in memory */
+	struct oplog *log;
+	struct fs *fs;
+	struct inode *inode;
+	char *model;
+};
+
+struct outcome {
+	pthread_mutex_t lock;
+	pthread_cond_t over;
+	bool done;
+	int error;
+	int64_t id;
+};
+
+static void outcome_init(struct outcome *o)
+{
+	memset(o, 0, sizeof(*o));
+	pthread_mutex_init(&o->lock, NULL);
+	pthread_cond_init(&o->over, NULL);
+}
+
+static void outcome_tell(struct outcome *o, int error)
+{
+	pthread_mutex_lock(&o->lock);
+	assert_false(o->done);
+	o->done = true;
+	o->error = error;
+	pthread_cond_signal(&o->over);
+	pthread_mutex_unlock(&o->lock);
+}
+
+static int outcome_wait(struct outcome *o)
+{
+	struct timespec until;
+	int r = 0;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += WAIT_MS / 1000;
+	pthread_mutex_lock(&o->lock);
+	while (!o->done && r == 0)
+		r = pthread_cond_timedwait(&o->over, &o->lock, &until);
+	pthread_mutex_unlock(&o->lock);
+	assert_true(o->done);
+	return o->error;
+}
+
+static void on_put(void *cookie, int error)
+{
+	outcome_tell(cookie, error);
+}
+
+static void on_batch(void *cookie, int error, const struct store_batch_reply *reply)
+{
+	struct outcome *o = cookie;
+
+	if (error == 0)
+		o->id = reply->results[0].id;
+	outcome_tell(o, error);
+}
+
+static int64_t apply(struct fixture *f, const struct op *op)
+{
+	struct outcome o;
+
+	outcome_init(&o);
+	f->store->ops->batch(f->store, op, 1, on_batch, &o);
+	assert_int_equal(outcome_wait(&o), 0);
+	return o.id;
+}
+
+/* The block that [at, at + len) of the model is a part of, from byte `skip` of it. */
+static struct op_extent put_block(struct fixture *f, int64_t at, size_t len, uint32_t skip)
+{
+	struct op_extent e = {.at = at, .len = (int64_t)len, .kind = OP_EXTENT_BLOCK, .from = skip};
+	char *bytes = calloc(1, len + 2 * (size_t)skip);
+	struct outcome o;
+
+	assert_non_null(bytes);
+	memcpy(bytes + skip, f->model + at, len);
+	assert_int_equal(sha256_of(span_of(bytes, len + 2 * (size_t)skip), e.sha256), 0);
+	outcome_init(&o);
+	f->store->ops->block_put(f->store, e.sha256, span_of(bytes, len + 2 * (size_t)skip), on_put, &o);
+	assert_int_equal(outcome_wait(&o), 0);
+	free(bytes);
+	return e;
+}
+
+static int64_t make_file(struct fixture *f)
+{
+	struct op create = {
+		.kind = OP_CREATE, .parent = ITEM_ROOT(7), .name = SPAN_LITERAL("file"), .mode = S_IFREG | 0644};
+	struct op_extent extents[BLOCKS + 1];
+	struct op write = {.kind = OP_WRITE, .extents = extents, .extent_count = BLOCKS + 1};
+	int64_t at = 0;
+
+	for (int64_t i = 0; i < FILE_BYTES; i += 4)
+		memcpy(f->model + i, &(uint32_t){(uint32_t)random()}, i + 4 <= FILE_BYTES ? 4 : 1);
+	for (int i = 0; i < 3; i++, at += 4 * MIB)
+		extents[i] = put_block(f, at, 4 * MIB, 0);
+	extents[3] = put_block(f, at, SMALL_BYTES, 0);
+	at += SMALL_BYTES;
+	memset(f->model + at, 0, HOLE_BYTES);
+	at += HOLE_BYTES;
+	extents[4] = put_block(f, at, ODD_BYTES, 100001);
+	write.id = apply(f, &create);
+	(void)apply(f, &write);
+	return write.id;
+}
+
+static int setup_with(void **state, size_t cache_bytes)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	struct fs_options options = {.root = ITEM_ROOT(7), .root_mode = true, .cache_bytes = cache_bytes};
+	struct store *memory;
+	int64_t id;
+
+	assert_non_null(f);
+	srandom(1);
+	f->model = malloc(FILE_BYTES + 4);
+	assert_non_null(f->model);
+	assert_int_equal(mem_drive_new(7, 0, &f->drive), 0);
+	assert_int_equal(store_mem_new(f->drive, &memory), 0);
+	assert_int_equal(store_fault_new(memory, &f->store), 0);
+	assert_int_equal(oplog_new(f->store, &f->log), 0);
+	options.store = f->store;
+	options.oplog = f->log;
+	assert_int_equal(fs_new(&options, &f->fs), 0);
+	id = make_file(f);
+	fs_lock(f->fs);
+	f->inode = inodes_get(&f->fs->inodes, id);
+	fs_unlock(f->fs);
+	assert_non_null(f->inode);
+	*state = f;
+	return 0;
+}
+
+static int setup(void **state)
+{
+	return setup_with(state, 64 * MIB);
+}
+
+static int setup_small_cache(void **state)
+{
+	return setup_with(state, 4 * MIB);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	fs_lock(f->fs);
+	inode_unref(f->inode);
+	fs_unlock(f->fs);
+	assert_int_equal(oplog_drain(f->log, WAIT_MS, NULL), 0);
+	fs_free(f->fs);
+	oplog_free(f->log);
+	f->store->ops->free(f->store);
+	mem_drive_free(f->drive);
+	free(f->model);
+	free(f);
+	return 0;
+}
+
+/* ---- reading ---- */
+
+struct reading {
+	struct reader reader; /* first */
+	struct outcome outcome;
+};
+
+static void on_read(struct reader *r)
+{
+	outcome_tell(&((struct reading *)r)->outcome, r->error);
+}
+
+static void read_start(struct fixture *f, struct reading *r, struct ahead *ahead, int64_t at, size_t size)
+{
+	memset(r, 0, sizeof(*r));
+	outcome_init(&r->outcome);
+	r->reader.fs = f->fs;
+	r->reader.inode = f->inode;
+	r->reader.at = at;
+	r->reader.size = size;
+	r->reader.done = on_read;
+	fs_lock(f->fs);
+	if (ahead) {
+		reader_ahead(f->fs, f->inode, ahead, at, size);
+		r->reader.ahead = ahead_is_sequential(ahead);
+	}
+	reader_start(&r->reader);
+	fs_unlock(f->fs);
+}
+
+/* Waits, and compares with the model. */
+static int read_end(struct fixture *f, struct reading *r)
+{
+	int error = outcome_wait(&r->outcome);
+	const char *model = f->model + r->reader.at;
+	size_t size = 0;
+
+	for (size_t i = 0; error == 0 && i < r->reader.part_count; i++) {
+		assert_memory_equal(r->reader.parts[i].iov_base, model + size, r->reader.parts[i].iov_len);
+		size += r->reader.parts[i].iov_len;
+	}
+	if (error == 0)
+		assert_int_equal(size, r->reader.size);
+	reader_fini(&r->reader);
+	return error;
+}
+
+static int read_at(struct fixture *f, struct ahead *ahead, int64_t at, size_t size)
+{
+	struct reading r;
+
+	read_start(f, &r, ahead, at, size);
+	return read_end(f, &r);
+}
+
+static struct mem_counts counts_of(struct fixture *f)
+{
+	struct mem_counts counts;
+
+	mem_drive_counts(f->drive, &counts);
+	return counts;
+}
+
+static size_t cached(struct fixture *f)
+{
+	size_t used;
+
+	fs_lock(f->fs);
+	used = f->fs->blocks.used;
+	fs_unlock(f->fs);
+	return used;
+}
+
+/* ---- tests ---- */
+
+static void random_read_asks_for_the_piece_it_touches(void **state)
+{
+	struct fixture *f = *state;
+	struct ahead ahead = {0};
+
+	assert_int_equal(read_at(f, &ahead, 6 * MIB + 12345, 4096), 0);
+	assert_int_equal(counts_of(f).block_gets, 1);
+	assert_int_equal(counts_of(f).block_bytes, BLOCKS_PIECE_BYTES);
+	assert_int_equal(read_at(f, &ahead, 6 * MIB + 12345, 4096), 0);
+	assert_int_equal(read_at(f, &ahead, 6 * MIB + 100, 4096), 0);
+	assert_int_equal(counts_of(f).block_gets, 1);
+	assert_int_equal(cached(f), BLOCKS_PIECE_BYTES);
+}
+
+static void random_read_over_pieces_asks_once_for_all_of_them(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(read_at(f, NULL, 5 * MIB + 1, MIB / 2), 0);
+	assert_int_equal(counts_of(f).block_gets, 1);
+	assert_int_equal(counts_of(f).block_bytes, 5 * BLOCKS_PIECE_BYTES);
+	/* What is here already divides what is asked for. */
+	assert_int_equal(read_at(f, NULL, 5 * MIB - BLOCKS_PIECE_BYTES, MIB), 0);
+	assert_int_equal(counts_of(f).block_gets, 3);
+	assert_int_equal(counts_of(f).block_bytes, 8 * BLOCKS_PIECE_BYTES);
+}
+
+static void small_block_comes_whole(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(read_at(f, NULL, 12 * MIB + 150000, 100), 0);
+	assert_int_equal(counts_of(f).block_bytes, SMALL_BYTES);
+}
+
+static void sequential_reader_fetches_whole_blocks_ahead(void **state)
+{
+	struct fixture *f = *state;
+	struct ahead ahead = {0};
+
+	for (int64_t at = 0; at < FILE_BYTES; at += 128 * 1024)
+		assert_int_equal(read_at(f, &ahead, at, 128 * 1024), 0);
+	assert_int_equal(counts_of(f).block_gets, BLOCKS + 1);
+	assert_int_equal(counts_of(f).block_bytes, 3 * 4 * MIB + SMALL_BYTES + ODD_BYTES + 2 * 100001);
+}
+
+static void whole_block_takes_the_place_of_its_pieces(void **state)
+{
+	struct fixture *f = *state;
+	struct ahead ahead = {0};
+
+	assert_int_equal(read_at(f, NULL, 3 * MIB, 4096), 0);
+	assert_int_equal(cached(f), BLOCKS_PIECE_BYTES);
+	assert_int_equal(read_at(f, &ahead, 0, 4096), 0);
+	assert_int_equal(cached(f), 4 * MIB);
+	assert_int_equal(read_at(f, NULL, 3 * MIB, 4096), 0);
+	assert_int_equal(counts_of(f).block_gets, 2);
+}
+
+static void those_who_want_the_same_piece_share_one_request(void **state)
+{
+	struct fixture *f = *state;
+	struct reading a, b, c;
+
+	assert_int_equal(read_at(f, NULL, 0, 1), 0); /* the extents are known */
+	fault_add(f->store, &(struct fault_rule){.call = FAULT_BLOCK_GET, .kind = FAULT_HOLD});
+	read_start(f, &a, NULL, 2 * MIB, 4096);
+	read_start(f, &b, NULL, 2 * MIB + 8192, 4096);
+	read_start(f, &c, NULL, 2 * MIB + 100000, 100000); /* and one more piece */
+	assert_int_equal(fault_wait_held(f->store, FAULT_BLOCK_GET, 2, WAIT_MS), 0);
+	fault_clear(f->store);
+	assert_int_equal(fault_release(f->store, FAULT_BLOCK_GET), 2);
+	assert_int_equal(read_end(f, &a), 0);
+	assert_int_equal(read_end(f, &b), 0);
+	assert_int_equal(read_end(f, &c), 0);
+	assert_int_equal(counts_of(f).block_gets, 3);
+}
+
+static void piece_that_comes_after_its_whole_block_is_not_kept(void **state)
+{
+	struct fixture *f = *state;
+	struct ahead ahead = {0};
+	struct reading a, b;
+
+	assert_int_equal(read_at(f, NULL, 0, 1), 0);
+	fault_add(f->store, &(struct fault_rule){.call = FAULT_BLOCK_GET, .kind = FAULT_HOLD, .reorder = true});
+	read_start(f, &a, NULL, 2 * MIB, 4096);
+	read_start(f, &b, &ahead, 0, 4096);
+	assert_int_equal(fault_wait_held(f->store, FAULT_BLOCK_GET, 2, WAIT_MS), 0);
+	fault_clear(f->store);
+	(void)fault_release(f->store, FAULT_BLOCK_GET);
+	assert_int_equal(read_end(f, &a), 0);
+	assert_int_equal(read_end(f, &b), 0);
+	assert_int_equal(cached(f), 4 * MIB);
+}
+
+static void piece_that_cannot_be_had_fails_the_read_and_is_asked_for_again(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(read_at(f, NULL, 0, 1), 0);
+	fault_add(f->store, &(struct fault_rule){.call = FAULT_BLOCK_GET, .kind = FAULT_FAIL, .nth = 1, .error = -EIO});
+	assert_int_equal(read_at(f, NULL, 2 * MIB, 4096), -EIO);
+	assert_int_equal(read_at(f, NULL, 2 * MIB, 4096), 0);
+}
+
+/* Random readers and sequential ones in turn: what is here as pieces or whole, and what is gone again, always gives the same bytes. */
+static void pieces_and_whole_blocks_give_the_same_bytes(void **state)
+{
+	struct fixture *f = *state;
+	struct ahead ahead = {0};
+	int64_t next = 0;
+
+	for (int i = 0; i < 500; i++) {
+		size_t size = (size_t)(random() % (random() % 4 ? 70000 : MIB)) + 1;
+		bool sequential = random() % 2;
+		int64_t at = sequential ? next : random() % FILE_BYTES;
+
+		if (at + (int64_t)size > FILE_BYTES)
+			size = (size_t)(FILE_BYTES - at);
+		assert_int_equal(read_at(f, sequential ? &ahead : NULL, at, size), 0);
+		assert_true(cached(f) <= f->fs->blocks.max);
+		if (sequential)
+			next = (at + (int64_t)size) % FILE_BYTES;
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(random_read_asks_for_the_piece_it_touches),
+		TEST(random_read_over_pieces_asks_once_for_all_of_them),
+		TEST(small_block_comes_whole),
+		TEST(sequential_reader_fetches_whole_blocks_ahead),
+		TEST(whole_block_takes_the_place_of_its_pieces),
+		TEST(those_who_want_the_same_piece_share_one_request),
+		TEST(piece_that_comes_after_its_whole_block_is_not_kept),
+		TEST(piece_that_cannot_be_had_fails_the_read_and_is_asked_for_again),
+		TEST(pieces_and_whole_blocks_give_the_same_bytes),
+		cmocka_unit_test_setup_teardown(
+			pieces_and_whole_blocks_give_the_same_bytes, setup_small_cache, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
