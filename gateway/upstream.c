@@ -3,10 +3,12 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/limits.h"
+#include "common/base/log.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct upstream_call {
 	struct upstream_options options;
@@ -97,6 +99,8 @@ static void note_failure(struct upstream_call *call, const struct http_response 
 	bool silent = response->error == -ETIMEDOUT && !response->first_byte;
 
 	call->sent = call->sent || response->connected;
+	log_info(NULL, "%s at %s: %s%s%s", failed->name, failed->url, strerror(-response->error),
+		response->connected ? ", connected" : "", response->first_byte ? ", answering" : "");
 	if (!call->body_error && response->error != -ECANCELED && (!response->connected || silent))
 		registry_suspect(call->options.registry, failed->kind, failed->name);
 }

@@ -96,10 +96,14 @@ static void hand_over(struct http_request *req, const struct answer *a, struct M
 	pthread_mutex_lock(&req->lock);
 	assert(!req->answered);
 	req->answered = true;
-	req->status = a->status;
 	req->on_abort = NULL;
 	req->on_readable = NULL;
 	alive = req->connection != NULL;
+	/* Once the loop is through with the request it counts it by these, without the lock. */
+	if (alive) {
+		req->status = a->status;
+		req->response_bytes = a->buffered ? a->body.size : 0;
+	}
 	if (alive && is_too_early(req, a)) {
 		write_early(req, a);
 	} else if (alive) {
@@ -116,7 +120,6 @@ static void respond_buffer(struct http_request *req, const struct answer *a, enu
 {
 	struct MHD_Response *response = MHD_create_response_from_buffer(a->body.size, (void *)a->body.data, mode);
 
-	req->response_bytes = a->body.size;
 	if (!response && mode == MHD_RESPMEM_MUST_FREE)
 		free((void *)a->body.data);
 	hand_over(req, a, response);

@@ -237,6 +237,13 @@ void service_start(struct service *s)
 	(void)snprintf(s->url, sizeof(s->url), "http://127.0.0.1:%u", http_server_port(s->server));
 }
 
+void service_hold(struct service *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->released = false;
+	pthread_mutex_unlock(&s->lock);
+}
+
 void service_release(struct service *s)
 {
 	pthread_mutex_lock(&s->lock);

@@ -40,6 +40,7 @@ struct service {
 
 void service_start(struct service *s);
 void service_stop(struct service *s);
+void service_hold(struct service *s); /* what waits for the release waits again */
 void service_release(struct service *s);
 
 struct front_service {

@@ -177,7 +177,7 @@ static void events_come_at_once_and_end_with_their_stream(void **state)
 {
 	struct front *f = *state;
 	int fd = wire_connect(f->port), closed = gate_count(&f->service.closed);
-	f->service.released = false;
+	service_hold(&f->service);
 	wire_say(fd, "GET /api/v2/docs/events HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer anna\r\n\r\n");
 	size_t got = 0;
 	text[0] = '\0';
@@ -194,7 +194,7 @@ static void the_head_of_a_stream_does_not_wait_for_its_first_byte(void **state)
 {
 	struct front *f = *state;
 	int fd = wire_connect(f->port);
-	f->service.released = false;
+	service_hold(&f->service);
 	wire_say(fd, "GET /api/v2/docs/silent HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer anna\r\n\r\n");
 	assert_int_equal(wire_receive(fd, text, 12), 12);
 	assert_memory_equal(text, "HTTP/1.1 200", 12);
