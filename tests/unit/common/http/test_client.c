@@ -185,6 +185,7 @@ static void done(void *cookie, struct http_response *response)
 	response->headers.count = 0;
 	buf_init(&response->body, 0);
 	gate_open(&w->done);
+	gate_open(&w->paused); /* it will not pause any more */
 }
 
 /* Every case goes both ways. */
