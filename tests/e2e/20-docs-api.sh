@@ -238,6 +238,9 @@ check_eq "has its hash" "$BLOCK" "$(sha256sum <"$WORK/body" | cut -d' ' -f1)"
 check_eq "and never changes" "\"$BLOCK\" private, max-age=31536000, immutable" "$(header ETag) $(header Cache-Control)"
 says "a part of it" 206 GET "$V2/drives/$D/blocks/$BLOCK?cap=$CAP" "" -H 'Range: bytes=10-19'
 check "is those bytes" cmp <(tail -c +4194315 "$WORK/large" | head -c 10) "$WORK/body"
+check_eq "with the digest of just these bytes" "sha-256=:$(openssl dgst -sha256 -binary "$WORK/body" | base64):" "$(header Content-Digest)"
+says "a part of more than 1 MiB" 206 GET "$V2/drives/$D/blocks/$BLOCK?cap=$CAP" "" -H 'Range: bytes=0-1048576'
+check_eq "comes without" "" "$(header Content-Digest)"
 says "its owner needs none" 200 GET "$H/blocks/$BLOCK"
 says "who has it is told so" 304 GET "$H/blocks/$BLOCK" "" -H "If-None-Match: \"$BLOCK\""
 as 2
