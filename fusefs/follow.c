@@ -19,6 +19,7 @@ struct follow {
 	struct store_position since;
 	store_ticket ticket;
 	bool under_way, stop, held_changed;
+	bool only_own;		 /* the last poll brought changes, and all were our own */
 	bool in_touch;		 /* a poll was answered, and none failed since: the next one may take its time */
 	int error;		 /* of the last poll */
 	bool reset_blind;	 /* drop everything, but nobody said where the drive stands now */
@@ -51,7 +52,10 @@ static void on_poll(void *cookie, int error, const struct store_changes *changes
 {
 	struct follow *f = cookie;
 	bool blind = error == 0 && changes->reset && changes->last.seq == 0;
+	bool only_own = error == 0 && changes->count > 0;
 
+	for (size_t i = 0; only_own && i < changes->count; i++)
+		only_own = changes->list[i].own;
 	/* Told before the next poll says that we have it. */
 	if (error == 0 && !blind)
 		f->options.on_changes(f->options.cookie, changes);
@@ -59,6 +63,7 @@ static void on_poll(void *cookie, int error, const struct store_changes *changes
 	if (error == 0 && !blind)
 		f->since = changes->last;
 	f->reset_blind = blind;
+	f->only_own = only_own;
 	call_is_over(f, error);
 	pthread_mutex_unlock(&f->lock);
 }
@@ -142,10 +147,17 @@ static void tell_lost(struct follow *f)
 	pthread_mutex_lock(&f->lock);
 }
 
+static void rest(struct follow *f, int64_t due)
+{
+	struct timespec until = clock_timespec(due);
+
+	while (!f->stop && clock_mono_ns() < due)
+		pthread_cond_timedwait(&f->wake, &f->lock, &until);
+}
+
 static void after_failure(struct follow *f)
 {
 	int64_t now = clock_mono_ns(), pause = FOLLOW_PAUSE_MIN_MS, due;
-	struct timespec until;
 
 	if (f->silent_since_ns == 0) {
 		f->silent_since_ns = now;
@@ -157,9 +169,7 @@ static void after_failure(struct follow *f)
 	due = now + (pause < FOLLOW_PAUSE_MAX_MS ? pause : FOLLOW_PAUSE_MAX_MS) * NS_PER_MS;
 	if (!f->lost && now - f->silent_since_ns >= FOLLOW_LOST_MS * NS_PER_MS)
 		tell_lost(f);
-	until = clock_timespec(due);
-	while (!f->stop && clock_mono_ns() < due)
-		pthread_cond_timedwait(&f->wake, &f->lock, &until);
+	rest(f, due);
 }
 
 static void after_success(struct follow *f)
@@ -169,6 +179,8 @@ static void after_success(struct follow *f)
 	f->silent_since_ns = 0;
 	f->failures = 0;
 	f->lost = false;
+	if (f->only_own)
+		rest(f, clock_mono_ns() + FOLLOW_OWN_MS * NS_PER_MS);
 }
 
 static void *follow_main(void *cookie)

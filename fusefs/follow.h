@@ -13,7 +13,9 @@
 
 #define FOLLOW_WAIT_S \
 	20 /* a poll: an idle mount costs three requests a minute, and a connection through proxies stays alive */
-#define FOLLOW_LOST_MS 3000    /* as long as the kernel is told that what it knows holds */
+#define FOLLOW_LOST_MS 3000 /* as long as the kernel is told that what it knows holds */
+#define FOLLOW_OWN_MS \
+	10 /* after a poll that brought only what this mount did itself: at work alone, it asks a hundred times a second, not after each change */
 #define FOLLOW_PAUSE_MIN_MS 20 /* between polls that failed; doubled each time … */
 #define FOLLOW_PAUSE_MAX_MS 1000
 #define FOLLOW_HELD_MAX 32768 /* documents named in one poll: 720 KiB, which fits JSON_BYTES_MAX */

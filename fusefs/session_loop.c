@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define WAKE_SIGNAL SIGUSR2	 /* takes a reader out of its read; does nothing else */
 #define WAKE_NS (20 * NS_PER_MS) /* between signals to a thread that was not in its read yet */
@@ -22,8 +23,8 @@ struct session_loop {
 	pthread_mutex_t lock;
 	bool ended; /* on_end was called */
 	unsigned running;
-	unsigned count;
-	pthread_t threads[SESSION_LOOP_THREADS];
+	unsigned count, wanted;
+	pthread_t threads[SESSION_LOOP_THREADS_MAX];
 };
 
 static void on_wake(int signal_number)
@@ -66,6 +67,15 @@ static void *reader_main(void *cookie)
 	return NULL;
 }
 
+static unsigned threads_wanted(void)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (processors < SESSION_LOOP_THREADS_MIN)
+		return SESSION_LOOP_THREADS_MIN;
+	return processors > SESSION_LOOP_THREADS_MAX ? SESSION_LOOP_THREADS_MAX : (unsigned)processors;
+}
+
 static int start_threads(struct session_loop *loop)
 {
 	sigset_t wake, before;
@@ -74,7 +84,7 @@ static int start_threads(struct session_loop *loop)
 	sigemptyset(&wake);
 	sigaddset(&wake, WAKE_SIGNAL);
 	pthread_sigmask(SIG_UNBLOCK, &wake, &before);
-	while (loop->count < SESSION_LOOP_THREADS && r == 0) {
+	while (loop->count < loop->wanted && r == 0) {
 		pthread_mutex_lock(&loop->lock);
 		loop->running++;
 		pthread_mutex_unlock(&loop->lock);
@@ -103,6 +113,7 @@ int session_loop_start(
 	loop->session = session;
 	loop->on_end = on_end;
 	loop->cookie = cookie;
+	loop->wanted = threads_wanted();
 	pthread_mutex_init(&loop->lock, NULL);
 	sigemptyset(&wake.sa_mask);
 	sigaction(WAKE_SIGNAL, &wake, NULL);

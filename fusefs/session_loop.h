@@ -9,7 +9,9 @@
 #ifndef NEPHOS_FUSEFS_SESSION_LOOP_H
 #define NEPHOS_FUSEFS_SESSION_LOOP_H
 
-#define SESSION_LOOP_THREADS 4 /* one that copies a megabyte does not keep three others from reading */
+#define SESSION_LOOP_THREADS_MIN 2 /* one that copies a megabyte does not keep the other from reading */
+#define SESSION_LOOP_THREADS_MAX \
+	4 /* one a processor up to here: they take turns, and more of them only means colder caches */
 
 struct fuse_session;
 struct session_loop;
