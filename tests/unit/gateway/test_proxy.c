@@ -149,6 +149,9 @@ static void head_of_a_stream_of_unknown_length_claims_no_length(void **state)
 	text[got] = '\0';
 	has("HTTP/1.1 200");
 	has_not("Content-Length");
+	assert_memory_equal(text + got - 4, "\r\n\r\n", 4);
+	assert_ptr_equal(
+		strstr(text, "\r\n\r\n"), text + got - 4); /* and not a byte of a body: the next answer begins here */
 	close(fd);
 }
 
