@@ -22,9 +22,10 @@
  * then nobody asks any more, and what is left is stored; then the store is made quiet, so that no answer comes to who is gone.
  */
 
-#define DRAIN_MS 30000	 /* STORE_OUTAGE_S: an outage that calls wait out is waited out here, too */
-#define UNMOUNT_MS 10000 /* from the kernel's unmount to the end of the session */
-#define BUSY_MS 3000	 /* a folder that somebody still uses: then it goes without them */
+#define DRAIN_MS 30000	    /* for all of it together: an outage that calls wait out is waited out here, too */
+#define DRAIN_LEAST_MS 1000 /* of it for each step */
+#define UNMOUNT_MS 10000    /* from the kernel's unmount to the end of the session */
+#define BUSY_MS 3000	    /* a folder that somebody still uses: then it goes without them */
 
 /* ---- up ---- */
 
@@ -259,9 +260,17 @@ static int unmount(struct mount *m)
 	return r < 0 ? r : busy ? busy : -ETIMEDOUT;
 }
 
-static void flush(struct mount *m, int *error)
+/* What is left of the time for all of it, but always a moment: what can be stored at once is. */
+static unsigned left_ms(int64_t until_ns)
 {
-	int r = fs_flush_all(m->fs, DRAIN_MS);
+	int64_t left = (until_ns - clock_mono_ns()) / NS_PER_MS;
+
+	return left > DRAIN_LEAST_MS ? (unsigned)left : DRAIN_LEAST_MS;
+}
+
+static void flush(struct mount *m, int64_t until_ns, int *error)
+{
+	int r = fs_flush_all(m->fs, left_ms(until_ns));
 
 	if (r == 0)
 		return;
@@ -269,11 +278,11 @@ static void flush(struct mount *m, int *error)
 	*error = -EIO;
 }
 
-static void drain(struct mount *m, int *error)
+static void drain(struct mount *m, int64_t until_ns, int *error)
 {
 	size_t left = 0;
 
-	if (oplog_drain(m->oplog, DRAIN_MS, &left) == 0)
+	if (oplog_drain(m->oplog, left_ms(until_ns), &left) == 0)
 		return;
 	log_error(NULL, "%zu changes could not be stored", left);
 	*error = -EIO;
@@ -281,22 +290,23 @@ static void drain(struct mount *m, int *error)
 
 int mount_down(struct mount *m)
 {
+	int64_t until = clock_mono_ns() + DRAIN_MS * NS_PER_MS;
 	int error = 0;
 
 	if (m->mounted) {
-		flush(m, &error);
+		flush(m, until, &error);
 		if (wait_for(m, 0) != 0 && unmount(m) < 0)
 			log_warning(NULL, "the mount was cut off from those who still use it");
 	}
 	session_loop_stop(m->loop);
 	if (m->mounted)
-		flush(m, &error);
+		flush(m, until, &error);
 	follow_free(m->follow);
 	mount_watch_stop(m);
 	if (m->mounted)
 		fuse_session_unmount(m->session);
 	if (m->oplog)
-		drain(m, &error);
+		drain(m, until, &error);
 	if (m->store)
 		store_http_quiet(m->store);
 	fs_free(m->fs);
