@@ -33,6 +33,7 @@ struct group {
 	size_t bytes;	/* of inline data */
 	bool alone;	/* in a batch of its own, so that a refusal is its own */
 	bool cancelled; /* somebody asked */
+	bool refused;	/* by the store, for an op of its own */
 	bool told;	/* done was called; only the memory is left */
 	int error;	/* what the keeper tells */
 	void (*done)(void *cookie, int error, const struct store_result *results, size_t count);
@@ -166,7 +167,7 @@ static struct group *guilty(struct group *groups, int index)
 	return NULL;
 }
 
-/* Puts groups back at the head of the queue, in their order, but those that somebody gave up. Returns these: they are over. */
+/* Puts groups back at the head of the queue, in their order, but those that were refused or given up. Returns these: they are over. */
 static struct group *send_again(struct oplog *log, struct group *groups)
 {
 	struct group *over = NULL, *g;
@@ -174,8 +175,8 @@ static struct group *send_again(struct oplog *log, struct group *groups)
 	while (groups) {
 		g = groups->prev; /* the last one */
 		DL_DELETE(groups, g);
-		if (g->cancelled) {
-			g->error = -EINTR;
+		if (g->refused || g->cancelled) {
+			g->error = g->refused ? g->error : -EINTR;
 			DL_PREPEND(over, g);
 			continue;
 		}
@@ -188,7 +189,7 @@ static struct group *send_again(struct oplog *log, struct group *groups)
 /* Which groups are over after this answer; the others go back to the queue. */
 static struct group *settle(struct oplog *log, int error, const struct store_batch_reply *reply)
 {
-	struct group *groups = log->sent, *bad, *over, *g;
+	struct group *groups = log->sent, *bad, *g;
 
 	log->sent = NULL;
 	free(log->flat);
@@ -204,10 +205,8 @@ static struct group *settle(struct oplog *log, int error, const struct store_bat
 			g->alone = true;
 		return send_again(log, groups);
 	}
-	DL_DELETE(groups, bad);
-	over = send_again(log, groups);
-	DL_APPEND(over, bad);
-	return over;
+	bad->refused = true;
+	return send_again(log, groups);
 }
 
 /* Without the lock. */
