@@ -70,7 +70,7 @@ static int cut_pull(void *cookie, void *data, size_t size, size_t *ret_size)
 	(void)cookie;
 	(void)data;
 	(void)size;
-	(void)ret_size;
+	*ret_size = 0;
 	return -EIO;
 }
 
@@ -169,10 +169,10 @@ static void on_request(struct http_request *req, void *cookie)
 		respond(req, &found);
 }
 
-#define ROUTE(verb, mode, max)                                                                                 \
-	{                                                                                                      \
-		.method = verb, .pattern = "/{rest...}", .body = mode, .body_max = max, .handler = on_request, \
-		.internal = true, .open = true                                                                 \
+#define ROUTE(verb, mode, max)                                                                                       \
+	{                                                                                                            \
+		.method = (verb), .pattern = "/{rest...}", .body = (mode), .body_max = (max), .handler = on_request, \
+		.internal = true, .open = true                                                                       \
 	}
 
 static const struct http_route routes[] = {

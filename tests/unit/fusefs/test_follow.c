@@ -88,7 +88,7 @@ static void wait_told(struct fixture *f, const unsigned *what, unsigned count)
 	pthread_mutex_unlock(&f->lock);
 }
 
-static unsigned told(struct fixture *f, unsigned *what)
+static unsigned told(struct fixture *f, const unsigned *what)
 {
 	unsigned value;
 
