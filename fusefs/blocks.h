@@ -61,9 +61,9 @@ bool blocks_find(struct blocks *t, const uint8_t sha256[32], uint32_t at, struct
 /* Whether all of [from, from + len) is here. */
 bool blocks_have(struct blocks *t, const uint8_t sha256[32], uint32_t from, uint32_t len);
 void blocks_put(struct blocks *t, const uint8_t sha256[32], struct bytes *bytes); /* a whole block */
-/* Asks for what lies at want->from and is not here, or joins who does. ready (may be NULL) comes with the lock held, when the first bytes of it are there: as many as
- * it returns, at most want->len: what lies behind has to be asked for, too. -ENOMEM, -EBADMSG. */
-int64_t blocks_fetch(struct blocks *t, const struct segment *s, const struct blocks_want *want,
+/* Asks for what lies at asked->from and is not here, or joins who does. ready (may be NULL) comes with the lock held, when the first bytes of it are there: as many as
+ * it returns, at most asked->len: what lies behind has to be asked for, too. -ENOMEM, -EBADMSG. */
+int64_t blocks_fetch(struct blocks *t, const struct segment *s, const struct blocks_want *asked,
 	void (*ready)(void *cookie, int error), void *cookie);
 
 #endif

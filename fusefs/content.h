@@ -9,8 +9,8 @@
 #include "fusefs/bytes.h"
 #include "fusefs/store.h"
 
-#define CONTENT_CAP_BYTES_MAX 96u	/* "EXPIRY.GENERATION.HEX" has at most 73 */
-#define CONTENT_SEGMENTS_MAX 65536u	/* of one document: 12 MiB; then it is forgotten and asked for again */
+#define CONTENT_CAP_BYTES_MAX 96u   /* "EXPIRY.GENERATION.HEX" has at most 73 */
+#define CONTENT_SEGMENTS_MAX 65536u /* of one document: 12 MiB; then it is forgotten and asked for again */
 
 enum segment_kind { SEGMENT_HOLE, SEGMENT_INLINE, SEGMENT_BLOCK };
 

@@ -315,6 +315,7 @@ static int add_part(struct dirty *d, const struct dirty_piece *p, int64_t from, 
 	part->len = (size_t)(to - from);
 	part->from += skip;
 	part->tag_from += skip;
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the analyzer loses count of the holders */
 	bytes_ref(part->bytes);
 	if (part->tag)
 		part->tag->refs++;

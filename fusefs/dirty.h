@@ -8,11 +8,12 @@
 #ifndef NEPHOS_FUSEFS_DIRTY_H
 #define NEPHOS_FUSEFS_DIRTY_H
 
+#include "common/base/limits.h"
 #include "fusefs/bytes.h"
 
 #include <stdint.h>
 
-#define DIRTY_PIECE_BYTES_MAX (512u * 1024) /* one block (FLUSH_BLOCK_BYTES), so that a stream is uploaded without a copy */
+#define DIRTY_PIECE_BYTES_MAX BLOCK_BYTES_MAX /* one block, so that a stream is uploaded without a copy */
 
 struct dirty_tag {
 	unsigned refs;

@@ -33,7 +33,7 @@ struct file {
 	struct inode *inode;
 	/* Stored content, as known. */
 	struct content content;
-	size_t content_counted; /* in fs->content_bytes */
+	size_t content_counted;	  /* in fs->content_bytes */
 	struct file *prev, *next; /* in fs->files, while content_counted > 0 */
 	struct asking *askings;	  /* extents that are asked for */
 	bool came_along;	  /* with others, and was not read yet */
@@ -42,7 +42,7 @@ struct file {
 	uint64_t written, stored; /* counts of writes: all up to `stored` are stored */
 	int64_t mtime;		  /* of the last write; counts while something is dirty or flushing */
 	bool ctime_shown;	  /* somebody saw mtime as the time of change */
-	int64_t touched;	  /* when somebody set what was set already: only the time of change is to be stored; 0: nothing */
+	int64_t touched; /* when somebody set what was set already: only the time of change is to be stored; 0: nothing */
 	/* The flusher's. */
 	struct job *jobs;
 	struct round *round; /* under way */

@@ -92,7 +92,9 @@ bool flush_room(const struct fs *fs, const struct file *f, size_t size)
 {
 	uint64_t all = fs->flusher.bytes;
 
-	if (f && (dirty_bytes(f) + size > FLUSH_FILE_BYTES_MAX || f->dirty.count + f->flushing.count >= FLUSH_FILE_PIECES_MAX))
+	if (f &&
+		(dirty_bytes(f) + size > FLUSH_FILE_BYTES_MAX ||
+			f->dirty.count + f->flushing.count >= FLUSH_FILE_PIECES_MAX))
 		return false;
 	return all + size <= FLUSH_BYTES_MAX || all == 0;
 }
@@ -103,7 +105,8 @@ void flush_room_wait(struct fs *fs, struct room_wait *wait)
 
 	wait->deadline_ns = clock_mono_ns() + FLUSH_ROOM_WAIT_S * NS_PER_S;
 	DL_APPEND(fs->flusher.room, wait);
-	DL_FOREACH_SAFE2(fs->flusher.due, f, next, due_next) {
+	DL_FOREACH_SAFE2(fs->flusher.due, f, next, due_next)
+	{
 		if (!f->round && f->dirty.count > 0 && f->failures == 0)
 			round_begin(fs, f);
 	}
@@ -187,6 +190,7 @@ void flush_wait_cancel(struct inode *inode, struct flush_wait *wait)
 	free(wait);
 }
 
+/* budget: what is sent, and how its end is told */
 int flush_job(struct fs *fs, struct inode *inode, const struct op *op,
 	void (*done)(void *cookie, int error, const struct store_result *result), void *cookie, struct job **ret_job)
 {
@@ -228,8 +232,8 @@ void flush_job_cancel(struct fs *fs, struct job *job)
 
 static void discard(struct fs *fs, struct file *f)
 {
-	log_error(NULL, "document %" PRId64 ": %" PRIu64 " bytes that could not be stored are dropped: %s", f->inode->id,
-		f->dirty.bytes, strerror(fs_errno(f->error)));
+	log_error(NULL, "document %" PRId64 ": %" PRIu64 " bytes that could not be stored are dropped: %s",
+		f->inode->id, f->dirty.bytes, strerror(fs_errno(f->error)));
 	fs->flusher.bytes -= f->dirty.bytes;
 	dirty_fini(&f->dirty);
 	f->stored = f->written;
@@ -265,7 +269,8 @@ static int64_t look_through(struct fs *fs, int64_t now)
 	struct room_wait *w, *next_wait;
 	struct file *f, *next;
 
-	DL_FOREACH_SAFE2(fs->flusher.due, f, next, due_next) {
+	DL_FOREACH_SAFE2(fs->flusher.due, f, next, due_next)
+	{
 		if (f->round)
 			continue;
 		if (f->due_ns <= now)
@@ -340,7 +345,8 @@ void flusher_stop(struct flusher *fl)
 	fs_unlock(fl->fs);
 	pthread_join(fl->thread, NULL);
 	worker_free(fl->hashers);
-	DL_FOREACH_SAFE2(fl->due, f, next, due_next) {
+	DL_FOREACH_SAFE2(fl->due, f, next, due_next)
+	{
 		if (f->dirty.count > 0)
 			discard(fl->fs, f);
 	}

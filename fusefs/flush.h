@@ -16,21 +16,22 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#define FLUSH_AFTER_MS		1000
-#define FLUSH_RETRY_MS_MIN	500   /* after a failure; doubled each time … */
-#define FLUSH_RETRY_MS_MAX	30000
-#define FLUSH_FULL_MS		20    /* the op log is full: soon again */
-#define FLUSH_BLOCK_BYTES	DIRTY_PIECE_BYTES_MAX /* of a block that the mount makes: one page of a cold file costs a whole block to read */
-#define FLUSH_UPLOADS_MAX	16    /* blocks on their way: 8 MiB, more than the delay times the bandwidth of a disk */
-#define FLUSH_HASHERS		2
-#define FLUSH_FILE_BYTES	(16u * 1024 * 1024) /* dirty bytes of one file that begin a round … */
-#define FLUSH_FILE_PIECES	2048u		    /* … or ranges: each is an extent of the op */
-#define FLUSH_FILE_BYTES_MAX	(32u * 1024 * 1024) /* beyond these a write waits */
-#define FLUSH_FILE_PIECES_MAX	4096u
-#define FLUSH_PACK_BYTES_MAX	(64u * 1024) /* a range below shares a block with others; copying it costs less than a request */
-#define FLUSH_BYTES_MAX		(64u * 1024 * 1024) /* dirty in the whole mount: what its death may cost */
-#define FLUSH_ROOM_WAIT_S	60    /* a write that found no room: twice the outage that is waited out */
-#define FLUSH_ATTEMPTS_MAX	3     /* of a round whose blocks were collected meanwhile */
+#define FLUSH_AFTER_MS 1000
+#define FLUSH_RETRY_MS_MIN 500 /* after a failure; doubled each time … */
+#define FLUSH_RETRY_MS_MAX 30000
+#define FLUSH_FULL_MS 20			/* the op log is full: soon again */
+#define FLUSH_BLOCK_BYTES DIRTY_PIECE_BYTES_MAX /* of a block that the mount makes */
+#define FLUSH_UPLOADS_MAX 6 /* blocks on their way: 24 MiB, more than the delay times the bandwidth of a disk */
+#define FLUSH_HASHERS 2
+#define FLUSH_FILE_BYTES (16u * 1024 * 1024)	 /* dirty bytes of one file that begin a round … */
+#define FLUSH_FILE_PIECES 2048u			 /* … or ranges: each is an extent of the op */
+#define FLUSH_FILE_BYTES_MAX (32u * 1024 * 1024) /* beyond these a write waits */
+#define FLUSH_FILE_PIECES_MAX 4096u
+#define FLUSH_PACK_BYTES_MAX \
+	(64u * 1024) /* a range below shares a block with others; copying it costs less than a request */
+#define FLUSH_BYTES_MAX (64u * 1024 * 1024) /* dirty in the whole mount: what its death may cost */
+#define FLUSH_ROOM_WAIT_S 60		    /* a write that found no room: twice the outage that is waited out */
+#define FLUSH_ATTEMPTS_MAX 3		    /* of a round whose blocks were collected meanwhile */
 
 struct fs;
 struct file;

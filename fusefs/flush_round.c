@@ -32,8 +32,8 @@ static void put_back(struct fs *fs, struct file *f)
 	uint64_t before = f->dirty.bytes + f->flushing.bytes;
 
 	if (dirty_merge_under(&f->dirty, &f->flushing) < 0) {
-		log_error(NULL, "document %" PRId64 ": no memory to keep %" PRIu64 " bytes that are not stored", f->inode->id,
-			f->flushing.bytes);
+		log_error(NULL, "document %" PRId64 ": no memory to keep %" PRIu64 " bytes that are not stored",
+			f->inode->id, f->flushing.bytes);
 		dirty_fini(&f->flushing);
 	}
 	fs->flusher.bytes -= before - f->dirty.bytes;
@@ -90,8 +90,8 @@ static void data_failed(struct round *r, int error)
 	f->failures++;
 	f->refused = !is_passing(error);
 	f->apart = false;
-	log_warning(NULL, "document %" PRId64 ": %" PRIu64 " bytes are not stored yet: %s", f->inode->id, f->dirty.bytes,
-		error_lookup(error)->title);
+	log_warning(NULL, "document %" PRId64 ": %" PRIu64 " bytes are not stored yet: %s", f->inode->id,
+		f->dirty.bytes, error_lookup(error)->title);
 	flush_schedule(fs, f, retry_ms(f->failures));
 	flush_waits_over(f, r->upto, error);
 	flush_room_failed(fs, f, error);

@@ -97,7 +97,7 @@ void fs_stat(const struct fs *fs, const struct inode *inode, struct stat *ret)
 		.st_gid = fs->root_mode ? a->gid : fs->gid,
 		.st_rdev = makedev(a->rdev_major, a->rdev_minor),
 		.st_size = size,
-		.st_blksize = FLUSH_BLOCK_BYTES,
+		.st_blksize = FS_IO_BYTES,
 		.st_blocks = (allocated + STAT_BLOCK_BYTES - 1) / STAT_BLOCK_BYTES,
 		.st_atim = time_of(a->atime),
 		.st_mtim = time_of(mtime),
@@ -119,7 +119,8 @@ static void learn_content(struct fs *fs, struct inode *inode, const struct item 
 {
 	struct file *f;
 
-	if (!item->has_inline || !S_ISREG(item->mode) || file_is_dirty(inode->file) || (int64_t)item->inline_data.size != item->size)
+	if (!item->has_inline || !S_ISREG(item->mode) || file_is_dirty(inode->file) ||
+		(int64_t)item->inline_data.size != item->size)
 		return;
 	f = file_get(inode);
 	if (!f || (f->content.any && f->content.content_seq == item->content_seq))
@@ -296,7 +297,8 @@ int fs_new(const struct fs_options *options, struct fs **ret)
 	if (r == 0 && !root)
 		r = -ENOMEM;
 	if (r == 0 && fs->metrics)
-		r = metrics_add(fs->metrics, METRIC_COUNTER, "nephos_mount_requests_total", "", "Requests of the kernel", &fs->requests);
+		r = metrics_add(fs->metrics, METRIC_COUNTER, "nephos_mount_requests_total", "",
+			"Requests of the kernel", &fs->requests);
 	if (r < 0) {
 		fs_free(fs);
 		return r;
@@ -362,7 +364,8 @@ static void take_back(struct fs *fs, struct flush_all *all)
 {
 	struct file *f;
 
-	DL_FOREACH2(fs->flusher.due, f, due_next) {
+	DL_FOREACH2(fs->flusher.due, f, due_next)
+	{
 		struct flush_wait *w, *next;
 
 		DL_FOREACH_SAFE(f->waits, w, next) {
@@ -385,7 +388,8 @@ int fs_flush_all(struct fs *fs, unsigned deadline_ms)
 	pthread_cond_init(&all.over, &attributes);
 	pthread_condattr_destroy(&attributes);
 	fs_lock(fs);
-	DL_FOREACH_SAFE2(fs->flusher.due, f, next, due_next) {
+	DL_FOREACH_SAFE2(fs->flusher.due, f, next, due_next)
+	{
 		int started = flush_until_stored(fs, f->inode, on_stored, &all, NULL);
 
 		all.waiting += started == 0;

@@ -22,9 +22,11 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
-#define FS_TIMEOUT_S 3.0	   /* names and attributes in the kernel: what a mount that the journal does not reach any more may show longest */
+#define FS_IO_BYTES (64 * 1024) /* st_blksize, what programs read and write at once: few requests, little to allocate */
+#define FS_TIMEOUT_S \
+	3.0 /* names and attributes in the kernel: what a mount that the journal does not reach any more may show longest */
 #define FS_CONTENT_BYTES_MAX (64u * 1024 * 1024) /* extents and inline content, beside the blocks of cache_bytes */
-#define FS_ROOT_DEADLINE_S 15	   /* fs_new: a drive that does not answer for so long is not mounted */
+#define FS_ROOT_DEADLINE_S 15			 /* fs_new: a drive that does not answer for so long is not mounted */
 
 /* Work for whoever lets go of the lock. */
 struct later {
@@ -53,14 +55,14 @@ struct fs {
 	struct recent recent;
 	struct blocks blocks;
 	struct flusher flusher;
-	struct ask *pending;	   /* requests that wait, by fuse_req_t */
-	struct file *files;	   /* with known content, most recently used first */
-	size_t content_bytes;	   /* of them */
-	struct listing *listings;  /* that are kept, most recently used first */
-	size_t listing_bytes;	   /* of them */
-	unsigned calls;		   /* of the store and the op log that have not come back */
-	bool following;		   /* the journal reaches us: caches are trusted */
-	int64_t usage_at_ns;	   /* when the store said how full the drive is */
+	struct ask *pending;	  /* requests that wait, by fuse_req_t */
+	struct file *files;	  /* with known content, most recently used first */
+	size_t content_bytes;	  /* of them */
+	struct listing *listings; /* that are kept, most recently used first */
+	size_t listing_bytes;	  /* of them */
+	unsigned calls;		  /* of the store and the op log that have not come back */
+	bool following;		  /* the journal reaches us: caches are trusted */
+	int64_t usage_at_ns;	  /* when the store said how full the drive is */
 	bool usage_asked;
 	int64_t quota, used, free; /* bytes; quota 0: none */
 	struct metric *requests;

@@ -41,11 +41,11 @@ struct inode {
 
 	struct attributes attr;
 	bool known;
-	bool orphan;	    /* may be without a name: named to the store while it is open */
-	bool complete;	    /* folder: every name in it is among the cached ones */
-	bool refreshing;    /* its attributes are asked for */
-	uint8_t misses;	    /* folder: names that were asked for one by one */
-	uint64_t epoch;	    /* in which the attributes were seen */
+	bool orphan;	 /* may be without a name: named to the store while it is open */
+	bool complete;	 /* folder: every name in it is among the cached ones */
+	bool refreshing; /* its attributes are asked for */
+	uint8_t misses;	 /* folder: names that were asked for one by one */
+	uint64_t epoch;	 /* in which the attributes were seen */
 	uint64_t complete_epoch;
 	int64_t seen;	    /* position */
 	int64_t pages_seq;  /* content_seq of the pages that the kernel may keep; 0: none that are known to be right */
@@ -69,7 +69,7 @@ struct inodes {
 };
 
 void inodes_init(struct inodes *t, void (*release)(void *cookie, struct inode *inode), void *cookie);
-void inodes_fini(struct inodes *t); /* drops everything, whoever knows it */
+void inodes_fini(struct inodes *t);			 /* drops everything, whoever knows it */
 struct inode *inodes_find(struct inodes *t, int64_t id); /* no reference; NULL */
 struct inode *inodes_get(struct inodes *t, int64_t id);	 /* found or new, with a reference; NULL: no memory */
 struct inode *inode_ref(struct inode *inode);

@@ -28,7 +28,8 @@ static void learn_copied(struct fs *fs, struct file *f, const struct op *op, int
 }
 
 /* Bytes of the document between these are not what was known. */
-static void forget(struct fs *fs, struct file *f, const struct store_result *result, int64_t before, const struct op *op)
+static void forget(
+	struct fs *fs, struct file *f, const struct store_result *result, int64_t before, const struct op *op)
 {
 	const struct item *item = &result->item;
 	int64_t copied = result->len;

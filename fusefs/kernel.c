@@ -16,8 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 /* Ordinary users unmount by the help of a program that may. */
 static int run_fusermount(const char *directory, bool lazy)
 {

@@ -7,7 +7,7 @@
 /* One answer of the store, packed. */
 struct sheet {
 	struct sheet *prev, *next;
-	uint64_t first;	   /* number of its first entry */
+	uint64_t first; /* number of its first entry */
 	uint32_t count;
 	bool loaded;
 	struct span after; /* the name before it: from where to fetch it; own memory */
@@ -38,7 +38,7 @@ struct listing {
 	bool learning;	  /* nobody reads: it is for the names */
 	bool stale;	  /* rewound meanwhile: what comes is not wanted */
 	int error;
-	int64_t seen; /* position of the first sheet */
+	int64_t seen;	     /* position of the first sheet */
 	int64_t content_seq; /* of the folder, when it was complete */
 	uint64_t epoch;
 	struct sheet *fetching;

@@ -11,13 +11,14 @@
 #include "fusefs/fs.h"
 
 #define LISTING_PAGE_FIRST 256u /* entries: the first answer comes soon */
-#define LISTING_PAGE	   2048u /* entries: 2 ms of the lock when they come */
-#define LISTING_AHEAD	   2u	 /* pages fetched ahead of the reader */
-#define LISTING_BYTES_MAX  (16u * 1024 * 1024) /* names of one open directory; beyond it, pages that were passed are let go */
-#define LISTING_KEEP_BYTES (256u * 1024)       /* a listing that is kept: some 6,000 entries … */
+#define LISTING_PAGE 2048u	/* entries: 2 ms of the lock when they come */
+#define LISTING_AHEAD 2u	/* pages fetched ahead of the reader */
+#define LISTING_BYTES_MAX \
+	(16u * 1024 * 1024)		 /* names of one open directory; beyond it, pages that were passed are let go */
+#define LISTING_KEEP_BYTES (256u * 1024) /* a listing that is kept: some 6,000 entries … */
 #define LISTINGS_KEPT_BYTES_MAX (16u * 1024 * 1024) /* … and all of them */
-#define LISTING_LEARN_MAX  16384u /* entries of a folder that is listed because its names are asked for one by one */
-#define LISTING_MISSES	   3u	  /* names asked for, after which it is worth it */
+#define LISTING_LEARN_MAX 16384u /* entries of a folder that is listed because its names are asked for one by one */
+#define LISTING_MISSES 3u	 /* names asked for, after which it is worth it */
 
 struct listing_entry {
 	int64_t id;
@@ -34,8 +35,8 @@ void listing_close(struct listing *l); /* what is on its way is awaited in the b
 int listing_at(struct listing *l, uint64_t n, struct listing_entry *ret);
 /* ready once, when listing_at may say something else. */
 int listing_wait(struct listing *l, void (*ready)(void *cookie, int error), void *cookie);
-/* As it is now, if somebody read from it. NULL: no memory, and the listing is closed. */
-struct listing *listing_rewind(struct listing *l_take);
+/* Takes l. As it is now, if somebody read from it. NULL: no memory, and the listing is closed. */
+struct listing *listing_rewind(struct listing *l);
 
 /* A name of this folder had to be asked for. After several of them the whole folder is listed in the background. */
 void listing_missed(struct fs *fs, struct inode *folder);

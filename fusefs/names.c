@@ -28,7 +28,8 @@ struct name_key {
 	char bytes[NAME_BYTES_MAX];
 };
 
-static_assert(offsetof(struct name_key, bytes) == offsetof(struct name, bytes) - offsetof(struct name, folder), "keys are compared as bytes");
+static_assert(offsetof(struct name_key, bytes) == offsetof(struct name, bytes) - offsetof(struct name, folder),
+	"keys are compared as bytes");
 
 static size_t make_key(struct name_key *key, int64_t folder, struct span name)
 {

@@ -10,8 +10,8 @@ struct nearby {
 	struct inode *folder; /* with a reference while fetching */
 	bool fetching;
 	unsigned misses;
-	unsigned limit;	      /* of the next page */
-	unsigned came, read;  /* files of the last page */
+	unsigned limit;	     /* of the next page */
+	unsigned came, read; /* files of the last page */
 	int64_t rest_until_ns;
 	size_t after_size;
 	char after[NAME_BYTES_MAX]; /* the last entry of the last page */
@@ -124,7 +124,8 @@ void nearby_missed(struct fs *fs, struct inode *inode)
 	n->fetching = true;
 	inode_ref(folder);
 	fs->calls++;
-	(void)fs->store->ops->children(fs->store, folder->id, span_of(n->after, n->after_size), n->limit, true, on_page, n);
+	(void)fs->store->ops->children(
+		fs->store, folder->id, span_of(n->after, n->after_size), n->limit, true, on_page, n);
 }
 
 void nearby_hit(struct fs *fs, struct inode *inode)

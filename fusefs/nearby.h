@@ -8,9 +8,10 @@
 
 #include "fusefs/fs.h"
 
-#define NEARBY_MISSES 2u	  /* small files of one folder that were asked for one by one, after which the others come along */
-#define NEARBY_MIN    32u	  /* entries of a page … */
-#define NEARBY_MAX    256u	  /* … at most: 8 MiB when all are as large as inline content may be */
+#define NEARBY_MISSES \
+	2u	       /* small files of one folder that were asked for one by one, after which the others come along */
+#define NEARBY_MIN 32u /* entries of a page … */
+#define NEARBY_MAX 256u		      /* … at most: 8 MiB when all are as large as inline content may be */
 #define NEARBY_REST_NS (5 * NS_PER_S) /* after a page that nobody read, or the last one */
 
 /* The content of this file had to be asked for. */

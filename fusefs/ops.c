@@ -7,9 +7,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define MAX_WRITE_BYTES	   (1024u * 1024) /* the most that the kernel takes in one request */
-#define MAX_BACKGROUND	   512u
-#define CONGESTION	   384u
+#define MAX_WRITE_BYTES (1024u * 1024) /* the most that the kernel takes in one request */
+#define MAX_BACKGROUND 512u
+#define CONGESTION 384u
 
 /* -- requests that wait -- */
 
@@ -21,7 +21,7 @@ static void on_interrupt(fuse_req_t req, void *cookie)
 	fs_lock(fs);
 	HASH_FIND_PTR(fs->pending, &req, ask);
 	if (ask && !ask->interrupted) {
-		void (*cancel)(struct ask *a) = ask->cancel;
+		void (*cancel)(struct ask * a) = ask->cancel;
 
 		ask->interrupted = true;
 		ask->cancel = NULL;
@@ -128,7 +128,8 @@ int ask_ops(struct ask *ask, const struct op *ops, size_t count,
 	return 0;
 }
 
-int ask_job(struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error, const struct store_result *result))
+int ask_job(
+	struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error, const struct store_result *result))
 {
 	int r;
 
@@ -264,9 +265,9 @@ struct handle *ops_open_handle(struct fs *fs, struct inode *inode, struct fuse_f
 
 static void ops_init(void *userdata, struct fuse_conn_info *conn)
 {
-	const unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_READDIRPLUS |
-		FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_ASYNC_DIO | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_FLOCK_LOCKS |
-		FUSE_CAP_POSIX_LOCKS;
+	const unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_AUTO_INVAL_DATA |
+		FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_ASYNC_DIO | FUSE_CAP_PARALLEL_DIROPS |
+		FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_POSIX_LOCKS;
 
 	(void)userdata;
 	/* Everything is said: what libfuse turns on by itself differs between versions. HANDLE_KILLPRIV stays off: the kernel then clears set-id bits by SETATTR,

@@ -93,7 +93,8 @@ static bool add_entry(struct answer *a, const struct listing_entry *entry, off_t
 	if (a->plus && a->fs->following)
 		(void)names_find(&a->fs->names, a->handle->inode->id, entry->name, &inode);
 	if (!inode || !inode_valid(inode) || inode->id != entry->id)
-		return add_plain(a, name, entry->id, entry->mode, next); /* no node: the kernel asks when it wants more */
+		return add_plain(
+			a, name, entry->id, entry->mode, next); /* no node: the kernel asks when it wants more */
 	ops_fill_entry(a->fs, inode, true, &e);
 	need = fuse_add_direntry_plus(a->req, a->data + a->used, room, name, &e, next);
 	if (need > room)

@@ -59,7 +59,8 @@ void ask_fail(struct ask *ask, int error); /* answers, if nobody did, and frees 
 /* Ways of waiting: called with the lock held, each calls back with the lock held. When an interrupt came before, they fail with -EINTR. */
 int ask_ops(struct ask *ask, const struct op *ops, size_t count,
 	void (*done)(void *cookie, int error, const struct store_result *results, size_t count));
-int ask_job(struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error, const struct store_result *result));
+int ask_job(
+	struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error, const struct store_result *result));
 /* 1: nothing to wait for. */
 int ask_stored(struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error));
 /* A shared wait cannot be ended for one: the request is answered at once, the ask is freed when it is called back. */
@@ -100,7 +101,8 @@ void ops_link(fuse_req_t req, fuse_ino_t node, fuse_ino_t parent, const char *na
 /* ops_remove.c */
 void ops_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
 void ops_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
-void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent, const char *new_name, unsigned flags);
+void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent, const char *new_name,
+	unsigned flags);
 /* ops_dir.c */
 void ops_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 void ops_readdir(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi);
@@ -126,8 +128,8 @@ void ops_getxattr(fuse_req_t req, fuse_ino_t node, const char *name, size_t size
 void ops_listxattr(fuse_req_t req, fuse_ino_t node, size_t size);
 void ops_removexattr(fuse_req_t req, fuse_ino_t node, const char *name);
 /* ops_lock.c */
-void ops_getlk(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi, struct flock *lock);
-void ops_setlk(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi, struct flock *lock, int sleep);
+void ops_getlk(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi, struct flock *lk);
+void ops_setlk(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi, struct flock *lk, int sleep);
 void ops_flock(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi, int op);
 void ops_locks_released(struct fs *fs, struct inode *inode, uint64_t owner, bool posix); /* with the lock held */
 

@@ -71,6 +71,7 @@ static void on_allocate(void *cookie, int error)
 		ask_fail(ask, r);
 }
 
+/* budget: the signature is libfuse's */
 void ops_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t off, off_t len, struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
@@ -245,6 +246,7 @@ static void on_source_stored(void *cookie, int error)
 		ask_fail(ask, error);
 }
 
+/* budget: the signature is libfuse's */
 void ops_copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_off, struct fuse_file_info *from_fi, fuse_ino_t to,
 	off_t to_off, struct fuse_file_info *to_fi, size_t len, int flags)
 {

@@ -148,7 +148,8 @@ static int rename_op(struct ask *ask, fuse_ino_t parent, fuse_ino_t new_parent, 
 	if (!ask->inode || !ask->other)
 		return -ENOMEM;
 	ask->op = (struct op){.kind = OP_RENAME,
-		.fields = (flags & RENAME_NOREPLACE ? (uint32_t)OP_NOREPLACE : 0) | (flags & RENAME_EXCHANGE ? (uint32_t)OP_EXCHANGE : 0),
+		.fields = (flags & RENAME_NOREPLACE ? (uint32_t)OP_NOREPLACE : 0) |
+			(flags & RENAME_EXCHANGE ? (uint32_t)OP_EXCHANGE : 0),
 		.parent = fs_id(fs, parent),
 		.new_parent = fs_id(fs, new_parent),
 		.name = span_str(ask->name),
@@ -156,10 +157,12 @@ static int rename_op(struct ask *ask, fuse_ino_t parent, fuse_ino_t new_parent, 
 	return ask_ops(ask, &ask->op, 1, on_renamed);
 }
 
-void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent, const char *new_name, unsigned flags)
+/* budget: the signature is libfuse's */
+void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent, const char *new_name,
+	unsigned flags)
 {
 	struct fs *fs = fs_of(req);
-	struct span wanted, new_wanted;
+	struct span wanted = SPAN_LITERAL(""), new_wanted = SPAN_LITERAL("");
 	struct ask *ask;
 	int r = ops_name(name, &wanted);
 

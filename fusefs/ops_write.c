@@ -12,7 +12,7 @@
  * others are stored; and one that may not fit into the drive: as it is only the store that knows, it is stored first, so that EDQUOT or ENOSPC comes from write().
  */
 
-#define USAGE_MAX_AGE_NS (5 * NS_PER_S)	      /* how full the drive is: asked for again after that, while somebody writes */
+#define USAGE_MAX_AGE_NS (5 * NS_PER_S) /* how full the drive is: asked for again after that, while somebody writes */
 #define USAGE_MAX_AGE_TIGHT_NS (1 * NS_PER_S) /* and when it is nearly full */
 
 static void on_usage(void *cookie, int error, const struct store_drive *drive)
@@ -176,6 +176,7 @@ static void write_waiting(fuse_req_t req, struct handle *h, const char *data, si
 	fs_unlock(fs);
 }
 
+/* budget: the signature is libfuse's */
 void ops_write(fuse_req_t req, fuse_ino_t node, const char *data, size_t size, off_t off, struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);

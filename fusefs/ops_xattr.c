@@ -248,6 +248,7 @@ static void change(fuse_req_t req, fuse_ino_t node, const struct op *op, struct 
 	fs_unlock(fs);
 }
 
+/* budget: the signature is libfuse's */
 void ops_setxattr(fuse_req_t req, fuse_ino_t node, const char *name, const char *value, size_t size, int flags)
 {
 	struct op op = {.kind = OP_SETXATTR, .name = span_str(name)};
@@ -262,7 +263,8 @@ void ops_setxattr(fuse_req_t req, fuse_ino_t node, const char *name, const char 
 		ops_error(req, r);
 		return;
 	}
-	op.fields = (flags & XATTR_CREATE ? (uint32_t)OP_XATTR_CREATE : 0) | (flags & XATTR_REPLACE ? (uint32_t)OP_XATTR_REPLACE : 0);
+	op.fields = (flags & XATTR_CREATE ? (uint32_t)OP_XATTR_CREATE : 0) |
+		(flags & XATTR_REPLACE ? (uint32_t)OP_XATTR_REPLACE : 0);
 	change(req, node, &op, span_of(value, size));
 }
 

@@ -15,7 +15,7 @@
 
 #include <stdint.h>
 
-#define STORE_OUTAGE_S 30	       /* an outage of all gateways that is waited out */
+#define STORE_OUTAGE_S 30			 /* an outage of all gateways that is waited out */
 #define STORE_BATCH_BYTES_MAX (2u * 1024 * 1024) /* inline data of one batch: below BATCH_DATA_BYTES_MAX */
 
 struct store;
@@ -95,25 +95,38 @@ static inline bool store_part_whole(const struct extent *extent, struct store_pa
 }
 
 struct store_ops {
-	store_ticket (*drive)(struct store *s, void (*done)(void *cookie, int error, const struct store_drive *drive), void *cookie);
+	store_ticket (*drive)(
+		struct store *s, void (*done)(void *cookie, int error, const struct store_drive *drive), void *cookie);
 	/* -ENOENT: no such name. */
-	store_ticket (*lookup)(struct store *s, int64_t parent, struct span name, void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie);
-	store_ticket (*item)(struct store *s, int64_t id, void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie);
+	store_ticket (*lookup)(struct store *s, int64_t parent, struct span name,
+		void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie);
+	store_ticket (*item)(struct store *s, int64_t id,
+		void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie);
 	/* Entries behind name `after` (empty: from the start), in the order of their bytes; with_inline: with the content of small files. */
-	store_ticket (*children)(struct store *s, int64_t folder, struct span after, uint32_t limit, bool with_inline, void (*done)(void *cookie, int error, const struct store_page *page), void *cookie);
-	store_ticket (*extents)(struct store *s, int64_t id, int64_t from, int64_t len, void (*done)(void *cookie, int error, const struct store_extents *extents), void *cookie);
-	store_ticket (*xattrs)(struct store *s, int64_t id, int (*each)(void *cookie, struct span name, struct span value), void (*done)(void *cookie, int error), void *cookie);
+	store_ticket (*children)(struct store *s, int64_t folder, struct span after, uint32_t limit, bool with_inline,
+		void (*done)(void *cookie, int error, const struct store_page *page), void *cookie);
+	store_ticket (*extents)(struct store *s, int64_t id, int64_t from, int64_t len,
+		void (*done)(void *cookie, int error, const struct store_extents *extents), void *cookie);
+	store_ticket (*xattrs)(struct store *s, int64_t id,
+		int (*each)(void *cookie, struct span name, struct span value), void (*done)(void *cookie, int error),
+		void *cookie);
 	/* A whole block is verified by its hash, a part by the digest its answer carries: -EBADMSG. extent gives sha256, generation, block_size, cap (copied). */
-	store_ticket (*block_get)(struct store *s, const struct extent *extent, struct store_part part, void (*done)(void *cookie, int error, const void *data, size_t size), void *cookie);
+	store_ticket (*block_get)(struct store *s, const struct extent *extent, struct store_part part,
+		void (*done)(void *cookie, int error, const void *data, size_t size), void *cookie);
 	/* Durable when done. data must stay valid until done. */
-	store_ticket (*block_put)(struct store *s, const uint8_t sha256[32], struct span data, void (*done)(void *cookie, int error), void *cookie);
+	store_ticket (*block_put)(struct store *s, const uint8_t sha256[32], struct span data,
+		void (*done)(void *cookie, int error), void *cookie);
 	/* A batch under (session, number): one at a time, numbers are the store's business. The ops and what they point to must stay valid until done. Retried with the same number until there is an answer.
 	 * reply is NULL when there was none (an outage, a cancel): then what was sent may have happened; otherwise an error is a refusal and nothing of the batch holds. */
-	store_ticket (*batch)(struct store *s, const struct op *ops, size_t count, void (*done)(void *cookie, int error, const struct store_batch_reply *reply), void *cookie);
+	store_ticket (*batch)(struct store *s, const struct op *ops, size_t count,
+		void (*done)(void *cookie, int error, const struct store_batch_reply *reply), void *cookie);
 	/* Document ids nobody else gets. */
-	store_ticket (*ids)(struct store *s, uint32_t count, void (*done)(void *cookie, int error, int64_t first), void *cookie);
+	store_ticket (*ids)(
+		struct store *s, uint32_t count, void (*done)(void *cookie, int error, int64_t first), void *cookie);
 	/* The long poll: entries after `since`; renews the session; held: documents open without a name (valid until done). Not retried below: the follower decides. */
-	store_ticket (*poll)(struct store *s, struct store_position since, unsigned wait_s, const int64_t *held, size_t held_count, void (*done)(void *cookie, int error, const struct store_changes *changes), void *cookie);
+	store_ticket (*poll)(struct store *s, struct store_position since, unsigned wait_s, const int64_t *held,
+		size_t held_count, void (*done)(void *cookie, int error, const struct store_changes *changes),
+		void *cookie);
 	void (*cancel)(struct store *s, store_ticket ticket); /* unknown or finished: nothing happens */
 	/* Ends the session (deadline 5 s), cancels what is under way, waits for callbacks, frees. Not from a callback. */
 	void (*free)(struct store *s);

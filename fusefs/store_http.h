@@ -40,10 +40,10 @@ struct store_http_options {
 int store_http_new(const struct store_http_options *options, struct store **ret, struct store_drive *ret_drive,
 	struct buf *ret_why);
 /* Cancels what is under way and waits for its callbacks; from now on every call fails with -ESHUTDOWN. Not from a callback. */
-void store_http_quiet(struct store *s);
+void store_http_quiet(struct store *base);
 /* The gateway that is current, for status pages; ret needs size bytes. */
-void store_http_gateway(struct store *s, char *ret, size_t size);
+void store_http_gateway(struct store *base, char *ret, size_t size);
 /* A failure that a batch met after it may have reached the store leaves its outcome unknown: how often that was. */
-uint64_t store_http_in_doubt(struct store *s);
+uint64_t store_http_in_doubt(struct store *base);
 
 #endif

@@ -6,6 +6,7 @@
 #include "common/base/error.h"
 #include "common/base/sha256.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -380,6 +381,7 @@ static void give_extent(struct job *job, const struct mem_piece *p, struct exten
 	memcpy(ret->sha256, p->sha256, sizeof(ret->sha256));
 	ret->generation = 1;
 	ret->from = p->from;
+	assert(b); /* a piece refers to a block that is there */
 	ret->block_size = b->size;
 	ret->cap = SPAN_LITERAL("9999999999.1.00");
 }

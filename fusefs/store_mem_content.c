@@ -32,7 +32,8 @@ static struct mem_piece *piece_copy(const struct mem_piece *from)
 		p->data = malloc((size_t)from->len);
 		if (!p->data)
 			abort();
-		memcpy(p->data, from->data, (size_t)from->len);
+		if (from->data)
+			memcpy(p->data, from->data, (size_t)from->len);
 	} else {
 		p->data = NULL;
 	}

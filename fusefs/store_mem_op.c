@@ -4,6 +4,7 @@
 #include "common/base/error.h"
 #include "common/base/text.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -186,6 +187,7 @@ static void do_rename(struct applying *a, struct mem_name *name, struct mem_name
 
 	count_folders(moved, folders[0], folders[1]);
 	if (op->fields & OP_EXCHANGE) {
+		assert(there); /* an exchange without a target was refused */
 		count_folders(there, folders[1], folders[0]);
 		name->child = there->id;
 		target->child = moved->id;

@@ -25,11 +25,11 @@ struct xattrs {
 	uint64_t epoch;	   /* of the inodes, when they were seen */
 };
 
-struct xattrs *xattrs_new(void);      /* NULL: no memory */
-void xattrs_free(struct xattrs *x);   /* NULL is fine */
+struct xattrs *xattrs_new(void);				       /* NULL: no memory */
+void xattrs_free(struct xattrs *x);				       /* NULL is fine */
 int xattrs_add(struct xattrs *x, struct span name, struct span value); /* replaces. -ENOMEM, -E2BIG */
 void xattrs_remove(struct xattrs *x, struct span name);
 const struct xattr *xattrs_find(const struct xattrs *x, struct span name); /* NULL: there is none */
-void xattrs_names(const struct xattrs *x, char *ret); /* names_size bytes */
+void xattrs_names(const struct xattrs *x, char *ret);			   /* names_size bytes */
 
 #endif
