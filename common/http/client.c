@@ -53,34 +53,29 @@ static void handle_put(struct http_client *c, CURL *easy)
 
 /* Signals. */
 
-static void wake(struct http_client *c)
-{
-	uint64_t one = 1;
-
-	(void)!write(c->wake_fd, &one, sizeof(one));
-}
-
-static void send_signal(struct http_call *call, enum signal signal)
+/* -ECANCELED: the client ends, and a call can no longer begin. */
+static int send_signal(struct http_call *call, enum signal signal)
 {
 	struct http_client *c = call->client;
-	bool first = false;
+	bool asleep;
 
 	pthread_mutex_lock(&c->lock);
+	if (signal == SIGNAL_START && c->stopping) {
+		pthread_mutex_unlock(&c->lock);
+		return -ECANCELED;
+	}
 	if (!call->signals) {
 		call->next_signalled = NULL;
 		*c->signalled_tail = call;
 		c->signalled_tail = &call->next_signalled;
 	}
 	call->signals |= signal;
-	if (c->started && pthread_equal(pthread_self(), c->thread)) {
-		c->own_signals = true;
-	} else if (!c->wake_sent) {
-		c->wake_sent = true;
-		first = true;
-	}
+	asleep = c->sleeping;
+	c->sleeping = false;
 	pthread_mutex_unlock(&c->lock);
-	if (first)
-		wake(c);
+	if (asleep)
+		(void)eventfd_write(c->wake_fd, 1);
+	return 0;
 }
 
 static struct http_call *next_signalled(struct http_client *c, unsigned *ret_signals)
@@ -290,54 +285,65 @@ static int wait_ms(const struct http_client *c)
 	return until > 60000 ? 60000 : (int)until;
 }
 
-static void wait_and_act(struct http_client *c)
+/* Whoever signals while the thread sleeps has to wake it; what is signalled while it works, it sees before it sleeps. */
+static bool may_sleep(struct http_client *c)
 {
-	struct epoll_event events[EVENTS_PER_TURN];
-	int count = epoll_wait(c->sockets.epoll_fd, events, EVENTS_PER_TURN, wait_ms(c));
-	int running;
-
-	for (int i = 0; i < count; i++) {
-		unsigned e = events[i].events;
-		int what = (e & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) | (e & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
-			(e & EPOLLERR ? CURL_CSELECT_ERR : 0);
-		uint64_t ignored;
-
-		if (events[i].data.fd == c->wake_fd)
-			(void)!read(c->wake_fd, &ignored, sizeof(ignored));
-		else if (sockets_wanted(&c->sockets, events[i].data.fd))
-			curl_multi_socket_action(c->multi, events[i].data.fd, what, &running);
-	}
-}
-
-static bool is_stopping(struct http_client *c)
-{
-	bool stopping;
+	bool sleeping;
 
 	pthread_mutex_lock(&c->lock);
-	/* Whoever signals from here on has to wake us; what came before is about to be seen. */
-	c->wake_sent = false;
-	stopping = c->stopping;
+	sleeping = c->sleeping = !c->signalled && !c->stopping;
 	pthread_mutex_unlock(&c->lock);
-	return stopping;
+	return sleeping;
+}
+
+static bool is_awake_and_goes_on(struct http_client *c)
+{
+	bool goes_on;
+
+	pthread_mutex_lock(&c->lock);
+	c->sleeping = false;
+	goes_on = !c->stopping;
+	pthread_mutex_unlock(&c->lock);
+	return goes_on;
+}
+
+static void act(struct http_client *c, const struct epoll_event *event)
+{
+	unsigned e = event->events;
+	int what = (e & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) | (e & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+		(e & EPOLLERR ? CURL_CSELECT_ERR : 0);
+	int fd = event->data.fd, running;
+	eventfd_t ignored;
+
+	if (fd == c->wake_fd)
+		(void)eventfd_read(fd, &ignored);
+	else if (sockets_wanted(&c->sockets, fd))
+		curl_multi_socket_action(c->multi, fd, what, &running);
 }
 
 static void *run(void *cookie)
 {
 	struct http_client *c = cookie;
+	struct epoll_event events[EVENTS_PER_TURN];
+	struct http_call *call, *next;
 
-	while (!is_stopping(c)) {
-		do {
-			c->own_signals = false;
-			take_signals(c);
-			run_timer(c);
-			take_results(c);
-			check_stalls(c, clock_mono_ns());
-		} while (c->own_signals);
-		wait_and_act(c);
-	}
+	do {
+		int count;
+
+		take_signals(c);
+		run_timer(c);
+		take_results(c);
+		check_stalls(c, clock_mono_ns());
+		count = epoll_wait(c->sockets.epoll_fd, events, EVENTS_PER_TURN, may_sleep(c) ? wait_ms(c) : 0);
+		for (int i = 0; i < count; i++)
+			act(c, &events[i]);
+	} while (is_awake_and_goes_on(c));
 	take_signals(c);
-	while (c->calls)
-		call_end(c->calls, CURLE_OK, -ECANCELED);
+	/* Nothing is added any more: http_client_start refuses. */
+	for (call = c->calls; call; call = next) {
+		next = call->next;
+		call_end(call, CURLE_OK, -ECANCELED);
+	}
 	return NULL;
 }
 
@@ -399,9 +405,7 @@ int http_client_new(const struct http_client_options *options, struct http_clien
 		http_client_free(c);
 		return r;
 	}
-	pthread_mutex_lock(&c->lock);
 	c->started = true;
-	pthread_mutex_unlock(&c->lock);
 	*ret = c;
 	return 0;
 }
@@ -414,7 +418,7 @@ void http_client_free(struct http_client *c)
 		pthread_mutex_lock(&c->lock);
 		c->stopping = true;
 		pthread_mutex_unlock(&c->lock);
-		wake(c);
+		(void)eventfd_write(c->wake_fd, 1);
 		pthread_join(c->thread, NULL);
 	}
 	perform_fini(c);
@@ -434,34 +438,35 @@ int http_client_start(struct http_client *c, const struct http_call_options *opt
 {
 	CURL *easy = handle_get(c);
 	struct http_call *call = calloc(1, sizeof(*call));
-	int r = easy && call ? 0 : -ENOMEM;
+	int r = -ENOMEM;
 
+	if (!easy || !call)
+		goto out;
+	call->cookie = cookie;
+	call->done = done;
+	r = call_init(call, c, easy, options);
 	if (!r) {
-		call->cookie = cookie;
-		call->done = done;
-		r = call_init(call, c, easy, options);
-		if (r)
-			call_fini(call);
+		/* Before the thread may see it: done may have run when send_signal returns. */
+		if (ret_call)
+			*ret_call = call;
+		r = send_signal(call, SIGNAL_START);
 	}
-	if (r) {
-		free(call);
-		if (easy)
-			handle_put(c, easy);
-		return r;
-	}
-	/* Before the thread may see it: done may have run when send_signal returns. */
-	if (ret_call)
-		*ret_call = call;
-	send_signal(call, SIGNAL_START);
-	return 0;
+	if (!r)
+		return 0;
+	call_fini(call);
+out:
+	free(call);
+	if (easy)
+		handle_put(c, easy);
+	return r;
 }
 
 void http_call_resume(struct http_call *call)
 {
-	send_signal(call, SIGNAL_RESUME);
+	(void)send_signal(call, SIGNAL_RESUME);
 }
 
 void http_call_cancel(struct http_call *call)
 {
-	send_signal(call, SIGNAL_CANCEL);
+	(void)send_signal(call, SIGNAL_CANCEL);
 }

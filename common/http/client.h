@@ -61,7 +61,7 @@ struct http_client_options {
 int http_client_new(const struct http_client_options *options, struct http_client **ret);
 void http_client_free(struct http_client *c); /* cancels what is under way and waits for its callbacks; NULL is fine */
 
-/* done is called exactly once unless start failed; the response is only valid inside it (it may move out headers and body).
+/* done is called exactly once unless start failed (-ENOMEM, -EINVAL, -ECANCELED while the client is freed); the response is only valid inside it (it may move out headers and body).
  * ret_call (may be NULL) is valid until done returns. */
 int http_client_start(struct http_client *c, const struct http_call_options *options, void *cookie,
 	void (*done)(void *cookie, struct http_response *response), struct http_call **ret_call);

@@ -57,16 +57,15 @@ struct http_client {
 	struct sockets sockets; /* the thread's */
 	int wake_fd;
 	pthread_t thread;
-	bool started;
+	bool started;		 /* the maker's */
 	struct http_call *calls; /* the thread's */
 	int64_t curl_timer_ns;	 /* the thread's; -1: none */
 	int64_t stall_check_ns;	 /* the thread's; when to look for stalled calls */
-	bool own_signals;	 /* the thread's; its own callbacks signalled */
 
 	pthread_mutex_t lock;
 	/* Guarded by lock. */
 	bool stopping;
-	bool wake_sent;
+	bool sleeping; /* its thread, or it is about to: wake it */
 	struct http_call *signalled;
 	struct http_call **signalled_tail;
 	CURL *free_handles[HANDLES_KEPT_MAX];

@@ -184,8 +184,8 @@ static void done(void *cookie, struct http_response *response)
 	/* Moved out. */
 	response->headers.count = 0;
 	buf_init(&response->body, 0);
-	gate_open(&w->done);
 	gate_open(&w->paused); /* it will not pause any more */
+	gate_open(&w->done);
 }
 
 /* Every case goes both ways. */
@@ -487,6 +487,16 @@ static void cancelling_ends_a_call_once(void **state)
 	}
 }
 
+/* Tries to go on when it is cancelled. */
+static void stubborn(void *cookie, struct http_response *response)
+{
+	struct world *w = cookie;
+	const struct http_call_options o = {.url = w->url};
+
+	if (response->error == -ECANCELED && http_client_start(w->client, &o, w, done, NULL) == -ECANCELED)
+		w->heads++;
+}
+
 static void freeing_the_client_cancels_what_is_under_way(void **state)
 {
 	struct world *w = *state;
@@ -494,10 +504,12 @@ static void freeing_the_client_cancels_what_is_under_way(void **state)
 
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(http_client_start(w->client, &o, w, done, NULL), 0);
+	assert_int_equal(http_client_start(w->client, &o, w, stubborn, NULL), 0);
 	assert_true(gate_wait(&w->arrived, 1));
 	http_client_free(w->client);
 	w->client = NULL;
 	assert_int_equal(gate_count(&w->done), 3);
+	assert_int_equal(w->heads, 1);
 	assert_int_equal(w->response.error, -ECANCELED);
 	http_server_stop(w->server);
 	w->server = NULL;
@@ -579,10 +591,10 @@ static void a_paused_call_goes_on_when_it_is_resumed(void **state)
 
 	o = (struct http_call_options){.url = url(w, "/zeros?size=10485760"), .on_data = on_data, .stall_ms = 20000};
 	w->take_max = 0;
-	gate_init(&w->paused);
+	int pauses = gate_count(&w->paused);
 	assert_int_equal(http_client_start(w->client, &o, w, done, &started), 0);
 	for (int i = 0; gate_count(&w->done) < 2; i++) {
-		if (!gate_wait(&w->paused, i + 1))
+		if (!gate_wait(&w->paused, pauses + i + 1))
 			break;
 		raise_limit(w, &w->take_max, MIB);
 		http_call_resume(started);
