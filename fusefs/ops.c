@@ -146,12 +146,12 @@ int ask_stored(struct ask *ask, struct inode *inode, void (*done)(void *cookie, 
 {
 	int r;
 
-	if (ask->interrupted)
-		return -EINTR;
 	if (ask->inode != inode) {
 		inode_unref(ask->inode);
 		ask->inode = inode_ref(inode);
 	}
+	if (ask->interrupted)
+		return -EINTR;
 	ask->cancel = cancel_stored;
 	r = flush_until_stored(ask->fs, inode, done, ask, &ask->wait);
 	if (r != 0)
