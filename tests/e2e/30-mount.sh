@@ -40,7 +40,7 @@ check "git gc" git -C clone gc -q
 rm -rf clone inc
 
 # ---- a C project ----
-mkdir project && cp -r "$E2E_ROOT"/{CMakeLists.txt,cmake,common} project/ && rm -rf project/tests
+mkdir project && cp -r "$E2E_ROOT"/{CMakeLists.txt,cmake,common,backend,gateway,fusefs,cli,tests} project/
 check "cmake configures a project on the mount" cmake -S project -B project/build -G Ninja -DNEPHOS_TESTS=OFF
 check "and ninja builds it" ninja -C project/build nephos_base nephos_proto
 check "and builds nothing twice" sh -c 'ninja -C project/build nephos_base nephos_proto | grep -q "no work to do"'
