@@ -34,8 +34,8 @@ static void put_back(struct fs *fs, struct file *f)
 	if (dirty_merge_under(&f->dirty, &f->flushing) < 0) {
 		log_error(NULL, "document %" PRId64 ": no memory to keep %" PRIu64 " bytes that are not stored",
 			f->inode->id, f->flushing.bytes);
-		dirty_fini(&f->flushing);
 	}
+	dirty_fini(&f->flushing);
 	fs->flusher.bytes -= before - f->dirty.bytes;
 }
 

@@ -55,7 +55,8 @@ static void on_end(void *cookie)
 
 static int up(struct mount_mem *m, struct mem_drive *drive, const char *dir)
 {
-	char *argv[] = {(char *)"mount_mem", (char *)"-o", (char *)"default_permissions,allow_other,subtype=nephos,fsname=memory", NULL};
+	char *argv[] = {(char *)"mount_mem", (char *)"-o",
+		(char *)"default_permissions,allow_other,subtype=nephos,fsname=memory", NULL};
 	struct fuse_args args = FUSE_ARGS_INIT(3, argv);
 	struct fs_options options = {.root_mode = true, .cache_bytes = CACHE_BYTES};
 	struct follow_options follow = {.on_changes = on_changes, .on_lost = on_lost, .held = held, .cookie = m};

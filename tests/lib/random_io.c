@@ -39,8 +39,8 @@ static uint64_t next(struct test *t)
 
 static void fail(const struct test *t, const char *what)
 {
-	fprintf(stderr, "step %lu: %s at %zu, %zu bytes (size %zu): %s: %s\n", t->step, t->doing, t->at, t->len, t->size, what,
-		strerror(errno));
+	fprintf(stderr, "step %lu: %s at %zu, %zu bytes (size %zu): %s: %s\n", t->step, t->doing, t->at, t->len,
+		t->size, what, strerror(errno));
 	exit(1);
 }
 
@@ -61,8 +61,9 @@ static void compare(struct test *t, const char *got, size_t at, size_t len)
 	for (size_t i = 0; i < len; i++) {
 		if (got[i] == t->model[at + i])
 			continue;
-		fprintf(stderr, "step %lu: %s at %zu, %zu bytes: byte %zu is %02x and must be %02x (size %zu)\n", t->step, t->doing,
-			t->at, t->len, at + i, (unsigned char)got[i], (unsigned char)t->model[at + i], t->size);
+		fprintf(stderr, "step %lu: %s at %zu, %zu bytes: byte %zu is %02x and must be %02x (size %zu)\n",
+			t->step, t->doing, t->at, t->len, at + i, (unsigned char)got[i],
+			(unsigned char)t->model[at + i], t->size);
 		exit(1);
 	}
 }

@@ -22,9 +22,11 @@ static struct extent block(int64_t at, int64_t len, uint8_t name, uint32_t from)
 }
 
 /* budget: one line a test */
-static void learn(struct content *c, const struct extent *list, size_t count, int64_t content_seq, int64_t from, int64_t to)
+static void learn(
+	struct content *c, const struct extent *list, size_t count, int64_t content_seq, int64_t from, int64_t to)
 {
-	struct store_extents page = {.extents = list, .count = count, .content_seq = content_seq, .at = {1, content_seq}};
+	struct store_extents page = {
+		.extents = list, .count = count, .content_seq = content_seq, .at = {1, content_seq}};
 
 	assert_int_equal(content_learn(c, &page, from, to), 0);
 }

@@ -23,7 +23,13 @@ static void release(void *cookie, struct inode *inode)
 
 static struct item file_item(int64_t id, int64_t size, int64_t seq)
 {
-	return (struct item){.id = id, .parent = 1, .size = size, .mode = S_IFREG | 0644, .nlink = 1, .seq = seq, .content_seq = seq};
+	return (struct item){.id = id,
+		.parent = 1,
+		.size = size,
+		.mode = S_IFREG | 0644,
+		.nlink = 1,
+		.seq = seq,
+		.content_seq = seq};
 }
 
 /* -- inodes -- */

@@ -1,0 +1,576 @@
+#include "fusefs/flush.h"
+
+#include "common/base/error.h"
+#include "fusefs/file.h"
+#include "fusefs/fs.h"
+#include "fusefs/reader.h"
+#include "fusefs/store_fault.h"
+#include "fusefs/store_mem.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define WAIT_MS 10000 /* a deadline of tests: only reached when something hangs */
+#define KIB 1024
+#define MIB (1024 * 1024)
+
+struct fixture {
+	struct mem_drive *drive;
+	struct store *store; /* the one that fails on purpose, over the one in memory */
+	struct oplog *log;
+	struct fs *fs;
+	struct inode *inode;
+};
+
+struct outcome {
+	pthread_mutex_t lock;
+	pthread_cond_t over;
+	bool done;
+	int error;
+	int64_t id, size;
+};
+
+static void outcome_init(struct outcome *o)
+{
+	memset(o, 0, sizeof(*o));
+	pthread_mutex_init(&o->lock, NULL);
+	pthread_cond_init(&o->over, NULL);
+}
+
+static void outcome_tell(struct outcome *o, int error)
+{
+	pthread_mutex_lock(&o->lock);
+	assert_false(o->done);
+	o->done = true;
+	o->error = error;
+	pthread_cond_signal(&o->over);
+	pthread_mutex_unlock(&o->lock);
+}
+
+static int outcome_wait(struct outcome *o)
+{
+	struct timespec until;
+	int r = 0;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += WAIT_MS / 1000;
+	pthread_mutex_lock(&o->lock);
+	while (!o->done && r == 0)
+		r = pthread_cond_timedwait(&o->over, &o->lock, &until);
+	pthread_mutex_unlock(&o->lock);
+	assert_true(o->done);
+	return o->error;
+}
+
+static void on_created(void *cookie, int error, const struct store_result *results, size_t count)
+{
+	struct outcome *o = cookie;
+
+	assert_int_equal(count, 1);
+	o->id = results[0].item.id;
+	outcome_tell(o, error);
+}
+
+static int setup_quota(void **state, int64_t quota)
+{
+	struct op create = {
+		.kind = OP_CREATE, .parent = ITEM_ROOT(7), .name = SPAN_LITERAL("f"), .mode = S_IFREG | 0644};
+	struct fixture *f = calloc(1, sizeof(*f));
+	struct fs_options options = {.root = ITEM_ROOT(7), .root_mode = true, .cache_bytes = 64 * MIB};
+	struct store *memory;
+	struct outcome o;
+
+	assert_non_null(f);
+	create.fields = OP_HAS_MODE;
+	assert_int_equal(mem_drive_new(7, quota, &f->drive), 0);
+	assert_int_equal(store_mem_new(f->drive, &memory), 0);
+	assert_int_equal(store_fault_new(memory, &f->store), 0);
+	assert_int_equal(oplog_new(f->store, &f->log), 0);
+	options.store = f->store;
+	options.oplog = f->log;
+	assert_int_equal(fs_new(&options, &f->fs), 0);
+	outcome_init(&o);
+	assert_int_equal(oplog_append(f->log, &create, 1, on_created, &o, NULL), 0);
+	assert_int_equal(outcome_wait(&o), 0);
+	fs_lock(f->fs);
+	f->inode = inodes_get(&f->fs->inodes, o.id);
+	f->inode->opens = 1;
+	fs_unlock(f->fs);
+	*state = f;
+	return 0;
+}
+
+static int setup(void **state)
+{
+	return setup_quota(state, 0);
+}
+
+static int setup_small(void **state)
+{
+	return setup_quota(state, 100 * KIB);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	fault_clear(f->store);
+	fs_lock(f->fs);
+	f->inode->opens = 0;
+	inode_unref(f->inode);
+	fs_unlock(f->fs);
+	(void)fs_flush_all(f->fs, WAIT_MS);
+	assert_int_equal(oplog_drain(f->log, WAIT_MS, NULL), 0);
+	fs_free(f->fs);
+	oplog_free(f->log);
+	f->store->ops->free(f->store);
+	mem_drive_free(f->drive);
+	free(f);
+	return 0;
+}
+
+/* -- steps -- */
+
+static char byte_at(int64_t at)
+{
+	return (char)(at * 31 + at / 4096);
+}
+
+static void write_at(struct fixture *f, int64_t at, size_t size)
+{
+	char *data = malloc(size);
+
+	assert_non_null(data);
+	for (size_t i = 0; i < size; i++)
+		data[i] = byte_at(at + (int64_t)i);
+	fs_lock(f->fs);
+	assert_int_equal(flush_write(f->fs, f->inode, at, data, size), 0);
+	fs_unlock(f->fs);
+	free(data);
+}
+
+static void on_stored(void *cookie, int error)
+{
+	outcome_tell(cookie, error);
+}
+
+static void begin_sync(struct fixture *f, struct outcome *o)
+{
+	outcome_init(o);
+	fs_lock(f->fs);
+	if (flush_until_stored(f->fs, f->inode, on_stored, o, NULL) == 1)
+		outcome_tell(o, 0);
+	fs_unlock(f->fs);
+}
+
+static int sync_file(struct fixture *f)
+{
+	struct outcome o;
+
+	begin_sync(f, &o);
+	return outcome_wait(&o);
+}
+
+static void on_job(void *cookie, int error, const struct store_result *result)
+{
+	struct outcome *o = cookie;
+
+	if (error == 0)
+		o->size = result->item.size;
+	outcome_tell(o, error);
+}
+
+static struct job *begin_job(struct fixture *f, const struct op *op, struct outcome *o)
+{
+	struct job *job;
+
+	outcome_init(o);
+	fs_lock(f->fs);
+	assert_int_equal(flush_job(f->fs, f->inode, op, on_job, o, &job), 0);
+	fs_unlock(f->fs);
+	return job;
+}
+
+static struct op truncate_to(const struct fixture *f, int64_t size)
+{
+	return (struct op){.kind = OP_SETATTR, .fields = OP_HAS_SIZE, .id = f->inode->id, .size = size};
+}
+
+struct reading {
+	struct reader reader; /* first */
+	struct outcome outcome;
+};
+
+static void on_read(struct reader *r)
+{
+	outcome_tell(&((struct reading *)r)->outcome, r->error);
+}
+
+/* What the store has, or what is seen here when `here`. Returns how many bytes. */
+static size_t read_at(struct fixture *f, int64_t at, char *ret, size_t size, bool here)
+{
+	struct reading *r = calloc(1, sizeof(*r));
+	size_t used = 0;
+
+	assert_non_null(r);
+	outcome_init(&r->outcome);
+	r->reader.fs = f->fs;
+	r->reader.inode = f->inode;
+	r->reader.at = at;
+	r->reader.size = size;
+	r->reader.done = on_read;
+	fs_lock(f->fs);
+	if (!here) {
+		file_drop_content(f->fs, f->inode->file);
+		f->inode->epoch = 0;
+	}
+	reader_start(&r->reader);
+	fs_unlock(f->fs);
+	assert_int_equal(outcome_wait(&r->outcome), 0);
+	for (size_t i = 0; i < r->reader.part_count; i++) {
+		memcpy(ret + used, r->reader.parts[i].iov_base, r->reader.parts[i].iov_len);
+		used += r->reader.parts[i].iov_len;
+	}
+	reader_fini(&r->reader);
+	free(r);
+	return used;
+}
+
+static void check_range(struct fixture *f, int64_t at, size_t size)
+{
+	char *data = malloc(size);
+
+	assert_non_null(data);
+	assert_int_equal(read_at(f, at, data, size, false), size);
+	for (size_t i = 0; i < size; i++)
+		assert_int_equal(data[i], byte_at(at + (int64_t)i));
+	free(data);
+}
+
+static struct mem_counts counts(struct fixture *f)
+{
+	struct mem_counts c;
+
+	mem_drive_counts(f->drive, &c);
+	return c;
+}
+
+/* -- what goes where -- */
+
+static void a_small_write_goes_inline_with_one_batch(void **state)
+{
+	struct fixture *f = *state;
+	struct mem_counts before = counts(f);
+
+	write_at(f, 0, 10 * KIB);
+	assert_int_equal(sync_file(f), 0);
+	assert_int_equal(counts(f).batches - before.batches, 1);
+	assert_int_equal(counts(f).block_puts, 0);
+	check_range(f, 0, 10 * KIB);
+}
+
+static void a_large_write_goes_in_blocks_and_one_op(void **state)
+{
+	struct fixture *f = *state;
+	struct mem_counts before = counts(f);
+
+	for (int i = 0; i < 9; i++)
+		write_at(f, i * (int64_t)MIB, MIB);
+	assert_int_equal(sync_file(f), 0);
+	assert_int_equal(counts(f).ops - before.ops, 1);
+	assert_int_equal(counts(f).block_puts, 3);
+	check_range(f, 0, 9 * MIB);
+}
+
+static void many_small_ranges_share_blocks(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 100; i++)
+		write_at(f, i * 8192, 1000);
+	assert_int_equal(sync_file(f), 0);
+	assert_int_equal(counts(f).block_puts, 1);
+	for (int i = 0; i < 100; i++)
+		check_range(f, i * 8192, 1000);
+}
+
+static void a_file_that_was_stored_costs_nothing_again(void **state)
+{
+	struct fixture *f = *state;
+	struct mem_counts before;
+
+	write_at(f, 0, 100);
+	assert_int_equal(sync_file(f), 0);
+	before = counts(f);
+	assert_int_equal(sync_file(f), 0);
+	assert_int_equal(counts(f).batches, before.batches);
+}
+
+static void content_and_attributes_are_one_op(void **state)
+{
+	struct fixture *f = *state;
+	struct mem_counts before = counts(f);
+	struct op op = {.kind = OP_SETATTR,
+		.fields = OP_HAS_MODE | OP_HAS_MTIME,
+		.id = f->inode->id,
+		.mode = 0600,
+		.mtime = 12345};
+	struct outcome o;
+
+	write_at(f, 0, 100);
+	(void)begin_job(f, &op, &o);
+	assert_int_equal(outcome_wait(&o), 0);
+	assert_int_equal(counts(f).ops - before.ops, 1);
+	fs_lock(f->fs);
+	assert_int_equal(f->inode->attr.mode & 07777, 0600);
+	assert_int_equal(f->inode->attr.mtime, 12345);
+	assert_int_equal(f->inode->attr.size, 100);
+	assert_false(file_is_dirty(f->inode->file));
+	fs_unlock(f->fs);
+}
+
+/* -- order -- */
+
+static void what_is_flushing_is_still_read_and_what_was_written_since_hides_it(void **state)
+{
+	struct fixture *f = *state;
+	char data[8];
+	struct outcome o;
+
+	fault_add(f->store, &(struct fault_rule){.call = FAULT_BATCH, .kind = FAULT_HOLD});
+	write_at(f, 0, 8);
+	begin_sync(f, &o);
+	assert_int_equal(fault_wait_held(f->store, FAULT_BATCH, 1, WAIT_MS), 0);
+	fs_lock(f->fs);
+	assert_int_equal(flush_write(f->fs, f->inode, 2, "XY", 2), 0);
+	fs_unlock(f->fs);
+	assert_int_equal(read_at(f, 0, data, 8, true), 8);
+	assert_int_equal(data[0], byte_at(0));
+	assert_memory_equal(data + 2, "XY", 2);
+	assert_int_equal(data[7], byte_at(7));
+	fault_clear(f->store);
+	assert_int_equal(fault_release(f->store, FAULT_BATCH), 1);
+	assert_int_equal(outcome_wait(&o), 0);
+	assert_int_equal(sync_file(f), 0);
+	assert_int_equal(read_at(f, 0, data, 8, false), 8);
+	assert_memory_equal(data + 2, "XY", 2);
+}
+
+static void a_truncation_waits_for_the_round_before_it(void **state)
+{
+	struct fixture *f = *state;
+	struct op op = truncate_to(f, 10);
+	struct outcome first, second;
+	char data[64];
+
+	fault_add(f->store, &(struct fault_rule){.call = FAULT_BATCH, .kind = FAULT_HOLD});
+	write_at(f, 0, 64);
+	begin_sync(f, &first);
+	assert_int_equal(fault_wait_held(f->store, FAULT_BATCH, 1, WAIT_MS), 0);
+	(void)begin_job(f, &op, &second);
+	assert_int_equal(fault_count(f->store, FAULT_BATCH), 2); /* the create, and the write that is held */
+	fault_clear(f->store);
+	(void)fault_release(f->store, FAULT_BATCH);
+	assert_int_equal(outcome_wait(&first), 0);
+	assert_int_equal(outcome_wait(&second), 0);
+	assert_int_equal(second.size, 10);
+	assert_int_equal(read_at(f, 0, data, 64, false), 10);
+}
+
+static void a_truncation_cuts_what_was_written_before_it_and_not_what_comes_after(void **state)
+{
+	struct fixture *f = *state;
+	struct op op = truncate_to(f, 10);
+	struct outcome o;
+	char data[64];
+
+	write_at(f, 0, 64);
+	(void)begin_job(f, &op, &o);
+	assert_int_equal(outcome_wait(&o), 0);
+	write_at(f, 20, 4);
+	assert_int_equal(sync_file(f), 0);
+	assert_int_equal(read_at(f, 0, data, 64, false), 24);
+	assert_int_equal(data[9], byte_at(9));
+	assert_int_equal(data[10], 0);
+	assert_int_equal(data[20], byte_at(20));
+}
+
+static void a_job_that_waits_can_be_given_up(void **state)
+{
+	struct fixture *f = *state;
+	struct op op = truncate_to(f, 10);
+	struct outcome first, second;
+	struct job *job;
+
+	fault_add(f->store, &(struct fault_rule){.call = FAULT_BATCH, .kind = FAULT_HOLD});
+	write_at(f, 0, 64);
+	begin_sync(f, &first);
+	assert_int_equal(fault_wait_held(f->store, FAULT_BATCH, 1, WAIT_MS), 0);
+	job = begin_job(f, &op, &second);
+	fs_lock(f->fs);
+	flush_job_cancel(f->fs, job);
+	fs_unlock(f->fs);
+	assert_int_equal(outcome_wait(&second), -EINTR);
+	fault_clear(f->store);
+	(void)fault_release(f->store, FAULT_BATCH);
+	assert_int_equal(outcome_wait(&first), 0);
+	check_range(f, 0, 64);
+}
+
+/* -- failures -- */
+
+static void what_could_not_be_stored_stays_and_is_stored_later(void **state)
+{
+	struct fixture *f = *state;
+
+	fault_add(f->store, &(struct fault_rule){.call = FAULT_BATCH, .kind = FAULT_FAIL, .nth = 1, .error = -EIO});
+	write_at(f, 0, 64);
+	assert_int_equal(sync_file(f), -EIO);
+	fs_lock(f->fs);
+	assert_true(file_is_dirty(f->inode->file));
+	fs_unlock(f->fs);
+	fault_clear(f->store);
+	assert_int_equal(sync_file(f), 0);
+	check_range(f, 0, 64);
+}
+
+static void an_upload_that_failed_is_made_again(void **state)
+{
+	struct fixture *f = *state;
+
+	fault_add(f->store, &(struct fault_rule){.call = FAULT_BLOCK_PUT, .kind = FAULT_FAIL, .nth = 1, .error = -EIO});
+	write_at(f, 0, 100 * KIB);
+	assert_int_equal(sync_file(f), -EIO);
+	assert_int_equal(sync_file(f), 0);
+	check_range(f, 0, 100 * KIB);
+}
+
+static void each_handle_reports_a_failure_once(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t one = 0, two = 0;
+
+	fault_add(f->store, &(struct fault_rule){.call = FAULT_BATCH, .kind = FAULT_FAIL, .nth = 1, .error = -EIO});
+	write_at(f, 0, 64);
+	assert_int_equal(sync_file(f), -EIO);
+	fs_lock(f->fs);
+	assert_int_equal(flush_take_error(f->inode->file, &one), -EIO);
+	assert_int_equal(flush_take_error(f->inode->file, &one), 0);
+	assert_int_equal(flush_take_error(f->inode->file, &two), -EIO);
+	fs_unlock(f->fs);
+}
+
+static void blocks_that_were_collected_meanwhile_are_uploaded_again(void **state)
+{
+	struct fixture *f = *state;
+
+	fault_add(f->store,
+		&(struct fault_rule){
+			.call = FAULT_BATCH, .kind = FAULT_REFUSE, .nth = 1, .error = -ERR_BLOCK_MISSING, .index = 0});
+	write_at(f, 0, 100 * KIB);
+	assert_int_equal(sync_file(f), 0);
+	assert_int_equal(counts(f).block_puts, 2);
+	check_range(f, 0, 100 * KIB);
+}
+
+static void data_without_quota_does_not_hold_up_other_changes(void **state)
+{
+	struct fixture *f = *state;
+	struct op chmod_op = {.kind = OP_SETATTR, .fields = OP_HAS_MODE, .id = f->inode->id, .mode = 0600};
+	struct op shorter = truncate_to(f, 1000);
+	struct outcome o;
+
+	write_at(f, 0, 200 * KIB);
+	assert_int_equal(sync_file(f), -EDQUOT);
+	(void)begin_job(f, &chmod_op, &o);
+	assert_int_equal(outcome_wait(&o), 0);
+	fs_lock(f->fs);
+	assert_true(file_is_dirty(f->inode->file));
+	fs_unlock(f->fs);
+	(void)begin_job(f, &shorter, &o); /* whoever makes it fit is helped */
+	assert_int_equal(outcome_wait(&o), 0);
+	assert_int_equal(sync_file(f), 0);
+}
+
+static void data_that_nobody_wants_is_dropped_with_the_last_handle(void **state)
+{
+	struct fixture *f = *state;
+
+	write_at(f, 0, 200 * KIB);
+	assert_int_equal(sync_file(f), -EDQUOT);
+	fs_lock(f->fs);
+	assert_int_equal(f->fs->flusher.bytes, 200 * KIB);
+	flush_released(f->fs, f->inode);
+	assert_int_equal(f->fs->flusher.bytes, 200 * KIB); /* somebody has it open */
+	f->inode->opens = 0;
+	flush_released(f->fs, f->inode);
+	assert_int_equal(f->fs->flusher.bytes, 0);
+	assert_false(file_is_dirty(f->inode->file));
+	fs_unlock(f->fs);
+	assert_int_equal(sync_file(f), 0);
+}
+
+/* -- bounds -- */
+
+static void on_room(struct room_wait *wait, int error)
+{
+	(void)wait;
+	outcome_tell((struct outcome *)(void *)(wait + 1), error);
+}
+
+static void a_write_without_room_waits_until_something_is_stored(void **state)
+{
+	struct fixture *f = *state;
+	struct {
+		struct room_wait wait;
+		struct outcome outcome;
+	} w;
+
+	fault_add(f->store, &(struct fault_rule){.call = FAULT_BATCH, .kind = FAULT_HOLD});
+	for (int i = 0; i < (int)(FLUSH_FILE_BYTES_MAX / MIB); i++)
+		write_at(f, i * (int64_t)MIB, MIB);
+	outcome_init(&w.outcome);
+	fs_lock(f->fs);
+	assert_false(flush_room(f->fs, f->inode->file, 1));
+	w.wait = (struct room_wait){.file = f->inode->file, .size = MIB, .ready = on_room};
+	flush_room_wait(f->fs, &w.wait);
+	fs_unlock(f->fs);
+	assert_int_equal(fault_wait_held(f->store, FAULT_BATCH, 1, WAIT_MS), 0);
+	fault_clear(f->store);
+	(void)fault_release(f->store, FAULT_BATCH);
+	assert_int_equal(outcome_wait(&w.outcome), 0);
+	assert_int_equal(sync_file(f), 0);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(a_small_write_goes_inline_with_one_batch),
+		CASE(a_large_write_goes_in_blocks_and_one_op),
+		CASE(many_small_ranges_share_blocks),
+		CASE(a_file_that_was_stored_costs_nothing_again),
+		CASE(content_and_attributes_are_one_op),
+		CASE(what_is_flushing_is_still_read_and_what_was_written_since_hides_it),
+		CASE(a_truncation_waits_for_the_round_before_it),
+		CASE(a_truncation_cuts_what_was_written_before_it_and_not_what_comes_after),
+		CASE(a_job_that_waits_can_be_given_up),
+		CASE(what_could_not_be_stored_stays_and_is_stored_later),
+		CASE(an_upload_that_failed_is_made_again),
+		CASE(each_handle_reports_a_failure_once),
+		CASE(blocks_that_were_collected_meanwhile_are_uploaded_again),
+		cmocka_unit_test_setup_teardown(
+			data_without_quota_does_not_hold_up_other_changes, setup_small, teardown),
+		cmocka_unit_test_setup_teardown(
+			data_that_nobody_wants_is_dropped_with_the_last_handle, setup_small, teardown),
+		CASE(a_write_without_room_waits_until_something_is_stored),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
