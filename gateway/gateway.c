@@ -178,6 +178,7 @@ static int watch_status(void *cookie, struct buf *ret)
 }
 
 /* What the gateway sends on is described by the services that answer it: nothing here is in the gateway's own OpenAPI. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): the arguments are initialisers */
 #define INTERNAL(method_, pattern_, handler_)                                                                \
 	{                                                                                                    \
 		.method = method_, .pattern = pattern_, .body = HTTP_BODY_WHOLE, .body_max = JSON_BYTES_MAX, \
@@ -194,6 +195,7 @@ static int watch_status(void *cookie, struct buf *ret)
 		.rest_may_end_in_slash = true, .handler = handler_, .tag = "forwarded",                          \
 		.summary = "Answered by a service", .doc = "{}"                                                  \
 	}
+/* NOLINTEND(bugprone-macro-parentheses) */
 #define FORWARD_ALL(pattern_, handler_)                                                                              \
 	FORWARD("GET", pattern_, handler_), FORWARD("PUT", pattern_, handler_), FORWARD("POST", pattern_, handler_), \
 		FORWARD("PATCH", pattern_, handler_), FORWARD("DELETE", pattern_, handler_)

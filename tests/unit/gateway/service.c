@@ -196,11 +196,13 @@ static void handle_refuse(struct http_request *req, void *cookie)
 	http_respond_error(req, -EFBIG, NULL);
 }
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): the arguments are initialisers */
 #define ROW(method_, pattern_, body_, handler_)                                                                     \
 	{                                                                                                           \
 		.method = method_, .pattern = pattern_, .body = body_, .body_max = 1ull << 40, .handler = handler_, \
 		.internal = true, .rest_may_end_in_slash = true, .open = true                                       \
 	}
+/* NOLINTEND(bugprone-macro-parentheses) */
 #define ECHO(pattern_)                                                                                          \
 	ROW("GET", pattern_, HTTP_BODY_WHOLE, handle_echo), ROW("PUT", pattern_, HTTP_BODY_WHOLE, handle_echo), \
 		ROW("POST", pattern_, HTTP_BODY_WHOLE, handle_echo),                                            \
