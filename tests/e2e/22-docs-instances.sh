@@ -124,6 +124,7 @@ check "and read back as they are" cmp "$WORK/huge" <(curl -s "${CLUSTER[@]}" "${
 for i in 1 2 3 4 5 6 7 8; do
 	curl -s -o /dev/null --limit-rate 2M --max-time 5 "${CLUSTER[@]}" "${AS[@]}" "$U$H/files/huge" &
 done
+# Not for an event: memory is looked at while they are in the midst of it, and each reads for 5 s.
 sleep 3
 PEAK=$(rss "$PID_docs_1")
 wait $(jobs -rp | grep -v -e "^$PID_docs_1$" -e "^$PID_docs_2$" -e "^$USERS_PID$") 2>/dev/null
@@ -133,6 +134,7 @@ for i in $(seq 1 20); do
 	curl -s -o /dev/null -w '%{http_code}\n' --limit-rate 20M -T <(head -c 20000000 "$WORK/huge") "${CLUSTER[@]}" "${AS[@]}" "$U$H/files/up$i" >>"$WORK/uploads" &
 	UPLOADS+=($!)
 done
+# As above: the peak is taken at the end; this only lets them overlap.
 sleep 1
 PEAK=$(rss "$PID_docs_1")
 wait "${UPLOADS[@]}"
