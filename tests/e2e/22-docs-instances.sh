@@ -134,7 +134,7 @@ for i in $(seq 1 20); do
 	curl -s -o /dev/null -w '%{http_code}\n' --limit-rate 20M -T <(head -c 20000000 "$WORK/huge") "${CLUSTER[@]}" "${AS[@]}" "$U$H/files/up$i" >>"$WORK/uploads" &
 	UPLOADS+=($!)
 done
-# As above: the peak is taken at the end; this only lets them overlap.
+# As above: memory is looked at while they run, each for a second at least.
 sleep 1
 PEAK=$(rss "$PID_docs_1")
 wait "${UPLOADS[@]}"
