@@ -21,7 +21,8 @@
 #include <uthash.h>
 
 #define COMMIT_ROUNDS 8 /* transactions of one job: some 10 ms */
-#define COMMIT_TRIES 2	/* of a transaction whose connection was lost before its COMMIT was sent */
+#define COMMIT_TRIES \
+	3 /* of a transaction that did not happen: its connection was lost before its COMMIT was sent, a guess was wrong */
 #define KEY_TEXT_BYTES (IDEMPOTENCY_KEY_BYTES_MAX + 1)
 
 struct queue {
@@ -268,6 +269,15 @@ static void round_reset(struct round *r)
 	}
 }
 
+/* A refusal for which nobody has asked: of a row that was guessed. */
+static bool is_unfounded(const struct round *r, const struct docs_seen *seen)
+{
+	for (size_t i = 0; i < r->count; i++)
+		if (seen[i].guessed && r->slots[i].error < 0)
+			return true;
+	return false;
+}
+
 /* The whole transaction once. A failure is everybody's; what only one of them did wrong is in its slot. */
 static int round_try(struct round *r)
 {
@@ -289,7 +299,11 @@ static int round_try(struct round *r)
 	for (size_t i = 0; i < r->count; i++)
 		r->slots[i].error = slot_run(&r->slots[i], tree, &seen[i]);
 	r->after = *tree_peek_drive(tree);
-	error = round_commit(r, tree);
+	error = is_unfounded(r, seen) ? -ENOTCONN : 0;
+	if (error < 0)
+		r->store->ops->txn_abort(r->store);
+	else
+		error = round_commit(r, tree);
 out:
 	tree_free(tree);
 	tree_wants_free(wants);

@@ -32,7 +32,7 @@ static struct docs_store *store_of(struct docs *d, struct pg *pg)
 	for (size_t i = 0; i < DOCS_STORES_MAX && !worker; i++)
 		if (d->workers[i].pg == pg || !d->workers[i].pg)
 			worker = &d->workers[i];
-	if (worker && !worker->pg && docs_pg_new(pg, &worker->store) == 0)
+	if (worker && !worker->pg && docs_pg_new(pg, d->known, &worker->store) == 0)
 		worker->pg = pg;
 	if (worker && worker->pg)
 		store = worker->store;
@@ -170,6 +170,8 @@ static int start_parts(struct docs *d, const struct config *config)
 	if (r == 0)
 		r = numbers_new(&d->numbers);
 	if (r == 0)
+		r = known_new(&d->known);
+	if (r == 0)
 		r = commit_new(&commit, &d->commit);
 	if (r == 0)
 		r = workers_new(&slow, &d->slow);
@@ -197,6 +199,7 @@ void docs_stop(void *docs)
 	feed_free(d->feed);
 	for (size_t i = 0; i < DOCS_STORES_MAX && d->workers[i].store; i++)
 		d->workers[i].store->ops->free(d->workers[i].store);
+	known_free(d->known);
 	if (d->blocks)
 		d->blocks->ops->free(d->blocks);
 	pthread_mutex_destroy(&d->lock);

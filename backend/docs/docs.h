@@ -34,6 +34,7 @@ struct docs_worker { /* the store that belongs to the connection of a worker */
 struct docs {
 	struct service *service;
 	struct commit *commit;
+	struct known *known;
 	struct block_store *blocks;
 	struct feed *feed;
 	struct herald *herald;

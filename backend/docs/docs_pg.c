@@ -6,7 +6,7 @@
 
 /*
  * The storage of the docs service in PostgreSQL. The files: docs_sql* all the SQL; docs_pg_row what rows mean; _read, _drive, _session, _block one statement each;
- * _begin, _load, _commit, _answer the transaction of a batch; _upkeep; _notify.
+ * _begin, _load, _commit, _answer, _guess the transaction of a batch; _upkeep; _notify.
  *
  * Order of locks, always: the drive's row, keys (in their order), the rest. Nothing but the drive's row is ever waited for long; who holds a row of a
  * session or of a block without it holds that one row and finishes by itself. Hence no deadlocks; READ COMMITTED, hence no serialization failures.
@@ -69,7 +69,7 @@ static const struct docs_store_ops OPS = {
 	.free = docs_pg_free,
 };
 
-int docs_pg_new(struct pg *pg, struct docs_store **ret)
+int docs_pg_new(struct pg *pg, struct known *known, struct docs_store **ret)
 {
 	struct docs_pg *s = calloc(1, sizeof(*s));
 	int r = 0;
@@ -78,6 +78,7 @@ int docs_pg_new(struct pg *pg, struct docs_store **ret)
 		return -ENOMEM;
 	s->store.ops = &OPS;
 	s->pg = pg;
+	s->known = known;
 	for (size_t i = 0; r == 0 && i < DOCS_PG_NUMBERS; i++)
 		r = pg_array_new(PG_I64, &s->numbers[i]);
 	for (size_t i = 0; r == 0 && i < DOCS_PG_BYTES; i++)

@@ -3,13 +3,14 @@
  *
  * A store borrows its connection; both belong to one worker thread. Failures are those of docs_store.h and of pg.h: -ENOTCONN and -ETIMEDOUT (before COMMIT: nothing
  * happened), -ERR_UNKNOWN_OUTCOME (after), -EIO (pg_error has the text). txn_commit says -ENOTCONN also when another drive's transaction took the same
- * Idempotency-Key at the same time: tried again, it finds the answer of that one.
+ * Idempotency-Key at the same time (tried again, it finds the answer of that one), and when the transaction began with what was known and that was not so any more, or not enough.
  * The caller frees the tree that txn_begin gives.
  */
 #ifndef NEPHOS_DOCS_DOCS_PG_H
 #define NEPHOS_DOCS_DOCS_PG_H
 
 #include "backend/docs/docs_store.h"
+#include "backend/docs/known.h"
 #include "backend/pg/pg.h"
 
 #define DOCS_PG_PIECE_ROWS 5000u /* rows of one kind that upkeep removes under one lock of a drive: some 20 ms */
@@ -18,7 +19,8 @@
 #define DOCS_PG_PAYLOAD_BYTES_MAX 7900u /* of a notification: PostgreSQL takes 7,999 */
 #define DOCS_PG_HELD_MAX 65536u		/* documents without a name that a mount says it has open: its open files */
 
-int docs_pg_new(struct pg *pg, struct docs_store **ret); /* -ENOMEM */
+/* known: shared by the stores of a process, borrowed; NULL: every transaction asks for all it needs. -ENOMEM. */
+int docs_pg_new(struct pg *pg, struct known *known, struct docs_store **ret);
 int docs_pg_migrate(struct pg *pg);
 
 /*

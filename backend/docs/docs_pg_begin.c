@@ -207,6 +207,8 @@ static int take(struct docs_pg *s, struct asked *a, size_t *ret_first_load)
 	if (!is_mine(t, drive.row.owner))
 		return -ERR_NOT_FOUND;
 	t->drive = drive.row;
+	if (t->known)
+		known_found(t->known, &t->drive);
 	for (size_t k = 0; k < 2; k++) {
 		const size_t at = k == 0 && a->both ? AT_LOCK : next;
 
@@ -249,6 +251,7 @@ void docs_pg_txn_end(struct docs_pg *s)
 	free(t->stale);
 	pg_result_free(t->results[0]);
 	pg_result_free(t->results[1]);
+	known_give(s->known, t->known);
 	*t = (struct docs_txn){0};
 }
 
@@ -258,6 +261,8 @@ void docs_pg_txn_abort(struct docs_store *store)
 
 	if (s->txn.open)
 		(void)pg_pipeline_rollback(s->pg);
+	if (s->txn.known)
+		known_doubt(s->txn.known);
 	docs_pg_txn_end(s);
 }
 
@@ -272,6 +277,8 @@ int docs_pg_txn_begin(struct docs_store *store, uint32_t drive, const struct doc
 
 	docs_pg_txn_abort(store);
 	int r = keep_keys(&s->txn, keys, key_count);
+	if (r == 0 && docs_pg_guess(s, drive, wants, now_ns, &tree))
+		goto begun;
 	if (r == 0)
 		r = lock(s, drive, wants, &asked);
 	if (r == 0)
@@ -279,12 +286,13 @@ int docs_pg_txn_begin(struct docs_store *store, uint32_t drive, const struct doc
 	if (r == 0)
 		r = tree_new(&s->txn.drive, now_ns, &tree);
 	if (r == 0)
-		r = docs_pg_load_take(&asked.results[first_load], wants, tree);
+		r = docs_pg_load_take(&asked.results[first_load], wants, tree, s->txn.known);
 	asked_fini(&asked);
 	if (r < 0) {
 		tree_free(tree);
 		return r;
 	}
+begun:
 	*ret_tree = tree;
 	*ret_seen = s->txn.seen;
 	return 0;

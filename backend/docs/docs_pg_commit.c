@@ -386,15 +386,33 @@ static int queue_all(struct docs_pg *s, const struct tree_delta *d, const struct
 	return r < 0 ? r : queue_main(s, d);
 }
 
+/* A guess is proved before anything else is touched: by the statement that writes one op, or by one in front. */
+static int queue_claim(struct docs_pg *s)
+{
+	struct pg_param params[] = {
+		PG_P_I32(s->txn.drive.id), PG_P_NULL, PG_P_I64(s->txn.keys->session), PG_P_I64(s->txn.keys->number)};
+
+	docs_pg_reset(s);
+	const int r = docs_pg_guess_param(s, &params[1]);
+	return r < 0 ? r : pg_pipeline_add(s->pg, &SQL_CLAIM, params, 4);
+}
+
 static int queue_delta(struct docs_pg *s, const struct tree_delta *d, const struct docs_answer *answers)
 {
-	int r = queue_removed_nodes(s, d);
+	const bool one = docs_pg_commit_is_one(&s->txn, d, answers);
+	const bool first = one && s->txn.guess;
+	int r = 0;
 
+	if (first)
+		r = docs_pg_commit_one_queue(s, d, answers);
+	else if (s->txn.guess)
+		r = queue_claim(s);
+	if (r == 0)
+		r = queue_removed_nodes(s, d);
 	if (r == 0)
 		r = queue_removed_extents(s, d);
-	if (r == 0)
-		r = docs_pg_commit_is_one(&s->txn, d, answers) ? docs_pg_commit_one_queue(s, d, answers)
-							       : queue_all(s, d, answers);
+	if (r == 0 && !first)
+		r = one ? docs_pg_commit_one_queue(s, d, answers) : queue_all(s, d, answers);
 	if (r == 0)
 		r = queue_named_again(s, d);
 	if (r == 0)
@@ -411,39 +429,69 @@ static bool is_changed(const struct docs_txn *t, const struct tree_delta *d)
 			d->drive.next_number != t->drive.next_number);
 }
 
-int docs_pg_txn_commit(struct docs_store *store, const struct tree_delta *delta, const struct docs_answer *answers)
+static int queue_session_answers(struct docs_pg *s, const struct docs_answer *answers)
 {
-	struct docs_pg *s = docs_pg_of(store);
-	int r;
+	docs_pg_reset(s);
+	int r = pack_sessions(s, answers);
+	if (r < 0 || pg_array_count(numbers_of(s, COMMIT_SESSIONS)) == 0)
+		return r;
+	const struct pg_param params[] = {pg_array_param(numbers_of(s, COMMIT_SESSIONS)),
+		pg_array_param(bytes_of(s, COMMIT_FINGERPRINTS)), pg_array_param(bytes_of(s, COMMIT_HEADERS)),
+		pg_array_param(bytes_of(s, COMMIT_BODIES))};
+	return pg_pipeline_add(s->pg, &SQL_SESSION_ANSWERS, params, 4);
+}
 
-	if (!s->txn.open)
+/* All in one round trip and without BEGIN: its statements are one transaction, which their synchronisation point commits. */
+static int commit_guess(struct docs_pg *s, const struct tree_delta *delta, const struct docs_answer *answers)
+{
+	/* A refusal has to be looked at again: what it was founded on may have changed. */
+	if (!is_changed(&s->txn, delta) || !docs_pg_is_kept_by_session(&s->txn, answers, 0))
 		return -ENOTCONN;
-	if (is_changed(&s->txn, delta)) {
-		r = queue_delta(s, delta, answers);
-	} else {
-		docs_pg_reset(s);
-		r = pack_sessions(s, answers);
-		if (r == 0 && pg_array_count(numbers_of(s, COMMIT_SESSIONS)) > 0) {
-			const struct pg_param params[] = {pg_array_param(numbers_of(s, COMMIT_SESSIONS)),
-				pg_array_param(bytes_of(s, COMMIT_FINGERPRINTS)),
-				pg_array_param(bytes_of(s, COMMIT_HEADERS)),
-				pg_array_param(bytes_of(s, COMMIT_BODIES))};
-			r = pg_pipeline_add(s->pg, &SQL_SESSION_ANSWERS, params, 4);
-		}
+	/* Only the statement of one op fails when a row that it adds is there. */
+	if (s->txn.assumed && !docs_pg_commit_is_one(&s->txn, delta, answers))
+		return -ENOTCONN;
+	int r = pg_pipeline_begin(s->pg);
+	if (r < 0)
+		return r;
+	r = queue_delta(s, delta, answers);
+	if (r == 0)
+		r = pg_pipeline_flush(s->pg, NULL);
+	if (r < 0) {
+		(void)pg_pipeline_rollback(s->pg);
+		/* The server has refused it, most likely because the guess was wrong; another reason comes again when it is asked under the lock. */
+		return r == -EIO ? -ENOTCONN : r;
 	}
+	return 0;
+}
+
+static int commit_locked(struct docs_pg *s, const struct tree_delta *delta, const struct docs_answer *answers)
+{
+	int r = is_changed(&s->txn, delta) ? queue_delta(s, delta, answers) : queue_session_answers(s, answers);
+
 	if (r == 0)
 		r = docs_pg_answers_queue(s, answers);
 	if (r == 0)
 		r = pg_pipeline_add(s->pg, &PG_COMMIT, NULL, 0);
 	if (r == 0)
 		r = pg_pipeline_flush(s->pg, NULL);
-	if (r < 0) {
-		/* The same Idempotency-Key, on another drive, a moment before: nothing happened, and when tried again its answer is found. */
-		return r == -EIO && strcmp(pg_sqlstate(s->pg), "23505") == 0 && strstr(pg_error(s->pg), "idempotency")
-			? -ENOTCONN
-			: r;
-	}
+	/* The same Idempotency-Key, on another drive, a moment before: nothing happened, and when tried again its answer is found. */
+	if (r == -EIO && strcmp(pg_sqlstate(s->pg), "23505") == 0 && strstr(pg_error(s->pg), "idempotency"))
+		r = -ENOTCONN;
+	return r;
+}
+
+int docs_pg_txn_commit(struct docs_store *store, const struct tree_delta *delta, const struct docs_answer *answers)
+{
+	struct docs_pg *s = docs_pg_of(store);
+	int r;
+
+	if (!s->txn.open && !s->txn.guess)
+		return -ENOTCONN;
+	r = s->txn.guess ? commit_guess(s, delta, answers) : commit_locked(s, delta, answers);
+	if (r < 0)
+		return r;
 	pg_pipeline_end(s->pg);
+	docs_pg_guess_learn(s, delta, answers);
 	docs_pg_txn_end(s);
 	return 0;
 }

@@ -94,6 +94,7 @@ int docs_pg_commit_one_queue(struct docs_pg *s, const struct tree_delta *d, cons
 {
 	struct pg_param params[ONE_PARAMS];
 	size_t count = ONE_REMOVED;
+	const bool guess = s->txn.guess;
 	unsigned parts = 0;
 
 	static_assert(ONE_PARAMS <= PG_PARAMS_MAX, "one statement");
@@ -101,6 +102,11 @@ int docs_pg_commit_one_queue(struct docs_pg *s, const struct tree_delta *d, cons
 		params[i] = PG_P_I64(0);
 	PUT(params, PG_P_I32(s->txn.drive.id), PG_P_I64(d->drive.seq), PG_P_I64(d->drive.next_number),
 		PG_P_I64(d->drive.used));
+	if (guess) {
+		const int r = docs_pg_guess_param(s, &params[ONE_KNOWN]);
+		if (r < 0)
+			return r;
+	}
 	put_journal(params + ONE_JOURNAL, d->changes);
 	put_changed(params + ONE_CHANGED, d->changed[0]);
 	for (size_t i = 0; i < s->txn.key_count; i++) {
@@ -128,5 +134,6 @@ int docs_pg_commit_one_queue(struct docs_pg *s, const struct tree_delta *d, cons
 		put_changed(params + ONE_CHANGED_2, d->changed[1]);
 		count = ONE_PARAMS;
 	}
-	return pg_pipeline_add(s->pg, &SQL_COMMIT_ONE[d->changed_count - 1][parts], params, count);
+	const struct pg_statement(*statements)[SQL_PARTS] = guess ? SQL_COMMIT_KNOWN : SQL_COMMIT_ONE;
+	return pg_pipeline_add(s->pg, &statements[d->changed_count - 1][parts], params, count);
 }

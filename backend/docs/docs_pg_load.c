@@ -121,7 +121,7 @@ int docs_pg_load_queue(struct docs_pg *s, uint32_t drive, const struct tree_want
 	return r;
 }
 
-static int take_documents(const struct pg_result *result, struct tree *tree)
+static int take_documents(const struct pg_result *result, struct tree *tree, struct known_drive *known)
 {
 	enum { ENTRY_PARENT, ENTRY_NAME, DOCUMENT };
 	int r = 0;
@@ -131,9 +131,17 @@ static int take_documents(const struct pg_result *result, struct tree *tree)
 
 		docs_pg_node(result, row, DOCUMENT, &node);
 		r = tree_load_node(tree, &node);
-		if (r == 0 && !pg_is_null(result, row, ENTRY_PARENT))
-			r = tree_load_entry(tree, pg_number(result, row, ENTRY_PARENT),
-				pg_bytes(result, row, ENTRY_NAME), node.item.id);
+		if (known)
+			known_node(known, &node);
+		if (pg_is_null(result, row, ENTRY_PARENT))
+			continue;
+		const int64_t parent = pg_number(result, row, ENTRY_PARENT);
+		const struct span name = pg_bytes(result, row, ENTRY_NAME);
+
+		if (r == 0)
+			r = tree_load_entry(tree, parent, name, node.item.id);
+		if (known)
+			known_entry(known, parent, name, node.item.id);
 	}
 	return r;
 }
@@ -186,14 +194,17 @@ static int take_blocks(const struct pg_result *result, struct tree *tree)
 	return r;
 }
 
-int docs_pg_load_take(struct pg_result *const *results, const struct tree_wants *w, struct tree *tree)
+int docs_pg_load_take(
+	struct pg_result *const *results, const struct tree_wants *w, struct tree *tree, struct known_drive *known)
 {
 	int r = 0;
 
 	if (!w)
 		return 0;
+	if (known)
+		known_wanted(known, w);
 	if (w->node_count || w->name_count)
-		r = take_documents(*results++, tree);
+		r = take_documents(*results++, tree, known);
 	if (r == 0 && w->range_count)
 		r = take_extents(*results++, tree);
 	if (r == 0 && w->ancestor_count)

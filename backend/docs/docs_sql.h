@@ -147,6 +147,7 @@ enum docs_sql_commit_param {
 #define SQL_ENTRY_STRIDE 3
 #define SQL_SESSION_STRIDE 3
 #define SQL_EXTENT_STRIDE 7
+#define SQL_KNOWN_COUNT 9 /* owner, incarnation, seq, epoch, lease_epoch, lease_session, next_number, quota, used */
 extern const struct pg_statement SQL_COMMIT[SQL_PARTS]; /* by the set of parts; all take all parameters */
 
 /* The same of one op that changes one document, or two: where the parameters of each part begin; those up to the last one that a variant uses are given. */
@@ -154,24 +155,29 @@ enum docs_sql_one {
 	ONE_DRIVE = 0,	  /* id, seq, next_number, used */
 	ONE_JOURNAL = 4,  /* seq, op, what, id, parent, old_parent, replaced, from, len, name, old_name, key */
 	ONE_SESSION = 16, /* id, number, status, fingerprint, headers, body */
+	ONE_KNOWN = 22,	  /* the drive as it must be, as bigint[]; not used by SQL_COMMIT_ONE */
 	ONE_CHANGED =
-		22, /* id, parent, size, allocated, charged, mode, uid, gid, nlink, atime, mtime, ctime, seq, content_seq, orphan, children, name */
-	ONE_REMOVED = 39, /* parent, name */
-	ONE_ADDED = 41,	  /* parent, child, linked, name */
+		23, /* id, parent, size, allocated, charged, mode, uid, gid, nlink, atime, mtime, ctime, seq, content_seq, orphan, children, name */
+	ONE_REMOVED = 40, /* parent, name */
+	ONE_ADDED = 42,	  /* parent, child, linked, name */
 	ONE_CREATED =
-		45, /* id, parent, size, allocated, charged, mode, uid, gid, nlink, atime, mtime, ctime, btime, seq, content_seq, children, rdev, name, target */
-	ONE_CHANGED_2 = 64,
-	ONE_PARAMS = 81
+		46, /* id, parent, size, allocated, charged, mode, uid, gid, nlink, atime, mtime, ctime, btime, seq, content_seq, children, rdev, name, target */
+	ONE_CHANGED_2 = 65,
+	ONE_PARAMS = 82
 };
 extern const struct pg_statement SQL_COMMIT_ONE[2][SQL_PARTS]; /* by how many are changed, less one */
-extern const struct pg_statement SQL_REMOVE_NODES;	       /* nodes that go, nodes whose extents go */
-extern const struct pg_statement SQL_REMOVE_EXTENTS;	       /* nodes, ats */
-extern const struct pg_statement SQL_ADD_EXTENTS;	       /* packed, hashes, datas */
-extern const struct pg_statement SQL_ADD_EXTENT;	       /* the numbers of one, hash, data */
-extern const struct pg_statement SQL_REMOVE_XATTRS;	       /* nodes, names */
-extern const struct pg_statement SQL_SET_XATTRS;	       /* nodes, names, values */
-extern const struct pg_statement SQL_NAME_AGAIN;	       /* nodes of which the link that their row named went */
-extern const struct pg_statement SQL_SESSION_ANSWERS;	       /* packed, fingerprints, headers, bodies */
+/* The same without a transaction around it, provided that drive and session are as they were: see docs_sql_commit_known.c. Only sets with a session's answer are there. */
+extern const struct pg_statement SQL_COMMIT_KNOWN[2][SQL_PARTS];
+extern const struct pg_statement
+	SQL_CLAIM; /* for what is not one op, before anything else: drive, as it must be, session, its new number */
+extern const struct pg_statement SQL_REMOVE_NODES;    /* nodes that go, nodes whose extents go */
+extern const struct pg_statement SQL_REMOVE_EXTENTS;  /* nodes, ats */
+extern const struct pg_statement SQL_ADD_EXTENTS;     /* packed, hashes, datas */
+extern const struct pg_statement SQL_ADD_EXTENT;      /* the numbers of one, hash, data */
+extern const struct pg_statement SQL_REMOVE_XATTRS;   /* nodes, names */
+extern const struct pg_statement SQL_SET_XATTRS;      /* nodes, names, values */
+extern const struct pg_statement SQL_NAME_AGAIN;      /* nodes of which the link that their row named went */
+extern const struct pg_statement SQL_SESSION_ANSWERS; /* packed, fingerprints, headers, bodies */
 extern const struct pg_statement
 	SQL_USER_ANSWERS; /* drive, packed (user, status), keys, fingerprints, headers, bodies */
 extern const struct pg_statement SQL_USER_FORGET;     /* users, keys */

@@ -38,6 +38,19 @@
 	n ".orphaned_at < now() - $2 * interval '1 s' AND NOT EXISTS (SELECT FROM hold h JOIN session s ON s.id = h.session WHERE h.node = " n \
 	  ".id AND " SQL_ALIVE("s") ")"
 
+/* Of one op: at most one row of each kind, one or two changed documents; parameters as in enum docs_sql_one. */
+#define SQL_ONE_CHANGED_1                                                                                                                     \
+	", u1 AS (UPDATE node n SET parent = $25, size = $26, allocated = $27, charged = $28, mode = $29, uid = $30, gid = $31, nlink = $32," \
+	" atime = $33, mtime = $34, ctime = $35, seq = $36, content_seq = $37, orphaned_at = CASE WHEN $38 <> 0 THEN COALESCE(n.orphaned_at, now()) END, children = $39, name = $40 WHERE n.id = $24)"
+#define SQL_ONE_CHANGED_2                                                                                                                     \
+	", u2 AS (UPDATE node n SET parent = $67, size = $68, allocated = $69, charged = $70, mode = $71, uid = $72, gid = $73, nlink = $74," \
+	" atime = $75, mtime = $76, ctime = $77, seq = $78, content_seq = $79, orphaned_at = CASE WHEN $80 <> 0 THEN COALESCE(n.orphaned_at, now()) END, children = $81, name = $82 WHERE n.id = $66)"
+#define SQL_ONE_REMOVED ", r AS (DELETE FROM entry WHERE parent = $41 AND name = $42)"
+#define SQL_ONE_ADDED ", e AS (INSERT INTO entry (parent, child, linked, name) VALUES ($43, $44, $45 <> 0, $46))"
+#define SQL_ONE_CREATED                                                                                                                                                      \
+	", c AS (INSERT INTO node (id, parent, size, allocated, charged, mode, uid, gid, nlink, atime, mtime, ctime, btime, seq, content_seq, children, rdev, name, target)" \
+	" VALUES ($47, $48, $49, $50, $51, $52, $53, $54, $55, $56, $57, $58, $59, $60, $61, $62, $63, $64, $65))"
+
 /* The end of a transaction, for each set of parts (enum docs_sql_parts). */
 #define SQL_VARIANTS(name, changed, created, added, removed, session, journal)          \
 	SQL_VARIANT(name, 0, changed, "", "", "", "", journal),                         \

@@ -44,6 +44,7 @@ struct docs_answer { /* what is kept and repeated */
 struct docs_seen { /* what the dedupe rows say, one for each key of the transaction */
 	enum { DOCS_NEW, DOCS_REPEAT, DOCS_REUSED, DOCS_OUT_OF_ORDER, DOCS_SESSION_GONE } state;
 	struct docs_answer answer; /* DOCS_REPEAT; valid until the transaction ends */
+	bool guessed; /* the store has not asked, and what follows from the drive's row is true only once txn_commit has found it so */
 };
 
 /* Callbacks of reads: what they are given is valid during the call; a negative return ends the read with it. */
@@ -119,7 +120,7 @@ struct docs_store_ops {
 	int (*txn_begin)(struct docs_store *s, uint32_t drive, const struct docs_key *keys, size_t key_count,
 		const struct tree_wants *wants, int64_t now_ns, struct tree **ret_tree,
 		const struct docs_seen **ret_seen);
-	/* Writes the delta and the answers, commits. One round trip. answers[i] belongs to keys[i]; of status 0: nothing is kept under that key. A key that was seen as DOCS_REPEAT is written as
+	/* Writes the delta and the answers, commits. One round trip. -ENOTCONN: nothing happened, and it is to be tried again (a guess was wrong, for one). answers[i] belongs to keys[i]; of status 0: nothing is kept under that key. A key that was seen as DOCS_REPEAT is written as
 	 * repeated, so that it waits for its standby too. The delta may be empty. */
 	int (*txn_commit)(struct docs_store *s, const struct tree_delta *delta, const struct docs_answer *answers);
 	void (*txn_abort)(struct docs_store *s);

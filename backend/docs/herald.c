@@ -165,7 +165,7 @@ int herald_start(const char *conninfo, struct feed *feed, struct herald **ret)
 	if (r == 0)
 		r = pg_new(conninfo, &h->hear_pg);
 	if (r == 0)
-		r = docs_pg_new(h->tell_pg, &h->store);
+		r = docs_pg_new(h->tell_pg, NULL, &h->store);
 	if (r == 0)
 		r = start_threads(h);
 	if (r < 0) {

@@ -58,6 +58,7 @@ struct tree_wants {
 	struct tree_name {
 		int64_t parent;
 		struct span name;
+		bool fresh; /* an op is to add it, and is most likely refused when it is there */
 	} * names;
 	size_t name_count;
 	/* Extents that touch [from, to) of node (at < to and at + len > from). The byte of margin on both sides that merging needs is in it. to = INT64_MAX: to the end. Ranges of one node are disjoint;

@@ -102,9 +102,9 @@ static int want_node(struct making *m, int64_t id)
 	return ITEM_DRIVE(id) == m->drive ? list_add(&m->nodes, &id) : 0;
 }
 
-static int want_name(struct making *m, int64_t parent, struct span name)
+static int want_name(struct making *m, int64_t parent, struct span name, bool fresh)
 {
-	struct tree_name want = {.parent = parent, .name = name};
+	struct tree_name want = {.parent = parent, .name = name, .fresh = fresh};
 	int r = want_node(m, parent);
 
 	return r < 0 || ITEM_DRIVE(parent) != m->drive ? r : list_add(&m->names, &want);
@@ -126,7 +126,7 @@ static int want_written(struct making *m, int64_t node, int64_t at, int64_t len)
 static int want_create(struct making *m, const struct op *op)
 {
 	struct made made = {.id = op->id, .parent = op->parent};
-	int r = want_name(m, op->parent, op->name);
+	int r = want_name(m, op->parent, op->name, true);
 
 	if (r == 0 && !((op->fields & OP_HAS_UID) && (op->fields & OP_HAS_GID)))
 		r = want_node(m, ITEM_ROOT(m->drive));
@@ -156,9 +156,9 @@ static int want_write(struct making *m, const struct op *op)
 
 static int want_rename(struct making *m, const struct op *op)
 {
-	int r = want_name(m, op->parent, op->name);
+	int r = want_name(m, op->parent, op->name, false);
 
-	r = r < 0 ? r : want_name(m, op->new_parent, op->new_name);
+	r = r < 0 ? r : want_name(m, op->new_parent, op->new_name, !(op->fields & OP_EXCHANGE));
 	if (r < 0 || op->parent == op->new_parent)
 		return r;
 	r = list_add(&m->ancestors, &op->new_parent);
@@ -198,12 +198,12 @@ static int want_op(struct making *m, const struct op *op)
 									    : r;
 	case OP_UNLINK:
 	case OP_RMDIR:
-		return want_name(m, op->parent, op->name);
+		return want_name(m, op->parent, op->name, false);
 	case OP_RENAME:
 		return want_rename(m, op);
 	case OP_LINK:
 		r = want_node(m, op->id);
-		return r < 0 ? r : want_name(m, op->parent, op->name);
+		return r < 0 ? r : want_name(m, op->parent, op->name, true);
 	case OP_SETXATTR:
 	case OP_REMOVEXATTR:
 		return want_xattr(m, op);

@@ -161,7 +161,7 @@ int upkeep_start(const struct upkeep_options *options, struct upkeep **ret)
 	pthread_condattr_destroy(&attributes);
 	r = pg_new(options->conninfo, &u->pg);
 	if (r == 0)
-		r = docs_pg_new(u->pg, &u->store);
+		r = docs_pg_new(u->pg, NULL, &u->store);
 	if (r == 0)
 		r = -pthread_create(&u->thread, NULL, upkeep_main, u);
 	u->running = r == 0;

@@ -23,6 +23,7 @@ static struct test_postgres server;
 
 /* A worker: connection, store, and a drive of a user of its own. */
 struct worker {
+	struct known *known; /* NULL: every transaction asks */
 	struct pg *pg;
 	struct docs_store *store;
 	struct docs_scope scope;
@@ -32,7 +33,7 @@ static inline int worker_connect(struct worker *w)
 {
 	int r = pg_new(server.conninfo, &w->pg);
 
-	return r < 0 ? r : docs_pg_new(w->pg, &w->store);
+	return r < 0 ? r : docs_pg_new(w->pg, w->known, &w->store);
 }
 
 static inline void worker_fini(struct worker *w)

@@ -506,7 +506,7 @@ static void connection_lost_before_commit_is_tried_once_more(void **state)
 	}
 }
 
-static void connection_lost_twice_fails_all_and_leaves_nothing(void **state)
+static void connection_lost_at_each_try_fails_all_and_leaves_nothing(void **state)
 {
 	struct fixture *f = *state;
 	struct sent a, b, stranger;
@@ -515,7 +515,7 @@ static void connection_lost_twice_fails_all_and_leaves_nothing(void **state)
 	sent_create(&b, f->drive, "b");
 	sent_create(&stranger, f->drive, "c");
 	stranger.request.user = OWNER + 1;
-	docs_mem_fail(f->mem, DOCS_MEM_COMMIT, -ENOTCONN, 2);
+	docs_mem_fail(f->mem, DOCS_MEM_COMMIT, -ENOTCONN, 3);
 	submit(f, &a);
 	submit(f, &b);
 	submit(f, &stranger);
@@ -745,7 +745,7 @@ int main(void)
 		CASE(refusal_with_a_key_is_kept_whatever_changes_later),
 		CASE(refusal_that_is_not_to_be_kept_leaves_its_key_free),
 		CASE(connection_lost_before_commit_is_tried_once_more),
-		CASE(connection_lost_twice_fails_all_and_leaves_nothing),
+		CASE(connection_lost_at_each_try_fails_all_and_leaves_nothing),
 		CASE(lost_answer_of_commit_is_told_as_unknown_and_found_by_the_key),
 		CASE(other_failures_of_the_store_are_not_repeated),
 		CASE(full_queue_and_full_pool_are_told_at_once),

@@ -16,9 +16,10 @@ struct explained {
 	" bigint[], bytea[], bytea[], bytea[]"
 #define CHANGED_TYPES \
 	"bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bytea"
-#define COMMIT_ONE_TYPES                                                                                                            \
+/* known: of the parameter that only SQL_COMMIT_KNOWN uses */
+#define COMMIT_ONE_TYPES(known)                                                                                                     \
 	"int, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bytea, bytea, bytea," \
-	" bigint, bigint, bigint, bytea, bytea, bytea, " CHANGED_TYPES                                                              \
+	" bigint, bigint, bigint, bytea, bytea, bytea, " known ", " CHANGED_TYPES                                                   \
 	", bigint, bytea, bigint, bigint, bigint, bytea,"                                                                           \
 	" bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bytea, bytea, " CHANGED_TYPES
 
@@ -55,8 +56,11 @@ static const struct explained EXPLAINED[] = {
 	{&SQL_LOAD_XATTRS, "bigint[], bytea[]"},
 	{&SQL_LOAD_BLOCKS, "int, bytea[]"},
 	{&SQL_COMMIT[15], COMMIT_TYPES},
-	{&SQL_COMMIT_ONE[0][15], COMMIT_ONE_TYPES},
-	{&SQL_COMMIT_ONE[1][15], COMMIT_ONE_TYPES},
+	{&SQL_COMMIT_ONE[0][15], COMMIT_ONE_TYPES("bigint")},
+	{&SQL_COMMIT_ONE[1][15], COMMIT_ONE_TYPES("bigint")},
+	{&SQL_COMMIT_KNOWN[0][15], COMMIT_ONE_TYPES("bigint[]")},
+	{&SQL_COMMIT_KNOWN[1][15], COMMIT_ONE_TYPES("bigint[]")},
+	{&SQL_CLAIM, "int, bigint[], bigint, bigint"},
 	{&SQL_REMOVE_NODES, "bigint[], bigint[]"},
 	{&SQL_REMOVE_EXTENTS, "bigint[], bigint[]"},
 	{&SQL_ADD_EXTENTS, "bigint[], bytea[], bytea[]"},
