@@ -26,6 +26,7 @@ struct poll {
 	size_t held_count;
 	bool renewed; /* the session was, by this poll */
 	bool time_over;
+	bool waited;	  /* for more, though there was something: all of it was its own */
 	atomic_bool gone; /* the client is */
 };
 
@@ -53,6 +54,16 @@ static int poll_renew(struct poll *p, struct docs_store *store)
 	return r;
 }
 
+/* Nothing that the caller does not know: it did it itself. Once it waits for more of it, or for something else. */
+static bool is_only_own(struct poll *p, const struct changes_page *page)
+{
+	const size_t count = changes_page_count(page);
+	const bool only_own = count > 0 && page->own == count && count < FEED_OWN_MAX && !p->waited;
+
+	p->waited = p->waited || only_own;
+	return only_own;
+}
+
 /* Looks; 1: there was nothing, and there is time left to wait for something. */
 static int poll_look(struct poll *p, struct docs_store *store, struct changes_page *page, struct docs_position *at)
 {
@@ -63,7 +74,9 @@ static int poll_look(struct poll *p, struct docs_store *store, struct changes_pa
 		r = store->ops->changes(store, &call->scope, p->since, (uint32_t)p->limit, changes_on_change, page, at);
 	if (r < 0)
 		return r;
-	return changes_page_count(page) == 0 && p->wait_s > 0 && !p->time_over && !atomic_load(&p->gone);
+	if (p->wait_s == 0 || p->time_over || atomic_load(&p->gone))
+		return 0;
+	return changes_page_count(page) == 0 || is_only_own(p, page);
 }
 
 static void poll_job(struct call *call, struct docs_store *store)
@@ -75,13 +88,17 @@ static void poll_job(struct call *call, struct docs_store *store)
 	int r = call_drive(call, store);
 
 	changes_page_init(&page, p->since);
+	page.session = p->session;
 	if (r == 0 && p->wait_s > 0)
 		r = feed_arm(feed, &p->waiter, call->scope.drive);
 	if (r == 0)
 		r = poll_look(p, store, &page, &at);
 	if (r == 1) {
+		const int64_t soon = clock_mono_ns() + FEED_OWN_MS * NS_PER_MS;
+		const bool own = changes_page_count(&page) > 0;
+
 		changes_page_fini(&page);
-		feed_wait(feed, &p->waiter, p->deadline_ns);
+		feed_wait(feed, &p->waiter, own && soon < p->deadline_ns ? soon : p->deadline_ns);
 		return;
 	}
 	feed_drop(feed, &p->waiter);
@@ -131,6 +148,7 @@ static void poll_start(struct poll *p)
 	if (p->wait_s > POLL_WAIT_S_MAX)
 		p->wait_s = POLL_WAIT_S_MAX;
 	p->deadline_ns = clock_mono_ns() + p->wait_s * NS_PER_S;
+	p->waiter.session = p->session;
 	if (p->wait_s > 0)
 		http_request_on_abort(p->call->req, poll_on_abort, p);
 	call_work(p->call, poll_job);

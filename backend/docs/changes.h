@@ -12,7 +12,9 @@
 
 struct changes_page {
 	json_t *list;
-	int64_t last; /* seq of the last entry, or since */
+	int64_t last;	 /* seq of the last entry, or since */
+	int64_t session; /* of the mount that asks, 0: none; set after init */
+	size_t own;	 /* entries that it made itself */
 };
 void changes_page_init(struct changes_page *page, int64_t since);
 void changes_page_fini(struct changes_page *page);

@@ -310,6 +310,12 @@ out:
 	return error;
 }
 
+/* Whose batches they all were; 0: several had part. */
+static int64_t round_session(const struct round *r)
+{
+	return r->count == 1 && r->keys[0].kind == DOCS_KEY_SESSION ? r->keys[0].session : 0;
+}
+
 static void round_tell(struct round *r, int error)
 {
 	const struct commit_options *options = &r->commit->options;
@@ -325,7 +331,7 @@ static void round_tell(struct round *r, int error)
 		free(s->copy);
 	}
 	if (error == 0 && r->after.seq != r->before.seq && options->on_committed)
-		options->on_committed(r->drive, position(&r->after), options->on_committed_cookie);
+		options->on_committed(r->drive, position(&r->after), round_session(r), options->on_committed_cookie);
 }
 
 static void round_run(struct round *r)

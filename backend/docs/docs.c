@@ -82,12 +82,12 @@ int docs_run_slow(void (*job)(struct docs_store *store, void *cookie), void *coo
 	return r;
 }
 
-static void on_committed(uint32_t drive, struct docs_position at, void *cookie)
+static void on_committed(uint32_t drive, struct docs_position at, int64_t session, void *cookie)
 {
 	struct docs *d = cookie;
 
 	metric_inc(d->metrics.transactions);
-	feed_changed(d->feed, drive);
+	feed_changed(d->feed, drive, session);
 	herald_tell(d->herald, drive, at.seq);
 }
 

@@ -30,6 +30,7 @@ int docs_pg_migrate(struct pg *pg);
 struct docs_moved {
 	uint32_t drive;
 	int64_t seq;
+	int teller; /* as heard: the backend of the connection that said it (pg_backend) */
 };
 int docs_pg_notify(struct docs_store *store, const struct docs_moved *moved, size_t count);
 /* On a connection of its own, after each (re)connection. */

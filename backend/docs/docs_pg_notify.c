@@ -46,9 +46,9 @@ int docs_pg_wait(struct pg *pg, unsigned timeout_ms, void (*on_moved)(const stru
 	void *cookie)
 {
 	char payload[DOCS_PG_PAYLOAD_BYTES_MAX + 1];
-	int count = 0;
+	int count = 0, teller = 0;
 
-	int r = pg_notification(pg, timeout_ms, payload, sizeof(payload));
+	int r = pg_notification(pg, timeout_ms, payload, sizeof(payload), &teller);
 	if (r <= 0)
 		return r;
 	/* What is not of this form was said by somebody else. */
@@ -61,7 +61,7 @@ int docs_pg_wait(struct pg *pg, unsigned timeout_ms, void (*on_moved)(const stru
 		const long long seq = strtoll(at, &end, 10);
 		if (end == at || (*end != ',' && *end != '\0'))
 			break;
-		on_moved(&(struct docs_moved){(uint32_t)drive, seq}, cookie);
+		on_moved(&(struct docs_moved){(uint32_t)drive, seq, teller}, cookie);
 		count++;
 		at = *end ? end + 1 : end;
 	}

@@ -11,14 +11,14 @@
  */
 
 /* $23: bigint[], in this order. */
-#define SQL_KNOWN(d)                                                                                                 \
-	"ARRAY[" d ".owner, " d ".incarnation, " d ".seq, " d ".epoch, " d ".lease_epoch, " d ".lease_session, " d   \
+#define SQL_KNOWN(d)                                                                                               \
+	"ARRAY[" d ".owner, " d ".incarnation, " d ".seq, " d ".epoch, " d ".lease_epoch, " d ".lease_session, " d \
 	".next_number, " d ".quota, " d ".used]"
 
-#define DO_DRIVE                                                                                                     \
+#define DO_DRIVE                                                                                                       \
 	"WITH d AS (UPDATE drive d SET seq = $2, next_number = $3, used = $4 WHERE d.id = $1 AND d.trashed_at IS NULL" \
 	" AND " SQL_KNOWN("d") " = $23::bigint[] RETURNING d.id)"
-#define DO_SESSION                                                                                                 \
+#define DO_SESSION                                                                                               \
 	", s AS (UPDATE session s SET number = $18, status = $19, fingerprint = $20, headers = $21, body = $22," \
 	" seen_at = CASE WHEN s.seen_at < now() - " SQL_SEEN_STEP " THEN now() ELSE s.seen_at END"               \
 	" WHERE s.id = $17 AND s.drive = $1 AND s.number = $18 - 1 AND " SQL_ALIVE("s") " RETURNING s.id)"

@@ -62,8 +62,21 @@ static void fire_all(struct feed_waiter *list, bool changed)
 		struct feed_waiter *waiter = list;
 
 		list = waiter->all_next; /* before it fires: it may be gone afterwards */
-		waiter->fire(waiter, changed);
+		waiter->fire(waiter, changed || waiter->own > 0);
 	}
+}
+
+static int64_t due_ns(const struct feed_waiter *waiter)
+{
+	return waiter->own_ns && waiter->own_ns < waiter->deadline_ns ? waiter->own_ns : waiter->deadline_ns;
+}
+
+static void notice(struct feed *f, int64_t due)
+{
+	if (!f->closed && due >= f->next_ns)
+		return;
+	f->next_ns = due;
+	pthread_cond_signal(&f->sooner);
 }
 
 /* Those whose time is over, and the earliest deadline of the rest. */
@@ -74,10 +87,10 @@ static struct feed_waiter *collect_expired(struct feed *f, int64_t now_ns)
 	f->next_ns = INT64_MAX;
 	DL_FOREACH_SAFE2(f->all, waiter, next, all_next)
 	{
-		if (f->closed || waiter->deadline_ns <= now_ns)
+		if (f->closed || due_ns(waiter) <= now_ns)
 			collect(f, waiter, &list);
-		else if (waiter->deadline_ns < f->next_ns)
-			f->next_ns = waiter->deadline_ns;
+		else if (due_ns(waiter) < f->next_ns)
+			f->next_ns = due_ns(waiter);
 	}
 	return list;
 }
@@ -163,6 +176,8 @@ static int add_waiter(struct feed *f, struct feed_waiter *waiter, uint32_t id)
 	}
 	waiter->drive = id;
 	waiter->state = FEED_ARMED;
+	waiter->own_ns = 0;
+	waiter->own = 0;
 	DL_APPEND(drive->waiters, waiter);
 	f->count++;
 	return 0;
@@ -194,10 +209,7 @@ void feed_wait(struct feed *f, struct feed_waiter *waiter, int64_t deadline_ns)
 		waiter->deadline_ns = deadline_ns;
 		DL_APPEND2(f->all, waiter, all_prev, all_next);
 		metric_add(f->waiting, 1);
-		if (f->closed || deadline_ns < f->next_ns) {
-			f->next_ns = deadline_ns;
-			pthread_cond_signal(&f->sooner);
-		}
+		notice(f, due_ns(waiter));
 	}
 	pthread_mutex_unlock(&f->lock);
 	if (changed)
@@ -242,13 +254,28 @@ bool feed_closed(struct feed *f)
 	return closed;
 }
 
-static void wake_drive(struct feed *f, struct feed_drive *drive, struct feed_waiter **list)
+/* Its own change: true, it can wait for more of them. */
+static bool can_wait(struct feed *f, struct feed_waiter *waiter, int64_t session)
+{
+	if (session == 0 || waiter->session != session || ++waiter->own >= FEED_OWN_MAX)
+		return false;
+	if (!waiter->own_ns) {
+		waiter->own_ns = clock_mono_ns() + FEED_OWN_MS * NS_PER_MS;
+		if (waiter->state == FEED_WAITING)
+			notice(f, due_ns(waiter));
+	}
+	return true;
+}
+
+static void wake_drive(struct feed *f, struct feed_drive *drive, int64_t session, struct feed_waiter **list)
 {
 	struct feed_waiter *waiter = drive->waiters, *next;
 
 	/* The drive goes with its last waiter, so it is not looked at after one was taken. */
 	for (; waiter; waiter = next) {
 		next = waiter->next;
+		if (can_wait(f, waiter, session))
+			continue;
 		if (waiter->state == FEED_WAITING)
 			collect(f, waiter, list);
 		else
@@ -256,7 +283,7 @@ static void wake_drive(struct feed *f, struct feed_drive *drive, struct feed_wai
 	}
 }
 
-void feed_changed(struct feed *f, uint32_t drive)
+void feed_changed(struct feed *f, uint32_t drive, int64_t session)
 {
 	struct feed_waiter *list = NULL;
 	struct feed_drive *found;
@@ -264,7 +291,7 @@ void feed_changed(struct feed *f, uint32_t drive)
 	pthread_mutex_lock(&f->lock);
 	HASH_FIND(hh, f->drives, &drive, sizeof(drive), found);
 	if (found)
-		wake_drive(f, found, &list);
+		wake_drive(f, found, session, &list);
 	pthread_mutex_unlock(&f->lock);
 	fire_all(list, true);
 }
@@ -276,7 +303,7 @@ void feed_changed_all(struct feed *f)
 
 	pthread_mutex_lock(&f->lock);
 	HASH_ITER(hh, f->drives, drive, next)
-		wake_drive(f, drive, &list);
+		wake_drive(f, drive, 0, &list);
 	pthread_mutex_unlock(&f->lock);
 	fire_all(list, true);
 }

@@ -3,6 +3,7 @@
  *
  * So that no change falls between looking and waiting, a waiter is armed before it looks: feed_arm, read the journal, and only when that had nothing feed_wait;
  * a change in between fires at once. Woken by commits of this process, and by the listener for those of other instances.
+ * A mount follows the journal mostly to hear of others: what it did itself it knows from the answers. So its own changes do not fire its waiter at once but within FEED_OWN_MS, many together.
  * Any thread. fire runs without a lock of ours, on the thread that brought the change or on the feed's own; it must not block.
  */
 #ifndef NEPHOS_DOCS_FEED_H
@@ -15,14 +16,22 @@
 
 #define FEED_WAITERS_MAX 8192 /* polls of one process: more than the connections a server takes by default */
 
+/* A mount at work makes a thousand changes a second: a poll for each few would cost it a tenth of its speed. Below the patience of who waits for a page of them. */
+#define FEED_OWN_MS 200
+#define FEED_OWN_MAX \
+	256 /* transactions that wait so: their entries are in the way of somebody else's, and fit into a page */
+
 struct feed;
 
 /* Embedded by who waits; belongs to the feed from feed_arm until it fired or was dropped. */
 struct feed_waiter {
 	void (*fire)(struct feed_waiter *waiter, bool changed); /* set before feed_arm */
+	int64_t session; /* of the mount that waits, 0: none; set before feed_arm */
 	/* The feed's own. */
 	uint32_t drive;
 	int64_t deadline_ns;
+	int64_t own_ns; /* when it fires for changes of its own session; 0: there were none */
+	unsigned own;	/* transactions of its own session since it was armed */
 	enum { FEED_IDLE, FEED_ARMED, FEED_CHANGED, FEED_WAITING } state;
 	struct feed_waiter *prev, *next;	 /* of its drive */
 	struct feed_waiter *all_prev, *all_next; /* of all; also the list of those to fire */
@@ -44,7 +53,8 @@ bool feed_cancel(struct feed *f, struct feed_waiter *waiter);
 void feed_close(struct feed *f);
 bool feed_closed(struct feed *f);
 
-void feed_changed(struct feed *f, uint32_t drive);
+/* session: whose changes they are, all of them; 0: somebody else's too, or nobody knows. */
+void feed_changed(struct feed *f, uint32_t drive, int64_t session);
 /* Changes may have been missed: everybody looks again. */
 void feed_changed_all(struct feed *f);
 

@@ -93,7 +93,11 @@ static void *teller_main(void *cookie)
 
 static void on_moved(const struct docs_moved *moved, void *cookie)
 {
-	feed_changed(cookie, moved->drive);
+	struct herald *h = cookie;
+
+	/* What this process has said comes back, too; its own feed knew before. */
+	if (moved->teller != pg_backend(h->tell_pg))
+		feed_changed(h->feed, moved->drive, 0);
 }
 
 static void pause_before_retry(struct herald *h)
@@ -129,7 +133,7 @@ static void *listener_main(void *cookie)
 			if (!listening)
 				pause_before_retry(h);
 		} else {
-			listening = docs_pg_wait(h->hear_pg, HERALD_WAIT_MS, on_moved, h->feed) >= 0;
+			listening = docs_pg_wait(h->hear_pg, HERALD_WAIT_MS, on_moved, h) >= 0;
 		}
 	}
 	return NULL;

@@ -253,7 +253,7 @@ static bool may_be_new(const struct loading *l, int64_t id)
 {
 	bool new = l->wants->name_count > 0 && id != ITEM_ROOT(l->d->id);
 
-	for (size_t i = 0; new && i < l->wants->name_count; i++)
+	for (size_t i = 0; new &&i < l->wants->name_count; i++)
 		new = l->wants->names[i].parent != id;
 	return new;
 }
@@ -344,8 +344,8 @@ void known_committed(struct known_drive *d, const struct tree_delta *delta, cons
 	for (size_t i = 0; i < delta->removed_entry_count; i++)
 		known_entry(d, delta->removed_entries[i].parent, delta->removed_entries[i].name, 0);
 	for (size_t i = 0; i < delta->added_entry_count; i++)
-		known_entry(d, delta->added_entries[i].parent, delta->added_entries[i].name,
-			delta->added_entries[i].child);
+		known_entry(
+			d, delta->added_entries[i].parent, delta->added_entries[i].name, delta->added_entries[i].child);
 	d->row = delta->drive;
 	d->session = session ? *session : (struct known_session){0};
 	d->sure = true;

@@ -81,6 +81,11 @@ int pg_fd(struct pg *pg)
 	return pg->conn ? PQsocket(pg->conn) : -1;
 }
 
+int pg_backend(const struct pg *pg)
+{
+	return atomic_load(&pg->backend);
+}
+
 const char *pg_error(const struct pg *pg)
 {
 	return pg->error;
@@ -167,6 +172,7 @@ static int connect_now(struct pg *pg)
 	pg->conn = PQconnectdbParams(names, values, 1);
 	if (pg->conn && PQstatus(pg->conn) == CONNECTION_OK && PQsetnonblocking(pg->conn, 1) == 0) {
 		PQsetNoticeReceiver(pg->conn, on_notice, pg);
+		atomic_store(&pg->backend, PQbackendPID(pg->conn));
 		pg->attempt_ns = 0;
 		return 0;
 	}
@@ -497,22 +503,23 @@ void pg_result_free(struct pg_result *r)
 	PQclear((PGresult *)r);
 }
 
-static int take_notification(struct pg *pg, char *payload, size_t size)
+static int take_notification(struct pg *pg, char *payload, size_t size, int *ret_backend)
 {
 	PGnotify *notify = PQnotifies(pg->conn);
 
 	if (!notify)
 		return 0;
 	snprintf(payload, size, "%s", notify->extra);
+	*ret_backend = notify->be_pid;
 	PQfreemem(notify);
 	return 1;
 }
 
-int pg_notification(struct pg *pg, unsigned timeout_ms, char *payload, size_t size)
+int pg_notification(struct pg *pg, unsigned timeout_ms, char *payload, size_t size, int *ret_backend)
 {
 	if (!pg->conn)
 		return -ENOTCONN;
-	if (take_notification(pg, payload, size))
+	if (take_notification(pg, payload, size, ret_backend))
 		return 1;
 	struct pollfd p = {.fd = PQsocket(pg->conn), .events = POLLIN};
 	int n = poll(&p, 1, (int)timeout_ms);
@@ -523,5 +530,5 @@ int pg_notification(struct pg *pg, unsigned timeout_ms, char *payload, size_t si
 		pg_close(pg);
 		return -ENOTCONN;
 	}
-	return take_notification(pg, payload, size);
+	return take_notification(pg, payload, size, ret_backend);
 }

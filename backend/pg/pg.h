@@ -102,9 +102,11 @@ int64_t pg_number(const struct pg_result *r, int row, int column);    /* int2/4/
 struct span pg_bytes(const struct pg_result *r, int row, int column); /* text, bytea */
 void pg_result_free(struct pg_result *r);
 
-/* Notifications that have arrived; wait at most timeout_ms for one. 1: payload copied (cut at size), 0: none, negative: failure.
+/* Notifications that have arrived; wait at most timeout_ms for one. 1: payload copied (cut at size), and whose backend said it; 0: none, negative: failure.
  * Does not connect by itself (-ENOTCONN): a new connection has to LISTEN first. */
-int pg_notification(struct pg *pg, unsigned timeout_ms, char *payload, size_t size);
+int pg_notification(struct pg *pg, unsigned timeout_ms, char *payload, size_t size, int *ret_backend);
+/* The server's process of this connection as it was last made, 0 before; any thread. */
+int pg_backend(const struct pg *pg);
 
 /* Applies the migrations in order under an advisory lock; those already in table schema_migration(name, applied_at) are skipped; a name that is recorded
  * but unknown here (a newer program was there) is -EPERM. */

@@ -5,6 +5,7 @@
 #include "backend/pg/pg.h"
 
 #include <libpq-fe.h>
+#include <stdatomic.h>
 #include <uthash.h>
 
 #define PG_ERROR_BYTES 512 /* primary message and detail; longer ones are cut */
@@ -32,6 +33,7 @@ struct pg {
 	bool warned; /* a WARNING came since the last reset */
 	bool in_pipeline;
 	bool in_transaction; /* at the last flush, or when the pipeline began: libpq cannot say while statements are under way */
+	atomic_int backend;
 	struct pg_queued *queue;
 	size_t queued;
 	size_t queue_capacity;

@@ -33,6 +33,7 @@ struct fixture {
 	struct pool pool;
 	uint32_t drive;
 	struct docs_position told; /* by on_committed */
+	int64_t told_session;
 	unsigned told_times;
 };
 
@@ -74,13 +75,14 @@ static void pool_drain(struct fixture *f)
 	}
 }
 
-static void on_committed(uint32_t drive, struct docs_position at, void *cookie)
+static void on_committed(uint32_t drive, struct docs_position at, int64_t session, void *cookie)
 {
 	struct fixture *f = cookie;
 
 	if (drive != f->drive)
 		return;
 	f->told = at;
+	f->told_session = session;
 	f->told_times++;
 }
 
@@ -313,6 +315,30 @@ static void key_with_another_request_is_refused(void **state)
 	assert_int_equal(seq_of(f), 1);
 	sent_fini(&a);
 	sent_fini(&b);
+}
+
+static void the_feed_hears_whose_batches_they_all_were(void **state)
+{
+	struct fixture *f = *state;
+	int64_t session = new_session(f);
+	struct sent alone, with[2];
+
+	sent_create(&alone, f->drive, "alone");
+	with_session(&alone, session, 1, 1);
+	run(f, &alone);
+	assert_int_equal(f->told_session, session);
+	sent_create(&with[0], f->drive, "mount's");
+	with_session(&with[0], session, 2, 2);
+	sent_create(&with[1], f->drive, "another's");
+	with_key(&with[1], "key", 1);
+	for (size_t i = 0; i < 2; i++)
+		submit(f, &with[i]);
+	pool_drain(f);
+	assert_int_equal(f->told_times, 2);
+	assert_int_equal(f->told_session, 0);
+	sent_fini(&alone);
+	sent_fini(&with[0]);
+	sent_fini(&with[1]);
 }
 
 static void session_batches_go_in_their_order(void **state)
@@ -738,6 +764,7 @@ int main(void)
 		CASE(transaction_takes_no_more_than_its_limits),
 		CASE(same_key_twice_is_done_once_and_answered_twice),
 		CASE(key_with_another_request_is_refused),
+		CASE(the_feed_hears_whose_batches_they_all_were),
 		CASE(session_batches_go_in_their_order),
 		CASE(another_users_drive_is_not_found_not_even_by_a_known_key),
 		CASE(old_epochs_are_refused_and_the_others_go_on),

@@ -23,8 +23,7 @@ static int try_batch(struct worker *w, const struct op *ops, size_t count, int64
 	int index;
 
 	assert_int_equal(tree_wants_new(batches, 1, w->scope.drive, &wants), 0);
-	assert_ok(w,
-		w->store->ops->txn_begin(w->store, w->scope.drive, &key, 1, wants, clock_real_ns(), &tree, &seen));
+	assert_ok(w, w->store->ops->txn_begin(w->store, w->scope.drive, &key, 1, wants, clock_real_ns(), &tree, &seen));
 	guessed = seen->guessed;
 	int r = seen->state == DOCS_NEW ? 0 : -ERR_OUT_OF_ORDER;
 	refused = r == 0 ? tree_apply(tree, batch, SPAN_LITERAL("key"), &results, &index) : r;
@@ -44,11 +43,8 @@ static int try_batch(struct worker *w, const struct op *ops, size_t count, int64
 
 static struct op create_op(int64_t parent, const char *name, uint32_t mode)
 {
-	return (struct op){.kind = OP_CREATE,
-		.parent = parent,
-		.name = span_str(name),
-		.mode = mode,
-		.fields = OP_HAS_MODE};
+	return (struct op){
+		.kind = OP_CREATE, .parent = parent, .name = span_str(name), .mode = mode, .fields = OP_HAS_MODE};
 }
 
 /* As the service does it: once more when it did not happen. */
@@ -170,11 +166,13 @@ static void a_guess_that_is_wrong_leaves_nothing_and_the_batch_is_applied_after_
 	assert_int_equal(try_batch(w, &op, 1, number + 1, NULL), -ENOTCONN);
 	assert_true(guessed);
 	assert_int_equal(lookup(w, root_of(w), "mine", &seen), -ERR_NOT_FOUND);
-	assert_int_equal(number_of(w, "journal_1", "SELECT count(*) FROM journal WHERE drive = (SELECT max(id) FROM drive)"), 3);
+	assert_int_equal(
+		number_of(w, "journal_1", "SELECT count(*) FROM journal WHERE drive = (SELECT max(id) FROM drive)"), 3);
 	batch(w, &op);
 	assert_false(guessed);
 	assert_ok(w, lookup(w, root_of(w), "mine", &seen));
-	assert_int_equal(number_of(w, "journal_2", "SELECT count(*) FROM journal WHERE drive = (SELECT max(id) FROM drive)"), 4);
+	assert_int_equal(
+		number_of(w, "journal_2", "SELECT count(*) FROM journal WHERE drive = (SELECT max(id) FROM drive)"), 4);
 	cool(w);
 }
 
@@ -222,7 +220,8 @@ static void what_moves_the_drive_or_ends_the_session_makes_a_guess_fail(void **s
 		{"m_ids", "UPDATE drive SET next_number = next_number + 9 WHERE id = (SELECT max(id) FROM drive)"},
 		{"m_restore", "UPDATE drive SET incarnation = incarnation + 1 WHERE id = (SELECT max(id) FROM drive)"},
 		{"m_number", "UPDATE session SET number = number + 1 WHERE id = (SELECT max(id) FROM session)"},
-		{"m_silent", "UPDATE session SET seen_at = now() - interval '1 day' WHERE id = (SELECT max(id) FROM session)"},
+		{"m_silent",
+			"UPDATE session SET seen_at = now() - interval '1 day' WHERE id = (SELECT max(id) FROM session)"},
 		{"m_end", "DELETE FROM session WHERE id = (SELECT max(id) FROM session)"},
 		{"m_trash", "UPDATE drive SET trashed_at = now() WHERE id = (SELECT max(id) FROM drive)"},
 	};
@@ -242,7 +241,9 @@ static void what_moves_the_drive_or_ends_the_session_makes_a_guess_fail(void **s
 		assert_int_equal(try_batch(w, ops, count, number + 1, NULL), -ENOTCONN);
 		assert_true(guessed);
 		assert_int_equal(refused, 0);
-		assert_int_equal(number_of(w, "left", "SELECT count(*) FROM journal WHERE drive = (SELECT max(id) FROM drive)"), 2);
+		assert_int_equal(
+			number_of(w, "left", "SELECT count(*) FROM journal WHERE drive = (SELECT max(id) FROM drive)"),
+			2);
 	}
 	cool(w);
 }

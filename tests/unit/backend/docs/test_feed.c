@@ -75,10 +75,10 @@ static void feed_changed_fires_who_waits_for_that_drive(void **state)
 	assert_int_equal(feed_arm(*state, &other.waiter, 2), 0);
 	feed_wait(*state, &one.waiter, far_away());
 	feed_wait(*state, &other.waiter, far_away());
-	feed_changed(*state, 1);
+	feed_changed(*state, 1, 0);
 	assert_int_equal(one.changes, 1);
 	assert_int_equal(other.changes, 0);
-	feed_changed(*state, 1);
+	feed_changed(*state, 1, 0);
 	assert_int_equal(one.changes, 1);
 	assert_true(feed_cancel(*state, &other.waiter));
 }
@@ -89,7 +89,7 @@ static void a_change_between_arming_and_waiting_fires_at_once(void **state)
 
 	listener_init(&l);
 	assert_int_equal(feed_arm(*state, &l.waiter, 1), 0);
-	feed_changed(*state, 1);
+	feed_changed(*state, 1, 0);
 	assert_int_equal(l.changes, 0);
 	feed_wait(*state, &l.waiter, far_away());
 	assert_int_equal(l.changes, 1);
@@ -100,7 +100,7 @@ static void a_change_before_arming_does_not_count(void **state)
 	struct listener l;
 
 	listener_init(&l);
-	feed_changed(*state, 1);
+	feed_changed(*state, 1, 0);
 	assert_int_equal(feed_arm(*state, &l.waiter, 1), 0);
 	feed_wait(*state, &l.waiter, far_away());
 	assert_int_equal(l.changes, 0);
@@ -113,11 +113,63 @@ static void arming_again_forgets_what_was_seen(void **state)
 
 	listener_init(&l);
 	assert_int_equal(feed_arm(*state, &l.waiter, 1), 0);
-	feed_changed(*state, 1);
+	feed_changed(*state, 1, 0);
 	assert_int_equal(feed_arm(*state, &l.waiter, 1), 0);
 	feed_wait(*state, &l.waiter, far_away());
 	assert_int_equal(l.changes, 0);
 	assert_true(feed_cancel(*state, &l.waiter));
+}
+
+static void own_changes_of_a_mount_fire_it_a_little_later(void **state)
+{
+	struct listener own, other;
+	const int64_t begun = clock_mono_ns();
+
+	listener_init(&own);
+	listener_init(&other);
+	own.waiter.session = 7;
+	other.waiter.session = 8;
+	assert_int_equal(feed_arm(*state, &own.waiter, 1), 0);
+	assert_int_equal(feed_arm(*state, &other.waiter, 1), 0);
+	feed_changed(*state, 1, 7); /* between arming and waiting it is no different */
+	feed_wait(*state, &own.waiter, far_away());
+	feed_wait(*state, &other.waiter, far_away());
+	feed_changed(*state, 1, 7);
+	assert_int_equal(other.changes, 1);
+	listener_await(&own);
+	assert_int_equal(own.changes, 1);
+	assert_true(clock_mono_ns() - begun >= FEED_OWN_MS * NS_PER_MS);
+}
+
+static void the_change_of_another_fires_at_once_whatever_was_before(void **state)
+{
+	struct listener l;
+
+	listener_init(&l);
+	l.waiter.session = 7;
+	assert_int_equal(feed_arm(*state, &l.waiter, 1), 0);
+	feed_wait(*state, &l.waiter, far_away());
+	feed_changed(*state, 1, 7);
+	assert_int_equal(l.changes, 0);
+	feed_changed(*state, 1, 8);
+	assert_int_equal(l.changes, 1);
+	assert_int_equal(feed_arm(*state, &l.waiter, 1), 0);
+	feed_wait(*state, &l.waiter, far_away());
+	feed_changed(*state, 1, 0);
+	assert_int_equal(l.changes, 2);
+}
+
+static void many_own_changes_fire_at_once(void **state)
+{
+	struct listener l;
+
+	listener_init(&l);
+	l.waiter.session = 7;
+	assert_int_equal(feed_arm(*state, &l.waiter, 1), 0);
+	feed_wait(*state, &l.waiter, far_away());
+	for (int i = 0; i < FEED_OWN_MAX; i++)
+		feed_changed(*state, 1, 7);
+	assert_int_equal(l.changes, 1);
 }
 
 static void a_deadline_fires_without_a_change(void **state)
@@ -147,7 +199,7 @@ static void a_cancelled_waiter_never_fires(void **state)
 	feed_wait(*state, &l.waiter, far_away());
 	assert_true(feed_cancel(*state, &l.waiter));
 	assert_false(feed_cancel(*state, &l.waiter));
-	feed_changed(*state, 1);
+	feed_changed(*state, 1, 0);
 	assert_int_equal(l.changes, 0);
 }
 
@@ -159,7 +211,7 @@ static void a_dropped_waiter_is_forgotten(void **state)
 	assert_int_equal(feed_arm(*state, &l.waiter, 1), 0);
 	feed_drop(*state, &l.waiter);
 	feed_drop(*state, &l.waiter);
-	feed_changed(*state, 1);
+	feed_changed(*state, 1, 0);
 	assert_int_equal(l.changes, 0);
 }
 
@@ -226,7 +278,7 @@ static void *storm_main(void *cookie)
 		listener_init(&l);
 		assert_int_equal(feed_arm(s->feed, &l.waiter, drive), 0);
 		feed_wait(s->feed, &l.waiter, clock_mono_ns() + (rand_r(&s->seed) % 200) * 1000);
-		feed_changed(s->feed, (uint32_t)rand_r(&s->seed) % 3 + 1);
+		feed_changed(s->feed, (uint32_t)rand_r(&s->seed) % 3 + 1, 0);
 		if (feed_cancel(s->feed, &l.waiter)) {
 			assert_int_equal(l.changes + l.timeouts, 0);
 			continue;
@@ -259,6 +311,9 @@ int main(void)
 		FEED_TEST(a_change_between_arming_and_waiting_fires_at_once),
 		FEED_TEST(a_change_before_arming_does_not_count),
 		FEED_TEST(arming_again_forgets_what_was_seen),
+		FEED_TEST(own_changes_of_a_mount_fire_it_a_little_later),
+		FEED_TEST(the_change_of_another_fires_at_once_whatever_was_before),
+		FEED_TEST(many_own_changes_fire_at_once),
 		FEED_TEST(a_deadline_fires_without_a_change),
 		FEED_TEST(a_cancelled_waiter_never_fires),
 		FEED_TEST(a_dropped_waiter_is_forgotten),

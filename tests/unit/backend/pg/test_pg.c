@@ -162,23 +162,27 @@ static void without_a_server_every_call_fails_at_once(void **state)
 	assert_int_equal(pg_pipeline_begin(pg), -ENOTCONN);
 	assert_int_equal(pg_script(pg, "SELECT 1"), -ENOTCONN);
 	char payload[8];
-	assert_int_equal(pg_notification(pg, 0, payload, sizeof(payload)), -ENOTCONN);
+	int backend;
+	assert_int_equal(pg_notification(pg, 0, payload, sizeof(payload), &backend), -ENOTCONN);
 	pg_free(pg);
 	pg_free(NULL);
 }
 
-static void a_notification_arrives_with_its_payload(void **state)
+static void a_notification_arrives_with_its_payload_and_who_said_it(void **state)
 {
 	static const struct pg_statement NOTIFY = {"notify", "SELECT pg_notify('bell', 'ding')", false};
 	struct pg *other = NULL;
 	char payload[16] = "";
+	int backend = 0;
 
 	assert_int_equal(pg_script(*state, "LISTEN bell"), 0);
-	assert_int_equal(pg_notification(*state, 0, payload, sizeof(payload)), 0);
+	assert_int_equal(pg_notification(*state, 0, payload, sizeof(payload), &backend), 0);
 	assert_int_equal(pg_new(server.conninfo, &other), 0);
 	assert_int_equal(pg_run(other, &NOTIFY, NULL, 0, NULL), 0);
-	assert_int_equal(pg_notification(*state, 5000, payload, sizeof(payload)), 1);
+	assert_int_equal(pg_notification(*state, 5000, payload, sizeof(payload), &backend), 1);
 	assert_string_equal(payload, "ding");
+	assert_int_equal(backend, pg_backend(other));
+	assert_int_not_equal(backend, pg_backend(*state));
 	pg_free(other);
 }
 
@@ -240,7 +244,7 @@ int main(void)
 		with_connection(a_read_whose_connection_is_lost_is_repeated),
 		with_connection(a_connection_closed_while_idle_is_replaced_before_anything_is_sent),
 		cmocka_unit_test(without_a_server_every_call_fails_at_once),
-		with_connection(a_notification_arrives_with_its_payload),
+		with_connection(a_notification_arrives_with_its_payload_and_who_said_it),
 		with_connection(a_transaction_of_single_runs_commits_only_what_went_well),
 		with_connection(a_single_commit_that_is_lost_is_of_unknown_outcome),
 		with_connection(too_many_parameters_are_refused),
