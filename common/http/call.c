@@ -111,7 +111,16 @@ static int take_end_of_head(struct http_call *call)
 	if (call->response.status < 200)
 		return 0;
 	call->head_done = true;
-	return call->options.on_head ? call->options.on_head(call->cookie, &call->response) : 0;
+	call->head_owed = call->options.on_head != NULL;
+	return call->here ? 0 : call_tell_head(call);
+}
+
+int call_tell_head(struct http_call *call)
+{
+	if (!call->head_owed)
+		return 0;
+	call->head_owed = false;
+	return call->options.on_head(call->cookie, &call->response);
 }
 
 static size_t on_header(char *line, size_t unit, size_t count, void *cookie)
@@ -141,6 +150,10 @@ static size_t on_write(char *data, size_t unit, size_t count, void *cookie)
 	int r;
 
 	call->last_byte_ns = clock_mono_ns();
+	if (call->options.on_data && (call->here || call->head_owed)) {
+		call->paused_in = true;
+		return CURL_WRITEFUNC_PAUSE;
+	}
 	if (call->options.on_data) {
 		r = call->options.on_data(call->cookie, data, size);
 		call->paused_in = r == -EAGAIN && !call->blocking;

@@ -15,6 +15,10 @@
  * The asynchronous side: one thread, libcurl's multi handle driven socket by socket over epoll. curl_multi_poll was rejected: it looks at
  * every transfer at each turn, and a gateway has hundreds of long polls open.
  * What other threads want (start, resume, cancel) they leave in the list of signalled calls; one eventfd write wakes the thread for all of them.
+ *
+ * Waking the thread just to send a request costs a lone caller more than the sending. So it sends by itself when the thread sleeps and calls are few (begin_here). No callback of any call runs on
+ * its thread, where locks may be held: a call that pulls its body is left to the thread; an answer that comes at once waits for it (head_owed, paused_in); and other calls are only touched when
+ * their timers run out, which is looked at first.
  */
 
 #define EVENTS_PER_TURN 64
@@ -52,6 +56,18 @@ static void handle_put(struct http_client *c, CURL *easy)
 }
 
 /* Signals. */
+
+static void wake(struct http_client *c)
+{
+	bool asleep;
+
+	pthread_mutex_lock(&c->lock);
+	asleep = c->sleeping;
+	c->sleeping = false;
+	pthread_mutex_unlock(&c->lock);
+	if (asleep)
+		(void)eventfd_write(c->wake_fd, 1);
+}
 
 /* -ECANCELED: the client ends, and a call can no longer begin. */
 static int send_signal(struct http_call *call, enum signal signal)
@@ -114,12 +130,14 @@ static void forget_signals(struct http_call *call)
 	pthread_mutex_unlock(&c->lock);
 }
 
-/* Calls, on the thread. */
+/* Calls, by who drives. */
 
 static void call_end(struct http_call *call, CURLcode code, int error)
 {
 	struct http_client *c = call->client;
 
+	if (!error && code == CURLE_OK && !call->error)
+		error = call_tell_head(call);
 	if (error)
 		call->error = error;
 	call_finish(call, code);
@@ -131,6 +149,7 @@ static void call_end(struct http_call *call, CURLcode code, int error)
 		c->calls = call->next;
 	if (call->next)
 		call->next->prev = call->prev;
+	c->call_count--;
 	call->done(call->cookie, &call->response);
 	forget_signals(call);
 	handle_put(c, call->easy);
@@ -152,8 +171,7 @@ static void look_again_by(struct http_client *c, int64_t when_ns)
 		c->stall_check_ns = when_ns;
 }
 
-/* false: it has ended at once. */
-static bool call_begin(struct http_call *call)
+static void call_link(struct http_call *call, int64_t now_ns)
 {
 	struct http_client *c = call->client;
 
@@ -161,14 +179,35 @@ static bool call_begin(struct http_call *call)
 	if (call->next)
 		call->next->prev = call;
 	c->calls = call;
-	call->running = curl_multi_add_handle(c->multi, call->easy) == CURLM_OK;
-	if (!call->running) {
-		call_end(call, CURLE_OUT_OF_MEMORY, 0);
-		return false;
-	}
+	c->call_count++;
+	c->begun_ns = now_ns;
 	if (call->options.stall_ms)
-		look_again_by(c, clock_mono_ns() + look_after_ns(call));
-	return true;
+		look_again_by(c, now_ns + look_after_ns(call));
+}
+
+/* false: it has ended at once. */
+static bool call_begin(struct http_call *call)
+{
+	struct http_client *c = call->client;
+
+	call_link(call, clock_mono_ns());
+	call->running = curl_multi_add_handle(c->multi, call->easy) == CURLM_OK;
+	if (!call->running)
+		call_end(call, CURLE_OUT_OF_MEMORY, 0);
+	return call->running;
+}
+
+static void call_resume(struct http_call *call)
+{
+	int r = call_tell_head(call);
+
+	if (r) {
+		call_end(call, CURLE_OK, r);
+		return;
+	}
+	call->paused_in = call->paused_out = false;
+	call->last_byte_ns = clock_mono_ns();
+	curl_easy_pause(call->easy, CURLPAUSE_CONT);
 }
 
 static void take_signals(struct http_client *c)
@@ -182,9 +221,7 @@ static void take_signals(struct http_client *c)
 		if (signals & SIGNAL_CANCEL) {
 			call_end(call, CURLE_OK, -ECANCELED);
 		} else if (signals & SIGNAL_RESUME) {
-			call->paused_in = call->paused_out = false;
-			call->last_byte_ns = clock_mono_ns();
-			curl_easy_pause(call->easy, CURLPAUSE_CONT);
+			call_resume(call);
 		}
 	}
 }
@@ -270,13 +307,17 @@ static void run_timer(struct http_client *c)
 	curl_multi_socket_action(c->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 }
 
-static int wait_ms(const struct http_client *c)
+static int64_t next_timer_ns(const struct http_client *c)
 {
-	int64_t until = c->stall_check_ns;
+	return c->curl_timer_ns >= 0 && c->curl_timer_ns < c->stall_check_ns ? c->curl_timer_ns : c->stall_check_ns;
+}
+
+static int wait_ms(struct http_client *c)
+{
+	int64_t until = next_timer_ns(c);
 	int64_t now = clock_mono_ns();
 
-	if (c->curl_timer_ns >= 0 && c->curl_timer_ns < until)
-		until = c->curl_timer_ns;
+	c->asleep_until_ns = until;
 	if (until == INT64_MAX)
 		return -1;
 	if (until <= now)
@@ -327,14 +368,18 @@ static void *run(void *cookie)
 	struct epoll_event events[EVENTS_PER_TURN];
 	struct http_call *call, *next;
 
+	pthread_mutex_lock(&c->driving);
 	do {
-		int count;
+		int count, ms;
 
 		take_signals(c);
 		run_timer(c);
 		take_results(c);
 		check_stalls(c, clock_mono_ns());
-		count = epoll_wait(c->sockets.epoll_fd, events, EVENTS_PER_TURN, may_sleep(c) ? wait_ms(c) : 0);
+		ms = may_sleep(c) ? wait_ms(c) : 0;
+		pthread_mutex_unlock(&c->driving);
+		count = epoll_wait(c->sockets.epoll_fd, events, EVENTS_PER_TURN, ms);
+		pthread_mutex_lock(&c->driving);
 		for (int i = 0; i < count; i++)
 			act(c, &events[i]);
 	} while (is_awake_and_goes_on(c));
@@ -344,7 +389,50 @@ static void *run(void *cookie)
 		next = call->next;
 		call_end(call, CURLE_OK, -ECANCELED);
 	}
+	c->ended = true;
+	pthread_mutex_unlock(&c->driving);
 	return NULL;
+}
+
+/* With driving held: whether it may be held for as long as it takes to send a request. */
+static bool is_quiet(const struct http_client *c, int64_t now_ns)
+{
+	return !c->ended && now_ns - c->begun_ns >= BEGIN_HERE_GAP_NS &&
+		(c->curl_timer_ns < 0 || c->curl_timer_ns - now_ns > BEGIN_HERE_TIMER_NS);
+}
+
+static void send_here(struct http_call *call, int64_t now_ns)
+{
+	struct http_client *c = call->client;
+	int running = 0;
+
+	call_link(call, now_ns);
+	call->running = true;
+	call->here = true;
+	c->curl_timer_ns = -1;
+	curl_multi_socket_action(c->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	call->here = false;
+	if (call->head_owed || call->paused_in)
+		(void)send_signal(call, SIGNAL_RESUME);
+	/* One may have failed already, which is told on the thread; and timers may be earlier than it looks at them. */
+	if (running < c->call_count || next_timer_ns(c) < c->asleep_until_ns)
+		wake(c);
+}
+
+/* Sends it from the caller's thread; false: the client's thread has to. */
+static bool begin_here(struct http_call *call)
+{
+	struct http_client *c = call->client;
+	const int64_t now = clock_mono_ns();
+	bool begun;
+
+	if (call->options.pull || pthread_mutex_trylock(&c->driving))
+		return false;
+	begun = is_quiet(c, now) && curl_multi_add_handle(c->multi, call->easy) == CURLM_OK;
+	if (begun)
+		send_here(call, now);
+	pthread_mutex_unlock(&c->driving);
+	return begun;
 }
 
 static int setup(struct http_client *c)
@@ -398,6 +486,7 @@ int http_client_new(const struct http_client_options *options, struct http_clien
 	c->stall_check_ns = INT64_MAX;
 	c->signalled_tail = &c->signalled;
 	pthread_mutex_init(&c->lock, NULL);
+	pthread_mutex_init(&c->driving, NULL);
 	r = setup(c);
 	if (!r)
 		r = -pthread_create(&c->thread, NULL, run, c);
@@ -428,6 +517,7 @@ void http_client_free(struct http_client *c)
 	sockets_fini(&c->sockets);
 	if (c->wake_fd >= 0)
 		close(c->wake_fd);
+	pthread_mutex_destroy(&c->driving);
 	pthread_mutex_destroy(&c->lock);
 	free(c->user_agent);
 	free(c);
@@ -449,7 +539,7 @@ int http_client_start(struct http_client *c, const struct http_call_options *opt
 		/* Before the thread may see it: done may have run when send_signal returns. */
 		if (ret_call)
 			*ret_call = call;
-		r = send_signal(call, SIGNAL_START);
+		r = begin_here(call) ? 0 : send_signal(call, SIGNAL_START);
 	}
 	if (!r)
 		return 0;

@@ -1,7 +1,7 @@
 /*
  * client_internal: what the client's own files know of each other.
- * A call is prepared on the caller's thread. From then on only one thread touches it: the client's, or for http_client_perform the caller's.
- * Other threads only put it on the client's list of signalled calls.
+ * A call is prepared on the caller's thread. From then on only who drives the multi handle touches it (for http_client_perform: the caller's thread). That is the client's thread, but for the
+ * beginning of a call when there is little to do: see begin_here. Other threads only put it on the client's list of signalled calls.
  */
 #ifndef NEPHOS_HTTP_CLIENT_INTERNAL_H
 #define NEPHOS_HTTP_CLIENT_INTERNAL_H
@@ -20,8 +20,12 @@
 #define SEND_BUFFER_BYTES (128 * 1024)	 /* of one pull for it */
 #define CONNECTION_AGE_S 60		 /* idle for longer: not used again; below the 75 s after which servers close */
 #define EXPECT_BYTES_MIN (1024 * 1024)	 /* a pulled body from this size on asks before it is sent */
-#define HANDLES_KEPT_MAX 64		 /* free handles for asynchronous calls */
-#define HOST_KEY_BYTES 280		 /* "http://host:port" */
+/* A call that begins so long after the one before it is sent by its caller, which saves a hand-over; when there are more, the thread does it while the callers go on. */
+#define BEGIN_HERE_GAP_NS (150 * 1000) /* ns */
+/* Nobody's timer may run out on a caller's thread: timers have a resolution of 1 ms. */
+#define BEGIN_HERE_TIMER_NS (2 * 1000000)
+#define HANDLES_KEPT_MAX 64 /* free handles for asynchronous calls */
+#define HOST_KEY_BYTES 280  /* "http://host:port" */
 
 enum signal { SIGNAL_START = 1, SIGNAL_RESUME = 2, SIGNAL_CANCEL = 4 };
 
@@ -37,13 +41,15 @@ struct http_call {
 	unsigned attempts; /* requests begun: the library repeats on a kept connection that turns out dead */
 	bool replayable;   /* may be repeated after some of it was sent */
 	bool head_done;	   /* the final head is complete */
+	bool here;	   /* driven by the thread that began it, which may hold any lock: callbacks have to wait */
+	bool head_owed;	   /* on_head has */
 	bool blocking;	   /* by http_client_perform */
-	bool running;	   /* in the multi handle; the client thread's */
+	bool running;	   /* in the multi handle; the driver's */
 	bool paused_in;	   /* by our own callbacks: waiting then is not the other side's fault */
 	bool paused_out;
 	uint64_t pulled;
 	int64_t last_byte_ns;	       /* for stall_ms */
-	struct http_call *prev, *next; /* the client's list of calls; its thread's */
+	struct http_call *prev, *next; /* the client's list of calls; the driver's */
 
 	/* Guarded by client->lock. */
 	unsigned signals;
@@ -53,16 +59,24 @@ struct http_call {
 struct http_client {
 	struct http_client_options options;
 	char *user_agent;
-	CURLM *multi;
-	struct sockets sockets; /* the thread's */
 	int wake_fd;
 	pthread_t thread;
-	bool started;		 /* the maker's */
-	struct http_call *calls; /* the thread's */
-	int64_t curl_timer_ns;	 /* the thread's; -1: none */
-	int64_t stall_check_ns;	 /* the thread's; when to look for stalled calls */
+	bool started; /* the maker's */
 
-	pthread_mutex_t lock;
+	/* Who drives the multi handle. The thread waits for it and holds it whenever it is not asleep, callbacks included; others only try, whatever locks of their own they hold. */
+	pthread_mutex_t driving;
+	/* Guarded by driving. */
+	CURLM *multi;
+	struct sockets sockets;
+	struct http_call *calls;
+	int call_count;
+	int64_t curl_timer_ns;	/* -1: none */
+	int64_t stall_check_ns; /* when to look for stalled calls */
+	int64_t asleep_until_ns;
+	int64_t begun_ns; /* the last call */
+	bool ended;	  /* no call can begin any more */
+
+	pthread_mutex_t lock; /* taken with driving held, never the other way round */
 	/* Guarded by lock. */
 	bool stopping;
 	bool sleeping; /* its thread, or it is about to: wake it */
@@ -84,6 +98,7 @@ struct blocking_handle {
 int call_init(struct http_call *call, struct http_client *client, CURL *easy, const struct http_call_options *options);
 void call_fini(struct http_call *call);			 /* all but the handle */
 void call_finish(struct http_call *call, CURLcode code); /* fills call->response */
+int call_tell_head(struct http_call *call);		 /* what on_head says, if it is owed; else 0 */
 bool call_is_stalled(const struct http_call *call, int64_t now_ns);
 int call_waiting(const struct http_call *call, int64_t now_ns); /* what options.waiting says, 0 where it is not asked */
 
