@@ -189,12 +189,13 @@ static void call_link(struct http_call *call, int64_t now_ns)
 static bool call_begin(struct http_call *call)
 {
 	struct http_client *c = call->client;
+	const bool running = curl_multi_add_handle(c->multi, call->easy) == CURLM_OK;
 
 	call_link(call, clock_mono_ns());
-	call->running = curl_multi_add_handle(c->multi, call->easy) == CURLM_OK;
-	if (!call->running)
+	call->running = running;
+	if (!running)
 		call_end(call, CURLE_OUT_OF_MEMORY, 0);
-	return call->running;
+	return running;
 }
 
 static void call_resume(struct http_call *call)
