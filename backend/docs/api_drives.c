@@ -1,7 +1,7 @@
 /* Drives: list, make, look at, change, throw away. */
 #include "backend/docs/api.h"
 #include "backend/docs/body.h"
-#include "backend/docs/mutate.h"
+#include "backend/docs/once.h"
 #include "backend/docs/reply.h"
 #include "common/base/error.h"
 #include "common/base/limits.h"
@@ -43,16 +43,14 @@ static json_t *drive_json(const struct docs *docs, const struct docs_drive *driv
 	return o;
 }
 
-static void send_drive(struct call *call, int status, const struct docs_drive *drive)
+static void send_drive(struct call *call, const struct docs_drive *drive)
 {
 	struct http_headers headers;
 
 	http_headers_init(&headers);
 	reply_position(&headers, drive->at);
 	reply_usage(&headers, drive->row.used, drive->row.quota);
-	if (status == 201)
-		(void)http_headers_addf(&headers, "Location", "/api/v2/docs/drives/%" PRIu32, drive->row.id);
-	reply_json_take(call, status, &headers, drive_json(call->docs, drive));
+	reply_json_take(call, 200, &headers, drive_json(call->docs, drive));
 	http_headers_fini(&headers);
 }
 
@@ -107,7 +105,7 @@ static void get_job(struct call *call, struct docs_store *store)
 	if (r < 0)
 		call_fail(call, r, NULL);
 	else
-		send_drive(call, 200, &drive);
+		send_drive(call, &drive);
 }
 
 void api_drive_get(struct http_request *req, void *cookie)
@@ -118,10 +116,10 @@ void api_drive_get(struct http_request *req, void *cookie)
 		call_work(call, get_job);
 }
 
-/* ---- make, change ---- */
+/* ---- make, change, throw away ---- */
 
 struct drive_change {
-	struct mutate m; /* first */
+	struct once once; /* first */
 	struct buf name;
 	bool has_name, has_quota;
 	int64_t quota;
@@ -168,99 +166,112 @@ static struct drive_change *change_new(struct http_request *req, void *cookie)
 	buf_init(&c->name, NAME_BYTES_MAX);
 	r = call_keep(call, c, change_fini);
 	if (r == 0)
-		r = mutate_init(&c->m, call);
+		r = mutate_init(&c->once.m, call);
 	if (r == 0)
-		r = mutate_fingerprint(&c->m, http_request_body(req));
-	if (r == 0)
-		r = parse_drive(call, c);
+		r = mutate_fingerprint(&c->once.m, http_request_body(req));
 	if (r == 0)
 		return c;
-	call_fail(call, r, r == -ERR_UNPROCESSABLE ? "{name, quota?}" : NULL);
+	call_fail(call, r, NULL);
 	return NULL;
 }
 
-static void create_change(struct mutate *m, struct docs_store *store)
+static void change_run(struct call *call, struct docs_store *store)
 {
-	struct drive_change *c = (struct drive_change *)m;
-	struct call *call = m->call;
+	once_run(&((struct drive_change *)call->data)->once, store);
+}
+
+/* What send_drive says, as an answer that can be kept. */
+static int answer_drive(struct mutate *m, int status, const struct docs_drive *drive)
+{
+	char text[64];
+	int r = mutate_body_take(m, drive_json(m->call->docs, drive));
+
+	snprintf(text, sizeof(text), "%" PRId64 ".%" PRId64, drive->at.incarnation, drive->at.seq);
+	r = r < 0 ? r : mutate_header(m, "Nephos-Seq", text);
+	snprintf(text, sizeof(text), "%" PRId64 "/%" PRId64, drive->row.used, drive->row.quota);
+	r = r < 0 ? r : mutate_header(m, "Nephos-Usage", text);
+	snprintf(text, sizeof(text), "/api/v2/docs/drives/%" PRIu32, drive->row.id);
+	if (r == 0 && status == 201)
+		r = mutate_header(m, "Location", text);
+	return r < 0 ? r : status;
+}
+
+static int create_change(struct once *o, struct docs_store *store)
+{
+	struct drive_change *c = (struct drive_change *)o;
+	const struct call *call = o->m.call;
 	struct docs_drive drive = {0};
 	int r = store->ops->drive_create(
 		store, call->user, buf_span(&c->name), c->has_quota ? c->quota : call->docs->default_quota, &drive);
 
-	if (r < 0)
-		call_fail(call, r, NULL);
-	else if (mutate_has_key(m))
-		mutate_once_take(m, 201, drive_json(call->docs, &drive));
-	else
-		send_drive(call, 201, &drive);
-}
-
-/* The key of a drive's making is kept with the user's first one. */
-static void create_job(struct call *call, struct docs_store *store)
-{
-	int r;
-
-	call->home = true;
-	r = call_drive(call, store);
-	if (r < 0)
-		call_fail(call, r, NULL);
-	else
-		mutate_once(call->data, store, create_change);
+	return r < 0 ? r : answer_drive(&o->m, 201, &drive);
 }
 
 void api_drive_create(struct http_request *req, void *cookie)
 {
 	struct drive_change *c = change_new(req, cookie);
+	struct call *call = c ? c->once.m.call : NULL;
+	int r = c ? parse_drive(call, c) : 0;
 
-	if (c && !c->has_name)
-		call_fail(c->m.call, -ERR_UNPROCESSABLE, "{name, quota?}");
-	else if (c)
-		call_work(c->m.call, create_job);
+	if (!c)
+		return;
+	if (r == 0 && !c->has_name)
+		r = -ERR_UNPROCESSABLE;
+	if (r < 0) {
+		call_fail(call, r, r == -ERR_UNPROCESSABLE ? "{name, quota?}" : NULL);
+		return;
+	}
+	call->home = true; /* the key of a drive's making is kept with the user's first one */
+	c->once.change_name = "drive-create";
+	c->once.change = create_change;
+	call_work(call, change_run);
 }
 
-/* Setting what is set already changes nothing: that needs no key. */
-static void change_job(struct call *call, struct docs_store *store)
+static int change_change(struct once *o, struct docs_store *store)
 {
-	struct drive_change *c = call->data;
+	struct drive_change *c = (struct drive_change *)o;
+	const struct docs_scope *scope = &o->m.call->scope;
 	struct docs_drive drive = {0};
 	struct span name = buf_span(&c->name);
-	int r = call_drive(call, store);
+	int r = 0;
 
-	if (r == 0 && (c->has_name || c->has_quota))
-		r = store->ops->drive_change(
-			store, &call->scope, c->has_name ? &name : NULL, c->has_quota ? &c->quota : NULL);
+	if (c->has_name || c->has_quota)
+		r = store->ops->drive_change(store, scope, c->has_name ? &name : NULL, c->has_quota ? &c->quota : NULL);
 	if (r == 0)
-		r = store->ops->drive_get(store, &call->scope, &drive);
-	if (r < 0)
-		call_fail(call, r, NULL);
-	else
-		send_drive(call, 200, &drive);
+		r = store->ops->drive_get(store, scope, &drive);
+	return r < 0 ? r : answer_drive(&o->m, 200, &drive);
 }
 
 void api_drive_change(struct http_request *req, void *cookie)
 {
 	struct drive_change *c = change_new(req, cookie);
+	int r = c ? parse_drive(c->once.m.call, c) : 0;
 
-	if (c)
-		call_work(c->m.call, change_job);
+	if (!c)
+		return;
+	if (r < 0) {
+		call_fail(c->once.m.call, r, r == -ERR_UNPROCESSABLE ? "{name, quota?}" : NULL);
+		return;
+	}
+	c->once.change_name = "drive-change";
+	c->once.change = change_change;
+	call_work(c->once.m.call, change_run);
 }
 
-static void delete_job(struct call *call, struct docs_store *store)
+static int delete_change(struct once *o, struct docs_store *store)
 {
-	int r = call_drive(call, store);
+	int r = store->ops->drive_trash(store, &o->m.call->scope);
 
-	if (r == 0)
-		r = store->ops->drive_trash(store, &call->scope);
-	if (r < 0)
-		call_fail(call, r, NULL);
-	else
-		http_respond(call->req, 204, NULL, span_of(NULL, 0));
+	return r < 0 ? r : 204;
 }
 
 void api_drive_delete(struct http_request *req, void *cookie)
 {
-	struct call *call = call_new(req, cookie);
+	struct drive_change *c = change_new(req, cookie);
 
-	if (call)
-		call_work(call, delete_job);
+	if (!c)
+		return;
+	c->once.change_name = "drive-delete";
+	c->once.change = delete_change;
+	call_work(c->once.m.call, change_run);
 }

@@ -1,7 +1,7 @@
 /* Batches of ops, reserved ids, sessions of mounts. */
 #include "backend/docs/api.h"
 #include "backend/docs/body.h"
-#include "backend/docs/mutate.h"
+#include "backend/docs/once.h"
 #include "backend/docs/reply.h"
 #include "backend/docs/upload.h"
 #include "common/base/error.h"
@@ -147,9 +147,10 @@ void api_ops_apply(struct http_request *req, void *cookie)
 /* ---- ids, sessions: no ops, but with keys ---- */
 
 struct small {
-	struct mutate m; /* first */
-	int64_t count;	 /* of ids */
-	struct buf name; /* of a session */
+	struct once once; /* first */
+	int64_t count;	  /* of ids */
+	int64_t session;  /* that ends */
+	struct buf name;  /* of one that begins */
 };
 
 static void small_fini(void *p)
@@ -170,32 +171,32 @@ static struct small *small_new(struct http_request *req, void *cookie)
 	buf_init(&s->name, NAME_BYTES_MAX);
 	r = call_keep(call, s, small_fini);
 	if (r == 0)
-		r = mutate_init(&s->m, call);
+		r = mutate_init(&s->once.m, call);
 	if (r == 0)
-		r = mutate_fingerprint(&s->m, http_request_body(req));
+		r = mutate_fingerprint(&s->once.m, http_request_body(req));
 	if (r == 0)
 		return s;
 	call_fail(call, r, NULL);
 	return NULL;
 }
 
-static void ids_change(struct mutate *m, struct docs_store *store)
+static int ids_change(struct once *o, struct docs_store *store)
 {
-	struct small *s = (struct small *)m;
-	json_t *answer = json_object();
+	struct small *s = (struct small *)o;
+	json_t *answer;
 	int64_t first = 0;
-	int r = store->ops->ids_reserve(store, &m->call->scope, (uint32_t)s->count, &first);
+	int r = store->ops->ids_reserve(store, &o->m.call->scope, (uint32_t)s->count, &first);
 
-	if (r == 0 &&
-		(item_json_set_id(answer, "first", first) < 0 ||
-			json_object_set_new(answer, "count", json_integer(s->count)) < 0))
-		r = -ENOMEM;
-	if (r == 0) {
-		mutate_once_take(m, 201, answer);
-		return;
+	if (r < 0)
+		return r;
+	answer = json_object();
+	if (item_json_set_id(answer, "first", first) < 0 ||
+		json_object_set_new(answer, "count", json_integer(s->count)) < 0) {
+		json_decref(answer);
+		return -ENOMEM;
 	}
-	json_decref(answer);
-	call_fail(m->call, r, NULL);
+	r = mutate_body_take(&o->m, answer);
+	return r < 0 ? r : 201;
 }
 
 static void ids_job(struct call *call, struct docs_store *store)
@@ -209,12 +210,12 @@ static void ids_job(struct call *call, struct docs_store *store)
 	if (r == 0 && (!json_is_integer(count) || s->count < 1 || s->count > IDS_PER_RESERVATION_MAX))
 		r = -ERR_UNPROCESSABLE;
 	json_decref(object);
-	if (r == 0)
-		r = call_drive(call, store);
+	s->once.change_name = "ids";
+	s->once.change = ids_change;
 	if (r < 0)
 		call_fail(call, r, r == -ERR_UNPROCESSABLE ? "{count: 1..65536}" : NULL);
 	else
-		mutate_once(&s->m, store, ids_change);
+		once_run(&s->once, store);
 }
 
 void api_ids_reserve(struct http_request *req, void *cookie)
@@ -222,7 +223,7 @@ void api_ids_reserve(struct http_request *req, void *cookie)
 	struct small *s = small_new(req, cookie);
 
 	if (s)
-		call_work(s->m.call, ids_job);
+		call_work(s->once.m.call, ids_job);
 }
 
 static int session_name(struct call *call, struct buf *ret)
@@ -241,23 +242,23 @@ static int session_name(struct call *call, struct buf *ret)
 	return r;
 }
 
-static void session_change(struct mutate *m, struct docs_store *store)
+static int session_change(struct once *o, struct docs_store *store)
 {
-	struct small *s = (struct small *)m;
-	json_t *answer = json_object();
+	struct small *s = (struct small *)o;
+	json_t *answer;
 	int64_t session = 0;
-	int r = store->ops->session_create(store, &m->call->scope, buf_span(&s->name), &session);
+	int r = store->ops->session_create(store, &o->m.call->scope, buf_span(&s->name), &session);
 
-	if (r == 0 &&
-		(item_json_set_id(answer, "session", session) < 0 ||
-			json_object_set_new(answer, "timeout_s", json_integer(SESSION_TIMEOUT_S)) < 0))
-		r = -ENOMEM;
-	if (r == 0) {
-		mutate_once_take(m, 201, answer);
-		return;
+	if (r < 0)
+		return r;
+	answer = json_object();
+	if (item_json_set_id(answer, "session", session) < 0 ||
+		json_object_set_new(answer, "timeout_s", json_integer(SESSION_TIMEOUT_S)) < 0) {
+		json_decref(answer);
+		return -ENOMEM;
 	}
-	json_decref(answer);
-	call_fail(m->call, r, NULL);
+	r = mutate_body_take(&o->m, answer);
+	return r < 0 ? r : 201;
 }
 
 static void session_create_job(struct call *call, struct docs_store *store)
@@ -265,12 +266,12 @@ static void session_create_job(struct call *call, struct docs_store *store)
 	struct small *s = call->data;
 	int r = session_name(call, &s->name);
 
-	if (r == 0)
-		r = call_drive(call, store);
+	s->once.change_name = "session-create";
+	s->once.change = session_change;
 	if (r < 0)
 		call_fail(call, r, NULL);
 	else
-		mutate_once(&s->m, store, session_change);
+		once_run(&s->once, store);
 }
 
 void api_session_create(struct http_request *req, void *cookie)
@@ -278,28 +279,33 @@ void api_session_create(struct http_request *req, void *cookie)
 	struct small *s = small_new(req, cookie);
 
 	if (s)
-		call_work(s->m.call, session_create_job);
+		call_work(s->once.m.call, session_create_job);
+}
+
+static int session_end_change(struct once *o, struct docs_store *store)
+{
+	struct small *s = (struct small *)o;
+	int r = store->ops->session_end(store, &o->m.call->scope, s->session);
+
+	return r < 0 ? r : 204;
 }
 
 static void session_end_job(struct call *call, struct docs_store *store)
 {
-	int64_t session;
-	int r = call_drive(call, store);
+	struct small *s = call->data;
 
-	if (r == 0 && (text_parse_i64(http_request_param(call->req, "session"), &session) < 0 || session <= 0))
-		r = -ERR_NOT_FOUND;
-	if (r == 0)
-		r = store->ops->session_end(store, &call->scope, session);
-	if (r < 0)
-		call_fail(call, r, NULL);
+	s->once.change_name = "session-end";
+	s->once.change = session_end_change;
+	if (text_parse_i64(http_request_param(call->req, "session"), &s->session) < 0 || s->session <= 0)
+		call_fail(call, -ERR_NOT_FOUND, NULL);
 	else
-		http_respond(call->req, 204, NULL, span_of(NULL, 0));
+		once_run(&s->once, store);
 }
 
 void api_session_end(struct http_request *req, void *cookie)
 {
-	struct call *call = call_new(req, cookie);
+	struct small *s = small_new(req, cookie);
 
-	if (call)
-		call_work(call, session_end_job);
+	if (s)
+		call_work(s->once.m.call, session_end_job);
 }

@@ -468,6 +468,7 @@ static const struct docs_store_ops mem_ops = {
 	.txn_begin = mem_txn_begin,
 	.txn_commit = mem_txn_commit,
 	.txn_abort = mem_txn_abort,
+	.answer_find = mem_answer_find,
 	.block_stored = mem_block_stored,
 	.free = mem_store_free,
 };

@@ -91,5 +91,6 @@ int mem_txn_begin(struct docs_store *store, uint32_t id, const struct docs_key *
 	const struct tree_wants *wants, int64_t now_ns, struct tree **ret_tree, const struct docs_seen **ret_seen);
 int mem_txn_commit(struct docs_store *store, const struct tree_delta *delta, const struct docs_answer *answers);
 void mem_txn_abort(struct docs_store *store);
+int mem_answer_find(struct docs_store *store, const struct docs_key *key, struct docs_seen *ret);
 
 #endif

@@ -370,9 +370,8 @@ static void write_answer(struct docs_mem *m, const struct docs_key *key, const s
 	}
 }
 
-static int write_all(struct mem_store *s, const struct tree_delta *d, const struct docs_answer *answers)
+static int write_delta(struct docs_mem *m, const struct tree_delta *d)
 {
-	struct docs_mem *m = s->mem;
 	int r = write_nodes(m, d);
 
 	r = r < 0 ? r : write_entries(m, d);
@@ -380,6 +379,16 @@ static int write_all(struct mem_store *s, const struct tree_delta *d, const stru
 	r = r < 0 ? r : write_changes(m, d);
 	for (size_t i = 0; r == 0 && i < d->xattr_count; i++)
 		r = write_xattr(m, &d->xattrs[i]);
+	if (r == 0)
+		mem_drive(m, d->drive.id)->row = d->drive;
+	return r;
+}
+
+static int write_all(struct mem_store *s, const struct tree_delta *d, const struct docs_answer *answers)
+{
+	struct docs_mem *m = s->mem;
+	int r = d ? write_delta(m, d) : 0;
+
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < s->key_count; i++) {
@@ -388,7 +397,6 @@ static int write_all(struct mem_store *s, const struct tree_delta *d, const stru
 		else if (s->seen[i].state == DOCS_NEW && answers[i].status != 0)
 			write_answer(m, &s->keys[i], &answers[i]);
 	}
-	mem_drive(m, d->drive.id)->row = d->drive;
 	return 0;
 }
 
@@ -413,8 +421,8 @@ int mem_txn_commit(struct docs_store *store, const struct tree_delta *delta, con
 	int r;
 
 	(void)pthread_mutex_lock(&m->mutex);
-	r = s->drive == delta->drive.id ? mem_fails(m, DOCS_MEM_COMMIT)
-					: wrong("commits without a transaction", s->drive);
+	r = s->drive != 0 && (!delta || s->drive == delta->drive.id) ? mem_fails(m, DOCS_MEM_COMMIT)
+								     : wrong("commits without a transaction", s->drive);
 	r = r < 0 ? r : write_all(s, delta, answers);
 	if (r == 0) {
 		m->counts.committed++;
@@ -423,6 +431,18 @@ int mem_txn_commit(struct docs_store *store, const struct tree_delta *delta, con
 	}
 	(void)pthread_mutex_unlock(&m->mutex);
 	return r;
+}
+
+int mem_answer_find(struct docs_store *store, const struct docs_key *key, struct docs_seen *ret)
+{
+	struct docs_mem *m = ((struct mem_store *)store)->mem;
+
+	*ret = (struct docs_seen){.state = DOCS_NEW};
+	(void)pthread_mutex_lock(&m->mutex);
+	if (key->kind == DOCS_KEY_USER)
+		see(m, 0, key, ret);
+	(void)pthread_mutex_unlock(&m->mutex);
+	return 0;
 }
 
 void mem_txn_abort(struct docs_store *store)

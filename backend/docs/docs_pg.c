@@ -22,6 +22,15 @@ void docs_pg_reset(struct docs_pg *s)
 		pg_array_clear(s->bytes[i]);
 }
 
+int docs_pg_run(struct docs_pg *s, const struct pg_statement *statement, const struct pg_param *params, size_t count,
+	struct pg_result **ret)
+{
+	if (!s->txn.open)
+		return pg_run(s->pg, statement, params, count, ret);
+	int r = pg_pipeline_add(s->pg, statement, params, count);
+	return r < 0 ? r : pg_pipeline_flush(s->pg, ret);
+}
+
 static void docs_pg_free(struct docs_store *store)
 {
 	if (!store)
@@ -59,6 +68,7 @@ static const struct docs_store_ops OPS = {
 	.txn_begin = docs_pg_txn_begin,
 	.txn_commit = docs_pg_txn_commit,
 	.txn_abort = docs_pg_txn_abort,
+	.answer_find = docs_pg_answer_find,
 	.block_find = docs_pg_block_find,
 	.block_generation = docs_pg_block_generation,
 	.block_stored = docs_pg_block_stored,

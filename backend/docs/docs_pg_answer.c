@@ -105,3 +105,33 @@ int docs_pg_answers_queue(struct docs_pg *s, const struct docs_answer *answers)
 	free(kept);
 	return r;
 }
+
+int docs_pg_answer_find(struct docs_store *store, const struct docs_key *key, struct docs_seen *ret)
+{
+	enum { USER, KEY, STATUS, FINGERPRINT, HEADERS, BODY, STALE };
+	struct docs_pg *s = docs_pg_of(store);
+	struct pg_result *rows = NULL;
+
+	docs_pg_txn_abort(store);
+	*ret = (struct docs_seen){.state = DOCS_NEW};
+	if (key->kind != DOCS_KEY_USER)
+		return 0;
+	docs_pg_reset(s);
+	int r = pg_array_add_number(s->numbers[0], key->user);
+	if (r == 0)
+		r = pg_array_add_bytes(s->bytes[0], key->key);
+	const struct pg_param params[] = {pg_array_param(s->numbers[0]), pg_array_param(s->bytes[0])};
+	if (r == 0)
+		r = pg_run(s->pg, &SQL_USER_KEYS, params, 2, &rows);
+	if (r < 0)
+		return r;
+	s->txn.results[0] = rows;
+	if (pg_rows(rows) == 0 || pg_number(rows, 0, STALE))
+		return 0;
+	ret->state = span_eq(pg_bytes(rows, 0, FINGERPRINT), span_of(key->fingerprint, sizeof(key->fingerprint)))
+		? DOCS_REPEAT
+		: DOCS_REUSED;
+	ret->answer = (struct docs_answer){
+		(int)pg_number(rows, 0, STATUS), pg_bytes(rows, 0, HEADERS), pg_bytes(rows, 0, BODY)};
+	return 0;
+}

@@ -23,7 +23,7 @@ static int make_drive(struct docs_pg *s, int64_t user, struct span name, int64_t
 		PG_P_I64(user), PG_P_BYTEA(home ? SPAN_LITERAL("home") : name), PG_P_I64(quota), PG_P_BOOL(home)};
 	struct pg_result *result = NULL;
 
-	int r = pg_run(s->pg, &SQL_DRIVE_MAKE, params, 4, &result);
+	int r = docs_pg_run(s, &SQL_DRIVE_MAKE, params, 4, &result);
 	if (r < 0)
 		return r;
 	r = pg_rows(result) > 0;
@@ -41,7 +41,7 @@ int docs_pg_drive_home(struct docs_store *store, int64_t user, struct docs_drive
 	/* Three times: when one is made at the same time elsewhere, the next look finds it, unless it is trashed again meanwhile. */
 	for (int i = 0; i < 3; i++) {
 		struct pg_result *result = NULL;
-		int r = pg_run(s->pg, &SQL_DRIVE_HOME, &owner, 1, &result);
+		int r = docs_pg_run(s, &SQL_DRIVE_HOME, &owner, 1, &result);
 		if (r < 0)
 			return r;
 		const bool found = pg_rows(result) > 0;
@@ -96,7 +96,7 @@ int docs_pg_drive_list(struct docs_store *store, int64_t user, docs_on_drive on_
 	const struct pg_param owner = PG_P_I64(user);
 	struct pg_result *result = NULL;
 
-	int r = pg_run(docs_pg_of(store)->pg, &SQL_DRIVE_LIST, &owner, 1, &result);
+	int r = docs_pg_run(docs_pg_of(store), &SQL_DRIVE_LIST, &owner, 1, &result);
 	if (r < 0)
 		return r;
 	for (int row = 0; r >= 0 && row < pg_rows(result); row++) {

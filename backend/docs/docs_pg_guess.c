@@ -63,4 +63,6 @@ void docs_pg_guess_learn(struct docs_pg *s, const struct tree_delta *delta, cons
 
 	if (t->known && delta)
 		known_committed(t->known, delta, &session);
+	else if (t->known)
+		known_doubt(t->known); /* a change that is no op: it may have moved the row */
 }

@@ -61,6 +61,9 @@ struct docs_pg_question { /* a statement whose $1 and $2 are the scope's drive a
 	struct pg_param more[DOCS_PG_MORE]; /* $3… */
 	size_t count;
 };
+/* Alone, or as part of the transaction that is open. ret may be NULL. */
+int docs_pg_run(struct docs_pg *s, const struct pg_statement *statement, const struct pg_param *params, size_t count,
+	struct pg_result **ret);
 int docs_pg_ask(struct docs_pg *s, const struct docs_pg_question *q, struct pg_result **ret);
 /* One of the reads: checks the drive (-ERR_NOT_FOUND) and the floor. ret_at (may be NULL) is set as soon as these stand, so also when the document is not found then. */
 int docs_pg_read(
@@ -105,6 +108,7 @@ int docs_pg_txn_begin(struct docs_store *store, uint32_t drive, const struct doc
 	const struct tree_wants *wants, int64_t now_ns, struct tree **ret_tree, const struct docs_seen **ret_seen);
 int docs_pg_txn_commit(struct docs_store *store, const struct tree_delta *delta, const struct docs_answer *answers);
 void docs_pg_txn_abort(struct docs_store *store);
+int docs_pg_answer_find(struct docs_store *store, const struct docs_key *key, struct docs_seen *ret);
 /* Frees what the transaction held; the connection is not touched. */
 void docs_pg_txn_end(struct docs_pg *s);
 /* Of an entry and the row of its child as this transaction leaves it (NULL: not known): whether that row names another one (see SQL_NAME_AGAIN). */

@@ -80,7 +80,7 @@ int docs_pg_ask(struct docs_pg *s, const struct docs_pg_question *q, struct pg_r
 	assert(q->count <= DOCS_PG_MORE);
 	for (size_t i = 0; i < q->count; i++)
 		params[2 + i] = q->more[i];
-	return pg_run(s->pg, q->statement, params, 2 + q->count, ret);
+	return docs_pg_run(s, q->statement, params, 2 + q->count, ret);
 }
 
 int docs_pg_check_floor(const struct docs_position *floor, const struct docs_position *at)

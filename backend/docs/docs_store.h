@@ -115,15 +115,18 @@ struct docs_store_ops {
 		size_t held_count);
 
 	/* ---- the transaction of a commit; in this order, any failure: txn_abort ---- */
+	/* Between txn_begin and txn_commit the calls on drives, ids_reserve, session_create and session_end of the same store are part of the transaction (docs_mem: they hold after an abort, too). */
 	/* Locks the drive row (not found or not the caller's: -ERR_NOT_FOUND), then looks at the keys, then loads what wants names into the tree made with tree_new, which the caller frees.
 	 * ret_seen: one for each key, in their order; DOCS_NEW for one of kind NONE. Valid until txn_commit or txn_abort. At most two round trips. */
 	int (*txn_begin)(struct docs_store *s, uint32_t drive, const struct docs_key *keys, size_t key_count,
 		const struct tree_wants *wants, int64_t now_ns, struct tree **ret_tree,
 		const struct docs_seen **ret_seen);
 	/* Writes the delta and the answers, commits. One round trip. -ENOTCONN: nothing happened, and it is to be tried again (a guess was wrong, for one). answers[i] belongs to keys[i]; of status 0: nothing is kept under that key. A key that was seen as DOCS_REPEAT is written as
-	 * repeated, so that it waits for its standby too. The delta may be empty. */
+	 * repeated, so that it waits for its standby too. The delta may be empty, and NULL when no ops were applied. */
 	int (*txn_commit)(struct docs_store *s, const struct tree_delta *delta, const struct docs_answer *answers);
 	void (*txn_abort)(struct docs_store *s);
+	/* What is kept under a user's key, whatever became of its drive: DOCS_NEW, DOCS_REPEAT or DOCS_REUSED; of other keys DOCS_NEW. Outside a transaction; valid until txn_begin or txn_abort. */
+	int (*answer_find)(struct docs_store *s, const struct docs_key *key, struct docs_seen *ret);
 
 	/* ---- blocks ---- */
 	/* A stored block of that hash: its grace begins anew. -ENOENT. */

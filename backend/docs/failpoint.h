@@ -1,6 +1,7 @@
 /*
  * failpoint: dies on purpose, so that tests see what a crash leaves. Offered only by builds with NEPHOS_FAILPOINTS; in others nothing can be set.
- * "after-commit:OP" kills the process between the COMMIT of a batch with such an op and its answer.
+ * "after-commit:OP" kills the process between the COMMIT of a batch with such an op and its answer; OP may also be a change that is no op:
+ * drive-create, drive-change, drive-delete, ids, session-create, session-end.
  */
 #ifndef NEPHOS_DOCS_FAILPOINT_H
 #define NEPHOS_DOCS_FAILPOINT_H
@@ -8,12 +9,12 @@
 #include "common/proto/op.h"
 
 struct failpoint {
-	enum { FAILPOINT_NONE, FAILPOINT_AFTER_COMMIT } where;
-	enum op_kind op;
+	const char *after; /* op or change, a literal; NULL: none */
 };
 
 /* text NULL: none. -EINVAL: no failpoint, or this build has none. */
 int failpoint_parse(const char *text, struct failpoint *ret);
 void failpoint_after_commit(const struct failpoint *f, const struct op_batch *batch);
+void failpoint_after_change(const struct failpoint *f, const char *change);
 
 #endif

@@ -16,7 +16,6 @@ static void mutate_fini(void *p)
 	struct mutate *m = p;
 
 	op_batch_free(m->batch);
-	free(m->fixed);
 	buf_fini(&m->headers);
 	buf_fini(&m->body);
 }
@@ -195,15 +194,6 @@ static int append_problem(struct mutate *m, int error, int index)
 	return r < 0 ? r : error_lookup(error)->http_status;
 }
 
-static int append_fixed(struct mutate *m)
-{
-	int r = buf_append_str(&m->body, m->fixed);
-
-	if (r == 0)
-		r = mutate_header(m, "Content-Type", "application/json");
-	return r < 0 ? r : m->fixed_status;
-}
-
 static void append_position(struct mutate *m, struct docs_position at)
 {
 	char text[48];
@@ -223,9 +213,7 @@ static void on_answer(struct commit_request *request, int error, int index, cons
 	buf_reset(&m->body);
 	m->refused = error;
 	m->retrying = error < 0 && m->may_retry && m->may_retry(m, error);
-	if (m->fixed_status)
-		status = append_fixed(m);
-	else if (error < 0)
+	if (error < 0)
 		status = append_problem(m, m->refusal ? m->refusal : error, index);
 	else
 		status = m->answer(m, results, at);
@@ -259,6 +247,20 @@ static void add_kept_headers(struct http_headers *headers, struct span kept)
 	}
 }
 
+void mutate_respond(struct mutate *m, const struct docs_answer *answer, bool repeat, const struct tree_drive *drive)
+{
+	struct http_headers headers;
+
+	http_headers_init(&headers);
+	add_kept_headers(&headers, answer->headers);
+	if (drive)
+		reply_usage(&headers, drive->used, drive->quota);
+	if (repeat)
+		(void)http_headers_add(&headers, "Idempotency-Replayed", "true");
+	http_respond(m->call->req, answer->status, &headers, answer->body);
+	http_headers_fini(&headers);
+}
+
 static void count_ops(const struct mutate *m)
 {
 	struct docs_metrics *metrics = &m->call->docs->metrics;
@@ -272,7 +274,6 @@ static void on_done(struct commit_request *request, int error, const struct docs
 	const struct tree_drive *drive)
 {
 	struct mutate *m = (struct mutate *)request;
-	struct http_headers headers;
 
 	if (error == 0 && !repeat && m->refused == 0) {
 		count_ops(m);
@@ -286,14 +287,7 @@ static void on_done(struct commit_request *request, int error, const struct docs
 		call_fail(m->call, error, NULL);
 		return;
 	}
-	http_headers_init(&headers);
-	add_kept_headers(&headers, answer->headers);
-	if (drive)
-		reply_usage(&headers, drive->used, drive->quota);
-	if (repeat)
-		(void)http_headers_add(&headers, "Idempotency-Replayed", "true");
-	http_respond(m->call->req, answer->status, &headers, answer->body);
-	http_headers_fini(&headers);
+	mutate_respond(m, answer, repeat, drive);
 }
 
 /* ---- submitting ---- */
@@ -364,51 +358,4 @@ void mutate_refuse(struct mutate *m, int error, const char *detail)
 	m->detail = detail;
 	m->may_retry = NULL;
 	submit_nothing(m);
-}
-
-/* ---- changes that are no ops ---- */
-
-static bool once_is_new(struct mutate *m, int error)
-{
-	(void)error;
-	return m->fixed_status == 0;
-}
-
-static void once_job(struct call *call, struct docs_store *store)
-{
-	struct mutate *m = call->data;
-
-	m->change(m, store);
-}
-
-static void once_change(struct mutate *m)
-{
-	call_work(m->call, once_job);
-}
-
-void mutate_once(struct mutate *m, struct docs_store *store, void (*change)(struct mutate *m, struct docs_store *store))
-{
-	m->change = change;
-	m->may_retry = once_is_new;
-	m->retry = once_change;
-	m->call->data = m;
-	if (mutate_has_key(m))
-		submit_nothing(m); /* a repeat is answered by this; what is new is not kept, and comes back */
-	else
-		change(m, store);
-}
-
-void mutate_once_take(struct mutate *m, int status, json_t *object)
-{
-	if (!mutate_has_key(m)) {
-		reply_json_take(m->call, status, NULL, object);
-		return;
-	}
-	m->fixed = object ? json_dumps(object, JSON_COMPACT) : NULL;
-	m->fixed_status = status;
-	json_decref(object);
-	if (m->fixed)
-		submit_nothing(m);
-	else
-		call_fail(m->call, -ENOMEM, NULL);
 }

@@ -1,5 +1,5 @@
 /*
- * mutate: a change of a drive: ops through commit, and one answer, kept under the request's key where it has one and the same for every repeat.
+ * mutate: a change of a drive: ops through commit (once.h: changes that are no ops), and one answer, kept under the request's key where it has one and the same for every repeat.
  *
  * Life: mutate_init (keys and epochs from the headers), mutate_fingerprint, then mutate_submit_take, or mutate_refuse when the request cannot be turned into ops: with
  * a key that too goes through the transaction, because the refusal may only be so because an earlier try has succeeded (DELETE of what is gone: the repeat of a 204).
@@ -31,10 +31,6 @@ struct mutate {
 	bool retrying;
 	int refusal; /* mutate_refuse: what is told instead */
 	const char *detail;
-	/* mutate_once. */
-	void (*change)(struct mutate *m, struct docs_store *store);
-	char *fixed; /* what the change answers; status 0: not known yet */
-	int fixed_status;
 };
 
 /* In place, inside memory that the call keeps (call_alloc). -ERR_BAD_REQUEST: malformed keys or epochs. */
@@ -48,15 +44,8 @@ void mutate_submit_take(struct mutate *m, struct op_batch *batch);
 void mutate_ops(struct mutate *m, const struct op *ops, size_t count);
 void mutate_refuse(struct mutate *m, int error, const char *detail);
 
-/*
- * A change that is no op: a session, a range of ids, a drive. Its answer is kept under the key too, with the drive of the scope; but after the change, in a transaction of its own: a crash
- * between the two lets a repeat make it twice, which for these does no harm.
- * change runs on a worker, and ends by call_fail or by mutate_once_take (object: the answer; NULL: no memory).
- */
-void mutate_once(
-	struct mutate *m, struct docs_store *store, void (*change)(struct mutate *m, struct docs_store *store));
-void mutate_once_take(struct mutate *m, int status, json_t *object);
-
+/* Answers the call with what was made, or (repeat) kept. drive: for the usage; may be NULL. */
+void mutate_respond(struct mutate *m, const struct docs_answer *answer, bool repeat, const struct tree_drive *drive);
 /* A problem with the index of the op (when not negative), not kept. Answers the call. */
 void mutate_respond_problem(struct call *call, int error, const char *detail, int index);
 

@@ -84,18 +84,18 @@ const struct http_route docs_routes[] = {
 	{"GET", V2 "/drives", BODY_NONE, .handler = api_drives_list, .tag = "drives", .summary = "Your drives",
 		.doc = "{" RESPONSES(JSON_ANSWER("200", "the drives", OBJECT(LIST("drives", DRIVE)))) "}"},
 	{"POST", V2 "/drives", BODY_JSON, .handler = api_drive_create, .tag = "drives", .summary = "Make a drive",
-		.doc = "{" JSON_BODY(OBJECT(TEXT("name") "," NUMBER("quota"))) "," RESPONSES(
+		.doc = "{" PARAMETERS(KEY) "," JSON_BODY(OBJECT(TEXT("name") "," NUMBER("quota"))) "," RESPONSES(
 			JSON_ANSWER("201", "made", DRIVE)) "}"},
 	{"GET", ONE, BODY_NONE, .handler = api_drive_get, .tag = "drives",
 		.summary = "One drive: quota, usage, position",
 		.doc = "{" RESPONSES(JSON_ANSWER("200", "the drive", DRIVE)) "}"},
 	{"PATCH", ONE, BODY_JSON, .handler = api_drive_change, .tag = "drives",
 		.summary = "Rename a drive, or (administrators) change its quota",
-		.doc = "{" JSON_BODY(OBJECT(TEXT("name") "," NUMBER("quota"))) "," RESPONSES(
+		.doc = "{" PARAMETERS(KEY) "," JSON_BODY(OBJECT(TEXT("name") "," NUMBER("quota"))) "," RESPONSES(
 			JSON_ANSWER("200", "changed", DRIVE)) "}"},
 	{"DELETE", ONE, BODY_NONE, .handler = api_drive_delete, .tag = "drives",
 		.summary = "Put a drive into the trash",
-		.doc = "{" RESPONSES(ANSWER("204", "in the trash, for 30 days")) "}"},
+		.doc = "{" PARAMETERS(KEY) "," RESPONSES(ANSWER("204", "in the trash, for 30 days")) "}"},
 
 	/* ---- content ---- */
 	{"GET", ONE "/files/{path...}", BODY_NONE, .handler = api_file_get, .tag = "content",
@@ -158,7 +158,7 @@ const struct http_route docs_routes[] = {
 			JSON_ANSWER("200", "what each op did",
 				OBJECT(LIST("results", "{\"type\":\"object\"}") "," TEXT("last")))) "}"},
 	{"POST", ONE "/ids", BODY_JSON, .handler = api_ids_reserve, .tag = "changes", .summary = "Reserve document ids",
-		.doc = "{" JSON_BODY(OBJECT(NUMBER("count"))) "," RESPONSES(
+		.doc = "{" PARAMETERS(KEY) "," JSON_BODY(OBJECT(NUMBER("count"))) "," RESPONSES(
 			JSON_ANSWER("201", "a range of ids", OBJECT(TEXT("first") "," NUMBER("count")))) "}"},
 	{"GET", ONE "/changes", BODY_NONE, .handler = api_changes_get, .tag = "changes",
 		.summary = "The journal: a page, a long poll, or server-sent events",
@@ -173,10 +173,11 @@ const struct http_route docs_routes[] = {
 			"what changed", CHANGES)) "}"},
 	{"POST", ONE "/sessions", BODY_JSON, .handler = api_session_create, .tag = "changes",
 		.summary = "Open the session of a mount",
-		.doc = "{" JSON_BODY(OBJECT(TEXT("name"))) "," RESPONSES(
+		.doc = "{" PARAMETERS(KEY) "," JSON_BODY(OBJECT(TEXT("name"))) "," RESPONSES(
 			JSON_ANSWER("201", "opened", OBJECT(TEXT("session") "," NUMBER("timeout_s")))) "}"},
 	{"DELETE", ONE "/sessions/{session}", BODY_NONE, .handler = api_session_end, .tag = "changes",
-		.summary = "End the session of a mount", .doc = "{" RESPONSES(ANSWER("204", "ended")) "}"},
+		.summary = "End the session of a mount",
+		.doc = "{" PARAMETERS(KEY) "," RESPONSES(ANSWER("204", "ended")) "}"},
 
 	/* ---- blocks ---- */
 	{"PUT", ONE "/blocks/{sha256}", BODY_BLOCK, .handler = api_block_put, .tag = "blocks",

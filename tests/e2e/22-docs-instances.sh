@@ -85,6 +85,53 @@ U=$URL_docs_2
 says "is answered by the other" 200 POST "$E/ops" "$BATCH" "${SESSION[@]}"
 check_eq "once done" true "$(header Idempotency-Replayed)"
 U=$URL_docs_1
+# What is no op: the change and its answer are one transaction, so the repeat finds the answer wherever it goes.
+dies_then_repeats() { # CHANGE STATUS METHOD PATH [BODY]
+	local change=$1 status=$2 url=URL_dies_${1//-/_}
+	shift 2
+	start_docs "dies-$change" --failpoint "after-commit:$change"
+	U=${!url}
+	check_eq "$change: it dies without an answer" 000 "$(ask "$1" "$2" "${3:-}" -H "Idempotency-Key: $change")"
+	U=$URL_docs_2
+	says "$change: the other instance answers the repeat" "$status" "$1" "$2" "${3:-}" -H "Idempotency-Key: $change"
+	check_eq "$change: from what was kept" true "$(header Idempotency-Replayed)"
+	cp "$WORK/body" "$WORK/first-body"
+	U=$URL_docs_1
+	says "$change: as often as it is asked" "$status" "$1" "$2" "${3:-}" -H "Idempotency-Key: $change"
+	check "$change: in the same words" cmp "$WORK/first-body" "$WORK/body"
+	says "$change: of another body there is no repeat" 422 "$1" "$2?other" "${3:-}" -H "Idempotency-Key: $change"
+}
+in_database() { psql -X -A -t "$DATABASE" -c "$1"; }
+NEXT=$(in_database "SELECT next_number FROM drive WHERE id = $D")
+dies_then_repeats ids 201 POST "$E/ids" '{"count":7}'
+check_eq "ids: they are reserved once" $((NEXT + 7)) "$(in_database "SELECT next_number FROM drive WHERE id = $D")"
+dies_then_repeats session-create 201 POST "$E/sessions" '{"name":"once"}'
+S=$(jq -r .session "$WORK/first-body")
+check_eq "session-create: there is one" "$S" "$(in_database "SELECT id FROM session WHERE name = 'once'")"
+dies_then_repeats session-end 204 DELETE "$E/sessions/$S"
+check_eq "session-end: it is over" "" "$(in_database "SELECT id FROM session WHERE name = 'once'")"
+dies_then_repeats drive-create 201 POST "$V2/drives" '{"name":"second"}'
+SECOND=$(jq -r .id "$WORK/first-body")
+check_eq "drive-create: there is one" "$SECOND" "$(in_database "SELECT id FROM drive WHERE name = 'second'")"
+dies_then_repeats drive-change 200 PATCH "$V2/drives/$SECOND" '{"name":"changed"}'
+says "drive-change: another change" 200 PATCH "$V2/drives/$SECOND" '{"name":"changed again"}'
+says "drive-change: is not undone by a late repeat" 200 PATCH "$V2/drives/$SECOND" '{"name":"changed"}' -H 'Idempotency-Key: drive-change'
+says "drive-change: the drive" 200 GET "$V2/drives/$SECOND"
+check_eq "drive-change: has the later name" "changed again" "$(value .name)"
+dies_then_repeats drive-delete 204 DELETE "$V2/drives/$SECOND"
+says "drive-delete: the drive is gone" 404 GET "$V2/drives/$SECOND"
+as 2
+says "drive-delete: another user has no such answer" 404 DELETE "$V2/drives/$SECOND" "" -H 'Idempotency-Key: drive-delete'
+as 3
+ask GET "$H" >/dev/null
+THIRD=$(value .id)
+says "drive-delete: one's first drive" 204 DELETE "$H" "" -H 'Idempotency-Key: home'
+ask GET "$H" >/dev/null
+FOURTH=$(value .id)
+check_not "drive-delete: has a successor" test "$THIRD" = "$FOURTH"
+says "drive-delete: which a late repeat leaves alone" 204 DELETE "$H" "" -H 'Idempotency-Key: home'
+says "drive-delete: so that it is there" 200 GET "$V2/drives/$FOURTH"
+as 1
 
 # ---- many writers, two instances ----
 start_writers() {

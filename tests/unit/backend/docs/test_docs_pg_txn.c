@@ -136,6 +136,83 @@ static void a_refusal_is_kept_as_an_answer_too(void **state)
 	assert_int_equal(seq_of(w), 1);
 }
 
+/* ---- changes that are no ops ---- */
+
+/* Locks the drive and looks at the key; what it says is valid until the end of the transaction. */
+static struct docs_seen begin_once(struct worker *w, const struct docs_key *key)
+{
+	const struct docs_seen *seen = NULL;
+	struct tree_wants *wants = NULL;
+	struct tree *tree = NULL;
+
+	assert_ok(w, tree_wants_new(NULL, 0, w->scope.drive, &wants));
+	assert_ok(w, w->store->ops->txn_begin(w->store, w->scope.drive, key, 1, wants, clock_real_ns(), &tree, &seen));
+	tree_free(tree);
+	tree_wants_free(wants);
+	return *seen;
+}
+
+static void commit_once(struct worker *w, const char *body)
+{
+	const struct docs_answer answer = {.status = 201, .headers = SPAN_LITERAL("A: b\n"), .body = span_str(body)};
+
+	assert_ok(w, w->store->ops->txn_commit(w->store, NULL, &answer));
+}
+
+static void a_change_and_the_answer_kept_of_it_hold_together_or_not_at_all(void **state)
+{
+	struct worker *w = *state;
+	const struct docs_store_ops *ops = w->store->ops;
+	const struct docs_key key = user_key(w, "ids");
+	int64_t first = 0, again = 0, session = 0;
+	struct docs_drive drive;
+	struct docs_seen seen;
+
+	assert_int_equal(begin_once(w, &key).state, DOCS_NEW);
+	assert_ok(w, ops->ids_reserve(w->store, &w->scope, 10, &first));
+	assert_ok(w, ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), &session));
+	assert_ok(w, ops->drive_create(w->store, w->scope.user, SPAN_LITERAL("second"), 0, &drive));
+	assert_ok(w, ops->drive_change(w->store, &w->scope, &SPAN_LITERAL("other"), NULL));
+	ops->txn_abort(w->store);
+	assert_int_equal(ops->session_end(w->store, &w->scope, session), -ERR_SESSION_GONE);
+	assert_ok(w, ops->drive_get(w->store, &w->scope, &drive));
+	assert_true(span_eq_str(drive.name, "home"));
+	assert_int_equal(number_of(w, "drives", "SELECT count(*) FROM drive WHERE name = 'second'"), 0);
+
+	assert_int_equal(begin_once(w, &key).state, DOCS_NEW);
+	assert_ok(w, ops->ids_reserve(w->store, &w->scope, 10, &again));
+	assert_int_equal(again, first);
+	commit_once(w, "ten");
+	seen = begin_once(w, &key);
+	assert_int_equal(seen.state, DOCS_REPEAT);
+	assert_true(span_eq_str(seen.answer.body, "ten"));
+	commit_once(w, "");
+	assert_ok(w, ops->ids_reserve(w->store, &w->scope, 1, &again));
+	assert_int_equal(again, first + 10);
+}
+
+static void an_answer_outlives_the_drive_that_it_threw_away(void **state)
+{
+	struct worker *w = *state;
+	const struct docs_store_ops *ops = w->store->ops;
+	struct docs_key key = user_key(w, "trash");
+	struct docs_seen seen;
+
+	assert_int_equal(begin_once(w, &key).state, DOCS_NEW);
+	assert_ok(w, ops->drive_trash(w->store, &w->scope));
+	commit_once(w, "gone");
+	assert_ok(w, ops->answer_find(w->store, &key, &seen));
+	assert_int_equal(seen.state, DOCS_REPEAT);
+	assert_int_equal(seen.answer.status, 201);
+	assert_true(span_eq_str(seen.answer.body, "gone"));
+	key.fingerprint[0]++;
+	assert_ok(w, ops->answer_find(w->store, &key, &seen));
+	assert_int_equal(seen.state, DOCS_REUSED);
+	key.user++;
+	assert_ok(w, ops->answer_find(w->store, &key, &seen));
+	assert_int_equal(seen.state, DOCS_NEW);
+}
+
 /* Two drives, one Idempotency-Key, both transactions open: the second is told to try again, and then finds the first one's answer. */
 static void *second_drive(void *cookie)
 {
@@ -612,6 +689,8 @@ int main(void)
 		with_worker(a_session_is_gone_for_strangers_and_after_its_end),
 		with_worker(a_users_key_is_answered_again_for_a_day),
 		with_worker(a_refusal_is_kept_as_an_answer_too),
+		with_worker(a_change_and_the_answer_kept_of_it_hold_together_or_not_at_all),
+		with_worker(an_answer_outlives_the_drive_that_it_threw_away),
 		with_worker(one_key_on_two_drives_at_once_is_taken_once),
 		with_worker(a_batch_that_waited_sees_what_the_one_before_left),
 		with_worker(a_connection_lost_before_commit_leaves_nothing),
