@@ -24,7 +24,6 @@ struct trip {
 	struct api_answer *answer;
 	struct http_headers headers;
 	char *body;
-	bool repeatable;
 	bool pulled;	    /* since the last rewind */
 	struct buf problem; /* body of an answer that is no success, while there is a stream */
 	int status;
@@ -87,9 +86,7 @@ static int set_headers(struct api *a, struct trip *t)
 		r = http_headers_addf(&t->headers, "Authorization", "Bearer %s", a->credentials->token);
 	if (r == 0 && q->body)
 		r = http_headers_add(&t->headers, "Content-Type", "application/json");
-	/* Keys belong to a user: without one nothing is remembered. */
-	t->repeatable = reads || (!q->anonymous && a->credentials->token);
-	if (r < 0 || reads || !t->repeatable)
+	if (r < 0 || reads)
 		return r;
 	r = text_random_hex(KEY_RANDOM_BYTES, key);
 	return r == 0 ? http_headers_add(&t->headers, "Idempotency-Key", key) : r;
@@ -188,8 +185,6 @@ static bool may_again(struct trip *t, const struct http_response *response)
 	const struct api_stream *s = t->request->stream;
 
 	if (!is_passing(response) || t->answer->begun)
-		return false;
-	if (response->connected && !t->repeatable)
 		return false;
 	if (!t->pulled)
 		return true;

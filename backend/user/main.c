@@ -26,6 +26,9 @@ static const struct config_setting SETTINGS[] = {
 		"make this administrator if there is none of the name, print credentials, end", false},
 	{"setup-token", CONFIG_SWITCH, NULL, 0, 0, "print a one-time token for the set-up over HTTP, end", false},
 	{"url", CONFIG_TEXT, NULL, 0, 0, "base URL of a gateway, for the credentials", false},
+#ifdef NEPHOS_FAILPOINTS
+	{"failpoint", CONFIG_TEXT, NULL, 0, 0, "where to die, for tests: after-commit, of any change", false},
+#endif
 	{NULL, CONFIG_TEXT, NULL, 0, 0, NULL, false},
 };
 
@@ -64,6 +67,21 @@ static int describe(struct user_app *app)
 	return r;
 }
 
+static int find_failpoint(const struct config *config, struct user_app *app)
+{
+#ifdef NEPHOS_FAILPOINTS
+	const char *text = config_text(config, "failpoint");
+
+	if (text && strcmp(text, "after-commit") != 0)
+		return -EINVAL;
+	app->dies_after_commit = text != NULL;
+#else
+	(void)config;
+	(void)app;
+#endif
+	return 0;
+}
+
 static int start(struct service *s, void **ret_app)
 {
 	struct user_app *app = calloc(1, sizeof(*app));
@@ -72,9 +90,13 @@ static int start(struct service *s, void **ret_app)
 		return -ENOMEM;
 	app->service = s;
 	app->open_registration = config_switch(service_config(s), "open-registration");
-	int r = describe(app);
+	int r = find_failpoint(service_config(s), app);
+	if (r == 0)
+		r = describe(app);
 	if (r == 0)
 		r = cluster_derive(service_cluster(s), "nephos-idempotency-v1", app->answer_key);
+	if (r == 0)
+		r = cluster_derive(service_cluster(s), "nephos-idempotency-request-v1", app->request_key);
 	if (r == 0)
 		r = password_hasher_new(hashings_at_once(), &app->hasher);
 	if (r == 0)

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -41,7 +42,7 @@ static void respond_failure(struct user_request *u, int r)
 	http_headers_fini(&headers);
 }
 
-static void respond_json(struct http_request *req, int status, const char *text)
+static void respond_json(struct http_request *req, int status, const char *text, bool repeat)
 {
 	struct http_headers headers;
 
@@ -49,6 +50,8 @@ static void respond_json(struct http_request *req, int status, const char *text)
 	if (text)
 		(void)http_headers_add(&headers, "Content-Type", "application/json");
 	(void)http_headers_add(&headers, "Cache-Control", "no-store");
+	if (repeat)
+		(void)http_headers_add(&headers, "Idempotency-Replayed", "true");
 	http_respond(req, status, &headers, span_str(text ? text : ""));
 	http_headers_fini(&headers);
 }
@@ -90,20 +93,44 @@ static int user_request_init(struct user_request *u, struct pg *pg, struct http_
 	return r;
 }
 
-/* SHA-256 over what makes a request the same: method, target, body. */
-static int hash_request(struct user_request *u)
+/*
+ * What makes a request the same: method, target, body. Under a key that is not in the database: the body may hold a password, which nobody must be able to guess from what lies there.
+ * With the caller's key it is a name: whoever has no account yet keeps answers under it.
+ */
+static int digest_request(struct user_request *u, struct span key, uint8_t ret[SHA256_BYTES])
 {
-	struct sha256 sha;
-	struct span parts[] = {span_str(http_request_method(u->req)), SPAN_LITERAL(" "),
-		span_str(http_request_target(u->req)), SPAN_LITERAL("\n"),
+	struct span parts[] = {key, span_str(http_request_method(u->req)), span_str(http_request_target(u->req)),
 		u->mutation->has_body ? http_request_body(u->req) : SPAN_LITERAL("")};
+	uint8_t plain[SHA256_BYTES];
+	struct sha256 sha;
 
 	int r = sha256_init(&sha);
-	for (size_t i = 0; r == 0 && i < sizeof(parts) / sizeof(parts[0]); i++)
+	for (size_t i = 0; r == 0 && i < sizeof(parts) / sizeof(parts[0]); i++) {
 		r = sha256_update(&sha, parts[i].data, parts[i].size);
+		if (r == 0) /* no two lists run together to the same bytes: none of them has a NUL before the body */
+			r = sha256_update(&sha, "", 1);
+	}
 	if (r == 0)
-		r = sha256_final(&sha, u->slot.request);
+		r = sha256_final(&sha, plain);
 	sha256_fini(&sha);
+	if (r == 0)
+		r = hmac_sha256(span_of(u->app->request_key, SHA256_BYTES), span_of(plain, sizeof(plain)), ret);
+	return r;
+}
+
+/*
+ * Nobody (who logs in, registers, sets up) has no keys of their own: there the request is part of the key, so that two of them never meet, and who repeats a request word for word knows all
+ * that its answer was given for.
+ */
+static int name_key(struct user_request *u, struct span key)
+{
+	uint8_t digest[SHA256_BYTES];
+
+	int r = digest_request(u, key, digest);
+	if (r == 0) {
+		text_hex(digest, sizeof(digest), u->nobodys_key);
+		u->slot.idempotency_key = u->nobodys_key;
+	}
 	return r;
 }
 
@@ -111,7 +138,7 @@ static int read_key(struct user_request *u)
 {
 	const char *key = http_request_header(u->req, "Idempotency-Key");
 
-	if (!key || u->call.who == 0)
+	if (!key)
 		return 0;
 	size_t size = strlen(key);
 	if (size == 0 || size > IDEMPOTENCY_KEY_BYTES_MAX)
@@ -122,7 +149,8 @@ static int read_key(struct user_request *u)
 		.account_id = u->call.who,
 		.idempotency_key = key,
 		.now_ns = u->call.now_ns};
-	return hash_request(u);
+	int r = u->call.who == 0 ? name_key(u, span_of(key, size)) : 0;
+	return r < 0 ? r : digest_request(u, SPAN_LITERAL(""), u->slot.request);
 }
 
 /* Inside the transaction: the answer is made here, and kept when the caller has named a key. */
@@ -153,6 +181,17 @@ static int find_answer(struct user_request *u)
 	return answer_get(&u->slot, &u->answer);
 }
 
+/* For tests: what does a crash between COMMIT and answer leave? */
+static void die_after_commit(const struct user_app *app)
+{
+#ifdef NEPHOS_FAILPOINTS
+	if (app->dies_after_commit)
+		raise(SIGKILL);
+#else
+	(void)app;
+#endif
+}
+
 /*
  * 0: u->answer is what to say, made now or earlier. Of two requests with one key at the same moment the second fails, at the answer or
  * before (the name is taken, the row is gone), once the first has committed: what it finds then is the answer.
@@ -162,10 +201,14 @@ static int find_or_make(struct user_request *u)
 	struct account_outcome outcome;
 
 	int r = find_answer(u);
+	u->repeat = r == 0;
 	if (r != -ENOENT)
 		return r;
 	r = u->mutation->apply(u, &outcome);
-	if (r < 0 && u->slot.idempotency_key && find_answer(u) == 0)
+	if (r == 0)
+		die_after_commit(u->app);
+	u->repeat = r < 0 && u->slot.idempotency_key && find_answer(u) == 0;
+	if (u->repeat)
 		return 0;
 	return r == -EEXIST ? -ERR_UNAVAILABLE : r;
 }
@@ -174,13 +217,14 @@ static int find_or_make(struct user_request *u)
 struct held_answer {
 	struct http_request *req;
 	struct answer answer;
+	bool repeat;
 };
 
 static void release(void *cookie)
 {
 	struct held_answer *held = cookie;
 
-	respond_json(held->req, held->answer.status, held->answer.text);
+	respond_json(held->req, held->answer.status, held->answer.text, held->repeat);
 	answer_fini(&held->answer);
 	free(held);
 }
@@ -194,7 +238,7 @@ static void respond_answer(struct user_request *u)
 		respond_failure(u, -ERR_UNKNOWN_OUTCOME);
 		return;
 	}
-	*held = (struct held_answer){u->req, u->answer};
+	*held = (struct held_answer){u->req, u->answer, u->repeat};
 	u->answer.text = NULL; /* moved */
 	forget_post(u->app->forget, held->answer.forget_user, held->answer.forget_token, release, held);
 }
@@ -238,7 +282,7 @@ void user_ask(struct pg *pg, struct http_request *req, struct service *s, const 
 	if (r < 0)
 		respond_failure(&u, r);
 	else
-		respond_json(req, 200, text);
+		respond_json(req, 200, text, false);
 	free(text);
 	json_decref(answer);
 	user_request_fini(&u);

@@ -18,6 +18,8 @@ struct user_app {
 	struct password_hasher *hasher;
 	struct forget *forget;
 	uint8_t answer_key[ANSWER_KEY_BYTES];
+	uint8_t request_key[SHA256_BYTES]; /* of the digests that say whether a request is the same */
+	bool dies_after_commit;		   /* failpoint, for tests */
 	bool open_registration;
 	struct buf openapi_v1;
 	struct buf openapi_v2;
@@ -34,7 +36,9 @@ struct user_request {
 	/* Of a mutation. */
 	const struct user_mutation *mutation;
 	struct answer_slot slot; /* idempotency_key NULL: the caller has named none */
+	char nobodys_key[SHA256_HEX_SIZE];
 	struct answer answer;
+	bool repeat; /* the answer is one that was kept */
 };
 
 struct user_mutation {

@@ -277,6 +277,49 @@ as "$ROOT" 1 s0
 says "the name is free again" 201 POST /api/v2/user/users '{"name":"anne","password":"correct horse"}'
 check "with another id" test "$(value .id)" -gt "$ANN"
 
+# ---- death between COMMIT and answer ----
+dies_then_repeats() { # NAME STATUS METHOD PATH [BODY]: at an instance that dies, then at another
+	local name=$1 status=$2 url=URL_dies_$1 pid=PID_dies_$1
+	shift 2
+	start_service "dies-$name" --failpoint after-commit
+	U=${!url}
+	check_eq "$name: it dies without an answer" 000 "$(ask "$1" "$2" "${3:-}" -H "Idempotency-Key: dies-$name")"
+	wait "${!pid}" 2>/dev/null
+	check_eq "$name: by SIGKILL" 137 $?
+	U=$URL_user_2
+	says "$name: the other instance answers the repeat" "$status" "$1" "$2" "${3:-}" -H "Idempotency-Key: dies-$name"
+	check_eq "$name: from what was kept" true "$(header Idempotency-Replayed)"
+	U=$URL_user_1
+}
+in_database() { psql -X -At "$DATABASE" -c "$1"; }
+dies_then_repeats create 201 POST /api/v2/user/users '{"name":"dora","password":"correct horse"}'
+DORA=$(value .id)
+check_eq "create: there is one of the name" "$DORA" "$(in_database "SELECT id FROM account WHERE name = 'dora'")"
+check_eq "create: nothing that lies there is the plain digest of the password's request" 0 \
+	"$(in_database "SELECT count(*) FROM idempotency WHERE request = sha256(convert_to('POST /api/v2/user/users'||chr(10)||'{\"name\":\"dora\",\"password\":\"correct horse\"}', 'UTF8'))")"
+dies_then_repeats change 200 PATCH "/api/v2/user/users/$DORA" '{"email":"dora@example.org"}'
+check_eq "change: it holds" dora@example.org "$(value .email)"
+dies_then_repeats delete 204 DELETE "/api/v1/user/$DORA"
+check_eq "delete: it is in the list once" 1 "$(in_database "SELECT count(*) FROM deletion WHERE user_id = $DORA")"
+dies_then_repeats key 201 POST /api/v2/user/keys '{"name":"dies"}'
+check_eq "key: there is one, and the answer has its token" 200 "$(T=$(value .token); authenticate "$T")"
+check_eq "key: there is one" 1 "$(in_database "SELECT count(*) FROM device_key WHERE name = 'dies'")"
+dies_then_repeats revoke 204 DELETE "/api/v2/user/keys/$(in_database "SELECT id FROM device_key WHERE name = 'dies'")"
+SESSIONS=$(in_database "SELECT count(*) FROM session WHERE account_id = $BOB")
+AS=()
+dies_then_repeats login 201 POST /api/v2/user/sessions '{"name":"bob","password":"correct horse"}'
+OPENED=$(value .token)
+check_eq "login: it opened one session" $((SESSIONS + 1)) "$(in_database "SELECT count(*) FROM session WHERE account_id = $BOB")"
+check_eq "login: whose token the repeat was given" 200 "$(authenticate "$OPENED")"
+says "login: without the password the key says nothing" 401 POST /api/v2/user/sessions '{"name":"bob","password":"wrong horse"}' -H 'Idempotency-Key: dies-login'
+check_eq "login: the token is not in the database" 0 \
+	"$(in_database "SELECT count(*) FROM idempotency WHERE position('nps_' in encode(answer, 'escape')) > 0")"
+authenticate "$OPENED" >/dev/null
+as "$BOB" 0 "$(value .token_id)"
+dies_then_repeats logout 204 DELETE /api/v2/user/sessions/current
+check_eq "logout: it is over" 401 "$(authenticate "$OPENED")"
+as "$ROOT" 1 s0
+
 # ---- descriptions ----
 AS=()
 says "version 1 describes itself" 200 GET /api/v1/user/docs/openapi.json
