@@ -79,6 +79,8 @@ static void lost_a_name(struct fs *fs, int64_t id)
 
 static void apply(struct fs *fs, const struct store_change *c)
 {
+	if (!c->own)
+		fs->newest = 0;
 	name_changed(fs, c, c->parent, c->name);
 	name_changed(fs, c, c->old_parent, c->old_name);
 	attributes_changed(fs, c, c->id);

@@ -42,7 +42,6 @@ struct file {
 	uint64_t written, stored; /* counts of writes: all up to `stored` are stored */
 	int64_t mtime;		  /* of the last write; counts while something is dirty or flushing */
 	bool ctime_shown;	  /* somebody saw mtime as the time of change */
-	int64_t touched; /* when somebody set what was set already: only the time of change is to be stored; 0: nothing */
 	/* The flusher's. */
 	struct job *jobs;
 	struct round *round; /* under way */

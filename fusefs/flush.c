@@ -28,7 +28,7 @@ void flush_schedule(struct fs *fs, struct file *f, int64_t after_ms)
 
 void flush_settle(struct fs *fs, struct file *f)
 {
-	if (!f->due_listed || file_is_dirty(f) || f->round || f->jobs || f->touched)
+	if (!f->due_listed || file_is_dirty(f) || f->round || f->jobs)
 		return;
 	f->due_listed = false;
 	DL_DELETE2(fs->flusher.due, f, due_prev, due_next);
@@ -73,18 +73,6 @@ int flush_write(struct fs *fs, struct inode *inode, int64_t at, const void *data
 	upload_full(fs, f, at, at + (int64_t)size);
 	if (f->dirty.bytes >= FLUSH_FILE_BYTES || f->dirty.count >= FLUSH_FILE_PIECES)
 		flush_kick(fs, f);
-	return 0;
-}
-
-int flush_touch(struct fs *fs, struct inode *inode)
-{
-	struct file *f = file_get(inode);
-
-	if (!f)
-		return -ENOMEM;
-	f->touched = clock_real_ns();
-	if (!f->due_listed)
-		flush_schedule(fs, f, FLUSH_AFTER_MS);
 	return 0;
 }
 
@@ -157,9 +145,7 @@ void flush_kick(struct fs *fs, struct file *f)
 
 	if (f->round)
 		return;
-	if (f->touched && f->inode->attr.nlink == 0)
-		f->touched = 0; /* nobody will look */
-	if (f->jobs || (data && wanted) || ((data || f->touched) && clock_mono_ns() >= f->due_ns))
+	if (f->jobs || (data && (wanted || clock_mono_ns() >= f->due_ns)))
 		round_begin(fs, f);
 	else
 		flush_settle(fs, f);

@@ -68,8 +68,6 @@ void flusher_stop(struct flusher *fl); /* nothing is under way */
 
 /* Copies into the dirty data; there must be room (flush_room). -ENOMEM. */
 int flush_write(struct fs *fs, struct inode *inode, int64_t at, const void *data, size_t size);
-/* Somebody set attributes to what they are: the time of change follows with what is stored next, or FLUSH_AFTER_MS later. -ENOMEM. */
-int flush_touch(struct fs *fs, struct inode *inode);
 bool flush_room(const struct fs *fs, const struct file *f, size_t size);
 void flush_room_wait(struct fs *fs, struct room_wait *wait);
 

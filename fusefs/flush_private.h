@@ -42,7 +42,7 @@ struct round {
 	int error;
 	bool with_data, merged; /* merged: the job went into the write */
 	bool starting;		/* whoever began it is still on the stack, and is not called back */
-	int64_t mtime, touched;
+	int64_t mtime;
 	uint64_t group;
 	bool sent;
 };

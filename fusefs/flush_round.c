@@ -155,10 +155,6 @@ static void round_stored(struct round *r, const struct store_result *results, si
 	struct job *job = r->job;
 	int64_t before = f->inode->attr.content_seq;
 
-	if (f->touched == r->touched)
-		f->touched = 0; /* whatever was sent changed the time too */
-	if (!r->with_data && !job)
-		inode_unref(fs_learn_own(fs, &results[0]));
 	if (r->with_data)
 		data_stored(r, &results[0], before);
 	if (job) {
@@ -205,10 +201,6 @@ static void round_refused(struct round *r, int error)
 	}
 	if (r->with_data)
 		data_failed(r, error);
-	else if (!job && is_passing(error))
-		flush_schedule(r->fs, f, FLUSH_RETRY_MS_MAX);
-	else if (!job)
-		f->touched = 0;
 }
 
 static void round_over(struct round *r, int error, const struct store_result *results, size_t count)
@@ -275,12 +267,7 @@ static void fill_extents(const struct dirty *d, struct op_extent *extents)
 /* Somebody saw this as the time of change: so it stays. */
 static struct op set_ctime(const struct round *r)
 {
-	bool written = r->with_data && r->mtime > r->touched;
-
-	return (struct op){.kind = OP_SETATTR,
-		.fields = OP_HAS_CTIME,
-		.id = r->file->inode->id,
-		.ctime = written ? r->mtime : r->touched};
+	return (struct op){.kind = OP_SETATTR, .fields = OP_HAS_CTIME, .id = r->file->inode->id, .ctime = r->mtime};
 }
 
 /* The write, and the job in it or behind it. Returns how many ops. */
@@ -292,7 +279,7 @@ static size_t fill_ops(struct round *r, struct op *ops, struct op_extent *extent
 
 	r->merged = false;
 	if (!r->with_data) {
-		ops[0] = extra ? *extra : set_ctime(r);
+		ops[0] = *extra;
 		return 1;
 	}
 	fill_extents(&f->flushing, extents);
@@ -319,7 +306,7 @@ static size_t fill_ops(struct round *r, struct op *ops, struct op_extent *extent
 		ops[1] = *extra;
 		return 2;
 	}
-	if (!f->ctime_shown && !r->touched)
+	if (!f->ctime_shown)
 		return 1;
 	ops[1] = set_ctime(r);
 	return 2;
@@ -506,7 +493,7 @@ void round_begin(struct fs *fs, struct file *f)
 {
 	struct round *r;
 
-	if (f->round || (f->dirty.count == 0 && !f->jobs && !f->touched))
+	if (f->round || (f->dirty.count == 0 && !f->jobs))
 		return;
 	r = calloc(1, sizeof(*r));
 	if (!r) {
@@ -520,7 +507,6 @@ void round_begin(struct fs *fs, struct file *f)
 	r->with_data = f->dirty.count > 0 && !((f->refused || f->apart) && f->jobs);
 	r->upto = r->with_data ? f->written : f->stored;
 	r->mtime = f->mtime;
-	r->touched = f->touched;
 	f->round = r;
 	if (r->with_data) {
 		f->flushing = f->dirty;

@@ -87,8 +87,6 @@ void fs_stat(const struct fs *fs, const struct inode *inode, struct stat *ret)
 		allocated += (int64_t)(inode->file->dirty.bytes + inode->file->flushing.bytes);
 		inode->file->ctime_shown = true;
 	}
-	if (inode->file && inode->file->touched > ctime)
-		ctime = inode->file->touched;
 	*ret = (struct stat){
 		.st_ino = (ino_t)inode->id,
 		.st_mode = a->mode,
@@ -163,7 +161,14 @@ struct inode *fs_learn_own(struct fs *fs, const struct store_result *result)
 {
 	for (size_t i = 0; i < result->dir_count; i++)
 		inode_unref(learn_changed(fs, &result->dirs[i]));
+	fs->newest = result->has_item ? result->item.id : 0;
+	fs->newest_ns = clock_mono_ns();
 	return result->has_item ? learn_changed(fs, &result->item) : NULL;
+}
+
+bool fs_changed_now(const struct fs *fs, const struct inode *inode)
+{
+	return fs->newest == inode->id && clock_mono_ns() - fs->newest_ns < FS_TICK_NS;
 }
 
 struct refresh {

@@ -26,7 +26,9 @@
 #define FS_TIMEOUT_S \
 	3.0 /* names and attributes in the kernel: what a mount that the journal does not reach any more may show longest */
 #define FS_CONTENT_BYTES_MAX (64u * 1024 * 1024) /* extents and inline content, beside the blocks of cache_bytes */
-#define FS_ROOT_DEADLINE_S 15			 /* fs_new: a drive that does not answer for so long is not mounted */
+/* How fine times of change are: what the clock that a local file system takes them from advances by (HZ = 250). */
+#define FS_TICK_NS (4 * NS_PER_MS)
+#define FS_ROOT_DEADLINE_S 15 /* fs_new: a drive that does not answer for so long is not mounted */
 
 /* Work for whoever lets go of the lock. */
 struct later {
@@ -61,6 +63,8 @@ struct fs {
 	struct listing *listings; /* that are kept, most recently used first */
 	size_t listing_bytes;	  /* of them */
 	unsigned calls;		  /* of the store and the op log that have not come back */
+	int64_t newest;		  /* the document of the newest change that is known; 0: somebody else's */
+	int64_t newest_ns;	  /* when it became known */
 	bool following;		  /* the journal reaches us: caches are trusted */
 	int64_t usage_at_ns;	  /* when the store said how full the drive is */
 	bool usage_asked;
@@ -81,6 +85,11 @@ void fs_stat(const struct fs *fs, const struct inode *inode, struct stat *ret);
 struct inode *fs_learn(struct fs *fs, const struct item *item, int64_t seen, bool *ret_fresh);
 /* The same for what an own op changed, and for the folders it changed. */
 struct inode *fs_learn_own(struct fs *fs, const struct store_result *result);
+/*
+ * The time of change that is stored of it is now, as far as times of change go: it is of the newest change that this mount knows of, answered less than a tick ago. Then a change that
+ * would move nothing but that time has nothing to store, as on a local file system.
+ */
+bool fs_changed_now(const struct fs *fs, const struct inode *inode);
 /* Asks for the attributes, once for all who want them. ready with the lock held; the inode is kept meanwhile. */
 int fs_refresh(struct fs *fs, struct inode *inode, void (*ready)(void *cookie, int error), void *cookie);
 /* Of a failure, the positive errno that the kernel may be given; 0 of success. */

@@ -219,31 +219,25 @@ static int setattr_op(struct fs *fs, const struct stat *attr, int to_set, struct
 	return setattr_owner(fs, attr, to_set, op);
 }
 
-/* What is so already is not sent: tar, cp -a and rsync set owner and mode of every file, which mostly are what they have to be. */
-static void leave_out_known(const struct inode *inode, struct op *op)
+static bool is_set(const struct attributes *a, const struct op *op)
 {
-	const struct attributes *a = &inode->attr;
-
-	if (!inode_valid(inode))
-		return;
-	if ((op->fields & OP_HAS_MODE) && (a->mode & 07777) == op->mode)
-		op->fields &= ~(uint32_t)OP_HAS_MODE;
-	if ((op->fields & OP_HAS_UID) && a->uid == op->uid)
-		op->fields &= ~(uint32_t)OP_HAS_UID;
-	if ((op->fields & OP_HAS_GID) && a->gid == op->gid)
-		op->fields &= ~(uint32_t)OP_HAS_GID;
+	return !(op->fields & ~(uint32_t)(OP_HAS_MODE | OP_HAS_UID | OP_HAS_GID)) &&
+		(!(op->fields & OP_HAS_MODE) || (a->mode & 07777) == op->mode) &&
+		(!(op->fields & OP_HAS_UID) || a->uid == op->uid) && (!(op->fields & OP_HAS_GID) || a->gid == op->gid);
 }
 
-/* With the lock held. True: it was only what is known already, and is answered. */
-static bool setattr_known(struct fs *fs, fuse_req_t req, fuse_ino_t node, struct op *op)
+/*
+ * With the lock held. True: there is nothing to store, and it is answered. tar and cp -a set times, owner and mode of each file one right after the other, and the last two mostly are what
+ * they have to be: they would cost a round trip each to move the time of change by less than a tick. Later than that it is stored before it is answered, like everything else.
+ */
+static bool setattr_known(struct fs *fs, fuse_req_t req, fuse_ino_t node, const struct op *op)
 {
 	struct inode *inode = ops_inode(fs, node);
 
 	/* Behind work that is under way, nobody knows what it will be. */
 	if (!inode || !fs->following || (inode->file && (inode->file->round || inode->file->jobs)))
 		return false;
-	leave_out_known(inode, op);
-	if (op->fields != 0 || flush_touch(fs, inode) < 0)
+	if (!inode_valid(inode) || !is_set(&inode->attr, op) || !fs_changed_now(fs, inode))
 		return false;
 	ops_reply_attributes(fs, req, inode);
 	return true;
@@ -278,7 +272,8 @@ void ops_setattr(fuse_req_t req, fuse_ino_t node, struct stat *attr, int to_set,
 		ops_error(req, r);
 		return;
 	}
-	if (op.fields == 0) {
+	/* Who is not root sets owners to what they are shown as: no field, but a change. */
+	if (op.fields == 0 && !(to_set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))) {
 		ops_getattr(req, node, fi);
 		return;
 	}

@@ -38,10 +38,10 @@ int tree_op_setattr(struct tree_call *c)
 	if (r == 0 && (c->op->fields & OP_HAS_SIZE)) {
 		r = tree_resize(c, row, c->op->size);
 		row->now.node.item.mtime = c->tree->now; /* ftruncate(2): even to the size it has */
-		c->change.what |= TREE_ATTRIBUTES;
 	}
 	if (r < 0)
 		return r;
+	c->change.what |= TREE_ATTRIBUTES; /* the time of change, if nothing else */
 	tree_set_attributes(c, row);
 	tree_result_document(c, row);
 	return 0;

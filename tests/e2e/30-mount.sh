@@ -156,4 +156,21 @@ check_eq "with its bytes" seen "$(cat "$WORK/body")"
 check "and an ETag" test -n "$(header ETag)"
 check_status "by Range too" 206 "${AUTH[@]}" -H 'Range: bytes=1-2' "$URL/api/v2/docs/drives/home/files/30/door.txt"
 check_eq "just these bytes" ee "$(cat "$WORK/body")"
+
+# ---- what moves nothing but the time of change is stored when it is answered, too ----
+stored_ctime() { http "${AUTH[@]}" "$URL/api/v2/docs/drives/home/items?path=/30/$1" >/dev/null; jq -r .ctime "$WORK/body"; }
+sets_the_same() { # SENTENCE COMMAND…: on the file still; a change of another file comes before, so that it is no part of the last tick
+	local sentence=$1 before after
+	shift
+	before=$(stored_ctime still)
+	echo x >other
+	check "$sentence succeeds" "$@" still
+	after=$(stored_ctime still)
+	check "$sentence has a new time of change in the store at once" test "$before" != "$after"
+	check_eq "$sentence shows that one" "$after" "$(stat -c %.9Z still)"
+}
+echo x >still
+sets_the_same "chmod to the same mode" chmod "$(stat -c %a still)"
+sets_the_same "chown to the same owner" chown "$(stat -c %u:%g still)"
+sets_the_same "touch to the same time" touch -d "$(stat -c %y still)"
 e2e_end

@@ -184,6 +184,22 @@ static void xattr_names_together_have_a_limit(void **state)
 	(void)trial_do(t, &op);
 }
 
+/* What a chown to the shown owner is on a mount where everything belongs to the user. */
+static void setattr_of_nothing_changes_ctime(void **state)
+{
+	struct trial *t = *state;
+	int64_t f = trial_file(t, t->root, "f");
+	struct item before = trial_item(t, f), item;
+	struct op op = {.kind = OP_SETATTR, .id = f};
+
+	item = trial_do(t, &op)->item;
+	assert_int_equal(item.ctime, t->now);
+	assert_true(item.ctime > before.ctime);
+	assert_int_equal(item.mtime, before.mtime);
+	assert_int_equal(item.mode, before.mode);
+	assert_int_equal(trial_change(t).what, TREE_ATTRIBUTES);
+}
+
 static void xattrs_of_a_folder_go_with_it(void **state)
 {
 	struct trial *t = *state;
@@ -201,6 +217,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(setattr_changes_what_is_given_and_ctime),
+		CASE(setattr_of_nothing_changes_ctime),
 		CASE(setattr_works_on_the_root_and_not_on_nothing),
 		CASE(xattrs_are_set_changed_and_removed),
 		CASE(xattr_flags_say_whether_it_must_be_there),
