@@ -279,6 +279,7 @@ static size_t fill_ops(struct round *r, struct op *ops, struct op_extent *extent
 
 	r->merged = false;
 	if (!r->with_data) {
+		assert(extra); /* a round has one of them */
 		ops[0] = *extra;
 		return 1;
 	}

@@ -36,6 +36,15 @@ size_t op_copy_data_size(const struct op *ops, size_t count)
 	return total;
 }
 
+size_t op_copy_bytes(const struct op *ops, size_t count)
+{
+	size_t total = 0;
+
+	for (size_t i = 0; i < count; i++)
+		total += bytes_of(&ops[i]);
+	return total;
+}
+
 static struct span take(char **at, struct span from)
 {
 	struct span copy = span_of(*at, from.size);
@@ -68,8 +77,7 @@ struct op *op_copy(const struct op *ops, size_t count)
 	struct op *copy;
 	char *at;
 
-	for (size_t i = 0; i < count; i++)
-		size += bytes_of(&ops[i]);
+	size += op_copy_bytes(ops, count);
 	copy = malloc(size > 0 ? size : 1);
 	if (!copy)
 		return NULL;

@@ -8,5 +8,7 @@
 struct op *op_copy(const struct op *ops, size_t count);
 /* Bytes of content that the ops carry (what goes into the data part of a batch). */
 size_t op_copy_data_size(const struct op *ops, size_t count);
+/* Of everything that they point to: names, targets and values of xattrs as well. */
+size_t op_copy_bytes(const struct op *ops, size_t count);
 
 #endif

@@ -30,7 +30,7 @@ struct group {
 	uint64_t id;
 	struct op *ops;
 	size_t count;
-	size_t bytes;	/* of inline data */
+	size_t bytes;	/* of what the ops point to */
 	bool alone;	/* in a batch of its own, so that a refusal is its own */
 	bool cancelled; /* somebody asked */
 	bool refused;	/* by the store, for an op of its own */
@@ -48,6 +48,7 @@ struct oplog {
 	pthread_t keeper;
 	struct group *queue, *sent, *over; /* over: for the keeper to tell */
 	size_t waiting;			   /* ops in queue */
+	size_t waiting_bytes;		   /* of what they point to */
 	size_t sent_ops;
 	struct op *flat; /* the ops of `sent` in one piece, when there are several groups */
 	int64_t sent_at_ns;
@@ -67,6 +68,19 @@ static void group_free(struct group *g)
 	free(g);
 }
 
+/* With every group that comes into the queue, or leaves it. */
+static void waits(struct oplog *log, const struct group *g)
+{
+	log->waiting += g->count;
+	log->waiting_bytes += g->bytes;
+}
+
+static void waits_no_more(struct oplog *log, const struct group *g)
+{
+	log->waiting -= g->count;
+	log->waiting_bytes -= g->bytes;
+}
+
 /* Moves groups from the queue to `sent` as far as a batch holds them. */
 static void fill(struct oplog *log)
 {
@@ -82,7 +96,7 @@ static void fill(struct oplog *log)
 			return;
 		DL_DELETE(log->queue, g);
 		DL_APPEND(log->sent, g);
-		log->waiting -= g->count;
+		waits_no_more(log, g);
 		log->sent_ops += g->count;
 		bytes += g->bytes;
 		groups++;
@@ -181,7 +195,7 @@ static struct group *send_again(struct oplog *log, struct group *groups)
 			continue;
 		}
 		DL_PREPEND(log->queue, g);
-		log->waiting += g->count;
+		waits(log, g);
 	}
 	return over;
 }
@@ -362,14 +376,14 @@ int oplog_append(struct oplog *log, const struct op *ops, size_t count,
 		return -ENOMEM;
 	}
 	g->count = count;
-	g->bytes = op_copy_data_size(ops, count);
+	g->bytes = op_copy_bytes(ops, count);
 	g->done = done;
 	g->cookie = cookie;
 
 	pthread_mutex_lock(&log->lock);
 	if (log->closed)
 		r = -ESHUTDOWN;
-	else if (log->waiting + count > OPLOG_OPS_MAX)
+	else if (log->waiting + count > OPLOG_OPS_MAX || log->waiting_bytes + g->bytes > OPLOG_BYTES_MAX)
 		r = -EAGAIN;
 	if (r < 0) {
 		pthread_mutex_unlock(&log->lock);
@@ -380,7 +394,7 @@ int oplog_append(struct oplog *log, const struct op *ops, size_t count,
 	if (ret_group)
 		*ret_group = g->id;
 	DL_APPEND(log->queue, g);
-	log->waiting += count;
+	waits(log, g);
 	send_next(log);
 	pthread_mutex_unlock(&log->lock);
 	return 0;
@@ -395,7 +409,7 @@ void oplog_cancel(struct oplog *log, uint64_t group)
 		if (g->id != group)
 			continue;
 		DL_DELETE(log->queue, g);
-		log->waiting -= g->count;
+		waits_no_more(log, g);
 		give_to_keeper(log, g, -EINTR);
 		goto out;
 	}

@@ -3,6 +3,7 @@
  * that many writers share a round trip and one writer pays just one. An op's callback comes when the store has it (or refused it).
  * When a batch is refused because of one op, that op gets its error and the others are sent again, without it.
  * Ops appended as one group stay together: all or nothing.
+ * The log is the queue in which calls wait for a store that is slow or away: each op is a call that was not answered, holds no thread, and can be cancelled.
  * Threads: append from any; callbacks on the store's thread.
  */
 #ifndef NEPHOS_FUSEFS_OPLOG_H
@@ -10,7 +11,10 @@
 
 #include "fusefs/store.h"
 
-#define OPLOG_OPS_MAX 8192	/* waiting; more: the append waits its turn in the caller's queue: -EAGAIN */
+/* Waiting ops. A call of the kernel is a thread that stands still, or one of its max_background requests: no machine comes near this, and 512 bytes each are 32 MiB. */
+#define OPLOG_OPS_MAX 65536u
+#define OPLOG_BYTES_MAX \
+	(256u * 1024 * 1024)	/* of what they point to: all dirty data, and xattr values of 3,000 calls at once */
 #define OPLOG_BATCH_OPS_MAX 512 /* of one batch: keeps the answer of the first writer from waiting for a crowd */
 
 struct oplog;
@@ -18,7 +22,7 @@ struct oplog;
 int oplog_new(struct store *store, struct oplog **ret);
 /* Everything appended must be over (oplog_drain). */
 void oplog_free(struct oplog *log);
-/* The ops are copied, what they point to too. done: results[0..count) of this group, valid during the call. ret_group (may be NULL) names the group for oplog_cancel. -EAGAIN: full. -E2BIG: more than any batch may hold, or nothing. -ENOMEM. -ESHUTDOWN after drain began. */
+/* The ops are copied, what they point to too. done: results[0..count) of this group, valid during the call. ret_group (may be NULL) names the group for oplog_cancel. -EAGAIN: beyond these bounds. -E2BIG: more than any batch may hold, or nothing. -ENOMEM. -ESHUTDOWN after drain began. */
 int oplog_append(struct oplog *log, const struct op *ops, size_t count,
 	void (*done)(void *cookie, int error, const struct store_result *results, size_t count), void *cookie,
 	uint64_t *ret_group);

@@ -10,6 +10,8 @@
 #define MAX_WRITE_BYTES (1024u * 1024) /* the most that the kernel takes in one request */
 #define MAX_BACKGROUND 512u
 #define CONGESTION 384u
+static_assert(OPLOG_OPS_MAX > 64 * MAX_BACKGROUND, "what the kernel has under way never fills the op log");
+static_assert(OPLOG_BYTES_MAX > 2 * FLUSH_BYTES_MAX, "nor does what is dirty");
 
 /* -- requests that wait -- */
 

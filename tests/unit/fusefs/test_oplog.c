@@ -179,6 +179,72 @@ static void oplog_append_while_one_is_under_way_goes_with_the_next_in_order(void
 	}
 }
 
+/* More than any number of callers that a machine has threads for in a test, and more than fit into one batch many times over. */
+static void oplog_append_waits_its_turn_while_the_store_stalls(void **state)
+{
+	enum { CALLS = 10000, CANCELLED = 7000 };
+	struct fixture *f = *state;
+	struct outcome first, *o = calloc(CALLS, sizeof(*o));
+	uint64_t group = 0;
+	unsigned order = 0;
+	char name[16];
+
+	assert_non_null(o);
+	outcome_init(&first, &order);
+	hold_first(f, &first);
+	for (int i = 0; i < CALLS; i++) {
+		outcome_init(&o[i], &order);
+		(void)snprintf(name, sizeof(name), "file-%d", i);
+		append(f, name, &o[i], i == CANCELLED ? &group : NULL);
+	}
+	oplog_cancel(f->log, group);
+	assert_int_equal(outcome_wait(&o[CANCELLED]), -EINTR); /* while the others still wait */
+	assert_false(outcome_is_done(&o[0]));
+	fault_release(f->store, FAULT_BATCH);
+	for (int i = 0; i < CALLS; i++)
+		assert_int_equal(outcome_wait(&o[i]), i == CANCELLED ? -EINTR : 0);
+	for (int i = 1; i < CALLS; i++)
+		assert_true(i == CANCELLED || i - 1 == CANCELLED || o[i].place > o[i - 1].place);
+	free(o);
+}
+
+static void oplog_append_of_more_bytes_than_it_holds_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome first, o, *many = calloc(OPLOG_BYTES_MAX / XATTR_VALUE_BYTES_MAX, sizeof(*many));
+	char *value = calloc(1, XATTR_VALUE_BYTES_MAX);
+	uint64_t *groups = calloc(OPLOG_BYTES_MAX / XATTR_VALUE_BYTES_MAX, sizeof(*groups));
+	struct op op = {.kind = OP_SETXATTR,
+		.id = ITEM_ROOT(7),
+		.name = SPAN_LITERAL("user.a"),
+		.target = span_of(value, XATTR_VALUE_BYTES_MAX)};
+	size_t count = 0;
+
+	assert_true(many && value && groups);
+	outcome_init(&first, NULL);
+	outcome_init(&o, NULL);
+	hold_first(f, &first);
+	for (;; count++) {
+		outcome_init(&many[count], NULL);
+		int r = oplog_append(f->log, &op, 1, on_done, &many[count], &groups[count]);
+		if (r == -EAGAIN)
+			break;
+		assert_int_equal(r, 0);
+		assert_true(count + 1 < OPLOG_BYTES_MAX / XATTR_VALUE_BYTES_MAX);
+	}
+	assert_int_equal(count, OPLOG_BYTES_MAX / (XATTR_VALUE_BYTES_MAX + 6));
+	for (size_t i = 0; i < count; i++)
+		oplog_cancel(f->log, groups[i]);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(outcome_wait(&many[i]), -EINTR);
+	assert_int_equal(oplog_append(f->log, &op, 1, on_done, &o, NULL), 0); /* there is room again */
+	fault_release(f->store, FAULT_BATCH);
+	(void)outcome_wait(&o);
+	free(groups);
+	free(value);
+	free(many);
+}
+
 static void oplog_batch_with_a_refused_op_refuses_only_that_one(void **state)
 {
 	struct fixture *f = *state;
@@ -340,8 +406,9 @@ static void oplog_append_beyond_the_limits_is_refused(void **state)
 {
 	struct fixture *f = *state;
 	struct op *many = calloc(OPS_PER_BATCH_MAX + 1, sizeof(*many));
+	enum { GROUPS = OPLOG_OPS_MAX / OPS_PER_BATCH_MAX };
 	struct outcome first;
-	struct outcome *o = calloc(3, sizeof(*o));
+	struct outcome *o = calloc(GROUPS + 1, sizeof(*o));
 
 	outcome_init(&first, NULL);
 	hold_first(f, &first);
@@ -349,14 +416,14 @@ static void oplog_append_beyond_the_limits_is_refused(void **state)
 		many[i] = (struct op){.kind = OP_SETATTR, .id = ITEM_ROOT(7), .fields = OP_HAS_MODE, .mode = 0755};
 	assert_int_equal(oplog_append(f->log, many, 0, on_done, &o[0], NULL), -E2BIG);
 	assert_int_equal(oplog_append(f->log, many, OPS_PER_BATCH_MAX + 1, on_done, &o[0], NULL), -E2BIG);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < GROUPS; i++) {
 		outcome_init(&o[i], NULL);
-		assert_int_equal(oplog_append(f->log, many, OPLOG_OPS_MAX / 2, on_done, &o[i], NULL), 0);
+		assert_int_equal(oplog_append(f->log, many, OPS_PER_BATCH_MAX, on_done, &o[i], NULL), 0);
 	}
-	assert_int_equal(oplog_append(f->log, many, 1, on_done, &o[2], NULL), -EAGAIN);
+	assert_int_equal(oplog_append(f->log, many, 1, on_done, &o[GROUPS], NULL), -EAGAIN);
 	fault_release(f->store, FAULT_BATCH);
-	assert_int_equal(outcome_wait(&o[0]), 0);
-	assert_int_equal(outcome_wait(&o[1]), 0);
+	for (int i = 0; i < GROUPS; i++)
+		assert_int_equal(outcome_wait(&o[i]), 0);
 	free(many);
 	free(o);
 }
@@ -424,6 +491,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(oplog_append_alone_is_sent_at_once_and_tells_its_result),
 		TEST(oplog_append_while_one_is_under_way_goes_with_the_next_in_order),
+		TEST(oplog_append_waits_its_turn_while_the_store_stalls),
+		TEST(oplog_append_of_more_bytes_than_it_holds_is_refused),
 		TEST(oplog_batch_with_a_refused_op_refuses_only_that_one),
 		TEST(oplog_refusal_without_index_finds_the_guilty_by_sending_each_alone),
 		TEST(oplog_group_is_refused_as_a_whole_and_leaves_nothing),
