@@ -108,7 +108,31 @@ void fs_learn_usage(struct fs *fs, const struct store_drive *drive)
 	fs->quota = drive->quota;
 	fs->used = drive->used;
 	fs->free = drive->free;
+	fs->disk = drive->quota == 0 || drive->free < drive->quota - drive->used ? drive->free : INT64_MAX;
 	fs->usage_at_ns = clock_mono_ns();
+}
+
+void fs_learn_used(struct fs *fs, int64_t used, int64_t quota)
+{
+	if (fs->usage_at_ns == 0)
+		return;
+	if (fs->disk != INT64_MAX)
+		fs->disk -= used - fs->used;
+	fs->free = quota > 0 && quota - used < fs->disk ? quota - used : fs->disk;
+	fs->free = fs->free > 0 ? fs->free : 0;
+	fs->used = used;
+	fs->quota = quota;
+	if (quota == 0 && fs->disk == INT64_MAX)
+		fs->usage_at_ns = 0; /* the quota went: what the disk has was never said */
+}
+
+static void on_batch_usage(void *cookie, int64_t used, int64_t quota)
+{
+	struct fs *fs = cookie;
+
+	fs_lock(fs);
+	fs_learn_used(fs, used, quota);
+	fs_unlock(fs);
 }
 
 /* -- attributes -- */
@@ -293,6 +317,7 @@ int fs_new(const struct fs_options *options, struct fs **ret)
 	if (!fs)
 		return -ENOMEM;
 	init_state(fs, options);
+	oplog_set_usage(fs->oplog, on_batch_usage, fs);
 	r = notify_new(&fs->notify);
 	if (r == 0)
 		r = flusher_start(&fs->flusher, fs);
@@ -337,6 +362,7 @@ void fs_free(struct fs *fs)
 		log_error(NULL, "%u calls of the store did not end", fs->calls);
 		return;
 	}
+	oplog_set_usage(fs->oplog, NULL, NULL);
 	flusher_stop(&fs->flusher);
 	names_fini(&fs->names);
 	inodes_fini(&fs->inodes);

@@ -69,6 +69,7 @@ struct fs {
 	int64_t usage_at_ns;	  /* when the store said how full the drive is */
 	bool usage_asked;
 	int64_t quota, used, free; /* bytes; quota 0: none */
+	int64_t disk;		   /* what the block store has; INT64_MAX: more than the quota leaves */
 	struct metric *requests;
 };
 
@@ -96,5 +97,7 @@ int fs_refresh(struct fs *fs, struct inode *inode, void (*ready)(void *cookie, i
 int fs_errno(int error);
 /* The usage of the drive, as an answer said it. */
 void fs_learn_usage(struct fs *fs, const struct store_drive *drive);
+/* The same from the answer to a batch, which says nothing of the disk. */
+void fs_learn_used(struct fs *fs, int64_t used, int64_t quota);
 
 #endif

@@ -57,6 +57,8 @@ struct oplog {
 	uint64_t next_id;
 	bool closed; /* no more appends */
 	bool stop;   /* the keeper ends */
+	void (*on_usage)(void *cookie, int64_t used, int64_t quota);
+	void *usage_cookie;
 };
 
 static void on_answer(void *cookie, int error, const struct store_batch_reply *reply);
@@ -242,6 +244,8 @@ static void tell(struct group *over, const struct store_batch_reply *reply)
 static void on_answer(void *cookie, int error, const struct store_batch_reply *reply)
 {
 	struct oplog *log = cookie;
+	void (*on_usage)(void *cookie, int64_t used, int64_t quota);
+	void *usage_cookie;
 	struct group *over;
 
 	if (error == 0)
@@ -250,9 +254,13 @@ static void on_answer(void *cookie, int error, const struct store_batch_reply *r
 	over = settle(log, error, reply);
 	log->under_way = false;
 	log->telling++;
+	on_usage = log->on_usage;
+	usage_cookie = log->usage_cookie;
 	send_next(log);
 	pthread_mutex_unlock(&log->lock);
 
+	if (on_usage && reply && reply->used >= 0)
+		on_usage(usage_cookie, reply->used, reply->quota);
 	tell(over, error == 0 ? reply : NULL);
 
 	pthread_mutex_lock(&log->lock);
@@ -339,6 +347,14 @@ int oplog_new(struct store *store, struct oplog **ret)
 	}
 	*ret = log;
 	return 0;
+}
+
+void oplog_set_usage(struct oplog *log, void (*on_usage)(void *cookie, int64_t used, int64_t quota), void *cookie)
+{
+	pthread_mutex_lock(&log->lock);
+	log->on_usage = on_usage;
+	log->usage_cookie = cookie;
+	pthread_mutex_unlock(&log->lock);
 }
 
 void oplog_free(struct oplog *log)

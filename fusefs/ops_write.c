@@ -12,7 +12,8 @@
  * others are stored; and one that may not fit into the drive: as it is only the store that knows, it is stored first, so that EDQUOT or ENOSPC comes from write().
  */
 
-#define USAGE_MAX_AGE_NS (5 * NS_PER_S) /* how full the drive is: asked for again after that, while somebody writes */
+#define USAGE_MAX_AGE_NS \
+	(5 * NS_PER_S) /* how full the disk is (every batch's answer says it of the drive): asked for again after that, while somebody writes */
 #define USAGE_MAX_AGE_TIGHT_NS (1 * NS_PER_S) /* and when it is nearly full */
 
 static void on_usage(void *cookie, int error, const struct store_drive *drive)

@@ -428,6 +428,51 @@ static void oplog_append_beyond_the_limits_is_refused(void **state)
 	free(o);
 }
 
+struct usage {
+	int64_t used, quota;
+	struct outcome *o; /* is told after it */
+	bool after;
+};
+
+static void on_usage(void *cookie, int64_t used, int64_t quota)
+{
+	struct usage *u = cookie;
+
+	u->after = u->after || outcome_is_done(u->o);
+	u->used = used;
+	u->quota = quota;
+}
+
+static void oplog_answers_say_how_full_the_drive_is_before_their_callbacks(void **state)
+{
+	struct fixture *f = *state;
+	struct op_extent extent = {.len = 10, .kind = OP_EXTENT_DATA, .data = span_of("0123456789", 10)};
+	struct outcome made, written;
+	struct usage usage = {.used = -1, .o = &made};
+	struct op op;
+
+	outcome_init(&made, NULL);
+	outcome_init(&written, NULL);
+	oplog_set_usage(f->log, on_usage, &usage);
+	append(f, "file", &made, NULL);
+	assert_int_equal(outcome_wait(&made), 0);
+	assert_int_equal(usage.used, 0);
+	usage.o = &written;
+	op = (struct op){.kind = OP_WRITE, .id = made.ids[0], .extents = &extent, .extent_count = 1};
+	assert_int_equal(oplog_append(f->log, &op, 1, on_done, &written, NULL), 0);
+	assert_int_equal(outcome_wait(&written), 0);
+	assert_true(usage.used >= 10);
+	assert_false(usage.after);
+	/* Without a reply nothing is said. */
+	usage.used = -7;
+	fault_add(f->store, &(struct fault_rule){.call = FAULT_BATCH, .kind = FAULT_FAIL, .nth = 1, .error = -EIO});
+	outcome_init(&made, NULL);
+	append(f, "other", &made, NULL);
+	assert_int_equal(outcome_wait(&made), -EIO);
+	assert_int_equal(usage.used, -7);
+	oplog_set_usage(f->log, NULL, NULL);
+}
+
 static void oplog_drain_waits_for_answers_and_refuses_appends(void **state)
 {
 	struct fixture *f = *state;
@@ -502,6 +547,7 @@ int main(void)
 		TEST(oplog_cancel_of_a_sent_group_that_is_answered_tells_the_answer),
 		TEST(oplog_outage_fails_what_was_sent_and_later_ops_try_again),
 		TEST(oplog_append_beyond_the_limits_is_refused),
+		TEST(oplog_answers_say_how_full_the_drive_is_before_their_callbacks),
 		TEST(oplog_drain_waits_for_answers_and_refuses_appends),
 		TEST(oplog_many_writers_share_batches_and_lose_nothing),
 	};
