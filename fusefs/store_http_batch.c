@@ -100,8 +100,10 @@ static bool settle_number(struct sh_call *call, int error, const struct http_res
 	bool unknown = error < 0 && call->as.batch.in_doubt && (!response || error == -EIO);
 
 	pthread_mutex_lock(&s->lock);
-	if (s->session == call->session_sent)
+	if (s->session == call->session_sent) {
 		s->next_batch = call->as.batch.number + (response && !unknown ? 1 : 0);
+		s->unsure = unknown || (s->unsure && !response);
+	}
 	if (unknown)
 		s->in_doubt++;
 	pthread_mutex_unlock(&s->lock);
@@ -114,7 +116,7 @@ static bool settle_number(struct sh_call *call, int error, const struct http_res
 	return unknown;
 }
 
-static void on_batch(struct sh_call *call, int error, struct http_response *response)
+void sh_batch_end(struct sh_call *call, int error, struct http_response *response)
 {
 	struct store_batch_reply answer = {.index = call->as.batch.index, .used = -1, .quota = -1};
 	struct reply reply = {0};
@@ -143,6 +145,14 @@ static void on_batch(struct sh_call *call, int error, struct http_response *resp
 	sh_over(call);
 }
 
+static void on_batch(struct sh_call *call, int error, struct http_response *response)
+{
+	if (error == -ERR_SESSION_GONE && call->as.batch.in_doubt)
+		sh_inquire(call);
+	else
+		sh_batch_end(call, error, response);
+}
+
 /* The number is given anew for each session; within one it stays with its batch. */
 static int prepare(struct sh_call *call)
 {
@@ -150,10 +160,12 @@ static int prepare(struct sh_call *call)
 
 	if (call->as.batch.number != 0 && call->session_sent == s->session)
 		return 0;
-	/* Under another session it would be another batch, and might be applied twice. */
+	/* Under another session it would be another batch, and might be applied twice: first, what became of it is asked. */
 	if (call->as.batch.in_doubt)
-		return -EIO;
+		return -ERR_SESSION_GONE;
 	call->as.batch.number = s->next_batch;
+	call->as.batch.since = s->seen;
+	call->as.batch.unsure = s->unsure;
 	call->as.batch.renumbered = 0;
 	return 0;
 }

@@ -1,6 +1,7 @@
 #include "fusefs/store_http_internal.h"
 
 #include "common/base/clock.h"
+#include "common/base/text.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -63,6 +64,14 @@ void sh_json_take(struct sh_call *call, json_t *body)
 		call->broken = r;
 }
 
+void sh_key(struct sh_call *call)
+{
+	int r = text_random_hex(SH_KEY_BYTES, call->key);
+
+	if (r < 0)
+		call->broken = r;
+}
+
 static void free_call(struct sh_call *call)
 {
 	buf_fini(&call->path);
@@ -106,6 +115,8 @@ static int add_headers(struct sh_call *call, struct http_headers *h)
 	call->session_sent = s->session;
 	if (r == 0 && s->session != 0 && !(call->flags & SH_OUTSIDE))
 		r = http_headers_addf(h, "Nephos-Session", "%" PRId64, s->session);
+	if (r == 0 && call->key[0])
+		r = http_headers_add(h, "Idempotency-Key", call->key);
 	if (r == 0 && call->kind == SH_BATCH)
 		r = http_headers_addf(h, "Nephos-Batch", "%" PRId64, call->as.batch.number);
 	call->floor_sent = (call->flags & SH_FLOOR) && s->seen.seq > 0;

@@ -21,6 +21,9 @@ enum sh_flag {
 	SH_ONE_HOST = 1 << 4, /* no other gateway: what is asked is about this one */
 };
 
+#define SH_KEY_BYTES 16
+#define SH_KEY_SIZE (2 * SH_KEY_BYTES + 1)
+
 struct sh_call;
 /* Comes exactly once, on a thread of the store's; ends with sh_over. error 0: response has a 2xx. response is NULL when there was none. */
 typedef void (*sh_finish_fn)(struct sh_call *call, int error, struct http_response *response);
@@ -30,7 +33,9 @@ struct sh_batch_call {
 	int64_t number;
 	unsigned renumbered;
 	int index;
-	bool in_doubt; /* an attempt without an answer: it may have been applied */
+	bool in_doubt;		     /* an attempt without an answer: it may have been applied */
+	bool unsure;		     /* its number may be that of another one, which was given up */
+	struct store_position since; /* before it was sent under its number: what it did comes behind */
 	void (*done)(void *cookie, int error, const struct store_batch_reply *reply);
 };
 
@@ -81,7 +86,8 @@ struct sh_call {
 	enum sh_kind kind;
 	unsigned flags;
 	const char *method, *accept, *content_type;
-	struct buf path; /* behind …/drives/ID, or of the host */
+	char key[SH_KEY_SIZE]; /* Idempotency-Key of a change that is no batch: the same for all attempts; "": none */
+	struct buf path;       /* behind …/drives/ID, or of the host */
 	struct buf owned;
 	struct span body;
 	size_t response_max;
@@ -134,6 +140,7 @@ struct store_http {
 	struct store_position seen;
 	int64_t session; /* 0: none */
 	int64_t next_batch;
+	bool unsure; /* a batch of this session was given up without an answer: next_batch may be its number */
 	bool renewing;
 	uint64_t in_doubt;
 	int last_failure; /* of the network, and where: for ret_why */
@@ -146,6 +153,7 @@ struct store_http {
 /* store_http_call.c: waits for memory rather than fails, as there would be nobody to tell. */
 struct sh_call *sh_new(struct store_http *s, enum sh_kind kind, sh_finish_fn finish, void *cookie);
 void sh_path(struct sh_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void sh_key(struct sh_call *call);
 void sh_json_take(struct sh_call *call, json_t *body); /* the request's body; call->broken on failure */
 store_ticket sh_start(struct sh_call *call);
 store_ticket sh_start_locked(struct sh_call *call);  /* with the lock held */
@@ -172,6 +180,11 @@ struct store_position sh_response_position(const struct http_response *response)
 /* store_http_session.c */
 void sh_session_renew(struct store_http *s); /* with the lock held; calls that are parked go on after it */
 void sh_session_end(struct store_http *s);   /* blocks, at most 5 s */
+
+/* store_http_inquiry.c: of a batch in doubt whose session is gone: answers it, or sends it again. Without the lock. */
+void sh_inquire(struct sh_call *batch);
+/* store_http_batch.c: tells what became of a batch. */
+void sh_batch_end(struct sh_call *call, int error, struct http_response *response);
 
 /* store_http_check.c: is it something that the store could have meant? */
 bool sh_item_ok(const struct item *item, uint32_t drive);

@@ -124,7 +124,7 @@ static enum sh_verdict judge_network(struct sh_call *call, const struct http_res
 	}
 }
 
-/* The session is not known any more. What it had under way and unanswered, nobody can say. */
+/* The session is not known any more. What it had under way and unanswered, the journal says (sh_inquire). */
 static enum sh_verdict judge_session(struct sh_call *call, int *ret_error)
 {
 	struct store_http *s = call->s;
@@ -135,7 +135,7 @@ static enum sh_verdict judge_session(struct sh_call *call, int *ret_error)
 	if (call->flags & SH_ONCE || unknown) {
 		if (s->session == 0)
 			sh_session_renew(s);
-		*ret_error = unknown ? -EIO : -ERR_SESSION_GONE;
+		*ret_error = -ERR_SESSION_GONE;
 		return SH_FINISH;
 	}
 	/* Reads go on without one while the new one is made. */

@@ -428,6 +428,7 @@ store_ticket sh_ids(
 	call->as.other.count = count;
 	call->as.other.ids = done;
 	sh_path(call, "/ids");
+	sh_key(call);
 	sh_json_take(call, json_pack("{s:I}", "count", (json_int_t)count));
 	return sh_start(call);
 }

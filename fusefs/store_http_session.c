@@ -37,6 +37,7 @@ static void on_session(struct sh_call *call, int error, struct http_response *re
 	if (error == 0) {
 		s->session = session;
 		s->next_batch = 1;
+		s->unsure = false;
 	} else {
 		s->last_failure = error;
 		s->last_gateway = call->gateway;
@@ -69,6 +70,7 @@ void sh_session_renew(struct store_http *s)
 	call = sh_new(s, SH_META, on_session, NULL);
 	call->method = "POST";
 	sh_path(call, "/sessions");
+	sh_key(call);
 	sh_json_take(call, json_pack("{s:s}", "name", s->name));
 	sh_start_locked(call);
 }

@@ -49,6 +49,7 @@ static void remember(struct fake_gateway *g, struct http_request *req)
 	(void)snprintf(r->target, sizeof(r->target), "%s", http_request_target(req));
 	copy_header(req, "Authorization", r->authorization, sizeof(r->authorization));
 	copy_header(req, "Nephos-Session", r->session, sizeof(r->session));
+	copy_header(req, "Idempotency-Key", r->key, sizeof(r->key));
 	copy_header(req, "Nephos-Batch", r->batch, sizeof(r->batch));
 	copy_header(req, "Nephos-Floor", r->floor, sizeof(r->floor));
 	copy_header(req, "Accept", r->accept, sizeof(r->accept));

@@ -29,7 +29,7 @@ struct fake_answer {
 
 struct fake_request {
 	char method[8], target[2048];
-	char authorization[64], session[32], batch[32], floor[64], accept[64], type[64], range[64];
+	char authorization[64], session[32], batch[32], key[64], floor[64], accept[64], type[64], range[64];
 	char *body;
 	size_t body_size;
 };

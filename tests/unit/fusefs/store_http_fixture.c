@@ -95,8 +95,15 @@ void on_batch(void *cookie, int error, const struct store_batch_reply *reply)
 		a->used = reply->used;
 		a->quota = reply->quota;
 		a->count = reply->count;
-		if (reply->results)
-			a->id = reply->results[0].id;
+		if (reply->results) {
+			const struct store_result *first = &reply->results[0];
+
+			a->id = first->id;
+			a->item = first->item;
+			a->first = first->dir_count > 0 ? first->dirs[0].id : 0;
+			(void)snprintf(a->name, sizeof(a->name), "%.*s", (int)first->item.name.size,
+				first->item.name.data ? first->item.name.data : "");
+		}
 	}
 	answer_come(a, error);
 }

@@ -217,11 +217,9 @@ static void batch_of_a_session_that_is_gone_goes_under_a_new_one(void **state)
 	assert_int_equal(store_http_in_doubt(f->store), 0);
 }
 
-static void batch_in_doubt_whose_session_is_gone_fails_and_is_not_sent_again(void **state)
+/* The answer is cut at one gateway; at the other one the session is gone, and the journal says this (status 0: nothing fits). */
+static void lose_answer_and_session(struct fixture *f, int status, const char *journal)
 {
-	struct fixture *f = *state;
-	struct answer a;
-
 	fake_add(f->a, &(struct fake_answer){.method = "POST", .target = OPS, .kind = FAKE_CUT, .times = 1});
 	fake_add(f->b,
 		&(struct fake_answer){.method = "POST",
@@ -232,12 +230,123 @@ static void batch_in_doubt_whose_session_is_gone_fails_and_is_not_sent_again(voi
 			.body = "{\"type\":\"/problems/session-gone\"}"});
 	fake_add(f->b,
 		&(struct fake_answer){
+			.method = "GET", .target = "/changes?", .status = status, .type = JSON, .body = journal});
+	fake_add(f->b,
+		&(struct fake_answer){
 			.method = "POST", .target = OPS, .status = 200, .type = JSON, .body = ONE_RESULT});
-	assert_int_equal(run_batch(f, &a), -EIO);
-	assert_false(a.has_reply);
-	assert_int_equal(store_http_in_doubt(f->store), 1);
+}
+
+#define ENTRY(seq, key)   \
+	"{\"seq\":\"" seq \
+	"\",\"op\":\"create\",\"id\":\"30064771077\",\"parent\":\"30064771073\",\"name\":\"x\",\"key\":\"" key "\"}"
+#define JOURNAL(entries, last) "{\"changes\":[" entries "],\"last\":\"" last "\",\"incarnation\":\"1\"}"
+
+static void batch_in_doubt_that_happened_before_its_session_was_gone_is_answered_from_the_journal(void **state)
+{
+	struct fixture *f = *state;
+	const struct item made = some_item(5, "x"),
+			  folder = {.id = ROOT, .parent = ROOT, .mode = S_IFDIR | 0755, .nlink = 2};
+	struct answer a;
+	char *page, *folder_page;
+
+	lose_answer_and_session(f, 200, JOURNAL(ENTRY("11", "40/1") "," ENTRY("12", FAKE_SESSION "/1"), "12"));
+	answer_page(f->b, "/items/30064771077", &made, 1, &page);
+	answer_page(f->b, "/items/30064771073", &folder, 1, &folder_page);
 	assert_int_equal(run_batch(f, &a), 0);
+	assert_true(a.has_reply);
+	assert_int_equal(a.count, 1);
+	assert_int_equal(a.id, made.id);
+	assert_int_equal(a.item.id, made.id);
+	assert_string_equal(a.name, "x");
+	assert_int_equal(a.first, ROOT); /* the folder it changed */
+	assert_int_equal(store_http_in_doubt(f->store), 0);
+	assert_int_equal(fake_count(f->a, "POST", OPS) + fake_count(f->b, "POST", OPS), 2);
+	free(page);
+	free(folder_page);
+}
+
+static void batch_in_doubt_that_did_not_happen_before_its_session_was_gone_is_sent_again(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a;
+
+	lose_answer_and_session(f, 200, JOURNAL(ENTRY("11", "40/1") "," ENTRY("12", FAKE_SESSION "/2"), "12"));
+	assert_int_equal(run_batch(f, &a), 0);
+	assert_int_equal(a.id, ITEM_ID(FAKE_DRIVE, 2));
+	assert_int_equal(store_http_in_doubt(f->store), 0);
+	assert_int_equal(fake_count(f->b, "POST", "/sessions"), 1);
 	assert_int_equal(fake_count(f->b, "POST", OPS), 2);
+	assert_string_equal(fake_request(f->b, "POST", OPS, 1)->batch, "1");
+}
+
+static void batch_in_doubt_whose_session_was_renewed_meanwhile_is_looked_up_too(void **state)
+{
+	struct fixture *f = *state;
+	const struct op op = some_op();
+	struct answer a, poll;
+
+	fake_add(f->a, &(struct fake_answer){.method = "POST", .target = OPS, .kind = FAKE_CUT, .times = 1});
+	fake_add(f->b, &(struct fake_answer){.method = "POST", .target = OPS, .kind = FAKE_HOLD});
+	fake_add(f->b,
+		&(struct fake_answer){.method = "POST",
+			.target = "/changes",
+			.status = 410,
+			.type = PROBLEM,
+			.body = "{\"type\":\"/problems/session-gone\"}"});
+	fake_add(f->b,
+		&(struct fake_answer){.method = "POST",
+			.target = "/sessions",
+			.status = 201,
+			.type = JSON,
+			.body = "{\"session\":\"77\",\"timeout_s\":600}"});
+	fake_add(f->a,
+		&(struct fake_answer){.method = "GET",
+			.target = "/changes?",
+			.status = 200,
+			.type = JSON,
+			.body = JOURNAL("", "10")});
+	fake_add(f->a,
+		&(struct fake_answer){
+			.method = "POST", .target = OPS, .status = 200, .type = JSON, .body = ONE_RESULT});
+	answer_init(&a);
+	answer_init(&poll);
+	f->store->ops->batch(f->store, &op, 1, on_batch, &a);
+	fake_wait(f->b, "POST", OPS, 1);
+	f->store->ops->poll(f->store, f->drive.at, 0, NULL, 0, on_poll, &poll);
+	assert_int_equal(answer_wait(&poll), -ERR_SESSION_GONE);
+	fake_wait(f->b, "POST", "/sessions", 1);
+	fake_stop(f->b);
+	f->b = NULL;
+	assert_int_equal(answer_wait(&a), 0);
+	assert_int_equal(fake_count(f->a, "GET", "/changes?"), 1);
+	assert_string_equal(fake_request(f->a, "POST", OPS, 0)->session, FAKE_SESSION);
+	assert_string_not_equal(fake_request(f->a, "POST", OPS, 1)->session, FAKE_SESSION);
+	assert_string_equal(fake_request(f->a, "POST", OPS, 1)->batch, "1");
+}
+
+static void batch_in_doubt_that_the_journal_cannot_tell_of_fails_and_is_not_sent_again(void **state)
+{
+	static const struct {
+		int status;
+		const char *journal;
+	} cases[] = {{410, "{\"type\":\"/problems/gone\"}"}, {200, "[]"},
+		{200, "{\"changes\":[],\"last\":\"12\",\"incarnation\":\"2\"}"},
+		{200, JOURNAL(ENTRY("11", FAKE_SESSION "/1") "," ENTRY("12", FAKE_SESSION "/1"), "12")}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fixture *f;
+		struct answer a;
+
+		assert_int_equal(http_setup(state), 0);
+		f = *state;
+		lose_answer_and_session(f, cases[i].status, cases[i].journal);
+		assert_int_equal(run_batch(f, &a), -EIO);
+		assert_false(a.has_reply);
+		assert_int_equal(store_http_in_doubt(f->store), 1);
+		assert_int_equal(fake_count(f->b, "POST", OPS), 1);
+		assert_int_equal(run_batch(f, &a), 0);
+		assert_int_equal(http_teardown(state), 0);
+	}
 }
 
 static void batch_with_an_answer_that_makes_no_sense_is_in_doubt(void **state)
@@ -403,7 +512,10 @@ int main(void)
 		TEST(batch_whose_number_was_not_used_up_takes_it_again),
 		TEST(batch_after_one_in_doubt_that_was_applied_takes_the_next_number),
 		TEST(batch_of_a_session_that_is_gone_goes_under_a_new_one),
-		TEST(batch_in_doubt_whose_session_is_gone_fails_and_is_not_sent_again),
+		TEST(batch_in_doubt_that_happened_before_its_session_was_gone_is_answered_from_the_journal),
+		TEST(batch_in_doubt_that_did_not_happen_before_its_session_was_gone_is_sent_again),
+		TEST(batch_in_doubt_whose_session_was_renewed_meanwhile_is_looked_up_too),
+		cmocka_unit_test(batch_in_doubt_that_the_journal_cannot_tell_of_fails_and_is_not_sent_again),
 		TEST(batch_with_an_answer_that_makes_no_sense_is_in_doubt),
 		TEST(cancel_ends_the_waiting_for_a_gateway_that_does_not_answer),
 		TEST(outage_is_waited_out_and_cancel_ends_that_too),

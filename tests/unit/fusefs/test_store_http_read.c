@@ -245,6 +245,29 @@ static void extents_are_checked_against_each_other_and_their_blocks(void **state
 	check_extents(f, e, 2, 104, -EPROTO);
 }
 
+static void ids_without_an_answer_are_asked_for_again_under_the_same_key(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a;
+
+	fake_add(f->a, &(struct fake_answer){.method = "POST", .target = "/ids", .kind = FAKE_CUT});
+	fake_add(f->b,
+		&(struct fake_answer){.method = "POST",
+			.target = "/ids",
+			.status = 201,
+			.type = JSON,
+			.body = "{\"first\":\"30064771100\",\"count\":10}"});
+	for (size_t i = 0; i < 2; i++) {
+		answer_init(&a);
+		f->store->ops->ids(f->store, 10, on_ids, &a);
+		assert_int_equal(answer_wait(&a), 0);
+	}
+	assert_int_equal(strlen(fake_request(f->a, "POST", "/ids", 0)->key), 32);
+	assert_string_equal(fake_request(f->b, "POST", "/ids", 0)->key, fake_request(f->a, "POST", "/ids", 0)->key);
+	assert_string_not_equal(fake_request(f->b, "POST", "/ids", 1)->key, fake_request(f->b, "POST", "/ids", 0)->key);
+	assert_int_equal(strlen(fake_request(f->a, "POST", "/sessions", 0)->key), 32);
+}
+
 static void xattrs_and_ids_come_as_they_are(void **state)
 {
 	struct fixture *f = *state;
@@ -641,6 +664,7 @@ int main(void)
 		TEST(answers_that_are_cut_off_or_not_ours_are_refused),
 		TEST(extents_are_checked_against_each_other_and_their_blocks),
 		TEST(xattrs_and_ids_come_as_they_are),
+		TEST(ids_without_an_answer_are_asked_for_again_under_the_same_key),
 		TEST(block_get_verifies_what_came),
 		TEST(block_get_of_other_bytes_asks_once_more_elsewhere_then_fails),
 		TEST(block_get_with_a_capability_that_is_too_old_goes_without),
