@@ -86,10 +86,11 @@ says "is answered by the other" 200 POST "$E/ops" "$BATCH" "${SESSION[@]}"
 check_eq "once done" true "$(header Idempotency-Replayed)"
 U=$URL_docs_1
 # What is no op: the change and its answer are one transaction, so the repeat finds the answer wherever it goes.
-dies_then_repeats() { # CHANGE STATUS METHOD PATH [BODY]
-	local change=$1 status=$2 url=URL_dies_${1//-/_}
+dies_then_repeats() { # CHANGE[:OP] STATUS METHOD PATH [BODY]: OP is what it dies of, unless it is CHANGE itself
+	local change=${1%:*} op=${1#*:} status=$2 url
+	url=URL_dies_${change//-/_}
 	shift 2
-	start_docs "dies-$change" --failpoint "after-commit:$change"
+	start_docs "dies-$change" --failpoint "after-commit:$op"
 	U=${!url}
 	check_eq "$change: it dies without an answer" 000 "$(ask "$1" "$2" "${3:-}" -H "Idempotency-Key: $change")"
 	U=$URL_docs_2
@@ -101,7 +102,19 @@ dies_then_repeats() { # CHANGE STATUS METHOD PATH [BODY]
 	check "$change: in the same words" cmp "$WORK/first-body" "$WORK/body"
 	says "$change: of another body there is no repeat" 422 "$1" "$2?other" "${3:-}" -H "Idempotency-Key: $change"
 }
+in_journal() { U=$URL_docs_1 entries "$1"; } # KEY: how many entries
 in_database() { psql -X -A -t "$DATABASE" -c "$1"; }
+# The friendlier routes are translations into ops: no less.
+dies_then_repeats v1-create:create 201 POST "$V1/" '{"title":"v1 once","text":"a","user_id":[1]}'
+V1_DOC=$(jq .id "$WORK/first-body")
+dies_then_repeats v1-change:write 200 PUT "$V1/$V1_DOC/" '{"text":"b"}'
+dies_then_repeats v1-delete:unlink 204 DELETE "$V1/$V1_DOC"
+check_eq "v1: one entry each, or two for title and text" "2 1 1" "$(in_journal v1-create) $(in_journal v1-change) $(in_journal v1-delete)"
+dies_then_repeats folders:create 201 POST "$H/folders" '{"path":"/once"}'
+dies_then_repeats item-delete:rmdir 204 DELETE "$E/items/$(jq -r .id "$WORK/first-body")"
+check_eq "a file to delete by path" 201 "$(put "$H/files/by-path" "$WORK/small")"
+dies_then_repeats file-delete:unlink 204 DELETE "$H/files/by-path"
+check_eq "folders, items, files: one entry each" "1 1 1" "$(in_journal folders) $(in_journal item-delete) $(in_journal file-delete)"
 NEXT=$(in_database "SELECT next_number FROM drive WHERE id = $D")
 dies_then_repeats ids 201 POST "$E/ids" '{"count":7}'
 check_eq "ids: they are reserved once" $((NEXT + 7)) "$(in_database "SELECT next_number FROM drive WHERE id = $D")"
