@@ -5,6 +5,7 @@
 #include "tests/unit/common/http/wire.h"
 
 #include <errno.h>
+#include <microhttpd.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -191,7 +192,9 @@ static void a_nul_in_a_header_is_refused(void **state)
 	close(fd);
 	fd = wire_connect(http_server_port(*state));
 	assert_true(wire_send(fd, in_target, sizeof(in_target) - 1));
-	assert_int_equal(wire_response(fd, text, sizeof(text)), 400);
+	/* From version 1.0 on the library closes without a word. */
+	const int status = wire_response(fd, text, sizeof(text));
+	assert_true(status == 400 || (MHD_VERSION >= 0x01000000 && status == 0));
 	close(fd);
 }
 
@@ -306,10 +309,17 @@ static void chunks_that_are_none_are_refused(void **state)
 		413);
 }
 
+/* The library takes extensions of chunks, and skips them, before its version 1.0 only. */
+#if MHD_VERSION < 0x01000000
+#define EXTENSION ";ext=1"
+#else
+#define EXTENSION ""
+#endif
+
 static void chunks_sent_byte_by_byte_are_one_body(void **state)
 {
 	static const char request[] = "POST /echo HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n"
-				      "5;ext=1\r\nhello\r\n6\r\n world\r\n0\r\nTrailer: x\r\n\r\n";
+				      "5" EXTENSION "\r\nhello\r\n6\r\n world\r\n0\r\nTrailer: x\r\n\r\n";
 	char text[4096];
 	int fd = wire_connect(http_server_port(*state));
 
