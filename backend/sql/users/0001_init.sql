@@ -61,7 +61,7 @@ CREATE TABLE setup_token (
 CREATE TABLE idempotency (
 	account_id bigint NOT NULL,
 	key        bytea NOT NULL,
-	request    bytea NOT NULL,                 -- HMAC of method, target and body, under a key of the store
+	request    bytea NOT NULL,                 -- SHA-256 of method, target and body
 	status     int NOT NULL,
 	answer     bytea NOT NULL,                 -- sealed: it may hold a token
 	created_ns bigint NOT NULL,
