@@ -719,6 +719,47 @@ static void many_threads_share_a_client(void **state)
 	}
 }
 
+static int head_under_lock(void *cookie, const struct http_response *head)
+{
+	struct world *w = cookie;
+
+	pthread_mutex_lock(&w->lock);
+	w->heads++;
+	w->head_status = head->status;
+	pthread_mutex_unlock(&w->lock);
+	return 0;
+}
+
+static int data_under_lock(void *cookie, const void *data, size_t size)
+{
+	struct world *w = cookie;
+
+	(void)data;
+	pthread_mutex_lock(&w->lock);
+	w->taken += size;
+	pthread_mutex_unlock(&w->lock);
+	return 0;
+}
+
+/* A lone call is sent by whoever starts it, and its answer may be there before that has returned. */
+static void a_call_may_be_started_under_a_lock_that_its_callbacks_take(void **state)
+{
+	enum { CALLS = 500 };
+	struct world *w = *state;
+	const struct http_call_options o = {
+		.url = url(w, "/zeros?size=100"), .on_head = head_under_lock, .on_data = data_under_lock};
+
+	for (int i = 0; i < CALLS; i++) {
+		pthread_mutex_lock(&w->lock);
+		assert_int_equal(http_client_start(w->client, &o, w, done, NULL), 0);
+		pthread_mutex_unlock(&w->lock);
+		assert_true(gate_wait(&w->done, i + 1));
+		assert_int_equal(w->response.error, 0);
+	}
+	assert_int_equal(w->heads, CALLS);
+	assert_int_equal(w->taken, CALLS * 100);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -744,6 +785,7 @@ int main(void)
 		T(a_refusal_in_the_middle_of_a_body_is_the_answer),
 		T(calls_may_be_started_from_the_end_of_another),
 		T(many_threads_share_a_client),
+		T(a_call_may_be_started_under_a_lock_that_its_callbacks_take),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
