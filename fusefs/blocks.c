@@ -9,6 +9,7 @@
 struct fetch {
 	struct fs *fs;
 	struct store_part part;
+	struct bytes *bytes; /* where they come to */
 	struct wait *waits;
 	uint32_t count;
 	struct block *blocks[BLOCK_PART_BYTES_MAX / BLOCKS_PIECE_BYTES];
@@ -156,22 +157,33 @@ static void take(struct blocks *t, struct fetch *f, uint32_t n, struct bytes *by
 		came(t, b, bytes);
 }
 
-static void on_bytes(void *cookie, int error, const void *data, size_t size)
+/* What came for one block is its own. What came for several is cut, so that each can go alone. */
+static int divide(const struct fetch *f, struct bytes **ret)
+{
+	int error = 0;
+
+	f->bytes->used = f->part.len;
+	if (f->count == 1)
+		ret[0] = bytes_ref(f->bytes);
+	for (uint32_t i = 0; f->count > 1 && error == 0 && i < f->count; i++) {
+		size_t from = (size_t)i * BLOCKS_PIECE_BYTES;
+		size_t len = i + 1 < f->count ? BLOCKS_PIECE_BYTES : f->part.len - from;
+
+		ret[i] = copy_of(f->bytes->data + from, len);
+		if (!ret[i])
+			error = -ENOMEM;
+	}
+	return error;
+}
+
+static void on_bytes(void *cookie, int error)
 {
 	struct fetch *f = cookie;
 	struct fs *fs = f->fs;
 	struct bytes *bytes[BLOCK_PART_BYTES_MAX / BLOCKS_PIECE_BYTES] = {NULL};
 
-	if (error == 0 && size != f->part.len)
-		error = -EBADMSG;
-	for (uint32_t i = 0; error == 0 && i < f->count; i++) {
-		size_t from = (size_t)i * BLOCKS_PIECE_BYTES;
-		size_t len = i + 1 < f->count ? BLOCKS_PIECE_BYTES : size - from;
-
-		bytes[i] = copy_of((const char *)data + from, len);
-		if (!bytes[i])
-			error = -ENOMEM;
-	}
+	if (error == 0)
+		error = divide(f, bytes);
 	fs_lock(fs);
 	for (uint32_t i = 0; i < f->count; i++)
 		take(&fs->blocks, f, i, bytes[i]);
@@ -180,6 +192,7 @@ static void on_bytes(void *cookie, int error, const void *data, size_t size)
 	fs_unlock(fs);
 	for (uint32_t i = 0; i < f->count; i++)
 		bytes_unref(bytes[i]);
+	bytes_unref(f->bytes);
 	free(f);
 }
 
@@ -232,6 +245,7 @@ static void fetch_undo(struct blocks *t, struct fetch *f)
 {
 	while (f->count > 0)
 		drop(t, f->blocks[--f->count]);
+	bytes_unref(f->bytes);
 	free(f);
 }
 
@@ -244,13 +258,17 @@ static struct fetch *fetch_new(struct blocks *t, const struct segment *s, const 
 		return NULL;
 	f->fs = t->fs;
 	if (want->whole) {
-		f->part = (struct store_part){0, s->block_size};
+		f->part.len = s->block_size;
 		r = extend(t, f, s, BLOCKS_WHOLE);
 	} else {
 		r = gather_pieces(t, f, s, want);
 	}
 	if (r == 0)
+		f->bytes = bytes_new(f->part.len);
+	if (f->bytes) {
+		f->part.into = f->bytes->data;
 		return f;
+	}
 	fetch_undo(t, f);
 	return NULL;
 }

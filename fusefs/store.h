@@ -48,9 +48,10 @@ struct store_extents {
 	struct store_position at;
 };
 
-/* Bytes [from, from + len) of a block: all of it, or at most BLOCK_PART_BYTES_MAX. */
+/* Bytes [from, from + len) of a block: all of it, or at most BLOCK_PART_BYTES_MAX; and the room of len bytes that they are to come to. */
 struct store_part {
 	uint32_t from, len;
+	void *into;
 };
 
 /* What one op of a batch did. */
@@ -110,9 +111,10 @@ struct store_ops {
 	store_ticket (*xattrs)(struct store *s, int64_t id,
 		int (*each)(void *cookie, struct span name, struct span value), void (*done)(void *cookie, int error),
 		void *cookie);
-	/* A whole block is verified by its hash, a part by the digest its answer carries: -EBADMSG. extent gives sha256, generation, block_size, cap (copied). */
+	/* A whole block is verified by its hash, a part by the digest its answer carries: -EBADMSG. extent gives sha256, generation, block_size, cap (copied).
+	 * part.into is the store's until done; only without an error it holds what was asked for. */
 	store_ticket (*block_get)(struct store *s, const struct extent *extent, struct store_part part,
-		void (*done)(void *cookie, int error, const void *data, size_t size), void *cookie);
+		void (*done)(void *cookie, int error), void *cookie);
 	/* Durable when done. data must stay valid until done. */
 	store_ticket (*block_put)(struct store *s, const uint8_t sha256[32], struct span data,
 		void (*done)(void *cookie, int error), void *cookie);

@@ -59,7 +59,7 @@ struct pending {
 		void (*page)(void *cookie, int error, const struct store_page *page);
 		void (*extents)(void *cookie, int error, const struct store_extents *extents);
 		void (*xattrs)(void *cookie, int error);
-		void (*get)(void *cookie, int error, const void *data, size_t size);
+		void (*get)(void *cookie, int error);
 		void (*put)(void *cookie, int error);
 		void (*batch)(void *cookie, int error, const struct store_batch_reply *reply);
 		void (*ids)(void *cookie, int error, int64_t first);
@@ -91,7 +91,7 @@ static void tell_failure(struct pending *p)
 		p->done.xattrs(p->cookie, p->error);
 		break;
 	case FAULT_BLOCK_GET:
-		p->done.get(p->cookie, p->error, NULL, 0);
+		p->done.get(p->cookie, p->error);
 		break;
 	case FAULT_BLOCK_PUT:
 		p->done.put(p->cookie, p->error);
@@ -175,7 +175,7 @@ ANSWER(on_item, item, (void *cookie, int error, const struct item *item, struct 
 ANSWER(on_page, page, (void *cookie, int error, const struct store_page *page), error, page)
 ANSWER(on_extents, extents, (void *cookie, int error, const struct store_extents *extents), error, extents)
 ANSWER(on_xattrs, xattrs, (void *cookie, int error), error)
-ANSWER(on_get, get, (void *cookie, int error, const void *data, size_t size), error, data, size)
+ANSWER(on_get, get, (void *cookie, int error), error)
 ANSWER(on_put, put, (void *cookie, int error), error)
 ANSWER(on_batch, batch, (void *cookie, int error, const struct store_batch_reply *reply), error, reply)
 ANSWER(on_ids, ids, (void *cookie, int error, int64_t first), error, first)
@@ -370,7 +370,7 @@ static store_ticket fault_xattrs(struct store *s, int64_t id,
 }
 
 static store_ticket fault_block_get(struct store *s, const struct extent *extent, struct store_part part,
-	void (*done)(void *cookie, int error, const void *data, size_t size), void *cookie)
+	void (*done)(void *cookie, int error), void *cookie)
 {
 	struct pending *p = pending_new(s, FAULT_BLOCK_GET, cookie);
 

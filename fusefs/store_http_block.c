@@ -9,15 +9,54 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define PROBLEM_BYTES_MAX (64u * 1024) /* a refusal may be longer than a small block */
+#define PROBLEM_BYTES_MAX (64u * 1024) /* of a refusal */
 
-/* Bytes are hashed on the hasher's thread: 4 MiB take milliseconds, which every other answer would wait for on the client's. */
+/* Bytes are hashed on the hasher's threads: 4 MiB take milliseconds, which every other answer would wait for on the client's. A few take no longer than the hand-over. */
+#define HASHED_AT_ONCE_BYTES (64u * 1024)
+
+/* ---- what comes ---- */
+
+static int on_head(void *cookie, const struct http_response *head)
+{
+	struct sh_block_call *b = &((struct sh_call *)cookie)->as.block;
+
+	b->coming = head->status == (b->whole ? 200 : 206);
+	return 0;
+}
+
+static int on_data(void *cookie, const void *data, size_t size)
+{
+	struct sh_call *call = cookie;
+	struct sh_block_call *b = &call->as.block;
+
+	if (!b->coming)
+		return buf_append(&call->owned, data, size);
+	if (size > b->part.len - b->got)
+		return -E2BIG;
+	memcpy((char *)b->part.into + b->got, data, size);
+	b->got += (uint32_t)size;
+	return 0;
+}
+
+void sh_block_receive(struct sh_call *call, struct http_call_options *options)
+{
+	call->as.block.coming = false;
+	call->as.block.got = 0;
+	options->on_head = on_head;
+	options->on_data = on_data;
+}
+
+void sh_block_received(struct sh_call *call, struct http_response *response)
+{
+	metric_add(call->s->counts[SH_BLOCK_GET].received, call->as.block.got);
+	buf_fini(&response->body);
+	response->body = call->owned;
+	buf_init(&call->owned, PROBLEM_BYTES_MAX);
+}
 
 static void get_over(struct sh_call *call, int error)
 {
-	struct buf *bytes = &call->owned;
-
-	call->as.block.get(call->cookie, error, error == 0 ? bytes->data : NULL, error == 0 ? bytes->size : 0);
+	call->as.block.get(call->cookie, error);
 	sh_over(call);
 }
 
@@ -30,8 +69,6 @@ static void bad_bytes(struct sh_call *call)
 	}
 	call->as.block.again = true;
 	log_warning(NULL, "a block came with other bytes than it should have, asking again");
-	buf_fini(&call->owned);
-	buf_init(&call->owned, BLOCK_BYTES_MAX);
 	sh_again(call, true);
 }
 
@@ -39,19 +76,12 @@ static void on_hashing(struct worker_job *job)
 {
 	struct sh_call *call = (struct sh_call *)((char *)job - offsetof(struct sh_call, as.block.job));
 	uint8_t digest[SHA256_BYTES];
-	int r = sha256_of(buf_span(&call->owned), digest);
+	int r = sha256_of(span_of(call->as.block.part.into, call->as.block.got), digest);
 
 	if (r == 0 && memcmp(digest, call->as.block.sha256, sizeof(digest)) != 0)
 		bad_bytes(call);
 	else
 		get_over(call, r);
-}
-
-static void take_body(struct sh_call *call, struct http_response *response)
-{
-	buf_fini(&call->owned);
-	call->owned = response->body;
-	buf_init(&response->body, call->owned.max);
 }
 
 /* "sha-256=:…:" and nothing else: so the service writes it. */
@@ -81,15 +111,15 @@ static bool is_part(struct sh_call *call, const struct http_response *response)
 
 	(void)snprintf(wanted, sizeof(wanted), "bytes %" PRIu32 "-%" PRIu32 "/%" PRIu32, part->from,
 		part->from + part->len - 1, call->as.block.size);
-	return response->status == 206 && range && strcmp(range, wanted) == 0 &&
+	return range && strcmp(range, wanted) == 0 &&
 		parse_digest(http_headers_get(&response->headers, "Content-Digest"), call->as.block.sha256);
 }
 
 static bool is_answer(struct sh_call *call, const struct http_response *response)
 {
-	if (response->body.size != call->as.block.part.len)
+	if (!call->as.block.coming || call->as.block.got != call->as.block.part.len)
 		return false;
-	return call->as.block.whole ? response->status == 200 : is_part(call, response);
+	return call->as.block.whole || is_part(call, response);
 }
 
 static void on_block(struct sh_call *call, int error, struct http_response *response)
@@ -108,8 +138,9 @@ static void on_block(struct sh_call *call, int error, struct http_response *resp
 		bad_bytes(call);
 	} else if (error < 0) {
 		get_over(call, error);
+	} else if (call->as.block.got <= HASHED_AT_ONCE_BYTES) {
+		on_hashing(&call->as.block.job);
 	} else {
-		take_body(call, response);
 		call->as.block.job.run = on_hashing;
 		worker_run(call->s->hasher, &call->as.block.job);
 	}
@@ -123,14 +154,14 @@ static int check_part(const struct extent *extent, struct store_part part)
 }
 
 store_ticket sh_block_get(struct store *base, const struct extent *extent, struct store_part part,
-	void (*done)(void *cookie, int error, const void *data, size_t size), void *cookie)
+	void (*done)(void *cookie, int error), void *cookie)
 {
 	struct sh_call *call = sh_new(sh_of(base), SH_BLOCK_GET, on_block, cookie);
 	char hex[2 * sizeof(extent->sha256) + 1];
 
 	text_hex(extent->sha256, sizeof(extent->sha256), hex);
 	call->deadline_ms = 0;
-	call->response_max = part.len > PROBLEM_BYTES_MAX ? part.len : PROBLEM_BYTES_MAX;
+	call->owned.max = PROBLEM_BYTES_MAX;
 	memcpy(call->as.block.sha256, extent->sha256, sizeof(extent->sha256));
 	call->as.block.size = extent->block_size;
 	call->as.block.part = part;

@@ -153,6 +153,8 @@ static int send_request(struct sh_call *call)
 	if (r == 0)
 		r = add_headers(call, &headers);
 	options.url = url.data;
+	if (call->kind == SH_BLOCK_GET)
+		sh_block_receive(call, &options);
 	if (r == 0)
 		r = http_client_start(s->client, &options, call, on_response, &call->http);
 	if (r < 0)
@@ -277,6 +279,8 @@ static void on_response(void *cookie, struct http_response *response)
 
 	pthread_mutex_lock(&s->lock);
 	call->http = NULL;
+	if (call->kind == SH_BLOCK_GET)
+		sh_block_received(call, response);
 	metric_add(s->counts[call->kind].received, (int64_t)response->body.size);
 	verdict = sh_judge(call, response, &error);
 	if (verdict != SH_FINISH) {

@@ -45,9 +45,11 @@ struct sh_block_call {
 	uint32_t size;	    /* of the block */
 	struct store_part part;
 	bool whole;
-	bool again; /* the bytes were wrong once already */
-	bool bare;  /* asked without the capability */
-	void (*get)(void *cookie, int error, const void *data, size_t size);
+	bool again;   /* the bytes were wrong once already */
+	bool bare;    /* asked without the capability */
+	bool coming;  /* what comes are the bytes, not a refusal */
+	uint32_t got; /* of them */
+	void (*get)(void *cookie, int error);
 	void (*put)(void *cookie, int error);
 };
 
@@ -206,7 +208,10 @@ store_ticket sh_xattrs(struct store *base, int64_t id, int (*each)(void *cookie,
 store_ticket sh_ids(
 	struct store *base, uint32_t count, void (*done)(void *cookie, int error, int64_t first), void *cookie);
 store_ticket sh_block_get(struct store *base, const struct extent *extent, struct store_part part,
-	void (*done)(void *cookie, int error, const void *data, size_t size), void *cookie);
+	void (*done)(void *cookie, int error), void *cookie);
+/* The answer to a block's GET comes to where the caller wants it; a refusal is collected as any. */
+void sh_block_receive(struct sh_call *call, struct http_call_options *options);
+void sh_block_received(struct sh_call *call, struct http_response *response);
 store_ticket sh_block_put(struct store *base, const uint8_t sha256[32], struct span data,
 	void (*done)(void *cookie, int error), void *cookie);
 store_ticket sh_batch(struct store *base, const struct op *ops, size_t count,

@@ -64,7 +64,7 @@ struct job {
 		void (*page)(void *cookie, int error, const struct store_page *page);
 		void (*extents)(void *cookie, int error, const struct store_extents *extents);
 		void (*xattrs)(void *cookie, int error);
-		void (*get)(void *cookie, int error, const void *data, size_t size);
+		void (*get)(void *cookie, int error);
 		void (*put)(void *cookie, int error);
 		void (*batch)(void *cookie, int error, const struct store_batch_reply *reply);
 		void (*ids)(void *cookie, int error, int64_t first);
@@ -482,18 +482,18 @@ static void run_get(struct job *job)
 	} else if (job->part.len > b->size || job->part.from > b->size - job->part.len) {
 		job->error = -EBADMSG;
 	} else {
-		job->data = span_of(b->data + job->part.from, job->part.len); /* blocks stay */
+		memcpy(job->part.into, b->data + job->part.from, job->part.len);
 		job->s->d->counts.block_bytes += job->part.len;
 	}
 }
 
 static void tell_get(struct job *job)
 {
-	job->done.get(job->cookie, job->error, job->data.data, job->data.size);
+	job->done.get(job->cookie, job->error);
 }
 
 static store_ticket mem_block_get(struct store *base, const struct extent *extent, struct store_part part,
-	void (*done)(void *cookie, int error, const void *data, size_t size), void *cookie)
+	void (*done)(void *cookie, int error), void *cookie)
 {
 	struct job *job = job_new(base, run_get, tell_get, cookie);
 

@@ -108,14 +108,9 @@ void on_batch(void *cookie, int error, const struct store_batch_reply *reply)
 	answer_come(a, error);
 }
 
-void on_get(void *cookie, int error, const void *data, size_t size)
+void on_get(void *cookie, int error)
 {
-	struct answer *a = cookie;
-
-	a->size = size;
-	if (data)
-		memcpy(a->data, data, size < sizeof(a->data) ? size : sizeof(a->data));
-	answer_come(a, error);
+	answer_come(cookie, error);
 }
 
 void on_put(void *cookie, int error)

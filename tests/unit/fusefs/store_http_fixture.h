@@ -45,7 +45,7 @@ void on_item(void *cookie, int error, const struct item *item, struct store_posi
 void on_page(void *cookie, int error, const struct store_page *page);
 void on_extents(void *cookie, int error, const struct store_extents *extents);
 void on_batch(void *cookie, int error, const struct store_batch_reply *reply);
-void on_get(void *cookie, int error, const void *data, size_t size);
+void on_get(void *cookie, int error);
 void on_put(void *cookie, int error);
 void on_ids(void *cookie, int error, int64_t first);
 int on_xattr(void *cookie, struct span name, struct span value);

@@ -320,13 +320,14 @@ static void xattrs_and_ids_come_as_they_are(void **state)
 static int run_part(struct fixture *f, const struct extent *e, struct store_part part, struct answer *a)
 {
 	answer_init(a);
+	part.into = a->data;
 	f->store->ops->block_get(f->store, e, part, on_get, a);
 	return answer_wait(a);
 }
 
 static int run_get(struct fixture *f, const struct extent *e, struct answer *a)
 {
-	return run_part(f, e, (struct store_part){0, e->block_size}, a);
+	return run_part(f, e, (struct store_part){0, e->block_size, NULL}, a);
 }
 
 static struct extent block_of(const char *text)
@@ -345,7 +346,6 @@ static void block_get_verifies_what_came(void **state)
 
 	fake_add(f->a, &(struct fake_answer){.method = "GET", .target = "/blocks/", .status = 200, .body = "content"});
 	assert_int_equal(run_get(f, &e, &a), 0);
-	assert_int_equal(a.size, 7);
 	assert_memory_equal(a.data, "content", 7);
 	assert_non_null(strstr(fake_request(f->a, "GET", "/blocks/", 0)->target, "?cap=99.1.ab"));
 }
@@ -366,6 +366,55 @@ static void block_get_of_other_bytes_asks_once_more_elsewhere_then_fails(void **
 	assert_int_equal(run_get(f, &e, &a), -EBADMSG);
 	e.block_size = 3; /* more than was said */
 	assert_int_equal(run_get(f, &e, &a), -EBADMSG);
+}
+
+#define LARGE_BYTES (300u * 1024) /* too many to be hashed where they come */
+
+static void large_block_is_verified_as_well(void **state)
+{
+	struct fixture *f = *state;
+	struct extent e = {.kind = EXTENT_BLOCK, .block_size = LARGE_BYTES, .cap = SPAN_LITERAL("99.1.ab")};
+	char *bytes = malloc(LARGE_BYTES), *into = calloc(1, LARGE_BYTES);
+	struct fake_answer one = {.method = "GET", .target = "/blocks/", .status = 200, .body_size = LARGE_BYTES};
+	struct store_part all = {0, LARGE_BYTES, into};
+	struct answer a;
+
+	assert_non_null(bytes);
+	assert_non_null(into);
+	for (size_t i = 0; i < LARGE_BYTES; i++)
+		bytes[i] = (char)(i * 31 + i / 256);
+	assert_int_equal(sha256_of(span_of(bytes, LARGE_BYTES), e.sha256), 0);
+	one.body = bytes;
+	one.times = 1;
+	fake_add(f->a, &one);
+	answer_init(&a);
+	f->store->ops->block_get(f->store, &e, all, on_get, &a);
+	assert_int_equal(answer_wait(&a), 0);
+	assert_memory_equal(into, bytes, LARGE_BYTES);
+	e.sha256[31] ^= 1;
+	fake_add(f->a, &one);
+	fake_add(f->b, &one);
+	answer_init(&a);
+	f->store->ops->block_get(f->store, &e, all, on_get, &a);
+	assert_int_equal(answer_wait(&a), -EBADMSG);
+	free(bytes);
+	free(into);
+}
+
+static void more_bytes_than_a_block_has_go_nowhere(void **state)
+{
+	struct fixture *f = *state;
+	struct extent e = block_of("content");
+	struct fake_answer more = {.method = "GET", .target = "/blocks/", .status = 200, .body = "contents"};
+	struct answer a;
+
+	fake_add(f->a, &more);
+	fake_add(f->b, &more);
+	answer_init(&a);
+	a.data[7] = 'x';
+	f->store->ops->block_get(f->store, &e, (struct store_part){0, 7, a.data}, on_get, &a);
+	assert_int_equal(answer_wait(&a), -EBADMSG);
+	assert_int_equal(a.data[7], 'x');
 }
 
 static void block_get_with_a_capability_that_is_too_old_goes_without(void **state)
@@ -413,8 +462,7 @@ static void part_of_a_block_is_asked_for_alone_and_verified_by_its_digest(void *
 			.header = "Content-Range: bytes 2-4/7",
 			.second = digest_line("nte", digest),
 			.body = "nte"});
-	assert_int_equal(run_part(f, &e, (struct store_part){2, 3}, &a), 0);
-	assert_int_equal(a.size, 3);
+	assert_int_equal(run_part(f, &e, (struct store_part){2, 3, NULL}, &a), 0);
 	assert_memory_equal(a.data, "nte", 3);
 	assert_string_equal(fake_request(f->a, "GET", "/blocks/", 0)->range, "bytes=2-4");
 	assert_int_equal(fake_count(f->a, "GET", "/blocks/"), 1);
@@ -439,11 +487,11 @@ static void part_with_a_wrong_digest_is_asked_for_once_more_elsewhere_then_fails
 	fake_add(f->a, &wrong);
 	fake_add(f->b, &right);
 	fake_add(f->b, &wrong);
-	assert_int_equal(run_part(f, &e, (struct store_part){2, 3}, &a), 0);
+	assert_int_equal(run_part(f, &e, (struct store_part){2, 3, NULL}, &a), 0);
 	assert_memory_equal(a.data, "nte", 3);
 	assert_int_equal(fake_count(f->a, "GET", "/blocks/"), 1);
 	assert_int_equal(fake_count(f->b, "GET", "/blocks/"), 1);
-	assert_int_equal(run_part(f, &e, (struct store_part){2, 3}, &a), -EBADMSG);
+	assert_int_equal(run_part(f, &e, (struct store_part){2, 3, NULL}, &a), -EBADMSG);
 	assert_int_equal(fake_count(f->a, "GET", "/blocks/") + fake_count(f->b, "GET", "/blocks/"), 4);
 }
 
@@ -477,7 +525,7 @@ static void part_that_no_store_would_send_is_refused(void **state)
 		one.times = 1;
 		fake_add(f->a, &one);
 		fake_add(f->b, &one);
-		assert_int_equal(run_part(f, &e, (struct store_part){2, 3}, &a), -EBADMSG);
+		assert_int_equal(run_part(f, &e, (struct store_part){2, 3, NULL}, &a), -EBADMSG);
 	}
 	assert_int_equal(fake_count(f->a, "GET", "/blocks/"), sizeof(bad) / sizeof(bad[0]));
 }
@@ -488,8 +536,8 @@ static void part_that_does_not_lie_in_its_block_is_not_asked_for(void **state)
 	struct extent e = block_of("content");
 	struct answer a;
 
-	assert_int_equal(run_part(f, &e, (struct store_part){5, 3}, &a), -EINVAL);
-	assert_int_equal(run_part(f, &e, (struct store_part){2, 0}, &a), -EINVAL);
+	assert_int_equal(run_part(f, &e, (struct store_part){5, 3, NULL}, &a), -EINVAL);
+	assert_int_equal(run_part(f, &e, (struct store_part){2, 0, NULL}, &a), -EINVAL);
 	e.block_size = BLOCK_BYTES_MAX;
 	assert_int_equal(run_part(f, &e, (struct store_part){2, BLOCK_PART_BYTES_MAX + 1}, &a), -EINVAL);
 	assert_int_equal(fake_count(f->a, "GET", "/blocks/"), 0);
@@ -667,6 +715,8 @@ int main(void)
 		TEST(ids_without_an_answer_are_asked_for_again_under_the_same_key),
 		TEST(block_get_verifies_what_came),
 		TEST(block_get_of_other_bytes_asks_once_more_elsewhere_then_fails),
+		TEST(large_block_is_verified_as_well),
+		TEST(more_bytes_than_a_block_has_go_nowhere),
 		TEST(block_get_with_a_capability_that_is_too_old_goes_without),
 		TEST(part_of_a_block_is_asked_for_alone_and_verified_by_its_digest),
 		TEST(part_with_a_wrong_digest_is_asked_for_once_more_elsewhere_then_fails),
