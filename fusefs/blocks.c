@@ -273,12 +273,12 @@ static struct fetch *fetch_new(struct blocks *t, const struct segment *s, const 
 	return NULL;
 }
 
-/* What is to bring the byte at want->from. */
+/* What is to bring the byte at want->from. Who wants a piece does not wait for a whole block that is on its way for others. */
 static struct block *find_wanted(struct blocks *t, const struct segment *s, const struct blocks_want *want)
 {
 	struct block *b = find(t, s->sha256, BLOCKS_WHOLE);
 
-	return b || want->whole ? b : find(t, s->sha256, want->from / BLOCKS_PIECE_BYTES);
+	return want->whole || (b && b->bytes) ? b : find(t, s->sha256, want->from / BLOCKS_PIECE_BYTES);
 }
 
 static void ask(struct blocks *t, const struct segment *s, struct fetch *f)
@@ -315,4 +315,23 @@ int64_t blocks_fetch(struct blocks *t, const struct segment *s, const struct blo
 	if (len <= 0 || len > want.len)
 		len = want.len;
 	return len;
+}
+
+static void on_spare(void *cookie, int error)
+{
+	struct blocks *t = cookie;
+
+	(void)error; /* whoever reads there asks, and is told */
+	t->spare--;
+}
+
+bool blocks_fetch_spare(struct blocks *t, const struct segment *s)
+{
+	const struct blocks_want whole = {.from = 0, .len = s->block_size, .whole = true};
+
+	if (t->spare >= BLOCKS_SPARE_MAX || find(t, s->sha256, BLOCKS_WHOLE) ||
+		blocks_fetch(t, s, &whole, on_spare, t) < 0)
+		return false;
+	t->spare++;
+	return true;
 }

@@ -16,8 +16,9 @@ struct fs;
 struct fetch;
 
 #define BLOCKS_PIECE_BYTES \
-	(128u * 1024) /* what the kernel reads ahead: its neighbours come along; hashed twice, over two hops: 0.3 ms */
-#define BLOCKS_SMALL_BYTES (2u * BLOCKS_PIECE_BYTES) /* up to here a block is not worth taking apart */
+	(16u * 1024) /* what a read at random brings: more costs more than the request it saves; some neighbours come along */
+#define BLOCKS_SMALL_BYTES (256u * 1024) /* up to here a block is not worth taking apart */
+#define BLOCKS_SPARE_MAX 4u /* whole blocks on their way that nobody waits for: as many as are read ahead */
 
 static_assert(BLOCK_PART_BYTES_MAX % BLOCKS_PIECE_BYTES == 0, "a request is for whole pieces");
 
@@ -41,6 +42,7 @@ struct blocks {
 	struct block *by_key;
 	struct block *recent;
 	size_t used, max; /* bytes */
+	unsigned spare;	  /* fetches of blocks_fetch_spare under way */
 };
 
 /* Bytes [from, to) of a block, and where they are in memory. */
@@ -65,5 +67,7 @@ void blocks_put(struct blocks *t, const uint8_t sha256[32], struct bytes *bytes)
  * it returns, at most asked->len: what lies behind has to be asked for, too. -ENOMEM, -EBADMSG. */
 int64_t blocks_fetch(struct blocks *t, const struct segment *s, const struct blocks_want *asked,
 	void (*ready)(void *cookie, int error), void *cookie);
+/* Asks for a whole block that nobody waits for: reads meanwhile take pieces of it. False: it is here or on its way, or enough others are. */
+bool blocks_fetch_spare(struct blocks *t, const struct segment *s);
 
 #endif

@@ -252,8 +252,10 @@ static bool read_known(struct fs *fs, struct read *read)
 }
 
 /* It has to wait: from now on it can be interrupted. */
-static void read_waiting(struct fs *fs, struct read *read)
+static void read_waiting(struct fs *fs, struct read *read, struct ahead *ahead)
 {
+	struct inode *inode = read->reader.inode;
+	int64_t at = read->reader.at;
 	struct ask *ask = ask_new(read->req);
 
 	if (!ask) {
@@ -269,6 +271,7 @@ static void read_waiting(struct fs *fs, struct read *read)
 		ask->peer = read;
 		ask->cancel = cancel_read;
 		reader_start(&read->reader);
+		reader_missed(fs, inode, ahead, at);
 	}
 	fs_unlock(fs);
 }
@@ -304,5 +307,5 @@ void ops_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fu
 	}
 	fs_unlock(fs);
 	if (!known)
-		read_waiting(fs, read);
+		read_waiting(fs, read, &h->ahead);
 }

@@ -431,7 +431,8 @@ void reader_ahead(struct fs *fs, struct inode *inode, struct ahead *ahead, int64
 	/* The kernel's own read-ahead sends several requests at once, which may come in another order. To be taken for sequential, one has to go on
 	 * exactly: reads at random in a small range are often near each other. */
 	if (at > ahead->next + (ahead->window > 0 ? slack : 0) || end < ahead->next - slack) {
-		*ahead = (struct ahead){.next = end};
+		ahead->next = end;
+		ahead->until = ahead->window = 0;
 		return;
 	}
 	if (end <= ahead->next)
@@ -446,4 +447,28 @@ void reader_ahead(struct fs *fs, struct inode *inode, struct ahead *ahead, int64
 	if (ahead->until < limit)
 		ahead_range(fs, inode, ahead->until, limit);
 	ahead->until = limit;
+}
+
+/* -- reads at random -- */
+
+void reader_missed(struct fs *fs, struct inode *inode, struct ahead *ahead, int64_t at)
+{
+	int64_t size = inode->attr.size, until;
+	const struct segment *s;
+	struct blocks_want need;
+
+	/* A file larger than the cache would only push its own blocks out. */
+	if (ahead_is_sequential(ahead) || !inode_valid(inode) || !inode->file || size > (int64_t)fs->blocks.max)
+		return;
+	if (ahead->misses < READER_DENSE_MISSES * (size / BLOCK_BYTES_MAX + 1)) {
+		ahead->misses++;
+		return;
+	}
+	s = content_at(&inode->file->content, at, &until);
+	if (!s || s->kind != SEGMENT_BLOCK || !s->has_cap)
+		return;
+	need = wanted(fs, s, at, 1, true);
+	/* No more than the file once: where blocks are pushed out again by others, that ends it. */
+	if (need.whole && ahead->spare + s->block_size <= size && blocks_fetch_spare(&fs->blocks, s))
+		ahead->spare += s->block_size;
 }

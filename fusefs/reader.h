@@ -16,6 +16,7 @@
 #define READER_PARTS_MAX 1000u /* parts of one answer: below IOV_MAX; more are copied together */
 #define READER_EXTENTS_BYTES (64ll * 1024 * 1024) /* range whose extents are asked for at once: 128 blocks, 20 KiB */
 #define READER_AHEAD_BYTES_MIN (1024ll * 1024)
+#define READER_DENSE_MISSES 1 /* reads at random for each block of a file: then its blocks are worth having whole */
 #define READER_AHEAD_BYTES_MAX (8ll * 1024 * 1024) /* doubles up to here: covers 10 ms at 800 MB/s */
 
 struct reader {
@@ -37,9 +38,11 @@ struct reader {
 
 /* Read-ahead of one open file. */
 struct ahead {
-	int64_t next;	/* where a sequential reader goes on */
-	int64_t until;	/* asked for up to here */
-	int64_t window; /* 0: not sequential */
+	int64_t next;	 /* where a sequential reader goes on */
+	int64_t until;	 /* asked for up to here */
+	int64_t window;	 /* 0: not sequential */
+	uint32_t misses; /* of reads at random */
+	int64_t spare;	 /* bytes of blocks that were fetched whole for them */
 };
 
 static inline bool ahead_is_sequential(const struct ahead *ahead)
@@ -57,5 +60,7 @@ void reader_fini(struct reader *r);
 int reader_ask(struct fs *fs, struct inode *inode, int64_t at, void (*ready)(void *cookie, int error), void *cookie);
 /* A read of [at, at+size) is under way: what comes next is asked for. */
 void reader_ahead(struct fs *fs, struct inode *inode, struct ahead *ahead, int64_t at, size_t size);
+/* That read has to wait: when it is one of many at random all over the file, the block around it is asked for beside it. */
+void reader_missed(struct fs *fs, struct inode *inode, struct ahead *ahead, int64_t at);
 
 #endif

@@ -15,13 +15,15 @@
 
 #define WAIT_MS 10000 /* a deadline of tests: only reached when something hangs */
 #define MIB (1024 * 1024)
-#define BLOCKS 4
+#define LARGE 5
+#define LARGE_BYTES (LARGE * 4 * MIB)
+#define BLOCKS (LARGE + 1)
 #define SMALL_BYTES (200 * 1024)
 #define HOLE_BYTES (300 * 1024)
 #define ODD_BYTES (700 * 1024 + 13)
-#define FILE_BYTES (3 * 4 * MIB + SMALL_BYTES + HOLE_BYTES + ODD_BYTES)
+#define FILE_BYTES (LARGE_BYTES + SMALL_BYTES + HOLE_BYTES + ODD_BYTES)
 
-/* A file of three large blocks, a small one, a hole, and a part of an odd one. */
+/* A file of large blocks, a small one, a hole, and a part of an odd one. */
 struct fixture {
 	struct mem_drive *drive;
 	struct store *store; /* the one that fails on purpose, over the one in memory */
@@ -122,13 +124,13 @@ static int64_t make_file(struct fixture *f)
 
 	for (int64_t i = 0; i < FILE_BYTES; i += 4)
 		memcpy(f->model + i, &(uint32_t){(uint32_t)random()}, i + 4 <= FILE_BYTES ? 4 : 1);
-	for (int i = 0; i < 3; i++, at += 4 * MIB)
+	for (int i = 0; i < LARGE; i++, at += 4 * MIB)
 		extents[i] = put_block(f, at, 4 * MIB, 0);
-	extents[3] = put_block(f, at, SMALL_BYTES, 0);
+	extents[LARGE] = put_block(f, at, SMALL_BYTES, 0);
 	at += SMALL_BYTES;
 	memset(f->model + at, 0, HOLE_BYTES);
 	at += HOLE_BYTES;
-	extents[4] = put_block(f, at, ODD_BYTES, 100001);
+	extents[LARGE + 1] = put_block(f, at, ODD_BYTES, 100001);
 	write.id = apply(f, &create);
 	(void)apply(f, &write);
 	return write.id;
@@ -169,6 +171,12 @@ static int setup(void **state)
 static int setup_small_cache(void **state)
 {
 	return setup_with(state, 4 * MIB);
+}
+
+/* Large blocks fit it, the file does not. */
+static int setup_tight_cache(void **state)
+{
+	return setup_with(state, 16 * MIB);
 }
 
 static int teardown(void **state)
@@ -268,10 +276,10 @@ static void random_read_asks_for_the_piece_it_touches(void **state)
 	struct fixture *f = *state;
 	struct ahead ahead = {0};
 
-	assert_int_equal(read_at(f, &ahead, 6 * MIB + 12345, 4096), 0);
+	assert_int_equal(read_at(f, &ahead, 6 * MIB + 8192, 4096), 0);
 	assert_int_equal(counts_of(f).block_gets, 1);
 	assert_int_equal(counts_of(f).block_bytes, BLOCKS_PIECE_BYTES);
-	assert_int_equal(read_at(f, &ahead, 6 * MIB + 12345, 4096), 0);
+	assert_int_equal(read_at(f, &ahead, 6 * MIB + 8192, 4096), 0);
 	assert_int_equal(read_at(f, &ahead, 6 * MIB + 100, 4096), 0);
 	assert_int_equal(counts_of(f).block_gets, 1);
 	assert_int_equal(cached(f), BLOCKS_PIECE_BYTES);
@@ -283,18 +291,18 @@ static void random_read_over_pieces_asks_once_for_all_of_them(void **state)
 
 	assert_int_equal(read_at(f, NULL, 5 * MIB + 1, MIB / 2), 0);
 	assert_int_equal(counts_of(f).block_gets, 1);
-	assert_int_equal(counts_of(f).block_bytes, 5 * BLOCKS_PIECE_BYTES);
+	assert_int_equal(counts_of(f).block_bytes, MIB / 2 + BLOCKS_PIECE_BYTES);
 	/* What is here already divides what is asked for. */
 	assert_int_equal(read_at(f, NULL, 5 * MIB - BLOCKS_PIECE_BYTES, MIB), 0);
 	assert_int_equal(counts_of(f).block_gets, 3);
-	assert_int_equal(counts_of(f).block_bytes, 8 * BLOCKS_PIECE_BYTES);
+	assert_int_equal(counts_of(f).block_bytes, MIB);
 }
 
 static void small_block_comes_whole(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(read_at(f, NULL, 12 * MIB + 150000, 100), 0);
+	assert_int_equal(read_at(f, NULL, LARGE_BYTES + 150000, 100), 0);
 	assert_int_equal(counts_of(f).block_bytes, SMALL_BYTES);
 }
 
@@ -306,7 +314,7 @@ static void sequential_reader_fetches_whole_blocks_ahead(void **state)
 	for (int64_t at = 0; at < FILE_BYTES; at += 128 * 1024)
 		assert_int_equal(read_at(f, &ahead, at, 128 * 1024), 0);
 	assert_int_equal(counts_of(f).block_gets, BLOCKS + 1);
-	assert_int_equal(counts_of(f).block_bytes, 3 * 4 * MIB + SMALL_BYTES + ODD_BYTES + 2 * 100001);
+	assert_int_equal(counts_of(f).block_bytes, LARGE_BYTES + SMALL_BYTES + ODD_BYTES + 2 * 100001);
 }
 
 static void whole_block_takes_the_place_of_its_pieces(void **state)
@@ -359,6 +367,111 @@ static void piece_that_comes_after_its_whole_block_is_not_kept(void **state)
 	assert_int_equal(cached(f), 4 * MIB);
 }
 
+/* A read that has to wait, as ops_read has it. */
+static void miss_start(struct fixture *f, struct reading *r, struct ahead *ahead, int64_t at)
+{
+	read_start(f, r, ahead, at, 4096);
+	fs_lock(f->fs);
+	reader_missed(f->fs, f->inode, ahead, at);
+	fs_unlock(f->fs);
+}
+
+static int miss(struct fixture *f, struct ahead *ahead, int64_t at)
+{
+	struct reading r;
+
+	miss_start(f, &r, ahead, at);
+	return read_end(f, &r);
+}
+
+#define OFTEN (READER_DENSE_MISSES * BLOCKS)
+#define OFTEN_BYTES ((OFTEN + 1) * BLOCKS_PIECE_BYTES)
+
+/* As many as make whole blocks worth having, each in a piece of its own; far enough apart to be at random. */
+static void miss_often(struct fixture *f, struct ahead *ahead)
+{
+	assert_int_equal(read_at(f, NULL, 0, 1), 0); /* the extents are known */
+	for (int i = 0; i < OFTEN; i++)
+		assert_int_equal(miss(f, ahead, 4 * MIB * (i % 2 + 1) + i * 2 * BLOCKS_PIECE_BYTES), 0);
+	assert_int_equal(counts_of(f).block_bytes, OFTEN_BYTES);
+}
+
+static void wait_quiet(struct fixture *f)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += WAIT_MS / 1000;
+	fs_lock(f->fs);
+	while (f->fs->calls > 0)
+		assert_int_equal(pthread_cond_timedwait(&f->fs->quiet, &f->fs->lock, &until), 0);
+	fs_unlock(f->fs);
+}
+
+static void many_reads_at_random_bring_whole_blocks_that_they_do_not_wait_for(void **state)
+{
+	struct fixture *f = *state;
+	struct ahead ahead = {0};
+	struct reading r;
+	uint64_t gets;
+
+	miss_often(f, &ahead);
+	gets = counts_of(f).block_gets;
+	fault_add(f->store, &(struct fault_rule){.call = FAULT_BLOCK_GET, .kind = FAULT_HOLD, .nth = 2});
+	miss_start(f, &r, &ahead, 6 * MIB);
+	assert_int_equal(fault_wait_held(f->store, FAULT_BLOCK_GET, 1, WAIT_MS), 0);
+	assert_int_equal(read_end(f, &r), 0);
+	assert_int_equal(miss(f, &ahead, 5 * MIB), 0); /* and nor does the next; the block is not asked for twice */
+	assert_int_equal(counts_of(f).block_gets, gets + 2);
+	assert_int_equal(fault_release(f->store, FAULT_BLOCK_GET), 1);
+	wait_quiet(f);
+	assert_int_equal(counts_of(f).block_gets, gets + 3);
+	for (int64_t at = 7 * MIB; at > 4 * MIB; at -= 5 * BLOCKS_PIECE_BYTES)
+		assert_int_equal(read_at(f, &ahead, at, 4096), 0);
+	assert_int_equal(counts_of(f).block_gets, gets + 3);
+}
+
+static void only_some_whole_blocks_are_on_their_way_beside_reads(void **state)
+{
+	struct fixture *f = *state;
+	struct ahead ahead = {0};
+	struct reading r[LARGE];
+
+	miss_often(f, &ahead);
+	fault_add(f->store, &(struct fault_rule){.call = FAULT_BLOCK_GET, .kind = FAULT_HOLD});
+	for (int i = 0; i < LARGE; i++)
+		miss_start(f, &r[i], &ahead, (i * 2 % LARGE * 4 + 2) * MIB);
+	assert_int_equal(fault_wait_held(f->store, FAULT_BLOCK_GET, LARGE + BLOCKS_SPARE_MAX, WAIT_MS), 0);
+	fault_clear(f->store);
+	assert_int_equal(fault_release(f->store, FAULT_BLOCK_GET), LARGE + BLOCKS_SPARE_MAX);
+	for (int i = 0; i < LARGE; i++)
+		assert_int_equal(read_end(f, &r[i]), 0);
+}
+
+static void reads_at_random_of_a_file_larger_than_the_cache_bring_pieces_only(void **state)
+{
+	struct fixture *f = *state;
+	struct ahead ahead = {0};
+
+	miss_often(f, &ahead);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(miss(f, &ahead, (i % 3 * 4 + 3) * MIB + i / 3 * BLOCKS_PIECE_BYTES), 0);
+	wait_quiet(f);
+	assert_int_equal(counts_of(f).block_bytes, OFTEN_BYTES + 20 * BLOCKS_PIECE_BYTES);
+}
+
+static void reads_at_random_bring_no_more_than_the_file_once(void **state)
+{
+	struct fixture *f = *state;
+	struct ahead ahead = {0};
+
+	miss_often(f, &ahead);
+	ahead.spare = FILE_BYTES - 4 * MIB + 1;
+	assert_int_equal(miss(f, &ahead, 6 * MIB), 0);
+	wait_quiet(f);
+	assert_int_equal(counts_of(f).block_bytes, OFTEN_BYTES + BLOCKS_PIECE_BYTES);
+}
+
 static void piece_that_cannot_be_had_fails_the_read_and_is_asked_for_again(void **state)
 {
 	struct fixture *f = *state;
@@ -402,6 +515,11 @@ int main(void)
 		TEST(whole_block_takes_the_place_of_its_pieces),
 		TEST(those_who_want_the_same_piece_share_one_request),
 		TEST(piece_that_comes_after_its_whole_block_is_not_kept),
+		TEST(many_reads_at_random_bring_whole_blocks_that_they_do_not_wait_for),
+		TEST(only_some_whole_blocks_are_on_their_way_beside_reads),
+		cmocka_unit_test_setup_teardown(
+			reads_at_random_of_a_file_larger_than_the_cache_bring_pieces_only, setup_tight_cache, teardown),
+		TEST(reads_at_random_bring_no_more_than_the_file_once),
 		TEST(piece_that_cannot_be_had_fails_the_read_and_is_asked_for_again),
 		TEST(pieces_and_whole_blocks_give_the_same_bytes),
 		cmocka_unit_test_setup_teardown(
