@@ -17,7 +17,8 @@
 #define READER_EXTENTS_BYTES (64ll * 1024 * 1024) /* range whose extents are asked for at once: 128 blocks, 20 KiB */
 #define READER_AHEAD_BYTES_MIN (1024ll * 1024)
 #define READER_DENSE_MISSES 1 /* reads at random for each block of a file: then its blocks are worth having whole */
-#define READER_AHEAD_BYTES_MAX (8ll * 1024 * 1024) /* doubles up to here: covers 10 ms at 800 MB/s */
+#define READER_AHEAD_BYTES_MAX \
+	(16ll * 1024 * 1024) /* doubles up to here: of four blocks two come, one is checked, one is read */
 
 struct reader {
 	struct later later; /* first */
