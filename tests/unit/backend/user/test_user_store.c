@@ -225,7 +225,7 @@ static void tokens_are_deleted_by_their_owner_only(void **state)
 {
 	struct user_store *s = *state;
 	const uint64_t ann = add(s, "ann"), bob = add(s, "bob");
-	struct user_token t;
+	struct user_token t = {0};
 
 	const uint64_t key = add_token(s, USER_KEY, ann, 1, 0);
 	assert_int_equal(s->ops->token_delete(s, USER_KEY, bob, key), -ENOENT);
@@ -240,7 +240,7 @@ static void sessions_end_all_but_one_or_the_oldest_first(void **state)
 {
 	struct user_store *s = *state;
 	const uint64_t ann = add(s, "ann"), bob = add(s, "bob");
-	struct user_token t;
+	struct user_token t = {0};
 
 	for (uint8_t i = 1; i <= 4; i++)
 		add_token(s, USER_SESSION, ann, i, NOW + 1);
