@@ -77,9 +77,9 @@ static bool parts_parse(struct span list, int64_t size, struct range_set *ret, b
 		*ret_any = true;
 		if (part.len == 0)
 			continue;
-		sum += part.len;
-		if (ret->count == RANGE_PARTS_MAX || sum > size)
+		if (ret->count == RANGE_PARTS_MAX || part.len > size - sum)
 			return false;
+		sum += part.len;
 		ret->parts[ret->count++] = part;
 	}
 	return *ret_any;

@@ -40,6 +40,8 @@ static void range_parse_gives_the_bytes_that_are_there(void **state)
 	expect_one("Bytes= 1-2 ", 10, 1, 2);
 	expect_one("bytes=,1-2,", 10, 1, 2);
 	expect_one("bytes=9223372036854775806-", INT64_MAX, INT64_MAX - 1, 1);
+	/* Together more than there is, and more than can be counted. */
+	expect_whole("bytes=0-1,-5,6-", INT64_MAX);
 }
 
 static void range_parse_beyond_the_end_is_refused(void **state)
