@@ -148,6 +148,8 @@ int pg_refusal(struct pg *pg)
 		return -ENOTCONN;
 	if (strcmp(state, "57014") == 0) /* query_canceled: statement_timeout */
 		return -ETIMEDOUT;
+	if (strcmp(state, "53100") == 0) /* disk_full */
+		return -ENOSPC;
 	if (strcmp(state, "25006") == 0) { /* read_only_sql_transaction: this server is not the primary any more */
 		pg_close(pg);
 		return -ENOTCONN;

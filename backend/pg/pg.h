@@ -6,7 +6,7 @@
  * Lost connections are reopened on the next use, at most every PG_RECONNECT_MS. A deadline that passes drops the connection; nothing is ever cancelled
  * (PQcancel may hit the statement after the one it was meant for).
  * Failures: -ENOTCONN (no connection, nothing was sent: safe to repeat), -ERR_UNKNOWN_OUTCOME (lost during or after COMMIT was sent), -EIO (server refused the statement; pg_error says the
- * SQLSTATE and text), -ETIMEDOUT. A WARNING that arrives with a COMMIT (a cancelled wait for a standby) makes it -ERR_UNKNOWN_OUTCOME.
+ * SQLSTATE and text), -ENOSPC (its disk is full), -ETIMEDOUT. A WARNING that arrives with a COMMIT (a cancelled wait for a standby) makes it -ERR_UNKNOWN_OUTCOME.
  */
 #ifndef NEPHOS_PG_H
 #define NEPHOS_PG_H

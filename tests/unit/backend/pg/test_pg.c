@@ -65,6 +65,15 @@ static void a_refused_statement_says_its_state_and_leaves_the_connection_usable(
 	assert_int_equal(one_number(*state, &DIVIDE, &one, 1), 1);
 }
 
+static void a_full_disk_is_told_from_other_refusals(void **state)
+{
+	static const struct pg_statement FULL = {
+		"full", "DO $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = 'disk_full'; END $$", false};
+
+	assert_int_equal(pg_run(*state, &FULL, NULL, 0, NULL), -ENOSPC);
+	assert_string_equal(pg_sqlstate(*state), "53100");
+}
+
 static void touched_counts_the_rows_of_a_change(void **state)
 {
 	static const struct pg_statement INSERT = {
@@ -236,6 +245,7 @@ int main(void)
 		with_connection(numbers_text_and_bytes_come_back_as_they_went),
 		with_connection(arrays_become_rows),
 		with_connection(a_refused_statement_says_its_state_and_leaves_the_connection_usable),
+		with_connection(a_full_disk_is_told_from_other_refusals),
 		with_connection(touched_counts_the_rows_of_a_change),
 		with_connection(the_limits_of_the_connection_are_set),
 		with_connection(a_deadline_that_passes_drops_the_connection),

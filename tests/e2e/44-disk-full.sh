@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# Goal: a full disk, or one that fails, below the blocks or below PostgreSQL, is an error of the call that met it, with its errno;
+# every process stays up, nothing that was answered is lost, and later calls work.
+# shellcheck disable=SC2016 # for sh -c
+. "$(dirname "$0")/../lib/e2e.sh"
+[ -n "${E2E_DATA:-}" ] || { echo "E2E_DATA is not set: run it by scripts/test" >&2; exit 2; }
+if [ "$(id -u)" != 0 ]; then
+	echo "# not root: no disk can be made here"
+	e2e_end
+fi
+# A store of its own, whose blocks and whose tables each have a small disk: a tmpfs, which a ballast fills and a shorter one does not.
+D=$WORK/store
+M=$WORK/mount
+PORT=$((${E2E_PORT:-18050} + 20))
+mkdir -p "$D/blocks" "$M"
+up() { "$E2E_ROOT/scripts/up" --data "$D" --port $PORT --mount "$M" --user tester; }
+down() { "$E2E_ROOT/scripts/down" --data "$D"; }
+at_end 'umount "$D/postgres/base" "$D/blocks"'
+at_end down
+mount -t tmpfs -o size=64m,mode=700 tmpfs "$D/blocks" || exit 2
+check "a store comes up" up
+check "goes down" down
+cp -a "$D/postgres/base" "$WORK/base"
+mount -t tmpfs -o "size=256m,mode=700,uid=$(id -u postgres),gid=$(id -g postgres)" tmpfs "$D/postgres/base" || exit 2
+cp -a "$WORK/base/." "$D/postgres/base/"
+check "and up again" up
+# shellcheck disable=SC1091
+. "$D/credentials"
+AUTH=(-H "Authorization: Bearer $NEPHOS_TOKEN")
+FILES=$NEPHOS_URL/api/v2/docs/drives/home/files
+pids() { (cd "$D/run" && for p in user-1 user-2 docs-1 docs-2 gateway-1 gateway-2 mount postgres; do printf '%s ' "$p" "$(cat $p.pid)" "$(kill -0 "$(cat $p.pid)" && echo runs)"; done); }
+ME=$(curl -s --noproxy '*' "${AUTH[@]}" "$NEPHOS_URL/api/v2/user/me" | jq -r .id)
+before=$(pids)
+problem() { jq -r '"\(.status) \(.errno)"' "$WORK/body"; }
+random() { head -c "$1" /dev/urandom; }
+
+# error_of SCRIPT: the errno's name that python's SCRIPT ends with, or "none".
+error_of() {
+	python3 -c "
+import errno, os, sys
+m = sys.argv[1]
+try:
+    exec(sys.argv[2])
+    print('none')
+except OSError as e:
+    print(errno.errorcode[e.errno])" "$M" "$1"
+}
+write_and_sync='f = os.open(m + "/large", os.O_CREAT | os.O_WRONLY, 0o644)
+try:
+    for i in range(8): os.write(f, os.urandom(1 << 20))
+    os.fsync(f)
+finally:
+    try: os.close(f)
+    except OSError: pass'
+
+random 3000000 >"$WORK/kept"
+cp "$WORK/kept" "$M/kept"
+echo small >"$M/small"
+
+# ---- the blocks' disk is full ----
+fill() { # fill DIR BYTES-LEFT
+	dd if=/dev/zero of="$1/ballast" bs=64k 2>/dev/null
+	truncate -s "-$2" "$1/ballast"
+}
+empty() { rm -f "$1/ballast"; }
+fill "$D/blocks" 1M
+random 8000000 >"$WORK/large"
+http -T "$WORK/large" "${AUTH[@]}" "$FILES/put" >/dev/null
+check_eq "blocks, full: a PUT says so" "507 ENOSPC" "$(problem)"
+check_status "blocks, full: and nothing of it is there" 404 "${AUTH[@]}" "$FILES/put"
+check_eq "blocks, full: the program that writes and syncs is told" ENOSPC "$(error_of "$write_and_sync")"
+check "blocks, full: what was stored can be read" cmp "$WORK/kept" "$M/kept"
+check_eq "blocks, full: what needs no block goes on" stored "$(echo stored >"$M/small" && cat "$M/small")"
+empty "$D/blocks"
+check_eq "blocks, with room again: the same program goes through" none "$(error_of "$write_and_sync")"
+check_status "blocks, with room again: and a PUT" 201 -T "$WORK/large" "${AUTH[@]}" "$FILES/put"
+check "byte for byte, on the mount, too" eventually 5 cmp "$WORK/large" "$M/put"
+check_eq "no process has ended" "$before" "$(pids)"
+
+# ---- the blocks' disk fails ----
+# A failing fsync of both docs services, as the kernel answers it when a disk is broken.
+tracers=()
+for p in docs-1 docs-2; do
+	strace -f -qq -o "$WORK/$p.trace" -e trace=fsync,fdatasync -e inject=fsync,fdatasync:error=EIO -p "$(cat "$D/run/$p.pid")" &
+	tracers+=($!)
+done
+traced() { for p in docs-1 docs-2; do for t in "/proc/$(cat "$D/run/$p.pid")"/task/*; do grep -q 'TracerPid:[[:space:]]*[1-9]' "$t/status" || return 1; done; done; }
+if eventually 10 traced; then
+	random 3000000 >"$WORK/new" # what is there already would need no block
+	http -T "$WORK/new" "${AUTH[@]}" "$FILES/broken" >/dev/null
+	check_eq "blocks, broken: a PUT says so" EIO "$(jq -r .errno "$WORK/body")"
+	check "with a status of the server's own failures" test "$(jq -r .status "$WORK/body")" -ge 500
+	check_eq "blocks, broken: the program that writes and syncs is told" EIO "$(error_of "$write_and_sync")"
+	check_eq "blocks, broken: what needs no block goes on" "still stored" "$(echo still stored >"$M/small" && cat "$M/small")"
+else
+	fail "strace does not attach" "$(cat "$WORK"/*.trace)"
+fi
+kill "${tracers[@]}"
+wait "${tracers[@]}" 2>/dev/null
+check_status "nothing of it is there" 404 "${AUTH[@]}" "$FILES/broken"
+check_eq "blocks, mended: the same program goes through" none "$(error_of "$write_and_sync")"
+check_eq "no process has ended" "$before" "$(pids)"
+
+# ---- the database's disk is full ----
+fill_tables='for i in range(40000):
+    with open(m + "/tables/%d" % i, "wb") as f: f.write(os.urandom(3000))
+    made = i'
+mkdir "$M/tables"
+fill "$D/postgres/base" 1M
+check_eq "database, full: the program that makes files is told" ENOSPC "$(error_of "$fill_tables")"
+check "database, full: what was stored can be read" cmp "$WORK/kept" "$M/kept"
+check_eq "and what is small, too" "still stored" "$(cat "$M/small")"
+full_v1() { http -X POST "${AUTH[@]}" -H 'Content-Type: application/json' -d "{\"title\":\"full$1\",\"text\":\"$(random 3000 | base64 -w0)\",\"user_id\":[$ME]}" "$NEPHOS_URL/api/v1/docs/"; }
+until_full() { for ((n = 0; n < 2000; n++)); do case $(full_v1 $n) in 2*) ;; *) return 0 ;; esac; done; return 1; }
+check "database, full: a document over HTTP is refused at last" until_full
+check_eq "and says why" "507 ENOSPC" "$(problem)"
+empty "$D/postgres/base"
+check "database, with room again: files can be made" eventually 10 sh -c 'echo later >"$1/tables/later"' - "$M"
+check_eq "and have their content" later "$(cat "$M/tables/later")"
+check "what was made before is whole" python3 -c "
+import os, sys
+sizes = [os.stat(e).st_size for e in os.scandir(sys.argv[1]) if e.name != 'later']
+assert len(sizes) > 1, sizes
+assert sorted(set(sizes)) in ([3000], [0, 3000]), set(sizes)
+assert sizes.count(0) <= 1, sizes.count(0)" "$M/tables"
+check_eq "no process has ended" "$before" "$(pids)"
+check "the store goes down with all stored" down
+e2e_end
