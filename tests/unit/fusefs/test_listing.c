@@ -1,5 +1,6 @@
 #include "fusefs/listing.h"
 
+#include "fusefs/store_fault.h"
 #include "fusefs/store_mem.h"
 
 #include <errno.h>
@@ -94,11 +95,13 @@ static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 	struct fs_options options = {.root = ITEM_ROOT(7), .root_mode = true, .cache_bytes = 1024 * 1024};
+	struct store *mem = NULL;
 	char name[32];
 
 	assert_non_null(f);
 	assert_int_equal(mem_drive_new(7, 0, &f->drive), 0);
-	assert_int_equal(store_mem_new(f->drive, &f->store), 0);
+	assert_int_equal(store_mem_new(f->drive, &mem), 0);
+	assert_int_equal(store_fault_new(mem, &f->store), 0);
 	assert_int_equal(oplog_new(f->store, &f->log), 0);
 	options.store = f->store;
 	options.oplog = f->log;
@@ -284,13 +287,17 @@ static void a_listing_that_began_before_a_change_does_not_make_complete(void **s
 	struct fixture *f = *state;
 	struct inode *inode = NULL;
 	struct listing_entry entry;
+	const struct fault_rule held = {.call = FAULT_CHILDREN, .kind = FAULT_HOLD, .nth = 2};
 	struct listing *l;
 
+	fault_add(f->store, &held);
 	fs_lock(f->fs);
 	l = listing_open(f->fs, f->root);
 	assert_int_equal(at(f, l, 0, &entry), 1);
+	assert_int_equal(fault_wait_held(f->store, FAULT_CHILDREN, 1, WAIT_MS), 0);
 	announce(f, "aaaa", 1000000); /* later than what any page saw */
-	(void)read_all(f, l);
+	assert_int_equal(fault_release(f->store, FAULT_CHILDREN), 1);
+	assert_int_equal(read_all(f, l), FILES);
 	assert_false(inode_is_complete(f->root));
 	assert_int_equal(names_find(&f->fs->names, f->root->id, span_str("aaaa"), &inode), NAME_UNKNOWN);
 	listing_close(l);
