@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Goal: docker-compose up gives a store that works through both gateways, can be mounted from outside, and keeps its data over a restart.
+# Usage: 90-compose.sh [prepare]     prepare: only makes the images, in E2E_IMAGES, where a later run finds them
 . "$(dirname "$0")/../lib/e2e.sh"
 cd "$E2E_ROOT" || exit 2
 
@@ -8,12 +9,14 @@ if [ "$(id -u)" != 0 ]; then
 	exit 1
 fi
 
+images=${E2E_IMAGES:-$WORK/images}
+mkdir -p "$images"
 # A daemon of our own, unless one answers.
 if ! docker info >/dev/null 2>&1; then
 	export DOCKER_HOST=unix://$WORK/docker.sock
-	dockerd --data-root "$WORK/docker" --exec-root "$WORK/exec" --pidfile "$WORK/dockerd.pid" -H "$DOCKER_HOST" >"$WORK/dockerd.log" 2>&1 &
+	dockerd --data-root "$images" --exec-root "$WORK/exec" --pidfile "$WORK/dockerd.pid" -H "$DOCKER_HOST" >"$WORK/dockerd.log" 2>&1 &
 	# The mounts of its containers end with it; only then can its folder go.
-	at_end 'kill $(cat "$WORK/dockerd.pid"); eventually 30 test ! -e "$WORK/dockerd.pid"; umount -R "$WORK/docker" "$WORK/exec"'
+	at_end 'kill $(cat "$WORK/dockerd.pid"); eventually 30 test ! -e "$WORK/dockerd.pid"; umount -R "$images" "$WORK/exec"'
 	eventually 60 docker info || { tail -n 20 "$WORK/dockerd.log"; exit 1; }
 fi
 if ! docker image inspect debian:bookworm-slim >/dev/null 2>&1; then
@@ -28,6 +31,10 @@ fi
 compose() {
 	if command -v docker-compose >/dev/null; then docker-compose -p nephos-test "$@"; else docker compose -p nephos-test "$@"; fi
 }
+if [ "${1:-}" = prepare ]; then
+	compose build
+	exit
+fi
 at_end 'compose down -v -t 20'
 
 # The two images one after the other: they share their first stages.
