@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Goal: scripts/up brings a store and its mount from nothing; again it changes nothing; after scripts/down and up all data is there; what has died comes back.
+. "$(dirname "$0")/../lib/e2e.sh"
+PORT=$((${E2E_PORT:-18050} + 40))
+# A path with a space, and too long for a socket of PostgreSQL in it.
+D="$WORK/a store $(printf 'x%.0s' {1..80})"
+M="$WORK/a mount"
+up() { "$E2E_ROOT/scripts/up" --data "$D" "$@"; }
+down() { "$E2E_ROOT/scripts/down" --data "$D"; }
+at_end 'rm -rf "$(cat "$D/run/socket-dir")"'
+at_end down
+parts="user-1 user-2 docs-1 docs-2 gateway-1 gateway-2 mount postgres"
+pids() { for p in $parts; do cat "$D/run/$p.pid"; done; }
+all_run() { for p in $parts; do kill -0 "$(cat "$D/run/$p.pid")" || return 1; done; }
+none_runs() { for p in $old; do ! kill -0 "$p" 2>/dev/null || grep -q 'State:.Z' "/proc/$p/status" || return 1; done; }
+
+check "up starts a store from nothing" up --port $PORT --mount "$M" --user tester
+check "all its processes run" all_run
+check_eq "the credentials are nobody else's" 600 "$(stat -c %a "$D/credentials")"
+# shellcheck disable=SC1091
+. "$D/credentials"
+AUTH=(-H "Authorization: Bearer $NEPHOS_TOKEN")
+check_eq "they name the store and the user" "http://127.0.0.1:$PORT tester" "$NEPHOS_URL $NEPHOS_USER"
+check "the mount is one" mountpoint -q "$M"
+cp -r /usr/include/linux "$M/tree"
+head -c 10000000 /dev/urandom >"$WORK/large"
+cp "$WORK/large" "$M/large"
+first=$(pids)
+check_eq "up again says that everything is up" "everything is up already" "$(up | head -n 1)"
+check_eq "and starts nothing" "$first" "$(pids)"
+check_eq "another --port is not taken over" "$first" "$(up --port 1 >/dev/null && pids)"
+
+old=$first
+echo "written at the last moment" >"$M/last"
+check "down stops it" down
+check "no process of it is left" none_runs
+check_not "the mount is none any more" mountpoint -q "$M"
+check_not "the gateway does not answer" curl -fs --noproxy '*' "$NEPHOS_URL/healthz"
+check "up without flags starts it as it was" up
+check "all its processes run" all_run
+check "the tree is there" diff -r --no-dereference /usr/include/linux "$M/tree"
+check "the large file" cmp "$WORK/large" "$M/large"
+check_eq "and what was written last" "written at the last moment" "$(cat "$M/last")"
+check_status "over HTTP, by the same key" 200 "${AUTH[@]}" "$NEPHOS_URL/api/v2/docs/drives/home/files/large"
+check "with the same bytes" cmp "$WORK/large" "$WORK/body"
+
+kill -9 "$(cat "$D/run/mount.pid")" "$(cat "$D/run/docs-1.pid")" "$(cat "$D/run/gateway-2.pid")"
+check "up starts what has been killed, the mount too" up
+check "all its processes run" all_run
+check "and the data is there" cmp "$WORK/large" "$M/large"
+e2e_end

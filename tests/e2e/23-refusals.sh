@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# Goal: through a gateway: without a token 401, another's 404 by every route, bad requests the right 4xx; the processes stay up, and their memory flat.
+. "$(dirname "$0")/../lib/e2e.sh"
+e2e_store
+V1=$URL/api/v1/docs
+V2=$URL/api/v2/docs
+FILES=$V2/drives/home/files
+JSON=(-H 'Content-Type: application/json')
+processes="user-1 user-2 docs-1 docs-2 gateway-1 gateway-2"
+pids() { for p in $processes; do cat "$E2E_DATA/run/$p.pid"; done; }
+before=$(pids)
+
+# ---- whose ----
+me=$(curl -s --noproxy '*' "${AUTH[@]}" "$URL/api/v2/user/me" | jq -r .id)
+name=refused$$
+check_status "another user is made" 201 "${AUTH[@]}" "${JSON[@]}" -d "{\"name\":\"$name\",\"password\":\"correct horse battery\"}" "$URL/api/v1/user/"
+other=$(jq -r .id "$WORK/body")
+check_status "and logs in" 201 "${JSON[@]}" -d "{\"name\":\"$name\",\"password\":\"correct horse battery\"}" "$URL/api/v2/user/sessions"
+OTHER=(-H "Authorization: Bearer $(jq -r .token "$WORK/body")")
+echo mine >"$WORK/mine"
+check_status "I have a file" 201 -T "$WORK/mine" "${AUTH[@]}" "$FILES/23-mine"
+id=$(jq -r '.id // .item.id' "$WORK/body")
+drive=$(curl -s --noproxy '*' "${AUTH[@]}" "$V2/drives/home" | jq -r .id)
+at_end 'curl -s --noproxy "*" -X DELETE "${AUTH[@]}" "$FILES/23-mine"; curl -s --noproxy "*" -X DELETE "${AUTH[@]}" "$URL/api/v1/user/$other"'
+
+routes=(
+	"GET $V1/$id" "PUT $V1/$id" "DELETE $V1/$id"
+	"GET $V2/drives/$drive" "PATCH $V2/drives/$drive" "DELETE $V2/drives/$drive"
+	"GET $V2/drives/$drive/files/23-mine" "DELETE $V2/drives/$drive/files/23-mine"
+	"GET $V2/drives/$drive/items/$id" "DELETE $V2/drives/$drive/items/$id" "GET $V2/drives/$drive/items?path=/23-mine"
+	"GET $V2/drives/$drive/items/$id/content" "PUT $V2/drives/$drive/items/$id/content" "GET $V2/drives/$drive/items/$id/extents"
+	"GET $V2/drives/$drive/changes?since=0" "POST $V2/drives/$drive/ids" "POST $V2/drives/$drive/ops"
+)
+for route in "${routes[@]}"; do
+	body=()
+	case $route in
+	*/content) case $route in PUT*) body=(-d x) ;; esac ;;
+	*/ids) body=("${JSON[@]}" -d '{"count":1}') ;;
+	*/ops) body=("${JSON[@]}" -d "{\"ops\":[{\"op\":\"unlink\",\"parent\":\"$id\",\"name\":\"x\"}]}") ;;
+	PUT* | PATCH*) body=("${JSON[@]}" -d '{"title":"stolen","name":"stolen"}') ;;
+	esac
+	shown=${route#* }
+	shown="${route%% *} ${shown#"$URL"}"
+	check_status "$shown without a token" 401 -X "${route%% *}" "${body[@]}" "${route#* }"
+	check "says how to have one" test -n "$(header WWW-Authenticate)"
+	check_status "$shown with a wrong one" 401 -X "${route%% *}" -H "Authorization: Bearer npk_wrong" "${body[@]}" "${route#* }"
+	check_status "$shown by another user" 404 -X "${route%% *}" "${OTHER[@]}" "${body[@]}" "${route#* }"
+done
+check_status "the file is still there" 200 "${AUTH[@]}" "$FILES/23-mine"
+check_eq "as it was" mine "$(cat "$WORK/body")"
+check_status "a document of a user who does not exist" 404 "${AUTH[@]}" "${JSON[@]}" -d '{"title":"t","text":"","user_id":[999999]}' "$V1/"
+check_eq "says which" "User with id:999999 not found" "$(jq -r .detail "$WORK/body")"
+check_status "and mine is listed" 200 "${AUTH[@]}" "$V1/"
+check_eq "with me as its owner" "[$me]" "$(jq -c '.[] | select(.title == "23-mine") | .user_id' "$WORK/body")"
+
+# ---- bad requests; many times, for the memory ----
+head -c 2000000 /dev/zero | tr '\0' ' ' >"$WORK/spaces"
+# curl does not send heads over 1 MiB. Prints the status; what is not wanted any more need not be taken.
+cat >"$WORK/long_header.py" <<'PY'
+import socket, sys
+host, port = sys.argv[1].removeprefix("http://").split(":")
+s = socket.create_connection((host, int(port)), 20)
+s.sendall(b"GET /api/v2/docs/drives HTTP/1.1\r\nHost: x\r\nX-Long: ")
+try:
+    for _ in range(160): s.sendall(b"x" * 65536)
+except OSError: pass
+try: print(s.recv(4096).split(b" ")[1].decode(), end="")
+except (OSError, IndexError) as e: print("no answer:", e, end="")
+PY
+head -c 3000000 /dev/zero >"$WORK/zeros"
+# Prints what each is answered, in one line.
+bad_requests() {
+	local path
+	for path in ../x a/../x a/%2e%2e/x a%00b a%2Fb a%zz a//b; do http "${AUTH[@]}" "$FILES/$path"; printf ' '; done
+	http "${AUTH[@]}" "${JSON[@]}" -d '{"title":' "$V1/"; printf ' '
+	http "${AUTH[@]}" "${JSON[@]}" --data-binary "@$WORK/spaces" "$V1/"; printf ' '
+	http -T "$WORK/zeros" "${AUTH[@]}" -H 'Repr-Digest: sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:' "$FILES/23-digest"; printf ' '
+	python3 "$WORK/long_header.py" "$URL"
+	# Half an upload: no answer is owed.
+	http --max-time 0.3 -X PUT "${AUTH[@]}" -H 'Expect:' -H 'Content-Length: 20000000' -T - "$FILES/23-half" <"$WORK/zeros" >/dev/null
+	echo
+}
+rss() { for p in $processes; do sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$(cat "$E2E_DATA/run/$p.pid")/status"; done; }
+check_eq "bad paths, bad JSON, too much JSON, a wrong digest, a header of 10 MB are the client's mistakes" \
+	"400 400 400 400 400 400 400 400 413 400 431" "$(bad_requests)"
+for _ in 1 2 3 4 5; do bad_requests >/dev/null; done
+warm=($(rss))
+for _ in {1..20}; do bad_requests >/dev/null; done
+late=($(rss))
+check_status "a wrong digest leaves nothing" 404 "${AUTH[@]}" "$FILES/23-digest"
+check_status "half an upload leaves nothing" 404 "${AUTH[@]}" "$FILES/23-half"
+i=0
+for p in $processes; do
+	check "$p keeps its memory ($((late[i] - warm[i])) KiB more after 20 rounds)" test $((late[i] - warm[i])) -le 8192
+	i=$((i + 1))
+done
+check_eq "no process has ended" "$before" "$(pids)"
+e2e_end
