@@ -35,6 +35,13 @@ if [ "${1:-}" = prepare ]; then
 	compose build
 	exit
 fi
+# Who has the ports already would be taken for the gateways of the containers.
+for port in 8050 9090; do
+	if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+		fail "port $port is free" "another process listens there: it must end first"
+		e2e_end
+	fi
+done
 at_end 'compose down -v -t 20'
 
 # The two images one after the other: they share their first stages.
