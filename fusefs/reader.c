@@ -184,6 +184,8 @@ static void on_ready(void *cookie, int error)
 	struct reader *r = cookie;
 
 	r->missing--;
+	if (error < 0)
+		r->refreshed = false;
 	/* A block that is gone, or a right to it that is over: the extents are asked for again. */
 	if (error < 0 && error != -EIO && r->rounds < 3 && r->inode->file)
 		file_drop_content(r->fs, r->inode->file);
@@ -311,12 +313,14 @@ static int gather(struct reader *r, int64_t end)
 }
 
 /* What is known of another version than the attributes say is of no use. */
-static void check_version(struct fs *fs, struct inode *inode)
+static void check_version(struct reader *r)
 {
-	struct file *f = inode->file;
+	struct file *f = r->inode->file;
 
-	if (f->content.any && f->content.content_seq != inode->attr.content_seq)
-		file_drop_content(fs, f);
+	if (!f->content.any || f->content.content_seq == r->inode->attr.content_seq)
+		return;
+	file_drop_content(r->fs, f);
+	r->refreshed = false; /* the attributes may be the older ones */
 }
 
 static int try_once(struct reader *r)
@@ -327,11 +331,14 @@ static int try_once(struct reader *r)
 	if (++r->rounds > READER_ROUNDS_MAX)
 		return -EIO;
 	drop_parts(r);
-	if (!inode_valid(inode))
+	/* While the journal does not reach us nothing stays valid: what came for this read must do for it. */
+	if (!inode_valid(inode) && (r->fs->following || !r->refreshed)) {
+		r->refreshed = true;
 		return want(r, fs_refresh(r->fs, inode, on_ready, r));
+	}
 	if (!file_get(inode))
 		return -ENOMEM;
-	check_version(r->fs, inode);
+	check_version(r);
 	size = file_size(inode);
 	if (r->at >= size) {
 		r->size = 0;

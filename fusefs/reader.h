@@ -29,7 +29,8 @@ struct reader {
 	unsigned missing; /* answers */
 	unsigned rounds;
 	int error;
-	bool ahead; /* what follows will be read, too: blocks come whole */
+	bool ahead;	/* what follows will be read, too: blocks come whole */
+	bool refreshed; /* the attributes came for this read */
 	bool trying, over;
 	struct iovec *parts;
 	struct bytes **kept;

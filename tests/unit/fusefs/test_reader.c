@@ -1,6 +1,7 @@
 #include "fusefs/reader.h"
 
 #include "common/base/sha256.h"
+#include "fusefs/ops.h"
 #include "fusefs/store_fault.h"
 #include "fusefs/store_mem.h"
 
@@ -271,6 +272,21 @@ static size_t cached(struct fixture *f)
 
 /* ---- tests ---- */
 
+static void while_the_journal_does_not_reach_us_files_can_be_read(void **state)
+{
+	struct fixture *f = *state;
+	struct op_extent extent;
+	struct op write = {.kind = OP_WRITE, .id = f->inode->id, .extents = &extent, .extent_count = 1};
+
+	fs_on_lost(f->fs);
+	assert_int_equal(read_at(f, NULL, 5 * MIB + 7, 4096), 0);
+	assert_int_equal(read_at(f, NULL, 5 * MIB + 7, 4096), 0);
+	memset(f->model + 5 * MIB, 'n', MIB);
+	extent = put_block(f, 5 * MIB, MIB, 0);
+	(void)apply(f, &write); /* by another mount, of which nobody tells us */
+	assert_int_equal(read_at(f, NULL, 5 * MIB + 7, 4096), 0);
+}
+
 static void random_read_asks_for_the_piece_it_touches(void **state)
 {
 	struct fixture *f = *state;
@@ -508,6 +524,7 @@ static void pieces_and_whole_blocks_give_the_same_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(while_the_journal_does_not_reach_us_files_can_be_read),
 		TEST(random_read_asks_for_the_piece_it_touches),
 		TEST(random_read_over_pieces_asks_once_for_all_of_them),
 		TEST(small_block_comes_whole),
