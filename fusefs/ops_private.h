@@ -38,8 +38,9 @@ struct ask {
 	int64_t seen;
 	int whence;
 	bool plus;
-	void *extra; /* own memory */
-	void *peer;  /* somebody else's, who outlives the request */
+	bool refreshed; /* the attributes came for this request */
+	void *extra;	/* own memory */
+	void *peer;	/* somebody else's, who outlives the request */
 	void (*then)(struct ask *ask);
 };
 

@@ -159,6 +159,21 @@ static int64_t seek(const struct inode *inode, int64_t off, int whence, int64_t 
 	return whence == SEEK_HOLE ? size : -ENXIO;
 }
 
+/* Attributes, and content of the same version. While the journal does not reach us nothing stays valid: what came for this request must do for it. */
+static bool is_seekable(struct ask *ask)
+{
+	struct inode *inode = ask->inode;
+	struct file *f = inode->file;
+
+	if (!inode_valid(inode) && (ask->fs->following || !ask->refreshed))
+		return false;
+	if (!f->content.any || f->content.content_seq == inode->attr.content_seq)
+		return true;
+	file_drop_content(ask->fs, f);
+	ask->refreshed = false; /* the attributes may be the older ones */
+	return inode_valid(inode);
+}
+
 #define SEEK_ROUNDS_MAX 100000u /* answers, of READER_EXTENTS_BYTES each: 6 TiB of one kind */
 
 static void on_seek(void *cookie, int error)
@@ -166,6 +181,7 @@ static void on_seek(void *cookie, int error)
 	struct ask *ask = cookie;
 	struct inode *inode = ask->inode;
 	int64_t missing = 0, at = error;
+	bool seekable = false;
 	int r = 0;
 
 	if (!ask->req) {
@@ -174,14 +190,18 @@ static void on_seek(void *cookie, int error)
 	}
 	if (at == 0 && (!file_get(inode) || ask->size++ > SEEK_ROUNDS_MAX))
 		at = -EIO;
-	else if (at == 0 && !inode_valid(inode))
-		r = ask_attributes(ask, inode, on_seek);
 	else if (at == 0)
+		seekable = is_seekable(ask);
+	if (seekable) {
 		at = seek(inode, ask->off, ask->whence, &missing);
+	} else if (at == 0) {
+		ask->refreshed = true;
+		r = ask_attributes(ask, inode, on_seek);
+	}
 	if (at == -EAGAIN) {
 		ask->cancel = ask_cancel_shared;
 		r = ask->interrupted ? -EINTR : reader_ask(ask->fs, inode, missing, on_seek, ask);
-	} else if (at != 0 || inode_valid(inode)) {
+	} else if (at != 0 || seekable) {
 		fuse_req_t req = ask_take(ask);
 
 		if (at < 0)

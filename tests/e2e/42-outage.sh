@@ -40,5 +40,9 @@ if [ -n "${E2E_LONG:-}" ]; then
 	check "the gateways come back" "$E2E_ROOT/scripts/up" --data "$E2E_DATA"
 	check "later calls work again" eventually 10 mkdir "$M/later"
 	check_eq "and old data is there" before "$(cat "$M/before")"
+	check_eq "and where it lies" "0 7" "$(python3 -c "
+import os, sys
+f = os.open(sys.argv[1], os.O_RDONLY)
+print(os.lseek(f, 0, os.SEEK_DATA), os.lseek(f, 0, os.SEEK_HOLE))" "$M/before")"
 fi
 e2e_end
