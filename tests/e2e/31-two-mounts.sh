@@ -85,6 +85,53 @@ mkdir "$A/31/deep" && cp -r /usr/include/linux "$A/31/deep/"
 check "a tree that one copies in, the other has whole" eventually 5 diff -r --no-dereference /usr/include/linux "$B/31/deep/linux"
 check "git works across: commit here" sh -c 'cd "$1/31" && git init -q g && cd g && echo 1 >f && git add f && git -c user.name=t -c user.email=t@t commit -qm 1' - "$A"
 check "clean there" eventually 5 sh -c 'cd "$1/31/g" && git -c safe.directory="*" fsck --full && test -z "$(git -c safe.directory="*" status --porcelain)"' - "$B"
+
+# ---- what programs do on one, the other goes on with ----
+mkdir "$A/31/p"
+P=$A/31/p
+Q=$B/31/p
+check "tar unpacks a tree on the first" sh -c 'tar -C /usr/include -cf - x86_64-linux-gnu | tar -C "$1" -xf -' - "$P"
+check "it is equal on the second" eventually 5 diff -r --no-dereference /usr/include/x86_64-linux-gnu "$Q/x86_64-linux-gnu"
+check_eq "with the same times and modes" "$(cd /usr/include && find x86_64-linux-gnu -type f -printf '%P %m %s %T@\n' | sort | sha256sum)" \
+	"$(cd "$Q" && find x86_64-linux-gnu -type f -printf '%P %m %s %T@\n' | sort | sha256sum)"
+check "rsync -a copies it there" rsync -a "$Q/x86_64-linux-gnu/" "$Q/copy/"
+check_eq "and here, a second time, nothing" "" "$(eventually 5 diff -r "$P/x86_64-linux-gnu" "$P/copy" && rsync -ai "$P/x86_64-linux-gnu/" "$P/copy/")"
+check "rm -r there" rm -r "$Q/copy"
+check "is seen here" eventually 5 test ! -e "$P/copy"
+check "git clone there of what was committed here" eventually 5 git -c safe.directory='*' clone -q "$B/31/g" "$Q/clone"
+check "and the clone is clean here" eventually 5 sh -c 'test -z "$(git -c safe.directory="*" -C "$1" status --porcelain)"' - "$P/clone"
+mkdir "$P/project" && cp -r "$E2E_ROOT"/{CMakeLists.txt,cmake,common,backend,gateway,fusefs,cli,tests} "$P/project/"
+check "a project that was copied here is configured there" eventually 5 cmake -S "$Q/project" -B "$Q/project/build" -G Ninja -DNEPHOS_TESTS=OFF
+check "and built there" ninja -C "$Q/project/build" nephos_base
+check "what was built there is the same here" eventually 5 cmp "$P/project/build/common/base/libnephos_base.a" "$Q/project/build/common/base/libnephos_base.a"
+cat >"$WORK/sql.py" <<'PY'
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("PRAGMA journal_mode=DELETE"); db.execute("PRAGMA synchronous=FULL")
+db.execute("CREATE TABLE IF NOT EXISTS t(id INTEGER PRIMARY KEY, v BLOB)")
+assert db.execute("SELECT count(*) FROM t").fetchone()[0] == int(sys.argv[2])
+for i in range(100):
+    db.execute("BEGIN"); db.execute("INSERT INTO t(v) VALUES (randomblob(300))"); db.execute("COMMIT")
+assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+PY
+check "sqlite writes 100 transactions here" python3 "$WORK/sql.py" "$P/db" 0
+check "100 more there" eventually 5 python3 "$WORK/sql.py" "$Q/db" 100
+check "and 100 more here" eventually 5 python3 "$WORK/sql.py" "$P/db" 200
+size=64
+[ -z "${E2E_LONG:-}" ] || size=2048
+sum=$(head -c ${size}M /dev/urandom | tee "$P/big" | sha256sum)
+same_sum() { test "$(sha256sum <"$Q/big")" = "$sum"; }
+check "a file of $size MiB has the same SHA-256 there" eventually 5 same_sum
+python3 -c "
+import sys
+for i in range(2000): open(sys.argv[1] + '/m%d' % i, 'w').write(str(i))" "$P"
+check "2,000 files in a folder are all there" eventually 5 sh -c 'test "$(ls "$1" | grep -c "^m[0-9]")" = 2000' - "$Q"
+check_eq "each with its content" 1999000 "$(python3 -c "
+import sys
+print(sum(int(open(sys.argv[1] + '/m%d' % i).read()) for i in range(2000)))" "$Q")"
+check "mv, ln, chmod and touch -d here" sh -c 'cd "$1" && mv m1 n1 && ln m2 n2 && chmod 600 m3 && touch -d "2001-02-03 04:05:06.789 UTC" m4' - "$P"
+check "are seen there" eventually 5 sh -c 'cd "$1" && test ! -e m1 -a -e n1 -a m2 -ef n2 && test "$(stat -c %h.%a m2 m3 | tr "\n" " ")" = "2.644 1.600 " && test "$(stat -c %.3Y m4)" = 981173106.789' - "$Q"
+
 check "a file that is open there and removed here can still be read there" python3 -c "
 import os, sys, time
 a, b = sys.argv[1:3]
