@@ -316,9 +316,20 @@ static int64_t round_session(const struct round *r)
 	return r->count == 1 && r->keys[0].kind == DOCS_KEY_SESSION ? r->keys[0].session : 0;
 }
 
+/* Others may have something to see: also what an earlier try did whose process died before it could say so, or whose outcome nobody knows. */
+static bool is_news(const struct round *r, int error)
+{
+	bool repeat = false;
+
+	for (size_t i = 0; i < r->count; i++)
+		repeat = repeat || r->slots[i].repeat;
+	return error == -ERR_UNKNOWN_OUTCOME || (error == 0 && (repeat || r->after.seq != r->before.seq));
+}
+
 static void round_tell(struct round *r, int error)
 {
 	const struct commit_options *options = &r->commit->options;
+	const bool news = is_news(r, error);
 
 	for (size_t i = 0; i < r->count; i++) {
 		struct slot *s = &r->slots[i];
@@ -330,7 +341,7 @@ static void round_tell(struct round *r, int error)
 			s->error < 0 ? NULL : &r->after);
 		free(s->copy);
 	}
-	if (error == 0 && r->after.seq != r->before.seq && options->on_committed)
+	if (news && options->on_committed)
 		options->on_committed(r->drive, position(&r->after), round_session(r), options->on_committed_cookie);
 }
 

@@ -42,7 +42,7 @@ struct commit_request {
 struct commit_options {
 	int (*run_on_worker)(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *pool);
 	void *pool;
-	/* A drive has a new seq; for the feed of long polls. session: whose batches they all were; 0: others too. */
+	/* A drive has a new seq, or may have one of which nobody was told; for the feed of long polls. session: whose batches they all were; 0: others too. */
 	void (*on_committed)(uint32_t drive, struct docs_position at, int64_t session, void *cookie);
 	void *on_committed_cookie;
 };

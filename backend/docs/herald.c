@@ -33,26 +33,41 @@ static bool is_stopping(struct herald *h)
 	return stopping;
 }
 
-void herald_tell(struct herald *h, uint32_t drive, int64_t seq)
+/* With the lock held. */
+static void add(struct herald *h, const struct docs_moved *moved)
 {
 	size_t i = 0;
 
-	pthread_mutex_lock(&h->lock);
-	while (i < h->count && h->waiting[i].drive != drive)
+	while (i < h->count && h->waiting[i].drive != moved->drive)
 		i++;
-	if (i < HERALD_DRIVES_MAX) {
-		h->waiting[i] = (struct docs_moved){.drive = drive, .seq = seq};
-		if (i == h->count)
-			h->count++;
-		pthread_cond_signal(&h->wake);
-	}
+	if (i == HERALD_DRIVES_MAX || (i < h->count && h->waiting[i].seq > moved->seq))
+		return;
+	h->waiting[i] = *moved;
+	if (i == h->count)
+		h->count++;
+}
+
+void herald_tell(struct herald *h, uint32_t drive, int64_t seq)
+{
+	pthread_mutex_lock(&h->lock);
+	add(h, &(struct docs_moved){.drive = drive, .seq = seq});
+	pthread_cond_signal(&h->wake);
+	pthread_mutex_unlock(&h->lock);
+}
+
+/* What could not be told is told again: with the connection a word is lost, and polls elsewhere would sleep over the change. */
+static void tell_again(struct herald *h, const struct docs_moved *moved, size_t count)
+{
+	pthread_mutex_lock(&h->lock);
+	for (size_t i = 0; i < count; i++)
+		add(h, &moved[i]);
 	pthread_mutex_unlock(&h->lock);
 }
 
 /* A NOTIFY is a transaction with a commit of its own, and wakes every listener: what moves meanwhile goes with the next one. */
-static void rest(struct herald *h)
+static void rest(struct herald *h, unsigned ms)
 {
-	const struct timespec until = clock_timespec(clock_mono_ns() + HERALD_REST_MS * NS_PER_MS);
+	const struct timespec until = clock_timespec(clock_mono_ns() + ms * NS_PER_MS);
 
 	pthread_mutex_lock(&h->lock);
 	while (!h->stopping && pthread_cond_timedwait(&h->rest, &h->lock, &until) == 0)
@@ -81,10 +96,14 @@ static void *teller_main(void *cookie)
 		r = docs_pg_notify(h->store, moved, count);
 		if (r < 0 && !failing)
 			log_warning(NULL,
-				"op=notify error=%d text=\"%s\" outcome=\"polls of other instances wait for their deadline\"",
+				"op=notify error=%d text=\"%s\" outcome=\"polls of other instances wait until it is told\"",
 				r, pg_error(h->tell_pg));
+		/* The first failure may be no more than a connection that was lost while nobody used it. */
+		const unsigned ms = r < 0 && failing ? HERALD_RETRY_MS : HERALD_REST_MS;
+		if (r < 0)
+			tell_again(h, moved, count);
 		failing = r < 0;
-		rest(h);
+		rest(h, ms);
 		pthread_mutex_lock(&h->lock);
 	}
 	pthread_mutex_unlock(&h->lock);

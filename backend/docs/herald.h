@@ -9,7 +9,7 @@
 
 #define HERALD_DRIVES_MAX 256 /* that wait to be told; beyond: those polls elsewhere wait for their deadline */
 #define HERALD_WAIT_MS 500    /* of one wait for a notification: how soon the listener sees that it is to end */
-#define HERALD_RETRY_MS 500   /* between attempts to listen again */
+#define HERALD_RETRY_MS 500   /* between attempts to listen again, or to tell what could not be told twice */
 #define HERALD_REST_MS \
 	20 /* between two NOTIFYs, each a commit: less than half of the time in which a change must be seen elsewhere */
 

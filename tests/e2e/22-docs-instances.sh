@@ -33,6 +33,20 @@ for i in 1 2 3; do
 	check_eq "is heard at the other" "polled$i" "$(jq -r '.changes[0].name' "$WORK/poll")"
 done
 
+# Who tells loses its connection while nothing is to be told: the next word is said again over another one.
+for i in 1 2; do
+	check_eq "whoever has told others of changes loses its connection" t "$(psql -X -A -t "$DATABASE" -c \
+		"SELECT bool_and(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE '%pg_notify%' AND pid <> pg_backend_pid()")"
+	ask GET "$E" >/dev/null
+	SEQ=$(value .seq)
+	curl -s --max-time 30 -w '\n' "${CLUSTER[@]}" "${AS[@]}" "$URL_docs_2$E/changes?since=$SEQ&wait=10" >"$WORK/poll" &
+	POLL=$!
+	eventually 5 waits "$URL_docs_2" 1
+	check_eq "a change at one instance after that" 201 "$(put "$H/files/told-again$i" "$WORK/small")"
+	wait "$POLL"
+	check_eq "is heard at the other" "told-again$i" "$(jq -r '.changes[0].name' "$WORK/poll")"
+done
+
 # ---- death between COMMIT and answer ----
 ids() { ask POST "$E/ids" '{"count":1}' >/dev/null; value .first; }
 id_of() { ask GET "$E/items?path=$1" >/dev/null; value .id; }
@@ -58,6 +72,10 @@ for kind in create write setattr rename link setxattr removexattr clone rmdir un
 	BATCH="{\"ops\":[{\"op\":\"$kind\",${OPS[$kind]}}]}"
 	start_docs "dies-$kind" --failpoint "after-commit:$kind"
 	url=URL_dies_$kind pid=PID_dies_$kind
+	SEQ=$(ask GET "$E" >/dev/null; value .seq)
+	curl -s --max-time 30 "${CLUSTER[@]}" "${AS[@]}" "$URL_docs_1$E/changes?since=$SEQ&wait=10" >"$WORK/poll-$kind" &
+	POLL=$!
+	eventually 5 waits "$URL_docs_1" 1
 	U=${!url}
 	check_eq "$kind: it dies without an answer" 000 "$(ask POST "$E/ops" "$BATCH" -H "Idempotency-Key: $kind")"
 	wait "${!pid}" 2>/dev/null
@@ -68,6 +86,8 @@ for kind in create write setattr rename link setxattr removexattr clone rmdir un
 	check_eq "$kind: from what was kept" true "$(header Idempotency-Replayed)"
 	check_eq "$kind: with its result" 1 "$(value '.results|length')"
 	check_eq "$kind: and it was done once" 1 "$(entries "$kind")"
+	wait "$POLL"
+	check_eq "$kind: who waits for changes hears of it, though the first was dead before it could say so" "$kind" "$(jq -r '.changes[0].key' "$WORK/poll-$kind")"
 	U=$URL_docs_1
 done
 start_docs dies-put --failpoint after-commit:write
