@@ -2,6 +2,7 @@
 
 #include "common/base/error.h"
 #include "common/base/log.h"
+#include "common/proto/batch_key.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -16,7 +17,6 @@
 
 #define PAGE_BYTES_MAX (4u * 1024 * 1024) /* CHANGES_PAGE_MAX entries */
 #define PAGES_MAX 1000			  /* a million changes since the batch was sent: not worth the wait */
-#define KEY_BYTES 48
 
 /* The document of an entry, the folder it is in, and the one it was in. */
 enum { ITEM_ITSELF, ITEM_FOLDER, ITEM_OLD_FOLDER, ITEMS_OF_ENTRY };
@@ -31,7 +31,7 @@ struct wanted {
 struct inquiry {
 	struct sh_call *batch;
 	struct store_http *s;
-	char key[KEY_BYTES];
+	char key[BATCH_KEY_SIZE];
 	struct store_position since; /* how far the journal was read */
 	unsigned pages;
 	size_t found;		      /* entries under the key */
@@ -269,8 +269,7 @@ void sh_inquire(struct sh_call *batch)
 		q->batch = batch;
 		q->s = batch->s;
 		q->since = batch->as.batch.since;
-		(void)snprintf(
-			q->key, sizeof(q->key), "%" PRId64 "/%" PRId64, batch->session_sent, batch->as.batch.number);
+		batch_key_print(batch->session_sent, batch->as.batch.number, q->key);
 		q->results = calloc(count, sizeof(*q->results));
 		q->wanted = calloc(count * ITEMS_OF_ENTRY, sizeof(*q->wanted));
 	}

@@ -2,8 +2,8 @@
 
 #include "common/base/error.h"
 #include "common/base/log.h"
+#include "common/proto/batch_key.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -17,19 +17,6 @@ struct journal {
 	struct store_change *list;
 	size_t count;
 };
-
-/* "SESSION/NUMBER": the key of a session's batch. */
-static bool is_own(const char *key, int64_t session)
-{
-	char *end = NULL;
-	long long number;
-
-	if (!key || !isdigit((unsigned char)key[0]) || session == 0)
-		return false;
-	errno = 0;
-	number = strtoll(key, &end, 10);
-	return errno == 0 && number == session && *end == '/';
-}
 
 static enum op_kind kind_of(const char *name)
 {
@@ -91,6 +78,7 @@ static void get_what(const json_t *object, struct store_change *ret)
 
 static int get_change(const struct sh_call *call, const json_t *object, struct journal *j, struct store_change *ret)
 {
+	const char *key = json_string_value(json_object_get(object, "key"));
 	int r = item_json_get_id(object, "seq", &ret->seq);
 
 	if (r == 0)
@@ -108,7 +96,7 @@ static int get_change(const struct sh_call *call, const json_t *object, struct j
 	if (r < 0 || ret->name.size > NAME_BYTES_MAX || ret->old_name.size > NAME_BYTES_MAX)
 		return -EPROTO;
 	ret->op = kind_of(json_string_value(json_object_get(object, "op")));
-	ret->own = is_own(json_string_value(json_object_get(object, "key")), call->session_sent);
+	ret->own = key && batch_key_is_of(span_str(key), call->session_sent);
 	get_what(object, ret);
 	return 0;
 }

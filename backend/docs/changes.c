@@ -1,8 +1,8 @@
 #include "backend/docs/changes.h"
 
+#include "common/proto/batch_key.h"
+
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 
 void changes_page_init(struct changes_page *page, int64_t since)
 {
@@ -58,15 +58,6 @@ static int set_change(json_t *o, const struct tree_change *c)
 	return r == 0 ? item_json_set_bytes(o, "key", c->key) : r;
 }
 
-/* The journal's key of a session's batch is SESSION/NUMBER. */
-static bool is_own(struct span key, int64_t session)
-{
-	char text[24];
-	const int size = snprintf(text, sizeof(text), "%" PRId64 "/", session);
-
-	return session != 0 && key.size > (size_t)size && memcmp(key.data, text, (size_t)size) == 0;
-}
-
 int changes_on_change(const struct tree_change *change, void *cookie)
 {
 	struct changes_page *page = cookie;
@@ -77,7 +68,7 @@ int changes_on_change(const struct tree_change *change, void *cookie)
 		return -ENOMEM;
 	}
 	page->last = change->seq;
-	page->own += is_own(change->key, page->session);
+	page->own += batch_key_is_of(change->key, page->session);
 	return json_array_append_new(page->list, o) < 0 ? -ENOMEM : 0;
 }
 

@@ -11,11 +11,10 @@
 
 #include "common/base/clock.h"
 #include "common/base/error.h"
+#include "common/proto/batch_key.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
@@ -23,7 +22,6 @@
 #define COMMIT_ROUNDS 8 /* transactions of one job: some 10 ms */
 #define COMMIT_TRIES \
 	3 /* of a transaction that did not happen: its connection was lost before its COMMIT was sent, a guess was wrong */
-#define KEY_TEXT_BYTES (IDEMPOTENCY_KEY_BYTES_MAX + 1)
 
 struct queue {
 	uint32_t drive;
@@ -145,13 +143,13 @@ static struct docs_position position(const struct tree_drive *drive)
 }
 
 /* What the journal says: a client's own key, or which batch of which session. */
-static struct span journal_key(const struct docs_key *key, char text[KEY_TEXT_BYTES])
+static struct span journal_key(const struct docs_key *key, char text[BATCH_KEY_SIZE])
 {
 	if (key->kind == DOCS_KEY_USER)
 		return key->key;
 	if (key->kind == DOCS_KEY_NONE)
 		return (struct span){0};
-	(void)snprintf(text, KEY_TEXT_BYTES, "%" PRId64 "/%" PRId64, key->session, key->number);
+	batch_key_print(key->session, key->number, text);
 	return span_str(text);
 }
 
@@ -183,7 +181,7 @@ static int slot_apply(struct slot *s, struct tree *tree)
 {
 	struct commit_request *request = s->request;
 	const struct tree_result *results = NULL;
-	char text[KEY_TEXT_BYTES];
+	char text[BATCH_KEY_SIZE];
 	int index = -1;
 	int r = tree_apply(tree, request->batch, journal_key(&request->key, text), &results, &index);
 

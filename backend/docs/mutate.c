@@ -5,6 +5,7 @@
 #include "common/base/error.h"
 #include "common/base/sha256.h"
 #include "common/base/text.h"
+#include "common/proto/batch_key.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -53,8 +54,11 @@ static int parse_key(struct mutate *m)
 	if (r == 0 && key) {
 		k->kind = DOCS_KEY_USER;
 		k->key = span_of(key, size);
-		/* It is shown in the journal, so it has to be text. */
-		return size > 0 && size <= IDEMPOTENCY_KEY_BYTES_MAX && text_is_utf8(k->key) ? 0 : -ERR_BAD_REQUEST;
+		/* It is shown in the journal, so it has to be text; and not what a mount would take for a batch of its own. */
+		return size > 0 && size <= IDEMPOTENCY_KEY_BYTES_MAX && text_is_utf8(k->key) &&
+				!batch_key_is_one(k->key)
+			? 0
+			: -ERR_BAD_REQUEST;
 	}
 	return r;
 }

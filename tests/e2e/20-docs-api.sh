@@ -300,6 +300,7 @@ cp "$WORK/body" "$WORK/first"
 says "the cause goes" 204 DELETE "$H/files/keyed"
 says "the repeat says the same" 409 POST "$H/ops" "$OPS" -H 'Idempotency-Key: two'
 check "to the byte" cmp "$WORK/first" "$WORK/body"
+says "a key that the journal would take for a mount's batch" 400 POST "$H/ops" "$OPS" -H 'Idempotency-Key: 1/2'
 says "a key that is too long" 400 POST "$H/ops" "$OPS" -H "Idempotency-Key: $(printf 'k%.0s' {1..256})"
 says "an epoch that is not the drive's" 409 POST "$H/ops" "$OPS" -H 'Nephos-Epoch: 7'
 says "ids are reserved" 201 POST "$H/ids" '{"count":10}'
