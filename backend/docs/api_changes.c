@@ -58,7 +58,8 @@ static int poll_renew(struct poll *p, struct docs_store *store)
 static bool is_only_own(struct poll *p, const struct changes_page *page)
 {
 	const size_t count = changes_page_count(page);
-	const bool only_own = count > 0 && page->own == count && count < FEED_OWN_MAX && !p->waited;
+	const bool only_own = count > 0 && page->own == count && count < FEED_OWN_MAX &&
+		count < (size_t)p->limit /* others' may lie behind it */ && !p->waited;
 
 	p->waited = p->waited || only_own;
 	return only_own;

@@ -290,6 +290,8 @@ int docs_pg_txn_begin(struct docs_store *store, uint32_t drive, const struct doc
 	asked_fini(&asked);
 	if (r < 0) {
 		tree_free(tree);
+		if (s->txn.known)
+			known_forget(s->txn.known);
 		return r;
 	}
 begun:

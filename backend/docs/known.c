@@ -217,6 +217,12 @@ void known_doubt(struct known_drive *d)
 	d->sure = false;
 }
 
+void known_forget(struct known_drive *d)
+{
+	forget_all(d);
+	d->sure = false;
+}
+
 static bool is_same_row(const struct tree_drive *a, const struct tree_drive *b)
 {
 	return a->id == b->id && a->owner == b->owner && a->incarnation == b->incarnation && a->seq == b->seq &&

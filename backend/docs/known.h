@@ -38,6 +38,8 @@ const struct tree_drive *known_row(const struct known_drive *d);
 const struct known_session *known_peek_session(const struct known_drive *d);
 /* What is known may be wrong, or be of no use for what came: the next transaction asks. */
 void known_doubt(struct known_drive *d);
+/* Nothing is known any more: a load was broken off, and what it had not reached yet would pass for absent. */
+void known_forget(struct known_drive *d);
 /* The row as it was found now, locked. Another one than what was known: that is forgotten. */
 void known_found(struct known_drive *d, const struct tree_drive *row);
 

@@ -194,6 +194,21 @@ static void the_same_row_keeps_it(void **state)
 	assert_false(known_is_sure(f->drive));
 }
 
+static void a_load_that_was_broken_off_leaves_nothing_absent(void **state)
+{
+	struct fixture *f = *state;
+	struct tree_name name = {.parent = FOLDER, .name = SPAN_LITERAL("there")};
+	bool assumed;
+
+	fill(f);
+	known_wanted(f->drive, &(struct tree_wants){.names = &name, .name_count = 1});
+	assert_true(loads_name(f, "there", true, &assumed));
+	assert_false(assumed);
+	known_forget(f->drive);
+	assert_false(loads_name(f, "there", false, NULL));
+	assert_false(known_is_sure(f->drive));
+}
+
 static void what_was_committed_is_known(void **state)
 {
 	struct fixture *f = *state;
@@ -297,6 +312,7 @@ int main(void)
 		CASE(a_chain_of_folders_is_known_up_to_the_root_or_not_at_all),
 		CASE(another_row_forgets_everything_and_makes_a_pause),
 		CASE(the_same_row_keeps_it),
+		CASE(a_load_that_was_broken_off_leaves_nothing_absent),
 		CASE(what_was_committed_is_known),
 		CASE(documents_without_a_name_are_not_kept),
 		CASE(a_drive_is_taken_once),
