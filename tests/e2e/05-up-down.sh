@@ -6,6 +6,7 @@ PORT=$((${E2E_PORT:-18050} + 40))
 D="$WORK/a store $(printf 'x%.0s' {1..80})"
 M="$WORK/a mount"
 up() { "$E2E_ROOT/scripts/up" --data "$D" "$@"; }
+up_says() { up >"$WORK/said" 2>&1; }
 down() { "$E2E_ROOT/scripts/down" --data "$D"; }
 at_end 'rm -rf "$(cat "$D/run/socket-dir")"'
 at_end down
@@ -48,4 +49,25 @@ kill -9 "$(cat "$D/run/mount.pid")" "$(cat "$D/run/docs-1.pid")" "$(cat "$D/run/
 check "up starts what has been killed, the mount too" up
 check "all its processes run" all_run
 check "and the data is there" cmp "$WORK/large" "$M/large"
+
+kill -9 "$(cat "$D/run/postgres.pid")"
+check "up starts PostgreSQL at once after it was killed" up
+check "all its processes run" all_run
+check "and what it stored is there" eventually 15 curl -fsS --noproxy '*' -o "$WORK/body" "${AUTH[@]}" "$NEPHOS_URL/api/v2/docs/drives/home/files/large"
+check "with the same bytes" cmp "$WORK/large" "$WORK/body"
+
+# The gateways know the killed one for three seconds more.
+mv "$D/cluster.key" "$WORK/cluster.key"
+echo none >"$D/cluster.key"
+kill -9 "$(cat "$D/run/docs-2.pid")"
+check_not "up fails when a service that it started ends" up_says
+check "says which one" grep -q 'docs-2 did not come up' "$WORK/said"
+check "and shows the end of its log" grep -q 'part=cluster key' "$WORK/said"
+mv "$WORK/cluster.key" "$D/cluster.key"
+check "up again starts it" up
+
+second() { "$E2E_ROOT/scripts/up" --data "$WORK/second" --port "$1"; }
+check_not "a new store on ports that are taken is refused" second $PORT
+check_not "as one on ports that do not exist" second 65535
+check_not "and they are not remembered" test -e "$WORK/second/settings"
 e2e_end
