@@ -151,7 +151,7 @@ void assets_respond(const struct assets *a, struct http_request *req, struct spa
 	if (error < 0)
 		http_respond_error(req, error, NULL);
 	else if (known && (strcmp(known, "*") == 0 || strstr(known, file->etag)))
-		http_respond(req, 304, &headers, span_of(NULL, 0));
+		http_respond_length(req, 304, &headers, file->bytes.size);
 	else
 		http_respond(req, 200, &headers, buf_span(&file->bytes));
 	http_headers_fini(&headers);

@@ -202,7 +202,7 @@ static void answer_whole(struct exchange *x)
 	struct http_request *req = take_request(x);
 	if (!req)
 		return;
-	if (strcmp(x->method, "HEAD") == 0) {
+	if (strcmp(x->method, "HEAD") == 0 || x->status == 304) {
 		http_respond_length(
 			req, x->status, &x->answer_headers, x->answer_length > 0 ? (uint64_t)x->answer_length : 0);
 		return;

@@ -138,7 +138,7 @@ static int find_block(struct call *call, struct docs_store *store, struct block_
 }
 
 /* 1: the caller has it already, and was told so. */
-static int check_known(struct call *call, const char *etag)
+static int check_known(struct call *call, const char *etag, uint32_t size)
 {
 	struct precondition conditions = {.if_match = http_request_header(call->req, "If-Match"),
 		.if_none_match = http_request_header(call->req, "If-None-Match")};
@@ -150,7 +150,8 @@ static int check_known(struct call *call, const char *etag)
 		return r;
 	http_headers_init(&headers);
 	(void)http_headers_add(&headers, "ETag", etag);
-	http_respond(call->req, 304, &headers, span_of(NULL, 0));
+	(void)http_headers_add(&headers, "Cache-Control", BLOCK_CACHE_CONTROL);
+	http_respond_length(call->req, 304, &headers, size);
 	http_headers_fini(&headers);
 	return 1;
 }
@@ -176,7 +177,7 @@ static void get_job(struct call *call, struct docs_store *store)
 	snprintf(etag, sizeof(etag), "\"%s\"", hex);
 	c.etag = etag;
 	c.size = size;
-	r = check_known(call, etag);
+	r = check_known(call, etag, size);
 	if (r < 0)
 		call_fail(call, r, NULL);
 	else if (r == 0)

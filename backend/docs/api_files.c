@@ -41,8 +41,10 @@ static void respond_not_modified(struct call *call, const struct target *t)
 
 	http_headers_init(&headers);
 	(void)http_headers_add(&headers, "ETag", t->etag);
+	(void)http_headers_add(&headers, "Cache-Control", CONTENT_CACHE_CONTROL);
 	reply_position(&headers, t->at);
-	http_respond(call->req, 304, &headers, span_of(NULL, 0));
+	/* A length in a 304 is that of the content which does not go out. */
+	http_respond_length(call->req, 304, &headers, (uint64_t)t->item.size);
 	http_headers_fini(&headers);
 }
 

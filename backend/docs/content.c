@@ -190,8 +190,7 @@ static void add_fields(const struct content *c, struct http_headers *headers)
 	(void)http_headers_add(headers, "X-Content-Type-Options", "nosniff");
 	if (c->attachment)
 		(void)http_headers_add(headers, "Content-Disposition", "attachment");
-	(void)http_headers_add(
-		headers, "Cache-Control", c->immutable ? "private, max-age=31536000, immutable" : "private, no-cache");
+	(void)http_headers_add(headers, "Cache-Control", c->immutable ? BLOCK_CACHE_CONTROL : CONTENT_CACHE_CONTROL);
 	if (c->mtime_ns) {
 		precondition_format_date(c->mtime_ns, date);
 		(void)http_headers_add(headers, "Last-Modified", date);

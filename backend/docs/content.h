@@ -6,6 +6,10 @@
 
 #include "backend/docs/call.h"
 
+/* What a 304 says as well. */
+#define CONTENT_CACHE_CONTROL "private, no-cache"
+#define BLOCK_CACHE_CONTROL "private, max-age=31536000, immutable"
+
 /* What is answered: a thing of this size, with this etag. */
 struct content {
 	struct call *call;

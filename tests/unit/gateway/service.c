@@ -63,7 +63,11 @@ static void handle_code(struct http_request *req, void *cookie)
 	(void)cookie;
 	http_headers_init(&headers);
 	(void)http_headers_add(&headers, "ETag", "\"e\"");
-	http_respond(req, (int)strtol(http_request_param(req, "status").data, NULL, 10), &headers, span_of(NULL, 0));
+	int status = (int)strtol(http_request_param(req, "status").data, NULL, 10);
+	if (status == 304)
+		http_respond_length(req, status, &headers, 77);
+	else
+		http_respond(req, status, &headers, span_of(NULL, 0));
 	http_headers_fini(&headers);
 }
 
