@@ -56,6 +56,16 @@ static void respond_json(struct http_request *req, int status, const char *text,
 	http_headers_fini(&headers);
 }
 
+void user_respond_text(struct http_request *req, struct span json)
+{
+	struct http_headers headers;
+
+	http_headers_init(&headers);
+	(void)http_headers_add(&headers, "Content-Type", "application/json");
+	http_respond(req, 200, &headers, json);
+	http_headers_fini(&headers);
+}
+
 static int parse_body(struct user_request *u)
 {
 	struct span body = http_request_body(u->req);

@@ -65,6 +65,8 @@ int user_fields(struct user_request *u, struct account_fields *ret);
 int user_path_id(struct user_request *u, uint64_t *ret);
 /* limit and cursor of a page. -ERR_UNPROCESSABLE. */
 int user_page(struct user_request *u, size_t *ret_limit, uint64_t *ret_after);
+/* What is the same for everybody and kept as text: an OpenAPI description. */
+void user_respond_text(struct http_request *req, struct span json);
 json_t *user_id_text(uint64_t id);
 json_t *user_time(int64_t ns); /* 0: null */
 

@@ -78,7 +78,7 @@ static void on_openapi(struct http_request *req, void *cookie)
 {
 	const struct user_app *app = service_app(cookie);
 
-	http_respond(req, 200, NULL, buf_span(&app->openapi_v1));
+	user_respond_text(req, buf_span(&app->openapi_v1));
 }
 
 #define USER_SCHEMA                                                                              \

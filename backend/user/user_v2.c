@@ -168,7 +168,7 @@ static void on_openapi(struct http_request *req, void *cookie)
 {
 	const struct user_app *app = service_app(cookie);
 
-	http_respond(req, 200, NULL, buf_span(&app->openapi_v2));
+	user_respond_text(req, buf_span(&app->openapi_v2));
 }
 
 #define KEY_SCHEMA                                                                                                                               \

@@ -324,6 +324,7 @@ as "$ROOT" 1 s0
 AS=()
 says "version 1 describes itself" 200 GET /api/v1/user/docs/openapi.json
 check_eq "as OpenAPI 3.1" 3.1 "$(value '.openapi[0:3]')"
+check_eq "in JSON" application/json "$(header Content-Type)"
 says "version 2 too" 200 GET /api/v2/user/docs/openapi.json
 check_eq "with every public route, and no other" '["/api/v2/user/docs/openapi.json","/api/v2/user/keys","/api/v2/user/keys/{id}","/api/v2/user/me","/api/v2/user/sessions","/api/v2/user/sessions/current","/api/v2/user/setup","/api/v2/user/users","/api/v2/user/users/{id}"]' \
 	"$(jq -c '.paths|keys' "$WORK/body")"
