@@ -143,7 +143,7 @@ int args_help(const struct args_flag *flags, struct buf *ret)
 			(void)snprintf(letter, sizeof(letter), "-%c, ", f->letter);
 		(void)snprintf(left, sizeof(left), "%s--%s%s%s", letter, f->name, f->value ? " " : "",
 			f->value ? f->value : "");
-		r = buf_printf(ret, "  %-*s%s\n", HELP_COLUMN, left, f->help);
+		r = buf_printf(ret, "  %-*s %s\n", HELP_COLUMN - 1, left, f->help);
 	}
 	return r == 0 ? buf_printf(ret, "  %-*s%s\n", HELP_COLUMN, "-h, --help", "this text") : r;
 }

@@ -155,6 +155,19 @@ static void help_lists_each_flag(void **state)
 	buf_fini(&text);
 }
 
+static void help_keeps_a_long_flag_and_its_text_apart(void **state)
+{
+	static const struct args_flag wide[] = {
+		{.name = "a-flag-that-is-as-wide", .value = "AS", .help = "the column"}, {.name = NULL}};
+	struct buf text;
+
+	(void)state;
+	buf_init(&text, 1000);
+	assert_int_equal(args_help(wide, &text), 0);
+	assert_non_null(strstr(text.data, "--a-flag-that-is-as-wide AS the column\n"));
+	buf_fini(&text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -166,6 +179,7 @@ int main(void)
 		cmocka_unit_test(too_many_words_are_refused_and_shown_escaped),
 		cmocka_unit_test(help_ends_the_parsing),
 		cmocka_unit_test(help_lists_each_flag),
+		cmocka_unit_test(help_keeps_a_long_flag_and_its_text_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
