@@ -66,6 +66,7 @@ check "and shows the end of its log" grep -q 'part=cluster key' "$WORK/said"
 mv "$WORK/cluster.key" "$D/cluster.key"
 check "up again starts it" up
 
+at_end '"$E2E_ROOT/scripts/down" --data "$WORK/second"'
 second() { "$E2E_ROOT/scripts/up" --data "$WORK/second" --port "$1"; }
 check_not "a new store on ports that are taken is refused" second $PORT
 check_not "as one on ports that do not exist" second 65535
