@@ -24,7 +24,13 @@ int docs_pg_session_end(struct docs_store *store, const struct docs_scope *scope
 	int r = docs_pg_ask(docs_pg_of(store), &q, &result);
 	if (r < 0)
 		return r;
-	r = pg_touched(result) > 0 ? 0 : -ERR_SESSION_GONE;
+	if (pg_touched(result) == 0) {
+		struct docs_drive drive;
+
+		/* Of a drive that is not the caller's there is nothing to be gone. */
+		r = docs_pg_drive_get(store, scope, &drive);
+		r = r < 0 ? r : -ERR_SESSION_GONE;
+	}
 	pg_result_free(result);
 	return r;
 }

@@ -444,6 +444,7 @@ says "another's PATCH" 404 PATCH "$V2/drives/$D" '{"name":"mine"}'
 says "another's ops" 404 POST "$V2/drives/$D/ops" "{\"ops\":[{\"op\":\"create\",\"parent\":\"$ROOT\",\"name\":\"theirs\",\"type\":\"file\"}]}"
 says "another's ids" 404 POST "$V2/drives/$D/ids" '{"count":1}'
 says "another's sessions" 404 POST "$V2/drives/$D/sessions" '{}'
+says "another's session does not end" 404 DELETE "$V2/drives/$D/sessions/1"
 says "another's poll" 404 POST "$V2/drives/$D/changes" '{"since":"0"}'
 says "another's folders" 404 POST "$V2/drives/$D/folders" '{"path":"/theirs"}'
 check_eq "another's PUT" 404 "$(put "$V2/drives/$D/files/theirs" "$WORK/small")"

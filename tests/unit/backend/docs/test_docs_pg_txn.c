@@ -98,6 +98,10 @@ static void a_session_is_gone_for_strangers_and_after_its_end(void **state)
 	assert_int_equal(w->store->ops->session_poll(w->store, &w->scope, session, NULL, 0), -ERR_SESSION_GONE);
 	assert_ok(w, w->store->ops->session_end(w->store, &w->scope, session));
 	assert_int_equal(w->store->ops->session_end(w->store, &w->scope, session), -ERR_SESSION_GONE);
+	/* Of somebody else's drive there is nothing to be gone. */
+	struct docs_scope stranger = w->scope;
+	stranger.user++;
+	assert_int_equal(w->store->ops->session_end(w->store, &stranger, session), -ERR_NOT_FOUND);
 }
 
 static void a_users_key_is_answered_again_for_a_day(void **state)
