@@ -200,7 +200,7 @@ int account_read(struct account_call *call, uint64_t id, struct user_account *re
 int account_list(struct account_call *call, uint64_t after, size_t limit, struct user_account *ret, size_t *ret_count)
 {
 	if (!call->who_is_admin)
-		return account_refuse(call, -ERR_FORBIDDEN, "only an administrator lists users");
+		return account_refuse(call, -ERR_FORBIDDEN, "only an administrator may ask for other users");
 	return call->store->ops->account_list(call->store, &(struct user_page){after, limit}, ret, ret_count);
 }
 
@@ -209,7 +209,7 @@ int account_find(struct account_call *call, const char *name, struct user_accoun
 	char key[USER_NAME_KEY_SIZE];
 
 	if (!call->who_is_admin)
-		return account_refuse(call, -ERR_FORBIDDEN, "only an administrator lists users");
+		return account_refuse(call, -ERR_FORBIDDEN, "only an administrator may ask for other users");
 	if (account_name_fold(name, key) < 0)
 		return -ERR_USER_NOT_FOUND;
 	int r = call->store->ops->account_find(call->store, key, ret);
