@@ -200,23 +200,12 @@ static int slot_run(struct slot *s, struct tree *tree, const struct docs_seen *s
 	/* First of all, also for a repeat: is the drive (still) the caller's? */
 	if (request->user != 0 && request->user != drive->owner)
 		return -ERR_NOT_FOUND;
-	switch (seen->state) {
-	case DOCS_NEW:
-		break;
-	case DOCS_REPEAT:
+	if (seen->state == DOCS_REPEAT)
 		return slot_repeat(s, &seen->answer);
-	case DOCS_REUSED:
-		return -ERR_KEY_REUSED;
-	case DOCS_OUT_OF_ORDER:
-		return -ERR_OUT_OF_ORDER;
-	case DOCS_SESSION_GONE:
-		return -ERR_SESSION_GONE;
-	}
-	if (request->epoch >= 0 && request->epoch != drive->epoch)
-		return -ERR_EPOCH;
-	if (request->lease_epoch >= 0 && request->lease_epoch != drive->lease_epoch)
-		return -ERR_EPOCH;
-	return slot_apply(s, tree);
+	int r = docs_seen_error(seen);
+	if (r == 0)
+		r = commit_check_epochs(request, drive);
+	return r < 0 ? r : slot_apply(s, tree);
 }
 
 /* Is there anything to write: changes, an answer to keep, a repeat to count? */

@@ -38,6 +38,14 @@ struct commit_request {
 	struct commit_request *next; /* commit's own */
 };
 
+/* -ERR_EPOCH: the drive's row has other epochs than the request was sent with. */
+static inline int commit_check_epochs(const struct commit_request *request, const struct tree_drive *drive)
+{
+	if (request->epoch >= 0 && request->epoch != drive->epoch)
+		return -ERR_EPOCH;
+	return request->lease_epoch >= 0 && request->lease_epoch != drive->lease_epoch ? -ERR_EPOCH : 0;
+}
+
 /* run_on_worker puts a job into the service's worker pool: job(store, cookie) is called with that worker's own store, later, never inside the call. -EAGAIN: the pool is full. */
 struct commit_options {
 	int (*run_on_worker)(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *pool);

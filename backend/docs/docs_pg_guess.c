@@ -3,7 +3,7 @@
 /*
  * A mount's batch follows the one before it: of its drive and its session this process knows what that one left (known.h). Then the batch is applied to that, and the one round trip there
  * is writes it, provided that nothing has changed since. Otherwise nothing happened, and the batch is tried again in the ordinary way, under the lock.
- * It is half of what a create costs: see docs/bench.md.
+ * What it saves of a create: docs/bench.md.
  */
 
 /* One batch of a session, and the next one of it. */

@@ -8,6 +8,9 @@
 #define NEPHOS_DOCS_STORE_H
 
 #include "backend/docs/tree.h"
+#include "common/base/error.h"
+
+#include <errno.h>
 
 struct docs_store;
 
@@ -46,6 +49,23 @@ struct docs_seen { /* what the dedupe rows say, one for each key of the transact
 	struct docs_answer answer; /* DOCS_REPEAT; valid until the transaction ends */
 	bool guessed; /* the store has not asked, and what follows from the drive's row is true only once txn_commit has found it so */
 };
+
+/* Why a key cannot be used; 0: it is new, or its answer is to be repeated. */
+static inline int docs_seen_error(const struct docs_seen *seen)
+{
+	switch (seen->state) {
+	case DOCS_NEW:
+	case DOCS_REPEAT:
+		return 0;
+	case DOCS_REUSED:
+		return -ERR_KEY_REUSED;
+	case DOCS_OUT_OF_ORDER:
+		return -ERR_OUT_OF_ORDER;
+	case DOCS_SESSION_GONE:
+		return -ERR_SESSION_GONE;
+	}
+	return -EIO;
+}
 
 /* Callbacks of reads: what they are given is valid during the call; a negative return ends the read with it. */
 typedef int (*docs_on_item)(const struct item *item, void *cookie);

@@ -33,33 +33,16 @@ static int take_kept(struct once *o, const struct docs_answer *kept)
 	return r < 0 ? r : kept->status;
 }
 
-static int check_epochs(const struct commit_request *request, const struct tree_drive *drive)
-{
-	if (request->epoch >= 0 && request->epoch != drive->epoch)
-		return -ERR_EPOCH;
-	return request->lease_epoch >= 0 && request->lease_epoch != drive->lease_epoch ? -ERR_EPOCH : 0;
-}
-
 /* With the drive locked. The status of the answer, new or kept; or a failure. */
 static int find_or_make(
 	struct once *o, struct docs_store *store, const struct tree_drive *drive, const struct docs_seen *seen)
 {
-	int r;
-
-	switch (seen->state) {
-	case DOCS_NEW:
-		r = check_epochs(&o->m.request, drive);
-		return r < 0 ? r : make(o, store);
-	case DOCS_REPEAT:
+	if (seen->state == DOCS_REPEAT)
 		return take_kept(o, &seen->answer);
-	case DOCS_REUSED:
-		return -ERR_KEY_REUSED;
-	case DOCS_OUT_OF_ORDER:
-		return -ERR_OUT_OF_ORDER;
-	case DOCS_SESSION_GONE:
-		return -ERR_SESSION_GONE;
-	}
-	return -EIO;
+	int r = docs_seen_error(seen);
+	if (r == 0)
+		r = commit_check_epochs(&o->m.request, drive);
+	return r < 0 ? r : make(o, store);
 }
 
 static int transact(struct once *o, struct docs_store *store, bool *ret_repeat)
