@@ -284,7 +284,7 @@ dies_then_repeats() { # NAME STATUS METHOD PATH [BODY]: at an instance that dies
 	start_service "dies-$name" --failpoint after-commit
 	U=${!url}
 	check_eq "$name: it dies without an answer" 000 "$(ask "$1" "$2" "${3:-}" -H "Idempotency-Key: dies-$name")"
-	wait "${!pid}" 2>/dev/null
+	wait "${!pid}" 2>/dev/null # the shell would say "Killed", as is meant
 	check_eq "$name: by SIGKILL" 137 $?
 	U=$URL_user_2
 	says "$name: the other instance answers the repeat" "$status" "$1" "$2" "${3:-}" -H "Idempotency-Key: dies-$name"

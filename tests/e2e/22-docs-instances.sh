@@ -80,7 +80,7 @@ for kind in create write setattr rename link setxattr removexattr clone rmdir un
 	eventually 5 waits "$URL_docs_1" 1
 	U=${!url}
 	check_eq "$kind: it dies without an answer" 000 "$(ask POST "$E/ops" "$BATCH" -H "Idempotency-Key: $kind")"
-	wait "${!pid}" 2>/dev/null
+	wait "${!pid}" 2>/dev/null # the shell would say "Killed", as is meant
 	check_eq "$kind: by SIGKILL" 137 $?
 	check_eq "$kind: it is in the journal" 1 "$(U=$URL_docs_1 entries "$kind")"
 	U=$URL_docs_2

@@ -44,12 +44,12 @@ none_left() { for p in "${pids[@]}"; do ! kill -0 "$p" 2>/dev/null || grep -q 'S
 for signal in INT KILL; do
 	ls -l "$M/$signal"/d* >/dev/null
 	gateways STOP
-	# Into a file: a pipe would be open in them, and its end not come before theirs.
+	# Into a file: a pipe would be open in them, and its end not come before theirs. What they say when they are interrupted is of no interest.
 	python3 "$WORK/block.py" "$M/$signal" $N >"$WORK/pids" 2>/dev/null
 	mapfile -t pids <"$WORK/pids"
 	check_eq "SIG$signal: the processes were started" $N "${#pids[@]}"
 	check "SIG$signal: all of them wait for the mount" eventually 10 all_in_fuse
-	kill "-$signal" "${pids[@]}" 2>/dev/null
+	kill "-$signal" "${pids[@]}" 2>/dev/null # that all are gone is checked below
 	# The outage is not over: what ends them is the signal.
 	check "SIG$signal: all of them die" eventually 10 none_left
 	check_eq "SIG$signal: the mount is the same process" "$mount_pid" "$(cat "$E2E_DATA/run/mount.pid")"

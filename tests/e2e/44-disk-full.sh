@@ -59,7 +59,7 @@ echo small >"$M/small"
 
 # ---- the blocks' disk is full ----
 fill() { # fill DIR BYTES-LEFT
-	dd if=/dev/zero of="$1/ballast" bs=64k 2>/dev/null
+	dd if=/dev/zero of="$1/ballast" bs=64k 2>/dev/null # until it fails
 	truncate -s "-$2" "$1/ballast"
 }
 empty() { rm -f "$1/ballast"; }
@@ -96,7 +96,7 @@ else
 	fail "strace does not attach" "$(cat "$WORK"/*.trace)"
 fi
 kill "${tracers[@]}"
-wait "${tracers[@]}" 2>/dev/null
+wait "${tracers[@]}" 2>/dev/null # the shell would say "Terminated"
 check_status "nothing of it is there" 404 "${AUTH[@]}" "$FILES/broken"
 check_eq "blocks, mended: the same program goes through" none "$(error_of "$write_and_sync")"
 check_eq "no process has ended" "$before" "$(pids)"
