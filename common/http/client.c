@@ -318,6 +318,8 @@ static int wait_ms(struct http_client *c)
 	int64_t until = next_timer_ns(c);
 	int64_t now = clock_mono_ns();
 
+	if (now - c->begun_ns < ATTENTIVE_NS && until > now + ATTENTIVE_SLEEP_NS)
+		until = now + ATTENTIVE_SLEEP_NS;
 	c->asleep_until_ns = until;
 	if (until == INT64_MAX)
 		return -1;
@@ -416,7 +418,7 @@ static void send_here(struct http_call *call, int64_t now_ns)
 	if (call->head_owed || call->paused_in)
 		(void)send_signal(call, SIGNAL_RESUME);
 	/* One may have failed already, which is told on the thread; and timers may be earlier than it looks at them. */
-	if (running < c->call_count || next_timer_ns(c) < c->asleep_until_ns)
+	if (running < c->call_count || next_timer_ns(c) < c->asleep_until_ns - BEGIN_HERE_TIMER_NS)
 		wake(c);
 }
 

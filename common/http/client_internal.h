@@ -24,6 +24,9 @@
 #define BEGIN_HERE_GAP_NS (150 * 1000) /* ns */
 /* Nobody's timer may run out on a caller's thread: timers have a resolution of 1 ms. */
 #define BEGIN_HERE_TIMER_NS (2 * 1000000)
+/* While calls are made the thread looks at timers this often, so that a call sent by its caller, whose timers are seconds away, need not wake it. */
+#define ATTENTIVE_SLEEP_NS ((int64_t)1000 * 1000000)
+#define ATTENTIVE_NS ((int64_t)10 * 1000000000)
 #define HANDLES_KEPT_MAX 64 /* free handles for asynchronous calls */
 #define HOST_KEY_BYTES 280  /* "http://host:port" */
 
