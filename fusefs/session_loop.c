@@ -6,8 +6,12 @@
 #include "common/base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fuse_lowlevel.h>
+#include <linux/fuse.h>
+#include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -20,6 +24,7 @@ struct session_loop {
 	struct fuse_session *session;
 	void (*on_end)(void *cookie);
 	void *cookie;
+	pthread_mutex_t reading; /* who has it reads: taken first */
 	pthread_mutex_t lock;
 	bool ended; /* on_end was called */
 	unsigned running;
@@ -45,23 +50,69 @@ static void tell_end(struct session_loop *loop)
 		loop->on_end(loop->cookie);
 }
 
+static bool wait_readable(struct session_loop *loop, int timeout_ms)
+{
+	struct pollfd p = {.fd = fuse_session_fd(loop->session), .events = POLLIN};
+
+	return poll(&p, 1, timeout_ms) > 0;
+}
+
+/* The bytes that it moves, in or out. */
+static size_t weight(const struct fuse_buf *buffer, size_t size)
+{
+	const struct fuse_in_header *head = buffer->mem;
+	const struct fuse_read_in *read = (const void *)(head + 1);
+
+	return size >= sizeof(*head) + sizeof(*read) && head->opcode == FUSE_READ ? read->size : size;
+}
+
+/* What fuse_session_receive_buf says, once there is a request or the end. */
+static int next_request(struct session_loop *loop, struct fuse_buf *buffer, int64_t look_until_ns)
+{
+	while (!fuse_session_exited(loop->session)) {
+		int r = fuse_session_receive_buf(loop->session, buffer);
+
+		if (r != -EAGAIN && r != -EINTR)
+			return r;
+		if (clock_mono_ns() < look_until_ns)
+			(void)sched_yield();
+		else
+			(void)wait_readable(loop, -1);
+	}
+	return 0;
+}
+
+/* Reads and processes for as long as it is alone with the work. The last request it processes while another thread reads: > 0. */
+static int lead(struct session_loop *loop, struct fuse_buf *buffer)
+{
+	int64_t look_until_ns = 0;
+	int r;
+
+	pthread_mutex_lock(&loop->reading);
+	for (;;) {
+		r = next_request(loop, buffer, look_until_ns);
+		if (r <= 0 || weight(buffer, (size_t)r) > SESSION_LOOP_SMALL_BYTES || wait_readable(loop, 0))
+			break;
+		fuse_session_process_buf(loop->session, buffer);
+		look_until_ns = clock_mono_ns() + SESSION_LOOP_LOOK_NS;
+	}
+	pthread_mutex_unlock(&loop->reading);
+	if (r > 0)
+		fuse_session_process_buf(loop->session, buffer);
+	return r;
+}
+
 static void *reader_main(void *cookie)
 {
 	struct session_loop *loop = cookie;
 	struct fuse_buf buffer = {.mem = NULL};
+	int r;
 
-	while (!fuse_session_exited(loop->session)) {
-		int r = fuse_session_receive_buf(loop->session, &buffer);
-
-		if (r == -EINTR || r == -EAGAIN)
-			continue;
-		if (r <= 0) {
-			if (r < 0)
-				log_error(NULL, "reading requests: %s", error_lookup(r)->title);
-			break;
-		}
-		fuse_session_process_buf(loop->session, &buffer);
-	}
+	do
+		r = lead(loop, &buffer);
+	while (r > 0);
+	if (r < 0)
+		log_error(NULL, "reading requests: %s", error_lookup(r)->title);
 	free(buffer.mem);
 	tell_end(loop);
 	return NULL;
@@ -101,6 +152,22 @@ static int start_threads(struct session_loop *loop)
 	return loop->count > 0 ? 0 : -r;
 }
 
+/* On the descriptor: whoever reads decides how to wait. */
+static int read_without_waiting(struct fuse_session *session)
+{
+	const int fd = fuse_session_fd(session);
+	const int flags = fcntl(fd, F_GETFL);
+
+	return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+static void loop_free(struct session_loop *loop)
+{
+	pthread_mutex_destroy(&loop->reading);
+	pthread_mutex_destroy(&loop->lock);
+	free(loop);
+}
+
 int session_loop_start(
 	struct fuse_session *session, void (*on_end)(void *cookie), void *cookie, struct session_loop **ret)
 {
@@ -115,12 +182,14 @@ int session_loop_start(
 	loop->cookie = cookie;
 	loop->wanted = threads_wanted();
 	pthread_mutex_init(&loop->lock, NULL);
+	pthread_mutex_init(&loop->reading, NULL);
 	sigemptyset(&wake.sa_mask);
 	sigaction(WAKE_SIGNAL, &wake, NULL);
-	r = start_threads(loop);
+	r = read_without_waiting(session);
+	if (r == 0)
+		r = start_threads(loop);
 	if (r < 0) {
-		pthread_mutex_destroy(&loop->lock);
-		free(loop);
+		loop_free(loop);
 		return r;
 	}
 	*ret = loop;
@@ -152,6 +221,5 @@ void session_loop_stop(struct session_loop *loop)
 	}
 	for (unsigned i = 0; i < loop->count; i++)
 		pthread_join(loop->threads[i], NULL);
-	pthread_mutex_destroy(&loop->lock);
-	free(loop);
+	loop_free(loop);
 }

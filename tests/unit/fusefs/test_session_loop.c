@@ -4,6 +4,7 @@
 #include "fusefs/kernel.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -21,15 +22,17 @@
 #include <cmocka.h>
 
 #define CALLERS 200
+#define FILE_NODE 2
+#define LARGE (2 * SESSION_LOOP_SMALL_BYTES)
 
-/* A file system whose statfs is never answered but by an interruption. */
+/* A file system whose statfs is never answered but by an interruption, and with a file whose reads hold their thread until a statfs came. */
 struct fixture {
 	char directory[64];
 	struct fuse_session *session;
 	struct session_loop *loop;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	unsigned waiting, interrupted, ends;
+	unsigned waiting, interrupted, ends, reading;
 	atomic_bool answer; /* statfs is */
 	pid_t callers;
 	int commands, answers; /* pipes to them */
@@ -43,18 +46,25 @@ static void bump(struct fixture *f, unsigned *what)
 	pthread_mutex_unlock(&f->lock);
 }
 
-static void wait_for(struct fixture *f, const unsigned *what, unsigned count)
+static bool comes(struct fixture *f, const unsigned *what, unsigned count)
 {
 	struct timespec until;
 	int r = 0;
+	bool reached;
 
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += 10;
 	pthread_mutex_lock(&f->lock);
 	while (*what < count && r == 0)
 		r = pthread_cond_timedwait(&f->changed, &f->lock, &until);
-	assert_true(*what >= count);
+	reached = *what >= count;
 	pthread_mutex_unlock(&f->lock);
+	return reached;
+}
+
+static void wait_for(struct fixture *f, const unsigned *what, unsigned count)
+{
+	assert_true(comes(f, what, count));
 }
 
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -62,7 +72,43 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	struct stat st = {.st_ino = ino, .st_mode = S_IFDIR | 0755, .st_nlink = 2};
 
 	(void)fi;
+	if (ino == FILE_NODE)
+		st = (struct stat){.st_ino = ino, .st_mode = S_IFREG | 0644, .st_nlink = 1, .st_size = LARGE};
 	fuse_reply_attr(req, &st, 0);
+}
+
+static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	const struct fuse_entry_param e = {.ino = FILE_NODE,
+		.attr = {.st_ino = FILE_NODE, .st_mode = S_IFREG | 0644, .st_nlink = 1, .st_size = LARGE}};
+
+	(void)parent;
+	(void)name;
+	fuse_reply_entry(req, &e);
+}
+
+static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	fi->direct_io = 1; /* a read is one request */
+	fuse_reply_open(req, fi);
+}
+
+/* budget: the signature is libfuse's */
+static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	struct fixture *f = fuse_req_userdata(req);
+	char *zeros = calloc(1, size);
+
+	(void)ino;
+	(void)off;
+	(void)fi;
+	bump(f, &f->reading);
+	if (comes(f, &f->waiting, 1))
+		fuse_reply_buf(req, zeros, size);
+	else
+		fuse_reply_err(req, EIO);
+	free(zeros);
 }
 
 static void on_interrupt(fuse_req_t req, void *data)
@@ -77,15 +123,15 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 	const struct statvfs st = {.f_namemax = 255};
 
 	(void)ino;
-	if (f->answer) {
+	if (f->answer)
 		fuse_reply_statfs(req, &st);
-		return;
-	}
-	fuse_req_interrupt_func(req, on_interrupt, f);
+	else
+		fuse_req_interrupt_func(req, on_interrupt, f);
 	bump(f, &f->waiting);
 }
 
-static const struct fuse_lowlevel_ops ops = {.getattr = op_getattr, .statfs = op_statfs};
+static const struct fuse_lowlevel_ops ops = {
+	.getattr = op_getattr, .statfs = op_statfs, .lookup = op_lookup, .open = op_open, .read = op_read};
 
 static void on_end(void *cookie)
 {
@@ -106,7 +152,37 @@ static void *caller_main(void *cookie)
 	return statvfs(cookie, &st) < 0 && errno == EINTR ? cookie : NULL;
 }
 
-/* A byte: begin to call. Another: interrupt them all. Then it says how many were interrupted. */
+static void *reader_main(void *cookie)
+{
+	static char data[LARGE];
+	const int fd = openat((int)(intptr_t)cookie, "file", O_RDONLY | O_CLOEXEC);
+	const ssize_t got = read(fd, data, sizeof(data));
+
+	(void)close(fd);
+	return got == (ssize_t)sizeof(data) ? data : NULL;
+}
+
+/* 'r': reads the file. Another byte: calls statvfs meanwhile, and says whether all of it was read. */
+static void read_and_call(const char *directory, int commands, int answers)
+{
+	const int folder = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	unsigned count;
+	pthread_t reader;
+	struct statvfs st;
+	void *data = NULL;
+	char command;
+
+	if (pthread_create(&reader, NULL, reader_main, (void *)(intptr_t)folder) != 0 ||
+		read(commands, &command, 1) != 1 || statvfs(directory, &st) < 0)
+		return;
+	pthread_join(reader, &data);
+	(void)close(folder);
+	count = data != NULL;
+	if (write(answers, &count, sizeof(count)) < 0)
+		return;
+}
+
+/* 'c': begin to call. Another byte: interrupt them all. Then it says how many were interrupted. */
 static void callers_main(const char *directory, int commands, int answers)
 {
 	struct sigaction interrupting = {.sa_handler = on_signal};
@@ -117,6 +193,10 @@ static void callers_main(const char *directory, int commands, int answers)
 	sigaction(SIGUSR1, &interrupting, NULL);
 	if (read(commands, &command, 1) != 1)
 		return;
+	if (command == 'r') {
+		read_and_call(directory, commands, answers);
+		return;
+	}
 	for (unsigned i = 0; i < CALLERS; i++)
 		if (pthread_create(&callers[i], NULL, caller_main, (void *)directory) != 0)
 			return;
@@ -215,6 +295,21 @@ static void session_loop_reads_interrupts_while_two_hundred_calls_are_blocked(vo
 	wait_for(f, &f->interrupted, CALLERS);
 }
 
+static void session_loop_reads_on_while_a_large_request_holds_its_thread(void **state)
+{
+	struct fixture *f = *state;
+	unsigned whole = 0;
+
+	if (!f->session)
+		skip();
+	f->answer = true;
+	assert_int_equal(write(f->commands, "r", 1), 1);
+	wait_for(f, &f->reading, 1);
+	assert_int_equal(write(f->commands, "s", 1), 1);
+	assert_int_equal(read(f->answers, &whole, sizeof(whole)), sizeof(whole));
+	assert_int_equal(whole, 1);
+}
+
 static void session_loop_tells_the_end_once_when_it_is_unmounted(void **state)
 {
 	struct fixture *f = *state;
@@ -279,6 +374,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(session_loop_reads_interrupts_while_two_hundred_calls_are_blocked),
+		TEST(session_loop_reads_on_while_a_large_request_holds_its_thread),
 		TEST(session_loop_tells_the_end_once_when_it_is_unmounted),
 		TEST(session_loop_stop_ends_readers_of_a_session_that_goes_on),
 		TEST(kernel_set_read_ahead_is_seen_in_the_device),
