@@ -104,14 +104,21 @@ static int insert(struct account_call *call, struct user_account *a)
 	return r == -EEXIST ? account_refuse(call, -ERR_EXISTS, "the name %s is taken", a->name) : r;
 }
 
+int account_may_create(struct account_call *call)
+{
+	if (call->open_registration || call->who_is_admin)
+		return 0;
+	return account_refuse(call, call->who ? -ERR_FORBIDDEN : -ERR_UNAUTHENTICATED,
+		"registration is not open: an administrator makes accounts");
+}
+
 int account_create(struct account_call *call, const struct account_fields *fields, struct account_outcome *ret)
 {
 	struct account_outcome outcome = {0};
 
-	if (!call->open_registration && !call->who_is_admin)
-		return account_refuse(call, call->who ? -ERR_FORBIDDEN : -ERR_UNAUTHENTICATED,
-			"registration is not open: an administrator makes accounts");
-	int r = fill_new(call, fields, &outcome.account);
+	int r = account_may_create(call);
+	if (r == 0)
+		r = fill_new(call, fields, &outcome.account);
 	if (r < 0)
 		return r;
 	r = call->store->ops->begin(call->store);

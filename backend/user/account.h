@@ -49,6 +49,8 @@ struct account_fields {
 	const bool *admin;
 };
 
+/* What account_create asks first. */
+int account_may_create(struct account_call *call);
 /* -ERR_UNAUTHENTICATED, -ERR_FORBIDDEN: registration is not open; -ERR_UNPROCESSABLE; -ERR_EXISTS: the name. */
 int account_create(struct account_call *call, const struct account_fields *fields, struct account_outcome *ret);
 /* The first administrator, with the token that account_setup_token made. -ERR_FORBIDDEN: another token, or there is a user already. */

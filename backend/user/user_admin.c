@@ -118,7 +118,7 @@ static void list(struct pg *pg, struct http_request *req, struct service *s)
 
 static void create(struct pg *pg, struct http_request *req, struct service *s)
 {
-	user_mutate(pg, req, s, &(struct user_mutation){201, true, apply_create, user_v2_show});
+	user_mutate(pg, req, s, &(struct user_mutation){201, true, apply_create, user_v2_show, account_may_create});
 }
 
 static void read(struct pg *pg, struct http_request *req, struct service *s)

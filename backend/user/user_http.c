@@ -263,6 +263,8 @@ void user_mutate(struct pg *pg, struct http_request *req, struct service *s, con
 	u.call.cookie = &u;
 	if (r == 0)
 		r = read_key(&u);
+	if (r == 0 && mutation->permit)
+		r = mutation->permit(&u.call);
 	if (r == 0 && mutation->has_body)
 		r = parse_body(&u);
 	if (r == 0)

@@ -56,7 +56,7 @@ static int ask_user(struct user_request *u, json_t **ret)
 
 static void create(struct pg *pg, struct http_request *req, struct service *s)
 {
-	user_mutate(pg, req, s, &(struct user_mutation){201, true, apply_create, show_user});
+	user_mutate(pg, req, s, &(struct user_mutation){201, true, apply_create, show_user, account_may_create});
 }
 
 static void change(struct pg *pg, struct http_request *req, struct service *s)

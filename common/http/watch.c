@@ -32,10 +32,20 @@ static void respond_text(struct http_request *req, const char *type, int error, 
 	buf_fini(text);
 }
 
+static void respond_word(struct http_request *req, struct span word)
+{
+	struct http_headers headers;
+
+	http_headers_init(&headers);
+	(void)http_headers_add(&headers, "Content-Type", "text/plain");
+	http_respond(req, 200, &headers, word);
+	http_headers_fini(&headers);
+}
+
 static void on_healthz(struct http_request *req, void *cookie)
 {
 	(void)cookie;
-	http_respond(req, 200, NULL, SPAN_LITERAL("ok\n"));
+	respond_word(req, SPAN_LITERAL("ok\n"));
 }
 
 static void on_readyz(struct http_request *req, void *cookie)
@@ -50,7 +60,7 @@ static void on_readyz(struct http_request *req, void *cookie)
 	if (r)
 		http_respond_error(req, r, why.size ? why.data : NULL);
 	else
-		http_respond(req, 200, NULL, SPAN_LITERAL("ready\n"));
+		respond_word(req, SPAN_LITERAL("ready\n"));
 	buf_fini(&why);
 }
 

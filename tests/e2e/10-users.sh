@@ -96,6 +96,8 @@ says "it does so once" 403 POST /api/v2/user/setup "{\"token\":\"$SETUP\",\"name
 check_not "a second set-up token is not made" "$PROGRAM" --database "$DATABASE" --setup-token
 
 # ---- version 1 ----
+says "who may not make accounts is told so whatever the body is" 401 POST /api/v1/user/ '{"name":'
+says "by either version" 401 POST /api/v2/user/users '{"name":'
 says "without an administrator no account is made" 401 POST /api/v1/user/ '{"name":"ann","password":"correct horse"}'
 as "$ROOT" 1 s0
 says "an administrator makes one" 201 POST /api/v1/user/ '{"name":"Ann","email":"ann@example.org","password":"correct horse"}'

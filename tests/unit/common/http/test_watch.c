@@ -86,6 +86,7 @@ static void a_process_says_that_it_lives_and_whether_it_is_ready(void **state)
 	char text[4096];
 
 	assert_int_equal(ask(w, "/healthz", text, sizeof(text)), 200);
+	assert_non_null(strstr(text, "Content-Type: text/plain\r\n"));
 	assert_int_equal(ask(w, "/readyz", text, sizeof(text)), 200);
 	w->ready = -ERR_UNAVAILABLE;
 	assert_int_equal(ask(w, "/readyz", text, sizeof(text)), 503);
