@@ -33,7 +33,9 @@ check_eq "another --port is not taken over" "$first" "$(up --port 1 >/dev/null &
 
 old=$first
 echo "written at the last moment" >"$M/last"
-check "down stops it" down
+exec {held}<"$M/last"
+check_eq "down stops it, and says that somebody has a file open" "$M was in use" "$(down 2>&1 >/dev/null | cut -d: -f1)"
+exec {held}<&-
 check "no process of it is left" none_runs
 check_not "the mount is none any more" mountpoint -q "$M"
 check_not "the gateway does not answer" curl -fs --noproxy '*' "$NEPHOS_URL/healthz"
