@@ -23,7 +23,8 @@ void flush_schedule(struct fs *fs, struct file *f, int64_t after_ms)
 		f->due_listed = true;
 		DL_APPEND2(fs->flusher.due, f, due_prev, due_next);
 	}
-	pthread_cond_signal(&fs->flusher.wake);
+	if (f->due_ns < fs->flusher.looks_ns)
+		pthread_cond_signal(&fs->flusher.wake);
 }
 
 void flush_settle(struct fs *fs, struct file *f)
@@ -273,14 +274,27 @@ static int64_t look_through(struct fs *fs, int64_t now)
 	return next_ns;
 }
 
+static void wait_for_dirt(struct flusher *fl, int64_t look_ns)
+{
+	struct timespec until = clock_timespec(look_ns);
+
+	fl->looks_ns = look_ns;
+	if (look_ns == INT64_MAX)
+		pthread_cond_wait(&fl->wake, &fl->fs->lock);
+	else
+		pthread_cond_timedwait(&fl->wake, &fl->fs->lock, &until);
+}
+
 static void *flusher_main(void *cookie)
 {
 	struct flusher *fl = cookie;
 	struct fs *fs = fl->fs;
+	int64_t busy_ns = 0;
 
 	fs_lock(fs);
 	while (!fl->stop) {
-		struct timespec until = clock_timespec(look_through(fs, clock_mono_ns()));
+		const int64_t now = clock_mono_ns();
+		const int64_t look_ns = look_through(fs, now);
 
 		/* What look_through left for later is not left lying. */
 		if (fs->later) {
@@ -289,9 +303,8 @@ static void *flusher_main(void *cookie)
 			continue;
 		}
 		if (fl->due || fl->room)
-			pthread_cond_timedwait(&fl->wake, &fs->lock, &until);
-		else
-			pthread_cond_wait(&fl->wake, &fs->lock);
+			busy_ns = now;
+		wait_for_dirt(fl, now - busy_ns < FLUSH_ATTENTIVE_NS ? look_ns : INT64_MAX);
 	}
 	fs_unlock(fs);
 	return NULL;

@@ -17,6 +17,8 @@
 #include <stdbool.h>
 
 #define FLUSH_AFTER_MS 1000
+#define FLUSH_ATTENTIVE_NS \
+	(10 * NS_PER_S) /* so long after the last dirty file the thread looks by itself, each second: the next one need not wake it */
 #define FLUSH_RETRY_MS_MIN 500 /* after a failure; doubled each time … */
 #define FLUSH_RETRY_MS_MAX 30000
 #define FLUSH_FULL_MS 20			/* the op log is full: soon again */
@@ -56,6 +58,7 @@ struct flusher {
 	pthread_t thread;
 	pthread_cond_t wake;
 	bool stop, running;
+	int64_t looks_ns;	/* when the thread looks at what is due; INT64_MAX: when it is woken */
 	uint64_t bytes;		/* dirty and flushing, of all files */
 	struct file *due;	/* dirty files, by due_ns, roughly: it is looked through */
 	struct room_wait *room; /* in their order */

@@ -82,16 +82,20 @@ static int next_request(struct session_loop *loop, struct fuse_buf *buffer, int6
 	return 0;
 }
 
-/* Reads and processes for as long as it is alone with the work. The last request it processes while another thread reads: > 0. */
+/* Reads and processes for as long as it is equal to the work. The last request it processes while another thread reads: > 0. */
 static int lead(struct session_loop *loop, struct fuse_buf *buffer)
 {
 	int64_t look_until_ns = 0;
+	unsigned behind = 0;
 	int r;
 
 	pthread_mutex_lock(&loop->reading);
 	for (;;) {
 		r = next_request(loop, buffer, look_until_ns);
-		if (r <= 0 || weight(buffer, (size_t)r) > SESSION_LOOP_SMALL_BYTES || wait_readable(loop, 0))
+		if (r <= 0 || weight(buffer, (size_t)r) > SESSION_LOOP_SMALL_BYTES)
+			break;
+		behind = wait_readable(loop, 0) ? behind + 1 : 0;
+		if (behind == SESSION_LOOP_BEHIND)
 			break;
 		fuse_session_process_buf(loop->session, buffer);
 		look_until_ns = clock_mono_ns() + SESSION_LOOP_LOOK_NS;
