@@ -1,5 +1,6 @@
 #include "fusefs/listing.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <utlist.h>
@@ -36,7 +37,6 @@ struct listing {
 	bool clean;	  /* every entry was learnt as it is */
 	bool touched;	  /* somebody read from it */
 	bool learning;	  /* nobody reads: it is for the names */
-	bool stale;	  /* rewound meanwhile: what comes is not wanted */
 	int error;
 	int64_t seen;	     /* position of the first sheet */
 	int64_t content_seq; /* of the folder, when it was complete */
@@ -46,7 +46,6 @@ struct listing {
 };
 
 static void fetch(struct listing *l, struct sheet *s, uint32_t limit);
-static void restart(struct listing *l);
 
 static void unload(struct listing *l, struct sheet *s)
 {
@@ -280,37 +279,22 @@ static void take(struct listing *l, struct sheet *s, const struct store_page *pa
 		fetch_ahead(l);
 }
 
-/* The sheet was taken out of the list: what comes is for nobody. */
-static void begin_anew(struct listing *l)
-{
-	l->stale = false;
-	free((char *)l->fetching->after.data);
-	free(l->fetching);
-	l->fetching = NULL;
-	if (l->refs > 1) /* somebody beside this fetch */
-		restart(l);
-}
-
 static void on_page(void *cookie, int error, const struct store_page *page)
 {
 	struct listing *l = cookie;
 	struct fs *fs = l->fs;
 	struct inode *folder = l->folder;
+	struct sheet *s;
 
 	fs_lock(fs);
 	fs->calls--;
-	if (l->stale) {
-		begin_anew(l);
-	} else {
-		struct sheet *s = l->fetching;
-
-		l->fetching = NULL;
-		if (error == 0 && (l->refs > 1 || l->learning))
-			take(l, s, page);
-		else
-			l->error = error < 0 ? error : -ECANCELED;
-		wait_fire(&l->waits, error);
-	}
+	s = l->fetching;
+	l->fetching = NULL;
+	if (error == 0 && (l->refs > 1 || l->learning))
+		take(l, s, page);
+	else
+		l->error = error < 0 ? error : -ECANCELED;
+	wait_fire(&l->waits, error);
 	listing_close(l);
 	inode_unref(folder);
 	fs_unlock(fs);
@@ -331,14 +315,7 @@ static void restart(struct listing *l)
 {
 	struct sheet *s;
 
-	if (l->fetching) {
-		/* It is taken out of the list, and away when its answer comes: then everything begins anew. */
-		if (!l->stale)
-			DL_DELETE(l->sheets, l->fetching);
-		l->stale = true;
-		drop_sheets(l);
-		return;
-	}
+	assert(!l->fetching);
 	drop_sheets(l);
 	l->ended = false;
 	l->clean = true;
@@ -424,13 +401,11 @@ int listing_at(struct listing *l, uint64_t n, struct listing_entry *ret)
 	if (l->error < 0) {
 		int error = l->error;
 
-		if (!l->fetching && !l->stale)
+		if (!l->fetching)
 			restart(l); /* the next reader tries again */
 		return error;
 	}
 	l->touched = true;
-	if (l->stale)
-		return -EAGAIN;
 	l->reached = n;
 	if (n >= l->count) {
 		fetch_ahead(l);
