@@ -84,13 +84,17 @@ static void unkeep(struct listing *l)
 	listing_close(l);
 }
 
+/*
+ * It holds while the folder's content_seq stays as it is, so it must have seen the change that this is of. The attributes may be of a later position than the listing: then the journal
+ * has that change still to bring, and will find them up to date.
+ */
 static void keep(struct listing *l)
 {
 	struct fs *fs = l->fs;
 
 	if (l->folder->listing)
 		unkeep(l->folder->listing);
-	if (l->bytes > LISTING_KEEP_BYTES || !inode_valid(l->folder))
+	if (l->bytes > LISTING_KEEP_BYTES || !inode_valid(l->folder) || l->folder->attr.content_seq > l->seen)
 		return;
 	l->kept = l->bytes + sizeof(*l);
 	l->content_seq = l->folder->attr.content_seq;

@@ -304,6 +304,33 @@ static void a_listing_that_began_before_a_change_does_not_make_complete(void **s
 	fs_unlock(f->fs);
 }
 
+static void a_listing_older_than_the_attributes_of_its_folder_is_not_kept(void **state)
+{
+	struct fixture *f = *state;
+	struct listing_entry entry;
+	const struct fault_rule held = {.call = FAULT_CHILDREN, .kind = FAULT_HOLD, .nth = 2};
+	struct listing *l;
+	int64_t seq;
+
+	fault_add(f->store, &held);
+	fs_lock(f->fs);
+	l = listing_open(f->fs, f->root);
+	assert_int_equal(at(f, l, 0, &entry), 1);
+	assert_int_equal(fault_wait_held(f->store, FAULT_CHILDREN, 1, WAIT_MS), 0);
+	seq = create(f, "file-"); /* it belongs on the page that is here already */
+	refresh_root(f);	  /* … and this has seen it, before the journal says so */
+	assert_int_equal(f->root->attr.content_seq, seq);
+	assert_int_equal(fault_release(f->store, FAULT_CHILDREN), 1);
+	assert_int_equal(read_all(f, l), FILES);
+	listing_close(l);
+	announce(f, "file-", seq);
+	l = listing_open(f->fs, f->root);
+	assert_int_equal(at(f, l, 0, &entry), 1);
+	assert_true(span_eq_str(entry.name, "file-"));
+	listing_close(l);
+	fs_unlock(f->fs);
+}
+
 static void who_closes_early_leaves_nothing_behind(void **state)
 {
 	struct fixture *f = *state;
@@ -343,6 +370,7 @@ int main(void)
 		CASE(while_it_is_unchanged_a_folder_is_listed_from_here),
 		CASE(what_another_made_is_asked_for_and_listed_anew),
 		CASE(a_listing_that_began_before_a_change_does_not_make_complete),
+		CASE(a_listing_older_than_the_attributes_of_its_folder_is_not_kept),
 		CASE(who_closes_early_leaves_nothing_behind),
 		CASE(names_asked_for_one_by_one_bring_the_whole_folder),
 	};
