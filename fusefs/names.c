@@ -1,5 +1,6 @@
 #include "fusefs/names.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -8,8 +9,48 @@ void names_init(struct names *t, struct inodes *inodes, size_t max)
 	*t = (struct names){.inodes = inodes, .max = max};
 }
 
+/* -- by folder -- */
+
+static struct names_folder *folder_find(struct names *t, int64_t id)
+{
+	struct names_folder *f;
+
+	HASH_FIND(hh, t->folders, &id, sizeof(id), f);
+	return f;
+}
+
+static int folder_add(struct names *t, struct name *n)
+{
+	struct names_folder *f = folder_find(t, n->folder);
+
+	if (!f) {
+		f = calloc(1, sizeof(*f));
+		if (!f)
+			return -ENOMEM;
+		f->id = n->folder;
+		HASH_ADD(hh, t->folders, id, sizeof(f->id), f);
+	}
+	DL_PREPEND2(f->names, n, folder_prev, folder_next);
+	f->count++;
+	return 0;
+}
+
+static void folder_drop(struct names *t, struct name *n)
+{
+	struct names_folder *f = folder_find(t, n->folder);
+
+	DL_DELETE2(f->names, n, folder_prev, folder_next);
+	if (--f->count > 0)
+		return;
+	HASH_DEL(t->folders, f);
+	free(f);
+}
+
+/* -- one by one -- */
+
 static void drop(struct names *t, struct name *n)
 {
+	folder_drop(t, n);
 	HASH_DEL(t->by_key, n);
 	DL_DELETE(t->recent, n);
 	t->count--;
@@ -90,16 +131,19 @@ static struct name *add(struct names *t, const struct name_key *key, size_t size
 	while (t->count >= t->max)
 		evict(t, t->recent->prev);
 	n = calloc(1, offsetof(struct name, folder) + size);
-	if (!n) {
+	if (n) {
+		n->size = size - offsetof(struct name_key, bytes);
+		n->folder = key->folder;
+		memcpy(n->bytes, key->bytes, n->size);
+	}
+	if (!n || folder_add(t, n) < 0) {
 		struct inode *folder = inodes_find(t->inodes, key->folder);
 
 		if (folder)
 			folder->complete = false;
+		free(n);
 		return NULL;
 	}
-	n->size = size - offsetof(struct name_key, bytes);
-	n->folder = key->folder;
-	memcpy(n->bytes, key->bytes, n->size);
 	HASH_ADD_KEYPTR(hh, t->by_key, &n->folder, size, n);
 	DL_PREPEND(t->recent, n);
 	t->count++;
@@ -150,4 +194,60 @@ void names_changed(struct names *t, int64_t folder, struct span name, int64_t se
 	n->state = NAME_UNKNOWN;
 	n->seen = seq;
 	n->epoch = t->inodes->epoch;
+}
+
+/* -- all of a folder -- */
+
+static int by_bytes(const void *a, const void *b)
+{
+	const struct name *x = *(struct name *const *)a, *y = *(struct name *const *)b;
+	int order = memcmp(x->bytes, y->bytes, x->size < y->size ? x->size : y->size);
+
+	return order ? order : x->size < y->size ? -1 : x->size > y->size;
+}
+
+/* Those that are there, into ret. */
+static int pick(struct names *t, const struct names_folder *f, struct name **ret, size_t *ret_count)
+{
+	struct name *n;
+	size_t count = 0;
+
+	DL_FOREACH2(f->names, n, folder_next)
+	{
+		if (n->epoch != t->inodes->epoch || n->state == NAME_UNKNOWN)
+			return -EAGAIN;
+		if (n->state == NAME_PRESENT)
+			ret[count++] = n;
+	}
+	*ret_count = count;
+	return 0;
+}
+
+int names_list(struct names *t, int64_t folder, size_t max, struct name ***ret, size_t *ret_count)
+{
+	struct inode *inode = inodes_find(t->inodes, folder);
+	struct names_folder *f = folder_find(t, folder);
+	struct name **list;
+	size_t count = 0;
+	int r = 0;
+
+	if (!inode || !inode_is_complete(inode))
+		return -EAGAIN;
+	if (f && f->count > max)
+		return -E2BIG;
+	list = calloc(f ? f->count : 1, sizeof(struct name *));
+	if (!list)
+		return -ENOMEM;
+	if (f)
+		r = pick(t, f, list, &count);
+	if (r < 0) {
+		free(list);
+		return r;
+	}
+	qsort(list, count, sizeof(struct name *), by_bytes);
+	for (size_t i = 0; i < count; i++)
+		touch(t, list[i]);
+	*ret = list;
+	*ret_count = count;
+	return 0;
 }

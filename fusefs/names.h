@@ -19,6 +19,7 @@ enum name_state { NAME_UNKNOWN, NAME_ABSENT, NAME_PRESENT };
 struct name {
 	UT_hash_handle hh;
 	struct name *prev, *next; /* most recently used first */
+	struct name *folder_prev, *folder_next;
 	enum name_state state;
 	struct inode *inode; /* NAME_PRESENT */
 	int64_t seen;
@@ -28,9 +29,18 @@ struct name {
 	char bytes[];
 };
 
+/* The names of one folder. They do not hang on its inode: that may go and come back while they stay. */
+struct names_folder {
+	UT_hash_handle hh;
+	int64_t id;
+	struct name *names; /* at least one */
+	size_t count;
+};
+
 struct names {
 	struct name *by_key;
 	struct name *recent;
+	struct names_folder *folders; /* so many as there are names, at most */
 	size_t count, max;
 	struct inodes *inodes;
 };
@@ -39,6 +49,11 @@ void names_init(struct names *t, struct inodes *inodes, size_t max);
 void names_fini(struct names *t);
 /* What is known of it; NAME_UNKNOWN: nothing. ret_inode (NAME_PRESENT) is borrowed. */
 enum name_state names_find(struct names *t, int64_t folder, struct span name, struct inode **ret_inode);
+/*
+ * Every name in a folder of which all are known, as names_find would tell one by one, in the order of their bytes, which is the store's. The array is to be freed; what it points to, each
+ * NAME_PRESENT, is borrowed until the next call. -EAGAIN: not all is known; -E2BIG: more names than max are here, the absent ones among them, and none was looked at; -ENOMEM.
+ */
+int names_list(struct names *t, int64_t folder, size_t max, struct name ***ret, size_t *ret_count);
 /* An answer of position seen. Ignored when something newer is known. inode NULL: absent. Without memory it is just not known. */
 void names_learn(struct names *t, int64_t folder, struct span name, struct inode *inode, int64_t seen);
 /* A change of position seq was announced: what was seen before it is not known any more. */
