@@ -21,14 +21,35 @@ static struct inode *known(struct fs *fs, int64_t id)
 	return id > 0 ? inodes_find(&fs->inodes, id) : NULL;
 }
 
+/* What only changes a document has the name in its entry as well. */
+static bool changes_names(enum op_kind op)
+{
+	switch (op) {
+	case OP_WRITE:
+	case OP_SETATTR:
+	case OP_SETXATTR:
+	case OP_REMOVEXATTR:
+	case OP_CLONE:
+		return false;
+	default:
+		return true;
+	}
+}
+
 static void name_changed(struct fs *fs, const struct store_change *c, int64_t folder, struct span name)
 {
 	struct inode *inode = known(fs, folder);
 
 	if (folder <= 0 || name.size == 0)
 		return;
-	recent_add_name(&fs->recent, c->seq, folder, name);
-	names_changed(&fs->names, folder, name, c->seq);
+	if (changes_names(c->op)) {
+		recent_add_name(&fs->recent, c->seq, folder, name);
+		names_changed(&fs->names, folder, name, c->seq);
+	}
+	/*
+	 * Of a name that stays the kernel is told, too: it may be looking it up right now, with attributes of before, and know no document yet that it could be told of. This notice waits for
+	 * that lookup.
+	 */
 	if (!c->own && (kernel_knows(inode) || folder == fs->root))
 		notify_entry(fs->notify, fs_node(fs, folder), name);
 }
@@ -84,7 +105,7 @@ static void apply(struct fs *fs, const struct store_change *c)
 	name_changed(fs, c, c->parent, c->name);
 	name_changed(fs, c, c->old_parent, c->old_name);
 	attributes_changed(fs, c, c->id);
-	if (c->name.size > 0)
+	if (c->name.size > 0 && changes_names(c->op))
 		attributes_changed(fs, c, c->parent);
 	if (c->old_name.size > 0 && c->old_parent != c->parent)
 		attributes_changed(fs, c, c->old_parent);

@@ -76,10 +76,10 @@ struct store_batch_reply {
 /* One entry of the journal. */
 struct store_change {
 	int64_t seq;
-	enum op_kind op;
+	enum op_kind op; /* OP_KINDS: one of a newer store, which may have changed anything */
 	int64_t id, parent, old_parent, replaced;
-	struct span name, old_name;
-	bool own; /* made by this mount's session */
+	struct span name, old_name; /* also where nothing happened to them: then they say where the document lies */
+	bool own;		    /* made by this mount's session */
 	bool content, attributes, xattrs;
 };
 

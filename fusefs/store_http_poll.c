@@ -68,7 +68,6 @@ static void get_what(const json_t *object, struct store_change *ret)
 		ret->xattrs = ret->attributes = true;
 		break;
 	case OP_KINDS:
-		ret->op = OP_SETATTR;
 		ret->content = ret->attributes = ret->xattrs = true;
 		break;
 	default:

@@ -204,6 +204,22 @@ static void announce(struct fixture *f, const char *name, int64_t seq)
 	fs_lock(f->fs);
 }
 
+/* Later than all that was seen. */
+static void announce_op(struct fixture *f, enum op_kind op, const char *name)
+{
+	struct store_change change = {.seq = f->root->seen + 1000,
+		.op = op,
+		.id = 99,
+		.parent = ITEM_ROOT(7),
+		.name = span_str(name),
+		.attributes = true};
+	struct store_changes changes = {.list = &change, .count = 1, .last = {1, change.seq}};
+
+	fs_unlock(f->fs);
+	fs_on_changes(f->fs, &changes);
+	fs_lock(f->fs);
+}
+
 /* -- cases -- */
 
 static void all_entries_come_in_order_and_their_places_stay(void **state)
@@ -331,6 +347,29 @@ static void a_listing_older_than_the_attributes_of_its_folder_is_not_kept(void *
 	fs_unlock(f->fs);
 }
 
+static void what_changes_a_document_leaves_its_name_and_its_folder_known(void **state)
+{
+	static const enum op_kind kinds[] = {OP_WRITE, OP_SETATTR, OP_SETXATTR, OP_REMOVEXATTR, OP_CLONE};
+	struct fixture *f = *state;
+	struct inode *inode = NULL;
+	struct listing *l;
+
+	fs_lock(f->fs);
+	refresh_root(f);
+	l = listing_open(f->fs, f->root);
+	(void)read_all(f, l);
+	listing_close(l);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		announce_op(f, kinds[i], "file-0001");
+		assert_int_equal(names_find(&f->fs->names, f->root->id, span_str("file-0001"), &inode), NAME_PRESENT);
+		assert_true(inode_valid(f->root));
+	}
+	announce_op(f, OP_KINDS, "file-0001"); /* of a newer store: who knows */
+	assert_int_equal(names_find(&f->fs->names, f->root->id, span_str("file-0001"), &inode), NAME_UNKNOWN);
+	assert_false(inode_valid(f->root));
+	fs_unlock(f->fs);
+}
+
 static void who_closes_early_leaves_nothing_behind(void **state)
 {
 	struct fixture *f = *state;
@@ -371,6 +410,7 @@ int main(void)
 		CASE(what_another_made_is_asked_for_and_listed_anew),
 		CASE(a_listing_that_began_before_a_change_does_not_make_complete),
 		CASE(a_listing_older_than_the_attributes_of_its_folder_is_not_kept),
+		CASE(what_changes_a_document_leaves_its_name_and_its_folder_known),
 		CASE(who_closes_early_leaves_nothing_behind),
 		CASE(names_asked_for_one_by_one_bring_the_whole_folder),
 	};
