@@ -156,6 +156,7 @@ void fs_on_changes(struct fs *fs, const struct store_changes *changes)
 	for (size_t i = 0; i < changes->count; i++)
 		apply(fs, &changes->list[i]);
 	fs->following = true;
+	fs->followed = changes->last.seq;
 	fs_unlock(fs);
 }
 

@@ -66,6 +66,7 @@ struct fs {
 	int64_t newest;		  /* the document of the newest change that is known; 0: somebody else's */
 	int64_t newest_ns;	  /* when it became known */
 	bool following;		  /* the journal reaches us: caches are trusted */
+	int64_t followed;	  /* up to where: what is known is at least of this position */
 	int64_t usage_at_ns;	  /* when the store said how full the drive is */
 	bool usage_asked;
 	int64_t quota, used, free; /* bytes; quota 0: none */

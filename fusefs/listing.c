@@ -38,7 +38,7 @@ struct listing {
 	bool touched;	  /* somebody read from it */
 	bool learning;	  /* nobody reads: it is for the names */
 	int error;
-	int64_t seen;	     /* position of the first sheet */
+	int64_t seen;	     /* what changed in the folder up to this position is in it: that of the first sheet */
 	int64_t content_seq; /* of the folder, when it was complete */
 	uint64_t epoch;
 	struct sheet *fetching;
@@ -183,30 +183,47 @@ static void learn(struct listing *l, const struct item *item, int64_t seen)
 	inode_unref(inode);
 }
 
+/* Room for so many entries with names of so many bytes together. */
+static int load(struct listing *l, struct sheet *s, size_t count, size_t names)
+{
+	size_t bytes = count * sizeof(struct entry_head) + names;
+
+	s->places = malloc((count + 1) * sizeof(*s->places));
+	s->data = malloc(bytes + 1);
+	if (!s->places || !s->data)
+		return -ENOMEM;
+	s->bytes = bytes + (count + 1) * sizeof(*s->places);
+	s->count = 0;
+	s->loaded = true;
+	l->bytes += s->bytes;
+	return 0;
+}
+
+/* Behind the others in the room of load(); returns where the next one goes, the first at 0. */
+static size_t put(struct sheet *s, size_t at, const struct listing_entry *entry)
+{
+	struct entry_head head = {entry->id, entry->mode, (uint32_t)entry->name.size};
+
+	s->places[s->count++] = (uint32_t)at;
+	memcpy(s->data + at, &head, sizeof(head));
+	memcpy(s->data + at + sizeof(head), entry->name.data, entry->name.size);
+	return at + sizeof(head) + entry->name.size;
+}
+
 static int store_sheet(struct listing *l, struct sheet *s, const struct store_page *page)
 {
 	size_t bytes = 0, at = 0;
 
 	for (size_t i = 0; i < page->count; i++)
-		bytes += sizeof(struct entry_head) + page->items[i].name.size;
-	s->places = malloc((page->count + 1) * sizeof(*s->places));
-	s->data = malloc(bytes + 1);
-	if (!s->places || !s->data)
+		bytes += page->items[i].name.size;
+	if (load(l, s, page->count, bytes) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < page->count; i++) {
 		const struct item *item = &page->items[i];
-		struct entry_head head = {item->id, item->mode, (uint32_t)item->name.size};
 
-		s->places[i] = (uint32_t)at;
-		memcpy(s->data + at, &head, sizeof(head));
-		memcpy(s->data + at + sizeof(head), item->name.data, item->name.size);
-		at += sizeof(head) + item->name.size;
+		at = put(s, at, &(struct listing_entry){item->id, item->mode, item->name});
 		learn(l, item, page->at.seq);
 	}
-	s->bytes = bytes + (page->count + 1) * sizeof(*s->places);
-	s->count = (uint32_t)page->count;
-	s->loaded = true;
-	l->bytes += s->bytes;
 	return 0;
 }
 
@@ -313,6 +330,58 @@ static void fetch(struct listing *l, struct sheet *s, uint32_t limit)
 	(void)l->fs->store->ops->children(l->fs->store, l->folder->id, s->after, limit, false, on_page, l);
 }
 
+/* -- from what is known -- */
+
+static_assert(LISTING_RECALL_MAX * (sizeof(struct entry_head) + NAME_BYTES_MAX + sizeof(uint32_t)) < LISTING_BYTES_MAX,
+	"a listing from what is known is never let go in part");
+
+/* One sheet, the only one. */
+static int recall_sheet(struct listing *l, struct name *const *names, size_t count)
+{
+	struct sheet *s = add_sheet(l, span_of(NULL, 0));
+	size_t bytes = 0, at = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!inode_valid(names[i]->inode))
+			return -EAGAIN; /* a page brings the attributes, too */
+		bytes += names[i]->size;
+	}
+	if (!s || load(l, s, count, bytes) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		at = put(s, at,
+			&(struct listing_entry){names[i]->inode->id, names[i]->inode->attr.mode,
+				span_of(names[i]->bytes, names[i]->size)});
+	l->count = count;
+	return 0;
+}
+
+/* False: the store has to be asked. */
+static bool recall(struct listing *l)
+{
+	struct fs *fs = l->fs;
+	struct inode *folder = l->folder;
+	struct name **names = NULL;
+	size_t count = 0;
+	int r;
+
+	if (!fs->following || !inode_valid(folder) || folder->orphan)
+		return false;
+	r = names_list(&fs->names, folder->id, LISTING_RECALL_MAX, &names, &count);
+	if (r == 0)
+		r = recall_sheet(l, names, count);
+	free(names);
+	if (r < 0) {
+		drop_sheets(l);
+		return false;
+	}
+	l->ended = true;
+	/* Later changes are in it only if they are our own, or happen to be known: of them nobody can say that others before them are. */
+	l->seen = fs->followed;
+	keep(l);
+	return true;
+}
+
 /* -- the reader -- */
 
 static void restart(struct listing *l)
@@ -327,6 +396,8 @@ static void restart(struct listing *l)
 	l->reached = 0;
 	l->touched = false;
 	l->epoch = l->fs->inodes.epoch;
+	if (recall(l))
+		return;
 	s = add_sheet(l, span_of(NULL, 0));
 	if (s)
 		fetch(l, s, l->learning ? LISTING_PAGE : LISTING_PAGE_FIRST);

@@ -2,7 +2,7 @@
  * names: which name in which folder is which document, or none, as far as known: bounded, least recently used go first. A name keeps its inode, and
  * with it the attributes and the small content that came with a listing.
  *
- * A folder whose inode says `complete` has every name here, so that one that is not here does not exist. A name that another client changed stays as
+ * A folder whose inode says `complete` has every name here, so that one that is not here does not exist, and all of them can be listed. A name that another client changed stays as
  * NAME_UNKNOWN: the folder is still complete but for it.
  * Not thread-safe: guarded by the lock of the fs.
  */
