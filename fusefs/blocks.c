@@ -20,11 +20,32 @@ void blocks_init(struct blocks *t, struct fs *fs, size_t max)
 	*t = (struct blocks){.fs = fs, .max = max};
 }
 
+/* Into its list, as the first. */
+static void link_block(struct blocks *t, struct block *b)
+{
+	if (b->passed) {
+		t->passed_used += b->bytes->capacity;
+		DL_PREPEND(t->passed, b);
+	} else {
+		DL_PREPEND(t->recent, b);
+	}
+}
+
+static void unlink_block(struct blocks *t, struct block *b)
+{
+	if (b->passed) {
+		t->passed_used -= b->bytes->capacity;
+		DL_DELETE(t->passed, b);
+	} else {
+		DL_DELETE(t->recent, b);
+	}
+}
+
 static void drop(struct blocks *t, struct block *b)
 {
 	HASH_DEL(t->by_key, b);
 	if (b->bytes) {
-		DL_DELETE(t->recent, b);
+		unlink_block(t, b);
 		t->used -= b->bytes->capacity;
 		bytes_unref(b->bytes);
 	}
@@ -66,8 +87,10 @@ bool blocks_find(struct blocks *t, const uint8_t sha256[32], uint32_t at, struct
 	if (!b || !b->bytes)
 		return false;
 	if (t->recent != b) {
-		DL_DELETE(t->recent, b);
-		DL_PREPEND(t->recent, b);
+		unlink_block(t, b);
+		b->kept = b->kept || b->passed;
+		b->passed = false;
+		link_block(t, b);
 	}
 	*ret = (struct blocks_span){b->bytes, start, start + (uint32_t)b->bytes->used};
 	return true;
@@ -109,17 +132,28 @@ static void drop_pieces(struct blocks *t, const uint8_t sha256[32], size_t size)
 	}
 }
 
+void blocks_passed(struct blocks *t, const uint8_t sha256[32])
+{
+	struct block *b = find(t, sha256, BLOCKS_WHOLE);
+
+	if (!b || !b->bytes || b->bytes->capacity <= BLOCKS_SMALL_BYTES || b->passed || b->kept)
+		return;
+	unlink_block(t, b);
+	b->passed = true;
+	link_block(t, b);
+}
+
 static void came(struct blocks *t, struct block *b, struct bytes *bytes)
 {
 	b->fetch = NULL;
 	b->bytes = bytes_ref(bytes);
 	t->used += bytes->capacity;
-	DL_PREPEND(t->recent, b);
+	link_block(t, b);
 	if (b->key.piece == BLOCKS_WHOLE)
 		drop_pieces(t, b->key.sha256, bytes->used);
-	while (t->used > t->max && t->recent->prev != b)
+	while (t->used > t->max && (t->passed || t->recent->prev != b))
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the analyzer loses count of the holders */
-		drop(t, t->recent->prev);
+		drop(t, t->passed ? t->passed->prev : t->recent->prev);
 }
 
 void blocks_put(struct blocks *t, const uint8_t sha256[32], struct bytes *bytes)
@@ -249,6 +283,30 @@ static void fetch_undo(struct blocks *t, struct fetch *f)
 	free(f);
 }
 
+/* The block that was passed first, of those that are as large and that nobody reads any more; NULL while few were passed. */
+static struct block *find_room(struct blocks *t, size_t size)
+{
+	struct block *b = t->passed ? t->passed->prev : NULL;
+
+	if (t->passed_used < t->max / BLOCKS_PASSED_PART + size)
+		return NULL;
+	while (b && (b->bytes->capacity != size || !bytes_alone(b->bytes)))
+		b = b == t->passed ? NULL : b->prev;
+	return b;
+}
+
+static struct bytes *room_for(struct blocks *t, size_t size)
+{
+	struct block *b = find_room(t, size);
+	struct bytes *bytes;
+
+	if (!b)
+		return bytes_new(size);
+	bytes = bytes_ref(b->bytes);
+	drop(t, b);
+	return bytes;
+}
+
 static struct fetch *fetch_new(struct blocks *t, const struct segment *s, const struct blocks_want *want)
 {
 	struct fetch *f = calloc(1, sizeof(*f));
@@ -264,7 +322,7 @@ static struct fetch *fetch_new(struct blocks *t, const struct segment *s, const 
 		r = gather_pieces(t, f, s, want);
 	}
 	if (r == 0)
-		f->bytes = bytes_new(f->part.len);
+		f->bytes = room_for(t, f->part.len);
 	if (f->bytes) {
 		f->part.into = f->bytes->data;
 		return f;

@@ -11,6 +11,7 @@ struct handle *handle_new(struct inode *inode, int flags)
 		return NULL;
 	h->inode = inode_ref(inode);
 	h->synchronous = (flags & (O_SYNC | O_DSYNC | O_DIRECT)) != 0;
+	h->ahead.direct = (flags & O_DIRECT) != 0;
 	h->writable = (flags & O_ACCMODE) != O_RDONLY;
 	h->error_seen = inode->file ? inode->file->error_seq : 0;
 	inode->opens++;
@@ -21,6 +22,7 @@ void handle_free(struct fs *fs, struct handle *h)
 {
 	struct inode *inode = h->inode;
 
+	reader_ends(fs, inode, &h->ahead);
 	listing_close(h->listing);
 	inode->opens--;
 	flush_released(fs, inode);

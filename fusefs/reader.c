@@ -429,6 +429,23 @@ static void ahead_range(struct fs *fs, struct inode *inode, int64_t at, int64_t 
 	}
 }
 
+/* The blocks that lie wholly between where a sequential reader began and `to` are passed. */
+static void ahead_pass(struct fs *fs, struct inode *inode, struct ahead *ahead, int64_t to)
+{
+	if (ahead->direct || !inode->file)
+		return;
+	while (ahead->passed < to) {
+		int64_t until = to;
+		const struct segment *s = content_at(&inode->file->content, ahead->passed, &until);
+
+		if (s && s->at + s->len > to)
+			return;
+		if (s && s->kind == SEGMENT_BLOCK && s->at >= ahead->passed)
+			blocks_passed(&fs->blocks, s->sha256);
+		ahead->passed = s ? s->at + s->len : min_of(until, to);
+	}
+}
+
 void reader_ahead(struct fs *fs, struct inode *inode, struct ahead *ahead, int64_t at, size_t size)
 {
 	int64_t end = at + (int64_t)size, slack = READER_AHEAD_BYTES_MIN, limit;
@@ -440,11 +457,13 @@ void reader_ahead(struct fs *fs, struct inode *inode, struct ahead *ahead, int64
 	if (at > ahead->next + (ahead->window > 0 ? slack : 0) || end < ahead->next - slack) {
 		ahead->next = end;
 		ahead->until = ahead->window = 0;
+		ahead->passed = at;
 		return;
 	}
 	if (end <= ahead->next)
 		return;
 	ahead->next = end;
+	ahead_pass(fs, inode, ahead, end - slack); /* others of its requests may still come */
 	ahead->window = min_of(ahead->window > 0 ? 2 * ahead->window : READER_AHEAD_BYTES_MIN, most);
 	if (!inode_valid(inode) || !inode->file || ahead->until > end + ahead->window / 2)
 		return;
@@ -454,6 +473,11 @@ void reader_ahead(struct fs *fs, struct inode *inode, struct ahead *ahead, int64
 	if (ahead->until < limit)
 		ahead_range(fs, inode, ahead->until, limit);
 	ahead->until = limit;
+}
+
+void reader_ends(struct fs *fs, struct inode *inode, struct ahead *ahead)
+{
+	ahead_pass(fs, inode, ahead, ahead->next);
 }
 
 /* -- reads at random -- */

@@ -45,6 +45,8 @@ struct ahead {
 	int64_t window;	 /* 0: not sequential */
 	uint32_t misses; /* of reads at random */
 	int64_t spare;	 /* bytes of blocks that were fetched whole for them */
+	int64_t passed;	 /* of a sequential reader: what lies before this it has passed, from where it began */
+	bool direct;	 /* O_DIRECT: the kernel keeps no pages of what is read */
 };
 
 static inline bool ahead_is_sequential(const struct ahead *ahead)
@@ -62,6 +64,8 @@ void reader_fini(struct reader *r);
 int reader_ask(struct fs *fs, struct inode *inode, int64_t at, void (*ready)(void *cookie, int error), void *cookie);
 /* A read of [at, at+size) is under way: what comes next is asked for. */
 void reader_ahead(struct fs *fs, struct inode *inode, struct ahead *ahead, int64_t at, size_t size);
+/* No more reads: all are answered. */
+void reader_ends(struct fs *fs, struct inode *inode, struct ahead *ahead);
 /* That read has to wait: when it is one of many at random all over the file, the block around it is asked for beside it. */
 void reader_missed(struct fs *fs, struct inode *inode, struct ahead *ahead, int64_t at);
 

@@ -1,11 +1,13 @@
 #include "fusefs/reader.h"
 
 #include "common/base/sha256.h"
+#include "fusefs/handle.h"
 #include "fusefs/ops.h"
 #include "fusefs/store_fault.h"
 #include "fusefs/store_mem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -333,6 +335,91 @@ static void sequential_reader_fetches_whole_blocks_ahead(void **state)
 	assert_int_equal(counts_of(f).block_bytes, LARGE_BYTES + SMALL_BYTES + ODD_BYTES + 2 * 100001);
 }
 
+static size_t passed(struct fixture *f)
+{
+	size_t used;
+
+	fs_lock(f->fs);
+	used = f->fs->blocks.passed_used;
+	fs_unlock(f->fs);
+	return used;
+}
+
+static void read_on(struct fixture *f, struct ahead *ahead, int64_t from, int64_t to)
+{
+	for (int64_t at = from; at < to; at += 512 * 1024)
+		assert_int_equal(read_at(f, ahead, at, 512 * 1024), 0);
+}
+
+static struct handle *open_file(struct fixture *f, int flags)
+{
+	struct handle *h;
+
+	fs_lock(f->fs);
+	h = handle_new(f->inode, flags);
+	fs_unlock(f->fs);
+	assert_non_null(h);
+	return h;
+}
+
+static void close_file(struct fixture *f, struct handle *h)
+{
+	fs_lock(f->fs);
+	handle_free(f->fs, h);
+	fs_unlock(f->fs);
+}
+
+static void sequential_reader_passes_blocks_when_none_of_its_requests_can_still_come(void **state)
+{
+	struct fixture *f = *state;
+	struct handle *h = open_file(f, O_RDONLY);
+
+	read_on(f, &h->ahead, 0, 5 * MIB - MIB / 2);
+	assert_int_equal(passed(f), 0);
+	read_on(f, &h->ahead, 5 * MIB - MIB / 2, 5 * MIB);
+	assert_int_equal(passed(f), 4 * MIB);
+	read_on(f, &h->ahead, 5 * MIB, 8 * MIB);
+	assert_int_equal(passed(f), 4 * MIB);
+	close_file(f, h);
+	assert_int_equal(passed(f), 8 * MIB);
+}
+
+static void reader_that_begins_inside_a_block_does_not_pass_it(void **state)
+{
+	struct fixture *f = *state;
+	struct handle *h = open_file(f, O_RDONLY);
+
+	read_on(f, &h->ahead, 2 * MIB, 9 * MIB);
+	assert_int_equal(passed(f), 4 * MIB);
+	close_file(f, h);
+	assert_int_equal(passed(f), 4 * MIB);
+}
+
+static void reader_whose_pages_the_kernel_does_not_keep_passes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct handle *h = open_file(f, O_RDONLY | O_DIRECT);
+
+	read_on(f, &h->ahead, 0, LARGE_BYTES);
+	close_file(f, h);
+	assert_int_equal(passed(f), 0);
+}
+
+/* A file again and again through a cache that it does not fit: its blocks come into each other's memory, and always are what they should be. */
+static void blocks_in_the_memory_of_others_give_the_right_bytes(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 4; i++) {
+		struct handle *h = open_file(f, O_RDONLY);
+
+		for (int64_t at = 0; at < FILE_BYTES; at += 128 * 1024)
+			assert_int_equal(read_at(f, &h->ahead, at, 128 * 1024), 0);
+		close_file(f, h);
+		assert_true(cached(f) <= f->fs->blocks.max);
+	}
+}
+
 static void whole_block_takes_the_place_of_its_pieces(void **state)
 {
 	struct fixture *f = *state;
@@ -529,6 +616,11 @@ int main(void)
 		TEST(random_read_over_pieces_asks_once_for_all_of_them),
 		TEST(small_block_comes_whole),
 		TEST(sequential_reader_fetches_whole_blocks_ahead),
+		TEST(sequential_reader_passes_blocks_when_none_of_its_requests_can_still_come),
+		TEST(reader_that_begins_inside_a_block_does_not_pass_it),
+		TEST(reader_whose_pages_the_kernel_does_not_keep_passes_nothing),
+		cmocka_unit_test_setup_teardown(
+			blocks_in_the_memory_of_others_give_the_right_bytes, setup_tight_cache, teardown),
 		TEST(whole_block_takes_the_place_of_its_pieces),
 		TEST(those_who_want_the_same_piece_share_one_request),
 		TEST(piece_that_comes_after_its_whole_block_is_not_kept),
