@@ -1,6 +1,7 @@
 #include "common/http/client_internal.h"
 
 #include "common/base/clock.h"
+#include "common/http/loopback.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -312,6 +313,17 @@ static void set_limits(struct http_call *call)
 	}
 }
 
+static curl_socket_t on_open(void *cookie, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+
+	(void)cookie;
+	(void)purpose;
+	if (fd >= 0)
+		loopback_tune(fd, &address->addr);
+	return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
 static void set_manners(struct http_call *call)
 {
 	CURL *easy = call->easy;
@@ -325,6 +337,7 @@ static void set_manners(struct http_call *call)
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER_BYTES);
 	if (call->client->user_agent)
 		curl_easy_setopt(easy, CURLOPT_USERAGENT, call->client->user_agent);
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
 	if (!call->blocking) {
 		curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, client_on_close);
 		curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, call->client);

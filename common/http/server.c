@@ -6,6 +6,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
+#include "common/http/loopback.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -134,6 +135,7 @@ static int listen_any(const char *address, uint16_t port, int *ret_fd, uint16_t 
 		return -errno;
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* accepted sockets inherit it */
+	loopback_tune(fd, name);
 	if (!is_v4)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
 	if (bind(fd, name, size) || listen(fd, BACKLOG) || getsockname(fd, name, &size))

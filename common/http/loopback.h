@@ -1,0 +1,17 @@
+/*
+ * loopback: TCP between processes of one machine. It loses nothing and has no bottleneck to find: there a congestion control that paces what it sends (bbr, which some systems use for
+ * all) only sets a timer for every few packets, and cuts what is sent into small ones. Such sockets are given reno, which every kernel has and allows to everybody; all others keep what
+ * the system says.
+ */
+#ifndef NEPHOS_HTTP_LOOPBACK_H
+#define NEPHOS_HTTP_LOOPBACK_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+/* 127.0.0.0/8, ::1, and the former written as IPv6. */
+bool loopback_is(const struct sockaddr *address);
+/* Before it connects to the address, or listens on it (what is accepted inherits). A failure costs time only. */
+void loopback_tune(int fd, const struct sockaddr *address);
+
+#endif
