@@ -179,7 +179,7 @@ void flush_wait_cancel(struct inode *inode, struct flush_wait *wait)
 
 /* budget: what is sent, and how its end is told */
 int flush_job(struct fs *fs, struct inode *inode, const struct op *op,
-	void (*done)(void *cookie, int error, const struct store_result *result), void *cookie, struct job **ret_job)
+	void (*done)(void *cookie, int error, const struct op_result *result), void *cookie, struct job **ret_job)
 {
 	struct file *f = file_get(inode);
 	struct job *job = calloc(1, sizeof(*job));

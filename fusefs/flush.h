@@ -81,7 +81,7 @@ void flush_wait_cancel(struct inode *inode, struct flush_wait *wait); /* done do
 
 /* An op on this document, after everything that was written to it and in the order of these calls. The op is copied; extents: at most one. done with the lock held. */
 int flush_job(struct fs *fs, struct inode *inode, const struct op *op,
-	void (*done)(void *cookie, int error, const struct store_result *result), void *cookie, struct job **ret_job);
+	void (*done)(void *cookie, int error, const struct op_result *result), void *cookie, struct job **ret_job);
 /* An interrupt: done comes with -EINTR, soon, unless it was stored. */
 void flush_job_cancel(struct fs *fs, struct job *job);
 

@@ -28,7 +28,7 @@ struct job {
 	struct op op;
 	struct op_extent extent;
 	bool cancelled;
-	void (*done)(void *cookie, int error, const struct store_result *result);
+	void (*done)(void *cookie, int error, const struct op_result *result);
 	void *cookie;
 };
 
@@ -68,7 +68,7 @@ void flush_settle(struct fs *fs, struct file *f); /* clean and idle: nothing is 
 void flush_waits_over(struct file *f, uint64_t upto, int error);
 
 /* job.c: what a job that is stored means for what is known here */
-void job_apply(struct fs *fs, struct job *job, int64_t before, const struct store_result *result);
-void job_over(struct job *job, int error, const struct store_result *result);
+void job_apply(struct fs *fs, struct job *job, int64_t before, const struct op_result *result);
+void job_over(struct job *job, int error, const struct op_result *result);
 
 #endif

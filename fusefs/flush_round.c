@@ -17,7 +17,7 @@
  */
 
 static void round_upload(struct round *r);
-static void round_over(struct round *r, int error, const struct store_result *results, size_t count);
+static void round_over(struct round *r, int error, const struct op_result *results, size_t count);
 
 static void round_free(struct round *r)
 {
@@ -129,7 +129,7 @@ static void learn_blocks(struct round *r, const struct item *item, int64_t befor
 	file_count_content(r->fs, f);
 }
 
-static void data_stored(struct round *r, const struct store_result *result, int64_t before)
+static void data_stored(struct round *r, const struct op_result *result, int64_t before)
 {
 	struct fs *fs = r->fs;
 	struct file *f = r->file;
@@ -148,7 +148,7 @@ static void data_stored(struct round *r, const struct store_result *result, int6
 	f->refused = f->apart = false;
 }
 
-static void round_stored(struct round *r, const struct store_result *results, size_t count)
+static void round_stored(struct round *r, const struct op_result *results, size_t count)
 {
 	struct fs *fs = r->fs;
 	struct file *f = r->file;
@@ -158,7 +158,7 @@ static void round_stored(struct round *r, const struct store_result *results, si
 	if (r->with_data)
 		data_stored(r, &results[0], before);
 	if (job) {
-		const struct store_result *result = &results[r->with_data && !r->merged ? 1 : 0];
+		const struct op_result *result = &results[r->with_data && !r->merged ? 1 : 0];
 
 		assert(result < results + count);
 		take_job(r);
@@ -203,7 +203,7 @@ static void round_refused(struct round *r, int error)
 		data_failed(r, error);
 }
 
-static void round_over(struct round *r, int error, const struct store_result *results, size_t count)
+static void round_over(struct round *r, int error, const struct op_result *results, size_t count)
 {
 	struct fs *fs = r->fs;
 	struct file *f = r->file;
@@ -225,7 +225,7 @@ static void forget_uploads(struct dirty *d)
 		dirty_tag(d->list[i], NULL, 0);
 }
 
-static void on_round(void *cookie, int error, const struct store_result *results, size_t count)
+static void on_round(void *cookie, int error, const struct op_result *results, size_t count)
 {
 	struct round *r = cookie;
 	struct fs *fs = r->fs;

@@ -181,7 +181,7 @@ static struct inode *learn_changed(struct fs *fs, const struct item *item)
 	return inode;
 }
 
-struct inode *fs_learn_own(struct fs *fs, const struct store_result *result)
+struct inode *fs_learn_own(struct fs *fs, const struct op_result *result)
 {
 	for (size_t i = 0; i < result->dir_count; i++)
 		inode_unref(learn_changed(fs, &result->dirs[i]));

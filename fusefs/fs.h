@@ -86,7 +86,7 @@ void fs_stat(const struct fs *fs, const struct inode *inode, struct stat *ret);
 /* An answer about a document: the inode, with a reference; ret_fresh (may be NULL): the answer may be kept. NULL: no memory. */
 struct inode *fs_learn(struct fs *fs, const struct item *item, int64_t seen, bool *ret_fresh);
 /* The same for what an own op changed, and for the folders it changed. */
-struct inode *fs_learn_own(struct fs *fs, const struct store_result *result);
+struct inode *fs_learn_own(struct fs *fs, const struct op_result *result);
 /*
  * The time of change that is stored of it is now, as far as times of change go: it is of the newest change that this mount knows of, answered less than a tick ago. Then a change that
  * would move nothing but that time has nothing to store, as on a local file system.

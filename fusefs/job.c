@@ -28,8 +28,7 @@ static void learn_copied(struct fs *fs, struct file *f, const struct op *op, int
 }
 
 /* Bytes of the document between these are not what was known. */
-static void forget(
-	struct fs *fs, struct file *f, const struct store_result *result, int64_t before, const struct op *op)
+static void forget(struct fs *fs, struct file *f, const struct op_result *result, int64_t before, const struct op *op)
 {
 	const struct item *item = &result->item;
 	int64_t copied = result->len;
@@ -67,7 +66,7 @@ static void hide_dirty(struct fs *fs, struct file *f, const struct op *op)
 	f->refused = f->apart = false;
 }
 
-void job_apply(struct fs *fs, struct job *job, int64_t before, const struct store_result *result)
+void job_apply(struct fs *fs, struct job *job, int64_t before, const struct op_result *result)
 {
 	struct inode *inode = job->inode;
 	const struct op *op = &job->op;
@@ -81,7 +80,7 @@ void job_apply(struct fs *fs, struct job *job, int64_t before, const struct stor
 		inode->pages_seq = result->item.content_seq;
 }
 
-void job_over(struct job *job, int error, const struct store_result *result)
+void job_over(struct job *job, int error, const struct op_result *result)
 {
 	job->done(job->cookie, error, result);
 	inode_unref(job->inode);

@@ -36,7 +36,7 @@ struct group {
 	bool refused;	/* by the store, for an op of its own */
 	bool told;	/* done was called; only the memory is left */
 	int error;	/* what the keeper tells */
-	void (*done)(void *cookie, int error, const struct store_result *results, size_t count);
+	void (*done)(void *cookie, int error, const struct op_result *results, size_t count);
 	void *cookie;
 };
 
@@ -228,7 +228,7 @@ static struct group *settle(struct oplog *log, int error, const struct store_bat
 /* Without the lock. */
 static void tell(struct group *over, const struct store_batch_reply *reply)
 {
-	const struct store_result *results = reply ? reply->results : NULL;
+	const struct op_result *results = reply ? reply->results : NULL;
 	struct group *g, *next;
 
 	DL_FOREACH_SAFE(over, g, next) {
@@ -375,7 +375,7 @@ void oplog_free(struct oplog *log)
 
 /* budget: the contract's signature */
 int oplog_append(struct oplog *log, const struct op *ops, size_t count,
-	void (*done)(void *cookie, int error, const struct store_result *results, size_t count), void *cookie,
+	void (*done)(void *cookie, int error, const struct op_result *results, size_t count), void *cookie,
 	uint64_t *ret_group)
 {
 	struct group *g;

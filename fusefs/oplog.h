@@ -26,7 +26,7 @@ void oplog_set_usage(struct oplog *log, void (*on_usage)(void *cookie, int64_t u
 void oplog_free(struct oplog *log);
 /* The ops are copied, what they point to too. done: results[0..count) of this group, valid during the call. ret_group (may be NULL) names the group for oplog_cancel. -EAGAIN: beyond these bounds. -E2BIG: more than any batch may hold, or nothing. -ENOMEM. -ESHUTDOWN after drain began. */
 int oplog_append(struct oplog *log, const struct op *ops, size_t count,
-	void (*done)(void *cookie, int error, const struct store_result *results, size_t count), void *cookie,
+	void (*done)(void *cookie, int error, const struct op_result *results, size_t count), void *cookie,
 	uint64_t *ret_group);
 /* A group that was not sent yet is dropped: done comes with -EINTR. One that was sent: its answer is awaited all the same unless the store is out of reach: then done comes with -EINTR. */
 void oplog_cancel(struct oplog *log, uint64_t group);

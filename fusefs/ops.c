@@ -115,7 +115,7 @@ void ask_cancel_shared(struct ask *ask)
 }
 
 int ask_ops(struct ask *ask, const struct op *ops, size_t count,
-	void (*done)(void *cookie, int error, const struct store_result *results, size_t count))
+	void (*done)(void *cookie, int error, const struct op_result *results, size_t count))
 {
 	struct fs *fs = ask->fs;
 	int r;
@@ -130,8 +130,7 @@ int ask_ops(struct ask *ask, const struct op *ops, size_t count,
 	return 0;
 }
 
-int ask_job(
-	struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error, const struct store_result *result))
+int ask_job(struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error, const struct op_result *result))
 {
 	int r;
 
@@ -231,7 +230,7 @@ int ops_name(const char *name, struct span *ret)
 	return text_name_check(*ret);
 }
 
-int64_t ops_result_seq(const struct store_result *result)
+int64_t ops_result_seq(const struct op_result *result)
 {
 	int64_t seq = result->has_item ? result->item.seq : 0;
 

@@ -23,7 +23,7 @@ static void reply_open(struct ask *ask)
 	ask_free(ask);
 }
 
-static void on_truncated(void *cookie, int error, const struct store_result *result)
+static void on_truncated(void *cookie, int error, const struct op_result *result)
 {
 	struct ask *ask = cookie;
 

@@ -33,7 +33,7 @@ static void learn_new(struct fs *fs, struct inode *inode, const struct item *ite
 }
 
 /* The inode of what the op made or linked, with a reference; NULL: no memory. */
-static struct inode *learn_entry(struct ask *ask, const struct store_result *result, bool is_new)
+static struct inode *learn_entry(struct ask *ask, const struct op_result *result, bool is_new)
 {
 	struct fs *fs = ask->fs;
 	struct span name = span_str(ask->name);
@@ -49,7 +49,7 @@ static struct inode *learn_entry(struct ask *ask, const struct store_result *res
 	return inode;
 }
 
-static void on_made(void *cookie, int error, const struct store_result *results, size_t count)
+static void on_made(void *cookie, int error, const struct op_result *results, size_t count)
 {
 	struct ask *ask = cookie;
 	struct fs *fs = ask->fs;
@@ -95,7 +95,7 @@ static struct ask *ask_name(fuse_req_t req, const char *name)
 }
 
 static void send(struct ask *ask, fuse_ino_t parent,
-	void (*done)(void *cookie, int error, const struct store_result *results, size_t count))
+	void (*done)(void *cookie, int error, const struct op_result *results, size_t count))
 {
 	struct fs *fs = ask->fs;
 	int r;
@@ -199,7 +199,7 @@ static void reply_create(struct ask *ask, struct inode *inode)
 	ask_free(ask);
 }
 
-static void on_truncated(void *cookie, int error, const struct store_result *result)
+static void on_truncated(void *cookie, int error, const struct op_result *result)
 {
 	struct ask *ask = cookie;
 
@@ -239,7 +239,7 @@ out:
 	fs_unlock(fs);
 }
 
-static void on_created(void *cookie, int error, const struct store_result *results, size_t count)
+static void on_created(void *cookie, int error, const struct op_result *results, size_t count)
 {
 	struct ask *ask = cookie;
 	struct fs *fs = ask->fs;

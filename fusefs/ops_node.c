@@ -243,7 +243,7 @@ static bool setattr_known(struct fs *fs, fuse_req_t req, fuse_ino_t node, const 
 	return true;
 }
 
-static void on_setattr(void *cookie, int error, const struct store_result *result)
+static void on_setattr(void *cookie, int error, const struct op_result *result)
 {
 	struct ask *ask = cookie;
 	fuse_req_t req = ask_take(ask);

@@ -59,9 +59,9 @@ void ask_fail(struct ask *ask, int error); /* answers, if nobody did, and frees 
 
 /* Ways of waiting: called with the lock held, each calls back with the lock held. When an interrupt came before, they fail with -EINTR. */
 int ask_ops(struct ask *ask, const struct op *ops, size_t count,
-	void (*done)(void *cookie, int error, const struct store_result *results, size_t count));
+	void (*done)(void *cookie, int error, const struct op_result *results, size_t count));
 int ask_job(
-	struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error, const struct store_result *result));
+	struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error, const struct op_result *result));
 /* 1: nothing to wait for. */
 int ask_stored(struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error));
 /* A shared wait cannot be ended for one: the request is answered at once, the ask is freed when it is called back. */
@@ -80,7 +80,7 @@ void ops_fill_entry(struct fs *fs, struct inode *inode, bool fresh, struct fuse_
 void ops_error(fuse_req_t req, int error);
 /* 0, -ENAMETOOLONG, -EINVAL */
 int ops_name(const char *name, struct span *ret);
-int64_t ops_result_seq(const struct store_result *result);
+int64_t ops_result_seq(const struct op_result *result);
 bool ops_refuse_change(struct fs *fs, fuse_req_t req); /* true: read-only, and answered so */
 /* Lets a file be opened: fills fi. */
 struct handle *ops_open_handle(struct fs *fs, struct inode *inode, struct fuse_file_info *fi);

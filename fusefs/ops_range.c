@@ -10,7 +10,7 @@
 
 /* -- fallocate -- */
 
-static void on_done(void *cookie, int error, const struct store_result *result)
+static void on_done(void *cookie, int error, const struct op_result *result)
 {
 	struct ask *ask = cookie;
 	fuse_req_t req = ask_take(ask);
@@ -242,7 +242,7 @@ void ops_lseek(fuse_req_t req, fuse_ino_t node, off_t off, int whence, struct fu
 
 #define COPY_BYTES_MAX 0x7ffff000u /* what one read or write may be */
 
-static void on_copied(void *cookie, int error, const struct store_result *result)
+static void on_copied(void *cookie, int error, const struct op_result *result)
 {
 	struct ask *ask = cookie;
 	fuse_req_t req = ask_take(ask);

@@ -30,7 +30,7 @@ static void lost_name(struct fs *fs, int64_t id, int64_t seq)
 	}
 }
 
-static void learn_removed(struct ask *ask, const struct store_result *result)
+static void learn_removed(struct ask *ask, const struct op_result *result)
 {
 	struct fs *fs = ask->fs;
 	struct span name = span_str(ask->name);
@@ -43,7 +43,7 @@ static void learn_removed(struct ask *ask, const struct store_result *result)
 	names_learn(&fs->names, ask->inode->id, name, NULL, seq);
 }
 
-static void on_removed(void *cookie, int error, const struct store_result *results, size_t count)
+static void on_removed(void *cookie, int error, const struct op_result *results, size_t count)
 {
 	struct ask *ask = cookie;
 	struct fs *fs = ask->fs;
@@ -98,7 +98,7 @@ void ops_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	remove_name(req, parent, name, OP_RMDIR);
 }
 
-static void learn_renamed(struct ask *ask, const struct store_result *result)
+static void learn_renamed(struct ask *ask, const struct op_result *result)
 {
 	struct fs *fs = ask->fs;
 	struct span name = span_str(ask->name), new_name = span_str(ask->new_name);
@@ -121,7 +121,7 @@ static void learn_renamed(struct ask *ask, const struct store_result *result)
 	inode_unref(moved);
 }
 
-static void on_renamed(void *cookie, int error, const struct store_result *results, size_t count)
+static void on_renamed(void *cookie, int error, const struct op_result *results, size_t count)
 {
 	struct ask *ask = cookie;
 	struct fs *fs = ask->fs;

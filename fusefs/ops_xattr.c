@@ -186,7 +186,7 @@ void ops_listxattr(fuse_req_t req, fuse_ino_t node, size_t size)
 
 /* -- changes -- */
 
-static void learn_change(struct ask *ask, const struct store_result *result)
+static void learn_change(struct ask *ask, const struct op_result *result)
 {
 	struct xattrs *x = known(ask->inode);
 	int r = 0;
@@ -206,7 +206,7 @@ static void learn_change(struct ask *ask, const struct store_result *result)
 	}
 }
 
-static void on_change(void *cookie, int error, const struct store_result *results, size_t count)
+static void on_change(void *cookie, int error, const struct op_result *results, size_t count)
 {
 	struct ask *ask = cookie;
 	struct fs *fs = ask->fs;

@@ -11,7 +11,7 @@
 #ifndef NEPHOS_FUSEFS_STORE_H
 #define NEPHOS_FUSEFS_STORE_H
 
-#include "common/proto/op.h"
+#include "common/proto/op_answer.h"
 
 #include <stdint.h>
 
@@ -54,19 +54,8 @@ struct store_part {
 	void *into;
 };
 
-/* What one op of a batch did. */
-struct store_result {
-	struct item item;
-	bool has_item;
-	int64_t id;
-	int64_t replaced;
-	int64_t len;
-	struct item dirs[2];
-	size_t dir_count;
-};
-
 struct store_batch_reply {
-	const struct store_result *results; /* when error is 0 */
+	const struct op_result *results; /* when error is 0 */
 	size_t count;
 	int index; /* of the op that failed, -1: none in particular */
 	struct store_position at;

@@ -15,7 +15,7 @@
 struct reply {
 	json_t *root;
 	struct buf names; /* bytes that came in base64: never more than the text was long */
-	struct store_result *results;
+	struct op_result *results;
 };
 
 static int parse_item(const struct sh_call *call, const json_t *object, struct item *ret, struct reply *reply)
@@ -35,7 +35,7 @@ static int parse_id(const json_t *object, const char *key, int64_t *ret)
 	return r == -ENOENT ? 0 : r;
 }
 
-static int parse_result(const struct sh_call *call, const json_t *object, struct store_result *ret, struct reply *reply)
+static int parse_result(const struct sh_call *call, const json_t *object, struct op_result *ret, struct reply *reply)
 {
 	const json_t *item = json_object_get(object, "item"), *dirs = json_object_get(object, "dirs");
 	const json_t *len = json_object_get(object, "len");

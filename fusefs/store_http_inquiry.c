@@ -34,10 +34,10 @@ struct inquiry {
 	char key[BATCH_KEY_SIZE];
 	struct store_position since; /* how far the journal was read */
 	unsigned pages;
-	size_t found;		      /* entries under the key */
-	struct store_result *results; /* of the batch's ops */
-	struct wanted *wanted;	      /* ITEMS_OF_ENTRY for each */
-	size_t next;		      /* of wanted, to be asked for */
+	size_t found;		   /* entries under the key */
+	struct op_result *results; /* of the batch's ops */
+	struct wanted *wanted;	   /* ITEMS_OF_ENTRY for each */
+	size_t next;		   /* of wanted, to be asked for */
 };
 
 static void ask_page(struct inquiry *q);
@@ -74,7 +74,7 @@ static void end_not_happened(struct inquiry *q)
 	sh_again(batch, false);
 }
 
-static void take_items(struct store_result *result, const struct wanted *w)
+static void take_items(struct op_result *result, const struct wanted *w)
 {
 	result->has_item = w[ITEM_ITSELF].there;
 	result->item = w[ITEM_ITSELF].item;
@@ -178,7 +178,7 @@ static int get_id(const json_t *object, const char *key, int64_t *ret)
 
 static int take_entry(struct inquiry *q, const json_t *object)
 {
-	struct store_result *result;
+	struct op_result *result;
 	struct wanted *w;
 	const char *key = json_string_value(json_object_get(object, "key"));
 	int r;

@@ -547,7 +547,7 @@ static store_ticket mem_block_put(struct store *base, const uint8_t sha256[32], 
 
 /* ---- changes ---- */
 
-static void keep_result(struct job *job, struct store_result *r)
+static void keep_result(struct job *job, struct op_result *r)
 {
 	if (r->has_item)
 		keep_item(job, &r->item);
@@ -558,7 +558,7 @@ static void keep_result(struct job *job, struct store_result *r)
 static void run_batch(struct job *job)
 {
 	struct mem_drive *d = job->s->d;
-	struct store_result *results = job_alloc(job, job->op_count * sizeof(*results));
+	struct op_result *results = job_alloc(job, job->op_count * sizeof(*results));
 	struct mem_tree before = {NULL, NULL}, *after = &d->tree;
 	int64_t seq = d->seq, used = mem_used(d);
 	uint32_t next_number = d->next_number;

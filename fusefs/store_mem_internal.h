@@ -101,6 +101,6 @@ void mem_content_put(
 	struct mem_doc *doc, const struct mem_piece *piece); /* copied; len bytes of data, unless in a block */
 
 /* store_mem_op.c: one op; -errno, nothing changed then. */
-int mem_op_apply(struct mem_drive *d, const struct op *op, const void *author, struct store_result *ret);
+int mem_op_apply(struct mem_drive *d, const struct op *op, const void *author, struct op_result *ret);
 
 #endif

@@ -15,7 +15,7 @@ struct applying {
 	const struct op *op;
 	int64_t now;
 	struct store_change change; /* what the journal will say */
-	struct store_result *ret;
+	struct op_result *ret;
 };
 
 static int folder_of(struct mem_drive *d, int64_t id, struct mem_doc **ret)
@@ -32,7 +32,7 @@ static int folder_of(struct mem_drive *d, int64_t id, struct mem_doc **ret)
 
 static void touch_folder(struct applying *a, struct mem_doc *folder)
 {
-	struct store_result *r = a->ret;
+	struct op_result *r = a->ret;
 
 	folder->mtime = folder->ctime = a->now;
 	folder->seq = folder->content_seq = a->change.seq;
@@ -502,7 +502,7 @@ static void write_journal(struct applying *a, const void *author)
 		memcpy(c->old_name, a->change.old_name.data, a->change.old_name.size);
 }
 
-int mem_op_apply(struct mem_drive *d, const struct op *op, const void *author, struct store_result *ret)
+int mem_op_apply(struct mem_drive *d, const struct op *op, const void *author, struct op_result *ret)
 {
 	struct applying a = {.d = d, .op = op, .now = clock_real_ns(), .ret = ret};
 	bool names = op->kind == OP_CREATE || op->kind == OP_UNLINK || op->kind == OP_RMDIR || op->kind == OP_LINK;

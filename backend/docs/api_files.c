@@ -135,7 +135,7 @@ static int put_judge(struct put *p, struct docs_store *store)
 	return missing > 0 && !p->parents ? -ERR_PARENT_MISSING : 0;
 }
 
-static int put_answer(struct mutate *m, const struct tree_result *results, struct docs_position at)
+static int put_answer(struct mutate *m, const struct op_result *results, struct docs_position at)
 {
 	struct put *p = m->cookie;
 	const struct item *item = &results[op_batch_count(m->batch) - 1].item;
@@ -316,7 +316,7 @@ struct removal {
 	unsigned tries;
 };
 
-static int removal_answer(struct mutate *m, const struct tree_result *results, struct docs_position at)
+static int removal_answer(struct mutate *m, const struct op_result *results, struct docs_position at)
 {
 	(void)m;
 	(void)results;

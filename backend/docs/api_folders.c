@@ -30,7 +30,7 @@ static void folder_fini(void *p)
 	buf_fini(&f->name);
 }
 
-static int folder_answer(struct mutate *m, const struct tree_result *results, struct docs_position at)
+static int folder_answer(struct mutate *m, const struct op_result *results, struct docs_position at)
 {
 	char location[96];
 	int r = mutate_body_item(m, &results[0].item);

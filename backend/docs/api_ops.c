@@ -17,7 +17,7 @@
 
 /* ---- results ---- */
 
-static int append_dirs(struct buf *b, const struct tree_result *result)
+static int append_dirs(struct buf *b, const struct op_result *result)
 {
 	int r = buf_append_str(b, "\"dirs\":[");
 
@@ -30,7 +30,7 @@ static int append_dirs(struct buf *b, const struct tree_result *result)
 	return r < 0 ? r : buf_append_str(b, "]}");
 }
 
-static int append_result(struct buf *b, const struct op *op, const struct tree_result *result)
+static int append_result(struct buf *b, const struct op *op, const struct op_result *result)
 {
 	int r = buf_append_u8(b, '{');
 
@@ -49,7 +49,7 @@ static int append_result(struct buf *b, const struct op *op, const struct tree_r
 }
 
 /* Text at once: see item_text.c. */
-static int ops_answer(struct mutate *m, const struct tree_result *results, struct docs_position at)
+static int ops_answer(struct mutate *m, const struct op_result *results, struct docs_position at)
 {
 	struct buf *b = &m->body;
 	int r = buf_append_str(b, "{\"results\":[");

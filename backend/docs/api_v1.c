@@ -272,7 +272,7 @@ static int add_text(struct v1_change *c, struct docs_store *store, struct op *op
 
 /* ---- POST ---- */
 
-static int create_answer(struct mutate *m, const struct tree_result *results, struct docs_position at)
+static int create_answer(struct mutate *m, const struct op_result *results, struct docs_position at)
 {
 	struct v1_change *c = m->cookie;
 	const struct item *item = &results[1].item;
@@ -346,7 +346,7 @@ void api_v1_create(struct http_request *req, void *cookie)
 
 /* ---- PUT ---- */
 
-static int change_answer(struct mutate *m, const struct tree_result *results, struct docs_position at)
+static int change_answer(struct mutate *m, const struct op_result *results, struct docs_position at)
 {
 	struct v1_change *c = m->cookie;
 	const struct item *item = &results[op_batch_count(m->batch) - 1].item;
@@ -462,7 +462,7 @@ void api_v1_change(struct http_request *req, void *cookie)
 
 /* ---- DELETE ---- */
 
-static int delete_answer(struct mutate *m, const struct tree_result *results, struct docs_position at)
+static int delete_answer(struct mutate *m, const struct op_result *results, struct docs_position at)
 {
 	(void)m;
 	(void)results;

@@ -180,7 +180,7 @@ static bool is_passing(int error)
 static int slot_apply(struct slot *s, struct tree *tree)
 {
 	struct commit_request *request = s->request;
-	const struct tree_result *results = NULL;
+	const struct op_result *results = NULL;
 	char text[BATCH_KEY_SIZE];
 	int index = -1;
 	int r = tree_apply(tree, request->batch, journal_key(&request->key, text), &results, &index);

@@ -28,7 +28,7 @@ struct commit_request {
 	/* Makes the answer that is kept and sent, from what the batch did (error 0) or why it was refused (its own negative code, with the index of the op). Called on the
 	 * worker before COMMIT, unless the answer is a repeat; a second time, from the start, when the transaction is tried again. Spans must stay valid until done(). A status of 0: this answer is not kept
 	 * under the key (only for a refusal: what was done must be answered the same the next time). */
-	void (*answer)(struct commit_request *request, int error, int index, const struct tree_result *results,
+	void (*answer)(struct commit_request *request, int error, int index, const struct op_result *results,
 		struct docs_position at, struct docs_answer *ret);
 	/* After COMMIT, or when nothing was committed: error 0: the answer is valid (repeat says whether it is an old one); else the failure that is to be told and was not kept: -ERR_NOT_FOUND,
 	 * -ERR_KEY_REUSED, -ERR_OUT_OF_ORDER, -ERR_SESSION_GONE, -ERR_EPOCH, and what passes (503). drive: after the transaction; NULL with an error. */

@@ -63,7 +63,7 @@ static int parse_key(struct mutate *m)
 	return r;
 }
 
-static void on_answer(struct commit_request *request, int error, int index, const struct tree_result *results,
+static void on_answer(struct commit_request *request, int error, int index, const struct op_result *results,
 	struct docs_position at, struct docs_answer *ret);
 static void on_done(struct commit_request *request, int error, const struct docs_answer *answer, bool repeat,
 	const struct tree_drive *drive);
@@ -207,7 +207,7 @@ static void append_position(struct mutate *m, struct docs_position at)
 }
 
 /* budget: commit's form */
-static void on_answer(struct commit_request *request, int error, int index, const struct tree_result *results,
+static void on_answer(struct commit_request *request, int error, int index, const struct op_result *results,
 	struct docs_position at, struct docs_answer *ret)
 {
 	struct mutate *m = (struct mutate *)request;

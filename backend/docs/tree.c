@@ -541,7 +541,7 @@ static int apply_op(struct tree_call *c)
 
 /* All ops, as long as they succeed; ret_index: the one that failed, or that last raised usage over the quota. */
 static int apply_ops(
-	struct tree *t, const struct op_batch *batch, struct span key, struct tree_result *results, int *ret_index)
+	struct tree *t, const struct op_batch *batch, struct span key, struct op_result *results, int *ret_index)
 {
 	int64_t before = t->drive.used, used = before;
 	int raised = 0, r;
@@ -567,12 +567,12 @@ static int apply_ops(
 	return 0;
 }
 
-int tree_apply(struct tree *t, const struct op_batch *batch, struct span key, const struct tree_result **ret_results,
+int tree_apply(struct tree *t, const struct op_batch *batch, struct span key, const struct op_result **ret_results,
 	int *ret_index)
 {
 	size_t changes = t->change_count, count = op_batch_count(batch);
 	struct tree_drive before = t->drive;
-	struct tree_result *results;
+	struct op_result *results;
 	int index = -1, r;
 
 	t->batch++;

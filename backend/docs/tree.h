@@ -13,7 +13,7 @@
 #ifndef NEPHOS_DOCS_TREE_H
 #define NEPHOS_DOCS_TREE_H
 
-#include "common/proto/op.h"
+#include "common/proto/op_answer.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -96,19 +96,8 @@ const struct tree_drive *tree_peek_drive(const struct tree *t);
 /* A clone takes at most so much in one op (its result says how much): its inline pieces are held in memory. */
 #define TREE_CLONE_BYTES_MAX (256ll * 1024 * 1024)
 
-/* What one op did: the item after it, the folders it changed, ids. Valid until tree_free. */
-struct tree_result {
-	struct item item;
-	bool has_item;
-	int64_t id;
-	int64_t replaced; /* rename: what lost its name, 0 (an exchange: 0) */
-	int64_t len;	  /* clone: bytes */
-	struct item dirs[2];
-	size_t dir_count;
-};
-
-/* Applies one batch; key is what the journal says. ret_results: an array of op_batch_count, owned by the tree. On failure ret_index is the op's. */
-int tree_apply(struct tree *t, const struct op_batch *batch, struct span key, const struct tree_result **ret_results,
+/* Applies one batch; key is what the journal says. ret_results: an array of op_batch_count, owned by the tree; results and what they point to are valid until tree_free. On failure ret_index is the op's. */
+int tree_apply(struct tree *t, const struct op_batch *batch, struct span key, const struct op_result **ret_results,
 	int *ret_index);
 
 /* One journal entry. */

@@ -115,7 +115,7 @@ struct tree_call {
 	struct tree *tree;
 	const struct op *op;
 	int64_t seq; /* of this op */
-	struct tree_result *result;
+	struct op_result *result;
 	struct tree_change change;
 };
 

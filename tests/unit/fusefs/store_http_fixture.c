@@ -96,7 +96,7 @@ void on_batch(void *cookie, int error, const struct store_batch_reply *reply)
 		a->quota = reply->quota;
 		a->count = reply->count;
 		if (reply->results) {
-			const struct store_result *first = &reply->results[0];
+			const struct op_result *first = &reply->results[0];
 
 			a->id = first->id;
 			a->item = first->item;

@@ -67,7 +67,7 @@ static int outcome_wait(struct outcome *o)
 	return o->error;
 }
 
-static void on_created(void *cookie, int error, const struct store_result *results, size_t count)
+static void on_created(void *cookie, int error, const struct op_result *results, size_t count)
 {
 	struct outcome *o = cookie;
 
@@ -176,7 +176,7 @@ static int sync_file(struct fixture *f)
 	return outcome_wait(&o);
 }
 
-static void on_job(void *cookie, int error, const struct store_result *result)
+static void on_job(void *cookie, int error, const struct op_result *result)
 {
 	struct outcome *o = cookie;
 

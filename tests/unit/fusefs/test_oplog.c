@@ -42,7 +42,7 @@ static void outcome_init(struct outcome *o, unsigned *order)
 	o->order = order;
 }
 
-static void on_done(void *cookie, int error, const struct store_result *results, size_t count)
+static void on_done(void *cookie, int error, const struct op_result *results, size_t count)
 {
 	struct outcome *o = cookie;
 

@@ -148,7 +148,7 @@ static inline int transact(
 	struct worker *w, const struct request *request, struct docs_seen *ret_seen, struct done *ret_done)
 {
 	struct op_batch *batch = batch_of(request->ops, request->count);
-	const struct tree_result *results = NULL;
+	const struct op_result *results = NULL;
 	struct docs_answer answer = {.status = 200, .headers = SPAN_LITERAL("ETag: x\n"), .body = request->body};
 	const struct tree_delta *delta = NULL;
 	const struct docs_seen *seen = NULL;

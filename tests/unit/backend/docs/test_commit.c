@@ -120,7 +120,7 @@ static int teardown(void **state)
 }
 
 /* budget: the signature is commit's */
-static void on_answer(struct commit_request *request, int error, int index, const struct tree_result *results,
+static void on_answer(struct commit_request *request, int error, int index, const struct op_result *results,
 	struct docs_position at, struct docs_answer *ret)
 {
 	struct sent *s = (struct sent *)request;

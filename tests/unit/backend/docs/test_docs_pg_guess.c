@@ -15,7 +15,7 @@ static int try_batch(struct worker *w, const struct op *ops, size_t count, int64
 	const struct docs_answer answer = {.status = 200, .body = SPAN_LITERAL("answer")};
 	struct op_batch *batch = batch_of(ops, count);
 	const struct op_batch *const batches[] = {batch};
-	const struct tree_result *results = NULL;
+	const struct op_result *results = NULL;
 	const struct tree_delta *delta;
 	const struct docs_seen *seen;
 	struct tree_wants *wants;

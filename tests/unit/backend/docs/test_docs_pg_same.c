@@ -26,7 +26,7 @@ struct side {
 	int64_t session, number; /* of the batches; 0: they have no key */
 	int guesses;		 /* that held */
 	int errors[BATCHES], index[BATCHES];
-	const struct tree_result *results[BATCHES];
+	const struct op_result *results[BATCHES];
 };
 
 static const char *const NAMES[] = {"a", "b", "c", "d", "long name with spaces", "\377\001"};
@@ -238,7 +238,7 @@ static void compare_results(const struct side *a, const struct side *b, const si
 		assert_int_equal(a->errors[i], b->errors[i]);
 		assert_int_equal(a->index[i], b->index[i]);
 		for (size_t k = 0; a->errors[i] == 0 && k < counts[i]; k++) {
-			const struct tree_result *x = &a->results[i][k], *y = &b->results[i][k];
+			const struct op_result *x = &a->results[i][k], *y = &b->results[i][k];
 
 			assert_int_equal(x->has_item, y->has_item);
 			assert_int_equal(ITEM_NUMBER(x->replaced), ITEM_NUMBER(y->replaced));

@@ -627,7 +627,7 @@ static void inline_content_of_many_batches_goes_in_pieces(void **state)
 	assert_int_equal(tree_wants_new((const struct op_batch *const *)batches, COUNT, w->scope.drive, &wants), 0);
 	assert_ok(w, w->store->ops->txn_begin(w->store, w->scope.drive, &key, 1, wants, 0, &tree, &seen));
 	for (int i = 0; i < COUNT; i++) {
-		const struct tree_result *results;
+		const struct op_result *results;
 
 		assert_int_equal(tree_apply(tree, batches[i], SPAN_LITERAL("k"), &results, NULL), 0);
 		op_batch_free(batches[i]);

@@ -109,7 +109,7 @@ static void xattrs_are_set_changed_and_removed(void **state)
 	int64_t f = trial_file(t, t->root, "f");
 	struct op op = xattr_of(f, "user.a", "one");
 
-	const struct tree_result *r = trial_do(t, &op);
+	const struct op_result *r = trial_do(t, &op);
 
 	assert_int_equal(r->item.ctime, t->now);
 	assert_int_equal(trial_change(t).what, TREE_XATTRS);

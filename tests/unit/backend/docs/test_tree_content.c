@@ -160,7 +160,7 @@ static void block_pieces_of_two_generations_stay_apart(void **state)
 		.block_size = 1000};
 	struct op_extent extent = block_at(100, 100, 1, 100);
 	struct op op = write_of(file.item.id, &extent, 1);
-	const struct tree_result *results;
+	const struct op_result *results;
 	const struct tree_delta *delta;
 	struct op_batch *batch;
 	struct tree *tree;
@@ -419,7 +419,7 @@ static void clone_shares_blocks_and_copies_inline_pieces(void **state)
 	int64_t f = trial_file(t, t->root, "f"), g = trial_file(t, t->root, "g");
 	struct op_extent extents[] = {block_at(0, 100, 1, 10), data_at(100, "inline"), block_at(200, 50, 1, 0)};
 	struct op op = write_of(f, extents, 3);
-	const struct tree_result *r;
+	const struct op_result *r;
 	char source[250], target[250];
 
 	trial_block(t, 1, 200);

@@ -29,7 +29,7 @@ static void create_makes_a_document_and_tells_the_folder(void **state)
 {
 	struct trial *t = *state;
 	struct op op = op_create_file(t->root, "a");
-	const struct tree_result *r = trial_do(t, &op);
+	const struct op_result *r = trial_do(t, &op);
 	struct tree_change change = trial_change(t);
 
 	assert_true(r->has_item);
@@ -189,7 +189,7 @@ static void unlink_of_the_last_name_leaves_an_orphan_that_costs_nothing(void **s
 	struct trial *t = *state;
 	int64_t id = trial_file(t, t->root, "a");
 	struct op op = op_unlink_of(t->root, "a");
-	const struct tree_result *r;
+	const struct op_result *r;
 	struct tree_node node;
 
 	trial_write(t, id, 0, "hello");
@@ -277,7 +277,7 @@ static void rmdir_needs_an_empty_folder_and_removes_it_at_once(void **state)
 	struct trial *t = *state;
 	int64_t d = trial_folder(t, t->root, "d");
 	struct op op = op_rmdir_of(t->root, "d"), create = op_create_file(d, "y");
-	const struct tree_result *r;
+	const struct op_result *r;
 
 	(void)trial_file(t, d, "x");
 	assert_int_equal(trial_error(t, &op), -ENOTEMPTY);
@@ -358,7 +358,7 @@ static void link_stops_at_the_limit(void **state)
 	struct tree_node file = {
 		.item = {.id = ITEM_ID(1, 5), .parent = ITEM_ROOT(1), .mode = S_IFREG, .nlink = LINKS_MAX - 1}};
 	struct op ops[2] = {op_link_of(file.item.id, root.item.id, "x"), op_link_of(file.item.id, root.item.id, "y")};
-	const struct tree_result *results;
+	const struct op_result *results;
 	struct op_batch *batch;
 	struct tree *tree;
 	int index = -1;
@@ -414,7 +414,7 @@ static void thousands_of_ops_take_no_quadratic_time(void **state)
 	char(*names)[16] = calloc(OPS_PER_BATCH_MAX, sizeof(*names));
 	struct tree_drive drive = {.id = 1, .next_number = 2};
 	struct tree_node root = {.item = {.id = ITEM_ROOT(1), .parent = ITEM_ROOT(1), .mode = S_IFDIR, .nlink = 2}};
-	const struct tree_result *results;
+	const struct op_result *results;
 	const struct tree_delta *delta;
 	struct op_batch *batch;
 	struct tree *tree;

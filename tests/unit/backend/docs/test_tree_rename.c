@@ -30,7 +30,7 @@ static void rename_moves_a_file_and_tells_both_folders(void **state)
 	int64_t a = trial_folder(t, t->root, "a"), b = trial_folder(t, t->root, "b"), f = trial_file(t, a, "f");
 	int64_t made = trial_item(t, f).mtime;
 	struct op op = op_rename_of(a, "f", b, "g");
-	const struct tree_result *r = trial_do(t, &op);
+	const struct op_result *r = trial_do(t, &op);
 	struct tree_change change = trial_change(t);
 
 	assert_int_equal(r->item.id, f);
@@ -74,7 +74,7 @@ static void rename_within_one_folder_tells_it_once(void **state)
 {
 	struct trial *t = *state;
 	struct op op = op_rename_of(t->root, "a", t->root, "b");
-	const struct tree_result *r;
+	const struct op_result *r;
 
 	(void)trial_folder(t, t->root, "a");
 	r = trial_do(t, &op);
@@ -87,7 +87,7 @@ static void rename_over_a_file_leaves_it_an_orphan(void **state)
 	struct trial *t = *state;
 	int64_t a = trial_file(t, t->root, "a"), b = trial_file(t, t->root, "b");
 	struct op op = op_rename_of(t->root, "a", t->root, "b");
-	const struct tree_result *r;
+	const struct op_result *r;
 
 	trial_write(t, b, 0, "1234");
 	r = trial_do(t, &op);
@@ -159,7 +159,7 @@ static void rename_onto_itself_changes_nothing_but_the_journal(void **state)
 	int64_t f = trial_file(t, t->root, "f");
 	struct op op = op_link_of(f, t->root, "g");
 	struct item before, after;
-	const struct tree_result *r;
+	const struct op_result *r;
 
 	(void)trial_do(t, &op);
 	before = trial_item(t, f);
@@ -262,7 +262,7 @@ static void exchange_swaps_files_and_folders_across_folders(void **state)
 	int64_t a = trial_folder(t, t->root, "a"), b = trial_folder(t, t->root, "b");
 	int64_t f = trial_file(t, a, "f"), d = trial_folder(t, b, "d");
 	struct op op = op_rename_of(a, "f", b, "d");
-	const struct tree_result *r;
+	const struct op_result *r;
 
 	(void)trial_file(t, d, "inside");
 	op.fields = OP_EXCHANGE;

@@ -57,7 +57,7 @@ void trial_apply_all(struct trial *t, struct trial_batch *batches, size_t count)
 		op_batch_free(built[i]);
 }
 
-int trial_apply(struct trial *t, const struct op *ops, size_t count, const struct tree_result **ret_results)
+int trial_apply(struct trial *t, const struct op *ops, size_t count, const struct op_result **ret_results)
 {
 	struct trial_batch batch = {.ops = ops, .count = count};
 	struct tree_drive before = docs_mem_get_drive(t->mem, t->drive), after;
@@ -77,9 +77,9 @@ int trial_apply(struct trial *t, const struct op *ops, size_t count, const struc
 	return 0;
 }
 
-const struct tree_result *trial_do(struct trial *t, const struct op *op)
+const struct op_result *trial_do(struct trial *t, const struct op *op)
 {
-	const struct tree_result *results = NULL;
+	const struct op_result *results = NULL;
 
 	assert_int_equal(trial_apply(t, op, 1, &results), 0);
 	return results;

@@ -24,18 +24,18 @@ void trial_init(struct trial *t);
 void trial_fini(struct trial *t);
 
 /* One batch. results (may be NULL): of its ops. */
-int trial_apply(struct trial *t, const struct op *ops, size_t count, const struct tree_result **ret_results);
+int trial_apply(struct trial *t, const struct op *ops, size_t count, const struct op_result **ret_results);
 /* Several batches in one transaction; errors: of each. */
 struct trial_batch {
 	const struct op *ops;
 	size_t count;
 	int error;
-	const struct tree_result *results;
+	const struct op_result *results;
 };
 void trial_apply_all(struct trial *t, struct trial_batch *batches, size_t count);
 
 /* One op that must succeed; its result. */
-const struct tree_result *trial_do(struct trial *t, const struct op *op);
+const struct op_result *trial_do(struct trial *t, const struct op *op);
 int trial_error(struct trial *t, const struct op *op);
 
 /* Things made in passing: their ids. */
