@@ -11,75 +11,33 @@
 #define RESPONSE_BYTES_MAX \
 	(32u * 1024 * 1024) /* 4096 results with an item and two folders of 800 bytes each fit twice */
 
-/* What a decoded reply stands on. */
-struct reply {
-	json_t *root;
-	struct buf names; /* bytes that came in base64: never more than the text was long */
-	struct op_result *results;
-};
+/* An answer is in either form: an older service knows only JSON, and of a repeat the kept one comes, whoever asked for it. */
+#define ACCEPT OP_ANSWER_COMPACT ", " OP_ANSWER_JSON
 
-static int parse_item(const struct sh_call *call, const json_t *object, struct item *ret, struct reply *reply)
+static bool result_ok(const struct op_result *result, uint32_t drive)
 {
-	int r = item_from_json(object, ret, &reply->names);
+	bool ok = !result->has_item || sh_item_ok(&result->item, drive);
 
-	if (r == 0 && !sh_item_ok(ret, call->s->drive_number))
-		r = -EPROTO;
-	return r;
+	for (size_t i = 0; ok && i < result->dir_count; i++)
+		ok = sh_item_ok(&result->dirs[i], drive);
+	return ok;
 }
 
-/* Absent: 0, and ret as it was. */
-static int parse_id(const json_t *object, const char *key, int64_t *ret)
+static int parse_answer(const struct sh_call *call, const struct http_response *response, struct op_answer **ret)
 {
-	int r = item_json_get_id(object, key, ret);
+	struct op_answer *answer;
+	int r = op_answer_decode(http_headers_get(&response->headers, "Content-Type"), buf_span(&response->body),
+		call->as.batch.count, &answer);
 
-	return r == -ENOENT ? 0 : r;
-}
-
-static int parse_result(const struct sh_call *call, const json_t *object, struct op_result *ret, struct reply *reply)
-{
-	const json_t *item = json_object_get(object, "item"), *dirs = json_object_get(object, "dirs");
-	const json_t *len = json_object_get(object, "len");
-	int r;
-
-	if (!json_is_object(object) || json_array_size(dirs) > 2)
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < answer->count; i++) {
+		if (result_ok(&answer->results[i], call->s->drive_number))
+			continue;
+		op_answer_free(answer);
 		return -EPROTO;
-	if (item) {
-		r = parse_item(call, item, &ret->item, reply);
-		if (r < 0)
-			return r;
-		ret->has_item = true;
-		ret->id = ret->item.id;
 	}
-	for (size_t i = 0; i < json_array_size(dirs); i++) {
-		r = parse_item(call, json_array_get(dirs, i), &ret->dirs[ret->dir_count++], reply);
-		if (r < 0)
-			return r;
-	}
-	r = parse_id(object, "id", &ret->id);
-	if (r == 0)
-		r = parse_id(object, "replaced", &ret->replaced);
-	if (r == 0 && json_is_integer(len))
-		ret->len = json_integer_value(len);
-	return r;
-}
-
-static int parse_reply(const struct sh_call *call, const struct http_response *response, struct reply *reply)
-{
-	const json_t *list;
-
-	reply->root = json_loadb(response->body.data ? response->body.data : "", response->body.size, 0, NULL);
-	list = json_object_get(reply->root, "results");
-	if (!json_is_array(list) || json_array_size(list) != call->as.batch.count)
-		return -EPROTO;
-	reply->results = calloc(call->as.batch.count, sizeof(*reply->results));
-	if (!reply->results || buf_reserve(&reply->names, response->body.size) < 0)
-		return -ENOMEM;
-	for (size_t i = 0; i < call->as.batch.count; i++) {
-		int r = parse_result(call, json_array_get(list, i), &reply->results[i], reply);
-
-		if (r < 0)
-			return r == -ENOMEM ? r : -EPROTO;
-	}
+	*ret = answer;
 	return 0;
 }
 
@@ -119,12 +77,11 @@ static bool settle_number(struct sh_call *call, int error, const struct http_res
 void sh_batch_end(struct sh_call *call, int error, struct http_response *response)
 {
 	struct store_batch_reply answer = {.index = call->as.batch.index, .used = -1, .quota = -1};
-	struct reply reply = {0};
+	struct op_answer *decoded = NULL;
 	bool unknown = settle_number(call, error, response);
 
-	buf_init(&reply.names, RESPONSE_BYTES_MAX);
 	if (error == 0) {
-		error = parse_reply(call, response, &reply);
+		error = parse_answer(call, response, &decoded);
 		if (error < 0) {
 			/* It was applied; what it did, the store did not say in words that can be used. */
 			log_error(NULL, "batch of %zu ops: the answer makes no sense", call->as.batch.count);
@@ -135,13 +92,11 @@ void sh_batch_end(struct sh_call *call, int error, struct http_response *respons
 	if (response && !unknown) {
 		answer.at = sh_response_position(response);
 		parse_usage(response, &answer);
-		answer.results = error == 0 ? reply.results : NULL;
-		answer.count = error == 0 ? call->as.batch.count : 0;
+		answer.results = decoded ? decoded->results : NULL;
+		answer.count = decoded ? decoded->count : 0;
 	}
 	call->as.batch.done(call->cookie, error, response && !unknown ? &answer : NULL);
-	json_decref(reply.root);
-	buf_fini(&reply.names);
-	free(reply.results);
+	op_answer_free(decoded);
 	sh_over(call);
 }
 
@@ -177,6 +132,7 @@ store_ticket sh_batch(struct store *base, const struct op *ops, size_t count,
 	int r;
 
 	call->method = "POST";
+	call->accept = ACCEPT;
 	call->flags = SH_SESSION;
 	call->response_max = RESPONSE_BYTES_MAX;
 	call->prepare = prepare;

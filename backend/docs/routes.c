@@ -3,6 +3,7 @@
 
 #include "backend/service/service.h"
 #include "common/base/limits.h"
+#include "common/proto/op_answer.h"
 
 #include <errno.h>
 
@@ -25,6 +26,10 @@
 #define ANSWER(status, about) "\"" status "\":{\"description\":\"" about "\"}"
 #define JSON_ANSWER(status, about, schema) \
 	"\"" status "\":{\"description\":\"" about "\",\"content\":{\"application/json\":{\"schema\":" schema "}}}"
+/* The compact form comes to those who accept it. */
+#define JSON_OR_COMPACT_ANSWER(status, about, schema, compact)                                                \
+	"\"" status "\":{\"description\":\"" about "\",\"content\":{\"application/json\":{\"schema\":" schema \
+	"},\"" compact "\":{\"schema\":{\"type\":\"string\",\"format\":\"binary\"}}}}"
 #define RESPONSES(list) "\"responses\":{" list "}"
 
 #define IF_MATCH HEADER("If-Match", "only if the document has this etag")
@@ -154,9 +159,9 @@ const struct http_route docs_routes[] = {
 	/* ---- changes ---- */
 	{"POST", ONE "/ops", BODY_BATCH, .handler = api_ops_apply, .tag = "changes",
 		.summary = "Apply a batch of ops: all or none",
-		.doc = "{" PARAMETERS(KEY) "," JSON_BODY(OBJECT(LIST("ops", "{\"type\":\"object\"}"))) "," RESPONSES(
-			JSON_ANSWER("200", "what each op did",
-				OBJECT(LIST("results", "{\"type\":\"object\"}") "," TEXT("last")))) "}"},
+		.doc = "{" PARAMETERS(KEY) "," JSON_BODY(OBJECT(LIST("ops",
+			"{\"type\":\"object\"}"))) "," RESPONSES(JSON_OR_COMPACT_ANSWER("200", "what each op did",
+			OBJECT(LIST("results", "{\"type\":\"object\"}") "," TEXT("last")), OP_ANSWER_COMPACT)) "}"},
 	{"POST", ONE "/ids", BODY_JSON, .handler = api_ids_reserve, .tag = "changes", .summary = "Reserve document ids",
 		.doc = "{" PARAMETERS(KEY) "," JSON_BODY(OBJECT(NUMBER("count"))) "," RESPONSES(
 			JSON_ANSWER("201", "a range of ids", OBJECT(TEXT("first") "," NUMBER("count")))) "}"},

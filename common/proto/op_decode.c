@@ -24,7 +24,7 @@ struct decoder {
 	int64_t etag_id;
 };
 
-static bool media_is(const char *content_type, const char *media)
+bool op_media_is(const char *content_type, const char *media)
 {
 	size_t size = strlen(media);
 
@@ -65,9 +65,9 @@ static int split(const char *content_type, struct span body, struct span *ret_js
 
 	*ret_data = (struct span){0};
 	*ret_json = body;
-	if (media_is(content_type, OP_CONTENT_JSON))
+	if (op_media_is(content_type, OP_CONTENT_JSON))
 		return body.size > JSON_BYTES_MAX ? -ERR_TOO_LARGE : 0;
-	if (!media_is(content_type, OP_CONTENT_OPS) || body.size < LENGTH_BYTES)
+	if (!op_media_is(content_type, OP_CONTENT_OPS) || body.size < LENGTH_BYTES)
 		return -ERR_BAD_REQUEST;
 	head = (size_t)raw[0] | (size_t)raw[1] << 8 | (size_t)raw[2] << 16 | (size_t)raw[3] << 24;
 	if (head > BATCH_HEAD_BYTES_MAX || body.size > BATCH_BYTES_MAX)

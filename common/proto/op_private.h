@@ -7,6 +7,9 @@
 #define OP_CONTENT_JSON "application/json"
 #define OP_CONTENT_OPS "application/vnd.nephos.ops"
 
+/* With or without parameters. NULL is none. */
+bool op_media_is(const char *content_type, const char *media);
+
 struct op_chunk {
 	struct op_chunk *next;
 	max_align_t bytes[];

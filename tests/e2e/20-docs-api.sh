@@ -15,6 +15,7 @@ check_status "and an identity" 401 "$U$V2/drives" "${CLUSTER[@]}"
 check_status "one that a gateway writes" 400 "$U$V2/drives" "${CLUSTER[@]}" -H 'Nephos-User: x'
 check_status "the description needs no identity" 200 "$U$V2/docs/openapi.json" "${CLUSTER[@]}"
 check_eq "and names every path" true "$(value '.paths|has("/api/v2/docs/drives/{drive}/files/{path}")')"
+check_eq "and says that the answer to a batch has two forms" "application/json application/vnd.nephos.results" "$(value '.paths["/api/v2/docs/drives/{drive}/ops"].post.responses["200"].content|keys|join(" ")')"
 check_status "so does that of version 1" 200 "$U$V1/docs/openapi.json" "${CLUSTER[@]}"
 check_eq "which has its own paths only" 2 "$(value '[.paths|keys[]|select(test("openapi")|not)]|length')"
 says "a method that is not there is 405" 405 PATCH "$V1"
@@ -304,6 +305,38 @@ check "to the byte" cmp "$WORK/first" "$WORK/body"
 says "a key that the journal would take for a mount's batch" 400 POST "$H/ops" "$OPS" -H 'Idempotency-Key: 1/2'
 says "a key that is too long" 400 POST "$H/ops" "$OPS" -H "Idempotency-Key: $(printf 'k%.0s' {1..256})"
 says "an epoch that is not the drive's" 409 POST "$H/ops" "$OPS" -H 'Nephos-Epoch: 7'
+COMPACT=(-H 'Accept: application/vnd.nephos.results')
+compact() { # FIELD: of a compact answer in $WORK/body
+	case $1 in
+	magic) head -c 4 "$WORK/body" ;;
+	count) od -An -tu4 -j8 -N4 "$WORK/body" | tr -d ' ' ;;
+	last) od -An -td8 -j20 -N8 "$WORK/body" | tr -d ' ' ;;
+	id) od -An -td8 -j30 -N8 "$WORK/body" | tr -d ' ' ;; # of the first result
+	esac
+}
+create() { echo "{\"ops\":[{\"op\":\"create\",\"parent\":\"$ROOT\",\"name\":\"$1\",\"type\":\"file\"}]}"; }
+says "a compact answer to a batch" 200 POST "$H/ops" "$(create compact)" "${COMPACT[@]}"
+check_eq "has its type" "application/vnd.nephos.results Accept NPR1" "$(header Content-Type) $(header Vary) $(compact magic)"
+check_eq "and count, and the position" "1 $(header Nephos-Seq | cut -d. -f2)" "$(compact count) $(compact last)"
+COMPACT_ID=$(compact id)
+ask GET "$H/items?path=/compact" >/dev/null
+check_eq "and what was made" "$(value .id)" "$COMPACT_ID"
+says "who does not ask for it" 200 POST "$H/ops" "{\"ops\":[{\"op\":\"setattr\",\"id\":\"$COMPACT_ID\",\"mode\":384}]}" -H 'Accept: application/json'
+check_eq "gets JSON" "application/json Accept 384" "$(header Content-Type) $(header Vary) $(value '.results[0].item.mode')"
+says "a refusal is a problem in any case" 409 POST "$H/ops" "$(create compact)" "${COMPACT[@]}"
+check_eq "of that type" "application/problem+json EEXIST 0" "$(header Content-Type) $(value .errno) $(value .index)"
+says "one for its form too" 400 POST "$H/ops" '{"ops":[{}]}' "${COMPACT[@]}"
+check_eq "of that type" application/problem+json "$(header Content-Type)"
+says "a compact answer under a key" 200 POST "$H/ops" "$(create compact-key)" "${COMPACT[@]}" -H 'Idempotency-Key: compact'
+cp "$WORK/body" "$WORK/first"
+says "repeated by one who does not ask for it" 200 POST "$H/ops" "$(create compact-key)" -H 'Idempotency-Key: compact'
+check "is what was answered first" cmp "$WORK/first" "$WORK/body"
+check_eq "and says what it is" "application/vnd.nephos.results Accept true" "$(header Content-Type) $(header Vary) $(header Idempotency-Replayed)"
+says "JSON under a key" 200 POST "$H/ops" "$(create json-key)" -H 'Idempotency-Key: json'
+cp "$WORK/body" "$WORK/first"
+says "repeated by one who asks for the other form" 200 POST "$H/ops" "$(create json-key)" "${COMPACT[@]}" -H 'Idempotency-Key: json'
+check "is what was answered first" cmp "$WORK/first" "$WORK/body"
+check_eq "and says what it is" "application/json true" "$(header Content-Type) $(header Idempotency-Replayed)"
 says "ids are reserved" 201 POST "$H/ids" '{"count":10}'
 FIRST=$(value .first)
 says "further ones" 201 POST "$H/ids" '{"count":1}'
@@ -426,8 +459,17 @@ says "a poll of a session that is not" 410 POST "$V2/drives/$D/changes" '{"since
 check_eq "session-gone" /problems/session-gone "$(value .type)"
 says "a poll without since" 422 POST "$V2/drives/$D/changes" '{}'
 says "a batch without a session" 400 POST "$H/ops" "$NEW" -H 'Nephos-Batch: 1'
+SESSION+=("${COMPACT[@]}")
+TWO="{\"ops\":[{\"op\":\"create\",\"parent\":\"$ROOT\",\"name\":\"s1\",\"type\":\"file\"},{\"op\":\"create\",\"parent\":\"$ROOT\",\"name\":\"s2\",\"type\":\"file\"}]}"
+ops "a batch of two, with a compact answer" 200 4 "$TWO"
+check_eq "has both" "NPR1 2" "$(compact magic) $(compact count)"
+cp "$WORK/body" "$WORK/first"
+SESSION=(-H "Nephos-Session: $S")
+ops "repeated by one who does not ask for it" 200 4 "$TWO"
+check "is what was answered first" cmp "$WORK/first" "$WORK/body"
+check_eq "and says what it is" "application/vnd.nephos.results true" "$(header Content-Type) $(header Idempotency-Replayed)"
 says "a session ends" 204 DELETE "$H/sessions/$S"
-ops "and takes no batch any more" 410 4 "$NEW"
+ops "and takes no batch any more" 410 5 "$NEW"
 says "nor ends again" 410 DELETE "$H/sessions/$S"
 
 # ---- nobody's business ----

@@ -370,6 +370,76 @@ static void batch_with_an_answer_that_makes_no_sense_is_in_doubt(void **state)
 	}
 }
 
+/* What the one op of run_batch did; free() it. */
+static char *make_answer(const struct item *item, size_t *ret_size)
+{
+	const struct op_result result = {.item = *item,
+		.has_item = true,
+		.id = item->id,
+		.dirs[0] = {.id = ROOT, .parent = ROOT, .mode = S_IFDIR | 0755},
+		.dir_count = 1};
+	const struct op_answer answer = {.incarnation = 1, .last = 11, .count = 1, .results = &result};
+	struct buf b;
+
+	buf_init(&b, 4096);
+	assert_int_equal(op_answer_append_compact(&b, &answer), 0);
+	return buf_take(&b, ret_size);
+}
+
+static void batch_asks_for_the_compact_form_and_takes_either(void **state)
+{
+	struct fixture *f = *state;
+	const struct item item = some_item(9, "x\xff");
+	struct fake_answer compact = {.method = "POST",
+		.target = OPS,
+		.times = 1,
+		.status = 200,
+		.type = OP_ANSWER_COMPACT,
+		.header = "Nephos-Seq: 1.11"};
+	struct answer a;
+	char *bytes = make_answer(&item, &compact.body_size);
+
+	compact.body = bytes;
+	fake_add(f->a, &compact);
+	fake_add(f->a,
+		&(struct fake_answer){
+			.method = "POST", .target = OPS, .status = 200, .type = JSON, .body = ONE_RESULT});
+	assert_int_equal(run_batch(f, &a), 0);
+	assert_string_equal(fake_request(f->a, "POST", OPS, 0)->accept, OP_ANSWER_COMPACT ", " JSON);
+	assert_int_equal(a.id, item.id);
+	assert_int_equal(a.item.id, item.id);
+	assert_string_equal(a.name, "x\xff");
+	assert_int_equal(a.first, ROOT);
+	assert_int_equal(a.at.seq, 11);
+	assert_int_equal(run_batch(f, &a), 0);
+	assert_int_equal(a.id, ITEM_ID(FAKE_DRIVE, 2));
+	free(bytes);
+}
+
+static void batch_with_a_compact_answer_that_makes_no_sense_is_in_doubt(void **state)
+{
+	struct fixture *f = *state;
+	const struct item items[] = {
+		some_item(9, "x"), some_item(9, "a/b"), {.id = ITEM_ID(FAKE_DRIVE + 1, 9), .mode = S_IFREG}};
+	char *bytes[3];
+	struct answer a;
+
+	for (size_t i = 0; i < 3; i++) {
+		struct fake_answer answer = {
+			.method = "POST", .target = OPS, .times = 1, .status = 200, .type = OP_ANSWER_COMPACT};
+
+		answer.body = bytes[i] = make_answer(&items[i], &answer.body_size);
+		if (i == 0)
+			answer.body_size--; /* cut; the others are a name that is none, and another drive's */
+		fake_add(f->a, &answer);
+	}
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(run_batch(f, &a), -EIO);
+		assert_false(a.has_reply);
+		free(bytes[i]);
+	}
+}
+
 /* ---- outages and ends ---- */
 
 static void cancel_ends_the_waiting_for_a_gateway_that_does_not_answer(void **state)
@@ -517,6 +587,8 @@ int main(void)
 		TEST(batch_in_doubt_whose_session_was_renewed_meanwhile_is_looked_up_too),
 		cmocka_unit_test(batch_in_doubt_that_the_journal_cannot_tell_of_fails_and_is_not_sent_again),
 		TEST(batch_with_an_answer_that_makes_no_sense_is_in_doubt),
+		TEST(batch_asks_for_the_compact_form_and_takes_either),
+		TEST(batch_with_a_compact_answer_that_makes_no_sense_is_in_doubt),
 		TEST(cancel_ends_the_waiting_for_a_gateway_that_does_not_answer),
 		TEST(outage_is_waited_out_and_cancel_ends_that_too),
 		TEST_BARE(outage_that_lasts_fails_calls_and_later_ones_work),

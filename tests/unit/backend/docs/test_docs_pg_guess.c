@@ -1,6 +1,10 @@
 /* Batches that begin with what the one before them left: when that is enough, and that a wrong guess never does harm. */
 #include "tests/unit/backend/docs/pg_fixture.h"
 
+/* Bytes, as an answer may have: no text. */
+static const struct docs_answer answer = {
+	.status = 200, .headers = SPAN_LITERAL("Content-Type: bytes\n"), .body = SPAN_LITERAL("an\0swer\xff")};
+
 static struct docs_store *asking; /* of another process: it knows nothing */
 static int64_t session, number;
 
@@ -12,7 +16,6 @@ static int try_batch(struct worker *w, const struct op *ops, size_t count, int64
 {
 	const struct docs_key key = {
 		.kind = DOCS_KEY_SESSION, .user = w->scope.user, .session = session, .number = with_number};
-	const struct docs_answer answer = {.status = 200, .body = SPAN_LITERAL("answer")};
 	struct op_batch *batch = batch_of(ops, count);
 	const struct op_batch *const batches[] = {batch};
 	const struct op_result *results = NULL;
@@ -155,6 +158,39 @@ static void file_by_another_process(struct worker *w, const char *name)
 	create(&other, root_of(w), name, S_IFREG | 0644);
 }
 
+static void assert_kept(struct worker *w)
+{
+	const struct docs_key key = {
+		.kind = DOCS_KEY_SESSION, .user = w->scope.user, .session = session, .number = number};
+	const struct docs_seen *seen = NULL;
+	struct tree_wants *wants;
+	struct tree *tree;
+
+	assert_int_equal(tree_wants_new(NULL, 0, w->scope.drive, &wants), 0);
+	assert_ok(w, asking->ops->txn_begin(asking, w->scope.drive, &key, 1, wants, clock_real_ns(), &tree, &seen));
+	assert_int_equal(seen->state, DOCS_REPEAT);
+	assert_int_equal(seen->answer.status, answer.status);
+	assert_true(span_eq(seen->answer.headers, answer.headers));
+	assert_true(span_eq(seen->answer.body, answer.body));
+	asking->ops->txn_abort(asking);
+	tree_free(tree);
+	tree_wants_free(wants);
+}
+
+static void answer_of_a_guessed_batch_is_kept_to_the_byte(void **state)
+{
+	struct worker *w = *state;
+
+	warm(w);
+	assert_kept(w);
+	const struct op ops[] = {{.kind = OP_UNLINK, .parent = root_of(w), .name = SPAN_LITERAL("first")},
+		{.kind = OP_UNLINK, .parent = root_of(w), .name = SPAN_LITERAL("second")}};
+	assert_ok(w, try_batch(w, ops, 2, ++number, NULL));
+	assert_true(guessed);
+	assert_kept(w);
+	cool(w);
+}
+
 static void a_guess_that_is_wrong_leaves_nothing_and_the_batch_is_applied_after_it(void **state)
 {
 	struct worker *w = *state;
@@ -253,6 +289,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		with_worker(each_op_of_a_mount_that_knows_its_files_is_guessed),
 		with_worker(a_batch_of_several_ops_is_guessed_too),
+		with_worker(answer_of_a_guessed_batch_is_kept_to_the_byte),
 		with_worker(a_guess_that_is_wrong_leaves_nothing_and_the_batch_is_applied_after_it),
 		with_worker(a_name_that_turns_out_to_be_there_is_refused_by_what_is_there),
 		with_worker(a_refusal_is_never_founded_on_a_guess),
