@@ -46,7 +46,7 @@ struct user_mutation {
 	bool has_body; /* a JSON object */
 	int (*apply)(struct user_request *u, struct account_outcome *ret);
 	json_t *(*show)(const struct account_outcome *outcome); /* NULL: no body */
-	int (*permit)(struct account_call *call); /* before the body is looked at; NULL: apply decides */
+	int (*permit)(struct account_call *call);		/* before the body is looked at; NULL: apply decides */
 };
 void user_mutate(struct pg *pg, struct http_request *req, struct service *s, const struct user_mutation *mutation);
 

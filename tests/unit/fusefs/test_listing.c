@@ -30,7 +30,7 @@ struct outcome {
 	bool done;
 	int error;
 	int64_t seq;
-	struct store_result result; /* what it points to is gone */
+	struct op_result result; /* what it points to is gone */
 };
 
 static void outcome_init(struct outcome *o)
