@@ -122,7 +122,7 @@ static void apply(struct fs *fs, const struct store_change *c)
 }
 
 /* Nothing that was known is trusted. The kernel's timeouts end what it knows; what is here of names and inodes, it is told at once. */
-static void drop_everything(struct fs *fs)
+static void drop_everything(struct fs *fs, int64_t seq)
 {
 	struct inode *inode, *next;
 	struct name *n;
@@ -142,7 +142,7 @@ static void drop_everything(struct fs *fs)
 		n->seen = 0;
 		notify_entry(fs->notify, fs_node(fs, n->folder), span_of(n->bytes, n->size));
 	}
-	fs->recent = (struct recent){0};
+	recent_reset(&fs->recent, seq);
 	fs->inodes.epoch++;
 }
 
@@ -151,7 +151,7 @@ void fs_on_changes(struct fs *fs, const struct store_changes *changes)
 	fs_lock(fs);
 	if (changes->reset) {
 		log_warning(NULL, "the journal does not reach back: everything known of the drive is dropped");
-		drop_everything(fs);
+		drop_everything(fs, changes->last.seq);
 	}
 	for (size_t i = 0; i < changes->count; i++)
 		apply(fs, &changes->list[i]);

@@ -36,6 +36,11 @@ static bool stands(const struct recent *r, int64_t seq, int64_t id, uint64_t nam
 	return true;
 }
 
+void recent_reset(struct recent *r, int64_t seq)
+{
+	*r = (struct recent){.last = seq, .forgotten = seq};
+}
+
 void recent_add_document(struct recent *r, int64_t seq, int64_t id)
 {
 	add(r, seq, id, 0);

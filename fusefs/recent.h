@@ -24,6 +24,8 @@ struct recent {
 	int64_t forgotten; /* highest seq that was in the list once */
 };
 
+/* Everything is as it was seen at seq or later: answers of before count for nothing. */
+void recent_reset(struct recent *r, int64_t seq);
 void recent_add_document(struct recent *r, int64_t seq, int64_t id);
 void recent_add_name(struct recent *r, int64_t seq, int64_t folder, struct span name);
 /* May an answer about it that saw the drive at seq be kept? */

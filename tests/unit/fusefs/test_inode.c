@@ -354,6 +354,19 @@ static void what_was_forgotten_counts_as_a_change_of_everything(void **state)
 	assert_true(recent_document_stands(&r, 10, 7));
 }
 
+static void after_a_reset_only_answers_from_then_on_stand(void **state)
+{
+	struct recent r = {0};
+
+	(void)state;
+	recent_add_name(&r, 30, 1, span_str("a"));
+	recent_reset(&r, 20); /* another incarnation may have come less far */
+	assert_false(recent_document_stands(&r, 19, 7));
+	assert_false(recent_name_stands(&r, 19, 1, span_str("b")));
+	assert_false(recent_folder_stands(&r, 19, 1));
+	assert_true(recent_name_stands(&r, 20, 1, span_str("a")));
+}
+
 /* -- extended attributes -- */
 
 static void xattrs_are_replaced_removed_and_listed(void **state)
@@ -392,6 +405,7 @@ int main(void)
 		cmocka_unit_test(a_folder_whose_names_went_for_lack_of_room_is_not_listed),
 		cmocka_unit_test(an_answer_stands_unless_it_is_older_than_a_change_of_the_same),
 		cmocka_unit_test(what_was_forgotten_counts_as_a_change_of_everything),
+		cmocka_unit_test(after_a_reset_only_answers_from_then_on_stand),
 		cmocka_unit_test(xattrs_are_replaced_removed_and_listed),
 	};
 

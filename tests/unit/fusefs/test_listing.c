@@ -456,6 +456,30 @@ static void a_listing_that_began_before_a_change_does_not_make_complete(void **s
 	fs_unlock(f->fs);
 }
 
+static void a_page_from_before_a_reset_teaches_nothing(void **state)
+{
+	struct fixture *f = *state;
+	const struct store_changes reset = {.reset = true, .last = {.seq = 1000000}};
+	const struct fault_rule held = {.call = FAULT_CHILDREN, .kind = FAULT_HOLD, .nth = 2};
+	struct inode *inode = NULL;
+	struct listing_entry entry;
+	struct listing *l;
+
+	fault_add(f->store, &held);
+	fs_lock(f->fs);
+	l = listing_open(f->fs, f->root);
+	assert_int_equal(at(f, l, 0, &entry), 1);
+	assert_int_equal(fault_wait_held(f->store, FAULT_CHILDREN, 1, WAIT_MS), 0);
+	fs_unlock(f->fs);
+	fs_on_changes(f->fs, &reset);
+	fs_lock(f->fs);
+	assert_int_equal(fault_release(f->store, FAULT_CHILDREN), 1);
+	assert_int_equal(read_all(f, l), FILES);
+	assert_int_equal(names_find(&f->fs->names, f->root->id, span_str("file-0650"), &inode), NAME_UNKNOWN);
+	listing_close(l);
+	fs_unlock(f->fs);
+}
+
 static void a_listing_older_than_the_attributes_of_its_folder_is_not_kept(void **state)
 {
 	struct fixture *f = *state;
@@ -782,6 +806,7 @@ int main(void)
 		CASE(while_it_is_unchanged_a_folder_is_listed_from_here),
 		CASE(what_another_made_is_asked_for_and_listed_anew),
 		CASE(a_listing_that_began_before_a_change_does_not_make_complete),
+		CASE(a_page_from_before_a_reset_teaches_nothing),
 		CASE(a_listing_older_than_the_attributes_of_its_folder_is_not_kept),
 		CASE(what_changes_a_document_leaves_its_name_and_its_folder_known),
 		CASE(who_closes_early_leaves_nothing_behind),
