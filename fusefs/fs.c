@@ -4,6 +4,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "fusefs/file.h"
+#include "fusefs/handle.h"
 #include "fusefs/listing.h"
 #include "fusefs/nearby.h"
 #include "fusefs/xattrs.h"
@@ -363,6 +364,9 @@ void fs_free(struct fs *fs)
 		return;
 	}
 	oplog_set_usage(fs->oplog, NULL, NULL);
+	fs_lock(fs);
+	handles_end(fs);
+	fs_unlock(fs);
 	flusher_stop(&fs->flusher);
 	names_fini(&fs->names);
 	inodes_fini(&fs->inodes);

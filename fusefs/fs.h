@@ -37,6 +37,7 @@ struct later {
 };
 
 struct ask;
+struct handle;
 struct listing;
 
 struct fs {
@@ -57,6 +58,7 @@ struct fs {
 	struct recent recent;
 	struct blocks blocks;
 	struct flusher flusher;
+	struct handle *handles;	  /* all that is open */
 	struct ask *pending;	  /* requests that wait, by fuse_req_t */
 	struct file *files;	  /* with known content, most recently used first */
 	size_t content_bytes;	  /* of them */

@@ -2,8 +2,9 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <utlist.h>
 
-struct handle *handle_new(struct inode *inode, int flags)
+struct handle *handle_new(struct fs *fs, struct inode *inode, int flags)
 {
 	struct handle *h = calloc(1, sizeof(*h));
 
@@ -15,6 +16,7 @@ struct handle *handle_new(struct inode *inode, int flags)
 	h->writable = (flags & O_ACCMODE) != O_RDONLY;
 	h->error_seen = inode->file ? inode->file->error_seq : 0;
 	inode->opens++;
+	DL_APPEND(fs->handles, h);
 	return h;
 }
 
@@ -22,10 +24,17 @@ void handle_free(struct fs *fs, struct handle *h)
 {
 	struct inode *inode = h->inode;
 
+	DL_DELETE(fs->handles, h);
 	reader_ends(fs, inode, &h->ahead);
 	listing_close(h->listing);
 	inode->opens--;
 	flush_released(fs, inode);
 	inode_unref(inode);
 	free(h);
+}
+
+void handles_end(struct fs *fs)
+{
+	while (fs->handles)
+		handle_free(fs, fs->handles);
 }

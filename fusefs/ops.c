@@ -250,7 +250,7 @@ bool ops_refuse_change(struct fs *fs, fuse_req_t req)
 
 struct handle *ops_open_handle(struct fs *fs, struct inode *inode, struct fuse_file_info *fi)
 {
-	struct handle *h = handle_new(inode, fi->flags);
+	struct handle *h = handle_new(fs, inode, fi->flags);
 
 	if (!h)
 		return NULL;

@@ -18,7 +18,7 @@ void ops_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	metric_inc(fs->requests);
 	fs_lock(fs);
 	inode = ops_inode(fs, node);
-	h = inode ? handle_new(inode, fi->flags) : NULL;
+	h = inode ? handle_new(fs, inode, fi->flags) : NULL;
 	if (h)
 		h->listing = listing_open(fs, inode);
 	if (!h || !h->listing) {

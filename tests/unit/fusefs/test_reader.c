@@ -356,7 +356,7 @@ static struct handle *open_file(struct fixture *f, int flags)
 	struct handle *h;
 
 	fs_lock(f->fs);
-	h = handle_new(f->inode, flags);
+	h = handle_new(f->fs, f->inode, flags);
 	fs_unlock(f->fs);
 	assert_non_null(h);
 	return h;
@@ -366,6 +366,20 @@ static void close_file(struct fixture *f, struct handle *h)
 {
 	fs_lock(f->fs);
 	handle_free(f->fs, h);
+	fs_unlock(f->fs);
+}
+
+static void handles_that_are_never_released_go_with_the_fs(void **state)
+{
+	struct fixture *f = *state;
+
+	(void)open_file(f, O_RDONLY);
+	(void)open_file(f, O_RDWR);
+	fs_lock(f->fs);
+	assert_int_equal(f->inode->opens, 2);
+	handles_end(f->fs);
+	assert_int_equal(f->inode->opens, 0);
+	assert_null(f->fs->handles);
 	fs_unlock(f->fs);
 }
 
@@ -616,6 +630,7 @@ int main(void)
 		TEST(random_read_over_pieces_asks_once_for_all_of_them),
 		TEST(small_block_comes_whole),
 		TEST(sequential_reader_fetches_whole_blocks_ahead),
+		TEST(handles_that_are_never_released_go_with_the_fs),
 		TEST(sequential_reader_passes_blocks_when_none_of_its_requests_can_still_come),
 		TEST(reader_that_begins_inside_a_block_does_not_pass_it),
 		TEST(reader_whose_pages_the_kernel_does_not_keep_passes_nothing),
