@@ -6,6 +6,7 @@
 
 #include "fusefs/store_fault.h"
 #include "fusefs/store_mem.h"
+#include "tests/unit/fusefs/outcome.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -26,15 +27,6 @@ struct fixture {
 	struct oplog *log;
 	struct fs *fs;
 	struct inode *root;
-};
-
-struct outcome {
-	pthread_mutex_t lock;
-	pthread_cond_t over;
-	bool done;
-	int error;
-	int64_t seq;
-	struct op_result result; /* what it points to is gone */
 };
 
 #define TEXT_MAX 512

@@ -6,6 +6,7 @@
 #include "fusefs/reader.h"
 #include "fusefs/store_fault.h"
 #include "fusefs/store_mem.h"
+#include "tests/unit/fusefs/outcome.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -26,46 +27,6 @@ struct fixture {
 	struct fs *fs;
 	struct inode *inode;
 };
-
-struct outcome {
-	pthread_mutex_t lock;
-	pthread_cond_t over;
-	bool done;
-	int error;
-	int64_t id, size;
-};
-
-static void outcome_init(struct outcome *o)
-{
-	memset(o, 0, sizeof(*o));
-	pthread_mutex_init(&o->lock, NULL);
-	pthread_cond_init(&o->over, NULL);
-}
-
-static void outcome_tell(struct outcome *o, int error)
-{
-	pthread_mutex_lock(&o->lock);
-	assert_false(o->done);
-	o->done = true;
-	o->error = error;
-	pthread_cond_signal(&o->over);
-	pthread_mutex_unlock(&o->lock);
-}
-
-static int outcome_wait(struct outcome *o)
-{
-	struct timespec until;
-	int r = 0;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += WAIT_MS / 1000;
-	pthread_mutex_lock(&o->lock);
-	while (!o->done && r == 0)
-		r = pthread_cond_timedwait(&o->over, &o->lock, &until);
-	pthread_mutex_unlock(&o->lock);
-	assert_true(o->done);
-	return o->error;
-}
 
 static void on_created(void *cookie, int error, const struct op_result *results, size_t count)
 {
