@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <cmocka.h>
 
+#include "tests/unit/common/proto/same_item.h"
+
 static struct item sample(void)
 {
 	return (struct item){
@@ -30,28 +32,6 @@ static struct item sample(void)
 	};
 }
 
-static void assert_same(const struct item *a, const struct item *b)
-{
-	assert_int_equal(a->id, b->id);
-	assert_int_equal(a->parent, b->parent);
-	assert_int_equal(a->size, b->size);
-	assert_int_equal(a->allocated, b->allocated);
-	assert_int_equal(a->mode, b->mode);
-	assert_int_equal(a->uid, b->uid);
-	assert_int_equal(a->gid, b->gid);
-	assert_int_equal(a->nlink, b->nlink);
-	assert_int_equal(a->atime, b->atime);
-	assert_int_equal(a->mtime, b->mtime);
-	assert_int_equal(a->ctime, b->ctime);
-	assert_int_equal(a->btime, b->btime);
-	assert_int_equal(a->seq, b->seq);
-	assert_int_equal(a->content_seq, b->content_seq);
-	assert_int_equal(a->rdev_major, b->rdev_major);
-	assert_int_equal(a->rdev_minor, b->rdev_minor);
-	assert_true(span_eq(a->name, b->name));
-	assert_true(span_eq(a->target, b->target));
-}
-
 static void assert_comes_back(const struct item *item)
 {
 	struct item back;
@@ -66,7 +46,7 @@ static void assert_comes_back(const struct item *item)
 	buf_init(&names, 8192);
 	assert_int_equal(buf_reserve(&names, 8191), 0);
 	assert_int_equal(item_from_json(parsed, &back, &names), 0);
-	assert_same(item, &back);
+	assert_same_item(item, &back);
 	buf_fini(&names);
 	json_decref(parsed);
 	json_decref(object);

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <cmocka.h>
 
+#include "tests/unit/common/proto/same_item.h"
+
 #define COUNT 4
 #define HEAD_BYTES 28	/* magic, flags, count, incarnation, last */
 #define RESULT_BYTES 26 /* has, dirs, id, replaced, len */
@@ -91,26 +93,9 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void assert_same_item(const struct item *a, const struct item *b)
+static void assert_same_result_item(const struct item *a, const struct item *b)
 {
-	assert_int_equal(a->id, b->id);
-	assert_int_equal(a->parent, b->parent);
-	assert_int_equal(a->size, b->size);
-	assert_int_equal(a->allocated, b->allocated);
-	assert_int_equal(a->mode, b->mode);
-	assert_int_equal(a->uid, b->uid);
-	assert_int_equal(a->gid, b->gid);
-	assert_int_equal(a->nlink, b->nlink);
-	assert_int_equal(a->atime, b->atime);
-	assert_int_equal(a->mtime, b->mtime);
-	assert_int_equal(a->ctime, b->ctime);
-	assert_int_equal(a->btime, b->btime);
-	assert_int_equal(a->seq, b->seq);
-	assert_int_equal(a->content_seq, b->content_seq);
-	assert_int_equal(a->rdev_major, b->rdev_major);
-	assert_int_equal(a->rdev_minor, b->rdev_minor);
-	assert_true(span_eq(a->name, b->name));
-	assert_true(span_eq(a->target, b->target));
+	assert_same_item(a, b);
 	assert_false(a->has_inline);
 }
 
@@ -123,13 +108,13 @@ static void assert_same(const struct op_answer *a, const struct op_answer *b)
 
 		assert_int_equal(x->has_item, y->has_item);
 		if (x->has_item)
-			assert_same_item(&x->item, &y->item);
+			assert_same_result_item(&x->item, &y->item);
 		assert_int_equal(x->id, y->id);
 		assert_int_equal(x->replaced, y->replaced);
 		assert_int_equal(x->len, y->len);
 		assert_int_equal(x->dir_count, y->dir_count);
 		for (size_t n = 0; n < x->dir_count; n++)
-			assert_same_item(&x->dirs[n], &y->dirs[n]);
+			assert_same_result_item(&x->dirs[n], &y->dirs[n]);
 	}
 }
 
