@@ -1,7 +1,8 @@
 #!/bin/sh
 # Goal: clang-tidy 14 has nothing to say about any file.
 # Usage: check_tidy.sh BUILD_DIR [FILE…]     BUILD_DIR has compile_commands.json; FILE from the root; no FILE: all in it
-# What passed is remembered in BUILD_DIR/tidy under the hash of the preprocessed text, so that only changes cost time.
+# What passed is remembered in BUILD_DIR/tidy under the hash of the preprocessed text, so that only changes cost time. Where the
+# tree lies is no part of it.
 # Exits 77 (skipped) where version 14 is not to be had: other versions say other things.
 set -eu
 
@@ -26,7 +27,7 @@ compiled_files() {
 fingerprint() {
 	flags=$(grep -B1 "\"file\": \"$root/$1\"" "$commands" | grep -oE -- '-(I|isystem |D)[^ "]+' | sort -u)
 	# shellcheck disable=SC2086 # each flag is a word
-	text=$(cpp -C $flags "$1" 2>/dev/null) || return 1
+	text=$(cpp -C -P $flags "$1" 2>/dev/null) || return 1
 	{ cat .clang-tidy tests/.clang-tidy "$model"; printf '%s' "$text"; } | sha256sum | cut -c1-40
 }
 
