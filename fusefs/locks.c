@@ -41,13 +41,24 @@ static bool in_the_way(const struct lock *held, const struct lock *wanted)
 
 const struct lock *locks_test(const struct locks *l, const struct lock *wanted)
 {
+	const struct lock *k, *first = NULL;
+
+	DL_FOREACH(l->held, k) {
+		if (in_the_way(k, wanted) && (!first || k->start < first->start))
+			first = k;
+	}
+	return first;
+}
+
+static bool is_free(const struct locks *l, const struct lock *wanted)
+{
 	const struct lock *k;
 
 	DL_FOREACH(l->held, k) {
 		if (in_the_way(k, wanted))
-			return k;
+			return false;
 	}
-	return NULL;
+	return true;
 }
 
 static struct lock *copy(const struct lock *from)
@@ -111,7 +122,7 @@ int locks_set(struct locks *l, const struct lock *wanted)
 	struct lock *k;
 	int r;
 
-	if (locks_test(l, wanted))
+	if (!is_free(l, wanted))
 		return -EAGAIN;
 	if (l->count + 2 > LOCKS_PER_FILE_MAX)
 		return -ENOLCK;

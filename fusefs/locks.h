@@ -30,7 +30,7 @@ struct locks {
 void locks_init(struct locks *l, bool posix);
 void locks_fini(struct locks *l); /* nobody waits */
 bool locks_empty(const struct locks *l);
-/* The first lock that is in the way, or NULL. */
+/* Of the locks in the way the one that lies first, not the one that was set first; NULL: none. */
 const struct lock *locks_test(const struct locks *l, const struct lock *wanted);
 /* 0: got it. -EAGAIN: in the way is another. -ENOLCK, -ENOMEM. May free ranges (a write lock becomes a read lock): then locks_next has somebody. */
 int locks_set(struct locks *l, const struct lock *wanted);

@@ -75,6 +75,27 @@ static void an_owner_changes_the_kind_of_a_part(void **state)
 	locks_fini(&l);
 }
 
+static void what_is_in_the_way_is_what_lies_first_not_what_was_set_first(void **state)
+{
+	struct lock all = range(2, 0, INT64_MAX, true), reader = range(2, 0, INT64_MAX, false);
+	struct locks l;
+
+	(void)state;
+	locks_init(&l, true);
+	assert_int_equal(set(&l, 1, 10, 14, true), 0);
+	assert_int_equal(set(&l, 1, 1, 5, false), 0);
+	assert_int_equal(set(&l, 3, 7, 8, true), 0);
+	assert_int_equal(locks_test(&l, &all)->start, 1);
+	assert_int_equal(locks_test(&l, &all)->end, 5);
+	assert_false(locks_test(&l, &all)->exclusive);
+	/* A reader is not in the way of a reader. */
+	assert_int_equal(locks_test(&l, &reader)->start, 7);
+	assert_int_equal(locks_unset(&l, 1, 0, 8), 0);
+	assert_int_equal(locks_unset(&l, 3, 0, 8), 0);
+	assert_int_equal(locks_test(&l, &all)->start, 10);
+	locks_fini(&l);
+}
+
 static void who_waits_gets_it_when_it_is_free(void **state)
 {
 	struct lock w = range(2, 0, 9, true);
@@ -158,6 +179,7 @@ int main(void)
 		cmocka_unit_test(what_was_unlocked_in_the_middle_is_free_and_the_ends_are_not),
 		cmocka_unit_test(ranges_that_touch_become_one),
 		cmocka_unit_test(an_owner_changes_the_kind_of_a_part),
+		cmocka_unit_test(what_is_in_the_way_is_what_lies_first_not_what_was_set_first),
 		cmocka_unit_test(who_waits_gets_it_when_it_is_free),
 		cmocka_unit_test(who_gave_up_is_not_waited_for),
 		cmocka_unit_test(a_circle_of_two_is_refused),
