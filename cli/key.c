@@ -71,20 +71,27 @@ struct listing {
 	bool escape;
 };
 
+/* A time that is not there is no time at all: 0 would be one. */
+static void print_when(const json_t *key, const char *field, char ret[PRINT_TIME_SIZE])
+{
+	int64_t ns;
+
+	if (item_json_get_time(key, field, &ns) == 0)
+		print_time(ns, ret);
+	else
+		(void)snprintf(ret, PRINT_TIME_SIZE, "-");
+}
+
 static int print_key(void *cookie, json_t *key)
 {
 	struct listing *l = cookie;
 	char made[PRINT_TIME_SIZE], used[PRINT_TIME_SIZE];
-	int64_t ns = 0;
 	int r;
 
 	if (l->all)
 		return json_array_append(l->all, key) < 0 ? -ENOMEM : 0;
-	(void)item_json_get_time(key, "created_at", &ns);
-	print_time(ns, made);
-	ns = 0;
-	(void)item_json_get_time(key, "last_used_at", &ns);
-	print_time(ns, used);
+	print_when(key, "created_at", made);
+	print_when(key, "last_used_at", used);
 	buf_reset(&l->line);
 	r = buf_printf(&l->line, "%8s  made %-16s  used %-16s  ", text_of(key, "id"), made, used);
 	if (r == 0)

@@ -94,7 +94,7 @@ void print_time(int64_t ns, char ret[PRINT_TIME_SIZE])
 	time_t seconds = clock_timespec(ns).tv_sec;
 	struct tm tm;
 
-	if (ns == 0 || !localtime_r(&seconds, &tm) || strftime(ret, PRINT_TIME_SIZE, "%Y-%m-%d %H:%M", &tm) == 0)
+	if (!localtime_r(&seconds, &tm) || strftime(ret, PRINT_TIME_SIZE, "%Y-%m-%d %H:%M", &tm) == 0)
 		(void)snprintf(ret, PRINT_TIME_SIZE, "-");
 }
 

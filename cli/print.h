@@ -18,7 +18,7 @@ int print_name(struct buf *ret, struct span name, bool escape);
 /* "drwxr-xr-x", 10 characters and NUL. */
 #define PRINT_MODE_SIZE 11
 void print_mode(uint32_t mode, char ret[PRINT_MODE_SIZE]);
-/* "2024-03-01 17:05" of local time, or "-" for 0. */
+/* "2024-03-01 17:05" of local time, or "-" for a year that cannot be shown. */
 #define PRINT_TIME_SIZE 32
 void print_time(int64_t ns, char ret[PRINT_TIME_SIZE]);
 /* One line of ls -l, with its line break; name is shown instead of the item's own. */

@@ -63,17 +63,6 @@ int fs_errno(int error)
 	return error < 0 ? error_errno(error) : 0;
 }
 
-static struct timespec time_of(int64_t ns)
-{
-	struct timespec t = {.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S};
-
-	if (t.tv_nsec < 0) {
-		t.tv_sec--;
-		t.tv_nsec += NS_PER_S;
-	}
-	return t;
-}
-
 #define STAT_BLOCK_BYTES 512 /* what st_blocks counts */
 
 void fs_stat(const struct fs *fs, const struct inode *inode, struct stat *ret)
@@ -98,9 +87,9 @@ void fs_stat(const struct fs *fs, const struct inode *inode, struct stat *ret)
 		.st_size = size,
 		.st_blksize = FS_IO_BYTES,
 		.st_blocks = (allocated + STAT_BLOCK_BYTES - 1) / STAT_BLOCK_BYTES,
-		.st_atim = time_of(a->atime),
-		.st_mtim = time_of(mtime),
-		.st_ctim = time_of(ctime),
+		.st_atim = clock_timespec(a->atime),
+		.st_mtim = clock_timespec(mtime),
+		.st_ctim = clock_timespec(ctime),
 	};
 }
 

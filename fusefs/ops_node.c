@@ -168,9 +168,13 @@ void ops_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	fs_unlock(fs);
 }
 
-static int64_t time_from(struct timespec t)
+/* One of the two times of setattr: the one that is given, or now. */
+static int setattr_time(const struct timespec *given, bool now, int64_t *ret)
 {
-	return t.tv_sec * NS_PER_S + t.tv_nsec;
+	if (!now)
+		return clock_from(given->tv_sec, given->tv_nsec, ret);
+	*ret = clock_real_ns();
+	return 0;
 }
 
 /* Who is not root shows everything as his own, and can give it to nobody else. */
@@ -195,7 +199,7 @@ static int setattr_owner(struct fs *fs, const struct stat *attr, int to_set, str
 
 static int setattr_op(struct fs *fs, const struct stat *attr, int to_set, struct op *op)
 {
-	int64_t now = clock_real_ns();
+	int r = 0;
 
 	op->kind = OP_SETATTR;
 	if (to_set & FUSE_SET_ATTR_MODE) {
@@ -210,13 +214,13 @@ static int setattr_op(struct fs *fs, const struct stat *attr, int to_set, struct
 	}
 	if (to_set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_ATIME_NOW)) {
 		op->fields |= OP_HAS_ATIME;
-		op->atime = to_set & FUSE_SET_ATTR_ATIME_NOW ? now : time_from(attr->st_atim);
+		r = setattr_time(&attr->st_atim, to_set & FUSE_SET_ATTR_ATIME_NOW, &op->atime);
 	}
-	if (to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW)) {
+	if (r == 0 && (to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW))) {
 		op->fields |= OP_HAS_MTIME;
-		op->mtime = to_set & FUSE_SET_ATTR_MTIME_NOW ? now : time_from(attr->st_mtim);
+		r = setattr_time(&attr->st_mtim, to_set & FUSE_SET_ATTR_MTIME_NOW, &op->mtime);
 	}
-	return setattr_owner(fs, attr, to_set, op);
+	return r < 0 ? r : setattr_owner(fs, attr, to_set, op);
 }
 
 static bool is_set(const struct attributes *a, const struct op *op)

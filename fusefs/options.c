@@ -17,7 +17,8 @@ enum option_kind {
 	OPTION_SIZE,
 	OPTION_PORT,
 	OPTION_FUSE,   /* handed to libfuse */
-	OPTION_IGNORE, /* what mount(8) and fstab add for themselves */
+	OPTION_ATIME,  /* asks for times of access, which are not kept */
+	OPTION_IGNORE, /* what mount(8) and fstab add for themselves, and what is so anyway */
 };
 
 struct option {
@@ -45,8 +46,14 @@ static const struct option known[] = {
 	{"nosuid", OPTION_FUSE, 0},
 	{"exec", OPTION_FUSE, 0},
 	{"noexec", OPTION_FUSE, 0},
-	{"atime", OPTION_FUSE, 0},
-	{"noatime", OPTION_FUSE, 0},
+	{"atime", OPTION_ATIME, 0},
+	{"relatime", OPTION_ATIME, 0},
+	{"strictatime", OPTION_ATIME, 0},
+	{"diratime", OPTION_ATIME, 0},
+	{"noatime", OPTION_IGNORE, 0}, /* always */
+	{"nodiratime", OPTION_IGNORE, 0},
+	{"norelatime", OPTION_IGNORE, 0},
+	{"nostrictatime", OPTION_IGNORE, 0},
 	{"sync", OPTION_FUSE, 0},
 	{"async", OPTION_FUSE, 0},
 	{"dirsync", OPTION_FUSE, 0},
@@ -64,10 +71,7 @@ static const struct option known[] = {
 	{"group", OPTION_IGNORE, 0},
 	{"nofail", OPTION_IGNORE, 0},
 	{"_netdev", OPTION_IGNORE, 0},
-	{"relatime", OPTION_IGNORE, 0},
-	{"strictatime", OPTION_IGNORE, 0},
 	{"lazytime", OPTION_IGNORE, 0},
-	{"nodiratime", OPTION_IGNORE, 0},
 	{"comment", OPTION_IGNORE, 0},
 };
 
@@ -89,7 +93,7 @@ const char *options_usage(void)
 	       "  -o log=FILE         one JSON object a line\n"
 	       "  -o pidfile=FILE     the process's number; its status port lies beside it, in FILE with .port at its end\n"
 	       "  -o watch=PORT       status pages on 127.0.0.1 (any free port)\n"
-	       "  -o dev,suid,exec,nodev,nosuid,noexec,atime,noatime,sync,fsname=,subtype=   as in mount(8)\n"
+	       "  -o dev,suid,exec,nodev,nosuid,noexec,noatime,sync,fsname=,subtype=   as in mount(8)\n"
 	       "\n"
 	       "For \"mount -t fuse.nephos URL DIR\" and fstab have the program \"nephos\" in root's PATH; for\n"
 	       "\"mount -t nephos\" link /sbin/mount.nephos to it.\n";
@@ -104,7 +108,7 @@ static int unknown_option(const char *name, struct buf *ret_why)
 
 	suggest_init(&s, name);
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (known[i].kind != OPTION_IGNORE)
+		if (known[i].kind != OPTION_IGNORE && known[i].kind != OPTION_ATIME)
 			suggest_offer(&s, known[i].name);
 	best = suggest_best(&s);
 	if (best)
@@ -172,10 +176,20 @@ static int set_option(struct mount_options *o, const struct option *option, cons
 		return r;
 	case OPTION_FUSE:
 		return add_fuse(o, option->name, value);
+	case OPTION_ATIME:
 	case OPTION_IGNORE:
 		break;
 	}
 	return 0;
+}
+
+/* Taken in silence it would be a promise: programs that look for what was not read for long (tmpreaper, mutt) would go by it. */
+static int refuse_atime(const char *name, struct buf *ret_why)
+{
+	(void)buf_printf(ret_why,
+		"option \"%s\": the time of access moves only when a program sets it, not by reading: a mount is always noatime. Leave the option out",
+		name);
+	return -EINVAL;
 }
 
 static int parse_one(struct mount_options *o, char *text, struct buf *ret_why)
@@ -195,6 +209,8 @@ static int parse_one(struct mount_options *o, char *text, struct buf *ret_why)
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (strcmp(known[i].name, text) != 0)
 			continue;
+		if (known[i].kind == OPTION_ATIME)
+			return refuse_atime(text, ret_why);
 		r = set_option(o, &known[i], value);
 		if (r == -EINVAL || r == -ERANGE)
 			(void)buf_printf(ret_why, "option \"%s\": \"%s\" does not go", text, value ? value : "");

@@ -106,7 +106,7 @@ bool precondition_if_range(const char *if_range, const struct precondition_targe
 	if (precondition_parse_date(if_range, &date) < 0)
 		return false;
 	/* A date names one state only when nothing more could happen in its second. */
-	return clock_timespec(target->mtime_ns).tv_sec == date && target->now_ns - target->mtime_ns > 2 * NS_PER_S;
+	return clock_timespec(target->mtime_ns).tv_sec == date && target->mtime_ns < target->now_ns - 2 * NS_PER_S;
 }
 
 int precondition_parse_date(const char *text, int64_t *ret_s)

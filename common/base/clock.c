@@ -38,6 +38,19 @@ struct timespec clock_timespec(int64_t ns)
 	return (struct timespec){.tv_sec = seconds, .tv_nsec = (long)rest};
 }
 
+int clock_from(int64_t seconds, int64_t nanoseconds, int64_t *ret_ns)
+{
+	if (nanoseconds < 0 || nanoseconds >= NS_PER_S)
+		return -EINVAL;
+	if (seconds >= CLOCK_SECONDS_MAX)
+		*ret_ns = CLOCK_SECONDS_MAX * NS_PER_S;
+	else if (seconds < CLOCK_SECONDS_MIN)
+		*ret_ns = CLOCK_SECONDS_MIN * NS_PER_S;
+	else
+		*ret_ns = seconds * NS_PER_S + nanoseconds;
+	return 0;
+}
+
 void clock_format(int64_t ns, char *ret)
 {
 	struct timespec t = clock_timespec(ns);
@@ -49,7 +62,7 @@ int clock_parse(const char *text, int64_t *ret_ns)
 {
 	struct span whole = span_str(text);
 	const char *dot = text ? strchr(text, '.') : NULL;
-	int64_t seconds, ns;
+	int64_t seconds;
 	uint64_t fraction = 0;
 
 	if (dot) {
@@ -63,15 +76,5 @@ int clock_parse(const char *text, int64_t *ret_ns)
 		return -EINVAL;
 	if (seconds == 0 && whole.data[0] == '-')
 		return -EINVAL; /* nothing writes it, and people would read a small negative time into it */
-	/* The first second of the range is reached only with a fraction: one step less keeps the product in range. */
-	if (seconds < 0) {
-		if (__builtin_mul_overflow(seconds + 1, NS_PER_S, &ns) ||
-			__builtin_add_overflow(ns, (int64_t)fraction - NS_PER_S, &ns))
-			return -EINVAL;
-	} else if (__builtin_mul_overflow(seconds, NS_PER_S, &ns) ||
-		__builtin_add_overflow(ns, (int64_t)fraction, &ns)) {
-		return -EINVAL;
-	}
-	*ret_ns = ns;
-	return 0;
+	return clock_from(seconds, (int64_t)fraction, ret_ns);
 }

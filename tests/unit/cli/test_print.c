@@ -113,13 +113,16 @@ static void print_item_shows_a_symlink_with_its_target(void **state)
 	buf_fini(&text);
 }
 
-static void print_time_of_nothing_is_a_dash(void **state)
+static void print_time_shows_the_first_second_as_any_other(void **state)
 {
 	char text[PRINT_TIME_SIZE];
 
 	(void)state;
+	setenv("TZ", "UTC", 1);
 	print_time(0, text);
-	assert_string_equal(text, "-");
+	assert_string_equal(text, "1970-01-01 00:00");
+	print_time(-1, text);
+	assert_string_equal(text, "1969-12-31 23:59");
 }
 
 int main(void)
@@ -131,7 +134,7 @@ int main(void)
 		cmocka_unit_test(print_name_escapes_bytes_that_are_no_text),
 		cmocka_unit_test(print_mode_shows_types_and_special_bits),
 		cmocka_unit_test(print_item_shows_a_symlink_with_its_target),
-		cmocka_unit_test(print_time_of_nothing_is_a_dash),
+		cmocka_unit_test(print_time_shows_the_first_second_as_any_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -163,6 +163,9 @@ static void options_parse_refuses_and_says_what(void **state)
 		{"mount -o watch=65536 http://a /mnt", "watch"},
 		{"mount -o ro=1 http://a /mnt", "ro"},
 		{"mount -o credentials= http://a /mnt", "credentials"},
+		{"mount -o atime http://a /mnt", "always noatime"},
+		{"mount -o noatime,relatime http://a /mnt", "\"relatime\""},
+		{"mount -o strictatime http://a /mnt", "\"strictatime\""},
 		{"mount.nephos http://a /mnt -q", "-q"},
 	};
 	struct fixture *f = *state;
