@@ -21,7 +21,7 @@ struct copy {
 static const char *const STOPS_HERE[] = {"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization",
 	"Proxy-Authenticate", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length", "Expect", "Host",
 	"Authorization", "Cookie", "Nephos-Cluster", "Nephos-User", "Nephos-User-Name", "Nephos-Admin",
-	"Nephos-Token-Id", "Nephos-Trace", "Date", "Server"};
+	"Nephos-Token-Id", "Nephos-Trace", "Nephos-Attempts", "Date", "Server"};
 
 static int fold(char c)
 {

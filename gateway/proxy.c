@@ -171,7 +171,7 @@ static int begin_stream(struct exchange *x)
 	return 0;
 }
 
-static int on_head(void *cookie, const struct http_response *head)
+static int on_head(void *cookie, const struct http_response *head, unsigned attempts)
 {
 	struct exchange *x = cookie;
 	x->status = head->status;
@@ -179,6 +179,8 @@ static int on_head(void *cookie, const struct http_response *head)
 	bool bodiless =
 		head->status == 204 || head->status == 304 || (strcmp(x->method, "HEAD") == 0 && x->answer_length >= 0);
 	int error = forward_headers_answer(&head->headers, &x->answer_headers);
+	if (error == 0 && attempts > 1 && !x->reads)
+		error = http_headers_addf(&x->answer_headers, "Nephos-Attempts", "%u", attempts);
 	/* What has no length may have no end, and its first byte may be long in coming: the head goes now. */
 	if (error == 0 && !bodiless && (x->answer_length < 0 || x->answer_length > (int64_t)PROXY_ANSWER_BYTES))
 		error = begin_stream(x);

@@ -16,7 +16,7 @@ struct upstream_call {
 	size_t next;	  /* instance to try */
 	bool body_begun;  /* a byte was pulled: the body cannot be sent again */
 	bool head_passed; /* on_head was called: this instance's answer is the answer */
-	bool sent;	  /* to any instance: it may have been done */
+	unsigned sent;	  /* to so many instances without an answer: it may have been done */
 	int body_error;	  /* of pull: nobody's fault but the sender's */
 
 	pthread_mutex_t lock; /* guards the two below: cancel and resume come from other threads */
@@ -48,7 +48,7 @@ static int on_head(void *cookie, const struct http_response *head)
 {
 	struct upstream_call *call = cookie;
 	call->head_passed = true;
-	return call->options.on_head ? call->options.on_head(call->options.cookie, head) : 0;
+	return call->options.on_head ? call->options.on_head(call->options.cookie, head, call->sent + 1) : 0;
 }
 
 static int on_data(void *cookie, const void *data, size_t size)
@@ -98,7 +98,7 @@ static void note_failure(struct upstream_call *call, const struct http_response 
 	const struct registry_instance *failed = &call->choice.list[call->next - 1];
 	bool silent = response->error == -ETIMEDOUT && !response->first_byte;
 
-	call->sent = call->sent || response->connected;
+	call->sent += response->connected;
 	log_info(NULL, "%s at %s: %s%s%s", failed->name, failed->url, strerror(-response->error),
 		response->connected ? ", connected" : "", response->first_byte ? ", answering" : "");
 	if (!call->body_error && response->error != -ECANCELED && (!response->connected || silent))

@@ -32,7 +32,8 @@ struct upstream_options {
 	/* Instead of body, for bodies that are not kept: never tried twice once a byte was pulled. */
 	int (*pull)(void *cookie, void *data, size_t size, size_t *ret_size);
 	int64_t body_length;
-	int (*on_head)(void *cookie, const struct http_response *head);
+	/* attempts: how many instances the request has been sent to by now. From 2 on an earlier one may have done it, and this answer may be that of a second time. */
+	int (*on_head)(void *cookie, const struct http_response *head, unsigned attempts);
 	int (*on_data)(void *cookie, const void *data, size_t size);
 	bool repeatable;
 	bool reads; /* changes nothing: its outcome is never unknown */

@@ -113,7 +113,7 @@ void api_ops_apply(struct http_request *req, void *cookie)
 struct small {
 	struct once once; /* first */
 	int64_t count;	  /* of ids */
-	int64_t session;  /* that ends */
+	int64_t session;  /* that ends; 0: none */
 	struct buf name;  /* of one that begins */
 };
 
@@ -190,7 +190,7 @@ void api_ids_reserve(struct http_request *req, void *cookie)
 		call_work(s->once.m.call, ids_job);
 }
 
-static int session_name(struct call *call, struct buf *ret)
+static int session_fields(struct call *call, struct small *s)
 {
 	json_t *object = NULL;
 	int r;
@@ -199,8 +199,13 @@ static int session_name(struct call *call, struct buf *ret)
 		return 0;
 	r = body_object(call, &object);
 	if (r == 0) {
-		r = item_json_get_bytes(object, "name", ret);
+		r = item_json_get_bytes(object, "name", &s->name);
 		r = r == -ENOENT ? 0 : r == -EINVAL || r == -E2BIG ? -ERR_UNPROCESSABLE : r;
+	}
+	if (r == 0 && json_object_get(object, "replaces")) {
+		r = item_json_get_id(object, "replaces", &s->session);
+		if (r < 0 || s->session <= 0)
+			r = -ERR_UNPROCESSABLE;
 	}
 	json_decref(object);
 	return r;
@@ -211,10 +216,13 @@ static int session_change(struct once *o, struct docs_store *store)
 	struct small *s = (struct small *)o;
 	json_t *answer;
 	int64_t session = 0;
-	int r = store->ops->session_create(store, &o->m.call->scope, buf_span(&s->name), &session);
+	int r = store->ops->session_create(store, &o->m.call->scope, buf_span(&s->name), s->session, &session);
 
 	if (r < 0)
 		return r;
+	/* What the replaced one did is at or before it. */
+	if (o->ordered && mutate_header_position(&o->m, o->at) < 0)
+		return -ENOMEM;
 	answer = json_object();
 	if (item_json_set_id(answer, "session", session) < 0 ||
 		json_object_set_new(answer, "timeout_s", json_integer(SESSION_TIMEOUT_S)) < 0) {
@@ -228,12 +236,13 @@ static int session_change(struct once *o, struct docs_store *store)
 static void session_create_job(struct call *call, struct docs_store *store)
 {
 	struct small *s = call->data;
-	int r = session_name(call, &s->name);
+	int r = session_fields(call, s);
 
 	s->once.change_name = "session-create";
 	s->once.change = session_change;
+	s->once.ordered = s->session != 0;
 	if (r < 0)
-		call_fail(call, r, NULL);
+		call_fail(call, r, r == -ERR_UNPROCESSABLE ? "{name?: text, replaces?: \"ID of a session\"}" : NULL);
 	else
 		once_run(&s->once, store);
 }
@@ -260,6 +269,7 @@ static void session_end_job(struct call *call, struct docs_store *store)
 
 	s->once.change_name = "session-end";
 	s->once.change = session_end_change;
+	s->once.ordered = true; /* once it is answered nothing of the session takes effect */
 	if (text_parse_i64(http_request_param(call->req, "session"), &s->session) < 0 || s->session <= 0)
 		call_fail(call, -ERR_NOT_FOUND, NULL);
 	else

@@ -400,7 +400,7 @@ static int mem_changes(struct docs_store *s, const struct docs_scope *scope, int
 }
 
 static int mem_session_create(
-	struct docs_store *s, const struct docs_scope *scope, struct span name, int64_t *ret_session)
+	struct docs_store *s, const struct docs_scope *scope, struct span name, int64_t replaces, int64_t *ret_session)
 {
 	struct docs_mem *m = mem_of(s);
 	struct docs_position at;
@@ -409,6 +409,9 @@ static int mem_session_create(
 	(void)name;
 	(void)pthread_mutex_lock(&m->mutex);
 	r = check_scope(m, scope, &at);
+	MEM_EACH(struct mem_session, x, &m->sessions)
+	if (r == 0 && x->id == replaces && x->drive == scope->drive)
+		x->ended = true;
 	if (r == 0) {
 		struct mem_session *session = mem_add(&m->sessions);
 

@@ -98,8 +98,8 @@ int docs_pg_xattrs(struct docs_store *store, const struct docs_scope *scope, int
 int docs_pg_changes(struct docs_store *store, const struct docs_scope *scope, int64_t since, uint32_t limit,
 	docs_on_change on_change, void *cookie, struct docs_position *ret_at);
 
-int docs_pg_session_create(
-	struct docs_store *store, const struct docs_scope *scope, struct span name, int64_t *ret_session);
+int docs_pg_session_create(struct docs_store *store, const struct docs_scope *scope, struct span name, int64_t replaces,
+	int64_t *ret_session);
 int docs_pg_session_end(struct docs_store *store, const struct docs_scope *scope, int64_t session);
 int docs_pg_session_poll(struct docs_store *store, const struct docs_scope *scope, int64_t session, const int64_t *held,
 	size_t held_count);

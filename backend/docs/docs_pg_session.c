@@ -1,12 +1,29 @@
 #include "backend/docs/docs_pg_private.h"
 
-int docs_pg_session_create(
-	struct docs_store *store, const struct docs_scope *scope, struct span name, int64_t *ret_session)
+/* Waits for whoever writes to it, so that what was written is seen by the statement that follows. */
+static int lock_session(struct docs_pg *s, const struct docs_scope *scope, int64_t session)
 {
-	const struct docs_pg_question q = {&SQL_SESSION_CREATE, scope, {PG_P_BYTEA(name)}, 1};
+	const struct docs_pg_question q = {&SQL_SESSION_LOCK, scope, {PG_P_I64(session)}, 1};
 	struct pg_result *result = NULL;
 
-	int r = docs_pg_ask(docs_pg_of(store), &q, &result);
+	int r = docs_pg_ask(s, &q, &result);
+	if (r == 0)
+		pg_result_free(result);
+	return r;
+}
+
+int docs_pg_session_create(struct docs_store *store, const struct docs_scope *scope, struct span name, int64_t replaces,
+	int64_t *ret_session)
+{
+	struct docs_pg *s = docs_pg_of(store);
+	const struct docs_pg_question create = {&SQL_SESSION_CREATE, scope, {PG_P_BYTEA(name)}, 1};
+	const struct docs_pg_question replace = {
+		&SQL_SESSION_REPLACE, scope, {PG_P_BYTEA(name), PG_P_I64(replaces)}, 2};
+	struct pg_result *result = NULL;
+
+	int r = replaces ? lock_session(s, scope, replaces) : 0;
+	if (r == 0)
+		r = docs_pg_ask(s, replaces ? &replace : &create, &result);
 	if (r < 0)
 		return r;
 	r = pg_rows(result) > 0 ? 0 : -ERR_NOT_FOUND;

@@ -92,6 +92,15 @@ const struct pg_statement SQL_CHANGES = SQL_READ("changes",
 const struct pg_statement SQL_SESSION_CREATE = SQL_WRITE("session_create",
 	"INSERT INTO session (user_id, drive, name) SELECT d.owner, d.id, $3 FROM drive d WHERE " SQL_MINE
 	" RETURNING id");
+const struct pg_statement SQL_SESSION_LOCK = SQL_WRITE("session_lock",
+	"SELECT FROM drive d JOIN session s ON s.id = $3 AND s.drive = d.id WHERE " SQL_MINE " FOR UPDATE OF s");
+/* Behind SQL_SESSION_LOCK, whose wait may have been for a poll that wrote what it holds: this one sees it. */
+const struct pg_statement SQL_SESSION_REPLACE = SQL_WRITE("session_replace",
+	"WITH made AS (INSERT INTO session (user_id, drive, name) SELECT d.owner, d.id, $3 FROM drive d WHERE " SQL_MINE
+	" RETURNING id, drive),"
+	" old AS (DELETE FROM session s USING made WHERE s.id = $4 AND s.drive = made.drive RETURNING s.id),"
+	" held AS (UPDATE hold h SET session = made.id FROM made, old WHERE h.session = old.id)"
+	" SELECT id FROM made");
 const struct pg_statement SQL_SESSION_END = SQL_WRITE(
 	"session_end", "DELETE FROM session s USING drive d WHERE s.id = $3 AND s.drive = d.id AND " SQL_MINE);
 /* Most polls write nothing. */

@@ -91,8 +91,10 @@ extern const struct pg_statement SQL_XATTRS;  /* …, id, session: id, name, val
 extern const struct pg_statement SQL_CHANGES; /* …, since, limit */
 
 /* Sessions. */
-extern const struct pg_statement SQL_SESSION_CREATE; /* …, name */
-extern const struct pg_statement SQL_SESSION_END;    /* …, session */
+extern const struct pg_statement SQL_SESSION_CREATE;  /* …, name */
+extern const struct pg_statement SQL_SESSION_LOCK;    /* …, session */
+extern const struct pg_statement SQL_SESSION_REPLACE; /* …, name, session that ends */
+extern const struct pg_statement SQL_SESSION_END;     /* …, session */
 extern const struct pg_statement
 	SQL_SESSION_LOOK; /* …, session, held: whether it is there, whether something is to be written */
 extern const struct pg_statement SQL_SESSION_RENEW; /* session, held */

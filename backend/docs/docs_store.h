@@ -127,8 +127,10 @@ struct docs_store_ops {
 		docs_on_change on_change, void *cookie, struct docs_position *ret_at);
 
 	/* ---- sessions of mounts ---- */
-	int (*session_create)(
-		struct docs_store *s, const struct docs_scope *scope, struct span name, int64_t *ret_session);
+	/* replaces: the session that ends with it, 0: none. What that one held goes over to the new one; one that is gone already, or of another drive, is passed over.
+	 * Within a transaction, so that it is ordered with the batches of the drive: none of the old one takes effect behind it. */
+	int (*session_create)(struct docs_store *s, const struct docs_scope *scope, struct span name, int64_t replaces,
+		int64_t *ret_session);
 	int (*session_end)(struct docs_store *s, const struct docs_scope *scope, int64_t session);
 	/* Renews; held is all that the mount has open without a name. -ERR_SESSION_GONE. */
 	int (*session_poll)(struct docs_store *s, const struct docs_scope *scope, int64_t session, const int64_t *held,

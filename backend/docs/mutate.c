@@ -198,12 +198,12 @@ static int append_problem(struct mutate *m, int error, int index)
 	return r < 0 ? r : error_lookup(error)->http_status;
 }
 
-static void append_position(struct mutate *m, struct docs_position at)
+int mutate_header_position(struct mutate *m, struct docs_position at)
 {
 	char text[48];
 
 	snprintf(text, sizeof(text), "%" PRId64 ".%" PRId64, at.incarnation, at.seq);
-	(void)mutate_header(m, "Nephos-Seq", text);
+	return mutate_header(m, "Nephos-Seq", text);
 }
 
 /* budget: commit's form */
@@ -226,7 +226,7 @@ static void on_answer(struct commit_request *request, int error, int index, cons
 		buf_reset(&m->body);
 		status = 500;
 	}
-	append_position(m, at);
+	(void)mutate_header_position(m, at);
 	ret->status = m->retrying ? 0 : status; /* 0: not kept */
 	ret->headers = buf_span(&m->headers);
 	ret->body = buf_span(&m->body);
@@ -261,6 +261,9 @@ void mutate_respond(struct mutate *m, const struct docs_answer *answer, bool rep
 		reply_usage(&headers, drive->used, drive->quota);
 	if (repeat)
 		(void)http_headers_add(&headers, "Idempotency-Replayed", "true");
+	/* Of a batch: its number is used up, and this is what came of it. A refusal without it says nothing of the number. */
+	if (m->request.key.kind == DOCS_KEY_SESSION)
+		(void)http_headers_addf(&headers, "Nephos-Batch", "%" PRId64, m->request.key.number);
 	http_respond(m->call->req, answer->status, &headers, answer->body);
 	http_headers_fini(&headers);
 }

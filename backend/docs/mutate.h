@@ -52,6 +52,7 @@ void mutate_respond_problem(struct call *call, int error, const char *detail, in
 /* For answer(): the object as body (taken; NULL: no memory). */
 int mutate_body_take(struct mutate *m, json_t *object);
 int mutate_header(struct mutate *m, const char *name, const char *value);
+int mutate_header_position(struct mutate *m, struct docs_position at);
 /* Body and ETag of an item: what PUT, POST folders and the like answer. */
 int mutate_body_item(struct mutate *m, const struct item *item);
 

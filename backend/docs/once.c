@@ -49,6 +49,7 @@ static int transact(struct once *o, struct docs_store *store, bool *ret_repeat)
 {
 	const struct docs_key *key = &o->m.request.key;
 	const uint32_t drive = o->m.call->scope.drive;
+	const struct tree_drive *row;
 	const struct docs_seen *seen = NULL;
 	struct tree_wants *wants = NULL;
 	struct docs_answer answer;
@@ -59,7 +60,9 @@ static int transact(struct once *o, struct docs_store *store, bool *ret_repeat)
 	if (r == 0)
 		r = store->ops->txn_begin(store, drive, key, 1, wants, clock_real_ns(), &tree, &seen);
 	if (r == 0) {
-		status = find_or_make(o, store, tree_peek_drive(tree), seen);
+		row = tree_peek_drive(tree);
+		o->at = (struct docs_position){.incarnation = row->incarnation, .seq = row->seq};
+		status = find_or_make(o, store, row, seen);
 		*ret_repeat = seen->state == DOCS_REPEAT;
 	}
 	if (status > 0) {
@@ -88,7 +91,7 @@ static int find_kept(struct once *o, struct docs_store *store)
 	return r;
 }
 
-static int run_with_key(struct once *o, struct docs_store *store, bool *ret_repeat)
+static int run_locked(struct once *o, struct docs_store *store, bool *ret_repeat)
 {
 	int status = -ENOTCONN;
 
@@ -109,7 +112,7 @@ void once_run(struct once *o, struct docs_store *store)
 	int status = o->m.request.key.kind == DOCS_KEY_SESSION ? -ERR_BAD_REQUEST : call_drive(call, store);
 
 	if (status == 0)
-		status = mutate_has_key(&o->m) ? run_with_key(o, store, &repeat) : make(o, store);
+		status = mutate_has_key(&o->m) || o->ordered ? run_locked(o, store, &repeat) : make(o, store);
 	if (status < 0) {
 		call_fail(call, status, o->detail);
 		return;

@@ -178,7 +178,7 @@ const struct http_route docs_routes[] = {
 			"what changed", CHANGES)) "}"},
 	{"POST", ONE "/sessions", BODY_JSON, .handler = api_session_create, .tag = "changes",
 		.summary = "Open the session of a mount",
-		.doc = "{" PARAMETERS(KEY) "," JSON_BODY(OBJECT(TEXT("name"))) "," RESPONSES(
+		.doc = "{" PARAMETERS(KEY) "," JSON_BODY(OBJECT(TEXT("name") "," TEXT("replaces"))) "," RESPONSES(
 			JSON_ANSWER("201", "opened", OBJECT(TEXT("session") "," NUMBER("timeout_s")))) "}"},
 	{"DELETE", ONE "/sessions/{session}", BODY_NONE, .handler = api_session_end, .tag = "changes",
 		.summary = "End the session of a mount",

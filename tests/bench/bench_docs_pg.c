@@ -271,7 +271,8 @@ static void fill(struct bench *b)
 	assert_ok(&b->w, pg_script(b->w.pg, "CREATE TABLE bare (id bigint PRIMARY KEY, value bigint)"));
 	for (int i = 1; i <= 1000; i++)
 		bare_insert(b);
-	assert_ok(&b->w, b->w.store->ops->session_create(b->w.store, &b->w.scope, SPAN_LITERAL("bench"), &b->session));
+	assert_ok(
+		&b->w, b->w.store->ops->session_create(b->w.store, &b->w.scope, SPAN_LITERAL("bench"), 0, &b->session));
 	for (int i = 0; i < 1000; i++)
 		do_create(b);
 }

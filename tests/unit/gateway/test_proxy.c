@@ -315,23 +315,24 @@ static void a_refused_connection_goes_to_the_next_instance_whatever_the_method(v
 struct reset_row {
 	const char *method, *path, *more;
 	int status;
+	bool twice; /* the answer says that an instance before may have done it */
 };
 
 static void a_reset_before_the_answer_is_tried_again_only_where_that_is_safe(void **state)
 {
 	static const struct reset_row rows[] = {
 		{"GET", "/items/1", "", 200}, {"POST", "/ops", "Content-Length: 1\r\n\r\n1", 503},
-		{"POST", "/ops", "Idempotency-Key: a\r\nContent-Length: 1\r\n\r\n1", 200},
+		{"POST", "/ops", "Idempotency-Key: a\r\nContent-Length: 1\r\n\r\n1", 200, true},
 		{"POST", "/ops", "Idempotency-Key:\r\nContent-Length: 1\r\n\r\n1", 503},
-		{"POST", "/ops", "Nephos-Session: 1\r\nNephos-Batch: 1\r\nContent-Length: 1\r\n\r\n1", 200},
+		{"POST", "/ops", "Nephos-Session: 1\r\nNephos-Batch: 1\r\nContent-Length: 1\r\n\r\n1", 200, true},
 		{"POST", "/ops", "Nephos-Batch: 1\r\nContent-Length: 1\r\n\r\n1", 503},
 		{"POST", "/changes", "Content-Length: 1\r\n\r\n1", 200},
-		{"PUT", "/blocks/aa", "Content-Length: 1\r\n\r\n1", 200},
+		{"PUT", "/blocks/aa", "Content-Length: 1\r\n\r\n1", 200, true},
 		{"PUT", "/files/blocks/aa", "Content-Length: 1\r\n\r\n1", 503},
 		{"PUT", "/files/a?x=/blocks/aa", "Content-Length: 1\r\n\r\n1", 503},
 		{"POST", "/files/changes", "Content-Length: 1\r\n\r\n1", 503},
-		{"PUT", "/blocks/aa", "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
-			200}, /* asks before it sends, so nothing of it is gone */
+		{"PUT", "/blocks/aa", "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n", 200,
+			true}, /* asks before it sends, so nothing of it is gone */
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		struct script s;
@@ -339,6 +340,10 @@ static void a_reset_before_the_answer_is_tried_again_only_where_that_is_safe(voi
 		int status = ask_failing(*state, s.port, rows[i].method, rows[i].path, rows[i].more);
 		if (status != rows[i].status)
 			fail_msg("row %zu: %d", i, status);
+		if (rows[i].twice)
+			has("Nephos-Attempts: 2\r\n");
+		else
+			has_not("Nephos-Attempts");
 		script_end(&s);
 	}
 }

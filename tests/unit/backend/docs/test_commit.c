@@ -208,7 +208,7 @@ static int64_t new_session(struct fixture *f)
 	struct docs_scope scope = {.user = OWNER, .drive = f->drive};
 	int64_t session = 0;
 
-	assert_int_equal(f->store->ops->session_create(f->store, &scope, SPAN_LITERAL("mount"), &session), 0);
+	assert_int_equal(f->store->ops->session_create(f->store, &scope, SPAN_LITERAL("mount"), 0, &session), 0);
 	return session;
 }
 

@@ -98,7 +98,7 @@ static void another_users_drive_is_not_found_by_any_call(void **state)
 	assert_int_equal(ops->extents(w->store, &scope, root, 0, 1, 1, keep_item, NULL, &seen, &at), -ERR_NOT_FOUND);
 	assert_int_equal(ops->xattrs(w->store, &scope, root, NULL, NULL, &at), -ERR_NOT_FOUND);
 	assert_int_equal(ops->changes(w->store, &scope, 0, 10, NULL, NULL, &at), -ERR_NOT_FOUND);
-	assert_int_equal(ops->session_create(w->store, &scope, SPAN_LITERAL("s"), &number), -ERR_NOT_FOUND);
+	assert_int_equal(ops->session_create(w->store, &scope, SPAN_LITERAL("s"), 0, &number), -ERR_NOT_FOUND);
 	assert_int_equal(ops->session_poll(w->store, &scope, 1, NULL, 0), -ERR_NOT_FOUND);
 	assert_int_equal(ops->block_find(w->store, &scope, block.sha256, &block), -ERR_NOT_FOUND);
 	assert_int_equal(ops->block_stored(w->store, &scope, &block, &block), -ERR_NOT_FOUND);

@@ -76,7 +76,7 @@ static void warm(struct worker *w)
 		assert_int_equal(known_new(&w->known), 0);
 		assert_int_equal(docs_pg_new(w->pg, w->known, &w->store), 0);
 	}
-	assert_ok(w, asking->ops->session_create(asking, &w->scope, SPAN_LITERAL("mount"), &session));
+	assert_ok(w, asking->ops->session_create(asking, &w->scope, SPAN_LITERAL("mount"), 0, &session));
 	number = 0;
 	file(w, "first");
 	assert_false(guessed);

@@ -460,7 +460,7 @@ static void they_do_when_batches_begin_with_what_is_known(void **state)
 	struct worker *w = *state;
 	struct side b = {.scope = w->scope};
 
-	assert_ok(w, w->store->ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), &b.session));
+	assert_ok(w, w->store->ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), 0, &b.session));
 	assert_int_equal(known_new(&w->known), 0);
 	assert_int_equal(docs_pg_new(w->pg, w->known, &b.store), 0);
 	const int guesses = run_both(w, b, 1);

@@ -53,7 +53,7 @@ static void a_batch_of_a_session_is_applied_once_and_in_order(void **state)
 	int64_t session = 0;
 	struct docs_seen seen;
 
-	assert_ok(w, w->store->ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), &session));
+	assert_ok(w, w->store->ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), 0, &session));
 	struct docs_key key = session_key(w, session, 1);
 	assert_int_equal(state_of(w, &key, "one", NULL), DOCS_NEW);
 	assert_int_equal(state_of(w, &key, "one", &seen), DOCS_REPEAT);
@@ -80,7 +80,7 @@ static void a_session_is_gone_for_strangers_and_after_its_end(void **state)
 	struct worker *w = *state;
 	int64_t session = 0;
 
-	assert_ok(w, w->store->ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), &session));
+	assert_ok(w, w->store->ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), 0, &session));
 	struct docs_key key = session_key(w, session + 1, 1);
 	assert_int_equal(state_of(w, &key, "a", NULL), DOCS_SESSION_GONE);
 	number_of(w, "estrange", "UPDATE session SET user_id = 1 WHERE id = (SELECT max(id) FROM session)");
@@ -174,7 +174,7 @@ static void a_change_and_the_answer_kept_of_it_hold_together_or_not_at_all(void 
 
 	assert_int_equal(begin_once(w, &key).state, DOCS_NEW);
 	assert_ok(w, ops->ids_reserve(w->store, &w->scope, 10, &first));
-	assert_ok(w, ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), &session));
+	assert_ok(w, ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), 0, &session));
 	assert_ok(w, ops->drive_create(w->store, w->scope.user, SPAN_LITERAL("second"), 0, &drive));
 	assert_ok(w, ops->drive_change(w->store, &w->scope, &SPAN_LITERAL("other"), NULL));
 	ops->txn_abort(w->store);
@@ -193,6 +193,78 @@ static void a_change_and_the_answer_kept_of_it_hold_together_or_not_at_all(void 
 	commit_once(w, "");
 	assert_ok(w, ops->ids_reserve(w->store, &w->scope, 1, &again));
 	assert_int_equal(again, first + 10);
+}
+
+static int64_t holders(int64_t session, int64_t node)
+{
+	char sql[128];
+
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM hold WHERE session = %" PRId64 " AND node = %" PRId64, session,
+		node);
+	return number_of_text(sql);
+}
+
+static void a_session_that_is_replaced_takes_no_batch_and_leaves_what_it_held(void **state)
+{
+	struct worker *w = *state;
+	const struct docs_store_ops *ops = w->store->ops;
+	const int64_t held[] = {ITEM_ID(w->scope.drive, 7), ITEM_ID(w->scope.drive, 8)};
+	int64_t old = 0, new = 0, newest = 0;
+
+	assert_ok(w, ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), 0, &old));
+	assert_ok(w, ops->session_poll(w->store, &w->scope, old, held, 2));
+	struct docs_key key = session_key(w, old, 1);
+	assert_int_equal(state_of(w, &key, "one", NULL), DOCS_NEW);
+	assert_ok(w, ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), old, &new));
+	/* Neither what it was answered nor what it has not sent yet. */
+	assert_int_equal(state_of(w, &key, "one", NULL), DOCS_SESSION_GONE);
+	key.number = 2;
+	assert_int_equal(state_of(w, &key, "two", NULL), DOCS_SESSION_GONE);
+	assert_int_equal(seq_of(w), 1);
+	assert_int_equal(holders(new, held[0]) + holders(new, held[1]), 2);
+	key = session_key(w, new, 1);
+	assert_int_equal(state_of(w, &key, "two", NULL), DOCS_NEW);
+	/* One that is gone is replaced all the same: by one that holds nothing. */
+	assert_ok(w, ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), old, &newest));
+	assert_int_equal(holders(newest, held[0]), 0);
+	assert_int_equal(holders(new, held[0]), 1);
+}
+
+static void a_session_of_another_drive_is_not_replaced(void **state)
+{
+	struct worker *w = *state;
+	const struct docs_store_ops *ops = w->store->ops;
+	struct docs_scope other = {.user = another_user()};
+	struct docs_drive drive;
+	int64_t old = 0, new = 0;
+
+	assert_ok(w, ops->drive_home(w->store, other.user, &drive));
+	other.drive = drive.row.id;
+	assert_ok(w, ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), 0, &old));
+	assert_ok(w, ops->session_create(w->store, &other, SPAN_LITERAL("mount"), old, &new));
+	const struct docs_key key = session_key(w, old, 1);
+	assert_int_equal(state_of(w, &key, "one", NULL), DOCS_NEW);
+	other.drive = w->scope.drive;
+	assert_int_equal(ops->session_create(w->store, &other, SPAN_LITERAL("mount"), old, &new), -ERR_NOT_FOUND);
+	assert_ok(w, ops->session_poll(w->store, &w->scope, old, NULL, 0));
+}
+
+static void a_replacement_that_is_undone_leaves_the_session(void **state)
+{
+	struct worker *w = *state;
+	const struct docs_store_ops *ops = w->store->ops;
+	const int64_t held = ITEM_ID(w->scope.drive, 7);
+	const struct docs_key key = user_key(w, "replace");
+	int64_t old = 0, new = 0;
+
+	assert_ok(w, ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), 0, &old));
+	assert_ok(w, ops->session_poll(w->store, &w->scope, old, &held, 1));
+	assert_int_equal(begin_once(w, &key).state, DOCS_NEW);
+	assert_ok(w, ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), old, &new));
+	ops->txn_abort(w->store);
+	assert_int_equal(holders(old, held), 1);
+	const struct docs_key batch = session_key(w, old, 1);
+	assert_int_equal(state_of(w, &batch, "one", NULL), DOCS_NEW);
 }
 
 static void an_answer_outlives_the_drive_that_it_threw_away(void **state)
@@ -333,7 +405,7 @@ static void a_batch_that_waited_sees_what_the_one_before_left(void **state)
 	struct worker *w = *state;
 	int64_t session = 0;
 
-	assert_ok(w, w->store->ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), &session));
+	assert_ok(w, w->store->ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), 0, &session));
 	struct docs_key first = session_key(w, session, 1), next = session_key(w, session, 2),
 			after = session_key(w, session, 3);
 	assert_int_equal(state_behind_another(w, &first, &first), DOCS_REPEAT);
@@ -545,7 +617,7 @@ static void a_batch_of_a_thousand_creates_makes_few_statements(void **state)
 	struct worker *w = *state;
 	int64_t session = 0;
 
-	assert_ok(w, w->store->ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), &session));
+	assert_ok(w, w->store->ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), 0, &session));
 	for (int i = 0; i < COUNT; i++) {
 		snprintf(names[i], sizeof(names[i]), "f%d", i);
 		ops[i] = (struct op){.kind = OP_CREATE,
@@ -575,7 +647,7 @@ static void rows_that_change_often_are_updated_in_their_page(void **state)
 	struct worker *w = *state;
 	int64_t session = 0;
 
-	assert_ok(w, w->store->ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), &session));
+	assert_ok(w, w->store->ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), 0, &session));
 	number_of(w, "stat_reset", "SELECT pg_stat_reset()::text IS NOT NULL");
 	for (int i = 1; i <= 300; i++) {
 		const struct docs_key key = session_key(w, session, i);
@@ -694,6 +766,9 @@ int main(void)
 		with_worker(a_users_key_is_answered_again_for_a_day),
 		with_worker(a_refusal_is_kept_as_an_answer_too),
 		with_worker(a_change_and_the_answer_kept_of_it_hold_together_or_not_at_all),
+		with_worker(a_session_that_is_replaced_takes_no_batch_and_leaves_what_it_held),
+		with_worker(a_session_of_another_drive_is_not_replaced),
+		with_worker(a_replacement_that_is_undone_leaves_the_session),
 		with_worker(an_answer_outlives_the_drive_that_it_threw_away),
 		with_worker(one_key_on_two_drives_at_once_is_taken_once),
 		with_worker(a_batch_that_waited_sees_what_the_one_before_left),

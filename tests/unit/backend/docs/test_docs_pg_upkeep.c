@@ -8,7 +8,7 @@ static int64_t open_session(struct worker *w)
 {
 	int64_t session = 0;
 
-	assert_ok(w, w->store->ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), &session));
+	assert_ok(w, w->store->ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), 0, &session));
 	return session;
 }
 

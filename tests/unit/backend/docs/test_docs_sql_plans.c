@@ -41,6 +41,8 @@ static const struct explained EXPLAINED[] = {
 	{&SQL_XATTRS, SCOPE ", bigint, bigint"},
 	{&SQL_CHANGES, SCOPE ", bigint, bigint"},
 	{&SQL_SESSION_CREATE, SCOPE ", bytea"},
+	{&SQL_SESSION_LOCK, SCOPE ", bigint"},
+	{&SQL_SESSION_REPLACE, SCOPE ", bytea, bigint"},
 	{&SQL_SESSION_END, SCOPE ", bigint"},
 	{&SQL_SESSION_LOOK, SCOPE ", bigint, bigint[]"},
 	{&SQL_SESSION_RENEW, "bigint, bigint[]"},
