@@ -253,49 +253,80 @@ static size_t append(struct dirty *d, int64_t at, const void *data, size_t size)
 	return size;
 }
 
-static int add_piece(struct dirty *d, int64_t at, const void *data, size_t size)
+static struct dirty_piece *piece_new(int64_t at, struct bytes *bytes_take)
 {
-	struct dirty_piece *p;
-	int r = make_room(d, 1);
+	struct dirty_piece *p = bytes_take ? malloc(sizeof(*p)) : NULL;
 
-	if (r < 0)
-		return r;
-	p = malloc(sizeof(*p));
-	if (!p)
-		return -ENOMEM;
-	*p = (struct dirty_piece){.at = at, .len = size};
-	p->bytes = bytes_new(size > PIECE_BYTES_MIN ? size : PIECE_BYTES_MIN);
-	if (!p->bytes) {
-		free(p);
-		return -ENOMEM;
+	if (!p) {
+		bytes_unref(bytes_take);
+		return NULL;
 	}
-	memcpy(p->bytes->data, data, size);
-	p->bytes->used = size;
-	insert(d, dirty_find(d, at), p);
-	return 0;
+	*p = (struct dirty_piece){.at = at, .len = bytes_take->used, .bytes = bytes_take};
+	return p;
+}
+
+static struct bytes *copy_of(const void *data, size_t size)
+{
+	struct bytes *b = bytes_new(size > PIECE_BYTES_MIN ? size : PIECE_BYTES_MIN);
+
+	if (!b)
+		return NULL;
+	memcpy(b->data, data, size);
+	b->used = size;
+	return b;
+}
+
+/* Everything that may fail comes before anything changes: what was accepted earlier outlives a write that is not. Takes p, also on failure. */
+static int replace(struct dirty *d, struct dirty_piece *p)
+{
+	int r = p ? make_room(d, 2) : -ENOMEM; /* p, and what a piece that is split leaves behind it */
+
+	if (r == 0)
+		r = dirty_cut(d, p->at, piece_end(p));
+	if (r == 0)
+		insert(d, dirty_find(d, p->at), p);
+	else if (p)
+		piece_free(p);
+	return r;
+}
+
+/* At most DIRTY_PIECE_BYTES_MAX: one piece, or the end of the one before and another. */
+static int write_part(struct dirty *d, int64_t at, const char *data, size_t size)
+{
+	size_t i = dirty_find(d, at), done = 0;
+	int r;
+
+	/* Nothing lies there: the piece before may go on. */
+	if (i == d->count || d->list[i]->at >= at + (int64_t)size)
+		done = append(d, at, data, size);
+	if (done == size)
+		return 0;
+	r = replace(d, piece_new(at + (int64_t)done, copy_of(data + done, size - done)));
+	if (r < 0)
+		(void)dirty_cut(d, at, at + (int64_t)done); /* the end of a piece: nothing is allocated */
+	return r;
 }
 
 int dirty_write(struct dirty *d, int64_t at, const void *data, size_t size)
 {
 	const char *from = data;
-	size_t done = 0;
-	int r;
 
 	if (write_in_place(d, at, data, size))
 		return 0;
-	r = dirty_cut(d, at, at + (int64_t)size);
-	if (r < 0)
-		return r;
-	done = append(d, at, data, size);
-	while (done < size) {
+	for (size_t done = 0; done < size;) {
 		size_t part = min_size(size - done, DIRTY_PIECE_BYTES_MAX);
+		int r = write_part(d, at + (int64_t)done, from + done, part);
 
-		r = add_piece(d, at + (int64_t)done, from + done, part);
 		if (r < 0)
 			return r;
 		done += part;
 	}
 	return 0;
+}
+
+int dirty_lay(struct dirty *d, int64_t at, struct bytes *bytes)
+{
+	return replace(d, piece_new(at, bytes_ref(bytes)));
 }
 
 /* Adds a copy of a part of p, with its tag. */

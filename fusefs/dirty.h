@@ -37,9 +37,11 @@ struct dirty {
 
 void dirty_init(struct dirty *d);
 void dirty_fini(struct dirty *d);
-/* -ENOMEM: what the range holds then is not defined; the rest is what it was. */
+/* -ENOMEM: everything is what it was, where it is at most DIRTY_PIECE_BYTES_MAX. */
 int dirty_write(struct dirty *d, int64_t at, const void *data, size_t size);
-/* Forgets [from, to). -ENOMEM: something may be forgotten, the rest is what it was. */
+/* The same with the used bytes themselves, which are not copied: at most DIRTY_PIECE_BYTES_MAX. */
+int dirty_lay(struct dirty *d, int64_t at, struct bytes *bytes);
+/* Forgets [from, to). -ENOMEM: everything is what it was. */
 int dirty_cut(struct dirty *d, int64_t from, int64_t to);
 /* Moves what older has below what d has; older is empty then. -ENOMEM: some is still in older, which is hidden by d. */
 int dirty_merge_under(struct dirty *d, struct dirty *older);

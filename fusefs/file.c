@@ -27,7 +27,8 @@ void file_free(struct fs *fs, struct file *f)
 {
 	if (!f)
 		return;
-	assert(!f->round && !f->jobs && !f->waits && !f->askings && !f->due_listed);
+	assert(!f->round && !f->jobs && !f->waits && !f->flushing_waits && !f->askings && !f->due_listed);
+	assert(f->counted == 0);
 	file_drop_content(fs, f);
 	content_fini(&f->content);
 	dirty_fini(&f->dirty);
@@ -38,6 +39,11 @@ void file_free(struct fs *fs, struct file *f)
 bool file_is_dirty(const struct file *f)
 {
 	return f && (f->dirty.count > 0 || f->flushing.count > 0);
+}
+
+bool file_is_refused(const struct file *f)
+{
+	return f && f->way == FILE_REFUSED;
 }
 
 static int64_t max_of(int64_t a, int64_t b)

@@ -6,7 +6,11 @@
  * that order. When a round fails, they go back under what was written since.
  *
  * One round at a time for each file; what changes its stored content or attributes (truncate, hole, clone, chmod) is a job that waits for its turn, so that
- * all of it reaches the store in the order in which it was asked for.
+ * all of it reaches the store in the order in which it was asked for. A write that is answered by the store (flush_through) is a job, too: its bytes are nobody's until then, so that
+ * a refusal takes nothing else along.
+ *
+ * Whatever changes what there is to be done ends in flush_step, and there alone follows: what counts as dirty in the mount, who waits for nothing any more, whether the flusher knows the
+ * file, what begins next. So nobody can wait for a file in which nothing is dirty, flushing or queued: a waiter is on the list of the data he waits for, and goes with them.
  * Guarded by the lock of the fs.
  */
 #ifndef NEPHOS_FUSEFS_FILE_H
@@ -21,12 +25,19 @@ struct job;
 struct round;
 struct asking;
 
-/* Who waits until everything written up to `upto` is stored. */
+/* Who waits until what was dirty when he came is stored. */
 struct flush_wait {
 	struct flush_wait *prev, *next;
-	uint64_t upto;
+	struct flush_wait **list; /* which he is on */
 	void (*done)(void *cookie, int error);
 	void *cookie;
+};
+
+/* How the dirty data and the jobs of a file go on. Which of them a round takes stands in a table, in flush_round.c. */
+enum file_way {
+	FILE_TOGETHER, /* in one round */
+	FILE_APART, /* they were refused together: the job goes first, then the data, so that each gets an answer of its own */
+	FILE_REFUSED, /* the store does not take the data as they are (no quota, no such file): jobs go ahead without them */
 };
 
 struct file {
@@ -38,20 +49,22 @@ struct file {
 	struct asking *askings;	  /* extents that are asked for */
 	bool came_along;	  /* with others, and was not read yet */
 	/* Not stored yet. */
-	struct dirty dirty, flushing;
-	uint64_t written, stored; /* counts of writes: all up to `stored` are stored */
-	int64_t mtime;		  /* of the last write; counts while something is dirty or flushing */
-	bool ctime_shown;	  /* somebody saw mtime as the time of change */
+	struct dirty dirty,
+		flushing; /* while it is not FILE_TOGETHER, nothing is added to dirty: it is older than every job */
+	struct flush_wait *waits;	   /* for dirty */
+	struct flush_wait *flushing_waits; /* for flushing */
+	int64_t mtime;			   /* of the last write; counts while something is dirty or flushing */
+	bool ctime_shown;		   /* somebody saw mtime as the time of change */
 	/* The flusher's. */
+	enum file_way way;
 	struct job *jobs;
-	struct round *round; /* under way */
-	struct flush_wait *waits;
-	struct file *due_prev, *due_next; /* in the flusher's list while it is dirty */
+	struct round *round;		  /* under way */
+	struct file *due_prev, *due_next; /* in the flusher's list while there is anything to be done */
 	bool due_listed;
 	int64_t due_ns;
-	unsigned failures; /* rounds in a row */
-	bool apart;	   /* data and job were refused together: they go one after the other */
-	bool refused;	   /* the data is not wanted as it is (no quota, no such file): jobs go ahead without it */
+	unsigned failures;	 /* rounds with data, in a row */
+	bool jobs_went;		 /* in the last round: whoever waits for the data comes next */
+	uint64_t counted, stuck; /* what of this file is in the sums of the flusher */
 	/* A failure that handles which were open at the time have to report. */
 	int error;
 	uint32_t error_seq;
@@ -61,6 +74,7 @@ struct file {
 struct file *file_get(struct inode *inode);
 void file_free(struct fs *fs, struct file *f); /* NULL is fine; nothing is under way */
 bool file_is_dirty(const struct file *f);      /* NULL: no */
+bool file_is_refused(const struct file *f);    /* what it shows may be taken back. NULL: no */
 int64_t file_size(const struct inode *inode);  /* with what is dirty */
 /* Content was learnt: counts its memory, and forgets that of others when it is too much. */
 void file_count_content(struct fs *fs, struct file *f);

@@ -9,31 +9,126 @@
 #include <inttypes.h>
 #include <utlist.h>
 
-static uint64_t dirty_bytes(const struct file *f)
-{
-	return f->dirty.bytes + f->flushing.bytes;
-}
-
-/* Is dirty from now on, and will be stored in so many ms at the latest. */
+/* Will be stored, or tried, in so many ms at the latest. It is in the list, or will be at the next step. */
 void flush_schedule(struct fs *fs, struct file *f, int64_t after_ms)
 {
 	f->due_ns = clock_mono_ns() + after_ms * NS_PER_MS;
-	if (!f->due_listed) {
-		inode_ref(f->inode);
-		f->due_listed = true;
-		DL_APPEND2(fs->flusher.due, f, due_prev, due_next);
-	}
 	if (f->due_ns < fs->flusher.looks_ns)
 		pthread_cond_signal(&fs->flusher.wake);
 }
 
-void flush_settle(struct fs *fs, struct file *f)
+/* -- what follows from a change -- */
+
+static bool has_work(const struct file *f)
 {
-	if (!f->due_listed || file_is_dirty(f) || f->round || f->jobs)
+	return file_is_dirty(f) || f->jobs || f->round;
+}
+
+/* The share of f in the sums of the flusher. True: some of it went. */
+static bool count(struct flusher *fl, struct file *f)
+{
+	uint64_t before = f->counted;
+	const struct job *job;
+
+	fl->bytes -= f->counted;
+	fl->stuck -= f->stuck;
+	f->counted = f->dirty.bytes + f->flushing.bytes;
+	f->stuck = f->way == FILE_REFUSED ? f->counted : 0;
+	DL_FOREACH(f->jobs, job)
+		f->counted += job_is_write(job) ? job->bytes->used : 0;
+	fl->bytes += f->counted;
+	fl->stuck += f->stuck;
+	return f->counted < before || f->stuck > 0;
+}
+
+/* Nothing is dirty any more: it was stored, cut away or dropped. */
+static void came_clean(struct file *f)
+{
+	f->way = FILE_TOGETHER;
+	f->failures = 0;
+	f->jobs_went = false;
+}
+
+static void list(struct flusher *fl, struct file *f)
+{
+	if (f->due_listed)
+		return;
+	inode_ref(f->inode);
+	f->due_listed = true;
+	DL_APPEND2(fl->due, f, due_prev, due_next);
+}
+
+static void unlist(struct flusher *fl, struct file *f)
+{
+	if (!f->due_listed)
 		return;
 	f->due_listed = false;
-	DL_DELETE2(fs->flusher.due, f, due_prev, due_next);
-	inode_unref(f->inode); /* f may be gone */
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the analyzer does not know that it is in the list */
+	DL_DELETE2(fl->due, f, due_prev, due_next);
+	inode_unref(f->inode);
+}
+
+/* Whether a round is to begin now. */
+static bool has_reason(const struct fs *fs, const struct file *f)
+{
+	if (f->round)
+		return false;
+	if (f->jobs)
+		return true;
+	if (f->dirty.count == 0)
+		return false;
+	if (f->waits || clock_mono_ns() >= f->due_ns)
+		return true;
+	return f->failures == 0 &&
+		(f->dirty.bytes >= FLUSH_FILE_BYTES || f->dirty.count >= FLUSH_FILE_PIECES || fs->flusher.room);
+}
+
+static void room_came(struct fs *fs)
+{
+	struct room_wait *w = fs->flusher.room;
+
+	while (w) {
+		if (!flush_room(fs, w->file, w->size)) {
+			w = w->next;
+			continue;
+		}
+		DL_DELETE(fs->flusher.room, w);
+		w->ready(w, 0);
+		w = fs->flusher.room; /* it may have changed */
+	}
+}
+
+static void check(const struct file *f)
+{
+	assert(f->dirty.count > 0 || !f->waits);
+	assert(f->flushing.count > 0 || !f->flushing_waits);
+	assert(f->flushing.count == 0 || (f->round && f->round->with_data));
+	assert(file_is_dirty(f) || f->way == FILE_TOGETHER);
+	assert(f->due_listed == has_work(f));
+}
+
+void flush_step(struct fs *fs, struct file *f)
+{
+	struct inode *inode = inode_ref(f->inode);
+	bool less;
+
+	if (!file_is_dirty(f))
+		came_clean(f);
+	if (f->dirty.count == 0 && f->flushing.count > 0)
+		flush_waits_move(&f->waits, &f->flushing_waits);
+	else if (f->dirty.count == 0)
+		flush_waits_over(&f->waits, 0);
+	less = count(&fs->flusher, f);
+	if (has_work(f))
+		list(&fs->flusher, f);
+	if (has_reason(fs, f))
+		round_begin(fs, f);
+	if (!has_work(f))
+		unlist(&fs->flusher, f);
+	check(f);
+	if (less)
+		room_came(fs);
+	inode_unref(inode);
 }
 
 /* Blocks that are full go off at once. */
@@ -54,35 +149,71 @@ static void upload_full(struct fs *fs, struct file *f, int64_t from, int64_t to)
 int flush_write(struct fs *fs, struct inode *inode, int64_t at, const void *data, size_t size)
 {
 	struct file *f = file_get(inode);
-	uint64_t before;
 	bool was_dirty;
 	int r;
 
 	if (!f)
 		return -ENOMEM;
-	before = f->dirty.bytes;
+	assert(!flush_in_line(f));
 	was_dirty = file_is_dirty(f);
 	r = dirty_write(&f->dirty, at, data, size);
-	fs->flusher.bytes += f->dirty.bytes - before; /* may be less than before after a failure: modulo 2^64 */
 	if (r < 0)
-		return r;
-	f->written++;
+		return r; /* nothing was changed */
 	f->mtime = clock_real_ns();
 	f->ctime_shown = false;
-	if (!was_dirty || !f->due_listed)
+	if (!was_dirty)
 		flush_schedule(fs, f, FLUSH_AFTER_MS);
 	upload_full(fs, f, at, at + (int64_t)size);
-	if (f->dirty.bytes >= FLUSH_FILE_BYTES || f->dirty.count >= FLUSH_FILE_PIECES)
-		flush_kick(fs, f);
+	flush_step(fs, f);
+	return 0;
+}
+
+bool flush_in_line(const struct file *f)
+{
+	const struct job *job;
+
+	if (!f)
+		return false;
+	DL_FOREACH(f->jobs, job) {
+		if (job_is_write(job))
+			return true;
+	}
+	return f->way != FILE_TOGETHER;
+}
+
+int flush_through(struct fs *fs, struct inode *inode, const struct flush_data *data, struct job **ret_job)
+{
+	struct file *f = file_get(inode);
+	struct job *job = calloc(1, sizeof(*job));
+	struct bytes *bytes = bytes_new(data->size);
+
+	if (!f || !job || !bytes) {
+		free(job);
+		bytes_unref(bytes);
+		return -ENOMEM;
+	}
+	memcpy(bytes->data, data->from, data->size);
+	bytes->used = data->size;
+	job->inode = inode_ref(inode);
+	job->op = (struct op){.kind = OP_WRITE, .id = inode->id, .at = data->at, .mtime = clock_real_ns()};
+	job->bytes = bytes;
+	job->done = data->done;
+	job->cookie = data->cookie;
+	DL_APPEND(f->jobs, job);
+	*ret_job = job;
+	flush_step(fs, f);
 	return 0;
 }
 
 bool flush_room(const struct fs *fs, const struct file *f, size_t size)
 {
-	uint64_t all = fs->flusher.bytes;
+	const struct flusher *fl = &fs->flusher;
+	uint64_t stuck = fl->stuck < FLUSH_STUCK_BYTES_MAX ? fl->stuck : FLUSH_STUCK_BYTES_MAX;
+	uint64_t all = fl->bytes - stuck;
 
-	if (f &&
-		(dirty_bytes(f) + size > FLUSH_FILE_BYTES_MAX ||
+	/* A write that is answered by the store only has to find room in the mount. */
+	if (f && !flush_in_line(f) &&
+		(f->counted + size > FLUSH_FILE_BYTES_MAX ||
 			f->dirty.count + f->flushing.count >= FLUSH_FILE_PIECES_MAX))
 		return false;
 	return all + size <= FLUSH_BYTES_MAX || all == 0;
@@ -94,62 +225,65 @@ void flush_room_wait(struct fs *fs, struct room_wait *wait)
 
 	wait->deadline_ns = clock_mono_ns() + FLUSH_ROOM_WAIT_S * NS_PER_S;
 	DL_APPEND(fs->flusher.room, wait);
+	/* Also what failed before: either it makes room now, or whoever waits is told why there is none. */
 	DL_FOREACH_SAFE2(fs->flusher.due, f, next, due_next)
 	{
-		if (!f->round && f->dirty.count > 0 && f->failures == 0)
+		if (!f->round && f->dirty.count > 0)
 			round_begin(fs, f);
 	}
 }
 
-void flush_room_came(struct fs *fs)
+/* Something is on its way that may make room. */
+static bool room_may_come(const struct fs *fs)
 {
-	struct room_wait *w, *next;
+	const struct file *f;
 
-	DL_FOREACH_SAFE(fs->flusher.room, w, next) {
-		if (!flush_room(fs, w->file, w->size))
-			continue;
-		DL_DELETE(fs->flusher.room, w);
-		w->ready(w, 0);
+	DL_FOREACH2(fs->flusher.due, f, due_next)
+	{
+		if (f->round || (f->dirty.count > 0 && f->failures == 0))
+			return true;
 	}
+	return false;
 }
 
 void flush_room_failed(struct fs *fs, struct file *f, int error)
 {
-	struct room_wait *w, *next;
+	struct room_wait *w = fs->flusher.room;
+	bool hopeless = !room_may_come(fs);
 
-	DL_FOREACH_SAFE(fs->flusher.room, w, next) {
-		if (w->file != f)
+	while (w) {
+		if (w->file != f && !hopeless) {
+			w = w->next;
 			continue;
+		}
 		DL_DELETE(fs->flusher.room, w);
 		w->ready(w, error);
+		w = fs->flusher.room; /* it may have changed */
 	}
 }
 
-void flush_waits_over(struct file *f, uint64_t upto, int error)
+void flush_waits_move(struct flush_wait **from, struct flush_wait **to)
 {
-	struct flush_wait *w, *next;
+	struct flush_wait *w;
 
-	DL_FOREACH_SAFE(f->waits, w, next) {
-		if (w->upto > upto)
-			continue;
-		DL_DELETE(f->waits, w);
+	while ((w = *from)) {
+		DL_DELETE(*from, w);
+		w->list = to;
+		DL_APPEND(*to, w);
+	}
+}
+
+void flush_waits_over(struct flush_wait **list, int error)
+{
+	struct flush_wait *over = NULL, *w;
+
+	/* Who is told may do anything, also come back to wait again. */
+	flush_waits_move(list, &over);
+	while ((w = over)) {
+		DL_DELETE(over, w);
 		w->done(w->cookie, error);
 		free(w);
 	}
-}
-
-void flush_kick(struct fs *fs, struct file *f)
-{
-	bool data = f->dirty.count > 0;
-	bool wanted = f->waits || (f->dirty.bytes >= FLUSH_FILE_BYTES && f->failures == 0) ||
-		(f->dirty.count >= FLUSH_FILE_PIECES && f->failures == 0) || (fs->flusher.room && f->failures == 0);
-
-	if (f->round)
-		return;
-	if (f->jobs || (data && (wanted || clock_mono_ns() >= f->due_ns)))
-		round_begin(fs, f);
-	else
-		flush_settle(fs, f);
 }
 
 int flush_until_stored(struct fs *fs, struct inode *inode, void (*done)(void *cookie, int error), void *cookie,
@@ -158,22 +292,24 @@ int flush_until_stored(struct fs *fs, struct inode *inode, void (*done)(void *co
 	struct file *f = inode->file;
 	struct flush_wait *w;
 
-	if (!f || f->stored == f->written)
+	if (!file_is_dirty(f))
 		return 1;
 	w = malloc(sizeof(*w));
 	if (!w)
 		return -ENOMEM;
-	*w = (struct flush_wait){.upto = f->written, .done = done, .cookie = cookie};
-	DL_APPEND(f->waits, w);
+	*w = (struct flush_wait){
+		.list = f->dirty.count > 0 ? &f->waits : &f->flushing_waits, .done = done, .cookie = cookie};
+	DL_APPEND(*w->list, w);
 	if (ret_wait)
 		*ret_wait = w;
-	flush_kick(fs, f);
+	flush_step(fs, f);
 	return 0;
 }
 
 void flush_wait_cancel(struct inode *inode, struct flush_wait *wait)
 {
-	DL_DELETE(inode->file->waits, wait);
+	(void)inode;
+	DL_DELETE(*wait->list, wait);
 	free(wait);
 }
 
@@ -199,36 +335,43 @@ int flush_job(struct fs *fs, struct inode *inode, const struct op *op,
 	job->cookie = cookie;
 	DL_APPEND(f->jobs, job);
 	*ret_job = job;
-	flush_kick(fs, f);
+	flush_step(fs, f);
 	return 0;
 }
 
 void flush_job_cancel(struct fs *fs, struct job *job)
 {
-	struct file *f = job->inode->file;
+	struct inode *inode = inode_ref(job->inode);
+	struct file *f = inode->file;
 
-	if (f->round && f->round->job == job) {
+	if (job->under_way) {
 		job->cancelled = true;
-		round_cancel(f->round);
-		return;
+		/* Of several that go together none is given up alone: their answer comes. */
+		if (f->round->jobs == 1)
+			round_cancel(f->round);
+	} else {
+		DL_DELETE(f->jobs, job);
+		job_over(job, -EINTR, NULL);
+		flush_step(fs, f);
 	}
-	DL_DELETE(f->jobs, job);
-	job_over(job, -EINTR, NULL);
-	(void)fs;
+	inode_unref(inode);
+}
+
+void flush_show_stored(struct fs *fs, struct inode *inode)
+{
+	inode->pages_seq = 0;
+	if (fs->notify && inode->lookups > 0)
+		notify_content(fs->notify, fs_node(fs, inode->id));
 }
 
 static void discard(struct fs *fs, struct file *f)
 {
 	log_error(NULL, "document %" PRId64 ": %" PRIu64 " bytes that could not be stored are dropped: %s",
 		f->inode->id, f->dirty.bytes, strerror(fs_errno(f->error)));
-	fs->flusher.bytes -= f->dirty.bytes;
 	dirty_fini(&f->dirty);
-	f->stored = f->written;
-	f->failures = 0;
-	f->refused = f->apart = false;
-	flush_waits_over(f, f->stored, f->error);
-	flush_room_came(fs);
-	flush_settle(fs, f);
+	flush_show_stored(fs, f->inode);
+	flush_waits_over(&f->waits, f->error);
+	flush_step(fs, f);
 }
 
 void flush_released(struct fs *fs, struct inode *inode)
@@ -237,7 +380,7 @@ void flush_released(struct fs *fs, struct inode *inode)
 
 	if (!f || inode->opens > 0 || f->round || f->dirty.count == 0)
 		return;
-	if (f->refused)
+	if (f->way == FILE_REFUSED)
 		discard(fs, f);
 }
 
@@ -261,7 +404,7 @@ static int64_t look_through(struct fs *fs, int64_t now)
 		if (f->round)
 			continue;
 		if (f->due_ns <= now)
-			flush_kick(fs, f);
+			flush_step(fs, f);
 		else if (f->due_ns < next_ns)
 			next_ns = f->due_ns;
 	}

@@ -31,9 +31,10 @@
 #define FLUSH_FILE_PIECES_MAX 4096u
 #define FLUSH_PACK_BYTES_MAX \
 	(64u * 1024) /* a range below shares a block with others; copying it costs less than a request */
-#define FLUSH_BYTES_MAX (64u * 1024 * 1024) /* dirty in the whole mount: what its death may cost */
-#define FLUSH_ROOM_WAIT_S 60		    /* a write that found no room: twice the outage that is waited out */
-#define FLUSH_ATTEMPTS_MAX 3		    /* of a round whose blocks were collected meanwhile */
+#define FLUSH_BYTES_MAX (64u * 1024 * 1024)   /* dirty in the whole mount: what its death may cost */
+#define FLUSH_STUCK_BYTES_MAX FLUSH_BYTES_MAX /* what the store refuses takes no room from others, up to here */
+#define FLUSH_ROOM_WAIT_S 60		      /* a write that found no room: twice the outage that is waited out */
+#define FLUSH_ATTEMPTS_MAX 3		      /* of a round whose blocks were collected meanwhile */
 
 struct fs;
 struct file;
@@ -59,8 +60,9 @@ struct flusher {
 	pthread_cond_t wake;
 	bool stop, running;
 	int64_t looks_ns;	/* when the thread looks at what is due; INT64_MAX: when it is woken */
-	uint64_t bytes;		/* dirty and flushing, of all files */
-	struct file *due;	/* dirty files, by due_ns, roughly: it is looked through */
+	uint64_t bytes;		/* of all files: dirty, flushing, and of writes that wait for the store */
+	uint64_t stuck;		/* of them, what the store refused and a handle keeps */
+	struct file *due;	/* files with anything to be done, by due_ns, roughly: it is looked through */
 	struct room_wait *room; /* in their order */
 	struct upload *queue;	/* hashed, waiting for their turn */
 	unsigned uploading;
@@ -69,8 +71,22 @@ struct flusher {
 int flusher_start(struct flusher *fl, struct fs *fs);
 void flusher_stop(struct flusher *fl); /* nothing is under way */
 
-/* Copies into the dirty data; there must be room (flush_room). -ENOMEM. */
+/* Copies into the dirty data; there must be room (flush_room), and nothing in line (flush_in_line). -ENOMEM: nothing was changed. */
 int flush_write(struct fs *fs, struct inode *inode, int64_t at, const void *data, size_t size);
+
+/* A write that is not accepted before the store has it: what was accepted before it is stored first; when it is refused, it never was. */
+struct flush_data {
+	int64_t at;
+	const void *from; /* copied */
+	size_t size;
+	void (*done)(void *cookie, int error,
+		const struct op_result *result); /* with the lock held, not from inside the call */
+	void *cookie;
+};
+int flush_through(
+	struct fs *fs, struct inode *inode, const struct flush_data *data, struct job **ret_job); /* -ENOMEM */
+/* Such writes wait, or what is dirty was refused: every further write has to go through, or the order would be lost, or it would share a fate that is not its own. NULL: no. */
+bool flush_in_line(const struct file *f);
 bool flush_room(const struct fs *fs, const struct file *f, size_t size);
 void flush_room_wait(struct fs *fs, struct room_wait *wait);
 
@@ -85,6 +101,8 @@ int flush_job(struct fs *fs, struct inode *inode, const struct op *op,
 /* An interrupt: done comes with -EINTR, soon, unless it was stored. */
 void flush_job_cancel(struct fs *fs, struct job *job);
 
+/* What the kernel has of it was given up: it is to show what is stored, and what is dirty still. */
+void flush_show_stored(struct fs *fs, struct inode *inode);
 /* The last handle went: what cannot be stored ever is dropped, and that is logged. */
 void flush_released(struct fs *fs, struct inode *inode);
 /* The first failure that this handle has not seen; 0: none. */

@@ -27,6 +27,9 @@ struct job {
 	struct inode *inode; /* with a reference */
 	struct op op;
 	struct op_extent extent;
+	struct bytes *bytes; /* of a write: what goes to op.at; NULL: another op */
+	bool under_way;	     /* in the round */
+	bool alone;	     /* a write that was refused together with others */
 	bool cancelled;
 	void (*done)(void *cookie, int error, const struct op_result *result);
 	void *cookie;
@@ -34,14 +37,16 @@ struct job {
 
 struct round {
 	struct fs *fs;
-	struct file *file; /* its inode has a reference */
-	struct job *job;   /* the first of the file, or NULL */
-	uint64_t upto;
-	unsigned missing; /* uploads */
+	struct file *file;  /* its inode has a reference */
+	struct job *job;    /* the first of the file, when one goes along, or NULL */
+	unsigned jobs;	    /* how many go: one, or several writes */
+	struct dirty tried; /* their bytes */
+	unsigned missing;   /* uploads */
 	unsigned attempts;
 	int error;
-	bool with_data, merged; /* merged: the job went into the write */
-	bool starting;		/* whoever began it is still on the stack, and is not called back */
+	bool with_data; /* what was dirty, now in flushing */
+	bool merged;	/* the job went into the write */
+	bool starting;	/* whoever began it is still on the stack, and is not called back */
 	int64_t mtime;
 	uint64_t group;
 	bool sent;
@@ -57,18 +62,24 @@ static inline struct upload *upload_of(struct dirty_tag *tag)
 
 /* flush_round.c */
 void round_begin(struct fs *fs, struct file *f);
-void round_cancel(struct round *r); /* its job was interrupted */
+void round_cancel(struct round *r); /* its only job was interrupted */
 
 /* flush.c */
-void flush_kick(struct fs *fs, struct file *f); /* begins a round when there is a reason */
+/* After every change of what there is to be done of f: what follows from it, see file.h. f may be gone then. */
+void flush_step(struct fs *fs, struct file *f);
 void flush_schedule(struct fs *fs, struct file *f, int64_t after_ms);
-void flush_room_came(struct fs *fs);
 void flush_room_failed(struct fs *fs, struct file *f, int error);
-void flush_settle(struct fs *fs, struct file *f); /* clean and idle: nothing is due */
-void flush_waits_over(struct file *f, uint64_t upto, int error);
+void flush_waits_move(struct flush_wait **from, struct flush_wait **to); /* behind those that are there */
+void flush_waits_over(struct flush_wait **list, int error);
 
-/* job.c: what a job that is stored means for what is known here */
+/* job.c */
+static inline bool job_is_write(const struct job *job)
+{
+	return job && job->bytes;
+}
+/* What a job that is stored means for what is known here. */
 void job_apply(struct fs *fs, struct job *job, int64_t before, const struct op_result *result);
+void job_hides_dirty(struct job *job, const struct op_result *result); /* the same for what is still dirty, and older */
 void job_over(struct job *job, int error, const struct op_result *result);
 
 #endif

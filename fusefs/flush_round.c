@@ -13,30 +13,77 @@
  * here and the next one, if there is a reason, begins.
  *
  * The data and the job share a group, so that they cost one answer. When such a group is refused, nobody says which of the two it was: the job is
- * then sent alone, and after it the data.
+ * then sent alone, and after it the data. Writes that are jobs go by themselves, behind the data, as many as wait; when these are refused, one by one.
  */
+
+enum next_job { NO_JOB, OTHER_JOB, WRITE_JOB, NEXT_JOBS };
+
+struct takes {
+	bool data, job;
+};
+
+/* What a round takes of a file that has data: the data are older than every job. Without data it takes the job. */
+static const struct takes takes_of[][NEXT_JOBS] = {
+	[FILE_TOGETHER] =
+		{
+			[NO_JOB] = {.data = true},
+			[OTHER_JOB] = {.data = true, .job = true},
+			[WRITE_JOB] = {.data = true}, /* its refusal must not be the data's */
+		},
+	[FILE_APART] =
+		{
+			[NO_JOB] = {.data = true},
+			[OTHER_JOB] = {.job = true},
+			[WRITE_JOB] = {.job = true},
+		},
+	[FILE_REFUSED] =
+		{
+			[NO_JOB] = {.data = true},
+			[OTHER_JOB] = {.job = true}, /* it may be what makes the data fit */
+			[WRITE_JOB] = {.job = true},
+		},
+};
 
 static void round_upload(struct round *r);
 static void round_over(struct round *r, int error, const struct op_result *results, size_t count);
 
+/* Who is told when a round is over, and the file again what it is to be. */
+struct news {
+	struct flush_wait *waits;
+	struct job *jobs;
+	const struct op_result *result; /* of the jobs */
+	int error;
+	bool no_room;
+};
+
 static void round_free(struct round *r)
 {
-	r->file->round = NULL;
+	dirty_fini(&r->tried);
 	inode_unref(r->file->inode);
 	free(r);
 }
 
-/* What was flushing is dirty again, below what came since. */
-static void put_back(struct fs *fs, struct file *f)
+/* The content that this round stores. Nothing, when it only has another job. */
+static struct dirty *round_content(struct round *r)
 {
-	uint64_t before = f->dirty.bytes + f->flushing.bytes;
+	return r->with_data ? &r->file->flushing : &r->tried;
+}
 
+static void tell_failure(struct file *f, int error)
+{
+	f->error = error;
+	f->error_seq++;
+}
+
+/* What was flushing is dirty again, below what came since. */
+static void put_back(struct file *f)
+{
 	if (dirty_merge_under(&f->dirty, &f->flushing) < 0) {
 		log_error(NULL, "document %" PRId64 ": no memory to keep %" PRIu64 " bytes that are not stored",
 			f->inode->id, f->flushing.bytes);
+		tell_failure(f, -ENOMEM);
 	}
 	dirty_fini(&f->flushing);
-	fs->flusher.bytes -= before - f->dirty.bytes;
 }
 
 /* A failure of the way, not of the content: the same may succeed later. */
@@ -64,11 +111,30 @@ static bool is_passing(int error)
 	}
 }
 
-static void take_job(struct round *r)
+/* The jobs of the round are over. */
+static void take_jobs(struct round *r, struct news *news)
 {
 	struct file *f = r->file;
 
-	DL_DELETE(f->jobs, r->job);
+	while (r->jobs > 0) {
+		struct job *job = f->jobs;
+
+		assert(job);
+		DL_DELETE(f->jobs, job);
+		DL_APPEND(news->jobs, job);
+		r->jobs--;
+	}
+}
+
+/* They stay, for another round. */
+static void leave_jobs(struct round *r)
+{
+	struct job *job = r->job;
+
+	for (; job && r->jobs > 0; job = job->next) {
+		job->under_way = false;
+		r->jobs--;
+	}
 }
 
 static int64_t retry_ms(unsigned failures)
@@ -80,33 +146,33 @@ static int64_t retry_ms(unsigned failures)
 	return ms < FLUSH_RETRY_MS_MAX ? ms : FLUSH_RETRY_MS_MAX;
 }
 
-static void data_failed(struct round *r, int error)
+static void data_failed(struct round *r, int error, struct news *news)
 {
 	struct fs *fs = r->fs;
 	struct file *f = r->file;
 
-	f->error = error;
-	f->error_seq++;
+	tell_failure(f, error);
 	f->failures++;
-	f->refused = !is_passing(error);
-	f->apart = false;
+	f->way = is_passing(error) ? FILE_TOGETHER : FILE_REFUSED;
+	f->jobs_went = false;
 	log_warning(NULL, "document %" PRId64 ": %" PRIu64 " bytes are not stored yet: %s", f->inode->id,
 		f->dirty.bytes, error_lookup(error)->title);
 	flush_schedule(fs, f, retry_ms(f->failures));
-	flush_waits_over(f, r->upto, error);
-	flush_room_failed(fs, f, error);
+	flush_waits_move(&f->flushing_waits, &news->waits);
+	news->no_room = true;
 }
 
 /* -- the answer -- */
 
 static void learn_blocks(struct round *r, const struct item *item, int64_t before)
 {
+	const struct dirty *d = round_content(r);
 	struct file *f = r->file;
 	int error = 0;
 
 	content_own(&f->content, before, item->content_seq, item->seq);
-	for (size_t i = 0; i < f->flushing.count && error == 0; i++) {
-		const struct dirty_piece *p = f->flushing.list[i];
+	for (size_t i = 0; i < d->count && error == 0; i++) {
+		const struct dirty_piece *p = d->list[i];
 		struct segment s = {.at = p->at, .len = (int64_t)p->len, .kind = SEGMENT_INLINE};
 
 		if (p->tag) {
@@ -129,45 +195,48 @@ static void learn_blocks(struct round *r, const struct item *item, int64_t befor
 	file_count_content(r->fs, f);
 }
 
-static void data_stored(struct round *r, const struct op_result *result, int64_t before)
+static void content_stored(struct round *r, const struct op_result *result, int64_t before)
 {
-	struct fs *fs = r->fs;
-	struct file *f = r->file;
-	struct inode *inode = f->inode;
+	struct inode *inode = r->file->inode;
 
-	inode_unref(fs_learn_own(fs, result));
-	if (result->has_item) {
-		learn_blocks(r, &result->item, before);
-		if (inode->pages_seq == before)
-			inode->pages_seq = result->item.content_seq;
-	}
-	fs->flusher.bytes -= f->flushing.bytes;
-	dirty_fini(&f->flushing);
-	f->stored = r->upto;
-	f->failures = 0;
-	f->refused = f->apart = false;
+	inode_unref(fs_learn_own(r->fs, result));
+	if (!result->has_item)
+		return;
+	learn_blocks(r, &result->item, before);
+	if (inode->pages_seq == before)
+		inode->pages_seq = result->item.content_seq;
 }
 
-static void round_stored(struct round *r, const struct op_result *results, size_t count)
+static void data_stored(struct round *r, struct news *news)
 {
-	struct fs *fs = r->fs;
 	struct file *f = r->file;
-	struct job *job = r->job;
+
+	dirty_fini(&f->flushing);
+	f->way = FILE_TOGETHER;
+	f->failures = 0;
+	flush_waits_move(&f->flushing_waits, &news->waits);
+}
+
+static void round_stored(struct round *r, const struct op_result *results, size_t count, struct news *news)
+{
+	struct file *f = r->file;
+	bool content = round_content(r)->count > 0, extra = r->job && !job_is_write(r->job) && !r->merged;
 	int64_t before = f->inode->attr.content_seq;
+	struct job *job;
 
+	news->result = &results[content && extra ? 1 : 0];
+	assert(news->result < results + count);
+	if (content)
+		content_stored(r, &results[0], before);
 	if (r->with_data)
-		data_stored(r, &results[0], before);
-	if (job) {
-		const struct op_result *result = &results[r->with_data && !r->merged ? 1 : 0];
-
-		assert(result < results + count);
-		take_job(r);
-		inode_unref(fs_learn_own(fs, result));
-		job_apply(fs, job, r->with_data ? results[0].item.content_seq : before, result);
-		job_over(job, 0, result);
+		data_stored(r, news);
+	if (r->job && !job_is_write(r->job)) {
+		inode_unref(fs_learn_own(r->fs, news->result));
+		job_apply(r->fs, r->job, content ? results[0].item.content_seq : before, news->result);
 	}
-	flush_waits_over(f, f->stored, 0);
-	flush_room_came(fs);
+	take_jobs(r, news);
+	DL_FOREACH(news->jobs, job)
+		job_hides_dirty(job, news->result);
 }
 
 /* Of a round that had data and a job. The job is tried without the data; then the data goes by itself. */
@@ -175,32 +244,58 @@ static void separate(struct round *r)
 {
 	struct file *f = r->file;
 
-	f->apart = true;
+	f->way = FILE_APART;
+	f->jobs_went = false;
+	flush_waits_move(&f->flushing_waits, &f->waits);
+	leave_jobs(r);
 	flush_schedule(r->fs, f, 0);
 }
 
-static void round_refused(struct round *r, int error)
+/* Of a round with several writes: each gets an answer of its own. */
+static void one_by_one(struct round *r)
 {
-	struct file *f = r->file;
 	struct job *job = r->job;
 
+	for (unsigned left = r->jobs; job && left > 0; job = job->next, left--)
+		job->alone = true;
+	leave_jobs(r);
+}
+
+static void round_refused(struct round *r, int error, struct news *news)
+{
+	bool cancelled = r->job && r->job->cancelled && error == -EINTR;
+
 	if (r->with_data)
-		put_back(r->fs, f);
-	if (job && job->cancelled && error == -EINTR) {
-		take_job(r);
-		job_over(job, -EINTR, NULL);
+		put_back(r->file);
+	if (r->with_data && cancelled) {
+		flush_waits_move(&r->file->flushing_waits, &r->file->waits);
+		take_jobs(r, news);
 		return;
 	}
-	if (r->with_data && job && !is_passing(error)) {
+	if (r->with_data && r->job && !is_passing(error)) {
 		separate(r);
 		return;
 	}
-	if (job) {
-		take_job(r);
-		job_over(job, error, NULL);
+	if (r->jobs > 1 && !is_passing(error)) {
+		one_by_one(r);
+		return;
 	}
+	take_jobs(r, news);
 	if (r->with_data)
-		data_failed(r, error);
+		data_failed(r, error, news);
+}
+
+static void tell(struct round *r, struct news *news)
+{
+	struct job *job, *next;
+
+	flush_waits_over(&news->waits, news->error);
+	DL_FOREACH_SAFE(news->jobs, job, next) {
+		DL_DELETE(news->jobs, job);
+		job_over(job, news->error, news->error == 0 ? news->result : NULL);
+	}
+	if (news->no_room)
+		flush_room_failed(r->fs, r->file, news->error);
 }
 
 static void round_over(struct round *r, int error, const struct op_result *results, size_t count)
@@ -208,14 +303,18 @@ static void round_over(struct round *r, int error, const struct op_result *resul
 	struct fs *fs = r->fs;
 	struct file *f = r->file;
 	struct inode *inode = inode_ref(f->inode);
+	struct news news = {.error = error};
 
+	f->round = NULL;
+	f->jobs_went = !r->with_data;
 	if (error == 0)
-		round_stored(r, results, count);
+		round_stored(r, results, count, &news);
 	else
-		round_refused(r, error);
+		round_refused(r, error, &news);
+	tell(r, &news);
 	round_free(r);
 	flush_released(fs, inode);
-	flush_kick(fs, f);
+	flush_step(fs, f);
 	inode_unref(inode);
 }
 
@@ -235,7 +334,7 @@ static void on_round(void *cookie, int error, const struct op_result *results, s
 	r->sent = false;
 	if (error == -ERR_BLOCK_MISSING && ++r->attempts < FLUSH_ATTEMPTS_MAX) {
 		/* Stored so long ago that it was collected before a batch named it. */
-		forget_uploads(&r->file->flushing);
+		forget_uploads(round_content(r));
 		round_upload(r);
 	} else {
 		round_over(r, error, results, count);
@@ -275,21 +374,22 @@ static size_t fill_ops(struct round *r, struct op *ops, struct op_extent *extent
 {
 	struct file *f = r->file;
 	struct op *write = &ops[0];
-	const struct op *extra = r->job ? &r->job->op : NULL;
+	const struct op *extra = r->job && !job_is_write(r->job) ? &r->job->op : NULL;
+	const struct dirty *content = round_content(r);
 
 	r->merged = false;
-	if (!r->with_data) {
+	if (content->count == 0) {
 		assert(extra); /* a round has one of them */
 		ops[0] = *extra;
 		return 1;
 	}
-	fill_extents(&f->flushing, extents);
+	fill_extents(content, extents);
 	*write = (struct op){.kind = OP_WRITE,
 		.fields = OP_HAS_MTIME,
 		.id = f->inode->id,
 		.mtime = r->mtime,
 		.extents = extents,
-		.extent_count = f->flushing.count};
+		.extent_count = content->count};
 	if (extra && extra->kind == OP_SETATTR && (extra->fields & ~MERGEABLE) == 0) {
 		int64_t mtime = extra->fields & OP_HAS_MTIME ? extra->mtime : write->mtime;
 
@@ -307,7 +407,7 @@ static size_t fill_ops(struct round *r, struct op *ops, struct op_extent *extent
 		ops[1] = *extra;
 		return 2;
 	}
-	if (!f->ctime_shown)
+	if (!f->ctime_shown || !r->with_data)
 		return 1;
 	ops[1] = set_ctime(r);
 	return 2;
@@ -316,16 +416,21 @@ static size_t fill_ops(struct round *r, struct op *ops, struct op_extent *extent
 /* Could not even begin. Soon again; nobody is told anything, as whoever asked may be on the stack. */
 static void postpone(struct round *r)
 {
+	struct file *f = r->file;
+
+	f->round = NULL;
 	if (r->with_data)
-		put_back(r->fs, r->file);
-	flush_schedule(r->fs, r->file, FLUSH_FULL_MS);
+		put_back(f);
+	flush_waits_move(&f->flushing_waits, &f->waits);
+	leave_jobs(r);
+	flush_schedule(r->fs, f, FLUSH_FULL_MS);
 	round_free(r);
 }
 
 static void round_send(struct round *r)
 {
 	struct fs *fs = r->fs;
-	struct op_extent *extents = calloc(r->file->flushing.count + 1, sizeof(*extents));
+	struct op_extent *extents = calloc(round_content(r)->count + 1, sizeof(*extents));
 	struct op ops[2];
 	int error = -ENOMEM;
 
@@ -362,7 +467,7 @@ static void on_upload(void *cookie, int error)
 /* Pieces [from, to) share a block. */
 static int pack(struct round *r, size_t from, size_t to)
 {
-	struct dirty *d = &r->file->flushing;
+	struct dirty *d = round_content(r);
 	struct bytes *bytes;
 	struct upload *u;
 	size_t size = 0;
@@ -400,7 +505,7 @@ static bool is_small(const struct dirty_piece *p)
 /* Small pieces, in their order, into blocks of at most FLUSH_BLOCK_BYTES. */
 static int pack_small(struct round *r)
 {
-	struct dirty *d = &r->file->flushing;
+	struct dirty *d = round_content(r);
 	size_t i = 0;
 
 	while (i < d->count) {
@@ -436,7 +541,7 @@ static int upload_large(struct round *r, struct dirty_piece *p)
 /* Sees to it that every piece is inline or in an upload. */
 static int prepare(struct round *r)
 {
-	struct dirty *d = &r->file->flushing;
+	struct dirty *d = round_content(r);
 	uint64_t small = 0;
 	int error = 0;
 
@@ -458,7 +563,7 @@ static int prepare(struct round *r)
 
 static int wait_for(struct round *r)
 {
-	struct dirty *d = &r->file->flushing;
+	struct dirty *d = round_content(r);
 	const struct upload *last = NULL;
 
 	for (size_t i = 0; i < d->count; i++) {
@@ -490,13 +595,52 @@ static void round_upload(struct round *r)
 	on_upload(r, error);
 }
 
+static struct takes takes(const struct file *f)
+{
+	enum next_job next = !f->jobs ? NO_JOB : job_is_write(f->jobs) ? WRITE_JOB : OTHER_JOB;
+
+	if (f->dirty.count == 0)
+		return (struct takes){.job = next != NO_JOB};
+	/* However many jobs come, whoever waits for the data has his turn. */
+	if (f->way != FILE_TOGETHER && f->waits && f->jobs_went)
+		next = NO_JOB;
+	return takes_of[f->way][next];
+}
+
+/* The job, or as many writes as wait in a row. */
+static int take_along(struct round *r, struct job *job)
+{
+	int error = 0;
+
+	r->job = job;
+	r->jobs = 1;
+	job->under_way = true;
+	if (!job_is_write(job))
+		return 0;
+	r->mtime = job->op.mtime;
+	error = dirty_lay(&r->tried, job->op.at, job->bytes);
+	for (; error == 0 && !job->alone && job_is_write(job->next) && !job->next->alone; job = job->next) {
+		const struct job *next = job->next;
+
+		if (r->tried.bytes + next->bytes->used > FLUSH_FILE_BYTES || r->jobs == FLUSH_FILE_PIECES)
+			return 0;
+		error = dirty_write(&r->tried, next->op.at, next->bytes->data, next->bytes->used);
+		if (error < 0)
+			return 0; /* it goes with the next round */
+		job->next->under_way = true;
+		r->mtime = next->op.mtime;
+		r->jobs++;
+	}
+	return error;
+}
+
 void round_begin(struct fs *fs, struct file *f)
 {
-	struct round *r;
+	struct takes take = takes(f);
+	struct round *r = calloc(1, sizeof(*r));
+	int error = 0;
 
-	if (f->round || (f->dirty.count == 0 && !f->jobs))
-		return;
-	r = calloc(1, sizeof(*r));
+	assert(!f->round && (take.data || take.job));
 	if (!r) {
 		flush_schedule(fs, f, FLUSH_RETRY_MS_MIN);
 		return;
@@ -504,16 +648,21 @@ void round_begin(struct fs *fs, struct file *f)
 	inode_ref(f->inode);
 	r->fs = fs;
 	r->file = f;
-	r->job = f->jobs;
-	r->with_data = f->dirty.count > 0 && !((f->refused || f->apart) && f->jobs);
-	r->upto = r->with_data ? f->written : f->stored;
 	r->mtime = f->mtime;
+	r->with_data = take.data;
+	dirty_init(&r->tried);
 	f->round = r;
-	if (r->with_data) {
+	if (take.job)
+		error = take_along(r, f->jobs);
+	if (take.data) {
 		f->flushing = f->dirty;
 		dirty_init(&f->dirty);
+		flush_waits_move(&f->waits, &f->flushing_waits);
 	}
-	round_upload(r);
+	if (error < 0)
+		postpone(r);
+	else
+		round_upload(r);
 }
 
 void round_cancel(struct round *r)

@@ -342,6 +342,7 @@ void fs_free(struct fs *fs)
 	if (!fs)
 		return;
 	notify_free(fs->notify);
+	fs->notify = NULL; /* the kernel is gone: what is dropped below is shown to nobody */
 	fs_lock(fs);
 	while (fs->calls > 0 && r == 0)
 		r = pthread_cond_timedwait(&fs->quiet, &fs->lock, &until);
@@ -383,6 +384,16 @@ static void on_stored(void *cookie, int error)
 	pthread_cond_signal(&all->over);
 }
 
+static void take_back_of(struct file *f, struct flush_wait *list, const struct flush_all *all)
+{
+	struct flush_wait *w, *next;
+
+	DL_FOREACH_SAFE(list, w, next) {
+		if (w->cookie == all)
+			flush_wait_cancel(f->inode, w);
+	}
+}
+
 /* The waits of those that did not come in time are taken back: they point to this stack. */
 static void take_back(struct fs *fs, struct flush_all *all)
 {
@@ -390,12 +401,8 @@ static void take_back(struct fs *fs, struct flush_all *all)
 
 	DL_FOREACH2(fs->flusher.due, f, due_next)
 	{
-		struct flush_wait *w, *next;
-
-		DL_FOREACH_SAFE(f->waits, w, next) {
-			if (w->cookie == all)
-				flush_wait_cancel(f->inode, w);
-		}
+		take_back_of(f, f->waits, all);
+		take_back_of(f, f->flushing_waits, all);
 	}
 }
 

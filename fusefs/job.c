@@ -49,21 +49,21 @@ static void forget(struct fs *fs, struct file *f, const struct op_result *result
 	file_count_content(fs, f);
 }
 
-/* Dirty data that was not sent along is older than the job. */
-static void hide_dirty(struct fs *fs, struct file *f, const struct op *op)
+void job_hides_dirty(struct job *job, const struct op_result *result)
 {
-	uint64_t bytes = f->dirty.bytes;
+	struct file *f = job->inode->file;
+	const struct op *op = &job->op;
 
-	if (op->kind == OP_SETATTR)
+	if (f->way == FILE_TOGETHER)
+		return; /* what is dirty went before it, or came after it */
+	if (job_is_write(job))
+		(void)dirty_cut(&f->dirty, op->at, op->at + (int64_t)job->bytes->used);
+	else if (op->kind == OP_SETATTR && (op->fields & OP_HAS_SIZE))
 		(void)dirty_cut(&f->dirty, op->size, INT64_MAX);
 	else if (op->kind == OP_WRITE)
 		(void)dirty_cut(&f->dirty, op->extents[0].at, op->extents[0].at + op->extents[0].len);
-	fs->flusher.bytes -= bytes - f->dirty.bytes;
-	if (f->dirty.count > 0 || f->flushing.count > 0)
-		return;
-	f->stored = f->written;
-	f->failures = 0;
-	f->refused = f->apart = false;
+	else if (op->kind == OP_CLONE)
+		(void)dirty_cut(&f->dirty, op->at, op->at + result->len);
 }
 
 void job_apply(struct fs *fs, struct job *job, int64_t before, const struct op_result *result)
@@ -74,8 +74,6 @@ void job_apply(struct fs *fs, struct job *job, int64_t before, const struct op_r
 	if (!result->has_item || (op->kind == OP_SETATTR && !(op->fields & OP_HAS_SIZE)))
 		return;
 	forget(fs, inode->file, result, before, op);
-	if (inode->file->refused || inode->file->apart)
-		hide_dirty(fs, inode->file, op);
 	if (inode->pages_seq == before)
 		inode->pages_seq = result->item.content_seq;
 }
@@ -83,6 +81,7 @@ void job_apply(struct fs *fs, struct job *job, int64_t before, const struct op_r
 void job_over(struct job *job, int error, const struct op_result *result)
 {
 	job->done(job->cookie, error, result);
+	bytes_unref(job->bytes);
 	inode_unref(job->inode);
 	free(job);
 }

@@ -143,6 +143,21 @@ int ask_job(struct ask *ask, struct inode *inode, void (*done)(void *cookie, int
 	return r;
 }
 
+int ask_through(
+	struct ask *ask, const void *data, void (*done)(void *cookie, int error, const struct op_result *result))
+{
+	struct flush_data through = {.at = ask->off, .from = data, .size = ask->size, .done = done, .cookie = ask};
+	int r;
+
+	if (ask->interrupted)
+		return -EINTR;
+	ask->cancel = cancel_job;
+	r = flush_through(ask->fs, ask->inode, &through, &ask->job);
+	if (r < 0)
+		ask->cancel = NULL;
+	return r;
+}
+
 int ask_stored(struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error))
 {
 	int r;
@@ -185,12 +200,18 @@ double ops_timeout(const struct fs *fs, bool fresh)
 	return fresh && fs->following ? FS_TIMEOUT_S : 0;
 }
 
+/* What the store refused counts until it is dropped; then it is to be gone at once. */
+static double attributes_timeout(const struct fs *fs, const struct inode *inode)
+{
+	return ops_timeout(fs, inode_valid(inode) && !file_is_refused(inode->file));
+}
+
 void ops_fill_entry(struct fs *fs, struct inode *inode, bool fresh, struct fuse_entry_param *ret)
 {
 	*ret = (struct fuse_entry_param){
 		.ino = fs_node(fs, inode->id),
 		.generation = 1, /* ids are never used again */
-		.attr_timeout = ops_timeout(fs, inode_valid(inode)),
+		.attr_timeout = attributes_timeout(fs, inode),
 		.entry_timeout = ops_timeout(fs, fresh),
 	};
 	fs_stat(fs, inode, &ret->attr);
@@ -221,7 +242,7 @@ void ops_reply_attributes(struct fs *fs, fuse_req_t req, const struct inode *ino
 	struct stat st;
 
 	fs_stat(fs, inode, &st);
-	fuse_reply_attr(req, &st, ops_timeout(fs, inode_valid(inode)));
+	fuse_reply_attr(req, &st, attributes_timeout(fs, inode));
 }
 
 int ops_name(const char *name, struct span *ret)

@@ -119,7 +119,7 @@ static void store(fuse_req_t req, struct handle *h)
 
 	fs_lock(fs);
 	f = inode->file;
-	if (!f || f->stored == f->written) {
+	if (!file_is_dirty(f)) {
 		int error = flush_take_error(f, &h->error_seen);
 
 		fs_unlock(fs);

@@ -38,9 +38,10 @@ struct ask {
 	int64_t seen;
 	int whence;
 	bool plus;
-	bool refreshed; /* the attributes came for this request */
-	void *extra;	/* own memory */
-	void *peer;	/* somebody else's, who outlives the request */
+	bool refreshed;	 /* the attributes came for this request */
+	bool of_mapping; /* a write of pages that somebody changed in memory */
+	void *extra;	 /* own memory */
+	void *peer;	 /* somebody else's, who outlives the request */
 	void (*then)(struct ask *ask);
 };
 
@@ -62,6 +63,9 @@ int ask_ops(struct ask *ask, const struct op *ops, size_t count,
 	void (*done)(void *cookie, int error, const struct op_result *results, size_t count));
 int ask_job(
 	struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error, const struct op_result *result));
+/* A write of ask->size bytes to ask->off of ask->inode. */
+int ask_through(
+	struct ask *ask, const void *data, void (*done)(void *cookie, int error, const struct op_result *result));
 /* 1: nothing to wait for. */
 int ask_stored(struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error));
 /* A shared wait cannot be ended for one: the request is answered at once, the ask is freed when it is called back. */

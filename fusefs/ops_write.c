@@ -10,6 +10,7 @@
 /*
  * A write is answered when its bytes are in the mount. Three kinds wait: one of a handle that wants it stored (O_SYNC, O_DSYNC, O_DIRECT); one that finds no room, until
  * others are stored; and one that may not fit into the drive: as it is only the store that knows, it is stored first, so that EDQUOT or ENOSPC comes from write().
+ * What waits for the store never was among the dirty data: when it is refused, it did not happen, and nothing else is the worse for it.
  */
 
 #define USAGE_MAX_AGE_NS \
@@ -35,7 +36,8 @@ static bool is_tight(struct fs *fs, const struct inode *inode, off_t off, size_t
 	bool known = fs->usage_at_ns > 0, tight;
 
 	/* What is dirty may overwrite what is counted already: so this errs to the side of asking the store. */
-	tight = known && end > inode->attr.size && (int64_t)(fs->flusher.bytes + size) > fs->free;
+	tight = known && (end > inode->attr.size || inode->attr.allocated < inode->attr.size) &&
+		(int64_t)(fs->flusher.bytes + size) > fs->free;
 	if (!fs->usage_asked && (!known || age > (tight ? USAGE_MAX_AGE_TIGHT_NS : USAGE_MAX_AGE_NS))) {
 		fs->usage_asked = true;
 		fs->calls++;
@@ -44,51 +46,61 @@ static bool is_tight(struct fs *fs, const struct inode *inode, off_t off, size_t
 	return tight;
 }
 
-static bool is_refusal(int error)
+/* Whether these bytes go to the store before they are answered. */
+static bool goes_through(struct fs *fs, const struct handle *h, off_t off, size_t size)
 {
-	return error == -EDQUOT || error == -ENOSPC || error == -EFBIG;
+	bool tight = is_tight(fs, h->inode, off, size); /* asks how full it is, too */
+
+	return tight || h->synchronous || flush_in_line(h->inode->file);
 }
 
-/* A write that is refused did not happen: otherwise its bytes would make every later one fail. */
-static void take_back(struct ask *ask)
+/* The kernel keeps the page of a mapping that it could not write, and takes it for stored. */
+static void mapping_failed(struct ask *ask)
 {
-	struct fs *fs = ask->fs;
-	struct file *f = ask->inode->file;
-	uint64_t before = f->dirty.bytes;
-
-	(void)dirty_cut(&f->dirty, ask->off, ask->off + (int64_t)ask->size);
-	fs->flusher.bytes -= before - f->dirty.bytes;
-	if (!file_is_dirty(f) && !f->round) {
-		f->stored = f->written;
-		f->failures = 0;
-		f->refused = f->apart = false;
-	}
+	if (ask->of_mapping)
+		flush_show_stored(ask->fs, ask->inode);
 }
 
-static void on_stored(void *cookie, int error)
+static void fail(struct ask *ask, int error)
+{
+	struct handle *h = ask->peer;
+
+	mapping_failed(ask);
+	if (!ask->of_mapping)
+		(void)flush_take_error(ask->inode->file, &h->error_seen);
+	ask_fail(ask, error);
+}
+
+static void on_through(void *cookie, int error, const struct op_result *result)
 {
 	struct ask *ask = cookie;
-	struct handle *h = ask->peer;
-	fuse_req_t req = ask_take(ask);
+	fuse_req_t req;
 
-	if (is_refusal(error))
-		take_back(ask);
-	if (req && error == 0) {
-		fuse_reply_write(req, ask->size);
-	} else if (req) {
-		(void)flush_take_error(ask->inode->file, &h->error_seen);
-		ops_error(req, error);
+	(void)result;
+	if (error < 0) {
+		fail(ask, error);
+		return;
 	}
+	req = ask_take(ask);
+	if (req)
+		fuse_reply_write(req, ask->size);
 	ask_free(ask);
 }
 
-/* The bytes are in; the answer comes when they are stored. With the lock held. */
-static void answer_when_stored(struct ask *ask, struct inode *inode)
+/* There is room. With the lock held; data may be the ask's own. */
+static void write_now(struct ask *ask, const void *data)
 {
-	int r = ask_stored(ask, inode, on_stored);
+	struct fs *fs = ask->fs;
+	int r;
 
-	if (r != 0)
-		on_stored(ask, r == 1 ? 0 : r);
+	if (goes_through(fs, ask->peer, ask->off, ask->size)) {
+		r = ask_through(ask, data, on_through);
+		if (r < 0)
+			fail(ask, r);
+		return;
+	}
+	r = flush_write(fs, ask->inode, ask->off, data, ask->size);
+	on_through(ask, r, NULL);
 }
 
 /* -- no room -- */
@@ -96,27 +108,17 @@ static void answer_when_stored(struct ask *ask, struct inode *inode)
 struct waiting_write {
 	struct room_wait room; /* first */
 	struct ask *ask;
-	bool stored_first;
 };
 
 static void on_room(struct room_wait *room, int error)
 {
-	struct waiting_write *w = (struct waiting_write *)room;
-	struct ask *ask = w->ask;
-	struct handle *h = ask->peer;
+	struct ask *ask = ((struct waiting_write *)room)->ask;
 
 	ask->cancel = NULL;
-	if (error == 0)
-		error = flush_write(ask->fs, ask->inode, ask->off, ask->text, ask->size);
-	if (error < 0) {
-		(void)flush_take_error(ask->inode->file, &h->error_seen);
-		ask_fail(ask, error);
-	} else if (w->stored_first) {
-		answer_when_stored(ask, ask->inode);
-	} else {
-		fuse_reply_write(ask_take(ask), ask->size);
-		ask_free(ask);
-	}
+	if (error < 0)
+		fail(ask, error);
+	else
+		write_now(ask, ask->text);
 }
 
 static void cancel_room(struct ask *ask)
@@ -128,7 +130,7 @@ static void cancel_room(struct ask *ask)
 }
 
 /* With the lock held. data is copied: the buffer is the session loop's. */
-static void wait_for_room(struct ask *ask, const char *data, bool stored_first)
+static void wait_for_room(struct ask *ask, const char *data)
 {
 	struct waiting_write *w = calloc(1, sizeof(*w));
 
@@ -140,7 +142,6 @@ static void wait_for_room(struct ask *ask, const char *data, bool stored_first)
 	}
 	memcpy(ask->text, data, ask->size);
 	w->ask = ask;
-	w->stored_first = stored_first;
 	w->room = (struct room_wait){.file = file_get(ask->inode), .size = ask->size, .ready = on_room};
 	ask->cancel = cancel_room;
 	flush_room_wait(ask->fs, &w->room);
@@ -148,13 +149,17 @@ static void wait_for_room(struct ask *ask, const char *data, bool stored_first)
 
 /* -- the request -- */
 
+struct piece {
+	const char *data;
+	size_t size;
+	off_t off;
+};
+
 /* Those that wait. Called without the lock. */
-static void write_waiting(fuse_req_t req, struct handle *h, const char *data, size_t size, off_t off)
+static void write_waiting(fuse_req_t req, struct handle *h, const struct piece *p, bool of_mapping)
 {
 	struct ask *ask = ask_new(req);
 	struct fs *fs;
-	bool first;
-	int r;
 
 	if (!ask)
 		return;
@@ -162,18 +167,13 @@ static void write_waiting(fuse_req_t req, struct handle *h, const char *data, si
 	fs_lock(fs);
 	ask->inode = inode_ref(h->inode);
 	ask->peer = h;
-	ask->size = size;
-	ask->off = off;
-	first = h->synchronous || is_tight(fs, h->inode, off, size);
-	if (!flush_room(fs, h->inode->file, size)) {
-		wait_for_room(ask, data, first);
-	} else {
-		r = flush_write(fs, h->inode, off, data, size);
-		if (r < 0)
-			ask_fail(ask, r);
-		else
-			answer_when_stored(ask, h->inode);
-	}
+	ask->size = p->size;
+	ask->off = p->off;
+	ask->of_mapping = of_mapping;
+	if (flush_room(fs, h->inode->file, p->size))
+		write_now(ask, p->data);
+	else
+		wait_for_room(ask, p->data);
 	fs_unlock(fs);
 }
 
@@ -196,15 +196,16 @@ void ops_write(fuse_req_t req, fuse_ino_t node, const char *data, size_t size, o
 		return;
 	}
 	fs_lock(fs);
-	r = flush_take_error(h->inode->file, &h->error_seen);
-	waits = h->synchronous || !flush_room(fs, h->inode->file, size) || is_tight(fs, h->inode, off, size);
+	/* Who writes is told what failed before. The bytes of a mapping have nobody to tell: fsync and close will. */
+	r = fi->writepage ? 0 : flush_take_error(h->inode->file, &h->error_seen);
+	waits = goes_through(fs, h, off, size) || !flush_room(fs, h->inode->file, size);
 	if (r == 0 && !waits)
 		r = flush_write(fs, h->inode, off, data, size);
 	fs_unlock(fs);
 	if (r < 0)
 		ops_error(req, r);
 	else if (waits)
-		write_waiting(req, h, data, size, off);
+		write_waiting(req, h, &(struct piece){data, size, off}, fi->writepage);
 	else
 		fuse_reply_write(req, size);
 }
