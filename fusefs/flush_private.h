@@ -44,9 +44,10 @@ struct round {
 	unsigned missing;   /* uploads */
 	unsigned attempts;
 	int error;
-	bool with_data; /* what was dirty, now in flushing */
-	bool merged;	/* the job went into the write */
-	bool starting;	/* whoever began it is still on the stack, and is not called back */
+	bool with_data;	 /* what was dirty, now in flushing */
+	bool merged;	 /* the job went into the write */
+	bool drop_setid; /* the write says so */
+	bool starting;	 /* whoever began it is still on the stack, and is not called back */
 	int64_t mtime;
 	uint64_t group;
 	bool sent;

@@ -202,6 +202,8 @@ static void content_stored(struct round *r, const struct op_result *result, int6
 	inode_unref(fs_learn_own(r->fs, result));
 	if (!result->has_item)
 		return;
+	if (r->drop_setid)
+		r->file->drop_setid = false;
 	learn_blocks(r, &result->item, before);
 	if (inode->pages_seq == before)
 		inode->pages_seq = result->item.content_seq;
@@ -361,7 +363,7 @@ static void fill_extents(const struct dirty *d, struct op_extent *extents)
 	}
 }
 
-#define MERGEABLE (OP_HAS_MODE | OP_HAS_UID | OP_HAS_GID | OP_HAS_SIZE | OP_HAS_ATIME | OP_HAS_MTIME)
+#define MERGEABLE (OP_HAS_MODE | OP_HAS_UID | OP_HAS_GID | OP_HAS_SIZE | OP_HAS_ATIME | OP_HAS_MTIME | OP_DROP_SETID)
 
 /* Somebody saw this as the time of change: so it stays. */
 static struct op set_ctime(const struct round *r)
@@ -384,8 +386,9 @@ static size_t fill_ops(struct round *r, struct op *ops, struct op_extent *extent
 		return 1;
 	}
 	fill_extents(content, extents);
+	r->drop_setid = f->drop_setid;
 	*write = (struct op){.kind = OP_WRITE,
-		.fields = OP_HAS_MTIME,
+		.fields = OP_HAS_MTIME | (r->drop_setid ? OP_DROP_SETID : 0u),
 		.id = f->inode->id,
 		.mtime = r->mtime,
 		.extents = extents,

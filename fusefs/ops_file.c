@@ -46,7 +46,9 @@ static void open_truncated(fuse_req_t req, fuse_ino_t node, struct fuse_file_inf
 	ask->fi = *fi;
 	fs_lock(fs);
 	ask->inode = inodes_get(&fs->inodes, fs_id(fs, node));
-	ask->op = (struct op){.kind = OP_SETATTR, .fields = OP_HAS_SIZE, .id = fs_id(fs, node)};
+	ask->op = (struct op){.kind = OP_SETATTR,
+		.fields = OP_HAS_SIZE | (ops_drops_setid(req) ? OP_DROP_SETID : 0u),
+		.id = fs_id(fs, node)};
 	r = ask->inode ? ask_job(ask, ask->inode, on_truncated) : -ENOMEM;
 	if (r < 0)
 		ask_fail(ask, r);

@@ -226,7 +226,9 @@ static void on_existing(void *cookie, int error, const struct item *item, struct
 		error = ask->other ? 0 : -ENOMEM;
 	}
 	if (error == 0 && (ask->fi.flags & O_TRUNC)) {
-		ask->op = (struct op){.kind = OP_SETATTR, .fields = OP_HAS_SIZE, .id = ask->other->id};
+		ask->op = (struct op){.kind = OP_SETATTR,
+			.fields = OP_HAS_SIZE | (!ask->req || ops_drops_setid(ask->req) ? OP_DROP_SETID : 0u),
+			.id = ask->other->id};
 		error = ask_job(ask, ask->other, on_truncated);
 		if (error == 0)
 			goto out;

@@ -85,6 +85,14 @@ void ops_error(fuse_req_t req, int error);
 /* 0, -ENAMETOOLONG, -EINVAL */
 int ops_name(const char *name, struct span *ret);
 int64_t ops_result_seq(const struct op_result *result);
+/*
+ * Whether what the caller writes clears the set-id bits (CAP_FSETID keeps them, which is root's here). Buffered writes and truncate(2) are the kernel's to tell, by a SETATTR; not so O_TRUNC, which
+ * comes with OPEN, and O_DIRECT.
+ */
+static inline bool ops_drops_setid(fuse_req_t req)
+{
+	return fuse_req_ctx(req)->uid != 0;
+}
 bool ops_refuse_change(struct fs *fs, fuse_req_t req); /* true: read-only, and answered so */
 /* Lets a file be opened: fills fi. */
 struct handle *ops_open_handle(struct fs *fs, struct inode *inode, struct fuse_file_info *fi);

@@ -177,6 +177,15 @@ static void write_waiting(fuse_req_t req, struct handle *h, const struct piece *
 	fs_unlock(fs);
 }
 
+/* O_DIRECT goes past the place where the kernel clears set-id bits. */
+static void note_setid(fuse_req_t req, const struct handle *h)
+{
+	struct inode *inode = h->inode;
+
+	if (h->ahead.direct && (inode->attr.mode & (S_ISUID | S_ISGID)) && ops_drops_setid(req) && file_get(inode))
+		inode->file->drop_setid = true;
+}
+
 /* budget: the signature is libfuse's */
 void ops_write(fuse_req_t req, fuse_ino_t node, const char *data, size_t size, off_t off, struct fuse_file_info *fi)
 {
@@ -198,6 +207,7 @@ void ops_write(fuse_req_t req, fuse_ino_t node, const char *data, size_t size, o
 	fs_lock(fs);
 	/* Who writes is told what failed before. The bytes of a mapping have nobody to tell: fsync and close will. */
 	r = fi->writepage ? 0 : flush_take_error(h->inode->file, &h->error_seen);
+	note_setid(req, h);
 	waits = goes_through(fs, h, off, size) || !flush_room(fs, h->inode->file, size);
 	if (r == 0 && !waits)
 		r = flush_write(fs, h->inode, off, data, size);

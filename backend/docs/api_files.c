@@ -174,7 +174,10 @@ static void put_retry(struct mutate *m)
 
 static struct op write_op(const struct put *p, int64_t id)
 {
-	struct op op = {.kind = OP_WRITE, .fields = OP_REPLACE | OP_HAS_SIZE, .id = id, .size = upload_size(p->upload)};
+	struct op op = {.kind = OP_WRITE,
+		.fields = OP_REPLACE | OP_HAS_SIZE | OP_DROP_SETID,
+		.id = id,
+		.size = upload_size(p->upload)};
 
 	op.extents = upload_extents(p->upload, &op.extent_count);
 	return op;

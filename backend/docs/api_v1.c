@@ -252,7 +252,7 @@ static int add_text(struct v1_change *c, struct docs_store *store, struct op *op
 	int r = 0;
 
 	op->size = (int64_t)c->text.size;
-	op->fields |= OP_REPLACE | OP_HAS_SIZE;
+	op->fields |= OP_REPLACE | OP_HAS_SIZE | OP_DROP_SETID;
 	if (c->text.size == 0)
 		return 0;
 	c->extent = (struct op_extent){.len = (int64_t)c->text.size, .kind = OP_EXTENT_DATA, .data = c->text};

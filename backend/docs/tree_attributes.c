@@ -1,4 +1,7 @@
-/* Attributes and xattrs. The bits for set-user-id and the like come as the caller means them: it is the kernel that clears them when others write or chown. */
+/*
+ * Attributes and xattrs. The bits for set-user-id and the like come as the caller means them: mostly it is the kernel that clears them when others write or chown. Who writes without
+ * its help says drop_setid.
+ */
 #include "backend/docs/tree_internal.h"
 
 #include "common/base/error.h"
@@ -7,6 +10,17 @@
 #include <sys/stat.h>
 
 #define FIELDS (OP_HAS_MODE | OP_HAS_UID | OP_HAS_GID | OP_HAS_ATIME | OP_HAS_MTIME | OP_HAS_CTIME)
+
+/* As Linux does when a file is written by who is not privileged: set-group-id without execution by the group is another thing, and stays. */
+static void drop_setid(struct tree_call *c, struct item *item)
+{
+	uint32_t bits = S_ISUID | (item->mode & S_IXGRP ? S_ISGID : 0);
+
+	if (!S_ISREG(item->mode) || !(item->mode & bits))
+		return;
+	item->mode &= ~bits;
+	c->change.what |= TREE_ATTRIBUTES;
+}
 
 void tree_set_attributes(struct tree_call *c, struct tree_row *row)
 {
@@ -17,6 +31,8 @@ void tree_set_attributes(struct tree_call *c, struct tree_row *row)
 		c->change.what |= TREE_ATTRIBUTES;
 	if (op->fields & OP_HAS_MODE)
 		item->mode = (item->mode & S_IFMT) | (op->mode & 07777);
+	if (op->fields & OP_DROP_SETID)
+		drop_setid(c, item);
 	if (op->fields & OP_HAS_UID)
 		item->uid = op->uid;
 	if (op->fields & OP_HAS_GID)

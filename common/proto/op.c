@@ -53,6 +53,7 @@ const struct op_wire op_wire[OP_WIRE_COUNT] = {
 	{"rdev", OP_VALUE_RDEV, CREATE, 0, AT(rdev_major), 0},
 	{"extents", OP_VALUE_EXTENTS, WRITE, 0, AT(extents), 0},
 	{"replace", OP_VALUE_BOOL, WRITE, 0, 0, OP_REPLACE},
+	{"drop_setid", OP_VALUE_BOOL, WRITE | SETATTR, 0, 0, OP_DROP_SETID},
 	{"flags", OP_VALUE_FLAGS, RENAME | K(OP_SETXATTR), 0, 0, 0},
 	{"from", OP_VALUE_NUMBER, K(OP_CLONE), K(OP_CLONE), AT(from), 0},
 	{"len", OP_VALUE_NUMBER, K(OP_CLONE), K(OP_CLONE), AT(len), 0},

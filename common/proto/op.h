@@ -38,6 +38,7 @@ enum op_field {
 	OP_XATTR_CREATE = 1 << 11,
 	OP_XATTR_REPLACE = 1 << 12,
 	OP_IF_MATCH = 1 << 13,
+	OP_DROP_SETID = 1 << 20, /* write, setattr: of a file, the bits that run it as its owner or group go */
 };
 
 enum op_extent_kind { OP_EXTENT_BLOCK, OP_EXTENT_DATA, OP_EXTENT_HOLE };

@@ -212,6 +212,25 @@ static void xattrs_of_a_folder_go_with_it(void **state)
 	assert_true(trial_is_gone(t, d));
 }
 
+static void a_writer_without_privilege_clears_the_set_id_bits(void **state)
+{
+	struct trial *t = *state;
+	int64_t id = trial_file(t, t->root, "f"), folder = trial_folder(t, t->root, "d");
+	struct op op = {.kind = OP_SETATTR, .fields = OP_HAS_MODE, .id = id, .mode = 06755};
+	static const struct {
+		uint32_t before, after;
+	} cases[] = {{06755, 0755}, {06745, 02745}, {02655, 0655}, {02645, 02645}, {0644, 0644}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		op = (struct op){.kind = OP_SETATTR, .fields = OP_HAS_MODE, .id = id, .mode = cases[i].before};
+		trial_do(t, &op);
+		op = (struct op){.kind = OP_WRITE, .fields = OP_HAS_SIZE | OP_DROP_SETID, .id = id, .size = (int64_t)i};
+		assert_int_equal(trial_do(t, &op)->item.mode & 07777, cases[i].after);
+	}
+	op = (struct op){.kind = OP_SETATTR, .fields = OP_HAS_MODE | OP_DROP_SETID, .id = folder, .mode = 02775};
+	assert_int_equal(trial_do(t, &op)->item.mode & 07777, 02775);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -219,6 +238,7 @@ int main(void)
 		CASE(setattr_changes_what_is_given_and_ctime),
 		CASE(setattr_of_nothing_changes_ctime),
 		CASE(setattr_works_on_the_root_and_not_on_nothing),
+		CASE(a_writer_without_privilege_clears_the_set_id_bits),
 		CASE(xattrs_are_set_changed_and_removed),
 		CASE(xattr_flags_say_whether_it_must_be_there),
 		CASE(xattrs_of_one_batch_see_each_other_and_fail_together),
