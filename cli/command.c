@@ -23,6 +23,7 @@ static const struct command *const commands[] = {
 	&command_put,
 	&command_mkdir,
 	&command_rm,
+	&command_watch,
 	&command_user_add,
 	&command_user_list,
 	&command_user_passwd,

@@ -22,7 +22,7 @@ enum command_exit {
 /* All flags of all commands; each lists those it has. */
 struct command_options {
 	bool json, details, recursive, parents, admin;
-	const char *credentials, *user, *password_file, *old_password_file, *email;
+	const char *credentials, *user, *password_file, *old_password_file, *email, *exec, *count;
 };
 
 struct command_run {
@@ -66,7 +66,7 @@ struct command {
 	}
 
 extern const struct command command_login, command_logout;
-extern const struct command command_umount, command_status;
+extern const struct command command_umount, command_status, command_watch;
 extern const struct command command_ls, command_put, command_get, command_rm, command_mkdir;
 extern const struct command command_user_add, command_user_list, command_user_passwd, command_user_rm;
 extern const struct command command_key_add, command_key_list, command_key_revoke;

@@ -63,6 +63,14 @@ int fs_errno(int error)
 	return error < 0 ? error_errno(error) : 0;
 }
 
+/* A mask hides what is stored, as it does for file systems that store no permissions: all bits but those of the mask are shown. */
+static mode_t shown_mode(const struct fs *fs, mode_t stored)
+{
+	int mask = S_ISDIR(stored) ? fs->folder_mask : fs->file_mask;
+
+	return mask < 0 || S_ISLNK(stored) ? stored : (stored & S_IFMT) | (0777 & ~(mode_t)mask);
+}
+
 #define STAT_BLOCK_BYTES 512 /* what st_blocks counts */
 
 void fs_stat(const struct fs *fs, const struct inode *inode, struct stat *ret)
@@ -79,7 +87,7 @@ void fs_stat(const struct fs *fs, const struct inode *inode, struct stat *ret)
 	}
 	*ret = (struct stat){
 		.st_ino = (ino_t)inode->id,
-		.st_mode = a->mode,
+		.st_mode = shown_mode(fs, a->mode),
 		.st_nlink = a->nlink,
 		.st_uid = fs->root_mode ? a->uid : fs->uid,
 		.st_gid = fs->root_mode ? a->gid : fs->gid,
@@ -283,7 +291,8 @@ static void init_state(struct fs *fs, const struct fs_options *options)
 	fs->metrics = options->metrics;
 	fs->root = options->root;
 	fs->root_mode = options->root_mode;
-	fs->read_only = options->read_only;
+	fs->file_mask = options->has_masks ? options->file_mask : -1;
+	fs->folder_mask = options->has_masks ? options->folder_mask : -1;
 	fs->uid = options->uid;
 	fs->gid = options->gid;
 	fs->later_end = &fs->later;

@@ -45,7 +45,8 @@ struct fs {
 	struct oplog *oplog;
 	struct metrics *metrics;
 	int64_t root;
-	bool root_mode, read_only;
+	bool root_mode;
+	int file_mask, folder_mask; /* permission bits that are not shown; < 0: as stored */
 	uid_t uid;
 	gid_t gid;
 	struct notify *notify;

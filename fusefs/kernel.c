@@ -79,19 +79,37 @@ static bool is_dead(const char *directory)
 	return statfs(directory, &fs) < 0 && errno == ENOTCONN;
 }
 
-static bool is_mounted(const char *path)
+/* What is on top there, if it is ours: 1, and whether it is read only; 0: it is not ours. */
+static int look_up(const char *path, bool *ret_read_only)
 {
 	FILE *list = setmntent("/proc/self/mounts", "re");
 	struct mntent *m;
-	bool found = false;
+	int found = 0;
 
 	if (!list)
-		return false;
-	while ((m = getmntent(list)))
-		if (strcmp(m->mnt_dir, path) == 0)
-			found = strncmp(m->mnt_type, "fuse.nephos", 11) == 0; /* the last one is on top */
+		return 0;
+	while ((m = getmntent(list))) {
+		if (strcmp(m->mnt_dir, path) != 0)
+			continue;
+		found = strncmp(m->mnt_type, "fuse.nephos", 11) == 0; /* the last one is on top */
+		*ret_read_only = hasmntopt(m, "ro") != NULL;
+	}
 	(void)endmntent(list);
 	return found;
+}
+
+bool kernel_is_mounted(const char *path)
+{
+	bool read_only;
+
+	return look_up(path, &read_only) == 1;
+}
+
+bool kernel_is_read_only(const char *path)
+{
+	bool read_only = false;
+
+	return look_up(path, &read_only) == 1 && read_only;
 }
 
 int kernel_mount_point(const char *directory, char **ret)
@@ -108,7 +126,7 @@ int kernel_mount_point(const char *directory, char **ret)
 	path = realpath(directory, NULL);
 	if (!path)
 		return -errno;
-	if (is_mounted(path)) {
+	if (kernel_is_mounted(path)) {
 		free(path);
 		return -EBUSY;
 	}

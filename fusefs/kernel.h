@@ -14,6 +14,9 @@
 /* Absolute path of a folder to mount on; a mount whose process died is taken off first. free() it. -EBUSY: a drive is
  * mounted there, and its mount lives. -ENOENT, -ENOTDIR … */
 int kernel_mount_point(const char *directory, char **ret);
+/* As the list of mounts says, which asks no file system anything: a drive is mounted there; and nothing may be written to it. */
+bool kernel_is_mounted(const char *path);
+bool kernel_is_read_only(const char *path);
 /* Regularly, as umount(8): -EBUSY. lazy: it goes from the tree now, and ends when the last file is closed. */
 int kernel_unmount(const char *directory, bool lazy, int fuse_fd);
 /* A request goes through the kernel to us and back. -ENODEV: something else is mounted there. */

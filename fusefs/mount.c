@@ -6,6 +6,7 @@
 #include "fusefs/daemon.h"
 #include "fusefs/kernel.h"
 #include "fusefs/mount_internal.h"
+#include "fusefs/remount.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -145,6 +146,8 @@ int mount_main(int argc, char **argv)
 	if (o.help) {
 		(void)fputs(options_usage(), stdout);
 		status = 0;
+	} else if (o.remount) {
+		status = remount(&o, &why) < 0 ? MOUNT_EXIT_FAILED : 0;
 	} else if (options_find_key(&o, &why) < 0) {
 		status = MOUNT_EXIT_USAGE;
 	} else {

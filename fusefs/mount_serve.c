@@ -82,7 +82,9 @@ static int make_fs(struct mount *m)
 		.uid = o->has_uid ? o->uid : geteuid(),
 		.gid = o->has_gid ? o->gid : getegid(),
 		.cache_bytes = o->cache_bytes,
-		.read_only = o->read_only,
+		.has_masks = true,
+		.file_mask = o->file_mask,
+		.folder_mask = o->folder_mask,
 		.metrics = m->metrics,
 	};
 	int r = oplog_new(m->store, &m->oplog);

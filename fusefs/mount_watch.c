@@ -1,3 +1,4 @@
+#include "fusefs/kernel.h"
 #include "fusefs/mount_internal.h"
 
 #include "common/base/error.h"
@@ -30,8 +31,9 @@ static int watch_status(void *cookie, struct buf *ret)
 
 	store_http_gateway(m->store, gateway, sizeof(gateway));
 	root = json_pack("{s:s, s:s, s:I, s:s, s:b, s:I, s:I}", "program", "nephos mount", "directory", m->directory,
-		"drive", (json_int_t)ITEM_DRIVE(m->drive.root), "gateway", gateway, "read_only", (int)m->o->read_only,
-		"silent_ms", (json_int_t)(m->follow ? follow_silent_ms(m->follow) : 0), "in_doubt",
+		"drive", (json_int_t)ITEM_DRIVE(m->drive.root), "gateway", gateway, "read_only",
+		(int)kernel_is_read_only(m->directory), "silent_ms",
+		(json_int_t)(m->follow ? follow_silent_ms(m->follow) : 0), "in_doubt",
 		(json_int_t)store_http_in_doubt(m->store));
 	if (root)
 		text = json_dumps(root, JSON_COMPACT);

@@ -261,14 +261,6 @@ int64_t ops_result_seq(const struct op_result *result)
 	return seq;
 }
 
-bool ops_refuse_change(struct fs *fs, fuse_req_t req)
-{
-	if (!fs->read_only)
-		return false;
-	fuse_reply_err(req, EROFS);
-	return true;
-}
-
 struct handle *ops_open_handle(struct fs *fs, struct inode *inode, struct fuse_file_info *fi)
 {
 	struct handle *h = handle_new(fs, inode, fi->flags);

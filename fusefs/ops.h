@@ -27,9 +27,10 @@ struct fs_options {
 	bool root_mode; /* stored uid, gid, mode are shown; otherwise everything belongs to uid, gid */
 	uid_t uid;
 	gid_t gid;
-	size_t cache_bytes; /* content kept in memory */
-	bool read_only;
-	struct metrics *metrics; /* may be NULL */
+	bool has_masks;		    /* else permissions are shown as they are stored */
+	int file_mask, folder_mask; /* permission bits that are not shown; < 0: as stored */
+	size_t cache_bytes;	    /* content kept in memory */
+	struct metrics *metrics;    /* may be NULL */
 };
 
 /* -ENOMEM, or what starting a thread gives. */

@@ -58,13 +58,10 @@ static void open_truncated(fuse_req_t req, fuse_ino_t node, struct fuse_file_inf
 void ops_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
-	bool writes = (fi->flags & O_ACCMODE) != O_RDONLY || (fi->flags & O_TRUNC);
 	struct inode *inode;
 	struct handle *h;
 
 	metric_inc(fs->requests);
-	if (writes && ops_refuse_change(fs, req))
-		return;
 	if (fi->flags & O_TRUNC) {
 		open_truncated(req, node, fi);
 		return;

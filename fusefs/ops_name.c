@@ -80,8 +80,6 @@ static struct ask *ask_name(fuse_req_t req, const char *name)
 	int r = ops_name(name, &wanted);
 
 	metric_inc(fs->requests);
-	if (ops_refuse_change(fs, req))
-		return NULL;
 	if (r < 0) {
 		ops_error(req, r);
 		return NULL;

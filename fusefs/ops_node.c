@@ -269,8 +269,6 @@ void ops_setattr(fuse_req_t req, fuse_ino_t node, struct stat *attr, int to_set,
 	int r;
 
 	metric_inc(fs->requests);
-	if (ops_refuse_change(fs, req))
-		return;
 	r = setattr_op(fs, attr, to_set, &op);
 	if (r < 0) {
 		ops_error(req, r);

@@ -93,7 +93,6 @@ static inline bool ops_drops_setid(fuse_req_t req)
 {
 	return fuse_req_ctx(req)->uid != 0;
 }
-bool ops_refuse_change(struct fs *fs, fuse_req_t req); /* true: read-only, and answered so */
 /* Lets a file be opened: fills fi. */
 struct handle *ops_open_handle(struct fs *fs, struct inode *inode, struct fuse_file_info *fi);
 

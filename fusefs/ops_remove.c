@@ -69,8 +69,6 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, enu
 	int r = ops_name(name, &wanted);
 
 	metric_inc(fs->requests);
-	if (ops_refuse_change(fs, req))
-		return;
 	if (r < 0) {
 		ops_error(req, r);
 		return;
@@ -167,8 +165,6 @@ void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t 
 	int r = ops_name(name, &wanted);
 
 	metric_inc(fs->requests);
-	if (ops_refuse_change(fs, req))
-		return;
 	if (r == 0)
 		r = ops_name(new_name, &new_wanted);
 	if (r == 0 && (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)))

@@ -12,9 +12,11 @@
 enum option_kind {
 	OPTION_TEXT,   /* kept */
 	OPTION_SWITCH, /* bool */
+	OPTION_WRITE,  /* takes back an "ro" before it */
 	OPTION_UID,
 	OPTION_GID,
 	OPTION_SIZE,
+	OPTION_MASK, /* octal, as umask(1) takes it */
 	OPTION_PORT,
 	OPTION_FUSE,   /* handed to libfuse */
 	OPTION_ATIME,  /* asks for times of access, which are not kept */
@@ -27,6 +29,8 @@ struct option {
 	size_t at; /* in struct mount_options */
 };
 
+#define MASK_DIGITS_MAX 4 /* 0777 */
+
 #define AT(field) offsetof(struct mount_options, field)
 
 static const struct option known[] = {
@@ -36,8 +40,12 @@ static const struct option known[] = {
 	{"foreground", OPTION_SWITCH, AT(foreground)},
 	{"allow_other", OPTION_SWITCH, AT(allow_other)},
 	{"ro", OPTION_SWITCH, AT(read_only)},
+	{"remount", OPTION_SWITCH, AT(remount)},
 	{"uid", OPTION_UID, AT(uid)},
 	{"gid", OPTION_GID, AT(gid)},
+	{"umask", OPTION_MASK, 0},
+	{"fmask", OPTION_MASK, AT(file_mask)},
+	{"dmask", OPTION_MASK, AT(folder_mask)},
 	{"cache", OPTION_SIZE, AT(cache_bytes)},
 	{"watch", OPTION_PORT, AT(watch_port)},
 	{"dev", OPTION_FUSE, 0},
@@ -60,7 +68,7 @@ static const struct option known[] = {
 	{"fsname", OPTION_FUSE, 0},
 	{"subtype", OPTION_FUSE, 0},
 	{"default_permissions", OPTION_IGNORE, 0}, /* always */
-	{"rw", OPTION_IGNORE, 0},
+	{"rw", OPTION_WRITE, AT(read_only)},
 	{"defaults", OPTION_IGNORE, 0},
 	{"auto", OPTION_IGNORE, 0},
 	{"noauto", OPTION_IGNORE, 0},
@@ -73,14 +81,19 @@ static const struct option known[] = {
 	{"_netdev", OPTION_IGNORE, 0},
 	{"lazytime", OPTION_IGNORE, 0},
 	{"comment", OPTION_IGNORE, 0},
+	/* What the kernel lists of a mount, and mount(8) therefore says again when it is remounted. */
+	{"user_id", OPTION_IGNORE, 0},
+	{"group_id", OPTION_IGNORE, 0},
+	{"blksize", OPTION_IGNORE, 0},
+	{"max_read", OPTION_IGNORE, 0},
 };
 
 const char *options_usage(void)
 {
 	return "usage: nephos mount [-f] [-o OPTION,...] [URL[,URL...][/DRIVE]] DIR\n"
 	       "\n"
-	       "Mounts a drive (the first one, or DRIVE) on DIR. Returns 0 when the mount answers. Take it off with\n"
-	       "\"nephos umount DIR\" or \"fusermount3 -u DIR\". Several URLs are gateways of the same store.\n"
+	       "Mounts a drive (the first one, or DRIVE: its name or its number) on DIR. Returns 0 when\n"
+	       "the mount answers. Take it off with \"nephos umount DIR\" or \"fusermount3 -u DIR\". Several URLs are gateways of the same store.\n"
 	       "\n"
 	       "  -f, --foreground    stay in the foreground\n"
 	       "  -o credentials=FILE lines NEPHOS_URL=, NEPHOS_TOKEN=; readable for the owner only.\n"
@@ -88,7 +101,10 @@ const char *options_usage(void)
 	       "                      (a user key named \"nephos:URL\"), or what \"nephos login\" left\n"
 	       "  -o ro               read only\n"
 	       "  -o allow_other      for other users, too (root's mounts always are)\n"
+	       "  -o remount,ro       (or remount,rw) with DIR alone: what is mounted there becomes read only, or writable\n"
 	       "  -o uid=N,gid=N      everything belongs to them\n"
+	       "  -o umask=MASK       permissions are shown as 0777 without these bits, whatever is stored;\n"
+	       "     fmask=, dmask=   the same for all but folders, and for folders\n"
 	       "  -o cache=SIZE       content kept in memory (128M)\n"
 	       "  -o log=FILE         one JSON object a line\n"
 	       "  -o pidfile=FILE     the process's number; its status port lies beside it, in FILE with .port at its end\n"
@@ -144,6 +160,40 @@ static int add_fuse(struct mount_options *o, const char *name, const char *value
 		&o->fuse, "%s%s%s%s", o->fuse.size > 0 ? "," : "", name, value ? "=" : "", value ? value : "");
 }
 
+/* At most permission bits: the set-id bits are no matter of a mask. */
+static int parse_mask(const char *value, unsigned *ret)
+{
+	unsigned mask = 0;
+
+	if (!value || !*value || strlen(value) > MASK_DIGITS_MAX)
+		return -EINVAL;
+	for (const char *c = value; *c; c++) {
+		if (*c < '0' || *c > '7')
+			return -EINVAL;
+		mask = mask * 8 + (unsigned)(*c - '0');
+	}
+	if (mask > 0777)
+		return -EINVAL;
+	*ret = mask;
+	return 0;
+}
+
+static int set_mask(struct mount_options *o, const struct option *option, const char *value)
+{
+	unsigned mask = 0;
+	int r = parse_mask(value, &mask);
+
+	if (r < 0)
+		return r;
+	if (option->at > 0) {
+		*(int *)((char *)o + option->at) = (int)mask;
+	} else {
+		o->file_mask = (int)mask;
+		o->folder_mask = (int)mask;
+	}
+	return 0;
+}
+
 static int set_option(struct mount_options *o, const struct option *option, const char *value)
 {
 	char *at = (char *)o + option->at;
@@ -155,6 +205,9 @@ static int set_option(struct mount_options *o, const struct option *option, cons
 		return set_text((char **)at, value);
 	case OPTION_SWITCH:
 		*(bool *)at = true;
+		return value ? -EINVAL : 0;
+	case OPTION_WRITE:
+		*(bool *)at = false;
 		return value ? -EINVAL : 0;
 	case OPTION_UID:
 		r = parse_number(value, UINT32_MAX - 1, &number);
@@ -170,6 +223,8 @@ static int set_option(struct mount_options *o, const struct option *option, cons
 		r = value ? text_parse_size(span_str(value), OPTIONS_CACHE_BYTES_MAX, &number) : -EINVAL;
 		o->cache_bytes = number;
 		return r == 0 && number < OPTIONS_CACHE_BYTES_MIN ? -ERANGE : r;
+	case OPTION_MASK:
+		return set_mask(o, option, value);
 	case OPTION_PORT:
 		r = parse_number(value, UINT16_MAX, &number);
 		o->watch_port = (uint16_t)number;
@@ -190,6 +245,32 @@ static int refuse_atime(const char *name, struct buf *ret_why)
 		"option \"%s\": the time of access moves only when a program sets it, not by reading: a mount is always noatime. Leave the option out",
 		name);
 	return -EINVAL;
+}
+
+/* What an option takes, for the one who gave it something else. */
+static const char *what_goes(const struct option *option)
+{
+	switch (option->kind) {
+	case OPTION_TEXT:
+		return "the path of a file";
+	case OPTION_SWITCH:
+	case OPTION_WRITE:
+		return "nothing behind it";
+	case OPTION_UID:
+	case OPTION_GID:
+		return "a number, as the command id shows it";
+	case OPTION_SIZE:
+		return "a size from 4M to 64G, like 128M";
+	case OPTION_MASK:
+		return "an octal number from 0 to 777, like 022";
+	case OPTION_PORT:
+		return "a port from 1 to 65535, or 0 for any that is free";
+	case OPTION_FUSE:
+	case OPTION_ATIME:
+	case OPTION_IGNORE:
+		break;
+	}
+	return "something else";
 }
 
 static int parse_one(struct mount_options *o, char *text, struct buf *ret_why)
@@ -213,7 +294,8 @@ static int parse_one(struct mount_options *o, char *text, struct buf *ret_why)
 			return refuse_atime(text, ret_why);
 		r = set_option(o, &known[i], value);
 		if (r == -EINVAL || r == -ERANGE)
-			(void)buf_printf(ret_why, "option \"%s\": \"%s\" does not go", text, value ? value : "");
+			(void)buf_printf(ret_why, "option \"%s\" takes %s; it was given %s%s%s", text,
+				what_goes(&known[i]), value ? "\"" : "nothing", value ? value : "", value ? "\"" : "");
 		return r == -ERANGE ? -EINVAL : r;
 	}
 	return unknown_option(text, ret_why);
@@ -234,17 +316,26 @@ static int parse_list(struct mount_options *o, const char *list, struct buf *ret
 
 static int set_drive(struct mount_options *o, const char *drive, struct buf *ret_why)
 {
-	uint64_t number;
+	struct buf name;
+	int r;
 
-	if (strcmp(drive, "home") != 0 && text_parse_u64(span_str(drive), INT32_MAX, &number) < 0) {
-		(void)buf_printf(ret_why, "\"%s\" is no drive: a drive is a number, or home", drive);
-		return -EINVAL;
+	buf_init(&name, PATH_BYTES_MAX);
+	r = text_url_decode(span_str(drive), &name);
+	if (r == 0 && (memchr(name.data, '\0', name.size) || !text_is_utf8(buf_span(&name))))
+		r = -EINVAL;
+	if (r == -EINVAL) {
+		(void)buf_printf(ret_why,
+			"\"%s\" is not a drive: write its name, percent-encoded as in any URL, its number, or home",
+			drive);
+	} else if (r == 0 && o->drive && strcmp(o->drive, name.data) != 0) {
+		(void)buf_printf(
+			ret_why, "one mount shows one drive, and two were named: %s and %s", o->drive, name.data);
+		r = -EINVAL;
 	}
-	if (o->drive && strcmp(o->drive, drive) != 0) {
-		(void)buf_printf(ret_why, "two drives were named, %s and %s", o->drive, drive);
-		return -EINVAL;
-	}
-	return set_text(&o->drive, drive);
+	if (r == 0)
+		r = set_text(&o->drive, name.data);
+	buf_fini(&name);
+	return r;
 }
 
 static int parse_url(struct mount_options *o, char *url, struct buf *ret_why)
@@ -370,7 +461,8 @@ static bool called_as_helper(const char *program)
 int options_parse(int argc, char **argv, struct mount_options *ret, struct buf *ret_why)
 {
 	struct line l = {.argc = argc, .argv = argv, .helper = argc > 0 && called_as_helper(argv[0])};
-	struct mount_options o = {.cache_bytes = OPTIONS_CACHE_BYTES};
+	struct mount_options o = {
+		.cache_bytes = OPTIONS_CACHE_BYTES, .file_mask = OPTIONS_NO_MASK, .folder_mask = OPTIONS_NO_MASK};
 	bool words_only = false;
 	int r = 0;
 

@@ -19,21 +19,24 @@
 #define OPTIONS_CACHE_BYTES (128ull << 20) /* content in memory, unless told */
 #define OPTIONS_CACHE_BYTES_MIN (4ull << 20)
 #define OPTIONS_CACHE_BYTES_MAX (64ull << 30)
+#define OPTIONS_NO_MASK (-1) /* permissions are shown as they are stored */
 
 struct mount_options {
 	char *urls[OPTIONS_URLS_MAX];
 	size_t url_count;
-	char *drive; /* id, or "home" */
+	char *drive; /* number, name, or "home" */
 	char *directory;
 	char *token;
 	char *credentials, *log_file, *pid_file;
 	struct buf fuse; /* options that libfuse and the kernel understand, with commas */
 	bool foreground, read_only, allow_other;
-	bool fake; /* mount -f: all but the mounting */
-	bool help; /* print the usage to stdout and end */
+	bool fake;    /* mount -f: all but the mounting */
+	bool remount; /* only the flags of what is mounted there already are changed */
+	bool help;    /* print the usage to stdout and end */
 	bool has_uid, has_gid;
 	uid_t uid;
 	gid_t gid;
+	int file_mask, folder_mask; /* permission bits that are not shown, or OPTIONS_NO_MASK */
 	uint64_t cache_bytes;
 	uint16_t watch_port; /* 0: any */
 };

@@ -5,6 +5,7 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
+#include "common/base/text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -201,6 +202,7 @@ static void http_free(struct store *base)
 	pthread_mutex_destroy(&s->lock);
 	free(s->authorization);
 	free(s->name);
+	free(s->drive_name);
 	free(s);
 }
 
@@ -253,6 +255,18 @@ static int add_metrics(struct store_http *s, struct metrics *m)
 	return r;
 }
 
+static int set_drive(struct store_http *s, const char *drive)
+{
+	uint64_t number;
+
+	if (strcmp(drive, "home") == 0 || text_parse_u64(span_str(drive), INT32_MAX, &number) == 0) {
+		(void)snprintf(s->drive, sizeof(s->drive), "%s", drive);
+		return 0;
+	}
+	s->drive_name = strdup(drive);
+	return s->drive_name ? 0 : -ENOMEM;
+}
+
 static int set_up(struct store_http *s, const struct store_http_options *options)
 {
 	const struct http_client_options client = {.user_agent = "nephos-mount"};
@@ -261,7 +275,7 @@ static int set_up(struct store_http *s, const struct store_http_options *options
 	s->base.ops = &http_ops;
 	s->outage_ns = options->outage_ms ? (int64_t)options->outage_ms * NS_PER_MS
 					  : (STORE_OUTAGE_S + STORE_HTTP_OUTAGE_SLACK_S) * NS_PER_S;
-	(void)snprintf(s->drive, sizeof(s->drive), "%s", options->drive);
+	r = set_drive(s, options->drive);
 	for (size_t i = 0; i < options->url_count && (r == 0 || r == -EEXIST); i++)
 		r = add_gateway(s, options->urls[i]);
 	if (s->gateway_count == 0 || (r < 0 && r != -EEXIST))
@@ -293,7 +307,12 @@ static void explain(struct store_http *s, int error, struct buf *ret_why)
 	if (error == -ERR_UNAUTHENTICATED || error == -EACCES)
 		(void)buf_printf(ret_why, "%s does not accept the key", s->gateways[s->current]);
 	else if (error == -ENOENT)
-		(void)buf_printf(ret_why, "there is no drive %s of this user at %s", s->drive, s->gateways[s->current]);
+		(void)buf_printf(ret_why, "there is no drive \"%s\" of this user at %s",
+			s->drive_name ? s->drive_name : s->drive, s->gateways[s->current]);
+	else if (error == -ENOTUNIQ)
+		(void)buf_printf(ret_why,
+			"several drives of this user at %s are named \"%s\": name the one you mean by its number",
+			s->gateways[s->current], s->drive_name);
 	else if (network < 0)
 		(void)buf_printf(ret_why, "%s: %s", s->gateways[gateway], error_lookup(network)->title);
 	else

@@ -28,7 +28,7 @@
 struct store_http_options {
 	const char *const *urls; /* base URLs, no slash at the end; the first is tried first */
 	size_t url_count;
-	const char *drive; /* id, or "home" */
+	const char *drive; /* number, name, or "home" */
 	const char *token;
 	const char *name;	 /* of the session, for people */
 	unsigned open_ms;	 /* how long opening may try; 0: 5 s */

@@ -136,6 +136,7 @@ struct store_http {
 	pthread_t clock;
 	bool clock_runs, clock_stop, closing;
 	char drive[24];
+	char *drive_name;      /* NULL: it is called by its number, or home */
 	uint32_t drive_number; /* 0: not known yet */
 	char *gateways[STORE_HTTP_GATEWAYS_MAX];
 	size_t gateway_count, current;

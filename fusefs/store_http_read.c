@@ -51,6 +51,27 @@ static int drive_parse(const json_t *object, struct store_drive *ret)
 	return 0;
 }
 
+/* Of the list of all drives, the one with this name. -ENOENT; -ENOTUNIQ: several have it. */
+static int drive_parse_named(const json_t *list, const char *name, struct store_drive *ret)
+{
+	const json_t *drives = json_object_get(list, "drives"), *found = NULL;
+	size_t i;
+	json_t *one;
+
+	if (!json_is_array(drives))
+		return -EPROTO;
+	json_array_foreach(drives, i, one) {
+		const char *its = json_string_value(json_object_get(one, "name"));
+
+		if (!its || strcmp(its, name) != 0)
+			continue;
+		if (found)
+			return -ENOTUNIQ;
+		found = one;
+	}
+	return found ? drive_parse(found, ret) : -ENOENT;
+}
+
 /* From now on the drive is called by its number, however we were told to find it. */
 static int learn_drive(struct store_http *s, const struct store_drive *drive)
 {
@@ -76,7 +97,10 @@ static void on_drive(struct sh_call *call, int error, struct http_response *resp
 	if (error == 0) {
 		json_t *root = json_loadb(response->body.data ? response->body.data : "", response->body.size, 0, NULL);
 
-		error = drive_parse(root, &drive);
+		if (call->flags & SH_OUTSIDE)
+			error = drive_parse_named(root, call->s->drive_name, &drive);
+		else
+			error = drive_parse(root, &drive);
 		json_decref(root);
 	}
 	if (error == 0)
@@ -88,9 +112,14 @@ static void on_drive(struct sh_call *call, int error, struct http_response *resp
 store_ticket sh_drive(
 	struct store *base, void (*done)(void *cookie, int error, const struct store_drive *drive), void *cookie)
 {
-	struct sh_call *call = sh_new(sh_of(base), SH_META, on_drive, cookie);
+	struct store_http *s = sh_of(base);
+	struct sh_call *call = sh_new(s, SH_META, on_drive, cookie);
 
 	call->flags = SH_FLOOR;
+	if (s->drive_name && s->drive_number == 0) { /* written before anybody else calls us */
+		call->flags = SH_OUTSIDE;
+		sh_path(call, "/api/v2/docs/drives");
+	}
 	call->as.other.drive = done;
 	return sh_start(call);
 }

@@ -157,7 +157,7 @@ int open_store(struct fixture *f, const char *const *urls, size_t count, unsigne
 	const struct store_http_options options = {
 		.urls = urls,
 		.url_count = count,
-		.drive = "home",
+		.drive = f->drive_name ? f->drive_name : "home",
 		.token = "secret",
 		.name = "test",
 		.open_ms = 3000,

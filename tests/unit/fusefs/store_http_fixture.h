@@ -16,6 +16,7 @@
 struct fixture {
 	struct fake_gateway *a, *b;
 	struct metrics *metrics;
+	const char *drive_name; /* that is opened; NULL: home */
 	struct store *store;
 	struct store_drive drive;
 };

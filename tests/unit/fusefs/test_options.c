@@ -126,6 +126,53 @@ static void options_parse_takes_the_form_of_a_mount_helper(void **state)
 	assert_true(f->o.read_only);
 }
 
+static void options_parse_takes_a_drive_by_its_name(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(parse(f, "mount http://a:1/projects,http://b:1/projects/ /mnt"), 0);
+	assert_string_equal(f->o.drive, "projects");
+	assert_string_equal(f->o.urls[1], "http://b:1");
+	assert_int_equal(parse(f, "mount http://a:1/caf%C3%A9%20%2f /mnt"), 0);
+	assert_string_equal(f->o.drive, "caf\xc3\xa9 /");
+}
+
+static void options_parse_takes_masks(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(parse(f, "mount http://a:1 /mnt"), 0);
+	assert_true(f->o.file_mask == OPTIONS_NO_MASK && f->o.folder_mask == OPTIONS_NO_MASK);
+	assert_int_equal(parse(f, "mount -o umask=0027,fmask=137 http://a:1 /mnt"), 0);
+	assert_int_equal(f->o.file_mask, 0137);
+	assert_int_equal(f->o.folder_mask, 027);
+	assert_int_equal(parse(f, "mount -o dmask=0 http://a:1 /mnt"), 0);
+	assert_int_equal(f->o.file_mask, OPTIONS_NO_MASK);
+	assert_int_equal(f->o.folder_mask, 0);
+}
+
+static void options_parse_the_last_of_ro_and_rw_counts(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(parse(f, "mount -o rw,ro http://a:1 /mnt"), 0);
+	assert_true(f->o.read_only);
+	assert_int_equal(parse(f, "mount -o ro,rw http://a:1 /mnt"), 0);
+	assert_false(f->o.read_only);
+}
+
+static void options_parse_takes_what_mount_says_when_it_remounts(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(parse(f, "nephos http://a:1 /mnt -o rw,nosuid,noatime,user_id=0,group_id=0,remount,ro"), 0);
+	assert_true(f->o.remount);
+	assert_true(f->o.read_only);
+	assert_int_equal(parse(f, "mount -o remount,rw /mnt"), 0);
+	assert_true(f->o.remount);
+	assert_false(f->o.read_only);
+}
+
 static void options_parse_without_url_is_for_the_credentials_to_say(void **state)
 {
 	struct fixture *f = *state;
@@ -149,16 +196,23 @@ static void options_parse_refuses_and_says_what(void **state)
 		{"mount ftp://a /mnt", "ftp://a"},
 		{"mount http:// /mnt", "http://"},
 		{"mount http://u:p@h /mnt", "not the URL"},
-		{"mount http://a/x /mnt", "no drive"},
-		{"mount http://a/1,http://b/2 /mnt", "two drives"},
-		{"mount http://a/-1 /mnt", "no drive"},
+		{"mount http://a/x%2 /mnt", "is not a drive"},
+		{"mount http://a/x%00y /mnt", "is not a drive"},
+		{"mount http://a/%ff /mnt", "is not a drive"},
+		{"mount http://a/1,http://b/2 /mnt", "two were named: 1 and 2"},
 		{"mount -x http://a /mnt", "-x"},
 		{"mount -o", "-o"},
 		{"mount -o credential=/c http://a /mnt", "did you mean \"credentials\""},
 		{"mount -o token=geheim http://a /mnt", "never stands on the command line"},
-		{"mount -o cache=1K http://a /mnt", "cache"},
+		{"mount -o cache=1K http://a /mnt",
+			"\"cache\" takes a size from 4M to 64G, like 128M; it was given \"1K\""},
 		{"mount -o cache=much http://a /mnt", "cache"},
-		{"mount -o uid=-1 http://a /mnt", "uid"},
+		{"mount -o cache http://a /mnt", "it was given nothing"},
+		{"mount -o umask=8 http://a /mnt", "\"umask\" takes an octal number from 0 to 777, like 022"},
+		{"mount -o fmask=1000 http://a /mnt", "fmask"},
+		{"mount -o dmask=00022 http://a /mnt", "dmask"},
+		{"mount -o dmask= http://a /mnt", "dmask"},
+		{"mount -o uid=-1 http://a /mnt", "\"uid\" takes a number"},
 		{"mount -o uid=4294967295 http://a /mnt", "uid"},
 		{"mount -o watch=65536 http://a /mnt", "watch"},
 		{"mount -o ro=1 http://a /mnt", "ro"},
@@ -280,6 +334,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(options_parse_takes_a_persons_form),
 		TEST(options_parse_takes_the_form_of_mount_fuse3),
+		TEST(options_parse_takes_a_drive_by_its_name),
+		TEST(options_parse_takes_masks),
+		TEST(options_parse_the_last_of_ro_and_rw_counts),
+		TEST(options_parse_takes_what_mount_says_when_it_remounts),
 		TEST(options_parse_takes_the_form_of_a_mount_helper),
 		TEST(options_parse_without_url_is_for_the_credentials_to_say),
 		TEST(options_parse_refuses_and_says_what),

@@ -29,6 +29,60 @@ static void store_http_new_finds_the_drive_and_a_session_and_ends_it(void **stat
 	assert_int_equal(fake_count(f->a, "DELETE", "/api/v2/docs/drives/7/sessions/" FAKE_SESSION), 1);
 }
 
+#define LISTED(name, root)               \
+	"{\"id\":\"7\",\"name\":\"" name \
+	"\",\"quota\":0,\"used\":0,\"free\":9,\"seq\":\"3\",\"incarnation\":\"1\",\"root\":\"" root "\"}"
+
+static int open_by_name(struct fixture *f, const char *name, const char *list, struct buf *why)
+{
+	const char *url;
+
+	f->a = fake_start(0);
+	f->drive_name = name;
+	url = fake_url(f->a);
+	fake_add(f->a,
+		&(struct fake_answer){.method = "GET",
+			.target = "/docs/drives",
+			.times = 1,
+			.status = 200,
+			.type = JSON,
+			.body = list});
+	return open_store(f, &url, 1, 0, why);
+}
+
+static void store_http_new_finds_a_drive_by_its_name(void **state)
+{
+	struct fixture *f = *state;
+	struct buf why;
+
+	buf_init(&why, 1000);
+	assert_int_equal(
+		open_by_name(f, "work",
+			"{\"drives\":[" LISTED("home", "4294967297") "," LISTED("work", "30064771073") "]}", &why),
+		0);
+	assert_int_equal(f->drive.root, ROOT);
+	assert_int_equal(fake_count(f->a, "POST", "/api/v2/docs/drives/7/sessions"), 1);
+	buf_fini(&why);
+}
+
+static void store_http_new_names_a_drive_that_is_not_there_or_there_twice(void **state)
+{
+	struct fixture *f = *state;
+	struct buf why;
+
+	buf_init(&why, 1000);
+	assert_int_equal(open_by_name(f, "work", "{\"drives\":[" LISTED("home", "4294967297") "]}", &why), -ENOENT);
+	assert_non_null(strstr(why.data, "no drive \"work\""));
+	fake_stop(f->a);
+	buf_reset(&why);
+	assert_int_equal(
+		open_by_name(f, "work",
+			"{\"drives\":[" LISTED("work", "4294967297") "," LISTED("work", "30064771073") "]}", &why),
+		-ENOTUNIQ);
+	assert_non_null(strstr(why.data, "by its number"));
+	buf_fini(&why);
+}
+
 static void store_http_new_with_a_refused_key_says_so(void **state)
 {
 	struct fixture *f = *state;
@@ -574,6 +628,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(store_http_new_finds_the_drive_and_a_session_and_ends_it),
 		TEST_BARE(store_http_new_with_a_refused_key_says_so),
+		TEST_BARE(store_http_new_finds_a_drive_by_its_name),
+		TEST_BARE(store_http_new_names_a_drive_that_is_not_there_or_there_twice),
 		TEST_BARE(store_http_new_takes_the_gateway_that_answers),
 		TEST_BARE(store_http_new_without_any_gateway_says_which_was_refused),
 		TEST(batch_is_applied_under_session_and_growing_numbers),
