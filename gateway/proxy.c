@@ -302,16 +302,27 @@ static bool has_field(const struct exchange *x, const char *name)
 	return value && *value;
 }
 
-/* A mutation may be repeated under a key, or when it is content named by its own hash. The poll of a mount is a POST that only reads. */
+/* Is `what` (behind the drive) this route? */
+static bool is_route(const char *what, const char *route)
+{
+	const size_t size = strlen(route);
+
+	return strncmp(what, route, size) == 0 && strchr("?/", what[size]);
+}
+
+/* A mutation may be repeated under a key, or when it is content named by its own hash. The poll of a mount is a POST that only reads, and so is its wait for a file lock; what it says
+ * about the locks that it holds has a number, and one effect. */
 static void classify(struct exchange *x)
 {
 	const char *what = below_drive(x->target.data);
 	bool safe = strcmp(x->method, "GET") == 0 || strcmp(x->method, "HEAD") == 0;
-	x->poll = strncmp(what, "changes", 7) == 0 && strchr("?/", what[7]) && (safe || strcmp(x->method, "POST") == 0);
+	const bool post = strcmp(x->method, "POST") == 0;
+	x->poll = (is_route(what, "changes") && (safe || post)) || (is_route(what, "locks/wait") && post);
 	x->reads = safe || x->poll;
 	x->repeatable = x->reads || has_field(x, "Idempotency-Key") ||
 		(has_field(x, "Nephos-Session") && has_field(x, "Nephos-Batch")) ||
-		(strcmp(x->method, "PUT") == 0 && strncmp(what, "blocks/", 7) == 0);
+		(strcmp(x->method, "PUT") == 0 && strncmp(what, "blocks/", 7) == 0) ||
+		(post && is_route(what, "locks"));
 }
 
 static int on_waiting(void *cookie)

@@ -33,6 +33,13 @@ void api_session_end(struct http_request *req, void *cookie);
 void api_changes_get(struct http_request *req, void *cookie);
 void api_changes_poll(struct http_request *req, void *cookie);
 
+/* api_locks.c */
+void api_lock_hold(struct http_request *req, void *cookie);
+void api_lock_wait(struct http_request *req, void *cookie);
+void api_lock_test(struct http_request *req, void *cookie);
+struct docs;
+void locks_released(struct docs *docs, uint32_t drive); /* who waits for locks of that drive looks again, everywhere */
+
 /* api_drives.c */
 void api_drives_list(struct http_request *req, void *cookie);
 void api_drive_create(struct http_request *req, void *cookie);

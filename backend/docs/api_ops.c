@@ -216,8 +216,11 @@ static int session_change(struct once *o, struct docs_store *store)
 	struct small *s = (struct small *)o;
 	json_t *answer;
 	int64_t session = 0;
+	bool kept = false;
 	int r = store->ops->session_create(store, &o->m.call->scope, buf_span(&s->name), s->session, &session);
 
+	if (r == 0 && s->session != 0)
+		r = store->ops->lock_kept(store, &o->m.call->scope, session, &kept);
 	if (r < 0)
 		return r;
 	/* What the replaced one did is at or before it. */
@@ -225,7 +228,9 @@ static int session_change(struct once *o, struct docs_store *store)
 		return -ENOMEM;
 	answer = json_object();
 	if (item_json_set_id(answer, "session", session) < 0 ||
-		json_object_set_new(answer, "timeout_s", json_integer(SESSION_TIMEOUT_S)) < 0) {
+		json_object_set_new(answer, "timeout_s", json_integer(SESSION_TIMEOUT_S)) < 0 ||
+		json_object_set_new(answer, "lock_lease_s", json_integer(o->m.call->docs->lock_lease_s)) < 0 ||
+		(s->session != 0 && json_object_set_new(answer, "locks_kept", json_boolean(kept)) < 0)) {
 		json_decref(answer);
 		return -ENOMEM;
 	}
@@ -266,14 +271,21 @@ static int session_end_change(struct once *o, struct docs_store *store)
 static void session_end_job(struct call *call, struct docs_store *store)
 {
 	struct small *s = call->data;
+	struct docs *docs = call->docs;
+	uint32_t drive;
 
 	s->once.change_name = "session-end";
 	s->once.change = session_end_change;
 	s->once.ordered = true; /* once it is answered nothing of the session takes effect */
-	if (text_parse_i64(http_request_param(call->req, "session"), &s->session) < 0 || s->session <= 0)
+	if (text_parse_i64(http_request_param(call->req, "session"), &s->session) < 0 || s->session <= 0) {
 		call_fail(call, -ERR_NOT_FOUND, NULL);
-	else
-		once_run(&s->once, store);
+		return;
+	}
+	drive = call_drive(call, store) == 0 ? call->scope.drive : 0;
+	once_run(&s->once, store);
+	/* Its file locks went with it. The call is gone, too. */
+	if (drive > 0)
+		locks_released(docs, drive);
 }
 
 void api_session_end(struct http_request *req, void *cookie)

@@ -3,6 +3,7 @@
 #include "backend/docs/docs_pg.h"
 #include "backend/docs/feed.h"
 #include "backend/docs/herald.h"
+#include "backend/docs/lock_turns.h"
 #include "backend/docs/numbers.h"
 #include "backend/docs/upkeep.h"
 #include "backend/docs/upload.h"
@@ -129,6 +130,7 @@ static int add_metrics(struct docs *d, struct metrics *metrics)
 			"Transactions that applied batches"},
 		{&m->polls, METRIC_GAUGE, "nephos_docs_polls_waiting", "",
 			"Long polls and event streams that wait for a change"},
+		{&m->lock_waits, METRIC_GAUGE, "nephos_docs_lock_waits", "", "Requests that wait for a file lock"},
 		{&m->uploads, METRIC_GAUGE, uploads, "state=\"running\"", uploads_help},
 		{&m->uploads_waiting, METRIC_GAUGE, uploads, "state=\"waiting\"", uploads_help},
 		{&m->blocks_collected, METRIC_COUNTER, "nephos_docs_blocks_collected_total", "",
@@ -162,7 +164,11 @@ static int start_parts(struct docs *d, const struct config *config)
 	}
 	r = feed_new(d->metrics.polls, &d->feed);
 	if (r == 0)
-		r = herald_start(conninfo, d->feed, &d->herald);
+		r = feed_new(d->metrics.lock_waits, &d->lock_feed);
+	if (r == 0)
+		r = lock_turns_new(&d->lock_turns);
+	if (r == 0)
+		r = herald_start(conninfo, d->feed, d->lock_feed, &d->herald);
 	if (r == 0)
 		r = users_new(d->service, config_text(config, "user-service"), &d->users);
 	if (r == 0)
@@ -181,6 +187,7 @@ static int start_parts(struct docs *d, const struct config *config)
 void docs_drain(void *docs)
 {
 	feed_close(((struct docs *)docs)->feed);
+	feed_close(((struct docs *)docs)->lock_feed);
 }
 
 void docs_stop(void *docs)
@@ -197,6 +204,8 @@ void docs_stop(void *docs)
 	uploads_free(d->uploads);
 	users_free(d->users);
 	feed_free(d->feed);
+	feed_free(d->lock_feed);
+	lock_turns_free(d->lock_turns);
 	for (size_t i = 0; i < DOCS_STORES_MAX && d->workers[i].store; i++)
 		d->workers[i].store->ops->free(d->workers[i].store);
 	known_free(d->known);
@@ -233,6 +242,7 @@ int docs_start(struct service *s, void **ret_app)
 	d->service = s;
 	pthread_mutex_init(&d->lock, NULL);
 	cap_key_derive(service_cluster(s)->key, &d->cap_key);
+	d->lock_lease_s = (unsigned)config_number(config, "lock-lease");
 	d->default_quota = (int64_t)config_number(config, "quota");
 	r = find_failpoint(config, &d->failpoint);
 	if (r == 0)

@@ -20,6 +20,7 @@ struct docs_metrics {
 	struct metric *ops[OP_KINDS];
 	struct metric *batches, *transactions;
 	struct metric *polls;			  /* waiting now */
+	struct metric *lock_waits;		  /* the same for file locks */
 	struct metric *uploads, *uploads_waiting; /* now */
 	struct metric *blocks_collected;
 };
@@ -37,6 +38,8 @@ struct docs {
 	struct known *known;
 	struct block_store *blocks;
 	struct feed *feed;
+	struct feed *lock_feed; /* who waits for file locks, by drive */
+	struct lock_turns *lock_turns;
 	struct herald *herald;
 	struct users *users;
 	struct uploads *uploads;
@@ -47,6 +50,7 @@ struct docs {
 	struct docs_metrics metrics;
 	struct failpoint failpoint;
 	int64_t default_quota; /* of a first drive; 0: none */
+	unsigned lock_lease_s; /* so long a mount that holds file locks may be silent */
 	pthread_mutex_t lock;  /* guards workers */
 	struct docs_worker workers[DOCS_STORES_MAX];
 };

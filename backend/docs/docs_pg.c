@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 /*
- * The storage of the docs service in PostgreSQL. The files: docs_sql* all the SQL; docs_pg_row what rows mean; _read, _drive, _session, _block one statement each;
+ * The storage of the docs service in PostgreSQL. The files: docs_sql* all the SQL; docs_pg_row what rows mean; _read, _drive, _session, _block one statement each; _lock;
  * _begin, _load, _commit, _answer, _guess the transaction of a batch; _upkeep; _notify.
  *
  * Order of locks, always: the drive's row, keys (in their order), the rest. Nothing but the drive's row is ever waited for long; who holds a row of a
@@ -65,6 +65,9 @@ static const struct docs_store_ops OPS = {
 	.session_create = docs_pg_session_create,
 	.session_end = docs_pg_session_end,
 	.session_poll = docs_pg_session_poll,
+	.lock_hold = docs_pg_lock_hold,
+	.lock_look = docs_pg_lock_look,
+	.lock_kept = docs_pg_lock_kept,
 	.txn_begin = docs_pg_txn_begin,
 	.txn_commit = docs_pg_txn_commit,
 	.txn_abort = docs_pg_txn_abort,

@@ -25,12 +25,13 @@ int docs_pg_migrate(struct pg *pg);
 
 /*
  * For other instances' long polls: said after the commit, in a statement of its own, because NOTIFY in the transaction would serialise all commits of the database.
- * Payload: "DRIVE:SEQ" in decimal, several with commas between. Missing one costs a poll its wait, nothing else.
+ * Payload: "DRIVE:SEQ" in decimal, or "DRIVE:SEQ!" where file locks were let go of (SEQ 0: nothing else happened), several with commas between. Missing one costs a poll its wait, nothing else.
  */
 struct docs_moved {
 	uint32_t drive;
 	int64_t seq;
 	int teller; /* as heard: the backend of the connection that said it (pg_backend) */
+	bool locks;
 };
 int docs_pg_notify(struct docs_store *store, const struct docs_moved *moved, size_t count);
 /* On a connection of its own, after each (re)connection. */

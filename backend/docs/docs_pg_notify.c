@@ -18,7 +18,8 @@ int docs_pg_notify(struct docs_store *store, const struct docs_moved *moved, siz
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		const char *comma = payload.size ? "," : "";
 
-		r = buf_printf(&payload, "%s%" PRIu32 ":%" PRId64, comma, moved[i].drive, moved[i].seq);
+		r = buf_printf(&payload, "%s%" PRIu32 ":%" PRId64 "%s", comma, moved[i].drive, moved[i].seq,
+			moved[i].locks ? "!" : "");
 		if (r != -E2BIG || payload.size == 0)
 			continue;
 		/* Full: it goes, and this one comes first in the next. */
@@ -59,9 +60,11 @@ int docs_pg_wait(struct pg *pg, unsigned timeout_ms, void (*on_moved)(const stru
 			break;
 		at = end + 1;
 		const long long seq = strtoll(at, &end, 10);
+		const bool locks = end > at && *end == '!';
+		end += locks;
 		if (end == at || (*end != ',' && *end != '\0'))
 			break;
-		on_moved(&(struct docs_moved){(uint32_t)drive, seq, teller}, cookie);
+		on_moved(&(struct docs_moved){(uint32_t)drive, seq, teller, locks}, cookie);
 		count++;
 		at = *end ? end + 1 : end;
 	}

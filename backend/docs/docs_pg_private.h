@@ -104,6 +104,13 @@ int docs_pg_session_end(struct docs_store *store, const struct docs_scope *scope
 int docs_pg_session_poll(struct docs_store *store, const struct docs_scope *scope, int64_t session, const int64_t *held,
 	size_t held_count);
 
+int docs_pg_lock_hold(struct docs_store *store, const struct docs_scope *scope, const struct docs_lock_held *held,
+	const struct docs_lock_terms *terms, struct docs_lock_reply *ret, docs_on_item on_item, void *cookie,
+	struct docs_position *ret_at);
+int docs_pg_lock_look(struct docs_store *store, const struct docs_scope *scope, const struct docs_lock_wanted *wanted,
+	const struct docs_lock_terms *terms, struct docs_lock_seen *ret, struct docs_position *ret_at);
+int docs_pg_lock_kept(struct docs_store *store, const struct docs_scope *scope, int64_t session, bool *ret);
+
 int docs_pg_txn_begin(struct docs_store *store, uint32_t drive, const struct docs_key *keys, size_t key_count,
 	const struct tree_wants *wants, int64_t now_ns, struct tree **ret_tree, const struct docs_seen **ret_seen);
 int docs_pg_txn_commit(struct docs_store *store, const struct tree_delta *delta, const struct docs_answer *answers);

@@ -96,10 +96,11 @@ const struct pg_statement SQL_SESSION_LOCK = SQL_WRITE("session_lock",
 	"SELECT FROM drive d JOIN session s ON s.id = $3 AND s.drive = d.id WHERE " SQL_MINE " FOR UPDATE OF s");
 /* Behind SQL_SESSION_LOCK, whose wait may have been for a poll that wrote what it holds: this one sees it. */
 const struct pg_statement SQL_SESSION_REPLACE = SQL_WRITE("session_replace",
-	"WITH made AS (INSERT INTO session (user_id, drive, name) SELECT d.owner, d.id, $3 FROM drive d WHERE " SQL_MINE
-	" RETURNING id, drive),"
+	"WITH made AS (INSERT INTO session (user_id, drive, name, locks_at) SELECT d.owner, d.id, $3, (SELECT CASE WHEN s.locks_at IS NOT NULL THEN now() END"
+	" FROM session s WHERE s.id = $4 AND s.drive = d.id) FROM drive d WHERE " SQL_MINE " RETURNING id, drive),"
 	" old AS (DELETE FROM session s USING made WHERE s.id = $4 AND s.drive = made.drive RETURNING s.id),"
-	" held AS (UPDATE hold h SET session = made.id FROM made, old WHERE h.session = old.id)"
+	" held AS (UPDATE hold h SET session = made.id FROM made, old WHERE h.session = old.id),"
+	" locked AS (UPDATE file_lock l SET session = made.id FROM made, old WHERE l.session = old.id)"
 	" SELECT id FROM made");
 const struct pg_statement SQL_SESSION_END = SQL_WRITE(
 	"session_end", "DELETE FROM session s USING drive d WHERE s.id = $3 AND s.drive = d.id AND " SQL_MINE);
@@ -108,11 +109,14 @@ const struct pg_statement SQL_SESSION_LOOK = SQL_READ("session_look",
 	"SELECT s.id IS NOT NULL, s.seen_at < now() - " SQL_SEEN_STEP
 	" OR EXISTS (SELECT FROM unnest($4::bigint[]) held WHERE held >> 32 = $1 AND NOT EXISTS (SELECT FROM hold h WHERE h.session = $3 AND h.node = held))"
 	" OR (SELECT h.node FROM hold h WHERE h.session = $3 AND h.node <> ALL ($4::bigint[]) ORDER BY h.node LIMIT 1) IS NOT NULL"
+	" OR COALESCE(s.locks_at < now() - " SQL_LOCKS_STEP ", false)"
 	" FROM drive d LEFT JOIN session s ON s.id = $3 AND s.drive = $1 AND " SQL_ALIVE("s") " WHERE " SQL_MINE);
 /* The session's row first: two polls, or a poll and the end of the session, do not wait for each other crosswise. */
 const struct pg_statement SQL_SESSION_RENEW = SQL_WRITE("session_renew",
 	"WITH s AS MATERIALIZED (SELECT id, drive FROM session WHERE id = $1 FOR NO KEY UPDATE),"
-	" seen AS (UPDATE session u SET seen_at = now() FROM s WHERE u.id = s.id),"
+	" seen AS (UPDATE session u SET seen_at = now(), locks_at = CASE WHEN u.locks_at IS NOT NULL THEN now() END FROM s WHERE u.id = s.id),"
+	" unlocked AS (DELETE FROM file_lock l USING s WHERE l.session = s.id AND l.froms = '{}' AND l.changed_at < now() - " SQL_LOCKS_OVERTAKEN
+	"),"
 	" gone AS (DELETE FROM hold h USING s WHERE h.session = s.id AND h.node <> ALL ($2::bigint[]))"
 	" INSERT INTO hold (session, node) SELECT s.id, held FROM s, unnest($2::bigint[]) held WHERE held >> 32 = s.drive ON CONFLICT DO NOTHING");
 

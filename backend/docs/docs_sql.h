@@ -99,6 +99,16 @@ extern const struct pg_statement
 	SQL_SESSION_LOOK; /* …, session, held: whether it is there, whether something is to be written */
 extern const struct pg_statement SQL_SESSION_RENEW; /* session, held */
 
+/* File locks: docs_sql_lock.c. In this order in one transaction: ENTER, SESSION, a BREAK, then PUT or LOOK. */
+extern const struct pg_statement SQL_FILE_LOCK_ENTER;	/* id */
+extern const struct pg_statement SQL_FILE_LOCK_SESSION; /* session */
+extern const struct pg_statement SQL_FILE_LOCK_BREAK; /* …, id, session, kind, froms, tos, exclusive, lease, doubt */
+extern const struct pg_statement SQL_FILE_LOCK_BREAK_ONE; /* …, id, session, kind, from, to, exclusive, lease, doubt */
+extern const struct pg_statement SQL_FILE_LOCK_PUT;  /* …, id, session, kind, froms, tos, exclusive, number, refuse */
+extern const struct pg_statement SQL_FILE_LOCK_KEPT; /* …, session: whether it has locks */
+extern const struct pg_statement SQL_FILE_LOCK_TEST; /* …, id, session, kind, from, to, exclusive, lease, doubt */
+extern const struct pg_statement SQL_FILE_LOCK_LOOK; /* the same */
+
 /* The transaction: what it begins with. */
 extern const struct pg_statement SQL_LOCK_DRIVE;   /* drive */
 extern const struct pg_statement SQL_LOCK_BOTH;	   /* drive, session, number */

@@ -27,6 +27,10 @@
 #define IDEMPOTENCY_TEXT 24
 /* seen_at is indexed: moved in steps, so that most updates of the row stay heap-only. */
 #define SQL_SEEN_STEP "interval '30 s'"
+/* The same for who has file locks, whose lease is shorter. */
+#define SQL_LOCKS_STEP "interval '" SQL_TEXT(SQL_LOCKS_STEP_SECONDS) " s'"
+#define SQL_LOCKS_STEP_SECONDS 2
+#define SQL_LOCKS_OVERTAKEN "interval '600 s'" /* so long a request may be under way when a later one was answered */
 /* A document without a name is there for sessions of its drive only ($4). */
 #define SQL_VISIBLE(n)                                                                                                                          \
 	"(" n                                                                                                                                   \

@@ -88,6 +88,44 @@ struct docs_block {
 	int64_t uploader;
 };
 
+/* File locks: what a session as a whole holds of one document. The two kinds do not see each other. */
+enum docs_lock_kind { DOCS_LOCK_POSIX, DOCS_LOCK_FLOCK, DOCS_LOCK_KINDS };
+struct docs_lock_range {
+	int64_t from, to; /* the last byte, included; INT64_MAX: to the end */
+	bool exclusive;
+};
+struct docs_lock_terms {  /* when one who holds a lock and is silent ends, should somebody want it */
+	unsigned lease_s; /* so long since it was heard of … */
+	unsigned doubt_s; /* … and so long since somebody noticed */
+};
+struct docs_lock_held {
+	int64_t id;
+	enum docs_lock_kind kind;
+	int64_t number;			      /* of the request: grows with each of the session */
+	const struct docs_lock_range *ranges; /* disjoint; all that the session holds from now on */
+	size_t count;
+	bool refuse; /* whatever is in the way: it is somebody else's turn */
+};
+struct docs_lock_reply {
+	bool granted;
+	bool waited; /* granted, and somebody waits for what may have become free */
+	bool broke;  /* a silent session was ended */
+	bool in_the_way;
+	struct docs_lock_range other; /* what is, that lies first */
+};
+struct docs_lock_wanted {
+	int64_t id;
+	enum docs_lock_kind kind;
+	struct docs_lock_range range;
+	bool waits; /* will wait for it: who is in the way says when that ends (docs_lock_reply.waited) */
+};
+struct docs_lock_seen {
+	bool in_the_way;
+	struct docs_lock_range other; /* that lies first */
+	int64_t lease_ms;	      /* then the first of the others may be ended */
+	bool broke;
+};
+
 struct docs_store_ops {
 	/* ---- drives ---- */
 	/* The caller's first drive; made when there is none. */
@@ -135,6 +173,18 @@ struct docs_store_ops {
 	/* Renews; held is all that the mount has open without a name. -ERR_SESSION_GONE. */
 	int (*session_poll)(struct docs_store *s, const struct docs_scope *scope, int64_t session, const int64_t *held,
 		size_t held_count);
+
+	/* ---- file locks, of scope->session: -ERR_SESSION_GONE ---- */
+	/* All or nothing. Not granted is no failure. The document comes as it is after that: what was stored before another let go is in it.
+	 * -ERR_OUT_OF_ORDER: a request with a higher number was answered. A number that comes again gets its answer again. */
+	int (*lock_hold)(struct docs_store *s, const struct docs_scope *scope, const struct docs_lock_held *held,
+		const struct docs_lock_terms *terms, struct docs_lock_reply *ret, docs_on_item on_item, void *cookie,
+		struct docs_position *ret_at);
+	int (*lock_look)(struct docs_store *s, const struct docs_scope *scope, const struct docs_lock_wanted *wanted,
+		const struct docs_lock_terms *terms, struct docs_lock_seen *ret, struct docs_position *ret_at);
+
+	/* Of a new session that replaces another: whether it has the locks of that one. */
+	int (*lock_kept)(struct docs_store *s, const struct docs_scope *scope, int64_t session, bool *ret);
 
 	/* ---- the transaction of a commit; in this order, any failure: txn_abort ---- */
 	/* Between txn_begin and txn_commit the calls on drives, ids_reserve, session_create and session_end of the same store are part of the transaction (docs_mem: they hold after an abort, too). */

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 struct herald {
-	struct feed *feed;
+	struct feed *feed, *locks;
 	struct pg *tell_pg, *hear_pg;
 	struct docs_store *store; /* over tell_pg */
 	pthread_t teller, listener;
@@ -40,19 +40,31 @@ static void add(struct herald *h, const struct docs_moved *moved)
 
 	while (i < h->count && h->waiting[i].drive != moved->drive)
 		i++;
-	if (i == HERALD_DRIVES_MAX || (i < h->count && h->waiting[i].seq > moved->seq))
+	if (i == HERALD_DRIVES_MAX)
 		return;
-	h->waiting[i] = *moved;
 	if (i == h->count)
-		h->count++;
+		h->waiting[h->count++] = *moved;
+	if (moved->seq > h->waiting[i].seq)
+		h->waiting[i].seq = moved->seq;
+	h->waiting[i].locks |= moved->locks;
+}
+
+static void tell(struct herald *h, const struct docs_moved *moved)
+{
+	pthread_mutex_lock(&h->lock);
+	add(h, moved);
+	pthread_cond_signal(&h->wake);
+	pthread_mutex_unlock(&h->lock);
 }
 
 void herald_tell(struct herald *h, uint32_t drive, int64_t seq)
 {
-	pthread_mutex_lock(&h->lock);
-	add(h, &(struct docs_moved){.drive = drive, .seq = seq});
-	pthread_cond_signal(&h->wake);
-	pthread_mutex_unlock(&h->lock);
+	tell(h, &(struct docs_moved){.drive = drive, .seq = seq});
+}
+
+void herald_tell_locks(struct herald *h, uint32_t drive)
+{
+	tell(h, &(struct docs_moved){.drive = drive, .locks = true});
 }
 
 /* What could not be told is told again: with the connection a word is lost, and polls elsewhere would sleep over the change. */
@@ -115,8 +127,12 @@ static void on_moved(const struct docs_moved *moved, void *cookie)
 	struct herald *h = cookie;
 
 	/* What this process has said comes back, too; its own feed knew before. */
-	if (moved->teller != pg_backend(h->tell_pg))
+	if (moved->teller == pg_backend(h->tell_pg))
+		return;
+	if (moved->seq > 0)
 		feed_changed(h->feed, moved->drive, 0);
+	if (moved->locks)
+		feed_changed(h->locks, moved->drive, 0);
 }
 
 static void pause_before_retry(struct herald *h)
@@ -136,8 +152,10 @@ static int listen_again(struct herald *h)
 
 	if (r == 0)
 		r = docs_pg_listen(h->hear_pg);
-	if (r == 0)
+	if (r == 0) {
 		feed_changed_all(h->feed);
+		feed_changed_all(h->locks);
+	}
 	return r;
 }
 
@@ -169,7 +187,7 @@ static int start_threads(struct herald *h)
 	return r;
 }
 
-int herald_start(const char *conninfo, struct feed *feed, struct herald **ret)
+int herald_start(const char *conninfo, struct feed *feed, struct feed *locks, struct herald **ret)
 {
 	struct herald *h = calloc(1, sizeof(*h));
 	pthread_condattr_t attributes;
@@ -178,6 +196,7 @@ int herald_start(const char *conninfo, struct feed *feed, struct herald **ret)
 	if (!h)
 		return -ENOMEM;
 	h->feed = feed;
+	h->locks = locks;
 	pthread_mutex_init(&h->lock, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);

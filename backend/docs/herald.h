@@ -16,9 +16,12 @@
 struct feed;
 struct herald;
 
-int herald_start(const char *conninfo, struct feed *feed, struct herald **ret);
+/* feed: who waits for changes; locks: who waits for file locks. Both are woken by what other instances say. */
+int herald_start(const char *conninfo, struct feed *feed, struct feed *locks, struct herald **ret);
 void herald_free(struct herald *h); /* NULL is fine */
 /* A drive has a new seq. Never blocks for long. Any thread. */
 void herald_tell(struct herald *h, uint32_t drive, int64_t seq);
+/* The same of a file lock that was let go of. */
+void herald_tell_locks(struct herald *h, uint32_t drive);
 
 #endif

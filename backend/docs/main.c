@@ -11,6 +11,9 @@
 #define QUOTA_MAX ((uint64_t)1 << 50)
 #define MIGRATION_LOCK 0x6e6570686f736463ll /* that of docs_pg_migrate: whoever migrates this database takes it */
 
+#define LOCK_LEASE_TEXT "60"
+static_assert(LOCK_LEASE_S == 60, "LOCK_LEASE_TEXT");
+
 static const struct config_setting settings[] = {
 	{"blocks-dir", CONFIG_TEXT, NULL, 0, 0, "directory where the blocks lie", false},
 	{"quota", CONFIG_SIZE, "0", 0, QUOTA_MAX, "bytes that a new drive may hold; 0: no limit", false},
@@ -19,6 +22,8 @@ static const struct config_setting settings[] = {
 	{"upkeep-period", CONFIG_NUMBER, "30", 1, 86400, "seconds between rounds of collecting", false},
 	{"block-grace", CONFIG_NUMBER, "86400", 0, 31536000,
 		"seconds that a block lives without anything referring to it", false},
+	{"lock-lease", CONFIG_NUMBER, LOCK_LEASE_TEXT, 3, SESSION_TIMEOUT_S,
+		"seconds that a mount may be silent before another gets the file locks that it holds", false},
 #ifdef NEPHOS_FAILPOINTS
 	{"failpoint", CONFIG_TEXT, NULL, 0, 0, "where to die, for tests: after-commit:OP", false},
 #endif

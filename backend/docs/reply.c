@@ -18,7 +18,7 @@ void reply_usage(struct http_headers *headers, int64_t used, int64_t quota)
 	(void)http_headers_addf(headers, "Nephos-Usage", "%" PRId64 "/%" PRId64, used, quota);
 }
 
-void reply_json_take(struct call *call, int status, struct http_headers *headers, json_t *object)
+static void respond_take(struct call *call, int status, struct http_headers *headers, json_t *object, const char *type)
 {
 	char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
 	struct http_headers own;
@@ -31,9 +31,19 @@ void reply_json_take(struct call *call, int status, struct http_headers *headers
 	http_headers_init(&own);
 	if (!headers)
 		headers = &own;
-	(void)http_headers_set(headers, "Content-Type", "application/json");
+	(void)http_headers_set(headers, "Content-Type", type);
 	http_respond_take(call->req, status, headers, text, strlen(text));
 	http_headers_fini(&own);
+}
+
+void reply_json_take(struct call *call, int status, struct http_headers *headers, json_t *object)
+{
+	respond_take(call, status, headers, object, "application/json");
+}
+
+void reply_problem_take(struct call *call, int status, struct http_headers *headers, json_t *problem)
+{
+	respond_take(call, status, headers, problem, "application/problem+json");
 }
 
 void reply_items_init(struct reply_items *items, const struct call *call)

@@ -21,6 +21,9 @@ void reply_usage(struct http_headers *headers, int64_t used, int64_t quota); /* 
 /* Takes object (NULL: no memory); headers may be NULL. */
 void reply_json_take(struct call *call, int status, struct http_headers *headers, json_t *object);
 
+/* The same with a problem. */
+void reply_problem_take(struct call *call, int status, struct http_headers *headers, json_t *problem);
+
 /* Gathers the items of a read, in the form that the caller wants. */
 struct reply_items {
 	bool compact;

@@ -1,5 +1,6 @@
 /* All routes of the docs service, with what the API pages say about them. */
 #include "backend/docs/api.h"
+#include "backend/docs/reply.h"
 
 #include "backend/service/service.h"
 #include "common/base/limits.h"
@@ -36,6 +37,10 @@
 #define IF_NONE_MATCH HEADER("If-None-Match", "* : only if there is nothing yet")
 #define KEY HEADER("Idempotency-Key", "a repeat with the same key gets the same answer, once done, for 24 hours")
 #define RANGE HEADER("Range", "bytes=0-99, several with commas")
+
+#define SESSION HEADER("Nephos-Session", "the session of the mount")
+#define LOCK_RANGE \
+	"{\"type\":\"array\",\"description\":\"first byte, last byte, and whether nobody else may hold one there\"}"
 
 #define V1_DOC OBJECT(NUMBER("id") "," TEXT("title") "," TEXT("text") "," LIST("user_id", "{\"type\":\"integer\"}"))
 #define V1_BODY JSON_BODY(OBJECT(TEXT("title") "," TEXT("text") "," LIST("user_id", "{\"type\":\"integer\"}")))
@@ -183,6 +188,27 @@ const struct http_route docs_routes[] = {
 	{"DELETE", ONE "/sessions/{session}", BODY_NONE, .handler = api_session_end, .tag = "changes",
 		.summary = "End the session of a mount",
 		.doc = "{" PARAMETERS(KEY) "," RESPONSES(ANSWER("204", "ended")) "}"},
+	{"POST", ONE "/locks", BODY_JSON, .handler = api_lock_hold, .tag = "locks",
+		.summary = "Say which file locks a mount holds of a document from now on",
+		.doc = "{" PARAMETERS(SESSION) "," JSON_BODY(
+			OBJECT(TEXT("id") "," TEXT("kind") "," TEXT("number") "," LIST("held",
+				LOCK_RANGE) ",\"queue\":" LOCK_RANGE)) "," RESPONSES(JSON_OR_COMPACT_ANSWER("200",
+			"granted: the document as it is now", ITEM, REPLY_ITEMS_TYPE) "," ANSWER("409",
+			"another mount holds what is in the way: nothing changed") "," ANSWER("410",
+			"the session is over, and its locks with it")) "}"},
+	{"GET", ONE "/locks", BODY_NONE, .handler = api_lock_test, .tag = "locks",
+		.summary = "Which file lock of another mount would be in the way",
+		.doc = "{" PARAMETERS(SESSION "," QUERY("id", "string", "the document") "," QUERY("kind", "string",
+			"posix or flock") "," QUERY("from", "integer", "first byte; 0 unless told") "," QUERY("to",
+			"integer", "last byte; to the end unless told") "," QUERY("exclusive", "integer",
+			"1: of one that shares with nobody")) "," RESPONSES(JSON_ANSWER("200",
+			"the one that lies first, or null", OBJECT("\"conflict\":" LOCK_RANGE))) "}"},
+	{"POST", ONE "/locks/wait", BODY_JSON, .handler = api_lock_wait, .tag = "locks",
+		.summary = "Wait until a file lock may be had",
+		.doc = "{" PARAMETERS(SESSION) "," JSON_BODY(OBJECT(TEXT("id") "," TEXT(
+			"kind") ",\"want\":" LOCK_RANGE "," NUMBER("wait"))) "," RESPONSES(JSON_ANSWER("200",
+			"turn: ask for it now; otherwise the time is over",
+			OBJECT("\"turn\":{\"type\":\"boolean\"}"))) "}"},
 
 	/* ---- blocks ---- */
 	{"PUT", ONE "/blocks/{sha256}", BODY_BLOCK, .handler = api_block_put, .tag = "blocks",

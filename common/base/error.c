@@ -85,6 +85,7 @@ static const struct error_info table[] = {
 	CODE(ERR_PARENT_MISSING, ENOENT, 409, "parent-missing", "Parent folder missing"),
 	CODE(ERR_EXISTS, EEXIST, 409, "exists", "Exists already"),
 	CODE(ERR_OUT_OF_ORDER, EAGAIN, 409, "out-of-order", "Not the next batch of its session"),
+	CODE(ERR_LOCKED, EAGAIN, 409, "locked", "Locked by another mount"),
 	CODE(ERR_EPOCH, ESTALE, 409, "epoch-changed", "The drive's epoch, lease or incarnation is another"),
 	CODE(ERR_BLOCK_MISSING, ENXIO, 409, "block-missing", "Block is not stored"),
 	CODE(ERR_SESSION_GONE, ESTALE, 410, "session-gone", "Session is over"),

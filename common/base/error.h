@@ -25,6 +25,7 @@ enum error_code {
 	ERR_PARENT_MISSING,    /* 409 ENOENT */
 	ERR_EXISTS,	       /* 409 EEXIST */
 	ERR_OUT_OF_ORDER,      /* 409 EAGAIN: batch number is not the next of its session */
+	ERR_LOCKED,	       /* 409 EAGAIN: a file lock of another session is in the way */
 	ERR_EPOCH,	       /* 409 ESTALE: the drive's epoch, lease or incarnation is another */
 	ERR_BLOCK_MISSING,     /* 409 ENXIO: a batch names a block that is not stored */
 	ERR_SESSION_GONE,      /* 410 ESTALE */

@@ -40,6 +40,11 @@
 #define IDEMPOTENCY_HOURS 24u /* how long a key is remembered */
 #define SESSION_TIMEOUT_S \
 	600u /* a mount that does not poll for so long is gone: twenty times the outage that is waited out */
+#define LOCK_LEASE_S \
+	60u /* a mount that holds file locks and is silent for so long may lose them: an outage that is waited out and a poll fit */
+#define LOCK_RANGES_MAX \
+	4096u		/* that a mount holds of one document: bounds a request, and what others are compared with */
+#define LOCK_WAIT_S 20u /* of one request that waits for a lock; then it asks again */
 #define IDS_PER_RESERVATION_MAX 65536u /* document numbers reserved at once; 2^32 a drive */
 #define TOKEN_CACHE_S 5u	       /* a gateway keeps what a token means at most so long */
 #define TRACE_BYTES_MAX 64u

@@ -11,6 +11,7 @@ struct explained {
 };
 
 #define SCOPE "int, bigint"
+#define LOCK_OF ", bigint, bigint, smallint" /* document, session, kind */
 #define COMMIT_TYPES                                                                                                                                             \
 	"int, bigint, bigint, bigint, bigint[], bytea[], bytea[], bytea[], bigint[], bytea[], bigint[], bytea[], bytea[], bigint[], bytea[], bigint[], bytea[]," \
 	" bigint[], bytea[], bytea[], bytea[]"
@@ -46,6 +47,13 @@ static const struct explained EXPLAINED[] = {
 	{&SQL_SESSION_END, SCOPE ", bigint"},
 	{&SQL_SESSION_LOOK, SCOPE ", bigint, bigint[]"},
 	{&SQL_SESSION_RENEW, "bigint, bigint[]"},
+	{&SQL_FILE_LOCK_SESSION, "bigint"},
+	{&SQL_FILE_LOCK_BREAK, SCOPE LOCK_OF ", bigint[], bigint[], bigint[], bigint, bigint"},
+	{&SQL_FILE_LOCK_BREAK_ONE, SCOPE LOCK_OF ", bigint, bigint, bigint, bigint, bigint"},
+	{&SQL_FILE_LOCK_PUT, SCOPE LOCK_OF ", bigint[], bigint[], bigint[], bigint, boolean"},
+	{&SQL_FILE_LOCK_KEPT, SCOPE ", bigint"},
+	{&SQL_FILE_LOCK_TEST, SCOPE LOCK_OF ", bigint, bigint, bigint, bigint, bigint"},
+	{&SQL_FILE_LOCK_LOOK, SCOPE LOCK_OF ", bigint, bigint, bigint, bigint, bigint"},
 	{&SQL_LOCK_DRIVE, "int"},
 	{&SQL_LOCK_BOTH, "int, bigint, bigint"},
 	{&SQL_SESSION_KEYS, "int, bigint[], bigint[]"},
@@ -113,6 +121,8 @@ static const char FILL[] =
 	" SELECT d.id, s, 0, 0, 1, 1, 0, 0, -1, -1, 'n', '', '' FROM drive d, generate_series(1, 300) s WHERE d.id <= 200;"
 	"INSERT INTO session (user_id, drive, name, seen_at) SELECT 1, 1 + i % 2000, 'm', now() - i * interval '1 s' FROM generate_series(1, 5000) i;"
 	"INSERT INTO hold (session, node) SELECT s.id, n.id FROM (SELECT id FROM session LIMIT 20) s, (SELECT id FROM node LIMIT 400) n;"
+	"INSERT INTO file_lock (session, node, kind, number, granted, froms, tos, exclusive)"
+	" SELECT s.id, n.id, 0, 1, true, '{0}', '{9}', '{0}' FROM (SELECT id FROM session LIMIT 20) s, (SELECT id FROM node LIMIT 400) n;"
 	"INSERT INTO idempotency (user_id, drive, status, key, fingerprint, headers, body, created_at)"
 	" SELECT 1 + i % 100, 1 + i % 200, 200, i::text::bytea, '', '', 'body', now() - i * interval '10 s' FROM generate_series(1, 20000) i;"
 	"INSERT INTO block (drive, sha256, generation, size, uploader, doubtful, touched_at)"
