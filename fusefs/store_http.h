@@ -21,7 +21,9 @@
 #define STORE_HTTP_DEADLINE_MS 10000 /* metadata: far beyond a slow disk, far below STORE_OUTAGE_S */
 #define STORE_HTTP_STALL_MS 10000    /* blocks: no byte for so long */
 #define STORE_HTTP_POLL_SLACK_MS 5000 /* a poll's answer may come so much later than its wait */
-#define STORE_HTTP_BACKOFF_MIN_MS 20  /* first pause; doubled each time … */
+/* A batch without an answer is repeated for so long: a gateway or service that restarts is back by then. Then its session is replaced, and the journal asked what became of it. */
+#define STORE_HTTP_DOUBT_MS 8000
+#define STORE_HTTP_BACKOFF_MIN_MS 20 /* first pause; doubled each time … */
 #define STORE_HTTP_BACKOFF_MAX_MS 1000
 #define STORE_HTTP_PAGE_BYTES_MAX (64u * 1024 * 1024) /* a page of children with their content: memory of one listing */
 
@@ -33,6 +35,7 @@ struct store_http_options {
 	const char *name;	 /* of the session, for people */
 	unsigned open_ms;	 /* how long opening may try; 0: 5 s */
 	unsigned outage_ms;	 /* 0: STORE_OUTAGE_S and the slack; tests have less time */
+	unsigned doubt_ms;	 /* 0: STORE_HTTP_DOUBT_MS */
 	struct metrics *metrics; /* may be NULL */
 };
 

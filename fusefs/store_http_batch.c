@@ -51,61 +51,79 @@ static void parse_usage(const struct http_response *response, struct store_batch
 		ret->used = ret->quota = -1;
 }
 
-/* Keeps count of numbers; see judge_number. Returns whether nobody knows what became of the batch. */
-static bool settle_number(struct sh_call *call, int error, const struct http_response *response)
+/*
+ * Numbers. One that the store answered is used up, also by a refusal of the rules. One that was never sent, or that nobody took (the store was not there, or busy), is free. Of any other
+ * nobody knows, and a number is never given twice: the session is lost, and what comes next waits for one in its place.
+ */
+static bool is_used_up(const struct sh_call *call, const struct http_response *response)
 {
-	struct store_http *s = call->s;
-	bool unknown = error < 0 && call->as.batch.in_doubt && (!response || error == -EIO);
-
-	pthread_mutex_lock(&s->lock);
-	if (s->session == call->session_sent) {
-		s->next_batch = call->as.batch.number + (response && !unknown ? 1 : 0);
-		s->unsure = unknown || (s->unsure && !response);
-	}
-	if (unknown)
-		s->in_doubt++;
-	pthread_mutex_unlock(&s->lock);
-	if (unknown) {
-		metric_inc(s->doubts);
-		log_error(NULL,
-			"batch %" PRId64 " of session %" PRId64 ", %zu ops: no answer, it may have happened or not",
-			call->as.batch.number, call->session_sent, call->as.batch.count);
-	}
-	return unknown;
+	return response && (response->status / 100 == 2 || sh_batch_is_settled(call, response));
 }
 
-void sh_batch_end(struct sh_call *call, int error, struct http_response *response)
+static bool is_free(const struct http_response *response)
+{
+	return !response || response->status == 429 || (response->status >= 502 && response->status <= 504);
+}
+
+static void settle_number(struct sh_call *call, const struct http_response *response)
+{
+	struct store_http *s = call->s;
+
+	pthread_mutex_lock(&s->lock);
+	if (s->session == call->session_sent && is_used_up(call, response))
+		s->next_batch = call->as.batch.number + 1;
+	else if (!is_free(response))
+		sh_session_lost(s, call->session_sent);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void sh_batch_unknown(struct sh_call *call, int error)
+{
+	struct store_http *s = call->s;
+
+	pthread_mutex_lock(&s->lock);
+	s->in_doubt++;
+	pthread_mutex_unlock(&s->lock);
+	metric_inc(s->doubts);
+	log_error(NULL, "batch %" PRId64 " of session %" PRId64 ", %zu ops: no answer, it may have happened or not",
+		call->as.batch.number, call->session_sent, call->as.batch.count);
+	call->as.batch.done(call->cookie, error, NULL);
+	sh_over(call);
+}
+
+/* Takes the call when the answer makes no sense. */
+static bool decode(struct sh_call *call, const struct http_response *response, struct op_answer **ret)
+{
+	if (response->status / 100 == 2 && parse_answer(call, response, ret) == 0)
+		return true;
+	/* It was applied; what it did, the store did not say in words that can be used: the journal has others. */
+	log_error(NULL, "batch of %zu ops: the answer makes no sense", call->as.batch.count);
+	sh_inquire(call, -EIO);
+	return false;
+}
+
+static void on_batch(struct sh_call *call, int error, struct http_response *response)
 {
 	struct store_batch_reply answer = {.index = call->as.batch.index, .used = -1, .quota = -1};
 	struct op_answer *decoded = NULL;
-	bool unknown = settle_number(call, error, response);
 
-	if (error == 0) {
-		error = parse_answer(call, response, &decoded);
-		if (error < 0) {
-			/* It was applied; what it did, the store did not say in words that can be used. */
-			log_error(NULL, "batch of %zu ops: the answer makes no sense", call->as.batch.count);
-			error = -EIO;
-			unknown = true;
-		}
+	if (error < 0 && call->as.batch.in_doubt && !is_used_up(call, response)) {
+		sh_inquire(call, error);
+		return;
 	}
-	if (response && !unknown) {
+	settle_number(call, response);
+	/* A 500 under the number: it happened, but the store found no words. */
+	if (is_used_up(call, response) && (error == 0 || response->status == 500) && !decode(call, response, &decoded))
+		return;
+	if (response) {
 		answer.at = sh_response_position(response);
 		parse_usage(response, &answer);
 		answer.results = decoded ? decoded->results : NULL;
 		answer.count = decoded ? decoded->count : 0;
 	}
-	call->as.batch.done(call->cookie, error, response && !unknown ? &answer : NULL);
+	call->as.batch.done(call->cookie, error, response ? &answer : NULL);
 	op_answer_free(decoded);
 	sh_over(call);
-}
-
-static void on_batch(struct sh_call *call, int error, struct http_response *response)
-{
-	if (error == -ERR_SESSION_GONE && call->as.batch.in_doubt)
-		sh_inquire(call);
-	else
-		sh_batch_end(call, error, response);
 }
 
 /* The number is given anew for each session; within one it stays with its batch. */
@@ -120,8 +138,6 @@ static int prepare(struct sh_call *call)
 		return -ERR_SESSION_GONE;
 	call->as.batch.number = s->next_batch;
 	call->as.batch.since = s->seen;
-	call->as.batch.unsure = s->unsure;
-	call->as.batch.renumbered = 0;
 	return 0;
 }
 

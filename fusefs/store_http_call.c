@@ -112,9 +112,10 @@ static int add_headers(struct sh_call *call, struct http_headers *h)
 	if (r == 0 && call->kind == SH_BLOCK_GET && !call->as.block.whole)
 		r = http_headers_addf(h, "Range", "bytes=%" PRIu32 "-%" PRIu32, call->as.block.part.from,
 			call->as.block.part.from + call->as.block.part.len - 1);
-	call->session_sent = s->session;
-	if (r == 0 && s->session != 0 && !(call->flags & SH_OUTSIDE))
-		r = http_headers_addf(h, "Nephos-Session", "%" PRId64, s->session);
+	/* While there is none, the one that is to be replaced still holds what has no name. */
+	call->session_sent = s->session ? s->session : s->replaces;
+	if (r == 0 && call->session_sent != 0 && !(call->flags & SH_OUTSIDE))
+		r = http_headers_addf(h, "Nephos-Session", "%" PRId64, call->session_sent);
 	if (r == 0 && call->key[0])
 		r = http_headers_add(h, "Idempotency-Key", call->key);
 	if (r == 0 && call->kind == SH_BATCH)
@@ -164,15 +165,30 @@ static int send_request(struct sh_call *call)
 	return r;
 }
 
+/* Until there is a session, but no longer than a call waits for a store that is not there. */
+static void wait_for_session(struct sh_call *call)
+{
+	int64_t now = clock_mono_ns();
+
+	if (call->first_failure_ns == 0)
+		call->first_failure_ns = now;
+	if (now - call->first_failure_ns >= call->s->outage_ns) {
+		call->broken = -EIO;
+		wait_until(call, 0);
+		return;
+	}
+	call->parked = true;
+	wait_until(call, call->first_failure_ns + call->s->outage_ns);
+	sh_session_renew(call->s);
+}
+
 static void attempt(struct sh_call *call)
 {
 	struct store_http *s = call->s;
 	int r = call->broken;
 
 	if ((call->flags & SH_SESSION) && s->session == 0 && r == 0) {
-		call->parked = true;
-		wait_until(call, INT64_MAX);
-		sh_session_renew(s);
+		wait_for_session(call);
 		return;
 	}
 	if (!(call->flags & SH_ONE_HOST))
@@ -236,6 +252,16 @@ static void leave_gateway(struct sh_call *call)
 	metric_inc(s->failovers);
 }
 
+/* So long it is tried again. A batch in doubt leaves time to find out what became of it. */
+static int64_t tries_ns(const struct sh_call *call)
+{
+	const int64_t outage = call->s->outage_ns, doubt = call->s->doubt_ns;
+
+	if (call->kind != SH_BATCH || !call->as.batch.in_doubt)
+		return outage;
+	return doubt < outage - outage / 4 ? doubt : outage - outage / 4;
+}
+
 /* A call that met a failure goes on, or is over: then the error to tell. 0: it goes on. */
 static int go_on(struct sh_call *call, enum sh_verdict verdict, int error)
 {
@@ -249,9 +275,10 @@ static int go_on(struct sh_call *call, enum sh_verdict verdict, int error)
 	if (call->flags & (SH_ONCE | SH_ONE_HOST))
 		return error;
 	if (verdict == SH_NEXT || verdict == SH_LATER) {
-		if (call->failures++ == 0)
+		call->failures++;
+		if (call->first_failure_ns == 0)
 			call->first_failure_ns = now;
-		if (now - call->first_failure_ns > s->outage_ns)
+		if (now - call->first_failure_ns > tries_ns(call))
 			return -EIO;
 	}
 	metric_inc(s->retries);
@@ -259,9 +286,7 @@ static int go_on(struct sh_call *call, enum sh_verdict verdict, int error)
 		/* Somebody else met it first: the new one is there. */
 		attempt(call);
 	} else if (verdict == SH_RENEW) {
-		call->parked = true;
-		wait_until(call, INT64_MAX);
-		sh_session_renew(s);
+		wait_for_session(call);
 	} else if (verdict == SH_AT_ONCE || (verdict == SH_NEXT && call->failures < s->gateway_count)) {
 		attempt(call);
 	} else {

@@ -9,14 +9,15 @@
 #include <stdlib.h>
 
 /*
- * What became of a batch in doubt whose session is gone. The answer went with the session, but every op that happened stands in the journal under SESSION/NUMBER, and none can happen any more: a
- * service refuses what comes for a session that is gone. So: all entries are there, then it happened, and what the ops made is asked for as it is now; none is there, then it did not happen (or was
- * refused), and it goes again under the new session. Where the journal does not reach back, or is another incarnation's, or the number may also be that of
- * a batch given up before, nobody knows: -EIO, as it would be after an outage.
+ * What became of a batch in doubt. Its session is lost: nothing is sent under it any more, and what was sent may still be on its way. So another session takes its place first, and from then on the
+ * store refuses what comes for the old one. Every op that happened stands in the journal under SESSION/NUMBER, at or before where the new session says that it began: all entries are there, then it
+ * happened, and what the ops made is asked for as it is now; none is there, then it did not happen (or was refused), and never will, and it goes again under the new session. Where there is no new session
+ * in time, the journal does not reach back, or is another incarnation's, nobody knows: -EIO, as it would be after an outage.
  */
 
 #define PAGE_BYTES_MAX (4u * 1024 * 1024) /* CHANGES_PAGE_MAX entries */
 #define PAGES_MAX 1000			  /* a million changes since the batch was sent: not worth the wait */
+#define ASKED_MAX 3 /* of one batch: who gets doubtful answers again and again has a broken store */
 
 /* The document of an entry, the folder it is in, and the one it was in. */
 enum { ITEM_ITSELF, ITEM_FOLDER, ITEM_OLD_FOLDER, ITEMS_OF_ENTRY };
@@ -58,16 +59,17 @@ static void end_unknown(struct inquiry *q)
 	struct sh_call *batch = q->batch;
 
 	inquiry_free(q);
-	sh_batch_end(batch, -EIO, NULL);
+	sh_batch_unknown(batch, -EIO);
 }
 
 static void end_not_happened(struct inquiry *q)
 {
 	struct sh_call *batch = q->batch;
 
-	log_warning(NULL, "batch %s: it did not happen, and goes again under a new session", q->key);
+	log_warning(NULL, "batch %s: it did not happen, and goes again under another session", q->key);
 	pthread_mutex_lock(&q->s->lock);
 	batch->as.batch.in_doubt = false;
+	batch->as.batch.lost = false;
 	batch->broken = 0;
 	pthread_mutex_unlock(&q->s->lock);
 	inquiry_free(q);
@@ -90,7 +92,7 @@ static void end_happened(struct inquiry *q)
 	struct store_batch_reply answer = {
 		.results = q->results, .count = count, .index = -1, .at = q->since, .used = -1, .quota = -1};
 
-	log_warning(NULL, "batch %s: it had happened, before its session was gone", q->key);
+	log_warning(NULL, "batch %s: it had happened, before its session was replaced", q->key);
 	for (size_t i = 0; i < count; i++)
 		take_items(&q->results[i], &q->wanted[i * ITEMS_OF_ENTRY]);
 	batch->as.batch.done(batch->cookie, 0, &answer);
@@ -255,12 +257,15 @@ static void ask_page(struct inquiry *q)
 {
 	struct sh_call *call = sh_new(q->s, SH_META, on_page, q);
 
+	/* Not from before the batch's end: the position at which the session was replaced has been seen. */
+	call->flags = SH_FLOOR;
+	call->first_failure_ns = q->batch->first_failure_ns; /* one outage is waited out, not two */
 	call->response_max = PAGE_BYTES_MAX;
 	sh_path(call, "/changes?since=%" PRId64 "&limit=%d", q->since.seq, (int)CHANGES_PAGE_MAX);
 	(void)sh_start(call);
 }
 
-void sh_inquire(struct sh_call *batch)
+static void inquiry_start(struct sh_call *batch)
 {
 	struct inquiry *q = calloc(1, sizeof(*q));
 	const size_t count = batch->as.batch.count;
@@ -273,11 +278,37 @@ void sh_inquire(struct sh_call *batch)
 		q->results = calloc(count, sizeof(*q->results));
 		q->wanted = calloc(count * ITEMS_OF_ENTRY, sizeof(*q->wanted));
 	}
-	if (q && q->results && q->wanted && !batch->as.batch.unsure) {
+	if (q && q->results && q->wanted) {
 		ask_page(q);
 		return;
 	}
 	if (q)
 		inquiry_free(q);
-	sh_batch_end(batch, -EIO, NULL);
+	sh_batch_unknown(batch, -EIO);
+}
+
+void sh_inquire(struct sh_call *batch, int error)
+{
+	struct sh_batch_call *b = &batch->as.batch;
+	struct store_http *s = batch->s;
+	bool ready, waited, over;
+
+	pthread_mutex_lock(&s->lock);
+	sh_session_lost(s, batch->session_sent);
+	ready = s->session != 0;
+	waited = b->lost;
+	b->lost = b->in_doubt = true;
+	over = batch->cancelled || s->closing || (waited && error != -ERR_SESSION_GONE) ||
+		(ready && ++b->asked > ASKED_MAX);
+	/* Nobody waits for it, but what comes next will. */
+	if (over && !ready && !s->closing)
+		sh_session_renew(s);
+	batch->broken = 0;
+	pthread_mutex_unlock(&s->lock);
+	if (over)
+		sh_batch_unknown(batch, error == -EINTR ? error : -EIO);
+	else if (ready)
+		inquiry_start(batch);
+	else
+		sh_again(batch, false); /* finds no session, waits for it, and comes back with -ERR_SESSION_GONE */
 }

@@ -19,6 +19,7 @@ enum sh_flag {
 	SH_ONCE = 1 << 2,     /* the caller repeats, not we */
 	SH_OUTSIDE = 1 << 3,  /* the path is not one below the drive */
 	SH_ONE_HOST = 1 << 4, /* no other gateway: what is asked is about this one */
+	SH_BY_ID = 1 << 5,    /* of a document that may have no name, and is there for a session only */
 };
 
 #define SH_KEY_BYTES 16
@@ -31,10 +32,11 @@ typedef void (*sh_finish_fn)(struct sh_call *call, int error, struct http_respon
 struct sh_batch_call {
 	size_t count;
 	int64_t number;
-	unsigned renumbered;
+	unsigned renewals; /* because of it: of the session */
+	unsigned asked;	   /* of the journal */
 	int index;
-	bool in_doubt;		     /* an attempt without an answer: it may have been applied */
-	bool unsure;		     /* its number may be that of another one, which was given up */
+	bool in_doubt; /* an attempt without an answer: it may have been applied */
+	bool lost; /* it is not sent under its number any more: when its session is replaced, the journal is asked */
 	struct store_position since; /* before it was sent under its number: what it did comes behind */
 	void (*done)(void *cookie, int error, const struct store_batch_reply *reply);
 };
@@ -127,7 +129,7 @@ struct store_http {
 	struct http_client *client;
 	struct worker *hasher;
 	char *authorization, *name;
-	int64_t outage_ns;
+	int64_t outage_ns, doubt_ns;
 	struct sh_counts counts[SH_KINDS];
 	struct metric *retries, *failovers, *doubts;
 
@@ -143,7 +145,9 @@ struct store_http {
 	struct store_position seen;
 	int64_t session; /* 0: none */
 	int64_t next_batch;
-	bool unsure; /* a batch of this session was given up without an answer: next_batch may be its number */
+	int64_t replaces; /* the session that was lost: no other one is opened but in its place; 0: none */
+	char renew_key
+		[SH_KEY_SIZE]; /* of that opening, until it is answered: there will be one, however often it is tried */
 	bool renewing;
 	uint64_t in_doubt;
 	int last_failure; /* of the network, and where: for ret_why */
@@ -176,18 +180,25 @@ enum sh_verdict {
 };
 enum sh_verdict sh_judge(
 	struct sh_call *call, const struct http_response *response, int *ret_error); /* with the lock held */
-void sh_note_position(struct store_http *s, struct store_position at);		     /* with the lock held */
+/* Of a batch: it is answered under its number, for good, also when it is refused with what elsewhere is worth another try. */
+bool sh_batch_is_settled(const struct sh_call *call, const struct http_response *response);
+void sh_note_position(struct store_http *s, struct store_position at); /* with the lock held */
 int sh_position_parse(const char *text, struct store_position *ret);
 struct store_position sh_response_position(const struct http_response *response);
+int64_t sh_response_number(const struct http_response *response, const char *name); /* of a header; 0: not there */
 
 /* store_http_session.c */
+/* Nothing is sent under it any more. With the lock held; another session than the current one is lost already. */
+void sh_session_lost(struct store_http *s, int64_t session);
 void sh_session_renew(struct store_http *s); /* with the lock held; calls that are parked go on after it */
 void sh_session_end(struct store_http *s);   /* blocks, at most 5 s */
 
-/* store_http_inquiry.c: of a batch in doubt whose session is gone: answers it, or sends it again. Without the lock. */
-void sh_inquire(struct sh_call *batch);
-/* store_http_batch.c: tells what became of a batch. */
-void sh_batch_end(struct sh_call *call, int error, struct http_response *response);
+/*
+ * store_http_inquiry.c: what became of a batch in doubt, which met this error. Its session is lost with it; when that is replaced the batch is answered, or goes again under the new one.
+ * Without the lock.
+ */
+void sh_inquire(struct sh_call *batch, int error);
+void sh_batch_unknown(struct sh_call *call, int error); /* store_http_batch.c: nobody can say */
 
 /* store_http_check.c: is it something that the store could have meant? */
 bool sh_item_ok(const struct item *item, uint32_t drive);

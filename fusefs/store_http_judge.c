@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 
-#define RENUMBERED_MAX 3 /* a number that is still wrong then is not the question any more */
+#define RENEWALS_MAX 3 /* of the session, for one batch: a store that wants more of them is broken */
 
 int sh_position_parse(const char *text, struct store_position *ret)
 {
@@ -34,6 +34,14 @@ struct store_position sh_response_position(const struct http_response *response)
 
 	(void)sh_position_parse(http_headers_get(&response->headers, "Nephos-Seq"), &at);
 	return at;
+}
+
+int64_t sh_response_number(const struct http_response *response, const char *name)
+{
+	const char *text = http_headers_get(&response->headers, name);
+	int64_t number = 0;
+
+	return text && text_parse_i64(span_str(text), &number) == 0 ? number : 0;
 }
 
 void sh_note_position(struct store_http *s, struct store_position at)
@@ -124,40 +132,34 @@ static enum sh_verdict judge_network(struct sh_call *call, const struct http_res
 	}
 }
 
-/* The session is not known any more. What it had under way and unanswered, the journal says (sh_inquire). */
+/*
+ * The session is not known any more, or its numbers are not what they should be; nothing more is sent under it. Of a first attempt this says that it did not happen, and it goes under the new
+ * session. What was under way before and unanswered, the journal says (sh_inquire).
+ */
 static enum sh_verdict judge_session(struct sh_call *call, int *ret_error)
 {
 	struct store_http *s = call->s;
-	bool unknown = call->kind == SH_BATCH && call->as.batch.in_doubt;
+	struct sh_batch_call *b = call->kind == SH_BATCH ? &call->as.batch : NULL;
 
-	if (s->session == call->session_sent)
-		s->session = 0;
-	if (call->flags & SH_ONCE || unknown) {
+	sh_session_lost(s, call->session_sent);
+	if (call->flags & SH_ONCE || (b && b->in_doubt)) {
 		if (s->session == 0)
 			sh_session_renew(s);
 		*ret_error = -ERR_SESSION_GONE;
 		return SH_FINISH;
 	}
+	if (b && ++b->renewals > RENEWALS_MAX) {
+		*ret_error = -EIO;
+		return SH_FINISH;
+	}
 	/* Reads go on without one while the new one is made. */
-	return call->flags & SH_SESSION ? SH_RENEW : SH_AT_ONCE;
+	return call->flags & SH_SESSION || call->session_sent == s->replaces ? SH_RENEW : SH_AT_ONCE;
 }
 
-/*
- * Numbers. After an answer the next batch has the next number. A refusal by the rules uses its number up, one from further up (a gateway, a limit) does not, and of a batch
- * that was given up nobody knows: so the next guess may be one off. The service says which way, and compares what a number came with: nothing is applied twice.
- */
-static enum sh_verdict judge_number(struct sh_call *call, int code)
+/* A document without a name is there for the session that holds it, and for the one that replaces it; not for one in between. */
+static bool is_between_sessions(const struct sh_call *call, int code)
 {
-	struct sh_batch_call *b = &call->as.batch;
-
-	if (++b->renumbered > RENUMBERED_MAX || (code == ERR_OUT_OF_ORDER && b->number <= 1)) {
-		if (call->s->session == call->session_sent)
-			call->s->session = 0;
-		return SH_RENEW;
-	}
-	b->number += code == ERR_KEY_REUSED ? 1 : -1;
-	b->in_doubt = false;
-	return SH_AT_ONCE;
+	return (call->flags & SH_BY_ID) && call->session_sent != call->s->session && error_errno(code) == ENOENT;
 }
 
 static enum sh_verdict judge_busy(struct sh_call *call, int code, int *ret_error)
@@ -172,12 +174,19 @@ static enum sh_verdict judge_busy(struct sh_call *call, int code, int *ret_error
 	return SH_NEXT;
 }
 
+bool sh_batch_is_settled(const struct sh_call *call, const struct http_response *response)
+{
+	return call->as.batch.number > 0 && sh_response_number(response, "Nephos-Batch") == call->as.batch.number;
+}
+
 enum sh_verdict sh_judge(struct sh_call *call, const struct http_response *response, int *ret_error)
 {
 	int code, index;
 
 	if (response->error < 0)
 		return judge_network(call, response, ret_error);
+	if (call->kind == SH_BATCH && sh_response_number(response, "Nephos-Attempts") > 1)
+		call->as.batch.in_doubt = true;
 	if (response->status >= 200 && response->status < 300) {
 		sh_note_position(call->s, sh_response_position(response));
 		*ret_error = 0;
@@ -186,17 +195,22 @@ enum sh_verdict sh_judge(struct sh_call *call, const struct http_response *respo
 	code = problem_of(response, &index);
 	if (call->kind == SH_BATCH)
 		call->as.batch.index = index;
+	if (call->kind == SH_BATCH && sh_batch_is_settled(call, response)) {
+		*ret_error = -plain(code);
+		return SH_FINISH;
+	}
 	if (code == ERR_TOO_MANY || (response->status >= 502 && response->status <= 504))
 		return judge_busy(call, code, ret_error);
-	if (code == ERR_SESSION_GONE)
+	if (code == ERR_SESSION_GONE ||
+		(call->kind == SH_BATCH && (code == ERR_KEY_REUSED || code == ERR_OUT_OF_ORDER)))
 		return judge_session(call, ret_error);
+	if (is_between_sessions(call, code))
+		return SH_RENEW;
 	if (code == ERR_EPOCH && call->floor_sent) {
 		/* Another incarnation of the drive: what was seen of the old one binds nobody. The poll will notice, too. */
 		call->s->seen = (struct store_position){0, 0};
 		return SH_AT_ONCE;
 	}
-	if (call->kind == SH_BATCH && (code == ERR_KEY_REUSED || code == ERR_OUT_OF_ORDER))
-		return judge_number(call, code);
 	*ret_error = -plain(code);
 	return SH_FINISH;
 }

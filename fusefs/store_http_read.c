@@ -204,7 +204,7 @@ store_ticket sh_item(struct store *base, int64_t id,
 {
 	struct sh_call *call = sh_new(sh_of(base), SH_META, on_item, cookie);
 
-	call->flags = SH_FLOOR;
+	call->flags = SH_FLOOR | SH_BY_ID;
 	call->accept = ITEMS_TYPE;
 	call->response_max = ITEM_BYTES_MAX;
 	call->as.item.parent = id;
@@ -360,7 +360,7 @@ store_ticket sh_extents(struct store *base, int64_t id, int64_t from, int64_t le
 {
 	struct sh_call *call = sh_new(sh_of(base), SH_META, on_extents, cookie);
 
-	call->flags = SH_FLOOR;
+	call->flags = SH_FLOOR | SH_BY_ID;
 	call->accept = EXTENTS_TYPE;
 	call->as.other.extents = done;
 	sh_path(call, "/items/%" PRId64 "/extents?from=%" PRId64 "&len=%" PRId64, id, from, len);
@@ -411,7 +411,7 @@ store_ticket sh_xattrs(struct store *base, int64_t id, int (*each)(void *cookie,
 {
 	struct sh_call *call = sh_new(sh_of(base), SH_META, on_xattrs, cookie);
 
-	call->flags = SH_FLOOR;
+	call->flags = SH_FLOOR | SH_BY_ID;
 	call->as.other.each = each;
 	call->as.other.xattrs = done;
 	sh_path(call, "/items/%" PRId64 "/xattrs", id);

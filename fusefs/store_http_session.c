@@ -33,11 +33,15 @@ static void on_session(struct sh_call *call, int error, struct http_response *re
 	if (error == 0)
 		error = session_parse(response, &session);
 	pthread_mutex_lock(&s->lock);
+	if (error == 0 && session == s->replaces)
+		error = -EPROTO;
 	s->renewing = false;
+	if (response)
+		s->renew_key[0] = '\0';
 	if (error == 0) {
 		s->session = session;
 		s->next_batch = 1;
-		s->unsure = false;
+		s->replaces = 0;
 	} else {
 		s->last_failure = error;
 		s->last_gateway = call->gateway;
@@ -59,19 +63,37 @@ static void on_session(struct sh_call *call, int error, struct http_response *re
 	sh_over(call);
 }
 
+void sh_session_lost(struct store_http *s, int64_t session)
+{
+	if (session == 0 || s->session != session)
+		return;
+	s->session = 0;
+	s->replaces = session;
+}
+
 void sh_session_renew(struct store_http *s)
 {
 	struct sh_call *call;
+	json_t *body;
 
 	if (s->renewing)
 		return;
 	s->renewing = true;
-	s->session = 0;
+	sh_session_lost(s, s->session);
 	call = sh_new(s, SH_META, on_session, NULL);
 	call->method = "POST";
 	sh_path(call, "/sessions");
-	sh_key(call);
-	sh_json_take(call, json_pack("{s:s}", "name", s->name));
+	if (s->renew_key[0] == '\0') {
+		sh_key(call);
+		memcpy(s->renew_key, call->key, sizeof(s->renew_key));
+	}
+	memcpy(call->key, s->renew_key, sizeof(call->key));
+	body = json_pack("{s:s}", "name", s->name);
+	if (body && s->replaces != 0 && item_json_set_id(body, "replaces", s->replaces) < 0) {
+		json_decref(body);
+		body = NULL;
+	}
+	sh_json_take(call, body);
 	sh_start_locked(call);
 }
 
@@ -81,14 +103,15 @@ void sh_session_end(struct store_http *s)
 	struct http_response response;
 	struct http_headers headers;
 	struct buf url;
+	/* The store may still know one that was lost: what was sent under it is not to happen when the mount is gone. */
+	const int64_t session = s->session ? s->session : s->replaces;
 	int r;
 
-	if (s->session == 0)
+	if (session == 0)
 		return;
 	http_headers_init(&headers);
 	buf_init(&url, PATH_BYTES_MAX);
-	r = buf_printf(
-		&url, "%s/api/v2/docs/drives/%s/sessions/%" PRId64, s->gateways[s->current], s->drive, s->session);
+	r = buf_printf(&url, "%s/api/v2/docs/drives/%s/sessions/%" PRId64, s->gateways[s->current], s->drive, session);
 	if (r == 0)
 		r = http_headers_add(&headers, "Authorization", s->authorization);
 	options.url = url.data;

@@ -162,6 +162,7 @@ int open_store(struct fixture *f, const char *const *urls, size_t count, unsigne
 		.name = "test",
 		.open_ms = 3000,
 		.outage_ms = outage_ms,
+		.doubt_ms = 300,
 		.metrics = f->metrics,
 	};
 
