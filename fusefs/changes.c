@@ -2,6 +2,7 @@
 #include "fusefs/fs.h"
 #include "fusefs/xattrs.h"
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 
 #include <utlist.h>
@@ -100,8 +101,10 @@ static void lost_a_name(struct fs *fs, int64_t id)
 
 static void apply(struct fs *fs, const struct store_change *c)
 {
-	if (!c->own)
+	if (!c->own) {
 		fs->newest = 0;
+		fs->foreign_ns = clock_mono_ns();
+	}
 	name_changed(fs, c, c->parent, c->name);
 	name_changed(fs, c, c->old_parent, c->old_name);
 	attributes_changed(fs, c, c->id);
@@ -155,6 +158,8 @@ void fs_on_changes(struct fs *fs, const struct store_changes *changes)
 	}
 	for (size_t i = 0; i < changes->count; i++)
 		apply(fs, &changes->list[i]);
+	if (changes->counted)
+		fs->others = changes->others > 0;
 	fs->following = true;
 	fs->followed = changes->last.seq;
 	fs_unlock(fs);

@@ -193,6 +193,12 @@ bool fs_changed_now(const struct fs *fs, const struct inode *inode)
 	return fs->newest == inode->id && clock_mono_ns() - fs->newest_ns < FS_TICK_NS;
 }
 
+bool fs_is_shared(const struct fs *fs)
+{
+	return fs->others || !fs->following ||
+		(fs->foreign_ns != 0 && clock_mono_ns() - fs->foreign_ns < FS_FOREIGN_S * NS_PER_S);
+}
+
 struct refresh {
 	struct fs *fs;
 	struct inode *inode; /* with a reference */
@@ -293,6 +299,7 @@ static void init_state(struct fs *fs, const struct fs_options *options)
 	fs->root_mode = options->root_mode;
 	fs->file_mask = options->has_masks ? options->file_mask : -1;
 	fs->folder_mask = options->has_masks ? options->folder_mask : -1;
+	fs->others = options->shared;
 	fs->uid = options->uid;
 	fs->gid = options->gid;
 	fs->later_end = &fs->later;

@@ -28,6 +28,8 @@
 #define FS_CONTENT_BYTES_MAX (64u * 1024 * 1024) /* extents and inline content, beside the blocks of cache_bytes */
 /* How fine times of change are: what the clock that a local file system takes them from advances by (HZ = 250). */
 #define FS_TICK_NS (4 * NS_PER_MS)
+#define FS_FOREIGN_S \
+	30 /* who changed the drive without being a mount is taken to be at work for so long: between two files of a script */
 #define FS_ROOT_DEADLINE_S 15 /* fs_new: a drive that does not answer for so long is not mounted */
 
 /* Work for whoever lets go of the lock. */
@@ -68,6 +70,8 @@ struct fs {
 	unsigned calls;		  /* of the store and the op log that have not come back */
 	int64_t newest;		  /* the document of the newest change that is known; 0: somebody else's */
 	int64_t newest_ns;	  /* when it became known */
+	bool others;		  /* there are other mounts of the drive, or nobody has said yet that there are none */
+	int64_t foreign_ns;	  /* when a change that was made by others was last seen; 0: never */
 	bool following;		  /* the journal reaches us: caches are trusted */
 	int64_t followed;	  /* up to where: what is known is at least of this position */
 	int64_t usage_at_ns;	  /* when the store said how full the drive is */
@@ -95,6 +99,11 @@ struct inode *fs_learn_own(struct fs *fs, const struct op_result *result);
  * would move nothing but that time has nothing to store, as on a local file system.
  */
 bool fs_changed_now(const struct fs *fs, const struct inode *inode);
+/*
+ * Somebody else may be changing the drive: another mount is there, or somebody's change was seen lately, or nobody tells us. With the lock held. What is known
+ * may be older, then, than what was answered to them, by as much as the journal takes to come here.
+ */
+bool fs_is_shared(const struct fs *fs);
 /* Asks for the attributes, once for all who want them. ready with the lock held; the inode is kept meanwhile. */
 int fs_refresh(struct fs *fs, struct inode *inode, void (*ready)(void *cookie, int error), void *cookie);
 /* Of a failure, the positive errno that the kernel may be given; 0 of success. */

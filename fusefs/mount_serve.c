@@ -85,6 +85,7 @@ static int make_fs(struct mount *m)
 		.has_masks = true,
 		.file_mask = o->file_mask,
 		.folder_mask = o->folder_mask,
+		.shared = true,
 		.metrics = m->metrics,
 	};
 	int r = oplog_new(m->store, &m->oplog);

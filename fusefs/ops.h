@@ -30,7 +30,8 @@ struct fs_options {
 	bool has_masks;		    /* else permissions are shown as they are stored */
 	int file_mask, folder_mask; /* permission bits that are not shown; < 0: as stored */
 	size_t cache_bytes;	    /* content kept in memory */
-	struct metrics *metrics;    /* may be NULL */
+	bool shared; /* others may be at work on the drive as long as no poll has said that there are none */
+	struct metrics *metrics; /* may be NULL */
 };
 
 /* -ENOMEM, or what starting a thread gives. */

@@ -76,7 +76,9 @@ struct store_changes {
 	const struct store_change *list;
 	size_t count;
 	struct store_position last;
-	bool reset; /* the journal does not reach back, or the incarnation is another: drop everything */
+	bool reset;	 /* the journal does not reach back, or the incarnation is another: drop everything */
+	bool counted;	 /* the answer said the next */
+	unsigned others; /* mounts of the drive beside this one */
 };
 
 static inline bool store_part_whole(const struct extent *extent, struct store_part part)
@@ -114,7 +116,7 @@ struct store_ops {
 	/* Document ids nobody else gets. */
 	store_ticket (*ids)(
 		struct store *s, uint32_t count, void (*done)(void *cookie, int error, int64_t first), void *cookie);
-	/* The long poll: entries after `since`; renews the session; held: documents open without a name (valid until done). Not retried below: the follower decides. */
+	/* The long poll: entries after `since`; ends, too, when the number of other mounts is not what the last poll said; renews the session; held: documents open without a name (valid until done). Not retried below: the follower decides. */
 	store_ticket (*poll)(struct store *s, struct store_position since, unsigned wait_s, const int64_t *held,
 		size_t held_count, void (*done)(void *cookie, int error, const struct store_changes *changes),
 		void *cookie);

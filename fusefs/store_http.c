@@ -330,6 +330,7 @@ int store_http_new(const struct store_http_options *options, struct store **ret,
 	if (!s)
 		return -ENOMEM;
 	pthread_mutex_init(&s->lock, NULL);
+	s->others = -1;
 	init_condition(&s->clock_wake);
 	init_condition(&s->all_over);
 	r = set_up(s, options);

@@ -144,6 +144,7 @@ struct store_http {
 	size_t gateway_count, current;
 	struct store_position seen;
 	int64_t session; /* 0: none */
+	int64_t others;	 /* mounts beside this one, as the last poll said; -1: none did */
 	int64_t next_batch;
 	int64_t replaces; /* the session that was lost: no other one is opened but in its place; 0: none */
 	char renew_key

@@ -115,6 +115,14 @@ static int get_changes(
 		r = item_json_get_id(j->root, "incarnation", &ret->last.incarnation);
 	if (r < 0 || ret->last.seq < 0 || ret->last.incarnation < 0)
 		return -EPROTO;
+	if (json_is_integer(json_object_get(j->root, "others"))) {
+		const json_int_t others = json_integer_value(json_object_get(j->root, "others"));
+
+		if (others < 0 || others > INT32_MAX)
+			return -EPROTO;
+		ret->counted = true;
+		ret->others = (unsigned)others;
+	}
 	j->count = json_array_size(list);
 	j->list = calloc(j->count > 0 ? j->count : 1, sizeof(*j->list));
 	if (!j->list || buf_reserve(&j->names, response->body.size) < 0)
@@ -168,6 +176,8 @@ static void on_changes(struct sh_call *call, int error, struct http_response *re
 		if (changes.reset)
 			call->s->seen = changes.last;
 		sh_note_position(call->s, changes.last);
+		if (changes.counted)
+			call->s->others = changes.others;
 		pthread_mutex_unlock(&call->s->lock);
 	}
 	call->as.poll.done(call->cookie, error, error == 0 ? &changes : NULL);
@@ -195,7 +205,9 @@ static int prepare(struct sh_call *call)
 		json_decref(held);
 	if (body &&
 		(item_json_set_id(body, "since", p->since.seq) < 0 ||
-			item_json_set_id(body, "session", call->s->session) < 0)) {
+			item_json_set_id(body, "session", call->s->session) < 0 ||
+			(call->s->others >= 0 &&
+				json_object_set_new(body, "others", json_integer(call->s->others)) < 0))) {
 		json_decref(body);
 		body = NULL;
 	}

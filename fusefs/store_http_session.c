@@ -40,6 +40,7 @@ static void on_session(struct sh_call *call, int error, struct http_response *re
 		s->renew_key[0] = '\0';
 	if (error == 0) {
 		s->session = session;
+		s->others = -1;
 		s->next_batch = 1;
 		s->replaces = 0;
 	} else {

@@ -82,6 +82,8 @@ struct mem_store {
 	store_ticket tickets;
 	int64_t *held;
 	size_t held_count;
+	bool counted;
+	unsigned others; /* what the last poll said */
 	bool stop;
 };
 
@@ -132,7 +134,8 @@ static void finish(struct job *job)
 static bool poll_is_over(const struct job *job, int64_t now)
 {
 	return job->cancelled || job->s->stop || now >= job->due_ns || job->s->d->seq > job->since.seq ||
-		job->s->d->forgotten > job->since.seq;
+		job->s->d->forgotten > job->since.seq ||
+		(job->s->counted && job->s->d->store_count != 1 + job->s->others);
 }
 
 /* One that can be done now, off its list; or NULL and when to look again. */
@@ -665,6 +668,8 @@ static void run_poll(struct job *job)
 	struct store_change *list;
 
 	job->changes.last = position(d);
+	job->changes.counted = job->s->counted = true;
+	job->changes.others = job->s->others = d->store_count - 1;
 	job->changes.reset = job->since.seq < d->forgotten || job->since.seq > d->seq || job->since.incarnation != 1;
 	if (job->changes.reset)
 		return;
@@ -736,6 +741,8 @@ static void mem_free(struct store *base)
 	pthread_join(s->thread, NULL);
 	pthread_mutex_lock(&d->lock);
 	DL_DELETE(d->stores, s);
+	d->store_count--;
+	mem_wake_all(d);
 	pthread_mutex_unlock(&d->lock);
 	pthread_cond_destroy(&s->work);
 	free(s->held);
@@ -774,6 +781,8 @@ int store_mem_new(struct mem_drive *d, struct store **ret)
 	pthread_condattr_destroy(&attributes);
 	pthread_mutex_lock(&d->lock);
 	DL_APPEND(d->stores, s);
+	d->store_count++;
+	mem_wake_all(d);
 	pthread_mutex_unlock(&d->lock);
 	r = pthread_create(&s->thread, NULL, store_main, s);
 	if (r != 0)

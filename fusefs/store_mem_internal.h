@@ -75,6 +75,7 @@ struct mem_drive {
 	size_t journal_capacity;
 	struct mem_counts counts;
 	struct mem_store *stores;
+	unsigned store_count;
 };
 
 /* store_mem_tree.c: with the drive's lock held. */

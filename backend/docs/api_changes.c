@@ -21,10 +21,9 @@ struct poll {
 	struct call *call;
 	int64_t since, wait_s, limit;
 	int64_t deadline_ns;
-	int64_t session; /* of a mount; 0: none */
-	int64_t *held;
-	size_t held_count;
-	bool renewed; /* the session was, by this poll */
+	struct docs_poll poll; /* of a mount; session 0: none */
+	int64_t others_known;  /* sessions beside its own that the mount knows of; -1: it did not say */
+	int64_t others;	       /* that there are; -1: no session, nobody counted */
 	bool time_over;
 	bool waited;	  /* for more, though there was something: all of it was its own */
 	atomic_bool gone; /* the client is */
@@ -37,6 +36,8 @@ static void poll_respond(struct poll *p, struct changes_page *page, struct docs_
 	struct http_headers headers;
 	json_t *object = changes_page_json_take(page, at);
 
+	if (object && p->others >= 0)
+		(void)json_object_set_new(object, "others", json_integer(p->others));
 	http_headers_init(&headers);
 	reply_position(&headers, at);
 	reply_json_take(p->call, 200, &headers, object);
@@ -45,13 +46,15 @@ static void poll_respond(struct poll *p, struct changes_page *page, struct docs_
 
 static int poll_renew(struct poll *p, struct docs_store *store)
 {
-	int r;
-
-	if (!p->session || p->renewed)
+	if (!p->poll.session)
 		return 0;
-	r = store->ops->session_poll(store, &p->call->scope, p->session, p->held, p->held_count);
-	p->renewed = r == 0;
-	return r;
+	/* Each time it looks: what woke it may be a session that came or went. */
+	return store->ops->session_poll(store, &p->call->scope, &p->poll, &p->others);
+}
+
+static bool others_are_news(const struct poll *p)
+{
+	return p->others_known >= 0 && p->others != p->others_known;
 }
 
 /* Nothing that the caller does not know: it did it itself. Once it waits for more of it, or for something else. */
@@ -75,7 +78,7 @@ static int poll_look(struct poll *p, struct docs_store *store, struct changes_pa
 		r = store->ops->changes(store, &call->scope, p->since, (uint32_t)p->limit, changes_on_change, page, at);
 	if (r < 0)
 		return r;
-	if (p->wait_s == 0 || p->time_over || atomic_load(&p->gone))
+	if (p->wait_s == 0 || p->time_over || others_are_news(p) || atomic_load(&p->gone))
 		return 0;
 	return changes_page_count(page) == 0 || is_only_own(p, page);
 }
@@ -89,7 +92,7 @@ static void poll_job(struct call *call, struct docs_store *store)
 	int r = call_drive(call, store);
 
 	changes_page_init(&page, p->since);
-	page.session = p->session;
+	page.session = p->poll.session;
 	if (r == 0 && p->wait_s > 0)
 		r = feed_arm(feed, &p->waiter, call->scope.drive);
 	if (r == 0)
@@ -140,6 +143,7 @@ static struct poll *poll_new(struct http_request *req, void *cookie)
 	p->call = call;
 	p->limit = PAGE_ITEMS_DEFAULT;
 	p->since = -1;
+	p->others = p->others_known = -1;
 	call->data = p;
 	return p;
 }
@@ -149,7 +153,7 @@ static void poll_start(struct poll *p)
 	if (p->wait_s > POLL_WAIT_S_MAX)
 		p->wait_s = POLL_WAIT_S_MAX;
 	p->deadline_ns = clock_mono_ns() + p->wait_s * NS_PER_S;
-	p->waiter.session = p->session;
+	p->waiter.session = p->poll.session;
 	if (p->wait_s > 0)
 		http_request_on_abort(p->call->req, poll_on_abort, p);
 	call_work(p->call, poll_job);
@@ -187,6 +191,7 @@ void api_changes_get(struct http_request *req, void *cookie)
 static int parse_held(struct poll *p, const json_t *list)
 {
 	size_t count = json_array_size(list);
+	int64_t *held;
 	json_t *one;
 	int r = 0;
 
@@ -196,16 +201,17 @@ static int parse_held(struct poll *p, const json_t *list)
 		return -ERR_UNPROCESSABLE;
 	if (count == 0)
 		return 0;
-	p->held = call_try_alloc(p->call, count * sizeof(*p->held));
+	held = call_try_alloc(p->call, count * sizeof(*held));
 	one = json_object();
-	if (!p->held || !one)
+	if (!held || !one)
 		r = -ENOMEM;
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		(void)json_object_set(one, "id", json_array_get(list, i));
-		r = item_json_get_id(one, "id", &p->held[i]) < 0 ? -ERR_UNPROCESSABLE : 0;
+		r = item_json_get_id(one, "id", &held[i]) < 0 ? -ERR_UNPROCESSABLE : 0;
 	}
 	json_decref(one);
-	p->held_count = count;
+	p->poll.held = held;
+	p->poll.held_count = count;
 	return r;
 }
 
@@ -234,7 +240,9 @@ static int parse_poll(struct poll *p)
 	if (r == 0)
 		r = get_optional(object, "limit", CHANGES_PAGE_MAX, &p->limit);
 	if (r == 0)
-		r = get_optional(object, "session", INT64_MAX, &p->session);
+		r = get_optional(object, "session", INT64_MAX, &p->poll.session);
+	if (r == 0)
+		r = get_optional(object, "others", INT32_MAX, &p->others_known);
 	if (r == 0)
 		r = parse_held(p, json_object_get(object, "held"));
 	if (r == 0 && (p->since < 0 || p->limit == 0))
@@ -253,7 +261,7 @@ void api_changes_poll(struct http_request *req, void *cookie)
 	r = parse_poll(p);
 	if (r < 0)
 		call_fail(p->call, r,
-			r == -ERR_UNPROCESSABLE ? "{since, wait?, limit?, session?, held?: [id, …]}" : NULL);
+			r == -ERR_UNPROCESSABLE ? "{since, wait?, limit?, session?, others?, held?: [id, …]}" : NULL);
 	else
 		poll_start(p);
 }

@@ -211,6 +211,14 @@ static int session_fields(struct call *call, struct small *s)
 	return r;
 }
 
+/* The other mounts are to know at once that they are not alone, or that they are again: their polls look. */
+static void sessions_changed(struct once *o)
+{
+	const struct call *call = o->m.call;
+
+	docs_tell(call->docs, call->scope.drive);
+}
+
 static int session_change(struct once *o, struct docs_store *store)
 {
 	struct small *s = (struct small *)o;
@@ -246,6 +254,7 @@ static void session_create_job(struct call *call, struct docs_store *store)
 	s->once.change_name = "session-create";
 	s->once.change = session_change;
 	s->once.ordered = s->session != 0;
+	s->once.changed = sessions_changed;
 	if (r < 0)
 		call_fail(call, r, r == -ERR_UNPROCESSABLE ? "{name?: text, replaces?: \"ID of a session\"}" : NULL);
 	else
@@ -277,6 +286,7 @@ static void session_end_job(struct call *call, struct docs_store *store)
 	s->once.change_name = "session-end";
 	s->once.change = session_end_change;
 	s->once.ordered = true; /* once it is answered nothing of the session takes effect */
+	s->once.changed = sessions_changed;
 	if (text_parse_i64(http_request_param(call->req, "session"), &s->session) < 0 || s->session <= 0) {
 		call_fail(call, -ERR_NOT_FOUND, NULL);
 		return;

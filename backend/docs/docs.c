@@ -92,6 +92,12 @@ static void on_committed(uint32_t drive, struct docs_position at, int64_t sessio
 	herald_tell(d->herald, drive, at.seq);
 }
 
+void docs_tell(struct docs *docs, uint32_t drive)
+{
+	feed_changed(docs->feed, drive, 0);
+	herald_tell(docs->herald, drive, 0);
+}
+
 /* ---- metrics ---- */
 
 struct metric_row {

@@ -60,6 +60,9 @@ int docs_run(void (*job)(struct docs_store *store, void *cookie), void *cookie, 
 /* The same on the workers for blocks, so that what hashes and waits for disks never makes a look-up wait. */
 int docs_run_slow(void (*job)(struct docs_store *store, void *cookie), void *cookie, struct docs *docs);
 
+/* Who waits for news of the drive looks, here and at the other instances: of what is no entry of the journal. */
+void docs_tell(struct docs *docs, uint32_t drive);
+
 /* The hooks of the service: everything above from its settings; and the other way round. */
 int docs_start(struct service *s, void **ret_app);
 void docs_drain(void *docs);

@@ -101,8 +101,8 @@ int docs_pg_changes(struct docs_store *store, const struct docs_scope *scope, in
 int docs_pg_session_create(struct docs_store *store, const struct docs_scope *scope, struct span name, int64_t replaces,
 	int64_t *ret_session);
 int docs_pg_session_end(struct docs_store *store, const struct docs_scope *scope, int64_t session);
-int docs_pg_session_poll(struct docs_store *store, const struct docs_scope *scope, int64_t session, const int64_t *held,
-	size_t held_count);
+int docs_pg_session_poll(
+	struct docs_store *store, const struct docs_scope *scope, const struct docs_poll *poll, int64_t *ret_others);
 
 int docs_pg_lock_hold(struct docs_store *store, const struct docs_scope *scope, const struct docs_lock_held *held,
 	const struct docs_lock_terms *terms, struct docs_lock_reply *ret, docs_on_item on_item, void *cookie,

@@ -52,8 +52,12 @@ int docs_pg_session_end(struct docs_store *store, const struct docs_scope *scope
 	return r;
 }
 
-/* Whether the session is there, and whether the poll says anything new. */
-static int look(struct docs_pg *s, const struct docs_scope *scope, int64_t session, bool *ret_renew)
+struct looked {
+	bool renew; /* the poll says something new */
+	int64_t others;
+};
+
+static int look(struct docs_pg *s, const struct docs_scope *scope, int64_t session, struct looked *ret)
 {
 	const struct docs_pg_question q = {
 		&SQL_SESSION_LOOK, scope, {PG_P_I64(session), pg_array_param(s->numbers[0])}, 2};
@@ -67,25 +71,29 @@ static int look(struct docs_pg *s, const struct docs_scope *scope, int64_t sessi
 	else if (!pg_number(result, 0, 0))
 		r = -ERR_SESSION_GONE;
 	else
-		*ret_renew = pg_number(result, 0, 1) != 0;
+		*ret = (struct looked){pg_number(result, 0, 1) != 0, pg_number(result, 0, 2)};
 	pg_result_free(result);
 	return r;
 }
 
-int docs_pg_session_poll(struct docs_store *store, const struct docs_scope *scope, int64_t session, const int64_t *held,
-	size_t held_count)
+int docs_pg_session_poll(
+	struct docs_store *store, const struct docs_scope *scope, const struct docs_poll *poll, int64_t *ret_others)
 {
 	struct docs_pg *s = docs_pg_of(store);
-	bool renew = false;
-	int r = held_count > DOCS_PG_HELD_MAX ? -ERR_TOO_LARGE : 0;
+	struct looked looked = {0};
+	int r = poll->held_count > DOCS_PG_HELD_MAX ? -ERR_TOO_LARGE : 0;
 
 	docs_pg_reset(s);
-	for (size_t i = 0; r == 0 && i < held_count; i++)
-		r = pg_array_add_number(s->numbers[0], held[i]);
+	for (size_t i = 0; r == 0 && i < poll->held_count; i++)
+		r = pg_array_add_number(s->numbers[0], poll->held[i]);
 	if (r == 0)
-		r = look(s, scope, session, &renew);
-	if (r < 0 || !renew)
-		return r;
-	const struct pg_param params[] = {PG_P_I64(session), pg_array_param(s->numbers[0])};
-	return pg_run(s->pg, &SQL_SESSION_RENEW, params, 2, NULL);
+		r = look(s, scope, poll->session, &looked);
+	if (r == 0 && looked.renew) {
+		const struct pg_param params[] = {PG_P_I64(poll->session), pg_array_param(s->numbers[0])};
+
+		r = pg_run(s->pg, &SQL_SESSION_RENEW, params, 2, NULL);
+	}
+	if (r == 0)
+		*ret_others = looked.others;
+	return r;
 }

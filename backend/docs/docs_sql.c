@@ -109,8 +109,11 @@ const struct pg_statement SQL_SESSION_LOOK = SQL_READ("session_look",
 	"SELECT s.id IS NOT NULL, s.seen_at < now() - " SQL_SEEN_STEP
 	" OR EXISTS (SELECT FROM unnest($4::bigint[]) held WHERE held >> 32 = $1 AND NOT EXISTS (SELECT FROM hold h WHERE h.session = $3 AND h.node = held))"
 	" OR (SELECT h.node FROM hold h WHERE h.session = $3 AND h.node <> ALL ($4::bigint[]) ORDER BY h.node LIMIT 1) IS NOT NULL"
-	" OR COALESCE(s.locks_at < now() - " SQL_LOCKS_STEP ", false)"
-	" FROM drive d LEFT JOIN session s ON s.id = $3 AND s.drive = $1 AND " SQL_ALIVE("s") " WHERE " SQL_MINE);
+	" OR COALESCE(s.locks_at < now() - " SQL_LOCKS_STEP ", false),"
+	" (SELECT count(*) FROM session o WHERE o.drive = $1 AND o.id <> $3 AND " SQL_PRESENT(
+		"o") ")"
+		     " FROM drive d LEFT JOIN session s ON s.id = $3 AND s.drive = $1 AND " SQL_ALIVE(
+			     "s") " WHERE " SQL_MINE);
 /* The session's row first: two polls, or a poll and the end of the session, do not wait for each other crosswise. */
 const struct pg_statement SQL_SESSION_RENEW = SQL_WRITE("session_renew",
 	"WITH s AS MATERIALIZED (SELECT id, drive FROM session WHERE id = $1 FOR NO KEY UPDATE),"

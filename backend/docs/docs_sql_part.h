@@ -31,6 +31,9 @@
 #define SQL_LOCKS_STEP "interval '" SQL_TEXT(SQL_LOCKS_STEP_SECONDS) " s'"
 #define SQL_LOCKS_STEP_SECONDS 2
 #define SQL_LOCKS_OVERTAKEN "interval '600 s'" /* so long a request may be under way when a later one was answered */
+/* Of a session: that a mount is there, as far as the others need to mind. */
+#define SQL_PRESENT(s) s ".seen_at > now() - interval '" SQL_TEXT(SESSION_PRESENT_SECONDS) " s'"
+#define SESSION_PRESENT_SECONDS 100
 /* A document without a name is there for sessions of its drive only ($4). */
 #define SQL_VISIBLE(n)                                                                                                                          \
 	"(" n                                                                                                                                   \
@@ -86,6 +89,8 @@
 	}
 
 /* The same numbers without the suffix that their literals have. */
-static_assert(SESSION_TIMEOUT_S == SESSION_TIMEOUT_SECONDS && IDEMPOTENCY_HOURS == IDEMPOTENCY_TEXT, "limits.h");
+static_assert(SESSION_TIMEOUT_S == SESSION_TIMEOUT_SECONDS && SESSION_PRESENT_S == SESSION_PRESENT_SECONDS &&
+		IDEMPOTENCY_HOURS == IDEMPOTENCY_TEXT,
+	"limits.h");
 
 #endif

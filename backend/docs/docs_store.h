@@ -126,6 +126,12 @@ struct docs_lock_seen {
 	bool broke;
 };
 
+struct docs_poll { /* of a mount */
+	int64_t session;
+	const int64_t *held;
+	size_t held_count;
+};
+
 struct docs_store_ops {
 	/* ---- drives ---- */
 	/* The caller's first drive; made when there is none. */
@@ -170,9 +176,9 @@ struct docs_store_ops {
 	int (*session_create)(struct docs_store *s, const struct docs_scope *scope, struct span name, int64_t replaces,
 		int64_t *ret_session);
 	int (*session_end)(struct docs_store *s, const struct docs_scope *scope, int64_t session);
-	/* Renews; held is all that the mount has open without a name. -ERR_SESSION_GONE. */
-	int (*session_poll)(struct docs_store *s, const struct docs_scope *scope, int64_t session, const int64_t *held,
-		size_t held_count);
+	/* Renews; held is all that the mount has open without a name. ret_others: sessions of the drive beside it that were heard of within SESSION_PRESENT_S. -ERR_SESSION_GONE. */
+	int (*session_poll)(struct docs_store *s, const struct docs_scope *scope, const struct docs_poll *poll,
+		int64_t *ret_others);
 
 	/* ---- file locks, of scope->session: -ERR_SESSION_GONE ---- */
 	/* All or nothing. Not granted is no failure. The document comes as it is after that: what was stored before another let go is in it.

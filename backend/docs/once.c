@@ -119,6 +119,8 @@ void once_run(struct once *o, struct docs_store *store)
 	}
 	if (!repeat)
 		failpoint_after_change(&call->docs->failpoint, o->change_name);
+	if (o->changed)
+		o->changed(o);
 	answer = answer_of(o, status);
 	mutate_respond(&o->m, &answer, repeat, NULL);
 }

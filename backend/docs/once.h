@@ -14,9 +14,11 @@ struct once {
 	/* Makes the change with calls that docs_store.h allows in a transaction, and its answer in m.headers and m.body. The status; or a failure: then nothing of it holds, where there is a key.
 	 * A second time, from the start, when the connection was lost. */
 	int (*change)(struct once *o, struct docs_store *store);
-	const char *detail;	 /* of a failure; may be NULL */
 	bool ordered;		 /* with the batches of the drive: under its lock, also without a key */
 	struct docs_position at; /* for change: of the drive, where it is locked; else 0 */
+	void (*changed)(
+		struct once *o); /* it is made, and holds; may be NULL. Comes before the answer, and for a repeat too */
+	const char *detail;	 /* of a failure; may be NULL */
 };
 
 /* On a worker: finds the drive, makes the change, answers the call. */

@@ -54,7 +54,7 @@
 #define CHANGES                                                                                                \
 	OBJECT(LIST("changes",                                                                                 \
 		OBJECT(TEXT("seq") "," TEXT("op") "," TEXT("id") "," TEXT("parent") "," TEXT("name") "," TEXT( \
-			"key"))) "," TEXT("last") "," TEXT("incarnation"))
+			"key"))) "," TEXT("last") "," TEXT("incarnation") "," NUMBER("others"))
 
 #define V1 "/api/v1/docs"
 #define V2 "/api/v2/docs"
@@ -179,8 +179,8 @@ const struct http_route docs_routes[] = {
 	{"POST", ONE "/changes", BODY_JSON, .handler = api_changes_poll, .tag = "changes",
 		.summary = "The poll of a mount: renews its session",
 		.doc = "{" JSON_BODY(OBJECT(TEXT("since") "," NUMBER("wait") "," NUMBER("limit") "," TEXT(
-			"session") "," LIST("held", "{\"type\":\"string\"}"))) "," RESPONSES(JSON_ANSWER("200",
-			"what changed", CHANGES)) "}"},
+			"session") "," NUMBER("others") "," LIST("held",
+			"{\"type\":\"string\"}"))) "," RESPONSES(JSON_ANSWER("200", "what changed", CHANGES)) "}"},
 	{"POST", ONE "/sessions", BODY_JSON, .handler = api_session_create, .tag = "changes",
 		.summary = "Open the session of a mount",
 		.doc = "{" PARAMETERS(KEY) "," JSON_BODY(OBJECT(TEXT("name") "," TEXT("replaces"))) "," RESPONSES(

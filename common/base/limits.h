@@ -45,6 +45,8 @@
 #define LOCK_RANGES_MAX \
 	4096u		/* that a mount holds of one document: bounds a request, and what others are compared with */
 #define LOCK_WAIT_S 20u /* of one request that waits for a lock; then it asks again */
+#define SESSION_PRESENT_S \
+	100u /* a mount that was heard of within this counts as present to the others: the longest poll, and the steps in which that is written down */
 #define IDS_PER_RESERVATION_MAX 65536u /* document numbers reserved at once; 2^32 a drive */
 #define TOKEN_CACHE_S 5u	       /* a gateway keeps what a token means at most so long */
 #define TRACE_BYTES_MAX 64u

@@ -140,6 +140,8 @@ void on_poll(void *cookie, int error, const struct store_changes *changes)
 	if (changes) {
 		a->count = changes->count;
 		a->reset = changes->reset;
+		a->counted = changes->counted;
+		a->others = changes->others;
 		a->at = changes->last;
 		if (changes->count > 0) {
 			a->own = changes->list[0].own;

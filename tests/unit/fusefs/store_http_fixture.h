@@ -32,7 +32,8 @@ struct answer {
 	struct store_position at;
 	int64_t id, used, quota, first;
 	size_t count;
-	bool more, reset, own;
+	bool more, reset, own, counted;
+	unsigned others;
 	char name[256], data[64];
 	size_t size;
 	struct item item;

@@ -612,6 +612,36 @@ static void poll_tells_changes_and_which_are_our_own(void **state)
 	assert_int_equal(a.at.seq, 11);
 }
 
+static void poll_says_how_many_others_there_are_and_which_number_is_known(void **state)
+{
+	struct fixture *f = *state;
+	const struct fake_request *r;
+	struct answer a;
+
+	fake_add(f->a,
+		&(struct fake_answer){.method = "POST",
+			.target = "/changes",
+			.times = 2,
+			.status = 200,
+			.type = JSON,
+			.body = "{\"changes\":[],\"last\":\"10\",\"incarnation\":\"1\",\"others\":2}"});
+	fake_add(f->a,
+		&(struct fake_answer){.method = "POST",
+			.target = "/changes",
+			.status = 200,
+			.type = JSON,
+			.body = "{\"changes\":[],\"last\":\"10\",\"incarnation\":\"1\",\"others\":-1}"});
+	assert_int_equal(run_poll(f, &a), 0);
+	assert_true(a.counted);
+	assert_int_equal(a.others, 2);
+	r = fake_request(f->a, "POST", "/changes", 0);
+	assert_null(strstr(r->body, "\"others\""));
+	assert_int_equal(run_poll(f, &a), 0);
+	r = fake_request(f->a, "POST", "/changes", 1);
+	assert_non_null(strstr(r->body, "\"others\":2"));
+	assert_int_equal(run_poll(f, &a), -EPROTO);
+}
+
 static void poll_that_shows_a_gap_resets(void **state)
 {
 	static const struct {
@@ -724,6 +754,7 @@ int main(void)
 		TEST(part_that_does_not_lie_in_its_block_is_not_asked_for),
 		TEST(block_put_sends_the_bytes_under_their_hash),
 		TEST(poll_tells_changes_and_which_are_our_own),
+		TEST(poll_says_how_many_others_there_are_and_which_number_is_known),
 		TEST(poll_that_shows_a_gap_resets),
 		TEST(poll_is_not_repeated_but_leaves_the_gateway),
 		TEST(metrics_count_bytes_retries_and_failovers),

@@ -100,7 +100,7 @@ static void another_users_drive_is_not_found_by_any_call(void **state)
 	assert_int_equal(ops->xattrs(w->store, &scope, root, NULL, NULL, &at), -ERR_NOT_FOUND);
 	assert_int_equal(ops->changes(w->store, &scope, 0, 10, NULL, NULL, &at), -ERR_NOT_FOUND);
 	assert_int_equal(ops->session_create(w->store, &scope, SPAN_LITERAL("s"), 0, &number), -ERR_NOT_FOUND);
-	assert_int_equal(ops->session_poll(w->store, &scope, 1, NULL, 0), -ERR_NOT_FOUND);
+	assert_int_equal(ops->session_poll(w->store, &scope, &(struct docs_poll){1, NULL, 0}, &number), -ERR_NOT_FOUND);
 	assert_int_equal(ops->block_find(w->store, &scope, block.sha256, &block), -ERR_NOT_FOUND);
 	assert_int_equal(ops->block_stored(w->store, &scope, &block, &block), -ERR_NOT_FOUND);
 	assert_int_equal(ops->block_referenced(w->store, &scope, block.sha256, &block), -ERR_NOT_FOUND);

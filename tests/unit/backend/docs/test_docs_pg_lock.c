@@ -228,6 +228,7 @@ static void who_is_silent_for_its_lease_is_doubted_and_then_ended_when_somebody_
 	struct asked asked = {
 		.held = {.id = t.id, .number = 100, .ranges = &high, .count = 1}, .session = t.b, .terms = &impatient};
 	struct docs_lock_reply reply;
+	int64_t others;
 
 	assert_true(holds(&t, t.a, low.from, low.to, true));
 	assert_ok(t.w, ask(&t, &asked, &reply));
@@ -238,7 +239,8 @@ static void who_is_silent_for_its_lease_is_doubted_and_then_ended_when_somebody_
 	assert_false(reply.granted);
 	assert_false(reply.broke);
 	/* It speaks: nothing was. */
-	assert_ok(t.w, t.w->store->ops->session_poll(t.w->store, &t.w->scope, t.a, NULL, 0));
+	assert_ok(t.w,
+		t.w->store->ops->session_poll(t.w->store, &t.w->scope, &(struct docs_poll){.session = t.a}, &others));
 	number_of_text("UPDATE session SET locks_at = now()");
 	asked.held.number++;
 	assert_ok(t.w, ask(&t, &asked, &reply));
@@ -247,16 +249,20 @@ static void who_is_silent_for_its_lease_is_doubted_and_then_ended_when_somebody_
 	assert_ok(t.w, ask(&t, &asked, &reply));
 	assert_true(reply.granted);
 	assert_true(reply.broke);
-	assert_int_equal(t.w->store->ops->session_poll(t.w->store, &t.w->scope, t.a, NULL, 0), -ERR_SESSION_GONE);
+	assert_int_equal(
+		t.w->store->ops->session_poll(t.w->store, &t.w->scope, &(struct docs_poll){.session = t.a}, &others),
+		-ERR_SESSION_GONE);
 }
 
 static void a_poll_says_that_a_session_with_locks_is_there(void **state)
 {
 	struct two t = two_of(state);
+	int64_t others;
 
 	assert_true(holds(&t, t.a, 0, 9, true));
 	number_of_text("UPDATE session SET locks_at = now() - interval '55 s'");
-	assert_ok(t.w, t.w->store->ops->session_poll(t.w->store, &t.w->scope, t.a, NULL, 0));
+	assert_ok(t.w,
+		t.w->store->ops->session_poll(t.w->store, &t.w->scope, &(struct docs_poll){.session = t.a}, &others));
 	assert_true(look(&t, t.b, (struct docs_lock_range){0, 9, false}, false).lease_ms > 50000);
 }
 

@@ -78,7 +78,7 @@ static void a_batch_of_a_session_is_applied_once_and_in_order(void **state)
 static void a_session_is_gone_for_strangers_and_after_its_end(void **state)
 {
 	struct worker *w = *state;
-	int64_t session = 0;
+	int64_t session = 0, others;
 
 	assert_ok(w, w->store->ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), 0, &session));
 	struct docs_key key = session_key(w, session + 1, 1);
@@ -95,7 +95,9 @@ static void a_session_is_gone_for_strangers_and_after_its_end(void **state)
 		"UPDATE session SET seen_at = now() - interval '601 s' WHERE id = (SELECT max(id) FROM session)");
 	key.number = 2;
 	assert_int_equal(state_of(w, &key, "b", NULL), DOCS_SESSION_GONE);
-	assert_int_equal(w->store->ops->session_poll(w->store, &w->scope, session, NULL, 0), -ERR_SESSION_GONE);
+	assert_int_equal(
+		w->store->ops->session_poll(w->store, &w->scope, &(struct docs_poll){session, NULL, 0}, &others),
+		-ERR_SESSION_GONE);
 	assert_ok(w, w->store->ops->session_end(w->store, &w->scope, session));
 	assert_int_equal(w->store->ops->session_end(w->store, &w->scope, session), -ERR_SESSION_GONE);
 	/* Of somebody else's drive there is nothing to be gone. */
@@ -209,10 +211,10 @@ static void a_session_that_is_replaced_takes_no_batch_and_leaves_what_it_held(vo
 	struct worker *w = *state;
 	const struct docs_store_ops *ops = w->store->ops;
 	const int64_t held[] = {ITEM_ID(w->scope.drive, 7), ITEM_ID(w->scope.drive, 8)};
-	int64_t old = 0, new = 0, newest = 0;
+	int64_t old = 0, new = 0, newest = 0, others;
 
 	assert_ok(w, ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), 0, &old));
-	assert_ok(w, ops->session_poll(w->store, &w->scope, old, held, 2));
+	assert_ok(w, ops->session_poll(w->store, &w->scope, &(struct docs_poll){old, held, 2}, &others));
 	struct docs_key key = session_key(w, old, 1);
 	assert_int_equal(state_of(w, &key, "one", NULL), DOCS_NEW);
 	assert_ok(w, ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), old, &new));
@@ -236,7 +238,7 @@ static void a_session_of_another_drive_is_not_replaced(void **state)
 	const struct docs_store_ops *ops = w->store->ops;
 	struct docs_scope other = {.user = another_user()};
 	struct docs_drive drive;
-	int64_t old = 0, new = 0;
+	int64_t old = 0, new = 0, others;
 
 	assert_ok(w, ops->drive_home(w->store, other.user, &drive));
 	other.drive = drive.row.id;
@@ -246,7 +248,7 @@ static void a_session_of_another_drive_is_not_replaced(void **state)
 	assert_int_equal(state_of(w, &key, "one", NULL), DOCS_NEW);
 	other.drive = w->scope.drive;
 	assert_int_equal(ops->session_create(w->store, &other, SPAN_LITERAL("mount"), old, &new), -ERR_NOT_FOUND);
-	assert_ok(w, ops->session_poll(w->store, &w->scope, old, NULL, 0));
+	assert_ok(w, ops->session_poll(w->store, &w->scope, &(struct docs_poll){old, NULL, 0}, &others));
 }
 
 static void a_replacement_that_is_undone_leaves_the_session(void **state)
@@ -255,10 +257,10 @@ static void a_replacement_that_is_undone_leaves_the_session(void **state)
 	const struct docs_store_ops *ops = w->store->ops;
 	const int64_t held = ITEM_ID(w->scope.drive, 7);
 	const struct docs_key key = user_key(w, "replace");
-	int64_t old = 0, new = 0;
+	int64_t old = 0, new = 0, others;
 
 	assert_ok(w, ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), 0, &old));
-	assert_ok(w, ops->session_poll(w->store, &w->scope, old, &held, 1));
+	assert_ok(w, ops->session_poll(w->store, &w->scope, &(struct docs_poll){old, &held, 1}, &others));
 	assert_int_equal(begin_once(w, &key).state, DOCS_NEW);
 	assert_ok(w, ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), old, &new));
 	ops->txn_abort(w->store);

@@ -48,6 +48,7 @@ static void a_held_document_outlives_its_grace_until_it_is_let_go(void **state)
 	const int64_t session = open_session(w), id = create(w, root_of(w), "f", S_IFREG | 0644),
 		      other = create(w, root_of(w), "g", S_IFREG | 0644);
 	struct seen_item seen;
+	int64_t others;
 
 	w->scope.session = session;
 	write_inline(w, id, 0, "still here");
@@ -57,14 +58,14 @@ static void a_held_document_outlives_its_grace_until_it_is_let_go(void **state)
 	do_op(w, &(struct op){.kind = OP_UNLINK, .parent = root_of(w), .name = SPAN_LITERAL("f")});
 	do_op(w, &(struct op){.kind = OP_UNLINK, .parent = root_of(w), .name = SPAN_LITERAL("g")});
 	assert_int_equal(collect_orphans(w, 120), 0);
-	assert_ok(w, ops->session_poll(w->store, &w->scope, session, &id, 1));
-	assert_ok(w, ops->session_poll(w->store, &w->scope, session, &id, 1));
+	assert_ok(w, ops->session_poll(w->store, &w->scope, &(struct docs_poll){session, &id, 1}, &others));
+	assert_ok(w, ops->session_poll(w->store, &w->scope, &(struct docs_poll){session, &id, 1}, &others));
 	assert_int_equal(collect_orphans(w, 0), 1);
 	assert_int_equal(get(w, other, &seen), -ERR_NOT_FOUND);
 	assert_ok(w, get(w, id, &seen));
 	/* It can still be written. */
 	write_inline(w, id, 10, "!");
-	assert_ok(w, ops->session_poll(w->store, &w->scope, session, NULL, 0));
+	assert_ok(w, ops->session_poll(w->store, &w->scope, &(struct docs_poll){session, NULL, 0}, &others));
 	assert_int_equal(collect_orphans(w, 0), 2);
 	assert_int_equal(get(w, id, &seen), -ERR_NOT_FOUND);
 	assert_int_equal(
@@ -79,16 +80,19 @@ static void holds_end_with_a_session_that_is_not_heard_of(void **state)
 	struct worker *w = *state;
 	const int64_t session = open_session(w), id = create(w, root_of(w), "f", S_IFREG | 0644);
 	uint32_t count = 0;
+	int64_t others;
 
 	do_op(w, &(struct op){.kind = OP_UNLINK, .parent = root_of(w), .name = SPAN_LITERAL("f")});
-	assert_ok(w, w->store->ops->session_poll(w->store, &w->scope, session, &id, 1));
+	assert_ok(w, w->store->ops->session_poll(w->store, &w->scope, &(struct docs_poll){session, &id, 1}, &others));
 	assert_int_equal(collect_orphans(w, 0), 0);
 	number_of(w, "silence",
 		"UPDATE session SET seen_at = now() - interval '601 s' WHERE id = (SELECT max(id) FROM session)");
 	assert_int_equal(collect_orphans(w, 0), 1);
 	assert_ok(w, w->store->ops->collect_expired(w->store, 100, &count));
 	assert_int_equal(count, 1);
-	assert_int_equal(w->store->ops->session_poll(w->store, &w->scope, session, &id, 1), -ERR_SESSION_GONE);
+	assert_int_equal(
+		w->store->ops->session_poll(w->store, &w->scope, &(struct docs_poll){session, &id, 1}, &others),
+		-ERR_SESSION_GONE);
 	assert_int_equal(number_of(w, "holds", "SELECT count(*) FROM hold"), 0);
 }
 
@@ -96,16 +100,49 @@ static void a_poll_renews_and_forgets_ids_of_other_drives(void **state)
 {
 	struct worker *w = *state;
 	const int64_t session = open_session(w), held[] = {ITEM_ID(w->scope.drive, 5), ITEM_ID(w->scope.drive + 1, 5)};
+	int64_t others;
 
 	number_of(w, "quiet",
 		"UPDATE session SET seen_at = now() - interval '300 s' WHERE id = (SELECT max(id) FROM session)");
-	assert_ok(w, w->store->ops->session_poll(w->store, &w->scope, session, held, 2));
+	assert_ok(w, w->store->ops->session_poll(w->store, &w->scope, &(struct docs_poll){session, held, 2}, &others));
 	assert_int_equal(
 		number_of(w, "renewed",
 			"SELECT count(*) FROM session WHERE seen_at > now() - interval '10 s' AND id = (SELECT max(id) FROM session)"),
 		1);
 	assert_int_equal(
 		number_of(w, "held", "SELECT count(*) FROM hold WHERE session = (SELECT max(id) FROM session)"), 1);
+}
+
+static void a_poll_counts_the_other_mounts_of_the_drive(void **state)
+{
+	struct worker *w = *state;
+	const struct docs_store_ops *ops = w->store->ops;
+	const int64_t mine = open_session(w), theirs = open_session(w), silent = open_session(w);
+	const struct docs_scope scope = w->scope;
+	struct docs_drive drive;
+	char sql[128];
+	int64_t others;
+
+	assert_ok(w, ops->session_poll(w->store, &scope, &(struct docs_poll){mine, NULL, 0}, &others));
+	assert_int_equal(others, 2);
+	/* Not heard of for long; it may come back, so its session is kept. */
+	snprintf(sql, sizeof(sql), "UPDATE session SET seen_at = now() - interval '%u s' WHERE id = %" PRId64,
+		SESSION_PRESENT_S + 1, silent);
+	number_of(w, "silence", sql);
+	assert_ok(w, ops->session_poll(w->store, &scope, &(struct docs_poll){mine, NULL, 0}, &others));
+	assert_int_equal(others, 1);
+	assert_ok(w, ops->session_poll(w->store, &scope, &(struct docs_poll){silent, NULL, 0}, &others));
+	assert_int_equal(others, 2);
+	assert_ok(w, ops->session_end(w->store, &scope, silent));
+	assert_ok(w, ops->session_end(w->store, &scope, theirs));
+	assert_ok(w, ops->session_poll(w->store, &scope, &(struct docs_poll){mine, NULL, 0}, &others));
+	assert_int_equal(others, 0);
+	/* Those of another drive are nobody's others. */
+	assert_ok(w, ops->drive_create(w->store, scope.user, SPAN_LITERAL("second"), 0, &drive));
+	w->scope.drive = drive.row.id;
+	open_session(w);
+	assert_ok(w, ops->session_poll(w->store, &scope, &(struct docs_poll){mine, NULL, 0}, &others));
+	assert_int_equal(others, 0);
 }
 
 static void much_content_of_an_orphan_goes_in_pieces(void **state)
@@ -428,6 +465,7 @@ int main(void)
 		with_worker(a_held_document_outlives_its_grace_until_it_is_let_go),
 		with_worker(holds_end_with_a_session_that_is_not_heard_of),
 		with_worker(a_poll_renews_and_forgets_ids_of_other_drives),
+		with_worker(a_poll_counts_the_other_mounts_of_the_drive),
 		with_worker(much_content_of_an_orphan_goes_in_pieces),
 		with_worker(the_second_upload_learns_the_generation_of_the_first),
 		with_worker(blocks_go_when_nothing_refers_to_them_after_their_grace),
