@@ -343,9 +343,10 @@ int fs_new(const struct fs_options *options, struct fs **ret)
 	return 0;
 }
 
-void fs_attach(struct fs *fs, struct fuse_session *session)
+int fs_attach(struct fs *fs, struct fuse_session *session)
 {
 	notify_attach(fs->notify, session);
+	return device_attach(session);
 }
 
 #define QUIET_S 40 /* longer than the store takes to give up */

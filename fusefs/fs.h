@@ -12,6 +12,7 @@
 #define NEPHOS_FUSEFS_FS_H
 
 #include "fusefs/blocks.h"
+#include "fusefs/device.h"
 #include "fusefs/flush.h"
 #include "fusefs/inode.h"
 #include "fusefs/names.h"
@@ -52,6 +53,7 @@ struct fs {
 	uid_t uid;
 	gid_t gid;
 	struct notify *notify;
+	struct device_init init; /* the device's */
 
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t quiet; /* calls went down to 0 */

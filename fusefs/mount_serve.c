@@ -153,8 +153,9 @@ static int do_mount(struct mount *m, struct buf *ret_why)
 		return r;
 	}
 	m->mounted = true;
-	fs_attach(m->fs, m->session);
-	r = session_loop_start(m->session, on_end, m, &m->loop);
+	r = fs_attach(m->fs, m->session);
+	if (r == 0)
+		r = session_loop_start(m->session, on_end, m, &m->loop);
 	if (r == 0)
 		r = start_following(m);
 	if (r == 0)

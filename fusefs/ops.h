@@ -38,8 +38,8 @@ struct fs_options {
 int fs_new(const struct fs_options *options, struct fs **ret);
 /* The userdata of the session must be the struct fs. */
 const struct fuse_lowlevel_ops *fs_operations(void);
-/* From now on the kernel is told what changed. The session must outlive the fs. */
-void fs_attach(struct fs *fs, struct fuse_session *session);
+/* After fuse_session_mount, before the first request is read. From now on the kernel is told what changed. The session must outlive the fs. -ENOMEM. */
+int fs_attach(struct fs *fs, struct fuse_session *session);
 
 /* What the follower learnt: called after every answered poll, also an empty one: caches are trusted from the first call on. */
 void fs_on_changes(struct fs *fs, const struct store_changes *changes);

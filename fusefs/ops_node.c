@@ -120,12 +120,27 @@ void ops_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *for
 
 /* -- attributes -- */
 
+/* struct stat has no time of birth. */
+static void reply_statx(struct fs *fs, fuse_req_t req, const struct inode *inode)
+{
+	const int64_t btime = inode->attr.btime;
+	struct device_statx out = {0};
+	struct stat st;
+
+	fs_stat(fs, inode, &st);
+	device_statx_fill(&out, &st, (struct timespec){.tv_sec = btime / NS_PER_S, .tv_nsec = btime % NS_PER_S});
+	out.valid_sec = (uint64_t)ops_timeout(fs, inode_valid(inode));
+	fuse_reply_buf(req, (const char *)&out, sizeof(out));
+}
+
 static void on_attributes(void *cookie, int error)
 {
 	struct ask *ask = cookie;
 	fuse_req_t req = ask_take(ask);
 
-	if (req && error == 0)
+	if (req && error == 0 && ask->statx)
+		reply_statx(ask->fs, req, ask->inode);
+	else if (req && error == 0)
 		ops_reply_attributes(ask->fs, req, ask->inode);
 	else if (req)
 		ops_error(req, error);
@@ -133,27 +148,30 @@ static void on_attributes(void *cookie, int error)
 }
 
 /* Answers when they are valid. */
-static bool attributes_known(struct fs *fs, fuse_req_t req, fuse_ino_t node)
+static bool attributes_known(struct fs *fs, fuse_req_t req, fuse_ino_t node, bool statx)
 {
 	struct inode *inode = ops_inode(fs, node);
 
 	if (!inode || !inode_valid(inode))
 		return false;
-	ops_reply_attributes(fs, req, inode);
+	if (statx)
+		reply_statx(fs, req, inode);
+	else
+		ops_reply_attributes(fs, req, inode);
 	return true;
 }
 
 void ops_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
+	const bool statx = fi && fi->fh == DEVICE_STATX;
 	struct fs *fs = fs_of(req);
 	struct ask *ask;
 	bool known;
 	int r;
 
-	(void)fi;
 	metric_inc(fs->requests);
 	fs_lock(fs);
-	known = attributes_known(fs, req, node);
+	known = attributes_known(fs, req, node, statx);
 	fs_unlock(fs);
 	if (known)
 		return;
@@ -161,6 +179,7 @@ void ops_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	if (!ask)
 		return;
 	fs_lock(fs);
+	ask->statx = statx;
 	ask->inode = inodes_get(&fs->inodes, fs_id(fs, node));
 	r = ask->inode ? ask_attributes(ask, ask->inode, on_attributes) : -ENOMEM;
 	if (r < 0)

@@ -38,6 +38,7 @@ struct ask {
 	int64_t seen;
 	int whence;
 	bool plus;
+	bool statx;	 /* the answer has the time of birth */
 	bool refreshed;	 /* the attributes came for this request */
 	bool of_mapping; /* a write of pages that somebody changed in memory */
 	void *extra;	 /* own memory */

@@ -73,8 +73,8 @@ static int up(struct mount_mem *m, struct mem_drive *drive, const char *dir)
 	fuse_opt_free_args(&args);
 	if (!m->session || fuse_session_mount(m->session, dir) != 0)
 		return -1;
-	fs_attach(m->fs, m->session);
-	if (session_loop_start(m->session, on_end, m, &m->loop) < 0 || follow_new(&follow, &m->follow) < 0)
+	if (fs_attach(m->fs, m->session) < 0 || session_loop_start(m->session, on_end, m, &m->loop) < 0 ||
+		follow_new(&follow, &m->follow) < 0)
 		return -1;
 	(void)kernel_set_read_ahead(dir, fuse_session_fd(m->session));
 	return 0;

@@ -21,4 +21,36 @@ if [ "$(id -u)" = 0 ]; then
 	check_eq "which clears the bits" 755 "$(jq -r '.mode' "$WORK/body" | xargs printf %o)"
 fi
 
+# ---- statx: time of birth ----
+before=$(date +%s)
+echo born >"$M/born"
+after=$(date +%s)
+touch -d '2001-02-03 04:05:06 UTC' "$M/born"
+chmod 600 "$M/born"
+born=$(stat -c %W "$M/born")
+check "a file's time of birth is when it was made (between $before and $after, is $born), whatever its other times" test "$born" -ge "$((before - 1))" -a "$born" -le "$((after + 1))"
+check_eq "with the rest of statx as ever" "600 5 981173106 regular file" "$(stat -c '%a %s %Y %F' "$M/born")"
+check_eq "the same over HTTP" "$born" "$(curl -s --noproxy '*' "${AUTH[@]}" "$URL/api/v2/docs/drives/home/items?path=/posix-70/born" | jq -r '.btime | split(".")[0]')"
+mkdir "$M/folder"
+check "a folder has one, too" test "$(stat -c %W "$M/folder")" -ge "$((before - 1))"
+
+# ---- a shared mapping of a file that was opened with O_DIRECT ----
+check "a file of O_DIRECT is mapped shared: what is stored there, read and written past it is the same" python3 -c "
+import mmap, os, sys
+f = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT | os.O_DIRECT, 0o644)
+os.ftruncate(f, 8192)
+m = mmap.mmap(f, 8192)
+m[0:5] = b'hello'
+m[4096:4100] = b'page'
+m.flush()
+b = mmap.mmap(-1, 4096)
+assert os.preadv(f, [b], 0) == 4096 and b[0:5] == b'hello', b[0:5]
+b[0:6] = b'direct'
+assert os.pwritev(f, [b], 4096) == 4096
+assert m[4096:4102] == b'direct', m[4096:4102]
+m[8191:8192] = b'!'
+m.flush()
+os.close(f)
+assert open(sys.argv[1], 'rb').read() == b'hello' + bytes(4091) + b'direct' + bytes(4089) + b'!'" "$M/direct"
+
 e2e_end
