@@ -339,22 +339,20 @@ int flush_job(struct fs *fs, struct inode *inode, const struct op *op,
 	return 0;
 }
 
-void flush_job_cancel(struct fs *fs, struct job *job)
+bool flush_job_withdraw(struct fs *fs, struct job *job, int error)
 {
 	struct inode *inode = inode_ref(job->inode);
 	struct file *f = inode->file;
 
 	if (job->under_way) {
-		job->cancelled = true;
-		/* Of several that go together none is given up alone: their answer comes. */
-		if (f->round->jobs == 1)
-			round_cancel(f->round);
-	} else {
-		DL_DELETE(f->jobs, job);
-		job_over(job, -EINTR, NULL);
-		flush_step(fs, f);
+		inode_unref(inode);
+		return false;
 	}
+	DL_DELETE(f->jobs, job);
+	job_over(job, error, NULL);
+	flush_step(fs, f);
 	inode_unref(inode);
+	return true;
 }
 
 void flush_show_stored(struct fs *fs, struct inode *inode)

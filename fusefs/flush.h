@@ -98,8 +98,8 @@ void flush_wait_cancel(struct inode *inode, struct flush_wait *wait); /* done do
 /* An op on this document, after everything that was written to it and in the order of these calls. The op is copied; extents: at most one. done with the lock held. */
 int flush_job(struct fs *fs, struct inode *inode, const struct op *op,
 	void (*done)(void *cookie, int error, const struct op_result *result), void *cookie, struct job **ret_job);
-/* An interrupt: done comes with -EINTR, soon, unless it was stored. */
-void flush_job_cancel(struct fs *fs, struct job *job);
+/* One whose turn has not come is dropped: it will not happen, and done comes with the error, from inside the call. False: it is on its way. */
+bool flush_job_withdraw(struct fs *fs, struct job *job, int error);
 
 /* What the kernel has of it was given up: it is to show what is stored, and what is dirty still. */
 void flush_show_stored(struct fs *fs, struct inode *inode);

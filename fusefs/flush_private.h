@@ -30,7 +30,6 @@ struct job {
 	struct bytes *bytes; /* of a write: what goes to op.at; NULL: another op */
 	bool under_way;	     /* in the round */
 	bool alone;	     /* a write that was refused together with others */
-	bool cancelled;
 	void (*done)(void *cookie, int error, const struct op_result *result);
 	void *cookie;
 };
@@ -49,8 +48,6 @@ struct round {
 	bool drop_setid; /* the write says so */
 	bool starting;	 /* whoever began it is still on the stack, and is not called back */
 	int64_t mtime;
-	uint64_t group;
-	bool sent;
 };
 
 /* upload.c */
@@ -63,7 +60,6 @@ static inline struct upload *upload_of(struct dirty_tag *tag)
 
 /* flush_round.c */
 void round_begin(struct fs *fs, struct file *f);
-void round_cancel(struct round *r); /* its only job was interrupted */
 
 /* flush.c */
 /* After every change of what there is to be done of f: what follows from it, see file.h. f may be gone then. */

@@ -265,15 +265,8 @@ static void one_by_one(struct round *r)
 
 static void round_refused(struct round *r, int error, struct news *news)
 {
-	bool cancelled = r->job && r->job->cancelled && error == -EINTR;
-
 	if (r->with_data)
 		put_back(r->file);
-	if (r->with_data && cancelled) {
-		flush_waits_move(&r->file->flushing_waits, &r->file->waits);
-		take_jobs(r, news);
-		return;
-	}
 	if (r->with_data && r->job && !is_passing(error)) {
 		separate(r);
 		return;
@@ -333,7 +326,6 @@ static void on_round(void *cookie, int error, const struct op_result *results, s
 
 	fs_lock(fs);
 	fs->calls--;
-	r->sent = false;
 	if (error == -ERR_BLOCK_MISSING && ++r->attempts < FLUSH_ATTEMPTS_MAX) {
 		/* Stored so long ago that it was collected before a batch named it. */
 		forget_uploads(round_content(r));
@@ -439,12 +431,11 @@ static void round_send(struct round *r)
 
 	if (extents) {
 		fs->calls++;
-		error = oplog_append(fs->oplog, ops, fill_ops(r, ops, extents), on_round, r, &r->group);
+		error = oplog_append(fs->oplog, ops, fill_ops(r, ops, extents), on_round, r, NULL);
 		if (error < 0)
 			fs->calls--;
 	}
 	free(extents);
-	r->sent = error == 0;
 	if (error < 0)
 		postpone(r);
 }
@@ -666,10 +657,4 @@ void round_begin(struct fs *fs, struct file *f)
 		postpone(r);
 	else
 		round_upload(r);
-}
-
-void round_cancel(struct round *r)
-{
-	if (r->sent)
-		oplog_cancel(r->fs->oplog, r->group);
 }

@@ -327,6 +327,8 @@ int fs_new(const struct fs_options *options, struct fs **ret)
 	r = notify_new(&fs->notify);
 	if (r == 0)
 		r = flusher_start(&fs->flusher, fs);
+	if (r == 0)
+		r = ops_patience_start(&fs->patience, fs);
 	if (r == 0 && fs->root == 0)
 		r = ask_root(fs);
 	root = r == 0 ? inodes_get(&fs->inodes, fs->root) : NULL; /* its reference stays */
@@ -371,6 +373,7 @@ void fs_free(struct fs *fs)
 		return;
 	}
 	oplog_set_usage(fs->oplog, NULL, NULL);
+	ops_patience_stop(&fs->patience);
 	fs_lock(fs);
 	handles_end(fs);
 	fs_unlock(fs);

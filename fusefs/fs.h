@@ -18,6 +18,7 @@
 #include "fusefs/names.h"
 #include "fusefs/notify.h"
 #include "fusefs/ops.h"
+#include "fusefs/ops_patience.h"
 #include "fusefs/recent.h"
 
 #include <pthread.h>
@@ -63,8 +64,9 @@ struct fs {
 	struct recent recent;
 	struct blocks blocks;
 	struct flusher flusher;
-	struct handle *handles;	  /* all that is open */
-	struct ask *pending;	  /* requests that wait, by fuse_req_t */
+	struct handle *handles; /* all that is open */
+	struct ask *pending;	/* requests that wait, by fuse_req_t */
+	struct ops_patience patience;
 	struct file *files;	  /* with known content, most recently used first */
 	size_t content_bytes;	  /* of them */
 	struct listing *listings; /* that are kept, most recently used first */

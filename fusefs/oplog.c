@@ -16,26 +16,21 @@
  * A refusal takes the group it belongs to out and sends the others again, at the head of the queue, so that their order stays. Where the store does not say
  * which op it was, each group goes alone, and the guilty one is refused by itself.
  *
- * Nothing is called back from inside append or cancel: a caller may hold the lock that its callback takes. What ends without the store (cancelled, no
+ * Nothing is called back from inside append or withdraw: a caller may hold the lock that its callback takes. What ends without the store (withdrawn, no
  * memory) is told by the keeper, a thread that otherwise sleeps.
  *
  * Everything is guarded by `lock`, which is never held while the store or a callback is called.
  */
-
-#define PATIENCE_NS \
-	(1 * NS_PER_S) /* an answer that takes longer comes from a store that is out of reach: a healthy one needs milliseconds */
 
 struct group {
 	struct group *prev, *next;
 	uint64_t id;
 	struct op *ops;
 	size_t count;
-	size_t bytes;	/* of what the ops point to */
-	bool alone;	/* in a batch of its own, so that a refusal is its own */
-	bool cancelled; /* somebody asked */
-	bool refused;	/* by the store, for an op of its own */
-	bool told;	/* done was called; only the memory is left */
-	int error;	/* what the keeper tells */
+	size_t bytes; /* of what the ops point to */
+	bool alone;   /* in a batch of its own, so that a refusal is its own */
+	bool refused; /* by the store, for an op of its own */
+	int error;    /* what the keeper tells */
 	void (*done)(void *cookie, int error, const struct op_result *results, size_t count);
 	void *cookie;
 };
@@ -51,7 +46,6 @@ struct oplog {
 	size_t waiting_bytes;		   /* of what they point to */
 	size_t sent_ops;
 	struct op *flat; /* the ops of `sent` in one piece, when there are several groups */
-	int64_t sent_at_ns;
 	bool under_way;
 	unsigned telling; /* callbacks that run */
 	uint64_t next_id;
@@ -160,7 +154,6 @@ static void send_next(struct oplog *log)
 		return;
 	}
 	log->under_way = true;
-	log->sent_at_ns = clock_mono_ns();
 	count = log->sent_ops;
 	pthread_mutex_unlock(&log->lock);
 	(void)log->store->ops->batch(log->store, ops, count, on_answer, log);
@@ -183,7 +176,7 @@ static struct group *guilty(struct group *groups, int index)
 	return NULL;
 }
 
-/* Puts groups back at the head of the queue, in their order, but those that were refused or given up. Returns these: they are over. */
+/* Puts groups back at the head of the queue, in their order, but those that were refused. Returns these: they are over. */
 static struct group *send_again(struct oplog *log, struct group *groups)
 {
 	struct group *over = NULL, *g;
@@ -191,8 +184,7 @@ static struct group *send_again(struct oplog *log, struct group *groups)
 	while (groups) {
 		g = groups->prev; /* the last one */
 		DL_DELETE(groups, g);
-		if (g->refused || g->cancelled) {
-			g->error = g->refused ? g->error : -EINTR;
+		if (g->refused) {
 			DL_PREPEND(over, g);
 			continue;
 		}
@@ -233,8 +225,7 @@ static void tell(struct group *over, const struct store_batch_reply *reply)
 
 	DL_FOREACH_SAFE(over, g, next) {
 		DL_DELETE(over, g);
-		if (!g->told)
-			g->done(g->cookie, g->error, g->error == 0 ? results : NULL, g->error == 0 ? g->count : 0);
+		g->done(g->cookie, g->error, g->error == 0 ? results : NULL, g->error == 0 ? g->count : 0);
 		if (results)
 			results += g->count;
 		group_free(g);
@@ -268,31 +259,6 @@ static void on_answer(void *cookie, int error, const struct store_batch_reply *r
 	pthread_mutex_unlock(&log->lock);
 }
 
-/* Cancelled groups that were sent are let go when the answer is late. Returns when to look again, 0: no need. With the lock held. */
-static int64_t let_go_of_late(struct oplog *log, struct group **ret_over)
-{
-	int64_t due = log->sent_at_ns + PATIENCE_NS;
-	struct group *g;
-
-	DL_FOREACH(log->sent, g) {
-		struct group *messenger;
-
-		if (!g->cancelled || g->told)
-			continue;
-		if (clock_mono_ns() < due)
-			return due;
-		messenger = calloc(1, sizeof(*messenger));
-		if (!messenger)
-			return clock_mono_ns() + PATIENCE_NS;
-		messenger->done = g->done;
-		messenger->cookie = g->cookie;
-		messenger->error = -EINTR;
-		g->told = true;
-		DL_APPEND(*ret_over, messenger);
-	}
-	return 0;
-}
-
 static void *keeper_main(void *cookie)
 {
 	struct oplog *log = cookie;
@@ -300,20 +266,14 @@ static void *keeper_main(void *cookie)
 	pthread_mutex_lock(&log->lock);
 	while (!log->stop || log->over) {
 		struct group *over = log->over;
-		int64_t due;
 
 		log->over = NULL;
-		due = let_go_of_late(log, &over);
 		if (over) {
 			log->telling++;
 			pthread_mutex_unlock(&log->lock);
 			tell(over, NULL);
 			pthread_mutex_lock(&log->lock);
 			told_some(log);
-		} else if (due > 0) {
-			struct timespec until = clock_timespec(due);
-
-			pthread_cond_timedwait(&log->work, &log->lock, &until);
 		} else if (!log->stop) {
 			pthread_cond_wait(&log->work, &log->lock);
 		}
@@ -416,28 +376,22 @@ int oplog_append(struct oplog *log, const struct op *ops, size_t count,
 	return 0;
 }
 
-void oplog_cancel(struct oplog *log, uint64_t group)
+bool oplog_withdraw(struct oplog *log, uint64_t group, int error)
 {
 	struct group *g;
 
 	pthread_mutex_lock(&log->lock);
 	DL_FOREACH(log->queue, g) {
-		if (g->id != group)
-			continue;
+		if (g->id == group)
+			break;
+	}
+	if (g) {
 		DL_DELETE(log->queue, g);
 		waits_no_more(log, g);
-		give_to_keeper(log, g, -EINTR);
-		goto out;
+		give_to_keeper(log, g, error);
 	}
-	DL_FOREACH(log->sent, g) {
-		if (g->id != group)
-			continue;
-		g->cancelled = true;
-		pthread_cond_signal(&log->work);
-		break;
-	}
-out:
 	pthread_mutex_unlock(&log->lock);
+	return g != NULL;
 }
 
 int oplog_drain(struct oplog *log, unsigned deadline_ms, size_t *ret_left)

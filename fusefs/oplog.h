@@ -3,7 +3,7 @@
  * that many writers share a round trip and one writer pays just one. An op's callback comes when the store has it (or refused it).
  * When a batch is refused because of one op, that op gets its error and the others are sent again, without it.
  * Ops appended as one group stay together: all or nothing.
- * The log is the queue in which calls wait for a store that is slow or away: each op is a call that was not answered, holds no thread, and can be cancelled.
+ * The log is the queue in which calls wait for a store that is slow or away: each op is a call that was not answered, holds no thread, and can be withdrawn until it is sent.
  * Threads: append from any; callbacks on the store's thread.
  */
 #ifndef NEPHOS_FUSEFS_OPLOG_H
@@ -24,12 +24,12 @@ int oplog_new(struct store *store, struct oplog **ret);
 void oplog_set_usage(struct oplog *log, void (*on_usage)(void *cookie, int64_t used, int64_t quota), void *cookie);
 /* Everything appended must be over (oplog_drain). */
 void oplog_free(struct oplog *log);
-/* The ops are copied, what they point to too. done: results[0..count) of this group, valid during the call. ret_group (may be NULL) names the group for oplog_cancel. -EAGAIN: beyond these bounds. -E2BIG: more than any batch may hold, or nothing. -ENOMEM. -ESHUTDOWN after drain began. */
+/* The ops are copied, what they point to too. done: results[0..count) of this group, valid during the call. ret_group (may be NULL) names the group for oplog_withdraw. -EAGAIN: beyond these bounds. -E2BIG: more than any batch may hold, or nothing. -ENOMEM. -ESHUTDOWN after drain began. */
 int oplog_append(struct oplog *log, const struct op *ops, size_t count,
 	void (*done)(void *cookie, int error, const struct op_result *results, size_t count), void *cookie,
 	uint64_t *ret_group);
-/* A group that was not sent yet is dropped: done comes with -EINTR. One that was sent: its answer is awaited all the same unless the store is out of reach: then done comes with -EINTR. */
-void oplog_cancel(struct oplog *log, uint64_t group);
+/* A group that was not sent yet is dropped: it will not happen, and done comes with the error. False: it was sent, and its answer is awaited. */
+bool oplog_withdraw(struct oplog *log, uint64_t group, int error);
 /* No further appends; waits until all is answered, at most deadline_ms: -ETIMEDOUT, ret_left says how many ops are unsent. */
 int oplog_drain(struct oplog *log, unsigned deadline_ms, size_t *ret_left);
 

@@ -2,6 +2,7 @@
 
 #include "fusefs/ops_private.h"
 
+#include "common/base/clock.h"
 #include "common/base/text.h"
 
 #include <errno.h>
@@ -23,17 +24,40 @@ static void on_interrupt(fuse_req_t req, void *cookie)
 	fs_lock(fs);
 	HASH_FIND_PTR(fs->pending, &req, ask);
 	if (ask && !ask->interrupted) {
-		void (*cancel)(struct ask * a) = ask->cancel;
+		const struct patience_case now = {.interrupted = true};
 
 		ask->interrupted = true;
-		ask->cancel = NULL;
-		if (cancel)
-			cancel(ask);
+		if (patience_of(ask->call, &now) == PATIENCE_INTERRUPT && ask->cancel) {
+			ask->cancel(ask);
+		} else {
+			fs->patience.news = true;
+			pthread_cond_signal(&fs->patience.wake);
+		}
 	}
 	fs_unlock(fs);
 }
 
+/* It will wait. With the lock held. */
+static void begins(struct ask *ask, enum patience_call call)
+{
+	struct fs *fs = ask->fs;
+
+	ask->call = call;
+	ask->number = ++fs->patience.asked;
+	ask->tid = fuse_req_ctx(ask->req)->pid;
+	ask->began_ns = clock_mono_ns();
+	ask->ends_with = -EINTR;
+	HASH_ADD_PTR(fs->pending, req, ask);
+	if (fs->patience.asleep)
+		pthread_cond_signal(&fs->patience.wake);
+}
+
 struct ask *ask_new(fuse_req_t req)
+{
+	return ask_new_call(req, PATIENCE_OTHER);
+}
+
+struct ask *ask_new_call(fuse_req_t req, enum patience_call call)
 {
 	struct fs *fs = fs_of(req);
 	struct ask *ask = calloc(1, sizeof(*ask));
@@ -45,7 +69,7 @@ struct ask *ask_new(fuse_req_t req)
 	ask->fs = fs;
 	ask->req = req;
 	fs_lock(fs);
-	HASH_ADD_PTR(fs->pending, req, ask);
+	begins(ask, call);
 	fs_unlock(fs);
 	/* Without our lock: libfuse calls back at once when the interrupt was there first. */
 	fuse_req_interrupt_func(req, on_interrupt, fs);
@@ -87,23 +111,29 @@ void ask_fail(struct ask *ask, int error)
 
 void ask_cancel_ticket(struct ask *ask)
 {
-	ask->fs->store->ops->cancel(ask->fs->store, ask->ticket);
+	struct store *store = ask->fs->store;
+	store_ticket ticket = ask->ticket;
+
+	ask_cancel_shared(ask); /* what the store says of its end is not what the caller is to hear */
+	store->ops->cancel(store, ticket);
 }
 
 static void cancel_group(struct ask *ask)
 {
-	oplog_cancel(ask->fs->oplog, ask->group);
+	if (oplog_withdraw(ask->fs->oplog, ask->group, ask->ends_with))
+		ask->cancel = NULL;
 }
 
 static void cancel_job(struct ask *ask)
 {
-	flush_job_cancel(ask->fs, ask->job);
+	(void)flush_job_withdraw(ask->fs, ask->job, ask->ends_with);
 }
 
+/* What was written stays, and goes on to be stored. A failure that the handle has not reported is left for the next who asks. */
 static void cancel_stored(struct ask *ask)
 {
 	flush_wait_cancel(ask->inode, ask->wait);
-	ask_fail(ask, -EINTR);
+	ask_fail(ask, ask->ends_with);
 }
 
 void ask_cancel_shared(struct ask *ask)
@@ -111,7 +141,7 @@ void ask_cancel_shared(struct ask *ask)
 	fuse_req_t req = ask_take(ask);
 
 	if (req)
-		ops_error(req, -EINTR);
+		ops_error(req, ask->ends_with);
 }
 
 int ask_ops(struct ask *ask, const struct op *ops, size_t count,
@@ -120,8 +150,6 @@ int ask_ops(struct ask *ask, const struct op *ops, size_t count,
 	struct fs *fs = ask->fs;
 	int r;
 
-	if (ask->interrupted)
-		return -EINTR;
 	r = oplog_append(fs->oplog, ops, count, done, ask, &ask->group);
 	if (r < 0)
 		return r;
@@ -134,8 +162,6 @@ int ask_job(struct ask *ask, struct inode *inode, void (*done)(void *cookie, int
 {
 	int r;
 
-	if (ask->interrupted)
-		return -EINTR;
 	ask->cancel = cancel_job;
 	r = flush_job(ask->fs, inode, &ask->op, done, ask, &ask->job);
 	if (r < 0)
@@ -149,8 +175,6 @@ int ask_through(
 	struct flush_data through = {.at = ask->off, .from = data, .size = ask->size, .done = done, .cookie = ask};
 	int r;
 
-	if (ask->interrupted)
-		return -EINTR;
 	ask->cancel = cancel_job;
 	r = flush_through(ask->fs, ask->inode, &through, &ask->job);
 	if (r < 0)
@@ -166,8 +190,6 @@ int ask_stored(struct ask *ask, struct inode *inode, void (*done)(void *cookie, 
 		inode_unref(ask->inode);
 		ask->inode = inode_ref(inode);
 	}
-	if (ask->interrupted)
-		return -EINTR;
 	ask->cancel = cancel_stored;
 	r = flush_until_stored(ask->fs, inode, done, ask, &ask->wait);
 	if (r != 0)
@@ -177,8 +199,6 @@ int ask_stored(struct ask *ask, struct inode *inode, void (*done)(void *cookie, 
 
 int ask_attributes(struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error))
 {
-	if (ask->interrupted)
-		return -EINTR;
 	ask->cancel = ask_cancel_shared;
 	return fs_refresh(ask->fs, inode, done, ask);
 }

@@ -150,7 +150,7 @@ static void on_listing(void *cookie, int error);
 static void wait_for_listing(struct ask *ask)
 {
 	struct handle *h = ask->peer;
-	int r = ask->interrupted ? -EINTR : listing_wait(h->listing, on_listing, ask);
+	int r = listing_wait(h->listing, on_listing, ask);
 
 	if (r < 0)
 		ask_fail(ask, r);

@@ -36,7 +36,7 @@ static void on_truncated(void *cookie, int error, const struct op_result *result
 
 static void open_truncated(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
-	struct ask *ask = ask_new(req);
+	struct ask *ask = ask_new_call(req, PATIENCE_OPEN);
 	struct fs *fs;
 	int r;
 
@@ -126,7 +126,7 @@ static void store(fuse_req_t req, struct handle *h)
 		return;
 	}
 	fs_unlock(fs);
-	ask = ask_new(req);
+	ask = ask_new_call(req, PATIENCE_STORE);
 	if (!ask)
 		return;
 	fs_lock(fs);
@@ -250,12 +250,12 @@ static bool read_known(struct fs *fs, struct read *read)
 	return true;
 }
 
-/* It has to wait: from now on it can be interrupted. */
+/* It has to wait. */
 static void read_waiting(struct fs *fs, struct read *read, struct ahead *ahead)
 {
 	struct inode *inode = read->reader.inode;
 	int64_t at = read->reader.at;
-	struct ask *ask = ask_new(read->req);
+	struct ask *ask = ask_new_call(read->req, PATIENCE_READ);
 
 	if (!ask) {
 		free(read);
@@ -263,15 +263,10 @@ static void read_waiting(struct fs *fs, struct read *read, struct ahead *ahead)
 	}
 	read->ask = ask;
 	fs_lock(fs);
-	if (ask->interrupted) {
-		ask_fail(ask, -EINTR);
-		free(read);
-	} else {
-		ask->peer = read;
-		ask->cancel = cancel_read;
-		reader_start(&read->reader);
-		reader_missed(fs, inode, ahead, at);
-	}
+	ask->peer = read;
+	ask->cancel = cancel_read;
+	reader_start(&read->reader);
+	reader_missed(fs, inode, ahead, at);
 	fs_unlock(fs);
 }
 

@@ -66,7 +66,7 @@ static void cancel_lock(struct ask *ask)
 
 	(void)locks_cancel(l, ask);
 	table_put(ask->inode, ask->plus);
-	ask_fail(ask, -EINTR);
+	ask_fail(ask, ask->ends_with);
 }
 
 /* 0, or why not; -EAGAIN: in the way is another. */
@@ -86,7 +86,7 @@ static int apply(struct inode *inode, const struct lock *wanted, bool unlock, bo
 
 static void wait_for_lock(fuse_req_t req, struct handle *h, struct lock *wanted, bool posix)
 {
-	struct ask *ask = ask_new(req);
+	struct ask *ask = ask_new_call(req, PATIENCE_LOCK);
 	struct fs *fs;
 	int r;
 

@@ -72,7 +72,7 @@ static void on_made(void *cookie, int error, const struct op_result *results, si
 }
 
 /* An ask with the op of a new name in it; NULL: answered already. */
-static struct ask *ask_name(fuse_req_t req, const char *name)
+static struct ask *ask_name(fuse_req_t req, const char *name, enum patience_call call)
 {
 	struct fs *fs = fs_of(req);
 	struct span wanted;
@@ -84,7 +84,7 @@ static struct ask *ask_name(fuse_req_t req, const char *name)
 		ops_error(req, r);
 		return NULL;
 	}
-	ask = ask_new(req);
+	ask = ask_new_call(req, call);
 	if (!ask)
 		return NULL;
 	memcpy(ask->name, wanted.data, wanted.size);
@@ -123,7 +123,7 @@ static void fill_create(struct ask *ask, mode_t mode)
 
 void ops_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
 {
-	struct ask *ask = ask_name(req, name);
+	struct ask *ask = ask_name(req, name, PATIENCE_OTHER);
 
 	if (!ask)
 		return;
@@ -137,7 +137,7 @@ void ops_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 
 void ops_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
-	struct ask *ask = ask_name(req, name);
+	struct ask *ask = ask_name(req, name, PATIENCE_OTHER);
 
 	if (!ask)
 		return;
@@ -147,7 +147,7 @@ void ops_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 
 void ops_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
 {
-	struct ask *ask = ask_name(req, name);
+	struct ask *ask = ask_name(req, name, PATIENCE_OTHER);
 
 	if (!ask)
 		return;
@@ -165,7 +165,7 @@ void ops_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const ch
 
 void ops_link(fuse_req_t req, fuse_ino_t node, fuse_ino_t parent, const char *name)
 {
-	struct ask *ask = ask_name(req, name);
+	struct ask *ask = ask_name(req, name, PATIENCE_OTHER);
 
 	if (!ask)
 		return;
@@ -217,6 +217,10 @@ static void on_existing(void *cookie, int error, const struct item *item, struct
 	fs_lock(fs);
 	fs->calls--;
 	ask->cancel = NULL;
+	if (!ask->req) {
+		ask_free(ask); /* nobody waits: nothing is emptied for him */
+		goto out;
+	}
 	if (error == 0 && !S_ISREG(item->mode))
 		error = S_ISDIR(item->mode) ? -EISDIR : -EEXIST;
 	if (error == 0) {
@@ -255,7 +259,7 @@ static void on_created(void *cookie, int error, const struct op_result *results,
 		inode->pages_seq = results[0].item.content_seq;
 		reply_create(ask, inode);
 		inode_unref(inode);
-	} else if (error == -EEXIST && !(ask->fi.flags & O_EXCL) && ask->req && !ask->interrupted) {
+	} else if (error == -EEXIST && !(ask->fi.flags & O_EXCL) && ask->req) {
 		fs->calls++;
 		ask->cancel = ask_cancel_ticket;
 		ask->ticket = fs->store->ops->lookup(fs->store, ask->inode->id, ask->op.name, on_existing, ask);
@@ -267,7 +271,7 @@ static void on_created(void *cookie, int error, const struct op_result *results,
 
 void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
 {
-	struct ask *ask = ask_name(req, name);
+	struct ask *ask = ask_name(req, name, PATIENCE_OPEN);
 
 	if (!ask)
 		return;

@@ -77,8 +77,8 @@ void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	memcpy(ask->name, wanted.data, wanted.size);
 	fs_lock(fs);
 	ask->inode = inodes_get(&fs->inodes, fs_id(fs, parent));
-	if (!ask->inode || ask->interrupted) {
-		ask_fail(ask, ask->interrupted ? -EINTR : -ENOMEM);
+	if (!ask->inode) {
+		ask_fail(ask, -ENOMEM);
 	} else {
 		listing_missed(fs, ask->inode);
 		fs->calls++;
@@ -303,7 +303,7 @@ void ops_setattr(fuse_req_t req, fuse_ino_t node, struct stat *attr, int to_set,
 	fs_unlock(fs);
 	if (known)
 		return;
-	ask = ask_new(req);
+	ask = ask_new_call(req, op.fields & OP_HAS_SIZE ? PATIENCE_TRUNCATE : PATIENCE_OTHER);
 	if (!ask)
 		return;
 	fs_lock(fs);
@@ -404,16 +404,12 @@ void ops_statfs(fuse_req_t req, fuse_ino_t node)
 
 	(void)node;
 	metric_inc(fs->requests);
-	ask = ask_new(req);
+	ask = ask_new_call(req, PATIENCE_STATFS);
 	if (!ask)
 		return;
 	fs_lock(fs);
-	if (ask->interrupted) {
-		ask_fail(ask, -EINTR);
-	} else {
-		fs->calls++;
-		ask->cancel = ask_cancel_ticket;
-		ask->ticket = fs->store->ops->drive(fs->store, on_statfs, ask);
-	}
+	fs->calls++;
+	ask->cancel = ask_cancel_ticket;
+	ask->ticket = fs->store->ops->drive(fs->store, on_statfs, ask);
 	fs_unlock(fs);
 }

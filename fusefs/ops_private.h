@@ -6,6 +6,7 @@
 #include <fuse_lowlevel.h>
 
 #include "fusefs/handle.h"
+#include "fusefs/patience.h"
 
 /*
  * A request of the kernel that is not answered at once. It is in fs->pending, where an INTERRUPT finds it, until it is answered; then it is `over`, and freed when
@@ -17,9 +18,15 @@
 struct ask {
 	UT_hash_handle hh;
 	struct fs *fs;
-	fuse_req_t req; /* NULL: answered */
-	bool interrupted;
-	/* Ends the waiting; with the lock held; at most once. Set while there is something to end. Either the callback comes soon, with -EINTR, or it answers itself. */
+	fuse_req_t req; /* NULL: answered; its callback still comes, when what was asked for is under way */
+	enum patience_call call;
+	bool interrupted;	   /* a signal came: what follows from it is patience's to say */
+	uint64_t number;	   /* no two have the same */
+	pid_t tid;		   /* who waits; 0: nobody that can be seen from here */
+	int64_t began_ns, look_ns; /* when it came, and when it is looked at again */
+	int ends_with;		   /* what cancel tells */
+	/* Takes back what was asked for, unless that is under way and would happen all the same: then nothing happens, and it may be tried again. With the lock held. Set while there is
+	 * something to end. Either the callback comes soon, with ends_with, or it answers with that itself. */
 	void (*cancel)(struct ask *ask);
 	store_ticket ticket;
 	uint64_t group;
@@ -52,14 +59,15 @@ static inline struct fs *fs_of(fuse_req_t req)
 }
 
 /* Without the lock. NULL: no memory, and the request was answered so. */
-struct ask *ask_new(fuse_req_t req);
+struct ask *ask_new(fuse_req_t req); /* of a call that a signal does not end while its caller lives */
+struct ask *ask_new_call(fuse_req_t req, enum patience_call call);
 /* With the lock. After the answer: nothing interrupts it any more. Frees. */
 void ask_free(struct ask *ask);
 /* With the lock: takes the request away, so that nobody else answers it. NULL: somebody did. */
 fuse_req_t ask_take(struct ask *ask);
 void ask_fail(struct ask *ask, int error); /* answers, if nobody did, and frees */
 
-/* Ways of waiting: called with the lock held, each calls back with the lock held. When an interrupt came before, they fail with -EINTR. */
+/* Ways of waiting: called with the lock held, each calls back with the lock held. A callback finds the request taken when its caller was let go. */
 int ask_ops(struct ask *ask, const struct op *ops, size_t count,
 	void (*done)(void *cookie, int error, const struct op_result *results, size_t count));
 int ask_job(
@@ -69,7 +77,7 @@ int ask_through(
 	struct ask *ask, const void *data, void (*done)(void *cookie, int error, const struct op_result *result));
 /* 1: nothing to wait for. */
 int ask_stored(struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error));
-/* A shared wait cannot be ended for one: the request is answered at once, the ask is freed when it is called back. */
+/* A wait for what changes nothing: the request is answered at once, the ask is freed when it is called back. */
 void ask_cancel_shared(struct ask *ask);
 int ask_attributes(struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error));
 void ask_cancel_ticket(struct ask *ask);

@@ -85,7 +85,7 @@ void ops_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t off, off_t l
 		fuse_reply_err(req, off < 0 || len <= 0 ? EINVAL : EFBIG);
 		return;
 	}
-	ask = ask_new(req);
+	ask = ask_new_call(req, PATIENCE_TRUNCATE);
 	if (!ask)
 		return;
 	ask->whence = mode;
@@ -200,7 +200,7 @@ static void on_seek(void *cookie, int error)
 	}
 	if (at == -EAGAIN) {
 		ask->cancel = ask_cancel_shared;
-		r = ask->interrupted ? -EINTR : reader_ask(ask->fs, inode, missing, on_seek, ask);
+		r = reader_ask(ask->fs, inode, missing, on_seek, ask);
 	} else if (at != 0 || seekable) {
 		fuse_req_t req = ask_take(ask);
 

@@ -66,7 +66,8 @@ static void fail(struct ask *ask, int error)
 	struct handle *h = ask->peer;
 
 	mapping_failed(ask);
-	if (!ask->of_mapping)
+	/* Who was let go may have closed it by now; who was interrupted hears of nothing else. */
+	if (ask->req && !ask->of_mapping && error != -EINTR)
 		(void)flush_take_error(ask->inode->file, &h->error_seen);
 	ask_fail(ask, error);
 }
@@ -126,7 +127,7 @@ static void cancel_room(struct ask *ask)
 	struct waiting_write *w = ask->extra;
 
 	DL_DELETE(ask->fs->flusher.room, &w->room);
-	ask_fail(ask, -EINTR);
+	ask_fail(ask, ask->ends_with);
 }
 
 /* With the lock held. data is copied: the buffer is the session loop's. */
@@ -136,8 +137,8 @@ static void wait_for_room(struct ask *ask, const char *data)
 
 	ask->extra = w;
 	ask->text = malloc(ask->size);
-	if (!w || !ask->text || ask->interrupted) {
-		ask_fail(ask, ask->interrupted ? -EINTR : -ENOMEM);
+	if (!w || !ask->text) {
+		ask_fail(ask, -ENOMEM);
 		return;
 	}
 	memcpy(ask->text, data, ask->size);
@@ -158,7 +159,7 @@ struct piece {
 /* Those that wait. Called without the lock. */
 static void write_waiting(fuse_req_t req, struct handle *h, const struct piece *p, bool of_mapping)
 {
-	struct ask *ask = ask_new(req);
+	struct ask *ask = ask_new_call(req, PATIENCE_WRITE);
 	struct fs *fs;
 
 	if (!ask)

@@ -127,8 +127,8 @@ static void fetch(struct ask *ask, fuse_ino_t node)
 	fs_lock(fs);
 	ask->inode = inodes_get(&fs->inodes, fs_id(fs, node));
 	ask->extra = xattrs_new();
-	if (!ask->inode || !ask->extra || ask->interrupted) {
-		ask_fail(ask, ask->interrupted ? -EINTR : -ENOMEM);
+	if (!ask->inode || !ask->extra) {
+		ask_fail(ask, -ENOMEM);
 	} else {
 		/* The answer does not say which position it saw: at least this one. */
 		ask->seen = fs->recent.last;

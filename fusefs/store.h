@@ -13,6 +13,7 @@
 
 #include "common/proto/op_answer.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #define STORE_OUTAGE_S 30			 /* an outage of all gateways that is waited out */
@@ -127,6 +128,18 @@ struct store_ops {
 
 struct store {
 	const struct store_ops *ops;
+	/* When it answered last (anything but a poll), and when an answer last failed to come, on CLOCK_MONOTONIC; 0: never. Kept by whoever implements it. */
+	_Atomic int64_t heard_ns, missed_ns;
 };
+
+/* For how long somebody who began to wait at since_ns has heard nothing of the store; 0: it answers, or nothing says that it does not. */
+static inline int64_t store_silent_ns(const struct store *s, int64_t since_ns, int64_t now_ns)
+{
+	int64_t heard = atomic_load_explicit(&s->heard_ns, memory_order_relaxed);
+
+	if (atomic_load_explicit(&s->missed_ns, memory_order_relaxed) <= heard)
+		return 0;
+	return now_ns - (heard > since_ns ? heard : since_ns);
+}
 
 #endif

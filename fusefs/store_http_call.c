@@ -295,6 +295,17 @@ static int go_on(struct sh_call *call, enum sh_verdict verdict, int error)
 	return 0;
 }
 
+/* Whether the store is there, for those who wait. */
+static void note_answer(struct sh_call *call, enum sh_verdict verdict, const struct http_response *response)
+{
+	struct store *base = &call->s->base;
+
+	if (verdict == SH_NEXT)
+		atomic_store_explicit(&base->missed_ns, clock_mono_ns(), memory_order_relaxed);
+	else if (response->error == 0 && call->kind != SH_POLL)
+		atomic_store_explicit(&base->heard_ns, clock_mono_ns(), memory_order_relaxed);
+}
+
 static void on_response(void *cookie, struct http_response *response)
 {
 	struct sh_call *call = cookie;
@@ -308,6 +319,7 @@ static void on_response(void *cookie, struct http_response *response)
 		sh_block_received(call, response);
 	metric_add(s->counts[call->kind].received, (int64_t)response->body.size);
 	verdict = sh_judge(call, response, &error);
+	note_answer(call, verdict, response);
 	if (verdict != SH_FINISH) {
 		error = go_on(call, verdict, error);
 		if (error == 0) {

@@ -150,20 +150,23 @@ static void a_truncation_cuts_what_was_written_before_it_and_not_what_comes_afte
 	assert_int_equal(data[20], byte_at(20));
 }
 
-static void a_job_that_waits_can_be_given_up(void **state)
+static void a_job_that_waits_can_be_withdrawn_but_not_one_on_its_way(void **state)
 {
 	struct fixture *f = *state;
-	struct op op = truncate_to(f, 10);
+	struct op shorter = truncate_to(f, 10), longer = truncate_to(f, 100);
 	struct outcome first, second;
 	struct job *job;
 
 	fault_add(f->store, &(struct fault_rule){.call = FAULT_BATCH, .kind = FAULT_HOLD});
 	write_at(f, 0, 64);
-	begin_sync(f, &first);
+	job = begin_job(f, &longer, &first);
 	assert_int_equal(fault_wait_held(f->store, FAULT_BATCH, 1, WAIT_MS), 0);
-	job = begin_job(f, &op, &second);
 	fs_lock(f->fs);
-	flush_job_cancel(f->fs, job);
+	assert_false(flush_job_withdraw(f->fs, job, -EINTR));
+	fs_unlock(f->fs);
+	job = begin_job(f, &shorter, &second);
+	fs_lock(f->fs);
+	assert_true(flush_job_withdraw(f->fs, job, -EINTR));
 	fs_unlock(f->fs);
 	assert_int_equal(outcome_wait(&second), -EINTR);
 	fault_clear(f->store);
@@ -310,7 +313,7 @@ int main(void)
 		CASE(what_is_flushing_is_still_read_and_what_was_written_since_hides_it),
 		CASE(a_truncation_waits_for_the_round_before_it),
 		CASE(a_truncation_cuts_what_was_written_before_it_and_not_what_comes_after),
-		CASE(a_job_that_waits_can_be_given_up),
+		CASE(a_job_that_waits_can_be_withdrawn_but_not_one_on_its_way),
 		CASE(what_could_not_be_stored_stays_and_is_stored_later),
 		CASE(an_upload_that_failed_is_made_again),
 		CASE(each_handle_reports_a_failure_once),

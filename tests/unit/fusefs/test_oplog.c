@@ -197,7 +197,7 @@ static void oplog_append_waits_its_turn_while_the_store_stalls(void **state)
 		(void)snprintf(name, sizeof(name), "file-%d", i);
 		append(f, name, &o[i], i == CANCELLED ? &group : NULL);
 	}
-	oplog_cancel(f->log, group);
+	assert_true(oplog_withdraw(f->log, group, -EINTR));
 	assert_int_equal(outcome_wait(&o[CANCELLED]), -EINTR); /* while the others still wait */
 	assert_false(outcome_is_done(&o[0]));
 	fault_release(f->store, FAULT_BATCH);
@@ -234,7 +234,7 @@ static void oplog_append_of_more_bytes_than_it_holds_is_refused(void **state)
 	}
 	assert_int_equal(count, OPLOG_BYTES_MAX / (XATTR_VALUE_BYTES_MAX + 6));
 	for (size_t i = 0; i < count; i++)
-		oplog_cancel(f->log, groups[i]);
+		assert_true(oplog_withdraw(f->log, groups[i], -EINTR));
 	for (size_t i = 0; i < count; i++)
 		assert_int_equal(outcome_wait(&many[i]), -EINTR);
 	assert_int_equal(oplog_append(f->log, &op, 1, on_done, &o, NULL), 0); /* there is room again */
@@ -328,7 +328,7 @@ static void oplog_group_gets_its_own_results(void **state)
 	assert_int_equal(o.ids[1], before.ids[0] + 2);
 }
 
-static void oplog_cancel_of_a_waiting_group_never_sends_it(void **state)
+static void oplog_withdraw_of_a_waiting_group_never_sends_it(void **state)
 {
 	struct fixture *f = *state;
 	struct outcome first, o, next;
@@ -340,33 +340,14 @@ static void oplog_cancel_of_a_waiting_group_never_sends_it(void **state)
 	hold_first(f, &first);
 	append(f, "dropped", &o, &group);
 	append(f, "dropped", &next, NULL);
-	oplog_cancel(f->log, group);
+	assert_true(oplog_withdraw(f->log, group, -EINTR));
 	assert_int_equal(outcome_wait(&o), -EINTR);
 	assert_false(outcome_is_done(&first));
 	fault_release(f->store, FAULT_BATCH);
 	assert_int_equal(outcome_wait(&next), 0); /* the name was free */
 }
 
-static void oplog_cancel_of_a_sent_group_is_told_when_the_store_does_not_answer(void **state)
-{
-	struct fixture *f = *state;
-	struct outcome o, next;
-	uint64_t group;
-
-	outcome_init(&o, NULL);
-	outcome_init(&next, NULL);
-	fault_add(f->store, &(struct fault_rule){.call = FAULT_BATCH, .kind = FAULT_HOLD, .nth = 1});
-	append(f, "sent", &o, &group);
-	assert_int_equal(fault_wait_held(f->store, FAULT_BATCH, 1, WAIT_MS), 0);
-	oplog_cancel(f->log, group);
-	assert_int_equal(outcome_wait(&o), -EINTR);
-	/* Told once: the answer, when it comes, is for nobody. */
-	append(f, "next", &next, NULL);
-	fault_release(f->store, FAULT_BATCH);
-	assert_int_equal(outcome_wait(&next), 0);
-}
-
-static void oplog_cancel_of_a_sent_group_that_is_answered_tells_the_answer(void **state)
+static void oplog_withdraw_of_a_sent_group_changes_nothing(void **state)
 {
 	struct fixture *f = *state;
 	struct outcome o;
@@ -376,7 +357,7 @@ static void oplog_cancel_of_a_sent_group_that_is_answered_tells_the_answer(void 
 	fault_add(f->store, &(struct fault_rule){.call = FAULT_BATCH, .kind = FAULT_HOLD, .nth = 1});
 	append(f, "sent", &o, &group);
 	assert_int_equal(fault_wait_held(f->store, FAULT_BATCH, 1, WAIT_MS), 0);
-	oplog_cancel(f->log, group);
+	assert_false(oplog_withdraw(f->log, group, -EINTR));
 	fault_release(f->store, FAULT_BATCH);
 	assert_int_equal(outcome_wait(&o), 0);
 }
@@ -542,9 +523,8 @@ int main(void)
 		TEST(oplog_refusal_without_index_finds_the_guilty_by_sending_each_alone),
 		TEST(oplog_group_is_refused_as_a_whole_and_leaves_nothing),
 		TEST(oplog_group_gets_its_own_results),
-		TEST(oplog_cancel_of_a_waiting_group_never_sends_it),
-		TEST(oplog_cancel_of_a_sent_group_is_told_when_the_store_does_not_answer),
-		TEST(oplog_cancel_of_a_sent_group_that_is_answered_tells_the_answer),
+		TEST(oplog_withdraw_of_a_waiting_group_never_sends_it),
+		TEST(oplog_withdraw_of_a_sent_group_changes_nothing),
 		TEST(oplog_outage_fails_what_was_sent_and_later_ops_try_again),
 		TEST(oplog_append_beyond_the_limits_is_refused),
 		TEST(oplog_answers_say_how_full_the_drive_is_before_their_callbacks),

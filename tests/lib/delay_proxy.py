@@ -1,0 +1,53 @@
+# A TCP proxy that makes what lies behind it far away: every byte is held back for as long, in either direction; the bandwidth stays.
+# Usage: delay_proxy.py PORT TARGET_PORT DELAY_MS      on 127.0.0.1; says "ready" when it listens
+import asyncio, sys
+
+port, target, delay = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]) / 1000
+HELD = 1024  # pieces of 64 KiB under way in one direction
+
+
+async def pump(reader, writer):
+    loop = asyncio.get_running_loop()
+    held = asyncio.Queue(HELD)
+
+    async def deliver():
+        while True:
+            due, data = await held.get()
+            await asyncio.sleep(max(0, due - loop.time()))
+            if not data:
+                break
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    delivery = asyncio.ensure_future(deliver())
+    try:
+        while True:
+            data = await reader.read(65536)
+            await held.put((loop.time() + delay, data))
+            if not data:
+                break
+    except ConnectionError:
+        await held.put((loop.time() + delay, b""))
+    try:
+        await delivery
+    except ConnectionError:
+        pass
+
+
+async def serve(reader, writer):
+    try:
+        far = await asyncio.open_connection("127.0.0.1", target)
+    except OSError:
+        writer.close()
+        return
+    await asyncio.gather(pump(reader, far[1]), pump(far[0], writer))
+
+
+async def main():
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
+    print("ready", flush=True)
+    await server.serve_forever()
+
+
+asyncio.run(main())

@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# Goal: a signal that does not kill changes nothing for who is in a call on the mount, near or far from the store, with caches or without; who waits for a lock is interrupted, who is killed goes.
+. "$(dirname "$0")/../lib/e2e.sh"
+e2e_store
+BIN=${NEPHOS_BUILD_DIR:?}/bin
+LIB=$E2E_ROOT/tests/lib
+M=$E2E_MOUNT/10
+FAR=$WORK/far # 20 ms away
+ROUNDS=${E2E_LONG:+40}
+FAR_ROUNDS=${E2E_LONG:+5}
+FAR_PORT=$((${URL##*:} + 7))
+AWAY_MS=20
+HOWS=(once timer child stop trace)
+COLD=(once ${E2E_LONG:+timer child stop trace})
+clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
+mount_far() { clean "$BIN/nephos" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/far.pid,log=$WORK/far.log" "http://127.0.0.1:$FAR_PORT" "$FAR"; }
+umount_far() { clean "$BIN/nephos" umount "$FAR"; }
+gateways() { for g in gateway-1 gateway-2; do kill "-$1" "$(cat "$E2E_DATA/run/$g.pid")"; done; }
+mkdir -p "$M" "$FAR" || exit 2
+at_end 'gateways CONT; umount_far || umount -l "$FAR"; [ -z "${proxy:-}" ] || kill "$proxy"; rm -rf "$M"'
+
+# ---- every call, in each kind of rain ----
+
+for how in "${HOWS[@]}"; do
+	check "$how: no call fails" timeout 120 "$BIN/storm" make "$M" "${ROUNDS:-5}" "$how"
+done
+check "a tree to look at" "$BIN/storm" leave "$M/left"
+
+python3 "$LIB/delay_proxy.py" "$FAR_PORT" "${URL##*:}" "$AWAY_MS" >"$WORK/proxy.out" 2>"$WORK/proxy.err" &
+proxy=$!
+check "the store can be reached from afar" eventually 10 grep -q ready "$WORK/proxy.out"
+check "it is mounted from there" mount_far
+for how in once timer; do
+	check "$how, $AWAY_MS ms away: no call fails" timeout 120 "$BIN/storm" make "$FAR/10" "${FAR_ROUNDS:-1}" "$how"
+done
+# What the kernel and the mount know by now answers without the store: so each look is by a mount that knows nothing.
+for how in "${COLD[@]}"; do
+	check "$how: the far mount knows nothing" sh -c '"$0" umount "$1"' "$BIN/nephos" "$FAR"
+	check "$how: and is mounted anew" mount_far
+	check "$how, $AWAY_MS ms away and cold: no call fails" timeout 120 "$BIN/storm" look "$FAR/10/left" 1 "$how"
+done
+
+# ---- strace, Ctrl-Z and fg ----
+
+if command -v strace >/dev/null; then
+	"$BIN/storm" make "$FAR/10" 1 child >"$WORK/traced" 2>&1 &
+	traced=$!
+	while kill -0 $traced 2>/dev/null; do timeout -s INT 0.1 strace -f -q -o /dev/null -p $traced; done >/dev/null 2>&1
+	wait $traced
+	check_eq "strace attached again and again: no call fails" 0 "$?"
+fi
+
+mkdir "$WORK/tree"
+for d in {1..15}; do
+	mkdir "$WORK/tree/d$d"
+	for f in {1..15}; do echo "$d $f" >"$WORK/tree/d$d/f$f"; done
+done
+# copied WHAT FROM TO: with the copier stopped and continued all the time.
+copied() {
+	local copier
+	cp -r "$2" "$3" 2>"$WORK/cp.err" &
+	copier=$!
+	while kill -STOP $copier 2>/dev/null; do
+		kill -CONT $copier
+		sleep 0.01 # to get some work done between
+	done
+	wait $copier
+	check_eq "$1, stopped and continued all the time, succeeds" "0 " "$? $(cat "$WORK/cp.err")"
+	check "$1: the copy is complete" diff -r "$2" "$3"
+}
+copied "cp -r of 225 files" "$WORK/tree" "$M/copied"
+copied "cp -r of 15 files to afar" "$WORK/tree/d1" "$FAR/10/copied-far"
+
+# ---- who waits for a lock ----
+
+cat >"$WORK/lock.py" <<'PY'
+# Waits for a lock that another process holds; a signal comes: the wait ends with EINTR, and soon.
+import ctypes, fcntl, os, signal, sys, time
+path, kind = sys.argv[1:3]
+libc = ctypes.CDLL(None, use_errno=True)
+f = os.open(path, os.O_RDWR | os.O_CREAT)
+whole = bytes(ctypes.c_short(fcntl.F_WRLCK)) + bytes(ctypes.c_short(0)) + b"\0" * 28
+take = {"flock": lambda fd: libc.flock(fd, fcntl.LOCK_EX), "fcntl": lambda fd: libc.fcntl(fd, fcntl.F_SETLKW, whole)}[kind]
+ready_r, ready_w = os.pipe()
+holder = os.fork()
+if holder == 0:
+    g = os.open(path, os.O_RDWR)
+    os._exit(1) if take(g) != 0 else os.write(ready_w, b"x")
+    time.sleep(60)
+    os._exit(0)
+os.read(ready_r, 1)
+signal.signal(signal.SIGALRM, lambda *_: None)  # Python's handlers are set without SA_RESTART
+signal.setitimer(signal.ITIMER_REAL, 0.2)
+begin = time.monotonic()
+r = take(f)
+error, took = ctypes.get_errno(), time.monotonic() - begin
+os.kill(holder, signal.SIGKILL)
+os.waitpid(holder, 0)
+print(r, os.strerror(error), "%.1f s" % took)
+sys.exit(not (r == -1 and error == 4 and took < 10))
+PY
+for kind in fcntl flock; do
+	check "who waits for a lock ($kind) is interrupted" python3 "$WORK/lock.py" "$M/lock" "$kind"
+done
+
+# ---- who is killed, and who is not, while the store stands still ----
+
+ls -l "$M" >/dev/null
+gateways STOP
+cat >"$WORK/mkdir.py" <<'PY'
+import os, signal, sys
+signal.signal(signal.SIGALRM, lambda *_: None)
+os.mkdir(sys.argv[1])
+PY
+python3 "$WORK/mkdir.py" "$M/waits" 2>"$WORK/waits.err" &
+waits=$!
+sh -c 'echo x >"$0/killed"' "$M/left" 2>/dev/null &
+killed=$!
+stuck() { grep -qs request_wait_answer "/proc/$1/stack" || grep -qs 'request_wait\|fuse' "/proc/$1/wchan"; }
+check "a call waits for a store that stands still" eventually 10 stuck $waits
+check "another, too" eventually 10 stuck $killed
+kill -ALRM $waits
+kill -KILL $killed
+wait $killed 2>/dev/null
+check_eq "who is killed goes, although the store does not answer" 137 $?
+check "who only got a signal still waits" stuck $waits
+gateways CONT
+wait $waits
+check_eq "and has what he wanted when the store answers" "0 " "$? $(cat "$WORK/waits.err")"
+check "which is there" test -d "$M/waits"
+check "the mount goes on" eventually 20 mkdir "$M/after"
+e2e_end
