@@ -149,8 +149,10 @@ static void drop_everything(struct fs *fs, int64_t seq)
 	fs->inodes.epoch++;
 }
 
-void fs_on_changes(struct fs *fs, const struct store_changes *changes)
+void fs_on_changes(struct fs *fs, const struct store_changes *changes, int64_t sent_ns)
 {
+	int64_t until = sent_ns > 0 && !changes->more ? sent_ns + FS_TRUST_MS * NS_PER_MS : 0;
+
 	fs_lock(fs);
 	if (changes->reset) {
 		log_warning(NULL, "the journal does not reach back: everything known of the drive is dropped");
@@ -160,16 +162,11 @@ void fs_on_changes(struct fs *fs, const struct store_changes *changes)
 		apply(fs, &changes->list[i]);
 	if (changes->counted)
 		fs->others = changes->others > 0;
-	fs->following = true;
-	fs->followed = changes->last.seq;
-	fs_unlock(fs);
-}
-
-void fs_on_lost(struct fs *fs)
-{
-	fs_lock(fs);
-	fs->following = false;
-	fs->inodes.epoch++;
+	if (changes->reset)
+		fill_view_reset(&fs->view, changes->last.incarnation, changes->last.seq, until);
+	else
+		fill_view_follow(&fs->view, changes->last.seq, until);
+	fs_view_changed(fs);
 	fs_unlock(fs);
 }
 

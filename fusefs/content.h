@@ -28,6 +28,8 @@ struct segment {
 	char cap[CONTENT_CAP_BYTES_MAX];
 };
 
+#define CONTENT_OF_OTHERS (-1) /* no content_seq: what is known of another version is dropped */
+
 struct content {
 	struct segment **list;
 	size_t count, room;

@@ -223,7 +223,8 @@ static void round_stored(struct round *r, const struct op_result *results, size_
 {
 	struct file *f = r->file;
 	bool content = round_content(r)->count > 0, extra = r->job && !job_is_write(r->job) && !r->merged;
-	int64_t before = f->inode->attr.content_seq;
+	/* When somebody changed something before this that is not told yet, nobody knows what it was laid over. */
+	int64_t before = fill_needed(&r->fs->view) > 0 ? CONTENT_OF_OTHERS : f->inode->attr.content_seq;
 	struct job *job;
 
 	news->result = &results[content && extra ? 1 : 0];

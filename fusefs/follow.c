@@ -18,15 +18,18 @@ struct follow {
 	/* Guarded by lock. */
 	struct store_position since;
 	store_ticket ticket;
-	bool under_way, stop, held_changed;
+	bool under_way, stop, held_changed, wanted;
+	bool is_long;		 /* the poll under way */
 	bool only_own;		 /* the last poll brought changes, and all were our own */
 	bool in_touch;		 /* a poll was answered, and none failed since: the next one may take its time */
 	int error;		 /* of the last poll */
 	bool reset_blind;	 /* drop everything, but nobody said where the drive stands now */
-	int64_t silent_since_ns; /* first failure after a success; 0: none */
+	int64_t silent_since_ns; /* when the first poll was sent that failed after a success; 0: none */
 	bool lost;
 	unsigned failures;
-	int64_t poll_started_ns;
+	int64_t poll_started_ns;       /* clock_mono_ns, for waits */
+	int64_t sent_ns;	       /* clock_boot_ns, for trust */
+	int64_t proven_ns;	       /* sent_ns of the last poll that was answered */
 	int64_t held[FOLLOW_HELD_MAX]; /* only the thread writes it, and not while a poll is under way */
 };
 
@@ -58,10 +61,12 @@ static void on_poll(void *cookie, int error, const struct store_changes *changes
 		only_own = changes->list[i].own;
 	/* Told before the next poll says that we have it. */
 	if (error == 0 && !blind)
-		f->options.on_changes(f->options.cookie, changes);
+		f->options.on_changes(f->options.cookie, changes, f->sent_ns);
 	pthread_mutex_lock(&f->lock);
-	if (error == 0 && !blind)
+	if (error == 0 && !blind) {
 		f->since = changes->last;
+		f->proven_ns = f->sent_ns;
+	}
 	f->reset_blind = blind;
 	f->only_own = only_own;
 	call_is_over(f, error);
@@ -76,7 +81,7 @@ static void on_drive(void *cookie, int error, const struct store_drive *drive)
 
 	if (error == 0) {
 		changes.last = drive->at;
-		f->options.on_changes(f->options.cookie, &changes);
+		f->options.on_changes(f->options.cookie, &changes, f->sent_ns);
 	}
 	pthread_mutex_lock(&f->lock);
 	if (error == 0) {
@@ -87,20 +92,38 @@ static void on_drive(void *cookie, int error, const struct store_drive *drive)
 	pthread_mutex_unlock(&f->lock);
 }
 
+#define PROVEN_NS (2 * FOLLOW_USED_WAIT_S * NS_PER_S) /* since then: short polls follow on each other */
+
+/* How long the next poll may wait for news. Whoever uses the mount needs an answer soon, and at once after a long poll, or a failure. */
+static unsigned wait_for_news(const struct follow *f, bool in_use)
+{
+	if (!f->in_touch || (in_use && f->sent_ns - f->proven_ns > PROVEN_NS))
+		return 0;
+	return in_use && f->options.wait_s > FOLLOW_USED_WAIT_S ? FOLLOW_USED_WAIT_S : f->options.wait_s;
+}
+
 /* With the lock held; lets go of it. */
 static void start(struct follow *f)
 {
 	struct store *store = f->options.store;
 	struct store_position since = f->since;
-	unsigned wait_s = f->in_touch ? f->options.wait_s : 0;
+	bool in_use;
+	unsigned wait_s;
 	bool blind = f->reset_blind;
 	store_ticket ticket;
 	size_t held = 0;
 
 	f->under_way = true;
 	f->held_changed = false;
-	f->poll_started_ns = clock_mono_ns();
+	f->wanted = false;
 	f->ticket = 0;
+	pthread_mutex_unlock(&f->lock);
+	in_use = f->options.in_use && f->options.in_use(f->options.cookie);
+	pthread_mutex_lock(&f->lock);
+	f->poll_started_ns = clock_mono_ns();
+	f->sent_ns = clock_boot_ns();
+	wait_s = wait_for_news(f, in_use || f->wanted);
+	f->is_long = wait_s > FOLLOW_USED_WAIT_S;
 	pthread_mutex_unlock(&f->lock);
 	if (blind) {
 		ticket = store->ops->drive(store, on_drive, f);
@@ -113,7 +136,7 @@ static void start(struct follow *f)
 	f->ticket = ticket;
 }
 
-/* Until the call is over. A new document to name ends it early, but not at once each time. */
+/* Until the call is over. Who wants to know ends a long one at once; a new document to name ends any, but not at once each time. */
 static void wait_for_answer(struct follow *f)
 {
 	bool cancelled = false;
@@ -121,8 +144,9 @@ static void wait_for_answer(struct follow *f)
 	while (f->under_way) {
 		int64_t due = f->poll_started_ns + FOLLOW_HELD_MS * NS_PER_MS;
 		bool early = f->held_changed && !cancelled;
+		bool now = f->stop || (f->wanted && f->is_long) || (early && clock_mono_ns() >= due);
 
-		if (!cancelled && (f->stop || (early && clock_mono_ns() >= due))) {
+		if (!cancelled && now) {
 			cancelled = true;
 			f->options.store->ops->cancel(f->options.store, f->ticket);
 		} else if (early) {
@@ -138,15 +162,6 @@ static void wait_for_answer(struct follow *f)
 		f->error = 0;
 }
 
-static void tell_lost(struct follow *f)
-{
-	f->lost = true;
-	pthread_mutex_unlock(&f->lock);
-	log_warning(NULL, "no news of the drive for %d ms: what is cached is dropped", FOLLOW_LOST_MS);
-	f->options.on_lost(f->options.cookie);
-	pthread_mutex_lock(&f->lock);
-}
-
 static void rest(struct follow *f, int64_t due)
 {
 	struct timespec until = clock_timespec(due);
@@ -160,15 +175,17 @@ static void after_failure(struct follow *f)
 	int64_t now = clock_mono_ns(), pause = FOLLOW_PAUSE_MIN_MS, due;
 
 	if (f->silent_since_ns == 0) {
-		f->silent_since_ns = now;
+		f->silent_since_ns = f->poll_started_ns;
 		log_info(NULL, "poll: %s", error_lookup(f->error)->title);
 	}
 	for (unsigned i = 0; i < f->failures && pause < FOLLOW_PAUSE_MAX_MS; i++)
 		pause *= 2;
 	f->failures++;
 	due = now + (pause < FOLLOW_PAUSE_MAX_MS ? pause : FOLLOW_PAUSE_MAX_MS) * NS_PER_MS;
-	if (!f->lost && now - f->silent_since_ns >= FOLLOW_LOST_MS * NS_PER_MS)
-		tell_lost(f);
+	if (!f->lost && now - f->silent_since_ns >= FOLLOW_LOST_MS * NS_PER_MS) {
+		f->lost = true;
+		log_warning(NULL, "no news of the drive for %d ms: everything is asked for", FOLLOW_LOST_MS);
+	}
 	rest(f, due);
 }
 
@@ -229,6 +246,16 @@ void follow_held_changed(struct follow *f)
 	pthread_mutex_lock(&f->lock);
 	f->held_changed = true;
 	pthread_cond_signal(&f->wake);
+	pthread_mutex_unlock(&f->lock);
+}
+
+void follow_wake(struct follow *f)
+{
+	pthread_mutex_lock(&f->lock);
+	if (!f->wanted) {
+		f->wanted = true;
+		pthread_cond_signal(&f->wake);
+	}
 	pthread_mutex_unlock(&f->lock);
 }
 

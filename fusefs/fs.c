@@ -22,6 +22,45 @@
 void fs_lock(struct fs *fs)
 {
 	pthread_mutex_lock(&fs->lock);
+	fs->now_ns = clock_boot_ns();
+	fs->inodes.trusted = fill_trusted(&fs->view, fs->now_ns);
+}
+
+void fs_view_changed(struct fs *fs)
+{
+	fs->inodes.trusted = fill_trusted(&fs->view, fs->now_ns);
+	fs->inodes.needed = fill_needed(&fs->view);
+}
+
+void fs_saw(struct fs *fs, struct store_position at)
+{
+	fill_view_saw(&fs->view, at.incarnation, at.seq);
+	fs_view_changed(fs);
+}
+
+void fs_used(struct fs *fs)
+{
+	fs->used_ns = fs->now_ns;
+	if (!fs->inodes.trusted && fs->wake)
+		fs->wake(fs->wake_cookie);
+}
+
+bool fs_in_use(struct fs *fs)
+{
+	bool in_use;
+
+	fs_lock(fs);
+	in_use = fs->used_ns > 0 && fs->now_ns - fs->used_ns < FS_IN_USE_MS * NS_PER_MS;
+	fs_unlock(fs);
+	return in_use;
+}
+
+void fs_set_waker(struct fs *fs, void (*wake)(void *cookie), void *cookie)
+{
+	fs_lock(fs);
+	fs->wake = wake;
+	fs->wake_cookie = cookie;
+	fs_unlock(fs);
 }
 
 void fs_later(struct fs *fs, struct later *later)
@@ -124,12 +163,41 @@ void fs_learn_used(struct fs *fs, int64_t used, int64_t quota)
 		fs->usage_at_ns = 0; /* the quota went: what the disk has was never said */
 }
 
-static void on_batch_usage(void *cookie, int64_t used, int64_t quota)
+int64_t fs_result_seq(const struct op_result *result)
+{
+	int64_t seq = result->has_item ? result->item.seq : 0;
+
+	for (size_t i = 0; i < result->dir_count; i++)
+		if (result->dirs[i].seq > seq)
+			seq = result->dirs[i].seq;
+	return seq;
+}
+
+/* The last change that the results are of; 0: they do not say. */
+static int64_t last_seq(const struct store_batch_reply *reply)
+{
+	int64_t last = 0;
+
+	for (size_t i = 0; reply->results && i < reply->count; i++) {
+		int64_t seq = fs_result_seq(&reply->results[i]);
+
+		last = seq > last ? seq : last;
+	}
+	return last;
+}
+
+static void on_batch(void *cookie, const struct store_batch_reply *reply)
 {
 	struct fs *fs = cookie;
+	int64_t last = reply->at.seq;
 
 	fs_lock(fs);
-	fs_learn_used(fs, used, quota);
+	if (reply->used >= 0)
+		fs_learn_used(fs, reply->used, reply->quota);
+	/* Each op is one change, and those of a batch follow on each other. An answer of a later position is not the first one. */
+	if (last > 0 && last_seq(reply) == last)
+		fill_view_own(&fs->view, last - (int64_t)reply->count + 1, last);
+	fs_saw(fs, reply->at);
 	fs_unlock(fs);
 }
 
@@ -158,13 +226,13 @@ struct inode *fs_learn(struct fs *fs, const struct item *item, int64_t seen, boo
 	if (!inode)
 		return NULL;
 	if (inode_learn(inode, item, seen)) {
-		if (!fresh || !fs->following)
+		if (!fresh)
 			inode->epoch = 0;
 		else
 			learn_content(fs, inode, item, seen);
 	}
 	if (ret_fresh)
-		*ret_fresh = fresh && fs->following;
+		*ret_fresh = fresh;
 	return inode;
 }
 
@@ -195,7 +263,7 @@ bool fs_changed_now(const struct fs *fs, const struct inode *inode)
 
 bool fs_is_shared(const struct fs *fs)
 {
-	return fs->others || !fs->following ||
+	return fs->others || !fs->inodes.trusted ||
 		(fs->foreign_ns != 0 && clock_mono_ns() - fs->foreign_ns < FS_FOREIGN_S * NS_PER_S);
 }
 
@@ -213,6 +281,7 @@ static void on_item(void *cookie, int error, const struct item *item, struct sto
 	fs_lock(fs);
 	fs->calls--;
 	inode->refreshing = false;
+	fs_saw(fs, at);
 	if (error == 0)
 		inode_unref(fs_learn(fs, item, at.seq, NULL));
 	wait_fire(&inode->waits, error);
@@ -303,7 +372,7 @@ static void init_state(struct fs *fs, const struct fs_options *options)
 	fs->uid = options->uid;
 	fs->gid = options->gid;
 	fs->later_end = &fs->later;
-	fs->following = true;
+	fill_view_init(&fs->view, options->follows ? 0 : INT64_MAX);
 	pthread_mutex_init(&fs->lock, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -323,7 +392,7 @@ int fs_new(const struct fs_options *options, struct fs **ret)
 	if (!fs)
 		return -ENOMEM;
 	init_state(fs, options);
-	oplog_set_usage(fs->oplog, on_batch_usage, fs);
+	oplog_set_listener(fs->oplog, on_batch, fs);
 	r = notify_new(&fs->notify);
 	if (r == 0)
 		r = flusher_start(&fs->flusher, fs);
@@ -372,7 +441,7 @@ void fs_free(struct fs *fs)
 		log_error(NULL, "%u calls of the store did not end", fs->calls);
 		return;
 	}
-	oplog_set_usage(fs->oplog, NULL, NULL);
+	oplog_set_listener(fs->oplog, NULL, NULL);
 	ops_patience_stop(&fs->patience);
 	fs_lock(fs);
 	handles_end(fs);

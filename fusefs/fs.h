@@ -11,6 +11,7 @@
 #ifndef NEPHOS_FUSEFS_FS_H
 #define NEPHOS_FUSEFS_FS_H
 
+#include "common/proto/fill.h"
 #include "fusefs/blocks.h"
 #include "fusefs/device.h"
 #include "fusefs/flush.h"
@@ -25,8 +26,10 @@
 #include <sys/stat.h>
 
 #define FS_IO_BYTES (64 * 1024) /* st_blksize, what programs read and write at once: few requests, little to allocate */
-#define FS_TIMEOUT_S \
-	3.0 /* names and attributes in the kernel: what a mount that the journal does not reach any more may show longest */
+#define FS_TRUST_MS \
+	3000 /* from the sending of the last poll that was answered: what a mount may show longest after nobody tells it what changes; names and attributes in the kernel, too */
+#define FS_IN_USE_MS \
+	10000 /* after the last request that the mount answered: then it is idle, and hears of changes, but need not know at once whether there are any */
 #define FS_CONTENT_BYTES_MAX (64u * 1024 * 1024) /* extents and inline content, beside the blocks of cache_bytes */
 /* How fine times of change are: what the clock that a local file system takes them from advances by (HZ = 250). */
 #define FS_TICK_NS (4 * NS_PER_MS)
@@ -76,22 +79,31 @@ struct fs {
 	int64_t newest_ns;	  /* when it became known */
 	bool others;		  /* there are other mounts of the drive, or nobody has said yet that there are none */
 	int64_t foreign_ns;	  /* when a change that was made by others was last seen; 0: never */
-	bool following;		  /* the journal reaches us: caches are trusted */
-	int64_t followed;	  /* up to where: what is known is at least of this position */
-	int64_t usage_at_ns;	  /* when the store said how full the drive is */
+	struct fill_view view;	  /* what is known of the drive's positions */
+	int64_t now_ns;		  /* clock_boot_ns when the lock was taken */
+	int64_t used_ns;	  /* the same, of the last request */
+	void (*wake)(void *cookie); /* the follower: somebody wants to know; may be NULL */
+	void *wake_cookie;
+	int64_t usage_at_ns; /* when the store said how full the drive is */
 	bool usage_asked;
 	int64_t quota, used, free; /* bytes; quota 0: none */
 	int64_t disk;		   /* what the block store has; INT64_MAX: more than the quota leaves */
 	struct metric *requests;
 };
 
-void fs_lock(struct fs *fs);
+void fs_lock(struct fs *fs);   /* and looks at the clock: whether what is kept is trusted holds until fs_unlock */
 void fs_unlock(struct fs *fs); /* then runs what was left for later */
 void fs_later(struct fs *fs, struct later *later);
 
 /* The kernel's number of a document, and back. */
 uint64_t fs_node(const struct fs *fs, int64_t id);
 int64_t fs_id(const struct fs *fs, uint64_t node);
+/* An answer of the store saw that position. */
+void fs_saw(struct fs *fs, struct store_position at);
+/* What is known of the positions changed: so did what may be shown. */
+void fs_view_changed(struct fs *fs);
+/* A request is being answered. When nothing is trusted, the follower is asked to find out. */
+void fs_used(struct fs *fs);
 /* What stat(2) shows of an inode: its dirty data count. */
 void fs_stat(const struct fs *fs, const struct inode *inode, struct stat *ret);
 /* An answer about a document: the inode, with a reference; ret_fresh (may be NULL): the answer may be kept. NULL: no memory. */
@@ -112,6 +124,8 @@ bool fs_is_shared(const struct fs *fs);
 int fs_refresh(struct fs *fs, struct inode *inode, void (*ready)(void *cookie, int error), void *cookie);
 /* Of a failure, the positive errno that the kernel may be given; 0 of success. */
 int fs_errno(int error);
+/* The change that an own op is. */
+int64_t fs_result_seq(const struct op_result *result);
 /* The usage of the drive, as an answer said it. */
 void fs_learn_usage(struct fs *fs, const struct store_drive *drive);
 /* The same from the answer to a batch, which says nothing of the disk. */

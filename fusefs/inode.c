@@ -6,7 +6,7 @@
 
 void inodes_init(struct inodes *t, void (*release)(void *cookie, struct inode *inode), void *cookie)
 {
-	*t = (struct inodes){.epoch = 1, .release = release, .cookie = cookie};
+	*t = (struct inodes){.epoch = 1, .trusted = true, .release = release, .cookie = cookie};
 }
 
 static void locks_free(struct locks *l)
@@ -129,9 +129,14 @@ bool inode_learn(struct inode *inode, const struct item *item, int64_t seen)
 	return true;
 }
 
-bool inode_valid(const struct inode *inode)
+bool inode_stands(const struct inode *inode)
 {
 	return inode->known && inode->epoch == inode->table->epoch;
+}
+
+bool inode_valid(const struct inode *inode)
+{
+	return inode_stands(inode) && inode->table->trusted && inode->seen >= inode->table->needed;
 }
 
 void inode_changed(struct inode *inode, int64_t seq)
@@ -141,6 +146,11 @@ void inode_changed(struct inode *inode, int64_t seq)
 }
 
 bool inode_is_complete(const struct inode *folder)
+{
+	return inode_has_all_names(folder) && folder->table->trusted && folder->table->needed == 0;
+}
+
+bool inode_has_all_names(const struct inode *folder)
 {
 	return folder->complete && folder->complete_epoch == folder->table->epoch;
 }

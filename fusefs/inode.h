@@ -63,6 +63,8 @@ struct inodes {
 	struct inode *by_id;
 	size_t count;
 	uint64_t epoch; /* 1 at first */
+	bool trusted;	/* what is known may be shown, as far as time goes: somebody tells what changes */
+	int64_t needed; /* … and as far as positions go: what was seen before it may not; 0: all may */
 	/* Frees file and xattrs of an inode that goes. */
 	void (*release)(void *cookie, struct inode *inode);
 	void *cookie;
@@ -79,9 +81,15 @@ void inode_forget(struct inode *inode, uint64_t count);
 
 /* Takes what an answer of position seen says. False: what is known is newer, and stays. The item's names and content are not taken, its target is. */
 bool inode_learn(struct inode *inode, const struct item *item, int64_t seen);
+/* Its attributes are known, and no change of them since. */
+bool inode_stands(const struct inode *inode);
+/* And they may be shown. */
 bool inode_valid(const struct inode *inode);
 /* A change of position seq was announced: what was seen before it is not trusted any more. */
 void inode_changed(struct inode *inode, int64_t seq);
+/* Every name in it is known, and may be shown. */
 bool inode_is_complete(const struct inode *folder);
+/* The first alone: true again as soon as what is known may be shown. */
+bool inode_has_all_names(const struct inode *folder);
 
 #endif

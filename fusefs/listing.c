@@ -118,11 +118,12 @@ static struct listing *find_kept(struct inode *folder)
 
 	if (!l)
 		return NULL;
-	if (!inode_valid(folder) || !l->fs->following || l->epoch != l->fs->inodes.epoch ||
-		folder->attr.content_seq != l->content_seq) {
+	if (l->epoch != l->fs->inodes.epoch || folder->attr.content_seq != l->content_seq) {
 		unkeep(l);
 		return NULL;
 	}
+	if (!inode_valid(folder))
+		return NULL;
 	DL_DELETE(l->fs->listings, l);
 	DL_PREPEND(l->fs->listings, l);
 	l->refs++;
@@ -170,7 +171,7 @@ static void learn(struct listing *l, const struct item *item, int64_t seen)
 	struct fs *fs = l->fs;
 	struct inode *inode;
 
-	if (!fs->following || !recent_name_stands(&fs->recent, seen, l->folder->id, item->name)) {
+	if (!recent_name_stands(&fs->recent, seen, l->folder->id, item->name)) {
 		l->clean = false;
 		return;
 	}
@@ -311,6 +312,8 @@ static void on_page(void *cookie, int error, const struct store_page *page)
 	fs->calls--;
 	s = l->fetching;
 	l->fetching = NULL;
+	if (error == 0)
+		fs_saw(fs, page->at);
 	if (error == 0 && (l->refs > 1 || l->learning))
 		take(l, s, page);
 	else
@@ -365,7 +368,7 @@ static bool recall(struct listing *l)
 	size_t count = 0;
 	int r;
 
-	if (!fs->following || !inode_valid(folder) || folder->orphan)
+	if (!inode_valid(folder) || folder->orphan)
 		return false;
 	r = names_list(&fs->names, folder->id, LISTING_RECALL_MAX, &names, &count);
 	if (r == 0)
@@ -377,7 +380,7 @@ static bool recall(struct listing *l)
 	}
 	l->ended = true;
 	/* Later changes are in it only if they are our own, or happen to be known: of them nobody can say that others before them are. */
-	l->seen = fs->followed;
+	l->seen = fs->view.followed;
 	keep(l);
 	return true;
 }
@@ -443,7 +446,7 @@ struct listing *listing_rewind(struct listing *l)
 
 void listing_missed(struct fs *fs, struct inode *folder)
 {
-	if (inode_is_complete(folder))
+	if (inode_has_all_names(folder))
 		return; /* somebody else changed this name */
 	if (folder->misses < UINT8_MAX)
 		folder->misses++;

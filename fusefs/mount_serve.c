@@ -29,14 +29,14 @@
 
 /* ---- up ---- */
 
-static void on_changes(void *cookie, const struct store_changes *changes)
+static void on_changes(void *cookie, const struct store_changes *changes, int64_t sent_ns)
 {
-	fs_on_changes(((struct mount *)cookie)->fs, changes);
+	fs_on_changes(((struct mount *)cookie)->fs, changes, sent_ns);
 }
 
-static void on_lost(void *cookie)
+static bool in_use(void *cookie)
 {
-	fs_on_lost(((struct mount *)cookie)->fs);
+	return fs_in_use(((struct mount *)cookie)->fs);
 }
 
 static size_t held(void *cookie, int64_t *ids, size_t max)
@@ -86,6 +86,7 @@ static int make_fs(struct mount *m)
 		.file_mask = o->file_mask,
 		.folder_mask = o->folder_mask,
 		.shared = true,
+		.follows = true,
 		.metrics = m->metrics,
 	};
 	int r = oplog_new(m->store, &m->oplog);
@@ -128,18 +129,27 @@ static int make_session(struct mount *m)
 	return r;
 }
 
+static void wake(void *cookie)
+{
+	follow_wake(cookie);
+}
+
 static int start_following(struct mount *m)
 {
 	const struct follow_options options = {
 		.store = m->store,
 		.since = m->drive.at,
 		.on_changes = on_changes,
-		.on_lost = on_lost,
+		.in_use = in_use,
 		.held = held,
 		.cookie = m,
 	};
 
-	return follow_new(&options, &m->follow);
+	int r = follow_new(&options, &m->follow);
+
+	if (r == 0)
+		fs_set_waker(m->fs, wake, m->follow);
+	return r;
 }
 
 static int do_mount(struct mount *m, struct buf *ret_why)
@@ -307,6 +317,8 @@ int mount_down(struct mount *m)
 	session_loop_stop(m->loop);
 	if (m->mounted)
 		flush(m, until, &error);
+	if (m->fs)
+		fs_set_waker(m->fs, NULL, NULL);
 	follow_free(m->follow);
 	mount_watch_stop(m);
 	if (m->mounted)

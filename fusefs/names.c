@@ -97,6 +97,11 @@ static void touch(struct names *t, struct name *n)
 	DL_PREPEND(t->recent, n);
 }
 
+static bool may_show(const struct names *t, const struct name *n)
+{
+	return n->epoch == t->inodes->epoch && t->inodes->trusted && n->seen >= t->inodes->needed;
+}
+
 enum name_state names_find(struct names *t, int64_t folder, struct span name, struct inode **ret_inode)
 {
 	struct inode *parent = inodes_find(t->inodes, folder);
@@ -106,7 +111,7 @@ enum name_state names_find(struct names *t, int64_t folder, struct span name, st
 
 	if (!n)
 		return parent && inode_is_complete(parent) ? NAME_ABSENT : NAME_UNKNOWN;
-	if (n->epoch != t->inodes->epoch)
+	if (!may_show(t, n))
 		return NAME_UNKNOWN;
 	touch(t, n);
 	if (n->state == NAME_PRESENT)
@@ -183,7 +188,7 @@ void names_changed(struct names *t, int64_t folder, struct span name, int64_t se
 
 	if (n && n->seen >= seq)
 		return;
-	if (!n && (!parent || !inode_is_complete(parent)))
+	if (!n && (!parent || !inode_has_all_names(parent)))
 		return;
 	if (!n)
 		n = add(t, &key, size);
@@ -214,7 +219,7 @@ static int pick(struct names *t, const struct names_folder *f, struct name **ret
 
 	DL_FOREACH2(f->names, n, folder_next)
 	{
-		if (n->epoch != t->inodes->epoch || n->state == NAME_UNKNOWN)
+		if (!may_show(t, n) || n->state == NAME_UNKNOWN)
 			return -EAGAIN;
 		if (n->state == NAME_PRESENT)
 			ret[count++] = n;

@@ -37,7 +37,7 @@ static void learn(struct nearby *n, const struct item *item, int64_t seen)
 	struct fs *fs = n->fs;
 	struct inode *inode;
 
-	if (!fs->following || !recent_name_stands(&fs->recent, seen, n->folder->id, item->name))
+	if (!recent_name_stands(&fs->recent, seen, n->folder->id, item->name))
 		return;
 	inode = fs_learn(fs, item, seen, NULL);
 	if (!inode)
@@ -72,6 +72,8 @@ static void on_page(void *cookie, int error, const struct store_page *page)
 	fs_lock(fs);
 	fs->calls--;
 	n->fetching = false;
+	if (error == 0)
+		fs_saw(fs, page->at);
 	if (error == 0)
 		take(n, page);
 	else

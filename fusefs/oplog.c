@@ -51,8 +51,8 @@ struct oplog {
 	uint64_t next_id;
 	bool closed; /* no more appends */
 	bool stop;   /* the keeper ends */
-	void (*on_usage)(void *cookie, int64_t used, int64_t quota);
-	void *usage_cookie;
+	void (*on_reply)(void *cookie, const struct store_batch_reply *reply);
+	void *reply_cookie;
 };
 
 static void on_answer(void *cookie, int error, const struct store_batch_reply *reply);
@@ -235,8 +235,8 @@ static void tell(struct group *over, const struct store_batch_reply *reply)
 static void on_answer(void *cookie, int error, const struct store_batch_reply *reply)
 {
 	struct oplog *log = cookie;
-	void (*on_usage)(void *cookie, int64_t used, int64_t quota);
-	void *usage_cookie;
+	void (*on_reply)(void *cookie, const struct store_batch_reply *reply);
+	void *reply_cookie;
 	struct group *over;
 
 	if (error == 0)
@@ -245,13 +245,13 @@ static void on_answer(void *cookie, int error, const struct store_batch_reply *r
 	over = settle(log, error, reply);
 	log->under_way = false;
 	log->telling++;
-	on_usage = log->on_usage;
-	usage_cookie = log->usage_cookie;
+	on_reply = log->on_reply;
+	reply_cookie = log->reply_cookie;
 	send_next(log);
 	pthread_mutex_unlock(&log->lock);
 
-	if (on_usage && reply && reply->used >= 0)
-		on_usage(usage_cookie, reply->used, reply->quota);
+	if (on_reply && reply)
+		on_reply(reply_cookie, reply);
 	tell(over, error == 0 ? reply : NULL);
 
 	pthread_mutex_lock(&log->lock);
@@ -309,11 +309,12 @@ int oplog_new(struct store *store, struct oplog **ret)
 	return 0;
 }
 
-void oplog_set_usage(struct oplog *log, void (*on_usage)(void *cookie, int64_t used, int64_t quota), void *cookie)
+void oplog_set_listener(
+	struct oplog *log, void (*on_reply)(void *cookie, const struct store_batch_reply *reply), void *cookie)
 {
 	pthread_mutex_lock(&log->lock);
-	log->on_usage = on_usage;
-	log->usage_cookie = cookie;
+	log->on_reply = on_reply;
+	log->reply_cookie = cookie;
 	pthread_mutex_unlock(&log->lock);
 }
 

@@ -20,8 +20,9 @@
 struct oplog;
 
 int oplog_new(struct store *store, struct oplog **ret);
-/* on_usage: with every answer that says how full the drive is, also a refusal, before the callbacks of its groups; on the store's thread. Set while nothing is under way; NULL: nobody. */
-void oplog_set_usage(struct oplog *log, void (*on_usage)(void *cookie, int64_t used, int64_t quota), void *cookie);
+/* on_reply: with every answer, also a refusal (which has no results), before the callbacks of its groups; on the store's thread. Set while nothing is under way; NULL: nobody. */
+void oplog_set_listener(
+	struct oplog *log, void (*on_reply)(void *cookie, const struct store_batch_reply *reply), void *cookie);
 /* Everything appended must be over (oplog_drain). */
 void oplog_free(struct oplog *log);
 /* The ops are copied, what they point to too. done: results[0..count) of this group, valid during the call. ret_group (may be NULL) names the group for oplog_withdraw. -EAGAIN: beyond these bounds. -E2BIG: more than any batch may hold, or nothing. -ENOMEM. -ESHUTDOWN after drain began. */

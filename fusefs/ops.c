@@ -70,6 +70,7 @@ struct ask *ask_new_call(fuse_req_t req, enum patience_call call)
 	ask->req = req;
 	fs_lock(fs);
 	begins(ask, call);
+	fs_used(fs);
 	fs_unlock(fs);
 	/* Without our lock: libfuse calls back at once when the interrupt was there first. */
 	fuse_req_interrupt_func(req, on_interrupt, fs);
@@ -215,13 +216,18 @@ struct inode *ops_inode(struct fs *fs, fuse_ino_t node)
 	return inodes_find(&fs->inodes, fs_id(fs, node));
 }
 
-double ops_timeout(const struct fs *fs, bool fresh)
+double ops_timeout(struct fs *fs, bool fresh)
 {
-	return fresh && fs->following ? FS_TIMEOUT_S : 0;
+	int64_t left = fill_trust_left_ns(&fs->view, fs->now_ns);
+
+	fs_used(fs);
+	if (!fresh || fs->inodes.needed > 0)
+		return 0;
+	return (double)(left < FS_TRUST_MS * NS_PER_MS ? left : FS_TRUST_MS * NS_PER_MS) / NS_PER_S;
 }
 
 /* What the store refused counts until it is dropped; then it is to be gone at once. */
-static double attributes_timeout(const struct fs *fs, const struct inode *inode)
+static double attributes_timeout(struct fs *fs, const struct inode *inode)
 {
 	return ops_timeout(fs, inode_valid(inode) && !file_is_refused(inode->file));
 }
@@ -271,16 +277,6 @@ int ops_name(const char *name, struct span *ret)
 	return text_name_check(*ret);
 }
 
-int64_t ops_result_seq(const struct op_result *result)
-{
-	int64_t seq = result->has_item ? result->item.seq : 0;
-
-	for (size_t i = 0; i < result->dir_count; i++)
-		if (result->dirs[i].seq > seq)
-			seq = result->dirs[i].seq;
-	return seq;
-}
-
 struct handle *ops_open_handle(struct fs *fs, struct inode *inode, struct fuse_file_info *fi)
 {
 	struct handle *h = handle_new(fs, inode, fi->flags);
@@ -291,7 +287,7 @@ struct handle *ops_open_handle(struct fs *fs, struct inode *inode, struct fuse_f
 	fi->direct_io = (fi->flags & O_DIRECT) != 0;
 	fi->keep_cache = inode_valid(inode) && inode->pages_seq != 0 && inode->pages_seq == inode->attr.content_seq;
 	if (!fi->direct_io && !fi->keep_cache)
-		inode->pages_seq = inode_valid(inode) && fs->following ? inode->attr.content_seq : 0;
+		inode->pages_seq = inode_valid(inode) ? inode->attr.content_seq : 0;
 	return h;
 }
 

@@ -30,6 +30,7 @@ struct fs_options {
 	bool has_masks;		    /* else permissions are shown as they are stored */
 	int file_mask, folder_mask; /* permission bits that are not shown; < 0: as stored */
 	size_t cache_bytes;	    /* content kept in memory */
+	bool follows; /* a follower tells what changes: before it has, nothing that is kept is shown. False: nobody else changes anything */
 	bool shared; /* others may be at work on the drive as long as no poll has said that there are none */
 	struct metrics *metrics; /* may be NULL */
 };
@@ -41,10 +42,15 @@ const struct fuse_lowlevel_ops *fs_operations(void);
 /* After fuse_session_mount, before the first request is read. From now on the kernel is told what changed. The session must outlive the fs. -ENOMEM. */
 int fs_attach(struct fs *fs, struct fuse_session *session);
 
-/* What the follower learnt: called after every answered poll, also an empty one: caches are trusted from the first call on. */
-void fs_on_changes(struct fs *fs, const struct store_changes *changes);
-/* The follower cannot reach the store: caches are not trusted until fs_on_changes. */
-void fs_on_lost(struct fs *fs);
+/*
+ * What the follower learnt: called after every answered poll, also an empty one, which was sent at sent_ns (clock_boot_ns). What is kept may be shown for FS_TRUST_MS from then on; 0: the answer proves
+ * nothing about when.
+ */
+void fs_on_changes(struct fs *fs, const struct store_changes *changes, int64_t sent_ns);
+/* Whether the kernel asked lately. */
+bool fs_in_use(struct fs *fs);
+/* wake: somebody asks, and nothing that is kept may be shown; with the lock of the fs held. NULL: nobody. */
+void fs_set_waker(struct fs *fs, void (*wake)(void *cookie), void *cookie);
 /* Documents that are open here and may have no name any more; returns how many were written to ids. */
 size_t fs_held(struct fs *fs, int64_t *ids, size_t max);
 

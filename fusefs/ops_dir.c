@@ -94,7 +94,7 @@ static bool add_entry(struct answer *a, const struct listing_entry *entry, off_t
 
 	memcpy(name, entry->name.data, entry->name.size);
 	name[entry->name.size] = '\0';
-	if (a->plus && a->fs->following)
+	if (a->plus)
 		(void)names_find(&a->fs->names, a->handle->inode->id, entry->name, &inode);
 	if (!inode || !inode_valid(inode) || inode->id != entry->id)
 		return add_plain(

@@ -38,7 +38,7 @@ static struct inode *learn_entry(struct ask *ask, const struct op_result *result
 	struct fs *fs = ask->fs;
 	struct span name = span_str(ask->name);
 	struct inode *inode = fs_learn_own(fs, result);
-	int64_t seq = ops_result_seq(result);
+	int64_t seq = fs_result_seq(result);
 
 	recent_add_name(&fs->recent, seq, ask->inode->id, name);
 	if (!inode)
@@ -217,6 +217,7 @@ static void on_existing(void *cookie, int error, const struct item *item, struct
 	fs_lock(fs);
 	fs->calls--;
 	ask->cancel = NULL;
+	fs_saw(fs, at);
 	if (!ask->req) {
 		ask_free(ask); /* nobody waits: nothing is emptied for him */
 		goto out;

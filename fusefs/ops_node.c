@@ -17,7 +17,8 @@ static void on_lookup(void *cookie, int error, const struct item *item, struct s
 
 	fs_lock(fs);
 	fs->calls--;
-	fresh = fs->following && recent_name_stands(&fs->recent, at.seq, ask->inode->id, name);
+	fs_saw(fs, at);
+	fresh = recent_name_stands(&fs->recent, at.seq, ask->inode->id, name);
 	if (error == -ENOENT && fresh && at.seq > 0)
 		names_learn(&fs->names, ask->inode->id, name, NULL, at.seq);
 	inode = error == 0 ? fs_learn(fs, item, at.seq, &ignored) : NULL;
@@ -41,8 +42,6 @@ static bool lookup_known(struct fs *fs, fuse_req_t req, int64_t folder, struct s
 	struct inode *inode = NULL;
 	enum name_state state = names_find(&fs->names, folder, name, &inode);
 
-	if (!fs->following)
-		return false;
 	if (state == NAME_ABSENT) {
 		ops_reply_absent(fs, req, true);
 		return true;
@@ -258,7 +257,7 @@ static bool setattr_known(struct fs *fs, fuse_req_t req, fuse_ino_t node, const 
 	struct inode *inode = ops_inode(fs, node);
 
 	/* Behind work that is under way, nobody knows what it will be. */
-	if (!inode || !fs->following || (inode->file && (inode->file->round || inode->file->jobs)))
+	if (!inode || (inode->file && (inode->file->round || inode->file->jobs)))
 		return false;
 	if (!inode_valid(inode) || !is_set(&inode->attr, op) || !fs_changed_now(fs, inode))
 		return false;

@@ -84,7 +84,8 @@ void ask_cancel_ticket(struct ask *ask);
 
 /* The inode of a node; NULL when the kernel made it up. Borrowed. */
 struct inode *ops_inode(struct fs *fs, fuse_ino_t node);
-double ops_timeout(const struct fs *fs, bool fresh);
+/* For how long the kernel may keep it. */
+double ops_timeout(struct fs *fs, bool fresh);
 /* With the lock held. */
 void ops_reply_entry(struct fs *fs, fuse_req_t req, struct inode *inode, bool fresh);
 void ops_reply_absent(struct fs *fs, fuse_req_t req, bool fresh);
@@ -93,7 +94,6 @@ void ops_fill_entry(struct fs *fs, struct inode *inode, bool fresh, struct fuse_
 void ops_error(fuse_req_t req, int error);
 /* 0, -ENAMETOOLONG, -EINVAL */
 int ops_name(const char *name, struct span *ret);
-int64_t ops_result_seq(const struct op_result *result);
 /*
  * Whether what the caller writes clears the set-id bits (CAP_FSETID keeps them, which is root's here). Buffered writes and truncate(2) are the kernel's to tell, by a SETATTR; not so O_TRUNC, which
  * comes with OPEN, and O_DIRECT.

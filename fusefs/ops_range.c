@@ -165,7 +165,7 @@ static bool is_seekable(struct ask *ask)
 	struct inode *inode = ask->inode;
 	struct file *f = inode->file;
 
-	if (!inode_valid(inode) && (ask->fs->following || !ask->refreshed))
+	if (!inode_stands(inode) || (!inode_valid(inode) && !ask->refreshed))
 		return false;
 	if (!f->content.any || f->content.content_seq == inode->attr.content_seq)
 		return true;

@@ -34,7 +34,7 @@ static void learn_removed(struct ask *ask, const struct op_result *result)
 {
 	struct fs *fs = ask->fs;
 	struct span name = span_str(ask->name);
-	int64_t seq = ops_result_seq(result);
+	int64_t seq = fs_result_seq(result);
 
 	inode_unref(fs_learn_own(fs, result));
 	if (!result->has_item)
@@ -100,7 +100,7 @@ static void learn_renamed(struct ask *ask, const struct op_result *result)
 {
 	struct fs *fs = ask->fs;
 	struct span name = span_str(ask->name), new_name = span_str(ask->new_name);
-	int64_t seq = ops_result_seq(result), from = ask->inode->id, to = ask->other->id;
+	int64_t seq = fs_result_seq(result), from = ask->inode->id, to = ask->other->id;
 	struct inode *moved = fs_learn_own(fs, result);
 	bool same = moved && result->replaced == moved->id; /* two names of one document: nothing happened */
 

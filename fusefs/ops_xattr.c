@@ -32,7 +32,9 @@ static struct xattrs *known(const struct inode *inode)
 {
 	struct xattrs *x = inode->xattrs;
 
-	return x && x->epoch == inode->table->epoch ? x : NULL;
+	const struct inodes *t = inode->table;
+
+	return x && x->epoch == t->epoch && t->trusted && x->seen >= t->needed ? x : NULL;
 }
 
 /* -- what reads answer -- */
@@ -86,7 +88,7 @@ static void keep(struct ask *ask, struct xattrs *x)
 {
 	struct inode *inode = ask->inode;
 
-	if (!ask->fs->following || !recent_document_stands(&ask->fs->recent, ask->seen, inode->id)) {
+	if (!recent_document_stands(&ask->fs->recent, ask->seen, inode->id)) {
 		xattrs_free(x);
 		return;
 	}

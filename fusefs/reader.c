@@ -141,8 +141,10 @@ static void on_extents(void *cookie, int error, const struct store_extents *page
 	fs_lock(fs);
 	fs->calls--;
 	DL_DELETE(a->inode->file->askings, a);
-	if (error == 0)
+	if (error == 0) {
+		fs_saw(fs, page->at);
 		learn_extents(a, page);
+	}
 	wait_fire(&a->waits, error);
 	inode_unref(a->inode);
 	free(a);
@@ -332,7 +334,7 @@ static int try_once(struct reader *r)
 		return -EIO;
 	drop_parts(r);
 	/* While the journal does not reach us nothing stays valid: what came for this read must do for it. */
-	if (!inode_valid(inode) && (r->fs->following || !r->refreshed)) {
+	if (!inode_stands(inode) || (!inode_valid(inode) && !r->refreshed)) {
 		r->refreshed = true;
 		return want(r, fs_refresh(r->fs, inode, on_ready, r));
 	}

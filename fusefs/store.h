@@ -77,6 +77,7 @@ struct store_changes {
 	const struct store_change *list;
 	size_t count;
 	struct store_position last;
+	bool more;	 /* last is not the end of the journal: the next poll is answered at once */
 	bool reset;	 /* the journal does not reach back, or the incarnation is another: drop everything */
 	bool counted;	 /* the answer said the next */
 	unsigned others; /* mounts of the drive beside this one */

@@ -20,7 +20,9 @@
 #define STORE_HTTP_CONNECT_MS 2000   /* a machine that is there answers a SYN at once; one retransmission fits */
 #define STORE_HTTP_DEADLINE_MS 10000 /* metadata: far beyond a slow disk, far below STORE_OUTAGE_S */
 #define STORE_HTTP_STALL_MS 10000    /* blocks: no byte for so long */
-#define STORE_HTTP_POLL_SLACK_MS 5000 /* a poll's answer may come so much later than its wait */
+#define STORE_HTTP_POLL_SLACK_MS \
+	1500 /* a poll's answer may come so much later than its wait; then the gateway is left, before trust in what is kept ends … */
+#define STORE_HTTP_POLL_SLACK_MAX_MS 12000 /* … doubled each time, for a way that is that slow */
 /* A batch without an answer is repeated for so long: a gateway or service that restarts is back by then. Then its session is replaced, and the journal asked what became of it. */
 #define STORE_HTTP_DOUBT_MS 8000
 #define STORE_HTTP_BACKOFF_MIN_MS 20 /* first pause; doubled each time … */

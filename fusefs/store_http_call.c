@@ -191,6 +191,7 @@ static void attempt(struct sh_call *call)
 		wait_for_session(call);
 		return;
 	}
+	call->moved = false;
 	if (!(call->flags & SH_ONE_HOST))
 		call->gateway = s->current;
 	if (r == 0 && call->prepare)
@@ -262,6 +263,36 @@ static int64_t tries_ns(const struct sh_call *call)
 	return doubt < outage - outage / 4 ? doubt : outage - outage / 4;
 }
 
+/*
+ * A poll was not answered in time: its gateway is there and says nothing. Reads that wait for it would do so until their own, longer deadline: they are asked elsewhere, too. What changes something stays: it may
+ * have arrived.
+ */
+static void move_reads(struct sh_call *poll)
+{
+	struct store_http *s = poll->s;
+	struct sh_call *call, *next;
+
+	HASH_ITER(hh, s->calls, call, next) {
+		if (call->kind != SH_META || !(call->flags & SH_FLOOR) || call->gateway != poll->gateway)
+			continue;
+		if (!call->http || call->cancelled || call->moved)
+			continue;
+		call->moved = true;
+		http_call_cancel(call->http);
+	}
+}
+
+static void judge_poll(struct sh_call *poll, int error)
+{
+	if (error == 0)
+		poll->s->late_polls = 0;
+	if (error != -ETIMEDOUT)
+		return;
+	poll->s->late_polls++;
+	if (poll->s->gateway_count > 1)
+		move_reads(poll);
+}
+
 /* A call that met a failure goes on, or is over: then the error to tell. 0: it goes on. */
 static int go_on(struct sh_call *call, enum sh_verdict verdict, int error)
 {
@@ -320,6 +351,8 @@ static void on_response(void *cookie, struct http_response *response)
 	metric_add(s->counts[call->kind].received, (int64_t)response->body.size);
 	verdict = sh_judge(call, response, &error);
 	note_answer(call, verdict, response);
+	if (call->kind == SH_POLL)
+		judge_poll(call, response->error);
 	if (verdict != SH_FINISH) {
 		error = go_on(call, verdict, error);
 		if (error == 0) {

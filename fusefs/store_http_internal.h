@@ -109,6 +109,7 @@ struct sh_call {
 	int64_t due_ns; /* while it waits */
 	bool waiting, parked, cancelled;
 	bool floor_sent;
+	bool moved; /* its gateway was left while it waited: it is sent to another one */
 	int64_t session_sent;
 	struct sh_call *prev, *next; /* in s->waiting */
 	union {
@@ -151,7 +152,8 @@ struct store_http {
 		[SH_KEY_SIZE]; /* of that opening, until it is answered: there will be one, however often it is tried */
 	bool renewing;
 	uint64_t in_doubt;
-	int last_failure; /* of the network, and where: for ret_why */
+	unsigned late_polls; /* in a row without an answer in time */
+	int last_failure;    /* of the network, and where: for ret_why */
 	size_t last_gateway;
 	struct sh_call *calls; /* by ticket */
 	struct sh_call *waiting;

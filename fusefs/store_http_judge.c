@@ -118,6 +118,8 @@ static enum sh_verdict judge_network(struct sh_call *call, const struct http_res
 		call->as.batch.in_doubt = true;
 	switch (-response->error) {
 	case ECANCELED:
+		if (call->moved && !call->cancelled && !call->s->closing)
+			return SH_AT_ONCE;
 		*ret_error = -EINTR;
 		return SH_FINISH;
 	case E2BIG:

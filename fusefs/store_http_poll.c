@@ -152,6 +152,7 @@ static void judge_order(const struct sh_call *call, const struct journal *j, str
 		return;
 	ret->list = j->list;
 	ret->count = j->count;
+	ret->more = ret->last.seq > since.seq + (int64_t)j->count;
 	ret->last.seq = since.seq + (int64_t)j->count;
 }
 
@@ -187,6 +188,15 @@ static void on_changes(struct sh_call *call, int error, struct http_response *re
 	sh_over(call);
 }
 
+static unsigned slack_ms(const struct store_http *s)
+{
+	unsigned ms = STORE_HTTP_POLL_SLACK_MS;
+
+	for (unsigned i = 0; i < s->late_polls && ms < STORE_HTTP_POLL_SLACK_MAX_MS; i++)
+		ms *= 2;
+	return ms < STORE_HTTP_POLL_SLACK_MAX_MS ? ms : STORE_HTTP_POLL_SLACK_MAX_MS;
+}
+
 /* The session is part of what is said, so this is made for each attempt. */
 static int prepare(struct sh_call *call)
 {
@@ -213,6 +223,7 @@ static int prepare(struct sh_call *call)
 	}
 	buf_reset(&call->owned);
 	sh_json_take(call, body);
+	call->deadline_ms = p->wait_s * 1000 + slack_ms(call->s);
 	return call->broken;
 }
 
@@ -225,7 +236,6 @@ store_ticket sh_poll(struct store *base, struct store_position since, unsigned w
 
 	call->method = "POST";
 	call->flags = SH_SESSION | SH_ONCE;
-	call->deadline_ms = wait_s * 1000 + STORE_HTTP_POLL_SLACK_MS;
 	call->response_max = PAGE_BYTES_MAX;
 	call->prepare = prepare;
 	p->since = since;

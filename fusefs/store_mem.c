@@ -686,6 +686,7 @@ static void run_poll(struct job *job)
 	}
 	job->changes.list = list;
 	job->changes.count = count;
+	job->changes.more = job->changes.last.seq > job->since.seq + (int64_t)count;
 	job->changes.last.seq = job->since.seq + (int64_t)count;
 }
 

@@ -12,13 +12,18 @@ static int64_t clock_read(clockid_t id)
 {
 	struct timespec t;
 
-	(void)clock_gettime(id, &t); /* cannot fail for the two clocks used here */
+	(void)clock_gettime(id, &t); /* cannot fail for the clocks used here */
 	return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
 }
 
 int64_t clock_mono_ns(void)
 {
 	return clock_read(CLOCK_MONOTONIC);
+}
+
+int64_t clock_boot_ns(void)
+{
+	return clock_read(CLOCK_BOOTTIME);
 }
 
 int64_t clock_real_ns(void)

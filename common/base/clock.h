@@ -1,4 +1,4 @@
-/* clock: time in nanoseconds. Monotonic for waits and leases, real for what people see. Any thread. */
+/* clock: time in nanoseconds. Monotonic for waits, real for what people see; boot is monotonic and goes on while the machine sleeps: for what others hold us to. Any thread. */
 #ifndef NEPHOS_BASE_CLOCK_H
 #define NEPHOS_BASE_CLOCK_H
 
@@ -9,6 +9,7 @@
 #define NS_PER_MS 1000000ll
 
 int64_t clock_mono_ns(void);
+int64_t clock_boot_ns(void);
 int64_t clock_real_ns(void);
 struct timespec clock_timespec(int64_t ns);
 /*

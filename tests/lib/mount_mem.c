@@ -32,19 +32,24 @@ struct mount_mem {
 	struct follow *follow;
 };
 
-static void on_changes(void *cookie, const struct store_changes *changes)
+static void on_changes(void *cookie, const struct store_changes *changes, int64_t sent_ns)
 {
-	fs_on_changes(((struct mount_mem *)cookie)->fs, changes);
+	fs_on_changes(((struct mount_mem *)cookie)->fs, changes, sent_ns);
 }
 
-static void on_lost(void *cookie)
+static bool in_use(void *cookie)
 {
-	fs_on_lost(((struct mount_mem *)cookie)->fs);
+	return fs_in_use(((struct mount_mem *)cookie)->fs);
 }
 
 static size_t held(void *cookie, int64_t *ids, size_t max)
 {
 	return fs_held(((struct mount_mem *)cookie)->fs, ids, max);
+}
+
+static void wake(void *cookie)
+{
+	follow_wake(cookie);
 }
 
 static void on_end(void *cookie)
@@ -58,8 +63,8 @@ static int up(struct mount_mem *m, struct mem_drive *drive, const char *dir)
 	char *argv[] = {(char *)"mount_mem", (char *)"-o",
 		(char *)"default_permissions,allow_other,subtype=nephos,fsname=memory", NULL};
 	struct fuse_args args = FUSE_ARGS_INIT(3, argv);
-	struct fs_options options = {.root_mode = true, .cache_bytes = CACHE_BYTES};
-	struct follow_options follow = {.on_changes = on_changes, .on_lost = on_lost, .held = held, .cookie = m};
+	struct fs_options options = {.root_mode = true, .follows = true, .cache_bytes = CACHE_BYTES};
+	struct follow_options follow = {.on_changes = on_changes, .in_use = in_use, .held = held, .cookie = m};
 
 	if (store_mem_new(drive, &m->store) < 0 || oplog_new(m->store, &m->oplog) < 0)
 		return -1;
@@ -76,6 +81,7 @@ static int up(struct mount_mem *m, struct mem_drive *drive, const char *dir)
 	if (fs_attach(m->fs, m->session) < 0 || session_loop_start(m->session, on_end, m, &m->loop) < 0 ||
 		follow_new(&follow, &m->follow) < 0)
 		return -1;
+	fs_set_waker(m->fs, wake, m->follow);
 	(void)kernel_set_read_ahead(dir, fuse_session_fd(m->session));
 	return 0;
 }
@@ -91,6 +97,7 @@ static void down(struct mount_mem *m)
 		fprintf(stderr, "not everything was stored: %d\n", r);
 	(void)kernel_unmount(m->dir, true, fuse_session_fd(m->session));
 	session_loop_stop(m->loop);
+	fs_set_waker(m->fs, NULL, NULL);
 	follow_free(m->follow);
 	(void)oplog_drain(m->oplog, 5000, NULL);
 	fs_free(m->fs);

@@ -1,5 +1,7 @@
 #include "tests/unit/fusefs/listing_fixture.h"
 
+#include "common/base/clock.h"
+
 static void on_batch(void *cookie, int error, const struct store_batch_reply *reply)
 {
 	struct outcome *o = cookie;
@@ -147,7 +149,7 @@ void announce_change(struct fixture *f, const struct store_change *change)
 	struct store_changes changes = {.list = change, .count = 1, .last = {1, change->seq}};
 
 	fs_unlock(f->fs);
-	fs_on_changes(f->fs, &changes);
+	fs_on_changes(f->fs, &changes, clock_boot_ns());
 	fs_lock(f->fs);
 }
 
@@ -185,8 +187,16 @@ void follow_up_to(struct fixture *f, int64_t seq)
 	struct store_changes changes = {.last = {1, seq}};
 
 	fs_unlock(f->fs);
-	fs_on_changes(f->fs, &changes);
+	fs_on_changes(f->fs, &changes, clock_boot_ns());
 	fs_lock(f->fs);
+}
+
+/* The answer to an own op came: what the op log tells the fs, and what the op learns. */
+static struct inode *answered(struct fixture *f, const struct outcome *o)
+{
+	fill_view_own(&f->fs->view, o->seq, o->seq);
+	fs_view_changed(f->fs);
+	return fs_learn_own(f->fs, &o->result);
 }
 
 /* As this mount does it: what came of it is learnt. The inode has a reference. */
@@ -194,7 +204,7 @@ struct inode *make(struct fixture *f, struct inode *folder, const char *name, ui
 {
 	struct op op = create_op(folder->id, name, mode);
 	struct outcome o = send_op(f, &op);
-	struct inode *inode = fs_learn_own(f->fs, &o.result);
+	struct inode *inode = answered(f, &o);
 
 	assert_non_null(inode);
 	recent_add_name(&f->fs->recent, o.seq, folder->id, op.name);
@@ -225,7 +235,7 @@ int64_t remove_file(struct fixture *f, struct inode *folder, const char *name)
 	struct op op = {.kind = OP_UNLINK, .parent = folder->id, .name = span_str(name)};
 	struct outcome o = send_op(f, &op);
 
-	inode_unref(fs_learn_own(f->fs, &o.result));
+	inode_unref(answered(f, &o));
 	recent_add_name(&f->fs->recent, o.seq, folder->id, op.name);
 	names_learn(&f->fs->names, folder->id, op.name, NULL, o.seq);
 	return o.seq;
@@ -241,7 +251,7 @@ void chmod_file(struct fixture *f, struct inode *folder, const char *name)
 	assert_int_equal(names_find(&f->fs->names, folder->id, span_str(name), &inode), NAME_PRESENT);
 	op.id = inode->id;
 	o = send_op(f, &op);
-	inode_unref(fs_learn_own(f->fs, &o.result));
+	inode_unref(answered(f, &o));
 	announce_change(f,
 		&(struct store_change){.seq = o.seq,
 			.op = OP_SETATTR,

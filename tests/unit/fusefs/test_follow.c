@@ -21,20 +21,24 @@ struct fixture {
 	/* What the follower told, under lock. */
 	pthread_mutex_t lock;
 	pthread_cond_t told;
-	unsigned answers, lost, resets, own, foreign, asked;
+	bool used;
+	int64_t sent_ns;
+	unsigned answers, resets, own, foreign, asked;
 	int64_t seq;
 	int64_t held[2];
 	size_t held_count;
 	bool batch_over;
 };
 
-static void on_changes(void *cookie, const struct store_changes *changes)
+static void on_changes(void *cookie, const struct store_changes *changes, int64_t sent_ns)
 {
 	struct fixture *f = cookie;
 
 	pthread_mutex_lock(&f->lock);
 	f->answers++;
 	f->resets += changes->reset;
+	assert_true(sent_ns >= f->sent_ns && sent_ns <= clock_boot_ns());
+	f->sent_ns = sent_ns;
 	for (size_t i = 0; i < changes->count; i++) {
 		if (changes->list[i].own)
 			f->own++;
@@ -48,14 +52,15 @@ static void on_changes(void *cookie, const struct store_changes *changes)
 	pthread_mutex_unlock(&f->lock);
 }
 
-static void on_lost(void *cookie)
+static bool in_use(void *cookie)
 {
 	struct fixture *f = cookie;
+	bool used;
 
 	pthread_mutex_lock(&f->lock);
-	f->lost++;
-	pthread_cond_broadcast(&f->told);
+	used = f->used;
 	pthread_mutex_unlock(&f->lock);
+	return used;
 }
 
 static size_t on_held(void *cookie, int64_t *ids, size_t max)
@@ -98,13 +103,6 @@ static unsigned told(struct fixture *f, const unsigned *what)
 	return value;
 }
 
-static void reset(struct fixture *f, unsigned *what)
-{
-	pthread_mutex_lock(&f->lock);
-	*what = 0;
-	pthread_mutex_unlock(&f->lock);
-}
-
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
@@ -126,7 +124,7 @@ static void start(struct fixture *f, struct store_position since)
 		.store = f->store,
 		.since = since,
 		.on_changes = on_changes,
-		.on_lost = on_lost,
+		.in_use = in_use,
 		.held = on_held,
 		.cookie = f,
 	};
@@ -230,27 +228,53 @@ static void follow_names_what_is_held_and_a_new_one_soon(void **state)
 	fault_release(f->store, FAULT_POLL);
 	assert_int_equal(told(f, &f->asked), 1);
 	assert_int_equal(told(f, &f->answers), 1); /* nothing changed: the long poll ended only for this */
-	assert_int_equal(told(f, &f->lost), 0);
 }
 
-static void follow_without_an_answer_for_long_is_lost_once_then_goes_on(void **state)
+static void follow_says_since_when_it_fails_and_goes_on_where_it_was(void **state)
 {
 	struct fixture *f = *state;
 
 	fault_add(f->store, &(struct fault_rule){.call = FAULT_POLL, .kind = FAULT_FAIL, .error = -ECONNREFUSED});
 	start(f, (struct store_position){1, 0});
-	wait_told(f, &f->lost, 1);
-	assert_true(follow_silent_ms(f->follow) >= FOLLOW_LOST_MS);
-	/* Two more polls fail, and that is no news. */
-	reset(f, &f->asked);
-	wait_told(f, &f->asked, 3);
+	wait_told(f, &f->asked, 4);
+	assert_true(
+		follow_silent_ms(f->follow) >= FOLLOW_PAUSE_MIN_MS); /* three polls failed, with a pause behind each */
 	assert_int_equal(told(f, &f->answers), 0);
 	change(f, f->other, "meanwhile");
 	fault_clear(f->store);
 	wait_told(f, &f->foreign, 1);
 	wait_told(f, &f->answers, 1);
-	assert_int_equal(told(f, &f->lost), 1);
 	assert_int_equal(told(f, &f->resets), 0); /* the journal reaches back */
+}
+
+/* Changed with the lock that in_use takes. */
+static void use(struct fixture *f, bool used)
+{
+	pthread_mutex_lock(&f->lock);
+	f->used = used;
+	pthread_mutex_unlock(&f->lock);
+}
+
+static void follow_of_a_mount_in_use_is_answered_again_and_again(void **state)
+{
+	struct fixture *f = *state;
+
+	use(f, true);
+	start(f, (struct store_position){1, 0});
+	wait_told(f, &f->answers, 4); /* within ten seconds: a long poll takes twenty */
+	assert_int_equal(told(f, &f->foreign) + told(f, &f->own), 0);
+}
+
+static void follow_that_is_idle_is_woken_by_who_needs_to_know(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f, (struct store_position){1, 0});
+	wait_told(f, &f->asked, 2); /* the second poll is a long one */
+	assert_int_equal(told(f, &f->answers), 1);
+	use(f, true);
+	follow_wake(f->follow);
+	wait_told(f, &f->answers, 3);
 }
 
 static void follow_survives_short_failures_unnoticed(void **state)
@@ -263,7 +287,6 @@ static void follow_survives_short_failures_unnoticed(void **state)
 	start(f, (struct store_position){1, 0});
 	change(f, f->other, "a");
 	wait_told(f, &f->foreign, 1);
-	assert_int_equal(told(f, &f->lost), 0);
 }
 
 static void follow_free_ends_the_poll_under_way(void **state)
@@ -285,7 +308,9 @@ int main(void)
 		TEST(follow_tells_changes_of_others_and_our_own_in_order),
 		TEST(follow_of_a_forgotten_journal_resets_and_goes_on),
 		TEST(follow_names_what_is_held_and_a_new_one_soon),
-		TEST(follow_without_an_answer_for_long_is_lost_once_then_goes_on),
+		TEST(follow_says_since_when_it_fails_and_goes_on_where_it_was),
+		TEST(follow_of_a_mount_in_use_is_answered_again_and_again),
+		TEST(follow_that_is_idle_is_woken_by_who_needs_to_know),
 		TEST(follow_survives_short_failures_unnoticed),
 		TEST(follow_free_ends_the_poll_under_way),
 	};

@@ -415,13 +415,13 @@ struct usage {
 	bool after;
 };
 
-static void on_usage(void *cookie, int64_t used, int64_t quota)
+static void on_reply(void *cookie, const struct store_batch_reply *reply)
 {
 	struct usage *u = cookie;
 
 	u->after = u->after || outcome_is_done(u->o);
-	u->used = used;
-	u->quota = quota;
+	u->used = reply->used;
+	u->quota = reply->quota;
 }
 
 static void oplog_answers_say_how_full_the_drive_is_before_their_callbacks(void **state)
@@ -434,7 +434,7 @@ static void oplog_answers_say_how_full_the_drive_is_before_their_callbacks(void 
 
 	outcome_init(&made, NULL);
 	outcome_init(&written, NULL);
-	oplog_set_usage(f->log, on_usage, &usage);
+	oplog_set_listener(f->log, on_reply, &usage);
 	append(f, "file", &made, NULL);
 	assert_int_equal(outcome_wait(&made), 0);
 	assert_int_equal(usage.used, 0);
@@ -451,7 +451,7 @@ static void oplog_answers_say_how_full_the_drive_is_before_their_callbacks(void 
 	append(f, "other", &made, NULL);
 	assert_int_equal(outcome_wait(&made), -EIO);
 	assert_int_equal(usage.used, -7);
-	oplog_set_usage(f->log, NULL, NULL);
+	oplog_set_listener(f->log, NULL, NULL);
 }
 
 static void oplog_drain_waits_for_answers_and_refuses_appends(void **state)

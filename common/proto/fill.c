@@ -1,0 +1,111 @@
+#include "common/proto/fill.h"
+
+#include <string.h>
+
+void fill_view_init(struct fill_view *v, int64_t trusted_until_ns)
+{
+	*v = (struct fill_view){.trusted_until_ns = trusted_until_ns};
+}
+
+static void drop_ranges(struct fill_view *v, size_t count)
+{
+	v->own_count -= count;
+	memmove(v->own, v->own + count, v->own_count * sizeof(v->own[0]));
+}
+
+/* Own changes that are not behind a gap any more count as followed. */
+static void settle(struct fill_view *v)
+{
+	size_t count = 0;
+
+	while (count < v->own_count && v->own[count].first <= v->followed + 1) {
+		if (v->own[count].last > v->followed)
+			v->followed = v->own[count].last;
+		count++;
+	}
+	if (count > 0)
+		drop_ranges(v, count);
+	if (v->followed > v->newest)
+		v->newest = v->followed;
+}
+
+static void trust(struct fill_view *v, int64_t until_ns)
+{
+	if (until_ns > v->trusted_until_ns || !v->followed_once)
+		v->trusted_until_ns = until_ns;
+	v->followed_once = true;
+}
+
+void fill_view_follow(struct fill_view *v, int64_t seq, int64_t until_ns)
+{
+	if (seq > v->followed)
+		v->followed = seq;
+	settle(v);
+	trust(v, until_ns);
+}
+
+void fill_view_reset(struct fill_view *v, int64_t incarnation, int64_t seq, int64_t until_ns)
+{
+	*v = (struct fill_view){.incarnation = incarnation, .followed = seq, .newest = seq};
+	trust(v, until_ns);
+}
+
+/* Behind the others: answers come in the order of their changes. What has no room, or comes in another order, is told by the journal. */
+static void add_range(struct fill_view *v, int64_t first, int64_t last)
+{
+	struct fill_range *before = v->own_count > 0 ? &v->own[v->own_count - 1] : NULL;
+
+	if (before && first <= before->last)
+		return;
+	if (before && first == before->last + 1)
+		before->last = last;
+	else if (v->own_count < FILL_OWN_MAX)
+		v->own[v->own_count++] = (struct fill_range){first, last};
+}
+
+void fill_view_own(struct fill_view *v, int64_t first, int64_t last)
+{
+	if (last > v->newest)
+		v->newest = last;
+	if (first <= v->followed + 1)
+		v->followed = last > v->followed ? last : v->followed;
+	else
+		add_range(v, first, last);
+	settle(v);
+}
+
+void fill_view_saw(struct fill_view *v, int64_t incarnation, int64_t seq)
+{
+	if (v->incarnation == 0)
+		v->incarnation = incarnation;
+	if (incarnation > v->incarnation)
+		v->trusted_until_ns = 0; /* of another life of the drive: the journal will say where it begins */
+	else if (incarnation == v->incarnation && seq > v->newest)
+		v->newest = seq;
+}
+
+bool fill_trusted(const struct fill_view *v, int64_t now_ns)
+{
+	return now_ns < v->trusted_until_ns;
+}
+
+int64_t fill_trust_left_ns(const struct fill_view *v, int64_t now_ns)
+{
+	return fill_trusted(v, now_ns) ? v->trusted_until_ns - now_ns : 0;
+}
+
+int64_t fill_needed(const struct fill_view *v)
+{
+	return v->followed_once && v->followed < v->newest ? v->newest : 0;
+}
+
+struct fill_wish fill_wish_now(const struct fill_view *v, int64_t now_ns)
+{
+	return (struct fill_wish){.floor = v->newest, .trusted = fill_trusted(v, now_ns)};
+}
+
+bool fill_serves(const struct fill_wish *w, int64_t seen, bool first)
+{
+	/* Nobody told him what had changed before he came: only a question that was asked after that can. */
+	return first || (w->trusted && seen >= w->floor);
+}

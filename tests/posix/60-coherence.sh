@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# Goal: nobody is shown an old drive: not when a mount's gateway falls silent, not when the mount itself stood still, not while eight others are busy, and never a mixture of two versions of a file.
+. "$(dirname "$0")/../lib/e2e.sh"
+e2e_store
+A=$E2E_MOUNT
+B=$WORK/b
+mkdir -p "$B" "$A/60"
+NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos
+clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
+at_end 'clean "$NEPHOS" umount "$B" || umount -l "$B"; rm -rf "$A/60"'
+URL2=${URL%:*}:$((${URL##*:} + 1)) # the other gateway
+check "a second mount of the same drive, by way of the other gateway" clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL2" "$B"
+b_pid=$(cat "$WORK/b.pid")
+b_watch=http://127.0.0.1:$(cat "$WORK/b.port")
+
+# ---- trust ends by the clock ----
+
+# gateway_of MOUNT-STATUS: the process id of the gateway that the mount talks to.
+gateway_pid() {
+	local url
+	url=$(curl -s --noproxy '*' "$1/status" | jq -r .gateway)
+	ss -Hltnp "sport = :${url##*:}" | sed -n 's/.*pid=\([0-9]*\).*/\1/p' | head -n 1
+}
+
+cat >"$WORK/trust.py" <<'PY'
+# A counts up in a file and in names; B reads both; both say when. Whoever reads a state that was replaced more than 3 s before is shown an old drive.
+import os, sys, threading, time
+a, b, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
+written = [(time.monotonic(), 0)]
+stop = time.monotonic() + seconds
+open(a + "/count", "w").write("000000")
+os.makedirs(a + "/names", exist_ok=True)
+open(a + "/names/0", "w").close()
+def write():
+    n = 0
+    while time.monotonic() < stop:
+        n += 1
+        os.close(os.open(a + "/names/%d" % n, os.O_CREAT | os.O_WRONLY))
+        f = os.open(a + "/count", os.O_WRONLY); os.pwrite(f, b"%06d" % n, 0); os.close(f)
+        written.append((time.monotonic(), n))   # both calls have returned
+        time.sleep(0.02)
+t = threading.Thread(target=write); t.start()
+# The newest that was written `age` before: what has to be seen.
+def least(at, age):
+    n = 0
+    for when, value in reversed(written):
+        if when <= at - age: return value
+    return 0
+counts = {"reads": 0, "old": 0, "names": 0, "missed": 0} # each is one thread's
+behind = [0.0]
+f = os.open(b + "/count", os.O_RDONLY)
+def values():
+    while time.monotonic() < stop:
+        began = time.monotonic()
+        value = int(os.pread(f, 6, 0))
+        counts["reads"] += 1
+        counts["old"] += value < least(began, 3.2)
+        late = [when for when, n in list(written) if n == value + 1]
+        if late: behind[0] = max(behind[0], began - late[0])
+        time.sleep(0.005)
+def names():
+    while time.monotonic() < stop:
+        need = least(time.monotonic(), 3.2)
+        counts["names"] += 1
+        counts["missed"] += not os.path.exists(b + "/names/%d" % need)
+        time.sleep(0.005)
+threads = [threading.Thread(target=values), threading.Thread(target=names)]
+for r in threads: r.start()
+for r in threads: r.join()
+reads, stale, worst = counts["reads"] + counts["names"], counts["old"] + counts["missed"], behind[0]
+t.join()
+print("%d reads, %d stale, at worst %.0f ms behind" % (reads, stale, worst * 1000))
+sys.exit(stale > 0 or reads < 10)
+PY
+
+check_eq "B talks to the other gateway" "$URL2" "$(curl -s --noproxy '*' "$b_watch/status" | jq -r .gateway)"
+pid=$(gateway_pid "$b_watch")
+[ -n "$pid" ] || fail "B's gateway is found"
+(sleep 1; kill -STOP "$pid"; sleep 5; kill -CONT "$pid") &
+sleeper=$!
+at_end 'kill -CONT '"$pid"
+check "B's gateway is stopped for five seconds: what A does is seen by B within three" python3 "$WORK/trust.py" "$A/60" "$B/60" 7
+sed 's/^/# /' "$WORK/check.out"
+wait "$sleeper"
+
+# What B knew before it stood still is not shown after.
+still=4
+[ -z "${E2E_LONG:-}" ] || still=10
+cat >"$WORK/still.py" <<'PY'
+import os, signal, sys, threading, time
+a, b, pid, still = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+n = 200
+d = a + "/still"; e = b + "/still"
+os.makedirs(d)
+for i in range(n): open("%s/%d" % (d, i), "w").write("old")
+while len(os.listdir(e)) < n: time.sleep(0.01)
+for i in range(n): open("%s/%d" % (e, i)).read(); os.stat("%s/%d" % (e, i)); os.path.exists("%s/new%d" % (e, i))
+os.kill(pid, signal.SIGSTOP)
+stale = []
+try:
+    for i in range(n):
+        open("%s/%d" % (d, i), "w").write("newer"); open("%s/new%d" % (d, i), "w").close()
+    time.sleep(still)
+    def look(part):
+        for i in range(part, n, 4):
+            if os.stat("%s/%d" % (e, i)).st_size != 5: stale.append("size")
+            if open("%s/%d" % (e, i)).read() != "newer": stale.append("content")
+            if not os.path.exists("%s/new%d" % (e, i)): stale.append("name")
+    threads = [threading.Thread(target=look, args=(p,)) for p in range(4)]
+    for t in threads: t.start()
+    time.sleep(0.3)                       # they ask while it stands still
+finally:
+    os.kill(pid, signal.SIGCONT)
+for t in threads: t.join()
+print("%d stale: %s" % (len(stale), {w: stale.count(w) for w in set(stale)}))
+sys.exit(bool(stale))
+PY
+check "B stands still for $still seconds: nothing that it knew before is shown when it goes on" python3 "$WORK/still.py" "$A/60" "$B/60" "$b_pid" "$still"
+sed 's/^/# /' "$WORK/check.out"
+
+e2e_end

@@ -1,0 +1,277 @@
+#include "common/proto/fill.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define LONG 1000 /* of trust */
+
+/* -- positions -- */
+
+static void nothing_is_trusted_before_somebody_tells_and_longer_than_he_proved(void **state)
+{
+	struct fill_view v;
+
+	(void)state;
+	fill_view_init(&v, 0);
+	assert_false(fill_trusted(&v, 1));
+	fill_view_follow(&v, 10, 5 + LONG);
+	assert_true(fill_trusted(&v, 4 + LONG));
+	assert_int_equal(fill_trust_left_ns(&v, 4 + LONG), 1);
+	assert_false(fill_trusted(&v, 5 + LONG));
+	assert_int_equal(fill_trust_left_ns(&v, 6 + LONG), 0);
+	fill_view_follow(&v, 10, 3 + LONG); /* an answer that was overtaken by a later one takes nothing away */
+	assert_true(fill_trusted(&v, 4 + LONG));
+	fill_view_follow(&v, 11, 0); /* and one that proves nothing gives nothing */
+	assert_false(fill_trusted(&v, 5 + LONG));
+}
+
+static void an_answer_beyond_what_was_told_ends_what_is_kept_until_it_is(void **state)
+{
+	struct fill_view v;
+
+	(void)state;
+	fill_view_init(&v, 0);
+	fill_view_follow(&v, 10, LONG);
+	fill_view_saw(&v, 1, 10);
+	assert_int_equal(fill_needed(&v), 0);
+	fill_view_saw(&v, 1, 13);
+	assert_int_equal(fill_needed(&v), 13);
+	fill_view_follow(&v, 12, LONG);
+	assert_int_equal(fill_needed(&v), 13);
+	fill_view_follow(&v, 13, LONG);
+	assert_int_equal(fill_needed(&v), 0);
+	fill_view_saw(&v, 1, 5);
+	fill_view_saw(&v, 0, 0);
+	assert_int_equal(fill_needed(&v), 0);
+}
+
+static void own_changes_need_not_be_told(void **state)
+{
+	struct fill_view v;
+
+	(void)state;
+	fill_view_init(&v, 0);
+	fill_view_follow(&v, 10, LONG);
+	fill_view_own(&v, 11, 13);
+	assert_int_equal(fill_needed(&v), 0);
+	fill_view_saw(&v, 1, 13);
+	assert_int_equal(fill_needed(&v), 0);
+	fill_view_follow(&v, 12, LONG); /* the journal repeats them */
+	assert_int_equal(fill_needed(&v), 0);
+	assert_int_equal(v.followed, 13);
+}
+
+static void a_gap_between_own_changes_is_somebody_elses(void **state)
+{
+	struct fill_view v;
+
+	(void)state;
+	fill_view_init(&v, 0);
+	fill_view_follow(&v, 10, LONG);
+	fill_view_own(&v, 12, 12);
+	fill_view_own(&v, 13, 14);
+	fill_view_own(&v, 16, 16);
+	assert_int_equal(fill_needed(&v), 16);
+	fill_view_follow(&v, 11, LONG); /* up to 14, now */
+	assert_int_equal(v.followed, 14);
+	assert_int_equal(fill_needed(&v), 16);
+	fill_view_follow(&v, 15, LONG);
+	assert_int_equal(v.followed, 16);
+	assert_int_equal(fill_needed(&v), 0);
+}
+
+static void answers_in_another_order_are_settled_by_the_journal(void **state)
+{
+	struct fill_view v;
+
+	(void)state;
+	fill_view_init(&v, 0);
+	fill_view_follow(&v, 10, LONG);
+	fill_view_own(&v, 12, 13);
+	fill_view_own(&v, 11, 11); /* came later */
+	assert_int_equal(v.followed, 13);
+	for (int64_t seq = 20; seq < 20 + 2 * (int64_t)FILL_OWN_MAX + 4; seq += 2)
+		fill_view_own(&v, seq, seq); /* more gaps than there is room for */
+	assert_int_equal(fill_needed(&v), v.newest);
+	fill_view_follow(&v, v.newest, LONG);
+	assert_int_equal(fill_needed(&v), 0);
+}
+
+static void another_life_of_the_drive_is_not_trusted_until_the_journal_begins_anew(void **state)
+{
+	struct fill_view v;
+
+	(void)state;
+	fill_view_init(&v, 0);
+	fill_view_saw(&v, 1, 10);
+	fill_view_follow(&v, 10, LONG);
+	fill_view_saw(&v, 2, 4);
+	assert_false(fill_trusted(&v, 1));
+	fill_view_reset(&v, 2, 5, LONG);
+	assert_true(fill_trusted(&v, 1));
+	fill_view_saw(&v, 1, 11); /* an answer that was long on its way */
+	assert_int_equal(fill_needed(&v), 0);
+	fill_view_saw(&v, 2, 6);
+	assert_int_equal(fill_needed(&v), 6);
+}
+
+/* -- all interleavings of a fill, changes by others, and who waits -- */
+
+enum event { SENT, SAW, CAME, COMMIT_1, TOLD_1, COMMIT_2, TOLD_2, FIRST, SECOND, EVENTS };
+
+/* What has to have happened before. */
+static const unsigned behind[EVENTS] = {
+	[SAW] = 1u << SENT,
+	[CAME] = 1u << SAW,
+	[TOLD_1] = 1u << COMMIT_1,
+	[COMMIT_2] = 1u << COMMIT_1,
+	[TOLD_2] = 1u << COMMIT_2 | 1u << TOLD_1,
+};
+
+struct world {
+	struct fill_view view;
+	int64_t seq; /* of the drive */
+	int64_t saw; /* the answer */
+	bool sent, came;
+	bool kept;
+	int64_t dropped; /* the last change of this document that was told */
+	struct fill_wish wish[2];
+	bool waits[2], first[2];
+	int64_t owed[2];      /* what each must at least see: what anybody here knew of when he came */
+	int64_t committed[2]; /* what had happened when he came */
+};
+
+static unsigned long runs, served, asked_again, shown;
+
+static void arrive(struct world *w, int n)
+{
+	w->wish[n] = fill_wish_now(&w->view, 1);
+	w->owed[n] = w->view.newest;
+	w->committed[n] = w->seq;
+	w->waits[n] = !w->came;
+	w->first[n] = !w->sent;
+	if (w->came && w->kept && fill_trusted(&w->view, 1) && w->saw >= fill_needed(&w->view)) {
+		/* Shown from what is kept: nothing newer of it is known to anybody here. */
+		assert_true(w->dropped <= w->saw);
+		shown++;
+	}
+}
+
+static void answer(struct world *w)
+{
+	w->came = true;
+	fill_view_saw(&w->view, 1, w->saw);
+	w->kept = w->dropped <= w->saw;
+	for (int n = 0; n < 2; n++) {
+		if (!w->waits[n])
+			continue;
+		if (!fill_serves(&w->wish[n], w->saw, w->first[n])) {
+			asked_again++;
+			continue;
+		}
+		served++;
+		assert_true(w->saw >= w->owed[n]);
+		/* Who came before it was sent, or when nobody told him anything, sees all that had happened. */
+		if (w->first[n] || !w->wish[n].trusted)
+			assert_true(w->saw >= w->committed[n]);
+	}
+}
+
+static void happen(struct world *w, enum event e, bool trusted)
+{
+	switch (e) {
+	case SENT:
+		w->sent = true;
+		break;
+	case SAW:
+		w->saw = w->seq;
+		break;
+	case CAME:
+		answer(w);
+		break;
+	case COMMIT_1:
+	case COMMIT_2:
+		w->seq++;
+		break;
+	case TOLD_1:
+	case TOLD_2:
+		w->dropped = e == TOLD_1 ? 11 : 12;
+		fill_view_follow(&w->view, w->dropped, trusted ? LONG : 0);
+		if (w->saw < w->dropped)
+			w->kept = false;
+		break;
+	default:
+		arrive(w, e == FIRST ? 0 : 1);
+	}
+}
+
+static void interleave(struct world w, unsigned done, bool trusted)
+{
+	if (done == (1u << EVENTS) - 1) {
+		runs++;
+		/* In the end everything was told. */
+		assert_int_equal(fill_needed(&w.view), 0);
+		assert_true(!w.kept || w.saw == 12);
+		return;
+	}
+	for (int e = 0; e < EVENTS; e++) {
+		struct world next = w;
+
+		if ((done & (1u << e)) || (behind[e] & ~done))
+			continue;
+		happen(&next, (enum event)e, trusted);
+		interleave(next, done | (1u << e), trusted);
+	}
+}
+
+static void in_every_order_an_answer_is_good_for_whom_it_must_be_and_for_nobody_else(void **state)
+{
+	(void)state;
+	for (int trusted = 0; trusted < 2; trusted++) {
+		struct world w = {.seq = 10, .dropped = 10};
+
+		fill_view_init(&w.view, 0);
+		fill_view_saw(&w.view, 1, 10);
+		fill_view_follow(&w.view, 10, trusted ? LONG : 0);
+		runs = served = asked_again = shown = 0;
+		interleave(w, 0, trusted);
+		assert_true(runs > 5000);
+		assert_true(served > 0 && asked_again > 0);
+		assert_true(trusted == (shown > 0));
+	}
+}
+
+static void who_came_before_it_was_sent_is_served_whatever_was_told_meanwhile(void **state)
+{
+	struct fill_view v;
+	struct fill_wish before, after;
+
+	(void)state;
+	fill_view_init(&v, 0);
+	fill_view_follow(&v, 10, LONG);
+	before = fill_wish_now(&v, 1);
+	fill_view_follow(&v, 20, LONG);
+	after = fill_wish_now(&v, 1);
+	assert_true(fill_serves(&before, 15, true)); /* although it is overtaken: otherwise he waits for ever */
+	assert_false(fill_serves(&after, 15, false));
+	assert_true(fill_serves(&after, 20, false));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_is_trusted_before_somebody_tells_and_longer_than_he_proved),
+		cmocka_unit_test(an_answer_beyond_what_was_told_ends_what_is_kept_until_it_is),
+		cmocka_unit_test(own_changes_need_not_be_told),
+		cmocka_unit_test(a_gap_between_own_changes_is_somebody_elses),
+		cmocka_unit_test(answers_in_another_order_are_settled_by_the_journal),
+		cmocka_unit_test(another_life_of_the_drive_is_not_trusted_until_the_journal_begins_anew),
+		cmocka_unit_test(in_every_order_an_answer_is_good_for_whom_it_must_be_and_for_nobody_else),
+		cmocka_unit_test(who_came_before_it_was_sent_is_served_whatever_was_told_meanwhile),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
