@@ -327,9 +327,9 @@ int flush_job(struct fs *fs, struct inode *inode, const struct op *op,
 	job->inode = inode_ref(inode);
 	job->op = *op;
 	if (op->extent_count > 0) {
-		assert(op->extent_count == 1 && op->extents[0].kind == OP_EXTENT_HOLE);
-		job->extent = op->extents[0];
-		job->op.extents = &job->extent;
+		assert(op->extent_count <= JOB_EXTENTS_MAX);
+		memcpy(job->extents, op->extents, op->extent_count * sizeof(*op->extents));
+		job->op.extents = job->extents;
 	}
 	job->done = done;
 	job->cookie = cookie;

@@ -95,7 +95,7 @@ int flush_until_stored(struct fs *fs, struct inode *inode, void (*done)(void *co
 	struct flush_wait **ret_wait);
 void flush_wait_cancel(struct inode *inode, struct flush_wait *wait); /* done does not come */
 
-/* An op on this document, after everything that was written to it and in the order of these calls. The op is copied; extents: at most one. done with the lock held. */
+/* An op on this document, after everything that was written to it and in the order of these calls. The op is copied; extents: a hole, a reservation, or both of one range. done with the lock held. */
 int flush_job(struct fs *fs, struct inode *inode, const struct op *op,
 	void (*done)(void *cookie, int error, const struct op_result *result), void *cookie, struct job **ret_job);
 /* One whose turn has not come is dropped: it will not happen, and done comes with the error, from inside the call. False: it is on its way. */

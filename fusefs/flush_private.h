@@ -22,11 +22,13 @@ struct upload {
 	struct upload *prev, *next; /* in the flusher's queue */
 };
 
+#define JOB_EXTENTS_MAX 2 /* a hole, and its room reserved */
+
 struct job {
 	struct job *prev, *next;
 	struct inode *inode; /* with a reference */
 	struct op op;
-	struct op_extent extent;
+	struct op_extent extents[JOB_EXTENTS_MAX];
 	struct bytes *bytes; /* of a write: what goes to op.at; NULL: another op */
 	bool under_way;	     /* in the round */
 	bool alone;	     /* a write that was refused together with others */

@@ -39,7 +39,8 @@ static void forget(struct fs *fs, struct file *f, const struct op_result *result
 		content_truncate(&f->content, op->size);
 		break;
 	case OP_WRITE:
-		content_forget(&f->content, op->extents[0].at, op->extents[0].at + op->extents[0].len);
+		if (op->extents[0].kind == OP_EXTENT_HOLE)
+			content_forget(&f->content, op->extents[0].at, op->extents[0].at + op->extents[0].len);
 		break;
 	default:
 		content_forget(&f->content, op->at, op->at + op->len);
@@ -60,7 +61,7 @@ void job_hides_dirty(struct job *job, const struct op_result *result)
 		(void)dirty_cut(&f->dirty, op->at, op->at + (int64_t)job->bytes->used);
 	else if (op->kind == OP_SETATTR && (op->fields & OP_HAS_SIZE))
 		(void)dirty_cut(&f->dirty, op->size, INT64_MAX);
-	else if (op->kind == OP_WRITE)
+	else if (op->kind == OP_WRITE && op->extents[0].kind == OP_EXTENT_HOLE)
 		(void)dirty_cut(&f->dirty, op->extents[0].at, op->extents[0].at + op->extents[0].len);
 	else if (op->kind == OP_CLONE)
 		(void)dirty_cut(&f->dirty, op->at, op->at + result->len);

@@ -37,7 +37,7 @@ struct ask {
 	struct handle *handle;	     /* that open and create would hand out */
 	struct fuse_file_info fi;
 	struct op op;
-	struct op_extent extent;
+	struct op_extent extents[2];
 	char name[NAME_BYTES_MAX + 1], new_name[NAME_BYTES_MAX + 1];
 	char *text; /* own memory: symlink target, xattr value */
 	size_t size;

@@ -21,66 +21,99 @@ static void on_done(void *cookie, int error, const struct op_result *result)
 	ask_free(ask);
 }
 
-/* The op for it. 1: nothing is to be done. */
-static int allocate_op(struct fs *fs, const struct inode *inode, struct ask *ask, int mode)
-{
-	int64_t end = ask->off + (int64_t)ask->size, size = file_size(inode);
-	bool keep = mode & FALLOC_FL_KEEP_SIZE;
+/* What a mode asks for: bytes become zeros, room is reserved; and whether the file may become longer. */
+static const struct allocation {
+	int mode;
+	bool hole, reserve, keep;
+} allocations[] = {
+	{0, .reserve = true},
+	{FALLOC_FL_KEEP_SIZE, .reserve = true, .keep = true},
+	{FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, .hole = true, .keep = true},
+	{FALLOC_FL_ZERO_RANGE, .hole = true, .reserve = true},
+	{FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, .hole = true, .reserve = true, .keep = true},
+};
 
-	switch (mode) {
-	case 0:
-		if (end <= size)
-			return 1;
-		ask->op = (struct op){.kind = OP_SETATTR, .fields = OP_HAS_SIZE, .id = inode->id, .size = end};
-		return 0;
-	case FALLOC_FL_KEEP_SIZE: /* blocks never change, so there is nothing to be kept for later */
-		return fs->usage_at_ns > 0 && (int64_t)ask->size > fs->free ? -ENOSPC : 1;
-	case FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE:
-	case FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE:
-	case FALLOC_FL_ZERO_RANGE:
-		if (keep && end > size)
-			end = size;
-		if (end <= ask->off)
-			return 1;
-		ask->extent = (struct op_extent){.at = ask->off, .len = end - ask->off, .kind = OP_EXTENT_HOLE};
-		ask->op = (struct op){.kind = OP_WRITE, .id = inode->id, .extents = &ask->extent, .extent_count = 1};
-		return 0;
-	default:
-		return -EOPNOTSUPP;
-	}
+static const struct allocation *allocation_of(int mode)
+{
+	for (size_t i = 0; i < sizeof(allocations) / sizeof(allocations[0]); i++)
+		if (allocations[i].mode == mode)
+			return &allocations[i];
+	return NULL;
 }
 
-static void on_allocate(void *cookie, int error)
+static void allocate_op(struct ask *ask, const struct allocation *a)
 {
-	struct ask *ask = cookie;
-	struct inode *inode = ask->inode;
-	int r = error;
+	struct op_extent extent = {.at = ask->off, .len = (int64_t)ask->size};
+	size_t count = 0;
 
-	ask->cancel = NULL;
-	if (!ask->req) {
-		ask_free(ask);
-		return;
+	if (a->hole) {
+		ask->extents[count] = extent;
+		ask->extents[count++].kind = OP_EXTENT_HOLE;
 	}
-	if (r == 0)
-		r = allocate_op(ask->fs, inode, ask, ask->whence);
-	if (r == 0)
-		r = ask_job(ask, inode, on_done);
-	else if (r == 1)
-		on_done(ask, 0, NULL);
+	if (a->reserve) {
+		ask->extents[count] = extent;
+		ask->extents[count++].kind = OP_EXTENT_RESERVE;
+	}
+	ask->op = (struct op){.kind = OP_WRITE,
+		.fields = a->keep ? OP_KEEP_SIZE : 0,
+		.id = ask->inode->id,
+		.extents = ask->extents,
+		.extent_count = count};
+}
+
+/*
+ * The quota is the store's to guard, and it does so when it reserves. What the disk below has nobody reserves: what surely does not fit there is refused at least. Some of the
+ * range may have its room already: how much of it is not known here, so all that the file has counts as that.
+ */
+static bool exceeds_disk(const struct ask *ask)
+{
+	const struct inode *inode = ask->inode;
+	int64_t has = inode_valid(inode) ? inode->attr.allocated : INT64_MAX;
+
+	return ask->fs->disk != INT64_MAX && (int64_t)ask->size > has && (int64_t)ask->size - has > ask->fs->disk;
+}
+
+static void allocate(struct ask *ask)
+{
+	int r = ask_job(ask, ask->inode, on_done);
+
 	if (r < 0)
 		ask_fail(ask, r);
+}
+
+static void on_drive(void *cookie, int error, const struct store_drive *drive)
+{
+	struct ask *ask = cookie;
+	struct fs *fs = ask->fs;
+
+	fs_lock(fs);
+	fs->calls--;
+	ask->cancel = NULL;
+	if (error == 0)
+		fs_learn_usage(fs, drive);
+	if (!ask->req)
+		ask_free(ask);
+	else if (error < 0 || exceeds_disk(ask))
+		ask_fail(ask, error < 0 ? error : -ENOSPC);
+	else
+		allocate(ask);
+	fs_unlock(fs);
 }
 
 /* budget: the signature is libfuse's */
 void ops_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t off, off_t len, struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
+	const struct allocation *allocation = allocation_of(mode);
 	struct handle *h = handle_of(fi->fh);
 	struct ask *ask;
-	int r;
 
 	(void)node;
 	metric_inc(fs->requests);
+	if (!allocation) {
+		fuse_reply_err(req, EOPNOTSUPP);
+		return;
+	}
 	if (off < 0 || len <= 0 || (uint64_t)off + (uint64_t)len > FILE_BYTES_MAX) {
 		fuse_reply_err(req, off < 0 || len <= 0 ? EINVAL : EFBIG);
 		return;
@@ -88,17 +121,18 @@ void ops_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t off, off_t l
 	ask = ask_new_call(req, PATIENCE_TRUNCATE);
 	if (!ask)
 		return;
-	ask->whence = mode;
 	ask->off = off;
 	ask->size = (size_t)len;
 	fs_lock(fs);
 	ask->inode = inode_ref(h->inode);
-	if (inode_valid(ask->inode)) {
-		on_allocate(ask, 0);
+	allocate_op(ask, allocation);
+	/* What is known of the disk may be of some seconds ago: a refusal is of now. */
+	if (allocation->reserve && !ask->interrupted && (fs->usage_at_ns == 0 || exceeds_disk(ask))) {
+		fs->calls++;
+		ask->cancel = ask_cancel_ticket;
+		ask->ticket = fs->store->ops->drive(fs->store, on_drive, ask);
 	} else {
-		r = ask_attributes(ask, ask->inode, on_allocate);
-		if (r < 0)
-			ask_fail(ask, r);
+		allocate(ask);
 	}
 	fs_unlock(fs);
 }

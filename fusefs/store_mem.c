@@ -375,8 +375,8 @@ static void give_extent(struct job *job, const struct mem_piece *p, struct exten
 {
 	struct mem_block *b;
 
-	*ret = (struct extent){.at = p->at, .len = p->len, .kind = p->in_block ? EXTENT_BLOCK : EXTENT_INLINE};
-	if (!p->in_block) {
+	*ret = (struct extent){.at = p->at, .len = p->len, .kind = p->kind};
+	if (p->kind == EXTENT_INLINE) {
 		ret->data = keep(job, span_of(p->data, (size_t)p->len));
 		return;
 	}
@@ -406,7 +406,7 @@ static void run_extents(struct job *job)
 	list = job_alloc(job, (count + 1) * sizeof(*list));
 	count = 0;
 	DL_FOREACH(doc->pieces, p)
-		if (p->at + p->len > job->from && p->at - job->from < job->len)
+		if (p->kind != EXTENT_RESERVED && p->at + p->len > job->from && p->at - job->from < job->len)
 			give_extent(job, p, &list[count++]);
 	job->extents = (struct store_extents){
 		.extents = list, .count = count, .size = doc->size, .content_seq = doc->content_seq, .at = position(d)};

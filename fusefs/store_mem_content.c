@@ -28,7 +28,7 @@ static struct mem_piece *piece_copy(const struct mem_piece *from)
 		abort(); /* in tests, there is always memory */
 	*p = *from;
 	p->prev = p->next = NULL;
-	if (!from->in_block) {
+	if (from->kind == EXTENT_INLINE) {
 		p->data = malloc((size_t)from->len);
 		if (!p->data)
 			abort();
@@ -47,8 +47,8 @@ static struct mem_piece *piece_part(const struct mem_piece *p, int64_t from, int
 
 	part.at = from;
 	part.len = to - from;
-	part.from = p->from + (p->in_block ? (uint32_t)(from - p->at) : 0);
-	part.data = p->in_block ? NULL : p->data + (from - p->at);
+	part.from = p->from + (p->kind == EXTENT_BLOCK ? (uint32_t)(from - p->at) : 0);
+	part.data = p->kind == EXTENT_INLINE ? p->data + (from - p->at) : NULL;
 	return piece_copy(&part);
 }
 
@@ -98,4 +98,24 @@ void mem_content_put(struct mem_doc *doc, const struct mem_piece *piece)
 
 	mem_content_cut(doc, piece->at, piece->at + piece->len);
 	DL_INSERT_INORDER(doc->pieces, copy, by_place);
+}
+
+void mem_content_reserve(struct mem_doc *doc, int64_t from, int64_t to)
+{
+	struct mem_piece room = {.at = from, .kind = EXTENT_RESERVED}, *p;
+
+	while (room.at < to) {
+		int64_t end = to, behind = 0;
+
+		DL_FOREACH(doc->pieces, p) {
+			if (p->at <= room.at && p->at + p->len > room.at)
+				behind = p->at + p->len;
+			else if (p->at > room.at && p->at < end)
+				end = p->at;
+		}
+		room.len = end - room.at;
+		if (behind == 0)
+			mem_content_put(doc, &room);
+		room.at = behind > 0 ? behind : end;
+	}
 }

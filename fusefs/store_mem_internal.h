@@ -13,11 +13,11 @@ struct mem_xattr {
 	size_t name_size, value_size;
 };
 
-/* A piece of content: bytes of our own, or a part of a block. Sorted, disjoint. */
+/* A piece of content: bytes of our own, a part of a block, or nothing but the room. Sorted, disjoint. */
 struct mem_piece {
 	struct mem_piece *prev, *next;
 	int64_t at, len;
-	bool in_block;
+	enum extent_kind kind;
 	uint8_t sha256[32];
 	uint32_t from;
 	char *data;
@@ -98,6 +98,8 @@ void mem_piece_free(struct mem_piece *p);
 void mem_content_free(struct mem_doc *doc);
 int mem_content_copy(const struct mem_doc *from, struct mem_doc *to);
 void mem_content_cut(struct mem_doc *doc, int64_t from, int64_t to); /* becomes a hole */
+/* What no piece covers is reserved. */
+void mem_content_reserve(struct mem_doc *doc, int64_t from, int64_t to);
 void mem_content_put(
 	struct mem_doc *doc, const struct mem_piece *piece); /* copied; len bytes of data, unless in a block */
 

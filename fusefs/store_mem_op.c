@@ -324,16 +324,20 @@ static int64_t put_extents(struct mem_doc *doc, const struct op *op)
 
 	for (size_t i = 0; i < op->extent_count; i++) {
 		const struct op_extent *e = &op->extents[i];
-		struct mem_piece piece = {
-			.at = e->at, .len = e->len, .in_block = e->kind == OP_EXTENT_BLOCK, .from = e->from};
+		struct mem_piece piece = {.at = e->at,
+			.len = e->len,
+			.kind = e->kind == OP_EXTENT_BLOCK ? EXTENT_BLOCK : EXTENT_INLINE,
+			.from = e->from};
 
 		memcpy(piece.sha256, e->sha256, sizeof(piece.sha256));
 		piece.data = (char *)e->data.data;
 		if (e->kind == OP_EXTENT_HOLE)
 			mem_content_cut(doc, e->at, e->at + e->len);
+		else if (e->kind == OP_EXTENT_RESERVE)
+			mem_content_reserve(doc, e->at, e->at + e->len);
 		else if (e->len > 0)
 			mem_content_put(doc, &piece);
-		if (e->at + e->len > end)
+		if (e->at + e->len > end && !(op->fields & OP_KEEP_SIZE))
 			end = e->at + e->len;
 	}
 	return end;
@@ -402,7 +406,8 @@ static int apply_clone(struct applying *a)
 	mem_content_cut(to, op->at, op->at + len);
 	DL_FOREACH(source.pieces, p) {
 		p->at += op->at - op->from;
-		mem_content_put(to, p);
+		if (p->kind != EXTENT_RESERVED)
+			mem_content_put(to, p);
 	}
 	mem_content_free(&source);
 	to->mtime = op->fields & OP_HAS_MTIME ? op->mtime : a->now;

@@ -202,7 +202,7 @@ static bool whole_inline(const struct mem_doc *doc, struct span *ret)
 		*ret = span_of("", 0);
 		return true;
 	}
-	if (!p || p->next || p->in_block || p->at != 0 || p->len != doc->size)
+	if (!p || p->next || p->kind != EXTENT_INLINE || p->at != 0 || p->len != doc->size)
 		return false;
 	*ret = span_of(p->data, (size_t)p->len);
 	return true;

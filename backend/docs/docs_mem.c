@@ -219,7 +219,7 @@ void docs_mem_read(struct docs_mem *m, int64_t id, char *ret, size_t size)
 	memset(ret, 0, size);
 	(void)pthread_mutex_lock(&m->mutex);
 	MEM_EACH(struct mem_extent, x, &m->extents)
-	if (x->extent.node == id)
+	if (x->extent.node == id && x->extent.kind != EXTENT_RESERVED)
 		read_extent(&x->extent, ret, size);
 	(void)pthread_mutex_unlock(&m->mutex);
 }
@@ -376,7 +376,8 @@ static int mem_extents(struct docs_store *s, const struct docs_scope *scope, int
 	{
 		const struct tree_extent *e = &x->extent;
 
-		if (r == 0 && e->node == id && e->at < from + len && e->at + e->len > from && limit-- > 0)
+		if (r == 0 && e->node == id && e->kind != EXTENT_RESERVED && e->at < from + len &&
+			e->at + e->len > from && limit-- > 0)
 			r = on_extent(e, cookie);
 	}
 	(void)pthread_mutex_unlock(&m->mutex);

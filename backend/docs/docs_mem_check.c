@@ -65,12 +65,12 @@ static void check_content(struct check *c, const struct tree_node *node)
 		if (e->node != item->id)
 			continue;
 		bytes += e->len;
-		must(c, e->len > 0 && e->at >= 0 && e->at + e->len <= item->size, "has an extent beyond its end",
-			item->id);
+		must(c, e->len > 0 && e->at >= 0 && (e->kind == EXTENT_RESERVED || e->at + e->len <= item->size),
+			"has an extent beyond its end", item->id);
 		if (e->kind == EXTENT_INLINE)
 			must(c, e->len <= INLINE_BYTES_MAX && e->data.size == (size_t)e->len, "has a bad inline piece",
 				item->id);
-		else
+		else if (e->kind == EXTENT_BLOCK)
 			must(c, e->from + e->len <= e->block_size, "leaves a block", item->id);
 		MEM_EACH(struct mem_extent, y, &c->m->extents)
 		{

@@ -42,7 +42,7 @@ void docs_pg_extent(const struct pg_result *r, int row, int column, struct tree_
 		.node = pg_number(r, row, column + EXTENT_NODE),
 		.at = pg_number(r, row, column + EXTENT_AT),
 		.len = pg_number(r, row, column + EXTENT_LEN),
-		.kind = pg_number(r, row, column + EXTENT_KIND) == EXTENT_BLOCK ? EXTENT_BLOCK : EXTENT_INLINE,
+		.kind = (enum extent_kind)pg_number(r, row, column + EXTENT_KIND),
 		.generation = pg_number(r, row, column + EXTENT_GENERATION),
 		.from = (uint32_t)pg_number(r, row, column + EXTENT_FROM),
 		.block_size = (uint32_t)pg_number(r, row, column + EXTENT_BLOCK_SIZE),

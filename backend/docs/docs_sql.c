@@ -71,12 +71,12 @@ const struct pg_statement SQL_CHILDREN_INLINE = SQL_READ("children_inline",
 	READ_DRIVE "f.mode, e.name, " SQL_NODE(
 		"n") ", CASE WHEN sum(x.len) OVER (ROWS UNBOUNDED PRECEDING) <= $6 THEN x.data END" CHILDREN_FROM
 		     " LEFT JOIN extent x ON x.node = n.id AND x.at = 0 AND x.kind = 0 AND x.len >= n.size AND n.size > 0 WHERE " SQL_MINE);
-/* Extents do not overlap: the first that may touch the range is the last one that begins at or before it. */
+/* Extents do not overlap: the first that may touch the range is the last one that begins at or before it. What is only reserved reads as if it were not there. */
 const struct pg_statement SQL_EXTENTS = SQL_READ("extents",
 	READ_DRIVE SQL_NODE("n") ", " SQL_EXTENT("x") " FROM drive d LEFT JOIN node n ON n.id = $3 AND " SQL_VISIBLE(
 		"n") " LEFT JOIN LATERAL (SELECT x.* FROM extent x WHERE x.node = n.id"
 		     " AND x.at >= COALESCE((SELECT y.at FROM extent y WHERE y.node = n.id AND y.at <= $5 ORDER BY y.at DESC LIMIT 1), $5)"
-		     " AND x.at < $6 AND x.at + x.len > $5 ORDER BY x.at LIMIT $7) x ON true WHERE " SQL_MINE);
+		     " AND x.at < $6 AND x.at + x.len > $5 AND x.kind < 2 ORDER BY x.at LIMIT $7) x ON true WHERE " SQL_MINE);
 const struct pg_statement SQL_XATTRS = SQL_READ("xattrs",
 	READ_DRIVE "n.id, x.name, x.value"
 		   " FROM drive d LEFT JOIN node n ON n.id = $3 AND " SQL_VISIBLE(

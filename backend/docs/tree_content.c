@@ -1,8 +1,8 @@
 /*
  * Content: write, clone, and the size of files.
  *
- * A write is cuts and pieces (tree_pieces.c) and then a size. What no piece covers below the size is zeros; beyond the size there is never a piece, so that a file that grows again
- * shows zeros, and usage is what can be read.
+ * A write is cuts and pieces (tree_pieces.c) and then a size. What no piece covers below the size is zeros; beyond the size there is never a piece with bytes, so that a file that grows
+ * again shows zeros. Usage is what can be read, and what is reserved: pieces without bytes, which a write replaces at no charge.
  */
 #include "backend/docs/tree_internal.h"
 #include "common/base/error.h"
@@ -72,6 +72,28 @@ static int put(struct tree_call *c, struct tree_row *row, const struct tree_exte
 	return r;
 }
 
+/* What no piece covers becomes one without bytes. */
+static int reserve(struct tree_call *c, struct tree_row *row, int64_t from, int64_t to)
+{
+	struct tree_extent gap = {.node = row->id, .at = from, .kind = EXTENT_RESERVED};
+	int r = tree_pieces_edit(c->tree, row);
+
+	while (r == 0 && gap.at < to) {
+		size_t index = tree_pieces_at(row, gap.at);
+		const struct tree_extent *next = index < row->pieces.count ? &row->pieces.list[index]->extent : NULL;
+		int64_t end = next && next->at < to ? next->at : to;
+
+		if (next && next->at <= gap.at) {
+			gap.at = next->at + next->len;
+			continue;
+		}
+		gap.len = end - gap.at;
+		r = put(c, row, &gap);
+		gap.at = end;
+	}
+	return r;
+}
+
 int tree_resize(struct tree_call *c, struct tree_row *row, int64_t size)
 {
 	struct item *item = &row->now.node.item;
@@ -120,6 +142,8 @@ static int write_extent(struct tree_call *c, struct tree_row *row, const struct 
 	switch (e->kind) {
 	case OP_EXTENT_HOLE:
 		return cut(c, row, e->at, e->at + e->len);
+	case OP_EXTENT_RESERVE:
+		return reserve(c, row, e->at, e->at + e->len);
 	case OP_EXTENT_BLOCK:
 		r = block_extent(c->tree, e, &extent);
 		break;
@@ -145,7 +169,8 @@ static int write_content(struct tree_call *c, struct tree_row *row)
 		const struct op_extent *e = &c->op->extents[i];
 
 		r = write_extent(c, row, e);
-		end = e->at + e->len > end ? e->at + e->len : end;
+		if (!(c->op->fields & OP_KEEP_SIZE))
+			end = e->at + e->len > end ? e->at + e->len : end;
 	}
 	if (r < 0)
 		return r;
@@ -198,7 +223,7 @@ static int clone_length(const struct op *op, struct clone *clone)
 	return op->at > (int64_t)FILE_BYTES_MAX - len ? -EFBIG : 0;
 }
 
-/* Copies of the pieces of the source, already where they go: putting them may move what they were copied from. */
+/* Copies of the pieces of the source, already where they go: putting them may move what they were copied from. What is only reserved there is a hole. */
 static int clone_collect(struct tree_call *c, struct clone *clone)
 {
 	struct tree_pieces *p = &clone->source->pieces;
@@ -213,6 +238,8 @@ static int clone_collect(struct tree_call *c, struct clone *clone)
 		int64_t begin = part.at > from ? part.at : from,
 			end = part.at + part.len < to ? part.at + part.len : to;
 
+		if (part.kind == EXTENT_RESERVED)
+			continue;
 		if (part.kind == EXTENT_INLINE)
 			part.data = span_of(part.data.data + (begin - part.at), (size_t)(end - begin));
 		else

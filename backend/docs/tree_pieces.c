@@ -149,7 +149,7 @@ static struct tree_extent extent_part(const struct tree_extent *extent, int64_t 
 	part.len = to - from;
 	if (part.kind == EXTENT_BLOCK)
 		part.from += (uint32_t)skip;
-	else
+	else if (part.kind == EXTENT_INLINE)
 		part.data = span_of(extent->data.data + skip, (size_t)part.len);
 	return part;
 }
@@ -217,6 +217,8 @@ static bool extents_merge(const struct tree_extent *a, const struct tree_extent 
 		return false;
 	if (a->kind == EXTENT_INLINE)
 		return a->len + b->len <= (int64_t)INLINE_BYTES_MAX;
+	if (a->kind == EXTENT_RESERVED)
+		return true;
 	return a->generation == b->generation && a->from + a->len == b->from &&
 		memcmp(a->sha256, b->sha256, sizeof(a->sha256)) == 0;
 }

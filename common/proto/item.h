@@ -77,7 +77,8 @@ int item_page_read(struct span bytes, struct item_page *ret, size_t *ret_at);
 int item_page_next(struct span bytes, size_t *at, struct item *ret);
 
 /* Extents. */
-enum extent_kind { EXTENT_INLINE = 0, EXTENT_BLOCK = 1 };
+/* Reserved: counted, and nothing else: no extent that is read is one. It may lie beyond the end. */
+enum extent_kind { EXTENT_INLINE = 0, EXTENT_BLOCK = 1, EXTENT_RESERVED = 2 };
 struct extent {
 	int64_t at, len;
 	enum extent_kind kind;

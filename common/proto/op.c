@@ -54,6 +54,7 @@ const struct op_wire op_wire[OP_WIRE_COUNT] = {
 	{"extents", OP_VALUE_EXTENTS, WRITE, 0, AT(extents), 0},
 	{"replace", OP_VALUE_BOOL, WRITE, 0, 0, OP_REPLACE},
 	{"drop_setid", OP_VALUE_BOOL, WRITE | SETATTR, 0, 0, OP_DROP_SETID},
+	{"keep_size", OP_VALUE_BOOL, WRITE, 0, 0, OP_KEEP_SIZE},
 	{"flags", OP_VALUE_FLAGS, RENAME | K(OP_SETXATTR), 0, 0, 0},
 	{"from", OP_VALUE_NUMBER, K(OP_CLONE), K(OP_CLONE), AT(from), 0},
 	{"len", OP_VALUE_NUMBER, K(OP_CLONE), K(OP_CLONE), AT(len), 0},
@@ -156,9 +157,15 @@ static int check_extent(const struct op_extent *e)
 	case OP_EXTENT_DATA:
 		return e->len > (int64_t)INLINE_BYTES_MAX || (int64_t)e->data.size != e->len ? -ERR_UNPROCESSABLE : 0;
 	case OP_EXTENT_HOLE:
+	case OP_EXTENT_RESERVE:
 		return 0;
 	}
 	return -ERR_UNPROCESSABLE;
+}
+
+static bool has_bytes(const struct op_extent *e)
+{
+	return e->kind == OP_EXTENT_BLOCK || e->kind == OP_EXTENT_DATA;
 }
 
 static int check_content(const struct op *op)
@@ -176,8 +183,11 @@ static int check_content(const struct op *op)
 		r = check_range(op->from, 0);
 		return r < 0 ? r : check_range(op->at, 0);
 	}
-	for (size_t i = 0; r == 0 && i < op->extent_count; i++)
+	for (size_t i = 0; r == 0 && i < op->extent_count; i++) {
 		r = check_extent(&op->extents[i]);
+		if (r == 0 && (op->fields & OP_KEEP_SIZE) && has_bytes(&op->extents[i]))
+			r = -ERR_UNPROCESSABLE; /* bytes beyond the end would be there and not be seen */
+	}
 	return r;
 }
 

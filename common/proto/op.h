@@ -38,10 +38,16 @@ enum op_field {
 	OP_XATTR_CREATE = 1 << 11,
 	OP_XATTR_REPLACE = 1 << 12,
 	OP_IF_MATCH = 1 << 13,
+	OP_KEEP_SIZE = 1 << 14,	 /* write of holes and reservations: they do not make the document longer */
 	OP_DROP_SETID = 1 << 20, /* write, setattr: of a file, the bits that run it as its owner or group go */
 };
 
-enum op_extent_kind { OP_EXTENT_BLOCK, OP_EXTENT_DATA, OP_EXTENT_HOLE };
+enum op_extent_kind {
+	OP_EXTENT_BLOCK,
+	OP_EXTENT_DATA,
+	OP_EXTENT_HOLE,
+	OP_EXTENT_RESERVE, /* what nothing lies in counts towards the quota from now on, and is zeros as before */
+};
 
 struct op_extent {
 	int64_t at, len;

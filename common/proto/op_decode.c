@@ -246,11 +246,12 @@ static int read_block(const json_t *object, const json_t *value, struct op_exten
 static int read_extent(struct decoder *d, const json_t *object, struct op_extent *e)
 {
 	const json_t *block = json_object_get(object, "block"), *data = json_object_get(object, "data");
-	const json_t *hole = json_object_get(object, "hole");
+	const json_t *hole = json_object_get(object, "hole"), *reserve = json_object_get(object, "reserve");
 	size_t known = 3 + (block && json_object_get(object, "from") ? 1 : 0);
 	int r;
 
-	if (!json_is_object(object) || json_object_size(object) != known || (!!block + !!data + !!hole) != 1)
+	if (!json_is_object(object) || json_object_size(object) != known ||
+		(!!block + !!data + !!hole + !!reserve) != 1)
 		return -ERR_BAD_REQUEST;
 	r = read_number(json_object_get(object, "at"), &e->at);
 	r = r < 0 ? r : read_number(json_object_get(object, "len"), &e->len);
@@ -260,8 +261,8 @@ static int read_extent(struct decoder *d, const json_t *object, struct op_extent
 		return read_block(object, block, e);
 	if (data)
 		return read_data(d, data, e);
-	e->kind = OP_EXTENT_HOLE;
-	return json_is_true(hole) ? 0 : -ERR_BAD_REQUEST;
+	e->kind = hole ? OP_EXTENT_HOLE : OP_EXTENT_RESERVE;
+	return json_is_true(hole ? hole : reserve) ? 0 : -ERR_BAD_REQUEST;
 }
 
 static int read_extents(struct decoder *d, const json_t *value)

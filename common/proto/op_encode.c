@@ -67,6 +67,9 @@ static json_t *encode_extent(struct encoder *e, const struct op_extent *extent)
 	case OP_EXTENT_HOLE:
 		r = r < 0 ? r : set_new(o, "hole", json_true());
 		break;
+	case OP_EXTENT_RESERVE:
+		r = r < 0 ? r : set_new(o, "reserve", json_true());
+		break;
 	}
 	if (r == 0)
 		return o;

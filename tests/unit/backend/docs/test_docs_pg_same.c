@@ -62,7 +62,7 @@ static int64_t some_number(uint32_t type)
 static struct op_extent some_extent(void)
 {
 	static const char text[] = "The quick brown fox jumps over the lazy dog. 0123456789";
-	struct op_extent extent = {.at = chance(8) * 16, .len = 1 + chance(40), .kind = (enum op_extent_kind)chance(3)};
+	struct op_extent extent = {.at = chance(8) * 16, .len = 1 + chance(40), .kind = (enum op_extent_kind)chance(4)};
 
 	if (extent.kind == OP_EXTENT_BLOCK) {
 		memset(extent.sha256, 1 + (int)chance(BLOCKS), sizeof(extent.sha256));
@@ -101,6 +101,8 @@ static struct op some_op(struct op_extent *extents)
 		for (size_t i = 0; i < op.extent_count; i++) {
 			extents[i] = some_extent();
 			extents[i].at += (int64_t)i * 200; /* apart */
+			if (extents[i].kind == OP_EXTENT_RESERVE && op.extent_count == 1 && chance(2))
+				op.fields |= OP_KEEP_SIZE;
 		}
 		break;
 	case 6:

@@ -36,6 +36,15 @@ static void assert_content(struct trial *t, int64_t id, const char *text)
 	assert_memory_equal(bytes, text, size);
 }
 
+static void assert_bytes(struct trial *t, int64_t id, const char *bytes, size_t size)
+{
+	char found[READ_BYTES];
+
+	assert_int_equal(trial_item(t, id).size, size);
+	docs_mem_read(t->mem, id, found, size);
+	assert_memory_equal(found, bytes, size);
+}
+
 static struct op write_of(int64_t id, struct op_extent *extents, size_t count)
 {
 	return (struct op){.kind = OP_WRITE, .id = id, .extents = extents, .extent_count = count};
@@ -55,6 +64,11 @@ static struct op_extent block_at(int64_t at, int64_t len, uint8_t mark, uint32_t
 static struct op_extent hole_at(int64_t at, int64_t len)
 {
 	return (struct op_extent){.at = at, .len = len, .kind = OP_EXTENT_HOLE};
+}
+
+static struct op_extent room_at(int64_t at, int64_t len)
+{
+	return (struct op_extent){.at = at, .len = len, .kind = OP_EXTENT_RESERVE};
 }
 
 static struct op resize_of(int64_t id, int64_t size)
@@ -400,6 +414,102 @@ static void quota_is_never_exceeded_and_shrinking_always_passes(void **state)
 	assert_int_equal(trial_used(t), 2);
 }
 
+static void room_is_charged_once_and_what_is_written_there_is_not(void **state)
+{
+	struct trial *t = *state;
+	int64_t f = trial_file(t, t->root, "f");
+	struct op_extent extent = room_at(0, 10);
+	struct op op = write_of(f, &extent, 1);
+
+	trial_quota(t, 10);
+	assert_int_equal(trial_do(t, &op)->item.size, 10);
+	assert_int_equal(trial_used(t), 10);
+	assert_int_equal(trial_item(t, f).allocated, 10);
+	(void)trial_do(t, &op); /* it is there already */
+	assert_int_equal(trial_used(t), 10);
+	assert_bytes(t, f, "\0\0\0\0\0\0\0\0\0\0", 10);
+	trial_write(t, f, 3, "abcd");
+	assert_int_equal(trial_used(t), 10);
+	trial_quota(t, 1); /* what was promised stays promised */
+	trial_write(t, f, 0, "0123456789");
+	assert_int_equal(trial_used(t), 10);
+	assert_content(t, f, "0123456789");
+	assert_int_equal(trial_extents(t, f), 1);
+}
+
+static void room_that_is_not_there_is_refused_and_changes_nothing(void **state)
+{
+	struct trial *t = *state;
+	int64_t f = trial_file(t, t->root, "f");
+	struct op_extent extent = room_at(2, 9);
+	struct op op = write_of(f, &extent, 1);
+
+	trial_quota(t, 10);
+	trial_write(t, f, 0, "abcd");
+	assert_int_equal(trial_error(t, &op), -EDQUOT);
+	assert_int_equal(trial_used(t), 4);
+	assert_int_equal(trial_item(t, f).size, 4);
+	extent.len = 8; /* of which two are there */
+	assert_int_equal(trial_do(t, &op)->item.size, 10);
+	assert_int_equal(trial_used(t), 10);
+}
+
+static void room_beyond_the_end_stays_until_the_file_is_cut(void **state)
+{
+	struct trial *t = *state;
+	int64_t f = trial_file(t, t->root, "f");
+	struct op_extent extent = room_at(0, 100);
+	struct op op = write_of(f, &extent, 1);
+
+	op.fields = OP_KEEP_SIZE;
+	assert_int_equal(trial_do(t, &op)->item.size, 0);
+	assert_int_equal(trial_used(t), 100);
+	trial_write(t, f, 0, "abcd");
+	assert_int_equal(trial_item(t, f).size, 4);
+	assert_int_equal(trial_used(t), 100);
+	op = resize_of(f, 50);
+	assert_int_equal(trial_do(t, &op)->item.allocated, 100);
+	op = resize_of(f, 20);
+	assert_int_equal(trial_do(t, &op)->item.allocated, 20);
+	assert_int_equal(trial_used(t), 20);
+	op = op_unlink_of(t->root, "f");
+	(void)trial_do(t, &op);
+	assert_int_equal(trial_used(t), 0);
+}
+
+static void holes_give_room_back_and_zeros_keep_it(void **state)
+{
+	struct trial *t = *state;
+	int64_t f = trial_file(t, t->root, "f");
+	struct op_extent zeros[] = {hole_at(2, 4), room_at(2, 4)}, punch[] = {hole_at(4, 100)};
+	struct op op = write_of(f, zeros, 2);
+
+	op.fields = OP_KEEP_SIZE;
+	trial_write(t, f, 0, "abcdefgh");
+	(void)trial_do(t, &op);
+	assert_bytes(t, f, "ab\0\0\0\0gh", 8);
+	assert_int_equal(trial_used(t), 8);
+	op = write_of(f, punch, 1);
+	op.fields = OP_KEEP_SIZE;
+	assert_int_equal(trial_do(t, &op)->item.size, 8);
+	assert_int_equal(trial_used(t), 4);
+}
+
+static void a_clone_of_room_is_a_hole(void **state)
+{
+	struct trial *t = *state;
+	int64_t f = trial_file(t, t->root, "f"), g = trial_file(t, t->root, "g");
+	struct op_extent extent = room_at(0, 10);
+	struct op op = write_of(f, &extent, 1);
+
+	(void)trial_do(t, &op);
+	trial_write(t, f, 4, "ab");
+	op = (struct op){.kind = OP_CLONE, .id = f, .to = g, .len = 10};
+	assert_int_equal(trial_do(t, &op)->item.allocated, 2);
+	assert_int_equal(trial_item(t, g).size, 10);
+	assert_int_equal(trial_used(t), 12);
+}
+
 static void quota_failure_names_the_op_that_went_over(void **state)
 {
 	struct trial *t = *state;
@@ -509,7 +619,10 @@ static int64_t pick(struct model *m, int64_t below)
 static void model_extent(struct model *m, int f, struct op_extent *e)
 {
 	*e = (struct op_extent){.at = pick(m, 40000), .len = 1 + pick(m, pick(m, 4) ? 300 : 20000)};
-	switch (pick(m, 4)) {
+	switch (pick(m, 5)) {
+	case 4:
+		e->kind = OP_EXTENT_RESERVE; /* nothing is to be seen of it */
+		break;
 	case 0:
 		e->kind = OP_EXTENT_HOLE;
 		memset(m->bytes[f] + e->at, 0, (size_t)e->len);
@@ -662,6 +775,11 @@ int main(void)
 		CASE(if_match_refuses_a_write_over_newer_content),
 		CASE(quota_is_never_exceeded_and_shrinking_always_passes),
 		CASE(quota_failure_names_the_op_that_went_over),
+		CASE(room_is_charged_once_and_what_is_written_there_is_not),
+		CASE(room_that_is_not_there_is_refused_and_changes_nothing),
+		CASE(room_beyond_the_end_stays_until_the_file_is_cut),
+		CASE(holes_give_room_back_and_zeros_keep_it),
+		CASE(a_clone_of_room_is_a_hole),
 		CASE(clone_shares_blocks_and_copies_inline_pieces),
 		CASE(clone_within_a_document_needs_ranges_apart),
 		CASE(failing_batch_gives_content_back),

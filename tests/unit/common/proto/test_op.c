@@ -159,6 +159,22 @@ static void batch_of_every_kind_comes_back_as_it_was(void **state)
 	op_batch_free(b);
 }
 
+static void room_comes_back_as_it_was_and_bytes_do_not_keep_the_size(void **state)
+{
+	struct op_extent extents[] = {
+		{.at = 1, .len = 1ll << 40, .kind = OP_EXTENT_HOLE},
+		{.at = 1, .len = 1ll << 40, .kind = OP_EXTENT_RESERVE},
+	};
+	struct op op = {.kind = OP_WRITE, .fields = OP_KEEP_SIZE, .id = 10, .extents = extents, .extent_count = 2};
+	struct op_batch *b = round_trip(&op, 1);
+
+	(void)state;
+	assert_same_op(op_batch_at(b, 0), &op);
+	op_batch_free(b);
+	extents[1] = (struct op_extent){.at = 1, .len = 1, .kind = OP_EXTENT_DATA, .data = SPAN_LITERAL("x")};
+	assert_int_equal(op_check(&op), -ERR_UNPROCESSABLE);
+}
+
 static void encode_without_data_is_json_and_with_data_is_not(void **state)
 {
 	struct op_extent extent = {.len = 1, .kind = OP_EXTENT_DATA, .data = SPAN_LITERAL("x")};
@@ -404,6 +420,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(batch_of_every_kind_comes_back_as_it_was),
+		cmocka_unit_test(room_comes_back_as_it_was_and_bytes_do_not_keep_the_size),
 		cmocka_unit_test(encode_without_data_is_json_and_with_data_is_not),
 		cmocka_unit_test(decode_reads_what_people_write),
 		cmocka_unit_test(decode_takes_the_exact_name_whatever_the_order),
