@@ -1,5 +1,6 @@
 #include "fusefs/file.h"
 #include "fusefs/fs.h"
+#include "fusefs/shared_locks.h"
 #include "fusefs/xattrs.h"
 
 #include "common/base/clock.h"
@@ -167,6 +168,7 @@ void fs_on_changes(struct fs *fs, const struct store_changes *changes, int64_t s
 	else
 		fill_view_follow(&fs->view, changes->last.seq, until);
 	fs_view_changed(fs);
+	shared_locks_reached(fs, changes->lock_life);
 	fs_unlock(fs);
 }
 

@@ -55,6 +55,7 @@ struct file {
 	struct flush_wait *flushing_waits; /* for flushing */
 	int64_t mtime;			   /* of the last write; counts while something is dirty or flushing */
 	bool ctime_shown;		   /* somebody saw mtime as the time of change */
+	bool lost;			   /* what is on its way is dropped when it comes back */
 	bool drop_setid; /* somebody without privilege wrote past the kernel's pages: the set-id bits go with that */
 	/* The flusher's. */
 	enum file_way way;

@@ -372,6 +372,46 @@ static void discard(struct fs *fs, struct file *f)
 	flush_step(fs, f);
 }
 
+static void drop_jobs(struct file *f, int error)
+{
+	struct job *job, *next;
+
+	DL_FOREACH_SAFE(f->jobs, job, next) {
+		if (job->under_way || !job_is_write(job))
+			continue;
+		DL_DELETE(f->jobs, job);
+		job_over(job, error, NULL);
+	}
+}
+
+void flush_lost_over(struct fs *fs, struct file *f)
+{
+	f->lost = false;
+	fs->store->ops->lock_settled(fs->store, f->inode->id);
+	if (f->dirty.count > 0)
+		discard(fs, f);
+}
+
+void flush_drop(struct fs *fs, struct inode *inode, int error)
+{
+	struct file *f = inode->file;
+
+	if (!f || !(file_is_dirty(f) || f->jobs)) {
+		fs->store->ops->lock_settled(fs->store, inode->id);
+		return;
+	}
+	inode_ref(inode);
+	f->error = error;
+	f->error_seq++;
+	drop_jobs(f, error);
+	if (f->round)
+		f->lost = true;
+	else
+		flush_lost_over(fs, f);
+	flush_step(fs, f);
+	inode_unref(inode);
+}
+
 void flush_released(struct fs *fs, struct inode *inode)
 {
 	struct file *f = inode->file;

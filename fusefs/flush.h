@@ -103,6 +103,8 @@ bool flush_job_withdraw(struct fs *fs, struct job *job, int error);
 
 /* What the kernel has of it was given up: it is to show what is stored, and what is dirty still. */
 void flush_show_stored(struct fs *fs, struct inode *inode);
+/* What is dirty is not wanted any more, with the writes that wait: whoever has it open hears error. What is on its way to the store is refused there, see store.h. */
+void flush_drop(struct fs *fs, struct inode *inode, int error);
 /* The last handle went: what cannot be stored ever is dropped, and that is logged. */
 void flush_released(struct fs *fs, struct inode *inode);
 /* The first failure that this handle has not seen; 0: none. */

@@ -66,6 +66,7 @@ void round_begin(struct fs *fs, struct file *f);
 /* flush.c */
 /* After every change of what there is to be done of f: what follows from it, see file.h. f may be gone then. */
 void flush_step(struct fs *fs, struct file *f);
+void flush_lost_over(struct fs *fs, struct file *f); /* its round is: the rest of flush_drop */
 void flush_schedule(struct fs *fs, struct file *f, int64_t after_ms);
 void flush_room_failed(struct fs *fs, struct file *f, int error);
 void flush_waits_move(struct flush_wait **from, struct flush_wait **to); /* behind those that are there */

@@ -309,6 +309,8 @@ static void round_over(struct round *r, int error, const struct op_result *resul
 		round_refused(r, error, &news);
 	tell(r, &news);
 	round_free(r);
+	if (f->lost)
+		flush_lost_over(fs, f);
 	flush_released(fs, inode);
 	flush_step(fs, f);
 	inode_unref(inode);

@@ -7,6 +7,7 @@
 #include "fusefs/handle.h"
 #include "fusefs/listing.h"
 #include "fusefs/nearby.h"
+#include "fusefs/shared_locks.h"
 #include "fusefs/xattrs.h"
 
 #include <assert.h>
@@ -315,6 +316,8 @@ static void release_inode(void *cookie, struct inode *inode)
 {
 	listing_release(inode);
 	nearby_release(inode);
+	shared_locks_free(inode->posix);
+	shared_locks_free(inode->flock);
 	file_free(cookie, inode->file);
 	xattrs_free(inode->xattrs);
 }
@@ -395,6 +398,8 @@ int fs_new(const struct fs_options *options, struct fs **ret)
 	oplog_set_listener(fs->oplog, on_batch, fs);
 	r = notify_new(&fs->notify);
 	if (r == 0)
+		r = notify_new(&fs->lock_notify);
+	if (r == 0)
 		r = flusher_start(&fs->flusher, fs);
 	if (r == 0)
 		r = ops_patience_start(&fs->patience, fs);
@@ -417,6 +422,7 @@ int fs_new(const struct fs_options *options, struct fs **ret)
 int fs_attach(struct fs *fs, struct fuse_session *session)
 {
 	notify_attach(fs->notify, session);
+	notify_attach(fs->lock_notify, session);
 	return device_attach(session);
 }
 
@@ -430,6 +436,7 @@ void fs_free(struct fs *fs)
 	if (!fs)
 		return;
 	notify_free(fs->notify);
+	notify_free(fs->lock_notify);
 	fs->notify = NULL; /* the kernel is gone: what is dropped below is shown to nobody */
 	fs_lock(fs);
 	while (fs->calls > 0 && r == 0)
@@ -444,6 +451,7 @@ void fs_free(struct fs *fs)
 	oplog_set_listener(fs->oplog, NULL, NULL);
 	ops_patience_stop(&fs->patience);
 	fs_lock(fs);
+	shared_locks_end(fs);
 	handles_end(fs);
 	fs_unlock(fs);
 	flusher_stop(&fs->flusher);

@@ -46,6 +46,7 @@ struct later {
 struct ask;
 struct handle;
 struct listing;
+struct shared_locks;
 
 struct fs {
 	struct store *store;
@@ -57,7 +58,8 @@ struct fs {
 	uid_t uid;
 	gid_t gid;
 	struct notify *notify;
-	struct device_init init; /* the device's */
+	struct notify *lock_notify; /* what goes with a lock that was granted: it waits behind no names */
+	struct device_init init;    /* the device's */
 
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t quiet; /* calls went down to 0 */
@@ -70,6 +72,9 @@ struct fs {
 	struct handle *handles; /* all that is open */
 	struct ask *pending;	/* requests that wait, by fuse_req_t */
 	struct ops_patience patience;
+	struct shared_locks *lock_tables;
+	uint64_t lock_life;	  /* for which file locks hold, see store.h */
+	unsigned locks_away;	  /* requests that wait for another mount's */
 	struct file *files;	  /* with known content, most recently used first */
 	size_t content_bytes;	  /* of them */
 	struct listing *listings; /* that are kept, most recently used first */

@@ -9,11 +9,14 @@
 #include "fusefs/listing.h"
 #include "fusefs/reader.h"
 
+#include <stdatomic.h>
+
 struct handle {
 	struct handle *prev, *next; /* all of the fs */
 	struct inode *inode;	    /* with a reference, and counted in its opens */
 	bool synchronous;	    /* O_SYNC, O_DSYNC, O_DIRECT: a write is stored before it is answered */
 	bool writable;
+	atomic_bool locks_lost; /* file locks of the document were lost while it was open: EIO */
 	uint32_t error_seen;
 	struct ahead ahead;
 	struct listing *listing; /* of a directory */

@@ -9,13 +9,6 @@ void inodes_init(struct inodes *t, void (*release)(void *cookie, struct inode *i
 	*t = (struct inodes){.epoch = 1, .trusted = true, .release = release, .cookie = cookie};
 }
 
-static void locks_free(struct locks *l)
-{
-	if (l)
-		locks_fini(l);
-	free(l);
-}
-
 static void destroy(struct inode *inode)
 {
 	struct inodes *t = inode->table;
@@ -24,8 +17,6 @@ static void destroy(struct inode *inode)
 	t->count--;
 	t->release(t->cookie, inode);
 	assert(!inode->waits);
-	locks_free(inode->posix);
-	locks_free(inode->flock);
 	free(inode->target);
 	free(inode);
 }

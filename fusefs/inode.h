@@ -11,7 +11,6 @@
 #define NEPHOS_FUSEFS_INODE_H
 
 #include "common/proto/item.h"
-#include "fusefs/locks.h"
 #include "fusefs/wait.h"
 
 #include <stdbool.h>
@@ -21,6 +20,7 @@
 struct file;
 struct listing;
 struct nearby;
+struct shared_locks;
 struct xattrs;
 struct inodes;
 
@@ -56,7 +56,7 @@ struct inode {
 	struct listing *listing; /* folder: kept */
 	struct nearby *nearby;	 /* folder: small files that come along */
 	struct xattrs *xattrs;
-	struct locks *posix, *flock;
+	struct shared_locks *posix, *flock;
 };
 
 struct inodes {
@@ -65,7 +65,7 @@ struct inodes {
 	uint64_t epoch; /* 1 at first */
 	bool trusted;	/* what is known may be shown, as far as time goes: somebody tells what changes */
 	int64_t needed; /* … and as far as positions go: what was seen before it may not; 0: all may */
-	/* Frees file and xattrs of an inode that goes. */
+	/* Frees file, xattrs and locks of an inode that goes. */
 	void (*release)(void *cookie, struct inode *inode);
 	void *cookie;
 };

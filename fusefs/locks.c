@@ -1,5 +1,7 @@
 #include "fusefs/locks.h"
 
+#include "common/base/limits.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -17,11 +19,16 @@ static void drop(struct locks *l, struct lock **list, struct lock *k)
 	l->count--;
 }
 
+void locks_unset_all(struct locks *l)
+{
+	while (l->held)
+		drop(l, &l->held, l->held);
+}
+
 void locks_fini(struct locks *l)
 {
 	assert(!l->waiting);
-	while (l->held)
-		drop(l, &l->held, l->held);
+	locks_unset_all(l);
 }
 
 bool locks_empty(const struct locks *l)
@@ -182,19 +189,133 @@ int locks_wait(struct locks *l, const struct lock *wanted)
 	return 0;
 }
 
+static void *take_waiter(struct locks *l, struct lock *w)
+{
+	void *waiter = w->waiter;
+
+	drop(l, &l->waiting, w);
+	return waiter;
+}
+
 void *locks_next(struct locks *l)
 {
 	struct lock *w;
 
 	DL_FOREACH(l->waiting, w) {
-		void *waiter = w->waiter;
-
-		if (locks_set(l, w) < 0)
-			continue;
-		drop(l, &l->waiting, w);
-		return waiter;
+		if (is_free(l, w))
+			return take_waiter(l, w);
 	}
 	return NULL;
+}
+
+void *locks_take_waiter(struct locks *l)
+{
+	return l->waiting ? take_waiter(l, l->waiting) : NULL;
+}
+
+void locks_unset_via(struct locks *l, uint64_t via)
+{
+	struct lock *k, *next;
+
+	DL_FOREACH_SAFE(l->held, k, next) {
+		if (k->via == via)
+			drop(l, &l->held, k);
+	}
+}
+
+bool locks_has_owner(const struct locks *l, uint64_t owner)
+{
+	const struct lock *k;
+
+	DL_FOREACH(l->held, k) {
+		if (k->owner == owner)
+			return true;
+	}
+	return false;
+}
+
+bool locks_has_via(const struct locks *l, uint64_t via)
+{
+	const struct lock *k;
+
+	DL_FOREACH(l->held, k) {
+		if (k->via == via)
+			return true;
+	}
+	return false;
+}
+
+int locks_copy(const struct locks *l, struct locks *ret)
+{
+	const struct lock *k;
+
+	locks_init(ret, l->posix);
+	DL_FOREACH(l->held, k) {
+		struct lock *c = copy(k);
+
+		if (!c) {
+			locks_unset_all(ret);
+			return -ENOMEM;
+		}
+		DL_APPEND(ret->held, c);
+		ret->count++;
+	}
+	return 0;
+}
+
+void locks_take_held(struct locks *l, struct locks *from)
+{
+	locks_unset_all(l);
+	l->held = from->held;
+	l->count += from->count;
+	locks_init(from, from->posix);
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct store_lock_range *x = a, *y = b;
+
+	return x->from < y->from ? -1 : x->from > y->from;
+}
+
+/* Sorted by their start: joins what overlaps or touches and is of one kind. Exclusive ones overlap nothing. Returns how many are left. */
+static size_t join(struct store_lock_range *list, size_t count)
+{
+	size_t last[2] = {SIZE_MAX, SIZE_MAX}, used = 0; /* of each kind: where the last one is */
+
+	for (size_t i = 0; i < count; i++) {
+		const struct store_lock_range r = list[i];
+		struct store_lock_range *before = last[r.exclusive] != SIZE_MAX ? &list[last[r.exclusive]] : NULL;
+
+		if (before && (before->to == INT64_MAX || r.from <= before->to + 1)) {
+			before->to = r.to > before->to ? r.to : before->to;
+			continue;
+		}
+		last[r.exclusive] = used;
+		list[used++] = r;
+	}
+	return used;
+}
+
+int locks_union(const struct locks *l, struct store_lock_range **ret, size_t *ret_count)
+{
+	struct store_lock_range *list = malloc((l->count + 1) * sizeof(*list));
+	const struct lock *k;
+	size_t count = 0;
+
+	if (!list)
+		return -ENOMEM;
+	DL_FOREACH(l->held, k)
+		list[count++] = (struct store_lock_range){k->start, k->end, k->exclusive};
+	qsort(list, count, sizeof(*list), by_start);
+	count = join(list, count);
+	if (count > LOCK_RANGES_MAX) {
+		free(list);
+		return -ENOLCK;
+	}
+	*ret = list;
+	*ret_count = count;
+	return 0;
 }
 
 bool locks_cancel(struct locks *l, const void *waiter)

@@ -3,10 +3,14 @@
 #define FUSE_USE_VERSION 314
 #include <fuse_lowlevel.h>
 
+#include "common/base/clock.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <utlist.h>
+
+#define NO_MEMORY_NS 10000000ll /* until memory is asked for again */
 
 enum kind { ENTRY, ATTRIBUTES, CONTENT };
 
@@ -14,6 +18,8 @@ struct notice {
 	struct notice *prev, *next;
 	enum kind kind;
 	uint64_t node;
+	void (*done)(void *cookie); /* or NULL */
+	void *cookie;
 	size_t size;
 	char name[];
 };
@@ -63,6 +69,8 @@ static void *notify_main(void *cookie)
 		pthread_mutex_unlock(&n->lock);
 		if (session)
 			tell(session, k);
+		if (k->done)
+			k->done(k->cookie);
 		free(k);
 		pthread_mutex_lock(&n->lock);
 	}
@@ -101,8 +109,11 @@ void notify_free(struct notify *n)
 	pthread_cond_signal(&n->wake);
 	pthread_mutex_unlock(&n->lock);
 	pthread_join(n->thread, NULL);
-	DL_FOREACH_SAFE(n->queue, k, next)
+	DL_FOREACH_SAFE(n->queue, k, next) {
+		if (k->done)
+			k->done(k->cookie);
 		free(k);
+	}
 	pthread_cond_destroy(&n->wake);
 	pthread_mutex_destroy(&n->lock);
 	free(n);
@@ -128,6 +139,7 @@ static void push(struct notify *n, enum kind kind, uint64_t node, struct span na
 	}
 	k->kind = kind;
 	k->node = node;
+	k->done = NULL;
 	k->size = name.size;
 	if (name.size > 0)
 		memcpy(k->name, name.data, name.size);
@@ -151,6 +163,25 @@ void notify_attributes(struct notify *n, uint64_t node)
 void notify_content(struct notify *n, uint64_t node)
 {
 	push(n, CONTENT, node, span_of(NULL, 0));
+}
+
+void notify_then(struct notify *n, uint64_t node, bool pages, void (*done)(void *cookie), void *cookie)
+{
+	struct notice *k = calloc(1, sizeof(*k) + 1);
+
+	while (!k) {
+		/* There is nobody who could be told that there is no memory, and it is asked for again soon. */
+		const struct timespec pause = clock_timespec(NO_MEMORY_NS);
+
+		nanosleep(&pause, NULL);
+		k = calloc(1, sizeof(*k) + 1);
+	}
+	*k = (struct notice){.kind = pages ? CONTENT : ATTRIBUTES, .node = node, .done = done, .cookie = cookie};
+	pthread_mutex_lock(&n->lock);
+	DL_APPEND(n->queue, k);
+	n->count++;
+	pthread_cond_signal(&n->wake);
+	pthread_mutex_unlock(&n->lock);
 }
 
 uint64_t notify_lost(struct notify *n)

@@ -9,6 +9,7 @@
 
 #include "common/base/span.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define NOTIFY_QUEUE_MAX 65536u /* 10 MiB of names at most; a storm of changes is over before */
@@ -22,6 +23,8 @@ void notify_attach(struct notify *n, struct fuse_session *session);
 void notify_entry(struct notify *n, uint64_t folder, struct span name);
 void notify_attributes(struct notify *n, uint64_t node);
 void notify_content(struct notify *n, uint64_t node); /* attributes and pages */
-uint64_t notify_lost(struct notify *n);		      /* how many did not fit */
+/* The same, of pages and attributes or of attributes alone; done comes when the kernel has dropped them, or without that when it cannot be told, on the thread of the notices; also when they end. */
+void notify_then(struct notify *n, uint64_t node, bool pages, void (*done)(void *cookie), void *cookie);
+uint64_t notify_lost(struct notify *n); /* how many did not fit */
 
 #endif

@@ -277,6 +277,14 @@ int ops_name(const char *name, struct span *ret)
 	return text_name_check(*ret);
 }
 
+bool ops_refuse_lost(fuse_req_t req, const struct handle *h)
+{
+	if (!atomic_load(&h->locks_lost))
+		return false;
+	fuse_reply_err(req, EIO);
+	return true;
+}
+
 struct handle *ops_open_handle(struct fs *fs, struct inode *inode, struct fuse_file_info *fi)
 {
 	struct handle *h = handle_new(fs, inode, fi->flags);

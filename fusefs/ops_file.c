@@ -84,8 +84,7 @@ void ops_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	(void)node;
 	metric_inc(fs->requests);
 	fs_lock(fs);
-	if (fi->flock_release)
-		ops_locks_released(fs, h->inode, fi->lock_owner, false);
+	ops_locks_released(fs, h);
 	handle_free(fs, h);
 	fs_unlock(fs);
 	fuse_reply_err(req, 0);
@@ -139,20 +138,50 @@ static void store(fuse_req_t req, struct handle *h)
 	fs_unlock(fs);
 }
 
+/* The locks are gone: what else is to be stored is. */
+static void on_unlocked(void *cookie, int error)
+{
+	struct ask *ask = cookie;
+	struct handle *h = ask->peer;
+	int r;
+
+	(void)error;
+	r = ask->req ? ask_stored(ask, h->inode, on_stored) : 1;
+	if (r != 0)
+		on_stored(ask, r < 0 ? r : 0);
+}
+
+static void unlock_and_store(fuse_req_t req, struct handle *h, uint64_t owner)
+{
+	struct ask *ask = ask_new_call(req, PATIENCE_STORE);
+
+	if (!ask)
+		return;
+	fs_lock(ask->fs);
+	ask->inode = inode_ref(h->inode);
+	ask->peer = h;
+	ask->cancel = ask_cancel_shared;
+	if (!ops_locks_closed(ask, h, owner, on_unlocked))
+		ask_fail(ask, -ENOMEM);
+	fs_unlock(ask->fs);
+}
+
 void ops_flush(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
 	struct handle *h = handle_of(fi->fh);
-	bool nameless;
+	bool nameless, locked;
 
 	(void)node;
 	metric_inc(fs->requests);
 	fs_lock(fs);
-	ops_locks_released(fs, h->inode, fi->lock_owner, true);
+	locked = shared_locks_has_owner(h->inode->posix, fi->lock_owner);
 	/* Nobody will ever open it again: what others who have it open see is here. */
 	nameless = inode_valid(h->inode) && h->inode->attr.nlink == 0;
 	fs_unlock(fs);
-	if (nameless)
+	if (locked)
+		unlock_and_store(req, h, fi->lock_owner);
+	else if (nameless)
 		fuse_reply_err(req, 0);
 	else
 		store(req, h);
@@ -163,7 +192,8 @@ void ops_fsync(fuse_req_t req, fuse_ino_t node, int datasync, struct fuse_file_i
 	(void)node;
 	(void)datasync; /* size and time go with the data anyway */
 	metric_inc(fs_of(req)->requests);
-	store(req, handle_of(fi->fh));
+	if (!ops_refuse_lost(req, handle_of(fi->fh)))
+		store(req, handle_of(fi->fh));
 }
 
 /* -- read -- */
@@ -279,6 +309,10 @@ void ops_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fu
 
 	(void)node;
 	metric_inc(fs->requests);
+	if (read && ops_refuse_lost(req, h)) {
+		free(read);
+		return;
+	}
 	if (!read) {
 		fuse_reply_err(req, ENOMEM);
 		return;

@@ -287,6 +287,8 @@ void ops_setattr(fuse_req_t req, fuse_ino_t node, struct stat *attr, int to_set,
 	int r;
 
 	metric_inc(fs->requests);
+	if (fi && (to_set & FUSE_SET_ATTR_SIZE) && ops_refuse_lost(req, handle_of(fi->fh)))
+		return;
 	r = setattr_op(fs, attr, to_set, &op);
 	if (r < 0) {
 		ops_error(req, r);

@@ -7,6 +7,7 @@
 
 #include "fusefs/handle.h"
 #include "fusefs/patience.h"
+#include "fusefs/shared_locks.h"
 
 /*
  * A request of the kernel that is not answered at once. It is in fs->pending, where an INTERRUPT finds it, until it is answered; then it is `over`, and freed when
@@ -102,6 +103,7 @@ static inline bool ops_drops_setid(fuse_req_t req)
 {
 	return fuse_req_ctx(req)->uid != 0;
 }
+bool ops_refuse_lost(fuse_req_t req, const struct handle *h); /* true: its file locks were lost, and answered so */
 /* Lets a file be opened: fills fi. */
 struct handle *ops_open_handle(struct fs *fs, struct inode *inode, struct fuse_file_info *fi);
 
@@ -152,6 +154,9 @@ void ops_removexattr(fuse_req_t req, fuse_ino_t node, const char *name);
 void ops_getlk(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi, struct flock *lk);
 void ops_setlk(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi, struct flock *lk, int sleep);
 void ops_flock(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi, int op);
-void ops_locks_released(struct fs *fs, struct inode *inode, uint64_t owner, bool posix); /* with the lock held */
+/* With the lock held: nobody will use this open file any more: what locks are its own go. */
+void ops_locks_released(struct fs *fs, struct handle *h);
+/* With the lock held: a process closes it: all its POSIX locks of the document go, then done comes. False: no memory, and it does not. */
+bool ops_locks_closed(struct ask *ask, struct handle *h, uint64_t owner, void (*done)(void *cookie, int error));
 
 #endif

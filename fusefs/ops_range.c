@@ -110,6 +110,8 @@ void ops_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t off, off_t l
 
 	(void)node;
 	metric_inc(fs->requests);
+	if (ops_refuse_lost(req, h))
+		return;
 	if (!allocation) {
 		fuse_reply_err(req, EOPNOTSUPP);
 		return;
@@ -312,6 +314,8 @@ void ops_copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_off, struct
 	(void)from;
 	(void)to;
 	metric_inc(fs->requests);
+	if (ops_refuse_lost(req, source) || ops_refuse_lost(req, target))
+		return;
 	len = len < COPY_BYTES_MAX ? len : COPY_BYTES_MAX;
 	if (flags != 0 || from_off < 0 || to_off < 0 || (uint64_t)to_off + len > FILE_BYTES_MAX) {
 		fuse_reply_err(req, flags != 0 ? EINVAL : EFBIG);

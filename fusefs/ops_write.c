@@ -197,6 +197,8 @@ void ops_write(fuse_req_t req, fuse_ino_t node, const char *data, size_t size, o
 
 	(void)node;
 	metric_inc(fs->requests);
+	if (ops_refuse_lost(req, h))
+		return;
 	if (off < 0 || (uint64_t)off + size > FILE_BYTES_MAX) {
 		fuse_reply_err(req, EFBIG);
 		return;

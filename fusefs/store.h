@@ -73,7 +73,31 @@ struct store_change {
 	bool content, attributes, xattrs;
 };
 
+/* File locks. What a mount holds of a document, of one kind, is said as a whole; which of its processes has what is its own business. */
+struct store_lock_range {
+	int64_t from, to; /* the last byte, included; INT64_MAX: to the end */
+	bool exclusive;
+};
+struct store_lock {
+	int64_t id;
+	bool flock;
+	const struct store_lock_range *held; /* all of it from now on: disjoint; valid until done */
+	size_t count;
+	const struct store_lock_range *queue; /* it will be waited for when it is refused, or NULL; copied */
+	uint64_t life;			      /* for which the caller believes that its locks hold */
+};
+struct store_lock_reply {
+	uint64_t life; /* also with a failure: when it grows, all locks of before are lost */
+	bool granted;
+	const struct item
+		*item; /* granted: the document as it is now; what others stored before they let go is in it */
+	struct store_position at;
+	bool in_the_way; /* not granted: what is, that lies first */
+	struct store_lock_range other;
+};
+
 struct store_changes {
+	uint64_t lock_life; /* see store_lock_reply */
 	const struct store_change *list;
 	size_t count;
 	struct store_position last;
@@ -122,6 +146,18 @@ struct store_ops {
 	store_ticket (*poll)(struct store *s, struct store_position since, unsigned wait_s, const int64_t *held,
 		size_t held_count, void (*done)(void *cookie, int error, const struct store_changes *changes),
 		void *cookie);
+	/* Says what the mount holds of a document. Not granted (error 0): it holds what it held. -ERR_SESSION_GONE: its locks are lost, see reply->life. Any other failure: it may hold either.
+	 * A write to a document whose locks were lost is refused (-ESTALE) until lock_settled: it may have been made under a lock that somebody else has by now. One call at a time for each document and kind. reply is never NULL. */
+	store_ticket (*lock)(struct store *s, const struct store_lock *lock,
+		void (*done)(void *cookie, int error, const struct store_lock_reply *reply), void *cookie);
+	/* Waits until it may be worth to ask for lock->queue, at most wait_s. */
+	store_ticket (*lock_wait)(struct store *s, const struct store_lock *lock, unsigned wait_s,
+		void (*done)(void *cookie, int error), void *cookie);
+	/* What another mount holds that would be in the way of lock->queue; NULL: nothing. */
+	store_ticket (*lock_test)(struct store *s, const struct store_lock *lock,
+		void (*done)(void *cookie, int error, const struct store_lock_range *other), void *cookie);
+	/* What was written to it before its locks were lost will not come any more. */
+	void (*lock_settled)(struct store *s, int64_t id);
 	void (*cancel)(struct store *s, store_ticket ticket); /* unknown or finished: nothing happens */
 	/* Ends the session (deadline 5 s), cancels what is under way, waits for callbacks, frees. Not from a callback. */
 	void (*free)(struct store *s);

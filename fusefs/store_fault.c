@@ -52,6 +52,8 @@ struct pending {
 	size_t count;
 	struct store_position since;
 	const int64_t *held_ids;
+	struct store_lock lock;
+	struct store_lock_range range; /* lock.queue */
 	int (*each)(void *cookie, struct span name, struct span value);
 	union {
 		void (*drive)(void *cookie, int error, const struct store_drive *drive);
@@ -64,6 +66,9 @@ struct pending {
 		void (*batch)(void *cookie, int error, const struct store_batch_reply *reply);
 		void (*ids)(void *cookie, int error, int64_t first);
 		void (*poll)(void *cookie, int error, const struct store_changes *changes);
+		void (*lock)(void *cookie, int error, const struct store_lock_reply *reply);
+		void (*lock_wait)(void *cookie, int error);
+		void (*lock_test)(void *cookie, int error, const struct store_lock_range *other);
 	} done;
 };
 
@@ -72,6 +77,7 @@ struct pending {
 static void tell_failure(struct pending *p)
 {
 	const struct store_batch_reply refusal = {.index = p->index, .used = -1, .quota = -1};
+	const struct store_lock_reply reply = {.life = p->lock.life};
 
 	switch (p->call) {
 	case FAULT_DRIVE:
@@ -104,6 +110,15 @@ static void tell_failure(struct pending *p)
 		break;
 	case FAULT_POLL:
 		p->done.poll(p->cookie, p->error, NULL);
+		break;
+	case FAULT_LOCK:
+		p->done.lock(p->cookie, p->error, &reply);
+		break;
+	case FAULT_LOCK_WAIT:
+		p->done.lock_wait(p->cookie, p->error);
+		break;
+	case FAULT_LOCK_TEST:
+		p->done.lock_test(p->cookie, p->error, NULL);
 		break;
 	case FAULT_CALLS:
 		break;
@@ -179,6 +194,9 @@ ANSWER(on_get, get, (void *cookie, int error), error)
 ANSWER(on_put, put, (void *cookie, int error), error)
 ANSWER(on_batch, batch, (void *cookie, int error, const struct store_batch_reply *reply), error, reply)
 ANSWER(on_ids, ids, (void *cookie, int error, int64_t first), error, first)
+ANSWER(on_lock, lock, (void *cookie, int error, const struct store_lock_reply *reply), error, reply)
+ANSWER(on_lock_wait, lock_wait, (void *cookie, int error), error)
+ANSWER(on_lock_test, lock_test, (void *cookie, int error, const struct store_lock_range *other), error, other)
 ANSWER(on_poll, poll, (void *cookie, int error, const struct store_changes *changes), error, changes)
 
 static int on_each(void *cookie, struct span name, struct span value)
@@ -215,6 +233,12 @@ static store_ticket ask_inner(struct pending *p)
 		return in->ops->ids(in, p->number, on_ids, p);
 	case FAULT_POLL:
 		return in->ops->poll(in, p->since, p->number, p->held_ids, p->count, on_poll, p);
+	case FAULT_LOCK:
+		return in->ops->lock(in, &p->lock, on_lock, p);
+	case FAULT_LOCK_WAIT:
+		return in->ops->lock_wait(in, &p->lock, p->number, on_lock_wait, p);
+	case FAULT_LOCK_TEST:
+		return in->ops->lock_test(in, &p->lock, on_lock_test, p);
 	case FAULT_CALLS:
 		break;
 	}
@@ -471,6 +495,53 @@ static void fault_free(struct store *s)
 	free(f);
 }
 
+static struct pending *lock_pending_new(
+	struct store *s, enum fault_call call, const struct store_lock *lock, void *cookie)
+{
+	struct pending *p = pending_new(s, call, cookie);
+
+	p->lock = *lock;
+	if (lock->queue)
+		p->range = *lock->queue;
+	p->lock.queue = lock->queue ? &p->range : NULL;
+	return p;
+}
+
+static store_ticket fault_lock(struct store *s, const struct store_lock *lock,
+	void (*done)(void *cookie, int error, const struct store_lock_reply *reply), void *cookie)
+{
+	struct pending *p = lock_pending_new(s, FAULT_LOCK, lock, cookie);
+
+	p->done.lock = done;
+	return start(p);
+}
+
+static store_ticket fault_lock_wait(struct store *s, const struct store_lock *lock, unsigned wait_s,
+	void (*done)(void *cookie, int error), void *cookie)
+{
+	struct pending *p = lock_pending_new(s, FAULT_LOCK_WAIT, lock, cookie);
+
+	p->number = wait_s;
+	p->done.lock_wait = done;
+	return start(p);
+}
+
+static store_ticket fault_lock_test(struct store *s, const struct store_lock *lock,
+	void (*done)(void *cookie, int error, const struct store_lock_range *other), void *cookie)
+{
+	struct pending *p = lock_pending_new(s, FAULT_LOCK_TEST, lock, cookie);
+
+	p->done.lock_test = done;
+	return start(p);
+}
+
+static void fault_lock_settled(struct store *s, int64_t id)
+{
+	struct fault *f = (struct fault *)s;
+
+	f->inner->ops->lock_settled(f->inner, id);
+}
+
 static const struct store_ops fault_ops = {
 	.drive = fault_drive,
 	.lookup = fault_lookup,
@@ -483,6 +554,10 @@ static const struct store_ops fault_ops = {
 	.batch = fault_batch,
 	.ids = fault_ids,
 	.poll = fault_poll,
+	.lock = fault_lock,
+	.lock_wait = fault_lock_wait,
+	.lock_test = fault_lock_test,
+	.lock_settled = fault_lock_settled,
 	.cancel = fault_cancel,
 	.free = fault_free,
 };

@@ -202,6 +202,7 @@ static void http_free(struct store *base)
 	pthread_mutex_destroy(&s->lock);
 	free(s->authorization);
 	free(s->name);
+	sh_locks_fini(s);
 	free(s->drive_name);
 	free(s);
 }
@@ -218,6 +219,10 @@ static const struct store_ops http_ops = {
 	.batch = sh_batch,
 	.ids = sh_ids,
 	.poll = sh_poll,
+	.lock = sh_lock,
+	.lock_wait = sh_lock_wait,
+	.lock_test = sh_lock_test,
+	.lock_settled = sh_lock_settled,
 	.cancel = sh_cancel,
 	.free = http_free,
 };

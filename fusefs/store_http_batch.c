@@ -121,7 +121,7 @@ static void on_batch(struct sh_call *call, int error, struct http_response *resp
 		answer.results = decoded ? decoded->results : NULL;
 		answer.count = decoded ? decoded->count : 0;
 	}
-	call->as.batch.done(call->cookie, error, response ? &answer : NULL);
+	call->as.batch.done(call->cookie, error, response || call->as.batch.refused ? &answer : NULL);
 	op_answer_free(decoded);
 	sh_over(call);
 }
@@ -130,12 +130,19 @@ static void on_batch(struct sh_call *call, int error, struct http_response *resp
 static int prepare(struct sh_call *call)
 {
 	struct store_http *s = call->s;
+	int index;
 
 	if (call->as.batch.number != 0 && call->session_sent == s->session)
 		return 0;
 	/* Under another session it would be another batch, and might be applied twice: first, what became of it is asked. */
 	if (call->as.batch.in_doubt)
 		return -ERR_SESSION_GONE;
+	index = sh_locks_refused_op(s, call->as.batch.ops, call->as.batch.count);
+	if (index >= 0) {
+		call->as.batch.index = index;
+		call->as.batch.refused = true;
+		return -ESTALE;
+	}
 	call->as.batch.number = s->next_batch;
 	call->as.batch.since = s->seen;
 	return 0;
@@ -152,6 +159,7 @@ store_ticket sh_batch(struct store *base, const struct op *ops, size_t count,
 	call->flags = SH_SESSION;
 	call->response_max = RESPONSE_BYTES_MAX;
 	call->prepare = prepare;
+	call->as.batch.ops = ops;
 	call->as.batch.count = count;
 	call->as.batch.index = -1;
 	call->as.batch.done = done;

@@ -30,11 +30,13 @@ struct sh_call;
 typedef void (*sh_finish_fn)(struct sh_call *call, int error, struct http_response *response);
 
 struct sh_batch_call {
+	const struct op *ops;
 	size_t count;
 	int64_t number;
 	unsigned renewals; /* because of it: of the session */
 	unsigned asked;	   /* of the journal */
 	int index;
+	bool refused;  /* here: it writes under file locks that were lost */
 	bool in_doubt; /* an attempt without an answer: it may have been applied */
 	bool lost; /* it is not sent under its number any more: when its session is replaced, the journal is asked */
 	struct store_position since; /* before it was sent under its number: what it did comes behind */
@@ -71,6 +73,19 @@ struct sh_poll_call {
 	const int64_t *held;
 	size_t held_count;
 	void (*done)(void *cookie, int error, const struct store_changes *changes);
+};
+
+struct sh_lock_call {
+	int64_t id;
+	bool flock, queue;
+	struct store_lock_range want;
+	const struct store_lock_range *held;
+	size_t count;
+	uint64_t life;
+	int64_t number; /* of the request, 0: none yet */
+	void (*hold)(void *cookie, int error, const struct store_lock_reply *reply);
+	void (*wait)(void *cookie, int error);
+	void (*test)(void *cookie, int error, const struct store_lock_range *other);
 };
 
 struct sh_other_call {
@@ -117,6 +132,7 @@ struct sh_call {
 		struct sh_block_call block;
 		struct sh_item_call item;
 		struct sh_poll_call poll;
+		struct sh_lock_call lock;
 		struct sh_other_call other;
 	} as;
 };
@@ -151,6 +167,10 @@ struct store_http {
 	char renew_key
 		[SH_KEY_SIZE]; /* of that opening, until it is answered: there will be one, however often it is tried */
 	bool renewing;
+	struct sh_locked *locked; /* documents with file locks, or whose locks were lost */
+	uint64_t lock_life;	  /* see store.h */
+	int64_t lock_number;	  /* of the last request about them */
+	unsigned lock_lease_s;	  /* how long the store may not hear of a mount that has some; 0: it does not say */
 	uint64_t in_doubt;
 	unsigned late_polls; /* in a row without an answer in time */
 	int last_failure;    /* of the network, and where: for ret_why */
@@ -202,6 +222,20 @@ void sh_session_end(struct store_http *s);   /* blocks, at most 5 s */
  */
 void sh_inquire(struct sh_call *batch, int error);
 void sh_batch_unknown(struct sh_call *call, int error); /* store_http_batch.c: nobody can say */
+
+/* store_http_lock.c */
+void sh_locks_session(struct store_http *s,
+	bool kept); /* there is a new session, with the locks of the old one or without; with the lock held */
+/* The first of the ops that writes to a document whose locks were lost; -1: none does. With the lock held. */
+int sh_locks_refused_op(struct store_http *s, const struct op *ops, size_t count);
+void sh_locks_fini(struct store_http *s);
+store_ticket sh_lock(struct store *base, const struct store_lock *lock,
+	void (*done)(void *cookie, int error, const struct store_lock_reply *reply), void *cookie);
+store_ticket sh_lock_wait(struct store *base, const struct store_lock *lock, unsigned wait_s,
+	void (*done)(void *cookie, int error), void *cookie);
+store_ticket sh_lock_test(struct store *base, const struct store_lock *lock,
+	void (*done)(void *cookie, int error, const struct store_lock_range *other), void *cookie);
+void sh_lock_settled(struct store *base, int64_t id);
 
 /* store_http_check.c: is it something that the store could have meant? */
 bool sh_item_ok(const struct item *item, uint32_t drive);

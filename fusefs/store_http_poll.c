@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#define POLLS_PER_LEASE 3
 #define PAGE_BYTES_MAX (4u * 1024 * 1024) /* CHANGES_PAGE_MAX entries with two names of 255 bytes, escaped */
 
 /* What a decoded answer stands on. */
@@ -181,6 +182,9 @@ static void on_changes(struct sh_call *call, int error, struct http_response *re
 			call->s->others = changes.others;
 		pthread_mutex_unlock(&call->s->lock);
 	}
+	pthread_mutex_lock(&call->s->lock);
+	changes.lock_life = call->s->lock_life;
+	pthread_mutex_unlock(&call->s->lock);
 	call->as.poll.done(call->cookie, error, error == 0 ? &changes : NULL);
 	json_decref(j.root);
 	buf_fini(&j.names);
@@ -233,7 +237,11 @@ store_ticket sh_poll(struct store *base, struct store_position since, unsigned w
 {
 	struct sh_call *call = sh_new(sh_of(base), SH_POLL, on_changes, cookie);
 	struct sh_poll_call *p = &call->as.poll;
+	const unsigned lease_s = sh_of(base)->lock_lease_s;
 
+	/* The lease of file locks is renewed by polls: of three, two may be lost. */
+	if (lease_s > 0 && wait_s > lease_s / POLLS_PER_LEASE)
+		wait_s = lease_s / POLLS_PER_LEASE;
 	call->method = "POST";
 	call->flags = SH_SESSION | SH_ONCE;
 	call->response_max = PAGE_BYTES_MAX;

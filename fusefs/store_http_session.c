@@ -11,16 +11,24 @@
 
 #define END_MS 5000 /* for ending the session: it would end by itself, too */
 
-static int session_parse(const struct http_response *response, int64_t *ret)
+struct answer {
+	int64_t session;
+	bool locks_kept;
+	unsigned lock_lease_s;
+};
+
+static int session_parse(const struct http_response *response, struct answer *ret)
 {
 	json_t *root = json_loadb(response->body.data ? response->body.data : "", response->body.size, 0, NULL);
 	int64_t session = 0;
+	const json_int_t lease_s = json_integer_value(json_object_get(root, "lock_lease_s"));
+	const bool kept = json_is_true(json_object_get(root, "locks_kept"));
 	int r = root ? item_json_get_id(root, "session", &session) : -EPROTO;
 
 	json_decref(root);
 	if (r < 0 || session <= 0)
 		return -EPROTO;
-	*ret = session;
+	*ret = (struct answer){session, kept, lease_s > 0 && lease_s <= SESSION_TIMEOUT_S ? (unsigned)lease_s : 0};
 	return 0;
 }
 
@@ -28,18 +36,20 @@ static void on_session(struct sh_call *call, int error, struct http_response *re
 {
 	struct store_http *s = call->s;
 	struct sh_call *waiting;
-	int64_t session = 0;
+	struct answer answer = {0};
 
 	if (error == 0)
-		error = session_parse(response, &session);
+		error = session_parse(response, &answer);
 	pthread_mutex_lock(&s->lock);
-	if (error == 0 && session == s->replaces)
+	if (error == 0 && answer.session == s->replaces)
 		error = -EPROTO;
 	s->renewing = false;
 	if (response)
 		s->renew_key[0] = '\0';
 	if (error == 0) {
-		s->session = session;
+		s->session = answer.session;
+		s->lock_lease_s = answer.lock_lease_s;
+		sh_locks_session(s, answer.locks_kept);
 		s->others = -1;
 		s->next_batch = 1;
 		s->replaces = 0;
@@ -60,7 +70,7 @@ static void on_session(struct sh_call *call, int error, struct http_response *re
 	if (error < 0)
 		log_warning(NULL, "no session with the store: %s", error_lookup(error)->title);
 	else
-		log_info(NULL, "session %" PRId64 " with the store", session);
+		log_info(NULL, "session %" PRId64 " with the store", answer.session);
 	sh_over(call);
 }
 

@@ -17,77 +17,7 @@
  * job: another store may change the drive meanwhile. Polls wait aside until the journal goes on or their time is over.
  */
 
-struct chunk {
-	struct chunk *next;
-	char bytes[];
-};
-
-struct job {
-	struct job *prev, *next;
-	struct mem_store *s;
-	store_ticket ticket;
-	bool cancelled;
-	struct chunk *chunks;
-	void (*run)(struct job *job); /* with the lock; fills in what tell needs */
-	void (*tell)(struct job *job);
-	void *cookie;
-	int error;
-	/* what is asked */
-	int64_t id, from, len, due_ns;
-	struct span name;
-	uint32_t limit;
-	bool with_inline;
-	const struct op *ops;
-	size_t op_count;
-	uint8_t sha256[32];
-	struct store_part part;
-	struct store_position since;
-	const int64_t *held;
-	size_t held_count;
-	/* what is answered */
-	struct store_drive drive;
-	struct item item;
-	struct store_position at;
-	struct item *items;
-	struct store_page page;
-	struct store_extents extents;
-	struct mem_xattr *xattrs; /* array */
-	size_t xattr_count;
-	struct span data;
-	struct store_batch_reply reply;
-	struct store_changes changes;
-	int64_t first;
-	int (*each)(void *cookie, struct span name, struct span value);
-	union {
-		void (*drive)(void *cookie, int error, const struct store_drive *drive);
-		void (*item)(void *cookie, int error, const struct item *item, struct store_position at);
-		void (*page)(void *cookie, int error, const struct store_page *page);
-		void (*extents)(void *cookie, int error, const struct store_extents *extents);
-		void (*xattrs)(void *cookie, int error);
-		void (*get)(void *cookie, int error);
-		void (*put)(void *cookie, int error);
-		void (*batch)(void *cookie, int error, const struct store_batch_reply *reply);
-		void (*ids)(void *cookie, int error, int64_t first);
-		void (*poll)(void *cookie, int error, const struct store_changes *changes);
-	} done;
-};
-
-struct mem_store {
-	struct store base; /* first */
-	struct mem_drive *d;
-	struct mem_store *prev, *next; /* in d->stores */
-	pthread_t thread;
-	pthread_cond_t work;
-	struct job *queue, *polls;
-	store_ticket tickets;
-	int64_t *held;
-	size_t held_count;
-	bool counted;
-	unsigned others; /* what the last poll said */
-	bool stop;
-};
-
-static void *job_alloc(struct job *job, size_t size)
+void *job_alloc(struct job *job, size_t size)
 {
 	struct chunk *c = calloc(1, sizeof(*c) + size);
 
@@ -133,6 +63,8 @@ static void finish(struct job *job)
 
 static bool poll_is_over(const struct job *job, int64_t now)
 {
+	if (job->is_over)
+		return job->cancelled || job->s->stop || now >= job->due_ns || job->is_over(job);
 	return job->cancelled || job->s->stop || now >= job->due_ns || job->s->d->seq > job->since.seq ||
 		job->s->d->forgotten > job->since.seq ||
 		(job->s->counted && job->s->d->store_count != 1 + job->s->others);
@@ -199,8 +131,7 @@ void mem_wake_all(struct mem_drive *d)
 		pthread_cond_signal(&s->work);
 }
 
-static struct job *job_new(
-	struct store *base, void (*run)(struct job *job), void (*tell)(struct job *job), void *cookie)
+struct job *job_new(struct store *base, void (*run)(struct job *job), void (*tell)(struct job *job), void *cookie)
 {
 	struct job *job = calloc(1, sizeof(*job));
 
@@ -213,7 +144,7 @@ static struct job *job_new(
 	return job;
 }
 
-static store_ticket start(struct job *job, bool is_poll)
+store_ticket job_start(struct job *job, bool is_poll)
 {
 	struct mem_store *s = job->s;
 	store_ticket ticket;
@@ -251,7 +182,7 @@ static store_ticket mem_drive_call(
 	struct job *job = job_new(base, run_drive, tell_drive, cookie);
 
 	job->done.drive = done;
-	return start(job, false);
+	return job_start(job, false);
 }
 
 static void run_lookup(struct job *job)
@@ -297,7 +228,7 @@ static store_ticket mem_lookup(struct store *base, int64_t parent, struct span n
 	job->id = parent;
 	job->name = keep(job, name);
 	job->done.item = done;
-	return start(job, false);
+	return job_start(job, false);
 }
 
 static store_ticket mem_get_item(struct store *base, int64_t id,
@@ -307,7 +238,7 @@ static store_ticket mem_get_item(struct store *base, int64_t id,
 
 	job->id = id;
 	job->done.item = done;
-	return start(job, false);
+	return job_start(job, false);
 }
 
 static int by_name(const void *a, const void *b)
@@ -368,7 +299,7 @@ static store_ticket mem_children(struct store *base, int64_t folder, struct span
 	job->limit = limit;
 	job->with_inline = with_inline;
 	job->done.page = done;
-	return start(job, false);
+	return job_start(job, false);
 }
 
 static void give_extent(struct job *job, const struct mem_piece *p, struct extent *ret)
@@ -427,7 +358,7 @@ static store_ticket mem_extents(struct store *base, int64_t id, int64_t from, in
 	job->from = from;
 	job->len = len;
 	job->done.extents = done;
-	return start(job, false);
+	return job_start(job, false);
 }
 
 static void run_xattrs(struct job *job)
@@ -469,7 +400,7 @@ static store_ticket mem_xattrs(struct store *base, int64_t id,
 	job->id = id;
 	job->each = each;
 	job->done.xattrs = done;
-	return start(job, false);
+	return job_start(job, false);
 }
 
 /* ---- blocks ---- */
@@ -503,7 +434,7 @@ static store_ticket mem_block_get(struct store *base, const struct extent *exten
 	memcpy(job->sha256, extent->sha256, sizeof(job->sha256));
 	job->part = part;
 	job->done.get = done;
-	return start(job, false);
+	return job_start(job, false);
 }
 
 static void run_put(struct job *job)
@@ -545,7 +476,7 @@ static store_ticket mem_block_put(struct store *base, const uint8_t sha256[32], 
 	memcpy(job->sha256, sha256, sizeof(job->sha256));
 	job->data = data;
 	job->done.put = done;
-	return start(job, false);
+	return job_start(job, false);
 }
 
 /* ---- changes ---- */
@@ -571,7 +502,9 @@ static void run_batch(struct job *job)
 	mem_tree_copy(&d->tree, &before);
 	job->reply.index = -1;
 	for (size_t i = 0; i < job->op_count && job->error == 0; i++) {
-		job->error = mem_op_apply(d, &job->ops[i], job->s, &results[i]);
+		job->error = mem_lock_refuses(job->s, &job->ops[i]) ? -ESTALE : 0;
+		if (job->error == 0)
+			job->error = mem_op_apply(d, &job->ops[i], job->s, &results[i]);
 		if (job->error == 0 && d->quota > 0 && mem_used(d) > d->quota && mem_used(d) > used)
 			job->error = -EDQUOT;
 		if (job->error < 0)
@@ -608,7 +541,7 @@ static store_ticket mem_batch(struct store *base, const struct op *ops, size_t c
 	job->ops = ops;
 	job->op_count = count;
 	job->done.batch = done;
-	return start(job, false);
+	return job_start(job, false);
 }
 
 static void run_ids(struct job *job)
@@ -632,7 +565,7 @@ static store_ticket mem_ids(
 
 	job->limit = count;
 	job->done.ids = done;
-	return start(job, false);
+	return job_start(job, false);
 }
 
 /* ---- the journal ---- */
@@ -670,6 +603,7 @@ static void run_poll(struct job *job)
 	job->changes.last = position(d);
 	job->changes.counted = job->s->counted = true;
 	job->changes.others = job->s->others = d->store_count - 1;
+	job->changes.lock_life = job->s->lock_life;
 	job->changes.reset = job->since.seq < d->forgotten || job->since.seq > d->seq || job->since.incarnation != 1;
 	if (job->changes.reset)
 		return;
@@ -711,7 +645,7 @@ static store_ticket mem_poll(struct store *base, struct store_position since, un
 	d->counts.polls++;
 	hold(job);
 	pthread_mutex_unlock(&d->lock);
-	return start(job, true);
+	return job_start(job, true);
 }
 
 /* ---- the store ---- */
@@ -741,6 +675,7 @@ static void mem_free(struct store *base)
 	pthread_mutex_unlock(&d->lock);
 	pthread_join(s->thread, NULL);
 	pthread_mutex_lock(&d->lock);
+	mem_locks_drop(s);
 	DL_DELETE(d->stores, s);
 	d->store_count--;
 	mem_wake_all(d);
@@ -762,6 +697,10 @@ static const struct store_ops mem_ops = {
 	.batch = mem_batch,
 	.ids = mem_ids,
 	.poll = mem_poll,
+	.lock = mem_lock,
+	.lock_wait = mem_lock_wait,
+	.lock_test = mem_lock_test,
+	.lock_settled = mem_lock_settled,
 	.cancel = mem_cancel,
 	.free = mem_free,
 };

@@ -16,7 +16,7 @@ void mem_drive_free(struct mem_drive *d); /* after its stores */
 void mem_drive_forget(struct mem_drive *d);
 /* What went over the seam, for "asked only once". */
 struct mem_counts {
-	uint64_t lookups, items, children, extents, xattrs, block_gets, block_puts, batches, ops, polls, ids;
+	uint64_t lookups, items, children, extents, xattrs, block_gets, block_puts, batches, ops, polls, ids, locks;
 	uint64_t block_bytes; /* that block_gets brought */
 };
 void mem_drive_counts(struct mem_drive *d, struct mem_counts *ret);
@@ -24,6 +24,9 @@ void mem_drive_counts(struct mem_drive *d, struct mem_counts *ret);
 void mem_drive_collect(struct mem_drive *d);
 /* Whether that document is still there. */
 bool mem_drive_has(struct mem_drive *d, int64_t id);
+
+/* Its file locks go as those of a mount that was silent for its lease; it hears of it as one does. */
+void store_mem_lose_locks(struct store *s);
 
 int store_mem_new(struct mem_drive *d, struct store **ret);
 

@@ -62,6 +62,16 @@ struct mem_tree {
 	struct mem_name *names;
 };
 
+/* What a store holds of a document. */
+struct mem_lock {
+	struct mem_lock *prev, *next;
+	const struct mem_store *s;
+	int64_t id;
+	bool flock;
+	struct store_lock_range *ranges;
+	size_t count;
+};
+
 struct mem_store;
 
 struct mem_drive {
@@ -76,6 +86,86 @@ struct mem_drive {
 	struct mem_counts counts;
 	struct mem_store *stores;
 	unsigned store_count;
+	struct mem_lock *locks;
+};
+
+struct chunk {
+	struct chunk *next;
+	char bytes[];
+};
+
+struct job {
+	struct job *prev, *next;
+	struct mem_store *s;
+	bool (*is_over)(const struct job *job); /* of one that waits; NULL: a poll */
+	store_ticket ticket;
+	bool cancelled;
+	struct chunk *chunks;
+	void (*run)(struct job *job); /* with the lock; fills in what tell needs */
+	void (*tell)(struct job *job);
+	void *cookie;
+	int error;
+	/* what is asked */
+	int64_t id, from, len, due_ns;
+	struct span name;
+	uint32_t limit;
+	bool with_inline;
+	const struct op *ops;
+	size_t op_count;
+	uint8_t sha256[32];
+	struct store_part part;
+	struct store_position since;
+	const int64_t *held;
+	size_t held_count;
+	struct store_lock lock;
+	struct store_lock_range range;
+	/* what is answered */
+	struct store_drive drive;
+	struct item item;
+	struct store_position at;
+	struct item *items;
+	struct store_page page;
+	struct store_extents extents;
+	struct mem_xattr *xattrs; /* array */
+	size_t xattr_count;
+	struct span data;
+	struct store_batch_reply reply;
+	struct store_changes changes;
+	int64_t first;
+	struct store_lock_reply lock_reply;
+	int (*each)(void *cookie, struct span name, struct span value);
+	union {
+		void (*drive)(void *cookie, int error, const struct store_drive *drive);
+		void (*item)(void *cookie, int error, const struct item *item, struct store_position at);
+		void (*page)(void *cookie, int error, const struct store_page *page);
+		void (*extents)(void *cookie, int error, const struct store_extents *extents);
+		void (*xattrs)(void *cookie, int error);
+		void (*get)(void *cookie, int error);
+		void (*put)(void *cookie, int error);
+		void (*batch)(void *cookie, int error, const struct store_batch_reply *reply);
+		void (*ids)(void *cookie, int error, int64_t first);
+		void (*lock)(void *cookie, int error, const struct store_lock_reply *reply);
+		void (*lock_wait)(void *cookie, int error);
+		void (*lock_test)(void *cookie, int error, const struct store_lock_range *other);
+		void (*poll)(void *cookie, int error, const struct store_changes *changes);
+	} done;
+};
+
+struct mem_store {
+	struct store base; /* first */
+	struct mem_drive *d;
+	struct mem_store *prev, *next; /* in d->stores */
+	pthread_t thread;
+	pthread_cond_t work;
+	struct job *queue, *polls;
+	store_ticket tickets;
+	int64_t *held;
+	size_t held_count;
+	bool counted;
+	unsigned others; /* what the last poll said */
+	uint64_t lock_life;
+	int64_t lost; /* a document whose locks were lost; 0: none */
+	bool stop;
 };
 
 /* store_mem_tree.c: with the drive's lock held. */
@@ -92,6 +182,22 @@ void mem_doc_drop_unused(struct mem_drive *d); /* without a name, and held by no
 int64_t mem_used(struct mem_drive *d);
 bool mem_is_held(struct mem_drive *d, int64_t id); /* store_mem.c */
 void mem_wake_all(struct mem_drive *d);		   /* store_mem.c: the journal went on */
+
+struct job *job_new(struct store *base, void (*run)(struct job *job), void (*tell)(struct job *job), void *cookie);
+void *job_alloc(struct job *job, size_t size);
+store_ticket job_start(struct job *job, bool waits); /* waits: aside, until it is over */
+
+/* store_mem_lock.c; with the drive's lock held */
+void mem_locks_drop(struct mem_store *s);
+bool mem_lock_refuses(const struct mem_store *s, const struct op *op);
+/* and without */
+store_ticket mem_lock(struct store *base, const struct store_lock *lock,
+	void (*done)(void *cookie, int error, const struct store_lock_reply *reply), void *cookie);
+store_ticket mem_lock_wait(struct store *base, const struct store_lock *lock, unsigned wait_s,
+	void (*done)(void *cookie, int error), void *cookie);
+store_ticket mem_lock_test(struct store *base, const struct store_lock *lock,
+	void (*done)(void *cookie, int error, const struct store_lock_range *other), void *cookie);
+void mem_lock_settled(struct store *base, int64_t id);
 
 /* store_mem_content.c */
 void mem_piece_free(struct mem_piece *p);

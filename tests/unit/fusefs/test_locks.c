@@ -111,7 +111,7 @@ static void who_waits_gets_it_when_it_is_free(void **state)
 	assert_int_equal(locks_unset(&l, 1, 0, 9), 0);
 	assert_ptr_equal(locks_next(&l), &me);
 	assert_null(locks_next(&l));
-	assert_int_equal(set(&l, 1, 0, 0, false), -EAGAIN);
+	assert_true(locks_empty(&l)); /* it asks again */
 	locks_fini(&l);
 }
 
@@ -167,8 +167,57 @@ static void two_who_share_a_flock_and_both_want_it_alone_do_not_wait_for_each_ot
 	assert_null(locks_next(&l));
 	assert_int_equal(locks_wait(&l, &second), 0);
 	assert_ptr_equal(locks_next(&l), &one);
-	assert_int_equal(locks_unset(&l, 1, 0, INT64_MAX), 0);
 	assert_ptr_equal(locks_next(&l), &two);
+	locks_fini(&l);
+}
+
+static void the_union_is_what_others_see_whoever_has_it(void **state)
+{
+	struct store_lock_range *list = NULL;
+	struct locks l, copy;
+	size_t count = 0;
+
+	(void)state;
+	locks_init(&l, true);
+	assert_int_equal(set(&l, 1, 10, 19, false), 0);
+	assert_int_equal(set(&l, 2, 15, 29, false), 0);
+	assert_int_equal(set(&l, 3, 30, 39, false), 0);
+	assert_int_equal(set(&l, 4, 40, 49, true), 0);
+	assert_int_equal(set(&l, 5, 50, INT64_MAX, true), 0);
+	assert_int_equal(set(&l, 6, 0, 0, true), 0);
+	assert_int_equal(locks_copy(&l, &copy), 0);
+	locks_fini(&l);
+	assert_int_equal(locks_union(&copy, &list, &count), 0);
+	assert_int_equal(count, 3);
+	assert_int_equal(list[0].from, 0);
+	assert_int_equal(list[0].to, 0);
+	assert_int_equal(list[1].from, 10);
+	assert_int_equal(list[1].to, 39);
+	assert_false(list[1].exclusive);
+	assert_int_equal(list[2].from, 40);
+	assert_int_equal(list[2].to, INT64_MAX);
+	assert_true(list[2].exclusive);
+	free(list);
+	locks_fini(&copy);
+}
+
+static void what_was_asked_for_with_an_open_file_goes_with_it(void **state)
+{
+	struct lock first = range(1, 0, 9, true), second = range(1, 20, 29, true);
+	struct locks l;
+
+	(void)state;
+	first.via = 7;
+	second.via = 8;
+	locks_init(&l, true);
+	assert_int_equal(locks_set(&l, &first), 0);
+	assert_int_equal(locks_set(&l, &second), 0);
+	assert_true(locks_has_via(&l, 7));
+	locks_unset_via(&l, 7);
+	assert_false(locks_has_via(&l, 7));
+	assert_true(locks_has_owner(&l, 1));
+	assert_int_equal(set(&l, 2, 0, 9, true), 0);
+	assert_int_equal(set(&l, 2, 20, 29, true), -EAGAIN);
 	locks_fini(&l);
 }
 
@@ -183,6 +232,8 @@ int main(void)
 		cmocka_unit_test(who_waits_gets_it_when_it_is_free),
 		cmocka_unit_test(who_gave_up_is_not_waited_for),
 		cmocka_unit_test(a_circle_of_two_is_refused),
+		cmocka_unit_test(the_union_is_what_others_see_whoever_has_it),
+		cmocka_unit_test(what_was_asked_for_with_an_open_file_goes_with_it),
 		cmocka_unit_test(two_who_share_a_flock_and_both_want_it_alone_do_not_wait_for_each_other),
 	};
 
