@@ -18,6 +18,12 @@ static bool kernel_knows(const struct inode *inode)
 	return inode && inode->lookups > 0;
 }
 
+/* Names and attributes that it was told may still be there. Its pages it keeps for longer. */
+static bool kernel_keeps(const struct fs *fs)
+{
+	return fs->now_ns < fs->kernel_until_ns;
+}
+
 static struct inode *known(struct fs *fs, int64_t id)
 {
 	return id > 0 ? inodes_find(&fs->inodes, id) : NULL;
@@ -52,7 +58,7 @@ static void name_changed(struct fs *fs, const struct store_change *c, int64_t fo
 	 * Of a name that stays the kernel is told, too: it may be looking it up right now, with attributes of before, and know no document yet that it could be told of. This notice waits for
 	 * that lookup.
 	 */
-	if (!c->own && (kernel_knows(inode) || folder == fs->root))
+	if (!c->own && kernel_keeps(fs) && (kernel_knows(inode) || folder == fs->root))
 		notify_entry(fs->notify, fs_node(fs, folder), name);
 }
 
@@ -66,7 +72,7 @@ static void attributes_changed(struct fs *fs, const struct store_change *c, int6
 	if (!inode)
 		return;
 	inode_changed(inode, c->seq);
-	if (!c->own && (kernel_knows(inode) || id == fs->root))
+	if (!c->own && kernel_keeps(fs) && (kernel_knows(inode) || id == fs->root))
 		notify_attributes(fs->notify, fs_node(fs, id));
 }
 

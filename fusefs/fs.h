@@ -86,7 +86,8 @@ struct fs {
 	int64_t foreign_ns;	  /* when a change that was made by others was last seen; 0: never */
 	struct fill_view view;	  /* what is known of the drive's positions */
 	int64_t now_ns;		  /* clock_boot_ns when the lock was taken */
-	int64_t used_ns;	  /* the same, of the last request */
+	int64_t kernel_until_ns; /* when the last timeout ends that the kernel was given for a name or for attributes */
+	int64_t used_ns;	 /* the same, of the last request */
 	void (*wake)(void *cookie); /* the follower: somebody wants to know; may be NULL */
 	void *wake_cookie;
 	int64_t usage_at_ns; /* when the store said how full the drive is */

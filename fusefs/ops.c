@@ -221,9 +221,12 @@ double ops_timeout(struct fs *fs, bool fresh)
 	int64_t left = fill_trust_left_ns(&fs->view, fs->now_ns);
 
 	fs_used(fs);
-	if (!fresh || fs->inodes.needed > 0)
+	if (!fresh || fs->inodes.needed > 0 || fs_is_shared(fs))
 		return 0;
-	return (double)(left < FS_TRUST_MS * NS_PER_MS ? left : FS_TRUST_MS * NS_PER_MS) / NS_PER_S;
+	left = left < FS_TRUST_MS * NS_PER_MS ? left : FS_TRUST_MS * NS_PER_MS;
+	if (fs->now_ns + left > fs->kernel_until_ns)
+		fs->kernel_until_ns = fs->now_ns + left;
+	return (double)left / NS_PER_S;
 }
 
 /* What the store refused counts until it is dropped; then it is to be gone at once. */

@@ -85,7 +85,7 @@ void ask_cancel_ticket(struct ask *ask);
 
 /* The inode of a node; NULL when the kernel made it up. Borrowed. */
 struct inode *ops_inode(struct fs *fs, fuse_ino_t node);
-/* For how long the kernel may keep it. */
+/* For how long the kernel may keep it. With others at work not at all: LOOKUP and GETATTR cost little where they are answered from memory, and no notice is late. */
 double ops_timeout(struct fs *fs, bool fresh);
 /* With the lock held. */
 void ops_reply_entry(struct fs *fs, fuse_req_t req, struct inode *inode, bool fresh);
