@@ -108,6 +108,7 @@ static mode_t shown_mode(const struct fs *fs, mode_t stored)
 {
 	int mask = S_ISDIR(stored) ? fs->folder_mask : fs->file_mask;
 
+	stored &= ~(mode_t)ITEM_MODE_FLAGS;
 	return mask < 0 || S_ISLNK(stored) ? stored : (stored & S_IFMT) | (0777 & ~(mode_t)mask);
 }
 

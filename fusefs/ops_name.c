@@ -40,10 +40,12 @@ static struct inode *learn_entry(struct ask *ask, const struct op_result *result
 	struct inode *inode = fs_learn_own(fs, result);
 	int64_t seq = fs_result_seq(result);
 
-	recent_add_name(&fs->recent, seq, ask->inode->id, name);
+	if (!(ask->op.fields & OP_NAMELESS))
+		recent_add_name(&fs->recent, seq, ask->inode->id, name);
 	if (!inode)
 		return NULL;
-	names_learn(&fs->names, ask->inode->id, name, inode, seq);
+	if (!(ask->op.fields & OP_NAMELESS))
+		names_learn(&fs->names, ask->inode->id, name, inode, seq);
 	if (is_new)
 		learn_new(fs, inode, &result->item);
 	return inode;
@@ -272,11 +274,16 @@ static void on_created(void *cookie, int error, const struct op_result *results,
 
 void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
 {
-	struct ask *ask = ask_name(req, name, PATIENCE_OPEN);
+	const bool nameless = strcmp(name, DEVICE_NO_NAME) == 0; /* O_TMPFILE */
+	struct ask *ask = nameless ? ask_new_call(req, PATIENCE_OPEN) : ask_name(req, name, PATIENCE_OPEN);
 
 	if (!ask)
 		return;
 	fill_create(ask, S_IFREG | (mode & 07777));
+	if (nameless) {
+		metric_inc(ask->fs->requests);
+		ask->op.fields |= OP_NAMELESS;
+	}
 	ask->fi = *fi;
 	send(ask, parent, on_created);
 }

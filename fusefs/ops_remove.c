@@ -9,6 +9,10 @@
 #define RENAME_EXCHANGE (1u << 1)
 #endif
 
+#ifndef RENAME_WHITEOUT
+#define RENAME_WHITEOUT (1u << 2)
+#endif
+
 /* Names that go: unlink, rmdir, and rename, which takes one away and may replace another. */
 
 /* A document lost a name, by an own op of this seq, whose result does not have it. */
@@ -111,7 +115,10 @@ static void learn_renamed(struct ask *ask, const struct op_result *result)
 		names_changed(&fs->names, from, name, seq + (same ? 1 : 0));
 		names_changed(&fs->names, to, new_name, seq + (same ? 1 : 0));
 	} else {
-		names_learn(&fs->names, from, name, NULL, seq);
+		if (ask->op.fields & OP_WHITEOUT)
+			names_changed(&fs->names, from, name, seq); /* nor is the whiteout */
+		else
+			names_learn(&fs->names, from, name, NULL, seq);
 		names_learn(&fs->names, to, new_name, moved, seq);
 		if (result->replaced > 0)
 			lost_name(fs, result->replaced, seq);
@@ -152,6 +159,13 @@ static int rename_op(struct ask *ask, fuse_ino_t parent, fuse_ino_t new_parent, 
 		.new_parent = fs_id(fs, new_parent),
 		.name = span_str(ask->name),
 		.new_name = span_str(ask->new_name)};
+	if (flags & RENAME_WHITEOUT) {
+		const struct fuse_ctx *who = fuse_req_ctx(ask->req);
+
+		ask->op.fields |= OP_WHITEOUT | (fs->root_mode ? OP_HAS_UID | OP_HAS_GID : 0u);
+		ask->op.uid = who->uid;
+		ask->op.gid = who->gid;
+	}
 	return ask_ops(ask, &ask->op, 1, on_renamed);
 }
 
@@ -167,7 +181,7 @@ void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t 
 	metric_inc(fs->requests);
 	if (r == 0)
 		r = ops_name(new_name, &new_wanted);
-	if (r == 0 && (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)))
+	if (r == 0 && (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)))
 		r = -EINVAL;
 	if (r < 0) {
 		ops_error(req, r);

@@ -14,7 +14,7 @@ static bool type_ok(uint32_t mode)
 	case S_IFSOCK:
 	case S_IFCHR:
 	case S_IFBLK:
-		return (mode & ~(uint32_t)(S_IFMT | 07777)) == 0;
+		return (mode & ~(uint32_t)(S_IFMT | 07777 | ITEM_MODE_FLAGS)) == 0;
 	default:
 		return false;
 	}

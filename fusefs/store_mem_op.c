@@ -86,12 +86,13 @@ static struct mem_doc *new_doc(struct applying *a)
 static int apply_create(struct applying *a)
 {
 	const struct op *op = a->op;
+	const bool nameless = op->fields & OP_NAMELESS;
 	struct mem_doc *folder, *doc;
 	int r = folder_of(a->d, op->parent, &folder);
 
-	if (r == 0)
+	if (r == 0 && !nameless)
 		r = text_name_check(op->name);
-	if (r == 0 && mem_name_find(a->d, op->parent, op->name))
+	if (r == 0 && !nameless && mem_name_find(a->d, op->parent, op->name))
 		r = -EEXIST;
 	if (r == 0 && (op->fields & OP_HAS_ID) && mem_doc_find(a->d, op->id))
 		r = -EEXIST;
@@ -99,6 +100,12 @@ static int apply_create(struct applying *a)
 		return r;
 	doc = new_doc(a);
 	HASH_ADD(hh, a->d->tree.docs, id, sizeof(doc->id), doc);
+	if (nameless) {
+		doc->nlink = 0;
+		doc->mode |= ITEM_LINKABLE;
+		give_item(a, doc);
+		return 0;
+	}
 	mem_name_add(a->d, op->parent, op->name, doc->id);
 	folder->nlink += S_ISDIR(doc->mode) ? 1 : 0;
 	touch_folder(a, folder);
@@ -179,6 +186,16 @@ static void count_folders(struct mem_doc *doc, struct mem_doc *from, struct mem_
 	}
 }
 
+static void put_whiteout(struct applying *a)
+{
+	const struct op op = {.mode = S_IFCHR, .uid = a->op->uid, .gid = a->op->gid};
+	struct applying making = {.d = a->d, .op = &op, .now = a->now, .change = a->change};
+	struct mem_doc *doc = new_doc(&making);
+
+	HASH_ADD(hh, a->d->tree.docs, id, sizeof(doc->id), doc);
+	mem_name_add(a->d, a->op->parent, a->op->name, doc->id);
+}
+
 static void do_rename(struct applying *a, struct mem_name *name, struct mem_name *target, struct mem_doc *folders[2])
 {
 	const struct op *op = a->op;
@@ -201,6 +218,8 @@ static void do_rename(struct applying *a, struct mem_name *name, struct mem_name
 		}
 		mem_name_drop(a->d, name);
 		mem_name_add(a->d, op->new_parent, op->new_name, moved->id);
+		if (op->fields & OP_WHITEOUT)
+			put_whiteout(a);
 	}
 	a->ret->replaced = a->change.replaced = there ? there->id : 0;
 	touch(a, moved);
@@ -252,7 +271,7 @@ static int apply_link(struct applying *a)
 
 	if (r == 0)
 		r = text_name_check(op->name);
-	if (r == 0 && (!doc || doc->nlink == 0))
+	if (r == 0 && (!doc || (doc->nlink == 0 && !(doc->mode & ITEM_LINKABLE))))
 		r = -ENOENT;
 	if (r == 0 && S_ISDIR(doc->mode))
 		r = -EPERM;
@@ -262,6 +281,7 @@ static int apply_link(struct applying *a)
 		return r;
 	mem_name_add(a->d, op->parent, op->name, doc->id);
 	doc->nlink++;
+	doc->mode &= ~ITEM_LINKABLE;
 	touch(a, doc);
 	touch_folder(a, folder);
 	give_item(a, doc);
@@ -276,7 +296,7 @@ static void set_fields(struct applying *a, struct mem_doc *doc)
 
 	touch(a, doc);
 	if (op->fields & OP_HAS_MODE)
-		doc->mode = (doc->mode & S_IFMT) | (op->mode & 07777);
+		doc->mode = (doc->mode & ~07777u) | (op->mode & 07777);
 	if ((op->fields & OP_DROP_SETID) && S_ISREG(doc->mode))
 		doc->mode &= ~(uint32_t)(S_ISUID | (doc->mode & S_IXGRP ? S_ISGID : 0));
 	if (op->fields & OP_HAS_UID)

@@ -170,7 +170,8 @@ void mem_doc_drop_unused(struct mem_drive *d)
 	struct mem_doc *doc, *next;
 
 	HASH_ITER(hh, d->tree.docs, doc, next) {
-		if (doc->nlink > 0 || mem_is_held(d, doc->id))
+		/* Who made it without a name has not said yet that he holds it. */
+		if (doc->nlink > 0 || (doc->mode & ITEM_LINKABLE) || mem_is_held(d, doc->id))
 			continue;
 		HASH_DEL(d->tree.docs, doc);
 		doc_free(doc);

@@ -30,7 +30,7 @@ void tree_set_attributes(struct tree_call *c, struct tree_row *row)
 	if (op->fields & FIELDS)
 		c->change.what |= TREE_ATTRIBUTES;
 	if (op->fields & OP_HAS_MODE)
-		item->mode = (item->mode & S_IFMT) | (op->mode & 07777);
+		item->mode = (item->mode & ~07777u) | (op->mode & 07777);
 	if (op->fields & OP_DROP_SETID)
 		drop_setid(c, item);
 	if (op->fields & OP_HAS_UID)

@@ -2,7 +2,7 @@
  * Names: create, unlink, rmdir, link; and what they and rename have in common.
  *
  * Links of a folder: 2, and one for each folder in it. Everything but a folder that loses its last name stays as an orphan: whoever has it open goes on, and the store collects it later.
- * A folder has no such life: its row goes with its name, and nothing can be made in it any more.
+ * A file may also be made without a name (O_TMPFILE): an orphan that may get its first one by link. A folder has no such life: its row goes with its name, and nothing can be made in it any more.
  */
 #include "backend/docs/tree_internal.h"
 #include "common/base/error.h"
@@ -215,6 +215,10 @@ static int new_node(struct tree_call *c, const struct tree_row *folder, struct t
 	int r;
 
 	item.mode = new_mode(op, &folder->now.node.item);
+	if (op->fields & OP_NAMELESS) {
+		item.parent = item.nlink = 0;
+		item.mode |= ITEM_LINKABLE;
+	}
 	new_owner(c, &folder->now.node.item, &item);
 	item.atime = item.mtime = item.ctime = item.btime = c->tree->now;
 	if (op->fields & OP_HAS_MTIME)
@@ -228,9 +232,29 @@ static int new_node(struct tree_call *c, const struct tree_row *folder, struct t
 	r = r < 0 ? r : tree_copy(c->tree, op->target, &item.target);
 	if (r < 0)
 		return r;
-	row->now.node = (struct tree_node){.item = item};
+	row->now.node = (struct tree_node){.item = item, .orphan = item.nlink == 0};
 	row->now.exists = true;
 	row->now.xattr_bytes = 0;
+	return 0;
+}
+
+/* The folder is told nothing: it has no new entry. What is written to it is charged, as to any orphan. */
+static int create_nameless(struct tree_call *c, const struct tree_row *folder)
+{
+	struct tree_row *row;
+	int64_t id;
+	int r = new_id(c, &id);
+
+	if (r < 0)
+		return r;
+	r = tree_row_new(c->tree, id, &row);
+	if (r < 0)
+		return r == -EEXIST ? -ERR_UNPROCESSABLE : r;
+	r = new_node(c, folder, row);
+	if (r < 0)
+		return r;
+	c->change.id = id;
+	tree_result_item(c, row);
 	return 0;
 }
 
@@ -243,6 +267,8 @@ int tree_op_create(struct tree_call *c)
 
 	if (r < 0)
 		return r == -EXDEV ? -ERR_PARENT_MISSING : r;
+	if (c->op->fields & OP_NAMELESS)
+		return create_nameless(c, folder);
 	if (tree_child(t, folder->id, c->op->name) != 0)
 		return -EEXIST;
 	r = new_id(c, &id);
@@ -315,9 +341,18 @@ static int check_link(const struct tree_call *c, const struct tree_row *row)
 {
 	if (tree_is_folder(row))
 		return -EPERM;
-	if (row->now.node.item.nlink == 0)
+	if (row->now.node.item.nlink == 0 && !(row->now.node.item.mode & ITEM_LINKABLE))
 		return -ENOENT; /* linkat(2): what has no name any more gets no new one */
 	return row->now.node.item.nlink >= LINKS_MAX ? -EMLINK : tree_check_match(c, row);
+}
+
+/* What was made without a name is a document like any other from now on. */
+static void first_name(struct tree_call *c, struct tree_row *row)
+{
+	row->now.node.item.mode &= ~ITEM_LINKABLE;
+	row->now.node.orphan = false;
+	c->tree->drive.used += row->now.node.item.allocated - row->now.node.charged;
+	row->now.node.charged = row->now.node.item.allocated;
 }
 
 int tree_op_link(struct tree_call *c)
@@ -342,7 +377,8 @@ int tree_op_link(struct tree_call *c)
 	r = r < 0 ? r : tree_entry_set(t, folder->id, name, row->id);
 	if (r < 0)
 		return r;
-	row->now.node.item.nlink++;
+	if (row->now.node.item.nlink++ == 0)
+		first_name(c, row);
 	/* The row goes on naming the link it named: the store marks all others. */
 	if (row->now.node.item.parent == 0) {
 		row->now.node.item.parent = folder->id;

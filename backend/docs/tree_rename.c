@@ -8,6 +8,7 @@
 #include "common/base/error.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 #define DEPTH_MAX \
 	65536u /* of folders: more than any path can name; ends the walk should the stored tree have a circle */
@@ -134,6 +135,38 @@ static int move(struct tree_call *c, const struct rename *rn)
 	return 0;
 }
 
+/* What overlayfs takes for "not here any more": at the old name, in the same step. */
+static int put_whiteout(struct tree_call *c, const struct rename *rn)
+{
+	const struct op *op = c->op;
+	struct tree_drive *drive = &c->tree->drive;
+	const struct item *owner = &rn->moved->now.node.item;
+	struct tree_row *row;
+	int r;
+
+	if (drive->next_number > UINT32_MAX)
+		return -ENOSPC;
+	r = tree_row_new(c->tree, ITEM_ID(drive->id, drive->next_number++), &row);
+	if (r < 0)
+		return r;
+	row->now.node = (struct tree_node){
+		.item = {.id = row->id,
+			.parent = rn->from->id,
+			.nlink = 1,
+			.mode = S_IFCHR,
+			.uid = op->fields & OP_HAS_UID ? op->uid : owner->uid,
+			.gid = op->fields & OP_HAS_GID ? op->gid : owner->gid,
+			.seq = c->seq,
+			.content_seq = c->seq,
+			.name = rn->name},
+	};
+	row->now.node.item.atime = row->now.node.item.mtime = c->tree->now;
+	row->now.node.item.ctime = row->now.node.item.btime = c->tree->now;
+	row->now.exists = true;
+	rn->from->now.node.children++;
+	return tree_entry_set(c->tree, rn->from->id, rn->name, row->id);
+}
+
 int tree_op_rename(struct tree_call *c)
 {
 	struct rename rn = {0};
@@ -145,6 +178,8 @@ int tree_op_rename(struct tree_call *c)
 		r = tree_touch_folder(c, rn.from);
 		r = r < 0 ? r : tree_touch_folder(c, rn.to);
 		r = r < 0 ? r : c->op->fields & OP_EXCHANGE ? exchange(c, &rn) : move(c, &rn);
+		if (r == 0 && (c->op->fields & OP_WHITEOUT))
+			r = put_whiteout(c, &rn);
 	}
 	if (r < 0)
 		return r;

@@ -126,7 +126,7 @@ static int want_written(struct making *m, int64_t node, int64_t at, int64_t len)
 static int want_create(struct making *m, const struct op *op)
 {
 	struct made made = {.id = op->id, .parent = op->parent};
-	int r = want_name(m, op->parent, op->name, true);
+	int r = op->fields & OP_NAMELESS ? want_node(m, op->parent) : want_name(m, op->parent, op->name, true);
 
 	if (r == 0 && !((op->fields & OP_HAS_UID) && (op->fields & OP_HAS_GID)))
 		r = want_node(m, ITEM_ROOT(m->drive));

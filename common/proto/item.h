@@ -13,6 +13,8 @@
 
 #define ITEM_ETAG_SIZE 40 /* "\"ffffffffffffffff-ffffffffffffffff\"" and NUL */
 #define ITEM_NO_INLINE UINT32_MAX
+#define ITEM_LINKABLE (1u << 18) /* in mode: made without a name, and may still get one */
+#define ITEM_MODE_FLAGS ITEM_LINKABLE
 
 /* Kinds of document: the file type bits of st_mode, so that mode | type is what the kernel wants. */
 struct item {
@@ -20,7 +22,7 @@ struct item {
 	int64_t parent;
 	int64_t size;
 	int64_t allocated; /* bytes that count towards the quota */
-	uint32_t mode;	   /* with type bits */
+	uint32_t mode;	   /* with type bits, and above them ITEM_MODE_FLAGS */
 	uint32_t uid, gid;
 	uint32_t nlink;
 	int64_t atime, mtime, ctime, btime; /* ns since 1970 */

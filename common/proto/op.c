@@ -42,8 +42,8 @@ const struct op_wire op_wire[OP_WIRE_COUNT] = {
 	{"new_name", OP_VALUE_BYTES, RENAME, RENAME, AT(new_name), 0},
 	{"type", OP_VALUE_TYPE, CREATE, CREATE, AT(mode), 0},
 	{"mode", OP_VALUE_U32, CREATE | WRITE | SETATTR, 0, AT(mode), OP_HAS_MODE},
-	{"uid", OP_VALUE_U32, CREATE | WRITE | SETATTR, 0, AT(uid), OP_HAS_UID},
-	{"gid", OP_VALUE_U32, CREATE | WRITE | SETATTR, 0, AT(gid), OP_HAS_GID},
+	{"uid", OP_VALUE_U32, CREATE | WRITE | SETATTR | RENAME, 0, AT(uid), OP_HAS_UID},
+	{"gid", OP_VALUE_U32, CREATE | WRITE | SETATTR | RENAME, 0, AT(gid), OP_HAS_GID},
 	{"size", OP_VALUE_NUMBER, WRITE | SETATTR, 0, AT(size), OP_HAS_SIZE},
 	{"atime", OP_VALUE_TIME, WRITE | SETATTR, 0, AT(atime), OP_HAS_ATIME},
 	{"mtime", OP_VALUE_TIME, CREATE | WRITE | SETATTR | K(OP_CLONE), 0, AT(mtime), OP_HAS_MTIME},
@@ -53,6 +53,7 @@ const struct op_wire op_wire[OP_WIRE_COUNT] = {
 	{"rdev", OP_VALUE_RDEV, CREATE, 0, AT(rdev_major), 0},
 	{"extents", OP_VALUE_EXTENTS, WRITE, 0, AT(extents), 0},
 	{"replace", OP_VALUE_BOOL, WRITE, 0, 0, OP_REPLACE},
+	{"nameless", OP_VALUE_BOOL, CREATE, 0, 0, OP_NAMELESS},
 	{"drop_setid", OP_VALUE_BOOL, WRITE | SETATTR, 0, 0, OP_DROP_SETID},
 	{"keep_size", OP_VALUE_BOOL, WRITE, 0, 0, OP_KEEP_SIZE},
 	{"flags", OP_VALUE_FLAGS, RENAME | K(OP_SETXATTR), 0, 0, 0},
@@ -66,6 +67,7 @@ const struct op_wire op_wire[OP_WIRE_COUNT] = {
 const struct op_flag op_flags[OP_FLAG_COUNT] = {
 	{"noreplace", OP_RENAME, OP_NOREPLACE},
 	{"exchange", OP_RENAME, OP_EXCHANGE},
+	{"whiteout", OP_RENAME, OP_WHITEOUT},
 	{"create", OP_SETXATTR, OP_XATTR_CREATE},
 	{"replace", OP_SETXATTR, OP_XATTR_REPLACE},
 };
@@ -105,7 +107,9 @@ static int check_names(const struct op *op)
 	unsigned kind = 1u << op->kind;
 	int r = 0;
 
-	if (kind & BY_NAME)
+	if (op->fields & OP_NAMELESS)
+		r = op->name.size == 0 && op->kind == OP_CREATE ? 0 : -ERR_UNPROCESSABLE;
+	else if (kind & BY_NAME)
 		r = check_name(op->name);
 	if (r == 0 && op->kind == OP_RENAME)
 		r = check_name(op->new_name);
@@ -131,6 +135,8 @@ static int check_mode(const struct op *op)
 	if (op->kind != OP_CREATE)
 		return type ? -ERR_UNPROCESSABLE : 0;
 	if (!is_type(type) || (type == S_IFLNK) != (op->target.size > 0) || has_nul(op->target))
+		return -ERR_UNPROCESSABLE;
+	if ((op->fields & OP_NAMELESS) && type != S_IFREG)
 		return -ERR_UNPROCESSABLE;
 	if (op->target.size >= PATH_BYTES_MAX)
 		return -ENAMETOOLONG;
@@ -200,6 +206,11 @@ int op_check(const struct op *op)
 	if ((unsigned)op->kind >= OP_KINDS)
 		return -ERR_UNPROCESSABLE;
 	if ((op->fields & OP_IF_MATCH) && !(kind & BY_ID) && !(op->fields & OP_HAS_ID))
+		return -ERR_UNPROCESSABLE;
+	/* Owners are the whiteout's. */
+	if (op->kind == OP_RENAME && (op->fields & (OP_HAS_UID | OP_HAS_GID)) && !(op->fields & OP_WHITEOUT))
+		return -ERR_UNPROCESSABLE;
+	if ((op->fields & OP_WHITEOUT) && (op->fields & OP_EXCHANGE))
 		return -ERR_UNPROCESSABLE;
 	if ((op->fields & both_rename) == both_rename || (op->fields & both_xattr) == both_xattr)
 		return -ERR_UNPROCESSABLE;

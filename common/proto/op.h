@@ -39,6 +39,8 @@ enum op_field {
 	OP_XATTR_REPLACE = 1 << 12,
 	OP_IF_MATCH = 1 << 13,
 	OP_KEEP_SIZE = 1 << 14,	 /* write of holes and reservations: they do not make the document longer */
+	OP_WHITEOUT = 1 << 18,	 /* rename: a whiteout of overlayfs, character device 0/0, gets the old name */
+	OP_NAMELESS = 1 << 19,	 /* create: a file without a name, for whoever links it; its name is empty */
 	OP_DROP_SETID = 1 << 20, /* write, setattr: of a file, the bits that run it as its owner or group go */
 };
 

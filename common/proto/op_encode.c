@@ -30,12 +30,29 @@ static int set_base64(json_t *object, const char *key, struct span bytes)
 	return r;
 }
 
+/* One is a text, several are a list: so nothing but what needs it is longer. */
 static int set_flags(json_t *object, const struct op *op)
 {
-	for (size_t i = 0; i < OP_FLAG_COUNT; i++)
-		if (op_flags[i].kind == op->kind && (op->fields & op_flags[i].bit))
-			return set_new(object, "flags", json_string(op_flags[i].name));
-	return 0;
+	json_t *flags = NULL;
+
+	for (size_t i = 0; i < OP_FLAG_COUNT; i++) {
+		json_t *name;
+
+		if (op_flags[i].kind != op->kind || !(op->fields & op_flags[i].bit))
+			continue;
+		name = json_string(op_flags[i].name);
+		if (!flags) {
+			flags = name;
+			continue;
+		}
+		if (json_is_string(flags))
+			flags = json_pack("[o]", flags);
+		if (json_array_append_new(flags, name) < 0) {
+			json_decref(flags);
+			return -ENOMEM;
+		}
+	}
+	return flags ? set_new(object, "flags", flags) : 0;
 }
 
 static int set_rdev(json_t *object, const struct op *op)

@@ -21,6 +21,24 @@ if [ "$(id -u)" = 0 ]; then
 	check_eq "which clears the bits" 755 "$(jq -r '.mode' "$WORK/body" | xargs printf %o)"
 fi
 
+# ---- files without a name, whiteouts ----
+if [ "$(id -u)" = 0 ]; then
+	mkdir "$LOCAL/nameless" "$M/nameless"
+	python3 "$LIB/nameless.py" "$LOCAL/nameless" >"$WORK/local.txt" 2>&1
+	python3 "$LIB/nameless.py" "$M/nameless" >"$WORK/mount.txt" 2>&1
+	check_eq "all steps with O_TMPFILE and RENAME_WHITEOUT were taken" 19 "$(wc -l <"$WORK/local.txt")"
+	check "each does what it does on a local file system" diff "$WORK/local.txt" "$WORK/mount.txt"
+fi
+used() { curl -s --noproxy '*' "${AUTH[@]}" "$URL/api/v2/docs/drives/home" | jq .used; }
+before=$(used)
+check "what is written to a file without a name counts" python3 -c "
+import os, subprocess, sys
+f = os.open(sys.argv[1], os.O_TMPFILE | os.O_RDWR, 0o600)
+os.write(f, os.urandom(300000))
+os.fsync(f)
+sys.exit(int(subprocess.check_output(sys.argv[3], shell=True)) < int(sys.argv[2]) + 300000)
+" "$M" "$before" "curl -s --noproxy '*' -H '${AUTH[1]}' '$URL/api/v2/docs/drives/home' | jq .used"
+
 # ---- statx: time of birth ----
 before=$(date +%s)
 echo born >"$M/born"

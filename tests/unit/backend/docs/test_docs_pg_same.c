@@ -73,10 +73,22 @@ static struct op_extent some_extent(void)
 	return extent;
 }
 
+static void some_create(struct op *op)
+{
+	static const uint32_t modes[] = {S_IFREG | 0644, S_IFDIR | 0755, S_IFDIR | 0700, S_IFIFO | 0600};
+
+	op->kind = OP_CREATE;
+	op->mode = modes[chance(4)];
+	op->fields = OP_HAS_MODE;
+	if (!S_ISREG(op->mode) || chance(4))
+		return;
+	op->fields |= OP_NAMELESS;
+	op->name = (struct span){0};
+}
+
 /* A table of what may be asked; ids are numbers in a drive. */
 static struct op some_op(struct op_extent *extents)
 {
-	static const uint32_t modes[] = {S_IFREG | 0644, S_IFDIR | 0755, S_IFDIR | 0700, S_IFIFO | 0600};
 	struct op op = {.parent = some_number(S_IFDIR),
 		.new_parent = some_number(S_IFDIR),
 		.name = some_name(),
@@ -87,9 +99,7 @@ static struct op some_op(struct op_extent *extents)
 	case 0:
 	case 1:
 	case 2:
-		op.kind = OP_CREATE;
-		op.mode = modes[chance(4)];
-		op.fields = OP_HAS_MODE;
+		some_create(&op);
 		break;
 	case 3:
 	case 4:
@@ -121,10 +131,12 @@ static struct op some_op(struct op_extent *extents)
 	case 9:
 	case 10:
 		op.kind = OP_RENAME;
-		op.fields = chance(4) ? 0 : chance(2) ? OP_EXCHANGE : OP_NOREPLACE;
+		op.fields = chance(3) ? 0 : chance(3) == 0 ? OP_EXCHANGE : chance(2) ? OP_NOREPLACE : OP_WHITEOUT;
 		break;
 	case 11:
 		op.kind = OP_LINK;
+		if (chance(2))
+			op.id = 1 + chance((uint32_t)docs_mem_get_drive(mem, mem_drive).next_number);
 		break;
 	case 12:
 		op.kind = chance(3) ? OP_SETXATTR : OP_REMOVEXATTR;

@@ -407,6 +407,73 @@ static void failing_batch_leaves_the_others_of_its_transaction_alone(void **stat
 	assert_int_not_equal(trial_lookup(t, t->root, "b"), 0);
 }
 
+static struct op op_create_nameless(int64_t parent)
+{
+	return (struct op){
+		.kind = OP_CREATE, .fields = OP_NAMELESS | OP_HAS_MODE, .parent = parent, .mode = S_IFREG | 0600};
+}
+
+static void a_file_without_a_name_is_in_no_folder_until_it_is_linked(void **state)
+{
+	struct trial *t = *state;
+	struct op op = op_create_nameless(t->root);
+	struct item root = trial_item(t, t->root);
+	const struct op_result *result = trial_do(t, &op);
+	int64_t id = result->id, used = trial_used(t);
+
+	assert_int_equal(result->dir_count, 0);
+	assert_int_equal(result->item.nlink, 0);
+	assert_int_equal(result->item.parent, 0);
+	assert_int_equal(trial_change(t).id, id);
+	assert_int_equal(trial_change(t).name.size, 0);
+	assert_int_equal(trial_item(t, t->root).content_seq, root.content_seq);
+	trial_write(t, id, 0, "charged");
+	assert_int_equal(trial_used(t), used + 7);
+	op = op_link_of(id, t->root, "f");
+	result = trial_do(t, &op);
+	assert_int_equal(result->item.nlink, 1);
+	assert_int_equal(result->item.mode, S_IFREG | 0600);
+	assert_int_equal(trial_lookup(t, t->root, "f"), id);
+	assert_int_equal(trial_item(t, id).parent, t->root);
+	assert_int_equal(trial_used(t), used + 7);
+	op = op_unlink_of(t->root, "f");
+	(void)trial_do(t, &op);
+	assert_int_equal(trial_used(t), used);
+	op = op_link_of(id, t->root, "g");
+	assert_int_equal(trial_error(t, &op), -ENOENT);
+}
+
+static void a_file_without_a_name_can_be_made_and_linked_in_one_batch(void **state)
+{
+	struct trial *t = *state;
+	struct op ops[3] = {op_create_nameless(t->root), op_link_of(trial_reserve(t, 1), t->root, "f"),
+		op_link_of(0, t->root, "g")};
+
+	ops[2].id = ops[0].id = ops[1].id;
+	ops[0].fields |= OP_HAS_ID;
+	assert_int_equal(trial_apply(t, ops, 3, NULL), 0);
+	assert_int_equal(trial_item(t, ops[0].id).nlink, 2);
+}
+
+static void only_a_file_is_made_without_a_name_and_in_a_folder_that_is_there(void **state)
+{
+	struct trial *t = *state;
+	struct op op = op_create_nameless(trial_file(t, t->root, "f"));
+
+	assert_int_equal(trial_error(t, &op), -ENOTDIR);
+	op.parent = ITEM_ID(t->drive, 999);
+	assert_int_equal(trial_error(t, &op), -ERR_PARENT_MISSING);
+	op.parent = t->root;
+	op.mode = S_IFDIR | 0700;
+	assert_int_equal(op_check(&op), -ERR_UNPROCESSABLE);
+	op.mode = S_IFREG | 0700;
+	op.name = SPAN_LITERAL("n");
+	assert_int_equal(op_check(&op), -ERR_UNPROCESSABLE);
+	op.name = (struct span){0};
+	op.fields = OP_HAS_MODE;
+	assert_int_equal(op_check(&op), -ERR_UNPROCESSABLE);
+}
+
 static void thousands_of_ops_take_no_quadratic_time(void **state)
 {
 	struct trial *t = *state;
@@ -462,6 +529,9 @@ int main(void)
 		CASE(link_stops_at_the_limit),
 		CASE(if_match_lets_only_the_named_content_be_removed),
 		CASE(failing_batch_leaves_the_others_of_its_transaction_alone),
+		CASE(a_file_without_a_name_is_in_no_folder_until_it_is_linked),
+		CASE(a_file_without_a_name_can_be_made_and_linked_in_one_batch),
+		CASE(only_a_file_is_made_without_a_name_and_in_a_folder_that_is_there),
 		CASE(thousands_of_ops_take_no_quadratic_time),
 	};
 

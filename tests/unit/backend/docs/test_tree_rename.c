@@ -193,6 +193,56 @@ static void rename_noreplace_refuses_a_taken_name_only(void **state)
 	(void)trial_do(t, &op);
 }
 
+static void a_whiteout_takes_the_old_name_in_the_same_step(void **state)
+{
+	struct trial *t = *state;
+	int64_t folder = trial_folder(t, t->root, "d"), a = trial_file(t, t->root, "a"), b = trial_file(t, folder, "b");
+	struct op op = op_rename_of(t->root, "a", folder, "b");
+	int64_t seq = trial_seq(t), id;
+	struct item item;
+
+	op.fields = OP_WHITEOUT | OP_HAS_UID | OP_HAS_GID;
+	op.uid = 7;
+	op.gid = 8;
+	assert_int_equal(trial_do(t, &op)->replaced, b);
+	assert_int_equal(trial_seq(t), seq + 1);
+	assert_int_equal(trial_lookup(t, folder, "b"), a);
+	id = trial_lookup(t, t->root, "a");
+	item = trial_item(t, id);
+	assert_int_equal(item.mode, S_IFCHR);
+	assert_int_equal(item.rdev_major, 0);
+	assert_int_equal(item.rdev_minor, 0);
+	assert_int_equal(item.nlink, 1);
+	assert_int_equal(item.uid, 7);
+	assert_int_equal(item.gid, 8);
+	assert_int_equal(trial_change(t).op, OP_RENAME);
+	assert_true(span_eq_str(trial_change(t).old_name, "a"));
+	op = op_unlink_of(t->root, "a");
+	(void)trial_do(t, &op);
+	assert_int_equal(trial_lookup(t, t->root, "a"), 0);
+}
+
+static void a_rename_that_is_refused_leaves_no_whiteout(void **state)
+{
+	struct trial *t = *state;
+	struct op op = op_rename_of(t->root, "a", t->root, "b");
+	struct op ops[2];
+
+	(void)trial_file(t, t->root, "a");
+	(void)trial_file(t, t->root, "b");
+	op.fields = OP_WHITEOUT | OP_NOREPLACE;
+	assert_int_equal(trial_error(t, &op), -EEXIST);
+	op.fields = OP_WHITEOUT | OP_EXCHANGE;
+	assert_int_equal(op_check(&op), -ERR_UNPROCESSABLE);
+	op.fields = OP_HAS_UID;
+	assert_int_equal(op_check(&op), -ERR_UNPROCESSABLE);
+	ops[0] = op_rename_of(t->root, "a", t->root, "c");
+	ops[0].fields = OP_WHITEOUT;
+	ops[1] = op_unlink_of(t->root, "absent");
+	assert_int_equal(trial_apply(t, ops, 2, NULL), -ENOENT);
+	assert_true(S_ISREG(trial_item(t, trial_lookup(t, t->root, "a")).mode));
+}
+
 static void rename_below_itself_is_refused_at_any_depth(void **state)
 {
 	struct trial *t = *state;
@@ -366,6 +416,8 @@ int main(void)
 		CASE(rename_over_folders_follows_kinds_and_emptiness),
 		CASE(rename_onto_itself_changes_nothing_but_the_journal),
 		CASE(rename_noreplace_refuses_a_taken_name_only),
+		CASE(a_whiteout_takes_the_old_name_in_the_same_step),
+		CASE(a_rename_that_is_refused_leaves_no_whiteout),
 		CASE(rename_below_itself_is_refused_at_any_depth),
 		CASE(renames_of_one_batch_see_where_the_others_went),
 		CASE(rename_into_a_folder_of_the_same_batch_knows_its_ancestors),

@@ -159,6 +159,29 @@ static void batch_of_every_kind_comes_back_as_it_was(void **state)
 	op_batch_free(b);
 }
 
+static void what_few_ops_say_comes_back_as_it_was(void **state)
+{
+	struct op ops[] = {
+		{.kind = OP_RENAME,
+			.fields = OP_NOREPLACE | OP_WHITEOUT | OP_HAS_UID | OP_HAS_GID,
+			.parent = 1,
+			.name = SPAN_LITERAL("x"),
+			.new_parent = 2,
+			.new_name = SPAN_LITERAL("y"),
+			.uid = 3,
+			.gid = 4},
+		{.kind = OP_CREATE, .fields = OP_NAMELESS | OP_HAS_MODE, .parent = 1, .mode = S_IFREG | 0600},
+		{.kind = OP_SETATTR, .fields = OP_HAS_SIZE | OP_DROP_SETID, .id = 10},
+	};
+	size_t count = sizeof(ops) / sizeof(ops[0]);
+	struct op_batch *b = round_trip(ops, count);
+
+	(void)state;
+	for (size_t i = 0; i < count; i++)
+		assert_same_op(op_batch_at(b, i), &ops[i]);
+	op_batch_free(b);
+}
+
 static void room_comes_back_as_it_was_and_bytes_do_not_keep_the_size(void **state)
 {
 	struct op_extent extents[] = {
@@ -420,6 +443,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(batch_of_every_kind_comes_back_as_it_was),
+		cmocka_unit_test(what_few_ops_say_comes_back_as_it_was),
 		cmocka_unit_test(room_comes_back_as_it_was_and_bytes_do_not_keep_the_size),
 		cmocka_unit_test(encode_without_data_is_json_and_with_data_is_not),
 		cmocka_unit_test(decode_reads_what_people_write),
