@@ -1,4 +1,6 @@
 #include "cli/command.h"
+#include "cli/holders.h"
+#include "cli/mount_log.h"
 #include "cli/mounts.h"
 #include "common/base/text.h"
 
@@ -7,6 +9,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <spawn.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,10 +23,16 @@
  * Nothing may be lost on the way: first the mount is asked to store all it has (fsync of its root), and stays when it cannot; then it is taken off as umount(8)
  * does, never while somebody uses it; then its process is waited for, which stores what came in between. How that went is the process's exit
  * status: others than its parent read it before init has, or are told by newer kernels (6.15); where neither succeeds, it is taken for well.
+ *
+ * By force nobody is asked: the kernel's connection is cut, so that whoever hangs in a call on it gets an error; the process may store what it has, for a while; then it is killed. What
+ * was lost is said, as far as its log has it.
  */
 
 #define END_MS \
 	120000 /* the mount waits out 30 s without a gateway, for what is dirty and for its op log, and more with a slow one */
+#define FORCE_MS 45000 /* by force: the 30 s that the process takes to store what it has, and to end */
+#define KILL_MS 5000   /* from SIGKILL to its end */
+#define SAY_BYTES_MAX 8192u
 #define REAP_MS 1000 /* from its end to its exit status: init is told first */
 
 /* As in linux/pidfd.h of 6.15, which no build machine has yet. */
@@ -35,17 +44,24 @@ struct pidfd_exit {
 #define PIDFD_ASK_EXIT (1u << 3)
 #define PIDFD_ASK _IOWR(0xff, 11, struct pidfd_exit)
 
+/* Without a look at what it names: a mount that hangs answers nothing, not even where it is. NULL: no memory. */
 static char *absolute(const char *directory)
 {
-	char *path = realpath(directory, NULL), *cwd;
+	char *copy = strdup(directory), *last, *parent, *path = NULL;
+	size_t size = copy ? strlen(copy) : 0;
 
-	if (path || *directory == '/')
-		return path ? path : strdup(directory);
-	/* A mount whose process died answers nothing, not even where it is. */
-	cwd = getcwd(NULL, 0);
-	if (!cwd || asprintf(&path, "%s/%s", cwd, directory) < 0)
+	while (size > 1 && copy[size - 1] == '/')
+		copy[--size] = '\0';
+	last = copy ? strrchr(copy, '/') : NULL;
+	if (last && last > copy)
+		*last = '\0';
+	parent = !copy ? NULL : last == copy ? strdup("") : last ? realpath(copy, NULL) : getcwd(NULL, 0);
+	if (parent && asprintf(&path, "%s/%s", strcmp(parent, "/") == 0 ? "" : parent, last ? last + 1 : copy) < 0)
 		path = NULL;
-	free(cwd);
+	free(parent);
+	if (!path)
+		path = strdup(directory);
+	free(copy);
 	return path;
 }
 
@@ -61,9 +77,9 @@ static int store_all(const char *directory)
 }
 
 /* Ordinary users unmount by the help of a program that may. */
-static int run_fusermount(const char *directory)
+static int run_fusermount(const char *directory, bool lazy)
 {
-	const char *argv[] = {"fusermount3", "-u", "-q", "--", directory, NULL};
+	const char *argv[] = {"fusermount3", lazy ? "-uz" : "-u", "-q", "--", directory, NULL};
 	int status = 0;
 	pid_t pid;
 	int r = posix_spawnp(&pid, "fusermount3", NULL, NULL, (char *const *)argv, environ);
@@ -79,7 +95,7 @@ static int run_fusermount(const char *directory)
 static int take_off(const char *directory)
 {
 	if (geteuid() != 0)
-		return run_fusermount(directory);
+		return run_fusermount(directory, false);
 	return umount2(directory, UMOUNT_NOFOLLOW) < 0 ? -errno : 0;
 }
 
@@ -122,13 +138,13 @@ static bool status_of_reaped(int process, int *ret_status)
 }
 
 /* 0: it ended well, or how is not known; -EIO: not; -ETIMEDOUT: it has not ended. */
-static int await_end(pid_t pid, int process)
+static int await_end(pid_t pid, int process, int deadline_ms)
 {
 	struct pollfd p = {.fd = process, .events = POLLIN};
 	int n, status = 0;
 
 	do
-		n = poll(&p, 1, END_MS);
+		n = poll(&p, 1, deadline_ms);
 	while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		return n == 0 ? -ETIMEDOUT : -errno;
@@ -146,6 +162,110 @@ static int refuse(struct command_run *run, const char *directory, int r)
 	return command_say(run, EXIT_REFUSED, directory, why);
 }
 
+/* By whom, as far as can be seen. */
+static int refuse_busy(struct command_run *run, const char *directory, pid_t server)
+{
+	struct holders holders;
+	struct buf why;
+	int code, r = holders_find("/proc", directory, server, &holders);
+
+	buf_init(&why, SAY_BYTES_MAX);
+	if (r == 0 && holders.count > 0) {
+		r = buf_append_str(&why, "it is in use by ");
+		r = r < 0 ? r : holders_say(&holders, &why);
+		r = r < 0 ? r : buf_append_str(&why, "; it stays mounted");
+	} else {
+		r = buf_printf(&why, "it is in use%s; it stays mounted",
+			holders.hidden ? " by a process that only root may look at" : "");
+	}
+	code = command_say(run, EXIT_REFUSED, directory, r < 0 ? "it is in use; it stays mounted" : why.data);
+	buf_fini(&why);
+	return code;
+}
+
+/* ---- by force ---- */
+
+/* Who has no right to umount(2) may still end the conversation of his own mount. */
+static void abort_connection(unsigned connection)
+{
+	char path[64];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/sys/fs/fuse/connections/%u/abort", connection);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return; /* it ends with its process, then */
+	if (write(fd, "1", 1) < 0)
+		errno = 0;
+	(void)close(fd);
+}
+
+static int cut_off(const struct mounts_entry *entry, const char *directory)
+{
+	if (geteuid() == 0)
+		return umount2(directory, MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW) < 0 ? -errno : 0;
+	abort_connection(entry->connection);
+	return run_fusermount(directory, true);
+}
+
+static int end_process(pid_t pid, int process)
+{
+	int r;
+
+	/* One that was stopped has to run to store anything, and to end. */
+	(void)syscall(SYS_pidfd_send_signal, process, SIGCONT, NULL, 0);
+	(void)syscall(SYS_pidfd_send_signal, process, SIGTERM, NULL, 0);
+	r = await_end(pid, process, FORCE_MS);
+	if (r != -ETIMEDOUT)
+		return r;
+	(void)syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0);
+	r = await_end(pid, process, KILL_MS);
+	return r == -ETIMEDOUT ? r : -ECANCELED;
+}
+
+static int say_forced(struct command_run *run, const char *directory, int r, const struct buf *lost)
+{
+	if (lost->size > 0)
+		(void)fprintf(stderr, "%.*s", (int)lost->size, lost->data);
+	switch (r) {
+	case 0:
+		return lost->size > 0
+			? command_say(run, EXIT_REFUSED, directory, "it is off; not everything could be stored")
+			: EXIT_DONE;
+	case -ECANCELED:
+		return command_say(run, EXIT_REFUSED, directory,
+			"it is off; its process did not end by itself and was killed, and what it had not stored is lost");
+	case -ETIMEDOUT:
+		return command_say(run, EXIT_REFUSED, directory, "it is off; its process hangs in the kernel");
+	default:
+		return command_say(run, EXIT_REFUSED, directory,
+			lost->size > 0
+				? "it is off; not everything could be stored"
+				: "it is off; not everything could be stored, and the log of the mount says what");
+	}
+}
+
+static int force(struct command_run *run, const struct mounts_entry *entry, pid_t pid, int process)
+{
+	int log = process >= 0 ? mount_log_open(pid) : -ENOENT;
+	struct buf lost;
+	int code, r = cut_off(entry, entry->directory);
+
+	buf_init(&lost, SAY_BYTES_MAX);
+	if (r < 0 && r != -EINVAL) {
+		code = command_fail(run, r, entry->directory);
+	} else {
+		r = process >= 0 ? end_process(pid, process) : 0;
+		if (log >= 0)
+			(void)mount_log_errors(log, &lost);
+		code = say_forced(run, entry->directory, r, &lost);
+	}
+	if (log >= 0)
+		(void)close(log);
+	buf_fini(&lost);
+	return code;
+}
+
 static int unmount(struct command_run *run, const char *directory, pid_t pid, int process)
 {
 	int r = store_all(directory);
@@ -154,12 +274,12 @@ static int unmount(struct command_run *run, const char *directory, pid_t pid, in
 		return refuse(run, directory, r);
 	r = take_off(directory);
 	if (r == -EBUSY)
-		return command_say(run, EXIT_REFUSED, directory, "it is in use; it stays mounted");
+		return refuse_busy(run, directory, pid);
 	if (r < 0)
 		return command_fail(run, r, directory);
 	if (process < 0)
 		return EXIT_DONE;
-	switch (await_end(pid, process)) {
+	switch (await_end(pid, process, END_MS)) {
 	case 0:
 		return EXIT_DONE;
 	case -ETIMEDOUT:
@@ -171,23 +291,40 @@ static int unmount(struct command_run *run, const char *directory, pid_t pid, in
 	}
 }
 
-static int umount_at(struct command_run *run, const char *directory)
+/* As it was typed; or, by links and dots, as the tree has it. */
+static const struct mounts_entry *find(const struct mounts *mounts, const char *typed)
 {
+	char *path = absolute(typed), *real;
+	const struct mounts_entry *entry = path ? mounts_find(mounts, path) : NULL;
+
+	free(path);
+	if (entry)
+		return entry;
+	real = realpath(typed, NULL);
+	entry = real ? mounts_find(mounts, real) : NULL;
+	free(real);
+	return entry;
+}
+
+static int umount_run(struct command_run *run)
+{
+	const char *typed = run->args.words[0];
 	const struct mounts_entry *entry;
 	struct mounts mounts;
 	int process = -1, code, r = mounts_read(&mounts);
 	pid_t pid = 0;
 
 	if (r < 0)
-		return command_fail(run, r, directory);
-	entry = mounts_find(&mounts, directory);
+		return command_fail(run, r, typed);
+	entry = find(&mounts, typed);
 	if (!entry) {
-		code = command_say(run, EXIT_REFUSED, directory, "no drive is mounted there");
+		code = command_say(run, EXIT_REFUSED, typed, "no drive is mounted there");
 	} else {
 		/* The descriptor names this process even when its number is another's by then. */
 		if (mounts_process(entry, &pid) == 0)
 			process = (int)syscall(SYS_pidfd_open, pid, 0);
-		code = unmount(run, directory, pid, process);
+		code = run->options.force ? force(run, entry, pid, process)
+					  : unmount(run, entry->directory, pid, process);
 	}
 	if (process >= 0)
 		(void)close(process);
@@ -195,24 +332,20 @@ static int umount_at(struct command_run *run, const char *directory)
 	return code;
 }
 
-static int umount_run(struct command_run *run)
-{
-	char *directory = absolute(run->args.words[0]);
-	int code = directory ? umount_at(run, directory) : command_fail(run, -ENOMEM, run->args.words[0]);
-
-	free(directory);
-	return code;
-}
-
-static const struct args_flag umount_flags[] = {COMMAND_FLAGS_END};
+static const struct args_flag umount_flags[] = {
+	COMMAND_FLAG("force", 'f', NULL, force,
+		"cut off whoever uses it or hangs in it; what cannot be stored is lost, and said"),
+	COMMAND_FLAGS_END,
+};
 
 const struct command command_umount = {
 	.name = "umount",
-	.arguments = "DIR",
+	.arguments = "[--force] DIR",
 	.summary = "take a mount off, when all of it is stored",
 	.details =
-		"Returns when the process of the mount has ended. Ends with 1, and leaves it mounted, when it is in use or not everything can be stored;\n"
-		"\"fusermount3 -uz DIR\" then takes it off all the same.\n",
+		"Returns when the process of the mount has ended. Ends with 1, and leaves it mounted, when it is in use (it says by whom) or not everything can be\n"
+		"stored. With --force it is off at once, and whoever still uses it gets errors; the process has 45 s to store what it has. Ends with 1 when\n"
+		"something was lost.\n",
 	.flags = umount_flags,
 	.words_min = 1,
 	.words_max = 1,

@@ -32,7 +32,7 @@ def used():
     return json.load(urllib.request.build_opener(urllib.request.ProxyHandler({})).open(r))["used"]
 def is_(what, wanted, got):
     global failed
-    if wanted != got: failed += 1; print("%s: wanted %r, got %r" % (what, wanted, got))
+    if wanted != got: failed += 1; print("%s: wanted %.80r, got %.80r" % (what, wanted, got))
 def new(name): return os.open(m + "/" + name, os.O_CREAT | os.O_RDWR, 0o644)
 
 f = new("f")

@@ -227,7 +227,9 @@ static void a_write_that_fits_is_stored_beside_data_that_do_not(void **state)
 static void data_that_are_dropped_leave_the_pages_and_the_attributes(void **state)
 {
 	struct fixture *f = *state;
+	int64_t pages_seq;
 	struct stat st;
+	bool refused;
 
 	write_at(f, 0, 4096);
 	assert_int_equal(sync_file(f), 0);
@@ -241,11 +243,13 @@ static void data_that_are_dropped_leave_the_pages_and_the_attributes(void **stat
 	fs_unlock(f->fs);
 	release(f);
 	fs_lock(f->fs);
-	assert_int_equal(f->inode->pages_seq, 0);
-	assert_false(file_is_refused(f->inode->file));
+	pages_seq = f->inode->pages_seq;
+	refused = file_is_refused(f->inode->file);
 	fs_stat(f->fs, f->inode, &st);
-	assert_int_equal(st.st_size, 4096);
 	fs_unlock(f->fs);
+	assert_int_equal(pages_seq, 0);
+	assert_false(refused);
+	assert_int_equal(st.st_size, 4096);
 	check_range(f, 0, 4096);
 }
 
@@ -260,6 +264,24 @@ static void data_that_were_refused_are_stored_when_there_is_room(void **state)
 	fault_clear(f->store);
 	assert_int_equal(sync_file(f), 0);
 	check_range(f, 0, 4096);
+	check_idle(f);
+}
+
+static void whoever_waits_for_data_that_are_cut_away_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct op op = truncate_to(f, 0);
+	struct outcome cut, waits;
+
+	write_at(f, 0, 200 * KIB);
+	assert_int_equal(sync_file(f), -EDQUOT);
+	fault_add(f->store, &(struct fault_rule){.call = FAULT_BATCH, .kind = FAULT_HOLD, .nth = 1});
+	(void)begin_job(f, &op, &cut);
+	assert_int_equal(fault_wait_held(f->store, FAULT_BATCH, 1, WAIT_MS), 0);
+	begin_sync(f, &waits);
+	(void)fault_release(f->store, FAULT_BATCH);
+	assert_int_equal(outcome_wait(&cut), 0);
+	assert_int_equal(outcome_wait(&waits), 0); /* nothing is left that is not stored */
 	check_idle(f);
 }
 
@@ -525,6 +547,7 @@ int main(void)
 		SMALL(a_write_that_fits_is_stored_beside_data_that_do_not),
 		SMALL(data_that_are_dropped_leave_the_pages_and_the_attributes),
 		CASE(data_that_were_refused_are_stored_when_there_is_room),
+		SMALL(whoever_waits_for_data_that_are_cut_away_is_told),
 		SMALL(whoever_waits_for_refused_data_is_told_though_jobs_keep_coming),
 		CASE(every_refusal_is_told_by_every_way_to_store),
 		CASE(what_is_refused_takes_no_room_from_others),

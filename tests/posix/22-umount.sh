@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Goal: umount says who keeps a mount busy; umount --force takes off any mount in bounded time, frees whoever hangs in it, and says what was lost.
+# shellcheck disable=SC2016 # for sh -c
+. "$(dirname "$0")/../lib/e2e.sh"
+e2e_store
+M=$WORK/m
+NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos
+clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
+mkdir -p "$M"
+at_end 'umount -l "$M"'
+mount_it() { clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/pid,log=$WORK/log" "$URL" "$M"; }
+ended() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status"; }
+forced() { # forced STATUS SECONDS: umount --force ends so, in that time
+	timeout "$2" env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$NEPHOS" umount --force "$M" >"$WORK/said" 2>&1
+	[ $? = "$1" ] || { cat "$WORK/said"; return 1; }
+}
+
+# ---- by whom ----
+check "a mount" mount_it
+mkdir -p "$M/22/deep"
+at_end 'rm -rf "$E2E_MOUNT/22"'
+echo text >"$M/22/deep/file"
+(cd "$M/22" && exec sleep 1000) &
+sitting=$!
+tail -f "$M/22/deep/file" >/dev/null &
+reading=$!
+eventually 10 sh -c 'readlink "/proc/$1/cwd" | grep -q 22 && readlink /proc/$2/fd/* | grep -q deep/file' - $sitting $reading
+clean "$NEPHOS" umount "$M" >"$WORK/said" 2>&1
+check_eq "umount refuses while it is in use" 1 $?
+check "and says who sits in it" grep -q "sleep (pid $sitting, cwd 22)" "$WORK/said"
+check "and who reads" grep -q "tail (pid $reading, file 22/deep/file)" "$WORK/said"
+check "it stays mounted" mountpoint -q "$M"
+
+# ---- by force, while it is used ----
+pid=$(cat "$WORK/pid")
+check "umount --force takes it off all the same" forced 0 60
+check_not "it is off" mountpoint -q "$M"
+check "and its process has ended" ended "$pid"
+check_eq "what was written is stored" text "$(cat "$E2E_MOUNT/22/deep/file")"
+kill $sitting $reading
+wait $sitting $reading 2>/dev/null
+check "it can be mounted again" mount_it
+
+# ---- by force, while it hangs ----
+pid=$(cat "$WORK/pid")
+kill -STOP "$pid"
+cat "$M/22/nothing" 2>"$WORK/cat" &
+hanging=$!
+check "of a mount that answers nothing" forced 0 60
+check "whoever hung in it is free" eventually 10 ended $hanging
+check_not "it is off" mountpoint -q "$M"
+check "and its process has ended" ended "$pid"
+
+# ---- by force, with data that cannot be stored ----
+if [ -n "${E2E_LONG:-}" ]; then
+	DRIVES=$URL/api/v2/docs/drives
+	http "${AUTH[@]}" -H 'Content-Type: application/json' -d '{"name":"lost"}' "$DRIVES" >/dev/null
+	DRIVE=$(jq -r .id "$WORK/body")
+	at_end 'curl -s --noproxy "*" -X DELETE "${AUTH[@]}" "$DRIVES/$DRIVE"'
+	check "a mount of a drive" clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/pid,log=$WORK/log" "$URL/$DRIVE" "$M"
+	pid=$(cat "$WORK/pid")
+	exec 9>"$M/kept open"
+	head -c 300000 /dev/urandom >&9
+	http -X PATCH "${AUTH[@]}" -H 'Content-Type: application/json' -d '{"quota":1}' "$DRIVES/$DRIVE" >/dev/null
+	head -c 300000 /dev/urandom >&9
+	check "by force it ends, and tells that something is lost" forced 1 120
+	check "and what" grep -q 'bytes that could not be stored are dropped: Disk quota exceeded' "$WORK/said"
+	check "its process has ended" ended "$pid"
+	exec 9>&-
+fi
+e2e_end

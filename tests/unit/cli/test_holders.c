@@ -1,0 +1,146 @@
+#include "cli/holders.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* A /proc of our own. */
+static char proc[64];
+
+static void make_file(const char *name, const char *text)
+{
+	char path[256];
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", proc, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void make_process(const char *pid, const char *name, const char *cwd)
+{
+	char path[256];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", proc, pid);
+	assert_int_equal(mkdir(path, 0700), 0);
+	(void)snprintf(path, sizeof(path), "%s/%s/fd", proc, pid);
+	assert_int_equal(mkdir(path, 0700), 0);
+	(void)snprintf(path, sizeof(path), "%s/%s/cwd", proc, pid);
+	assert_int_equal(symlink(cwd, path), 0);
+	(void)snprintf(path, sizeof(path), "%s/comm", pid);
+	make_file(path, name);
+}
+
+static void make_link(const char *name, const char *target)
+{
+	char path[256];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", proc, name);
+	assert_int_equal(symlink(target, path), 0);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	(void)snprintf(proc, sizeof(proc), "/tmp/nephos-holders.XXXXXX");
+	return mkdtemp(proc) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	char command[128];
+
+	(void)state;
+	(void)snprintf(command, sizeof(command), "rm -r %s", proc);
+	return system(command); /* NOLINT(cert-env33-c): a name of our own */
+}
+
+static void expect(const char *wanted, pid_t but)
+{
+	struct holders h;
+	struct buf text;
+
+	buf_init(&text, 4096);
+	assert_int_equal(holders_find(proc, "/mnt/a", but, &h), 0);
+	assert_int_equal(buf_append_str(&text, ""), 0);
+	assert_int_equal(holders_say(&h, &text), 0);
+	assert_string_equal(text.data ? text.data : "", wanted);
+	buf_fini(&text);
+}
+
+static void a_working_directory_holds_it(void **state)
+{
+	(void)state;
+	make_process("11", "bash\n", "/mnt/a");
+	make_process("13", "neighbour\n", "/mnt/ab");
+	expect("bash (pid 11, cwd)", 0);
+	expect("", 11); /* who serves it does not hold it */
+}
+
+static void an_open_file_holds_it(void **state)
+{
+	(void)state;
+	make_process("12", "vim\n", "/home");
+	make_link("12/fd/0", "/dev/null");
+	make_link("12/fd/3", "/mnt/a/notes/a.txt");
+	make_file("self", "");
+	expect("vim (pid 12, file notes/a.txt)", 0);
+}
+
+static void a_root_and_a_program_hold_it(void **state)
+{
+	(void)state;
+	make_process("12", "sh\n", "/");
+	make_link("12/exe", "/mnt/a/bin/sh");
+	expect("sh (pid 12, program bin/sh)", 0);
+	make_link("12/root", "/mnt/a/new root");
+	expect("sh (pid 12, root new root)", 0);
+}
+
+static void a_mapping_holds_it(void **state)
+{
+	(void)state;
+	make_process("13", "db\n", "/");
+	make_file("13/maps", "7f00-7f10 r-xp 0000 fe:00 12  /lib/libc.so\n7f20-7f30 rw-s 0000 00:27 3   /mnt/a/a b\n");
+	expect("db (pid 13, mapped file a b)", 0);
+}
+
+static void of_many_a_few_are_named_and_the_others_counted(void **state)
+{
+	struct holders h;
+	struct buf text;
+	char pid[16];
+
+	(void)state;
+	for (int i = 0; i < 11; i++) {
+		(void)snprintf(pid, sizeof(pid), "%d", 100 + i);
+		make_process(pid, "sh\n", "/mnt/a/b");
+	}
+	buf_init(&text, 4096);
+	assert_int_equal(holders_find(proc, "/mnt/a", 0, &h), 0);
+	assert_int_equal(h.count, HOLDERS_MAX);
+	assert_int_equal(h.more, 3);
+	assert_int_equal(holders_say(&h, &text), 0);
+	assert_non_null(strstr(text.data, " and 3 more"));
+	buf_fini(&text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_working_directory_holds_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_open_file_holds_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_root_and_a_program_hold_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_mapping_holds_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(of_many_a_few_are_named_and_the_others_counted, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
