@@ -308,7 +308,7 @@ static void ops_init(void *userdata, struct fuse_conn_info *conn)
 {
 	const unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_AUTO_INVAL_DATA |
 		FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_ASYNC_DIO | FUSE_CAP_PARALLEL_DIROPS |
-		FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_POSIX_LOCKS;
+		FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_POSIX_LOCKS | FUSE_CAP_EXPORT_SUPPORT;
 
 	(void)userdata;
 	/* Everything is said: what libfuse turns on by itself differs between versions. HANDLE_KILLPRIV stays off: the kernel then clears set-id bits by SETATTR,
