@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Goal: PostgreSQL lives on the mount: initdb, clients at work with fsync on, all its processes killed in the midst of that, recovery; nothing that was committed is lost, nothing is damaged.
+. "$(dirname "$0")/../lib/e2e.sh"
+e2e_store
+M=$E2E_MOUNT/12
+D=$M/data
+SOCKETS=$(mktemp -d /tmp/nephos-pg.XXXXXX) # a socket's path is short
+CLIENTS=4
+TRANSACTIONS=${E2E_LONG:+500}
+KILLS=${E2E_LONG:+5}
+mkdir -p "$M" || exit 2
+for bin in /usr/lib/postgresql/*/bin; do :; done # Debian keeps them out of PATH; the newest
+
+# PostgreSQL does not run as root. Its user has to get into folders that are root's.
+as_postgres() {
+	if [ "$(id -u)" = 0 ]; then
+		(cd / && setpriv --reuid=postgres --regid=postgres --init-groups --inh-caps=+dac_read_search --ambient-caps=+dac_read_search "$@")
+	else
+		"$@"
+	fi
+}
+if [ "$(id -u)" = 0 ]; then chown postgres: "$M" "$SOCKETS"; fi
+say() { psql -h "$SOCKETS" -U nephos -d postgres -Atqc "$1"; }
+server() { # its log is not on the mount: what it says about that must be readable
+	as_postgres "$bin/pg_ctl" -D "$D" -w -t 120 -l "$SOCKETS/log" -o "-c listen_addresses='' -c unix_socket_directories='$SOCKETS' -c max_connections=20 -c shared_buffers=16MB -c fsync=on" "$@"
+}
+# The postmaster and all its children, at once.
+kill_all() {
+	local postmaster processes
+	postmaster=$(head -n 1 "$D/postmaster.pid")
+	kill -STOP "$postmaster" # starts no more of them
+	processes=$(pgrep -P "$postmaster")
+	# shellcheck disable=SC2086
+	kill -KILL $processes "$postmaster"
+	eventually 60 all_gone $processes "$postmaster"
+}
+all_gone() { local p; for p in "$@"; do ! kill -0 "$p" 2>/dev/null || return 1; done; }
+at_end 'kill_all; rm -rf "$SOCKETS" "$M"'
+
+check "initdb" as_postgres "$bin/initdb" -D "$D" -U nephos --auth=trust --encoding=UTF8 --no-locale --wal-segsize=1
+check "the server starts" server start
+check "pgbench makes its tables" "$bin/pgbench" -h "$SOCKETS" -U nephos -i -q postgres
+check "$CLIENTS clients are served" "$bin/pgbench" -h "$SOCKETS" -U nephos -n -c $CLIENTS -t "${TRANSACTIONS:-25}" postgres
+check "amcheck is there" say "create extension amcheck"
+
+# What each transaction adds, it adds in four tables.
+balances() { say "select (select sum(abalance) from pgbench_accounts) = s and (select sum(tbalance) from pgbench_tellers) = s and (select sum(bbalance) from pgbench_branches) = s from (select coalesce(sum(delta), 0) s from pgbench_history) x"; }
+more_than() { [ "$(say "select count(*) from pgbench_history")" -gt "$1" ]; }
+for ((n = 1; n <= ${KILLS:-1}; n++)); do
+	before=$(say "select count(*) from pgbench_history")
+	"$bin/pgbench" -h "$SOCKETS" -U nephos -n -c $CLIENTS -T 600 postgres >"$WORK/pgbench" 2>&1 &
+	clients=$!
+	check "kill $n: clients are at work" eventually 60 more_than $((before + 20))
+	check "kill $n: a row is committed" say "create table if not exists marks (n int primary key); insert into marks values ($n)"
+	seen=$(say "select count(*) from pgbench_history")
+	check "kill $n: all processes of the server are killed" kill_all
+	wait $clients
+	check "kill $n: it starts and recovers" server start || tail -n 20 "$SOCKETS/log"
+	check_eq "kill $n: the row is there" 1 "$(say "select count(*) from marks where n = $n")"
+	check "kill $n: and all that others had seen committed" more_than $((seen - 1))
+	check_eq "kill $n: the sums agree" t "$(balances)"
+	check "kill $n: amcheck finds nothing" "$bin/pg_amcheck" -h "$SOCKETS" -U nephos --heapallindexed -d postgres
+done
+check "the server stops" as_postgres "$bin/pg_ctl" -D "$D" -w -m fast stop
+check_eq "nothing of it panicked" "" "$(grep -h PANIC "$SOCKETS/log")"
+e2e_end
