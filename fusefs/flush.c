@@ -199,6 +199,8 @@ int flush_through(struct fs *fs, struct inode *inode, const struct flush_data *d
 	job->bytes = bytes;
 	job->done = data->done;
 	job->cookie = data->cookie;
+	job->behind = f->round != NULL;
+	job->began_ns = clock_mono_ns();
 	DL_APPEND(f->jobs, job);
 	*ret_job = job;
 	flush_step(fs, f);
@@ -333,6 +335,8 @@ int flush_job(struct fs *fs, struct inode *inode, const struct op *op,
 	}
 	job->done = done;
 	job->cookie = cookie;
+	job->behind = f->round != NULL;
+	job->began_ns = clock_mono_ns();
 	DL_APPEND(f->jobs, job);
 	*ret_job = job;
 	flush_step(fs, f);

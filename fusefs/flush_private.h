@@ -31,7 +31,9 @@ struct job {
 	struct op_extent extents[JOB_EXTENTS_MAX];
 	struct bytes *bytes; /* of a write: what goes to op.at; NULL: another op */
 	bool under_way;	     /* in the round */
-	bool alone;	     /* a write that was refused together with others */
+	bool behind;	     /* it waited for another round */
+	int64_t began_ns;
+	bool alone; /* a write that was refused together with others */
 	void (*done)(void *cookie, int error, const struct op_result *result);
 	void *cookie;
 };

@@ -99,6 +99,7 @@ static bool is_passing(int error)
 	case EBADMSG:
 	case ERR_BEHIND:
 	case ERR_UNAVAILABLE:
+	case ERR_NO_GATEWAY:
 	case ERR_UNKNOWN_OUTCOME:
 	case ERR_OUT_OF_ORDER:
 	case ERR_SESSION_GONE:
@@ -429,14 +430,18 @@ static void round_send(struct round *r)
 {
 	struct fs *fs = r->fs;
 	struct op_extent *extents = calloc(round_content(r)->count + 1, sizeof(*extents));
+	const struct job *job = r->job;
+	uint64_t group;
 	struct op ops[2];
 	int error = -ENOMEM;
 
 	if (extents) {
 		fs->calls++;
-		error = oplog_append(fs->oplog, ops, fill_ops(r, ops, extents), on_round, r, NULL);
+		error = oplog_append(fs->oplog, ops, fill_ops(r, ops, extents), on_round, r, &group);
 		if (error < 0)
 			fs->calls--;
+		else if (job && job->behind)
+			oplog_began(fs->oplog, group, job->began_ns);
 	}
 	free(extents);
 	if (error < 0)

@@ -1,6 +1,7 @@
 #include "fusefs/oplog.h"
 
 #include "common/base/clock.h"
+#include "common/base/error.h"
 #include "fusefs/op_copy.h"
 
 #include <assert.h>
@@ -27,10 +28,11 @@ struct group {
 	uint64_t id;
 	struct op *ops;
 	size_t count;
-	size_t bytes; /* of what the ops point to */
-	bool alone;   /* in a batch of its own, so that a refusal is its own */
-	bool refused; /* by the store, for an op of its own */
-	int error;    /* what the keeper tells */
+	size_t bytes;	  /* of what the ops point to */
+	int64_t began_ns; /* when the call came that it is for */
+	bool alone;	  /* in a batch of its own, so that a refusal is its own */
+	bool refused;	  /* by the store, for an op of its own */
+	int error;	  /* what the keeper tells */
 	void (*done)(void *cookie, int error, const struct op_result *results, size_t count);
 	void *cookie;
 };
@@ -47,8 +49,12 @@ struct oplog {
 	size_t sent_ops;
 	struct op *flat; /* the ops of `sent` in one piece, when there are several groups */
 	bool under_way;
-	unsigned telling; /* callbacks that run */
-	uint64_t next_id;
+	bool given_up; /* what is under way: its time is over, and the store was told */
+	bool probing;  /* the last batch had no answer: the next one is a group, so that no other shares its doubt */
+	int64_t answered_ns; /* when the store answered a batch last */
+	store_ticket ticket; /* of the batch; 0: the store was not called yet */
+	unsigned telling;    /* callbacks that run */
+	uint64_t next_id, batches;
 	bool closed; /* no more appends */
 	bool stop;   /* the keeper ends */
 	void (*on_reply)(void *cookie, const struct store_batch_reply *reply);
@@ -96,7 +102,7 @@ static void fill(struct oplog *log)
 		log->sent_ops += g->count;
 		bytes += g->bytes;
 		groups++;
-		if (g->alone)
+		if (g->alone || log->probing)
 			return;
 	}
 }
@@ -138,6 +144,8 @@ static void told_some(struct oplog *log)
 static void send_next(struct oplog *log)
 {
 	const struct op *ops;
+	store_ticket ticket;
+	uint64_t batch;
 	size_t count;
 
 	if (log->under_way || !log->queue)
@@ -154,10 +162,16 @@ static void send_next(struct oplog *log)
 		return;
 	}
 	log->under_way = true;
+	log->given_up = false;
+	log->ticket = 0;
+	batch = ++log->batches;
 	count = log->sent_ops;
 	pthread_mutex_unlock(&log->lock);
-	(void)log->store->ops->batch(log->store, ops, count, on_answer, log);
+	ticket = log->store->ops->batch(log->store, ops, count, on_answer, log);
 	pthread_mutex_lock(&log->lock);
+	/* The answer may have come, and the next one gone off. */
+	if (log->batches == batch)
+		log->ticket = ticket;
 }
 
 /* The group whose op the refusal names, or NULL. */
@@ -242,6 +256,11 @@ static void on_answer(void *cookie, int error, const struct store_batch_reply *r
 	if (error == 0)
 		assert(reply && reply->results && reply->count == log->sent_ops);
 	pthread_mutex_lock(&log->lock);
+	if (log->given_up && !reply)
+		error = -ERR_NO_GATEWAY;
+	log->probing = !reply;
+	if (reply)
+		log->answered_ns = clock_mono_ns();
 	over = settle(log, error, reply);
 	log->under_way = false;
 	log->telling++;
@@ -356,6 +375,7 @@ int oplog_append(struct oplog *log, const struct op *ops, size_t count,
 	g->bytes = op_copy_bytes(ops, count);
 	g->done = done;
 	g->cookie = cookie;
+	g->began_ns = clock_mono_ns();
 
 	pthread_mutex_lock(&log->lock);
 	if (log->closed)
@@ -393,6 +413,53 @@ bool oplog_withdraw(struct oplog *log, uint64_t group, int error)
 	}
 	pthread_mutex_unlock(&log->lock);
 	return g != NULL;
+}
+
+static void began(struct group *list, uint64_t group, int64_t began_ns)
+{
+	struct group *g;
+
+	DL_FOREACH(list, g) {
+		if (g->id == group && began_ns < g->began_ns)
+			g->began_ns = began_ns;
+	}
+}
+
+void oplog_began(struct oplog *log, uint64_t group, int64_t began_ns)
+{
+	pthread_mutex_lock(&log->lock);
+	began(log->queue, group, began_ns);
+	began(log->sent, group, began_ns);
+	pthread_mutex_unlock(&log->lock);
+}
+
+static bool is_late(const struct oplog *log, const struct group *g, int64_t now_ns)
+{
+	return now_ns - (g->began_ns > log->answered_ns ? g->began_ns : log->answered_ns) >= STORE_OUTAGE_NS;
+}
+
+void oplog_look(struct oplog *log, int64_t now_ns)
+{
+	store_ticket late = 0;
+	struct group *g, *next;
+
+	pthread_mutex_lock(&log->lock);
+	DL_FOREACH(log->sent, g) {
+		if (log->ticket != 0 && !log->given_up && is_late(log, g, now_ns)) {
+			log->given_up = true;
+			late = log->ticket;
+		}
+	}
+	DL_FOREACH_SAFE(log->queue, g, next) {
+		if (!is_late(log, g, now_ns))
+			continue;
+		DL_DELETE(log->queue, g);
+		waits_no_more(log, g);
+		give_to_keeper(log, g, -ERR_NO_GATEWAY);
+	}
+	pthread_mutex_unlock(&log->lock);
+	if (late != 0)
+		log->store->ops->cancel(log->store, late);
 }
 
 int oplog_drain(struct oplog *log, unsigned deadline_ms, size_t *ret_left)

@@ -31,6 +31,13 @@ int oplog_append(struct oplog *log, const struct op *ops, size_t count,
 	uint64_t *ret_group);
 /* A group that was not sent yet is dropped: it will not happen, and done comes with the error. False: it was sent, and its answer is awaited. */
 bool oplog_withdraw(struct oplog *log, uint64_t group, int error);
+/* The call that a group is for came before it was appended. */
+void oplog_began(struct oplog *log, uint64_t group, int64_t began_ns);
+/*
+ * Ends what has waited out an outage, counted from its call, with -ERR_NO_GATEWAY: what was not sent will not happen; what was, the store gives up. Somebody calls it about once a second while anything
+ * waits: no call waits longer because it was behind another.
+ */
+void oplog_look(struct oplog *log, int64_t now_ns);
 /* No further appends; waits until all is answered, at most deadline_ms: -ETIMEDOUT, ret_left says how many ops are unsent. */
 int oplog_drain(struct oplog *log, unsigned deadline_ms, size_t *ret_left);
 

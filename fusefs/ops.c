@@ -3,6 +3,7 @@
 #include "fusefs/ops_private.h"
 
 #include "common/base/clock.h"
+#include "common/base/error.h"
 #include "common/base/text.h"
 
 #include <errno.h>
@@ -198,10 +199,25 @@ int ask_stored(struct ask *ask, struct inode *inode, void (*done)(void *cookie, 
 	return r;
 }
 
+bool ask_is_early(const struct ask *ask, int error)
+{
+	return error == -ERR_NO_GATEWAY && ask->req && clock_mono_ns() - ask->began_ns < STORE_OUTAGE_NS;
+}
+
+static void on_refreshed(void *cookie, int error)
+{
+	struct ask *ask = cookie;
+
+	if (!ask_is_early(ask, error) || fs_refresh(ask->fs, ask->refreshing, on_refreshed, ask) < 0)
+		ask->on_refreshed(ask, error);
+}
+
 int ask_attributes(struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error))
 {
 	ask->cancel = ask_cancel_shared;
-	return fs_refresh(ask->fs, inode, done, ask);
+	ask->refreshing = inode;
+	ask->on_refreshed = done;
+	return fs_refresh(ask->fs, inode, on_refreshed, ask);
 }
 
 /* -- answers -- */

@@ -170,7 +170,7 @@ static void on_listing(void *cookie, int error)
 		return;
 	}
 	r = try(ask->fs, ask->req, h, ask);
-	if (r == -EAGAIN) {
+	if (r == -EAGAIN || ask_is_early(ask, r)) {
 		wait_for_listing(ask);
 		return;
 	}

@@ -295,6 +295,7 @@ static void read_waiting(struct fs *fs, struct read *read, struct ahead *ahead)
 	fs_lock(fs);
 	ask->peer = read;
 	ask->cancel = cancel_read;
+	read->reader.began_ns = ask->began_ns;
 	reader_start(&read->reader);
 	reader_missed(fs, inode, ahead, at);
 	fs_unlock(fs);

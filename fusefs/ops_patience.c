@@ -1,6 +1,7 @@
 #include "fusefs/ops_patience.h"
 
 #include "common/base/clock.h"
+#include "common/base/error.h"
 #include "fusefs/caller.h"
 #include "fusefs/ops_private.h"
 
@@ -86,7 +87,7 @@ static void apply(struct fs *fs, const struct candidate *c)
 		end(ask, -EINTR);
 		return;
 	case PATIENCE_GIVE_UP:
-		end(ask, -EIO);
+		end(ask, -ERR_NO_GATEWAY);
 		return;
 	case PATIENCE_LET_GO:
 		end(ask, -EINTR);
@@ -104,6 +105,7 @@ static bool look(struct fs *fs)
 	size_t count;
 	struct candidate *list = gather(fs, &count, &later);
 
+	oplog_look(fs->oplog, clock_mono_ns());
 	if (!list)
 		return later;
 	fs_unlock(fs);

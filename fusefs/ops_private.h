@@ -46,8 +46,10 @@ struct ask {
 	int64_t seen;
 	int whence;
 	bool plus;
-	bool statx;	 /* the answer has the time of birth */
-	bool refreshed;	 /* the attributes came for this request */
+	bool statx;		  /* the answer has the time of birth */
+	bool refreshed;		  /* the attributes came for this request */
+	struct inode *refreshing; /* whose, while it waits for them; one of its own */
+	void (*on_refreshed)(void *cookie, int error);
 	bool of_mapping; /* a write of pages that somebody changed in memory */
 	void *extra;	 /* own memory */
 	void *peer;	 /* somebody else's, who outlives the request */
@@ -82,6 +84,8 @@ int ask_stored(struct ask *ask, struct inode *inode, void (*done)(void *cookie, 
 void ask_cancel_shared(struct ask *ask);
 int ask_attributes(struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error));
 void ask_cancel_ticket(struct ask *ask);
+/* It joined the wait of somebody who began before it, for whom the outage is over: for this one it is not, and it asks again. */
+bool ask_is_early(const struct ask *ask, int error);
 
 /* The inode of a node; NULL when the kernel made it up. Borrowed. */
 struct inode *ops_inode(struct fs *fs, fuse_ino_t node);

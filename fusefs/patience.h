@@ -17,9 +17,8 @@
 
 #define PATIENCE_SILENCE_NS \
 	(10 * NS_PER_S) /* of the store, after which a signal ends what may be ended: so long the first attempt of a call takes to fail when a gateway stands still */
-#define PATIENCE_OUTAGE_NS      \
-	((STORE_OUTAGE_S + 1) * \
-		NS_PER_S) /* of the store, after which a call ends that waits behind others: a second later than one that is with the store ends by itself */
+#define PATIENCE_OUTAGE_NS \
+	STORE_OUTAGE_NS /* of the store, after which a call ends that waits behind others, as one that is with the store does */
 #define PATIENCE_LOOK_NS \
 	(100 * NS_PER_MS) /* between looks at who was interrupted: a signal that kills may come behind one that does not, and nobody tells us of it */
 #define PATIENCE_REST_NS (1 * NS_PER_S) /* between looks at who waits */

@@ -1,5 +1,6 @@
 #include "fusefs/reader.h"
 
+#include "common/base/clock.h"
 #include "common/base/error.h"
 
 #include <assert.h>
@@ -188,8 +189,11 @@ static void on_ready(void *cookie, int error)
 	r->missing--;
 	if (error < 0)
 		r->refreshed = false;
+	/* Somebody who began before us, and whom we joined, has waited the outage out: we have not. */
+	if (error == -ERR_NO_GATEWAY && clock_mono_ns() - r->began_ns < STORE_OUTAGE_NS)
+		error = 0;
 	/* A block that is gone, or a right to it that is over: the extents are asked for again. */
-	if (error < 0 && error != -EIO && r->rounds < 3 && r->inode->file)
+	if (error < 0 && error != -EIO && error != -ERR_NO_GATEWAY && r->rounds < 3 && r->inode->file)
 		file_drop_content(r->fs, r->inode->file);
 	else if (error < 0 && r->error == 0)
 		r->error = error;

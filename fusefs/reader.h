@@ -32,6 +32,7 @@ struct reader {
 	bool ahead;	/* what follows will be read, too: blocks come whole */
 	bool refreshed; /* the attributes came for this read */
 	bool trying, over;
+	int64_t began_ns; /* when the call came, if it waits; else 0 */
 	struct iovec *parts;
 	struct bytes **kept;
 	size_t part_count, kept_count, room;

@@ -5,18 +5,21 @@
  * Everything is asynchronous: a call returns at once, its callback comes exactly once, on a thread of the store's, and must not block. Callbacks may call the store again.
  * What a callback is given is valid during the callback only. error is 0 or a negative failure (errno or ERR_*).
  *
- * Failure of the network is the store's business: it goes to the next gateway, with the same keys, for up to STORE_OUTAGE_S; then the call fails with -EIO (reads: -EIO, too) and
+ * Failure of the network is the store's business: it goes to the next gateway, with the same keys, for up to STORE_OUTAGE_S from the call on; then the call fails with -ERR_NO_GATEWAY (EIO for programs) and
  * later calls try again. store_cancel ends the waiting of one call early (-EINTR); what was sent may have happened.
  */
 #ifndef NEPHOS_FUSEFS_STORE_H
 #define NEPHOS_FUSEFS_STORE_H
 
+#include "common/base/clock.h"
 #include "common/proto/op_answer.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define STORE_OUTAGE_S 30			 /* an outage of all gateways that is waited out */
+#define STORE_OUTAGE_S 30      /* an outage of all gateways that is waited out */
+#define STORE_OUTAGE_SLACK_S 3 /* one last round after it: whoever comes back just in time is found */
+#define STORE_OUTAGE_NS ((STORE_OUTAGE_S + STORE_OUTAGE_SLACK_S) * NS_PER_S)
 #define STORE_BATCH_BYTES_MAX (2u * 1024 * 1024) /* inline data of one batch: below BATCH_DATA_BYTES_MAX */
 
 struct store;
@@ -165,7 +168,7 @@ struct store_ops {
 
 struct store {
 	const struct store_ops *ops;
-	/* When it answered last (anything but a poll), and when an answer last failed to come, on CLOCK_MONOTONIC; 0: never. Kept by whoever implements it. */
+	/* When it answered last, and when an answer last failed to come, on CLOCK_MONOTONIC; 0: never. Kept by whoever implements it. */
 	_Atomic int64_t heard_ns, missed_ns;
 };
 

@@ -152,6 +152,8 @@ static void *fault_main(void *cookie)
 /* With the lock held. */
 static void fail(struct pending *p, int error)
 {
+	if (!p->refuse && error != -EINTR)
+		atomic_store(&p->f->base.missed_ns, clock_mono_ns());
 	p->error = error;
 	DL_APPEND(p->f->failing, p);
 	pthread_cond_signal(&p->f->work);
@@ -168,6 +170,7 @@ static bool came_back(struct pending *p)
 	pthread_mutex_lock(&f->lock);
 	DL_DELETE(f->passed, p);
 	pthread_mutex_unlock(&f->lock);
+	atomic_store(lose ? &f->base.missed_ns : &f->base.heard_ns, clock_mono_ns());
 	if (lose)
 		tell_failure(p);
 	return lose;
@@ -616,6 +619,24 @@ size_t fault_release(struct store *s, enum fault_call call)
 			continue;
 		DL_DELETE(f->held, p);
 		pass(p);
+		count++;
+	}
+	pthread_mutex_unlock(&f->lock);
+	return count;
+}
+
+size_t fault_cancel_held(struct store *s, enum fault_call call, int error)
+{
+	struct fault *f = (struct fault *)s;
+	struct pending *p, *next;
+	size_t count = 0;
+
+	pthread_mutex_lock(&f->lock);
+	DL_FOREACH_SAFE(f->held, p, next) {
+		if (p->call != call)
+			continue;
+		DL_DELETE(f->held, p);
+		fail(p, error);
 		count++;
 	}
 	pthread_mutex_unlock(&f->lock);

@@ -49,6 +49,8 @@ void fault_add(struct store *s, const struct fault_rule *rule);
 void fault_clear(struct store *s); /* rules; what is held stays held */
 /* Lets go of all held calls of that kind; returns how many. */
 size_t fault_release(struct store *s, enum fault_call call);
+/* The same, but none of them reaches the store: they fail with the error. */
+size_t fault_cancel_held(struct store *s, enum fault_call call, int error);
 /* Blocks until so many are held, at most deadline_ms: -ETIMEDOUT. */
 int fault_wait_held(struct store *s, enum fault_call call, size_t count, unsigned deadline_ms);
 /* Calls of that kind so far. */

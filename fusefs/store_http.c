@@ -279,7 +279,7 @@ static int set_up(struct store_http *s, const struct store_http_options *options
 
 	s->base.ops = &http_ops;
 	s->outage_ns = options->outage_ms ? (int64_t)options->outage_ms * NS_PER_MS
-					  : (STORE_OUTAGE_S + STORE_HTTP_OUTAGE_SLACK_S) * NS_PER_S;
+					  : (STORE_OUTAGE_S + STORE_OUTAGE_SLACK_S) * NS_PER_S;
 	s->doubt_ns = (options->doubt_ms ? options->doubt_ms : STORE_HTTP_DOUBT_MS) * NS_PER_MS;
 	r = set_drive(s, options->drive);
 	for (size_t i = 0; i < options->url_count && (r == 0 || r == -EEXIST); i++)

@@ -2,7 +2,7 @@
  * store_http: the store as it is reached over HTTP, through any of several gateways (store.h, PROTOCOL.md).
  *
  * One gateway is the current one and gets everything; a failure of the network (refused, reset, timed out, 502, 503, 504) makes the next one current
- * and the call is sent there, with the same keys: the first time at once, then with growing pauses, until STORE_OUTAGE_S are over. Gateways beyond the given
+ * and the call is sent there, with the same keys: the first time at once, then with growing pauses, until STORE_OUTAGE_S are over, counted from when the call was made. Gateways beyond the given
  * ones come from the gateway's own status.
  * Reads state the highest position that this mount has seen as their floor. Every answer is checked before it is handed up: whoever sends it may be broken or hostile.
  */
@@ -16,10 +16,11 @@
 
 #define STORE_HTTP_GATEWAYS_MAX \
 	16 /* more of them help nobody: an outage would not be noticed before they all were tried */
-#define STORE_HTTP_OUTAGE_SLACK_S 3  /* one last round after STORE_OUTAGE_S: whoever comes back just in time is found */
 #define STORE_HTTP_CONNECT_MS 2000   /* a machine that is there answers a SYN at once; one retransmission fits */
 #define STORE_HTTP_DEADLINE_MS 10000 /* metadata: far beyond a slow disk, far below STORE_OUTAGE_S */
 #define STORE_HTTP_STALL_MS 10000    /* blocks: no byte for so long */
+#define STORE_HTTP_LEAST_MS \
+	1000 /* that an attempt gets, however little of the outage is left: a store that has come back answers in that */
 #define STORE_HTTP_POLL_SLACK_MS \
 	1500 /* a poll's answer may come so much later than its wait; then the gateway is left, before trust in what is kept ends … */
 #define STORE_HTTP_POLL_SLACK_MAX_MS 12000 /* … doubled each time, for a way that is that slow */

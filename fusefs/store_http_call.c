@@ -1,6 +1,7 @@
 #include "fusefs/store_http_internal.h"
 
 #include "common/base/clock.h"
+#include "common/base/error.h"
 #include "common/base/text.h"
 
 #include <assert.h>
@@ -128,6 +129,16 @@ static int add_headers(struct sh_call *call, struct http_headers *h)
 
 static void on_response(void *cookie, struct http_response *response);
 
+/* An attempt takes no longer than is left of the outage, or an outage would take longer than is promised. */
+static unsigned limited_ms(const struct sh_call *call, unsigned wanted_ms)
+{
+	int64_t left = (call->began_ns + call->s->outage_ns - clock_mono_ns()) / NS_PER_MS;
+
+	if (call->flags & SH_ONCE || left >= (int64_t)wanted_ms)
+		return wanted_ms;
+	return left > STORE_HTTP_LEAST_MS ? (unsigned)left : STORE_HTTP_LEAST_MS;
+}
+
 static int send_request(struct sh_call *call)
 {
 	struct store_http *s = call->s;
@@ -138,8 +149,8 @@ static int send_request(struct sh_call *call)
 		.body = call->body,
 		.response_max = call->response_max,
 		.connect_ms = STORE_HTTP_CONNECT_MS,
-		.deadline_ms = call->deadline_ms,
-		.stall_ms = call->deadline_ms == 0 ? STORE_HTTP_STALL_MS : 0,
+		.deadline_ms = limited_ms(call, call->deadline_ms),
+		.stall_ms = call->deadline_ms == 0 ? limited_ms(call, STORE_HTTP_STALL_MS) : 0,
 	};
 	struct buf url;
 	int r;
@@ -170,15 +181,13 @@ static void wait_for_session(struct sh_call *call)
 {
 	int64_t now = clock_mono_ns();
 
-	if (call->first_failure_ns == 0)
-		call->first_failure_ns = now;
-	if (now - call->first_failure_ns >= call->s->outage_ns) {
-		call->broken = -EIO;
+	if (now - call->began_ns >= call->s->outage_ns) {
+		call->broken = -ERR_NO_GATEWAY;
 		wait_until(call, 0);
 		return;
 	}
 	call->parked = true;
-	wait_until(call, call->first_failure_ns + call->s->outage_ns);
+	wait_until(call, call->began_ns + call->s->outage_ns);
 	sh_session_renew(call->s);
 }
 
@@ -213,6 +222,8 @@ store_ticket sh_start_locked(struct sh_call *call)
 	store_ticket ticket = ++s->next_ticket;
 
 	call->ticket = ticket;
+	if (call->began_ns == 0)
+		call->began_ns = clock_mono_ns();
 	HASH_ADD(hh, s->calls, ticket, sizeof(call->ticket), call);
 	if (s->closing && !call->broken)
 		call->broken = -ESHUTDOWN;
@@ -253,14 +264,15 @@ static void leave_gateway(struct sh_call *call)
 	metric_inc(s->failovers);
 }
 
-/* So long it is tried again. A batch in doubt leaves time to find out what became of it. */
-static int64_t tries_ns(const struct sh_call *call)
+/* Whether it is not tried again. A batch in doubt leaves time to find out what became of it. */
+static bool is_given_up(const struct sh_call *call, int64_t now)
 {
-	const int64_t outage = call->s->outage_ns, doubt = call->s->doubt_ns;
+	const struct store_http *s = call->s;
+	const int64_t waited = now - call->began_ns;
 
 	if (call->kind != SH_BATCH || !call->as.batch.in_doubt)
-		return outage;
-	return doubt < outage - outage / 4 ? doubt : outage - outage / 4;
+		return waited > s->outage_ns;
+	return now - call->first_failure_ns > s->doubt_ns || waited > s->outage_ns - s->outage_ns / 4;
 }
 
 /*
@@ -309,8 +321,8 @@ static int go_on(struct sh_call *call, enum sh_verdict verdict, int error)
 		call->failures++;
 		if (call->first_failure_ns == 0)
 			call->first_failure_ns = now;
-		if (now - call->first_failure_ns > tries_ns(call))
-			return -EIO;
+		if (is_given_up(call, now))
+			return -ERR_NO_GATEWAY;
 	}
 	metric_inc(s->retries);
 	if (verdict == SH_RENEW && s->session != 0) {
@@ -333,7 +345,7 @@ static void note_answer(struct sh_call *call, enum sh_verdict verdict, const str
 
 	if (verdict == SH_NEXT)
 		atomic_store_explicit(&base->missed_ns, clock_mono_ns(), memory_order_relaxed);
-	else if (response->error == 0 && call->kind != SH_POLL)
+	else if (response->error == 0)
 		atomic_store_explicit(&base->heard_ns, clock_mono_ns(), memory_order_relaxed);
 }
 

@@ -259,7 +259,7 @@ static void ask_page(struct inquiry *q)
 
 	/* Not from before the batch's end: the position at which the session was replaced has been seen. */
 	call->flags = SH_FLOOR;
-	call->first_failure_ns = q->batch->first_failure_ns; /* one outage is waited out, not two */
+	call->began_ns = q->batch->began_ns; /* one outage is waited out, not two */
 	call->response_max = PAGE_BYTES_MAX;
 	sh_path(call, "/changes?since=%" PRId64 "&limit=%d", q->since.seq, (int)CHANGES_PAGE_MAX);
 	(void)sh_start(call);
@@ -306,7 +306,7 @@ void sh_inquire(struct sh_call *batch, int error)
 	batch->broken = 0;
 	pthread_mutex_unlock(&s->lock);
 	if (over)
-		sh_batch_unknown(batch, error == -EINTR ? error : -EIO);
+		sh_batch_unknown(batch, error == -EINTR || error == -ERR_NO_GATEWAY ? error : -EIO);
 	else if (ready)
 		inquiry_start(batch);
 	else

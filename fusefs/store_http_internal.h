@@ -120,6 +120,7 @@ struct sh_call {
 	struct http_call *http; /* an attempt is under way */
 	size_t gateway;		/* where to */
 	unsigned failures;
+	int64_t began_ns; /* what it belongs to: an outage is counted from here */
 	int64_t first_failure_ns;
 	int64_t due_ns; /* while it waits */
 	bool waiting, parked, cancelled;

@@ -99,6 +99,7 @@ static const struct error_info table[] = {
 	CODE(ERR_HEADERS_TOO_LARGE, E2BIG, 431, "headers-too-large", "Header fields too large"),
 	CODE(ERR_BEHIND, EAGAIN, 503, "behind", "This view is older than what the reader has seen"),
 	CODE(ERR_UNAVAILABLE, EAGAIN, 503, "unavailable", "Unavailable, nothing happened: try again"),
+	CODE(ERR_NO_GATEWAY, EIO, 503, "no-gateway", "No gateway answers"),
 	CODE(ERR_UNKNOWN_OUTCOME, EAGAIN, 503, "unknown-outcome", "It may have happened: try again with the same key"),
 };
 

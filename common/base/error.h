@@ -39,6 +39,7 @@ enum error_code {
 	ERR_HEADERS_TOO_LARGE, /* 431 E2BIG */
 	ERR_BEHIND,	       /* 503 EAGAIN: this view is older than the floor the reader stated */
 	ERR_UNAVAILABLE,       /* 503 EAGAIN: try again, nothing happened */
+	ERR_NO_GATEWAY,	       /* 503 EIO: nobody answered for as long as one waits */
 	ERR_UNKNOWN_OUTCOME,   /* 503 EAGAIN: try again with the same key, it may have happened */
 	ERR_LAST
 };

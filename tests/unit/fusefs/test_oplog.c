@@ -383,6 +383,79 @@ static void oplog_outage_fails_what_was_sent_and_later_ops_try_again(void **stat
 	assert_int_equal(outcome_wait(&later), 0);
 }
 
+static void oplog_what_waits_behind_an_outage_does_not_begin_anew(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome sent, waits, young, later;
+	const int64_t now = clock_mono_ns();
+	uint64_t group;
+
+	outcome_init(&sent, NULL);
+	outcome_init(&waits, NULL);
+	outcome_init(&young, NULL);
+	outcome_init(&later, NULL);
+	hold_first(f, &sent);
+	append(f, "waits", &waits, NULL);
+	oplog_look(f->log, now + STORE_OUTAGE_NS - NS_PER_S);
+	assert_false(outcome_is_done(&waits));
+	append(f, "young", &young, &group);
+	oplog_began(f->log, group, now + NS_PER_S); /* later than it was: nothing changes */
+	/* It is over for both at once: the one was sent, and the store gives it up; the other never will be. */
+	oplog_look(f->log, clock_mono_ns() + STORE_OUTAGE_NS);
+	assert_int_equal(outcome_wait(&sent), -ERR_NO_GATEWAY);
+	assert_int_equal(outcome_wait(&waits), -ERR_NO_GATEWAY);
+	assert_int_equal(outcome_wait(&young), -ERR_NO_GATEWAY);
+	append(f, "waits", &later, NULL);
+	assert_int_equal(outcome_wait(&later), 0); /* the name is free */
+}
+
+static void oplog_group_counts_from_the_call_that_it_is_for(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome sent, old, young;
+	const int64_t now = clock_mono_ns();
+	uint64_t group;
+
+	outcome_init(&sent, NULL);
+	outcome_init(&old, NULL);
+	outcome_init(&young, NULL);
+	hold_first(f, &sent);
+	append(f, "old", &old, &group);
+	append(f, "young", &young, NULL);
+	oplog_began(f->log, group, now - STORE_OUTAGE_NS);
+	oplog_look(f->log, now);
+	assert_int_equal(outcome_wait(&old), -ERR_NO_GATEWAY);
+	assert_false(outcome_is_done(&young));
+	fault_release(f->store, FAULT_BATCH);
+	assert_int_equal(outcome_wait(&young), 0);
+	assert_int_equal(outcome_wait(&sent), 0);
+}
+
+static void oplog_after_an_outage_one_group_goes_first(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome sent, o[3];
+	char name[16];
+
+	outcome_init(&sent, NULL);
+	/* The first batch has no answer; the second is held: who shares it? */
+	fault_add(f->store, &(struct fault_rule){.call = FAULT_BATCH, .kind = FAULT_HOLD, .nth = 1, .times = 2});
+	append(f, "sent", &sent, NULL);
+	assert_int_equal(fault_wait_held(f->store, FAULT_BATCH, 1, WAIT_MS), 0);
+	for (int i = 0; i < 3; i++) {
+		outcome_init(&o[i], NULL);
+		(void)snprintf(name, sizeof(name), "file-%d", i);
+		append(f, name, &o[i], NULL);
+	}
+	fault_cancel_held(f->store, FAULT_BATCH, -EIO);
+	assert_int_equal(outcome_wait(&sent), -EIO);
+	assert_int_equal(fault_wait_held(f->store, FAULT_BATCH, 1, WAIT_MS), 0);
+	fault_cancel_held(f->store, FAULT_BATCH, -EIO);
+	assert_int_equal(outcome_wait(&o[0]), -EIO);
+	assert_int_equal(outcome_wait(&o[1]), 0);
+	assert_int_equal(outcome_wait(&o[2]), 0);
+}
+
 static void oplog_append_beyond_the_limits_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -526,6 +599,9 @@ int main(void)
 		TEST(oplog_withdraw_of_a_waiting_group_never_sends_it),
 		TEST(oplog_withdraw_of_a_sent_group_changes_nothing),
 		TEST(oplog_outage_fails_what_was_sent_and_later_ops_try_again),
+		TEST(oplog_what_waits_behind_an_outage_does_not_begin_anew),
+		TEST(oplog_group_counts_from_the_call_that_it_is_for),
+		TEST(oplog_after_an_outage_one_group_goes_first),
 		TEST(oplog_append_beyond_the_limits_is_refused),
 		TEST(oplog_answers_say_how_full_the_drive_is_before_their_callbacks),
 		TEST(oplog_drain_waits_for_answers_and_refuses_appends),

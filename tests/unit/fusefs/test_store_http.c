@@ -355,13 +355,38 @@ static void outage_that_lasts_fails_calls_and_later_ones_work(void **state)
 	assert_int_equal(open_store(f, &url, 1, 100, &why), 0);
 	fake_stop(f->a);
 	f->a = NULL;
-	assert_int_equal(run_lookup(f, &a), -EIO);
-	assert_int_equal(run_batch(f, &a), -EIO);
+	assert_int_equal(run_lookup(f, &a), -ERR_NO_GATEWAY);
+	assert_int_equal(run_batch(f, &a), -ERR_NO_GATEWAY);
 	assert_false(a.has_reply);
 	f->a = fake_start(port);
 	answer_page(f->a, "/lookup", &item, 1, &bytes);
 	assert_int_equal(run_lookup(f, &a), 0);
 	free(bytes);
+	buf_fini(&why);
+}
+
+/* One that takes connections and says nothing. An attempt may take ten seconds, and answer_wait waits no longer than that: it ends because the outage does. */
+static void outage_counts_from_the_call_and_no_attempt_outlasts_it(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a, b;
+	const char *url;
+	struct buf why;
+
+	buf_init(&why, 1000);
+	f->a = fake_start(0);
+	url = fake_url(f->a);
+	assert_int_equal(open_store(f, &url, 1, 100, &why), 0);
+	fake_add(f->a, &(struct fake_answer){.method = "GET", .target = "/lookup", .kind = FAKE_HOLD});
+	fake_add(f->a, &(struct fake_answer){.method = "POST", .target = "/ids", .kind = FAKE_HOLD});
+	answer_init(&a);
+	answer_init(&b);
+	f->store->ops->lookup(f->store, ROOT, SPAN_LITERAL("x"), on_item, &a);
+	f->store->ops->ids(f->store, 1, on_ids, &b);
+	assert_int_equal(answer_wait(&a), -ERR_NO_GATEWAY);
+	assert_int_equal(answer_wait(&b), -ERR_NO_GATEWAY);
+	assert_int_equal(fake_count(f->a, "GET", "/lookup"), 1);
+	assert_true(f->store->missed_ns > f->store->heard_ns);
 	buf_fini(&why);
 }
 
@@ -442,6 +467,7 @@ int main(void)
 		TEST(cancel_ends_the_waiting_for_a_gateway_that_does_not_answer),
 		TEST(outage_is_waited_out_and_cancel_ends_that_too),
 		TEST_BARE(outage_that_lasts_fails_calls_and_later_ones_work),
+		TEST_BARE(outage_counts_from_the_call_and_no_attempt_outlasts_it),
 		TEST(free_ends_what_is_under_way),
 		TEST_BARE(gateways_that_the_first_one_knows_are_used),
 		TEST(drive_can_be_asked_again),
