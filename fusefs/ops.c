@@ -28,12 +28,11 @@ static void on_interrupt(fuse_req_t req, void *cookie)
 		const struct patience_case now = {.interrupted = true};
 
 		ask->interrupted = true;
-		if (patience_of(ask->call, &now) == PATIENCE_INTERRUPT && ask->cancel) {
+		if (patience_of(ask->call, &now) == PATIENCE_INTERRUPT && ask->cancel)
 			ask->cancel(ask);
-		} else {
-			fs->patience.news = true;
-			pthread_cond_signal(&fs->patience.wake);
-		}
+		/* What this did not end is looked at by the thread, now and again. */
+		fs->patience.news = true;
+		pthread_cond_signal(&fs->patience.wake);
 	}
 	fs_unlock(fs);
 }

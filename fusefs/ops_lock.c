@@ -30,8 +30,11 @@ static void on_lock(void *cookie, int error)
 	ask_free(ask);
 }
 
+/* As long as nobody is known to have the lock, a signal ends nothing: far from the store, a timer would let no call ever come to its end. */
 static void cancel_lock(struct ask *ask)
 {
+	if (!ask->let_go && !lock_request_waits(ask->peer))
+		return;
 	lock_request_cancel(ask->peer, ask->ends_with);
 }
 
@@ -50,11 +53,8 @@ static void request(fuse_req_t req, struct handle *h, bool posix, const struct l
 	fs_lock(fs);
 	ask->inode = inode_ref(h->inode);
 	r = lock_request_new(fs, h->inode, posix, &want);
-	if (!r || (want.sleep && ask->interrupted)) {
-		if (r)
-			lock_request_cancel(r, -EINTR);
-		else
-			ask_fail(ask, -ENOMEM);
+	if (!r) {
+		ask_fail(ask, -ENOMEM);
 	} else {
 		ask->peer = r;
 		/* What is unlocked is, whoever hears of it. */

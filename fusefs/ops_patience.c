@@ -90,6 +90,7 @@ static void apply(struct fs *fs, const struct candidate *c)
 		end(ask, -ERR_NO_GATEWAY);
 		return;
 	case PATIENCE_LET_GO:
+		ask->let_go = true;
 		end(ask, -EINTR);
 		ask = find(fs, c);
 		if (ask)

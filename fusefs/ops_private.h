@@ -26,6 +26,7 @@ struct ask {
 	pid_t tid;		   /* who waits; 0: nobody that can be seen from here */
 	int64_t began_ns, look_ns; /* when it came, and when it is looked at again */
 	int ends_with;		   /* what cancel tells */
+	bool let_go;		   /* its caller is dying: what is not wanted any more need not be waited for */
 	/* Takes back what was asked for, unless that is under way and would happen all the same: then nothing happens, and it may be tried again. With the lock held. Set while there is
 	 * something to end. Either the callback comes soon, with ends_with, or it answers with that itself. */
 	void (*cancel)(struct ask *ask);

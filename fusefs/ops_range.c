@@ -129,7 +129,7 @@ void ops_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t off, off_t l
 	ask->inode = inode_ref(h->inode);
 	allocate_op(ask, allocation);
 	/* What is known of the disk may be of some seconds ago: a refusal is of now. */
-	if (allocation->reserve && !ask->interrupted && (fs->usage_at_ns == 0 || exceeds_disk(ask))) {
+	if (allocation->reserve && (fs->usage_at_ns == 0 || exceeds_disk(ask))) {
 		fs->calls++;
 		ask->cancel = ask_cancel_ticket;
 		ask->ticket = fs->store->ops->drive(fs->store, on_drive, ask);

@@ -6,7 +6,7 @@ enum ends { NEVER, WHEN_SILENT, AT_ONCE };
 static const enum ends table[PATIENCE_CALLS] = {
 	/* POSIX knows no EINTR of stat, access, readlink, readdir, mkdir, link, unlink, rename, chmod and their like; a lookup may be part of any of them. */
 	[PATIENCE_OTHER] = NEVER,
-	/* F_SETLKW and flock wait for another program, for as long as that likes: a signal is how one stops waiting. */
+	/* F_SETLKW and flock wait for another program, for as long as that likes: a signal is how one stops waiting, once that is what they do. */
 	[PATIENCE_LOCK] = AT_ONCE,
 	/* open(2) of a name that is to be made or a file that is to be emptied: EINTR says that there is no descriptor. */
 	[PATIENCE_OPEN] = WHEN_SILENT,

@@ -311,6 +311,11 @@ void lock_request_start(struct lock_request *r)
 	shared_locks_run(t);
 }
 
+bool lock_request_waits(const struct lock_request *r)
+{
+	return r->state == LOCK_HERE || r->state == LOCK_AWAY;
+}
+
 /* The lock is not wanted any more; what is under way for it comes to its end, and is taken back then. */
 static void give_up_current(struct lock_request *r, int error)
 {

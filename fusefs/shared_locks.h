@@ -45,6 +45,8 @@ struct lock_want {
 struct lock_request *lock_request_new(struct fs *fs, struct inode *inode, bool posix, const struct lock_want *want);
 /* done may come inside. */
 void lock_request_start(struct lock_request *r);
+/* Somebody has what it wants. Otherwise it is on its way: to the store and back, or behind others that are. */
+bool lock_request_waits(const struct lock_request *r);
 /* Of a started one: done comes at once, with error, unless it came. It does not get the lock. */
 void lock_request_cancel(struct lock_request *r, int error);
 
