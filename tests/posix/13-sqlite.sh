@@ -29,16 +29,16 @@ for mode in delete wal; do
 	check "$mode: tables are made" ask "create table counter (n int); insert into counter values (0); create table rows (who text, i int, primary key (who, i))"
 	writers=()
 	for ((w = 0; w < WRITERS; w++)); do
-		python3 "$WORK/writer.py" "$M/$mode.db" "w$w" "${ROWS:-10}" >"$WORK/w$w" 2>&1 &
+		python3 "$WORK/writer.py" "$M/$mode.db" "w$w" "${ROWS:-5}" >"$WORK/w$w" 2>&1 &
 		writers+=($!)
 	done
 	bad=0
 	for w in "${writers[@]}"; do wait "$w" || bad=$((bad + 1)); done
 	check_eq "$mode: $WRITERS writers side by side finish" 0 $bad
-	all=$((WRITERS * ${ROWS:-10}))
+	all=$((WRITERS * ${ROWS:-5}))
 	check_eq "$mode: and each counted" "$all $all" "$(ask "select (select n from counter) || ' ' || (select count(*) from rows)")"
 
-	for ((k = 1; k <= ${KILLS:-3}; k++)); do
+	for ((k = 1; k <= ${KILLS:-1}; k++)); do
 		python3 "$WORK/writer.py" "$M/$mode.db" "k$k" 100000 >"$WORK/killed" 2>&1 &
 		killed=$!
 		python3 "$WORK/writer.py" "$M/$mode.db" "l$k" 100000 >"$WORK/killed-too" 2>&1 &
