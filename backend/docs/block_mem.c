@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <uthash.h>
 
 struct mem_block {
@@ -136,6 +137,32 @@ static int mem_remove(struct block_store *s, const struct block_name *name)
 	return r;
 }
 
+/* One folder, and blocks have no age. */
+static int mem_each(struct block_store *s, uint32_t *folder, int64_t older_s, block_store_on_name on_name, void *cookie)
+{
+	struct block_mem *m = (struct block_mem *)s;
+	struct mem_block *block, *next;
+	int r = enter(m);
+
+	(void)older_s;
+	*folder = 0;
+	HASH_ITER(hh, m->blocks, block, next)
+		if (r == 0)
+			r = on_name(&block->name, cookie);
+	pthread_mutex_unlock(&m->lock);
+	return r;
+}
+
+static int mem_spool(struct block_store *s)
+{
+	int r = enter((struct block_mem *)s);
+
+	pthread_mutex_unlock(&((struct block_mem *)s)->lock);
+	if (r == 0)
+		r = memfd_create("spool", MFD_CLOEXEC);
+	return r < 0 ? -EIO : r;
+}
+
 static int mem_free_bytes(struct block_store *s, int64_t *ret)
 {
 	struct block_mem *m = (struct block_mem *)s;
@@ -165,6 +192,8 @@ static const struct block_store_ops block_mem_ops = {
 	.get = mem_get,
 	.size = mem_size,
 	.remove = mem_remove,
+	.each = mem_each,
+	.spool = mem_spool,
 	.free_bytes = mem_free_bytes,
 	.free = mem_free,
 };

@@ -17,6 +17,9 @@ struct block_name {
 	int64_t generation;
 };
 
+typedef int (*block_store_on_name)(
+	const struct block_name *name, void *cookie); /* a failure ends what it was called by, with it */
+
 struct block_store_ops {
 	/* Durable (file and directory) when it returns 0. Never overwrites: -EEXIST. -ENOSPC, -EIO. */
 	int (*put)(struct block_store *s, const struct block_name *name, struct span bytes);
@@ -26,7 +29,13 @@ struct block_store_ops {
 	int (*size)(
 		struct block_store *s, const struct block_name *name, uint32_t *ret); /* of a block; -ENOENT, -EIO */
 	int (*remove)(struct block_store *s, const struct block_name *name);	      /* -ENOENT is success */
-	int (*free_bytes)(struct block_store *s, int64_t *ret);			      /* room that is left */
+	/* The names of blocks that were written more than older_s ago, of one of the folders that the store is in, from *folder on (0: the first), and moves *folder on; to 0 behind the last one. Leaves what is
+	 * no block alone, except what uploads that never ended have left. */
+	int (*each)(
+		struct block_store *s, uint32_t *folder, int64_t older_s, block_store_on_name on_name, void *cookie);
+	/* An empty file without a name, for what does not fit in memory; gone with its last descriptor. The descriptor, which the caller closes; -EMFILE, -EIO. */
+	int (*spool)(struct block_store *s);
+	int (*free_bytes)(struct block_store *s, int64_t *ret); /* room that is left */
 	void (*free)(struct block_store *s);
 };
 

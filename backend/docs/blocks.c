@@ -1,5 +1,8 @@
 #include "backend/docs/blocks.h"
 
+#include "backend/docs/failpoint.h"
+#include "common/base/error.h"
+
 #include <errno.h>
 
 /* Puts the bytes under a generation of their own and tells the store; removes them when somebody else was faster. */
@@ -8,7 +11,7 @@ static int keep_new(struct docs *docs, struct docs_store *store, const struct do
 {
 	struct block_name name = {.drive = scope->drive};
 	struct docs_block known;
-	int r = store->ops->block_generation(store, &block->generation);
+	int r = store->ops->block_generation(store, block);
 
 	if (r < 0)
 		return r;
@@ -17,12 +20,14 @@ static int keep_new(struct docs *docs, struct docs_store *store, const struct do
 	r = docs->blocks->ops->put(docs->blocks, &name, bytes);
 	if (r < 0)
 		return r;
+	failpoint_after_change(&docs->failpoint, "block-file");
 	metric_add(docs->metrics.block_bytes_in, (int64_t)bytes.size);
+	block->within_s = BLOCKS_ROW_S(docs->file_grace_s);
 	r = store->ops->block_stored(store, scope, block, &known);
-	if (r == -ENOTCONN || (r == 0 && known.generation != block->generation))
-		(void)docs->blocks->ops->remove(
-			docs->blocks, &name); /* nobody can name it: it is only room that would be lost */
-	return r;
+	/* Nobody can name it. When its outcome is not known the bytes stay, and are collected if there is no row. */
+	if (r == -ENOTCONN || r == -ENOENT || r == -ERR_NOT_FOUND || (r == 0 && known.generation != block->generation))
+		(void)docs->blocks->ops->remove(docs->blocks, &name);
+	return r == -ENOENT ? -ERR_UNAVAILABLE : r;
 }
 
 int blocks_keep(struct docs *docs, struct docs_store *store, const struct docs_scope *scope,

@@ -4,6 +4,10 @@
 
 #include "backend/docs/docs.h"
 
+#define BLOCKS_ROW_S(file_grace_s) \
+	((file_grace_s) /          \
+		2) /* from a generation to its row, or there is none: its file may be collected after the grace */
+
 struct blocks_piece {
 	uint8_t sha256[32]; /* of the bytes, computed by the caller */
 	struct span bytes;

@@ -162,6 +162,7 @@ static int start_parts(struct docs *d, const struct config *config)
 		.block_grace_s = (unsigned)config_number(config, "block-grace")};
 	const struct workers_options slow = {
 		.threads = (unsigned)config_number(config, "block-workers"), .conninfo = conninfo};
+	d->file_grace_s = (unsigned)config_number(config, "file-grace");
 	int r = block_dir_new(config_text(config, "blocks-dir"), &d->blocks);
 
 	if (r < 0) {

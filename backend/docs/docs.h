@@ -50,6 +50,7 @@ struct docs {
 	struct docs_metrics metrics;
 	struct failpoint failpoint;
 	int64_t default_quota; /* of a first drive; 0: none */
+	unsigned file_grace_s; /* of a block's file without a row */
 	unsigned lock_lease_s; /* so long a mount that holds file locks may be silent */
 	pthread_mutex_t lock;  /* guards workers */
 	struct docs_worker workers[DOCS_STORES_MAX];

@@ -75,6 +75,7 @@ static const struct docs_store_ops OPS = {
 	.block_find = docs_pg_block_find,
 	.block_generation = docs_pg_block_generation,
 	.block_stored = docs_pg_block_stored,
+	.blocks_strays = docs_pg_blocks_strays,
 	.block_referenced = docs_pg_block_referenced,
 	.collect_blocks = docs_pg_collect_blocks,
 	.collect_orphans = docs_pg_collect_orphans,

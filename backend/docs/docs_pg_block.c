@@ -33,13 +33,15 @@ int docs_pg_block_find(
 	return ask_block(store, &q, sha256, ret);
 }
 
-int docs_pg_block_generation(struct docs_store *store, int64_t *ret)
+int docs_pg_block_generation(struct docs_store *store, struct docs_block *ret)
 {
 	struct pg_result *result = NULL;
 
 	int r = pg_run(docs_pg_of(store)->pg, &SQL_BLOCK_GENERATION, NULL, 0, &result);
-	if (r == 0)
-		*ret = pg_number(result, 0, 0);
+	if (r == 0) {
+		ret->generation = pg_number(result, 0, 0);
+		ret->made_at = pg_number(result, 0, 1);
+	}
 	pg_result_free(result);
 	return r;
 }
@@ -49,8 +51,9 @@ int docs_pg_block_stored(struct docs_store *store, const struct docs_scope *scop
 {
 	const struct docs_pg_question q = {&SQL_BLOCK_STORED, scope,
 		{PG_P_BYTEA(span_of(block->sha256, sizeof(block->sha256))), PG_P_I64(block->generation),
-			PG_P_I32(block->size), PG_P_I64(block->uploader)},
-		4};
+			PG_P_I32(block->size), PG_P_I64(block->uploader),
+			PG_P_I64(block->within_s ? block->made_at + block->within_s : 0)},
+		5};
 
 	return ask_block(store, &q, block->sha256, ret);
 }
@@ -61,4 +64,31 @@ int docs_pg_block_referenced(
 	const struct docs_pg_question q = {&SQL_BLOCK_REFERENCED, scope, {PG_P_BYTEA(span_of(sha256, 32))}, 1};
 
 	return ask_block(store, &q, sha256, ret);
+}
+
+int docs_pg_blocks_strays(struct docs_store *store, const struct block_name *names, size_t count, bool *ret_stray)
+{
+	struct docs_pg *s = docs_pg_of(store);
+	struct pg_result *result = NULL;
+	int r = 0;
+
+	docs_pg_reset(s);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		r = pg_array_add_number(s->numbers[0], names[i].drive);
+		if (r == 0)
+			r = pg_array_add_bytes(s->bytes[0], span_of(names[i].sha256, sizeof(names[i].sha256)));
+		if (r == 0)
+			r = pg_array_add_number(s->numbers[1], names[i].generation);
+	}
+	const struct pg_param params[] = {
+		pg_array_param(s->numbers[0]), pg_array_param(s->bytes[0]), pg_array_param(s->numbers[1])};
+	if (r == 0)
+		r = pg_run(s->pg, &SQL_BLOCK_STRAYS, params, 3, &result);
+	if (r < 0)
+		return r;
+	memset(ret_stray, 0, count * sizeof(*ret_stray));
+	for (int row = 0; row < pg_rows(result); row++)
+		ret_stray[pg_number(result, row, 0) - 1] = true;
+	pg_result_free(result);
+	return 0;
 }

@@ -197,9 +197,10 @@ extern const struct pg_statement SQL_SESSION_REPEATS; /* sessions */
 extern const struct pg_statement SQL_USER_REPEATS;    /* users, keys */
 
 /* Blocks. */
-extern const struct pg_statement SQL_BLOCK_FIND; /* …, hash */
+extern const struct pg_statement SQL_BLOCK_FIND;   /* …, hash */
+extern const struct pg_statement SQL_BLOCK_STRAYS; /* drives, sha256s, generations */
 extern const struct pg_statement SQL_BLOCK_GENERATION;
-extern const struct pg_statement SQL_BLOCK_STORED;     /* …, hash, generation, size, uploader */
+extern const struct pg_statement SQL_BLOCK_STORED;     /* …, hash, generation, size, uploader, latest or 0 */
 extern const struct pg_statement SQL_BLOCK_REFERENCED; /* …, hash */
 
 /* Upkeep. */

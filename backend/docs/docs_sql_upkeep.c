@@ -14,16 +14,23 @@ const struct pg_statement SQL_BLOCK_FIND = SQL_WRITE("block_find",
 	OF_MY_DRIVE(
 		"UPDATE block b SET touched_at = now() FROM d WHERE b.drive = d.id AND b.sha256 = $3 RETURNING " BLOCK,
 		BLOCK));
-const struct pg_statement SQL_BLOCK_GENERATION = SQL_WRITE("block_generation", "SELECT nextval('block_generation')");
+const struct pg_statement SQL_BLOCK_GENERATION = SQL_WRITE(
+	"block_generation", "SELECT nextval('block_generation'), extract(epoch FROM clock_timestamp())::bigint");
 const struct pg_statement SQL_BLOCK_STORED = SQL_WRITE("block_stored",
 	OF_MY_DRIVE(
 		"INSERT INTO block AS b (drive, sha256, generation, size, uploader) SELECT d.id, $3, $4, $5, $6 FROM d"
+		" WHERE $7 = 0 OR extract(epoch FROM clock_timestamp())::bigint <= $7"
 		" ON CONFLICT (drive, sha256) DO UPDATE SET touched_at = now() RETURNING " BLOCK,
 		BLOCK));
 const struct pg_statement SQL_BLOCK_REFERENCED = SQL_READ("block_referenced",
 	OF_MY_DRIVE("SELECT " BLOCK " FROM block b WHERE b.drive = $1 AND b.sha256 = $3"
 		    " AND EXISTS (SELECT FROM extent x WHERE x.kind = 1 AND x.sha256 = $3 AND x.node >> 32 = $1)",
 		BLOCK));
+
+/* A scalar subquery stays one look-up a block. */
+const struct pg_statement SQL_BLOCK_STRAYS = SQL_READ("block_strays",
+	"SELECT w.i FROM unnest($1::bigint[], $2::bytea[], $3::bigint[]) WITH ORDINALITY w (drive, sha256, generation, i)"
+	" WHERE (SELECT true FROM block b WHERE b.drive = w.drive::int AND b.sha256 = w.sha256 AND b.generation = w.generation LIMIT 1) IS NULL");
 
 /* ---- upkeep ---- */
 

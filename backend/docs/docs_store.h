@@ -7,6 +7,7 @@
 #ifndef NEPHOS_DOCS_STORE_H
 #define NEPHOS_DOCS_STORE_H
 
+#include "backend/docs/block_store.h"
 #include "backend/docs/tree.h"
 #include "common/base/error.h"
 
@@ -86,6 +87,8 @@ struct docs_block {
 	int64_t generation;
 	uint32_t size;
 	int64_t uploader;
+	int64_t made_at;   /* the generation, in seconds of the store's clock */
+	uint32_t within_s; /* block_stored: so long after made_at, or not at all; 0: whenever */
 };
 
 /* File locks: what a session as a whole holds of one document. The two kinds do not see each other. */
@@ -210,8 +213,10 @@ struct docs_store_ops {
 	/* A stored block of that hash: its grace begins anew. -ENOENT. */
 	int (*block_find)(
 		struct docs_store *s, const struct docs_scope *scope, const uint8_t sha256[32], struct docs_block *ret);
-	int (*block_generation)(struct docs_store *s, int64_t *ret); /* a new one, never used before */
-	/* The bytes are durable under hash and generation: from now on the block exists. When another upload won: its generation in ret, and ours is to be removed. */
+	int (*block_generation)(
+		struct docs_store *s, struct docs_block *ret); /* a new one, never used before, and made_at */
+	/* The bytes are durable under hash and generation: from now on the block exists. When another upload won: its generation in ret, and ours is to be removed.
+	 * -ENOENT: too late: nothing was done, and the bytes may be gone (blocks_strays). */
 	int (*block_stored)(struct docs_store *s, const struct docs_scope *scope, const struct docs_block *block,
 		struct docs_block *ret);
 	/* Is there an extent of the drive that names it? (reading without a capability) */
@@ -223,6 +228,8 @@ struct docs_store_ops {
 	int (*collect_blocks)(struct docs_store *s, int64_t grace_s, uint32_t limit,
 		int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie,
 		uint32_t *ret_count);
+	/* Which of these have no row of their generation. */
+	int (*blocks_strays)(struct docs_store *s, const struct block_name *names, size_t count, bool *ret_stray);
 	int (*collect_orphans)(struct docs_store *s, int64_t grace_s, uint32_t limit,
 		uint32_t *ret_count); /* documents without name and holder, their extents, xattrs */
 	int (*collect_expired)(struct docs_store *s, uint32_t limit,

@@ -8,7 +8,7 @@
 static const char *find_name(const char *text)
 {
 	static const char *const CHANGES[] = {
-		"drive-create", "drive-change", "drive-delete", "ids", "session-create", "session-end"};
+		"drive-create", "drive-change", "drive-delete", "ids", "session-create", "session-end", "block-file"};
 
 	for (unsigned kind = 0; kind < OP_KINDS; kind++)
 		if (strcmp(text, op_kind_name((enum op_kind)kind)) == 0)

@@ -20,6 +20,8 @@ static const struct config_setting settings[] = {
 	{"user-service", CONFIG_TEXT, NULL, 0, 0, "base URLs of user services; unless told, the gateways say", false},
 	{"block-workers", CONFIG_NUMBER, "4", 1, WORKERS_MAX, "threads that hash, and read and write blocks", false},
 	{"upkeep-period", CONFIG_NUMBER, "30", 1, 86400, "seconds between rounds of collecting", false},
+	{"file-grace", CONFIG_NUMBER, "86400", 2, 31536000,
+		"seconds that the file of a block may lie without a row before it is removed", false},
 	{"block-grace", CONFIG_NUMBER, "86400", 0, 31536000,
 		"seconds that a block lives without anything referring to it", false},
 	{"lock-lease", CONFIG_NUMBER, LOCK_LEASE_TEXT, 3, SESSION_TIMEOUT_S,

@@ -17,6 +17,7 @@ struct upkeep {
 	pthread_t thread;
 	bool running;
 	bool user_service_gone; /* said once */
+	uint32_t folder;	/* of blocks, to be looked at next */
 	pthread_mutex_t lock;	/* guards all below */
 	pthread_cond_t wake;
 	bool stopping;
@@ -55,6 +56,61 @@ static int collect_blocks(struct upkeep *u, uint32_t *ret_count)
 {
 	return u->store->ops->collect_blocks(
 		u->store, u->options.block_grace_s, UPKEEP_PIECE, remove_block, u, ret_count);
+}
+
+/*
+ * Files of blocks without a row: of uploads that ended between the two. A row is written within half the grace after its generation was given, or not at all (blocks.c), and a file is younger than its generation; so an
+ * old file without a row gets none any more, whatever the upload does that once made it.
+ */
+struct strays {
+	struct upkeep *u;
+	struct block_name names[UPKEEP_PIECE];
+	size_t count;
+	unsigned removed;
+};
+
+static int remove_strays(struct strays *s)
+{
+	struct block_store *blocks = s->u->options.docs->blocks;
+	struct docs_store *store = s->u->store;
+	bool stray[UPKEEP_PIECE];
+	int r = s->count > 0 ? store->ops->blocks_strays(store, s->names, s->count, stray) : 0;
+
+	for (size_t i = 0; r == 0 && i < s->count; i++) {
+		if (!stray[i])
+			continue;
+		r = blocks->ops->remove(blocks, &s->names[i]);
+		s->removed += r == 0;
+	}
+	s->count = 0;
+	return r;
+}
+
+static int on_old_block(const struct block_name *name, void *cookie)
+{
+	struct strays *s = cookie;
+
+	s->names[s->count++] = *name;
+	return s->count < UPKEEP_PIECE ? 0 : remove_strays(s);
+}
+
+static int collect_strays(struct upkeep *u, uint32_t *ret_count)
+{
+	struct block_store *blocks = u->options.docs->blocks;
+	struct strays s = {.u = u};
+	int r = 0;
+
+	*ret_count = 0; /* the rest of the folders in the next rounds */
+	for (unsigned i = 0; r == 0 && i < UPKEEP_FOLDERS && (i == 0 || u->folder != 0); i++) {
+		r = blocks->ops->each(blocks, &u->folder, u->options.docs->file_grace_s, on_old_block, &s);
+		if (r == 0)
+			r = remove_strays(&s);
+	}
+	metric_add(u->options.docs->metrics.blocks_collected, s.removed);
+	if (s.removed > 0)
+		log_info(
+			NULL, "op=collect strays=%u outcome=\"files of uploads that never ended are gone\"", s.removed);
+	return r;
 }
 
 static int collect_orphans(struct upkeep *u, uint32_t *ret_count)
@@ -108,7 +164,7 @@ struct chore {
 };
 
 static const struct chore chores[] = {{"users", follow_users}, {"orphans", collect_orphans},
-	{"expired", collect_expired}, {"blocks", collect_blocks}};
+	{"expired", collect_expired}, {"blocks", collect_blocks}, {"strays", collect_strays}};
 
 static void do_chore(struct upkeep *u, const struct chore *chore)
 {
@@ -154,6 +210,7 @@ int upkeep_start(const struct upkeep_options *options, struct upkeep **ret)
 	if (!u)
 		return -ENOMEM;
 	u->options = *options;
+	u->folder = arc4random_uniform(1u << 16); /* whoever is started often must not see the same ones each time */
 	pthread_mutex_init(&u->lock, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);

@@ -12,6 +12,8 @@
 	86400 /* of a block that nothing refers to: a mount that lost its gateways comes back within it */
 #define UPKEEP_ORPHAN_GRACE_S 120 /* of a document without name and holder */
 
+#define UPKEEP_FOLDERS 64 /* of blocks looked through in one round: all 65,536 in nine hours */
+
 struct upkeep;
 
 struct upkeep_options {

@@ -14,10 +14,46 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <utime.h>
 
 #include <cmocka.h>
+
+/* The program's own fsync: remembers what was synced, and fails for what a test says. */
+static struct {
+	char failing[128]; /* a folder's path; "": none */
+	char synced[16][128];
+	size_t count;
+} syncs;
+
+int fsync(int fd)
+{
+	char link[32], path[128] = "";
+	ssize_t n;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n > 0 && syncs.count < 16)
+		strcpy(syncs.synced[syncs.count++], path);
+	if (syncs.failing[0] && strcmp(path, syncs.failing) == 0) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_fsync, fd);
+}
+
+/* below: of the store's folder; "": itself. */
+static bool was_synced(const char *below, const char *folder)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "%s%s", folder, below);
+	for (size_t i = 0; i < syncs.count; i++)
+		if (strcmp(syncs.synced[i], path) == 0)
+			return true;
+	return false;
+}
 
 struct fixture {
 	char folder[64];
@@ -53,6 +89,7 @@ static int setup_dir(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
+	memset(&syncs, 0, sizeof(syncs));
 	strcpy(f->folder, "/tmp/test_block_dir.XXXXXX");
 	assert_non_null(mkdtemp(f->folder));
 	assert_int_equal(block_dir_new(f->folder, &f->blocks), 0);
@@ -253,6 +290,133 @@ static void old_leftovers_go_at_the_next_start_and_fresh_ones_stay(void **state)
 	again->ops->free(again);
 }
 
+static void a_folder_that_somebody_else_has_just_made_is_made_durable_too(void **state)
+{
+	struct fixture *f = *state;
+	struct block_name name = name_of(0xcd, 1), second = name_of(0xcd, 2);
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/cd", f->folder);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/cd/cd", f->folder);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(put(f, &name, "x"), 0);
+	assert_true(was_synced("", f->folder));
+	assert_true(was_synced("/cd", f->folder));
+	assert_true(was_synced("/cd/cd", f->folder));
+	/* Once: from then on only the block's own name is new. */
+	syncs.count = 0;
+	assert_int_equal(put(f, &second, "x"), 0);
+	assert_int_equal(syncs.count, 1);
+	assert_true(was_synced("/cd/cd", f->folder));
+}
+
+static void a_folder_whose_sync_failed_is_synced_again_or_fails_again(void **state)
+{
+	static const char *const parents[] = {"", "/cd"};
+	struct fixture *f = *state;
+	struct block_name name = name_of(0xcd, 1);
+
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(syncs.failing, sizeof(syncs.failing), "%s%s", f->folder, parents[i]);
+		for (int n = 0; n < 2; n++) {
+			syncs.count = 0;
+			assert_int_equal(put(f, &name, "x"), -EIO);
+			assert_true(was_synced(parents[i], f->folder));
+			assert_int_equal(count_files(f->folder), 0);
+		}
+	}
+	syncs.failing[0] = '\0';
+	syncs.count = 0;
+	assert_int_equal(put(f, &name, "x"), 0);
+	assert_true(was_synced("/cd", f->folder));
+}
+
+static void a_block_whose_name_is_not_durable_is_not_left(void **state)
+{
+	struct fixture *f = *state;
+	struct block_name name = name_of(0xcd, 1);
+
+	snprintf(syncs.failing, sizeof(syncs.failing), "%s/cd/cd", f->folder);
+	assert_int_equal(put(f, &name, "x"), -EIO);
+	assert_int_equal(count_files(f->folder), 0);
+	syncs.failing[0] = '\0';
+	assert_int_equal(put(f, &name, "x"), 0);
+}
+
+struct seen_names {
+	int64_t sum; /* of generations */
+	unsigned count;
+};
+
+static int on_name(const struct block_name *name, void *cookie)
+{
+	struct seen_names *seen = cookie;
+
+	assert_int_equal(name->drive, 7);
+	assert_int_equal(name->sha256[5], name->sha256[0]);
+	seen->sum += name->generation;
+	seen->count++;
+	return 0;
+}
+
+static struct seen_names go_through(struct fixture *f, uint32_t folder, int64_t older_s)
+{
+	struct seen_names seen = {0, 0};
+	unsigned steps = 0;
+
+	do {
+		assert_int_equal(f->blocks->ops->each(f->blocks, &folder, older_s, on_name, &seen), 0);
+		assert_true(++steps < 10); /* one folder of blocks a step */
+	} while (folder != 0);
+	return seen;
+}
+
+static void all_old_blocks_are_gone_through_folder_by_folder(void **state)
+{
+	struct fixture *f = *state;
+	const struct block_name names[] = {name_of(0, 1), name_of(0, 2), name_of(0x80, 4), name_of(0xff, 8)};
+	static const char *const others[] = {"/80/80/7-80-4", "/80/80/notes", "/80/80/07-", "/new/left"};
+	struct utimbuf long_ago = {1000000000, 1000000000};
+	char path[256], hex[65];
+	struct seen_names seen;
+
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(put(f, &names[i], "x"), 0);
+		text_hex(names[i].sha256, 32, hex);
+		snprintf(path, sizeof(path), "%s/%.2s/%.2s/7-%s-%d", f->folder, hex, hex, hex, 1 << i);
+		if (i < 3)
+			assert_int_equal(utime(path, &long_ago), 0);
+	}
+	for (size_t i = 0; i < 4; i++) {
+		snprintf(path, sizeof(path), "%s%s", f->folder, others[i]);
+		fclose(fopen(path, "w"));
+		assert_int_equal(utime(path, &long_ago), 0);
+	}
+	seen = go_through(f, 0, 3600);
+	assert_int_equal(seen.sum, 1 + 2 + 4);
+	assert_int_equal(access(path, F_OK), -1); /* what an upload left */
+	seen = go_through(f, 0x8081, 3600);
+	assert_int_equal(seen.count, 0);
+	seen = go_through(f, 0, -3600);
+	assert_int_equal(seen.sum, 1 + 2 + 4 + 8);
+}
+
+static void a_spool_is_a_file_without_a_name(void **state)
+{
+	struct fixture *f = *state;
+	char data[4];
+	int fd = f->blocks->ops->spool(f->blocks);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, "abcd", 4, 100000), 4);
+	assert_int_equal(pread(fd, data, 4, 100000), 4);
+	assert_memory_equal(data, "abcd", 4);
+	if (f->folder[0])
+		assert_int_equal(count_files(f->folder), 0);
+	close(fd);
+}
+
 static void a_place_that_is_no_folder_is_refused(void **state)
 {
 	struct block_store *s;
@@ -294,6 +458,12 @@ int main(void)
 		DIR_TEST(a_folder_that_cannot_be_made_is_a_failure),
 		DIR_TEST(a_symlink_in_the_place_of_a_folder_is_not_followed),
 		DIR_TEST(old_leftovers_go_at_the_next_start_and_fresh_ones_stay),
+		DIR_TEST(a_folder_that_somebody_else_has_just_made_is_made_durable_too),
+		DIR_TEST(a_folder_whose_sync_failed_is_synced_again_or_fails_again),
+		DIR_TEST(a_block_whose_name_is_not_durable_is_not_left),
+		DIR_TEST(all_old_blocks_are_gone_through_folder_by_folder),
+		DIR_TEST(a_spool_is_a_file_without_a_name),
+		MEM_TEST(a_spool_is_a_file_without_a_name),
 		cmocka_unit_test(a_place_that_is_no_folder_is_refused),
 		MEM_TEST(what_was_put_is_got),
 		MEM_TEST(a_block_is_never_overwritten),

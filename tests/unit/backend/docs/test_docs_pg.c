@@ -351,7 +351,7 @@ static void stored_block(struct worker *w, uint8_t mark, uint32_t size, struct d
 	struct docs_block block = {.size = size, .uploader = w->scope.user};
 
 	memset(block.sha256, mark, sizeof(block.sha256));
-	assert_ok(w, w->store->ops->block_generation(w->store, &block.generation));
+	assert_ok(w, w->store->ops->block_generation(w->store, &block));
 	assert_ok(w, w->store->ops->block_stored(w->store, &w->scope, &block, ret));
 }
 

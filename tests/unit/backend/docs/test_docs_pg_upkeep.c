@@ -169,9 +169,42 @@ static struct docs_block upload(struct worker *w, uint8_t mark)
 	struct docs_block block = {.size = 100, .uploader = w->scope.user}, ret;
 
 	memset(block.sha256, mark, sizeof(block.sha256));
-	assert_ok(w, w->store->ops->block_generation(w->store, &block.generation));
+	assert_ok(w, w->store->ops->block_generation(w->store, &block));
 	assert_ok(w, w->store->ops->block_stored(w->store, &w->scope, &block, &ret));
 	return ret;
+}
+
+static void a_file_is_a_stray_when_there_is_no_row_of_its_generation(void **state)
+{
+	struct worker *w = *state;
+	const struct docs_block block = upload(w, 7);
+	struct block_name names[4];
+	bool stray[4];
+
+	for (size_t i = 0; i < 4; i++) {
+		names[i] = (struct block_name){.drive = w->scope.drive, .generation = block.generation};
+		memcpy(names[i].sha256, block.sha256, 32);
+	}
+	names[0].generation++;
+	names[2].drive++;
+	names[3].sha256[31]++;
+	assert_ok(w, w->store->ops->blocks_strays(w->store, names, 4, stray));
+	assert_true(stray[0] && !stray[1] && stray[2] && stray[3]);
+}
+
+static void a_row_that_comes_too_late_is_not_written(void **state)
+{
+	struct worker *w = *state;
+	struct docs_block block = {.size = 100, .uploader = w->scope.user, .within_s = 10}, ret;
+
+	memset(block.sha256, 8, sizeof(block.sha256));
+	assert_ok(w, w->store->ops->block_generation(w->store, &block));
+	block.made_at -= 60;
+	assert_int_equal(w->store->ops->block_stored(w->store, &w->scope, &block, &ret), -ENOENT);
+	assert_int_equal(w->store->ops->block_find(w->store, &w->scope, block.sha256, &ret), -ENOENT);
+	block.made_at += 60;
+	assert_ok(w, w->store->ops->block_stored(w->store, &w->scope, &block, &ret));
+	assert_int_equal(ret.generation, block.generation);
 }
 
 static struct op_extent extent_of(const struct docs_block *block)
@@ -325,7 +358,7 @@ static void *race_upload(void *cookie)
 		memset(block.sha256, 100 + i % 5, sizeof(block.sha256));
 		snprintf(name, sizeof(name), "r%d", i);
 		if (ops->block_find(w->store, &w->scope, block.sha256, &stored) == -ENOENT &&
-			(ops->block_generation(w->store, &block.generation) < 0 ||
+			(ops->block_generation(w->store, &block) < 0 ||
 				ops->block_stored(w->store, &w->scope, &block, &stored) < 0))
 			racer->failed = true;
 		const struct op made = {.kind = OP_CREATE,
@@ -462,6 +495,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		with_worker(an_unlinked_document_is_seen_by_sessions_only),
+		with_worker(a_file_is_a_stray_when_there_is_no_row_of_its_generation),
+		with_worker(a_row_that_comes_too_late_is_not_written),
 		with_worker(a_held_document_outlives_its_grace_until_it_is_let_go),
 		with_worker(holds_end_with_a_session_that_is_not_heard_of),
 		with_worker(a_poll_renews_and_forgets_ids_of_other_drives),

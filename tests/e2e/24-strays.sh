@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Goal: an upload that dies between the file of a block and its row leaves nothing for ever: the file goes after its grace, and nothing else does.
+. "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/docs.sh"
+
+start_docs docs --upkeep-period 1 --file-grace 600
+U=$URL_docs
+ask GET "$H" >/dev/null
+E=$V2/drives/$(value .id)
+files() { find "$WORK/blocks" -type f | wc -l; }
+put_block() { # FILE: prints the status
+	http -T "$1" -H 'Expect:' "${CLUSTER[@]}" "${AS[@]}" "$U$E/blocks/$(sha256sum "$1" | cut -d' ' -f1)"
+}
+for i in 1 2 3; do head -c 100000 /dev/urandom >"$WORK/kept$i"; check_eq "block $i" 201 "$(put_block "$WORK/kept$i")"; done
+check_eq "a document" 201 "$(http -T "$WORK/kept1" "${CLUSTER[@]}" "${AS[@]}" "$U$H/files/document")"
+check_eq "three files" 3 "$(files)"
+for i in 1 2 3; do
+	head -c 100000 /dev/urandom >"$WORK/lost$i"
+	start_docs "dies-$i" --failpoint after-commit:block-file
+	url=URL_dies_$i pid=PID_dies_$i
+	U=${!url}
+	check_eq "an upload whose service dies between file and row" 000 "$(put_block "$WORK/lost$i")"
+	wait "${!pid}" 2>/dev/null # the shell would say "Killed", as is meant
+done
+check_eq "leaves its file" 6 "$(files)"
+U=$URL_docs
+check_eq "a repeat is stored, under a generation of its own" 201 "$(put_block "$WORK/lost1")"
+check_eq "so the bytes lie there twice" 7 "$(files)"
+# Nobody waits for the grace: files and the clock of the store say how old they are, and what is old is made so.
+find "$WORK/blocks" -type f -exec touch -d '1 hour ago' {} +
+collected() { [ "$(files)" = 4 ]; }
+check "the three go, and only they" eventually 30 collected
+for i in 1 2 3; do check_eq "block $i is known" 200 "$(put_block "$WORK/kept$i")"; done
+check_eq "and the repeat" 200 "$(put_block "$WORK/lost1")"
+check "the document is whole" cmp "$WORK/kept1" <(curl -s "${CLUSTER[@]}" "${AS[@]}" "$U$H/files/document")
+check_eq "no failure was logged" 0 "$(cat "$WORK"/docs.log | grep -c '"level":"error"')"
+e2e_end
