@@ -26,6 +26,15 @@
 
 /* ---- GET, HEAD ---- */
 
+#define GET_TRIES_MAX 16 /* of a document that is another one each time: a look takes less than a millisecond */
+
+struct get {
+	struct target target;
+	unsigned tries;
+};
+
+static void get_job(struct call *call, struct docs_store *store);
+
 static int check_readable(const struct target *t)
 {
 	if (!t->exists)
@@ -50,7 +59,8 @@ static void respond_not_modified(struct call *call, const struct target *t)
 
 static void get_send(struct call *call, struct docs_store *store)
 {
-	struct target *t = call->data;
+	struct get *g = call->data;
+	const struct target *t = &g->target;
 	struct content c = {.call = call,
 		.etag = t->etag,
 		.at = t->at,
@@ -60,12 +70,18 @@ static void get_send(struct call *call, struct docs_store *store)
 		.content_seq = t->item.content_seq};
 
 	c.type = content_type_of(t->item.name, &c.attachment);
-	content_respond(&c, store);
+	if (content_respond(&c, store) == 0)
+		return;
+	/* Somebody has written it between the two looks. */
+	if (++g->tries < GET_TRIES_MAX)
+		call_work(call, get_job);
+	else
+		call_fail(call, -ERR_UNAVAILABLE, NULL);
 }
 
 static void get_job(struct call *call, struct docs_store *store)
 {
-	struct target *t = call->data;
+	struct target *t = &((struct get *)call->data)->target;
 	int r = target_find(t, store);
 
 	if (r == 0)
@@ -85,13 +101,13 @@ static void get_job(struct call *call, struct docs_store *store)
 void api_file_get(struct http_request *req, void *cookie)
 {
 	struct call *call = call_new(req, cookie);
-	struct target *t = call ? call_alloc(call, sizeof(*t)) : NULL;
+	struct get *g = call ? call_alloc(call, sizeof(*g)) : NULL;
 	int r;
 
-	if (!t)
+	if (!g)
 		return;
-	call->data = t;
-	r = target_init(t, call);
+	call->data = g;
+	r = target_init(&g->target, call);
 	if (r < 0)
 		call_fail(call, r, NULL);
 	else

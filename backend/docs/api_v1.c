@@ -56,6 +56,22 @@ static int find_id(struct call *call, int64_t *ret)
 	return call->scope.drive ? 0 : -ERR_NOT_FOUND;
 }
 
+/* One version: what the headers say and what the text is. */
+static int get_version(struct target *t, struct docs_store *store, struct buf *text)
+{
+	int r = -ESTALE;
+
+	for (unsigned i = 0; i < V1_TRIES && r == -ESTALE; i++) {
+		buf_reset(text);
+		r = target_find(t, store);
+		if (r == 0)
+			r = target_check(t, true);
+		if (r == 0)
+			r = v1_doc_read(t->call->docs, store, &t->call->scope, &t->item, text);
+	}
+	return r == -ESTALE ? -ERR_UNAVAILABLE : r;
+}
+
 static void get_job(struct call *call, struct docs_store *store)
 {
 	struct target *t = call->data;
@@ -66,11 +82,7 @@ static void get_job(struct call *call, struct docs_store *store)
 
 	buf_init(&text, V1_TEXT_MAX);
 	if (r == 0)
-		r = target_find(t, store);
-	if (r == 0)
-		r = target_check(t, true);
-	if (r == 0)
-		r = v1_doc_text(call->docs, store, &call->scope, id, &text);
+		r = get_version(t, store, &text);
 	http_headers_init(&headers);
 	(void)http_headers_add(&headers, "ETag", t->etag);
 	if (r == PRECONDITION_NOT_MODIFIED) {

@@ -272,34 +272,56 @@ static bool is_part(const struct content *c, const struct range_set *ranges)
 		strcmp(http_request_method(c->call->req), "HEAD") != 0;
 }
 
-static void respond_body(
+/* Before anything is said: where all that will be sent lies, so that it is one version. */
+static int body_look(struct body *b, struct docs_store *store)
+{
+	int64_t from = INT64_MAX, to = 0;
+
+	if (!b->reader)
+		return 0;
+	for (size_t i = 0; i < b->ranges.count; i++) {
+		const struct range *part = &b->ranges.parts[i];
+
+		from = part->from < from ? part->from : from;
+		to = part->from + part->len > to ? part->from + part->len : to;
+	}
+	return to > from ? reader_look(b->reader, store, from, to) : 0;
+}
+
+/* -ESTALE: not answered. */
+static int respond_body(
 	const struct content *c, struct docs_store *store, const struct range_set *ranges, struct http_headers *headers)
 {
 	struct pump_answer answer = {.status = ranges->count ? 206 : 200, .headers = headers, .source = &body_source};
+	const bool head = strcmp(http_request_method(c->call->req), "HEAD") == 0;
 	struct body *b = NULL;
 	int r = body_new(c, ranges, &b);
 
 	if (r == 0)
 		r = body_length(b, &answer.length);
+	if (r == 0 && !head)
+		r = body_look(b, store);
 	if (r < 0) {
 		body_free(b);
-		call_fail(c->call, r, NULL);
-		return;
+		if (r != -ESTALE)
+			call_fail(c->call, r, NULL);
+		return r == -ESTALE ? r : 0;
 	}
 	if (ranges->count)
 		add_range(b, headers);
 	else
 		(void)http_headers_add(headers, "Content-Type", c->type);
 	answer.cookie = b;
-	if (strcmp(http_request_method(c->call->req), "HEAD") == 0) {
+	if (head) {
 		body_free(b);
 		http_respond_length(c->call->req, answer.status, headers, (uint64_t)answer.length);
 	} else {
 		pump_respond(c->call, store, &answer, NULL);
 	}
+	return 0;
 }
 
-void content_respond(const struct content *c, struct docs_store *store)
+int content_respond(const struct content *c, struct docs_store *store)
 {
 	struct http_headers headers;
 	struct range_set ranges;
@@ -313,9 +335,10 @@ void content_respond(const struct content *c, struct docs_store *store)
 		if (is_part(c, &ranges))
 			respond_part(c, &ranges, &headers);
 		else
-			respond_body(c, store, &ranges, &headers);
+			r = respond_body(c, store, &ranges, &headers);
 	}
 	http_headers_fini(&headers);
+	return r == -ESTALE ? r : 0;
 }
 
 const char *content_type_of(struct span name, bool *ret_attachment)

@@ -24,8 +24,8 @@ struct content {
 	const struct block_name *block;
 };
 
-/* On a worker; answers. Conditions were looked at by the caller. */
-void content_respond(const struct content *c, struct docs_store *store);
+/* On a worker; answers. Conditions were looked at by the caller. -ESTALE: the document is not that version any more, and nothing was answered: look at it again. */
+int content_respond(const struct content *c, struct docs_store *store);
 /* Media type by the ending of a name: application/octet-stream unless known better; ret_attachment for what a browser would run. */
 const char *content_type_of(struct span name, bool *ret_attachment);
 

@@ -93,6 +93,8 @@ int docs_pg_children(struct docs_store *store, const struct docs_scope *scope, c
 	docs_on_item on_item, void *cookie, struct docs_position *ret_at);
 int docs_pg_extents(struct docs_store *store, const struct docs_scope *scope, int64_t id, int64_t from, int64_t len,
 	uint32_t limit, docs_on_item on_item, docs_on_extent on_extent, void *cookie, struct docs_position *ret_at);
+int docs_pg_snapshot_begin(struct docs_store *store);
+void docs_pg_snapshot_end(struct docs_store *store);
 int docs_pg_xattrs(struct docs_store *store, const struct docs_scope *scope, int64_t id, docs_on_xattr on_xattr,
 	void *cookie, struct docs_position *ret_at);
 int docs_pg_changes(struct docs_store *store, const struct docs_scope *scope, int64_t since, uint32_t limit,

@@ -203,6 +203,20 @@ int docs_pg_extents(struct docs_store *store, const struct docs_scope *scope, in
 	return r;
 }
 
+int docs_pg_snapshot_begin(struct docs_store *store)
+{
+	return pg_run(docs_pg_of(store)->pg, &SQL_SNAPSHOT_BEGIN, NULL, 0, NULL);
+}
+
+void docs_pg_snapshot_end(struct docs_store *store)
+{
+	struct docs_pg *s = docs_pg_of(store);
+
+	/* A connection of which this is not known is none for the next request. */
+	if (pg_run(s->pg, &SQL_SNAPSHOT_END, NULL, 0, NULL) < 0)
+		pg_close(s->pg);
+}
+
 /* budget: the signature is the seam's */
 int docs_pg_xattrs(struct docs_store *store, const struct docs_scope *scope, int64_t id, docs_on_xattr on_xattr,
 	void *cookie, struct docs_position *ret_at)

@@ -77,6 +77,9 @@ const struct pg_statement SQL_EXTENTS = SQL_READ("extents",
 		"n") " LEFT JOIN LATERAL (SELECT x.* FROM extent x WHERE x.node = n.id"
 		     " AND x.at >= COALESCE((SELECT y.at FROM extent y WHERE y.node = n.id AND y.at <= $5 ORDER BY y.at DESC LIMIT 1), $5)"
 		     " AND x.at < $6 AND x.at + x.len > $5 AND x.kind < 2 ORDER BY x.at LIMIT $7) x ON true WHERE " SQL_MINE);
+const struct pg_statement SQL_SNAPSHOT_BEGIN =
+	SQL_WRITE("snapshot_begin", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+const struct pg_statement SQL_SNAPSHOT_END = SQL_WRITE("snapshot_end", "ROLLBACK");
 const struct pg_statement SQL_XATTRS = SQL_READ("xattrs",
 	READ_DRIVE "n.id, x.name, x.value"
 		   " FROM drive d LEFT JOIN node n ON n.id = $3 AND " SQL_VISIBLE(

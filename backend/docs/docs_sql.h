@@ -91,6 +91,7 @@ extern const struct pg_statement SQL_XATTRS;  /* …, id, session: id, name, val
 extern const struct pg_statement SQL_CHANGES; /* …, since, limit */
 
 /* Sessions. */
+extern const struct pg_statement SQL_SNAPSHOT_BEGIN, SQL_SNAPSHOT_END;
 extern const struct pg_statement SQL_SESSION_CREATE;  /* …, name */
 extern const struct pg_statement SQL_SESSION_LOCK;    /* …, session */
 extern const struct pg_statement SQL_SESSION_REPLACE; /* …, name, session that ends */

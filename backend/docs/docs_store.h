@@ -167,6 +167,9 @@ struct docs_store_ops {
 	int (*extents)(struct docs_store *s, const struct docs_scope *scope, int64_t id, int64_t from, int64_t len,
 		uint32_t limit, docs_on_item on_item, docs_on_extent on_extent, void *cookie,
 		struct docs_position *ret_at);
+	/* Between the two, reads see one state of all drives; a read that finds its connection lost may not, and what it reads says so by its seqs. Short, and nothing but reads. */
+	int (*snapshot_begin)(struct docs_store *s);
+	void (*snapshot_end)(struct docs_store *s);
 	int (*xattrs)(struct docs_store *s, const struct docs_scope *scope, int64_t id, docs_on_xattr on_xattr,
 		void *cookie, struct docs_position *ret_at);
 	/* Entries with seq > since, in order. -ERR_GONE. */

@@ -1,17 +1,16 @@
 /*
  * reader: the bytes of a document in ranges, in order, made of its extents: inline pieces, parts of blocks, zeros where there is nothing.
- * Extents are fetched in pages, so that what a reader holds does not grow with the document. One thread at a time; blocking, on workers.
+ * One thread at a time; blocking, on workers.
  *
- * A document that changes while it is read must not become a mixture: the reader is made for one content_seq, and fails with -ESTALE when a later page shows another.
+ * A document that changes while it is read must not become a mixture: the reader is made for one content_seq, and reads that version to its end whatever is done to the document meanwhile (layout.h
+ * says where the bounds of that are). It fails with -ESTALE when the version is not there any more when it looks.
  */
 #ifndef NEPHOS_DOCS_READER_H
 #define NEPHOS_DOCS_READER_H
 
 #include "backend/docs/docs.h"
 
-#define READER_EXTENTS 128		      /* of one page: 512 MiB of a file written in one go */
-#define READER_VERIFY_BYTES (64u * 1024)      /* read at once to verify a digest */
-#define READER_INLINE_BYTES_MAX (256u * 1024) /* inline content of one page; a page ends early at it */
+#define READER_VERIFY_BYTES (64u * 1024) /* read at once to verify a digest */
 
 struct reader;
 
@@ -23,6 +22,8 @@ struct reader_options {
 
 int reader_new(const struct reader_options *options, struct reader **ret);
 void reader_free(struct reader *r); /* NULL is fine */
+/* Where all bytes in [from, to) lie, from one snapshot: what is read of them later is not -ESTALE. Without it a range is looked up when it is read. */
+int reader_look(struct reader *r, struct docs_store *store, int64_t from, int64_t to);
 /* The next bytes to come are [from, from+len), which lie inside the size. */
 void reader_seek(struct reader *r, int64_t from, int64_t len);
 int64_t reader_left(const struct reader *r);

@@ -13,27 +13,20 @@ bool v1_doc_may_be(const struct item *item)
 	return S_ISREG(item->mode) && item->size <= V1_TEXT_MAX;
 }
 
-static int read_once(
-	struct docs *docs, struct docs_store *store, const struct docs_scope *scope, int64_t id, struct buf *ret)
+int v1_doc_read(struct docs *docs, struct docs_store *store, const struct docs_scope *scope, const struct item *item,
+	struct buf *ret)
 {
-	struct reader_options options = {.docs = docs, .scope = *scope, .id = id};
+	const struct reader_options options = {
+		.docs = docs, .scope = *scope, .id = item->id, .size = item->size, .content_seq = item->content_seq};
 	struct reader *reader = NULL;
-	struct docs_position at;
-	struct item item;
-	struct target_copy copy = {.item = &item};
-	int r = store->ops->item_get(store, scope, id, target_on_item, &copy, &at);
+	int r = v1_doc_may_be(item) ? reader_new(&options, &reader) : -ERR_NOT_FOUND;
 
-	if (r == 0 && !v1_doc_may_be(&item))
-		r = -ERR_NOT_FOUND;
-	if (r < 0)
-		return r;
-	options.size = item.size;
-	options.content_seq = item.content_seq;
-	r = reader_new(&options, &reader);
-	if (r < 0)
-		return r;
-	reader_seek(reader, 0, item.size);
-	r = reader_read(reader, store, V1_TEXT_MAX, ret);
+	if (r == 0)
+		r = reader_look(reader, store, 0, item->size);
+	if (r == 0) {
+		reader_seek(reader, 0, item->size);
+		r = reader_read(reader, store, V1_TEXT_MAX, ret);
+	}
 	reader_free(reader);
 	return r == 0 && !text_is_utf8(buf_span(ret)) ? -ERR_NOT_FOUND : r;
 }
@@ -41,11 +34,16 @@ static int read_once(
 int v1_doc_text(
 	struct docs *docs, struct docs_store *store, const struct docs_scope *scope, int64_t id, struct buf *ret)
 {
+	struct docs_position at;
+	struct item item;
+	struct target_copy copy = {.item = &item};
 	int r = -ESTALE;
 
 	for (unsigned i = 0; i < V1_TRIES && r == -ESTALE; i++) {
 		buf_reset(ret);
-		r = read_once(docs, store, scope, id, ret);
+		r = store->ops->item_get(store, scope, id, target_on_item, &copy, &at);
+		if (r == 0)
+			r = v1_doc_read(docs, store, scope, &item, ret);
 	}
 	return r == -ESTALE ? -ERR_UNAVAILABLE : r;
 }

@@ -7,10 +7,13 @@
 #include <jansson.h>
 
 #define V1_TEXT_MAX (1024 * 1024)
-#define V1_TRIES 3 /* to read a file that others are writing */
+#define V1_TRIES 16 /* to read a file that others are writing: a look takes less than a millisecond */
 
 /* Whether it can be one, as far as attributes tell. */
 bool v1_doc_may_be(const struct item *item);
+/* Appends the text of that version. -ESTALE: it is another one by now. -ERR_NOT_FOUND: it is no v1 document. */
+int v1_doc_read(struct docs *docs, struct docs_store *store, const struct docs_scope *scope, const struct item *item,
+	struct buf *ret);
 /* Appends the whole text. -ERR_NOT_FOUND: it is no v1 document (any more). */
 int v1_doc_text(
 	struct docs *docs, struct docs_store *store, const struct docs_scope *scope, int64_t id, struct buf *ret);

@@ -355,6 +355,27 @@ static void stored_block(struct worker *w, uint8_t mark, uint32_t size, struct d
 	assert_ok(w, w->store->ops->block_stored(w->store, &w->scope, &block, ret));
 }
 
+static void a_snapshot_shows_one_state_though_others_write(void **state)
+{
+	struct worker *w = *state, other = {.scope = w->scope};
+	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
+	struct pieces p;
+
+	assert_int_equal(worker_connect(&other), 0);
+	write_inline(w, id, 0, "one");
+	assert_ok(w, w->store->ops->snapshot_begin(w->store));
+	read_extents(w, id, 0, INT64_MAX, 10, &p);
+	write_inline(&other, id, 100000, "two");
+	read_extents(w, id, 0, INT64_MAX, 10, &p);
+	assert_string_equal(p.text, "0+3 ");
+	w->store->ops->snapshot_end(w->store);
+	read_extents(w, id, 0, INT64_MAX, 10, &p);
+	assert_string_equal(p.text, "0+3 100000+3 ");
+	/* The connection is as good as before for what writes. */
+	write_inline(w, id, 200000, "three");
+	worker_fini(&other);
+}
+
 static void extents_that_touch_the_range_come_in_order(void **state)
 {
 	struct worker *w = *state;
@@ -679,6 +700,7 @@ int main(void)
 		with_worker(a_read_below_its_floor_is_refused),
 		with_worker(children_come_in_the_order_of_bytes_page_by_page),
 		with_worker(small_files_come_along_with_their_folder),
+		with_worker(a_snapshot_shows_one_state_though_others_write),
 		with_worker(extents_that_touch_the_range_come_in_order),
 		with_worker(a_block_that_is_not_stored_is_refused),
 		with_worker(large_inline_content_comes_back_whole),

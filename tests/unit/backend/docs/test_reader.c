@@ -1,4 +1,5 @@
 #include "backend/docs/block_mem.h"
+#include "backend/docs/layout.h"
 #include "backend/docs/reader.h"
 #include "tests/unit/backend/docs/trial.h"
 
@@ -172,7 +173,7 @@ static void more_extents_than_a_page_holds_are_read(void **state)
 	struct fixture *f = *state;
 	struct reader *r;
 
-	for (int i = 0; i < 3 * READER_EXTENTS + 1; i++)
+	for (int i = 0; i < 3 * LAYOUT_PAGE + 1; i++)
 		write_inline(f, i * 100, "piece");
 	r = reader_of(f);
 	expect_bytes(f, r, 0, (int64_t)f->size, 1 << 20);
@@ -196,6 +197,78 @@ static void more_inline_bytes_than_a_page_holds_are_read(void **state)
 	reader_free(r);
 }
 
+/* What is read is what it was, whatever was done to it since. */
+static void expect_version(struct fixture *f, struct reader *r, const char *bytes, size_t size)
+{
+	struct buf out;
+
+	buf_init(&out, 64u << 20);
+	reader_seek(r, 0, (int64_t)size);
+	while (reader_left(r) > 0)
+		assert_int_equal(reader_read(r, f->trial.store, 100000, &out), 0);
+	assert_int_equal(out.size, size);
+	assert_memory_equal(out.data, bytes, size);
+	buf_fini(&out);
+}
+
+static void a_version_is_read_to_its_end_although_the_file_changes(void **state)
+{
+	struct fixture *f = *state;
+	const struct op cut = {.kind = OP_SETATTR, .fields = OP_HAS_SIZE, .id = f->id, .size = 0};
+	char piece[2001], *before;
+	struct reader *r;
+	size_t size;
+
+	/* Inline content for memory and for the spool, over some pages, and a block among it. */
+	for (int i = 0; i < 3 * LAYOUT_PAGE; i++) {
+		memset(piece, 'a' + i % 26, 2000);
+		piece[2000] = 0;
+		write_inline(f, i * 2100, piece);
+	}
+	write_block(f, 900000, 0, BLOCK_SIZE, false);
+	size = f->size;
+	before = malloc(size);
+	memcpy(before, f->bytes, size);
+	r = reader_of(f);
+	assert_int_equal(reader_look(r, f->trial.store, 0, (int64_t)size), 0);
+	write_inline(f, (int64_t)size, "appended");
+	write_inline(f, 100, "overwritten");
+	write_block(f, 400000, 0, BLOCK_SIZE, false);
+	(void)trial_do(&f->trial, &cut);
+	expect_version(f, r, before, size);
+	reader_free(r);
+	free(before);
+}
+
+static void a_spool_that_cannot_be_had_fails(void **state)
+{
+	struct fixture *f = *state;
+	char *text = calloc(1, INLINE_BYTES_MAX + 1);
+	struct reader *r;
+
+	memset(text, 'q', INLINE_BYTES_MAX);
+	for (int i = 0; i < 20; i++)
+		write_inline(f, i * 2 * (int64_t)INLINE_BYTES_MAX, text);
+	free(text);
+	r = reader_of(f);
+	block_mem_fail(f->docs.blocks, 0, -EIO);
+	assert_int_equal(reader_look(r, f->trial.store, 0, (int64_t)f->size), -EIO);
+	reader_free(r);
+}
+
+static void a_file_that_is_gone_is_stale_to_whoever_saw_it(void **state)
+{
+	struct fixture *f = *state;
+	struct op op = {.kind = OP_UNLINK, .parent = f->trial.root, .name = SPAN_LITERAL("file")};
+	struct reader *r;
+
+	write_inline(f, 0, "first");
+	r = reader_of(f);
+	(void)trial_do(&f->trial, &op);
+	assert_int_equal(reader_look(r, f->trial.store, 0, 5), -ESTALE);
+	reader_free(r);
+}
+
 static void a_file_that_changed_is_stale(void **state)
 {
 	struct fixture *f = *state;
@@ -206,6 +279,7 @@ static void a_file_that_changed_is_stale(void **state)
 	write_inline(f, 0, "first");
 	r = reader_of(f);
 	write_inline(f, 0, "other");
+	assert_int_equal(reader_look(r, f->trial.store, 0, 5), -ESTALE);
 	reader_seek(r, 0, 5);
 	assert_int_equal(reader_read(r, f->trial.store, 100, &out), -ESTALE);
 	reader_free(r);
@@ -257,6 +331,9 @@ int main(void)
 		READER_TEST(any_range_is_read_in_any_order),
 		READER_TEST(more_extents_than_a_page_holds_are_read),
 		READER_TEST(more_inline_bytes_than_a_page_holds_are_read),
+		READER_TEST(a_version_is_read_to_its_end_although_the_file_changes),
+		READER_TEST(a_spool_that_cannot_be_had_fails),
+		READER_TEST(a_file_that_is_gone_is_stale_to_whoever_saw_it),
 		READER_TEST(a_file_that_changed_is_stale),
 		READER_TEST(a_damaged_block_is_found_before_a_byte_of_it_is_given),
 		READER_TEST(a_block_that_is_missing_or_unreadable_fails),
