@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Goal: an op whose answer was lost is told as what became of it, and what was given up never takes effect: P is a mount behind a gateway that loses answers, A another one.
+. "$(dirname "$0")/../lib/e2e.sh"
+e2e_store
+A=$E2E_MOUNT/50
+MOUNT=$WORK/p
+P=$MOUNT/50
+mkdir -p "$A" "$MOUNT" "$WORK/lossy" || exit 2
+NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos
+clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
+mode() { echo "$1" >"$WORK/lossy/mode.set" && mv "$WORK/lossy/mode.set" "$WORK/lossy/mode"; }
+mode pass
+python3 "$E2E_ROOT/tests/lib/lossy.py" "$WORK/lossy" "$URL" &
+LOSSY=$!
+at_end 'kill $LOSSY; rm -rf "$A"'
+eventually 10 test -s "$WORK/lossy/port" || exit 2
+at_end 'mode pass; clean "$NEPHOS" umount "$MOUNT" || umount -l "$MOUNT"'
+check "a mount behind a gateway that loses answers" clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/p.pid,log=$WORK/p.log" \
+	"http://127.0.0.1:$(cat "$WORK/lossy/port")" "$MOUNT"
+gone() { ! [ -e "$1" ]; }
+in_store() { http "${AUTH[@]}" "$URL/api/v2/docs/drives/home/files/50/$1"; } # NAME: the status
+
+# ---- the answers are lost: it happened, and that is told ----
+echo first >"$A/x"
+check "P sees x" eventually 10 test -e "$P/x"
+exec 7<"$P/x"
+mode drop-ops
+check "unlink says what happened, although all answers to it were lost" rm "$P/x"
+check_eq "and it did" 404 "$(in_store x)"
+mode pass
+check_eq "what is open and has no name is held by the session that replaced the old one" first "$(cat <&7)"
+exec 7<&-
+echo second >"$A/x"
+check "A makes x anew, and P sees it" eventually 10 test -e "$P/x"
+check "unlink of it" rm "$P/x"
+check_eq "is no repeat of the first one's answer" 404 "$(in_store x)"
+
+# ---- the requests are late: they never take effect ----
+echo old >"$A/y"
+check "P sees y" eventually 10 test -e "$P/y"
+mode hold-ops
+check "unlink whose request is held up goes again under another session" rm "$P/y"
+check_eq "and takes effect" 404 "$(in_store y)"
+echo new >"$A/y"
+touch "$WORK/lossy/release"
+check "the first one's requests arrive at last" eventually 20 test -s "$WORK/lossy/late"
+check_eq "and meet a session that is gone" 410 "$(sort -u "$WORK/lossy/late")"
+check_eq "so y is there" "200 new" "$(in_store y) $(cat "$WORK/body")"
+
+# ---- nothing is heard: nobody knows, and the first thing afterwards is the end of the old session ----
+if [ -n "${E2E_LONG:-}" ]; then
+	echo first >"$A/z"
+	check "P sees z" eventually 10 test -e "$P/z"
+	mode drop-all
+	check_not "unlink without any answer is an error in the end" rm "$P/z"
+	mode pass
+	check "it had happened" eventually 10 gone "$A/z"
+	echo second >"$A/z"
+	check "A makes z anew, and P sees it" eventually 20 test -e "$P/z"
+	check "unlink of it" rm "$P/z"
+	check_eq "really unlinks" 404 "$(in_store z)"
+fi
+e2e_end
