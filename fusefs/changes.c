@@ -92,7 +92,8 @@ static void xattrs_changed(struct fs *fs, const struct store_change *c)
 {
 	struct inode *inode = known(fs, c->id);
 
-	if (!inode || !inode->xattrs || inode->xattrs->seen >= c->seq)
+	/* An own change moves what is seen of own ones only: another's that came before it may still be on its way here. */
+	if (!inode || !inode->xattrs || inode->xattrs->seen >= c->seq || (c->own && inode->xattrs->own >= c->seq))
 		return;
 	xattrs_free(inode->xattrs);
 	inode->xattrs = NULL;

@@ -244,8 +244,14 @@ static struct inode *learn_changed(struct fs *fs, const struct item *item)
 	struct inode *inode = inodes_get(&fs->inodes, item->id);
 
 	recent_add_document(&fs->recent, item->seq, item->id);
-	if (inode)
-		(void)inode_learn(inode, item, item->seq);
+	if (!inode)
+		return NULL;
+	/* An access ACL follows the mode. */
+	if (inode->xattrs && !item->bare && inode->attr.mode != item->mode) {
+		xattrs_free(inode->xattrs);
+		inode->xattrs = NULL;
+	}
+	(void)inode_learn(inode, item, item->seq);
 	return inode;
 }
 

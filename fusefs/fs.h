@@ -101,6 +101,12 @@ void fs_lock(struct fs *fs);   /* and looks at the clock: whether what is kept i
 void fs_unlock(struct fs *fs); /* then runs what was left for later */
 void fs_later(struct fs *fs, struct later *later);
 
+/* Owners and permissions are shown as they are stored: otherwise an ACL would speak of what is not shown. */
+static inline bool fs_has_acls(const struct fs *fs)
+{
+	return fs->root_mode && fs->file_mask < 0 && fs->folder_mask < 0;
+}
+
 /* The kernel's number of a document, and back. */
 uint64_t fs_node(const struct fs *fs, int64_t id);
 int64_t fs_id(const struct fs *fs, uint64_t node);

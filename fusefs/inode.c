@@ -110,6 +110,7 @@ bool inode_learn(struct inode *inode, const struct item *item, int64_t seen)
 		.btime = item->btime,
 		.seq = item->seq,
 		.content_seq = item->content_seq,
+		.bare = item->bare,
 	};
 	inode->known = true;
 	inode->seen = seen;

@@ -29,6 +29,7 @@ struct attributes {
 	uint32_t mode, uid, gid, nlink, rdev_major, rdev_minor;
 	int64_t atime, mtime, ctime, btime;
 	int64_t seq, content_seq;
+	bool bare; /* no xattrs at all */
 };
 
 struct inode {

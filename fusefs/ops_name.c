@@ -1,7 +1,6 @@
 #include "fusefs/ops_private.h"
 
 #include "common/base/clock.h"
-#include "fusefs/xattrs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +9,7 @@
 
 /* Names that come into being: create, mknod, mkdir, symlink, link. One op each; its result is the entry. */
 
-/* What is new is known whole: no content, no attributes, no entries. */
+/* What is new is known whole: no content, no entries. */
 static void learn_new(struct fs *fs, struct inode *inode, const struct item *item)
 {
 	struct file *f;
@@ -20,12 +19,6 @@ static void learn_new(struct fs *fs, struct inode *inode, const struct item *ite
 	if (S_ISDIR(item->mode)) {
 		inode->complete = true;
 		inode->complete_epoch = fs->inodes.epoch;
-	}
-	if (!inode->xattrs)
-		inode->xattrs = xattrs_new();
-	if (inode->xattrs) {
-		inode->xattrs->seen = item->seq;
-		inode->xattrs->epoch = fs->inodes.epoch;
 	}
 	f = S_ISREG(item->mode) ? file_get(inode) : NULL;
 	if (f && content_learn_inline(&f->content, item->content_seq, item->seq, span_of(NULL, 0)) == 0)
@@ -116,6 +109,11 @@ static void fill_create(struct ask *ask, mode_t mode)
 	ask->op.kind = OP_CREATE;
 	ask->op.fields = OP_HAS_MODE;
 	ask->op.mode = mode;
+	/* What a umask takes away is for the store to say: not below a folder with a default ACL. */
+	if (!S_ISLNK(mode) && (who->umask & mode & 0777)) {
+		ask->op.fields |= OP_HAS_UMASK;
+		ask->op.umask = who->umask & 0777;
+	}
 	if (!ask->fs->root_mode)
 		return;
 	ask->op.fields |= OP_HAS_UID | OP_HAS_GID;

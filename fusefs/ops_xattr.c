@@ -1,6 +1,8 @@
 #include "fusefs/ops_private.h"
 
 #include "common/base/text.h"
+#include "common/proto/acl.h"
+#include "common/proto/xattr_name.h"
 #include "fusefs/xattrs.h"
 
 #include <errno.h>
@@ -9,26 +11,26 @@
 
 /*
  * Extended attributes are fetched all at once and kept until the journal says otherwise: before each write the kernel asks for security.capability, which must not cost a
- * request. POSIX ACLs and labels that a kernel would act upon are not offered.
+ * request. Nor must the ACLs that it asks for where it checks permissions: of a document that has no xattrs at all its attributes say so.
  */
 
-static bool has_prefix(const char *name, const char *prefix)
+static bool is_acl(struct span name)
 {
-	return strncmp(name, prefix, strlen(prefix)) == 0;
+	bool is_default;
+
+	return acl_is_name(name, &is_default);
 }
 
-static int name_check(const char *name)
+static int name_check(const struct fs *fs, const char *name)
 {
-	size_t size = strlen(name);
+	struct span s = span_str(name);
 
-	if (size == 0 || size > XATTR_NAME_BYTES_MAX)
+	if (s.size == 0 || s.size > XATTR_NAME_BYTES_MAX)
 		return -ERANGE;
-	if (!strcmp(name, "security.capability") || has_prefix(name, "user.") || has_prefix(name, "trusted."))
-		return 0;
-	return -EOPNOTSUPP;
+	return is_acl(s) && !fs_has_acls(fs) ? -EOPNOTSUPP : xattr_name_check(s);
 }
 
-static struct xattrs *known(const struct inode *inode)
+static struct xattrs *kept(const struct inode *inode)
 {
 	struct xattrs *x = inode->xattrs;
 
@@ -36,6 +38,16 @@ static struct xattrs *known(const struct inode *inode)
 
 	return x && x->epoch == t->epoch && t->trusted && x->seen >= t->needed ? x : NULL;
 }
+
+static const struct xattrs *known(const struct inode *inode)
+{
+	static const struct xattrs none;
+	const struct xattrs *x = kept(inode);
+
+	return !x && inode_valid(inode) && inode->attr.bare ? &none : x;
+}
+
+#define GROUPS_MAX 64 /* of a caller that are looked at: more than people are in */
 
 /* -- what reads answer -- */
 
@@ -54,6 +66,24 @@ static void reply(fuse_req_t req, const struct wish *wish, const void *data, siz
 		fuse_reply_buf(req, data, size);
 }
 
+/* Of a list of names those that the caller is shown; returns its size then. trusted(7): for the privileged, which root is as far as can be told from a request. */
+static size_t drop_hidden(fuse_req_t req, char *names, size_t size)
+{
+	bool trusted = fuse_req_ctx(req)->uid == 0, acls = fs_has_acls(fs_of(req));
+	size_t left = 0;
+
+	for (size_t at = 0; at < size;) {
+		struct span name = span_str(names + at);
+
+		at += name.size + 1;
+		if ((!trusted && xattr_name_is_trusted(name)) || (!acls && is_acl(name)))
+			continue;
+		memmove(names + left, name.data, name.size + 1);
+		left += name.size + 1;
+	}
+	return left;
+}
+
 static void answer(fuse_req_t req, const struct xattrs *x, const struct wish *wish)
 {
 	if (wish->name) {
@@ -68,7 +98,7 @@ static void answer(fuse_req_t req, const struct xattrs *x, const struct wish *wi
 
 		if (names) {
 			xattrs_names(x, names);
-			reply(req, wish, names, x->names_size);
+			reply(req, wish, names, drop_hidden(req, names, x->names_size));
 		} else {
 			fuse_reply_err(req, ENOMEM);
 		}
@@ -144,8 +174,8 @@ static void fetch(struct ask *ask, fuse_ino_t node)
 static void read_xattrs(fuse_req_t req, fuse_ino_t node, const struct wish *wish)
 {
 	struct fs *fs = fs_of(req);
+	const struct xattrs *x;
 	struct inode *inode;
-	struct xattrs *x;
 	struct ask *ask;
 
 	fs_lock(fs);
@@ -169,7 +199,7 @@ static void read_xattrs(fuse_req_t req, fuse_ino_t node, const struct wish *wish
 void ops_getxattr(fuse_req_t req, fuse_ino_t node, const char *name, size_t size)
 {
 	struct wish wish = {name, size};
-	int r = name_check(name);
+	int r = name_check(fs_of(req), name);
 
 	metric_inc(fs_of(req)->requests);
 	if (r < 0)
@@ -188,23 +218,45 @@ void ops_listxattr(fuse_req_t req, fuse_ino_t node, size_t size)
 
 /* -- changes -- */
 
+/* Of a document that had none at that position. */
+static struct xattrs *begin(struct inode *inode, int64_t seen)
+{
+	struct xattrs *x = xattrs_new();
+
+	if (!x)
+		return NULL;
+	x->seen = seen;
+	x->epoch = inode->table->epoch;
+	xattrs_free(inode->xattrs);
+	inode->xattrs = x;
+	return x;
+}
+
 static void learn_change(struct ask *ask, const struct op_result *result)
 {
-	struct xattrs *x = known(ask->inode);
+	struct inode *inode = ask->inode;
+	bool was_bare = inode_valid(inode) && inode->attr.bare;
+	int64_t seen = inode->seen;
+	struct xattrs *x;
 	int r = 0;
 
 	inode_unref(fs_learn_own(ask->fs, result));
+	x = kept(inode);
+	if (!x && was_bare)
+		x = begin(inode, seen);
 	if (!x)
 		return;
-	if (ask->op.kind == OP_SETXATTR)
+	if (is_acl(ask->op.name))
+		r = -ESTALE; /* the store keeps it in step with the mode, and may keep none */
+	else if (ask->op.kind == OP_SETXATTR)
 		r = xattrs_add(x, ask->op.name, ask->op.target);
 	else
 		xattrs_remove(x, ask->op.name);
 	if (r < 0) {
 		xattrs_free(x);
-		ask->inode->xattrs = NULL;
-	} else if (result->has_item && result->item.seq > x->seen) {
-		x->seen = result->item.seq;
+		inode->xattrs = NULL;
+	} else {
+		x->own = fs_result_seq(result);
 	}
 }
 
@@ -250,11 +302,42 @@ static void change(fuse_req_t req, fuse_ino_t node, const struct op *op, struct 
 	fs_unlock(fs);
 }
 
+/*
+ * The kernel clears the set-group-id bit when who sets an ACL is neither in the file's group nor privileged; of this request it leaves that to us, and says so only to who takes a longer
+ * form of it, which this version of libfuse does not.
+ */
+static bool clears_sgid(fuse_req_t req, fuse_ino_t node)
+{
+	const struct fuse_ctx *who = fuse_req_ctx(req);
+	struct fs *fs = fs_of(req);
+	gid_t groups[GROUPS_MAX];
+	struct inode *inode;
+	gid_t group = 0;
+	bool known;
+	int count;
+
+	if (who->uid == 0)
+		return false;
+	fs_lock(fs);
+	inode = ops_inode(fs, node);
+	known = inode && inode_valid(inode);
+	if (known)
+		group = inode->attr.gid;
+	fs_unlock(fs);
+	if (known && who->gid == group)
+		return false;
+	count = known ? fuse_req_getgroups(req, GROUPS_MAX, groups) : 0;
+	for (int i = 0; i < count && i < GROUPS_MAX; i++)
+		if (groups[i] == group)
+			return false;
+	return true;
+}
+
 /* budget: the signature is libfuse's */
 void ops_setxattr(fuse_req_t req, fuse_ino_t node, const char *name, const char *value, size_t size, int flags)
 {
 	struct op op = {.kind = OP_SETXATTR, .name = span_str(name)};
-	int r = name_check(name);
+	int r = name_check(fs_of(req), name);
 
 	metric_inc(fs_of(req)->requests);
 	if (r == 0 && size > XATTR_VALUE_BYTES_MAX)
@@ -265,13 +348,15 @@ void ops_setxattr(fuse_req_t req, fuse_ino_t node, const char *name, const char 
 	}
 	op.fields = (flags & XATTR_CREATE ? (uint32_t)OP_XATTR_CREATE : 0) |
 		(flags & XATTR_REPLACE ? (uint32_t)OP_XATTR_REPLACE : 0);
+	if (span_eq_str(op.name, ACL_ACCESS) && clears_sgid(req, node))
+		op.fields |= OP_XATTR_NO_SGID;
 	change(req, node, &op, span_of(value, size));
 }
 
 void ops_removexattr(fuse_req_t req, fuse_ino_t node, const char *name)
 {
 	struct op op = {.kind = OP_REMOVEXATTR, .name = span_str(name)};
-	int r = name_check(name);
+	int r = name_check(fs_of(req), name);
 
 	metric_inc(fs_of(req)->requests);
 	if (r < 0)

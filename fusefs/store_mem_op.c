@@ -66,7 +66,7 @@ static struct mem_doc *new_doc(struct applying *a)
 	if (!doc)
 		abort();
 	doc->id = op->fields & OP_HAS_ID ? op->id : ITEM_ID(a->d->number, a->d->next_number++);
-	doc->mode = op->mode;
+	doc->mode = op->mode & ~(op->fields & OP_HAS_UMASK ? op->umask : 0);
 	doc->uid = op->uid;
 	doc->gid = op->gid;
 	doc->nlink = S_ISDIR(op->mode) ? 2 : 1;

@@ -234,5 +234,6 @@ void mem_item(const struct mem_doc *doc, const struct mem_name *name, struct ite
 	ret->rdev_major = doc->rdev_major;
 	ret->rdev_minor = doc->rdev_minor;
 	ret->target = span_of(doc->target, doc->target_size);
+	ret->bare = !doc->xattrs;
 	ret->has_inline = whole_inline(doc, &ret->inline_data);
 }

@@ -21,7 +21,8 @@ struct xattrs {
 	struct xattr *list;
 	size_t bytes;
 	size_t names_size; /* with a NUL behind each, as listxattr(2) has them */
-	int64_t seen;	   /* position: nothing later is known */
+	int64_t seen;	   /* position: of others' changes nothing later is known */
+	int64_t own;	   /* and of this mount's, which were made here as well */
 	uint64_t epoch;	   /* of the inodes, when they were seen */
 };
 

@@ -248,6 +248,7 @@ static int mem_drive_create(struct docs_store *s, int64_t user, struct span name
 		.nlink = 2,
 		.uid = 1000,
 		.gid = 1001,
+		.bare = true,
 		.name = mem_dup((struct span){0}),
 		.target = mem_dup((struct span){0})};
 	*ret = (struct docs_drive){.row = drive->row, .at.incarnation = 1, .name = name};

@@ -1,6 +1,8 @@
 /* What must hold of a drive, whatever was done to it. */
 #include "backend/docs/docs_mem_private.h"
 
+#include "common/proto/acl.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,6 +97,27 @@ static void check_reach(struct check *c, const struct tree_node *node)
 		node ? node->item.id : 0);
 }
 
+/* The bit that says whether there are xattrs is right, and a mode is that of its ACL. */
+static void check_xattrs(struct check *c, const struct item *item)
+{
+	bool any = false, is_default;
+	struct acl acl;
+
+	MEM_EACH(struct mem_xattr, a, &c->m->xattrs)
+	{
+		if (a->node != item->id)
+			continue;
+		any = true;
+		if (!acl_is_name(a->name, &is_default))
+			continue;
+		must(c, acl_parse(a->value, &acl) == 0 && acl.count > 0, "has an ACL that is none", item->id);
+		must(c, !is_default || S_ISDIR(item->mode), "is no folder and has a default ACL", item->id);
+		must(c, is_default || (acl_mode(&acl) == (item->mode & 0777) && !acl_is_mode(&acl)),
+			"has another mode than its ACL", item->id);
+	}
+	must(c, any != item->bare, any ? "is bare and has xattrs" : "is not bare and has none", item->id);
+}
+
 int docs_mem_check(struct docs_mem *m, uint32_t drive)
 {
 	struct check c = {.m = m, .drive = drive};
@@ -108,6 +131,7 @@ int docs_mem_check(struct docs_mem *m, uint32_t drive)
 		used += n->node.charged;
 		check_links(&c, &n->node);
 		check_content(&c, &n->node);
+		check_xattrs(&c, &n->node.item);
 		if (!n->node.orphan)
 			check_reach(&c, &n->node);
 		must(&c, n->node.item.seq <= mem_drive(m, drive)->row.seq, "is ahead of its drive", n->node.item.id);

@@ -2,6 +2,7 @@
 #include "backend/docs/docs_mem_private.h"
 
 #include "common/base/error.h"
+#include "common/proto/acl.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -58,20 +59,36 @@ static void see(struct docs_mem *m, uint32_t drive, const struct docs_key *key, 
 
 /* ---- loading ---- */
 
+static int load_node(struct docs_mem *m, int64_t id, struct tree *t)
+{
+	const struct tree_node *found = mem_node(m, id);
+	struct tree_node node;
+
+	if (!found)
+		return 0;
+	node = *found;
+	MEM_EACH(struct mem_xattr, a, &m->xattrs)
+	{
+		bool is_default;
+
+		if (a->node == id && acl_is_name(a->name, &is_default))
+			*(is_default ? &node.default_acl : &node.access_acl) = a->value;
+	}
+	return tree_load_node(t, &node);
+}
+
 static int load_names(struct docs_mem *m, const struct tree_wants *w, struct tree *t)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < w->node_count; i++) {
-		const struct tree_node *node = mem_node(m, w->nodes[i]);
-
-		r = node ? tree_load_node(t, node) : 0;
+		r = load_node(m, w->nodes[i], t);
 	}
 	for (size_t i = 0; r == 0 && i < w->name_count; i++) {
 		const struct mem_entry *e = mem_entry(m, w->names[i].parent, w->names[i].name);
 
 		r = e ? tree_load_entry(t, e->parent, e->name, e->child) : 0;
-		r = r == 0 && e ? tree_load_node(t, mem_node(m, e->child)) : r;
+		r = r == 0 && e ? load_node(m, e->child, t) : r;
 	}
 	for (size_t i = 0; r == 0 && i < w->ancestor_count; i++) {
 		const struct tree_node *node = mem_node(m, w->ancestors[i]);
@@ -182,6 +199,7 @@ static void set_node(struct tree_node *row, const struct tree_node *node)
 	*row = *node;
 	row->item.name = name;
 	row->item.target = target;
+	row->access_acl = row->default_acl = (struct span){0}; /* read from the xattrs */
 }
 
 /* The link that the row named went: any other. */

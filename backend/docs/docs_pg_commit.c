@@ -192,9 +192,9 @@ static int pack_node(struct pg_array *numbers, const struct tree_node *n)
 {
 	const struct item *i = &n->item;
 	const int64_t rdev = (int64_t)((uint64_t)i->rdev_major << 32 | i->rdev_minor);
-	const int64_t packed[SQL_NODE_STRIDE] = {i->id, i->parent, i->size, i->allocated, n->charged, i->mode, i->uid,
-		i->gid, i->nlink, i->atime, i->mtime, i->ctime, i->btime, i->seq, i->content_seq, rdev, n->orphan,
-		n->children};
+	const int64_t packed[SQL_NODE_STRIDE] = {i->id, i->parent, i->size, i->allocated, n->charged, docs_pg_mode(i),
+		i->uid, i->gid, i->nlink, i->atime, i->mtime, i->ctime, i->btime, i->seq, i->content_seq, rdev,
+		n->orphan, n->children};
 
 	return add_numbers(numbers, packed, SQL_NODE_STRIDE);
 }

@@ -53,7 +53,7 @@ static void put_changed(struct pg_param *at, const struct tree_node *n)
 	const struct item *i = &n->item;
 
 	PUT(at, PG_P_I64(i->id), PG_P_I64(i->parent), PG_P_I64(i->size), PG_P_I64(i->allocated), PG_P_I64(n->charged),
-		PG_P_I64(i->mode), PG_P_I64(i->uid), PG_P_I64(i->gid), PG_P_I64(i->nlink), PG_P_I64(i->atime),
+		PG_P_I64(docs_pg_mode(i)), PG_P_I64(i->uid), PG_P_I64(i->gid), PG_P_I64(i->nlink), PG_P_I64(i->atime),
 		PG_P_I64(i->mtime), PG_P_I64(i->ctime), PG_P_I64(i->seq), PG_P_I64(i->content_seq), PG_P_I64(n->orphan),
 		PG_P_I64(n->children), PG_P_BYTEA(i->name));
 }
@@ -64,7 +64,7 @@ static void put_created(struct pg_param *at, const struct tree_node *n)
 	const uint64_t rdev = (uint64_t)i->rdev_major << 32 | i->rdev_minor;
 
 	PUT(at, PG_P_I64(i->id), PG_P_I64(i->parent), PG_P_I64(i->size), PG_P_I64(i->allocated), PG_P_I64(n->charged),
-		PG_P_I64(i->mode), PG_P_I64(i->uid), PG_P_I64(i->gid), PG_P_I64(i->nlink), PG_P_I64(i->atime),
+		PG_P_I64(docs_pg_mode(i)), PG_P_I64(i->uid), PG_P_I64(i->gid), PG_P_I64(i->nlink), PG_P_I64(i->atime),
 		PG_P_I64(i->mtime), PG_P_I64(i->ctime), PG_P_I64(i->btime), PG_P_I64(i->seq), PG_P_I64(i->content_seq),
 		PG_P_I64(n->children), PG_P_I64(rdev), PG_P_BYTEA(i->name), PG_P_BYTEA(i->target));
 }

@@ -121,6 +121,14 @@ int docs_pg_load_queue(struct docs_pg *s, uint32_t drive, const struct tree_want
 	return r;
 }
 
+static void take_acls(const struct pg_result *result, int row, int column, struct tree_node *node)
+{
+	if (!pg_is_null(result, row, column + NODE_ACCESS_ACL))
+		node->access_acl = pg_bytes(result, row, column + NODE_ACCESS_ACL);
+	if (!pg_is_null(result, row, column + NODE_DEFAULT_ACL))
+		node->default_acl = pg_bytes(result, row, column + NODE_DEFAULT_ACL);
+}
+
 static int take_documents(const struct pg_result *result, struct tree *tree, struct known_drive *known)
 {
 	enum { ENTRY_PARENT, ENTRY_NAME, DOCUMENT };
@@ -130,6 +138,8 @@ static int take_documents(const struct pg_result *result, struct tree *tree, str
 		struct tree_node node;
 
 		docs_pg_node(result, row, DOCUMENT, &node);
+		if (!node.item.bare)
+			take_acls(result, row, DOCUMENT, &node);
 		r = tree_load_node(tree, &node);
 		if (known)
 			known_node(known, &node);

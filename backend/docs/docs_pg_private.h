@@ -15,6 +15,12 @@
 /* Statements of one flush: of a begin (BEGIN, lock, keys, loads) and of a commit. */
 #define DOCS_PG_FLUSH_MAX 20
 
+/* What the row of a document has as its mode. */
+static inline int64_t docs_pg_mode(const struct item *item)
+{
+	return item->mode | (item->bare ? 0 : SQL_MODE_XATTRS);
+}
+
 struct docs_txn {
 	bool open;		   /* BEGIN was sent, and neither COMMIT nor ROLLBACK was answered */
 	bool guess;		   /* began with what is known: nothing was sent yet */

@@ -6,6 +6,8 @@ void docs_pg_node(const struct pg_result *r, int row, int column, struct tree_no
 {
 	const uint64_t rdev = (uint64_t)pg_number(r, row, column + NODE_RDEV);
 
+	const uint32_t mode = (uint32_t)pg_number(r, row, column + NODE_MODE);
+
 	*ret = (struct tree_node){
 		.item =
 			{
@@ -13,7 +15,8 @@ void docs_pg_node(const struct pg_result *r, int row, int column, struct tree_no
 				.parent = pg_number(r, row, column + NODE_PARENT),
 				.size = pg_number(r, row, column + NODE_SIZE),
 				.allocated = pg_number(r, row, column + NODE_ALLOCATED),
-				.mode = (uint32_t)pg_number(r, row, column + NODE_MODE),
+				.mode = mode & ~(uint32_t)SQL_MODE_XATTRS,
+				.bare = !(mode & SQL_MODE_XATTRS),
 				.uid = (uint32_t)pg_number(r, row, column + NODE_UID),
 				.gid = (uint32_t)pg_number(r, row, column + NODE_GID),
 				.nlink = (uint32_t)pg_number(r, row, column + NODE_NLINK),

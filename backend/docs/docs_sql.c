@@ -149,14 +149,14 @@ const struct pg_statement SQL_USER_KEYS = SQL_READ("user_keys",
 
 /* Most batches name one folder and one name in it. */
 const struct pg_statement SQL_LOAD_ONE = SQL_READ("load_one",
-	"SELECT NULL::bigint, NULL::bytea, " SQL_NODE(
+	"SELECT NULL::bigint, NULL::bytea, " SQL_LOADED(
 		"n") " FROM node n WHERE n.id = $1[1]"
-		     " UNION ALL SELECT e.parent, e.name, " SQL_NODE(
+		     " UNION ALL SELECT e.parent, e.name, " SQL_LOADED(
 			     "n") " FROM entry e JOIN node n ON n.id = e.child WHERE e.parent = $2[1] AND e.name = $3[1]");
 const struct pg_statement SQL_LOAD = SQL_READ("load",
-	"SELECT NULL::bigint, NULL::bytea, " SQL_NODE(
+	"SELECT NULL::bigint, NULL::bytea, " SQL_LOADED(
 		"n") " FROM node n WHERE n.id = ANY ($1::bigint[])"
-		     " UNION ALL SELECT e.parent, e.name, " SQL_NODE(
+		     " UNION ALL SELECT e.parent, e.name, " SQL_LOADED(
 			     "n") " FROM unnest($2::bigint[], $3::bytea[]) w (parent, name) JOIN entry e ON e.parent = w.parent AND e.name = w.name JOIN node n ON n.id = e.child");
 const struct pg_statement SQL_LOAD_EXTENTS = SQL_READ("load_extents",
 	"SELECT " SQL_EXTENT(

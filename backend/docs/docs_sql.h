@@ -34,6 +34,10 @@ enum docs_sql_node_column {
 	NODE_CHILDREN,
 	NODE_COLUMNS
 };
+/* Where a transaction loads one, behind them: of those that have ACLs. */
+enum { NODE_ACCESS_ACL = NODE_COLUMNS, NODE_DEFAULT_ACL };
+
+#define SQL_MODE_XATTRS 65536 /* the bit of a mode that says: it has xattrs */
 
 /* Columns of an extent. */
 enum docs_sql_extent_column {

@@ -3,6 +3,7 @@
 #define NEPHOS_DOCS_DOCS_SQL_PART_H
 
 #include "common/base/limits.h"
+#include "common/proto/acl.h"
 
 #define SQL_TEXT_(x) #x
 #define SQL_TEXT(x) SQL_TEXT_(x)
@@ -12,6 +13,12 @@
 	n ".id, " n ".parent, " n ".name, " n ".size, " n ".allocated, " n ".charged, " n ".mode, " n ".uid, " n    \
 	  ".gid, " n ".nlink, " n ".atime, " n ".mtime, " n ".ctime, " n ".btime, " n ".seq, " n ".content_seq, " n \
 	  ".rdev, " n ".target, " n ".orphaned_at IS NOT NULL, " n ".children"
+/* Its ACLs, of those that have xattrs at all: nothing is looked up for the others. */
+#define SQL_ACL(n, name)                                                                                 \
+	"CASE WHEN " n                                                                                   \
+	".mode & " SQL_TEXT(SQL_MODE_XATTRS) " <> 0 THEN (SELECT a.value FROM xattr a WHERE a.node = " n \
+					     ".id AND a.name = '" name "') END"
+#define SQL_LOADED(n) SQL_NODE(n) ", " SQL_ACL(n, ACL_ACCESS) ", " SQL_ACL(n, ACL_DEFAULT)
 #define SQL_EXTENT(x)                                                                                                 \
 	x ".node, " x ".at, " x ".len, " x ".kind, " x ".sha256, " x ".generation, " x ".from_, " x ".block_size, " x \
 	  ".data"

@@ -18,7 +18,7 @@ struct known_document {
 	uint64_t born;
 	size_t bytes;
 	UT_hash_handle hh;
-	char text[]; /* name, target */
+	char text[]; /* name, target, ACLs */
 };
 
 struct known_name {
@@ -125,10 +125,21 @@ static struct known_name *find_name(const struct known_drive *d, int64_t parent,
 	return found;
 }
 
+/* The bytes of a span, copied to at; the span is of them then. */
+static char *keep_text(char *at, struct span *s)
+{
+	if (s->size > 0)
+		memcpy(at, s->data, s->size);
+	*s = span_of(at, s->size);
+	return at + s->size;
+}
+
 /* node NULL: there is no such document. */
 static void set_document(struct known_drive *d, int64_t id, const struct tree_node *node)
 {
-	size_t text = node ? node->item.name.size + node->item.target.size : 0;
+	size_t text = node
+		? node->item.name.size + node->item.target.size + node->access_acl.size + node->default_acl.size
+		: 0;
 	struct known_document *document = calloc(1, sizeof(*document) + text);
 
 	forget_document(d, find_document(d, id));
@@ -142,12 +153,12 @@ static void set_document(struct known_drive *d, int64_t id, const struct tree_no
 
 		document->exists = true;
 		document->node = *node;
-		item->name = span_of(document->text, node->item.name.size);
-		item->target = span_of(document->text + node->item.name.size, node->item.target.size);
-		if (node->item.name.size > 0)
-			memcpy(document->text, node->item.name.data, node->item.name.size);
-		if (node->item.target.size > 0)
-			memcpy(document->text + node->item.name.size, node->item.target.data, node->item.target.size);
+		char *at = document->text;
+
+		at = keep_text(at, &item->name);
+		at = keep_text(at, &item->target);
+		at = keep_text(at, &document->node.access_acl);
+		(void)keep_text(at, &document->node.default_acl);
 		item->has_inline = false;
 		item->inline_data = (struct span){0};
 	}

@@ -281,6 +281,8 @@ int tree_load_node(struct tree *t, const struct tree_node *node)
 	row->now.node.item.inline_data = (struct span){0};
 	r = tree_copy(t, node->item.name, &row->now.node.item.name);
 	r = r < 0 ? r : tree_copy(t, node->item.target, &row->now.node.item.target);
+	r = r < 0 ? r : tree_copy(t, node->access_acl, &row->now.node.access_acl);
+	r = r < 0 ? r : tree_copy(t, node->default_acl, &row->now.node.default_acl);
 	if (r < 0)
 		return r;
 	row->now.exists = true;

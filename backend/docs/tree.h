@@ -7,7 +7,7 @@
  *
  * Ownership: the tree copies what it is given. One thread at a time.
  * Failures of tree_apply are what the caller gets: -ENOENT, -EEXIST, -ENOTDIR, -EISDIR, -ENOTEMPTY, -EINVAL, -EMLINK, -ELOOP, -ENODATA, -EDQUOT, -EFBIG, -ESTALE, -EPERM, -EXDEV, -ENOSPC (names of
- * xattrs), -ERR_PARENT_MISSING, -ERR_BLOCK_MISSING, -ERR_PRECONDITION, -ERR_UNPROCESSABLE (an id that is not free, a range outside its block), -ERR_UNAVAILABLE (a folder that another batch of
+ * xattrs), -EACCES (a default ACL on what is no folder), -EOPNOTSUPP (an ACL on a symlink, or of another version), -E2BIG (an ACL), -ERR_PARENT_MISSING, -ERR_BLOCK_MISSING, -ERR_PRECONDITION, -ERR_UNPROCESSABLE (an id that is not free, a range outside its block), -ERR_UNAVAILABLE (a folder that another batch of
  * this transaction made is not known well enough: works when tried again), -ENOMEM.
  */
 #ifndef NEPHOS_DOCS_TREE_H
@@ -35,7 +35,9 @@ struct tree_node {
 	/* name and parent: those of one link (a folder has just one), always the same one as long as it is there. In a delta parent is 0 and name empty when the link that was known went and others are left: the store reads another. */
 	struct item item;
 	int64_t charged; /* bytes of it that count in drive.used (0 once it has no name) */
-	bool orphan;	 /* no name left, kept because somebody may have it open */
+	struct span access_acl,
+		default_acl; /* the xattrs of these names, which creating and chmod go by; empty: none */
+	bool orphan;	     /* no name left, kept because somebody may have it open */
 	int64_t children; /* folders: how many entries lie in it; stored with the row, so that emptiness needs no look at the entries */
 };
 

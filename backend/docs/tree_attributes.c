@@ -5,6 +5,7 @@
 #include "backend/docs/tree_internal.h"
 
 #include "common/base/error.h"
+#include "common/proto/acl.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -22,7 +23,7 @@ static void drop_setid(struct tree_call *c, struct item *item)
 	c->change.what |= TREE_ATTRIBUTES;
 }
 
-void tree_set_attributes(struct tree_call *c, struct tree_row *row)
+int tree_set_attributes(struct tree_call *c, struct tree_row *row)
 {
 	struct item *item = &row->now.node.item;
 	const struct op *op = c->op;
@@ -43,6 +44,7 @@ void tree_set_attributes(struct tree_call *c, struct tree_row *row)
 		item->mtime = op->mtime;
 	if (op->fields & OP_HAS_CTIME)
 		item->ctime = op->ctime;
+	return op->fields & OP_HAS_MODE ? tree_acl_chmod(c, row) : 0;
 }
 
 int tree_op_setattr(struct tree_call *c)
@@ -58,9 +60,21 @@ int tree_op_setattr(struct tree_call *c)
 	if (r < 0)
 		return r;
 	c->change.what |= TREE_ATTRIBUTES; /* the time of change, if nothing else */
-	tree_set_attributes(c, row);
-	tree_result_document(c, row);
-	return 0;
+	r = tree_set_attributes(c, row);
+	if (r == 0)
+		tree_result_document(c, row);
+	return r;
+}
+
+void tree_xattr_count(struct tree_row *row, struct span name, bool more)
+{
+	const size_t bytes = name.size + 1;
+
+	if (more)
+		row->now.xattr_bytes += bytes;
+	else
+		row->now.xattr_bytes -= bytes < row->now.xattr_bytes ? bytes : row->now.xattr_bytes;
+	row->now.node.item.bare = row->now.xattr_bytes == 0;
 }
 
 static int check_room(const struct tree_call *c, const struct tree_row *row, bool exists)
@@ -79,10 +93,24 @@ static int xattr_done(struct tree_call *c, struct tree_row *row)
 	return 0;
 }
 
+static int set_plain(struct tree_call *c, struct tree_row *row, bool exists)
+{
+	if (!exists)
+		tree_xattr_count(row, c->op->name, true);
+	return tree_xattr_set(c->tree, row->id, c->op->name, &c->op->target);
+}
+
+static int remove_plain(struct tree_call *c, struct tree_row *row)
+{
+	tree_xattr_count(row, c->op->name, false);
+	return tree_xattr_set(c->tree, row->id, c->op->name, NULL);
+}
+
 int tree_op_setxattr(struct tree_call *c)
 {
 	const struct tree_attr *old = NULL;
 	struct tree_row *row;
+	bool is_default;
 	int r = tree_op_document(c, &row);
 
 	if (r == 0) {
@@ -90,24 +118,22 @@ int tree_op_setxattr(struct tree_call *c)
 		r = check_room(c, row, old != NULL);
 	}
 	r = r < 0 ? r : tree_touch(c, row);
-	if (r == 0 && !old)
-		row->now.xattr_bytes += c->op->name.size + 1;
-	r = r < 0 ? r : tree_xattr_set(c->tree, row->id, c->op->name, &c->op->target);
+	if (r == 0)
+		r = acl_is_name(c->op->name, &is_default) ? tree_acl_set(c, row, is_default)
+							  : set_plain(c, row, old != NULL);
 	return r < 0 ? r : xattr_done(c, row);
 }
 
 int tree_op_removexattr(struct tree_call *c)
 {
 	struct tree_row *row;
+	bool is_default, is_acl = acl_is_name(c->op->name, &is_default);
 	int r = tree_op_document(c, &row);
 
-	if (r == 0 && !tree_xattr_find(c->tree, row->id, c->op->name))
+	if (r == 0 && !is_acl && !tree_xattr_find(c->tree, row->id, c->op->name))
 		r = -ENODATA;
 	r = r < 0 ? r : tree_touch(c, row);
-	if (r < 0)
-		return r;
-	row->now.xattr_bytes -=
-		c->op->name.size + 1 < row->now.xattr_bytes ? c->op->name.size + 1 : row->now.xattr_bytes;
-	r = tree_xattr_set(c->tree, row->id, c->op->name, NULL);
+	if (r == 0)
+		r = is_acl ? tree_acl_remove(c, row, is_default) : remove_plain(c, row);
 	return r < 0 ? r : xattr_done(c, row);
 }

@@ -193,11 +193,10 @@ int tree_op_write(struct tree_call *c)
 	r = r < 0 ? r : write_content(c, row);
 	if (r == 0 && (c->op->fields & OP_HAS_SIZE))
 		r = tree_resize(c, row, c->op->size);
-	if (r < 0)
-		return r;
-	tree_set_attributes(c, row);
-	tree_result_document(c, row);
-	return 0;
+	r = r < 0 ? r : tree_set_attributes(c, row);
+	if (r == 0)
+		tree_result_document(c, row);
+	return r;
 }
 
 /* ---- clone ---- */
@@ -292,9 +291,9 @@ int tree_op_clone(struct tree_call *c)
 	for (size_t i = 0; i < clone.count; i++)
 		tree_piece_free(c->tree, clone.parts[i]);
 	free(clone.parts);
+	r = r < 0 ? r : tree_set_attributes(c, clone.target);
 	if (r < 0)
 		return r;
-	tree_set_attributes(c, clone.target);
 	tree_result_document(c, clone.target);
 	c->result->len = clone.len;
 	return 0;

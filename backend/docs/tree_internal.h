@@ -190,7 +190,18 @@ int tree_resize(struct tree_call *c, struct tree_row *row, int64_t size);
 
 /* ---- tree_attributes.c ---- */
 /* mode, owner and times as the op gives them; notes it in the journal entry. */
-void tree_set_attributes(struct tree_call *c, struct tree_row *row);
+int tree_set_attributes(struct tree_call *c, struct tree_row *row);
+
+/* ---- tree_acl.c: after tree_touch; each keeps xattr, mode and what the row says of it in step ---- */
+/* The op sets an ACL. -EOPNOTSUPP, -EACCES, -EINVAL, -E2BIG. */
+int tree_acl_set(struct tree_call *c, struct tree_row *row, bool is_default);
+int tree_acl_remove(struct tree_call *c, struct tree_row *row, bool is_default);
+/* The mode was set: the access ACL follows. */
+int tree_acl_chmod(struct tree_call *c, struct tree_row *row);
+/* A new document: what it gets from its folder's default ACL, or else the umask. */
+int tree_acl_inherit(struct tree_call *c, const struct tree_row *folder, struct tree_row *row);
+/* The names of xattrs of a row, as one more or less is there. */
+void tree_xattr_count(struct tree_row *row, struct span name, bool more);
 
 /* ---- tree_pieces.c: on the extents of one row, after tree_pieces_edit; each says in ret_change how many bytes are allocated more (or less, negative) ---- */
 int tree_pieces_cut(struct tree *t, struct tree_row *row, int64_t from, int64_t to, int64_t *ret_change);

@@ -211,7 +211,8 @@ static void new_owner(struct tree_call *c, const struct item *folder, struct ite
 static int new_node(struct tree_call *c, const struct tree_row *folder, struct tree_row *row)
 {
 	const struct op *op = c->op;
-	struct item item = {.id = row->id, .parent = folder->id, .nlink = 1, .seq = c->seq, .content_seq = c->seq};
+	struct item item = {
+		.id = row->id, .parent = folder->id, .nlink = 1, .seq = c->seq, .content_seq = c->seq, .bare = true};
 	int r;
 
 	item.mode = new_mode(op, &folder->now.node.item);
@@ -235,7 +236,7 @@ static int new_node(struct tree_call *c, const struct tree_row *folder, struct t
 	row->now.node = (struct tree_node){.item = item, .orphan = item.nlink == 0};
 	row->now.exists = true;
 	row->now.xattr_bytes = 0;
-	return 0;
+	return tree_acl_inherit(c, folder, row);
 }
 
 /* The folder is told nothing: it has no new entry. What is written to it is charged, as to any orphan. */

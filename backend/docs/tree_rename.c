@@ -158,6 +158,7 @@ static int put_whiteout(struct tree_call *c, const struct rename *rn)
 			.gid = op->fields & OP_HAS_GID ? op->gid : owner->gid,
 			.seq = c->seq,
 			.content_seq = c->seq,
+			.bare = true,
 			.name = rn->name},
 	};
 	row->now.node.item.atime = row->now.node.item.mtime = c->tree->now;

@@ -33,6 +33,7 @@ struct item {
 	struct span target;	 /* symlink */
 	struct span inline_data; /* whole content, when has_inline */
 	bool has_inline;
+	bool bare; /* it has no xattrs at all, so no ACLs either; false: it may have some */
 };
 
 #define ITEM_DRIVE(id) ((uint32_t)((uint64_t)(id) >> 32))

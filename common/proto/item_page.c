@@ -11,6 +11,9 @@
 #define ITEM_MAGIC "NPI1"
 #define EXTENT_MAGIC "NPX1"
 
+/* Beside the mode, in a bit that no st_mode has. It says what is not there, so that a writer that does not know it says nothing. */
+#define MODE_BARE (1u << 16)
+
 /* Appending all or nothing: one reservation, so that the appends behind it cannot fail. */
 #define ITEM_FIXED_BYTES (4 * 8 + 4 * 4 + 4 * 8 + 2 * 8 + 2 * 4 + 2 + 2 + 4)
 
@@ -36,7 +39,8 @@ int item_page_begin(struct buf *b, const struct item_page *page, size_t *ret_cou
 static void item_put_fixed(struct buf *b, const struct item *item)
 {
 	const int64_t ids[] = {item->id, item->parent, item->size, item->allocated};
-	const uint32_t words[] = {item->mode, item->uid, item->gid, item->nlink};
+	const uint32_t words[] = {
+		(item->mode & ~MODE_BARE) | (item->bare ? MODE_BARE : 0), item->uid, item->gid, item->nlink};
 	const int64_t times[] = {item->atime, item->mtime, item->ctime, item->btime, item->seq, item->content_seq};
 
 	for (size_t i = 0; i < 4; i++)
@@ -84,6 +88,8 @@ static void take_item_fixed(struct compact_reader *r, struct item *item)
 	item->size = compact_take_i64(r);
 	item->allocated = compact_take_i64(r);
 	item->mode = compact_take_u32(r);
+	item->bare = item->mode & MODE_BARE;
+	item->mode &= ~MODE_BARE;
 	item->uid = compact_take_u32(r);
 	item->gid = compact_take_u32(r);
 	item->nlink = compact_take_u32(r);

@@ -4,6 +4,7 @@
 
 #include "common/base/error.h"
 #include "common/base/text.h"
+#include "common/proto/xattr_name.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -42,6 +43,7 @@ const struct op_wire op_wire[OP_WIRE_COUNT] = {
 	{"new_name", OP_VALUE_BYTES, RENAME, RENAME, AT(new_name), 0},
 	{"type", OP_VALUE_TYPE, CREATE, CREATE, AT(mode), 0},
 	{"mode", OP_VALUE_U32, CREATE | WRITE | SETATTR, 0, AT(mode), OP_HAS_MODE},
+	{"umask", OP_VALUE_U32, CREATE, 0, AT(umask), OP_HAS_UMASK},
 	{"uid", OP_VALUE_U32, CREATE | WRITE | SETATTR | RENAME, 0, AT(uid), OP_HAS_UID},
 	{"gid", OP_VALUE_U32, CREATE | WRITE | SETATTR | RENAME, 0, AT(gid), OP_HAS_GID},
 	{"size", OP_VALUE_NUMBER, WRITE | SETATTR, 0, AT(size), OP_HAS_SIZE},
@@ -70,6 +72,7 @@ const struct op_flag op_flags[OP_FLAG_COUNT] = {
 	{"whiteout", OP_RENAME, OP_WHITEOUT},
 	{"create", OP_SETXATTR, OP_XATTR_CREATE},
 	{"replace", OP_SETXATTR, OP_XATTR_REPLACE},
+	{"nosgid", OP_SETXATTR, OP_XATTR_NO_SGID},
 };
 
 const char *op_kind_name(enum op_kind kind)
@@ -115,9 +118,11 @@ static int check_names(const struct op *op)
 		r = check_name(op->new_name);
 	if ((kind & XATTR) && (op->name.size == 0 || op->name.size > XATTR_NAME_BYTES_MAX || has_nul(op->name)))
 		r = -ERR_UNPROCESSABLE;
-	if (op->kind == OP_SETXATTR && op->target.size > XATTR_VALUE_BYTES_MAX)
-		r = -E2BIG;
-	return r;
+	if (op->kind != OP_SETXATTR || r < 0)
+		return r;
+	/* What has another name from before can still be removed. */
+	r = xattr_name_check(op->name);
+	return r == 0 && op->target.size > XATTR_VALUE_BYTES_MAX ? -E2BIG : r;
 }
 
 static bool is_type(uint32_t type)
@@ -132,6 +137,8 @@ static int check_mode(const struct op *op)
 	uint32_t type = op->mode & ~07777u;
 	bool device = type == S_IFCHR || type == S_IFBLK;
 
+	if ((op->fields & OP_HAS_UMASK) && op->umask > 0777)
+		return -ERR_UNPROCESSABLE;
 	if (op->kind != OP_CREATE)
 		return type ? -ERR_UNPROCESSABLE : 0;
 	if (!is_type(type) || (type == S_IFLNK) != (op->target.size > 0) || has_nul(op->target))

@@ -53,7 +53,7 @@ struct op_wire {
 	size_t offset;	   /* in struct op */
 	uint32_t bit;	   /* enum op_field that says it is there, 0: none */
 };
-#define OP_WIRE_COUNT 28
+#define OP_WIRE_COUNT 29
 extern const struct op_wire op_wire[OP_WIRE_COUNT];
 
 struct op_flag {
@@ -61,7 +61,7 @@ struct op_flag {
 	enum op_kind kind;
 	uint32_t bit;
 };
-#define OP_FLAG_COUNT 5
+#define OP_FLAG_COUNT 6
 extern const struct op_flag op_flags[OP_FLAG_COUNT];
 
 int op_kind_parse(const char *name, enum op_kind *ret); /* -ENOENT */

@@ -3,6 +3,7 @@
  * The seed is printed; DOCS_PG_SAME_SEED repeats a run.
  */
 #include "backend/docs/docs_mem.h"
+#include "common/proto/acl.h"
 #include "tests/unit/backend/docs/pg_fixture.h"
 
 #define ROUNDS 250
@@ -79,11 +80,37 @@ static void some_create(struct op *op)
 
 	op->kind = OP_CREATE;
 	op->mode = modes[chance(4)];
-	op->fields = OP_HAS_MODE;
+	op->fields = (chance(3) ? OP_HAS_MODE : 0) | (chance(2) ? OP_HAS_UMASK : 0);
+	op->umask = chance(2) ? 022 : 077;
 	if (!S_ISREG(op->mode) || chance(4))
 		return;
 	op->fields |= OP_NAMELESS;
 	op->name = (struct span){0};
+}
+
+#define ACL_ENTRY(tag, bits, id) tag "\0" bits "\0" id
+#define NO_ONE "\377\377\377\377"
+#define ACL_HEAD "\2\0\0\0"
+
+static void some_xattr(struct op *op)
+{
+	static const struct span names[] = {SPAN_LITERAL(ACL_ACCESS), SPAN_LITERAL(ACL_DEFAULT), SPAN_LITERAL("user.a"),
+		SPAN_LITERAL("user.b"), SPAN_LITERAL("nobody's")};
+	static const struct span acls[] = {
+		SPAN_LITERAL(ACL_HEAD ACL_ENTRY("\1", "\7", NO_ONE) ACL_ENTRY("\4", "\5", NO_ONE)
+				ACL_ENTRY("\40", "\1", NO_ONE)),
+		SPAN_LITERAL(ACL_HEAD ACL_ENTRY("\1", "\7", NO_ONE) ACL_ENTRY("\2", "\6", "\7\1\0\0") ACL_ENTRY(
+			"\4", "\5", NO_ONE) ACL_ENTRY("\20", "\7", NO_ONE) ACL_ENTRY("\40", "\0", NO_ONE)),
+		SPAN_LITERAL(ACL_HEAD ACL_ENTRY("\1", "\7", NO_ONE)),
+		SPAN_LITERAL(ACL_HEAD),
+	};
+	size_t n = chance(5);
+
+	op->kind = chance(4) ? OP_SETXATTR : OP_REMOVEXATTR;
+	op->name = op->kind == OP_SETXATTR && n == 4 ? names[0] : names[n];
+	op->id = chance(2) ? op->parent : op->id;
+	if (op->kind == OP_SETXATTR)
+		op->target = n < 2 || n == 4 ? acls[chance(4)] : op->new_name;
 }
 
 /* A table of what may be asked; ids are numbers in a drive. */
@@ -118,6 +145,7 @@ static struct op some_op(struct op_extent *extents)
 	case 6:
 		op.kind = OP_SETATTR;
 		op.fields = chance(2) ? OP_HAS_SIZE : OP_HAS_MODE | OP_HAS_UID;
+		op.id = chance(3) ? op.id : op.parent;
 		op.size = chance(200);
 		op.mode = 0700;
 		op.uid = chance(5);
@@ -139,8 +167,7 @@ static struct op some_op(struct op_extent *extents)
 			op.id = 1 + chance((uint32_t)docs_mem_get_drive(mem, mem_drive).next_number);
 		break;
 	case 12:
-		op.kind = chance(3) ? OP_SETXATTR : OP_REMOVEXATTR;
-		op.target = op.kind == OP_SETXATTR ? op.new_name : op.target;
+		some_xattr(&op);
 		break;
 	default:
 		op.kind = OP_CLONE;
@@ -233,6 +260,7 @@ static void compare_items(const struct item *a, const struct item *b)
 	SAME(size);
 	SAME(allocated);
 	SAME(mode);
+	SAME(bare);
 	SAME(uid);
 	SAME(gid);
 	SAME(nlink);

@@ -170,13 +170,13 @@ static void xattr_names_together_have_a_limit(void **state)
 	name[sizeof(name) - 1] = '\0';
 	op.name = span_str(name);
 	for (; r == 0; count += r == 0) {
-		(void)snprintf(name, sizeof(name), "%03u", count);
-		name[3] = 'n';
+		(void)snprintf(name, sizeof(name), "user.%03u", count);
+		name[8] = 'n';
 		r = trial_error(t, &op);
 	}
 	assert_int_equal(r, -ENOSPC);
 	assert_int_equal(count, XATTRS_PER_ITEM_BYTES_MAX / (XATTR_NAME_BYTES_MAX + 1));
-	name[0] = '0', name[1] = '0', name[2] = '1';
+	name[5] = '0', name[6] = '0', name[7] = '1';
 	(void)trial_do(t, &op); /* what is there may be changed */
 	op = remove_of(f, name);
 	(void)trial_do(t, &op);

@@ -11,6 +11,7 @@ static inline void assert_same_item(const struct item *a, const struct item *b)
 	assert_int_equal(a->size, b->size);
 	assert_int_equal(a->allocated, b->allocated);
 	assert_int_equal(a->mode, b->mode);
+	assert_int_equal(a->bare, b->bare);
 	assert_int_equal(a->uid, b->uid);
 	assert_int_equal(a->gid, b->gid);
 	assert_int_equal(a->nlink, b->nlink);
