@@ -92,6 +92,7 @@ static void xattrs_changed(struct fs *fs, const struct store_change *c)
 {
 	struct inode *inode = known(fs, c->id);
 
+	fs_xattrs_changed(fs, c->seq);
 	/* An own change moves what is seen of own ones only: another's that came before it may still be on its way here. */
 	if (!inode || !inode->xattrs || inode->xattrs->seen >= c->seq || (c->own && inode->xattrs->own >= c->seq))
 		return;
@@ -154,6 +155,8 @@ static void drop_everything(struct fs *fs, int64_t seq)
 		notify_entry(fs->notify, fs_node(fs, n->folder), span_of(n->bytes, n->size));
 	}
 	recent_reset(&fs->recent, seq);
+	fs->bare_at = -1;
+	fs->xattrs_at = seq;
 	fs->inodes.epoch++;
 }
 

@@ -142,6 +142,16 @@ void fs_stat(const struct fs *fs, const struct inode *inode, struct stat *ret)
 	};
 }
 
+bool fs_is_bare(const struct fs *fs)
+{
+	return fs->inodes.trusted && fs->inodes.needed == 0 && fs->bare_at >= 0 && fs->bare_at >= fs->xattrs_at;
+}
+
+void fs_xattrs_changed(struct fs *fs, int64_t seq)
+{
+	fs->xattrs_at = seq > fs->xattrs_at ? seq : fs->xattrs_at;
+}
+
 void fs_learn_usage(struct fs *fs, const struct store_drive *drive)
 {
 	fs->quota = drive->quota;
@@ -149,6 +159,10 @@ void fs_learn_usage(struct fs *fs, const struct store_drive *drive)
 	fs->free = drive->free;
 	fs->disk = drive->quota == 0 || drive->free < drive->quota - drive->used ? drive->free : INT64_MAX;
 	fs->usage_at_ns = clock_mono_ns();
+	if (drive->bare)
+		fs->bare_at = drive->at.seq > fs->bare_at ? drive->at.seq : fs->bare_at;
+	else
+		fs_xattrs_changed(fs, drive->at.seq + 1);
 }
 
 void fs_learn_used(struct fs *fs, int64_t used, int64_t quota)
@@ -375,6 +389,7 @@ static void init_state(struct fs *fs, const struct fs_options *options)
 	fs->oplog = options->oplog;
 	fs->metrics = options->metrics;
 	fs->root = options->root;
+	fs->bare_at = options->bare_at;
 	fs->root_mode = options->root_mode;
 	fs->file_mask = options->has_masks ? options->file_mask : -1;
 	fs->folder_mask = options->has_masks ? options->folder_mask : -1;

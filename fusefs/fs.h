@@ -90,6 +90,8 @@ struct fs {
 	int64_t used_ns;	 /* the same, of the last request */
 	void (*wake)(void *cookie); /* the follower: somebody wants to know; may be NULL */
 	void *wake_cookie;
+	int64_t bare_at;     /* the last position of which it is known that no document had xattrs; < 0: none */
+	int64_t xattrs_at;   /* that of the last change of xattrs */
 	int64_t usage_at_ns; /* when the store said how full the drive is */
 	bool usage_asked;
 	int64_t quota, used, free; /* bytes; quota 0: none */
@@ -138,7 +140,10 @@ int fs_refresh(struct fs *fs, struct inode *inode, void (*ready)(void *cookie, i
 int fs_errno(int error);
 /* The change that an own op is. */
 int64_t fs_result_seq(const struct op_result *result);
-/* The usage of the drive, as an answer said it. */
+/* No document of the drive has xattrs. */
+bool fs_is_bare(const struct fs *fs);
+void fs_xattrs_changed(struct fs *fs, int64_t seq);
+/* What an answer said of the drive: usage, and whether it is bare. */
 void fs_learn_usage(struct fs *fs, const struct store_drive *drive);
 /* The same from the answer to a batch, which says nothing of the disk. */
 void fs_learn_used(struct fs *fs, int64_t used, int64_t quota);

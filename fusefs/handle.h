@@ -17,6 +17,7 @@ struct handle {
 	bool synchronous;	    /* O_SYNC, O_DSYNC, O_DIRECT: a write is stored before it is answered */
 	bool writable;
 	atomic_bool locks_lost; /* file locks of the document were lost while it was open: EIO */
+	bool capability_gone;	/* its removal was sent: see ops_drop_capability */
 	uint32_t error_seen;
 	struct ahead ahead;
 	struct listing *listing; /* of a directory */

@@ -77,6 +77,7 @@ static int make_fs(struct mount *m)
 	struct fs_options options = {
 		.store = m->store,
 		.root = m->drive.root,
+		.bare_at = m->drive.bare ? m->drive.at.seq : -1,
 		/* Whoever is told to show one owner for all shows no stored ones. */
 		.root_mode = geteuid() == 0 && !o->has_uid && !o->has_gid,
 		.uid = o->has_uid ? o->uid : geteuid(),

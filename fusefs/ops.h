@@ -23,8 +23,9 @@ struct fuse_lowlevel_ops;
 struct fs_options {
 	struct store *store; /* both are the caller's, and outlive the fs */
 	struct oplog *oplog;
-	int64_t root;	/* the document that is the root of the mount; 0: asked from the store when first needed */
-	bool root_mode; /* stored uid, gid, mode are shown; otherwise everything belongs to uid, gid */
+	int64_t bare_at; /* position at which no document of the drive had xattrs; < 0: not known */
+	int64_t root;	 /* the document that is the root of the mount; 0: asked from the store when first needed */
+	bool root_mode;	 /* stored uid, gid, mode are shown; otherwise everything belongs to uid, gid */
 	uid_t uid;
 	gid_t gid;
 	bool has_masks;		    /* else permissions are shown as they are stored */

@@ -156,6 +156,8 @@ void ops_copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_off, struct
 void ops_setxattr(fuse_req_t req, fuse_ino_t node, const char *name, const char *value, size_t size, int flags);
 void ops_getxattr(fuse_req_t req, fuse_ino_t node, const char *name, size_t size);
 void ops_listxattr(fuse_req_t req, fuse_ino_t node, size_t size);
+/* With the lock held, before what is written by O_DIRECT goes on: that passes the place where the kernel removes the file's capability. */
+void ops_drop_capability(struct fs *fs, struct handle *h);
 void ops_removexattr(fuse_req_t req, fuse_ino_t node, const char *name);
 /* ops_lock.c */
 void ops_getlk(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi, struct flock *lk);

@@ -211,6 +211,8 @@ void ops_write(fuse_req_t req, fuse_ino_t node, const char *data, size_t size, o
 	/* Who writes is told what failed before. The bytes of a mapping have nobody to tell: fsync and close will. */
 	r = fi->writepage ? 0 : flush_take_error(h->inode->file, &h->error_seen);
 	note_setid(req, h);
+	if (h->ahead.direct)
+		ops_drop_capability(fs, h);
 	waits = goes_through(fs, h, off, size) || !flush_room(fs, h->inode->file, size);
 	if (r == 0 && !waits)
 		r = flush_write(fs, h->inode, off, data, size);

@@ -1,5 +1,7 @@
 #include "fusefs/ops_private.h"
 
+#include "common/base/error.h"
+#include "common/base/log.h"
 #include "common/base/text.h"
 #include "common/proto/acl.h"
 #include "common/proto/xattr_name.h"
@@ -196,12 +198,30 @@ static void read_xattrs(fuse_req_t req, fuse_ino_t node, const struct wish *wish
 	fetch(ask, node);
 }
 
+/*
+ * ls -l asks for both of everything it lists, until it hears that there is no such thing here: a request each, since the kernel keeps neither. As long as no document of the drive has xattrs it may
+ * hear that: a kernel never asks for a default ACL of its own, and whoever sets one of them is not told so.
+ */
+static bool is_pointless(struct fs *fs, const char *name)
+{
+	bool bare;
+
+	if (strcmp(name, ACL_DEFAULT) != 0 && strcmp(name, "security.selinux") != 0)
+		return false;
+	fs_lock(fs);
+	bare = fs_is_bare(fs);
+	fs_unlock(fs);
+	return bare;
+}
+
 void ops_getxattr(fuse_req_t req, fuse_ino_t node, const char *name, size_t size)
 {
 	struct wish wish = {name, size};
 	int r = name_check(fs_of(req), name);
 
 	metric_inc(fs_of(req)->requests);
+	if (r == 0 && is_pointless(fs_of(req), name))
+		r = -EOPNOTSUPP;
 	if (r < 0)
 		ops_error(req, r);
 	else
@@ -241,6 +261,7 @@ static void learn_change(struct ask *ask, const struct op_result *result)
 	int r = 0;
 
 	inode_unref(fs_learn_own(ask->fs, result));
+	fs_xattrs_changed(ask->fs, fs_result_seq(result));
 	x = kept(inode);
 	if (!x && was_bare)
 		x = begin(inode, seen);
@@ -363,4 +384,61 @@ void ops_removexattr(fuse_req_t req, fuse_ino_t node, const char *name)
 		ops_error(req, r);
 	else
 		change(req, node, &op, span_of(NULL, 0));
+}
+
+/* -- capabilities -- */
+
+struct drop {
+	struct fs *fs;
+	struct inode *inode; /* with a reference */
+};
+
+static void on_dropped(void *cookie, int error, const struct op_result *results, size_t count)
+{
+	struct drop *drop = cookie;
+	struct fs *fs = drop->fs;
+	struct xattrs *x;
+
+	(void)count;
+	fs_lock(fs);
+	fs->calls--;
+	if (error == 0) {
+		inode_unref(fs_learn_own(fs, &results[0]));
+		x = kept(drop->inode);
+		if (x)
+			x->own = fs_result_seq(&results[0]);
+	} else if (error != -ENODATA) {
+		/* It may be there still. */
+		xattrs_free(drop->inode->xattrs);
+		drop->inode->xattrs = NULL;
+		log_warning(NULL, "the capability of a file that was written could not be removed: %s",
+			error_lookup(error)->title);
+	}
+	inode_unref(drop->inode);
+	fs_unlock(fs);
+	free(drop);
+}
+
+void ops_drop_capability(struct fs *fs, struct handle *h)
+{
+	const struct op op = {.kind = OP_REMOVEXATTR, .id = h->inode->id, .name = SPAN_LITERAL("security.capability")};
+	const struct xattrs *x = known(h->inode);
+	struct drop *drop;
+
+	/* Where nobody knows, it is asked for once: that there is none is no harm. */
+	if (x ? !xattrs_find(x, op.name) : h->capability_gone)
+		return;
+	drop = malloc(sizeof(*drop));
+	if (!drop)
+		return;
+	*drop = (struct drop){fs, inode_ref(h->inode)};
+	if (oplog_append(fs->oplog, &op, 1, on_dropped, drop, NULL) < 0) {
+		inode_unref(drop->inode);
+		free(drop);
+		return;
+	}
+	fs->calls++;
+	h->capability_gone = true;
+	if (kept(h->inode))
+		xattrs_remove(h->inode->xattrs, op.name);
 }

@@ -35,6 +35,7 @@ struct store_drive {
 	int64_t root;
 	int64_t quota, used, free; /* bytes */
 	struct store_position at;
+	bool bare; /* no document has xattrs; false: some may have */
 };
 
 struct store_page {

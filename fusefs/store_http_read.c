@@ -37,6 +37,7 @@ static int drive_parse(const json_t *object, struct store_drive *ret)
 		.quota = json_integer_value(json_object_get(object, "quota")),
 		.used = json_integer_value(json_object_get(object, "used")),
 		.free = json_integer_value(json_object_get(object, "free")),
+		.bare = json_is_true(json_object_get(object, "bare")),
 	};
 	int r = item_json_get_id(object, "root", &drive.root);
 

@@ -36,6 +36,8 @@ static json_t *drive_json(const struct docs *docs, const struct docs_drive *driv
 	r = r < 0 ? r : item_json_set_id(o, "seq", drive->at.seq);
 	r = r < 0 ? r : item_json_set_id(o, "incarnation", drive->at.incarnation);
 	r = r < 0 ? r : item_json_set_id(o, "root", ITEM_ROOT(drive->row.id));
+	if (r == 0 && drive->bare)
+		r = json_object_set_new(o, "bare", json_true());
 	if (r < 0) {
 		json_decref(o);
 		return NULL;

@@ -83,6 +83,7 @@ int docs_pg_drive_get(struct docs_store *store, const struct docs_scope *scope, 
 		r = -ERR_NOT_FOUND;
 	} else {
 		keep_drive(docs_pg_of(store), result, &drive);
+		drive.bare = pg_number(result, 0, DRIVE_BARE) != 0;
 		r = docs_pg_check_floor(&scope->floor, &drive.at);
 	}
 	if (r == 0)
@@ -103,6 +104,7 @@ int docs_pg_drive_list(struct docs_store *store, int64_t user, docs_on_drive on_
 		struct docs_drive drive;
 
 		docs_pg_drive(result, row, &drive);
+		drive.bare = pg_number(result, row, DRIVE_BARE) != 0;
 		r = on_drive(&drive, cookie);
 	}
 	pg_result_free(result);

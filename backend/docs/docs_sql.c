@@ -23,9 +23,10 @@ const struct pg_statement SQL_DRIVE_MAKE = SQL_WRITE("drive_make",
 	" FROM made, (SELECT " NOW_NS " AS t) now)"
 	" SELECT " SQL_DRIVE("d") " FROM made d");
 const struct pg_statement SQL_DRIVE_GET =
-	SQL_READ("drive_get", "SELECT " SQL_DRIVE("d") " FROM drive d WHERE " SQL_MINE);
+	SQL_READ("drive_get", "SELECT " SQL_DRIVE("d") ", " SQL_DRIVE_BARE("d") " FROM drive d WHERE " SQL_MINE);
 const struct pg_statement SQL_DRIVE_LIST = SQL_READ("drive_list",
-	"SELECT " SQL_DRIVE("d") " FROM drive d WHERE d.owner = $1 AND d.trashed_at IS NULL ORDER BY d.id");
+	"SELECT " SQL_DRIVE("d") ", " SQL_DRIVE_BARE(
+		"d") " FROM drive d WHERE d.owner = $1 AND d.trashed_at IS NULL ORDER BY d.id");
 const struct pg_statement SQL_DRIVE_CHANGE = SQL_WRITE("drive_change",
 	"UPDATE drive d SET name = COALESCE($3::bytea, name), quota = COALESCE($4::bigint, quota) WHERE " SQL_MINE);
 const struct pg_statement SQL_DRIVE_TRASH =

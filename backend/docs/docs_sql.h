@@ -68,6 +68,7 @@ enum docs_sql_drive_column {
 	DRIVE_NAME,
 	DRIVE_COLUMNS
 };
+enum { DRIVE_BARE = DRIVE_COLUMNS }; /* behind them, where people ask */
 
 /* Every read begins with these two columns: where the drive stood in its snapshot. No row: no such drive, or another's. */
 enum { READ_INCARNATION, READ_SEQ, READ_COLUMNS };

@@ -26,6 +26,11 @@
 	d ".id, " d ".owner, " d ".incarnation, " d ".seq, " d ".epoch, " d ".lease_epoch, " d ".lease_session, " d \
 	  ".next_number, " d ".quota, " d ".used, " d ".name"
 
+/* No document of it has xattrs: the first row of the index says so. */
+#define SQL_DRIVE_BARE(d)                                                                         \
+	"NOT EXISTS (SELECT FROM xattr x WHERE x.node >= " d ".id::bigint << 32 AND x.node < (" d \
+	".id + 1)::bigint << 32)"
+
 /* Of a drive: that it is there, and the caller's. */
 #define SQL_MINE "d.id = $1 AND d.trashed_at IS NULL AND ($2 = 0 OR d.owner = $2)"
 /* Of a session: that the mount was heard of. */

@@ -23,6 +23,7 @@ struct docs_drive {
 	struct tree_drive row;
 	struct docs_position at;
 	struct span name;
+	bool bare; /* drive_get, drive_list: no document of it has xattrs; false: some may have */
 };
 
 /* Who asks for what. user 0: the service itself (no owner check). session: may see documents without a name that it may hold. */

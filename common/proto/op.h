@@ -38,12 +38,12 @@ enum op_field {
 	OP_XATTR_CREATE = 1 << 11,
 	OP_XATTR_REPLACE = 1 << 12,
 	OP_IF_MATCH = 1 << 13,
-	OP_KEEP_SIZE = 1 << 14,	 /* write of holes and reservations: they do not make the document longer */
+	OP_KEEP_SIZE = 1 << 14,	    /* write of holes and reservations: they do not make the document longer */
 	OP_HAS_UMASK = 1 << 15,	    /* create: bits that go unless the folder has a default ACL */
 	OP_XATTR_NO_SGID = 1 << 16, /* setxattr of an access ACL: the set-group-id bit goes */
-	OP_WHITEOUT = 1 << 18,	 /* rename: a whiteout of overlayfs, character device 0/0, gets the old name */
-	OP_NAMELESS = 1 << 19,	 /* create: a file without a name, for whoever links it; its name is empty */
-	OP_DROP_SETID = 1 << 20, /* write, setattr: of a file, the bits that run it as its owner or group go */
+	OP_WHITEOUT = 1 << 18,	    /* rename: a whiteout of overlayfs, character device 0/0, gets the old name */
+	OP_NAMELESS = 1 << 19,	    /* create: a file without a name, for whoever links it; its name is empty */
+	OP_DROP_SETID = 1 << 20,    /* write, setattr: of a file, the bits that run it as its owner or group go */
 };
 
 enum op_extent_kind {

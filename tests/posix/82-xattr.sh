@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# Goal: extended attributes of every namespace behave as on a local file system, capabilities go when the file is changed, two mounts agree, and a drive without any costs ls nothing.
+. "$(dirname "$0")/../lib/e2e.sh"
+e2e_store
+NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos
+clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
+M=$E2E_MOUNT/82
+L=$WORK/local # what is done there says what is right
+at_end 'rm -rf "$E2E_MOUNT/82"'
+mkdir -p "$M" "$L"
+for p in "$E2E_MOUNT" "$WORK" "$(dirname "$E2E_MOUNT")"; do chmod o+x "$p"; done
+as() { setpriv --reuid "$1" --regid "$1" --clear-groups "${@:2}"; }
+
+# same SENTENCE COMMAND: run in both folders, it says and leaves the same.
+same() {
+	local where
+	for where in "$L" "$M"; do
+		(
+			cd "$where" || exit
+			eval "$2"
+			echo "exit $?"
+			find . ! -name . -type f -printf '%P %M %U %G %s\n' -o ! -name . -printf '%P %M %U %G\n' | sort
+			find . ! -name . | sort | xargs -d '\n' getfattr -hd -m - -e hex 2>&1 | sed 's/^# file: //'
+		) >"$WORK/same.$([ "$where" = "$M" ] && echo mount || echo local)" 2>&1
+	done
+	if diff "$WORK/same.local" "$WORK/same.mount" >"$WORK/same.diff"; then pass "$1"; else fail "$1" "$(head -n 20 "$WORK/same.diff")"; fi
+}
+
+cat >"$WORK/try.py" <<'PY'
+import os, sys
+def t(what, f, *a, **k):
+    try: r = f(*a, **k)
+    except OSError as e: r = e.strerror
+    print(what, repr(r)[:80])
+path = sys.argv[1]
+for name in ("user.a", "trusted.a", "security.ima", "security.selinux", "security.SMACK64", "security.x.y", "user.", "trusted.", "security.", "user", "nobody.a", "system.a", "", "user." + "n" * 250, "user." + "n" * 251):
+    label = name[:20] + "/%d" % len(name)
+    t("get " + label, os.getxattr, path, name)
+    t("set " + label, os.setxattr, path, name, b"value")
+    t("get " + label, os.getxattr, path, name)
+    t("replace " + label, os.setxattr, path, name, b"", os.XATTR_REPLACE)
+    t("create " + label, os.setxattr, path, name, b"", os.XATTR_CREATE)
+    t("get " + label, os.getxattr, path, name)
+    t("remove " + label, os.removexattr, path, name)
+    t("again " + label, os.removexattr, path, name)
+    t("replace " + label, os.setxattr, path, name, b"x", os.XATTR_REPLACE)
+    t("create " + label, os.setxattr, path, name, b"y", os.XATTR_CREATE)
+t("list", lambda: sorted(os.listxattr(path)))
+for name in os.listxattr(path): os.removexattr(path, name)
+PY
+same "a file takes what it takes" 'touch f; python3 "$WORK/try.py" f'
+same "a folder" 'mkdir d; python3 "$WORK/try.py" d'
+same "a fifo has no user.*" 'mkfifo p; python3 "$WORK/try.py" p'
+same "nor has a symlink" 'ln -s f l; setfattr -h -n user.a -v 1 l; setfattr -h -n trusted.a -v 1 l; setfattr -h -n security.a -v 1 l'
+same "trusted.* is the privileged's" 'chmod 666 f; setfattr -n trusted.a -v 1 f; setfattr -n security.a -v 2 f; setfattr -n user.a -v 3 f
+	as 1234 getfattr -m - f; as 1234 getfattr -n trusted.a f; as 1234 getfattr --only-values -n user.a f; as 1234 setfattr -n trusted.b -v 1 f; as 1234 setfattr -n security.b -v 1 f
+	as 1234 setfattr -n security.capability -v 1 f; as 1234 setfattr -n user.b -v 4 f; as 1234 setfattr -x security.a f'
+same "user.* needs the file's permissions" 'chmod 600 f; as 1234 setfattr -n user.c -v 1 f; as 1234 getfattr -n user.a f; chmod 644 f; as 1234 setfattr -n user.c -v 1 f; as 1234 getfattr --only-values -n user.a f'
+same "user.* of a sticky folder is its owner's" 'mkdir s; chmod 1777 s; as 1234 setfattr -n user.a -v 1 s; setfattr -n user.a -v 1 s'
+
+# ---- capabilities ----
+same "setcap and getcap" 'cp /bin/true c; setcap cap_net_raw+ep c; getcap c'
+cat >"$WORK/change.py" <<'PY'
+import ctypes, mmap, os, sys
+how, path = sys.argv[1:3]
+fd = os.open(path, os.O_RDWR | (os.O_DIRECT if how == "direct" else 0) | (os.O_TRUNC if how == "trunc" else 0))
+if how == "write": os.pwrite(fd, b"x", 5)
+elif how == "direct":
+    m = mmap.mmap(-1, 4096)
+    os.pwritev(fd, [m], 0)
+elif how == "truncate": os.ftruncate(fd, 100)
+elif how == "fallocate": ctypes.CDLL(None).fallocate(fd, 0, ctypes.c_long(0), ctypes.c_long(1 << 20))
+elif how == "copy": os.copy_file_range(os.open("/bin/true" if not os.path.exists("src") else "src", os.O_RDONLY), fd, 100)
+elif how == "mmap":
+    with mmap.mmap(fd, 4096) as m: m[0] = 1
+os.close(fd)
+PY
+for how in write direct trunc truncate fallocate mmap copy; do
+	same "a capability and $how" "echo src >src; cp /bin/true c; setcap cap_net_raw+ep c; python3 \"\$WORK/change.py\" $how c; getcap c"
+done
+same "a capability and chown, chmod, rename, link" 'cp /bin/true c; setcap cap_net_raw+ep c; chmod 700 c; getcap c; mv c c2; ln c2 c3; getcap c3; chown 1234 c3; getcap c3'
+same "cp -a, tar and rsync take them along" 'cp /bin/true c; setcap cap_net_raw+ep c; setfattr -n user.k -v v c; cp -a c c4; tar --xattrs --xattrs-include="*" -cf ../t.tar c; mkdir t; tar --xattrs --xattrs-include="*" -C t -xf ../t.tar; rsync -aX c r/; getcap c4 t/c r/c'
+
+# ---- two mounts ----
+B=$WORK/b
+mkdir -p "$B"
+at_end 'clean "$NEPHOS" umount "$B" || umount -l "$B"'
+check "a second mount of the same drive" clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL" "$B"
+echo >"$M/two"
+getfattr -d "$B/82/two"
+names() { [ "$(getfattr -d "$1" 2>/dev/null | grep -c "^user")" = "$2" ]; }
+# One right after the other: what the first mount learns of its own change must not hide the other's.
+for i in $(seq 20); do
+	setfattr -n "user.b$i" -v b "$B/82/two"
+	setfattr -n "user.a$i" -v a "$M/two"
+done
+check "the first mount has what both have set" eventually 3 names "$M/two" 40
+check "and so has the second" eventually 3 names "$B/82/two" 40
+
+# ---- a drive without any ----
+check_status "a new drive" 201 "${AUTH[@]}" -H "Idempotency-Key: 82-$RANDOM$RANDOM" -H 'Content-Type: application/json' -d '{"name":"plain82"}' "$URL/api/v2/docs/drives"
+drive=$(jq -r .id "$WORK/body")
+P=$WORK/p
+mkdir -p "$P"
+at_end 'clean "$NEPHOS" umount "$P" || umount -l "$P"; http -X DELETE "${AUTH[@]}" -H "Idempotency-Key: 82-$RANDOM$RANDOM" "$URL/api/v2/docs/drives/$drive"'
+check "is mounted" clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/p.pid,log=$WORK/p.log" "$URL/$drive" "$P"
+mkdir "$P/d"
+for i in $(seq 50); do : >"$P/d/f$i"; done
+asked() { strace -f -e trace=getxattr,lgetxattr -o "$WORK/ls.strace" ls -l "$P/d" >"$WORK/ls.out" && grep -c xattr "$WORK/ls.strace"; }
+check "ls -l does not go on asking there" test "$(asked)" -lt 10
+check "setfacl sets a default ACL there all the same" setfacl -d -m u:1234:rwx "$P/d"
+touch "$P/d/inherits"
+check_eq "which counts" "user:1234:rwx" "$(getfacl -cn "$P/d" 2>/dev/null | sed -n 's/^default:\(user:1234.*\)/\1/p')"
+setfacl -m u:1234:r "$P/d/f7"
+check "and from then on ls -l asks, and shows it" test "$(asked)" -gt 50
+check_eq "with a plus" "f7 inherits" "$(awk '$1 ~ /\+$/ {print $NF}' "$WORK/ls.out" | paste -sd' ')"
+e2e_end
