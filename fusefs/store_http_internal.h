@@ -82,7 +82,8 @@ struct sh_lock_call {
 	const struct store_lock_range *held;
 	size_t count;
 	uint64_t life;
-	int64_t number; /* of the request, 0: none yet */
+	int64_t number;	  /* of the request, 0: none yet */
+	bool held_before; /* something of that kind */
 	void (*hold)(void *cookie, int error, const struct store_lock_reply *reply);
 	void (*wait)(void *cookie, int error);
 	void (*test)(void *cookie, int error, const struct store_lock_range *other);

@@ -41,7 +41,7 @@ static void drop_unused(struct store_http *s, struct sh_locked *k)
 }
 
 /* Before it is asked for: memory that is missing then is missing in time. */
-static int note_asked(struct store_http *s, const struct sh_lock_call *l)
+static int note_asked(struct store_http *s, struct sh_lock_call *l)
 {
 	struct sh_locked *k = find(s, l->id);
 
@@ -53,6 +53,8 @@ static int note_asked(struct store_http *s, const struct sh_lock_call *l)
 		HASH_ADD(hh, s->locked, id, sizeof(k->id), k);
 	}
 	/* It may come to be held at any time from now on. */
+	if (l->number == 0)
+		l->held_before = k->held[l->flock];
 	k->held[l->flock] |= l->count > 0;
 	return 0;
 }
@@ -206,7 +208,8 @@ static void parse_conflict(const struct http_response *response, struct store_lo
 	json_decref(root);
 }
 
-static void note_answer(struct sh_call *call, bool granted, struct store_lock_reply *reply)
+/* An answer that comes from a session of before says nothing; without one it may be held or not. */
+static void note_answer(struct sh_call *call, int error, struct store_lock_reply *reply)
 {
 	struct store_http *s = call->s;
 	const struct sh_lock_call *l = &call->as.lock;
@@ -214,9 +217,11 @@ static void note_answer(struct sh_call *call, bool granted, struct store_lock_re
 
 	pthread_mutex_lock(&s->lock);
 	k = find(s, l->id);
-	/* Of an answer that comes from a session of before, and of a refusal, nothing follows. */
-	if (granted && k && l->count == 0 && call->session_sent == s->session) {
-		k->held[l->flock] = false;
+	if (k && (error == 0 || error == -ENOENT) && call->session_sent == s->session) {
+		if (error == 0)
+			k->held[l->flock] = reply->granted ? l->count > 0 : l->held_before;
+		else
+			k->held[l->flock] = false;
 		drop_unused(s, k);
 	}
 	reply->life = s->lock_life;
@@ -240,7 +245,7 @@ static void on_hold(struct sh_call *call, int error, struct http_response *respo
 	} else if (error == -EPROTO) {
 		log_error(NULL, "the answer about a file lock makes no sense");
 	}
-	note_answer(call, reply.granted, &reply);
+	note_answer(call, error, &reply);
 	call->as.lock.hold(call->cookie, error, &reply);
 	sh_over(call);
 }
