@@ -393,6 +393,7 @@ static void init_state(struct fs *fs, const struct fs_options *options)
 	fs->root_mode = options->root_mode;
 	fs->file_mask = options->has_masks ? options->file_mask : -1;
 	fs->folder_mask = options->has_masks ? options->folder_mask : -1;
+	fs->local_locks = options->local_locks;
 	fs->others = options->shared;
 	fs->uid = options->uid;
 	fs->gid = options->gid;

@@ -73,6 +73,7 @@ struct fs {
 	struct ask *pending;	/* requests that wait, by fuse_req_t */
 	struct ops_patience patience;
 	struct shared_locks *lock_tables;
+	bool local_locks;	  /* the store does not hear of them */
 	uint64_t lock_life;	  /* for which file locks hold, see store.h */
 	unsigned locks_away;	  /* requests that wait for another mount's */
 	struct file *files;	  /* with known content, most recently used first */

@@ -86,6 +86,7 @@ static int make_fs(struct mount *m)
 		.has_masks = true,
 		.file_mask = o->file_mask,
 		.folder_mask = o->folder_mask,
+		.local_locks = o->local_locks,
 		.shared = true,
 		.follows = true,
 		.metrics = m->metrics,

@@ -47,6 +47,7 @@ static const struct option known[] = {
 	{"fmask", OPTION_MASK, AT(file_mask)},
 	{"dmask", OPTION_MASK, AT(folder_mask)},
 	{"cache", OPTION_SIZE, AT(cache_bytes)},
+	{"local_locks", OPTION_SWITCH, AT(local_locks)},
 	{"watch", OPTION_PORT, AT(watch_port)},
 	{"dev", OPTION_FUSE, 0},
 	{"nodev", OPTION_FUSE, 0},
@@ -103,6 +104,7 @@ const char *options_usage(void)
 	       "  -o allow_other      for other users, too (root's mounts always are)\n"
 	       "  -o remount,ro       (or remount,rw) with DIR alone: what is mounted there becomes read only, or writable\n"
 	       "  -o uid=N,gid=N      everything belongs to them\n"
+	       "  -o local_locks      file locks are decided here alone: faster, and unknown to other mounts\n"
 	       "  -o umask=MASK       permissions are shown as 0777 without these bits, whatever is stored;\n"
 	       "     fmask=, dmask=   the same for all but folders, and for folders\n"
 	       "  -o cache=SIZE       content kept in memory (128M)\n"

@@ -30,9 +30,10 @@ struct mount_options {
 	char *credentials, *log_file, *pid_file;
 	struct buf fuse; /* options that libfuse and the kernel understand, with commas */
 	bool foreground, read_only, allow_other;
-	bool fake;    /* mount -f: all but the mounting */
-	bool remount; /* only the flags of what is mounted there already are changed */
-	bool help;    /* print the usage to stdout and end */
+	bool local_locks; /* file locks are between processes here only */
+	bool fake;	  /* mount -f: all but the mounting */
+	bool remount;	  /* only the flags of what is mounted there already are changed */
+	bool help;	  /* print the usage to stdout and end */
 	bool has_uid, has_gid;
 	uid_t uid;
 	gid_t gid;

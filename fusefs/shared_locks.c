@@ -127,9 +127,9 @@ void shared_locks_enqueue(struct shared_locks *t, struct lock_request *r, bool f
 
 void shared_locks_sync(struct shared_locks *t)
 {
-	struct lock_request *r = calloc(1, sizeof(*r));
+	struct lock_request *r = t->fs->local_locks ? NULL : calloc(1, sizeof(*r));
 
-	t->unsure = true;
+	t->unsure = !t->fs->local_locks;
 	if (!r)
 		return;
 	r->table = t;
@@ -175,6 +175,8 @@ static int change(const struct shared_locks *t, struct lock_request *r)
 
 static bool is_known(const struct shared_locks *t, const struct lock_request *r)
 {
+	if (t->fs->local_locks)
+		return true;
 	if (t->unsure || t->known_count != r->range_count)
 		return false;
 	for (size_t i = 0; i < t->known_count; i++) {

@@ -184,6 +184,20 @@ for path in (A, B):
     assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
 PY
 
+mkdir "$WORK/c"
+at_end 'clean "$NEPHOS" umount "$WORK/c" || umount -l "$WORK/c"'
+check "a mount with local_locks" clean "$NEPHOS" mount -o "local_locks,credentials=$E2E_DATA/credentials,pidfile=$WORK/c.pid,log=$WORK/c.log" "$URL" "$WORK/c"
+check "its locks are between its processes" timeout 60 python3 -c "
+import fcntl, os, sys, time
+a, c = sys.argv[1:3]
+f = open(a + '/40/local', 'w'); f.close()
+while not os.path.exists(c + '/40/local'): time.sleep(0.01)
+one, two, other = open(c + '/40/local', 'r+'), open(c + '/40/local', 'r+'), open(a + '/40/local', 'r+')
+fcntl.flock(one, fcntl.LOCK_EX)
+try: fcntl.flock(two, fcntl.LOCK_EX | fcntl.LOCK_NB); sys.exit(1)
+except BlockingIOError: pass
+fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)" "$A" "$WORK/c"
+
 holds_nothing() { # the locks of both are free for a third
 	timeout 20 python3 -c "
 import fcntl, sys
