@@ -31,7 +31,7 @@ static void learn_copied(struct fs *fs, struct file *f, const struct op *op, int
 static void forget(struct fs *fs, struct file *f, const struct op_result *result, int64_t before, const struct op *op)
 {
 	const struct item *item = &result->item;
-	int64_t copied = result->len;
+	int64_t copied = result->value;
 
 	content_own(&f->content, before, item->content_seq, item->seq);
 	switch (op->kind) {
@@ -64,7 +64,7 @@ void job_hides_dirty(struct job *job, const struct op_result *result)
 	else if (op->kind == OP_WRITE && op->extents[0].kind == OP_EXTENT_HOLE)
 		(void)dirty_cut(&f->dirty, op->extents[0].at, op->extents[0].at + op->extents[0].len);
 	else if (op->kind == OP_CLONE)
-		(void)dirty_cut(&f->dirty, op->at, op->at + result->len);
+		(void)dirty_cut(&f->dirty, op->at, op->at + result->value);
 }
 
 void job_apply(struct fs *fs, struct job *job, int64_t before, const struct op_result *result)

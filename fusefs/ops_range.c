@@ -284,7 +284,7 @@ static void on_copied(void *cookie, int error, const struct op_result *result)
 	fuse_req_t req = ask_take(ask);
 
 	if (req && error == 0)
-		fuse_reply_write(req, (size_t)result->len);
+		fuse_reply_write(req, (size_t)result->value);
 	else if (req)
 		ops_error(req, error);
 	ask_free(ask);

@@ -182,6 +182,7 @@ static int take_entry(struct inquiry *q, const json_t *object)
 {
 	struct op_result *result;
 	struct wanted *w;
+	const char *op = json_string_value(json_object_get(object, "op"));
 	const char *key = json_string_value(json_object_get(object, "key"));
 	int r;
 
@@ -202,7 +203,9 @@ static int take_entry(struct inquiry *q, const json_t *object)
 		r = get_id(object, "old_parent", &w[ITEM_OLD_FOLDER].id);
 	if (w[ITEM_OLD_FOLDER].id == w[ITEM_FOLDER].id)
 		w[ITEM_OLD_FOLDER].id = 0;
-	result->len = json_integer_value(json_object_get(object, "len"));
+	/* The range that an append changed begins where it was put. */
+	result->value = json_integer_value(
+		json_object_get(object, op && strcmp(op, op_kind_name(OP_WRITE)) == 0 ? "from" : "len"));
 	return r;
 }
 

@@ -338,13 +338,13 @@ static int check_extents(struct mem_drive *d, const struct op *op)
 	return 0;
 }
 
-static int64_t put_extents(struct mem_doc *doc, const struct op *op)
+static int64_t put_extents(struct mem_doc *doc, const struct op *op, int64_t base)
 {
 	int64_t end = 0;
 
 	for (size_t i = 0; i < op->extent_count; i++) {
 		const struct op_extent *e = &op->extents[i];
-		struct mem_piece piece = {.at = e->at,
+		struct mem_piece piece = {.at = base + e->at,
 			.len = e->len,
 			.kind = e->kind == OP_EXTENT_BLOCK ? EXTENT_BLOCK : EXTENT_INLINE,
 			.from = e->from};
@@ -352,13 +352,13 @@ static int64_t put_extents(struct mem_doc *doc, const struct op *op)
 		memcpy(piece.sha256, e->sha256, sizeof(piece.sha256));
 		piece.data = (char *)e->data.data;
 		if (e->kind == OP_EXTENT_HOLE)
-			mem_content_cut(doc, e->at, e->at + e->len);
+			mem_content_cut(doc, piece.at, piece.at + e->len);
 		else if (e->kind == OP_EXTENT_RESERVE)
-			mem_content_reserve(doc, e->at, e->at + e->len);
+			mem_content_reserve(doc, piece.at, piece.at + e->len);
 		else if (e->len > 0)
 			mem_content_put(doc, &piece);
-		if (e->at + e->len > end && !(op->fields & OP_KEEP_SIZE))
-			end = e->at + e->len;
+		if (piece.at + e->len > end && !(op->fields & OP_KEEP_SIZE))
+			end = piece.at + e->len;
 	}
 	return end;
 }
@@ -381,7 +381,9 @@ static int apply_write(struct applying *a)
 		return r;
 	if (op->fields & OP_REPLACE)
 		set_size(a, doc, 0);
-	end = put_extents(doc, op);
+	if (op->fields & OP_APPEND)
+		a->ret->value = doc->size;
+	end = put_extents(doc, op, a->ret->value);
 	doc->mtime = a->now;
 	set_fields(a, doc);
 	if (end > doc->size)
@@ -434,7 +436,7 @@ static int apply_clone(struct applying *a)
 	touch(a, to);
 	set_size(a, to, op->at + len > to->size ? op->at + len : to->size);
 	give_item(a, to);
-	a->ret->len = len;
+	a->ret->value = len;
 	return 0;
 }
 

@@ -115,14 +115,24 @@ static int load_xattr(struct docs_mem *m, const struct tree_name *want, struct t
 	return tree_load_xattr(t, want->parent, want->name, value, bytes);
 }
 
+/* Whether a want takes this extent. The end of a file is where it is now. */
+static bool range_takes(struct docs_mem *m, const struct tree_range *want, const struct tree_extent *extent)
+{
+	int64_t from = want->from;
+
+	MEM_EACH(struct tree_node, n, &m->nodes)
+	if (from == TREE_TAIL && n->item.id == want->node)
+		from = n->item.size - 1;
+	return extent->node == want->node && extent->at < want->to && extent->at + extent->len > from;
+}
+
 static int load(struct docs_mem *m, uint32_t drive, const struct tree_wants *w, struct tree *t)
 {
 	int r = load_names(m, w, t);
 
 	for (size_t i = 0; i < w->range_count; i++)
 		MEM_EACH(struct mem_extent, x, &m->extents)
-	if (r == 0 && x->extent.node == w->ranges[i].node && x->extent.at < w->ranges[i].to &&
-		x->extent.at + x->extent.len > w->ranges[i].from)
+	if (r == 0 && range_takes(m, &w->ranges[i], &x->extent))
 		r = tree_load_extent(t, &x->extent);
 	for (size_t i = 0; r == 0 && i < w->xattr_count; i++)
 		r = load_xattr(m, &w->xattrs[i], t);

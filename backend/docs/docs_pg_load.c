@@ -45,7 +45,8 @@ static int queue_ranges(struct docs_pg *s, uint32_t drive, const struct tree_wan
 		const struct tree_range *range = w->ranges;
 		const struct pg_param one[] = {PG_P_I64(ITEM_DRIVE(range->node) == drive ? range->node : 0),
 			PG_P_I64(range->from), PG_P_I64(range->to)};
-		return pg_pipeline_add(s->pg, &SQL_LOAD_EXTENTS_ONE, one, 3);
+		return range->from == TREE_TAIL ? pg_pipeline_add(s->pg, &SQL_LOAD_EXTENTS_TAIL, one, 1)
+						: pg_pipeline_add(s->pg, &SQL_LOAD_EXTENTS_ONE, one, 3);
 	}
 	const struct pg_param params[] = {
 		pg_array_param(s->numbers[0]), pg_array_param(s->numbers[1]), pg_array_param(s->numbers[2])};

@@ -1,6 +1,7 @@
 #include "backend/docs/docs_sql.h"
 
 #include "backend/docs/docs_sql_part.h"
+#include "backend/docs/tree.h"
 
 /*
  * Written for plans that cannot go wrong: what is looked up by a list is a LATERAL or a parameterised join, nothing counts on how
@@ -159,17 +160,27 @@ const struct pg_statement SQL_LOAD = SQL_READ("load",
 		"n") " FROM node n WHERE n.id = ANY ($1::bigint[])"
 		     " UNION ALL SELECT e.parent, e.name, " SQL_LOADED(
 			     "n") " FROM unnest($2::bigint[], $3::bytea[]) w (parent, name) JOIN entry e ON e.parent = w.parent AND e.name = w.name JOIN node n ON n.id = e.child");
+/* Extents of w.node that touch [w.from_, w.to_). */
+#define TOUCHING                                                                                                                           \
+	"SELECT x.* FROM extent x WHERE x.node = w.node"                                                                                   \
+	" AND x.at >= COALESCE((SELECT y.at FROM extent y WHERE y.node = w.node AND y.at <= w.from_ ORDER BY y.at DESC LIMIT 1), w.from_)" \
+	" AND x.at < w.to_ AND x.at + x.len > w.from_ OFFSET 0"
+#define LAST_BYTE(node) "(SELECT n.size - 1 FROM node n WHERE n.id = " node ")"
 const struct pg_statement SQL_LOAD_EXTENTS = SQL_READ("load_extents",
 	"SELECT " SQL_EXTENT(
-		"x") " FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) w (node, from_, to_)"
-		     " CROSS JOIN LATERAL (SELECT x.* FROM extent x WHERE x.node = w.node"
-		     " AND x.at >= COALESCE((SELECT y.at FROM extent y WHERE y.node = w.node AND y.at <= w.from_ ORDER BY y.at DESC LIMIT 1), w.from_)"
-		     " AND x.at < w.to_ AND x.at + x.len > w.from_ OFFSET 0) x");
+		"x") " FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) v (node, from_, to_)"
+		     " CROSS JOIN LATERAL (SELECT v.node, v.to_, CASE WHEN v.from_ = " SQL_TEXT(
+			     TREE_TAIL) " THEN " LAST_BYTE("v.node") " ELSE v.from_ END AS from_ OFFSET 0) w"
+								     " CROSS JOIN LATERAL (" TOUCHING ") x");
 const struct pg_statement SQL_LOAD_EXTENTS_ONE = SQL_READ("load_extents_one",
 	"SELECT " SQL_EXTENT(
 		"x") " FROM extent x WHERE x.node = $1"
 		     " AND x.at >= COALESCE((SELECT y.at FROM extent y WHERE y.node = $1 AND y.at <= $2 ORDER BY y.at DESC LIMIT 1), $2)"
 		     " AND x.at < $3 AND x.at + x.len > $2");
+const struct pg_statement SQL_LOAD_EXTENTS_TAIL = SQL_READ("load_extents_tail",
+	"SELECT " SQL_EXTENT("x") " FROM (SELECT $1::bigint AS node, " LAST_BYTE("$1") " AS from_, " SQL_TEXT(
+		TREE_TAIL) "::bigint AS to_ OFFSET 0) w"
+			   " CROSS JOIN LATERAL (" TOUCHING ") x");
 /* UNION, not UNION ALL: chains that meet go on as one, and it ends even if the tree had a circle. */
 const struct pg_statement SQL_LOAD_ANCESTORS = SQL_READ("load_ancestors",
 	"WITH RECURSIVE up (id, parent) AS (SELECT n.id, n.parent FROM unnest($1::bigint[]) f JOIN node n ON n.id = f"

@@ -54,6 +54,8 @@ int tree_new(const struct tree_drive *drive, int64_t now_ns, struct tree **ret);
 void tree_free(struct tree *t);
 
 /* What a set of batches needs to be loaded; duplicates are removed. Names as (parent, name): the entry and the node it leads to. Spans borrow from the batches. */
+#define TREE_TAIL 9223372036854775806 /* beyond every file; bare, as it stands in SQL too */
+
 struct tree_wants {
 	int64_t *nodes;
 	size_t node_count;
@@ -64,7 +66,7 @@ struct tree_wants {
 	} * names;
 	size_t name_count;
 	/* Extents that touch [from, to) of node (at < to and at + len > from). The byte of margin on both sides that merging needs is in it. to = INT64_MAX: to the end. Ranges of one node are disjoint;
-	 * an extent that touches two of them may be loaded twice. */
+	 * an extent that touches two of them may be loaded twice. [TREE_TAIL, INT64_MAX): from the last byte on, wherever that is: what an append may merge with, and what is reserved there. */
 	struct tree_range {
 		int64_t node, from, to;
 	} * ranges;

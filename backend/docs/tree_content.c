@@ -154,28 +154,49 @@ static int write_extent(struct tree_call *c, struct tree_row *row, const struct 
 	return r < 0 ? r : put(c, row, &extent);
 }
 
+/* Where the op's pieces count from. */
+static int write_base(struct tree_call *c, const struct tree_row *row, int64_t *ret)
+{
+	int64_t size = row->now.node.item.size;
+
+	*ret = c->op->fields & OP_APPEND ? size : 0;
+	for (size_t i = 0; *ret > 0 && i < c->op->extent_count; i++) {
+		const struct op_extent *e = &c->op->extents[i];
+
+		if (e->at + e->len > (int64_t)FILE_BYTES_MAX - size)
+			return -EFBIG;
+	}
+	return 0;
+}
+
 /* The pieces of the op; the size becomes what holds them all. */
 static int write_content(struct tree_call *c, struct tree_row *row)
 {
 	struct item *item = &row->now.node.item;
-	int64_t old = item->size, end = c->op->fields & OP_REPLACE ? 0 : old;
-	int r = 0;
+	int64_t old = item->size, end = c->op->fields & OP_REPLACE ? 0 : old, base;
+	int r = write_base(c, row, &base);
+
+	if (r < 0)
+		return r;
 
 	if (c->op->fields & OP_REPLACE) {
 		r = drop_all(c, row);
 		note_range(c, 0, old, TREE_CONTENT);
 	}
 	for (size_t i = 0; r == 0 && i < c->op->extent_count; i++) {
-		const struct op_extent *e = &c->op->extents[i];
+		struct op_extent e = c->op->extents[i];
 
-		r = write_extent(c, row, e);
+		e.at += base;
+		r = write_extent(c, row, &e);
 		if (!(c->op->fields & OP_KEEP_SIZE))
-			end = e->at + e->len > end ? e->at + e->len : end;
+			end = e.at + e.len > end ? e.at + e.len : end;
 	}
 	if (r < 0)
 		return r;
 	if (c->op->extent_count > 0 || (c->op->fields & OP_REPLACE))
 		content_changed(c, row);
+	if (c->op->fields & OP_APPEND)
+		c->result->value = old;
 	/* Whatever is beyond the final size was put there by this very op. */
 	item->size = end;
 	if (end != old)
@@ -295,6 +316,6 @@ int tree_op_clone(struct tree_call *c)
 	if (r < 0)
 		return r;
 	tree_result_document(c, clone.target);
-	c->result->len = clone.len;
+	c->result->value = clone.len;
 	return 0;
 }

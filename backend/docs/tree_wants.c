@@ -140,11 +140,13 @@ static int want_write(struct making *m, const struct op *op)
 {
 	int r = want_node(m, op->id);
 
-	/* Replaced content is cleared without a look at it. */
+	if (r == 0 && (op->fields & OP_APPEND))
+		r = want_range(m, op->id, TREE_TAIL, INT64_MAX);
+	/* Replaced content is cleared without a look at it; where the end is, the transaction sees. */
 	for (size_t i = 0; r == 0 && i < op->extent_count; i++) {
 		const struct op_extent *e = &op->extents[i];
 
-		if (!(op->fields & OP_REPLACE))
+		if (!(op->fields & (OP_REPLACE | OP_APPEND)))
 			r = want_written(m, op->id, e->at, e->len);
 		if (r == 0 && e->kind == OP_EXTENT_BLOCK)
 			r = list_add(&m->blocks, e->sha256);
@@ -247,7 +249,8 @@ static void join_ranges(struct list *ranges)
 
 	list_unique(ranges, range_order);
 	for (size_t i = 0; list && i < ranges->count; i++) {
-		if (kept > 0 && list[kept - 1].node == list[i].node && list[kept - 1].to >= list[i].from) {
+		if (kept > 0 && list[kept - 1].node == list[i].node && list[kept - 1].to >= list[i].from &&
+			list[i].from != TREE_TAIL) {
 			if (list[i].to > list[kept - 1].to)
 				list[kept - 1].to = list[i].to;
 		} else {

@@ -56,6 +56,7 @@ const struct op_wire op_wire[OP_WIRE_COUNT] = {
 	{"extents", OP_VALUE_EXTENTS, WRITE, 0, AT(extents), 0},
 	{"replace", OP_VALUE_BOOL, WRITE, 0, 0, OP_REPLACE},
 	{"nameless", OP_VALUE_BOOL, CREATE, 0, 0, OP_NAMELESS},
+	{"append", OP_VALUE_BOOL, WRITE, 0, 0, OP_APPEND},
 	{"drop_setid", OP_VALUE_BOOL, WRITE | SETATTR, 0, 0, OP_DROP_SETID},
 	{"keep_size", OP_VALUE_BOOL, WRITE, 0, 0, OP_KEEP_SIZE},
 	{"flags", OP_VALUE_FLAGS, RENAME | K(OP_SETXATTR), 0, 0, 0},
@@ -220,6 +221,9 @@ int op_check(const struct op *op)
 	if ((op->fields & OP_WHITEOUT) && (op->fields & OP_EXCHANGE))
 		return -ERR_UNPROCESSABLE;
 	if ((op->fields & both_rename) == both_rename || (op->fields & both_xattr) == both_xattr)
+		return -ERR_UNPROCESSABLE;
+	/* Its size is what it makes of it. */
+	if ((op->fields & OP_APPEND) && (op->fields & (OP_REPLACE | OP_HAS_SIZE | OP_KEEP_SIZE)))
 		return -ERR_UNPROCESSABLE;
 	/* -1 is "unchanged" of chown(2): nobody has it. */
 	if (((op->fields & OP_HAS_UID) && op->uid == UINT32_MAX) ||

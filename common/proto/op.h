@@ -44,6 +44,7 @@ enum op_field {
 	OP_WHITEOUT = 1 << 18,	    /* rename: a whiteout of overlayfs, character device 0/0, gets the old name */
 	OP_NAMELESS = 1 << 19,	    /* create: a file without a name, for whoever links it; its name is empty */
 	OP_DROP_SETID = 1 << 20,    /* write, setattr: of a file, the bits that run it as its owner or group go */
+	OP_APPEND = 1 << 21,	    /* write: the extents' places count from the end of the file */
 };
 
 enum op_extent_kind {

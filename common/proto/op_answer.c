@@ -19,7 +19,7 @@ struct decoded {
 
 static bool numbers_ok(const struct op_result *result)
 {
-	return result->id >= 0 && result->replaced >= 0 && result->len >= 0;
+	return result->id >= 0 && result->replaced >= 0 && result->value >= 0;
 }
 
 /* ---- JSON ---- */
@@ -51,7 +51,9 @@ static int append_result(struct buf *b, const struct op *op, const struct op_res
 	if (r == 0 && result->replaced)
 		r = buf_printf(b, "\"replaced\":\"%" PRId64 "\",", result->replaced);
 	if (r == 0 && op->kind == OP_CLONE)
-		r = buf_printf(b, "\"len\":%" PRId64 ",", result->len);
+		r = buf_printf(b, "\"len\":%" PRId64 ",", result->value);
+	if (r == 0 && (op->fields & OP_APPEND))
+		r = buf_printf(b, "\"at\":%" PRId64 ",", result->value);
 	return r < 0 ? r : append_dirs(b, result);
 }
 
@@ -80,7 +82,7 @@ static int get_id(const json_t *object, const char *key, int64_t *ret)
 static int get_result(const json_t *object, struct op_result *ret, struct buf *names)
 {
 	const json_t *item = json_object_get(object, "item"), *dirs = json_object_get(object, "dirs");
-	const json_t *len = json_object_get(object, "len");
+	const json_t *len = json_object_get(object, "len"), *at = json_object_get(object, "at");
 	int r = json_is_object(object) && json_array_size(dirs) <= OP_RESULT_DIRS_MAX ? 0 : -EBADMSG;
 
 	if (r == 0 && item) {
@@ -94,8 +96,8 @@ static int get_result(const json_t *object, struct op_result *ret, struct buf *n
 		r = get_id(object, "id", &ret->id);
 	if (r == 0)
 		r = get_id(object, "replaced", &ret->replaced);
-	if (r == 0 && json_is_integer(len))
-		ret->len = json_integer_value(len);
+	if (r == 0 && (json_is_integer(len) || json_is_integer(at)))
+		ret->value = json_integer_value(json_is_integer(len) ? len : at);
 	return r == 0 && !numbers_ok(ret) ? -EBADMSG : r;
 }
 
@@ -134,7 +136,7 @@ static int put_result(struct buf *b, const struct op_result *result)
 	r = r < 0 ? r : buf_append_u8(b, (uint8_t)result->dir_count);
 	r = r < 0 ? r : buf_append_u64(b, (uint64_t)result->id);
 	r = r < 0 ? r : buf_append_u64(b, (uint64_t)result->replaced);
-	r = r < 0 ? r : buf_append_u64(b, (uint64_t)result->len);
+	r = r < 0 ? r : buf_append_u64(b, (uint64_t)result->value);
 	if (r == 0 && result->has_item)
 		r = put_item(b, &result->item);
 	for (size_t i = 0; r == 0 && i < result->dir_count; i++)
@@ -170,7 +172,7 @@ static int take_result(struct span body, size_t *at, struct op_result *ret)
 	ret->dir_count = compact_take_int(&r, 1);
 	ret->id = compact_take_i64(&r);
 	ret->replaced = compact_take_i64(&r);
-	ret->len = compact_take_i64(&r);
+	ret->value = compact_take_i64(&r);
 	if (has > HAS_ITEM || ret->dir_count > OP_RESULT_DIRS_MAX || !numbers_ok(ret))
 		r.bad = true;
 	error = compact_reader_step(&r, body, at);

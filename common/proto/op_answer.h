@@ -17,7 +17,7 @@ struct op_result {
 	bool has_item;
 	int64_t id;
 	int64_t replaced; /* rename: what lost its name, 0 (an exchange: 0) */
-	int64_t len;	  /* clone: bytes */
+	int64_t value;	  /* clone: how many bytes; append: where they begin; else 0 */
 	struct item dirs[OP_RESULT_DIRS_MAX];
 	size_t dir_count;
 };
@@ -29,7 +29,7 @@ struct op_answer {
 	const struct op_result *results;
 };
 
-/* Appended; what a failure leaves is for nobody. -ENOMEM, -E2BIG. kinds of the ops say which results have a len. */
+/* Appended; what a failure leaves is for nobody. -ENOMEM, -E2BIG. The ops say which results have a len, or an at. */
 int op_answer_append_json(struct buf *b, const struct op_answer *answer, const struct op_batch *batch);
 int op_answer_append_compact(struct buf *b, const struct op_answer *answer);
 

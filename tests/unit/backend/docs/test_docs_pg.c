@@ -485,6 +485,57 @@ static void xattrs_are_set_replaced_and_removed(void **state)
 
 /* ---- names ---- */
 
+static void appends_grow_one_piece_that_is_found_without_its_place(void **state)
+{
+	struct worker *w = *state;
+	const int64_t id = create(w, root_of(w), "log", S_IFREG | 0644);
+	struct op_extent extent = {.len = 5, .kind = OP_EXTENT_DATA, .data = SPAN_LITERAL("line\n")};
+	struct op op = {.kind = OP_WRITE, .fields = OP_APPEND, .id = id, .extents = &extent, .extent_count = 1};
+	struct seen_item seen;
+
+	for (int i = 0; i < 4; i++)
+		do_op(w, &op);
+	assert_ok(w, get(w, id, &seen));
+	assert_int_equal(seen.item.size, 20);
+	assert_int_equal(
+		number_of(w, "pieces", "SELECT count(*) FROM extent WHERE node = (SELECT max(node) FROM extent)"), 1);
+	assert_int_equal(
+		number_of(w, "bytes", "SELECT length(data) FROM extent WHERE node = (SELECT max(node) FROM extent)"),
+		20);
+}
+
+static void appends_take_what_is_reserved_behind_the_end(void **state)
+{
+	struct worker *w = *state;
+	const int64_t id = create(w, root_of(w), "log", S_IFREG | 0644);
+	struct op_extent text = {.len = 5, .kind = OP_EXTENT_DATA, .data = SPAN_LITERAL("line\n")};
+	struct op_extent room[] = {
+		{.at = 2, .len = 4, .kind = OP_EXTENT_RESERVE}, {.at = 8, .len = 8, .kind = OP_EXTENT_RESERVE}};
+	struct op reserve = {.kind = OP_WRITE, .fields = OP_KEEP_SIZE, .id = id, .extents = room, .extent_count = 2};
+	struct op ops[] = {{.kind = OP_WRITE, .fields = OP_APPEND, .id = id, .extents = &text, .extent_count = 1},
+		{.kind = OP_SETATTR, .fields = OP_HAS_SIZE, .id = id, .size = 12}};
+	struct seen_item seen;
+
+	do_op(w, &reserve);
+	do_op(w, &ops[0]);
+	do_op(w, &ops[0]);
+	assert_ok(w, get(w, id, &seen));
+	assert_int_equal(seen.item.size, 10);
+	assert_int_equal(seen.item.allocated, 16);
+	/* Of one batch, with a size that would have been loaded otherwise. */
+	do_op(w, &ops[1]);
+	do_op(w, &ops[0]);
+	assert_ok(w, get(w, id, &seen));
+	assert_int_equal(seen.item.size, 17);
+	assert_int_equal(
+		number_of(w, "overlaps",
+			"SELECT count(*) FROM extent a JOIN extent b ON a.node = b.node AND a.at < b.at AND a.at + a.len > b.at"),
+		0);
+	assert_int_equal(seen.item.allocated,
+		number_of(w, "allocated",
+			"SELECT sum(len)::bigint FROM extent WHERE node = (SELECT max(node) FROM extent)"));
+}
+
 static void rename_moves_replaces_and_exchanges(void **state)
 {
 	struct worker *w = *state;
@@ -705,6 +756,8 @@ int main(void)
 		with_worker(a_block_that_is_not_stored_is_refused),
 		with_worker(large_inline_content_comes_back_whole),
 		with_worker(xattrs_are_set_replaced_and_removed),
+		with_worker(appends_grow_one_piece_that_is_found_without_its_place),
+		with_worker(appends_take_what_is_reserved_behind_the_end),
 		with_worker(rename_moves_replaces_and_exchanges),
 		with_worker(folders_are_removed_only_when_empty),
 		with_worker(a_document_with_several_names_keeps_the_others),

@@ -135,10 +135,12 @@ static struct op some_op(struct op_extent *extents)
 		op.extents = extents;
 		op.extent_count = 1 + chance(2);
 		op.fields = chance(6) ? 0 : OP_REPLACE;
+		op.fields = op.fields == 0 && chance(2) ? OP_APPEND : op.fields;
 		for (size_t i = 0; i < op.extent_count; i++) {
 			extents[i] = some_extent();
 			extents[i].at += (int64_t)i * 200; /* apart */
-			if (extents[i].kind == OP_EXTENT_RESERVE && op.extent_count == 1 && chance(2))
+			if (extents[i].kind == OP_EXTENT_RESERVE && op.extent_count == 1 && !(op.fields & OP_APPEND) &&
+				chance(2))
 				op.fields |= OP_KEEP_SIZE;
 		}
 		break;
@@ -284,7 +286,7 @@ static void compare_results(const struct side *a, const struct side *b, const si
 
 			assert_int_equal(x->has_item, y->has_item);
 			assert_int_equal(ITEM_NUMBER(x->replaced), ITEM_NUMBER(y->replaced));
-			assert_int_equal(x->len, y->len);
+			assert_int_equal(x->value, y->value);
 			if (x->has_item)
 				compare_items(&x->item, &y->item);
 			assert_int_equal(x->dir_count, y->dir_count);

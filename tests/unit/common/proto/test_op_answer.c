@@ -58,7 +58,7 @@ static int setup(void **state)
 	r[2] = (struct op_result){.item = an_item(6, S_IFCHR | 0600, SPAN_LITERAL("b\xff")),
 		.has_item = true,
 		.id = ITEM_ID(DRIVE, 6),
-		.len = 4711};
+		.value = 4711};
 	r[2].item.rdev_major = 1;
 	r[2].item.rdev_minor = 3;
 	r[3] = (struct op_result){
@@ -111,7 +111,7 @@ static void assert_same(const struct op_answer *a, const struct op_answer *b)
 			assert_same_result_item(&x->item, &y->item);
 		assert_int_equal(x->id, y->id);
 		assert_int_equal(x->replaced, y->replaced);
-		assert_int_equal(x->len, y->len);
+		assert_int_equal(x->value, y->value);
 		assert_int_equal(x->dir_count, y->dir_count);
 		for (size_t n = 0; n < x->dir_count; n++)
 			assert_same_result_item(&x->dirs[n], &y->dirs[n]);
@@ -180,11 +180,31 @@ static void only_a_clone_has_a_length_in_json(void **state)
 {
 	struct sample *s = *state;
 
-	s->results[2].len = 0;
-	s->results[3].len = 5;
+	s->results[2].value = 0;
+	s->results[3].value = 5;
 	assert_int_equal(op_answer_append_json(&s->bytes, &s->answer, s->batch), 0);
 	assert_non_null(strstr(s->bytes.data, "\"len\":0,"));
 	assert_null(strstr(s->bytes.data, "\"len\":5,"));
+}
+
+static void an_append_says_its_place_in_json(void **state)
+{
+	struct op_extent extent = {.len = 1, .kind = OP_EXTENT_DATA, .data = SPAN_LITERAL("x")};
+	const struct op op = {
+		.kind = OP_WRITE, .fields = OP_APPEND, .id = ITEM_ID(DRIVE, 2), .extents = &extent, .extent_count = 1};
+	struct sample *s = *state;
+	struct op_batch *batch = NULL;
+	struct op_answer *back = NULL;
+
+	s->answer.count = 1;
+	s->results[0].value = 4096;
+	assert_int_equal(op_batch_new(&op, 1, &batch), 0);
+	assert_int_equal(op_answer_append_json(&s->bytes, &s->answer, batch), 0);
+	assert_non_null(strstr(s->bytes.data, "\"at\":4096,"));
+	assert_int_equal(op_answer_decode(OP_ANSWER_JSON, buf_span(&s->bytes), 1, &back), 0);
+	assert_int_equal(back->results[0].value, 4096);
+	op_answer_free(back);
+	op_batch_free(batch);
 }
 
 static void content_of_an_item_is_never_in_an_answer(void **state)
@@ -352,6 +372,7 @@ int main(void)
 		TEST(compact_form_of_a_rename_is_half_of_the_json),
 		TEST(json_has_these_words),
 		TEST(only_a_clone_has_a_length_in_json),
+		TEST(an_append_says_its_place_in_json),
 		TEST(content_of_an_item_is_never_in_an_answer),
 		TEST(content_type_says_which_form_it_is),
 		TEST(cut_anywhere_it_is_none),
