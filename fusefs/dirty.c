@@ -13,7 +13,7 @@ static size_t min_size(size_t a, size_t b)
 
 void dirty_init(struct dirty *d)
 {
-	*d = (struct dirty){0};
+	*d = (struct dirty){.tail = DIRTY_NO_TAIL};
 }
 
 void dirty_tag_unref(struct dirty_tag *tag)
@@ -176,7 +176,7 @@ static int split(struct dirty *d, size_t index, int64_t from, int64_t to)
 	return 0;
 }
 
-int dirty_cut(struct dirty *d, int64_t from, int64_t to)
+static int cut(struct dirty *d, int64_t from, int64_t to)
 {
 	size_t i = dirty_find(d, from);
 
@@ -196,6 +196,15 @@ int dirty_cut(struct dirty *d, int64_t from, int64_t to)
 		}
 	}
 	return 0;
+}
+
+int dirty_cut(struct dirty *d, int64_t from, int64_t to)
+{
+	int r = cut(d, from, to);
+
+	if (dirty_end(d) <= d->tail)
+		d->tail = DIRTY_NO_TAIL;
+	return r;
 }
 
 /* Writes into a piece that covers it all and that nobody else looks at. */
@@ -282,7 +291,7 @@ static int replace(struct dirty *d, struct dirty_piece *p)
 	int r = p ? make_room(d, 2) : -ENOMEM; /* p, and what a piece that is split leaves behind it */
 
 	if (r == 0)
-		r = dirty_cut(d, p->at, piece_end(p));
+		r = cut(d, p->at, piece_end(p));
 	if (r == 0)
 		insert(d, dirty_find(d, p->at), p);
 	else if (p)
@@ -303,7 +312,7 @@ static int write_part(struct dirty *d, int64_t at, const char *data, size_t size
 		return 0;
 	r = replace(d, piece_new(at + (int64_t)done, copy_of(data + done, size - done)));
 	if (r < 0)
-		(void)dirty_cut(d, at, at + (int64_t)done); /* the end of a piece: nothing is allocated */
+		(void)cut(d, at, at + (int64_t)done); /* the end of a piece: nothing is allocated */
 	return r;
 }
 
@@ -321,6 +330,47 @@ int dirty_write(struct dirty *d, int64_t at, const void *data, size_t size)
 			return r;
 		done += part;
 	}
+	return 0;
+}
+
+int dirty_append(struct dirty *d, int64_t at, const void *data, size_t size)
+{
+	int r;
+
+	assert(at >= dirty_end(d));
+	r = dirty_write(d, at, data, size);
+	if (r == 0 && d->tail == DIRTY_NO_TAIL)
+		d->tail = at;
+	return r;
+}
+
+int64_t dirty_rest_end(const struct dirty *d)
+{
+	size_t i = dirty_find(d, d->tail);
+
+	if (i < d->count && d->list[i]->at < d->tail)
+		return d->tail;
+	return i > 0 ? piece_end(d->list[i - 1]) : 0;
+}
+
+int dirty_move_tail(struct dirty *d, int64_t to)
+{
+	const int64_t by = to - d->tail;
+	size_t i = dirty_find(d, d->tail);
+
+	if (d->tail == DIRTY_NO_TAIL || by == 0)
+		return 0;
+	assert(to >= dirty_rest_end(d));
+	if (i < d->count && d->list[i]->at < d->tail) {
+		int r = split(d, i, d->tail, d->tail);
+
+		if (r < 0)
+			return r;
+		i++;
+	}
+	for (; i < d->count; i++)
+		d->list[i]->at += by;
+	d->tail = to;
 	return 0;
 }
 
@@ -381,6 +431,8 @@ static int merge_piece(struct dirty *d, const struct dirty_piece *p)
 
 int dirty_merge_under(struct dirty *d, struct dirty *older)
 {
+	if (older->tail < d->tail)
+		d->tail = older->tail;
 	while (older->count > 0) {
 		int r = merge_piece(d, older->list[older->count - 1]);
 

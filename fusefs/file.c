@@ -60,6 +60,18 @@ int64_t file_size(const struct inode *inode)
 	return max_of(inode->attr.size, max_of(dirty_end(&f->dirty), dirty_end(&f->flushing)));
 }
 
+bool file_place_tail(struct inode *inode)
+{
+	struct file *f = inode->file;
+	int64_t to;
+
+	if (!f || f->dirty.tail == DIRTY_NO_TAIL)
+		return false;
+	to = max_of(inode->attr.size, max_of(dirty_rest_end(&f->dirty), dirty_end(&f->flushing)));
+	/* Without memory it is shown in the wrong place until it is stored. */
+	return to != f->dirty.tail && dirty_move_tail(&f->dirty, to) == 0;
+}
+
 static void unlist(struct fs *fs, struct file *f)
 {
 	if (f->content_counted == 0)

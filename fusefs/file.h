@@ -56,7 +56,8 @@ struct file {
 	int64_t mtime;			   /* of the last write; counts while something is dirty or flushing */
 	bool ctime_shown;		   /* somebody saw mtime as the time of change */
 	bool lost;			   /* what is on its way is dropped when it comes back */
-	bool drop_setid; /* somebody without privilege wrote past the kernel's pages: the set-id bits go with that */
+	int64_t whole_ns; /* until then more of one append may come: a round that nobody waits for does not begin */
+	bool drop_setid;  /* somebody without privilege wrote past the kernel's pages: the set-id bits go with that */
 	/* The flusher's. */
 	enum file_way way;
 	struct job *jobs;
@@ -78,6 +79,8 @@ void file_free(struct fs *fs, struct file *f); /* NULL is fine; nothing is under
 bool file_is_dirty(const struct file *f);      /* NULL: no */
 bool file_is_refused(const struct file *f);    /* what it shows may be taken back. NULL: no */
 int64_t file_size(const struct inode *inode);  /* with what is dirty */
+/* What was appended and is not under way lies at the end of all that is known. True: it had lain elsewhere. */
+bool file_place_tail(struct inode *inode);
 /* Content was learnt: counts its memory, and forgets that of others when it is too much. */
 void file_count_content(struct fs *fs, struct file *f);
 void file_drop_content(struct fs *fs, struct file *f);

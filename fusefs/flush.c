@@ -9,6 +9,8 @@
 #include <inttypes.h>
 #include <utlist.h>
 
+#define PAGE_BYTES 4096 /* the least that a page of the kernel has */
+
 /* Will be stored, or tried, in so many ms at the latest. It is in the list, or will be at the next step. */
 void flush_schedule(struct fs *fs, struct file *f, int64_t after_ms)
 {
@@ -76,6 +78,8 @@ static bool has_reason(const struct fs *fs, const struct file *f)
 	if (f->jobs)
 		return true;
 	if (f->dirty.count == 0)
+		return false;
+	if (f->whole_ns != 0 && !f->waits && !fs->flusher.room && clock_mono_ns() < f->whole_ns)
 		return false;
 	if (f->waits || clock_mono_ns() >= f->due_ns)
 		return true;
@@ -146,24 +150,53 @@ static void upload_full(struct fs *fs, struct file *f, int64_t from, int64_t to)
 	}
 }
 
-int flush_write(struct fs *fs, struct inode *inode, int64_t at, const void *data, size_t size)
+/* The kernel sends a large write in parts that end with a page; nobody says which is the last. */
+static bool may_go_on(const struct fs *fs, const struct flush_data *data)
+{
+	return fs_is_shared(fs) && data->size >= FLUSH_PART_BYTES && (data->at + (int64_t)data->size) % PAGE_BYTES == 0;
+}
+
+static int write_dirty(struct fs *fs, struct file *f, const struct flush_data *data, int64_t *ret_at)
+{
+	int64_t end = file_size(f->inode);
+	int r;
+
+	if (!data->append) {
+		*ret_at = data->at;
+		return dirty_write(&f->dirty, data->at, data->from, data->size);
+	}
+	if (data->size > FILE_BYTES_MAX - (uint64_t)end)
+		return -EFBIG;
+	r = dirty_append(&f->dirty, end, data->from, data->size);
+	if (r < 0)
+		return r;
+	*ret_at = end;
+	f->whole_ns = may_go_on(fs, data) ? clock_mono_ns() + FLUSH_WHOLE_MS * NS_PER_MS : 0;
+	/* The kernel puts the bytes into its pages where it takes the end to be. */
+	if (end != data->at)
+		flush_show_stored(fs, f->inode);
+	return 0;
+}
+
+int flush_write(struct fs *fs, struct inode *inode, const struct flush_data *data)
 {
 	struct file *f = file_get(inode);
 	bool was_dirty;
+	int64_t at = 0;
 	int r;
 
 	if (!f)
 		return -ENOMEM;
-	assert(!flush_in_line(f));
+	assert(!flush_in_line(f) && !flush_hits_tail(f, data));
 	was_dirty = file_is_dirty(f);
-	r = dirty_write(&f->dirty, at, data, size);
+	r = write_dirty(fs, f, data, &at);
 	if (r < 0)
 		return r; /* nothing was changed */
 	f->mtime = clock_real_ns();
 	f->ctime_shown = false;
 	if (!was_dirty)
 		flush_schedule(fs, f, FLUSH_AFTER_MS);
-	upload_full(fs, f, at, at + (int64_t)size);
+	upload_full(fs, f, at, at + (int64_t)data->size);
 	flush_step(fs, f);
 	return 0;
 }
@@ -181,6 +214,13 @@ bool flush_in_line(const struct file *f)
 	return f->way != FILE_TOGETHER;
 }
 
+bool flush_hits_tail(const struct file *f, const struct flush_data *data)
+{
+	const int64_t end = data->at + (int64_t)data->size;
+
+	return f && !data->append && (end > f->dirty.tail || end > f->flushing.tail);
+}
+
 int flush_through(struct fs *fs, struct inode *inode, const struct flush_data *data, struct job **ret_job)
 {
 	struct file *f = file_get(inode);
@@ -195,7 +235,11 @@ int flush_through(struct fs *fs, struct inode *inode, const struct flush_data *d
 	memcpy(bytes->data, data->from, data->size);
 	bytes->used = data->size;
 	job->inode = inode_ref(inode);
-	job->op = (struct op){.kind = OP_WRITE, .id = inode->id, .at = data->at, .mtime = clock_real_ns()};
+	job->op = (struct op){.kind = OP_WRITE,
+		.id = inode->id,
+		.fields = data->append ? OP_APPEND : 0u,
+		.at = data->at,
+		.mtime = clock_real_ns()};
 	job->bytes = bytes;
 	job->done = data->done;
 	job->cookie = data->cookie;

@@ -34,7 +34,11 @@
 #define FLUSH_BYTES_MAX (64u * 1024 * 1024)   /* dirty in the whole mount: what its death may cost */
 #define FLUSH_STUCK_BYTES_MAX FLUSH_BYTES_MAX /* what the store refuses takes no room from others, up to here */
 #define FLUSH_ROOM_WAIT_S 60		      /* a write that found no room: twice the outage that is waited out */
-#define FLUSH_ATTEMPTS_MAX 3		      /* of a round whose blocks were collected meanwhile */
+#define FLUSH_WHOLE_MS \
+	20 /* a large append comes from the kernel in parts, microseconds apart: so long a round waits for the next, that nobody else's come between */
+#define FLUSH_PART_BYTES \
+	(512u * 1024)	     /* a part that may have a next one is at least so large: half of what the kernel sends */
+#define FLUSH_ATTEMPTS_MAX 3 /* of a round whose blocks were collected meanwhile */
 
 struct fs;
 struct file;
@@ -71,22 +75,26 @@ struct flusher {
 int flusher_start(struct flusher *fl, struct fs *fs);
 void flusher_stop(struct flusher *fl); /* nothing is under way */
 
-/* Copies into the dirty data; there must be room (flush_room), and nothing in line (flush_in_line). -ENOMEM: nothing was changed. */
-int flush_write(struct fs *fs, struct inode *inode, int64_t at, const void *data, size_t size);
-
-/* A write that is not accepted before the store has it: what was accepted before it is stored first; when it is refused, it never was. */
+/* What a write brings. */
 struct flush_data {
-	int64_t at;
+	int64_t at;	  /* append: where the kernel takes it to go; the store says */
 	const void *from; /* copied */
 	size_t size;
+	bool append;
+	/* Of flush_through. */
 	void (*done)(void *cookie, int error,
 		const struct op_result *result); /* with the lock held, not from inside the call */
 	void *cookie;
 };
+/* Copies into the dirty data; there must be room (flush_room), and nothing in line (flush_in_line). -ENOMEM: nothing was changed. */
+int flush_write(struct fs *fs, struct inode *inode, const struct flush_data *data);
+/* A write that is not accepted before the store has it: what was accepted before it is stored first; when it is refused, it never was. */
 int flush_through(
 	struct fs *fs, struct inode *inode, const struct flush_data *data, struct job **ret_job); /* -ENOMEM */
 /* Such writes wait, or what is dirty was refused: every further write has to go through, or the order would be lost, or it would share a fate that is not its own. NULL: no. */
 bool flush_in_line(const struct file *f);
+/* This write goes to what was appended and is not stored: only when that has its place is it known what it means. NULL: no. */
+bool flush_hits_tail(const struct file *f, const struct flush_data *data);
 bool flush_room(const struct fs *fs, const struct file *f, size_t size);
 void flush_room_wait(struct fs *fs, struct room_wait *wait);
 

@@ -47,6 +47,8 @@ struct round {
 	unsigned missing;   /* uploads */
 	unsigned attempts;
 	int error;
+	size_t writes;	 /* ops that carry content: what has a place, then what was appended */
+	int64_t assumed; /* where the append was taken to go, by who waits for it */
 	bool with_data;	 /* what was dirty, now in flushing */
 	bool merged;	 /* the job went into the write */
 	bool drop_setid; /* the write says so */
@@ -78,6 +80,10 @@ void flush_waits_over(struct flush_wait **list, int error);
 static inline bool job_is_write(const struct job *job)
 {
 	return job && job->bytes;
+}
+static inline bool job_is_append(const struct job *job)
+{
+	return job_is_write(job) && (job->op.fields & OP_APPEND);
 }
 /* What a job that is stored means for what is known here. */
 void job_apply(struct fs *fs, struct job *job, int64_t before, const struct op_result *result);

@@ -101,6 +101,7 @@ static bool is_passing(int error)
 	case ERR_UNAVAILABLE:
 	case ERR_NO_GATEWAY:
 	case ERR_UNKNOWN_OUTCOME:
+	case ERR_IN_DOUBT:
 	case ERR_OUT_OF_ORDER:
 	case ERR_SESSION_GONE:
 	case ERR_TOO_MANY:
@@ -165,16 +166,18 @@ static void data_failed(struct round *r, int error, struct news *news)
 
 /* -- the answer -- */
 
-static void learn_blocks(struct round *r, const struct item *item, int64_t before)
+/* at: where what was appended lies. */
+static void learn_blocks(struct round *r, int64_t at)
 {
 	const struct dirty *d = round_content(r);
 	struct file *f = r->file;
 	int error = 0;
 
-	content_own(&f->content, before, item->content_seq, item->seq);
 	for (size_t i = 0; i < d->count && error == 0; i++) {
 		const struct dirty_piece *p = d->list[i];
-		struct segment s = {.at = p->at, .len = (int64_t)p->len, .kind = SEGMENT_INLINE};
+		struct segment s = {.at = p->at + (p->at >= d->tail ? at - d->tail : 0),
+			.len = (int64_t)p->len,
+			.kind = SEGMENT_INLINE};
 
 		if (p->tag) {
 			struct upload *u = upload_of(p->tag);
@@ -196,6 +199,13 @@ static void learn_blocks(struct round *r, const struct item *item, int64_t befor
 	file_count_content(r->fs, f);
 }
 
+/* Somebody else's bytes lie where ours were taken to go: all that is known, and what the kernel has, is of another file. */
+static void place_was_another(struct round *r)
+{
+	file_drop_content(r->fs, r->file);
+	flush_show_stored(r->fs, r->file->inode);
+}
+
 static void content_stored(struct round *r, const struct op_result *result, int64_t before)
 {
 	struct inode *inode = r->file->inode;
@@ -205,7 +215,12 @@ static void content_stored(struct round *r, const struct op_result *result, int6
 		return;
 	if (r->drop_setid)
 		r->file->drop_setid = false;
-	learn_blocks(r, &result->item, before);
+	content_own(&r->file->content, before, result->item.content_seq, result->item.seq);
+	if (round_content(r)->tail != DIRTY_NO_TAIL && result->value != r->assumed) {
+		place_was_another(r);
+		return;
+	}
+	learn_blocks(r, result->value);
 	if (inode->pages_seq == before)
 		inode->pages_seq = result->item.content_seq;
 }
@@ -228,15 +243,15 @@ static void round_stored(struct round *r, const struct op_result *results, size_
 	int64_t before = fill_needed(&r->fs->view) > 0 ? CONTENT_OF_OTHERS : f->inode->attr.content_seq;
 	struct job *job;
 
-	news->result = &results[content && extra ? 1 : 0];
+	news->result = &results[r->writes > 0 && !extra ? r->writes - 1 : r->writes];
 	assert(news->result < results + count);
 	if (content)
-		content_stored(r, &results[0], before);
+		content_stored(r, &results[r->writes - 1], before);
 	if (r->with_data)
 		data_stored(r, news);
 	if (r->job && !job_is_write(r->job)) {
 		inode_unref(fs_learn_own(r->fs, news->result));
-		job_apply(r->fs, r->job, content ? results[0].item.content_seq : before, news->result);
+		job_apply(r->fs, r->job, content ? results[r->writes - 1].item.content_seq : before, news->result);
 	}
 	take_jobs(r, news);
 	DL_FOREACH(news->jobs, job)
@@ -265,8 +280,24 @@ static void one_by_one(struct round *r)
 	leave_jobs(r);
 }
 
+/* Sent again it might be there twice: it is given up, and whoever wrote it is told. What has its place is written there again, as often as need be. */
+static void give_up_tail(struct round *r)
+{
+	struct dirty *d = &r->file->flushing;
+
+	if (d->tail == DIRTY_NO_TAIL)
+		return;
+	log_error(NULL,
+		"document %" PRId64 ": %" PRId64 " bytes that were appended are stored or not: they are dropped here",
+		r->file->inode->id, dirty_end(d) - d->tail);
+	(void)dirty_cut(d, d->tail, INT64_MAX);
+	flush_show_stored(r->fs, r->file->inode);
+}
+
 static void round_refused(struct round *r, int error, struct news *news)
 {
+	if (r->with_data && error == -ERR_IN_DOUBT)
+		give_up_tail(r);
 	if (r->with_data)
 		put_back(r->file);
 	if (r->with_data && r->job && !is_passing(error)) {
@@ -308,6 +339,8 @@ static void round_over(struct round *r, int error, const struct op_result *resul
 		round_stored(r, results, count, &news);
 	else
 		round_refused(r, error, &news);
+	if (file_place_tail(inode))
+		flush_show_stored(fs, inode);
 	tell(r, &news);
 	round_free(r);
 	if (f->lost)
@@ -342,21 +375,40 @@ static void on_round(void *cookie, int error, const struct op_result *results, s
 
 /* -- the ops -- */
 
-static void fill_extents(const struct dirty *d, struct op_extent *extents)
+static void fill_extent(const struct dirty_piece *p, int64_t from, int64_t to, struct op_extent *e)
 {
+	const size_t skip = (size_t)(from - p->at);
+
+	*e = (struct op_extent){.at = from, .len = to - from, .kind = OP_EXTENT_DATA};
+	if (p->tag) {
+		e->kind = OP_EXTENT_BLOCK;
+		e->from = (uint32_t)(p->tag_from + skip);
+		memcpy(e->sha256, upload_of(p->tag)->sha256, sizeof(e->sha256));
+	} else {
+		e->data = span_of(p->bytes->data + p->from + skip, (size_t)(to - from));
+	}
+}
+
+/* What was appended, by how far it is from the first of it; or the rest. A piece may hold both. */
+static size_t fill_extents(const struct dirty *d, bool appended, struct op_extent *extents)
+{
+	size_t count = 0;
+
 	for (size_t i = 0; i < d->count; i++) {
 		const struct dirty_piece *p = d->list[i];
-		struct op_extent *e = &extents[i];
+		int64_t from = p->at, to = p->at + (int64_t)p->len;
 
-		*e = (struct op_extent){.at = p->at, .len = (int64_t)p->len, .kind = OP_EXTENT_DATA};
-		if (p->tag) {
-			e->kind = OP_EXTENT_BLOCK;
-			e->from = (uint32_t)p->tag_from;
-			memcpy(e->sha256, upload_of(p->tag)->sha256, sizeof(e->sha256));
-		} else {
-			e->data = span_of(p->bytes->data + p->from, p->len);
-		}
+		if (appended && from < d->tail)
+			from = d->tail;
+		if (!appended && to > d->tail)
+			to = d->tail;
+		if (from >= to)
+			continue;
+		fill_extent(p, from, to, &extents[count]);
+		extents[count].at -= appended ? d->tail : 0;
+		count++;
 	}
+	return count;
 }
 
 #define MERGEABLE (OP_HAS_MODE | OP_HAS_UID | OP_HAS_GID | OP_HAS_SIZE | OP_HAS_ATIME | OP_HAS_MTIME | OP_DROP_SETID)
@@ -367,49 +419,65 @@ static struct op set_ctime(const struct round *r)
 	return (struct op){.kind = OP_SETATTR, .fields = OP_HAS_CTIME, .id = r->file->inode->id, .ctime = r->mtime};
 }
 
-/* The write, and the job in it or behind it. Returns how many ops. */
+/* What has its place, then what was appended: the other way round it might no longer be the end. */
+static void fill_writes(struct round *r, struct op *ops, struct op_extent *extents)
+{
+	const struct dirty *content = round_content(r);
+	struct file *f = r->file;
+	size_t used = 0;
+
+	r->writes = 0;
+	r->drop_setid = content->count > 0 && f->drop_setid;
+	for (int appended = 0; appended < 2; appended++) {
+		struct op *write = &ops[r->writes];
+
+		*write = (struct op){.kind = OP_WRITE,
+			.fields = OP_HAS_MTIME | (r->drop_setid ? OP_DROP_SETID : 0u) | (appended ? OP_APPEND : 0u),
+			.id = f->inode->id,
+			.mtime = r->mtime,
+			.extents = extents + used};
+		write->extent_count = fill_extents(content, appended, write->extents);
+		used += write->extent_count;
+		r->writes += write->extent_count > 0;
+	}
+}
+
+/* The job as a part of the write before it. False: it cannot be. */
+static bool merge(struct op *write, const struct op *extra)
+{
+	if (extra->kind != OP_SETATTR || (extra->fields & ~MERGEABLE) != 0)
+		return false;
+	/* How long it is then, an append cannot say. */
+	if ((write->fields & OP_APPEND) && (extra->fields & OP_HAS_SIZE))
+		return false;
+	if (extra->fields & OP_HAS_MTIME)
+		write->mtime = extra->mtime;
+	write->fields |= extra->fields;
+	write->mode = extra->mode;
+	write->uid = extra->uid;
+	write->gid = extra->gid;
+	write->size = extra->size;
+	write->atime = extra->atime;
+	return true;
+}
+
+#define ROUND_OPS_MAX 3 /* what has its place, what was appended, and one behind them */
+
+/* The writes, and the job in the last or behind it. Returns how many ops. */
 static size_t fill_ops(struct round *r, struct op *ops, struct op_extent *extents)
 {
 	struct file *f = r->file;
-	struct op *write = &ops[0];
 	const struct op *extra = r->job && !job_is_write(r->job) ? &r->job->op : NULL;
-	const struct dirty *content = round_content(r);
 
-	r->merged = false;
-	if (content->count == 0) {
-		assert(extra); /* a round has one of them */
-		ops[0] = *extra;
-		return 1;
-	}
-	fill_extents(content, extents);
-	r->drop_setid = f->drop_setid;
-	*write = (struct op){.kind = OP_WRITE,
-		.fields = OP_HAS_MTIME | (r->drop_setid ? OP_DROP_SETID : 0u),
-		.id = f->inode->id,
-		.mtime = r->mtime,
-		.extents = extents,
-		.extent_count = content->count};
-	if (extra && extra->kind == OP_SETATTR && (extra->fields & ~MERGEABLE) == 0) {
-		int64_t mtime = extra->fields & OP_HAS_MTIME ? extra->mtime : write->mtime;
-
-		write->fields |= extra->fields;
-		write->mode = extra->mode;
-		write->uid = extra->uid;
-		write->gid = extra->gid;
-		write->size = extra->size;
-		write->atime = extra->atime;
-		write->mtime = mtime;
-		r->merged = true;
-		return 1;
-	}
-	if (extra) {
-		ops[1] = *extra;
-		return 2;
-	}
-	if (!f->ctime_shown || !r->with_data)
-		return 1;
-	ops[1] = set_ctime(r);
-	return 2;
+	fill_writes(r, ops, extents);
+	assert(r->writes > 0 || extra); /* a round has one of them */
+	r->merged = r->writes > 0 && extra && merge(&ops[r->writes - 1], extra);
+	if (r->with_data)
+		r->assumed = f->flushing.tail;
+	if (r->merged || (!extra && (!f->ctime_shown || !r->with_data)))
+		return r->writes;
+	ops[r->writes] = extra ? *extra : set_ctime(r);
+	return r->writes + 1;
 }
 
 /* Could not even begin. Soon again; nobody is told anything, as whoever asked may be on the stack. */
@@ -429,10 +497,11 @@ static void postpone(struct round *r)
 static void round_send(struct round *r)
 {
 	struct fs *fs = r->fs;
+	/* One more, should a piece be cut in two. */
 	struct op_extent *extents = calloc(round_content(r)->count + 1, sizeof(*extents));
 	const struct job *job = r->job;
 	uint64_t group;
-	struct op ops[2];
+	struct op ops[ROUND_OPS_MAX];
 	int error = -ENOMEM;
 
 	if (extents) {
@@ -612,6 +681,7 @@ static struct takes takes(const struct file *f)
 /* The job, or as many writes as wait in a row. */
 static int take_along(struct round *r, struct job *job)
 {
+	bool append;
 	int error = 0;
 
 	r->job = job;
@@ -620,13 +690,19 @@ static int take_along(struct round *r, struct job *job)
 	if (!job_is_write(job))
 		return 0;
 	r->mtime = job->op.mtime;
-	error = dirty_lay(&r->tried, job->op.at, job->bytes);
+	r->assumed = job->op.at;
+	append = job_is_append(job);
+	error = dirty_lay(&r->tried, append ? 0 : job->op.at, job->bytes);
+	r->tried.tail = append ? 0 : DIRTY_NO_TAIL;
 	for (; error == 0 && !job->alone && job_is_write(job->next) && !job->next->alone; job = job->next) {
 		const struct job *next = job->next;
 
+		if (job_is_append(next) != append)
+			return 0; /* they are to stay in their order */
 		if (r->tried.bytes + next->bytes->used > FLUSH_FILE_BYTES || r->jobs == FLUSH_FILE_PIECES)
 			return 0;
-		error = dirty_write(&r->tried, next->op.at, next->bytes->data, next->bytes->used);
+		error = append ? dirty_append(&r->tried, dirty_end(&r->tried), next->bytes->data, next->bytes->used)
+			       : dirty_write(&r->tried, next->op.at, next->bytes->data, next->bytes->used);
 		if (error < 0)
 			return 0; /* it goes with the next round */
 		job->next->under_way = true;

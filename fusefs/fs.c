@@ -242,6 +242,8 @@ struct inode *fs_learn(struct fs *fs, const struct item *item, int64_t seen, boo
 	if (!inode)
 		return NULL;
 	if (inode_learn(inode, item, seen)) {
+		if (file_place_tail(inode))
+			flush_show_stored(fs, inode);
 		if (!fresh)
 			inode->epoch = 0;
 		else

@@ -57,6 +57,8 @@ void job_hides_dirty(struct job *job, const struct op_result *result)
 
 	if (f->way == FILE_TOGETHER)
 		return; /* what is dirty went before it, or came after it */
+	if (job_is_append(job))
+		return; /* it went behind everything */
 	if (job_is_write(job))
 		(void)dirty_cut(&f->dirty, op->at, op->at + (int64_t)job->bytes->used);
 	else if (op->kind == OP_SETATTR && (op->fields & OP_HAS_SIZE))

@@ -173,7 +173,8 @@ int ask_job(struct ask *ask, struct inode *inode, void (*done)(void *cookie, int
 int ask_through(
 	struct ask *ask, const void *data, void (*done)(void *cookie, int error, const struct op_result *result))
 {
-	struct flush_data through = {.at = ask->off, .from = data, .size = ask->size, .done = done, .cookie = ask};
+	struct flush_data through = {
+		.at = ask->off, .from = data, .size = ask->size, .append = ask->append, .done = done, .cookie = ask};
 	int r;
 
 	ask->cancel = cancel_job;

@@ -51,6 +51,7 @@ struct ask {
 	bool refreshed;		  /* the attributes came for this request */
 	struct inode *refreshing; /* whose, while it waits for them; one of its own */
 	void (*on_refreshed)(void *cookie, int error);
+	bool append;		  /* a write to the end, wherever that is */
 	bool of_mapping; /* a write of pages that somebody changed in memory */
 	void *extra;	 /* own memory */
 	void *peer;	 /* somebody else's, who outlives the request */

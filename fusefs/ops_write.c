@@ -4,6 +4,7 @@
 #include "common/base/error.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -30,14 +31,15 @@ static void on_usage(void *cookie, int error, const struct store_drive *drive)
 }
 
 /* Whether these bytes may be more than the drive takes. */
-static bool is_tight(struct fs *fs, const struct inode *inode, off_t off, size_t size)
+static bool is_tight(struct fs *fs, const struct inode *inode, const struct flush_data *data)
 {
-	int64_t end = off + (int64_t)size, age = clock_mono_ns() - fs->usage_at_ns;
+	int64_t end = (data->append ? file_size(inode) : data->at) + (int64_t)data->size,
+		age = clock_mono_ns() - fs->usage_at_ns;
 	bool known = fs->usage_at_ns > 0, tight;
 
 	/* What is dirty may overwrite what is counted already: so this errs to the side of asking the store. */
 	tight = known && (end > inode->attr.size || inode->attr.allocated < inode->attr.size) &&
-		(int64_t)(fs->flusher.bytes + size) > fs->free;
+		(int64_t)(fs->flusher.bytes + data->size) > fs->free;
 	if (!fs->usage_asked && (!known || age > (tight ? USAGE_MAX_AGE_TIGHT_NS : USAGE_MAX_AGE_NS))) {
 		fs->usage_asked = true;
 		fs->calls++;
@@ -47,11 +49,12 @@ static bool is_tight(struct fs *fs, const struct inode *inode, off_t off, size_t
 }
 
 /* Whether these bytes go to the store before they are answered. */
-static bool goes_through(struct fs *fs, const struct handle *h, off_t off, size_t size)
+static bool goes_through(struct fs *fs, const struct handle *h, const struct flush_data *data)
 {
-	bool tight = is_tight(fs, h->inode, off, size); /* asks how full it is, too */
+	const struct file *f = h->inode->file;
+	bool tight = is_tight(fs, h->inode, data); /* asks how full it is, too */
 
-	return tight || h->synchronous || flush_in_line(h->inode->file);
+	return tight || h->synchronous || flush_in_line(f) || flush_hits_tail(f, data);
 }
 
 /* The kernel keeps the page of a mapping that it could not write, and takes it for stored. */
@@ -89,18 +92,19 @@ static void on_through(void *cookie, int error, const struct op_result *result)
 }
 
 /* There is room. With the lock held; data may be the ask's own. */
-static void write_now(struct ask *ask, const void *data)
+static void write_now(struct ask *ask, const void *from)
 {
+	const struct flush_data data = {.at = ask->off, .from = from, .size = ask->size, .append = ask->append};
 	struct fs *fs = ask->fs;
 	int r;
 
-	if (goes_through(fs, ask->peer, ask->off, ask->size)) {
-		r = ask_through(ask, data, on_through);
+	if (goes_through(fs, ask->peer, &data)) {
+		r = ask_through(ask, from, on_through);
 		if (r < 0)
 			fail(ask, r);
 		return;
 	}
-	r = flush_write(fs, ask->inode, ask->off, data, ask->size);
+	r = flush_write(fs, ask->inode, &data);
 	on_through(ask, r, NULL);
 }
 
@@ -150,14 +154,8 @@ static void wait_for_room(struct ask *ask, const char *data)
 
 /* -- the request -- */
 
-struct piece {
-	const char *data;
-	size_t size;
-	off_t off;
-};
-
 /* Those that wait. Called without the lock. */
-static void write_waiting(fuse_req_t req, struct handle *h, const struct piece *p, bool of_mapping)
+static void write_waiting(fuse_req_t req, struct handle *h, const struct flush_data *data, bool of_mapping)
 {
 	struct ask *ask = ask_new_call(req, PATIENCE_WRITE);
 	struct fs *fs;
@@ -168,13 +166,14 @@ static void write_waiting(fuse_req_t req, struct handle *h, const struct piece *
 	fs_lock(fs);
 	ask->inode = inode_ref(h->inode);
 	ask->peer = h;
-	ask->size = p->size;
-	ask->off = p->off;
+	ask->size = data->size;
+	ask->off = data->at;
+	ask->append = data->append;
 	ask->of_mapping = of_mapping;
-	if (flush_room(fs, h->inode->file, p->size))
-		write_now(ask, p->data);
+	if (flush_room(fs, h->inode->file, data->size))
+		write_now(ask, data->from);
 	else
-		wait_for_room(ask, p->data);
+		wait_for_room(ask, data->from);
 	fs_unlock(fs);
 }
 
@@ -192,6 +191,9 @@ void ops_write(fuse_req_t req, fuse_ino_t node, const char *data, size_t size, o
 {
 	struct fs *fs = fs_of(req);
 	struct handle *h = handle_of(fi->fh);
+	/* Pages that were changed in memory have their place. */
+	const struct flush_data what = {
+		.at = off, .from = data, .size = size, .append = (fi->flags & O_APPEND) && !fi->writepage};
 	bool waits;
 	int r;
 
@@ -213,14 +215,14 @@ void ops_write(fuse_req_t req, fuse_ino_t node, const char *data, size_t size, o
 	note_setid(req, h);
 	if (h->ahead.direct)
 		ops_drop_capability(fs, h);
-	waits = goes_through(fs, h, off, size) || !flush_room(fs, h->inode->file, size);
+	waits = goes_through(fs, h, &what) || !flush_room(fs, h->inode->file, size);
 	if (r == 0 && !waits)
-		r = flush_write(fs, h->inode, off, data, size);
+		r = flush_write(fs, h->inode, &what);
 	fs_unlock(fs);
 	if (r < 0)
 		ops_error(req, r);
 	else if (waits)
-		write_waiting(req, h, &(struct piece){data, size, off}, fi->writepage);
+		write_waiting(req, h, &what, fi->writepage);
 	else
 		fuse_reply_write(req, size);
 }

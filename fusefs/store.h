@@ -140,7 +140,7 @@ struct store_ops {
 	store_ticket (*block_put)(struct store *s, const uint8_t sha256[32], struct span data,
 		void (*done)(void *cookie, int error), void *cookie);
 	/* A batch under (session, number): one at a time, numbers are the store's business. The ops and what they point to must stay valid until done. Retried with the same number until there is an answer.
-	 * reply is NULL when there was none (an outage, a cancel): then what was sent may have happened; otherwise an error is a refusal and nothing of the batch holds. */
+	 * reply is NULL when there was none (an outage, a cancel); -ERR_IN_DOUBT, or after a cancel: what was sent may have happened, else nothing did; otherwise an error is a refusal and nothing of the batch holds. */
 	store_ticket (*batch)(struct store *s, const struct op *ops, size_t count,
 		void (*done)(void *cookie, int error, const struct store_batch_reply *reply), void *cookie);
 	/* Document ids nobody else gets. */

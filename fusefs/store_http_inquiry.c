@@ -59,7 +59,7 @@ static void end_unknown(struct inquiry *q)
 	struct sh_call *batch = q->batch;
 
 	inquiry_free(q);
-	sh_batch_unknown(batch, -EIO);
+	sh_batch_unknown(batch, -ERR_IN_DOUBT);
 }
 
 static void end_not_happened(struct inquiry *q)
@@ -287,7 +287,7 @@ static void inquiry_start(struct sh_call *batch)
 	}
 	if (q)
 		inquiry_free(q);
-	sh_batch_unknown(batch, -EIO);
+	sh_batch_unknown(batch, -ERR_IN_DOUBT);
 }
 
 void sh_inquire(struct sh_call *batch, int error)
@@ -309,7 +309,7 @@ void sh_inquire(struct sh_call *batch, int error)
 	batch->broken = 0;
 	pthread_mutex_unlock(&s->lock);
 	if (over)
-		sh_batch_unknown(batch, error == -EINTR || error == -ERR_NO_GATEWAY ? error : -EIO);
+		sh_batch_unknown(batch, error == -EINTR ? error : -ERR_IN_DOUBT);
 	else if (ready)
 		inquiry_start(batch);
 	else

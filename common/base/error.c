@@ -101,6 +101,7 @@ static const struct error_info table[] = {
 	CODE(ERR_UNAVAILABLE, EAGAIN, 503, "unavailable", "Unavailable, nothing happened: try again"),
 	CODE(ERR_NO_GATEWAY, EIO, 503, "no-gateway", "No gateway answers"),
 	CODE(ERR_UNKNOWN_OUTCOME, EAGAIN, 503, "unknown-outcome", "It may have happened: try again with the same key"),
+	CODE(ERR_IN_DOUBT, EIO, 503, "in-doubt", "It may have happened or not"),
 };
 
 #define ROWS (sizeof(table) / sizeof(table[0]))

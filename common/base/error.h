@@ -41,6 +41,7 @@ enum error_code {
 	ERR_UNAVAILABLE,       /* 503 EAGAIN: try again, nothing happened */
 	ERR_NO_GATEWAY,	       /* 503 EIO: nobody answered for as long as one waits */
 	ERR_UNKNOWN_OUTCOME,   /* 503 EAGAIN: try again with the same key, it may have happened */
+	ERR_IN_DOUBT,	       /* 503 EIO: it may have happened or not, and nobody will ever say */
 	ERR_LAST
 };
 

@@ -53,7 +53,7 @@ struct op_wire {
 	size_t offset;	   /* in struct op */
 	uint32_t bit;	   /* enum op_field that says it is there, 0: none */
 };
-#define OP_WIRE_COUNT 29
+#define OP_WIRE_COUNT 30
 extern const struct op_wire op_wire[OP_WIRE_COUNT];
 
 struct op_flag {

@@ -90,7 +90,7 @@ void write_at(struct fixture *f, int64_t at, size_t size)
 	for (size_t i = 0; i < size; i++)
 		data[i] = byte_at(at + (int64_t)i);
 	fs_lock(f->fs);
-	assert_int_equal(flush_write(f->fs, f->inode, at, data, size), 0);
+	assert_int_equal(flush_write(f->fs, f->inode, &(struct flush_data){.at = at, .from = data, .size = size}), 0);
 	fs_unlock(f->fs);
 	free(data);
 }

@@ -229,6 +229,65 @@ static void a_tagged_piece_is_never_written_in_place(void **state)
 	dirty_fini(&d);
 }
 
+/* -- what was appended -- */
+
+static void what_was_appended_moves_as_one_and_leaves_the_rest(void **state)
+{
+	struct dirty d;
+
+	(void)state;
+	dirty_init(&d);
+	assert_int_equal(dirty_write(&d, 0, "0123", 4), 0);
+	/* It continues a piece, and is not of it. */
+	assert_int_equal(dirty_append(&d, 4, "abc", 3), 0);
+	assert_int_equal(dirty_append(&d, 7, "de", 2), 0);
+	assert_int_equal(d.tail, 4);
+	assert_int_equal(dirty_rest_end(&d), 4);
+	assert_int_equal(dirty_move_tail(&d, 100), 0);
+	assert_int_equal(d.tail, 100);
+	assert_int_equal(d.bytes, 9);
+	assert_int_equal(dirty_rest_end(&d), 4);
+	assert_int_equal(dirty_end(&d), 105);
+	assert_int_equal(d.count, 2);
+	assert_memory_equal(d.list[1]->bytes->data + d.list[1]->from, "abcde", 5);
+	assert_int_equal(dirty_move_tail(&d, 4), 0);
+	assert_int_equal(dirty_end(&d), 9);
+	dirty_fini(&d);
+}
+
+static void nothing_is_appended_any_more_when_all_of_it_is_cut(void **state)
+{
+	struct dirty d;
+
+	(void)state;
+	dirty_init(&d);
+	assert_int_equal(dirty_write(&d, 0, "0123", 4), 0);
+	assert_int_equal(dirty_append(&d, 10, "abc", 3), 0);
+	assert_int_equal(dirty_cut(&d, 12, INT64_MAX), 0);
+	assert_int_equal(d.tail, 10);
+	assert_int_equal(dirty_cut(&d, 2, INT64_MAX), 0);
+	assert_int_equal(d.tail, DIRTY_NO_TAIL);
+	dirty_fini(&d);
+}
+
+static void what_older_data_had_appended_is_appended_when_they_are_one_again(void **state)
+{
+	struct dirty d, older;
+
+	(void)state;
+	dirty_init(&d);
+	dirty_init(&older);
+	assert_int_equal(dirty_write(&older, 0, "0123", 4), 0);
+	assert_int_equal(dirty_append(&older, 4, "abc", 3), 0);
+	assert_int_equal(dirty_append(&d, 7, "de", 2), 0);
+	assert_int_equal(dirty_merge_under(&d, &older), 0);
+	assert_int_equal(d.tail, 4);
+	assert_int_equal(dirty_end(&d), 9);
+	assert_int_equal(d.bytes, 9);
+	dirty_fini(&d);
+	dirty_fini(&older);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +298,9 @@ int main(void)
 		cmocka_unit_test(memory_is_at_most_twice_the_bytes),
 		cmocka_unit_test(parts_of_a_tagged_piece_know_where_they_lie_in_it),
 		cmocka_unit_test(a_tagged_piece_is_never_written_in_place),
+		cmocka_unit_test(what_was_appended_moves_as_one_and_leaves_the_rest),
+		cmocka_unit_test(nothing_is_appended_any_more_when_all_of_it_is_cut),
+		cmocka_unit_test(what_older_data_had_appended_is_appended_when_they_are_one_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

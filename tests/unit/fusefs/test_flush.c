@@ -97,7 +97,7 @@ static void what_is_flushing_is_still_read_and_what_was_written_since_hides_it(v
 	begin_sync(f, &o);
 	assert_int_equal(fault_wait_held(f->store, FAULT_BATCH, 1, WAIT_MS), 0);
 	fs_lock(f->fs);
-	assert_int_equal(flush_write(f->fs, f->inode, 2, "XY", 2), 0);
+	assert_int_equal(flush_write(f->fs, f->inode, &(struct flush_data){.at = 2, .from = "XY", .size = 2}), 0);
 	fs_unlock(f->fs);
 	assert_int_equal(read_at(f, 0, data, 8, true), 8);
 	assert_int_equal(data[0], byte_at(0));

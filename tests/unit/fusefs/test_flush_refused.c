@@ -436,7 +436,7 @@ static void step_write(struct fixture *f, struct model *m)
 	fs_lock(f->fs);
 	in_line = flush_in_line(f->inode->file) || next(m, 3) == 0;
 	if (!in_line)
-		r = flush_write(f->fs, f->inode, at, data, len);
+		r = flush_write(f->fs, f->inode, &(struct flush_data){.at = at, .from = data, .size = len});
 	fs_unlock(f->fs);
 	assert_int_equal(r, 0);
 	if (!in_line) {

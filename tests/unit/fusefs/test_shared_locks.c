@@ -352,7 +352,9 @@ static void who_gets_the_lock_sees_what_was_written_before_it_was_let_go(void **
 
 		assert_int_equal(lock(asked_of_a(t), 1, 0, 0, true), 0);
 		fs_lock(t->a->fs);
-		assert_int_equal(flush_write(t->a->fs, t->a->inode, round % 2, &byte, 1), 0);
+		assert_int_equal(flush_write(t->a->fs, t->a->inode,
+					 &(struct flush_data){.at = round % 2, .from = &byte, .size = 1}),
+			0);
 		fs_unlock(t->a->fs);
 		assert_int_equal(unlock(asked_of_a(t), 1, 0, 0), 0);
 		assert_int_equal(lock(asked_of_b(t), 1, 0, 0, false), 0);

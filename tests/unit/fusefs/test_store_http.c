@@ -220,7 +220,7 @@ static void batch_with_an_answer_that_makes_no_sense_is_in_doubt(void **state)
 				.type = JSON,
 				.body = bodies[i]});
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
-		assert_int_equal(run_batch(f, &a), -EIO);
+		assert_int_equal(run_batch(f, &a), -ERR_IN_DOUBT);
 		assert_false(a.has_reply);
 	}
 }
@@ -289,7 +289,7 @@ static void batch_with_a_compact_answer_that_makes_no_sense_is_in_doubt(void **s
 		fake_add(f->a, &answer);
 	}
 	for (size_t i = 0; i < 3; i++) {
-		assert_int_equal(run_batch(f, &a), -EIO);
+		assert_int_equal(run_batch(f, &a), -ERR_IN_DOUBT);
 		assert_false(a.has_reply);
 		free(bytes[i]);
 	}

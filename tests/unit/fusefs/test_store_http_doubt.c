@@ -302,7 +302,7 @@ static void batch_given_up_is_fenced_before_anything_else_is_sent(void **state)
 	fake_add(f->a, &(struct fake_answer){.method = "POST", .target = OPS, .times = 1000, .status = 504});
 	fake_add(f->a, &(struct fake_answer){.method = "POST", .target = "/sessions", .kind = FAKE_CUT, .times = 3});
 	fake_add(f->a, &(struct fake_answer){.method = "POST", .target = "/sessions", .times = 1000, .status = 504});
-	assert_int_equal(run_batch(f, &a), -ERR_NO_GATEWAY);
+	assert_int_equal(run_batch(f, &a), -ERR_IN_DOUBT);
 	assert_false(a.has_reply);
 	assert_int_equal(store_http_in_doubt(f->store), 1);
 	const size_t sent = fake_count(f->a, "POST", OPS);
@@ -357,7 +357,7 @@ static void batch_in_doubt_that_the_journal_cannot_tell_of_fails_and_is_not_sent
 		assert_int_equal(http_setup(state), 0);
 		f = *state;
 		lose_answer_and_session(f, cases[i].status, cases[i].journal);
-		assert_int_equal(run_batch(f, &a), -EIO);
+		assert_int_equal(run_batch(f, &a), -ERR_IN_DOUBT);
 		assert_false(a.has_reply);
 		assert_int_equal(store_http_in_doubt(f->store), 1);
 		assert_int_equal(fake_count(f->b, "POST", OPS), 1);
