@@ -84,6 +84,7 @@ static void content_changed(struct fs *fs, const struct store_change *c)
 		return;
 	inode->pages_seq = 0;
 	file_drop_content(fs, inode->file);
+	holds_release(&fs->holds, inode);
 	if (kernel_knows(inode))
 		notify_content(fs->notify, fs_node(fs, c->id));
 }

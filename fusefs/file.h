@@ -24,6 +24,7 @@ struct fs;
 struct job;
 struct round;
 struct asking;
+struct snapshot;
 
 /* Who waits until what was dirty when he came is stored. */
 struct flush_wait {
@@ -47,6 +48,7 @@ struct file {
 	size_t content_counted;	  /* in fs->content_bytes */
 	struct file *prev, *next; /* in fs->files, while content_counted > 0 */
 	struct asking *askings;	  /* extents that are asked for */
+	struct snapshot *offer;	  /* of the answer that is being told (extents.h) */
 	bool came_along;	  /* with others, and was not read yet */
 	/* Not stored yet. */
 	struct dirty dirty,

@@ -114,7 +114,7 @@ static mode_t shown_mode(const struct fs *fs, mode_t stored)
 
 #define STAT_BLOCK_BYTES 512 /* what st_blocks counts */
 
-void fs_stat(const struct fs *fs, const struct inode *inode, struct stat *ret)
+void fs_stat(struct fs *fs, struct inode *inode, struct stat *ret)
 {
 	const struct attributes *a = &inode->attr;
 	int64_t mtime = a->mtime, ctime = a->ctime, allocated = a->allocated, size = a->size;
@@ -126,6 +126,9 @@ void fs_stat(const struct fs *fs, const struct inode *inode, struct stat *ret)
 		allocated += (int64_t)(inode->file->dirty.bytes + inode->file->flushing.bytes);
 		inode->file->ctime_shown = true;
 	}
+	if (size != inode->told)
+		holds_release(&fs->holds, inode);
+	inode->told = size;
 	*ret = (struct stat){
 		.st_ino = (ino_t)inode->id,
 		.st_mode = shown_mode(fs, a->mode),
@@ -241,6 +244,8 @@ struct inode *fs_learn(struct fs *fs, const struct item *item, int64_t seen, boo
 
 	if (!inode)
 		return NULL;
+	if (item->content_seq != inode->attr.content_seq)
+		holds_release(&fs->holds, inode);
 	if (inode_learn(inode, item, seen)) {
 		if (file_place_tail(inode))
 			flush_show_stored(fs, inode);
@@ -267,6 +272,9 @@ static struct inode *learn_changed(struct fs *fs, const struct item *item)
 		xattrs_free(inode->xattrs);
 		inode->xattrs = NULL;
 	}
+	/* What an op does to the size, the kernel does to its own. */
+	inode->told = item->size;
+	holds_release(&fs->holds, inode);
 	(void)inode_learn(inode, item, item->seq);
 	return inode;
 }
@@ -296,40 +304,58 @@ struct refresh {
 	struct inode *inode; /* with a reference */
 };
 
+static void on_item(void *cookie, int error, const struct item *item, struct store_position at);
+
+static void send_refresh(struct refresh *refresh)
+{
+	struct fs *fs = refresh->fs;
+
+	fs->calls++;
+	(void)fs->store->ops->item(fs->store, refresh->inode->id, on_item, refresh);
+}
+
 static void on_item(void *cookie, int error, const struct item *item, struct store_position at)
 {
 	struct refresh *refresh = cookie;
 	struct fs *fs = refresh->fs;
 	struct inode *inode = refresh->inode;
+	struct fill_wait *served;
+	bool again;
 
 	fs_lock(fs);
 	fs->calls--;
-	inode->refreshing = false;
 	fs_saw(fs, at);
 	if (error == 0)
 		inode_unref(fs_learn(fs, item, at.seq, NULL));
-	wait_fire(&inode->waits, error);
-	inode_unref(inode);
+	served = fill_waits_served(&inode->waits, error, at.seq);
+	again = inode->waits != NULL;
+	inode->refreshing = again;
+	if (again)
+		send_refresh(refresh); /* for those who came too late for this one */
+	fill_waits_fire(served, error);
+	if (!again)
+		inode_unref(inode);
 	fs_unlock(fs);
-	free(refresh);
+	if (!again)
+		free(refresh);
 }
 
 int fs_refresh(struct fs *fs, struct inode *inode, void (*ready)(void *cookie, int error), void *cookie)
 {
+	const struct fill_wish wish = fill_wish_now(&fs->view, fs->now_ns);
 	struct refresh *refresh = inode->refreshing ? NULL : malloc(sizeof(*refresh));
 	int error;
 
 	if (!inode->refreshing && !refresh)
 		return -ENOMEM;
-	error = wait_add(&inode->waits, ready, cookie);
+	error = fill_wait_add(&inode->waits, &wish, !inode->refreshing, ready, cookie);
 	if (error < 0 || inode->refreshing) {
 		free(refresh);
 		return error;
 	}
 	*refresh = (struct refresh){fs, inode_ref(inode)};
 	inode->refreshing = true;
-	fs->calls++;
-	(void)fs->store->ops->item(fs->store, inode->id, on_item, refresh);
+	send_refresh(refresh);
 	return 0;
 }
 
@@ -408,6 +434,7 @@ static void init_state(struct fs *fs, const struct fs_options *options)
 	pthread_condattr_destroy(&attributes);
 	inodes_init(&fs->inodes, release_inode, fs);
 	names_init(&fs->names, &fs->inodes, NAMES_MAX);
+	holds_init(&fs->holds, fs);
 	blocks_init(&fs->blocks, fs, options->cache_bytes);
 }
 
@@ -480,6 +507,7 @@ void fs_free(struct fs *fs)
 	handles_end(fs);
 	fs_unlock(fs);
 	flusher_stop(&fs->flusher);
+	holds_stop(&fs->holds);
 	names_fini(&fs->names);
 	inodes_fini(&fs->inodes);
 	blocks_fini(&fs->blocks);

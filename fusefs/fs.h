@@ -15,6 +15,7 @@
 #include "fusefs/blocks.h"
 #include "fusefs/device.h"
 #include "fusefs/flush.h"
+#include "fusefs/holds.h"
 #include "fusefs/inode.h"
 #include "fusefs/names.h"
 #include "fusefs/notify.h"
@@ -70,7 +71,8 @@ struct fs {
 	struct blocks blocks;
 	struct flusher flusher;
 	struct handle *handles; /* all that is open */
-	struct ask *pending;	/* requests that wait, by fuse_req_t */
+	struct holds holds;
+	struct ask *pending; /* requests that wait, by fuse_req_t */
 	struct ops_patience patience;
 	struct shared_locks *lock_tables;
 	bool local_locks;	  /* the store does not hear of them */
@@ -120,7 +122,7 @@ void fs_view_changed(struct fs *fs);
 /* A request is being answered. When nothing is trusted, the follower is asked to find out. */
 void fs_used(struct fs *fs);
 /* What stat(2) shows of an inode: its dirty data count. */
-void fs_stat(const struct fs *fs, const struct inode *inode, struct stat *ret);
+void fs_stat(struct fs *fs, struct inode *inode, struct stat *ret);
 /* An answer about a document: the inode, with a reference; ret_fresh (may be NULL): the answer may be kept. NULL: no memory. */
 struct inode *fs_learn(struct fs *fs, const struct item *item, int64_t seen, bool *ret_fresh);
 /* The same for what an own op changed, and for the folders it changed. */

@@ -48,12 +48,13 @@ struct inode {
 	uint8_t misses;	 /* folder: names that were asked for one by one */
 	uint64_t epoch;	 /* in which the attributes were seen */
 	uint64_t complete_epoch;
-	int64_t seen;	    /* position */
-	int64_t pages_seq;  /* content_seq of the pages that the kernel may keep; 0: none that are known to be right */
-	int64_t parent;	    /* a folder it lies in, as last seen; only a hint */
-	char *target;	    /* symlink */
-	struct wait *waits; /* for refreshed attributes */
-	struct file *file;  /* content; NULL until needed */
+	int64_t seen;	   /* position */
+	int64_t told;	   /* size that the kernel was told last */
+	int64_t pages_seq; /* content_seq of the pages that the kernel may keep; 0: none that are known to be right */
+	int64_t parent;	   /* a folder it lies in, as last seen; only a hint */
+	char *target;	   /* symlink */
+	struct fill_wait *waits; /* for refreshed attributes */
+	struct file *file;	 /* content; NULL until needed */
 	struct listing *listing; /* folder: kept */
 	struct nearby *nearby;	 /* folder: small files that come along */
 	struct xattrs *xattrs;

@@ -5,6 +5,7 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/text.h"
+#include "fusefs/extents.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -96,6 +97,7 @@ void ask_free(struct ask *ask)
 		handle_free(ask->fs, ask->handle);
 	inode_unref(ask->inode);
 	inode_unref(ask->other);
+	snapshot_unref(ask->snapshot);
 	free(ask->text);
 	free(ask->extra);
 	free(ask);
@@ -282,7 +284,7 @@ void ops_reply_absent(struct fs *fs, fuse_req_t req, bool fresh)
 		fuse_reply_err(req, ENOENT);
 }
 
-void ops_reply_attributes(struct fs *fs, fuse_req_t req, const struct inode *inode)
+void ops_reply_attributes(struct fs *fs, fuse_req_t req, struct inode *inode)
 {
 	struct stat st;
 

@@ -216,6 +216,17 @@ static void reply_read(struct read *read, fuse_req_t req)
 		fuse_reply_iov(req, r->parts, (int)r->part_count);
 }
 
+/* With the lock: no reply that tells of another size comes between. */
+static void answer_read(struct reader *r)
+{
+	struct read *read = (struct read *)r;
+	fuse_req_t req = read->ask ? ask_take(read->ask) : read->req;
+
+	read->req = NULL;
+	if (req)
+		reply_read(read, req);
+}
+
 static void on_read(struct reader *r)
 {
 	struct read *read = (struct read *)r;
@@ -255,11 +266,13 @@ static bool read_known(struct fs *fs, struct read *read)
 {
 	const struct inode *inode = read->reader.inode;
 	const struct file *f = inode->file;
-	int64_t at = read->reader.at, end = at + (int64_t)read->reader.size, until;
+	int64_t at = read->reader.at, end = at + (int64_t)read->reader.asked, until;
 	struct blocks_span span;
 
 	if (!inode_valid(inode) || !f)
 		return false;
+	if (!read->reader.direct && file_size(inode) < inode->told && end > file_size(inode))
+		return false; /* the kernel believes in more: it may have to wait */
 	if (at >= file_size(inode))
 		return true;
 	if (end > file_size(inode))
@@ -322,7 +335,9 @@ void ops_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fu
 	read->reader.fs = fs;
 	read->reader.inode = h->inode; /* the handle keeps it until release, which comes after this answer */
 	read->reader.at = off;
-	read->reader.size = size;
+	read->reader.asked = size;
+	read->reader.direct = h->ahead.direct;
+	read->reader.answer = answer_read;
 	read->reader.done = on_read;
 	fs_lock(fs);
 	reader_ahead(fs, h->inode, &h->ahead, off, size);

@@ -120,7 +120,7 @@ void ops_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *for
 /* -- attributes -- */
 
 /* struct stat has no time of birth. */
-static void reply_statx(struct fs *fs, fuse_req_t req, const struct inode *inode)
+static void reply_statx(struct fs *fs, fuse_req_t req, struct inode *inode)
 {
 	const int64_t btime = inode->attr.btime;
 	struct device_statx out = {0};

@@ -47,11 +47,13 @@ struct ask {
 	int64_t seen;
 	int whence;
 	bool plus;
-	bool statx;		  /* the answer has the time of birth */
-	bool refreshed;		  /* the attributes came for this request */
-	struct inode *refreshing; /* whose, while it waits for them; one of its own */
+	bool statx;		   /* the answer has the time of birth */
+	struct snapshot *snapshot; /* a reference */
+	bool apart;		   /* it looks at the snapshot */
+	bool refreshed;		   /* the attributes came for this request */
+	struct inode *refreshing;  /* whose, while it waits for them; one of its own */
 	void (*on_refreshed)(void *cookie, int error);
-	bool append;		  /* a write to the end, wherever that is */
+	bool append;	 /* a write to the end, wherever that is */
 	bool of_mapping; /* a write of pages that somebody changed in memory */
 	void *extra;	 /* own memory */
 	void *peer;	 /* somebody else's, who outlives the request */
@@ -96,7 +98,7 @@ double ops_timeout(struct fs *fs, bool fresh);
 /* With the lock held. */
 void ops_reply_entry(struct fs *fs, fuse_req_t req, struct inode *inode, bool fresh);
 void ops_reply_absent(struct fs *fs, fuse_req_t req, bool fresh);
-void ops_reply_attributes(struct fs *fs, fuse_req_t req, const struct inode *inode);
+void ops_reply_attributes(struct fs *fs, fuse_req_t req, struct inode *inode);
 void ops_fill_entry(struct fs *fs, struct inode *inode, bool fresh, struct fuse_entry_param *ret);
 void ops_error(fuse_req_t req, int error);
 /* 0, -ENAMETOOLONG, -EINVAL */

@@ -1,5 +1,7 @@
 #include "fusefs/ops_private.h"
 
+#include "fusefs/extents.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
@@ -157,7 +159,7 @@ static bool in_dirty(const struct dirty *d, int64_t at, int64_t *ret_until)
 }
 
 /* What is at `at`, and up to where: 1 data, 0 a hole, -EAGAIN: not known. */
-static int kind_at(const struct file *f, int64_t at, int64_t *ret_until)
+static int kind_at(const struct file *f, const struct content *c, int64_t at, int64_t *ret_until)
 {
 	const struct segment *s;
 	int64_t known;
@@ -165,7 +167,7 @@ static int kind_at(const struct file *f, int64_t at, int64_t *ret_until)
 	*ret_until = INT64_MAX;
 	if (in_dirty(&f->dirty, at, ret_until) || in_dirty(&f->flushing, at, ret_until))
 		return 1;
-	s = content_at(&f->content, at, &known);
+	s = content_at(c, at, &known);
 	if (!s)
 		return -EAGAIN;
 	if (s->at + s->len < *ret_until)
@@ -173,82 +175,119 @@ static int kind_at(const struct file *f, int64_t at, int64_t *ret_until)
 	return s->kind != SEGMENT_HOLE;
 }
 
-/* The position, or -EAGAIN with ret_missing: not known from there on. */
-static int64_t seek(const struct inode *inode, int64_t off, int whence, int64_t *ret_missing)
+static int64_t max_of(int64_t a, int64_t b)
 {
-	int64_t size = file_size(inode), at = off;
+	return a > b ? a : b;
+}
+
+static int64_t seek_size(const struct ask *ask)
+{
+	const struct file *f = ask->inode->file;
+
+	if (!ask->snapshot)
+		return file_size(ask->inode);
+	return max_of(ask->snapshot->size, max_of(dirty_end(&f->dirty), dirty_end(&f->flushing)));
+}
+
+/* The position, or -EAGAIN with ret_missing: not known from there on. */
+static int64_t seek(const struct ask *ask, int64_t *ret_missing)
+{
+	const struct file *f = ask->inode->file;
+	const struct content *c = ask->snapshot ? &ask->snapshot->content : &f->content;
+	const int64_t off = ask->off, size = seek_size(ask);
+	int64_t at = off;
 
 	if (off < 0 || off >= size)
 		return -ENXIO;
 	while (at < size) {
 		int64_t until;
-		int kind = kind_at(inode->file, at, &until);
+		int kind = kind_at(f, c, at, &until);
 
 		if (kind < 0) {
 			*ret_missing = at;
 			return kind;
 		}
-		if (kind == (whence == SEEK_DATA))
+		if (kind == (ask->whence == SEEK_DATA))
 			return at;
 		at = until;
 	}
-	return whence == SEEK_HOLE ? size : -ENXIO;
+	return ask->whence == SEEK_HOLE ? size : -ENXIO;
 }
 
-/* Attributes, and content of the same version. While the journal does not reach us nothing stays valid: what came for this request must do for it. */
+/* Attributes, and content of the same version. */
 static bool is_seekable(struct ask *ask)
 {
 	struct inode *inode = ask->inode;
 	struct file *f = inode->file;
 
-	if (!inode_stands(inode) || (!inode_valid(inode) && !ask->refreshed))
-		return false;
-	if (!f->content.any || f->content.content_seq == inode->attr.content_seq)
+	if (ask->snapshot)
 		return true;
-	file_drop_content(ask->fs, f);
-	ask->refreshed = false; /* the attributes may be the older ones */
-	return inode_valid(inode);
+	if (!inode_valid(inode))
+		return false;
+	if (f->content.any && f->content.content_seq != inode->attr.content_seq)
+		file_drop_content(ask->fs, f);
+	return true;
 }
 
-#define SEEK_ROUNDS_MAX 100000u /* answers, of READER_EXTENTS_BYTES each: 6 TiB of one kind */
+/* A snapshot that came, or more of it. Of another version it is the first part of that one. */
+static void take_snapshot(struct ask *ask)
+{
+	struct snapshot *s = extents_offer(ask->inode->file);
+
+	if (!s || !ask->apart) {
+		snapshot_unref(s);
+	} else if (ask->snapshot && snapshot_add(ask->snapshot, s)) {
+		snapshot_unref(s);
+	} else {
+		snapshot_unref(ask->snapshot);
+		ask->snapshot = s;
+	}
+}
+
+#define SEEK_ROUNDS_MAX 100000u /* answers, of EXTENTS_BYTES each: 6 TiB of one kind */
+
+static void on_seek(void *cookie, int error);
+
+/* What is missing: first the attributes; when those do not stay valid until the rest has come, a snapshot. */
+static int seek_ask(struct ask *ask, int64_t missing)
+{
+	ask->cancel = ask_cancel_shared;
+	if (missing >= 0)
+		return extents_ask(ask->fs, ask->inode, missing, on_seek, ask);
+	ask->apart = ask->apart || ask->refreshed || !ask->fs->inodes.trusted;
+	if (ask->apart)
+		return extents_ask(ask->fs, ask->inode, ask->off, on_seek, ask);
+	ask->refreshed = true;
+	return ask_attributes(ask, ask->inode, on_seek);
+}
 
 static void on_seek(void *cookie, int error)
 {
 	struct ask *ask = cookie;
-	struct inode *inode = ask->inode;
-	int64_t missing = 0, at = error;
-	bool seekable = false;
+	int64_t missing = -1, at = error;
 	int r = 0;
 
 	if (!ask->req) {
 		ask_free(ask);
 		return;
 	}
-	if (at == 0 && (!file_get(inode) || ask->size++ > SEEK_ROUNDS_MAX))
+	if (at == 0 && (!file_get(ask->inode) || ask->size++ > SEEK_ROUNDS_MAX))
 		at = -EIO;
-	else if (at == 0)
-		seekable = is_seekable(ask);
-	if (seekable) {
-		at = seek(inode, ask->off, ask->whence, &missing);
-	} else if (at == 0) {
-		ask->refreshed = true;
-		r = ask_attributes(ask, inode, on_seek);
+	if (at == 0) {
+		take_snapshot(ask);
+		at = is_seekable(ask) ? seek(ask, &missing) : -EAGAIN;
 	}
 	if (at == -EAGAIN) {
-		ask->cancel = ask_cancel_shared;
-		r = reader_ask(ask->fs, inode, missing, on_seek, ask);
-	} else if (at != 0 || seekable) {
-		fuse_req_t req = ask_take(ask);
-
-		if (at < 0)
-			ops_error(req, (int)at);
-		else
-			fuse_reply_lseek(req, at);
-		ask_free(ask);
+		r = seek_ask(ask, missing);
+		if (r < 0)
+			ask_fail(ask, r);
 		return;
 	}
-	if (r < 0)
-		ask_fail(ask, r);
+	if (at < 0)
+		ops_error(ask_take(ask), (int)at);
+	else
+		fuse_reply_lseek(ask_take(ask), at);
+	ask_free(ask);
 }
 
 void ops_lseek(fuse_req_t req, fuse_ino_t node, off_t off, int whence, struct fuse_file_info *fi)

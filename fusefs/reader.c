@@ -5,9 +5,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stddef.h>
 #include <utlist.h>
 
 static void try(struct reader *r);
+static int ask_apart(struct reader *r, int64_t at);
 
 /* -- the answer -- */
 
@@ -91,6 +93,13 @@ static void run_later(struct later *later)
 	r->done(r);
 }
 
+static void let_go(struct reader *r)
+{
+	snapshot_unref(r->snapshot);
+	r->snapshot = NULL;
+	content_fini(&r->own);
+}
+
 static void finish(struct reader *r, int error)
 {
 	if (error == 0 && r->part_count > READER_PARTS_MAX)
@@ -100,103 +109,34 @@ static void finish(struct reader *r, int error)
 	r->over = true;
 	if (r->missing > 0)
 		return; /* an interrupt, or a failure: the others still know r */
+	holds_drop(&r->fs->holds, &r->hold);
+	if (r->error == 0 && r->size < r->asked && r->answer)
+		r->answer(r);
+	let_go(r);
 	inode_unref(r->inode);
 	r->inode = NULL;
 	fs_later(r->fs, &r->later);
 }
 
-/* -- what is asked for -- */
-
-/* Extents that are on their way. */
-struct asking {
-	struct asking *prev, *next;
-	struct fs *fs;
-	struct inode *inode; /* with a reference */
-	int64_t from, to;
-	struct wait *waits;
-};
-
-static void learn_extents(struct asking *a, const struct store_extents *page)
-{
-	struct fs *fs = a->fs;
-	struct inode *inode = a->inode;
-	struct file *f = inode->file;
-
-	if (!recent_document_stands(&fs->recent, page->at.seq, inode->id))
-		return; /* changed since: asked again */
-	if (inode_valid(inode) && page->content_seq != inode->attr.content_seq) {
-		if (page->at.seq < inode->seen)
-			return;
-		inode->epoch = 0; /* the attributes are older than these extents */
-	}
-	if (content_learn(&f->content, page, a->from, a->to) < 0)
-		content_drop(&f->content);
-	file_count_content(fs, f);
-}
-
-static void on_extents(void *cookie, int error, const struct store_extents *page)
-{
-	struct asking *a = cookie;
-	struct fs *fs = a->fs;
-
-	fs_lock(fs);
-	fs->calls--;
-	DL_DELETE(a->inode->file->askings, a);
-	if (error == 0) {
-		fs_saw(fs, page->at);
-		learn_extents(a, page);
-	}
-	wait_fire(&a->waits, error);
-	inode_unref(a->inode);
-	free(a);
-	fs_unlock(fs);
-}
-
-int reader_ask(struct fs *fs, struct inode *inode, int64_t at, void (*ready)(void *cookie, int error), void *cookie)
-{
-	struct file *f = inode->file;
-	struct asking *a;
-	int error;
-
-	DL_FOREACH(f->askings, a) {
-		if (a->from <= at && at < a->to)
-			return ready ? wait_add(&a->waits, ready, cookie) : 0;
-	}
-	a = calloc(1, sizeof(*a));
-	if (!a)
-		return -ENOMEM;
-	error = ready ? wait_add(&a->waits, ready, cookie) : 0;
-	if (error < 0) {
-		free(a);
-		return error;
-	}
-	a->fs = fs;
-	a->inode = inode_ref(inode);
-	a->from = at;
-	a->to = at + READER_EXTENTS_BYTES;
-	DL_APPEND(f->askings, a);
-	fs->calls++;
-	(void)fs->store->ops->extents(fs->store, inode->id, a->from, a->to - a->from, on_extents, a);
-	return 0;
-}
-
 /* -- one try -- */
+
+#define READER_TRIES 3 /* for blocks that are gone */
 
 static void on_ready(void *cookie, int error)
 {
 	struct reader *r = cookie;
 
 	r->missing--;
-	if (error < 0)
-		r->refreshed = false;
 	/* Somebody who began before us, and whom we joined, has waited the outage out: we have not. */
 	if (error == -ERR_NO_GATEWAY && clock_mono_ns() - r->began_ns < STORE_OUTAGE_NS)
 		error = 0;
 	/* A block that is gone, or a right to it that is over: the extents are asked for again. */
-	if (error < 0 && error != -EIO && error != -ERR_NO_GATEWAY && r->rounds < 3 && r->inode->file)
+	if (error < 0 && error != -EIO && error != -ERR_NO_GATEWAY && r->rounds < READER_TRIES && r->inode->file) {
 		file_drop_content(r->fs, r->inode->file);
-	else if (error < 0 && r->error == 0)
+		let_go(r);
+	} else if (error < 0 && r->error == 0) {
 		r->error = error;
+	}
 	if (r->missing > 0 || r->trying)
 		return;
 	if (r->over || r->error < 0)
@@ -269,7 +209,7 @@ static int64_t from_memory(struct reader *r, const struct blocks_span *span, uin
 /* Stored bytes at `at`, at most up to `until`. What is not here is asked for, and counts as missing. Returns how far it came, or a failure. */
 static int64_t from_stored(struct reader *r, int64_t at, int64_t until)
 {
-	struct content *c = &r->inode->file->content;
+	struct content *c = r->apart ? &r->snapshot->content : &r->inode->file->content;
 	int64_t known = INT64_MAX, len;
 	const struct segment *s = content_at(c, at, &known);
 	struct blocks_span span;
@@ -277,8 +217,8 @@ static int64_t from_stored(struct reader *r, int64_t at, int64_t until)
 	int error;
 
 	if (!s) {
-		error = want(r, reader_ask(r->fs, r->inode, at, on_ready, r));
-		return error < 0 ? error : min_of(known, min_of(until, at + READER_EXTENTS_BYTES)) - at;
+		error = r->apart ? ask_apart(r, at) : want(r, extents_ask(r->fs, r->inode, at, on_ready, r));
+		return error < 0 ? error : min_of(known, min_of(until, at + EXTENTS_BYTES)) - at;
 	}
 	len = min_of(s->at + s->len, until) - at;
 	if (s->kind == SEGMENT_HOLE) {
@@ -298,6 +238,20 @@ static int64_t from_stored(struct reader *r, int64_t at, int64_t until)
 	return from_stored(r, at, until);
 }
 
+/* Bytes at `at` that were dirty when the snapshot was asked for. */
+static int64_t from_own(struct reader *r, int64_t at, int64_t *ret_until)
+{
+	int64_t known = INT64_MAX, len;
+	const struct segment *s = content_at(&r->own, at, &known);
+
+	if (!s) {
+		*ret_until = min_of(*ret_until, known);
+		return 0;
+	}
+	len = min_of(s->at + s->len, *ret_until) - at;
+	return add_part(r, s->bytes->data + s->from + (at - s->at), (size_t)len, s->bytes) < 0 ? -ENOMEM : len;
+}
+
 static int gather(struct reader *r, int64_t end)
 {
 	struct file *f = r->inode->file;
@@ -310,6 +264,8 @@ static int gather(struct reader *r, int64_t end)
 		if (len == 0)
 			len = from_dirty(r, &f->flushing, at, &until);
 		if (len == 0)
+			len = from_own(r, at, &until);
+		if (len == 0)
 			len = from_stored(r, at, until);
 		if (len < 0)
 			return (int)len;
@@ -318,15 +274,90 @@ static int gather(struct reader *r, int64_t end)
 	return 0;
 }
 
+/* -- a snapshot -- */
+
+static int lay(struct reader *r, const struct dirty *d)
+{
+	const int64_t end = r->at + (int64_t)r->asked;
+
+	for (size_t i = dirty_find(d, r->at); i < d->count && d->list[i]->at < end; i++) {
+		const struct dirty_piece *p = d->list[i];
+		const struct segment s = {.at = p->at,
+			.len = (int64_t)p->len,
+			.kind = SEGMENT_INLINE,
+			.from = (uint32_t)p->from,
+			.bytes = p->bytes};
+
+		if (content_own_part(&r->own, &s) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void on_snapshot(void *cookie, int error)
+{
+	struct reader *r = cookie;
+	struct snapshot *s = error == 0 ? extents_offer(r->inode->file) : NULL;
+
+	if (error == 0 && !s)
+		error = -ENOMEM;
+	if (s && r->snapshot && snapshot_add(r->snapshot, s)) {
+		snapshot_unref(s);
+	} else if (s) {
+		snapshot_unref(r->snapshot);
+		r->snapshot = s; /* the first, or of another version: then the rest of it is asked for, too */
+	}
+	on_ready(r, error);
+}
+
+static int ask_apart(struct reader *r, int64_t at)
+{
+	struct file *f = r->inode->file;
+	int error = 0;
+
+	if (!r->snapshot)
+		error = lay(r, &f->flushing);
+	if (error == 0 && !r->snapshot)
+		error = lay(r, &f->dirty);
+	return error < 0 ? error : want(r, extents_ask(r->fs, r->inode, at, on_snapshot, r));
+}
+
+static int64_t max_of(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+static int64_t size_of(const struct reader *r)
+{
+	const struct file *f = r->inode->file;
+	const struct segment *last = r->own.count > 0 ? r->own.list[r->own.count - 1] : NULL;
+
+	if (!r->apart)
+		return file_size(r->inode);
+	return max_of(max_of(r->snapshot->size, last ? last->at + last->len : 0),
+		max_of(dirty_end(&f->dirty), dirty_end(&f->flushing)));
+}
+
+/* -- a try -- */
+
 /* What is known of another version than the attributes say is of no use. */
 static void check_version(struct reader *r)
 {
 	struct file *f = r->inode->file;
 
-	if (!f->content.any || f->content.content_seq == r->inode->attr.content_seq)
-		return;
-	file_drop_content(r->fs, f);
-	r->refreshed = false; /* the attributes may be the older ones */
+	if (f->content.any && f->content.content_seq != r->inode->attr.content_seq)
+		file_drop_content(r->fs, f);
+}
+
+/*
+ * Whether the attributes have to be asked for, first. Once is enough: when they are overtaken again, or nobody tells what changes, nothing that is known stays valid until the rest has come. Then it takes a snapshot.
+ */
+static bool attributes_first(struct reader *r)
+{
+	if (r->apart || inode_valid(r->inode))
+		return false;
+	r->apart = r->refreshes > 0 || !r->fs->inodes.trusted;
+	return !r->apart;
 }
 
 static int try_once(struct reader *r)
@@ -337,22 +368,51 @@ static int try_once(struct reader *r)
 	if (++r->rounds > READER_ROUNDS_MAX)
 		return -EIO;
 	drop_parts(r);
-	/* While the journal does not reach us nothing stays valid: what came for this read must do for it. */
-	if (!inode_stands(inode) || (!inode_valid(inode) && !r->refreshed)) {
-		r->refreshed = true;
-		return want(r, fs_refresh(r->fs, inode, on_ready, r));
-	}
 	if (!file_get(inode))
 		return -ENOMEM;
-	check_version(r);
-	size = file_size(inode);
-	if (r->at >= size) {
-		r->size = 0;
-		return 0;
+	if (attributes_first(r)) {
+		r->refreshes++;
+		return want(r, fs_refresh(r->fs, inode, on_ready, r));
 	}
-	if (r->size > (size_t)(size - r->at))
-		r->size = (size_t)(size - r->at);
+	if (r->apart && !r->snapshot)
+		return ask_apart(r, r->at);
+	if (!r->apart)
+		check_version(r);
+	size = size_of(r);
+	r->size = r->at < size ? (size_t)min_of((int64_t)r->asked, size - r->at) : 0;
 	return gather(r, r->at + (int64_t)r->size);
+}
+
+/* The kernel believes in more than this brings, and may not learn better before it fills the rest with zeros. */
+static bool is_too_short(const struct reader *r)
+{
+	return !r->direct && !r->over && r->at + (int64_t)r->size < min_of(r->at + (int64_t)r->asked, r->inode->told);
+}
+
+static void on_held(struct hold *hold)
+{
+	struct reader *r = (struct reader *)((char *)hold - offsetof(struct reader, hold));
+
+	let_go(r);
+	r->refreshes = 0;
+	if (r->over)
+		finish(r, r->error);
+	else
+		try(r);
+}
+
+static bool hold(struct reader *r)
+{
+	const int64_t now = clock_mono_ns();
+
+	if (!is_too_short(r))
+		return false;
+	if (r->hold_until_ns == 0)
+		r->hold_until_ns = now + READER_HOLD_MS * NS_PER_MS;
+	if (now >= r->hold_until_ns)
+		return false;
+	r->hold = (struct hold){.inode = r->inode, .due_ns = r->hold_until_ns, .over = on_held};
+	return holds_add(&r->fs->holds, &r->hold);
 }
 
 static void try(struct reader *r)
@@ -364,7 +424,7 @@ static void try(struct reader *r)
 	r->trying = false;
 	if (error < 0 && r->error == 0)
 		r->error = error;
-	if (r->missing > 0)
+	if (r->missing > 0 || (r->error == 0 && hold(r)))
 		drop_parts(r);
 	else
 		finish(r, r->error);
@@ -373,6 +433,7 @@ static void try(struct reader *r)
 void reader_start(struct reader *r)
 {
 	r->later.run = run_later;
+	content_init(&r->own);
 	inode_ref(r->inode);
 	try(r);
 }
@@ -428,7 +489,7 @@ static void ahead_range(struct fs *fs, struct inode *inode, int64_t at, int64_t 
 		if (!s || !ahead_segment(fs, s, at, end)) {
 			if (s)
 				content_forget(c, s->at, s->at + s->len);
-			(void)reader_ask(fs, inode, at, NULL, NULL);
+			(void)extents_ask(fs, inode, at, NULL, NULL);
 			return; /* the next read goes on from there */
 		}
 		at = s->at + s->len;

@@ -5,6 +5,8 @@
 #ifndef NEPHOS_FUSEFS_WAIT_H
 #define NEPHOS_FUSEFS_WAIT_H
 
+#include "common/proto/fill.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -33,6 +35,58 @@ static inline void wait_fire(struct wait **list, int error)
 	*list = NULL;
 	while (w) {
 		struct wait *next = w->next;
+
+		w->ready(w->cookie, error);
+		free(w);
+		w = next;
+	}
+}
+
+/* The same for an answer of the store, which may be good for some of them only. */
+struct fill_wait {
+	struct fill_wait *next;
+	struct fill_wish wish;
+	bool first; /* the question was sent when he was there */
+	void (*ready)(void *cookie, int error);
+	void *cookie;
+};
+
+static inline int fill_wait_add(struct fill_wait **list, const struct fill_wish *wish, bool first,
+	void (*ready)(void *cookie, int error), void *cookie)
+{
+	struct fill_wait *w = malloc(sizeof(*w));
+
+	if (!w)
+		return -ENOMEM;
+	*w = (struct fill_wait){*list, *wish, first, ready, cookie};
+	*list = w;
+	return 0;
+}
+
+/* Takes those from the list that the answer is good for, with a failure all. The rest is there when the question is sent again, which is for the caller to do. */
+static inline struct fill_wait *fill_waits_served(struct fill_wait **list, int error, int64_t seen)
+{
+	struct fill_wait *served = NULL;
+
+	while (*list) {
+		struct fill_wait *w = *list;
+
+		if (error < 0 || fill_serves(&w->wish, seen, w->first)) {
+			*list = w->next;
+			w->next = served;
+			served = w;
+		} else {
+			w->first = true;
+			list = &w->next;
+		}
+	}
+	return served;
+}
+
+static inline void fill_waits_fire(struct fill_wait *w, int error)
+{
+	while (w) {
+		struct fill_wait *next = w->next;
 
 		w->ready(w->cookie, error);
 		free(w);

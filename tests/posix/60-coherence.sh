@@ -161,4 +161,38 @@ rounds=60
 check "eight threads on each are busy in a folder: a change elsewhere is seen within 50 ms (median of $rounds)" python3 "$WORK/busy.py" "$A/60" "$B/60" "$rounds"
 sed 's/^/# /' "$WORK/check.out"
 
+# ---- a file that is written anew ----
+
+cat >"$WORK/anew.py" <<'PY'
+# A empties the file and writes it again, and again; B reads it. What B sees is nothing, or a beginning of what was there at one time, and never zeros, which nobody wrote.
+import collections, os, sys, threading, time
+a, b, rounds = sys.argv[1] + "/anew", sys.argv[2] + "/anew", int(sys.argv[3])
+size = 40000
+open(a, "wb").write(b"x" * size)
+while not os.path.exists(b): time.sleep(0.001)
+seen = collections.Counter()
+stop = False
+def look(data):
+    seen["empty" if not data else "zeros" if b"\0" in data else "whole" if len(data) == size else "a part"] += 1
+def read():
+    f = os.open(b, os.O_RDONLY)
+    while not stop:
+        try:
+            look(open(b, "rb").read())
+            look(os.pread(f, 1 << 20, 0))
+        except OSError as e: seen[e.strerror] += 1
+t = threading.Thread(target=read); t.start()
+for i in range(rounds):
+    f = os.open(a, os.O_WRONLY | os.O_TRUNC); os.write(f, (b"x" if i % 2 else b"y") * size); os.close(f)
+    time.sleep(0.01)
+stop = True
+t.join()
+print(dict(seen))
+sys.exit(bool(set(seen) - {"empty", "whole", "a part"}) or not seen["whole"])
+PY
+rounds=150
+[ -z "${E2E_LONG:-}" ] || rounds=2000
+check "a file that is emptied and written $rounds times is never read as zeros, and never fails" python3 "$WORK/anew.py" "$A/60" "$B/60" "$rounds"
+sed 's/^/# /' "$WORK/check.out"
+
 e2e_end

@@ -163,7 +163,7 @@ size_t read_at(struct fixture *f, int64_t at, char *ret, size_t size, bool here)
 	r->reader.fs = f->fs;
 	r->reader.inode = f->inode;
 	r->reader.at = at;
-	r->reader.size = size;
+	r->reader.asked = size;
 	r->reader.done = on_read;
 	fs_lock(f->fs);
 	if (!here) {

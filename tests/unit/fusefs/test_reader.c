@@ -179,7 +179,7 @@ static void read_start(struct fixture *f, struct reading *r, struct ahead *ahead
 	r->reader.fs = f->fs;
 	r->reader.inode = f->inode;
 	r->reader.at = at;
-	r->reader.size = size;
+	r->reader.asked = size;
 	r->reader.done = on_read;
 	fs_lock(f->fs);
 	if (ahead) {
