@@ -177,7 +177,7 @@ void fs_on_changes(struct fs *fs, const struct store_changes *changes, int64_t s
 	if (changes->reset)
 		fill_view_reset(&fs->view, changes->last.incarnation, changes->last.seq, until);
 	else
-		fill_view_follow(&fs->view, changes->last.seq, until);
+		fill_view_follow(&fs->view, changes->last.seq, fs->now_ns, until);
 	fs_view_changed(fs);
 	shared_locks_reached(fs, changes->lock_life);
 	fs_unlock(fs);

@@ -240,7 +240,7 @@ static void round_stored(struct round *r, const struct op_result *results, size_
 	struct file *f = r->file;
 	bool content = round_content(r)->count > 0, extra = r->job && !job_is_write(r->job) && !r->merged;
 	/* When somebody changed something before this that is not told yet, nobody knows what it was laid over. */
-	int64_t before = fill_needed(&r->fs->view) > 0 ? CONTENT_OF_OTHERS : f->inode->attr.content_seq;
+	int64_t before = fill_behind(&r->fs->view) ? CONTENT_OF_OTHERS : f->inode->attr.content_seq;
 	struct job *job;
 
 	news->result = &results[r->writes > 0 && !extra ? r->writes - 1 : r->writes];

@@ -24,18 +24,18 @@ void fs_lock(struct fs *fs)
 {
 	pthread_mutex_lock(&fs->lock);
 	fs->now_ns = clock_boot_ns();
-	fs->inodes.trusted = fill_trusted(&fs->view, fs->now_ns);
+	fs_view_changed(fs);
 }
 
 void fs_view_changed(struct fs *fs)
 {
 	fs->inodes.trusted = fill_trusted(&fs->view, fs->now_ns);
-	fs->inodes.needed = fill_needed(&fs->view);
+	fs->inodes.needed = fill_needed(&fs->view, fs->now_ns);
 }
 
 void fs_saw(struct fs *fs, struct store_position at)
 {
-	fill_view_saw(&fs->view, at.incarnation, at.seq);
+	fill_view_saw(&fs->view, at.incarnation, at.seq, fs->now_ns);
 	fs_view_changed(fs);
 }
 
@@ -215,7 +215,7 @@ static void on_batch(void *cookie, const struct store_batch_reply *reply)
 		fs_learn_used(fs, reply->used, reply->quota);
 	/* Each op is one change, and those of a batch follow on each other. An answer of a later position is not the first one. */
 	if (last > 0 && last_seq(reply) == last)
-		fill_view_own(&fs->view, last - (int64_t)reply->count + 1, last);
+		fill_view_own(&fs->view, last - (int64_t)reply->count + 1, last, fs->now_ns);
 	fs_saw(fs, reply->at);
 	fs_unlock(fs);
 }
@@ -426,7 +426,7 @@ static void init_state(struct fs *fs, const struct fs_options *options)
 	fs->uid = options->uid;
 	fs->gid = options->gid;
 	fs->later_end = &fs->later;
-	fill_view_init(&fs->view, options->follows ? 0 : INT64_MAX);
+	fill_view_init(&fs->view, options->follows ? 0 : INT64_MAX, FS_GRACE_MS * NS_PER_MS);
 	pthread_mutex_init(&fs->lock, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);

@@ -29,6 +29,8 @@
 #define FS_IO_BYTES (64 * 1024) /* st_blksize, what programs read and write at once: few requests, little to allocate */
 #define FS_TRUST_MS \
 	3000 /* from the sending of the last poll that was answered: what a mount may show longest after nobody tells it what changes; names and attributes in the kernel, too */
+#define FS_GRACE_MS \
+	20 /* for the journal to tell what another answer has shown to exist: a change is to be seen within 50 ms */
 #define FS_IN_USE_MS \
 	10000 /* after the last request that the mount answered: then it is idle, and hears of changes, but need not know at once whether there are any */
 #define FS_CONTENT_BYTES_MAX (64u * 1024 * 1024) /* extents and inline content, beside the blocks of cache_bytes */

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-void fill_view_init(struct fill_view *v, int64_t trusted_until_ns)
+void fill_view_init(struct fill_view *v, int64_t trusted_until_ns, int64_t grace_ns)
 {
-	*v = (struct fill_view){.trusted_until_ns = trusted_until_ns};
+	*v = (struct fill_view){.trusted_until_ns = trusted_until_ns, .grace_ns = grace_ns};
 }
 
 static void drop_ranges(struct fill_view *v, size_t count)
@@ -13,8 +13,8 @@ static void drop_ranges(struct fill_view *v, size_t count)
 	memmove(v->own, v->own + count, v->own_count * sizeof(v->own[0]));
 }
 
-/* Own changes that are not behind a gap any more count as followed. */
-static void settle(struct fill_view *v)
+/* Own changes that are not behind a gap any more count as followed. What is behind then counts from now on, unless it did before. */
+static void settle(struct fill_view *v, int64_t now_ns)
 {
 	size_t count = 0;
 
@@ -27,6 +27,10 @@ static void settle(struct fill_view *v)
 		drop_ranges(v, count);
 	if (v->followed > v->newest)
 		v->newest = v->followed;
+	if (v->behind_seq > v->followed)
+		return;
+	v->behind_seq = fill_behind(v) ? v->newest : 0;
+	v->behind_ns = now_ns;
 }
 
 static void trust(struct fill_view *v, int64_t until_ns)
@@ -36,17 +40,17 @@ static void trust(struct fill_view *v, int64_t until_ns)
 	v->followed_once = true;
 }
 
-void fill_view_follow(struct fill_view *v, int64_t seq, int64_t until_ns)
+void fill_view_follow(struct fill_view *v, int64_t seq, int64_t now_ns, int64_t until_ns)
 {
 	if (seq > v->followed)
 		v->followed = seq;
-	settle(v);
+	settle(v, now_ns);
 	trust(v, until_ns);
 }
 
 void fill_view_reset(struct fill_view *v, int64_t incarnation, int64_t seq, int64_t until_ns)
 {
-	*v = (struct fill_view){.incarnation = incarnation, .followed = seq, .newest = seq};
+	*v = (struct fill_view){.incarnation = incarnation, .followed = seq, .newest = seq, .grace_ns = v->grace_ns};
 	trust(v, until_ns);
 }
 
@@ -63,7 +67,7 @@ static void add_range(struct fill_view *v, int64_t first, int64_t last)
 		v->own[v->own_count++] = (struct fill_range){first, last};
 }
 
-void fill_view_own(struct fill_view *v, int64_t first, int64_t last)
+void fill_view_own(struct fill_view *v, int64_t first, int64_t last, int64_t now_ns)
 {
 	if (last > v->newest)
 		v->newest = last;
@@ -71,10 +75,10 @@ void fill_view_own(struct fill_view *v, int64_t first, int64_t last)
 		v->followed = last > v->followed ? last : v->followed;
 	else
 		add_range(v, first, last);
-	settle(v);
+	settle(v, now_ns);
 }
 
-void fill_view_saw(struct fill_view *v, int64_t incarnation, int64_t seq)
+void fill_view_saw(struct fill_view *v, int64_t incarnation, int64_t seq, int64_t now_ns)
 {
 	if (v->incarnation == 0)
 		v->incarnation = incarnation;
@@ -82,6 +86,7 @@ void fill_view_saw(struct fill_view *v, int64_t incarnation, int64_t seq)
 		v->trusted_until_ns = 0; /* of another life of the drive: the journal will say where it begins */
 	else if (incarnation == v->incarnation && seq > v->newest)
 		v->newest = seq;
+	settle(v, now_ns);
 }
 
 bool fill_trusted(const struct fill_view *v, int64_t now_ns)
@@ -94,9 +99,14 @@ int64_t fill_trust_left_ns(const struct fill_view *v, int64_t now_ns)
 	return fill_trusted(v, now_ns) ? v->trusted_until_ns - now_ns : 0;
 }
 
-int64_t fill_needed(const struct fill_view *v)
+bool fill_behind(const struct fill_view *v)
 {
-	return v->followed_once && v->followed < v->newest ? v->newest : 0;
+	return v->followed_once && v->followed < v->newest;
+}
+
+int64_t fill_needed(const struct fill_view *v, int64_t now_ns)
+{
+	return v->behind_seq > 0 && now_ns - v->behind_ns >= v->grace_ns ? v->newest : 0;
 }
 
 struct fill_wish fill_wish_now(const struct fill_view *v, int64_t now_ns)

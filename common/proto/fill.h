@@ -8,7 +8,8 @@
  *   What is kept may be shown while it is known to be of the newest position that is known to exist, and while somebody tells what changes. That ends by the clock: silence is no news.
  *
  * Positions that exist are known from three sides: the journal in its order, without gaps; own changes, from their answers, which the journal repeats later; and any answer of the store. When an answer
- * saw more than the first two account for, somebody else changed something that is not announced yet, and what is kept counts for nothing until it is.
+ * saw more than the first two account for, somebody else changed something that is not announced yet. The journal mostly tells within milliseconds, and while others are at work there is always something: so it has a
+ * short grace, and when that is over, what is kept counts for nothing until it has told.
  * Embedded. Pure: time and positions are passed in. Not thread-safe.
  */
 #ifndef NEPHOS_PROTO_FILL_H
@@ -30,7 +31,10 @@ struct fill_view {
 	int64_t followed; /* every change up to here is known */
 	int64_t newest;	  /* that exists */
 	int64_t trusted_until_ns;
-	bool followed_once;		     /* before, nothing was said, and nothing is asked for */
+	int64_t grace_ns;
+	int64_t behind_seq,
+		behind_ns;  /* a position that exists and was not followed up, and since when that is known; 0: none */
+	bool followed_once; /* before, nothing was said, and nothing is asked for */
 	struct fill_range own[FILL_OWN_MAX]; /* own changes that others' come before, in order */
 	size_t own_count;
 };
@@ -41,23 +45,25 @@ struct fill_wish {
 	bool trusted;
 };
 
-/* Nothing is known: not trusted unless until_ns says so. */
-void fill_view_init(struct fill_view *v, int64_t trusted_until_ns);
+/* Nothing is known: not trusted unless until_ns says so. grace_ns: as above. */
+void fill_view_init(struct fill_view *v, int64_t trusted_until_ns, int64_t grace_ns);
 /* The journal was read up to seq: by an answer that proves that there was nothing more at until_ns less the length of trust. 0: it proves nothing. */
-void fill_view_follow(struct fill_view *v, int64_t seq, int64_t until_ns);
+void fill_view_follow(struct fill_view *v, int64_t seq, int64_t now_ns, int64_t until_ns);
 /* The journal begins anew here, perhaps in another incarnation. */
 void fill_view_reset(struct fill_view *v, int64_t incarnation, int64_t seq, int64_t until_ns);
 /* Changes [first, last] are ours: their answer came. */
-void fill_view_own(struct fill_view *v, int64_t first, int64_t last);
+void fill_view_own(struct fill_view *v, int64_t first, int64_t last, int64_t now_ns);
 /* An answer saw this position; 0: it did not say. */
-void fill_view_saw(struct fill_view *v, int64_t incarnation, int64_t seq);
+void fill_view_saw(struct fill_view *v, int64_t incarnation, int64_t seq, int64_t now_ns);
 
 /* Somebody tells us what changes. */
 bool fill_trusted(const struct fill_view *v, int64_t now_ns);
 /* How long that holds, without more news. */
 int64_t fill_trust_left_ns(const struct fill_view *v, int64_t now_ns);
+/* Somebody else changed something that is not told yet. */
+bool fill_behind(const struct fill_view *v);
 /* What must have been seen for it to be shown; 0: anything that is kept. */
-int64_t fill_needed(const struct fill_view *v);
+int64_t fill_needed(const struct fill_view *v, int64_t now_ns);
 
 /* Who comes now. */
 struct fill_wish fill_wish_now(const struct fill_view *v, int64_t now_ns);

@@ -194,7 +194,7 @@ void follow_up_to(struct fixture *f, int64_t seq)
 /* The answer to an own op came: what the op log tells the fs, and what the op learns. */
 static struct inode *answered(struct fixture *f, const struct outcome *o)
 {
-	fill_view_own(&f->fs->view, o->seq, o->seq);
+	fill_view_own(&f->fs->view, o->seq, o->seq, f->fs->now_ns);
 	fs_view_changed(f->fs);
 	return fs_learn_own(f->fs, &o->result);
 }

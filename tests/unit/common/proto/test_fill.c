@@ -15,16 +15,16 @@ static void nothing_is_trusted_before_somebody_tells_and_longer_than_he_proved(v
 	struct fill_view v;
 
 	(void)state;
-	fill_view_init(&v, 0);
+	fill_view_init(&v, 0, 0);
 	assert_false(fill_trusted(&v, 1));
-	fill_view_follow(&v, 10, 5 + LONG);
+	fill_view_follow(&v, 10, 1, 5 + LONG);
 	assert_true(fill_trusted(&v, 4 + LONG));
 	assert_int_equal(fill_trust_left_ns(&v, 4 + LONG), 1);
 	assert_false(fill_trusted(&v, 5 + LONG));
 	assert_int_equal(fill_trust_left_ns(&v, 6 + LONG), 0);
-	fill_view_follow(&v, 10, 3 + LONG); /* an answer that was overtaken by a later one takes nothing away */
+	fill_view_follow(&v, 10, 1, 3 + LONG); /* an answer that was overtaken by a later one takes nothing away */
 	assert_true(fill_trusted(&v, 4 + LONG));
-	fill_view_follow(&v, 11, 0); /* and one that proves nothing gives nothing */
+	fill_view_follow(&v, 11, 1, 0); /* and one that proves nothing gives nothing */
 	assert_false(fill_trusted(&v, 5 + LONG));
 }
 
@@ -33,19 +33,41 @@ static void an_answer_beyond_what_was_told_ends_what_is_kept_until_it_is(void **
 	struct fill_view v;
 
 	(void)state;
-	fill_view_init(&v, 0);
-	fill_view_follow(&v, 10, LONG);
-	fill_view_saw(&v, 1, 10);
-	assert_int_equal(fill_needed(&v), 0);
-	fill_view_saw(&v, 1, 13);
-	assert_int_equal(fill_needed(&v), 13);
-	fill_view_follow(&v, 12, LONG);
-	assert_int_equal(fill_needed(&v), 13);
-	fill_view_follow(&v, 13, LONG);
-	assert_int_equal(fill_needed(&v), 0);
-	fill_view_saw(&v, 1, 5);
-	fill_view_saw(&v, 0, 0);
-	assert_int_equal(fill_needed(&v), 0);
+	fill_view_init(&v, 0, 0);
+	fill_view_follow(&v, 10, 1, LONG);
+	fill_view_saw(&v, 1, 10, 1);
+	assert_int_equal(fill_needed(&v, 1), 0);
+	fill_view_saw(&v, 1, 13, 1);
+	assert_int_equal(fill_needed(&v, 1), 13);
+	fill_view_follow(&v, 12, 1, LONG);
+	assert_int_equal(fill_needed(&v, 1), 13);
+	fill_view_follow(&v, 13, 1, LONG);
+	assert_int_equal(fill_needed(&v, 1), 0);
+	fill_view_saw(&v, 1, 5, 1);
+	fill_view_saw(&v, 0, 0, 1);
+	assert_int_equal(fill_needed(&v, 1), 0);
+}
+
+static void the_journal_has_a_grace_for_each_position_that_it_has_not_told(void **state)
+{
+	struct fill_view v;
+
+	(void)state;
+	fill_view_init(&v, 0, 20);
+	fill_view_follow(&v, 10, 100, LONG);
+	fill_view_saw(&v, 1, 11, 100);
+	assert_true(fill_behind(&v));
+	assert_int_equal(fill_needed(&v, 119), 0);
+	assert_int_equal(fill_needed(&v, 120), 11);
+	fill_view_saw(&v, 1, 12, 110); /* more of it does not begin anew */
+	assert_int_equal(fill_needed(&v, 120), 12);
+	fill_view_follow(&v, 11, 121, LONG); /* it goes on, if a bit behind: a new one */
+	assert_true(fill_behind(&v));
+	assert_int_equal(fill_needed(&v, 140), 0);
+	assert_int_equal(fill_needed(&v, 141), 12);
+	fill_view_follow(&v, 12, 142, LONG);
+	assert_false(fill_behind(&v));
+	assert_int_equal(fill_needed(&v, 1000), 0);
 }
 
 static void own_changes_need_not_be_told(void **state)
@@ -53,14 +75,14 @@ static void own_changes_need_not_be_told(void **state)
 	struct fill_view v;
 
 	(void)state;
-	fill_view_init(&v, 0);
-	fill_view_follow(&v, 10, LONG);
-	fill_view_own(&v, 11, 13);
-	assert_int_equal(fill_needed(&v), 0);
-	fill_view_saw(&v, 1, 13);
-	assert_int_equal(fill_needed(&v), 0);
-	fill_view_follow(&v, 12, LONG); /* the journal repeats them */
-	assert_int_equal(fill_needed(&v), 0);
+	fill_view_init(&v, 0, 0);
+	fill_view_follow(&v, 10, 1, LONG);
+	fill_view_own(&v, 11, 13, 1);
+	assert_int_equal(fill_needed(&v, 1), 0);
+	fill_view_saw(&v, 1, 13, 1);
+	assert_int_equal(fill_needed(&v, 1), 0);
+	fill_view_follow(&v, 12, 1, LONG); /* the journal repeats them */
+	assert_int_equal(fill_needed(&v, 1), 0);
 	assert_int_equal(v.followed, 13);
 }
 
@@ -69,18 +91,18 @@ static void a_gap_between_own_changes_is_somebody_elses(void **state)
 	struct fill_view v;
 
 	(void)state;
-	fill_view_init(&v, 0);
-	fill_view_follow(&v, 10, LONG);
-	fill_view_own(&v, 12, 12);
-	fill_view_own(&v, 13, 14);
-	fill_view_own(&v, 16, 16);
-	assert_int_equal(fill_needed(&v), 16);
-	fill_view_follow(&v, 11, LONG); /* up to 14, now */
+	fill_view_init(&v, 0, 0);
+	fill_view_follow(&v, 10, 1, LONG);
+	fill_view_own(&v, 12, 12, 1);
+	fill_view_own(&v, 13, 14, 1);
+	fill_view_own(&v, 16, 16, 1);
+	assert_int_equal(fill_needed(&v, 1), 16);
+	fill_view_follow(&v, 11, 1, LONG); /* up to 14, now */
 	assert_int_equal(v.followed, 14);
-	assert_int_equal(fill_needed(&v), 16);
-	fill_view_follow(&v, 15, LONG);
+	assert_int_equal(fill_needed(&v, 1), 16);
+	fill_view_follow(&v, 15, 1, LONG);
 	assert_int_equal(v.followed, 16);
-	assert_int_equal(fill_needed(&v), 0);
+	assert_int_equal(fill_needed(&v, 1), 0);
 }
 
 static void answers_in_another_order_are_settled_by_the_journal(void **state)
@@ -88,16 +110,16 @@ static void answers_in_another_order_are_settled_by_the_journal(void **state)
 	struct fill_view v;
 
 	(void)state;
-	fill_view_init(&v, 0);
-	fill_view_follow(&v, 10, LONG);
-	fill_view_own(&v, 12, 13);
-	fill_view_own(&v, 11, 11); /* came later */
+	fill_view_init(&v, 0, 0);
+	fill_view_follow(&v, 10, 1, LONG);
+	fill_view_own(&v, 12, 13, 1);
+	fill_view_own(&v, 11, 11, 1); /* came later */
 	assert_int_equal(v.followed, 13);
 	for (int64_t seq = 20; seq < 20 + 2 * (int64_t)FILL_OWN_MAX + 4; seq += 2)
-		fill_view_own(&v, seq, seq); /* more gaps than there is room for */
-	assert_int_equal(fill_needed(&v), v.newest);
-	fill_view_follow(&v, v.newest, LONG);
-	assert_int_equal(fill_needed(&v), 0);
+		fill_view_own(&v, seq, seq, 1); /* more gaps than there is room for */
+	assert_int_equal(fill_needed(&v, 1), v.newest);
+	fill_view_follow(&v, v.newest, 1, LONG);
+	assert_int_equal(fill_needed(&v, 1), 0);
 }
 
 static void another_life_of_the_drive_is_not_trusted_until_the_journal_begins_anew(void **state)
@@ -105,17 +127,17 @@ static void another_life_of_the_drive_is_not_trusted_until_the_journal_begins_an
 	struct fill_view v;
 
 	(void)state;
-	fill_view_init(&v, 0);
-	fill_view_saw(&v, 1, 10);
-	fill_view_follow(&v, 10, LONG);
-	fill_view_saw(&v, 2, 4);
+	fill_view_init(&v, 0, 0);
+	fill_view_saw(&v, 1, 10, 1);
+	fill_view_follow(&v, 10, 1, LONG);
+	fill_view_saw(&v, 2, 4, 1);
 	assert_false(fill_trusted(&v, 1));
 	fill_view_reset(&v, 2, 5, LONG);
 	assert_true(fill_trusted(&v, 1));
-	fill_view_saw(&v, 1, 11); /* an answer that was long on its way */
-	assert_int_equal(fill_needed(&v), 0);
-	fill_view_saw(&v, 2, 6);
-	assert_int_equal(fill_needed(&v), 6);
+	fill_view_saw(&v, 1, 11, 1); /* an answer that was long on its way */
+	assert_int_equal(fill_needed(&v, 1), 0);
+	fill_view_saw(&v, 2, 6, 1);
+	assert_int_equal(fill_needed(&v, 1), 6);
 }
 
 /* -- all interleavings of a fill, changes by others, and who waits -- */
@@ -153,7 +175,7 @@ static void arrive(struct world *w, int n)
 	w->committed[n] = w->seq;
 	w->waits[n] = !w->came;
 	w->first[n] = !w->sent;
-	if (w->came && w->kept && fill_trusted(&w->view, 1) && w->saw >= fill_needed(&w->view)) {
+	if (w->came && w->kept && fill_trusted(&w->view, 1) && w->saw >= fill_needed(&w->view, 1)) {
 		/* Shown from what is kept: nothing newer of it is known to anybody here. */
 		assert_true(w->dropped <= w->saw);
 		shown++;
@@ -163,7 +185,7 @@ static void arrive(struct world *w, int n)
 static void answer(struct world *w)
 {
 	w->came = true;
-	fill_view_saw(&w->view, 1, w->saw);
+	fill_view_saw(&w->view, 1, w->saw, 1);
 	w->kept = w->dropped <= w->saw;
 	for (int n = 0; n < 2; n++) {
 		if (!w->waits[n])
@@ -199,7 +221,7 @@ static void happen(struct world *w, enum event e, bool trusted)
 	case TOLD_1:
 	case TOLD_2:
 		w->dropped = e == TOLD_1 ? 11 : 12;
-		fill_view_follow(&w->view, w->dropped, trusted ? LONG : 0);
+		fill_view_follow(&w->view, w->dropped, 1, trusted ? LONG : 0);
 		if (w->saw < w->dropped)
 			w->kept = false;
 		break;
@@ -213,7 +235,7 @@ static void interleave(struct world w, unsigned done, bool trusted)
 	if (done == (1u << EVENTS) - 1) {
 		runs++;
 		/* In the end everything was told. */
-		assert_int_equal(fill_needed(&w.view), 0);
+		assert_int_equal(fill_needed(&w.view, 1), 0);
 		assert_true(!w.kept || w.saw == 12);
 		return;
 	}
@@ -233,9 +255,9 @@ static void in_every_order_an_answer_is_good_for_whom_it_must_be_and_for_nobody_
 	for (int trusted = 0; trusted < 2; trusted++) {
 		struct world w = {.seq = 10, .dropped = 10};
 
-		fill_view_init(&w.view, 0);
-		fill_view_saw(&w.view, 1, 10);
-		fill_view_follow(&w.view, 10, trusted ? LONG : 0);
+		fill_view_init(&w.view, 0, 0);
+		fill_view_saw(&w.view, 1, 10, 1);
+		fill_view_follow(&w.view, 10, 1, trusted ? LONG : 0);
 		runs = served = asked_again = shown = 0;
 		interleave(w, 0, trusted);
 		assert_true(runs > 5000);
@@ -250,10 +272,10 @@ static void who_came_before_it_was_sent_is_served_whatever_was_told_meanwhile(vo
 	struct fill_wish before, after;
 
 	(void)state;
-	fill_view_init(&v, 0);
-	fill_view_follow(&v, 10, LONG);
+	fill_view_init(&v, 0, 0);
+	fill_view_follow(&v, 10, 1, LONG);
 	before = fill_wish_now(&v, 1);
-	fill_view_follow(&v, 20, LONG);
+	fill_view_follow(&v, 20, 1, LONG);
 	after = fill_wish_now(&v, 1);
 	assert_true(fill_serves(&before, 15, true)); /* although it is overtaken: otherwise he waits for ever */
 	assert_false(fill_serves(&after, 15, false));
@@ -265,6 +287,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_trusted_before_somebody_tells_and_longer_than_he_proved),
 		cmocka_unit_test(an_answer_beyond_what_was_told_ends_what_is_kept_until_it_is),
+		cmocka_unit_test(the_journal_has_a_grace_for_each_position_that_it_has_not_told),
 		cmocka_unit_test(own_changes_need_not_be_told),
 		cmocka_unit_test(a_gap_between_own_changes_is_somebody_elses),
 		cmocka_unit_test(answers_in_another_order_are_settled_by_the_journal),
