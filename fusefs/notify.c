@@ -94,11 +94,16 @@ static int lane_grow(struct lane *lane)
 	return -r;
 }
 
+static void grow_for_more(struct lane *lane)
+{
+	if (lane->ready && lane->idle == 0 && lane->thread_count < NOTIFY_THREADS && !lane->notify->stop)
+		(void)lane_grow(lane); /* without it those that are there do the work, later */
+}
+
 static void make_ready(struct lane *lane, struct place *p)
 {
 	DL_APPEND(lane->ready, p);
-	if (lane->idle == 0 && lane->thread_count < NOTIFY_THREADS && !lane->notify->stop)
-		(void)lane_grow(lane); /* without it those that are there do the work, later */
+	grow_for_more(lane);
 	pthread_cond_signal(&lane->wake);
 }
 
@@ -203,6 +208,7 @@ static void *lane_main(void *cookie)
 			continue;
 		}
 		DL_DELETE(lane->ready, p);
+		grow_for_more(lane); /* several came while it was waking up */
 		p->busy = true;
 		if (p->names)
 			tell_name(n, lane, p);
