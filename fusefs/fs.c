@@ -450,8 +450,6 @@ int fs_new(const struct fs_options *options, struct fs **ret)
 	oplog_set_listener(fs->oplog, on_batch, fs);
 	r = notify_new(&fs->notify);
 	if (r == 0)
-		r = notify_new(&fs->lock_notify);
-	if (r == 0)
 		r = flusher_start(&fs->flusher, fs);
 	if (r == 0)
 		r = ops_patience_start(&fs->patience, fs);
@@ -474,7 +472,6 @@ int fs_new(const struct fs_options *options, struct fs **ret)
 int fs_attach(struct fs *fs, struct fuse_session *session)
 {
 	notify_attach(fs->notify, session);
-	notify_attach(fs->lock_notify, session);
 	return device_attach(session);
 }
 
@@ -488,7 +485,6 @@ void fs_free(struct fs *fs)
 	if (!fs)
 		return;
 	notify_free(fs->notify);
-	notify_free(fs->lock_notify);
 	fs->notify = NULL; /* the kernel is gone: what is dropped below is shown to nobody */
 	fs_lock(fs);
 	while (fs->calls > 0 && r == 0)

@@ -61,8 +61,7 @@ struct fs {
 	uid_t uid;
 	gid_t gid;
 	struct notify *notify;
-	struct notify *lock_notify; /* what goes with a lock that was granted: it waits behind no names */
-	struct device_init init;    /* the device's */
+	struct device_init init; /* the device's */
 
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t quiet; /* calls went down to 0 */

@@ -73,9 +73,9 @@ static void granted(struct shared_locks *t, struct lock_request *r, const struct
 	}
 	shared_locks_commit(t, r);
 	error = r->sync || r->want.kind != LOCK_SET ? 0 : learn(t->fs, t->inode, reply);
-	if (error > 0 && t->inode->lookups > 0) {
+	if (error > 0 && t->inode->lookups > 0 && t->fs->notify) {
 		t->fs->calls++;
-		notify_then(t->fs->lock_notify, fs_node(t->fs, t->inode->id), pages, on_told, r);
+		notify_then(t->fs->notify, fs_node(t->fs, t->inode->id), pages, on_told, r);
 		return;
 	}
 	over(t, r, error < 0 ? error : 0);
