@@ -152,7 +152,7 @@ static int load_page(struct layout *l, struct docs_store *store, int64_t to)
 	if (r < 0)
 		return r;
 	last = l->count > 0 ? &l->pieces[l->count - 1] : NULL;
-	l->to = l->page == LAYOUT_PAGE && last->at + last->len < to ? last->at + last->len : to;
+	l->to = l->page == LAYOUT_PAGE && last && last->at + last->len < to ? last->at + last->len : to;
 	return l->to < to;
 }
 
