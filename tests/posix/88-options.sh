@@ -75,7 +75,8 @@ fi
 # ---- watch ----
 
 told() { grep -qxF "$1" "$WORK/told"; }
-clean "$NEPHOS" watch --credentials "$E2E_DATA/credentials" "$M/88" >"$WORK/told" 2>"$WORK/told.err" &
+# Without the function: what is in the background then is the program itself.
+env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$NEPHOS" watch --credentials "$E2E_DATA/credentials" "$M/88" >"$WORK/told" 2>"$WORK/told.err" &
 watcher=$!
 at_end 'kill $watcher'
 # It tells of what is done from its first poll on: until a change of ours is told of, another one is made.
