@@ -45,19 +45,6 @@ void ops_releasedir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	fuse_reply_err(req, 0);
 }
 
-void ops_fsyncdir(fuse_req_t req, fuse_ino_t node, int datasync, struct fuse_file_info *fi)
-{
-	(void)node;
-	(void)datasync;
-	(void)fi;
-	metric_inc(fs_of(req)->requests);
-	/*
-	 * Nothing to wait for: the op log keeps nothing that was answered. Whatever changed this folder's names or attributes before this call began was stored when its own call returned; what is
-	 * still under way belongs to calls that have not returned, and those fsync(2) promises nothing about.
-	 */
-	fuse_reply_err(req, 0);
-}
-
 /* -- one answer -- */
 
 struct answer {

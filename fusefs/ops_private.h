@@ -139,13 +139,14 @@ void ops_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 void ops_readdir(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi);
 void ops_readdirplus(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi);
 void ops_releasedir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
-void ops_fsyncdir(fuse_req_t req, fuse_ino_t node, int datasync, struct fuse_file_info *fi);
 /* ops_file.c */
 void ops_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 void ops_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 void ops_flush(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 void ops_fsync(fuse_req_t req, fuse_ino_t node, int datasync, struct fuse_file_info *fi);
 void ops_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi);
+/* ops_sync.c */
+void ops_fsyncdir(fuse_req_t req, fuse_ino_t node, int datasync, struct fuse_file_info *fi);
 /* ops_write.c */
 void ops_write(fuse_req_t req, fuse_ino_t node, const char *data, size_t size, off_t off, struct fuse_file_info *fi);
 /* ops_range.c */

@@ -60,12 +60,16 @@ static void on_end(void *cookie)
 
 static int up(struct mount_mem *m, struct mem_drive *drive, const char *dir)
 {
-	char *argv[] = {(char *)"mount_mem", (char *)"-o",
-		(char *)"default_permissions,allow_other,subtype=nephos,fsname=memory", NULL};
+	/* On a block device, of which nothing is used, the kernel forwards syncfs(2). */
+	const char *device = getenv("MOUNT_MEM_DEVICE");
+	char list[256];
+	char *argv[] = {(char *)"mount_mem", (char *)"-o", list, NULL};
 	struct fuse_args args = FUSE_ARGS_INIT(3, argv);
 	struct fs_options options = {.root_mode = true, .follows = true, .cache_bytes = CACHE_BYTES};
 	struct follow_options follow = {.on_changes = on_changes, .in_use = in_use, .held = held, .cookie = m};
 
+	(void)snprintf(list, sizeof(list), "default_permissions,allow_other,subtype=nephos,fsname=%s%s",
+		device ? device : "memory", device ? ",blkdev" : "");
 	if (store_mem_new(drive, &m->store) < 0 || oplog_new(m->store, &m->oplog) < 0)
 		return -1;
 	options.store = follow.store = m->store;
