@@ -15,6 +15,7 @@ COLD=(once ${E2E_LONG:+timer child stop trace})
 clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
 mount_far() { clean "$BIN/nephos" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/far.pid,log=$WORK/far.log" "http://127.0.0.1:$FAR_PORT" "$FAR"; }
 umount_far() { clean "$BIN/nephos" umount "$FAR"; }
+gone=()
 gateways() { for g in gateway-1 gateway-2; do kill "-$1" "$(cat "$E2E_DATA/run/$g.pid")"; done; }
 mkdir -p "$M" "$FAR" || exit 2
 at_end 'gateways CONT; umount_far || umount -l "$FAR"; [ -z "${proxy:-}" ] || kill "$proxy"; rm -rf "$M"'
@@ -129,4 +130,44 @@ wait $waits
 check_eq "and has what he wanted when the store answers" "0 " "$? $(cat "$WORK/waits.err")"
 check "which is there" test -d "$M/waits"
 check "the mount goes on" eventually 20 mkdir "$M/after"
+
+# A store that has been silent for 10 s: a signal ends what POSIX lets be interrupted, and nothing else.
+if [ -n "${E2E_LONG:-}" ]; then
+	cat >"$WORK/silent.py" <<'PY'
+# One call; a signal each second. Says what came of it.
+import os, signal, sys
+path, call = sys.argv[1:3]
+def handler(*_):
+    if call != "mkdir": raise InterruptedError # Python itself repeats these when they are interrupted, unless the handler objects
+signal.signal(signal.SIGALRM, handler)
+fd = os.open(path + "/large", os.O_RDONLY) if call == "read" else -1
+print("ready", flush=True)
+sys.stdin.readline()
+signal.setitimer(signal.ITIMER_REAL, 1, 1)
+try:
+    {"read": lambda: os.read(fd, 4096), "statvfs": lambda: os.statvfs(path), "mkdir": lambda: os.mkdir(path + "/silent")}[call]()
+    print("done")
+except OSError as e:
+    print(type(e).__name__, e.errno)
+PY
+	head -c 4000000 /dev/urandom >"$M/large"
+	umount_far && mount_far || exit 2
+	pids=()
+	for call in read statvfs mkdir; do
+		mkfifo "$WORK/go-$call"
+		python3 "$WORK/silent.py" "$FAR/10" "$call" <"$WORK/go-$call" >"$WORK/said-$call" 2>&1 &
+		pids+=($!)
+		exec {go}>"$WORK/go-$call"
+		gone+=("$go")
+		eventually 20 grep -q ready "$WORK/said-$call"
+	done
+	gateways STOP
+	for go in "${gone[@]}"; do echo go >&"$go"; done
+	for call in read statvfs; do
+		check "silence: $call ends with the signal" eventually 28 grep -q Interrupted "$WORK/said-$call"
+	done
+	gateways CONT
+	wait "${pids[@]}"
+	check_not "silence: mkdir did not" grep -q Interrupted "$WORK/said-mkdir"
+fi
 e2e_end
