@@ -34,7 +34,7 @@ void notify_free(struct notify *n); /* waits for the calls under way; NULL is fi
 /* From now on they are made; before, there is nobody to tell. */
 void notify_attach(struct notify *n, struct fuse_session *session);
 void notify_attach_calls(struct notify *n, const struct notify_calls *calls, void *cookie);
-void notify_entry(struct notify *n, uint64_t folder, struct span name);
+void notify_entry(struct notify *n, uint64_t folder, struct span bytes); /* a name in it */
 void notify_attributes(struct notify *n, uint64_t node);
 void notify_content(struct notify *n, uint64_t node);
 /* The same, of pages and attributes or of attributes alone; done comes when the kernel has dropped them, or without that when it cannot be told, on a thread of the lane; also when that ends. */

@@ -191,6 +191,7 @@ static int parse_item(const struct sh_call *call, const struct http_response *re
 	size_t at = 0;
 	int r = item_page_read(body, &page, &at);
 
+	*ret = (struct item){0};
 	if (r == 0 && page.count != 1)
 		r = -EPROTO;
 	if (r == 0)
