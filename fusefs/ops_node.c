@@ -58,9 +58,12 @@ void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct span wanted;
 	struct ask *ask;
 	bool known;
-	int r = ops_name(name, &wanted);
+	int r;
 
 	metric_inc(fs->requests);
+	if (ops_lookup_number(req, parent, name))
+		return;
+	r = ops_name(name, &wanted);
 	if (r < 0) {
 		ops_error(req, r);
 		return;

@@ -115,6 +115,8 @@ bool ops_refuse_lost(fuse_req_t req, const struct handle *h); /* true: its file 
 /* Lets a file be opened: fills fi. */
 struct handle *ops_open_handle(struct fs *fs, struct inode *inode, struct fuse_file_info *fi);
 
+/* ops_export.c */
+bool ops_lookup_number(fuse_req_t req, fuse_ino_t node, const char *name); /* true: "." or "..", and answered */
 /* ops_node.c */
 void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void ops_forget(fuse_req_t req, fuse_ino_t node, uint64_t count);
