@@ -326,7 +326,7 @@ static void ops_init(void *userdata, struct fuse_conn_info *conn)
 {
 	const unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_AUTO_INVAL_DATA |
 		FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_ASYNC_DIO | FUSE_CAP_PARALLEL_DIROPS |
-		FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_POSIX_LOCKS | FUSE_CAP_EXPORT_SUPPORT;
+		FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_POSIX_LOCKS | FUSE_CAP_EXPORT_SUPPORT | FUSE_CAP_IOCTL_DIR;
 
 	/* The kernel asks for ACLs where it checks permissions, and leaves umask to whoever knows what the folder says. */
 	const unsigned owners = FUSE_CAP_POSIX_ACL | FUSE_CAP_DONT_MASK;
@@ -364,6 +364,7 @@ static const struct fuse_lowlevel_ops table = {
 	.readdirplus = ops_readdirplus,
 	.releasedir = ops_releasedir,
 	.fsyncdir = ops_fsyncdir,
+	.ioctl = ops_ioctl,
 	.open = ops_open,
 	.release = ops_release,
 	.flush = ops_flush,

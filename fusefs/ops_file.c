@@ -58,8 +58,9 @@ static void open_truncated(fuse_req_t req, fuse_ino_t node, struct fuse_file_inf
 void ops_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
+	struct handle *h = NULL;
 	struct inode *inode;
-	struct handle *h;
+	int r;
 
 	metric_inc(fs->requests);
 	if (fi->flags & O_TRUNC) {
@@ -68,9 +69,13 @@ void ops_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	}
 	fs_lock(fs);
 	inode = ops_inode(fs, node);
-	h = inode ? ops_open_handle(fs, inode, fi) : NULL;
+	r = inode ? ops_check_open(inode, fi->flags) : -ESTALE;
+	if (r == 0) {
+		h = ops_open_handle(fs, inode, fi);
+		r = h ? 0 : -ENOMEM;
+	}
 	if (!h)
-		fuse_reply_err(req, inode ? ENOMEM : ESTALE);
+		ops_error(req, r);
 	else if (fuse_reply_open(req, fi) < 0)
 		handle_free(fs, h);
 	fs_unlock(fs);

@@ -262,9 +262,24 @@ static bool setattr_known(struct fs *fs, fuse_req_t req, fuse_ino_t node, const 
 	/* Behind work that is under way, nobody knows what it will be. */
 	if (!inode || (inode->file && (inode->file->round || inode->file->jobs)))
 		return false;
+	if (inode->attr.mode & ITEM_PROTECTED)
+		return false; /* what it refuses is the store's to say */
 	if (!inode_valid(inode) || !is_set(&inode->attr, op) || !fs_changed_now(fs, inode))
 		return false;
 	ops_reply_attributes(fs, req, inode);
+	return true;
+}
+
+/* With the lock held. Of what is append-only, times may become now, and nothing else. True: answered. */
+static bool set_times_refused(struct fs *fs, fuse_req_t req, fuse_ino_t node, int to_set)
+{
+	const struct inode *inode = ops_inode(fs, node);
+	bool atime = (to_set & FUSE_SET_ATTR_ATIME) && !(to_set & FUSE_SET_ATTR_ATIME_NOW);
+	bool mtime = (to_set & FUSE_SET_ATTR_MTIME) && !(to_set & FUSE_SET_ATTR_MTIME_NOW);
+
+	if (!inode || !(inode->attr.mode & ITEM_APPEND_ONLY) || !(atime || mtime))
+		return false;
+	ops_error(req, -EPERM);
 	return true;
 }
 
@@ -303,7 +318,7 @@ void ops_setattr(fuse_req_t req, fuse_ino_t node, struct stat *attr, int to_set,
 		return;
 	}
 	fs_lock(fs);
-	known = setattr_known(fs, req, node, &op);
+	known = set_times_refused(fs, req, node, to_set) || setattr_known(fs, req, node, &op);
 	fs_unlock(fs);
 	if (known)
 		return;

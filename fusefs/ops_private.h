@@ -117,6 +117,12 @@ struct handle *ops_open_handle(struct fs *fs, struct inode *inode, struct fuse_f
 
 /* ops_export.c */
 bool ops_lookup_number(fuse_req_t req, fuse_ino_t node, const char *name); /* true: "." or "..", and answered */
+/* ops_ioctl.c */
+void ops_ioctl(fuse_req_t req, fuse_ino_t node, unsigned command, void *arg, struct fuse_file_info *fi, unsigned flags,
+	const void *in, size_t in_size, size_t out_size);
+/* With the lock held. -EPERM: it is immutable, or append-only and would be changed elsewhere. */
+int ops_check_open(const struct inode *inode, int flags);
+int ops_check_write(const struct inode *inode, int64_t at);
 /* ops_node.c */
 void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void ops_forget(fuse_req_t req, fuse_ino_t node, uint64_t count);

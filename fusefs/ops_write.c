@@ -211,7 +211,9 @@ void ops_write(fuse_req_t req, fuse_ino_t node, const char *data, size_t size, o
 	}
 	fs_lock(fs);
 	/* Who writes is told what failed before. The bytes of a mapping have nobody to tell: fsync and close will. */
-	r = fi->writepage ? 0 : flush_take_error(h->inode->file, &h->error_seen);
+	r = ops_check_write(h->inode, what.append ? INT64_MAX : off);
+	if (r == 0 && !fi->writepage)
+		r = flush_take_error(h->inode->file, &h->error_seen);
 	note_setid(req, h);
 	if (h->ahead.direct)
 		ops_drop_capability(fs, h);

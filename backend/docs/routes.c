@@ -47,9 +47,10 @@
 #define DRIVE                                                                                                  \
 	OBJECT(TEXT("id") "," TEXT("name") "," NUMBER("quota") "," NUMBER("used") "," NUMBER("free") "," TEXT( \
 		"seq") "," TEXT("incarnation") "," TEXT("root"))
-#define ITEM                                                                                                                                                            \
-	OBJECT(TEXT("id") "," TEXT("drive") "," TEXT("parent") "," TEXT("name") "," TEXT("type") "," NUMBER("size") "," NUMBER("blocks") "," NUMBER("mode") "," NUMBER( \
-		"uid") "," NUMBER("gid") "," NUMBER("nlink") "," TEXT("atime") "," TEXT("mtime") "," TEXT("ctime") "," TEXT("btime") "," TEXT("etag") "," TEXT("seq"))
+#define ITEM                                                                                                                                                                              \
+	OBJECT(TEXT("id") "," TEXT("drive") "," TEXT("parent") "," TEXT("name") "," TEXT("type") "," NUMBER("size") "," NUMBER("blocks") "," NUMBER("mode") "," NUMBER("uid") "," NUMBER( \
+		"gid") "," NUMBER("nlink") "," TEXT("atime") "," TEXT("mtime") "," TEXT("ctime") "," TEXT("btime") "," TEXT("etag") "," TEXT("seq") "," LIST("protect",                   \
+		"{\"type\":\"string\",\"enum\":[\"append_only\",\"immutable\"]}"))
 #define ITEM_PAGE OBJECT(LIST("items", ITEM) ",\"next\":{\"type\":[\"string\",\"null\"]}")
 #define CHANGES                                                                                                \
 	OBJECT(LIST("changes",                                                                                 \

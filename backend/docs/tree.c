@@ -287,6 +287,7 @@ int tree_load_node(struct tree *t, const struct tree_node *node)
 		return r;
 	row->now.exists = true;
 	row->loaded = true;
+	t->any_protected |= (node->item.mode & ITEM_PROTECTED) != 0;
 	return 0;
 }
 
@@ -531,7 +532,9 @@ static int apply_op(struct tree_call *c)
 		[OP_CLONE] = tree_op_clone,
 	};
 	struct tree *t = c->tree;
-	int r = ops[c->op->kind](c);
+	int r = tree_check_protection(c);
+
+	r = r < 0 ? r : ops[c->op->kind](c);
 
 	r = r < 0 ? r : tree_grow((void **)&t->changes, &t->change_capacity, t->change_count, sizeof(*t->changes));
 	if (r < 0)

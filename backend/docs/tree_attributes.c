@@ -28,6 +28,10 @@ int tree_set_attributes(struct tree_call *c, struct tree_row *row)
 	struct item *item = &row->now.node.item;
 	const struct op *op = c->op;
 
+	if (op->fields & OP_HAS_PROTECT) {
+		item->mode = (item->mode & ~ITEM_PROTECTED) | op->protect;
+		c->tree->any_protected = true;
+	}
 	if (op->fields & FIELDS)
 		c->change.what |= TREE_ATTRIBUTES;
 	if (op->fields & OP_HAS_MODE)
@@ -52,6 +56,8 @@ int tree_op_setattr(struct tree_call *c)
 	struct tree_row *row;
 	int r = tree_op_document(c, &row);
 
+	if (r == 0 && c->op->protect && !tree_is_file(row) && !tree_is_folder(row))
+		r = -EINVAL;
 	r = r < 0 ? r : tree_touch(c, row);
 	if (r == 0 && (c->op->fields & OP_HAS_SIZE)) {
 		r = tree_resize(c, row, c->op->size);

@@ -108,6 +108,7 @@ struct tree {
 	size_t change_count, change_capacity;
 	struct tree_chunk *chunks;
 	struct tree_delta delta;
+	bool any_protected; /* a document here may be: a guess that errs to yes */
 };
 
 /* One op while it is applied. */
@@ -187,6 +188,10 @@ int tree_lose_name(struct tree_call *c, struct tree_row *folder, struct tree_row
 /* ---- tree_content.c ---- */
 /* The size of a regular file, after tree_touch: what lies beyond goes. Notes a change of size in content_seq and in the journal entry. -EISDIR, -EINVAL: not a file. */
 int tree_resize(struct tree_call *c, struct tree_row *row, int64_t size);
+
+/* ---- tree_protect.c ---- */
+/* -EPERM: the op would change what is immutable or append-only. What is not there is the op's to say. */
+int tree_check_protection(const struct tree_call *c);
 
 /* ---- tree_attributes.c ---- */
 /* mode, owner and times as the op gives them; notes it in the journal entry. */

@@ -13,8 +13,12 @@
 
 #define ITEM_ETAG_SIZE 40 /* "\"ffffffffffffffff-ffffffffffffffff\"" and NUL */
 #define ITEM_NO_INLINE UINT32_MAX
-#define ITEM_LINKABLE (1u << 18) /* in mode: made without a name, and may still get one */
-#define ITEM_MODE_FLAGS ITEM_LINKABLE
+/* In mode, above the bits of st_mode. */
+#define ITEM_LINKABLE (1u << 18)    /* made without a name, and may still get one */
+#define ITEM_APPEND_ONLY (1u << 19) /* chattr +a */
+#define ITEM_IMMUTABLE (1u << 20)   /* chattr +i */
+#define ITEM_PROTECTED (ITEM_APPEND_ONLY | ITEM_IMMUTABLE)
+#define ITEM_MODE_FLAGS (ITEM_PROTECTED | ITEM_LINKABLE)
 
 /* Kinds of document: the file type bits of st_mode, so that mode | type is what the kernel wants. */
 struct item {
@@ -43,7 +47,10 @@ struct item {
 
 const char *item_type_name(uint32_t mode);	      /* "file", "dir", "symlink", "fifo", "socket", "chr", "blk" */
 int item_type_parse(const char *name, uint32_t *ret); /* S_IFREG …; -EINVAL */
-void item_etag(const struct item *item, char *ret);   /* ITEM_ETAG_SIZE */
+/* The list of names that says what of ITEM_PROTECTED is set, new; NULL: no memory. And back: -EINVAL, no list; -ENOENT, a name that is none. */
+json_t *item_protect_to_json(uint32_t mode);
+int item_protect_from_json(const json_t *list, uint32_t *ret);
+void item_etag(const struct item *item, char *ret); /* ITEM_ETAG_SIZE */
 /* Back from what item_etag wrote. -EINVAL: anything else (weak, another's, "*"): it matches no item. */
 int item_etag_parse(struct span etag, int64_t *ret_id, int64_t *ret_content_seq);
 /* New reference, or NULL (no memory). */

@@ -115,6 +115,49 @@ static int set_integer(json_t *object, const char *key, int64_t value)
 }
 
 /* Stops setting after the first failure; the order of the fields is the order of the text. */
+static const struct {
+	const char *name;
+	uint32_t bit;
+} protections[] = {{"append_only", ITEM_APPEND_ONLY}, {"immutable", ITEM_IMMUTABLE}};
+#define PROTECTIONS (sizeof(protections) / sizeof(protections[0]))
+
+json_t *item_protect_to_json(uint32_t mode)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < PROTECTIONS; i++) {
+		if (!(mode & protections[i].bit))
+			continue;
+		if (json_array_append_new(list, json_string(protections[i].name)) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+int item_protect_from_json(const json_t *list, uint32_t *ret)
+{
+	uint32_t bits = 0;
+
+	if (!json_is_array(list))
+		return -EINVAL;
+	for (size_t n = 0; n < json_array_size(list); n++) {
+		const char *name = json_string_value(json_array_get(list, n));
+		size_t i = 0;
+
+		if (!name)
+			return -EINVAL;
+		while (i < PROTECTIONS && strcmp(protections[i].name, name) != 0)
+			i++;
+		if (i == PROTECTIONS)
+			return -ENOENT;
+		bits |= protections[i].bit;
+	}
+	*ret = bits;
+	return 0;
+}
+
 static int set_all(json_t *o, const struct item *item)
 {
 	char etag[ITEM_ETAG_SIZE], rdev[32];
@@ -140,6 +183,8 @@ static int set_all(json_t *o, const struct item *item)
 	r = r < 0 ? r : item_json_set_time(o, "btime", item->btime);
 	r = r < 0 ? r : json_object_set_new(o, "etag", json_string(etag)) < 0 ? -ENOMEM : 0;
 	r = r < 0 ? r : item_json_set_id(o, "seq", item->seq);
+	if (r == 0 && (item->mode & ITEM_PROTECTED))
+		r = json_object_set_new(o, "protect", item_protect_to_json(item->mode)) < 0 ? -ENOMEM : 0;
 	if (r == 0 && S_ISLNK(item->mode))
 		r = item_json_set_bytes(o, "target", item->target);
 	if (r == 0 && device)
@@ -227,7 +272,7 @@ static int get_rdev(const json_t *object, struct item *item)
 
 static int get_numbers(const json_t *o, struct item *item)
 {
-	uint32_t type;
+	uint32_t type, protect = 0;
 	int r = item_type_parse(json_string_value(json_object_get(o, "type")), &type);
 
 	r = r < 0 ? r : item_json_get_id(o, "id", &item->id);
@@ -244,8 +289,10 @@ static int get_numbers(const json_t *o, struct item *item)
 	r = r < 0 ? r : item_json_get_time(o, "ctime", &item->ctime);
 	r = r < 0 ? r : item_json_get_time(o, "btime", &item->btime);
 	r = r < 0 ? r : get_rdev(o, item);
+	if (r == 0 && json_object_get(o, "protect"))
+		r = item_protect_from_json(json_object_get(o, "protect"), &protect);
 	if (r == 0)
-		item->mode = (item->mode & 07777) | type;
+		item->mode = (item->mode & 07777) | type | protect;
 	return r < 0 ? -EINVAL : 0;
 }
 

@@ -107,7 +107,7 @@ int item_append_json(struct buf *b, const struct item *item)
 	char *at;
 	int r;
 
-	if ((!S_ISREG(item->mode) && !S_ISDIR(item->mode)) || !is_plain(item->name))
+	if ((!S_ISREG(item->mode) && !S_ISDIR(item->mode)) || (item->mode & ITEM_PROTECTED) || !is_plain(item->name))
 		return append_tree(b, item);
 	r = buf_reserve(b, FIELDS_BYTES_MAX + item->name.size);
 	if (r < 0)

@@ -57,6 +57,7 @@ const struct op_wire op_wire[OP_WIRE_COUNT] = {
 	{"replace", OP_VALUE_BOOL, WRITE, 0, 0, OP_REPLACE},
 	{"nameless", OP_VALUE_BOOL, CREATE, 0, 0, OP_NAMELESS},
 	{"append", OP_VALUE_BOOL, WRITE, 0, 0, OP_APPEND},
+	{"protect", OP_VALUE_PROTECT, SETATTR, 0, AT(protect), OP_HAS_PROTECT},
 	{"drop_setid", OP_VALUE_BOOL, WRITE | SETATTR, 0, 0, OP_DROP_SETID},
 	{"keep_size", OP_VALUE_BOOL, WRITE, 0, 0, OP_KEEP_SIZE},
 	{"flags", OP_VALUE_FLAGS, RENAME | K(OP_SETXATTR), 0, 0, 0},
@@ -224,6 +225,8 @@ int op_check(const struct op *op)
 		return -ERR_UNPROCESSABLE;
 	/* Its size is what it makes of it. */
 	if ((op->fields & OP_APPEND) && (op->fields & (OP_REPLACE | OP_HAS_SIZE | OP_KEEP_SIZE)))
+		return -ERR_UNPROCESSABLE;
+	if (op->protect & ~ITEM_PROTECTED)
 		return -ERR_UNPROCESSABLE;
 	/* -1 is "unchanged" of chown(2): nobody has it. */
 	if (((op->fields & OP_HAS_UID) && op->uid == UINT32_MAX) ||

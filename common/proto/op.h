@@ -45,6 +45,7 @@ enum op_field {
 	OP_NAMELESS = 1 << 19,	    /* create: a file without a name, for whoever links it; its name is empty */
 	OP_DROP_SETID = 1 << 20,    /* write, setattr: of a file, the bits that run it as its owner or group go */
 	OP_APPEND = 1 << 21,	    /* write: the extents' places count from the end of the file */
+	OP_HAS_PROTECT = 1 << 22,   /* setattr */
 };
 
 enum op_extent_kind {
@@ -71,6 +72,7 @@ struct op {
 	uint32_t mode;		    /* create: with type bits; else permission bits */
 	uint32_t umask;
 	uint32_t uid, gid, rdev_major, rdev_minor;
+	uint32_t protect; /* of ITEM_PROTECTED what shall be set */
 	int64_t size, atime, mtime, ctime;
 	struct span target;	   /* symlink target; xattr value */
 	struct op_extent *extents; /* write */

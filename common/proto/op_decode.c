@@ -171,6 +171,13 @@ static int read_flags(struct op *op, const json_t *value)
 	return r;
 }
 
+static int read_protect(const json_t *value, uint32_t *ret)
+{
+	int r = item_protect_from_json(value, ret);
+
+	return r == -ENOENT ? -ERR_UNPROCESSABLE : r < 0 ? -ERR_BAD_REQUEST : 0;
+}
+
 static int read_type(struct op *op, const json_t *value)
 {
 	uint32_t type;
@@ -333,6 +340,8 @@ static int read_value(struct decoder *d, const struct op_wire *row, const json_t
 		return read_extents(d, value);
 	case OP_VALUE_ETAG:
 		return read_etag(d, value);
+	case OP_VALUE_PROTECT:
+		return read_protect(value, &op->protect);
 	}
 	return -ERR_BAD_REQUEST;
 }

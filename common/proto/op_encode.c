@@ -166,6 +166,8 @@ static int encode_value(struct encoder *e, json_t *object, const struct op_wire 
 		return set_extents(e, object, op);
 	case OP_VALUE_ETAG:
 		return set_etag(object, op);
+	case OP_VALUE_PROTECT:
+		return set_new(object, row->name, item_protect_to_json(op->protect));
 	}
 	return -EINVAL;
 }

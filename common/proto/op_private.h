@@ -42,6 +42,7 @@ enum op_value {
 	OP_VALUE_RDEV,
 	OP_VALUE_EXTENTS,
 	OP_VALUE_ETAG,
+	OP_VALUE_PROTECT, /* names of bits of ITEM_PROTECTED */
 };
 
 /* One field of ops on the wire. */
@@ -53,7 +54,7 @@ struct op_wire {
 	size_t offset;	   /* in struct op */
 	uint32_t bit;	   /* enum op_field that says it is there, 0: none */
 };
-#define OP_WIRE_COUNT 30
+#define OP_WIRE_COUNT 31
 extern const struct op_wire op_wire[OP_WIRE_COUNT];
 
 struct op_flag {

@@ -61,6 +61,30 @@ static void item_json_comes_back_as_it_was(void **state)
 	assert_comes_back(&item);
 }
 
+static void item_json_says_what_is_protected_and_refuses_what_is_no_protection(void **state)
+{
+	struct item item = sample(), back;
+	json_t *o = item_to_json(&item);
+	struct buf names;
+
+	(void)state;
+	assert_null(json_object_get(o, "protect"));
+	buf_init(&names, 8192);
+	assert_int_equal(buf_reserve(&names, 8191), 0);
+	json_object_set_new(o, "protect", json_string("immutable"));
+	assert_int_equal(item_from_json(o, &back, &names), -EINVAL);
+	json_object_set_new(o, "protect", json_pack("[s]", "undeletable"));
+	assert_true(item_from_json(o, &back, &names) < 0);
+	json_object_set_new(o, "protect", json_pack("[i]", 1));
+	assert_int_equal(item_from_json(o, &back, &names), -EINVAL);
+	json_decref(o);
+	buf_fini(&names);
+	item.mode |= ITEM_IMMUTABLE;
+	assert_comes_back(&item);
+	item.mode |= ITEM_APPEND_ONLY;
+	assert_comes_back(&item);
+}
+
 static void item_json_of_a_name_that_is_not_utf8_is_exact(void **state)
 {
 	struct item item = sample();
@@ -197,6 +221,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(item_json_comes_back_as_it_was),
+		cmocka_unit_test(item_json_says_what_is_protected_and_refuses_what_is_no_protection),
 		cmocka_unit_test(item_json_of_a_name_that_is_not_utf8_is_exact),
 		cmocka_unit_test(item_json_of_symlinks_and_devices_has_what_they_need),
 		cmocka_unit_test(item_json_writes_ids_as_text_and_sizes_as_numbers),

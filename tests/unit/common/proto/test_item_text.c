@@ -51,6 +51,8 @@ static void the_text_is_that_of_the_tree(void **state)
 
 	(void)state;
 	assert_same_text(&item);
+	item.mode |= ITEM_IMMUTABLE | ITEM_APPEND_ONLY;
+	assert_same_text(&item);
 	item.mode = S_IFDIR | 0755;
 	item.name = (struct span){0};
 	item.id = item.seq = item.content_seq = 1;

@@ -73,6 +73,7 @@ static void assert_same_op(const struct op *a, const struct op *b)
 	assert_true(span_eq(a->target, b->target));
 	assert_int_equal(a->mode, b->mode);
 	assert_int_equal(a->uid, b->uid);
+	assert_int_equal(a->protect, b->protect);
 	assert_int_equal(a->rdev_major, b->rdev_major);
 	assert_int_equal(a->rdev_minor, b->rdev_minor);
 	assert_int_equal(a->size, b->size);
@@ -172,6 +173,8 @@ static void what_few_ops_say_comes_back_as_it_was(void **state)
 			.gid = 4},
 		{.kind = OP_CREATE, .fields = OP_NAMELESS | OP_HAS_MODE, .parent = 1, .mode = S_IFREG | 0600},
 		{.kind = OP_SETATTR, .fields = OP_HAS_SIZE | OP_DROP_SETID, .id = 10},
+		{.kind = OP_SETATTR, .fields = OP_HAS_PROTECT, .id = 10},
+		{.kind = OP_SETATTR, .fields = OP_HAS_PROTECT, .id = 10, .protect = ITEM_IMMUTABLE | ITEM_APPEND_ONLY},
 	};
 	size_t count = sizeof(ops) / sizeof(ops[0]);
 	struct op_batch *b = round_trip(ops, count);
