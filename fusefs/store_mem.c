@@ -144,14 +144,14 @@ struct job *job_new(struct store *base, void (*run)(struct job *job), void (*tel
 	return job;
 }
 
-store_ticket job_start(struct job *job, bool is_poll)
+store_ticket job_start(struct job *job, bool waits)
 {
 	struct mem_store *s = job->s;
 	store_ticket ticket;
 
 	pthread_mutex_lock(&s->d->lock);
 	ticket = job->ticket = ++s->tickets;
-	if (is_poll)
+	if (waits)
 		DL_APPEND(s->polls, job);
 	else
 		DL_APPEND(s->queue, job);
