@@ -2,7 +2,9 @@
 
 Usage: mount_rows.py RESULT.json NAME=DIR=COLD-COMMAND ...
 COLD-COMMAND makes the next reads of that mount cold (it mounts it anew, or drops the caches). The first peer named "passthrough" is what
-ratios are taken of. Each figure is the median of several rounds; in each round every peer has its turn, so that a slow minute hits all.
+ratios are taken of. Each figure is the median of several rounds; in each round every peer has its turn, so that a slow minute hits all,
+and each round begins with another peer, so that none always comes after the same one. A peer "before" is an earlier version of "nephos": of
+the two each round gives a ratio of its own, and the median of those is shown, too.
 """
 import hashlib
 import json
@@ -219,10 +221,12 @@ def main():
     results = {}
     for title, function, target in ROWS:
         times = {peer.name: [] for peer in peers}
-        for _ in range(ROUNDS):
-            for peer in peers:
+        for turn in range(ROUNDS):
+            first = turn % len(peers)
+            for peer in peers[first:] + peers[:first]:
                 times[peer.name].append(function(peer))
         results[title] = {"target": target, "seconds": {name: statistics.median(t) for name, t in times.items()}}
+        results[title]["now_beside_before"] = [now / was for now, was in zip(times["nephos"], times.get("before", []))]
         base = results[title]["seconds"]["passthrough"]
         shown = "  ".join("%s %.2f" % (name, base / s) for name, s in results[title]["seconds"].items())
         print("%-32s %s  (first: %s)" % (title, shown, target), flush=True)
@@ -233,6 +237,12 @@ def main():
     for title, row in results.items():
         base = row["seconds"]["passthrough"]
         print("| %s | %s | %s |" % (title, " | ".join("%.2f" % (base / row["seconds"][p.name]) for p in peers), row["target"]))
+    if any(p.name == "before" for p in peers):
+        print("\n| time of nephos, beside before | median | quarter | three quarters |\n|---|---|---|---|")
+        for title, row in results.items():
+            ratios = row["now_beside_before"]
+            low, middle, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
+            print("| %s | %.2fx | %.2f | %.2f |" % (title, middle, low, high))
 
 
 main()
