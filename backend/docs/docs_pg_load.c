@@ -26,6 +26,7 @@ static int queue_documents(struct docs_pg *s, uint32_t drive, const struct tree_
 
 static int queue_ranges(struct docs_pg *s, uint32_t drive, const struct tree_wants *w)
 {
+	bool has_tail = false;
 	int r = 0;
 
 	for (size_t i = 0; i < 3; i++)
@@ -33,6 +34,7 @@ static int queue_ranges(struct docs_pg *s, uint32_t drive, const struct tree_wan
 	for (size_t i = 0; r == 0 && i < w->range_count; i++) {
 		if (ITEM_DRIVE(w->ranges[i].node) != drive)
 			continue;
+		has_tail |= w->ranges[i].from == TREE_TAIL;
 		r = pg_array_add_number(s->numbers[0], w->ranges[i].node);
 		if (r == 0)
 			r = pg_array_add_number(s->numbers[1], w->ranges[i].from);
@@ -50,7 +52,7 @@ static int queue_ranges(struct docs_pg *s, uint32_t drive, const struct tree_wan
 	}
 	const struct pg_param params[] = {
 		pg_array_param(s->numbers[0]), pg_array_param(s->numbers[1]), pg_array_param(s->numbers[2])};
-	return pg_pipeline_add(s->pg, &SQL_LOAD_EXTENTS, params, 3);
+	return pg_pipeline_add(s->pg, has_tail ? &SQL_LOAD_EXTENTS_MIXED : &SQL_LOAD_EXTENTS, params, 3);
 }
 
 static int queue_ancestors(struct docs_pg *s, uint32_t drive, const struct tree_wants *w)

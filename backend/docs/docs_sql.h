@@ -122,10 +122,11 @@ extern const struct pg_statement SQL_SESSION_KEYS; /* drive, sessions, numbers *
 extern const struct pg_statement SQL_USER_KEYS;	   /* users, keys */
 extern const struct pg_statement SQL_LOAD_ONE;	   /* the same for one id and one name, or none: elements 1 */
 extern const struct pg_statement SQL_LOAD; /* ids, parents, names: parent and name of the entry or NULL, the document */
-extern const struct pg_statement SQL_LOAD_EXTENTS;	/* nodes, froms, tos */
-extern const struct pg_statement SQL_LOAD_EXTENTS_TAIL; /* node */
-extern const struct pg_statement SQL_LOAD_EXTENTS_ONE;	/* node, from, to */
-extern const struct pg_statement SQL_LOAD_ANCESTORS;	/* folders: folder, parent */
+extern const struct pg_statement SQL_LOAD_EXTENTS;	 /* nodes, froms, tos */
+extern const struct pg_statement SQL_LOAD_EXTENTS_MIXED; /* the same, where a from is TREE_TAIL */
+extern const struct pg_statement SQL_LOAD_EXTENTS_TAIL;	 /* node */
+extern const struct pg_statement SQL_LOAD_EXTENTS_ONE;	 /* node, from, to */
+extern const struct pg_statement SQL_LOAD_ANCESTORS;	 /* folders: folder, parent */
 extern const struct pg_statement SQL_LOAD_XATTRS; /* nodes, names: node, name, value or NULL, bytes of all names */
 extern const struct pg_statement SQL_LOAD_BLOCKS; /* drive, hashes */
 

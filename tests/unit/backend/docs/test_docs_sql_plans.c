@@ -61,6 +61,7 @@ static const struct explained EXPLAINED[] = {
 	{&SQL_LOAD_ONE, "bigint[], bigint[], bytea[]"},
 	{&SQL_LOAD, "bigint[], bigint[], bytea[]"},
 	{&SQL_LOAD_EXTENTS, "bigint[], bigint[], bigint[]"},
+	{&SQL_LOAD_EXTENTS_MIXED, "bigint[], bigint[], bigint[]"},
 	{&SQL_LOAD_EXTENTS_ONE, "bigint, bigint, bigint"},
 	{&SQL_LOAD_EXTENTS_TAIL, "bigint"},
 	{&SQL_LOAD_ANCESTORS, "bigint[]"},
