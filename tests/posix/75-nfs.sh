@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# Goal: a mount can be exported by NFS: a server in user space (NFS-Ganesha) answers clients, whose handles lead to the same documents after the kernel dropped its caches, after the server was
+# killed and after the mount was taken off and put on again. Client and server have a network, and the server a /run, of their own.
+. "$(dirname "$0")/../lib/e2e.sh"
+e2e_store
+LIBNFS=$(ldconfig -p 2>/dev/null | grep -c 'libnfs\.so\.13 ')
+if [ "$(id -u)" != 0 ] || ! command -v ganesha.nfsd >/dev/null || ! command -v rpcbind >/dev/null || ! command -v nfs-ls >/dev/null || [ "$LIBNFS" = 0 ]; then
+	echo "# skipped: needs root, nfs-ganesha with nfs-ganesha-vfs, rpcbind, libnfs-utils and libnfs.so.13 (scripts/deps test, on Debian 12)"
+	e2e_end
+fi
+NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos
+M=$WORK/m
+D=$M/posix-75
+mkdir "$M" "$WORK/recovery"
+clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
+put_on() { clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/m.pid,log=$WORK/m.log" "$URL" "$M"; }
+take_off() { clean "$NEPHOS" umount "$M"; }
+sha() { sha256sum "$1" | cut -c 1-64; }
+
+# A network with nothing in it but its loopback, held by a process.
+unshare -n python3 -c '
+import fcntl, signal, socket, struct
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+fcntl.ioctl(s, 0x8914, struct.pack("16sh22x", b"lo", 0x49))  # SIOCSIFFLAGS: up
+print("up", flush=True)
+signal.pause()' >"$WORK/net" &
+NET=$!
+at_end 'rm -rf "$E2E_MOUNT/posix-75"; umount -l "$M"'
+at_end 'kill $NET'
+if ! eventually 5 grep -q up "$WORK/net"; then
+	echo "# skipped: no network namespace can be made here"
+	e2e_end
+fi
+cat >"$WORK/ganesha.conf" <<CONF
+NFS_CORE_PARAM { Protocols = 3, 4; Enable_NLM = false; Enable_RQUOTA = false; Enable_UDP = false; NFS_Port = 2049; MNT_Port = 20048; }
+NFSv4 { Graceless = true; RecoveryRoot = $WORK/recovery; }
+EXPORT {
+	Export_Id = 75; Filesystem_Id = 75.75; Path = $M; Pseudo = /nephos; Access_Type = RW; Squash = No_Root_Squash; SecType = sys; Transports = TCP;
+	# The number of the device, which would be in the handles otherwise, is another one after a remount.
+	FSAL { Name = VFS; fsid_type = None; }
+}
+CONF
+# The server sees this mount, and holds no other: theirs would not end while it runs.
+cat >"$WORK/serve.sh" <<'SH'
+mount -t tmpfs tmpfs /run
+awk -v mine="$1" '$3 == "fuse.nephos" && $2 != mine {print $2}' /proc/mounts | while read -r other; do umount -l "$other"; done
+rpcbind -w
+exec ganesha.nfsd -F -f "$2/ganesha.conf" -L "$2/ganesha.log" -p "$2/ganesha.pid"
+SH
+start_server() {
+	nsenter -t "$NET" -n unshare -m --propagation slave -p --fork --kill-child sh "$WORK/serve.sh" "$M" "$WORK" >"$WORK/serve.out" 2>&1 &
+	SERVER=$!
+}
+kill_server() {
+	kill -9 "$SERVER"
+	wait "$SERVER" 2>/dev/null
+}
+inside() { nsenter -t "$NET" -n timeout 20 "$@"; }
+ask() { # COMMAND ARGUMENTS…, of tests/lib/nfs.py
+	local answer
+	echo "$*" >&"$to" && read -r -t 30 answer <&"$from" && echo "$answer"
+}
+
+check "a mount" put_on
+mkdir -p "$D/folder/deep"
+echo small >"$D/folder/deep/small"
+head -c 700000 /dev/urandom >"$D/large"
+head -c 700000 /dev/urandom >"$WORK/new"
+echo gone >"$D/gone"
+start_server
+at_end 'kill_server'
+coproc NFS { nsenter -t "$NET" -n python3 "$E2E_ROOT/tests/lib/nfs.py" 127.0.0.1 "$M" 2049 20048 2>"$WORK/nfs.err"; }
+exec {from}<&"${NFS[0]}" {to}>&"${NFS[1]}"
+CLIENT=$NFS_PID
+at_end 'kill $CLIENT'
+read -r -t 30 mounted <&"$from"
+check_eq "a client mounts it" mounted "${mounted:-$(tail -n 3 "$WORK/nfs.err" "$WORK/serve.out")}"
+
+check_eq "lists" "folder gone large" "$(ask list /posix-75)"
+check_eq "and reads, in a client of NFSv4, too" small "$(inside nfs-cat 'nfs://127.0.0.1/nephos/posix-75/folder/deep/small?version=4')"
+for f in folder/deep/small large gone; do check_eq "$f is opened" ok "$(ask open "/posix-75/$f")"; done
+check_eq "a file is made" ok "$(ask create /posix-75/made)"
+check_eq "written, and committed" "$(sha "$WORK/new")" "$(ask write /posix-75/made "$WORK/new")"
+check_eq "it is what the mount shows" "$(sha "$WORK/new")" "$(sha "$D/made")"
+check_status "and HTTP" 200 "${AUTH[@]}" "$URL/api/v2/docs/drives/home/files/posix-75/made"
+check "byte for byte" cmp "$WORK/body" "$WORK/new"
+
+SMALL=$(sha "$D/folder/deep/small") LARGE=$(sha "$D/large")
+same() { # WHEN
+	check_eq "$1: small, by its handle" "$SMALL" "$(ask read /posix-75/folder/deep/small)"
+	check_eq "$1: large" "$LARGE" "$(ask read /posix-75/large)"
+	check_eq "$1: what was made by the client" "$(sha "$WORK/new")" "$(ask read /posix-75/made)"
+}
+same "at once"
+echo 2 >/proc/sys/vm/drop_caches
+same "when the kernel has dropped its caches"
+rm "$D/gone"
+kill_server
+check "the server is killed, and the mount taken off" eventually 20 take_off
+echo 2 >/proc/sys/vm/drop_caches
+check "and put on again" put_on
+start_server
+same "with a new server and a new mount"
+check_eq "what was removed meanwhile is stale" ESTALE "$(ask size /posix-75/gone)"
+check_eq "and not listed" "folder large made" "$(ask list /posix-75)"
+
+check_eq "a file is given another name, in another folder" ok "$(ask rename /posix-75/made /posix-75/folder/renamed)"
+check_eq "its handle stays" "$(sha "$WORK/new")" "$(ask read /posix-75/made)"
+check_eq "the mount shows it there" "$(sha "$WORK/new")" "$(sha "$D/folder/renamed")"
+head -c 500000 /dev/urandom >"$WORK/new"
+check_eq "it is written anew by its old handle" "$(sha "$WORK/new")" "$(ask write /posix-75/made "$WORK/new")"
+check "and stored" eventually 5 sh -c 'head -c 500000 "$1" | cmp - "$2"' - "$D/folder/renamed" "$WORK/new"
+check_eq "and asked for its size" 700000 "$(ask size /posix-75/made)"
+check_eq "a folder is made" ok "$(ask mkdir /posix-75/folder/new)"
+check_eq "and listed" "deep new renamed" "$(ask list /posix-75/folder)"
+check_eq "what is removed" ok "$(ask remove /posix-75/folder/deep/small)"
+check_not "is gone from the mount" test -e "$D/folder/deep/small"
+check_status "and from the store" 404 "${AUTH[@]}" "$URL/api/v2/docs/drives/home/files/posix-75/folder/deep/small"
+kill_server
+check "the mount is taken off" eventually 20 take_off
+e2e_end
