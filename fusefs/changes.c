@@ -3,7 +3,6 @@
 #include "fusefs/shared_locks.h"
 #include "fusefs/xattrs.h"
 
-#include "common/base/clock.h"
 #include "common/base/log.h"
 
 #include <utlist.h>
@@ -53,6 +52,8 @@ static void name_changed(struct fs *fs, const struct store_change *c, int64_t fo
 	if (changes_names(c->op)) {
 		recent_add_name(&fs->recent, c->seq, folder, name);
 		names_changed(&fs->names, folder, name, c->seq);
+		if (inode && !c->own)
+			inode->foreign_ns = fs->now_ns;
 	}
 	/*
 	 * Of a name that stays the kernel is told, too: it may be looking it up right now, with attributes of before, and know no document yet that it could be told of. This notice waits for
@@ -113,7 +114,7 @@ static void apply(struct fs *fs, const struct store_change *c)
 {
 	if (!c->own) {
 		fs->newest = 0;
-		fs->foreign_ns = clock_mono_ns();
+		fs->foreign_ns = fs->now_ns;
 	}
 	name_changed(fs, c, c->parent, c->name);
 	name_changed(fs, c, c->old_parent, c->old_name);

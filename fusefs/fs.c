@@ -293,10 +293,19 @@ bool fs_changed_now(const struct fs *fs, const struct inode *inode)
 	return fs->newest == inode->id && clock_mono_ns() - fs->newest_ns < FS_TICK_NS;
 }
 
+static bool is_lately(const struct fs *fs, int64_t foreign_ns)
+{
+	return foreign_ns != 0 && fs->now_ns - foreign_ns < FS_FOREIGN_S * NS_PER_S;
+}
+
 bool fs_is_shared(const struct fs *fs)
 {
-	return fs->others || !fs->inodes.trusted ||
-		(fs->foreign_ns != 0 && clock_mono_ns() - fs->foreign_ns < FS_FOREIGN_S * NS_PER_S);
+	return fs->others || !fs->inodes.trusted || is_lately(fs, fs->foreign_ns);
+}
+
+bool fs_is_shared_folder(const struct fs *fs, const struct inode *folder)
+{
+	return folder && is_lately(fs, folder->foreign_ns);
 }
 
 struct refresh {
@@ -504,6 +513,7 @@ void fs_free(struct fs *fs)
 	fs_unlock(fs);
 	flusher_stop(&fs->flusher);
 	holds_stop(&fs->holds);
+	free(fs->looked);
 	names_fini(&fs->names);
 	inodes_fini(&fs->inodes);
 	blocks_fini(&fs->blocks);

@@ -17,6 +17,7 @@
 #include "fusefs/flush.h"
 #include "fusefs/holds.h"
 #include "fusefs/inode.h"
+#include "fusefs/looked.h"
 #include "fusefs/names.h"
 #include "fusefs/notify.h"
 #include "fusefs/ops.h"
@@ -69,6 +70,7 @@ struct fs {
 	struct inodes inodes;
 	struct names names;
 	struct recent recent;
+	struct looked *looked; /* NULL until needed */
 	struct blocks blocks;
 	struct flusher flusher;
 	struct handle *handles; /* all that is open */
@@ -138,6 +140,8 @@ bool fs_changed_now(const struct fs *fs, const struct inode *inode);
  * may be older, then, than what was answered to them, by as much as the journal takes to come here.
  */
 bool fs_is_shared(const struct fs *fs);
+/* The same of the names in one folder: somebody else has made or removed some there lately. */
+bool fs_is_shared_folder(const struct fs *fs, const struct inode *folder);
 /* Asks for the attributes, once for all who want them. ready with the lock held; the inode is kept meanwhile. */
 int fs_refresh(struct fs *fs, struct inode *inode, void (*ready)(void *cookie, int error), void *cookie);
 /* Of a failure, the positive errno that the kernel may be given; 0 of success. */

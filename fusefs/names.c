@@ -201,6 +201,17 @@ void names_changed(struct names *t, int64_t folder, struct span name, int64_t se
 	n->epoch = t->inodes->epoch;
 }
 
+void names_gone(struct names *t, int64_t folder, struct span name, const struct inode *inode)
+{
+	struct name_key key;
+	size_t size = make_key(&key, folder, name);
+	struct name *n = find(t, &key, size);
+
+	/* When it was seen it was there: so the change is a later one. */
+	if (n && n->inode == inode)
+		names_changed(t, folder, name, n->seen + 1);
+}
+
 /* -- all of a folder -- */
 
 static int by_bytes(const void *a, const void *b)

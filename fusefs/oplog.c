@@ -256,7 +256,7 @@ static void on_answer(void *cookie, int error, const struct store_batch_reply *r
 	if (error == 0)
 		assert(reply && reply->results && reply->count == log->sent_ops);
 	pthread_mutex_lock(&log->lock);
-	if (log->given_up && !reply)
+	if (log->given_up && !reply && error != -ERR_IN_DOUBT)
 		error = -ERR_NO_GATEWAY;
 	log->probing = !reply;
 	if (reply)

@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 /* -- names to nodes -- */
 
@@ -10,21 +11,19 @@ static void on_lookup(void *cookie, int error, const struct item *item, struct s
 {
 	struct ask *ask = cookie;
 	struct fs *fs = ask->fs;
-	struct span name = span_str(ask->name);
-	bool fresh, ignored;
+	struct looked_answer answer = {.folder = ask->op.parent, .name = ask->op.name, .how = LOOKED_ASKED};
 	struct inode *inode;
 	fuse_req_t req;
+	bool fresh;
 
 	fs_lock(fs);
 	fs->calls--;
 	fs_saw(fs, at);
-	fresh = recent_name_stands(&fs->recent, at.seq, ask->inode->id, name);
-	if (error == -ENOENT && fresh && at.seq > 0)
-		names_learn(&fs->names, ask->inode->id, name, NULL, at.seq);
-	inode = error == 0 ? fs_learn(fs, item, at.seq, &ignored) : NULL;
-	if (inode && fresh)
-		names_learn(&fs->names, ask->inode->id, name, inode, at.seq);
+	inode = ops_learn_name(ask, error, item, at.seq, &fresh);
+	answer.id = inode ? inode->id : 0;
 	req = ask_take(ask);
+	if (req)
+		ops_looked_up(fs, req, &answer);
 	if (req && error == -ENOENT)
 		ops_reply_absent(fs, req, fresh && at.seq > 0);
 	else if (req && !inode)
@@ -39,15 +38,25 @@ static void on_lookup(void *cookie, int error, const struct item *item, struct s
 /* From what is known. True: answered. */
 static bool lookup_known(struct fs *fs, fuse_req_t req, int64_t folder, struct span name)
 {
+	struct looked_answer answer = {.folder = folder, .name = name, .how = LOOKED_KNOWN};
 	struct inode *inode = NULL;
 	enum name_state state = names_find(&fs->names, folder, name, &inode);
 
+	/*
+	 * What somebody else has just been told is there, nobody is told is not. That there is such a name is answered from
+	 * memory: an open asks all the same.
+	 */
+	if (state == NAME_ABSENT && fs_is_shared_folder(fs, inodes_find(&fs->inodes, folder)))
+		return false;
 	if (state == NAME_ABSENT) {
+		ops_looked_up(fs, req, &answer);
 		ops_reply_absent(fs, req, true);
 		return true;
 	}
 	if (state != NAME_PRESENT || !inode_valid(inode))
 		return false;
+	answer.id = inode->id;
+	ops_looked_up(fs, req, &answer);
 	ops_reply_entry(fs, req, inode, true);
 	return true;
 }
@@ -77,16 +86,17 @@ void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	if (!ask)
 		return;
 	memcpy(ask->name, wanted.data, wanted.size);
+	ask->op.name = span_of(ask->name, wanted.size);
 	fs_lock(fs);
 	ask->inode = inodes_get(&fs->inodes, fs_id(fs, parent));
+	ask->op.parent = fs_id(fs, parent);
 	if (!ask->inode) {
 		ask_fail(ask, -ENOMEM);
 	} else {
 		listing_missed(fs, ask->inode);
 		fs->calls++;
 		ask->cancel = ask_cancel_ticket;
-		ask->ticket = fs->store->ops->lookup(
-			fs->store, ask->inode->id, span_of(ask->name, wanted.size), on_lookup, ask);
+		ask->ticket = fs->store->ops->lookup(fs->store, ask->op.parent, ask->op.name, on_lookup, ask);
 	}
 	fs_unlock(fs);
 }
@@ -296,6 +306,35 @@ static void on_setattr(void *cookie, int error, const struct op_result *result)
 	ask_free(ask);
 }
 
+static void set(struct ask *ask)
+{
+	int r = ask_job(ask, ask->inode, on_setattr);
+
+	if (r < 0)
+		ask_fail(ask, r);
+}
+
+static void on_checked(struct ask *ask, int error)
+{
+	ask->op = *(struct op *)ask->extra;
+	if (error < 0 || !ask->req)
+		ask_fail(ask, error);
+	else
+		set(ask);
+}
+
+/* truncate(2): what it empties must be what has the name. */
+static void check_and_set(struct ask *ask)
+{
+	ask->extra = malloc(sizeof(ask->op));
+	if (!ask->extra) {
+		ask_fail(ask, -ENOMEM);
+		return;
+	}
+	memcpy(ask->extra, &ask->op, sizeof(ask->op));
+	ops_check(ask, on_checked);
+}
+
 void ops_setattr(fuse_req_t req, fuse_ino_t node, struct stat *attr, int to_set, struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
@@ -329,9 +368,12 @@ void ops_setattr(fuse_req_t req, fuse_ino_t node, struct stat *attr, int to_set,
 	ask->inode = inodes_get(&fs->inodes, fs_id(fs, node));
 	ask->op = op;
 	ask->op.id = fs_id(fs, node);
-	r = ask->inode ? ask_job(ask, ask->inode, on_setattr) : -ENOMEM;
-	if (r < 0)
-		ask_fail(ask, r);
+	if (!ask->inode)
+		ask_fail(ask, -ENOMEM);
+	else if (!fi && (op.fields & OP_HAS_SIZE))
+		check_and_set(ask);
+	else
+		set(ask);
 	fs_unlock(fs);
 }
 

@@ -58,6 +58,7 @@ struct ask {
 	void *extra;	 /* own memory */
 	void *peer;	 /* somebody else's, who outlives the request */
 	void (*then)(struct ask *ask);
+	void (*checked)(struct ask *ask, int error);
 };
 
 static inline struct fs *fs_of(fuse_req_t req)
@@ -123,6 +124,28 @@ void ops_ioctl(fuse_req_t req, fuse_ino_t node, unsigned command, void *arg, str
 /* With the lock held. -EPERM: it is immutable, or append-only and would be changed elsewhere. */
 int ops_check_open(const struct inode *inode, int flags);
 int ops_check_write(const struct inode *inode, int64_t at);
+/* ops_check.c */
+/*
+ * Somebody else may have given the name to another document, or taken it away, and been answered: what goes by a name
+ * asks first.
+ */
+static inline bool ops_wants_check(const struct fs *fs)
+{
+	return fs_is_shared(fs);
+}
+/* How a LOOKUP of the caller was answered. With the lock held, as all of these. */
+void ops_looked_up(struct fs *fs, fuse_req_t req, const struct looked_answer *answer);
+/*
+ * What the name ask->op.name in ask->op.parent is, as the store said at that position. The inode, with a reference;
+ * NULL: none, or no memory. ret_fresh: it may be kept.
+ */
+struct inode *ops_learn_name(struct ask *ask, int error, const struct item *item, int64_t seq, bool *ret_fresh);
+/*
+ * Whether ask->inode still is what its caller looked up: then done comes with 0, with the lock held, at once where
+ * nothing has to be asked. -ESTALE: it is not, and what the name is now is known; the kernel is to look it up again.
+ */
+void ops_check(struct ask *ask, void (*done)(struct ask *ask, int error));
+
 /* ops_node.c */
 void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void ops_forget(fuse_req_t req, fuse_ino_t node, uint64_t count);
@@ -147,8 +170,9 @@ void ops_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 void ops_readdir(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi);
 void ops_readdirplus(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi);
 void ops_releasedir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
-/* ops_file.c */
+/* ops_open.c */
 void ops_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
+/* ops_file.c */
 void ops_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 void ops_flush(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 void ops_fsync(fuse_req_t req, fuse_ino_t node, int datasync, struct fuse_file_info *fi);

@@ -309,7 +309,7 @@ void sh_inquire(struct sh_call *batch, int error)
 	batch->broken = 0;
 	pthread_mutex_unlock(&s->lock);
 	if (over)
-		sh_batch_unknown(batch, error == -EINTR ? error : -ERR_IN_DOUBT);
+		sh_batch_unknown(batch, -ERR_IN_DOUBT);
 	else if (ready)
 		inquiry_start(batch);
 	else

@@ -1,0 +1,58 @@
+/*
+ * looked: by which name each thread of a program looked up a document last, and how that was answered. OPEN names a
+ * document, not the name that led to it, and the LOOKUP right before it, of the same thread, may have been answered from
+ * what is known here: where others are at work, that may be older than what they were answered. So what an open goes by
+ * can be checked.
+ * Bounded: a thread that shares its place with another, between its LOOKUP and its OPEN, is forgotten; then nobody knows
+ * the name, and the document alone can be checked.
+ * Pure. Not thread-safe: guarded by the lock of the fs.
+ */
+#ifndef NEPHOS_FUSEFS_LOOKED_H
+#define NEPHOS_FUSEFS_LOOKED_H
+
+#include "common/base/limits.h"
+#include "common/base/span.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#define LOOKED_MAX 256u /* threads: more than are between two requests at a time; 140 KiB */
+
+enum looked_how {
+	LOOKED_NOT,   /* nothing is known of it */
+	LOOKED_KNOWN, /* answered from what is known here */
+	LOOKED_ASKED, /* the store was asked, after the thread had */
+};
+
+struct looked_name {
+	int64_t folder; /* 0: none */
+	size_t size;
+	char bytes[NAME_BYTES_MAX];
+};
+
+struct looked {
+	struct looked_thread {
+		pid_t tid;
+		struct looked_name name;
+		int64_t id;
+		enum looked_how how;
+		/* Its open by this was sent back: what is known of it since is newer than the open. */
+		struct looked_name back;
+	} list[LOOKED_MAX];
+};
+
+/* How a LOOKUP was answered. */
+struct looked_answer {
+	int64_t folder;
+	struct span name;
+	int64_t id; /* 0: no such name */
+	enum looked_how how;
+};
+
+void looked_up(struct looked *l, pid_t tid, const struct looked_answer *answer);
+/* What its next OPEN of that document goes by; once. ret (NULL for LOOKED_NOT) is valid until the next call. */
+enum looked_how looked_take(struct looked *l, pid_t tid, int64_t id, const struct looked_name **ret);
+/* The open by that name is sent back, to be looked up again. */
+void looked_back(struct looked *l, pid_t tid, int64_t folder, struct span name);
+
+#endif

@@ -1,0 +1,282 @@
+#!/usr/bin/env bash
+# Goal: two mounts, and REST beside them, that write the same files lose nothing of each other: appends by turns and at once, opens after the other removed or renamed the file.
+. "$(dirname "$0")/../lib/e2e.sh"
+e2e_store
+NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos
+A=$E2E_MOUNT/30
+B_ROOT=$WORK/b
+B=$B_ROOT/30
+ROUNDS=${E2E_LONG:+200}
+clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
+mkdir -p "$A" "$B_ROOT" || exit 2
+at_end 'clean "$NEPHOS" umount "$B_ROOT" || umount -l "$B_ROOT"; rm -rf "$A"'
+check "a second mount of the same drive" clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL" "$B_ROOT"
+
+# Steps of one process each: what it says is counted, and a step that fails names what was wrong.
+cat >"$WORK/two.py" <<'PY'
+import os, subprocess, sys, threading, time, urllib.request, urllib.error
+a, b, rounds, url, token = sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5], sys.argv[6]
+dirs = (a, b)
+def fail(*what): print(*what); sys.exit(1)
+def path(who, name): return os.path.join(dirs[who], name)
+def record(who, i): return b"%d:%05d:%s\n" % (who, i, b"x" * (i * 7 % 60))
+def append(who, name, data, sync=True):
+    fd = os.open(path(who, name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    if os.write(fd, data) != len(data): fail("a short write")
+    if sync: os.fsync(fd)
+    os.close(fd)
+def whole(name, wanted):
+    """Each record once, none torn, on both mounts the same."""
+    got = [open(path(who, name), "rb").read() for who in (0, 1)]
+    if got[0] != got[1]: fail(name, "is not the same on both mounts", len(got[0]), len(got[1]))
+    lines = got[0].splitlines(True)
+    if sorted(lines) != sorted(wanted): fail(name, len(set(wanted) - set(lines)), "lost,", len(set(lines) - set(wanted)), "torn,", len(lines) - len(set(lines)), "doubled, of", len(wanted))
+    for who in (0, 1):
+        mine = [l for l in lines if l.startswith(b"%d:" % who)]
+        if mine != [l for l in wanted if l.startswith(b"%d:" % who)]: fail(name, "records of", who, "are out of order")
+def request(method, name, data=None):
+    r = urllib.request.Request(url + "/api/v2/docs/drives/home/files/30/" + name, data=data, method=method, headers={"Authorization": "Bearer " + token})
+    return urllib.request.urlopen(r).read()
+
+def turns():
+    """A descriptor on each mount, a record and fsync by turns."""
+    fds = [os.open(path(w, "turns"), os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644) for w in (0, 1)]
+    wanted = []
+    for i in range(rounds):
+        who = i % 2
+        wanted.append(record(who, i))
+        os.write(fds[who], wanted[-1])
+        os.fsync(fds[who])
+    for fd in fds: os.close(fd)
+    if open(path(0, "turns"), "rb").read() != b"".join(wanted): fail("not in the order of the turns")
+    whole("turns", wanted)
+def open_turns():
+    wanted = []
+    for i in range(rounds):
+        wanted.append(record(i % 2, i))
+        append(i % 2, "open-turns", wanted[-1])
+    whole("open-turns", wanted)
+def at_once():
+    """Two threads of each mount, many writes between two syncs, and what is read back there meanwhile."""
+    wanted, errors = [], []
+    names = ("once",)
+    def run(who, seed):
+        try:
+            fd = os.open(path(who, "once"), os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            for i in range(rounds):
+                data = record(who, seed * 10000 + i)
+                wanted.append(data)
+                if os.write(fd, data) != len(data): errors.append("short")
+                if i % 5 == 4: os.fsync(fd)
+            os.close(fd)
+        except OSError as e: errors.append(str(e))
+    threads = [threading.Thread(target=run, args=(w, s)) for w in (0, 1) for s in (w * 2, w * 2 + 1)]
+    for t in threads: t.start()
+    for t in threads: t.join()
+    if errors: fail(errors[:3])
+    lines = open(path(0, "once"), "rb").read().splitlines(True)
+    if sorted(lines) != sorted(wanted): fail(len(set(wanted) - set(lines)), "lost", len(set(lines) - set(wanted)), "torn, of", len(wanted))
+    for who in (0, 1):
+        for seed in (who * 2, who * 2 + 1):
+            mine = [l for l in lines if l[:2] == b"%d:" % who and l[2:7].isdigit() and int(l[2:7]) // 10000 == seed]
+            if mine != sorted(mine): fail("out of order")
+    if open(path(1, "once"), "rb").read() != b"".join(lines): fail("the mounts differ")
+def shells():
+    runs = [subprocess.Popen(["sh", "-c", 'i=0; while [ $i -lt $1 ]; do echo "$0 $i" >>"$2"; i=$((i+1)); done', str(w), str(rounds), path(w, "shells")]) for w in (0, 1)]
+    if any(p.wait() for p in runs): fail("echo failed")
+    lines = open(path(0, "shells")).read().split("\n")[:-1]
+    if sorted(lines) != sorted("%d %d" % (w, i) for w in (0, 1) for i in range(rounds)): fail(len(lines), "of", 2 * rounds)
+def large():
+    """A write() that the kernel sends in parts is one piece of the file."""
+    size, count = 3 << 20, max(4, rounds // 10)
+    def run(who):
+        fd = os.open(path(who, "large"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        for i in range(count):
+            data = bytes([65 + who * 26 % 32 + i % 26]) * (size + i)
+            if os.write(fd, data) != len(data): fail("a short write")
+        os.close(fd)
+    threads = [threading.Thread(target=run, args=(w,)) for w in (0, 1)]
+    for t in threads: t.start()
+    for t in threads: t.join()
+    data, at, seen = open(path(0, "large"), "rb").read(), 0, []
+    while at < len(data):
+        end = at + len(data[at:]) - len(data[at:].lstrip(data[at:at + 1]))
+        seen.append(end - at)
+        at = end
+    if sorted(seen) != sorted([size + i for i in range(count)] * 2): fail("pieces of", sorted(seen))
+def mixed():
+    """Writes with a place and appends of one file keep their order."""
+    name = "mixed"
+    append(0, name, b"0123456789")
+    fd = os.open(path(0, name), os.O_WRONLY)
+    end = os.open(path(0, name), os.O_WRONLY | os.O_APPEND)
+    os.pwrite(fd, b"AB", 0)
+    os.write(end, b"cd")
+    os.pwrite(fd, b"X", 11)
+    os.write(end, b"ef")
+    os.close(end); os.close(fd)
+    append(1, name, b"gh")
+    for who in (0, 1):
+        got = open(path(who, name), "rb").read()
+        if got != b"AB23456789cXefgh": fail("got", got)
+def unlinked():
+    """One removes the file that the other has just used; then that one opens it with O_CREAT."""
+    lost = 0
+    for i in range(rounds):
+        name, who = "u%d" % (i % 3), i % 2
+        append(who, name, b"old")
+        open(path(1 - who, name), "rb").read()
+        os.unlink(path(who, name))
+        fd = os.open(path(1 - who, name), os.O_WRONLY | os.O_CREAT, 0o644)
+        os.write(fd, b"new %d" % i); os.fsync(fd); os.close(fd)
+        try: got = request("GET", name)
+        except urllib.error.HTTPError: got = None
+        lost += got != b"new %d" % i
+        os.unlink(path(1 - who, name))
+    if lost: fail(lost, "of", rounds, "are nowhere")
+def renamed():
+    """mv f f.bak here, a new f there: it is in f."""
+    wrong = 0
+    for i in range(rounds):
+        who, flags = i % 2, os.O_TRUNC if i % 4 < 2 else 0
+        append(1 - who, "f", b"first %d" % i)
+        open(path(1 - who, "f"), "rb").read()
+        os.rename(path(who, "f"), path(who, "f.bak"))
+        fd = os.open(path(1 - who, "f"), os.O_WRONLY | os.O_CREAT | flags, 0o644)
+        os.write(fd, b"second %d" % i); os.fsync(fd); os.close(fd)
+        wrong += request("GET", "f") != b"second %d" % i or request("GET", "f.bak") != b"first %d" % i
+        os.unlink(path(who, "f"))
+    if wrong: fail(wrong, "of", rounds, "in the wrong file")
+def rotated():
+    """One rotates a log all the time, the other opens it, appends and closes: no open fails, and every record is in one of the files."""
+    stop, errors, files = threading.Event(), [], []
+    def rotate():
+        n = 0
+        while not stop.is_set():
+            try:
+                os.rename(path(0, "log"), path(0, "log.%d" % n)); files.append("log.%d" % n); n += 1
+            except FileNotFoundError: pass
+            except OSError as e: errors.append("rename: %s" % e)
+            time.sleep(0.003)
+    t = threading.Thread(target=rotate); t.start()
+    wanted = [record(1, i) for i in range(rounds * 2)]
+    try:
+        for data in wanted: append(1, "log", data, sync=False)
+    except OSError as e: errors.append("append: %s" % e)
+    stop.set(); t.join()
+    if errors: fail(errors[0])
+    lines = []
+    for name in files + ["log"]:
+        try: lines += open(path(0, name), "rb").read().splitlines(True)
+        except FileNotFoundError: pass
+    if sorted(lines) != sorted(wanted): fail(len(set(wanted) - set(lines)), "of", len(wanted), "lost")
+def truncated():
+    """truncate(2) by name empties what has the name."""
+    for i in range(rounds):
+        who = i % 2
+        append(1 - who, "t", b"kept")
+        os.stat(path(1 - who, "t"))
+        os.rename(path(who, "t"), path(who, "t.bak"))
+        try: os.truncate(path(1 - who, "t"), 0); fail("there was no t")
+        except FileNotFoundError: pass
+        if request("GET", "t.bak") != b"kept": fail("another file was emptied")
+        os.unlink(path(who, "t.bak"))
+def rest():
+    """REST removes and replaces by rename what a mount uses, which has heard of it before."""
+    request("PUT", "r", b"begin")
+    for i in range(rounds):
+        who = i % 2
+        open(path(who, "r"), "rb").read()
+        request("DELETE", "r")
+        fd = os.open(path(who, "r"), os.O_WRONLY | os.O_CREAT, 0o644)
+        os.write(fd, b"again %d" % i); os.fsync(fd); os.close(fd)
+        if request("GET", "r") != b"again %d" % i: fail("nowhere in round", i)
+def put():
+    """A name that was looked for in vain is there once its PUT was answered. The first is how a mount that was alone learns of REST."""
+    def exists(who, name):
+        try: os.stat(path(who, name)); return True
+        except FileNotFoundError: return False
+    request("PUT", "p", b"first")
+    for who in (0, 1):
+        until = time.monotonic() + 20
+        while not exists(who, "p"):
+            if time.monotonic() > until: fail("never seen")
+            time.sleep(0.001)
+    late = 0
+    for i in range(rounds):
+        exists(i % 2, "p%d" % i)
+        request("PUT", "p%d" % i, b"%d" % i)
+        late += not exists(i % 2, "p%d" % i)
+    if late: fail(late, "of", rounds, "were not there")
+def held():
+    """What one has open goes on without its name."""
+    append(0, "h", b"one ")
+    fd = os.open(path(1, "h"), os.O_RDWR | os.O_APPEND)
+    os.unlink(path(0, "h"))
+    for i in range(5): os.write(fd, b"more "); os.fsync(fd)
+    if os.pread(fd, 100, 0) != b"one " + b"more " * 5: fail(os.pread(fd, 100, 0))
+    again = os.open("/proc/self/fd/%d" % fd, os.O_RDONLY)
+    if os.read(again, 100) != b"one " + b"more " * 5: fail("not by its descriptor")
+    os.close(again); os.close(fd)
+globals()[sys.argv[1]]()
+PY
+two() { timeout 120 python3 "$WORK/two.py" "$1" "$A" "$B" "${ROUNDS:-${2:-30}}" "$URL" "$TOKEN"; }
+check "the other sees the folder" eventually 5 test -d "$B"
+
+# ---- appends ----
+
+check "records appended and synced by turns are all there, in their order" two turns 40
+check "so are those of open, write, fsync, close" two open_turns 40
+check "appends of four threads at once are whole, once, and in order" two at_once 60
+check "echo >> of two shells" two shells 30
+check "a large append is not torn" two large
+check "appends and writes with a place keep their order" two mixed
+
+# ---- names ----
+
+check "what is written after the other removed the file is there" two unlinked 25
+check "what is written after the other renamed the file is in a new one" two renamed 25
+check "a log that the other rotates loses nothing" two rotated 40
+check "truncate by name empties no other file" two truncated 10
+check "the same with REST for the other" two rest 15
+check "what a PUT made is there, though it was looked for before" two put 40
+check "a file that is open goes on without its name" two held
+
+# ---- who is there ----
+
+cat >"$WORK/poll.py" <<'PY'
+import json, subprocess, sys, time, urllib.request
+url, token = sys.argv[1:3]
+def call(method, path, body=None):
+    r = urllib.request.Request(url + "/api/v2/docs/drives/home" + path, data=json.dumps(body).encode() if body is not None else None, method=method,
+        headers={"Authorization": "Bearer " + token, "Content-Type": "application/json"})
+    text = urllib.request.urlopen(r).read()
+    return json.loads(text) if text else None
+mine = call("POST", "/sessions", {})["session"]
+def poll(wait, others=None):
+    since = poll.since
+    while True:
+        body = {"since": since, "wait": wait, "session": mine}
+        if others is not None: body["others"] = others
+        got = call("POST", "/changes", body)
+        since = poll.since = got["last"]
+        if not got["changes"] or others is None or got["others"] != others: return got["others"]
+poll.since = "0"
+while call("POST", "/changes", {"since": poll.since, "wait": 0, "session": mine})["changes"]: poll(0)
+before = poll(0)
+other = subprocess.Popen([sys.executable, "-c", """
+import sys, time, urllib.request
+time.sleep(0.5)
+r = urllib.request.Request(sys.argv[1] + '/api/v2/docs/drives/home/sessions', data=b'{}', method='POST', headers={'Authorization': 'Bearer ' + sys.argv[2], 'Content-Type': 'application/json'})
+print(urllib.request.urlopen(r).read().decode())
+""", url, token], stdout=subprocess.PIPE, text=True)
+# A poll that nothing else ends: it is over when the session begins, or a minute later.
+got = poll(50, before)
+made = json.loads(other.communicate()[0])["session"]
+call("DELETE", "/sessions/" + made)
+call("DELETE", "/sessions/" + mine)
+print(before, got)
+sys.exit(got != before + 1)
+PY
+check "a session that begins ends the polls of the others" timeout 45 python3 "$WORK/poll.py" "$URL" "$TOKEN"
+e2e_end
