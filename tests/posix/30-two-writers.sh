@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: two mounts, and REST beside them, that write the same files lose nothing of each other: appends by turns and at once, opens after the other removed or renamed the file.
+# Goal: two mounts, and REST beside them, that write the same files lose nothing of each other: appends by turns and at
+# once, opens after the other removed or renamed the file.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos
