@@ -1,5 +1,6 @@
 #include "fusefs/extents.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -89,6 +90,8 @@ static void on_extents(void *cookie, int error, const struct store_extents *page
 	fs_lock(fs);
 	fs->calls--;
 	f = a->inode->file;
+	if (error == -ENOENT)
+		error = -ESTALE; /* it was asked for by its number: it is gone for good */
 	if (error == 0) {
 		fs_saw(fs, page->at);
 		learn(a, page);

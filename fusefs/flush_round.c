@@ -333,6 +333,9 @@ static void round_over(struct round *r, int error, const struct op_result *resul
 	struct inode *inode = inode_ref(f->inode);
 	struct news news = {.error = error};
 
+	/* Its ops name documents by their numbers, and those are open: what is not found is gone for good. */
+	if (error == -ENOENT)
+		news.error = error = -ESTALE;
 	f->round = NULL;
 	f->jobs_went = !r->with_data;
 	if (error == 0)

@@ -356,7 +356,9 @@ void ops_copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_off, struct
 	if (ops_refuse_lost(req, source) || ops_refuse_lost(req, target))
 		return;
 	len = len < COPY_BYTES_MAX ? len : COPY_BYTES_MAX;
-	if (flags != 0 || from_off < 0 || to_off < 0 || (uint64_t)to_off + len > FILE_BYTES_MAX) {
+	if (to_off >= 0 && (uint64_t)to_off < FILE_BYTES_MAX && len > FILE_BYTES_MAX - (uint64_t)to_off)
+		len = FILE_BYTES_MAX - (uint64_t)to_off; /* what fits, as of a write */
+	if (flags != 0 || from_off < 0 || to_off < 0 || (uint64_t)to_off >= FILE_BYTES_MAX) {
 		fuse_reply_err(req, flags != 0 ? EINVAL : EFBIG);
 		return;
 	}

@@ -186,14 +186,23 @@ static void note_setid(fuse_req_t req, const struct handle *h)
 		inode->file->drop_setid = true;
 }
 
+static size_t writable(off_t off, size_t size)
+{
+	const uint64_t room = off >= 0 && (uint64_t)off < FILE_BYTES_MAX ? FILE_BYTES_MAX - (uint64_t)off : 0;
+
+	return size < room ? size : (size_t)room;
+}
+
 /* budget: the signature is libfuse's */
 void ops_write(fuse_req_t req, fuse_ino_t node, const char *data, size_t size, off_t off, struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
 	struct handle *h = handle_of(fi->fh);
-	/* Pages that were changed in memory have their place. */
-	const struct flush_data what = {
-		.at = off, .from = data, .size = size, .append = (fi->flags & O_APPEND) && !fi->writepage};
+	/* Pages that were changed in memory have their place. Of what reaches beyond the largest file, what fits is written. */
+	const struct flush_data what = {.at = off,
+		.from = data,
+		.size = writable(off, size),
+		.append = (fi->flags & O_APPEND) && !fi->writepage};
 	bool waits;
 	int r;
 
@@ -201,11 +210,11 @@ void ops_write(fuse_req_t req, fuse_ino_t node, const char *data, size_t size, o
 	metric_inc(fs->requests);
 	if (ops_refuse_lost(req, h))
 		return;
-	if (off < 0 || (uint64_t)off + size > FILE_BYTES_MAX) {
+	if (off < 0 || (uint64_t)off >= FILE_BYTES_MAX) {
 		fuse_reply_err(req, EFBIG);
 		return;
 	}
-	if (size == 0) {
+	if (what.size == 0) {
 		fuse_reply_write(req, 0);
 		return;
 	}
@@ -217,7 +226,7 @@ void ops_write(fuse_req_t req, fuse_ino_t node, const char *data, size_t size, o
 	note_setid(req, h);
 	if (h->ahead.direct)
 		ops_drop_capability(fs, h);
-	waits = goes_through(fs, h, &what) || !flush_room(fs, h->inode->file, size);
+	waits = goes_through(fs, h, &what) || !flush_room(fs, h->inode->file, what.size);
 	if (r == 0 && !waits)
 		r = flush_write(fs, h->inode, &what);
 	fs_unlock(fs);
@@ -226,5 +235,5 @@ void ops_write(fuse_req_t req, fuse_ino_t node, const char *data, size_t size, o
 	else if (waits)
 		write_waiting(req, h, &what, fi->writepage);
 	else
-		fuse_reply_write(req, size);
+		fuse_reply_write(req, what.size);
 }

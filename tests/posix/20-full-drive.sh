@@ -11,10 +11,9 @@ mkdir -p "$M"
 
 cat >"$WORK/full.py" <<'PY'
 """full.py MOUNT DRIVE-URL TOKEN ERRNO TIGHT-COMMAND: each way to store 900000 bytes where there is room for some 500000."""
-import ctypes, errno, json, mmap, os, subprocess, sys, traceback, urllib.request
+import json, os, subprocess, sys, urllib.request
 m, drive, token, refusal, tight = sys.argv[1:6]
-SIZE, DEADLINE, BLOCK = 900000, 60, 4096
-libc = ctypes.CDLL(None, use_errno=True)
+SIZE, DEADLINE = 900000, 60
 web = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 failed = 0
 
@@ -26,103 +25,9 @@ def is_(what, ok, *said):
     global failed
     if not ok: failed += 1; print("%s:" % what, *said)
 
-class Tried:
-    """What the calls of a way said: the errors, and the content that was promised."""
-    def __init__(self): self.errors = []
-    def __call__(self, f, *a):
-        try: return f(*a)
-        except OSError as e: self.errors.append(errno.errorcode[e.errno])
-
-def store_all(t, fd, data):
-    at = 0
-    while at < len(data):
-        n = t(os.pwrite, fd, data[at:at + 128 * 1024], at)
-        if n is None: return
-        at += n
-def by_write(t, path, data, flags=0):
-    fd = os.open(path, os.O_RDWR | flags)
-    store_all(t, fd, data)
-    t(os.close, fd)
-def by_one_write(t, path, data):
-    fd = os.open(path, os.O_RDWR)
-    t(os.pwrite, fd, data, 0)
-    t(os.close, fd)
-def by_sync(t, path, data): by_write(t, path, data, os.O_SYNC)
-def by_fsync(t, path, data):
-    fd = os.open(path, os.O_RDWR)
-    store_all(t, fd, data)
-    t(os.fsync, fd)
-    t(os.close, fd)
-def by_direct(t, path, data):
-    fd = os.open(path, os.O_RDWR | os.O_DIRECT)
-    size = len(data) // BLOCK * BLOCK
-    page = mmap.mmap(-1, size)
-    page.write(data[:size])
-    t(os.pwritev, fd, [page], 0)
-    t(os.close, fd)
-def by_exit(t, path, data):
-    fd = os.open(path, os.O_RDWR)
-    store_all(t, fd, data)
-    os._exit(0)
-def by_mapping(t, path, data):
-    fd = os.open(path, os.O_RDWR)
-    t(os.ftruncate, fd, len(data))
-    page = mmap.mmap(fd, len(data))
-    page[:] = data
-    t(page.flush)
-    page.close()
-    t(os.close, fd)
-def by_truncate(t, path, data):
-    t(os.truncate, path, len(data)) # takes no room
-    by_write(t, path, data)
-def by_ftruncate(t, path, data):
-    fd = os.open(path, os.O_RDWR)
-    store_all(t, fd, data)
-    t(os.ftruncate, fd, len(data) + 100)
-    t(os.fsync, fd)
-    t(os.close, fd)
-def by_fallocate(t, path, data):
-    fd = os.open(path, os.O_RDWR)
-    if t(os.posix_fallocate, fd, 0, len(data)) is None and not t.errors: store_all(t, fd, data)
-    t(os.close, fd)
-def by_copy(t, path, data):
-    source, fd = os.open(m + "/source", os.O_RDONLY), os.open(path, os.O_RDWR)
-    t(os.copy_file_range, source, fd, SIZE, 0, 0)
-    t(os.close, fd)
-def by_append(t, path, data):
-    fd = os.open(path, os.O_RDWR | os.O_APPEND)
-    for at in range(0, len(data), 100000): t(os.write, fd, data[at:at + 100000])
-    t(os.close, fd)
-def by_rename(t, path, data): # what editors do
-    with open(path + ".new", "wb", 0) as f:
-        try:
-            while data: data = data[f.write(data[:100000]):]
-            os.fsync(f.fileno())
-            os.rename(path + ".new", path)
-        except OSError as e: t.errors.append(errno.errorcode[e.errno])
-    if t.errors: os.unlink(path + ".new")
-
-WAYS = [by_write, by_one_write, by_sync, by_fsync, by_direct, by_exit, by_mapping, by_truncate, by_ftruncate, by_fallocate, by_copy, by_append, by_rename]
-
-def in_time(way, path, data):
-    """In a process of its own: a call that hangs does not hang this. What it saw, or None."""
-    r, w = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(r)
-        t = Tried()
-        try: way(t, path, data)
-        except BaseException: t.errors.append(traceback.format_exc())
-        os.write(w, json.dumps(t.errors).encode())
-        os._exit(0)
-    os.close(w)
-    import select
-    ready = select.select([r], [], [], DEADLINE)[0]
-    said = os.read(r, 1 << 16) if ready else None
-    os.close(r)
-    if said is None: os.kill(pid, 9); return None
-    os.waitpid(pid, 0)
-    return json.loads(said or b"[]")
+import ways
+from ways import WAYS, by_append, by_copy, by_exit, by_mapping, in_time
+ways.source, ways.DEADLINE_S = m + "/source", DEADLINE
 
 def later_user(t, path, data):
     fd = os.open(path, os.O_RDWR)
@@ -198,7 +103,7 @@ cat >"$WORK/tight" <<SH
 used=\$(curl -s --noproxy '*' -H "Authorization: Bearer $TOKEN" "$DRIVE" | jq .used)
 curl -s --noproxy '*' -X PATCH -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d "{\"quota\":\$((used + 500000))}" "$DRIVE" >/dev/null
 SH
-check "without quota for it, every way to store is answered, and honest" timeout 600 python3 "$WORK/full.py" "$M" "$DRIVE" "$TOKEN" EDQUOT "sh $WORK/tight"
+check "without quota for it, every way to store is answered, and honest" timeout 600 env PYTHONPATH="$E2E_ROOT/tests/lib" PYTHONDONTWRITEBYTECODE=1 python3 "$WORK/full.py" "$M" "$DRIVE" "$TOKEN" EDQUOT "sh $WORK/tight"
 sh "$WORK/tight"
 check "what waits for room does not outlive it" sh -c 'timeout 60 sh -c "cat \"$1/source\" >\"$1/held\"" - 2>/dev/null; test $? != 124' - "$M"
 curl -s --noproxy '*' -X PATCH "${AUTH[@]}" -H 'Content-Type: application/json' -d '{"quota":0}' "$DRIVE" >/dev/null
@@ -223,7 +128,7 @@ dd if=/dev/zero of="$D/blocks/ballast" bs=64k 2>/dev/null
 truncate -s -500000 "$D/blocks/ballast"
 SH
 	head -c 900000 /dev/urandom >"$M/source"
-	check "without a disk for it, every way to store is answered, and honest" timeout 900 python3 "$WORK/full.py" "$M" "$NEPHOS_URL/api/v2/docs/drives/home" "$NEPHOS_TOKEN" ENOSPC "sh $WORK/tight"
+	check "without a disk for it, every way to store is answered, and honest" timeout 900 env PYTHONPATH="$E2E_ROOT/tests/lib" PYTHONDONTWRITEBYTECODE=1 python3 "$WORK/full.py" "$M" "$NEPHOS_URL/api/v2/docs/drives/home" "$NEPHOS_TOKEN" ENOSPC "sh $WORK/tight"
 	rm -f "$D/blocks/ballast"
 	check "with room again all goes on" sh -c 'head -c 900000 /dev/urandom >"$2/new" && cp "$2/new" "$1/new" && cmp "$2/new" "$1/new"' - "$M" "$WORK"
 fi

@@ -307,7 +307,7 @@ static void whoever_waits_for_refused_data_is_told_though_jobs_keep_coming(void 
 }
 
 /* Whatever the refusal: it is told, told again while it lasts, then the data go, or are stored. */
-static const int refusals[] = {-EDQUOT, -ENOSPC, -EFBIG, -ESTALE, -ENOENT, -EIO, -ERR_SESSION_GONE, -ERR_UNAVAILABLE};
+static const int refusals[] = {-EDQUOT, -ENOSPC, -EFBIG, -ESTALE, -EIO, -ERR_SESSION_GONE, -ERR_UNAVAILABLE};
 #define REFUSALS (sizeof(refusals) / sizeof(*refusals))
 
 static void every_refusal_is_told_by_every_way_to_store(void **state)
@@ -361,6 +361,18 @@ struct waiting {
 static void on_room(struct room_wait *wait, int error)
 {
 	outcome_tell(&((struct waiting *)wait)->outcome, error);
+}
+
+static void a_document_that_is_not_found_is_stale_to_who_has_it_open(void **state)
+{
+	struct fixture *f = *state;
+
+	refuse_batches(f, -ENOENT);
+	write_at(f, 0, 4096);
+	assert_int_equal(sync_file(f), -ESTALE);
+	assert_int_equal(write_filled(f, 0, 'x', 10), -ESTALE);
+	release(f);
+	check_idle(f);
 }
 
 static void what_is_refused_takes_no_room_from_others(void **state)
@@ -550,6 +562,7 @@ int main(void)
 		SMALL(whoever_waits_for_data_that_are_cut_away_is_told),
 		SMALL(whoever_waits_for_refused_data_is_told_though_jobs_keep_coming),
 		CASE(every_refusal_is_told_by_every_way_to_store),
+		CASE(a_document_that_is_not_found_is_stale_to_who_has_it_open),
 		CASE(what_is_refused_takes_no_room_from_others),
 		CASE(who_waits_for_room_that_cannot_come_is_told_why),
 		CASE(in_any_order_what_is_shown_is_what_was_promised),
