@@ -62,7 +62,8 @@ if [ "$(id -u)" = 0 ] && truncate -s 1M "$WORK/device" && LOOP=$(losetup -f --sh
 	mem=$!
 	at_end "kill $mem"
 	check "a mount on a block device" eventually 10 grep -q " $WORK/m fuseblk" /proc/mounts
-	ops() { kill -USR1 "$mem" && eventually 5 test "$(grep -c asked: "$WORK/mem.log")" -gt "$1" && sed -n 's/.* ops \([0-9]*\) .*/\1/p' "$WORK/mem.log" | tail -n 1; }
+	told() { [ "$(grep -c asked: "$WORK/mem.log")" -gt "$1" ]; } # more often than that
+	ops() { kill -USR1 "$mem" && eventually 20 told "$1" && sed -n 's/.* ops \([0-9]*\) .*/\1/p' "$WORK/mem.log" | tail -n 1; }
 	exec 7>"$WORK/m/open"
 	before=$(ops 0)
 	echo written >&7
