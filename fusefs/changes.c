@@ -84,6 +84,7 @@ static void content_changed(struct fs *fs, const struct store_change *c)
 	if (!inode || c->own)
 		return;
 	inode->pages_seq = 0;
+	inode->foreign_ns = fs->now_ns;
 	file_drop_content(fs, inode->file);
 	holds_release(&fs->holds, inode);
 	if (kernel_knows(inode))

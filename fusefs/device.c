@@ -125,6 +125,11 @@ int device_reply(struct device_init *init, struct iovec *iov, int count, void *s
 	return 1;
 }
 
+bool device_maps_direct(const struct device_init *init)
+{
+	return (init->flags2 & ALLOW_MMAP_FLAG2) != 0;
+}
+
 static struct device_time time_of(struct timespec t)
 {
 	struct device_time ret = {.sec = t.tv_sec, .nsec = (uint32_t)t.tv_nsec};

@@ -9,6 +9,7 @@
 #ifndef NEPHOS_FUSEFS_DEVICE_H
 #define NEPHOS_FUSEFS_DEVICE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -60,6 +61,9 @@ size_t device_request(struct device_init *init, void *request, size_t size, size
  */
 #define DEVICE_INIT_REPLY_BYTES 80 /* of header and body: what kernels of 7.23 and later take */
 int device_reply(struct device_init *init, struct iovec *iov, int count, void *storage);
+
+/* The kernel lets files be mapped that are read and written past its pages. */
+bool device_maps_direct(const struct device_init *init);
 
 /* After fuse_session_mount, before the first request is read. init is the session's from then on. -ENOMEM, -EINVAL. */
 int device_attach(struct fuse_session *session);

@@ -246,6 +246,9 @@ struct inode *fs_learn(struct fs *fs, const struct item *item, int64_t seen, boo
 		return NULL;
 	if (item->content_seq != inode->attr.content_seq)
 		holds_release(&fs->holds, inode);
+	/* The journal may not have told it yet. Own answers may not, either: alone, there is nobody else whose change it could be. */
+	if (inode->attr.content_seq > 0 && item->content_seq > inode->attr.content_seq && fs_is_shared(fs))
+		inode->foreign_ns = fs->now_ns;
 	if (inode_learn(inode, item, seen)) {
 		if (file_place_tail(inode))
 			flush_show_stored(fs, inode);
@@ -306,6 +309,11 @@ bool fs_is_shared(const struct fs *fs)
 bool fs_is_shared_folder(const struct fs *fs, const struct inode *folder)
 {
 	return folder && is_lately(fs, folder->foreign_ns);
+}
+
+bool fs_is_contended(const struct fs *fs, const struct inode *inode)
+{
+	return inode->foreign_ns != 0 && fs->now_ns - inode->foreign_ns < FS_CONTENDED_S * NS_PER_S;
 }
 
 struct refresh {

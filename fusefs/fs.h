@@ -39,6 +39,8 @@
 #define FS_TICK_NS (4 * NS_PER_MS)
 #define FS_FOREIGN_S \
 	30 /* who changed the drive without being a mount is taken to be at work for so long: between two files of a script */
+#define FS_CONTENDED_S \
+	10 /* a file whose content others changed is read past the kernel's pages by who opens it so much later */
 #define FS_ROOT_DEADLINE_S 15 /* fs_new: a drive that does not answer for so long is not mounted */
 
 /* Work for whoever lets go of the lock. */
@@ -142,6 +144,11 @@ bool fs_changed_now(const struct fs *fs, const struct inode *inode);
 bool fs_is_shared(const struct fs *fs);
 /* The same of the names in one folder: somebody else has made or removed some there lately. */
 bool fs_is_shared_folder(const struct fs *fs, const struct inode *folder);
+/*
+ * Others changed its content lately, and may be doing so now. With the lock held. The kernel keeps sizes and pages apart, and takes news of them one after the other: somebody who reads its pages
+ * meanwhile can be shown the size of one version with bytes of another, or zeros where that was shorter. Only who reads past them is shown one version.
+ */
+bool fs_is_contended(const struct fs *fs, const struct inode *inode);
 /* Asks for the attributes, once for all who want them. ready with the lock held; the inode is kept meanwhile. */
 int fs_refresh(struct fs *fs, struct inode *inode, void (*ready)(void *cookie, int error), void *cookie);
 /* Of a failure, the positive errno that the kernel may be given; 0 of success. */

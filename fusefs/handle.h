@@ -19,7 +19,7 @@ struct handle {
 	atomic_bool locks_lost; /* file locks of the document were lost while it was open: EIO */
 	bool capability_gone;	/* its removal was sent: see ops_drop_capability */
 	uint32_t error_seen;
-	struct ahead ahead;
+	struct ahead ahead;	 /* its direct is true for O_DIRECT; who opens may make it so for others */
 	struct listing *listing; /* of a directory */
 };
 

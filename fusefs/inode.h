@@ -42,12 +42,12 @@ struct inode {
 
 	struct attributes attr;
 	bool known;
-	bool orphan;	    /* may be without a name: named to the store while it is open */
-	bool complete;	    /* folder: every name in it is among the cached ones */
-	bool refreshing;    /* its attributes are asked for */
-	int64_t foreign_ns; /* folder: when somebody else's change of a name in it became known; 0: never */
-	uint8_t misses;	    /* folder: names that were asked for one by one */
-	uint64_t epoch;	    /* in which the attributes were seen */
+	bool orphan;	 /* may be without a name: named to the store while it is open */
+	bool complete;	 /* folder: every name in it is among the cached ones */
+	bool refreshing; /* its attributes are asked for */
+	int64_t foreign_ns; /* when somebody else's change of its content, or of a name in the folder, became known; 0: never */
+	uint8_t misses; /* folder: names that were asked for one by one */
+	uint64_t epoch; /* in which the attributes were seen */
 	uint64_t complete_epoch;
 	int64_t seen;	   /* position */
 	int64_t told;	   /* size that the kernel was told last */

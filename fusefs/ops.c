@@ -8,6 +8,7 @@
 #include "fusefs/extents.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 
 #define MAX_WRITE_BYTES (1024u * 1024) /* the most that the kernel takes in one request */
@@ -306,6 +307,14 @@ bool ops_refuse_lost(fuse_req_t req, const struct handle *h)
 	return true;
 }
 
+/* Past the kernel's pages: who asked for it, and who reads what others may be changing. An older kernel would refuse to map that. */
+static bool goes_direct(const struct fs *fs, const struct inode *inode, int flags)
+{
+	if (flags & O_DIRECT)
+		return true;
+	return (flags & O_ACCMODE) != O_WRONLY && device_maps_direct(&fs->init) && fs_is_contended(fs, inode);
+}
+
 struct handle *ops_open_handle(struct fs *fs, struct inode *inode, struct fuse_file_info *fi)
 {
 	struct handle *h = handle_new(fs, inode, fi->flags);
@@ -313,7 +322,8 @@ struct handle *ops_open_handle(struct fs *fs, struct inode *inode, struct fuse_f
 	if (!h)
 		return NULL;
 	fi->fh = (uint64_t)(uintptr_t)h;
-	fi->direct_io = (fi->flags & O_DIRECT) != 0;
+	fi->direct_io = goes_direct(fs, inode, fi->flags);
+	h->ahead.direct = fi->direct_io;
 	fi->keep_cache = inode_valid(inode) && inode->pages_seq != 0 && inode->pages_seq == inode->attr.content_seq;
 	if (!fi->direct_io && !fi->keep_cache)
 		inode->pages_seq = inode_valid(inode) ? inode->attr.content_seq : 0;

@@ -1,12 +1,14 @@
 /* What answers are good for that are overtaken by changes of others: attributes, content, and what the kernel was told. */
 #include "common/base/clock.h"
 #include "fusefs/ops.h"
+#include "fusefs/ops_private.h"
 #include "fusefs/reader.h"
 #include "fusefs/store_fault.h"
 #include "fusefs/store_mem.h"
 #include "tests/unit/fusefs/outcome.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -357,6 +359,68 @@ static void once_the_kernel_is_told_of_the_end_it_is_the_end(void **state)
 	assert_int_equal(read_end(&r, '-'), 0);
 }
 
+/* -- past the kernel's pages -- */
+
+static bool opens_direct(struct fixture *f, int flags)
+{
+	struct fuse_file_info fi = {.flags = flags};
+	struct handle *h;
+	bool direct;
+
+	fs_lock(f->fs);
+	h = ops_open_handle(f->fs, f->inode, &fi);
+	assert_non_null(h);
+	direct = fi.direct_io;
+	assert_int_equal(h->ahead.direct, direct);
+	handle_free(f->fs, h);
+	fs_unlock(f->fs);
+	return direct;
+}
+
+static void kernel_maps_direct(struct fixture *f)
+{
+	f->fs->init.flags2 = 1u << 4; /* FUSE_DIRECT_IO_ALLOW_MMAP */
+}
+
+static void what_others_change_is_read_past_the_pages_of_the_kernel(void **state)
+{
+	struct fixture *f = *state;
+
+	kernel_maps_direct(f);
+	tell_size(f);
+	assert_false(opens_direct(f, O_RDONLY));
+	rewrite(f, 'b', BYTES);
+	announce(f, f->seq);
+	assert_true(opens_direct(f, O_RDONLY));
+	assert_true(opens_direct(f, O_RDWR));
+	assert_false(opens_direct(f, O_WRONLY));
+	f->inode->foreign_ns -= FS_CONTENDED_S * NS_PER_S;
+	assert_false(opens_direct(f, O_RDONLY));
+}
+
+static void what_others_changed_before_the_journal_tells_it_is_read_so_too(void **state)
+{
+	struct fixture *f = *state;
+
+	kernel_maps_direct(f);
+	f->fs->others = true;
+	tell_size(f);
+	rewrite(f, 'b', BYTES);
+	tell_size(f);
+	assert_true(opens_direct(f, O_RDONLY));
+}
+
+static void an_older_kernel_reads_its_pages_as_it_could_not_map_such_a_file(void **state)
+{
+	struct fixture *f = *state;
+
+	tell_size(f);
+	rewrite(f, 'b', BYTES);
+	announce(f, f->seq);
+	assert_false(opens_direct(f, O_RDONLY));
+	assert_true(opens_direct(f, O_RDONLY | O_DIRECT));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -370,6 +434,9 @@ int main(void)
 		TEST(a_file_that_is_emptied_and_written_anew_is_not_read_between),
 		TEST(a_file_that_is_emptied_and_left_so_is_read_as_empty),
 		TEST(once_the_kernel_is_told_of_the_end_it_is_the_end),
+		TEST(what_others_change_is_read_past_the_pages_of_the_kernel),
+		TEST(what_others_changed_before_the_journal_tells_it_is_read_so_too),
+		TEST(an_older_kernel_reads_its_pages_as_it_could_not_map_such_a_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
