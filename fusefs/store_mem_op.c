@@ -295,12 +295,12 @@ static void set_fields(struct applying *a, struct mem_doc *doc)
 	const struct op *op = a->op;
 
 	touch(a, doc);
+	if ((op->fields & OP_DROP_SETID) && S_ISREG(doc->mode))
+		doc->mode &= ~(uint32_t)(S_ISUID | (doc->mode & S_IXGRP ? S_ISGID : 0));
 	if (op->fields & OP_HAS_MODE)
 		doc->mode = (doc->mode & ~07777u) | (op->mode & 07777);
 	if (op->fields & OP_HAS_PROTECT)
 		doc->mode = (doc->mode & ~ITEM_PROTECTED) | op->protect;
-	if ((op->fields & OP_DROP_SETID) && S_ISREG(doc->mode))
-		doc->mode &= ~(uint32_t)(S_ISUID | (doc->mode & S_IXGRP ? S_ISGID : 0));
 	if (op->fields & OP_HAS_UID)
 		doc->uid = op->uid;
 	if (op->fields & OP_HAS_GID)

@@ -324,16 +324,28 @@ static bool load_chain(const struct known_drive *d, int64_t folder, struct tree 
 	return true;
 }
 
+/* Xattrs are not kept; but of a document that has none, that is known. So a truncation that clears set-id bits, which asks for this one, needs no more than any other. */
+static bool load_xattr(const struct loading *l, const struct tree_name *want)
+{
+	const struct known_document *document = find_document(l->d, want->parent);
+
+	return span_eq(want->name, SPAN_LITERAL(TREE_CAPABILITY)) && document && document->exists &&
+		document->node.item.bare &&
+		tree_load_xattr(l->tree, want->parent, want->name, (struct span){0}, 0) == 0;
+}
+
 bool known_load(const struct known_drive *d, const struct tree_wants *wants, struct tree *tree, bool *ret_assumed)
 {
 	struct loading l = {.d = d, .wants = wants, .tree = tree};
-	/* A block's row has to be locked, and xattrs are not kept. */
-	bool known = wants->xattr_count == 0 && wants->block_count == 0;
+	/* A block's row has to be locked. */
+	bool known = wants->block_count == 0;
 
 	for (size_t i = 0; known && i < wants->node_count; i++)
 		known = load_node(&l, wants->nodes[i]);
 	for (size_t i = 0; known && i < wants->name_count; i++)
 		known = load_name(&l, &wants->names[i]);
+	for (size_t i = 0; known && i < wants->xattr_count; i++)
+		known = load_xattr(&l, &wants->xattrs[i]);
 	for (size_t i = 0; known && i < wants->range_count; i++)
 		known = load_range(d, &wants->ranges[i]);
 	for (size_t i = 0; known && i < wants->ancestor_count; i++)

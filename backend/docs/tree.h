@@ -53,6 +53,8 @@ struct tree_extent {
 int tree_new(const struct tree_drive *drive, int64_t now_ns, struct tree **ret);
 void tree_free(struct tree *t);
 
+#define TREE_CAPABILITY "security.capability" /* the xattr that goes with the set-id bits */
+
 /* What a set of batches needs to be loaded; duplicates are removed. Names as (parent, name): the entry and the node it leads to. Spans borrow from the batches. */
 #define TREE_TAIL 9223372036854775806 /* beyond every file; bare, as it stands in SQL too */
 

@@ -12,21 +12,34 @@
 
 #define FIELDS (OP_HAS_MODE | OP_HAS_UID | OP_HAS_GID | OP_HAS_ATIME | OP_HAS_MTIME | OP_HAS_CTIME)
 
-/* As Linux does when a file is written by who is not privileged: set-group-id without execution by the group is another thing, and stays. */
-static void drop_setid(struct tree_call *c, struct item *item)
+static int remove_plain(struct tree_call *c, struct tree_row *row, struct span name);
+
+/*
+ * As Linux does when a file is written by who is not privileged: set-group-id without execution by the group is another thing, and stays. What the file may do, whoever runs it
+ * (security.capability), was said of other bytes.
+ */
+static int drop_setid(struct tree_call *c, struct tree_row *row)
 {
+	struct item *item = &row->now.node.item;
 	uint32_t bits = S_ISUID | (item->mode & S_IXGRP ? S_ISGID : 0);
 
-	if (!S_ISREG(item->mode) || !(item->mode & bits))
-		return;
-	item->mode &= ~bits;
-	c->change.what |= TREE_ATTRIBUTES;
+	if (!S_ISREG(item->mode))
+		return 0;
+	if (item->mode & bits) {
+		item->mode &= ~bits;
+		c->change.what |= TREE_ATTRIBUTES;
+	}
+	if (!tree_xattr_find(c->tree, row->id, SPAN_LITERAL(TREE_CAPABILITY)))
+		return 0;
+	c->change.what |= TREE_XATTRS;
+	return remove_plain(c, row, SPAN_LITERAL(TREE_CAPABILITY));
 }
 
 int tree_set_attributes(struct tree_call *c, struct tree_row *row)
 {
 	struct item *item = &row->now.node.item;
 	const struct op *op = c->op;
+	int r = 0;
 
 	if (op->fields & OP_HAS_PROTECT) {
 		item->mode = (item->mode & ~ITEM_PROTECTED) | op->protect;
@@ -34,10 +47,11 @@ int tree_set_attributes(struct tree_call *c, struct tree_row *row)
 	}
 	if (op->fields & FIELDS)
 		c->change.what |= TREE_ATTRIBUTES;
+	/* Of what was there before: a mode that comes with it was given after the bytes. */
+	if (op->fields & OP_DROP_SETID)
+		r = drop_setid(c, row);
 	if (op->fields & OP_HAS_MODE)
 		item->mode = (item->mode & ~07777u) | (op->mode & 07777);
-	if (op->fields & OP_DROP_SETID)
-		drop_setid(c, item);
 	if (op->fields & OP_HAS_UID)
 		item->uid = op->uid;
 	if (op->fields & OP_HAS_GID)
@@ -48,7 +62,7 @@ int tree_set_attributes(struct tree_call *c, struct tree_row *row)
 		item->mtime = op->mtime;
 	if (op->fields & OP_HAS_CTIME)
 		item->ctime = op->ctime;
-	return op->fields & OP_HAS_MODE ? tree_acl_chmod(c, row) : 0;
+	return r == 0 && (op->fields & OP_HAS_MODE) ? tree_acl_chmod(c, row) : r;
 }
 
 int tree_op_setattr(struct tree_call *c)
@@ -106,10 +120,10 @@ static int set_plain(struct tree_call *c, struct tree_row *row, bool exists)
 	return tree_xattr_set(c->tree, row->id, c->op->name, &c->op->target);
 }
 
-static int remove_plain(struct tree_call *c, struct tree_row *row)
+static int remove_plain(struct tree_call *c, struct tree_row *row, struct span name)
 {
-	tree_xattr_count(row, c->op->name, false);
-	return tree_xattr_set(c->tree, row->id, c->op->name, NULL);
+	tree_xattr_count(row, name, false);
+	return tree_xattr_set(c->tree, row->id, name, NULL);
 }
 
 int tree_op_setxattr(struct tree_call *c)
@@ -140,6 +154,6 @@ int tree_op_removexattr(struct tree_call *c)
 		r = -ENODATA;
 	r = r < 0 ? r : tree_touch(c, row);
 	if (r == 0)
-		r = is_acl ? tree_acl_remove(c, row, is_default) : remove_plain(c, row);
+		r = is_acl ? tree_acl_remove(c, row, is_default) : remove_plain(c, row, c->op->name);
 	return r < 0 ? r : xattr_done(c, row);
 }

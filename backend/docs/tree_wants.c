@@ -136,10 +136,33 @@ static int want_create(struct making *m, const struct op *op)
 	return r < 0 ? r : list_add(&m->made, &made);
 }
 
+static int want_xattr(struct making *m, int64_t id, struct span name)
+{
+	struct tree_name want = {.parent = id, .name = name};
+	int r = want_node(m, id);
+
+	return r < 0 || ITEM_DRIVE(id) != m->drive ? r : list_add(&m->xattrs, &want);
+}
+
+/* What goes with the set-id bits. */
+static int want_dropped(struct making *m, const struct op *op)
+{
+	return op->fields & OP_DROP_SETID ? want_xattr(m, op->id, SPAN_LITERAL(TREE_CAPABILITY)) : 0;
+}
+
+static int want_setattr(struct making *m, const struct op *op)
+{
+	int r = want_node(m, op->id);
+
+	r = r < 0 ? r : want_dropped(m, op);
+	return r == 0 && (op->fields & OP_HAS_SIZE) && op->size > 0 ? want_range(m, op->id, op->size, INT64_MAX) : r;
+}
+
 static int want_write(struct making *m, const struct op *op)
 {
 	int r = want_node(m, op->id);
 
+	r = r < 0 ? r : want_dropped(m, op);
 	if (r == 0 && (op->fields & OP_APPEND))
 		r = want_range(m, op->id, TREE_TAIL, INT64_MAX);
 	/* Replaced content is cleared without a look at it; where the end is, the transaction sees. */
@@ -177,14 +200,6 @@ static int want_clone(struct making *m, const struct op *op)
 	return r < 0 || len == 0 ? r : want_written(m, op->to, op->at, len);
 }
 
-static int want_xattr(struct making *m, const struct op *op)
-{
-	struct tree_name want = {.parent = op->id, .name = op->name};
-	int r = want_node(m, op->id);
-
-	return r < 0 || ITEM_DRIVE(op->id) != m->drive ? r : list_add(&m->xattrs, &want);
-}
-
 static int want_op(struct making *m, const struct op *op)
 {
 	int r;
@@ -195,9 +210,7 @@ static int want_op(struct making *m, const struct op *op)
 	case OP_WRITE:
 		return want_write(m, op);
 	case OP_SETATTR:
-		r = want_node(m, op->id);
-		return r == 0 && (op->fields & OP_HAS_SIZE) && op->size > 0 ? want_range(m, op->id, op->size, INT64_MAX)
-									    : r;
+		return want_setattr(m, op);
 	case OP_UNLINK:
 	case OP_RMDIR:
 		return want_name(m, op->parent, op->name, false);
@@ -208,7 +221,7 @@ static int want_op(struct making *m, const struct op *op)
 		return r < 0 ? r : want_name(m, op->parent, op->name, true);
 	case OP_SETXATTR:
 	case OP_REMOVEXATTR:
-		return want_xattr(m, op);
+		return want_xattr(m, op->id, op->name);
 	case OP_CLONE:
 		return want_clone(m, op);
 	case OP_KINDS:

@@ -80,6 +80,10 @@ for how in write direct trunc truncate fallocate mmap copy; do
 done
 same "a capability and chown, chmod, rename, link" 'cp /bin/true c; setcap cap_net_raw+ep c; chmod 700 c; getcap c; mv c c2; ln c2 c3; getcap c3; chown 1234 c3; getcap c3'
 same "cp -a, tar and rsync take them along" 'cp /bin/true c; setcap cap_net_raw+ep c; setfattr -n user.k -v v c; cp -a c c4; tar --xattrs --xattrs-include="*" -cf ../t.tar c; mkdir t; tar --xattrs --xattrs-include="*" -C t -xf ../t.tar; rsync -aX c r/; getcap c4 t/c r/c'
+cp /bin/true "$M/put" && setcap cap_net_raw+ep "$M/put" && setfattr -n user.k -v v "$M/put"
+check_status "content is replaced over HTTP" 200 -X PUT "${AUTH[@]}" --data-binary new "$URL/api/v2/docs/drives/home/files/82/put"
+check "the capability goes, as with a write on the mount" eventually 5 sh -c '[ -z "$(getcap "$1")" ] && [ "$(cat "$1")" = new ]' - "$M/put"
+check_eq "and no other xattr" v "$(getfattr --only-values -n user.k "$M/put" 2>/dev/null)"
 
 # ---- two mounts ----
 B=$WORK/b

@@ -147,6 +147,24 @@ static void blocks_and_xattrs_are_always_asked_for(void **state)
 	assert_false(loads(f, &(struct tree_wants){.xattrs = &xattr, .xattr_count = 1}, NULL));
 }
 
+static void of_a_bare_document_it_is_known_that_it_has_no_capability(void **state)
+{
+	struct fixture *f = *state;
+	struct tree_node dressed = node(9, S_IFREG | 0755, 0), bare = node(10, S_IFREG | 0755, 0);
+	struct tree_name xattr = {.parent = dressed.item.id, .name = SPAN_LITERAL("security.capability")};
+	const struct tree_wants wants = {.xattrs = &xattr, .xattr_count = 1};
+
+	fill(f);
+	dressed.item.bare = false;
+	bare.item.bare = true;
+	known_node(f->drive, &dressed);
+	assert_false(loads(f, &wants, NULL));
+	xattr.parent = bare.item.id;
+	assert_false(loads(f, &wants, NULL)); /* nothing is known of it yet */
+	known_node(f->drive, &bare);
+	assert_true(loads(f, &wants, NULL));
+}
+
 static void a_chain_of_folders_is_known_up_to_the_root_or_not_at_all(void **state)
 {
 	struct fixture *f = *state;
@@ -309,6 +327,7 @@ int main(void)
 		CASE(an_unknown_folder_or_root_is_never_assumed_away),
 		CASE(content_is_known_only_of_a_file_that_has_none),
 		CASE(blocks_and_xattrs_are_always_asked_for),
+		CASE(of_a_bare_document_it_is_known_that_it_has_no_capability),
 		CASE(a_chain_of_folders_is_known_up_to_the_root_or_not_at_all),
 		CASE(another_row_forgets_everything_and_makes_a_pause),
 		CASE(the_same_row_keeps_it),

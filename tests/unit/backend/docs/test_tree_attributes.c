@@ -231,6 +231,39 @@ static void a_writer_without_privilege_clears_the_set_id_bits(void **state)
 	assert_int_equal(trial_do(t, &op)->item.mode & 07777, 02775);
 }
 
+static void a_mode_that_comes_with_what_clears_the_set_id_bits_is_the_later_one(void **state)
+{
+	struct trial *t = *state;
+	int64_t id = trial_file(t, t->root, "f");
+	struct op op = {.kind = OP_SETATTR, .fields = OP_HAS_MODE, .id = id, .mode = 06755};
+
+	trial_do(t, &op);
+	op = (struct op){.kind = OP_WRITE,
+		.fields = OP_HAS_SIZE | OP_DROP_SETID | OP_HAS_MODE | OP_HAS_UID,
+		.id = id,
+		.size = 3,
+		.mode = 04711,
+		.uid = 7};
+	assert_int_equal(trial_do(t, &op)->item.mode & 07777, 04711);
+}
+
+static void what_clears_the_set_id_bits_takes_the_capability_and_no_other_xattr(void **state)
+{
+	struct trial *t = *state;
+	int64_t id = trial_file(t, t->root, "f");
+	struct op ops[] = {xattr_of(id, "security.capability", "c"), xattr_of(id, "user.a", "1")};
+	struct op write = {.kind = OP_WRITE, .fields = OP_HAS_SIZE, .id = id, .size = 1};
+
+	assert_int_equal(trial_apply(t, ops, 2, NULL), 0);
+	trial_do(t, &write);
+	assert_true(find(t, id, "security.capability").there);
+	write.fields |= OP_DROP_SETID;
+	trial_do(t, &write);
+	assert_int_equal(trial_change(t).what & TREE_XATTRS, TREE_XATTRS);
+	assert_false(find(t, id, "security.capability").there);
+	assert_true(find(t, id, "user.a").there);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -239,6 +272,8 @@ int main(void)
 		CASE(setattr_of_nothing_changes_ctime),
 		CASE(setattr_works_on_the_root_and_not_on_nothing),
 		CASE(a_writer_without_privilege_clears_the_set_id_bits),
+		CASE(a_mode_that_comes_with_what_clears_the_set_id_bits_is_the_later_one),
+		CASE(what_clears_the_set_id_bits_takes_the_capability_and_no_other_xattr),
 		CASE(xattrs_are_set_changed_and_removed),
 		CASE(xattr_flags_say_whether_it_must_be_there),
 		CASE(xattrs_of_one_batch_see_each_other_and_fail_together),
