@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define LOOKUPS_AGAIN 2u /* by which the kernel finds again what was sent back */
+
 static struct looked_thread *thread_of(struct looked *l, pid_t tid)
 {
 	struct looked_thread *t = &l->list[(uint32_t)tid % LOOKED_MAX];
@@ -26,29 +28,41 @@ static void set(struct looked_name *n, int64_t folder, struct span name)
 void looked_up(struct looked *l, pid_t tid, const struct looked_answer *answer)
 {
 	struct looked_thread *t = thread_of(l, tid);
-
-	t->how = answer->how;
+	struct looked_way *way = &t->ways[answer->is_folder];
 	/* On the way there it may have looked up folders. */
-	if (is_same(&t->back, answer->folder, answer->name)) {
-		t->how = LOOKED_ASKED;
-		t->back.folder = 0;
-	}
-	set(&t->name, answer->folder, answer->name);
-	t->id = answer->id;
+	bool again = t->back_left > 0 && is_same(&t->back, answer->folder, answer->name);
+
+	t->back_left -= again;
+	if (answer->id == 0)
+		return;
+	set(&way->name, answer->folder, answer->name);
+	way->id = answer->id;
+	way->how = again ? LOOKED_ASKED : answer->how;
 }
 
 enum looked_how looked_take(struct looked *l, pid_t tid, int64_t id, const struct looked_name **ret)
 {
 	struct looked_thread *t = thread_of(l, tid);
-	enum looked_how how = t->id == id ? t->how : LOOKED_NOT;
+	enum looked_how found = LOOKED_NOT;
 
-	t->how = LOOKED_NOT;
-	t->back.folder = 0;
-	*ret = how == LOOKED_NOT ? NULL : &t->name;
-	return how;
+	*ret = NULL;
+	t->back_left = 0;
+	for (size_t i = 0; i < 2; i++) {
+		struct looked_way *way = &t->ways[i];
+
+		if (way->how != LOOKED_NOT && way->id == id) {
+			found = way->how;
+			*ret = &way->name;
+		}
+		way->how = LOOKED_NOT;
+	}
+	return found;
 }
 
 void looked_back(struct looked *l, pid_t tid, int64_t folder, struct span name)
 {
-	set(&thread_of(l, tid)->back, folder, name);
+	struct looked_thread *t = thread_of(l, tid);
+
+	set(&t->back, folder, name);
+	t->back_left = LOOKUPS_AGAIN;
 }

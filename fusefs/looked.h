@@ -13,10 +13,11 @@
 #include "common/base/limits.h"
 #include "common/base/span.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#define LOOKED_MAX 256u /* threads: more than are between two requests at a time; 140 KiB */
+#define LOOKED_MAX 256u /* threads: more than are between two requests at a time; 205 KiB */
 
 enum looked_how {
 	LOOKED_NOT,   /* nothing is known of it */
@@ -33,11 +34,18 @@ struct looked_name {
 struct looked {
 	struct looked_thread {
 		pid_t tid;
-		struct looked_name name;
-		int64_t id;
-		enum looked_how how;
-		/* Its open by this was sent back: what is known of it since is newer than the open. */
+		/* Of the last folder, and of the last of everything else: link looks up folders after what it links. */
+		struct looked_way {
+			struct looked_name name;
+			int64_t id;
+			enum looked_how how;
+		} ways[2];
+		/*
+		 * Its request by this was sent back: what is known of it since is newer than the request. The kernel looks it
+		 * up to see whether what it has still stands, and when not, once more.
+		 */
 		struct looked_name back;
+		unsigned back_left;
 	} list[LOOKED_MAX];
 };
 
@@ -46,13 +54,15 @@ struct looked_answer {
 	int64_t folder;
 	struct span name;
 	int64_t id; /* 0: no such name */
+	bool is_folder;
+	bool fresh; /* no change of the name is known that is newer */
 	enum looked_how how;
 };
 
 void looked_up(struct looked *l, pid_t tid, const struct looked_answer *answer);
-/* What its next OPEN of that document goes by; once. ret (NULL for LOOKED_NOT) is valid until the next call. */
+/* What its next request for that document goes by; once. ret (NULL for LOOKED_NOT) is valid until the next call. */
 enum looked_how looked_take(struct looked *l, pid_t tid, int64_t id, const struct looked_name **ret);
-/* The open by that name is sent back, to be looked up again. */
+/* The request by that name is sent back, to be looked up again. */
 void looked_back(struct looked *l, pid_t tid, int64_t folder, struct span name);
 
 #endif

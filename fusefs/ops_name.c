@@ -91,9 +91,12 @@ static void send(struct ask *ask, fuse_ino_t parent,
 	void (*done)(void *cookie, int error, const struct op_result *results, size_t count))
 {
 	struct fs *fs = ask->fs;
+	const struct looked_name *ignored;
 	int r;
 
 	fs_lock(fs);
+	if (fs->looked && ask->req)
+		(void)looked_take(fs->looked, fuse_req_ctx(ask->req)->pid, 0, &ignored); /* what led here is over */
 	ask->inode = inodes_get(&fs->inodes, fs_id(fs, parent));
 	ask->op.parent = fs_id(fs, parent);
 	r = ask->inode ? ask_ops(ask, &ask->op, 1, done) : -ENOMEM;
@@ -163,15 +166,34 @@ void ops_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const ch
 	send(ask, parent, on_made);
 }
 
+static void on_checked(struct ask *ask, int error)
+{
+	if (error == 0)
+		error = ask_ops(ask, &ask->op, 1, on_made);
+	if (error < 0)
+		ask_fail(ask, error);
+}
+
+/* What gets another name must be what has the first. */
 void ops_link(fuse_req_t req, fuse_ino_t node, fuse_ino_t parent, const char *name)
 {
 	struct ask *ask = ask_name(req, name, PATIENCE_OTHER);
+	struct fs *fs;
 
 	if (!ask)
 		return;
+	fs = ask->fs;
 	ask->op.kind = OP_LINK;
-	ask->op.id = fs_id(ask->fs, node);
-	send(ask, parent, on_made);
+	ask->op.id = fs_id(fs, node);
+	ask->op.parent = fs_id(fs, parent);
+	fs_lock(fs);
+	ask->inode = inodes_get(&fs->inodes, ask->op.parent);
+	ask->other = inodes_get(&fs->inodes, ask->op.id);
+	if (ask->inode && ask->other)
+		ops_check(ask, ask->other, CHECK_NAME, on_checked);
+	else
+		ask_fail(ask, -ENOMEM);
+	fs_unlock(fs);
 }
 
 /* -- create and open -- */
@@ -208,6 +230,11 @@ static void on_truncated(void *cookie, int error, const struct op_result *result
 		reply_create(ask, ask->other);
 }
 
+/* How often a name may come and go under one create: many in a row, by chance, are less likely than a fault of ours. */
+#define CREATE_ROUNDS_MAX 16u
+
+static void on_created(void *cookie, int error, const struct op_result *results, size_t count);
+
 /* Somebody else made it first: it is opened, as if the lookup had found it. */
 static void on_existing(void *cookie, int error, const struct item *item, struct store_position at)
 {
@@ -221,6 +248,12 @@ static void on_existing(void *cookie, int error, const struct item *item, struct
 	if (!ask->req) {
 		ask_free(ask); /* nobody waits: nothing is emptied for him */
 		goto out;
+	}
+	if (error == -ENOENT && ++ask->rounds < CREATE_ROUNDS_MAX) {
+		/* It is gone again: so it can be made. */
+		error = ask_ops(ask, &ask->op, 1, on_created);
+		if (error == 0)
+			goto out;
 	}
 	if (error == 0 && !S_ISREG(item->mode))
 		error = S_ISDIR(item->mode) ? -EISDIR : -EEXIST;

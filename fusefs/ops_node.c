@@ -3,7 +3,6 @@
 #include "common/base/clock.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 /* -- names to nodes -- */
 
@@ -14,22 +13,20 @@ static void on_lookup(void *cookie, int error, const struct item *item, struct s
 	struct looked_answer answer = {.folder = ask->op.parent, .name = ask->op.name, .how = LOOKED_ASKED};
 	struct inode *inode;
 	fuse_req_t req;
-	bool fresh;
 
 	fs_lock(fs);
 	fs->calls--;
 	fs_saw(fs, at);
-	inode = ops_learn_name(ask, error, item, at.seq, &fresh);
-	answer.id = inode ? inode->id : 0;
+	inode = ops_learn_name(fs, &answer, error, item, at);
 	req = ask_take(ask);
 	if (req)
 		ops_looked_up(fs, req, &answer);
 	if (req && error == -ENOENT)
-		ops_reply_absent(fs, req, fresh && at.seq > 0);
+		ops_reply_absent(fs, req, answer.fresh && at.seq > 0);
 	else if (req && !inode)
 		ops_error(req, error < 0 ? error : -ENOMEM);
 	else if (req)
-		ops_reply_entry(fs, req, inode, fresh);
+		ops_reply_entry(fs, req, inode, answer.fresh);
 	inode_unref(inode);
 	ask_free(ask);
 	fs_unlock(fs);
@@ -56,6 +53,7 @@ static bool lookup_known(struct fs *fs, fuse_req_t req, int64_t folder, struct s
 	if (state != NAME_PRESENT || !inode_valid(inode))
 		return false;
 	answer.id = inode->id;
+	answer.is_folder = S_ISDIR(inode->attr.mode);
 	ops_looked_up(fs, req, &answer);
 	ops_reply_entry(fs, req, inode, true);
 	return true;
@@ -306,33 +304,26 @@ static void on_setattr(void *cookie, int error, const struct op_result *result)
 	ask_free(ask);
 }
 
-static void set(struct ask *ask)
-{
-	int r = ask_job(ask, ask->inode, on_setattr);
-
-	if (r < 0)
-		ask_fail(ask, r);
-}
-
 static void on_checked(struct ask *ask, int error)
 {
-	ask->op = *(struct op *)ask->extra;
-	if (error < 0 || !ask->req)
+	if (error == 0)
+		error = ask_job(ask, ask->inode, on_setattr);
+	if (error < 0)
 		ask_fail(ask, error);
-	else
-		set(ask);
 }
 
-/* truncate(2): what it empties must be what has the name. */
-static void check_and_set(struct ask *ask)
+/*
+ * What is changed by name must be what has the name. Of all but the size the kernel does not say whether it was named by
+ * a descriptor: of what is open here it is taken for one, and changed as it is.
+ */
+static void check_and_set(struct ask *ask, bool by_handle)
 {
-	ask->extra = malloc(sizeof(ask->op));
-	if (!ask->extra) {
-		ask_fail(ask, -ENOMEM);
-		return;
-	}
-	memcpy(ask->extra, &ask->op, sizeof(ask->op));
-	ops_check(ask, on_checked);
+	const bool size = (ask->op.fields & OP_HAS_SIZE) != 0;
+
+	if (by_handle || (!size && ask->inode->opens > 0))
+		on_checked(ask, 0);
+	else
+		ops_check(ask, ask->inode, size ? CHECK_NAME_OR_EXISTS : CHECK_NAME, on_checked);
 }
 
 void ops_setattr(fuse_req_t req, fuse_ino_t node, struct stat *attr, int to_set, struct fuse_file_info *fi)
@@ -368,12 +359,10 @@ void ops_setattr(fuse_req_t req, fuse_ino_t node, struct stat *attr, int to_set,
 	ask->inode = inodes_get(&fs->inodes, fs_id(fs, node));
 	ask->op = op;
 	ask->op.id = fs_id(fs, node);
-	if (!ask->inode)
-		ask_fail(ask, -ENOMEM);
-	else if (!fi && (op.fields & OP_HAS_SIZE))
-		check_and_set(ask);
+	if (ask->inode)
+		check_and_set(ask, fi != NULL);
 	else
-		set(ask);
+		ask_fail(ask, -ENOMEM);
 	fs_unlock(fs);
 }
 

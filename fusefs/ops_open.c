@@ -42,7 +42,7 @@ static void open_it(struct ask *ask)
 {
 	int r;
 
-	if (!ask->req || !(ask->fi.flags & O_TRUNC)) {
+	if (!(ask->fi.flags & O_TRUNC)) {
 		reply_open(ask);
 		return;
 	}
@@ -76,7 +76,7 @@ static void open_waiting(fuse_req_t req, fuse_ino_t node, const struct fuse_file
 	fs_lock(fs);
 	ask->inode = inodes_get(&fs->inodes, fs_id(fs, node));
 	if (ask->inode)
-		ops_check(ask, on_checked);
+		ops_check(ask, ask->inode, CHECK_NAME_OR_EXISTS, on_checked);
 	else
 		ask_fail(ask, -ENOMEM);
 	fs_unlock(fs);

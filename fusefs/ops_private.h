@@ -55,10 +55,10 @@ struct ask {
 	void (*on_refreshed)(void *cookie, int error);
 	bool append;	 /* a write to the end, wherever that is */
 	bool of_mapping; /* a write of pages that somebody changed in memory */
+	unsigned rounds; /* of create, when the name came and went */
 	void *extra;	 /* own memory */
 	void *peer;	 /* somebody else's, who outlives the request */
 	void (*then)(struct ask *ask);
-	void (*checked)(struct ask *ask, int error);
 };
 
 static inline struct fs *fs_of(fuse_req_t req)
@@ -136,15 +136,22 @@ static inline bool ops_wants_check(const struct fs *fs)
 /* How a LOOKUP of the caller was answered. With the lock held, as all of these. */
 void ops_looked_up(struct fs *fs, fuse_req_t req, const struct looked_answer *answer);
 /*
- * What the name ask->op.name in ask->op.parent is, as the store said at that position. The inode, with a reference;
- * NULL: none, or no memory. ret_fresh: it may be kept.
+ * What the name answer->folder, answer->name is, as the store said at that position; fills the rest of the answer.
+ * The inode, with a reference; NULL: none, or no memory.
  */
-struct inode *ops_learn_name(struct ask *ask, int error, const struct item *item, int64_t seq, bool *ret_fresh);
+struct inode *ops_learn_name(
+	struct fs *fs, struct looked_answer *answer, int error, const struct item *item, struct store_position at);
+enum ops_check_what {
+	CHECK_NAME,	     /* where it is not known by which name the caller came, the store is not asked */
+	CHECK_NAME_OR_EXISTS /* then it is asked whether the document still has a name */
+};
 /*
- * Whether ask->inode still is what its caller looked up: then done comes with 0, with the lock held, at once where
- * nothing has to be asked. -ESTALE: it is not, and what the name is now is known; the kernel is to look it up again.
+ * Whether the inode, one of the ask's own, still is what its caller looked up: then done comes with 0, with the lock held,
+ * at once where nothing has to be asked. -ESTALE: it is not, and what the name is now is known; the kernel is to look it
+ * up again. Uses ask->extra.
  */
-void ops_check(struct ask *ask, void (*done)(struct ask *ask, int error));
+void ops_check(
+	struct ask *ask, struct inode *inode, enum ops_check_what what, void (*done)(struct ask *ask, int error));
 
 /* ops_node.c */
 void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);

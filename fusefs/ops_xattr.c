@@ -299,11 +299,18 @@ static void on_change(void *cookie, int error, const struct op_result *results, 
 	fs_unlock(fs);
 }
 
+static void on_checked(struct ask *ask, int error)
+{
+	if (error == 0)
+		error = ask_ops(ask, &ask->op, 1, on_change);
+	if (error < 0)
+		ask_fail(ask, error);
+}
+
 static void change(fuse_req_t req, fuse_ino_t node, const struct op *op, struct span value)
 {
 	struct fs *fs = fs_of(req);
 	struct ask *ask = ask_new(req);
-	int r;
 
 	if (!ask)
 		return;
@@ -317,9 +324,13 @@ static void change(fuse_req_t req, fuse_ino_t node, const struct op *op, struct 
 	fs_lock(fs);
 	ask->inode = inodes_get(&fs->inodes, fs_id(fs, node));
 	ask->op.id = fs_id(fs, node);
-	r = ask->inode && ask->text ? ask_ops(ask, &ask->op, 1, on_change) : -ENOMEM;
-	if (r < 0)
-		ask_fail(ask, r);
+	/* By a descriptor or by name, the kernel does not say: see SETATTR. */
+	if (!ask->inode || !ask->text)
+		ask_fail(ask, -ENOMEM);
+	else if (ask->inode->opens > 0)
+		on_checked(ask, 0);
+	else
+		ops_check(ask, ask->inode, CHECK_NAME, on_checked);
 	fs_unlock(fs);
 }
 

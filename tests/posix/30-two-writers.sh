@@ -15,7 +15,7 @@ check "a second mount of the same drive" clean "$NEPHOS" mount -o "credentials=$
 
 # Steps of one process each: what it says is counted, and a step that fails names what was wrong.
 cat >"$WORK/two.py" <<'PY'
-import os, subprocess, sys, threading, time, urllib.request, urllib.error
+import ctypes, json, os, subprocess, sys, threading, time, urllib.request, urllib.error
 a, b, rounds, url, token = sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5], sys.argv[6]
 dirs = (a, b)
 def fail(*what): print(*what); sys.exit(1)
@@ -182,6 +182,79 @@ def truncated():
         except FileNotFoundError: pass
         if request("GET", "t.bak") != b"kept": fail("another file was emptied")
         os.unlink(path(who, "t.bak"))
+def item(name):
+    r = urllib.request.Request(url + "/api/v2/docs/drives/home/items?path=/30/" + name, headers={"Authorization": "Bearer " + token})
+    return json.loads(urllib.request.urlopen(r).read())
+def exchange(a, b):
+    if ctypes.CDLL(None, use_errno=True).renameat2(-100, a.encode(), -100, b.encode(), 2): fail("exchange:", os.strerror(ctypes.get_errno()))
+def by_name(what, done, make=lambda p: open(p, "wb").close()):
+    """What is done to a name that the other has given to another document is done to that one."""
+    for i in range(rounds):
+        who, name = i % 2, "%s%d" % (sys.argv[1], i)
+        for n in (name, name + ".bak"):
+            make(path(1 - who, n))
+            os.stat(path(1 - who, n))
+        exchange(path(who, name), path(who, name + ".bak"))
+        what(path(1 - who, name))
+        if done(name + ".bak"): fail("round", i, "went to the other document")
+        if not done(name): fail("round", i, "was not done")
+def linked(): by_name(lambda p: os.link(p, p + ".link"), lambda n: item(n)["nlink"] == 2)
+def chmodded(): by_name(lambda p: os.chmod(p, 0o600), lambda n: item(n)["mode"] == 0o600)
+def dated(): by_name(lambda p: os.utime(p, (1, 1)), lambda n: item(n)["mtime"] == "1.000000000")
+def attributed():
+    def has(n):
+        fds = [os.open(path(who, n), os.O_RDONLY) for who in (0, 1)]
+        got = ["user.a" in os.listxattr(fd) for fd in fds]
+        for fd in fds: os.close(fd)
+        return any(got)
+    by_name(lambda p: os.setxattr(p, "user.a", b"1"), has)
+def folders(): by_name(lambda p: os.chmod(p, 0o700), lambda n: item(n)["mode"] == 0o700, lambda p: os.mkdir(p, 0o755))
+def by_descriptor():
+    """A descriptor goes on with its document, whatever has the name by now."""
+    for i in range(rounds):
+        who, name = i % 2, "e%d" % i
+        for n in (name, name + ".bak"): append(1 - who, n, b"first")
+        fd = os.open(path(1 - who, name), os.O_RDONLY)
+        os.stat(path(1 - who, name))
+        exchange(path(who, name), path(who, name + ".bak"))
+        os.fchmod(fd, 0o600); os.utime(fd, (1, 1)); os.setxattr(fd, "user.a", b"1"); os.close(fd)
+        got = item(name + ".bak")
+        if (got["mode"], got["mtime"]) != (0o600, "1.000000000"): fail("not done", i)
+        if item(name)["mode"] == 0o600: fail("done to another", i)
+        # An O_PATH descriptor is none that the mount knows of.
+        fd = os.open(path(1 - who, name), os.O_PATH)
+        ino = os.fstat(fd).st_ino
+        os.stat(path(1 - who, name))
+        exchange(path(who, name), path(who, name + ".bak"))
+        os.chmod("/proc/self/fd/%d" % fd, 0o640)
+        os.close(fd)
+        for n in (name, name + ".bak"):
+            if (item(n)["mode"] == 0o640) != (int(item(n)["id"]) == ino): fail("by O_PATH done to another", i)
+def come_and_go():
+    """A name that the other makes and removes all the time: open with O_CREAT never fails, with O_EXCL one of them makes it."""
+    stop, errors, made = threading.Event(), [], [0, 0]
+    def churn():
+        while not stop.is_set():
+            try: os.close(os.open(path(0, "c"), os.O_WRONLY | os.O_CREAT, 0o644))
+            except OSError as e: errors.append("open there: %s" % e)
+            try: os.unlink(path(0, "c"))
+            except FileNotFoundError: pass
+    threads = [threading.Thread(target=churn) for _ in range(3)]
+    for t in threads: t.start()
+    try:
+        for i in range(rounds * 8): os.close(os.open(path(1, "c"), os.O_WRONLY | os.O_CREAT, 0o644))
+    except OSError as e: errors.append("open here: %s" % e)
+    stop.set()
+    for t in threads: t.join()
+    if errors: fail(len(errors), errors[0])
+    def exclusive(who):
+        for i in range(rounds):
+            try: os.close(os.open(path(who, "x%d" % i), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)); made[who] += 1
+            except FileExistsError: pass
+    threads = [threading.Thread(target=exclusive, args=(w,)) for w in (0, 1)]
+    for t in threads: t.start()
+    for t in threads: t.join()
+    if sum(made) != rounds: fail(made, "made", rounds)
 def rest():
     """REST removes and replaces by rename what a mount uses, which has heard of it before."""
     request("PUT", "r", b"begin")
@@ -228,7 +301,7 @@ check "the other sees the folder" eventually 5 test -d "$B"
 
 check "records appended and synced by turns are all there, in their order" two turns 40
 check "so are those of open, write, fsync, close" two open_turns 40
-check "appends of four threads at once are whole, once, and in order" two at_once 60
+check "appends of four threads at once are whole, once, and in order" two at_once 40
 check "echo >> of two shells" two shells 30
 check "a large append is not torn" two large
 check "appends and writes with a place keep their order" two mixed
@@ -239,8 +312,15 @@ check "what is written after the other removed the file is there" two unlinked 2
 check "what is written after the other renamed the file is in a new one" two renamed 25
 check "a log that the other rotates loses nothing" two rotated 40
 check "truncate by name empties no other file" two truncated 10
+check "link, by name, links what has the name" two linked 10
+check "so chmod" two chmodded 10
+check "and utimensat" two dated 10
+check "and setxattr" two attributed 10
+check "and chmod of a folder" two folders 10
+check "what is done by a descriptor is done to its document" two by_descriptor 8
+check "a name that comes and goes fails no open, and O_EXCL makes one" two come_and_go 25
 check "the same with REST for the other" two rest 15
-check "what a PUT made is there, though it was looked for before" two put 40
+check "what a PUT made is there, though it was looked for before" two put 30
 check "a file that is open goes on without its name" two held
 
 # ---- who is there ----
