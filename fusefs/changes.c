@@ -1,6 +1,7 @@
 #include "fusefs/file.h"
 #include "fusefs/fs.h"
 #include "fusefs/shared_locks.h"
+#include "fusefs/trim.h"
 #include "fusefs/xattrs.h"
 
 #include "common/base/log.h"
@@ -99,8 +100,7 @@ static void xattrs_changed(struct fs *fs, const struct store_change *c)
 	/* An own change moves what is seen of own ones only: another's that came before it may still be on its way here. */
 	if (!inode || !inode->xattrs || inode->xattrs->seen >= c->seq || (c->own && inode->xattrs->own >= c->seq))
 		return;
-	xattrs_free(inode->xattrs);
-	inode->xattrs = NULL;
+	trim_keep_xattrs(fs, inode, NULL);
 }
 
 static void lost_a_name(struct fs *fs, int64_t id)
@@ -144,8 +144,7 @@ static void drop_everything(struct fs *fs, int64_t seq)
 
 	HASH_ITER(hh, fs->inodes.by_id, inode, next) {
 		file_drop_content(fs, inode->file);
-		xattrs_free(inode->xattrs);
-		inode->xattrs = NULL;
+		trim_keep_xattrs(fs, inode, NULL);
 		inode->pages_seq = 0;
 		inode->seen = 0; /* of another incarnation, perhaps: lower numbers may come */
 		if (inode->file)

@@ -16,6 +16,13 @@
 #define STATX_REQUEST 52
 #define ALLOW_MMAP_FLAG2 (1u << 4) /* FUSE_DIRECT_IO_ALLOW_MMAP is bit 36: 4 of the second word */
 #define EXT_FLAG (1u << 30)	   /* FUSE_INIT_EXT: there is a second word */
+#define PRUNE_NOTICE 9		   /* FUSE_NOTIFY_PRUNE … */
+#define PRUNE_MINOR 45u		   /* … since 7.45 */
+
+struct prune_out {
+	uint32_t count, padding;
+	uint64_t spare;
+}; /* and the numbers behind it */
 
 struct statx_in {
 	uint32_t getattr_flags, reserved;
@@ -79,6 +86,7 @@ static void note_init(struct device_init *init, const struct fuse_in_header *hea
 	init->flags = in.flags;
 	init->flags2 = in.flags & EXT_FLAG ? in.flags2 : 0;
 	init->unique = head->unique;
+	init->minor = in.major == FUSE_KERNEL_VERSION ? in.minor : 0;
 }
 
 size_t device_request(struct device_init *init, void *request, size_t size, size_t room)
@@ -180,6 +188,22 @@ static ssize_t on_write(int fd, struct iovec *iov, int count, void *userdata)
 	if (fs->init.unique != 0)
 		count = device_reply(&fs->init, iov, count, storage);
 	return writev(fd, iov, count);
+}
+
+bool device_can_prune(const struct device_init *init)
+{
+	return init->minor >= PRUNE_MINOR;
+}
+
+int device_prune(struct fuse_session *session, const uint64_t *nodes, size_t count)
+{
+	struct prune_out out = {.count = (uint32_t)count};
+	struct fuse_out_header head = {
+		.len = (uint32_t)(sizeof(head) + sizeof(out) + count * sizeof(*nodes)), .error = PRUNE_NOTICE};
+	const struct iovec parts[] = {
+		{&head, sizeof(head)}, {&out, sizeof(out)}, {(void *)nodes, count * sizeof(*nodes)}};
+
+	return writev(fuse_session_fd(session), parts, sizeof(parts) / sizeof(parts[0])) < 0 ? -errno : 0;
 }
 
 int device_attach(struct fuse_session *session)

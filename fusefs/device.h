@@ -52,6 +52,7 @@ void device_statx_fill(struct device_statx *ret, const struct stat *st, struct t
 struct device_init {
 	uint64_t unique; /* 0: none */
 	uint32_t flags, flags2;
+	uint32_t minor; /* of the kernel's protocol; stays */
 };
 
 /* A request of size bytes, in a buffer of room bytes: returns its size from now on. init notes an INIT. */
@@ -64,6 +65,10 @@ int device_reply(struct device_init *init, struct iovec *iov, int count, void *s
 
 /* The kernel lets files be mapped that are read and written past its pages. */
 bool device_maps_direct(const struct device_init *init);
+/* The kernel takes device_prune: Linux 6.18. */
+bool device_can_prune(const struct device_init *init);
+/* These documents need not be remembered, see prune.h. Blocks. 0, or what writing to the kernel says. */
+int device_prune(struct fuse_session *session, const uint64_t *nodes, size_t count);
 
 /* After fuse_session_mount, before the first request is read. init is the session's from then on. -ENOMEM, -EINVAL. */
 int device_attach(struct fuse_session *session);

@@ -36,6 +36,33 @@ void file_free(struct fs *fs, struct file *f)
 	free(f);
 }
 
+/* Nothing but content hangs on it. */
+static bool is_idle(const struct file *f)
+{
+	return f->inode->opens == 0 && !f->round && !f->jobs && !f->waits && !f->flushing_waits && !f->askings &&
+		!f->due_listed && f->counted == 0 && !file_is_dirty(f);
+}
+
+static void drop_idle(struct fs *fs, struct file *f)
+{
+	if (!is_idle(f))
+		return;
+	f->inode->file = NULL;
+	file_free(fs, f);
+}
+
+void file_let_go(struct fs *fs, struct file *f)
+{
+	file_drop_content(fs, f);
+	drop_idle(fs, f);
+}
+
+void file_closed(struct fs *fs, struct file *f)
+{
+	if (f && f->content_counted == 0)
+		drop_idle(fs, f);
+}
+
 bool file_is_dirty(const struct file *f)
 {
 	return f && (f->dirty.count > 0 || f->flushing.count > 0);
@@ -95,8 +122,7 @@ void file_count_content(struct fs *fs, struct file *f)
 	f->content_counted = content_memory(&f->content);
 	if (f->content_counted == 0)
 		return;
+	f->content_counted += sizeof(*f);
 	DL_PREPEND(fs->files, f);
 	fs->content_bytes += f->content_counted;
-	while (fs->content_bytes > FS_CONTENT_BYTES_MAX && fs->files->prev != f)
-		file_drop_content(fs, fs->files->prev);
 }

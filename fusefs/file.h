@@ -83,8 +83,12 @@ bool file_is_refused(const struct file *f);    /* what it shows may be taken bac
 int64_t file_size(const struct inode *inode);  /* with what is dirty */
 /* What was appended and is not under way lies at the end of all that is known. True: it had lain elsewhere. */
 bool file_place_tail(struct inode *inode);
-/* Content was learnt: counts its memory, and forgets that of others when it is too much. */
+/* Content was learnt: counts its memory. */
 void file_count_content(struct fs *fs, struct file *f);
 void file_drop_content(struct fs *fs, struct file *f);
+/* The same for lack of room: the file goes, too, when nobody needs it. */
+void file_let_go(struct fs *fs, struct file *f);
+/* Somebody closed it: without content, which counts, it is not kept for the next. NULL is fine. */
+void file_closed(struct fs *fs, struct file *f);
 
 #endif

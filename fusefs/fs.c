@@ -8,6 +8,7 @@
 #include "fusefs/listing.h"
 #include "fusefs/nearby.h"
 #include "fusefs/shared_locks.h"
+#include "fusefs/trim.h"
 #include "fusefs/xattrs.h"
 
 #include <assert.h>
@@ -73,8 +74,10 @@ void fs_later(struct fs *fs, struct later *later)
 
 void fs_unlock(struct fs *fs)
 {
-	struct later *later = fs->later;
+	struct later *later;
 
+	trim(fs);
+	later = fs->later;
 	fs->later = NULL;
 	fs->later_end = &fs->later;
 	if (fs->calls == 0)
@@ -271,10 +274,8 @@ static struct inode *learn_changed(struct fs *fs, const struct item *item)
 	if (!inode)
 		return NULL;
 	/* An access ACL follows the mode. */
-	if (inode->xattrs && !item->bare && inode->attr.mode != item->mode) {
-		xattrs_free(inode->xattrs);
-		inode->xattrs = NULL;
-	}
+	if (inode->xattrs && !item->bare && inode->attr.mode != item->mode)
+		trim_keep_xattrs(fs, inode, NULL);
 	/* What an op does to the size, the kernel does to its own. */
 	inode->told = item->size;
 	holds_release(&fs->holds, inode);
@@ -385,7 +386,7 @@ static void release_inode(void *cookie, struct inode *inode)
 	shared_locks_free(inode->posix);
 	shared_locks_free(inode->flock);
 	file_free(cookie, inode->file);
-	xattrs_free(inode->xattrs);
+	trim_keep_xattrs(cookie, inode, NULL);
 }
 
 struct root_answer {
@@ -450,7 +451,11 @@ static void init_state(struct fs *fs, const struct fs_options *options)
 	pthread_cond_init(&fs->quiet, &attributes);
 	pthread_condattr_destroy(&attributes);
 	inodes_init(&fs->inodes, release_inode, fs);
-	names_init(&fs->names, &fs->inodes, NAMES_MAX);
+	fs->kept_max = options->kept_bytes ? options->kept_bytes : KEPT_BYTES_MAX;
+	names_init(&fs->names, &fs->inodes, fs->kept_max / KEPT_BYTES_PER_NAME);
+	fs->names.gone = trim_name_gone;
+	fs->names.cookie = fs;
+	prune_init(&fs->prune);
 	holds_init(&fs->holds, fs);
 	blocks_init(&fs->blocks, fs, options->cache_bytes);
 }
@@ -486,9 +491,17 @@ int fs_new(const struct fs_options *options, struct fs **ret)
 	return 0;
 }
 
+static int tell_unused(void *cookie, const uint64_t *nodes, size_t count)
+{
+	return device_prune(cookie, nodes, count);
+}
+
 int fs_attach(struct fs *fs, struct fuse_session *session)
 {
 	notify_attach(fs->notify, session);
+	fs_lock(fs);
+	prune_attach(&fs->prune, tell_unused, session);
+	fs_unlock(fs);
 	return device_attach(session);
 }
 
@@ -503,6 +516,10 @@ void fs_free(struct fs *fs)
 		return;
 	notify_free(fs->notify);
 	fs->notify = NULL; /* the kernel is gone: what is dropped below is shown to nobody */
+	fs_lock(fs);
+	prune_attach(&fs->prune, NULL, NULL);
+	fs_unlock(fs);
+	prune_fini(&fs->prune);
 	fs_lock(fs);
 	while (fs->calls > 0 && r == 0)
 		r = pthread_cond_timedwait(&fs->quiet, &fs->lock, &until);

@@ -22,6 +22,7 @@
 #include "fusefs/notify.h"
 #include "fusefs/ops.h"
 #include "fusefs/ops_patience.h"
+#include "fusefs/prune.h"
 #include "fusefs/recent.h"
 
 #include <pthread.h>
@@ -34,7 +35,6 @@
 	20 /* for the journal to tell what another answer has shown to exist: a change is to be seen within 50 ms */
 #define FS_IN_USE_MS \
 	10000 /* after the last request that the mount answered: then it is idle, and hears of changes, but need not know at once whether there are any */
-#define FS_CONTENT_BYTES_MAX (64u * 1024 * 1024) /* extents and inline content, beside the blocks of cache_bytes */
 /* How fine times of change are: what the clock that a local file system takes them from advances by (HZ = 250). */
 #define FS_TICK_NS (4 * NS_PER_MS)
 #define FS_FOREIGN_S \
@@ -64,6 +64,7 @@ struct fs {
 	uid_t uid;
 	gid_t gid;
 	struct notify *notify;
+	struct prune prune;
 	struct device_init init; /* the device's */
 
 	pthread_mutex_t lock; /* guards all below */
@@ -87,6 +88,9 @@ struct fs {
 	size_t content_bytes;	  /* of them */
 	struct listing *listings; /* that are kept, most recently used first */
 	size_t listing_bytes;	  /* of them */
+	struct xattrs *xattrs;	  /* that are kept, most recently used first */
+	size_t xattr_bytes;	  /* of them */
+	size_t kept_max;	  /* bytes, see kept.h */
 	unsigned calls;		  /* of the store and the op log that have not come back */
 	int64_t newest;		  /* the document of the newest change that is known; 0: somebody else's */
 	int64_t newest_ns;	  /* when it became known */

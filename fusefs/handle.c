@@ -1,5 +1,7 @@
 #include "fusefs/handle.h"
 
+#include "fusefs/file.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <utlist.h>
@@ -29,6 +31,7 @@ void handle_free(struct fs *fs, struct handle *h)
 	listing_close(h->listing);
 	inode->opens--;
 	flush_released(fs, inode);
+	file_closed(fs, inode->file);
 	inode_unref(inode);
 	free(h);
 }

@@ -73,6 +73,8 @@ struct inodes {
 	void *cookie;
 };
 
+#define INODE_BYTES (sizeof(struct inode) + 16) /* with what malloc adds */
+
 void inodes_init(struct inodes *t, void (*release)(void *cookie, struct inode *inode), void *cookie);
 void inodes_fini(struct inodes *t);			 /* drops everything, whoever knows it */
 struct inode *inodes_find(struct inodes *t, int64_t id); /* no reference; NULL */

@@ -102,8 +102,16 @@ static void keep(struct listing *l)
 	l->folder->listing = l;
 	fs->listing_bytes += l->kept;
 	DL_PREPEND(fs->listings, l);
-	while (fs->listing_bytes > LISTINGS_KEPT_BYTES_MAX && fs->listings->prev != l)
-		unkeep(fs->listings->prev);
+}
+
+bool listing_can_give(const struct fs *fs)
+{
+	return fs->listings && fs->listings->next;
+}
+
+void listing_give(struct fs *fs)
+{
+	unkeep(fs->listings->prev);
 }
 
 void listing_release(struct inode *folder)

@@ -19,8 +19,7 @@
 	LISTING_PAGE /* names known in a folder that is listed from them: no more of the lock than a page takes */
 #define LISTING_BYTES_MAX \
 	(16u * 1024 * 1024)		 /* names of one open directory; beyond it, pages that were passed are let go */
-#define LISTING_KEEP_BYTES (256u * 1024) /* a listing that is kept: some 6,000 entries … */
-#define LISTINGS_KEPT_BYTES_MAX (16u * 1024 * 1024) /* … and all of them */
+#define LISTING_KEEP_BYTES (256u * 1024) /* a listing that is kept: some 6,000 entries; all of them: kept.h */
 #define LISTING_LEARN_MAX 16384u /* entries of a folder that is listed because its names are asked for one by one */
 #define LISTING_MISSES 3u	 /* names asked for, after which it is worth it */
 
@@ -44,6 +43,9 @@ struct listing *listing_rewind(struct listing *l);
 
 /* A name of this folder had to be asked for. After several of them the whole folder is listed in the background. */
 void listing_missed(struct fs *fs, struct inode *folder);
+/* Of those that are kept, one beside the most recently used; it goes. */
+bool listing_can_give(const struct fs *fs);
+void listing_give(struct fs *fs);
 /* The folder's inode goes: what is kept of it, too. */
 void listing_release(struct inode *folder);
 

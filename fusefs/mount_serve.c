@@ -83,6 +83,7 @@ static int make_fs(struct mount *m)
 		.uid = o->has_uid ? o->uid : geteuid(),
 		.gid = o->has_gid ? o->gid : getegid(),
 		.cache_bytes = o->cache_bytes,
+		.kept_bytes = o->kept_bytes,
 		.has_masks = true,
 		.file_mask = o->file_mask,
 		.folder_mask = o->folder_mask,

@@ -46,15 +46,39 @@ static void folder_drop(struct names *t, struct name *n)
 	free(f);
 }
 
+bool names_any(struct names *t, int64_t folder)
+{
+	return folder_find(t, folder) != NULL;
+}
+
 /* -- one by one -- */
+
+#define ALLOCATION_BYTES 16 /* what malloc adds */
+
+static size_t memory_of(const struct name *n)
+{
+	return sizeof(*n) + n->size + ALLOCATION_BYTES;
+}
+
+static void set_inode(struct names *t, struct name *n, struct inode *inode)
+{
+	struct inode *old = n->inode;
+
+	if (old == inode)
+		return;
+	t->with_inode += (inode != NULL) - (old != NULL);
+	n->inode = inode ? inode_ref(inode) : NULL;
+	inode_unref(old);
+}
 
 static void drop(struct names *t, struct name *n)
 {
+	t->bytes -= memory_of(n);
 	folder_drop(t, n);
 	HASH_DEL(t->by_key, n);
 	DL_DELETE(t->recent, n);
 	t->count--;
-	inode_unref(n->inode);
+	set_inode(t, n, NULL);
 	free(n);
 }
 
@@ -129,12 +153,24 @@ static void evict(struct names *t, struct name *n)
 	drop(t, n);
 }
 
+void names_let_go(struct names *t)
+{
+	struct name *n = t->recent->prev;
+	struct inode *inode = n->inode ? inode_ref(n->inode) : NULL;
+	const int64_t folder = n->folder;
+
+	evict(t, n);
+	if (t->gone)
+		t->gone(t->cookie, inode, folder_find(t, folder) ? 0 : folder);
+	inode_unref(inode);
+}
+
 static struct name *add(struct names *t, const struct name_key *key, size_t size)
 {
 	struct name *n;
 
 	while (t->count >= t->max)
-		evict(t, t->recent->prev);
+		names_let_go(t);
 	n = calloc(1, offsetof(struct name, folder) + size);
 	if (n) {
 		n->size = size - offsetof(struct name_key, bytes);
@@ -152,6 +188,7 @@ static struct name *add(struct names *t, const struct name_key *key, size_t size
 	HASH_ADD_KEYPTR(hh, t->by_key, &n->folder, size, n);
 	DL_PREPEND(t->recent, n);
 	t->count++;
+	t->bytes += memory_of(n);
 	return n;
 }
 
@@ -167,12 +204,7 @@ void names_learn(struct names *t, int64_t folder, struct span name, struct inode
 		n = add(t, &key, size);
 	if (!n)
 		return;
-	if (n->inode != inode) {
-		struct inode *old = n->inode;
-
-		n->inode = inode ? inode_ref(inode) : NULL;
-		inode_unref(old);
-	}
+	set_inode(t, n, inode);
 	n->state = inode ? NAME_PRESENT : NAME_ABSENT;
 	n->seen = seen;
 	n->epoch = t->inodes->epoch;
@@ -194,8 +226,7 @@ void names_changed(struct names *t, int64_t folder, struct span name, int64_t se
 		n = add(t, &key, size);
 	if (!n)
 		return;
-	inode_unref(n->inode);
-	n->inode = NULL;
+	set_inode(t, n, NULL);
 	n->state = NAME_UNKNOWN;
 	n->seen = seq;
 	n->epoch = t->inodes->epoch;

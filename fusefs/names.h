@@ -12,8 +12,6 @@
 #include "common/base/limits.h"
 #include "fusefs/inode.h"
 
-#define NAMES_MAX 131072u /* with their inodes some 60 MiB */
-
 enum name_state { NAME_UNKNOWN, NAME_ABSENT, NAME_PRESENT };
 
 struct name {
@@ -42,11 +40,22 @@ struct names {
 	struct name *recent;
 	struct names_folder *folders; /* so many as there are names, at most */
 	size_t count, max;
+	size_t bytes;	   /* without the inodes that they keep */
+	size_t with_inode; /* of count */
 	struct inodes *inodes;
+	/*
+	 * One was let go for lack of room, of this inode, or NULL. emptied: the folder of which it was the last name,
+	 * or 0. May be NULL.
+	 */
+	void (*gone)(void *cookie, const struct inode *inode, int64_t emptied);
+	void *cookie;
 };
 
 void names_init(struct names *t, struct inodes *inodes, size_t max);
 void names_fini(struct names *t);
+/* The least recently used goes. There is one. */
+void names_let_go(struct names *t);
+bool names_any(struct names *t, int64_t folder); /* something is known of a name in it */
 /* What is known of it; NAME_UNKNOWN: nothing. ret_inode (NAME_PRESENT) is borrowed. */
 enum name_state names_find(struct names *t, int64_t folder, struct span name, struct inode **ret_inode);
 /*

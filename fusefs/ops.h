@@ -32,6 +32,7 @@ struct fs_options {
 	int file_mask, folder_mask; /* permission bits that are not shown; < 0: as stored */
 	bool local_locks;	    /* file locks are between processes here only */
 	size_t cache_bytes;	    /* content kept in memory */
+	size_t kept_bytes;	    /* what else is kept, see kept.h; 0: KEPT_BYTES_MAX */
 	bool follows; /* a follower tells what changes: before it has, nothing that is kept is shown. False: nobody else changes anything */
 	bool shared; /* others may be at work on the drive as long as no poll has said that there are none */
 	struct metrics *metrics; /* may be NULL */

@@ -5,6 +5,7 @@
 #include "common/base/text.h"
 #include "common/proto/acl.h"
 #include "common/proto/xattr_name.h"
+#include "fusefs/trim.h"
 #include "fusefs/xattrs.h"
 
 #include <errno.h>
@@ -124,10 +125,9 @@ static void keep(struct ask *ask, struct xattrs *x)
 		xattrs_free(x);
 		return;
 	}
-	xattrs_free(inode->xattrs);
-	inode->xattrs = x;
 	x->seen = ask->seen;
 	x->epoch = inode->table->epoch;
+	trim_keep_xattrs(ask->fs, inode, x);
 }
 
 static void on_xattrs(void *cookie, int error)
@@ -165,7 +165,7 @@ static void fetch(struct ask *ask, fuse_ino_t node)
 		ask_fail(ask, -ENOMEM);
 	} else {
 		/* The answer does not say which position it saw: at least this one. */
-		ask->seen = fs->recent.last;
+		ask->seen = fs->view.newest > fs->recent.last ? fs->view.newest : fs->recent.last;
 		fs->calls++;
 		ask->cancel = ask_cancel_ticket;
 		ask->ticket = fs->store->ops->xattrs(fs->store, ask->inode->id, on_each, on_xattrs, ask);
@@ -185,6 +185,8 @@ static void read_xattrs(fuse_req_t req, fuse_ino_t node, const struct wish *wish
 	x = inode ? known(inode) : NULL;
 	if (x)
 		answer(req, x, wish);
+	if (x && x == inode->xattrs)
+		trim_use_xattrs(fs, inode);
 	fs_unlock(fs);
 	if (x)
 		return;
@@ -239,7 +241,7 @@ void ops_listxattr(fuse_req_t req, fuse_ino_t node, size_t size)
 /* -- changes -- */
 
 /* Of a document that had none at that position. */
-static struct xattrs *begin(struct inode *inode, int64_t seen)
+static struct xattrs *begin(struct fs *fs, struct inode *inode, int64_t seen)
 {
 	struct xattrs *x = xattrs_new();
 
@@ -247,8 +249,7 @@ static struct xattrs *begin(struct inode *inode, int64_t seen)
 		return NULL;
 	x->seen = seen;
 	x->epoch = inode->table->epoch;
-	xattrs_free(inode->xattrs);
-	inode->xattrs = x;
+	trim_keep_xattrs(fs, inode, x);
 	return x;
 }
 
@@ -264,7 +265,7 @@ static void learn_change(struct ask *ask, const struct op_result *result)
 	fs_xattrs_changed(ask->fs, fs_result_seq(result));
 	x = kept(inode);
 	if (!x && was_bare)
-		x = begin(inode, seen);
+		x = begin(ask->fs, inode, seen);
 	if (!x)
 		return;
 	if (is_acl(ask->op.name))
@@ -274,10 +275,10 @@ static void learn_change(struct ask *ask, const struct op_result *result)
 	else
 		xattrs_remove(x, ask->op.name);
 	if (r < 0) {
-		xattrs_free(x);
-		inode->xattrs = NULL;
+		trim_keep_xattrs(ask->fs, inode, NULL);
 	} else {
 		x->own = fs_result_seq(result);
+		trim_use_xattrs(ask->fs, inode);
 	}
 }
 
@@ -420,8 +421,7 @@ static void on_dropped(void *cookie, int error, const struct op_result *results,
 			x->own = fs_result_seq(&results[0]);
 	} else if (error != -ENODATA) {
 		/* It may be there still. */
-		xattrs_free(drop->inode->xattrs);
-		drop->inode->xattrs = NULL;
+		trim_keep_xattrs(fs, drop->inode, NULL);
 		log_warning(NULL, "the capability of a file that was written could not be removed: %s",
 			error_lookup(error)->title);
 	}
@@ -450,6 +450,8 @@ void ops_drop_capability(struct fs *fs, struct handle *h)
 	}
 	fs->calls++;
 	h->capability_gone = true;
-	if (kept(h->inode))
-		xattrs_remove(h->inode->xattrs, op.name);
+	if (!kept(h->inode))
+		return;
+	xattrs_remove(h->inode->xattrs, op.name);
+	trim_use_xattrs(fs, h->inode);
 }

@@ -3,6 +3,7 @@
 #include "common/base/suggest.h"
 #include "common/base/limits.h"
 #include "common/base/text.h"
+#include "fusefs/kept.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -47,6 +48,7 @@ static const struct option known[] = {
 	{"fmask", OPTION_MASK, AT(file_mask)},
 	{"dmask", OPTION_MASK, AT(folder_mask)},
 	{"cache", OPTION_SIZE, AT(cache_bytes)},
+	{"memory", OPTION_SIZE, AT(kept_bytes)},
 	{"local_locks", OPTION_SWITCH, AT(local_locks)},
 	{"watch", OPTION_PORT, AT(watch_port)},
 	{"dev", OPTION_FUSE, 0},
@@ -107,7 +109,8 @@ const char *options_usage(void)
 	       "  -o local_locks      file locks are decided here alone: faster, and unknown to other mounts\n"
 	       "  -o umask=MASK       permissions are shown as 0777 without these bits, whatever is stored;\n"
 	       "     fmask=, dmask=   the same for all but folders, and for folders\n"
-	       "  -o cache=SIZE       content kept in memory (128M)\n"
+	       "  -o cache=SIZE       blocks of content kept in memory (128M)\n"
+	       "  -o memory=SIZE      all else that is kept in memory: names, attributes, small files (80M)\n"
 	       "  -o log=FILE         one JSON object a line\n"
 	       "  -o pidfile=FILE     the process's number; its status port lies beside it, in FILE with .port at its end\n"
 	       "  -o watch=PORT       status pages on 127.0.0.1 (any free port)\n"
@@ -222,9 +225,9 @@ static int set_option(struct mount_options *o, const struct option *option, cons
 		o->has_gid = true;
 		return r;
 	case OPTION_SIZE:
-		r = value ? text_parse_size(span_str(value), OPTIONS_CACHE_BYTES_MAX, &number) : -EINVAL;
-		o->cache_bytes = number;
-		return r == 0 && number < OPTIONS_CACHE_BYTES_MIN ? -ERANGE : r;
+		r = value ? text_parse_size(span_str(value), OPTIONS_MEMORY_BYTES_MAX, &number) : -EINVAL;
+		*(uint64_t *)at = number;
+		return r == 0 && number < OPTIONS_MEMORY_BYTES_MIN ? -ERANGE : r;
 	case OPTION_MASK:
 		return set_mask(o, option, value);
 	case OPTION_PORT:
@@ -463,8 +466,10 @@ static bool called_as_helper(const char *program)
 int options_parse(int argc, char **argv, struct mount_options *ret, struct buf *ret_why)
 {
 	struct line l = {.argc = argc, .argv = argv, .helper = argc > 0 && called_as_helper(argv[0])};
-	struct mount_options o = {
-		.cache_bytes = OPTIONS_CACHE_BYTES, .file_mask = OPTIONS_NO_MASK, .folder_mask = OPTIONS_NO_MASK};
+	struct mount_options o = {.cache_bytes = OPTIONS_CACHE_BYTES,
+		.kept_bytes = KEPT_BYTES_MAX,
+		.file_mask = OPTIONS_NO_MASK,
+		.folder_mask = OPTIONS_NO_MASK};
 	bool words_only = false;
 	int r = 0;
 

@@ -15,10 +15,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define OPTIONS_URLS_MAX 8		   /* on one line; more are found through the first */
-#define OPTIONS_CACHE_BYTES (128ull << 20) /* content in memory, unless told */
-#define OPTIONS_CACHE_BYTES_MIN (4ull << 20)
-#define OPTIONS_CACHE_BYTES_MAX (64ull << 30)
+#define OPTIONS_URLS_MAX 8		      /* on one line; more are found through the first */
+#define OPTIONS_CACHE_BYTES (128ull << 20)    /* content in memory, unless told */
+#define OPTIONS_MEMORY_BYTES_MIN (4ull << 20) /* of that, and of all else that is kept */
+#define OPTIONS_MEMORY_BYTES_MAX (64ull << 30)
 #define OPTIONS_NO_MASK (-1) /* permissions are shown as they are stored */
 
 struct mount_options {
@@ -38,7 +38,7 @@ struct mount_options {
 	uid_t uid;
 	gid_t gid;
 	int file_mask, folder_mask; /* permission bits that are not shown, or OPTIONS_NO_MASK */
-	uint64_t cache_bytes;
+	uint64_t cache_bytes, kept_bytes;
 	uint16_t watch_port; /* 0: any */
 };
 

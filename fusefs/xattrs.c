@@ -27,6 +27,7 @@ void xattrs_remove(struct xattrs *x, struct span name)
 		if (!span_eq(a->name, name))
 			continue;
 		*at = a->next;
+		x->count--;
 		x->bytes -= a->name.size + a->value.size;
 		x->names_size -= a->name.size + 1;
 		free(a);
@@ -53,6 +54,7 @@ int xattrs_add(struct xattrs *x, struct span name, struct span value)
 	a->value = span_of(bytes + name.size, value.size);
 	a->next = x->list;
 	x->list = a;
+	x->count++;
 	x->bytes += name.size + value.size;
 	x->names_size += name.size + 1;
 	return 0;
@@ -64,6 +66,13 @@ const struct xattr *xattrs_find(const struct xattrs *x, struct span name)
 		if (span_eq(a->name, name))
 			return a;
 	return NULL;
+}
+
+#define ALLOCATION_BYTES 16 /* what malloc adds */
+
+size_t xattrs_memory(const struct xattrs *x)
+{
+	return sizeof(*x) + ALLOCATION_BYTES + x->bytes + x->count * (sizeof(struct xattr) + ALLOCATION_BYTES);
 }
 
 void xattrs_names(const struct xattrs *x, char *ret)

@@ -85,7 +85,9 @@ static void options_parse_takes_a_persons_form(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(parse(f, "mount -f -o ro,cache=64M,uid=5 -o gid=6,nosuid http://a:1,https://b.c/12 /mnt"), 0);
+	assert_int_equal(
+		parse(f, "mount -f -o ro,cache=64M,memory=32M,uid=5 -o gid=6,nosuid http://a:1,https://b.c/12 /mnt"),
+		0);
 	assert_int_equal(f->o.url_count, 2);
 	assert_string_equal(f->o.urls[0], "http://a:1");
 	assert_string_equal(f->o.urls[1], "https://b.c");
@@ -94,6 +96,7 @@ static void options_parse_takes_a_persons_form(void **state)
 	assert_true(f->o.foreground);
 	assert_true(f->o.read_only);
 	assert_int_equal(f->o.cache_bytes, 64 << 20);
+	assert_int_equal(f->o.kept_bytes, 32 << 20);
 	assert_true(f->o.has_uid && f->o.uid == 5 && f->o.has_gid && f->o.gid == 6);
 	assert_string_equal(f->o.fuse.data, "nosuid");
 }
@@ -206,6 +209,7 @@ static void options_parse_refuses_and_says_what(void **state)
 		{"mount -o token=geheim http://a /mnt", "never stands on the command line"},
 		{"mount -o cache=1K http://a /mnt",
 			"\"cache\" takes a size from 4M to 64G, like 128M; it was given \"1K\""},
+		{"mount -o memory=1K http://a /mnt", "\"memory\" takes a size from 4M to 64G"},
 		{"mount -o cache=much http://a /mnt", "cache"},
 		{"mount -o cache http://a /mnt", "it was given nothing"},
 		{"mount -o umask=8 http://a /mnt", "\"umask\" takes an octal number from 0 to 777, like 022"},

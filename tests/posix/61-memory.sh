@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Goal: what a mount keeps only because it may be asked for again stays within one bound, whatever kind of thing it is.
+. "$(dirname "$0")/../lib/e2e.sh"
+e2e_store
+B=$WORK/b
+mkdir -p "$B"
+NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos
+clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
+at_end 'clean "$NEPHOS" umount "$B" || umount -l "$B"; rm -rf "$E2E_MOUNT/61" "$E2E_MOUNT/61s"'
+# The short form keeps less, so that fewer files are more than that.
+bound=4
+[ -z "${E2E_LONG:-}" ] || bound=80
+most=$((bound + bound / 5 + 6)) # with what malloc wastes, and the program's own buffers
+mount_b() {
+	clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log,memory=${bound}M" "$URL" "$B"
+}
+# What the process has and does not share with a file, in MiB.
+memory() { awk '/^RssAnon/ {print int($2 / 1024)}' "/proc/$(cat "$WORK/b.pid")/status"; }
+
+cat >"$WORK/make.py" <<'PY'
+# Files, many in one request: FOLDER COUNT BYTES XATTR-BYTES
+import base64, json, os, struct, sys, urllib.request, uuid
+url, token, name, count, size, xattr = sys.argv[1:4] + [int(a) for a in sys.argv[4:7]]
+drives = url + "/api/v2/docs/drives"
+def call(method, path, body=None, kind="application/json"):
+    r = urllib.request.Request(drives + path, data=body, method=method,
+        headers={"Authorization": "Bearer " + token, "Content-Type": kind, "Idempotency-Key": str(uuid.uuid4())})
+    return json.load(urllib.request.urlopen(r))
+def ops(list, data=b""):
+    head = json.dumps({"ops": list}).encode()
+    return call("POST", "/home/ops", struct.pack("<I", len(head)) + head + data, "application/vnd.nephos.ops")["results"]
+top = ops([{"op": "create", "parent": call("GET", "")["drives"][0]["root"], "name": name, "type": "dir"}])[0]["id"]
+per = 10 if xattr else 200
+folder = None
+for at in range(0, count, per):
+    if at % 1000 == 0: folder = ops([{"op": "create", "parent": top, "name": "d%d" % at, "type": "dir"}])[0]["id"]
+    first = int(call("POST", "/home/ids", json.dumps({"count": per}).encode())["first"])
+    list = []
+    for i in range(per):
+        id = str(first + i)
+        list.append({"op": "create", "parent": folder, "name": "file-%06d" % (at + i), "type": "file", "id": id})
+        if size: list.append({"op": "write", "id": id, "extents": [{"at": 0, "len": size, "data": 0}]})
+        if xattr: list.append({"op": "setxattr", "id": id, "name": "user.large", "value_b64": base64.b64encode(os.urandom(xattr)).decode()})
+    ops(list, b"z" * size)
+PY
+make() { python3 "$WORK/make.py" "$URL" "$TOKEN" "$@"; }
+
+# ---- extended attributes ----
+count=200
+[ -z "${E2E_LONG:-}" ] || count=2000
+check "$count files with 60 KB of extended attributes each" make 61 "$count" 0 60000
+check "a mount that may keep $bound MiB" mount_b
+check_eq "all of them are read there" "$count" "$(python3 -c "
+import os, sys
+print(sum(len(os.getxattr(os.path.join(d, n), 'user.large')) == 60000 for d, _, names in os.walk(sys.argv[1]) for n in names))" "$B/61")"
+check "and the mount has $(memory) MiB, fewer than $most" test "$(memory)" -lt "$most"
+clean "$NEPHOS" umount "$B" >/dev/null
+
+# ---- small files ----
+files=8000
+[ -z "${E2E_LONG:-}" ] || files=200000
+check "$files small files" make 61s "$files" 300 0
+check "a mount" mount_b
+check_eq "they are listed" "$files" "$(find "$B/61s" -type f -size -2 | wc -l)"
+check_eq "and read" $((files * 300)) "$(find "$B/61s" -type f -exec cat {} + | wc -c)"
+check "and the mount has $(memory) MiB, fewer than $most" test "$(memory)" -lt "$most"
+e2e_end
