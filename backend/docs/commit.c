@@ -183,7 +183,10 @@ static int slot_apply(struct slot *s, struct tree *tree)
 	const struct op_result *results = NULL;
 	char text[BATCH_KEY_SIZE];
 	int index = -1;
-	int r = tree_apply(tree, request->batch, journal_key(&request->key, text), &results, &index);
+	int r;
+
+	tree_by_stranger(tree, request->key.kind != DOCS_KEY_SESSION);
+	r = tree_apply(tree, request->batch, journal_key(&request->key, text), &results, &index);
 
 	if (r < 0 && is_passing(r))
 		return r;

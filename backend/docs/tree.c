@@ -517,6 +517,19 @@ static void undo_all(struct tree *t)
 
 /* ---- applying ---- */
 
+void tree_by_stranger(struct tree *t, bool stranger)
+{
+	t->by_stranger = stranger;
+}
+
+/* What was made without a name and may still get one is its maker's, with a session or without. */
+static bool is_let_go(struct tree *t, int64_t id)
+{
+	const struct tree_row *row = id != 0 ? tree_row_find(t, id) : NULL;
+
+	return row && row->now.node.orphan && !(row->now.node.item.mode & ITEM_LINKABLE);
+}
+
 static int apply_op(struct tree_call *c)
 {
 	static int (*const ops[OP_KINDS])(struct tree_call * c) = {
@@ -534,6 +547,8 @@ static int apply_op(struct tree_call *c)
 	struct tree *t = c->tree;
 	int r = tree_check_protection(c);
 
+	if (t->by_stranger && (is_let_go(t, c->op->id) || is_let_go(t, c->op->to)))
+		r = -ENOENT;
 	r = r < 0 ? r : ops[c->op->kind](c);
 
 	r = r < 0 ? r : tree_grow((void **)&t->changes, &t->change_capacity, t->change_count, sizeof(*t->changes));

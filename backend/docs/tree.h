@@ -96,6 +96,12 @@ int tree_load_ancestor(struct tree *t, int64_t folder, int64_t parent);
 /* A wanted block that the drive has and the batch may name; what is not loaded is -ERR_BLOCK_MISSING. */
 int tree_load_block(struct tree *t, const uint8_t sha256[32], int64_t generation, uint32_t size);
 
+/*
+ * Whether the batches that follow come from somebody without a session, who has no document open: what lost its last name
+ * is not there for him (-ENOENT), and what he would write to it nobody would find.
+ */
+void tree_by_stranger(struct tree *t, bool stranger);
+
 /* The drive as the batches so far left it. */
 const struct tree_drive *tree_peek_drive(const struct tree *t);
 

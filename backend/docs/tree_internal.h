@@ -109,6 +109,7 @@ struct tree {
 	struct tree_chunk *chunks;
 	struct tree_delta delta;
 	bool any_protected; /* a document here may be: a guess that errs to yes */
+	bool by_stranger;
 };
 
 /* One op while it is applied. */

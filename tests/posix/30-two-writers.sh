@@ -287,6 +287,11 @@ def held():
     append(0, "h", b"one ")
     fd = os.open(path(1, "h"), os.O_RDWR | os.O_APPEND)
     os.unlink(path(0, "h"))
+    cut = json.dumps({"ops": [{"op": "setattr", "id": str(os.fstat(fd).st_ino), "size": 0}]}).encode()
+    r = urllib.request.Request(url + "/api/v2/docs/drives/home/ops", data=cut, headers={"Authorization": "Bearer " + token, "Content-Type": "application/json"})
+    try: urllib.request.urlopen(r); fail("a stranger cut it")
+    except urllib.error.HTTPError as e:
+        if e.code != 404: fail("a stranger is told", e.code)
     for i in range(5): os.write(fd, b"more "); os.fsync(fd)
     if os.pread(fd, 100, 0) != b"one " + b"more " * 5: fail(os.pread(fd, 100, 0))
     again = os.open("/proc/self/fd/%d" % fd, os.O_RDONLY)

@@ -216,6 +216,29 @@ static void unlink_of_the_last_name_leaves_an_orphan_that_costs_nothing(void **s
 	assert_int_equal(trial_error(t, &op), -ENOENT);
 }
 
+static void what_lost_its_last_name_is_not_there_for_who_has_no_session(void **state)
+{
+	struct trial *t = *state;
+	int64_t id = trial_file(t, t->root, "a"), other = trial_file(t, t->root, "b");
+	struct op op = op_unlink_of(t->root, "a");
+	struct op changes[] = {{.kind = OP_SETATTR, .fields = OP_HAS_SIZE, .id = id, .size = 2},
+		{.kind = OP_WRITE, .fields = OP_HAS_SIZE | OP_REPLACE, .id = id},
+		{.kind = OP_SETXATTR, .id = id, .name = SPAN_LITERAL("user.a"), .target = SPAN_LITERAL("1")},
+		{.kind = OP_CLONE, .id = id, .to = other, .len = 5},
+		{.kind = OP_CLONE, .id = other, .to = id, .len = 5}};
+
+	trial_write(t, id, 0, "hello");
+	trial_write(t, other, 0, "hello");
+	(void)trial_do(t, &op);
+	t->stranger = true;
+	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++)
+		assert_int_equal(trial_error(t, &changes[i]), -ENOENT);
+	/* Whoever may have it open goes on. */
+	t->stranger = false;
+	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++)
+		(void)trial_do(t, &changes[i]);
+}
+
 static void unlink_of_one_of_two_names_keeps_the_document(void **state)
 {
 	struct trial *t = *state;
@@ -427,6 +450,7 @@ static void a_file_without_a_name_is_in_no_folder_until_it_is_linked(void **stat
 	assert_int_equal(trial_change(t).id, id);
 	assert_int_equal(trial_change(t).name.size, 0);
 	assert_int_equal(trial_item(t, t->root).content_seq, root.content_seq);
+	t->stranger = true; /* who made it may write to it, whoever he is */
 	trial_write(t, id, 0, "charged");
 	assert_int_equal(trial_used(t), used + 7);
 	op = op_link_of(id, t->root, "f");
@@ -518,6 +542,7 @@ int main(void)
 		CASE(folders_count_two_links_and_one_for_each_folder_in_them),
 		CASE(batch_goes_by_ids_it_reserved_and_holds_as_a_whole),
 		CASE(unlink_of_the_last_name_leaves_an_orphan_that_costs_nothing),
+		CASE(what_lost_its_last_name_is_not_there_for_who_has_no_session),
 		CASE(unlink_of_one_of_two_names_keeps_the_document),
 		CASE(unlink_of_the_name_a_row_says_makes_it_say_another),
 		CASE(unlink_and_rmdir_refuse_the_wrong_kind_and_the_wrong_document),

@@ -49,6 +49,7 @@ void trial_apply_all(struct trial *t, struct trial_batch *batches, size_t count)
 	t->tree = NULL;
 	t->now += 1000000000;
 	assert_int_equal(t->store->ops->txn_begin(t->store, t->drive, NULL, 0, wants, t->now, &t->tree, &seen), 0);
+	tree_by_stranger(t->tree, t->stranger);
 	for (size_t i = 0; i < count; i++)
 		batches[i].error = tree_apply(t->tree, built[i], SPAN_LITERAL("key"), &batches[i].results, &t->index);
 	write_all(t);
