@@ -1,12 +1,15 @@
 # A TCP proxy that makes what lies behind it far away: every byte is held back for as long, in either direction; the bandwidth stays.
-# Usage: delay_proxy.py PORT TARGET_PORT DELAY_MS      on 127.0.0.1; says "ready" when it listens
+# Usage: delay_proxy.py PORT TARGET_PORT DELAY_MS [NEAR=FAR…]      on 127.0.0.1; says "ready" when it listens
+# NEAR, FAR: ports with as many digits: what the answers say of gateways at NEAR they say of FAR, so that who asks for them learns of no shorter way.
 import asyncio, sys
 
 port, target, delay = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]) / 1000
+names = [tuple(b"127.0.0.1:" + port.encode() for port in pair.split("=")) for pair in sys.argv[4:]]
+assert all(len(near) == len(far) for near, far in names), "the length of an answer is to stay"
 HELD = 1024  # pieces of 64 KiB under way in one direction
 
 
-async def pump(reader, writer):
+async def pump(reader, writer, names=()):
     loop = asyncio.get_running_loop()
     held = asyncio.Queue(HELD)
 
@@ -24,6 +27,8 @@ async def pump(reader, writer):
     try:
         while True:
             data = await reader.read(65536)
+            for near, far in names:
+                data = data.replace(near, far)
             await held.put((loop.time() + delay, data))
             if not data:
                 break
@@ -41,7 +46,7 @@ async def serve(reader, writer):
     except OSError:
         writer.close()
         return
-    await asyncio.gather(pump(reader, far[1]), pump(far[0], writer))
+    await asyncio.gather(pump(reader, far[1]), pump(far[0], writer, names))
 
 
 async def main():
