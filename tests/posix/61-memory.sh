@@ -6,7 +6,8 @@ B=$WORK/b
 mkdir -p "$B"
 NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos
 clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
-at_end 'clean "$NEPHOS" umount "$B" || umount -l "$B"; rm -rf "$E2E_MOUNT/61" "$E2E_MOUNT/61s"'
+IN_USE=$B/61/d0/file-000000
+at_end 'exec 7<&-; ! mountpoint -q "$IN_USE" || umount "$IN_USE"; clean "$NEPHOS" umount "$B" || umount -l "$B"; rm -rf "$E2E_MOUNT/61" "$E2E_MOUNT/61s"'
 # The short form keeps less, so that fewer files are more than that.
 bound=4
 [ -z "${E2E_LONG:-}" ] || bound=80
@@ -61,7 +62,12 @@ files=8000
 [ -z "${E2E_LONG:-}" ] || files=200000
 check "$files small files" make 61s "$files" 300 0
 check "a mount" mount_b
+[ "$(id -u)" -ne 0 ] || check "a file of another folder is mounted upon" mount --bind "$WORK/make.py" "$IN_USE"
+exec 7<"$B/61/d0"
 check_eq "they are listed" "$files" "$(find "$B/61s" -type f -size -2 | wc -l)"
 check_eq "and read" $((files * 300)) "$(find "$B/61s" -type f -exec cat {} + | wc -c)"
 check "and the mount has $(memory) MiB, fewer than $most" test "$(memory)" -lt "$most"
+# Their names are not kept any more; the kernel keeps what is in use.
+[ "$(id -u)" -ne 0 ] || check "what is mounted on the file is still there" cmp "$WORK/make.py" "$IN_USE"
+check_eq "and the folder that is open has its name" "$B/61/d0" "$(readlink "/proc/$$/fd/7")"
 e2e_end
