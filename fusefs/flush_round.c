@@ -53,6 +53,7 @@ struct news {
 	struct job *jobs;
 	const struct op_result *result; /* of the jobs */
 	int error;
+	int data_error; /* for who waits for the data */
 	bool no_room;
 };
 
@@ -153,7 +154,11 @@ static void data_failed(struct round *r, int error, struct news *news)
 	struct fs *fs = r->fs;
 	struct file *f = r->file;
 
-	tell_failure(f, error);
+	/* Of an outage only who waits is told: nothing is dropped, and whoever asks later gets the answer of then. */
+	if (error == -ERR_NO_GATEWAY)
+		f->error = error;
+	else
+		tell_failure(f, error);
 	f->failures++;
 	f->way = is_passing(error) ? FILE_TOGETHER : FILE_REFUSED;
 	f->jobs_went = false;
@@ -281,23 +286,26 @@ static void one_by_one(struct round *r)
 }
 
 /* Sent again it might be there twice: it is given up, and whoever wrote it is told. What has its place is written there again, as often as need be. */
-static void give_up_tail(struct round *r)
+static bool give_up_tail(struct round *r)
 {
 	struct dirty *d = &r->file->flushing;
 
 	if (d->tail == DIRTY_NO_TAIL)
-		return;
+		return false;
 	log_error(NULL,
 		"document %" PRId64 ": %" PRId64 " bytes that were appended are stored or not: they are dropped here",
 		r->file->inode->id, dirty_end(d) - d->tail);
 	(void)dirty_cut(d, d->tail, INT64_MAX);
 	flush_show_stored(r->fs, r->file->inode);
+	return true;
 }
 
 static void round_refused(struct round *r, int error, struct news *news)
 {
-	if (r->with_data && error == -ERR_IN_DOUBT)
-		give_up_tail(r);
+	news->data_error = error;
+	/* What has its place goes again, whether it is there or not: to who waits for it that is an outage. */
+	if (r->with_data && error == -ERR_IN_DOUBT && !give_up_tail(r))
+		news->data_error = -ERR_NO_GATEWAY;
 	if (r->with_data)
 		put_back(r->file);
 	if (r->with_data && r->job && !is_passing(error)) {
@@ -310,14 +318,14 @@ static void round_refused(struct round *r, int error, struct news *news)
 	}
 	take_jobs(r, news);
 	if (r->with_data)
-		data_failed(r, error, news);
+		data_failed(r, news->data_error, news);
 }
 
 static void tell(struct round *r, struct news *news)
 {
 	struct job *job, *next;
 
-	flush_waits_over(&news->waits, news->error);
+	flush_waits_over(&news->waits, news->data_error);
 	DL_FOREACH_SAFE(news->jobs, job, next) {
 		DL_DELETE(news->jobs, job);
 		job_over(job, news->error, news->error == 0 ? news->result : NULL);

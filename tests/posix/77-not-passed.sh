@@ -7,10 +7,11 @@ M=$E2E_MOUNT/posix-77
 B=$WORK/b
 mkdir -p "$M" "$B"
 at_end 'rm -rf "$M"; env -u NEPHOS_BUILD_DIR "$NEPHOS" umount "$B" || umount -l "$B"'
-check "a second mount" env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL" "$B"
+[ "$(id -u)" = 0 ] && MORE=dev,suid, || MORE=
+check "a second mount" env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$NEPHOS" mount -o "${MORE}credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL" "$B"
 
 cat >"$WORK/calls.py" <<'PY'
-import ctypes, errno, fcntl, mmap, os, signal, stat, struct, subprocess, sys, time
+import ctypes, errno, fcntl, mmap, os, shutil, signal, stat, struct, subprocess, sys, time
 libc = ctypes.CDLL(None, use_errno=True)
 there = sys.argv[2]
 os.chdir(sys.argv[1])
@@ -96,6 +97,15 @@ if root:
         is_("mknod " + name, "ok", said(os.mknod, name, kind | 0o600, os.makedev(1, 3)))
         is_("its number", os.makedev(1, 3), os.stat(name).st_rdev)
         is_("its use", "EACCES", said(os.open, name, os.O_RDONLY))
+    while not os.path.exists(there + "/blk"): time.sleep(0.01)
+    is_("on a mount with dev", b"", open(there + "/chr", "rb").read())
+    shutil.copy("/usr/bin/id", "who")
+    os.chmod("who", 0o4755)
+    while not os.path.exists(there + "/who") or os.stat(there + "/who").st_mode & 0o7777 != 0o4755: time.sleep(0.01)
+    for where, who in ((".", "1234"), (there, "0")): # nosuid, and suid
+        at = os.open(where + "/who", os.O_RDONLY) # folders above it may be closed to others
+        run = subprocess.run(["/proc/self/fd/%d" % at, "-u"], pass_fds=[at], user=1234, group=1234, extra_groups=[], stdout=subprocess.PIPE)
+        is_("a program with the set-user-id bit in " + where, who, run.stdout.decode().strip())
     with open("swap", "wb") as o: o.write(bytes(1 << 20))
     os.chmod("swap", 0o600)
     if subprocess.call(["mkswap", "-q", "swap"], stderr=subprocess.DEVNULL) == 0:

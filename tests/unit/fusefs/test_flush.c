@@ -218,6 +218,21 @@ static void each_handle_reports_a_failure_once(void **state)
 	fs_unlock(f->fs);
 }
 
+static void an_outage_is_told_to_who_waits_and_to_nobody_later(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t seen = 0;
+
+	fault_add(f->store,
+		&(struct fault_rule){.call = FAULT_BATCH, .kind = FAULT_FAIL, .nth = 1, .error = -ERR_NO_GATEWAY});
+	write_at(f, 0, 64);
+	assert_int_equal(sync_file(f), -ERR_NO_GATEWAY);
+	assert_int_equal(sync_file(f), 0);
+	fs_lock(f->fs);
+	assert_int_equal(flush_take_error(f->inode->file, &seen), 0);
+	fs_unlock(f->fs);
+}
+
 static void blocks_that_were_collected_meanwhile_are_uploaded_again(void **state)
 {
 	struct fixture *f = *state;
@@ -317,6 +332,7 @@ int main(void)
 		CASE(what_could_not_be_stored_stays_and_is_stored_later),
 		CASE(an_upload_that_failed_is_made_again),
 		CASE(each_handle_reports_a_failure_once),
+		CASE(an_outage_is_told_to_who_waits_and_to_nobody_later),
 		CASE(blocks_that_were_collected_meanwhile_are_uploaded_again),
 		cmocka_unit_test_setup_teardown(
 			data_without_quota_does_not_hold_up_other_changes, setup_small, teardown),
