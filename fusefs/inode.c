@@ -2,11 +2,17 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 void inodes_init(struct inodes *t, void (*release)(void *cookie, struct inode *inode), void *cookie)
 {
 	*t = (struct inodes){.epoch = 1, .trusted = true, .release = release, .cookie = cookie};
+}
+
+static size_t target_memory(const struct inode *inode)
+{
+	return inode->target ? strlen(inode->target) + 1 + 16 : 0; /* 16: what malloc adds */
 }
 
 static void destroy(struct inode *inode)
@@ -17,6 +23,7 @@ static void destroy(struct inode *inode)
 	t->count--;
 	t->release(t->cookie, inode);
 	assert(!inode->waits);
+	t->target_bytes -= target_memory(inode);
 	free(inode->target);
 	free(inode);
 }
@@ -89,6 +96,12 @@ static void take_target(struct inode *inode, struct span target)
 		return; /* never changes */
 	copy = strndup(target.data ? target.data : "", target.size);
 	inode->target = copy;
+	inode->table->target_bytes += target_memory(inode);
+}
+
+size_t inodes_memory_of_one(const struct inodes *t)
+{
+	return INODE_BYTES + (t->count > 0 ? t->target_bytes / t->count : 0);
 }
 
 bool inode_learn(struct inode *inode, const struct item *item, int64_t seen)

@@ -65,15 +65,17 @@ struct inode {
 struct inodes {
 	struct inode *by_id;
 	size_t count;
-	uint64_t epoch; /* 1 at first */
-	bool trusted;	/* what is known may be shown, as far as time goes: somebody tells what changes */
-	int64_t needed; /* … and as far as positions go: what was seen before it may not; 0: all may */
+	size_t target_bytes; /* of symlinks, with what malloc adds */
+	uint64_t epoch;	     /* 1 at first */
+	bool trusted;	     /* what is known may be shown, as far as time goes: somebody tells what changes */
+	int64_t needed;	     /* … and as far as positions go: what was seen before it may not; 0: all may */
 	/* Frees file, xattrs and locks of an inode that goes. */
 	void (*release)(void *cookie, struct inode *inode);
 	void *cookie;
 };
 
-#define INODE_BYTES (sizeof(struct inode) + 16) /* with what malloc adds */
+#define INODE_BYTES (sizeof(struct inode) + 16)	     /* with what malloc adds */
+size_t inodes_memory_of_one(const struct inodes *t); /* bytes, as an average over all: targets of symlinks differ */
 
 void inodes_init(struct inodes *t, void (*release)(void *cookie, struct inode *inode), void *cookie);
 void inodes_fini(struct inodes *t);			 /* drops everything, whoever knows it */

@@ -67,7 +67,7 @@ static size_t names_memory(const struct fs *fs)
 {
 	size_t named = fs->names.with_inode < fs->inodes.count ? fs->names.with_inode : fs->inodes.count;
 
-	return fs->names.bytes + named * INODE_BYTES;
+	return fs->names.bytes + named * inodes_memory_of_one(&fs->inodes);
 }
 
 /* What the kernel, open files or work under way keep: nobody here can give it. */
@@ -75,7 +75,7 @@ static size_t held_memory(const struct fs *fs)
 {
 	size_t count = fs->inodes.count;
 
-	return count > fs->names.with_inode ? (count - fs->names.with_inode) * INODE_BYTES : 0;
+	return count > fs->names.with_inode ? (count - fs->names.with_inode) * inodes_memory_of_one(&fs->inodes) : 0;
 }
 
 size_t trim_bytes(const struct fs *fs, enum kept_kind kind)

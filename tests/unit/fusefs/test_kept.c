@@ -312,6 +312,37 @@ static void inodes_that_are_held_leave_less_for_the_rest_but_never_nothing(void 
 	fs_unlock(f->fs);
 }
 
+static void long_targets_of_symlinks_count_and_are_given_back(void **state)
+{
+	struct fixture *f = *state;
+	char target[2000], name[32];
+	size_t before, bytes;
+
+	memset(target, 't', sizeof(target));
+	fs_lock(f->fs);
+	before = trim_bytes(f->fs, KEPT_NAMES);
+	for (int n = 0; n < 1000; n++) {
+		struct item item = {.id = ITEM_ID(7, 100 + n),
+			.parent = ITEM_ROOT(7),
+			.size = sizeof(target),
+			.mode = S_IFLNK | 0777,
+			.nlink = 1,
+			.seq = 1,
+			.target = span_of(target, sizeof(target))};
+		struct inode *inode = fs_learn(f->fs, &item, 1, NULL);
+
+		(void)snprintf(name, sizeof(name), "link-%d", n);
+		names_learn(&f->fs->names, ITEM_ROOT(7), span_str(name), inode, 1);
+		inode_unref(inode);
+	}
+	bytes = trim_bytes(f->fs, KEPT_NAMES) - before;
+	assert_true(bytes >= 1000 * sizeof(target) - 1000 * 2); /* the root has a part of the average */
+	while (f->fs->names.recent)
+		names_let_go(&f->fs->names);
+	assert_int_equal(f->fs->inodes.target_bytes, 0);
+	fs_unlock(f->fs);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -324,6 +355,7 @@ int main(void)
 		TEST(the_kernel_is_told_of_documents_whose_names_went),
 		TEST(an_older_kernel_is_not_told),
 		TEST(a_folder_is_told_of_again_when_the_last_name_in_it_went),
+		TEST(long_targets_of_symlinks_count_and_are_given_back),
 		TEST(inodes_that_are_held_leave_less_for_the_rest_but_never_nothing),
 	};
 
