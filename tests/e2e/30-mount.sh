@@ -70,7 +70,7 @@ check_eq "sqlite with a rollback journal, $transactions transactions, is whole" 
 check_eq "and read by another process" "ok" "$(sqlite3 db.sqlite 'PRAGMA integrity_check' 2>&1)"
 
 # ---- one large file ----
-size=512
+size=128
 [ -z "${E2E_LONG:-}" ] || size=2048
 head -c ${size}M /dev/urandom | tee big | sha256sum >"$WORK/sum"
 check_eq "a file of $size MiB comes back with its SHA-256" "$(cat "$WORK/sum")" "$(sha256sum <big)"
@@ -79,11 +79,14 @@ check_eq "also past the page cache" "$(cat "$WORK/sum")" "$(sha256sum <big)"
 rm big
 
 # ---- many files in one folder ----
+# More than a page of a listing (fusefs/listing.h), in either form.
+count=3000
+[ -z "${E2E_LONG:-}" ] || count=10000
 mkdir many
-check "10,000 files in one folder" python3 -c "
-for i in range(10000): open('many/f%05d' % i, 'w').write(str(i))"
-check_eq "are all listed" 10000 "$(ls many | wc -l)"
-check_eq "each with its content" 49995000 "$(python3 -c "
+check "$count files in one folder" python3 -c "
+for i in range($count): open('many/f%05d' % i, 'w').write(str(i))"
+check_eq "are all listed" $count "$(ls many | wc -l)"
+check_eq "each with its content" $((count * (count - 1) / 2)) "$(python3 -c "
 import os
 print(sum(int(open('many/'+n).read()) for n in os.listdir('many')))")"
 check "and removed" rm -r many
@@ -102,7 +105,7 @@ both "mv over a file, of a folder, onto itself" 'mkdir d e; echo 1 >d/x; echo 2 
 both "rename rules" 'mkdir f g; touch g/x h; mv -T f g 2>&1 | grep -o "not empty"; mv -T f h 2>&1 | grep -c .; rmdir f; mv -T h k; ls'
 both "chmod, umask, setgid" 'umask 027; touch m; mkdir n; stat -c %a m n; chmod 4711 m; stat -c %a m; chmod u-s,o+w m; stat -c %a m; chmod 2775 n; mkdir n/o; stat -c %a n/o'
 both "touch -d with nanoseconds, before 1970 and after 2038" 'touch -d "2001-02-03 04:05:06.123456789 UTC" t; stat -c "%y" t; touch -d "1960-01-01 UTC" t; stat -c %Y t; touch -d "2100-01-01 UTC" t; stat -c %Y t'
-both "append, truncate, sparse files" 'echo a >s; echo b >>s; cat s; truncate -s 10 s; od -c s; truncate -s 3 s; od -c s; truncate -s 1G sp; stat -c %s sp; dd if=/dev/zero of=sp bs=1 count=1 seek=500M conv=notrunc 2>/dev/null; du -m --apparent-size sp | cut -f1; sha256sum <sp'
+both "append, truncate, sparse files" 'echo a >s; echo b >>s; cat s; truncate -s 10 s; od -c s; truncate -s 3 s; od -c s; truncate -s 128M sp; stat -c %s sp; dd if=/dev/zero of=sp bs=1 count=1 seek=64M conv=notrunc 2>/dev/null; du -m --apparent-size sp | cut -f1; sha256sum <sp'
 both "odd names" 'touch -- "a b" "é" "*" "-x" "$(printf "n\nl")" "$(printf "\377\376")"; ls -b | cat; rm -- *; ls -a | wc -l; touch "$(printf %255s x | tr " " y)" && ls | wc -c; touch "$(printf %256s x | tr " " y)" 2>&1 | grep -o "too long"'
 both "symlinks that lead nowhere, in circles, far" 'ln -s nowhere z; cat z 2>&1 | grep -o "No such.*"; ln -s l2 l1; ln -s l1 l2; cat l1 2>&1 | grep -o "Too many.*"; ln -s / r; ls r/usr >/dev/null && echo ok'
 both "unlinked open files go on" 'exec 3<>u; echo hello >&3; rm u; echo more >&3; cat /proc/self/fd/3; ls u 2>&1 | grep -o "No such.*"'
