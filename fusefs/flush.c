@@ -195,7 +195,7 @@ int flush_write(struct fs *fs, struct inode *inode, const struct flush_data *dat
 	f->mtime = clock_real_ns();
 	f->ctime_shown = false;
 	if (!was_dirty)
-		flush_schedule(fs, f, FLUSH_AFTER_MS);
+		flush_schedule(fs, f, fs->flusher.after_ms);
 	upload_full(fs, f, at, at + (int64_t)data->size);
 	flush_step(fs, f);
 	return 0;
@@ -545,6 +545,7 @@ int flusher_start(struct flusher *fl, struct fs *fs)
 	int r;
 
 	fl->fs = fs;
+	fl->after_ms = FLUSH_AFTER_MS;
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&fl->wake, &attributes);

@@ -63,6 +63,7 @@ struct flusher {
 	pthread_t thread;
 	pthread_cond_t wake;
 	bool stop, running;
+	int64_t after_ms;	/* FLUSH_AFTER_MS; more in tests in which rounds begin only when they say so */
 	int64_t looks_ns;	/* when the thread looks at what is due; INT64_MAX: when it is woken */
 	uint64_t bytes;		/* of all files: dirty, flushing, and of writes that wait for the store */
 	uint64_t stuck;		/* of them, what the store refused and a handle keeps */
