@@ -9,7 +9,7 @@ stop_docs() {
 	for part in docs-1 docs-2; do kill "$(cat "$E2E_DATA/run/$part.pid")"; done
 	for part in docs-1 docs-2; do eventually 20 sh -c '! kill -0 "$(cat "$1")"' - "$E2E_DATA/run/$part.pid"; done
 }
-# short_lease SECONDS: both services anew, called as they were but for that.
+# short_lease SECONDS: both services anew, called as they were but for that. exec: the recorded process is the service, not a shell.
 short_lease() {
 	local part words lines=()
 	for part in docs-1 docs-2; do
@@ -18,7 +18,7 @@ short_lease() {
 	done
 	stop_docs
 	for part in docs-1 docs-2; do
-		eval "env -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN -u NEPHOS_BUILD_DIR setsid ${lines[0]} --lock-lease $1" </dev/null >>"$E2E_DATA/log/$part.log" 2>&1 &
+		eval "exec env -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN -u NEPHOS_BUILD_DIR setsid ${lines[0]} --lock-lease $1" </dev/null >>"$E2E_DATA/log/$part.log" 2>&1 &
 		echo $! >"$E2E_DATA/run/$part.pid"
 		lines=("${lines[@]:1}")
 	done
