@@ -249,7 +249,10 @@ struct inode *fs_learn(struct fs *fs, const struct item *item, int64_t seen, boo
 		return NULL;
 	if (item->content_seq != inode->attr.content_seq)
 		holds_release(&fs->holds, inode);
-	/* The journal may not have told it yet. Own answers may not, either: alone, there is nobody else whose change it could be. */
+	/*
+	 * The journal may not have told it yet. It may also be an own change whose answer is on its way; but alone, it can
+	 * be nobody else's.
+	 */
 	if (inode->attr.content_seq > 0 && item->content_seq > inode->attr.content_seq && fs_is_shared(fs))
 		inode->foreign_ns = fs->now_ns;
 	if (inode_learn(inode, item, seen)) {

@@ -45,12 +45,12 @@ struct inode {
 	bool orphan;	 /* may be without a name: named to the store while it is open */
 	bool complete;	 /* folder: every name in it is among the cached ones */
 	bool refreshing; /* its attributes are asked for */
-	int64_t foreign_ns; /* when somebody else's change of its content, or of a name in the folder, became known; 0: never */
-	uint8_t misses; /* folder: names that were asked for one by one */
-	uint64_t epoch; /* in which the attributes were seen */
+	uint8_t misses;	 /* folder: names that were asked for one by one */
+	uint64_t epoch;	 /* in which the attributes were seen */
 	uint64_t complete_epoch;
-	int64_t seen;	   /* position */
-	int64_t told;	   /* size that the kernel was told last */
+	int64_t foreign_ns; /* somebody else's change of its content, or of a name in the folder, became known; 0: never */
+	int64_t seen;	    /* position */
+	int64_t told;	    /* size that the kernel was told last */
 	int64_t pages_seq; /* content_seq of the pages that the kernel may keep; 0: none that are known to be right */
 	int64_t parent;	   /* a folder it lies in, as last seen; only a hint */
 	char *target;	   /* symlink */

@@ -1,10 +1,10 @@
 /*
  * looked: by which name each thread of a program looked up a document last, and how that was answered. OPEN names a
- * document, not the name that led to it, and the LOOKUP right before it, of the same thread, may have been answered from
- * what is known here: where others are at work, that may be older than what they were answered. So what an open goes by
- * can be checked.
- * Bounded: a thread that shares its place with another, between its LOOKUP and its OPEN, is forgotten; then nobody knows
- * the name, and the document alone can be checked.
+ * document, not the name that led to it, and the LOOKUP right before it, of the same thread, may have been answered
+ * from what is known here: where others are at work, that may be older than what they were answered. So what an open
+ * goes by can be checked.
+ * Bounded: a thread that shares its place with another, between its LOOKUP and its OPEN, is forgotten; then nobody
+ * knows the name, and the document alone can be checked.
  * Pure. Not thread-safe: guarded by the lock of the fs.
  */
 #ifndef NEPHOS_FUSEFS_LOOKED_H
@@ -41,8 +41,8 @@ struct looked {
 			enum looked_how how;
 		} ways[2];
 		/*
-		 * Its request by this was sent back: what is known of it since is newer than the request. The kernel looks it
-		 * up to see whether what it has still stands, and when not, once more.
+		 * Its request by this was sent back: what is known of it since is newer than the request. The kernel
+		 * looks it up to see whether what it has still stands, and when not, once more.
 		 */
 		struct looked_name back;
 		unsigned back_left;

@@ -307,7 +307,10 @@ bool ops_refuse_lost(fuse_req_t req, const struct handle *h)
 	return true;
 }
 
-/* Past the kernel's pages: who asked for it, and who reads what others may be changing. An older kernel would refuse to map that. */
+/*
+ * Past the kernel's pages: who asked for it, and who reads what others may be changing. An older kernel would refuse to
+ * map that.
+ */
 static bool goes_direct(const struct fs *fs, const struct inode *inode, int flags)
 {
 	if (flags & O_DIRECT)

@@ -40,8 +40,8 @@ static bool lookup_known(struct fs *fs, fuse_req_t req, int64_t folder, struct s
 	enum name_state state = names_find(&fs->names, folder, name, &inode);
 
 	/*
-	 * What somebody else has just been told is there, nobody is told is not. That there is such a name is answered from
-	 * memory: an open asks all the same.
+	 * What somebody else has just been told is there, nobody is told is not. That there is such a name is answered
+	 * from memory: an open asks all the same.
 	 */
 	if (state == NAME_ABSENT && fs_is_shared_folder(fs, inodes_find(&fs->inodes, folder)))
 		return false;
@@ -313,8 +313,8 @@ static void on_checked(struct ask *ask, int error)
 }
 
 /*
- * What is changed by name must be what has the name. Of all but the size the kernel does not say whether it was named by
- * a descriptor: of what is open here it is taken for one, and changed as it is.
+ * What is changed by name must be what has the name. Of all but the size the kernel does not say whether it was named
+ * by a descriptor: of what is open here it is taken for one, and changed as it is.
  */
 static void check_and_set(struct ask *ask, bool by_handle)
 {

@@ -146,9 +146,9 @@ enum ops_check_what {
 	CHECK_NAME_OR_EXISTS /* then it is asked whether the document still has a name */
 };
 /*
- * Whether the inode, one of the ask's own, still is what its caller looked up: then done comes with 0, with the lock held,
- * at once where nothing has to be asked. -ESTALE: it is not, and what the name is now is known; the kernel is to look it
- * up again. Uses ask->extra.
+ * Whether the inode, one of the ask's own, still is what its caller looked up: then done comes with 0, with the lock
+ * held, at once where nothing has to be asked. -ESTALE: it is not, and what the name is now is known; the kernel is to
+ * look it up again. Uses ask->extra.
  */
 void ops_check(
 	struct ask *ask, struct inode *inode, enum ops_check_what what, void (*done)(struct ask *ask, int error));

@@ -150,7 +150,10 @@ void trim(struct fs *fs)
 	size_t max = trim_max(fs);
 	int kind;
 
-	/* What is held grows as names go, until the kernel has let go of their inodes: that is no reason for more to go. */
+	/*
+	 * The bound is looked at once: what is held grows as names go, until the kernel has let go of their inodes, and
+	 * that is no reason for more to go.
+	 */
 	while ((kind = pick(fs, max)) >= 0)
 		give(fs, (enum kept_kind)kind);
 }

@@ -324,7 +324,10 @@ static bool load_chain(const struct known_drive *d, int64_t folder, struct tree 
 	return true;
 }
 
-/* Xattrs are not kept; but of a document that has none, that is known. So a truncation that clears set-id bits, which asks for this one, needs no more than any other. */
+/*
+ * Xattrs are not kept; but of a document that has none, that is known. So a truncation that clears set-id bits, which asks
+ * for this one, needs no more than any other.
+ */
 static bool load_xattr(const struct loading *l, const struct tree_name *want)
 {
 	const struct known_document *document = find_document(l->d, want->parent);

@@ -97,8 +97,8 @@ int tree_load_ancestor(struct tree *t, int64_t folder, int64_t parent);
 int tree_load_block(struct tree *t, const uint8_t sha256[32], int64_t generation, uint32_t size);
 
 /*
- * Whether the batches that follow come from somebody without a session, who has no document open: what lost its last name
- * is not there for him (-ENOENT), and what he would write to it nobody would find.
+ * Whether the batches that follow come from somebody without a session, who has no document open: what lost its last
+ * name is not there for him (-ENOENT), and what he would write to it nobody would find.
  */
 void tree_by_stranger(struct tree *t, bool stranger);
 

@@ -15,8 +15,8 @@
 static int remove_plain(struct tree_call *c, struct tree_row *row, struct span name);
 
 /*
- * As Linux does when a file is written by who is not privileged: set-group-id without execution by the group is another thing, and stays. What the file may do, whoever runs it
- * (security.capability), was said of other bytes.
+ * As Linux does when a file is written by who is not privileged: set-group-id without execution by the group is another
+ * thing, and stays. What the file may do, whoever runs it (security.capability), was said of other bytes.
  */
 static int drop_setid(struct tree_call *c, struct tree_row *row)
 {

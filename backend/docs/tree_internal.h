@@ -109,7 +109,7 @@ struct tree {
 	struct tree_chunk *chunks;
 	struct tree_delta delta;
 	bool any_protected; /* a document here may be: a guess that errs to yes */
-	bool by_stranger;
+	bool by_stranger;   /* see tree_by_stranger */
 };
 
 /* One op while it is applied. */

@@ -226,7 +226,8 @@ def main():
             for peer in peers[first:] + peers[:first]:
                 times[peer.name].append(function(peer))
         results[title] = {"target": target, "seconds": {name: statistics.median(t) for name, t in times.items()}}
-        results[title]["now_beside_before"] = [now / was for now, was in zip(times["nephos"], times.get("before", []))]
+        if "before" in times:
+            results[title]["ratios"] = [now / before for now, before in zip(times["nephos"], times["before"])]
         base = results[title]["seconds"]["passthrough"]
         shown = "  ".join("%s %.2f" % (name, base / s) for name, s in results[title]["seconds"].items())
         print("%-32s %s  (first: %s)" % (title, shown, target), flush=True)
@@ -240,7 +241,7 @@ def main():
     if any(p.name == "before" for p in peers):
         print("\n| time of nephos, beside before | median | quarter | three quarters |\n|---|---|---|---|")
         for title, row in results.items():
-            ratios = row["now_beside_before"]
+            ratios = row["ratios"]
             low, middle, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
             print("| %s | %.2fx | %.2f | %.2f |" % (title, middle, low, high))
 

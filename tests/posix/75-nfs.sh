@@ -53,7 +53,7 @@ start_server() {
 }
 kill_server() {
 	kill -9 "$SERVER"
-	wait "$SERVER" 2>/dev/null
+	wait "$SERVER" 2>/dev/null # it ends by the signal, which the shell would print
 }
 inside() { nsenter -t "$NET" -n timeout 20 "$@"; }
 ask() { # COMMAND ARGUMENTS…, of tests/lib/nfs.py

@@ -39,7 +39,7 @@ is_far() {
 near_again() {
 	clean "$NEPHOS" umount "$B" || return 1
 	[ ${#proxies[@]} = 0 ] || kill "${proxies[@]}"
-	[ ${#proxies[@]} = 0 ] || wait "${proxies[@]}" 2>/dev/null
+	[ ${#proxies[@]} = 0 ] || wait "${proxies[@]}" 2>/dev/null # they end by the signal, which the shell would print
 	proxies=()
 }
 mount_b() { clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$1" "$B"; }
