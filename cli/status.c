@@ -1,6 +1,7 @@
 #include "cli/command.h"
 #include "cli/mounts.h"
 #include "cli/print.h"
+#include "common/http/loopback.h"
 
 #include <stdio.h>
 
@@ -24,6 +25,13 @@ static void offer_url(struct survey *s, const char *url)
 			return;
 	if (url && count < GATEWAYS_MAX)
 		(void)json_array_append_new(s->urls, json_string(url));
+}
+
+/* What a gateway elsewhere calls its own machine is not this one. */
+static void offer_peer(struct survey *s, const char *asked, const char *url)
+{
+	if (url && loopback_may_follow(asked, url))
+		offer_url(s, url);
 }
 
 /* GET of one gateway, no other. */
@@ -79,7 +87,7 @@ static void survey_gateway(struct survey *s, const char *url)
 		api_answer_fini(&ready);
 		peers = json_object_get(status.json, "gateways");
 		for (size_t i = 0; i < json_array_size(peers); i++)
-			offer_url(s, json_string_value(json_array_get(peers, i)));
+			offer_peer(s, url, json_string_value(json_array_get(peers, i)));
 		merge_services(s, json_object_get(status.json, "services"));
 	}
 	s->any_ready = s->any_ready || is_ready;

@@ -6,6 +6,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
+#include "common/http/loopback.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -124,26 +125,29 @@ static int add_gateway(struct store_http *s, const char *url)
 	return 0;
 }
 
-/* The token goes to whoever is on the list, so nobody gets there by a way that is less safe than the one we were told. */
-static bool as_safe(const struct store_http *s, const char *url)
+/* The token goes to whoever is on the list. So nobody gets there by a way that is less safe than the one we were told; and what lies on the machine of a store elsewhere is not what listens
+ * at that address here, which may be anybody. */
+static bool as_safe(const struct store_http *s, const char *asked, const char *url)
 {
-	return strncmp(s->gateways[0], "https://", 8) != 0 || strncmp(url, "https://", 8) == 0;
+	if (strncmp(s->gateways[0], "https://", 8) == 0 && strncmp(url, "https://", 8) != 0)
+		return false;
+	return loopback_may_follow(asked, url);
 }
 
-static void on_status(struct sh_call *call, int error, struct http_response *response)
+static void on_gateways(struct sh_call *call, int error, struct http_response *response)
 {
 	struct store_http *s = call->s;
 	json_t *root = NULL;
 	const json_t *list;
 
-	if (error == 0)
+	if (error == 0 && response->status == 200)
 		root = json_loadb(response->body.data ? response->body.data : "", response->body.size, 0, NULL);
 	list = json_object_get(root, "gateways");
 	pthread_mutex_lock(&s->lock);
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const char *url = json_string_value(json_array_get(list, i));
 
-		if (url && url_ok(url) && as_safe(s, url))
+		if (url && url_ok(url) && as_safe(s, s->gateways[call->gateway], url))
 			(void)add_gateway(s, url);
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -151,15 +155,15 @@ static void on_status(struct sh_call *call, int error, struct http_response *res
 	sh_over(call);
 }
 
-/* Nobody waits for it: who is not found now is not needed yet. */
+/* Nobody waits for it: who is not found now is not needed yet. Only the gateway that took our key is believed: a page that anybody may read could be anybody's. */
 static void ask_for_gateways(struct store_http *s)
 {
-	struct sh_call *call = sh_new(s, SH_META, on_status, NULL);
+	struct sh_call *call = sh_new(s, SH_META, on_gateways, NULL);
 
 	call->flags = SH_OUTSIDE | SH_ONE_HOST;
 	call->gateway = s->current;
 	call->response_max = STATUS_BYTES_MAX;
-	sh_path(call, "/status");
+	sh_path(call, "/api/v2/gateways");
 	(void)sh_start(call);
 }
 

@@ -2,7 +2,9 @@
 
 #include "common/base/clock.h"
 #include "common/base/error.h"
+#include "common/base/limits.h"
 #include "common/base/log.h"
+#include "common/http/loopback.h"
 #include "common/http/watch.h"
 #include "common/proto/cap.h"
 #include "common/proto/item.h"
@@ -11,6 +13,7 @@
 #include "gateway/proxy.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,6 +130,29 @@ static void handle_forget(struct http_request *req, void *cookie)
 
 /* ---- public routes ---- */
 
+/* Addresses that mean the machine of whoever uses them are for those who came by such a one; to others they would be their own machine. */
+static json_t *peers_for(const struct gateway *g, const struct http_request *req)
+{
+	const char *host = http_request_header(req, "Host");
+	char url[HEADER_BYTES_MAX];
+	json_t *list = json_array();
+	json_t *peer;
+	size_t i;
+
+	(void)snprintf(url, sizeof(url), "http://%s", host ? host : "");
+	const bool is_here = loopback_url(url);
+	json_array_foreach(g->peers, i, peer) {
+		if (is_here || !loopback_url(json_string_value(peer)))
+			(void)json_array_append(list, peer);
+	}
+	return list;
+}
+
+static void handle_gateways(struct http_request *req, void *cookie)
+{
+	respond_json(req, 200, json_pack("{so}", "gateways", peers_for(cookie, req)));
+}
+
 static void handle_docs(struct http_request *req, void *cookie)
 {
 	struct gateway *g = cookie;
@@ -207,6 +233,12 @@ static const struct http_route ROUTES[] = {
 	INTERNAL("POST", "/internal/v1/registry", handle_registry),
 	INTERNAL("GET", "/internal/v1/registry", handle_services),
 	INTERNAL("POST", "/internal/v1/tokens/forget", handle_forget),
+	{.method = "GET",
+		.pattern = "/api/v2/gateways",
+		.handler = handle_gateways,
+		.tag = "gateways",
+		.summary = "The gateways of the store, as whoever asks reaches them",
+		.doc = "{}"},
 	API_PAGES("/api/v1/docs", handle_docs),
 	API_PAGES("/api/v2/docs", handle_docs),
 	API_PAGES("/api/v1/user", handle_user),

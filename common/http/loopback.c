@@ -3,8 +3,11 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string.h>
+#include <strings.h>
 
 #define PACELESS "reno"
+#define HOST_BYTES 256 /* the longest name there is, with its NUL */
 
 bool loopback_is(const struct sockaddr *address)
 {
@@ -15,6 +18,58 @@ bool loopback_is(const struct sockaddr *address)
 	if (address->sa_family != AF_INET6)
 		return false;
 	return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET);
+}
+
+static bool is_local_name(const char *host)
+{
+	static const char NAME[] = "localhost";
+	size_t size = strlen(host), name = sizeof(NAME) - 1;
+
+	while (size > 0 && host[size - 1] == '.')
+		size--;
+	if (strncasecmp(host, NAME, name) == 0)
+		return true; /* localhost.localdomain and the like */
+	return size > name && host[size - name - 1] == '.' && strncasecmp(host + size - name, NAME, name) == 0;
+}
+
+/* The part between the slashes and the port, without the brackets of IPv6. */
+static bool take_host(const char *url, char *ret, size_t size)
+{
+	const char *host = strstr(url, "://"), *end;
+
+	if (!host)
+		return false;
+	host += 3;
+	if (host[strcspn(host, "/?#@")] == '@')
+		return false; /* a user before the host: readers differ about where it ends */
+	end = *host == '[' ? strchr(++host, ']') : host + strcspn(host, ":/?#");
+	if (!end || end == host || (size_t)(end - host) >= size)
+		return false;
+	memcpy(ret, host, (size_t)(end - host));
+	ret[end - host] = '\0';
+	return true;
+}
+
+bool loopback_url(const char *url)
+{
+	struct sockaddr_in v4 = {.sin_family = AF_INET};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+	char host[HOST_BYTES];
+
+	if (!take_host(url, host, sizeof(host)))
+		return true;
+	/* As connect() and resolvers read it: 127.1, 0x7f000001, 2130706433. */
+	if (inet_aton(host, &v4.sin_addr))
+		return v4.sin_addr.s_addr == INADDR_ANY || loopback_is((struct sockaddr *)&v4);
+	host[strcspn(host, "%")] = '\0'; /* the interface of a link-local address */
+	if (inet_pton(AF_INET6, host, &v6.sin6_addr) == 1)
+		return IN6_IS_ADDR_UNSPECIFIED(&v6.sin6_addr) || loopback_is((struct sockaddr *)&v6);
+	return is_local_name(host);
+}
+
+bool loopback_may_follow(const char *asked, const char *named)
+{
+	return loopback_url(asked) || !loopback_url(named);
 }
 
 void loopback_tune(int fd, const struct sockaddr *address)

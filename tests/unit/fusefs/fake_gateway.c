@@ -123,7 +123,7 @@ static void respond_usual(struct fake_gateway *g, struct http_request *req)
 		a = (struct fake_answer){.status = 201, .type = "application/json", .body = session};
 	} else if (strcmp(method, "DELETE") == 0) {
 		a = (struct fake_answer){.status = 204};
-	} else if (strcmp(target, "/status") == 0) {
+	} else if (strcmp(target, "/api/v2/gateways") == 0) {
 		a = (struct fake_answer){.status = 200, .type = "application/json", .body = "{}"};
 	} else if (strcmp(target, "/api/v2/docs/drives/home") == 0 || strcmp(target, "/api/v2/docs/drives/7") == 0) {
 		a = (struct fake_answer){.status = 200,

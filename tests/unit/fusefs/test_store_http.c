@@ -425,8 +425,12 @@ static void gateways_that_the_first_one_knows_are_used(void **state)
 		status, sizeof(status), "{\"gateways\":[\"%s\",\"%s\",\"ftp://x\",7]}", fake_url(f->a), fake_url(f->b));
 	fake_add(f->a,
 		&(struct fake_answer){
-			.method = "GET", .target = "/status", .status = 200, .type = JSON, .body = status});
+			.method = "GET", .target = "/api/v2/gateways", .status = 200, .type = JSON, .body = status});
 	assert_int_equal(open_store(f, &url, 1, 0, &why), 0);
+	fake_wait(f->a, "GET", "/api/v2/gateways", 1);
+	/* Only a gateway that was shown the key is asked, and by a way on which it is shown. */
+	assert_string_equal(fake_request(f->a, "GET", "/api/v2/gateways", 0)->authorization, "Bearer secret");
+	assert_int_equal(fake_count(f->a, "GET", "/status"), 0);
 	fake_add(f->a, &(struct fake_answer){.method = "GET", .target = "/lookup", .status = 503});
 	answer_page(f->b, "/lookup", &item, 1, &bytes);
 	assert_int_equal(run_lookup(f, &a), 0);

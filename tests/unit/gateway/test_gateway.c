@@ -122,6 +122,30 @@ static void a_stranger_sees_the_gateways_and_no_addresses_of_services(void **sta
 	assert_null(strstr(text, f->service.url));
 }
 
+static void who_asks_is_told_of_the_gateways_that_he_can_reach(void **state)
+{
+	struct front *f = *state;
+	static const struct {
+		const char *fields;
+		int status;
+		const char *told;
+	} rows[] = {
+		{"Host: g\r\n", 401, NULL},
+		{"Host: 127.0.0.1:8050\r\nAuthorization: Bearer anna\r\n", 200,
+			"{\"gateways\":[\"http://127.0.0.1:1\",\"http://127.0.0.1:2\"]}"},
+		{"Host: localhost\r\nAuthorization: Bearer anna\r\n", 200, "http://127.0.0.1:2"},
+		{"Host: cloud.example.com\r\nAuthorization: Bearer anna\r\n", 200, "{\"gateways\":[]}"},
+		{"Host: 10.0.0.1:8050\r\nAuthorization: Bearer anna\r\n", 200, "{\"gateways\":[]}"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		char request[512];
+		(void)snprintf(request, sizeof(request), "GET /api/v2/gateways HTTP/1.1\r\n%s\r\n", rows[i].fields);
+		assert_int_equal(wire_ask(f->port, request, text, sizeof(text)), rows[i].status);
+		if (rows[i].told && !strstr(text, rows[i].told))
+			fail_msg("%s: %s", rows[i].fields, text);
+	}
+}
+
 static void a_slash_at_the_end_is_the_services_business(void **state)
 {
 	static const char *const lines[] = {
@@ -255,6 +279,7 @@ int main(void)
 		cmocka_unit_test(nonsense_does_not_get_into_the_registry),
 		cmocka_unit_test(one_that_leaves_gets_nothing_more),
 		cmocka_unit_test(a_stranger_sees_the_gateways_and_no_addresses_of_services),
+		cmocka_unit_test(who_asks_is_told_of_the_gateways_that_he_can_reach),
 		cmocka_unit_test(a_slash_at_the_end_is_the_services_business),
 		cmocka_unit_test(messages_that_could_be_read_in_two_ways_are_refused),
 		cmocka_unit_test(it_can_be_stopped_with_requests_of_every_kind_under_way),

@@ -45,6 +45,31 @@ static void addresses_of_this_machine_are_known(void **state)
 	assert_false(loopback_is(&local));
 }
 
+static void urls_that_lead_to_whoever_follows_them_are_known(void **state)
+{
+	static const char *const here[] = {"http://127.0.0.1:9090", "https://127.9.9.9", "http://localhost:8050",
+		"http://LocalHost", "http://localhost.:80", "http://a.localhost/x", "http://localhost.localdomain",
+		"http://127.1:80", "http://2130706433", "http://0x7f000001:1", "http://0177.0.0.1", "http://0:9090",
+		"http://0.0.0.0:80", "http://[::1]:8050", "http://[::]", "http://[::ffff:127.0.0.1]:1", "nonsense",
+		"http://", "http://[::1", "http://store@127.0.0.1", "http://127.0.0.1:1@store", "http://:80"};
+	static const char *const there[] = {"http://store:8050", "https://cloud.example.com", "http://10.0.0.1:8050",
+		"http://[fe80::1%25eth0]:80", "http://[2001:db8::1]", "http://notlocalhost", "http://local.host",
+		"http://128.0.0.1"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(here) / sizeof(*here); i++) {
+		if (!loopback_url(here[i]))
+			fail_msg("%s", here[i]);
+		assert_false(loopback_may_follow("http://store:8050", here[i]));
+		assert_true(loopback_may_follow("http://127.0.0.1:8050", here[i]));
+	}
+	for (size_t i = 0; i < sizeof(there) / sizeof(*there); i++) {
+		if (loopback_url(there[i]))
+			fail_msg("%s", there[i]);
+		assert_true(loopback_may_follow("http://store:8050", there[i]));
+	}
+}
+
 static const char *control_of(int fd, char ret[NAME_SIZE])
 {
 	socklen_t size = NAME_SIZE;
@@ -121,6 +146,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_of_this_machine_are_known),
+		cmocka_unit_test(urls_that_lead_to_whoever_follows_them_are_known),
 		cmocka_unit_test(sockets_to_others_keep_what_the_system_says),
 		cmocka_unit_test(no_socket_between_a_client_and_a_server_here_is_paced),
 	};
