@@ -3,6 +3,8 @@
 # Usage: check_tidy.sh BUILD_DIR [FILE…]     BUILD_DIR has compile_commands.json; FILE from the root; no FILE: all in it
 # What passed is remembered in BUILD_DIR/tidy under the hash of the preprocessed text, so that only changes cost time. Where the
 # tree lies is no part of it.
+# The analyzer looks at up to NEPHOS_TIDY_NODES states of a function (50,000 unless told). The library's own bound is 225,000, which
+# scripts/test long takes: most of the time goes into the last states of a few long functions.
 # Exits 77 (skipped) where version 14 is not to be had: other versions say other things.
 set -eu
 
@@ -11,6 +13,7 @@ shift
 root=$(cd "$(dirname "$0")/../.." && pwd)
 commands=$build/compile_commands.json
 model=$root/tests/arch/analyzer_uthash.h
+nodes=${NEPHOS_TIDY_NODES:-50000}
 cd "$root"
 
 # The files of the tree that are compiled. The header probes are generated and lie in the build directory.
@@ -28,7 +31,7 @@ fingerprint() {
 	flags=$(grep -B1 "\"file\": \"$root/$1\"" "$commands" | grep -oE -- '-(I|isystem |D)[^ "]+' | sort -u)
 	# shellcheck disable=SC2086 # each flag is a word
 	text=$(cpp -C -P $flags "$1" 2>/dev/null) || return 1
-	{ cat .clang-tidy tests/.clang-tidy "$model"; printf '%s' "$text"; } | sha256sum | cut -c1-40
+	{ cat .clang-tidy tests/.clang-tidy "$model"; printf '%s' "$nodes$text"; } | sha256sum | cut -c1-40
 }
 
 check_one() {
@@ -37,7 +40,8 @@ check_one() {
 		passed=$build/tidy/$hash
 		[ ! -e "$passed" ] || return 0
 	fi
-	if ! said=$(clang-tidy-14 --quiet -p "$build" --extra-arg-before=-include"$model" "$1" 2>/dev/null); then
+	if ! said=$(clang-tidy-14 --quiet -p "$build" --extra-arg-before=-include"$model" \
+		--extra-arg=-Xclang --extra-arg=-analyzer-config --extra-arg=-Xclang --extra-arg=max-nodes="$nodes" "$1" 2>/dev/null); then
 		printf '%s\n' "$said"
 		return 1
 	fi
