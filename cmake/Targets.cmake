@@ -34,7 +34,7 @@ function(nephos_test name)
 		RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/bin)
 	target_link_libraries(${name} PRIVATE ${arg_USES} PkgConfig::CMOCKA nephos_policy)
 	add_test(NAME ${name} COMMAND ${name})
-	set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 120)
+	set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 600)
 endfunction()
 
 # nephos_fuzz(NAME SOURCES … USES …): a libFuzzer program; only with NEPHOS_FUZZ, only by clang.

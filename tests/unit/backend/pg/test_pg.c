@@ -103,9 +103,11 @@ static void a_deadline_that_passes_drops_the_connection(void **state)
 	static const struct pg_statement WRITE = {"sleep_write", "SELECT 1 FROM pg_sleep(20)", false};
 
 	assert_int_equal(pg_connect(*state), 0);
-	pg_set_deadline(*state, 100);
+	pg_set_deadline(*state, 1000);
 	assert_int_equal(pg_run(*state, &READ, NULL, 0, NULL), -ETIMEDOUT);
 	assert_int_equal(pg_fd(*state), -1);
+	/* Connecting has a deadline of its own, and is no part of what is tried here. */
+	assert_int_equal(pg_connect(*state), 0);
 	assert_int_equal(pg_run(*state, &WRITE, NULL, 0, NULL), -ERR_UNKNOWN_OUTCOME);
 	assert_int_equal(pg_fd(*state), -1);
 }
