@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: two mounts and curl at work on the same documents lose, double, tear and swallow nothing, and show nothing old, also while every process is stopped and killed.
+# Goal: two mounts and curl at work on the same documents lose, double, tear and swallow nothing, and show nothing old,
+# also while every process is stopped and killed: PostgreSQL, services, gateways and the mounts themselves.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 A=$E2E_MOUNT
@@ -10,7 +11,7 @@ clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "
 proxies=()
 at_end '[ ${#proxies[@]} = 0 ] || kill "${proxies[@]}"'
 at_end 'rm -rf "$A/87"'
-at_end 'mountpoint -q "$B" && { clean "$NEPHOS" umount "$B" || umount -l "$B"; }'
+at_end 'grep -qs " $B fuse" /proc/mounts && { clean "$NEPHOS" umount "$B" || umount -l "$B"; }'
 gateways=$(curl -s "$URL/status" | jq -r '[.gateways[]?] | join(",")')
 gateways=${gateways:-$URL}
 LIB=$E2E_ROOT/tests/lib
@@ -42,49 +43,90 @@ near_again() {
 	[ ${#proxies[@]} = 0 ] || wait "${proxies[@]}" 2>/dev/null # they end by the signal, which the shell would print
 	proxies=()
 }
-mount_b() { clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$1" "$B"; }
+mount_b() {
+	printf '#!/bin/sh\nexec env -u NEPHOS_BUILD_DIR "%s" mount -o "credentials=%s,pidfile=%s,log=%s" "%s" "%s"\n' \
+		"$NEPHOS" "$E2E_DATA/credentials" "$WORK/b.pid" "$WORK/b.log" "$1" "$B" >"$WORK/mount-b"
+	chmod +x "$WORK/mount-b"
+	clean "$WORK/mount-b"
+}
 
-# One process after the other is stopped for a while, or killed and started again. Both mounts are only stopped: who is killed takes with him what was not synced.
+# Round after round some are killed and started again, or stopped for so many seconds: in the long form each process is
+# both, and each two of a kind are. No outage is as long as what a call on a mount waits.
+if [ -n "${E2E_LONG:-}" ]; then
+	printf '%s\n' >"$WORK/rounds" "kill docs-1" "stop 4 gateway-1" "kill mount-b" "stop 2 postgres" "kill user-1" "stop 1.5 mount-b" "kill gateway-1" \
+		"stop 4 docs-1" "kill postgres" "stop 4 user-1" "kill mount-a" "stop 4 gateway-2" "kill docs-2" "stop 1.5 mount-a" "kill user-2" "stop 4 docs-2" \
+		"kill gateway-2" "stop 4 user-2" "kill mount-b docs-1" "stop 4 docs-1 docs-2" "kill mount-a postgres" "stop 4 gateway-1 gateway-2" \
+		"kill mount-a mount-b" "kill user-1 user-2" "kill gateway-1 gateway-2" "kill docs-1 docs-2" "stop 2 postgres mount-a mount-b"
+else
+	printf '%s\n' >"$WORK/rounds" "kill mount-b docs-1" "stop 1.5 postgres mount-a" "kill postgres user-2" "kill mount-a gateway-1"
+fi
 cat >"$WORK/disturb" <<'DISTURB'
 #!/usr/bin/env bash
-names=(docs-1 gateway-1 mount-b docs-2 gateway-2 mount-a user-1)
-name=${names[$1 % ${#names[@]}]}
-case $name in
-mount-a) pid=$(cat "$E2E_DATA/run/mount.pid") ;;
-mount-b) pid=$(cat "$B_PID") ;;
-*) pid=$(cat "$E2E_DATA/run/$name.pid") ;;
-esac
+exec 3<&0 </dev/null
+# The one that is to be signalled, and then those that go with it when it is stopped, but end by themselves when it is killed.
+pids_of() {
+	case $1 in
+	mount-a) cat "$E2E_DATA/run/mount.pid" ;;
+	mount-b) cat "$WORK/b.pid" ;;
+	postgres) cat "$E2E_DATA/run/postgres.pid" && pgrep -P "$(cat "$E2E_DATA/run/postgres.pid")" ;;
+	*) cat "$E2E_DATA/run/$1.pid" ;;
+	esac
+}
+killed() {
+	local part sides=""
+	for part in "$@"; do
+		case $part in mount-*) sides+=" ${part#mount-}" && echo "kills $(tr ab AB <<<"${part#mount-}")" && read -r _ <&3 ;; esac
+		kill -KILL "$(pids_of "$part" | head -n 1)" || return 1
+	done
+	sleep 0.5
+	"$UP" --data "$E2E_DATA" >&2 || return 1
+	case $sides in *a*) echo "back A" ;; esac
+	case $sides in *b*) umount -l "$B" && "$WORK/mount-b" >&2 && echo "back B" ;; esac
+}
+stopped() {
+	local seconds=$1 part pids=()
+	shift
+	for part in "$@"; do mapfile -t -O ${#pids[@]} pids < <(pids_of "$part"); done
+	kill -STOP "${pids[@]}"
+	sleep "$seconds"
+	kill -CONT "${pids[@]}"
+}
+read -ra words <<<"$(sed -n "$(($1 % $(wc -l <"$WORK/rounds") + 1))p" "$WORK/rounds")"
 sleep 0.3
-case $name in
-mount-*) kill -STOP "$pid"; sleep 1.5; kill -CONT "$pid" ;;
-*)
-	if [ $(($1 / ${#names[@]} % 2)) = 0 ]; then
-		kill -KILL "$pid"
-		sleep 0.5
-		"$UP" --data "$E2E_DATA" >/dev/null 2>&1 </dev/null
-	else
-		kill -STOP "$pid"; sleep 4; kill -CONT "$pid"
-	fi
-	;;
-esac
+case ${words[0]} in
+kill) killed "${words[@]:1}" ;;
+stop) stopped "${words[@]:1}" ;;
+esac 2>"$WORK/said" || { echo "${words[*]}"; cat "$WORK/said"; exit 1; }
 DISTURB
 chmod +x "$WORK/disturb"
-export B_PID=$WORK/b.pid UP=$E2E_ROOT/scripts/up E2E_DATA
+export WORK B UP=$E2E_ROOT/scripts/up E2E_DATA
 
-# work SENTENCE SECONDS [DISTURB]
+# What a change goes through on its way to a mount: parts of the store and their processes.
+parts() {
+	local part
+	for part in docs-1 docs-2 gateway-1 gateway-2; do echo "$part=$(cat "$E2E_DATA/run/$part.pid")"; done
+	pgrep -P "$(cat "$E2E_DATA/run/postgres.pid")" | sed 's/^/postgres=/'
+	echo "A=$(cat "$E2E_DATA/run/mount.pid") B=$(cat "$WORK/b.pid")"
+	for part in "${proxies[@]}"; do echo "way=$part"; done
+}
+
+# work SENTENCE SECONDS [DISTURB ROUNDS]
 round=0
 work() {
 	local sentence=$1
 	shift
 	round=$((round + 1))
 	mkdir -p "$A/87/$round"
-	CHECKER_FOLDER=87/$round check "$sentence" timeout $(($1 + 150)) python3 "$E2E_ROOT/tests/lib/checker.py" "$A/87/$round" "$B/87/$round" "$gateways" "$TOKEN" "$@"
+	CHECKER_PARTS="$(parts)" CHECKER_FOLDER=87/$round \
+		check "$sentence" timeout $(($1 + 300)) python3 "$LIB/checker.py" "$A/87/$round" "$B/87/$round" "$gateways" "$TOKEN" "$@"
 	sed 's/^/# /' "$WORK/check.out"
 }
 
-# The long form has every distance, calm and disturbed; the short one is calm near by and disturbed 15 ms away.
+# The long form has every distance, calm and disturbed; the short one is calm near by and disturbed 15 ms away. Each
+# disturbed one has all its rounds, however long they take.
 cases=("0 3 0" "15 0 6")
 [ -z "${E2E_LONG:-}" ] || cases=("0 60 300" "15 60 150" "30 60 150")
+rounds=$(wc -l <"$WORK/rounds")
 for case in "${cases[@]}"; do
 	read -r ms calm disturbed <<<"$case"
 	if [ "$ms" = 0 ]; then
@@ -93,12 +135,12 @@ for case in "${cases[@]}"; do
 		check "a second mount of the same drive, $ms ms away from the store" far_away "$ms"
 	fi
 	[ "$calm" = 0 ] || work "$ms ms away, eight busy threads, two mounts and curl for $calm s: nothing is lost, double, torn or old" "$calm"
-	[ "$disturbed" = 0 ] || work "$ms ms away, the same for $disturbed s, while processes are killed and stopped" "$disturbed" "$WORK/disturb"
+	[ "$disturbed" = 0 ] || work "$ms ms away, the same for $disturbed s and more, while $rounds times processes are killed or stopped" "$disturbed" "$WORK/disturb" "$rounds"
 	[ "$ms" = 0 ] || check "and all the while there was no shorter way" is_far
 	[ "$case" = "${cases[-1]}" ] || check "and it is taken off" near_again
 done
 mkdir "$WORK/elsewhere"
 mkdir -p "$A/87/planted"
 CHECKER_FOLDER=87/planted check_not "a second folder that is not the same one is found out" \
-	timeout 60 python3 "$E2E_ROOT/tests/lib/checker.py" "$A/87/planted" "$WORK/elsewhere" "$gateways" "$TOKEN" 1
+	timeout 60 python3 "$LIB/checker.py" "$A/87/planted" "$WORK/elsewhere" "$gateways" "$TOKEN" 1
 e2e_end
