@@ -215,19 +215,23 @@ static int watch_status(void *cookie, struct buf *ret)
 		.method = method_, .pattern = pattern_, .body = body_, .body_max = max_, .handler = handler_, \
 		.open = true, .internal = true                                                                \
 	}
-#define FORWARD(method_, pattern_, handler_)                                                                     \
-	{                                                                                                        \
-		.method = method_, .pattern = pattern_, .body = HTTP_BODY_STREAM, .body_max = CONTENT_BYTES_MAX, \
-		.rest_may_end_in_slash = true, .handler = handler_, .tag = "forwarded",                          \
-		.summary = "Answered by a service", .doc = "{}"                                                  \
+#define FORWARD(method_, pattern_, body_, handler_)                                                   \
+	{                                                                                             \
+		.method = method_, .pattern = pattern_, .body = body_, .body_max = CONTENT_BYTES_MAX, \
+		.rest_may_end_in_slash = true, .handler = handler_, .tag = "forwarded",               \
+		.summary = "Answered by a service", .doc = "{}"                                       \
 	}
 /* NOLINTEND(bugprone-macro-parentheses) */
-#define FORWARD_ALL(pattern_, handler_)                                                                              \
-	FORWARD("GET", pattern_, handler_), FORWARD("PUT", pattern_, handler_), FORWARD("POST", pattern_, handler_), \
-		FORWARD("PATCH", pattern_, handler_), FORWARD("DELETE", pattern_, handler_)
+/* What there is to be done at a target is the service's to say, to anybody: the description is public, too. */
+#define FORWARD_ALL(pattern_, handler_)                                                                           \
+	FORWARD("GET", pattern_, HTTP_BODY_NONE, handler_), FORWARD("PUT", pattern_, HTTP_BODY_STREAM, handler_), \
+		FORWARD("POST", pattern_, HTTP_BODY_STREAM, handler_),                                            \
+		FORWARD("PATCH", pattern_, HTTP_BODY_STREAM, handler_),                                           \
+		FORWARD("DELETE", pattern_, HTTP_BODY_NONE, handler_),                                            \
+		OPEN("OPTIONS", pattern_, HTTP_BODY_NONE, 0, handler_)
 #define API_PAGES(prefix_, forward_)                                  \
 	OPEN("GET", prefix_ "/docs", HTTP_BODY_NONE, 0, handle_page), \
-		OPEN("GET", prefix_ "/docs/openapi.json", HTTP_BODY_STREAM, 0, forward_)
+		OPEN("GET", prefix_ "/docs/openapi.json", HTTP_BODY_NONE, 0, forward_)
 
 static const struct http_route ROUTES[] = {
 	INTERNAL("POST", "/internal/v1/registry", handle_registry),
@@ -323,6 +327,7 @@ int gateway_start(const struct gateway_options *options, struct gateway **ret)
 		.guard = guard,
 		.cookie = g,
 		.metrics = g->metrics,
+		.cors_origins = options->cors_origins,
 	};
 	error = http_server_start(&server, &g->server);
 	if (error == 0) {

@@ -18,7 +18,9 @@ struct gateway_options {
 	unsigned threads;
 	const char *peers; /* base URLs of all gateways, with commas; may be NULL: shown in /status, for clients */
 	const uint8_t *cluster_key; /* 32 bytes */
-	const char *assets_dir;	    /* of the API pages; may be NULL: there are none */
+	const char
+		*cors_origins;	/* pages of which other origins may use the store (common/http/cors.h); NULL: of none */
+	const char *assets_dir; /* of the API pages; may be NULL: there are none */
 };
 
 int gateway_start(const struct gateway_options *options, struct gateway **ret);

@@ -3,6 +3,7 @@
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
+#include "common/http/cors.h"
 #include "gateway/gateway.h"
 
 #include <errno.h>
@@ -30,6 +31,9 @@ static const struct config_setting SETTINGS[] = {
 	{.flag = "gateways", .kind = CONFIG_TEXT, .help = "base URLs of all gateways of the store, with commas"},
 	{.flag = "cluster-key", .kind = CONFIG_TEXT, .help = "file with the cluster's key: 64 hex digits, mode 0600"},
 	{.flag = "threads", .kind = CONFIG_NUMBER, .fallback = "1", .min = 1, .max = 64, .help = "event threads"},
+	{.flag = "cors-origins",
+		.kind = CONFIG_TEXT,
+		.help = "origins whose pages may use the store from a browser, with commas; * for all; none unless told"},
 	{.flag = "web-dir", .kind = CONFIG_TEXT, .help = "folder with the files of the API pages"},
 	{.flag = "log-level", .kind = CONFIG_TEXT, .fallback = "info", .help = "debug, info, warning or error"},
 	{0},
@@ -80,8 +84,14 @@ static int run(const struct config *config, const sigset_t *signals)
 		.threads = (unsigned)config_number(config, "threads"),
 		.peers = config_text(config, "gateways"),
 		.cluster_key = key,
+		.cors_origins = config_text(config, "cors-origins"),
 		.assets_dir = config_text(config, "web-dir"),
 	};
+	if (!cors_policy_is_valid(options.cors_origins)) {
+		log_error(NULL, "--cors-origins %s: wanted are SCHEME://HOST[:PORT] with commas, or *",
+			options.cors_origins);
+		return -EINVAL;
+	}
 	allow_descriptors();
 	error = gateway_start(&options, &gateway);
 	if (error < 0) {

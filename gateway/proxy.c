@@ -315,7 +315,8 @@ static bool is_route(const char *what, const char *route)
 static void classify(struct exchange *x)
 {
 	const char *what = below_drive(x->target.data);
-	bool safe = strcmp(x->method, "GET") == 0 || strcmp(x->method, "HEAD") == 0;
+	bool safe =
+		strcmp(x->method, "GET") == 0 || strcmp(x->method, "HEAD") == 0 || strcmp(x->method, "OPTIONS") == 0;
 	const bool post = strcmp(x->method, "POST") == 0;
 	x->poll = (is_route(what, "changes") && (safe || post)) || (is_route(what, "locks/wait") && post);
 	x->reads = safe || x->poll;
@@ -419,7 +420,8 @@ static int exchange_new(struct proxy *p, struct http_request *req, enum registry
 	x->proxy = p;
 	x->req = req;
 	x->kind = kind;
-	x->length = http_request_length(req);
+	/* What means nothing there goes no further (of a GET). */
+	x->length = http_request_route(req)->body == HTTP_BODY_NONE ? 0 : http_request_length(req);
 	x->holders = 2; /* the request, and whoever collects the body or waits for the instance */
 	pthread_mutex_init(&x->lock, NULL);
 	http_headers_init(&x->headers);

@@ -212,13 +212,19 @@ static void add_range(const struct body *b, struct http_headers *headers)
 		part->from + part->len - 1, b->size);
 }
 
+static bool is_head(const struct content *c)
+{
+	return strcmp(http_request_method(c->call->req), "HEAD") == 0;
+}
+
 static int find_ranges(const struct content *c, struct range_set *ret)
 {
 	struct precondition_target target = {
 		.exists = true, .etag = c->etag, .mtime_ns = c->mtime_ns, .now_ns = clock_real_ns()};
 	const char *range = http_request_header(c->call->req, "Range");
 
-	if (!precondition_if_range(http_request_header(c->call->req, "If-Range"), &target))
+	/* Ranges are of GET alone (RFC 9110, 14.2). */
+	if (is_head(c) || !precondition_if_range(http_request_header(c->call->req, "If-Range"), &target))
 		range = NULL;
 	return range_parse(range, c->size, ret);
 }
@@ -268,8 +274,7 @@ static void respond_part(const struct content *c, const struct range_set *ranges
 
 static bool is_part(const struct content *c, const struct range_set *ranges)
 {
-	return c->block && ranges->count == 1 && ranges->parts[0].len <= (int64_t)BLOCK_PART_BYTES_MAX &&
-		strcmp(http_request_method(c->call->req), "HEAD") != 0;
+	return c->block && ranges->count == 1 && ranges->parts[0].len <= (int64_t)BLOCK_PART_BYTES_MAX;
 }
 
 /* Before anything is said: where all that will be sent lies, so that it is one version. */
@@ -293,7 +298,7 @@ static int respond_body(
 	const struct content *c, struct docs_store *store, const struct range_set *ranges, struct http_headers *headers)
 {
 	struct pump_answer answer = {.status = ranges->count ? 206 : 200, .headers = headers, .source = &body_source};
-	const bool head = strcmp(http_request_method(c->call->req), "HEAD") == 0;
+	const bool head = is_head(c);
 	struct body *b = NULL;
 	int r = body_new(c, ranges, &b);
 

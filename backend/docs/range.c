@@ -43,6 +43,9 @@ static bool part_parse(struct span s, int64_t size, struct range *ret)
 	if (first.size == 0) {
 		if (!number(last, &b))
 			return false;
+		/* The end of nothing is all of it (RFC 9110, 14.1.2), which Content-Range cannot say. */
+		if (size == 0 && b > 0)
+			return false;
 		ret->len = b < size ? b : size;
 		ret->from = size - ret->len;
 		return true;

@@ -62,13 +62,21 @@ static enum MHD_Result settle(struct http_request *req)
 	return MHD_YES;
 }
 
+/* What a body may have. Where none means anything a small one is read away (RFC 9110, 9.3.1). */
+static uint64_t body_limit(const struct http_request *req)
+{
+	if (!req->route || req->route->body == HTTP_BODY_NONE)
+		return DRAIN_BYTES_MAX;
+	return req->route->body_max;
+}
+
 /* Goes on if the guard lets it, sleeps if the guard has kept it. On the loop. */
 static enum MHD_Result begin_body(struct http_request *req)
 {
 	const struct http_route *route = req->route;
 	bool answered;
 
-	if (req->length > 0 && (uint64_t)req->length > (route->body == HTTP_BODY_NONE ? 0 : route->body_max))
+	if (req->length > 0 && (uint64_t)req->length > body_limit(req))
 		http_respond_error(req, -ERR_TOO_LARGE, NULL);
 	else if (route->body == HTTP_BODY_STREAM)
 		run_handler(req);
@@ -110,11 +118,40 @@ static int find_route(struct http_request *req)
 	return r;
 }
 
+/* OPTIONS is answered from the table, unless it has rows of its own; a browser's question before a request is always ours. */
+static bool answer_without_route(struct http_request *req)
+{
+	bool options = strcmp(req->method, "OPTIONS") == 0;
+	int r;
+
+	if (options && strcmp(req->target, "*") == 0) {
+		respond_options(req, NULL);
+		return true;
+	}
+	r = find_route(req);
+	if (options && (r == -ERR_METHOD || (r == 0 && http_request_header(req, "Access-Control-Request-Method"))))
+		respond_options(req, r ? req->match.allow : NULL);
+	else if (r)
+		respond_no_route(req, r);
+	return req->answered;
+}
+
+static void ask_guard(struct http_request *req)
+{
+	const struct http_server_options *o = &req->server->options;
+
+	if (!o->guard || o->guard(req, req->route, o->cookie))
+		return;
+	pthread_mutex_lock(&req->lock);
+	req->kept = true;
+	req->handed = !req->proceed;
+	pthread_mutex_unlock(&req->lock);
+}
+
 static enum MHD_Result on_header(
 	struct http_request *req, struct MHD_Connection *connection, const struct request_line *line)
 {
-	const struct http_server_options *o = &req->server->options;
-	const char *why = NULL;
+	char why[HYGIENE_WHY_BYTES];
 	int r;
 
 	/* From here on somebody has to answer. */
@@ -122,43 +159,33 @@ static enum MHD_Result on_header(
 	req->is_head = strcmp(line->method, "HEAD") == 0;
 	(void)snprintf(req->method, sizeof(req->method), "%s", line->method);
 	server_identify(req, connection_of(connection));
-	r = hygiene_check(req, connection, line, &why);
+	r = hygiene_check(req, connection, line, why);
 	if (r) {
 		respond_refusal(req, r, why);
 		return respond_queue(req, connection);
 	}
-	r = find_route(req);
 	enter(req, STAGE_GUARD);
-	if (r) {
-		respond_no_route(req, r);
+	if (answer_without_route(req))
 		return settle(req);
-	}
 	if (req->route->body == HTTP_BODY_WHOLE)
 		buf_init(&req->body, req->route->body_max + 1);
-	if (o->guard && !o->guard(req, req->route, o->cookie)) {
-		pthread_mutex_lock(&req->lock);
-		req->kept = true;
-		req->handed = !req->proceed;
-		pthread_mutex_unlock(&req->lock);
-	}
+	ask_guard(req);
 	return guard_step(req);
 }
 
 static int take_whole(struct http_request *req, const char *data, size_t size)
 {
-	if (req->received + size > req->route->body_max)
+	if (req->received + size > body_limit(req))
 		return -ERR_TOO_LARGE;
-	return buf_append(&req->body, data, size);
+	return req->route->body == HTTP_BODY_WHOLE ? buf_append(&req->body, data, size) : 0;
 }
 
 /* Nobody wants this body; its end is waited for, within reason. With the lock held, which it gives back. */
 static enum MHD_Result discard(struct http_request *req, size_t *size)
 {
-	uint64_t most = req->route ? req->route->body_max : 0;
-
 	req->received += *size;
 	*size = 0;
-	if (req->early || (req->chunked && req->received > most + DRAIN_BYTES_MAX))
+	if (req->early || (req->chunked && req->received > body_limit(req) + DRAIN_BYTES_MAX))
 		return close_connection(req);
 	pthread_mutex_unlock(&req->lock);
 	return MHD_YES;
@@ -202,7 +229,7 @@ static enum MHD_Result on_data(struct http_request *req, const char *data, size_
 	pthread_mutex_unlock(&req->lock);
 	if (req->route->body == HTTP_BODY_STREAM)
 		return on_stream_data(req, data, size);
-	r = req->route->body == HTTP_BODY_WHOLE ? take_whole(req, data, *size) : -ERR_TOO_LARGE;
+	r = take_whole(req, data, *size);
 	if (r)
 		http_respond_error(req, r == -E2BIG ? -ERR_TOO_LARGE : r, NULL);
 	pthread_mutex_lock(&req->lock);

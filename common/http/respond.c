@@ -2,6 +2,7 @@
 
 #include "common/base/error.h"
 #include "common/base/text.h"
+#include "common/http/cors.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -43,15 +44,45 @@ static bool is_ours(const char *name)
 	return false;
 }
 
+/* To a page of another origin that the policy names. */
+static void add_cors(const struct http_request *req, struct http_headers *ret)
+{
+	const char *policy = req->server->options.cors_origins;
+	const char *allowed = policy ? cors_allows(policy, http_request_header(req, "Origin")) : NULL;
+
+	if (allowed)
+		(void)cors_add(ret, allowed, req->preflight);
+}
+
+/*
+ * Before 0.9.77 the library takes a bare LF for the end of a chunk's line, extensions included, where others in front of us may not: what is
+ * a request of its own to us may have been part of a body to them. So nothing follows a chunked request.
+ */
+static bool must_close(const struct http_request *req, const struct answer *a)
+{
+	return a->close || (PARSES_IN_PLACE && req->chunked) || atomic_load(&req->server->draining);
+}
+
+static void add_list(const struct http_headers *headers, struct MHD_Response *response)
+{
+	for (size_t i = 0; headers && i < headers->count; i++) {
+		if (!is_ours(headers->list[i].name))
+			MHD_add_response_header(response, headers->list[i].name, headers->list[i].value);
+	}
+}
+
 static void add_headers(struct http_request *req, const struct answer *a, struct MHD_Response *response)
 {
-	for (size_t i = 0; a->headers && i < a->headers->count; i++) {
-		if (!is_ours(a->headers->list[i].name))
-			MHD_add_response_header(response, a->headers->list[i].name, a->headers->list[i].value);
-	}
+	struct http_headers cors;
+
+	http_headers_init(&cors);
+	add_cors(req, &cors);
+	add_list(a->headers, response);
+	add_list(&cors, response);
 	MHD_add_response_header(response, "Nephos-Trace", req->trace);
-	if (a->close || atomic_load(&req->server->draining))
+	if (must_close(req, a))
 		MHD_add_response_header(response, "Connection", "close");
+	http_headers_fini(&cors);
 }
 
 /* With the lock held: in the middle of a body, too far from its end to wait. */
@@ -61,6 +92,14 @@ static bool is_too_early(const struct http_request *req, const struct answer *a)
 		request_body_left(req) > DRAIN_BYTES_MAX;
 }
 
+static void print_list(const struct http_headers *headers, struct buf *ret)
+{
+	for (size_t i = 0; headers && i < headers->count; i++) {
+		if (!is_ours(headers->list[i].name))
+			buf_printf(ret, "%s: %s\r\n", headers->list[i].name, headers->list[i].value);
+	}
+}
+
 static void write_early(struct http_request *req, const struct answer *a)
 {
 	const union MHD_ConnectionInfo *info =
@@ -68,14 +107,15 @@ static void write_early(struct http_request *req, const struct answer *a)
 	struct buf head;
 	struct iovec parts[2];
 	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+	struct http_headers cors;
 
+	http_headers_init(&cors);
+	add_cors(req, &cors);
 	buf_init(&head, 2 * HEADER_BYTES_MAX);
 	buf_printf(&head, "HTTP/1.1 %d %s\r\nConnection: close\r\nNephos-Trace: %s\r\n", a->status,
 		MHD_get_reason_phrase_for((unsigned)a->status), req->trace);
-	for (size_t i = 0; a->headers && i < a->headers->count; i++) {
-		if (!is_ours(a->headers->list[i].name))
-			buf_printf(&head, "%s: %s\r\n", a->headers->list[i].name, a->headers->list[i].value);
-	}
+	print_list(a->headers, &head);
+	print_list(&cors, &head);
 	buf_printf(&head, "Content-Length: %zu\r\n\r\n", a->body.size);
 	parts[0] = (struct iovec){head.data, head.size};
 	parts[1] = (struct iovec){(void *)a->body.data, a->body.size};
@@ -83,6 +123,7 @@ static void write_early(struct http_request *req, const struct answer *a)
 	(void)sendmsg(info->connect_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)shutdown(info->connect_fd, SHUT_WR);
 	buf_fini(&head);
+	http_headers_fini(&cors);
 	req->early = true;
 }
 
@@ -300,5 +341,17 @@ void respond_no_route(struct http_request *req, int error)
 	if (error == -ERR_METHOD)
 		(void)http_headers_add(&headers, "Allow", req->match.allow);
 	respond_problem(req, error, NULL, &headers, false);
+	http_headers_fini(&headers);
+}
+
+void respond_options(struct http_request *req, const char *allow)
+{
+	struct http_headers headers;
+
+	http_headers_init(&headers);
+	(void)http_headers_add(&headers, "Allow", allow ? allow : "GET, HEAD, PUT, POST, PATCH, DELETE, OPTIONS");
+	if (http_request_header(req, "Access-Control-Request-Method"))
+		req->preflight = true;
+	http_respond(req, 204, &headers, span_of(NULL, 0));
 	http_headers_fini(&headers);
 }

@@ -374,5 +374,8 @@ int router_match(const struct router *r, const char *method, struct span path, c
 		return error;
 	ret->param_count = 0;
 	ret->allow[0] = '\0';
-	return match_node(r, &p, &r->root, 0, ret);
+	error = match_node(r, &p, &r->root, 0, ret);
+	if (error == -ERR_METHOD)
+		allow_add(ret, "OPTIONS");
+	return error;
 }

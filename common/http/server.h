@@ -3,7 +3,7 @@
  *
  * Life of a request: request line and headers are checked (hygiene, host, limits), the route is found on the raw target, the route's
  * `guard` may refuse, then
- *   HTTP_BODY_NONE    a body is refused with 413 unless empty; handler runs.
+ *   HTTP_BODY_NONE    a body means nothing: a small one is read away, 413 beyond; then the handler runs.
  *   HTTP_BODY_WHOLE   the body is collected up to the route's body_max (413 beyond), then the handler runs.
  *   HTTP_BODY_STREAM  the handler runs at once; it reads the body by http_request_read. At most HTTP_STREAM_BYTES lie in memory: a
  *                     full buffer suspends the connection until the handler reads.
@@ -16,8 +16,9 @@
  * goes out at once and the connection is closed after it; a streamed answer (http_respond_stream) in the middle of a body waits for its end.
  *
  * What is refused before routing, 400 and close: doubled or combined Content-Length and Transfer-Encoding, codings other than
- * chunked, not exactly one Host, versions other than 1.0 and 1.1, and every loose spelling of a header (docs/threat-model.md).
- * 431: headers beyond HEADER_BYTES_MAX or HTTP_HEADERS_MAX.
+ * chunked, not exactly one Host (HTTP/1.0 may do without), versions other than 1.0 and 1.1, a field of one value given twice
+ * (common/http/fields.h), and every loose spelling of a header (docs/threat-model.md). 431: headers beyond HEADER_BYTES_MAX or HTTP_HEADERS_MAX.
+ * OPTIONS is answered from the route table.
  */
 #ifndef NEPHOS_HTTP_SERVER_H
 #define NEPHOS_HTTP_SERVER_H
@@ -71,8 +72,10 @@ struct http_server_options {
 	/* Runs before every handler, on the server's thread; false: it has answered, or will. It may also keep the request and go on
 	 * later by http_request_proceed. NULL: none. */
 	bool (*guard)(struct http_request *req, const struct http_route *route, void *cookie);
-	void *cookie;		   /* for handlers and guard */
-	struct metrics *metrics;   /* may be NULL: requests by route and status, latency, bytes, connections */
+	void *cookie;		 /* for handlers and guard */
+	struct metrics *metrics; /* may be NULL: requests by route and status, latency, bytes, connections */
+	/* Pages of which other origins may use it from a browser (common/http/cors.h); NULL: of none. Must outlive the server. */
+	const char *cors_origins;
 	const struct watch *watch; /* for the rows of common/http/watch.h; may be NULL; must outlive the server */
 };
 
@@ -85,12 +88,13 @@ void http_server_stop(struct http_server *s); /* drain with 0, join, free; NULL 
 /* The request. Everything peeked is valid until the answer. */
 const struct http_route *http_request_route(const struct http_request *req);
 const char *http_request_method(const struct http_request *req);
-const char *http_request_target(const struct http_request *req); /* raw, with query */
+const char *http_request_target(const struct http_request *req); /* raw, with query; always a path, or "*" */
 /* One decoded {placeholder}; never contains NUL or '/'; the rest {name...} comes raw (still encoded). Empty span when absent. */
 struct span http_request_param(const struct http_request *req, const char *name);
 /* Decoded value of the first query parameter of that name ('+' is a plus), NULL when absent. */
 const char *http_request_query(const struct http_request *req, const char *name);
-const char *http_request_header(const struct http_request *req, const char *name); /* first one, or NULL */
+/* The value without white space around it, all members of a list; NULL when absent. Of fields that nobody here knows the first. */
+const char *http_request_header(const struct http_request *req, const char *name);
 /* Calls fn for every header field. */
 void http_request_each_header(
 	const struct http_request *req, void (*fn)(const char *name, const char *value, void *cookie), void *cookie);

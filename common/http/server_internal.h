@@ -23,8 +23,10 @@
 /* Of libmicrohttpd, per connection: header, fields, the answer's header. It is cleared after each request, which 64 KiB would show. */
 #define CONNECTION_POOL_BYTES (32u * 1024)
 #define PULL_BLOCK_BYTES (64u * 1024) /* most that one pull is asked for */
-/* An unread body that is read away to keep the connection: cheaper than a new one. */
+/* An unread body that is read away to keep the connection: cheaper than a new one. So is one that means nothing (of a GET). */
 #define DRAIN_BYTES_MAX (256u * 1024)
+/* The library parses where the bytes came to lie, and forgives what its later versions refuse by themselves. */
+#define PARSES_IN_PLACE (MHD_VERSION < 0x00097701)
 /* An answer written in the middle of a body: must fit the socket's buffer. */
 #define EARLY_ANSWER_BYTES_MAX (64u * 1024)
 #define QUERY_VALUES_MAX 16 /* different parameters of one request that are asked for */
@@ -41,6 +43,7 @@ enum stage {
 struct request_field {
 	const char *name;
 	const char *value;
+	size_t name_size;
 };
 
 struct query_value {
@@ -101,6 +104,7 @@ struct http_request {
 	bool chunked;
 	bool is_head;
 	bool is_http_1_0;
+	bool preflight; /* a browser asks whether a page may send a request */
 	char method[16];
 	char trace[TRACE_BYTES_MAX + 1];
 	char peer[48];
@@ -159,12 +163,14 @@ void request_wake(struct http_request *req);
 /* Bytes of the body that are still to come; UINT64_MAX: nobody knows. With req->lock held, or on the loop. */
 uint64_t request_body_left(const struct http_request *req);
 
-/* hygiene.c: 0, -ERR_BAD_REQUEST, -ERR_HEADERS_TOO_LARGE, -ENOMEM; ret_why is a literal. Fills fields, length, trace. */
+/* hygiene.c: 0, -ERR_BAD_REQUEST, -ERR_HEADERS_TOO_LARGE, -ENOMEM; ret_why, of HYGIENE_WHY_BYTES, says what for. Fills fields (lists in one
+ * line each), length, trace; makes the target a path. */
+#define HYGIENE_WHY_BYTES 160
 struct request_line {
 	const char *method, *url, *version; /* as libmicrohttpd hands them out: in its buffer */
 };
-int hygiene_check(struct http_request *req, struct MHD_Connection *connection, const struct request_line *line,
-	const char **ret_why);
+int hygiene_check(
+	struct http_request *req, struct MHD_Connection *connection, const struct request_line *line, char *ret_why);
 
 /* stream.c; on the loop. */
 int stream_fill(struct http_request *req, const char *data, size_t size, size_t *ret_taken);
@@ -174,6 +180,7 @@ ssize_t stream_on_pull(void *cookie, uint64_t position, char *data, size_t size)
 /* respond.c; on the loop. */
 enum MHD_Result respond_queue(struct http_request *req, struct MHD_Connection *connection);
 void respond_no_route(struct http_request *req, int error);
+void respond_options(struct http_request *req, const char *allow); /* to OPTIONS; a preflight by the server's policy */
 void respond_refusal(struct http_request *req, int error, const char *why); /* and closes the connection */
 
 /* exchange.c: one request from its first line to its end, as libmicrohttpd calls it. */

@@ -19,7 +19,7 @@ check_eq "and says that the answer to a batch has two forms" "application/json a
 check_status "so does that of version 1" 200 "$U$V1/docs/openapi.json" "${CLUSTER[@]}"
 check_eq "which has its own paths only" 2 "$(value '[.paths|keys[]|select(test("openapi")|not)]|length')"
 says "a method that is not there is 405" 405 PATCH "$V1"
-check_eq "and says which are" "GET, HEAD, POST" "$(header Allow | tr -d ' ' | sed 's/,/, /g')"
+check_eq "and says which are" "GET, HEAD, POST, OPTIONS" "$(header Allow | tr -d ' ' | sed 's/,/, /g')"
 
 # ---- drives ----
 says "the first drive is made at first use" 200 GET "$V2/drives"

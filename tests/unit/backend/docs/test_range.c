@@ -40,6 +40,9 @@ static void range_parse_gives_the_bytes_that_are_there(void **state)
 	expect_one("Bytes= 1-2 ", 10, 1, 2);
 	expect_one("bytes=,1-2,", 10, 1, 2);
 	expect_one("bytes=9223372036854775806-", INT64_MAX, INT64_MAX - 1, 1);
+	/* Nothing has an end, which is all of it. */
+	expect_whole("bytes=-5", 0);
+	expect_whole("bytes=0-,-5", 0);
 	/* Together more than there is, and more than can be counted. */
 	expect_whole("bytes=0-1,-5,6-", INT64_MAX);
 }
@@ -53,7 +56,7 @@ static void range_parse_beyond_the_end_is_refused(void **state)
 	assert_int_equal(range_parse("bytes=10-20,30-40", 10, &set), -ERR_RANGE);
 	assert_int_equal(range_parse("bytes=-0", 10, &set), -ERR_RANGE);
 	assert_int_equal(range_parse("bytes=0-", 0, &set), -ERR_RANGE);
-	assert_int_equal(range_parse("bytes=-5", 0, &set), -ERR_RANGE);
+	assert_int_equal(range_parse("bytes=-0", 0, &set), -ERR_RANGE);
 	assert_int_equal(set.count, 0);
 }
 

@@ -30,8 +30,28 @@ static void on_echo(struct http_request *req, void *cookie)
 	http_respond(req, 200, NULL, http_request_body(req));
 }
 
+/* What a handler sees of the fields that these tests send. */
+static void on_fields(struct http_request *req, void *cookie)
+{
+	static const char *const names[] = {"Authorization", "If-Match", "If-None-Match", "Range", "Unknown"};
+	struct buf text;
+
+	(void)cookie;
+	buf_init(&text, 4096);
+	assert_int_equal(buf_printf(&text, "%s", http_request_target(req)), 0);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *value = http_request_header(req, names[i]);
+
+		assert_int_equal(buf_printf(&text, " [%s]", value ? value : "-"), 0);
+	}
+	http_respond(req, 200, NULL, buf_span(&text));
+	buf_fini(&text);
+}
+
 static const struct http_route routes[] = {
 	{"GET", "/", .handler = on_hello, .internal = true},
+	{"GET", "/fields", .handler = on_fields, .internal = true},
+	{"DELETE", "/fields", .handler = on_fields, .internal = true},
 	{"POST", "/echo", .body = HTTP_BODY_WHOLE, .body_max = 1000, .handler = on_echo, .internal = true},
 	{0},
 };
@@ -115,7 +135,9 @@ static void anything_but_one_host_is_refused(void **state)
 {
 	static const char *const requests[] = {
 		"GET / HTTP/1.1\r\n\r\n",
-		"GET / HTTP/1.0\r\n\r\n",
+		"GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n",
+		"GET / HTTP/1.0\r\nHost:\r\n\r\n",
+		"GET http://x/ HTTP/1.1\r\n\r\n",
 		"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
 		"GET / HTTP/1.1\r\nHost: a\r\nhOST: b\r\n\r\n",
 		"GET / HTTP/1.1\r\nHost:\r\n\r\n",
@@ -138,6 +160,15 @@ static void strange_request_lines_are_refused(void **state)
 	assert_refused(*state, "GET /a\tb HTTP/1.1\r\n" H "\r\n", 400);
 	assert_refused(*state, "GET /a\x01 HTTP/1.1\r\n" H "\r\n", 400);
 	assert_refused(*state, "GET /a#b HTTP/1.1\r\n" H "\r\n", 400);
+	assert_refused(*state, "GET * HTTP/1.1\r\n" H "\r\n", 400);
+	assert_refused(*state, "OPTIONS ** HTTP/1.1\r\n" H "\r\n", 400);
+	assert_refused(*state, "GET a/b HTTP/1.1\r\n" H "\r\n", 400);
+	assert_refused(*state, "GET ftp://x/ HTTP/1.1\r\n" H "\r\n", 400);
+	assert_refused(*state, "GET http:// HTTP/1.1\r\n" H "\r\n", 400);
+	assert_refused(*state, "GET http:///a HTTP/1.1\r\n" H "\r\n", 400);
+	assert_refused(*state, "GET http://a@b/ HTTP/1.1\r\n" H "\r\n", 400);
+	assert_refused(*state, "GET x:80 HTTP/1.1\r\n" H "\r\n", 400);
+	assert_refused(*state, "CONNECT x:80 HTTP/1.1\r\n" H "\r\n", 400);
 	/* Other majors are the library's to refuse. */
 	assert_refused(*state, "GET / HTTP/2.0\r\n" H "\r\n", 505);
 	assert_refused(*state, "GET / HTTP/0.9\r\n" H "\r\n", 505);
@@ -207,6 +238,10 @@ static void every_legal_spelling_of_a_field_is_served(void **state)
 		"GET / HTTP/1.1\r\nHost: x\r\nA: \xc3\xbc\r\nCookie: a=b; c=d\r\n\r\n",
 		"GET /?a=b&c&d=%20+e&&=f HTTP/1.1\r\nHost: [::1]:80\r\n\r\n",
 		"GET / HTTP/1.0\r\nHost: x\r\n\r\n",
+		"GET / HTTP/1.0\r\n\r\n",
+		"GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET http://x HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET HTTPS://x:80?a=b HTTP/1.1\r\nHost: y\t \r\n\r\n",
 		"\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
 	};
 	char text[4096];
@@ -367,6 +402,138 @@ static void pipelined_requests_are_answered_in_order(void **state)
 	close(fd);
 }
 
+/* What on_fields says to a request with these lines. */
+static void assert_seen(const struct http_server *server, const char *lines, const char *seen)
+{
+	char request[1024], text[4096];
+
+	snprintf(request, sizeof(request), "GET /fields HTTP/1.1\r\n" H "%s\r\n", lines);
+	if (wire_ask(http_server_port(server), request, text, sizeof(text)) != 200 || !strstr(text, seen))
+		fail_msg("%s\n: not %s but\n%s", lines, seen, text);
+}
+
+static void white_space_around_a_value_is_none_of_it(void **state)
+{
+	assert_seen(*state, "Authorization: Bearer T \r\n", "/fields [Bearer T] [-] [-] [-] [-]");
+	assert_seen(*state, "Authorization:\t Bearer T\t \t\r\n", "[Bearer T]");
+	assert_seen(*state, "Range: \r\n", "[-] [-] [-] [] [-]");
+	assert_seen(*state, "Unknown: a  b \t\r\n", "[a  b]");
+}
+
+static void lines_of_one_list_are_one_list(void **state)
+{
+	assert_seen(*state, "If-None-Match: \"a\"\r\nIf-Match: *\r\nif-none-match:\t\"b\" \r\nIF-NONE-MATCH: \"c\"\r\n",
+		"[-] [*] [\"a\", \"b\", \"c\"] [-] [-]");
+	assert_seen(*state, "If-Match: \"a\"\r\nIf-Match:\r\n", "[\"a\", ]");
+	/* What a list is of is not known of what nobody knows. */
+	assert_seen(*state, "Unknown: a\r\nUnknown: b\r\n", "[a]");
+}
+
+static void two_values_where_there_can_be_one_are_refused(void **state)
+{
+	static const char *const names[] = {"Authorization", "Idempotency-Key", "Content-Type", "Range", "If-Range",
+		"Content-Range", "If-Modified-Since", "Last-Event-ID", "Origin", "Nephos-Floor", "Nephos-Anything",
+		"User-Agent"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char request[512], text[4096];
+
+		snprintf(request, sizeof(request), "GET /fields HTTP/1.1\r\n" H "%s: a\r\nA: b\r\n%s: a\r\n\r\n",
+			names[i], names[i]);
+		assert_refused(*state, request, 400);
+		assert_int_equal(wire_ask(http_server_port(*state), request, text, sizeof(text)), 400);
+		assert_non_null(strstr(text, "is given twice"));
+		assert_non_null(strstr(text, names[i]));
+	}
+}
+
+static void a_target_with_a_host_is_its_path(void **state)
+{
+	char text[4096];
+
+	assert_int_equal(wire_ask(http_server_port(*state), "GET http://other:80/fields?a=%20b HTTP/1.1\r\n" H "\r\n",
+				 text, sizeof(text)),
+		200);
+	assert_non_null(strstr(text, "\r\n\r\n/fields?a=%20b ["));
+}
+
+static void options_are_answered_from_the_table(void **state)
+{
+	static const struct {
+		const char *target, *allow;
+	} cases[] = {
+		{"*", "Allow: GET, HEAD, PUT, POST, PATCH, DELETE, OPTIONS\r\n"},
+		{"http://x", "Allow: GET, HEAD, PUT, POST, PATCH, DELETE, OPTIONS\r\n"},
+		{"/fields", "Allow: GET, HEAD, DELETE, OPTIONS\r\n"},
+		{"http://x/echo", "Allow: POST, OPTIONS\r\n"},
+	};
+	char request[256], text[4096];
+	int fd = wire_connect(http_server_port(*state));
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(request, sizeof(request), "OPTIONS %s HTTP/1.1\r\n" H "Origin: http://a\r\n\r\n",
+			cases[i].target);
+		assert_true(wire_say(fd, request));
+		assert_int_equal(wire_response(fd, text, sizeof(text)), 204);
+		if (!strstr(text, cases[i].allow))
+			fail_msg("OPTIONS %s: %s", cases[i].target, text);
+		assert_null(strstr(text, "Access-Control"));
+	}
+	assert_true(wire_say(fd, "OPTIONS /nowhere HTTP/1.1\r\n" H "\r\n"));
+	assert_int_equal(wire_response(fd, text, sizeof(text)), 404);
+	close(fd);
+}
+
+static void a_body_that_means_nothing_is_read_away(void **state)
+{
+	char text[4096];
+	int fd = wire_connect(http_server_port(*state));
+
+	assert_true(wire_say(fd,
+		"GET /fields HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\nhello"
+		"DELETE /fields HTTP/1.1\r\n" H "Content-Length: 31\r\n\r\nGET / HTTP/1.1\r\n" H "\r\n1234"
+		"GET / HTTP/1.1\r\n" H "\r\n"));
+	assert_int_equal(wire_response(fd, text, sizeof(text)), 200);
+	assert_int_equal(wire_response(fd, text, sizeof(text)), 200);
+	assert_null(strstr(text, "hello"));
+	assert_int_equal(wire_response(fd, text, sizeof(text)), 200);
+	assert_non_null(strstr(text, "hello"));
+	close(fd);
+	assert_refused(*state, "DELETE /fields HTTP/1.1\r\n" H "Content-Length: 9999999\r\n\r\nhello", 413);
+}
+
+static void what_expects_to_go_on_with_nothing_is_answered(void **state)
+{
+	char text[4096];
+	int fd = wire_connect(http_server_port(*state));
+
+	assert_true(wire_say(fd,
+		"GET /fields HTTP/1.1\r\n" H "Expect: 100-continue\r\n\r\n"
+		"POST /echo HTTP/1.1\r\n" H "Expect: 100-continue\r\nContent-Length: 0\r\n\r\n"
+		"GET /nowhere HTTP/1.1\r\n" H "Expect: 100-continue\r\n\r\n"
+		"GET / HTTP/1.1\r\n" H "\r\n"));
+	assert_int_equal(wire_response(fd, text, sizeof(text)), 200);
+	assert_int_equal(wire_response(fd, text, sizeof(text)), 200);
+	assert_int_equal(wire_response(fd, text, sizeof(text)), 404);
+	assert_int_equal(wire_response(fd, text, sizeof(text)), 200);
+	assert_non_null(strstr(text, "hello"));
+	close(fd);
+}
+
+/* To a reader for whom only CR LF ends a line the extension goes on, and what we would answer next is part of this body. */
+static void nothing_follows_chunks_that_the_library_reads_loosely(void **state)
+{
+	char text[4096];
+	int fd = wire_connect(http_server_port(*state));
+
+	assert_true(wire_say(fd,
+		"POST /echo HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n5;a\nhello\r\n0\r\n\r\n"
+		"GET /fields HTTP/1.1\r\n" H "\r\n"));
+	(void)wire_response(fd, text, sizeof(text));
+	assert_int_equal(wire_response(fd, text, sizeof(text)), 0);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -384,6 +551,14 @@ int main(void)
 		cmocka_unit_test(chunks_sent_byte_by_byte_are_one_body),
 		cmocka_unit_test(requests_cut_anywhere_leave_the_server_serving),
 		cmocka_unit_test(pipelined_requests_are_answered_in_order),
+		cmocka_unit_test(white_space_around_a_value_is_none_of_it),
+		cmocka_unit_test(lines_of_one_list_are_one_list),
+		cmocka_unit_test(two_values_where_there_can_be_one_are_refused),
+		cmocka_unit_test(a_target_with_a_host_is_its_path),
+		cmocka_unit_test(options_are_answered_from_the_table),
+		cmocka_unit_test(a_body_that_means_nothing_is_read_away),
+		cmocka_unit_test(what_expects_to_go_on_with_nothing_is_answered),
+		cmocka_unit_test(nothing_follows_chunks_that_the_library_reads_loosely),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

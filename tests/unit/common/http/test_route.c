@@ -181,12 +181,12 @@ static void match_of_another_method_names_those_there_are(void **state)
 	struct world *w = *state;
 
 	assert_int_equal(ask(w, "PATCH", "/v1/docs/17"), -ERR_METHOD);
-	assert_string_equal(w->match.allow, "GET, HEAD, DELETE, PUT");
+	assert_string_equal(w->match.allow, "GET, HEAD, DELETE, PUT, OPTIONS");
 	assert_int_equal(ask(w, "DELETE", "/v1/docs/"), -ERR_METHOD);
-	assert_string_equal(w->match.allow, "GET, HEAD, POST");
+	assert_string_equal(w->match.allow, "GET, HEAD, POST, OPTIONS");
 	/* Both places the path ends at count. */
 	assert_int_equal(ask(w, "POST", "/v1/docs/home"), -ERR_METHOD);
-	assert_string_equal(w->match.allow, "GET, HEAD, DELETE, PUT");
+	assert_string_equal(w->match.allow, "GET, HEAD, DELETE, PUT, OPTIONS");
 	assert_int_equal(ask(w, "get", "/v1/docs/17"), -ERR_METHOD);
 }
 

@@ -240,13 +240,14 @@ static void wrong_paths_and_methods_keep_the_connection(void **state)
 	} cases[] = {
 		{"GET /nowhere HTTP/1.1\r\n" H "\r\n", 404, "\"type\":\"/problems/not-found\""},
 		{"PUT /echo/1 HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\nhello", 405,
-			"Allow: GET, HEAD, POST, DELETE\r\n"},
+			"Allow: GET, HEAD, POST, DELETE, OPTIONS\r\n"},
 		{"GET /echo/a%2Fb HTTP/1.1\r\n" H "\r\n", 400, "\"type\":\"/problems/bad-path\""},
 		{"GET /echo/%00 HTTP/1.1\r\n" H "\r\n", 400, "\"errno\":\"EINVAL\""},
 		{"GET /echo/.. HTTP/1.1\r\n" H "\r\n", 400, "application/problem+json"},
 		{"POST /nowhere HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 404,
 			"close"},
-		{"GET /echo/1 HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\nhello", 413, "\"errno\":\"E2BIG\""},
+		{"GET /echo/1 HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\nhello", 200, "id=1"},
+		{"GET /echo/1 HTTP/1.1\r\n" H "Content-Length: 300000\r\n\r\n", 413, "\"errno\":\"E2BIG\""},
 	};
 	const struct world *w = *state;
 	int fd = wire_connect(http_server_port(w->server));
