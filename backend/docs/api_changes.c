@@ -169,11 +169,11 @@ void api_changes_get(struct http_request *req, void *cookie)
 
 	if (!p)
 		return;
-	r = call_query_number(p->call, "since", 0, INT64_MAX, &p->since);
+	r = http_request_query_number(p->call->req, "since", 0, INT64_MAX, &p->since);
 	if (r == 0)
-		r = call_query_number(p->call, "wait", 0, INT32_MAX, &p->wait_s);
+		r = http_request_query_number(p->call->req, "wait", 0, INT32_MAX, &p->wait_s);
 	if (r == 0)
-		r = call_query_number(p->call, "limit", 1, CHANGES_PAGE_MAX, &p->limit);
+		r = http_request_query_number(p->call->req, "limit", 1, CHANGES_PAGE_MAX, &p->limit);
 	if (r == 0 && p->since < 0 && !last_event)
 		r = -ERR_BAD_REQUEST;
 	if (r < 0)

@@ -291,7 +291,6 @@ static void put_job(struct call *call, struct docs_store *store)
 
 static int put_init(struct put *p, struct call *call)
 {
-	const char *parents = http_request_query(call->req, "parents");
 	int r = mutate_init(&p->m, call);
 
 	p->call = call;
@@ -299,7 +298,8 @@ static int put_init(struct put *p, struct call *call)
 	p->m.answer = put_answer;
 	p->m.may_retry = put_may_retry;
 	p->m.retry = put_retry;
-	p->parents = parents && strcmp(parents, "0") != 0;
+	if (r == 0)
+		r = http_request_query_bool(call->req, "parents", &p->parents);
 	if (r == 0)
 		r = target_init(&p->target, call);
 	if (r == 0)

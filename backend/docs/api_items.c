@@ -74,7 +74,6 @@ void api_item_by_path(struct http_request *req, void *cookie)
 {
 	struct call *call = call_new(req, cookie);
 	struct path *path = call ? call_alloc(call, sizeof(*path)) : NULL;
-	struct span raw;
 	int r;
 
 	if (!path)
@@ -83,8 +82,7 @@ void api_item_by_path(struct http_request *req, void *cookie)
 	call->data = path;
 	r = call_keep(call, path, path_fini_kept);
 	if (r == 0)
-		r = path_query_raw(http_request_target(req), "path", &raw) ? path_split_query(path, raw)
-									   : -ERR_BAD_PATH;
+		r = path_split_query(path, http_request_query(req, "path"));
 	if (r < 0)
 		call_fail(call, r, NULL);
 	else
@@ -139,12 +137,12 @@ void api_item_lookup(struct http_request *req, void *cookie)
 {
 	struct call *call = call_new(req, cookie);
 	struct one_name *n = call ? one_name_new(call) : NULL;
-	struct span raw;
+	const char *name = n ? http_request_query(req, "name") : NULL;
 	int r;
 
 	if (!n)
 		return;
-	r = path_query_raw(http_request_target(req), "name", &raw) ? path_decode_name(raw, &n->name) : -ERR_BAD_REQUEST;
+	r = name ? path_take_name(span_str(name), &n->name) : -ERR_BAD_REQUEST;
 	if (r < 0)
 		call_fail(call, r, NULL);
 	else
@@ -173,7 +171,7 @@ static int parse_cursor(const char *text, struct buf *ret)
 static void children_job(struct call *call, struct docs_store *store)
 {
 	struct one_name *after = call->data;
-	const char *with_inline = http_request_query(call->req, "inline");
+	bool with_inline = false;
 	struct docs_children what = {.after = buf_span(&after->name)};
 	struct docs_position at = {0};
 	struct reply_items items;
@@ -182,12 +180,14 @@ static void children_job(struct call *call, struct docs_store *store)
 
 	reply_items_init(&items, call);
 	items.page = true;
-	items.with_inline = items.compact && with_inline && strcmp(with_inline, "1") == 0;
+	if (r == 0)
+		r = http_request_query_bool(call->req, "inline", &with_inline);
+	items.with_inline = items.compact && with_inline;
 	if (r == 0)
 		r = call_id(call, "id", &what.folder);
 	if (r == 0)
-		r = call_query_number(
-			call, "limit", 1, items.compact ? COMPACT_PAGE_ITEMS_MAX : PAGE_ITEMS_MAX, &limit);
+		r = http_request_query_number(
+			call->req, "limit", 1, items.compact ? COMPACT_PAGE_ITEMS_MAX : PAGE_ITEMS_MAX, &limit);
 	if (items.with_inline && limit > CHILDREN_INLINE_MAX)
 		limit = CHILDREN_INLINE_MAX;
 	items.limit = (uint32_t)limit;
@@ -356,9 +356,9 @@ static void extents_job(struct call *call, struct docs_store *store)
 	if (r == 0)
 		r = call_id(call, "id", &id);
 	if (r == 0)
-		r = call_query_number(call, "from", 0, FILE_BYTES_MAX, &from);
+		r = http_request_query_number(call->req, "from", 0, FILE_BYTES_MAX, &from);
 	if (r == 0)
-		r = call_query_number(call, "len", 1, INT64_MAX, &len);
+		r = http_request_query_number(call->req, "len", 1, INT64_MAX, &len);
 	if (len > INT64_MAX - from)
 		len = INT64_MAX - from;
 	if (r == 0)

@@ -382,23 +382,21 @@ void api_lock_test(struct http_request *req, void *cookie)
 {
 	struct call *call = call_new(req, cookie);
 	struct docs_lock_wanted *wanted = call ? call_alloc(call, sizeof(*wanted)) : NULL;
-	int64_t exclusive = 0;
 	int r;
 
 	if (!wanted)
 		return;
 	call->data = wanted;
 	wanted->range.to = INT64_MAX;
-	r = call_query_number(call, "id", 1, INT64_MAX, &wanted->id);
+	r = http_request_query_number(call->req, "id", 1, INT64_MAX, &wanted->id);
 	if (r == 0)
 		r = kind_of(http_request_query(req, "kind"), &wanted->kind);
 	if (r == 0)
-		r = call_query_number(call, "from", 0, INT64_MAX, &wanted->range.from);
+		r = http_request_query_number(call->req, "from", 0, INT64_MAX, &wanted->range.from);
 	if (r == 0)
-		r = call_query_number(call, "to", wanted->range.from, INT64_MAX, &wanted->range.to);
+		r = http_request_query_number(call->req, "to", wanted->range.from, INT64_MAX, &wanted->range.to);
 	if (r == 0)
-		r = call_query_number(call, "exclusive", 0, 1, &exclusive);
-	wanted->range.exclusive = exclusive != 0;
+		r = http_request_query_bool(req, "exclusive", &wanted->range.exclusive);
 	if (r == 0 && (wanted->id == 0 || call->scope.session <= 0))
 		r = -ERR_BAD_REQUEST;
 	if (r < 0)

@@ -189,19 +189,6 @@ int call_id(const struct call *call, const char *placeholder, int64_t *ret)
 	return 0;
 }
 
-int call_query_number(const struct call *call, const char *name, int64_t min, int64_t max, int64_t *ret)
-{
-	const char *text = http_request_query(call->req, name);
-	int64_t value;
-
-	if (!text)
-		return 0;
-	if (text_parse_i64(span_str(text), &value) < 0 || value < min || value > max)
-		return -ERR_BAD_REQUEST;
-	*ret = value;
-	return 0;
-}
-
 bool call_accepts(const struct call *call, const char *media)
 {
 	const char *accept = http_request_header(call->req, "Accept");

@@ -39,8 +39,6 @@ void call_work_slow(struct call *call, void (*job)(struct call *call, struct doc
 int call_drive(struct call *call, struct docs_store *store);
 /* The document of a {placeholder}. -ERR_NOT_FOUND: not a number, or of another drive. The drive must be known. */
 int call_id(const struct call *call, const char *placeholder, int64_t *ret);
-/* A number in the query; fallback when absent. -ERR_BAD_REQUEST: not a number, or beyond min..max. */
-int call_query_number(const struct call *call, const char *name, int64_t min, int64_t max, int64_t *ret);
 bool call_accepts(const struct call *call, const char *media);
 
 /* Answers with a problem. error: any failure; detail may be NULL. Logs what is our own fault. */

@@ -97,49 +97,16 @@ int path_split_text(struct path *p, struct span text)
 	return r == -E2BIG ? -ENAMETOOLONG : r;
 }
 
-int path_split_query(struct path *p, struct span raw)
+int path_split_query(struct path *p, const char *value)
 {
-	struct buf text;
-	int r;
-
-	buf_init(&text, (size_t)PATH_BYTES_MAX + 1);
-	r = text_url_decode(raw, &text);
-	if (r == -EINVAL)
-		r = -ERR_BAD_PATH;
-	if (r == 0)
-		r = path_split_text(p, buf_span(&text));
-	buf_fini(&text);
-	return r == -E2BIG ? -ENAMETOOLONG : r;
+	return value ? path_split_text(p, span_str(value)) : -ERR_BAD_PATH;
 }
 
-bool path_query_raw(const char *target, const char *name, struct span *ret)
+int path_take_name(struct span name, struct buf *ret)
 {
-	const char *at = strchr(target, '?');
-	size_t name_size = strlen(name);
+	int r = name_check(name);
 
-	while (at) {
-		const char *pair = at + 1;
-		size_t size = strcspn(pair, "&#");
-
-		if (size > name_size && pair[name_size] == '=' && memcmp(pair, name, name_size) == 0) {
-			*ret = span_of(pair + name_size + 1, size - name_size - 1);
-			return true;
-		}
-		at = pair[size] == '&' ? pair + size : NULL;
-	}
-	return false;
-}
-
-int path_decode_name(struct span raw, struct buf *ret)
-{
-	size_t before = ret->size;
-	int r = text_url_decode(raw, ret);
-
-	if (r == -EINVAL)
-		return -ERR_BAD_PATH;
-	if (r == -E2BIG)
-		return -ENAMETOOLONG;
-	return r < 0 ? r : name_check(span_of(ret->data + before, ret->size - before));
+	return r < 0 ? r : buf_append_span(ret, name);
 }
 
 int path_encode(const struct span *names, size_t count, struct buf *ret)

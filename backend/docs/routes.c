@@ -21,6 +21,9 @@
 #define LIST(name, of) "\"" name "\":{\"type\":\"array\",\"items\":" of "}"
 #define QUERY(name, type, about) \
 	"{\"name\":\"" name "\",\"in\":\"query\",\"schema\":{\"type\":\"" type "\"},\"description\":\"" about "\"}"
+#define QUERY_NEEDED(name, type, about)                                                                 \
+	"{\"name\":\"" name "\",\"in\":\"query\",\"required\":true,\"schema\":{\"type\":\"" type "\"}," \
+	"\"description\":\"" about "\"}"
 #define HEADER(name, about) \
 	"{\"name\":\"" name "\",\"in\":\"header\",\"schema\":{\"type\":\"string\"},\"description\":\"" about "\"}"
 #define PARAMETERS(list) "\"parameters\":[" list "]"
@@ -36,6 +39,8 @@
 #define IF_MATCH HEADER("If-Match", "only if the document has this etag")
 #define IF_NONE_MATCH HEADER("If-None-Match", "* : only if there is nothing yet")
 #define KEY HEADER("Idempotency-Key", "a repeat with the same key gets the same answer, once done, for 24 hours")
+#define FILE_PATH QUERY_NEEDED("path", "string", "from the root: /a/b")
+#define PARENTS QUERY("parents", "boolean", "make missing folders")
 #define RANGE HEADER("Range", "bytes=0-99, several with commas")
 
 #define SESSION HEADER("Nephos-Session", "the session of the mount")
@@ -116,13 +121,28 @@ const struct http_route docs_routes[] = {
 			"a folder") "," ANSWER("416", "no such range")) "}"},
 	{"PUT", ONE "/files/{path...}", BODY_CONTENT, .handler = api_file_put, .tag = "content",
 		.summary = "Store content at a path",
-		.doc = "{" PARAMETERS(QUERY("parents", "integer", "1: make missing folders") "," HEADER("Repr-Digest",
+		.doc = "{" PARAMETERS(PARENTS "," HEADER("Repr-Digest",
 			"sha-256=:BASE64:") "," KEY "," IF_MATCH
 					    "," IF_NONE_MATCH) "," BYTES_BODY "," RESPONSES(JSON_ANSWER("201", "made",
 			ITEM) "," JSON_ANSWER("200", "replaced", ITEM)) "}"},
 	{"DELETE", ONE "/files/{path...}", BODY_NONE, .handler = api_file_delete, .tag = "content",
 		.summary = "Delete what is at a path (a folder must be empty)",
 		.doc = "{" PARAMETERS(KEY "," IF_MATCH) "," RESPONSES(
+			ANSWER("204", "gone") "," ANSWER("409", "a folder that is not empty")) "}"},
+	{"GET", ONE "/files", BODY_NONE, .handler = api_file_get, .tag = "content",
+		.summary = "Content by path, encoded as a whole",
+		.doc = "{" PARAMETERS(FILE_PATH "," RANGE "," IF_NONE_MATCH) "," RESPONSES(ANSWER(
+			"200", "the content") "," ANSWER("206", "the ranges") "," ANSWER("304",
+			"as you have it") "," ANSWER("409", "a folder") "," ANSWER("416", "no such range")) "}"},
+	{"PUT", ONE "/files", BODY_CONTENT, .handler = api_file_put, .tag = "content",
+		.summary = "Store content at a path, encoded as a whole",
+		.doc = "{" PARAMETERS(FILE_PATH "," PARENTS "," HEADER("Repr-Digest",
+			"sha-256=:BASE64:") "," KEY "," IF_MATCH
+					    "," IF_NONE_MATCH) "," BYTES_BODY "," RESPONSES(JSON_ANSWER("201", "made",
+			ITEM) "," JSON_ANSWER("200", "replaced", ITEM)) "}"},
+	{"DELETE", ONE "/files", BODY_NONE, .handler = api_file_delete, .tag = "content",
+		.summary = "Delete what is at a path, encoded as a whole",
+		.doc = "{" PARAMETERS(FILE_PATH "," KEY "," IF_MATCH) "," RESPONSES(
 			ANSWER("204", "gone") "," ANSWER("409", "a folder that is not empty")) "}"},
 	{"GET", ONE "/items/{id}/content", BODY_NONE, .handler = api_file_get, .tag = "content",
 		.summary = "Content by id",
@@ -136,8 +156,7 @@ const struct http_route docs_routes[] = {
 
 	/* ---- items ---- */
 	{"GET", ONE "/items", BODY_NONE, .handler = api_item_by_path, .tag = "items", .summary = "Attributes by path",
-		.doc = "{" PARAMETERS(QUERY("path", "string", "from the root: /a/b")) "," RESPONSES(
-			JSON_ANSWER("200", "the item", ITEM)) "}"},
+		.doc = "{" PARAMETERS(FILE_PATH) "," RESPONSES(JSON_ANSWER("200", "the item", ITEM)) "}"},
 	{"GET", ONE "/items/{id}", BODY_NONE, .handler = api_item_get, .tag = "items", .summary = "Attributes by id",
 		.doc = "{" RESPONSES(JSON_ANSWER("200", "the item", ITEM)) "}"},
 	{"DELETE", ONE "/items/{id}", BODY_NONE, .handler = api_item_delete, .tag = "items",
@@ -150,7 +169,7 @@ const struct http_route docs_routes[] = {
 			"a page, in the order of the names' bytes", ITEM_PAGE)) "}"},
 	{"GET", ONE "/items/{id}/lookup", BODY_NONE, .handler = api_item_lookup, .tag = "items",
 		.summary = "One name in a folder",
-		.doc = "{" PARAMETERS(QUERY("name", "string", "the name")) "," RESPONSES(
+		.doc = "{" PARAMETERS(QUERY_NEEDED("name", "string", "the name")) "," RESPONSES(
 			JSON_ANSWER("200", "the item", ITEM)) "}"},
 	{"GET", ONE "/items/{id}/extents", BODY_NONE, .handler = api_item_extents, .tag = "items",
 		.summary = "Which blocks a document is made of",
@@ -201,8 +220,8 @@ const struct http_route docs_routes[] = {
 		.summary = "Which file lock of another mount would be in the way",
 		.doc = "{" PARAMETERS(SESSION "," QUERY("id", "string", "the document") "," QUERY("kind", "string",
 			"posix or flock") "," QUERY("from", "integer", "first byte; 0 unless told") "," QUERY("to",
-			"integer", "last byte; to the end unless told") "," QUERY("exclusive", "integer",
-			"1: of one that shares with nobody")) "," RESPONSES(JSON_ANSWER("200",
+			"integer", "last byte; to the end unless told") "," QUERY("exclusive", "boolean",
+			"of one that shares with nobody")) "," RESPONSES(JSON_ANSWER("200",
 			"the one that lies first, or null", OBJECT("\"conflict\":" LOCK_RANGE))) "}"},
 	{"POST", ONE "/locks/wait", BODY_JSON, .handler = api_lock_wait, .tag = "locks",
 		.summary = "Wait until a file lock may be had",

@@ -13,6 +13,14 @@ static void target_fini(void *p)
 	path_fini(&t->path);
 }
 
+/* In the target, or behind it for those who encode slashes there; of two neither. */
+static int take_path(struct target *t, struct span rest, const char *query)
+{
+	if (rest.size > 0 && query)
+		return -ERR_BAD_PATH;
+	return query ? path_split_query(&t->path, query) : path_split(&t->path, rest);
+}
+
 int target_init(struct target *t, struct call *call)
 {
 	struct http_request *req = call->req;
@@ -31,7 +39,7 @@ int target_init(struct target *t, struct call *call)
 		.if_unmodified_since = http_request_header(req, "If-Unmodified-Since"),
 	};
 	t->by_path = http_request_param(req, "id").size == 0;
-	return t->by_path ? path_split(&t->path, http_request_param(req, "path")) : 0;
+	return t->by_path ? take_path(t, http_request_param(req, "path"), http_request_query(req, "path")) : 0;
 }
 
 int target_on_item(const struct item *item, void *cookie)

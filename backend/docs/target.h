@@ -25,7 +25,7 @@ struct target {
 	struct docs_position at;
 };
 
-/* From {path...} or {id}. -ERR_BAD_PATH, -ENAMETOOLONG; an id is only looked at by target_find. */
+/* From {path...}, ?path= or {id}. -ERR_BAD_PATH, -ENAMETOOLONG; an id is only looked at by target_find. */
 int target_init(struct target *t, struct call *call);
 /* Resolves the drive too. 0 also when it does not exist (by path): see exists. -ERR_NOT_FOUND: drive, or id. */
 int target_find(struct target *t, struct docs_store *store);

@@ -353,16 +353,14 @@ int user_path_id(struct user_request *u, uint64_t *ret)
 
 int user_page(struct user_request *u, size_t *ret_limit, uint64_t *ret_after)
 {
-	const char *limit_text = http_request_query(u->req, "limit");
-	const char *cursor = http_request_query(u->req, "cursor");
-	uint64_t limit = PAGE_ITEMS_DEFAULT, after = 0;
+	int64_t limit = PAGE_ITEMS_DEFAULT, after = 0;
 
-	if (limit_text && (text_parse_u64(span_str(limit_text), PAGE_ITEMS_MAX, &limit) < 0 || limit == 0))
-		return account_refuse(&u->call, -ERR_UNPROCESSABLE, "limit is 1 to %u", PAGE_ITEMS_MAX);
-	if (cursor && text_parse_u64(span_str(cursor), INT64_MAX, &after) < 0)
-		return account_refuse(&u->call, -ERR_UNPROCESSABLE, "cursor comes from the page before");
+	if (http_request_query_number(u->req, "limit", 1, PAGE_ITEMS_MAX, &limit) < 0)
+		return account_refuse(&u->call, -ERR_BAD_REQUEST, "limit is 1 to %u", PAGE_ITEMS_MAX);
+	if (http_request_query_number(u->req, "cursor", 0, INT64_MAX, &after) < 0)
+		return account_refuse(&u->call, -ERR_BAD_REQUEST, "cursor comes from the page before");
 	*ret_limit = (size_t)limit;
-	*ret_after = after;
+	*ret_after = (uint64_t)after;
 	return 0;
 }
 

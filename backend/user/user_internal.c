@@ -46,24 +46,23 @@ static int ask_user(struct user_request *u, json_t **ret)
 
 static int ask_deleted(struct user_request *u, json_t **ret)
 {
-	const char *since_text = http_request_query(u->req, "since");
-	uint64_t since = 0;
+	int64_t since = 0;
 	size_t count = 0;
 
-	if (since_text && text_parse_u64(span_str(since_text), INT64_MAX, &since) < 0)
+	if (http_request_query_number(u->req, "since", 0, INT64_MAX, &since) < 0)
 		return account_refuse(&u->call, -ERR_BAD_REQUEST, "since is a number");
 	struct user_deletion *rows = calloc(DELETIONS_PAGE, sizeof(*rows));
 	if (!rows)
 		return -ENOMEM;
-	int r = u->call.store->ops->deletion_list(u->call.store, since, DELETIONS_PAGE, rows, &count);
+	int r = u->call.store->ops->deletion_list(u->call.store, (uint64_t)since, DELETIONS_PAGE, rows, &count);
 	if (r == 0) {
 		json_t *list = json_array();
 		for (size_t i = 0; i < count; i++)
 			json_array_append_new(list,
 				json_pack("{s:o, s:o, s:o}", "seq", user_id_text(rows[i].seq), "user_id",
 					user_id_text(rows[i].user_id), "at", user_time(rows[i].at_ns)));
-		*ret = json_pack(
-			"{s:o, s:o}", "deleted", list, "last", user_id_text(count ? rows[count - 1].seq : since));
+		*ret = json_pack("{s:o, s:o}", "deleted", list, "last",
+			user_id_text(count ? rows[count - 1].seq : (uint64_t)since));
 		r = *ret ? 0 : -ENOMEM;
 	}
 	free(rows);

@@ -11,7 +11,8 @@
 
 #include <stdbool.h>
 
-#define CORS_MAX_AGE_S 600 /* how long a browser may go by the answer to a preflight: a changed policy is in force by then */
+#define CORS_MAX_AGE_S \
+	600 /* how long a browser may go by the answer to a preflight: a changed policy is in force by then */
 
 /* What Access-Control-Allow-Origin says to this origin: itself, "*", or NULL for nothing. Any of the two may be NULL. */
 const char *cors_allows(const char *policy, const char *origin);

@@ -3,6 +3,7 @@
 #include "common/base/error.h"
 #include "common/base/text.h"
 #include "common/http/fields.h"
+#include "common/http/query.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -215,20 +216,16 @@ static void check_line(struct scan *s, const struct request_line *line)
 		scan_refuse(s, -ERR_BAD_REQUEST, "Transfer-Encoding in HTTP/1.0");
 }
 
-/* Query escapes are checked here, so that a parameter is either absent or right. */
+/* The query is checked here, so that a parameter is either absent or right. */
 static void check_query(struct scan *s)
 {
-	const char *p = s->req->target + s->req->path_size;
+	const struct http_request *req = s->req;
+	const char *query = req->target + req->path_size;
+	const char *why = NULL;
+	int r = *query ? query_check(span_str(query + 1), &why) : 0;
 
-	while ((p = strchr(p, '%')) != NULL) {
-		static const char digits[] = "0123456789abcdefABCDEF";
-
-		if (!p[1] || !p[2] || !strchr(digits, p[1]) || !strchr(digits, p[2]) || (p[1] == '0' && p[2] == '0')) {
-			scan_refuse(s, -ERR_BAD_REQUEST, "a bad escape in the query");
-			return;
-		}
-		p += 3;
-	}
+	if (r)
+		scan_refuse(s, r, why ? why : "out of memory");
 }
 
 static size_t scheme_size(const char *target)

@@ -1,11 +1,13 @@
 #include "common/http/server_internal.h"
 
 #include "common/base/clock.h"
-#include "common/base/text.h"
+#include "common/base/error.h"
+#include "common/http/query.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,53 +128,58 @@ struct span http_request_param(const struct http_request *req, const char *name)
 	return span_of("", 0);
 }
 
-/* The raw value of a query parameter; its name is compared decoded. */
-static bool query_find(const struct http_request *req, const char *name, struct span *ret)
-{
-	const char *p = req->target + req->path_size;
-	struct buf key;
-	bool found = false;
-
-	buf_init(&key, req->target_size + 1);
-	while (*p && !found) {
-		size_t size = strcspn(++p, "&");
-		const char *equals = memchr(p, '=', size);
-		size_t key_size = equals ? (size_t)(equals - p) : size;
-
-		buf_reset(&key);
-		found = text_url_decode(span_of(p, key_size), &key) == 0 && span_eq_str(buf_span(&key), name);
-		if (found)
-			*ret = equals ? span_of(equals + 1, size - key_size - 1) : span_of("", 0);
-		p += size;
-	}
-	buf_fini(&key);
-	return found;
-}
-
 const char *http_request_query(const struct http_request *req, const char *name)
 {
 	/* What was decoded is kept for as long as the request: a request is used by one thread at a time. */
 	struct http_request *owner = (struct http_request *)req;
 	struct query_value *kept = &owner->query[owner->query_count];
-	struct span raw;
+	const char *query = req->target + req->path_size;
 	struct buf value;
 
 	for (size_t i = 0; i < req->query_count; i++) {
 		if (strcmp(req->query[i].name, name) == 0)
 			return req->query[i].value;
 	}
-	if (req->query_count == QUERY_VALUES_MAX || !query_find(req, name, &raw))
+	if (req->query_count == QUERY_VALUES_MAX || !*query)
 		return NULL;
-	buf_init(&value, raw.size + 1);
-	if (buf_reserve(&value, 1) || text_url_decode(raw, &value) || memchr(value.data, '\0', value.size)) {
+	buf_init(&value, req->target_size + 1);
+	if (query_value(span_str(query + 1), name, &value)) {
 		buf_fini(&value);
 		return NULL;
 	}
 	kept->name = name;
 	kept->value = buf_take(&value, NULL);
-	if (kept->value)
-		owner->query_count++;
+	owner->query_count++;
 	return kept->value;
+}
+
+static int bad_parameter(const struct http_request *req, const char *name, const char *wanted)
+{
+	struct http_request *owner = (struct http_request *)req;
+
+	(void)snprintf(owner->fault, sizeof(owner->fault), "%s=%.32s: wanted is %s", name,
+		http_request_query(req, name), wanted);
+	return -ERR_BAD_REQUEST;
+}
+
+int http_request_query_bool(const struct http_request *req, const char *name, bool *ret)
+{
+	const char *value = http_request_query(req, name);
+
+	if (!value || query_bool(value, ret) == 0)
+		return 0;
+	return bad_parameter(req, name, "true or false");
+}
+
+int http_request_query_number(const struct http_request *req, const char *name, int64_t min, int64_t max, int64_t *ret)
+{
+	const char *value = http_request_query(req, name);
+	char wanted[64];
+
+	if (!value || query_number(value, min, max, ret) == 0)
+		return 0;
+	(void)snprintf(wanted, sizeof(wanted), "a number from %" PRId64 " to %" PRId64, min, max);
+	return bad_parameter(req, name, wanted);
 }
 
 const char *http_request_header(const struct http_request *req, const char *name)

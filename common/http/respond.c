@@ -308,6 +308,8 @@ static void respond_problem(
 	struct answer a = {.status = info->http_status, .headers = &headers, .buffered = true, .close = close};
 	struct buf text;
 
+	if (!detail && code == -ERR_BAD_REQUEST && req->fault[0])
+		detail = req->fault;
 	buf_init(&text, 2 * JSON_ESCAPE_BYTES_MAX);
 	if (problem_text(req, info, detail, &text))
 		buf_reset(&text);

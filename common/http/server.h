@@ -91,8 +91,12 @@ const char *http_request_method(const struct http_request *req);
 const char *http_request_target(const struct http_request *req); /* raw, with query; always a path, or "*" */
 /* One decoded {placeholder}; never contains NUL or '/'; the rest {name...} comes raw (still encoded). Empty span when absent. */
 struct span http_request_param(const struct http_request *req, const char *name);
-/* Decoded value of the first query parameter of that name ('+' is a plus), NULL when absent. */
+/* Decoded value of the query parameter of that name ('+' is a space), NULL when absent. name must live as long as the request. */
 const char *http_request_query(const struct http_request *req, const char *name);
+/* Absent: ret stays what it was. -ERR_BAD_REQUEST: neither true nor false, no such number (common/http/query.h); a refusal of the request
+ * with that code and without a detail of its own then says which one. */
+int http_request_query_bool(const struct http_request *req, const char *name, bool *ret);
+int http_request_query_number(const struct http_request *req, const char *name, int64_t min, int64_t max, int64_t *ret);
 /* The value without white space around it, all members of a list; NULL when absent. Of fields that nobody here knows the first. */
 const char *http_request_header(const struct http_request *req, const char *name);
 /* Calls fn for every header field. */

@@ -119,6 +119,7 @@ struct http_request {
 	char *field_text; /* what fields point to */
 	struct query_value query[QUERY_VALUES_MAX];
 	size_t query_count;
+	char fault[128]; /* which parameter was no good, and why: for the detail of the refusal */
 	void *data;
 	void (*data_free)(void *data);
 	struct buf body; /* HTTP_BODY_WHOLE */

@@ -229,7 +229,7 @@ says "users are listed page by page" 200 GET '/api/v2/user/users?limit=2'
 check_eq "two a page" 2 "$(value '.items|length')"
 says "to the end" 200 GET "/api/v2/user/users?limit=1000&cursor=$(value .next)"
 check_eq "which has no next" null "$(value .next)"
-says "a limit over 1,000 is refused" 422 GET '/api/v2/user/users?limit=1001'
+says "a limit over 1,000 is refused" 400 GET '/api/v2/user/users?limit=1001'
 says "a user is found by name" 200 GET '/api/v2/user/users?name=BOB'
 check_eq "without case" "$BOB" "$(value '.items[0].id')"
 as "$ANN" 0 s1

@@ -34,7 +34,7 @@ static void check_names(const struct path *p)
 
 static void check_paths(struct span s)
 {
-	int (*const splits[])(struct path *, struct span) = {path_split, path_split_query, path_split_text};
+	int (*const splits[])(struct path *, struct span) = {path_split, path_split_text};
 
 	for (size_t i = 0; i < sizeof(splits) / sizeof(splits[0]); i++) {
 		struct path p;
@@ -108,7 +108,6 @@ static void check_digest(const char *text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = strndup((const char *)data, size);
-	struct span raw;
 
 	FUZZ_CHECK(text);
 	check_paths(span_of(data, size));
@@ -116,7 +115,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_conditions(text);
 	check_date(text);
 	check_digest(text);
-	(void)path_query_raw(text, "path", &raw);
 	free(text);
 	return 0;
 }

@@ -42,7 +42,8 @@ static void a_policy_names_origins_exactly(void **state)
 
 static void a_policy_that_is_none_is_found_out(void **state)
 {
-	static const char *const bad[] = {"a", "a.example", "https://", "https://a/", "https://a/b", "https://a?b", "https://*.a", "://a"};
+	static const char *const bad[] = {
+		"a", "a.example", "https://", "https://a/", "https://a/b", "https://a?b", "https://*.a", "://a"};
 
 	(void)state;
 	assert_true(cors_policy_is_valid(NULL));
@@ -81,17 +82,23 @@ static void browsers_are_told_of_the_policy_alone(void **state)
 		int status;
 		const char *has; /* NULL: nothing of this */
 	} cases[] = {
-		{"GET /a HTTP/1.1\r\nHost: x\r\nOrigin: https://a\r\n\r\n", 200, "Access-Control-Allow-Origin: https://a\r\n"},
+		{"GET /a HTTP/1.1\r\nHost: x\r\nOrigin: https://a\r\n\r\n", 200,
+			"Access-Control-Allow-Origin: https://a\r\n"},
 		{"GET /a HTTP/1.1\r\nHost: x\r\nOrigin: https://a\r\n\r\n", 200, "Vary: Origin\r\n"},
 		{"GET /a HTTP/1.1\r\nHost: x\r\nOrigin: https://b\r\n\r\n", 200, NULL},
 		{"GET /a HTTP/1.1\r\nHost: x\r\n\r\n", 200, NULL},
 		/* A page must be able to see that it was refused. */
-		{"PUT /a HTTP/1.1\r\nHost: x\r\nOrigin: https://a\r\nContent-Length: 0\r\n\r\n", 403, "Access-Control-Allow-Origin: https://a\r\n"},
+		{"PUT /a HTTP/1.1\r\nHost: x\r\nOrigin: https://a\r\nContent-Length: 0\r\n\r\n", 403,
+			"Access-Control-Allow-Origin: https://a\r\n"},
 		/* The question before the request comes without credentials. */
-		{"OPTIONS /a HTTP/1.1\r\nHost: x\r\nOrigin: https://a\r\nAccess-Control-Request-Method: PUT\r\n\r\n", 204, "Access-Control-Allow-Methods: GET, HEAD, PUT,"},
-		{"OPTIONS /a HTTP/1.1\r\nHost: x\r\nOrigin: https://a\r\nAccess-Control-Request-Method: PUT\r\n\r\n", 204, "Access-Control-Allow-Headers: Authorization, "},
-		{"OPTIONS /b HTTP/1.1\r\nHost: x\r\nOrigin: https://a\r\nAccess-Control-Request-Method: PUT\r\n\r\n", 204, "Access-Control-Allow-Origin: https://a\r\n"},
-		{"OPTIONS /a HTTP/1.1\r\nHost: x\r\nOrigin: https://b\r\nAccess-Control-Request-Method: PUT\r\n\r\n", 204, NULL},
+		{"OPTIONS /a HTTP/1.1\r\nHost: x\r\nOrigin: https://a\r\nAccess-Control-Request-Method: PUT\r\n\r\n",
+			204, "Access-Control-Allow-Methods: GET, HEAD, PUT,"},
+		{"OPTIONS /a HTTP/1.1\r\nHost: x\r\nOrigin: https://a\r\nAccess-Control-Request-Method: PUT\r\n\r\n",
+			204, "Access-Control-Allow-Headers: Authorization, "},
+		{"OPTIONS /b HTTP/1.1\r\nHost: x\r\nOrigin: https://a\r\nAccess-Control-Request-Method: PUT\r\n\r\n",
+			204, "Access-Control-Allow-Origin: https://a\r\n"},
+		{"OPTIONS /a HTTP/1.1\r\nHost: x\r\nOrigin: https://b\r\nAccess-Control-Request-Method: PUT\r\n\r\n",
+			204, NULL},
 	};
 	const struct http_server_options options = {
 		.address = "127.0.0.1", .routes = routes, .guard = guard, .cors_origins = "https://a"};
@@ -103,7 +110,8 @@ static void browsers_are_told_of_the_policy_alone(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const int status = wire_ask(http_server_port(server), cases[i].request, text, sizeof(text));
 
-		if (status != cases[i].status || (cases[i].has ? !strstr(text, cases[i].has) : strstr(text, "Access-Control") != NULL))
+		if (status != cases[i].status ||
+			(cases[i].has ? !strstr(text, cases[i].has) : strstr(text, "Access-Control") != NULL))
 			fail_msg("%s\n: %s", cases[i].request, text);
 	}
 	http_server_stop(server);

@@ -186,6 +186,7 @@ static void strange_fields_are_refused(void **state)
 	assert_refused(*state, "GET /?a=%zz HTTP/1.1\r\n" H "\r\n", 400);
 	assert_refused(*state, "GET /?a=%00 HTTP/1.1\r\n" H "\r\n", 400);
 	assert_refused(*state, "GET /?a=%1 HTTP/1.1\r\n" H "\r\n", 400);
+	assert_refused(*state, "GET /?a=1&b=2&a=1 HTTP/1.1\r\n" H "\r\n", 400);
 }
 
 static void what_the_library_would_forgive_is_refused(void **state)

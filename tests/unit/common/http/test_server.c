@@ -201,8 +201,8 @@ static void handler_sees_the_request(void **state)
 	char text[2048];
 
 	assert_int_equal(
-		ask(*state, "GET /echo/a%20b/?p=1&q=x%26%2B+y&q=z HTTP/1.1\r\n" H "\r\n", text, sizeof(text)), 200);
-	assert_has(text, "GET /echo/a%20b/?p=1&q=x%26%2B+y&q=z id=a b q=x&++y body= peer=127.0.0.1 length=0");
+		ask(*state, "GET /echo/a%20b/?p=1&q=x%26%2B+y&r=z HTTP/1.1\r\n" H "\r\n", text, sizeof(text)), 200);
+	assert_has(text, "GET /echo/a%20b/?p=1&q=x%26%2B+y&r=z id=a b q=x&+ y body= peer=127.0.0.1 length=0");
 	assert_int_equal(
 		ask(*state, "POST /echo/7 HTTP/1.1\r\n" H "Content-Length: 4\r\n\r\nbody", text, sizeof(text)), 200);
 	assert_has(text, "id=7 q=- body=body peer=127.0.0.1 length=4");

@@ -1,0 +1,89 @@
+/* What a client writes into query, repeated fields and Origin. */
+#include "tests/fuzz/fuzz.h"
+
+#include "common/base/text.h"
+#include "common/http/cors.h"
+#include "common/http/fields.h"
+#include "common/http/query.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define OUT_BYTES_MAX (4u * 1024 * 1024)
+
+/* A value that was taken is found again under its name, written by our own hand. */
+static void check_value(const char *name, const struct buf *value)
+{
+	struct buf query, again;
+
+	buf_init(&query, OUT_BYTES_MAX);
+	buf_init(&again, OUT_BYTES_MAX);
+	FUZZ_CHECK(text_url_encode(span_str(name), &query) == 0);
+	FUZZ_CHECK(buf_append_str(&query, "=") == 0);
+	FUZZ_CHECK(text_url_encode(buf_span(value), &query) == 0);
+	FUZZ_CHECK(query_value(buf_span(&query), name, &again) == 0);
+	FUZZ_CHECK(span_eq(buf_span(&again), buf_span(value)));
+	buf_fini(&again);
+	buf_fini(&query);
+}
+
+static void check_query(struct span s)
+{
+	static const char *const names[] = {"path", "a", "", "a b"};
+	const char *why = NULL;
+	int r = query_check(s, &why);
+
+	FUZZ_CHECK((r == 0) == (why == NULL));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct buf value;
+
+		buf_init(&value, OUT_BYTES_MAX);
+		int found = query_value(s, names[i], &value);
+
+		/* What was checked cannot fail, and is text. */
+		FUZZ_CHECK(r != 0 || found == 0 || found == -ENOENT);
+		if (r == 0 && found == 0) {
+			FUZZ_CHECK(strlen(value.data) == value.size);
+			check_value(names[i], &value);
+		}
+		buf_fini(&value);
+	}
+}
+
+static void check_words(const char *text)
+{
+	int64_t number = 5;
+	bool flag;
+
+	if (query_bool(text, &flag) == 0)
+		FUZZ_CHECK(strlen(text) <= 5);
+	if (query_number(text, 1, 10, &number) == 0)
+		FUZZ_CHECK(number >= 1 && number <= 10);
+	else
+		FUZZ_CHECK(number == 5);
+}
+
+static void check_fields(const char *text)
+{
+	const struct span trimmed = field_trim(span_str(text));
+
+	FUZZ_CHECK(span_eq(field_trim(trimmed), trimmed));
+	(void)field_kind(text);
+	/* Nobody is not somebody, whatever they call themselves; and who is named exactly is allowed. */
+	FUZZ_CHECK(!cors_allows("", text) && !cors_allows(NULL, text));
+	FUZZ_CHECK(!cors_allows("https://a.example", text) || strlen(text) == 17);
+	if (*text && cors_policy_is_valid(text) && !strpbrk(text, ", \t"))
+		FUZZ_CHECK(cors_allows(text, text));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = strndup((const char *)data, size);
+
+	FUZZ_CHECK(text);
+	check_query(span_of(data, size));
+	check_words(text);
+	check_fields(text);
+	free(text);
+	return 0;
+}

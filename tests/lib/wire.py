@@ -1,0 +1,191 @@
+"""What a client sees of HTTP, said byte for byte over a socket: fields, targets, bodies, queries, refusals, half-closed connections.
+
+Usage: wire.py GATEWAY-URL TOKEN. Prints ok and not ok lines. Every wait ends after WAIT_S.
+"""
+import json
+import re
+import socket
+import sys
+import time
+
+WAIT_S = 20
+base, token = sys.argv[1:3]
+host, port = base.removeprefix("http://").split(":")
+BEARER = "Authorization: Bearer %s" % token
+FILES = "/api/v2/docs/drives/home/files"
+
+
+def ok(good, sentence, *why):
+    print(("ok - " if good else "not ok - ") + sentence, flush=True)
+    if not good:
+        print("   ", *why, flush=True)
+
+
+def eq(sentence, wanted, got):
+    ok(wanted == got, sentence, "wanted:", wanted, "got:", got)
+
+
+class Wire:
+    def __init__(self):
+        self.s = socket.create_connection((host, int(port)), WAIT_S)
+        self.s.settimeout(WAIT_S)
+        self.came = b""
+
+    def say(self, data):
+        self.s.sendall(data if isinstance(data, bytes) else data.encode())
+        return self
+
+    def end(self):
+        self.s.shutdown(socket.SHUT_WR)
+        return self
+
+    def more(self):
+        data = self.s.recv(65536)
+        self.came += data
+        return data
+
+    def answer(self, head=False):
+        """The next answer, interim ones too: (status, {name: value}, body); status 0: the connection ended. head: to a HEAD, without the body."""
+        try:
+            while b"\r\n\r\n" not in self.came:
+                if not self.more():
+                    return 0, {}, b""
+            lines, self.came = self.came.split(b"\r\n\r\n", 1)
+            lines = lines.decode("latin1").split("\r\n")
+            fields = {}
+            for line in lines[1:]:
+                name, value = line.split(":", 1)
+                fields[name.lower()] = value.strip()
+            status = int(lines[0].split(" ")[1])
+            size = int(fields.get("content-length", 0)) if status >= 200 and status not in (204, 304) and not head else 0
+            while len(self.came) < size:
+                if not self.more():
+                    return 0, fields, self.came
+            body, self.came = self.came[:size], self.came[size:]
+            return status, fields, body
+        except OSError as e:
+            return 0, {"error": str(e)}, b""
+
+    def ended(self):
+        """Whether the other side has closed, without another byte."""
+        try:
+            return self.came == b"" and self.s.recv(1) == b""
+        except ConnectionResetError:
+            return True
+        except OSError:
+            return False
+
+    def close(self):
+        self.s.close()
+
+
+def text(line, *fields, body=b"", host_field="Host: x"):
+    lines = [line if " HTTP/" in line else line + " HTTP/1.1"] + ([host_field] if host_field else []) + [BEARER] + list(fields)
+    if body:
+        lines.append("Content-Length: %d" % len(body))
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin1") + body
+
+
+def ask(*args, **kw):
+    w = Wire().say(text(*args, **kw))
+    found = w.answer(args[0].startswith("HEAD "))
+    w.close()
+    return found
+
+
+def put(name, body=b"x", *fields):
+    return ask("PUT %s/%s" % (FILES, name), *fields, body=body)
+
+
+def get(name, *fields):
+    return ask("GET %s/%s" % (FILES, name), *fields)
+
+
+# ---- fields ----
+
+def fields():
+    first = put("25-fields", b"one")[1]["etag"]
+    other = '"0-0"'
+    eq("one list over two lines is one list: the condition of the second line holds", 412,
+       put("25-fields", b"two", "If-None-Match: " + other, "If-None-Match: " + first)[0])
+    eq("and in the other order", 412, put("25-fields", b"two", "If-None-Match: " + first, "If-None-Match: " + other)[0])
+    eq("the file is what it was", b"one", get("25-fields")[2])
+    eq("If-Match too: any of the two is enough", 200, put("25-fields", b"two", "If-Match: " + other, "If-Match: " + first)[0])
+    for name in ("Authorization: Bearer x", "Idempotency-Key: a", "Content-Type: text/plain", "Range: bytes=0-0", "If-Range: " + other,
+                 "Content-Range: bytes 0-0/1", "Nephos-Floor: 1.1"):
+        status, _, body = ask("GET " + FILES + "/25-fields", name, name)
+        eq("%s twice is refused" % name.split(":")[0], 400, status)
+        ok(b"given twice" in body, "and says so", body)
+    for around in (" Bearer %s ", "\tBearer %s\t", "  Bearer %s \t "):
+        w = Wire().say("GET %s/25-fields HTTP/1.1\r\nHost: x\r\nAuthorization:%s\r\n\r\n" % (FILES, around % token))
+        eq("white space around a value is none of it (%r)" % around, 200, w.answer()[0])
+        w.close()
+
+
+# ---- targets, versions, bodies that mean nothing ----
+
+def targets():
+    eq("HTTP/1.0 without Host is served", 200, ask("GET %s/25-fields HTTP/1.0" % FILES, host_field=None)[0])
+    eq("HTTP/1.1 without is not", 400, ask("GET %s/25-fields" % FILES, host_field=None)[0])
+    eq("a target with scheme and host is its path", b"two", ask("GET http://elsewhere:1%s/25-fields" % FILES)[2])
+    eq("whatever it would like to reach", 401, ask("GET http://elsewhere/internal/v1/registry")[0])
+    status, head, _ = ask("OPTIONS *")
+    eq("OPTIONS of the server", (204, True), (status, "DELETE" in head.get("allow", "")))
+    for target, allow in ((FILES + "/25-fields", "GET, HEAD, PUT, DELETE, OPTIONS"), ("/api/v2/docs/drives/home/ops", "POST, OPTIONS"),
+                          ("/api/v2/user/me", "GET")):
+        w = Wire().say("OPTIONS %s HTTP/1.1\r\nHost: x\r\nOrigin: https://a.example\r\n\r\n" % target)
+        status, head, _ = w.answer()
+        w.close()
+        eq("OPTIONS of %s, by nobody" % target, (204, True), (status, head.get("allow", "").startswith(allow)))
+        ok("access-control-allow-origin" not in head, "a page of another origin is not let in", head)
+    w = Wire().say(text("GET %s/25-fields" % FILES, body=b"GET / HTTP/1.1\r\n\r\n") + text("DELETE %s/25-none" % FILES, body=b"x" * 1000) +
+                   text("GET %s/25-fields" % FILES))
+    eq("a GET's small body is read away", (200, b"two"), w.answer()[::2])
+    eq("a DELETE's too", 404, w.answer()[0])
+    eq("and the next request is the next one", (200, b"two"), w.answer()[::2])
+    w.close()
+    status, head, _ = ask("HEAD %s/25-fields" % FILES, "Range: bytes=0-0")
+    eq("HEAD knows no ranges", (200, "3"), (status, head["content-length"]))
+    put("25-empty", b"", "Content-Length: 0")
+    eq("the end of an empty file is all of it", (200, b""), get("25-empty", "Range: bytes=-5")[::2])
+    eq("its beginning is not there", 416, get("25-empty", "Range: bytes=0-")[0])
+    w = Wire().say(text("GET %s/25-fields" % FILES, "Expect: 100-continue") + text("HEAD %s/25-fields" % FILES))
+    eq("who expects to go on with nothing is answered", 200, w.answer()[0])
+    eq("and so is the next request", 200, w.answer(True)[0])
+    w.close()
+
+
+# ---- queries ----
+
+def queries():
+    eq("a path encoded as a whole makes folders", 201, ask("PUT %s?path=%%2F25-d%%2Fe+f%%2Fg%%2Bh&parents=true" % FILES, body=b"deep")[0])
+    for target in (FILES + "/25-d/e%20f/g%2Bh", FILES + "?path=%2F25-d%2Fe%20f%2Fg%2Bh", FILES + "?path=/25-d/e+f/g%2bh"):
+        eq("and is %s" % target, b"deep", ask("GET " + target)[2])
+    eq("HEAD", "4", ask("HEAD %s?path=%%2F25-d%%2Fe+f%%2Fg%%2Bh" % FILES)[1].get("content-length"))
+    eq("as its attributes are", 200, ask("GET /api/v2/docs/drives/home/items?path=/25-d/e+f/g%2Bh")[0])
+    eq("two paths are none", 400, ask("GET %s/25-fields?path=/25-fields" % FILES)[0])
+    for value in ("false", "0", "no", "off"):
+        eq("parents=%s makes none" % value, 409, put("25-new/x?parents=" + value)[0])
+    for value in ("maybe", "2", "tru", "true%20", "1&parents=0"):
+        eq("parents=%s is refused" % value, 400, put("25-new/x?parents=" + value)[0])
+    for target in ("children?limit=0", "children?limit=x", "children?limit=1001", "children?inline=x", "extents?from=-1", "extents?len=0"):
+        status, _, body = ask("GET /api/v2/docs/drives/home/items/%s/%s" % (root(), target))
+        eq("%s is refused" % target, 400, status)
+        ok(target.split("?")[1] in json.loads(body)["detail"], "and says what is wrong", body)
+    eq("a bad number of users", 400, ask("GET /api/v2/user/users?limit=x")[0])
+    eq("a path encoded as a whole can be deleted", 204, ask("DELETE %s?path=%%2F25-d%%2Fe+f%%2Fg%%2Bh" % FILES)[0])
+
+
+def root():
+    return json.loads(ask("GET /api/v2/docs/drives/home")[2])["root"]
+
+
+def clean():
+    for target in ("/25-fields", "/25-empty", "/25-d/e%20f", "/25-d"):
+        ask("DELETE " + FILES + target)
+
+
+fields()
+targets()
+queries()
+clean()
