@@ -39,6 +39,7 @@ struct exchange {
 	bool reads;	 /* changes nothing */
 	bool poll;	 /* may be owed its answer for a long time */
 	bool repeatable; /* has one effect however often it comes */
+	bool asked;	 /* the client waits to be told whether its body is wanted: the service says */
 	char method[16];
 	char key[FORWARD_KEY_SIZE];
 	struct buf target;
@@ -312,18 +313,19 @@ static bool is_route(const char *what, const char *route)
 
 /* A mutation may be repeated under a key, or when it is content named by its own hash. The poll of a mount is a POST that only reads, and so is its wait for a file lock; what it says
  * about the locks that it holds has a number, and one effect. */
-static void classify(struct exchange *x)
+static void classify(struct exchange *x, bool asks)
 {
 	const char *what = below_drive(x->target.data);
 	bool safe =
 		strcmp(x->method, "GET") == 0 || strcmp(x->method, "HEAD") == 0 || strcmp(x->method, "OPTIONS") == 0;
-	const bool post = strcmp(x->method, "POST") == 0;
+	const bool post = strcmp(x->method, "POST") == 0, put = strcmp(x->method, "PUT") == 0;
 	x->poll = (is_route(what, "changes") && (safe || post)) || (is_route(what, "locks/wait") && post);
 	x->reads = safe || x->poll;
 	x->repeatable = x->reads || has_field(x, "Idempotency-Key") ||
 		(has_field(x, "Nephos-Session") && has_field(x, "Nephos-Batch")) ||
-		(strcmp(x->method, "PUT") == 0 && strncmp(what, "blocks/", 7) == 0) ||
-		(post && is_route(what, "locks"));
+		(put && strncmp(what, "blocks/", 7) == 0) || (post && is_route(what, "locks"));
+	/* Blocks and batches are told to come at once: they are rarely refused, and are kept here for a second try. */
+	x->asked = asks && put && (is_route(what, "files") || strncmp(what, "items/", 6) == 0);
 }
 
 static int on_waiting(void *cookie)
@@ -345,6 +347,7 @@ static void send_upstream(struct exchange *x, bool stream)
 		.body = span_of(x->body, x->body_filled),
 		.pull = stream ? pull_body : NULL,
 		.body_length = x->length,
+		.expect = stream && x->asked,
 		.on_head = on_head,
 		.on_data = on_data,
 		.repeatable = x->repeatable,
@@ -440,7 +443,7 @@ static int exchange_new(struct proxy *p, struct http_request *req, enum registry
 		exchange_free(x);
 		return error;
 	}
-	classify(x);
+	classify(x, x->length != 0 && http_request_header(req, "Expect"));
 	*ret = x;
 	return 0;
 }
@@ -456,7 +459,7 @@ void proxy_forward(struct proxy *p, struct http_request *req, enum registry_kind
 	/* The identity is in the headers by now; the request's own data becomes the exchange. */
 	http_request_set_data(req, x, on_request_freed);
 	http_request_on_abort(req, on_abort, x);
-	if (reserve_body(x))
+	if (!x->asked && reserve_body(x))
 		collect_body(req, x);
 	else
 		send_upstream(x, true);

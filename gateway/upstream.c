@@ -144,6 +144,7 @@ static int try_next(struct upstream_call *call)
 		.body = call->options.body,
 		.pull = call->options.pull ? on_pull : NULL,
 		.body_length = call->options.body_length,
+		.expect = call->options.expect,
 		.on_head = call->options.on_data ? on_head : NULL,
 		.on_data = call->options.on_data ? on_data : NULL,
 		.response_max = call->options.response_max,

@@ -32,6 +32,7 @@ struct upstream_options {
 	/* Instead of body, for bodies that are not kept: never tried twice once a byte was pulled. */
 	int (*pull)(void *cookie, void *data, size_t size, size_t *ret_size);
 	int64_t body_length;
+	bool expect; /* pull: only when the instance wants the body */
 	/* attempts: how many instances the request has been sent to by now. From 2 on an earlier one may have done it, and this answer may be that of a second time. */
 	int (*on_head)(void *cookie, const struct http_response *head, unsigned attempts);
 	int (*on_data)(void *cookie, const void *data, size_t size);

@@ -3,7 +3,8 @@
  *
  * A PUT is: look whether it may be (before a byte of the body is asked for), take the body (upload), look again when that took long, then one batch: the folders that are missing, the
  * document if it is new, its content. The conditions of the request are bound into the batch; without conditions a change by somebody else in between is looked at again.
- * With a key every refusal waits for the transaction, which may know that it is a repeat (mutate_refuse), and so for the body, which a repeat must have too.
+ * A refusal comes before the body, with a key too, unless something is kept under the key: then it may be a repeat, which gets the answer that is kept if its body is the same, and the
+ * body is looked at, and not stored.
  */
 #include "backend/docs/api.h"
 #include "backend/docs/content.h"
@@ -18,6 +19,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #define TRIES_MAX 4 /* somebody else was faster each time: then the caller hears of it */
@@ -125,6 +127,7 @@ struct put {
 	bool parents;  /* make what is missing */
 	bool uploaded; /* the body is there */
 	bool looked;   /* what target says is fresh */
+	int refusal;   /* of what may be a repeat */
 	unsigned tries;
 	struct item root; /* whose owner new documents have */
 };
@@ -242,6 +245,10 @@ static void put_apply(struct call *call, struct docs_store *store)
 	struct op op;
 	int r = 0;
 
+	if (p->refusal) {
+		mutate_refuse(&p->m, p->refusal, NULL);
+		return;
+	}
 	if (!p->looked)
 		r = put_judge(p, store);
 	p->tries++;
@@ -272,6 +279,18 @@ static void put_on_uploaded(void *cookie, int error, struct docs_store *store)
 	put_apply(p->call, store);
 }
 
+/* Whether a body that says how long it is fits. What lies inline is the transaction's to count. */
+static int put_room(struct put *p, struct docs_store *store)
+{
+	int64_t length = http_request_length(p->call->req), room = 0;
+	int r;
+
+	if (length <= (int64_t)INLINE_BYTES_MAX)
+		return 0;
+	r = upload_room(p->call, store, p->target.exists ? p->target.item.allocated : 0, &room);
+	return r < 0 ? r : length > room ? -EDQUOT : 0;
+}
+
 static void put_job(struct call *call, struct docs_store *store)
 {
 	struct put *p = call->data;
@@ -279,11 +298,15 @@ static void put_job(struct call *call, struct docs_store *store)
 		.what = UPLOAD_CONTENT, .digest = p->digest, .done = put_on_uploaded, .cookie = p};
 	int r = put_judge(p, store);
 
-	if (r < 0 && (!mutate_has_key(&p->m) || call->scope.drive == 0)) {
+	if (r == 0)
+		r = put_room(p, store);
+	if (r < 0 && (call->scope.drive == 0 || !mutate_may_be_repeat(&p->m, store))) {
 		call_fail(call, r, NULL);
 		return;
 	}
 	p->looked = r == 0;
+	p->refusal = r;
+	options.look_only = r < 0;
 	options.hash = mutate_has_key(&p->m);
 	options.replaces = p->target.exists ? p->target.item.allocated : 0;
 	upload_start(call, &options, &p->upload);
@@ -308,6 +331,14 @@ static int put_init(struct put *p, struct call *call)
 	return r;
 }
 
+/* Stored as it is, it would be the file between lines of the form. */
+static bool is_form(const char *type)
+{
+	static const char form[] = "multipart/form-data";
+
+	return type && strncasecmp(type, form, sizeof(form) - 1) == 0;
+}
+
 void api_file_put(struct http_request *req, void *cookie)
 {
 	struct call *call = call_new(req, cookie);
@@ -318,6 +349,11 @@ void api_file_put(struct http_request *req, void *cookie)
 		return;
 	call->data = p;
 	r = put_init(p, call);
+	if (r == 0 && is_form(http_request_header(req, "Content-Type"))) {
+		call_fail(call, -ERR_MEDIA_TYPE,
+			"a form is not taken for a file's content: send the bytes themselves as the body (curl -T FILE URL, in a page fetch(url, {method: 'PUT', body: file}))");
+		return;
+	}
 	/* Part of a document cannot be put: it would replace the whole by the part. */
 	if (r == 0 && http_request_header(req, "Content-Range"))
 		r = -ERR_BAD_REQUEST;

@@ -320,6 +320,20 @@ static int adopt_key(struct mutate *m)
 	return 0;
 }
 
+bool mutate_may_be_repeat(struct mutate *m, struct docs_store *store)
+{
+	struct docs_seen seen = {.state = DOCS_NEW};
+	int r;
+
+	if (m->request.key.kind != DOCS_KEY_USER)
+		return mutate_has_key(m);
+	r = adopt_key(m);
+	if (r == 0)
+		r = store->ops->answer_find(store, &m->request.key, &seen);
+	store->ops->txn_abort(store);
+	return r < 0 || seen.state != DOCS_NEW;
+}
+
 void mutate_submit_take(struct mutate *m, struct op_batch *batch)
 {
 	int r;
@@ -357,7 +371,10 @@ static void submit_nothing(struct mutate *m)
 
 void mutate_refuse(struct mutate *m, int error, const char *detail)
 {
-	if (!mutate_has_key(m) || error_lookup(error)->http_status >= 500 || m->call->scope.drive == 0) {
+	/* What is our own trouble is kept under no key. */
+	bool trouble = error_lookup(error)->http_status >= 500 && error != -EDQUOT;
+
+	if (!mutate_has_key(m) || trouble || m->call->scope.drive == 0) {
 		call_fail(m->call, error, detail);
 		return;
 	}

@@ -274,18 +274,26 @@ static int add_extent(struct upload *u, const struct op_extent *extent)
 	return 0;
 }
 
+int upload_room(struct call *call, struct docs_store *store, int64_t replaces, int64_t *ret)
+{
+	struct docs_drive drive;
+	int r = store->ops->drive_get(store, &call->scope, &drive);
+
+	if (r == 0)
+		*ret = drive.row.quota == 0 ? INT64_MAX : drive.row.quota - drive.row.used + replaces;
+	return r;
+}
+
 /* Before the first block: what the drive can take at all, so that nobody fills the disk with what a quota will refuse. */
 static int check_room(struct upload *u, struct docs_store *store)
 {
 	int64_t announced = http_request_length(u->call->req);
-	struct docs_drive drive;
 	int r;
 
 	if (u->room < 0) {
-		r = store->ops->drive_get(store, &u->call->scope, &drive);
+		r = upload_room(u->call, store, u->options.replaces, &u->room);
 		if (r < 0)
 			return r;
-		u->room = drive.row.quota == 0 ? INT64_MAX : drive.row.quota - drive.row.used + u->options.replaces;
 		if (announced > u->room)
 			return -EDQUOT;
 	}
@@ -344,7 +352,9 @@ static int take_buffer(struct upload *u, struct docs_store *store)
 
 	if (r < 0)
 		return r;
-	if (u->options.what != UPLOAD_CONTENT)
+	if (u->options.look_only)
+		u->used = 0;
+	else if (u->options.what != UPLOAD_CONTENT)
 		/* A whole cannot be had in parts: whoever is too slow while others wait comes again. */
 		r = u->ended ? 0 : u->give_up ? -ERR_UNAVAILABLE : -ERR_TOO_LARGE;
 	else if (!u->ended || u->used > INLINE_BYTES_MAX)

@@ -28,10 +28,14 @@ struct upload_options {
 	struct digest digest;					  /* what the body must be */
 	bool hash;						  /* content: upload_digest is wanted */
 	int64_t replaces;					  /* content: bytes that it will free in the drive */
+	bool look_only; /* content: nothing is stored, upload_digest alone is wanted */
 	/* On any thread. store is a worker's; NULL after a failure, and for bytes. 0: the accessors below may be used. */
 	void (*done)(void *cookie, int error, struct docs_store *store);
 	void *cookie;
 };
+
+/* What a drive that has this replaced can take; INT64_MAX: all. On a worker. */
+int upload_room(struct call *call, struct docs_store *store, int64_t replaces, int64_t *ret);
 
 /* Kept by the call. For content the drive must be known. done is called once: -ERR_TOO_MANY, -ERR_BAD_DIGEST, -ECONNRESET, -ERR_TOO_LARGE, -EDQUOT, -ENOSPC, … */
 void upload_start(struct call *call, const struct upload_options *options, struct upload **ret);

@@ -92,6 +92,7 @@ static const struct error_info table[] = {
 	CODE(ERR_GONE, EIDRM, 410, "gone", "No longer kept"),
 	CODE(ERR_PRECONDITION, ECANCELED, 412, "precondition-failed", "Precondition failed"),
 	CODE(ERR_TOO_LARGE, E2BIG, 413, "too-large", "Too large"),
+	CODE(ERR_MEDIA_TYPE, EINVAL, 415, "unsupported-media-type", "Not a form of content that is taken"),
 	CODE(ERR_RANGE, ERANGE, 416, "range-not-satisfiable", "Range not satisfiable"),
 	CODE(ERR_KEY_REUSED, EINVAL, 422, "key-reused", "Idempotency-Key came before with another request"),
 	CODE(ERR_UNPROCESSABLE, EINVAL, 422, "unprocessable", "Not acceptable"),

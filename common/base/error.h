@@ -32,6 +32,7 @@ enum error_code {
 	ERR_GONE,	       /* 410 EIDRM: the journal no longer reaches back that far */
 	ERR_PRECONDITION,      /* 412 ECANCELED */
 	ERR_TOO_LARGE,	       /* 413 E2BIG */
+	ERR_MEDIA_TYPE,	       /* 415 EINVAL: a body in a form or coding that nobody here reads */
 	ERR_RANGE,	       /* 416 ERANGE */
 	ERR_KEY_REUSED,	       /* 422 EINVAL: Idempotency-Key came before with another body */
 	ERR_UNPROCESSABLE,     /* 422 EINVAL: well-formed, not acceptable */

@@ -262,7 +262,9 @@ static int set_fields(struct http_call *call, const struct http_headers *headers
 			r = add_field(call, headers->list[i].name, headers->list[i].value);
 	}
 	/* What the library would say of itself. */
-	if (!r && !expect)
+	if (!r && o->expect)
+		r = add_field(call, "Expect", "100-continue");
+	else if (!r && !expect)
 		r = drop_field(call, "Expect:");
 	if (!r && !o->pull && !(headers && http_headers_get(headers, "Content-Type")))
 		r = drop_field(call, "Content-Type:");

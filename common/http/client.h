@@ -38,6 +38,7 @@ struct http_call_options {
 	 * chunked, the server is asked first (Expect: 100-continue). */
 	int (*pull)(void *cookie, void *data, size_t size, size_t *ret_size);
 	int64_t body_length;
+	bool expect; /* ask first, whatever the length: somebody waits to be told whether to send at all */
 	/* Streaming response: head once (may be NULL), then data. on_data takes all bytes or none: -EAGAIN pauses until http_call_resume
 	 * (the same bytes come again), other failures abort. */
 	int (*on_head)(void *cookie, const struct http_response *head);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <strings.h>
 
 /*
  * libmicrohttpd calls exchange_on_access once with the header (again after each resume there), then with pieces of the body, then once more
@@ -70,22 +71,44 @@ static uint64_t body_limit(const struct http_request *req)
 	return req->route->body_max;
 }
 
+static bool is_coded(const struct http_request *req)
+{
+	const char *coding = http_request_header(req, "Content-Encoding");
+
+	return coding && req->route->body != HTTP_BODY_NONE && strcasecmp(coding, "identity") != 0;
+}
+
+/* Sleeps while the handler thinks about a body that nobody has sent yet. On the loop. */
+static enum MHD_Result asked_step(struct http_request *req)
+{
+	enum MHD_Result r = MHD_YES;
+	bool answered;
+
+	pthread_mutex_lock(&req->lock);
+	if (atomic_load(&req->server->stopping))
+		return close_connection(req);
+	answered = req->answered;
+	if (!answered && req->expects_continue && req->route->body == HTTP_BODY_STREAM && !req->wanted)
+		r = request_suspend(req) ? MHD_YES : MHD_NO;
+	else if (!answered)
+		req->stage = STAGE_BODY;
+	pthread_mutex_unlock(&req->lock);
+	return answered ? settle(req) : r;
+}
+
 /* Goes on if the guard lets it, sleeps if the guard has kept it. On the loop. */
 static enum MHD_Result begin_body(struct http_request *req)
 {
 	const struct http_route *route = req->route;
-	bool answered;
 
 	if (req->length > 0 && (uint64_t)req->length > body_limit(req))
 		http_respond_error(req, -ERR_TOO_LARGE, NULL);
+	else if (is_coded(req))
+		respond_coded(req);
 	else if (route->body == HTTP_BODY_STREAM)
 		run_handler(req);
-	pthread_mutex_lock(&req->lock);
-	answered = req->answered;
-	if (!answered)
-		req->stage = STAGE_BODY;
-	pthread_mutex_unlock(&req->lock);
-	return answered ? settle(req) : MHD_YES;
+	enter(req, STAGE_ASKED);
+	return asked_step(req);
 }
 
 static enum MHD_Result guard_step(struct http_request *req)
@@ -279,6 +302,8 @@ enum MHD_Result exchange_on_access(void *cookie, struct MHD_Connection *connecti
 		return on_header(req, connection, &(struct request_line){method, url, version});
 	if (req->stage == STAGE_GUARD)
 		return guard_step(req);
+	if (req->stage == STAGE_ASKED)
+		return asked_step(req);
 	return on_end(req, connection);
 }
 

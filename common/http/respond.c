@@ -357,3 +357,15 @@ void respond_options(struct http_request *req, const char *allow)
 	http_respond(req, 204, &headers, span_of(NULL, 0));
 	http_headers_fini(&headers);
 }
+
+void respond_coded(struct http_request *req)
+{
+	struct http_headers headers;
+
+	http_headers_init(&headers);
+	(void)http_headers_add(&headers, "Accept-Encoding", "identity");
+	respond_problem(req, -ERR_MEDIA_TYPE,
+		"a body with a Content-Encoding is not taken, as it would be given back without one: send it as it is",
+		&headers, false);
+	http_headers_fini(&headers);
+}

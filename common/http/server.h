@@ -6,7 +6,9 @@
  *   HTTP_BODY_NONE    a body means nothing: a small one is read away, 413 beyond; then the handler runs.
  *   HTTP_BODY_WHOLE   the body is collected up to the route's body_max (413 beyond), then the handler runs.
  *   HTTP_BODY_STREAM  the handler runs at once; it reads the body by http_request_read. At most HTTP_STREAM_BYTES lie in memory: a
- *                     full buffer suspends the connection until the handler reads.
+ *                     full buffer suspends the connection until the handler reads. Who waits to be told to go on (Expect) is told so
+ *                     by the first read: what is refused before it is refused before the body is sent.
+ * A body in a content coding is refused with 415: it would be stored as if it were the content.
  * Handlers run on the server's thread and must not block. Each request is answered exactly once, from any thread, at any later time;
  * until then the connection is suspended and the request valid. After http_respond* the caller must not touch the request.
  * When the client goes away first, http_request_on_abort tells; the handler still answers (the answer goes nowhere). A client that only

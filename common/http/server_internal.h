@@ -36,6 +36,7 @@ static_assert(CONNECTION_POOL_BYTES / 2 >= HEADER_BYTES_MAX, "a legal header fit
 enum stage {
 	STAGE_LINE,  /* only the request line was seen */
 	STAGE_GUARD, /* headers checked, the guard runs or has kept it; no byte of the body is taken */
+	STAGE_ASKED, /* the handler runs, and has not asked for the body; the client waits to be told that it may send it */
 	STAGE_BODY,  /* the body comes */
 	STAGE_WHOLE, /* the request is complete */
 };
@@ -130,6 +131,7 @@ struct http_request {
 	bool suspended;
 	bool kept;    /* the guard said so */
 	bool proceed; /* it may go on */
+	bool wanted;  /* the handler has asked for the body */
 	bool handed; /* the guard or the handler has it and will answer; else the loop has to give up its reference for them */
 	bool answered;
 	bool early;  /* answered past libmicrohttpd: the connection is closed at its next sign */
@@ -182,6 +184,7 @@ ssize_t stream_on_pull(void *cookie, uint64_t position, char *data, size_t size)
 enum MHD_Result respond_queue(struct http_request *req, struct MHD_Connection *connection);
 void respond_no_route(struct http_request *req, int error);
 void respond_options(struct http_request *req, const char *allow); /* to OPTIONS; a preflight by the server's policy */
+void respond_coded(struct http_request *req);			   /* 415: a content coding */
 void respond_refusal(struct http_request *req, int error, const char *why); /* and closes the connection */
 
 /* exchange.c: one request from its first line to its end, as libmicrohttpd calls it. */

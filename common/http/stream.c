@@ -73,6 +73,11 @@ int http_request_read(struct http_request *req, void *data, size_t size, size_t 
 	int r;
 
 	pthread_mutex_lock(&req->lock);
+	if (!req->wanted) {
+		req->wanted = true;
+		if (req->stage == STAGE_ASKED)
+			request_wake(req);
+	}
 	r = read_state(req);
 	head = req->ring_head;
 	taken = min_size(size, req->ring_used);

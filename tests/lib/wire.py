@@ -180,12 +180,76 @@ def root():
     return json.loads(ask("GET /api/v2/docs/drives/home")[2])["root"]
 
 
+# ---- refused early ----
+
+LARGE = 300 << 20
+
+
+def begin(target, *fields, length=LARGE, sent=b""):
+    """The head of a PUT that waits to be told to go on (or does not), and the first answer to it."""
+    w = Wire().say(text("PUT " + target, "Content-Length: %d" % length, *fields) + sent)
+    return w, w.answer()
+
+
+def refused_early():
+    asks = "Expect: 100-continue"
+    small = json.loads(ask("POST /api/v2/docs/drives", "Content-Type: application/json", body=b'{"name":"25-small","quota":1000000}')[2])["id"]
+    etag = put("25-early", b"one")[1]["etag"]
+    cases = (("a missing folder", FILES + "/25-none/x", 409, ()), ("a folder", FILES + "?path=/", 409, ()),
+             ("a condition that does not hold", FILES + "/25-early", 412, ("If-None-Match: *",)),
+             ("a quota that is too small", "/api/v2/docs/drives/%s/files/x" % small, 507, ()),
+             ("a drive that is not there", "/api/v2/docs/drives/999999/files/x", 404, ()),
+             ("a path that is none", FILES + "/a%2Fb", 400, ()), ("a bad flag", FILES + "/x?parents=maybe", 400, ()),
+             ("a coded body", FILES + "/x", 415, ("Content-Encoding: gzip",)), ("a form", FILES + "/x", 415, ("Content-Type: multipart/form-data; boundary=a",)))
+    for what, target, status, extra in cases:
+        for key in ((), ("Idempotency-Key: 25-%d-%f" % (status, time.time()),)):
+            w, found = begin(target, asks, *extra, *key)
+            eq("%s is refused before the body is asked for%s" % (what, ", with a key" if key else ""), status, found[0])
+            ok(w.ended(), "and the connection is closed")
+            w.close()
+        w, found = begin(target, *extra, sent=b"x" * (1 << 20))
+        eq("%s is refused while the body comes" % what, status, found[0])
+        w.close()
+    w = Wire().say("PUT %s/x HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n" % (FILES, LARGE))
+    eq("so is who is nobody", 401, w.answer()[0])
+    w.close()
+    for body, extra, statuses in ((b"small", (), (100, 200)), (b"y" * 3000000, (), (100, 200))):
+        w, found = begin(FILES + "/25-early", asks, *extra, length=len(body))
+        got = [found[0], w.say(body).answer()[0]]
+        eq("a body of %d bytes that is wanted is asked for" % len(body), list(statuses), got)
+        w.close()
+    # A repeat is one whatever has become of the folder meanwhile.
+    key = ("Idempotency-Key: 25-repeat-%f" % time.time(), "If-None-Match: *")
+    for what, body, wanted in (("made", b"a" * 100000, 201), ("the repeat is the same", b"a" * 100000, 201), ("another body is not", b"b" * 100000, 422)):
+        w, found = begin(FILES + "/25-repeat", asks, *key, length=len(body))
+        eq("under a key that is known the body is looked at: " + what, (100, wanted), (found[0], w.say(body).answer()[0]))
+        w.close()
+    eq("and not stored", b"a" * 100000, get("25-repeat")[2])
+    put("25-early", b"one", "If-Match: " + etag)
+    ask("DELETE /api/v2/docs/drives/" + small)
+
+
+def forms():
+    for coding, status in (("gzip", 415), ("identity", 201), ("br, gzip", 415)):
+        found, head, body = put("25-coded", b"zzz", "Content-Encoding: " + coding)
+        eq("Content-Encoding: %s" % coding, status, found)
+        if status == 415:
+            eq("says what is taken", "identity", head.get("accept-encoding"))
+    eq("JSON in a coding", 415, ask("POST /api/v2/docs/drives", "Content-Encoding: gzip", body=b"{}")[0])
+    status, _, body = put("25-coded", b"--a\r\n\r\nx\r\n--a--\r\n", "Content-Type: multipart/form-data; boundary=a")
+    eq("a form is no content", 415, status)
+    ok(b"send the bytes themselves" in body, "and the answer says how it is sent", body)
+    eq("the file is what it was", b"zzz", get("25-coded")[2])
+
+
 def clean():
-    for target in ("/25-fields", "/25-empty", "/25-d/e%20f", "/25-d"):
+    for target in ("/25-early", "/25-repeat", "/25-coded", "/25-fields", "/25-empty", "/25-d/e%20f", "/25-d"):
         ask("DELETE " + FILES + target)
 
 
 fields()
 targets()
 queries()
+refused_early()
+forms()
 clean()

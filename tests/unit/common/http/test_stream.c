@@ -399,6 +399,63 @@ static void an_answer_in_the_middle_of_a_long_body_comes_at_once(void **state)
 	}
 }
 
+static void who_asks_first_is_told_to_go_on_when_somebody_wants_the_body(void **state)
+{
+	struct world *w = *state;
+	static const char *const heads[] = {
+		"Content-Length: 5", "Content-Length: 16000000", "Transfer-Encoding: chunked"};
+	char text[1024], head[256];
+	unsigned char data[8];
+	size_t size = 0;
+
+	for (int i = 0; i < 6; i++) {
+		int fd = connect_to(w);
+
+		snprintf(head, sizeof(head), "PUT /slow HTTP/1.1\r\n" H "Expect: 100-continue\r\n%s\r\n\r\n",
+			heads[i % 3]);
+		assert_true(wire_say(fd, head));
+		assert_true(gate_wait(&w->arrived, i + 1));
+		if (i >= 3) {
+			/* The first thing that comes is 100, and only now. */
+			assert_int_equal(http_request_read(w->req, data, sizeof(data), &size), -EAGAIN);
+			assert_int_equal(wire_response(fd, text, sizeof(text)), 100);
+			http_request_on_readable(w->req, on_readable, w);
+			assert_true(wire_say(fd, i == 5 ? "5\r\nhello\r\n0\r\n\r\n" : "hello"));
+			assert_true(gate_wait(&w->readable, i - 2));
+			assert_int_equal(http_request_read(w->req, data, sizeof(data), &size), 0);
+			assert_int_equal(size, 5);
+		}
+		http_respond_error(w->req, -ERR_PRECONDITION, NULL);
+		/* And here the refusal. */
+		assert_int_equal(wire_response(fd, text, sizeof(text)), 412);
+		if (i < 3)
+			assert_true(wire_is_closed(fd));
+		close(fd);
+	}
+}
+
+static void a_body_in_a_coding_is_refused_before_it_comes(void **state)
+{
+	struct world *w = *state;
+	char text[1024];
+	int fd = connect_to(w);
+
+	assert_true(wire_say(fd,
+		"PUT /read HTTP/1.1\r\n" H
+		"Content-Encoding: gzip\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"));
+	assert_int_equal(wire_response(fd, text, sizeof(text)), 415);
+	assert_non_null(strstr(text, "\r\nAccept-Encoding: identity\r\n"));
+	assert_int_equal(w->received, 0);
+	close(fd);
+	fd = connect_to(w);
+	assert_true(wire_say(fd,
+		"PUT /read HTTP/1.1\r\n" H "Content-Encoding: Identity\r\nContent-Length: 5\r\n\r\nhello"
+		"GET /chunked HTTP/1.1\r\n" H "Content-Encoding: gzip\r\n\r\n"));
+	assert_int_equal(wire_response(fd, text, sizeof(text)), 200);
+	assert_int_equal(wire_response(fd, text, sizeof(text)), 200);
+	close(fd);
+}
+
 static void a_streamed_answer_waits_for_the_end_of_the_body(void **state)
 {
 	struct world *w = *state;
@@ -658,6 +715,8 @@ int main(void)
 		T(a_streamed_answer_waits_for_the_end_of_the_body),
 		T(beyond_the_limit_the_reader_is_told),
 		T(half_a_body_is_an_error_for_its_reader),
+		T(who_asks_first_is_told_to_go_on_when_somebody_wants_the_body),
+		T(a_body_in_a_coding_is_refused_before_it_comes),
 		T(answers_stream_with_and_without_a_length),
 		T(an_http_1_0_client_knows_the_end_by_the_close),
 		T(a_pull_with_nothing_sleeps_until_it_is_woken),
