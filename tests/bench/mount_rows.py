@@ -6,6 +6,8 @@ ratios are taken of. Each figure is the median of several rounds; in each round 
 and each round begins with another peer, so that none always comes after the same one. A peer "before" is an earlier version of "nephos": of
 the two each round gives a ratio of its own, and the median of those is shown, too.
 """
+import atexit
+import functools
 import hashlib
 import json
 import os
@@ -13,6 +15,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 FILES = 500
@@ -41,18 +44,19 @@ def timed(function):
     return time.perf_counter() - begin
 
 
+@functools.lru_cache
 def tree():
-    """A tree of 792 entries: 72 folders with 10 files of about 3 KiB each, made once, packed."""
-    top = "/tmp/nephos-bench-tree"
-    if not os.path.isdir(top):
-        for i in range(72):
-            folder = os.path.join(top, "t", "d%02d" % (i // 9), "e%02d" % i)
-            os.makedirs(folder)
-            for k in range(10):
-                with open(os.path.join(folder, "f%d" % k), "wb") as f:
-                    f.write(hashlib.shake_128(b"%d %d" % (i, k)).digest(1000 + 400 * k))
-        subprocess.run(["tar", "-C", top, "-cf", top + ".tar", "t"], check=True)
-    return top + ".tar"
+    """A tree of 792 entries: 72 folders with 10 files of about 3 KiB each, made once a run, packed."""
+    top = tempfile.mkdtemp(prefix="nephos-bench-tree.")
+    atexit.register(shutil.rmtree, top)
+    for i in range(72):
+        folder = os.path.join(top, "t", "d%02d" % (i // 9), "e%02d" % i)
+        os.makedirs(folder)
+        for k in range(10):
+            with open(os.path.join(folder, "f%d" % k), "wb") as f:
+                f.write(hashlib.shake_128(b"%d %d" % (i, k)).digest(1000 + 400 * k))
+    subprocess.run(["tar", "-C", top, "-cf", top + "/t.tar", "t"], check=True)
+    return top + "/t.tar"
 
 
 def names(peer, folder="small"):

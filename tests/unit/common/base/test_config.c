@@ -25,7 +25,7 @@ static const struct config_setting settings[] = {
 
 #define WORDS_MAX 16
 
-static char path[64];
+static char folder[64], path[80];
 static struct config *config;
 static struct buf why;
 
@@ -43,7 +43,10 @@ static int reset(void **state)
 		(void)unsetenv(name);
 		e = environ; /* the list moved */
 	}
-	(void)snprintf(path, sizeof(path), "/tmp/nephos-test-config-%ld", (long)getpid());
+	(void)snprintf(folder, sizeof(folder), "/tmp/nephos-test-config.XXXXXX");
+	if (!mkdtemp(folder))
+		return -1;
+	(void)snprintf(path, sizeof(path), "%s/config", folder);
 	config = NULL;
 	buf_init(&why, 4096);
 	return 0;
@@ -55,6 +58,7 @@ static int drop(void **state)
 	config_free(config);
 	buf_fini(&why);
 	(void)unlink(path);
+	(void)rmdir(folder);
 	return 0;
 }
 
