@@ -1,8 +1,10 @@
-# What up, down and the tests share; sourced by bash. Sets ROOT. Callers set DATA (absolute) before they use the functions about a store.
+# What up, down and the tests share; sourced by bash. Sets ROOT. Callers set DATA (by own_path) before they use the functions about a store.
 # shellcheck shell=bash
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-BUILD=${NEPHOS_BUILD_DIR:-$ROOT/build/release}
+BUILD=$(realpath -m "${NEPHOS_BUILD_DIR:-$ROOT/build/release}")
+# shellcheck source=scripts/trust.sh
+. "$ROOT/scripts/trust.sh"
 
 die() {
 	echo "$(basename "$0"): $*" >&2
@@ -47,23 +49,17 @@ program_of() {
 	esac
 }
 
-pid_of() {
-	cat "$DATA/run/$1.pid" 2>/dev/null || true
-}
-
-# is_running PART: its recorded process lives, and is that program (a pid may be another's by now).
-is_running() {
-	local pid exe
-	pid=$(pid_of "$1")
-	case $pid in '' | *[!0-9]*) return 1 ;; esac
-	[ -d "/proc/$pid" ] || return 1
-	exe=$(readlink "/proc/$pid/exe" 2>/dev/null) || exe=$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | cut -d' ' -f1)
-	exe=${exe% (deleted)}
-	[ "$(basename "$exe")" = "$(program_of "$1")" ] && ! is_zombie "$pid"
-}
-
-is_zombie() {
-	[ "$(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null)" = Z ]
+# user_of PART: who runs it. What root starts becomes users of their own, but for the mount, which acts for everybody; otherwise all is the caller's.
+user_of() {
+	if [ "$EUID" != 0 ]; then
+		id -un
+	else
+		case $1 in
+		postgres) echo postgres ;;
+		mount) echo root ;;
+		*) echo nephos ;;
+		esac
+	fi
 }
 
 # wait_until SECONDS COMMAND…: polls every 50 ms.
@@ -84,34 +80,44 @@ pg_bin() {
 	echo "$dir"
 }
 
-# The folder of PostgreSQL's socket. A socket's path has at most 107 bytes: a long DATA gets a private folder under /tmp, recorded in DATA.
+# The folder of PostgreSQL's socket. A socket's path has at most 107 bytes: a long DATA gets a private folder under /tmp, recorded in DATA. One
+# that is not there any more is not made again under its name, which others know by now.
 socket_dir() {
-	local dir=$DATA/run/postgres
-	if [ -s "$DATA/run/socket-dir" ]; then
-		cat "$DATA/run/socket-dir"
-	elif [ ${#dir} -le 90 ]; then
+	local dir=$DATA/run/postgres recorded
+	if [ ${#dir} -le 90 ]; then
 		echo "$dir"
+		return
+	fi
+	recorded=$(own_line "$DATA/run/socket-dir") || exit
+	if [[ $recorded =~ ^/tmp/nephos\.[A-Za-z0-9]+$ ]] && [ -d "$recorded" ] && [ ! -L "$recorded" ] &&
+		is_ours "$(stat -c %u "$recorded")" "$(user_of postgres)"; then
+		echo "$recorded"
 	else
 		(umask 077 && mktemp -d /tmp/nephos.XXXXXX) | tee "$DATA/run/socket-dir"
 	fi
 }
 
-# conninfo DATABASE
+# conninfo DATABASE [ROLE]
 conninfo() {
-	echo "host=$(socket_dir) port=5432 user=nephos dbname=$1"
+	local sockets
+	sockets=$(socket_dir)
+	case $sockets in
+	*[!A-Za-z0-9/._-]*)
+		sockets=${sockets//\\/\\\\}
+		sockets="'${sockets//\'/\\\'}'"
+		;;
+	esac
+	echo "host=$sockets port=5432 user=${2:-nephos} dbname=$1"
 }
 
 # stop_part PART SIGNAL SECONDS
 stop_part() {
-	local part=$1 signal=$2 seconds=$3 pid
-	pid=$(pid_of "$part")
+	local part=$1 signal=$2 seconds=$3 pid start
 	if is_running "$part"; then
+		pid=$(pid_of "$part")
+		start=$(start_of "$pid")
 		kill "-$signal" "$pid"
-		wait_until "$seconds" process_gone "$pid" || return 1
+		wait_until "$seconds" process_gone "$pid" "$start" || return 1
 	fi
-	rm -f "$DATA/run/$part.pid"
-}
-
-process_gone() {
-	[ ! -d "/proc/$1" ] || is_zombie "$1"
+	forget "$part"
 }

@@ -11,6 +11,7 @@
 set -uo pipefail
 E2E_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/nephos-e2e.XXXXXX")
+chmod 711 "$WORK" # a store's parts, and PostgreSQL, have users of their own
 e2e_passed=0
 e2e_failed=0
 e2e_cleanups=()

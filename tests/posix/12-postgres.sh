@@ -11,10 +11,10 @@ KILLS=${E2E_LONG:+5}
 mkdir -p "$M" || exit 2
 for bin in /usr/lib/postgresql/*/bin; do :; done # Debian keeps them out of PATH; the newest
 
-# PostgreSQL does not run as root. Its user has to get into folders that are root's.
+# PostgreSQL does not run as root.
 as_postgres() {
 	if [ "$(id -u)" = 0 ]; then
-		(cd / && setpriv --reuid=postgres --regid=postgres --init-groups --inh-caps=+dac_read_search --ambient-caps=+dac_read_search "$@")
+		(cd / && setpriv --reuid=postgres --regid=postgres --init-groups "$@")
 	else
 		"$@"
 	fi

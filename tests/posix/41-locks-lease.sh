@@ -9,16 +9,17 @@ stop_docs() {
 	for part in docs-1 docs-2; do kill "$(cat "$E2E_DATA/run/$part.pid")"; done
 	for part in docs-1 docs-2; do eventually 20 sh -c '! kill -0 "$(cat "$1")"' - "$E2E_DATA/run/$part.pid"; done
 }
-# short_lease SECONDS: both services anew, called as they were but for that. exec: the recorded process is the service, not a shell.
+# short_lease SECONDS: both services anew, called as they were but for that, by the same user. exec: the recorded process is the service, not a shell.
 short_lease() {
-	local part words lines=()
+	local part words lines=() user=()
+	[ "$(id -u)" != 0 ] || user=(setpriv "--reuid=$(stat -c %u "/proc/$(cat "$E2E_DATA/run/docs-1.pid")")" "--regid=$(stat -c %g "/proc/$(cat "$E2E_DATA/run/docs-1.pid")")" --clear-groups)
 	for part in docs-1 docs-2; do
 		mapfile -t -d '' words <"/proc/$(cat "$E2E_DATA/run/$part.pid")/cmdline"
 		lines+=("${words[*]@Q}")
 	done
 	stop_docs
 	for part in docs-1 docs-2; do
-		eval "exec env -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN -u NEPHOS_BUILD_DIR setsid ${lines[0]} --lock-lease $1" </dev/null >>"$E2E_DATA/log/$part.log" 2>&1 &
+		eval "exec env -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN -u NEPHOS_BUILD_DIR setsid ${user[*]} ${lines[0]} --lock-lease $1" </dev/null >>"$E2E_DATA/log/$part.log" 2>&1 &
 		echo $! >"$E2E_DATA/run/$part.pid"
 		lines=("${lines[@]:1}")
 	done
