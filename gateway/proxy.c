@@ -458,6 +458,8 @@ void proxy_forward(struct proxy *p, struct http_request *req, enum registry_kind
 	}
 	/* The identity is in the headers by now; the request's own data becomes the exchange. */
 	http_request_set_data(req, x, on_request_freed);
+	if (x->poll)
+		http_request_is_poll(req);
 	http_request_on_abort(req, on_abort, x);
 	if (!x->asked && reserve_body(x))
 		collect_body(req, x);

@@ -154,8 +154,10 @@ static void poll_start(struct poll *p)
 		p->wait_s = POLL_WAIT_S_MAX;
 	p->deadline_ns = clock_mono_ns() + p->wait_s * NS_PER_S;
 	p->waiter.session = p->poll.session;
-	if (p->wait_s > 0)
+	if (p->wait_s > 0) {
+		http_request_is_poll(p->call->req);
 		http_request_on_abort(p->call->req, poll_on_abort, p);
+	}
 	call_work(p->call, poll_job);
 }
 

@@ -350,6 +350,7 @@ void api_lock_wait(struct http_request *req, void *cookie)
 				: NULL);
 		return;
 	}
+	http_request_is_poll(req);
 	http_request_on_abort(req, wait_on_abort, w);
 	call_work(call, wait_job);
 }

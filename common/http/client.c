@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /*
@@ -141,8 +142,11 @@ static void call_end(struct http_call *call, CURLcode code, int error)
 	if (error)
 		call->error = error;
 	call_finish(call, code);
+	/* What is cut off ends with a reset: a mere end could mean that we still listen. */
+	c->cutting = error != 0;
 	if (call->running)
 		curl_multi_remove_handle(c->multi, call->easy);
+	c->cutting = false;
 	if (call->prev)
 		call->prev->next = call->next;
 	else
@@ -283,7 +287,10 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *cookie, void 
 int client_on_close(void *cookie, curl_socket_t fd)
 {
 	struct http_client *c = cookie;
+	const struct linger at_once = {.l_onoff = 1};
 
+	if (c->cutting)
+		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	sockets_forget(&c->sockets, fd);
 	return close(fd);
 }

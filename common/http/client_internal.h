@@ -78,6 +78,7 @@ struct http_client {
 	int64_t asleep_until_ns;
 	int64_t begun_ns; /* the last call */
 	bool ended;	  /* no call can begin any more */
+	bool cutting;	  /* what is closed now was not finished */
 
 	pthread_mutex_t lock; /* taken with driving held, never the other way round */
 	/* Guarded by lock. */

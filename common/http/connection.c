@@ -1,5 +1,7 @@
 #include "common/http/server_internal.h"
 
+#include "common/base/clock.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +16,11 @@
  *     Whoever works on it is told.
  *   any client whose end came together with its last bytes: libmicrohttpd (0.9.75) takes one edge of epoll for both, and reads no further.
  *     Shutting what the client has shut already makes another edge. It does no harm to an answer that is being sent.
- * A client that only shuts its sending side is taken for gone as well, as nginx does.
+ *
+ * Gone is who has reset the connection. Who has shut his sending side may have done only that (RFC 9112, 9.6: "nc -N" does), and is owed his
+ * answer; who has closed altogether looks the same until something is sent to him, and then resets. So a FIN ends no request that is
+ * answered in bounded time, and none whose answer is under way, which finds out by being sent: the events of a drive have a heartbeat. What
+ * may sleep for as long as a poll is given up when its client was half closed for some seconds, or those who left would pile up.
  *
  * What is on the server's lists has an open socket for as long as the server's lock is held.
  */
@@ -104,17 +110,27 @@ struct connection *connection_of(struct MHD_Connection *connection)
 	return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
 
-static void look_after_request(struct http_request *req)
+/* With the request's lock held. */
+static bool is_gone(struct http_request *req, int64_t now_ns)
 {
-	struct pollfd p = {.events = POLLRDHUP};
+	struct pollfd p = {.fd = descriptor(req->connection), .events = POLLRDHUP};
 
+	if (poll(&p, 1, 0) <= 0)
+		return false;
+	if (p.revents & (POLLERR | POLLHUP))
+		return true;
+	if (!req->half_closed_ns)
+		req->half_closed_ns = now_ns;
+	return req->is_poll && !req->streaming &&
+		now_ns - req->half_closed_ns >= (int64_t)req->server->options.half_closed_ms * NS_PER_MS;
+}
+
+static void look_after_request(struct http_request *req, int64_t now_ns)
+{
 	pthread_mutex_lock(&req->lock);
-	if (req->suspended && !req->absent && (req->on_abort || req->streaming)) {
-		p.fd = descriptor(req->connection);
-		if (poll(&p, 1, 0) > 0) {
-			req->absent = true;
-			request_wake(req);
-		}
+	if (req->suspended && !req->absent && (req->on_abort || req->streaming) && is_gone(req, now_ns)) {
+		req->absent = true;
+		request_wake(req);
 	}
 	pthread_mutex_unlock(&req->lock);
 }
@@ -138,10 +154,11 @@ static struct connection *look_after_batch(struct connection *c)
 void connection_look_around(void *cookie)
 {
 	struct http_server *s = cookie;
+	int64_t now_ns = clock_mono_ns();
 
 	pthread_mutex_lock(&s->lock);
 	for (struct http_request *req = s->requests; req; req = req->next)
-		look_after_request(req);
+		look_after_request(req, now_ns);
 	for (struct connection *c = s->open; c;)
 		c = look_after_batch(c);
 	pthread_mutex_unlock(&s->lock);

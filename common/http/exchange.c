@@ -10,6 +10,14 @@
  * libmicrohttpd calls exchange_on_access once with the header (again after each resume there), then with pieces of the body, then once more
  * when the request is complete (again after each resume there). An answer queued at the header closes the connection, as whatever is left of
  * the body would be taken for the next request; so it is queued there only if a body is coming that nobody wants, and otherwise at the end.
+ *
+ * Sleeping, and clients that have shut their sending side (0.9.75 and 1.0.1). A connection that is suspended in a turn which began with reading
+ * begins its next turn with reading, too, whatever its state is by then, and an end found there closes it without an answer. So:
+ *   a request that is whole is given one turn of its own before it sleeps (rest), after which the library waits for us and not for the socket;
+ *   a small body is taken in while the guard still thinks (hold): with all of it here the request is whole;
+ *   what the library has read of a large body is taken before it sleeps (stream.c), so that an end found then really is one in the middle.
+ * Left are small bodies in chunks, and such as were sent without waiting for 100: they get no answer, and are not done, if their end comes with
+ * them while the guard thinks.
  */
 
 void *exchange_on_line(void *cookie, const char *uri, struct MHD_Connection *connection)
@@ -50,6 +58,22 @@ static void run_handler(struct http_request *req)
 {
 	req->handed = true;
 	req->route->handler(req, req->server->options.cookie);
+}
+
+/* Nobody has an answer yet to a request that is whole. With the lock held. */
+static enum MHD_Result rest(struct http_request *req)
+{
+	if (!req->rested) {
+		req->rested = true;
+		return MHD_YES;
+	}
+	return request_suspend(req) ? MHD_YES : MHD_NO;
+}
+
+/* Whether all of the body may come before it is known who sends it. */
+static bool is_held(const struct http_request *req)
+{
+	return !req->expects_continue && !req->chunked && req->length <= (int64_t)DRAIN_BYTES_MAX;
 }
 
 /* Answered before the body: is it worth reading? */
@@ -111,6 +135,12 @@ static enum MHD_Result begin_body(struct http_request *req)
 	return asked_step(req);
 }
 
+/* With the lock held. */
+static bool is_undecided(const struct http_request *req)
+{
+	return req->stage == STAGE_GUARD && req->kept && !req->proceed && !req->answered;
+}
+
 static enum MHD_Result guard_step(struct http_request *req)
 {
 	pthread_mutex_lock(&req->lock);
@@ -120,8 +150,8 @@ static enum MHD_Result guard_step(struct http_request *req)
 		pthread_mutex_unlock(&req->lock);
 		return settle(req);
 	}
-	if (req->kept && !req->proceed) {
-		enum MHD_Result r = request_suspend(req) ? MHD_YES : MHD_NO;
+	if (is_undecided(req)) {
+		enum MHD_Result r = is_held(req) ? rest(req) : request_suspend(req) ? MHD_YES : MHD_NO;
 
 		pthread_mutex_unlock(&req->lock);
 		return r;
@@ -175,6 +205,7 @@ static enum MHD_Result on_header(
 	struct http_request *req, struct MHD_Connection *connection, const struct request_line *line)
 {
 	char why[HYGIENE_WHY_BYTES];
+	bool held;
 	int r;
 
 	/* From here on somebody has to answer. */
@@ -193,7 +224,10 @@ static enum MHD_Result on_header(
 	if (req->route->body == HTTP_BODY_WHOLE)
 		buf_init(&req->body, req->route->body_max + 1);
 	ask_guard(req);
-	return guard_step(req);
+	pthread_mutex_lock(&req->lock);
+	held = is_undecided(req) && is_held(req);
+	pthread_mutex_unlock(&req->lock);
+	return held ? MHD_YES : guard_step(req);
 }
 
 static int take_whole(struct http_request *req, const char *data, size_t size)
@@ -230,8 +264,9 @@ static enum MHD_Result on_stream_data(struct http_request *req, const char *data
 		pthread_mutex_lock(&req->lock);
 		if (req->answered)
 			return discard(req, size);
-		if (*size && (beyond || req->ring_used == req->ring_size)) {
-			r = request_suspend(req) ? MHD_YES : MHD_NO;
+		if (beyond || (req->ring_used >= HTTP_STREAM_BYTES && request_body_left(req) > 0)) {
+			/* Further chunks of what the library has read come although it sleeps. */
+			r = req->suspended || request_suspend(req) ? MHD_YES : MHD_NO;
 			pthread_mutex_unlock(&req->lock);
 			return r;
 		}
@@ -240,10 +275,52 @@ static enum MHD_Result on_stream_data(struct http_request *req, const char *data
 	return MHD_YES;
 }
 
+/* Takes it in, wanted or not: it is bounded, and lies in memory anyway. */
+static int hold(struct http_request *req, const char *data, size_t size)
+{
+	bool fits = (uint64_t)req->length <= body_limit(req);
+	size_t taken = 0;
+	int r = 0;
+
+	if (fits && req->route->body == HTTP_BODY_STREAM)
+		return stream_fill(req, data, size, &taken);
+	if (fits && req->route->body == HTTP_BODY_WHOLE)
+		r = buf_append(&req->body, data, size);
+	pthread_mutex_lock(&req->lock);
+	req->received += size;
+	pthread_mutex_unlock(&req->lock);
+	return r;
+}
+
+/* Bytes of a body whose guard has not said anything when the header was there. *ret_go: it has by now, and nothing was taken. */
+static enum MHD_Result on_early_data(struct http_request *req, const char *data, size_t *size, bool *ret_go)
+{
+	enum MHD_Result r = MHD_YES;
+
+	pthread_mutex_lock(&req->lock);
+	*ret_go = !is_undecided(req);
+	pthread_mutex_unlock(&req->lock);
+	if (*ret_go)
+		return guard_step(req);
+	if (hold(req, data, *size))
+		return MHD_NO;
+	*size = 0;
+	pthread_mutex_lock(&req->lock);
+	if (is_undecided(req) && request_body_left(req) > 0 && !request_suspend(req))
+		r = MHD_NO;
+	pthread_mutex_unlock(&req->lock);
+	return r;
+}
+
 static enum MHD_Result on_data(struct http_request *req, const char *data, size_t *size)
 {
+	bool go = true;
 	int r;
 
+	if (req->stage == STAGE_GUARD && on_early_data(req, data, size, &go) == MHD_NO)
+		return MHD_NO;
+	if (!go)
+		return MHD_YES;
 	pthread_mutex_lock(&req->lock);
 	if (atomic_load(&req->server->stopping))
 		return close_connection(req);
@@ -281,9 +358,17 @@ static enum MHD_Result on_end(struct http_request *req, struct MHD_Connection *c
 	pthread_mutex_lock(&req->lock);
 	answered = req->answered;
 	if (!answered)
-		r = request_suspend(req) ? MHD_YES : MHD_NO;
+		r = rest(req);
 	pthread_mutex_unlock(&req->lock);
 	return answered ? respond_queue(req, connection) : r;
+}
+
+/* With the header alone (again), or with all of a body that was held. */
+static enum MHD_Result on_guarded(struct http_request *req, struct MHD_Connection *connection)
+{
+	enum MHD_Result r = guard_step(req);
+
+	return r == MHD_YES && is_held(req) && req->stage == STAGE_BODY ? on_end(req, connection) : r;
 }
 
 /* budget: the library's signature */
@@ -301,7 +386,7 @@ enum MHD_Result exchange_on_access(void *cookie, struct MHD_Connection *connecti
 	if (req->stage == STAGE_LINE)
 		return on_header(req, connection, &(struct request_line){method, url, version});
 	if (req->stage == STAGE_GUARD)
-		return guard_step(req);
+		return on_guarded(req, connection);
 	if (req->stage == STAGE_ASKED)
 		return asked_step(req);
 	return on_end(req, connection);

@@ -231,6 +231,13 @@ void *http_request_data(const struct http_request *req)
 	return req->data;
 }
 
+void http_request_is_poll(struct http_request *req)
+{
+	pthread_mutex_lock(&req->lock);
+	req->is_poll = true;
+	pthread_mutex_unlock(&req->lock);
+}
+
 void http_request_on_abort(struct http_request *req, void (*fn)(struct http_request *req, void *cookie), void *cookie)
 {
 	pthread_mutex_lock(&req->lock);

@@ -214,6 +214,8 @@ static int init(struct http_server *s, const struct http_server_options *options
 		s->options.connections_max = CONNECTIONS_DEFAULT;
 	if (!s->options.idle_s)
 		s->options.idle_s = IDLE_S_DEFAULT;
+	if (!s->options.half_closed_ms)
+		s->options.half_closed_ms = HTTP_HALF_CLOSED_MS;
 	while (s->options.routes[s->route_count].method)
 		s->route_count++;
 	return 0;

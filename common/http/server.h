@@ -12,7 +12,7 @@
  * Handlers run on the server's thread and must not block. Each request is answered exactly once, from any thread, at any later time;
  * until then the connection is suspended and the request valid. After http_respond* the caller must not touch the request.
  * When the client goes away first, http_request_on_abort tells; the handler still answers (the answer goes nowhere). A client that only
- * shuts its sending side is taken for gone.
+ * shuts its sending side gets its answer: the end of what it says ends nothing else, but for polls (http_request_is_poll).
  *
  * An answer may come before the body was read. A body of which little is left is read away, and the connection lives on. Otherwise the answer
  * goes out at once and the connection is closed after it; a streamed answer (http_respond_stream) in the middle of a body waits for its end.
@@ -34,7 +34,9 @@
 #include <sys/types.h>
 
 #define HTTP_STREAM_BYTES (256u * 1024) /* of a streamed body in memory: hides one scheduling delay at 1 GB/s */
-#define HTTP_PARAMS_MAX 6		/* {placeholders} in one route */
+/* A poll that its client may have left: somebody with a pipe waits so long for news, and no more polls than come in this time are for nobody. */
+#define HTTP_HALF_CLOSED_MS 5000
+#define HTTP_PARAMS_MAX 6 /* {placeholders} in one route */
 
 struct http_server;
 struct http_request;
@@ -70,6 +72,7 @@ struct http_server_options {
 	unsigned connections_max;	 /* 0 = 1024 */
 	unsigned connections_per_ip_max; /* 0 = no limit */
 	unsigned idle_s;		 /* a connection without traffic, 0 = 75 */
+	unsigned half_closed_ms;	 /* http_request_is_poll, 0 = HTTP_HALF_CLOSED_MS */
 	const struct http_route *routes; /* ends with a row whose method is NULL; must outlive the server */
 	/* Runs before every handler, on the server's thread; false: it has answered, or will. It may also keep the request and go on
 	 * later by http_request_proceed. NULL: none. */
@@ -123,10 +126,13 @@ void http_request_on_readable(
 	struct http_request *req, void (*fn)(struct http_request *req, void *cookie), void *cookie);
 /*
  * fn is called at most once, on the server's thread, when the client is gone before the answer was given; not if it had gone before this call.
+ * Gone is who reset the connection or left in the middle of the body; who closed it is not told from who only shuts his side (see is_poll).
  * It may run while another thread answers: what it uses belongs into http_request_set_data, which is freed after it. A request that waits is
  * looked at twice a second.
  */
 void http_request_on_abort(struct http_request *req, void (*fn)(struct http_request *req, void *cookie), void *cookie);
+/* The answer may be a long time coming: who has shut his sending side for half_closed_ms, and no answer has begun, is gone. */
+void http_request_is_poll(struct http_request *req);
 
 /* A response whose body is pulled. */
 struct http_stream_ops {

@@ -131,13 +131,16 @@ struct http_request {
 	bool suspended;
 	bool kept;    /* the guard said so */
 	bool proceed; /* it may go on */
+	bool rested;  /* it was whole for one turn of the loop */
 	bool wanted;  /* the handler has asked for the body */
 	bool handed; /* the guard or the handler has it and will answer; else the loop has to give up its reference for them */
 	bool answered;
-	bool early;  /* answered past libmicrohttpd: the connection is closed at its next sign */
-	bool ended;  /* the whole body came */
-	bool lost;   /* it never will */
-	bool absent; /* the client has hung up, and the loop has not seen it yet */
+	bool early;		/* answered past libmicrohttpd: the connection is closed at its next sign */
+	bool ended;		/* the whole body came */
+	bool lost;		/* it never will */
+	bool absent;		/* the client has hung up, and the loop has not seen it yet */
+	bool is_poll;		/* the answer may be a long time coming */
+	int64_t half_closed_ns; /* since when nothing more comes from the client, and it may still listen; 0: not */
 	int status;
 	size_t response_bytes;
 	struct MHD_Response *response; /* to be queued */

@@ -8,8 +8,9 @@
 
 /*
  * Request bodies: a ring between the loop, which fills it, and one reader. The copies are made outside the lock: each side only moves its
- * own end, and the other side never touches what lies between. A full ring leaves the rest with libmicrohttpd and suspends the connection,
- * so that TCP slows the sender; it is resumed when half of the ring is free, not at every read.
+ * own end, and the other side never touches what lies between. A full ring suspends the connection, so that TCP slows the sender; it is
+ * resumed when half of the ring is free, not at every read. What libmicrohttpd has read already is taken all the same: it would read on before
+ * it gives the rest, and take a sender that has shut its side by then for one that left in the middle.
  *
  * Response bodies: libmicrohttpd asks for the next bytes when the socket takes them. With none at hand the connection is suspended; a wake
  * that comes between the pull's -EAGAIN and the suspension is seen by `woken`.
@@ -19,7 +20,7 @@ static int ring_make(struct http_request *req)
 {
 	if (req->ring)
 		return 0;
-	req->ring_size = HTTP_STREAM_BYTES;
+	req->ring_size = HTTP_STREAM_BYTES + CONNECTION_POOL_BYTES;
 	if (!req->chunked && (uint64_t)req->length < req->ring_size)
 		req->ring_size = (size_t)req->length;
 	req->ring = malloc(req->ring_size);
@@ -96,7 +97,7 @@ int http_request_read(struct http_request *req, void *data, size_t size, size_t 
 	pthread_mutex_lock(&req->lock);
 	req->ring_head = (head + taken) % req->ring_size;
 	req->ring_used -= taken;
-	if (req->ring_used <= req->ring_size / 2)
+	if (req->ring_used <= HTTP_STREAM_BYTES / 2)
 		request_wake(req);
 	pthread_mutex_unlock(&req->lock);
 	*ret_size = taken;

@@ -242,8 +242,33 @@ def forms():
     eq("the file is what it was", b"zzz", get("25-coded")[2])
 
 
+# ---- who has said all, and listens ----
+
+def half_closed():
+    key = json.loads(ask("POST /api/v2/user/keys", "Content-Type: application/json", body=b'{"name":"25-half-%d"}' % time.time_ns())[2])
+    bearer = "Authorization: Bearer " + key["token"]
+    # The first use of a token: a gateway has to ask whose it is.
+    w = Wire().say("PUT %s/25-half HTTP/1.1\r\nHost: x\r\n%s\r\nContent-Length: 4\r\n\r\nhalf" % (FILES, bearer)).end()
+    eq("a change by who shuts his side is made and told", 201, w.answer()[0])
+    ok(w.ended(), "and the connection ends")
+    w.close()
+    eq("it is what was sent", b"half", get("25-half")[2])
+    size = 3 << 20
+    w = Wire().say(text("PUT %s/25-half" % FILES, body=b"z" * size)).end()
+    eq("a large one too", 200, w.answer()[0])
+    w.close()
+    w = Wire().say(text("GET %s/25-half" % FILES) + text("GET %s/25-none" % FILES)).end()
+    eq("all that was asked before is answered", (200, size, 404), (w.answer()[0], int(ask("HEAD %s/25-half" % FILES)[1]["content-length"]), w.answer()[0]))
+    w.close()
+    seq = json.loads(ask("GET /api/v2/docs/drives/home")[2])["seq"]
+    w = Wire().say(text("GET /api/v2/docs/drives/home/changes?since=%s&wait=1" % seq)).end()
+    eq("a short poll gets its answer", 200, w.answer()[0])
+    w.close()
+    ask("DELETE /api/v2/user/keys/" + key["id"])
+
+
 def clean():
-    for target in ("/25-early", "/25-repeat", "/25-coded", "/25-fields", "/25-empty", "/25-d/e%20f", "/25-d"):
+    for target in ("/25-half", "/25-early", "/25-repeat", "/25-coded", "/25-fields", "/25-empty", "/25-d/e%20f", "/25-d"):
         ask("DELETE " + FILES + target)
 
 
@@ -252,4 +277,5 @@ targets()
 queries()
 refused_early()
 forms()
+half_closed()
 clean()

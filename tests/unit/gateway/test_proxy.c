@@ -191,7 +191,7 @@ static void events_come_at_once_and_end_with_their_stream(void **state)
 		text[++got] = '\0';
 	}
 	has("Transfer-Encoding: chunked");
-	close(fd);
+	wire_reset(fd);
 	assert_true(gate_wait(&f->service.closed, closed + 1)); /* the client's end ends it there, too */
 }
 
@@ -244,10 +244,29 @@ static void a_client_that_leaves_cancels_the_request(void **state)
 		int fd = wire_connect(f->port);
 		wire_say(fd, "GET /api/v2/docs/hold HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer anna\r\n\r\n");
 		assert_true(gate_wait(&f->service.came, came + i));
-		close(fd);
+		wire_reset(fd);
+		/* Whom the gateway leaves learns it by a reset, too. */
 		assert_true(gate_wait(&f->service.gone, gone + i));
 	}
 	service_release(&f->service);
+}
+
+static void a_client_that_only_listens_gets_its_answer(void **state)
+{
+	struct front *f = *state;
+	int came = gate_count(&f->service.came), gone = gate_count(&f->service.gone);
+	int fd = wire_connect(f->port), other = wire_connect(f->port);
+	wire_say(fd, "GET /api/v2/docs/hold HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer anna\r\n\r\n");
+	shutdown(fd, SHUT_WR);
+	assert_true(gate_wait(&f->service.came, came + 1));
+	/* By the time that a reset is found the gateway has looked at both. */
+	wire_say(other, "GET /api/v2/docs/hold HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer anna\r\n\r\n");
+	assert_true(gate_wait(&f->service.came, came + 2));
+	wire_reset(other);
+	assert_true(gate_wait(&f->service.gone, gone + 1));
+	service_release(&f->service);
+	assert_int_equal(wire_response(fd, text, TEXT_BYTES), 200);
+	close(fd);
 }
 
 static void half_an_upload_ends_at_the_service(void **state)
@@ -403,6 +422,7 @@ int main(void)
 		cmocka_unit_test(a_refusal_before_the_body_was_read_is_passed_on),
 		cmocka_unit_test(large_bodies_stream_through),
 		cmocka_unit_test(a_client_that_leaves_cancels_the_request),
+		cmocka_unit_test(a_client_that_only_listens_gets_its_answer),
 		cmocka_unit_test(half_an_upload_ends_at_the_service),
 		cmocka_unit_test(a_reader_that_leaves_in_the_middle_ends_the_stream),
 		cmocka_unit_test(a_refused_connection_goes_to_the_next_instance_whatever_the_method),

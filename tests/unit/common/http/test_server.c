@@ -75,6 +75,12 @@ static void on_hold_for_abort(struct http_request *req, void *cookie)
 	on_hold(req, cookie);
 }
 
+static void on_poll(struct http_request *req, void *cookie)
+{
+	http_request_is_poll(req);
+	on_hold_for_abort(req, cookie);
+}
+
 static void *answer_later(void *cookie)
 {
 	http_respond(cookie, 200, NULL, SPAN_LITERAL("from afar"));
@@ -132,6 +138,9 @@ static const struct http_route routes[] = {
 	{"DELETE", "/echo/{id}", .handler = on_echo, .internal = true},
 	{"GET", "/hold", .handler = on_hold, .internal = true},
 	{"GET", "/abort", .handler = on_hold_for_abort, .internal = true},
+	{"POST", "/abort", .body = HTTP_BODY_WHOLE, .body_max = BODY_MAX, .handler = on_hold_for_abort,
+		.internal = true},
+	{"GET", "/poll", .handler = on_poll, .internal = true},
 	{"GET", "/thread", .handler = on_thread, .internal = true},
 	{"GET", "/error", .handler = on_error, .internal = true},
 	{"HEAD", "/length", .handler = on_length, .internal = true},
@@ -161,7 +170,7 @@ static int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	const struct http_server_options options = {
-		.address = "127.0.0.1", .routes = routes, .guard = guard, .cookie = w};
+		.address = "127.0.0.1", .routes = routes, .guard = guard, .cookie = w, .half_closed_ms = 100};
 
 	gate_init(&w->arrived);
 	gate_init(&w->aborted);
@@ -509,7 +518,7 @@ static void a_client_that_leaves_is_noticed_while_its_request_waits(void **state
 
 	assert_true(wire_say(fd, "GET /abort HTTP/1.1\r\n" H "\r\n"));
 	assert_true(gate_wait(&w->arrived, 1));
-	close(fd);
+	wire_reset(fd);
 	assert_true(gate_wait(&w->aborted, 1));
 	/* The handler still has the request, and answers it into the void. */
 	assert_string_equal(http_request_target(w->held), "/abort");
@@ -517,6 +526,80 @@ static void a_client_that_leaves_is_noticed_while_its_request_waits(void **state
 	http_respond(w->held, 200, NULL, SPAN_LITERAL("nobody"));
 	assert_true(gate_wait(&w->freed, 1));
 	assert_int_equal(gate_count(&w->aborted), 1);
+}
+
+/* Until the server has looked at everybody twice: at a poll that is half closed, and gives it up. */
+static void let_the_server_look_around(struct world *w)
+{
+	int arrived = gate_count(&w->arrived), aborted = gate_count(&w->aborted);
+	int fd = wire_connect(http_server_port(w->server));
+	char text[2048];
+
+	assert_true(wire_say(fd, "GET /poll HTTP/1.1\r\n" H "\r\n"));
+	assert_true(gate_wait(&w->arrived, arrived + 1));
+	shutdown(fd, SHUT_WR);
+	assert_true(gate_wait(&w->aborted, aborted + 1));
+	/* Somebody may listen all the same, and hears that nothing came. */
+	http_respond_error(w->held, -ERR_UNAVAILABLE, NULL);
+	assert_int_equal(wire_response(fd, text, sizeof(text)), 503);
+	close(fd);
+}
+
+static void who_has_said_all_gets_the_answer(void **state)
+{
+	static const char *const requests[] = {"GET /abort HTTP/1.1\r\n" H "\r\n", "GET /abort HTTP/1.0\r\n\r\n",
+		"POST /abort HTTP/1.1\r\n" H "Content-Length: 4\r\n\r\nbody",
+		"POST /abort HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
+		"GET /abort HTTP/1.1\r\n" H "Expect: 100-continue\r\n\r\n"};
+	struct world *w = *state;
+	char text[2048];
+
+	for (size_t i = 0; i < 2 * sizeof(requests) / sizeof(requests[0]); i++) {
+		int fd = wire_connect(http_server_port(w->server)), arrived = gate_count(&w->arrived);
+		struct http_request *held;
+
+		/* Also while the guard thinks about it. */
+		w->guard_holds = i % 2;
+		assert_true(wire_say(fd, requests[i / 2]));
+		shutdown(fd, SHUT_WR);
+		assert_true(gate_wait(&w->arrived, arrived + 1));
+		held = w->held;
+		w->guard_holds = false;
+		let_the_server_look_around(w);
+		if (i % 2) {
+			arrived = gate_count(&w->arrived);
+			http_request_proceed(held);
+			assert_true(gate_wait(&w->arrived, arrived + 1));
+			held = w->held;
+		}
+		http_respond(held, 200, NULL, SPAN_LITERAL("for you"));
+		assert_int_equal(wire_response(fd, text, sizeof(text)), 200);
+		assert_has(text, "for you");
+		assert_true(wire_is_closed(fd));
+		close(fd);
+	}
+	assert_int_equal(gate_count(&w->aborted), (int)(2 * sizeof(requests) / sizeof(requests[0])));
+}
+
+static void all_that_was_said_before_the_end_is_answered(void **state)
+{
+	const struct world *w = *state;
+	int fd = wire_connect(http_server_port(w->server));
+	char text[2048];
+
+	assert_true(wire_say(fd,
+		"GET /echo/1 HTTP/1.1\r\n" H "\r\n"
+		"GET /thread HTTP/1.1\r\n" H "\r\n"
+		"POST /echo/3 HTTP/1.1\r\n" H "Content-Length: 4\r\n\r\nbody"));
+	shutdown(fd, SHUT_WR);
+	assert_int_equal(wire_response(fd, text, sizeof(text)), 200);
+	assert_has(text, "id=1");
+	assert_int_equal(wire_response(fd, text, sizeof(text)), 200);
+	assert_has(text, "from afar");
+	assert_int_equal(wire_response(fd, text, sizeof(text)), 200);
+	assert_has(text, "id=3 q=- body=body");
+	assert_true(wire_is_closed(fd));
+	close(fd);
 }
 
 static void drain_waits_for_requests_and_refuses_new_connections(void **state)
@@ -635,6 +718,8 @@ int main(void)
 		T(traces_are_kept_only_if_harmless),
 		T(response_headers_are_sent_but_never_the_framing),
 		T(a_client_that_leaves_is_noticed_while_its_request_waits),
+		T(who_has_said_all_gets_the_answer),
+		T(all_that_was_said_before_the_end_is_answered),
 		T(drain_waits_for_requests_and_refuses_new_connections),
 		T(stop_leaves_unanswered_requests_to_their_handlers),
 		T(start_tells_why_it_cannot),

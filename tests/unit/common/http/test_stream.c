@@ -665,9 +665,63 @@ static void a_receiver_that_leaves_ends_the_stream(void **state)
 	fd = connect_to(w);
 	assert_true(wire_say(fd, "GET /stream HTTP/1.1\r\n" H "\r\n"));
 	assert_true(gate_wait(&w->pulled, 1));
-	close(fd);
+	wire_reset(fd);
 	assert_true(gate_wait(&w->done, 2));
 	assert_false(w->complete);
+}
+
+/* A body of which the last bytes come when the reader is far behind, and after which the sender says no more. */
+static void a_body_whose_sender_has_said_all_is_read_to_its_end(void **state)
+{
+	struct world *w = *state;
+	char text[512], expected[64];
+
+	for (uint64_t size = 300000; size < 300000 + 40 * 1021; size += 1021) {
+		for (int chunked = 0; chunked < 2; chunked++) {
+			int arrived = gate_count(&w->arrived), readable = gate_count(&w->readable);
+			struct sender s;
+
+			w->received = 0;
+			w->next = 0;
+			start_sending(&s, w, "/slow", size, chunked);
+			pthread_join(s.thread, NULL);
+			assert_true(s.sent);
+			shutdown(s.fd, SHUT_WR);
+			assert_true(gate_wait(&w->arrived, arrived + 1));
+			read_on(w->req, w);
+			assert_true(gate_wait(&w->readable, readable + 1));
+			assert_int_equal(wire_response(s.fd, text, sizeof(text)), 200);
+			snprintf(expected, sizeof(expected), "\r\n\r\n%llu 0", (unsigned long long)size);
+			if (!strstr(text, expected) || w->wrong)
+				fail_msg("%llu bytes: %s", (unsigned long long)size, text);
+			close(s.fd);
+		}
+	}
+	assert_int_equal(gate_count(&w->aborted), 0);
+}
+
+static void a_stream_goes_on_for_who_only_listens(void **state)
+{
+	struct world *w = *state;
+	char text[1024];
+	int fd = connect_to(w), other = connect_to(w);
+
+	w->total = 10;
+	assert_true(wire_say(fd, "GET /stream HTTP/1.1\r\n" H "\r\n"));
+	shutdown(fd, SHUT_WR);
+	assert_true(gate_wait(&w->pulled, 1));
+	/* By the time that a reset is found the server has looked at both. */
+	assert_true(wire_say(other, "PUT /slow HTTP/1.1\r\n" H "Content-Length: 10\r\n\r\nhello"));
+	assert_true(gate_wait(&w->arrived, 1));
+	wire_reset(other);
+	assert_true(gate_wait(&w->aborted, 1));
+	http_respond_error(w->req, -ECONNRESET, NULL);
+	make_available(w, 10);
+	http_stream_wake(w->stream);
+	assert_int_equal(wire_response(fd, text, sizeof(text)), 200);
+	assert_true(gate_wait(&w->done, 1));
+	assert_true(w->complete);
+	close(fd);
 }
 
 static void a_stream_for_a_client_that_is_gone_is_done_at_once(void **state)
@@ -715,6 +769,8 @@ int main(void)
 		T(a_streamed_answer_waits_for_the_end_of_the_body),
 		T(beyond_the_limit_the_reader_is_told),
 		T(half_a_body_is_an_error_for_its_reader),
+		T(a_body_whose_sender_has_said_all_is_read_to_its_end),
+		T(a_stream_goes_on_for_who_only_listens),
 		T(who_asks_first_is_told_to_go_on_when_somebody_wants_the_body),
 		T(a_body_in_a_coding_is_refused_before_it_comes),
 		T(answers_stream_with_and_without_a_length),

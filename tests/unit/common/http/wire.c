@@ -108,6 +108,14 @@ bool wire_is_closed(int fd)
 	return recv(fd, &byte, 1, 0) == 0;
 }
 
+void wire_reset(int fd)
+{
+	const struct linger at_once = {.l_onoff = 1};
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	close(fd);
+}
+
 int wire_ask(uint16_t port, const char *request, char *text, size_t size)
 {
 	int fd = wire_connect(port);

@@ -21,6 +21,8 @@ long wire_receive(int fd, void *data, size_t size);
 int wire_response(int fd, char *text, size_t size);
 /* The other side closed, without another byte. */
 bool wire_is_closed(int fd);
+/* Closes as a client does that ends in the middle of everything: with a reset. */
+void wire_reset(int fd);
 /* One request on a connection of its own. */
 int wire_ask(uint16_t port, const char *request, char *text, size_t size);
 
