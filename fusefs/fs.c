@@ -38,6 +38,11 @@ void fs_saw(struct fs *fs, struct store_position at)
 {
 	fill_view_saw(&fs->view, at.incarnation, at.seq, fs->now_ns);
 	fs_view_changed(fs);
+	if (fs->now_ns - fs->settles_ns >= FS_CONTENDED_S * NS_PER_S) {
+		fs->settled = fs->settles;
+		fs->settles = at.seq;
+		fs->settles_ns = fs->now_ns;
+	}
 }
 
 void fs_used(struct fs *fs)
@@ -240,6 +245,19 @@ static void learn_content(struct fs *fs, struct inode *inode, const struct item 
 	file_count_content(fs, f);
 }
 
+/*
+ * Whether others may have changed its content lately. The journal may not have told it yet, or told it before the
+ * document was known here. It may also be an own change whose answer is on its way; but alone, it can be nobody else's.
+ */
+static bool is_foreign(const struct fs *fs, const struct inode *inode, const struct item *item)
+{
+	const bool is_new = inode->attr.content_seq == 0;
+
+	if (!fs_is_shared(fs) || (is_new && !S_ISREG(item->mode)))
+		return false;
+	return item->content_seq > (is_new ? fs->settled : inode->attr.content_seq);
+}
+
 struct inode *fs_learn(struct fs *fs, const struct item *item, int64_t seen, bool *ret_fresh)
 {
 	struct inode *inode = inodes_get(&fs->inodes, item->id);
@@ -249,11 +267,7 @@ struct inode *fs_learn(struct fs *fs, const struct item *item, int64_t seen, boo
 		return NULL;
 	if (item->content_seq != inode->attr.content_seq)
 		holds_release(&fs->holds, inode);
-	/*
-	 * The journal may not have told it yet. It may also be an own change whose answer is on its way; but alone, it can
-	 * be nobody else's.
-	 */
-	if (inode->attr.content_seq > 0 && item->content_seq > inode->attr.content_seq && fs_is_shared(fs))
+	if (is_foreign(fs, inode, item))
 		inode->foreign_ns = fs->now_ns;
 	if (inode_learn(inode, item, seen)) {
 		if (file_place_tail(inode))

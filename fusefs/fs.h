@@ -96,8 +96,11 @@ struct fs {
 	int64_t newest_ns;	  /* when it became known */
 	bool others;		  /* there are other mounts of the drive, or nobody has said yet that there are none */
 	int64_t foreign_ns;	  /* when a change that was made by others was last seen; 0: never */
-	struct fill_view view;	  /* what is known of the drive's positions */
-	int64_t now_ns;		  /* clock_boot_ns when the lock was taken */
+	int64_t settled;	  /* a position that is at least FS_CONTENDED_S old; 0: the mount is not */
+	int64_t settles;	  /* the next one, seen at settles_ns */
+	int64_t settles_ns;
+	struct fill_view view;	 /* what is known of the drive's positions */
+	int64_t now_ns;		 /* clock_boot_ns when the lock was taken */
 	int64_t kernel_until_ns; /* when the last timeout ends that the kernel was given for a name or for attributes */
 	int64_t used_ns;	 /* the same, of the last request */
 	void (*wake)(void *cookie); /* the follower: somebody wants to know; may be NULL */

@@ -410,6 +410,33 @@ static void what_others_changed_before_the_journal_tells_it_is_read_so_too(void 
 	assert_true(opens_direct(f, O_RDONLY));
 }
 
+static void what_others_changed_before_it_was_known_here_is_read_so_too(void **state)
+{
+	struct fixture *f = *state;
+
+	kernel_maps_direct(f);
+	f->fs->others = true;
+	tell_size(f);
+	assert_true(opens_direct(f, O_RDONLY));
+}
+
+static void but_not_what_they_had_changed_long_before_that(void **state)
+{
+	struct fixture *f = *state;
+
+	kernel_maps_direct(f);
+	f->fs->others = true;
+	/* Two positions later: each is seen when the one before is old enough. */
+	for (int i = 0; i < 2; i++) {
+		fs_lock(f->fs);
+		f->fs->settles_ns -= FS_CONTENDED_S * NS_PER_S;
+		fs_saw(f->fs, (struct store_position){1, f->seq});
+		fs_unlock(f->fs);
+	}
+	tell_size(f);
+	assert_false(opens_direct(f, O_RDONLY));
+}
+
 static void an_older_kernel_reads_its_pages_as_it_could_not_map_such_a_file(void **state)
 {
 	struct fixture *f = *state;
@@ -436,6 +463,8 @@ int main(void)
 		TEST(once_the_kernel_is_told_of_the_end_it_is_the_end),
 		TEST(what_others_change_is_read_past_the_pages_of_the_kernel),
 		TEST(what_others_changed_before_the_journal_tells_it_is_read_so_too),
+		TEST(what_others_changed_before_it_was_known_here_is_read_so_too),
+		TEST(but_not_what_they_had_changed_long_before_that),
 		TEST(an_older_kernel_reads_its_pages_as_it_could_not_map_such_a_file),
 	};
 
