@@ -384,14 +384,22 @@ void api_item_extents(struct http_request *req, void *cookie)
 
 /* ---- xattrs ---- */
 
-static int xattrs_on_xattr(struct span name, struct span value, void *list)
+struct xattrs_page {
+	json_t *list;
+	size_t bytes;
+};
+
+static int xattrs_on_xattr(struct span name, struct span value, void *cookie)
 {
+	struct xattrs_page *page = cookie;
 	struct buf text;
 	json_t *o = json_object();
 	int r;
 
 	buf_init(&text, 2 * (size_t)XATTR_VALUE_BYTES_MAX);
-	r = o ? item_json_set_bytes(o, "name", name) : -ENOMEM;
+	page->bytes += name.size + value.size;
+	/* More than can be set now, but it could once. */
+	r = page->bytes > XATTRS_PER_ITEM_TOTAL_MAX ? -E2BIG : o ? item_json_set_bytes(o, "name", name) : -ENOMEM;
 	if (r == 0)
 		r = text_base64(value, &text);
 	if (r == 0 && json_object_set_new(o, "value_b64", json_stringn(text.size ? text.data : "", text.size)) < 0)
@@ -401,29 +409,29 @@ static int xattrs_on_xattr(struct span name, struct span value, void *list)
 		json_decref(o);
 		return r;
 	}
-	return json_array_append_new(list, o) < 0 ? -ENOMEM : 0;
+	return json_array_append_new(page->list, o) < 0 ? -ENOMEM : 0;
 }
 
 static void xattrs_job(struct call *call, struct docs_store *store)
 {
 	struct docs_position at = {0};
 	struct http_headers headers;
-	json_t *list = json_array();
+	struct xattrs_page page = {.list = json_array()};
 	int64_t id = 0;
 	int r = call_drive(call, store);
 
 	if (r == 0)
 		r = call_id(call, "id", &id);
 	if (r == 0)
-		r = store->ops->xattrs(store, &call->scope, id, xattrs_on_xattr, list, &at);
+		r = store->ops->xattrs(store, &call->scope, id, xattrs_on_xattr, &page, &at);
 	if (r < 0) {
-		json_decref(list);
+		json_decref(page.list);
 		call_fail(call, r, NULL);
 		return;
 	}
 	http_headers_init(&headers);
 	reply_position(&headers, at);
-	reply_json_take(call, 200, &headers, json_pack("{s:o}", "xattrs", list));
+	reply_json_take(call, 200, &headers, json_pack("{s:o}", "xattrs", page.list));
 	http_headers_fini(&headers);
 }
 

@@ -14,6 +14,7 @@
 #include "common/proto/batch_key.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
 #define HASH_NONFATAL_OOM 1
@@ -104,9 +105,24 @@ static bool keys_clash(const struct docs_key *a, const struct docs_key *b)
 	return a->kind == DOCS_KEY_USER && a->user == b->user && span_eq(a->key, b->key);
 }
 
-static bool fits(const struct round *r, const struct commit_request *request, size_t ops)
+/* What a batch asks of the transaction. A clone may be anything, and goes alone. */
+static size_t weight_of(const struct op_batch *batch)
 {
-	if (r->count == COMMIT_BATCHES_MAX || (r->count > 0 && ops + op_batch_count(request->batch) > COMMIT_OPS_MAX))
+	size_t weight = op_batch_count(batch), bytes = 0;
+
+	for (size_t i = 0; i < op_batch_count(batch); i++) {
+		const struct op *op = op_batch_at(batch, i);
+
+		weight += op->extent_count + (op->kind == OP_CLONE ? COMMIT_OPS_MAX : 0);
+		for (size_t e = 0; e < op->extent_count; e++)
+			bytes += op->extents[e].data.size;
+	}
+	return weight + bytes / COMMIT_DATA_BYTES;
+}
+
+static bool fits(const struct round *r, const struct commit_request *request, size_t weight)
+{
+	if (r->count == COMMIT_BATCHES_MAX || (r->count > 0 && weight + request->weight > COMMIT_OPS_MAX))
 		return false;
 	for (size_t i = 0; i < r->count; i++)
 		if (keys_clash(&r->keys[i], &request->key))
@@ -117,15 +133,15 @@ static bool fits(const struct round *r, const struct commit_request *request, si
 /* Moves what can go together from the queue into the round. */
 static void take(struct queue *q, struct round *r)
 {
-	size_t ops = 0;
+	size_t weight = 0;
 
 	(void)pthread_mutex_lock(&q->commit->mutex);
-	while (q->first && fits(r, q->first, ops)) {
+	while (q->first && fits(r, q->first, weight)) {
 		struct commit_request *request = q->first;
 
 		q->first = request->next;
 		request->next = NULL;
-		ops += op_batch_count(request->batch);
+		weight += request->weight;
 		r->keys[r->count] = request->key;
 		r->slots[r->count++] = (struct slot){.request = request};
 	}
@@ -268,12 +284,19 @@ static bool is_unfounded(const struct round *r, const struct docs_seen *seen)
 	return false;
 }
 
+/* Together they are too much. What each of them was told is told anew. */
+static bool is_to_be_split(const struct round *r, const struct tree *tree)
+{
+	return r->count > 1 && tree_is_overfull(tree);
+}
+
 /* The whole transaction once. A failure is everybody's; what only one of them did wrong is in its slot. */
 static int round_try(struct round *r)
 {
 	const struct docs_seen *seen;
 	struct tree_wants *wants = NULL;
 	struct tree *tree = NULL;
+	bool large;
 	int error;
 
 	round_reset(r);
@@ -289,14 +312,17 @@ static int round_try(struct round *r)
 	for (size_t i = 0; i < r->count; i++)
 		r->slots[i].error = slot_run(&r->slots[i], tree, &seen[i]);
 	r->after = *tree_peek_drive(tree);
-	error = is_unfounded(r, seen) ? -ENOTCONN : 0;
+	error = is_to_be_split(r, tree) ? -E2BIG : is_unfounded(r, seen) ? -ENOTCONN : 0;
 	if (error < 0)
 		r->store->ops->txn_abort(r->store);
 	else
 		error = round_commit(r, tree);
 out:
+	large = tree && tree_rows(tree) > COMMIT_OPS_MAX;
 	tree_free(tree);
 	tree_wants_free(wants);
+	if (large)
+		(void)malloc_trim(0); /* else what one batch needed stays with the process for good */
 	return error;
 }
 
@@ -335,13 +361,38 @@ static void round_tell(struct round *r, int error)
 		options->on_committed(r->drive, position(&r->after), round_session(r), options->on_committed_cookie);
 }
 
-static void round_run(struct round *r)
+static int round_tries(struct round *r)
 {
 	int error = -ENOTCONN;
 
 	for (unsigned try = 0; try < COMMIT_TRIES && error == -ENOTCONN; try++)
 		error = round_try(r);
-	round_tell(r, error);
+	return error;
+}
+
+static void round_one_by_one(struct round *r)
+{
+	round_reset(r);
+	for (size_t i = 0; i < r->count; i++) {
+		struct round one = {.commit = r->commit,
+			.store = r->store,
+			.drive = r->drive,
+			.slots = {{.request = r->slots[i].request}},
+			.keys = {r->keys[i]},
+			.count = 1};
+
+		round_tell(&one, round_tries(&one));
+	}
+}
+
+static void round_run(struct round *r)
+{
+	const int error = round_tries(r);
+
+	if (error == -E2BIG && r->count > 1)
+		round_one_by_one(r);
+	else
+		round_tell(r, error);
 }
 
 /* ---- jobs ---- */
@@ -419,6 +470,8 @@ int commit_submit(struct commit *c, struct commit_request *request)
 	struct queue *q = NULL;
 	bool fresh = false;
 	int r = 0;
+
+	request->weight = weight_of(request->batch);
 
 	(void)pthread_mutex_lock(&c->mutex);
 	if (c->waiting >= COMMIT_QUEUE_MAX)

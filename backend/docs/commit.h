@@ -5,6 +5,7 @@
  * For each transaction: lock the drive, look at keys (repeat, reuse, order), check the epochs, load, apply batch by batch (one that fails leaves the others alone),
  * write, COMMIT; only then are the callers answered, on the worker's thread, and the feed told.
  * The journal's key is the request's own, or SESSION/NUMBER. A refusal by the rules is kept under a key like any answer; what passes (503, 500) is not.
+ * Batches that are too much for one transaction together (BATCH_ROWS_MAX) go one by one; one that is too much alone is refused (-E2BIG), and may be sent in parts.
  * A lost connection before COMMIT was sent: the whole transaction is tried once more; after: -ERR_UNKNOWN_OUTCOME to each, who repeat with their key.
  */
 #ifndef NEPHOS_DOCS_COMMIT_H
@@ -13,7 +14,9 @@
 #include "backend/docs/docs_store.h"
 
 #define COMMIT_BATCHES_MAX 64 /* combined into one transaction */
-#define COMMIT_OPS_MAX 4096   /* and their ops together: bounds the time the drive is locked */
+#define COMMIT_OPS_MAX \
+	4096 /* and their ops and extents together, each COMMIT_DATA_BYTES of inline data counting as one: bounds the time the drive is locked, and memory */
+#define COMMIT_DATA_BYTES (16 * 1024)
 #define COMMIT_QUEUE_MAX 1024 /* batches waiting in the process; more: -ERR_TOO_MANY */
 
 struct commit;
@@ -35,7 +38,8 @@ struct commit_request {
 	void (*done)(struct commit_request *request, int error, const struct docs_answer *answer, bool repeat,
 		const struct tree_drive *drive);
 	void *cookie;
-	struct commit_request *next; /* commit's own */
+	size_t weight; /* commit's own, as */
+	struct commit_request *next;
 };
 
 /* -ERR_EPOCH: the drive's row has other epochs than the request was sent with. */

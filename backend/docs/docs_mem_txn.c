@@ -102,17 +102,18 @@ static int load_names(struct docs_mem *m, const struct tree_wants *w, struct tre
 static int load_xattr(struct docs_mem *m, const struct tree_name *want, struct tree *t)
 {
 	struct span value = {0};
-	size_t bytes = 0;
+	struct tree_xattr_sums sums = {0};
 
 	MEM_EACH(struct mem_xattr, a, &m->xattrs)
 	{
 		if (a->node != want->parent)
 			continue;
-		bytes += a->name.size + 1;
+		sums.names += a->name.size + 1;
+		sums.total += a->name.size + a->value.size;
 		if (span_eq(a->name, want->name))
 			value = a->value;
 	}
-	return tree_load_xattr(t, want->parent, want->name, value, bytes);
+	return tree_load_xattr(t, want->parent, want->name, value, &sums);
 }
 
 /* Whether a want takes this extent. The end of a file is where it is now. */

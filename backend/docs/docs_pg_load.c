@@ -43,7 +43,7 @@ static int queue_ranges(struct docs_pg *s, uint32_t drive, const struct tree_wan
 	}
 	if (r < 0)
 		return r;
-	if (w->range_count == 1) {
+	if (w->range_count == 1 && !w->wide) {
 		const struct tree_range *range = w->ranges;
 		const struct pg_param one[] = {PG_P_I64(ITEM_DRIVE(range->node) == drive ? range->node : 0),
 			PG_P_I64(range->from), PG_P_I64(range->to)};
@@ -52,7 +52,11 @@ static int queue_ranges(struct docs_pg *s, uint32_t drive, const struct tree_wan
 	}
 	const struct pg_param params[] = {
 		pg_array_param(s->numbers[0]), pg_array_param(s->numbers[1]), pg_array_param(s->numbers[2])};
-	return pg_pipeline_add(s->pg, has_tail ? &SQL_LOAD_EXTENTS_MIXED : &SQL_LOAD_EXTENTS, params, 3);
+	return pg_pipeline_add(s->pg,
+		w->wide		   ? &SQL_LOAD_EXTENTS_WIDE
+			: has_tail ? &SQL_LOAD_EXTENTS_MIXED
+				   : &SQL_LOAD_EXTENTS,
+		params, 3);
 }
 
 static int queue_ancestors(struct docs_pg *s, uint32_t drive, const struct tree_wants *w)
@@ -183,12 +187,18 @@ static int take_ancestors(const struct pg_result *result, struct tree *tree)
 
 static int take_xattrs(const struct pg_result *result, struct tree *tree)
 {
+	struct tree_xattr_sums sums = {0};
+	int64_t node = 0;
 	int r = 0;
 
 	for (int row = 0; r == 0 && row < pg_rows(result); row++) {
 		struct span value = pg_is_null(result, row, 2) ? span_of(NULL, 0) : pg_bytes(result, row, 2);
-		r = tree_load_xattr(tree, pg_number(result, row, 0), pg_bytes(result, row, 1), value,
-			(size_t)pg_number(result, row, 3));
+
+		if (node != pg_number(result, row, 0))
+			sums = (struct tree_xattr_sums){
+				(size_t)pg_number(result, row, 3), (size_t)pg_number(result, row, 4)};
+		node = pg_number(result, row, 0);
+		r = tree_load_xattr(tree, node, pg_bytes(result, row, 1), value, &sums);
 	}
 	return r;
 }

@@ -165,33 +165,48 @@ const struct pg_statement SQL_LOAD = SQL_READ("load",
 	"SELECT x.* FROM extent x WHERE x.node = w.node"                                                                                   \
 	" AND x.at >= COALESCE((SELECT y.at FROM extent y WHERE y.node = w.node AND y.at <= w.from_ ORDER BY y.at DESC LIMIT 1), w.from_)" \
 	" AND x.at < w.to_ AND x.at + x.len > w.from_ OFFSET 0"
+/* One more than a batch may have says that it has too many. */
+#define ENOUGH " LIMIT " SQL_TEXT(BATCH_ROWS_MAX) " + 1"
 #define LAST_BYTE(node) "(SELECT n.size - 1 FROM node n WHERE n.id = " node ")"
 const struct pg_statement SQL_LOAD_EXTENTS = SQL_READ("load_extents",
 	"SELECT " SQL_EXTENT("x") " FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) w (node, from_, to_)"
-				  " CROSS JOIN LATERAL (" TOUCHING ") x");
+				  " CROSS JOIN LATERAL (" TOUCHING ") x" ENOUGH);
 /* To find the end of a file costs a third more for each range: only where one begins there. */
 const struct pg_statement SQL_LOAD_EXTENTS_MIXED = SQL_READ("load_extents_mixed",
 	"SELECT " SQL_EXTENT(
 		"x") " FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) v (node, from_, to_)"
 		     " CROSS JOIN LATERAL (SELECT v.node, v.to_, CASE WHEN v.from_ = " SQL_TEXT(
 			     TREE_TAIL) " THEN " LAST_BYTE("v.node") " ELSE v.from_ END AS from_ OFFSET 0) w"
-								     " CROSS JOIN LATERAL (" TOUCHING ") x");
+								     " CROSS JOIN LATERAL (" TOUCHING ") x" ENOUGH);
+/* Where there may be very much: as many extents, but bytes only so far. What is cut away whole needs none. */
+const struct pg_statement SQL_LOAD_EXTENTS_WIDE = SQL_READ("load_extents_wide",
+	"SELECT x.node, x.at, x.len, x.kind, x.sha256, x.generation, x.from_, x.block_size,"
+	" CASE WHEN sum(CASE WHEN x.kind = 0 THEN x.len ELSE 0 END) OVER (ROWS UNBOUNDED PRECEDING) <= " SQL_TEXT(
+		BATCH_LOADED_BYTES_MAX) " THEN x.data END"
+					" FROM (SELECT x.* FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) v (node, from_, to_)"
+					" CROSS JOIN LATERAL (SELECT v.node, v.to_, CASE WHEN v.from_ = " SQL_TEXT(
+						TREE_TAIL) " THEN " LAST_BYTE("v.node") " ELSE v.from_ END AS from_ OFFSET 0) w"
+											" CROSS JOIN LATERAL (" TOUCHING
+											") x" ENOUGH ") x");
 const struct pg_statement SQL_LOAD_EXTENTS_ONE = SQL_READ("load_extents_one",
 	"SELECT " SQL_EXTENT(
 		"x") " FROM extent x WHERE x.node = $1"
 		     " AND x.at >= COALESCE((SELECT y.at FROM extent y WHERE y.node = $1 AND y.at <= $2 ORDER BY y.at DESC LIMIT 1), $2)"
-		     " AND x.at < $3 AND x.at + x.len > $2");
+		     " AND x.at < $3 AND x.at + x.len > $2" ENOUGH);
 const struct pg_statement SQL_LOAD_EXTENTS_TAIL = SQL_READ("load_extents_tail",
 	"SELECT " SQL_EXTENT("x") " FROM (SELECT $1::bigint AS node, " LAST_BYTE("$1") " AS from_, " SQL_TEXT(
 		TREE_TAIL) "::bigint AS to_ OFFSET 0) w"
-			   " CROSS JOIN LATERAL (" TOUCHING ") x");
+			   " CROSS JOIN LATERAL (" TOUCHING ") x" ENOUGH);
 /* UNION, not UNION ALL: chains that meet go on as one, and it ends even if the tree had a circle. */
 const struct pg_statement SQL_LOAD_ANCESTORS = SQL_READ("load_ancestors",
 	"WITH RECURSIVE up (id, parent) AS (SELECT n.id, n.parent FROM unnest($1::bigint[]) f JOIN node n ON n.id = f"
 	" UNION SELECT n.id, n.parent FROM up JOIN node n ON n.id = up.parent)"
-	" SELECT id, parent FROM up WHERE id <> parent");
+	" SELECT id, parent FROM up WHERE id <> parent" ENOUGH);
+/* Asked for in the order of documents: what all xattrs of one have together comes with the first of its names. */
 const struct pg_statement SQL_LOAD_XATTRS = SQL_READ("load_xattrs",
-	"SELECT w.node, w.name, x.value, (SELECT sum(length(a.name) + 1) FROM xattr a WHERE a.node = w.node)"
-	" FROM unnest($1::bigint[], $2::bytea[]) w (node, name) LEFT JOIN xattr x ON x.node = w.node AND x.name = w.name");
+	"SELECT w.node, w.name, x.value, a.names, a.bytes FROM (SELECT node, name, lag(node) OVER () IS DISTINCT FROM node AS fresh"
+	" FROM unnest($1::bigint[], $2::bytea[]) u (node, name)) w LEFT JOIN xattr x ON x.node = w.node AND x.name = w.name"
+	" LEFT JOIN LATERAL (SELECT sum(length(a.name) + 1) AS names, sum(length(a.name) + length(a.value)) AS bytes FROM xattr a"
+	" WHERE a.node = w.node AND w.fresh) a ON true");
 const struct pg_statement SQL_LOAD_BLOCKS = SQL_READ("load_blocks",
 	"SELECT b.sha256, b.generation, b.size FROM unnest($2::bytea[]) w (sha256) JOIN block b ON b.drive = $1 AND b.sha256 = w.sha256 FOR KEY SHARE OF b");

@@ -124,10 +124,12 @@ extern const struct pg_statement SQL_LOAD_ONE;	   /* the same for one id and one
 extern const struct pg_statement SQL_LOAD; /* ids, parents, names: parent and name of the entry or NULL, the document */
 extern const struct pg_statement SQL_LOAD_EXTENTS;	 /* nodes, froms, tos */
 extern const struct pg_statement SQL_LOAD_EXTENTS_MIXED; /* the same, where a from is TREE_TAIL */
+extern const struct pg_statement SQL_LOAD_EXTENTS_WIDE;	 /* nodes, froms (TREE_TAIL too), tos */
 extern const struct pg_statement SQL_LOAD_EXTENTS_TAIL;	 /* node */
 extern const struct pg_statement SQL_LOAD_EXTENTS_ONE;	 /* node, from, to */
 extern const struct pg_statement SQL_LOAD_ANCESTORS;	 /* folders: folder, parent */
-extern const struct pg_statement SQL_LOAD_XATTRS; /* nodes, names: node, name, value or NULL, bytes of all names */
+extern const struct pg_statement
+	SQL_LOAD_XATTRS; /* nodes in their order, names: node, name, value or NULL; with the first of each node bytes of all names, of names and values */
 extern const struct pg_statement SQL_LOAD_BLOCKS; /* drive, hashes */
 
 /* And what it ends with: docs_sql_commit.c. */

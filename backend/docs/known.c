@@ -334,7 +334,7 @@ static bool load_xattr(const struct loading *l, const struct tree_name *want)
 
 	return span_eq(want->name, SPAN_LITERAL(TREE_CAPABILITY)) && document && document->exists &&
 		document->node.item.bare &&
-		tree_load_xattr(l->tree, want->parent, want->name, (struct span){0}, 0) == 0;
+		tree_load_xattr(l->tree, want->parent, want->name, (struct span){0}, &(struct tree_xattr_sums){0}) == 0;
 }
 
 bool known_load(const struct known_drive *d, const struct tree_wants *wants, struct tree *tree, bool *ret_assumed)

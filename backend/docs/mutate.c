@@ -187,9 +187,17 @@ void mutate_respond_problem(struct call *call, int error, const char *detail, in
 	http_headers_fini(&headers);
 }
 
+/* Of a batch that is too much, what to do about it; an ACL may be too large, too. */
+static const char *detail_of(const struct mutate *m, int error, int index)
+{
+	if (m->detail || error != -E2BIG || (index >= 0 && op_batch_at(m->batch, (size_t)index)->kind == OP_SETXATTR))
+		return m->detail;
+	return "the batch reads or makes more extents, or more inline content, than one may: send it in parts";
+}
+
 static int append_problem(struct mutate *m, int error, int index)
 {
-	json_t *o = problem_json(m->call, error, m->detail, m->refusal ? -1 : index);
+	json_t *o = problem_json(m->call, error, detail_of(m, error, index), m->refusal ? -1 : index);
 	int r = o ? json_dump_callback(o, append_json, &m->body, JSON_COMPACT) : -ENOMEM;
 
 	json_decref(o);

@@ -84,6 +84,26 @@ int tree_new(const struct tree_drive *drive, int64_t now_ns, struct tree **ret)
 	return 0;
 }
 
+int tree_count_row(struct tree *t, size_t *rows)
+{
+	if (*rows >= BATCH_ROWS_MAX) {
+		t->overfull = true;
+		return -E2BIG;
+	}
+	(*rows)++;
+	return 0;
+}
+
+size_t tree_rows(const struct tree *t)
+{
+	return t->rows_loaded + t->rows_made;
+}
+
+bool tree_is_overfull(const struct tree *t)
+{
+	return t->overfull;
+}
+
 static void undo_forget(struct tree *t)
 {
 	for (size_t i = 0; i < t->undo_count; i++)
@@ -305,8 +325,11 @@ int tree_load_extent(struct tree *t, const struct tree_extent *extent)
 {
 	struct tree_piece *piece;
 	struct tree_row *row;
-	int r = row_any_or_new(t, extent->node, &row);
+	int r;
 
+	if (tree_count_row(t, &t->rows_loaded) < 0)
+		return 0;
+	r = row_any_or_new(t, extent->node, &row);
 	r = r < 0 ? r
 		  : tree_grow((void **)&row->pieces.list, &row->pieces.capacity, row->pieces.count, TREE_POINTER_BYTES);
 	r = r < 0 ? r : tree_piece_new(t, extent, &piece);
@@ -317,7 +340,8 @@ int tree_load_extent(struct tree *t, const struct tree_extent *extent)
 	return 0;
 }
 
-int tree_load_xattr(struct tree *t, int64_t node, struct span name, struct span value, size_t all_names_bytes)
+int tree_load_xattr(
+	struct tree *t, int64_t node, struct span name, struct span value, const struct tree_xattr_sums *sums)
 {
 	struct tree_attr *attr;
 	struct tree_row *row;
@@ -325,7 +349,8 @@ int tree_load_xattr(struct tree *t, int64_t node, struct span name, struct span 
 
 	if (r < 0)
 		return r;
-	row->now.xattr_bytes = all_names_bytes;
+	row->now.xattr_bytes = sums->names;
+	row->now.xattr_total = sums->total;
 	if (!value.data || name.size == 0)
 		return 0;
 	r = attr_any_or_new(t, node, name, &attr);
@@ -340,7 +365,7 @@ int tree_load_ancestor(struct tree *t, int64_t folder, int64_t parent)
 {
 	struct tree_step *step;
 
-	if (tree_step_find(t, folder) != 0)
+	if (tree_step_find(t, folder) != 0 || tree_count_row(t, &t->rows_loaded) < 0)
 		return 0;
 	step = tree_alloc(t, sizeof(*step));
 	if (!step)
@@ -595,6 +620,11 @@ int tree_apply(struct tree *t, const struct op_batch *batch, struct span key, co
 	struct op_result *results;
 	int index = -1, r;
 
+	if (t->overfull) {
+		if (ret_index)
+			*ret_index = index;
+		return -E2BIG;
+	}
 	t->batch++;
 	results = tree_alloc(t, (count ? count : 1) * sizeof(*results));
 	r = results ? tree_copy(t, key, &key) : -ENOMEM;

@@ -7,7 +7,7 @@
  *
  * Ownership: the tree copies what it is given. One thread at a time.
  * Failures of tree_apply are what the caller gets: -ENOENT, -EEXIST, -ENOTDIR, -EISDIR, -ENOTEMPTY, -EINVAL, -EMLINK, -ELOOP, -ENODATA, -EDQUOT, -EFBIG, -ESTALE, -EPERM, -EXDEV, -ENOSPC (names of
- * xattrs), -EACCES (a default ACL on what is no folder), -EOPNOTSUPP (an ACL on a symlink, or of another version), -E2BIG (an ACL), -ERR_PARENT_MISSING, -ERR_BLOCK_MISSING, -ERR_PRECONDITION, -ERR_UNPROCESSABLE (an id that is not free, a range outside its block), -ERR_UNAVAILABLE (a folder that another batch of
+ * xattrs, or all of them), -EACCES (a default ACL on what is no folder), -EOPNOTSUPP (an ACL on a symlink, or of another version), -E2BIG (an ACL; more rows than BATCH_ROWS_MAX, or more bytes), -ERR_PARENT_MISSING, -ERR_BLOCK_MISSING, -ERR_PRECONDITION, -ERR_UNPROCESSABLE (an id that is not free, a range outside its block), -ERR_UNAVAILABLE (a folder that another batch of
  * this transaction made is not known well enough: works when tried again), -ENOMEM.
  */
 #ifndef NEPHOS_DOCS_TREE_H
@@ -81,16 +81,25 @@ struct tree_wants {
 	size_t xattr_count;
 	uint8_t (*blocks)[32];
 	size_t block_count;
+	bool wide; /* the ranges may have more inline content than BATCH_LOADED_BYTES_MAX: what is beyond it is loaded without its bytes */
 };
 int tree_wants_new(const struct op_batch *const *batches, size_t count, uint32_t drive, struct tree_wants **ret);
 void tree_wants_free(struct tree_wants *w);
 
-/* Loading. What was wanted and not loaded does not exist. */
+/*
+ * Loading. What was wanted and not loaded does not exist. Beyond BATCH_ROWS_MAX extents or ancestors nothing more is taken, and every batch is refused: a store that gives one more than that has given enough.
+ * An inline extent whose data is missing may be dropped whole; whoever wants its bytes is refused.
+ */
 int tree_load_node(struct tree *t, const struct tree_node *node);
 int tree_load_entry(struct tree *t, int64_t parent, struct span name, int64_t child);
 int tree_load_extent(struct tree *t, const struct tree_extent *extent);
-/* For each wanted (node, name): one that does not exist has value.data NULL and still says all_names_bytes: the names of all xattrs of the node, each with one byte more. */
-int tree_load_xattr(struct tree *t, int64_t node, struct span name, struct span value, size_t all_names_bytes);
+struct tree_xattr_sums { /* of all xattrs of one node */
+	size_t names;	 /* bytes of the names, each with one byte more */
+	size_t total;	 /* bytes of names and values */
+};
+/* For each wanted (node, name): one that does not exist has value.data NULL and still says the sums. */
+int tree_load_xattr(
+	struct tree *t, int64_t node, struct span name, struct span value, const struct tree_xattr_sums *sums);
 /* One step of a chain: folder lies directly in parent. For a wanted folder every step is loaded: (folder, its parent), (its parent, the parent of that), … up to the root; in any order. */
 int tree_load_ancestor(struct tree *t, int64_t folder, int64_t parent);
 /* A wanted block that the drive has and the batch may name; what is not loaded is -ERR_BLOCK_MISSING. */
@@ -101,6 +110,10 @@ int tree_load_block(struct tree *t, const uint8_t sha256[32], int64_t generation
  * name is not there for him (-ENOENT), and what he would write to it nobody would find.
  */
 void tree_by_stranger(struct tree *t, bool stranger);
+
+/* More was loaded or made than one transaction may: refusals by -E2BIG are for that, and a batch that shares it with others may fit alone. */
+bool tree_is_overfull(const struct tree *t);
+size_t tree_rows(const struct tree *t); /* extents and ancestors that were loaded and made so far */
 
 /* The drive as the batches so far left it. */
 const struct tree_drive *tree_peek_drive(const struct tree *t);

@@ -22,21 +22,20 @@ static int put(struct tree_call *c, struct tree_row *row, bool is_default, const
 {
 	const struct span name = span_str(is_default ? ACL_DEFAULT : ACL_ACCESS);
 	struct span *at = is_default ? &row->now.node.default_acl : &row->now.node.access_acl;
-	const bool was = at->size > 0;
+	const int64_t was = at->size > 0 ? (int64_t)at->size : -1;
 	char bytes[ACL_BYTES_MAX];
 	struct span value = {0};
 	int r;
 
 	if (acl)
 		value = span_of(bytes, acl_print(acl, bytes));
-	if (!acl && !was)
+	if (!acl && was < 0)
 		return 0;
 	r = tree_xattr_set(c->tree, row->id, name, acl ? &value : NULL);
 	if (r < 0)
 		return r;
 	*at = acl ? tree_xattr_find(c->tree, row->id, name)->value : (struct span){0};
-	if (was != (acl != NULL))
-		tree_xattr_count(row, name, acl != NULL);
+	tree_xattr_count(row, name, was, acl ? (int64_t)value.size : -1);
 	return 0;
 }
 

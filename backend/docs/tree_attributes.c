@@ -86,24 +86,35 @@ int tree_op_setattr(struct tree_call *c)
 	return r;
 }
 
-void tree_xattr_count(struct tree_row *row, struct span name, bool more)
+void tree_xattr_count(struct tree_row *row, struct span name, int64_t before, int64_t after)
 {
-	const size_t bytes = name.size + 1;
+	struct tree_row_state *now = &row->now;
+	const size_t gone = before < 0 ? 0 : name.size + (size_t)before;
 
-	if (more)
-		row->now.xattr_bytes += bytes;
+	now->xattr_total -= gone < now->xattr_total ? gone : now->xattr_total;
+	now->xattr_total += after < 0 ? 0 : name.size + (size_t)after;
+	if ((before < 0) == (after < 0))
+		return; /* none comes or goes: of what else there is nothing need be known */
+	if (before < 0)
+		now->xattr_bytes += name.size + 1;
 	else
-		row->now.xattr_bytes -= bytes < row->now.xattr_bytes ? bytes : row->now.xattr_bytes;
-	row->now.node.item.bare = row->now.xattr_bytes == 0;
+		now->xattr_bytes -= name.size + 1 < now->xattr_bytes ? name.size + 1 : now->xattr_bytes;
+	now->node.item.bare = now->xattr_bytes == 0;
 }
 
-static int check_room(const struct tree_call *c, const struct tree_row *row, bool exists)
+static int check_room(const struct tree_call *c, const struct tree_row *row, const struct tree_attr *old)
 {
-	if (exists)
-		return c->op->fields & OP_XATTR_CREATE ? -EEXIST : 0;
-	if (c->op->fields & OP_XATTR_REPLACE)
+	const size_t name = c->op->name.size;
+	const size_t total = row->now.xattr_total + name + c->op->target.size - (old ? name + old->value.size : 0);
+
+	if (old && (c->op->fields & OP_XATTR_CREATE))
+		return -EEXIST;
+	if (!old && (c->op->fields & OP_XATTR_REPLACE))
 		return -ENODATA;
-	return row->now.xattr_bytes + c->op->name.size + 1 > XATTRS_PER_ITEM_BYTES_MAX ? -ENOSPC : 0;
+	if (!old && row->now.xattr_bytes + name + 1 > XATTRS_PER_ITEM_BYTES_MAX)
+		return -ENOSPC;
+	/* What is not made larger passes, whatever there is. */
+	return total > XATTRS_PER_ITEM_TOTAL_MAX && total > row->now.xattr_total ? -ENOSPC : 0;
 }
 
 static int xattr_done(struct tree_call *c, struct tree_row *row)
@@ -113,16 +124,17 @@ static int xattr_done(struct tree_call *c, struct tree_row *row)
 	return 0;
 }
 
-static int set_plain(struct tree_call *c, struct tree_row *row, bool exists)
+static int set_plain(struct tree_call *c, struct tree_row *row, const struct tree_attr *old)
 {
-	if (!exists)
-		tree_xattr_count(row, c->op->name, true);
+	tree_xattr_count(row, c->op->name, old ? (int64_t)old->value.size : -1, (int64_t)c->op->target.size);
 	return tree_xattr_set(c->tree, row->id, c->op->name, &c->op->target);
 }
 
 static int remove_plain(struct tree_call *c, struct tree_row *row, struct span name)
 {
-	tree_xattr_count(row, name, false);
+	const struct tree_attr *old = tree_xattr_find(c->tree, row->id, name);
+
+	tree_xattr_count(row, name, old ? (int64_t)old->value.size : 0, -1);
 	return tree_xattr_set(c->tree, row->id, name, NULL);
 }
 
@@ -135,12 +147,11 @@ int tree_op_setxattr(struct tree_call *c)
 
 	if (r == 0) {
 		old = tree_xattr_find(c->tree, row->id, c->op->name);
-		r = check_room(c, row, old != NULL);
+		r = check_room(c, row, old);
 	}
 	r = r < 0 ? r : tree_touch(c, row);
 	if (r == 0)
-		r = acl_is_name(c->op->name, &is_default) ? tree_acl_set(c, row, is_default)
-							  : set_plain(c, row, old != NULL);
+		r = acl_is_name(c->op->name, &is_default) ? tree_acl_set(c, row, is_default) : set_plain(c, row, old);
 	return r < 0 ? r : xattr_done(c, row);
 }
 

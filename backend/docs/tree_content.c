@@ -243,6 +243,20 @@ static int clone_length(const struct op *op, struct clone *clone)
 	return op->at > (int64_t)FILE_BYTES_MAX - len ? -EFBIG : 0;
 }
 
+/* Inline content is copied, into memory and then into rows. */
+static int clone_count(struct tree *t, const struct tree_piece *piece, int64_t len)
+{
+	int r = tree_piece_need(t, piece);
+
+	if (r < 0 || piece->extent.kind != EXTENT_INLINE)
+		return r;
+	t->bytes_cloned += (size_t)len;
+	if (t->bytes_cloned <= BATCH_CLONED_BYTES_MAX)
+		return 0;
+	t->overfull = true;
+	return -E2BIG;
+}
+
 /* Copies of the pieces of the source, already where they go: putting them may move what they were copied from. What is only reserved there is a hole. */
 static int clone_collect(struct tree_call *c, struct clone *clone)
 {
@@ -260,6 +274,9 @@ static int clone_collect(struct tree_call *c, struct clone *clone)
 
 		if (part.kind == EXTENT_RESERVED)
 			continue;
+		r = clone_count(c->tree, p->list[last], end - begin);
+		if (r < 0)
+			return r;
 		if (part.kind == EXTENT_INLINE)
 			part.data = span_of(part.data.data + (begin - part.at), (size_t)(end - begin));
 		else

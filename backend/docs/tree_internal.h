@@ -31,8 +31,9 @@ struct tree_row_state {
 	struct tree_node node;
 	bool exists;
 	bool dirty;
-	bool cleared; /* all extents that are not in pieces are gone */
-	size_t xattr_bytes;
+	bool cleared;	    /* all extents that are not in pieces are gone */
+	size_t xattr_bytes; /* of names */
+	size_t xattr_total; /* of names and values */
 };
 
 struct tree_row {
@@ -108,8 +109,11 @@ struct tree {
 	size_t change_count, change_capacity;
 	struct tree_chunk *chunks;
 	struct tree_delta delta;
-	bool any_protected; /* a document here may be: a guess that errs to yes */
-	bool by_stranger;   /* see tree_by_stranger */
+	bool any_protected;	       /* a document here may be: a guess that errs to yes */
+	bool by_stranger;	       /* see tree_by_stranger */
+	bool overfull;		       /* see tree_is_overfull */
+	size_t rows_loaded, rows_made; /* extents, of all batches; ancestors count as loaded */
+	size_t bytes_cloned;
 };
 
 /* One op while it is applied. */
@@ -125,6 +129,8 @@ struct tree_call {
 void *tree_alloc(struct tree *t, size_t size); /* until tree_free; zeroed; NULL: no memory */
 int tree_copy(struct tree *t, struct span s, struct span *ret);
 #define TREE_POINTER_BYTES sizeof(void *) /* an element of a list of pointers */
+/* One more row of a kind. -E2BIG: too many for one transaction. */
+int tree_count_row(struct tree *t, size_t *rows);
 /* Makes room for one more element of an array. */
 int tree_grow(void **list, size_t *capacity, size_t count, size_t element);
 
@@ -206,8 +212,8 @@ int tree_acl_remove(struct tree_call *c, struct tree_row *row, bool is_default);
 int tree_acl_chmod(struct tree_call *c, struct tree_row *row);
 /* A new document: what it gets from its folder's default ACL, or else the umask. */
 int tree_acl_inherit(struct tree_call *c, const struct tree_row *folder, struct tree_row *row);
-/* The names of xattrs of a row, as one more or less is there. */
-void tree_xattr_count(struct tree_row *row, struct span name, bool more);
+/* What xattrs a row has, as one of this name comes, goes or changes: the bytes of its value before and after, -1 for none. */
+void tree_xattr_count(struct tree_row *row, struct span name, int64_t before, int64_t after);
 
 /* ---- tree_pieces.c: on the extents of one row, after tree_pieces_edit; each says in ret_change how many bytes are allocated more (or less, negative) ---- */
 int tree_pieces_cut(struct tree *t, struct tree_row *row, int64_t from, int64_t to, int64_t *ret_change);
@@ -219,5 +225,7 @@ size_t tree_pieces_at(struct tree_row *row, int64_t at);
 void tree_pieces_sort(struct tree *t, struct tree_row *row);
 int tree_piece_new(struct tree *t, const struct tree_extent *extent, struct tree_piece **ret); /* copies the data */
 void tree_piece_free(struct tree *t, struct tree_piece *piece);
+/* Its bytes are needed. -E2BIG: they were not loaded. */
+int tree_piece_need(struct tree *t, const struct tree_piece *piece);
 
 #endif

@@ -10,9 +10,13 @@
 
 int tree_piece_new(struct tree *t, const struct tree_extent *extent, struct tree_piece **ret)
 {
-	struct tree_piece *piece = calloc(1, sizeof(*piece));
 	size_t size = extent->kind == EXTENT_INLINE ? extent->data.size : 0;
+	struct tree_piece *piece;
+	int r = t->batch > 0 ? tree_count_row(t, &t->rows_made) : 0;
 
+	if (r < 0)
+		return r;
+	piece = calloc(1, sizeof(*piece));
 	if (!piece)
 		return -ENOMEM;
 	piece->extent = *extent;
@@ -46,6 +50,14 @@ void tree_piece_free(struct tree *t, struct tree_piece *piece)
 		t->pieces = piece->next;
 	free(piece->bytes);
 	free(piece);
+}
+
+int tree_piece_need(struct tree *t, const struct tree_piece *piece)
+{
+	if (piece->extent.kind != EXTENT_INLINE || (int64_t)piece->extent.data.size == piece->extent.len)
+		return 0;
+	t->overfull = true;
+	return -E2BIG;
 }
 
 /* No longer in the array. What older batches made is kept: undo and tree_delta want to know it. */
@@ -104,8 +116,10 @@ size_t tree_pieces_at(struct tree_row *row, int64_t at)
 static int piece_own(struct tree *t, struct tree_row *row, size_t index, struct tree_piece **ret)
 {
 	struct tree_piece *piece = row->pieces.list[index];
-	int r = 0;
+	int r = tree_piece_need(t, piece);
 
+	if (r < 0)
+		return r;
 	if (piece->born != t->batch) {
 		r = tree_piece_new(t, &piece->extent, &piece);
 		if (r < 0)
@@ -157,10 +171,14 @@ static struct tree_extent extent_part(const struct tree_extent *extent, int64_t 
 /* Splits the piece at index so that one begins at `at`, which lies inside it. */
 static int piece_split(struct tree *t, struct tree_row *row, size_t index, int64_t at)
 {
-	struct tree_extent tail = extent_part(&row->pieces.list[index]->extent, at, piece_end(row->pieces.list[index]));
-	struct tree_piece *head, *rest;
-	int r = tree_piece_new(t, &tail, &rest);
+	struct tree_piece *head, *rest, *piece = row->pieces.list[index];
+	struct tree_extent tail;
+	int r = tree_piece_need(t, piece);
 
+	if (r < 0)
+		return r;
+	tail = extent_part(&piece->extent, at, piece_end(piece));
+	r = tree_piece_new(t, &tail, &rest);
 	if (r < 0)
 		return r;
 	r = pieces_insert(row, index + 1, rest);
@@ -215,8 +233,9 @@ static bool extents_merge(const struct tree_extent *a, const struct tree_extent 
 {
 	if (a->kind != b->kind || a->at + a->len != b->at)
 		return false;
-	if (a->kind == EXTENT_INLINE)
-		return a->len + b->len <= (int64_t)INLINE_BYTES_MAX;
+	if (a->kind == EXTENT_INLINE) /* what was not loaded stays by itself */
+		return a->len + b->len <= (int64_t)INLINE_BYTES_MAX &&
+			(int64_t)(a->data.size + b->data.size) == a->len + b->len;
 	if (a->kind == EXTENT_RESERVED)
 		return true;
 	return a->generation == b->generation && a->from + a->len == b->from &&

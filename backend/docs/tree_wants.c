@@ -284,6 +284,20 @@ static void drop_other_drives(struct making *m)
 	m->ancestors.count = kept;
 }
 
+/* Whether the ranges may hold more inline content than is loaded: they and, at both ends, the rest of a piece. */
+static bool is_wide(const struct list *ranges)
+{
+	const struct tree_range *list = ranges->data;
+	int64_t left = BATCH_LOADED_BYTES_MAX;
+
+	for (size_t i = 0; left >= 0 && i < ranges->count; i++) {
+		const int64_t len = list[i].from == TREE_TAIL ? 0 : list[i].to - list[i].from;
+
+		left -= (len < BATCH_LOADED_BYTES_MAX ? len : BATCH_LOADED_BYTES_MAX) + 2 * (int64_t)INLINE_BYTES_MAX;
+	}
+	return left < 0;
+}
+
 static void finish(struct making *m, struct tree_wants *w)
 {
 	drop_other_drives(m);
@@ -306,6 +320,7 @@ static void finish(struct making *m, struct tree_wants *w)
 		.xattr_count = m->xattrs.count,
 		.blocks = m->blocks.data,
 		.block_count = m->blocks.count,
+		.wide = is_wide(&m->ranges),
 	};
 }
 

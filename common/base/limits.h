@@ -12,7 +12,9 @@
 #define XATTR_NAME_BYTES_MAX 255u	 /* XATTR_NAME_MAX */
 #define XATTR_VALUE_BYTES_MAX 65536u	 /* XATTR_SIZE_MAX */
 #define XATTRS_PER_ITEM_BYTES_MAX 65536u /* XATTR_LIST_MAX: names of one document together */
-#define LINKS_MAX 65000u		 /* hard links of one document: ext4's limit */
+#define XATTRS_PER_ITEM_TOTAL_MAX \
+	(1024u * 1024)	 /* names and values of one document together: one answer has them all */
+#define LINKS_MAX 65000u /* hard links of one document: ext4's limit */
 
 #define BLOCK_BYTES_MAX (4u * 1024 * 1024) /* one block: SHA-256 of it takes 4 ms, a hop 2 ms; a worker's buffer */
 #define BLOCK_PART_BYTES_MAX \
@@ -21,7 +23,12 @@
 #define INLINE_BYTES_MAX (32u * 1024) /* content that lies in the database: below it a block costs more than a row */
 #define FILE_BYTES_MAX (1ull << 50)   /* 1 PiB: sums of sizes stay far from 2^63 */
 
-#define OPS_PER_BATCH_MAX 4096u			/* ops in one batch: bounds the time a drive is held */
+#define OPS_PER_BATCH_MAX 4096u /* ops in one batch: bounds the time a drive is held */
+#define BATCH_ROWS_MAX \
+	65536 /* extents that a batch reads, and that it makes; folders above those it moves into: 32 MiB, a second. Bare, as it stands in SQL too */
+#define BATCH_LOADED_BYTES_MAX \
+	134217728 /* inline content that it reads: what a mount changes at once may lie in 4096 pieces of 32 KiB */
+#define BATCH_CLONED_BYTES_MAX 33554432		/* inline content that its clones copy: as blocks it costs nothing */
 #define JSON_BYTES_MAX (1024u * 1024)		/* JSON body of any request */
 #define JSON_DEPTH_MAX 32u			/* nesting; nothing of ours goes beyond 6 */
 #define BATCH_BYTES_MAX (8u * 1024 * 1024)	/* a batch with data (vnd.nephos.ops) */

@@ -64,6 +64,7 @@ static const struct explained EXPLAINED[] = {
 	{&SQL_LOAD_EXTENTS_MIXED, "bigint[], bigint[], bigint[]"},
 	{&SQL_LOAD_EXTENTS_ONE, "bigint, bigint, bigint"},
 	{&SQL_LOAD_EXTENTS_TAIL, "bigint"},
+	{&SQL_LOAD_EXTENTS_WIDE, "bigint[], bigint[], bigint[]"},
 	{&SQL_LOAD_ANCESTORS, "bigint[]"},
 	{&SQL_LOAD_XATTRS, "bigint[], bytea[]"},
 	{&SQL_LOAD_BLOCKS, "int, bytea[]"},
