@@ -107,6 +107,7 @@ static bool is_passing(int error)
 	case ERR_SESSION_GONE:
 	case ERR_TOO_MANY:
 	case ERR_BLOCK_MISSING:
+	case ERR_DRIVE_TRASHED: /* it may come back */
 	case ESHUTDOWN:
 		return true;
 	default:

@@ -176,7 +176,11 @@ static void after_failure(struct follow *f)
 
 	if (f->silent_since_ns == 0) {
 		f->silent_since_ns = f->poll_started_ns;
-		log_info(NULL, "poll: %s", error_lookup(f->error)->title);
+		if (f->error == -ERR_DRIVE_TRASHED)
+			log_warning(NULL,
+				"the drive was put into the trash: calls on the mount fail (No medium found) until it is restored");
+		else
+			log_info(NULL, "poll: %s", error_lookup(f->error)->title);
 	}
 	for (unsigned i = 0; i < f->failures && pause < FOLLOW_PAUSE_MAX_MS; i++)
 		pause *= 2;

@@ -46,6 +46,7 @@ void api_drive_create(struct http_request *req, void *cookie);
 void api_drive_get(struct http_request *req, void *cookie);
 void api_drive_change(struct http_request *req, void *cookie);
 void api_drive_delete(struct http_request *req, void *cookie);
+void api_drive_restore(struct http_request *req, void *cookie);
 
 /* api_blocks.c */
 void api_block_put(struct http_request *req, void *cookie);

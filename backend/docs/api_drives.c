@@ -36,6 +36,10 @@ static json_t *drive_json(const struct docs *docs, const struct docs_drive *driv
 	r = r < 0 ? r : item_json_set_id(o, "seq", drive->at.seq);
 	r = r < 0 ? r : item_json_set_id(o, "incarnation", drive->at.incarnation);
 	r = r < 0 ? r : item_json_set_id(o, "root", ITEM_ROOT(drive->row.id));
+	if (r == 0 && drive->trashed_at != 0)
+		r = json_object_set_new(o, "trashed_at", json_integer(drive->trashed_at));
+	if (r == 0 && drive->trashed_at != 0)
+		r = json_object_set_new(o, "purged_at", json_integer(drive->trashed_at + TRASH_DAYS * 86400ll));
 	if (r == 0 && drive->bare)
 		r = json_object_set_new(o, "bare", json_true());
 	if (r < 0) {
@@ -73,11 +77,15 @@ static int list_on_drive(const struct docs_drive *drive, void *cookie)
 static void list_job(struct call *call, struct docs_store *store)
 {
 	struct drive_list l = {.docs = call->docs, .list = json_array()};
-	int r;
+	int64_t trashed = 0;
+	int r = call_query_number(call, "trashed", 0, 1, &trashed);
 
 	call->home = true; /* the first drive is made at first use, and this may be it */
-	r = call_drive(call, store);
-	if (r == 0)
+	if (r == 0 && !trashed)
+		r = call_drive(call, store);
+	if (r == 0 && trashed)
+		r = store->ops->drive_trash_list(store, call->user, list_on_drive, &l);
+	else if (r == 0)
 		r = store->ops->drive_list(store, call->user, list_on_drive, &l);
 	if (r < 0) {
 		json_decref(l.list);
@@ -125,6 +133,7 @@ struct drive_change {
 	struct buf name;
 	bool has_name, has_quota;
 	int64_t quota;
+	uint32_t target; /* restore: the drive; else 0, it is the call's */
 };
 
 static void change_fini(void *p)
@@ -224,6 +233,8 @@ void api_drive_create(struct http_request *req, void *cookie)
 		return;
 	}
 	call->home = true; /* the key of a drive's making is kept with the user's first one */
+	c->once.hint_of = -EDQUOT;
+	c->once.hint = "there are as many drives as a user may have, with those in the trash";
 	c->once.change_name = "drive-create";
 	c->once.change = create_change;
 	call_work(call, change_run);
@@ -260,20 +271,94 @@ void api_drive_change(struct http_request *req, void *cookie)
 	call_work(c->once.m.call, change_run);
 }
 
+/* ---- the trash ---- */
+
+/* Who waits for news of it is told, at every instance: mounts and event streams look, and find out. */
+static void tell_drive(struct once *o)
+{
+	const struct drive_change *c = (struct drive_change *)o;
+
+	docs_tell(o->m.call->docs, c->target ? c->target : o->m.call->scope.drive);
+}
+
+static struct docs_scope target_of(const struct drive_change *c)
+{
+	struct docs_scope scope = c->once.m.call->scope;
+
+	if (c->target)
+		scope.drive = c->target;
+	return scope;
+}
+
 static int delete_change(struct once *o, struct docs_store *store)
 {
-	int r = store->ops->drive_trash(store, &o->m.call->scope);
+	const char *confirm = http_request_query(o->m.call->req, "confirm");
+	const struct docs_scope scope = target_of((struct drive_change *)o);
+	const struct span name = span_str(confirm ? confirm : "");
+	int r = store->ops->drive_trash(store, &scope, confirm ? &name : NULL);
 
 	return r < 0 ? r : 204;
+}
+
+/* A drive in the trash cannot be locked: a key is kept with the user's first one, as that of a making is. */
+static int target_trashed(struct drive_change *c)
+{
+	struct call *call = c->once.m.call;
+
+	if (call->home)
+		return -ERR_NOT_FOUND; /* it is named by its id */
+	c->target = call->scope.drive;
+	call->scope.drive = 0;
+	call->home = true;
+	return 0;
 }
 
 void api_drive_delete(struct http_request *req, void *cookie)
 {
 	struct drive_change *c = change_new(req, cookie);
+	int64_t trashed = 0;
+	int r = c ? call_query_number(c->once.m.call, "trashed", 0, 1, &trashed) : 0;
 
 	if (!c)
 		return;
+	if (r == 0 && trashed)
+		r = target_trashed(c);
+	if (r < 0) {
+		call_fail(c->once.m.call, r, NULL);
+		return;
+	}
 	c->once.change_name = "drive-delete";
 	c->once.change = delete_change;
+	c->once.changed = tell_drive;
+	c->once.ordered = !trashed; /* nothing comes into it between the look and the end */
+	c->once.hint_of = -ERR_CONFIRM;
+	c->once.hint = "this loses a drive: say ?confirm=NAME, with its name, if it has anything in it";
+	call_work(c->once.m.call, change_run);
+}
+
+static int restore_change(struct once *o, struct docs_store *store)
+{
+	const struct docs_scope scope = target_of((struct drive_change *)o);
+	struct docs_drive drive = {0};
+	int r = store->ops->drive_restore(store, &scope);
+
+	if (r == 0)
+		r = store->ops->drive_get(store, &scope, &drive);
+	return r < 0 ? r : answer_drive(&o->m, 200, &drive);
+}
+
+void api_drive_restore(struct http_request *req, void *cookie)
+{
+	struct drive_change *c = change_new(req, cookie);
+
+	if (!c)
+		return;
+	if (target_trashed(c) < 0) {
+		call_fail(c->once.m.call, -ERR_NOT_FOUND, "a drive in the trash is named by its id");
+		return;
+	}
+	c->once.change_name = "drive-restore";
+	c->once.change = restore_change;
+	c->once.changed = tell_drive;
 	call_work(c->once.m.call, change_run);
 }

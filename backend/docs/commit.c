@@ -389,7 +389,8 @@ static void round_run(struct round *r)
 {
 	const int error = round_tries(r);
 
-	if (error == -E2BIG && r->count > 1)
+	/* Why there is no such drive, only who has it is told. */
+	if ((error == -E2BIG || error == -ERR_NOT_FOUND) && r->count > 1)
 		round_one_by_one(r);
 	else
 		round_tell(r, error);

@@ -194,15 +194,23 @@ static bool is_mine(const struct docs_txn *t, int64_t owner)
 	return t->key_count == 0;
 }
 
+/* Of several who ask, each is told for himself: then they come one by one. */
+static int no_drive(struct docs_pg *s, uint32_t drive)
+{
+	const struct docs_scope scope = {.user = s->txn.key_count > 0 ? s->txn.keys->user : 0, .drive = drive};
+
+	return s->txn.key_count > 1 ? -ERR_NOT_FOUND : docs_pg_no_drive(s, &scope);
+}
+
 /* Takes what came; results of the keys stay with the transaction. */
-static int take(struct docs_pg *s, struct asked *a, size_t *ret_first_load)
+static int take(struct docs_pg *s, uint32_t id, struct asked *a, size_t *ret_first_load)
 {
 	struct docs_txn *t = &s->txn;
 	size_t next = AT_KEYS;
 	struct docs_drive drive;
 
 	if (pg_rows(a->results[AT_LOCK]) == 0)
-		return -ERR_NOT_FOUND;
+		return no_drive(s, id);
 	docs_pg_drive(a->results[AT_LOCK], 0, &drive);
 	if (!is_mine(t, drive.row.owner))
 		return -ERR_NOT_FOUND;
@@ -282,7 +290,7 @@ int docs_pg_txn_begin(struct docs_store *store, uint32_t drive, const struct doc
 	if (r == 0)
 		r = lock(s, drive, wants, &asked);
 	if (r == 0)
-		r = take(s, &asked, &first_load);
+		r = take(s, drive, &asked, &first_load);
 	if (r == 0)
 		r = tree_new(&s->txn.drive, now_ns, &tree);
 	if (r == 0)

@@ -12,7 +12,7 @@ static int ask_block(
 	if (r < 0)
 		return r;
 	if (pg_rows(result) == 0) {
-		r = -ERR_NOT_FOUND;
+		r = docs_pg_no_drive(docs_pg_of(store), q->scope);
 	} else if (pg_is_null(result, 0, BLOCK_GENERATION)) {
 		r = -ENOENT;
 	} else {

@@ -54,7 +54,7 @@ int docs_pg_drive_home(struct docs_store *store, int64_t user, struct docs_drive
 		if (r != 0)
 			return r < 0 ? r : 0;
 	}
-	return -ERR_UNAVAILABLE;
+	return -EDQUOT;
 }
 
 int docs_pg_drive_create(
@@ -67,7 +67,7 @@ int docs_pg_drive_create(
 		if (r != 0)
 			return r < 0 ? r : 0;
 	}
-	return -ERR_UNAVAILABLE;
+	return -EDQUOT;
 }
 
 int docs_pg_drive_get(struct docs_store *store, const struct docs_scope *scope, struct docs_drive *ret)
@@ -80,7 +80,7 @@ int docs_pg_drive_get(struct docs_store *store, const struct docs_scope *scope, 
 	if (r < 0)
 		return r;
 	if (pg_rows(result) == 0) {
-		r = -ERR_NOT_FOUND;
+		r = docs_pg_no_drive(docs_pg_of(store), scope);
 	} else {
 		keep_drive(docs_pg_of(store), result, &drive);
 		drive.bare = pg_number(result, 0, DRIVE_BARE) != 0;
@@ -92,12 +92,14 @@ int docs_pg_drive_get(struct docs_store *store, const struct docs_scope *scope, 
 	return r;
 }
 
-int docs_pg_drive_list(struct docs_store *store, int64_t user, docs_on_drive on_drive, void *cookie)
+/* budget: the callback and its cookie */
+static int list_drives(
+	struct docs_pg *s, const struct pg_statement *statement, int64_t user, docs_on_drive on_drive, void *cookie)
 {
 	const struct pg_param owner = PG_P_I64(user);
 	struct pg_result *result = NULL;
 
-	int r = docs_pg_run(docs_pg_of(store), &SQL_DRIVE_LIST, &owner, 1, &result);
+	int r = docs_pg_run(s, statement, &owner, 1, &result);
 	if (r < 0)
 		return r;
 	for (int row = 0; r >= 0 && row < pg_rows(result); row++) {
@@ -105,10 +107,17 @@ int docs_pg_drive_list(struct docs_store *store, int64_t user, docs_on_drive on_
 
 		docs_pg_drive(result, row, &drive);
 		drive.bare = pg_number(result, row, DRIVE_BARE) != 0;
+		if (statement == &SQL_DRIVE_TRASH_LIST)
+			drive.trashed_at = pg_number(result, row, DRIVE_TRASHED_AT);
 		r = on_drive(&drive, cookie);
 	}
 	pg_result_free(result);
 	return r;
+}
+
+int docs_pg_drive_list(struct docs_store *store, int64_t user, docs_on_drive on_drive, void *cookie)
+{
+	return list_drives(docs_pg_of(store), &SQL_DRIVE_LIST, user, on_drive, cookie);
 }
 
 /* Something of the drive that touches its row: none touched is no such drive. */
@@ -119,7 +128,7 @@ static int change_drive(struct docs_pg *s, const struct docs_pg_question *q)
 	int r = docs_pg_ask(s, q, &result);
 	if (r < 0)
 		return r;
-	r = pg_touched(result) > 0 ? 0 : -ERR_NOT_FOUND;
+	r = pg_touched(result) > 0 ? 0 : docs_pg_no_drive(s, q->scope);
 	pg_result_free(result);
 	return r;
 }
@@ -135,11 +144,48 @@ int docs_pg_drive_change(
 	return change_drive(docs_pg_of(store), &q);
 }
 
-int docs_pg_drive_trash(struct docs_store *store, const struct docs_scope *scope)
+int docs_pg_no_drive(struct docs_pg *s, const struct docs_scope *scope)
 {
-	const struct docs_pg_question q = {&SQL_DRIVE_TRASH, scope, {{PG_NULL}}, 0};
+	const struct docs_pg_question q = {&SQL_DRIVE_TRASHED, scope, {{PG_NULL}}, 0};
+	struct pg_result *result = NULL;
 
-	return change_drive(docs_pg_of(store), &q);
+	int r = docs_pg_ask(s, &q, &result);
+	if (r < 0)
+		return r;
+	r = pg_rows(result) > 0 ? -ERR_DRIVE_TRASHED : -ERR_NOT_FOUND;
+	pg_result_free(result);
+	return r;
+}
+
+int docs_pg_drive_trash(struct docs_store *store, const struct docs_scope *scope, const struct span *confirm)
+{
+	const struct docs_pg_question q = {&SQL_DRIVE_TRASH, scope, {confirm ? PG_P_BYTEA(*confirm) : PG_P_NULL}, 1};
+	struct pg_result *result = NULL;
+
+	int r = docs_pg_ask(docs_pg_of(store), &q, &result);
+	if (r < 0)
+		return r;
+	r = pg_rows(result) == 0 ? -ERR_NOT_FOUND : pg_number(result, 0, 0) ? 0 : -ERR_CONFIRM;
+	pg_result_free(result);
+	return r;
+}
+
+int docs_pg_drive_trash_list(struct docs_store *store, int64_t user, docs_on_drive on_drive, void *cookie)
+{
+	return list_drives(docs_pg_of(store), &SQL_DRIVE_TRASH_LIST, user, on_drive, cookie);
+}
+
+int docs_pg_drive_restore(struct docs_store *store, const struct docs_scope *scope)
+{
+	const struct docs_pg_question q = {&SQL_DRIVE_RESTORE, scope, {{PG_NULL}}, 0};
+	struct pg_result *result = NULL;
+
+	int r = docs_pg_ask(docs_pg_of(store), &q, &result);
+	if (r < 0)
+		return r;
+	r = pg_touched(result) > 0 ? 0 : -ERR_NOT_FOUND;
+	pg_result_free(result);
+	return r;
 }
 
 int docs_pg_trash_user(struct docs_store *store, int64_t user)

@@ -42,11 +42,12 @@ static int run(struct docs_pg *s, const struct step *steps, bool *ret_broke, str
 /* Every answer begins with these. */
 enum { AT_INCARNATION, AT_SEQ, MY_SESSION };
 
-/* -ERR_NOT_FOUND: no such drive of the caller's. */
-static int check(const struct pg_result *r, struct docs_position *ret_at)
+/* -ERR_NOT_FOUND, -ERR_DRIVE_TRASHED: no such drive of the caller's. */
+static int check(
+	struct docs_pg *s, const struct docs_scope *scope, const struct pg_result *r, struct docs_position *ret_at)
 {
 	if (pg_rows(r) == 0)
-		return -ERR_NOT_FOUND;
+		return docs_pg_no_drive(s, scope);
 	if (pg_is_null(r, 0, MY_SESSION))
 		return -ERR_SESSION_GONE;
 	*ret_at = (struct docs_position){pg_number(r, 0, AT_INCARNATION), pg_number(r, 0, AT_SEQ)};
@@ -122,7 +123,7 @@ int docs_pg_lock_hold(struct docs_store *store, const struct docs_scope *scope, 
 		{&SQL_FILE_LOCK_PUT, put, PARAMS_MAX}, {&PG_COMMIT, NULL, 0}};
 	r = run(s, steps, &reply.broke, &result);
 	if (r == 0)
-		r = check(result, ret_at);
+		r = check(s, scope, result, ret_at);
 	if (r == 0)
 		r = answer_held(result, held, &reply);
 	if (r == 0 && pg_is_null(result, 0, HELD_NODE + NODE_ID))
@@ -161,7 +162,7 @@ int docs_pg_lock_look(struct docs_store *store, const struct docs_scope *scope, 
 	int r = wanted->waits ? run(s, steps, &seen.broke, &result)
 			      : pg_run(s->pg, &SQL_FILE_LOCK_TEST, params, PARAMS_MAX, &result);
 	if (r == 0)
-		r = check(result, ret_at);
+		r = check(s, scope, result, ret_at);
 	if (r == 0) {
 		seen.in_the_way = get_range(result, SEEN_OTHER, &seen.other);
 		seen.lease_ms = pg_is_null(result, 0, SEEN_LEASE_MS) ? 0 : pg_number(result, 0, SEEN_LEASE_MS);

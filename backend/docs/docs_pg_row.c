@@ -104,7 +104,7 @@ int docs_pg_read(
 	if (r < 0)
 		return r;
 	if (pg_rows(result) == 0) {
-		r = -ERR_NOT_FOUND;
+		r = docs_pg_no_drive(s, q->scope);
 		goto out;
 	}
 	const struct docs_position at = {pg_number(result, 0, READ_INCARNATION), pg_number(result, 0, READ_SEQ)};

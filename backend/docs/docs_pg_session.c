@@ -26,7 +26,7 @@ int docs_pg_session_create(struct docs_store *store, const struct docs_scope *sc
 		r = docs_pg_ask(s, replaces ? &replace : &create, &result);
 	if (r < 0)
 		return r;
-	r = pg_rows(result) > 0 ? 0 : -ERR_NOT_FOUND;
+	r = pg_rows(result) > 0 ? 0 : docs_pg_no_drive(s, scope);
 	if (r == 0)
 		*ret_session = pg_number(result, 0, 0);
 	pg_result_free(result);
@@ -67,7 +67,7 @@ static int look(struct docs_pg *s, const struct docs_scope *scope, int64_t sessi
 	if (r < 0)
 		return r;
 	if (pg_rows(result) == 0)
-		r = -ERR_NOT_FOUND;
+		r = docs_pg_no_drive(s, scope);
 	else if (!pg_number(result, 0, 0))
 		r = -ERR_SESSION_GONE;
 	else

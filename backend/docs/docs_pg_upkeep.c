@@ -5,6 +5,8 @@
  * lock. Uploads do not; the rows of blocks are locked before it is decided about them. Each piece is a transaction of its own, bounded in rows.
  */
 
+#define PURGED_AT_ONCE 32 /* drives of which one round removes a piece each */
+
 /* BEGIN, the lock, the statements (each with the parameters that it takes), COMMIT: one round trip. Results of the statements in order; the caller frees. */
 #define STEPS_MAX SQL_PURGES
 struct step {
@@ -185,28 +187,40 @@ static int expire(struct docs_pg *s, const struct pg_statement *statement, uint3
 	return r;
 }
 
-/* A piece of the drive that has been in the trash for longest. */
-static int purge(struct docs_pg *s, uint32_t limit, uint32_t *count)
+/* A piece of a drive. */
+static int purge_piece(struct docs_pg *s, uint32_t drive, uint32_t limit, uint32_t *count)
 {
-	struct pg_result *results[SQL_PURGES] = {NULL}, *found = NULL;
+	struct pg_result *results[SQL_PURGES] = {NULL};
 	struct step steps[SQL_PURGES];
-
-	int r = pg_run(s->pg, &SQL_EXPIRED_DRIVE, NULL, 0, &found);
-	if (r < 0)
-		return r;
-	const uint32_t drive = pg_rows(found) > 0 ? (uint32_t)pg_number(found, 0, 0) : 0;
-	pg_result_free(found);
-	if (drive == 0)
-		return 0;
 	const struct pg_param params[] = {
 		PG_P_I32(drive), PG_P_I64(limit < DOCS_PG_PIECE_ROWS ? limit : DOCS_PG_PIECE_ROWS)};
+
 	for (size_t i = 0; i < SQL_PURGES; i++)
 		steps[i] = (struct step){&SQL_PURGE[i], params, 2};
-	r = run_locked(s, drive, steps, SQL_PURGES, results);
+	const int r = run_locked(s, drive, steps, SQL_PURGES, results);
 	for (size_t i = 0; r == 0 && i < SQL_PURGES; i++)
 		*count += (uint32_t)pg_touched(results[i]);
 	for (size_t i = 0; i < SQL_PURGES; i++)
 		pg_result_free(results[i]);
+	return r;
+}
+
+/* Of drives that have been in the trash for longest: several, as one may wait for its blocks, or for answers that are kept. */
+static int purge(struct docs_pg *s, uint32_t limit, uint32_t *count)
+{
+	const struct pg_param few = PG_P_I64(PURGED_AT_ONCE);
+	uint32_t drives[PURGED_AT_ONCE];
+	struct pg_result *found = NULL;
+
+	int r = pg_run(s->pg, &SQL_EXPIRED_DRIVE, &few, 1, &found);
+	if (r < 0)
+		return r;
+	const int n = pg_rows(found) < PURGED_AT_ONCE ? pg_rows(found) : PURGED_AT_ONCE;
+	for (int i = 0; i < n; i++)
+		drives[i] = (uint32_t)pg_number(found, i, 0);
+	pg_result_free(found);
+	for (int i = 0; r == 0 && i < n; i++)
+		r = purge_piece(s, drives[i], limit, count);
 	return r;
 }
 

@@ -14,15 +14,16 @@
 
 const struct pg_statement SQL_DRIVE_HOME = SQL_READ(
 	"drive_home", "SELECT " SQL_DRIVE("d") " FROM drive d WHERE d.owner = $1 AND d.home AND d.trashed_at IS NULL");
-/* No row: another call has made the first drive in the meantime. The root: a folder of nobody in particular, 0755. */
+/* No row: another call has made the first drive in the meantime, or there are as many as may be. The root: a folder of nobody in particular, 0755. */
 const struct pg_statement SQL_DRIVE_MAKE = SQL_WRITE("drive_make",
 	"WITH made AS (INSERT INTO drive (owner, name, quota, home)"
 	" SELECT $1, $2, $3, $4 OR NOT EXISTS (SELECT FROM drive d WHERE d.owner = $1 AND d.home AND d.trashed_at IS NULL)"
-	" ON CONFLICT (owner) WHERE home AND trashed_at IS NULL DO NOTHING RETURNING *),"
-	" root AS (INSERT INTO node (id, parent, name, size, allocated, charged, uid, gid, atime, mtime, ctime, btime, seq, content_seq, children, rdev, mode,"
-	" nlink, target) SELECT (id::bigint << 32) | 1, (id::bigint << 32) | 1, '', 0, 0, 0, 0, 0, t, t, t, t, 0, 0, 0, 0, 16877, 2, ''"
-	" FROM made, (SELECT " NOW_NS " AS t) now)"
-	" SELECT " SQL_DRIVE("d") " FROM made d");
+	" WHERE (SELECT count(*) FROM drive d WHERE d.owner = $1) < " SQL_TEXT(
+		DRIVES_PER_USER_MAX) " ON CONFLICT (owner) WHERE home AND trashed_at IS NULL DO NOTHING RETURNING *),"
+				     " root AS (INSERT INTO node (id, parent, name, size, allocated, charged, uid, gid, atime, mtime, ctime, btime, seq, content_seq, children, rdev, mode,"
+				     " nlink, target) SELECT (id::bigint << 32) | 1, (id::bigint << 32) | 1, '', 0, 0, 0, 0, 0, t, t, t, t, 0, 0, 0, 0, 16877, 2, ''"
+				     " FROM made, (SELECT " NOW_NS " AS t) now)"
+				     " SELECT " SQL_DRIVE("d") " FROM made d");
 const struct pg_statement SQL_DRIVE_GET =
 	SQL_READ("drive_get", "SELECT " SQL_DRIVE("d") ", " SQL_DRIVE_BARE("d") " FROM drive d WHERE " SQL_MINE);
 const struct pg_statement SQL_DRIVE_LIST = SQL_READ("drive_list",
@@ -30,8 +31,26 @@ const struct pg_statement SQL_DRIVE_LIST = SQL_READ("drive_list",
 		"d") " FROM drive d WHERE d.owner = $1 AND d.trashed_at IS NULL ORDER BY d.id");
 const struct pg_statement SQL_DRIVE_CHANGE = SQL_WRITE("drive_change",
 	"UPDATE drive d SET name = COALESCE($3::bytea, name), quota = COALESCE($4::bigint, quota) WHERE " SQL_MINE);
-const struct pg_statement SQL_DRIVE_TRASH =
-	SQL_WRITE("drive_trash", "UPDATE drive d SET trashed_at = now() WHERE " SQL_MINE);
+/*
+ * Under the drive's lock, so that what lies in it stays as it is seen. What holds nothing goes for good, with the next round of upkeep; so does what was in the trash already. $3: the name, as a confirmation.
+ * One row: whether it went; none: no such drive.
+ */
+const struct pg_statement SQL_DRIVE_TRASH = SQL_WRITE("drive_trash",
+	"WITH d AS MATERIALIZED (SELECT d.id, COALESCE(n.children, 0) = 0 AS empty, d.trashed_at IS NOT NULL AS trashed FROM drive d LEFT JOIN node n ON n.id = (d.id::bigint << 32) | 1"
+	" WHERE d.id = $1 AND ($2 = 0 OR d.owner = $2) AND (d.trashed_at IS NULL OR d.trashed_at > '-infinity')),"
+	" gone AS (UPDATE drive t SET trashed_at = CASE WHEN d.empty OR d.trashed THEN '-infinity' ELSE now() END FROM d WHERE t.id = d.id AND (d.empty OR t.name = $3) RETURNING 1)"
+	" SELECT EXISTS (SELECT FROM gone), d.trashed FROM d");
+const struct pg_statement SQL_DRIVE_TRASHED = SQL_READ("drive_trashed", "SELECT FROM drive d WHERE " SQL_MINE_TRASHED);
+const struct pg_statement SQL_DRIVE_TRASH_LIST = SQL_READ("drive_trash_list",
+	"SELECT " SQL_DRIVE(
+		"d") ", false, extract(epoch FROM d.trashed_at)::bigint FROM drive d WHERE d.owner = $1 AND d.trashed_at > '-infinity' ORDER BY d.id");
+/* One that was its owner's first one is it again, unless another one has become that and is in use. */
+const struct pg_statement SQL_DRIVE_RESTORE = SQL_WRITE("drive_restore",
+	"WITH t AS MATERIALIZED (SELECT d.id, d.owner, d.home FROM drive d WHERE " SQL_MINE_TRASHED
+	" FOR NO KEY UPDATE),"
+	" h AS MATERIALIZED (SELECT d.id, n.children = 0 AS empty FROM t JOIN drive d ON d.owner = t.owner AND d.home AND d.trashed_at IS NULL JOIN node n ON n.id = (d.id::bigint << 32) | 1 WHERE t.home FOR NO KEY UPDATE OF d),"
+	" gone AS (UPDATE drive d SET trashed_at = '-infinity', home = false FROM h WHERE d.id = h.id AND h.empty RETURNING 1)"
+	" UPDATE drive d SET trashed_at = NULL, home = t.home AND ((SELECT count(*) FROM gone) = 1 OR NOT EXISTS (SELECT FROM h)) FROM t WHERE d.id = t.id");
 /* In the order of ids: two of these at once do not wait for each other crosswise. */
 const struct pg_statement SQL_TRASH_USER = SQL_WRITE("trash_user",
 	"WITH mine AS MATERIALIZED (SELECT id FROM drive WHERE owner = $1 AND trashed_at IS NULL ORDER BY id FOR NO KEY UPDATE)"

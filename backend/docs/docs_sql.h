@@ -68,7 +68,7 @@ enum docs_sql_drive_column {
 	DRIVE_NAME,
 	DRIVE_COLUMNS
 };
-enum { DRIVE_BARE = DRIVE_COLUMNS }; /* behind them, where people ask */
+enum { DRIVE_BARE = DRIVE_COLUMNS, DRIVE_TRASHED_AT }; /* behind them, where people ask */
 
 /* Every read begins with these two columns: where the drive stood in its snapshot. No row: no such drive, or another's. */
 enum { READ_INCARNATION, READ_SEQ, READ_COLUMNS };
@@ -79,7 +79,9 @@ extern const struct pg_statement SQL_DRIVE_MAKE; /* owner, name, quota, whether 
 extern const struct pg_statement SQL_DRIVE_GET;
 extern const struct pg_statement SQL_DRIVE_LIST;   /* owner */
 extern const struct pg_statement SQL_DRIVE_CHANGE; /* …, name or NULL, quota or NULL */
-extern const struct pg_statement SQL_DRIVE_TRASH;
+extern const struct pg_statement SQL_DRIVE_TRASH;  /* …, name or NULL: whether it went, whether it was in the trash */
+extern const struct pg_statement SQL_DRIVE_TRASHED, SQL_DRIVE_RESTORE;
+extern const struct pg_statement SQL_DRIVE_TRASH_LIST;		     /* owner */
 extern const struct pg_statement SQL_TRASH_USER;		     /* owner */
 extern const struct pg_statement SQL_PROGRESS_GET, SQL_PROGRESS_SET; /* name; name, since */
 extern const struct pg_statement SQL_IDS_RESERVE;		     /* …, count */
@@ -221,7 +223,7 @@ extern const struct pg_statement SQL_ORPHANS;				 /* grace, limit */
 extern const struct pg_statement SQL_ORPHAN_EXTENTS;			 /* nodes, grace, limit */
 extern const struct pg_statement SQL_ORPHAN_NODES;			 /* nodes, grace */
 extern const struct pg_statement SQL_EXPIRED_SESSIONS, SQL_EXPIRED_KEYS; /* limit */
-extern const struct pg_statement SQL_EXPIRED_DRIVE;
+extern const struct pg_statement SQL_EXPIRED_DRIVE;			 /* limit */
 #define SQL_PURGES 9
 extern const struct pg_statement SQL_PURGE[SQL_PURGES]; /* drive, limit; the last one ends the drive */
 

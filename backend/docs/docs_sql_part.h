@@ -33,10 +33,13 @@
 
 /* Of a drive: that it is there, and the caller's. */
 #define SQL_MINE "d.id = $1 AND d.trashed_at IS NULL AND ($2 = 0 OR d.owner = $2)"
+/* The same in the trash; what is to be purged, as it was empty or thrown away twice, is not there for anybody. */
+#define SQL_MINE_TRASHED "d.id = $1 AND d.trashed_at > '-infinity' AND ($2 = 0 OR d.owner = $2)"
 /* Of a session: that the mount was heard of. */
 #define SQL_ALIVE(s) s ".seen_at > now() - interval '" SQL_TEXT(SESSION_TIMEOUT_SECONDS) " s'"
 #define SESSION_TIMEOUT_SECONDS 600
 #define IDEMPOTENCY_TEXT 24
+#define TRASH_TEXT 30
 /* seen_at is indexed: moved in steps, so that most updates of the row stay heap-only. */
 #define SQL_SEEN_STEP "interval '30 s'"
 /* The same for who has file locks, whose lease is shorter. */
@@ -102,7 +105,7 @@
 
 /* The same numbers without the suffix that their literals have. */
 static_assert(SESSION_TIMEOUT_S == SESSION_TIMEOUT_SECONDS && SESSION_PRESENT_S == SESSION_PRESENT_SECONDS &&
-		IDEMPOTENCY_HOURS == IDEMPOTENCY_TEXT,
+		IDEMPOTENCY_HOURS == IDEMPOTENCY_TEXT && TRASH_DAYS == TRASH_TEXT,
 	"limits.h");
 
 #endif

@@ -79,7 +79,8 @@ const struct pg_statement SQL_EXPIRED_KEYS = SQL_WRITE("expired_keys",
 	"DELETE FROM idempotency WHERE ctid = ANY (ARRAY(SELECT ctid FROM idempotency WHERE created_at < now() - interval '" SQL_TEXT(
 		IDEMPOTENCY_TEXT) " h' ORDER BY created_at LIMIT $1 FOR UPDATE SKIP LOCKED))");
 const struct pg_statement SQL_EXPIRED_DRIVE = SQL_READ("expired_drive",
-	"SELECT id FROM drive WHERE trashed_at < now() - interval '30 days' ORDER BY trashed_at LIMIT 1");
+	"SELECT id FROM drive WHERE trashed_at < now() - interval '" SQL_TEXT(
+		TRASH_TEXT) " days' ORDER BY random() LIMIT $1");
 
 /* Ids of a drive are the range from $1 << 32. */
 #define OF_DRIVE(column) column " >= $1::bigint << 32 AND " column " < ($1::bigint + 1) << 32"
@@ -103,8 +104,10 @@ const struct pg_statement SQL_PURGE[SQL_PURGES] = {
 	SQL_WRITE("purge_session",
 		"DELETE FROM session t USING (SELECT id FROM session WHERE drive = $1 LIMIT $2) p WHERE t.id = p.id"),
 	SQL_WRITE("purge_idempotency",
-		"DELETE FROM idempotency t USING (SELECT user_id, key FROM idempotency WHERE drive = $1"
-		" LIMIT $2) p WHERE t.user_id = p.user_id AND t.key = p.key"),
+		/* Answers are there as long as any: a repeat of what removed the drive may still come. */
+		"DELETE FROM idempotency t USING (SELECT user_id, key FROM idempotency WHERE drive = $1 AND created_at < now() - interval '" SQL_TEXT(
+			IDEMPOTENCY_TEXT) " h'"
+					  " LIMIT $2) p WHERE t.user_id = p.user_id AND t.key = p.key"),
 	SQL_WRITE("purge_block",
 		"UPDATE block t SET doubtful = true, touched_at = '-infinity' FROM (SELECT drive, sha256 FROM block WHERE drive = $1"
 		" AND NOT (doubtful AND touched_at = '-infinity') LIMIT $2) p WHERE t.drive = p.drive AND t.sha256 = p.sha256"),

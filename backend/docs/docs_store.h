@@ -2,7 +2,8 @@
  * docs_store: the seam between the rules of the docs service and where its rows lie. docs_pg.c is PostgreSQL; docs_mem.c (tests) keeps everything in memory and fails on purpose when told.
  *
  * Blocking; each worker thread has a store of its own. Reads are one statement, so that what they say and the seq they say it for are one snapshot; each takes a
- * floor and fails with -ERR_BEHIND below it, -ERR_EPOCH at another incarnation. A user sees only drives of their own: anything else is -ERR_NOT_FOUND.
+ * floor and fails with -ERR_BEHIND below it, -ERR_EPOCH at another incarnation. A user sees only drives of their own: anything else is -ERR_NOT_FOUND;
+ * one of their own that is in the trash is -ERR_DRIVE_TRASHED.
  */
 #ifndef NEPHOS_DOCS_STORE_H
 #define NEPHOS_DOCS_STORE_H
@@ -23,7 +24,8 @@ struct docs_drive {
 	struct tree_drive row;
 	struct docs_position at;
 	struct span name;
-	bool bare; /* drive_get, drive_list: no document of it has xattrs; false: some may have */
+	int64_t trashed_at; /* drive_trash_list: unix seconds */
+	bool bare;	    /* drive_get, drive_list: no document of it has xattrs; false: some may have */
 };
 
 /* Who asks for what. user 0: the service itself (no owner check). session: may see documents without a name that it may hold. */
@@ -138,7 +140,7 @@ struct docs_poll { /* of a mount */
 
 struct docs_store_ops {
 	/* ---- drives ---- */
-	/* The caller's first drive; made when there is none. */
+	/* The caller's first drive; made when there is none. -EDQUOT, of drive_create too: there are DRIVES_PER_USER_MAX. */
 	int (*drive_home)(struct docs_store *s, int64_t user, struct docs_drive *ret);
 	int (*drive_create)(
 		struct docs_store *s, int64_t user, struct span name, int64_t quota, struct docs_drive *ret);
@@ -146,7 +148,11 @@ struct docs_store_ops {
 	int (*drive_list)(struct docs_store *s, int64_t user, docs_on_drive on_drive, void *cookie);
 	int (*drive_change)(
 		struct docs_store *s, const struct docs_scope *scope, const struct span *name, const int64_t *quota);
-	int (*drive_trash)(struct docs_store *s, const struct docs_scope *scope);
+	/* confirm: the drive's name, or NULL. -ERR_CONFIRM: it has content, and that is not its name. Of one that is in the trash: it goes for good. */
+	int (*drive_trash)(struct docs_store *s, const struct docs_scope *scope, const struct span *confirm);
+	int (*drive_trash_list)(struct docs_store *s, int64_t user, docs_on_drive on_drive, void *cookie);
+	/* Out of the trash. -ERR_NOT_FOUND: it is not there. */
+	int (*drive_restore)(struct docs_store *s, const struct docs_scope *scope);
 	int (*trash_user)(struct docs_store *s, int64_t user); /* all drives of one who was deleted */
 	int (*user_cursor)(
 		struct docs_store *s, int64_t *ret_since); /* how far the deletions of users were followed… */

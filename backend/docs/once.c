@@ -78,7 +78,7 @@ static int transact(struct once *o, struct docs_store *store, bool *ret_repeat)
 }
 
 /* The drive is gone: by an earlier try, maybe. */
-static int find_kept(struct once *o, struct docs_store *store)
+static int find_kept(struct once *o, struct docs_store *store, int gone)
 {
 	struct docs_seen seen = {.state = DOCS_NEW};
 	int r = store->ops->answer_find(store, &o->m.request.key, &seen);
@@ -86,7 +86,7 @@ static int find_kept(struct once *o, struct docs_store *store)
 	if (r == 0 && seen.state == DOCS_REUSED)
 		r = -ERR_KEY_REUSED;
 	else if (r == 0)
-		r = seen.state == DOCS_REPEAT ? take_kept(o, &seen.answer) : -ERR_NOT_FOUND;
+		r = seen.state == DOCS_REPEAT ? take_kept(o, &seen.answer) : gone;
 	store->ops->txn_abort(store);
 	return r;
 }
@@ -97,10 +97,10 @@ static int run_locked(struct once *o, struct docs_store *store, bool *ret_repeat
 
 	for (unsigned try = 0; try < ONCE_TRIES && status == -ENOTCONN; try++)
 		status = transact(o, store, ret_repeat);
-	if (status != -ERR_NOT_FOUND)
+	if (status != -ERR_NOT_FOUND && status != -ERR_DRIVE_TRASHED)
 		return status;
 	*ret_repeat = true;
-	return find_kept(o, store);
+	return find_kept(o, store, status);
 }
 
 void once_run(struct once *o, struct docs_store *store)
@@ -114,7 +114,7 @@ void once_run(struct once *o, struct docs_store *store)
 	if (status == 0)
 		status = mutate_has_key(&o->m) || o->ordered ? run_locked(o, store, &repeat) : make(o, store);
 	if (status < 0) {
-		call_fail(call, status, o->detail);
+		call_fail(call, status, o->hint && status == o->hint_of ? o->hint : o->detail);
 		return;
 	}
 	if (!repeat)

@@ -19,6 +19,8 @@ struct once {
 	void (*changed)(
 		struct once *o); /* it is made, and holds; may be NULL. Comes before the answer, and for a repeat too */
 	const char *detail;	 /* of a failure; may be NULL */
+	const char *hint;	 /* the same of this failure alone */
+	int hint_of;
 };
 
 /* On a worker: finds the drive, makes the change, answers the call. */

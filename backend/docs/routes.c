@@ -98,7 +98,8 @@ const struct http_route docs_routes[] = {
 
 	/* ---- drives ---- */
 	{"GET", V2 "/drives", BODY_NONE, .handler = api_drives_list, .tag = "drives", .summary = "Your drives",
-		.doc = "{" RESPONSES(JSON_ANSWER("200", "the drives", OBJECT(LIST("drives", DRIVE)))) "}"},
+		.doc = "{" PARAMETERS(QUERY("trashed", "integer", "1: those in the trash instead")) "," RESPONSES(
+			JSON_ANSWER("200", "the drives", OBJECT(LIST("drives", DRIVE)))) "}"},
 	{"POST", V2 "/drives", BODY_JSON, .handler = api_drive_create, .tag = "drives", .summary = "Make a drive",
 		.doc = "{" PARAMETERS(KEY) "," JSON_BODY(OBJECT(TEXT("name") "," NUMBER("quota"))) "," RESPONSES(
 			JSON_ANSWER("201", "made", DRIVE)) "}"},
@@ -111,7 +112,15 @@ const struct http_route docs_routes[] = {
 			JSON_ANSWER("200", "changed", DRIVE)) "}"},
 	{"DELETE", ONE, BODY_NONE, .handler = api_drive_delete, .tag = "drives",
 		.summary = "Put a drive into the trash",
-		.doc = "{" PARAMETERS(KEY) "," RESPONSES(ANSWER("204", "in the trash, for 30 days")) "}"},
+		.doc = "{" PARAMETERS(KEY "," QUERY("confirm", "string",
+			"the drive's name: needed when there is anything in it") "," QUERY("trashed", "integer",
+			"1: one that is in the trash, which ends there")) "," RESPONSES(ANSWER("204",
+			"in the trash, for 30 days; one that was empty is gone") "," ANSWER("428",
+			"not confirmed")) "}"},
+	{"POST", ONE "/restore", BODY_JSON, .handler = api_drive_restore, .tag = "drives",
+		.summary = "Take a drive out of the trash",
+		.doc = "{" PARAMETERS(KEY) "," RESPONSES(
+			JSON_ANSWER("200", "as it was", DRIVE) "," ANSWER("404", "not in the trash")) "}"},
 
 	/* ---- content ---- */
 	{"GET", ONE "/files/{path...}", BODY_NONE, .handler = api_file_get, .tag = "content",

@@ -27,6 +27,7 @@ enum error_code {
 	ERR_OUT_OF_ORDER,      /* 409 EAGAIN: batch number is not the next of its session */
 	ERR_LOCKED,	       /* 409 EAGAIN: a file lock of another session is in the way */
 	ERR_EPOCH,	       /* 409 ESTALE: the drive's epoch, lease or incarnation is another */
+	ERR_DRIVE_TRASHED,     /* 409 ENOMEDIUM: the drive is in the trash, and may come back */
 	ERR_BLOCK_MISSING,     /* 409 ENXIO: a batch names a block that is not stored */
 	ERR_SESSION_GONE,      /* 410 ESTALE */
 	ERR_GONE,	       /* 410 EIDRM: the journal no longer reaches back that far */
@@ -36,6 +37,7 @@ enum error_code {
 	ERR_RANGE,	       /* 416 ERANGE */
 	ERR_KEY_REUSED,	       /* 422 EINVAL: Idempotency-Key came before with another body */
 	ERR_UNPROCESSABLE,     /* 422 EINVAL: well-formed, not acceptable */
+	ERR_CONFIRM,	       /* 428 EPERM: would lose content, and was not confirmed */
 	ERR_TOO_MANY,	       /* 429 EAGAIN */
 	ERR_HEADERS_TOO_LARGE, /* 431 E2BIG */
 	ERR_BEHIND,	       /* 503 EAGAIN: this view is older than the floor the reader stated */

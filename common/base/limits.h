@@ -54,6 +54,10 @@
 #define LOCK_WAIT_S 20u /* of one request that waits for a lock; then it asks again */
 #define SESSION_PRESENT_S \
 	100u /* a mount that was heard of within this counts as present to the others: the longest poll, and the steps in which that is written down */
+#define DRIVES_PER_USER_MAX \
+	32 /* in use, in the trash, and not removed yet: each has a journal, sessions, and room of its own beside the quota. Bare, for SQL */
+#define TRASH_DAYS \
+	30u /* that a drive stays in the trash, charged to its owner's account, before it is removed for good */
 #define IDS_PER_RESERVATION_MAX 65536u /* document numbers reserved at once; 2^32 a drive */
 #define TOKEN_CACHE_S 5u	       /* a gateway keeps what a token means at most so long */
 #define TRACE_BYTES_MAX 64u

@@ -505,8 +505,17 @@ for i in 1 2 3 4; do put "$Q/files/c$i" "$WORK/30k"; done >"$WORK/codes"
 check_eq "each inline file counts" "201201201507" "$(cat "$WORK/codes")"
 says "usage is told" 200 GET "$Q"
 check "and within" test "$(value .used)" -le 100000
-says "a drive goes to the trash" 204 DELETE "$Q"
-says "and is not there" 404 GET "$Q"
+says "a drive with content is not thrown away by accident" 428 DELETE "$Q"
+says "by its name it goes to the trash" 204 DELETE "$Q?confirm=other"
+says "and says so" 409 GET "$Q"
+check_eq "in a problem of its own" /problems/drive-trashed "$(value .type)"
+says "it is listed there" 200 GET "$V2/drives?trashed=1"
+check_eq "alone" "$D2" "$(value '.drives|map(.id)|join(" ")')"
+says "and comes back" 200 POST "$Q/restore" '{}'
+says "as it was" 200 GET "$Q/files/a"
+says "it goes again" 204 DELETE "$Q?confirm=other"
+says "and for good" 204 DELETE "$Q?confirm=other&trashed=1"
+says "then there is none" 404 GET "$Q"
 
 # ---- the end ----
 check_eq "no failure of its own was logged" 0 "$(grep -c '"level":"error"' "$WORK/docs-1.log")"

@@ -47,9 +47,9 @@ static void drives_are_listed_renamed_limited_and_trashed(void **state)
 	assert_true(span_eq_str(drive.name, "third"));
 	assert_int_equal(drive.row.quota, quota);
 	/* The first goes: it is not found any more, and the next first use makes another. */
-	assert_ok(w, ops->drive_trash(w->store, &w->scope));
+	assert_ok(w, ops->drive_trash(w->store, &w->scope, NULL));
 	assert_int_equal(ops->drive_get(w->store, &w->scope, &again), -ERR_NOT_FOUND);
-	assert_int_equal(ops->drive_trash(w->store, &w->scope), -ERR_NOT_FOUND);
+	assert_int_equal(ops->drive_trash(w->store, &w->scope, NULL), -ERR_NOT_FOUND);
 	assert_int_equal(get(w, root_of(w), &(struct seen_item){0}), -ERR_NOT_FOUND);
 	assert_ok(w, ops->drive_home(w->store, w->scope.user, &again));
 	assert_int_not_equal(again.row.id, w->scope.drive);
@@ -87,7 +87,7 @@ static void another_users_drive_is_not_found_by_any_call(void **state)
 	scope.user = another_user();
 	assert_int_equal(ops->drive_get(w->store, &scope, &drive), -ERR_NOT_FOUND);
 	assert_int_equal(ops->drive_change(w->store, &scope, NULL, &quota), -ERR_NOT_FOUND);
-	assert_int_equal(ops->drive_trash(w->store, &scope), -ERR_NOT_FOUND);
+	assert_int_equal(ops->drive_trash(w->store, &scope, NULL), -ERR_NOT_FOUND);
 	assert_int_equal(ops->ids_reserve(w->store, &scope, 1, &number), -ERR_NOT_FOUND);
 	assert_int_equal(ops->item_get(w->store, &scope, root, keep_item, &seen, &at), -ERR_NOT_FOUND);
 	assert_int_equal(ops->item_lookup(w->store, &scope, root, SPAN_LITERAL("secret"), keep_item, &seen, &at),

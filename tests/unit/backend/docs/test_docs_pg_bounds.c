@@ -29,10 +29,12 @@ static void a_cut_through_too_many_extents_is_refused_until_it_is_made_in_parts(
 
 	put_rows(id, ROWS, "2, 1, 5, 1, 0, 1, sha256(i::text::bytea), NULL");
 	assert_int_equal(cut(w, id, 1), -E2BIG);
-	assert_int_equal(number_of(w, "all", "SELECT count(*) FROM extent WHERE node = (SELECT max(id) FROM node)"), ROWS);
+	assert_int_equal(
+		number_of(w, "all", "SELECT count(*) FROM extent WHERE node = (SELECT max(id) FROM node)"), ROWS);
 	assert_int_equal(cut(w, id, 4000), 0);
 	assert_int_equal(cut(w, id, 1), 0);
-	assert_int_equal(number_of(w, "left", "SELECT count(*) FROM extent WHERE node = (SELECT max(id) FROM node)"), 1);
+	assert_int_equal(
+		number_of(w, "left", "SELECT count(*) FROM extent WHERE node = (SELECT max(id) FROM node)"), 1);
 }
 
 static void content_that_goes_whole_is_cut_without_its_bytes(void **state)
@@ -41,15 +43,19 @@ static void content_that_goes_whole_is_cut_without_its_bytes(void **state)
 	struct worker *w = *state;
 	const int64_t id = create(w, root_of(w), "much", S_IFREG | 0644);
 
-	put_rows(id, ROWS, "32768, 32768, 0, 0, 0, 0, NULL, CASE WHEN i < 10 THEN convert_to(repeat('x', 32768), 'UTF8') ELSE '' END");
+	put_rows(id, ROWS,
+		"32768, 32768, 0, 0, 0, 0, NULL, CASE WHEN i < 10 THEN convert_to(repeat('x', 32768), 'UTF8') ELSE '' END");
 	assert_int_equal(cut(w, id, 100), 0);
-	assert_int_equal(number_of(w, "one", "SELECT sum(length(data)) FROM extent WHERE node = (SELECT max(id) FROM node)"), 100);
+	assert_int_equal(
+		number_of(w, "one", "SELECT sum(length(data)) FROM extent WHERE node = (SELECT max(id) FROM node)"),
+		100);
 }
 
 static void ancestors_are_not_followed_without_end(void **state)
 {
 	struct worker *w = *state;
-	const int64_t folder = create(w, root_of(w), "d", S_IFDIR | 0755), file = create(w, folder, "f", S_IFREG | 0644);
+	const int64_t folder = create(w, root_of(w), "d", S_IFDIR | 0755),
+		      file = create(w, folder, "f", S_IFREG | 0644);
 	const int64_t deep = ITEM_ID(w->scope.drive, 1000000);
 	char sql[512];
 

@@ -277,7 +277,7 @@ static void an_answer_outlives_the_drive_that_it_threw_away(void **state)
 	struct docs_seen seen;
 
 	assert_int_equal(begin_once(w, &key).state, DOCS_NEW);
-	assert_ok(w, ops->drive_trash(w->store, &w->scope));
+	assert_ok(w, ops->drive_trash(w->store, &w->scope, NULL));
 	commit_once(w, "gone");
 	assert_ok(w, ops->answer_find(w->store, &key, &seen));
 	assert_int_equal(seen.state, DOCS_REPEAT);

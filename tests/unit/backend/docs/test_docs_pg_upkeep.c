@@ -478,7 +478,7 @@ static void a_drive_long_in_the_trash_goes_with_all_that_is_its(void **state)
 			.name = SPAN_LITERAL("user.a"),
 			.target = SPAN_LITERAL("1")});
 	(void)open_session(w);
-	assert_ok(w, w->store->ops->drive_trash(w->store, &w->scope));
+	assert_ok(w, w->store->ops->drive_trash(w->store, &w->scope, &SPAN_LITERAL("home")));
 	for (int i = 0; i < 3; i++)
 		assert_ok(w, w->store->ops->collect_expired(w->store, 2, &count));
 	assert_int_equal(count, 0);

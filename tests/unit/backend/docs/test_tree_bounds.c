@@ -35,8 +35,8 @@ static int64_t spread_file(struct trial *t, const char *name)
 	struct op op = {.kind = OP_WRITE, .id = id, .extents = extents, .extent_count = SPREAD};
 
 	for (int64_t i = 0; i < SPREAD; i++)
-		extents[i] = (struct op_extent){
-			.at = 2 * i, .len = 1, .kind = OP_EXTENT_DATA, .data = SPAN_LITERAL("x")};
+		extents[i] =
+			(struct op_extent){.at = 2 * i, .len = 1, .kind = OP_EXTENT_DATA, .data = SPAN_LITERAL("x")};
 	trial_do(t, &op);
 	free(extents);
 	return id;
@@ -49,7 +49,9 @@ static struct op clone_of(int64_t id, int64_t to)
 
 static void clones_that_multiply_are_refused_and_leave_nothing(void **state)
 {
-	enum { TOO_MANY = BATCH_ROWS_MAX / (2 * SPREAD) + 1 }; /* each piece is made for the way, and then where it goes */
+	enum {
+		TOO_MANY = BATCH_ROWS_MAX / (2 * SPREAD) + 1
+	}; /* each piece is made for the way, and then where it goes */
 	struct trial *t = *state;
 	const int64_t from = spread_file(t, "from"), to = trial_file(t, t->root, "to");
 	struct op ops[TOO_MANY];
@@ -200,8 +202,8 @@ static int set_xattr(struct trial *t, int64_t id, const char *name, size_t size)
 {
 	static char bytes[XATTR_VALUE_BYTES_MAX];
 
-	return trial_error(t,
-		&(struct op){.kind = OP_SETXATTR, .id = id, .name = span_str(name), .target = span_of(bytes, size)});
+	return trial_error(
+		t, &(struct op){.kind = OP_SETXATTR, .id = id, .name = span_str(name), .target = span_of(bytes, size)});
 }
 
 static void xattrs_of_a_document_have_one_bound_together(void **state)
