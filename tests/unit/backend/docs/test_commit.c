@@ -1,5 +1,5 @@
 #include "backend/docs/commit.h"
-#include "backend/docs/docs_mem_private.h"
+#include "backend/docs/docs_mem.h"
 #include "common/base/error.h"
 
 #include <errno.h>
@@ -272,40 +272,6 @@ static void transaction_takes_no_more_than_its_limits(void **state)
 	sent_fini(&sent[0]);
 	sent_fini(&sent[1]);
 	free(ops);
-}
-
-static void batches_that_are_too_much_together_go_one_by_one(void **state)
-{
-	enum { HALF = BATCH_ROWS_MAX / 2 + 10 };
-	struct fixture *f = *state;
-	struct sent sent[2];
-
-	for (int i = 0; i < 2; i++) {
-		sent_create(&sent[i], f->drive, i == 0 ? "a" : "b");
-		run(f, &sent[i]);
-		sent_fini(&sent[i]);
-	}
-	for (int64_t i = 0; i < 2 * (int64_t)HALF; i++)
-		((struct mem_extent *)mem_add(&f->mem->extents))->extent = (struct tree_extent){
-			.node = ITEM_ID(f->drive, 2 + i / HALF), .at = 2 * (i % HALF), .len = 1, .kind = EXTENT_BLOCK};
-	for (int i = 0; i < 2; i++) {
-		/* Refused for another reason, once it is looked at: nothing of it need be written. */
-		struct op op = {.kind = OP_SETATTR,
-			.id = ITEM_ID(f->drive, 2 + i),
-			.fields = OP_HAS_SIZE | OP_IF_MATCH,
-			.size = 1,
-			.if_content_seq = 77};
-
-		sent_init(&sent[i], f->drive, &op, 1);
-		submit(f, &sent[i]);
-	}
-	pool_drain(f);
-	f->mem->extents.count = 0;
-	for (int i = 0; i < 2; i++) {
-		assert_int_equal(sent[i].done, 1);
-		assert_int_equal(sent[i].refused, -ERR_PRECONDITION);
-		sent_fini(&sent[i]);
-	}
 }
 
 static void same_key_twice_is_done_once_and_answered_twice(void **state)
@@ -797,7 +763,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(waiting_batches_share_one_transaction),
 		CASE(transaction_takes_no_more_than_its_limits),
-		CASE(batches_that_are_too_much_together_go_one_by_one),
 		CASE(same_key_twice_is_done_once_and_answered_twice),
 		CASE(key_with_another_request_is_refused),
 		CASE(the_feed_hears_whose_batches_they_all_were),

@@ -50,7 +50,8 @@ static void a_drive_with_content_goes_by_its_name_and_comes_back(void **state)
 	assert_int_equal(ops->drive_restore(w->store, &stranger), -ERR_NOT_FOUND);
 	assert_int_equal(ops->session_poll(w->store, &w->scope, &(struct docs_poll){session, NULL, 0}, &others),
 		-ERR_DRIVE_TRASHED);
-	const struct op op = {.kind = OP_CREATE, .parent = root_of(w), .name = SPAN_LITERAL("g"), .mode = S_IFREG | 0644};
+	const struct op op = {
+		.kind = OP_CREATE, .parent = root_of(w), .name = SPAN_LITERAL("g"), .mode = S_IFREG | 0644};
 	const struct request request = {.ops = &op, .count = 1, .key = {.kind = DOCS_KEY_NONE, .user = w->scope.user}};
 	assert_int_equal(transact(w, &request, NULL, NULL), -ERR_DRIVE_TRASHED);
 	assert_ok(w, ops->drive_restore(w->store, &w->scope));
