@@ -77,8 +77,8 @@ static int list_on_drive(const struct docs_drive *drive, void *cookie)
 static void list_job(struct call *call, struct docs_store *store)
 {
 	struct drive_list l = {.docs = call->docs, .list = json_array()};
-	int64_t trashed = 0;
-	int r = call_query_number(call, "trashed", 0, 1, &trashed);
+	bool trashed = false;
+	int r = http_request_query_bool(call->req, "trashed", &trashed);
 
 	call->home = true; /* the first drive is made at first use, and this may be it */
 	if (r == 0 && !trashed)
@@ -316,8 +316,8 @@ static int target_trashed(struct drive_change *c)
 void api_drive_delete(struct http_request *req, void *cookie)
 {
 	struct drive_change *c = change_new(req, cookie);
-	int64_t trashed = 0;
-	int r = c ? call_query_number(c->once.m.call, "trashed", 0, 1, &trashed) : 0;
+	bool trashed = false;
+	int r = c ? http_request_query_bool(req, "trashed", &trashed) : 0;
 
 	if (!c)
 		return;
