@@ -7,11 +7,11 @@ mkdir -p "$B"
 NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos
 clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
 IN_USE=$B/61/d0/file-000000
-at_end 'exec 7<&-; ! mountpoint -q "$IN_USE" || umount "$IN_USE"; clean "$NEPHOS" umount "$B" || umount -l "$B"; rm -rf "$E2E_MOUNT/61" "$E2E_MOUNT/61s"'
-# The short form keeps less, so that fewer files are more than that.
+at_end 'exec 7<&-; ! mountpoint -q "$IN_USE" || umount "$IN_USE"; clean "$NEPHOS" umount "$B" || umount -l "$B"; rm -rf "$E2E_MOUNT/61" "$E2E_MOUNT/61s" "$E2E_MOUNT/61c"'
+# The short form keeps the least that there is, so that fewer files are more than that.
 bound=4
 [ -z "${E2E_LONG:-}" ] || bound=80
-most=$((bound + bound / 5 + 6)) # with what malloc wastes, and the program's own buffers
+most=$((bound + bound / 5 + 7)) # with what malloc wastes, and the program's own buffers
 mount_b() {
 	clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log,memory=${bound}M" "$URL" "$B"
 }
@@ -19,9 +19,9 @@ mount_b() {
 memory() { awk '/^RssAnon/ {print int($2 / 1024)}' "/proc/$(cat "$WORK/b.pid")/status"; }
 
 cat >"$WORK/make.py" <<'PY'
-# Files, many in one request: FOLDER COUNT BYTES XATTR-BYTES
+# Files, many in one request: FOLDER COUNT BYTES XATTR-BYTES LETTERS-MORE-OF-THE-NAME
 import base64, json, os, struct, sys, urllib.request, uuid
-url, token, name, count, size, xattr = sys.argv[1:4] + [int(a) for a in sys.argv[4:7]]
+url, token, name, count, size, xattr, letters = sys.argv[1:4] + [int(a) for a in sys.argv[4:8]]
 drives = url + "/api/v2/docs/drives"
 def call(method, path, body=None, kind="application/json"):
     r = urllib.request.Request(drives + path, data=body, method=method,
@@ -31,7 +31,7 @@ def ops(list, data=b""):
     head = json.dumps({"ops": list}).encode()
     return call("POST", "/home/ops", struct.pack("<I", len(head)) + head + data, "application/vnd.nephos.ops")["results"]
 top = ops([{"op": "create", "parent": call("GET", "")["drives"][0]["root"], "name": name, "type": "dir"}])[0]["id"]
-per = 10 if xattr else 200
+per = 10 if xattr else 1000
 folder = None
 for at in range(0, count, per):
     if at % 1000 == 0: folder = ops([{"op": "create", "parent": top, "name": "d%d" % at, "type": "dir"}])[0]["id"]
@@ -39,7 +39,7 @@ for at in range(0, count, per):
     list = []
     for i in range(per):
         id = str(first + i)
-        list.append({"op": "create", "parent": folder, "name": "file-%06d" % (at + i), "type": "file", "id": id})
+        list.append({"op": "create", "parent": folder, "name": "file-%06d" % (at + i) + "-" * letters, "type": "file", "id": id})
         if size: list.append({"op": "write", "id": id, "extents": [{"at": 0, "len": size, "data": 0}]})
         if xattr: list.append({"op": "setxattr", "id": id, "name": "user.large", "value_b64": base64.b64encode(os.urandom(xattr)).decode()})
     ops(list, b"z" * size)
@@ -49,7 +49,7 @@ make() { python3 "$WORK/make.py" "$URL" "$TOKEN" "$@"; }
 # ---- extended attributes ----
 count=200
 [ -z "${E2E_LONG:-}" ] || count=2000
-check "$count files with 60 KB of extended attributes each" make 61 "$count" 0 60000
+check "$count files with 60 KB of extended attributes each" make 61 "$count" 0 60000 0
 check "a mount that may keep $bound MiB" mount_b
 check_eq "all of them are read there" "$count" "$(python3 -c "
 import os, sys
@@ -58,14 +58,21 @@ check "and the mount has $(memory) MiB, fewer than $most" test "$(memory)" -lt "
 clean "$NEPHOS" umount "$B" >/dev/null
 
 # ---- small files ----
-files=8000
-[ -z "${E2E_LONG:-}" ] || files=200000
-check "$files small files" make 61s "$files" 300 0
+# The long form reads all that it lists. The short one has long names, of which twice as much would be kept as may be, and
+# reads fewer files with more in them, of which it is half as much again.
+files=8000 read=1000 size=6000 contents=61c
+if [ -n "${E2E_LONG:-}" ]; then
+	files=200000 read=200000 size=300 contents=61s
+	check "$files small files" make 61s "$files" "$size" 0 0
+else
+	check "$files files with long names" make 61s "$files" 0 0 200
+	check "$read small files" make 61c "$read" "$size" 0 0
+fi
 check "a mount" mount_b
 [ "$(id -u)" -ne 0 ] || check "a file of another folder is mounted upon" mount --bind "$WORK/make.py" "$IN_USE"
 exec 7<"$B/61/d0"
 check_eq "they are listed" "$files" "$(find "$B/61s" -type f -size -2 | wc -l)"
-check_eq "and read" $((files * 300)) "$(find "$B/61s" -type f -exec cat {} + | wc -c)"
+check_eq "and $read read" $((read * size)) "$(find "$B/$contents" -type f -exec cat {} + | wc -c)"
 check "and the mount has $(memory) MiB, fewer than $most" test "$(memory)" -lt "$most"
 # Their names are not kept any more; the kernel keeps what is in use.
 [ "$(id -u)" -ne 0 ] || check "what is mounted on the file is still there" cmp "$WORK/make.py" "$IN_USE"
