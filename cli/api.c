@@ -16,6 +16,8 @@ struct api {
 	const struct credentials *credentials;
 	struct http_client *client;
 	size_t current; /* URL that answered last */
+	void (*on_silence)(const char *silent, const char *now, void *cookie);
+	void *silence_cookie;
 };
 
 /* One request on its way: through all tries. */
@@ -24,8 +26,10 @@ struct trip {
 	struct api_answer *answer;
 	struct http_headers headers;
 	char *body;
-	bool pulled;	    /* since the last rewind */
-	struct buf problem; /* body of an answer that is no success, while there is a stream */
+	bool pulled;	      /* since the last rewind */
+	int64_t until_ns;     /* of all tries; content that is under way by then may go on */
+	unsigned patience_ms; /* of this try; 0: none */
+	struct buf problem;   /* body of an answer that is no success, while there is a stream */
 	int status;
 };
 
@@ -57,6 +61,12 @@ void api_free(struct api *a)
 		return;
 	http_client_free(a->client);
 	free(a);
+}
+
+void api_on_silence(struct api *a, void (*fn)(const char *silent, const char *now, void *cookie), void *cookie)
+{
+	a->on_silence = fn;
+	a->silence_cookie = cookie;
 }
 
 const char *api_url(const struct api *a)
@@ -122,6 +132,33 @@ static int on_data(void *cookie, const void *data, size_t size)
 	return s->on_data(s->cookie, data, size);
 }
 
+static void on_tick(void *cookie)
+{
+	const struct trip *t = cookie;
+
+	t->request->stream->on_tick(t->request->stream->cookie);
+}
+
+static unsigned left_ms(const struct trip *t)
+{
+	int64_t left = (t->until_ns - clock_mono_ns()) / NS_PER_MS;
+
+	return left > API_LEAST_MS ? (unsigned)left : API_LEAST_MS;
+}
+
+static void stream_options(const struct api *a, const struct trip *t, struct http_call_options *o)
+{
+	const struct api_stream *s = t->request->stream;
+
+	o->pull = s->pull ? on_pull : NULL;
+	o->body_length = s->length;
+	o->on_head = on_head;
+	o->on_data = on_data;
+	o->on_tick = s->on_tick ? on_tick : NULL;
+	o->deadline_ms = 0;
+	o->stall_ms = s->resumable && a->credentials->url_count > 1 ? API_STALL_ELSEWHERE_MS : API_STALL_MS;
+}
+
 static int try_once(struct api *a, struct trip *t, struct http_response *ret)
 {
 	const struct api_request *q = t->request;
@@ -130,7 +167,8 @@ static int try_once(struct api *a, struct trip *t, struct http_response *ret)
 		.headers = &t->headers,
 		.body = span_str(t->body),
 		.response_max = API_ANSWER_BYTES_MAX,
-		.deadline_ms = API_DEADLINE_MS,
+		.deadline_ms = left_ms(t),
+		.first_byte_ms = t->patience_ms,
 	};
 	char *url;
 	int r;
@@ -140,14 +178,8 @@ static int try_once(struct api *a, struct trip *t, struct http_response *ret)
 		return ret->error = -ENOMEM;
 	}
 	options.url = url;
-	if (q->stream) {
-		options.pull = q->stream->pull ? on_pull : NULL;
-		options.body_length = q->stream->length;
-		options.on_head = on_head;
-		options.on_data = on_data;
-		options.deadline_ms = 0;
-		options.stall_ms = API_STALL_MS;
-	}
+	if (q->stream)
+		stream_options(a, t, &options);
 	buf_reset(&t->problem);
 	t->status = 0;
 	r = http_client_perform(a->client, &options, t, ret);
@@ -168,9 +200,10 @@ static bool is_passing(const struct http_response *response)
 {
 	switch (response->error) {
 	case 0:
-		return response->status == 503;
+		return response->status == 502 || response->status == 503 || response->status == 504;
 	case -ECONNREFUSED:
 	case -EHOSTUNREACH:
+	case -ERR_NO_SUCH_HOST: /* of this gateway */
 	case -ECONNRESET:
 	case -ETIMEDOUT:
 		return true;
@@ -197,7 +230,23 @@ static bool may_again(struct trip *t, const struct http_response *response)
 /* All gateways refused the connection: another round would find the same. */
 static bool nobody_there(const struct http_response *response)
 {
-	return response->error == -ECONNREFUSED || response->error == -EHOSTUNREACH;
+	return response->error == -ECONNREFUSED || response->error == -EHOSTUNREACH ||
+		response->error == -ERR_NO_SUCH_HOST;
+}
+
+/* In round n through the gateways; 0: as long as there is time. */
+static unsigned patience_ms(const struct api *a, unsigned round)
+{
+	return a->credentials->url_count < 2 || round > 1 ? 0 : round == 0 ? API_PATIENCE_MS : 4 * API_PATIENCE_MS;
+}
+
+static void leave(struct api *a, const struct http_response *response)
+{
+	const char *left = api_url(a);
+
+	a->current = (a->current + 1) % a->credentials->url_count;
+	if (response->error == -ETIMEDOUT && a->on_silence && a->credentials->url_count > 1)
+		a->on_silence(left, api_url(a), a->silence_cookie);
 }
 
 static void send_on(struct api *a, struct trip *t, struct http_response *ret)
@@ -205,7 +254,9 @@ static void send_on(struct api *a, struct trip *t, struct http_response *ret)
 	size_t count = a->credentials->url_count;
 	bool all_absent = true;
 
+	t->until_ns = clock_mono_ns() + API_DEADLINE_MS * NS_PER_MS;
 	for (unsigned round = 0;; round++) {
+		t->patience_ms = patience_ms(a, round);
 		for (size_t i = 0; i < count; i++) {
 			(void)try_once(a, t, ret);
 			if (!may_again(t, ret))
@@ -213,7 +264,9 @@ static void send_on(struct api *a, struct trip *t, struct http_response *ret)
 			all_absent = all_absent && nobody_there(ret);
 			if (i + 1 == count && (all_absent || round + 1 == API_ROUNDS_MAX))
 				return;
-			a->current = (a->current + 1) % count;
+			if (clock_mono_ns() >= t->until_ns)
+				return;
+			leave(a, ret);
 			http_response_fini(ret);
 		}
 		pause_before(round);

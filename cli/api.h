@@ -14,9 +14,18 @@
 
 #define API_ROUNDS_MAX \
 	4 /* through all gateways: 0.2, 0.4, 0.8 s between them bridge the end of one instance's registration … */
-#define API_PAUSE_MS 200			 /* … and more patience belongs to the one who calls */
-#define API_DEADLINE_MS 30000			 /* of one small request; what the server's own deadlines stay below */
-#define API_STALL_MS 60000			 /* content: no byte in either direction */
+#define API_PAUSE_MS 200 /* … and more patience belongs to the one who calls */
+#define API_DEADLINE_MS \
+	30000 /* of a request with all its repeats, as on the mount; the server's own deadlines stay below it */
+#define API_LEAST_MS 1000 /* that an attempt gets, however little of it is left */
+/*
+ * A gateway may hang: it takes connections and says nothing. While another one can be asked, each is given this much time for a first sign of life, in
+ * the first round through them, and four times as much in the second: more than a busy store needs, less than a person waits. A repeat is safe, and
+ * a store that is slow everywhere has all the time that is left in the third.
+ */
+#define API_PATIENCE_MS 1000
+#define API_STALL_MS 60000	     /* content: no byte in either direction */
+#define API_STALL_ELSEWHERE_MS 10000 /* content that comes, while the rest could be had from another gateway */
 #define API_ANSWER_BYTES_MAX (16u * 1024 * 1024) /* a page of 1,000 items has 500 KiB */
 #define API_PROBLEM_BYTES_MAX (64u * 1024)
 #define API_TEXT_SIZE 512 /* of a problem's detail; more is cut */
@@ -32,6 +41,8 @@ struct api_stream {
 	/* Of a 2xx answer only. */
 	int (*on_head)(void *cookie, const struct http_response *head);
 	int (*on_data)(void *cookie, const void *data, size_t size);
+	void (*on_tick)(void *cookie); /* about once a second; may be NULL */
+	bool resumable;		       /* what is missing can be asked for when the stream breaks */
 	void *cookie;
 };
 
@@ -55,6 +66,8 @@ struct api_answer {
 /* c must outlive it, and may get another token meanwhile. -EINVAL: it has no URL. */
 int api_new(const struct credentials *c, struct api **ret);
 void api_free(struct api *a); /* NULL is fine */
+/* fn is told of each gateway that was given up because it said nothing, and which one is asked now. */
+void api_on_silence(struct api *a, void (*fn)(const char *silent, const char *now, void *cookie), void *cookie);
 
 /*
  * 0: a 2xx. Else the problem's failure (-ERR_…), or what went wrong below HTTP with ret->status 0: -ECONNREFUSED, -ETIMEDOUT, … or what the

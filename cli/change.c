@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Small changes by path: rm and mkdir. */
 
@@ -51,7 +52,7 @@ static int find_parent(struct command_run *run, const char *path, char ret_id[24
 		if (r == 0 && item_json_get_id(answer.json, "id", &id) < 0)
 			r = -EPROTO;
 		if (r == -ERR_NOT_FOUND)
-			code = command_say(run, EXIT_REFUSED, path, "its folder is missing");
+			code = command_say(run, EXIT_REFUSED, path, "its folder is missing; -p makes it");
 		else
 			code = command_judge(run, r, &answer, path);
 		api_answer_fini(&answer);
@@ -61,23 +62,124 @@ static int find_parent(struct command_run *run, const char *path, char ret_id[24
 	return code;
 }
 
-static int make_folder(struct command_run *run, const char *path, const char *parent)
+/* -ERR_EXISTS: something has the name. */
+static int post_folder(struct command_run *run, const char *path, const char *parent, struct api_answer *ret)
 {
 	json_t *body = json_pack("{s:s}", "parent", parent);
 	struct api_request request = {.method = "POST", .path = REMOTE_HOME "/folders", .body = body};
-	struct api_answer answer;
-	int code, r = body ? item_json_set_bytes(body, "name", remote_last(path)) : -ENOMEM;
+	int r = body ? item_json_set_bytes(body, "name", remote_last(path)) : -ENOMEM;
 
-	if (r < 0) {
-		json_decref(body);
-		return command_fail(run, r, path);
-	}
-	r = api_call(run->api, &request, &answer);
-	code = command_judge(run, r, &answer, path);
+	memset(ret, 0, sizeof(*ret));
+	if (r == 0)
+		r = api_call(run->api, &request, ret);
+	json_decref(body);
+	return r;
+}
+
+static int make_folder(struct command_run *run, const char *path, const char *parent)
+{
+	struct api_answer answer;
+	int r = post_folder(run, path, parent, &answer);
+	int code = command_judge(run, r, &answer, path);
+
 	if (code == EXIT_DONE && run->options.json && answer.json)
 		command_print_json(answer.json);
 	api_answer_fini(&answer);
-	json_decref(body);
+	return code;
+}
+
+/* ---- mkdir -p ---- */
+
+/* GET of what is at path. 0: a folder, whose id ret_id gets. -ENOTDIR: something else. */
+static int look_for_folder(struct command_run *run, const char *path, char ret_id[24], struct api_answer *ret)
+{
+	struct api_request request = {.method = "GET"};
+	struct buf url;
+	const char *type;
+	int64_t id = 0;
+	int r;
+
+	memset(ret, 0, sizeof(*ret));
+	buf_init(&url, REMOTE_URL_BYTES_MAX);
+	r = buf_append_str(&url, REMOTE_ITEM);
+	if (r == 0)
+		r = remote_encode(path, &url);
+	if (r == 0 && url.size == sizeof(REMOTE_ITEM) - 1)
+		r = buf_append_str(&url, "/");
+	request.path = url.data;
+	if (r == 0)
+		r = api_call(run->api, &request, ret);
+	if (r == 0) {
+		type = json_string_value(json_object_get(ret->json, "type"));
+		r = item_json_get_id(ret->json, "id", &id) < 0 || !type ? -EPROTO
+			: strcmp(type, "dir") != 0			? -ENOTDIR
+									: 0;
+	}
+	(void)snprintf(ret_id, 24, "%" PRId64, id);
+	buf_fini(&url);
+	return r;
+}
+
+/* The folder at path, which lies in parent, is there afterwards, whoever makes it; id becomes its own. */
+static int have_folder(struct command_run *run, const char *path, char id[24])
+{
+	struct api_answer answer;
+	char own[24];
+	int64_t made = 0;
+	int code, r = look_for_folder(run, path, own, &answer);
+
+	if (r == -ERR_NOT_FOUND) {
+		api_answer_fini(&answer);
+		r = post_folder(run, path, id, &answer);
+		if (r == 0)
+			r = item_json_get_id(answer.json, "id", &made) < 0 ? -EPROTO : 0;
+		(void)snprintf(own, sizeof(own), "%" PRId64, made);
+	}
+	if (r == -ERR_EXISTS || r == -EEXIST) { /* somebody was quicker */
+		api_answer_fini(&answer);
+		r = look_for_folder(run, path, own, &answer);
+	}
+	if (r == -ENOTDIR && answer.status == 200)
+		code = command_say(run, EXIT_REFUSED, path, "this is there, and is no folder");
+	else
+		code = command_judge(run, r, &answer, path);
+	memcpy(id, own, sizeof(own));
+	api_answer_fini(&answer);
+	return code;
+}
+
+/* Each folder on the way, from the root down. */
+static int make_all(struct command_run *run, const char *path)
+{
+	char *way = strdup(path), id[24];
+	struct api_answer answer;
+	int code, r = way ? look_for_folder(run, "/", id, &answer) : -ENOMEM;
+
+	if (!way)
+		return command_fail(run, r, path);
+	code = command_judge(run, r, &answer, path);
+	api_answer_fini(&answer);
+	for (char *end = way; code == EXIT_DONE && *end;) {
+		size_t size;
+		char cut;
+
+		end += strspn(end, "/");
+		size = strcspn(end, "/");
+		end += size;
+		cut = *end;
+		*end = '\0';
+		if (size > 0 && remote_last(way).size > 0)
+			code = have_folder(run, way, id);
+		*end = cut;
+	}
+	if (code == EXIT_DONE && run->options.json) {
+		r = look_for_folder(run, path, id, &answer);
+		code = command_judge(run, r, &answer, path);
+		if (code == EXIT_DONE)
+			command_print_json(answer.json);
+		api_answer_fini(&answer);
+	}
+	free(way);
 	return code;
 }
 
@@ -89,12 +191,26 @@ static int mkdir_run(struct command_run *run)
 
 	if (remote_last(path).size == 0)
 		return command_say(run, EXIT_USAGE, path, "what shall the folder be called?");
+	if (run->options.parents) {
+		struct buf url;
+
+		buf_init(&url, REMOTE_URL_BYTES_MAX);
+		code = command_path(run, REMOTE_ITEM, path, &url); /* before anything of it is made */
+		buf_fini(&url);
+		return code == EXIT_DONE ? make_all(run, path) : code;
+	}
 	code = find_parent(run, path, parent);
 	return code == EXIT_DONE ? make_folder(run, path, parent) : code;
 }
 
-static const struct args_flag rm_flags[] = {COMMAND_FLAG_CREDENTIALS, COMMAND_FLAGS_END};
-static const struct args_flag mkdir_flags[] = {COMMAND_FLAG_JSON, COMMAND_FLAG_CREDENTIALS, COMMAND_FLAGS_END};
+static const struct args_flag rm_flags[] = {COMMAND_FLAG_JSON, COMMAND_FLAG_CREDENTIALS, COMMAND_FLAGS_END};
+static const struct args_flag mkdir_flags[] = {
+	COMMAND_FLAG(
+		"parents", 'p', NULL, parents, "make the folders on the way, too; what is there already is no failure"),
+	COMMAND_FLAG_JSON,
+	COMMAND_FLAG_CREDENTIALS,
+	COMMAND_FLAGS_END,
+};
 
 const struct command command_rm = {
 	.name = "rm",
@@ -109,7 +225,7 @@ const struct command command_rm = {
 
 const struct command command_mkdir = {
 	.name = "mkdir",
-	.arguments = "PATH",
+	.arguments = "[-p] PATH",
 	.summary = "make a folder",
 	.flags = mkdir_flags,
 	.words_min = 1,

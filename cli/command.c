@@ -2,6 +2,7 @@
 
 #include "cli/print.h"
 #include "cli/remote.h"
+#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/suggest.h"
 
@@ -70,9 +71,36 @@ bool command_on_terminal(void)
 	return isatty(STDOUT_FILENO) == 1;
 }
 
+/* problem: what the store said, or NULL. */
+static void say_json(const struct command_run *run, int code, const char *what, const char *why, const json_t *problem)
+{
+	static const char *const members[] = {"type", "status", "errno", "trace_id"};
+	json_t *error = json_pack("{s:s, s:i}", "command", run->command->name, "exit", code);
+
+	if (what)
+		(void)item_json_set_bytes(error, "what", span_str(what));
+	(void)item_json_set_bytes(error, "detail", span_str(why));
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		json_t *member = json_object_get(problem, members[i]);
+
+		if (member)
+			(void)json_object_set(error, members[i], member);
+	}
+	error = json_pack("{s:o}", "error", error);
+	(void)json_dumpf(error, stderr, JSON_COMPACT);
+	(void)fputc('\n', stderr);
+	json_decref(error);
+}
+
 int command_say(const struct command_run *run, int code, const char *what, const char *why)
 {
 	struct buf text;
+
+	if (run->options.json) {
+		(void)fflush(stdout);
+		say_json(run, code, what, why, NULL);
+		return code;
+	}
 
 	buf_init(&text, HELP_BYTES_MAX);
 	(void)buf_printf(&text, "nephos %s: ", run->command->name);
@@ -90,26 +118,49 @@ int command_say(const struct command_run *run, int code, const char *what, const
 
 int command_fail(const struct command_run *run, int r, const char *what)
 {
-	return command_say(run, EXIT_REFUSED, what, r <= -ERR_BASE ? error_lookup(r)->title : strerror(-r));
+	return command_say(run, EXIT_REFUSED, what, error_text(r));
 }
+
+/* Why nothing answered: what stands before the URL, and behind it. */
+static const struct unreachable {
+	int error;
+	const char *before, *behind;
+} unreachable[] = {
+	{-ECONNREFUSED, "the store at ", " cannot be reached: nothing listens there"},
+	{-EHOSTUNREACH, "the store at ", " cannot be reached: there is no way to that host"},
+	{-ERR_NO_SUCH_HOST, "the store at ", " cannot be reached: nobody knows a host of that name (DNS)"},
+	{-ECONNRESET, "the store at ", " cannot be reached: it closes the connection without an answer"},
+	{-ETIMEDOUT, "the store at ", " cannot be reached: it does not answer in time"},
+	{-ERR_NO_TLS, "what answers at ", " does not speak TLS: is it http instead of https?"},
+	{-ERR_CERTIFICATE, "the certificate of ", " is not trusted on this machine"},
+	{-EPROTO, "what answers at ", " is no store, or one that speaks https only"},
+};
 
 static int judge_transport(const struct command_run *run, int r, const char *what)
 {
-	const char *url = run->api ? api_url(run->api) : "";
+	const struct unreachable *found = NULL;
 	char why[CREDENTIALS_TOKEN_BYTES];
 
-	switch (r) {
-	case -ECONNREFUSED:
-	case -EHOSTUNREACH:
-	case -ECONNRESET:
-	case -ETIMEDOUT:
-		(void)snprintf(why, sizeof(why), "the store at %s cannot be reached: %s", url, strerror(-r));
-		return command_say(run, EXIT_UNREACHABLE, what, why);
-	case -EPROTO:
-		(void)snprintf(why, sizeof(why), "what answers at %s is no store", url);
-		return command_say(run, EXIT_UNREACHABLE, what, why);
-	default:
+	for (size_t i = 0; !found && i < sizeof(unreachable) / sizeof(unreachable[0]); i++)
+		if (unreachable[i].error == r)
+			found = &unreachable[i];
+	if (!found)
 		return command_fail(run, r, what);
+	(void)snprintf(why, sizeof(why), "%s%s%s", found->before, run->api ? api_url(run->api) : "", found->behind);
+	return command_say(run, EXIT_UNREACHABLE, what, why);
+}
+
+static enum command_exit exit_of_status(int status)
+{
+	switch (status) {
+	case 401:
+		return EXIT_UNAUTHENTICATED;
+	case 502:
+	case 503:
+	case 504:
+		return EXIT_UNREACHABLE;
+	default:
+		return EXIT_REFUSED;
 	}
 }
 
@@ -121,13 +172,43 @@ int command_judge(const struct command_run *run, int r, const struct api_answer 
 		return EXIT_DONE;
 	if (answer->status == 0 || (answer->status >= 200 && answer->status < 300))
 		return judge_transport(run, r, what);
+	if (run->options.json) {
+		(void)fflush(stdout);
+		say_json(run, exit_of_status(answer->status), what, answer->detail, answer->json);
+		return exit_of_status(answer->status);
+	}
 	(void)snprintf(why, sizeof(why), "%s%s%s%s", answer->detail, answer->trace[0] ? " (trace " : "", answer->trace,
 		answer->trace[0] ? ")" : "");
-	if (answer->status == 401)
-		return command_say(run, EXIT_UNAUTHENTICATED, what, why);
-	if (answer->status == 502 || answer->status == 503 || answer->status == 504)
-		return command_say(run, EXIT_UNREACHABLE, what, why);
-	return command_say(run, EXIT_REFUSED, what, why);
+	return command_say(run, exit_of_status(answer->status), what, why);
+}
+
+/* ---- progress ---- */
+
+void command_progress_begin(struct progress *p, const char *name, int64_t total)
+{
+	progress_begin(p, name, total, clock_mono_ns());
+}
+
+void command_progress(struct progress *p, uint64_t done)
+{
+	struct buf text;
+
+	if (!p->name || isatty(STDERR_FILENO) != 1)
+		return;
+	buf_init(&text, PRINT_LINE_BYTES_MAX);
+	if (progress_at(p, done, clock_mono_ns(), &text))
+		print_all(stderr, &text);
+	buf_fini(&text);
+}
+
+void command_progress_end(struct progress *p)
+{
+	struct buf text;
+
+	buf_init(&text, PRINT_LINE_BYTES_MAX);
+	progress_end(p, &text);
+	print_all(stderr, &text);
+	buf_fini(&text);
 }
 
 int command_path(const struct command_run *run, const char *prefix, const char *path, struct buf *ret_url)
@@ -265,6 +346,14 @@ static int refuse_name(int argc, char **argv)
 
 /* ---- running one ---- */
 
+/* Whoever looks at a terminal learns why it takes a second longer. */
+static void say_silence(const char *silent, const char *now, void *cookie)
+{
+	const struct command_run *run = cookie;
+
+	(void)fprintf(stderr, "nephos %s: %s does not answer; %s is asked\n", run->command->name, silent, now);
+}
+
 static int find_store(struct command_run *run)
 {
 	enum command_needs needs = run->command->needs;
@@ -287,6 +376,11 @@ static int find_store(struct command_run *run)
 		r = api_new(&run->credentials, &run->api);
 		code = r < 0 ? command_fail(run, r, NULL) : EXIT_DONE;
 	}
+	if (run->credentials.shared)
+		(void)fprintf(stderr, "nephos %s: everybody on this machine can read the key in %s\n",
+			run->command->name, run->credentials.shared);
+	if (run->api && isatty(STDERR_FILENO) == 1)
+		api_on_silence(run->api, say_silence, run);
 	buf_fini(&why);
 	return code;
 }
@@ -342,6 +436,22 @@ static bool is_one_of(const char *word, const char *a, const char *b, const char
 	return strcmp(word, a) == 0 || strcmp(word, b) == 0 || strcmp(word, c) == 0;
 }
 
+/* "help NAME": as "NAME --help". argv[0] is "help". */
+static int help_about(int argc, char **argv, int (*mount)(int argc, char **argv))
+{
+	static char flag[] = "--help";
+	char *mount_help[] = {argv[1], flag, NULL};
+	const struct command *command;
+	int used;
+
+	if (strcmp(argv[1], MOUNT_NAME) == 0)
+		return mount(2, mount_help);
+	if (is_group(argv[1]) && argc < 3)
+		return end_output(print_list(stdout));
+	command = find(argc, argv, &used);
+	return command ? end_output(print_help(command)) : refuse_name(argc, argv);
+}
+
 int command_main(int argc, char **argv, int (*mount)(int argc, char **argv))
 {
 	const struct command *command;
@@ -354,7 +464,7 @@ int command_main(int argc, char **argv, int (*mount)(int argc, char **argv))
 	if (strcmp(argv[1], MOUNT_NAME) == 0)
 		return mount(argc - 1, argv + 1);
 	if (is_one_of(argv[1], "--help", "-h", "help"))
-		return end_output(print_list(stdout));
+		return argc > 2 ? help_about(argc - 1, argv + 1, mount) : end_output(print_list(stdout));
 	if (is_one_of(argv[1], "--version", "-V", "version")) {
 		(void)printf("nephos %s\n", NEPHOS_VERSION);
 		return end_output(EXIT_DONE);

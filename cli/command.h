@@ -8,6 +8,7 @@
 #include "cli/api.h"
 #include "cli/args.h"
 #include "cli/credentials.h"
+#include "cli/progress.h"
 
 #include <stdbool.h>
 
@@ -59,7 +60,7 @@ struct command {
 	}
 #define COMMAND_FLAG_CREDENTIALS \
 	COMMAND_FLAG("credentials", 0, "FILE", credentials, "lines NEPHOS_URL=, NEPHOS_TOKEN=; nobody else may read it")
-#define COMMAND_FLAG_JSON COMMAND_FLAG("json", 0, NULL, json, "print JSON")
+#define COMMAND_FLAG_JSON COMMAND_FLAG("json", 0, NULL, json, "print JSON, failures too")
 #define COMMAND_FLAGS_END              \
 	{                              \
 		NULL, 0, NULL, 0, NULL \
@@ -76,12 +77,20 @@ int command_main(int argc, char **argv, int (*mount)(int argc, char **argv));
 
 /* ---- for commands ---- */
 
-/* "nephos NAME: WHAT: WHY" on stderr, what may be NULL; names in it are escaped. Returns code. */
+/*
+ * "nephos NAME: WHAT: WHY" on stderr, what may be NULL; names in it are escaped. With --json it is one object there: {"error": {"command", "what", "detail", "exit"}}, and what
+ * the store's problem says of itself: "type", "status", "errno", "trace_id". Returns code.
+ */
 int command_say(const struct command_run *run, int code, const char *what, const char *why);
 /* What api_call has returned and answered, said; what (may be NULL) is what it was about. Returns the exit code; r 0: EXIT_DONE. */
 int command_judge(const struct command_run *run, int r, const struct api_answer *answer, const char *what);
 /* A local failure. */
 int command_fail(const struct command_run *run, int r, const char *what);
+
+/* On stderr, when that is a terminal; else nothing happens. name is borrowed until the end; total -1: not known. */
+void command_progress_begin(struct progress *p, const char *name, int64_t total);
+void command_progress(struct progress *p, uint64_t done);
+void command_progress_end(struct progress *p);
 
 /* To stdout. Whether it worked is seen once, at the end. */
 void command_print(const struct buf *text);

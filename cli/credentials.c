@@ -42,6 +42,7 @@ void credentials_fini(struct credentials *c)
 	drop_urls(c);
 	drop_token(c);
 	free(c->user);
+	free(c->shared);
 	credentials_init(c);
 }
 
@@ -198,6 +199,8 @@ int credentials_read(const char *path, struct credentials *ret, struct buf *ret_
 		r = envfile_parse(buf_span(&text), &reading, on_pair, &line);
 	if (r == 0)
 		c.key_id = find_key_id(buf_span(&text));
+	if (r == 0 && file_is_shared(path))
+		c.shared = strdup(path); /* without memory there is no word, and no harm */
 	if (r < 0 && !reading.said)
 		say_why(path, r, line, ret_why);
 	if (text.data)

@@ -19,6 +19,7 @@ struct credentials {
 	char *user;			  /* NULL: not said */
 	char *token;			  /* NULL: none was found */
 	uint64_t key_id;		  /* of the device key that login made; 0: not said */
+	char *shared; /* the file with the token, when others on this machine can read it; else NULL */
 };
 
 /* named: the value of --credentials, or NULL. Why it failed in ret_why: -ENOENT, -EPERM (others can read the file), -EINVAL …. */

@@ -1,6 +1,7 @@
 #include "cli/command.h"
 #include "cli/digest.h"
 #include "cli/local.h"
+#include "cli/progress.h"
 #include "cli/remote.h"
 #include "common/base/error.h"
 #include "common/base/text.h"
@@ -29,6 +30,8 @@ struct download {
 	bool has_digest;
 	uint8_t digest[SHA256_BYTES];
 	int local_error; /* of writing here */
+	bool to_terminal;
+	struct progress progress;
 };
 
 /* The size that the whole has: of a part it stands behind the slash of Content-Range. */
@@ -67,7 +70,11 @@ static int on_head(void *cookie, const struct http_response *head)
 		(void)snprintf(d->etag, sizeof(d->etag), "%s", etag);
 	if (digest && digest_find(digest, d->digest) == 0)
 		d->has_digest = true;
-	return read_size(d, head);
+	int r = read_size(d, head);
+
+	if (d->expected <= INT64_MAX)
+		d->progress.total = (int64_t)d->expected;
+	return r;
 }
 
 static int on_data(void *cookie, const void *data, size_t size)
@@ -80,12 +87,21 @@ static int on_data(void *cookie, const void *data, size_t size)
 		return -ECANCELED;
 	}
 	d->received += size;
+	command_progress(&d->progress, d->received);
 	return sha256_update(&d->hash, data, size);
+}
+
+static void on_tick(void *cookie)
+{
+	struct download *d = cookie;
+
+	command_progress(&d->progress, d->received);
 }
 
 static int receive(struct download *d, const char *path, struct api_answer *ret)
 {
-	struct api_stream stream = {.on_head = on_head, .on_data = on_data, .cookie = d};
+	struct api_stream stream = {
+		.on_head = on_head, .on_data = on_data, .on_tick = on_tick, .resumable = true, .cookie = d};
 	struct http_headers headers;
 	struct api_request request = {.method = "GET", .path = path, .headers = &headers, .stream = &stream};
 	int r = 0;
@@ -139,12 +155,16 @@ static int judge(struct download *d, int r, const struct api_answer *answer)
 static int download(struct download *d, const char *path)
 {
 	struct api_answer answer;
-	int code, r = receive(d, path, &answer);
+	int code, r;
 
+	/* Not into what is shown there. */
+	command_progress_begin(&d->progress, d->to_terminal ? NULL : d->path, -1);
+	r = receive(d, path, &answer);
 	for (unsigned piece = 1; piece < PIECES_MAX && is_cut(d, r); piece++) {
 		api_answer_fini(&answer);
 		r = receive(d, path, &answer);
 	}
+	command_progress_end(&d->progress);
 	if (r == 0)
 		r = check(d);
 	if (r == 0) {
@@ -188,6 +208,7 @@ static int get_run(struct command_run *run)
 			r = sha256_init(&d.hash);
 		if (r == 0)
 			r = local_open(target, &d.local);
+		d.to_terminal = target && strcmp(target, "-") == 0 && command_on_terminal();
 		code = r < 0 ? command_fail(run, r, target) : download(&d, path.data);
 	}
 	local_free(d.local);
@@ -197,7 +218,7 @@ static int get_run(struct command_run *run)
 	return code;
 }
 
-static const struct args_flag get_flags[] = {COMMAND_FLAG_CREDENTIALS, COMMAND_FLAGS_END};
+static const struct args_flag get_flags[] = {COMMAND_FLAG_JSON, COMMAND_FLAG_CREDENTIALS, COMMAND_FLAGS_END};
 
 const struct command command_get = {
 	.name = "get",

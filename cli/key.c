@@ -177,7 +177,7 @@ static int key_revoke_run(struct command_run *run)
 }
 
 static const struct args_flag add_flags[] = {COMMAND_FLAG_JSON, COMMAND_FLAG_CREDENTIALS, COMMAND_FLAGS_END};
-static const struct args_flag revoke_flags[] = {COMMAND_FLAG_CREDENTIALS, COMMAND_FLAGS_END};
+static const struct args_flag revoke_flags[] = {COMMAND_FLAG_JSON, COMMAND_FLAG_CREDENTIALS, COMMAND_FLAGS_END};
 
 const struct command command_key_add = {
 	.name = "key add",

@@ -60,6 +60,8 @@ static int from_file(const char *path, char **ret, struct buf *ret_why)
 	buf_init(&text, PASSWORD_SIZE_MAX + 2);
 	r = strcmp(path, "-") == 0 ? read_line(STDIN_FILENO, &text)
 				   : file_read(path, PASSWORD_SIZE_MAX + 2, true, &text);
+	if (r == 0 && file_is_shared(path))
+		(void)fprintf(stderr, "nephos: everybody on this machine can read the password in %s\n", path);
 	if (r == -EPERM)
 		(void)buf_printf(ret_why, "others can read %s: chmod 600 it", path);
 	else if (r < 0)

@@ -1,6 +1,7 @@
 #include "cli/command.h"
 #include "cli/digest.h"
 #include "cli/print.h"
+#include "cli/progress.h"
 #include "cli/remote.h"
 #include "common/base/error.h"
 #include "common/base/limits.h"
@@ -26,7 +27,16 @@ struct upload {
 	bool is_file;
 	int64_t size; /* -1: not known */
 	int error;    /* of reading here */
+	uint64_t done;
+	struct progress progress;
 };
+
+static void on_tick(void *cookie)
+{
+	struct upload *u = cookie;
+
+	command_progress(&u->progress, u->done);
+}
 
 static int upload_open(struct upload *u)
 {
@@ -55,6 +65,8 @@ static int upload_read(struct upload *u, void *data, size_t size, size_t *ret_si
 		return -ECANCELED;
 	}
 	*ret_size = (size_t)n;
+	u->done += (size_t)n;
+	command_progress(&u->progress, u->done);
 	return 0;
 }
 
@@ -67,6 +79,7 @@ static int on_rewind(void *cookie)
 {
 	struct upload *u = cookie;
 
+	u->done = 0;
 	return u->is_file && lseek(u->fd, 0, SEEK_SET) == 0 ? 0 : -ESPIPE;
 }
 
@@ -81,6 +94,7 @@ static int hash_file(struct upload *u, uint8_t ret[SHA256_BYTES])
 
 	if (!piece)
 		r = -ENOMEM;
+	command_progress_begin(&u->progress, "reading", u->size);
 	while (r == 0 && left > 0 && got > 0) {
 		r = upload_read(u, piece, left < HASH_PIECE_BYTES ? (size_t)left : HASH_PIECE_BYTES, &got);
 		if (r == 0)
@@ -91,6 +105,8 @@ static int hash_file(struct upload *u, uint8_t ret[SHA256_BYTES])
 		r = sha256_final(&hash, ret);
 	if (r == 0 && lseek(u->fd, 0, SEEK_SET) < 0)
 		r = -errno;
+	command_progress_end(&u->progress);
+	u->done = 0;
 	sha256_fini(&hash);
 	free(piece);
 	return r;
@@ -126,7 +142,8 @@ static int judge(struct upload *u, int r, const struct api_answer *answer, const
 
 static int send_content(struct upload *u, const char *url, const char *path)
 {
-	struct api_stream stream = {.length = u->size, .pull = on_pull, .rewind = on_rewind, .cookie = u};
+	struct api_stream stream = {
+		.length = u->size, .pull = on_pull, .rewind = on_rewind, .on_tick = on_tick, .cookie = u};
 	struct http_headers headers;
 	struct api_request request = {.method = "PUT", .path = url, .headers = &headers, .stream = &stream};
 	struct api_answer answer;
@@ -137,8 +154,10 @@ static int send_content(struct upload *u, const char *url, const char *path)
 	r = http_headers_add(&headers, "Content-Type", "application/octet-stream");
 	if (r == 0 && u->is_file)
 		r = add_digest(u, &headers);
+	command_progress_begin(&u->progress, path, u->size);
 	if (r == 0)
 		r = api_call(u->run->api, &request, &answer);
+	command_progress_end(&u->progress);
 	code = judge(u, r, &answer, path);
 	if (code == EXIT_DONE && u->run->options.json && answer.json)
 		command_print_json(answer.json);

@@ -1,17 +1,24 @@
 #include "cli/command.h"
 #include "cli/mounts.h"
 #include "cli/print.h"
+#include "common/base/error.h"
 #include "common/http/loopback.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* What the gateways say of themselves and of the services behind them, and what is mounted here. Needs no key. */
 
-#define GATEWAYS_MAX 64 /* asked one after the other */
+#define GATEWAYS_MAX 64
+#define STATUS_DEADLINE_MS 2000 /* a gateway that needs longer to say how it is, is not well */
+#define STATUS_BYTES_MAX (1024u * 1024)
 
 struct survey {
 	struct command_run *run;
-	json_t *urls; /* of gateways that are known */
+	struct http_client *client;
+	json_t *urls; /* of gateways that are known; those that were asked come first, as in gateways */
 	json_t *gateways, *services, *mounts;
 	bool any_ready;
 };
@@ -34,29 +41,6 @@ static void offer_peer(struct survey *s, const char *asked, const char *url)
 		offer_url(s, url);
 }
 
-/* GET of one gateway, no other. */
-static int ask(const char *url, const char *path, struct api_answer *ret)
-{
-	struct api_request request = {.method = "GET", .path = path, .anonymous = true};
-	struct credentials one;
-	struct api *api = NULL;
-	struct buf why;
-	int r;
-
-	memset(ret, 0, sizeof(*ret));
-	credentials_init(&one);
-	buf_init(&why, PRINT_LINE_BYTES_MAX);
-	r = credentials_set_urls(&one, url, &why);
-	if (r == 0)
-		r = api_new(&one, &api);
-	if (r == 0)
-		r = api_call(api, &request, ret);
-	api_free(api);
-	credentials_fini(&one);
-	buf_fini(&why);
-	return r;
-}
-
 /* One gateway may not have heard of a service yet that another knows. */
 static void merge_services(struct survey *s, const json_t *services)
 {
@@ -73,31 +57,131 @@ static void merge_services(struct survey *s, const json_t *services)
 	}
 }
 
-static void survey_gateway(struct survey *s, const char *url)
+/* ---- all gateways at once: one that hangs costs its deadline once, whatever their number ---- */
+
+struct question {
+	struct answers *answers;
+	struct http_response response;
+};
+
+struct answers {
+	pthread_mutex_t lock;
+	pthread_cond_t all_there;
+	size_t missing; /* guarded by the lock */
+	struct question *list;
+	size_t count;
+};
+
+static void on_answer(void *cookie, struct http_response *response)
 {
-	struct api_answer status, ready;
-	const json_t *peers;
-	json_t *gateway;
-	int r = ask(url, "/status", &status);
-	bool is_ready = false;
+	struct question *q = cookie;
+	struct answers *a = q->answers;
+
+	pthread_mutex_lock(&a->lock);
+	q->response = *response;
+	memset(response, 0, sizeof(*response));
+	if (--a->missing == 0)
+		pthread_cond_signal(&a->all_there);
+	pthread_mutex_unlock(&a->lock);
+}
+
+static void begin_question(struct survey *s, struct question *q, const char *base, const char *path)
+{
+	struct http_call_options options = {.deadline_ms = STATUS_DEADLINE_MS, .response_max = STATUS_BYTES_MAX};
+	char *url;
+	int r = asprintf(&url, "%s%s", base, path) < 0 ? -ENOMEM : 0;
 
 	if (r == 0) {
-		(void)ask(url, "/readyz", &ready);
-		is_ready = ready.status == 200; /* whatever it says in words */
-		api_answer_fini(&ready);
-		peers = json_object_get(status.json, "gateways");
-		for (size_t i = 0; i < json_array_size(peers); i++)
-			offer_peer(s, url, json_string_value(json_array_get(peers, i)));
-		merge_services(s, json_object_get(status.json, "services"));
+		options.url = url;
+		r = http_client_start(s->client, &options, q, on_answer, NULL);
+		free(url);
 	}
-	s->any_ready = s->any_ready || is_ready;
-	gateway = json_pack("{s:s, s:b, s:b}", "url", url, "reachable", r == 0, "ready", is_ready);
-	if (gateway && r == 0)
-		(void)json_object_set(gateway, "name", json_object_get(status.json, "name"));
-	else if (gateway)
-		(void)json_object_set_new(gateway, "error", json_string(status.status ? status.detail : strerror(-r)));
+	if (r < 0)
+		on_answer(q, &(struct http_response){.error = r});
+}
+
+static bool is_good(const struct http_response *r)
+{
+	return r->error == 0 && r->status == 200;
+}
+
+static void add_gateway(
+	struct survey *s, const char *url, const struct http_response *r, const struct http_response *ready)
+{
+	const bool is_ready = is_good(ready); /* whatever it says in words */
+	json_t *page = is_good(r) ? json_loadb(r->body.data ? r->body.data : "", r->body.size, 0, NULL) : NULL;
+	const json_t *peers = json_object_get(page, "gateways");
+	json_t *gateway =
+		json_pack("{s:s, s:b, s:b}", "url", url, "reachable", page != NULL, "ready", page && is_ready);
+	char why[64];
+
+	for (size_t i = 0; i < json_array_size(peers); i++)
+		offer_peer(s, url, json_string_value(json_array_get(peers, i)));
+	merge_services(s, json_object_get(page, "services"));
+	s->any_ready = s->any_ready || (page && is_ready);
+	if (r->error < 0)
+		(void)snprintf(why, sizeof(why), "%s", error_text(r->error));
+	else if (r->status != 200)
+		(void)snprintf(why, sizeof(why), "the answer was HTTP status %d", r->status);
+	else
+		(void)snprintf(why, sizeof(why), "what answers there is no gateway");
+	if (page)
+		(void)json_object_set(gateway, "name", json_object_get(page, "name"));
+	else
+		(void)json_object_set_new(gateway, "error", json_string(why));
 	(void)json_array_append_new(s->gateways, gateway);
-	api_answer_fini(&status);
+	json_decref(page);
+}
+
+/* Of the gateways from first on, those that answered before; NULL: all. */
+static void ask_all(struct survey *s, size_t first, const char *path, const struct question *before, struct answers *a)
+{
+	for (size_t i = 0; i < a->count; i++)
+		a->list[i] = (struct question){.answers = a, .response.error = -ENOENT};
+	a->missing = 1; /* ours, so that nobody signals before all are asked */
+	for (size_t i = 0; i < a->count; i++) {
+		if (before && !is_good(&before[i].response))
+			continue;
+		pthread_mutex_lock(&a->lock);
+		a->missing++;
+		pthread_mutex_unlock(&a->lock);
+		begin_question(s, &a->list[i], json_string_value(json_array_get(s->urls, first + i)), path);
+	}
+	pthread_mutex_lock(&a->lock);
+	a->missing--;
+	while (a->missing > 0) /* each has a deadline of its own */
+		pthread_cond_wait(&a->all_there, &a->lock);
+	pthread_mutex_unlock(&a->lock);
+}
+
+/* Those known and not asked yet; they may name others. */
+static int survey_round(struct survey *s)
+{
+	const size_t first = json_array_size(s->gateways), count = json_array_size(s->urls) - first;
+	struct answers status = {
+		.lock = PTHREAD_MUTEX_INITIALIZER, .all_there = PTHREAD_COND_INITIALIZER, .count = count};
+	struct answers ready = {
+		.lock = PTHREAD_MUTEX_INITIALIZER, .all_there = PTHREAD_COND_INITIALIZER, .count = count};
+	int r = 0;
+
+	status.list = calloc(count, sizeof(*status.list));
+	ready.list = calloc(count, sizeof(*ready.list));
+	if (status.list && ready.list) {
+		ask_all(s, first, "/status", NULL, &status);
+		ask_all(s, first, "/readyz", status.list, &ready);
+		for (size_t i = 0; i < count; i++)
+			add_gateway(s, json_string_value(json_array_get(s->urls, first + i)), &status.list[i].response,
+				&ready.list[i].response);
+		for (size_t i = 0; i < count; i++) {
+			http_response_fini(&status.list[i].response);
+			http_response_fini(&ready.list[i].response);
+		}
+	} else {
+		r = -ENOMEM;
+	}
+	free(status.list);
+	free(ready.list);
+	return r;
 }
 
 static void survey_mounts(struct survey *s)
@@ -202,17 +286,23 @@ static int status_run(struct command_run *run)
 		.gateways = json_array(),
 		.services = json_array(),
 		.mounts = json_array()};
+	const struct http_client_options options = {.user_agent = "nephos/" NEPHOS_VERSION};
+	int r;
 
 	for (size_t i = 0; i < run->credentials.url_count; i++)
 		offer_url(&s, run->credentials.urls[i]);
-	for (size_t i = 0; i < json_array_size(s.urls); i++) /* grows while it runs */
-		survey_gateway(&s, json_string_value(json_array_get(s.urls, i)));
+	r = http_client_new(&options, &s.client);
+	while (r == 0 && json_array_size(s.gateways) < json_array_size(s.urls))
+		r = survey_round(&s);
 	survey_mounts(&s);
 	print_survey(&s);
 	json_decref(s.urls);
 	json_decref(s.gateways);
 	json_decref(s.services);
 	json_decref(s.mounts);
+	http_client_free(s.client);
+	if (r < 0)
+		return command_fail(run, r, NULL);
 	return s.any_ready ? EXIT_DONE : command_say(run, EXIT_UNREACHABLE, NULL, "no gateway is ready");
 }
 

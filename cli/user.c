@@ -297,7 +297,7 @@ static const struct args_flag passwd_flags[] = {
 	COMMAND_FLAGS_END,
 };
 
-static const struct args_flag rm_flags[] = {COMMAND_FLAG_CREDENTIALS, COMMAND_FLAGS_END};
+static const struct args_flag rm_flags[] = {COMMAND_FLAG_JSON, COMMAND_FLAG_CREDENTIALS, COMMAND_FLAGS_END};
 
 const struct command command_user_add = {
 	.name = "user add",

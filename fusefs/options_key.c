@@ -2,6 +2,7 @@
 
 #include "common/base/envfile.h"
 #include "common/base/error.h"
+#include "common/base/file.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -47,6 +48,8 @@ static int read_file(const char *path, struct found *ret, struct buf *ret_why)
 
 	if (r == 0 && (!f.token || !*f.token))
 		r = -ENOKEY;
+	if (r == 0 && file_is_shared(path))
+		(void)fprintf(stderr, "nephos mount: everybody on this machine can read the key in %s\n", path);
 	if (r == -EPERM)
 		(void)buf_printf(ret_why, "%s can be read by others: chmod 600 it, and think of a new key", path);
 	else if (r == -ENOKEY)

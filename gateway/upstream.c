@@ -99,7 +99,7 @@ static void note_failure(struct upstream_call *call, const struct http_response 
 	bool silent = response->error == -ETIMEDOUT && !response->first_byte;
 
 	call->sent += response->connected;
-	log_info(NULL, "%s at %s: %s%s%s", failed->name, failed->url, strerror(-response->error),
+	log_info(NULL, "%s at %s: %s%s%s", failed->name, failed->url, error_text(response->error),
 		response->connected ? ", connected" : "", response->first_byte ? ", answering" : "");
 	if (!call->body_error && response->error != -ECANCELED && (!response->connected || silent))
 		registry_suspect(call->options.registry, failed->kind, failed->name);

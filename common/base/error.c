@@ -1,6 +1,7 @@
 #include "common/base/error.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #define ROW(number, status, problem, text)                     \
@@ -105,6 +106,9 @@ static const struct error_info table[] = {
 	CODE(ERR_NO_GATEWAY, EIO, 503, "no-gateway", "No gateway answers"),
 	CODE(ERR_UNKNOWN_OUTCOME, EAGAIN, 503, "unknown-outcome", "It may have happened: try again with the same key"),
 	CODE(ERR_IN_DOUBT, EIO, 503, "in-doubt", "It may have happened or not"),
+	CODE(ERR_NO_SUCH_HOST, EHOSTUNREACH, 503, "no-such-host", "No such host is known"),
+	CODE(ERR_NO_TLS, EPROTO, 502, "no-tls", "What answers there does not speak TLS"),
+	CODE(ERR_CERTIFICATE, EPROTO, 502, "certificate", "The certificate is not trusted"),
 };
 
 #define ROWS (sizeof(table) / sizeof(table[0]))
@@ -150,6 +154,13 @@ int error_errno_by_name(const char *name)
 int error_errno(int code)
 {
 	return error_lookup(code)->errnum;
+}
+
+const char *error_text(int code)
+{
+	const struct error_info *row = error_lookup(code);
+
+	return row->code > ERR_BASE || code == INT_MIN ? row->title : strerror(code < 0 ? -code : code);
 }
 
 const struct error_info *error_row(size_t n)

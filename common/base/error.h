@@ -45,6 +45,9 @@ enum error_code {
 	ERR_NO_GATEWAY,	       /* 503 EIO: nobody answered for as long as one waits */
 	ERR_UNKNOWN_OUTCOME,   /* 503 EAGAIN: try again with the same key, it may have happened */
 	ERR_IN_DOUBT,	       /* 503 EIO: it may have happened or not, and nobody will ever say */
+	ERR_NO_SUCH_HOST,      /* 503 EHOSTUNREACH: nobody knows the host's name */
+	ERR_NO_TLS,	       /* 502 EPROTO: what answers there does not speak TLS */
+	ERR_CERTIFICATE,       /* 502 EPROTO: it does, and its certificate is not trusted here */
 	ERR_LAST
 };
 
@@ -59,6 +62,8 @@ struct error_info {
 
 /* The row of a failure; sign does not matter. Unknown numbers get the row of EIO; never NULL. */
 const struct error_info *error_lookup(int code);
+/* For people and logs: what the system says of an errno, the title of a code of ours. */
+const char *error_text(int code);
 /* The row of a problem type as it comes over the wire ("/problems/not-found" or a full URL ending so), or NULL. */
 const struct error_info *error_by_type(const char *type);
 /* 0 when the name is unknown. */

@@ -10,6 +10,16 @@
 
 #define READ_STEP_BYTES 4096u /* what grows the buffer at a time: the files are small, and st_size is not believed */
 
+/* As a secret has to be. */
+static bool is_kept(const struct stat *st)
+{
+	const mode_t reading = S_IRUSR | S_IRGRP | S_IROTH;
+
+	if ((st->st_mode & (S_IRWXG | S_IRWXO)) == 0)
+		return true;
+	return (st->st_mode & ALLPERMS & ~reading) == 0 && (st->st_uid == 0 || st->st_uid == geteuid());
+}
+
 static int file_check(int fd, bool secret)
 {
 	struct stat st;
@@ -18,7 +28,14 @@ static int file_check(int fd, bool secret)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
-	return secret && (st.st_mode & (S_IRWXG | S_IRWXO)) ? -EPERM : 0;
+	return secret && !is_kept(&st) ? -EPERM : 0;
+}
+
+bool file_is_shared(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && (st.st_mode & (S_IRGRP | S_IROTH));
 }
 
 /* Reads up to the end, or until there is more than max. */

@@ -9,10 +9,14 @@
 
 /*
  * Appends the content of a regular file to ret, up to max bytes. secret: a file that group or others may read, write
- * or execute is refused. -ENOENT, -EACCES …: from open. -EINVAL: not a regular file. -EPERM: a secret that others can
+ * or execute is refused; but one that nobody may write or execute, and that belongs to root or to the caller, may be
+ * read by all: that is how container engines hand out secrets (0444), and whoever could read it there is inside.
+ * -ENOENT, -EACCES …: from open. -EINVAL: not a regular file. -EPERM: a secret that others can
  * reach. -EFBIG: over max. -E2BIG, -ENOMEM: from ret, which is unchanged after any failure.
  */
 int file_read(const char *path, size_t max, bool secret, struct buf *ret);
+/* Whether group or others may read it, so that its reader can say a word about a secret. */
+bool file_is_shared(const char *path);
 
 /*
  * Replaces path by a file of this content and exactly this mode, or leaves it as it was: a temporary file beside it,

@@ -1,6 +1,7 @@
 #include "common/http/client_internal.h"
 
 #include "common/base/clock.h"
+#include "common/base/error.h"
 #include "common/http/loopback.h"
 
 #include <assert.h>
@@ -15,6 +16,8 @@
  * server may have done its work by then. So the second attempt is let through only for what may be done twice: reads, and requests with an
  * Idempotency-Key. Others end with -ECONNRESET, connected and without a first byte, and the caller decides.
  */
+
+#define EXPECT_SLACK_MS 2000 /* by which the look for a sign of life may come late */
 
 static bool is_ours(const char *name)
 {
@@ -202,6 +205,13 @@ int call_waiting(const struct http_call *call, int64_t now_ns)
 	return call->options.waiting(call->cookie, (unsigned)((now_ns - call->last_byte_ns) / NS_PER_MS));
 }
 
+/* The server has not even said that the body may come. */
+static bool is_silent(const struct http_call *call, int64_t now_ns)
+{
+	return call->options.first_byte_ms && call->response.status == 0 &&
+		now_ns - call->last_byte_ns > (int64_t)call->options.first_byte_ms * NS_PER_MS;
+}
+
 /* Only for blocking calls: asynchronous ones are watched by the client's thread. */
 static int on_progress(void *cookie, curl_off_t in_total, curl_off_t in_now, curl_off_t out_total, curl_off_t out_now)
 {
@@ -211,7 +221,9 @@ static int on_progress(void *cookie, curl_off_t in_total, curl_off_t in_now, cur
 	(void)in_now;
 	(void)out_total;
 	(void)out_now;
-	if (!call_is_stalled(call, clock_mono_ns()))
+	if (call->options.on_tick)
+		call->options.on_tick(call->cookie);
+	if (!call_is_stalled(call, clock_mono_ns()) && !is_silent(call, clock_mono_ns()))
 		return 0;
 	call->error = -ETIMEDOUT;
 	return 1;
@@ -308,7 +320,10 @@ static void set_limits(struct http_call *call)
 	curl_easy_setopt(
 		call->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(o->connect_ms ? o->connect_ms : CONNECT_MS_DEFAULT));
 	curl_easy_setopt(call->easy, CURLOPT_TIMEOUT_MS, (long)deadline);
-	if (o->stall_ms && call->blocking) {
+	/* The library sends a body that nobody has asked for after a second; it must be given up before. */
+	if (o->first_byte_ms)
+		curl_easy_setopt(call->easy, CURLOPT_EXPECT_100_TIMEOUT_MS, (long)o->first_byte_ms + EXPECT_SLACK_MS);
+	if (call->blocking && (o->stall_ms || o->first_byte_ms || o->on_tick)) {
 		curl_easy_setopt(call->easy, CURLOPT_NOPROGRESS, 0l);
 		curl_easy_setopt(call->easy, CURLOPT_XFERINFOFUNCTION, on_progress);
 		curl_easy_setopt(call->easy, CURLOPT_XFERINFODATA, call);
@@ -406,7 +421,9 @@ static int errno_of(CURLcode code, long os_error)
 		int error;
 	} table[] = {
 		{CURLE_OK, 0},
-		{CURLE_COULDNT_RESOLVE_HOST, -EHOSTUNREACH},
+		{CURLE_COULDNT_RESOLVE_HOST, -ERR_NO_SUCH_HOST},
+		{CURLE_SSL_CONNECT_ERROR, -ERR_NO_TLS},
+		{CURLE_PEER_FAILED_VERIFICATION, -ERR_CERTIFICATE},
 		{CURLE_OPERATION_TIMEDOUT, -ETIMEDOUT},
 		{CURLE_SEND_ERROR, -ECONNRESET},
 		{CURLE_RECV_ERROR, -ECONNRESET},

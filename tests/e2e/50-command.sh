@@ -74,6 +74,11 @@ check "rm of an empty folder" "$N" rm dir
 check_eq "ls shows names in order" "b piped" "$("$N" ls /a | tr '\n' ' ' | sed 's/ $//')"
 check "ls -l shows size and mode" sh -c '"$1" ls -l /a/b | grep -Eq "^-rw-r--r-- +1 +[0-9]+ +[0-9]+ +3000000 .* big$"' - "$N"
 check_eq "ls -R goes down" "/ a /a b piped /a/b big small" "$("$N" ls -R | tr -d : | tr '\n' ' ' | sed 's/  */ /g; s/ $//')"
+check "mkdir -p makes the folders on the way" "$N" mkdir -p "/way/to/a/folder"
+check "and is content with what is there" "$N" mkdir -p way/to/a
+check_eq "they are there" "/way/to/a: folder" "$("$N" ls -R /way | tr '\n' ' ' | grep -o '/way/to/a: folder')"
+check "a file on the way is refused" ends 1 "$N" mkdir -p /a/b/small/x
+check "with the reason" complains "is no folder"
 check_eq "ls --json has paths" "/a/b/big" "$("$N" ls -R --json | json '[i["path"] for i in v if i["name"] == "big"][0]')"
 check "a dangerous name is stored" sh -c 'printf x | "$1" put - "$2"' - "$N" "$(printf '/a/\033[2Jred\nline')"
 check_eq "shown escaped on a terminal" '\x1b[2Jred\nline' "$(script -qec "'$N' ls /a" /dev/null | tr -d '\r' | head -n 1)"
@@ -89,10 +94,38 @@ check "an unknown command is usage" ends 2 "$N" lss
 check "and names the right one" complains '"ls"'
 check "\"..\" is usage" ends 2 "$N" ls /a/..
 check "no store is unreachable" ends 3 env NEPHOS_URL=http://127.0.0.1:1 NEPHOS_TOKEN=x "$N" ls
+install -m 444 "$XDG_CONFIG_HOME/nephos/credentials" secret
+check "a secret that nobody may write may be readable, as containers have them" ends 0 "$N" ls / --credentials secret
+check "with a word" complains "everybody on this machine can read the key"
 check "another key is not authenticated" ends 4 env NEPHOS_URL="$URL" NEPHOS_TOKEN=npk_x "$N" ls
 check "a refusal has its trace id" ends 1 "$N" get /nothing -
 check "that a person can look for" grep -Eq '\(trace [0-9a-f]+\)' "$WORK/err"
 check "a dead gateway is passed over" sh -c '. "$1"; NEPHOS_URL="http://127.0.0.1:1,$NEPHOS_URL" NEPHOS_TOKEN=$NEPHOS_TOKEN exec "$2" ls /a' - "$XDG_CONFIG_HOME/nephos/credentials" "$N"
+check "a failure is JSON, too, with --json" sh -c '"$1" get --json /nothing - 2>&1 | python3 -c "import json, sys; e = json.load(sys.stdin)[\"error\"]; sys.exit(not (e[\"command\"] == \"get\" and e[\"status\"] == 404 and e[\"errno\"] == \"ENOENT\" and e[\"exit\"] == 1))"' - "$N"
+check_eq "help of a command is its own" "$("$N" mkdir --help)" "$("$N" help mkdir)"
+check "a host that nobody knows is said" ends 3 env NEPHOS_URL=http://nowhere.invalid NEPHOS_TOKEN=x "$N" ls
+check "in words" complains "nobody knows a host of that name"
+check "https where http is spoken is said" ends 3 env NEPHOS_URL="https://${URL#http://}" NEPHOS_TOKEN=x "$N" ls
+check "in words, too" complains "does not speak TLS"
+
+# ---- a gateway that hangs: the kernel takes connections, and nobody answers ----
+python3 -c 'import socket, time
+s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(64); print(s.getsockname()[1], flush=True); time.sleep(600)' >"$WORK/hung" &
+hung=$!
+at_end 'kill $hung'
+eventually 20 test -s "$WORK/hung"
+HUNG=http://127.0.0.1:$(cat "$WORK/hung")
+TOKEN=$(. "$XDG_CONFIG_HOME/nephos/credentials"; echo "$NEPHOS_TOKEN")
+# Each waited 30 to 120 s before; half of the least is far more than a busy machine needs.
+beside_hung() { timeout 15 env NEPHOS_URL="$HUNG,$URL" NEPHOS_TOKEN="$TOKEN" "$N" "$@"; }
+check "ls beside a gateway that hangs" ends 0 beside_hung ls /a
+check "get" ends 0 beside_hung get /a/b/big hung-back
+check "put" ends 0 beside_hung put big /hung-big
+check "put from a pipe" sh -c '"$@" <big' - timeout 15 env NEPHOS_URL="$HUNG,$URL" NEPHOS_TOKEN="$TOKEN" "$N" put - /hung-pipe
+check "brings the same bytes" sh -c 'cmp big hung-back && "$1" get /hung-big - | cmp - big && "$1" get /hung-pipe - | cmp - big' - "$N"
+check "status" ends 0 beside_hung status
+check "names the one that hangs" sh -c 'grep -q "$1 .*imed out" "$2"' - "$HUNG" "$WORK/out"
+
 check "status of the store" ends 0 "$N" status
 check "shows gateways and services" sh -c 'grep -q "^gateway .*ready" "$1" && grep -q "^docs .*docs-1" "$1" && grep -q "^user .*user-1" "$1"' - "$WORK/out"
 check_eq "in JSON, too" "True 4" "$("$N" status --json | json '" ".join([str(v["gateways"][0]["ready"]), str(len(v["services"]))])')"
@@ -135,6 +168,9 @@ PY
 check "a password is asked for on the terminal" ends 0 python3 "$WORK/type.py" third-secret "$N" login
 check "by name" grep -q "Password of $ME at $URL: " "$WORK/out"
 check_not "and not shown" says third-secret
+
+check "a transfer of more than a second shows on a terminal how far it is" sh -c 'mkfifo slow; { cat big; sleep 1.5; cat big; } >slow & script -qec "$1 put - /slow <slow" /dev/null >shown 2>&1; wait; grep -q "/slow  .* MiB, .*/s" shown' - "$N"
+check "and not elsewhere" sh -c '{ cat big; sleep 1.5; cat big; } | "$1" put - /slow 2>shown; test ! -s shown' - "$N"
 
 # ---- mounts ----
 if [ -e /dev/fuse ]; then

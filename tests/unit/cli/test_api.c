@@ -1,13 +1,19 @@
 #include "cli/api.h"
 
+#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "tests/unit/cli/store.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #define NOBODY "http://127.0.0.1:1"
@@ -100,6 +106,56 @@ static void nobody_there_is_said_at_once(void **state)
 	assert_int_equal(answer.status, 0);
 	api_answer_fini(&answer);
 	store_stop(&s);
+}
+
+/* A gateway that hangs: the kernel takes the connection, and nobody ever answers. */
+static int hang(char ret_url[64])
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t size = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(listen(fd, 16), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+	(void)snprintf(ret_url, 64, "http://127.0.0.1:%u", ntohs(address.sin_port));
+	return fd;
+}
+
+static void on_silence(const char *silent, const char *now, void *cookie)
+{
+	(void)now;
+	(void)snprintf(cookie, 64, "%s", silent);
+}
+
+static void a_gateway_that_hangs_is_left_for_the_next_long_before_the_deadline(void **state)
+{
+	struct store s;
+	struct api_answer answer;
+	struct api *api = NULL;
+	char url[64], silent[64] = "";
+	int fd = hang(url);
+	int64_t began = clock_mono_ns();
+
+	(void)state;
+	store_start(&s, STORE_STEPS({200, "{}", NULL}, {200, "{}", NULL}));
+	store_credentials(&s, url, "t0ken");
+	assert_int_equal(api_new(&s.credentials, &api), 0);
+	api_on_silence(api, on_silence, silent);
+	assert_int_equal(api_call(api, &(struct api_request){.method = "GET", .path = "/x"}, &answer), 0);
+	api_answer_fini(&answer);
+	assert_true(clock_mono_ns() - began < API_DEADLINE_MS / 2 * NS_PER_MS);
+	assert_string_equal(silent, url);
+	/* The next request goes to the one that answers. */
+	silent[0] = '\0';
+	assert_int_equal(api_call(api, &(struct api_request){.method = "GET", .path = "/x"}, &answer), 0);
+	api_answer_fini(&answer);
+	assert_string_equal(silent, "");
+	assert_int_equal(s.count, 2);
+	api_free(api);
+	store_stop(&s);
+	(void)close(fd);
 }
 
 static void a_passing_refusal_is_repeated_under_the_same_key(void **state)
@@ -273,6 +329,24 @@ static void an_upload_begins_anew_for_a_repeat(void **state)
 	store_stop(&s);
 }
 
+static void an_upload_meets_a_gateway_that_hangs(void **state)
+{
+	struct stream_cookie c = {.text = "content", .can_rewind = true};
+	struct store s;
+	struct api_answer answer;
+	char url[64];
+	int fd = hang(url);
+
+	(void)state;
+	store_start(&s, STORE_STEPS({201, "{}", NULL}));
+	store_credentials(&s, url, "t0ken");
+	assert_int_equal(put(&s, &c, &answer), 0);
+	assert_string_equal(s.asked[0].body, "content");
+	api_answer_fini(&answer);
+	store_stop(&s);
+	(void)close(fd);
+}
+
 static void an_upload_from_a_pipe_is_sent_once(void **state)
 {
 	struct stream_cookie c = {.text = "content"};
@@ -350,6 +424,7 @@ int main(void)
 		cmocka_unit_test(an_anonymous_request_carries_no_token_but_a_key),
 		cmocka_unit_test(a_refused_connection_goes_to_the_next_gateway),
 		cmocka_unit_test(nobody_there_is_said_at_once),
+		cmocka_unit_test(a_gateway_that_hangs_is_left_for_the_next_long_before_the_deadline),
 		cmocka_unit_test(a_passing_refusal_is_repeated_under_the_same_key),
 		cmocka_unit_test(two_requests_have_two_keys),
 		cmocka_unit_test(a_change_by_nobody_is_repeated_under_the_same_key),
@@ -357,6 +432,7 @@ int main(void)
 		cmocka_unit_test(a_problem_gives_its_failure_detail_and_trace),
 		cmocka_unit_test(a_page_that_is_no_json_is_no_store),
 		cmocka_unit_test(an_upload_begins_anew_for_a_repeat),
+		cmocka_unit_test(an_upload_meets_a_gateway_that_hangs),
 		cmocka_unit_test(an_upload_from_a_pipe_is_sent_once),
 		cmocka_unit_test(a_download_that_has_begun_is_not_repeated),
 		cmocka_unit_test(a_problem_is_not_given_to_a_download),

@@ -49,6 +49,53 @@ static void mkdir_says_that_the_folder_is_missing(void **state)
 	store_stop(&s);
 }
 
+static void mkdir_with_parents_makes_what_is_missing_from_the_root_down(void **state)
+{
+	struct store s;
+
+	(void)state;
+	store_start(&s,
+		STORE_STEPS({200, "{\"id\":\"1\",\"type\":\"dir\"}", NULL},
+			{200, "{\"id\":\"2\",\"type\":\"dir\"}", NULL}, {404, "{}", NULL},
+			{201, "{\"id\":\"3\"}", NULL}, {404, "{}", NULL}, {201, "{\"id\":\"4\"}", NULL}));
+	assert_int_equal(STORE_COMMAND(&s, "mkdir", "-p", "/a/b c/d/"), EXIT_DONE);
+	assert_int_equal(s.count, 6);
+	assert_string_equal(s.asked[1].target, HOME "/items?path=/a");
+	assert_string_equal(s.asked[2].target, HOME "/items?path=/a/b%20c");
+	assert_string_equal(s.asked[3].body, "{\"parent\":\"2\",\"name\":\"b c\"}");
+	assert_string_equal(s.asked[5].body, "{\"parent\":\"3\",\"name\":\"d\"}");
+	store_stop(&s);
+}
+
+static void mkdir_with_parents_takes_a_folder_that_somebody_else_has_just_made(void **state)
+{
+	struct store s;
+
+	(void)state;
+	store_start(&s,
+		STORE_STEPS({200, "{\"id\":\"1\",\"type\":\"dir\"}", NULL}, {404, "{}", NULL},
+			{409, "{\"type\":\"/problems/exists\"}", NULL},
+			{200, "{\"id\":\"7\",\"type\":\"dir\"}", NULL}));
+	assert_int_equal(STORE_COMMAND(&s, "mkdir", "-p", "a"), EXIT_DONE);
+	assert_int_equal(s.count, 4);
+	store_stop(&s);
+}
+
+static void mkdir_with_parents_is_refused_by_a_file_on_the_way(void **state)
+{
+	struct store s;
+
+	(void)state;
+	store_start(&s,
+		STORE_STEPS({200, "{\"id\":\"1\",\"type\":\"dir\"}", NULL},
+			{200, "{\"id\":\"2\",\"type\":\"file\"}", NULL}));
+	assert_int_equal(STORE_COMMAND(&s, "mkdir", "-p", "a/b"), EXIT_REFUSED);
+	assert_int_equal(s.count, 2);
+	assert_int_equal(STORE_COMMAND(&s, "mkdir", "-p", "a/../b"), EXIT_USAGE);
+	assert_int_equal(s.count, 2);
+	store_stop(&s);
+}
+
 static void rm_asks_once_and_never_for_the_root(void **state)
 {
 	struct store s;
@@ -71,6 +118,9 @@ int main(void)
 		cmocka_unit_test(mkdir_asks_for_the_parent_by_path),
 		cmocka_unit_test(mkdir_sends_a_name_that_is_no_text_exactly),
 		cmocka_unit_test(mkdir_says_that_the_folder_is_missing),
+		cmocka_unit_test(mkdir_with_parents_makes_what_is_missing_from_the_root_down),
+		cmocka_unit_test(mkdir_with_parents_takes_a_folder_that_somebody_else_has_just_made),
+		cmocka_unit_test(mkdir_with_parents_is_refused_by_a_file_on_the_way),
 		cmocka_unit_test(rm_asks_once_and_never_for_the_root),
 	};
 

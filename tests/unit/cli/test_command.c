@@ -135,6 +135,65 @@ static void every_command_has_help_with_exit_codes(void **state)
 	assert_non_null(strstr(o.out, "  mount "));
 }
 
+static void help_about_a_command_is_its_own_help(void **state)
+{
+	struct outcome o, own;
+
+	(void)state;
+	RUN(&o, "help", "mkdir");
+	RUN(&own, "mkdir", "--help");
+	assert_int_equal(o.code, EXIT_DONE);
+	assert_string_equal(o.out, own.out);
+	RUN(&o, "help", "user", "add");
+	assert_int_equal(strncmp(o.out, "usage: nephos user add ", 23), 0);
+	RUN(&o, "help", "mount");
+	assert_int_equal(o.code, 32);
+	assert_int_equal(mount_argc, 2);
+	RUN(&o, "help", "nothing");
+	assert_int_equal(o.code, EXIT_USAGE);
+}
+
+/* A text of the error that was printed on stderr. */
+static const char *error_member(const struct outcome *o, const char *name, char ret[256])
+{
+	json_t *all = json_loads(o->err, 0, NULL);
+
+	assert_non_null(all);
+	(void)snprintf(ret, 256, "%s", json_string_value(json_object_get(json_object_get(all, "error"), name)));
+	json_decref(all);
+	return ret;
+}
+
+static void a_failure_is_json_where_json_is_asked_for(void **state)
+{
+	struct outcome o;
+	char text[256];
+
+	(void)state;
+	setenv("NEPHOS_URL", "http://127.0.0.1:1", 1);
+	setenv("NEPHOS_TOKEN", "t", 1);
+	RUN(&o, "ls", "--json", "/x");
+	assert_int_equal(o.code, EXIT_UNREACHABLE);
+	assert_string_equal(error_member(&o, "command", text), "ls");
+	assert_string_equal(error_member(&o, "detail", text),
+		"the store at http://127.0.0.1:1 cannot be reached: nothing listens there");
+	RUN(&o, "put", "--json", "only-one");
+	assert_int_equal(o.code, EXIT_USAGE);
+	assert_string_equal(error_member(&o, "command", text), "put");
+}
+
+static void a_host_that_nobody_knows_is_named_as_the_cause(void **state)
+{
+	struct outcome o;
+
+	(void)state;
+	setenv("NEPHOS_URL", "http://nowhere.invalid", 1);
+	setenv("NEPHOS_TOKEN", "t", 1);
+	RUN(&o, "ls");
+	assert_int_equal(o.code, EXIT_UNREACHABLE);
+	assert_non_null(strstr(o.err, "nobody knows a host of that name"));
+}
+
 static void wrong_words_are_usage(void **state)
 {
 	struct outcome o;
@@ -200,6 +259,9 @@ int main(void)
 		cmocka_unit_test_setup(an_unknown_command_names_the_nearest, set_up),
 		cmocka_unit_test_setup(a_group_without_command_lists_its_own, set_up),
 		cmocka_unit_test_setup(every_command_has_help_with_exit_codes, set_up),
+		cmocka_unit_test_setup(help_about_a_command_is_its_own_help, set_up),
+		cmocka_unit_test_setup(a_failure_is_json_where_json_is_asked_for, set_up),
+		cmocka_unit_test_setup(a_host_that_nobody_knows_is_named_as_the_cause, set_up),
 		cmocka_unit_test_setup(wrong_words_are_usage, set_up),
 		cmocka_unit_test_setup(without_a_key_it_is_not_authenticated, set_up),
 		cmocka_unit_test_setup(a_store_that_is_not_there_is_unreachable, set_up),

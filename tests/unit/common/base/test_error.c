@@ -135,6 +135,15 @@ static void error_errno_is_what_the_kernel_gets(void **state)
 	assert_int_equal(error_errno(INT_MIN), EIO);
 }
 
+static void error_text_has_words_for_every_failure(void **state)
+{
+	(void)state;
+	assert_string_equal(error_text(-ENOENT), strerror(ENOENT));
+	assert_string_equal(error_text(EDOM), strerror(EDOM));
+	assert_string_equal(error_text(-ERR_NO_SUCH_HOST), "No such host is known");
+	assert_string_equal(error_text(INT_MIN), "Internal error");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -147,6 +156,7 @@ int main(void)
 		cmocka_unit_test(error_errno_by_name_of_unknown_names_is_0),
 		cmocka_unit_test(error_by_type_takes_paths_and_urls),
 		cmocka_unit_test(error_by_type_of_anything_else_is_null),
+		cmocka_unit_test(error_text_has_words_for_every_failure),
 		cmocka_unit_test(error_statuses_are_those_of_the_contract),
 		cmocka_unit_test(error_errno_is_what_the_kernel_gets),
 	};

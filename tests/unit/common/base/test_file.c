@@ -121,6 +121,30 @@ static void file_read_of_a_secret_that_others_reach_is_refused(void **state)
 	buf_fini(&b);
 }
 
+static void file_read_of_a_secret_that_nobody_may_write_may_be_read_by_all(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 100);
+	assert_int_equal(file_write_atomic(path, 0444, SPAN_LITERAL("key")), 0);
+	assert_true(file_is_shared(path));
+	assert_int_equal(file_read(path, 100, true, &b), 0);
+	assert_string_equal(b.data, "key");
+	buf_reset(&b);
+	if (geteuid() == 0) { /* of neither root nor the caller: whoever owns it can change it */
+		assert_int_equal(chown(path, 65534, 65534), 0);
+		assert_int_equal(file_read(path, 100, true, &b), -EPERM);
+		assert_int_equal(chown(path, 0, 0), 0);
+	}
+	assert_int_equal(chmod(path, 0445), 0);
+	assert_int_equal(file_read(path, 100, true, &b), -EPERM);
+	assert_int_equal(chmod(path, 0400), 0);
+	assert_false(file_is_shared(path));
+	assert_int_equal(b.size, 0);
+	buf_fini(&b);
+}
+
 static void file_read_over_the_limit_leaves_the_buffer(void **state)
 {
 	char large[10000];
@@ -179,6 +203,7 @@ int main(void)
 		TEST(file_write_atomic_that_fails_leaves_no_temporary_file),
 		TEST(file_write_atomic_works_in_the_current_folder),
 		TEST(file_read_of_a_secret_that_others_reach_is_refused),
+		TEST(file_read_of_a_secret_that_nobody_may_write_may_be_read_by_all),
 		TEST(file_read_over_the_limit_leaves_the_buffer),
 		TEST(file_read_of_what_is_no_file_is_refused_and_does_not_wait),
 		TEST(file_read_of_proc_does_not_believe_the_size),

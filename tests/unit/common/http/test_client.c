@@ -1,3 +1,4 @@
+#include "common/base/error.h"
 #include "common/http/client.h"
 
 #include "common/base/clock.h"
@@ -322,7 +323,7 @@ static void nobody_there_is_refused_and_not_connected(void **state)
 		assert_false(w->response.connected);
 		assert_false(w->response.first_byte);
 		o.url = "http://nowhere.invalid/";
-		assert_int_equal(call(w, blocking, &o), -EHOSTUNREACH);
+		assert_int_equal(call(w, blocking, &o), -ERR_NO_SUCH_HOST);
 		assert_false(w->response.connected);
 		o.url = "ftp://127.0.0.1/";
 		assert_int_equal(call(w, blocking, &o), -EINVAL);
