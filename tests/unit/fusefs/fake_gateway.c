@@ -273,7 +273,7 @@ void fake_wait(struct fake_gateway *g, const char *method, const char *target, s
 	int r = 0;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 10;
+	until.tv_sec += 120; /* only reached when something hangs */
 	pthread_mutex_lock(&g->lock);
 	while (r == 0 && ((void)nth(g, method, target, 0, &so_far), so_far < count))
 		r = pthread_cond_timedwait(&g->came, &g->lock, &until);

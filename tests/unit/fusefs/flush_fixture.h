@@ -11,7 +11,7 @@
 #include "fusefs/store_mem.h"
 #include "tests/unit/fusefs/outcome.h"
 
-#define WAIT_MS 10000 /* a deadline of tests: only reached when something hangs */
+#define WAIT_MS 120000 /* a deadline of tests: only reached when something hangs */
 #define KIB 1024
 #define MIB (1024 * 1024)
 

@@ -18,8 +18,8 @@
 
 #include <cmocka.h>
 
-#define WAIT_MS 10000 /* a deadline of tests: only reached when something hangs */
-#define FILES 700     /* more than the first page */
+#define WAIT_MS 120000 /* a deadline of tests: only reached when something hangs */
+#define FILES 700      /* more than the first page */
 
 struct fixture {
 	struct mem_drive *drive;

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define OUTCOME_WAIT_S 10 /* a deadline of tests: only reached when something hangs */
+#define OUTCOME_WAIT_S 120 /* a deadline of tests: only reached when something hangs */
 
 struct outcome {
 	pthread_mutex_t lock;

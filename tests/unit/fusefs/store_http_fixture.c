@@ -31,7 +31,7 @@ int answer_wait(struct answer *a)
 	int r = 0;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 10;
+	until.tv_sec += 120; /* only reached when something hangs */
 	pthread_mutex_lock(&a->lock);
 	while (a->calls == 0 && r == 0)
 		r = pthread_cond_timedwait(&a->over, &a->lock, &until);

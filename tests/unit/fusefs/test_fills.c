@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#define WAIT_MS 10000 /* a deadline of tests: only reached when something hangs */
+#define WAIT_MS 120000 /* a deadline of tests: only reached when something hangs */
 #define BYTES 1000
 
 struct fixture {

@@ -85,7 +85,7 @@ static void wait_told(struct fixture *f, const unsigned *what, unsigned count)
 	int r = 0;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 10;
+	until.tv_sec += 120; /* only reached when something hangs */
 	pthread_mutex_lock(&f->lock);
 	while (*what < count && r == 0)
 		r = pthread_cond_timedwait(&f->told, &f->lock, &until);

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#define WAIT_MS 10000 /* a deadline of tests: only reached when something hangs */
+#define WAIT_MS 120000 /* a deadline of tests: only reached when something hangs */
 
 struct fixture {
 	struct mem_drive *drive;

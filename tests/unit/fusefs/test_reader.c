@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#define WAIT_MS 10000 /* a deadline of tests: only reached when something hangs */
+#define WAIT_MS 120000 /* a deadline of tests: only reached when something hangs */
 #define MIB (1024 * 1024)
 #define LARGE 5
 #define LARGE_BYTES (LARGE * 4 * MIB)

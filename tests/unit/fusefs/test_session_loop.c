@@ -53,7 +53,7 @@ static bool comes(struct fixture *f, const unsigned *what, unsigned count)
 	bool reached;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 10;
+	until.tv_sec += 120; /* only reached when something hangs */
 	pthread_mutex_lock(&f->lock);
 	while (*what < count && r == 0)
 		r = pthread_cond_timedwait(&f->changed, &f->lock, &until);
