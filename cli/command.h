@@ -22,7 +22,7 @@ enum command_exit {
 
 /* All flags of all commands; each lists those it has. */
 struct command_options {
-	bool json, details, recursive, parents, admin, force;
+	bool json, details, recursive, parents, admin, force, revoke, keep;
 	const char *credentials, *user, *password_file, *old_password_file, *email, *exec, *count;
 };
 

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -85,29 +86,56 @@ static void on_signal(int number)
 static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
 #define WATCHED_COUNT (sizeof(watched) / sizeof(watched[0]))
 
-static int ask(int tty, const char *prompt, char **ret)
+/* One line; what is typed is shown or not. */
+static int ask_line(int tty, const char *prompt, bool echo, struct buf *ret)
 {
 	struct sigaction quiet = {.sa_handler = on_signal}, before[WATCHED_COUNT];
 	struct termios shown, hidden;
-	struct buf text;
 	int r;
 
 	if (tcgetattr(tty, &shown) < 0)
 		return -ENXIO;
-	buf_init(&text, PASSWORD_SIZE_MAX + 1);
 	for (size_t i = 0; i < WATCHED_COUNT; i++)
 		(void)sigaction(watched[i], &quiet, &before[i]);
 	hidden = shown;
-	hidden.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
+	if (!echo)
+		hidden.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
 	r = tcsetattr(tty, TCSAFLUSH, &hidden) < 0 ? -errno : 0;
 	if (r == 0)
-		r = dprintf(tty, "%s", prompt) < 0 ? -EIO : read_line(tty, &text);
+		r = dprintf(tty, "%s", prompt) < 0 ? -EIO : read_line(tty, ret);
 	(void)tcsetattr(tty, TCSAFLUSH, &shown);
-	(void)dprintf(tty, "\n");
+	if (!echo || r < 0)
+		(void)dprintf(tty, "\n");
 	for (size_t i = 0; i < WATCHED_COUNT; i++)
 		(void)sigaction(watched[i], &before[i], NULL);
+	return r;
+}
+
+static int ask(int tty, const char *prompt, char **ret)
+{
+	struct buf text;
+	int r;
+
+	buf_init(&text, PASSWORD_SIZE_MAX + 1);
+	r = ask_line(tty, prompt, false, &text);
 	if (r == 0)
 		r = take_line(&text, ret);
+	buf_fini(&text);
+	return r;
+}
+
+int password_confirm(const char *question, bool *ret)
+{
+	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	struct buf text;
+	int r;
+
+	buf_init(&text, PASSWORD_SIZE_MAX + 1);
+	r = tty < 0 ? -ENXIO : ask_line(tty, question, true, &text);
+	if (r == 0)
+		*ret = text.size && (strcasecmp(text.data, "y\n") == 0 || strcasecmp(text.data, "yes\n") == 0);
+	if (tty >= 0)
+		(void)close(tty);
 	buf_fini(&text);
 	return r;
 }
@@ -140,14 +168,26 @@ static int from_terminal(const struct password_source *source, char **ret, struc
 	return r;
 }
 
-int password_get(const struct password_source *source, char **ret, struct buf *ret_why)
+static const char *from_variable(const struct password_source *source)
 {
 	const char *variable = source->variable ? getenv(source->variable) : NULL;
+
+	return variable && *variable ? variable : NULL;
+}
+
+bool password_is_typed(const struct password_source *source)
+{
+	return !source->file && !from_variable(source);
+}
+
+int password_get(const struct password_source *source, char **ret, struct buf *ret_why)
+{
+	const char *variable = from_variable(source);
 	char *copy;
 
 	if (source->file)
 		return from_file(source->file, ret, ret_why);
-	if (!variable || !*variable)
+	if (!variable)
 		return from_terminal(source, ret, ret_why);
 	copy = strdup(variable);
 	if (!copy)

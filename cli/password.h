@@ -20,6 +20,10 @@ struct password_source {
 
 /* *ret is the caller's: password_free. Why it failed in ret_why: -ENXIO: there is no terminal; -EINTR; -EINVAL: empty, or typed differently; of a file … */
 int password_get(const struct password_source *source, char **ret, struct buf *ret_why);
+/* Whether a person at the terminal is asked for it: then he can be asked for more. */
+bool password_is_typed(const struct password_source *source);
+/* Asks at the terminal; anything but y or yes is no. -ENXIO, -EINTR. */
+int password_confirm(const char *question, bool *ret);
 void password_free(char *password); /* wiped; NULL is fine */
 
 #endif

@@ -35,10 +35,15 @@ static int send_json(struct command_run *run, const char *method, const char *pa
 	return code;
 }
 
+static struct password_source new_password_source(const struct command_run *run)
+{
+	return (struct password_source){
+		.file = run->options.password_file, .variable = "NEPHOS_PASSWORD", .twice = true};
+}
+
 static int ask_new_password(struct command_run *run, const char *name, char **ret)
 {
-	struct password_source source = {
-		.file = run->options.password_file, .variable = "NEPHOS_PASSWORD", .twice = true};
+	struct password_source source = new_password_source(run);
 	struct buf prompt, why;
 	int r;
 
@@ -201,9 +206,35 @@ static int user_list_run(struct command_run *run)
 
 /* ---- passwd ---- */
 
+/* Who types the password is asked; a script says it by a flag, and keeps the keys when it says nothing. */
+static int decide_revoke(struct command_run *run, bool *ret)
+{
+	const struct password_source source = new_password_source(run);
+	int r;
+
+	*ret = run->options.revoke;
+	if (run->options.revoke || run->options.keep || !password_is_typed(&source))
+		return EXIT_DONE;
+	r = password_confirm("Revoke the device keys, too? Mounts and scripts that use them will stop. [y/N] ", ret);
+	return r < 0 ? command_say(run, EXIT_USAGE, NULL, strerror(-r)) : EXIT_DONE;
+}
+
+/* The body of a change; NULL: what was typed is no UTF-8. */
+static json_t *password_body(const char *new, const char *old, bool revoke)
+{
+	json_t *body = json_pack("{s:s, s:s*}", "password", new, "old_password", old);
+
+	if (body && revoke && json_object_set_new(body, "revoke", json_true()) < 0) {
+		json_decref(body);
+		return NULL;
+	}
+	return body;
+}
+
 static int change_own(struct command_run *run, const json_t *me)
 {
 	char *old = NULL, *new = NULL;
+	bool revoke = false;
 	json_t *body = NULL;
 	int code = EXIT_DONE;
 
@@ -211,9 +242,10 @@ static int change_own(struct command_run *run, const json_t *me)
 		code = ask_old_password(run, &old);
 	if (code == EXIT_DONE)
 		code = ask_new_password(run, text_of(me, "name"), &new);
+	if (code == EXIT_DONE)
+		code = decide_revoke(run, &revoke);
 	if (code == EXIT_DONE) {
-		body = old ? json_pack("{s:s, s:s}", "password", new, "old_password", old)
-			   : json_pack("{s:s}", "password", new);
+		body = password_body(new, old, revoke);
 		code = body ? send_json(run, "PATCH", ME, body, NULL)
 			    : command_say(run, EXIT_USAGE, NULL, "a password is UTF-8");
 	}
@@ -226,16 +258,20 @@ static int change_other(struct command_run *run, const json_t *user)
 {
 	const char *name = text_of(user, "name");
 	char *new = NULL, path[64];
-	json_t *body;
+	bool revoke = false;
+	json_t *body = NULL;
 	int code, r = user_path(user, path, sizeof(path));
 
 	if (r < 0)
 		return command_fail(run, r, name);
 	code = ask_new_password(run, name, &new);
+	if (code == EXIT_DONE)
+		code = decide_revoke(run, &revoke);
+	if (code == EXIT_DONE)
+		body = password_body(new, NULL, revoke);
+	password_free(new);
 	if (code != EXIT_DONE)
 		return code;
-	body = json_pack("{s:s}", "password", new);
-	password_free(new);
 	return body ? send_json(run, "PATCH", path, body, name)
 		    : command_say(run, EXIT_USAGE, NULL, "a password is UTF-8");
 }
@@ -244,8 +280,11 @@ static int user_passwd_run(struct command_run *run)
 {
 	const char *name = run->args.count > 0 ? run->args.words[0] : NULL;
 	json_t *me = NULL, *user = NULL;
-	int code = read_me(run, &me);
+	int code;
 
+	if (run->options.revoke && run->options.keep)
+		return command_say(run, EXIT_USAGE, NULL, "--revoke and --keep exclude each other");
+	code = read_me(run, &me);
 	if (code == EXIT_DONE && name && strcmp(name, text_of(me, "name")) != 0)
 		code = find_user(run, name, &user);
 	if (code == EXIT_DONE && user && strcmp(text_of(user, "id"), text_of(me, "id")) != 0)
@@ -292,6 +331,8 @@ static const struct args_flag list_flags[] = {COMMAND_FLAG_JSON, COMMAND_FLAG_CR
 static const struct args_flag passwd_flags[] = {
 	PASSWORD_FLAG,
 	COMMAND_FLAG("old-password-file", 0, "FILE", old_password_file, "its first line is the one that holds now"),
+	COMMAND_FLAG("revoke", 0, NULL, revoke, "end the device keys, too, but the one in use"),
+	COMMAND_FLAG("keep", 0, NULL, keep, "keep the device keys, without a question"),
 	COMMAND_FLAG_JSON,
 	COMMAND_FLAG_CREDENTIALS,
 	COMMAND_FLAGS_END,
@@ -322,11 +363,12 @@ const struct command command_user_list = {
 
 const struct command command_user_passwd = {
 	.name = "user passwd",
-	.arguments = "[NAME]",
+	.arguments = "[NAME] [--revoke | --keep]",
 	.summary = "set a password: one's own, or another's (administrators)",
 	.details =
 		"For oneself the old password is asked first, when there is one; it comes from the terminal or a file only. The new one may come\n"
-		"from NEPHOS_PASSWORD. All sessions of that user end; device keys hold on.\n",
+		"from NEPHOS_PASSWORD. All sessions of that user end; whether device keys do, too, is asked of who types the password, and\n"
+		"said by --revoke or --keep otherwise; unless told they hold on.\n",
 	.flags = passwd_flags,
 	.words_max = 1,
 	.needs = COMMAND_NEEDS_TOKEN,

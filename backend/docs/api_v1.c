@@ -226,7 +226,29 @@ static struct v1_change *change_new(struct http_request *req, void *cookie, bool
 	return c;
 }
 
-/* Whose the document is: the caller's, or another one's whom an administrator names. Each user named is asked for, so that an unknown one is known as such. */
+static int refuse_user(struct v1_change *c, int64_t id)
+{
+	char *detail = call_try_alloc(c->m.call, 64);
+
+	if (detail)
+		snprintf(detail, 64, "User with id:%" PRId64 " not found", id);
+	c->why = detail;
+	return -ERR_USER_NOT_FOUND;
+}
+
+/* Only an administrator is told which users there are: to everybody else no other one is there, whether he is or not, and nobody is asked. */
+static int check_user(struct v1_change *c, int64_t id)
+{
+	const struct call *call = c->m.call;
+
+	int r = -ERR_USER_NOT_FOUND;
+
+	if (call->admin || id == call->user)
+		r = users_check(call->docs->users, id, http_request_trace(call->req));
+	return r == -ERR_USER_NOT_FOUND ? refuse_user(c, id) : r;
+}
+
+/* Whose the document is: the caller's, or another one's whom an administrator names. Each user named must be one for who asks. */
 static int find_owner(struct v1_change *c)
 {
 	struct call *call = c->m.call;
@@ -238,20 +260,13 @@ static int find_owner(struct v1_change *c)
 		c->user_count = 1;
 	}
 	for (size_t i = 0; r == 0 && i < c->user_count; i++) {
-		r = users_check(call->docs->users, c->users[i], http_request_trace(call->req));
-		if (r == -ERR_USER_NOT_FOUND) {
-			char *detail = call_try_alloc(call, 64);
-
-			if (detail)
-				snprintf(detail, 64, "User with id:%" PRId64 " not found", c->users[i]);
-			c->why = detail;
-		}
+		r = check_user(c, c->users[i]);
 		others = others || c->users[i] != c->users[0];
 	}
 	if (r < 0)
 		return r;
-	if (others || (c->users[0] != call->user && !call->admin))
-		return unacceptable(c, "a document belongs to one user, the one who asks");
+	if (others)
+		return unacceptable(c, "a document belongs to one user");
 	c->owner = c->users[0];
 	return 0;
 }

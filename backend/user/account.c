@@ -24,6 +24,82 @@ static int not_found(struct account_call *call, uint64_t id)
 	return account_refuse(call, -ERR_USER_NOT_FOUND, "User with id:%" PRIu64 " not found", id);
 }
 
+/* ---- who may do what ---- */
+
+static enum account_role role_of(const struct account_call *call)
+{
+	if (call->who == 0)
+		return ROLE_NOBODY;
+	return call->who_is_admin ? ROLE_ADMIN : ROLE_USER;
+}
+
+static enum account_verdict judge(const struct account_call *call, enum account_mutation what, uint64_t id)
+{
+	enum account_target whom = TARGET_OTHER;
+
+	if (id == 0)
+		whom = TARGET_NONE;
+	else if (id == call->who)
+		whom = TARGET_SELF;
+	return account_verdict(role_of(call), what, whom);
+}
+
+static int refuse_new(struct account_call *call)
+{
+	return account_refuse(call, call->who ? -ERR_FORBIDDEN : -ERR_UNAUTHENTICATED,
+		"registration is not open: an administrator makes accounts");
+}
+
+int account_permit(struct account_call *call, enum account_mutation what, uint64_t id)
+{
+	switch (judge(call, what, id)) {
+	case VERDICT_YES:
+	case VERDICT_OLD_PASSWORD:
+		return 0;
+	case VERDICT_IF_OPEN:
+		return call->open_registration ? 0 : refuse_new(call);
+	case VERDICT_LOG_IN_FIRST:
+		return -ERR_UNAUTHENTICATED;
+	case VERDICT_NOT_THERE:
+		return not_found(call, id);
+	case VERDICT_FORBIDDEN:
+	case VERDICT_NEVER:
+		break;
+	}
+	if (what == ACCOUNT_ADMIN)
+		return account_refuse(call, -ERR_FORBIDDEN, "only an administrator makes administrators");
+	return -ERR_FORBIDDEN;
+}
+
+static bool asks_old_password(const struct account_call *call, uint64_t id)
+{
+	return judge(call, ACCOUNT_PASSWORD, id) == VERDICT_OLD_PASSWORD;
+}
+
+int account_permit_fields(struct account_call *call, uint64_t id, const struct account_fields *fields)
+{
+	int r = 0;
+
+	if (id != 0 && fields->password)
+		r = account_permit(call, ACCOUNT_PASSWORD, id);
+	/* Of who is no administrator, "none" says what is so already, of himself and of who is new. */
+	if (r == 0 && fields->admin && (*fields->admin || call->who_is_admin))
+		r = account_permit(call, ACCOUNT_ADMIN, id);
+	return r;
+}
+
+int account_know_caller(struct account_call *call)
+{
+	struct user_account a;
+
+	if (call->who == 0)
+		return 0;
+	int r = call->store->ops->account_get(call->store, call->who, false, &a);
+	if (r == 0)
+		call->who_is_admin = a.admin;
+	return r == -ENOENT ? -ERR_UNAUTHENTICATED : r;
+}
+
 int account_finish(struct account_call *call, int r, const struct account_outcome *outcome)
 {
 	const struct user_store_ops *ops = call->store->ops;
@@ -79,13 +155,12 @@ static int set_fields(struct account_call *call, const struct account_fields *fi
 		r = set_email(call, fields->email, a);
 	if (r == 0 && fields->password)
 		r = check_password(call, fields->password);
-	if (r == 0 && fields->admin && *fields->admin != a->admin && !call->who_is_admin)
-		return account_refuse(call, -ERR_FORBIDDEN, "only an administrator makes administrators");
 	if (r == 0 && fields->admin)
 		a->admin = *fields->admin;
 	return r;
 }
 
+/* All but the password's hash. */
 static int fill_new(struct account_call *call, const struct account_fields *fields, struct user_account *a)
 {
 	if (!fields->name)
@@ -93,32 +168,44 @@ static int fill_new(struct account_call *call, const struct account_fields *fiel
 	if (!fields->password)
 		return account_refuse(call, -ERR_UNPROCESSABLE, "password is missing");
 	a->created_ns = call->now_ns;
-	int r = set_fields(call, fields, a);
-	return r == 0 ? password_hash(call->hasher, fields->password, a->password) : r;
+	return set_fields(call, fields, a);
+}
+
+static int refuse_taken(struct account_call *call, const struct user_account *a)
+{
+	return account_refuse(call, -ERR_EXISTS, "the name %s is taken", a->name);
 }
 
 static int insert(struct account_call *call, struct user_account *a)
 {
 	int r = call->store->ops->account_insert(call->store, a, &a->id);
 
-	return r == -EEXIST ? account_refuse(call, -ERR_EXISTS, "the name %s is taken", a->name) : r;
+	return r == -EEXIST ? refuse_taken(call, a) : r;
 }
 
-int account_may_create(struct account_call *call)
+static int know_taken(struct account_call *call, const struct user_account *a)
 {
-	if (call->open_registration || call->who_is_admin)
-		return 0;
-	return account_refuse(call, call->who ? -ERR_FORBIDDEN : -ERR_UNAUTHENTICATED,
-		"registration is not open: an administrator makes accounts");
+	struct user_account other;
+
+	int r = call->store->ops->account_find(call->store, a->name_key, &other);
+	if (r == 0)
+		return refuse_taken(call, a);
+	return r == -ENOENT ? 0 : r;
 }
 
 int account_create(struct account_call *call, const struct account_fields *fields, struct account_outcome *ret)
 {
 	struct account_outcome outcome = {0};
 
-	int r = account_may_create(call);
+	int r = account_permit(call, ACCOUNT_REGISTER, 0);
+	if (r == 0)
+		r = account_permit_fields(call, 0, fields);
 	if (r == 0)
 		r = fill_new(call, fields, &outcome.account);
+	if (r == 0)
+		r = know_taken(call, &outcome.account);
+	if (r == 0)
+		r = password_hash(call->hasher, fields->password, outcome.account.password);
 	if (r < 0)
 		return r;
 	r = call->store->ops->begin(call->store);
@@ -128,6 +215,11 @@ int account_create(struct account_call *call, const struct account_fields *field
 	if (r == 0)
 		*ret = outcome;
 	return r;
+}
+
+static int refuse_setup(struct account_call *call)
+{
+	return account_refuse(call, -ERR_FORBIDDEN, "this is not the set-up token of this store");
 }
 
 /* In the transaction. Nobody makes another account meanwhile. */
@@ -140,7 +232,17 @@ static int claim_setup(struct account_call *call, const uint8_t hash[SHA256_BYTE
 		return account_refuse(call, -ERR_FORBIDDEN, "this store has been set up");
 	if (r == 0)
 		r = call->store->ops->setup_take(call->store, hash);
-	return r == -ENOENT ? account_refuse(call, -ERR_FORBIDDEN, "this is not the set-up token of this store") : r;
+	return r == -ENOENT ? refuse_setup(call) : r;
+}
+
+/* Before anything is hashed: a guess costs a row that is read. */
+static int look_at_setup(struct account_call *call, const char *token, uint8_t ret_hash[SHA256_BYTES])
+{
+	int r = token_hash(token, ret_hash);
+
+	if (r == 0)
+		r = call->store->ops->setup_find(call->store, ret_hash);
+	return r == -ENOENT ? refuse_setup(call) : r;
 }
 
 int account_setup(
@@ -149,9 +251,13 @@ int account_setup(
 	struct account_outcome outcome = {0};
 	uint8_t hash[SHA256_BYTES];
 
-	int r = token_hash(token, hash);
+	int r = account_permit(call, ACCOUNT_SET_UP, 0);
+	if (r == 0)
+		r = look_at_setup(call, token, hash);
 	if (r == 0)
 		r = fill_new(call, fields, &outcome.account);
+	if (r == 0)
+		r = password_hash(call->hasher, fields->password, outcome.account.password);
 	if (r < 0)
 		return r;
 	outcome.account.admin = true;
@@ -230,8 +336,8 @@ struct new_password {
 	char hash[USER_PASSWORD_HASH_SIZE];
 };
 
-static int prepare_password(struct account_call *call, uint64_t id, const struct account_fields *fields, bool needs_old,
-	struct new_password *ret)
+static int prepare_password(
+	struct account_call *call, uint64_t id, const struct account_fields *fields, struct new_password *ret)
 {
 	struct user_account a = {0};
 
@@ -241,7 +347,7 @@ static int prepare_password(struct account_call *call, uint64_t id, const struct
 	r = check_password(call, fields->password);
 	if (r < 0)
 		return r;
-	if (needs_old && a.password[0]) {
+	if (asks_old_password(call, id) && a.password[0]) {
 		if (!fields->old_password)
 			return account_refuse(
 				call, -ERR_UNPROCESSABLE, "old_password is missing: it is needed to set another");
@@ -254,13 +360,33 @@ static int prepare_password(struct account_call *call, uint64_t id, const struct
 	return password_hash(call->hasher, fields->password, ret->hash);
 }
 
-static int end_other_sessions(struct account_call *call, uint64_t id)
+/* What opens the account, but for what the caller came with, if it is his. */
+static int end_other_tokens(struct account_call *call, uint64_t id, bool keys)
 {
+	const struct user_store_ops *ops = call->store->ops;
 	enum user_token_kind kind = USER_KEY;
 	uint64_t token = 0;
 
-	const bool own = call->who == id && token_id_parse(call->who_token, &kind, &token) == 0 && kind == USER_SESSION;
-	return call->store->ops->sessions_delete(call->store, id, own ? token : 0);
+	const bool own = call->who == id && token_id_parse(call->who_token, &kind, &token) == 0;
+	int r = ops->sessions_delete(call->store, id, own && kind == USER_SESSION ? token : 0);
+	if (r == 0 && keys)
+		r = ops->keys_delete(call->store, id, own && kind == USER_KEY ? token : 0);
+	return r;
+}
+
+/* In the transaction, before any other row of it is locked: all that make administrators less wait here for each other. */
+static int keep_one_admin(struct account_call *call, uint64_t id, bool *ret_last)
+{
+	bool others = false;
+
+	int r = call->store->ops->admins_lock(call->store, id, &others);
+	*ret_last = !others;
+	return r;
+}
+
+static int refuse_last(struct account_call *call)
+{
+	return account_refuse(call, -ERR_LAST_ADMIN, "this is the last administrator: make another one first");
 }
 
 /* In the transaction. */
@@ -268,8 +394,14 @@ static int change_locked(struct account_call *call, uint64_t id, const struct ac
 	const struct new_password *password, struct account_outcome *ret)
 {
 	struct user_account *a = &ret->account;
+	const bool unmakes = fields->admin && !*fields->admin;
+	bool last = false;
 
-	int r = get(call, id, true, a);
+	int r = unmakes ? keep_one_admin(call, id, &last) : 0;
+	if (r == 0)
+		r = get(call, id, true, a);
+	if (r == 0 && unmakes && a->admin && last)
+		return refuse_last(call);
 	if (r == 0 && password->wanted && strcmp(a->password, password->replaces) != 0)
 		return account_refuse(call, -ERR_UNAVAILABLE, "the password was changed meanwhile");
 	if (r == 0)
@@ -279,24 +411,30 @@ static int change_locked(struct account_call *call, uint64_t id, const struct ac
 	if (r == 0)
 		r = call->store->ops->account_update(call->store, a);
 	if (r == -EEXIST)
-		return account_refuse(call, -ERR_EXISTS, "the name %s is taken", a->name);
+		return refuse_taken(call, a);
 	if (r == -ENOENT)
 		return not_found(call, id);
 	if (r == 0 && password->wanted)
-		r = end_other_sessions(call, id);
+		r = end_other_tokens(call, id, fields->revoke);
 	/* Gateways keep name and admin with each token. */
 	if (password->wanted || fields->name || fields->admin)
 		ret->forget_user = id;
 	return r;
 }
 
-int account_change(struct account_call *call, uint64_t id, const struct account_fields *fields, bool needs_old,
-	struct account_outcome *ret)
+int account_change(
+	struct account_call *call, uint64_t id, const struct account_fields *fields, struct account_outcome *ret)
 {
 	struct account_outcome outcome = {0};
 	struct new_password password = {0};
 
-	int r = prepare_password(call, id, fields, needs_old, &password);
+	int r = account_permit(call, ACCOUNT_PROFILE, id);
+	if (r == 0)
+		r = account_permit_fields(call, id, fields);
+	if (r == 0 && fields->revoke && !fields->password)
+		r = account_refuse(call, -ERR_UNPROCESSABLE, "revoke goes with a new password");
+	if (r == 0)
+		r = prepare_password(call, id, fields, &password);
 	if (r == 0)
 		r = call->store->ops->begin(call->store);
 	if (r < 0)
@@ -308,19 +446,31 @@ int account_change(struct account_call *call, uint64_t id, const struct account_
 	return r;
 }
 
+static int delete_locked(struct account_call *call, uint64_t id)
+{
+	struct user_account a;
+	bool last = false;
+
+	int r = keep_one_admin(call, id, &last);
+	if (r == 0)
+		r = get(call, id, true, &a);
+	if (r == 0 && a.admin && last)
+		return refuse_last(call);
+	if (r == 0)
+		r = call->store->ops->account_delete(call->store, id, call->now_ns);
+	return r == -ENOENT ? not_found(call, id) : r;
+}
+
 int account_delete(struct account_call *call, uint64_t id, struct account_outcome *ret)
 {
 	struct account_outcome outcome = {.forget_user = id};
 
-	if (!call->who_is_admin && call->who != id)
-		return not_found(call, id);
-	int r = call->store->ops->begin(call->store);
+	int r = account_permit(call, ACCOUNT_DELETE, id);
+	if (r == 0)
+		r = call->store->ops->begin(call->store);
 	if (r < 0)
 		return r;
-	r = call->store->ops->account_delete(call->store, id, call->now_ns);
-	if (r == -ENOENT)
-		r = not_found(call, id);
-	r = account_finish(call, r, &outcome);
+	r = account_finish(call, delete_locked(call, id), &outcome);
 	if (r == 0)
 		*ret = outcome;
 	return r;

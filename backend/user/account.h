@@ -9,6 +9,7 @@
 #define NEPHOS_USER_ACCOUNT_H
 
 #include "backend/user/account_password.h"
+#include "backend/user/account_permit.h"
 #include "backend/user/account_token.h"
 #include "backend/user/user_store.h"
 
@@ -47,10 +48,15 @@ struct account_fields {
 	const char *password;
 	const char *old_password;
 	const bool *admin;
+	bool revoke; /* with a new password: device keys end, too */
 };
 
-/* What account_create asks first. */
-int account_may_create(struct account_call *call);
+/* Who asks, as the store has it now: gateways may know it from a moment ago. -ERR_UNAUTHENTICATED: there is no such user any more. */
+int account_know_caller(struct account_call *call);
+/* By the table of account_permit. id 0: no account yet. -ERR_UNAUTHENTICATED, -ERR_FORBIDDEN, -ERR_USER_NOT_FOUND. */
+int account_permit(struct account_call *call, enum account_mutation what, uint64_t id);
+/* All that these fields mean for the account; create and change ask it themselves. */
+int account_permit_fields(struct account_call *call, uint64_t id, const struct account_fields *fields);
 /* -ERR_UNAUTHENTICATED, -ERR_FORBIDDEN: registration is not open; -ERR_UNPROCESSABLE; -ERR_EXISTS: the name. */
 int account_create(struct account_call *call, const struct account_fields *fields, struct account_outcome *ret);
 /* The first administrator, with the token that account_setup_token made. -ERR_FORBIDDEN: another token, or there is a user already. */
@@ -64,11 +70,13 @@ int account_read(struct account_call *call, uint64_t id, struct user_account *re
 int account_list(struct account_call *call, uint64_t after, size_t limit, struct user_account *ret, size_t *ret_count);
 int account_find(struct account_call *call, const char *name, struct user_account *ret);
 /*
- * needs_old: a password that is there is only replaced by one who knows it (-ERR_FORBIDDEN, -ERR_TOO_MANY). A new password ends all
- * sessions but the one that asks. -ERR_USER_NOT_FOUND, -ERR_UNPROCESSABLE, -ERR_EXISTS, -ERR_UNAVAILABLE: somebody else was faster.
+ * One's own password is only replaced by one who knows it (-ERR_FORBIDDEN, -ERR_TOO_MANY). A new password ends all sessions but the one that
+ * asks, and with `revoke` all device keys but the one that asks. -ERR_USER_NOT_FOUND, -ERR_UNPROCESSABLE, -ERR_EXISTS,
+ * -ERR_LAST_ADMIN, -ERR_UNAVAILABLE: somebody else was faster.
  */
-int account_change(struct account_call *call, uint64_t id, const struct account_fields *fields, bool needs_old,
-	struct account_outcome *ret);
+int account_change(
+	struct account_call *call, uint64_t id, const struct account_fields *fields, struct account_outcome *ret);
+/* -ERR_USER_NOT_FOUND, -ERR_LAST_ADMIN. */
 int account_delete(struct account_call *call, uint64_t id, struct account_outcome *ret);
 
 /* For account_login: */

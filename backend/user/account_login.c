@@ -122,7 +122,9 @@ static int delete_token(struct account_call *call, enum user_token_kind kind, ui
 {
 	struct account_outcome outcome = {0};
 
-	int r = call->store->ops->begin(call->store);
+	int r = account_permit(call, kind == USER_KEY ? ACCOUNT_KEY_REVOKE : ACCOUNT_LOG_OUT, call->who);
+	if (r == 0)
+		r = call->store->ops->begin(call->store);
 	if (r < 0)
 		return r;
 	token_id_format(kind, id, outcome.forget_token);
@@ -185,7 +187,9 @@ int key_create(struct account_call *call, const char *name, struct account_outco
 	if (account_label_check(name) < 0)
 		return account_refuse(call, -ERR_UNPROCESSABLE, "the name of a key has 1 to %u printable characters",
 			USER_NAME_CHARS_MAX);
-	int r = make_token(call, USER_KEY, &outcome);
+	int r = account_permit(call, ACCOUNT_KEY_MAKE, call->who);
+	if (r == 0)
+		r = make_token(call, USER_KEY, &outcome);
 	if (r < 0)
 		return r;
 	snprintf(outcome.token.name, sizeof(outcome.token.name), "%s", name);

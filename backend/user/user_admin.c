@@ -8,47 +8,19 @@
 
 /* /api/v2/user/users: what administrators do. Others reach themselves here too, and nobody else. */
 
-static int admin_fields(struct user_request *u, struct account_fields *ret, bool *admin)
-{
-	const json_t *value = json_object_get(u->body, "admin");
-
-	int r = user_fields(u, ret);
-	if (r < 0 || !value)
-		return r;
-	if (!json_is_boolean(value))
-		return account_refuse(&u->call, -ERR_UNPROCESSABLE, "admin is true or false");
-	*admin = json_is_true(value);
-	ret->admin = admin;
-	return 0;
-}
-
 static int apply_create(struct user_request *u, struct account_outcome *ret)
 {
-	struct account_fields fields;
-	bool admin;
-
-	int r = admin_fields(u, &fields, &admin);
-	return r == 0 ? account_create(&u->call, &fields, ret) : r;
+	return account_create(&u->call, &u->fields, ret);
 }
 
 static int apply_change(struct user_request *u, struct account_outcome *ret)
 {
-	struct account_fields fields;
-	uint64_t id;
-	bool admin;
-
-	int r = user_path_id(u, &id);
-	if (r == 0)
-		r = admin_fields(u, &fields, &admin);
-	return r == 0 ? account_change(&u->call, id, &fields, !u->call.who_is_admin, ret) : r;
+	return account_change(&u->call, u->target, &u->fields, ret);
 }
 
 static int apply_delete(struct user_request *u, struct account_outcome *ret)
 {
-	uint64_t id;
-
-	int r = user_path_id(u, &id);
-	return r == 0 ? account_delete(&u->call, id, ret) : r;
+	return account_delete(&u->call, u->target, ret);
 }
 
 static int ask_user(struct user_request *u, json_t **ret)
@@ -118,7 +90,10 @@ static void list(struct pg *pg, struct http_request *req, struct service *s)
 
 static void create(struct pg *pg, struct http_request *req, struct service *s)
 {
-	user_mutate(pg, req, s, &(struct user_mutation){201, true, apply_create, user_v2_show, account_may_create});
+	static const struct user_mutation CREATE = {
+		201, ACCOUNT_REGISTER, USER_WHOM_NOBODY, USER_BODY_FIELDS, apply_create, user_v2_show};
+
+	user_mutate(pg, req, s, &CREATE);
 }
 
 static void read(struct pg *pg, struct http_request *req, struct service *s)
@@ -128,12 +103,18 @@ static void read(struct pg *pg, struct http_request *req, struct service *s)
 
 static void change(struct pg *pg, struct http_request *req, struct service *s)
 {
-	user_mutate(pg, req, s, &(struct user_mutation){200, true, apply_change, user_v2_show});
+	static const struct user_mutation CHANGE = {
+		200, ACCOUNT_PROFILE, USER_WHOM_PATH, USER_BODY_FIELDS, apply_change, user_v2_show};
+
+	user_mutate(pg, req, s, &CHANGE);
 }
 
 static void delete (struct pg *pg, struct http_request *req, struct service *s)
 {
-	user_mutate(pg, req, s, &(struct user_mutation){204, false, apply_delete, NULL});
+	static const struct user_mutation DELETE = {
+		204, ACCOUNT_DELETE, USER_WHOM_PATH, USER_BODY_NONE, apply_delete, NULL};
+
+	user_mutate(pg, req, s, &DELETE);
 }
 
 #define FIELDS \
@@ -174,20 +155,25 @@ const struct user_route USER_ADMIN_ROUTES[] = {
 		 .body = HTTP_BODY_WHOLE,
 		 .body_max = JSON_BYTES_MAX,
 		 .tag = "users",
-		 .summary = "Change a user; an administrator needs no old_password",
-		 .doc = "{\"parameters\":[" USER_DOC_PATH_ID("string") "," USER_DOC_KEY "]," USER_DOC_BODY(
-			 FIELDS "," USER_DOC_STRING("old_password"), "") ",\"responses\":{" USER_DOC_ANSWER("200",
-			 "The account", USER_V2_SCHEMA) "," USER_DOC_PROBLEM("404",
+		 .summary = "Change a user; an administrator sets another's password without the old one",
+		 .doc = "{\"parameters\":[" USER_DOC_PATH_ID("string") "," USER_DOC_KEY "]," USER_DOC_BODY(FIELDS
+			 "," USER_DOC_STRING("old_password") "," USER_DOC_REVOKE,
+			 "") ",\"responses\":{" USER_DOC_ANSWER("200", "The account",
+			 USER_V2_SCHEMA) "," USER_DOC_PROBLEM("403",
+			 "old_password is wrong, or admin is not the caller's to set") "," USER_DOC_PROBLEM("404",
 			 "There is none, or it is another's") "," USER_DOC_PROBLEM("409",
-			 "The name is taken") "," USER_DOC_PROBLEM("422", "Not acceptable") "}}"},
+			 "The name is taken, or this is the last administrator") "," USER_DOC_PROBLEM("422",
+			 "Not acceptable") "}}"},
 		change, true},
 	{{.method = "DELETE",
 		 .pattern = "/api/v2/user/users/{id}",
 		 .tag = "users",
 		 .summary = "Delete a user",
 		 .doc = "{\"parameters\":[" USER_DOC_PATH_ID(
-			 "string") "," USER_DOC_KEY "],\"responses\":{" USER_DOC_NOTHING("204",
-			 "Deleted") "," USER_DOC_PROBLEM("404", "There is none, or it is another's") "}}"},
+			 "string") "," USER_DOC_KEY
+				   "],\"responses\":{" USER_DOC_NOTHING("204", "Deleted") "," USER_DOC_PROBLEM(
+					   "404", "There is none, or it is another's") "," USER_DOC_PROBLEM("409",
+					   "This is the last administrator") "}}"},
 		delete},
 	{{.method = NULL}, NULL},
 };

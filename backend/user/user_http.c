@@ -110,7 +110,7 @@ static int user_request_init(struct user_request *u, struct pg *pg, struct http_
 static int digest_request(struct user_request *u, struct span key, uint8_t ret[SHA256_BYTES])
 {
 	struct span parts[] = {key, span_str(http_request_method(u->req)), span_str(http_request_target(u->req)),
-		u->mutation->has_body ? http_request_body(u->req) : SPAN_LITERAL("")};
+		u->mutation->body != USER_BODY_NONE ? http_request_body(u->req) : SPAN_LITERAL("")};
 	uint8_t plain[SHA256_BYTES];
 	struct sha256 sha;
 
@@ -253,6 +253,75 @@ static void respond_answer(struct user_request *u)
 	forget_post(u->app->forget, held->answer.forget_user, held->answer.forget_token, release, held);
 }
 
+/* 1: it is said; 0: it is not. */
+static int read_switch(struct user_request *u, const char *name, bool *ret)
+{
+	const json_t *value = json_object_get(u->body, name);
+
+	if (!value)
+		return 0;
+	if (!json_is_boolean(value))
+		return account_refuse(&u->call, -ERR_UNPROCESSABLE, "%s is true or false", name);
+	*ret = json_is_true(value);
+	return 1;
+}
+
+/* name, email (null: none), password, old_password; version 2 knows admin and revoke. */
+static int parse_fields(struct user_request *u)
+{
+	struct account_fields *f = &u->fields;
+
+	int r = user_text(u, "name", &f->name);
+	if (r == 0)
+		r = user_text(u, "email", &f->email);
+	if (r == 0)
+		r = user_text(u, "password", &f->password);
+	if (r == 0)
+		r = user_text(u, "old_password", &f->old_password);
+	if (r == 0 && json_is_null(json_object_get(u->body, "email")))
+		f->email = "";
+	if (r < 0 || u->mutation->body == USER_BODY_FIELDS_V1)
+		return r;
+	r = read_switch(u, "admin", &u->admin);
+	if (r > 0)
+		f->admin = &u->admin;
+	if (r >= 0)
+		r = read_switch(u, "revoke", &f->revoke);
+	return r < 0 ? r : 0;
+}
+
+static int find_target(struct user_request *u)
+{
+	switch (u->mutation->whom) {
+	case USER_WHOM_PATH:
+		return user_path_id(u, &u->target);
+	case USER_WHOM_CALLER:
+		u->target = u->call.who;
+		return 0;
+	case USER_WHOM_NOBODY:
+		break;
+	}
+	return 0;
+}
+
+/* Who asks may ask this; nothing else is said before that is sure, not even that the body is wrong. */
+static int permit(struct user_request *u)
+{
+	const enum user_body body = u->mutation->body;
+
+	int r = account_know_caller(&u->call);
+	if (r == 0)
+		r = find_target(u);
+	if (r == 0)
+		r = account_permit(&u->call, u->mutation->what, u->target);
+	if (r == 0 && body != USER_BODY_NONE)
+		r = parse_body(u);
+	if (r < 0 || (body != USER_BODY_FIELDS && body != USER_BODY_FIELDS_V1))
+		return r;
+	r = parse_fields(u);
+	return r < 0 ? r : account_permit_fields(&u->call, u->target, &u->fields);
+}
+
 void user_mutate(struct pg *pg, struct http_request *req, struct service *s, const struct user_mutation *mutation)
 {
 	struct user_request u;
@@ -262,11 +331,9 @@ void user_mutate(struct pg *pg, struct http_request *req, struct service *s, con
 	u.call.seal = seal_answer;
 	u.call.cookie = &u;
 	if (r == 0)
+		r = permit(&u);
+	if (r == 0)
 		r = read_key(&u);
-	if (r == 0 && mutation->permit)
-		r = mutation->permit(&u.call);
-	if (r == 0 && mutation->has_body)
-		r = parse_body(&u);
 	if (r == 0)
 		r = find_or_make(&u);
 	if (r < 0)
@@ -320,25 +387,6 @@ int user_needed_text(struct user_request *u, const char *name, const char **ret)
 	if (r == 0)
 		*ret = text;
 	return r;
-}
-
-int user_fields(struct user_request *u, struct account_fields *ret)
-{
-	struct account_fields fields = {0};
-
-	int r = user_text(u, "name", &fields.name);
-	if (r == 0)
-		r = user_text(u, "email", &fields.email);
-	if (r == 0)
-		r = user_text(u, "password", &fields.password);
-	if (r == 0)
-		r = user_text(u, "old_password", &fields.old_password);
-	if (r < 0)
-		return r;
-	if (json_is_null(json_object_get(u->body, "email")))
-		fields.email = "";
-	*ret = fields;
-	return 0;
 }
 
 int user_path_id(struct user_request *u, uint64_t *ret)

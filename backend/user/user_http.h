@@ -37,16 +37,26 @@ struct user_request {
 	const struct user_mutation *mutation;
 	struct answer_slot slot; /* idempotency_key NULL: the caller has named none */
 	char nobodys_key[SHA256_HEX_SIZE];
+	uint64_t target;	      /* whom it is about; 0: nobody who is there yet */
+	struct account_fields fields; /* of the body, when it has them */
+	bool admin;		      /* what fields.admin points at */
 	struct answer answer;
 	bool repeat; /* the answer is one that was kept */
 };
 
+/* Whom a mutation is about. */
+enum user_whom { USER_WHOM_NOBODY, USER_WHOM_CALLER, USER_WHOM_PATH /* {id} */ };
+/* What the body, a JSON object, has of an account. */
+enum user_body { USER_BODY_NONE, USER_BODY_OTHER, USER_BODY_FIELDS_V1, USER_BODY_FIELDS };
+
 struct user_mutation {
 	int status;
-	bool has_body; /* a JSON object */
+	enum account_mutation
+		what; /* permitted before the body is looked at; what its fields mean, before a kept answer is */
+	enum user_whom whom;
+	enum user_body body;
 	int (*apply)(struct user_request *u, struct account_outcome *ret);
 	json_t *(*show)(const struct account_outcome *outcome); /* NULL: no body */
-	int (*permit)(struct account_call *call);		/* before the body is looked at; NULL: apply decides */
 };
 void user_mutate(struct pg *pg, struct http_request *req, struct service *s, const struct user_mutation *mutation);
 
@@ -60,8 +70,6 @@ void user_ask(struct pg *pg, struct http_request *req, struct service *s, const 
 int user_text(struct user_request *u, const char *name, const char **ret);
 int user_needed_text(
 	struct user_request *u, const char *name, const char **ret); /* missing is -ERR_UNPROCESSABLE too */
-/* name, email (null: none), password, old_password. */
-int user_fields(struct user_request *u, struct account_fields *ret);
 /* {id} of the path. -ERR_USER_NOT_FOUND: no number. */
 int user_path_id(struct user_request *u, uint64_t *ret);
 /* limit and cursor of a page. -ERR_UNPROCESSABLE. */

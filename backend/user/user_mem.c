@@ -196,14 +196,13 @@ static int op_account_update(struct user_store *s, const struct user_account *a)
 	return 0;
 }
 
-static void drop_tokens(struct mem_state *st, uint64_t account_id, bool sessions_only, uint64_t except_id)
+static void drop_tokens(struct mem_state *st, uint64_t account_id, enum user_token_kind kind, uint64_t except_id)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < st->token_count; i++) {
 		const struct user_token *t = &st->tokens[i];
-		const bool stays = t->account_id != account_id ||
-			(sessions_only && (t->kind != USER_SESSION || t->id == except_id));
+		const bool stays = t->account_id != account_id || t->kind != kind || t->id == except_id;
 
 		if (stays)
 			st->tokens[kept++] = *t;
@@ -225,7 +224,8 @@ static int op_account_delete(struct user_store *s, uint64_t id, int64_t now_ns)
 		return -ENOSPC;
 	memmove(a, a + 1, (size_t)(&st->accounts[st->account_count] - (a + 1)) * sizeof(*a));
 	st->account_count--;
-	drop_tokens(st, id, false, 0);
+	drop_tokens(st, id, USER_SESSION, 0);
+	drop_tokens(st, id, USER_KEY, 0);
 	st->deletions[st->deletion_count] = (struct user_deletion){st->deletion_count + 1, id, now_ns};
 	st->deletion_count++;
 	return 0;
@@ -250,6 +250,20 @@ static int op_account_succeeded(struct user_store *s, uint64_t id)
 
 	if (r == 0 && a)
 		a->failures = 0, a->not_before_ns = 0;
+	return r;
+}
+
+static int op_admins_lock(struct user_store *s, uint64_t but_id, bool *ret_others)
+{
+	const struct mem_state *st = &from(s)->state;
+	bool others = false;
+	int r = enter(s, "admins_lock");
+
+	assert(from(s)->in_transaction);
+	for (size_t i = 0; i < st->account_count; i++)
+		others = others || (st->accounts[i].admin && st->accounts[i].id != but_id);
+	if (r == 0)
+		*ret_others = others;
 	return r;
 }
 
@@ -341,7 +355,16 @@ static int op_sessions_delete(struct user_store *s, uint64_t account_id, uint64_
 	int r = enter(s, "sessions_delete");
 
 	if (r == 0)
-		drop_tokens(&from(s)->state, account_id, true, except_id);
+		drop_tokens(&from(s)->state, account_id, USER_SESSION, except_id);
+	return r;
+}
+
+static int op_keys_delete(struct user_store *s, uint64_t account_id, uint64_t except_id)
+{
+	int r = enter(s, "keys_delete");
+
+	if (r == 0)
+		drop_tokens(&from(s)->state, account_id, USER_KEY, except_id);
 	return r;
 }
 
@@ -403,6 +426,16 @@ static int op_setup_put(struct user_store *s, const uint8_t hash[SHA256_BYTES], 
 	memcpy(from(s)->state.setup, hash, SHA256_BYTES);
 	from(s)->state.has_setup = true;
 	return 0;
+}
+
+static int op_setup_find(struct user_store *s, const uint8_t hash[SHA256_BYTES])
+{
+	const struct mem_state *st = &from(s)->state;
+	int r = enter(s, "setup_find");
+
+	if (r == 0 && (!st->has_setup || memcmp(st->setup, hash, SHA256_BYTES) != 0))
+		r = -ENOENT;
+	return r;
 }
 
 static int op_setup_take(struct user_store *s, const uint8_t hash[SHA256_BYTES])
@@ -521,16 +554,19 @@ static const struct user_store_ops OPS = {
 	.account_delete = op_account_delete,
 	.account_failed = op_account_failed,
 	.account_succeeded = op_account_succeeded,
+	.admins_lock = op_admins_lock,
 	.accounts_lock = op_accounts_lock,
 	.token_insert = op_token_insert,
 	.token_find = op_token_find,
 	.token_use = op_token_use,
 	.token_delete = op_token_delete,
 	.sessions_delete = op_sessions_delete,
+	.keys_delete = op_keys_delete,
 	.sessions_trim = op_sessions_trim,
 	.key_list = op_key_list,
 	.key_count = op_key_count,
 	.setup_put = op_setup_put,
+	.setup_find = op_setup_find,
 	.setup_take = op_setup_take,
 	.deletion_list = op_deletion_list,
 	.answer_get = op_answer_get,

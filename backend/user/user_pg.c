@@ -208,6 +208,21 @@ static int op_account_succeeded(struct user_store *s, uint64_t id)
 	return run(s, &SQL_ACCOUNT_SUCCEEDED, &param, 1, NULL);
 }
 
+static int op_admins_lock(struct user_store *s, uint64_t but_id, bool *ret_others)
+{
+	struct pg_result *result = NULL;
+	bool others = false;
+
+	int r = run(s, &SQL_ADMINS_LOCK, NULL, 0, &result);
+	if (r < 0)
+		return r;
+	for (int row = 0; row < pg_rows(result); row++)
+		others = others || (uint64_t)pg_number(result, row, 0) != but_id;
+	pg_result_free(result);
+	*ret_others = others;
+	return 0;
+}
+
 static int op_accounts_lock(struct user_store *s, bool *ret_any)
 {
 	struct pg_result *result = NULL;
@@ -274,6 +289,13 @@ static int op_sessions_delete(struct user_store *s, uint64_t account_id, uint64_
 	return run(s, &SQL_SESSIONS_DELETE, params, 2, NULL);
 }
 
+static int op_keys_delete(struct user_store *s, uint64_t account_id, uint64_t except_id)
+{
+	const struct pg_param params[] = {PG_P_I64(account_id), PG_P_I64(except_id)};
+
+	return run(s, &SQL_KEYS_DELETE, params, 2, NULL);
+}
+
 static int op_sessions_trim(struct user_store *s, uint64_t account_id, size_t keep)
 {
 	const struct pg_param params[] = {PG_P_I64(account_id), PG_P_I64(keep)};
@@ -314,6 +336,18 @@ static int op_setup_put(struct user_store *s, const uint8_t hash[SHA256_BYTES], 
 	const struct pg_param params[] = {hash_param(hash), PG_P_I64(now_ns)};
 
 	return run(s, &SQL_SETUP_PUT, params, 2, NULL);
+}
+
+static int op_setup_find(struct user_store *s, const uint8_t hash[SHA256_BYTES])
+{
+	const struct pg_param param = hash_param(hash);
+	struct pg_result *result = NULL;
+
+	int r = run(s, &SQL_SETUP_FIND, &param, 1, &result);
+	if (r == 0 && pg_rows(result) == 0)
+		r = -ENOENT;
+	pg_result_free(result);
+	return r;
 }
 
 static int op_setup_take(struct user_store *s, const uint8_t hash[SHA256_BYTES])
@@ -400,16 +434,19 @@ static const struct user_store_ops OPS = {
 	.account_delete = op_account_delete,
 	.account_failed = op_account_failed,
 	.account_succeeded = op_account_succeeded,
+	.admins_lock = op_admins_lock,
 	.accounts_lock = op_accounts_lock,
 	.token_insert = op_token_insert,
 	.token_find = op_token_find,
 	.token_use = op_token_use,
 	.token_delete = op_token_delete,
 	.sessions_delete = op_sessions_delete,
+	.keys_delete = op_keys_delete,
 	.sessions_trim = op_sessions_trim,
 	.key_list = op_key_list,
 	.key_count = op_key_count,
 	.setup_put = op_setup_put,
+	.setup_find = op_setup_find,
 	.setup_take = op_setup_take,
 	.deletion_list = op_deletion_list,
 	.answer_get = op_answer_get,

@@ -27,6 +27,8 @@ int user_routes(struct http_route **ret);
 #define USER_DOC_STRING(name) "\"" name "\":{\"type\":\"string\"}"
 #define USER_DOC_PASSWORD(name) \
 	"\"" name "\":{\"type\":\"string\",\"format\":\"password\",\"minLength\":8,\"maxLength\":1024}"
+#define USER_DOC_REVOKE \
+	"\"revoke\":{\"type\":\"boolean\",\"default\":false,\"description\":\"with a new password: end all device keys, too, but the one that asks\"}"
 #define USER_DOC_EMAIL "\"email\":{\"type\":[\"string\",\"null\"],\"format\":\"email\",\"maxLength\":254}"
 #define USER_DOC_PATH_ID(type) "{\"name\":\"id\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"" type "\"}}"
 #define USER_DOC_KEY \

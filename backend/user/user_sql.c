@@ -34,6 +34,12 @@ const struct pg_statement SQL_ACCOUNT_FAILED = {"account_failed",
 /* account_pkey. Writes only when there is something to forget. */
 const struct pg_statement SQL_ACCOUNT_SUCCEEDED = {"account_succeeded",
 	"UPDATE account SET failures = 0, not_before_ns = 0 WHERE id = $1 AND failures > 0", false};
+/*
+ * account_admin. All that would make an administrator less lock the first two, in the order of ids, before anything else: so they go one after the other,
+ * and whoever waited sees what the one before has left.
+ */
+const struct pg_statement SQL_ADMINS_LOCK = {
+	"admins_lock", "SELECT id FROM account WHERE admin ORDER BY id LIMIT 2 FOR UPDATE", false};
 const struct pg_statement SQL_ACCOUNTS_LOCK = {
 	"accounts_lock", "LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE", false};
 /* account_pkey */
@@ -87,6 +93,9 @@ const struct pg_statement SQL_KEY_USE = {"key_use",
 const struct pg_statement SQL_KEY_DELETE = {
 	"key_delete", "DELETE FROM device_key WHERE id = $1 AND account_id = $2", false};
 /* device_key_account */
+const struct pg_statement SQL_KEYS_DELETE = {
+	"keys_delete", "DELETE FROM device_key WHERE account_id = $1 AND id <> $2", false};
+/* device_key_account */
 const struct pg_statement SQL_KEY_LIST = {"key_list",
 	"SELECT id, account_id, name, created_ns, last_used_ns, NULL::bigint FROM device_key WHERE account_id = $1 AND id > $2 ORDER BY id LIMIT $3",
 	true};
@@ -97,6 +106,7 @@ const struct pg_statement SQL_KEY_COUNT = {"key_count", "SELECT count(*) FROM de
 const struct pg_statement SQL_SETUP_PUT = {"setup_put",
 	"INSERT INTO setup_token (hash, created_ns) VALUES ($1, $2) ON CONFLICT (one) DO UPDATE SET hash = $1, created_ns = $2",
 	false};
+const struct pg_statement SQL_SETUP_FIND = {"setup_find", "SELECT 1 FROM setup_token WHERE one AND hash = $1", true};
 const struct pg_statement SQL_SETUP_TAKE = {"setup_take", "DELETE FROM setup_token WHERE one AND hash = $1", false};
 
 /* idempotency_pkey */

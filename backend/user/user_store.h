@@ -93,6 +93,8 @@ struct user_store_ops {
 	int (*account_failed)(
 		struct user_store *s, uint64_t id, int64_t now_ns, const int64_t *delay_ns, size_t delays);
 	int (*account_succeeded)(struct user_store *s, uint64_t id);
+	/* Until the end of the transaction no administrator becomes none, and none is deleted. ret: whether there is one besides this. */
+	int (*admins_lock)(struct user_store *s, uint64_t but_id, bool *ret_others);
 	/* Until the end of the transaction nobody else makes an account. */
 	int (*accounts_lock)(struct user_store *s, bool *ret_any);
 
@@ -105,12 +107,14 @@ struct user_store_ops {
 	int (*token_delete)(
 		struct user_store *s, enum user_token_kind kind, uint64_t account_id, uint64_t id); /* -ENOENT */
 	int (*sessions_delete)(struct user_store *s, uint64_t account_id, uint64_t except_id);
+	int (*keys_delete)(struct user_store *s, uint64_t account_id, uint64_t except_id);
 	int (*sessions_trim)(struct user_store *s, uint64_t account_id, size_t keep); /* the newest stay */
 	int (*key_list)(struct user_store *s, uint64_t account_id, const struct user_page *page, struct user_token *ret,
 		size_t *ret_count);
 	int (*key_count)(struct user_store *s, uint64_t account_id, size_t *ret);
 
 	int (*setup_put)(struct user_store *s, const uint8_t hash[SHA256_BYTES], int64_t now_ns); /* replaces */
+	int (*setup_find)(struct user_store *s, const uint8_t hash[SHA256_BYTES]);		  /* -ENOENT */
 	int (*setup_take)(struct user_store *s, const uint8_t hash[SHA256_BYTES]);		  /* -ENOENT */
 
 	int (*deletion_list)(

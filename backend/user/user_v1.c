@@ -15,30 +15,17 @@ static json_t *show_user(const struct account_outcome *outcome)
 
 static int apply_create(struct user_request *u, struct account_outcome *ret)
 {
-	struct account_fields fields;
-
-	int r = user_fields(u, &fields);
-	return r == 0 ? account_create(&u->call, &fields, ret) : r;
+	return account_create(&u->call, &u->fields, ret);
 }
 
 static int apply_change(struct user_request *u, struct account_outcome *ret)
 {
-	struct account_fields fields;
-	uint64_t id;
-
-	int r = user_path_id(u, &id);
-	if (r == 0)
-		r = user_fields(u, &fields);
-	/* Who has only a token must not be able to keep the account for himself. */
-	return r == 0 ? account_change(&u->call, id, &fields, !(u->call.who_is_admin && id != u->call.who), ret) : r;
+	return account_change(&u->call, u->target, &u->fields, ret);
 }
 
 static int apply_delete(struct user_request *u, struct account_outcome *ret)
 {
-	uint64_t id;
-
-	int r = user_path_id(u, &id);
-	return r == 0 ? account_delete(&u->call, id, ret) : r;
+	return account_delete(&u->call, u->target, ret);
 }
 
 static int ask_user(struct user_request *u, json_t **ret)
@@ -56,17 +43,26 @@ static int ask_user(struct user_request *u, json_t **ret)
 
 static void create(struct pg *pg, struct http_request *req, struct service *s)
 {
-	user_mutate(pg, req, s, &(struct user_mutation){201, true, apply_create, show_user, account_may_create});
+	static const struct user_mutation CREATE = {
+		201, ACCOUNT_REGISTER, USER_WHOM_NOBODY, USER_BODY_FIELDS_V1, apply_create, show_user};
+
+	user_mutate(pg, req, s, &CREATE);
 }
 
 static void change(struct pg *pg, struct http_request *req, struct service *s)
 {
-	user_mutate(pg, req, s, &(struct user_mutation){200, true, apply_change, show_user});
+	static const struct user_mutation CHANGE = {
+		200, ACCOUNT_PROFILE, USER_WHOM_PATH, USER_BODY_FIELDS_V1, apply_change, show_user};
+
+	user_mutate(pg, req, s, &CHANGE);
 }
 
 static void delete (struct pg *pg, struct http_request *req, struct service *s)
 {
-	user_mutate(pg, req, s, &(struct user_mutation){204, false, apply_delete, NULL});
+	static const struct user_mutation DELETE = {
+		204, ACCOUNT_DELETE, USER_WHOM_PATH, USER_BODY_NONE, apply_delete, NULL};
+
+	user_mutate(pg, req, s, &DELETE);
 }
 
 static void read(struct pg *pg, struct http_request *req, struct service *s)
@@ -127,8 +123,10 @@ const struct user_route USER_V1_ROUTES[] = {
 		 .tag = "users",
 		 .summary = "Delete an account, its tokens and, later, its drives",
 		 .doc = "{\"parameters\":[" USER_DOC_PATH_ID(
-			 "integer") "," USER_DOC_KEY "],\"responses\":{" USER_DOC_NOTHING("204",
-			 "Deleted") "," USER_DOC_PROBLEM("404", "There is none, or it is another's") "}}"},
+			 "integer") "," USER_DOC_KEY
+				    "],\"responses\":{" USER_DOC_NOTHING("204", "Deleted") "," USER_DOC_PROBLEM(
+					    "404", "There is none, or it is another's") "," USER_DOC_PROBLEM("409",
+					    "This is the last administrator") "}}"},
 		delete},
 	{{.method = "GET",
 		 .pattern = "/api/v1/user/docs/openapi.json",

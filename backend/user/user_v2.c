@@ -55,10 +55,7 @@ static int apply_logout(struct user_request *u, struct account_outcome *ret)
 
 static int apply_change_me(struct user_request *u, struct account_outcome *ret)
 {
-	struct account_fields fields;
-
-	int r = user_fields(u, &fields);
-	return r == 0 ? account_change(&u->call, u->call.who, &fields, true, ret) : r;
+	return account_change(&u->call, u->target, &u->fields, ret);
 }
 
 static int apply_create_key(struct user_request *u, struct account_outcome *ret)
@@ -81,13 +78,10 @@ static int apply_revoke_key(struct user_request *u, struct account_outcome *ret)
 
 static int apply_setup(struct user_request *u, struct account_outcome *ret)
 {
-	struct account_fields fields;
 	const char *token;
 
 	int r = user_needed_text(u, "token", &token);
-	if (r == 0)
-		r = user_fields(u, &fields);
-	return r == 0 ? account_setup(&u->call, token, &fields, ret) : r;
+	return r == 0 ? account_setup(&u->call, token, &u->fields, ret) : r;
 }
 
 static int ask_me(struct user_request *u, json_t **ret)
@@ -126,12 +120,18 @@ static int ask_keys(struct user_request *u, json_t **ret)
 
 static void log_in(struct pg *pg, struct http_request *req, struct service *s)
 {
-	user_mutate(pg, req, s, &(struct user_mutation){201, true, apply_login, show_session});
+	static const struct user_mutation LOG_IN = {
+		201, ACCOUNT_LOG_IN, USER_WHOM_NOBODY, USER_BODY_OTHER, apply_login, show_session};
+
+	user_mutate(pg, req, s, &LOG_IN);
 }
 
 static void log_out(struct pg *pg, struct http_request *req, struct service *s)
 {
-	user_mutate(pg, req, s, &(struct user_mutation){204, false, apply_logout, NULL});
+	static const struct user_mutation LOG_OUT = {
+		204, ACCOUNT_LOG_OUT, USER_WHOM_CALLER, USER_BODY_NONE, apply_logout, NULL};
+
+	user_mutate(pg, req, s, &LOG_OUT);
 }
 
 static void read_me(struct pg *pg, struct http_request *req, struct service *s)
@@ -141,7 +141,10 @@ static void read_me(struct pg *pg, struct http_request *req, struct service *s)
 
 static void change_me(struct pg *pg, struct http_request *req, struct service *s)
 {
-	user_mutate(pg, req, s, &(struct user_mutation){200, true, apply_change_me, user_v2_show});
+	static const struct user_mutation CHANGE = {
+		200, ACCOUNT_PROFILE, USER_WHOM_CALLER, USER_BODY_FIELDS, apply_change_me, user_v2_show};
+
+	user_mutate(pg, req, s, &CHANGE);
 }
 
 static void list_keys(struct pg *pg, struct http_request *req, struct service *s)
@@ -151,17 +154,26 @@ static void list_keys(struct pg *pg, struct http_request *req, struct service *s
 
 static void create_key(struct pg *pg, struct http_request *req, struct service *s)
 {
-	user_mutate(pg, req, s, &(struct user_mutation){201, true, apply_create_key, show_new_key});
+	static const struct user_mutation CREATE = {
+		201, ACCOUNT_KEY_MAKE, USER_WHOM_CALLER, USER_BODY_OTHER, apply_create_key, show_new_key};
+
+	user_mutate(pg, req, s, &CREATE);
 }
 
 static void revoke_key(struct pg *pg, struct http_request *req, struct service *s)
 {
-	user_mutate(pg, req, s, &(struct user_mutation){204, false, apply_revoke_key, NULL});
+	static const struct user_mutation REVOKE = {
+		204, ACCOUNT_KEY_REVOKE, USER_WHOM_CALLER, USER_BODY_NONE, apply_revoke_key, NULL};
+
+	user_mutate(pg, req, s, &REVOKE);
 }
 
 static void set_up(struct pg *pg, struct http_request *req, struct service *s)
 {
-	user_mutate(pg, req, s, &(struct user_mutation){201, true, apply_setup, user_v2_show});
+	static const struct user_mutation SET_UP = {
+		201, ACCOUNT_SET_UP, USER_WHOM_NOBODY, USER_BODY_FIELDS, apply_setup, user_v2_show};
+
+	user_mutate(pg, req, s, &SET_UP);
 }
 
 static void on_openapi(struct http_request *req, void *cookie)
@@ -217,8 +229,8 @@ const struct user_route USER_V2_ROUTES[] = {
 		 .summary =
 			 "Change name, email or password; a new password needs old_password and ends all other sessions",
 		 .doc = "{\"parameters\":[" USER_DOC_KEY "]," USER_DOC_BODY(
-			 USER_DOC_STRING("name") "," USER_DOC_EMAIL
-						 "," USER_DOC_PASSWORD("password") "," USER_DOC_STRING("old_password"),
+			 USER_DOC_STRING("name") "," USER_DOC_EMAIL "," USER_DOC_PASSWORD(
+				 "password") "," USER_DOC_STRING("old_password") "," USER_DOC_REVOKE,
 			 "") ",\"responses\":{" USER_DOC_ANSWER("200", "The account",
 			 USER_V2_SCHEMA) "," USER_DOC_PROBLEM("403",
 			 "old_password is wrong") "," USER_DOC_PROBLEM("409",

@@ -85,6 +85,7 @@ static const struct error_info table[] = {
 	CODE(ERR_METHOD, EOPNOTSUPP, 405, "method-not-allowed", "Method not allowed"),
 	CODE(ERR_PARENT_MISSING, ENOENT, 409, "parent-missing", "Parent folder missing"),
 	CODE(ERR_EXISTS, EEXIST, 409, "exists", "Exists already"),
+	CODE(ERR_LAST_ADMIN, EBUSY, 409, "last-administrator", "The last administrator stays"),
 	CODE(ERR_OUT_OF_ORDER, EAGAIN, 409, "out-of-order", "Not the next batch of its session"),
 	CODE(ERR_LOCKED, EAGAIN, 409, "locked", "Locked by another mount"),
 	CODE(ERR_EPOCH, ESTALE, 409, "epoch-changed", "The drive's epoch, lease or incarnation is another"),

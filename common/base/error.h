@@ -24,6 +24,7 @@ enum error_code {
 	ERR_METHOD,	       /* 405 EOPNOTSUPP */
 	ERR_PARENT_MISSING,    /* 409 ENOENT */
 	ERR_EXISTS,	       /* 409 EEXIST */
+	ERR_LAST_ADMIN,	       /* 409 EBUSY: a store without an administrator could not be helped */
 	ERR_OUT_OF_ORDER,      /* 409 EAGAIN: batch number is not the next of its session */
 	ERR_LOCKED,	       /* 409 EAGAIN: a file lock of another session is in the way */
 	ERR_EPOCH,	       /* 409 ESTALE: the drive's epoch, lease or incarnation is another */

@@ -3,73 +3,7 @@
 # gateway is told about revocations. PostgreSQL is real, the gateway is a small script that writes down what it hears.
 . "$(dirname "$0")/../lib/e2e.sh"
 
-PROGRAM=${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}/bin/nephos-user
-PG=$("$E2E_ROOT/tests/lib/postgres.sh" start "$WORK/pg")
-at_end "'$E2E_ROOT/tests/lib/postgres.sh' stop '$WORK/pg'"
-DATABASE=${PG/dbname=postgres/dbname=users}
-psql -X -q "$PG" -c 'CREATE DATABASE users'
-head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"$WORK/cluster.key"
-chmod 600 "$WORK/cluster.key"
-PROOF=$(printf nephos-cluster-v1 | openssl dgst -sha256 -mac HMAC -macopt "hexkey:$(cat "$WORK/cluster.key")" | sed 's/.* //')
-
-# ---- the gateway: answers the registry with one service, confirms or refuses what it is to forget ----
-cat >"$WORK/gateway.py" <<'PY'
-import http.server, json, os, sys
-work = sys.argv[1]
-class Gateway(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    def log_message(self, *args):
-        pass
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        with open(work + "/heard", "a") as f:
-            f.write(json.dumps({"path": self.path, "proof": self.headers.get("Nephos-Cluster"), "body": json.loads(body)}) + "\n")
-        forget = self.path == "/internal/v1/tokens/forget"
-        status = 503 if forget and os.path.exists(work + "/deaf") else 204 if forget else 200
-        answer = b"" if forget else json.dumps({"services": [{"kind": "docs", "name": "docs-1", "url": "http://127.0.0.1:9"}]}).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Gateway)
-open(work + "/gateway.port", "w").write(str(server.server_port))
-server.serve_forever()
-PY
-python3 "$WORK/gateway.py" "$WORK" &
-at_end "kill $!"
-eventually 10 test -s "$WORK/gateway.port"
-GATEWAY=http://127.0.0.1:$(cat "$WORK/gateway.port")
-
-start_service() { # NAME ARGUMENTS…: sets the variable URL_NAME and PID_NAME
-	local name=$1 pid
-	shift
-	"$PROGRAM" --name "$name" --database "$DATABASE" --cluster-key "$WORK/cluster.key" --gateways "$GATEWAY" --port 0 \
-		--pid-file "$WORK/$name.pid" "$@" 2>"$WORK/$name.log" &
-	pid=$!
-	at_end "kill $pid"
-	eventually 20 grep -q 'op=start url=' "$WORK/$name.log" || { cat "$WORK/$name.log" >&2; exit 1; }
-	printf -v "PID_${name//-/_}" %s "$pid"
-	printf -v "URL_${name//-/_}" %s "$(sed -n 's/.*op=start url=\([^ ]*\) .*/\1/p' "$WORK/$name.log")"
-}
-
-CLUSTER=(-H "Nephos-Cluster: $PROOF")
-# as ID ADMIN TOKEN-ID: the identity headers that a gateway would set
-as() { AS=(-H "Nephos-User: $1" -H "Nephos-Admin: $2" -H "Nephos-Token-Id: $3"); }
-AS=()
-# ask METHOD PATH [BODY] [CURL-ARGUMENTS…]: prints the status
-ask() {
-	local method=$1 path=$2 body=${3:-}
-	shift $(($# < 3 ? $# : 3))
-	http -X "$method" "${CLUSTER[@]}" "${AS[@]}" "$@" ${body:+-H 'Content-Type: application/json' -d "$body"} "$U$path"
-}
-says() { # SENTENCE WANTED-STATUS METHOD PATH [BODY] [CURL-ARGUMENTS…]
-	local sentence=$1 wanted=$2
-	shift 2
-	check_eq "$sentence" "$wanted" "$(ask "$@")"
-}
-value() { jq -r "$1" "$WORK/body"; }
-# The token's meaning, as a gateway asks for it.
-authenticate() { ask POST /internal/v1/authenticate "{\"token\":\"$1\"}"; }
+. "$(dirname "$0")/../lib/users.sh"
 
 # ---- the set-up ----
 check_not "without a cluster key it does not serve" "$PROGRAM" --database "$DATABASE" --port 0

@@ -66,8 +66,13 @@ says "an unknown owner" 404 POST "$V1/" '{"title":"t","text":"","user_id":[77]}'
 check_eq "in the ancestor's words" "User with id:77 not found" "$(value .detail)"
 says "an unknown one beside the caller" 404 POST "$V1/" '{"title":"t","text":"","user_id":[1,77]}'
 says "0" 404 POST "$V1/" '{"title":"t","text":"","user_id":[0]}'
-says "a second one who exists" 422 POST "$V1/" '{"title":"t","text":"","user_id":[1,2]}'
-says "another one alone" 422 POST "$V1/" '{"title":"t","text":"","user_id":[2]}'
+says "a second one who exists is not told from one who does not" 404 POST "$V1/" '{"title":"t","text":"","user_id":[1,2]}'
+check_eq "in the same words" "User with id:2 not found" "$(value .detail)"
+says "nor is another one alone" 404 POST "$V1/" '{"title":"t","text":"","user_id":[2]}'
+as 1 1
+says "an administrator is told that there is nobody" 404 POST "$V1/" '{"title":"t","text":"","user_id":[77]}'
+says "and that there are two" 422 POST "$V1/" '{"title":"t","text":"","user_id":[1,2]}'
+as 1
 head -c 1100000 /dev/zero | tr '\0' ' ' >"$WORK/spaces"
 says "a body over 1 MiB" 413 POST "$V1/" "" -H 'Content-Type: application/json' --data-binary "@$WORK/spaces"
 says "an id that is none" 404 GET "$V1/abc"
@@ -93,7 +98,7 @@ says "nothing" 200 PUT "$V1/$ID" '{}'
 check_eq "stays as it is" "both changed" "$(value '.title + " " + .text')"
 says "the title of another" 409 PUT "$V1/$ID" '{"title":"second"}'
 says "a bad title" 422 PUT "$V1/$ID" '{"title":"a/b"}'
-says "another owner" 422 PUT "$V1/$ID" '{"user_id":[2]}'
+says "another owner" 404 PUT "$V1/$ID" '{"user_id":[2]}'
 says "an unknown one" 404 PUT "$V1/$ID" '{"user_id":[77]}'
 says "of nothing" 404 PUT "$V1/999999999999" '{"text":"x"}'
 says "of bytes" 404 PUT "$V1/$BINARY" '{"text":"x"}'

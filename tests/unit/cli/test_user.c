@@ -3,12 +3,15 @@
 #include "tests/unit/cli/folder.h"
 #include "tests/unit/cli/store.h"
 
+#include <pty.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #define USER(id_, name_, has_) \
@@ -79,6 +82,102 @@ static void anothers_password_is_set_by_id(void **state)
 	store_stop(&s);
 }
 
+static void keys_are_revoked_on_demand(void **state)
+{
+	struct store s;
+
+	(void)state;
+	setenv("NEPHOS_PASSWORD", "new", 1);
+	folder_put("old", "before\n");
+	assert_int_equal(chmod("old", 0600), 0);
+	store_start(&s,
+		STORE_STEPS({200, USER("1", "ann", "true"), NULL}, GOOD, {200, USER("1", "ann", "true"), NULL},
+			ONE(USER("9", "bob", "true")), GOOD, {200, USER("1", "ann", "true"), NULL},
+			ONE(USER("9", "bob", "true")), GOOD));
+	assert_int_equal(STORE_COMMAND(&s, "user", "passwd", "--old-password-file", "old", "--revoke"), EXIT_DONE);
+	assert_string_equal(s.asked[1].body, "{\"password\":\"new\",\"old_password\":\"before\",\"revoke\":true}");
+	assert_int_equal(STORE_COMMAND(&s, "user", "passwd", "bob", "--revoke"), EXIT_DONE);
+	assert_string_equal(s.asked[4].body, "{\"password\":\"new\",\"revoke\":true}");
+	assert_int_equal(STORE_COMMAND(&s, "user", "passwd", "bob", "--keep"), EXIT_DONE);
+	assert_string_equal(s.asked[7].body, "{\"password\":\"new\"}");
+	assert_int_equal(STORE_COMMAND(&s, "user", "passwd", "bob", "--keep", "--revoke"), EXIT_USAGE);
+	assert_int_equal(s.count, 8);
+	store_stop(&s);
+}
+
+/* What is asked, and what is typed then. */
+struct line {
+	const char *asked, *typed;
+};
+
+static void await(int terminal, const char *text)
+{
+	char seen[4096] = "";
+	size_t size = 0;
+
+	while (!strstr(seen, text)) {
+		ssize_t n = read(terminal, seen + size, sizeof(seen) - 1 - size);
+
+		if (n <= 0) {
+			fail_msg("the terminal was not asked: %s", text);
+			return;
+		}
+		size += (size_t)n;
+		seen[size] = '\0';
+	}
+}
+
+/* The program itself on a terminal of its own; returns what it ends with. */
+static int at_terminal(struct store *s, char *const argv[], const struct line *lines)
+{
+	char program[512];
+	int terminal, status = 0;
+
+	const ssize_t size = readlink("/proc/self/exe", program, sizeof(program) - 32);
+	assert_true(size > 0);
+	program[size] = '\0'; /* tests/bin/NAME of the build */
+	for (int up = 0; up < 3; up++)
+		*strrchr(program, '/') = '\0';
+	strcat(program, "/bin/nephos");
+	setenv("HOME", "/nonexistent", 1);
+	setenv("NEPHOS_URL", s->credentials.urls[0], 1);
+	setenv("NEPHOS_TOKEN", s->credentials.token, 1);
+	unsetenv("NEPHOS_PASSWORD");
+	const pid_t pid = forkpty(&terminal, NULL, NULL, NULL);
+	if (pid == 0) {
+		(void)execv(program, argv);
+		_exit(127);
+	}
+	assert_true(pid > 0);
+	for (; lines->asked; lines++) {
+		await(terminal, lines->asked);
+		assert_true(write(terminal, lines->typed, strlen(lines->typed)) > 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	(void)close(terminal);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void who_types_a_password_is_asked_about_the_keys(void **state)
+{
+	static const char *const ANSWERS[] = {"y\n", "\n"};
+	static char program[] = "nephos", user[] = "user", passwd[] = "passwd";
+	char *const argv[] = {program, user, passwd, NULL};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		const struct line lines[] = {{"New password of ann: ", "new\n"}, {"The same again: ", "new\n"},
+			{"Revoke the device keys, too?", ANSWERS[i]}, {NULL, NULL}};
+		struct store s;
+
+		store_start(&s, STORE_STEPS({200, USER("1", "ann", "false"), NULL}, GOOD));
+		assert_int_equal(at_terminal(&s, argv, lines), EXIT_DONE);
+		assert_string_equal(
+			s.asked[1].body, i == 0 ? "{\"password\":\"new\",\"revoke\":true}" : "{\"password\":\"new\"}");
+		store_stop(&s);
+	}
+}
+
 static void ones_own_name_in_other_letters_is_ones_own(void **state)
 {
 	struct store s;
@@ -126,6 +225,8 @@ int main(void)
 		FOLDER_TEST(ones_own_password_needs_the_old_one),
 		FOLDER_TEST(the_first_password_needs_no_old_one),
 		FOLDER_TEST(anothers_password_is_set_by_id),
+		FOLDER_TEST(keys_are_revoked_on_demand),
+		FOLDER_TEST(who_types_a_password_is_asked_about_the_keys),
 		FOLDER_TEST(ones_own_name_in_other_letters_is_ones_own),
 		FOLDER_TEST(a_user_who_is_not_there_is_not_removed),
 		FOLDER_TEST(password_files_are_private_and_not_empty),

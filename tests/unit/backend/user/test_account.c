@@ -79,7 +79,7 @@ static void others_see_and_change_only_themselves(void **state)
 	char says[64];
 	snprintf(says, sizeof(says), "User with id:%d not found", (int)bob);
 	assert_string_equal(call->why, says);
-	assert_int_equal(account_change(call, bob, &fields, false, &outcome), -ERR_USER_NOT_FOUND);
+	assert_int_equal(account_change(call, bob, &fields, &outcome), -ERR_USER_NOT_FOUND);
 	assert_int_equal(account_delete(call, bob, &outcome), -ERR_USER_NOT_FOUND);
 	assert_int_equal(account_list(call, 0, 1, &account, &count), -ERR_FORBIDDEN);
 	assert_int_equal(account_find(call, "bob", &account), -ERR_FORBIDDEN);
@@ -97,11 +97,11 @@ static void nobody_makes_himself_an_administrator(void **state)
 	struct account_outcome outcome;
 
 	become(call, ann, "s1");
-	assert_int_equal(account_change(call, ann, &fields, false, &outcome), -ERR_FORBIDDEN);
+	assert_int_equal(account_change(call, ann, &fields, &outcome), -ERR_FORBIDDEN);
 	call->open_registration = true;
 	assert_int_equal(account_create(call, &new_admin, &outcome), -ERR_FORBIDDEN);
 	call->who_is_admin = true;
-	assert_int_equal(account_change(call, ann, &fields, false, &outcome), 0);
+	assert_int_equal(account_change(call, ann, &fields, &outcome), 0);
 	assert_true(outcome.account.admin);
 	assert_int_equal(outcome.forget_user, ann);
 }
@@ -114,11 +114,11 @@ static void a_new_password_needs_the_old_one(void **state)
 	struct account_outcome outcome;
 
 	become(call, ann, "k1");
-	assert_int_equal(account_change(call, ann, &fields, true, &outcome), -ERR_UNPROCESSABLE);
+	assert_int_equal(account_change(call, ann, &fields, &outcome), -ERR_UNPROCESSABLE);
 	fields.old_password = "wrong horse";
-	assert_int_equal(account_change(call, ann, &fields, true, &outcome), -ERR_FORBIDDEN);
+	assert_int_equal(account_change(call, ann, &fields, &outcome), -ERR_FORBIDDEN);
 	fields.old_password = "correct horse";
-	assert_int_equal(account_change(call, ann, &fields, true, &outcome), 0);
+	assert_int_equal(account_change(call, ann, &fields, &outcome), 0);
 	assert_int_equal(password_verify(hasher, outcome.account.password, "another horse"), 0);
 	assert_int_equal(outcome.forget_user, ann);
 }
@@ -132,9 +132,9 @@ static void guessing_the_old_password_makes_the_account_wait(void **state)
 
 	become(call, ann, "k1");
 	for (int i = 0; i < LOGIN_FREE_FAILURES + 1; i++)
-		assert_int_equal(account_change(call, ann, &fields, true, &outcome), -ERR_FORBIDDEN);
+		assert_int_equal(account_change(call, ann, &fields, &outcome), -ERR_FORBIDDEN);
 	fields.old_password = "correct horse";
-	assert_int_equal(account_change(call, ann, &fields, true, &outcome), -ERR_TOO_MANY);
+	assert_int_equal(account_change(call, ann, &fields, &outcome), -ERR_TOO_MANY);
 	assert_int_equal(call->wait_ns, NS_PER_S);
 }
 
@@ -148,7 +148,7 @@ static void an_account_without_a_password_sets_its_first(void **state)
 
 	assert_int_equal(call->store->ops->account_insert(call->store, &row, &id), 0);
 	become(call, id, "k1");
-	assert_int_equal(account_change(call, id, &fields, true, &outcome), 0);
+	assert_int_equal(account_change(call, id, &fields, &outcome), 0);
 	assert_int_equal(password_verify(hasher, outcome.account.password, "correct horse"), 0);
 }
 
@@ -171,7 +171,7 @@ static void of_two_new_passwords_at_once_the_second_is_refused(void **state)
 
 	become(call, ann, "s1");
 	user_mem_before(call->store, "begin", change_password_elsewhere, &ann);
-	assert_int_equal(account_change(call, ann, &fields, true, &outcome), -ERR_UNAVAILABLE);
+	assert_int_equal(account_change(call, ann, &fields, &outcome), -ERR_UNAVAILABLE);
 	assert_int_equal(account_read(call, ann, &account), 0);
 	assert_string_equal(account.password, "set by another");
 }
@@ -184,12 +184,12 @@ static void members_that_are_not_said_stay(void **state)
 	struct account_outcome outcome;
 
 	become(call, ann, "s1");
-	assert_int_equal(account_change(call, ann, &email, true, &outcome), 0);
+	assert_int_equal(account_change(call, ann, &email, &outcome), 0);
 	assert_int_equal(outcome.forget_user, 0);
-	assert_int_equal(account_change(call, ann, &name, true, &outcome), 0);
+	assert_int_equal(account_change(call, ann, &name, &outcome), 0);
 	assert_string_equal(outcome.account.name, "Anne");
 	assert_string_equal(outcome.account.email, "ann@example.org");
-	assert_int_equal(account_change(call, ann, &none, true, &outcome), 0);
+	assert_int_equal(account_change(call, ann, &none, &outcome), 0);
 	assert_string_equal(outcome.account.email, "");
 	assert_int_equal(password_verify(hasher, outcome.account.password, "correct horse"), 0);
 }
@@ -229,6 +229,29 @@ static void the_setup_token_makes_one_administrator_once(void **state)
 	assert_true(outcome.account.admin);
 	assert_int_equal(account_setup(call, token, &fields, &outcome), -ERR_FORBIDDEN);
 	assert_int_equal(account_setup_token(call, token), -ERR_EXISTS);
+}
+
+/* Guesses cost no hashing: with a hasher of which nobody gets a turn they are refused all the same. */
+static void a_setup_token_is_looked_at_before_anything_is_hashed(void **state)
+{
+	struct account_call *call = *state;
+	const struct account_fields fields = {.name = "root", .password = "correct horse"};
+	struct account_outcome outcome;
+
+	become(call, 0, "");
+	call->hasher = NULL;
+	assert_int_equal(account_setup(call, "npt_guess", &fields, &outcome), -ERR_FORBIDDEN);
+}
+
+static void a_name_that_is_taken_is_found_so_before_anything_is_hashed(void **state)
+{
+	struct account_call *call = *state;
+	const struct account_fields again = {.name = "ANN", .password = "correct horse"};
+	struct account_outcome outcome;
+
+	make(call, "Ann");
+	call->hasher = NULL;
+	assert_int_equal(account_create(call, &again, &outcome), -ERR_EXISTS);
 }
 
 static void a_setup_token_is_worth_nothing_once_there_is_a_user(void **state)
@@ -274,14 +297,16 @@ static void look(struct account_call *call, struct user_account ret[4])
 
 static int mutate(struct account_call *call, unsigned kind, uint64_t id)
 {
-	const struct account_fields fields = {.name = "new", .password = "another horse"};
+	static const bool NO = false;
+	const struct account_fields fields = {
+		.name = "new", .password = "another horse", .admin = &NO, .revoke = kind == 1};
 	struct account_outcome outcome;
 
 	switch (kind) {
 	case 0:
 		return account_create(call, &fields, &outcome);
 	case 1:
-		return account_change(call, id, &fields, false, &outcome);
+		return account_change(call, id, &fields, &outcome);
 	default:
 		return account_delete(call, id, &outcome);
 	}
@@ -314,14 +339,14 @@ static bool fails_cleanly(unsigned kind, const char *operation)
 static void a_store_that_fails_anywhere_leaves_nothing_half_done(void **state)
 {
 	static const char *const OPERATIONS[] = {"begin", "account_insert", "account_get", "account_update",
-		"sessions_delete", "account_delete", "commit"};
+		"sessions_delete", "keys_delete", "admins_lock", "account_delete", "commit"};
 	unsigned failures = 0;
 
 	(void)state;
 	for (unsigned kind = 0; kind < 3; kind++)
 		for (size_t i = 0; i < sizeof(OPERATIONS) / sizeof(OPERATIONS[0]); i++)
 			failures += fails_cleanly(kind, OPERATIONS[i]);
-	assert_int_equal(failures, 3 + 5 + 3);
+	assert_int_equal(failures, 3 + 7 + 5);
 }
 
 int main(void)
@@ -340,6 +365,8 @@ int main(void)
 		with_call(members_that_are_not_said_stay),
 		with_call(a_deleted_user_leaves_a_free_name_and_a_note),
 		with_call(the_setup_token_makes_one_administrator_once),
+		with_call(a_setup_token_is_looked_at_before_anything_is_hashed),
+		with_call(a_name_that_is_taken_is_found_so_before_anything_is_hashed),
 		with_call(a_setup_token_is_worth_nothing_once_there_is_a_user),
 		with_call(what_cannot_be_sealed_has_not_happened),
 		cmocka_unit_test(a_store_that_fails_anywhere_leaves_nothing_half_done),

@@ -169,10 +169,52 @@ static void a_new_password_ends_all_sessions_but_ones_own(void **state)
 	token_id_format(USER_SESSION, own.token.id, id);
 	become(call, ann, id);
 	assert_int_equal(key_create(call, "laptop", &key), 0);
-	assert_int_equal(account_change(call, ann, &fields, true, &changed), 0);
+	assert_int_equal(account_change(call, ann, &fields, &changed), 0);
 	assert_int_equal(login_authenticate(call, own.token_text, &found), 0);
 	assert_int_equal(login_authenticate(call, other.token_text, &found), -ERR_UNAUTHENTICATED);
 	assert_int_equal(login_authenticate(call, key.token_text, &found), 0);
+}
+
+static void revoking_ends_the_keys_too_but_ones_own(void **state)
+{
+	struct account_call *call = *state;
+	const uint64_t ann = make(call, "ann"), bob = make(call, "bob");
+	struct account_fields fields = {.password = "another horse", .old_password = "correct horse", .revoke = true};
+	struct account_outcome session, own, other, of_bob, changed;
+	struct user_login found;
+	char id[TOKEN_ID_SIZE];
+
+	become(call, bob, "s99");
+	assert_int_equal(key_create(call, "laptop", &of_bob), 0);
+	assert_int_equal(log_in(call, "correct horse", &session), 0);
+	become(call, ann, "s98");
+	assert_int_equal(key_create(call, "laptop", &own), 0);
+	assert_int_equal(key_create(call, "phone", &other), 0);
+	token_id_format(USER_KEY, own.token.id, id);
+	become(call, ann, id);
+	assert_int_equal(account_change(call, ann, &fields, &changed), 0);
+	assert_int_equal(changed.forget_user, ann);
+	assert_int_equal(login_authenticate(call, own.token_text, &found), 0);
+	assert_int_equal(login_authenticate(call, other.token_text, &found), -ERR_UNAUTHENTICATED);
+	assert_int_equal(login_authenticate(call, session.token_text, &found), -ERR_UNAUTHENTICATED);
+	assert_int_equal(login_authenticate(call, of_bob.token_text, &found), 0);
+	/* An administrator who sets another's password has nothing there to keep, whatever its number. */
+	become(call, bob, id);
+	call->who_is_admin = true;
+	assert_int_equal(account_change(call, ann, &fields, &changed), 0);
+	assert_int_equal(login_authenticate(call, own.token_text, &found), -ERR_UNAUTHENTICATED);
+}
+
+static void revoking_goes_with_a_new_password(void **state)
+{
+	struct account_call *call = *state;
+	const uint64_t ann = make(call, "ann");
+	const struct account_fields fields = {.name = "anne", .revoke = true};
+	struct account_outcome outcome;
+
+	become(call, ann, "s1");
+	assert_int_equal(account_change(call, ann, &fields, &outcome), -ERR_UNPROCESSABLE);
+	assert_string_equal(call->why, "revoke goes with a new password");
 }
 
 static void a_key_needs_a_name(void **state)
@@ -213,6 +255,8 @@ int main(void)
 		with_call(a_key_holds_until_it_is_revoked_by_its_owner),
 		with_call(the_use_of_a_key_is_written_once_a_minute),
 		with_call(a_new_password_ends_all_sessions_but_ones_own),
+		with_call(revoking_ends_the_keys_too_but_ones_own),
+		with_call(revoking_goes_with_a_new_password),
 		with_call(a_key_needs_a_name),
 		with_call(a_store_that_fails_opens_no_session),
 	};

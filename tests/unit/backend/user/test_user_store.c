@@ -260,6 +260,48 @@ static void sessions_end_all_but_one_or_the_oldest_first(void **state)
 	assert_true(has_token(s, USER_KEY, 8, &t));
 }
 
+static void keys_end_all_but_one(void **state)
+{
+	struct user_store *s = *state;
+	const uint64_t ann = add(s, "ann"), bob = add(s, "bob");
+	struct user_token t = {0};
+
+	const uint64_t kept = add_token(s, USER_KEY, ann, 1, 0);
+	add_token(s, USER_KEY, ann, 2, 0);
+	add_token(s, USER_KEY, bob, 3, 0);
+	add_token(s, USER_SESSION, ann, 4, NOW + 1);
+	assert_int_equal(s->ops->keys_delete(s, ann, kept), 0);
+	assert_true(has_token(s, USER_KEY, 1, &t));
+	assert_false(has_token(s, USER_KEY, 2, &t));
+	assert_true(has_token(s, USER_KEY, 3, &t));
+	assert_true(has_token(s, USER_SESSION, 4, &t));
+	assert_int_equal(s->ops->keys_delete(s, ann, 0), 0);
+	assert_false(has_token(s, USER_KEY, 1, &t));
+}
+
+static void an_administrator_is_known_to_be_alone(void **state)
+{
+	struct user_store *s = *state;
+	const struct user_account ann = {.name = "ann", .name_key = "ann", .admin = true};
+	const struct user_account cher = {.name = "cher", .name_key = "cher", .admin = true};
+	uint64_t a = 0, c = 0;
+	bool others = true;
+
+	assert_int_equal(s->ops->account_insert(s, &ann, &a), 0);
+	add(s, "bob");
+	assert_int_equal(s->ops->begin(s), 0);
+	assert_int_equal(s->ops->admins_lock(s, a, &others), 0);
+	assert_false(others);
+	s->ops->rollback(s);
+	assert_int_equal(s->ops->account_insert(s, &cher, &c), 0);
+	assert_int_equal(s->ops->begin(s), 0);
+	assert_int_equal(s->ops->admins_lock(s, a, &others), 0);
+	assert_true(others);
+	assert_int_equal(s->ops->admins_lock(s, c, &others), 0);
+	assert_true(others);
+	s->ops->rollback(s);
+}
+
 static void keys_are_listed_and_counted(void **state)
 {
 	struct user_store *s = *state;
@@ -346,6 +388,8 @@ static void the_setup_token_is_one_and_is_taken_once(void **state)
 
 	assert_int_equal(s->ops->setup_put(s, old, NOW), 0);
 	assert_int_equal(s->ops->setup_put(s, hash, NOW), 0);
+	assert_int_equal(s->ops->setup_find(s, old), -ENOENT);
+	assert_int_equal(s->ops->setup_find(s, hash), 0);
 	assert_int_equal(s->ops->setup_take(s, old), -ENOENT);
 	assert_int_equal(s->ops->setup_take(s, hash), 0);
 	assert_int_equal(s->ops->setup_take(s, hash), -ENOENT);
@@ -418,6 +462,8 @@ int main(void)
 		both(use_is_written_down),
 		both(tokens_are_deleted_by_their_owner_only),
 		both(sessions_end_all_but_one_or_the_oldest_first),
+		both(keys_end_all_but_one),
+		both(an_administrator_is_known_to_be_alone),
 		both(keys_are_listed_and_counted),
 		both(deletion_takes_the_tokens_and_leaves_a_note),
 		both(a_rollback_takes_everything_back),

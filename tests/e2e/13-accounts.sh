@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# Goal: who may change accounts, whoever asks by whatever route, also when he repeats himself; the last administrator; a new password that
+# ends what opened the account. Asked of two user services, as a gateway asks them.
+. "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/users.sh"
+
+"$PROGRAM" --database "$DATABASE" --first-user root --url http://localhost >"$WORK/credentials"
+start_service user-1
+start_service user-2
+U=$URL_user_1
+authenticate "$(. "$WORK/credentials" && echo "$NEPHOS_TOKEN")" >/dev/null
+ROOT=$(value .user.id)
+as "$ROOT" 1 k1
+says "an administrator makes a user" 201 POST /api/v2/user/users '{"name":"ann","password":"correct horse"}'
+ANN=$(value .id)
+
+# ---- the last administrator ----
+says "the last administrator cannot become none" 409 PATCH "/api/v2/user/users/$ROOT" '{"admin":false}'
+check_eq "and is told why" "/problems/last-administrator" "$(value .type)"
+says "by no route" 409 PATCH /api/v2/user/me '{"admin":false}'
+says "nor delete himself" 409 DELETE "/api/v2/user/users/$ROOT"
+says "by either version" 409 DELETE "/api/v1/user/$ROOT"
+says "he is there" 200 GET "/api/v1/user/$ROOT"
+says "a second one" 201 POST /api/v2/user/users '{"name":"bea","password":"correct horse","admin":true}'
+BEA=$(value .id)
+for round in 1 2 3; do
+	for who in "$ROOT" "$BEA"; do
+		[ "$who" = "$ROOT" ] && at=$URL_user_1 || at=$URL_user_2
+		curl -s --noproxy '*' -o /dev/null -w '%{http_code}\n' "${CLUSTER[@]}" -H "Nephos-User: $who" -H 'Nephos-Admin: 1' -H 'Nephos-Token-Id: k9' \
+			-X PATCH -H 'Content-Type: application/json' -d '{"admin":false}' "$at/api/v2/user/users/$who" >"$WORK/race.$who" &
+		RACERS[$who]=$!
+	done
+	wait "${RACERS[@]}"
+	check_eq "of two who go at once one stays ($round)" "200 409" "$(cat "$WORK/race.$ROOT" "$WORK/race.$BEA" | sort | xargs)"
+	psql -X -q "$DATABASE" -c "UPDATE account SET admin = true WHERE id IN ($ROOT, $BEA)"
+done
+
+# ---- one rule, every route ----
+as "$ANN" 0 s1
+for route in "PUT /api/v1/user/$ANN" "PATCH /api/v2/user/me" "PATCH /api/v2/user/users/$ANN"; do
+	# shellcheck disable=SC2086 # two words
+	says "a user's own password needs the old one: $route" 422 $route '{"password":"third horse"}'
+done
+as "$BEA" 1 s2
+for route in "PUT /api/v1/user/$BEA" "PATCH /api/v2/user/me" "PATCH /api/v2/user/users/$BEA"; do
+	# shellcheck disable=SC2086
+	says "an administrator's too: $route" 422 $route '{"password":"third horse"}'
+done
+says "what is no switch is none" 422 PATCH "/api/v2/user/users/$ANN" '{"admin":"yes"}'
+
+# ---- a repeat is judged anew ----
+check_eq "an administrator changes another's account" 200 "$(ask PATCH "/api/v2/user/users/$ANN" '{"email":"ann@example.org"}' -H 'Idempotency-Key: once')"
+check_eq "a repeat has the same answer" 200 "$(ask PATCH "/api/v2/user/users/$ANN" '{"email":"ann@example.org"}' -H 'Idempotency-Key: once')"
+check_eq "from what was kept" true "$(header Idempotency-Replayed)"
+check_eq "and makes an account" 201 "$(ask POST /api/v2/user/users '{"name":"cleo","password":"correct horse"}' -H 'Idempotency-Key: made')"
+as "$ROOT" 1 k1
+says "he is administrator no more" 200 PATCH "/api/v2/user/users/$BEA" '{"admin":false}'
+for admin in 0 1; do # as gateways know it, and as one that has not heard of it yet might
+	as "$BEA" $admin s2
+	check_eq "his repeat answers with nobody's account ($admin)" 404 "$(ask PATCH "/api/v2/user/users/$ANN" '{"email":"ann@example.org"}' -H 'Idempotency-Key: once')"
+	check_eq "in the words for who is not there ($admin)" "User with id:$ANN not found" "$(value .detail)"
+	check_eq "nor with one that he has made ($admin)" 403 "$(ask POST /api/v2/user/users '{"name":"cleo","password":"correct horse"}' -H 'Idempotency-Key: made')"
+done
+
+# ---- a new password, and what opened the account ----
+AS=()
+ask POST /api/v2/user/sessions '{"name":"ann","password":"correct horse"}' >/dev/null
+SESSION=$(value .token)
+as "$ANN" 0 s1
+ask POST /api/v2/user/keys '{"name":"own"}' >/dev/null
+OWN=$(value .token) OWN_ID=k$(value .id)
+ask POST /api/v2/user/keys '{"name":"other"}' >/dev/null
+OTHER=$(value .token)
+as "$ANN" 0 "$OWN_ID"
+says "revoke is true or false" 422 PATCH /api/v2/user/me '{"password":"third horse","old_password":"correct horse","revoke":"all"}'
+says "and goes with a password" 422 PATCH /api/v2/user/me '{"revoke":true}'
+: >"$WORK/heard"
+says "a new password that revokes" 200 PATCH /api/v2/user/me '{"password":"third horse","old_password":"correct horse","revoke":true}'
+check_eq "the gateways forget what they knew of the user" "$ANN" "$(jq -r 'select(.path == "/internal/v1/tokens/forget") | .body.user_id' "$WORK/heard")"
+check_eq "the key that asked holds" 200 "$(authenticate "$OWN")"
+check_eq "another does not" 401 "$(authenticate "$OTHER")"
+check_eq "nor does a session" 401 "$(authenticate "$SESSION")"
+as "$ROOT" 1 k1
+says "an administrator revokes all of another's" 200 PATCH "/api/v2/user/users/$ANN" '{"password":"fourth horse","revoke":true}'
+check_eq "then nothing holds" 401 "$(authenticate "$OWN")"
+
+# ---- the set-up ----
+AS=()
+says "a wrong set-up token is refused before anything else is looked at" 403 POST /api/v2/user/setup '{"token":"npt_no","name":"a/b","password":"short"}'
+e2e_end
