@@ -16,6 +16,14 @@ if(NEPHOS_TESTS)
 	pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka>=1.1.5)
 endif()
 
+# libunistring has no .pc file either.
+find_path(NEPHOS_UNISTRING_DIR uninorm.h REQUIRED)
+find_library(NEPHOS_UNISTRING_LIBRARY unistring REQUIRED)
+mark_as_advanced(NEPHOS_UNISTRING_DIR NEPHOS_UNISTRING_LIBRARY)
+add_library(Unistring::Unistring UNKNOWN IMPORTED)
+set_target_properties(Unistring::Unistring PROPERTIES
+	IMPORTED_LOCATION ${NEPHOS_UNISTRING_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${NEPHOS_UNISTRING_DIR})
+
 # uthash is headers only and has no .pc file: it is looked for, so that its absence is said here.
 find_path(NEPHOS_UTHASH_DIR uthash.h REQUIRED)
 mark_as_advanced(NEPHOS_UTHASH_DIR)

@@ -113,37 +113,43 @@ int account_finish(struct account_call *call, int r, const struct account_outcom
 	return r;
 }
 
+/* What account_name refuses is said to the caller. */
+static int refuse_text(struct account_call *call, int r, const char *why)
+{
+	return r == -EINVAL || r == -ENAMETOOLONG ? account_refuse(call, -ERR_UNPROCESSABLE, "%s", why) : r;
+}
+
 static int set_name(struct account_call *call, const char *name, struct user_account *a)
 {
-	int r = account_name_fold(name, a->name_key);
+	struct account_name made;
+	char why[NAME_WHY_SIZE];
 
-	if (r == -EINVAL)
-		return account_refuse(
-			call, -ERR_UNPROCESSABLE, "a name is made of letters, digits, spaces inside, and . _ - @ + '");
-	if (r == -ENAMETOOLONG)
-		return account_refuse(
-			call, -ERR_UNPROCESSABLE, "a name has at most %u characters", USER_NAME_CHARS_MAX);
-	if (r == 0)
-		snprintf(a->name, sizeof(a->name), "%s", name);
-	return r;
+	int r = account_name_make(name, &made, why);
+	if (r < 0)
+		return refuse_text(call, r, why);
+	memcpy(a->name, made.name, sizeof(a->name));
+	memcpy(a->name_key, made.key, sizeof(a->name_key));
+	return 0;
 }
 
 static int set_email(struct account_call *call, const char *email, struct user_account *a)
 {
-	if (*email && account_email_check(email) < 0)
-		return account_refuse(call, -ERR_UNPROCESSABLE, "email is no address");
-	snprintf(a->email, sizeof(a->email), "%s", email);
-	return 0;
+	char why[NAME_WHY_SIZE];
+
+	if (!*email) {
+		a->email[0] = '\0';
+		return 0;
+	}
+	int r = account_email_make(email, a->email, why);
+	return r < 0 ? refuse_text(call, r, why) : 0;
 }
 
 static int check_password(struct account_call *call, const char *password)
 {
-	size_t size = strlen(password);
+	char why[PASSWORD_WHY_SIZE];
 
-	if (size >= PASSWORD_BYTES_MIN && size <= PASSWORD_BYTES_MAX)
-		return 0;
-	return account_refuse(
-		call, -ERR_UNPROCESSABLE, "a password has %u to %u bytes", PASSWORD_BYTES_MIN, PASSWORD_BYTES_MAX);
+	int r = password_check(password, why);
+	return r < 0 ? refuse_text(call, r, why) : 0;
 }
 
 /* Everything but the hash of the password, which is dear. */
@@ -187,7 +193,7 @@ static int know_taken(struct account_call *call, const struct user_account *a)
 {
 	struct user_account other;
 
-	int r = call->store->ops->account_find(call->store, a->name_key, &other);
+	int r = call->store->ops->account_find(call->store, a->name_key, a->name_key, &other);
 	if (r == 0)
 		return refuse_taken(call, a);
 	return r == -ENOENT ? 0 : r;
@@ -319,13 +325,13 @@ int account_list(struct account_call *call, uint64_t after, size_t limit, struct
 
 int account_find(struct account_call *call, const char *name, struct user_account *ret)
 {
-	char key[USER_NAME_KEY_SIZE];
+	struct account_name_keys keys;
 
 	if (!call->who_is_admin)
 		return account_refuse(call, -ERR_FORBIDDEN, "only an administrator may ask for other users");
-	if (account_name_fold(name, key) < 0)
+	if (account_name_keys(name, &keys) < 0)
 		return -ERR_USER_NOT_FOUND;
-	int r = call->store->ops->account_find(call->store, key, ret);
+	int r = call->store->ops->account_find(call->store, keys.fold, keys.exact, ret);
 	return r == -ENOENT ? -ERR_USER_NOT_FOUND : r;
 }
 

@@ -4,7 +4,6 @@
 #include "common/base/error.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 /*
  * Wrong passwords are counted after they were tried, so several may be tried at once: as many as hashings run. That none of those tells
@@ -69,11 +68,11 @@ static int refuse_login(struct account_call *call)
 
 static int find_for_login(struct account_call *call, const char *name, const char *password, struct user_account *ret)
 {
-	char key[USER_NAME_KEY_SIZE];
+	struct account_name_keys keys;
 
-	int r = account_name_fold(name, key);
+	int r = account_name_keys(name, &keys);
 	if (r == 0)
-		r = call->store->ops->account_find(call->store, key, ret);
+		r = call->store->ops->account_find(call->store, keys.fold, keys.exact, ret);
 	if (r == -ENOENT || r == -EINVAL || r == -ENAMETOOLONG) {
 		r = password_verify(call->hasher, "", password);
 		return r == -EACCES ? refuse_login(call) : r;
@@ -94,7 +93,7 @@ int login_open(struct account_call *call, const char *name, const char *password
 	const struct user_store_ops *ops = call->store->ops;
 	struct account_outcome outcome = {0};
 
-	if (strlen(password) > PASSWORD_BYTES_MAX)
+	if (strlen(password) > PASSWORD_TYPED_BYTES_MAX)
 		return refuse_login(call);
 	int r = find_for_login(call, name, password, &outcome.account);
 	if (r == 0)
@@ -182,17 +181,18 @@ int key_create(struct account_call *call, const char *name, struct account_outco
 {
 	const struct user_store_ops *ops = call->store->ops;
 	struct account_outcome outcome = {.account.id = call->who};
+	char why[NAME_WHY_SIZE];
 	size_t count = 0;
 
-	if (account_label_check(name) < 0)
-		return account_refuse(call, -ERR_UNPROCESSABLE, "the name of a key has 1 to %u printable characters",
-			USER_NAME_CHARS_MAX);
 	int r = account_permit(call, ACCOUNT_KEY_MAKE, call->who);
+	if (r == 0)
+		r = account_label_make(name, outcome.token.name, why);
+	if (r == -EINVAL || r == -ENAMETOOLONG)
+		return account_refuse(call, -ERR_UNPROCESSABLE, "%s", why);
 	if (r == 0)
 		r = make_token(call, USER_KEY, &outcome);
 	if (r < 0)
 		return r;
-	snprintf(outcome.token.name, sizeof(outcome.token.name), "%s", name);
 	r = ops->begin(call->store);
 	if (r < 0)
 		return r;

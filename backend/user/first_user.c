@@ -2,6 +2,7 @@
 
 #include "backend/user/account_login.h"
 #include "backend/user/account_name.h"
+#include "backend/user/account_refold.h"
 #include "backend/user/user_pg.h"
 #include "common/base/envfile.h"
 #include "common/base/error.h"
@@ -21,6 +22,8 @@ static int open_store(struct service *s, struct pg **ret_pg, struct user_store *
 		r = service_migrate(s, pg);
 	if (r == 0)
 		r = user_pg_new(pg, ret_store);
+	if (r == 0 && (r = account_refold(*ret_store)) < 0)
+		(*ret_store)->ops->free(*ret_store);
 	if (r != 0) {
 		pg_free(pg);
 		return r;
@@ -69,20 +72,26 @@ static int print_credentials(struct service *s, const char *name, const char *to
 	return r;
 }
 
-static int find_or_make(struct user_store *store, const char *name, struct user_account *ret)
+static int find_or_make(
+	struct user_store *store, const char *name, struct user_account *ret, char ret_why[NAME_WHY_SIZE])
 {
 	struct user_account a = {.admin = true, .created_ns = clock_real_ns()};
+	struct account_name_keys keys;
+	struct account_name made;
 
-	int r = account_name_fold(name, a.name_key);
-	if (r < 0)
-		return -ERR_UNPROCESSABLE;
-	r = store->ops->account_find(store, a.name_key, ret);
-	if (r != -ENOENT)
+	int r = account_name_keys(name, &keys);
+	if (r == 0)
+		r = store->ops->account_find(store, keys.fold, keys.exact, ret);
+	if (r == 0 || (r != -ENOENT && r != -EINVAL && r != -ENAMETOOLONG))
 		return r;
-	snprintf(a.name, sizeof(a.name), "%s", name);
+	r = account_name_make(name, &made, ret_why);
+	if (r < 0)
+		return r == -ENOMEM ? r : -ERR_UNPROCESSABLE;
+	memcpy(a.name, made.name, sizeof(a.name));
+	memcpy(a.name_key, made.key, sizeof(a.name_key));
 	r = store->ops->account_insert(store, &a, &a.id);
 	if (r == -EEXIST) /* made by another just now */
-		return store->ops->account_find(store, a.name_key, ret);
+		return store->ops->account_find(store, made.key, made.key, ret);
 	if (r == 0)
 		*ret = a;
 	return r;
@@ -99,7 +108,7 @@ int first_user(struct service *s, const char *name)
 	int r = open_store(s, &pg, &store);
 	if (r != 0)
 		return complain(name, r, "");
-	r = find_or_make(store, name, &account);
+	r = find_or_make(store, name, &account, call.why);
 	if (r == 0) {
 		call.store = store;
 		call.who = account.id;

@@ -1,3 +1,4 @@
+#include "backend/user/account_refold.h"
 #include "backend/user/first_user.h"
 #include "backend/user/user_http.h"
 #include "backend/user/user_pg.h"
@@ -82,6 +83,23 @@ static int find_failpoint(const struct config *config, struct user_app *app)
 	return 0;
 }
 
+/* Before anybody is served: who logs in is looked for by his folded name. */
+static int fold_names(struct service *s)
+{
+	struct user_store *store = NULL;
+	struct pg *pg = NULL;
+
+	int r = pg_new(config_text(service_config(s), "database"), &pg);
+	if (r == 0)
+		r = user_pg_new(pg, &store);
+	if (r == 0)
+		r = account_refold(store);
+	if (store)
+		store->ops->free(store);
+	pg_free(pg);
+	return r;
+}
+
 static int start(struct service *s, void **ret_app)
 {
 	struct user_app *app = calloc(1, sizeof(*app));
@@ -91,6 +109,8 @@ static int start(struct service *s, void **ret_app)
 	app->service = s;
 	app->open_registration = config_switch(service_config(s), "open-registration");
 	int r = find_failpoint(service_config(s), app);
+	if (r == 0)
+		r = fold_names(s);
 	if (r == 0)
 		r = describe(app);
 	if (r == 0)
@@ -118,6 +138,8 @@ static void housekeep(struct pg *pg, void *cookie)
 	int r = user_pg_new(pg, &store);
 	if (r == 0)
 		r = store->ops->forget_old(store, now_ns, now_ns - USER_ANSWER_NS);
+	if (r == 0) /* an instance of before may have made an account */
+		r = account_refold(store);
 	if (r < 0)
 		log_warning(NULL, "op=housekeep error=%d text=\"%s\" outcome=later", r, pg_error(pg));
 	if (store)

@@ -146,10 +146,12 @@ static int op_account_get(struct user_store *s, uint64_t id, bool lock, struct u
 	return r;
 }
 
-static int op_account_find(struct user_store *s, const char *name_key, struct user_account *ret)
+static int op_account_find(struct user_store *s, const char *key, const char *before, struct user_account *ret)
 {
 	int r = enter(s, "account_find");
-	const struct user_account *a = account_by_key(s, name_key);
+	const struct user_account *a = account_by_key(s, before);
+
+	a = a ? a : account_by_key(s, key);
 
 	if (r == 0 && !a)
 		r = -ENOENT;
@@ -172,6 +174,38 @@ static int op_account_list(
 		if (st->accounts[i].id > page->after)
 			ret[count++] = st->accounts[i];
 	*ret_count = count;
+	return 0;
+}
+
+static int op_account_unfolded(struct user_store *s, size_t limit, struct user_account *ret, size_t *ret_count)
+{
+	const struct mem_state *st = &from(s)->state;
+	size_t count = 0;
+	int r = enter(s, "account_unfolded");
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < st->account_count && count < limit; i++)
+		if (st->accounts[i].unfolded)
+			ret[count++] = st->accounts[i];
+	*ret_count = count;
+	return 0;
+}
+
+static int op_account_refold(struct user_store *s, uint64_t id, const char *name_key)
+{
+	struct user_account *row = account_by_id(s, id);
+	const struct user_account *named = account_by_key(s, name_key);
+	int r = enter(s, "account_refold");
+
+	if (r < 0)
+		return r;
+	if (!row)
+		return -ENOENT;
+	if (named && named != row)
+		return -EEXIST;
+	snprintf(row->name_key, sizeof(row->name_key), "%s", name_key);
+	row->unfolded = false;
 	return 0;
 }
 
@@ -550,6 +584,8 @@ static const struct user_store_ops OPS = {
 	.account_get = op_account_get,
 	.account_find = op_account_find,
 	.account_list = op_account_list,
+	.account_unfolded = op_account_unfolded,
+	.account_refold = op_account_refold,
 	.account_update = op_account_update,
 	.account_delete = op_account_delete,
 	.account_failed = op_account_failed,

@@ -90,6 +90,7 @@ static void read_account(const struct pg_result *result, int row, int first, str
 	a.created_ns = pg_number(result, row, first + 6);
 	a.failures = (unsigned)pg_number(result, row, first + 7);
 	a.not_before_ns = pg_number(result, row, first + 8);
+	a.unfolded = pg_number(result, row, first + 9) == 0;
 	*ret = a;
 }
 
@@ -124,17 +125,18 @@ static void op_rollback(struct user_store *s)
 static int op_account_insert(struct user_store *s, const struct user_account *a, uint64_t *ret_id)
 {
 	const struct pg_param params[] = {PG_P_TEXT(span_str(a->name)), PG_P_TEXT(span_str(a->name_key)),
-		text_or_null(a->email), text_or_null(a->password), PG_P_BOOL(a->admin), PG_P_I64(a->created_ns)};
+		text_or_null(a->email), text_or_null(a->password), PG_P_BOOL(a->admin), PG_P_I64(a->created_ns),
+		PG_P_BOOL(!a->unfolded)};
 
-	return insert(s, &SQL_ACCOUNT_INSERT, params, 6, ret_id);
+	return insert(s, &SQL_ACCOUNT_INSERT, params, 7, ret_id);
 }
 
-static int one_account(
-	struct user_store *s, const struct pg_statement *statement, struct pg_param param, struct user_account *ret)
+static int one_account(struct user_store *s, const struct pg_statement *statement, const struct pg_param *params,
+	size_t count, struct user_account *ret)
 {
 	struct pg_result *result = NULL;
 
-	int r = run(s, statement, &param, 1, &result);
+	int r = run(s, statement, params, count, &result);
 	if (r == 0 && pg_rows(result) == 0)
 		r = -ENOENT;
 	if (r == 0)
@@ -145,12 +147,26 @@ static int one_account(
 
 static int op_account_get(struct user_store *s, uint64_t id, bool lock, struct user_account *ret)
 {
-	return one_account(s, lock ? &SQL_ACCOUNT_LOCK : &SQL_ACCOUNT_GET, PG_P_I64(id), ret);
+	const struct pg_param param = PG_P_I64(id);
+
+	return one_account(s, lock ? &SQL_ACCOUNT_LOCK : &SQL_ACCOUNT_GET, &param, 1, ret);
 }
 
-static int op_account_find(struct user_store *s, const char *name_key, struct user_account *ret)
+static int op_account_find(struct user_store *s, const char *key, const char *before, struct user_account *ret)
 {
-	return one_account(s, &SQL_ACCOUNT_FIND, PG_P_TEXT(span_str(name_key)), ret);
+	const struct pg_param params[] = {PG_P_TEXT(span_str(key)), PG_P_TEXT(span_str(before))};
+
+	return one_account(s, &SQL_ACCOUNT_FIND, params, 2, ret);
+}
+
+/* Takes the result. */
+static int read_accounts(struct pg_result *result, struct user_account *ret, size_t *ret_count)
+{
+	for (int row = 0; row < pg_rows(result); row++)
+		read_account(result, row, 0, &ret[row]);
+	*ret_count = (size_t)pg_rows(result);
+	pg_result_free(result);
+	return 0;
 }
 
 static int op_account_list(
@@ -160,13 +176,23 @@ static int op_account_list(
 	struct pg_result *result = NULL;
 
 	int r = run(s, &SQL_ACCOUNT_LIST, params, 2, &result);
-	if (r < 0)
-		return r;
-	for (int row = 0; row < pg_rows(result); row++)
-		read_account(result, row, 0, &ret[row]);
-	*ret_count = (size_t)pg_rows(result);
-	pg_result_free(result);
-	return 0;
+	return r < 0 ? r : read_accounts(result, ret, ret_count);
+}
+
+static int op_account_unfolded(struct user_store *s, size_t limit, struct user_account *ret, size_t *ret_count)
+{
+	const struct pg_param param = PG_P_I64(limit);
+	struct pg_result *result = NULL;
+
+	int r = run(s, &SQL_ACCOUNT_UNFOLDED, &param, 1, &result);
+	return r < 0 ? r : read_accounts(result, ret, ret_count);
+}
+
+static int op_account_refold(struct user_store *s, uint64_t id, const char *name_key)
+{
+	const struct pg_param params[] = {PG_P_I64(id), PG_P_TEXT(span_str(name_key))};
+
+	return change(s, &SQL_ACCOUNT_REFOLD, params, 2);
 }
 
 static int op_account_update(struct user_store *s, const struct user_account *a)
@@ -430,6 +456,8 @@ static const struct user_store_ops OPS = {
 	.account_get = op_account_get,
 	.account_find = op_account_find,
 	.account_list = op_account_list,
+	.account_unfolded = op_account_unfolded,
+	.account_refold = op_account_refold,
 	.account_update = op_account_update,
 	.account_delete = op_account_delete,
 	.account_failed = op_account_failed,

@@ -1,19 +1,26 @@
 #include "backend/user/user_sql.h"
 
 /* The columns of user_account, in the order that user_pg.c reads them. */
-#define ACCOUNT "a.id, a.name, a.name_key, a.email, a.password, a.admin, a.created_ns, a.failures, a.not_before_ns"
+#define ACCOUNT \
+	"a.id, a.name, a.name_key, a.email, a.password, a.admin, a.created_ns, a.failures, a.not_before_ns, a.folded"
 
 /* account_name_key refuses a second one. */
 const struct pg_statement SQL_ACCOUNT_INSERT = {"account_insert",
-	"INSERT INTO account (name, name_key, email, password, admin, created_ns) VALUES ($1, $2, $3::text, $4::text, $5, $6) RETURNING id",
+	"INSERT INTO account (name, name_key, email, password, admin, created_ns, folded) VALUES ($1, $2, $3::text, $4::text, $5, $6, $7) RETURNING id",
 	false};
 /* account_pkey */
 const struct pg_statement SQL_ACCOUNT_GET = {"account_get", "SELECT " ACCOUNT " FROM account a WHERE a.id = $1", true};
 const struct pg_statement SQL_ACCOUNT_LOCK = {
 	"account_lock", "SELECT " ACCOUNT " FROM account a WHERE a.id = $1 FOR UPDATE", false};
 /* account_name_key */
-const struct pg_statement SQL_ACCOUNT_FIND = {
-	"account_find", "SELECT " ACCOUNT " FROM account a WHERE a.name_key = $1", true};
+const struct pg_statement SQL_ACCOUNT_FIND = {"account_find",
+	"SELECT " ACCOUNT " FROM account a WHERE a.name_key IN ($1, $2) ORDER BY a.name_key = $2 DESC LIMIT 1", true};
+/* account_unfolded */
+const struct pg_statement SQL_ACCOUNT_UNFOLDED = {
+	"account_unfolded", "SELECT " ACCOUNT " FROM account a WHERE NOT a.folded ORDER BY a.id LIMIT $1", true};
+/* account_pkey; account_name_key refuses one that is taken. */
+const struct pg_statement SQL_ACCOUNT_REFOLD = {
+	"account_refold", "UPDATE account SET name_key = $2, folded = true WHERE id = $1", false};
 /* account_pkey */
 const struct pg_statement SQL_ACCOUNT_LIST = {
 	"account_list", "SELECT " ACCOUNT " FROM account a WHERE a.id > $1 ORDER BY a.id LIMIT $2", true};

@@ -17,7 +17,7 @@
 
 #define USER_NAME_CHARS_MAX 64u /* of an account, or of a device key */
 #define USER_NAME_SIZE (4 * USER_NAME_CHARS_MAX + 1)
-#define USER_NAME_KEY_SIZE (6 * USER_NAME_CHARS_MAX + 1)	      /* a character may grow when its case is folded */
+#define USER_NAME_KEY_SIZE (6 * USER_NAME_CHARS_MAX + 1)	      /* a character may grow when it is folded */
 #define USER_EMAIL_BYTES_MAX 254u				      /* RFC 5321: a path of 256 without its brackets */
 #define USER_PASSWORD_HASH_SIZE 128				      /* crypto_pwhash_STRBYTES */
 #define USER_ANSWER_NS ((int64_t)IDEMPOTENCY_HOURS * 3600 * NS_PER_S) /* how long an answer is kept */
@@ -25,7 +25,8 @@
 struct user_account {
 	uint64_t id;
 	char name[USER_NAME_SIZE];
-	char name_key[USER_NAME_KEY_SIZE];
+	char name_key[USER_NAME_KEY_SIZE];	/* what it is found by */
+	bool unfolded;				/* name_key is of before names were folded */
 	char email[USER_EMAIL_BYTES_MAX + 1];	/* "": none */
 	char password[USER_PASSWORD_HASH_SIZE]; /* "": none */
 	bool admin;
@@ -82,7 +83,11 @@ struct user_store_ops {
 		struct user_store *s, const struct user_account *a, uint64_t *ret_id); /* -EEXIST: the name */
 	/* lock: nobody else changes it until the end of the transaction. -ENOENT. */
 	int (*account_get)(struct user_store *s, uint64_t id, bool lock, struct user_account *ret);
-	int (*account_find)(struct user_store *s, const char *name_key, struct user_account *ret); /* -ENOENT */
+	/* By either key; the second one comes before the first. -ENOENT. */
+	int (*account_find)(struct user_store *s, const char *key, const char *before, struct user_account *ret);
+	/* Those whose key is of before names were folded, in the order of ids; and the one that one of them has from now on: -EEXIST, -ENOENT. */
+	int (*account_unfolded)(struct user_store *s, size_t limit, struct user_account *ret, size_t *ret_count);
+	int (*account_refold)(struct user_store *s, uint64_t id, const char *name_key);
 	int (*account_list)(
 		struct user_store *s, const struct user_page *page, struct user_account *ret, size_t *ret_count);
 	/* Name, email, password, admin; a new password begins without failures. -EEXIST: the name. -ENOENT. */

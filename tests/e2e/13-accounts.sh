@@ -84,6 +84,26 @@ as "$ROOT" 1 k1
 says "an administrator revokes all of another's" 200 PATCH "/api/v2/user/users/$ANN" '{"password":"fourth horse","revoke":true}'
 check_eq "then nothing holds" 401 "$(authenticate "$OWN")"
 
+# ---- names and passwords as people write them ----
+as "$ROOT" 1 k1
+says "letters with their marks are a name" 201 POST /api/v2/user/users '{"name":"नमस्ते","password":"caf\u00e9 au lait"}'
+says "a name that looks like another's is taken" 409 POST /api/v2/user/users '{"name":"ｒｏｏｔ","password":"correct horse"}'
+says "one in two scripts is none" 422 POST /api/v2/user/users '{"name":"r\u043eot","password":"correct horse"}'
+check_eq "and it is said why" "a name is written in one script, not in Latin and Cyrillic" "$(value .detail)"
+says "nor is one that turns the line round" 422 POST /api/v2/user/users '{"name":"a\u202eb","password":"correct horse"}'
+says "nor one that is too long written out" 422 POST /api/v1/user "{\"name\":\"$(printf 'ﷺ%.0s' {1..64})\",\"password\":\"correct horse\"}"
+says "a password has no control characters" 422 POST /api/v2/user/users '{"name":"dan","password":"correct\u0007 horse"}'
+says "a user is found by any spelling" 200 GET '/api/v2/user/users?name=%EF%BD%92%EF%BD%8F%EF%BD%8F%EF%BD%94'
+check_eq "as who he is" "$ROOT" "$(value '.items[0].id')"
+AS=()
+says "a password is the same in pieces" 201 POST /api/v2/user/sessions '{"name":"नमस्ते","password":"cafe\u0301 au lait"}'
+# An account of before: its key is its name in lower case, and what it folds to is another's.
+psql -X -q "$DATABASE" -c "UPDATE account SET name = 'Ｒoot', name_key = 'ｒoot', folded = false WHERE id = $BEA"
+start_service user-3
+U=$URL_user_3
+says "an account of before is found by its name" 201 POST /api/v2/user/sessions '{"name":"Ｒoot","password":"correct horse"}'
+check_eq "and is nobody else" "$BEA" "$(value .user.id)"
+
 # ---- the set-up ----
 AS=()
 says "a wrong set-up token is refused before anything else is looked at" 403 POST /api/v2/user/setup '{"token":"npt_no","name":"a/b","password":"short"}'

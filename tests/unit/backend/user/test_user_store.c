@@ -80,10 +80,48 @@ static void accounts_come_back_as_they_went(void **state)
 	assert_string_equal(got.name, "Ann");
 	assert_string_equal(got.email, "a@b");
 	assert_string_equal(got.password, "$x");
-	assert_int_equal(s->ops->account_find(s, "ann", &got), 0);
-	assert_int_equal(s->ops->account_find(s, "bob", &got), -ENOENT);
+	assert_int_equal(s->ops->account_find(s, "ann", "ann", &got), 0);
+	assert_int_equal(s->ops->account_find(s, "bob", "bob", &got), -ENOENT);
 	assert_int_equal(s->ops->account_get(s, id + 1, false, &got), -ENOENT);
 	assert_int_equal(s->ops->account_insert(s, &a, &id), -EEXIST);
+}
+
+static void an_account_is_found_by_either_key(void **state)
+{
+	struct user_store *s = *state;
+	const uint64_t ann = add(s, "ann"), bob = add(s, "=Ann");
+	struct user_account got;
+
+	assert_int_equal(s->ops->account_find(s, "ann", "=ann", &got), 0);
+	assert_int_equal(got.id, ann);
+	assert_int_equal(s->ops->account_find(s, "ann", "=Ann", &got), 0);
+	assert_int_equal(got.id, bob);
+	assert_int_equal(s->ops->account_find(s, "eve", "=eve", &got), -ENOENT);
+}
+
+static void old_keys_are_replaced_once(void **state)
+{
+	struct user_store *s = *state;
+	const struct user_account old = {.name = "Old", .name_key = "o", .unfolded = true};
+	const struct user_account older = {.name = "Older", .name_key = "p", .unfolded = true};
+	struct user_account got[3];
+	uint64_t id = 0, next = 0;
+	size_t count = 9;
+
+	add(s, "ann");
+	assert_int_equal(s->ops->account_unfolded(s, 3, got, &count), 0);
+	assert_int_equal(count, 0);
+	assert_int_equal(s->ops->account_insert(s, &old, &id), 0);
+	assert_int_equal(s->ops->account_insert(s, &older, &next), 0);
+	assert_int_equal(s->ops->account_unfolded(s, 1, got, &count), 0);
+	assert_true(count == 1 && got[0].id == id && got[0].unfolded);
+	assert_int_equal(s->ops->account_refold(s, id, "ann"), -EEXIST);
+	assert_int_equal(s->ops->account_refold(s, id, "old"), 0);
+	assert_int_equal(s->ops->account_unfolded(s, 3, got, &count), 0);
+	assert_true(count == 1 && got[0].id == next);
+	assert_int_equal(s->ops->account_find(s, "old", "old", got), 0);
+	assert_true(got[0].id == id && !got[0].unfolded);
+	assert_int_equal(s->ops->account_refold(s, next + 100, "x"), -ENOENT);
 }
 
 static void empty_texts_come_back_empty(void **state)
@@ -454,6 +492,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		both(accounts_come_back_as_they_went),
+		both(an_account_is_found_by_either_key),
+		both(old_keys_are_replaced_once),
 		both(empty_texts_come_back_empty),
 		both(a_list_begins_after_its_cursor),
 		both(an_update_replaces_and_a_new_password_forgets_failures),
