@@ -21,7 +21,7 @@ struct copy {
 static const char *const STOPS_HERE[] = {"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization",
 	"Proxy-Authenticate", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length", "Expect", "Host",
 	"Authorization", "Cookie", "Nephos-Cluster", "Nephos-User", "Nephos-User-Name", "Nephos-Admin",
-	"Nephos-Token-Id", "Nephos-Trace", "Nephos-Attempts", "Date", "Server"};
+	"Nephos-Token-Id", "Nephos-Trace", "Nephos-Client", "Nephos-Attempts", "Date", "Server"};
 
 static int fold(char c)
 {
@@ -99,6 +99,12 @@ static int add_identity(const struct token_identity *identity, struct http_heade
 	return error;
 }
 
+/* The user service shares log-ins out by where they come from; nobody else asks. */
+static bool wants_client(const char *target)
+{
+	return strncmp(target, "/api/v1/user", 12) == 0 || strncmp(target, "/api/v2/user", 12) == 0;
+}
+
 int forward_headers_request(const struct http_request *req, const struct token_identity *identity, const char *cluster,
 	struct http_headers *ret)
 {
@@ -109,6 +115,8 @@ int forward_headers_request(const struct http_request *req, const struct token_i
 		copy.error = http_headers_add(ret, "Nephos-Cluster", cluster);
 	if (copy.error == 0)
 		copy.error = http_headers_add(ret, "Nephos-Trace", http_request_trace(req));
+	if (copy.error == 0 && wants_client(http_request_target(req)))
+		copy.error = http_headers_add(ret, "Nephos-Client", http_request_peer(req));
 	if (copy.error == 0 && identity)
 		copy.error = add_identity(identity, ret);
 	return copy.error;

@@ -465,14 +465,14 @@ static void do_work(struct pg *pg, void *cookie)
 	work.fn(pg, work.req, work.service);
 }
 
-static void work_in(struct service *s, struct workers *lane, struct http_request *req, service_work_fn fn)
+void service_work(struct service *s, struct http_request *req, service_work_fn fn)
 {
 	struct work *work = malloc(sizeof(*work));
 	int r = -ENOMEM;
 
 	if (work) {
 		*work = (struct work){s, req, fn};
-		r = workers_submit(lane, do_work, work);
+		r = workers_submit(s->workers, do_work, work);
 	}
 	if (r < 0) {
 		free(work);
@@ -480,19 +480,14 @@ static void work_in(struct service *s, struct workers *lane, struct http_request
 	}
 }
 
-void service_work(struct service *s, struct http_request *req, service_work_fn fn)
-{
-	work_in(s, s->workers, req, fn);
-}
-
-void service_work_slow(struct service *s, struct http_request *req, service_work_fn fn)
-{
-	work_in(s, s->slow, req, fn);
-}
-
 int service_submit(struct service *s, void (*fn)(struct pg *pg, void *cookie), void *cookie)
 {
 	return workers_submit(s->workers, fn, cookie);
+}
+
+int service_submit_slow(struct service *s, void (*fn)(struct pg *pg, void *cookie), void *cookie)
+{
+	return workers_submit(s->slow, fn, cookie);
 }
 
 void *service_app(const struct service *s)

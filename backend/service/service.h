@@ -71,10 +71,10 @@ bool service_is_ready(const struct service *s); /* the database answers, and nob
 /* Runs fn on a worker, which answers the request. A full queue is answered here, with 503. */
 typedef void (*service_work_fn)(struct pg *pg, struct http_request *req, struct service *s);
 void service_work(struct service *s, struct http_request *req, service_work_fn fn);
-/* On the slow lane's workers. */
-void service_work_slow(struct service *s, struct http_request *req, service_work_fn fn);
 /* The same for work that is no request. -EAGAIN: the queue is full. */
 int service_submit(struct service *s, void (*fn)(struct pg *pg, void *cookie), void *cookie);
+/* On the slow lane's workers. */
+int service_submit_slow(struct service *s, void (*fn)(struct pg *pg, void *cookie), void *cookie);
 
 /* Who asks, as the gateway has found out. */
 struct service_identity {

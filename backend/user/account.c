@@ -1,6 +1,6 @@
 #include "backend/user/account.h"
 
-#include "backend/user/account_login.h"
+#include "backend/user/account_guess.h"
 #include "backend/user/account_name.h"
 #include "common/base/error.h"
 
@@ -357,7 +357,7 @@ static int prepare_password(
 		if (!fields->old_password)
 			return account_refuse(
 				call, -ERR_UNPROCESSABLE, "old_password is missing: it is needed to set another");
-		r = login_check_password(call, &a, fields->old_password);
+		r = guess_password(call, a.name_key, &a, fields->old_password, GUESS_OLD_PASSWORD);
 		if (r < 0)
 			return r;
 	}
@@ -422,6 +422,8 @@ static int change_locked(struct account_call *call, uint64_t id, const struct ac
 		return not_found(call, id);
 	if (r == 0 && password->wanted)
 		r = end_other_tokens(call, id, fields->revoke);
+	if (r == 0 && password->wanted)
+		r = guess_reset(call, a->name_key);
 	/* Gateways keep name and admin with each token. */
 	if (password->wanted || fields->name || fields->admin)
 		ret->forget_user = id;

@@ -30,6 +30,9 @@ struct account_call {
 	struct password_hasher *hasher;
 	int64_t now_ns;
 	bool open_registration;
+	const char *network; /* that the request came from, by account_network */
+	const uint8_t *
+		secret; /* SHA256_BYTES, of the store: names that were guessed are kept under it. NULL: zeros, for tests */
 	/* Who asks; id 0: nobody. */
 	uint64_t who;
 	bool who_is_admin;

@@ -1,64 +1,10 @@
 #include "backend/user/account_login.h"
 
+#include "backend/user/account_guess.h"
 #include "backend/user/account_name.h"
 #include "common/base/error.h"
 
 #include <errno.h>
-
-/*
- * Wrong passwords are counted after they were tried, so several may be tried at once: as many as hashings run. That none of those tells
- * more than the limit allows, the account is read again after the hashing, and a right password that came while the account had to
- * wait is refused like a wrong one. Counting before trying was rejected: it would refuse a person whose devices log in together.
- */
-
-/* Waits by wrong passwords so far: none for the first ones, then doubled up to LOGIN_DELAY_MAX_S. */
-#define DELAYS (LOGIN_FREE_FAILURES + 11)
-
-static void make_delays(int64_t ret[DELAYS])
-{
-	int64_t delay_s = 1;
-
-	for (unsigned i = 0; i < DELAYS; i++) {
-		ret[i] = i < LOGIN_FREE_FAILURES ? 0 : delay_s * NS_PER_S;
-		if (i >= LOGIN_FREE_FAILURES)
-			delay_s = delay_s * 2 > LOGIN_DELAY_MAX_S ? LOGIN_DELAY_MAX_S : delay_s * 2;
-	}
-}
-
-static int refuse_early(struct account_call *call, const struct user_account *account)
-{
-	if (account->not_before_ns <= call->now_ns)
-		return 0;
-	call->wait_ns = account->not_before_ns - call->now_ns;
-	return account_refuse(call, -ERR_TOO_MANY, "too many wrong passwords: try again in %lld s",
-		(call->wait_ns + NS_PER_S - 1) / NS_PER_S);
-}
-
-int login_check_password(struct account_call *call, const struct user_account *account, const char *password)
-{
-	const struct user_store_ops *ops = call->store->ops;
-	struct user_account again;
-	int64_t delays[DELAYS];
-
-	int r = refuse_early(call, account);
-	if (r == 0)
-		r = password_verify(call->hasher, account->password, password);
-	if (r == -EACCES && account->password[0]) {
-		make_delays(delays);
-		r = ops->account_failed(call->store, account->id, call->now_ns, delays, DELAYS);
-		return r < 0 ? r : account_refuse(call, -ERR_FORBIDDEN, "the password is wrong");
-	}
-	if (r == -EACCES)
-		return account_refuse(call, -ERR_FORBIDDEN, "the password is wrong");
-	if (r < 0)
-		return r;
-	r = ops->account_get(call->store, account->id, false, &again);
-	if (r == 0 && again.not_before_ns > account->not_before_ns)
-		r = refuse_early(call, &again);
-	if (r == 0 && again.failures > 0)
-		r = ops->account_succeeded(call->store, account->id);
-	return r;
-}
 
 /* What a person sees who may not know which names there are. */
 static int refuse_login(struct account_call *call)
@@ -66,18 +12,23 @@ static int refuse_login(struct account_call *call)
 	return account_refuse(call, -ERR_UNAUTHENTICATED, "name or password is wrong");
 }
 
-static int find_for_login(struct account_call *call, const char *name, const char *password, struct user_account *ret)
+/* Whom a typed name means; nobody: id 0, and the name is kept as what guesses at it are counted under. */
+static int find_for_login(struct account_call *call, const char *name, struct user_account *ret)
 {
 	struct account_name_keys keys;
 
 	int r = account_name_keys(name, &keys);
 	if (r == 0)
 		r = call->store->ops->account_find(call->store, keys.fold, keys.exact, ret);
-	if (r == -ENOENT || r == -EINVAL || r == -ENAMETOOLONG) {
-		r = password_verify(call->hasher, "", password);
-		return r == -EACCES ? refuse_login(call) : r;
-	}
-	return r;
+	else if (r == -EINVAL || r == -ENAMETOOLONG)
+		keys.fold[0] = '\0'; /* all that nobody can be called are one */
+	else
+		return r;
+	if (r == 0)
+		return 0;
+	*ret = (struct user_account){0};
+	memcpy(ret->name_key, keys.fold, sizeof(ret->name_key));
+	return r == -ENOENT || r == -EINVAL || r == -ENAMETOOLONG ? 0 : r;
 }
 
 static int make_token(struct account_call *call, enum user_token_kind kind, struct account_outcome *outcome)
@@ -95,10 +46,11 @@ int login_open(struct account_call *call, const char *name, const char *password
 
 	if (strlen(password) > PASSWORD_TYPED_BYTES_MAX)
 		return refuse_login(call);
-	int r = find_for_login(call, name, password, &outcome.account);
+	int r = find_for_login(call, name, &outcome.account);
 	if (r == 0)
-		r = login_check_password(call, &outcome.account, password);
-	if (r == -ERR_FORBIDDEN || r == -ENOENT)
+		r = guess_password(call, outcome.account.name_key, outcome.account.id ? &outcome.account : NULL,
+			password, GUESS_LOG_IN);
+	if (r == -ERR_FORBIDDEN)
 		return refuse_login(call);
 	if (r == 0)
 		r = make_token(call, USER_SESSION, &outcome);

@@ -1,16 +1,13 @@
 /*
  * account_login: the rules about passwords, sessions and device keys. As account: neither HTTP, nor SQL, nor a clock.
- *
- * After LOGIN_FREE_FAILURES wrong passwords in a row each further one makes the account wait: 1 s, 2 s, 4 s … 15 minutes. While it
- * waits no password is tried, not even the right one.
+ account_guess says
+ * how often a password may be wrong.
  */
 #ifndef NEPHOS_USER_ACCOUNT_LOGIN_H
 #define NEPHOS_USER_ACCOUNT_LOGIN_H
 
 #include "backend/user/account.h"
 
-#define LOGIN_FREE_FAILURES 3
-#define LOGIN_DELAY_MAX_S 900
 #define SESSION_LIFE_S (30 * 24 * 3600) /* counted from the last use, */
 #define SESSION_RENEW_S 3600		/* which is written down at most so often */
 #define KEY_USED_S 60			/* as is that of a key */
@@ -23,8 +20,6 @@ int login_open(struct account_call *call, const char *name, const char *password
 int login_close(struct account_call *call, struct account_outcome *ret);
 /* What a token means. -ERR_UNAUTHENTICATED. */
 int login_authenticate(struct account_call *call, const char *token, struct user_login *ret);
-/* -ERR_FORBIDDEN, -ERR_TOO_MANY. The account is as the store has it. */
-int login_check_password(struct account_call *call, const struct user_account *account, const char *password);
 
 int key_create(struct account_call *call, const char *name, struct account_outcome *ret); /* -ERR_UNPROCESSABLE */
 int key_list(struct account_call *call, uint64_t after, size_t limit, struct user_token *ret, size_t *ret_count);

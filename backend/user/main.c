@@ -1,3 +1,4 @@
+#include "backend/user/account_guess.h"
 #include "backend/user/account_refold.h"
 #include "backend/user/first_user.h"
 #include "backend/user/user_http.h"
@@ -11,7 +12,6 @@
 #include <unistd.h>
 
 #define MIGRATION_LOCK 0x6e65706875736572 /* "nephuser" */
-#define HASHING_QUEUE_MAX 128		  /* requests that wait to hash: at 50 ms and two at once, three seconds */
 #define OPENAPI_BYTES_MAX (1024u * 1024)
 
 static const char HELP[] =
@@ -48,6 +48,7 @@ static void stop(void *cookie)
 
 	forget_free(app->forget);
 	password_hasher_free(app->hasher);
+	turns_free(app->turns);
 	buf_fini(&app->openapi_v1);
 	buf_fini(&app->openapi_v2);
 	free(app);
@@ -118,6 +119,10 @@ static int start(struct service *s, void **ret_app)
 	if (r == 0)
 		r = cluster_derive(service_cluster(s), "nephos-idempotency-request-v1", app->request_key);
 	if (r == 0)
+		r = cluster_derive(service_cluster(s), "nephos-guesses-v1", app->guess_key);
+	if (r == 0)
+		r = turns_new(HASHING_MAX, HASHING_SHARE, &app->turns);
+	if (r == 0)
 		r = password_hasher_new(hashings_at_once(), &app->hasher);
 	if (r == 0)
 		r = forget_new(service_client(s), service_cluster(s), service_registration(s), &app->forget);
@@ -138,6 +143,9 @@ static void housekeep(struct pg *pg, void *cookie)
 	int r = user_pg_new(pg, &store);
 	if (r == 0)
 		r = store->ops->forget_old(store, now_ns, now_ns - USER_ANSWER_NS);
+	if (r == 0)
+		r = store->ops->guesses_trim(
+			store, now_ns - GUESS_MEMORY_S * NS_PER_S, GUESS_ROWS_MAX, now_ns - NETWORK_KNOWN_S * NS_PER_S);
 	if (r == 0) /* an instance of before may have made an account */
 		r = account_refold(store);
 	if (r < 0)
@@ -162,7 +170,7 @@ int main(int argc, char **argv)
 		.migration_count = user_sql_migration_count,
 		.migration_lock = MIGRATION_LOCK,
 		.slow_threads = hashings_at_once(),
-		.slow_queue_max = HASHING_QUEUE_MAX,
+		.slow_queue_max = HASHING_MAX,
 		.start = start,
 		.stop = stop,
 		.housekeep = housekeep};

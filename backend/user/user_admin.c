@@ -140,7 +140,7 @@ const struct user_route USER_ADMIN_ROUTES[] = {
 		 .doc = "{\"parameters\":[" USER_DOC_KEY "]," USER_DOC_BODY(
 			 FIELDS, "\"name\",\"password\"") ",\"responses\":{" USER_DOC_ANSWER("201", "The account",
 			 USER_V2_SCHEMA) "," USER_DOC_PROBLEM("403", "Not an administrator") "," USER_DOC_PROBLEM("409",
-			 "The name is taken") "," USER_DOC_PROBLEM("422", "Not acceptable") "}}"},
+			 "The name is taken") "," USER_DOC_PROBLEM("422", "Not acceptable") USER_DOC_BUSY "}}"},
 		create, true},
 	{{.method = "GET",
 		 .pattern = "/api/v2/user/users/{id}",
@@ -163,7 +163,7 @@ const struct user_route USER_ADMIN_ROUTES[] = {
 			 "old_password is wrong, or admin is not the caller's to set") "," USER_DOC_PROBLEM("404",
 			 "There is none, or it is another's") "," USER_DOC_PROBLEM("409",
 			 "The name is taken, or this is the last administrator") "," USER_DOC_PROBLEM("422",
-			 "Not acceptable") "}}"},
+			 "Not acceptable") USER_DOC_BUSY "}}"},
 		change, true},
 	{{.method = "DELETE",
 		 .pattern = "/api/v2/user/users/{id}",

@@ -94,6 +94,9 @@ static int user_request_init(struct user_request *u, struct pg *pg, struct http_
 	*u = (struct user_request){.app = app, .req = req, .pg = pg};
 	u->call = (struct account_call){
 		.hasher = app->hasher, .now_ns = clock_real_ns(), .open_registration = app->open_registration};
+	u->call.secret = app->guess_key;
+	u->call.network = u->network;
+	network_of(http_request_header(req, USER_CLIENT_HEADER), u->network);
 	int r = service_identity(req, &u->who);
 	if (r == 0)
 		r = user_pg_new(pg, &u->call.store);

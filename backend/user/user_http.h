@@ -7,17 +7,28 @@
 
 #include "backend/service/service.h"
 #include "backend/user/account_login.h"
+#include "backend/user/account_network.h"
 #include "backend/user/answer.h"
 #include "backend/user/forget.h"
+#include "backend/user/turns.h"
 
 #include <jansson.h>
+
+/* The address of who asks, as a gateway saw it. Only gateways reach this service, and none passes on what a client says of himself. */
+#define USER_CLIENT_HEADER "Nephos-Client"
+
+#define HASHING_MAX 128	 /* requests that hash or wait for it: at 50 ms and two at once, three seconds */
+#define HASHING_SHARE 16 /* of one user, or of one network of people who are nobody yet: a class that logs in at once */
+#define HASHING_RETRY_S 1
 
 /* What the service's handlers work on; made at start, read-only afterwards. */
 struct user_app {
 	struct service *service;
 	struct password_hasher *hasher;
+	struct turns *turns; /* of requests that hash */
 	struct forget *forget;
 	uint8_t answer_key[ANSWER_KEY_BYTES];
+	uint8_t guess_key[SHA256_BYTES];   /* that names are kept under which somebody guessed at */
 	uint8_t request_key[SHA256_BYTES]; /* of the digests that say whether a request is the same */
 	bool dies_after_commit;		   /* failpoint, for tests */
 	bool open_registration;
@@ -32,6 +43,7 @@ struct user_request {
 	struct pg *pg;
 	json_t *body;
 	struct account_call call;
+	char network[NETWORK_SIZE]; /* call.network */
 	struct service_identity who;
 	/* Of a mutation. */
 	const struct user_mutation *mutation;

@@ -1,5 +1,6 @@
 #include "backend/user/user_mem.h"
 
+#include "backend/user/user_mem_private.h"
 #include "common/base/error.h"
 
 #include <assert.h>
@@ -7,55 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SEALED_MAX 4096
-
-struct mem_answer {
-	uint64_t account_id;
-	char key[IDEMPOTENCY_KEY_BYTES_MAX + 1];
-	int64_t created_ns;
-	uint8_t request[SHA256_BYTES];
-	int status;
-	size_t size;
-	char sealed[SEALED_MAX];
-};
-
-/* Everything a transaction can take back. */
-struct mem_state {
-	struct user_account accounts[USER_MEM_ROWS];
-	size_t account_count;
-	struct user_token tokens[USER_MEM_ROWS];
-	size_t token_count;
-	struct user_deletion deletions[USER_MEM_ROWS];
-	size_t deletion_count;
-	struct mem_answer answers[USER_MEM_ROWS];
-	size_t answer_count;
-	uint8_t setup[SHA256_BYTES];
-	bool has_setup;
-	uint64_t next_id;
-};
-
-struct user_mem {
-	struct user_store base;
-	struct mem_state state;
-	struct mem_state saved; /* at begin */
-	bool in_transaction;
-	const char *fail_operation;
-	unsigned fail_in;
-	int fail_error;
-	const char *before_operation;
-	void (*before)(struct user_store *s, void *cookie);
-	void *before_cookie;
-};
-
-static struct user_mem *from(struct user_store *s)
+int user_mem_enter(struct user_store *s, const char *operation)
 {
-	return (struct user_mem *)s;
-}
-
-/* Every operation begins so. */
-static int enter(struct user_store *s, const char *operation)
-{
-	struct user_mem *m = from(s);
+	struct user_mem *m = user_mem_from(s);
 
 	if (m->before_operation && strcmp(m->before_operation, operation) == 0) {
 		m->before_operation = NULL;
@@ -67,9 +22,9 @@ static int enter(struct user_store *s, const char *operation)
 	return m->fail_error;
 }
 
-static struct user_account *account_by_id(struct user_store *s, uint64_t id)
+struct user_account *user_mem_account(struct user_store *s, uint64_t id)
 {
-	struct mem_state *st = &from(s)->state;
+	struct mem_state *st = &user_mem_from(s)->state;
 
 	for (size_t i = 0; i < st->account_count; i++)
 		if (st->accounts[i].id == id)
@@ -79,7 +34,7 @@ static struct user_account *account_by_id(struct user_store *s, uint64_t id)
 
 static struct user_account *account_by_key(struct user_store *s, const char *name_key)
 {
-	struct mem_state *st = &from(s)->state;
+	struct mem_state *st = &user_mem_from(s)->state;
 
 	for (size_t i = 0; i < st->account_count; i++)
 		if (strcmp(st->accounts[i].name_key, name_key) == 0)
@@ -89,37 +44,37 @@ static struct user_account *account_by_key(struct user_store *s, const char *nam
 
 static int op_begin(struct user_store *s)
 {
-	int r = enter(s, "begin");
+	int r = user_mem_enter(s, "begin");
 
 	if (r < 0)
 		return r;
-	assert(!from(s)->in_transaction);
-	from(s)->saved = from(s)->state;
-	from(s)->in_transaction = true;
+	assert(!user_mem_from(s)->in_transaction);
+	user_mem_from(s)->saved = user_mem_from(s)->state;
+	user_mem_from(s)->in_transaction = true;
 	return 0;
 }
 
 static int op_commit(struct user_store *s)
 {
-	int r = enter(s, "commit");
+	int r = user_mem_enter(s, "commit");
 
-	assert(from(s)->in_transaction);
+	assert(user_mem_from(s)->in_transaction);
 	if (r == 0 || r == -ERR_UNKNOWN_OUTCOME)
-		from(s)->in_transaction = false;
+		user_mem_from(s)->in_transaction = false;
 	return r;
 }
 
 static void op_rollback(struct user_store *s)
 {
-	if (from(s)->in_transaction)
-		from(s)->state = from(s)->saved;
-	from(s)->in_transaction = false;
+	if (user_mem_from(s)->in_transaction)
+		user_mem_from(s)->state = user_mem_from(s)->saved;
+	user_mem_from(s)->in_transaction = false;
 }
 
 static int op_account_insert(struct user_store *s, const struct user_account *a, uint64_t *ret_id)
 {
-	struct mem_state *st = &from(s)->state;
-	int r = enter(s, "account_insert");
+	struct mem_state *st = &user_mem_from(s)->state;
+	int r = user_mem_enter(s, "account_insert");
 
 	if (r < 0)
 		return r;
@@ -135,10 +90,10 @@ static int op_account_insert(struct user_store *s, const struct user_account *a,
 
 static int op_account_get(struct user_store *s, uint64_t id, bool lock, struct user_account *ret)
 {
-	int r = enter(s, "account_get");
-	const struct user_account *a = account_by_id(s, id);
+	int r = user_mem_enter(s, "account_get");
+	const struct user_account *a = user_mem_account(s, id);
 
-	assert(!lock || from(s)->in_transaction);
+	assert(!lock || user_mem_from(s)->in_transaction);
 	if (r == 0 && !a)
 		r = -ENOENT;
 	if (r == 0)
@@ -148,7 +103,7 @@ static int op_account_get(struct user_store *s, uint64_t id, bool lock, struct u
 
 static int op_account_find(struct user_store *s, const char *key, const char *before, struct user_account *ret)
 {
-	int r = enter(s, "account_find");
+	int r = user_mem_enter(s, "account_find");
 	const struct user_account *a = account_by_key(s, before);
 
 	a = a ? a : account_by_key(s, key);
@@ -164,9 +119,9 @@ static int op_account_find(struct user_store *s, const char *key, const char *be
 static int op_account_list(
 	struct user_store *s, const struct user_page *page, struct user_account *ret, size_t *ret_count)
 {
-	const struct mem_state *st = &from(s)->state;
+	const struct mem_state *st = &user_mem_from(s)->state;
 	size_t count = 0;
-	int r = enter(s, "account_list");
+	int r = user_mem_enter(s, "account_list");
 
 	if (r < 0)
 		return r;
@@ -179,9 +134,9 @@ static int op_account_list(
 
 static int op_account_unfolded(struct user_store *s, size_t limit, struct user_account *ret, size_t *ret_count)
 {
-	const struct mem_state *st = &from(s)->state;
+	const struct mem_state *st = &user_mem_from(s)->state;
 	size_t count = 0;
-	int r = enter(s, "account_unfolded");
+	int r = user_mem_enter(s, "account_unfolded");
 
 	if (r < 0)
 		return r;
@@ -194,9 +149,9 @@ static int op_account_unfolded(struct user_store *s, size_t limit, struct user_a
 
 static int op_account_refold(struct user_store *s, uint64_t id, const char *name_key)
 {
-	struct user_account *row = account_by_id(s, id);
+	struct user_account *row = user_mem_account(s, id);
 	const struct user_account *named = account_by_key(s, name_key);
-	int r = enter(s, "account_refold");
+	int r = user_mem_enter(s, "account_refold");
 
 	if (r < 0)
 		return r;
@@ -211,9 +166,9 @@ static int op_account_refold(struct user_store *s, uint64_t id, const char *name
 
 static int op_account_update(struct user_store *s, const struct user_account *a)
 {
-	struct user_account *row = account_by_id(s, a->id);
+	struct user_account *row = user_mem_account(s, a->id);
 	const struct user_account *named = account_by_key(s, a->name_key);
-	int r = enter(s, "account_update");
+	int r = user_mem_enter(s, "account_update");
 
 	if (r < 0)
 		return r;
@@ -221,12 +176,7 @@ static int op_account_update(struct user_store *s, const struct user_account *a)
 		return -ENOENT;
 	if (named && named != row)
 		return -EEXIST;
-	const bool same = strcmp(row->password, a->password) == 0;
-	const unsigned failures = row->failures;
-	const int64_t not_before_ns = row->not_before_ns;
 	*row = *a;
-	row->failures = same ? failures : 0;
-	row->not_before_ns = same ? not_before_ns : 0;
 	return 0;
 }
 
@@ -246,9 +196,9 @@ static void drop_tokens(struct mem_state *st, uint64_t account_id, enum user_tok
 
 static int op_account_delete(struct user_store *s, uint64_t id, int64_t now_ns)
 {
-	struct mem_state *st = &from(s)->state;
-	struct user_account *a = account_by_id(s, id);
-	int r = enter(s, "account_delete");
+	struct mem_state *st = &user_mem_from(s)->state;
+	struct user_account *a = user_mem_account(s, id);
+	int r = user_mem_enter(s, "account_delete");
 
 	if (r < 0)
 		return r;
@@ -265,35 +215,13 @@ static int op_account_delete(struct user_store *s, uint64_t id, int64_t now_ns)
 	return 0;
 }
 
-static int op_account_failed(struct user_store *s, uint64_t id, int64_t now_ns, const int64_t *delay_ns, size_t delays)
-{
-	struct user_account *a = account_by_id(s, id);
-	int r = enter(s, "account_failed");
-
-	if (r < 0 || !a)
-		return r;
-	a->not_before_ns = now_ns + delay_ns[a->failures < delays ? a->failures : delays - 1];
-	a->failures++;
-	return 0;
-}
-
-static int op_account_succeeded(struct user_store *s, uint64_t id)
-{
-	struct user_account *a = account_by_id(s, id);
-	int r = enter(s, "account_succeeded");
-
-	if (r == 0 && a)
-		a->failures = 0, a->not_before_ns = 0;
-	return r;
-}
-
 static int op_admins_lock(struct user_store *s, uint64_t but_id, bool *ret_others)
 {
-	const struct mem_state *st = &from(s)->state;
+	const struct mem_state *st = &user_mem_from(s)->state;
 	bool others = false;
-	int r = enter(s, "admins_lock");
+	int r = user_mem_enter(s, "admins_lock");
 
-	assert(from(s)->in_transaction);
+	assert(user_mem_from(s)->in_transaction);
 	for (size_t i = 0; i < st->account_count; i++)
 		others = others || (st->accounts[i].admin && st->accounts[i].id != but_id);
 	if (r == 0)
@@ -303,22 +231,22 @@ static int op_admins_lock(struct user_store *s, uint64_t but_id, bool *ret_other
 
 static int op_accounts_lock(struct user_store *s, bool *ret_any)
 {
-	int r = enter(s, "accounts_lock");
+	int r = user_mem_enter(s, "accounts_lock");
 
-	assert(from(s)->in_transaction);
+	assert(user_mem_from(s)->in_transaction);
 	if (r == 0)
-		*ret_any = from(s)->state.account_count > 0;
+		*ret_any = user_mem_from(s)->state.account_count > 0;
 	return r;
 }
 
 static int op_token_insert(struct user_store *s, const struct user_token *t, uint64_t *ret_id)
 {
-	struct mem_state *st = &from(s)->state;
-	int r = enter(s, "token_insert");
+	struct mem_state *st = &user_mem_from(s)->state;
+	int r = user_mem_enter(s, "token_insert");
 
 	if (r < 0)
 		return r;
-	if (!account_by_id(s, t->account_id))
+	if (!user_mem_account(s, t->account_id))
 		return -ENOENT;
 	if (st->token_count == USER_MEM_ROWS)
 		return -ENOSPC;
@@ -331,14 +259,14 @@ static int op_token_insert(struct user_store *s, const struct user_token *t, uin
 static int op_token_find(struct user_store *s, enum user_token_kind kind, const uint8_t hash[SHA256_BYTES],
 	int64_t now_ns, struct user_login *ret)
 {
-	const struct mem_state *st = &from(s)->state;
-	int r = enter(s, "token_find");
+	const struct mem_state *st = &user_mem_from(s)->state;
+	int r = user_mem_enter(s, "token_find");
 
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < st->token_count; i++) {
 		const struct user_token *t = &st->tokens[i];
-		const struct user_account *a = account_by_id(s, t->account_id);
+		const struct user_account *a = user_mem_account(s, t->account_id);
 
 		if (t->kind != kind || memcmp(t->hash, hash, SHA256_BYTES) != 0 || !a)
 			continue;
@@ -353,8 +281,8 @@ static int op_token_find(struct user_store *s, enum user_token_kind kind, const 
 
 static int op_token_use(struct user_store *s, const struct user_token *t)
 {
-	struct mem_state *st = &from(s)->state;
-	int r = enter(s, "token_use");
+	struct mem_state *st = &user_mem_from(s)->state;
+	int r = user_mem_enter(s, "token_use");
 
 	for (size_t i = 0; r == 0 && i < st->token_count; i++) {
 		if (st->tokens[i].kind != t->kind || st->tokens[i].id != t->id)
@@ -367,8 +295,8 @@ static int op_token_use(struct user_store *s, const struct user_token *t)
 
 static int op_token_delete(struct user_store *s, enum user_token_kind kind, uint64_t account_id, uint64_t id)
 {
-	struct mem_state *st = &from(s)->state;
-	int r = enter(s, "token_delete");
+	struct mem_state *st = &user_mem_from(s)->state;
+	int r = user_mem_enter(s, "token_delete");
 
 	if (r < 0)
 		return r;
@@ -386,27 +314,27 @@ static int op_token_delete(struct user_store *s, enum user_token_kind kind, uint
 
 static int op_sessions_delete(struct user_store *s, uint64_t account_id, uint64_t except_id)
 {
-	int r = enter(s, "sessions_delete");
+	int r = user_mem_enter(s, "sessions_delete");
 
 	if (r == 0)
-		drop_tokens(&from(s)->state, account_id, USER_SESSION, except_id);
+		drop_tokens(&user_mem_from(s)->state, account_id, USER_SESSION, except_id);
 	return r;
 }
 
 static int op_keys_delete(struct user_store *s, uint64_t account_id, uint64_t except_id)
 {
-	int r = enter(s, "keys_delete");
+	int r = user_mem_enter(s, "keys_delete");
 
 	if (r == 0)
-		drop_tokens(&from(s)->state, account_id, USER_KEY, except_id);
+		drop_tokens(&user_mem_from(s)->state, account_id, USER_KEY, except_id);
 	return r;
 }
 
 static int op_sessions_trim(struct user_store *s, uint64_t account_id, size_t keep)
 {
-	struct mem_state *st = &from(s)->state;
+	struct mem_state *st = &user_mem_from(s)->state;
 	size_t count = 0;
-	int r = enter(s, "sessions_trim");
+	int r = user_mem_enter(s, "sessions_trim");
 
 	if (r < 0)
 		return r;
@@ -426,9 +354,9 @@ static int op_sessions_trim(struct user_store *s, uint64_t account_id, size_t ke
 static int op_key_list(struct user_store *s, uint64_t account_id, const struct user_page *page, struct user_token *ret,
 	size_t *ret_count)
 {
-	const struct mem_state *st = &from(s)->state;
+	const struct mem_state *st = &user_mem_from(s)->state;
 	size_t count = 0;
-	int r = enter(s, "key_list");
+	int r = user_mem_enter(s, "key_list");
 
 	if (r < 0)
 		return r;
@@ -445,27 +373,27 @@ static int op_key_list(struct user_store *s, uint64_t account_id, const struct u
 static int op_key_count(struct user_store *s, uint64_t account_id, size_t *ret)
 {
 	struct user_token keys[USER_MEM_ROWS];
-	int r = enter(s, "key_count");
+	int r = user_mem_enter(s, "key_count");
 
 	return r < 0 ? r : op_key_list(s, account_id, &(struct user_page){0, USER_MEM_ROWS}, keys, ret);
 }
 
 static int op_setup_put(struct user_store *s, const uint8_t hash[SHA256_BYTES], int64_t now_ns)
 {
-	int r = enter(s, "setup_put");
+	int r = user_mem_enter(s, "setup_put");
 
 	(void)now_ns;
 	if (r < 0)
 		return r;
-	memcpy(from(s)->state.setup, hash, SHA256_BYTES);
-	from(s)->state.has_setup = true;
+	memcpy(user_mem_from(s)->state.setup, hash, SHA256_BYTES);
+	user_mem_from(s)->state.has_setup = true;
 	return 0;
 }
 
 static int op_setup_find(struct user_store *s, const uint8_t hash[SHA256_BYTES])
 {
-	const struct mem_state *st = &from(s)->state;
-	int r = enter(s, "setup_find");
+	const struct mem_state *st = &user_mem_from(s)->state;
+	int r = user_mem_enter(s, "setup_find");
 
 	if (r == 0 && (!st->has_setup || memcmp(st->setup, hash, SHA256_BYTES) != 0))
 		r = -ENOENT;
@@ -474,8 +402,8 @@ static int op_setup_find(struct user_store *s, const uint8_t hash[SHA256_BYTES])
 
 static int op_setup_take(struct user_store *s, const uint8_t hash[SHA256_BYTES])
 {
-	struct mem_state *st = &from(s)->state;
-	int r = enter(s, "setup_take");
+	struct mem_state *st = &user_mem_from(s)->state;
+	int r = user_mem_enter(s, "setup_take");
 
 	if (r < 0)
 		return r;
@@ -488,9 +416,9 @@ static int op_setup_take(struct user_store *s, const uint8_t hash[SHA256_BYTES])
 static int op_deletion_list(
 	struct user_store *s, uint64_t since, size_t limit, struct user_deletion *ret, size_t *ret_count)
 {
-	const struct mem_state *st = &from(s)->state;
+	const struct mem_state *st = &user_mem_from(s)->state;
 	size_t count = 0;
-	int r = enter(s, "deletion_list");
+	int r = user_mem_enter(s, "deletion_list");
 
 	if (r < 0)
 		return r;
@@ -503,7 +431,7 @@ static int op_deletion_list(
 
 static struct mem_answer *answer_by_key(struct user_store *s, uint64_t account_id, const char *key)
 {
-	struct mem_state *st = &from(s)->state;
+	struct mem_state *st = &user_mem_from(s)->state;
 
 	for (size_t i = 0; i < st->answer_count; i++)
 		if (st->answers[i].account_id == account_id && strcmp(st->answers[i].key, key) == 0)
@@ -514,7 +442,7 @@ static struct mem_answer *answer_by_key(struct user_store *s, uint64_t account_i
 static int op_answer_get(
 	struct user_store *s, uint64_t account_id, const char *key, int64_t oldest_ns, struct user_answer *ret)
 {
-	int r = enter(s, "answer_get");
+	int r = user_mem_enter(s, "answer_get");
 	const struct mem_answer *a = answer_by_key(s, account_id, key);
 
 	if (r < 0)
@@ -530,9 +458,9 @@ static int op_answer_get(
 static int op_answer_put(
 	struct user_store *s, uint64_t account_id, const char *key, int64_t now_ns, const struct user_answer *a)
 {
-	struct mem_state *st = &from(s)->state;
+	struct mem_state *st = &user_mem_from(s)->state;
 	struct mem_answer *row = answer_by_key(s, account_id, key);
-	int r = enter(s, "answer_put");
+	int r = user_mem_enter(s, "answer_put");
 
 	if (r < 0)
 		return r;
@@ -554,9 +482,9 @@ static int op_answer_put(
 
 static int op_forget_old(struct user_store *s, int64_t now_ns, int64_t oldest_answer_ns)
 {
-	struct mem_state *st = &from(s)->state;
+	struct mem_state *st = &user_mem_from(s)->state;
 	size_t tokens = 0, answers = 0;
-	int r = enter(s, "forget_old");
+	int r = user_mem_enter(s, "forget_old");
 
 	if (r < 0)
 		return r;
@@ -588,8 +516,11 @@ static const struct user_store_ops OPS = {
 	.account_refold = op_account_refold,
 	.account_update = op_account_update,
 	.account_delete = op_account_delete,
-	.account_failed = op_account_failed,
-	.account_succeeded = op_account_succeeded,
+	.guess_look = user_mem_guess_look,
+	.guess_failed = user_mem_guess_failed,
+	.guess_forget = user_mem_guess_forget,
+	.network_know = user_mem_network_know,
+	.guesses_trim = user_mem_guesses_trim,
 	.admins_lock = op_admins_lock,
 	.accounts_lock = op_accounts_lock,
 	.token_insert = op_token_insert,
@@ -624,17 +555,17 @@ int user_mem_new(struct user_store **ret)
 
 void user_mem_fail(struct user_store *s, const char *operation, unsigned n, int error)
 {
-	from(s)->fail_operation = operation;
-	from(s)->fail_in = n;
-	from(s)->fail_error = error;
+	user_mem_from(s)->fail_operation = operation;
+	user_mem_from(s)->fail_in = n;
+	user_mem_from(s)->fail_error = error;
 }
 
 void user_mem_before(
 	struct user_store *s, const char *operation, void (*fn)(struct user_store *s, void *cookie), void *cookie)
 {
-	from(s)->before_operation = operation;
-	from(s)->before = fn;
-	from(s)->before_cookie = cookie;
+	user_mem_from(s)->before_operation = operation;
+	user_mem_from(s)->before = fn;
+	user_mem_from(s)->before_cookie = cookie;
 }
 
 bool user_mem_in_transaction(const struct user_store *s)

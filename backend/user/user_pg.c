@@ -88,9 +88,7 @@ static void read_account(const struct pg_result *result, int row, int first, str
 	copy_text(result, row, first + 4, a.password, sizeof(a.password));
 	a.admin = pg_number(result, row, first + 5) != 0;
 	a.created_ns = pg_number(result, row, first + 6);
-	a.failures = (unsigned)pg_number(result, row, first + 7);
-	a.not_before_ns = pg_number(result, row, first + 8);
-	a.unfolded = pg_number(result, row, first + 9) == 0;
+	a.unfolded = pg_number(result, row, first + 7) == 0;
 	*ret = a;
 }
 
@@ -212,26 +210,68 @@ static int op_account_delete(struct user_store *s, uint64_t id, int64_t now_ns)
 	return r == 0 ? change(s, &SQL_DELETION_INSERT, params, 2) : r;
 }
 
-static int op_account_failed(struct user_store *s, uint64_t id, int64_t now_ns, const int64_t *delay_ns, size_t delays)
+static int op_guess_look(struct user_store *s, const struct user_guess_key *here, const struct user_guess_key *all,
+	uint64_t account_id, struct user_guesses *ret)
 {
+	const struct pg_param params[] = {hash_param(here->name), PG_P_TEXT(span_str(here->network)),
+		hash_param(all->name), PG_P_TEXT(span_str(all->network)), PG_P_I64(account_id)};
+	struct pg_result *result = NULL;
+
+	int r = run(s, &SQL_GUESS_LOOK, params, 5, &result);
+	if (r == 0)
+		*ret = (struct user_guesses){.here = {(unsigned)pg_number(result, 0, 0), pg_number(result, 0, 1)},
+			.all = {(unsigned)pg_number(result, 0, 2), pg_number(result, 0, 3)},
+			.known = pg_number(result, 0, 4) != 0,
+			.known_ns = pg_number(result, 0, 4)}; /* NULL is 0 */
+	pg_result_free(result);
+	return r;
+}
+
+static int op_guess_failed(
+	struct user_store *s, const struct user_guess_key *key, int64_t now_ns, const struct user_guess_delays *delays)
+{
+	const int64_t oldest_ns = now_ns - delays->memory_ns;
 	struct pg_array *table = NULL;
 
 	int r = pg_array_new(PG_I64, &table);
-	for (size_t i = 0; r == 0 && i < delays; i++)
-		r = pg_array_add_number(table, delay_ns[i]);
+	for (size_t i = 0; r == 0 && i < delays->count; i++)
+		r = pg_array_add_number(table, delays->delay_ns[i]);
 	if (r == 0) {
-		const struct pg_param params[] = {PG_P_I64(id), PG_P_I64(now_ns), pg_array_param(table)};
-		r = run(s, &SQL_ACCOUNT_FAILED, params, 3, NULL);
+		const struct pg_param params[] = {hash_param(key->name), PG_P_TEXT(span_str(key->network)),
+			PG_P_I64(now_ns), pg_array_param(table), PG_P_I64(oldest_ns)};
+		r = run(s, &SQL_GUESS_FAILED, params, 5, NULL);
 	}
 	pg_array_free(table);
 	return r;
 }
 
-static int op_account_succeeded(struct user_store *s, uint64_t id)
+static int op_guess_forget(struct user_store *s, const struct user_guess_key *key)
 {
-	const struct pg_param param = PG_P_I64(id);
+	const struct pg_param params[] = {
+		hash_param(key->name), key->network ? PG_P_TEXT(span_str(key->network)) : PG_P_NULL};
 
-	return run(s, &SQL_ACCOUNT_SUCCEEDED, &param, 1, NULL);
+	return run(s, &SQL_GUESS_FORGET, params, 2, NULL);
+}
+
+static int op_network_know(struct user_store *s, uint64_t account_id, const char *network, int64_t now_ns, size_t keep)
+{
+	const struct pg_param params[] = {
+		PG_P_I64(account_id), PG_P_TEXT(span_str(network)), PG_P_I64(now_ns), PG_P_I64(keep)};
+
+	int r = run(s, &SQL_NETWORK_KNOW, params, 3, NULL);
+	if (r == 0) {
+		const struct pg_param trim[] = {params[0], params[3]};
+		r = run(s, &SQL_NETWORKS_TRIM, trim, 2, NULL);
+	}
+	return r == -ENOENT ? 0 : r; /* the account is gone: what comes next finds that */
+}
+
+static int op_guesses_trim(struct user_store *s, int64_t oldest_ns, size_t keep, int64_t oldest_network_ns)
+{
+	const struct pg_param rows[] = {PG_P_I64(oldest_ns), PG_P_I64(keep)}, networks = PG_P_I64(oldest_network_ns);
+
+	int r = run(s, &SQL_GUESSES_TRIM, rows, 2, NULL);
+	return r == 0 ? run(s, &SQL_NETWORKS_FORGET, &networks, 1, NULL) : r;
 }
 
 static int op_admins_lock(struct user_store *s, uint64_t but_id, bool *ret_others)
@@ -460,8 +500,11 @@ static const struct user_store_ops OPS = {
 	.account_refold = op_account_refold,
 	.account_update = op_account_update,
 	.account_delete = op_account_delete,
-	.account_failed = op_account_failed,
-	.account_succeeded = op_account_succeeded,
+	.guess_look = op_guess_look,
+	.guess_failed = op_guess_failed,
+	.guess_forget = op_guess_forget,
+	.network_know = op_network_know,
+	.guesses_trim = op_guesses_trim,
 	.admins_lock = op_admins_lock,
 	.accounts_lock = op_accounts_lock,
 	.token_insert = op_token_insert,

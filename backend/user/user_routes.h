@@ -42,5 +42,8 @@ int user_routes(struct http_route **ret);
 #define USER_DOC_PROBLEM(status, text)            \
 	"\"" status "\":{\"description\":\"" text \
 	"\",\"content\":{\"application/problem+json\":{\"schema\":{\"type\":\"object\"}}}}"
+/* Of a row that hashes, and says nothing else of 429. */
+#define USER_DOC_BUSY \
+	"," USER_DOC_PROBLEM("429", "Too many requests with passwords at once, or too many wrong ones: see Retry-After")
 
 #endif

@@ -1,8 +1,7 @@
 #include "backend/user/user_sql.h"
 
 /* The columns of user_account, in the order that user_pg.c reads them. */
-#define ACCOUNT \
-	"a.id, a.name, a.name_key, a.email, a.password, a.admin, a.created_ns, a.failures, a.not_before_ns, a.folded"
+#define ACCOUNT "a.id, a.name, a.name_key, a.email, a.password, a.admin, a.created_ns, a.folded"
 
 /* account_name_key refuses a second one. */
 const struct pg_statement SQL_ACCOUNT_INSERT = {"account_insert",
@@ -24,23 +23,50 @@ const struct pg_statement SQL_ACCOUNT_REFOLD = {
 /* account_pkey */
 const struct pg_statement SQL_ACCOUNT_LIST = {
 	"account_list", "SELECT " ACCOUNT " FROM account a WHERE a.id > $1 ORDER BY a.id LIMIT $2", true};
-/* account_pkey. A new password begins without failures. */
+/* account_pkey */
 const struct pg_statement SQL_ACCOUNT_UPDATE = {"account_update",
-	"UPDATE account SET name = $2, name_key = $3, email = $4::text, password = $5::text, admin = $6, "
-	"failures = CASE WHEN password IS DISTINCT FROM $5::text THEN 0 ELSE failures END, "
-	"not_before_ns = CASE WHEN password IS DISTINCT FROM $5::text THEN 0 ELSE not_before_ns END "
-	"WHERE id = $1",
+	"UPDATE account SET name = $2, name_key = $3, email = $4::text, password = $5::text, admin = $6 WHERE id = $1",
 	false};
 /* account_pkey; session_account and device_key_account for what goes with it */
 const struct pg_statement SQL_ACCOUNT_DELETE = {"account_delete", "DELETE FROM account WHERE id = $1", false};
-/* account_pkey. $3: delays by failures before this one; arrays count from 1. */
-const struct pg_statement SQL_ACCOUNT_FAILED = {"account_failed",
-	"UPDATE account SET failures = failures + 1, "
-	"not_before_ns = $2 + ($3::bigint[])[LEAST(failures + 1, cardinality($3::bigint[]))] WHERE id = $1",
+
+/* login_failure_pkey twice, known_network_pkey: one row, whatever there is. */
+const struct pg_statement SQL_GUESS_LOOK = {"guess_look",
+	"SELECT h.failures, h.not_before_ns, e.failures, e.not_before_ns, "
+	"(SELECT k.seen_ns FROM known_network k WHERE k.account_id = $5 AND k.network = $2) "
+	"FROM (SELECT) one LEFT JOIN login_failure h ON h.name = $1 AND h.network = $2 "
+	"LEFT JOIN login_failure e ON e.name = $3 AND e.network = $4",
+	true};
+/* login_failure_pkey. $4: delays by failures before this one; arrays count from 1. $5: older ones are forgotten. */
+const struct pg_statement SQL_GUESS_FAILED = {"guess_failed",
+	"INSERT INTO login_failure AS f (name, network, failures, not_before_ns, last_ns) VALUES ($1, $2, 1, $3 + ($4::bigint[])[1], $3) "
+	"ON CONFLICT (name, network) DO UPDATE SET "
+	"failures = CASE WHEN f.last_ns < $5 THEN 1 ELSE f.failures + 1 END, "
+	"not_before_ns = $3 + ($4::bigint[])[CASE WHEN f.last_ns < $5 THEN 1 ELSE LEAST(f.failures + 1, cardinality($4::bigint[])) END], "
+	"last_ns = $3",
 	false};
-/* account_pkey. Writes only when there is something to forget. */
-const struct pg_statement SQL_ACCOUNT_SUCCEEDED = {"account_succeeded",
-	"UPDATE account SET failures = 0, not_before_ns = 0 WHERE id = $1 AND failures > 0", false};
+/* login_failure_pkey */
+const struct pg_statement SQL_GUESS_FORGET = {
+	"guess_forget", "DELETE FROM login_failure WHERE name = $1 AND ($2::text IS NULL OR network = $2)", false};
+/* known_network_pkey, account_pkey (the reference) */
+const struct pg_statement SQL_NETWORK_KNOW = {"network_know",
+	"INSERT INTO known_network (account_id, network, seen_ns) VALUES ($1, $2, $3) "
+	"ON CONFLICT (account_id, network) DO UPDATE SET seen_ns = $3",
+	false};
+/* known_network_account, backwards */
+const struct pg_statement SQL_NETWORKS_TRIM = {"networks_trim",
+	"DELETE FROM known_network WHERE account_id = $1 AND seen_ns <= "
+	"(SELECT seen_ns FROM known_network WHERE account_id = $1 ORDER BY seen_ns DESC OFFSET $2 LIMIT 1)",
+	false};
+/* login_failure_last */
+const struct pg_statement SQL_GUESSES_TRIM = {"guesses_trim",
+	"DELETE FROM login_failure WHERE last_ns < $1 OR last_ns <= "
+	"(SELECT last_ns FROM login_failure ORDER BY last_ns DESC OFFSET $2 LIMIT 1)",
+	false};
+/* known_network_seen */
+const struct pg_statement SQL_NETWORKS_FORGET = {
+	"networks_forget", "DELETE FROM known_network WHERE seen_ns < $1", false};
+
 /*
  * account_admin. All that would make an administrator less lock the first two, in the order of ids, before anything else: so they go one after the other,
  * and whoever waited sees what the one before has left.

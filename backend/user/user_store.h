@@ -31,8 +31,30 @@ struct user_account {
 	char password[USER_PASSWORD_HASH_SIZE]; /* "": none */
 	bool admin;
 	int64_t created_ns;
+};
+
+/* Wrong passwords for a name, from a network or from all of them (""). */
+struct user_guess_key {
+	uint8_t name[SHA256_BYTES]; /* of what was typed: no name lies in the store that nobody has */
+	const char *network;
+};
+
+struct user_guess {
 	unsigned failures;
-	int64_t not_before_ns;
+	int64_t not_before_ns; /* no password is let through before */
+};
+
+struct user_guesses {
+	struct user_guess here, all;
+	bool known;	  /* the account has logged in from here */
+	int64_t known_ns; /* when that was written down last; 0: never */
+};
+
+/* The n-th failure (from 0) waits delay_ns[n], or the last of the table; a row that is older than memory_ns begins anew. */
+struct user_guess_delays {
+	const int64_t *delay_ns;
+	size_t count;
+	int64_t memory_ns;
 };
 
 enum user_token_kind { USER_SESSION, USER_KEY };
@@ -90,14 +112,21 @@ struct user_store_ops {
 	int (*account_refold)(struct user_store *s, uint64_t id, const char *name_key);
 	int (*account_list)(
 		struct user_store *s, const struct user_page *page, struct user_account *ret, size_t *ret_count);
-	/* Name, email, password, admin; a new password begins without failures. -EEXIST: the name. -ENOENT. */
+	/* Name, email, password, admin. -EEXIST: the name. -ENOENT. */
 	int (*account_update)(struct user_store *s, const struct user_account *a);
 	int (*account_delete)(
 		struct user_store *s, uint64_t id, int64_t now_ns); /* with its tokens, into the outbox; -ENOENT */
-	/* One more wrong password; none is tried before now + delay_ns[the failures so far, or the last of the table]. */
-	int (*account_failed)(
-		struct user_store *s, uint64_t id, int64_t now_ns, const int64_t *delay_ns, size_t delays);
-	int (*account_succeeded)(struct user_store *s, uint64_t id);
+	/* What stands against a password; it costs the same whether there is such an account (0: none) and such rows, or not. */
+	int (*guess_look)(struct user_store *s, const struct user_guess_key *here, const struct user_guess_key *all,
+		uint64_t account_id, struct user_guesses *ret);
+	int (*guess_failed)(struct user_store *s, const struct user_guess_key *key, int64_t now_ns,
+		const struct user_guess_delays *delays);
+	int (*guess_forget)(struct user_store *s, const struct user_guess_key *key); /* network NULL: from everywhere */
+	/* The account has logged in from here; of its networks the newest stay. */
+	int (*network_know)(
+		struct user_store *s, uint64_t account_id, const char *network, int64_t now_ns, size_t keep);
+	/* Rows of guesses whose last one is older, and the oldest beyond this many; networks that were not seen since. */
+	int (*guesses_trim)(struct user_store *s, int64_t oldest_ns, size_t keep, int64_t oldest_network_ns);
 	/* Until the end of the transaction no administrator becomes none, and none is deleted. ret: whether there is one besides this. */
 	int (*admins_lock)(struct user_store *s, uint64_t but_id, bool *ret_others);
 	/* Until the end of the transaction nobody else makes an account. */

@@ -94,15 +94,16 @@ check_eq "the token means nobody any more" 401 "$(authenticate "$SESSION")"
 AS=()
 
 # ---- exponential delay ----
-ask POST /api/v2/user/sessions '{"name":"bob","password":"correct horse"}' >/dev/null
-for i in 1 2 3 4; do ask POST /api/v2/user/sessions '{"name":"BOB","password":"wrong horse"}' >/dev/null; done
-says "after four wrong passwords even the right one waits" 429 POST /api/v2/user/sessions '{"name":"bob","password":"correct horse"}'
+NEW=(-H 'Nephos-Client: 192.0.2.7') # where bob has never been
+for i in 1 2 3 4; do ask POST /api/v2/user/sessions '{"name":"BOB","password":"wrong horse"}' "${NEW[@]}" >/dev/null; done
+says "after four wrong passwords even the right one waits" 429 POST /api/v2/user/sessions '{"name":"bob","password":"correct horse"}' "${NEW[@]}"
 check "Retry-After says how long" test "$(header Retry-After)" -ge 1
-says "at the other instance too" 429 POST /api/v2/user/sessions '{"name":"bob","password":"correct horse"}'
-says "others do not wait" 201 POST /api/v2/user/sessions '{"name":"anne","password":"correct horse"}'
-bob_logs_in() { [ "$(ask POST /api/v2/user/sessions '{"name":"bob","password":"correct horse"}')" = 201 ]; }
+says "at the other instance too" 429 POST "/api/v2/user/sessions" '{"name":"bob","password":"correct horse"}' -H 'Nephos-Client: 192.0.2.8' --connect-to "::${URL_user_2#http://}"
+says "others do not wait" 201 POST /api/v2/user/sessions '{"name":"anne","password":"correct horse"}' "${NEW[@]}"
+says "nor does he elsewhere" 201 POST /api/v2/user/sessions '{"name":"bob","password":"correct horse"}'
+bob_logs_in() { [ "$(ask POST /api/v2/user/sessions '{"name":"bob","password":"correct horse"}' "${NEW[@]}")" = 201 ]; }
 check "it is over by itself" eventually 10 bob_logs_in
-check_eq "and forgotten after a success" 0 "$(psql -X -At "$DATABASE" -c "SELECT failures FROM account WHERE id = $BOB")"
+check_eq "and forgotten after a success" 0 "$(psql -X -At "$DATABASE" -c "SELECT count(*) FROM login_failure WHERE network = '192.0.2.0/24'")"
 
 # ---- device keys ----
 as "$ANN" 0 s1

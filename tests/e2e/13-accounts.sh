@@ -84,6 +84,45 @@ as "$ROOT" 1 k1
 says "an administrator revokes all of another's" 200 PATCH "/api/v2/user/users/$ANN" '{"password":"fourth horse","revoke":true}'
 check_eq "then nothing holds" 401 "$(authenticate "$OWN")"
 
+# ---- a storm of log-ins ----
+cat >"$WORK/storm.py" <<'PY'
+# Many who are nobody log in from one network, all the time; somebody else does from another. Prints what each was answered, and how long it took on average.
+import http.client, json, statistics, sys, threading, time
+host, proof = sys.argv[1:]
+def log_in(name, password, client):
+    connection = http.client.HTTPConnection(host, timeout=60)
+    begun = time.monotonic()
+    connection.request("POST", "/api/v2/user/sessions", json.dumps({"name": name, "password": password}),
+        {"Content-Type": "application/json", "Nephos-Cluster": proof, "Nephos-Client": client})
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status, time.monotonic() - begun, answer.getheader("Retry-After")
+over = threading.Event()
+storm = []
+def storming(n):
+    while not over.is_set():
+        storm.append(log_in("nobody %d %d" % (n, len(storm)), "wrong horse", "203.0.113.%d" % (n % 250)))
+threads = [threading.Thread(target=storming, args=(n,)) for n in range(48)]
+for thread in threads:
+    thread.start()
+while not any(s[0] == 429 for s in list(storm)):
+    time.sleep(0.01)
+calm = [log_in("cleo", "correct horse", "198.51.100.7") for _ in range(5)]
+over.set()
+for thread in threads:
+    thread.join()
+served = [s[1] for s in storm if s[0] == 401]
+print(json.dumps({"calm": sorted({c[0] for c in calm}), "storm": sorted({s[0] for s in storm}),
+    "retry": sorted({s[2] for s in storm if s[0] == 429}),
+    "ratio": statistics.mean(c[1] for c in calm) / statistics.mean(served)}))
+PY
+python3 "$WORK/storm.py" "${URL_user_1#http://}" "$PROOF" >"$WORK/storm" || cat "$WORK/storm"
+check_eq "in a storm of log-ins somebody from elsewhere is let in each time" '[201]' "$(jq -c .calm "$WORK/storm")"
+check_eq "who storms is answered, or told to come back" '[401,429]' "$(jq -c .storm "$WORK/storm")"
+check_eq "and when" '["1"]' "$(jq -c .retry "$WORK/storm")"
+check "he waits for one of theirs, not for all: less than half as long as they do" jq -e '.ratio < 0.5' "$WORK/storm"
+
 # ---- names and passwords as people write them ----
 as "$ROOT" 1 k1
 says "letters with their marks are a name" 201 POST /api/v2/user/users '{"name":"नमस्ते","password":"caf\u00e9 au lait"}'

@@ -58,9 +58,13 @@ static void a_stranger_may_log_in_and_is_nobody(void **state)
 	struct front *f = *state;
 	assert_int_equal(
 		wire_ask(f->port,
-			"POST /api/v2/user/sessions HTTP/1.1\r\nHost: g\r\nNephos-User: 1\r\nNephos-Admin: 1\r\nContent-Length: 2\r\n\r\n{}",
+			"POST /api/v2/user/sessions HTTP/1.1\r\nHost: g\r\nNephos-User: 1\r\nNephos-Admin: 1\r\nContent-Length: 2\r\n"
+			"Nephos-Client: 192.0.2.6\r\nnephos_client: 192.0.2.6\r\n\r\n{}",
 			text, sizeof(text)),
 		200);
+	/* Where he comes from the gateway says, and nobody else. */
+	assert_non_null(strstr(text, "Nephos-Client: 127.0.0.1\n"));
+	assert_null(strstr(text, "192.0.2.6"));
 	assert_null(strstr(text, "Nephos-User"));
 	assert_null(strstr(text, "Nephos-Admin"));
 	assert_non_null(strstr(text, "Nephos-Cluster"));

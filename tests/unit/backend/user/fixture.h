@@ -2,6 +2,7 @@
 #ifndef NEPHOS_TESTS_USER_FIXTURE_H
 #define NEPHOS_TESTS_USER_FIXTURE_H
 
+#include "backend/user/account_guess.h"
 #include "backend/user/account_login.h"
 #include "backend/user/user_mem.h"
 #include "common/base/error.h"
@@ -39,8 +40,12 @@ static int call_new(void **state)
 
 	if (!call)
 		return -ENOMEM;
-	*call = (struct account_call){
-		.hasher = hasher, .now_ns = NOW, .who = 1000, .who_is_admin = true, .who_token = ""};
+	*call = (struct account_call){.hasher = hasher,
+		.network = "192.0.2.0/24",
+		.now_ns = NOW,
+		.who = 1000,
+		.who_is_admin = true,
+		.who_token = ""};
 	*state = call;
 	return user_mem_new(&call->store);
 }

@@ -123,7 +123,7 @@ static void a_new_password_needs_the_old_one(void **state)
 	assert_int_equal(outcome.forget_user, ann);
 }
 
-static void guessing_the_old_password_makes_the_account_wait(void **state)
+static void guessing_the_old_password_has_to_wait(void **state)
 {
 	struct account_call *call = *state;
 	const uint64_t ann = make(call, "ann");
@@ -131,7 +131,7 @@ static void guessing_the_old_password_makes_the_account_wait(void **state)
 	struct account_outcome outcome;
 
 	become(call, ann, "k1");
-	for (int i = 0; i < LOGIN_FREE_FAILURES + 1; i++)
+	for (int i = 0; i < GUESS_FREE + 1; i++)
 		assert_int_equal(account_change(call, ann, &fields, &outcome), -ERR_FORBIDDEN);
 	fields.old_password = "correct horse";
 	assert_int_equal(account_change(call, ann, &fields, &outcome), -ERR_TOO_MANY);
@@ -359,7 +359,7 @@ int main(void)
 		with_call(others_see_and_change_only_themselves),
 		with_call(nobody_makes_himself_an_administrator),
 		with_call(a_new_password_needs_the_old_one),
-		with_call(guessing_the_old_password_makes_the_account_wait),
+		with_call(guessing_the_old_password_has_to_wait),
 		with_call(an_account_without_a_password_sets_its_first),
 		with_call(of_two_new_passwords_at_once_the_second_is_refused),
 		with_call(members_that_are_not_said_stay),

@@ -46,50 +46,6 @@ static void a_wrong_name_and_a_wrong_password_are_refused_alike(void **state)
 	assert_string_equal(call->why, says);
 }
 
-static void wrong_passwords_make_the_account_wait_twice_as_long_each(void **state)
-{
-	static const int64_t WAITS_S[] = {0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900};
-	struct account_call *call = *state;
-	struct account_outcome outcome;
-	int64_t now_ns = NOW;
-
-	make(call, "ann");
-	for (size_t i = 0; i < sizeof(WAITS_S) / sizeof(WAITS_S[0]); i++) {
-		call->now_ns = now_ns;
-		assert_int_equal(log_in(call, "wrong horse", &outcome), -ERR_UNAUTHENTICATED);
-		now_ns += WAITS_S[i] * NS_PER_S;
-		if (WAITS_S[i] == 0)
-			continue;
-		call->now_ns = now_ns - 1;
-		assert_int_equal(log_in(call, "correct horse", &outcome), -ERR_TOO_MANY);
-		assert_int_equal(call->wait_ns, 1);
-	}
-	call->now_ns = now_ns;
-	assert_int_equal(log_in(call, "correct horse", &outcome), 0);
-	for (int i = 0; i < LOGIN_FREE_FAILURES; i++)
-		assert_int_equal(log_in(call, "wrong horse", &outcome), -ERR_UNAUTHENTICATED);
-	assert_int_equal(log_in(call, "correct horse", &outcome), 0);
-}
-
-static void fail_elsewhere(struct user_store *s, void *cookie)
-{
-	static const int64_t DELAY[] = {5 * NS_PER_S};
-
-	assert_int_equal(s->ops->account_failed(s, *(uint64_t *)cookie, NOW, DELAY, 1), 0);
-}
-
-static void a_right_password_among_many_guesses_at_once_tells_nothing(void **state)
-{
-	struct account_call *call = *state;
-	uint64_t ann = make(call, "ann");
-	struct account_outcome outcome;
-
-	/* While this one hashed, another guess has made the account wait. */
-	user_mem_before(call->store, "account_get", fail_elsewhere, &ann);
-	assert_int_equal(log_in(call, "correct horse", &outcome), -ERR_TOO_MANY);
-	assert_int_equal(call->wait_ns, 5 * NS_PER_S);
-}
-
 static void a_session_ends_thirty_days_after_its_last_use(void **state)
 {
 	struct account_call *call = *state;
@@ -230,7 +186,7 @@ static void a_key_needs_a_name(void **state)
 static void a_store_that_fails_opens_no_session(void **state)
 {
 	static const char *const OPERATIONS[] = {
-		"account_find", "account_get", "begin", "sessions_trim", "token_insert", "commit"};
+		"account_find", "guess_look", "network_know", "begin", "sessions_trim", "token_insert", "commit"};
 	struct account_call *call = *state;
 	struct account_outcome outcome;
 
@@ -240,7 +196,7 @@ static void a_store_that_fails_opens_no_session(void **state)
 		assert_int_equal(log_in(call, "correct horse", &outcome), -ENOTCONN);
 		assert_false(user_mem_in_transaction(call->store));
 	}
-	user_mem_fail(call->store, "account_failed", 1, -ENOTCONN);
+	user_mem_fail(call->store, "guess_failed", 1, -ENOTCONN);
 	assert_int_equal(log_in(call, "wrong horse", &outcome), -ENOTCONN);
 }
 
@@ -249,8 +205,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		with_call(a_session_means_its_user_until_it_is_closed),
 		with_call(a_wrong_name_and_a_wrong_password_are_refused_alike),
-		with_call(wrong_passwords_make_the_account_wait_twice_as_long_each),
-		with_call(a_right_password_among_many_guesses_at_once_tells_nothing),
 		with_call(a_session_ends_thirty_days_after_its_last_use),
 		with_call(a_key_holds_until_it_is_revoked_by_its_owner),
 		with_call(the_use_of_a_key_is_written_once_a_minute),

@@ -76,7 +76,7 @@ static void accounts_come_back_as_they_went(void **state)
 
 	assert_int_equal(s->ops->account_insert(s, &a, &id), 0);
 	assert_int_equal(s->ops->account_get(s, id, false, &got), 0);
-	assert_true(got.id == id && got.admin && got.created_ns == NOW && got.failures == 0);
+	assert_true(got.id == id && got.admin && got.created_ns == NOW);
 	assert_string_equal(got.name, "Ann");
 	assert_string_equal(got.email, "a@b");
 	assert_string_equal(got.password, "$x");
@@ -149,24 +149,20 @@ static void a_list_begins_after_its_cursor(void **state)
 	assert_true(count == 1 && got[0].id == second);
 }
 
-static void an_update_replaces_and_a_new_password_forgets_failures(void **state)
+static void an_update_replaces(void **state)
 {
-	static const int64_t DELAY[] = {5};
 	struct user_store *s = *state;
 	struct user_account a;
 	const uint64_t id = add(s, "ann");
 
 	add(s, "bob");
-	assert_int_equal(s->ops->account_failed(s, id, NOW, DELAY, 1), 0);
 	assert_int_equal(s->ops->account_get(s, id, false, &a), 0);
 	strcpy(a.email, "a@b");
-	assert_int_equal(s->ops->account_update(s, &a), 0);
-	assert_int_equal(s->ops->account_get(s, id, false, &a), 0);
-	assert_true(a.failures == 1 && a.not_before_ns == NOW + 5);
 	strcpy(a.password, "$new");
 	assert_int_equal(s->ops->account_update(s, &a), 0);
 	assert_int_equal(s->ops->account_get(s, id, false, &a), 0);
-	assert_true(a.failures == 0 && a.not_before_ns == 0);
+	assert_string_equal(a.email, "a@b");
+	assert_string_equal(a.password, "$new");
 	strcpy(a.name_key, "bob");
 	assert_int_equal(s->ops->account_update(s, &a), -EEXIST);
 	a.id = id + 100;
@@ -174,22 +170,94 @@ static void an_update_replaces_and_a_new_password_forgets_failures(void **state)
 	assert_int_equal(s->ops->account_update(s, &a), -ENOENT);
 }
 
+static const struct user_guess_key HERE = {{1}, "here"}, THERE = {{1}, "there"}, OTHER = {{2}, "here"}, ALL = {{1}, ""};
+
+static struct user_guesses look(struct user_store *s, const struct user_guess_key *here, uint64_t account)
+{
+	struct user_guesses seen;
+
+	assert_int_equal(s->ops->guess_look(s, here, &ALL, account, &seen), 0);
+	return seen;
+}
+
 static void failures_take_their_delay_from_the_table(void **state)
 {
 	static const int64_t DELAYS[] = {0, 7, 9};
 	static const int64_t WANTED[] = {0, 7, 9, 9};
+	const struct user_guess_delays delays = {DELAYS, 3, 100};
 	struct user_store *s = *state;
-	struct user_account a;
-	const uint64_t id = add(s, "ann");
 
+	assert_int_equal(look(s, &HERE, 0).here.failures, 0);
 	for (unsigned i = 0; i < 4; i++) {
-		assert_int_equal(s->ops->account_failed(s, id, NOW, DELAYS, 3), 0);
-		assert_int_equal(s->ops->account_get(s, id, false, &a), 0);
-		assert_true(a.failures == i + 1 && a.not_before_ns == NOW + WANTED[i]);
+		assert_int_equal(s->ops->guess_failed(s, &HERE, NOW, &delays), 0);
+		const struct user_guesses seen = look(s, &HERE, 0);
+		assert_true(seen.here.failures == i + 1 && seen.here.not_before_ns == NOW + WANTED[i]);
+		assert_int_equal(seen.all.failures, 0);
 	}
-	assert_int_equal(s->ops->account_succeeded(s, id), 0);
-	assert_int_equal(s->ops->account_get(s, id, false, &a), 0);
-	assert_true(a.failures == 0 && a.not_before_ns == 0);
+	assert_int_equal(s->ops->guess_failed(s, &ALL, NOW, &delays), 0);
+	const struct user_guesses there = look(s, &THERE, 0);
+	assert_true(there.here.failures == 0 && there.all.failures == 1 && !there.known);
+	assert_int_equal(look(s, &OTHER, 0).here.failures, 0);
+	assert_int_equal(s->ops->guess_failed(s, &HERE, NOW + 101, &delays), 0);
+	assert_int_equal(look(s, &HERE, 0).here.failures, 1);
+	assert_int_equal(s->ops->guess_forget(s, &HERE), 0);
+	assert_int_equal(look(s, &HERE, 0).here.failures, 0);
+}
+
+static void guesses_are_forgotten_for_a_place_or_for_all(void **state)
+{
+	static const int64_t DELAYS[] = {0};
+	const struct user_guess_delays delays = {DELAYS, 1, 100};
+	const struct user_guess_key everywhere = {{1}, NULL};
+	struct user_store *s = *state;
+
+	assert_int_equal(s->ops->guess_failed(s, &HERE, NOW, &delays), 0);
+	assert_int_equal(s->ops->guess_failed(s, &THERE, NOW, &delays), 0);
+	assert_int_equal(s->ops->guess_failed(s, &ALL, NOW, &delays), 0);
+	assert_int_equal(s->ops->guess_failed(s, &OTHER, NOW, &delays), 0);
+	assert_int_equal(s->ops->guess_forget(s, &everywhere), 0);
+	assert_true(look(s, &HERE, 0).here.failures == 0 && look(s, &THERE, 0).here.failures == 0);
+	assert_int_equal(look(s, &HERE, 0).all.failures, 0);
+	assert_int_equal(look(s, &OTHER, 0).here.failures, 1);
+}
+
+static void guesses_are_bounded_by_age_and_by_number(void **state)
+{
+	static const int64_t DELAYS[] = {0};
+	const struct user_guess_delays delays = {DELAYS, 1, 100};
+	struct user_store *s = *state;
+
+	assert_int_equal(s->ops->guess_failed(s, &HERE, NOW, &delays), 0);
+	assert_int_equal(s->ops->guess_failed(s, &THERE, NOW + 1, &delays), 0);
+	assert_int_equal(s->ops->guess_failed(s, &OTHER, NOW + 2, &delays), 0);
+	assert_int_equal(s->ops->guesses_trim(s, NOW + 1, 10, 0), 0);
+	assert_int_equal(look(s, &HERE, 0).here.failures, 0);
+	assert_int_equal(look(s, &THERE, 0).here.failures, 1);
+	assert_int_equal(s->ops->guesses_trim(s, 0, 1, 0), 0);
+	assert_int_equal(look(s, &THERE, 0).here.failures, 0);
+	assert_int_equal(look(s, &OTHER, 0).here.failures, 1);
+}
+
+static void networks_are_known_the_newest_and_for_a_time(void **state)
+{
+	struct user_store *s = *state;
+	const uint64_t ann = add(s, "ann"), bob = add(s, "bob");
+
+	assert_int_equal(s->ops->network_know(s, ann, "here", NOW, 2), 0);
+	assert_true(look(s, &HERE, ann).known && look(s, &HERE, ann).known_ns == NOW);
+	assert_false(look(s, &HERE, bob).known);
+	assert_false(look(s, &THERE, ann).known);
+	assert_int_equal(s->ops->network_know(s, ann, "there", NOW + 1, 2), 0);
+	assert_int_equal(s->ops->network_know(s, ann, "here", NOW + 2, 2), 0);
+	assert_int_equal(s->ops->network_know(s, bob, "there", NOW + 3, 2), 0);
+	assert_int_equal(s->ops->network_know(s, ann, "third", NOW + 4, 2), 0);
+	assert_true(look(s, &HERE, ann).known);
+	assert_false(look(s, &THERE, ann).known);
+	assert_true(look(s, &THERE, bob).known);
+	assert_int_equal(s->ops->guesses_trim(s, 0, 10, NOW + 3), 0);
+	assert_false(look(s, &HERE, ann).known);
+	assert_true(look(s, &THERE, bob).known);
+	assert_int_equal(s->ops->network_know(s, bob + 100, "here", NOW, 2), 0); /* he is gone */
 }
 
 static uint64_t add_token(
@@ -496,8 +564,11 @@ int main(void)
 		both(old_keys_are_replaced_once),
 		both(empty_texts_come_back_empty),
 		both(a_list_begins_after_its_cursor),
-		both(an_update_replaces_and_a_new_password_forgets_failures),
+		both(an_update_replaces),
 		both(failures_take_their_delay_from_the_table),
+		both(guesses_are_forgotten_for_a_place_or_for_all),
+		both(guesses_are_bounded_by_age_and_by_number),
+		both(networks_are_known_the_newest_and_for_a_time),
 		both(tokens_are_found_by_kind_and_hash_while_they_live),
 		both(use_is_written_down),
 		both(tokens_are_deleted_by_their_owner_only),
