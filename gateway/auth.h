@@ -14,10 +14,13 @@
 #define AUTH_FIRST_BYTE_MS 2000 /* then another one is asked: it is one look at an index */
 #define AUTH_CLUSTER_SIZE 65	/* the Nephos-Cluster header's value and NUL */
 
+struct client_address;
+
 struct auth {
 	struct tokens *tokens;
 	struct registry *registry;
 	struct http_client *client;
+	const struct client_address *clients; /* NULL: no reverse proxy is believed */
 	char cluster[AUTH_CLUSTER_SIZE];
 };
 

@@ -99,14 +99,8 @@ static int add_identity(const struct token_identity *identity, struct http_heade
 	return error;
 }
 
-/* The user service shares log-ins out by where they come from; nobody else asks. */
-static bool wants_client(const char *target)
-{
-	return strncmp(target, "/api/v1/user", 12) == 0 || strncmp(target, "/api/v2/user", 12) == 0;
-}
-
 int forward_headers_request(const struct http_request *req, const struct token_identity *identity, const char *cluster,
-	struct http_headers *ret)
+	const char *client, struct http_headers *ret)
 {
 	struct copy copy = {.to = ret};
 	http_request_each_header(req, note_connection, &copy);
@@ -115,8 +109,8 @@ int forward_headers_request(const struct http_request *req, const struct token_i
 		copy.error = http_headers_add(ret, "Nephos-Cluster", cluster);
 	if (copy.error == 0)
 		copy.error = http_headers_add(ret, "Nephos-Trace", http_request_trace(req));
-	if (copy.error == 0 && wants_client(http_request_target(req)))
-		copy.error = http_headers_add(ret, "Nephos-Client", http_request_peer(req));
+	if (copy.error == 0 && client)
+		copy.error = http_headers_add(ret, "Nephos-Client", client);
 	if (copy.error == 0 && identity)
 		copy.error = add_identity(identity, ret);
 	return copy.error;

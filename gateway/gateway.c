@@ -10,6 +10,7 @@
 #include "common/proto/item.h"
 #include "gateway/assets.h"
 #include "gateway/auth.h"
+#include "gateway/client_address.h"
 #include "gateway/proxy.h"
 
 #include <errno.h>
@@ -22,6 +23,7 @@
 struct gateway {
 	char *name;
 	json_t *peers; /* array of URLs */
+	struct client_address *clients;
 	struct auth auth;
 	struct metrics *metrics;
 	struct proxy *proxy;
@@ -287,6 +289,13 @@ static int build(const struct gateway_options *options, struct gateway *g)
 	g->name = strdup(options->name);
 	cap_cluster_header(options->cluster_key, g->auth.cluster);
 	int error = g->name ? parse_peers(options->peers, &g->peers) : -ENOMEM;
+	if (error == 0) {
+		error = client_address_new(options->trusted_proxies, &g->clients);
+		g->auth.clients = g->clients;
+		if (error < 0)
+			log_error(NULL, "trusted-proxies are up to %u addresses or networks, with commas: %s",
+				CLIENT_ADDRESS_PROXIES_MAX, options->trusted_proxies);
+	}
 	if (error == 0)
 		error = metrics_new(&g->metrics);
 	if (error == 0)
@@ -363,6 +372,7 @@ void gateway_free(struct gateway *g)
 	tokens_free(g->auth.tokens);
 	registry_free(g->auth.registry);
 	metrics_free(g->metrics);
+	client_address_free(g->clients);
 	json_decref(g->peers);
 	free(g->name);
 	free(g);

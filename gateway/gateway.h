@@ -17,7 +17,8 @@ struct gateway_options {
 	uint16_t port;
 	unsigned threads;
 	const char *peers; /* base URLs of all gateways, with commas; may be NULL: shown in /status, for clients */
-	const uint8_t *cluster_key; /* 32 bytes */
+	const char *trusted_proxies; /* whose X-Forwarded-For is believed (client_address); may be NULL */
+	const uint8_t *cluster_key;  /* 32 bytes */
 	const char
 		*cors_origins;	/* pages of which other origins may use the store (common/http/cors.h); NULL: of none */
 	const char *assets_dir; /* of the API pages; may be NULL: there are none */

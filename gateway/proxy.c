@@ -13,6 +13,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
+#include "gateway/client_address.h"
 #include "gateway/forward_headers.h"
 #include "gateway/pipe.h"
 #include "gateway/upstream.h"
@@ -23,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 struct proxy {
 	const struct auth *auth;
@@ -414,8 +416,32 @@ static bool reserve_body(struct exchange *x)
 	return x->body != NULL;
 }
 
+static void note_forwarded(const char *name, const char *value, void *cookie)
+{
+	struct buf *list = cookie;
+
+	if (strcasecmp(name, "X-Forwarded-For") == 0 && (list->size == 0 || buf_append_str(list, ",") == 0))
+		(void)buf_append_str(list, value); /* it fits: it was in the head */
+}
+
+/* The user service shares log-ins out by where they come from; nobody else asks. */
+static bool find_client(
+	const struct proxy *p, const struct http_request *req, enum registry_kind kind, char ret[CLIENT_ADDRESS_SIZE])
+{
+	struct buf forwarded;
+
+	if (kind != REGISTRY_USER)
+		return false;
+	buf_init(&forwarded, HEADER_BYTES_MAX);
+	http_request_each_header(req, note_forwarded, &forwarded);
+	client_address_find(p->auth->clients, http_request_peer(req), forwarded.size ? forwarded.data : "", ret);
+	buf_fini(&forwarded);
+	return true;
+}
+
 static int exchange_new(struct proxy *p, struct http_request *req, enum registry_kind kind, struct exchange **ret)
 {
+	char client[CLIENT_ADDRESS_SIZE];
 	const struct token_identity *identity = auth_identity(req);
 	struct exchange *x = calloc(1, sizeof(*x));
 	if (!x)
@@ -438,7 +464,8 @@ static int exchange_new(struct proxy *p, struct http_request *req, enum registry
 
 	int error = buf_append_str(&x->target, http_request_target(req));
 	if (error == 0)
-		error = forward_headers_request(req, identity, p->auth->cluster, &x->headers);
+		error = forward_headers_request(req, identity, p->auth->cluster,
+			find_client(p, req, kind, client) ? client : NULL, &x->headers);
 	if (error < 0) {
 		exchange_free(x);
 		return error;

@@ -106,7 +106,8 @@ def storming(n):
 threads = [threading.Thread(target=storming, args=(n,)) for n in range(48)]
 for thread in threads:
     thread.start()
-while not any(s[0] == 429 for s in list(storm)):
+until = time.monotonic() + 20
+while not any(s[0] == 429 for s in list(storm)) and time.monotonic() < until:
     time.sleep(0.01)
 calm = [log_in("cleo", "correct horse", "198.51.100.7") for _ in range(5)]
 over.set()
