@@ -456,7 +456,7 @@ int account_change(
 
 static int delete_locked(struct account_call *call, uint64_t id)
 {
-	struct user_account a;
+	struct user_account a = {0};
 	bool last = false;
 
 	int r = keep_one_admin(call, id, &last);

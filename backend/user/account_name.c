@@ -127,9 +127,10 @@ static int read_character(struct reading *r, uint32_t c, uint32_t after)
 
 static int check_characters(const char *name, char ret_why[NAME_WHY_SIZE])
 {
-	struct reading reading = {.why = ret_why};
+	struct reading reading = {0};
 	int r = 0;
 
+	reading.why = ret_why;
 	while (r == 0 && *name) {
 		const uint32_t c = text_next(&name);
 		const char *next = name;

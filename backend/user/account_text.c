@@ -36,7 +36,7 @@ static int give(const struct text *t, char *ret, size_t size)
 {
 	if (t->size >= size)
 		return -ENAMETOOLONG;
-	if (t->size)
+	if (t->bytes)
 		memcpy(ret, t->bytes, t->size);
 	ret[t->size] = '\0';
 	return 0;
@@ -65,6 +65,8 @@ static void drop_ignorable(struct text *t)
 	size_t kept = 0;
 	ucs4_t c;
 
+	if (!t->bytes)
+		return;
 	for (size_t at = 0; at < t->size;) {
 		const int size = u8_mbtouc(&c, t->bytes + at, t->size - at);
 		if (!is_ignorable(c)) {

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -138,7 +139,8 @@ static int at_terminal(struct store *s, char *const argv[], const struct line *l
 	program[size] = '\0'; /* tests/bin/NAME of the build */
 	for (int up = 0; up < 3; up++)
 		*strrchr(program, '/') = '\0';
-	strcat(program, "/bin/nephos");
+	const size_t begin = strlen(program);
+	(void)snprintf(program + begin, sizeof(program) - begin, "/bin/nephos");
 	setenv("HOME", "/nonexistent", 1);
 	setenv("NEPHOS_URL", s->credentials.urls[0], 1);
 	setenv("NEPHOS_TOKEN", s->credentials.token, 1);

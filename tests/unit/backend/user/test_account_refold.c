@@ -10,8 +10,8 @@ static uint64_t old(struct account_call *call, const char *name, const char *key
 	struct user_account a = {.unfolded = true};
 	uint64_t id = 0;
 
-	strcpy(a.name, name);
-	strcpy(a.name_key, key);
+	snprintf(a.name, sizeof(a.name), "%s", name);
+	snprintf(a.name_key, sizeof(a.name_key), "%s", key);
 	assert_int_equal(password_hash(hasher, "correct horse", a.password), 0);
 	assert_int_equal(call->store->ops->account_insert(call->store, &a, &id), 0);
 	return id;
