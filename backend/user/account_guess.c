@@ -56,14 +56,18 @@ static int make_guess(struct account_call *call, const char *name_key, const str
 	return 0;
 }
 
-/* How long there is to wait; 0: not at all. exempt: nobody who is known from here has to. */
-static int64_t wait_of(const struct user_guesses *seen, const struct guess *g, int64_t now_ns, bool exempt)
+/*
+ * How long there is to wait; 0: not at all. right: of a right password, that of who is known from here is let through. A wrong one waits as
+ * if it came from anywhere: else the answer told his neighbours that there is such a name.
+ */
+static int64_t wait_of(const struct user_guesses *seen, const struct guess *g, int64_t now_ns, bool right)
 {
+	const bool spared = right && seen->known;
 	int64_t until_ns = seen->here.not_before_ns;
 
-	if (exempt && seen->known && seen->here.failures < GUESS_KNOWN_TRIES)
+	if (spared && seen->here.failures < GUESS_KNOWN_TRIES)
 		return 0;
-	if (g->counts_all && !seen->known && seen->all.not_before_ns > until_ns)
+	if (g->counts_all && !spared && seen->all.not_before_ns > until_ns)
 		until_ns = seen->all.not_before_ns;
 	return until_ns > now_ns ? until_ns - now_ns : 0;
 }

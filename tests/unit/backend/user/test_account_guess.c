@@ -94,6 +94,8 @@ static void many_networks_together_wait_and_those_that_are_known_do_not(void **s
 	}
 	assert_int_equal(log_in(call, "ann", RIGHT, THERE), -ERR_TOO_MANY);
 	assert_true(call->wait_ns <= GUESS_DELAY_ALL_MAX_S * NS_PER_S);
+	/* Where the account is known only a right password is told from one that comes from anywhere. */
+	assert_int_equal(log_in(call, "ann", WRONG, HERE), -ERR_TOO_MANY);
 	assert_int_equal(log_in(call, "ann", RIGHT, HERE), 0);
 	call->now_ns += GUESS_DELAY_ALL_MAX_S * NS_PER_S;
 	assert_int_equal(log_in(call, "ann", RIGHT, THERE), 0);
