@@ -303,6 +303,24 @@ def held():
     again = os.open("/proc/self/fd/%d" % fd, os.O_RDONLY)
     if os.read(again, 100) != b"one " + b"more " * 5: fail("not by its descriptor")
     os.close(again); os.close(fd)
+def let_go():
+    """What one has open without its name, the other, who never had it open, does not reach by the name that it had."""
+    calls = [lambda p: os.chmod(p, 0o600), lambda p: os.utime(p, (1, 1)), lambda p: os.setxattr(p, "user.a", b"1"), lambda p: os.removexattr(p, "user.b"),
+        lambda p: os.truncate(p, 0), lambda p: os.close(os.open(p, os.O_WRONLY)), lambda p: os.link(p, p + ".link")]
+    if os.getuid() == 0: calls.append(lambda p: os.chown(p, 4711, -1))
+    for i in range(rounds):
+        who, name = i % 2, "l%d" % i
+        append(who, name, b"mine")
+        os.setxattr(path(who, name), "user.b", b"2")
+        fd = os.open(path(who, name), os.O_RDWR)
+        os.stat(path(1 - who, name))
+        before = [(s.st_mode, s.st_uid, s.st_size, s.st_mtime_ns) for s in [os.fstat(fd)]]
+        os.unlink(path(who, name))
+        try: calls[i % len(calls)](path(1 - who, name)); fail("round", i, "reached it")
+        except FileNotFoundError: pass
+        after = [(s.st_mode, s.st_uid, s.st_size, s.st_mtime_ns) for s in [os.fstat(fd)]]
+        if before != after or os.listxattr(fd) != ["user.b"] or os.pread(fd, 9, 0) != b"mine": fail("round", i, "changed it", before, after)
+        os.close(fd)
 globals()[sys.argv[1]]()
 PY
 two() { timeout 120 python3 "$WORK/two.py" "$1" "$A" "$B" "${ROUNDS:-${2:-30}}" "$URL" "$TOKEN"; }
@@ -335,6 +353,7 @@ check "a name that comes and goes fails no open, and O_EXCL makes one" two come_
 check "the same with REST for the other" two rest 15
 check "what a PUT made is there, though it was looked for before" two put 30
 check "a file that is open goes on without its name" two held
+check "and is not reached any more by who never opened it" two let_go 16
 
 # ---- who is there ----
 
