@@ -13,6 +13,10 @@
 /* Pieces of the descriptions. */
 #define JSON_BODY(schema) \
 	"\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":" schema "}}}"
+/* With an example that can be sent as it stands, in a store of one's own. */
+#define JSON_BODY_LIKE(schema, example)                                                            \
+	"\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":" schema \
+	",\"example\":" example "}}}"
 #define BYTES_BODY \
 	"\"requestBody\":{\"required\":true,\"content\":{\"application/octet-stream\":{\"schema\":{\"type\":\"string\",\"format\":\"binary\"}}}}"
 #define OBJECT(properties) "{\"type\":\"object\",\"properties\":{" properties "}}"
@@ -24,6 +28,9 @@
 #define QUERY_NEEDED(name, type, about)                                                                 \
 	"{\"name\":\"" name "\",\"in\":\"query\",\"required\":true,\"schema\":{\"type\":\"" type "\"}," \
 	"\"description\":\"" about "\"}"
+#define QUERY_LIKE(name, type, about, example)                                                          \
+	"{\"name\":\"" name "\",\"in\":\"query\",\"required\":true,\"schema\":{\"type\":\"" type "\"}," \
+	"\"description\":\"" about "\",\"example\":\"" example "\"}"
 #define HEADER(name, about) \
 	"{\"name\":\"" name "\",\"in\":\"header\",\"schema\":{\"type\":\"string\"},\"description\":\"" about "\"}"
 #define PARAMETERS(list) "\"parameters\":[" list "]"
@@ -39,7 +46,10 @@
 #define IF_MATCH HEADER("If-Match", "only if the document has this etag")
 #define IF_NONE_MATCH HEADER("If-None-Match", "* : only if there is nothing yet")
 #define KEY HEADER("Idempotency-Key", "a repeat with the same key gets the same answer, once done, for 24 hours")
-#define FILE_PATH QUERY_NEEDED("path", "string", "from the root: /a/b")
+#define FILE_PATH QUERY_LIKE("path", "string", "from the root: /a/b", "/example.txt")
+#define TRASHED                                                                                   \
+	"{\"name\":\"drive\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"string\"}," \
+	"\"description\":\"its id\"}"
 #define PARENTS QUERY("parents", "boolean", "make missing folders")
 #define RANGE HEADER("Range", "bytes=0-99, several with commas")
 
@@ -48,7 +58,8 @@
 	"{\"type\":\"array\",\"description\":\"first byte, last byte, and whether nobody else may hold one there\"}"
 
 #define V1_DOC OBJECT(NUMBER("id") "," TEXT("title") "," TEXT("text") "," LIST("user_id", "{\"type\":\"integer\"}"))
-#define V1_BODY JSON_BODY(OBJECT(TEXT("title") "," TEXT("text") "," LIST("user_id", "{\"type\":\"integer\"}")))
+#define V1_BODY(example) \
+	JSON_BODY_LIKE(OBJECT(TEXT("title") "," TEXT("text") "," LIST("user_id", "{\"type\":\"integer\"}")), example)
 #define DRIVE                                                                                                  \
 	OBJECT(TEXT("id") "," TEXT("name") "," NUMBER("quota") "," NUMBER("used") "," NUMBER("free") "," TEXT( \
 		"seq") "," TEXT("incarnation") "," TEXT("root"))
@@ -83,7 +94,7 @@ const struct http_route docs_routes[] = {
 		.doc = "{\"description\":\"The UTF-8 files of at most 1 MiB in the root of your first drive\"," RESPONSES(
 			JSON_ANSWER("200", "the documents", "{\"type\":\"array\",\"items\":" V1_DOC "}")) "}"},
 	{"POST", V1, BODY_JSON, .handler = api_v1_create, .tag = "documents", .summary = "Make a document",
-		.doc = "{" PARAMETERS(KEY) "," V1_BODY "," RESPONSES(
+		.doc = "{" PARAMETERS(KEY) "," V1_BODY("{\"title\":\"example\",\"text\":\"Hello.\"}") "," RESPONSES(
 			JSON_ANSWER("201", "made", V1_DOC) "," ANSWER("404", "User with id:N not found") "," ANSWER(
 				"409", "there is such a title") "," ANSWER("422", "not acceptable")) "}"},
 	{"GET", V1 "/{id}", BODY_NONE, .handler = api_v1_get, .tag = "documents", .summary = "One document",
@@ -91,8 +102,8 @@ const struct http_route docs_routes[] = {
 			JSON_ANSWER("200", "the document", V1_DOC) "," ANSWER("404", "no such document")) "}"},
 	{"PUT", V1 "/{id}", BODY_JSON, .handler = api_v1_change, .tag = "documents",
 		.summary = "Change title, text, or both",
-		.doc = "{" PARAMETERS(KEY "," IF_MATCH) "," V1_BODY
-							"," RESPONSES(JSON_ANSWER("200", "changed", V1_DOC)) "}"},
+		.doc = "{" PARAMETERS(KEY "," IF_MATCH) "," V1_BODY("{\"text\":\"Hello again.\"}") "," RESPONSES(
+			JSON_ANSWER("200", "changed", V1_DOC)) "}"},
 	{"DELETE", V1 "/{id}", BODY_NONE, .handler = api_v1_delete, .tag = "documents", .summary = "Delete a document",
 		.doc = "{" PARAMETERS(KEY "," IF_MATCH) "," RESPONSES(ANSWER("204", "gone")) "}"},
 
@@ -101,15 +112,15 @@ const struct http_route docs_routes[] = {
 		.doc = "{" PARAMETERS(QUERY("trashed", "integer", "1: those in the trash instead")) "," RESPONSES(
 			JSON_ANSWER("200", "the drives", OBJECT(LIST("drives", DRIVE)))) "}"},
 	{"POST", V2 "/drives", BODY_JSON, .handler = api_drive_create, .tag = "drives", .summary = "Make a drive",
-		.doc = "{" PARAMETERS(KEY) "," JSON_BODY(OBJECT(TEXT("name") "," NUMBER("quota"))) "," RESPONSES(
-			JSON_ANSWER("201", "made", DRIVE)) "}"},
+		.doc = "{" PARAMETERS(KEY) "," JSON_BODY_LIKE(OBJECT(TEXT("name") "," NUMBER("quota")),
+			"{\"name\":\"example\"}") "," RESPONSES(JSON_ANSWER("201", "made", DRIVE)) "}"},
 	{"GET", ONE, BODY_NONE, .handler = api_drive_get, .tag = "drives",
 		.summary = "One drive: quota, usage, position",
 		.doc = "{" RESPONSES(JSON_ANSWER("200", "the drive", DRIVE)) "}"},
 	{"PATCH", ONE, BODY_JSON, .handler = api_drive_change, .tag = "drives",
 		.summary = "Rename a drive, or (administrators) change its quota",
-		.doc = "{" PARAMETERS(KEY) "," JSON_BODY(OBJECT(TEXT("name") "," NUMBER("quota"))) "," RESPONSES(
-			JSON_ANSWER("200", "changed", DRIVE)) "}"},
+		.doc = "{" PARAMETERS(KEY) "," JSON_BODY_LIKE(OBJECT(TEXT("name") "," NUMBER("quota")),
+			"{\"name\":\"home\"}") "," RESPONSES(JSON_ANSWER("200", "changed", DRIVE)) "}"},
 	{"DELETE", ONE, BODY_NONE, .handler = api_drive_delete, .tag = "drives",
 		.summary = "Put a drive into the trash",
 		.doc = "{" PARAMETERS(KEY "," QUERY("confirm", "string",
@@ -119,7 +130,7 @@ const struct http_route docs_routes[] = {
 			"not confirmed")) "}"},
 	{"POST", ONE "/restore", BODY_JSON, .handler = api_drive_restore, .tag = "drives",
 		.summary = "Take a drive out of the trash",
-		.doc = "{" PARAMETERS(KEY) "," RESPONSES(
+		.doc = "{" PARAMETERS(TRASHED "," KEY) "," RESPONSES(
 			JSON_ANSWER("200", "as it was", DRIVE) "," ANSWER("404", "not in the trash")) "}"},
 
 	/* ---- content ---- */
@@ -187,8 +198,9 @@ const struct http_route docs_routes[] = {
 	{"GET", ONE "/items/{id}/xattrs", BODY_NONE, .handler = api_item_xattrs, .tag = "items",
 		.summary = "Extended attributes", .doc = "{" RESPONSES(ANSWER("200", "names and values")) "}"},
 	{"POST", ONE "/folders", BODY_JSON, .handler = api_folder_create, .tag = "items", .summary = "Make a folder",
-		.doc = "{" PARAMETERS(KEY) "," JSON_BODY(OBJECT(TEXT("parent") "," TEXT("path") "," TEXT(
-			"name") "," NUMBER("mode"))) "," RESPONSES(JSON_ANSWER("201", "made", ITEM)) "}"},
+		.doc = "{" PARAMETERS(KEY) "," JSON_BODY_LIKE(
+			OBJECT(TEXT("parent") "," TEXT("path") "," TEXT("name") "," NUMBER("mode")),
+			"{\"path\":\"/example\"}") "," RESPONSES(JSON_ANSWER("201", "made", ITEM)) "}"},
 
 	/* ---- changes ---- */
 	{"POST", ONE "/ops", BODY_BATCH, .handler = api_ops_apply, .tag = "changes",
@@ -197,11 +209,11 @@ const struct http_route docs_routes[] = {
 			"{\"type\":\"object\"}"))) "," RESPONSES(JSON_OR_COMPACT_ANSWER("200", "what each op did",
 			OBJECT(LIST("results", "{\"type\":\"object\"}") "," TEXT("last")), OP_ANSWER_COMPACT)) "}"},
 	{"POST", ONE "/ids", BODY_JSON, .handler = api_ids_reserve, .tag = "changes", .summary = "Reserve document ids",
-		.doc = "{" PARAMETERS(KEY) "," JSON_BODY(OBJECT(NUMBER("count"))) "," RESPONSES(
+		.doc = "{" PARAMETERS(KEY) "," JSON_BODY_LIKE(OBJECT(NUMBER("count")), "{\"count\":10}") "," RESPONSES(
 			JSON_ANSWER("201", "a range of ids", OBJECT(TEXT("first") "," NUMBER("count")))) "}"},
 	{"GET", ONE "/changes", BODY_NONE, .handler = api_changes_get, .tag = "changes",
 		.summary = "The journal: a page, a long poll, or server-sent events",
-		.doc = "{" PARAMETERS(QUERY("since", "integer", "the last seq you know; 0 for all") "," QUERY(
+		.doc = "{" PARAMETERS(QUERY_LIKE("since", "integer", "the last seq you know; 0 for all", "0") "," QUERY(
 			"wait", "integer", "seconds to wait for a change") "," QUERY("limit", "integer",
 			"1 to 1000")) "," RESPONSES(JSON_ANSWER("200", "what changed", CHANGES) "," ANSWER("410",
 			"no longer kept that far back")) "}"},
@@ -212,8 +224,9 @@ const struct http_route docs_routes[] = {
 			"{\"type\":\"string\"}"))) "," RESPONSES(JSON_ANSWER("200", "what changed", CHANGES)) "}"},
 	{"POST", ONE "/sessions", BODY_JSON, .handler = api_session_create, .tag = "changes",
 		.summary = "Open the session of a mount",
-		.doc = "{" PARAMETERS(KEY) "," JSON_BODY(OBJECT(TEXT("name") "," TEXT("replaces"))) "," RESPONSES(
-			JSON_ANSWER("201", "opened", OBJECT(TEXT("session") "," NUMBER("timeout_s")))) "}"},
+		.doc = "{" PARAMETERS(KEY) "," JSON_BODY_LIKE(OBJECT(TEXT("name") "," TEXT("replaces")),
+			"{\"name\":\"example\"}") "," RESPONSES(JSON_ANSWER("201", "opened",
+			OBJECT(TEXT("session") "," NUMBER("timeout_s")))) "}"},
 	{"DELETE", ONE "/sessions/{session}", BODY_NONE, .handler = api_session_end, .tag = "changes",
 		.summary = "End the session of a mount",
 		.doc = "{" PARAMETERS(KEY) "," RESPONSES(ANSWER("204", "ended")) "}"},
@@ -227,7 +240,8 @@ const struct http_route docs_routes[] = {
 			"the session is over, and its locks with it")) "}"},
 	{"GET", ONE "/locks", BODY_NONE, .handler = api_lock_test, .tag = "locks",
 		.summary = "Which file lock of another mount would be in the way",
-		.doc = "{" PARAMETERS(SESSION "," QUERY("id", "string", "the document") "," QUERY("kind", "string",
+		.doc = "{" PARAMETERS(SESSION "," QUERY_NEEDED("id", "string", "the document") "," QUERY_NEEDED("kind",
+			"string",
 			"posix or flock") "," QUERY("from", "integer", "first byte; 0 unless told") "," QUERY("to",
 			"integer", "last byte; to the end unless told") "," QUERY("exclusive", "boolean",
 			"of one that shares with nobody")) "," RESPONSES(JSON_ANSWER("200",

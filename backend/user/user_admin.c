@@ -137,8 +137,9 @@ const struct user_route USER_ADMIN_ROUTES[] = {
 		 .body_max = JSON_BYTES_MAX,
 		 .tag = "users",
 		 .summary = "Make an account (administrators, or any user when registration is open)",
-		 .doc = "{\"parameters\":[" USER_DOC_KEY "]," USER_DOC_BODY(
-			 FIELDS, "\"name\",\"password\"") ",\"responses\":{" USER_DOC_ANSWER("201", "The account",
+		 .doc = "{\"parameters\":[" USER_DOC_KEY "]," USER_DOC_BODY_LIKE(FIELDS, "\"name\",\"password\"",
+			 "{\"name\":\"example2\",\"password\":\"a long sentence\"}") ",\"responses\":{" USER_DOC_ANSWER("201",
+			 "The account",
 			 USER_V2_SCHEMA) "," USER_DOC_PROBLEM("403", "Not an administrator") "," USER_DOC_PROBLEM("409",
 			 "The name is taken") "," USER_DOC_PROBLEM("422", "Not acceptable") USER_DOC_BUSY "}}"},
 		create, true},
@@ -156,10 +157,10 @@ const struct user_route USER_ADMIN_ROUTES[] = {
 		 .body_max = JSON_BYTES_MAX,
 		 .tag = "users",
 		 .summary = "Change a user; an administrator sets another's password without the old one",
-		 .doc = "{\"parameters\":[" USER_DOC_PATH_ID("string") "," USER_DOC_KEY "]," USER_DOC_BODY(FIELDS
+		 .doc = "{\"parameters\":[" USER_DOC_PATH_ID("string") "," USER_DOC_KEY "]," USER_DOC_BODY_LIKE(FIELDS
 			 "," USER_DOC_STRING("old_password") "," USER_DOC_REVOKE,
-			 "") ",\"responses\":{" USER_DOC_ANSWER("200", "The account",
-			 USER_V2_SCHEMA) "," USER_DOC_PROBLEM("403",
+			 "", "{\"email\":\"example@example.org\"}") ",\"responses\":{" USER_DOC_ANSWER("200",
+			 "The account", USER_V2_SCHEMA) "," USER_DOC_PROBLEM("403",
 			 "old_password is wrong, or admin is not the caller's to set") "," USER_DOC_PROBLEM("404",
 			 "There is none, or it is another's") "," USER_DOC_PROBLEM("409",
 			 "The name is taken, or this is the last administrator") "," USER_DOC_PROBLEM("422",

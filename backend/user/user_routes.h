@@ -24,6 +24,10 @@ int user_routes(struct http_route **ret);
 #define USER_DOC_BODY(properties, required)                                                                                             \
 	"\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":{\"type\":\"object\",\"required\":[" required \
 	"],\"properties\":{" properties "}}}}}"
+/* With an example that can be sent as it stands. */
+#define USER_DOC_BODY_LIKE(properties, required, example)                                                                               \
+	"\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":{\"type\":\"object\",\"required\":[" required \
+	"],\"properties\":{" properties "}},\"example\":" example "}}}"
 #define USER_DOC_STRING(name) "\"" name "\":{\"type\":\"string\"}"
 #define USER_DOC_PASSWORD(name) \
 	"\"" name "\":{\"type\":\"string\",\"format\":\"password\",\"minLength\":8,\"maxLength\":1024}"

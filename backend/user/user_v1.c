@@ -89,12 +89,13 @@ const struct user_route USER_V1_ROUTES[] = {
 		 .open = true,
 		 .tag = "users",
 		 .summary = "Make an account",
-		 .doc = "{\"parameters\":[" USER_DOC_KEY
-			"]," USER_DOC_BODY(USER_DOC_STRING("name") "," USER_DOC_EMAIL "," USER_DOC_PASSWORD("password"),
-				"\"name\",\"password\"") ",\"responses\":{" USER_DOC_ANSWER("201", "The account",
-				USER_SCHEMA) "," USER_DOC_PROBLEM("401",
-				"Registration is not open, and no administrator asks") "," USER_DOC_PROBLEM("409",
-				"The name is taken") "," USER_DOC_PROBLEM("422", "Not acceptable") USER_DOC_BUSY "}}"},
+		 .doc = "{\"parameters\":[" USER_DOC_KEY "]," USER_DOC_BODY_LIKE(
+			 USER_DOC_STRING("name") "," USER_DOC_EMAIL "," USER_DOC_PASSWORD("password"),
+			 "\"name\",\"password\"",
+			 "{\"name\":\"example\",\"password\":\"a long sentence\"}") ",\"responses\":{" USER_DOC_ANSWER("201",
+			 "The account", USER_SCHEMA) "," USER_DOC_PROBLEM("401",
+			 "Registration is not open, and no administrator asks") "," USER_DOC_PROBLEM("409",
+			 "The name is taken") "," USER_DOC_PROBLEM("422", "Not acceptable") USER_DOC_BUSY "}}"},
 		create, true},
 	{{.method = "GET",
 		 .pattern = "/api/v1/user/{id}",
@@ -110,10 +111,11 @@ const struct user_route USER_V1_ROUTES[] = {
 		 .body_max = JSON_BYTES_MAX,
 		 .tag = "users",
 		 .summary = "Change an account; members that are missing stay. One's own password needs old_password",
-		 .doc = "{\"parameters\":[" USER_DOC_PATH_ID("integer") "," USER_DOC_KEY "]," USER_DOC_BODY(
+		 .doc = "{\"parameters\":[" USER_DOC_PATH_ID("integer") "," USER_DOC_KEY "]," USER_DOC_BODY_LIKE(
 			 USER_DOC_STRING("name") "," USER_DOC_EMAIL
 						 "," USER_DOC_PASSWORD("password") "," USER_DOC_STRING("old_password"),
-			 "") ",\"responses\":{" USER_DOC_ANSWER("200", "The account",
+			 "",
+			 "{\"email\":\"example@example.org\"}") ",\"responses\":{" USER_DOC_ANSWER("200", "The account",
 			 USER_SCHEMA) "," USER_DOC_PROBLEM("403", "old_password is wrong") "," USER_DOC_PROBLEM("404",
 			 "There is none, or it is another's") "," USER_DOC_PROBLEM("409",
 			 "The name is taken") "," USER_DOC_PROBLEM("422", "Not acceptable") USER_DOC_BUSY "}}"},

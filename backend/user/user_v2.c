@@ -228,11 +228,11 @@ const struct user_route USER_V2_ROUTES[] = {
 		 .tag = "me",
 		 .summary =
 			 "Change name, email or password; a new password needs old_password and ends all other sessions",
-		 .doc = "{\"parameters\":[" USER_DOC_KEY "]," USER_DOC_BODY(
+		 .doc = "{\"parameters\":[" USER_DOC_KEY "]," USER_DOC_BODY_LIKE(
 			 USER_DOC_STRING("name") "," USER_DOC_EMAIL "," USER_DOC_PASSWORD(
 				 "password") "," USER_DOC_STRING("old_password") "," USER_DOC_REVOKE,
-			 "") ",\"responses\":{" USER_DOC_ANSWER("200", "The account",
-			 USER_V2_SCHEMA) "," USER_DOC_PROBLEM("403",
+			 "", "{\"email\":\"example@example.org\"}") ",\"responses\":{" USER_DOC_ANSWER("200",
+			 "The account", USER_V2_SCHEMA) "," USER_DOC_PROBLEM("403",
 			 "old_password is wrong") "," USER_DOC_PROBLEM("409",
 			 "The name is taken") "," USER_DOC_PROBLEM("422", "Not acceptable") "," USER_DOC_PROBLEM("429",
 			 "Too many wrong passwords, or too many log-ins at once: see Retry-After") "}}"},
@@ -250,9 +250,9 @@ const struct user_route USER_V2_ROUTES[] = {
 		 .body_max = JSON_BYTES_MAX,
 		 .tag = "keys",
 		 .summary = "Make a device key, for a mount or a script",
-		 .doc = "{\"parameters\":[" USER_DOC_KEY "]," USER_DOC_BODY(
-			 USER_DOC_STRING("name"), "\"name\"") ",\"responses\":{" USER_DOC_ANSWER("201",
-			 "The key, with its token", NEW_KEY_SCHEMA) "," USER_DOC_PROBLEM("422", "Not acceptable") "}}"},
+		 .doc = "{\"parameters\":[" USER_DOC_KEY "]," USER_DOC_BODY_LIKE(USER_DOC_STRING("name"), "\"name\"",
+			 "{\"name\":\"example\"}") ",\"responses\":{" USER_DOC_ANSWER("201", "The key, with its token",
+			 NEW_KEY_SCHEMA) "," USER_DOC_PROBLEM("422", "Not acceptable") "}}"},
 		create_key},
 	{{.method = "DELETE",
 		 .pattern = "/api/v2/user/keys/{id}",

@@ -76,6 +76,31 @@ static bool has_parameter(const json_t *parameters, struct span name)
 	return false;
 }
 
+/* What a placeholder can be as it stands: with it an operation can be tried from the page. An id is nobody's to know. */
+static const char *placeholder_example(struct span name)
+{
+	static const struct {
+		const char *name, *example;
+	} known[] = {{"drive", "home"}, {"path", "example.txt"}};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (span_eq_str(name, known[i].name))
+			return known[i].example;
+	}
+	return NULL;
+}
+
+static json_t *placeholder_json(struct span name)
+{
+	const char *example = placeholder_example(name);
+	json_t *o = json_pack("{s:s%, s:s, s:b, s:{s:s}}", "name", name.data, name.size, "in", "path", "required", 1,
+		"schema", "type", "string");
+
+	if (o && example)
+		(void)json_object_set_new(o, "example", json_string(example));
+	return o;
+}
+
 static int add_parameters(const struct http_route *route, json_t *operation)
 {
 	json_t *parameters = json_object_get(operation, "parameters");
@@ -88,9 +113,7 @@ static int add_parameters(const struct http_route *route, json_t *operation)
 			r = json_object_set_new(operation, "parameters", parameters);
 		}
 		if (!r && !has_parameter(parameters, name))
-			r = json_array_append_new(parameters,
-				json_pack("{s:s%, s:s, s:b, s:{s:s}}", "name", name.data, name.size, "in", "path",
-					"required", 1, "schema", "type", "string"));
+			r = json_array_append_new(parameters, placeholder_json(name));
 	}
 	return r;
 }
@@ -139,11 +162,22 @@ static int add_route(json_t *paths, const struct http_route *route)
 	return json_object_set_new(path, method, operation_of(route)) ? -ENOMEM : 0;
 }
 
+/* "/api/v2/docs" is of version 2. */
+static const char *version_of(const char *prefix, char *ret, size_t size)
+{
+	const char *v = strstr(prefix, "/v");
+	size_t digits = v ? strspn(v + 2, "0123456789") : 0;
+
+	(void)snprintf(ret, size, "%.*s", digits ? (int)digits : 1, digits ? v + 2 : "1");
+	return ret;
+}
+
 int http_openapi(const struct http_route *routes, const char *prefix, const char *title, struct buf *ret)
 {
 	json_t *paths = json_object();
 	json_t *root = NULL;
 	char *text = NULL;
+	char version[16];
 	int r = paths ? 0 : -ENOMEM;
 
 	for (; !r && routes->method; routes++) {
@@ -153,7 +187,8 @@ int http_openapi(const struct http_route *routes, const char *prefix, const char
 	if (r)
 		goto out;
 	root = json_pack("{s:s, s:{s:s, s:s}, s:O, s:o}", "openapi", OPENAPI_VERSION, "info", "title", title, "version",
-		"1", "paths", paths, "components", json_loads(components_text, 0, NULL));
+		version_of(prefix, version, sizeof(version)), "paths", paths, "components",
+		json_loads(components_text, 0, NULL));
 	text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 	r = text ? buf_append_str(ret, text) : -ENOMEM;
 out:

@@ -161,7 +161,7 @@ void http_respond_error(struct http_request *req, int code, const char *detail);
 void http_respond_error_with(
 	struct http_request *req, int code, const char *detail, const struct http_headers *headers);
 
-/* OpenAPI 3.1 of those public routes whose pattern begins with prefix. */
+/* OpenAPI 3.1 of those public routes whose pattern begins with prefix, which names the version ("/api/v2/…"). */
 int http_openapi(const struct http_route *routes, const char *prefix, const char *title, struct buf *ret);
 int http_routes_check(
 	const struct http_route *routes); /* -EINVAL and a log line when a public route is not described */

@@ -97,6 +97,15 @@ def main():
             ok(browser.until(find + "var b = o.querySelector('.btn.execute'); if (!b) return false; b.click(); return true"), "a request can be sent from the page")
             status = browser.until(find + "var s = o.querySelector('.live-responses-table tbody .response-col_status'); return s && s.textContent.trim()")
             ok(status is not None and status.startswith("200"), "and its answer is shown: 200", "shown:", status)
+            # The token is this page's alone, unless it is to be kept.
+            kept = "return Object.keys(localStorage).map(k => localStorage[k]).join()"
+            ok(token not in browser.run(kept), "the token is kept nowhere")
+            browser.run("document.getElementById('keep').click()")
+            browser.until("return document.readyState == 'complete' && document.querySelectorAll('.opblock').length")
+            ok(browser.run("return document.getElementById('keep').checked"), "it can be asked for")
+            browser.run("document.getElementById('keep').click()")
+            browser.until("return document.readyState == 'complete' && document.querySelectorAll('.opblock').length")
+            ok(browser.run("return localStorage.length") == 0, "and taken away again")
             allowed = {first.split("/")[2], second.split("/")[2]}
             asked = hosts_asked(browser)
             ok(asked <= allowed, "nothing was asked of any other server", "asked:", asked - allowed)

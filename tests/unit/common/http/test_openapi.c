@@ -59,6 +59,8 @@ static void openapi_describes_the_public_routes_of_a_prefix(void **state)
 {
 	json_t *root = describe("/v2/");
 
+	assert_string_equal(json_string_value(json_object_get(json_object_get(root, "info"), "version")), "2");
+
 	(void)state;
 	assert_string_equal(json_string_value(json_object_get(root, "openapi")), "3.1.0");
 	assert_int_equal(json_object_size(json_object_get(root, "paths")), 2);
