@@ -51,6 +51,7 @@ struct round {
 	int64_t assumed; /* where the append was taken to go, by who waits for it */
 	bool with_data;	 /* what was dirty, now in flushing */
 	bool merged;	 /* the job went into the write */
+	bool sets_ctime; /* the last op is set_ctime */
 	bool drop_setid; /* the write says so */
 	bool starting;	 /* whoever began it is still on the stack, and is not called back */
 	int64_t mtime;

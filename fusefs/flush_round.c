@@ -253,6 +253,8 @@ static void round_stored(struct round *r, const struct op_result *results, size_
 	assert(news->result < results + count);
 	if (content)
 		content_stored(r, &results[r->writes - 1], before);
+	if (r->sets_ctime)
+		inode_unref(fs_learn_own(r->fs, &results[r->writes]));
 	if (r->with_data)
 		data_stored(r, news);
 	if (r->job && !job_is_write(r->job)) {
@@ -425,10 +427,15 @@ static size_t fill_extents(const struct dirty *d, bool appended, struct op_exten
 
 #define MERGEABLE (OP_HAS_MODE | OP_HAS_UID | OP_HAS_GID | OP_HAS_SIZE | OP_HAS_ATIME | OP_HAS_MTIME | OP_DROP_SETID)
 
-/* Somebody saw this as the time of change: so it stays. */
+/* What somebody saw as the time of change stays: that of the data, or that of a link, a rename or an xattr since. */
 static struct op set_ctime(const struct round *r)
 {
-	return (struct op){.kind = OP_SETATTR, .fields = OP_HAS_CTIME, .id = r->file->inode->id, .ctime = r->mtime};
+	const struct inode *inode = r->file->inode;
+
+	return (struct op){.kind = OP_SETATTR,
+		.fields = OP_HAS_CTIME,
+		.id = inode->id,
+		.ctime = r->mtime > inode->attr.ctime ? r->mtime : inode->attr.ctime};
 }
 
 /* What has its place, then what was appended: the other way round it might no longer be the end. */
@@ -486,10 +493,12 @@ static size_t fill_ops(struct round *r, struct op *ops, struct op_extent *extent
 	r->merged = r->writes > 0 && extra && merge(&ops[r->writes - 1], extra);
 	if (r->with_data)
 		r->assumed = f->flushing.tail;
-	if (r->merged || (!extra && (!f->ctime_shown || !r->with_data)))
-		return r->writes;
-	ops[r->writes] = extra ? *extra : set_ctime(r);
-	return r->writes + 1;
+	r->sets_ctime = !extra && f->ctime_shown && r->with_data;
+	if (r->sets_ctime)
+		ops[r->writes] = set_ctime(r);
+	else if (extra && !r->merged)
+		ops[r->writes] = *extra;
+	return r->writes + (r->sets_ctime || (extra && !r->merged));
 }
 
 /* Could not even begin. Soon again; nobody is told anything, as whoever asked may be on the stack. */

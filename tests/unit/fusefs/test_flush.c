@@ -3,6 +3,8 @@
 #include "common/base/error.h"
 #include "tests/unit/fusefs/flush_fixture.h"
 
+#include "common/base/clock.h"
+
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -82,6 +84,24 @@ static void content_and_attributes_are_one_op(void **state)
 	assert_int_equal(f->inode->attr.size, 100);
 	assert_false(file_is_dirty(f->inode->file));
 	fs_unlock(f->fs);
+}
+
+static void what_was_seen_as_the_time_of_change_stays(void **state)
+{
+	struct fixture *f = *state;
+	struct stat seen, stored;
+
+	write_at(f, 0, 100);
+	fs_lock(f->fs);
+	f->inode->attr.ctime = clock_real_ns() + NS_PER_S; /* it got another name meanwhile */
+	fs_stat(f->fs, f->inode, &seen);
+	fs_unlock(f->fs);
+	assert_int_equal(sync_file(f), 0);
+	fs_lock(f->fs);
+	fs_stat(f->fs, f->inode, &stored);
+	fs_unlock(f->fs);
+	assert_int_equal(stored.st_ctim.tv_sec, seen.st_ctim.tv_sec);
+	assert_int_equal(stored.st_ctim.tv_nsec, seen.st_ctim.tv_nsec);
 }
 
 /* -- order -- */
@@ -325,6 +345,7 @@ int main(void)
 		CASE(many_small_ranges_share_blocks),
 		CASE(a_file_that_was_stored_costs_nothing_again),
 		CASE(content_and_attributes_are_one_op),
+		CASE(what_was_seen_as_the_time_of_change_stays),
 		CASE(what_is_flushing_is_still_read_and_what_was_written_since_hides_it),
 		CASE(a_truncation_waits_for_the_round_before_it),
 		CASE(a_truncation_cuts_what_was_written_before_it_and_not_what_comes_after),
