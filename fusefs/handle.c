@@ -16,8 +16,10 @@ struct handle *handle_new(struct fs *fs, struct inode *inode, int flags)
 	h->synchronous = (flags & (O_SYNC | O_DSYNC | O_DIRECT)) != 0;
 	h->ahead.direct = (flags & O_DIRECT) != 0;
 	h->writable = (flags & O_ACCMODE) != O_RDONLY;
+	h->mappable = (flags & O_ACCMODE) == O_RDWR;
 	h->error_seen = inode->file ? inode->file->error_seq : 0;
 	inode->opens++;
+	inode->mappable += h->mappable;
 	DL_APPEND(fs->handles, h);
 	return h;
 }
@@ -30,6 +32,7 @@ void handle_free(struct fs *fs, struct handle *h)
 	reader_ends(fs, inode, &h->ahead);
 	listing_close(h->listing);
 	inode->opens--;
+	inode->mappable -= h->mappable;
 	flush_released(fs, inode);
 	file_closed(fs, inode->file);
 	inode_unref(inode);

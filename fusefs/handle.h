@@ -15,9 +15,9 @@ struct handle {
 	struct handle *prev, *next; /* all of the fs */
 	struct inode *inode;	    /* with a reference, and counted in its opens */
 	bool synchronous;	    /* O_SYNC, O_DSYNC, O_DIRECT: a write is stored before it is answered */
-	bool writable;
-	atomic_bool locks_lost; /* file locks of the document were lost while it was open: EIO */
-	bool capability_gone;	/* its removal was sent: see ops_drop_capability */
+	bool writable, mappable;    /* mappable: a shared mapping of it can be written to, and keeps it open */
+	atomic_bool locks_lost;	    /* file locks of the document were lost while it was open: EIO */
+	bool capability_gone;	    /* its removal was sent: see ops_drop_capability */
 	uint32_t error_seen;
 	struct ahead ahead;	 /* its direct is true for O_DIRECT; who opens may make it so for others */
 	struct listing *listing; /* of a directory */

@@ -38,7 +38,7 @@ struct inode {
 	UT_hash_handle hh;
 	uint64_t lookups; /* the kernel's */
 	unsigned refs;
-	unsigned opens;
+	unsigned opens, mappable; /* handles, and those of them that a mapping may write through */
 
 	struct attributes attr;
 	bool known;

@@ -290,6 +290,35 @@ static void on_seek(void *cookie, int error)
 	ask_free(ask);
 }
 
+/* On the thread of the notices. */
+static void on_written_back(void *cookie)
+{
+	struct ask *ask = cookie;
+	struct fs *fs = ask->fs;
+
+	fs_lock(fs);
+	fs->calls--;
+	on_seek(ask, 0);
+	fs_unlock(fs);
+}
+
+/*
+ * What was stored in a mapping is data, and only the kernel knows of it: it does not write that back before it asks.
+ * To drop the pages it must. Nobody says whether there is a mapping: that there can be one has to do.
+ */
+static void write_back_and_seek(struct ask *ask)
+{
+	struct fs *fs = ask->fs;
+
+	if (ask->inode->mappable == 0 || !fs->notify) {
+		on_seek(ask, 0);
+		return;
+	}
+	fs->calls++;
+	ask->cancel = ask_cancel_shared;
+	notify_then(fs->notify, fs_node(fs, ask->inode->id), true, on_written_back, ask);
+}
+
 void ops_lseek(fuse_req_t req, fuse_ino_t node, off_t off, int whence, struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
@@ -309,7 +338,7 @@ void ops_lseek(fuse_req_t req, fuse_ino_t node, off_t off, int whence, struct fu
 	ask->whence = whence;
 	fs_lock(fs);
 	ask->inode = inode_ref(h->inode);
-	on_seek(ask, 0);
+	write_back_and_seek(ask);
 	fs_unlock(fs);
 }
 
