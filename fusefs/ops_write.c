@@ -231,6 +231,8 @@ void ops_write(fuse_req_t req, fuse_ino_t node, const char *data, size_t size, o
 	waits = goes_through(fs, h, &what) || !flush_room(fs, h->inode->file, what.size);
 	if (r == 0 && !waits)
 		r = flush_write(fs, h->inode, &what);
+	if (r < 0 && fi->writepage)
+		flush_show_stored(fs, h->inode); /* the kernel keeps the page, and takes it for stored */
 	fs_unlock(fs);
 	if (r < 0)
 		ops_error(req, r);
