@@ -29,6 +29,7 @@ static const struct command *const commands[] = {
 	&command_user_list,
 	&command_user_passwd,
 	&command_user_rm,
+	&command_user_quota,
 	&command_key_add,
 	&command_key_list,
 	&command_key_revoke,

@@ -22,7 +22,7 @@ enum command_exit {
 
 /* All flags of all commands; each lists those it has. */
 struct command_options {
-	bool json, details, recursive, parents, admin, force, revoke, keep;
+	bool json, details, recursive, parents, admin, force, revoke, keep, defaults;
 	const char *credentials, *user, *password_file, *old_password_file, *email, *exec, *count;
 };
 
@@ -69,7 +69,8 @@ struct command {
 extern const struct command command_login, command_logout;
 extern const struct command command_umount, command_status, command_watch;
 extern const struct command command_ls, command_put, command_get, command_rm, command_mkdir;
-extern const struct command command_user_add, command_user_list, command_user_passwd, command_user_rm;
+extern const struct command command_user_add, command_user_list, command_user_passwd, command_user_rm,
+	command_user_quota;
 extern const struct command command_key_add, command_key_list, command_key_revoke;
 
 /* mount: runs the mount (argv[0] is then "mount"); given by the caller, so that this does not hang on FUSE. Returns what the program ends with. */

@@ -4,6 +4,7 @@
 #include "cli/print.h"
 #include "cli/remote.h"
 #include "common/base/error.h"
+#include "common/base/limits.h"
 #include "common/base/text.h"
 #include "common/proto/item.h"
 
@@ -313,6 +314,93 @@ static int user_rm_run(struct command_run *run)
 	return code;
 }
 
+/* ---- quota ---- */
+
+static int print_account(struct command_run *run, const json_t *account, const char *name)
+{
+	const json_t *used = json_object_get(account, "used");
+	struct buf line;
+
+	if (run->options.json) {
+		command_print_json(account);
+		return EXIT_DONE;
+	}
+	buf_init(&line, PRINT_LINE_BYTES_MAX);
+	(void)print_name(&line, span_str(name), command_on_terminal());
+	(void)buf_append_str(&line, ": ");
+	if (used)
+		(void)buf_printf(&line, "%lld bytes used of ", (long long)json_integer_value(used));
+	if (json_integer_value(json_object_get(account, "quota")) > 0)
+		(void)buf_printf(&line, "%lld", (long long)json_integer_value(json_object_get(account, "quota")));
+	else
+		(void)buf_append_str(&line, "no limit");
+	(void)buf_append_str(&line, json_is_true(json_object_get(account, "own")) ? "\n" : " (the default)\n");
+	command_print(&line);
+	buf_fini(&line);
+	return EXIT_DONE;
+}
+
+/* "none": no limit; "default": what holds for all. ret_body: a new reference. */
+static int parse_quota(struct command_run *run, const char *text, json_t **ret_body)
+{
+	uint64_t size = 0;
+
+	if (strcmp(text, "default") == 0) {
+		*ret_body = json_pack("{s:n}", "quota");
+		return EXIT_DONE;
+	}
+	if (strcmp(text, "none") != 0 && (text_parse_size(span_str(text), FILE_BYTES_MAX, &size) < 0 || size == 0))
+		return command_say(run, EXIT_USAGE, text, "a size is bytes, or with K, M, G or T; or none, or default");
+	*ret_body = json_pack("{s:I}", "quota", (json_int_t)size);
+	return EXIT_DONE;
+}
+
+static int account_path(struct command_run *run, const char *name, char *path, size_t size)
+{
+	json_t *user = NULL;
+	int64_t id;
+	int code = EXIT_DONE;
+
+	(void)snprintf(path, size, "/api/v2/docs/accounts/default");
+	if (run->options.defaults)
+		return EXIT_DONE;
+	code = find_user(run, name, &user);
+	if (code == EXIT_DONE && item_json_get_id(user, "id", &id) < 0)
+		code = command_fail(run, -EPROTO, name);
+	else if (code == EXIT_DONE)
+		(void)snprintf(path, size, "/api/v2/docs/accounts/%lld", (long long)id);
+	json_decref(user);
+	return code;
+}
+
+static int user_quota_run(struct command_run *run)
+{
+	const bool defaults = run->options.defaults;
+	const size_t words = run->args.count, first = defaults ? 0 : 1;
+	const char *name = defaults || words == 0 ? "default" : run->args.words[0];
+	struct api_request request = {.method = "GET"};
+	struct api_answer answer;
+	char path[64];
+	int code, r;
+
+	if (words < first || words > first + 1)
+		return command_say(run, EXIT_USAGE, NULL, "whose: NAME, or --default");
+	code = words > first ? parse_quota(run, run->args.words[first], &request.body) : EXIT_DONE;
+	if (code == EXIT_DONE)
+		code = account_path(run, name, path, sizeof(path));
+	if (code == EXIT_DONE) {
+		request.method = request.body ? "PUT" : "GET";
+		request.path = path;
+		r = api_call(run->api, &request, &answer);
+		code = command_judge(run, r, &answer, name);
+		if (code == EXIT_DONE)
+			code = print_account(run, answer.json, name);
+		api_answer_fini(&answer);
+	}
+	json_decref(request.body);
+	return code;
+}
+
 #define PASSWORD_FLAG                                           \
 	COMMAND_FLAG("password-file", 0, "FILE", password_file, \
 		"its first line is the new password; \"-\": the standard input")
@@ -384,4 +472,23 @@ const struct command command_user_rm = {
 	.words_max = 1,
 	.needs = COMMAND_NEEDS_TOKEN,
 	.run = user_rm_run,
+};
+
+static const struct args_flag quota_flags[] = {
+	COMMAND_FLAG("default", 0, NULL, defaults, "of all who have no quota of their own"),
+	COMMAND_FLAG_JSON,
+	COMMAND_FLAG_CREDENTIALS,
+	COMMAND_FLAGS_END,
+};
+
+const struct command command_user_quota = {
+	.name = "user quota",
+	.arguments = "NAME|--default [SIZE|none|default]",
+	.summary = "show or set what a user may hold in all drives together (administrators)",
+	.details =
+		"SIZE is in bytes, or with K, M, G or T. A quota that is set holds at once; what is there already stays.\n",
+	.flags = quota_flags,
+	.words_max = 2,
+	.needs = COMMAND_NEEDS_TOKEN,
+	.run = user_quota_run,
 };

@@ -48,6 +48,10 @@ void api_drive_change(struct http_request *req, void *cookie);
 void api_drive_delete(struct http_request *req, void *cookie);
 void api_drive_restore(struct http_request *req, void *cookie);
 
+/* api_accounts.c */
+void api_account_get(struct http_request *req, void *cookie);
+void api_account_put(struct http_request *req, void *cookie);
+
 /* api_blocks.c */
 void api_block_put(struct http_request *req, void *cookie);
 void api_block_get(struct http_request *req, void *cookie);

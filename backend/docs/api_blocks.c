@@ -49,7 +49,7 @@ static void put_on_uploaded(void *cookie, int error, struct docs_store *store)
 {
 	struct block_put *p = cookie;
 	struct blocks_piece piece;
-	bool is_new = false;
+	struct docs_block made = {.size = 0};
 
 	if (error < 0) {
 		call_fail(p->call, error, NULL);
@@ -64,12 +64,12 @@ static void put_on_uploaded(void *cookie, int error, struct docs_store *store)
 	if (error == 0)
 		error = check_quota(p->call, store, piece.bytes.size);
 	if (error == 0)
-		error = blocks_keep(p->call->docs, store, &p->call->scope, &piece, &is_new);
+		error = blocks_keep(p->call->docs, store, &p->call->scope, &piece, &made);
 	upload_release(p->upload);
 	if (error < 0)
 		call_fail(p->call, error, NULL);
 	else
-		put_respond(p->call, piece.sha256, piece.bytes.size, is_new);
+		put_respond(p->call, piece.sha256, piece.bytes.size, made.size > 0);
 }
 
 static void put_start(struct block_put *p)

@@ -1,5 +1,6 @@
 /* Drives: list, make, look at, change, throw away. */
 #include "backend/docs/api.h"
+#include "backend/docs/blocks.h"
 #include "backend/docs/body.h"
 #include "backend/docs/once.h"
 #include "backend/docs/reply.h"
@@ -16,7 +17,7 @@ static int64_t free_bytes(const struct docs *docs, const struct docs_drive *driv
 {
 	int64_t room = INT64_MAX, left;
 
-	if (docs->blocks->ops->free_bytes(docs->blocks, &room) < 0)
+	if (blocks_disk_left(docs, &room) < 0)
 		room = 0;
 	left = drive->row.quota > 0 ? drive->row.quota - drive->row.used : room;
 	left = left < 0 ? 0 : left;

@@ -163,6 +163,7 @@ static int put_answer(struct mutate *m, const struct op_result *results, struct 
 	int r = mutate_body_item(m, item);
 
 	(void)at;
+	upload_keep(p->upload);
 	if (r == 0 && created) {
 		snprintf(location, sizeof(location), "/api/v2/docs/drives/%" PRIu32 "/items/%" PRId64,
 			p->call->scope.drive, item->id);

@@ -280,7 +280,7 @@ static int dir_spool(struct block_store *s)
 	return fd >= 0 ? fd : -EIO;
 }
 
-static int dir_free_bytes(struct block_store *s, int64_t *ret)
+static int dir_free_bytes(struct block_store *s, int64_t *ret, int64_t *ret_total)
 {
 	struct block_dir *d = (struct block_dir *)s;
 	struct statvfs fs;
@@ -288,6 +288,7 @@ static int dir_free_bytes(struct block_store *s, int64_t *ret)
 	if (fstatvfs(d->root, &fs) < 0)
 		return -EIO;
 	*ret = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
+	*ret_total = (int64_t)fs.f_blocks * (int64_t)fs.f_frsize;
 	return 0;
 }
 

@@ -163,14 +163,14 @@ static int mem_spool(struct block_store *s)
 	return r < 0 ? -EIO : r;
 }
 
-static int mem_free_bytes(struct block_store *s, int64_t *ret)
+static int mem_free_bytes(struct block_store *s, int64_t *ret, int64_t *ret_total)
 {
 	struct block_mem *m = (struct block_mem *)s;
 	int r = enter(m);
 
 	pthread_mutex_unlock(&m->lock);
 	if (r == 0)
-		*ret = INT64_C(1) << 30;
+		*ret = *ret_total = INT64_C(1) << 30;
 	return r;
 }
 

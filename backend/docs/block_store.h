@@ -35,7 +35,8 @@ struct block_store_ops {
 		struct block_store *s, uint32_t *folder, int64_t older_s, block_store_on_name on_name, void *cookie);
 	/* An empty file without a name, for what does not fit in memory; gone with its last descriptor. The descriptor, which the caller closes; -EMFILE, -EIO. */
 	int (*spool)(struct block_store *s);
-	int (*free_bytes)(struct block_store *s, int64_t *ret); /* room that is left */
+	int (*free_bytes)(
+		struct block_store *s, int64_t *ret, int64_t *ret_total); /* room that is left, and all there is */
 	void (*free)(struct block_store *s);
 };
 

@@ -13,8 +13,15 @@ struct blocks_piece {
 	struct span bytes;
 };
 
-/* ret_new: whether it was not there before; may be NULL. -ENOSPC, -EIO. */
+/* ret_new: what was made, of size 0 when it was there already; may be NULL. -ENOSPC, -EDQUOT, -EIO. */
 int blocks_keep(struct docs *docs, struct docs_store *store, const struct docs_scope *scope,
-	const struct blocks_piece *piece, bool *ret_new);
+	const struct blocks_piece *piece, struct docs_block *ret_new);
+
+/* Blocks that blocks_keep has made go again, later, unless something came to refer to them: their upload came to nothing. The list is taken. */
+void blocks_drop_take(struct docs *docs, uint32_t drive, struct docs_block *blocks, size_t count);
+
+#define BLOCKS_RESERVE_PART 50 /* what is kept free is at most so small a part of the disk */
+/* Bytes that the disk still has for blocks, beyond what they leave free. -EIO. */
+int blocks_disk_left(const struct docs *docs, int64_t *ret);
 
 #endif

@@ -6,9 +6,9 @@
 
 #include <jansson.h>
 
-#define CHANGES_HELD_MAX 65536u /* documents without a name that one mount has open: its open files */
-#define EVENTS_HEARTBEAT_S 15	/* a comment, so that proxies see life */
-#define EVENTS_LIFE_S 600	/* then the client comes again with Last-Event-ID, and is authorised anew */
+#define CHANGES_HELD_MAX ((unsigned)SESSION_HOLDS_MAX)
+#define EVENTS_HEARTBEAT_S 15 /* a comment, so that proxies see life */
+#define EVENTS_LIFE_S 600     /* then the client comes again with Last-Event-ID, and is authorised anew */
 
 struct changes_page {
 	json_t *list;

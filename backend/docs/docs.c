@@ -251,6 +251,8 @@ int docs_start(struct service *s, void **ret_app)
 	cap_key_derive(service_cluster(s)->key, &d->cap_key);
 	d->lock_lease_s = (unsigned)config_number(config, "lock-lease");
 	d->default_quota = (int64_t)config_number(config, "quota");
+	d->blocks_reserve = (int64_t)config_number(config, "blocks-reserve");
+	d->block_young_s = (unsigned)config_number(config, "block-young");
 	r = find_failpoint(config, &d->failpoint);
 	if (r == 0)
 		r = add_metrics(d, service_metrics(s));

@@ -49,10 +49,12 @@ struct docs {
 	struct cap_key cap_key;
 	struct docs_metrics metrics;
 	struct failpoint failpoint;
-	int64_t default_quota; /* of a first drive; 0: none */
-	unsigned file_grace_s; /* of a block's file without a row */
-	unsigned lock_lease_s; /* so long a mount that holds file locks may be silent */
-	pthread_mutex_t lock;  /* guards workers */
+	int64_t default_quota;	/* of a first drive; 0: none */
+	unsigned file_grace_s;	/* of a block's file without a row */
+	int64_t blocks_reserve; /* bytes of the disk that blocks leave free */
+	unsigned block_young_s; /* so long a block that nothing refers to stays, whoever needs room */
+	unsigned lock_lease_s;	/* so long a mount that holds file locks may be silent */
+	pthread_mutex_t lock;	/* guards workers */
 	struct docs_worker workers[DOCS_STORES_MAX];
 };
 

@@ -17,7 +17,7 @@
 #define DOCS_PG_INLINE_BYTES_MAX \
 	(4u << 20) /* inline content of one answer of children: what comes beyond it is asked for singly */
 #define DOCS_PG_PAYLOAD_BYTES_MAX 7900u /* of a notification: PostgreSQL takes 7,999 */
-#define DOCS_PG_HELD_MAX 65536u		/* documents without a name that a mount says it has open: its open files */
+#define DOCS_PG_HELD_MAX SESSION_HOLDS_MAX
 
 /* known: shared by the stores of a process, borrowed; NULL: every transaction asks for all it needs. -ENOMEM. */
 int docs_pg_new(struct pg *pg, struct known *known, struct docs_store **ret);

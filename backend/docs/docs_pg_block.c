@@ -1,6 +1,6 @@
 #include "backend/docs/docs_pg_private.h"
 
-enum { BLOCK_GENERATION, BLOCK_SIZE, BLOCK_UPLOADER };
+enum { BLOCK_GENERATION, BLOCK_SIZE, BLOCK_UPLOADER, BLOCK_TOUCHED };
 
 /* One row of the drive; the block's columns are NULL when it is not there. */
 static int ask_block(
@@ -20,6 +20,7 @@ static int ask_block(
 		ret->generation = pg_number(result, 0, BLOCK_GENERATION);
 		ret->size = (uint32_t)pg_number(result, 0, BLOCK_SIZE);
 		ret->uploader = pg_number(result, 0, BLOCK_UPLOADER);
+		ret->touched = pg_number(result, 0, BLOCK_TOUCHED);
 	}
 	pg_result_free(result);
 	return r;

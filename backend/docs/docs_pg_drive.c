@@ -84,6 +84,8 @@ int docs_pg_drive_get(struct docs_store *store, const struct docs_scope *scope, 
 	} else {
 		keep_drive(docs_pg_of(store), result, &drive);
 		drive.bare = pg_number(result, 0, DRIVE_BARE) != 0;
+		drive.block_room =
+			pg_is_null(result, 0, DRIVE_BLOCK_ROOM) ? INT64_MAX : pg_number(result, 0, DRIVE_BLOCK_ROOM);
 		r = docs_pg_check_floor(&scope->floor, &drive.at);
 	}
 	if (r == 0)
@@ -193,6 +195,31 @@ int docs_pg_trash_user(struct docs_store *store, int64_t user)
 	const struct pg_param owner = PG_P_I64(user);
 
 	return pg_run(docs_pg_of(store)->pg, &SQL_TRASH_USER, &owner, 1, NULL);
+}
+
+int docs_pg_account_get(struct docs_store *store, int64_t user, struct docs_account *ret)
+{
+	enum { QUOTA, USED, BLOCKS, DEFAULT };
+	const struct pg_param owner = PG_P_I64(user);
+	struct pg_result *result = NULL;
+
+	int r = docs_pg_run(docs_pg_of(store), &SQL_ACCOUNT_GET, &owner, 1, &result);
+	if (r < 0)
+		return r;
+	*ret = (struct docs_account){.quota = pg_is_null(result, 0, QUOTA) ? -1 : pg_number(result, 0, QUOTA),
+		.used = pg_number(result, 0, USED),
+		.blocks = pg_number(result, 0, BLOCKS),
+		.default_quota = pg_is_null(result, 0, DEFAULT) ? -1 : pg_number(result, 0, DEFAULT)};
+	pg_result_free(result);
+	return 0;
+}
+
+int docs_pg_account_set(struct docs_store *store, int64_t user, int64_t quota)
+{
+	const struct pg_param params[] = {PG_P_I64(user), PG_P_I64(quota)};
+
+	return quota < 0 ? docs_pg_run(docs_pg_of(store), &SQL_ACCOUNT_UNSET, params, 1, NULL)
+			 : docs_pg_run(docs_pg_of(store), &SQL_ACCOUNT_SET, params, 2, NULL);
 }
 
 int docs_pg_user_cursor(struct docs_store *store, int64_t *ret_since)

@@ -16,6 +16,14 @@ static bool is_next(const struct docs_txn *t)
 		key->user == session->user && key->number == session->number + 1;
 }
 
+/* What the owner's other drives hold is seen under the lock only: now and then, where it counts. */
+static bool must_look(const struct known_drive *known)
+{
+	const struct tree_drive *row = known_row(known);
+
+	return known_guesses(known) >= (row->quota != row->quota_own ? KNOWN_GUESSES_SHARED : KNOWN_GUESSES_MAX);
+}
+
 bool docs_pg_guess(
 	struct docs_pg *s, uint32_t drive, const struct tree_wants *wants, int64_t now_ns, struct tree **ret_tree)
 {
@@ -23,7 +31,7 @@ bool docs_pg_guess(
 	struct tree *tree = NULL;
 
 	t->known = s->known ? known_take(s->known, drive) : NULL;
-	if (!t->known || !known_is_sure(t->known) || !wants || !is_next(t))
+	if (!t->known || !known_is_sure(t->known) || !wants || !is_next(t) || must_look(t->known))
 		return false;
 	if (tree_new(known_row(t->known), now_ns, &tree) < 0)
 		return false;
@@ -42,7 +50,7 @@ int docs_pg_guess_param(struct docs_pg *s, struct pg_param *ret)
 {
 	const struct tree_drive *d = &s->txn.drive;
 	const int64_t row[SQL_KNOWN_COUNT] = {d->owner, d->incarnation, d->seq, d->epoch, d->lease_epoch,
-		d->lease_session, d->next_number, d->quota, d->used};
+		d->lease_session, d->next_number, d->quota_own, d->used};
 	int r = 0;
 
 	pg_array_clear(s->numbers[0]);

@@ -89,6 +89,8 @@ int docs_pg_drive_restore(struct docs_store *store, const struct docs_scope *sco
 /* There is no such drive for the scope: -ERR_DRIVE_TRASHED or -ERR_NOT_FOUND, or why that cannot be found out. */
 int docs_pg_no_drive(struct docs_pg *s, const struct docs_scope *scope);
 int docs_pg_trash_user(struct docs_store *store, int64_t user);
+int docs_pg_account_get(struct docs_store *store, int64_t user, struct docs_account *ret);
+int docs_pg_account_set(struct docs_store *store, int64_t user, int64_t quota);
 int docs_pg_user_cursor(struct docs_store *store, int64_t *ret_since);
 int docs_pg_user_cursor_set(struct docs_store *store, int64_t since);
 int docs_pg_ids_reserve(struct docs_store *store, const struct docs_scope *scope, uint32_t count, int64_t *ret_first);
@@ -165,6 +167,10 @@ int docs_pg_block_referenced(
 int docs_pg_collect_blocks(struct docs_store *store, int64_t grace_s, uint32_t limit,
 	int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie,
 	uint32_t *ret_count);
+int docs_pg_block_drop(struct docs_store *store, uint32_t drive, const struct docs_block *blocks, size_t count,
+	int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie);
+int docs_pg_collect_drive(struct docs_store *store, uint32_t drive, int64_t grace_s, uint32_t limit,
+	int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie);
 int docs_pg_collect_orphans(struct docs_store *store, int64_t grace_s, uint32_t limit, uint32_t *ret_count);
 int docs_pg_collect_expired(struct docs_store *store, uint32_t limit, uint32_t *ret_count);
 

@@ -70,6 +70,7 @@ void docs_pg_drive(const struct pg_result *r, int row, struct docs_drive *ret)
 				.next_number = pg_number(r, row, DRIVE_NEXT_NUMBER),
 				.quota = pg_number(r, row, DRIVE_QUOTA),
 				.used = pg_number(r, row, DRIVE_USED),
+				.quota_own = pg_number(r, row, DRIVE_QUOTA_OWN),
 			},
 		.name = pg_bytes(r, row, DRIVE_NAME),
 	};

@@ -12,6 +12,16 @@ static int lock_session(struct docs_pg *s, const struct docs_scope *scope, int64
 	return r;
 }
 
+/* No session was made: there is no such drive, or it has enough of them. */
+static int why_none(struct docs_store *store, const struct docs_scope *scope)
+{
+	struct docs_scope bare = {.user = scope->user, .drive = scope->drive};
+	struct docs_drive drive;
+	const int r = docs_pg_drive_get(store, &bare, &drive);
+
+	return r < 0 ? r : -EDQUOT;
+}
+
 int docs_pg_session_create(struct docs_store *store, const struct docs_scope *scope, struct span name, int64_t replaces,
 	int64_t *ret_session)
 {
@@ -26,7 +36,7 @@ int docs_pg_session_create(struct docs_store *store, const struct docs_scope *sc
 		r = docs_pg_ask(s, replaces ? &replace : &create, &result);
 	if (r < 0)
 		return r;
-	r = pg_rows(result) > 0 ? 0 : docs_pg_no_drive(s, scope);
+	r = pg_rows(result) > 0 ? 0 : why_none(store, scope);
 	if (r == 0)
 		*ret_session = pg_number(result, 0, 0);
 	pg_result_free(result);

@@ -126,6 +126,52 @@ int docs_pg_collect_blocks(struct docs_store *store, int64_t grace_s, uint32_t l
 	return 0;
 }
 
+/* budget: the signature is the seam's */
+int docs_pg_block_drop(struct docs_store *store, uint32_t drive, const struct docs_block *blocks, size_t count,
+	int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie)
+{
+	struct docs_pg *s = docs_pg_of(store);
+	struct block_pass pass = {0, on_block, cookie, 0};
+	struct pg_result *result = NULL;
+	int r = 0;
+
+	docs_pg_reset(s);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		r = pg_array_add_bytes(s->bytes[0], span_of(blocks[i].sha256, sizeof(blocks[i].sha256)));
+		if (r == 0)
+			r = pg_array_add_number(s->numbers[0], blocks[i].touched);
+	}
+	const struct pg_param params[] = {PG_P_I32(drive), pg_array_param(s->bytes[0]), pg_array_param(s->numbers[0])};
+	const struct step step = {&SQL_BLOCK_DROP, params, 3};
+	if (r == 0)
+		r = run_locked(s, drive, &step, 1, &result);
+	if (r == 0)
+		r = give_gone(result, drive, &pass);
+	pg_result_free(result);
+	return r;
+}
+
+/* budget: the signature is the seam's */
+int docs_pg_collect_drive(struct docs_store *store, uint32_t drive, int64_t grace_s, uint32_t limit,
+	int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie)
+{
+	struct docs_pg *s = docs_pg_of(store);
+	struct block_pass pass = {grace_s, on_block, cookie, 0};
+	const struct pg_param params[] = {PG_P_I32(drive), PG_P_I64(grace_s), PG_P_I64(limit)};
+	struct pg_result *doubtful = NULL;
+
+	int r = pg_run(s->pg, &SQL_DOUBTFUL_DRIVE, params, 3, &doubtful);
+	if (r < 0)
+		return r;
+	docs_pg_reset(s);
+	for (int row = 0; r >= 0 && row < pg_rows(doubtful); row++)
+		r = pg_array_add_bytes(s->bytes[0], pg_bytes(doubtful, row, 0));
+	if (r >= 0 && pg_rows(doubtful) > 0)
+		r = settle(s, drive, &pass);
+	pg_result_free(doubtful);
+	return r < 0 ? r : 0;
+}
+
 /* ---- documents without a name ---- */
 
 /* The documents in numbers[0], all of one drive. *count grows by the rows that went. */

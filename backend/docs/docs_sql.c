@@ -24,8 +24,8 @@ const struct pg_statement SQL_DRIVE_MAKE = SQL_WRITE("drive_make",
 				     " nlink, target) SELECT (id::bigint << 32) | 1, (id::bigint << 32) | 1, '', 0, 0, 0, 0, 0, t, t, t, t, 0, 0, 0, 0, 16877, 2, ''"
 				     " FROM made, (SELECT " NOW_NS " AS t) now)"
 				     " SELECT " SQL_DRIVE("d") " FROM made d");
-const struct pg_statement SQL_DRIVE_GET =
-	SQL_READ("drive_get", "SELECT " SQL_DRIVE("d") ", " SQL_DRIVE_BARE("d") " FROM drive d WHERE " SQL_MINE);
+const struct pg_statement SQL_DRIVE_GET = SQL_READ("drive_get",
+	"SELECT " SQL_DRIVE("d") ", " SQL_DRIVE_BARE("d") ", " SQL_BLOCK_ROOM("d") " FROM drive d WHERE " SQL_MINE);
 const struct pg_statement SQL_DRIVE_LIST = SQL_READ("drive_list",
 	"SELECT " SQL_DRIVE("d") ", " SQL_DRIVE_BARE(
 		"d") " FROM drive d WHERE d.owner = $1 AND d.trashed_at IS NULL ORDER BY d.id");
@@ -55,6 +55,13 @@ const struct pg_statement SQL_DRIVE_RESTORE = SQL_WRITE("drive_restore",
 const struct pg_statement SQL_TRASH_USER = SQL_WRITE("trash_user",
 	"WITH mine AS MATERIALIZED (SELECT id FROM drive WHERE owner = $1 AND trashed_at IS NULL ORDER BY id FOR NO KEY UPDATE)"
 	" UPDATE drive d SET trashed_at = now() FROM mine WHERE d.id = mine.id");
+const struct pg_statement SQL_ACCOUNT_GET = SQL_READ("account_get",
+	"SELECT (SELECT quota FROM account WHERE owner = $1), COALESCE((SELECT sum(used) FROM drive WHERE owner = $1), 0)::bigint,"
+	" COALESCE((SELECT sum(p.bytes) FROM drive d JOIN drive_blocks p ON p.drive = d.id WHERE d.owner = $1), 0)::bigint,"
+	" (SELECT quota FROM account WHERE owner = 0)");
+const struct pg_statement SQL_ACCOUNT_SET = SQL_WRITE("account_set",
+	"INSERT INTO account (owner, quota) VALUES ($1, $2) ON CONFLICT (owner) DO UPDATE SET quota = excluded.quota");
+const struct pg_statement SQL_ACCOUNT_UNSET = SQL_WRITE("account_unset", "DELETE FROM account WHERE owner = $1");
 const struct pg_statement SQL_PROGRESS_GET = SQL_READ("progress_get", "SELECT since FROM progress WHERE name = $1");
 const struct pg_statement SQL_PROGRESS_SET = SQL_WRITE("progress_set",
 	"INSERT INTO progress AS p (name, since) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET since = excluded.since"
@@ -115,7 +122,8 @@ const struct pg_statement SQL_CHANGES = SQL_READ("changes",
 
 const struct pg_statement SQL_SESSION_CREATE = SQL_WRITE("session_create",
 	"INSERT INTO session (user_id, drive, name) SELECT d.owner, d.id, $3 FROM drive d WHERE " SQL_MINE
-	" RETURNING id");
+	" AND (SELECT count(*) FROM session s WHERE s.drive = d.id) < " SQL_TEXT(
+		SESSIONS_PER_DRIVE_MAX) " RETURNING id");
 const struct pg_statement SQL_SESSION_LOCK = SQL_WRITE("session_lock",
 	"SELECT FROM drive d JOIN session s ON s.id = $3 AND s.drive = d.id WHERE " SQL_MINE " FOR UPDATE OF s");
 /* Behind SQL_SESSION_LOCK, whose wait may have been for a poll that wrote what it holds: this one sees it. */
@@ -131,7 +139,8 @@ const struct pg_statement SQL_SESSION_END = SQL_WRITE(
 /* Most polls write nothing. */
 const struct pg_statement SQL_SESSION_LOOK = SQL_READ("session_look",
 	"SELECT s.id IS NOT NULL, s.seen_at < now() - " SQL_SEEN_STEP
-	" OR EXISTS (SELECT FROM unnest($4::bigint[]) held WHERE held >> 32 = $1 AND NOT EXISTS (SELECT FROM hold h WHERE h.session = $3 AND h.node = held))"
+	" OR EXISTS (SELECT FROM unnest($4::bigint[]) held WHERE held >> 32 = $1 AND NOT EXISTS (SELECT FROM hold h WHERE h.session = $3 AND h.node = held)"
+	" AND (SELECT n.id FROM node n WHERE n.id = held) IS NOT NULL)"
 	" OR (SELECT h.node FROM hold h WHERE h.session = $3 AND h.node <> ALL ($4::bigint[]) ORDER BY h.node LIMIT 1) IS NOT NULL"
 	" OR COALESCE(s.locks_at < now() - " SQL_LOCKS_STEP ", false),"
 	" (SELECT count(*) FROM session o WHERE o.drive = $1 AND o.id <> $3 AND " SQL_PRESENT(
@@ -145,7 +154,8 @@ const struct pg_statement SQL_SESSION_RENEW = SQL_WRITE("session_renew",
 	" unlocked AS (DELETE FROM file_lock l USING s WHERE l.session = s.id AND l.froms = '{}' AND l.changed_at < now() - " SQL_LOCKS_OVERTAKEN
 	"),"
 	" gone AS (DELETE FROM hold h USING s WHERE h.session = s.id AND h.node <> ALL ($2::bigint[]))"
-	" INSERT INTO hold (session, node) SELECT s.id, held FROM s, unnest($2::bigint[]) held WHERE held >> 32 = s.drive ON CONFLICT DO NOTHING");
+	" INSERT INTO hold (session, node) SELECT s.id, held FROM s, unnest($2::bigint[]) held WHERE held >> 32 = s.drive"
+	" AND (SELECT n.id FROM node n WHERE n.id = held) IS NOT NULL ON CONFLICT DO NOTHING");
 
 /* ---- what a transaction begins with ---- */
 

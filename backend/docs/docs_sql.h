@@ -63,16 +63,24 @@ enum docs_sql_drive_column {
 	DRIVE_LEASE_EPOCH,
 	DRIVE_LEASE_SESSION,
 	DRIVE_NEXT_NUMBER,
-	DRIVE_QUOTA,
+	DRIVE_QUOTA, /* with what the account leaves */
 	DRIVE_USED,
 	DRIVE_NAME,
+	DRIVE_QUOTA_OWN,
 	DRIVE_COLUMNS
 };
-enum { DRIVE_BARE = DRIVE_COLUMNS, DRIVE_TRASHED_AT }; /* behind them, where people ask */
+enum {
+	DRIVE_BARE = DRIVE_COLUMNS,
+	DRIVE_BLOCK_ROOM,
+	DRIVE_TRASHED_AT = DRIVE_BLOCK_ROOM
+}; /* behind them, where people ask */
 
 /* Every read begins with these two columns: where the drive stood in its snapshot. No row: no such drive, or another's. */
 enum { READ_INCARNATION, READ_SEQ, READ_COLUMNS };
 
+extern const struct pg_statement SQL_ACCOUNT_GET;   /* owner: quota or NULL, used, bytes of blocks */
+extern const struct pg_statement SQL_ACCOUNT_SET;   /* owner, quota */
+extern const struct pg_statement SQL_ACCOUNT_UNSET; /* owner */
 /* Drives. Where a drive is meant, $1 is its id and $2 its owner (0: whoever). */
 extern const struct pg_statement SQL_DRIVE_HOME; /* owner */
 extern const struct pg_statement SQL_DRIVE_MAKE; /* owner, name, quota, whether only a first drive will do */
@@ -210,6 +218,7 @@ extern const struct pg_statement SQL_USER_REPEATS;    /* users, keys */
 
 /* Blocks. */
 extern const struct pg_statement SQL_BLOCK_FIND;   /* …, hash */
+extern const struct pg_statement SQL_BLOCK_DROP;   /* drive, hashes, touched */
 extern const struct pg_statement SQL_BLOCK_STRAYS; /* drives, sha256s, generations */
 extern const struct pg_statement SQL_BLOCK_GENERATION;
 extern const struct pg_statement SQL_BLOCK_STORED;     /* …, hash, generation, size, uploader, latest or 0 */
@@ -218,13 +227,14 @@ extern const struct pg_statement SQL_BLOCK_REFERENCED; /* …, hash */
 /* Upkeep. */
 extern const struct pg_statement SQL_LOCK_ANY;				 /* drive, in the trash too */
 extern const struct pg_statement SQL_DOUBTFUL;				 /* grace, limit: drive, hash */
+extern const struct pg_statement SQL_DOUBTFUL_DRIVE;			 /* drive, grace, limit: hash */
 extern const struct pg_statement SQL_DOUBTFUL_LOCK, SQL_DOUBTFUL_SETTLE; /* drive, hashes, grace */
 extern const struct pg_statement SQL_ORPHANS;				 /* grace, limit */
 extern const struct pg_statement SQL_ORPHAN_EXTENTS;			 /* nodes, grace, limit */
 extern const struct pg_statement SQL_ORPHAN_NODES;			 /* nodes, grace */
 extern const struct pg_statement SQL_EXPIRED_SESSIONS, SQL_EXPIRED_KEYS; /* limit */
 extern const struct pg_statement SQL_EXPIRED_DRIVE;			 /* limit */
-#define SQL_PURGES 9
+#define SQL_PURGES 10
 extern const struct pg_statement SQL_PURGE[SQL_PURGES]; /* drive, limit; the last one ends the drive */
 
 extern const struct pg_statement SQL_NOTIFY; /* payloads */

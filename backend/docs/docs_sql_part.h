@@ -22,9 +22,26 @@
 #define SQL_EXTENT(x)                                                                                                 \
 	x ".node, " x ".at, " x ".len, " x ".kind, " x ".sha256, " x ".generation, " x ".from_, " x ".block_size, " x \
 	  ".data"
+/* The account of a drive's owner: one row, or none. */
+#define SQL_ACCOUNT(d) \
+	"(SELECT a.quota FROM account a WHERE a.owner = ANY (ARRAY[0, " d ".owner]) ORDER BY a.owner DESC LIMIT 1)"
+/* What a drive may hold: its own quota, or what the owner's other drives leave of the account. 0: no limit. */
+#define SQL_QUOTA(d)                                                                                                         \
+	"COALESCE(LEAST(NULLIF(" d                                                                                           \
+	".quota, 0), (SELECT GREATEST(NULLIF(a.quota, 0) - (SELECT COALESCE(sum(o.used), 0) FROM drive o WHERE o.owner = " d \
+	".owner AND o.id <> " d                                                                                              \
+	".id), CASE WHEN a.quota > 0 THEN 1 END) FROM " SQL_ACCOUNT(d) " a), NULL)::bigint, 0)"
+/* Bytes of blocks that may still come; NULL: no limit. */
+#define SQL_BLOCK_ROOM(d)                                                                                                                                                \
+	"LEAST((SELECT 2 * NULLIF(" d ".quota, 0) + " SQL_TEXT(                                                                                                          \
+		BLOCKS_SLACK_BYTES) " - COALESCE((SELECT sum(p.bytes) FROM drive_blocks p WHERE p.drive = " d                                                            \
+				    ".id), 0)),"                                                                                                                         \
+				    " (SELECT CASE WHEN a.quota > 0 THEN 2 * a.quota + " SQL_TEXT(                                                                       \
+					    BLOCKS_SLACK_BYTES) " - COALESCE((SELECT sum(p.bytes) FROM drive o JOIN drive_blocks p ON p.drive = o.id WHERE o.owner = " d \
+								".owner), 0) END FROM " SQL_ACCOUNT(d) " a))::bigint"
 #define SQL_DRIVE(d)                                                                                                \
 	d ".id, " d ".owner, " d ".incarnation, " d ".seq, " d ".epoch, " d ".lease_epoch, " d ".lease_session, " d \
-	  ".next_number, " d ".quota, " d ".used, " d ".name"
+	  ".next_number, " SQL_QUOTA(d) ", " d ".used, " d ".name, " d ".quota"
 
 /* No document of it has xattrs: the first row of the index says so. */
 #define SQL_DRIVE_BARE(d)                                                                         \

@@ -8,24 +8,35 @@
 #define OF_MY_DRIVE(cte, columns)                                                                 \
 	"WITH d AS (SELECT d.id FROM drive d WHERE " SQL_MINE "), b AS (" cte ") SELECT " columns \
 	" FROM d LEFT JOIN b ON true"
-#define BLOCK "b.generation, b.size, b.uploader"
+#define TOUCHED "(extract(epoch FROM b.touched_at) * 1000000)::bigint"
+#define BLOCK "b.generation, b.size, b.uploader, " TOUCHED
 
 const struct pg_statement SQL_BLOCK_FIND = SQL_WRITE("block_find",
 	OF_MY_DRIVE(
 		"UPDATE block b SET touched_at = now() FROM d WHERE b.drive = d.id AND b.sha256 = $3 RETURNING " BLOCK,
-		BLOCK));
+		"b.*"));
 const struct pg_statement SQL_BLOCK_GENERATION = SQL_WRITE(
 	"block_generation", "SELECT nextval('block_generation'), extract(epoch FROM clock_timestamp())::bigint");
+/* A new one is charged, its row first and then a part of the sum: whoever holds that waits for nothing any more. */
 const struct pg_statement SQL_BLOCK_STORED = SQL_WRITE("block_stored",
-	OF_MY_DRIVE(
-		"INSERT INTO block AS b (drive, sha256, generation, size, uploader) SELECT d.id, $3, $4, $5, $6 FROM d"
-		" WHERE $7 = 0 OR extract(epoch FROM clock_timestamp())::bigint <= $7"
-		" ON CONFLICT (drive, sha256) DO UPDATE SET touched_at = now() RETURNING " BLOCK,
-		BLOCK));
+	"WITH d AS (SELECT d.id FROM drive d WHERE " SQL_MINE "), b AS ("
+	"INSERT INTO block AS b (drive, sha256, generation, size, uploader) SELECT d.id, $3, $4, $5, $6 FROM d"
+	" WHERE $7 = 0 OR extract(epoch FROM clock_timestamp())::bigint <= $7"
+	" ON CONFLICT (drive, sha256) DO UPDATE SET touched_at = now() RETURNING " BLOCK
+	"), charge AS (INSERT INTO drive_blocks AS p (drive, part, bytes) SELECT d.id, pg_backend_pid() % 8, b.size FROM d, b WHERE b.generation = $4"
+	" ON CONFLICT (drive, part) DO UPDATE SET bytes = p.bytes + excluded.bytes)"
+	" SELECT b.* FROM d LEFT JOIN b ON true");
 const struct pg_statement SQL_BLOCK_REFERENCED = SQL_READ("block_referenced",
 	OF_MY_DRIVE("SELECT " BLOCK " FROM block b WHERE b.drive = $1 AND b.sha256 = $3"
 		    " AND EXISTS (SELECT FROM extent x WHERE x.kind = 1 AND x.sha256 = $3 AND x.node >> 32 = $1)",
-		BLOCK));
+		"b.*"));
+
+/* What an upload made that came to nothing: unless something refers to it, or another upload has found it since. Under the drive's lock. $1: drive, hashes, when they were made. */
+const struct pg_statement SQL_BLOCK_DROP = SQL_WRITE("block_drop",
+	"WITH gone AS (DELETE FROM block b USING unnest($2::bytea[], $3::bigint[]) w (sha256, touched) WHERE b.drive = $1 AND b.sha256 = w.sha256 AND b.doubtful AND " TOUCHED
+	" = w.touched AND NOT EXISTS (SELECT FROM extent x WHERE x.kind = 1 AND x.sha256 = b.sha256 AND x.node >> 32 = $1) RETURNING b.sha256, b.generation, b.size, b.uploader),"
+	" less AS (INSERT INTO drive_blocks AS p (drive, part, bytes) SELECT $1, 0, -sum(size) FROM gone HAVING count(*) > 0"
+	" ON CONFLICT (drive, part) DO UPDATE SET bytes = p.bytes + excluded.bytes) SELECT * FROM gone");
 
 /* A scalar subquery stays one look-up a block. */
 const struct pg_statement SQL_BLOCK_STRAYS = SQL_READ("block_strays",
@@ -38,6 +49,9 @@ const struct pg_statement SQL_LOCK_ANY = SQL_WRITE("lock_any", "SELECT id FROM d
 const struct pg_statement SQL_DOUBTFUL = SQL_READ("doubtful",
 	"SELECT b.drive, b.sha256 FROM (SELECT drive, sha256 FROM block WHERE doubtful AND touched_at < now() - $1 * interval '1 s'"
 	" ORDER BY touched_at LIMIT $2) b ORDER BY b.drive");
+/* Of one drive, whose owner is short of room. */
+const struct pg_statement SQL_DOUBTFUL_DRIVE = SQL_READ("doubtful_drive",
+	"SELECT b.sha256 FROM block b WHERE b.drive = $1 AND b.doubtful AND b.touched_at < now() - $2 * interval '1 s' ORDER BY b.touched_at LIMIT $3");
 #define STILL_DOUBTFUL \
 	"b.drive = $1 AND b.sha256 = w.sha256 AND b.doubtful AND b.touched_at < now() - $3 * interval '1 s'"
 #define ASKED \
@@ -50,7 +64,9 @@ const struct pg_statement SQL_DOUBTFUL_SETTLE = SQL_WRITE("doubtful_settle",
 	"WITH kept AS (UPDATE block b SET doubtful = false FROM " ASKED " WHERE " STILL_DOUBTFUL " AND " REFERENCED
 	" RETURNING 1),"
 	" gone AS (DELETE FROM block b USING " ASKED " WHERE " STILL_DOUBTFUL " AND NOT " REFERENCED
-	" RETURNING b.sha256, b.generation, b.size, b.uploader)"
+	" RETURNING b.sha256, b.generation, b.size, b.uploader),"
+	" less AS (INSERT INTO drive_blocks AS p (drive, part, bytes) SELECT $1, 0, -sum(size) FROM gone HAVING count(*) > 0"
+	" ON CONFLICT (drive, part) DO UPDATE SET bytes = p.bytes + excluded.bytes)"
 	" SELECT g.*, (SELECT count(*) FROM kept) FROM (SELECT) one LEFT JOIN gone g ON true");
 
 /* A scalar subquery stays one look-up a document; as NOT EXISTS it may be made a join over all that is held. */
@@ -111,11 +127,13 @@ const struct pg_statement SQL_PURGE[SQL_PURGES] = {
 	SQL_WRITE("purge_block",
 		"UPDATE block t SET doubtful = true, touched_at = '-infinity' FROM (SELECT drive, sha256 FROM block WHERE drive = $1"
 		" AND NOT (doubtful AND touched_at = '-infinity') LIMIT $2) p WHERE t.drive = p.drive AND t.sha256 = p.sha256"),
+	SQL_WRITE("purge_sum",
+		"DELETE FROM drive_blocks p WHERE p.drive = $1 AND $2 > 0 AND NOT EXISTS (SELECT FROM block WHERE drive = $1)"),
 	SQL_WRITE("purge_drive",
 		"DELETE FROM drive d WHERE d.id = $1 AND $2 > 0 AND NOT EXISTS (SELECT FROM extent WHERE " OF_DRIVE("node") ") AND NOT EXISTS (SELECT FROM xattr WHERE " OF_DRIVE(
 			"node") ") AND NOT EXISTS (SELECT FROM entry WHERE " OF_DRIVE("parent") ") AND NOT EXISTS (SELECT FROM node WHERE " OF_DRIVE("id") ") AND NOT EXISTS (SELECT FROM journal WHERE drive = $1)"
 																			   " AND NOT EXISTS (SELECT FROM session WHERE drive = $1) AND NOT EXISTS (SELECT FROM idempotency WHERE drive = $1)"
-																			   " AND NOT EXISTS (SELECT FROM block WHERE drive = $1)"),
+																			   " AND NOT EXISTS (SELECT FROM block WHERE drive = $1) AND NOT EXISTS (SELECT FROM drive_blocks WHERE drive = $1)"),
 };
 
 const struct pg_statement SQL_NOTIFY =

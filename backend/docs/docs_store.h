@@ -25,6 +25,7 @@ struct docs_drive {
 	struct docs_position at;
 	struct span name;
 	int64_t trashed_at; /* drive_trash_list: unix seconds */
+	int64_t block_room; /* drive_get: bytes of blocks that may still come; INT64_MAX: no limit */
 	bool bare;	    /* drive_get, drive_list: no document of it has xattrs; false: some may have */
 };
 
@@ -90,6 +91,7 @@ struct docs_block {
 	int64_t generation;
 	uint32_t size;
 	int64_t uploader;
+	int64_t touched;   /* as its row has it, for block_drop: whoever finds it moves it on */
 	int64_t made_at;   /* the generation, in seconds of the store's clock */
 	uint32_t within_s; /* block_stored: so long after made_at, or not at all; 0: whenever */
 };
@@ -138,6 +140,13 @@ struct docs_poll { /* of a mount */
 	size_t held_count;
 };
 
+struct docs_account {
+	int64_t quota;	       /* bytes in all drives together, 0: no limit; -1: none is set, the default holds */
+	int64_t used, blocks;  /* bytes of documents; of blocks that lie there, those included that nothing refers to */
+	int64_t default_quota; /* the same of the default, -1: there is none */
+};
+#define DOCS_DEFAULT_ACCOUNT 0 /* in place of a user: those without a quota of their own */
+
 struct docs_store_ops {
 	/* ---- drives ---- */
 	/* The caller's first drive; made when there is none. -EDQUOT, of drive_create too: there are DRIVES_PER_USER_MAX. */
@@ -154,6 +163,8 @@ struct docs_store_ops {
 	/* Out of the trash. -ERR_NOT_FOUND: it is not there. */
 	int (*drive_restore)(struct docs_store *s, const struct docs_scope *scope);
 	int (*trash_user)(struct docs_store *s, int64_t user); /* all drives of one who was deleted */
+	int (*account_get)(struct docs_store *s, int64_t user, struct docs_account *ret);
+	int (*account_set)(struct docs_store *s, int64_t user, int64_t quota); /* -1: the default */
 	int (*user_cursor)(
 		struct docs_store *s, int64_t *ret_since); /* how far the deletions of users were followed… */
 	int (*user_cursor_set)(struct docs_store *s, int64_t since);
@@ -186,6 +197,7 @@ struct docs_store_ops {
 	/* ---- sessions of mounts ---- */
 	/* replaces: the session that ends with it, 0: none. What that one held goes over to the new one; one that is gone already, or of another drive, is passed over.
 	 * Within a transaction, so that it is ordered with the batches of the drive: none of the old one takes effect behind it. */
+	/* -EDQUOT: the drive has SESSIONS_PER_DRIVE_MAX. */
 	int (*session_create)(struct docs_store *s, const struct docs_scope *scope, struct span name, int64_t replaces,
 		int64_t *ret_session);
 	int (*session_end)(struct docs_store *s, const struct docs_scope *scope, int64_t session);
@@ -238,6 +250,12 @@ struct docs_store_ops {
 	int (*collect_blocks)(struct docs_store *s, int64_t grace_s, uint32_t limit,
 		int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie,
 		uint32_t *ret_count);
+	/* The same for one drive, whose owner is short of room. */
+	int (*collect_drive)(struct docs_store *s, uint32_t drive, int64_t grace_s, uint32_t limit,
+		int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie);
+	/* Blocks as block_stored gave them, of an upload that came to nothing: those that nobody has found or named since go, and are given to on_block. */
+	int (*block_drop)(struct docs_store *s, uint32_t drive, const struct docs_block *blocks, size_t count,
+		int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie);
 	/* Which of these have no row of their generation. */
 	int (*blocks_strays)(struct docs_store *s, const struct block_name *names, size_t count, bool *ret_stray);
 	int (*collect_orphans)(struct docs_store *s, int64_t grace_s, uint32_t limit,

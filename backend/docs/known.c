@@ -41,6 +41,7 @@ struct known_drive {
 	uint32_t id;
 	bool taken, sure;
 	unsigned pause;
+	unsigned guesses;
 	struct tree_drive row;
 	struct known_session session;
 	struct known_document *documents;
@@ -223,6 +224,11 @@ const struct known_session *known_peek_session(const struct known_drive *d)
 	return &d->session;
 }
 
+unsigned known_guesses(const struct known_drive *d)
+{
+	return d->guesses;
+}
+
 void known_doubt(struct known_drive *d)
 {
 	d->sure = false;
@@ -238,7 +244,7 @@ static bool is_same_row(const struct tree_drive *a, const struct tree_drive *b)
 {
 	return a->id == b->id && a->owner == b->owner && a->incarnation == b->incarnation && a->seq == b->seq &&
 		a->epoch == b->epoch && a->lease_epoch == b->lease_epoch && a->lease_session == b->lease_session &&
-		a->next_number == b->next_number && a->quota == b->quota && a->used == b->used;
+		a->next_number == b->next_number && a->quota_own == b->quota_own && a->used == b->used;
 }
 
 void known_found(struct known_drive *d, const struct tree_drive *row)
@@ -252,6 +258,8 @@ void known_found(struct known_drive *d, const struct tree_drive *row)
 	} else if (d->pause > 0) {
 		d->pause--;
 	}
+	d->row.quota = row->quota; /* what others of the owner leave: not of this row */
+	d->guesses = 0;
 	d->session = (struct known_session){0};
 	d->sure = false;
 }
@@ -379,6 +387,7 @@ void known_committed(struct known_drive *d, const struct tree_delta *delta, cons
 		known_entry(
 			d, delta->added_entries[i].parent, delta->added_entries[i].name, delta->added_entries[i].child);
 	d->row = delta->drive;
+	d->guesses++;
 	d->session = session ? *session : (struct known_session){0};
 	d->sure = true;
 }

@@ -35,6 +35,10 @@ void known_give(struct known *k, struct known_drive *d); /* NULL is fine */
 bool known_is_sure(const struct known_drive *d);
 /* The row as the last transaction left it. */
 const struct tree_drive *known_row(const struct known_drive *d);
+#define KNOWN_GUESSES_MAX \
+	256 /* batches that are written without a look under the lock: then a quota of the owner is seen that was set since */
+#define KNOWN_GUESSES_SHARED 16 /* the same where there is one: what the owner's other drives hold is seen */
+unsigned known_guesses(const struct known_drive *d); /* since its row was read */
 const struct known_session *known_peek_session(const struct known_drive *d);
 /* What is known may be wrong, or be of no use for what came: the next transaction asks. */
 void known_doubt(struct known_drive *d);

@@ -14,8 +14,13 @@
 #define LOCK_LEASE_TEXT "60"
 static_assert(LOCK_LEASE_S == 60, "LOCK_LEASE_TEXT");
 
+#define BLOCKS_YOUNG_TEXT "120"
+static_assert(BLOCKS_YOUNG_S == 120, "BLOCKS_YOUNG_TEXT");
+
 static const struct config_setting settings[] = {
 	{"blocks-dir", CONFIG_TEXT, NULL, 0, 0, "directory where the blocks lie", false},
+	{"blocks-reserve", CONFIG_SIZE, "268435456", 0, QUOTA_MAX,
+		"bytes of the disk below blocks-dir that blocks leave free: the database may need them", false},
 	{"quota", CONFIG_SIZE, "0", 0, QUOTA_MAX, "bytes that a new drive may hold; 0: no limit", false},
 	{"user-service", CONFIG_TEXT, NULL, 0, 0, "base URLs of user services; unless told, the gateways say", false},
 	{"block-workers", CONFIG_NUMBER, "4", 1, WORKERS_MAX, "threads that hash, and read and write blocks", false},
@@ -24,6 +29,8 @@ static const struct config_setting settings[] = {
 		"seconds that the file of a block may lie without a row before it is removed", false},
 	{"block-grace", CONFIG_NUMBER, "86400", 0, 31536000,
 		"seconds that a block lives without anything referring to it", false},
+	{"block-young", CONFIG_NUMBER, BLOCKS_YOUNG_TEXT, 0, 31536000,
+		"seconds that such a block stays at least, however short of room its owner is", false},
 	{"lock-lease", CONFIG_NUMBER, LOCK_LEASE_TEXT, 3, SESSION_TIMEOUT_S,
 		"seconds that a mount may be silent before another gets the file locks that it holds", false},
 #ifdef NEPHOS_FAILPOINTS

@@ -63,6 +63,8 @@
 #define DRIVE                                                                                                  \
 	OBJECT(TEXT("id") "," TEXT("name") "," NUMBER("quota") "," NUMBER("used") "," NUMBER("free") "," TEXT( \
 		"seq") "," TEXT("incarnation") "," TEXT("root"))
+#define ACCOUNT \
+	OBJECT(TEXT("user") "," NUMBER("quota") ",\"own\":{\"type\":\"boolean\"}," NUMBER("used") "," NUMBER("blocks"))
 #define ITEM                                                                                                                                                                              \
 	OBJECT(TEXT("id") "," TEXT("drive") "," TEXT("parent") "," TEXT("name") "," TEXT("type") "," NUMBER("size") "," NUMBER("blocks") "," NUMBER("mode") "," NUMBER("uid") "," NUMBER( \
 		"gid") "," NUMBER("nlink") "," TEXT("atime") "," TEXT("mtime") "," TEXT("ctime") "," TEXT("btime") "," TEXT("etag") "," TEXT("seq") "," LIST("protect",                   \
@@ -132,6 +134,16 @@ const struct http_route docs_routes[] = {
 		.summary = "Take a drive out of the trash",
 		.doc = "{" PARAMETERS(TRASHED "," KEY) "," RESPONSES(
 			JSON_ANSWER("200", "as it was", DRIVE) "," ANSWER("404", "not in the trash")) "}"},
+
+	{"GET", V2 "/accounts/{user}", BODY_NONE, .handler = api_account_get, .tag = "drives",
+		.summary = "What a user may hold in all drives together, and holds",
+		.doc = "{\"description\":\"{user}: an id, me, or default\"," RESPONSES(
+			JSON_ANSWER("200", "the account", ACCOUNT)) "}"},
+	{"PUT", V2 "/accounts/{user}", BODY_JSON, .handler = api_account_put, .tag = "drives",
+		.summary = "Set what a user may hold (administrators)",
+		.doc = "{\"description\":\"{user}: an id, or default: for all who have no quota of their own\"," PARAMETERS(KEY) "," JSON_BODY(OBJECT(
+			"\"quota\":{\"type\":[\"integer\",\"null\"],\"description\":\"bytes; 0: no limit; null: the default\"}")) "," RESPONSES(JSON_ANSWER("200",
+			"set", ACCOUNT) "," ANSWER("403", "not an administrator")) "}"},
 
 	/* ---- content ---- */
 	{"GET", ONE "/files/{path...}", BODY_NONE, .handler = api_file_get, .tag = "content",

@@ -28,6 +28,7 @@ struct tree_drive {
 	int64_t lease_session; /* 0: nobody */
 	int64_t next_number;   /* of documents */
 	int64_t quota, used;   /* bytes; quota 0: none */
+	int64_t quota_own;     /* the drive's own; quota may be less, of what the owner may hold in all drives */
 };
 
 /* A document as it is stored. */

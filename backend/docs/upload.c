@@ -30,6 +30,8 @@ struct upload {
 	uint8_t digest[SHA256_BYTES];
 	struct op_extent *extents;
 	size_t count, extent_room;
+	struct docs_block *fresh; /* blocks that it made; NULL: none, or what it is for came to be */
+	size_t fresh_count, fresh_room;
 	char *rest; /* inline content */
 	/* Guarded by uploads.lock. */
 	bool idle;    /* waits for bytes */
@@ -243,6 +245,10 @@ static void upload_free(void *p)
 	struct upload *u = p;
 
 	upload_release(u);
+	if (u->fresh_count > 0)
+		blocks_drop_take(u->call->docs, u->call->scope.drive, u->fresh, u->fresh_count);
+	else
+		free(u->fresh);
 	if (u->has_whole)
 		sha256_fini(&u->whole);
 	free(u->extents);
@@ -300,16 +306,34 @@ static int check_room(struct upload *u, struct docs_store *store)
 	return u->size + (int64_t)u->used > u->room ? -EDQUOT : 0;
 }
 
+/* What is not noted, for want of memory, the collector finds. */
+static void note_fresh(struct upload *u, const struct docs_block *made)
+{
+	if (u->fresh_count == u->fresh_room) {
+		const size_t room = u->fresh_room ? 2 * u->fresh_room : 4;
+		struct docs_block *grown = realloc(u->fresh, room * sizeof(*grown));
+
+		if (!grown)
+			return;
+		u->fresh = grown;
+		u->fresh_room = room;
+	}
+	u->fresh[u->fresh_count++] = *made;
+}
+
 static int store_block(struct upload *u, struct docs_store *store)
 {
 	struct op_extent extent = {.at = u->size, .len = (int64_t)u->used, .kind = OP_EXTENT_BLOCK};
 	struct blocks_piece piece = {.bytes = span_of(u->buffer, u->used)};
+	struct docs_block made = {.size = 0};
 	int r = check_room(u, store);
 
 	if (r == 0)
 		r = sha256_of(piece.bytes, piece.sha256);
 	if (r == 0)
-		r = blocks_keep(u->call->docs, store, &u->call->scope, &piece, NULL);
+		r = blocks_keep(u->call->docs, store, &u->call->scope, &piece, &made);
+	if (r == 0 && made.size > 0)
+		note_fresh(u, &made);
 	memcpy(extent.sha256, piece.sha256, sizeof(extent.sha256));
 	if (r == 0)
 		r = add_extent(u, &extent);
@@ -517,6 +541,11 @@ void upload_start(struct call *call, const struct upload_options *options, struc
 		upload_take(*ret);
 	else if (r < 0)
 		options->done(options->cookie, r, NULL);
+}
+
+void upload_keep(struct upload *u)
+{
+	u->fresh_count = 0;
 }
 
 int64_t upload_size(const struct upload *u)

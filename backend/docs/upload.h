@@ -41,6 +41,8 @@ int upload_room(struct call *call, struct docs_store *store, int64_t replaces, i
 void upload_start(struct call *call, const struct upload_options *options, struct upload **ret);
 
 /* Content. Extents in order; inline data is borrowed from the upload. */
+/* What was stored is referred to: else its blocks go with the upload, whyever it came to nothing. */
+void upload_keep(struct upload *u);
 int64_t upload_size(const struct upload *u);
 struct op_extent *upload_extents(const struct upload *u, size_t *ret_count);
 bool upload_has_blocks(const struct upload *u);

@@ -56,6 +56,12 @@
 	100u /* a mount that was heard of within this counts as present to the others: the longest poll, and the steps in which that is written down */
 #define DRIVES_PER_USER_MAX \
 	32 /* in use, in the trash, and not removed yet: each has a journal, sessions, and room of its own beside the quota. Bare, for SQL */
+#define BLOCKS_SLACK_BYTES \
+	16777216 /* of blocks beside twice a quota: what is on its way, and what was let go a moment ago. Bare, for SQL */
+#define BLOCKS_YOUNG_S \
+	120 /* a block that nothing refers to stays at least so long, however short of room its owner is: a batch may be about to name it, a reader to fetch it */
+#define SESSIONS_PER_DRIVE_MAX 256 /* each keeps its last answer. Bare, for SQL */
+#define SESSION_HOLDS_MAX 32768	   /* documents without a name that a mount has open: what fits one poll */
 #define TRASH_DAYS \
 	30u /* that a drive stays in the trash, charged to its owner's account, before it is removed for good */
 #define IDS_PER_RESERVATION_MAX 65536u /* document numbers reserved at once; 2^32 a drive */

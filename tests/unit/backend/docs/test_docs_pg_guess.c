@@ -284,6 +284,29 @@ static void what_moves_the_drive_or_ends_the_session_makes_a_guess_fail(void **s
 	cool(w);
 }
 
+/* What the owner's other drives hold is not of this drive's row: it is seen after some batches. */
+static void a_quota_of_several_drives_is_looked_at_now_and_then(void **state)
+{
+	struct worker *w = *state, other = *w;
+	struct docs_drive drive;
+	char name[16];
+	int guesses = 0;
+
+	assert_ok(w, w->store->ops->drive_create(w->store, w->scope.user, SPAN_LITERAL("other"), 0, &drive));
+	assert_ok(w, w->store->ops->account_set(w->store, w->scope.user, 1000));
+	warm(w);
+	other.store = asking;
+	other.scope.drive = drive.row.id;
+	write_inline(&other, create(&other, root_of(&other), "f", S_IFREG | 0644), 0, "0123456789");
+	for (int i = 0; i < 3 * KNOWN_GUESSES_SHARED; i++) {
+		(void)snprintf(name, sizeof(name), "n%d", i);
+		file(w, name);
+		guesses = guessed ? guesses + 1 : 0;
+		assert_true(guesses <= KNOWN_GUESSES_SHARED);
+	}
+	cool(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,6 +317,7 @@ int main(void)
 		with_worker(a_name_that_turns_out_to_be_there_is_refused_by_what_is_there),
 		with_worker(a_refusal_is_never_founded_on_a_guess),
 		with_worker(what_moves_the_drive_or_ends_the_session_makes_a_guess_fail),
+		with_worker(a_quota_of_several_drives_is_looked_at_now_and_then),
 	};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);

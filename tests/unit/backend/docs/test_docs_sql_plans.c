@@ -111,6 +111,12 @@ static const struct explained EXPLAINED[] = {
 	{&SQL_PURGE[6], "int, bigint"},
 	{&SQL_PURGE[7], "int, bigint"},
 	{&SQL_PURGE[8], "int, bigint"},
+	{&SQL_PURGE[9], "int, bigint"},
+	{&SQL_ACCOUNT_GET, "bigint"},
+	{&SQL_ACCOUNT_SET, "bigint, bigint"},
+	{&SQL_ACCOUNT_UNSET, "bigint"},
+	{&SQL_BLOCK_DROP, "int, bytea[], bigint[]"},
+	{&SQL_DOUBTFUL_DRIVE, "int, bigint, bigint"},
 };
 
 #define FILL_MS 500000 /* half a second here when nothing else runs */
@@ -122,6 +128,8 @@ static const char FILL[] =
 	"INSERT INTO node (id, parent, size, allocated, charged, uid, gid, atime, mtime, ctime, btime, seq, content_seq, children, rdev, mode, nlink, name, target, orphaned_at)"
 	" SELECT (d.id::bigint << 32) | n, (d.id::bigint << 32) | 1, 100, 100, 100, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 33188, 1, convert_to('file' || n, 'UTF8'), '',"
 	" CASE WHEN n % 100 = 0 THEN now() - interval '1 h' END FROM drive d, generate_series(2, 150) n WHERE d.id BETWEEN 2 AND 200;"
+	"INSERT INTO account (owner, quota) SELECT 100000 + i, 1000000 FROM generate_series(1, 1000) i;"
+	"INSERT INTO drive_blocks (drive, part, bytes) SELECT d.id, p, 1000 FROM drive d, generate_series(0, 7) p;"
 	"INSERT INTO entry (parent, child, linked, name) SELECT parent, id, id % 50 = 0, name FROM node WHERE id & 4294967295 <> 1 AND orphaned_at IS NULL;"
 	"INSERT INTO extent (node, at, len, generation, kind, from_, block_size, sha256, data)"
 	" SELECT id, 0, 100, 1, id % 2, 0, 100, CASE WHEN id % 2 = 1 THEN sha256(id::text::bytea) END, CASE WHEN id % 2 = 0 THEN 'data'::bytea END FROM node;"

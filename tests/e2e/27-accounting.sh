@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# Goal: what a user with a small quota can make last, by every way there is, stays within twice that quota and what is named beside it: by the files on the disk, and by the rows.
+. "$(dirname "$0")/../lib/e2e.sh"
+e2e_store
+V2=$URL/api/v2
+DRIVES=$V2/docs/drives
+JSON=(-H 'Content-Type: application/json')
+NEPHOS=$NEPHOS_BUILD_DIR/bin/nephos
+export NEPHOS_URL NEPHOS_TOKEN
+name=holder$$
+QUOTA=2000000
+SLACK=16777216 # BLOCKS_SLACK_BYTES
+
+check_status "another user is made" 201 "${AUTH[@]}" "${JSON[@]}" -d "{\"name\":\"$name\",\"password\":\"correct horse battery\"}" "$URL/api/v1/user/"
+user=$(jq -r .id "$WORK/body")
+at_end 'curl -s --noproxy "*" -X DELETE "${AUTH[@]}" "$URL/api/v1/user/$user"'
+check_status "and logs in" 201 "${JSON[@]}" -d "{\"name\":\"$name\",\"password\":\"correct horse battery\"}" "$V2/user/sessions"
+THEIRS=(-H "Authorization: Bearer $(jq -r .token "$WORK/body")")
+
+# ---- the quota ----
+check_status "who is no administrator sets no quota" 403 -X PUT "${THEIRS[@]}" "${JSON[@]}" -d '{"quota":1}' "$V2/docs/accounts/me"
+check_status "nor sees another's" 404 "${THEIRS[@]}" "$V2/docs/accounts/1000000"
+check_status "an administrator does" 200 -X PUT "${AUTH[@]}" "${JSON[@]}" -d "{\"quota\":$QUOTA}" "$V2/docs/accounts/$user"
+check "the command shows it" sh -c '"$1" user quota "$2" | grep -q "of $3"' _ "$NEPHOS" "$name" "$QUOTA"
+check "and sets it" "$NEPHOS" user quota "$name" "$QUOTA"
+check_not "a size that is none is refused" "$NEPHOS" user quota "$name" much
+check_status "whom it is about sees it" 200 "${THEIRS[@]}" "$V2/docs/accounts/me"
+check_eq "with what is used" "$QUOTA true 0" "$(jq -r '[.quota, .own, .used] | map(tostring) | join(" ")' "$WORK/body")"
+check_status "the first drive" 200 "${THEIRS[@]}" "$DRIVES/home"
+D=$(jq -r .id "$WORK/body")
+check_eq "has it" "$QUOTA" "$(jq .quota "$WORK/body")"
+
+# ---- uploads that come to nothing ----
+on_disk() { find "$E2E_DATA/blocks" -type f -name "$D-*" -printf '%s\n' | awk '{s += $1} END {print s + 0}'; }
+head -c 1900000 /dev/urandom >"$WORK/large"
+check_status "a file with the digest of another one is refused" 400 -X PUT -T "$WORK/large" "${THEIRS[@]}" -H 'Repr-Digest: sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:' "$DRIVES/$D/files/wrong"
+check "and leaves no byte" eventually 20 sh -c 'test "$(find "$1" -type f -name "$2-*" | wc -l)" = 0' _ "$E2E_DATA/blocks" "$D"
+check_status "a file that fits" 201 -T "$WORK/large" "${THEIRS[@]}" "$DRIVES/$D/files/fits"
+check_eq "lies there" 1900000 "$(on_disk)"
+check_status "another drive" 201 "${THEIRS[@]}" "${JSON[@]}" -d '{"name":"second"}' "$DRIVES"
+E=$(jq -r .id "$WORK/body")
+check_status "takes no more than the first one left" 507 -T "$WORK/large" "${THEIRS[@]}" "$DRIVES/$E/files/f"
+check_eq "in a problem of its own" EDQUOT "$(jq -r .errno "$WORK/body")"
+
+# ---- blocks that nothing refers to ----
+cat >"$WORK/blocks.py" <<'PY'
+import hashlib, os, sys, urllib.error, urllib.request
+url, token, size, most = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+for n in range(most):
+    data = os.urandom(size)
+    r = urllib.request.Request(f"{url}/blocks/{hashlib.sha256(data).hexdigest()}", data, {"Authorization": token, "Content-Type": "application/octet-stream"}, method="PUT")
+    try: opener.open(r, timeout=60).read()
+    except urllib.error.HTTPError as e:
+        print(n, e.code)
+        break
+else: print(most, "all")
+PY
+refused=$(python3 "$WORK/blocks.py" "$DRIVES/$D" "${THEIRS[1]#Authorization: }" 1000000 30)
+check_eq "blocks that nobody names are refused when there are many" 507 "${refused#* }"
+check "what lies there is no more than is named" test "$(on_disk)" -le $((2 * QUOTA + SLACK))
+check_status "it is what the account says" 200 "${THEIRS[@]}" "$V2/docs/accounts/me"
+check_eq "to the byte" "$(on_disk)" "$(jq .blocks "$WORK/body")"
+
+# ---- rows ----
+cat >"$WORK/rows.py" <<'PY'
+import base64, json, sys, urllib.error, urllib.request
+url, token = sys.argv[1:3]
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+def ask(method, path, body=None, **headers):
+    r = urllib.request.Request(url + path, None if body is None else json.dumps(body).encode(), {"Authorization": token, "Content-Type": "application/json", **headers}, method=method)
+    try:
+        with opener.open(r, timeout=60) as a: return a.status, json.loads(a.read() or b"{}")
+    except urllib.error.HTTPError as e: return e.code, json.loads(e.read() or b"{}")
+session = ask("POST", "/sessions", {"name": "m"})[1]["session"]
+drive = int(ask("GET", "")[1]["id"])
+held = [str(drive << 32 | 5000000 + i) for i in range(20000)]
+print("held", ask("POST", "/changes", {"since": 0, "wait": 0, "limit": 1, "session": session, "held": held})[0])
+status, item = ask("GET", "/items?path=/fits")
+value = base64.b64encode(bytes(65536)).decode()
+for n in range(20):
+    status, answer = ask("POST", "/ops", {"ops": [{"op": "setxattr", "id": item["id"], "name": f"user.{n}", "value_b64": value}]})
+    if status != 200: break
+print("xattrs", n, status, answer.get("errno"))
+print("listed", ask("GET", f"/items/{item['id']}/xattrs")[0])
+PY
+python3 "$WORK/rows.py" "$DRIVES/$D" "${THEIRS[1]#Authorization: }" >"$WORK/rows"
+check_eq "documents that never were are held by nobody, but no failure" "held 200" "$(sed -n 1p "$WORK/rows")"
+check_eq "xattrs of a document end at 1 MiB" "xattrs 15 507 ENOSPC" "$(sed -n 2p "$WORK/rows")"
+check_eq "and are listed" "listed 200" "$(sed -n 3p "$WORK/rows")"
+
+# ---- drives ----
+for ((i = 0; i < 40; i++)); do http "${THEIRS[@]}" "${JSON[@]}" -d '{"name":"more"}' "$DRIVES" | grep -qx 201 || break; done
+check "drives come to an end" test "$i" -le 30
+check_eq "with a reason" EDQUOT "$(jq -r .errno "$WORK/body")"
+e2e_end
