@@ -558,15 +558,15 @@ static void who_has_said_all_gets_the_answer(void **state)
 		int fd = wire_connect(http_server_port(w->server)), arrived = gate_count(&w->arrived);
 		struct http_request *held;
 
-		/* Also while the guard thinks about it. */
-		w->guard_holds = i % 2;
+		/* Also while the guard thinks about it; but not with a body in chunks (see exchange.c): libmicrohttpd keeps no such request. */
+		w->guard_holds = i % 2 && !strstr(requests[i / 2], "chunked");
 		assert_true(wire_say(fd, requests[i / 2]));
 		shutdown(fd, SHUT_WR);
 		assert_true(gate_wait(&w->arrived, arrived + 1));
 		held = w->held;
 		w->guard_holds = false;
 		let_the_server_look_around(w);
-		if (i % 2) {
+		if (i % 2 && !strstr(requests[i / 2], "chunked")) {
 			arrived = gate_count(&w->arrived);
 			http_request_proceed(held);
 			assert_true(gate_wait(&w->arrived, arrived + 1));
