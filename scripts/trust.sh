@@ -32,7 +32,8 @@ check_folder() {
 		die "others than its owner can write to the folder $1 (mode ${mode#0}); chmod go-w it, or choose another one"
 }
 
-# own_path PATH [USER]: sets OWN_PATH to PATH without links, after all on the way to it was found to be ours; its last folder may be USER's.
+# own_path PATH [USER [above]]: sets OWN_PATH to PATH without links, after all on the way to it was found to be ours; its last folder may be
+# USER's, and with "above" a sticky one, which only what is in it counts of.
 # What is not there yet cannot be looked at: whoever makes it looks again.
 own_path() {
 	local left=$1 at=/ next name target links=0
@@ -58,7 +59,7 @@ own_path() {
 			at=$next
 		fi
 	done
-	[ ! -d "$at" ] || check_folder "$at" last "${2:-}"
+	[ ! -d "$at" ] || check_folder "$at" "${3:-last}" "${2:-}"
 	OWN_PATH=$at
 }
 

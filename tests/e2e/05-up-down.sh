@@ -4,11 +4,12 @@
 PORT=$((${E2E_PORT:-18050} + 40))
 # A path with a space, and too long for a socket of PostgreSQL in it.
 D="$WORK/a store $(printf 'x%.0s' {1..80})"
-M="$WORK/a mount"
+# Directly below a folder to which everybody may write, and not there yet.
+M="${TMPDIR:-/tmp}/nephos e2e mount $$"
 up() { "$E2E_ROOT/scripts/up" --data "$D" "$@"; }
 up_says() { up >"$WORK/said" 2>&1; }
 down() { "$E2E_ROOT/scripts/down" --data "$D"; }
-at_end 'rm -rf "$(cat "$D/run/socket-dir")"'
+at_end 'rm -rf "$(cat "$D/run/socket-dir")"; rmdir "$M"'
 at_end down
 parts="user-1 user-2 docs-1 docs-2 gateway-1 gateway-2 mount postgres"
 pids() { for p in $parts; do cat "$D/run/$p.pid"; done; }
