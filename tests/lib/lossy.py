@@ -6,7 +6,7 @@ lossy.py FOLDER URL: listens on a port of its own, which it writes to FOLDER/por
   drop-ops    batches arrive, their answers do not
   drop-all    everything arrives, no answer does
   hold-ops    batches are kept, and their connections cut, until a session is opened; they arrive when FOLDER/release is there, and FOLDER/late gets the status of each
-/status is never answered, so that nobody hears of another way.
+/status and the list of gateways are never answered, so that nobody hears of another way.
 """
 import http.client, http.server, os, sys, threading, time, urllib.parse
 
@@ -61,7 +61,7 @@ class Lossy(http.server.BaseHTTPRequestHandler):
         headers = {k: v for k, v in self.headers.items() if k.lower() not in ("connection", "host", "expect")}
         request = self.command, self.path, headers, body
         mode, batch = read("mode"), self.path.endswith("/ops")
-        if self.path == "/status":
+        if self.path in ("/status", "/api/v2/gateways"):
             return self.cut()
         if mode == "hold-ops" and batch:
             with lock:
