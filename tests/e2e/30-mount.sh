@@ -6,6 +6,40 @@ M=$E2E_MOUNT/30
 mkdir -p "$M" && cd "$M" || exit 2
 at_end 'cd /; rm -rf "$M"'
 
+# ---- a full drive ----
+# First of all: blocks that were let go in the last two minutes count as well, and what follows lets go of many.
+# Usage comes with every answer: the write that cannot fit says so itself, although less than a second ago there was room.
+set_quota() { http -X PATCH "${AUTH[@]}" -H 'Content-Type: application/json' -d "{\"quota\":$1}" "$URL/api/v2/docs/drives/home"; }
+http "${AUTH[@]}" "$URL/api/v2/docs/drives/home" >/dev/null
+at_end 'set_quota 0'
+check_eq "a quota of 10 MiB more than is used" 200 "$(set_quota $(($(jq .used "$WORK/body") + (10 << 20))))"
+cat >"$WORK/fill.py" <<'PY'
+import errno, os
+MIB = 1 << 20
+os.statvfs(".") # the mount knows of the quota from here on
+a = os.open("first", os.O_CREAT | os.O_WRONLY)
+for i in range(8): assert os.write(a, os.urandom(MIB)) == MIB
+os.fsync(a)
+b = os.open("second", os.O_CREAT | os.O_WRONLY)
+written = 0
+try:
+    for i in range(4): written += os.write(b, os.urandom(MIB))
+    print("written", written)
+except OSError as e:
+    print(errno.errorcode[e.errno], "from write after", written // MIB)
+try:
+    os.fsync(b); os.close(b)
+    print("the rest is stored")
+except OSError as e:
+    print(errno.errorcode[e.errno], "from fsync")
+PY
+check_eq "EDQUOT comes from the write that does not fit" "EDQUOT from write after 2
+the rest is stored" "$(python3 "$WORK/fill.py")"
+check_eq "what fitted is there" 2097152 "$(stat -c %s second)"
+check_eq "nobody wrote more than there was room for" true "$(http "${AUTH[@]}" "$URL/api/v2/docs/drives/home" >/dev/null; jq '.used <= .quota' "$WORK/body")"
+rm first second
+check_eq "without a quota" 200 "$(set_quota 0)"
+
 # ---- trees ----
 # The long form takes all of /usr/include, the short one a part of it.
 mkdir -p "$WORK/tree/include" inc
@@ -169,39 +203,6 @@ check_eq "with its bytes" seen "$(cat "$WORK/body")"
 check "and an ETag" test -n "$(header ETag)"
 check_status "by Range too" 206 "${AUTH[@]}" -H 'Range: bytes=1-2' "$URL/api/v2/docs/drives/home/files/30/door.txt"
 check_eq "just these bytes" ee "$(cat "$WORK/body")"
-
-# ---- a full drive ----
-# Usage comes with every answer: the write that cannot fit says so itself, although less than a second ago there was room.
-set_quota() { http -X PATCH "${AUTH[@]}" -H 'Content-Type: application/json' -d "{\"quota\":$1}" "$URL/api/v2/docs/drives/home"; }
-http "${AUTH[@]}" "$URL/api/v2/docs/drives/home" >/dev/null
-at_end 'set_quota 0'
-check_eq "a quota of 10 MiB more than is used" 200 "$(set_quota $(($(jq .used "$WORK/body") + (10 << 20))))"
-cat >"$WORK/fill.py" <<'PY'
-import errno, os
-MIB = 1 << 20
-os.statvfs(".") # the mount knows of the quota from here on
-a = os.open("first", os.O_CREAT | os.O_WRONLY)
-for i in range(8): assert os.write(a, os.urandom(MIB)) == MIB
-os.fsync(a)
-b = os.open("second", os.O_CREAT | os.O_WRONLY)
-written = 0
-try:
-    for i in range(4): written += os.write(b, os.urandom(MIB))
-    print("written", written)
-except OSError as e:
-    print(errno.errorcode[e.errno], "from write after", written // MIB)
-try:
-    os.fsync(b); os.close(b)
-    print("the rest is stored")
-except OSError as e:
-    print(errno.errorcode[e.errno], "from fsync")
-PY
-check_eq "EDQUOT comes from the write that does not fit" "EDQUOT from write after 2
-the rest is stored" "$(python3 "$WORK/fill.py")"
-check_eq "what fitted is there" 2097152 "$(stat -c %s second)"
-check_eq "nobody wrote more than there was room for" true "$(http "${AUTH[@]}" "$URL/api/v2/docs/drives/home" >/dev/null; jq '.used <= .quota' "$WORK/body")"
-rm first second
-check_eq "without a quota" 200 "$(set_quota 0)"
 
 # ---- what moves nothing but the time of change is stored when it is answered, too ----
 stored_ctime() { http "${AUTH[@]}" "$URL/api/v2/docs/drives/home/items?path=/30/$1" >/dev/null; jq -r .ctime "$WORK/body"; }
