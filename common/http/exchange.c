@@ -17,7 +17,7 @@
  *   a small body is taken in while the guard still thinks (hold): with all of it here the request is whole;
  *   what the library has read of a large body is taken before it sleeps (stream.c), so that an end found then really is one in the middle.
  * Left are small bodies in chunks, and such as were sent without waiting for 100: they get no answer, and are not done, if their end comes with
- * them while the guard thinks.
+ * them while the guard thinks; and large bodies in chunks whose reader is behind when the end comes.
  */
 
 void *exchange_on_line(void *cookie, const char *uri, struct MHD_Connection *connection)
