@@ -19,8 +19,10 @@
 	30000 /* of a request with all its repeats, as on the mount; the server's own deadlines stay below it */
 #define API_LEAST_MS 1000 /* that an attempt gets, however little of it is left */
 /*
- * A gateway may hang: it takes connections and says nothing. While another one can be asked, each is given this much time for a first sign of life, in
- * the first round through them, and four times as much in the second: more than a busy store needs, less than a person waits. A repeat is safe, and
+ * A gateway may hang: it takes connections and says nothing. While another one can be asked, each is given this much
+ * time for a first sign of life, in
+ * the first round through them, and four times as much in the second: more than a busy store needs, less than a
+ * person waits. A repeat is safe, and
  * a store that is slow everywhere has all the time that is left in the third.
  */
 #define API_PATIENCE_MS 1000

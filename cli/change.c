@@ -32,33 +32,54 @@ static int rm_run(struct command_run *run)
 	return code;
 }
 
+/* GET of what is at path. 0: a folder, whose id ret_id gets. -ENOTDIR: something else. */
+static int look_for_folder(struct command_run *run, const char *path, char ret_id[24], struct api_answer *ret)
+{
+	struct api_request request = {.method = "GET"};
+	struct buf url;
+	const char *type;
+	int64_t id = 0;
+	int r;
+
+	memset(ret, 0, sizeof(*ret));
+	buf_init(&url, REMOTE_URL_BYTES_MAX);
+	r = buf_append_str(&url, REMOTE_ITEM);
+	if (r == 0)
+		r = remote_encode(path, &url);
+	if (r == 0 && url.size == sizeof(REMOTE_ITEM) - 1)
+		r = buf_append_str(&url, "/");
+	request.path = url.data;
+	if (r == 0)
+		r = api_call(run->api, &request, ret);
+	if (r == 0) {
+		type = json_string_value(json_object_get(ret->json, "type"));
+		r = item_json_get_id(ret->json, "id", &id) < 0 || !type ? -EPROTO
+			: strcmp(type, "dir") != 0			? -ENOTDIR
+									: 0;
+	}
+	(void)snprintf(ret_id, 24, "%" PRId64, id);
+	buf_fini(&url);
+	return r;
+}
+
 /* The folder that holds path, by its id: a path in JSON is text, in a URL it may have any bytes. */
 static int find_parent(struct command_run *run, const char *path, char ret_id[24])
 {
-	struct api_request request = {.method = "GET"};
+	char *above = strndup(path, (size_t)(remote_last(path).data - path));
 	struct api_answer answer;
-	struct buf url;
-	int64_t id = 0;
 	int code, r;
 
-	buf_init(&url, REMOTE_URL_BYTES_MAX);
-	code = command_path(run, REMOTE_ITEM, path, &url);
-	if (code == EXIT_DONE) {
-		/* Without the last name. */
-		*strrchr(url.data, '/') = '\0';
-		url.size = strlen(url.data);
-		request.path = url.size > sizeof(REMOTE_ITEM) - 1 ? url.data : REMOTE_ITEM "/";
-		r = api_call(run->api, &request, &answer);
-		if (r == 0 && item_json_get_id(answer.json, "id", &id) < 0)
-			r = -EPROTO;
-		if (r == -ERR_NOT_FOUND)
-			code = command_say(run, EXIT_REFUSED, path, "its folder is missing; -p makes it");
-		else
-			code = command_judge(run, r, &answer, path);
-		api_answer_fini(&answer);
-		(void)snprintf(ret_id, 24, "%" PRId64, id);
-	}
-	buf_fini(&url);
+	if (!above)
+		return command_fail(run, -ENOMEM, path);
+	r = look_for_folder(run, above, ret_id, &answer);
+	if (r == -ERR_NOT_FOUND)
+		code = command_say(run, EXIT_REFUSED, path, "its folder is missing; -p makes it");
+	else if (r == -ENOTDIR && answer.status == 200)
+		code = command_say(run, EXIT_REFUSED, path, "what should hold it is no folder");
+	else
+		code = command_judge(run, r, &answer, path);
+	api_answer_fini(&answer);
+	free(above);
 	return code;
 }
 
@@ -89,36 +110,6 @@ static int make_folder(struct command_run *run, const char *path, const char *pa
 }
 
 /* ---- mkdir -p ---- */
-
-/* GET of what is at path. 0: a folder, whose id ret_id gets. -ENOTDIR: something else. */
-static int look_for_folder(struct command_run *run, const char *path, char ret_id[24], struct api_answer *ret)
-{
-	struct api_request request = {.method = "GET"};
-	struct buf url;
-	const char *type;
-	int64_t id = 0;
-	int r;
-
-	memset(ret, 0, sizeof(*ret));
-	buf_init(&url, REMOTE_URL_BYTES_MAX);
-	r = buf_append_str(&url, REMOTE_ITEM);
-	if (r == 0)
-		r = remote_encode(path, &url);
-	if (r == 0 && url.size == sizeof(REMOTE_ITEM) - 1)
-		r = buf_append_str(&url, "/");
-	request.path = url.data;
-	if (r == 0)
-		r = api_call(run->api, &request, ret);
-	if (r == 0) {
-		type = json_string_value(json_object_get(ret->json, "type"));
-		r = item_json_get_id(ret->json, "id", &id) < 0 || !type ? -EPROTO
-			: strcmp(type, "dir") != 0			? -ENOTDIR
-									: 0;
-	}
-	(void)snprintf(ret_id, 24, "%" PRId64, id);
-	buf_fini(&url);
-	return r;
-}
 
 /* The folder at path, which lies in parent, is there afterwards, whoever makes it; id becomes its own. */
 static int have_folder(struct command_run *run, const char *path, char id[24])
@@ -187,18 +178,18 @@ static int mkdir_run(struct command_run *run)
 {
 	const char *path = run->args.words[0];
 	char parent[24];
+	struct buf url;
 	int code;
 
 	if (remote_last(path).size == 0)
 		return command_say(run, EXIT_USAGE, path, "what shall the folder be called?");
-	if (run->options.parents) {
-		struct buf url;
-
-		buf_init(&url, REMOTE_URL_BYTES_MAX);
-		code = command_path(run, REMOTE_ITEM, path, &url); /* before anything of it is made */
-		buf_fini(&url);
-		return code == EXIT_DONE ? make_all(run, path) : code;
-	}
+	buf_init(&url, REMOTE_URL_BYTES_MAX);
+	code = command_path(run, REMOTE_ITEM, path, &url); /* before anything of it is asked or made */
+	buf_fini(&url);
+	if (code != EXIT_DONE)
+		return code;
+	if (run->options.parents)
+		return make_all(run, path);
 	code = find_parent(run, path, parent);
 	return code == EXIT_DONE ? make_folder(run, path, parent) : code;
 }

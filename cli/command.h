@@ -79,7 +79,8 @@ int command_main(int argc, char **argv, int (*mount)(int argc, char **argv));
 /* ---- for commands ---- */
 
 /*
- * "nephos NAME: WHAT: WHY" on stderr, what may be NULL; names in it are escaped. With --json it is one object there: {"error": {"command", "what", "detail", "exit"}}, and what
+ * "nephos NAME: WHAT: WHY" on stderr, what may be NULL; names in it are escaped. With --json it is one object there:
+ * {"error": {"command", "what", "detail", "exit"}}, and what
  * the store's problem says of itself: "type", "status", "errno", "trace_id". Returns code.
  */
 int command_say(const struct command_run *run, int code, const char *what, const char *why);

@@ -1,6 +1,8 @@
 /*
- * progress: how far a transfer is, in one line on a terminal that is written over: bytes, speed, time left. Nothing is shown of what takes less than
- * a second, and the line is gone when the transfer ends. Pure: the time is passed in, what is to be shown goes to a buffer. Used by one thread.
+ * progress: how far a transfer is, in one line on a terminal that is written over: bytes, speed, time left. Nothing
+ * is shown of what takes less than
+ * a second, and the line is gone when the transfer ends. Pure: the time is passed in, what is to be shown goes to a
+ * buffer. Used by one thread.
  *
  * The speed is that of the last PROGRESS_WINDOW_MS, so that a transfer that stands still is seen to stand still.
  */
@@ -30,7 +32,8 @@ struct progress {
 
 /* name is borrowed. */
 void progress_begin(struct progress *p, const char *name, int64_t total, int64_t now_ns);
-/* Where it stands now, which may be behind where it stood. Appends a line to ret when it is time for one; true: something was appended. */
+/* Where it stands now, which may be behind where it stood. Appends a line to ret when it is time for one; true:
+ * something was appended. */
 bool progress_at(struct progress *p, uint64_t done, int64_t now_ns, struct buf *ret);
 /* Appends what takes the line away, if there is one. */
 void progress_end(struct progress *p, struct buf *ret);

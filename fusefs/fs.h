@@ -152,8 +152,10 @@ bool fs_is_shared(const struct fs *fs);
 /* The same of the names in one folder: somebody else has made or removed some there lately. */
 bool fs_is_shared_folder(const struct fs *fs, const struct inode *folder);
 /*
- * Others changed its content lately, and may be doing so now. With the lock held. The kernel keeps sizes and pages apart,
- * and takes news of them one after the other: somebody who reads its pages meanwhile can be shown the size of one version
+ * Others changed its content lately, and may be doing so now. With the lock held. The kernel keeps sizes and pages
+ * apart,
+ * and takes news of them one after the other: somebody who reads its pages meanwhile can be shown the size of one
+ * version
  * with bytes of another, or zeros where that was shorter. Only who reads past them is shown one version.
  */
 bool fs_is_contended(const struct fs *fs, const struct inode *inode);

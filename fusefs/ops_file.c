@@ -27,7 +27,8 @@ void ops_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 static void on_stored(void *cookie, int error);
 
 /*
- * The data were on their way before, and no gateway answered for so long: who asked later waits as long as other calls do,
+ * The data were on their way before, and no gateway answered for so long: who asked later waits as long as other
+ * calls do,
  * counted from when he asked. Not for what is about to be dropped.
  */
 static bool waits_on(struct ask *ask, int error)

@@ -199,7 +199,8 @@ void ops_write(fuse_req_t req, fuse_ino_t node, const char *data, size_t size, o
 	struct fs *fs = fs_of(req);
 	struct handle *h = handle_of(fi->fh);
 	/*
-	 * Pages that were changed in memory have their place. Of what reaches beyond the largest file, what fits is written.
+	 * Pages that were changed in memory have their place. Of what reaches beyond the largest file, what fits is
+	 * written.
 	 */
 	const struct flush_data what = {.at = off,
 		.from = data,

@@ -125,7 +125,8 @@ static int add_gateway(struct store_http *s, const char *url)
 	return 0;
 }
 
-/* The token goes to whoever is on the list. So nobody gets there by a way that is less safe than the one we were told; and what lies on the machine of a store elsewhere is not what listens
+/* The token goes to whoever is on the list. So nobody gets there by a way that is less safe than the one we were
+ * told; and what lies on the machine of a store elsewhere is not what listens
  * at that address here, which may be anybody. */
 static bool as_safe(const struct store_http *s, const char *asked, const char *url)
 {
@@ -155,7 +156,8 @@ static void on_gateways(struct sh_call *call, int error, struct http_response *r
 	sh_over(call);
 }
 
-/* Nobody waits for it: who is not found now is not needed yet. Only the gateway that took our key is believed: a page that anybody may read could be anybody's. */
+/* Nobody waits for it: who is not found now is not needed yet. Only the gateway that took our key is believed: a
+ * page that anybody may read could be anybody's. */
 static void ask_for_gateways(struct store_http *s)
 {
 	struct sh_call *call = sh_new(s, SH_META, on_gateways, NULL);

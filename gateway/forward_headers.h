@@ -7,7 +7,9 @@
 #include "common/http/server.h"
 #include "gateway/tokens.h"
 
-/* Fields for the service: the client's own, without hop-by-hop fields and those of ours; then identity (NULL: nobody), cluster header, trace, and the client's address when it is to be said (NULL: not). -ENOMEM, -ENOSPC: too many fields, -EINVAL: too many
+/* Fields for the service: the client's own, without hop-by-hop fields and those of ours; then identity (NULL:
+ * nobody), cluster header, trace, and the client's address when it is to be said (NULL: not). -ENOMEM, -ENOSPC: too
+ * many fields, -EINVAL: too many
  * lines of Connection. */
 int forward_headers_request(const struct http_request *req, const struct token_identity *identity, const char *cluster,
 	const char *client, struct http_headers *ret);

@@ -132,7 +132,8 @@ static void handle_forget(struct http_request *req, void *cookie)
 
 /* ---- public routes ---- */
 
-/* Addresses that mean the machine of whoever uses them are for those who came by such a one; to others they would be their own machine. */
+/* Addresses that mean the machine of whoever uses them are for those who came by such a one; to others they would
+ * be their own machine. */
 static json_t *peers_for(const struct gateway *g, const struct http_request *req)
 {
 	const char *host = http_request_header(req, "Host");

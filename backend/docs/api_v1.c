@@ -236,7 +236,8 @@ static int refuse_user(struct v1_change *c, int64_t id)
 	return -ERR_USER_NOT_FOUND;
 }
 
-/* Only an administrator is told which users there are: to everybody else no other one is there, whether he is or not, and nobody is asked. */
+/* Only an administrator is told which users there are: to everybody else no other one is there, whether he is or
+ * not, and nobody is asked. */
 static int check_user(struct v1_change *c, int64_t id)
 {
 	const struct call *call = c->m.call;
@@ -248,7 +249,8 @@ static int check_user(struct v1_change *c, int64_t id)
 	return r == -ERR_USER_NOT_FOUND ? refuse_user(c, id) : r;
 }
 
-/* Whose the document is: the caller's, or another one's whom an administrator names. Each user named must be one for who asks. */
+/* Whose the document is: the caller's, or another one's whom an administrator names. Each user named must be one
+ * for who asks. */
 static int find_owner(struct v1_change *c)
 {
 	struct call *call = c->m.call;

@@ -8,32 +8,6 @@
 
 #define BLOCKS_COLLECTED_MAX 1024 /* of one drive, when there is no room for another */
 
-/* Puts the bytes under a generation of their own and tells the store; removes them when somebody else was faster. */
-static int keep_new(struct docs *docs, struct docs_store *store, const struct docs_scope *scope,
-	struct docs_block *block, struct span bytes)
-{
-	struct block_name name = {.drive = scope->drive};
-	struct docs_block known;
-	int r = store->ops->block_generation(store, block);
-
-	if (r < 0)
-		return r;
-	memcpy(name.sha256, block->sha256, sizeof(name.sha256));
-	name.generation = block->generation;
-	r = docs->blocks->ops->put(docs->blocks, &name, bytes);
-	if (r < 0)
-		return r;
-	failpoint_after_change(&docs->failpoint, "block-file");
-	metric_add(docs->metrics.block_bytes_in, (int64_t)bytes.size);
-	block->within_s = BLOCKS_ROW_S(docs->file_grace_s);
-	r = store->ops->block_stored(store, scope, block, &known);
-	block->touched = r == 0 ? known.touched : 0;
-	/* Nobody can name it. When its outcome is not known the bytes stay, and are collected if there is no row. */
-	if (r == -ENOTCONN || r == -ENOENT || r == -ERR_NOT_FOUND || (r == 0 && known.generation != block->generation))
-		(void)docs->blocks->ops->remove(docs->blocks, &name);
-	return r == -ENOENT ? -ERR_UNAVAILABLE : r;
-}
-
 static int remove_bytes(uint32_t drive, const struct docs_block *block, void *cookie)
 {
 	struct docs *docs = cookie;
@@ -59,29 +33,52 @@ int blocks_disk_left(const struct docs *docs, int64_t *ret)
 }
 
 /*
- * Whether one more block may come. Everything that lies there counts, until it is gone; what nothing refers to goes now when its owner is short of room, but for what is young. Uploads side by side do not see each other:
- * what they bring together beyond the limit is one block each.
+ * A generation for one more block, if it may come. Everything that lies there counts, until it is gone; what nothing
+ * refers to goes now
+ * when its owner is short of room, but for what is young. Uploads side by side do not see each other: what they bring
+ * together beyond the
+ * limit is one block each.
  */
-static int check_room(struct docs *docs, struct docs_store *store, const struct docs_scope *scope, size_t size)
+static int admit(struct docs *docs, struct docs_store *store, const struct docs_scope *scope, struct docs_block *block)
 {
-	const struct docs_scope bare = {.user = scope->user, .drive = scope->drive};
-	struct docs_drive drive;
-	int64_t left = 0;
+	int64_t left = 0, room = 0;
 	int r = blocks_disk_left(docs, &left);
 
-	if (r < 0 || left < (int64_t)size)
+	if (r < 0 || left < (int64_t)block->size)
 		return r < 0 ? r : -ENOSPC;
-	for (int try = 0; try < 2; try++) {
-		r = store->ops->drive_get(store, &bare, &drive);
-		if (r < 0 || (int64_t)size <= drive.block_room)
-			return r;
-		r = try == 0 ? store->ops->collect_drive(store, scope->drive, docs->block_young_s, BLOCKS_COLLECTED_MAX,
-				       remove_bytes, docs)
-			     : -EDQUOT;
-		if (r < 0)
-			return r;
-	}
-	return -EDQUOT;
+	r = store->ops->block_generation(store, scope, block, &room);
+	if (r < 0 || (int64_t)block->size <= room)
+		return r;
+	r = store->ops->collect_drive(
+		store, scope->drive, docs->block_young_s, BLOCKS_COLLECTED_MAX, remove_bytes, docs);
+	if (r == 0)
+		r = store->ops->block_generation(store, scope, block, &room);
+	return r == 0 && (int64_t)block->size > room ? -EDQUOT : r;
+}
+
+/* Puts the bytes under the generation that the block has, and tells the store; removes them when somebody else was
+ * faster. */
+static int keep_new(struct docs *docs, struct docs_store *store, const struct docs_scope *scope,
+	struct docs_block *block, struct span bytes)
+{
+	struct block_name name = {.drive = scope->drive};
+	struct docs_block known;
+	int r;
+
+	memcpy(name.sha256, block->sha256, sizeof(name.sha256));
+	name.generation = block->generation;
+	r = docs->blocks->ops->put(docs->blocks, &name, bytes);
+	if (r < 0)
+		return r;
+	failpoint_after_change(&docs->failpoint, "block-file");
+	metric_add(docs->metrics.block_bytes_in, (int64_t)bytes.size);
+	block->within_s = BLOCKS_ROW_S(docs->file_grace_s);
+	r = store->ops->block_stored(store, scope, block, &known);
+	block->touched = r == 0 ? known.touched : 0;
+	/* Nobody can name it. When its outcome is not known the bytes stay, and are collected if there is no row. */
+	if (r == -ENOTCONN || r == -ENOENT || r == -ERR_NOT_FOUND || (r == 0 && known.generation != block->generation))
+		(void)docs->blocks->ops->remove(docs->blocks, &name);
+	return r == -ENOENT ? -ERR_UNAVAILABLE : r;
 }
 
 int blocks_keep(struct docs *docs, struct docs_store *store, const struct docs_scope *scope,
@@ -94,7 +91,7 @@ int blocks_keep(struct docs *docs, struct docs_store *store, const struct docs_s
 	memcpy(block.sha256, piece->sha256, sizeof(block.sha256));
 	r = store->ops->block_find(store, scope, piece->sha256, &known);
 	if (r == -ENOENT) {
-		r = check_room(docs, store, scope, piece->bytes.size);
+		r = admit(docs, store, scope, &block);
 		if (r == 0)
 			r = keep_new(docs, store, scope, &block, piece->bytes);
 		if (r == 0 && ret_new)

@@ -17,7 +17,8 @@ struct blocks_piece {
 int blocks_keep(struct docs *docs, struct docs_store *store, const struct docs_scope *scope,
 	const struct blocks_piece *piece, struct docs_block *ret_new);
 
-/* Blocks that blocks_keep has made go again, later, unless something came to refer to them: their upload came to nothing. The list is taken. */
+/* Blocks that blocks_keep has made go again, later, unless something came to refer to them: their upload came to
+ * nothing. The list is taken. */
 void blocks_drop_take(struct docs *docs, uint32_t drive, struct docs_block *blocks, size_t count);
 
 #define BLOCKS_RESERVE_PART 50 /* what is kept free is at most so small a part of the disk */

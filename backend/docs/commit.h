@@ -5,7 +5,8 @@
  * For each transaction: lock the drive, look at keys (repeat, reuse, order), check the epochs, load, apply batch by batch (one that fails leaves the others alone),
  * write, COMMIT; only then are the callers answered, on the worker's thread, and the feed told.
  * The journal's key is the request's own, or SESSION/NUMBER. A refusal by the rules is kept under a key like any answer; what passes (503, 500) is not.
- * Batches that are too much for one transaction together (BATCH_ROWS_MAX) go one by one; one that is too much alone is refused (-E2BIG), and may be sent in parts.
+ * Batches that are too much for one transaction together (BATCH_ROWS_MAX) go one by one; one that is too much alone
+ * is refused (-E2BIG), and may be sent in parts.
  * A lost connection before COMMIT was sent: the whole transaction is tried once more; after: -ERR_UNKNOWN_OUTCOME to each, who repeat with their key.
  */
 #ifndef NEPHOS_DOCS_COMMIT_H
@@ -38,7 +39,8 @@ struct commit_request {
 	void (*done)(struct commit_request *request, int error, const struct docs_answer *answer, bool repeat,
 		const struct tree_drive *drive);
 	void *cookie;
-	size_t weight; /* commit's own, as */
+	/* Commit's own. */
+	size_t weight; /* what it asks of a transaction, in ops */
 	struct commit_request *next;
 };
 

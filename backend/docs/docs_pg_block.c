@@ -34,14 +34,21 @@ int docs_pg_block_find(
 	return ask_block(store, &q, sha256, ret);
 }
 
-int docs_pg_block_generation(struct docs_store *store, struct docs_block *ret)
+int docs_pg_block_generation(
+	struct docs_store *store, const struct docs_scope *scope, struct docs_block *ret, int64_t *ret_room)
 {
+	const struct docs_pg_question q = {&SQL_BLOCK_GENERATION, scope, {{PG_NULL}}, 0};
 	struct pg_result *result = NULL;
 
-	int r = pg_run(docs_pg_of(store)->pg, &SQL_BLOCK_GENERATION, NULL, 0, &result);
-	if (r == 0) {
+	int r = docs_pg_ask(docs_pg_of(store), &q, &result);
+	if (r < 0)
+		return r;
+	if (pg_rows(result) == 0) {
+		r = docs_pg_no_drive(docs_pg_of(store), scope);
+	} else {
 		ret->generation = pg_number(result, 0, 0);
 		ret->made_at = pg_number(result, 0, 1);
+		*ret_room = pg_is_null(result, 0, 2) ? INT64_MAX : pg_number(result, 0, 2);
 	}
 	pg_result_free(result);
 	return r;

@@ -84,8 +84,6 @@ int docs_pg_drive_get(struct docs_store *store, const struct docs_scope *scope, 
 	} else {
 		keep_drive(docs_pg_of(store), result, &drive);
 		drive.bare = pg_number(result, 0, DRIVE_BARE) != 0;
-		drive.block_room =
-			pg_is_null(result, 0, DRIVE_BLOCK_ROOM) ? INT64_MAX : pg_number(result, 0, DRIVE_BLOCK_ROOM);
 		r = docs_pg_check_floor(&scope->floor, &drive.at);
 	}
 	if (r == 0)

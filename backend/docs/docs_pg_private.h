@@ -157,7 +157,8 @@ void docs_pg_guess_learn(struct docs_pg *s, const struct tree_delta *delta, cons
 
 int docs_pg_block_find(
 	struct docs_store *store, const struct docs_scope *scope, const uint8_t sha256[32], struct docs_block *ret);
-int docs_pg_block_generation(struct docs_store *store, struct docs_block *ret);
+int docs_pg_block_generation(
+	struct docs_store *store, const struct docs_scope *scope, struct docs_block *ret, int64_t *ret_room);
 int docs_pg_blocks_strays(struct docs_store *store, const struct block_name *names, size_t count, bool *ret_stray);
 int docs_pg_block_stored(struct docs_store *store, const struct docs_scope *scope, const struct docs_block *block,
 	struct docs_block *ret);

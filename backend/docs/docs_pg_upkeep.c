@@ -251,7 +251,8 @@ static int purge_piece(struct docs_pg *s, uint32_t drive, uint32_t limit, uint32
 	return r;
 }
 
-/* Of drives that have been in the trash for longest: several, as one may wait for its blocks, or for answers that are kept. */
+/* Of drives that have been in the trash for longest: several, as one may wait for its blocks, or for answers that
+ * are kept. */
 static int purge(struct docs_pg *s, uint32_t limit, uint32_t *count)
 {
 	const struct pg_param few = PG_P_I64(PURGED_AT_ONCE);

@@ -14,7 +14,8 @@
 
 const struct pg_statement SQL_DRIVE_HOME = SQL_READ(
 	"drive_home", "SELECT " SQL_DRIVE("d") " FROM drive d WHERE d.owner = $1 AND d.home AND d.trashed_at IS NULL");
-/* No row: another call has made the first drive in the meantime, or there are as many as may be. The root: a folder of nobody in particular, 0755. */
+/* No row: another call has made the first drive in the meantime, or there are as many as may be. The root: a
+ * folder of nobody in particular, 0755. */
 const struct pg_statement SQL_DRIVE_MAKE = SQL_WRITE("drive_make",
 	"WITH made AS (INSERT INTO drive (owner, name, quota, home)"
 	" SELECT $1, $2, $3, $4 OR NOT EXISTS (SELECT FROM drive d WHERE d.owner = $1 AND d.home AND d.trashed_at IS NULL)"
@@ -24,15 +25,16 @@ const struct pg_statement SQL_DRIVE_MAKE = SQL_WRITE("drive_make",
 				     " nlink, target) SELECT (id::bigint << 32) | 1, (id::bigint << 32) | 1, '', 0, 0, 0, 0, 0, t, t, t, t, 0, 0, 0, 0, 16877, 2, ''"
 				     " FROM made, (SELECT " NOW_NS " AS t) now)"
 				     " SELECT " SQL_DRIVE("d") " FROM made d");
-const struct pg_statement SQL_DRIVE_GET = SQL_READ("drive_get",
-	"SELECT " SQL_DRIVE("d") ", " SQL_DRIVE_BARE("d") ", " SQL_BLOCK_ROOM("d") " FROM drive d WHERE " SQL_MINE);
+const struct pg_statement SQL_DRIVE_GET =
+	SQL_READ("drive_get", "SELECT " SQL_DRIVE("d") ", " SQL_DRIVE_BARE("d") " FROM drive d WHERE " SQL_MINE);
 const struct pg_statement SQL_DRIVE_LIST = SQL_READ("drive_list",
 	"SELECT " SQL_DRIVE("d") ", " SQL_DRIVE_BARE(
 		"d") " FROM drive d WHERE d.owner = $1 AND d.trashed_at IS NULL ORDER BY d.id");
 const struct pg_statement SQL_DRIVE_CHANGE = SQL_WRITE("drive_change",
 	"UPDATE drive d SET name = COALESCE($3::bytea, name), quota = COALESCE($4::bigint, quota) WHERE " SQL_MINE);
 /*
- * Under the drive's lock, so that what lies in it stays as it is seen. What holds nothing goes for good, with the next round of upkeep; so does what was in the trash already. $3: the name, as a confirmation.
+ * Under the drive's lock, so that what lies in it stays as it is seen. What holds nothing goes for good, with the
+ * next round of upkeep; so does what was in the trash already. $3: the name, as a confirmation.
  * One row: whether it went; none: no such drive.
  */
 const struct pg_statement SQL_DRIVE_TRASH = SQL_WRITE("drive_trash",

@@ -69,11 +69,7 @@ enum docs_sql_drive_column {
 	DRIVE_QUOTA_OWN,
 	DRIVE_COLUMNS
 };
-enum {
-	DRIVE_BARE = DRIVE_COLUMNS,
-	DRIVE_BLOCK_ROOM,
-	DRIVE_TRASHED_AT = DRIVE_BLOCK_ROOM
-}; /* behind them, where people ask */
+enum { DRIVE_BARE = DRIVE_COLUMNS, DRIVE_TRASHED_AT }; /* behind them, where people ask */
 
 /* Every read begins with these two columns: where the drive stood in its snapshot. No row: no such drive, or another's. */
 enum { READ_INCARNATION, READ_SEQ, READ_COLUMNS };

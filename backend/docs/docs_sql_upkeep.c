@@ -15,8 +15,10 @@ const struct pg_statement SQL_BLOCK_FIND = SQL_WRITE("block_find",
 	OF_MY_DRIVE(
 		"UPDATE block b SET touched_at = now() FROM d WHERE b.drive = d.id AND b.sha256 = $3 RETURNING " BLOCK,
 		"b.*"));
-const struct pg_statement SQL_BLOCK_GENERATION = SQL_WRITE(
-	"block_generation", "SELECT nextval('block_generation'), extract(epoch FROM clock_timestamp())::bigint");
+/* With it what may still come, so that who has a new block asks once. */
+const struct pg_statement SQL_BLOCK_GENERATION = SQL_WRITE("block_generation",
+	"SELECT nextval('block_generation'), extract(epoch FROM clock_timestamp())::bigint, " SQL_BLOCK_ROOM(
+		"d") " FROM drive d WHERE " SQL_MINE);
 /* A new one is charged, its row first and then a part of the sum: whoever holds that waits for nothing any more. */
 const struct pg_statement SQL_BLOCK_STORED = SQL_WRITE("block_stored",
 	"WITH d AS (SELECT d.id FROM drive d WHERE " SQL_MINE "), b AS ("
@@ -31,7 +33,8 @@ const struct pg_statement SQL_BLOCK_REFERENCED = SQL_READ("block_referenced",
 		    " AND EXISTS (SELECT FROM extent x WHERE x.kind = 1 AND x.sha256 = $3 AND x.node >> 32 = $1)",
 		"b.*"));
 
-/* What an upload made that came to nothing: unless something refers to it, or another upload has found it since. Under the drive's lock. $1: drive, hashes, when they were made. */
+/* What an upload made that came to nothing: unless something refers to it, or another upload has found it since.
+ * Under the drive's lock. $1: drive, hashes, when they were made. */
 const struct pg_statement SQL_BLOCK_DROP = SQL_WRITE("block_drop",
 	"WITH gone AS (DELETE FROM block b USING unnest($2::bytea[], $3::bigint[]) w (sha256, touched) WHERE b.drive = $1 AND b.sha256 = w.sha256 AND b.doubtful AND " TOUCHED
 	" = w.touched AND NOT EXISTS (SELECT FROM extent x WHERE x.kind = 1 AND x.sha256 = b.sha256 AND x.node >> 32 = $1) RETURNING b.sha256, b.generation, b.size, b.uploader),"

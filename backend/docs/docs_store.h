@@ -2,7 +2,8 @@
  * docs_store: the seam between the rules of the docs service and where its rows lie. docs_pg.c is PostgreSQL; docs_mem.c (tests) keeps everything in memory and fails on purpose when told.
  *
  * Blocking; each worker thread has a store of its own. Reads are one statement, so that what they say and the seq they say it for are one snapshot; each takes a
- * floor and fails with -ERR_BEHIND below it, -ERR_EPOCH at another incarnation. A user sees only drives of their own: anything else is -ERR_NOT_FOUND;
+ * floor and fails with -ERR_BEHIND below it, -ERR_EPOCH at another incarnation. A user sees only drives of their own:
+ * anything else is -ERR_NOT_FOUND;
  * one of their own that is in the trash is -ERR_DRIVE_TRASHED.
  */
 #ifndef NEPHOS_DOCS_STORE_H
@@ -25,7 +26,6 @@ struct docs_drive {
 	struct docs_position at;
 	struct span name;
 	int64_t trashed_at; /* drive_trash_list: unix seconds */
-	int64_t block_room; /* drive_get: bytes of blocks that may still come; INT64_MAX: no limit */
 	bool bare;	    /* drive_get, drive_list: no document of it has xattrs; false: some may have */
 };
 
@@ -149,7 +149,8 @@ struct docs_account {
 
 struct docs_store_ops {
 	/* ---- drives ---- */
-	/* The caller's first drive; made when there is none. -EDQUOT, of drive_create too: there are DRIVES_PER_USER_MAX. */
+	/* The caller's first drive; made when there is none. -EDQUOT, of drive_create too: there are
+	 * DRIVES_PER_USER_MAX. */
 	int (*drive_home)(struct docs_store *s, int64_t user, struct docs_drive *ret);
 	int (*drive_create)(
 		struct docs_store *s, int64_t user, struct span name, int64_t quota, struct docs_drive *ret);
@@ -157,7 +158,8 @@ struct docs_store_ops {
 	int (*drive_list)(struct docs_store *s, int64_t user, docs_on_drive on_drive, void *cookie);
 	int (*drive_change)(
 		struct docs_store *s, const struct docs_scope *scope, const struct span *name, const int64_t *quota);
-	/* confirm: the drive's name, or NULL. -ERR_CONFIRM: it has content, and that is not its name. Of one that is in the trash: it goes for good. */
+	/* confirm: the drive's name, or NULL. -ERR_CONFIRM: it has content, and that is not its name. Of one that
+	 * is in the trash: it goes for good. */
 	int (*drive_trash)(struct docs_store *s, const struct docs_scope *scope, const struct span *confirm);
 	int (*drive_trash_list)(struct docs_store *s, int64_t user, docs_on_drive on_drive, void *cookie);
 	/* Out of the trash. -ERR_NOT_FOUND: it is not there. */
@@ -235,8 +237,9 @@ struct docs_store_ops {
 	/* A stored block of that hash: its grace begins anew. -ENOENT. */
 	int (*block_find)(
 		struct docs_store *s, const struct docs_scope *scope, const uint8_t sha256[32], struct docs_block *ret);
+	/* A new one, never used before, and made_at; bytes of blocks that may still come, INT64_MAX: no limit. */
 	int (*block_generation)(
-		struct docs_store *s, struct docs_block *ret); /* a new one, never used before, and made_at */
+		struct docs_store *s, const struct docs_scope *scope, struct docs_block *ret, int64_t *ret_room);
 	/* The bytes are durable under hash and generation: from now on the block exists. When another upload won: its generation in ret, and ours is to be removed.
 	 * -ENOENT: too late: nothing was done, and the bytes may be gone (blocks_strays). */
 	int (*block_stored)(struct docs_store *s, const struct docs_scope *scope, const struct docs_block *block,
@@ -253,7 +256,8 @@ struct docs_store_ops {
 	/* The same for one drive, whose owner is short of room. */
 	int (*collect_drive)(struct docs_store *s, uint32_t drive, int64_t grace_s, uint32_t limit,
 		int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie);
-	/* Blocks as block_stored gave them, of an upload that came to nothing: those that nobody has found or named since go, and are given to on_block. */
+	/* Blocks as block_stored gave them, of an upload that came to nothing: those that nobody has found or
+	 * named since go, and are given to on_block. */
 	int (*block_drop)(struct docs_store *s, uint32_t drive, const struct docs_block *blocks, size_t count,
 		int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie);
 	/* Which of these have no row of their generation. */

@@ -38,7 +38,8 @@ int mutate_init(struct mutate *m, struct call *call);
 /* What a repeat must agree in: method, target, conditions, and this content (of the body, or its digest). */
 int mutate_fingerprint(struct mutate *m, struct span content);
 bool mutate_has_key(const struct mutate *m);
-/* Whether an answer is kept under the key, so that a refusal may have to wait for what a repeat must agree in. On a worker; the drive must be known. */
+/* Whether an answer is kept under the key, so that a refusal may have to wait for what a repeat must agree in. On
+ * a worker; the drive must be known. */
 bool mutate_may_be_repeat(struct mutate *m, struct docs_store *store);
 /* For the drive of the call's scope, which must be known. Takes the batch. */
 void mutate_submit_take(struct mutate *m, struct op_batch *batch);

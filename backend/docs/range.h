@@ -1,6 +1,7 @@
 /*
  * range: the Range header (RFC 9110, 14.2) against a size. Pure.
- * What is malformed, of another unit, or costs more than the whole (too many parts, parts that overlap to more than there is)
+ * What is malformed, of another unit, or costs more than the whole (too many parts, parts that overlap to more than
+ * there is)
  * is as if it was not said; so is the end of an empty document.
  */
 #ifndef NEPHOS_DOCS_RANGE_H

@@ -7,7 +7,10 @@
  *
  * Ownership: the tree copies what it is given. One thread at a time.
  * Failures of tree_apply are what the caller gets: -ENOENT, -EEXIST, -ENOTDIR, -EISDIR, -ENOTEMPTY, -EINVAL, -EMLINK, -ELOOP, -ENODATA, -EDQUOT, -EFBIG, -ESTALE, -EPERM, -EXDEV, -ENOSPC (names of
- * xattrs, or all of them), -EACCES (a default ACL on what is no folder), -EOPNOTSUPP (an ACL on a symlink, or of another version), -E2BIG (an ACL; more rows than BATCH_ROWS_MAX, or more bytes), -ERR_PARENT_MISSING, -ERR_BLOCK_MISSING, -ERR_PRECONDITION, -ERR_UNPROCESSABLE (an id that is not free, a range outside its block), -ERR_UNAVAILABLE (a folder that another batch of
+ * xattrs, or all of them), -EACCES (a default ACL on what is no folder), -EOPNOTSUPP (an ACL on a symlink, or of
+ * another version), -E2BIG (an ACL; more rows than BATCH_ROWS_MAX, or more bytes), -ERR_PARENT_MISSING,
+ * -ERR_BLOCK_MISSING, -ERR_PRECONDITION, -ERR_UNPROCESSABLE (an id that is not free, a range outside its block),
+ * -ERR_UNAVAILABLE (a folder that another batch of
  * this transaction made is not known well enough: works when tried again), -ENOMEM.
  */
 #ifndef NEPHOS_DOCS_TREE_H
@@ -88,7 +91,8 @@ int tree_wants_new(const struct op_batch *const *batches, size_t count, uint32_t
 void tree_wants_free(struct tree_wants *w);
 
 /*
- * Loading. What was wanted and not loaded does not exist. Beyond BATCH_ROWS_MAX extents or ancestors nothing more is taken, and every batch is refused: a store that gives one more than that has given enough.
+ * Loading. What was wanted and not loaded does not exist. Beyond BATCH_ROWS_MAX extents or ancestors nothing more is
+ * taken, and every batch is refused: a store that gives one more than that has given enough.
  * An inline extent whose data is missing may be dropped whole; whoever wants its bytes is refused.
  */
 int tree_load_node(struct tree *t, const struct tree_node *node);
@@ -112,7 +116,8 @@ int tree_load_block(struct tree *t, const uint8_t sha256[32], int64_t generation
  */
 void tree_by_stranger(struct tree *t, bool stranger);
 
-/* More was loaded or made than one transaction may: refusals by -E2BIG are for that, and a batch that shares it with others may fit alone. */
+/* More was loaded or made than one transaction may: refusals by -E2BIG are for that, and a batch that shares it
+ * with others may fit alone. */
 bool tree_is_overfull(const struct tree *t);
 size_t tree_rows(const struct tree *t); /* extents and ancestors that were loaded and made so far */
 

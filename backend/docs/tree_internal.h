@@ -212,7 +212,8 @@ int tree_acl_remove(struct tree_call *c, struct tree_row *row, bool is_default);
 int tree_acl_chmod(struct tree_call *c, struct tree_row *row);
 /* A new document: what it gets from its folder's default ACL, or else the umask. */
 int tree_acl_inherit(struct tree_call *c, const struct tree_row *folder, struct tree_row *row);
-/* What xattrs a row has, as one of this name comes, goes or changes: the bytes of its value before and after, -1 for none. */
+/* What xattrs a row has, as one of this name comes, goes or changes: the bytes of its value before and after, -1
+ * for none. */
 void tree_xattr_count(struct tree_row *row, struct span name, int64_t before, int64_t after);
 
 /* ---- tree_pieces.c: on the extents of one row, after tree_pieces_edit; each says in ret_change how many bytes are allocated more (or less, negative) ---- */

@@ -40,9 +40,9 @@ int upload_room(struct call *call, struct docs_store *store, int64_t replaces, i
 /* Kept by the call. For content the drive must be known. done is called once: -ERR_TOO_MANY, -ERR_BAD_DIGEST, -ECONNRESET, -ERR_TOO_LARGE, -EDQUOT, -ENOSPC, … */
 void upload_start(struct call *call, const struct upload_options *options, struct upload **ret);
 
-/* Content. Extents in order; inline data is borrowed from the upload. */
 /* What was stored is referred to: else its blocks go with the upload, whyever it came to nothing. */
 void upload_keep(struct upload *u);
+/* Content. Extents in order; inline data is borrowed from the upload. */
 int64_t upload_size(const struct upload *u);
 struct op_extent *upload_extents(const struct upload *u, size_t *ret_count);
 bool upload_has_blocks(const struct upload *u);

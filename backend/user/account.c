@@ -380,7 +380,8 @@ static int end_other_tokens(struct account_call *call, uint64_t id, bool keys)
 	return r;
 }
 
-/* In the transaction, before any other row of it is locked: all that make administrators less wait here for each other. */
+/* In the transaction, before any other row of it is locked: all that make administrators less wait here for each
+ * other. */
 static int keep_one_admin(struct account_call *call, uint64_t id, bool *ret_last)
 {
 	bool others = false;

@@ -54,7 +54,8 @@ struct account_fields {
 	bool revoke; /* with a new password: device keys end, too */
 };
 
-/* Who asks, as the store has it now: gateways may know it from a moment ago. -ERR_UNAUTHENTICATED: there is no such user any more. */
+/* Who asks, as the store has it now: gateways may know it from a moment ago. -ERR_UNAUTHENTICATED: there is no
+ * such user any more. */
 int account_know_caller(struct account_call *call);
 /* By the table of account_permit. id 0: no account yet. -ERR_UNAUTHENTICATED, -ERR_FORBIDDEN, -ERR_USER_NOT_FOUND. */
 int account_permit(struct account_call *call, enum account_mutation what, uint64_t id);
@@ -73,7 +74,8 @@ int account_read(struct account_call *call, uint64_t id, struct user_account *re
 int account_list(struct account_call *call, uint64_t after, size_t limit, struct user_account *ret, size_t *ret_count);
 int account_find(struct account_call *call, const char *name, struct user_account *ret);
 /*
- * One's own password is only replaced by one who knows it (-ERR_FORBIDDEN, -ERR_TOO_MANY). A new password ends all sessions but the one that
+ * One's own password is only replaced by one who knows it (-ERR_FORBIDDEN, -ERR_TOO_MANY). A new password ends all
+ * sessions but the one that
  * asks, and with `revoke` all device keys but the one that asks. -ERR_USER_NOT_FOUND, -ERR_UNPROCESSABLE, -ERR_EXISTS,
  * -ERR_LAST_ADMIN, -ERR_UNAVAILABLE: somebody else was faster.
  */

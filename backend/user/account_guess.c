@@ -6,9 +6,12 @@
 #include <errno.h>
 
 /*
- * Wrong passwords are counted after they were tried, so several may be tried at once: as many as one network's share of hashings. That none of
- * those tells more than the limit allows, what was counted is read again after the hashing, and a right password that came while its network
- * had to wait is refused like a wrong one. Counting before trying was rejected: it would refuse a person whose devices log in together.
+ * Wrong passwords are counted after they were tried, so several may be tried at once: as many as one network's share
+ * of hashings. That none of
+ * those tells more than the limit allows, what was counted is read again after the hashing, and a right password that
+ * came while its network
+ * had to wait is refused like a wrong one. Counting before trying was rejected: it would refuse a person whose
+ * devices log in together.
  */
 
 #define DELAYS_HERE (GUESS_FREE + 11)
@@ -37,7 +40,8 @@ struct guess {
 	bool counts_all;
 };
 
-/* People type passwords where names belong: what is kept is no name, and cannot be guessed from what lies in the database. */
+/* People type passwords where names belong: what is kept is no name, and cannot be guessed from what lies in the
+ * database. */
 static int make_guess(struct account_call *call, const char *name_key, const struct user_account *account,
 	enum guess_place place, struct guess *ret)
 {
@@ -57,7 +61,8 @@ static int make_guess(struct account_call *call, const char *name_key, const str
 }
 
 /*
- * How long there is to wait; 0: not at all. right: of a right password, that of who is known from here is let through. A wrong one waits as
+ * How long there is to wait; 0: not at all. right: of a right password, that of who is known from here is let
+ * through. A wrong one waits as
  * if it came from anywhere: else the answer told his neighbours that there is such a name.
  */
 static int64_t wait_of(const struct user_guesses *seen, const struct guess *g, int64_t now_ns, bool right)

@@ -61,7 +61,8 @@ static bool is_arabic(uint32_t c)
 	return is_any(c, MASK_LETTER) && uc_is_script(c, uc_script(0x0627));
 }
 
-/* Joiners are invisible, and change what is written after a virama and between letters of Arabic script. The fold drops them. */
+/* Joiners are invisible, and change what is written after a virama and between letters of Arabic script. The fold
+ * drops them. */
 static bool is_joined(uint32_t before, uint32_t c, uint32_t after)
 {
 	if (c != 0x200c && c != 0x200d)

@@ -1,9 +1,13 @@
 /*
- * account_name: what accounts and keys may be called, and what an address may look like. All of them are kept in NFC. Pure, any thread.
+ * account_name: what accounts and keys may be called, and what an address may look like. All of them are kept in NFC.
+ * Pure, any thread.
  *
- * A name is made of letters of one script with their marks, digits of one kind, and " . _ - @ + ' "; one space at a time, none at either end.
- * Han goes with kana, with bopomofo and with hangul, and all of these with Latin, as they are written; what belongs to every script
- * goes with each (UTS 39, "highly restrictive"). Joiners stand where a script needs them. Other characters could be invisible, turn the
+ * A name is made of letters of one script with their marks, digits of one kind, and " . _ - @ + ' "; one space at a
+ * time, none at either end.
+ * Han goes with kana, with bopomofo and with hangul, and all of these with Latin, as they are written; what belongs
+ * to every script
+ * goes with each (UTS 39, "highly restrictive"). Joiners stand where a script needs them. Other characters could be
+ * invisible, turn the
  * direction of writing, or mean something in a path. Two names that look alike have one key: the fold of account_text.
  */
 #ifndef NEPHOS_USER_ACCOUNT_NAME_H
@@ -22,7 +26,8 @@ struct account_name {
 /* -EINVAL, -ENAMETOOLONG: why is in ret_why, for the person who chose it. -ENOMEM. */
 int account_name_make(const char *text, struct account_name *ret, char ret_why[NAME_WHY_SIZE]);
 /*
- * What the account of a name that somebody types is found by, if there is one. exact is for accounts of before names were folded whose fold was another's already:
+ * What the account of a name that somebody types is found by, if there is one. exact is for accounts of before names
+ * were folded whose fold was another's already:
  * they are found by what they are called, to the byte. -EINVAL, -ENAMETOOLONG: nobody is called so;
  * exact is made all the same where it fits.
  */

@@ -1,5 +1,6 @@
 /*
- * account_network: where somebody asks from, as coarse as addresses are given out: 24 bits of IPv4, 64 of IPv6. Who has one address of such a
+ * account_network: where somebody asks from, as coarse as addresses are given out: 24 bits of IPv4, 64 of IPv6. Who
+ * has one address of such a
  * network has, or can get, the others. Pure, any thread.
  */
 #ifndef NEPHOS_USER_ACCOUNT_NETWORK_H

@@ -1,5 +1,6 @@
 /*
- * account_password: Argon2id of a password in NFC: however its letters were typed. Each hashing takes PASSWORD_MEMORY_BYTES and tens of
+ * account_password: Argon2id of a password in NFC: however its letters were typed. Each hashing takes
+ * PASSWORD_MEMORY_BYTES and tens of
  * milliseconds, so only some run at once. Any thread.
  */
 #ifndef NEPHOS_USER_ACCOUNT_PASSWORD_H
@@ -26,7 +27,8 @@ int password_check(const char *password, char ret_why[PASSWORD_WHY_SIZE]);
 /* -EAGAIN: too many wait; -ENOMEM; -EINVAL, -ENAMETOOLONG: not one that password_check lets through. */
 int password_hash(struct password_hasher *h, const char *password, char ret[USER_PASSWORD_HASH_SIZE]);
 /*
- * -EACCES: it is another. hash "": there is none, which takes as long to find out. Passwords were once hashed as they were typed: one that
+ * -EACCES: it is another. hash "": there is none, which takes as long to find out. Passwords were once hashed as they
+ * were typed: one that
  * NFC changes is tried so, too.
  */
 int password_verify(struct password_hasher *h, const char *hash, const char *password);

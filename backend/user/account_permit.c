@@ -7,7 +7,8 @@
 	[ROLE_ADMIN] = {         \
 		[TARGET_NONE] = VERDICT_##none, [TARGET_SELF] = VERDICT_##self, [TARGET_OTHER] = VERDICT_##other}
 
-/* That the last administrator stays one is no right of anybody: it is checked where nothing can change in between, in the transaction. */
+/* That the last administrator stays one is no right of anybody: it is checked where nothing can change in between,
+ * in the transaction. */
 static const enum account_verdict TABLE[ACCOUNT_MUTATIONS][ACCOUNT_ROLES][ACCOUNT_TARGETS] = {
 	[ACCOUNT_REGISTER] = {NOBODY(IF_OPEN, NEVER), USER(IF_OPEN, NEVER, NEVER), ADMIN(YES, NEVER, NEVER)},
 	[ACCOUNT_PROFILE] = {NOBODY(NEVER, LOG_IN_FIRST), USER(NEVER, YES, NOT_THERE), ADMIN(NEVER, YES, YES)},
@@ -18,7 +19,8 @@ static const enum account_verdict TABLE[ACCOUNT_MUTATIONS][ACCOUNT_ROLES][ACCOUN
 		ADMIN(YES, YES, YES)},
 	[ACCOUNT_DELETE] = {NOBODY(NEVER, LOG_IN_FIRST), USER(NEVER, YES, NOT_THERE), ADMIN(NEVER, YES, YES)},
 	[ACCOUNT_LOG_IN] = {NOBODY(YES, NEVER), USER(YES, NEVER, NEVER), ADMIN(YES, NEVER, NEVER)},
-	/* What opens an account is its user's alone: an administrator ends it with the account, or by a new password. */
+	/* What opens an account is its user's alone: an administrator ends it with the account, or by a new
+	 * password. */
 	[ACCOUNT_LOG_OUT] = {NOBODY(LOG_IN_FIRST, LOG_IN_FIRST), USER(NEVER, YES, NOT_THERE),
 		ADMIN(NEVER, YES, NOT_THERE)},
 	[ACCOUNT_KEY_MAKE] = {NOBODY(LOG_IN_FIRST, LOG_IN_FIRST), USER(NEVER, YES, NOT_THERE),

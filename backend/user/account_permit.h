@@ -1,5 +1,6 @@
 /*
- * account_permit: who may do what to whom, as one table. Every change of accounts and of what opens them asks it, whatever route it came by,
+ * account_permit: who may do what to whom, as one table. Every change of accounts and of what opens them asks it,
+ * whatever route it came by,
  * and does so before a kept answer is looked for: who repeats a request is judged as who he is now. Pure, any thread.
  */
 #ifndef NEPHOS_USER_ACCOUNT_PERMIT_H

@@ -1,4 +1,5 @@
-/* account_refold: gives accounts of before names were folded the key that they are found by now. Runs at every start and in between, by any instance. */
+/* account_refold: gives accounts of before names were folded the key that they are found by now. Runs at every
+ * start and in between, by any instance. */
 #ifndef NEPHOS_USER_ACCOUNT_REFOLD_H
 #define NEPHOS_USER_ACCOUNT_REFOLD_H
 

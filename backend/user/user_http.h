@@ -14,7 +14,8 @@
 
 #include <jansson.h>
 
-/* The address of who asks, as a gateway saw it. Only gateways reach this service, and none passes on what a client says of himself. */
+/* The address of who asks, as a gateway saw it. Only gateways reach this service, and none passes on what a client
+ * says of himself. */
 #define USER_CLIENT_HEADER "Nephos-Client"
 
 #define HASHING_MAX 128	 /* requests that hash or wait for it: at 50 ms and two at once, three seconds */

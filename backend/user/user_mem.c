@@ -147,18 +147,26 @@ static int op_account_unfolded(struct user_store *s, size_t limit, struct user_a
 	return 0;
 }
 
+/* The row that is to have this key. -ENOENT; -EEXIST: another one has it. */
+static int row_for_key(struct user_store *s, uint64_t id, const char *name_key, struct user_account **ret)
+{
+	const struct user_account *named = account_by_key(s, name_key);
+
+	*ret = user_mem_account(s, id);
+	if (!*ret)
+		return -ENOENT;
+	return named && named != *ret ? -EEXIST : 0;
+}
+
 static int op_account_refold(struct user_store *s, uint64_t id, const char *name_key)
 {
-	struct user_account *row = user_mem_account(s, id);
-	const struct user_account *named = account_by_key(s, name_key);
+	struct user_account *row;
 	int r = user_mem_enter(s, "account_refold");
 
+	if (r == 0)
+		r = row_for_key(s, id, name_key, &row);
 	if (r < 0)
 		return r;
-	if (!row)
-		return -ENOENT;
-	if (named && named != row)
-		return -EEXIST;
 	snprintf(row->name_key, sizeof(row->name_key), "%s", name_key);
 	row->unfolded = false;
 	return 0;
@@ -166,16 +174,13 @@ static int op_account_refold(struct user_store *s, uint64_t id, const char *name
 
 static int op_account_update(struct user_store *s, const struct user_account *a)
 {
-	struct user_account *row = user_mem_account(s, a->id);
-	const struct user_account *named = account_by_key(s, a->name_key);
+	struct user_account *row;
 	int r = user_mem_enter(s, "account_update");
 
+	if (r == 0)
+		r = row_for_key(s, a->id, a->name_key, &row);
 	if (r < 0)
 		return r;
-	if (!row)
-		return -ENOENT;
-	if (named && named != row)
-		return -EEXIST;
 	*row = *a;
 	return 0;
 }

@@ -100,7 +100,8 @@ static void hashing_submit(struct service *s, struct http_request *req, service_
 	}
 	if (service_submit_slow(s, hash_next, s) == 0)
 		return;
-	/* The workers are stopping. A job may have taken this turn meanwhile, and left its own: one is left over, and is answered here. */
+	/* The workers are stopping. A job may have taken this turn meanwhile, and left its own: one is left over,
+	 * and is answered here. */
 	h = (struct hashing *)turns_take(turns);
 	refuse_turn(h->req, -ERR_UNAVAILABLE);
 	hashing_end(turns, h);

@@ -68,7 +68,8 @@ const struct pg_statement SQL_NETWORKS_FORGET = {
 	"networks_forget", "DELETE FROM known_network WHERE seen_ns < $1", false};
 
 /*
- * account_admin. All that would make an administrator less lock the first two, in the order of ids, before anything else: so they go one after the other,
+ * account_admin. All that would make an administrator less lock the first two, in the order of ids, before anything
+ * else: so they go one after the other,
  * and whoever waited sees what the one before has left.
  */
 const struct pg_statement SQL_ADMINS_LOCK = {

@@ -50,7 +50,8 @@ struct user_guesses {
 	int64_t known_ns; /* when that was written down last; 0: never */
 };
 
-/* The n-th failure (from 0) waits delay_ns[n], or the last of the table; a row that is older than memory_ns begins anew. */
+/* The n-th failure (from 0) waits delay_ns[n], or the last of the table; a row that is older than memory_ns begins
+ * anew. */
 struct user_guess_delays {
 	const int64_t *delay_ns;
 	size_t count;
@@ -107,7 +108,8 @@ struct user_store_ops {
 	int (*account_get)(struct user_store *s, uint64_t id, bool lock, struct user_account *ret);
 	/* By either key; the second one comes before the first. -ENOENT. */
 	int (*account_find)(struct user_store *s, const char *key, const char *before, struct user_account *ret);
-	/* Those whose key is of before names were folded, in the order of ids; and the one that one of them has from now on: -EEXIST, -ENOENT. */
+	/* Those whose key is of before names were folded, in the order of ids; and the one that one of them has
+	 * from now on: -EEXIST, -ENOENT. */
 	int (*account_unfolded)(struct user_store *s, size_t limit, struct user_account *ret, size_t *ret_count);
 	int (*account_refold)(struct user_store *s, uint64_t id, const char *name_key);
 	int (*account_list)(
@@ -116,7 +118,8 @@ struct user_store_ops {
 	int (*account_update)(struct user_store *s, const struct user_account *a);
 	int (*account_delete)(
 		struct user_store *s, uint64_t id, int64_t now_ns); /* with its tokens, into the outbox; -ENOENT */
-	/* What stands against a password; it costs the same whether there is such an account (0: none) and such rows, or not. */
+	/* What stands against a password; it costs the same whether there is such an account (0: none) and such
+	 * rows, or not. */
 	int (*guess_look)(struct user_store *s, const struct user_guess_key *here, const struct user_guess_key *all,
 		uint64_t account_id, struct user_guesses *ret);
 	int (*guess_failed)(struct user_store *s, const struct user_guess_key *key, int64_t now_ns,
@@ -125,9 +128,11 @@ struct user_store_ops {
 	/* The account has logged in from here; of its networks the newest stay. */
 	int (*network_know)(
 		struct user_store *s, uint64_t account_id, const char *network, int64_t now_ns, size_t keep);
-	/* Rows of guesses whose last one is older, and the oldest beyond this many; networks that were not seen since. */
+	/* Rows of guesses whose last one is older, and the oldest beyond this many; networks that were not seen
+	 * since. */
 	int (*guesses_trim)(struct user_store *s, int64_t oldest_ns, size_t keep, int64_t oldest_network_ns);
-	/* Until the end of the transaction no administrator becomes none, and none is deleted. ret: whether there is one besides this. */
+	/* Until the end of the transaction no administrator becomes none, and none is deleted. ret: whether there
+	 * is one besides this. */
 	int (*admins_lock)(struct user_store *s, uint64_t but_id, bool *ret_others);
 	/* Until the end of the transaction nobody else makes an account. */
 	int (*accounts_lock)(struct user_store *s, bool *ret_any);

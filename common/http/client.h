@@ -20,7 +20,8 @@ struct http_client;
 struct http_call;
 
 struct http_response {
-	/* 0, or why there is no (whole) response: -ECONNREFUSED, -EHOSTUNREACH, -ERR_NO_SUCH_HOST, -ECONNRESET, -ETIMEDOUT, -ERR_NO_TLS,
+	/* 0, or why there is no (whole) response: -ECONNREFUSED, -EHOSTUNREACH, -ERR_NO_SUCH_HOST, -ECONNRESET,
+	 * -ETIMEDOUT, -ERR_NO_TLS,
 	 * -ERR_CERTIFICATE, -E2BIG, -ECANCELED, -EPROTO (no HTTP) … */
 	int error;
 	bool connected;	 /* false: no byte of the request was sent, so that trying elsewhere is always safe */
@@ -54,7 +55,8 @@ struct http_call_options {
 	 * side waits for one; waited_ms since our last byte. A failure ends the call with it. */
 	int (*waiting)(void *cookie, unsigned waited_ms);
 	/* The two below are for http_client_perform only, and looked at about once a second. */
-	/* No sign of life of the server (a byte of an answer; a 100 is one) for so long after our last byte: -ETIMEDOUT. 0: no such limit. */
+	/* No sign of life of the server (a byte of an answer; a 100 is one) for so long after our last byte:
+	 * -ETIMEDOUT. 0: no such limit. */
 	unsigned first_byte_ms;
 	void (*on_tick)(
 		void *cookie); /* so that somebody may be told that it goes on, or that it does not; may be NULL */

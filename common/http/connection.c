@@ -17,10 +17,14 @@
  *   any client whose end came together with its last bytes: libmicrohttpd (0.9.75) takes one edge of epoll for both, and reads no further.
  *     Shutting what the client has shut already makes another edge. It does no harm to an answer that is being sent.
  *
- * Gone is who has reset the connection. Who has shut his sending side may have done only that (RFC 9112, 9.6: "nc -N" does), and is owed his
- * answer; who has closed altogether looks the same until something is sent to him, and then resets. So a FIN ends no request that is
- * answered in bounded time, and none whose answer is under way, which finds out by being sent: the events of a drive have a heartbeat. What
- * may sleep for as long as a poll is given up when its client was half closed for some seconds, or those who left would pile up.
+ * Gone is who has reset the connection. Who has shut his sending side may have done only that (RFC 9112, 9.6: "nc -N"
+ * does), and is owed his
+ * answer; who has closed altogether looks the same until something is sent to him, and then resets. So a FIN ends no
+ * request that is
+ * answered in bounded time, and none whose answer is under way, which finds out by being sent: the events of a drive
+ * have a heartbeat. What
+ * may sleep for as long as a poll is given up when its client was half closed for some seconds, or those who left
+ * would pile up.
  *
  * What is on the server's lists has an open socket for as long as the server's lock is held.
  */

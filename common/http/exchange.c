@@ -11,12 +11,17 @@
  * when the request is complete (again after each resume there). An answer queued at the header closes the connection, as whatever is left of
  * the body would be taken for the next request; so it is queued there only if a body is coming that nobody wants, and otherwise at the end.
  *
- * Sleeping, and clients that have shut their sending side (0.9.75 and 1.0.1). A connection that is suspended in a turn which began with reading
- * begins its next turn with reading, too, whatever its state is by then, and an end found there closes it without an answer. So:
- *   a request that is whole is given one turn of its own before it sleeps (rest), after which the library waits for us and not for the socket;
+ * Sleeping, and clients that have shut their sending side (0.9.75 and 1.0.1). A connection that is suspended in a
+ * turn which began with reading
+ * begins its next turn with reading, too, whatever its state is by then, and an end found there closes it without an
+ * answer. So:
+ *   a request that is whole is given one turn of its own before it sleeps (rest), after which the library waits for
+ *   us and not for the socket;
  *   a small body is taken in while the guard still thinks (hold): with all of it here the request is whole;
- *   what the library has read of a large body is taken before it sleeps (stream.c), so that an end found then really is one in the middle.
- * Left are small bodies in chunks, and such as were sent without waiting for 100: they get no answer, and are not done, if their end comes with
+ *   what the library has read of a large body is taken before it sleeps (stream.c), so that an end found then really
+ *   is one in the middle.
+ * Left are small bodies in chunks, and such as were sent without waiting for 100: they get no answer, and are not
+ * done, if their end comes with
  * them while the guard thinks; and large bodies in chunks whose reader is behind when the end comes.
  */
 
@@ -171,7 +176,8 @@ static int find_route(struct http_request *req)
 	return r;
 }
 
-/* OPTIONS is answered from the table, unless it has rows of its own; a browser's question before a request is always ours. */
+/* OPTIONS is answered from the table, unless it has rows of its own; a browser's question before a request is
+ * always ours. */
 static bool answer_without_route(struct http_request *req)
 {
 	bool options = strcmp(req->method, "OPTIONS") == 0;
@@ -292,7 +298,8 @@ static int hold(struct http_request *req, const char *data, size_t size)
 	return r;
 }
 
-/* Bytes of a body whose guard has not said anything when the header was there. *ret_go: it has by now, and nothing was taken. */
+/* Bytes of a body whose guard has not said anything when the header was there. *ret_go: it has by now, and nothing
+ * was taken. */
 static enum MHD_Result on_early_data(struct http_request *req, const char *data, size_t *size, bool *ret_go)
 {
 	enum MHD_Result r = MHD_YES;

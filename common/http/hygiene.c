@@ -173,7 +173,8 @@ static void check_framing(struct scan *s)
 		scan_refuse(s, -ERR_BAD_REQUEST, "an unknown expectation");
 	req->chunked = s->codings != 0;
 	req->length = req->chunked ? -1 : (int64_t)length;
-	/* HTTP/1.0 knows no interim answers; with white space behind it the library says none, and the client does without in the end. */
+	/* HTTP/1.0 knows no interim answers; with white space behind it the library says none, and the client does
+	 * without in the end. */
 	req->expects_continue = s->expect && s->version_1_1 && strcasecmp(s->expect, EXPECT_CONTINUE) == 0;
 }
 
@@ -234,8 +235,10 @@ static size_t scheme_size(const char *target)
 }
 
 /*
- * A target names a path ("/a"), this server as a whole ("*", for OPTIONS alone), or both server and path ("http://host/a": what is said to
- * proxies, and must be taken from everybody; RFC 9112, 3.2.2). Of the last only the path goes on: here are no documents of other hosts.
+ * A target names a path ("/a"), this server as a whole ("*", for OPTIONS alone), or both server and path
+ * ("http://host/a": what is said to
+ * proxies, and must be taken from everybody; RFC 9112, 3.2.2). Of the last only the path goes on: here are no
+ * documents of other hosts.
  */
 static void take_target(struct scan *s, const struct request_line *line)
 {
@@ -324,7 +327,8 @@ static bool has_repeats(const struct http_request *req)
 /* The connection's memory goes with the connection; the request may be read for longer. */
 static int keep_fields(struct http_request *req, size_t bytes)
 {
-	/* A line that is joined to another one leaves its name, which is longer than what joins them or replaced by its NULs. */
+	/* A line that is joined to another one leaves its name, which is longer than what joins them or replaced
+	 * by its NULs. */
 	char *text = malloc(bytes + 1);
 	bool repeats = has_repeats(req);
 	size_t kept = 0;
@@ -363,8 +367,10 @@ static void take_trace(struct http_request *req, struct span trace)
 }
 
 /*
- * There is nothing that a request without a body could be told to go on with. The library (0.9.75) says so all the same and takes what
- * follows for a body of no bytes, after which no answer can be queued. It looks for the field once more when we are through with it, so the
+ * There is nothing that a request without a body could be told to go on with. The library (0.9.75) says so all the
+ * same and takes what
+ * follows for a body of no bytes, after which no answer can be queued. It looks for the field once more when we are
+ * through with it, so the
  * field, in its buffer, must not say that any more.
  */
 static void drop_expectation(struct scan *s)

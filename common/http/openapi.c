@@ -76,7 +76,8 @@ static bool has_parameter(const json_t *parameters, struct span name)
 	return false;
 }
 
-/* What a placeholder can be as it stands: with it an operation can be tried from the page. An id is nobody's to know. */
+/* What a placeholder can be as it stands: with it an operation can be tried from the page. An id is nobody's to
+ * know. */
 static const char *placeholder_example(struct span name)
 {
 	static const struct {

@@ -6,20 +6,24 @@
  *   HTTP_BODY_NONE    a body means nothing: a small one is read away, 413 beyond; then the handler runs.
  *   HTTP_BODY_WHOLE   the body is collected up to the route's body_max (413 beyond), then the handler runs.
  *   HTTP_BODY_STREAM  the handler runs at once; it reads the body by http_request_read. At most HTTP_STREAM_BYTES lie in memory: a
- *                     full buffer suspends the connection until the handler reads. Who waits to be told to go on (Expect) is told so
+ *                     full buffer suspends the connection until the handler reads. Who waits to be told to go on
+ *                     (Expect) is told so
  *                     by the first read: what is refused before it is refused before the body is sent.
  * A body in a content coding is refused with 415: it would be stored as if it were the content.
  * Handlers run on the server's thread and must not block. Each request is answered exactly once, from any thread, at any later time;
  * until then the connection is suspended and the request valid. After http_respond* the caller must not touch the request.
  * When the client goes away first, http_request_on_abort tells; the handler still answers (the answer goes nowhere). A client that only
- * shuts its sending side gets its answer: the end of what it says ends nothing else, but for polls (http_request_is_poll).
+ * shuts its sending side gets its answer: the end of what it says ends nothing else, but for polls
+ * (http_request_is_poll).
  *
  * An answer may come before the body was read. A body of which little is left is read away, and the connection lives on. Otherwise the answer
  * goes out at once and the connection is closed after it; a streamed answer (http_respond_stream) in the middle of a body waits for its end.
  *
  * What is refused before routing, 400 and close: doubled or combined Content-Length and Transfer-Encoding, codings other than
- * chunked, not exactly one Host (HTTP/1.0 may do without), versions other than 1.0 and 1.1, a field of one value given twice
- * (common/http/fields.h), and every loose spelling of a header (docs/threat-model.md). 431: headers beyond HEADER_BYTES_MAX or HTTP_HEADERS_MAX.
+ * chunked, not exactly one Host (HTTP/1.0 may do without), versions other than 1.0 and 1.1, a field of one value
+ * given twice
+ * (common/http/fields.h), and every loose spelling of a header (docs/threat-model.md). 431: headers beyond
+ * HEADER_BYTES_MAX or HTTP_HEADERS_MAX.
  * OPTIONS is answered from the route table.
  */
 #ifndef NEPHOS_HTTP_SERVER_H
@@ -34,7 +38,8 @@
 #include <sys/types.h>
 
 #define HTTP_STREAM_BYTES (256u * 1024) /* of a streamed body in memory: hides one scheduling delay at 1 GB/s */
-/* A poll that its client may have left: somebody with a pipe waits so long for news, and no more polls than come in this time are for nobody. */
+/* A poll that its client may have left: somebody with a pipe waits so long for news, and no more polls than come
+ * in this time are for nobody. */
 #define HTTP_HALF_CLOSED_MS 5000
 #define HTTP_PARAMS_MAX 6 /* {placeholders} in one route */
 
@@ -79,7 +84,8 @@ struct http_server_options {
 	bool (*guard)(struct http_request *req, const struct http_route *route, void *cookie);
 	void *cookie;		 /* for handlers and guard */
 	struct metrics *metrics; /* may be NULL: requests by route and status, latency, bytes, connections */
-	/* Pages of which other origins may use it from a browser (common/http/cors.h); NULL: of none. Must outlive the server. */
+	/* Pages of which other origins may use it from a browser (common/http/cors.h); NULL: of none. Must outlive
+	 * the server. */
 	const char *cors_origins;
 	const struct watch *watch; /* for the rows of common/http/watch.h; may be NULL; must outlive the server */
 };
@@ -96,13 +102,16 @@ const char *http_request_method(const struct http_request *req);
 const char *http_request_target(const struct http_request *req); /* raw, with query; always a path, or "*" */
 /* One decoded {placeholder}; never contains NUL or '/'; the rest {name...} comes raw (still encoded). Empty span when absent. */
 struct span http_request_param(const struct http_request *req, const char *name);
-/* Decoded value of the query parameter of that name ('+' is a space), NULL when absent. name must live as long as the request. */
+/* Decoded value of the query parameter of that name ('+' is a space), NULL when absent. name must live as long as
+ * the request. */
 const char *http_request_query(const struct http_request *req, const char *name);
-/* Absent: ret stays what it was. -ERR_BAD_REQUEST: neither true nor false, no such number (common/http/query.h); a refusal of the request
+/* Absent: ret stays what it was. -ERR_BAD_REQUEST: neither true nor false, no such number (common/http/query.h); a
+ * refusal of the request
  * with that code and without a detail of its own then says which one. */
 int http_request_query_bool(const struct http_request *req, const char *name, bool *ret);
 int http_request_query_number(const struct http_request *req, const char *name, int64_t min, int64_t max, int64_t *ret);
-/* The value without white space around it, all members of a list; NULL when absent. Of fields that nobody here knows the first. */
+/* The value without white space around it, all members of a list; NULL when absent. Of fields that nobody here
+ * knows the first. */
 const char *http_request_header(const struct http_request *req, const char *name);
 /* Calls fn for every header field. */
 void http_request_each_header(
@@ -126,12 +135,14 @@ void http_request_on_readable(
 	struct http_request *req, void (*fn)(struct http_request *req, void *cookie), void *cookie);
 /*
  * fn is called at most once, on the server's thread, when the client is gone before the answer was given; not if it had gone before this call.
- * Gone is who reset the connection or left in the middle of the body; who closed it is not told from who only shuts his side (see is_poll).
+ * Gone is who reset the connection or left in the middle of the body; who closed it is not told from who only shuts
+ * his side (see is_poll).
  * It may run while another thread answers: what it uses belongs into http_request_set_data, which is freed after it. A request that waits is
  * looked at twice a second.
  */
 void http_request_on_abort(struct http_request *req, void (*fn)(struct http_request *req, void *cookie), void *cookie);
-/* The answer may be a long time coming: who has shut his sending side for half_closed_ms, and no answer has begun, is gone. */
+/* The answer may be a long time coming: who has shut his sending side for half_closed_ms, and no answer has begun,
+ * is gone. */
 void http_request_is_poll(struct http_request *req);
 
 /* A response whose body is pulled. */

@@ -23,7 +23,8 @@
 /* Of libmicrohttpd, per connection: header, fields, the answer's header. It is cleared after each request, which 64 KiB would show. */
 #define CONNECTION_POOL_BYTES (32u * 1024)
 #define PULL_BLOCK_BYTES (64u * 1024) /* most that one pull is asked for */
-/* An unread body that is read away to keep the connection: cheaper than a new one. So is one that means nothing (of a GET). */
+/* An unread body that is read away to keep the connection: cheaper than a new one. So is one that means nothing
+ * (of a GET). */
 #define DRAIN_BYTES_MAX (256u * 1024)
 /* The library parses where the bytes came to lie, and forgives what its later versions refuse by themselves. */
 #define PARSES_IN_PLACE (MHD_VERSION < 0x00097701)
@@ -169,7 +170,8 @@ void request_wake(struct http_request *req);
 /* Bytes of the body that are still to come; UINT64_MAX: nobody knows. With req->lock held, or on the loop. */
 uint64_t request_body_left(const struct http_request *req);
 
-/* hygiene.c: 0, -ERR_BAD_REQUEST, -ERR_HEADERS_TOO_LARGE, -ENOMEM; ret_why, of HYGIENE_WHY_BYTES, says what for. Fills fields (lists in one
+/* hygiene.c: 0, -ERR_BAD_REQUEST, -ERR_HEADERS_TOO_LARGE, -ENOMEM; ret_why, of HYGIENE_WHY_BYTES, says what for.
+ * Fills fields (lists in one
  * line each), length, trace; makes the target a path. */
 #define HYGIENE_WHY_BYTES 160
 struct request_line {

@@ -169,6 +169,7 @@ check "a password is asked for on the terminal" ends 0 python3 "$WORK/type.py" t
 check "by name" grep -q "Password of $ME at $URL: " "$WORK/out"
 check_not "and not shown" says third-secret
 
+# The pause makes the transfer take longer than the second in which nothing is shown.
 check "a transfer of more than a second shows on a terminal how far it is" sh -c 'mkfifo slow; { cat big; sleep 1.5; cat big; } >slow & script -qec "$1 put - /slow <slow" /dev/null >shown 2>&1; wait; grep -q "/slow  .* MiB, .*/s" shown' - "$N"
 check "and not elsewhere" sh -c '{ cat big; sleep 1.5; cat big; } | "$1" put - /slow 2>shown; test ! -s shown' - "$N"
 

@@ -9,13 +9,8 @@
 #	user_service up|down
 
 DOCS_PROGRAM=${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}/bin/nephos-docs
-PG=$("$E2E_ROOT/tests/lib/postgres.sh" start "$WORK/pg")
-at_end "'$E2E_ROOT/tests/lib/postgres.sh' stop '$WORK/pg'"
-DATABASE=${PG/dbname=postgres/dbname=docs}
-psql -X -q "$PG" -c 'CREATE DATABASE docs'
-head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"$WORK/cluster.key"
-chmod 600 "$WORK/cluster.key"
-PROOF=$(printf nephos-cluster-v1 | openssl dgst -sha256 -mac HMAC -macopt "hexkey:$(cat "$WORK/cluster.key")" | sed 's/.* //')
+. "$E2E_ROOT/tests/lib/alone.sh"
+alone docs
 
 # Users 1 to 4 exist; 1 is an administrator; $WORK/deleted has the ids of deleted users, one a line.
 cat >"$WORK/users.py" <<'PY'

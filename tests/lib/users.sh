@@ -7,13 +7,8 @@
 #	value JQ                         of the last answer
 
 PROGRAM=${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}/bin/nephos-user
-PG=$("$E2E_ROOT/tests/lib/postgres.sh" start "$WORK/pg")
-at_end "'$E2E_ROOT/tests/lib/postgres.sh' stop '$WORK/pg'"
-DATABASE=${PG/dbname=postgres/dbname=users}
-psql -X -q "$PG" -c 'CREATE DATABASE users'
-head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"$WORK/cluster.key"
-chmod 600 "$WORK/cluster.key"
-PROOF=$(printf nephos-cluster-v1 | openssl dgst -sha256 -mac HMAC -macopt "hexkey:$(cat "$WORK/cluster.key")" | sed 's/.* //')
+. "$E2E_ROOT/tests/lib/alone.sh"
+alone users
 
 # ---- the gateway: answers the registry with one service, confirms or refuses what it is to forget ----
 cat >"$WORK/gateway.py" <<'PY'

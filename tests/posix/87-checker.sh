@@ -72,13 +72,24 @@ pids_of() {
 	*) cat "$E2E_DATA/run/$1.pid" ;;
 	esac
 }
+# Within ten seconds; one that nobody has waited for yet has ended, too.
+ended() {
+	local tries
+	for ((tries = 0; tries < 200; tries++)); do
+		[ -d "/proc/$1" ] && ! grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null || return 0
+		sleep 0.05
+	done
+	return 1
+}
 killed() {
-	local part sides=""
+	local part sides="" pid pids=()
 	for part in "$@"; do
 		case $part in mount-*) sides+=" ${part#mount-}" && echo "kills $(tr ab AB <<<"${part#mount-}")" && read -r _ <&3 ;; esac
-		kill -KILL "$(pids_of "$part" | head -n 1)" || return 1
+		pid=$(pids_of "$part" | head -n 1)
+		kill -KILL "$pid" || return 1
+		pids+=("$pid")
 	done
-	sleep 0.5
+	for pid in "${pids[@]}"; do ended "$pid" || return 1; done
 	"$UP" --data "$E2E_DATA" >&2 || return 1
 	case $sides in *a*) echo "back A" ;; esac
 	case $sides in *b*) umount -l "$B" && "$WORK/mount-b" >&2 && echo "back B" ;; esac

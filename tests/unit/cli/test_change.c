@@ -16,8 +16,8 @@ static void mkdir_asks_for_the_parent_by_path(void **state)
 
 	(void)state;
 	store_start(&s,
-		STORE_STEPS({200, "{\"id\":\"42\"}", NULL}, {201, "{}", NULL}, {200, "{\"id\":\"1\"}", NULL},
-			{201, "{}", NULL}));
+		STORE_STEPS({200, "{\"id\":\"42\",\"type\":\"dir\"}", NULL}, {201, "{}", NULL},
+			{200, "{\"id\":\"1\",\"type\":\"dir\"}", NULL}, {201, "{}", NULL}));
 	assert_int_equal(STORE_COMMAND(&s, "mkdir", "/a b/c/"), EXIT_DONE);
 	assert_string_equal(s.asked[0].target, HOME "/items?path=/a%20b");
 	assert_string_equal(s.asked[1].target, HOME "/folders");
@@ -32,7 +32,7 @@ static void mkdir_sends_a_name_that_is_no_text_exactly(void **state)
 	struct store s;
 
 	(void)state;
-	store_start(&s, STORE_STEPS({200, "{\"id\":\"1\"}", NULL}, {201, "{}", NULL}));
+	store_start(&s, STORE_STEPS({200, "{\"id\":\"1\",\"type\":\"dir\"}", NULL}, {201, "{}", NULL}));
 	assert_int_equal(STORE_COMMAND(&s, "mkdir", "\xff"), EXIT_DONE);
 	assert_non_null(strstr(s.asked[1].body, "\"name_b64\":\"/w==\""));
 	store_stop(&s);

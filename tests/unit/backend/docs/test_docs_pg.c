@@ -349,9 +349,10 @@ static void read_extents(struct worker *w, int64_t id, int64_t from, int64_t len
 static void stored_block(struct worker *w, uint8_t mark, uint32_t size, struct docs_block *ret)
 {
 	struct docs_block block = {.size = size, .uploader = w->scope.user};
+	int64_t room;
 
 	memset(block.sha256, mark, sizeof(block.sha256));
-	assert_ok(w, w->store->ops->block_generation(w->store, &block));
+	assert_ok(w, w->store->ops->block_generation(w->store, &w->scope, &block, &room));
 	assert_ok(w, w->store->ops->block_stored(w->store, &w->scope, &block, ret));
 }
 

@@ -197,19 +197,21 @@ static void the_default_is_for_those_without_a_quota_of_their_own(void **state)
 static struct docs_block upload(struct worker *w, uint8_t mark, uint32_t size)
 {
 	struct docs_block block = {.size = size, .uploader = w->scope.user}, ret;
+	int64_t room;
 
 	memset(block.sha256, mark, sizeof(block.sha256));
-	assert_ok(w, w->store->ops->block_generation(w->store, &block));
+	assert_ok(w, w->store->ops->block_generation(w->store, &w->scope, &block, &room));
 	assert_ok(w, w->store->ops->block_stored(w->store, &w->scope, &block, &ret));
 	return ret;
 }
 
 static int64_t room_of(struct worker *w)
 {
-	struct docs_drive drive;
+	struct docs_block unused;
+	int64_t room;
 
-	assert_ok(w, w->store->ops->drive_get(w->store, &w->scope, &drive));
-	return drive.block_room;
+	assert_ok(w, w->store->ops->block_generation(w->store, &w->scope, &unused, &room));
+	return room;
 }
 
 static int on_block(uint32_t drive, const struct docs_block *block, void *cookie)

@@ -169,9 +169,10 @@ static void much_content_of_an_orphan_goes_in_pieces(void **state)
 static struct docs_block upload(struct worker *w, uint8_t mark)
 {
 	struct docs_block block = {.size = 100, .uploader = w->scope.user}, ret;
+	int64_t room;
 
 	memset(block.sha256, mark, sizeof(block.sha256));
-	assert_ok(w, w->store->ops->block_generation(w->store, &block));
+	assert_ok(w, w->store->ops->block_generation(w->store, &w->scope, &block, &room));
 	assert_ok(w, w->store->ops->block_stored(w->store, &w->scope, &block, &ret));
 	return ret;
 }
@@ -198,9 +199,10 @@ static void a_row_that_comes_too_late_is_not_written(void **state)
 {
 	struct worker *w = *state;
 	struct docs_block block = {.size = 100, .uploader = w->scope.user, .within_s = 10}, ret;
+	int64_t room;
 
 	memset(block.sha256, 8, sizeof(block.sha256));
-	assert_ok(w, w->store->ops->block_generation(w->store, &block));
+	assert_ok(w, w->store->ops->block_generation(w->store, &w->scope, &block, &room));
 	block.made_at -= 60;
 	assert_int_equal(w->store->ops->block_stored(w->store, &w->scope, &block, &ret), -ENOENT);
 	assert_int_equal(w->store->ops->block_find(w->store, &w->scope, block.sha256, &ret), -ENOENT);
@@ -376,13 +378,14 @@ static void *race_upload(void *cookie)
 	for (int i = 0; i < RACE_ROUNDS; i++) {
 		struct docs_block block = {.size = 100}, stored;
 		char name[16];
+		int64_t room;
 
 		if (i % RACE_ALONE == 0)
 			race_alone(racer->race, true);
 		memset(block.sha256, 100 + i % 5, sizeof(block.sha256));
 		snprintf(name, sizeof(name), "r%d", i);
 		if (ops->block_find(w->store, &w->scope, block.sha256, &stored) == -ENOENT &&
-			(ops->block_generation(w->store, &block) < 0 ||
+			(ops->block_generation(w->store, &w->scope, &block, &room) < 0 ||
 				ops->block_stored(w->store, &w->scope, &block, &stored) < 0))
 			racer->failed = true;
 		const struct op made = {.kind = OP_CREATE,

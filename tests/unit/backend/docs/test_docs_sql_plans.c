@@ -28,6 +28,7 @@ static const struct explained EXPLAINED[] = {
 	{&SQL_DRIVE_HOME, "bigint"},
 	{&SQL_DRIVE_MAKE, "bigint, bytea, bigint, boolean"},
 	{&SQL_DRIVE_GET, SCOPE},
+	{&SQL_BLOCK_GENERATION, SCOPE},
 	{&SQL_DRIVE_LIST, "bigint"},
 	{&SQL_DRIVE_CHANGE, SCOPE ", bytea, bigint"},
 	{&SQL_DRIVE_TRASH, SCOPE ", bytea"},

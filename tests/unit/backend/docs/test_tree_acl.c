@@ -10,21 +10,6 @@
 
 /* The check of the drive behind each apply says whether modes and ACLs are in step: these say what they are. */
 
-static int setup(void **state)
-{
-	static struct trial trial;
-
-	trial_init(&trial);
-	*state = &trial;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	trial_fini(*state);
-	return 0;
-}
-
 #define NO_ID UINT32_MAX
 enum { OWNER = 1, USER = 2, GROUP = 4, MASK = 16, OTHERS = 32 };
 
@@ -283,22 +268,20 @@ static void what_cannot_have_an_acl_is_refused(void **state)
 	assert_int_equal(op_check(&op), 0);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(setting_an_acl_sets_the_mode),
-		CASE(an_acl_that_is_a_mode_is_not_kept),
-		CASE(an_acl_without_entries_is_removed_and_leaves_the_mode),
-		CASE(chmod_changes_the_mask),
-		CASE(what_is_made_inherits_instead_of_the_umask),
-		CASE(a_default_acl_that_is_a_mode_is_the_mask_of_what_is_made),
-		CASE(without_a_mode_the_default_acl_decides_alone),
-		CASE(a_folder_made_in_the_same_batch_hands_on_what_it_inherited),
-		CASE(a_batch_that_fails_leaves_acl_and_mode),
-		CASE(nosgid_clears_the_bit),
-		CASE(what_cannot_have_an_acl_is_refused),
+		TRIAL_CASE(setting_an_acl_sets_the_mode),
+		TRIAL_CASE(an_acl_that_is_a_mode_is_not_kept),
+		TRIAL_CASE(an_acl_without_entries_is_removed_and_leaves_the_mode),
+		TRIAL_CASE(chmod_changes_the_mask),
+		TRIAL_CASE(what_is_made_inherits_instead_of_the_umask),
+		TRIAL_CASE(a_default_acl_that_is_a_mode_is_the_mask_of_what_is_made),
+		TRIAL_CASE(without_a_mode_the_default_acl_decides_alone),
+		TRIAL_CASE(a_folder_made_in_the_same_batch_hands_on_what_it_inherited),
+		TRIAL_CASE(a_batch_that_fails_leaves_acl_and_mode),
+		TRIAL_CASE(nosgid_clears_the_bit),
+		TRIAL_CASE(what_cannot_have_an_acl_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

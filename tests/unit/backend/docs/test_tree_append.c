@@ -8,21 +8,6 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-static int setup(void **state)
-{
-	static struct trial trial;
-
-	trial_init(&trial);
-	*state = &trial;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	trial_fini(*state);
-	return 0;
-}
-
 static void assert_content(struct trial *t, int64_t id, const char *text)
 {
 	char bytes[64];
@@ -108,11 +93,10 @@ static void append_beyond_the_largest_file_is_refused(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		CASE(append_is_put_where_the_file_ends_then_and_says_where),
-		CASE(appends_of_several_batches_lie_one_behind_the_other),
-		CASE(append_beyond_the_largest_file_is_refused),
+		TRIAL_CASE(append_is_put_where_the_file_ends_then_and_says_where),
+		TRIAL_CASE(appends_of_several_batches_lie_one_behind_the_other),
+		TRIAL_CASE(append_beyond_the_largest_file_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

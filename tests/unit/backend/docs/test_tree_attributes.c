@@ -10,21 +10,6 @@
 #include <sys/stat.h>
 #include <cmocka.h>
 
-static int setup(void **state)
-{
-	static struct trial trial;
-
-	trial_init(&trial);
-	*state = &trial;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	trial_fini(*state);
-	return 0;
-}
-
 static struct op xattr_of(int64_t id, const char *name, const char *value)
 {
 	return (struct op){.kind = OP_SETXATTR, .id = id, .name = span_str(name), .target = span_str(value)};
@@ -266,19 +251,18 @@ static void what_clears_the_set_id_bits_takes_the_capability_and_no_other_xattr(
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		CASE(setattr_changes_what_is_given_and_ctime),
-		CASE(setattr_of_nothing_changes_ctime),
-		CASE(setattr_works_on_the_root_and_not_on_nothing),
-		CASE(a_writer_without_privilege_clears_the_set_id_bits),
-		CASE(a_mode_that_comes_with_what_clears_the_set_id_bits_is_the_later_one),
-		CASE(what_clears_the_set_id_bits_takes_the_capability_and_no_other_xattr),
-		CASE(xattrs_are_set_changed_and_removed),
-		CASE(xattr_flags_say_whether_it_must_be_there),
-		CASE(xattrs_of_one_batch_see_each_other_and_fail_together),
-		CASE(xattr_names_together_have_a_limit),
-		CASE(xattrs_of_a_folder_go_with_it),
+		TRIAL_CASE(setattr_changes_what_is_given_and_ctime),
+		TRIAL_CASE(setattr_of_nothing_changes_ctime),
+		TRIAL_CASE(setattr_works_on_the_root_and_not_on_nothing),
+		TRIAL_CASE(a_writer_without_privilege_clears_the_set_id_bits),
+		TRIAL_CASE(a_mode_that_comes_with_what_clears_the_set_id_bits_is_the_later_one),
+		TRIAL_CASE(what_clears_the_set_id_bits_takes_the_capability_and_no_other_xattr),
+		TRIAL_CASE(xattrs_are_set_changed_and_removed),
+		TRIAL_CASE(xattr_flags_say_whether_it_must_be_there),
+		TRIAL_CASE(xattrs_of_one_batch_see_each_other_and_fail_together),
+		TRIAL_CASE(xattr_names_together_have_a_limit),
+		TRIAL_CASE(xattrs_of_a_folder_go_with_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,21 +12,6 @@
 
 #define SPREAD 2000 /* pieces of the document that is cloned */
 
-static int setup(void **state)
-{
-	static struct trial trial;
-
-	trial_init(&trial);
-	*state = &trial;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	trial_fini(*state);
-	return 0;
-}
-
 /* A file of single bytes with nothing between them. */
 static int64_t spread_file(struct trial *t, const char *name)
 {
@@ -229,14 +214,13 @@ static void xattrs_of_a_document_have_one_bound_together(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		CASE(clones_that_multiply_are_refused_and_leave_nothing),
-		CASE(clones_copy_only_so_much_inline_content),
-		CASE(more_extents_than_a_batch_may_read_are_not_taken),
-		CASE(content_whose_bytes_were_too_many_may_go_whole_but_not_in_part),
-		CASE(many_small_ranges_are_wide_for_what_lies_around_them),
-		CASE(xattrs_of_a_document_have_one_bound_together),
+		TRIAL_CASE(clones_that_multiply_are_refused_and_leave_nothing),
+		TRIAL_CASE(clones_copy_only_so_much_inline_content),
+		TRIAL_CASE(more_extents_than_a_batch_may_read_are_not_taken),
+		TRIAL_CASE(content_whose_bytes_were_too_many_may_go_whole_but_not_in_part),
+		TRIAL_CASE(many_small_ranges_are_wide_for_what_lies_around_them),
+		TRIAL_CASE(xattrs_of_a_document_have_one_bound_together),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,21 +11,6 @@
 
 #define READ_BYTES 65536
 
-static int setup(void **state)
-{
-	static struct trial trial;
-
-	trial_init(&trial);
-	*state = &trial;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	trial_fini(*state);
-	return 0;
-}
-
 static void assert_content(struct trial *t, int64_t id, const char *text)
 {
 	char bytes[READ_BYTES];
@@ -755,36 +740,35 @@ static void random_content_is_what_a_plain_array_says(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		CASE(write_makes_content_size_and_times),
-		CASE(write_over_an_inline_piece_changes_it_in_place),
-		CASE(neighbouring_inline_pieces_become_one),
-		CASE(inline_pieces_stay_below_their_limit),
-		CASE(block_pieces_that_continue_each_other_become_one),
-		CASE(block_pieces_of_two_generations_stay_apart),
-		CASE(write_into_a_block_cuts_it_in_two),
-		CASE(write_names_only_blocks_that_are_there_and_ranges_inside_them),
-		CASE(holes_remove_and_keep_or_extend_the_size),
-		CASE(truncate_cuts_and_growing_again_shows_zeros),
-		CASE(truncate_to_the_same_size_changes_times_but_not_the_etag),
-		CASE(replace_drops_all_old_content_without_loading_it),
-		CASE(replace_and_writes_of_one_batch_follow_each_other),
-		CASE(write_takes_attributes_of_a_close_in_the_same_op),
-		CASE(write_is_for_files_only),
-		CASE(if_match_refuses_a_write_over_newer_content),
-		CASE(quota_is_never_exceeded_and_shrinking_always_passes),
-		CASE(quota_failure_names_the_op_that_went_over),
-		CASE(room_is_charged_once_and_what_is_written_there_is_not),
-		CASE(room_that_is_not_there_is_refused_and_changes_nothing),
-		CASE(room_beyond_the_end_stays_until_the_file_is_cut),
-		CASE(holes_give_room_back_and_zeros_keep_it),
-		CASE(a_clone_of_room_is_a_hole),
-		CASE(clone_shares_blocks_and_copies_inline_pieces),
-		CASE(clone_within_a_document_needs_ranges_apart),
-		CASE(failing_batch_gives_content_back),
-		CASE(backwards_and_scattered_small_writes_keep_memory_in_bounds),
-		CASE(random_content_is_what_a_plain_array_says),
+		TRIAL_CASE(write_makes_content_size_and_times),
+		TRIAL_CASE(write_over_an_inline_piece_changes_it_in_place),
+		TRIAL_CASE(neighbouring_inline_pieces_become_one),
+		TRIAL_CASE(inline_pieces_stay_below_their_limit),
+		TRIAL_CASE(block_pieces_that_continue_each_other_become_one),
+		TRIAL_CASE(block_pieces_of_two_generations_stay_apart),
+		TRIAL_CASE(write_into_a_block_cuts_it_in_two),
+		TRIAL_CASE(write_names_only_blocks_that_are_there_and_ranges_inside_them),
+		TRIAL_CASE(holes_remove_and_keep_or_extend_the_size),
+		TRIAL_CASE(truncate_cuts_and_growing_again_shows_zeros),
+		TRIAL_CASE(truncate_to_the_same_size_changes_times_but_not_the_etag),
+		TRIAL_CASE(replace_drops_all_old_content_without_loading_it),
+		TRIAL_CASE(replace_and_writes_of_one_batch_follow_each_other),
+		TRIAL_CASE(write_takes_attributes_of_a_close_in_the_same_op),
+		TRIAL_CASE(write_is_for_files_only),
+		TRIAL_CASE(if_match_refuses_a_write_over_newer_content),
+		TRIAL_CASE(quota_is_never_exceeded_and_shrinking_always_passes),
+		TRIAL_CASE(quota_failure_names_the_op_that_went_over),
+		TRIAL_CASE(room_is_charged_once_and_what_is_written_there_is_not),
+		TRIAL_CASE(room_that_is_not_there_is_refused_and_changes_nothing),
+		TRIAL_CASE(room_beyond_the_end_stays_until_the_file_is_cut),
+		TRIAL_CASE(holes_give_room_back_and_zeros_keep_it),
+		TRIAL_CASE(a_clone_of_room_is_a_hole),
+		TRIAL_CASE(clone_shares_blocks_and_copies_inline_pieces),
+		TRIAL_CASE(clone_within_a_document_needs_ranges_apart),
+		TRIAL_CASE(failing_batch_gives_content_back),
+		TRIAL_CASE(backwards_and_scattered_small_writes_keep_memory_in_bounds),
+		TRIAL_CASE(random_content_is_what_a_plain_array_says),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

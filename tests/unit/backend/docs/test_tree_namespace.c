@@ -10,21 +10,6 @@
 #include <sys/stat.h>
 #include <cmocka.h>
 
-static int setup(void **state)
-{
-	static struct trial trial;
-
-	trial_init(&trial);
-	*state = &trial;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	trial_fini(*state);
-	return 0;
-}
-
 static void create_makes_a_document_and_tells_the_folder(void **state)
 {
 	struct trial *t = *state;
@@ -531,33 +516,32 @@ static void thousands_of_ops_take_no_quadratic_time(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		CASE(create_makes_a_document_and_tells_the_folder),
-		CASE(create_takes_what_it_is_given),
-		CASE(create_symlink_has_the_size_of_its_target),
-		CASE(create_refuses_a_name_that_exists_and_a_parent_that_does_not),
-		CASE(create_uses_only_ids_that_were_reserved_and_are_free),
-		CASE(create_in_a_set_group_id_folder_inherits_its_group),
-		CASE(folders_count_two_links_and_one_for_each_folder_in_them),
-		CASE(batch_goes_by_ids_it_reserved_and_holds_as_a_whole),
-		CASE(unlink_of_the_last_name_leaves_an_orphan_that_costs_nothing),
-		CASE(what_lost_its_last_name_is_not_there_for_who_has_no_session),
-		CASE(unlink_of_one_of_two_names_keeps_the_document),
-		CASE(unlink_of_the_name_a_row_says_makes_it_say_another),
-		CASE(unlink_and_rmdir_refuse_the_wrong_kind_and_the_wrong_document),
-		CASE(rmdir_needs_an_empty_folder_and_removes_it_at_once),
-		CASE(batch_may_empty_a_folder_and_remove_it),
-		CASE(folder_made_and_removed_in_one_batch_leaves_only_its_journal),
-		CASE(name_that_goes_and_comes_back_in_one_batch_leads_to_the_new_document),
-		CASE(link_refuses_folders_existing_names_and_other_drives),
-		CASE(link_stops_at_the_limit),
-		CASE(if_match_lets_only_the_named_content_be_removed),
-		CASE(failing_batch_leaves_the_others_of_its_transaction_alone),
-		CASE(a_file_without_a_name_is_in_no_folder_until_it_is_linked),
-		CASE(a_file_without_a_name_can_be_made_and_linked_in_one_batch),
-		CASE(only_a_file_is_made_without_a_name_and_in_a_folder_that_is_there),
-		CASE(thousands_of_ops_take_no_quadratic_time),
+		TRIAL_CASE(create_makes_a_document_and_tells_the_folder),
+		TRIAL_CASE(create_takes_what_it_is_given),
+		TRIAL_CASE(create_symlink_has_the_size_of_its_target),
+		TRIAL_CASE(create_refuses_a_name_that_exists_and_a_parent_that_does_not),
+		TRIAL_CASE(create_uses_only_ids_that_were_reserved_and_are_free),
+		TRIAL_CASE(create_in_a_set_group_id_folder_inherits_its_group),
+		TRIAL_CASE(folders_count_two_links_and_one_for_each_folder_in_them),
+		TRIAL_CASE(batch_goes_by_ids_it_reserved_and_holds_as_a_whole),
+		TRIAL_CASE(unlink_of_the_last_name_leaves_an_orphan_that_costs_nothing),
+		TRIAL_CASE(what_lost_its_last_name_is_not_there_for_who_has_no_session),
+		TRIAL_CASE(unlink_of_one_of_two_names_keeps_the_document),
+		TRIAL_CASE(unlink_of_the_name_a_row_says_makes_it_say_another),
+		TRIAL_CASE(unlink_and_rmdir_refuse_the_wrong_kind_and_the_wrong_document),
+		TRIAL_CASE(rmdir_needs_an_empty_folder_and_removes_it_at_once),
+		TRIAL_CASE(batch_may_empty_a_folder_and_remove_it),
+		TRIAL_CASE(folder_made_and_removed_in_one_batch_leaves_only_its_journal),
+		TRIAL_CASE(name_that_goes_and_comes_back_in_one_batch_leads_to_the_new_document),
+		TRIAL_CASE(link_refuses_folders_existing_names_and_other_drives),
+		TRIAL_CASE(link_stops_at_the_limit),
+		TRIAL_CASE(if_match_lets_only_the_named_content_be_removed),
+		TRIAL_CASE(failing_batch_leaves_the_others_of_its_transaction_alone),
+		TRIAL_CASE(a_file_without_a_name_is_in_no_folder_until_it_is_linked),
+		TRIAL_CASE(a_file_without_a_name_can_be_made_and_linked_in_one_batch),
+		TRIAL_CASE(only_a_file_is_made_without_a_name_and_in_a_folder_that_is_there),
+		TRIAL_CASE(thousands_of_ops_take_no_quadratic_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

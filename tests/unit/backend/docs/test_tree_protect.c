@@ -9,21 +9,6 @@
 #include <sys/stat.h>
 #include <cmocka.h>
 
-static int setup(void **state)
-{
-	static struct trial trial;
-
-	trial_init(&trial);
-	*state = &trial;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	trial_fini(*state);
-	return 0;
-}
-
 static int protect(struct trial *t, int64_t id, uint32_t bits)
 {
 	return trial_error(t, &(struct op){.kind = OP_SETATTR, .fields = OP_HAS_PROTECT, .id = id, .protect = bits});
@@ -200,13 +185,12 @@ static void a_mode_keeps_the_protection_and_a_link_has_none(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		CASE(nothing_of_an_immutable_file_changes_and_it_keeps_its_names),
-		CASE(an_append_only_file_grows_at_its_end_alone),
-		CASE(a_protected_folder_keeps_its_names),
-		CASE(protection_counts_within_the_batch_that_sets_it_and_is_undone_with_it),
-		CASE(a_mode_keeps_the_protection_and_a_link_has_none),
+		TRIAL_CASE(nothing_of_an_immutable_file_changes_and_it_keeps_its_names),
+		TRIAL_CASE(an_append_only_file_grows_at_its_end_alone),
+		TRIAL_CASE(a_protected_folder_keeps_its_names),
+		TRIAL_CASE(protection_counts_within_the_batch_that_sets_it_and_is_undone_with_it),
+		TRIAL_CASE(a_mode_keeps_the_protection_and_a_link_has_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

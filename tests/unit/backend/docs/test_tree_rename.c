@@ -9,21 +9,6 @@
 #include <sys/stat.h>
 #include <cmocka.h>
 
-static int setup(void **state)
-{
-	static struct trial trial;
-
-	trial_init(&trial);
-	*state = &trial;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	trial_fini(*state);
-	return 0;
-}
-
 static void rename_moves_a_file_and_tells_both_folders(void **state)
 {
 	struct trial *t = *state;
@@ -405,27 +390,26 @@ static void random_renames_keep_the_tree_a_tree(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		CASE(rename_moves_a_file_and_tells_both_folders),
-		CASE(rename_of_a_folder_moves_its_link),
-		CASE(rename_within_one_folder_tells_it_once),
-		CASE(rename_over_a_file_leaves_it_an_orphan),
-		CASE(rename_over_one_link_of_a_file_keeps_the_other),
-		CASE(rename_of_a_further_link_leaves_the_name_the_row_says),
-		CASE(rename_over_folders_follows_kinds_and_emptiness),
-		CASE(rename_onto_itself_changes_nothing_but_the_journal),
-		CASE(rename_noreplace_refuses_a_taken_name_only),
-		CASE(a_whiteout_takes_the_old_name_in_the_same_step),
-		CASE(a_rename_that_is_refused_leaves_no_whiteout),
-		CASE(rename_below_itself_is_refused_at_any_depth),
-		CASE(renames_of_one_batch_see_where_the_others_went),
-		CASE(rename_into_a_folder_of_the_same_batch_knows_its_ancestors),
-		CASE(creates_that_name_each_other_as_parents_do_not_hang),
-		CASE(exchange_swaps_files_and_folders_across_folders),
-		CASE(exchange_refuses_a_folder_and_its_ancestor_in_either_order),
-		CASE(rename_refuses_what_is_not_there),
-		CASE(random_renames_keep_the_tree_a_tree),
+		TRIAL_CASE(rename_moves_a_file_and_tells_both_folders),
+		TRIAL_CASE(rename_of_a_folder_moves_its_link),
+		TRIAL_CASE(rename_within_one_folder_tells_it_once),
+		TRIAL_CASE(rename_over_a_file_leaves_it_an_orphan),
+		TRIAL_CASE(rename_over_one_link_of_a_file_keeps_the_other),
+		TRIAL_CASE(rename_of_a_further_link_leaves_the_name_the_row_says),
+		TRIAL_CASE(rename_over_folders_follows_kinds_and_emptiness),
+		TRIAL_CASE(rename_onto_itself_changes_nothing_but_the_journal),
+		TRIAL_CASE(rename_noreplace_refuses_a_taken_name_only),
+		TRIAL_CASE(a_whiteout_takes_the_old_name_in_the_same_step),
+		TRIAL_CASE(a_rename_that_is_refused_leaves_no_whiteout),
+		TRIAL_CASE(rename_below_itself_is_refused_at_any_depth),
+		TRIAL_CASE(renames_of_one_batch_see_where_the_others_went),
+		TRIAL_CASE(rename_into_a_folder_of_the_same_batch_knows_its_ancestors),
+		TRIAL_CASE(creates_that_name_each_other_as_parents_do_not_hang),
+		TRIAL_CASE(exchange_swaps_files_and_folders_across_folders),
+		TRIAL_CASE(exchange_refuses_a_folder_and_its_ancestor_in_either_order),
+		TRIAL_CASE(rename_refuses_what_is_not_there),
+		TRIAL_CASE(random_renames_keep_the_tree_a_tree),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

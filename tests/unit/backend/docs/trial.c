@@ -256,3 +256,18 @@ struct op op_link_of(int64_t id, int64_t parent, const char *name)
 {
 	return (struct op){.kind = OP_LINK, .id = id, .parent = parent, .name = span_str(name)};
 }
+
+int trial_setup(void **state)
+{
+	static struct trial trial;
+
+	trial_init(&trial);
+	*state = &trial;
+	return 0;
+}
+
+int trial_teardown(void **state)
+{
+	trial_fini(*state);
+	return 0;
+}

@@ -23,6 +23,10 @@ struct trial {
 
 void trial_init(struct trial *t);
 void trial_fini(struct trial *t);
+/* For cmocka: *state is a trial of the test's own. */
+int trial_setup(void **state);
+int trial_teardown(void **state);
+#define TRIAL_CASE(name) cmocka_unit_test_setup_teardown(name, trial_setup, trial_teardown)
 
 /* One batch. results (may be NULL): of its ops. */
 int trial_apply(struct trial *t, const struct op *ops, size_t count, const struct op_result **ret_results);

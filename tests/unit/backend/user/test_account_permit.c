@@ -1,4 +1,5 @@
-/* Who may do what to whom: every cell tried on the rules themselves, against sentences that are written down here a second time. */
+/* Who may do what to whom: every cell tried on the rules themselves, against sentences that are written down here
+ * a second time. */
 #include "tests/unit/backend/user/fixture.h"
 
 #include <stdio.h>

@@ -521,7 +521,8 @@ static void what_expects_to_go_on_with_nothing_is_answered(void **state)
 	close(fd);
 }
 
-/* To a reader for whom only CR LF ends a line the extension goes on, and what we would answer next is part of this body. */
+/* To a reader for whom only CR LF ends a line the extension goes on, and what we would answer next is part of this
+ * body. */
 static void nothing_follows_chunks_that_the_library_reads_loosely(void **state)
 {
 	char text[4096];

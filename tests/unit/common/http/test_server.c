@@ -558,7 +558,8 @@ static void who_has_said_all_gets_the_answer(void **state)
 		int fd = wire_connect(http_server_port(w->server)), arrived = gate_count(&w->arrived);
 		struct http_request *held;
 
-		/* Also while the guard thinks about it; but not with a body in chunks (see exchange.c): libmicrohttpd keeps no such request. */
+		/* Also while the guard thinks about it; but not with a body in chunks (see exchange.c):
+		 * libmicrohttpd keeps no such request. */
 		w->guard_holds = i % 2 && !strstr(requests[i / 2], "chunked");
 		assert_true(wire_say(fd, requests[i / 2]));
 		shutdown(fd, SHUT_WR);
