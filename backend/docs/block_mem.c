@@ -13,12 +13,15 @@ struct mem_block {
 	UT_hash_handle hh;
 };
 
+#define TOTAL_BYTES (INT64_C(1) << 30)
+
 struct block_mem {
 	struct block_store base;
 	pthread_mutex_t lock; /* guards all below */
 	struct mem_block *blocks;
 	unsigned calls_left;
 	int error;
+	int64_t left; /* bytes */
 };
 
 static void key_of(const struct block_name *name, struct block_name *ret)
@@ -168,9 +171,10 @@ static int mem_free_bytes(struct block_store *s, int64_t *ret, int64_t *ret_tota
 	struct block_mem *m = (struct block_mem *)s;
 	int r = enter(m);
 
-	pthread_mutex_unlock(&m->lock);
 	if (r == 0)
-		*ret = *ret_total = INT64_C(1) << 30;
+		*ret = m->left;
+	*ret_total = TOTAL_BYTES;
+	pthread_mutex_unlock(&m->lock);
 	return r;
 }
 
@@ -204,10 +208,20 @@ int block_mem_new(struct block_store **ret)
 
 	if (!m)
 		return -ENOMEM;
+	m->left = TOTAL_BYTES;
 	m->base.ops = &block_mem_ops;
 	pthread_mutex_init(&m->lock, NULL);
 	*ret = &m->base;
 	return 0;
+}
+
+void block_mem_left(struct block_store *s, int64_t bytes)
+{
+	struct block_mem *m = (struct block_mem *)s;
+
+	pthread_mutex_lock(&m->lock);
+	m->left = bytes;
+	pthread_mutex_unlock(&m->lock);
 }
 
 void block_mem_fail(struct block_store *s, unsigned after, int error)
