@@ -163,8 +163,9 @@ static int op_account_refold(struct user_store *s, uint64_t id, const char *name
 	struct user_account *row;
 	int r = user_mem_enter(s, "account_refold");
 
-	if (r == 0)
-		r = row_for_key(s, id, name_key, &row);
+	if (r < 0)
+		return r;
+	r = row_for_key(s, id, name_key, &row);
 	if (r < 0)
 		return r;
 	snprintf(row->name_key, sizeof(row->name_key), "%s", name_key);
@@ -177,8 +178,9 @@ static int op_account_update(struct user_store *s, const struct user_account *a)
 	struct user_account *row;
 	int r = user_mem_enter(s, "account_update");
 
-	if (r == 0)
-		r = row_for_key(s, a->id, a->name_key, &row);
+	if (r < 0)
+		return r;
+	r = row_for_key(s, a->id, a->name_key, &row);
 	if (r < 0)
 		return r;
 	*row = *a;
