@@ -332,6 +332,8 @@ int gateway_start(const struct gateway_options *options, struct gateway **ret)
 		.port = options->port,
 		.threads = options->threads,
 		.connections_max = GATEWAY_CONNECTIONS_MAX,
+		.connections_per_address_max = options->connections_per_address,
+		.exempt = options->trusted_proxies,
 		.routes = g->routes,
 		.watch = &g->watch,
 		.guard = guard,

@@ -8,6 +8,8 @@
 #include "common/http/server.h"
 
 #define GATEWAY_CONNECTIONS_MAX 16384 /* of clients; a suspended long poll is one */
+/* Of one address, unless told: a large office behind one, with a mount and a browser each. It takes four to take all. */
+#define GATEWAY_CONNECTIONS_PER_ADDRESS 4096
 
 struct gateway;
 
@@ -17,8 +19,10 @@ struct gateway_options {
 	uint16_t port;
 	unsigned threads;
 	const char *peers; /* base URLs of all gateways, with commas; may be NULL: shown in /status, for clients */
-	const char *trusted_proxies; /* whose X-Forwarded-For is believed (client_address); may be NULL */
-	const uint8_t *cluster_key;  /* 32 bytes */
+	const char *
+		trusted_proxies; /* ADDRESS[/BITS], with commas: their X-Forwarded-For is believed (client_address), and they are exempt from the limit of connections; may be NULL */
+	const uint8_t *cluster_key;	  /* 32 bytes */
+	unsigned connections_per_address; /* 0: no limit */
 	const char
 		*cors_origins;	/* pages of which other origins may use the store (common/http/cors.h); NULL: of none */
 	const char *assets_dir; /* of the API pages; may be NULL: there are none */

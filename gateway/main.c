@@ -4,8 +4,10 @@
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "common/http/cors.h"
+#include "common/http/peers.h"
 #include "gateway/gateway.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +20,9 @@
 
 static const char HELP[] = "nephos-gateway: the front door of a nephos store.\n"
 			   "Services register here; clients are authenticated and sent on to them.\n";
+
+#define PER_ADDRESS_TEXT "4096"
+static_assert(GATEWAY_CONNECTIONS_PER_ADDRESS == 4096, "PER_ADDRESS_TEXT");
 
 static const struct config_setting SETTINGS[] = {
 	{.flag = "listen", .kind = CONFIG_TEXT, .fallback = "127.0.0.1", .help = "address to listen on"},
@@ -37,6 +42,12 @@ static const struct config_setting SETTINGS[] = {
 	{.flag = "cors-origins",
 		.kind = CONFIG_TEXT,
 		.help = "origins whose pages may use the store from a browser, with commas; * for all; none unless told"},
+	{.flag = "connections-per-address",
+		.kind = CONFIG_NUMBER,
+		.fallback = PER_ADDRESS_TEXT,
+		.min = 0,
+		.max = GATEWAY_CONNECTIONS_MAX,
+		.help = "connections that one address, no trusted proxy, may have (of IPv6: one /64); 0: no limit"},
 	{.flag = "web-dir", .kind = CONFIG_TEXT, .help = "folder with the files of the API pages"},
 	{.flag = "log-level", .kind = CONFIG_TEXT, .fallback = "info", .help = "debug, info, warning or error"},
 	{0},
@@ -89,11 +100,18 @@ static int run(const struct config *config, const sigset_t *signals)
 		.trusted_proxies = config_text(config, "trusted-proxies"),
 		.cluster_key = key,
 		.cors_origins = config_text(config, "cors-origins"),
+		.connections_per_address = (unsigned)config_number(config, "connections-per-address"),
 		.assets_dir = config_text(config, "web-dir"),
 	};
 	if (!cors_policy_is_valid(options.cors_origins)) {
 		log_error(NULL, "--cors-origins %s: wanted are SCHEME://HOST[:PORT] with commas, or *",
 			options.cors_origins);
+		return -EINVAL;
+	}
+	if (!peers_list_is_good(options.trusted_proxies)) {
+		log_error(NULL,
+			"--trusted-proxies %s: wanted are ADDRESS or ADDRESS/BITS, with commas between, at most %d",
+			options.trusted_proxies, PEERS_NETWORKS_MAX);
 		return -EINVAL;
 	}
 	allow_descriptors();

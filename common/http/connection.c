@@ -1,10 +1,12 @@
 #include "common/http/server_internal.h"
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -31,11 +33,14 @@
 
 #define LOOK_BATCH 128 /* sockets asked about in one call */
 
+static const char LATE_ANSWER[] = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
 static void set_peer(struct connection *c, struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	const struct sockaddr *address = info ? info->client_addr : NULL;
 
+	c->counted = peers_key(address, &c->key);
 	if (address && address->sa_family == AF_INET)
 		inet_ntop(AF_INET, &((const struct sockaddr_in *)address)->sin_addr, c->peer, sizeof(c->peer));
 	else if (address && address->sa_family == AF_INET6)
@@ -55,6 +60,8 @@ static struct connection *connection_new(struct http_server *s, struct MHD_Conne
 		return NULL;
 	c->fd = descriptor(connection);
 	set_peer(c, connection);
+	if (c->counted)
+		peers_enter(s->peers, &c->key);
 	pthread_mutex_lock(&s->lock);
 	c->next = s->open;
 	if (c->next)
@@ -76,6 +83,8 @@ static void connection_free(struct http_server *s, struct connection *c)
 	if (c->next)
 		c->next->prev = c->prev;
 	pthread_mutex_unlock(&s->lock);
+	if (c->counted)
+		peers_leave(s->peers, &c->key);
 	free(c);
 }
 
@@ -91,6 +100,26 @@ static void linger(struct http_server *s, int fd, const struct connection *c)
 	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (copy >= 0)
 		reaper_linger_take(s->reaper, copy);
+}
+
+/* Before the library has done anything for it. */
+enum MHD_Result connection_on_accept(void *cookie, const struct sockaddr *address, socklen_t size)
+{
+	struct http_server *s = cookie;
+	char text[INET6_ADDRSTRLEN] = "";
+	struct peer_key key;
+	bool first;
+
+	(void)size;
+	if (!peers_key(address, &key) || peers_may_enter(s->peers, &key, &first))
+		return MHD_YES;
+	metric_inc(s->connections_refused);
+	inet_ntop(AF_INET6, key.bytes, text, sizeof(text));
+	if (first)
+		log_warning(NULL,
+			"address=%s limit=%u outcome=\"as many connections as one address may have: more are closed\"",
+			text, s->options.connections_per_address_max);
+	return MHD_NO;
 }
 
 void connection_on_change(
@@ -112,6 +141,49 @@ void connection_on_change(
 struct connection *connection_of(struct MHD_Connection *connection)
 {
 	return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+bool connection_take_head(struct connection *c)
+{
+	unsigned turn = c ? atomic_load(&c->turn) : 0;
+
+	return !c || (!(turn & CONNECTION_LATE) && atomic_compare_exchange_strong(&c->turn, &turn, turn + 1));
+}
+
+void connection_end_request(struct connection *c)
+{
+	if (c && atomic_load(&c->turn) & 1)
+		atomic_fetch_add(&c->turn, 1);
+}
+
+/* What ever came over it, read or not. Where the kernel does not say, nothing ever comes, and the idle limit is all there is. */
+static uint64_t bytes_received(int fd)
+{
+	struct tcp_info info = {0};
+	socklen_t size = sizeof(info);
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_bytes_received : 0;
+}
+
+/* The library has a limit for silence only, which a byte now and then never meets. */
+static void look_after_head(struct http_server *s, struct connection *c, int64_t now_ns)
+{
+	unsigned turn = atomic_load(&c->turn);
+
+	if (turn & 1 || turn & CONNECTION_LATE)
+		return;
+	if (turn != c->seen_turn) {
+		c->seen_turn = turn;
+		c->seen_bytes = bytes_received(c->fd);
+		c->head_ns = 0;
+	} else if (!c->head_ns) {
+		c->head_ns = bytes_received(c->fd) > c->seen_bytes ? now_ns : 0;
+	} else if (now_ns - c->head_ns >= s->options.head_ms * NS_PER_MS &&
+		atomic_compare_exchange_strong(&c->turn, &turn, turn | CONNECTION_LATE)) {
+		metric_inc(s->late_heads);
+		(void)send(c->fd, LATE_ANSWER, sizeof(LATE_ANSWER) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+		(void)shutdown(c->fd, SHUT_RDWR);
+	}
 }
 
 /* With the request's lock held. */
@@ -158,9 +230,11 @@ static struct connection *look_after_batch(struct connection *c)
 void connection_look_around(void *cookie)
 {
 	struct http_server *s = cookie;
-	int64_t now_ns = clock_mono_ns();
+	const int64_t now_ns = clock_mono_ns();
 
 	pthread_mutex_lock(&s->lock);
+	for (struct connection *c = s->open; c; c = c->next)
+		look_after_head(s, c, now_ns);
 	for (struct http_request *req = s->requests; req; req = req->next)
 		look_after_request(req, now_ns);
 	for (struct connection *c = s->open; c;)

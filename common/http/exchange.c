@@ -214,6 +214,8 @@ static enum MHD_Result on_header(
 	bool held;
 	int r;
 
+	if (!connection_take_head(connection_of(connection)))
+		return MHD_NO;
 	/* From here on somebody has to answer. */
 	atomic_fetch_add(&req->refs, 1);
 	req->is_head = strcmp(line->method, "HEAD") == 0;
@@ -405,6 +407,7 @@ static void note_unread(const struct http_request *req, struct MHD_Connection *c
 
 	if (c)
 		c->unread = req->stage != STAGE_WHOLE;
+	connection_end_request(c);
 }
 
 static void end_stream(const struct http_request *req, bool whole)

@@ -18,7 +18,8 @@
 #include <unistd.h>
 
 #define CONNECTIONS_DEFAULT 1024u
-#define IDLE_S_DEFAULT 75u /* longer than a long poll's 60 s, and what nginx has */
+#define HEAD_MS_DEFAULT 10000u /* 16 KiB by the slowest modem, and a lost packet or two */
+#define IDLE_S_DEFAULT 75u     /* longer than a long poll's 60 s, and what nginx has */
 #define BACKLOG 1024
 
 /* Requests. */
@@ -109,6 +110,12 @@ static int add_metrics(struct http_server *s)
 	if (!r)
 		r = metrics_add(m, METRIC_GAUGE, "nephos_http_connections", "", "Open connections", &s->connections);
 	if (!r)
+		r = metrics_add(m, METRIC_COUNTER, "nephos_http_connections_refused_total", "",
+			"Connections closed at once, as their address had its share", &s->connections_refused);
+	if (!r)
+		r = metrics_add(m, METRIC_COUNTER, "nephos_http_late_heads_total", "",
+			"Connections closed because a request's head was not complete in time", &s->late_heads);
+	if (!r)
 		r = metrics_add(
 			m, METRIC_COUNTER, "nephos_http_received_bytes_total", "", "Request bodies", &s->bytes_in);
 	if (!r)
@@ -180,14 +187,13 @@ static int start_daemon(struct http_server *s)
 	};
 
 	s->daemon = MHD_start_daemon(
-		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO | MHD_USE_ERROR_LOG, 0, NULL,
-		NULL, exchange_on_access, s, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, s, MHD_OPTION_LISTEN_SOCKET,
-		s->listen_fd, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_POOL_BYTES,
-		MHD_OPTION_CONNECTION_LIMIT, o->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-		o->connections_per_ip_max, MHD_OPTION_CONNECTION_TIMEOUT, o->idle_s, MHD_OPTION_URI_LOG_CALLBACK,
-		exchange_on_line, s, MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, s, MHD_OPTION_NOTIFY_COMPLETED,
-		exchange_on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, connection_on_change, s, MHD_OPTION_ARRAY,
-		extra, MHD_OPTION_END);
+		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO | MHD_USE_ERROR_LOG, 0,
+		connection_on_accept, s, exchange_on_access, s, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, s,
+		MHD_OPTION_LISTEN_SOCKET, s->listen_fd, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)CONNECTION_POOL_BYTES, MHD_OPTION_CONNECTION_LIMIT, o->connections_max,
+		MHD_OPTION_CONNECTION_TIMEOUT, o->idle_s, MHD_OPTION_URI_LOG_CALLBACK, exchange_on_line, s,
+		MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, s, MHD_OPTION_NOTIFY_COMPLETED, exchange_on_completed, s,
+		MHD_OPTION_NOTIFY_CONNECTION, connection_on_change, s, MHD_OPTION_ARRAY, extra, MHD_OPTION_END);
 	return s->daemon ? 0 : -EIO;
 }
 
@@ -212,6 +218,8 @@ static int init(struct http_server *s, const struct http_server_options *options
 	s->options = *options;
 	if (!s->options.connections_max)
 		s->options.connections_max = CONNECTIONS_DEFAULT;
+	if (!s->options.head_ms)
+		s->options.head_ms = HEAD_MS_DEFAULT;
 	if (!s->options.idle_s)
 		s->options.idle_s = IDLE_S_DEFAULT;
 	if (!s->options.half_closed_ms)
@@ -239,6 +247,8 @@ int http_server_start(const struct http_server_options *options, struct http_ser
 	r = router_new(options->routes, &s->router);
 	if (!r)
 		r = add_metrics(s);
+	if (!r)
+		r = peers_new(options->connections_per_address_max, options->exempt, &s->peers);
 	if (!r)
 		r = listen_any(options->address, options->port, &s->listen_fd, &s->port);
 	if (!r)
@@ -307,6 +317,7 @@ void server_unref(struct http_server *s)
 	if (atomic_fetch_sub(&s->refs, 1) != 1)
 		return;
 	router_free(s->router);
+	peers_free(s->peers);
 	free(s->route_metrics);
 	pthread_cond_destroy(&s->idle);
 	pthread_mutex_destroy(&s->lock);

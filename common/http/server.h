@@ -71,12 +71,14 @@ struct http_route {
 };
 
 struct http_server_options {
-	const char *address;		 /* "127.0.0.1", "0.0.0.0", "::" */
-	uint16_t port;			 /* 0: any free one */
-	unsigned threads;		 /* event threads, 0 = 1 */
-	unsigned connections_max;	 /* 0 = 1024 */
-	unsigned connections_per_ip_max; /* 0 = no limit */
-	unsigned idle_s;		 /* a connection without traffic, 0 = 75 */
+	const char *address;		      /* "127.0.0.1", "0.0.0.0", "::" */
+	uint16_t port;			      /* 0: any free one */
+	unsigned threads;		      /* event threads, 0 = 1 */
+	unsigned connections_max;	      /* 0 = 1024 */
+	unsigned connections_per_address_max; /* 0 = no limit; one more is closed as soon as it is there */
+	const char *exempt; /* from that: ADDRESS or ADDRESS/BITS, with commas; NULL: nobody. -EINVAL: no such list */
+	unsigned idle_s;    /* a connection without traffic, 0 = 75 */
+	unsigned head_ms;   /* from the first byte of a head to its end, however it trickles in: then 408. 0 = 10000 */
 	unsigned half_closed_ms;	 /* http_request_is_poll, 0 = HTTP_HALF_CLOSED_MS */
 	const struct http_route *routes; /* ends with a row whose method is NULL; must outlive the server */
 	/* Runs before every handler, on the server's thread; false: it has answered, or will. It may also keep the request and go on

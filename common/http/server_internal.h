@@ -12,6 +12,7 @@
 #define NEPHOS_HTTP_SERVER_INTERNAL_H
 
 #include "common/base/limits.h"
+#include "common/http/peers.h"
 #include "common/http/reaper.h"
 #include "common/http/route.h"
 #include "common/http/server.h"
@@ -61,12 +62,22 @@ struct http_stream {
 	bool woken;	/* since the last pull; guarded by the request's lock */
 };
 
+#define CONNECTION_LATE 0x80000000u /* of connection.turn */
+
 /* What is known of a connection, from its first request to its last; the loop's. */
 struct connection {
 	struct connection *prev, *next; /* server->open; guarded by server->lock */
 	int fd;
 	bool unread; /* closed with a request of which not all was read */
+	bool counted;
+	struct peer_key key; /* when counted */
 	char peer[48];
+	/* Counts heads that are complete and requests that have ended: even, a head is awaited. CONNECTION_LATE: it took too long, and the connection is not the loop's any more. */
+	atomic_uint turn;
+	/* The reaper's: of this turn. */
+	unsigned seen_turn;
+	uint64_t seen_bytes; /* of all that ever came, before the head */
+	int64_t head_ns;     /* when the head was seen to have begun; 0: not yet */
 };
 
 struct route_metrics {
@@ -78,12 +89,15 @@ struct http_server {
 	struct MHD_Daemon *daemon;
 	struct router *router;
 	struct reaper *reaper;
+	struct peers *peers;
 	struct http_server_options options;
 	uint16_t port;
 	int listen_fd;
 	size_t route_count;
 	struct route_metrics *route_metrics; /* route_count + 1: the last is for requests without a route */
 	struct metric *connections;
+	struct metric *connections_refused;
+	struct metric *late_heads;
 	struct metric *bytes_in;
 	struct metric *bytes_out;
 	atomic_bool draining; /* answers close their connection */
@@ -202,7 +216,11 @@ void exchange_on_completed(
 /* connection.c */
 void connection_on_change(
 	void *cookie, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode code);
+enum MHD_Result connection_on_accept(void *cookie, const struct sockaddr *address, socklen_t size);
 struct connection *connection_of(struct MHD_Connection *connection);
+/* The head is complete; false: too late, nothing may be sent any more. c may be NULL. */
+bool connection_take_head(struct connection *c);
+void connection_end_request(struct connection *c);
 void connection_look_around(void *cookie); /* the reaper's tick */
 
 /* server.c */
