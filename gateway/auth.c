@@ -11,11 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <xxhash.h>
 
 /* One question to a user service. */
 struct question {
 	struct auth *auth;
-	struct http_request *req;
+	struct http_request *req; /* that waits for it; NULL: asked again, for done */
+	void (*done)(void *cookie, int outcome);
+	void *cookie;
+	struct share_claim place;
 	struct upstream_call *call;
 	struct http_headers headers;
 	struct buf body;
@@ -39,7 +43,7 @@ static bool token_is_plausible(struct span token)
 	return true;
 }
 
-static struct span bearer_token(const struct http_request *req)
+struct span auth_token(const struct http_request *req)
 {
 	static const char SCHEME[] = "Bearer ";
 	const char *value = http_request_header(req, "Authorization");
@@ -95,6 +99,7 @@ static int identity_parse(struct span body, struct token_identity *ret)
 
 static void question_free(struct question *q)
 {
+	under_way_give_back(q->auth->under_way, &q->place);
 	http_headers_fini(&q->headers);
 	buf_fini(&q->body);
 	free(q);
@@ -119,7 +124,14 @@ static void on_answer(void *cookie, int error, struct http_response *response)
 	struct token_identity identity;
 
 	int outcome = question_outcome(error, response, &identity);
+	if (!req) {
+		q->done(q->cookie, outcome);
+		question_free(q);
+		return;
+	}
 	if (outcome == 0) {
+		identity.asked_ns = q->asked_ns;
+		identity.fence = q->fence;
 		tokens_put(q->auth->tokens, q->token, &identity, q->asked_ns, q->fence);
 		outcome = remember(req, &identity);
 	}
@@ -133,32 +145,49 @@ static void on_answer(void *cookie, int error, struct http_response *response)
 	http_respond_error(req, outcome, NULL);
 }
 
-static int ask(struct auth *auth, struct http_request *req, struct span token)
+static int question_new(struct auth *auth, struct span token, struct question **ret)
 {
 	struct question *q = calloc(1, sizeof(*q));
 	if (!q)
 		return -ENOMEM;
 	q->auth = auth;
-	q->req = req;
 	q->token = token;
 	q->asked_ns = clock_mono_ns();
 	q->fence = tokens_fence(auth->tokens);
 	http_headers_init(&q->headers);
 	buf_init(&q->body, TOKENS_TOKEN_BYTES_MAX + 32);
+	*ret = q;
+	return 0;
+}
 
-	int error = buf_printf(&q->body, "{\"token\":\"%.*s\"}", (int)token.size, token.data);
+/* Who waits for an answer that few of one address may wait for: tokens that nobody knows cost a question each. */
+static int take_place(struct question *q)
+{
+	const char *peer = http_request_peer(q->req);
+	q->place = (struct share_claim){
+		.lane = SHARE_QUESTIONS, .user = (int64_t)XXH64(peer, strlen(peer), 0), .amount = 1};
+	int error = under_way_take(q->auth->under_way, &q->place);
+	if (error < 0)
+		q->place.amount = 0;
+	return error;
+}
+
+/* Takes q, also when it fails. */
+static int question_send(struct question *q, const char *trace)
+{
+	int error = buf_printf(&q->body, "{\"token\":\"%.*s\"}", (int)q->token.size, q->token.data);
 	if (error == 0)
 		error = http_headers_add(&q->headers, "Content-Type", "application/json");
 	if (error == 0)
-		error = http_headers_add(&q->headers, "Nephos-Cluster", auth->cluster);
-	if (error == 0)
-		error = http_headers_add(&q->headers, "Nephos-Trace", http_request_trace(req));
+		error = http_headers_add(&q->headers, "Nephos-Cluster", q->auth->cluster);
+	if (error == 0 && trace)
+		error = http_headers_add(&q->headers, "Nephos-Trace", trace);
 	if (error < 0)
 		goto out;
 
 	const struct upstream_options options = {
-		.client = auth->client,
-		.registry = auth->registry,
+		.client = q->auth->client,
+		.registry = q->auth->registry,
 		.kind = REGISTRY_USER,
 		.method = "POST",
 		.target = "/internal/v1/authenticate",
@@ -166,7 +195,7 @@ static int ask(struct auth *auth, struct http_request *req, struct span token)
 		.body = buf_span(&q->body),
 		.repeatable = true,
 		.reads = true,
-		.response_max = 16384,
+		.response_max = AUTH_ANSWER_BYTES_MAX,
 		.deadline_ms = AUTH_DEADLINE_MS,
 		.stall_ms = AUTH_DEADLINE_MS,
 		.first_byte_ms = AUTH_FIRST_BYTE_MS,
@@ -179,6 +208,32 @@ static int ask(struct auth *auth, struct http_request *req, struct span token)
 out:
 	question_free(q);
 	return error;
+}
+
+static int ask(struct auth *auth, struct http_request *req, struct span token)
+{
+	struct question *q;
+	int error = question_new(auth, token, &q);
+	if (error < 0)
+		return error;
+	q->req = req;
+	error = take_place(q);
+	if (error < 0)
+		question_free(q);
+	else
+		error = question_send(q, http_request_trace(req));
+	return error;
+}
+
+int auth_ask_again(struct auth *auth, const char *token, void (*done)(void *cookie, int outcome), void *cookie)
+{
+	struct question *q;
+	int error = question_new(auth, span_str(token), &q);
+	if (error < 0)
+		return error;
+	q->done = done;
+	q->cookie = cookie;
+	return question_send(q, NULL);
 }
 
 static bool guard_internal(const struct auth *auth, struct http_request *req)
@@ -195,7 +250,7 @@ bool auth_guard(struct auth *auth, struct http_request *req, const struct http_r
 	if (route->internal && !route->open)
 		return guard_internal(auth, req);
 
-	struct span token = bearer_token(req);
+	struct span token = auth_token(req);
 	if (!token_is_plausible(token)) {
 		if (route->open)
 			return true;

@@ -9,10 +9,12 @@
 #include "common/http/server.h"
 #include "gateway/registry.h"
 #include "gateway/tokens.h"
+#include "gateway/under_way.h"
 
 #define AUTH_DEADLINE_MS 5000	/* of one question to a user service */
 #define AUTH_FIRST_BYTE_MS 2000 /* then another one is asked: it is one look at an index */
-#define AUTH_CLUSTER_SIZE 65	/* the Nephos-Cluster header's value and NUL */
+#define AUTH_ANSWER_BYTES_MAX 16384
+#define AUTH_CLUSTER_SIZE 65 /* the Nephos-Cluster header's value and NUL */
 
 struct client_address;
 
@@ -21,6 +23,7 @@ struct auth {
 	struct registry *registry;
 	struct http_client *client;
 	const struct client_address *clients; /* NULL: no reverse proxy is believed */
+	struct under_way *under_way;
 	char cluster[AUTH_CLUSTER_SIZE];
 };
 
@@ -28,5 +31,9 @@ struct auth {
 bool auth_guard(struct auth *auth, struct http_request *req, const struct http_route *route);
 /* The identity the guard found, NULL for nobody. Valid as long as the request. */
 const struct token_identity *auth_identity(const struct http_request *req);
+/* The token that it came with, in the request; empty: none. */
+struct span auth_token(const struct http_request *req);
+/* Asks a user service whether a token still means something: done is called once, unless this fails: 0, -ERR_UNAUTHENTICATED, or -ERR_UNAVAILABLE: nobody could say. */
+int auth_ask_again(struct auth *auth, const char *token, void (*done)(void *cookie, int outcome), void *cookie);
 
 #endif

@@ -12,13 +12,18 @@
 #include "gateway/auth.h"
 #include "gateway/client_address.h"
 #include "gateway/proxy.h"
+#include "gateway/recheck.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define GATEWAY_UPSTREAM_MAX 256 /* connections kept alive to services */
+
+static_assert(SHARE_CALLS_MAX + RECHECK_AT_ONCE + GATEWAY_UPSTREAM_MAX <= GATEWAY_CALLS_MAX,
+	"services have a connection for all that a gateway may ask of them at once");
 
 struct gateway {
 	char *name;
@@ -27,6 +32,7 @@ struct gateway {
 	struct auth auth;
 	struct metrics *metrics;
 	struct proxy *proxy;
+	struct recheck *recheck;
 	struct assets *assets;
 	struct http_route *routes; /* ROUTES and those of watch */
 	struct watch watch;
@@ -105,6 +111,20 @@ static void handle_services(struct http_request *req, void *cookie)
 	respond_json(req, 200, json_pack("{so}", "services", services_to_json(g->auth.registry, true)));
 }
 
+static void forget_token(struct gateway *g, const char *id)
+{
+	tokens_forget_token(g->auth.tokens, id);
+	under_way_end(g->auth.under_way, id, -ERR_UNAUTHENTICATED);
+}
+
+/* A user may be gone, or be called something else: what is under way goes on if its token is still good, and changes nothing before that is known. */
+static void forget_user(struct gateway *g, int64_t user)
+{
+	tokens_forget_user(g->auth.tokens, user);
+	under_way_doubt_user(g->auth.under_way, user, clock_mono_ns());
+	recheck_now(g->recheck);
+}
+
 static void handle_forget(struct http_request *req, void *cookie)
 {
 	struct gateway *g = cookie;
@@ -117,12 +137,12 @@ static void handle_forget(struct http_request *req, void *cookie)
 	for (size_t i = 0; error == 0 && i < json_array_size(ids); i++) {
 		const char *id = json_string_value(json_array_get(ids, i));
 		if (id)
-			tokens_forget_token(g->auth.tokens, id);
+			forget_token(g, id);
 		else
 			error = -ERR_BAD_REQUEST;
 	}
 	if (error == 0 && user > 0)
-		tokens_forget_user(g->auth.tokens, user);
+		forget_user(g, user);
 	json_decref(body);
 	if (error < 0)
 		http_respond_error(req, error == -ENOENT ? -ERR_BAD_REQUEST : error, NULL);
@@ -306,6 +326,8 @@ static int build(const struct gateway_options *options, struct gateway *g)
 	if (error == 0)
 		error = http_client_new(&client, &g->auth.client);
 	if (error == 0)
+		error = under_way_new(&PROXY_UNDER_WAY, &g->auth.under_way);
+	if (error == 0)
 		error = proxy_new(&g->auth, g->metrics, &g->proxy);
 	if (error == 0)
 		error = http_routes_concat(ROUTES, WATCH_ROUTES, &g->routes);
@@ -331,7 +353,7 @@ int gateway_start(const struct gateway_options *options, struct gateway **ret)
 		.address = options->address,
 		.port = options->port,
 		.threads = options->threads,
-		.connections_max = GATEWAY_CONNECTIONS_MAX,
+		.connections_max = options->connections_max ? options->connections_max : GATEWAY_CONNECTIONS_MAX,
 		.connections_per_address_max = options->connections_per_address,
 		.exempt = options->trusted_proxies,
 		.routes = g->routes,
@@ -341,7 +363,9 @@ int gateway_start(const struct gateway_options *options, struct gateway **ret)
 		.metrics = g->metrics,
 		.cors_origins = options->cors_origins,
 	};
-	error = http_server_start(&server, &g->server);
+	error = recheck_start(&g->auth, &g->recheck);
+	if (error == 0)
+		error = http_server_start(&server, &g->server);
 	if (error == 0) {
 		*ret = g;
 		g = NULL; /* moved to the caller */
@@ -368,8 +392,11 @@ void gateway_free(struct gateway *g)
 		return;
 	/* The server first: it begins calls. What it had under way is kept by whoever is to answer it, until the client ends its calls. */
 	http_server_stop(g->server);
+	recheck_stop(g->recheck);
 	http_client_free(g->auth.client);
+	recheck_free(g->recheck);
 	proxy_free(g->proxy);
+	under_way_free(g->auth.under_way);
 	assets_free(g->assets);
 	free(g->routes);
 	tokens_free(g->auth.tokens);

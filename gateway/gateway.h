@@ -22,6 +22,7 @@ struct gateway_options {
 	const char *
 		trusted_proxies; /* ADDRESS[/BITS], with commas: their X-Forwarded-For is believed (client_address), and they are exempt from the limit of connections; may be NULL */
 	const uint8_t *cluster_key;	  /* 32 bytes */
+	unsigned connections_max;	  /* 0: GATEWAY_CONNECTIONS_MAX */
 	unsigned connections_per_address; /* 0: no limit */
 	const char
 		*cors_origins;	/* pages of which other origins may use the store (common/http/cors.h); NULL: of none */

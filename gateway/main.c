@@ -1,6 +1,8 @@
 /* nephos-gateway: settings, the cluster key, signals. */
 #include "common/base/config.h"
+#include "common/base/descriptors.h"
 #include "common/base/file.h"
+#include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "common/http/cors.h"
@@ -13,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define DRAIN_MS 10000 /* what is under way may finish; a long poll is cut */
@@ -70,17 +71,18 @@ static int load_key(const char *path, uint8_t ret[32])
 	return error;
 }
 
-/* A connection of a client and one to a service for each request under way; what is usual for a shell is 1,024. */
-static void allow_descriptors(void)
+/* A connection of a client each, beside those to services. */
+static unsigned allow_connections(void)
 {
-	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	rlim_t wanted = (rlim_t)2 * GATEWAY_CONNECTIONS_MAX + 256;
-	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < wanted)
-		log_warning(NULL, "only %llu descriptors: fewer clients than %d at once",
-			(unsigned long long)limit.rlim_cur, GATEWAY_CONNECTIONS_MAX);
+	const unsigned wanted = GATEWAY_CONNECTIONS_MAX + GATEWAY_CALLS_MAX;
+	const unsigned allowed = descriptors_allow(wanted);
+
+	if (allowed == wanted)
+		return GATEWAY_CONNECTIONS_MAX;
+	const unsigned clients = allowed > 2 * GATEWAY_CALLS_MAX ? allowed - GATEWAY_CALLS_MAX : allowed / 2;
+	log_warning(
+		NULL, "descriptors for %u clients at once only, not %d (ulimit -Hn)", clients, GATEWAY_CONNECTIONS_MAX);
+	return clients;
 }
 
 static int run(const struct config *config, const sigset_t *signals)
@@ -100,6 +102,7 @@ static int run(const struct config *config, const sigset_t *signals)
 		.trusted_proxies = config_text(config, "trusted-proxies"),
 		.cluster_key = key,
 		.cors_origins = config_text(config, "cors-origins"),
+		.connections_max = allow_connections(),
 		.connections_per_address = (unsigned)config_number(config, "connections-per-address"),
 		.assets_dir = config_text(config, "web-dir"),
 	};
@@ -114,7 +117,6 @@ static int run(const struct config *config, const sigset_t *signals)
 			options.trusted_proxies, PEERS_NETWORKS_MAX);
 		return -EINVAL;
 	}
-	allow_descriptors();
 	error = gateway_start(&options, &gateway);
 	if (error < 0) {
 		log_error(NULL, "cannot listen on %s port %u: %s", options.address, options.port, strerror(-error));

@@ -2,20 +2,25 @@
  * One exchange, two sides that run on different threads: the server's (request body in, answer out) and the HTTP client's (the instance).
  *
  *   collect:  body of known, small size → read whole → upstream with replay
- *   stream:   upstream pulls the body from the request as it comes, tried once
+ *   stream:   upstream pulls the body, what was collected of it and then from the request as it comes; tried once
  *   answer:   small → collected, sent in one piece at the end; large → through a pipe
  *
  * The exchange is held by the request (whose callbacks come on the server's thread until the request itself is freed there), by the upstream call and by
  * the answer stream; the last one frees it.
+ *
+ * When its token is gone: what waits for a service is answered 401, what is being answered is cut, and of a body the last byte does not go on. Only the server's thread may read and
+ * answer a request whose body is being collected: there the next byte finds out.
  */
 #include "gateway/proxy.h"
 
+#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "gateway/client_address.h"
 #include "gateway/forward_headers.h"
 #include "gateway/pipe.h"
+#include "gateway/recheck.h"
 #include "gateway/upstream.h"
 
 #include <errno.h>
@@ -25,17 +30,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <xxhash.h>
 
 struct proxy {
 	const struct auth *auth;
-	atomic_size_t collected; /* bytes of bodies that are kept */
+	struct under_way *under_way; /* auth's */
 	atomic_bool draining;
 	struct metric *requests[REGISTRY_KINDS];
 	struct metric *failures[REGISTRY_KINDS];
 };
 
 struct exchange {
+	struct under_way_entry entry; /* first */
 	struct proxy *proxy;
+	struct share_claim place; /* at a service; amount 0: none */
 	struct http_request *req; /* until answered */
 	enum registry_kind kind;
 	bool reads;	 /* changes nothing */
@@ -50,8 +58,10 @@ struct exchange {
 
 	/* Request body. */
 	char *body;
-	size_t body_size; /* bytes reserved for body, and counted in proxy->collected */
+	size_t body_size;	 /* when it is complete */
+	struct share_claim kept; /* memory that was taken for it, by the step */
 	size_t body_filled;
+	int64_t pulled; /* by the upstream, when it streams */
 	int64_t length; /* -1: chunked */
 
 	/* Answer; client thread until answered. */
@@ -66,12 +76,14 @@ struct exchange {
 	struct http_stream *stream;
 	bool answered;
 	bool aborted;
+	int ended; /* why, by under_way; 0: not */
 	unsigned holders;
 };
 
 static void exchange_free(struct exchange *x)
 {
-	atomic_fetch_sub(&x->proxy->collected, x->body_size);
+	under_way_remove(x->proxy->under_way, &x->entry);
+	under_way_give_back(x->proxy->under_way, &x->kept);
 	free(x->body);
 	buf_fini(&x->target);
 	buf_fini(&x->answer);
@@ -89,6 +101,47 @@ static void release(struct exchange *x)
 	pthread_mutex_unlock(&x->lock);
 	if (last)
 		exchange_free(x);
+}
+
+/* ---- the end of its token ---- */
+
+static bool entry_hold(struct under_way_entry *entry)
+{
+	struct exchange *x = (struct exchange *)entry;
+	pthread_mutex_lock(&x->lock);
+	bool alive = x->holders > 0;
+	x->holders += alive;
+	pthread_mutex_unlock(&x->lock);
+	return alive;
+}
+
+static void entry_end(struct under_way_entry *entry, int error)
+{
+	struct exchange *x = (struct exchange *)entry;
+	pthread_mutex_lock(&x->lock);
+	x->ended = error;
+	if (x->call)
+		upstream_cancel(x->call);
+	pthread_mutex_unlock(&x->lock);
+	release(x);
+}
+
+static int ended(struct exchange *x)
+{
+	pthread_mutex_lock(&x->lock);
+	int error = x->ended;
+	pthread_mutex_unlock(&x->lock);
+	return error;
+}
+
+/* Before the last byte of a body goes on: its token must be known to be good. */
+static int check_token(struct exchange *x)
+{
+	int error = ended(x);
+	if (error == 0 &&
+		!under_way_is_confirmed(x->proxy->under_way, &x->entry, clock_mono_ns() - RECHECK_BELIEVED_NS))
+		error = -ERR_UNAVAILABLE;
+	return error;
 }
 
 static void on_request_freed(void *data)
@@ -225,6 +278,12 @@ static int told_error(const struct exchange *x, int error)
 	return x->reads ? -ERR_UNAVAILABLE : -ERR_UNKNOWN_OUTCOME;
 }
 
+static void give_place_back(struct exchange *x)
+{
+	under_way_give_back(x->proxy->under_way, &x->place);
+	x->place.amount = 0;
+}
+
 static void on_upstream_done(void *cookie, int error, struct http_response *response)
 {
 	struct exchange *x = cookie;
@@ -233,9 +292,14 @@ static void on_upstream_done(void *cookie, int error, struct http_response *resp
 	pthread_mutex_lock(&x->lock);
 	x->call = NULL;
 	bool aborted = x->aborted;
+	int why = x->ended;
 	pthread_mutex_unlock(&x->lock);
+	give_place_back(x);
 
-	if (error < 0 && !aborted) {
+	if (error < 0 && why) {
+		log_info(x->trace, "%s %s: ended, as its token was (%s)", x->method, x->target.data,
+			error_lookup(why)->type);
+	} else if (error < 0 && !aborted) {
 		metric_inc(x->proxy->failures[x->kind]);
 		log_warning(x->trace, "%s %s: no answer from a %s service (%s)", x->method, x->target.data,
 			registry_kind_name(x->kind), error_lookup(error)->type);
@@ -244,7 +308,7 @@ static void on_upstream_done(void *cookie, int error, struct http_response *resp
 		pipe_close(x->pipe, error < 0 ? -ECONNRESET : 0);
 		wake_reader(x);
 	} else if (error < 0) {
-		answer_error(x, told_error(x, error));
+		answer_error(x, why ? why : told_error(x, error));
 	} else {
 		answer_whole(x);
 	}
@@ -263,6 +327,17 @@ static void on_body_readable(struct http_request *req, void *cookie)
 	pthread_mutex_unlock(&x->lock);
 }
 
+/* What was collected before it had to stream, then what comes. */
+static int read_on(struct exchange *x, struct http_request *req, void *data, size_t size, size_t *ret_size)
+{
+	if (x->pulled >= (int64_t)x->body_filled)
+		return http_request_read(req, data, size, ret_size);
+	size_t left = x->body_filled - (size_t)x->pulled;
+	*ret_size = size < left ? size : left;
+	memcpy(data, x->body + x->pulled, *ret_size);
+	return 0;
+}
+
 static int pull_body(void *cookie, void *data, size_t size, size_t *ret_size)
 {
 	struct exchange *x = cookie;
@@ -271,10 +346,13 @@ static int pull_body(void *cookie, void *data, size_t size, size_t *ret_size)
 	pthread_mutex_unlock(&x->lock);
 	if (!req)
 		return -ECANCELED; /* the instance answered before it had read all: what is left is not its business */
-	int error = http_request_read(req, data, size, ret_size);
+	int error = read_on(x, req, data, size, ret_size);
 	if (error == -EAGAIN)
 		http_request_on_readable(req, on_body_readable, x);
-	return error;
+	if (error < 0)
+		return error;
+	x->pulled += (int64_t)*ret_size;
+	return *ret_size == 0 || x->pulled == x->length ? check_token(x) : 0;
 }
 
 static void on_abort(struct http_request *req, void *cookie)
@@ -330,6 +408,51 @@ static void classify(struct exchange *x, bool asks)
 	x->asked = asks && put && (is_route(what, "files") || strncmp(what, "items/", 6) == 0);
 }
 
+/* Does a GET of changes wait for some? */
+static bool asks_to_wait(const struct exchange *x)
+{
+	const char *wait = http_request_query(x->req, "wait");
+	const char *accept = http_headers_get(&x->headers, "Accept");
+	return (wait && strcmp(wait, "0") != 0) || (accept && strstr(accept, "text/event-stream"));
+}
+
+/* 0 means none. */
+static uint64_t part_of(const char *text)
+{
+	return XXH64(text, strlen(text), 0) | 1;
+}
+
+/* What waits has lanes of its own, and a mount, which a service knows by its session, one of its own beside those of scripts. */
+static void find_place(struct exchange *x, const struct token_identity *identity)
+{
+	const char *what = below_drive(x->target.data);
+	const char *session = http_headers_get(&x->headers, "Nephos-Session");
+	const bool post = strcmp(x->method, "POST") == 0;
+	struct share_claim *place = &x->place;
+
+	*place = (struct share_claim){.lane = SHARE_REQUESTS, .user = identity ? identity->user : 0};
+	if (!x->poll)
+		return;
+	if (is_route(what, "locks/wait")) {
+		place->lane = SHARE_LOCKS;
+	} else if (post && session && *session) {
+		place->lane = SHARE_MOUNTS;
+		place->part = part_of(session);
+	} else if (post || asks_to_wait(x)) {
+		place->lane = SHARE_POLLS;
+		place->part = part_of(x->key);
+	}
+}
+
+static int take_place(struct exchange *x)
+{
+	x->place.amount = 1;
+	int error = under_way_take(x->proxy->under_way, &x->place);
+	if (error < 0)
+		x->place.amount = 0;
+	return error;
+}
+
 static int on_waiting(void *cookie)
 {
 	const struct exchange *x = cookie;
@@ -362,12 +485,21 @@ static void send_upstream(struct exchange *x, bool stream)
 		.cookie = x,
 		.done = on_upstream_done,
 	};
+	int error = !stream && x->body_filled > 0 ? check_token(x) : 0;
+	if (error == 0)
+		error = take_place(x);
+	if (error < 0) {
+		answer_error(x, error);
+		release(x);
+		return;
+	}
 	metric_inc(x->proxy->requests[x->kind]);
 	/* The lock keeps done(), which clears call, behind the store to it. */
 	pthread_mutex_lock(&x->lock);
-	int error = x->aborted ? -ERR_UNAVAILABLE : upstream_start(&options, &x->call);
+	error = x->ended ? x->ended : x->aborted ? -ERR_UNAVAILABLE : upstream_start(&options, &x->call);
 	pthread_mutex_unlock(&x->lock);
 	if (error < 0) {
+		give_place_back(x);
 		metric_inc(x->proxy->failures[x->kind]);
 		log_warning(x->trace, "%s %s: no %s service (%s)", x->method, x->target.data,
 			registry_kind_name(x->kind), error_lookup(error)->type);
@@ -376,14 +508,33 @@ static void send_upstream(struct exchange *x, bool stream)
 	}
 }
 
+/* Memory for the next step of the body; false: there is none for this one now. */
+static bool keep_more(struct exchange *x)
+{
+	size_t left = x->body_size - x->body_filled;
+	struct share_claim more = x->kept;
+	more.amount = left < PROXY_COLLECT_STEP ? left : PROXY_COLLECT_STEP;
+	/* Pages of the whole are there when they are written to. */
+	if (!x->body)
+		x->body = malloc(x->body_size ? x->body_size : 1);
+	if (!x->body || under_way_take(x->proxy->under_way, &more) < 0)
+		return false;
+	x->kept.amount += more.amount;
+	return true;
+}
+
 static void collect_body(struct http_request *req, void *cookie)
 {
 	struct exchange *x = cookie;
 	size_t got = 1;
-	int error = 0;
+	int error = ended(x);
 
 	while (error == 0 && got > 0 && x->body_filled < x->body_size) {
-		error = http_request_read(req, x->body + x->body_filled, x->body_size - x->body_filled, &got);
+		if (x->body_filled == x->kept.amount && !keep_more(x)) {
+			send_upstream(x, true);
+			return;
+		}
+		error = http_request_read(req, x->body + x->body_filled, x->kept.amount - x->body_filled, &got);
 		if (error == 0)
 			x->body_filled += got;
 	}
@@ -401,19 +552,19 @@ static void collect_body(struct http_request *req, void *cookie)
 	send_upstream(x, false);
 }
 
-/* Takes room for a body that is kept; false: it must stream. */
-static bool reserve_body(struct exchange *x)
+/* From here on the end of its token ends it. One that ended between the guard and here is not in the index, and not here either. */
+static int be_under_way(struct exchange *x, const struct token_identity *identity)
 {
-	if (x->length < 0 || x->length > (int64_t)PROXY_REPLAY_BYTES)
-		return false;
-	size_t size = (size_t)x->length;
-	if (atomic_fetch_add(&x->proxy->collected, size) + size > PROXY_COLLECT_BYTES) {
-		atomic_fetch_sub(&x->proxy->collected, size);
-		return false;
-	}
-	x->body_size = size;
-	x->body = malloc(size ? size : 1);
-	return x->body != NULL;
+	struct tokens *tokens = x->proxy->auth->tokens;
+	struct span token = auth_token(x->req);
+	struct token_identity now;
+
+	if (!identity)
+		return 0;
+	int error = under_way_add(x->proxy->under_way, &x->entry, identity, token);
+	if (error == 0 && tokens_fence(tokens) != identity->fence && !tokens_get(tokens, token, clock_mono_ns(), &now))
+		error = -ERR_UNAVAILABLE;
+	return error;
 }
 
 static void note_forwarded(const char *name, const char *value, void *cookie)
@@ -466,11 +617,15 @@ static int exchange_new(struct proxy *p, struct http_request *req, enum registry
 	if (error == 0)
 		error = forward_headers_request(req, identity, p->auth->cluster,
 			find_client(p, req, kind, client) ? client : NULL, &x->headers);
+	if (error == 0)
+		error = be_under_way(x, identity);
 	if (error < 0) {
 		exchange_free(x);
 		return error;
 	}
 	classify(x, x->length != 0 && http_request_header(req, "Expect"));
+	find_place(x, identity);
+	x->kept = (struct share_claim){.lane = SHARE_BODIES, .user = x->place.user};
 	*ret = x;
 	return 0;
 }
@@ -488,11 +643,15 @@ void proxy_forward(struct proxy *p, struct http_request *req, enum registry_kind
 	if (x->poll)
 		http_request_is_poll(req);
 	http_request_on_abort(req, on_abort, x);
-	if (!x->asked && reserve_body(x))
-		collect_body(req, x);
-	else
+	if (x->asked || x->length < 0 || x->length > (int64_t)PROXY_REPLAY_BYTES) {
 		send_upstream(x, true);
+		return;
+	}
+	x->body_size = (size_t)x->length;
+	collect_body(req, x);
 }
+
+const struct under_way_ops PROXY_UNDER_WAY = {.hold = entry_hold, .end = entry_end};
 
 int proxy_new(const struct auth *auth, struct metrics *metrics, struct proxy **ret)
 {
@@ -500,6 +659,7 @@ int proxy_new(const struct auth *auth, struct metrics *metrics, struct proxy **r
 	if (!p)
 		return -ENOMEM;
 	p->auth = auth;
+	p->under_way = auth->under_way;
 	int error = 0;
 	for (unsigned kind = 0; kind < REGISTRY_KINDS && metrics && error == 0; kind++) {
 		char labels[32];

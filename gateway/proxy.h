@@ -9,8 +9,9 @@
 #include "gateway/auth.h"
 
 #define PROXY_REPLAY_BYTES BATCH_BYTES_MAX /* the largest body that is kept for a second try: a batch, or two blocks */
-#define PROXY_COLLECT_BYTES \
-	(256u * 1024 * 1024) /* of all bodies that are kept at once; beyond it a request streams, and is tried once */
+/* Memory for a body is taken for what has come of it, in such steps; of all at once SHARE_BODIES_BYTES, and of one user no more than others are left (share_policy): beyond that the rest
+ * streams, and the request is tried once. */
+#define PROXY_COLLECT_STEP (256u * 1024)
 #define PROXY_ANSWER_BYTES (64u * 1024) /* answers up to this are collected and sent in one piece */
 #define PROXY_STALL_MS 20000		/* an instance from which no byte came for so long has failed */
 /* Another instance, if there is one, is asked after so long without a byte; the mount gives up after 10 s. One that was stopped or lost is left earlier, when its registration runs out. */
@@ -19,6 +20,8 @@
 #define PROXY_POLL_STALL_MS ((POLL_WAIT_S_MAX + 15) * 1000) /* except for long polls */
 
 struct proxy;
+
+extern const struct under_way_ops PROXY_UNDER_WAY; /* for the auth->under_way that it is given */
 
 int proxy_new(const struct auth *auth, struct metrics *metrics, struct proxy **ret);
 void proxy_free(struct proxy *p); /* nothing may be under way */

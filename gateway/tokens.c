@@ -67,6 +67,7 @@ bool tokens_get(struct tokens *t, struct span token, int64_t now_ns, struct toke
 	const struct entry *entry = find(t, digest);
 	if (entry && entry->expires_ns > now_ns) {
 		*ret = entry->identity;
+		ret->fence = t->fence;
 		found = true;
 	}
 	pthread_mutex_unlock(&t->lock);
@@ -101,6 +102,7 @@ void tokens_put(
 		goto out; /* not remembered: the next request asks again */
 	memcpy(entry->digest, digest, sizeof(digest));
 	entry->identity = *identity;
+	entry->identity.asked_ns = asked_ns;
 	entry->expires_ns = asked_ns + TOKEN_CACHE_S * NS_PER_S;
 	HASH_ADD(hh, t->entries, digest, sizeof(entry->digest), entry);
 out:

@@ -25,6 +25,9 @@ struct token_identity {
 	bool admin;
 	char name[TOKENS_NAME_SIZE];
 	char token_id[TOKENS_TOKEN_ID_SIZE];
+	int64_t asked_ns; /* before the user service was asked */
+	uint64_t
+		fence; /* when this was found out: with another one by now, the token may be one that was forgotten meanwhile */
 };
 
 int tokens_new(struct tokens **ret);

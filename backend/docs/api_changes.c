@@ -247,6 +247,11 @@ static int parse_poll(struct poll *p)
 		r = get_optional(object, "others", INT32_MAX, &p->others_known);
 	if (r == 0)
 		r = parse_held(p, json_object_get(object, "held"));
+	/* Gateways give way to the polls of sessions, by this header: so it is the session's, and whoever has none is refused when it is renewed. */
+	if (r == 0 && p->poll.session == 0)
+		p->poll.session = p->call->scope.session;
+	if (r == 0 && p->call->scope.session && p->poll.session != p->call->scope.session)
+		r = -ERR_UNPROCESSABLE;
 	if (r == 0 && (p->since < 0 || p->limit == 0))
 		r = -ERR_UNPROCESSABLE;
 	json_decref(object);

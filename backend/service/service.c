@@ -3,8 +3,10 @@
 #include "backend/service/pulse.h"
 #include "backend/service/workers.h"
 #include "common/base/clock.h"
+#include "common/base/descriptors.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
+#include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/http/watch.h"
 
@@ -310,12 +312,28 @@ static int start_workers(struct service *s)
 	return r == 0 ? pulse_start(&pulse, &s->pulse) : r;
 }
 
+/* All that the gateways may ask at once has a connection: what waits there must not keep out what would be answered at once. */
+static unsigned allow_connections(const struct service *s)
+{
+	unsigned gateways = 0, wanted, allowed;
+
+	while (registration_gateway(s->registration, gateways))
+		gateways++;
+	wanted = gateways * GATEWAY_CALLS_MAX + SERVICE_CONNECTIONS_SPARE;
+	allowed = descriptors_allow(wanted);
+	if (allowed < wanted)
+		log_warning(NULL, "op=start connections=%u outcome=\"descriptors for %u only (ulimit -Hn)\"", wanted,
+			allowed);
+	return allowed;
+}
+
 static int start_server(struct service *s)
 {
 	s->watch = (struct watch){.metrics = s->metrics, .ready = watch_ready, .status = watch_status, .cookie = s};
 	const struct http_server_options server = {.address = config_text(s->config, "listen"),
 		.port = (uint16_t)config_number(s->config, "port"),
 		.threads = (unsigned)config_number(s->config, "threads"),
+		.connections_max = allow_connections(s),
 		.routes = s->routes,
 		.guard = guard,
 		.cookie = s,

@@ -68,6 +68,10 @@
 #define TOKEN_CACHE_S 5u	       /* a gateway keeps what a token means at most so long */
 #define TRACE_BYTES_MAX 64u
 
+/* That one gateway has under way at services at once, and some that it keeps open: its shares add up to less (gateway/share_policy.c). */
+#define GATEWAY_CALLS_MAX 9216u
+#define SERVICE_CONNECTIONS_SPARE 512u /* of a service, for other services, and who looks at it */
+
 static_assert(BATCH_HEAD_BYTES_MAX + BATCH_DATA_BYTES_MAX + 4 <= BATCH_BYTES_MAX, "a legal batch fits its body limit");
 static_assert(BLOCK_PART_BYTES_MAX <= BLOCK_BYTES_MAX, "a part of a block is no more than a block");
 static_assert(INLINE_BYTES_MAX <= BLOCK_BYTES_MAX, "what is not inline fits a block");

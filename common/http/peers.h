@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PEERS_NETWORKS_MAX 32 /* of the list of those that are exempt */
+#define PEERS_NETWORKS_MAX 64 /* of the list of those that are exempt */
 #define PEERS_KEY_BYTES 16
 
 struct sockaddr;

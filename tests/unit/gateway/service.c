@@ -27,8 +27,11 @@ static void handle_authenticate(struct http_request *req, void *cookie)
 {
 	struct service *s = cookie;
 	struct span body = http_request_body(req);
+	pthread_mutex_lock(&s->lock);
+	bool gone = s->gone_anna;
+	pthread_mutex_unlock(&s->lock);
 	gate_open(&s->asked);
-	if (span_eq_str(body, "{\"token\":\"anna\"}"))
+	if (span_eq_str(body, "{\"token\":\"anna\"}") && !gone)
 		answer_text(req, 200,
 			"{\"user\":{\"id\":\"5\",\"name\":\"anna \\u00e4\",\"admin\":false},\"token_id\":\"s12\"}");
 	else if (span_eq_str(body, "{\"token\":\"root\"}"))
@@ -263,6 +266,13 @@ void service_release(struct service *s)
 		answer_text(s->held[i], 200, "released");
 }
 
+void service_end_anna(struct service *s, bool gone)
+{
+	pthread_mutex_lock(&s->lock);
+	s->gone_anna = gone;
+	pthread_mutex_unlock(&s->lock);
+}
+
 void service_stop(struct service *s)
 {
 	service_release(s);
@@ -282,6 +292,16 @@ void front_register(struct front *f, enum registry_kind kind, const char *name, 
 		"%s\r\nContent-Length: %zu\r\n\r\n%s",
 		f->cluster, strlen(body), body);
 	assert_int_equal(wire_ask(f->port, request, text, sizeof(text)), 200);
+}
+
+int front_forget(struct front *f, const char *body)
+{
+	char request[640], text[8192];
+	(void)snprintf(request, sizeof(request),
+		"POST /internal/v1/tokens/forget HTTP/1.1\r\nHost: g\r\n" FRONT_CLUSTER
+		"%s\r\nContent-Length: %zu\r\n\r\n%s",
+		f->cluster, strlen(body), body);
+	return wire_ask(f->port, request, text, sizeof(text));
 }
 
 static void *beat(void *cookie)

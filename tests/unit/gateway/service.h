@@ -36,12 +36,15 @@ struct service {
 	struct http_stream *streams[SERVICE_HELD_MAX];
 	size_t stream_count;
 	bool released;
+	bool gone_anna; /* her token means nothing any more */
 };
 
 void service_start(struct service *s);
 void service_stop(struct service *s);
 void service_hold(struct service *s); /* what waits for the release waits again */
 void service_release(struct service *s);
+
+void service_end_anna(struct service *s, bool gone);
 
 struct front_service {
 	enum registry_kind kind;
@@ -71,6 +74,8 @@ void front_remove(struct front *f, const char *name); /* is not renewed any more
 void front_register(struct front *f, enum registry_kind kind, const char *name, const char *url); /* once */
 /* A number of a drive that goes to the docs service of that name first. */
 int front_drive_of(const char *name, const char *other);
+/* What a user service says when tokens end; the status. */
+int front_forget(struct front *f, const char *body);
 /* "METHOD target HTTP/1.1", Host, anna's token, more (lines with CR LF), empty line, body. Status; text gets the answer. */
 int front_ask(struct front *f, const char *line, const char *more, char *text, size_t size);
 

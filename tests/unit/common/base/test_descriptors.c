@@ -1,0 +1,46 @@
+#include "common/base/descriptors.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+
+#include <cmocka.h>
+
+static void set(rlim_t soft, rlim_t hard)
+{
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){soft, hard}), 0);
+}
+
+static rlim_t soft(void)
+{
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	return limit.rlim_cur;
+}
+
+/* In this order: a hard limit only goes down. */
+static void a_soft_limit_is_raised_as_far_as_is_wanted_and_the_hard_one_allows(void **state)
+{
+	(void)state;
+	set(512, 2000);
+	assert_int_equal(descriptors_allow(100), 100);
+	assert_int_equal(soft(), 512);
+	assert_int_equal(descriptors_allow(1000), 1000);
+	assert_int_equal(soft(), 1000 + DESCRIPTORS_OWN);
+	assert_int_equal(descriptors_allow(100000), 2000 - DESCRIPTORS_OWN);
+	assert_int_equal(soft(), 2000);
+	set(100, 100);
+	assert_int_equal(descriptors_allow(1000), 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_soft_limit_is_raised_as_far_as_is_wanted_and_the_hard_one_allows),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
