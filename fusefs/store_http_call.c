@@ -121,6 +121,8 @@ static int add_headers(struct sh_call *call, struct http_headers *h)
 		r = http_headers_add(h, "Idempotency-Key", call->key);
 	if (r == 0 && call->kind == SH_BATCH)
 		r = http_headers_addf(h, "Nephos-Batch", "%" PRId64, call->as.batch.number);
+	if (r == 0 && call->kind == SH_BLOCK_PUT)
+		r = http_headers_add(h, "Nephos-Patience", "1");
 	call->floor_sent = (call->flags & SH_FLOOR) && s->seen.seq > 0;
 	if (r == 0 && call->floor_sent)
 		r = http_headers_addf(h, "Nephos-Floor", "%" PRId64 ".%" PRId64, s->seen.incarnation, s->seen.seq);

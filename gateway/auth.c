@@ -15,7 +15,7 @@
 
 /* One question to a user service. */
 struct question {
-	struct auth *auth;
+	const struct auth *auth;
 	struct http_request *req; /* that waits for it; NULL: asked again, for done */
 	void (*done)(void *cookie, int outcome);
 	void *cookie;
@@ -145,7 +145,7 @@ static void on_answer(void *cookie, int error, struct http_response *response)
 	http_respond_error(req, outcome, NULL);
 }
 
-static int question_new(struct auth *auth, struct span token, struct question **ret)
+static int question_new(const struct auth *auth, struct span token, struct question **ret)
 {
 	struct question *q = calloc(1, sizeof(*q));
 	if (!q)
@@ -225,7 +225,7 @@ static int ask(struct auth *auth, struct http_request *req, struct span token)
 	return error;
 }
 
-int auth_ask_again(struct auth *auth, const char *token, void (*done)(void *cookie, int outcome), void *cookie)
+int auth_ask_again(const struct auth *auth, const char *token, void (*done)(void *cookie, int outcome), void *cookie)
 {
 	struct question *q;
 	int error = question_new(auth, span_str(token), &q);

@@ -34,6 +34,6 @@ const struct token_identity *auth_identity(const struct http_request *req);
 /* The token that it came with, in the request; empty: none. */
 struct span auth_token(const struct http_request *req);
 /* Asks a user service whether a token still means something: done is called once, unless this fails: 0, -ERR_UNAUTHENTICATED, or -ERR_UNAVAILABLE: nobody could say. */
-int auth_ask_again(struct auth *auth, const char *token, void (*done)(void *cookie, int outcome), void *cookie);
+int auth_ask_again(const struct auth *auth, const char *token, void (*done)(void *cookie, int outcome), void *cookie);
 
 #endif

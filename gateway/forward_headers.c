@@ -21,7 +21,7 @@ struct copy {
 static const char *const STOPS_HERE[] = {"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization",
 	"Proxy-Authenticate", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length", "Expect", "Host",
 	"Authorization", "Cookie", "Nephos-Cluster", "Nephos-User", "Nephos-User-Name", "Nephos-Admin",
-	"Nephos-Token-Id", "Nephos-Trace", "Nephos-Client", "Nephos-Attempts", "Date", "Server"};
+	"Nephos-Token-Id", "Nephos-Trace", "Nephos-Client", "Nephos-Attempts", "Nephos-Patience", "Date", "Server"};
 
 static int fold(char c)
 {
@@ -111,6 +111,8 @@ int forward_headers_request(const struct http_request *req, const struct token_i
 		copy.error = http_headers_add(ret, "Nephos-Trace", http_request_trace(req));
 	if (copy.error == 0 && client)
 		copy.error = http_headers_add(ret, "Nephos-Client", client);
+	if (copy.error == 0)
+		copy.error = http_headers_add(ret, "Nephos-Patience", "1");
 	if (copy.error == 0 && identity)
 		copy.error = add_identity(identity, ret);
 	return copy.error;

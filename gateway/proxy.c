@@ -50,6 +50,9 @@ struct exchange {
 	bool poll;	 /* may be owed its answer for a long time */
 	bool repeatable; /* has one effect however often it comes */
 	bool asked;	 /* the client waits to be told whether its body is wanted: the service says */
+	bool in_doubt;	 /* its token may have ended since the guard asked */
+	int64_t doubted_ns;
+	bool patient; /* wants to hear that it waits */
 	char method[16];
 	char key[FORWARD_KEY_SIZE];
 	struct buf target;
@@ -134,15 +137,13 @@ static int ended(struct exchange *x)
 	return error;
 }
 
-/* Before the last byte of a body goes on: its token must be known to be good. */
-static int check_token(struct exchange *x)
+/* Before the last byte of a body goes on, its token must be known to be good. */
+static bool is_confirmed(struct exchange *x)
 {
-	int error = ended(x);
-	if (error == 0 &&
-		!under_way_is_confirmed(x->proxy->under_way, &x->entry, clock_mono_ns() - RECHECK_BELIEVED_NS))
-		error = -ERR_UNAVAILABLE;
-	return error;
+	return under_way_is_confirmed(x->proxy->under_way, &x->entry, clock_mono_ns() - RECHECK_BELIEVED_NS);
 }
+
+static void begin_in_doubt(struct exchange *x);
 
 static void on_request_freed(void *data)
 {
@@ -255,6 +256,17 @@ static int on_data(void *cookie, const void *data, size_t size)
 	return error;
 }
 
+/* Who did not ask for it may take a 102 for the answer. */
+static void on_waits(void *cookie)
+{
+	struct exchange *x = cookie;
+	pthread_mutex_lock(&x->lock);
+	struct http_request *req = x->patient && !x->answered ? x->req : NULL;
+	if (req)
+		http_request_tell_waiting(req);
+	pthread_mutex_unlock(&x->lock);
+}
+
 static void answer_whole(struct exchange *x)
 {
 	struct http_request *req = take_request(x);
@@ -352,7 +364,10 @@ static int pull_body(void *cookie, void *data, size_t size, size_t *ret_size)
 	if (error < 0)
 		return error;
 	x->pulled += (int64_t)*ret_size;
-	return *ret_size == 0 || x->pulled == x->length ? check_token(x) : 0;
+	if (*ret_size > 0 && x->pulled != x->length)
+		return 0;
+	error = ended(x);
+	return error == 0 && !is_confirmed(x) ? -ERR_UNAVAILABLE : error;
 }
 
 static void on_abort(struct http_request *req, void *cookie)
@@ -401,6 +416,7 @@ static void classify(struct exchange *x, bool asks)
 	const bool post = strcmp(x->method, "POST") == 0, put = strcmp(x->method, "PUT") == 0;
 	x->poll = (is_route(what, "changes") && (safe || post)) || (is_route(what, "locks/wait") && post);
 	x->reads = safe || x->poll;
+	x->patient = http_request_header(x->req, "Nephos-Patience") != NULL;
 	x->repeatable = x->reads || has_field(x, "Idempotency-Key") ||
 		(has_field(x, "Nephos-Session") && has_field(x, "Nephos-Batch")) ||
 		(put && strncmp(what, "blocks/", 7) == 0) || (post && is_route(what, "locks"));
@@ -475,6 +491,7 @@ static void send_upstream(struct exchange *x, bool stream)
 		.expect = stream && x->asked,
 		.on_head = on_head,
 		.on_data = on_data,
+		.on_waits = on_waits,
 		.repeatable = x->repeatable,
 		.reads = x->reads,
 		.stall_ms = x->poll ? PROXY_POLL_STALL_MS : PROXY_STALL_MS,
@@ -485,7 +502,11 @@ static void send_upstream(struct exchange *x, bool stream)
 		.cookie = x,
 		.done = on_upstream_done,
 	};
-	int error = !stream && x->body_filled > 0 ? check_token(x) : 0;
+	int error = stream ? 0 : ended(x);
+	if (error == 0 && !stream && x->body_filled > 0 && !is_confirmed(x)) {
+		begin_in_doubt(x); /* which comes back here */
+		return;
+	}
 	if (error == 0)
 		error = take_place(x);
 	if (error < 0) {
@@ -552,7 +573,7 @@ static void collect_body(struct http_request *req, void *cookie)
 	send_upstream(x, false);
 }
 
-/* From here on the end of its token ends it. One that ended between the guard and here is not in the index, and not here either. */
+/* From here on the end of its token ends it. What ended between the guard and here was not in the index: in doubt it is asked about first. */
 static int be_under_way(struct exchange *x, const struct token_identity *identity)
 {
 	struct tokens *tokens = x->proxy->auth->tokens;
@@ -562,9 +583,40 @@ static int be_under_way(struct exchange *x, const struct token_identity *identit
 	if (!identity)
 		return 0;
 	int error = under_way_add(x->proxy->under_way, &x->entry, identity, token);
-	if (error == 0 && tokens_fence(tokens) != identity->fence && !tokens_get(tokens, token, clock_mono_ns(), &now))
-		error = -ERR_UNAVAILABLE;
+	x->in_doubt = error == 0 && tokens_fence(tokens) != identity->fence &&
+		!tokens_get(tokens, token, clock_mono_ns(), &now);
 	return error;
+}
+
+static void begin(struct exchange *x)
+{
+	if (x->asked || x->length < 0 || x->length > (int64_t)PROXY_REPLAY_BYTES) {
+		send_upstream(x, true);
+		return;
+	}
+	x->body_size = (size_t)x->length;
+	collect_body(x->req, x);
+}
+
+static void on_token_known(void *cookie, int outcome)
+{
+	struct exchange *x = cookie;
+	if (outcome < 0) {
+		answer_error(x, outcome);
+		release(x);
+		return;
+	}
+	under_way_confirm(x->proxy->under_way, &x->entry, x->doubted_ns);
+	begin(x);
+}
+
+/* A slow sender's request is let in when more of it comes: meanwhile other tokens ended, or this one. */
+static void begin_in_doubt(struct exchange *x)
+{
+	x->doubted_ns = clock_mono_ns();
+	int error = auth_ask_again(x->proxy->auth, auth_token(x->req).data, on_token_known, x);
+	if (error < 0)
+		on_token_known(x, -ERR_UNAVAILABLE);
 }
 
 static void note_forwarded(const char *name, const char *value, void *cookie)
@@ -620,7 +672,12 @@ static int exchange_new(struct proxy *p, struct http_request *req, enum registry
 	if (error == 0)
 		error = be_under_way(x, identity);
 	if (error < 0) {
-		exchange_free(x);
+		/* Not freed at once: whoever ends its token may hold it. */
+		pthread_mutex_lock(&x->lock);
+		x->req = NULL;
+		x->holders--;
+		pthread_mutex_unlock(&x->lock);
+		release(x);
 		return error;
 	}
 	classify(x, x->length != 0 && http_request_header(req, "Expect"));
@@ -643,12 +700,10 @@ void proxy_forward(struct proxy *p, struct http_request *req, enum registry_kind
 	if (x->poll)
 		http_request_is_poll(req);
 	http_request_on_abort(req, on_abort, x);
-	if (x->asked || x->length < 0 || x->length > (int64_t)PROXY_REPLAY_BYTES) {
-		send_upstream(x, true);
-		return;
-	}
-	x->body_size = (size_t)x->length;
-	collect_body(req, x);
+	if (x->in_doubt)
+		begin_in_doubt(x);
+	else
+		begin(x);
 }
 
 const struct under_way_ops PROXY_UNDER_WAY = {.hold = entry_hold, .end = entry_end};

@@ -204,6 +204,13 @@ void under_way_asked(struct under_way *u, const char *token_id, int64_t good_ns)
 	pthread_mutex_unlock(&u->lock);
 }
 
+void under_way_confirm(struct under_way *u, const struct under_way_entry *entry, int64_t good_ns)
+{
+	pthread_mutex_lock(&u->lock);
+	confirm(entry->token, good_ns);
+	pthread_mutex_unlock(&u->lock);
+}
+
 bool under_way_is_confirmed(struct under_way *u, const struct under_way_entry *entry, int64_t since_ns)
 {
 	bool confirmed;

@@ -37,9 +37,9 @@ struct under_way_doubt {
 int under_way_new(const struct under_way_ops *ops, struct under_way **ret); /* -ENOMEM */
 void under_way_free(struct under_way *u);				    /* nothing may be under way; NULL is fine */
 
-/* What token means is what identity says, as known at identity->asked_ns. -ENOMEM, -EINVAL: no such token. */
+/* What the token of this text means is what identity says, as known at identity->asked_ns. -ENOMEM, -EINVAL: no such token. */
 int under_way_add(
-	struct under_way *u, struct under_way_entry *entry, const struct token_identity *identity, struct span token);
+	struct under_way *u, struct under_way_entry *entry, const struct token_identity *identity, struct span text);
 void under_way_remove(
 	struct under_way *u, struct under_way_entry *entry); /* one that was never added (all zeros), too */
 
@@ -55,6 +55,8 @@ void under_way_doubt_user(struct under_way *u, int64_t user, int64_t now_ns);
 bool under_way_next_doubt(struct under_way *u, int64_t since_ns, struct under_way_doubt *ret);
 /* What came of it: good at that time; 0: nobody could say, it is to be asked again. Of one that is gone: under_way_end. */
 void under_way_asked(struct under_way *u, const char *token_id, int64_t good_ns);
+/* It was good at that time, whoever asked. */
+void under_way_confirm(struct under_way *u, const struct under_way_entry *entry, int64_t good_ns);
 /* Whether the token of this entry was known to be good at or after since_ns; of nobody's: true. */
 bool under_way_is_confirmed(struct under_way *u, const struct under_way_entry *entry, int64_t since_ns);
 

@@ -51,6 +51,12 @@ static int on_head(void *cookie, const struct http_response *head)
 	return call->options.on_head ? call->options.on_head(call->options.cookie, head, call->sent + 1) : 0;
 }
 
+static void on_waits(void *cookie)
+{
+	struct upstream_call *call = cookie;
+	call->options.on_waits(call->options.cookie);
+}
+
 static int on_data(void *cookie, const void *data, size_t size)
 {
 	struct upstream_call *call = cookie;
@@ -147,6 +153,7 @@ static int try_next(struct upstream_call *call)
 		.expect = call->options.expect,
 		.on_head = call->options.on_data ? on_head : NULL,
 		.on_data = call->options.on_data ? on_data : NULL,
+		.on_waits = call->options.on_waits ? on_waits : NULL,
 		.response_max = call->options.response_max,
 		.connect_ms = UPSTREAM_CONNECT_MS,
 		.deadline_ms = call->options.deadline_ms,

@@ -36,6 +36,7 @@ struct upstream_options {
 	/* attempts: how many instances the request has been sent to by now. From 2 on an earlier one may have done it, and this answer may be that of a second time. */
 	int (*on_head)(void *cookie, const struct http_response *head, unsigned attempts);
 	int (*on_data)(void *cookie, const void *data, size_t size);
+	void (*on_waits)(void *cookie); /* the instance says that the request waits for its turn; may be NULL */
 	bool repeatable;
 	bool reads; /* changes nothing: its outcome is never unknown */
 	size_t response_max;

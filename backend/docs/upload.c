@@ -1,5 +1,5 @@
 /*
- * One upload is worked on by one thread at a time: the server's or a worker's while it reads (upload_take), a worker's while a block is stored. Who waits for bytes is `idle`: then whoever sets
+ * One upload is worked on by one thread at a time: the server's or a worker's while it reads (upload_take), a worker's while a block is stored. Who waits for bytes with a buffer is `idle`: then whoever sets
  * idle to false, under the lock, goes on with it: the server, when bytes came, or the sweep, when the sender takes too long for its turn while others wait.
  * After having set idle to true nothing of the upload may be touched any more: it may have been finished, and freed, by then.
  */
@@ -17,6 +17,7 @@
 #include <utlist.h>
 
 struct upload {
+	struct upload_turn turn; /* first; guarded by uploads.lock */
 	struct call *call;
 	struct upload_options options;
 	char *buffer;
@@ -34,19 +35,18 @@ struct upload {
 	size_t fresh_count, fresh_room;
 	char *rest; /* inline content */
 	/* Guarded by uploads.lock. */
-	bool idle;    /* waits for bytes */
-	bool pending; /* they came before it was idle */
-	enum { TURN_NONE, TURN_WAITING, TURN_RUNNING } turn;
-	int64_t turn_ns;	    /* since when */
-	struct upload *prev, *next; /* of those that wait, or of those that run */
+	bool idle;		 /* waits for bytes */
+	bool pending;		 /* they came before it was idle */
+	bool patient;		 /* who waits for the answer wants to hear that it waits */
+	int64_t told_ns;	 /* when it last did */
+	struct upload *starting; /* the next of those whose turn has come */
 };
 
 struct uploads {
 	struct feed_waiter tick; /* of the sweep; at the feed while others wait */
 	struct docs *docs;
 	pthread_mutex_t lock; /* guards all below */
-	struct upload *waiting, *running;
-	unsigned waiting_count, running_count;
+	struct upload_turns turns;
 	bool ticking;
 };
 
@@ -68,17 +68,39 @@ static void take_turn_away(struct upload *u)
 
 static struct upload *find_slow(struct uploads *all, int64_t now_ns)
 {
-	struct upload *u;
+	struct upload *slow = NULL;
+	struct upload_turn *turn;
 
 	pthread_mutex_lock(&all->lock);
-	DL_FOREACH(all->running, u) {
-		if (u->idle && now_ns - u->turn_ns >= UPLOAD_TURN_MS * NS_PER_MS)
+	DL_FOREACH(all->turns.running, turn) {
+		struct upload *u = (struct upload *)turn;
+
+		if (u->idle && upload_turn_is_slow(turn, u->used, now_ns)) {
+			slow = u;
+			slow->idle = false;
 			break;
+		}
 	}
-	if (u)
-		u->idle = false;
 	pthread_mutex_unlock(&all->lock);
-	return u;
+	return slow;
+}
+
+/* Who waits stays while it is in the list. */
+static void tell_waiting(struct uploads *all, int64_t now_ns)
+{
+	struct upload_turn *turn;
+
+	pthread_mutex_lock(&all->lock);
+	DL_FOREACH(all->turns.waiting, turn) {
+		struct upload *u = (struct upload *)turn;
+		int64_t since_ns = u->told_ns > turn->since_ns ? u->told_ns : turn->since_ns;
+
+		if (!u->patient || now_ns - since_ns < UPLOAD_TELL_MS * NS_PER_MS)
+			continue;
+		u->told_ns = now_ns;
+		http_request_tell_waiting(u->call->req);
+	}
+	pthread_mutex_unlock(&all->lock);
 }
 
 static void on_tick(struct feed_waiter *waiter, bool changed)
@@ -90,6 +112,7 @@ static void on_tick(struct feed_waiter *waiter, bool changed)
 	(void)changed;
 	while ((slow = find_slow(all, now_ns)))
 		take_turn_away(slow);
+	tell_waiting(all, now_ns);
 	pthread_mutex_lock(&all->lock);
 	all->ticking = false;
 	pthread_mutex_unlock(&all->lock);
@@ -102,12 +125,12 @@ static void tick_start(struct uploads *all)
 	bool start;
 
 	pthread_mutex_lock(&all->lock);
-	start = all->waiting && !all->ticking && !feed_closed(all->docs->feed);
+	start = all->turns.waiting && !all->ticking && !feed_closed(all->docs->feed);
 	all->ticking = all->ticking || start;
 	pthread_mutex_unlock(&all->lock);
 	/* Drive 0 never changes: this is only a timer. */
 	if (start && feed_arm(all->docs->feed, &all->tick, 0) == 0)
-		feed_wait(all->docs->feed, &all->tick, clock_mono_ns() + UPLOAD_TURN_MS * NS_PER_MS / 4);
+		feed_wait(all->docs->feed, &all->tick, clock_mono_ns() + UPLOAD_TICK_MS * NS_PER_MS);
 }
 
 int uploads_new(struct docs *docs, struct uploads **ret)
@@ -134,70 +157,60 @@ void uploads_free(struct uploads *all)
 
 /* ---- turns ---- */
 
-static void turn_begin(struct uploads *all, struct upload *u)
+/* With the lock held. */
+static void count_turns(struct uploads *all, const struct upload_turns *before)
 {
-	u->turn = TURN_RUNNING;
-	u->turn_ns = clock_mono_ns();
-	DL_APPEND(all->running, u);
-	all->running_count++;
-	metric_add(all->docs->metrics.uploads, 1);
+	struct docs_metrics *m = &all->docs->metrics;
+
+	metric_add(m->uploads, (int64_t)all->turns.running_count - before->running_count);
+	metric_add(m->uploads_waiting, (int64_t)all->turns.waiting_count - before->waiting_count);
 }
 
 /* 1: has a turn; 0: waits for one; -ERR_TOO_MANY. */
 static int turn_ask(struct upload *u)
 {
 	struct uploads *all = u->call->docs->uploads;
-	int r = 0;
+	int r;
 
 	pthread_mutex_lock(&all->lock);
-	if (all->running_count < UPLOADS_MAX) {
-		turn_begin(all, u);
-		r = 1;
-	} else if (all->waiting_count < UPLOADS_WAITING_MAX) {
-		u->turn = TURN_WAITING;
-		all->waiting_count++;
-		DL_APPEND(all->waiting, u);
-		metric_add(all->docs->metrics.uploads_waiting, 1);
-	} else {
-		r = -ERR_TOO_MANY;
-	}
+	const struct upload_turns before = all->turns;
+	r = upload_turns_ask(&all->turns, &u->turn, clock_mono_ns());
+	count_turns(all, &before);
 	pthread_mutex_unlock(&all->lock);
 	if (r == 0)
 		tick_start(all);
 	return r;
 }
 
-/* Gives the turn, if it has one, to the one who waits longest; returns it, to be started. */
+/* Gives the turn, if it has one, to those who wait longest; returns them, to be started. */
 static struct upload *turn_give(struct upload *u)
 {
 	struct uploads *all = u->call->docs->uploads;
-	struct upload *next = NULL;
+	struct upload *starting = NULL;
+	struct upload_turn *next;
 
 	pthread_mutex_lock(&all->lock);
-	if (u->turn == TURN_RUNNING) {
-		u->turn = TURN_NONE;
-		DL_DELETE(all->running, u);
-		all->running_count--;
-		metric_add(all->docs->metrics.uploads, -1);
-		next = all->waiting;
+	const struct upload_turns before = all->turns;
+	const bool ran = u->turn.state == TURN_RUNNING;
+	upload_turns_leave(&all->turns, &u->turn);
+	while (ran && (next = upload_turns_next(&all->turns, clock_mono_ns()))) {
+		((struct upload *)next)->starting = starting;
+		starting = (struct upload *)next;
 	}
-	if (next) {
-		DL_DELETE(all->waiting, next);
-		all->waiting_count--;
-		metric_add(all->docs->metrics.uploads_waiting, -1);
-		turn_begin(all, next);
-	}
+	count_turns(all, &before);
 	pthread_mutex_unlock(&all->lock);
-	return next;
+	return starting;
 }
 
+/* Whether others wait; if nobody does, the turn goes on, as a new one. */
 static bool others_wait(struct upload *u)
 {
 	struct uploads *all = u->call->docs->uploads;
 	bool wait;
 
 	pthread_mutex_lock(&all->lock);
-	wait = all->waiting != NULL;
+	wait = all->turns.waiting != NULL;
+	u->turn.since_ns = clock_mono_ns();
 	pthread_mutex_unlock(&all->lock);
 	return wait;
 }
@@ -232,12 +245,13 @@ static void buffer_drop(struct upload *u)
 
 void upload_release(struct upload *u)
 {
-	struct upload *next;
+	struct upload *next, *starting;
 
 	buffer_drop(u);
-	next = turn_give(u);
-	if (next)
-		upload_take(next);
+	for (starting = turn_give(u); starting; starting = next) {
+		next = starting->starting; /* before it goes */
+		upload_take(starting);
+	}
 }
 
 static void upload_free(void *p)
@@ -388,20 +402,29 @@ static int take_buffer(struct upload *u, struct docs_store *store)
 	return r == 0 && u->ended ? check_digest(u) : r;
 }
 
-/* On with the body: with the buffer there is, or, when others wait, once the turn comes round again. */
-static void go_on(struct upload *u)
+/* As much has come as needs no memory of ours, or all: now a buffer is worth its while. */
+static void on_filled(struct http_request *req, void *cookie)
 {
-	int r = 1;
+	struct upload *u = cookie;
+	int r = turn_ask(u);
 
-	u->give_up = false;
-	if (others_wait(u)) {
-		upload_release(u);
-		r = turn_ask(u);
-	}
+	(void)req;
 	if (r > 0)
 		upload_take(u);
 	else if (r < 0)
 		finish(u, r, NULL);
+}
+
+/* On with the body: with the buffer there is, or, when others wait, once the turn comes round again. */
+static void go_on(struct upload *u)
+{
+	u->give_up = false;
+	if (others_wait(u)) {
+		upload_release(u);
+		http_request_on_filled(u->call->req, on_filled, u);
+	} else {
+		upload_take(u);
+	}
 }
 
 static void upload_job(struct docs_store *store, void *cookie)
@@ -511,6 +534,8 @@ static int upload_new(struct call *call, const struct upload_options *options, s
 	u->call = call;
 	u->options = *options;
 	u->room = -1;
+	u->turn.user = call->user;
+	u->patient = http_request_header(call->req, "Nephos-Patience") != NULL;
 	if (options->digest.present || options->hash || options->what == UPLOAD_BLOCK) {
 		r = sha256_init(&u->whole);
 		u->has_whole = r == 0;
@@ -535,7 +560,7 @@ void upload_start(struct call *call, const struct upload_options *options, struc
 		r = buffer_make(*ret, (size_t)length + 1); /* so that the end is read too */
 		r = r == 0 ? 1 : r;
 	} else if (r == 0) {
-		r = turn_ask(*ret);
+		http_request_on_filled(call->req, on_filled, *ret);
 	}
 	if (r > 0)
 		upload_take(*ret);

@@ -2,18 +2,19 @@
  * upload: the body of a request as it comes: content (blocks, each hashed and stored by a worker while the connection is held back, and a rest that lies inline when it is small),
  * or bytes that are wanted as a whole (a block, a batch).
  *
- * Memory: a buffer per upload, and only UPLOADS_MAX of them; further uploads wait their turn, without a thread, their senders held back by the server's own small buffer. A turn is given
- * on after each block, and when a sender is slow: what came from it is stored as a smaller block. A body known to be small needs no turn.
+ * Memory: a buffer per upload, and only UPLOADS_MAX of them, given by upload_turns. An upload asks for one when the server's own small buffer is full of what has come, so that who sends slowly holds
+ * none; who waits for one holds no thread, is held back by that small buffer, and says so to the gateway (102), which would take its silence for the end of this instance. A turn is given on after each block, and
+ * when a sender is slow: what came from it is stored as a smaller block. A body known to be small needs no turn.
  */
 #ifndef NEPHOS_DOCS_UPLOAD_H
 #define NEPHOS_DOCS_UPLOAD_H
 
 #include "backend/docs/call.h"
 #include "backend/docs/digest.h"
+#include "backend/docs/upload_turns.h"
 
-#define UPLOADS_MAX 8		      /* at once: 32 MiB of blocks; two cores hash two of them */
-#define UPLOADS_WAITING_MAX 256	      /* beyond: 429 */
-#define UPLOAD_TURN_MS 5000	      /* what a sender has for one buffer while others wait: 800 KiB/s */
+#define UPLOAD_TICK_MS 100	      /* between looks at who is slow, while others wait */
+#define UPLOAD_TELL_MS 2000	      /* so often one that waits says so: a third of the patience of a gateway */
 #define UPLOAD_SMALL_MAX (64u * 1024) /* bytes wanted as a whole that need no turn */
 
 struct uploads; /* the turns */

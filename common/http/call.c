@@ -112,6 +112,8 @@ static int take_field(struct http_call *call, const char *line, size_t size)
 
 static int take_end_of_head(struct http_call *call)
 {
+	if (call->response.status == 102 && call->options.on_waits && !call->here)
+		call->options.on_waits(call->cookie);
 	if (call->response.status < 200)
 		return 0;
 	call->head_done = true;

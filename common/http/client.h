@@ -45,6 +45,8 @@ struct http_call_options {
 	/* Streaming response: head once (may be NULL), then data. on_data takes all bytes or none: -EAGAIN pauses until http_call_resume
 	 * (the same bytes come again), other failures abort. */
 	int (*on_head)(void *cookie, const struct http_response *head);
+	/* 102: the other side lives, and the request waits there for its turn. May be NULL; not for http_client_perform. */
+	void (*on_waits)(void *cookie);
 	int (*on_data)(void *cookie, const void *data, size_t size);
 	size_t response_max;  /* of a collected body; 0 = 16 MiB */
 	unsigned connect_ms;  /* 0 = 2000 */

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 struct http_request *request_new(struct http_server *s, const char *target, struct MHD_Connection *connection)
 {
@@ -243,5 +244,23 @@ void http_request_on_abort(struct http_request *req, void (*fn)(struct http_requ
 	pthread_mutex_lock(&req->lock);
 	req->on_abort = fn;
 	req->on_abort_cookie = cookie;
+	pthread_mutex_unlock(&req->lock);
+}
+
+void http_request_tell_waiting(struct http_request *req)
+{
+	static const char WORD[] = "HTTP/1.1 102 Processing\r\n\r\n";
+	const union MHD_ConnectionInfo *info;
+
+	pthread_mutex_lock(&req->lock);
+	/* Before the end of the header the library may be sending; from the answer on it will be. */
+	if (req->connection && !req->answered && req->stage >= STAGE_BODY && !req->is_http_1_0) {
+		info = MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+		ssize_t sent = send(info->connect_fd, WORD, sizeof(WORD) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		/* Half a word would spoil the answer. Nobody who reads lets it come to that. */
+		if (sent > 0 && sent != sizeof(WORD) - 1)
+			(void)shutdown(info->connect_fd, SHUT_RDWR);
+	}
 	pthread_mutex_unlock(&req->lock);
 }

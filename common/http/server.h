@@ -135,6 +135,10 @@ int http_request_read(struct http_request *req, void *data, size_t size, size_t 
 /* One shot: fn is called once, from the server's thread, or at once from here, when a read would not be -EAGAIN. */
 void http_request_on_readable(
 	struct http_request *req, void (*fn)(struct http_request *req, void *cookie), void *cookie);
+/* The same when the server's buffer is full, or nothing more will come: who needs memory of its own for what it reads takes it then. */
+void http_request_on_filled(struct http_request *req, void (*fn)(struct http_request *req, void *cookie), void *cookie);
+/* Says by 102 (Processing) that the request waits for its turn and is not forgotten: whoever counts its patience by silence, and understands this. Any thread, until it is answered. */
+void http_request_tell_waiting(struct http_request *req);
 /*
  * fn is called at most once, on the server's thread, when the client is gone before the answer was given; not if it had gone before this call.
  * Gone is who reset the connection or left in the middle of the body; who closed it is not told from who only shuts

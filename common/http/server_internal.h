@@ -161,6 +161,7 @@ struct http_request {
 	struct MHD_Response *response; /* to be queued */
 	void (*on_readable)(struct http_request *req, void *cookie);
 	void *on_readable_cookie;
+	bool on_readable_filled; /* not before the ring is */
 	void (*on_abort)(struct http_request *req, void *cookie);
 	void *on_abort_cookie;
 	char *ring; /* HTTP_BODY_STREAM: bytes that came and were not read */

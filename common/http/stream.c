@@ -70,17 +70,23 @@ static int read_state(const struct http_request *req)
 	return req->lost ? -ECONNRESET : -EAGAIN;
 }
 
+/* The body is asked for, with the lock held. */
+static void want(struct http_request *req)
+{
+	if (req->wanted)
+		return;
+	req->wanted = true;
+	if (req->stage == STAGE_ASKED)
+		request_wake(req);
+}
+
 int http_request_read(struct http_request *req, void *data, size_t size, size_t *ret_size)
 {
 	size_t head, taken, first;
 	int r;
 
 	pthread_mutex_lock(&req->lock);
-	if (!req->wanted) {
-		req->wanted = true;
-		if (req->stage == STAGE_ASKED)
-			request_wake(req);
-	}
+	want(req);
 	r = read_state(req);
 	head = req->ring_head;
 	taken = min_size(size, req->ring_used);
@@ -106,20 +112,47 @@ int http_request_read(struct http_request *req, void *data, size_t size, size_t 
 	return 0;
 }
 
-void http_request_on_readable(
-	struct http_request *req, void (*fn)(struct http_request *req, void *cookie), void *cookie)
+/* Whether it is time to call on_readable, with the lock held. */
+static bool is_readable(const struct http_request *req, bool filled)
+{
+	int r = read_state(req);
+
+	if (r != 0 || !filled)
+		return r != -EAGAIN;
+	return req->ended || req->lost || req->ring_used >= HTTP_STREAM_BYTES || request_body_left(req) == 0;
+}
+
+static void on_readable(
+	struct http_request *req, bool filled, void (*fn)(struct http_request *req, void *cookie), void *cookie)
 {
 	bool now;
 
 	pthread_mutex_lock(&req->lock);
-	now = read_state(req) != -EAGAIN;
+	if (filled)
+		want(req);
+	now = is_readable(req, filled);
 	if (!now) {
 		req->on_readable = fn;
 		req->on_readable_cookie = cookie;
+		req->on_readable_filled = filled;
+		/* With room in it, it is to be filled; a reader that waits for less is woken by less, and never needs this. */
+		if (filled && req->stage == STAGE_BODY)
+			request_wake(req);
 	}
 	pthread_mutex_unlock(&req->lock);
 	if (now)
 		fn(req, cookie);
+}
+
+void http_request_on_readable(
+	struct http_request *req, void (*fn)(struct http_request *req, void *cookie), void *cookie)
+{
+	on_readable(req, false, fn, cookie);
+}
+
+void http_request_on_filled(struct http_request *req, void (*fn)(struct http_request *req, void *cookie), void *cookie)
+{
+	on_readable(req, true, fn, cookie);
 }
 
 void stream_notify(struct http_request *req)
@@ -128,7 +161,7 @@ void stream_notify(struct http_request *req)
 	void *cookie = NULL;
 
 	pthread_mutex_lock(&req->lock);
-	if (req->on_readable && !req->answered && read_state(req) != -EAGAIN) {
+	if (req->on_readable && !req->answered && is_readable(req, req->on_readable_filled)) {
 		fn = req->on_readable;
 		cookie = req->on_readable_cookie;
 		req->on_readable = NULL;

@@ -141,6 +141,20 @@ static void nor_does_a_body_that_was_being_collected(void **state)
 	assert_int_equal(gate_count(&f->service.came), came);
 }
 
+static void one_that_is_let_in_when_other_tokens_end_is_asked_about_and_goes_on(void **state)
+{
+	struct front *f = *state;
+	int asked = gate_count(&f->service.asked);
+	int fd = wire_connect(f->port);
+
+	assert_int_equal(front_forget(f, FORGET_TOKEN), 204); /* so that she is asked for */
+	wire_say(fd, "PUT /api/v2/docs/sink HTTP/1.1\r\n" ANNA "Content-Length: 5\r\n\r\n123");
+	assert_true(gate_wait(&f->service.asked, asked + 1));
+	assert_int_equal(front_forget(f, FORGET_USER), 204);
+	wire_say(fd, "45");
+	is_refused(fd, 200);
+}
+
 static void of_a_user_who_was_changed_what_is_still_good_goes_on(void **state)
 {
 	struct front *f = *state;
@@ -184,6 +198,7 @@ int main(void)
 		TEST(those_of_another_token_go_on),
 		TEST(the_last_byte_of_an_upload_does_not_go_on),
 		TEST(nor_does_a_body_that_was_being_collected),
+		TEST(one_that_is_let_in_when_other_tokens_end_is_asked_about_and_goes_on),
 		TEST(of_a_user_who_was_changed_what_is_still_good_goes_on),
 		TEST(and_what_is_not_ends),
 		TEST(a_token_that_ended_without_a_word_is_found_out),

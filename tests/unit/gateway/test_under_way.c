@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,7 +58,7 @@ static void add(struct under_way *u, struct request *r, int64_t user, const char
 	struct token_identity identity = {.user = user, .asked_ns = asked_ns};
 
 	memset(r, 0, sizeof(*r));
-	strcpy(identity.token_id, id);
+	(void)snprintf(identity.token_id, sizeof(identity.token_id), "%s", id);
 	assert_int_equal(under_way_add(u, &r->entry, &identity, span_str(id)), 0);
 }
 

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Goal: what began under a key ends with it: an event stream, a long poll, an upload whose last bytes are still to come.
+. "$(dirname "$0")/../lib/e2e.sh"
+e2e_store
+DRIVE=$URL/api/v2/docs/drives/home
+trap "" PIPE # an upload that was refused reads no further
+JSON=(-H 'Content-Type: application/json')
+
+check_status "a key is made" 201 "${AUTH[@]}" "${JSON[@]}" -d '{"name":"16-revoked"}' "$URL/api/v2/user/keys"
+key=$(jq -r '.id // .key.id' "$WORK/body")
+KEY=(-H "Authorization: Bearer $(jq -r .token "$WORK/body")")
+seq=$(curl -s --noproxy '*' "${KEY[@]}" "$DRIVE" | jq -r .seq)
+at_end 'curl -s --noproxy "*" -X DELETE "${AUTH[@]}" "$DRIVE/files/16-after"'
+
+curl -s -N --noproxy '*' "${KEY[@]}" -H 'Accept: text/event-stream' "$DRIVE/changes?since=$seq" >"$WORK/events" &
+events=$!
+curl -s --noproxy '*' "${KEY[@]}" -o /dev/null -w '%{http_code}' "$DRIVE/changes?since=999999999&wait=50" >"$WORK/poll" &
+poll=$!
+mkfifo "$WORK/pipe"
+curl -s --noproxy '*' "${KEY[@]}" -T - -o /dev/null -w '%{http_code}' "$DRIVE/files/16-late" <"$WORK/pipe" >"$WORK/upload" &
+upload=$!
+at_end "kill $events $poll $upload"
+exec 9>"$WORK/pipe"
+head -c 6000000 /dev/zero >&9
+eventually 10 grep -q nephos "$WORK/events"
+check_status "the key is revoked" 204 "${AUTH[@]}" -X DELETE "$URL/api/v2/user/keys/$key"
+check_status "a file is made after that" 201 "${AUTH[@]}" -T /etc/hostname "$DRIVE/files/16-after"
+echo end >&9 2>/dev/null || :
+exec 9>&-
+check "the event stream ends" eventually 10 bash -c "! kill -0 $events"
+check_not "and does not tell of it" grep -q 16-after "$WORK/events"
+wait "$poll" "$upload"
+check_eq "the long poll is answered 401" 401 "$(cat "$WORK/poll")"
+check_eq "the upload, too" 401 "$(cat "$WORK/upload")"
+check_status "and stored nothing" 404 "${AUTH[@]}" "$DRIVE/files/16-late"
+e2e_end
