@@ -27,18 +27,24 @@ lib.nfs_readdir.restype = ctypes.POINTER(Entry)
 
 class Client:
     def __init__(self, host, path, port, mount_port):
+        self.open_files = {}
+        end = time.monotonic() + SERVER_COMES_BACK_S
+        while not self.mount(host, path, port, mount_port):
+            error = lib.nfs_get_error(self.nfs)
+            if time.monotonic() > end:
+                raise OSError(error)
+            lib.nfs_destroy_context(self.nfs)
+            time.sleep(0.05)
+
+    # Each time by a new context: one that fails half-way, as with a server that is about to start, may stay connected, and then says so to every further attempt.
+    def mount(self, host, path, port, mount_port):
         self.nfs = ctypes.c_void_p(lib.nfs_init_context())
         # The ports are said in a URL only.
         options = "version=3&dircache=0&uid=0&gid=0&autoreconnect=-1&nfsport=%s&mountport=%s" % (port, mount_port)
         if not lib.nfs_parse_url_dir(self.nfs, ("nfs://%s%s?%s" % (host, path, options)).encode()):
             raise OSError(lib.nfs_get_error(self.nfs))
         lib.nfs_set_timeout(self.nfs, SERVER_COMES_BACK_S * 1000)
-        self.open_files = {}
-        end = time.monotonic() + SERVER_COMES_BACK_S
-        while lib.nfs_mount(self.nfs, host.encode(), path.encode()) < 0:
-            if time.monotonic() > end:
-                raise OSError(lib.nfs_get_error(self.nfs))
-            time.sleep(0.05)
+        return lib.nfs_mount(self.nfs, host.encode(), path.encode()) >= 0
 
     def done(self, result):
         if result < 0:

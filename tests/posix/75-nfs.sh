@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Goal: a mount can be exported by NFS: a server in user space (NFS-Ganesha) answers clients, whose handles lead to the same documents after the kernel dropped its caches, after the server was
-# killed and after the mount was taken off and put on again. Client and server have a network, and the server a /run, of their own.
+# killed and after the mount was taken off and put on again, as another device. Client and server have a network, and the server a /run, of their own.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 LIBNFS=$(ldconfig -p 2>/dev/null | grep -c 'libnfs\.so\.13 ')
@@ -11,7 +11,7 @@ fi
 NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos
 M=$WORK/m
 D=$M/posix-75
-mkdir "$M" "$WORK/recovery"
+mkdir "$M" "$WORK/recovery" "$WORK/taken"
 clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
 put_on() { clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/m.pid,log=$WORK/m.log" "$URL" "$M"; }
 take_off() { clean "$NEPHOS" umount "$M"; }
@@ -25,7 +25,7 @@ fcntl.ioctl(s, 0x8914, struct.pack("16sh22x", b"lo", 0x49))  # SIOCSIFFLAGS: up
 print("up", flush=True)
 signal.pause()' >"$WORK/net" &
 NET=$!
-at_end 'rm -rf "$E2E_MOUNT/posix-75"; umount -l "$M"'
+at_end 'rm -rf "$E2E_MOUNT/posix-75"; umount -l "$M"; while umount "$WORK/taken"; do :; done'
 at_end 'kill $NET'
 if ! eventually 30 grep -q up "$WORK/net"; then
 	echo "# skipped: no network namespace can be made here"
@@ -36,19 +36,22 @@ NFS_CORE_PARAM { Protocols = 3, 4; Enable_NLM = false; Enable_RQUOTA = false; En
 NFSv4 { Graceless = true; RecoveryRoot = $WORK/recovery; }
 EXPORT {
 	Export_Id = 75; Filesystem_Id = 75.75; Path = $M; Pseudo = /nephos; Access_Type = RW; Squash = No_Root_Squash; SecType = sys; Transports = TCP;
-	# The number of the device, which would be in the handles otherwise, is another one after a remount.
-	FSAL { Name = VFS; fsid_type = None; }
+	FSAL { Name = VFS; }
 }
+# Which file systems it found, by which numbers, and which handles it cannot place.
+LOG { COMPONENTS { FSAL = INFO; } }
 CONF
-# The server sees this mount, and holds no other: theirs would not end while it runs.
+# The server sees this mount, and holds no other: theirs would not end while it runs. The number of the file system, which is in the handles, it has from nfs_fsid.c: see there.
 cat >"$WORK/serve.sh" <<'SH'
 mount -t tmpfs tmpfs /run
 awk -v mine="$1" '$3 == "fuse.nephos" && $2 != mine {print $2}' /proc/mounts | while read -r other; do umount -l "$other"; done
+echo "the mounts of the server:"
+cat /proc/self/mountinfo
 rpcbind -w
-exec ganesha.nfsd -F -f "$2/ganesha.conf" -L "$2/ganesha.log" -p "$2/ganesha.pid"
+exec env NFS_FSID_OF="$1" LD_PRELOAD="$3" ganesha.nfsd -F -f "$2/ganesha.conf" -L "$2/ganesha.log" -p "$2/ganesha.pid"
 SH
 start_server() {
-	nsenter -t "$NET" -n unshare -m --propagation slave -p --fork --kill-child sh "$WORK/serve.sh" "$M" "$WORK" >"$WORK/serve.out" 2>&1 &
+	nsenter -t "$NET" -n unshare -m --propagation slave -p --fork --kill-child sh "$WORK/serve.sh" "$M" "$WORK" "$NEPHOS_BUILD_DIR/bin/nfs_fsid.so" >>"$WORK/serve.out" 2>&1 &
 	SERVER=$!
 }
 kill_server() {
@@ -68,7 +71,19 @@ ask() { # COMMAND ARGUMENTS…, of tests/lib/nfs.py
 	echo "no answer"
 }
 
+# The kernel gives the lowest number that is free: what is mounted in between takes the old one, unless somebody else had it just then and gave it back.
+put_on_as_another() {
+	for _ in 1 2 3 4 5; do
+		mount -t tmpfs tmpfs "$WORK/taken" && put_on || return
+		[ "$(stat -c %d "$M")" = "$DEVICE" ] || return 0
+		eventually 60 take_off || return
+	done
+	echo "it is device $DEVICE again, each time"
+	return 1
+}
+
 check "a mount" put_on
+DEVICE=$(stat -c %d "$M")
 mkdir -p "$D/folder/deep"
 echo small >"$D/folder/deep/small"
 head -c 700000 /dev/urandom >"$D/large"
@@ -105,7 +120,7 @@ rm "$D/gone"
 kill_server
 check "the server is killed, and the mount taken off" eventually 60 take_off
 echo 2 >/proc/sys/vm/drop_caches
-check "and put on again" put_on
+check "and put on again, as another device" put_on_as_another
 start_server
 same "with a new server and a new mount"
 check_eq "what was removed meanwhile is stale" ESTALE "$(ask size /posix-75/gone)"
@@ -127,6 +142,6 @@ kill_server
 check "the mount is taken off" eventually 60 take_off
 # What the server and the mount had to say, when something is not as it should be.
 if [ "$e2e_failed" != 0 ]; then
-	{ cat "$WORK/ganesha.log" "$WORK/m.log" "$WORK/serve.out" "$WORK/nfs.err"; grep "$M" /proc/[0-9]*/mounts; } | sed 's/^/# /'
+	{ cat "$WORK/ganesha.log" "$WORK/m.log" "$WORK/serve.out" "$WORK/nfs.err"; grep -s "$M" /proc/[0-9]*/mounts; } | sed 's/^/# /'
 fi
 e2e_end
