@@ -1,5 +1,6 @@
 #include "cli/holders.h"
 
+#include "cli/mounts.h"
 #include "common/base/text.h"
 
 #include <dirent.h>
@@ -109,13 +110,10 @@ static void read_name(struct search *s, const char *process)
 		(void)fclose(f);
 }
 
-static void look_at_process(struct search *s, const char *process, pid_t pid)
+static void add_found(struct search *s, const char *process, pid_t pid)
 {
 	struct holders *h = s->holders;
 
-	if (!look_at(s, process, "cwd", "cwd") && !look_at(s, process, "root", "root") &&
-		!look_at(s, process, "exe", "program") && !look_at_files(s, process) && !look_at_mappings(s, process))
-		return;
 	if (h->count == HOLDERS_MAX) {
 		h->more++;
 		return;
@@ -123,6 +121,14 @@ static void look_at_process(struct search *s, const char *process, pid_t pid)
 	s->found.pid = pid;
 	read_name(s, process);
 	h->list[h->count++] = s->found;
+}
+
+static void look_at_process(struct search *s, const char *process, pid_t pid)
+{
+	if (!look_at(s, process, "cwd", "cwd") && !look_at(s, process, "root", "root") &&
+		!look_at(s, process, "exe", "program") && !look_at_files(s, process) && !look_at_mappings(s, process))
+		return;
+	add_found(s, process, pid);
 }
 
 int holders_find(const char *proc, const char *directory, pid_t but, struct holders *ret)
@@ -141,6 +147,67 @@ int holders_find(const char *proc, const char *directory, pid_t but, struct hold
 			continue;
 		look_at_process(&s, d->d_name, (pid_t)pid);
 	}
+	(void)closedir(list);
+	return 0;
+}
+
+/* ---- mount namespaces ---- */
+
+struct namespaces {
+	char seen[HOLDERS_NAMESPACES_MAX][32]; /* "mnt:[4026531841]" */
+	size_t count;
+};
+
+/* false: it was looked at before, or may not be looked at. */
+static bool is_new_namespace(struct namespaces *n, const char *proc, const char *process)
+{
+	char path[PATH_MAX], name[sizeof(n->seen[0])];
+	ssize_t size;
+
+	(void)snprintf(path, sizeof(path), "%s/%s/ns/mnt", proc, process);
+	size = readlink(path, name, sizeof(name) - 1);
+	if (size < 0)
+		return false;
+	name[size] = '\0';
+	for (size_t i = 0; i < n->count; i++)
+		if (strcmp(n->seen[i], name) == 0)
+			return false;
+	if (n->count < HOLDERS_NAMESPACES_MAX)
+		memcpy(n->seen[n->count++], name, sizeof(name));
+	return true;
+}
+
+static bool has_mount(const char *proc, const char *process, unsigned connection)
+{
+	char path[PATH_MAX];
+	struct mounts mounts;
+	bool found = false;
+
+	(void)snprintf(path, sizeof(path), "%s/%s/mountinfo", proc, process);
+	if (mounts_read_from(path, &mounts) < 0)
+		return false;
+	for (size_t i = 0; i < mounts.count; i++)
+		found = found || mounts.list[i].connection == connection;
+	mounts_fini(&mounts);
+	return found;
+}
+
+int holders_elsewhere(const char *proc, unsigned connection, struct holders *ret)
+{
+	struct search s = {.proc = proc, .found = {.by = "namespace"}, .holders = ret};
+	struct namespaces namespaces = {.count = 0};
+	DIR *list = opendir(proc);
+	struct dirent *d;
+	uint64_t pid;
+
+	*ret = (struct holders){0};
+	if (!list)
+		return -errno;
+	(void)is_new_namespace(&namespaces, proc, "self"); /* from where it is off */
+	while ((d = readdir(list)))
+		if (text_parse_u64(span_str(d->d_name), INT_MAX, &pid) == 0 &&
+			is_new_namespace(&namespaces, proc, d->d_name) && has_mount(proc, d->d_name, connection))
+			add_found(&s, d->d_name, (pid_t)pid);
 	(void)closedir(list);
 	return 0;
 }

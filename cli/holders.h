@@ -1,6 +1,7 @@
 /*
- * holders: who keeps a mount busy, as /proc tells: a working directory, a root, a program, a file that is open or mapped below it. It reads links and lists and never the mount itself, which may
- * answer nobody. Who sees another name space of mounts, and processes of others when one is not root, are not found. Any thread.
+ * holders: who keeps a mount busy, as /proc tells: a working directory, a root, a program, a file that is open or
+ * mapped below it; or a mount namespace that still has the mount. It reads links and lists and never the mount itself,
+ * which may answer nobody. Processes of others are not found when one is not root. Any thread.
  */
 #ifndef NEPHOS_CLI_HOLDERS_H
 #define NEPHOS_CLI_HOLDERS_H
@@ -14,11 +15,12 @@
 #define HOLDER_NAME_BYTES_MAX 64 /* the kernel's own limit is 15, of its threads 63 */
 #define HOLDER_PATH_BYTES_MAX 256
 #define HOLDER_MAPS_BYTES_MAX (4u * 1024 * 1024) /* mappings of one process that are looked through */
+#define HOLDERS_NAMESPACES_MAX 256u /* that are remembered: of one beyond, each process is looked at and named */
 
 struct holder {
 	pid_t pid;
 	char name[HOLDER_NAME_BYTES_MAX];
-	const char *by;			  /* "cwd", "root", "program", "file", "mapped file" */
+	const char *by;			  /* "cwd", "root", "program", "file", "mapped file", "namespace" */
 	char path[HOLDER_PATH_BYTES_MAX]; /* below the directory; empty: the directory itself */
 };
 
@@ -30,6 +32,8 @@ struct holders {
 
 /* proc: "/proc". Each process once, but not this one and not `but`, which serves the mount. -errno: of proc itself. */
 int holders_find(const char *proc, const char *directory, pid_t but, struct holders *ret);
+/* Who is in another mount namespace where the mount with this connection still is: one process of each namespace. */
+int holders_elsewhere(const char *proc, unsigned connection, struct holders *ret);
 /* "bash (pid 123, cwd), vim (pid 9, file notes/a.txt) and 3 more". Nothing when none is known. -ENOMEM, -E2BIG. */
 int holders_say(const struct holders *h, struct buf *ret);
 

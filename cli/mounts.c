@@ -142,11 +142,16 @@ int mounts_parse(struct span text, struct mounts *ret)
 
 int mounts_read(struct mounts *ret)
 {
+	return mounts_read_from(MOUNTINFO, ret);
+}
+
+int mounts_read_from(const char *path, struct mounts *ret)
+{
 	struct buf text;
 	int r;
 
 	buf_init(&text, MOUNTS_TEXT_BYTES_MAX);
-	r = read_all(MOUNTINFO, MOUNTS_TEXT_BYTES_MAX, &text);
+	r = read_all(path, MOUNTS_TEXT_BYTES_MAX, &text);
 	if (r == 0)
 		r = mounts_parse(buf_span(&text), ret);
 	buf_fini(&text);

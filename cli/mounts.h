@@ -24,6 +24,8 @@ struct mounts {
 };
 
 int mounts_read(struct mounts *ret);
+/* Those that a process sees: path is its mountinfo. -errno of opening it. */
+int mounts_read_from(const char *path, struct mounts *ret);
 /* From the text of a mountinfo; lines that are not understood are not ours. -ENOMEM. */
 int mounts_parse(struct span text, struct mounts *ret);
 void mounts_fini(struct mounts *m);

@@ -30,6 +30,7 @@
 
 #define END_MS \
 	120000 /* the mount waits out 30 s without a gateway, for what is dirty and for its op log, and more with a slow one */
+#define LOOK_MS 1000   /* between looks at who else may have the mount, for which its process goes on */
 #define FORCE_MS 45000 /* by force: the 30 s that the process takes to store what it has, and to end */
 #define KILL_MS 5000   /* from SIGKILL to its end */
 #define SAY_BYTES_MAX 8192u
@@ -266,8 +267,40 @@ static int force(struct command_run *run, const struct mounts_entry *entry, pid_
 	return code;
 }
 
-static int unmount(struct command_run *run, const char *directory, pid_t pid, int process)
+/* As await_end; -EBUSY: a mount namespace of others (a container, a service) still has it, which may be for ever. */
+static int await_end_or_others(const struct mounts_entry *entry, pid_t pid, int process, struct holders *ret_others)
 {
+	int r;
+
+	for (int waited = 0; waited < END_MS; waited += LOOK_MS) {
+		r = await_end(pid, process, LOOK_MS);
+		if (r != -ETIMEDOUT)
+			return r;
+		if (holders_elsewhere("/proc", entry->connection, ret_others) == 0 && ret_others->count > 0)
+			return -EBUSY;
+	}
+	return -ETIMEDOUT;
+}
+
+static int say_others(struct command_run *run, const char *directory, const struct holders *others)
+{
+	struct buf why;
+	int code, r;
+
+	buf_init(&why, SAY_BYTES_MAX);
+	r = buf_append_str(
+		&why, "it is off here, and all of it is stored; in another mount namespace it is still there, for ");
+	r = r < 0 ? r : holders_say(others, &why);
+	code = command_say(run, EXIT_REFUSED, directory,
+		r < 0 ? "it is off here; in another mount namespace it is still there" : why.data);
+	buf_fini(&why);
+	return code;
+}
+
+static int unmount(struct command_run *run, const struct mounts_entry *entry, pid_t pid, int process)
+{
+	const char *directory = entry->directory;
+	struct holders others;
 	int r = store_all(directory);
 
 	if (r < 0 && r != -ENOTCONN && r != -EACCES)
@@ -279,9 +312,11 @@ static int unmount(struct command_run *run, const char *directory, pid_t pid, in
 		return command_fail(run, r, directory);
 	if (process < 0)
 		return EXIT_DONE;
-	switch (await_end(pid, process, END_MS)) {
+	switch (await_end_or_others(entry, pid, process, &others)) {
 	case 0:
 		return EXIT_DONE;
+	case -EBUSY:
+		return say_others(run, directory, &others);
 	case -ETIMEDOUT:
 		return command_say(
 			run, EXIT_REFUSED, directory, "it is unmounted, but its process still has something to store");
@@ -323,8 +358,7 @@ static int umount_run(struct command_run *run)
 		/* The descriptor names this process even when its number is another's by then. */
 		if (mounts_process(entry, &pid) == 0)
 			process = (int)syscall(SYS_pidfd_open, pid, 0);
-		code = run->options.force ? force(run, entry, pid, process)
-					  : unmount(run, entry->directory, pid, process);
+		code = run->options.force ? force(run, entry, pid, process) : unmount(run, entry, pid, process);
 	}
 	if (process >= 0)
 		(void)close(process);
@@ -344,7 +378,7 @@ const struct command command_umount = {
 	.summary = "take a mount off, when all of it is stored",
 	.details =
 		"Returns when the process of the mount has ended. Ends with 1, and leaves it mounted, when it is in use (it says by whom) or not everything can be\n"
-		"stored. With --force it is off at once, and whoever still uses it gets errors; the process has 45 s to store what it has. Ends with 1 when\n"
+		"stored; also with 1, when another mount namespace (a container's) still has it, for which its process goes on. With --force it is off at once, and whoever still uses it gets errors; the process has 45 s to store what it has. Ends with 1 when\n"
 		"something was lost.\n",
 	.flags = umount_flags,
 	.words_min = 1,

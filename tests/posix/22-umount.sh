@@ -41,6 +41,24 @@ kill $sitting $reading
 wait $sitting $reading 2>/dev/null
 check "it can be mounted again" mount_it
 
+# ---- in another mount namespace ----
+if [ "$(id -u)" = 0 ]; then
+	unshare -m --propagation private sleep 1000 &
+	elsewhere=$!
+	eventually 10 sh -c 'readlink /proc/$1/exe | grep -q sleep' - $elsewhere
+	pid=$(cat "$WORK/pid")
+	echo more >"$M/22/more"
+	timeout 60 env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$NEPHOS" umount "$M" >"$WORK/said" 2>&1
+	check_eq "umount ends with 1 when another mount namespace has it, too" 1 $?
+	check "and says which process is in that" grep -q "off here.*sleep (pid $elsewhere, namespace)" "$WORK/said"
+	check_not "it is off here" mountpoint -q "$M"
+	check_eq "and stored" more "$(cat "$E2E_MOUNT/22/more")"
+	kill $elsewhere
+	wait $elsewhere 2>/dev/null
+	check "its process ends with the other namespace" eventually 30 ended "$pid"
+	check "it can be mounted again" mount_it
+fi
+
 # ---- by force, while it hangs ----
 pid=$(cat "$WORK/pid")
 kill -STOP "$pid"

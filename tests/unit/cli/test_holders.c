@@ -132,6 +132,40 @@ static void of_many_a_few_are_named_and_the_others_counted(void **state)
 	buf_fini(&text);
 }
 
+#define MOUNTED "31 25 0:47 / /mnt/a rw - fuse.nephos http://store rw\n"
+#define OF_ANOTHER "31 25 0:48 / /mnt/b rw - fuse.nephos http://store rw\n"
+
+static void make_process_in(const char *pid, const char *namespace, const char *mountinfo)
+{
+	char path[160];
+
+	make_process(pid, "sh\n", "/");
+	(void)snprintf(path, sizeof(path), "%s/%s/ns", proc, pid);
+	assert_int_equal(mkdir(path, 0700), 0);
+	(void)snprintf(path, sizeof(path), "%s/ns/mnt", pid);
+	make_link(path, namespace);
+	(void)snprintf(path, sizeof(path), "%s/mountinfo", pid);
+	make_file(path, mountinfo);
+}
+
+static void one_process_of_each_other_namespace_that_has_it_is_named(void **state)
+{
+	struct holders h;
+
+	(void)state;
+	make_process_in("self", "mnt:[1]", MOUNTED);
+	make_process_in("11", "mnt:[1]", MOUNTED); /* as where it was taken off */
+	make_process_in("12", "mnt:[2]", OF_ANOTHER MOUNTED);
+	make_process_in("13", "mnt:[2]", OF_ANOTHER MOUNTED);
+	make_process_in("14", "mnt:[3]", OF_ANOTHER);
+	assert_int_equal(holders_elsewhere(proc, 47, &h), 0);
+	assert_int_equal(h.count, 1);
+	assert_true(h.list[0].pid == 12 || h.list[0].pid == 13);
+	assert_string_equal(h.list[0].by, "namespace");
+	assert_int_equal(holders_elsewhere(proc, 49, &h), 0);
+	assert_int_equal(h.count, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -140,6 +174,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_root_and_a_program_hold_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_mapping_holds_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(of_many_a_few_are_named_and_the_others_counted, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			one_process_of_each_other_namespace_that_has_it_is_named, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
