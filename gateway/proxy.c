@@ -79,7 +79,8 @@ struct exchange {
 	struct http_stream *stream;
 	bool answered;
 	bool aborted;
-	int ended; /* why, by under_way; 0: not */
+	bool judged; /* a user service has all of it, and knows itself what its token is worth */
+	int ended;   /* why, by under_way; 0: not */
 	unsigned holders;
 };
 
@@ -118,13 +119,16 @@ static bool entry_hold(struct under_way_entry *entry)
 	return alive;
 }
 
+/* A log-out ends its own token, and is answered when the gateways have forgotten it: it was done, and its client hears so. */
 static void entry_end(struct under_way_entry *entry, int error)
 {
 	struct exchange *x = (struct exchange *)entry;
 	pthread_mutex_lock(&x->lock);
-	x->ended = error;
-	if (x->call)
-		upstream_cancel(x->call);
+	if (!x->judged) {
+		x->ended = error;
+		if (x->call)
+			upstream_cancel(x->call);
+	}
 	pthread_mutex_unlock(&x->lock);
 	release(x);
 }
@@ -518,6 +522,7 @@ static void send_upstream(struct exchange *x, bool stream)
 	/* The lock keeps done(), which clears call, behind the store to it. */
 	pthread_mutex_lock(&x->lock);
 	error = x->ended ? x->ended : x->aborted ? -ERR_UNAVAILABLE : upstream_start(&options, &x->call);
+	x->judged = error == 0 && !stream && x->kind == REGISTRY_USER;
 	pthread_mutex_unlock(&x->lock);
 	if (error < 0) {
 		give_place_back(x);

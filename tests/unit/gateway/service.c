@@ -224,6 +224,7 @@ static const struct http_route ROUTES[] = {
 	ROW("GET", "/api/v2/docs/code/{status}", HTTP_BODY_NONE, handle_code),
 	ROW("GET", "/api/v2/docs/hold", HTTP_BODY_NONE, handle_hold),
 	ROW("POST", "/api/v2/docs/hold", HTTP_BODY_WHOLE, handle_hold),
+	ROW("DELETE", "/api/v2/user/hold", HTTP_BODY_NONE, handle_hold),
 	ROW("GET", "/api/v2/docs/flood/{bytes}", HTTP_BODY_NONE, handle_flood),
 	ROW("GET", "/api/v2/docs/flood-chunked/{bytes}", HTTP_BODY_NONE, handle_chunked),
 	ROW("GET", "/api/v2/docs/events", HTTP_BODY_NONE, handle_events),

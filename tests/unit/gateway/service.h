@@ -6,6 +6,7 @@
  *   any  /api/v2/docs/drives/{drive}/…      the same
  *   GET  /api/v2/docs/code/{status}         that status, with ETag, and no body
  *   GET  /api/v2/docs/hold                  kept until service_release; `came` and `gone` count
+ *   DELETE /api/v2/user/hold                the same, of the user service
  *   GET  /api/v2/docs/flood/{bytes}         as many bytes, length known; flood-chunked: unknown
  *   GET  /api/v2/docs/events                one event at once, the next at service_release
  *   GET  /api/v2/docs/silent                a stream without a byte until service_release

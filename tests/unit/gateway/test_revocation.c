@@ -189,6 +189,19 @@ static void a_token_that_ended_without_a_word_is_found_out(void **state)
 	is_cut(stream);
 }
 
+static void what_ends_its_own_token_at_the_user_service_is_answered(void **state)
+{
+	struct front *f = *state;
+	int came = gate_count(&f->service.came);
+	int fd = wire_connect(f->port);
+
+	wire_say(fd, "DELETE /api/v2/user/hold HTTP/1.1\r\n" ANNA "\r\n");
+	assert_true(gate_wait(&f->service.came, came + 1));
+	assert_int_equal(front_forget(f, FORGET_TOKEN), 204);
+	service_release(&f->service);
+	is_refused(fd, 200);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, let_anna_in, let_anna_in)
 
 int main(void)
@@ -196,6 +209,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_poll_and_a_stream_end_with_their_token),
 		TEST(those_of_another_token_go_on),
+		TEST(what_ends_its_own_token_at_the_user_service_is_answered),
 		TEST(the_last_byte_of_an_upload_does_not_go_on),
 		TEST(nor_does_a_body_that_was_being_collected),
 		TEST(one_that_is_let_in_when_other_tokens_end_is_asked_about_and_goes_on),
