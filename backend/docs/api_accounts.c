@@ -3,6 +3,7 @@
 #include "backend/docs/body.h"
 #include "backend/docs/once.h"
 #include "backend/docs/reply.h"
+#include "backend/docs/users.h"
 #include "common/base/error.h"
 #include "common/base/limits.h"
 #include "common/base/text.h"
@@ -43,12 +44,20 @@ static int parse_user(const struct call *call, int64_t *ret)
 
 	if (span_eq_str(user, "me"))
 		id = call->user;
-	else if (!span_eq_str(user, "default") && (text_parse_i64(user, &id) < 0 || id <= 0))
+	else if (!span_eq_str(user, "default") && text_parse_id(user, INT64_MAX, &id) < 0)
 		return -ERR_NOT_FOUND;
 	if (id != call->user && !call->admin)
 		return -ERR_NOT_FOUND;
 	*ret = id;
 	return 0;
+}
+
+/* What an administrator names must be there: a quota of nobody would be a row that nobody ever takes away. */
+static int check_user(const struct call *call, int64_t user)
+{
+	if (user == call->user || user == DOCS_DEFAULT_ACCOUNT)
+		return 0;
+	return users_check(call->docs->users, user, http_request_trace(call->req));
 }
 
 static void get_job(struct call *call, struct docs_store *store)
@@ -57,6 +66,8 @@ static void get_job(struct call *call, struct docs_store *store)
 	int64_t user = 0;
 	int r = parse_user(call, &user);
 
+	if (r == 0)
+		r = check_user(call, user);
 	if (r == 0)
 		r = store->ops->account_get(store, user, &account);
 	if (r < 0)
@@ -88,7 +99,13 @@ static int put_change(struct once *o, struct docs_store *store)
 
 static void put_job(struct call *call, struct docs_store *store)
 {
-	once_run(&((struct account_change *)call->data)->once, store);
+	struct account_change *c = call->data;
+	int r = check_user(call, c->user);
+
+	if (r < 0)
+		call_fail(call, r, NULL);
+	else
+		once_run(&c->once, store);
 }
 
 static int parse_account(struct call *call, struct account_change *c)

@@ -287,7 +287,7 @@ static void session_end_job(struct call *call, struct docs_store *store)
 	s->once.change = session_end_change;
 	s->once.ordered = true; /* once it is answered nothing of the session takes effect */
 	s->once.changed = sessions_changed;
-	if (text_parse_i64(http_request_param(call->req, "session"), &s->session) < 0 || s->session <= 0) {
+	if (text_parse_id(http_request_param(call->req, "session"), INT64_MAX, &s->session) < 0) {
 		call_fail(call, -ERR_NOT_FOUND, NULL);
 		return;
 	}

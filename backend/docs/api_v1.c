@@ -50,7 +50,7 @@ void api_v1_list(struct http_request *req, void *cookie)
 /* The drive is in the id. */
 static int find_id(struct call *call, int64_t *ret)
 {
-	if (text_parse_i64(http_request_param(call->req, "id"), ret) < 0 || *ret <= 0)
+	if (text_parse_id(http_request_param(call->req, "id"), INT64_MAX, ret) < 0)
 		return -ERR_NOT_FOUND;
 	call->scope.drive = ITEM_DRIVE(*ret);
 	return call->scope.drive ? 0 : -ERR_NOT_FOUND;

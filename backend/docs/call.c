@@ -61,12 +61,12 @@ static int parse_headers(struct call *call)
 static int parse_drive(struct call *call)
 {
 	struct span drive = http_request_param(call->req, "drive");
-	uint64_t number;
+	int64_t number;
 
 	call->home = span_eq_str(drive, "home");
 	if (drive.size == 0 || call->home)
 		return 0;
-	if (text_parse_u64(drive, INT32_MAX, &number) < 0 || number == 0)
+	if (text_parse_id(drive, INT32_MAX, &number) < 0)
 		return -ERR_NOT_FOUND;
 	call->scope.drive = (uint32_t)number;
 	return 0;
@@ -182,7 +182,7 @@ int call_id(const struct call *call, const char *placeholder, int64_t *ret)
 {
 	int64_t id;
 
-	if (text_parse_i64(http_request_param(call->req, placeholder), &id) < 0 || id <= 0 ||
+	if (text_parse_id(http_request_param(call->req, placeholder), INT64_MAX, &id) < 0 ||
 		ITEM_DRIVE(id) != call->scope.drive)
 		return -ERR_NOT_FOUND;
 	*ret = id;

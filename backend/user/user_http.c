@@ -395,10 +395,12 @@ int user_needed_text(struct user_request *u, const char *name, const char **ret)
 int user_path_id(struct user_request *u, uint64_t *ret)
 {
 	struct span text = http_request_param(u->req, "id");
+	int64_t id;
 
-	if (text_parse_u64(text, INT64_MAX, ret) < 0)
+	if (text_parse_id(text, INT64_MAX, &id) < 0)
 		return account_refuse(
 			&u->call, -ERR_USER_NOT_FOUND, "User with id:%.*s not found", (int)text.size, text.data);
+	*ret = (uint64_t)id;
 	return 0;
 }
 

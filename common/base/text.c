@@ -41,6 +41,16 @@ int text_parse_i64(struct span s, int64_t *ret)
 	return 0;
 }
 
+int text_parse_id(struct span s, int64_t max, int64_t *ret)
+{
+	uint64_t value;
+	int r = s.size > 0 && s.data[0] == '0' ? -EINVAL : text_parse_u64(s, (uint64_t)max, &value);
+
+	if (r == 0)
+		*ret = (int64_t)value;
+	return r;
+}
+
 int text_parse_size(struct span s, uint64_t max, uint64_t *ret)
 {
 	static const char letters[] = "KMGT";

@@ -42,6 +42,24 @@ static void text_parse_u64_refuses_what_is_no_number_or_too_large(void **state)
 	assert_true(n == UNTOUCHED);
 }
 
+static void text_parse_id_knows_one_spelling_of_a_number(void **state)
+{
+	static const char *const bad[] = {"", "0", "07", "00", "+7", "-7", " 7", "7 ", "7x"};
+	int64_t n = 0;
+
+	(void)state;
+	assert_int_equal(text_parse_id(SPAN_LITERAL("7"), 7, &n), 0);
+	assert_true(n == 7);
+	assert_int_equal(text_parse_id(SPAN_LITERAL("9223372036854775807"), INT64_MAX, &n), 0);
+	assert_true(n == INT64_MAX);
+	n = 5;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(text_parse_id(span_str(bad[i]), INT64_MAX, &n), -EINVAL);
+	assert_int_equal(text_parse_id(SPAN_LITERAL("8"), 7, &n), -ERANGE);
+	assert_int_equal(text_parse_id(SPAN_LITERAL("9223372036854775808"), INT64_MAX, &n), -ERANGE);
+	assert_true(n == 5);
+}
+
 static void text_parse_i64_reads_the_whole_range_and_no_more(void **state)
 {
 	int64_t n = UNTOUCHED;
@@ -342,6 +360,7 @@ int main(void)
 		cmocka_unit_test(text_parse_u64_reads_decimal_digits),
 		cmocka_unit_test(text_parse_u64_refuses_what_is_no_number_or_too_large),
 		cmocka_unit_test(text_parse_i64_reads_the_whole_range_and_no_more),
+		cmocka_unit_test(text_parse_id_knows_one_spelling_of_a_number),
 		cmocka_unit_test(text_parse_size_knows_its_letters),
 		cmocka_unit_test(text_parse_size_refuses_overflow_and_nonsense),
 		cmocka_unit_test(text_unhex_reads_what_hex_writes),
