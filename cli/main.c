@@ -1,6 +1,6 @@
 /* The program "nephos": the commands, and the mount, also under the names and with the words that mount(8) uses. */
 #include "cli/command.h"
-#include "fusefs/mount.h"
+#include "fusefs/mount/mount.h"
 
 #include <locale.h>
 

@@ -99,6 +99,13 @@ function check_library(line, name,    i) {
 	# A folder inside a folder lives by the row of the nearest one above.
 	while (!(folder in may) && folder ~ /\//)
 		folder = folder_of(folder)
+	# Tests of a part build on its neighbours, and live by the row of the whole.
+	if (unit)
+		for (above = folder; above ~ /\//;) {
+			above = folder_of(above)
+			if (above in may)
+				folder = above
+		}
 	if (!(folder in may))
 		fail(1, "no row of ARCHITECTURE.md speaks of this folder")
 	files++

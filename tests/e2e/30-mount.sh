@@ -113,7 +113,7 @@ check_eq "also past the page cache" "$(cat "$WORK/sum")" "$(sha256sum <big)"
 rm big
 
 # ---- many files in one folder ----
-# More than a page of a listing (fusefs/listing.h), in either form.
+# More than a page of a listing (fusefs/names/listing.h), in either form.
 count=3000
 [ -z "${E2E_LONG:-}" ] || count=10000
 mkdir many

@@ -8,11 +8,11 @@
  */
 #define FUSE_USE_VERSION 314
 #include "common/base/log.h"
-#include "fusefs/follow.h"
-#include "fusefs/kernel.h"
-#include "fusefs/ops.h"
-#include "fusefs/session_loop.h"
-#include "fusefs/store_mem.h"
+#include "fusefs/ops/follow.h"
+#include "fusefs/mount/kernel.h"
+#include "fusefs/ops/ops.h"
+#include "fusefs/ops/session_loop.h"
+#include "fusefs/store/testing/store_mem.h"
 
 #include <fuse_lowlevel.h>
 #include <signal.h>

@@ -1,0 +1,97 @@
+/*
+ * wait: who wants to hear when something that is under way has come, for instance a block that several readers want at once.
+ * Not thread-safe: guarded by what guards the thing; ready is called with that lock held.
+ */
+#ifndef NEPHOS_FUSEFS_CORE_WAIT_H
+#define NEPHOS_FUSEFS_CORE_WAIT_H
+
+#include "common/proto/fill.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct wait {
+	struct wait *next;
+	void (*ready)(void *cookie, int error);
+	void *cookie;
+};
+
+static inline int wait_add(struct wait **list, void (*ready)(void *cookie, int error), void *cookie)
+{
+	struct wait *w = malloc(sizeof(*w));
+
+	if (!w)
+		return -ENOMEM;
+	*w = (struct wait){*list, ready, cookie};
+	*list = w;
+	return 0;
+}
+
+/* Tells all, and forgets them first: whoever hears it may wait anew. */
+static inline void wait_fire(struct wait **list, int error)
+{
+	struct wait *w = *list;
+
+	*list = NULL;
+	while (w) {
+		struct wait *next = w->next;
+
+		w->ready(w->cookie, error);
+		free(w);
+		w = next;
+	}
+}
+
+/* The same for an answer of the store, which may be good for some of them only. */
+struct fill_wait {
+	struct fill_wait *next;
+	struct fill_wish wish;
+	bool first; /* the question was sent when he was there */
+	void (*ready)(void *cookie, int error);
+	void *cookie;
+};
+
+static inline int fill_wait_add(struct fill_wait **list, const struct fill_wish *wish, bool first,
+	void (*ready)(void *cookie, int error), void *cookie)
+{
+	struct fill_wait *w = malloc(sizeof(*w));
+
+	if (!w)
+		return -ENOMEM;
+	*w = (struct fill_wait){*list, *wish, first, ready, cookie};
+	*list = w;
+	return 0;
+}
+
+/* Takes those from the list that the answer is good for, with a failure all. The rest is there when the question is sent again, which is for the caller to do. */
+static inline struct fill_wait *fill_waits_served(struct fill_wait **list, int error, int64_t seen)
+{
+	struct fill_wait *served = NULL;
+
+	while (*list) {
+		struct fill_wait *w = *list;
+
+		if (error < 0 || fill_serves(&w->wish, seen, w->first)) {
+			*list = w->next;
+			w->next = served;
+			served = w;
+		} else {
+			w->first = true;
+			list = &w->next;
+		}
+	}
+	return served;
+}
+
+static inline void fill_waits_fire(struct fill_wait *w, int error)
+{
+	while (w) {
+		struct fill_wait *next = w->next;
+
+		w->ready(w->cookie, error);
+		free(w);
+		w = next;
+	}
+}
+
+#endif

@@ -1,0 +1,583 @@
+#include "fusefs/log/flush.h"
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "fusefs/log/flush_private.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <utlist.h>
+
+#define PAGE_BYTES 4096 /* the least that a page of the kernel has */
+
+/* Will be stored, or tried, in so many ms at the latest. It is in the list, or will be at the next step. */
+void flush_schedule(struct fs *fs, struct file *f, int64_t after_ms)
+{
+	f->due_ns = clock_mono_ns() + after_ms * NS_PER_MS;
+	if (f->due_ns < fs->flusher.looks_ns)
+		pthread_cond_signal(&fs->flusher.wake);
+}
+
+/* -- what follows from a change -- */
+
+static bool has_work(const struct file *f)
+{
+	return file_is_dirty(f) || f->jobs || f->round;
+}
+
+/* The share of f in the sums of the flusher. True: some of it went. */
+static bool count(struct flusher *fl, struct file *f)
+{
+	uint64_t before = f->counted;
+	const struct job *job;
+
+	fl->bytes -= f->counted;
+	fl->stuck -= f->stuck;
+	f->counted = f->dirty.bytes + f->flushing.bytes;
+	f->stuck = f->way == FILE_REFUSED ? f->counted : 0;
+	DL_FOREACH(f->jobs, job)
+		f->counted += job_is_write(job) ? job->bytes->used : 0;
+	fl->bytes += f->counted;
+	fl->stuck += f->stuck;
+	return f->counted < before || f->stuck > 0;
+}
+
+/* Nothing is dirty any more: it was stored, cut away or dropped. */
+static void came_clean(struct file *f)
+{
+	f->way = FILE_TOGETHER;
+	f->failures = 0;
+	f->jobs_went = false;
+}
+
+static void list(struct flusher *fl, struct file *f)
+{
+	if (f->due_listed)
+		return;
+	inode_ref(f->inode);
+	f->due_listed = true;
+	DL_APPEND2(fl->due, f, due_prev, due_next);
+}
+
+static void unlist(struct flusher *fl, struct file *f)
+{
+	if (!f->due_listed)
+		return;
+	f->due_listed = false;
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the analyzer does not know that it is in the list */
+	DL_DELETE2(fl->due, f, due_prev, due_next);
+	inode_unref(f->inode);
+}
+
+/* Whether a round is to begin now. */
+static bool has_reason(const struct fs *fs, const struct file *f)
+{
+	if (f->round)
+		return false;
+	if (f->jobs)
+		return true;
+	if (f->dirty.count == 0)
+		return false;
+	if (f->whole_ns != 0 && !f->waits && !fs->flusher.room && clock_mono_ns() < f->whole_ns)
+		return false;
+	if (f->waits || clock_mono_ns() >= f->due_ns)
+		return true;
+	return f->failures == 0 &&
+		(f->dirty.bytes >= FLUSH_FILE_BYTES || f->dirty.count >= FLUSH_FILE_PIECES || fs->flusher.room);
+}
+
+static void room_came(struct fs *fs)
+{
+	struct room_wait *w = fs->flusher.room;
+
+	while (w) {
+		if (!flush_room(fs, w->file, w->size)) {
+			w = w->next;
+			continue;
+		}
+		DL_DELETE(fs->flusher.room, w);
+		w->ready(w, 0);
+		w = fs->flusher.room; /* it may have changed */
+	}
+}
+
+static void check(const struct file *f)
+{
+	assert(f->dirty.count > 0 || !f->waits);
+	assert(f->flushing.count > 0 || !f->flushing_waits);
+	assert(f->flushing.count == 0 || (f->round && f->round->with_data));
+	assert(file_is_dirty(f) || f->way == FILE_TOGETHER);
+	assert(f->due_listed == has_work(f));
+}
+
+void flush_step(struct fs *fs, struct file *f)
+{
+	struct inode *inode = inode_ref(f->inode);
+	bool less;
+
+	if (!file_is_dirty(f))
+		came_clean(f);
+	if (f->dirty.count == 0 && f->flushing.count > 0)
+		flush_waits_move(&f->waits, &f->flushing_waits);
+	else if (f->dirty.count == 0)
+		flush_waits_over(&f->waits, 0);
+	less = count(&fs->flusher, f);
+	if (has_work(f))
+		list(&fs->flusher, f);
+	if (has_reason(fs, f))
+		round_begin(fs, f);
+	if (!has_work(f))
+		unlist(&fs->flusher, f);
+	check(f);
+	if (less)
+		room_came(fs);
+	inode_unref(inode);
+}
+
+/* Blocks that are full go off at once. */
+static void upload_full(struct fs *fs, struct file *f, int64_t from, int64_t to)
+{
+	for (size_t i = dirty_find(&f->dirty, from); i < f->dirty.count && f->dirty.list[i]->at < to; i++) {
+		struct dirty_piece *p = f->dirty.list[i];
+		struct upload *u;
+
+		if (p->len < FLUSH_BLOCK_BYTES || p->tag)
+			continue;
+		u = upload_start(fs, p->bytes, p->from, p->len);
+		if (u)
+			dirty_tag(p, &u->tag, 0);
+	}
+}
+
+/* The kernel sends a large write in parts that end with a page; nobody says which is the last. */
+static bool may_go_on(const struct fs *fs, const struct flush_data *data)
+{
+	return fs_is_shared(fs) && data->size >= FLUSH_PART_BYTES && (data->at + (int64_t)data->size) % PAGE_BYTES == 0;
+}
+
+static int write_dirty(struct fs *fs, struct file *f, const struct flush_data *data, int64_t *ret_at)
+{
+	int64_t end = file_size(f->inode);
+	int r;
+
+	if (!data->append) {
+		*ret_at = data->at;
+		return dirty_write(&f->dirty, data->at, data->from, data->size);
+	}
+	if (data->size > FILE_BYTES_MAX - (uint64_t)end)
+		return -EFBIG;
+	r = dirty_append(&f->dirty, end, data->from, data->size);
+	if (r < 0)
+		return r;
+	*ret_at = end;
+	f->whole_ns = may_go_on(fs, data) ? clock_mono_ns() + FLUSH_WHOLE_MS * NS_PER_MS : 0;
+	/* The kernel puts the bytes into its pages where it takes the end to be. */
+	if (end != data->at)
+		flush_show_stored(fs, f->inode);
+	return 0;
+}
+
+int flush_write(struct fs *fs, struct inode *inode, const struct flush_data *data)
+{
+	struct file *f = file_get(inode);
+	bool was_dirty;
+	int64_t at = 0;
+	int r;
+
+	if (!f)
+		return -ENOMEM;
+	assert(!flush_in_line(f) && !flush_hits_tail(f, data));
+	was_dirty = file_is_dirty(f);
+	r = write_dirty(fs, f, data, &at);
+	if (r < 0)
+		return r; /* nothing was changed */
+	f->mtime = clock_real_ns();
+	f->ctime_shown = false;
+	if (!was_dirty)
+		flush_schedule(fs, f, fs->flusher.after_ms);
+	upload_full(fs, f, at, at + (int64_t)data->size);
+	flush_step(fs, f);
+	return 0;
+}
+
+bool flush_in_line(const struct file *f)
+{
+	const struct job *job;
+
+	if (!f)
+		return false;
+	DL_FOREACH(f->jobs, job) {
+		if (job_is_write(job))
+			return true;
+	}
+	return f->way != FILE_TOGETHER;
+}
+
+bool flush_hits_tail(const struct file *f, const struct flush_data *data)
+{
+	const int64_t end = data->at + (int64_t)data->size;
+
+	return f && !data->append && (end > f->dirty.tail || end > f->flushing.tail);
+}
+
+int flush_through(struct fs *fs, struct inode *inode, const struct flush_data *data, struct job **ret_job)
+{
+	struct file *f = file_get(inode);
+	struct job *job = calloc(1, sizeof(*job));
+	struct bytes *bytes = bytes_new(data->size);
+
+	if (!f || !job || !bytes) {
+		free(job);
+		bytes_unref(bytes);
+		return -ENOMEM;
+	}
+	memcpy(bytes->data, data->from, data->size);
+	bytes->used = data->size;
+	job->inode = inode_ref(inode);
+	job->op = (struct op){.kind = OP_WRITE,
+		.id = inode->id,
+		.fields = data->append ? OP_APPEND : 0u,
+		.at = data->at,
+		.mtime = clock_real_ns()};
+	job->bytes = bytes;
+	job->done = data->done;
+	job->cookie = data->cookie;
+	job->behind = f->round != NULL;
+	job->began_ns = clock_mono_ns();
+	DL_APPEND(f->jobs, job);
+	*ret_job = job;
+	flush_step(fs, f);
+	return 0;
+}
+
+bool flush_room(const struct fs *fs, const struct file *f, size_t size)
+{
+	const struct flusher *fl = &fs->flusher;
+	uint64_t stuck = fl->stuck < FLUSH_STUCK_BYTES_MAX ? fl->stuck : FLUSH_STUCK_BYTES_MAX;
+	uint64_t all = fl->bytes - stuck;
+
+	/* A write that is answered by the store only has to find room in the mount. */
+	if (f && !flush_in_line(f) &&
+		(f->counted + size > FLUSH_FILE_BYTES_MAX ||
+			f->dirty.count + f->flushing.count >= FLUSH_FILE_PIECES_MAX))
+		return false;
+	return all + size <= FLUSH_BYTES_MAX || all == 0;
+}
+
+void flush_room_wait(struct fs *fs, struct room_wait *wait)
+{
+	struct file *f, *next;
+
+	wait->deadline_ns = clock_mono_ns() + FLUSH_ROOM_WAIT_S * NS_PER_S;
+	DL_APPEND(fs->flusher.room, wait);
+	/* Also what failed before: either it makes room now, or whoever waits is told why there is none. */
+	DL_FOREACH_SAFE2(fs->flusher.due, f, next, due_next)
+	{
+		if (!f->round && f->dirty.count > 0)
+			round_begin(fs, f);
+	}
+}
+
+/* Something is on its way that may make room. */
+static bool room_may_come(const struct fs *fs)
+{
+	const struct file *f;
+
+	DL_FOREACH2(fs->flusher.due, f, due_next)
+	{
+		if (f->round || (f->dirty.count > 0 && f->failures == 0))
+			return true;
+	}
+	return false;
+}
+
+void flush_room_failed(struct fs *fs, struct file *f, int error)
+{
+	struct room_wait *w = fs->flusher.room;
+	bool hopeless = !room_may_come(fs);
+
+	while (w) {
+		if (w->file != f && !hopeless) {
+			w = w->next;
+			continue;
+		}
+		DL_DELETE(fs->flusher.room, w);
+		w->ready(w, error);
+		w = fs->flusher.room; /* it may have changed */
+	}
+}
+
+void flush_waits_move(struct flush_wait **from, struct flush_wait **to)
+{
+	struct flush_wait *w;
+
+	while ((w = *from)) {
+		DL_DELETE(*from, w);
+		w->list = to;
+		DL_APPEND(*to, w);
+	}
+}
+
+void flush_waits_over(struct flush_wait **list, int error)
+{
+	struct flush_wait *over = NULL, *w;
+
+	/* Who is told may do anything, also come back to wait again. */
+	flush_waits_move(list, &over);
+	while ((w = over)) {
+		DL_DELETE(over, w);
+		w->done(w->cookie, error);
+		free(w);
+	}
+}
+
+int flush_until_stored(struct fs *fs, struct inode *inode, void (*done)(void *cookie, int error), void *cookie,
+	struct flush_wait **ret_wait)
+{
+	struct file *f = inode->file;
+	struct flush_wait *w;
+
+	if (!file_is_dirty(f))
+		return 1;
+	w = malloc(sizeof(*w));
+	if (!w)
+		return -ENOMEM;
+	*w = (struct flush_wait){
+		.list = f->dirty.count > 0 ? &f->waits : &f->flushing_waits, .done = done, .cookie = cookie};
+	DL_APPEND(*w->list, w);
+	if (ret_wait)
+		*ret_wait = w;
+	flush_step(fs, f);
+	return 0;
+}
+
+void flush_wait_cancel(struct inode *inode, struct flush_wait *wait)
+{
+	(void)inode;
+	DL_DELETE(*wait->list, wait);
+	free(wait);
+}
+
+/* budget: what is sent, and how its end is told */
+int flush_job(struct fs *fs, struct inode *inode, const struct op *op,
+	void (*done)(void *cookie, int error, const struct op_result *result), void *cookie, struct job **ret_job)
+{
+	struct file *f = file_get(inode);
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (!f || !job) {
+		free(job);
+		return -ENOMEM;
+	}
+	job->inode = inode_ref(inode);
+	job->op = *op;
+	if (op->extent_count > 0) {
+		assert(op->extent_count <= JOB_EXTENTS_MAX);
+		memcpy(job->extents, op->extents, op->extent_count * sizeof(*op->extents));
+		job->op.extents = job->extents;
+	}
+	job->done = done;
+	job->cookie = cookie;
+	job->behind = f->round != NULL;
+	job->began_ns = clock_mono_ns();
+	DL_APPEND(f->jobs, job);
+	*ret_job = job;
+	flush_step(fs, f);
+	return 0;
+}
+
+bool flush_job_withdraw(struct fs *fs, struct job *job, int error)
+{
+	struct inode *inode = inode_ref(job->inode);
+	struct file *f = inode->file;
+
+	if (job->under_way) {
+		inode_unref(inode);
+		return false;
+	}
+	DL_DELETE(f->jobs, job);
+	job_over(job, error, NULL);
+	flush_step(fs, f);
+	inode_unref(inode);
+	return true;
+}
+
+void flush_show_stored(struct fs *fs, struct inode *inode)
+{
+	inode->pages_seq = 0;
+	if (fs->notify && inode->lookups > 0)
+		notify_content(fs->notify, fs_node(fs, inode->id));
+}
+
+static void discard(struct fs *fs, struct file *f)
+{
+	log_error(NULL, "document %" PRId64 ": %" PRIu64 " bytes that could not be stored are dropped: %s",
+		f->inode->id, f->dirty.bytes, strerror(fs_errno(f->error)));
+	dirty_fini(&f->dirty);
+	flush_show_stored(fs, f->inode);
+	flush_waits_over(&f->waits, f->error);
+	flush_step(fs, f);
+}
+
+static void drop_jobs(struct file *f, int error)
+{
+	struct job *job, *next;
+
+	DL_FOREACH_SAFE(f->jobs, job, next) {
+		if (job->under_way || !job_is_write(job))
+			continue;
+		DL_DELETE(f->jobs, job);
+		job_over(job, error, NULL);
+	}
+}
+
+void flush_lost_over(struct fs *fs, struct file *f)
+{
+	f->lost = false;
+	fs->store->ops->lock_settled(fs->store, f->inode->id);
+	if (f->dirty.count > 0)
+		discard(fs, f);
+}
+
+void flush_drop(struct fs *fs, struct inode *inode, int error)
+{
+	struct file *f = inode->file;
+
+	if (!f || !(file_is_dirty(f) || f->jobs)) {
+		fs->store->ops->lock_settled(fs->store, inode->id);
+		return;
+	}
+	inode_ref(inode);
+	f->error = error;
+	f->error_seq++;
+	drop_jobs(f, error);
+	if (f->round)
+		f->lost = true;
+	else
+		flush_lost_over(fs, f);
+	flush_step(fs, f);
+	inode_unref(inode);
+}
+
+void flush_released(struct fs *fs, struct inode *inode)
+{
+	struct file *f = inode->file;
+
+	if (!f || inode->opens > 0 || f->round || f->dirty.count == 0)
+		return;
+	if (f->way == FILE_REFUSED)
+		discard(fs, f);
+}
+
+int flush_take_error(struct file *f, uint32_t *seen)
+{
+	if (!f || f->error_seq == *seen)
+		return 0;
+	*seen = f->error_seq;
+	return f->error;
+}
+
+/* Begins the rounds whose time has come. Returns when the next one is due. */
+static int64_t look_through(struct fs *fs, int64_t now)
+{
+	int64_t next_ns = now + NS_PER_S;
+	struct room_wait *w, *next_wait;
+	struct file *f, *next;
+
+	DL_FOREACH_SAFE2(fs->flusher.due, f, next, due_next)
+	{
+		if (f->round)
+			continue;
+		if (f->due_ns <= now)
+			flush_step(fs, f);
+		else if (f->due_ns < next_ns)
+			next_ns = f->due_ns;
+	}
+	DL_FOREACH_SAFE(fs->flusher.room, w, next_wait) {
+		if (w->deadline_ns > now)
+			continue;
+		DL_DELETE(fs->flusher.room, w);
+		w->ready(w, -EIO);
+	}
+	return next_ns;
+}
+
+static void wait_for_dirt(struct flusher *fl, int64_t look_ns)
+{
+	struct timespec until = clock_timespec(look_ns);
+
+	fl->looks_ns = look_ns;
+	if (look_ns == INT64_MAX)
+		pthread_cond_wait(&fl->wake, &fl->fs->lock);
+	else
+		pthread_cond_timedwait(&fl->wake, &fl->fs->lock, &until);
+}
+
+static void *flusher_main(void *cookie)
+{
+	struct flusher *fl = cookie;
+	struct fs *fs = fl->fs;
+	int64_t busy_ns = 0;
+
+	fs_lock(fs);
+	while (!fl->stop) {
+		const int64_t now = clock_mono_ns();
+		const int64_t look_ns = look_through(fs, now);
+
+		/* What look_through left for later is not left lying. */
+		if (fs->later) {
+			fs_unlock(fs);
+			fs_lock(fs);
+			continue;
+		}
+		if (fl->due || fl->room)
+			busy_ns = now;
+		wait_for_dirt(fl, now - busy_ns < FLUSH_ATTENTIVE_NS ? look_ns : INT64_MAX);
+	}
+	fs_unlock(fs);
+	return NULL;
+}
+
+int flusher_start(struct flusher *fl, struct fs *fs)
+{
+	pthread_condattr_t attributes;
+	int r;
+
+	fl->fs = fs;
+	fl->after_ms = FLUSH_AFTER_MS;
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&fl->wake, &attributes);
+	pthread_condattr_destroy(&attributes);
+	r = worker_new(FLUSH_HASHERS, &fl->hashers);
+	if (r == 0)
+		r = -pthread_create(&fl->thread, NULL, flusher_main, fl);
+	if (r < 0) {
+		worker_free(fl->hashers);
+		pthread_cond_destroy(&fl->wake);
+		return r;
+	}
+	fl->running = true;
+	return 0;
+}
+
+void flusher_stop(struct flusher *fl)
+{
+	struct file *f, *next;
+
+	if (!fl->running)
+		return;
+	fs_lock(fl->fs);
+	fl->stop = true;
+	pthread_cond_signal(&fl->wake);
+	fs_unlock(fl->fs);
+	pthread_join(fl->thread, NULL);
+	worker_free(fl->hashers);
+	DL_FOREACH_SAFE2(fl->due, f, next, due_next)
+	{
+		if (f->dirty.count > 0)
+			discard(fl->fs, f);
+	}
+	pthread_cond_destroy(&fl->wake);
+}

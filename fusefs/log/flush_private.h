@@ -1,0 +1,94 @@
+/* What the parts of flush share. Not for others. */
+#ifndef NEPHOS_FUSEFS_LOG_FLUSH_PRIVATE_H
+#define NEPHOS_FUSEFS_LOG_FLUSH_PRIVATE_H
+
+#include "fusefs/content/file.h"
+#include "fusefs/ops/fs.h"
+#include "fusefs/core/worker.h"
+
+enum upload_state { UPLOAD_HASHING, UPLOAD_QUEUED, UPLOAD_SENDING, UPLOAD_DONE, UPLOAD_FAILED };
+
+/* One block on its way; the tag of the pieces that lie in it. */
+struct upload {
+	struct dirty_tag tag; /* first */
+	struct fs *fs;
+	struct worker_job job;
+	struct bytes *bytes;
+	size_t from, size;
+	uint8_t sha256[32];
+	enum upload_state state;
+	int error;
+	struct wait *waits;
+	struct upload *prev, *next; /* in the flusher's queue */
+};
+
+#define JOB_EXTENTS_MAX 2 /* a hole, and its room reserved */
+
+struct job {
+	struct job *prev, *next;
+	struct inode *inode; /* with a reference */
+	struct op op;
+	struct op_extent extents[JOB_EXTENTS_MAX];
+	struct bytes *bytes; /* of a write: what goes to op.at; NULL: another op */
+	bool under_way;	     /* in the round */
+	bool behind;	     /* it waited for another round */
+	int64_t began_ns;
+	bool alone; /* a write that was refused together with others */
+	void (*done)(void *cookie, int error, const struct op_result *result);
+	void *cookie;
+};
+
+struct round {
+	struct fs *fs;
+	struct file *file;  /* its inode has a reference */
+	struct job *job;    /* the first of the file, when one goes along, or NULL */
+	unsigned jobs;	    /* how many go: one, or several writes */
+	struct dirty tried; /* their bytes */
+	unsigned missing;   /* uploads */
+	unsigned attempts;
+	int error;
+	size_t writes;	 /* ops that carry content: what has a place, then what was appended */
+	int64_t assumed; /* where the append was taken to go, by who waits for it */
+	bool with_data;	 /* what was dirty, now in flushing */
+	bool merged;	 /* the job went into the write */
+	bool sets_ctime; /* the last op is set_ctime */
+	bool drop_setid; /* the write says so */
+	bool starting;	 /* whoever began it is still on the stack, and is not called back */
+	int64_t mtime;
+};
+
+/* upload.c */
+struct upload *upload_start(struct fs *fs, struct bytes *bytes, size_t from, size_t size); /* NULL: no memory */
+void upload_pump(struct fs *fs);
+static inline struct upload *upload_of(struct dirty_tag *tag)
+{
+	return (struct upload *)tag;
+}
+
+/* flush_round.c */
+void round_begin(struct fs *fs, struct file *f);
+
+/* flush.c */
+/* After every change of what there is to be done of f: what follows from it, see file.h. f may be gone then. */
+void flush_step(struct fs *fs, struct file *f);
+void flush_lost_over(struct fs *fs, struct file *f); /* its round is: the rest of flush_drop */
+void flush_schedule(struct fs *fs, struct file *f, int64_t after_ms);
+void flush_room_failed(struct fs *fs, struct file *f, int error);
+void flush_waits_move(struct flush_wait **from, struct flush_wait **to); /* behind those that are there */
+void flush_waits_over(struct flush_wait **list, int error);
+
+/* job.c */
+static inline bool job_is_write(const struct job *job)
+{
+	return job && job->bytes;
+}
+static inline bool job_is_append(const struct job *job)
+{
+	return job_is_write(job) && (job->op.fields & OP_APPEND);
+}
+/* What a job that is stored means for what is known here. */
+void job_apply(struct fs *fs, struct job *job, int64_t before, const struct op_result *result);
+void job_hides_dirty(struct job *job, const struct op_result *result); /* the same for what is still dirty, and older */
+void job_over(struct job *job, int error, const struct op_result *result);
+
+#endif

@@ -1,0 +1,41 @@
+/* What the parts of the mount program share: one mount, from start to end. Not for others. */
+#ifndef NEPHOS_FUSEFS_MOUNT_MOUNT_INTERNAL_H
+#define NEPHOS_FUSEFS_MOUNT_MOUNT_INTERNAL_H
+
+#include "common/http/watch.h"
+#include "fusefs/ops/follow.h"
+#include "fusefs/ops/ops.h"
+#include "fusefs/mount/options.h"
+#include "fusefs/ops/session_loop.h"
+#include "fusefs/store/http/store_http.h"
+
+struct mount {
+	const struct mount_options *o;
+	char *directory;    /* absolute */
+	int signals, ended; /* descriptors that wake the main thread */
+	struct metrics *metrics;
+	struct store *store;
+	struct store_drive drive;
+	struct oplog *oplog;
+	struct fs *fs;
+	struct follow *follow;
+	struct fuse_session *session;
+	struct session_loop *loop;
+	bool mounted;
+	struct watch watch;
+	struct http_server *server;
+	char *port_file;
+};
+
+/* mount_serve.c: everything up, in order; on failure ret_why, and mount_down does the rest. */
+int mount_up(struct mount *m, struct buf *ret_why);
+/* Until the session is over or a signal asks for the end. */
+void mount_wait(struct mount *m);
+/* Whatever is up goes down: unmounted, drained, ended. Returns 0, or -EIO when something could not be stored. */
+int mount_down(struct mount *m);
+
+/* mount_watch.c */
+int mount_watch_start(struct mount *m);
+void mount_watch_stop(struct mount *m);
+
+#endif

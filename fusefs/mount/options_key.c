@@ -1,0 +1,198 @@
+#include "fusefs/mount/options.h"
+
+#include "common/base/envfile.h"
+#include "common/base/error.h"
+#include "common/base/file.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/keyctl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define KEY_BYTES_MAX 1024 /* a token; ours have under 100 */
+
+/* What a credentials file says. */
+struct found {
+	char *url, *token;
+};
+
+static void found_fini(struct found *f)
+{
+	if (f->token)
+		explicit_bzero(f->token, strlen(f->token));
+	free(f->url);
+	free(f->token);
+}
+
+static int on_pair(void *cookie, const char *key, const char *value, unsigned line)
+{
+	struct found *f = cookie;
+	char **at = strcmp(key, "NEPHOS_URL") == 0 ? &f->url : strcmp(key, "NEPHOS_TOKEN") == 0 ? &f->token : NULL;
+
+	(void)line;
+	if (!at)
+		return 0;
+	free(*at);
+	*at = strdup(value);
+	return *at ? 0 : -ENOMEM;
+}
+
+static int read_file(const char *path, struct found *ret, struct buf *ret_why)
+{
+	struct found f = {NULL, NULL};
+	unsigned line = 0;
+	int r = envfile_read(path, true, &f, on_pair, &line);
+
+	if (r == 0 && (!f.token || !*f.token))
+		r = -ENOKEY;
+	if (r == 0 && file_is_shared(path))
+		(void)fprintf(stderr, "nephos mount: everybody on this machine can read the key in %s\n", path);
+	if (r == -EPERM)
+		(void)buf_printf(ret_why, "%s can be read by others: chmod 600 it, and think of a new key", path);
+	else if (r == -ENOKEY)
+		(void)buf_printf(ret_why, "%s has no NEPHOS_TOKEN", path);
+	else if (r == -EINVAL && line > 0)
+		(void)buf_printf(ret_why, "%s, line %u: not like KEY=value", path, line);
+	else if (r < 0)
+		(void)buf_printf(ret_why, "%s: %s", path, error_lookup(r)->title);
+	if (r < 0) {
+		found_fini(&f);
+		return r;
+	}
+	*ret = f;
+	return 0;
+}
+
+static void take_token(struct mount_options *o, struct found *f)
+{
+	o->token = f->token;
+	f->token = NULL;
+}
+
+static int use_file(struct mount_options *o, const char *path, struct buf *ret_why)
+{
+	struct found f;
+	int r = read_file(path, &f, ret_why);
+
+	if (r < 0)
+		return r;
+	if (o->url_count == 0 && f.url && *f.url)
+		r = options_add_urls(o, f.url, ret_why);
+	if (r == 0)
+		take_token(o, &f);
+	found_fini(&f);
+	return r;
+}
+
+/* A key that an administrator left with: keyctl add user nephos:URL TOKEN @u */
+static int use_keyring(struct mount_options *o)
+{
+	static const int rings[] = {KEY_SPEC_SESSION_KEYRING, KEY_SPEC_USER_KEYRING, KEY_SPEC_USER_SESSION_KEYRING};
+	char name[PATH_MAX], token[KEY_BYTES_MAX + 1];
+
+	for (size_t u = 0; u < o->url_count; u++) {
+		(void)snprintf(name, sizeof(name), "nephos:%s", o->urls[u]);
+		for (size_t i = 0; i < sizeof(rings) / sizeof(rings[0]); i++) {
+			long key = syscall(SYS_keyctl, KEYCTL_SEARCH, rings[i], "user", name, 0);
+			long size = key < 0 ? -1 : syscall(SYS_keyctl, KEYCTL_READ, key, token, KEY_BYTES_MAX);
+
+			if (size <= 0 || size > KEY_BYTES_MAX)
+				continue;
+			token[size] = '\0';
+			o->token = strdup(token);
+			explicit_bzero(token, sizeof(token));
+			return o->token ? 0 : -ENOMEM;
+		}
+	}
+	return -ENOENT;
+}
+
+static bool is_listed(const char *list, const char *url)
+{
+	size_t size = strlen(url);
+
+	for (const char *at = list; at; at = strchr(at, ',')) {
+		at += *at == ',';
+		if (strncmp(at, url, size) == 0 && (at[size] == '\0' || at[size] == ',' || at[size] == '/'))
+			return true;
+	}
+	return false;
+}
+
+static int login_path(char *ret, size_t size)
+{
+	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	int n = -1;
+
+	if (config && *config == '/')
+		n = snprintf(ret, size, "%s/nephos/credentials", config);
+	else if (home && *home)
+		n = snprintf(ret, size, "%s/.config/nephos/credentials", home);
+	return n < 0 || (size_t)n >= size ? -ENOENT : 0;
+}
+
+/* What "nephos login" left. Its key is for the store it was made at, and goes to no other. */
+static int use_login(struct mount_options *o, struct buf *ret_why)
+{
+	char path[PATH_MAX];
+	struct found f;
+	bool meant;
+	int r = login_path(path, sizeof(path));
+
+	if (r == 0 && access(path, F_OK) < 0)
+		r = -ENOENT;
+	if (r == 0)
+		r = read_file(path, &f, ret_why);
+	if (r < 0)
+		return r;
+	meant = o->url_count == 0;
+	for (size_t i = 0; i < o->url_count && f.url; i++)
+		meant |= is_listed(f.url, o->urls[i]);
+	if (o->url_count == 0 && f.url)
+		r = options_add_urls(o, f.url, ret_why);
+	if (r == 0 && meant)
+		take_token(o, &f);
+	found_fini(&f);
+	return r < 0 ? r : meant ? 0 : -ENOENT;
+}
+
+static int use_environment(struct mount_options *o, struct buf *ret_why)
+{
+	const char *url = getenv("NEPHOS_URL"), *token = getenv("NEPHOS_TOKEN");
+
+	int r = o->url_count == 0 && url && *url ? options_add_urls(o, url, ret_why) : 0;
+
+	if (r < 0)
+		return r;
+	if (!token || !*token)
+		return -ENOENT;
+	o->token = strdup(token);
+	return o->token ? 0 : -ENOMEM;
+}
+
+int options_find_key(struct mount_options *o, struct buf *ret_why)
+{
+	const char *file = o->credentials ? o->credentials : getenv("NEPHOS_CREDENTIALS");
+	int r = -ENOENT;
+
+	if (o->credentials)
+		r = use_file(o, o->credentials, ret_why);
+	else
+		r = use_environment(o, ret_why);
+	if (r == -ENOENT && !o->credentials && file && *file)
+		r = use_file(o, file, ret_why);
+	if (r == -ENOENT && !o->credentials)
+		r = use_keyring(o);
+	if (r == -ENOENT && !o->credentials)
+		r = use_login(o, ret_why);
+	if (r == 0 && o->url_count == 0) {
+		(void)buf_printf(ret_why, "of which store? Name its URL, or have NEPHOS_URL in the credentials");
+		return -EINVAL;
+	}
+	if (r == -ENOENT && ret_why->size == 0)
+		(void)buf_printf(ret_why, "there is no key: use -o credentials=FILE, or \"nephos login\"");
+	return r;
+}

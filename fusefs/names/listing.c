@@ -1,0 +1,514 @@
+#include "fusefs/names/listing.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+/* One answer of the store, packed. */
+struct sheet {
+	struct sheet *prev, *next;
+	uint64_t first; /* number of its first entry */
+	uint32_t count;
+	bool loaded;
+	struct span after; /* the name before it: from where to fetch it; own memory */
+	size_t bytes;
+	uint32_t *places; /* where each entry begins in data */
+	char *data;
+};
+
+struct entry_head {
+	int64_t id;
+	uint32_t mode;
+	uint32_t size;
+};
+
+struct listing {
+	struct listing *prev, *next; /* of those that are kept, most recently used first */
+	struct fs *fs;
+	struct inode *folder; /* whoever has it open has a reference; so has a fetch */
+	unsigned refs;
+	struct sheet *sheets;
+	size_t bytes;
+	size_t kept;	  /* bytes that are counted as kept; 0: it is not */
+	uint64_t count;	  /* of entries in the sheets */
+	uint64_t reached; /* what the reader asked for last */
+	bool ended;	  /* the last sheet is the last there is */
+	bool clean;	  /* every entry was learnt as it is */
+	bool touched;	  /* somebody read from it */
+	bool learning;	  /* nobody reads: it is for the names */
+	int error;
+	int64_t seen;	     /* what changed in the folder up to this position is in it: that of the first sheet */
+	int64_t content_seq; /* of the folder, when it was complete */
+	uint64_t epoch;
+	struct sheet *fetching;
+	struct wait *waits;
+};
+
+static void fetch(struct listing *l, struct sheet *s, uint32_t limit);
+
+static void unload(struct listing *l, struct sheet *s)
+{
+	l->bytes -= s->bytes;
+	s->bytes = 0;
+	free(s->places);
+	free(s->data);
+	s->places = NULL;
+	s->data = NULL;
+	s->loaded = false;
+}
+
+static void drop_sheets(struct listing *l)
+{
+	struct sheet *s, *next;
+
+	DL_FOREACH_SAFE(l->sheets, s, next) {
+		unload(l, s);
+		free((char *)s->after.data);
+		free(s);
+	}
+	l->sheets = NULL;
+	l->count = 0;
+}
+
+/* -- those that are kept -- */
+
+static void unkeep(struct listing *l)
+{
+	if (l->kept == 0)
+		return;
+	DL_DELETE(l->fs->listings, l);
+	l->fs->listing_bytes -= l->kept;
+	l->kept = 0;
+	l->folder->listing = NULL;
+	listing_close(l);
+}
+
+/*
+ * It holds while the folder's content_seq stays as it is, so it must have seen the change that this is of. The attributes may be of a later position than the listing: then the journal
+ * has that change still to bring, and will find them up to date.
+ */
+static void keep(struct listing *l)
+{
+	struct fs *fs = l->fs;
+
+	if (l->folder->listing)
+		unkeep(l->folder->listing);
+	if (l->bytes > LISTING_KEEP_BYTES || !inode_valid(l->folder) || l->folder->attr.content_seq > l->seen)
+		return;
+	l->kept = l->bytes + sizeof(*l);
+	l->content_seq = l->folder->attr.content_seq;
+	l->refs++;
+	l->folder->listing = l;
+	fs->listing_bytes += l->kept;
+	DL_PREPEND(fs->listings, l);
+}
+
+bool listing_can_give(const struct fs *fs)
+{
+	return fs->listings && fs->listings->next;
+}
+
+void listing_give(struct fs *fs)
+{
+	unkeep(fs->listings->prev);
+}
+
+void listing_release(struct inode *folder)
+{
+	if (folder->listing)
+		unkeep(folder->listing);
+}
+
+static struct listing *find_kept(struct inode *folder)
+{
+	struct listing *l = folder->listing;
+
+	if (!l)
+		return NULL;
+	if (l->epoch != l->fs->inodes.epoch || folder->attr.content_seq != l->content_seq) {
+		unkeep(l);
+		return NULL;
+	}
+	if (!inode_valid(folder))
+		return NULL;
+	DL_DELETE(l->fs->listings, l);
+	DL_PREPEND(l->fs->listings, l);
+	l->refs++;
+	return l;
+}
+
+static void destroy(struct listing *l)
+{
+	wait_fire(&l->waits, -ECANCELED);
+	drop_sheets(l);
+	free(l);
+}
+
+void listing_close(struct listing *l)
+{
+	if (!l || --l->refs > 0)
+		return;
+	destroy(l); /* a fetch has a reference: nothing is on its way */
+}
+
+/* -- pages -- */
+
+static struct sheet *add_sheet(struct listing *l, struct span after)
+{
+	struct sheet *s = calloc(1, sizeof(*s));
+	char *copy = malloc(after.size + 1);
+
+	if (!s || !copy) {
+		free(s);
+		free(copy);
+		return NULL;
+	}
+	if (after.size > 0)
+		memcpy(copy, after.data, after.size);
+	s->after = span_of(copy, after.size);
+	s->first = l->count;
+	DL_APPEND(l->sheets, s);
+	return s;
+}
+
+/* -- an answer -- */
+
+static void learn(struct listing *l, const struct item *item, int64_t seen)
+{
+	struct fs *fs = l->fs;
+	struct inode *inode;
+
+	if (!recent_name_stands(&fs->recent, seen, l->folder->id, item->name)) {
+		l->clean = false;
+		return;
+	}
+	inode = fs_learn(fs, item, seen, NULL);
+	if (!inode) {
+		l->clean = false;
+		return;
+	}
+	names_learn(&fs->names, l->folder->id, item->name, inode, seen);
+	inode_unref(inode);
+}
+
+/* Room for so many entries with names of so many bytes together. */
+static int load(struct listing *l, struct sheet *s, size_t count, size_t names)
+{
+	size_t bytes = count * sizeof(struct entry_head) + names;
+
+	s->places = malloc((count + 1) * sizeof(*s->places));
+	s->data = malloc(bytes + 1);
+	if (!s->places || !s->data)
+		return -ENOMEM;
+	s->bytes = bytes + (count + 1) * sizeof(*s->places);
+	s->count = 0;
+	s->loaded = true;
+	l->bytes += s->bytes;
+	return 0;
+}
+
+/* Behind the others in the room of load(); returns where the next one goes, the first at 0. */
+static size_t put(struct sheet *s, size_t at, const struct listing_entry *entry)
+{
+	struct entry_head head = {entry->id, entry->mode, (uint32_t)entry->name.size};
+
+	s->places[s->count++] = (uint32_t)at;
+	memcpy(s->data + at, &head, sizeof(head));
+	memcpy(s->data + at + sizeof(head), entry->name.data, entry->name.size);
+	return at + sizeof(head) + entry->name.size;
+}
+
+static int store_sheet(struct listing *l, struct sheet *s, const struct store_page *page)
+{
+	size_t bytes = 0, at = 0;
+
+	for (size_t i = 0; i < page->count; i++)
+		bytes += page->items[i].name.size;
+	if (load(l, s, page->count, bytes) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < page->count; i++) {
+		const struct item *item = &page->items[i];
+
+		at = put(s, at, &(struct listing_entry){item->id, item->mode, item->name});
+		learn(l, item, page->at.seq);
+	}
+	return 0;
+}
+
+static void found_complete(struct listing *l)
+{
+	struct fs *fs = l->fs;
+	struct inode *folder = l->folder;
+
+	if (!l->clean || l->epoch != fs->inodes.epoch || !recent_folder_stands(&fs->recent, l->seen, folder->id))
+		return;
+	if (l->count >= fs->names.max / 2)
+		return; /* it would not stay so for long */
+	folder->complete = true;
+	folder->misses = 0;
+	folder->complete_epoch = fs->inodes.epoch;
+	if (!l->learning)
+		keep(l);
+}
+
+/* Pages that the reader passed long ago. */
+static void let_go(struct listing *l)
+{
+	struct sheet *s;
+
+	DL_FOREACH(l->sheets, s) {
+		if (l->bytes <= LISTING_BYTES_MAX || s->first + s->count >= l->reached)
+			return;
+		if (s->loaded)
+			unload(l, s);
+	}
+}
+
+static void fetch_ahead(struct listing *l)
+{
+	struct sheet *last = l->sheets ? l->sheets->prev : NULL, *s;
+	struct entry_head head;
+	const char *after;
+
+	if (l->fetching || l->ended || l->error < 0 || !last || !last->loaded)
+		return;
+	if (l->learning && l->count > LISTING_LEARN_MAX)
+		return;
+	if (!l->learning && l->count > l->reached + (uint64_t)LISTING_AHEAD * LISTING_PAGE)
+		return;
+	if (last->count == 0)
+		return;
+	after = last->data + last->places[last->count - 1];
+	memcpy(&head, after, sizeof(head));
+	s = add_sheet(l, span_of(after + sizeof(head), head.size));
+	if (s)
+		fetch(l, s, LISTING_PAGE);
+	else
+		l->error = -ENOMEM;
+}
+
+static void take(struct listing *l, struct sheet *s, const struct store_page *page)
+{
+	bool again = s->first < l->count; /* it was here before, and others follow */
+
+	if (l->sheets == s && !again)
+		l->seen = page->at.seq;
+	if (store_sheet(l, s, page) < 0) {
+		l->error = -ENOMEM;
+		return;
+	}
+	if (again)
+		return;
+	l->count += s->count;
+	l->ended = !page->more;
+	let_go(l);
+	if (l->ended)
+		found_complete(l);
+	else
+		fetch_ahead(l);
+}
+
+static void on_page(void *cookie, int error, const struct store_page *page)
+{
+	struct listing *l = cookie;
+	struct fs *fs = l->fs;
+	struct inode *folder = l->folder;
+	struct sheet *s;
+
+	fs_lock(fs);
+	fs->calls--;
+	s = l->fetching;
+	l->fetching = NULL;
+	if (error == 0)
+		fs_saw(fs, page->at);
+	if (error == 0 && (l->refs > 1 || l->learning))
+		take(l, s, page);
+	else
+		l->error = error < 0 ? error : -ECANCELED;
+	wait_fire(&l->waits, error);
+	listing_close(l);
+	inode_unref(folder);
+	fs_unlock(fs);
+}
+
+static void fetch(struct listing *l, struct sheet *s, uint32_t limit)
+{
+	l->fetching = s;
+	l->refs++;
+	inode_ref(l->folder);
+	l->fs->calls++;
+	(void)l->fs->store->ops->children(l->fs->store, l->folder->id, s->after, limit, false, on_page, l);
+}
+
+/* -- from what is known -- */
+
+static_assert(LISTING_RECALL_MAX * (sizeof(struct entry_head) + NAME_BYTES_MAX + sizeof(uint32_t)) < LISTING_BYTES_MAX,
+	"a listing from what is known is never let go in part");
+
+/* One sheet, the only one. */
+static int recall_sheet(struct listing *l, struct name *const *names, size_t count)
+{
+	struct sheet *s = add_sheet(l, span_of(NULL, 0));
+	size_t bytes = 0, at = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!inode_valid(names[i]->inode))
+			return -EAGAIN; /* a page brings the attributes, too */
+		bytes += names[i]->size;
+	}
+	if (!s || load(l, s, count, bytes) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		at = put(s, at,
+			&(struct listing_entry){names[i]->inode->id, names[i]->inode->attr.mode,
+				span_of(names[i]->bytes, names[i]->size)});
+	l->count = count;
+	return 0;
+}
+
+/* False: the store has to be asked. */
+static bool recall(struct listing *l)
+{
+	struct fs *fs = l->fs;
+	struct inode *folder = l->folder;
+	struct name **names = NULL;
+	size_t count = 0;
+	int r;
+
+	if (!inode_valid(folder) || folder->orphan)
+		return false;
+	r = names_list(&fs->names, folder->id, LISTING_RECALL_MAX, &names, &count);
+	if (r == 0)
+		r = recall_sheet(l, names, count);
+	free(names);
+	if (r < 0) {
+		drop_sheets(l);
+		return false;
+	}
+	l->ended = true;
+	/* Later changes are in it only if they are our own, or happen to be known: of them nobody can say that others before them are. */
+	l->seen = fs->view.followed;
+	keep(l);
+	return true;
+}
+
+/* -- the reader -- */
+
+static void restart(struct listing *l)
+{
+	struct sheet *s;
+
+	assert(!l->fetching);
+	drop_sheets(l);
+	l->ended = false;
+	l->clean = true;
+	l->error = 0;
+	l->reached = 0;
+	l->touched = false;
+	l->epoch = l->fs->inodes.epoch;
+	if (recall(l))
+		return;
+	s = add_sheet(l, span_of(NULL, 0));
+	if (s)
+		fetch(l, s, l->learning ? LISTING_PAGE : LISTING_PAGE_FIRST);
+	else
+		l->error = -ENOMEM;
+}
+
+static struct listing *listing_new(struct fs *fs, struct inode *folder, bool learning)
+{
+	struct listing *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->fs = fs;
+	l->folder = folder;
+	l->learning = learning;
+	l->refs = 1;
+	restart(l);
+	return l;
+}
+
+struct listing *listing_open(struct fs *fs, struct inode *folder)
+{
+	struct listing *l = find_kept(folder);
+
+	return l ? l : listing_new(fs, folder, false);
+}
+
+struct listing *listing_rewind(struct listing *l)
+{
+	struct fs *fs = l->fs;
+	struct inode *folder = l->folder;
+
+	if (!l->touched)
+		return l;
+	if (l->kept == 0 && !l->fetching) {
+		restart(l);
+		return l;
+	}
+	listing_close(l);
+	return listing_open(fs, folder);
+}
+
+void listing_missed(struct fs *fs, struct inode *folder)
+{
+	if (inode_has_all_names(folder))
+		return; /* somebody else changed this name */
+	if (folder->misses < UINT8_MAX)
+		folder->misses++;
+	/* Once, until it was complete and is not any more: a folder that is too large for it is not listed again and again. */
+	if (folder->misses == LISTING_MISSES)
+		listing_close(listing_new(fs, folder, true));
+}
+
+int listing_wait(struct listing *l, void (*ready)(void *cookie, int error), void *cookie)
+{
+	return wait_add(&l->waits, ready, cookie);
+}
+
+static struct sheet *find(struct listing *l, uint64_t n)
+{
+	struct sheet *s;
+
+	/* Readers go forward: from the end it is rarely far. */
+	for (s = l->sheets ? l->sheets->prev : NULL; s; s = s == l->sheets ? NULL : s->prev)
+		if (s->first <= n)
+			return s;
+	return NULL;
+}
+
+int listing_at(struct listing *l, uint64_t n, struct listing_entry *ret)
+{
+	struct entry_head head;
+	struct sheet *s;
+
+	if (l->error < 0) {
+		int error = l->error;
+
+		if (!l->fetching)
+			restart(l); /* the next reader tries again */
+		return error;
+	}
+	l->touched = true;
+	l->reached = n;
+	if (n >= l->count) {
+		fetch_ahead(l);
+		return l->ended ? 0 : -EAGAIN;
+	}
+	s = find(l, n);
+	if (!s->loaded) {
+		if (!l->fetching)
+			fetch(l, s, s->count > 0 ? s->count : LISTING_PAGE);
+		return -EAGAIN;
+	}
+	if (n - s->first >= s->count)
+		return 0; /* came back smaller */
+	memcpy(&head, s->data + s->places[n - s->first], sizeof(head));
+	ret->id = head.id;
+	ret->mode = head.mode;
+	ret->name = span_of(s->data + s->places[n - s->first] + sizeof(head), head.size);
+	fetch_ahead(l);
+	return 1;
+}

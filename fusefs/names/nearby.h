@@ -1,0 +1,23 @@
+/*
+ * nearby: who reads one small file after another in a folder (tar, cp -r, grep -r) gets the next ones with one request: a page of the folder's entries with their content. It goes
+ * on from where the page before ended, and doubles while what came along is read; when it is not, it shrinks, and ends.
+ * Guarded by the lock of the fs.
+ */
+#ifndef NEPHOS_FUSEFS_NAMES_NEARBY_H
+#define NEPHOS_FUSEFS_NAMES_NEARBY_H
+
+#include "fusefs/ops/fs.h"
+
+#define NEARBY_MISSES \
+	2u	       /* small files of one folder that were asked for one by one, after which the others come along */
+#define NEARBY_MIN 32u /* entries of a page … */
+#define NEARBY_MAX 256u		      /* … at most: 8 MiB when all are as large as inline content may be */
+#define NEARBY_REST_NS (5 * NS_PER_S) /* after a page that nobody read, or the last one */
+
+/* The content of this file had to be asked for. */
+void nearby_missed(struct fs *fs, struct inode *inode);
+/* It was here, perhaps because it came along. */
+void nearby_hit(struct fs *fs, struct inode *inode);
+void nearby_release(struct inode *folder);
+
+#endif

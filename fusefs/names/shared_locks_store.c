@@ -1,0 +1,260 @@
+#include "fusefs/names/shared_locks.h"
+
+#include "fusefs/content/file.h"
+#include "fusefs/names/shared_locks_private.h"
+
+#include "common/base/error.h"
+#include "common/base/limits.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+/* -- a lock that the store granted -- */
+
+/*
+ * The document as it is now. What is known of another version goes; and what the kernel may have of one, too: 1: it has to be told, and until it was the lock is not answered.
+ * Nobody who holds no lock is promised anything by this.
+ */
+static int learn(struct fs *fs, struct inode *inode, const struct store_lock_reply *reply)
+{
+	const struct item *item = reply->item;
+	const bool same = inode->known && inode->attr.seq == item->seq;
+	struct inode *learnt;
+
+	fs_saw(fs, reply->at);
+	recent_add_document(&fs->recent, item->seq, item->id); /* older answers that are under way are not kept */
+	learnt = fs_learn(fs, item, reply->at.seq, NULL);
+	inode_unref(learnt);
+	if (!learnt)
+		return -ENOMEM;
+	if (inode->file && inode->file->content.any && inode->file->content.content_seq != item->content_seq)
+		file_drop_content(fs, inode->file);
+	if (inode->pages_seq == item->content_seq)
+		return same ? 0 : 1;
+	inode->pages_seq = 0;
+	return 1;
+}
+
+static void over(struct shared_locks *t, struct lock_request *r, int error)
+{
+	t->current = NULL;
+	lock_request_finish(r, error);
+	shared_locks_run(t);
+}
+
+/* On the thread of the notices. */
+static void on_told(void *cookie)
+{
+	struct lock_request *r = cookie;
+	struct fs *fs = r->table->fs;
+
+	fs_lock(fs);
+	fs->calls--;
+	over(r->table, r, 0);
+	fs_unlock(fs);
+}
+
+static void granted(struct shared_locks *t, struct lock_request *r, const struct store_lock_reply *reply)
+{
+	const bool pages = t->inode->pages_seq != reply->item->content_seq;
+	int error;
+
+	free(t->known);
+	t->known = r->ranges;
+	t->known_count = r->range_count;
+	r->ranges = NULL;
+	t->unsure = false;
+	if (r->given_up) {
+		/* Nobody wants it: the next request says what is held. */
+		shared_locks_sync(t);
+		over(t, r, 0);
+		return;
+	}
+	shared_locks_commit(t, r);
+	error = r->sync || r->want.kind != LOCK_SET ? 0 : learn(t->fs, t->inode, reply);
+	if (error > 0 && t->inode->lookups > 0 && t->fs->notify) {
+		t->fs->calls++;
+		notify_then(t->fs->notify, fs_node(t->fs, t->inode->id), pages, on_told, r);
+		return;
+	}
+	over(t, r, error < 0 ? error : 0);
+}
+
+/* -- and one that it did not -- */
+
+/* What was asked for is less than what the store granted before: it has forgotten that. It is asked again for as long as its polls are answered. */
+static void lost_by_surprise(struct shared_locks *t, struct lock_request *r)
+{
+	t->unsure = true;
+	shared_locks_commit(t, r);
+	lock_request_finish(r, 0);
+}
+
+static void not_granted(struct shared_locks *t, struct lock_request *r)
+{
+	t->current = NULL;
+	if (r->given_up)
+		lock_request_finish(r, 0);
+	else if (r->sync || r->want.kind != LOCK_SET)
+		lost_by_surprise(t, r);
+	else
+		shared_locks_refused(t, r);
+	shared_locks_run(t);
+}
+
+/* The store does not answer, or has no such document any more. What goes is gone here in any case; the store hears of it when it is there again. */
+static void failed(struct shared_locks *t, struct lock_request *r, int error)
+{
+	const bool sets = !r->sync && r->want.kind == LOCK_SET;
+
+	t->unsure = error_errno(error) != ENOENT;
+	if (!sets && !r->given_up)
+		shared_locks_commit(t, r);
+	if (!t->unsure) {
+		free(t->known);
+		t->known = NULL;
+		t->known_count = 0;
+	}
+	over(t, r, !sets ? 0 : t->unsure ? -ENOLCK : -ESTALE);
+}
+
+static void on_lock(void *cookie, int error, const struct store_lock_reply *reply)
+{
+	struct lock_request *r = cookie;
+	struct shared_locks *t = r->table;
+	struct fs *fs = t->fs;
+
+	fs_lock(fs);
+	fs->calls--;
+	if (error == -ERR_SESSION_GONE && ++r->tries < SHARED_LOCKS_TRIES_MAX) {
+		/* What it asked for was made of what is lost now. One who had nothing asks again. */
+		const bool lost = reply->life > fs->lock_life && t->local.held;
+
+		shared_locks_lost(fs, reply->life);
+		t->current = NULL;
+		if (r->given_up || (lost && !r->sync && r->want.kind == LOCK_SET))
+			lock_request_finish(r, -EIO);
+		else
+			shared_locks_enqueue(t, r, true);
+		shared_locks_run(t);
+	} else if (error < 0) {
+		failed(t, r, error);
+	} else if (reply->granted) {
+		granted(t, r, reply);
+	} else {
+		not_granted(t, r);
+	}
+	fs_unlock(fs);
+}
+
+static struct store_lock_range range_of(const struct lock *k)
+{
+	return (struct store_lock_range){k->start, k->end, k->exclusive};
+}
+
+void shared_locks_ask(struct shared_locks *t, struct lock_request *r)
+{
+	const struct store_lock_range want = range_of(&r->want.lock);
+	const struct store_lock lock = {.id = t->inode->id,
+		.flock = !t->posix,
+		.held = r->ranges,
+		.count = r->range_count,
+		.queue = !r->sync && r->want.kind == LOCK_SET && r->want.sleep ? &want : NULL,
+		.life = t->fs->lock_life};
+
+	t->fs->calls++;
+	(void)t->fs->store->ops->lock(t->fs->store, &lock, on_lock, r);
+}
+
+/* -- waiting for other mounts -- */
+
+static void on_wait(void *cookie, int error)
+{
+	struct lock_away *away = cookie;
+	struct shared_locks *t = away->table;
+	struct fs *fs = t->fs;
+	struct lock_request *r, *next;
+
+	fs_lock(fs);
+	fs->calls--;
+	fs->locks_away--;
+	DL_DELETE(t->away, away);
+	DL_FOREACH_SAFE(away->requests, r, next) {
+		DL_DELETE(away->requests, r);
+		/* Whatever the store said: what it says to the request counts. Only one that is out of reach is not asked again. */
+		if (error < 0 && error != -ERR_SESSION_GONE)
+			lock_request_finish(r, error_errno(error) == ENOENT ? -ESTALE : -ENOLCK);
+		else
+			shared_locks_enqueue(t, r, false);
+	}
+	free(away);
+	shared_locks_run(t);
+	fs_unlock(fs);
+}
+
+static struct lock_away *away_find(struct shared_locks *t, const struct store_lock_range *want)
+{
+	struct lock_away *away;
+
+	DL_FOREACH(t->away, away) {
+		if (away->requests && away->want.from == want->from && away->want.to == want->to &&
+			away->want.exclusive == want->exclusive)
+			return away;
+	}
+	return NULL;
+}
+
+static struct lock_away *away_new(struct shared_locks *t, const struct store_lock_range *want)
+{
+	struct fs *fs = t->fs;
+	struct lock_away *away = fs->locks_away < SHARED_LOCKS_AWAY_MAX ? calloc(1, sizeof(*away)) : NULL;
+	const struct store_lock lock = {.id = t->inode->id, .flock = !t->posix, .queue = want, .life = fs->lock_life};
+
+	if (!away)
+		return NULL;
+	away->table = t;
+	away->want = *want;
+	DL_APPEND(t->away, away);
+	fs->locks_away++;
+	fs->calls++;
+	away->ticket = fs->store->ops->lock_wait(fs->store, &lock, LOCK_WAIT_S, on_wait, away);
+	return away;
+}
+
+void shared_locks_wait(struct shared_locks *t, struct lock_request *r)
+{
+	const struct store_lock_range want = range_of(&r->want.lock);
+	struct lock_away *away;
+
+	away = away_find(t, &want);
+	if (!away)
+		away = away_new(t, &want);
+	if (!away) {
+		lock_request_finish(r, -ENOLCK);
+		return;
+	}
+	r->state = LOCK_AWAY;
+	DL_APPEND(away->requests, r);
+}
+
+void lock_away_leave(struct lock_request *r)
+{
+	struct shared_locks *t = r->table;
+	struct lock_away *away;
+
+	DL_FOREACH(t->away, away) {
+		struct lock_request *k;
+
+		DL_FOREACH(away->requests, k) {
+			if (k == r)
+				break;
+		}
+		if (!k)
+			continue;
+		DL_DELETE(away->requests, r);
+		if (!away->requests)
+			t->fs->store->ops->cancel(t->fs->store, away->ticket);
+		return;
+	}
+}

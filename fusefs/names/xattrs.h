@@ -1,0 +1,43 @@
+/*
+ * xattrs: the extended attributes of one document, all of them, as last seen. Bounded as those of a document are:
+ * XATTRS_PER_ITEM_BYTES_MAX of names, and XATTRS_CACHED_BYTES_MAX of everything: a document with more is asked each
+ * time. How many of them are kept, with all else that is: kept.h.
+ * Pure. Not thread-safe.
+ */
+#ifndef NEPHOS_FUSEFS_NAMES_XATTRS_H
+#define NEPHOS_FUSEFS_NAMES_XATTRS_H
+
+#include "common/base/span.h"
+
+#include <stdint.h>
+
+#define XATTRS_CACHED_BYTES_MAX (256u * 1024)
+
+struct xattr {
+	struct xattr *next;
+	struct span name, value; /* own memory, behind this */
+};
+
+struct inode;
+
+struct xattrs {
+	struct xattrs *prev, *next; /* of those that are kept, most recently used first */
+	struct inode *inode;	    /* then */
+	size_t counted;		    /* then, bytes */
+	struct xattr *list;
+	size_t count, bytes;
+	size_t names_size; /* with a NUL behind each, as listxattr(2) has them */
+	int64_t seen;	   /* position: of others' changes nothing later is known */
+	int64_t own;	   /* and of this mount's, which were made here as well */
+	uint64_t epoch;	   /* of the inodes, when they were seen */
+};
+
+struct xattrs *xattrs_new(void);				       /* NULL: no memory */
+void xattrs_free(struct xattrs *x);				       /* NULL is fine */
+int xattrs_add(struct xattrs *x, struct span name, struct span value); /* replaces. -ENOMEM, -E2BIG */
+void xattrs_remove(struct xattrs *x, struct span name);
+const struct xattr *xattrs_find(const struct xattrs *x, struct span name); /* NULL: there is none */
+size_t xattrs_memory(const struct xattrs *x);				   /* bytes */
+void xattrs_names(const struct xattrs *x, char *ret);			   /* names_size bytes */
+
+#endif

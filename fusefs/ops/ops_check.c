@@ -1,0 +1,135 @@
+#include "fusefs/ops/ops_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+void ops_looked_up(struct fs *fs, fuse_req_t req, const struct looked_answer *answer)
+{
+	if (!fs_is_shared(fs))
+		return;
+	if (!fs->looked)
+		fs->looked = calloc(1, sizeof(*fs->looked));
+	/* Without memory, what is opened is checked by its id. */
+	if (fs->looked)
+		looked_up(fs->looked, fuse_req_ctx(req)->pid, answer);
+}
+
+struct inode *ops_learn_name(
+	struct fs *fs, struct looked_answer *answer, int error, const struct item *item, struct store_position at)
+{
+	const bool fresh = recent_name_stands(&fs->recent, at.seq, answer->folder, answer->name);
+	struct inode *inode = NULL;
+	bool ignored;
+
+	if (error == 0)
+		inode = fs_learn(fs, item, at.seq, &ignored);
+	if (fresh && (inode || (error == -ENOENT && at.seq > 0)))
+		names_learn(&fs->names, answer->folder, answer->name, inode, at.seq);
+	answer->fresh = fresh;
+	answer->id = inode ? inode->id : 0;
+	answer->is_folder = inode && S_ISDIR(inode->attr.mode);
+	return inode;
+}
+
+struct check {
+	struct inode *inode; /* a reference of the ask's */
+	struct looked_name name;
+	void (*done)(struct ask *ask, int error);
+};
+
+/* Without a name it is there for who has it open, and for nobody who comes now. */
+static bool is_another(const struct check *check, const struct inode *found)
+{
+	return found != check->inode || (found->attr.nlink == 0 && found->opens == 0);
+}
+
+/* What the kernel is told at its next LOOKUP is not what led here. */
+static void send_back(struct ask *ask, const struct check *check)
+{
+	struct fs *fs = ask->fs;
+	struct span name = span_of(check->name.bytes, check->name.size);
+
+	names_gone(&fs->names, check->name.folder, name, check->inode);
+	if (ask->req && fs->looked)
+		looked_back(fs->looked, fuse_req_ctx(ask->req)->pid, check->name.folder, name);
+}
+
+/* By name, or of the document alone. */
+static void on_answer(void *cookie, int error, const struct item *item, struct store_position at)
+{
+	struct ask *ask = cookie;
+	struct fs *fs = ask->fs;
+	struct check *check = ask->extra;
+	const bool named = check->name.folder != 0;
+	struct looked_answer answer = {
+		.folder = check->name.folder, .name = span_of(check->name.bytes, check->name.size)};
+	struct inode *found;
+
+	fs_lock(fs);
+	fs->calls--;
+	ask->cancel = NULL;
+	ask->extra = NULL;
+	fs_saw(fs, at);
+	if (named)
+		found = ops_learn_name(fs, &answer, error, item, at);
+	else
+		found = error == 0 ? fs_learn(fs, item, at.seq, NULL) : NULL;
+	if (error == 0 && !found)
+		error = -ENOMEM;
+	else if (error == -ENOENT || (error == 0 && is_another(check, found)))
+		error = -ESTALE;
+	inode_unref(found);
+	if (error == -ESTALE && named)
+		send_back(ask, check);
+	/* Whose caller was let go has not begun what the check was for. */
+	if (ask->req)
+		check->done(ask, error);
+	else
+		ask_free(ask);
+	free(check);
+	fs_unlock(fs);
+}
+
+static void start(struct ask *ask, struct check *check)
+{
+	struct fs *fs = ask->fs;
+	struct store *store = fs->store;
+	const struct looked_name *name = &check->name;
+
+	ask->extra = check;
+	fs->calls++;
+	ask->cancel = ask_cancel_ticket;
+	ask->ticket = name->folder
+		? store->ops->lookup(store, name->folder, span_of(name->bytes, name->size), on_answer, ask)
+		: store->ops->item(store, check->inode->id, on_answer, ask);
+}
+
+void ops_check(struct ask *ask, struct inode *inode, enum ops_check_what what, void (*done)(struct ask *ask, int error))
+{
+	struct fs *fs = ask->fs;
+	const struct looked_name *name = NULL;
+	enum looked_how how = LOOKED_NOT;
+	struct check *check;
+
+	if (!ask->req) {
+		ask_free(ask);
+		return;
+	}
+	if (fs->looked)
+		how = looked_take(fs->looked, fuse_req_ctx(ask->req)->pid, inode->id, &name);
+	if (!ops_wants_check(fs) || how == LOOKED_ASKED || (!name && what == CHECK_NAME)) {
+		done(ask, 0);
+		return;
+	}
+	check = calloc(1, sizeof(*check));
+	if (!check) {
+		done(ask, -ENOMEM);
+		return;
+	}
+	check->inode = inode;
+	check->done = done;
+	if (name)
+		check->name = *name;
+	start(ask, check);
+}

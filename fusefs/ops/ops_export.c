@@ -1,0 +1,122 @@
+#include "fusefs/ops/ops_private.h"
+
+#include <errno.h>
+#include <string.h>
+
+/*
+ * Documents by their number: LOOKUP of "." in a node that the kernel forgot, or never knew in this life of the mount, and of ".." in a folder. So file handles (open_by_handle_at, NFS servers) outlive dentries, remounts
+ * and the machine. A number is never used again: there are no generations. What has no name and is not open here is stale, as on a local file system.
+ */
+
+static bool is_there(const struct inode *inode)
+{
+	return inode->attr.nlink > 0 || inode->opens > 0;
+}
+
+static void reply(struct ask *ask, struct inode *inode)
+{
+	fuse_req_t req = ask_take(ask);
+
+	if (req && is_there(inode))
+		ops_reply_entry(ask->fs, req, inode, true);
+	else if (req)
+		ops_error(req, -ENOENT); /* which the kernel makes ESTALE of */
+	ask_free(ask);
+}
+
+static void on_document(void *cookie, int error)
+{
+	struct ask *ask = cookie;
+
+	if (error < 0)
+		ask_fail(ask, error);
+	else
+		reply(ask, ask->other);
+}
+
+/* Answers with the document ask->other, which is learnt first if need be. */
+static void answer_with(struct ask *ask)
+{
+	int r;
+
+	if (inode_valid(ask->other)) {
+		reply(ask, ask->other);
+		return;
+	}
+	r = ask_attributes(ask, ask->other, on_document);
+	if (r < 0)
+		ask_fail(ask, r);
+}
+
+/* The folder that ask->inode lies in. */
+static void answer_with_parent(struct ask *ask)
+{
+	struct inode *folder = ask->inode;
+
+	ask->cancel = NULL;
+	if (!S_ISDIR(folder->attr.mode) || !is_there(folder)) {
+		ask_fail(ask, -ENOENT);
+		return;
+	}
+	ask->other = inodes_get(&ask->fs->inodes, folder->parent);
+	if (ask->other)
+		answer_with(ask);
+	else
+		ask_fail(ask, -ENOMEM);
+}
+
+static void on_child(void *cookie, int error)
+{
+	struct ask *ask = cookie;
+
+	if (error < 0 || !ask->req)
+		ask_fail(ask, error);
+	else
+		answer_with_parent(ask);
+}
+
+static void find_parent(struct ask *ask, int64_t id)
+{
+	int r = 0;
+
+	ask->inode = inodes_get(&ask->fs->inodes, id);
+	if (!ask->inode)
+		r = -ENOMEM;
+	else if (inode_valid(ask->inode))
+		answer_with_parent(ask);
+	else
+		r = ask_attributes(ask, ask->inode, on_child);
+	if (r < 0)
+		ask_fail(ask, r);
+}
+
+bool ops_lookup_number(fuse_req_t req, fuse_ino_t node, const char *name)
+{
+	const bool itself = strcmp(name, ".") == 0;
+	struct fs *fs = fs_of(req);
+	int64_t id = fs_id(fs, node);
+	struct ask *ask;
+
+	if (!itself && strcmp(name, "..") != 0)
+		return false;
+	/* Whoever may open by handle may make one up. */
+	if (id <= 0 || ITEM_DRIVE(id) != ITEM_DRIVE(fs->root)) {
+		ops_error(req, -ENOENT);
+		return true;
+	}
+	ask = ask_new(req);
+	if (!ask)
+		return true;
+	fs_lock(fs);
+	if (!itself) {
+		find_parent(ask, id);
+	} else {
+		ask->other = inodes_get(&fs->inodes, id);
+		if (ask->other)
+			answer_with(ask);
+		else
+			ask_fail(ask, -ENOMEM);
+	}
+	fs_unlock(fs);
+	return true;
+}

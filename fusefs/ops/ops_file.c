@@ -1,0 +1,302 @@
+#include "fusefs/ops/ops_private.h"
+
+#include "fusefs/names/nearby.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+/* -- release -- */
+
+void ops_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct handle *h = handle_of(fi->fh);
+
+	(void)node;
+	metric_inc(fs->requests);
+	fs_lock(fs);
+	ops_locks_released(fs, h);
+	handle_free(fs, h);
+	fs_unlock(fs);
+	fuse_reply_err(req, 0);
+}
+
+/* -- flush and fsync -- */
+
+static void on_stored(void *cookie, int error);
+
+/*
+ * The data were on their way before, and no gateway answered for so long: who asked later waits as long as other
+ * calls do,
+ * counted from when he asked. Not for what is about to be dropped.
+ */
+static bool waits_on(struct ask *ask, int error)
+{
+	return ask_is_early(ask, error) && !ask->inode->file->lost && ask_stored(ask, ask->inode, on_stored) == 0;
+}
+
+static void on_stored(void *cookie, int error)
+{
+	struct ask *ask = cookie;
+	struct handle *h = ask->peer;
+	fuse_req_t req;
+
+	if (waits_on(ask, error))
+		return;
+	req = ask_take(ask);
+	/* What this handle has not reported yet, this failure or one before, it reports now. */
+	if (req) {
+		int earlier = flush_take_error(ask->inode->file, &h->error_seen);
+
+		ops_error(req, error < 0 ? error : earlier);
+	}
+	ask_free(ask);
+}
+
+static void store(fuse_req_t req, struct handle *h)
+{
+	struct fs *fs = fs_of(req);
+	struct inode *inode = h->inode;
+	struct file *f;
+	struct ask *ask;
+	int r;
+
+	fs_lock(fs);
+	f = inode->file;
+	if (!file_is_dirty(f)) {
+		int error = flush_take_error(f, &h->error_seen);
+
+		fs_unlock(fs);
+		ops_error(req, error);
+		return;
+	}
+	fs_unlock(fs);
+	ask = ask_new_call(req, PATIENCE_STORE);
+	if (!ask)
+		return;
+	fs_lock(fs);
+	ask->peer = h; /* lives until release, which comes after this answer */
+	r = ask_stored(ask, inode, on_stored);
+	if (r == 1)
+		on_stored(ask, 0);
+	else if (r < 0)
+		on_stored(ask, r);
+	fs_unlock(fs);
+}
+
+/* The locks are gone: what else is to be stored is. */
+static void on_unlocked(void *cookie, int error)
+{
+	struct ask *ask = cookie;
+	struct handle *h = ask->peer;
+	int r;
+
+	(void)error;
+	r = ask->req ? ask_stored(ask, h->inode, on_stored) : 1;
+	if (r != 0)
+		on_stored(ask, r < 0 ? r : 0);
+}
+
+static void unlock_and_store(fuse_req_t req, struct handle *h, uint64_t owner)
+{
+	struct ask *ask = ask_new_call(req, PATIENCE_STORE);
+
+	if (!ask)
+		return;
+	fs_lock(ask->fs);
+	ask->inode = inode_ref(h->inode);
+	ask->peer = h;
+	ask->cancel = ask_cancel_shared;
+	if (!ops_locks_closed(ask, h, owner, on_unlocked))
+		ask_fail(ask, -ENOMEM);
+	fs_unlock(ask->fs);
+}
+
+void ops_flush(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct handle *h = handle_of(fi->fh);
+	bool nameless, locked;
+
+	(void)node;
+	metric_inc(fs->requests);
+	fs_lock(fs);
+	locked = shared_locks_has_owner(h->inode->posix, fi->lock_owner);
+	/* Nobody will ever open it again: what others who have it open see is here. */
+	nameless = inode_valid(h->inode) && h->inode->attr.nlink == 0;
+	fs_unlock(fs);
+	if (locked)
+		unlock_and_store(req, h, fi->lock_owner);
+	else if (nameless)
+		fuse_reply_err(req, 0);
+	else
+		store(req, h);
+}
+
+void ops_fsync(fuse_req_t req, fuse_ino_t node, int datasync, struct fuse_file_info *fi)
+{
+	(void)node;
+	(void)datasync; /* size and time go with the data anyway */
+	metric_inc(fs_of(req)->requests);
+	if (!ops_refuse_lost(req, handle_of(fi->fh)))
+		store(req, handle_of(fi->fh));
+}
+
+/* -- read -- */
+
+struct read {
+	struct reader reader; /* first */
+	fuse_req_t req;
+	struct ask *ask; /* when it waits */
+};
+
+static void reply_read(struct read *read, fuse_req_t req)
+{
+	struct reader *r = &read->reader;
+
+	if (r->error < 0)
+		ops_error(req, r->error);
+	else if (r->size == 0)
+		fuse_reply_buf(req, NULL, 0);
+	else
+		fuse_reply_iov(req, r->parts, (int)r->part_count);
+}
+
+/* With the lock: no reply that tells of another size comes between. */
+static void answer_read(struct reader *r)
+{
+	struct read *read = (struct read *)r;
+	fuse_req_t req = read->ask ? ask_take(read->ask) : read->req;
+
+	read->req = NULL;
+	if (req)
+		reply_read(read, req);
+}
+
+static void on_read(struct reader *r)
+{
+	struct read *read = (struct read *)r;
+	struct fs *fs = r->fs;
+	fuse_req_t req = read->req;
+
+	if (read->ask) {
+		fs_lock(fs);
+		req = ask_take(read->ask);
+		ask_free(read->ask);
+		fs_unlock(fs);
+	}
+	if (req)
+		reply_read(read, req);
+	reader_fini(r);
+	free(read);
+}
+
+static void cancel_read(struct ask *ask)
+{
+	struct read *read = ask->peer;
+
+	ask_cancel_shared(ask);
+	reader_cancel(&read->reader);
+}
+
+/* How far what was found of the block of s at `at` reaches, in the document. */
+static int64_t block_end(const struct segment *s, int64_t at, const struct blocks_span *span)
+{
+	int64_t end = s->at + (int64_t)span->to - s->from;
+
+	return end > at && end < s->at + s->len ? end : s->at + s->len;
+}
+
+/* Everything is here: answered without more ado. */
+static bool read_known(struct fs *fs, struct read *read)
+{
+	const struct inode *inode = read->reader.inode;
+	const struct file *f = inode->file;
+	int64_t at = read->reader.at, end = at + (int64_t)read->reader.asked, until;
+	struct blocks_span span;
+
+	if (!inode_valid(inode) || !f)
+		return false;
+	if (!read->reader.direct && file_size(inode) < inode->told && end > file_size(inode))
+		return false; /* the kernel believes in more: it may have to wait */
+	if (at >= file_size(inode))
+		return true;
+	if (end > file_size(inode))
+		end = file_size(inode);
+	while (at < end) {
+		const struct segment *s = content_at(&f->content, at, &until);
+		size_t i = dirty_find(&f->dirty, at);
+
+		if (i < f->dirty.count && f->dirty.list[i]->at <= at)
+			at = f->dirty.list[i]->at + (int64_t)f->dirty.list[i]->len;
+		else if (s && s->kind != SEGMENT_BLOCK)
+			at = s->at + s->len;
+		else if (s && blocks_find(&fs->blocks, s->sha256, s->from + (uint32_t)(at - s->at), &span))
+			at = block_end(s, at, &span);
+		else
+			return false;
+	}
+	return true;
+}
+
+/* It has to wait. */
+static void read_waiting(struct fs *fs, struct read *read, struct ahead *ahead)
+{
+	struct inode *inode = read->reader.inode;
+	int64_t at = read->reader.at;
+	struct ask *ask = ask_new_call(read->req, PATIENCE_READ);
+
+	if (!ask) {
+		free(read);
+		return;
+	}
+	read->ask = ask;
+	fs_lock(fs);
+	ask->peer = read;
+	ask->cancel = cancel_read;
+	read->reader.began_ns = ask->began_ns;
+	reader_start(&read->reader);
+	reader_missed(fs, inode, ahead, at);
+	fs_unlock(fs);
+}
+
+void ops_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct handle *h = handle_of(fi->fh);
+	struct read *read = calloc(1, sizeof(*read));
+	bool known;
+
+	(void)node;
+	metric_inc(fs->requests);
+	if (read && ops_refuse_lost(req, h)) {
+		free(read);
+		return;
+	}
+	if (!read) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	read->req = req;
+	read->reader.fs = fs;
+	read->reader.inode = h->inode; /* the handle keeps it until release, which comes after this answer */
+	read->reader.at = off;
+	read->reader.asked = size;
+	read->reader.direct = h->ahead.direct;
+	read->reader.answer = answer_read;
+	read->reader.done = on_read;
+	fs_lock(fs);
+	reader_ahead(fs, h->inode, &h->ahead, off, size);
+	read->reader.ahead = ahead_is_sequential(&h->ahead);
+	known = read_known(fs, read);
+	if (known) {
+		nearby_hit(fs, h->inode);
+		reader_start(&read->reader);
+	} else {
+		nearby_missed(fs, h->inode);
+	}
+	fs_unlock(fs);
+	if (!known)
+		read_waiting(fs, read, &h->ahead);
+}

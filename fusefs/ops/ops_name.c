@@ -1,0 +1,320 @@
+#include "fusefs/ops/ops_private.h"
+
+#include "common/base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/sysmacros.h>
+
+/* Names that come into being: create, mknod, mkdir, symlink, link. One op each; its result is the entry. */
+
+/* What is new is known whole: no content, no entries. */
+static void learn_new(struct fs *fs, struct inode *inode, const struct item *item)
+{
+	struct file *f;
+
+	if (!recent_folder_stands(&fs->recent, item->seq, item->id))
+		return;
+	if (S_ISDIR(item->mode)) {
+		inode->complete = true;
+		inode->complete_epoch = fs->inodes.epoch;
+	}
+	f = S_ISREG(item->mode) ? file_get(inode) : NULL;
+	if (f && content_learn_inline(&f->content, item->content_seq, item->seq, span_of(NULL, 0)) == 0)
+		file_count_content(fs, f);
+}
+
+/* The inode of what the op made or linked, with a reference; NULL: no memory. */
+static struct inode *learn_entry(struct ask *ask, const struct op_result *result, bool is_new)
+{
+	struct fs *fs = ask->fs;
+	struct span name = span_str(ask->name);
+	struct inode *inode = fs_learn_own(fs, result);
+	int64_t seq = fs_result_seq(result);
+
+	if (!(ask->op.fields & OP_NAMELESS))
+		recent_add_name(&fs->recent, seq, ask->inode->id, name);
+	if (!inode)
+		return NULL;
+	if (!(ask->op.fields & OP_NAMELESS))
+		names_learn(&fs->names, ask->inode->id, name, inode, seq);
+	if (is_new)
+		learn_new(fs, inode, &result->item);
+	return inode;
+}
+
+static void on_made(void *cookie, int error, const struct op_result *results, size_t count)
+{
+	struct ask *ask = cookie;
+	struct fs *fs = ask->fs;
+	struct inode *inode = NULL;
+	fuse_req_t req;
+
+	(void)count;
+	fs_lock(fs);
+	fs->calls--;
+	if (error == 0)
+		inode = learn_entry(ask, &results[0], ask->op.kind == OP_CREATE);
+	req = ask_take(ask);
+	if (req && inode)
+		ops_reply_entry(fs, req, inode, true);
+	else if (req)
+		ops_error(req, error < 0 ? error : -ENOMEM);
+	inode_unref(inode);
+	ask_free(ask);
+	fs_unlock(fs);
+}
+
+/* An ask with the op of a new name in it; NULL: answered already. */
+static struct ask *ask_name(fuse_req_t req, const char *name, enum patience_call call)
+{
+	struct fs *fs = fs_of(req);
+	struct span wanted;
+	struct ask *ask;
+	int r = ops_name(name, &wanted);
+
+	metric_inc(fs->requests);
+	if (r < 0) {
+		ops_error(req, r);
+		return NULL;
+	}
+	ask = ask_new_call(req, call);
+	if (!ask)
+		return NULL;
+	memcpy(ask->name, wanted.data, wanted.size);
+	ask->op.name = span_of(ask->name, wanted.size);
+	return ask;
+}
+
+static void send(struct ask *ask, fuse_ino_t parent,
+	void (*done)(void *cookie, int error, const struct op_result *results, size_t count))
+{
+	struct fs *fs = ask->fs;
+	const struct looked_name *ignored;
+	int r;
+
+	fs_lock(fs);
+	if (fs->looked && ask->req)
+		(void)looked_take(fs->looked, fuse_req_ctx(ask->req)->pid, 0, &ignored); /* what led here is over */
+	ask->inode = inodes_get(&fs->inodes, fs_id(fs, parent));
+	ask->op.parent = fs_id(fs, parent);
+	r = ask->inode ? ask_ops(ask, &ask->op, 1, done) : -ENOMEM;
+	if (r < 0)
+		ask_fail(ask, r);
+	fs_unlock(fs);
+}
+
+static void fill_create(struct ask *ask, mode_t mode)
+{
+	const struct fuse_ctx *who = fuse_req_ctx(ask->req);
+
+	ask->op.kind = OP_CREATE;
+	ask->op.fields = OP_HAS_MODE;
+	ask->op.mode = mode;
+	/* What a umask takes away is for the store to say: not below a folder with a default ACL. */
+	if (!S_ISLNK(mode) && (who->umask & mode & 0777)) {
+		ask->op.fields |= OP_HAS_UMASK;
+		ask->op.umask = who->umask & 0777;
+	}
+	if (!ask->fs->root_mode)
+		return;
+	ask->op.fields |= OP_HAS_UID | OP_HAS_GID;
+	ask->op.uid = who->uid;
+	ask->op.gid = who->gid;
+}
+
+void ops_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
+{
+	struct ask *ask = ask_name(req, name, PATIENCE_OTHER);
+
+	if (!ask)
+		return;
+	fill_create(ask, mode);
+	if (S_ISCHR(mode) || S_ISBLK(mode)) {
+		ask->op.rdev_major = major(rdev);
+		ask->op.rdev_minor = minor(rdev);
+	}
+	send(ask, parent, on_made);
+}
+
+void ops_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	struct ask *ask = ask_name(req, name, PATIENCE_OTHER);
+
+	if (!ask)
+		return;
+	fill_create(ask, S_IFDIR | (mode & 07777));
+	send(ask, parent, on_made);
+}
+
+void ops_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
+{
+	struct ask *ask = ask_name(req, name, PATIENCE_OTHER);
+
+	if (!ask)
+		return;
+	fill_create(ask, S_IFLNK | 0777);
+	ask->text = strdup(target);
+	ask->op.target = span_str(ask->text);
+	if (!ask->text || ask->op.target.size > PATH_BYTES_MAX - 1) {
+		fs_lock(ask->fs);
+		ask_fail(ask, ask->text ? -ENAMETOOLONG : -ENOMEM);
+		fs_unlock(fs_of(req));
+		return;
+	}
+	send(ask, parent, on_made);
+}
+
+static void on_checked(struct ask *ask, int error)
+{
+	if (error == 0)
+		error = ask_ops(ask, &ask->op, 1, on_made);
+	if (error < 0)
+		ask_fail(ask, error);
+}
+
+/* What gets another name must be what has the first. */
+void ops_link(fuse_req_t req, fuse_ino_t node, fuse_ino_t parent, const char *name)
+{
+	struct ask *ask = ask_name(req, name, PATIENCE_OTHER);
+	struct fs *fs;
+
+	if (!ask)
+		return;
+	fs = ask->fs;
+	ask->op.kind = OP_LINK;
+	ask->op.id = fs_id(fs, node);
+	ask->op.parent = fs_id(fs, parent);
+	fs_lock(fs);
+	ask->inode = inodes_get(&fs->inodes, ask->op.parent);
+	ask->other = inodes_get(&fs->inodes, ask->op.id);
+	if (ask->inode && ask->other)
+		ops_check(ask, ask->other, CHECK_NAME, on_checked);
+	else
+		ask_fail(ask, -ENOMEM);
+	fs_unlock(fs);
+}
+
+/* -- create and open -- */
+
+static void reply_create(struct ask *ask, struct inode *inode)
+{
+	struct fs *fs = ask->fs;
+	struct fuse_entry_param e;
+	fuse_req_t req;
+
+	ask->handle = ops_open_handle(fs, inode, &ask->fi);
+	if (!ask->handle) {
+		ask_fail(ask, -ENOMEM);
+		return;
+	}
+	ops_fill_entry(fs, inode, true, &e);
+	inode_lookup(inode);
+	req = ask_take(ask);
+	if (req && fuse_reply_create(req, &e, &ask->fi) == 0)
+		ask->handle = NULL; /* the kernel's, until release */
+	else
+		inode_forget(inode, 1);
+	ask_free(ask);
+}
+
+static void on_truncated(void *cookie, int error, const struct op_result *result)
+{
+	struct ask *ask = cookie;
+
+	(void)result;
+	if (error < 0)
+		ask_fail(ask, error);
+	else
+		reply_create(ask, ask->other);
+}
+
+/* How often a name may come and go under one create: many in a row, by chance, are less likely than a fault of ours. */
+#define CREATE_ROUNDS_MAX 16u
+
+static void on_created(void *cookie, int error, const struct op_result *results, size_t count);
+
+/* Somebody else made it first: it is opened, as if the lookup had found it. */
+static void on_existing(void *cookie, int error, const struct item *item, struct store_position at)
+{
+	struct ask *ask = cookie;
+	struct fs *fs = ask->fs;
+
+	fs_lock(fs);
+	fs->calls--;
+	ask->cancel = NULL;
+	fs_saw(fs, at);
+	if (!ask->req) {
+		ask_free(ask); /* nobody waits: nothing is emptied for him */
+		goto out;
+	}
+	if (error == -ENOENT && ++ask->rounds < CREATE_ROUNDS_MAX) {
+		/* It is gone again: so it can be made. */
+		error = ask_ops(ask, &ask->op, 1, on_created);
+		if (error == 0)
+			goto out;
+	}
+	if (error == 0 && !S_ISREG(item->mode))
+		error = S_ISDIR(item->mode) ? -EISDIR : -EEXIST;
+	if (error == 0) {
+		ask->other = fs_learn(fs, item, at.seq, NULL);
+		error = ask->other ? 0 : -ENOMEM;
+	}
+	if (error == 0 && (ask->fi.flags & O_TRUNC)) {
+		ask->op = (struct op){.kind = OP_SETATTR,
+			.fields = OP_HAS_SIZE | (!ask->req || ops_drops_setid(ask->req) ? OP_DROP_SETID : 0u),
+			.id = ask->other->id};
+		error = ask_job(ask, ask->other, on_truncated);
+		if (error == 0)
+			goto out;
+	}
+	if (error < 0)
+		ask_fail(ask, error);
+	else
+		reply_create(ask, ask->other);
+out:
+	fs_unlock(fs);
+}
+
+static void on_created(void *cookie, int error, const struct op_result *results, size_t count)
+{
+	struct ask *ask = cookie;
+	struct fs *fs = ask->fs;
+	struct inode *inode = NULL;
+
+	(void)count;
+	fs_lock(fs);
+	fs->calls--;
+	ask->cancel = NULL;
+	if (error == 0)
+		inode = learn_entry(ask, &results[0], true);
+	if (inode) {
+		inode->pages_seq = results[0].item.content_seq;
+		reply_create(ask, inode);
+		inode_unref(inode);
+	} else if (error == -EEXIST && !(ask->fi.flags & O_EXCL) && ask->req) {
+		fs->calls++;
+		ask->cancel = ask_cancel_ticket;
+		ask->ticket = fs->store->ops->lookup(fs->store, ask->inode->id, ask->op.name, on_existing, ask);
+	} else {
+		ask_fail(ask, error < 0 ? error : -ENOMEM);
+	}
+	fs_unlock(fs);
+}
+
+void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
+{
+	const bool nameless = strcmp(name, DEVICE_NO_NAME) == 0; /* O_TMPFILE */
+	struct ask *ask = nameless ? ask_new_call(req, PATIENCE_OPEN) : ask_name(req, name, PATIENCE_OPEN);
+
+	if (!ask)
+		return;
+	fill_create(ask, S_IFREG | (mode & 07777));
+	if (nameless) {
+		metric_inc(ask->fs->requests);
+		ask->op.fields |= OP_NAMELESS;
+	}
+	ask->fi = *fi;
+	send(ask, parent, on_created);
+}

@@ -1,0 +1,110 @@
+#include "fusefs/ops/ops_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+/*
+ * Open. Where nobody else is at work on the drive, what is known here is what is stored. Where somebody is, the LOOKUP
+ * that led here may have been answered from what is older than what he was answered: then the name is asked for once
+ * more. When it is another document's by now, or nobody's, the answer is ESTALE, at which the kernel looks the name up
+ * again, once, and makes the file where O_CREAT says so. Without this a file that others had removed or renamed was
+ * opened, written and closed, and what was written was found nowhere, or under the name that they had given it.
+ */
+
+static void reply_open(struct ask *ask)
+{
+	fuse_req_t req;
+
+	ask->handle = ops_open_handle(ask->fs, ask->inode, &ask->fi);
+	if (!ask->handle) {
+		ask_fail(ask, -ENOMEM);
+		return;
+	}
+	req = ask_take(ask);
+	if (req && fuse_reply_open(req, &ask->fi) == 0)
+		ask->handle = NULL;
+	ask_free(ask);
+}
+
+static void on_truncated(void *cookie, int error, const struct op_result *result)
+{
+	struct ask *ask = cookie;
+
+	(void)result;
+	if (error < 0)
+		ask_fail(ask, error);
+	else
+		reply_open(ask);
+}
+
+/* It is the right document. With the lock held. */
+static void open_it(struct ask *ask)
+{
+	int r;
+
+	if (!(ask->fi.flags & O_TRUNC)) {
+		reply_open(ask);
+		return;
+	}
+	ask->op = (struct op){.kind = OP_SETATTR,
+		.fields = OP_HAS_SIZE | (ops_drops_setid(ask->req) ? OP_DROP_SETID : 0u),
+		.id = ask->inode->id};
+	r = ask_job(ask, ask->inode, on_truncated);
+	if (r < 0)
+		ask_fail(ask, r);
+}
+
+static void on_checked(struct ask *ask, int error)
+{
+	if (error == 0)
+		error = ops_check_open(ask->inode, ask->fi.flags);
+	if (error < 0)
+		ask_fail(ask, error);
+	else
+		open_it(ask);
+}
+
+static void open_waiting(fuse_req_t req, fuse_ino_t node, const struct fuse_file_info *fi)
+{
+	struct ask *ask = ask_new_call(req, PATIENCE_OPEN);
+	struct fs *fs;
+
+	if (!ask)
+		return;
+	fs = ask->fs;
+	ask->fi = *fi;
+	fs_lock(fs);
+	ask->inode = inodes_get(&fs->inodes, fs_id(fs, node));
+	if (ask->inode)
+		ops_check(ask, ask->inode, CHECK_NAME_OR_EXISTS, on_checked);
+	else
+		ask_fail(ask, -ENOMEM);
+	fs_unlock(fs);
+}
+
+void ops_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct handle *h = NULL;
+	struct inode *inode;
+	int r;
+
+	metric_inc(fs->requests);
+	fs_lock(fs);
+	if ((fi->flags & O_TRUNC) || ops_wants_check(fs)) {
+		fs_unlock(fs);
+		open_waiting(req, node, fi);
+		return;
+	}
+	inode = ops_inode(fs, node);
+	r = inode ? ops_check_open(inode, fi->flags) : -ESTALE;
+	if (r == 0) {
+		h = ops_open_handle(fs, inode, fi);
+		r = h ? 0 : -ENOMEM;
+	}
+	if (!h)
+		ops_error(req, r);
+	else if (fuse_reply_open(req, fi) < 0)
+		handle_free(fs, h);
+	fs_unlock(fs);
+}

@@ -1,0 +1,200 @@
+#include "fusefs/ops/ops_private.h"
+
+#include <errno.h>
+
+#ifndef RENAME_NOREPLACE
+#define RENAME_NOREPLACE (1u << 0)
+#endif
+#ifndef RENAME_EXCHANGE
+#define RENAME_EXCHANGE (1u << 1)
+#endif
+
+#ifndef RENAME_WHITEOUT
+#define RENAME_WHITEOUT (1u << 2)
+#endif
+
+/* Names that go: unlink, rmdir, and rename, which takes one away and may replace another. */
+
+/* A document lost a name, by an own op of this seq, whose result does not have it. */
+static void lost_name(struct fs *fs, int64_t id, int64_t seq)
+{
+	struct inode *inode = id > 0 ? inodes_find(&fs->inodes, id) : NULL;
+
+	recent_add_document(&fs->recent, seq, id);
+	if (!inode)
+		return;
+	inode->orphan = true;
+	if (inode_valid(inode) && (inode->attr.nlink <= 1 || S_ISDIR(inode->attr.mode))) {
+		/* It was its last: nobody can change that. What is known of it is all there is. */
+		inode->attr.nlink = 0;
+		if (seq > inode->seen)
+			inode->seen = seq;
+	} else {
+		inode_changed(inode, seq);
+	}
+}
+
+static void learn_removed(struct ask *ask, const struct op_result *result)
+{
+	struct fs *fs = ask->fs;
+	struct span name = span_str(ask->name);
+	int64_t seq = fs_result_seq(result);
+
+	inode_unref(fs_learn_own(fs, result));
+	if (!result->has_item)
+		lost_name(fs, result->id, seq);
+	recent_add_name(&fs->recent, seq, ask->inode->id, name);
+	names_learn(&fs->names, ask->inode->id, name, NULL, seq);
+}
+
+static void on_removed(void *cookie, int error, const struct op_result *results, size_t count)
+{
+	struct ask *ask = cookie;
+	struct fs *fs = ask->fs;
+	fuse_req_t req;
+
+	(void)count;
+	fs_lock(fs);
+	fs->calls--;
+	if (error == 0)
+		learn_removed(ask, &results[0]);
+	req = ask_take(ask);
+	if (req)
+		ops_error(req, error);
+	ask_free(ask);
+	fs_unlock(fs);
+}
+
+static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, enum op_kind kind)
+{
+	struct fs *fs = fs_of(req);
+	struct span wanted;
+	struct ask *ask;
+	int r = ops_name(name, &wanted);
+
+	metric_inc(fs->requests);
+	if (r < 0) {
+		ops_error(req, r);
+		return;
+	}
+	ask = ask_new(req);
+	if (!ask)
+		return;
+	memcpy(ask->name, wanted.data, wanted.size);
+	fs_lock(fs);
+	ask->inode = inodes_get(&fs->inodes, fs_id(fs, parent));
+	ask->op = (struct op){.kind = kind, .parent = fs_id(fs, parent), .name = span_of(ask->name, wanted.size)};
+	r = ask->inode ? ask_ops(ask, &ask->op, 1, on_removed) : -ENOMEM;
+	if (r < 0)
+		ask_fail(ask, r);
+	fs_unlock(fs);
+}
+
+void ops_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	remove_name(req, parent, name, OP_UNLINK);
+}
+
+void ops_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	remove_name(req, parent, name, OP_RMDIR);
+}
+
+static void learn_renamed(struct ask *ask, const struct op_result *result)
+{
+	struct fs *fs = ask->fs;
+	struct span name = span_str(ask->name), new_name = span_str(ask->new_name);
+	int64_t seq = fs_result_seq(result), from = ask->inode->id, to = ask->other->id;
+	struct inode *moved = fs_learn_own(fs, result);
+	bool same = moved && result->replaced == moved->id; /* two names of one document: nothing happened */
+
+	recent_add_name(&fs->recent, seq, from, name);
+	recent_add_name(&fs->recent, seq, to, new_name);
+	if ((ask->op.fields & OP_EXCHANGE) || same || !moved) {
+		/* The other one is not in the result. */
+		names_changed(&fs->names, from, name, seq + (same ? 1 : 0));
+		names_changed(&fs->names, to, new_name, seq + (same ? 1 : 0));
+	} else {
+		if (ask->op.fields & OP_WHITEOUT)
+			names_changed(&fs->names, from, name, seq); /* nor is the whiteout */
+		else
+			names_learn(&fs->names, from, name, NULL, seq);
+		names_learn(&fs->names, to, new_name, moved, seq);
+		if (result->replaced > 0)
+			lost_name(fs, result->replaced, seq);
+	}
+	inode_unref(moved);
+}
+
+static void on_renamed(void *cookie, int error, const struct op_result *results, size_t count)
+{
+	struct ask *ask = cookie;
+	struct fs *fs = ask->fs;
+	fuse_req_t req;
+
+	(void)count;
+	fs_lock(fs);
+	fs->calls--;
+	if (error == 0)
+		learn_renamed(ask, &results[0]);
+	req = ask_take(ask);
+	if (req)
+		ops_error(req, error);
+	ask_free(ask);
+	fs_unlock(fs);
+}
+
+static int rename_op(struct ask *ask, fuse_ino_t parent, fuse_ino_t new_parent, unsigned flags)
+{
+	struct fs *fs = ask->fs;
+
+	ask->inode = inodes_get(&fs->inodes, fs_id(fs, parent));
+	ask->other = inodes_get(&fs->inodes, fs_id(fs, new_parent));
+	if (!ask->inode || !ask->other)
+		return -ENOMEM;
+	ask->op = (struct op){.kind = OP_RENAME,
+		.fields = (flags & RENAME_NOREPLACE ? (uint32_t)OP_NOREPLACE : 0) |
+			(flags & RENAME_EXCHANGE ? (uint32_t)OP_EXCHANGE : 0),
+		.parent = fs_id(fs, parent),
+		.new_parent = fs_id(fs, new_parent),
+		.name = span_str(ask->name),
+		.new_name = span_str(ask->new_name)};
+	if (flags & RENAME_WHITEOUT) {
+		const struct fuse_ctx *who = fuse_req_ctx(ask->req);
+
+		ask->op.fields |= OP_WHITEOUT | (fs->root_mode ? OP_HAS_UID | OP_HAS_GID : 0u);
+		ask->op.uid = who->uid;
+		ask->op.gid = who->gid;
+	}
+	return ask_ops(ask, &ask->op, 1, on_renamed);
+}
+
+/* budget: the signature is libfuse's */
+void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent, const char *new_name,
+	unsigned flags)
+{
+	struct fs *fs = fs_of(req);
+	struct span wanted = SPAN_LITERAL(""), new_wanted = SPAN_LITERAL("");
+	struct ask *ask;
+	int r = ops_name(name, &wanted);
+
+	metric_inc(fs->requests);
+	if (r == 0)
+		r = ops_name(new_name, &new_wanted);
+	if (r == 0 && (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)))
+		r = -EINVAL;
+	if (r < 0) {
+		ops_error(req, r);
+		return;
+	}
+	ask = ask_new(req);
+	if (!ask)
+		return;
+	memcpy(ask->name, wanted.data, wanted.size);
+	memcpy(ask->new_name, new_wanted.data, new_wanted.size);
+	fs_lock(fs);
+	r = rename_op(ask, parent, new_parent, flags);
+	if (r < 0)
+		ask_fail(ask, r);
+	fs_unlock(fs);
+}

@@ -1,0 +1,77 @@
+#include "fusefs/ops/ops_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+/*
+ * Storing everything: fsync(2) of the folder that is the root of the mount (which is what sync(1) does with a DIR), and SYNCFS, which the kernel sends to some mounts when syncfs(2) or sync(2) is called (docs/adr
+ * says to which). What was written before the call began is waited for. Any other folder has nothing to wait for: the op log keeps nothing that was answered. Whatever changed its names or
+ * attributes before the call began was stored when its own call returned; what is still under way belongs to calls that have not returned, and those fsync(2) promises nothing about.
+ */
+
+struct everything {
+	size_t waiting; /* files */
+	int error;	/* the first */
+};
+
+static void on_stored(void *cookie, int error)
+{
+	struct ask *ask = cookie;
+	struct everything *all = ask->extra;
+	fuse_req_t req;
+
+	if (error < 0 && all->error == 0)
+		all->error = error;
+	if (--all->waiting > 0)
+		return;
+	req = ask_take(ask);
+	if (req)
+		ops_error(req, all->error);
+	ask_free(ask);
+}
+
+static void store_everything(struct ask *ask)
+{
+	struct everything *all = ask->extra;
+	struct fs *fs = ask->fs;
+	struct file *f, *next;
+
+	all->waiting = 1; /* this function's own */
+	ask->cancel = ask_cancel_shared;
+	DL_FOREACH_SAFE2(fs->flusher.due, f, next, due_next)
+	{
+		int r;
+
+		all->waiting++;
+		r = flush_until_stored(fs, f->inode, on_stored, ask, NULL);
+		if (r == 0)
+			continue;
+		all->waiting--;
+		all->error = r < 0 ? r : all->error;
+	}
+	on_stored(ask, 0);
+}
+
+void ops_fsyncdir(fuse_req_t req, fuse_ino_t node, int datasync, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct ask *ask;
+
+	(void)datasync;
+	metric_inc(fs->requests);
+	if (node != FUSE_ROOT_ID && fi->fh != DEVICE_SYNCFS) {
+		fuse_reply_err(req, 0);
+		return;
+	}
+	ask = ask_new_call(req, PATIENCE_STORE);
+	if (!ask)
+		return;
+	fs_lock(fs);
+	ask->extra = calloc(1, sizeof(struct everything));
+	if (ask->extra)
+		store_everything(ask);
+	else
+		ask_fail(ask, -ENOMEM);
+	fs_unlock(fs);
+}

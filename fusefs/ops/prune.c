@@ -1,0 +1,80 @@
+#include "fusefs/ops/prune.h"
+
+#include <stdlib.h>
+
+void prune_init(struct prune *p)
+{
+	*p = (struct prune){0};
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->wake, NULL);
+}
+
+void prune_fini(struct prune *p)
+{
+	pthread_mutex_lock(&p->lock);
+	p->stop = true;
+	pthread_cond_signal(&p->wake);
+	pthread_mutex_unlock(&p->lock);
+	if (p->running)
+		pthread_join(p->thread, NULL);
+	free(p->nodes);
+	pthread_cond_destroy(&p->wake);
+	pthread_mutex_destroy(&p->lock);
+}
+
+void prune_attach(struct prune *p, int (*tell)(void *cookie, const uint64_t *nodes, size_t count), void *cookie)
+{
+	p->tell = tell;
+	p->cookie = cookie;
+}
+
+static void *prune_main(void *cookie)
+{
+	struct prune *p = cookie;
+
+	pthread_mutex_lock(&p->lock);
+	while (!p->stop) {
+		uint64_t *nodes = p->nodes;
+		size_t count = p->count;
+
+		if (count < PRUNE_BATCH) {
+			pthread_cond_wait(&p->wake, &p->lock);
+			continue;
+		}
+		p->nodes = NULL;
+		p->count = 0;
+		pthread_mutex_unlock(&p->lock);
+		/* A failure: the kernel is gone, or without memory. It will be told of others. */
+		(void)p->tell(p->cookie, nodes, count);
+		pthread_mutex_lock(&p->lock);
+		if (p->nodes)
+			free(nodes);
+		else
+			p->nodes = nodes;
+	}
+	pthread_mutex_unlock(&p->lock);
+	return NULL;
+}
+
+/* With the lock held. */
+static bool is_ready(struct prune *p)
+{
+	if (!p->running && !p->stop)
+		p->running = pthread_create(&p->thread, NULL, prune_main, p) == 0;
+	if (!p->nodes)
+		p->nodes = calloc(PRUNE_QUEUE_MAX, sizeof(*p->nodes));
+	return p->running && p->nodes && p->count < PRUNE_QUEUE_MAX;
+}
+
+void prune_add(struct prune *p, uint64_t node)
+{
+	if (!p->tell)
+		return;
+	pthread_mutex_lock(&p->lock);
+	if (is_ready(p)) {
+		p->nodes[p->count++] = node;
+		if (p->count == PRUNE_BATCH)
+			pthread_cond_signal(&p->wake);
+	}
+	pthread_mutex_unlock(&p->lock);
+}

@@ -1,0 +1,202 @@
+#include "fusefs/store/http/internal.h"
+
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/base/sha256.h"
+#include "common/base/text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#define PROBLEM_BYTES_MAX (64u * 1024) /* of a refusal */
+
+/* Bytes are hashed on the hasher's threads: 4 MiB take milliseconds, which every other answer would wait for on the client's. A few take no longer than the hand-over. */
+#define HASHED_AT_ONCE_BYTES (64u * 1024)
+
+/* ---- what comes ---- */
+
+static int on_head(void *cookie, const struct http_response *head)
+{
+	struct sh_block_call *b = &((struct sh_call *)cookie)->as.block;
+
+	b->coming = head->status == (b->whole ? 200 : 206);
+	return 0;
+}
+
+static int on_data(void *cookie, const void *data, size_t size)
+{
+	struct sh_call *call = cookie;
+	struct sh_block_call *b = &call->as.block;
+
+	if (!b->coming)
+		return buf_append(&call->owned, data, size);
+	if (size > b->part.len - b->got)
+		return -E2BIG;
+	memcpy((char *)b->part.into + b->got, data, size);
+	b->got += (uint32_t)size;
+	return 0;
+}
+
+void sh_block_receive(struct sh_call *call, struct http_call_options *options)
+{
+	call->as.block.coming = false;
+	call->as.block.got = 0;
+	options->on_head = on_head;
+	options->on_data = on_data;
+}
+
+void sh_block_received(struct sh_call *call, struct http_response *response)
+{
+	metric_add(call->s->counts[SH_BLOCK_GET].received, call->as.block.got);
+	buf_fini(&response->body);
+	response->body = call->owned;
+	buf_init(&call->owned, PROBLEM_BYTES_MAX);
+}
+
+static void get_over(struct sh_call *call, int error)
+{
+	call->as.block.get(call->cookie, error);
+	sh_over(call);
+}
+
+/* Damaged on the way or by a gateway: another one may do better. At rest: then it is said. */
+static void bad_bytes(struct sh_call *call)
+{
+	if (call->as.block.again) {
+		get_over(call, -EBADMSG);
+		return;
+	}
+	call->as.block.again = true;
+	log_warning(NULL, "a block came with other bytes than it should have, asking again");
+	sh_again(call, true);
+}
+
+static void on_hashing(struct worker_job *job)
+{
+	struct sh_call *call = (struct sh_call *)((char *)job - offsetof(struct sh_call, as.block.job));
+	uint8_t digest[SHA256_BYTES];
+	int r = sha256_of(span_of(call->as.block.part.into, call->as.block.got), digest);
+
+	if (r == 0 && memcmp(digest, call->as.block.sha256, sizeof(digest)) != 0)
+		bad_bytes(call);
+	else
+		get_over(call, r);
+}
+
+/* "sha-256=:…:" and nothing else: so the service writes it. */
+static bool parse_digest(const char *field, uint8_t ret[SHA256_BYTES])
+{
+	static const char head[] = "sha-256=:";
+	size_t size = field ? strlen(field) : 0;
+	struct buf bytes;
+	bool good = false;
+
+	buf_init(&bytes, 2 * SHA256_BYTES);
+	if (size > sizeof(head) && strncmp(field, head, sizeof(head) - 1) == 0 && field[size - 1] == ':')
+		good = text_unbase64(span_of(field + sizeof(head) - 1, size - sizeof(head)), &bytes) == 0 &&
+			bytes.size == SHA256_BYTES;
+	if (good)
+		memcpy(ret, bytes.data, SHA256_BYTES);
+	buf_fini(&bytes);
+	return good;
+}
+
+/* Whether it is the part that was asked for; then what its bytes must have is known. */
+static bool is_part(struct sh_call *call, const struct http_response *response)
+{
+	const struct store_part *part = &call->as.block.part;
+	const char *range = http_headers_get(&response->headers, "Content-Range");
+	char wanted[64];
+
+	(void)snprintf(wanted, sizeof(wanted), "bytes %" PRIu32 "-%" PRIu32 "/%" PRIu32, part->from,
+		part->from + part->len - 1, call->as.block.size);
+	return range && strcmp(range, wanted) == 0 &&
+		parse_digest(http_headers_get(&response->headers, "Content-Digest"), call->as.block.sha256);
+}
+
+static bool is_answer(struct sh_call *call, const struct http_response *response)
+{
+	if (!call->as.block.coming || call->as.block.got != call->as.block.part.len)
+		return false;
+	return call->as.block.whole || is_part(call, response);
+}
+
+static void on_block(struct sh_call *call, int error, struct http_response *response)
+{
+	bool forbidden = error == -EPERM || error == -ERR_FORBIDDEN;
+
+	if (forbidden && !call->as.block.bare) {
+		/* The capability is too old; the owner needs none. */
+		size_t path = (size_t)(strchr(call->path.data, '?') - call->path.data);
+
+		call->as.block.bare = true;
+		call->path.size = path;
+		call->path.data[path] = '\0';
+		sh_again(call, false);
+	} else if (error == -E2BIG || (error == 0 && !is_answer(call, response))) {
+		bad_bytes(call);
+	} else if (error < 0) {
+		get_over(call, error);
+	} else if (call->as.block.got <= HASHED_AT_ONCE_BYTES) {
+		on_hashing(&call->as.block.job);
+	} else {
+		call->as.block.job.run = on_hashing;
+		worker_run(call->s->hasher, &call->as.block.job);
+	}
+}
+
+static int check_part(const struct extent *extent, struct store_part part)
+{
+	if (part.len == 0 || part.len > extent->block_size || part.from > extent->block_size - part.len)
+		return -EINVAL;
+	return store_part_whole(extent, part) || part.len <= BLOCK_PART_BYTES_MAX ? 0 : -EINVAL;
+}
+
+store_ticket sh_block_get(struct store *base, const struct extent *extent, struct store_part part,
+	void (*done)(void *cookie, int error), void *cookie)
+{
+	struct sh_call *call = sh_new(sh_of(base), SH_BLOCK_GET, on_block, cookie);
+	char hex[2 * sizeof(extent->sha256) + 1];
+
+	text_hex(extent->sha256, sizeof(extent->sha256), hex);
+	call->deadline_ms = 0;
+	call->owned.max = PROBLEM_BYTES_MAX;
+	memcpy(call->as.block.sha256, extent->sha256, sizeof(extent->sha256));
+	call->as.block.size = extent->block_size;
+	call->as.block.part = part;
+	call->as.block.whole = store_part_whole(extent, part);
+	call->as.block.get = done;
+	call->as.block.bare = extent->cap.size == 0;
+	call->broken = check_part(extent, part);
+	sh_path(call, "/blocks/%s", hex);
+	if (!call->as.block.bare) {
+		sh_path(call, "?cap=");
+		if (call->broken == 0)
+			call->broken = text_url_encode(extent->cap, &call->path);
+	}
+	return sh_start(call);
+}
+
+static void on_stored(struct sh_call *call, int error, struct http_response *response)
+{
+	(void)response;
+	call->as.block.put(call->cookie, error);
+	sh_over(call);
+}
+
+store_ticket sh_block_put(struct store *base, const uint8_t sha256[32], struct span data,
+	void (*done)(void *cookie, int error), void *cookie)
+{
+	struct sh_call *call = sh_new(sh_of(base), SH_BLOCK_PUT, on_stored, cookie);
+	char hex[2 * SHA256_BYTES + 1];
+
+	text_hex(sha256, SHA256_BYTES, hex);
+	call->method = "PUT";
+	call->content_type = "application/octet-stream";
+	call->deadline_ms = 0;
+	call->body = data;
+	call->as.block.put = done;
+	sh_path(call, "/blocks/%s", hex);
+	return sh_start(call);
+}

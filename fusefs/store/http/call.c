@@ -1,0 +1,482 @@
+#include "fusefs/store/http/internal.h"
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/text.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+/*
+ * A call is either under way (call->http), or waits in s->waiting for its time, or is being finished. It goes from one to the next on the client's thread
+ * (an answer came) or on the clock (its time came); cancelling only says so and leaves the rest to these two. So `finish` never runs inside a function
+ * that somebody above us called, whatever locks they hold.
+ */
+
+#define URL_BYTES_MAX 4096	/* a base, ids and one percent-encoded name */
+#define NO_MEMORY_NS 10000000ll /* until memory is asked for again */
+
+struct sh_call *sh_new(struct store_http *s, enum sh_kind kind, sh_finish_fn finish, void *cookie)
+{
+	struct sh_call *call = calloc(1, sizeof(*call));
+
+	while (!call) {
+		struct timespec pause = clock_timespec(NO_MEMORY_NS);
+
+		nanosleep(&pause, NULL);
+		call = calloc(1, sizeof(*call));
+	}
+	call->s = s;
+	call->kind = kind;
+	call->method = "GET";
+	call->deadline_ms = STORE_HTTP_DEADLINE_MS;
+	call->finish = finish;
+	call->cookie = cookie;
+	buf_init(&call->path, URL_BYTES_MAX);
+	buf_init(&call->owned, BATCH_BYTES_MAX);
+	return call;
+}
+
+void sh_path(struct sh_call *call, const char *format, ...)
+{
+	va_list args;
+	int r;
+
+	va_start(args, format);
+	r = buf_vprintf(&call->path, format, args);
+	va_end(args);
+	if (r < 0)
+		call->broken = r;
+}
+
+void sh_json_take(struct sh_call *call, json_t *body)
+{
+	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+	int r = text ? buf_append_str(&call->owned, text) : -ENOMEM;
+
+	free(text);
+	json_decref(body);
+	call->content_type = "application/json";
+	call->body = buf_span(&call->owned);
+	if (r < 0)
+		call->broken = r;
+}
+
+void sh_key(struct sh_call *call)
+{
+	int r = text_random_hex(SH_KEY_BYTES, call->key);
+
+	if (r < 0)
+		call->broken = r;
+}
+
+static void free_call(struct sh_call *call)
+{
+	buf_fini(&call->path);
+	buf_fini(&call->owned);
+	free(call);
+}
+
+void sh_over(struct sh_call *call)
+{
+	struct store_http *s = call->s;
+
+	pthread_mutex_lock(&s->lock);
+	HASH_DEL(s->calls, call);
+	if (!s->calls)
+		pthread_cond_broadcast(&s->all_over);
+	pthread_mutex_unlock(&s->lock);
+	free_call(call);
+}
+
+/* With the lock held, as all below but for the callbacks. */
+static void wait_until(struct sh_call *call, int64_t due_ns)
+{
+	call->due_ns = due_ns;
+	call->waiting = true;
+	DL_APPEND(call->s->waiting, call);
+	pthread_cond_signal(&call->s->clock_wake);
+}
+
+static int add_headers(struct sh_call *call, struct http_headers *h)
+{
+	struct store_http *s = call->s;
+	int r = http_headers_add(h, "Authorization", s->authorization);
+
+	if (r == 0 && call->accept)
+		r = http_headers_add(h, "Accept", call->accept);
+	if (r == 0 && call->content_type)
+		r = http_headers_add(h, "Content-Type", call->content_type);
+	if (r == 0 && call->kind == SH_BLOCK_GET && !call->as.block.whole)
+		r = http_headers_addf(h, "Range", "bytes=%" PRIu32 "-%" PRIu32, call->as.block.part.from,
+			call->as.block.part.from + call->as.block.part.len - 1);
+	/* While there is none, the one that is to be replaced still holds what has no name. */
+	call->session_sent = s->session ? s->session : s->replaces;
+	if (r == 0 && call->session_sent != 0 && !(call->flags & SH_OUTSIDE))
+		r = http_headers_addf(h, "Nephos-Session", "%" PRId64, call->session_sent);
+	if (r == 0 && call->key[0])
+		r = http_headers_add(h, "Idempotency-Key", call->key);
+	if (r == 0 && call->kind == SH_BATCH)
+		r = http_headers_addf(h, "Nephos-Batch", "%" PRId64, call->as.batch.number);
+	if (r == 0 && call->kind == SH_BLOCK_PUT)
+		r = http_headers_add(h, "Nephos-Patience", "1");
+	call->floor_sent = (call->flags & SH_FLOOR) && s->seen.seq > 0;
+	if (r == 0 && call->floor_sent)
+		r = http_headers_addf(h, "Nephos-Floor", "%" PRId64 ".%" PRId64, s->seen.incarnation, s->seen.seq);
+	return r;
+}
+
+static void on_response(void *cookie, struct http_response *response);
+
+/* An attempt takes no longer than is left of the outage, or an outage would take longer than is promised. */
+static unsigned limited_ms(const struct sh_call *call, unsigned wanted_ms)
+{
+	int64_t left = (call->began_ns + call->s->outage_ns - clock_mono_ns()) / NS_PER_MS;
+
+	if (call->flags & SH_ONCE || left >= (int64_t)wanted_ms)
+		return wanted_ms;
+	return left > STORE_HTTP_LEAST_MS ? (unsigned)left : STORE_HTTP_LEAST_MS;
+}
+
+static int send_request(struct sh_call *call)
+{
+	struct store_http *s = call->s;
+	struct http_headers headers;
+	struct http_call_options options = {
+		.method = call->method,
+		.headers = &headers,
+		.body = call->body,
+		.response_max = call->response_max,
+		.connect_ms = STORE_HTTP_CONNECT_MS,
+		.deadline_ms = limited_ms(call, call->deadline_ms),
+		.stall_ms = call->deadline_ms == 0 ? limited_ms(call, STORE_HTTP_STALL_MS) : 0,
+	};
+	struct buf url;
+	int r;
+
+	http_headers_init(&headers);
+	buf_init(&url, URL_BYTES_MAX);
+	if (call->flags & SH_OUTSIDE)
+		r = buf_printf(&url, "%s%s", s->gateways[call->gateway], call->path.data);
+	else
+		r = buf_printf(&url, "%s/api/v2/docs/drives/%s%s", s->gateways[call->gateway], s->drive,
+			call->path.size > 0 ? call->path.data : "");
+	if (r == 0)
+		r = add_headers(call, &headers);
+	options.url = url.data;
+	if (call->kind == SH_BLOCK_GET)
+		sh_block_receive(call, &options);
+	if (r == 0)
+		r = http_client_start(s->client, &options, call, on_response, &call->http);
+	if (r < 0)
+		call->http = NULL;
+	buf_fini(&url);
+	http_headers_fini(&headers);
+	return r;
+}
+
+/* Until there is a session, but no longer than a call waits for a store that is not there. */
+static void wait_for_session(struct sh_call *call)
+{
+	int64_t now = clock_mono_ns();
+
+	if (now - call->began_ns >= call->s->outage_ns) {
+		call->broken = -ERR_NO_GATEWAY;
+		wait_until(call, 0);
+		return;
+	}
+	call->parked = true;
+	wait_until(call, call->began_ns + call->s->outage_ns);
+	sh_session_renew(call->s);
+}
+
+static void attempt(struct sh_call *call)
+{
+	struct store_http *s = call->s;
+	int r = call->broken;
+
+	if ((call->flags & SH_SESSION) && s->session == 0 && r == 0) {
+		wait_for_session(call);
+		return;
+	}
+	call->moved = false;
+	if (!(call->flags & SH_ONE_HOST))
+		call->gateway = s->current;
+	if (r == 0 && call->prepare)
+		r = call->prepare(call);
+	if (r == 0)
+		r = send_request(call);
+	if (r < 0) {
+		call->broken = r;
+		wait_until(call, 0);
+		return;
+	}
+	metric_inc(s->counts[call->kind].requests);
+	metric_add(s->counts[call->kind].sent, (int64_t)call->body.size);
+}
+
+store_ticket sh_start_locked(struct sh_call *call)
+{
+	struct store_http *s = call->s;
+	store_ticket ticket = ++s->next_ticket;
+
+	call->ticket = ticket;
+	if (call->began_ns == 0)
+		call->began_ns = clock_mono_ns();
+	HASH_ADD(hh, s->calls, ticket, sizeof(call->ticket), call);
+	if (s->closing && !call->broken)
+		call->broken = -ESHUTDOWN;
+	attempt(call);
+	return ticket;
+}
+
+store_ticket sh_start(struct sh_call *call)
+{
+	struct store_http *s = call->s;
+	store_ticket ticket;
+
+	pthread_mutex_lock(&s->lock);
+	ticket = sh_start_locked(call);
+	pthread_mutex_unlock(&s->lock);
+	return ticket;
+}
+
+static int64_t pause_ns(unsigned failures)
+{
+	uint64_t ms = STORE_HTTP_BACKOFF_MIN_MS;
+
+	while (--failures > 0 && ms < STORE_HTTP_BACKOFF_MAX_MS)
+		ms *= 2;
+	if (ms > STORE_HTTP_BACKOFF_MAX_MS)
+		ms = STORE_HTTP_BACKOFF_MAX_MS;
+	/* Half of it is chance: those who failed together should not come back together. */
+	return (int64_t)(ms / 2 + arc4random_uniform((uint32_t)ms / 2 + 1)) * NS_PER_MS;
+}
+
+static void leave_gateway(struct sh_call *call)
+{
+	struct store_http *s = call->s;
+
+	if (s->gateway_count < 2 || s->current != call->gateway)
+		return;
+	s->current = (s->current + 1) % s->gateway_count;
+	metric_inc(s->failovers);
+}
+
+/* Whether it is not tried again. A batch in doubt leaves time to find out what became of it. */
+static bool is_given_up(const struct sh_call *call, int64_t now)
+{
+	const struct store_http *s = call->s;
+	const int64_t waited = now - call->began_ns;
+
+	if (call->kind != SH_BATCH || !call->as.batch.in_doubt)
+		return waited > s->outage_ns;
+	return now - call->first_failure_ns > s->doubt_ns || waited > s->outage_ns - s->outage_ns / 4;
+}
+
+/*
+ * A poll was not answered in time: its gateway is there and says nothing. Reads that wait for it would do so until their own, longer deadline: they are asked elsewhere, too. What changes something stays: it may
+ * have arrived.
+ */
+static void move_reads(struct sh_call *poll)
+{
+	struct store_http *s = poll->s;
+	struct sh_call *call, *next;
+
+	HASH_ITER(hh, s->calls, call, next) {
+		if (call->kind != SH_META || !(call->flags & SH_FLOOR) || call->gateway != poll->gateway)
+			continue;
+		if (!call->http || call->cancelled || call->moved)
+			continue;
+		call->moved = true;
+		http_call_cancel(call->http);
+	}
+}
+
+static void judge_poll(struct sh_call *poll, int error)
+{
+	if (error == 0)
+		poll->s->late_polls = 0;
+	if (error != -ETIMEDOUT)
+		return;
+	poll->s->late_polls++;
+	if (poll->s->gateway_count > 1)
+		move_reads(poll);
+}
+
+/* A call that met a failure goes on, or is over: then the error to tell. 0: it goes on. */
+static int go_on(struct sh_call *call, enum sh_verdict verdict, int error)
+{
+	struct store_http *s = call->s;
+	int64_t now = clock_mono_ns();
+
+	if (verdict == SH_NEXT && !(call->flags & SH_ONE_HOST))
+		leave_gateway(call);
+	if (call->cancelled || s->closing)
+		return -EINTR;
+	if (call->flags & (SH_ONCE | SH_ONE_HOST))
+		return error;
+	if (verdict == SH_NEXT || verdict == SH_LATER) {
+		call->failures++;
+		if (call->first_failure_ns == 0)
+			call->first_failure_ns = now;
+		if (is_given_up(call, now))
+			return -ERR_NO_GATEWAY;
+	}
+	metric_inc(s->retries);
+	if (verdict == SH_RENEW && s->session != 0) {
+		/* Somebody else met it first: the new one is there. */
+		attempt(call);
+	} else if (verdict == SH_RENEW) {
+		wait_for_session(call);
+	} else if (verdict == SH_AT_ONCE || (verdict == SH_NEXT && call->failures < s->gateway_count)) {
+		attempt(call);
+	} else {
+		wait_until(call, now + pause_ns(call->failures));
+	}
+	return 0;
+}
+
+/* Whether the store is there, for those who wait. */
+static void note_answer(struct sh_call *call, enum sh_verdict verdict, const struct http_response *response)
+{
+	struct store *base = &call->s->base;
+
+	if (verdict == SH_NEXT)
+		atomic_store_explicit(&base->missed_ns, clock_mono_ns(), memory_order_relaxed);
+	else if (response->error == 0)
+		atomic_store_explicit(&base->heard_ns, clock_mono_ns(), memory_order_relaxed);
+}
+
+static void on_response(void *cookie, struct http_response *response)
+{
+	struct sh_call *call = cookie;
+	struct store_http *s = call->s;
+	enum sh_verdict verdict;
+	int error = 0;
+
+	pthread_mutex_lock(&s->lock);
+	call->http = NULL;
+	if (call->kind == SH_BLOCK_GET)
+		sh_block_received(call, response);
+	metric_add(s->counts[call->kind].received, (int64_t)response->body.size);
+	verdict = sh_judge(call, response, &error);
+	note_answer(call, verdict, response);
+	if (call->kind == SH_POLL)
+		judge_poll(call, response->error);
+	if (verdict != SH_FINISH) {
+		error = go_on(call, verdict, error);
+		if (error == 0) {
+			pthread_mutex_unlock(&s->lock);
+			return;
+		}
+	}
+	pthread_mutex_unlock(&s->lock);
+	call->finish(call, error, response->error == 0 ? response : NULL);
+}
+
+void sh_again(struct sh_call *call, bool elsewhere)
+{
+	struct store_http *s = call->s;
+
+	pthread_mutex_lock(&s->lock);
+	if (elsewhere)
+		leave_gateway(call);
+	if (call->cancelled || s->closing) {
+		call->broken = -EINTR;
+		wait_until(call, 0);
+	} else {
+		metric_inc(s->retries);
+		attempt(call);
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+void sh_cancel(struct store *base, store_ticket ticket)
+{
+	struct store_http *s = sh_of(base);
+	struct sh_call *call;
+
+	pthread_mutex_lock(&s->lock);
+	HASH_FIND(hh, s->calls, &ticket, sizeof(ticket), call);
+	if (call && !call->cancelled) {
+		call->cancelled = true;
+		if (call->http) {
+			http_call_cancel(call->http);
+		} else if (call->waiting) {
+			call->due_ns = 0;
+			pthread_cond_signal(&s->clock_wake);
+		}
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* The clock: calls whose time has come are sent again, or finished when they cannot be. */
+
+/* One that is due, taken off the list; else NULL and when the next one is. */
+static struct sh_call *take_due(struct store_http *s, int64_t now, int64_t *ret_next)
+{
+	struct sh_call *call;
+
+	*ret_next = INT64_MAX;
+	DL_FOREACH(s->waiting, call) {
+		if (call->due_ns <= now) {
+			DL_DELETE(s->waiting, call);
+			call->waiting = false;
+			call->parked = false;
+			return call;
+		}
+		if (call->due_ns < *ret_next)
+			*ret_next = call->due_ns;
+	}
+	return NULL;
+}
+
+static void *clock_main(void *cookie)
+{
+	struct store_http *s = cookie;
+
+	pthread_mutex_lock(&s->lock);
+	while (!s->clock_stop) {
+		int64_t next;
+		struct sh_call *call = take_due(s, clock_mono_ns(), &next);
+
+		if (call && (call->broken || call->cancelled)) {
+			pthread_mutex_unlock(&s->lock);
+			call->finish(call, call->broken ? call->broken : -EINTR, NULL);
+			pthread_mutex_lock(&s->lock);
+		} else if (call) {
+			attempt(call);
+		} else if (next == INT64_MAX) {
+			pthread_cond_wait(&s->clock_wake, &s->lock);
+		} else {
+			struct timespec until = clock_timespec(next);
+
+			pthread_cond_timedwait(&s->clock_wake, &s->lock, &until);
+		}
+	}
+	pthread_mutex_unlock(&s->lock);
+	return NULL;
+}
+
+int sh_clock_start(struct store_http *s)
+{
+	int r = pthread_create(&s->clock, NULL, clock_main, s);
+
+	s->clock_runs = r == 0;
+	return -r;
+}
+
+void sh_clock_end(struct store_http *s)
+{
+	if (!s->clock_runs)
+		return;
+	pthread_mutex_lock(&s->lock);
+	s->clock_stop = true;
+	pthread_cond_signal(&s->clock_wake);
+	pthread_mutex_unlock(&s->lock);
+	pthread_join(s->clock, NULL);
+}

@@ -1,0 +1,278 @@
+/* What the parts of store_http share: a call and its life. Not for others. */
+#ifndef NEPHOS_FUSEFS_STORE_HTTP_INTERNAL_H
+#define NEPHOS_FUSEFS_STORE_HTTP_INTERNAL_H
+
+#include "common/http/client.h"
+#include "fusefs/store/http/store_http.h"
+#include "fusefs/core/worker.h"
+
+#include <jansson.h>
+#include <pthread.h>
+#include <uthash.h>
+
+/* What the metrics tell apart. */
+enum sh_kind { SH_META, SH_BATCH, SH_POLL, SH_BLOCK_GET, SH_BLOCK_PUT, SH_KINDS };
+
+enum sh_flag {
+	SH_FLOOR = 1 << 0,    /* a read: must not show less than this mount has seen */
+	SH_SESSION = 1 << 1,  /* means nothing without a session: waits while there is none */
+	SH_ONCE = 1 << 2,     /* the caller repeats, not we */
+	SH_OUTSIDE = 1 << 3,  /* the path is not one below the drive */
+	SH_ONE_HOST = 1 << 4, /* no other gateway: what is asked is about this one */
+	SH_BY_ID = 1 << 5,    /* of a document that may have no name, and is there for a session only */
+};
+
+#define SH_KEY_BYTES 16
+#define SH_KEY_SIZE (2 * SH_KEY_BYTES + 1)
+
+struct sh_call;
+/* Comes exactly once, on a thread of the store's; ends with sh_over. error 0: response has a 2xx. response is NULL when there was none. */
+typedef void (*sh_finish_fn)(struct sh_call *call, int error, struct http_response *response);
+
+struct sh_batch_call {
+	const struct op *ops;
+	size_t count;
+	int64_t number;
+	unsigned renewals; /* because of it: of the session */
+	unsigned asked;	   /* of the journal */
+	int index;
+	bool refused;  /* here: it writes under file locks that were lost */
+	bool in_doubt; /* an attempt without an answer: it may have been applied */
+	bool lost; /* it is not sent under its number any more: when its session is replaced, the journal is asked */
+	struct store_position since; /* before it was sent under its number: what it did comes behind */
+	void (*done)(void *cookie, int error, const struct store_batch_reply *reply);
+};
+
+struct sh_block_call {
+	struct worker_job job;
+	uint8_t sha256[32]; /* what the bytes must have: the block's name, or what the answer says of a part */
+	uint32_t size;	    /* of the block */
+	struct store_part part;
+	bool whole;
+	bool again;   /* the bytes were wrong once already */
+	bool bare;    /* asked without the capability */
+	bool coming;  /* what comes are the bytes, not a refusal */
+	uint32_t got; /* of them */
+	void (*get)(void *cookie, int error);
+	void (*put)(void *cookie, int error);
+};
+
+/* One name's child, one document, or a page of children. */
+struct sh_item_call {
+	int64_t parent;
+	char name[NAME_BYTES_MAX];
+	size_t name_size;
+	uint32_t limit;
+	void (*done)(void *cookie, int error, const struct item *item, struct store_position at);
+	void (*page)(void *cookie, int error, const struct store_page *page);
+};
+
+struct sh_poll_call {
+	struct store_position since;
+	unsigned wait_s;
+	const int64_t *held;
+	size_t held_count;
+	void (*done)(void *cookie, int error, const struct store_changes *changes);
+};
+
+struct sh_lock_call {
+	int64_t id;
+	bool flock, queue;
+	struct store_lock_range want;
+	const struct store_lock_range *held;
+	size_t count;
+	uint64_t life;
+	int64_t number;	  /* of the request, 0: none yet */
+	bool held_before; /* something of that kind */
+	void (*hold)(void *cookie, int error, const struct store_lock_reply *reply);
+	void (*wait)(void *cookie, int error);
+	void (*test)(void *cookie, int error, const struct store_lock_range *other);
+};
+
+struct sh_other_call {
+	uint32_t count;
+	void (*drive)(void *cookie, int error, const struct store_drive *drive);
+	void (*extents)(void *cookie, int error, const struct store_extents *extents);
+	int (*each)(void *cookie, struct span name, struct span value);
+	void (*xattrs)(void *cookie, int error);
+	void (*ids)(void *cookie, int error, int64_t first);
+};
+
+struct sh_call {
+	struct store_http *s;
+	store_ticket ticket;
+	UT_hash_handle hh;
+	/* The request; written before sh_start. */
+	enum sh_kind kind;
+	unsigned flags;
+	const char *method, *accept, *content_type;
+	char key[SH_KEY_SIZE]; /* Idempotency-Key of a change that is no batch: the same for all attempts; "": none */
+	struct buf path;       /* behind …/drives/ID, or of the host */
+	struct buf owned;
+	struct span body;
+	size_t response_max;
+	unsigned deadline_ms;
+	int broken; /* the request could not be made: this is told instead */
+	sh_finish_fn finish;
+	int (*prepare)(
+		struct sh_call *call); /* NULL, or completes the request before each attempt; with the lock held */
+	void *cookie;
+	/* Guarded by s->lock. */
+	struct http_call *http; /* an attempt is under way */
+	size_t gateway;		/* where to */
+	unsigned failures;
+	int64_t began_ns; /* what it belongs to: an outage is counted from here */
+	int64_t first_failure_ns;
+	int64_t due_ns; /* while it waits */
+	bool waiting, parked, cancelled;
+	bool floor_sent;
+	bool moved; /* its gateway was left while it waited: it is sent to another one */
+	int64_t session_sent;
+	struct sh_call *prev, *next; /* in s->waiting */
+	union {
+		struct sh_batch_call batch;
+		struct sh_block_call block;
+		struct sh_item_call item;
+		struct sh_poll_call poll;
+		struct sh_lock_call lock;
+		struct sh_other_call other;
+	} as;
+};
+
+struct sh_counts {
+	struct metric *requests, *sent, *received;
+};
+
+struct store_http {
+	struct store base; /* first */
+	struct http_client *client;
+	struct worker *hasher;
+	char *authorization, *name;
+	int64_t outage_ns, doubt_ns;
+	struct sh_counts counts[SH_KINDS];
+	struct metric *retries, *failovers, *doubts;
+
+	pthread_mutex_t lock; /* guards all below; held while http_client_start runs, never during a callback */
+	pthread_cond_t clock_wake, all_over;
+	pthread_t clock;
+	bool clock_runs, clock_stop, closing;
+	char drive[24];
+	char *drive_name;      /* NULL: it is called by its number, or home */
+	uint32_t drive_number; /* 0: not known yet */
+	char *gateways[STORE_HTTP_GATEWAYS_MAX];
+	size_t gateway_count, current;
+	struct store_position seen;
+	int64_t session; /* 0: none */
+	int64_t others;	 /* mounts beside this one, as the last poll said; -1: none did */
+	int64_t next_batch;
+	int64_t replaces; /* the session that was lost: no other one is opened but in its place; 0: none */
+	char renew_key
+		[SH_KEY_SIZE]; /* of that opening, until it is answered: there will be one, however often it is tried */
+	bool renewing;
+	struct sh_locked *locked; /* documents with file locks, or whose locks were lost */
+	uint64_t lock_life;	  /* see store.h */
+	int64_t lock_number;	  /* of the last request about them */
+	unsigned lock_lease_s;	  /* how long the store may not hear of a mount that has some; 0: it does not say */
+	uint64_t in_doubt;
+	unsigned late_polls; /* in a row without an answer in time */
+	int last_failure;    /* of the network, and where: for ret_why */
+	size_t last_gateway;
+	struct sh_call *calls; /* by ticket */
+	struct sh_call *waiting;
+	uint64_t next_ticket;
+};
+
+/* store_http_call.c: waits for memory rather than fails, as there would be nobody to tell. */
+struct sh_call *sh_new(struct store_http *s, enum sh_kind kind, sh_finish_fn finish, void *cookie);
+void sh_path(struct sh_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void sh_key(struct sh_call *call);
+void sh_json_take(struct sh_call *call, json_t *body); /* the request's body; call->broken on failure */
+store_ticket sh_start(struct sh_call *call);
+store_ticket sh_start_locked(struct sh_call *call);  /* with the lock held */
+void sh_over(struct sh_call *call);		     /* frees */
+void sh_again(struct sh_call *call, bool elsewhere); /* from finish: once more, at once */
+void sh_cancel(struct store *base, store_ticket ticket);
+int sh_clock_start(struct store_http *s);
+void sh_clock_end(struct store_http *s);
+
+/* store_http_judge.c: what an answer means. */
+enum sh_verdict {
+	SH_FINISH,  /* the call is over, with ret_error */
+	SH_NEXT,    /* at another gateway */
+	SH_LATER,   /* here, after a pause */
+	SH_AT_ONCE, /* here, now: what was wrong with the request is put right */
+	SH_RENEW,   /* under a new session */
+};
+enum sh_verdict sh_judge(
+	struct sh_call *call, const struct http_response *response, int *ret_error); /* with the lock held */
+/* Of a batch: it is answered under its number, for good, also when it is refused with what elsewhere is worth another try. */
+bool sh_batch_is_settled(const struct sh_call *call, const struct http_response *response);
+void sh_note_position(struct store_http *s, struct store_position at); /* with the lock held */
+int sh_position_parse(const char *text, struct store_position *ret);
+struct store_position sh_response_position(const struct http_response *response);
+int64_t sh_response_number(const struct http_response *response, const char *name); /* of a header; 0: not there */
+
+/* store_http_session.c */
+/* Nothing is sent under it any more. With the lock held; another session than the current one is lost already. */
+void sh_session_lost(struct store_http *s, int64_t session);
+void sh_session_renew(struct store_http *s); /* with the lock held; calls that are parked go on after it */
+void sh_session_end(struct store_http *s);   /* blocks, at most 5 s */
+
+/*
+ * store_http_inquiry.c: what became of a batch in doubt, which met this error. Its session is lost with it; when that is replaced the batch is answered, or goes again under the new one.
+ * Without the lock.
+ */
+void sh_inquire(struct sh_call *batch, int error);
+void sh_batch_unknown(struct sh_call *call, int error); /* store_http_batch.c: nobody can say */
+
+/* store_http_lock.c */
+void sh_locks_session(struct store_http *s,
+	bool kept); /* there is a new session, with the locks of the old one or without; with the lock held */
+/* The first of the ops that writes to a document whose locks were lost; -1: none does. With the lock held. */
+int sh_locks_refused_op(struct store_http *s, const struct op *ops, size_t count);
+void sh_locks_fini(struct store_http *s);
+store_ticket sh_lock(struct store *base, const struct store_lock *lock,
+	void (*done)(void *cookie, int error, const struct store_lock_reply *reply), void *cookie);
+store_ticket sh_lock_wait(struct store *base, const struct store_lock *lock, unsigned wait_s,
+	void (*done)(void *cookie, int error), void *cookie);
+store_ticket sh_lock_test(struct store *base, const struct store_lock *lock,
+	void (*done)(void *cookie, int error, const struct store_lock_range *other), void *cookie);
+void sh_lock_settled(struct store *base, int64_t id);
+
+/* store_http_check.c: is it something that the store could have meant? */
+bool sh_item_ok(const struct item *item, uint32_t drive);
+bool sh_extent_ok(const struct extent *extent, int64_t size, int64_t from);
+
+/* The calls: store_http_read.c, _batch.c, _block.c, _poll.c */
+store_ticket sh_drive(
+	struct store *base, void (*done)(void *cookie, int error, const struct store_drive *drive), void *cookie);
+store_ticket sh_lookup(struct store *base, int64_t parent, struct span name,
+	void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie);
+store_ticket sh_item(struct store *base, int64_t id,
+	void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie);
+store_ticket sh_children(struct store *base, int64_t folder, struct span after, uint32_t limit, bool with_inline,
+	void (*done)(void *cookie, int error, const struct store_page *page), void *cookie);
+store_ticket sh_extents(struct store *base, int64_t id, int64_t from, int64_t len,
+	void (*done)(void *cookie, int error, const struct store_extents *extents), void *cookie);
+store_ticket sh_xattrs(struct store *base, int64_t id, int (*each)(void *cookie, struct span name, struct span value),
+	void (*done)(void *cookie, int error), void *cookie);
+store_ticket sh_ids(
+	struct store *base, uint32_t count, void (*done)(void *cookie, int error, int64_t first), void *cookie);
+store_ticket sh_block_get(struct store *base, const struct extent *extent, struct store_part part,
+	void (*done)(void *cookie, int error), void *cookie);
+/* The answer to a block's GET comes to where the caller wants it; a refusal is collected as any. */
+void sh_block_receive(struct sh_call *call, struct http_call_options *options);
+void sh_block_received(struct sh_call *call, struct http_response *response);
+store_ticket sh_block_put(struct store *base, const uint8_t sha256[32], struct span data,
+	void (*done)(void *cookie, int error), void *cookie);
+store_ticket sh_batch(struct store *base, const struct op *ops, size_t count,
+	void (*done)(void *cookie, int error, const struct store_batch_reply *reply), void *cookie);
+store_ticket sh_poll(struct store *base, struct store_position since, unsigned wait_s, const int64_t *held,
+	size_t held_count, void (*done)(void *cookie, int error, const struct store_changes *changes), void *cookie);
+
+static inline struct store_http *sh_of(struct store *base)
+{
+	return (struct store_http *)base;
+}
+
+#endif

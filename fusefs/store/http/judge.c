@@ -1,0 +1,218 @@
+#include "fusefs/store/http/internal.h"
+
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/base/text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+
+#define RENEWALS_MAX 3 /* of the session, for one batch: a store that wants more of them is broken */
+
+int sh_position_parse(const char *text, struct store_position *ret)
+{
+	const char *dot = text ? strchr(text, '.') : NULL;
+	struct store_position at;
+	int r;
+
+	if (!dot)
+		return -EINVAL;
+	r = text_parse_i64(span_of(text, (size_t)(dot - text)), &at.incarnation);
+	if (r == 0)
+		r = text_parse_i64(span_str(dot + 1), &at.seq);
+	if (r == 0 && (at.incarnation < 0 || at.seq < 0))
+		r = -EINVAL;
+	if (r == 0)
+		*ret = at;
+	return r;
+}
+
+struct store_position sh_response_position(const struct http_response *response)
+{
+	struct store_position at = {0, 0};
+
+	(void)sh_position_parse(http_headers_get(&response->headers, "Nephos-Seq"), &at);
+	return at;
+}
+
+int64_t sh_response_number(const struct http_response *response, const char *name)
+{
+	const char *text = http_headers_get(&response->headers, name);
+	int64_t number = 0;
+
+	return text && text_parse_i64(span_str(text), &number) == 0 ? number : 0;
+}
+
+void sh_note_position(struct store_http *s, struct store_position at)
+{
+	if (at.incarnation > s->seen.incarnation || (at.incarnation == s->seen.incarnation && at.seq > s->seen.seq))
+		s->seen = at;
+}
+
+/* What is told upwards: an errno where it says all, a code of ours where that says more. */
+static int plain(int code)
+{
+	switch (code) {
+	case ERR_NOT_FOUND:
+	case ERR_USER_NOT_FOUND:
+	case ERR_PARENT_MISSING:
+	case ERR_EXISTS:
+		return error_errno(code);
+	default:
+		return code;
+	}
+}
+
+static int code_of_status(int status)
+{
+	switch (status) {
+	case 400:
+		return ERR_BAD_REQUEST;
+	case 401:
+		return ERR_UNAUTHENTICATED;
+	case 403:
+		return EPERM;
+	case 404:
+		return ENOENT;
+	case 410:
+		return ERR_GONE;
+	case 413:
+		return ERR_TOO_LARGE;
+	case 416:
+		return ERR_RANGE;
+	case 429:
+		return ERR_TOO_MANY;
+	case 507:
+		return EDQUOT;
+	default:
+		return status >= 500 ? EIO : EPROTO;
+	}
+}
+
+/* The code of a refusal, positive, and the op it speaks of. */
+static int problem_of(const struct http_response *response, int *ret_index)
+{
+	json_t *problem = json_loadb(response->body.data ? response->body.data : "", response->body.size, 0, NULL);
+	const char *type = json_string_value(json_object_get(problem, "type"));
+	const char *name = json_string_value(json_object_get(problem, "errno"));
+	const json_t *index = json_object_get(problem, "index");
+	const struct error_info *row = error_by_type(type);
+	int code = row ? row->code : 0;
+
+	*ret_index = -1;
+	if (json_is_integer(index) && json_integer_value(index) >= 0 && json_integer_value(index) < OPS_PER_BATCH_MAX)
+		*ret_index = (int)json_integer_value(index);
+	if (code == 0 && name)
+		code = error_errno_by_name(name);
+	if (code == 0)
+		code = code_of_status(response->status);
+	json_decref(problem);
+	return code;
+}
+
+static enum sh_verdict judge_network(struct sh_call *call, const struct http_response *response, int *ret_error)
+{
+	*ret_error = response->error;
+	if (call->kind == SH_BATCH && response->connected)
+		call->as.batch.in_doubt = true;
+	switch (-response->error) {
+	case ECANCELED:
+		if (call->moved && !call->cancelled && !call->s->closing)
+			return SH_AT_ONCE;
+		*ret_error = -EINTR;
+		return SH_FINISH;
+	case E2BIG:
+	case EPROTO:
+	case EBADMSG:
+	case ENOMEM:
+		return SH_FINISH;
+	default:
+		call->s->last_failure = response->error;
+		call->s->last_gateway = call->gateway;
+		return SH_NEXT;
+	}
+}
+
+/*
+ * The session is not known any more, or its numbers are not what they should be; nothing more is sent under it. Of a first attempt this says that it did not happen, and it goes under the new
+ * session. What was under way before and unanswered, the journal says (sh_inquire).
+ */
+static enum sh_verdict judge_session(struct sh_call *call, int *ret_error)
+{
+	struct store_http *s = call->s;
+	struct sh_batch_call *b = call->kind == SH_BATCH ? &call->as.batch : NULL;
+
+	sh_session_lost(s, call->session_sent);
+	if (call->flags & SH_ONCE || (b && b->in_doubt)) {
+		if (s->session == 0)
+			sh_session_renew(s);
+		*ret_error = -ERR_SESSION_GONE;
+		return SH_FINISH;
+	}
+	if (b && ++b->renewals > RENEWALS_MAX) {
+		*ret_error = -EIO;
+		return SH_FINISH;
+	}
+	/* Reads go on without one while the new one is made. */
+	return call->flags & SH_SESSION || call->session_sent == s->replaces ? SH_RENEW : SH_AT_ONCE;
+}
+
+/* A document without a name is there for the session that holds it, and for the one that replaces it; not for one in between. */
+static bool is_between_sessions(const struct sh_call *call, int code)
+{
+	return (call->flags & SH_BY_ID) && call->session_sent != call->s->session && error_errno(code) == ENOENT;
+}
+
+static enum sh_verdict judge_busy(struct sh_call *call, int code, int *ret_error)
+{
+	*ret_error = -code;
+	if (code == ERR_BEHIND || code == ERR_TOO_MANY)
+		return SH_LATER;
+	if (call->kind == SH_BATCH && code != ERR_UNAVAILABLE)
+		call->as.batch.in_doubt = true;
+	call->s->last_failure = -code;
+	call->s->last_gateway = call->gateway;
+	return SH_NEXT;
+}
+
+bool sh_batch_is_settled(const struct sh_call *call, const struct http_response *response)
+{
+	return call->as.batch.number > 0 && sh_response_number(response, "Nephos-Batch") == call->as.batch.number;
+}
+
+enum sh_verdict sh_judge(struct sh_call *call, const struct http_response *response, int *ret_error)
+{
+	int code, index;
+
+	if (response->error < 0)
+		return judge_network(call, response, ret_error);
+	if (call->kind == SH_BATCH && sh_response_number(response, "Nephos-Attempts") > 1)
+		call->as.batch.in_doubt = true;
+	if (response->status >= 200 && response->status < 300) {
+		sh_note_position(call->s, sh_response_position(response));
+		*ret_error = 0;
+		return SH_FINISH;
+	}
+	code = problem_of(response, &index);
+	if (call->kind == SH_BATCH)
+		call->as.batch.index = index;
+	if (call->kind == SH_BATCH && sh_batch_is_settled(call, response)) {
+		*ret_error = -plain(code);
+		return SH_FINISH;
+	}
+	if (code == ERR_TOO_MANY || (response->status >= 502 && response->status <= 504))
+		return judge_busy(call, code, ret_error);
+	if (code == ERR_SESSION_GONE ||
+		(call->kind == SH_BATCH && (code == ERR_KEY_REUSED || code == ERR_OUT_OF_ORDER)))
+		return judge_session(call, ret_error);
+	if (is_between_sessions(call, code))
+		return SH_RENEW;
+	if (code == ERR_EPOCH && call->floor_sent) {
+		/* Another incarnation of the drive: what was seen of the old one binds nobody. The poll will notice, too. */
+		call->s->seen = (struct store_position){0, 0};
+		return SH_AT_ONCE;
+	}
+	*ret_error = -plain(code);
+	return SH_FINISH;
+}

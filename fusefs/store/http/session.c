@@ -1,0 +1,140 @@
+#include "fusefs/store/http/internal.h"
+
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/proto/item.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <utlist.h>
+
+#define END_MS 5000 /* for ending the session: it would end by itself, too */
+
+struct answer {
+	int64_t session;
+	bool locks_kept;
+	unsigned lock_lease_s;
+};
+
+static int session_parse(const struct http_response *response, struct answer *ret)
+{
+	json_t *root = json_loadb(response->body.data ? response->body.data : "", response->body.size, 0, NULL);
+	int64_t session = 0;
+	const json_int_t lease_s = json_integer_value(json_object_get(root, "lock_lease_s"));
+	const bool kept = json_is_true(json_object_get(root, "locks_kept"));
+	int r = root ? item_json_get_id(root, "session", &session) : -EPROTO;
+
+	json_decref(root);
+	if (r < 0 || session <= 0)
+		return -EPROTO;
+	*ret = (struct answer){session, kept, lease_s > 0 && lease_s <= SESSION_TIMEOUT_S ? (unsigned)lease_s : 0};
+	return 0;
+}
+
+static void on_session(struct sh_call *call, int error, struct http_response *response)
+{
+	struct store_http *s = call->s;
+	struct sh_call *waiting;
+	struct answer answer = {0};
+
+	if (error == 0)
+		error = session_parse(response, &answer);
+	pthread_mutex_lock(&s->lock);
+	if (error == 0 && answer.session == s->replaces)
+		error = -EPROTO;
+	s->renewing = false;
+	if (response)
+		s->renew_key[0] = '\0';
+	if (error == 0) {
+		s->session = answer.session;
+		s->lock_lease_s = answer.lock_lease_s;
+		sh_locks_session(s, answer.locks_kept);
+		s->others = -1;
+		s->next_batch = 1;
+		s->replaces = 0;
+	} else {
+		s->last_failure = error;
+		s->last_gateway = call->gateway;
+	}
+	DL_FOREACH(s->waiting, waiting) {
+		if (!waiting->parked)
+			continue;
+		if (error < 0)
+			waiting->broken = error;
+		waiting->due_ns = 0;
+	}
+	pthread_cond_signal(&s->clock_wake);
+	pthread_cond_broadcast(&s->all_over);
+	pthread_mutex_unlock(&s->lock);
+	if (error < 0)
+		log_warning(NULL, "no session with the store: %s", error_lookup(error)->title);
+	else
+		log_info(NULL, "session %" PRId64 " with the store", answer.session);
+	sh_over(call);
+}
+
+void sh_session_lost(struct store_http *s, int64_t session)
+{
+	if (session == 0 || s->session != session)
+		return;
+	s->session = 0;
+	s->replaces = session;
+}
+
+void sh_session_renew(struct store_http *s)
+{
+	struct sh_call *call;
+	json_t *body;
+
+	if (s->renewing)
+		return;
+	s->renewing = true;
+	sh_session_lost(s, s->session);
+	call = sh_new(s, SH_META, on_session, NULL);
+	call->method = "POST";
+	sh_path(call, "/sessions");
+	if (s->renew_key[0] == '\0') {
+		sh_key(call);
+		memcpy(s->renew_key, call->key, sizeof(s->renew_key));
+	}
+	memcpy(call->key, s->renew_key, sizeof(call->key));
+	body = json_pack("{s:s}", "name", s->name);
+	if (body && s->replaces != 0 && item_json_set_id(body, "replaces", s->replaces) < 0) {
+		json_decref(body);
+		body = NULL;
+	}
+	sh_json_take(call, body);
+	sh_start_locked(call);
+}
+
+void sh_session_end(struct store_http *s)
+{
+	struct http_call_options options = {.method = "DELETE", .deadline_ms = END_MS};
+	struct http_response response;
+	struct http_headers headers;
+	struct buf url;
+	/* The store may still know one that was lost: what was sent under it is not to happen when the mount is gone. */
+	const int64_t session = s->session ? s->session : s->replaces;
+	int r;
+
+	if (session == 0)
+		return;
+	http_headers_init(&headers);
+	buf_init(&url, PATH_BYTES_MAX);
+	r = buf_printf(&url, "%s/api/v2/docs/drives/%s/sessions/%" PRId64, s->gateways[s->current], s->drive, session);
+	if (r == 0)
+		r = http_headers_add(&headers, "Authorization", s->authorization);
+	options.url = url.data;
+	options.headers = &headers;
+	if (r == 0) {
+		r = http_client_perform(s->client, &options, NULL, &response);
+		if (r == 0 && response.status / 100 != 2)
+			r = -EIO;
+		http_response_fini(&response);
+	}
+	if (r < 0)
+		log_warning(NULL, "the session was not ended, it will end by itself: %s", error_lookup(r)->title);
+	buf_fini(&url);
+	http_headers_fini(&headers);
+}

@@ -1,0 +1,387 @@
+#include "fusefs/store/http/store_http.h"
+
+#include "fusefs/store/http/internal.h"
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/base/text.h"
+#include "common/http/loopback.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define OPEN_MS 5000 /* somebody waits for the mount, and may have misspelt the URL */
+#define HASHERS 2    /* of SHA-256, each 1.1 to 2.2 GB/s: more than a gateway brings */
+#define STATUS_BYTES_MAX (256u * 1024)
+
+/* ---- waiting for a call, while the store is opened ---- */
+
+struct waiter {
+	pthread_mutex_t lock;
+	pthread_cond_t over;
+	bool done;
+	int error;
+	struct store_drive drive;
+};
+
+static void on_opened_drive(void *cookie, int error, const struct store_drive *drive)
+{
+	struct waiter *w = cookie;
+
+	pthread_mutex_lock(&w->lock);
+	w->done = true;
+	w->error = error;
+	if (drive)
+		w->drive = *drive;
+	pthread_cond_signal(&w->over);
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void init_condition(pthread_cond_t *c)
+{
+	pthread_condattr_t attributes;
+
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(c, &attributes);
+	pthread_condattr_destroy(&attributes);
+}
+
+static int open_drive(struct store_http *s, int64_t until_ns, struct store_drive *ret)
+{
+	struct timespec until = clock_timespec(until_ns);
+	struct waiter w = {.error = 0};
+	store_ticket ticket;
+
+	pthread_mutex_init(&w.lock, NULL);
+	init_condition(&w.over);
+	ticket = sh_drive(&s->base, on_opened_drive, &w);
+	pthread_mutex_lock(&w.lock);
+	while (!w.done) {
+		if (pthread_cond_timedwait(&w.over, &w.lock, &until) == ETIMEDOUT && !w.done) {
+			pthread_mutex_unlock(&w.lock);
+			sh_cancel(&s->base, ticket);
+			pthread_mutex_lock(&w.lock);
+			while (!w.done)
+				pthread_cond_wait(&w.over, &w.lock);
+		}
+	}
+	pthread_mutex_unlock(&w.lock);
+	pthread_cond_destroy(&w.over);
+	pthread_mutex_destroy(&w.lock);
+	if (w.error == 0)
+		*ret = w.drive;
+	return w.error;
+}
+
+static int open_session(struct store_http *s, int64_t until_ns)
+{
+	struct timespec until = clock_timespec(until_ns);
+	int r = 0;
+
+	pthread_mutex_lock(&s->lock);
+	sh_session_renew(s);
+	while (s->renewing && r == 0)
+		r = -pthread_cond_timedwait(&s->all_over, &s->lock, &until);
+	if (s->session != 0)
+		r = 0;
+	else if (r == 0)
+		r = s->last_failure < 0 ? s->last_failure : -EIO;
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+/* ---- gateways ---- */
+
+static bool url_ok(const char *url)
+{
+	size_t size = strlen(url);
+
+	if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
+		return false;
+	for (size_t i = 0; i < size; i++)
+		if ((unsigned char)url[i] <= ' ' || (unsigned char)url[i] >= 127)
+			return false;
+	return size < 1024 && url[size - 1] != '/' && !strpbrk(url, "?#\"\\");
+}
+
+/* -EEXIST: it is known. With the lock held, or alone. */
+static int add_gateway(struct store_http *s, const char *url)
+{
+	char *copy;
+
+	if (!url_ok(url))
+		return -EINVAL;
+	for (size_t i = 0; i < s->gateway_count; i++)
+		if (strcmp(s->gateways[i], url) == 0)
+			return -EEXIST;
+	if (s->gateway_count == STORE_HTTP_GATEWAYS_MAX)
+		return -ENOSPC;
+	copy = strdup(url);
+	if (!copy)
+		return -ENOMEM;
+	s->gateways[s->gateway_count++] = copy;
+	return 0;
+}
+
+/* The token goes to whoever is on the list. So nobody gets there by a way that is less safe than the one we were
+ * told; and what lies on the machine of a store elsewhere is not what listens
+ * at that address here, which may be anybody. */
+static bool as_safe(const struct store_http *s, const char *asked, const char *url)
+{
+	if (strncmp(s->gateways[0], "https://", 8) == 0 && strncmp(url, "https://", 8) != 0)
+		return false;
+	return loopback_may_follow(asked, url);
+}
+
+static void on_gateways(struct sh_call *call, int error, struct http_response *response)
+{
+	struct store_http *s = call->s;
+	json_t *root = NULL;
+	const json_t *list;
+
+	if (error == 0 && response->status == 200)
+		root = json_loadb(response->body.data ? response->body.data : "", response->body.size, 0, NULL);
+	list = json_object_get(root, "gateways");
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *url = json_string_value(json_array_get(list, i));
+
+		if (url && url_ok(url) && as_safe(s, s->gateways[call->gateway], url))
+			(void)add_gateway(s, url);
+	}
+	pthread_mutex_unlock(&s->lock);
+	json_decref(root);
+	sh_over(call);
+}
+
+/* Nobody waits for it: who is not found now is not needed yet. Only the gateway that took our key is believed: a
+ * page that anybody may read could be anybody's. */
+static void ask_for_gateways(struct store_http *s)
+{
+	struct sh_call *call = sh_new(s, SH_META, on_gateways, NULL);
+
+	call->flags = SH_OUTSIDE | SH_ONE_HOST;
+	call->gateway = s->current;
+	call->response_max = STATUS_BYTES_MAX;
+	sh_path(call, "/api/v2/gateways");
+	(void)sh_start(call);
+}
+
+/* ---- new and free ---- */
+
+void store_http_quiet(struct store *base)
+{
+	struct store_http *s = sh_of(base);
+	struct sh_call *call, *next;
+
+	pthread_mutex_lock(&s->lock);
+	s->closing = true;
+	HASH_ITER(hh, s->calls, call, next) {
+		call->cancelled = true;
+		if (call->http)
+			http_call_cancel(call->http);
+		else if (call->waiting)
+			call->due_ns = 0;
+	}
+	pthread_cond_signal(&s->clock_wake);
+	while (s->calls)
+		pthread_cond_wait(&s->all_over, &s->lock);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void http_free(struct store *base)
+{
+	struct store_http *s = sh_of(base);
+
+	store_http_quiet(base);
+	sh_clock_end(s);
+	if (s->drive_number != 0)
+		sh_session_end(s);
+	http_client_free(s->client);
+	worker_free(s->hasher);
+	for (size_t i = 0; i < s->gateway_count; i++)
+		free(s->gateways[i]);
+	pthread_cond_destroy(&s->clock_wake);
+	pthread_cond_destroy(&s->all_over);
+	pthread_mutex_destroy(&s->lock);
+	free(s->authorization);
+	free(s->name);
+	sh_locks_fini(s);
+	free(s->drive_name);
+	free(s);
+}
+
+static const struct store_ops http_ops = {
+	.drive = sh_drive,
+	.lookup = sh_lookup,
+	.item = sh_item,
+	.children = sh_children,
+	.extents = sh_extents,
+	.xattrs = sh_xattrs,
+	.block_get = sh_block_get,
+	.block_put = sh_block_put,
+	.batch = sh_batch,
+	.ids = sh_ids,
+	.poll = sh_poll,
+	.lock = sh_lock,
+	.lock_wait = sh_lock_wait,
+	.lock_test = sh_lock_test,
+	.lock_settled = sh_lock_settled,
+	.cancel = sh_cancel,
+	.free = http_free,
+};
+
+static int add_metrics(struct store_http *s, struct metrics *m)
+{
+	static const char *const kinds[SH_KINDS] = {"meta", "batch", "poll", "block_get", "block_put"};
+	int r = 0;
+
+	if (!m)
+		return 0;
+	for (int i = 0; i < SH_KINDS && r == 0; i++) {
+		struct sh_counts *c = &s->counts[i];
+		char labels[64];
+
+		(void)snprintf(labels, sizeof(labels), "kind=\"%s\"", kinds[i]);
+		r = metrics_add(m, METRIC_COUNTER, "nephos_mount_http_requests_total", labels,
+			"Requests sent to gateways", &c->requests);
+		if (r == 0)
+			r = metrics_add(m, METRIC_COUNTER, "nephos_mount_bytes_sent_total", labels,
+				"Bytes of request bodies", &c->sent);
+		if (r == 0)
+			r = metrics_add(m, METRIC_COUNTER, "nephos_mount_bytes_received_total", labels,
+				"Bytes of response bodies", &c->received);
+	}
+	if (r == 0)
+		r = metrics_add(
+			m, METRIC_COUNTER, "nephos_mount_retries_total", "", "Requests sent again", &s->retries);
+	if (r == 0)
+		r = metrics_add(m, METRIC_COUNTER, "nephos_mount_failovers_total", "", "Changes to another gateway",
+			&s->failovers);
+	if (r == 0)
+		r = metrics_add(m, METRIC_COUNTER, "nephos_mount_in_doubt_total", "",
+			"Batches whose outcome is not known", &s->doubts);
+	return r;
+}
+
+static int set_drive(struct store_http *s, const char *drive)
+{
+	uint64_t number;
+
+	if (strcmp(drive, "home") == 0 || text_parse_u64(span_str(drive), INT32_MAX, &number) == 0) {
+		(void)snprintf(s->drive, sizeof(s->drive), "%s", drive);
+		return 0;
+	}
+	s->drive_name = strdup(drive);
+	return s->drive_name ? 0 : -ENOMEM;
+}
+
+static int set_up(struct store_http *s, const struct store_http_options *options)
+{
+	const struct http_client_options client = {.user_agent = "nephos-mount"};
+	int r = 0;
+
+	s->base.ops = &http_ops;
+	s->outage_ns = options->outage_ms ? (int64_t)options->outage_ms * NS_PER_MS
+					  : (STORE_OUTAGE_S + STORE_OUTAGE_SLACK_S) * NS_PER_S;
+	s->doubt_ns = (options->doubt_ms ? options->doubt_ms : STORE_HTTP_DOUBT_MS) * NS_PER_MS;
+	r = set_drive(s, options->drive);
+	for (size_t i = 0; i < options->url_count && (r == 0 || r == -EEXIST); i++)
+		r = add_gateway(s, options->urls[i]);
+	if (s->gateway_count == 0 || (r < 0 && r != -EEXIST))
+		return r < 0 ? r : -EINVAL;
+	if (asprintf(&s->authorization, "Bearer %s", options->token) < 0) {
+		s->authorization = NULL;
+		return -ENOMEM;
+	}
+	s->name = strdup(options->name);
+	if (!s->name)
+		return -ENOMEM;
+	r = add_metrics(s, options->metrics);
+	if (r == 0)
+		r = http_client_new(&client, &s->client);
+	if (r == 0)
+		r = worker_new(HASHERS, &s->hasher);
+	return r;
+}
+
+static void explain(struct store_http *s, int error, struct buf *ret_why)
+{
+	int network;
+	size_t gateway;
+
+	pthread_mutex_lock(&s->lock);
+	network = s->last_failure;
+	gateway = s->last_gateway;
+	pthread_mutex_unlock(&s->lock);
+	if (error == -ERR_UNAUTHENTICATED || error == -EACCES)
+		(void)buf_printf(ret_why, "%s does not accept the key", s->gateways[s->current]);
+	else if (error == -ENOENT)
+		(void)buf_printf(ret_why, "there is no drive \"%s\" of this user at %s",
+			s->drive_name ? s->drive_name : s->drive, s->gateways[s->current]);
+	else if (error == -ENOTUNIQ)
+		(void)buf_printf(ret_why,
+			"several drives of this user at %s are named \"%s\": name the one you mean by its number",
+			s->gateways[s->current], s->drive_name);
+	else if (network < 0)
+		(void)buf_printf(ret_why, "%s: %s", s->gateways[gateway], error_lookup(network)->title);
+	else
+		(void)buf_printf(ret_why, "%s: %s", s->gateways[s->current], error_lookup(error)->title);
+}
+
+int store_http_new(const struct store_http_options *options, struct store **ret, struct store_drive *ret_drive,
+	struct buf *ret_why)
+{
+	int64_t until = clock_mono_ns() + (options->open_ms ? options->open_ms : OPEN_MS) * NS_PER_MS;
+	struct store_http *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	pthread_mutex_init(&s->lock, NULL);
+	s->others = -1;
+	init_condition(&s->clock_wake);
+	init_condition(&s->all_over);
+	r = set_up(s, options);
+	if (r == 0)
+		r = sh_clock_start(s);
+	if (r < 0) {
+		(void)buf_printf(ret_why, "%s", error_lookup(r)->title);
+		goto fail;
+	}
+	r = open_drive(s, until, ret_drive);
+	if (r == 0)
+		r = open_session(s, until);
+	if (r < 0) {
+		explain(s, r, ret_why);
+		goto fail;
+	}
+	ask_for_gateways(s);
+	*ret = &s->base;
+	return 0;
+fail:
+	http_free(&s->base);
+	return r;
+}
+
+void store_http_gateway(struct store *base, char *ret, size_t size)
+{
+	struct store_http *s = sh_of(base);
+
+	pthread_mutex_lock(&s->lock);
+	(void)snprintf(ret, size, "%s", s->gateways[s->current]);
+	pthread_mutex_unlock(&s->lock);
+}
+
+uint64_t store_http_in_doubt(struct store *base)
+{
+	struct store_http *s = sh_of(base);
+	uint64_t n;
+
+	pthread_mutex_lock(&s->lock);
+	n = s->in_doubt;
+	pthread_mutex_unlock(&s->lock);
+	return n;
+}

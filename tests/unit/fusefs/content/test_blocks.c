@@ -1,0 +1,289 @@
+#include "fusefs/content/blocks.h"
+
+#include "fusefs/ops/fs.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define KIB 1024u
+#define LARGE (512 * KIB)
+#define CACHE (16 * LARGE) /* passed blocks of one LARGE stay */
+
+/* A store that keeps what it is asked for until the test answers. */
+struct asked {
+	struct store_part part;
+	void (*done)(void *cookie, int error);
+	void *cookie;
+};
+
+struct fixture {
+	struct store store; /* first */
+	struct fs fs;
+	struct blocks *blocks;
+	struct asked asked[8];
+	size_t count;
+};
+
+static store_ticket on_block_get(struct store *s, const struct extent *extent, struct store_part part,
+	void (*done)(void *cookie, int error), void *cookie)
+{
+	struct fixture *f = (struct fixture *)s;
+
+	(void)extent;
+	assert_true(f->count < sizeof(f->asked) / sizeof(f->asked[0]));
+	f->asked[f->count++] = (struct asked){part, done, cookie};
+	return 0;
+}
+
+static const struct store_ops store_ops = {.block_get = on_block_get};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	f->store.ops = &store_ops;
+	f->fs.store = &f->store;
+	f->fs.later_end = &f->fs.later;
+	pthread_mutex_init(&f->fs.lock, NULL);
+	pthread_cond_init(&f->fs.quiet, NULL);
+	f->blocks = &f->fs.blocks;
+	blocks_init(f->blocks, &f->fs, CACHE);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	blocks_fini(f->blocks);
+	assert_int_equal(f->blocks->used, 0);
+	assert_int_equal(f->blocks->passed_used, 0);
+	pthread_cond_destroy(&f->fs.quiet);
+	pthread_mutex_destroy(&f->fs.lock);
+	free(f);
+	return 0;
+}
+
+/* A block is named by a letter, and full of it. */
+static const uint8_t *name_of(char letter, uint8_t ret[32])
+{
+	memset(ret, letter, 32);
+	return ret;
+}
+
+static void put(struct fixture *f, char letter, size_t size)
+{
+	struct bytes *bytes = bytes_new(size);
+	uint8_t name[32];
+
+	if (!bytes)
+		abort();
+	memset(bytes->data, letter, size);
+	bytes->used = size;
+	blocks_put(f->blocks, name_of(letter, name), bytes);
+	bytes_unref(bytes);
+}
+
+static void pass(struct fixture *f, char letter)
+{
+	uint8_t name[32];
+
+	blocks_passed(f->blocks, name_of(letter, name));
+}
+
+static void put_and_pass(struct fixture *f, const char *letters, size_t size)
+{
+	for (; *letters; letters++) {
+		put(f, *letters, size);
+		pass(f, *letters);
+	}
+}
+
+/* Where it is in memory; NULL: not here. What is here holds what it should. */
+static struct bytes *find(struct fixture *f, char letter)
+{
+	struct blocks_span span;
+	uint8_t name[32];
+
+	if (!blocks_find(f->blocks, name_of(letter, name), 0, &span))
+		return NULL;
+	for (uint32_t i = 0; i < span.to; i++)
+		assert_int_equal(span.bytes->data[i], letter);
+	return span.bytes;
+}
+
+/* The same without being a reader of it. */
+static bool is_here(struct fixture *f, char letter)
+{
+	struct block *b, *next;
+	bool here = false;
+
+	HASH_ITER(hh, f->blocks->by_key, b, next)
+		here = here || (b->bytes && b->key.sha256[0] == (uint8_t)letter);
+	return here;
+}
+
+static void ask(struct fixture *f, char letter, uint32_t size)
+{
+	struct segment s = {.len = size, .kind = SEGMENT_BLOCK, .block_size = size};
+	struct blocks_want whole = {.from = 0, .len = size, .whole = true};
+
+	(void)name_of(letter, s.sha256);
+	fs_lock(&f->fs);
+	assert_int_equal(blocks_fetch(f->blocks, &s, &whole, NULL, NULL), size);
+	fs_unlock(&f->fs);
+}
+
+static void answer(struct fixture *f, char letter, int error)
+{
+	struct asked a = f->asked[--f->count];
+
+	memset(a.part.into, letter, a.part.len);
+	a.done(a.cookie, error);
+}
+
+/* ---- tests ---- */
+
+static void passed_blocks_go_before_those_that_were_used_longer_ago(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, 'a', LARGE);
+	put_and_pass(f, "bc", LARGE);
+	for (int letter = 'd'; letter <= 'q'; letter++)
+		put(f, (char)letter, LARGE);
+	assert_false(is_here(f, 'b'));
+	assert_true(is_here(f, 'a'));
+	assert_true(is_here(f, 'c'));
+	put(f, 'r', LARGE);
+	put(f, 's', LARGE);
+	assert_false(is_here(f, 'c'));
+	assert_false(is_here(f, 'a'));
+	assert_int_equal(f->blocks->used, CACHE);
+}
+
+static void next_block_comes_into_the_memory_of_the_one_that_was_passed_first(void **state)
+{
+	struct fixture *f = *state;
+	struct bytes *first;
+
+	put(f, 'a', LARGE);
+	first = find(f, 'a');
+	pass(f, 'a');
+	put_and_pass(f, "b", LARGE);
+	ask(f, 'x', LARGE);
+	assert_false(is_here(f, 'a'));
+	assert_true(is_here(f, 'b'));
+	assert_ptr_equal(f->asked[0].part.into, first->data);
+	assert_int_equal(f->blocks->used, LARGE);
+	answer(f, 'x', 0);
+	assert_ptr_equal(find(f, 'x'), first);
+	assert_int_equal(f->blocks->used, 2 * LARGE);
+}
+
+static void last_passed_block_stays(void **state)
+{
+	struct fixture *f = *state;
+
+	put_and_pass(f, "a", LARGE);
+	ask(f, 'x', LARGE);
+	answer(f, 'x', 0);
+	assert_non_null(find(f, 'a'));
+}
+
+static void memory_that_somebody_reads_is_not_written_to(void **state)
+{
+	struct fixture *f = *state;
+	struct bytes *read;
+
+	put(f, 'a', LARGE);
+	read = bytes_ref(find(f, 'a'));
+	pass(f, 'a');
+	put_and_pass(f, "bc", LARGE);
+	ask(f, 'x', LARGE);
+	answer(f, 'x', 0);
+	for (uint32_t i = 0; i < LARGE; i++)
+		assert_int_equal(read->data[i], 'a');
+	assert_true(is_here(f, 'a'));
+	assert_false(is_here(f, 'b'));
+	bytes_unref(read);
+}
+
+static void memory_of_another_size_is_not_taken(void **state)
+{
+	struct fixture *f = *state;
+
+	put_and_pass(f, "a", 2 * LARGE);
+	put_and_pass(f, "bc", LARGE);
+	ask(f, 'x', LARGE);
+	answer(f, 'x', 0);
+	assert_true(is_here(f, 'a'));
+	assert_false(is_here(f, 'b'));
+	assert_int_equal(f->blocks->used, 4 * LARGE);
+}
+
+static void memory_is_let_go_when_its_new_block_does_not_come(void **state)
+{
+	struct fixture *f = *state;
+
+	put_and_pass(f, "ab", LARGE);
+	ask(f, 'x', LARGE);
+	answer(f, '?', -EIO);
+	assert_null(find(f, 'x'));
+	assert_null(find(f, 'a'));
+	assert_int_equal(f->blocks->used, LARGE);
+}
+
+static void passed_block_that_is_wanted_again_is_kept_like_any_other(void **state)
+{
+	struct fixture *f = *state;
+
+	put_and_pass(f, "abc", LARGE);
+	assert_non_null(find(f, 'a'));
+	assert_int_equal(f->blocks->passed_used, 2 * LARGE);
+	pass(f, 'a');
+	assert_int_equal(f->blocks->passed_used, 2 * LARGE);
+	ask(f, 'x', LARGE);
+	answer(f, 'x', 0);
+	assert_true(is_here(f, 'a'));
+	assert_false(is_here(f, 'b'));
+}
+
+static void small_blocks_and_blocks_that_are_not_here_are_not_passed(void **state)
+{
+	struct fixture *f = *state;
+
+	put_and_pass(f, "abcdefgh", BLOCKS_SMALL_BYTES);
+	pass(f, 'z');
+	ask(f, 'y', LARGE);
+	pass(f, 'y');
+	assert_int_equal(f->blocks->passed_used, 0);
+	answer(f, 'y', 0);
+	pass(f, 'y');
+	assert_int_equal(f->blocks->passed_used, LARGE);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(passed_blocks_go_before_those_that_were_used_longer_ago),
+		CASE(next_block_comes_into_the_memory_of_the_one_that_was_passed_first),
+		CASE(last_passed_block_stays),
+		CASE(memory_that_somebody_reads_is_not_written_to),
+		CASE(memory_of_another_size_is_not_taken),
+		CASE(memory_is_let_go_when_its_new_block_does_not_come),
+		CASE(passed_block_that_is_wanted_again_is_kept_like_any_other),
+		CASE(small_blocks_and_blocks_that_are_not_here_are_not_passed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

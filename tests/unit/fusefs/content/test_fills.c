@@ -1,0 +1,472 @@
+/* What answers are good for that are overtaken by changes of others: attributes, content, and what the kernel was told. */
+#include "common/base/clock.h"
+#include "fusefs/ops/ops.h"
+#include "fusefs/ops/ops_private.h"
+#include "fusefs/content/reader.h"
+#include "fusefs/store/testing/store_fault.h"
+#include "fusefs/store/testing/store_mem.h"
+#include "tests/unit/fusefs/outcome.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define WAIT_MS 120000 /* a deadline of tests: only reached when something hangs */
+#define BYTES 1000
+
+struct fixture {
+	struct mem_drive *drive;
+	struct store *store; /* holds calls back; over one in memory */
+	struct store *other; /* another mount's */
+	struct oplog *log;
+	struct fs *fs;
+	struct inode *inode;
+	int64_t id, seq;
+};
+
+static void on_batch(void *cookie, int error, const struct store_batch_reply *reply)
+{
+	struct outcome *o = cookie;
+
+	if (error == 0) {
+		o->id = reply->results[0].id;
+		o->seq = reply->at.seq;
+	}
+	outcome_tell(o, error);
+}
+
+static void change(struct fixture *f, const struct op *op)
+{
+	struct outcome o;
+
+	outcome_init(&o);
+	f->other->ops->batch(f->other, op, 1, on_batch, &o);
+	assert_int_equal(outcome_wait(&o), 0);
+	f->seq = o.seq;
+	f->id = o.id;
+}
+
+/* Another mount writes the file anew. */
+static void rewrite(struct fixture *f, char letter, int64_t size)
+{
+	char data[BYTES];
+	struct op_extent extent = {.len = size, .kind = OP_EXTENT_DATA, .data = span_of(data, (size_t)size)};
+	struct op op = {.kind = OP_WRITE,
+		.fields = OP_HAS_SIZE | OP_REPLACE,
+		.id = f->id,
+		.size = size,
+		.extents = &extent,
+		.extent_count = size > 0 ? 1 : 0};
+
+	memset(data, letter, sizeof(data));
+	change(f, &op);
+}
+
+static void announce(struct fixture *f, int64_t seq)
+{
+	const struct store_change c = {
+		.seq = seq, .op = OP_WRITE, .id = f->id, .parent = ITEM_ROOT(7), .content = true, .attributes = true};
+	const struct store_changes changes = {.list = &c, .count = 1, .last = {1, seq}};
+
+	fs_on_changes(f->fs, &changes, clock_boot_ns());
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	struct fs_options options = {
+		.root = ITEM_ROOT(7), .root_mode = true, .cache_bytes = 1024 * 1024, .follows = true};
+	struct store_changes now = {0};
+	struct op create = {
+		.kind = OP_CREATE, .parent = ITEM_ROOT(7), .name = SPAN_LITERAL("file"), .mode = S_IFREG | 0644};
+	struct store *memory;
+
+	assert_int_equal(mem_drive_new(7, 0, &f->drive), 0);
+	assert_int_equal(store_mem_new(f->drive, &memory), 0);
+	assert_int_equal(store_fault_new(memory, &f->store), 0);
+	assert_int_equal(store_mem_new(f->drive, &f->other), 0);
+	assert_int_equal(oplog_new(f->store, &f->log), 0);
+	options.store = f->store;
+	options.oplog = f->log;
+	assert_int_equal(fs_new(&options, &f->fs), 0);
+	change(f, &create);
+	rewrite(f, 'a', BYTES);
+	now.last = (struct store_position){1, f->seq};
+	fs_on_changes(f->fs, &now, clock_boot_ns());
+	fs_lock(f->fs);
+	f->inode = inodes_get(&f->fs->inodes, f->id);
+	fs_unlock(f->fs);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	fs_lock(f->fs);
+	inode_unref(f->inode);
+	fs_unlock(f->fs);
+	assert_int_equal(fs_flush_all(f->fs, WAIT_MS), 0);
+	assert_int_equal(oplog_drain(f->log, WAIT_MS, NULL), 0);
+	fs_free(f->fs);
+	oplog_free(f->log);
+	f->store->ops->free(f->store);
+	f->other->ops->free(f->other);
+	mem_drive_free(f->drive);
+	free(f);
+	return 0;
+}
+
+static void hold_all(struct fixture *f, enum fault_call call)
+{
+	fault_add(f->store, &(struct fault_rule){.call = call, .kind = FAULT_HOLD});
+}
+
+/* -- attributes -- */
+
+static void on_ready(void *cookie, int error)
+{
+	outcome_tell(cookie, error);
+}
+
+static void refresh(struct fixture *f, struct outcome *o)
+{
+	outcome_init(o);
+	fs_lock(f->fs);
+	assert_int_equal(fs_refresh(f->fs, f->inode, on_ready, o), 0);
+	fs_unlock(f->fs);
+}
+
+static bool is_over(struct outcome *o)
+{
+	bool done;
+
+	pthread_mutex_lock(&o->lock);
+	done = o->done;
+	pthread_mutex_unlock(&o->lock);
+	return done;
+}
+
+static void who_asks_after_a_change_gets_no_answer_from_before(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome before, after;
+
+	hold_all(f, FAULT_ITEM);
+	refresh(f, &before);
+	assert_int_equal(fault_wait_held(f->store, FAULT_ITEM, 1, WAIT_MS), 0);
+	announce(f, f->seq + 1); /* what the store does not have yet when it answers */
+	refresh(f, &after);	 /* joins */
+	assert_int_equal(fault_release(f->store, FAULT_ITEM), 1);
+	assert_int_equal(outcome_wait(&before), 0);
+	assert_int_equal(fault_wait_held(f->store, FAULT_ITEM, 1, WAIT_MS), 0); /* asked again, for him */
+	assert_false(is_over(&after));
+	rewrite(f, 'b', 10);
+	assert_int_equal(fault_release(f->store, FAULT_ITEM), 1);
+	assert_int_equal(outcome_wait(&after), 0);
+	fs_lock(f->fs);
+	assert_true(inode_valid(f->inode));
+	assert_int_equal(f->inode->attr.size, 10);
+	fs_unlock(f->fs);
+}
+
+static void who_asks_before_anything_changed_shares_an_answer(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome one, two;
+
+	hold_all(f, FAULT_ITEM);
+	refresh(f, &one);
+	assert_int_equal(fault_wait_held(f->store, FAULT_ITEM, 1, WAIT_MS), 0);
+	refresh(f, &two);
+	fault_release(f->store, FAULT_ITEM);
+	assert_int_equal(outcome_wait(&one), 0);
+	assert_int_equal(outcome_wait(&two), 0);
+	assert_int_equal(fault_count(f->store, FAULT_ITEM), 1);
+}
+
+static void who_asks_when_nobody_tells_what_changes_shares_nothing_from_before_him(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome one, two;
+
+	hold_all(f, FAULT_ITEM);
+	refresh(f, &one);
+	assert_int_equal(fault_wait_held(f->store, FAULT_ITEM, 1, WAIT_MS), 0);
+	fs_lock(f->fs);
+	f->fs->view.trusted_until_ns = 0;
+	fs_unlock(f->fs);
+	refresh(f, &two);
+	fault_release(f->store, FAULT_ITEM);
+	assert_int_equal(outcome_wait(&one), 0);
+	assert_int_equal(fault_wait_held(f->store, FAULT_ITEM, 1, WAIT_MS), 0);
+	assert_false(is_over(&two));
+	fault_release(f->store, FAULT_ITEM);
+	assert_int_equal(outcome_wait(&two), 0);
+}
+
+/* -- content -- */
+
+struct reading {
+	struct reader reader; /* first */
+	struct outcome outcome;
+};
+
+static void on_read(struct reader *r)
+{
+	outcome_tell(&((struct reading *)r)->outcome, r->error);
+}
+
+static void read_start(struct fixture *f, struct reading *r)
+{
+	memset(r, 0, sizeof(*r));
+	outcome_init(&r->outcome);
+	r->reader.fs = f->fs;
+	r->reader.inode = f->inode;
+	r->reader.asked = 2 * BYTES;
+	r->reader.done = on_read;
+	fs_lock(f->fs);
+	reader_start(&r->reader);
+	fs_unlock(f->fs);
+}
+
+/* All of it is this letter. Returns how many bytes. */
+static size_t read_end(struct reading *r, char letter)
+{
+	size_t size = 0;
+
+	assert_int_equal(outcome_wait(&r->outcome), 0);
+	for (size_t i = 0; i < r->reader.part_count; i++)
+		for (size_t j = 0; j < r->reader.parts[i].iov_len; j++, size++)
+			assert_int_equal(((const char *)r->reader.parts[i].iov_base)[j], letter);
+	assert_int_equal(size, r->reader.size);
+	reader_fini(&r->reader);
+	return size;
+}
+
+/* The first call of either kind is held. */
+static enum fault_call wait_any(struct fixture *f, struct reading *r)
+{
+	for (int i = 0; i < WAIT_MS && !is_over(&r->outcome); i++) {
+		if (fault_wait_held(f->store, FAULT_ITEM, 1, 1) == 0)
+			return FAULT_ITEM;
+		if (fault_wait_held(f->store, FAULT_EXTENTS, 1, 1) == 0)
+			return FAULT_EXTENTS;
+	}
+	return FAULT_CALLS;
+}
+
+static void a_file_that_changes_all_the_time_is_read_as_it_was_at_one_time(void **state)
+{
+	struct fixture *f = *state;
+	enum fault_call call;
+	struct reading r;
+	unsigned rounds = 0;
+	char letter = 'a';
+
+	hold_all(f, FAULT_ITEM);
+	hold_all(f, FAULT_EXTENTS);
+	read_start(f, &r);
+	while ((call = wait_any(f, &r)) != FAULT_CALLS) {
+		if (rounds++ > 0)
+			rewrite(f, ++letter, BYTES);
+		/* Each answer is overtaken before it comes. */
+		announce(f, f->seq + 1);
+		fault_release(f->store, call);
+		assert_true(rounds < 10);
+	}
+	assert_int_equal(read_end(&r, letter), BYTES);
+}
+
+static void what_is_not_stored_yet_lies_over_what_others_change(void **state)
+{
+	struct fixture *f = *state;
+	struct reading r;
+	char own[BYTES];
+	size_t size = 0;
+
+	memset(own, 'o', sizeof(own));
+	fs_lock(f->fs);
+	f->fs->view.trusted_until_ns = 0; /* it takes a snapshot */
+	assert_int_equal(flush_write(f->fs, f->inode, &(struct flush_data){.at = 500, .from = own, .size = 100}), 0);
+	fs_unlock(f->fs);
+	read_start(f, &r);
+	assert_int_equal(outcome_wait(&r.outcome), 0);
+	for (size_t i = 0; i < r.reader.part_count; i++)
+		for (size_t j = 0; j < r.reader.parts[i].iov_len; j++, size++)
+			assert_int_equal(
+				((const char *)r.reader.parts[i].iov_base)[j], size >= 500 && size < 600 ? 'o' : 'a');
+	assert_int_equal(size, BYTES);
+	reader_fini(&r.reader);
+}
+
+/* -- what the kernel was told -- */
+
+static void tell_size(struct fixture *f)
+{
+	struct outcome o;
+	struct stat st;
+
+	refresh(f, &o);
+	assert_int_equal(outcome_wait(&o), 0);
+	fs_lock(f->fs);
+	fs_stat(f->fs, f->inode, &st);
+	fs_unlock(f->fs);
+}
+
+static void a_file_that_is_emptied_and_written_anew_is_not_read_between(void **state)
+{
+	struct fixture *f = *state;
+	struct reading r;
+
+	tell_size(f);
+	rewrite(f, 'x', 0);
+	announce(f, f->seq);
+	read_start(f, &r);
+	rewrite(f, 'b', BYTES);
+	announce(f, f->seq);
+	assert_int_equal(read_end(&r, 'b'), BYTES);
+}
+
+static void a_file_that_is_emptied_and_left_so_is_read_as_empty(void **state)
+{
+	struct fixture *f = *state;
+	struct reading r;
+
+	tell_size(f);
+	rewrite(f, 'x', 0);
+	announce(f, f->seq);
+	read_start(f, &r);
+	assert_int_equal(read_end(&r, '-'), 0);
+}
+
+static void once_the_kernel_is_told_of_the_end_it_is_the_end(void **state)
+{
+	struct fixture *f = *state;
+	struct reading r;
+
+	tell_size(f);
+	rewrite(f, 'x', 0);
+	announce(f, f->seq);
+	read_start(f, &r);
+	tell_size(f);
+	assert_int_equal(read_end(&r, '-'), 0);
+}
+
+/* -- past the kernel's pages -- */
+
+static bool opens_direct(struct fixture *f, int flags)
+{
+	struct fuse_file_info fi = {.flags = flags};
+	struct handle *h;
+	bool direct;
+
+	fs_lock(f->fs);
+	h = ops_open_handle(f->fs, f->inode, &fi);
+	assert_non_null(h);
+	direct = fi.direct_io;
+	assert_int_equal(h->ahead.direct, direct);
+	handle_free(f->fs, h);
+	fs_unlock(f->fs);
+	return direct;
+}
+
+static void kernel_maps_direct(struct fixture *f)
+{
+	f->fs->init.flags2 = 1u << 4; /* FUSE_DIRECT_IO_ALLOW_MMAP */
+}
+
+static void what_others_change_is_read_past_the_pages_of_the_kernel(void **state)
+{
+	struct fixture *f = *state;
+
+	kernel_maps_direct(f);
+	tell_size(f);
+	assert_false(opens_direct(f, O_RDONLY));
+	rewrite(f, 'b', BYTES);
+	announce(f, f->seq);
+	assert_true(opens_direct(f, O_RDONLY));
+	assert_true(opens_direct(f, O_RDWR));
+	assert_false(opens_direct(f, O_WRONLY));
+	f->inode->foreign_ns -= FS_CONTENDED_S * NS_PER_S;
+	assert_false(opens_direct(f, O_RDONLY));
+}
+
+static void what_others_changed_before_the_journal_tells_it_is_read_so_too(void **state)
+{
+	struct fixture *f = *state;
+
+	kernel_maps_direct(f);
+	f->fs->others = true;
+	tell_size(f);
+	rewrite(f, 'b', BYTES);
+	tell_size(f);
+	assert_true(opens_direct(f, O_RDONLY));
+}
+
+static void what_others_changed_before_it_was_known_here_is_read_so_too(void **state)
+{
+	struct fixture *f = *state;
+
+	kernel_maps_direct(f);
+	f->fs->others = true;
+	tell_size(f);
+	assert_true(opens_direct(f, O_RDONLY));
+}
+
+static void but_not_what_they_had_changed_long_before_that(void **state)
+{
+	struct fixture *f = *state;
+
+	kernel_maps_direct(f);
+	f->fs->others = true;
+	/* Two positions later: each is seen when the one before is old enough. */
+	for (int i = 0; i < 2; i++) {
+		fs_lock(f->fs);
+		f->fs->settles_ns -= FS_CONTENDED_S * NS_PER_S;
+		fs_saw(f->fs, (struct store_position){1, f->seq});
+		fs_unlock(f->fs);
+	}
+	tell_size(f);
+	assert_false(opens_direct(f, O_RDONLY));
+}
+
+static void an_older_kernel_reads_its_pages_as_it_could_not_map_such_a_file(void **state)
+{
+	struct fixture *f = *state;
+
+	tell_size(f);
+	rewrite(f, 'b', BYTES);
+	announce(f, f->seq);
+	assert_false(opens_direct(f, O_RDONLY));
+	assert_true(opens_direct(f, O_RDONLY | O_DIRECT));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(who_asks_after_a_change_gets_no_answer_from_before),
+		TEST(who_asks_before_anything_changed_shares_an_answer),
+		TEST(who_asks_when_nobody_tells_what_changes_shares_nothing_from_before_him),
+		TEST(a_file_that_changes_all_the_time_is_read_as_it_was_at_one_time),
+		TEST(what_is_not_stored_yet_lies_over_what_others_change),
+		TEST(a_file_that_is_emptied_and_written_anew_is_not_read_between),
+		TEST(a_file_that_is_emptied_and_left_so_is_read_as_empty),
+		TEST(once_the_kernel_is_told_of_the_end_it_is_the_end),
+		TEST(what_others_change_is_read_past_the_pages_of_the_kernel),
+		TEST(what_others_changed_before_the_journal_tells_it_is_read_so_too),
+		TEST(what_others_changed_before_it_was_known_here_is_read_so_too),
+		TEST(but_not_what_they_had_changed_long_before_that),
+		TEST(an_older_kernel_reads_its_pages_as_it_could_not_map_such_a_file),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,103 @@
+#include "fusefs/core/caller.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* As the kernel writes it, shortened. */
+#define STATUS(state, tracer, pending, shared, blocked, ignored, caught)                                       \
+	"Name:\tcp\nUmask:\t0022\nState:\t" state "\nTgid:\t100\nPid:\t101\nTracerPid:\t" tracer               \
+	"\nSigQ:\t0/62000\nSigPnd:\t" pending "\nShdPnd:\t" shared "\nSigBlk:\t" blocked "\nSigIgn:\t" ignored \
+	"\nSigCgt:\t" caught "\nCapInh:\t0000000000000000\n"
+#define NONE "0000000000000000"
+#define KILL "0000000000000100" /* signal 9 */
+#define QUIT "0000000000000004" /* signal 3 */
+#define ALRM "0000000000002000" /* signal 14 */
+#define WAITS "D (disk sleep)"
+
+static bool dying(const char *text)
+{
+	return caller_status_is_dying(span_str(text));
+}
+
+static void sigkill_pending_for_the_thread_or_the_process_is_the_end(void **state)
+{
+	(void)state;
+	assert_true(dying(STATUS(WAITS, "0", KILL, NONE, NONE, NONE, NONE)));
+	assert_true(dying(STATUS(WAITS, "0", NONE, KILL, NONE, NONE, NONE)));
+	assert_true(dying(STATUS("Z (zombie)", "0", NONE, NONE, NONE, NONE, NONE)));
+	assert_true(dying(STATUS("X (dead)", "0", NONE, NONE, NONE, NONE, NONE)));
+}
+
+static void any_other_signal_is_not(void **state)
+{
+	(void)state;
+	assert_false(dying(STATUS(WAITS, "0", NONE, NONE, NONE, NONE, NONE)));
+	assert_false(dying(STATUS(WAITS, "0", ALRM, ALRM, NONE, NONE, ALRM)));
+	assert_false(dying(STATUS(WAITS, "0", NONE, ALRM, NONE, NONE, NONE)));
+	assert_false(dying(STATUS("t (tracing stop)", "7", NONE, NONE, NONE, NONE, NONE)));
+}
+
+static void a_core_dump_is_unless_somebody_handles_or_holds_it_back(void **state)
+{
+	(void)state;
+	assert_true(dying(STATUS(WAITS, "0", NONE, QUIT, NONE, NONE, NONE)));
+	assert_false(dying(STATUS(WAITS, "0", NONE, QUIT, QUIT, NONE, NONE)));
+	assert_false(dying(STATUS(WAITS, "0", NONE, QUIT, NONE, QUIT, NONE)));
+	assert_false(dying(STATUS(WAITS, "0", NONE, QUIT, NONE, NONE, QUIT)));
+	assert_false(dying(STATUS(WAITS, "7", NONE, QUIT, NONE, NONE, NONE)));
+	assert_true(dying(STATUS(WAITS, "7", KILL, NONE, NONE, NONE, NONE)));
+}
+
+static void what_makes_no_sense_is_a_caller_that_lives(void **state)
+{
+	(void)state;
+	assert_false(caller_status_is_dying(span_of(NULL, 0)));
+	assert_false(dying("SigPnd:"));
+	assert_false(dying("SigPnd:\t"));
+	assert_false(dying("State:"));
+	assert_false(dying("SigPnd:\t100\n"));
+	assert_false(dying("SigPnd:\tffffffffffffffzz\n"));
+	assert_false(dying("Name:\tSigPnd:\t0000000000000100\n"));
+	assert_true(dying("SigPnd:\t0000000000000100"));
+}
+
+static void a_thread_that_is_gone_is_told_from_one_that_lives(void **state)
+{
+	pid_t child = fork();
+
+	(void)state;
+	if (child == 0) {
+		(void)pause();
+		_exit(0);
+	}
+	assert_true(child > 0);
+	assert_false(caller_is_dying(child));
+	assert_false(caller_is_dying(getpid()));
+	assert_false(caller_is_dying(0));
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitid(P_PID, (id_t)child, &(siginfo_t){0}, WEXITED | WNOWAIT), 0);
+	assert_true(caller_is_dying(child)); /* a zombie */
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_true(caller_is_dying(child));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sigkill_pending_for_the_thread_or_the_process_is_the_end),
+		cmocka_unit_test(any_other_signal_is_not),
+		cmocka_unit_test(a_core_dump_is_unless_somebody_handles_or_holds_it_back),
+		cmocka_unit_test(what_makes_no_sense_is_a_caller_that_lives),
+		cmocka_unit_test(a_thread_that_is_gone_is_told_from_one_that_lives),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

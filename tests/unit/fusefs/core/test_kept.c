@@ -1,0 +1,363 @@
+#include "fusefs/core/kept.h"
+
+#include "fusefs/content/file.h"
+#include "fusefs/ops/fs.h"
+#include "fusefs/ops/ops.h"
+#include "fusefs/store/testing/store_mem.h"
+#include "fusefs/ops/trim.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#define KIB 1024
+
+static const bool all[KEPT_KINDS] = {true, true, true, true};
+
+static void who_has_most_for_his_weight_gives(void **state)
+{
+	const size_t bytes[KEPT_KINDS] = {
+		[KEPT_CONTENT] = 39, [KEPT_NAMES] = 41, [KEPT_LISTINGS] = 10, [KEPT_XATTRS] = 10};
+	const size_t more[KEPT_KINDS] = {
+		[KEPT_CONTENT] = 39, [KEPT_NAMES] = 41, [KEPT_LISTINGS] = 10, [KEPT_XATTRS] = 11};
+	const bool not_xattrs[KEPT_KINDS] = {true, true, true, false}, none[KEPT_KINDS] = {false};
+
+	(void)state;
+	assert_int_equal(kept_pick(bytes, all), KEPT_NAMES);
+	assert_int_equal(kept_pick(more, all), KEPT_XATTRS);
+	assert_int_equal(kept_pick(more, not_xattrs), KEPT_NAMES);
+	assert_int_equal(kept_pick(more, none), -1);
+}
+
+/* -- a mount -- */
+
+struct fixture {
+	struct mem_drive *drive;
+	struct store *store;
+	struct oplog *log;
+	struct fs *fs;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	struct fs_options options = {.root = ITEM_ROOT(7), .root_mode = true, .cache_bytes = 1024 * 1024};
+
+	assert_int_equal(mem_drive_new(7, 0, &f->drive), 0);
+	assert_int_equal(store_mem_new(f->drive, &f->store), 0);
+	assert_int_equal(oplog_new(f->store, &f->log), 0);
+	options.store = f->store;
+	options.oplog = f->log;
+	assert_int_equal(fs_new(&options, &f->fs), 0);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(oplog_drain(f->log, 10000, NULL), 0);
+	fs_free(f->fs);
+	oplog_free(f->log);
+	f->store->ops->free(f->store);
+	mem_drive_free(f->drive);
+	free(f);
+	return 0;
+}
+
+static size_t total(const struct fs *fs)
+{
+	size_t bytes = 0;
+
+	for (int kind = 0; kind < KEPT_KINDS; kind++)
+		bytes += trim_bytes(fs, (enum kept_kind)kind);
+	return bytes;
+}
+
+/* A file of the root, as a listing with content brings it; and its xattrs, one of so many bytes. */
+static struct inode *know(struct fixture *f, int n, size_t content, size_t xattr)
+{
+	char name[32], *bytes = calloc(1, content + xattr + 1);
+	struct item item = {.id = ITEM_ID(7, 100 + n),
+		.parent = ITEM_ROOT(7),
+		.size = (int64_t)content,
+		.mode = S_IFREG | 0644,
+		.nlink = 1,
+		.seq = 1,
+		.content_seq = 1,
+		.has_inline = true,
+		.inline_data = span_of(bytes, content)};
+	struct inode *inode;
+
+	assert_non_null(bytes);
+	(void)snprintf(name, sizeof(name), "file-%d", n);
+	item.name = span_str(name);
+	inode = fs_learn(f->fs, &item, 1, NULL);
+	assert_non_null(inode);
+	names_learn(&f->fs->names, ITEM_ROOT(7), item.name, inode, 1);
+	if (xattr > 0) {
+		struct xattrs *x = xattrs_new();
+
+		assert_non_null(x);
+		assert_int_equal(xattrs_add(x, span_str("user.large"), span_of(bytes, xattr)), 0);
+		trim_keep_xattrs(f->fs, inode, x);
+	}
+	free(bytes);
+	return inode;
+}
+
+static void many_files_with_content_and_xattrs_stay_within_the_bound(void **state)
+{
+	struct fixture *f = *state;
+	struct inode *last = NULL;
+	size_t bytes;
+
+	for (int n = 0; n < 5000; n++) {
+		fs_lock(f->fs);
+		inode_unref(last);
+		last = know(f, n, (size_t)(n % 50) * KIB, n % 3 == 0 ? 60 * KIB : 0);
+		fs_unlock(f->fs);
+		fs_lock(f->fs);
+		bytes = total(f->fs);
+		fs_unlock(f->fs);
+		/* Without the lock: the end of a test that fails takes it. */
+		assert_true(bytes <= KEPT_BYTES_MAX);
+	}
+	fs_lock(f->fs);
+	assert_true(total(f->fs) > KEPT_BYTES_MAX / 4 * 3); /* and what there is room for stays */
+	assert_true(f->fs->content_bytes > KEPT_BYTES_MAX / 3);
+	assert_true(f->fs->xattr_bytes > KEPT_BYTES_MAX / 16);
+	assert_int_equal(f->fs->names.count, 5000); /* which weigh little */
+	inode_unref(last);
+	fs_unlock(f->fs);
+}
+
+static void a_file_without_content_is_gone_and_one_that_is_open_stays(void **state)
+{
+	struct fixture *f = *state;
+	struct inode *idle, *open;
+
+	fs_lock(f->fs);
+	idle = know(f, 1, 10 * KIB, 0);
+	open = know(f, 2, 10 * KIB, 0);
+	open->opens++;
+	file_let_go(f->fs, idle->file);
+	file_let_go(f->fs, open->file);
+	assert_null(idle->file);
+	assert_non_null(open->file);
+	assert_false(open->file->content.any);
+	assert_int_equal(f->fs->content_bytes, 0);
+	open->opens--;
+	inode_unref(idle);
+	inode_unref(open);
+	fs_unlock(f->fs);
+}
+
+static void what_is_kept_is_counted_and_not_twice(void **state)
+{
+	struct fixture *f = *state;
+	struct inode *inode;
+	size_t once;
+
+	fs_lock(f->fs);
+	inode = know(f, 1, 10 * KIB, 10 * KIB);
+	once = total(f->fs);
+	assert_true(once > 20 * KIB);
+	inode_unref(know(f, 1, 10 * KIB, 10 * KIB));
+	trim_use_xattrs(f->fs, inode);
+	file_count_content(f->fs, inode->file);
+	assert_int_equal(total(f->fs), once);
+	names_let_go(&f->fs->names);
+	trim_keep_xattrs(f->fs, inode, NULL);
+	file_let_go(f->fs, inode->file);
+	assert_int_equal(total(f->fs), 0);
+	inode_unref(inode);
+	fs_unlock(f->fs);
+}
+
+/* -- what the kernel remembers -- */
+
+struct told {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	uint64_t nodes[1000];
+	size_t count;
+};
+
+static int tell(void *cookie, const uint64_t *nodes, size_t count)
+{
+	struct told *told = cookie;
+
+	pthread_mutex_lock(&told->lock);
+	for (size_t i = 0; i < count && told->count < 1000; i++)
+		told->nodes[told->count++] = nodes[i];
+	pthread_cond_broadcast(&told->changed);
+	pthread_mutex_unlock(&told->lock);
+	return 0;
+}
+
+static void await_told(struct told *told, size_t count)
+{
+	struct timespec until = {.tv_sec = time(NULL) + 10};
+	int r = 0;
+
+	pthread_mutex_lock(&told->lock);
+	while (told->count < count && r == 0)
+		r = pthread_cond_timedwait(&told->changed, &told->lock, &until);
+	assert_int_equal(r, 0);
+	pthread_mutex_unlock(&told->lock);
+}
+
+#define MANY (2 * (int)PRUNE_BATCH)
+
+static void the_kernel_is_told_of_documents_whose_names_went(void **state)
+{
+	struct told told = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+	struct fixture *f = *state;
+	struct inode *list[MANY];
+
+	fs_lock(f->fs);
+	f->fs->init.minor = 45;
+	prune_attach(&f->fs->prune, tell, &told);
+	for (int n = 0; n < MANY; n++) {
+		list[n] = know(f, n, 0, 0);
+		if (n % 2 == 0) /* the others are none of its business */
+			inode_lookup(list[n]);
+		inode_unref(list[n]);
+	}
+	for (int n = 0; n < MANY; n++)
+		names_let_go(&f->fs->names);
+	assert_int_equal(f->fs->inodes.count, MANY / 2 + 1);
+	fs_unlock(f->fs);
+	await_told(&told, PRUNE_BATCH);
+	for (int n = 0; n < MANY; n += 2)
+		assert_int_equal(told.nodes[n / 2], ITEM_ID(7, 100 + n));
+	fs_lock(f->fs);
+	for (int n = 0; n < MANY; n += 2)
+		inode_forget(list[n], 1);
+	assert_int_equal(f->fs->inodes.count, 1);
+	fs_unlock(f->fs);
+}
+
+static void an_older_kernel_is_not_told(void **state)
+{
+	struct told told = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+	struct fixture *f = *state;
+	struct inode *inode;
+
+	fs_lock(f->fs);
+	f->fs->init.minor = 44;
+	prune_attach(&f->fs->prune, tell, &told);
+	inode = know(f, 1, 0, 0);
+	inode_lookup(inode);
+	inode_unref(inode);
+	names_let_go(&f->fs->names);
+	assert_int_equal(f->fs->prune.count, 0);
+	inode_forget(inode, 1);
+	fs_unlock(f->fs);
+}
+
+static void a_folder_is_told_of_again_when_the_last_name_in_it_went(void **state)
+{
+	struct told told = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+	struct fixture *f = *state;
+	struct item item = {.id = ITEM_ID(7, 50), .parent = ITEM_ROOT(7), .mode = S_IFDIR | 0755, .nlink = 2, .seq = 1};
+	struct inode *folder, *file;
+
+	fs_lock(f->fs);
+	f->fs->init.minor = 45;
+	prune_attach(&f->fs->prune, tell, &told);
+	folder = fs_learn(f->fs, &item, 1, NULL);
+	names_learn(&f->fs->names, ITEM_ROOT(7), span_str("folder"), folder, 1);
+	inode_lookup(folder);
+	file = inodes_get(&f->fs->inodes, ITEM_ID(7, 51));
+	names_learn(&f->fs->names, folder->id, span_str("file"), file, 1);
+	names_let_go(&f->fs->names);
+	assert_int_equal(f->fs->prune.count, 1); /* in vain: it is in use */
+	names_let_go(&f->fs->names);
+	assert_int_equal(f->fs->prune.count, 2);
+	assert_int_equal(f->fs->prune.nodes[1], folder->id);
+	inode_forget(folder, 1);
+	inode_unref(folder);
+	inode_unref(file);
+	fs_unlock(f->fs);
+}
+
+static void inodes_that_are_held_leave_less_for_the_rest_but_never_nothing(void **state)
+{
+	struct fixture *f = *state;
+	const size_t before = f->fs->inodes.count, left = trim_max(f->fs);
+
+	fs_lock(f->fs);
+	for (int n = 0; n < 1000; n++) {
+		struct inode *inode = know(f, n, 0, 0);
+
+		inode_lookup(inode);
+		inode_unref(inode);
+		names_let_go(&f->fs->names);
+	}
+	assert_int_equal(trim_max(f->fs), left - 1000 * INODE_BYTES);
+	f->fs->inodes.count = 1000000000;
+	assert_int_equal(trim_max(f->fs), f->fs->kept_max / KEPT_LEAST_PARTS);
+	f->fs->inodes.count = 1000 + before;
+	for (int n = 0; n < 1000; n++)
+		inode_forget(inodes_find(&f->fs->inodes, ITEM_ID(7, 100 + n)), 1);
+	assert_int_equal(trim_max(f->fs), left);
+	fs_unlock(f->fs);
+}
+
+static void long_targets_of_symlinks_count_and_are_given_back(void **state)
+{
+	struct fixture *f = *state;
+	char target[2000], name[32];
+	size_t before, bytes;
+
+	memset(target, 't', sizeof(target));
+	fs_lock(f->fs);
+	before = trim_bytes(f->fs, KEPT_NAMES);
+	for (int n = 0; n < 1000; n++) {
+		struct item item = {.id = ITEM_ID(7, 100 + n),
+			.parent = ITEM_ROOT(7),
+			.size = sizeof(target),
+			.mode = S_IFLNK | 0777,
+			.nlink = 1,
+			.seq = 1,
+			.target = span_of(target, sizeof(target))};
+		struct inode *inode = fs_learn(f->fs, &item, 1, NULL);
+
+		(void)snprintf(name, sizeof(name), "link-%d", n);
+		names_learn(&f->fs->names, ITEM_ROOT(7), span_str(name), inode, 1);
+		inode_unref(inode);
+	}
+	bytes = trim_bytes(f->fs, KEPT_NAMES) - before;
+	assert_true(bytes >= 1000 * sizeof(target) - 1000 * 2); /* the root has a part of the average */
+	while (f->fs->names.recent)
+		names_let_go(&f->fs->names);
+	assert_int_equal(f->fs->inodes.target_bytes, 0);
+	fs_unlock(f->fs);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_has_most_for_his_weight_gives),
+		TEST(many_files_with_content_and_xattrs_stay_within_the_bound),
+		TEST(a_file_without_content_is_gone_and_one_that_is_open_stays),
+		TEST(what_is_kept_is_counted_and_not_twice),
+		TEST(the_kernel_is_told_of_documents_whose_names_went),
+		TEST(an_older_kernel_is_not_told),
+		TEST(a_folder_is_told_of_again_when_the_last_name_in_it_went),
+		TEST(long_targets_of_symlinks_count_and_are_given_back),
+		TEST(inodes_that_are_held_leave_less_for_the_rest_but_never_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

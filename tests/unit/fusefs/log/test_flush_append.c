@@ -1,0 +1,304 @@
+#include "common/base/error.h"
+#include "tests/unit/fusefs/log/flush_fixture.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* -- steps -- */
+
+static void append(struct fixture *f, const char *text)
+{
+	struct flush_data data = {.from = text, .size = strlen(text), .append = true};
+
+	fs_lock(f->fs);
+	data.at = file_size(f->inode);
+	assert_int_equal(flush_write(f->fs, f->inode, &data), 0);
+	fs_unlock(f->fs);
+}
+
+static void put(struct fixture *f, int64_t at, const char *text)
+{
+	const struct flush_data data = {.at = at, .from = text, .size = strlen(text)};
+
+	fs_lock(f->fs);
+	assert_int_equal(flush_write(f->fs, f->inode, &data), 0);
+	fs_unlock(f->fs);
+}
+
+static void on_through(void *cookie, int error, const struct op_result *result)
+{
+	(void)result;
+	outcome_tell(cookie, error);
+}
+
+static void begin_through(struct fixture *f, const struct flush_data *what, struct outcome *o)
+{
+	struct flush_data data = *what;
+	struct job *job;
+
+	outcome_init(o);
+	data.done = on_through;
+	data.cookie = o;
+	fs_lock(f->fs);
+	assert_int_equal(flush_through(f->fs, f->inode, &data, &job), 0);
+	fs_unlock(f->fs);
+}
+
+static void assert_reads(struct fixture *f, const char *text, bool here)
+{
+	char data[256];
+	size_t size = read_at(f, 0, data, sizeof(data), here);
+
+	assert_int_equal(size, strlen(text));
+	assert_memory_equal(data, text, size);
+}
+
+static void on_batch(void *cookie, int error, const struct store_batch_reply *reply)
+{
+	(void)reply;
+	outcome_tell(cookie, error);
+}
+
+/* Another mount appends, which nobody has told this one. */
+static void other_appends(struct fixture *f, const char *text)
+{
+	struct op_extent extent = {.len = (int64_t)strlen(text), .kind = OP_EXTENT_DATA, .data = span_str(text)};
+	struct op op = {
+		.kind = OP_WRITE, .fields = OP_APPEND, .id = f->inode->id, .extents = &extent, .extent_count = 1};
+	struct store *other;
+	struct outcome o;
+
+	outcome_init(&o);
+	assert_int_equal(store_mem_new(f->drive, &other), 0);
+	other->ops->batch(other, &op, 1, on_batch, &o);
+	assert_int_equal(outcome_wait(&o), 0);
+	other->ops->free(other);
+}
+
+static void on_refreshed(void *cookie, int error)
+{
+	outcome_tell(cookie, error);
+}
+
+static void refresh(struct fixture *f)
+{
+	struct outcome o;
+
+	outcome_init(&o);
+	fs_lock(f->fs);
+	assert_int_equal(fs_refresh(f->fs, f->inode, on_refreshed, &o), 0);
+	fs_unlock(f->fs);
+	assert_int_equal(outcome_wait(&o), 0);
+}
+
+static int64_t size_of(struct fixture *f)
+{
+	int64_t size;
+
+	fs_lock(f->fs);
+	size = file_size(f->inode);
+	fs_unlock(f->fs);
+	return size;
+}
+
+/* -- where appends go -- */
+
+static void appends_of_one_round_are_one_op_and_are_read_before_it(void **state)
+{
+	struct fixture *f = *state;
+	struct mem_counts before = counts(f);
+
+	append(f, "one ");
+	append(f, "two ");
+	append(f, "three");
+	assert_reads(f, "one two three", true);
+	assert_int_equal(sync_file(f), 0);
+	assert_int_equal(counts(f).ops - before.ops, 1);
+	assert_int_equal(counts(f).batches - before.batches, 1);
+	assert_reads(f, "one two three", false);
+}
+
+static void an_append_goes_behind_what_others_appended_meanwhile(void **state)
+{
+	struct fixture *f = *state;
+
+	append(f, "mine 1, ");
+	assert_int_equal(sync_file(f), 0);
+	other_appends(f, "theirs 1, ");
+	append(f, "mine 2, ");
+	/* Nobody has said that there are others: it is shown where it is taken to go. */
+	assert_reads(f, "mine 1, mine 2, ", true);
+	assert_int_equal(sync_file(f), 0);
+	assert_int_equal(size_of(f), 26);
+	assert_reads(f, "mine 1, theirs 1, mine 2, ", false);
+}
+
+static void what_is_appended_moves_with_the_end_when_that_is_learnt(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome o;
+
+	append(f, "mine 1, ");
+	assert_int_equal(sync_file(f), 0);
+	other_appends(f, "theirs, ");
+	fault_add(f->store, &(struct fault_rule){.call = FAULT_BATCH, .kind = FAULT_HOLD});
+	append(f, "mine 2, ");
+	begin_sync(f, &o);
+	assert_int_equal(fault_wait_held(f->store, FAULT_BATCH, 1, WAIT_MS), 0);
+	append(f, "mine 3");
+	assert_int_equal(size_of(f), 22);
+	fault_clear(f->store);
+	(void)fault_release(f->store, FAULT_BATCH);
+	assert_int_equal(outcome_wait(&o), 0);
+	assert_int_equal(size_of(f), 30);
+	assert_reads(f, "mine 1, theirs, mine 2, mine 3", false);
+	other_appends(f, "; theirs");
+	refresh(f);
+	assert_reads(f, "mine 1, theirs, mine 2, ; theirsmine 3", false);
+	assert_int_equal(sync_file(f), 0);
+	assert_reads(f, "mine 1, theirs, mine 2, ; theirsmine 3", false);
+}
+
+static void what_has_its_place_goes_before_what_was_appended(void **state)
+{
+	struct fixture *f = *state;
+	struct mem_counts before = counts(f);
+
+	put(f, 0, "begin ");
+	append(f, "end");
+	put(f, 0, "BEG");
+	assert_int_equal(sync_file(f), 0);
+	assert_int_equal(counts(f).ops - before.ops, 2);
+	assert_int_equal(counts(f).batches - before.batches, 1);
+	assert_reads(f, "BEGin end", false);
+}
+
+static void a_write_into_what_was_appended_waits_until_that_has_its_place(void **state)
+{
+	struct fixture *f = *state;
+	struct flush_data into = {.at = 4, .from = "XX", .size = 2};
+	struct outcome o;
+
+	append(f, "four");
+	assert_int_equal(sync_file(f), 0);
+	append(f, "five");
+	fs_lock(f->fs);
+	assert_true(flush_hits_tail(f->inode->file, &into));
+	into.at = 2;
+	assert_false(flush_hits_tail(f->inode->file, &into));
+	into.at = 4;
+	fs_unlock(f->fs);
+	begin_through(f, &into, &o);
+	assert_int_equal(outcome_wait(&o), 0);
+	assert_reads(f, "fourXXve", false);
+}
+
+static void appends_that_go_through_keep_their_order_and_lie_behind_others(void **state)
+{
+	struct fixture *f = *state;
+	const struct flush_data parts[] = {{.from = "b", .size = 1, .append = true},
+		{.from = "c", .size = 1, .append = true}, {.at = 0, .from = "A", .size = 1},
+		{.from = "d", .size = 1, .append = true}};
+	struct outcome o[4];
+
+	append(f, "a");
+	assert_int_equal(sync_file(f), 0);
+	other_appends(f, "-");
+	for (size_t i = 0; i < 4; i++)
+		begin_through(f, &parts[i], &o[i]);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(outcome_wait(&o[i]), 0);
+	assert_reads(f, "A-bcd", false);
+}
+
+static void a_truncation_after_an_append_is_an_op_of_its_own(void **state)
+{
+	struct fixture *f = *state;
+	struct op op = truncate_to(f, 6);
+	struct outcome o;
+
+	append(f, "four");
+	assert_int_equal(sync_file(f), 0);
+	append(f, "five");
+	(void)begin_job(f, &op, &o);
+	assert_int_equal(outcome_wait(&o), 0);
+	assert_int_equal(o.size, 6);
+	append(f, "!");
+	assert_int_equal(sync_file(f), 0);
+	assert_reads(f, "fourfi!", false);
+}
+
+static void a_large_append_goes_in_blocks_behind_what_others_appended(void **state)
+{
+	struct fixture *f = *state;
+	char *data = malloc(9 * (size_t)MIB + 1);
+	char *back = malloc(9 * (size_t)MIB + 1);
+
+	assert_non_null(data);
+	assert_non_null(back);
+	for (size_t i = 0; i < 9 * (size_t)MIB; i++)
+		data[i] = "0123456789"[(i * 7 + i / 4096) % 10];
+	data[9 * (size_t)MIB] = '\0';
+	append(f, "1234567");
+	assert_int_equal(sync_file(f), 0);
+	other_appends(f, "abc");
+	append(f, data);
+	assert_int_equal(sync_file(f), 0);
+	assert_int_equal(size_of(f), 10 + 9 * (int64_t)MIB);
+	assert_int_equal(read_at(f, 10, back, 9 * (size_t)MIB, false), 9 * (size_t)MIB);
+	assert_int_equal(memcmp(back, data, 9 * (size_t)MIB), 0);
+	free(data);
+	free(back);
+}
+
+/* -- what fails -- */
+
+static void an_append_that_did_not_happen_is_sent_again(void **state)
+{
+	struct fixture *f = *state;
+
+	fault_add(f->store, &(struct fault_rule){.call = FAULT_BATCH, .kind = FAULT_FAIL, .nth = 1, .error = -EIO});
+	append(f, "once");
+	assert_int_equal(sync_file(f), -EIO);
+	assert_reads(f, "once", true);
+	assert_int_equal(sync_file(f), 0);
+	assert_reads(f, "once", false);
+}
+
+static void an_append_in_doubt_is_told_and_never_sent_again(void **state)
+{
+	struct fixture *f = *state;
+
+	fault_add(f->store,
+		&(struct fault_rule){.call = FAULT_BATCH, .kind = FAULT_LOSE, .nth = 1, .error = -ERR_IN_DOUBT});
+	put(f, 0, "place");
+	append(f, "once");
+	assert_int_equal(sync_file(f), -ERR_IN_DOUBT);
+	append(f, "next");
+	assert_int_equal(sync_file(f), 0);
+	refresh(f);
+	assert_reads(f, "placeoncenext", false);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(appends_of_one_round_are_one_op_and_are_read_before_it),
+		TEST(an_append_goes_behind_what_others_appended_meanwhile),
+		TEST(what_is_appended_moves_with_the_end_when_that_is_learnt),
+		TEST(what_has_its_place_goes_before_what_was_appended),
+		TEST(a_write_into_what_was_appended_waits_until_that_has_its_place),
+		TEST(appends_that_go_through_keep_their_order_and_lie_behind_others),
+		TEST(a_truncation_after_an_append_is_an_op_of_its_own),
+		TEST(a_large_append_goes_in_blocks_behind_what_others_appended),
+		TEST(an_append_that_did_not_happen_is_sent_again),
+		TEST(an_append_in_doubt_is_told_and_never_sent_again),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,78 @@
+/* listing_fixture: a drive in memory with FILES files in its root, one mount of it, and what tests of listings do with them. */
+#ifndef NEPHOS_TESTS_LISTING_FIXTURE_H
+#define NEPHOS_TESTS_LISTING_FIXTURE_H
+
+#include "fusefs/names/listing.h"
+
+#include "fusefs/store/testing/store_fault.h"
+#include "fusefs/store/testing/store_mem.h"
+#include "tests/unit/fusefs/outcome.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define WAIT_MS 120000 /* a deadline of tests: only reached when something hangs */
+#define FILES 700      /* more than the first page */
+
+struct fixture {
+	struct mem_drive *drive;
+	struct store *store;
+	struct oplog *log;
+	struct fs *fs;
+	struct inode *root;
+};
+
+#define TEXT_MAX 512
+
+/* Steps are taken with the lock of the fs held; they let go of it while they wait. */
+struct outcome send_op(struct fixture *f, const struct op *op);
+/* As another mount would. Returns the position. */
+int64_t create_in(struct fixture *f, int64_t folder, const char *name);
+int64_t create(struct fixture *f, const char *name);
+void name_of(int n, char *ret, size_t size);
+int listing_setup(void **state);
+int listing_teardown(void **state);
+int at(struct fixture *f, struct listing *l, uint64_t n, struct listing_entry *ret);
+uint64_t read_all(struct fixture *f, struct listing *l);
+void refresh_root(struct fixture *f);
+uint64_t pages(struct fixture *f);
+void announce_change(struct fixture *f, const struct store_change *change);
+/* Later than all that was seen. */
+void announce_op(struct fixture *f, enum op_kind op, const char *name);
+void announce_in(struct fixture *f, int64_t folder, const char *name, int64_t seq);
+void announce(struct fixture *f, const char *name, int64_t seq);
+/* The journal has come so far, and brought nothing else. */
+void follow_up_to(struct fixture *f, int64_t seq);
+/* As this mount does it: what came of it is learnt. The inode has a reference. */
+struct inode *make(struct fixture *f, struct inode *folder, const char *name, uint32_t mode);
+int64_t make_file(struct fixture *f, struct inode *folder, const char *name);
+struct inode *make_folder(struct fixture *f);
+int64_t remove_file(struct fixture *f, struct inode *folder, const char *name);
+/* The answer, and then the journal. */
+void chmod_file(struct fixture *f, struct inode *folder, const char *name);
+/* From the start: "name:id:type", each with a space behind. */
+void read_text(struct fixture *f, struct listing *l, char ret[TEXT_MAX]);
+/* The names only. */
+void read_names(struct fixture *f, struct listing *l, char ret[TEXT_MAX]);
+
+/* Opened, read and closed. asked: times that the store was asked for entries. */
+#define assert_listed(f, folder, names, asked)                          \
+	do {                                                            \
+		uint64_t before = pages(f);                             \
+		struct listing *listed = listing_open((f)->fs, folder); \
+		char listed_names[TEXT_MAX];                            \
+                                                                        \
+		read_names(f, listed, listed_names);                    \
+		listing_close(listed);                                  \
+		assert_string_equal(listed_names, names);               \
+		assert_int_equal(pages(f) - before, asked);             \
+	} while (0)
+
+#endif

@@ -1,0 +1,479 @@
+#include "tests/unit/fusefs/names/listing_fixture.h"
+
+#include "common/base/clock.h"
+
+static void all_entries_come_in_order_and_their_places_stay(void **state)
+{
+	struct fixture *f = *state;
+	struct listing_entry entry;
+	struct listing *l;
+
+	fs_lock(f->fs);
+	l = listing_open(f->fs, f->root);
+	assert_int_equal(read_all(f, l), FILES);
+	assert_int_equal(at(f, l, 3, &entry), 1);
+	assert_true(span_eq_str(entry.name, "file-0003"));
+	assert_int_equal(at(f, l, FILES, &entry), 0);
+	listing_close(l);
+	fs_unlock(f->fs);
+}
+
+static void a_folder_that_was_listed_is_complete(void **state)
+{
+	struct fixture *f = *state;
+	struct inode *inode = NULL;
+	struct listing *l;
+
+	fs_lock(f->fs);
+	assert_int_equal(names_find(&f->fs->names, f->root->id, span_str("file-0001"), &inode), NAME_UNKNOWN);
+	l = listing_open(f->fs, f->root);
+	(void)read_all(f, l);
+	listing_close(l);
+	assert_true(inode_is_complete(f->root));
+	assert_int_equal(names_find(&f->fs->names, f->root->id, span_str("file-0001"), &inode), NAME_PRESENT);
+	assert_true(inode_valid(inode));
+	assert_int_equal(names_find(&f->fs->names, f->root->id, span_str("nothing"), &inode), NAME_ABSENT);
+	fs_unlock(f->fs);
+}
+
+static void while_it_is_unchanged_a_folder_is_listed_from_here(void **state)
+{
+	struct fixture *f = *state;
+	struct listing *l;
+	uint64_t before;
+
+	fs_lock(f->fs);
+	refresh_root(f);
+	l = listing_open(f->fs, f->root);
+	(void)read_all(f, l);
+	listing_close(l);
+	before = pages(f);
+	l = listing_open(f->fs, f->root);
+	assert_int_equal(read_all(f, l), FILES);
+	assert_int_equal(pages(f), before);
+	listing_close(l);
+	fs_unlock(f->fs);
+}
+
+static void what_another_made_is_asked_for_and_listed_anew(void **state)
+{
+	struct fixture *f = *state;
+	struct inode *inode = NULL;
+	struct listing_entry entry;
+	struct listing *l;
+	int64_t seq;
+
+	fs_lock(f->fs);
+	refresh_root(f);
+	l = listing_open(f->fs, f->root);
+	(void)read_all(f, l);
+	seq = create(f, "file-0700");
+	announce(f, "file-0700", seq);
+	assert_int_equal(names_find(&f->fs->names, f->root->id, span_str("file-0700"), &inode), NAME_UNKNOWN);
+	assert_int_equal(names_find(&f->fs->names, f->root->id, span_str("other"), &inode), NAME_ABSENT);
+	assert_int_equal(at(f, l, FILES, &entry), 0); /* whoever reads it sees what it was */
+	l = listing_rewind(l);
+	assert_int_equal(read_all(f, l), FILES + 1);
+	listing_close(l);
+	fs_unlock(f->fs);
+}
+
+static void a_listing_that_began_before_a_change_does_not_make_complete(void **state)
+{
+	struct fixture *f = *state;
+	struct inode *inode = NULL;
+	struct listing_entry entry;
+	const struct fault_rule held = {.call = FAULT_CHILDREN, .kind = FAULT_HOLD, .nth = 2};
+	struct listing *l;
+
+	fault_add(f->store, &held);
+	fs_lock(f->fs);
+	l = listing_open(f->fs, f->root);
+	assert_int_equal(at(f, l, 0, &entry), 1);
+	assert_int_equal(fault_wait_held(f->store, FAULT_CHILDREN, 1, WAIT_MS), 0);
+	announce(f, "aaaa", 1000000); /* later than what any page saw */
+	assert_int_equal(fault_release(f->store, FAULT_CHILDREN), 1);
+	assert_int_equal(read_all(f, l), FILES);
+	assert_false(inode_is_complete(f->root));
+	assert_int_equal(names_find(&f->fs->names, f->root->id, span_str("aaaa"), &inode), NAME_UNKNOWN);
+	listing_close(l);
+	fs_unlock(f->fs);
+}
+
+static void a_page_from_before_a_reset_teaches_nothing(void **state)
+{
+	struct fixture *f = *state;
+	const struct store_changes reset = {.reset = true, .last = {.seq = 1000000}};
+	const struct fault_rule held = {.call = FAULT_CHILDREN, .kind = FAULT_HOLD, .nth = 2};
+	struct inode *inode = NULL;
+	struct listing_entry entry;
+	struct listing *l;
+
+	fault_add(f->store, &held);
+	fs_lock(f->fs);
+	l = listing_open(f->fs, f->root);
+	assert_int_equal(at(f, l, 0, &entry), 1);
+	assert_int_equal(fault_wait_held(f->store, FAULT_CHILDREN, 1, WAIT_MS), 0);
+	fs_unlock(f->fs);
+	fs_on_changes(f->fs, &reset, clock_boot_ns());
+	fs_lock(f->fs);
+	assert_int_equal(fault_release(f->store, FAULT_CHILDREN), 1);
+	assert_int_equal(read_all(f, l), FILES);
+	assert_int_equal(names_find(&f->fs->names, f->root->id, span_str("file-0650"), &inode), NAME_UNKNOWN);
+	listing_close(l);
+	fs_unlock(f->fs);
+}
+
+static void a_listing_older_than_the_attributes_of_its_folder_is_not_kept(void **state)
+{
+	struct fixture *f = *state;
+	struct listing_entry entry;
+	const struct fault_rule held = {.call = FAULT_CHILDREN, .kind = FAULT_HOLD, .nth = 2};
+	struct listing *l;
+	int64_t seq;
+
+	fault_add(f->store, &held);
+	fs_lock(f->fs);
+	l = listing_open(f->fs, f->root);
+	assert_int_equal(at(f, l, 0, &entry), 1);
+	assert_int_equal(fault_wait_held(f->store, FAULT_CHILDREN, 1, WAIT_MS), 0);
+	seq = create(f, "file-"); /* it belongs on the page that is here already */
+	refresh_root(f);	  /* … and this has seen it, before the journal says so */
+	assert_int_equal(f->root->attr.content_seq, seq);
+	assert_int_equal(fault_release(f->store, FAULT_CHILDREN), 1);
+	assert_int_equal(read_all(f, l), FILES);
+	listing_close(l);
+	announce(f, "file-", seq);
+	l = listing_open(f->fs, f->root);
+	assert_int_equal(at(f, l, 0, &entry), 1);
+	assert_true(span_eq_str(entry.name, "file-"));
+	listing_close(l);
+	fs_unlock(f->fs);
+}
+
+static void what_changes_a_document_leaves_its_name_and_its_folder_known(void **state)
+{
+	static const enum op_kind kinds[] = {OP_WRITE, OP_SETATTR, OP_SETXATTR, OP_REMOVEXATTR, OP_CLONE};
+	struct fixture *f = *state;
+	struct inode *inode = NULL;
+	struct listing *l;
+
+	fs_lock(f->fs);
+	refresh_root(f);
+	l = listing_open(f->fs, f->root);
+	(void)read_all(f, l);
+	listing_close(l);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		announce_op(f, kinds[i], "file-0001");
+		assert_int_equal(names_find(&f->fs->names, f->root->id, span_str("file-0001"), &inode), NAME_PRESENT);
+		assert_true(inode_valid(f->root));
+	}
+	announce_op(f, OP_KINDS, "file-0001"); /* of a newer store: who knows */
+	assert_int_equal(names_find(&f->fs->names, f->root->id, span_str("file-0001"), &inode), NAME_UNKNOWN);
+	assert_false(inode_valid(f->root));
+	fs_unlock(f->fs);
+}
+
+static void who_closes_early_leaves_nothing_behind(void **state)
+{
+	struct fixture *f = *state;
+	struct listing *l;
+
+	fs_lock(f->fs);
+	l = listing_open(f->fs, f->root);
+	listing_close(l); /* its first page is on its way */
+	fs_unlock(f->fs);
+}
+
+static void names_asked_for_one_by_one_bring_the_whole_folder(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t before = pages(f);
+
+	fs_lock(f->fs);
+	for (unsigned i = 0; i < LISTING_MISSES; i++) {
+		assert_int_equal(pages(f), before);
+		listing_missed(f->fs, f->root);
+	}
+	for (int i = 0; i < WAIT_MS && !inode_is_complete(f->root); i++) {
+		/* A request behind the page: when it is answered, so is the page. */
+		refresh_root(f);
+	}
+	assert_true(inode_is_complete(f->root));
+	fs_unlock(f->fs);
+}
+
+/* -- from what is known -- */
+
+static void a_folder_made_here_is_listed_without_asking_the_store(void **state)
+{
+	struct fixture *f = *state;
+	struct inode *folder;
+
+	fs_lock(f->fs);
+	folder = make_folder(f);
+	assert_listed(f, folder, "", 0);
+	(void)make_file(f, folder, "b");
+	(void)make_file(f, folder, "a");
+	assert_listed(f, folder, "a b ", 0);
+	(void)remove_file(f, folder, "a");
+	assert_listed(f, folder, "b ", 0);
+	chmod_file(f, folder, "b");
+	assert_listed(f, folder, "b ", 0);
+	inode_unref(folder);
+	fs_unlock(f->fs);
+}
+
+static void it_is_listed_as_the_store_lists_it(void **state)
+{
+	const char *const names[] = {"b", "a.c", "\xff", "a", "B", "ab", "a\x01", "\xc3\xa4", "a-"};
+	char known[TEXT_MAX], asked[TEXT_MAX];
+	struct fixture *f = *state;
+	struct inode *folder;
+	struct listing *l;
+
+	fs_lock(f->fs);
+	folder = make_folder(f);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		(void)make_file(f, folder, names[i]);
+	inode_unref(make(f, folder, "aa", S_IFDIR | 0755));
+	l = listing_open(f->fs, folder);
+	read_text(f, l, known);
+	listing_close(l);
+	assert_int_equal(pages(f), 0);
+	folder->complete = false;
+	l = listing_open(f->fs, folder);
+	read_text(f, l, asked);
+	listing_close(l);
+	assert_int_equal(pages(f), 1);
+	assert_string_equal(known, asked);
+	inode_unref(folder);
+	fs_unlock(f->fs);
+}
+
+static void after_anothers_change_of_one_name_the_store_is_asked(void **state)
+{
+	struct fixture *f = *state;
+	struct inode *folder;
+
+	fs_lock(f->fs);
+	folder = make_folder(f);
+	(void)make_file(f, folder, "mine");
+	announce_in(f, folder->id, "theirs", create_in(f, folder->id, "theirs"));
+	(void)make_file(f, folder, "next"); /* its answer says how the folder is now */
+	assert_true(inode_valid(folder));
+	assert_listed(f, folder, "mine next theirs ", 1);
+	(void)make_file(f, folder, "last");
+	assert_listed(f, folder, "last mine next theirs ", 0); /* what was asked for is known as well */
+	inode_unref(folder);
+	fs_unlock(f->fs);
+}
+
+static void what_the_journal_brings_late_ends_what_is_kept(void **state)
+{
+	struct fixture *f = *state;
+	struct inode *folder;
+	int64_t theirs;
+
+	fs_lock(f->fs);
+	folder = make_folder(f);
+	theirs = create_in(f, folder->id, "theirs");
+	(void)make_file(f, folder, "mine"); /* later than theirs: the folder's attributes stay right */
+	assert_listed(f, folder, "mine ", 0);
+	announce_in(f, folder->id, "theirs", theirs);
+	assert_true(inode_valid(folder));
+	assert_listed(f, folder, "mine theirs ", 1);
+	inode_unref(folder);
+	fs_unlock(f->fs);
+}
+
+static void it_is_kept_once_the_journal_has_come_so_far(void **state)
+{
+	struct fixture *f = *state;
+	struct inode *folder;
+	struct listing *l;
+
+	fs_lock(f->fs);
+	folder = make_folder(f);
+	follow_up_to(f, make_file(f, folder, "a"));
+	l = listing_open(f->fs, folder);
+	assert_ptr_equal(folder->listing, l);
+	assert_ptr_equal(listing_open(f->fs, folder), l);
+	listing_close(l);
+	listing_close(l);
+	(void)make_file(f, folder, "b");
+	assert_listed(f, folder, "a b ", 0);
+	assert_non_null(folder->listing); /* that change is our own, and the next one */
+	f->fs->view.grace_ns = 0;
+	(void)create_in(f, folder->id, "theirs");
+	(void)make_file(f, folder, "c");
+	assert_listed(
+		f, folder, "a b c theirs ", 1); /* somebody else made one before it, which the journal has not told */
+	inode_unref(folder);
+	fs_unlock(f->fs);
+}
+
+static void who_reads_it_sees_what_it_was_until_he_rewinds(void **state)
+{
+	struct fixture *f = *state;
+	struct listing_entry entry;
+	char names[TEXT_MAX];
+	struct inode *folder;
+	struct listing *l;
+
+	fs_lock(f->fs);
+	folder = make_folder(f);
+	(void)make_file(f, folder, "b");
+	(void)make_file(f, folder, "c");
+	l = listing_open(f->fs, folder);
+	assert_int_equal(at(f, l, 0, &entry), 1);
+	(void)make_file(f, folder, "a");
+	(void)remove_file(f, folder, "c");
+	assert_int_equal(at(f, l, 2, &entry), 0);
+	assert_int_equal(at(f, l, 1, &entry), 1);
+	assert_true(span_eq_str(entry.name, "c"));
+	assert_int_equal(at(f, l, 0, &entry), 1);
+	assert_true(span_eq_str(entry.name, "b"));
+	l = listing_rewind(l);
+	read_names(f, l, names);
+	assert_string_equal(names, "a b ");
+	assert_int_equal(pages(f), 0);
+	listing_close(l);
+	inode_unref(folder);
+	fs_unlock(f->fs);
+}
+
+static void hundreds_of_absent_names_are_passed_by_but_not_thousands(void **state)
+{
+	struct fixture *f = *state;
+	struct inode *folder;
+	char name[32];
+
+	fs_lock(f->fs);
+	folder = make_folder(f);
+	(void)make_file(f, folder, "file");
+	for (int i = 0; i < (int)LISTING_RECALL_MAX; i++) {
+		if (i == 500 || i == (int)LISTING_RECALL_MAX - 1)
+			assert_listed(f, folder, "file ", 0);
+		name_of(i, name, sizeof(name));
+		names_learn(&f->fs->names, folder->id, span_str(name), NULL, folder->seen);
+	}
+	assert_listed(f, folder, "file ", 1);
+	inode_unref(folder);
+	fs_unlock(f->fs);
+}
+
+static void a_folder_that_lost_a_name_for_lack_of_room_is_asked_for(void **state)
+{
+	struct fixture *f = *state;
+	struct inode *folder;
+
+	fs_lock(f->fs);
+	folder = make_folder(f);
+	(void)make_file(f, folder, "a");
+	(void)make_file(f, folder, "b");
+	f->fs->names.max = 3; /* with "made" itself, which goes first */
+	(void)make_file(f, folder, "c");
+	assert_listed(f, folder, "a b c ", 0);
+	(void)make_file(f, folder, "d");
+	assert_listed(f, folder, "a b c d ", 1);
+	inode_unref(folder);
+	fs_unlock(f->fs);
+}
+
+static void without_news_of_the_drive_the_store_is_asked(void **state)
+{
+	struct fixture *f = *state;
+	struct inode *folder, *other;
+	int64_t seq;
+
+	fs_lock(f->fs);
+	folder = make_folder(f);
+	seq = make_file(f, folder, "a");
+	fs_unlock(f->fs);
+	fs_lock(f->fs);
+	f->fs->view.trusted_until_ns = 0; /* nobody told anything for too long */
+	fs_unlock(f->fs);
+	fs_lock(f->fs);
+	(void)make_file(f, folder, "b");
+	assert_listed(f, folder, "a b ", 1);
+	other = make(f, folder, "other", S_IFDIR | 0755);
+	assert_listed(f, other, "", 1); /* all is known of it, but who can tell whether that is still so */
+	follow_up_to(f, seq + 1);
+	assert_listed(f, folder, "a b other ", 0); /* the journal went on where it was: all that is kept still holds */
+	inode_unref(other);
+	inode_unref(folder);
+	fs_unlock(f->fs);
+}
+
+static void a_page_is_fetched_when_it_brings_attributes_that_are_not_known(void **state)
+{
+	struct fixture *f = *state;
+	struct inode *folder, *file;
+
+	fs_lock(f->fs);
+	folder = make_folder(f);
+	file = make(f, folder, "a", S_IFREG | 0644);
+	announce_change(f,
+		&(struct store_change){
+			.seq = create(f, "other"), .op = OP_SETATTR, .id = file->id, .attributes = true});
+	assert_false(inode_valid(file));
+	assert_listed(f, folder, "a ", 1);
+	assert_true(inode_valid(file));
+	inode_unref(file);
+	inode_unref(folder);
+	fs_unlock(f->fs);
+}
+
+static void a_folder_that_another_changed_or_that_is_gone_is_asked_for(void **state)
+{
+	struct op gone = {.kind = OP_RMDIR, .parent = ITEM_ROOT(7), .name = SPAN_LITERAL("made")};
+	struct fixture *f = *state;
+	struct inode *folder;
+
+	fs_lock(f->fs);
+	folder = make_folder(f);
+	announce_change(f,
+		&(struct store_change){
+			.seq = create(f, "other"), .op = OP_SETATTR, .id = folder->id, .attributes = true});
+	assert_listed(f, folder, "", 1);
+	inode_unref(folder);
+	(void)send_op(f, &gone);
+	folder = make_folder(f);
+	(void)send_op(f, &gone);
+	folder->orphan = true; /* as the answer to an own rmdir says; nothing else about it changes */
+	assert_listed(f, folder, "", 1);
+	inode_unref(folder);
+	fs_unlock(f->fs);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, listing_setup, listing_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(all_entries_come_in_order_and_their_places_stay),
+		CASE(a_folder_that_was_listed_is_complete),
+		CASE(while_it_is_unchanged_a_folder_is_listed_from_here),
+		CASE(what_another_made_is_asked_for_and_listed_anew),
+		CASE(a_listing_that_began_before_a_change_does_not_make_complete),
+		CASE(a_page_from_before_a_reset_teaches_nothing),
+		CASE(a_listing_older_than_the_attributes_of_its_folder_is_not_kept),
+		CASE(what_changes_a_document_leaves_its_name_and_its_folder_known),
+		CASE(who_closes_early_leaves_nothing_behind),
+		CASE(names_asked_for_one_by_one_bring_the_whole_folder),
+		CASE(a_folder_made_here_is_listed_without_asking_the_store),
+		CASE(it_is_listed_as_the_store_lists_it),
+		CASE(after_anothers_change_of_one_name_the_store_is_asked),
+		CASE(what_the_journal_brings_late_ends_what_is_kept),
+		CASE(it_is_kept_once_the_journal_has_come_so_far),
+		CASE(who_reads_it_sees_what_it_was_until_he_rewinds),
+		CASE(hundreds_of_absent_names_are_passed_by_but_not_thousands),
+		CASE(a_folder_that_lost_a_name_for_lack_of_room_is_asked_for),
+		CASE(without_news_of_the_drive_the_store_is_asked),
+		CASE(a_page_is_fetched_when_it_brings_attributes_that_are_not_known),
+		CASE(a_folder_that_another_changed_or_that_is_gone_is_asked_for),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,107 @@
+#include "fusefs/names/looked.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define FOLDER 7
+#define TID 100
+
+static int setup(void **state)
+{
+	*state = calloc(1, sizeof(struct looked));
+	assert_non_null(*state);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	free(*state);
+	return 0;
+}
+
+static void up(struct looked *l, pid_t tid, const char *name, int64_t id, enum looked_how how)
+{
+	looked_up(l, tid, &(struct looked_answer){.folder = FOLDER, .name = span_str(name), .id = id, .how = how});
+}
+
+static void an_open_goes_by_what_its_thread_looked_up_last_and_once(void **state)
+{
+	struct looked *l = *state;
+	const struct looked_name *name;
+
+	up(l, TID, "other", 1, LOOKED_ASKED);
+	up(l, TID, "f", 2, LOOKED_KNOWN);
+	up(l, TID + 1, "g", 2, LOOKED_ASKED);
+	assert_int_equal(looked_take(l, TID, 2, &name), LOOKED_KNOWN);
+	assert_int_equal(name->folder, FOLDER);
+	assert_true(span_eq_str(span_of(name->bytes, name->size), "f"));
+	assert_int_equal(looked_take(l, TID, 2, &name), LOOKED_NOT);
+	assert_null(name);
+	assert_int_equal(looked_take(l, TID + 1, 2, &name), LOOKED_ASKED);
+}
+
+static void nothing_is_known_of_another_document_or_of_a_thread_that_lost_its_place(void **state)
+{
+	struct looked *l = *state;
+	const struct looked_name *name;
+
+	up(l, TID, "f", 2, LOOKED_ASKED);
+	assert_int_equal(looked_take(l, TID, 3, &name), LOOKED_NOT);
+	up(l, TID, "f", 2, LOOKED_ASKED);
+	up(l, TID + (pid_t)LOOKED_MAX, "g", 3, LOOKED_ASKED);
+	assert_int_equal(looked_take(l, TID, 2, &name), LOOKED_NOT);
+}
+
+static void what_is_looked_up_again_after_an_open_was_sent_back_counts_as_asked_for(void **state)
+{
+	struct looked *l = *state;
+	const struct looked_name *name;
+
+	looked_back(l, TID, FOLDER, SPAN_LITERAL("f"));
+	/* On the way to it the kernel looks up folders, and itself twice when it is another. */
+	up(l, TID, "d", 5, LOOKED_KNOWN);
+	up(l, TID, "f", 3, LOOKED_KNOWN);
+	up(l, TID, "f", 3, LOOKED_KNOWN);
+	assert_int_equal(looked_take(l, TID, 3, &name), LOOKED_ASKED);
+	/* That was one open; the next one is another. */
+	up(l, TID, "f", 3, LOOKED_KNOWN);
+	assert_int_equal(looked_take(l, TID, 3, &name), LOOKED_KNOWN);
+	/* It is gone: two in vain, and what comes then is another open. */
+	looked_back(l, TID, FOLDER, SPAN_LITERAL("f"));
+	up(l, TID, "f", 0, LOOKED_KNOWN);
+	up(l, TID, "f", 0, LOOKED_KNOWN);
+	up(l, TID, "f", 3, LOOKED_KNOWN);
+	assert_int_equal(looked_take(l, TID, 3, &name), LOOKED_KNOWN);
+}
+
+static void folders_and_names_in_vain_do_not_take_the_place_of_a_document(void **state)
+{
+	struct looked *l = *state;
+	const struct looked_name *name;
+
+	up(l, TID, "f", 2, LOOKED_KNOWN);
+	looked_up(l, TID,
+		&(struct looked_answer){
+			.folder = FOLDER, .name = SPAN_LITERAL("d"), .id = 5, .is_folder = true, .how = LOOKED_KNOWN});
+	up(l, TID, "new", 0, LOOKED_ASKED);
+	assert_int_equal(looked_take(l, TID, 2, &name), LOOKED_KNOWN);
+	assert_true(span_eq_str(span_of(name->bytes, name->size), "f"));
+	/* Whatever it was for, it is over. */
+	assert_int_equal(looked_take(l, TID, 5, &name), LOOKED_NOT);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(an_open_goes_by_what_its_thread_looked_up_last_and_once),
+		TEST(nothing_is_known_of_another_document_or_of_a_thread_that_lost_its_place),
+		TEST(folders_and_names_in_vain_do_not_take_the_place_of_a_document),
+		TEST(what_is_looked_up_again_after_an_open_was_sent_back_counts_as_asked_for),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

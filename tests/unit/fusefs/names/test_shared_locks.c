@@ -1,0 +1,478 @@
+/* Locks between two mounts of one drive in memory: what is asked of the store, what goes with a lock, and what when it is lost. */
+#include "fusefs/names/shared_locks.h"
+
+#include "fusefs/ops/handle.h"
+#include "fusefs/content/reader.h"
+#include "tests/unit/fusefs/log/flush_fixture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* The second mount; the first is the fixture. */
+struct other {
+	struct store *memory, *store;
+	struct oplog *log;
+	struct fs *fs;
+	struct inode *inode;
+	struct handle *handle;
+};
+
+struct two {
+	struct fixture *a;
+	struct other b;
+};
+
+static int setup_two(void **state)
+{
+	struct two *t = calloc(1, sizeof(*t));
+	struct fs_options options = {.root = ITEM_ROOT(7), .root_mode = true, .cache_bytes = 64 * MIB};
+	struct other *b = &t->b;
+	void *fixture;
+
+	assert_non_null(t);
+	assert_int_equal(setup(&fixture), 0);
+	t->a = fixture;
+	assert_int_equal(store_mem_new(t->a->drive, &b->memory), 0);
+	assert_int_equal(store_fault_new(b->memory, &b->store), 0);
+	assert_int_equal(oplog_new(b->store, &b->log), 0);
+	options.store = b->store;
+	options.oplog = b->log;
+	assert_int_equal(fs_new(&options, &b->fs), 0);
+	fs_lock(b->fs);
+	b->inode = inodes_get(&b->fs->inodes, t->a->inode->id);
+	b->handle = handle_new(b->fs, b->inode, O_RDWR);
+	assert_non_null(b->handle);
+	fs_unlock(b->fs);
+	*state = t;
+	return 0;
+}
+
+static int teardown_two(void **state)
+{
+	struct two *t = *state;
+	struct other *b = &t->b;
+	void *fixture = t->a;
+	int r;
+
+	fault_clear(b->store);
+	fs_lock(b->fs);
+	handle_free(b->fs, b->handle);
+	inode_unref(b->inode);
+	fs_unlock(b->fs);
+	(void)fs_flush_all(b->fs, WAIT_MS);
+	assert_int_equal(oplog_drain(b->log, WAIT_MS, NULL), 0);
+	fs_free(b->fs);
+	oplog_free(b->log);
+	b->store->ops->free(b->store);
+	r = teardown(&fixture);
+	free(t);
+	return r;
+}
+
+/* -- steps -- */
+
+static void on_lock(void *cookie, int error)
+{
+	outcome_tell(cookie, error);
+}
+
+struct asked {
+	struct fs *fs;
+	struct inode *inode;
+	struct lock_request *request;
+	struct outcome outcome;
+};
+
+#define POSIX true
+#define FLOCK false
+
+static void ask(struct asked *a, bool posix, const struct lock_want *wanted)
+{
+	struct lock_want want = *wanted;
+
+	outcome_init(&a->outcome);
+	want.done = on_lock;
+	want.cookie = &a->outcome;
+	fs_lock(a->fs);
+	a->request = lock_request_new(a->fs, a->inode, posix, &want);
+	assert_non_null(a->request);
+	lock_request_start(a->request);
+	fs_unlock(a->fs);
+}
+
+static struct asked asked_of_a(struct two *t)
+{
+	return (struct asked){.fs = t->a->fs, .inode = t->a->inode};
+}
+
+static struct asked asked_of_b(struct two *t)
+{
+	return (struct asked){.fs = t->b.fs, .inode = t->b.inode};
+}
+
+static struct lock_want want_of(uint64_t owner, int64_t start, int64_t end, bool exclusive)
+{
+	return (struct lock_want){.kind = LOCK_SET,
+		.lock = {.owner = owner, .start = start, .end = end, .exclusive = exclusive, .via = owner}};
+}
+
+static int lock(struct asked asked, uint64_t owner, int64_t start, int64_t end, bool exclusive)
+{
+	const struct lock_want want = want_of(owner, start, end, exclusive);
+
+	ask(&asked, POSIX, &want);
+	return outcome_wait(&asked.outcome);
+}
+
+static int lock_flock(struct asked asked, uint64_t owner, bool exclusive)
+{
+	const struct lock_want want = want_of(owner, 0, INT64_MAX, exclusive);
+
+	ask(&asked, FLOCK, &want);
+	return outcome_wait(&asked.outcome);
+}
+
+static int unlock(struct asked asked, uint64_t owner, int64_t start, int64_t end)
+{
+	struct lock_want want = want_of(owner, start, end, false);
+
+	want.kind = LOCK_CLEAR;
+	ask(&asked, POSIX, &want);
+	return outcome_wait(&asked.outcome);
+}
+
+static void begin_waiting(struct asked *asked, uint64_t owner, int64_t start, int64_t end, bool exclusive)
+{
+	struct lock_want want = want_of(owner, start, end, exclusive);
+
+	want.sleep = true;
+	ask(asked, POSIX, &want);
+}
+
+static bool is_done(struct outcome *o)
+{
+	bool done;
+
+	pthread_mutex_lock(&o->lock);
+	done = o->done;
+	pthread_mutex_unlock(&o->lock);
+	return done;
+}
+
+/* Until the store was asked to say when it may be had. */
+static void wait_until_away(struct store *store, size_t count)
+{
+	for (int i = 0; i < WAIT_MS && fault_count(store, FAULT_LOCK_WAIT) < count; i++)
+		(void)usleep(1000);
+	assert_true(fault_count(store, FAULT_LOCK_WAIT) >= count);
+}
+
+/* -- between mounts -- */
+
+static void what_one_mount_holds_the_other_does_not_get(void **state)
+{
+	struct two *t = *state;
+
+	assert_int_equal(lock(asked_of_a(t), 1, 0, 9, true), 0);
+	assert_int_equal(lock(asked_of_b(t), 1, 5, 14, false), -EAGAIN);
+	assert_int_equal(lock(asked_of_b(t), 1, 10, 14, true), 0);
+	assert_int_equal(lock(asked_of_a(t), 1, 0, 9, false), 0);
+	assert_int_equal(lock(asked_of_b(t), 1, 5, 9, false), 0);
+	/* What could not be widened is still held as it was. */
+	assert_int_equal(lock(asked_of_a(t), 1, 0, 9, true), -EAGAIN);
+	assert_int_equal(lock(asked_of_b(t), 2, 0, 0, true), -EAGAIN);
+	assert_int_equal(unlock(asked_of_a(t), 1, 0, INT64_MAX), 0);
+	assert_int_equal(lock(asked_of_b(t), 2, 0, 0, true), 0);
+}
+
+static void what_changes_nothing_for_others_is_not_asked_for(void **state)
+{
+	struct two *t = *state;
+	uint64_t before;
+
+	assert_int_equal(lock(asked_of_a(t), 1, 0, 9, false), 0);
+	before = fault_count(t->a->store, FAULT_LOCK);
+	assert_int_equal(lock(asked_of_a(t), 2, 0, 9, false), 0);
+	assert_int_equal(lock(asked_of_a(t), 3, 2, 3, false), 0);
+	assert_int_equal(unlock(asked_of_a(t), 1, 0, 9), 0);
+	assert_int_equal(unlock(asked_of_a(t), 3, 0, 9), 0);
+	assert_int_equal(unlock(asked_of_a(t), 7, 0, 9), 0);
+	assert_int_equal(lock(asked_of_a(t), 4, 0, 0, true), -EAGAIN);
+	assert_int_equal(fault_count(t->a->store, FAULT_LOCK), before);
+	assert_int_equal(unlock(asked_of_a(t), 2, 0, 9), 0);
+	assert_int_equal(fault_count(t->a->store, FAULT_LOCK), before + 1);
+	fs_lock(t->a->fs);
+	assert_null(t->a->inode->posix); /* and nothing is kept */
+	fs_unlock(t->a->fs);
+}
+
+static void who_waits_for_another_mount_gets_it_when_that_lets_go(void **state)
+{
+	struct two *t = *state;
+	struct asked waiter = asked_of_b(t);
+
+	assert_int_equal(lock(asked_of_a(t), 1, 0, 9, true), 0);
+	begin_waiting(&waiter, 1, 0, 9, true);
+	wait_until_away(t->b.store, 1);
+	assert_false(is_done(&waiter.outcome));
+	assert_int_equal(unlock(asked_of_a(t), 1, 0, 9), 0);
+	assert_int_equal(outcome_wait(&waiter.outcome), 0);
+	assert_int_equal(lock(asked_of_a(t), 1, 0, 0, false), -EAGAIN);
+}
+
+static void those_who_want_the_same_wait_at_the_store_as_one(void **state)
+{
+	struct two *t = *state;
+	struct asked waiters[50];
+
+	assert_int_equal(lock(asked_of_a(t), 1, 0, 9, true), 0);
+	for (unsigned i = 0; i < 50; i++) {
+		waiters[i] = asked_of_b(t);
+		begin_waiting(&waiters[i], i + 1, 0, 9, false);
+	}
+	wait_until_away(t->b.store, 1);
+	/* Other calls are not held up. */
+	assert_int_equal(lock(asked_of_b(t), 100, 20, 29, true), 0);
+	assert_int_equal(fault_count(t->b.store, FAULT_LOCK_WAIT), 1);
+	assert_int_equal(unlock(asked_of_a(t), 1, 0, 9), 0);
+	for (unsigned i = 0; i < 50; i++)
+		assert_int_equal(outcome_wait(&waiters[i].outcome), 0);
+}
+
+static void who_stops_waiting_does_not_get_it(void **state)
+{
+	struct two *t = *state;
+	struct asked waiter = asked_of_b(t);
+
+	assert_int_equal(lock(asked_of_a(t), 1, 0, 9, true), 0);
+	begin_waiting(&waiter, 1, 0, 9, true);
+	wait_until_away(t->b.store, 1);
+	fs_lock(t->b.fs);
+	lock_request_cancel(waiter.request, -EINTR);
+	fs_unlock(t->b.fs);
+	assert_int_equal(outcome_wait(&waiter.outcome), -EINTR);
+	assert_int_equal(unlock(asked_of_a(t), 1, 0, 9), 0);
+	assert_int_equal(lock(asked_of_a(t), 1, 0, 9, true), 0);
+}
+
+static void who_stops_while_the_store_is_asked_does_not_keep_it(void **state)
+{
+	struct two *t = *state;
+	struct asked waiter = asked_of_b(t), after = asked_of_b(t);
+
+	assert_int_equal(lock(asked_of_b(t), 2, 100, 109, true), 0);
+	fault_add(t->b.store, &(struct fault_rule){.call = FAULT_LOCK, .kind = FAULT_HOLD, .nth = 1});
+	begin_waiting(&waiter, 1, 0, 9, true);
+	assert_int_equal(fault_wait_held(t->b.store, FAULT_LOCK, 1, WAIT_MS), 0);
+	fs_lock(t->b.fs);
+	lock_request_cancel(waiter.request, -EINTR);
+	fs_unlock(t->b.fs);
+	assert_int_equal(outcome_wait(&waiter.outcome), -EINTR);
+	fault_clear(t->b.store);
+	assert_int_equal(fault_release(t->b.store, FAULT_LOCK), 1);
+	/* It was granted, and taken back before this one is done. */
+	begin_waiting(&after, 3, 50, 59, true);
+	assert_int_equal(outcome_wait(&after.outcome), 0);
+	assert_int_equal(lock(asked_of_a(t), 1, 0, 9, true), 0);
+	assert_int_equal(lock(asked_of_a(t), 1, 100, 100, true), -EAGAIN);
+}
+
+static void two_mounts_that_share_a_flock_and_both_want_it_alone_do_not_wait_for_each_other(void **state)
+{
+	struct two *t = *state;
+	struct asked one = asked_of_a(t), two = asked_of_b(t), over;
+	struct lock_want want = want_of(1, 0, INT64_MAX, true);
+
+	want.sleep = true;
+	assert_int_equal(lock_flock(asked_of_a(t), 1, false), 0);
+	assert_int_equal(lock_flock(asked_of_b(t), 1, false), 0);
+	ask(&one, FLOCK, &want);
+	wait_until_away(t->a->store, 1);
+	ask(&two, FLOCK, &want);
+	/* One of them has it, whichever, and the other one then. */
+	while (!is_done(&one.outcome) && !is_done(&two.outcome))
+		(void)usleep(1000);
+	want.kind = LOCK_CLEAR;
+	over = is_done(&one.outcome) ? asked_of_a(t) : asked_of_b(t);
+	ask(&over, FLOCK, &want);
+	assert_int_equal(outcome_wait(&one.outcome), 0);
+	assert_int_equal(outcome_wait(&two.outcome), 0);
+	assert_int_equal(outcome_wait(&over.outcome), 0);
+}
+
+static void a_flock_that_cannot_be_converted_at_once_is_given_up_as_on_a_local_disk(void **state)
+{
+	struct two *t = *state;
+
+	assert_int_equal(lock_flock(asked_of_a(t), 1, false), 0);
+	assert_int_equal(lock_flock(asked_of_b(t), 1, false), 0);
+	assert_int_equal(lock_flock(asked_of_a(t), 1, true), -EAGAIN);
+	/* The other one finds nobody. What is owed to the store for it comes before what is asked next. */
+	assert_int_equal(lock(asked_of_a(t), 9, 0, 0, false), 0);
+	while (lock_flock(asked_of_b(t), 1, true) == -EAGAIN)
+		assert_int_equal(lock_flock(asked_of_b(t), 1, false), 0);
+}
+
+static void the_locks_of_an_open_file_go_with_it(void **state)
+{
+	struct two *t = *state;
+	struct asked closes = asked_of_a(t);
+	const struct lock_want want = {.kind = LOCK_CLEAR_FILE, .lock = {.via = 1}};
+
+	assert_int_equal(lock(asked_of_a(t), 1, 0, 9, true), 0);
+	assert_int_equal(lock(asked_of_a(t), 2, 10, 19, true), 0);
+	ask(&closes, POSIX, &want);
+	assert_int_equal(outcome_wait(&closes.outcome), 0);
+	assert_int_equal(lock(asked_of_b(t), 1, 0, 9, true), 0);
+	assert_int_equal(lock(asked_of_b(t), 1, 10, 19, true), -EAGAIN);
+}
+
+/* -- what goes with a lock -- */
+
+static size_t read_b(struct two *t, char *ret, size_t size)
+{
+	struct fixture b = {.fs = t->b.fs, .inode = t->b.inode};
+
+	return read_at(&b, 0, ret, size, false);
+}
+
+static void who_gets_the_lock_sees_what_was_written_before_it_was_let_go(void **state)
+{
+	struct two *t = *state;
+	char data[4];
+
+	for (int round = 0; round < 5; round++) {
+		const char byte = (char)('a' + round);
+
+		assert_int_equal(lock(asked_of_a(t), 1, 0, 0, true), 0);
+		fs_lock(t->a->fs);
+		assert_int_equal(flush_write(t->a->fs, t->a->inode,
+					 &(struct flush_data){.at = round % 2, .from = &byte, .size = 1}),
+			0);
+		fs_unlock(t->a->fs);
+		assert_int_equal(unlock(asked_of_a(t), 1, 0, 0), 0);
+		assert_int_equal(lock(asked_of_b(t), 1, 0, 0, false), 0);
+		assert_true(read_b(t, data, sizeof(data)) > (size_t)(round % 2));
+		assert_int_equal(data[round % 2], byte);
+		assert_int_equal(unlock(asked_of_b(t), 1, 0, 0), 0);
+	}
+}
+
+static void what_is_dirty_stays_so_while_nothing_exclusive_is_let_go_of(void **state)
+{
+	struct two *t = *state;
+
+	assert_int_equal(lock(asked_of_a(t), 1, 0, 0, true), 0);
+	write_at(t->a, 0, 10);
+	assert_int_equal(lock(asked_of_a(t), 1, 10, 10, true), 0);
+	fs_lock(t->a->fs);
+	assert_true(file_is_dirty(t->a->inode->file));
+	fs_unlock(t->a->fs);
+	assert_int_equal(lock(asked_of_a(t), 1, 0, 0, false), 0);
+	fs_lock(t->a->fs);
+	assert_false(file_is_dirty(t->a->inode->file));
+	fs_unlock(t->a->fs);
+}
+
+/* -- failures -- */
+
+static void a_store_that_does_not_answer_gives_no_locks_and_is_told_later_what_is_held(void **state)
+{
+	struct two *t = *state;
+
+	fault_add(t->a->store, &(struct fault_rule){.call = FAULT_LOCK, .kind = FAULT_LOSE, .nth = 1, .error = -EIO});
+	assert_int_equal(lock(asked_of_a(t), 1, 0, 9, true), -ENOLCK);
+	/* It happened all the same. */
+	assert_int_equal(lock(asked_of_b(t), 1, 0, 9, true), -EAGAIN);
+	fs_lock(t->a->fs);
+	shared_locks_reached(t->a->fs, 0);
+	fs_unlock(t->a->fs);
+	while (lock(asked_of_b(t), 1, 0, 9, true) == -EAGAIN)
+		(void)usleep(1000);
+	assert_int_equal(lock(asked_of_a(t), 1, 0, 0, true), -EAGAIN);
+}
+
+static void an_unlock_is_done_here_when_the_store_is_away(void **state)
+{
+	struct two *t = *state;
+
+	assert_int_equal(lock(asked_of_a(t), 1, 0, 9, true), 0);
+	fault_add(t->a->store, &(struct fault_rule){.call = FAULT_LOCK, .kind = FAULT_FAIL, .nth = 1, .error = -EIO});
+	assert_int_equal(unlock(asked_of_a(t), 1, 0, 9), 0);
+	assert_int_equal(lock(asked_of_a(t), 2, 0, 9, true), 0);
+	assert_int_equal(unlock(asked_of_a(t), 2, 0, 9), 0);
+	assert_int_equal(lock(asked_of_b(t), 1, 0, 9, true), 0);
+}
+
+static void whoever_has_the_file_open_when_its_locks_are_lost_is_told_and_what_was_written_is_dropped(void **state)
+{
+	struct two *t = *state;
+	struct fixture b = {.fs = t->b.fs, .inode = t->b.inode};
+	struct handle *after;
+	char data[4];
+
+	assert_int_equal(lock(asked_of_b(t), 1, 0, 0, true), 0);
+	write_at(&b, 0, 4);
+	store_mem_lose_locks(t->b.memory);
+	assert_int_equal(lock(asked_of_a(t), 1, 0, 0, true), 0);
+	/* What goes to the store before the mount knows is refused there. */
+	assert_true(sync_file(&b) < 0);
+	assert_int_equal(read_at(t->a, 0, data, 4, false), 0);
+	fs_lock(t->b.fs);
+	shared_locks_reached(t->b.fs, 1);
+	assert_true(atomic_load(&t->b.handle->locks_lost));
+	assert_false(file_is_dirty(t->b.inode->file));
+	assert_int_equal(flush_take_error(t->b.inode->file, &t->b.handle->error_seen), -EIO);
+	after = handle_new(t->b.fs, t->b.inode, O_RDWR);
+	assert_false(atomic_load(&after->locks_lost));
+	handle_free(t->b.fs, after);
+	fs_unlock(t->b.fs);
+	/* A new life: another one who opens it locks and writes. */
+	assert_int_equal(lock(asked_of_b(t), 2, 0, 0, true), -EAGAIN);
+	assert_int_equal(unlock(asked_of_a(t), 1, 0, 0), 0);
+	assert_int_equal(lock(asked_of_b(t), 2, 0, 0, true), 0);
+	write_at(&b, 0, 4);
+	assert_int_equal(sync_file(&b), 0);
+}
+
+static void a_lock_that_is_asked_for_is_the_first_to_hear_that_the_others_are_lost(void **state)
+{
+	struct two *t = *state;
+
+	assert_int_equal(lock(asked_of_b(t), 1, 0, 0, true), 0);
+	store_mem_lose_locks(t->b.memory);
+	assert_int_equal(lock(asked_of_b(t), 1, 10, 19, true), -EIO);
+	assert_true(atomic_load(&t->b.handle->locks_lost));
+	assert_int_equal(lock(asked_of_a(t), 1, 0, 19, true), 0);
+}
+
+#define with_two(test) cmocka_unit_test_setup_teardown(test, setup_two, teardown_two)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		with_two(what_one_mount_holds_the_other_does_not_get),
+		with_two(what_changes_nothing_for_others_is_not_asked_for),
+		with_two(who_waits_for_another_mount_gets_it_when_that_lets_go),
+		with_two(those_who_want_the_same_wait_at_the_store_as_one),
+		with_two(who_stops_waiting_does_not_get_it),
+		with_two(who_stops_while_the_store_is_asked_does_not_keep_it),
+		with_two(two_mounts_that_share_a_flock_and_both_want_it_alone_do_not_wait_for_each_other),
+		with_two(a_flock_that_cannot_be_converted_at_once_is_given_up_as_on_a_local_disk),
+		with_two(the_locks_of_an_open_file_go_with_it),
+		with_two(who_gets_the_lock_sees_what_was_written_before_it_was_let_go),
+		with_two(what_is_dirty_stays_so_while_nothing_exclusive_is_let_go_of),
+		with_two(a_store_that_does_not_answer_gives_no_locks_and_is_told_later_what_is_held),
+		with_two(an_unlock_is_done_here_when_the_store_is_away),
+		with_two(whoever_has_the_file_open_when_its_locks_are_lost_is_told_and_what_was_written_is_dropped),
+		with_two(a_lock_that_is_asked_for_is_the_first_to_hear_that_the_others_are_lost),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

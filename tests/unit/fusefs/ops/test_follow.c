@@ -1,0 +1,319 @@
+#include "fusefs/ops/follow.h"
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "fusefs/store/testing/store_fault.h"
+#include "fusefs/store/testing/store_mem.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+struct fixture {
+	struct mem_drive *drive;
+	struct store *store, *other; /* the follower's, which fails on purpose, and another mount's */
+	struct follow *follow;
+	/* What the follower told, under lock. */
+	pthread_mutex_t lock;
+	pthread_cond_t told;
+	bool used;
+	int64_t sent_ns;
+	unsigned answers, resets, own, foreign, asked;
+	int64_t seq;
+	int64_t held[2];
+	size_t held_count;
+	bool batch_over;
+};
+
+static void on_changes(void *cookie, const struct store_changes *changes, int64_t sent_ns)
+{
+	struct fixture *f = cookie;
+
+	pthread_mutex_lock(&f->lock);
+	f->answers++;
+	f->resets += changes->reset;
+	assert_true(sent_ns >= f->sent_ns && sent_ns <= clock_boot_ns());
+	f->sent_ns = sent_ns;
+	for (size_t i = 0; i < changes->count; i++) {
+		if (changes->list[i].own)
+			f->own++;
+		else
+			f->foreign++;
+		assert_int_equal(changes->list[i].seq, f->seq + 1);
+		f->seq = changes->list[i].seq;
+	}
+	f->seq = changes->last.seq;
+	pthread_cond_broadcast(&f->told);
+	pthread_mutex_unlock(&f->lock);
+}
+
+static bool in_use(void *cookie)
+{
+	struct fixture *f = cookie;
+	bool used;
+
+	pthread_mutex_lock(&f->lock);
+	used = f->used;
+	pthread_mutex_unlock(&f->lock);
+	return used;
+}
+
+static size_t on_held(void *cookie, int64_t *ids, size_t max)
+{
+	struct fixture *f = cookie;
+	size_t count;
+
+	assert_true(max >= 2);
+	pthread_mutex_lock(&f->lock);
+	count = f->held_count;
+	f->asked++;
+	pthread_cond_broadcast(&f->told);
+	memcpy(ids, f->held, count * sizeof(*ids));
+	pthread_mutex_unlock(&f->lock);
+	return count;
+}
+
+/* Until *what is at least that; fails after ten seconds. */
+static void wait_told(struct fixture *f, const unsigned *what, unsigned count)
+{
+	struct timespec until;
+	int r = 0;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 120; /* only reached when something hangs */
+	pthread_mutex_lock(&f->lock);
+	while (*what < count && r == 0)
+		r = pthread_cond_timedwait(&f->told, &f->lock, &until);
+	assert_true(*what >= count);
+	pthread_mutex_unlock(&f->lock);
+}
+
+static unsigned told(struct fixture *f, const unsigned *what)
+{
+	unsigned value;
+
+	pthread_mutex_lock(&f->lock);
+	value = *what;
+	pthread_mutex_unlock(&f->lock);
+	return value;
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	struct store *memory;
+
+	pthread_mutex_init(&f->lock, NULL);
+	pthread_cond_init(&f->told, NULL);
+	assert_int_equal(mem_drive_new(7, 0, &f->drive), 0);
+	assert_int_equal(store_mem_new(f->drive, &memory), 0);
+	assert_int_equal(store_fault_new(memory, &f->store), 0);
+	assert_int_equal(store_mem_new(f->drive, &f->other), 0);
+	*state = f;
+	return 0;
+}
+
+static void start(struct fixture *f, struct store_position since)
+{
+	const struct follow_options options = {
+		.store = f->store,
+		.since = since,
+		.on_changes = on_changes,
+		.in_use = in_use,
+		.held = on_held,
+		.cookie = f,
+	};
+
+	f->seq = since.seq;
+	assert_int_equal(follow_new(&options, &f->follow), 0);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	follow_free(f->follow);
+	f->store->ops->free(f->store);
+	f->other->ops->free(f->other);
+	mem_drive_free(f->drive);
+	pthread_cond_destroy(&f->told);
+	pthread_mutex_destroy(&f->lock);
+	free(f);
+	return 0;
+}
+
+static void on_batch(void *cookie, int error, const struct store_batch_reply *reply)
+{
+	struct fixture *f = cookie;
+
+	(void)reply;
+	assert_int_equal(error, 0);
+	pthread_mutex_lock(&f->lock);
+	f->batch_over = true;
+	pthread_cond_broadcast(&f->told);
+	pthread_mutex_unlock(&f->lock);
+}
+
+static void change(struct fixture *f, struct store *through, const char *name)
+{
+	struct op op = {.kind = OP_CREATE, .parent = ITEM_ROOT(7), .name = span_str(name), .mode = S_IFREG | 0644};
+
+	f->batch_over = false;
+	through->ops->batch(through, &op, 1, on_batch, f);
+	pthread_mutex_lock(&f->lock);
+	while (!f->batch_over)
+		pthread_cond_wait(&f->told, &f->lock);
+	pthread_mutex_unlock(&f->lock);
+}
+
+static void follow_is_answered_at_once_then_waits(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f, (struct store_position){1, 0});
+	wait_told(f, &f->answers, 1);
+	assert_int_equal(follow_silent_ms(f->follow), 0);
+	assert_int_equal(told(f, &f->foreign) + told(f, &f->own), 0);
+}
+
+static void follow_tells_changes_of_others_and_our_own_in_order(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f, (struct store_position){1, 0});
+	change(f, f->other, "a");
+	change(f, f->other, "b");
+	wait_told(f, &f->foreign, 2);
+	change(f, f->store, "c"); /* through the store that the follower uses */
+	wait_told(f, &f->own, 1);
+	assert_int_equal(told(f, &f->foreign), 2);
+}
+
+static void follow_of_a_forgotten_journal_resets_and_goes_on(void **state)
+{
+	struct fixture *f = *state;
+
+	change(f, f->other, "a");
+	mem_drive_forget(f->drive);
+	start(f, (struct store_position){1, 0});
+	wait_told(f, &f->resets, 1);
+	change(f, f->other, "b");
+	wait_told(f, &f->foreign, 1);
+	assert_int_equal(told(f, &f->resets), 1);
+}
+
+static void follow_names_what_is_held_and_a_new_one_soon(void **state)
+{
+	struct fixture *f = *state;
+
+	/* The second poll is a long one: it is under way when the new one comes. */
+	fault_add(f->store, &(struct fault_rule){.call = FAULT_POLL, .kind = FAULT_HOLD, .nth = 2});
+	start(f, (struct store_position){1, 0});
+	assert_int_equal(fault_wait_held(f->store, FAULT_POLL, 1, 10000), 0);
+	fault_clear(f->store);
+	fault_add(f->store, &(struct fault_rule){.call = FAULT_POLL, .kind = FAULT_HOLD, .nth = 1});
+	assert_int_equal(fault_release(f->store, FAULT_POLL), 1);
+	pthread_mutex_lock(&f->lock);
+	f->held[0] = ITEM_ID(7, 99);
+	f->held_count = 1;
+	f->asked = 0;
+	pthread_mutex_unlock(&f->lock);
+	follow_held_changed(f->follow);
+	assert_int_equal(fault_wait_held(f->store, FAULT_POLL, 1, 10000), 0);
+	fault_release(f->store, FAULT_POLL);
+	assert_int_equal(told(f, &f->asked), 1);
+	assert_int_equal(told(f, &f->answers), 1); /* nothing changed: the long poll ended only for this */
+}
+
+static void follow_says_since_when_it_fails_and_goes_on_where_it_was(void **state)
+{
+	struct fixture *f = *state;
+
+	fault_add(f->store, &(struct fault_rule){.call = FAULT_POLL, .kind = FAULT_FAIL, .error = -ECONNREFUSED});
+	start(f, (struct store_position){1, 0});
+	wait_told(f, &f->asked, 4);
+	assert_true(
+		follow_silent_ms(f->follow) >= FOLLOW_PAUSE_MIN_MS); /* three polls failed, with a pause behind each */
+	assert_int_equal(told(f, &f->answers), 0);
+	change(f, f->other, "meanwhile");
+	fault_clear(f->store);
+	wait_told(f, &f->foreign, 1);
+	wait_told(f, &f->answers, 1);
+	assert_int_equal(told(f, &f->resets), 0); /* the journal reaches back */
+}
+
+/* Changed with the lock that in_use takes. */
+static void use(struct fixture *f, bool used)
+{
+	pthread_mutex_lock(&f->lock);
+	f->used = used;
+	pthread_mutex_unlock(&f->lock);
+}
+
+static void follow_of_a_mount_in_use_is_answered_again_and_again(void **state)
+{
+	struct fixture *f = *state;
+
+	use(f, true);
+	start(f, (struct store_position){1, 0});
+	wait_told(f, &f->answers, 4); /* within ten seconds: a long poll takes twenty */
+	assert_int_equal(told(f, &f->foreign) + told(f, &f->own), 0);
+}
+
+static void follow_that_is_idle_is_woken_by_who_needs_to_know(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f, (struct store_position){1, 0});
+	wait_told(f, &f->asked, 2); /* the second poll is a long one */
+	assert_int_equal(told(f, &f->answers), 1);
+	use(f, true);
+	follow_wake(f->follow);
+	wait_told(f, &f->answers, 3);
+}
+
+static void follow_survives_short_failures_unnoticed(void **state)
+{
+	struct fixture *f = *state;
+
+	fault_add(f->store,
+		&(struct fault_rule){
+			.call = FAULT_POLL, .kind = FAULT_FAIL, .nth = 1, .times = 3, .error = -ECONNRESET});
+	start(f, (struct store_position){1, 0});
+	change(f, f->other, "a");
+	wait_told(f, &f->foreign, 1);
+}
+
+static void follow_free_ends_the_poll_under_way(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f, (struct store_position){1, 0});
+	wait_told(f, &f->answers, 1);
+	follow_free(f->follow);
+	f->follow = NULL;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(follow_is_answered_at_once_then_waits),
+		TEST(follow_tells_changes_of_others_and_our_own_in_order),
+		TEST(follow_of_a_forgotten_journal_resets_and_goes_on),
+		TEST(follow_names_what_is_held_and_a_new_one_soon),
+		TEST(follow_says_since_when_it_fails_and_goes_on_where_it_was),
+		TEST(follow_of_a_mount_in_use_is_answered_again_and_again),
+		TEST(follow_that_is_idle_is_woken_by_who_needs_to_know),
+		TEST(follow_survives_short_failures_unnoticed),
+		TEST(follow_free_ends_the_poll_under_way),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,391 @@
+/* Batches of which the mount does not know whether they happened, and sessions that are replaced because of them. */
+#include "tests/unit/fusefs/store/http/store_http_fixture.h"
+
+#include "common/base/error.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+/* What the store says to a batch, once, and then that all is well. */
+static void refuse_once(struct fake_gateway *g, int status, const char *header, const char *problem)
+{
+	fake_add(g,
+		&(struct fake_answer){.method = "POST",
+			.target = OPS,
+			.times = 1,
+			.status = status,
+			.type = PROBLEM,
+			.header = header,
+			.body = problem});
+	fake_add(g,
+		&(struct fake_answer){
+			.method = "POST", .target = OPS, .status = 200, .type = JSON, .body = ONE_RESULT});
+}
+
+static bool replaces(struct fake_gateway *g, size_t n, const char *session)
+{
+	const struct fake_request *r = fake_request(g, "POST", "/sessions", n);
+	char field[64];
+
+	(void)snprintf(field, sizeof(field), "\"replaces\":\"%s\"", session);
+	return r && r->body && strstr(r->body, field);
+}
+
+static void number_of_which_the_store_says_nothing_is_not_given_again(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a;
+
+	refuse_once(f->a, 413, NULL, "{\"type\":\"/problems/too-large\"}");
+	assert_int_equal(run_batch(f, &a), -E2BIG);
+	assert_int_equal(run_batch(f, &a), 0);
+	assert_true(replaces(f->a, 1, FAKE_SESSION));
+	assert_string_equal(fake_request(f->a, "POST", OPS, 1)->session, "42");
+	assert_string_equal(fake_request(f->a, "POST", OPS, 1)->batch, "1");
+	assert_int_equal(store_http_in_doubt(f->store), 0);
+}
+
+static void number_that_nobody_took_stays_with_its_batch(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a;
+
+	refuse_once(f->a, 503, NULL, "{\"type\":\"/problems/unavailable\"}");
+	fake_add(f->b,
+		&(struct fake_answer){
+			.method = "POST", .target = OPS, .status = 200, .type = JSON, .body = ONE_RESULT});
+	assert_int_equal(run_batch(f, &a), 0);
+	assert_string_equal(fake_request(f->b, "POST", OPS, 0)->batch, "1");
+	assert_int_equal(fake_count(f->a, "POST", "/sessions") + fake_count(f->b, "POST", "/sessions"), 1);
+}
+
+static void batch_whose_number_is_wrong_goes_under_a_session_that_replaces_this_one(void **state)
+{
+	static const struct {
+		int status;
+		const char *problem;
+	} cases[] = {{422, "{\"type\":\"/problems/key-reused\"}"}, {409, "{\"type\":\"/problems/out-of-order\"}"}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fixture *f;
+		struct answer a;
+
+		assert_int_equal(http_setup(state), 0);
+		f = *state;
+		refuse_once(f->a, cases[i].status, NULL, cases[i].problem);
+		assert_int_equal(run_batch(f, &a), 0);
+		assert_true(replaces(f->a, 1, FAKE_SESSION));
+		assert_string_equal(fake_request(f->a, "POST", OPS, 1)->session, "42");
+		assert_string_equal(fake_request(f->a, "POST", OPS, 1)->batch, "1");
+		assert_int_equal(http_teardown(state), 0);
+	}
+}
+
+static void batch_of_a_session_that_is_gone_goes_under_a_new_one(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a;
+
+	fake_add(f->a,
+		&(struct fake_answer){.method = "POST",
+			.target = OPS,
+			.times = 1,
+			.status = 410,
+			.type = PROBLEM,
+			.body = "{\"type\":\"/problems/session-gone\"}"});
+	fake_add(f->a,
+		&(struct fake_answer){
+			.method = "POST", .target = OPS, .status = 200, .type = JSON, .body = ONE_RESULT});
+	assert_int_equal(run_batch(f, &a), 0);
+	assert_string_equal(fake_request(f->a, "POST", OPS, 1)->session, "42");
+	assert_string_equal(fake_request(f->a, "POST", OPS, 1)->batch, "1");
+	assert_int_equal(store_http_in_doubt(f->store), 0);
+}
+
+static const struct fake_answer ANOTHER_SESSION = {.method = "POST",
+	.target = "/sessions",
+	.status = 201,
+	.type = JSON,
+	.header = "Nephos-Seq: 1.12",
+	.body = "{\"session\":\"77\",\"timeout_s\":600}"};
+
+/* The answer is cut at one gateway; at the other one the session is gone, and the journal says this (status 0: nothing fits). */
+static void lose_answer_and_session(struct fixture *f, int status, const char *journal)
+{
+	fake_add(f->a, &(struct fake_answer){.method = "POST", .target = OPS, .kind = FAKE_CUT, .times = 1});
+	fake_add(f->b,
+		&(struct fake_answer){.method = "POST",
+			.target = OPS,
+			.times = 1,
+			.status = 410,
+			.type = PROBLEM,
+			.body = "{\"type\":\"/problems/session-gone\"}"});
+	fake_add(f->b, &ANOTHER_SESSION);
+	fake_add(f->b,
+		&(struct fake_answer){
+			.method = "GET", .target = "/changes?", .status = status, .type = JSON, .body = journal});
+	fake_add(f->b,
+		&(struct fake_answer){
+			.method = "POST", .target = OPS, .status = 200, .type = JSON, .body = ONE_RESULT});
+}
+
+#define ENTRY(seq, key)   \
+	"{\"seq\":\"" seq \
+	"\",\"op\":\"create\",\"id\":\"30064771077\",\"parent\":\"30064771073\",\"name\":\"x\",\"key\":\"" key "\"}"
+#define JOURNAL(entries, last) "{\"changes\":[" entries "],\"last\":\"" last "\",\"incarnation\":\"1\"}"
+
+static void batch_in_doubt_that_happened_before_its_session_was_gone_is_answered_from_the_journal(void **state)
+{
+	struct fixture *f = *state;
+	const struct item made = some_item(5, "x"),
+			  folder = {.id = ROOT, .parent = ROOT, .mode = S_IFDIR | 0755, .nlink = 2};
+	struct answer a;
+	char *page, *folder_page;
+
+	lose_answer_and_session(f, 200, JOURNAL(ENTRY("11", "40/1") "," ENTRY("12", FAKE_SESSION "/1"), "12"));
+	answer_page(f->b, "/items/30064771077", &made, 1, &page);
+	answer_page(f->b, "/items/30064771073", &folder, 1, &folder_page);
+	assert_int_equal(run_batch(f, &a), 0);
+	assert_true(a.has_reply);
+	assert_int_equal(a.count, 1);
+	assert_int_equal(a.id, made.id);
+	assert_int_equal(a.item.id, made.id);
+	assert_string_equal(a.name, "x");
+	assert_int_equal(a.first, ROOT); /* the folder it changed */
+	assert_int_equal(store_http_in_doubt(f->store), 0);
+	assert_int_equal(fake_count(f->a, "POST", OPS) + fake_count(f->b, "POST", OPS), 2);
+	free(page);
+	free(folder_page);
+}
+
+static void batch_in_doubt_that_did_not_happen_before_its_session_was_gone_is_sent_again(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a;
+
+	lose_answer_and_session(f, 200, JOURNAL(ENTRY("11", "40/1") "," ENTRY("12", FAKE_SESSION "/2"), "12"));
+	assert_int_equal(run_batch(f, &a), 0);
+	assert_int_equal(a.id, ITEM_ID(FAKE_DRIVE, 2));
+	assert_int_equal(store_http_in_doubt(f->store), 0);
+	assert_int_equal(fake_count(f->b, "POST", "/sessions"), 1);
+	assert_int_equal(fake_count(f->b, "POST", OPS), 2);
+	assert_string_equal(fake_request(f->b, "POST", OPS, 1)->batch, "1");
+}
+
+static void batch_in_doubt_whose_session_was_renewed_meanwhile_is_looked_up_too(void **state)
+{
+	struct fixture *f = *state;
+	const struct op op = some_op();
+	struct answer a, poll;
+
+	fake_add(f->a, &(struct fake_answer){.method = "POST", .target = OPS, .kind = FAKE_CUT, .times = 1});
+	fake_add(f->b, &(struct fake_answer){.method = "POST", .target = OPS, .kind = FAKE_HOLD});
+	fake_add(f->b,
+		&(struct fake_answer){.method = "POST",
+			.target = "/changes",
+			.status = 410,
+			.type = PROBLEM,
+			.body = "{\"type\":\"/problems/session-gone\"}"});
+	fake_add(f->b, &ANOTHER_SESSION);
+	fake_add(f->a,
+		&(struct fake_answer){.method = "GET",
+			.target = "/changes?",
+			.status = 200,
+			.type = JSON,
+			.body = JOURNAL("", "10")});
+	fake_add(f->a,
+		&(struct fake_answer){
+			.method = "POST", .target = OPS, .status = 200, .type = JSON, .body = ONE_RESULT});
+	answer_init(&a);
+	answer_init(&poll);
+	f->store->ops->batch(f->store, &op, 1, on_batch, &a);
+	fake_wait(f->b, "POST", OPS, 1);
+	f->store->ops->poll(f->store, f->drive.at, 0, NULL, 0, on_poll, &poll);
+	assert_int_equal(answer_wait(&poll), -ERR_SESSION_GONE);
+	fake_wait(f->b, "POST", "/sessions", 1);
+	fake_stop(f->b);
+	f->b = NULL;
+	assert_int_equal(answer_wait(&a), 0);
+	assert_int_equal(fake_count(f->a, "GET", "/changes?"), 1);
+	assert_string_equal(fake_request(f->a, "POST", OPS, 0)->session, FAKE_SESSION);
+	assert_string_not_equal(fake_request(f->a, "POST", OPS, 1)->session, FAKE_SESSION);
+	assert_string_equal(fake_request(f->a, "POST", OPS, 1)->batch, "1");
+}
+
+/* The first answer that comes is not the first that was given: the gateway says so. */
+static void batch_that_the_gateway_sent_twice_is_not_taken_for_one_that_did_not_happen(void **state)
+{
+	struct fixture *f = *state;
+	const struct item made = some_item(5, "x");
+	struct answer a;
+	char *page;
+
+	refuse_once(f->a, 410, "Nephos-Attempts: 2", "{\"type\":\"/problems/session-gone\"}");
+	fake_add(f->a,
+		&(struct fake_answer){.method = "GET",
+			.target = "/changes?",
+			.status = 200,
+			.type = JSON,
+			.body = JOURNAL(ENTRY("11", FAKE_SESSION "/1"), "11")});
+	answer_page(f->a, "/items/30064771077", &made, 1, &page);
+	assert_int_equal(run_batch(f, &a), 0);
+	assert_int_equal(a.id, made.id);
+	assert_int_equal(fake_count(f->a, "POST", OPS), 1);
+	assert_true(replaces(f->a, 1, FAKE_SESSION));
+	free(page);
+}
+
+/* A refusal that is not said under the number is no answer to what may have happened before. */
+static void batch_in_doubt_that_is_refused_on_the_way_is_looked_up(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a;
+
+	fake_add(f->a, &(struct fake_answer){.method = "POST", .target = OPS, .kind = FAKE_CUT, .times = 1});
+	refuse_once(f->b, 403, NULL, "{\"type\":\"/problems/forbidden\",\"errno\":\"EACCES\"}");
+	fake_add(f->b, &ANOTHER_SESSION);
+	fake_add(f->b,
+		&(struct fake_answer){.method = "GET",
+			.target = "/changes?",
+			.status = 200,
+			.type = JSON,
+			.body = JOURNAL("", "10")});
+	assert_int_equal(run_batch(f, &a), 0);
+	assert_true(replaces(f->b, 0, FAKE_SESSION));
+	assert_string_equal(fake_request(f->b, "POST", OPS, 1)->session, "77");
+}
+
+/* Only the answers to batches are lost: the session is replaced before the caller's time is over, and what happened is told. */
+static void batch_whose_answers_are_all_lost_is_fenced_and_looked_up_in_time(void **state)
+{
+	struct fixture *f = *state;
+	const struct item made = some_item(5, "x");
+	const char *urls[1];
+	struct answer a;
+	char *page;
+
+	f->a = fake_start(0);
+	urls[0] = fake_url(f->a);
+	assert_int_equal(open_store(f, urls, 1, 0, NULL), 0);
+	fake_add(f->a, &(struct fake_answer){.method = "POST", .target = OPS, .kind = FAKE_CUT});
+	fake_add(f->a,
+		&(struct fake_answer){.method = "GET",
+			.target = "/changes?",
+			.status = 200,
+			.type = JSON,
+			.body = JOURNAL(ENTRY("11", FAKE_SESSION "/1"), "11")});
+	answer_page(f->a, "/items/30064771077", &made, 1, &page);
+	assert_int_equal(run_batch(f, &a), 0);
+	assert_int_equal(a.id, made.id);
+	assert_true(replaces(f->a, 1, FAKE_SESSION));
+	assert_int_equal(store_http_in_doubt(f->store), 0);
+	free(page);
+}
+
+/* Nothing can be reached: the batch is given up, and what comes next waits for the replacement, which is one however often it is tried. */
+static void batch_given_up_is_fenced_before_anything_else_is_sent(void **state)
+{
+	struct fixture *f = *state;
+	const char *urls[1];
+	struct answer a;
+
+	f->a = fake_start(0);
+	urls[0] = fake_url(f->a);
+	assert_int_equal(open_store(f, urls, 1, 400, NULL), 0);
+	fake_add(f->a, &(struct fake_answer){.method = "POST", .target = OPS, .kind = FAKE_CUT, .times = 1});
+	fake_add(f->a, &(struct fake_answer){.method = "POST", .target = OPS, .times = 1000, .status = 504});
+	fake_add(f->a, &(struct fake_answer){.method = "POST", .target = "/sessions", .kind = FAKE_CUT, .times = 3});
+	fake_add(f->a, &(struct fake_answer){.method = "POST", .target = "/sessions", .times = 1000, .status = 504});
+	assert_int_equal(run_batch(f, &a), -ERR_IN_DOUBT);
+	assert_false(a.has_reply);
+	assert_int_equal(store_http_in_doubt(f->store), 1);
+	const size_t sent = fake_count(f->a, "POST", OPS);
+	assert_int_equal(run_batch(f, &a), -ERR_NO_GATEWAY);
+	assert_int_equal(fake_count(f->a, "POST", OPS), sent);
+	assert_int_equal(store_http_in_doubt(f->store), 1);
+	for (size_t i = 1; i < fake_count(f->a, "POST", "/sessions"); i++) {
+		assert_true(replaces(f->a, i, FAKE_SESSION));
+		assert_string_equal(fake_request(f->a, "POST", "/sessions", i)->key,
+			fake_request(f->a, "POST", "/sessions", 1)->key);
+	}
+}
+
+static void document_without_a_name_is_asked_for_again_when_the_session_was_replaced(void **state)
+{
+	struct fixture *f = *state;
+	const struct item held = some_item(5, "x");
+	struct answer a, item;
+	char *page;
+
+	refuse_once(f->a, 413, NULL, "{\"type\":\"/problems/too-large\"}");
+	assert_int_equal(run_batch(f, &a), -E2BIG);
+	fake_add(f->a,
+		&(struct fake_answer){.method = "GET",
+			.target = "/items/30064771077",
+			.times = 1,
+			.status = 404,
+			.type = PROBLEM,
+			.body = "{\"type\":\"/problems/not-found\"}"});
+	answer_page(f->a, "/items/30064771077", &held, 1, &page);
+	answer_init(&item);
+	f->store->ops->item(f->store, held.id, on_item, &item);
+	assert_int_equal(answer_wait(&item), 0);
+	assert_string_equal(fake_request(f->a, "GET", "/items/30064771077", 0)->session, FAKE_SESSION);
+	assert_string_equal(fake_request(f->a, "GET", "/items/30064771077", 1)->session, "42");
+	free(page);
+}
+
+static void batch_in_doubt_that_the_journal_cannot_tell_of_fails_and_is_not_sent_again(void **state)
+{
+	static const struct {
+		int status;
+		const char *journal;
+	} cases[] = {{410, "{\"type\":\"/problems/gone\"}"}, {200, "[]"},
+		{200, "{\"changes\":[],\"last\":\"12\",\"incarnation\":\"2\"}"},
+		{200, JOURNAL(ENTRY("11", FAKE_SESSION "/1") "," ENTRY("12", FAKE_SESSION "/1"), "12")}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fixture *f;
+		struct answer a;
+
+		assert_int_equal(http_setup(state), 0);
+		f = *state;
+		lose_answer_and_session(f, cases[i].status, cases[i].journal);
+		assert_int_equal(run_batch(f, &a), -ERR_IN_DOUBT);
+		assert_false(a.has_reply);
+		assert_int_equal(store_http_in_doubt(f->store), 1);
+		assert_int_equal(fake_count(f->b, "POST", OPS), 1);
+		assert_int_equal(run_batch(f, &a), 0);
+		assert_int_equal(http_teardown(state), 0);
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, http_setup, http_teardown)
+#define TEST_BARE(name) cmocka_unit_test_setup_teardown(name, http_setup_bare, http_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(number_of_which_the_store_says_nothing_is_not_given_again),
+		TEST(number_that_nobody_took_stays_with_its_batch),
+		cmocka_unit_test(batch_whose_number_is_wrong_goes_under_a_session_that_replaces_this_one),
+		TEST(batch_of_a_session_that_is_gone_goes_under_a_new_one),
+		TEST(batch_in_doubt_that_happened_before_its_session_was_gone_is_answered_from_the_journal),
+		TEST(batch_in_doubt_that_did_not_happen_before_its_session_was_gone_is_sent_again),
+		TEST(batch_in_doubt_whose_session_was_renewed_meanwhile_is_looked_up_too),
+		TEST(batch_that_the_gateway_sent_twice_is_not_taken_for_one_that_did_not_happen),
+		TEST(batch_in_doubt_that_is_refused_on_the_way_is_looked_up),
+		TEST_BARE(batch_whose_answers_are_all_lost_is_fenced_and_looked_up_in_time),
+		TEST_BARE(batch_given_up_is_fenced_before_anything_else_is_sent),
+		TEST(document_without_a_name_is_asked_for_again_when_the_session_was_replaced),
+		cmocka_unit_test(batch_in_doubt_that_the_journal_cannot_tell_of_fails_and_is_not_sent_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
