@@ -4,8 +4,8 @@
 #ifndef NEPHOS_DOCS_DOCS_H
 #define NEPHOS_DOCS_DOCS_H
 
-#include "backend/docs/block_store.h"
-#include "backend/docs/commit.h"
+#include "backend/docs/blocks/block_store.h"
+#include "backend/docs/rules/commit.h"
 #include "backend/docs/failpoint.h"
 #include "common/base/metrics.h"
 #include "common/proto/cap.h"

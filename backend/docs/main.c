@@ -1,7 +1,7 @@
 /* nephos-docs: drives, documents, their journal and their blocks. */
-#include "backend/docs/api.h"
+#include "backend/docs/api/api.h"
 #include "backend/docs/docs.h"
-#include "backend/docs/docs_sql.h"
+#include "backend/docs/rows/pg/sql.h"
 #include "backend/service/service.h"
 #include "backend/service/workers.h"
 #include "common/base/log.h"

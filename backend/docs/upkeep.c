@@ -1,7 +1,7 @@
 #include "backend/docs/upkeep.h"
 
-#include "backend/docs/docs_pg.h"
-#include "backend/docs/users.h"
+#include "backend/docs/rows/pg/docs_pg.h"
+#include "backend/docs/request/users.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/log.h"

@@ -9,18 +9,19 @@ failed=0
 
 good_tree() {
 	rm -rf "$tree"
-	mkdir -p "$tree/common/base" "$tree/common/http" "$tree/backend/docs" "$tree/gateway" "$tree/fusefs/ops" "$tree/fusefs/store/http" \
+	mkdir -p "$tree/common/base" "$tree/common/http" "$tree/common/rules" "$tree/backend/docs/rows" "$tree/backend/docs/rules" "$tree/gateway" "$tree/fusefs/ops" "$tree/fusefs/store/http" \
 		"$tree/tests/unit/common/base"
 	cp "$here/../../ARCHITECTURE.md" "$tree"
-	for header in common/base/buf common/http/client backend/docs/tree backend/docs/docs_store gateway/ring \
+	for header in common/base/buf common/http/client common/rules/tree backend/docs/rows/docs_store backend/docs/rules/commit gateway/ring \
 		fusefs/ops/ops fusefs/store/store fusefs/store/http/store_http; do
 		echo '#include <stddef.h>' >"$tree/$header.h"
 	done
 	echo '#include "common/base/buf.h"' >"$tree/common/base/buf.c"
 	printf '#include "common/http/client.h"\n#include "common/base/buf.h"\n#include <curl/curl.h>\n' \
 		>"$tree/common/http/client.c"
-	printf '#include "backend/docs/tree.h"\n#include <errno.h>\n' >"$tree/backend/docs/tree.c"
+	printf '#include "common/rules/tree.h"\n#include <errno.h>\n' >"$tree/common/rules/tree.c"
 	printf '#include "fusefs/ops/ops.h"\n#include "fusefs/store/store.h"\n#include <fuse_lowlevel.h>\n' >"$tree/fusefs/ops/ops.c"
+	printf '#include "backend/docs/rules/commit.h"\n' >"$tree/backend/docs/rules/commit.c"
 	printf '#include "gateway/ring.h"\n' >"$tree/gateway/ring.c"
 	printf '#include <cmocka.h>\n#include "common/base/buf.h"\n' >"$tree/tests/unit/common/base/test_buf.c"
 }
@@ -43,12 +44,14 @@ refused common/base/buf.c '#include <curl/curl.h>' "another folder's library"
 refused gateway/x.c '#include <microhttpd.h>' "the HTTP server's library outside common/http"
 refused backend/docs/x.c '#include <libpq-fe.h>' "SQL outside backend/pg"
 refused gateway/x.c '#  include <fuse_lowlevel.h>' "FUSE outside fusefs"
-refused backend/docs/tree.c '#include "common/http/client.h"' "rules that see HTTP"
-refused backend/docs/tree.c '#include "backend/docs/docs_store.h"' "rules that see storage"
+refused common/rules/tree.c '#include "common/http/client.h"' "rules that see HTTP"
+refused common/rules/tree.c '#include "backend/docs/rows/docs_store.h"' "rules that see storage"
+refused backend/docs/rules/commit.c '#include "common/http/client.h"' "the commit of batches that sees HTTP"
+refused backend/docs/rules/commit.c '#include "backend/docs/rows/pg/sql.h"' "the commit of batches that sees SQL"
 refused fusefs/ops/ops.c '#include "common/http/client.h"' "FUSE ops that see HTTP"
 refused fusefs/ops/ops.c '#include "fusefs/store/http/store_http.h"' "FUSE ops that see what is below the seam"
 refused gateway/ring.c '#include "common/http/client.h"' "policy that sees I/O"
-refused gateway/x.c '#include "backend/docs/docs_store.h"' "another process"
+refused gateway/x.c '#include "backend/docs/rows/docs_store.h"' "another process"
 refused gateway/x.c '#include "ring.h"' "an include that does not start at the root"
 refused tests/unit/common/base/test_buf.c '#include "gateway/ring.h"' "a test above its module"
 refused common/x.c '#include <stddef.h>' "a folder without a row"

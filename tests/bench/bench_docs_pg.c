@@ -3,7 +3,7 @@
  * a machine that is busy with something else slows both.
  * Usage: bench_docs_pg [N [create|rename|lookup|…]]: all or one, N times each. POSTGRES_FSYNC=on in the environment makes commits durable.
  */
-#include "tests/unit/backend/docs/pg_fixture.h"
+#include "tests/unit/backend/docs/rows/pg/pg_fixture.h"
 
 static size_t rounds = 2000;
 

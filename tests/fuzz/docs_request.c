@@ -1,10 +1,10 @@
 /* What a client writes into the target and the header fields of a request to the docs service: paths, ranges, conditions, digests. */
 #include "tests/fuzz/fuzz.h"
 
-#include "backend/docs/digest.h"
-#include "backend/docs/path.h"
-#include "backend/docs/precondition.h"
-#include "backend/docs/range.h"
+#include "backend/docs/request/digest.h"
+#include "backend/docs/request/path.h"
+#include "backend/docs/request/precondition.h"
+#include "backend/docs/request/range.h"
 #include "common/base/text.h"
 
 #include <string.h>

@@ -1,0 +1,152 @@
+/* What users may hold: set by administrators, seen by whom it is about. */
+#include "backend/docs/api/api.h"
+#include "backend/docs/request/body.h"
+#include "backend/docs/request/once.h"
+#include "backend/docs/request/reply.h"
+#include "backend/docs/request/users.h"
+#include "common/base/error.h"
+#include "common/base/limits.h"
+#include "common/base/text.h"
+
+#include <errno.h>
+
+struct account_change {
+	struct once once;    /* first */
+	int64_t user, quota; /* quota -1: the default */
+};
+
+static json_t *account_json(int64_t user, const struct docs_account *account)
+{
+	const bool is_default = user == DOCS_DEFAULT_ACCOUNT;
+	const int64_t quota = account->quota >= 0 ? account->quota : account->default_quota;
+	json_t *o = json_pack(
+		"{s:I, s:b}", "quota", (json_int_t)(quota < 0 ? 0 : quota), "own", (int)(account->quota >= 0));
+	int r = o ? 0 : -ENOMEM;
+
+	if (r == 0 && !is_default)
+		r = item_json_set_id(o, "user", user);
+	if (r == 0 && !is_default)
+		r = json_object_set_new(o, "used", json_integer(account->used));
+	if (r == 0 && !is_default)
+		r = json_object_set_new(o, "blocks", json_integer(account->blocks));
+	if (r < 0) {
+		json_decref(o);
+		return NULL;
+	}
+	return o;
+}
+
+/* Another's account is seen by administrators only, and is not there for others. */
+static int parse_user(const struct call *call, int64_t *ret)
+{
+	const struct span user = http_request_param(call->req, "user");
+	int64_t id = DOCS_DEFAULT_ACCOUNT;
+
+	if (span_eq_str(user, "me"))
+		id = call->user;
+	else if (!span_eq_str(user, "default") && text_parse_id(user, INT64_MAX, &id) < 0)
+		return -ERR_NOT_FOUND;
+	if (id != call->user && !call->admin)
+		return -ERR_NOT_FOUND;
+	*ret = id;
+	return 0;
+}
+
+/* What an administrator names must be there: a quota of nobody would be a row that nobody ever takes away. */
+static int check_user(const struct call *call, int64_t user)
+{
+	if (user == call->user || user == DOCS_DEFAULT_ACCOUNT)
+		return 0;
+	return users_check(call->docs->users, user, http_request_trace(call->req));
+}
+
+static void get_job(struct call *call, struct docs_store *store)
+{
+	struct docs_account account;
+	int64_t user = 0;
+	int r = parse_user(call, &user);
+
+	if (r == 0)
+		r = check_user(call, user);
+	if (r == 0)
+		r = store->ops->account_get(store, user, &account);
+	if (r < 0)
+		call_fail(call, r, NULL);
+	else
+		reply_json_take(call, 200, NULL, account_json(user, &account));
+}
+
+void api_account_get(struct http_request *req, void *cookie)
+{
+	struct call *call = call_new(req, cookie);
+
+	if (call)
+		call_work(call, get_job);
+}
+
+static int put_change(struct once *o, struct docs_store *store)
+{
+	const struct account_change *c = (struct account_change *)o;
+	struct docs_account account;
+	int r = store->ops->account_set(store, c->user, c->quota);
+
+	if (r == 0)
+		r = store->ops->account_get(store, c->user, &account);
+	if (r == 0)
+		r = mutate_body_take(&o->m, account_json(c->user, &account));
+	return r < 0 ? r : 200;
+}
+
+static void put_job(struct call *call, struct docs_store *store)
+{
+	struct account_change *c = call->data;
+	int r = check_user(call, c->user);
+
+	if (r < 0)
+		call_fail(call, r, NULL);
+	else
+		once_run(&c->once, store);
+}
+
+static int parse_account(struct call *call, struct account_change *c)
+{
+	json_t *object = NULL, *quota;
+	int r = parse_user(call, &c->user);
+
+	if (r == 0 && !call->admin)
+		r = -ERR_FORBIDDEN;
+	if (r == 0)
+		r = body_object(call, &object);
+	quota = json_object_get(object, "quota");
+	if (r == 0 && !json_is_null(quota) &&
+		(!json_is_integer(quota) || json_integer_value(quota) < 0 ||
+			json_integer_value(quota) > (json_int_t)FILE_BYTES_MAX))
+		r = -ERR_UNPROCESSABLE;
+	c->quota = json_is_integer(quota) ? json_integer_value(quota) : -1;
+	json_decref(object);
+	return r;
+}
+
+void api_account_put(struct http_request *req, void *cookie)
+{
+	struct call *call = call_new(req, cookie);
+	struct account_change *c = call ? call_alloc(call, sizeof(*c)) : NULL;
+	int r;
+
+	if (!c)
+		return;
+	call->data = c;
+	r = mutate_init(&c->once.m, call);
+	if (r == 0)
+		r = mutate_fingerprint(&c->once.m, http_request_body(req));
+	if (r == 0)
+		r = parse_account(call, c);
+	if (r < 0) {
+		call_fail(call, r, r == -ERR_UNPROCESSABLE ? "{quota: bytes, 0: no limit, null: the default}" : NULL);
+		return;
+	}
+	call->home = true; /* a key is kept with the caller's first drive */
+	c->once.change_name = "account";
+	c->once.change = put_change;
+	call_work(call, put_job);
+}

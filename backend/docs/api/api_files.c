@@ -1,0 +1,454 @@
+/*
+ * Content of documents by path and by id.
+ *
+ * A PUT is: look whether it may be (before a byte of the body is asked for), take the body (upload), look again when that took long, then one batch: the folders that are missing, the
+ * document if it is new, its content. The conditions of the request are bound into the batch; without conditions a change by somebody else in between is looked at again.
+ * A refusal comes before the body, with a key too, unless something is kept under the key: then it may be a repeat,
+ * which gets the answer that is kept if its body is the same, and the
+ * body is looked at, and not stored.
+ */
+#include "backend/docs/api/api.h"
+#include "backend/docs/request/content.h"
+#include "backend/docs/request/mutate.h"
+#include "backend/docs/request/numbers.h"
+#include "backend/docs/request/reply.h"
+#include "backend/docs/request/target.h"
+#include "backend/docs/request/upload.h"
+#include "common/base/error.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#define TRIES_MAX 4 /* somebody else was faster each time: then the caller hears of it */
+#define NEW_FILE_MODE 0644
+#define NEW_FOLDER_MODE 0755
+
+/* ---- GET, HEAD ---- */
+
+#define GET_TRIES_MAX 16 /* of a document that is another one each time: a look takes less than a millisecond */
+
+struct get {
+	struct target target;
+	unsigned tries;
+};
+
+static void get_job(struct call *call, struct docs_store *store);
+
+static int check_readable(const struct target *t)
+{
+	if (!t->exists)
+		return -ERR_NOT_FOUND;
+	if (S_ISDIR(t->item.mode))
+		return -EISDIR;
+	return S_ISREG(t->item.mode) ? target_check(t, true) : -EINVAL;
+}
+
+static void respond_not_modified(struct call *call, const struct target *t)
+{
+	struct http_headers headers;
+
+	http_headers_init(&headers);
+	(void)http_headers_add(&headers, "ETag", t->etag);
+	(void)http_headers_add(&headers, "Cache-Control", CONTENT_CACHE_CONTROL);
+	reply_position(&headers, t->at);
+	/* A length in a 304 is that of the content which does not go out. */
+	http_respond_length(call->req, 304, &headers, (uint64_t)t->item.size);
+	http_headers_fini(&headers);
+}
+
+static void get_send(struct call *call, struct docs_store *store)
+{
+	struct get *g = call->data;
+	const struct target *t = &g->target;
+	struct content c = {.call = call,
+		.etag = t->etag,
+		.at = t->at,
+		.size = t->item.size,
+		.mtime_ns = t->item.mtime,
+		.document = t->item.id,
+		.content_seq = t->item.content_seq};
+
+	c.type = content_type_of(t->item.name, &c.attachment);
+	if (content_respond(&c, store) == 0)
+		return;
+	/* Somebody has written it between the two looks. */
+	if (++g->tries < GET_TRIES_MAX)
+		call_work(call, get_job);
+	else
+		call_fail(call, -ERR_UNAVAILABLE, NULL);
+}
+
+static void get_job(struct call *call, struct docs_store *store)
+{
+	struct target *t = &((struct get *)call->data)->target;
+	int r = target_find(t, store);
+
+	if (r == 0)
+		r = check_readable(t);
+	if (r == PRECONDITION_NOT_MODIFIED) {
+		respond_not_modified(call, t);
+		return;
+	}
+	if (r < 0)
+		call_fail(call, r, NULL);
+	else if (t->item.size > INLINE_BYTES_MAX)
+		call_work_slow(call, get_send);
+	else
+		get_send(call, store);
+}
+
+void api_file_get(struct http_request *req, void *cookie)
+{
+	struct call *call = call_new(req, cookie);
+	struct get *g = call ? call_alloc(call, sizeof(*g)) : NULL;
+	int r;
+
+	if (!g)
+		return;
+	call->data = g;
+	r = target_init(&g->target, call);
+	if (r < 0)
+		call_fail(call, r, NULL);
+	else
+		call_work(call, get_job);
+}
+
+/* ---- PUT ---- */
+
+struct put {
+	struct mutate m;
+	struct target target;
+	struct call *call;
+	struct upload *upload;
+	struct digest digest;
+	bool parents;  /* make what is missing */
+	bool uploaded; /* the body is there */
+	bool looked;   /* what target says is fresh */
+	int refusal;   /* of what may be a repeat */
+	unsigned tries;
+	struct item root; /* whose owner new documents have */
+};
+
+/* Whether the request may be done to what was found. */
+static int put_judge(struct put *p, struct docs_store *store)
+{
+	struct target *t = &p->target;
+	size_t missing;
+	int r = target_find(t, store);
+
+	if (r < 0)
+		return r;
+	if (t->by_path && t->path.count == 0)
+		return -EISDIR;
+	if (t->exists && !S_ISREG(t->item.mode))
+		return S_ISDIR(t->item.mode) ? -EISDIR : -EINVAL;
+	r = target_check(t, false);
+	if (r < 0 || t->exists)
+		return r;
+	missing = t->path.count - t->depth - 1;
+	if (!S_ISDIR(t->folder.mode))
+		return -ENOTDIR;
+	return missing > 0 && !p->parents ? -ERR_PARENT_MISSING : 0;
+}
+
+static int put_answer(struct mutate *m, const struct op_result *results, struct docs_position at)
+{
+	struct put *p = m->cookie;
+	const struct item *item = &results[op_batch_count(m->batch) - 1].item;
+	bool created = op_batch_count(m->batch) > 1;
+	char location[96];
+	int r = mutate_body_item(m, item);
+
+	(void)at;
+	upload_keep(p->upload);
+	if (r == 0 && created) {
+		snprintf(location, sizeof(location), "/api/v2/docs/drives/%" PRIu32 "/items/%" PRId64,
+			p->call->scope.drive, item->id);
+		r = mutate_header(m, "Location", location);
+	}
+	return r < 0 ? r : created ? 201 : 200;
+}
+
+static bool put_may_retry(struct mutate *m, int error)
+{
+	struct put *p = m->cookie;
+
+	/* With conditions -ERR_PRECONDITION is the answer; the others mean that names have changed since we looked. */
+	return p->tries < TRIES_MAX &&
+		(error == -EEXIST || error == -ENOENT || error == -ENOTDIR || error == -EISDIR ||
+			error == -ERR_NOT_FOUND || error == -ERR_PARENT_MISSING || error == -ESTALE);
+}
+
+static void put_apply(struct call *call, struct docs_store *store);
+
+static void put_retry(struct mutate *m)
+{
+	struct put *p = m->cookie;
+
+	p->looked = false;
+	call_work(p->call, put_apply);
+}
+
+static struct op write_op(const struct put *p, int64_t id)
+{
+	struct op op = {.kind = OP_WRITE,
+		.fields = OP_REPLACE | OP_HAS_SIZE | OP_DROP_SETID,
+		.id = id,
+		.size = upload_size(p->upload)};
+
+	op.extents = upload_extents(p->upload, &op.extent_count);
+	return op;
+}
+
+/* The document is new: folders on the way to it, itself, its content. */
+static int put_new(struct put *p, struct docs_store *store)
+{
+	struct target *t = &p->target;
+	size_t count = t->path.count - t->depth;
+	struct op *ops = calloc(count + 1, sizeof(*ops));
+	struct target_copy root = {.item = &p->root};
+	struct docs_position at;
+	int64_t id = 0, parent = t->folder.id;
+	int r = ops ? 0 : -ENOMEM;
+
+	if (r == 0)
+		r = numbers_take(p->call->docs->numbers, store, &p->call->scope, (uint32_t)count, &id);
+	if (r == 0)
+		r = store->ops->item_get(
+			store, &p->call->scope, ITEM_ROOT(p->call->scope.drive), target_on_item, &root, &at);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		bool last = i + 1 == count;
+
+		ops[i] = (struct op){.kind = OP_CREATE,
+			.fields = OP_HAS_ID | OP_HAS_MODE | OP_HAS_UID | OP_HAS_GID,
+			.id = id + (int64_t)i,
+			.parent = parent,
+			.name = t->path.names[t->depth + i],
+			.mode = last ? S_IFREG | NEW_FILE_MODE : S_IFDIR | NEW_FOLDER_MODE,
+			.uid = p->root.uid,
+			.gid = p->root.gid};
+		parent = ops[i].id;
+	}
+	if (r == 0) {
+		ops[count] = write_op(p, parent);
+		mutate_ops(&p->m, ops, count + 1);
+	}
+	free(ops);
+	return r;
+}
+
+static void put_apply(struct call *call, struct docs_store *store)
+{
+	struct put *p = call->data;
+	struct op op;
+	int r = 0;
+
+	if (p->refusal) {
+		mutate_refuse(&p->m, p->refusal, NULL);
+		return;
+	}
+	if (!p->looked)
+		r = put_judge(p, store);
+	p->tries++;
+	if (r == 0 && p->target.exists) {
+		op = write_op(p, p->target.item.id);
+		target_bind(&p->target, &op);
+		mutate_ops(&p->m, &op, 1);
+		return;
+	}
+	if (r == 0)
+		r = put_new(p, store);
+	if (r < 0)
+		mutate_refuse(&p->m, r, NULL);
+}
+
+static void put_on_uploaded(void *cookie, int error, struct docs_store *store)
+{
+	struct put *p = cookie;
+
+	if (error == 0)
+		error = mutate_fingerprint(&p->m, upload_digest(p->upload));
+	if (error < 0) {
+		call_fail(p->call, error, NULL);
+		return;
+	}
+	/* Blocks take time: what was seen before them is old. */
+	p->looked = p->looked && !upload_has_blocks(p->upload);
+	put_apply(p->call, store);
+}
+
+/* Whether a body that says how long it is fits. What lies inline is the transaction's to count. */
+static int put_room(struct put *p, struct docs_store *store)
+{
+	int64_t length = http_request_length(p->call->req), room = 0;
+	int r;
+
+	if (length <= (int64_t)INLINE_BYTES_MAX)
+		return 0;
+	r = upload_room(p->call, store, p->target.exists ? p->target.item.allocated : 0, &room);
+	return r < 0 ? r : length > room ? -EDQUOT : 0;
+}
+
+static void put_job(struct call *call, struct docs_store *store)
+{
+	struct put *p = call->data;
+	struct upload_options options = {
+		.what = UPLOAD_CONTENT, .digest = p->digest, .done = put_on_uploaded, .cookie = p};
+	int r = put_judge(p, store);
+
+	if (r == 0)
+		r = put_room(p, store);
+	if (r < 0 && (call->scope.drive == 0 || !mutate_may_be_repeat(&p->m, store))) {
+		call_fail(call, r, NULL);
+		return;
+	}
+	p->looked = r == 0;
+	p->refusal = r;
+	options.look_only = r < 0;
+	options.hash = mutate_has_key(&p->m);
+	options.replaces = p->target.exists ? p->target.item.allocated : 0;
+	upload_start(call, &options, &p->upload);
+}
+
+static int put_init(struct put *p, struct call *call)
+{
+	int r = mutate_init(&p->m, call);
+
+	p->call = call;
+	p->m.cookie = p;
+	p->m.answer = put_answer;
+	p->m.may_retry = put_may_retry;
+	p->m.retry = put_retry;
+	if (r == 0)
+		r = http_request_query_bool(call->req, "parents", &p->parents);
+	if (r == 0)
+		r = target_init(&p->target, call);
+	if (r == 0)
+		r = digest_parse(http_request_header(call->req, "Repr-Digest"),
+			http_request_header(call->req, "Content-Digest"), &p->digest);
+	return r;
+}
+
+/* Stored as it is, it would be the file between lines of the form. */
+static bool is_form(const char *type)
+{
+	static const char form[] = "multipart/form-data";
+
+	return type && strncasecmp(type, form, sizeof(form) - 1) == 0;
+}
+
+void api_file_put(struct http_request *req, void *cookie)
+{
+	struct call *call = call_new(req, cookie);
+	struct put *p = call ? call_alloc(call, sizeof(*p)) : NULL;
+	int r;
+
+	if (!p)
+		return;
+	call->data = p;
+	r = put_init(p, call);
+	if (r == 0 && is_form(http_request_header(req, "Content-Type"))) {
+		call_fail(call, -ERR_MEDIA_TYPE,
+			"a form is not taken for a file's content: send the bytes themselves as the body (curl -T FILE URL, in a page fetch(url, {method: 'PUT', body: file}))");
+		return;
+	}
+	/* Part of a document cannot be put: it would replace the whole by the part. */
+	if (r == 0 && http_request_header(req, "Content-Range"))
+		r = -ERR_BAD_REQUEST;
+	if (r < 0)
+		call_fail(call, r, NULL);
+	else
+		call_work(call, put_job);
+}
+
+/* ---- DELETE ---- */
+
+struct removal {
+	struct mutate m;
+	struct target target;
+	unsigned tries;
+};
+
+static int removal_answer(struct mutate *m, const struct op_result *results, struct docs_position at)
+{
+	(void)m;
+	(void)results;
+	(void)at;
+	return 204;
+}
+
+static void removal_job(struct call *call, struct docs_store *store)
+{
+	struct removal *d = call->data;
+	struct target *t = &d->target;
+	struct op op = {.kind = OP_UNLINK, .parent = 0};
+	int r = target_find(t, store);
+
+	d->tries++;
+	if (r == 0 && !t->exists)
+		r = -ERR_NOT_FOUND;
+	if (r == 0 && t->item.id == ITEM_ROOT(call->scope.drive))
+		r = -EBUSY;
+	if (r == 0 && t->item.nlink == 0)
+		r = -ERR_NOT_FOUND;
+	if (r == 0)
+		r = target_check(t, false);
+	if (r < 0) {
+		mutate_refuse(&d->m, r, NULL);
+		return;
+	}
+	op.kind = S_ISDIR(t->item.mode) ? OP_RMDIR : OP_UNLINK;
+	op.parent = t->item.parent;
+	op.name = t->item.name;
+	/* By id: this document and no other, whatever its name is by now. */
+	op.fields = t->by_path ? 0 : OP_HAS_ID;
+	op.id = t->item.id;
+	target_bind(t, &op);
+	mutate_ops(&d->m, &op, 1);
+}
+
+static bool removal_may_retry(struct mutate *m, int error)
+{
+	struct removal *d = m->cookie;
+
+	return d->tries < TRIES_MAX && (error == -ENOENT || error == -ENOTDIR || error == -EISDIR || error == -ESTALE);
+}
+
+static void removal_retry(struct mutate *m)
+{
+	call_work(m->call, removal_job);
+}
+
+void api_file_delete(struct http_request *req, void *cookie)
+{
+	struct call *call = call_new(req, cookie);
+	struct removal *d = call ? call_alloc(call, sizeof(*d)) : NULL;
+	int r;
+
+	if (!d)
+		return;
+	call->data = d;
+	r = mutate_init(&d->m, call);
+	d->m.cookie = d;
+	d->m.answer = removal_answer;
+	d->m.may_retry = removal_may_retry;
+	d->m.retry = removal_retry;
+	if (r == 0)
+		r = target_init(&d->target, call);
+	if (r == 0)
+		r = mutate_fingerprint(&d->m, span_of(NULL, 0));
+	if (r < 0)
+		call_fail(call, r, NULL);
+	else
+		call_work(call, removal_job);
+}
+
+/* The same, by id. */
+void api_item_delete(struct http_request *req, void *cookie)
+{
+	api_file_delete(req, cookie);
+}

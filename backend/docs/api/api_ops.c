@@ -1,0 +1,307 @@
+/* Batches of ops, reserved ids, sessions of mounts. */
+#include "backend/docs/api/api.h"
+#include "backend/docs/request/body.h"
+#include "backend/docs/request/once.h"
+#include "backend/docs/request/reply.h"
+#include "backend/docs/request/upload.h"
+#include "common/base/error.h"
+#include "common/base/limits.h"
+#include "common/base/text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#define DECODE_HERE_BYTES \
+	(64u * 1024) /* a larger batch is decoded on a worker: 0.5 ms of the server's thread is enough */
+
+/* ---- ops ---- */
+
+/* Kept as it is made here: whoever repeats the batch gets the form that was asked for first. */
+static int ops_answer(struct mutate *m, const struct op_result *results, struct docs_position at)
+{
+	const struct op_answer answer = {
+		.incarnation = at.incarnation, .last = at.seq, .count = op_batch_count(m->batch), .results = results};
+	const bool compact = call_accepts(m->call, OP_ANSWER_COMPACT);
+	int r = compact ? op_answer_append_compact(&m->body, &answer)
+			: op_answer_append_json(&m->body, &answer, m->batch);
+
+	if (r == 0)
+		r = mutate_header(m, "Vary", "Accept");
+	if (r == 0)
+		r = mutate_header(m, "Content-Type", compact ? OP_ANSWER_COMPACT : OP_ANSWER_JSON);
+	return r < 0 ? -ENOMEM : 200;
+}
+
+static void respond_bad_batch(struct call *call, int error, int index)
+{
+	char detail[64];
+
+	if (index >= 0)
+		snprintf(detail, sizeof(detail), "op %d of the batch", index);
+	/* What was refused for its form is not kept: a repeat is refused for its form again. */
+	mutate_respond_problem(call, error, index >= 0 ? detail : NULL, index);
+}
+
+struct ops {
+	struct mutate m;
+	struct upload *upload;
+};
+
+static void ops_submit(struct call *call)
+{
+	struct ops *o = call->data;
+	struct op_batch *batch;
+	int index = -1;
+	int r = op_batch_decode(
+		http_request_header(call->req, "Content-Type"), upload_bytes(o->upload), &batch, &index);
+
+	upload_release(o->upload);
+	if (r < 0)
+		respond_bad_batch(call, r, index);
+	else
+		mutate_submit_take(&o->m, batch);
+}
+
+static void ops_job(struct call *call, struct docs_store *store)
+{
+	int r = call_drive(call, store);
+
+	if (r < 0)
+		call_fail(call, r, NULL);
+	else
+		ops_submit(call);
+}
+
+static void ops_on_uploaded(void *cookie, int error, struct docs_store *store)
+{
+	struct ops *o = cookie;
+	struct call *call = o->m.call;
+
+	(void)store;
+	if (error == 0)
+		error = mutate_fingerprint(&o->m, upload_bytes(o->upload));
+	if (error < 0)
+		call_fail(call, error, NULL);
+	else if (call->home || upload_bytes(o->upload).size > DECODE_HERE_BYTES)
+		call_work(call, ops_job);
+	else
+		ops_submit(call);
+}
+
+void api_ops_apply(struct http_request *req, void *cookie)
+{
+	struct call *call = call_new(req, cookie);
+	struct ops *o = call ? call_alloc(call, sizeof(*o)) : NULL;
+	struct upload_options options = {
+		.what = UPLOAD_BYTES, .max = BATCH_BYTES_MAX, .done = ops_on_uploaded, .cookie = o};
+	int r;
+
+	if (!o)
+		return;
+	call->data = o;
+	r = mutate_init(&o->m, call);
+	o->m.answer = ops_answer;
+	if (r < 0)
+		call_fail(call, r, NULL);
+	else
+		upload_start(call, &options, &o->upload);
+}
+
+/* ---- ids, sessions: no ops, but with keys ---- */
+
+struct small {
+	struct once once; /* first */
+	int64_t count;	  /* of ids */
+	int64_t session;  /* that ends; 0: none */
+	struct buf name;  /* of one that begins */
+};
+
+static void small_fini(void *p)
+{
+	buf_fini(&((struct small *)p)->name);
+}
+
+/* NULL: answered. */
+static struct small *small_new(struct http_request *req, void *cookie)
+{
+	struct call *call = call_new(req, cookie);
+	struct small *s = call ? call_alloc(call, sizeof(*s)) : NULL;
+	int r;
+
+	if (!s)
+		return NULL;
+	call->data = s;
+	buf_init(&s->name, NAME_BYTES_MAX);
+	r = call_keep(call, s, small_fini);
+	if (r == 0)
+		r = mutate_init(&s->once.m, call);
+	if (r == 0)
+		r = mutate_fingerprint(&s->once.m, http_request_body(req));
+	if (r == 0)
+		return s;
+	call_fail(call, r, NULL);
+	return NULL;
+}
+
+static int ids_change(struct once *o, struct docs_store *store)
+{
+	struct small *s = (struct small *)o;
+	json_t *answer;
+	int64_t first = 0;
+	int r = store->ops->ids_reserve(store, &o->m.call->scope, (uint32_t)s->count, &first);
+
+	if (r < 0)
+		return r;
+	answer = json_object();
+	if (item_json_set_id(answer, "first", first) < 0 ||
+		json_object_set_new(answer, "count", json_integer(s->count)) < 0) {
+		json_decref(answer);
+		return -ENOMEM;
+	}
+	r = mutate_body_take(&o->m, answer);
+	return r < 0 ? r : 201;
+}
+
+static void ids_job(struct call *call, struct docs_store *store)
+{
+	struct small *s = call->data;
+	json_t *object = NULL, *count;
+	int r = body_object(call, &object);
+
+	count = json_object_get(object, "count");
+	s->count = json_integer_value(count);
+	if (r == 0 && (!json_is_integer(count) || s->count < 1 || s->count > IDS_PER_RESERVATION_MAX))
+		r = -ERR_UNPROCESSABLE;
+	json_decref(object);
+	s->once.change_name = "ids";
+	s->once.change = ids_change;
+	if (r < 0)
+		call_fail(call, r, r == -ERR_UNPROCESSABLE ? "{count: 1..65536}" : NULL);
+	else
+		once_run(&s->once, store);
+}
+
+void api_ids_reserve(struct http_request *req, void *cookie)
+{
+	struct small *s = small_new(req, cookie);
+
+	if (s)
+		call_work(s->once.m.call, ids_job);
+}
+
+static int session_fields(struct call *call, struct small *s)
+{
+	json_t *object = NULL;
+	int r;
+
+	if (http_request_body(call->req).size == 0)
+		return 0;
+	r = body_object(call, &object);
+	if (r == 0) {
+		r = item_json_get_bytes(object, "name", &s->name);
+		r = r == -ENOENT ? 0 : r == -EINVAL || r == -E2BIG ? -ERR_UNPROCESSABLE : r;
+	}
+	if (r == 0 && json_object_get(object, "replaces")) {
+		r = item_json_get_id(object, "replaces", &s->session);
+		if (r < 0 || s->session <= 0)
+			r = -ERR_UNPROCESSABLE;
+	}
+	json_decref(object);
+	return r;
+}
+
+/* The other mounts are to know at once that they are not alone, or that they are again: their polls look. */
+static void sessions_changed(struct once *o)
+{
+	const struct call *call = o->m.call;
+
+	docs_tell(call->docs, call->scope.drive);
+}
+
+static int session_change(struct once *o, struct docs_store *store)
+{
+	struct small *s = (struct small *)o;
+	json_t *answer;
+	int64_t session = 0;
+	bool kept = false;
+	int r = store->ops->session_create(store, &o->m.call->scope, buf_span(&s->name), s->session, &session);
+
+	if (r == 0 && s->session != 0)
+		r = store->ops->lock_kept(store, &o->m.call->scope, session, &kept);
+	if (r < 0)
+		return r;
+	/* What the replaced one did is at or before it. */
+	if (o->ordered && mutate_header_position(&o->m, o->at) < 0)
+		return -ENOMEM;
+	answer = json_object();
+	if (item_json_set_id(answer, "session", session) < 0 ||
+		json_object_set_new(answer, "timeout_s", json_integer(SESSION_TIMEOUT_S)) < 0 ||
+		json_object_set_new(answer, "lock_lease_s", json_integer(o->m.call->docs->lock_lease_s)) < 0 ||
+		(s->session != 0 && json_object_set_new(answer, "locks_kept", json_boolean(kept)) < 0)) {
+		json_decref(answer);
+		return -ENOMEM;
+	}
+	r = mutate_body_take(&o->m, answer);
+	return r < 0 ? r : 201;
+}
+
+static void session_create_job(struct call *call, struct docs_store *store)
+{
+	struct small *s = call->data;
+	int r = session_fields(call, s);
+
+	s->once.change_name = "session-create";
+	s->once.change = session_change;
+	s->once.ordered = s->session != 0;
+	s->once.changed = sessions_changed;
+	if (r < 0)
+		call_fail(call, r, r == -ERR_UNPROCESSABLE ? "{name?: text, replaces?: \"ID of a session\"}" : NULL);
+	else
+		once_run(&s->once, store);
+}
+
+void api_session_create(struct http_request *req, void *cookie)
+{
+	struct small *s = small_new(req, cookie);
+
+	if (s)
+		call_work(s->once.m.call, session_create_job);
+}
+
+static int session_end_change(struct once *o, struct docs_store *store)
+{
+	struct small *s = (struct small *)o;
+	int r = store->ops->session_end(store, &o->m.call->scope, s->session);
+
+	return r < 0 ? r : 204;
+}
+
+static void session_end_job(struct call *call, struct docs_store *store)
+{
+	struct small *s = call->data;
+	struct docs *docs = call->docs;
+	uint32_t drive;
+
+	s->once.change_name = "session-end";
+	s->once.change = session_end_change;
+	s->once.ordered = true; /* once it is answered nothing of the session takes effect */
+	s->once.changed = sessions_changed;
+	if (text_parse_id(http_request_param(call->req, "session"), INT64_MAX, &s->session) < 0) {
+		call_fail(call, -ERR_NOT_FOUND, NULL);
+		return;
+	}
+	drive = call_drive(call, store) == 0 ? call->scope.drive : 0;
+	once_run(&s->once, store);
+	/* Its file locks went with it. The call is gone, too. */
+	if (drive > 0)
+		locks_released(docs, drive);
+}
+
+void api_session_end(struct http_request *req, void *cookie)
+{
+	struct small *s = small_new(req, cookie);
+
+	if (s)
+		call_work(s->once.m.call, session_end_job);
+}

@@ -1,0 +1,165 @@
+#include "backend/docs/api/v1_list.h"
+
+#include "backend/docs/request/pump.h"
+#include "backend/docs/request/reply.h"
+#include "backend/docs/request/target.h"
+#include "backend/docs/api/v1_doc.h"
+#include "common/base/error.h"
+#include "common/base/text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define LIST_PAGE 32 /* files looked at in one statement: their contents, where inline, are 1 MiB at most */
+
+struct list_entry {
+	struct item item;
+	char name[NAME_BYTES_MAX + 1];
+	struct buf text; /* inline content */
+};
+
+struct v1_list {
+	struct docs *docs;
+	struct docs_scope scope;
+	struct buf after;
+	struct docs_position at; /* that the last page saw */
+	struct list_entry page[LIST_PAGE];
+	size_t count, next;
+	bool last_page, begun;
+	bool any; /* a document was given: the next needs a comma */
+};
+
+static void list_free(void *cookie)
+{
+	struct v1_list *l = cookie;
+
+	for (size_t i = 0; i < LIST_PAGE; i++)
+		buf_fini(&l->page[i].text);
+	buf_fini(&l->after);
+	free(l);
+}
+
+static int list_on_item(const struct item *item, void *cookie)
+{
+	struct v1_list *l = cookie;
+	struct list_entry *entry = &l->page[l->count];
+	struct target_copy copy = {.item = &entry->item, .name = entry->name};
+	int r = 0;
+
+	if (l->count == LIST_PAGE)
+		return -ENOBUFS;
+	buf_reset(&entry->text);
+	(void)target_on_item(item, &copy);
+	entry->item.has_inline = item->has_inline;
+	if (item->has_inline)
+		r = buf_append_span(&entry->text, item->inline_data);
+	l->count++;
+	return r;
+}
+
+static int next_page(struct v1_list *l, struct docs_store *store)
+{
+	struct docs_children what = {.folder = ITEM_ROOT(l->scope.drive),
+		.after = buf_span(&l->after),
+		.limit = LIST_PAGE,
+		.with_inline = true};
+	int r;
+
+	l->count = l->next = 0;
+	r = store->ops->children(store, &l->scope, &what, list_on_item, l, &l->at);
+	if (r < 0)
+		return r;
+	l->last_page = l->count < LIST_PAGE;
+	if (l->count == 0)
+		return 0;
+	buf_reset(&l->after);
+	return buf_append_span(&l->after, l->page[l->count - 1].item.name);
+}
+
+static int append_dump(const char *data, size_t size, void *out)
+{
+	return buf_append(out, data, size);
+}
+
+static int append_doc(struct v1_list *l, const struct list_entry *entry, struct span text, struct buf *out)
+{
+	json_t *doc = v1_doc_json(entry->item.id, entry->item.name, text, l->scope.user);
+	int r = doc ? 0 : -ENOMEM;
+
+	if (r == 0 && l->any)
+		r = buf_append_str(out, ",");
+	if (r == 0)
+		r = json_dump_callback(doc, append_dump, out, JSON_COMPACT) < 0 ? -ENOMEM : 0;
+	json_decref(doc);
+	l->any = l->any || r == 0;
+	return r;
+}
+
+static int append_entry(struct v1_list *l, struct docs_store *store, struct list_entry *entry, struct buf *out)
+{
+	struct buf text;
+	int r = 0;
+
+	if (!v1_doc_may_be(&entry->item))
+		return 0;
+	if (entry->item.has_inline && entry->item.size == (int64_t)entry->text.size)
+		return text_is_utf8(buf_span(&entry->text)) ? append_doc(l, entry, buf_span(&entry->text), out) : 0;
+	buf_init(&text, V1_TEXT_MAX);
+	r = v1_doc_text(l->docs, store, &l->scope, entry->item.id, &text);
+	if (r == 0)
+		r = append_doc(l, entry, buf_span(&text), out);
+	buf_fini(&text);
+	/* What went or grew since the page was read is not listed. */
+	return r == -ERR_NOT_FOUND || r == -ERR_UNAVAILABLE ? 0 : r;
+}
+
+static int list_fill(void *cookie, struct docs_store *store, struct buf *out)
+{
+	struct v1_list *l = cookie;
+	int r = l->begun ? 0 : buf_append_str(out, "[");
+
+	l->begun = true;
+	while (r == 0 && out->size < PUMP_PIECE_BYTES) {
+		if (l->next < l->count) {
+			r = append_entry(l, store, &l->page[l->next++], out);
+		} else if (l->last_page) {
+			r = buf_append_str(out, "]");
+			return r < 0 ? r : PUMP_END;
+		} else {
+			r = next_page(l, store);
+		}
+	}
+	return r == -EAGAIN ? -ERR_UNAVAILABLE : r;
+}
+
+static const struct pump_source list_source = {.fill = list_fill, .free = list_free};
+
+void v1_list_respond(struct call *call, struct docs_store *store)
+{
+	struct v1_list *l = calloc(1, sizeof(*l));
+	struct pump_answer answer = {.status = 200, .length = -1, .source = &list_source, .cookie = l};
+	struct http_headers headers;
+	int r;
+
+	if (!l) {
+		call_fail(call, -ENOMEM, NULL);
+		return;
+	}
+	l->docs = call->docs;
+	l->scope = call->scope;
+	buf_init(&l->after, NAME_BYTES_MAX);
+	for (size_t i = 0; i < LIST_PAGE; i++)
+		buf_init(&l->page[i].text, INLINE_BYTES_MAX);
+	r = next_page(l, store); /* what is wrong is a problem, not a cut list */
+	if (r < 0) {
+		list_free(l);
+		call_fail(call, r, NULL);
+		return;
+	}
+	http_headers_init(&headers);
+	(void)http_headers_add(&headers, "Content-Type", "application/json");
+	reply_position(&headers, l->at);
+	answer.headers = &headers;
+	pump_respond(call, store, &answer, NULL);
+	http_headers_fini(&headers);
+}

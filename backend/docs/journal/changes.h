@@ -1,0 +1,29 @@
+/* changes: journal entries as JSON: pages of them, and server-sent events. */
+#ifndef NEPHOS_DOCS_CHANGES_H
+#define NEPHOS_DOCS_CHANGES_H
+
+#include "backend/docs/request/call.h"
+
+#include <jansson.h>
+
+#define CHANGES_HELD_MAX ((unsigned)SESSION_HOLDS_MAX)
+#define EVENTS_HEARTBEAT_S 15 /* a comment, so that proxies see life */
+#define EVENTS_LIFE_S 600     /* then the client comes again with Last-Event-ID, and is authorised anew */
+
+struct changes_page {
+	json_t *list;
+	int64_t last;	 /* seq of the last entry, or since */
+	int64_t session; /* of the mount that asks, 0: none; set after init */
+	size_t own;	 /* entries that it made itself */
+};
+void changes_page_init(struct changes_page *page, int64_t since);
+void changes_page_fini(struct changes_page *page);
+int changes_on_change(const struct tree_change *change, void *cookie); /* a docs_on_change; cookie is the page */
+size_t changes_page_count(const struct changes_page *page);
+/* {changes, last, incarnation}; NULL: no memory. */
+json_t *changes_page_json_take(struct changes_page *page, struct docs_position at);
+
+/* Answers with events from since (or Last-Event-ID) on, until the client goes or EVENTS_LIFE_S are over. */
+void events_respond(struct call *call, int64_t since);
+
+#endif

@@ -1,0 +1,142 @@
+#include "backend/docs/request/blocks.h"
+
+#include "backend/docs/failpoint.h"
+#include "common/base/error.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define BLOCKS_COLLECTED_MAX 1024 /* of one drive, when there is no room for another */
+
+static int remove_bytes(uint32_t drive, const struct docs_block *block, void *cookie)
+{
+	struct docs *docs = cookie;
+	struct block_name name = {.drive = drive, .generation = block->generation};
+
+	memcpy(name.sha256, block->sha256, sizeof(name.sha256));
+	metric_inc(docs->metrics.blocks_collected);
+	(void)docs->blocks->ops->remove(docs->blocks, &name); /* its row is gone: what stays is found as a stray */
+	return 0;
+}
+
+int blocks_disk_left(const struct docs *docs, int64_t *ret)
+{
+	int64_t left, total, reserve = docs->blocks_reserve;
+	const int r = docs->blocks->ops->free_bytes(docs->blocks, &left, &total);
+
+	if (r < 0)
+		return r;
+	if (reserve > total / BLOCKS_RESERVE_PART)
+		reserve = total / BLOCKS_RESERVE_PART;
+	*ret = left > reserve ? left - reserve : 0;
+	return 0;
+}
+
+/*
+ * A generation for one more block, if it may come. Everything that lies there counts, until it is gone; what nothing
+ * refers to goes now
+ * when its owner is short of room, but for what is young. Uploads side by side do not see each other: what they bring
+ * together beyond the
+ * limit is one block each.
+ */
+static int admit(struct docs *docs, struct docs_store *store, const struct docs_scope *scope, struct docs_block *block)
+{
+	int64_t left = 0, room = 0;
+	int r = blocks_disk_left(docs, &left);
+
+	if (r < 0 || left < (int64_t)block->size)
+		return r < 0 ? r : -ENOSPC;
+	r = store->ops->block_generation(store, scope, block, &room);
+	if (r < 0 || (int64_t)block->size <= room)
+		return r;
+	r = store->ops->collect_drive(
+		store, scope->drive, docs->block_young_s, BLOCKS_COLLECTED_MAX, remove_bytes, docs);
+	if (r == 0)
+		r = store->ops->block_generation(store, scope, block, &room);
+	return r == 0 && (int64_t)block->size > room ? -EDQUOT : r;
+}
+
+/* Puts the bytes under the generation that the block has, and tells the store; removes them when somebody else was
+ * faster. */
+static int keep_new(struct docs *docs, struct docs_store *store, const struct docs_scope *scope,
+	struct docs_block *block, struct span bytes)
+{
+	struct block_name name = {.drive = scope->drive};
+	struct docs_block known;
+	int r;
+
+	memcpy(name.sha256, block->sha256, sizeof(name.sha256));
+	name.generation = block->generation;
+	r = docs->blocks->ops->put(docs->blocks, &name, bytes);
+	if (r < 0)
+		return r;
+	failpoint_after_change(&docs->failpoint, "block-file");
+	metric_add(docs->metrics.block_bytes_in, (int64_t)bytes.size);
+	block->within_s = BLOCKS_ROW_S(docs->file_grace_s);
+	r = store->ops->block_stored(store, scope, block, &known);
+	block->touched = r == 0 ? known.touched : 0;
+	/* Nobody can name it. When its outcome is not known the bytes stay, and are collected if there is no row. */
+	if (r == -ENOTCONN || r == -ENOENT || r == -ERR_NOT_FOUND || (r == 0 && known.generation != block->generation))
+		(void)docs->blocks->ops->remove(docs->blocks, &name);
+	return r == -ENOENT ? -ERR_UNAVAILABLE : r;
+}
+
+int blocks_keep(struct docs *docs, struct docs_store *store, const struct docs_scope *scope,
+	const struct blocks_piece *piece, struct docs_block *ret_new)
+{
+	struct docs_block block = {.size = (uint32_t)piece->bytes.size, .uploader = scope->user};
+	struct docs_block known;
+	int r;
+
+	memcpy(block.sha256, piece->sha256, sizeof(block.sha256));
+	r = store->ops->block_find(store, scope, piece->sha256, &known);
+	if (r == -ENOENT) {
+		r = admit(docs, store, scope, &block);
+		if (r == 0)
+			r = keep_new(docs, store, scope, &block, piece->bytes);
+		if (r == 0 && ret_new)
+			*ret_new = block;
+		return r;
+	}
+	if (r == 0 && ret_new)
+		*ret_new = (struct docs_block){.size = 0};
+	return r;
+}
+
+/* ---- what came to nothing ---- */
+
+struct drop {
+	struct docs *docs;
+	uint32_t drive;
+	struct docs_block *blocks;
+	size_t count;
+};
+
+static void drop_free(struct drop *d)
+{
+	if (d)
+		free(d->blocks);
+	free(d);
+}
+
+static void drop_job(struct docs_store *store, void *cookie)
+{
+	struct drop *d = cookie;
+
+	/* What it cannot do now, the collector does once their grace is over. */
+	(void)store->ops->block_drop(store, d->drive, d->blocks, d->count, remove_bytes, d->docs);
+	drop_free(d);
+}
+
+void blocks_drop_take(struct docs *docs, uint32_t drive, struct docs_block *blocks, size_t count)
+{
+	struct drop *d = malloc(sizeof(*d));
+
+	if (!d) {
+		free(blocks);
+		return;
+	}
+	*d = (struct drop){docs, drive, blocks, count};
+	if (docs_run_slow(drop_job, d, docs) < 0)
+		drop_free(d);
+}

@@ -1,0 +1,208 @@
+#include "backend/docs/request/call.h"
+
+#include "backend/service/service.h"
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/base/text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct call_kept {
+	struct call_kept *next;
+	void *p;
+	void (*free_fn)(void *p);
+};
+
+static void call_free(void *data)
+{
+	struct call *call = data;
+
+	while (call->kept) {
+		struct call_kept *kept = call->kept;
+
+		call->kept = kept->next;
+		kept->free_fn(kept->p);
+		free(kept);
+	}
+	free(call);
+}
+
+/* "INCARNATION.SEQ" */
+static int parse_position(const char *text, struct docs_position *ret)
+{
+	const char *dot = strchr(text, '.');
+	uint64_t incarnation, seq;
+
+	if (!dot || text_parse_u64(span_of(text, (size_t)(dot - text)), INT64_MAX, &incarnation) < 0 ||
+		text_parse_u64(span_str(dot + 1), INT64_MAX, &seq) < 0)
+		return -ERR_BAD_REQUEST;
+	ret->incarnation = (int64_t)incarnation;
+	ret->seq = (int64_t)seq;
+	return 0;
+}
+
+static int parse_headers(struct call *call)
+{
+	const char *floor = http_request_header(call->req, "Nephos-Floor");
+	const char *session = http_request_header(call->req, "Nephos-Session");
+	uint64_t number;
+
+	if (floor && parse_position(floor, &call->scope.floor) < 0)
+		return -ERR_BAD_REQUEST;
+	if (!session)
+		return 0;
+	if (text_parse_u64(span_str(session), INT64_MAX, &number) < 0)
+		return -ERR_BAD_REQUEST;
+	call->scope.session = (int64_t)number;
+	return 0;
+}
+
+static int parse_drive(struct call *call)
+{
+	struct span drive = http_request_param(call->req, "drive");
+	int64_t number;
+
+	call->home = span_eq_str(drive, "home");
+	if (drive.size == 0 || call->home)
+		return 0;
+	if (text_parse_id(drive, INT32_MAX, &number) < 0)
+		return -ERR_NOT_FOUND;
+	call->scope.drive = (uint32_t)number;
+	return 0;
+}
+
+static int identify(struct call *call)
+{
+	struct service_identity who;
+	int r = service_identity(call->req, &who);
+
+	if (r < 0)
+		return r;
+	if (who.user_id == 0)
+		return -ERR_UNAUTHENTICATED;
+	call->user = (int64_t)who.user_id;
+	call->scope.user = call->user;
+	call->admin = who.admin;
+	return 0;
+}
+
+struct call *call_new(struct http_request *req, void *cookie)
+{
+	struct call *call = calloc(1, sizeof(*call));
+	int r;
+
+	if (!call) {
+		http_respond_error(req, -ENOMEM, NULL);
+		return NULL;
+	}
+	call->docs = service_app(cookie);
+	call->req = req;
+	http_request_set_data(req, call, call_free);
+	r = identify(call);
+	if (r == 0)
+		r = parse_headers(call);
+	if (r == 0)
+		r = parse_drive(call);
+	if (r < 0) {
+		call_fail(call, r, NULL);
+		return NULL;
+	}
+	return call;
+}
+
+int call_keep(struct call *call, void *p, void (*free_fn)(void *p))
+{
+	struct call_kept *kept = malloc(sizeof(*kept));
+
+	if (!kept) {
+		free_fn(p);
+		return -ENOMEM;
+	}
+	*kept = (struct call_kept){call->kept, p, free_fn};
+	call->kept = kept;
+	return 0;
+}
+
+void *call_try_alloc(struct call *call, size_t size)
+{
+	void *p = calloc(1, size);
+
+	return p && call_keep(call, p, free) == 0 ? p : NULL;
+}
+
+void *call_alloc(struct call *call, size_t size)
+{
+	void *p = call_try_alloc(call, size);
+
+	if (!p)
+		call_fail(call, -ENOMEM, NULL);
+	return p;
+}
+
+static void call_on_worker(struct docs_store *store, void *cookie)
+{
+	struct call *call = cookie;
+
+	call->job(call, store);
+}
+
+void call_work(struct call *call, void (*job)(struct call *call, struct docs_store *store))
+{
+	call->job = job;
+	if (docs_run(call_on_worker, call, call->docs) < 0)
+		call_fail(call, -ERR_UNAVAILABLE, "too many requests wait");
+}
+
+void call_work_slow(struct call *call, void (*job)(struct call *call, struct docs_store *store))
+{
+	call->job = job;
+	if (docs_run_slow(call_on_worker, call, call->docs) < 0)
+		call_fail(call, -ERR_UNAVAILABLE, "too many requests wait");
+}
+
+int call_drive(struct call *call, struct docs_store *store)
+{
+	struct docs_drive drive;
+	int r;
+
+	if (!call->home || call->scope.drive)
+		return 0;
+	r = store->ops->drive_home(store, call->scope.user, &drive);
+	if (r < 0)
+		return r;
+	call->scope.drive = drive.row.id;
+	/* One that nothing was ever done to has the quota that new drives have. */
+	if (call->docs->default_quota > 0 && drive.row.quota == 0 && drive.at.seq == 0)
+		r = store->ops->drive_change(store, &call->scope, NULL, &call->docs->default_quota);
+	return r;
+}
+
+int call_id(const struct call *call, const char *placeholder, int64_t *ret)
+{
+	int64_t id;
+
+	if (text_parse_id(http_request_param(call->req, placeholder), INT64_MAX, &id) < 0 ||
+		ITEM_DRIVE(id) != call->scope.drive)
+		return -ERR_NOT_FOUND;
+	*ret = id;
+	return 0;
+}
+
+bool call_accepts(const struct call *call, const char *media)
+{
+	const char *accept = http_request_header(call->req, "Accept");
+
+	return accept && strstr(accept, media);
+}
+
+void call_fail(struct call *call, int error, const char *detail)
+{
+	const struct error_info *info = error_lookup(error);
+
+	if (info->http_status == 500)
+		log_error(http_request_trace(call->req), "op=\"%s %s\" user=%lld error=%d outcome=failed",
+			http_request_method(call->req), http_request_route(call->req)->pattern, (long long)call->user,
+			error);
+	http_respond_error(call->req, error, detail);
+}

@@ -1,0 +1,383 @@
+#include "backend/docs/request/content.h"
+
+#include "backend/docs/request/digest.h"
+#include "backend/docs/request/precondition.h"
+#include "backend/docs/request/pump.h"
+#include "backend/docs/request/range.h"
+#include "backend/docs/request/reader.h"
+#include "backend/docs/request/reply.h"
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/sha256.h"
+#include "common/base/text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#define BOUNDARY_BYTES 12 /* random: content cannot guess it */
+#define PART_HEAD_MAX 256
+
+/* The body: parts of a document or of a block, with heads between them when there are several. */
+struct body {
+	struct docs *docs;
+	struct reader *reader; /* of a document */
+	struct block_name block;
+	int64_t at, end; /* of the part of a block that is still to come */
+	struct range_set ranges;
+	size_t next; /* part */
+	bool multi, finished;
+	char boundary[2 * BOUNDARY_BYTES + 1];
+	const char *type;
+	int64_t size;
+};
+
+static void body_free(void *cookie)
+{
+	struct body *b = cookie;
+
+	if (!b)
+		return;
+	reader_free(b->reader);
+	free(b);
+}
+
+static int64_t body_left(const struct body *b)
+{
+	return b->reader ? reader_left(b->reader) : b->end - b->at;
+}
+
+static void body_seek(struct body *b, const struct range *part)
+{
+	if (b->reader)
+		reader_seek(b->reader, part->from, part->len);
+	b->at = part->from;
+	b->end = part->from + part->len;
+}
+
+static int read_block(struct body *b, size_t max, struct buf *out)
+{
+	size_t size = b->end - b->at < (int64_t)max ? (size_t)(b->end - b->at) : max;
+	uint32_t got = 0;
+	int r = buf_reserve(out, size);
+
+	if (r == 0)
+		r = b->docs->blocks->ops->get(
+			b->docs->blocks, &b->block, (uint32_t)b->at, out->data + out->size, (uint32_t)size, &got);
+	if (r < 0 || got != size)
+		return r < 0 && r != -ENOENT ? r : -EBADMSG;
+	out->size += size;
+	out->data[out->size] = '\0';
+	b->at += (int64_t)size;
+	metric_add(b->docs->metrics.block_bytes_out, (int64_t)size);
+	return 0;
+}
+
+static int part_head(const struct body *b, size_t n, struct buf *out)
+{
+	const struct range *part = &b->ranges.parts[n];
+
+	return buf_printf(out,
+		"%s--%s\r\nContent-Type: %s\r\nContent-Range: bytes %" PRId64 "-%" PRId64 "/%" PRId64 "\r\n\r\n",
+		n > 0 ? "\r\n" : "", b->boundary, b->type, part->from, part->from + part->len - 1, b->size);
+}
+
+static int part_tail(const struct body *b, struct buf *out)
+{
+	return buf_printf(out, "\r\n--%s--\r\n", b->boundary);
+}
+
+/* The next part, or the end. */
+static int body_turn(struct body *b, struct buf *out)
+{
+	int r = 0;
+
+	if (b->next == b->ranges.count) {
+		b->finished = true;
+		return b->multi ? part_tail(b, out) : 0;
+	}
+	if (b->multi)
+		r = part_head(b, b->next, out);
+	body_seek(b, &b->ranges.parts[b->next++]);
+	return r;
+}
+
+static int body_fill(void *cookie, struct docs_store *store, struct buf *out)
+{
+	struct body *b = cookie;
+	int r = 0;
+
+	while (r == 0 && out->size < PUMP_PIECE_BYTES && !b->finished) {
+		size_t room = PUMP_PIECE_BYTES - out->size;
+
+		if (body_left(b) == 0)
+			r = body_turn(b, out);
+		else if (b->reader)
+			r = reader_read(b->reader, store, room, out);
+		else
+			r = read_block(b, room, out);
+	}
+	/* A document that has changed meanwhile: nothing of it was sent yet, or the answer is cut. */
+	if (r < 0)
+		return r == -ESTALE || r == -EAGAIN ? -ERR_UNAVAILABLE : r;
+	return b->finished ? PUMP_END : 0;
+}
+
+static const struct pump_source body_source = {.fill = body_fill, .free = body_free};
+
+static int body_length(const struct body *b, int64_t *ret)
+{
+	struct buf text;
+	int64_t length = 0;
+	int r = 0;
+
+	buf_init(&text, (RANGE_PARTS_MAX + 1) * (size_t)PART_HEAD_MAX);
+	for (size_t i = 0; r == 0 && i < b->ranges.count; i++) {
+		length += b->ranges.parts[i].len;
+		if (b->multi)
+			r = part_head(b, i, &text);
+	}
+	if (r == 0 && b->multi)
+		r = part_tail(b, &text);
+	*ret = length + (int64_t)text.size;
+	buf_fini(&text);
+	return r;
+}
+
+static int body_new(const struct content *c, const struct range_set *ranges, struct body **ret)
+{
+	struct reader_options options = {.docs = c->call->docs,
+		.scope = c->call->scope,
+		.id = c->document,
+		.size = c->size,
+		.content_seq = c->content_seq};
+	struct body *b = calloc(1, sizeof(*b));
+	int r = b ? 0 : -ENOMEM;
+
+	if (r == 0 && c->block)
+		b->block = *c->block;
+	else if (r == 0)
+		r = reader_new(&options, &b->reader);
+	if (r == 0)
+		r = text_random_hex(BOUNDARY_BYTES, b->boundary);
+	if (r < 0) {
+		body_free(b);
+		return r;
+	}
+	b->docs = c->call->docs;
+	b->type = c->type;
+	b->size = c->size;
+	b->ranges = *ranges;
+	b->multi = ranges->count > 1;
+	if (ranges->count == 0 && c->size > 0) {
+		b->ranges.count = 1;
+		b->ranges.parts[0] = (struct range){0, c->size};
+	}
+	*ret = b;
+	return 0;
+}
+
+/* ---- fields ---- */
+
+static void add_fields(const struct content *c, struct http_headers *headers)
+{
+	char date[PRECONDITION_DATE_SIZE];
+
+	(void)http_headers_add(headers, "ETag", c->etag);
+	(void)http_headers_add(headers, "Accept-Ranges", "bytes");
+	(void)http_headers_add(headers, "X-Content-Type-Options", "nosniff");
+	if (c->attachment)
+		(void)http_headers_add(headers, "Content-Disposition", "attachment");
+	(void)http_headers_add(headers, "Cache-Control", c->immutable ? BLOCK_CACHE_CONTROL : CONTENT_CACHE_CONTROL);
+	if (c->mtime_ns) {
+		precondition_format_date(c->mtime_ns, date);
+		(void)http_headers_add(headers, "Last-Modified", date);
+	}
+	if (c->at.incarnation)
+		reply_position(headers, c->at);
+}
+
+static void add_range(const struct body *b, struct http_headers *headers)
+{
+	const struct range *part = &b->ranges.parts[0];
+
+	if (b->multi) {
+		(void)http_headers_addf(headers, "Content-Type", "multipart/byteranges; boundary=%s", b->boundary);
+		return;
+	}
+	(void)http_headers_add(headers, "Content-Type", b->type);
+	(void)http_headers_addf(headers, "Content-Range", "bytes %" PRId64 "-%" PRId64 "/%" PRId64, part->from,
+		part->from + part->len - 1, b->size);
+}
+
+static bool is_head(const struct content *c)
+{
+	return strcmp(http_request_method(c->call->req), "HEAD") == 0;
+}
+
+static int find_ranges(const struct content *c, struct range_set *ret)
+{
+	struct precondition_target target = {
+		.exists = true, .etag = c->etag, .mtime_ns = c->mtime_ns, .now_ns = clock_real_ns()};
+	const char *range = http_request_header(c->call->req, "Range");
+
+	/* Ranges are of GET alone (RFC 9110, 14.2). */
+	if (is_head(c) || !precondition_if_range(http_request_header(c->call->req, "If-Range"), &target))
+		range = NULL;
+	return range_parse(range, c->size, ret);
+}
+
+static void refuse_range(const struct content *c, struct http_headers *headers)
+{
+	(void)http_headers_addf(headers, "Content-Range", "bytes */%" PRId64, c->size);
+	http_respond_error_with(c->call->req, -ERR_RANGE, NULL, headers);
+}
+
+static int read_part(struct body *b, const struct range *part, struct buf *out, char *digest)
+{
+	uint8_t sha256[SHA256_BYTES];
+	int r;
+
+	body_seek(b, part);
+	r = read_block(b, (size_t)part->len, out);
+	if (r == 0)
+		r = sha256_of(buf_span(out), sha256);
+	if (r == 0)
+		digest_format(sha256, digest);
+	return r;
+}
+
+/* A part of a block cannot be checked by the block's name: a digest of just these bytes comes with it. */
+static void respond_part(const struct content *c, const struct range_set *ranges, struct http_headers *headers)
+{
+	struct body b = {
+		.docs = c->call->docs, .block = *c->block, .ranges = *ranges, .type = c->type, .size = c->size};
+	char digest[DIGEST_TEXT_SIZE], *bytes;
+	struct buf part;
+	size_t size;
+	int r;
+
+	buf_init(&part, BLOCK_PART_BYTES_MAX);
+	r = read_part(&b, &ranges->parts[0], &part, digest);
+	if (r < 0) {
+		buf_fini(&part);
+		call_fail(c->call, r, NULL);
+		return;
+	}
+	add_range(&b, headers);
+	(void)http_headers_add(headers, "Content-Digest", digest);
+	bytes = buf_take(&part, &size);
+	http_respond_take(c->call->req, 206, headers, bytes, size);
+}
+
+static bool is_part(const struct content *c, const struct range_set *ranges)
+{
+	return c->block && ranges->count == 1 && ranges->parts[0].len <= (int64_t)BLOCK_PART_BYTES_MAX;
+}
+
+/* Before anything is said: where all that will be sent lies, so that it is one version. */
+static int body_look(struct body *b, struct docs_store *store)
+{
+	int64_t from = INT64_MAX, to = 0;
+
+	if (!b->reader)
+		return 0;
+	for (size_t i = 0; i < b->ranges.count; i++) {
+		const struct range *part = &b->ranges.parts[i];
+
+		from = part->from < from ? part->from : from;
+		to = part->from + part->len > to ? part->from + part->len : to;
+	}
+	return to > from ? reader_look(b->reader, store, from, to) : 0;
+}
+
+/* -ESTALE: not answered. */
+static int respond_body(
+	const struct content *c, struct docs_store *store, const struct range_set *ranges, struct http_headers *headers)
+{
+	struct pump_answer answer = {.status = ranges->count ? 206 : 200, .headers = headers, .source = &body_source};
+	const bool head = is_head(c);
+	struct body *b = NULL;
+	int r = body_new(c, ranges, &b);
+
+	if (r == 0)
+		r = body_length(b, &answer.length);
+	if (r == 0 && !head)
+		r = body_look(b, store);
+	if (r < 0) {
+		body_free(b);
+		if (r != -ESTALE)
+			call_fail(c->call, r, NULL);
+		return r == -ESTALE ? r : 0;
+	}
+	if (ranges->count)
+		add_range(b, headers);
+	else
+		(void)http_headers_add(headers, "Content-Type", c->type);
+	answer.cookie = b;
+	if (head) {
+		body_free(b);
+		http_respond_length(c->call->req, answer.status, headers, (uint64_t)answer.length);
+	} else {
+		pump_respond(c->call, store, &answer, NULL);
+	}
+	return 0;
+}
+
+int content_respond(const struct content *c, struct docs_store *store)
+{
+	struct http_headers headers;
+	struct range_set ranges;
+	int r = find_ranges(c, &ranges);
+
+	http_headers_init(&headers);
+	if (r < 0) {
+		refuse_range(c, &headers);
+	} else {
+		add_fields(c, &headers);
+		if (is_part(c, &ranges))
+			respond_part(c, &ranges, &headers);
+		else
+			r = respond_body(c, store, &ranges, &headers);
+	}
+	http_headers_fini(&headers);
+	return r == -ESTALE ? r : 0;
+}
+
+const char *content_type_of(struct span name, bool *ret_attachment)
+{
+	static const struct {
+		const char *ending, *type;
+		bool attachment; /* may hold script: it must not run with the rights of our own pages */
+	} known[] = {
+		{".txt", "text/plain; charset=utf-8", false},
+		{".md", "text/plain; charset=utf-8", false},
+		{".csv", "text/csv; charset=utf-8", false},
+		{".json", "application/json", false},
+		{".html", "text/html; charset=utf-8", true},
+		{".htm", "text/html; charset=utf-8", true},
+		{".svg", "image/svg+xml", true},
+		{".png", "image/png", false},
+		{".jpg", "image/jpeg", false},
+		{".jpeg", "image/jpeg", false},
+		{".gif", "image/gif", false},
+		{".webp", "image/webp", false},
+		{".pdf", "application/pdf", false},
+		{".mp3", "audio/mpeg", false},
+		{".mp4", "video/mp4", false},
+		{".webm", "video/webm", false},
+	};
+
+	*ret_attachment = false;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		size_t size = strlen(known[i].ending);
+
+		if (name.size <= size || strncasecmp(name.data + name.size - size, known[i].ending, size) != 0)
+			continue;
+		*ret_attachment = known[i].attachment;
+		return known[i].type;
+	}
+	return "application/octet-stream";
+}

@@ -1,0 +1,144 @@
+#include "backend/docs/request/precondition.h"
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static const char *skip_space(const char *at)
+{
+	return at + strspn(at, " \t");
+}
+
+/* The end of one entity tag that begins at `at`, or NULL when none does. */
+static const char *etag_end(const char *at)
+{
+	if (strncmp(at, "W/", 2) == 0)
+		at += 2;
+	if (*at != '"')
+		return NULL;
+	at = strchr(at + 1, '"');
+	return at ? at + 1 : NULL;
+}
+
+static bool etag_is(const char *at, const char *end, const char *etag, bool weak_too)
+{
+	size_t size;
+
+	if (strncmp(at, "W/", 2) == 0) {
+		if (!weak_too)
+			return false;
+		at += 2;
+	}
+	size = (size_t)(end - at);
+	return strlen(etag) == size && memcmp(at, etag, size) == 0;
+}
+
+/* 1: the list names it ("*" names all that exists), 0: not, -ERR_BAD_REQUEST: no list. */
+static int list_names(const char *list, const struct precondition_target *target, bool weak_too)
+{
+	const char *at = skip_space(list);
+	bool found = false;
+
+	if (*at == '*')
+		return *skip_space(at + 1) ? -ERR_BAD_REQUEST : target->exists;
+	while (*at) {
+		const char *end = etag_end(at);
+
+		if (!end)
+			return -ERR_BAD_REQUEST;
+		found = found || (target->exists && etag_is(at, end, target->etag, weak_too));
+		at = skip_space(end);
+		if (*at && *at != ',')
+			return -ERR_BAD_REQUEST;
+		while (*at == ',')
+			at = skip_space(at + 1);
+	}
+	return found;
+}
+
+/* Whether it changed after the date; *ret_known false when the date is none. */
+static bool changed_since(const char *date, const struct precondition_target *target, bool *ret_known)
+{
+	int64_t since;
+
+	*ret_known = target->exists && precondition_parse_date(date, &since) == 0;
+	return *ret_known && clock_timespec(target->mtime_ns).tv_sec > since;
+}
+
+int precondition_check(const struct precondition *p, const struct precondition_target *target, bool read)
+{
+	bool known = false;
+	int r;
+
+	if (p->if_match) {
+		r = list_names(p->if_match, target, false);
+		if (r <= 0)
+			return r < 0 ? r : -ERR_PRECONDITION;
+	} else if (p->if_unmodified_since && changed_since(p->if_unmodified_since, target, &known)) {
+		return -ERR_PRECONDITION;
+	}
+	if (p->if_none_match) {
+		r = list_names(p->if_none_match, target, true);
+		if (r < 0)
+			return r;
+		return r == 0 ? 0 : read ? PRECONDITION_NOT_MODIFIED : -ERR_PRECONDITION;
+	}
+	if (read && p->if_modified_since && !changed_since(p->if_modified_since, target, &known) && known)
+		return PRECONDITION_NOT_MODIFIED;
+	return 0;
+}
+
+bool precondition_if_range(const char *if_range, const struct precondition_target *target)
+{
+	int64_t date;
+	const char *end;
+
+	if (!if_range)
+		return true;
+	if_range = skip_space(if_range);
+	end = etag_end(if_range);
+	if (end)
+		return *skip_space(end) == '\0' && etag_is(if_range, end, target->etag, false);
+	if (precondition_parse_date(if_range, &date) < 0)
+		return false;
+	/* A date names one state only when nothing more could happen in its second. */
+	return clock_timespec(target->mtime_ns).tv_sec == date && target->mtime_ns < target->now_ns - 2 * NS_PER_S;
+}
+
+int precondition_parse_date(const char *text, int64_t *ret_s)
+{
+	static const char *const forms[] = {
+		"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"};
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		struct tm tm;
+		const char *end;
+
+		memset(&tm, 0, sizeof(tm));
+		end = strptime(text, forms[i], &tm);
+		if (end && *end == '\0') {
+			*ret_s = (int64_t)timegm(&tm);
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+void precondition_format_date(int64_t ns, char *ret)
+{
+	static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	time_t seconds = clock_timespec(ns).tv_sec;
+	struct tm tm;
+
+	memset(&tm, 0, sizeof(tm));
+	if (!gmtime_r(&seconds, &tm) || tm.tm_year < -1900 || tm.tm_year > 9999 - 1900) {
+		seconds = 0; /* years that the form cannot show */
+		gmtime_r(&seconds, &tm);
+	}
+	snprintf(ret, PRECONDITION_DATE_SIZE, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * (size_t)tm.tm_wday,
+		tm.tm_mday, months + 3 * (size_t)tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+}

@@ -1,0 +1,198 @@
+#include "backend/docs/request/reader.h"
+
+#include "backend/docs/request/layout.h"
+#include "common/base/sha256.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct reader {
+	struct reader_options options;
+	int64_t at, end; /* what is still to be read */
+	int64_t whole;	 /* all that will be read ends here */
+	struct layout *layout;
+	int64_t verified; /* generation of the last block whose digest was found right */
+};
+
+int reader_new(const struct reader_options *options, struct reader **ret)
+{
+	const struct layout_version version = {options->scope, options->id, options->size, options->content_seq};
+	struct reader *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return -ENOMEM;
+	r->options = *options;
+	if (layout_new(&version, options->docs->blocks, &r->layout) < 0) {
+		free(r);
+		return -ENOMEM;
+	}
+	*ret = r;
+	return 0;
+}
+
+void reader_free(struct reader *r)
+{
+	if (!r)
+		return;
+	layout_free(r->layout);
+	free(r);
+}
+
+int reader_look(struct reader *r, struct docs_store *store, int64_t from, int64_t to)
+{
+	r->whole = to;
+	return to > from ? layout_load(r->layout, store, from, to) : 0;
+}
+
+void reader_seek(struct reader *r, int64_t from, int64_t len)
+{
+	r->at = from;
+	r->end = from + len;
+}
+
+int64_t reader_left(const struct reader *r)
+{
+	return r->end - r->at;
+}
+
+static int append_zeros(struct buf *out, size_t size)
+{
+	int e = buf_reserve(out, size);
+
+	if (e < 0)
+		return e;
+	memset(out->data + out->size, 0, size);
+	out->size += size;
+	out->data[out->size] = '\0';
+	return 0;
+}
+
+/* Reads all of the block once more than needed, from the page cache: nothing of a damaged one may be sent, and what was sent cannot be called back. */
+static int verify_block(
+	struct reader *r, const struct layout_piece *extent, const struct block_name *name, struct buf *scratch)
+{
+	struct block_store *blocks = r->options.docs->blocks;
+	uint8_t digest[SHA256_BYTES];
+	struct sha256 hash;
+	uint32_t at = 0;
+	int e = sha256_init(&hash);
+
+	while (e == 0 && at < extent->block_size) {
+		uint32_t got = 0;
+
+		e = blocks->ops->get(blocks, name, at, scratch->data + scratch->size, READER_VERIFY_BYTES, &got);
+		if (e == 0 && got == 0)
+			e = -EBADMSG;
+		if (e == 0)
+			e = sha256_update(&hash, scratch->data + scratch->size, got);
+		at += got;
+	}
+	if (e == 0)
+		e = sha256_final(&hash, digest);
+	sha256_fini(&hash);
+	if (e == 0 && (at != extent->block_size || memcmp(digest, extent->sha256, sizeof(digest)) != 0))
+		e = -EBADMSG;
+	if (e == 0)
+		r->verified = extent->place;
+	return e == -ENOENT ? -EBADMSG : e;
+}
+
+/* A small part of a large block is not worth reading all of it. */
+static bool must_verify(const struct reader *r, const struct layout_piece *extent, int64_t skip)
+{
+	int64_t wanted = (int64_t)extent->len - skip < r->end - r->at ? (int64_t)extent->len - skip : r->end - r->at;
+
+	return extent->place != r->verified && wanted >= (int64_t)extent->block_size / 2;
+}
+
+static int append_block(struct reader *r, const struct layout_piece *extent, int64_t skip, size_t size, struct buf *out)
+{
+	struct block_store *blocks = r->options.docs->blocks;
+	struct block_name name = {.drive = r->options.scope.drive, .generation = extent->place};
+	uint32_t got = 0;
+	int e = buf_reserve(out, size > READER_VERIFY_BYTES ? size : READER_VERIFY_BYTES);
+
+	memcpy(name.sha256, extent->sha256, sizeof(name.sha256));
+	if (e == 0 && must_verify(r, extent, skip))
+		e = verify_block(r, extent, &name, out);
+	if (e < 0)
+		return e;
+	e = blocks->ops->get(blocks, &name, extent->from + (uint32_t)skip, out->data + out->size, (uint32_t)size, &got);
+	if (e < 0 || got != size)
+		return e < 0 && e != -ENOENT ? e : -EBADMSG; /* what an extent names must be there, and whole */
+	out->size += size;
+	out->data[out->size] = '\0';
+	metric_add(r->options.docs->metrics.block_bytes_out, (int64_t)size);
+	return 0;
+}
+
+static int append_inline(
+	struct reader *r, const struct layout_piece *extent, uint32_t skip, size_t size, struct buf *out)
+{
+	int e = buf_reserve(out, size);
+
+	if (e == 0)
+		e = layout_inline(r->layout, extent, skip, out->data + out->size, size);
+	if (e == 0) {
+		out->size += size;
+		out->data[out->size] = '\0';
+	}
+	return e;
+}
+
+static int append_extent(struct reader *r, const struct layout_piece *extent, size_t max, struct buf *out)
+{
+	int64_t skip = r->at - extent->at;
+	int64_t size = (int64_t)extent->len - skip;
+	int e;
+
+	if (size > r->end - r->at)
+		size = r->end - r->at;
+	if (size > (int64_t)max)
+		size = (int64_t)max;
+	if (extent->in_line) {
+		e = append_inline(r, extent, (uint32_t)skip, (size_t)size, out);
+		metric_add(r->options.docs->metrics.inline_bytes_out, size);
+	} else {
+		e = append_block(r, extent, skip, (size_t)size, out);
+	}
+	if (e == 0)
+		r->at += size;
+	return e;
+}
+
+/* Bytes at r->at up to the next extent, or to where nothing more is known. */
+static int append_hole(struct reader *r, int64_t until, size_t max, struct buf *out)
+{
+	int64_t size = (until < r->end ? until : r->end) - r->at;
+	int e;
+
+	if (size > (int64_t)max)
+		size = (int64_t)max;
+	e = append_zeros(out, (size_t)size);
+	if (e == 0)
+		r->at += size;
+	return e;
+}
+
+int reader_read(struct reader *r, struct docs_store *store, size_t max, struct buf *out)
+{
+	size_t before = out->size;
+	int e = 0;
+
+	while (e == 0 && r->at < r->end && out->size - before < max) {
+		size_t room = max - (out->size - before);
+		const struct layout_piece *extent;
+
+		if (!layout_knows(r->layout, r->at)) {
+			e = layout_load(r->layout, store, r->at, r->end > r->whole ? r->end : r->whole);
+			continue;
+		}
+		extent = layout_find(r->layout, r->at);
+		if (extent && extent->at <= r->at)
+			e = append_extent(r, extent, room, out);
+		else
+			e = append_hole(r, extent ? extent->at : layout_end(r->layout), room, out);
+	}
+	return e;
+}

@@ -1,0 +1,160 @@
+#include "backend/docs/request/reply.h"
+
+#include "common/base/error.h"
+#include "common/base/limits.h"
+#include "common/base/text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+void reply_position(struct http_headers *headers, struct docs_position at)
+{
+	(void)http_headers_addf(headers, "Nephos-Seq", "%" PRId64 ".%" PRId64, at.incarnation, at.seq);
+}
+
+void reply_usage(struct http_headers *headers, int64_t used, int64_t quota)
+{
+	(void)http_headers_addf(headers, "Nephos-Usage", "%" PRId64 "/%" PRId64, used, quota);
+}
+
+static void respond_take(struct call *call, int status, struct http_headers *headers, json_t *object, const char *type)
+{
+	char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+	struct http_headers own;
+
+	json_decref(object);
+	if (!text) {
+		call_fail(call, -ENOMEM, NULL);
+		return;
+	}
+	http_headers_init(&own);
+	if (!headers)
+		headers = &own;
+	(void)http_headers_set(headers, "Content-Type", type);
+	http_respond_take(call->req, status, headers, text, strlen(text));
+	http_headers_fini(&own);
+}
+
+void reply_json_take(struct call *call, int status, struct http_headers *headers, json_t *object)
+{
+	respond_take(call, status, headers, object, "application/json");
+}
+
+void reply_problem_take(struct call *call, int status, struct http_headers *headers, json_t *problem)
+{
+	respond_take(call, status, headers, problem, "application/problem+json");
+}
+
+void reply_items_init(struct reply_items *items, const struct call *call)
+{
+	memset(items, 0, sizeof(*items));
+	items->compact = call_accepts(call, REPLY_ITEMS_TYPE);
+	items->limit = 1;
+	if (!items->compact)
+		items->list = json_array();
+	buf_init(&items->bytes, REPLY_PAGE_BYTES_MAX);
+	buf_init(&items->last_name, NAME_BYTES_MAX);
+}
+
+void reply_items_fini(struct reply_items *items)
+{
+	json_decref(items->list);
+	buf_fini(&items->bytes);
+	buf_fini(&items->last_name);
+}
+
+int reply_items_on_item(const struct item *found, void *cookie)
+{
+	struct reply_items *items = cookie;
+	struct item item = *found;
+	int r;
+
+	if (items->count == items->limit) {
+		items->more = true;
+		return 0;
+	}
+	if (!items->with_inline || items->bytes.size > REPLY_INLINE_BYTES_SOFT)
+		item.has_inline = false;
+	if (items->compact)
+		r = item_page_add(&items->bytes, &item);
+	else
+		r = json_array_append_new(items->list, item_to_json(&item)) < 0 ? -ENOMEM : 0;
+	if (r < 0)
+		return r;
+	items->count++;
+	buf_reset(&items->last_name);
+	return buf_append_span(&items->last_name, item.name);
+}
+
+/* base64url of the last name. */
+static int make_cursor(const struct reply_items *items, struct buf *ret)
+{
+	int r = items->more ? text_base64(buf_span(&items->last_name), ret) : 0;
+
+	for (size_t i = 0; i < ret->size; i++)
+		ret->data[i] = ret->data[i] == '+' ? '-' : ret->data[i] == '/' ? '_' : ret->data[i];
+	while (ret->size > 0 && ret->data[ret->size - 1] == '=')
+		ret->data[--ret->size] = '\0';
+	return r;
+}
+
+static void send_compact(
+	struct call *call, struct reply_items *items, struct http_headers *headers, struct docs_position at)
+{
+	struct item_page page = {.incarnation = at.incarnation, .seq = at.seq};
+	struct buf cursor, body;
+	size_t count_at = 0, size;
+	char *bytes;
+	int r;
+
+	buf_init(&cursor, 2 * NAME_BYTES_MAX);
+	buf_init(&body, REPLY_PAGE_BYTES_MAX + 1024);
+	r = make_cursor(items, &cursor);
+	page.cursor = buf_span(&cursor);
+	if (r == 0)
+		r = item_page_begin(&body, &page, &count_at);
+	if (r == 0)
+		r = buf_append_span(&body, buf_span(&items->bytes));
+	if (r < 0) {
+		call_fail(call, r, NULL);
+	} else {
+		item_page_end(&body, count_at, items->count, items->more);
+		bytes = buf_take(&body, &size);
+		(void)http_headers_set(headers, "Content-Type", REPLY_ITEMS_TYPE);
+		http_respond_take(call->req, 200, headers, bytes, size);
+	}
+	buf_fini(&cursor);
+	buf_fini(&body);
+}
+
+static void send_json(struct call *call, struct reply_items *items, struct http_headers *headers)
+{
+	struct buf cursor;
+	json_t *object;
+
+	if (!items->page) {
+		reply_json_take(call, 200, headers, json_incref(json_array_get(items->list, 0)));
+		return;
+	}
+	buf_init(&cursor, 2 * NAME_BYTES_MAX);
+	(void)make_cursor(items, &cursor);
+	object = json_pack("{s:O, s:s?}", "items", items->list, "next", cursor.size ? cursor.data : NULL);
+	buf_fini(&cursor);
+	reply_json_take(call, 200, headers, object);
+}
+
+/* No ETag field: what is shown here changes with attributes too, and the document's etag, which is in it, does not. */
+void reply_items_send(struct call *call, struct reply_items *items, struct docs_position at)
+{
+	struct http_headers headers;
+
+	http_headers_init(&headers);
+	reply_position(&headers, at);
+	(void)http_headers_add(&headers, "Vary", "Accept");
+	if (items->compact)
+		send_compact(call, items, &headers, at);
+	else
+		send_json(call, items, &headers);
+	http_headers_fini(&headers);
+}

@@ -1,0 +1,44 @@
+/*
+ * reply: answers of the docs service in the forms of PROTOCOL.md: positions, items and pages of them, as JSON or compact. Answers the call: it is not touched afterwards.
+ */
+#ifndef NEPHOS_DOCS_REPLY_H
+#define NEPHOS_DOCS_REPLY_H
+
+#include "backend/docs/request/call.h"
+
+#include <jansson.h>
+
+#define REPLY_ITEMS_TYPE "application/vnd.nephos.items"
+#define REPLY_EXTENTS_TYPE "application/vnd.nephos.extents"
+/* One page: 10,000 compact items of 150 bytes; or small contents, of which a page stops short at this. */
+#define REPLY_PAGE_BYTES_MAX (24u * 1024 * 1024)
+#define REPLY_INLINE_BYTES_SOFT (2u * 1024 * 1024) /* contents in one page: what follows comes without */
+
+/* Headers with a position; the caller finis them. */
+void reply_position(struct http_headers *headers, struct docs_position at);  /* Nephos-Seq */
+void reply_usage(struct http_headers *headers, int64_t used, int64_t quota); /* Nephos-Usage */
+
+/* Takes object (NULL: no memory); headers may be NULL. */
+void reply_json_take(struct call *call, int status, struct http_headers *headers, json_t *object);
+
+/* The same with a problem. */
+void reply_problem_take(struct call *call, int status, struct http_headers *headers, json_t *problem);
+
+/* Gathers the items of a read, in the form that the caller wants. */
+struct reply_items {
+	bool compact;
+	bool with_inline;
+	bool page;	/* of a folder: an item without this is the only one */
+	uint32_t limit; /* items that are given; one more says that there are more */
+	uint32_t count;
+	bool more;
+	json_t *list;	      /* JSON */
+	struct buf bytes;     /* compact */
+	struct buf last_name; /* of the last item given */
+};
+void reply_items_init(struct reply_items *items, const struct call *call);
+void reply_items_fini(struct reply_items *items);
+int reply_items_on_item(const struct item *found, void *cookie); /* a docs_on_item; cookie is the struct reply_items */
+void reply_items_send(struct call *call, struct reply_items *items, struct docs_position at);
+
+#endif

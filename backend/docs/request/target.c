@@ -1,0 +1,125 @@
+#include "backend/docs/request/target.h"
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+static void target_fini(void *p)
+{
+	struct target *t = p;
+
+	path_fini(&t->path);
+}
+
+/* In the target, or behind it for those who encode slashes there; of two neither. */
+static int take_path(struct target *t, struct span rest, const char *query)
+{
+	if (rest.size > 0 && query)
+		return -ERR_BAD_PATH;
+	return query ? path_split_query(&t->path, query) : path_split(&t->path, rest);
+}
+
+int target_init(struct target *t, struct call *call)
+{
+	struct http_request *req = call->req;
+	int r;
+
+	memset(t, 0, sizeof(*t));
+	t->call = call;
+	path_init(&t->path);
+	r = call_keep(call, t, target_fini);
+	if (r < 0)
+		return r;
+	t->conditions = (struct precondition){
+		.if_match = http_request_header(req, "If-Match"),
+		.if_none_match = http_request_header(req, "If-None-Match"),
+		.if_modified_since = http_request_header(req, "If-Modified-Since"),
+		.if_unmodified_since = http_request_header(req, "If-Unmodified-Since"),
+	};
+	t->by_path = http_request_param(req, "id").size == 0;
+	return t->by_path ? take_path(t, http_request_param(req, "path"), http_request_query(req, "path")) : 0;
+}
+
+int target_on_item(const struct item *item, void *cookie)
+{
+	const struct target_copy *copy = cookie;
+
+	*copy->item = *item;
+	copy->item->target = copy->item->inline_data = copy->item->name = span_of(NULL, 0);
+	copy->item->has_inline = false;
+	if (copy->name && item->name.size <= NAME_BYTES_MAX) {
+		memcpy(copy->name, item->name.data, item->name.size);
+		copy->name[item->name.size] = '\0';
+		copy->item->name = span_of(copy->name, item->name.size);
+	}
+	return 0;
+}
+
+/* Nothing at the path: how far does it lead? */
+static int find_folder(struct target *t, struct docs_store *store)
+{
+	struct target_copy copy = {.item = &t->folder};
+	size_t depth;
+
+	return store->ops->item_path(
+		store, &t->call->scope, t->path.names, t->depth, target_on_item, &copy, &t->at, &depth);
+}
+
+static int find_path(struct target *t, struct docs_store *store)
+{
+	struct target_copy copy = {.item = &t->item, .name = t->name};
+	size_t depth = 0;
+	int r = store->ops->item_path(
+		store, &t->call->scope, t->path.names, t->path.count, target_on_item, &copy, &t->at, &depth);
+
+	t->exists = r == 0;
+	/* With no name at all it is the drive that is not there. */
+	if (r != -ERR_NOT_FOUND || t->path.count == 0)
+		return r;
+	t->depth = depth;
+	return find_folder(t, store);
+}
+
+int target_find(struct target *t, struct docs_store *store)
+{
+	struct target_copy copy = {.item = &t->item, .name = t->name};
+	int64_t id = 0;
+	int r = call_drive(t->call, store);
+
+	t->exists = false;
+	if (r == 0 && t->by_path)
+		r = find_path(t, store);
+	else if (r == 0) {
+		r = call_id(t->call, "id", &id);
+		if (r == 0)
+			r = store->ops->item_get(store, &t->call->scope, id, target_on_item, &copy, &t->at);
+		t->exists = r == 0;
+	}
+	if (r == 0 && t->exists)
+		item_etag(&t->item, t->etag);
+	return r;
+}
+
+int target_check(const struct target *t, bool read)
+{
+	struct precondition_target target = {
+		.exists = t->exists, .etag = t->etag, .mtime_ns = t->item.mtime, .now_ns = clock_real_ns()};
+
+	return precondition_check(&t->conditions, &target, read);
+}
+
+bool target_is_conditional(const struct target *t)
+{
+	return t->conditions.if_match || t->conditions.if_none_match || t->conditions.if_unmodified_since;
+}
+
+void target_bind(const struct target *t, struct op *op)
+{
+	if (!target_is_conditional(t))
+		return;
+	op->fields |= OP_IF_MATCH | OP_HAS_ID;
+	op->id = t->item.id;
+	op->if_content_seq = t->item.content_seq;
+}

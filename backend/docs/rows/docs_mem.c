@@ -1,0 +1,507 @@
+#include "backend/docs/rows/docs_mem.h"
+
+#include "backend/docs/rows/docs_mem_private.h"
+#include "common/base/error.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+/* ---- lists ---- */
+
+void *mem_at(const struct mem_list *l, size_t n)
+{
+	return (char *)l->data + n * l->element;
+}
+
+void *mem_add(struct mem_list *l)
+{
+	if (l->count == l->capacity) {
+		l->capacity = l->capacity ? 2 * l->capacity : 16;
+		l->data = realloc(l->data, l->capacity * l->element);
+		if (!l->data)
+			abort();
+	}
+	return memset(mem_at(l, l->count++), 0, l->element);
+}
+
+void mem_remove(struct mem_list *l, size_t n)
+{
+	memmove(mem_at(l, n), mem_at(l, n + 1), (l->count - n - 1) * l->element);
+	l->count--;
+}
+
+struct span mem_dup(struct span s)
+{
+	char *copy = malloc(s.size ? s.size : 1);
+
+	if (!copy)
+		abort();
+	if (s.size > 0)
+		memcpy(copy, s.data, s.size);
+	return span_of(copy, s.size);
+}
+
+void mem_drop(struct span *s)
+{
+	free((void *)(uintptr_t)s->data);
+	*s = (struct span){0};
+}
+
+struct mem_drive *mem_drive(struct docs_mem *m, uint32_t id)
+{
+	MEM_EACH(struct mem_drive, d, &m->drives)
+	if (d->row.id == id)
+		return d;
+	return NULL;
+}
+
+struct tree_node *mem_node(struct docs_mem *m, int64_t id)
+{
+	MEM_EACH(struct mem_node, n, &m->nodes)
+	if (n->node.item.id == id)
+		return &n->node;
+	return NULL;
+}
+
+struct mem_entry *mem_entry(struct docs_mem *m, int64_t parent, struct span name)
+{
+	MEM_EACH(struct mem_entry, e, &m->entries)
+	if (e->parent == parent && span_eq(e->name, name))
+		return e;
+	return NULL;
+}
+
+int mem_fails(struct docs_mem *m, enum docs_mem_call call)
+{
+	if (m->fail[call].times == 0)
+		return 0;
+	m->fail[call].times--;
+	return m->fail[call].error;
+}
+
+/* ---- the database ---- */
+
+int docs_mem_new(struct docs_mem **ret)
+{
+	struct docs_mem *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return -ENOMEM;
+	(void)pthread_mutex_init(&m->mutex, NULL);
+	(void)pthread_cond_init(&m->unlocked, NULL);
+	m->drives.element = sizeof(struct mem_drive);
+	m->nodes.element = sizeof(struct mem_node);
+	m->entries.element = sizeof(struct mem_entry);
+	m->extents.element = sizeof(struct mem_extent);
+	m->xattrs.element = sizeof(struct mem_xattr);
+	m->blocks.element = sizeof(struct mem_block);
+	m->changes.element = sizeof(struct tree_change);
+	m->sessions.element = sizeof(struct mem_session);
+	m->keys.element = sizeof(struct mem_key);
+	*ret = m;
+	return 0;
+}
+
+static void answer_drop(struct mem_answer *a)
+{
+	mem_drop(&a->headers);
+	mem_drop(&a->body);
+}
+
+static void drop_rows(struct docs_mem *m)
+{
+	MEM_EACH(struct mem_node, n, &m->nodes)
+	{
+		mem_drop(&n->node.item.name);
+		mem_drop(&n->node.item.target);
+	}
+	MEM_EACH(struct mem_entry, e, &m->entries)
+	mem_drop(&e->name);
+	MEM_EACH(struct mem_extent, x, &m->extents)
+	mem_drop(&x->extent.data);
+	MEM_EACH(struct mem_xattr, a, &m->xattrs)
+	{
+		mem_drop(&a->name);
+		mem_drop(&a->value);
+	}
+	MEM_EACH(struct tree_change, c, &m->changes)
+	{
+		mem_drop(&c->name);
+		mem_drop(&c->old_name);
+		mem_drop(&c->key);
+	}
+}
+
+void docs_mem_free(struct docs_mem *m)
+{
+	struct mem_list *lists[] = {&m->drives, &m->nodes, &m->entries, &m->extents, &m->xattrs, &m->blocks,
+		&m->changes, &m->sessions, &m->keys};
+
+	if (!m)
+		return;
+	drop_rows(m);
+	MEM_EACH(struct mem_session, s, &m->sessions)
+	answer_drop(&s->answer);
+	MEM_EACH(struct mem_key, k, &m->keys)
+	{
+		mem_drop(&k->key);
+		answer_drop(&k->answer);
+	}
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		free(lists[i]->data);
+	(void)pthread_cond_destroy(&m->unlocked);
+	(void)pthread_mutex_destroy(&m->mutex);
+	free(m);
+}
+
+void docs_mem_fail(struct docs_mem *m, enum docs_mem_call call, int error, unsigned times)
+{
+	(void)pthread_mutex_lock(&m->mutex);
+	m->fail[call].error = error;
+	m->fail[call].times = times;
+	(void)pthread_mutex_unlock(&m->mutex);
+}
+
+struct docs_mem_counts docs_mem_count(struct docs_mem *m)
+{
+	struct docs_mem_counts counts;
+
+	(void)pthread_mutex_lock(&m->mutex);
+	counts = m->counts;
+	(void)pthread_mutex_unlock(&m->mutex);
+	return counts;
+}
+
+void docs_mem_set_drive(struct docs_mem *m, const struct tree_drive *drive)
+{
+	(void)pthread_mutex_lock(&m->mutex);
+	mem_drive(m, drive->id)->row = *drive;
+	(void)pthread_mutex_unlock(&m->mutex);
+}
+
+struct tree_drive docs_mem_get_drive(struct docs_mem *m, uint32_t drive)
+{
+	struct tree_drive row;
+
+	(void)pthread_mutex_lock(&m->mutex);
+	row = mem_drive(m, drive)->row;
+	(void)pthread_mutex_unlock(&m->mutex);
+	return row;
+}
+
+int docs_mem_get_node(struct docs_mem *m, int64_t id, struct tree_node *ret)
+{
+	struct tree_node *node;
+
+	(void)pthread_mutex_lock(&m->mutex);
+	node = mem_node(m, id);
+	if (node)
+		*ret = *node;
+	(void)pthread_mutex_unlock(&m->mutex);
+	return node ? 0 : -ENOENT;
+}
+
+char docs_mem_block_byte(const uint8_t sha256[32], uint32_t at)
+{
+	return (char)(sha256[0] * 31 + sha256[1] * 7 + at * 131 + (at >> 8) * 17);
+}
+
+static void read_extent(const struct tree_extent *x, char *ret, size_t size)
+{
+	for (int64_t i = 0; i < x->len && (uint64_t)(x->at + i) < size; i++)
+		ret[x->at + i] = x->kind == EXTENT_INLINE ? x->data.data[i]
+							  : docs_mem_block_byte(x->sha256, x->from + (uint32_t)i);
+}
+
+void docs_mem_read(struct docs_mem *m, int64_t id, char *ret, size_t size)
+{
+	memset(ret, 0, size);
+	(void)pthread_mutex_lock(&m->mutex);
+	MEM_EACH(struct mem_extent, x, &m->extents)
+	if (x->extent.node == id && x->extent.kind != EXTENT_RESERVED)
+		read_extent(&x->extent, ret, size);
+	(void)pthread_mutex_unlock(&m->mutex);
+}
+
+/* ---- the store ---- */
+
+static struct docs_mem *mem_of(struct docs_store *s)
+{
+	return ((struct mem_store *)s)->mem;
+}
+
+static int mem_drive_create(struct docs_store *s, int64_t user, struct span name, int64_t quota, struct docs_drive *ret)
+{
+	struct docs_mem *m = mem_of(s);
+	struct mem_drive *drive;
+	struct mem_node *root;
+
+	(void)pthread_mutex_lock(&m->mutex);
+	drive = mem_add(&m->drives);
+	drive->row = (struct tree_drive){
+		.id = (uint32_t)m->drives.count, .owner = user, .incarnation = 1, .next_number = 2, .quota = quota};
+	root = mem_add(&m->nodes);
+	root->node.item = (struct item){.id = ITEM_ROOT(drive->row.id),
+		.parent = ITEM_ROOT(drive->row.id),
+		.mode = S_IFDIR | 0755,
+		.nlink = 2,
+		.uid = 1000,
+		.gid = 1001,
+		.bare = true,
+		.name = mem_dup((struct span){0}),
+		.target = mem_dup((struct span){0})};
+	*ret = (struct docs_drive){.row = drive->row, .at.incarnation = 1, .name = name};
+	(void)pthread_mutex_unlock(&m->mutex);
+	return 0;
+}
+
+/* With the mutex held. */
+static int check_scope(struct docs_mem *m, const struct docs_scope *scope, struct docs_position *ret_at)
+{
+	const struct mem_drive *drive = mem_drive(m, scope->drive);
+
+	if (!drive || (scope->user != 0 && scope->user != drive->row.owner))
+		return -ERR_NOT_FOUND;
+	*ret_at = (struct docs_position){.incarnation = drive->row.incarnation, .seq = drive->row.seq};
+	if (scope->floor.incarnation != 0 && scope->floor.incarnation != ret_at->incarnation)
+		return -ERR_EPOCH;
+	return scope->floor.seq > ret_at->seq ? -ERR_BEHIND : 0;
+}
+
+static int mem_drive_get(struct docs_store *s, const struct docs_scope *scope, struct docs_drive *ret)
+{
+	struct docs_mem *m = mem_of(s);
+	int r;
+
+	*ret = (struct docs_drive){0};
+	(void)pthread_mutex_lock(&m->mutex);
+	r = check_scope(m, scope, &ret->at);
+	if (r == 0)
+		ret->row = mem_drive(m, scope->drive)->row;
+	(void)pthread_mutex_unlock(&m->mutex);
+	return r;
+}
+
+static int mem_ids_reserve(struct docs_store *s, const struct docs_scope *scope, uint32_t count, int64_t *ret_first)
+{
+	struct docs_mem *m = mem_of(s);
+	struct docs_position at;
+	int r;
+
+	(void)pthread_mutex_lock(&m->mutex);
+	r = check_scope(m, scope, &at);
+	if (r == 0) {
+		struct mem_drive *drive = mem_drive(m, scope->drive);
+
+		*ret_first = ITEM_ID(drive->row.id, drive->row.next_number);
+		drive->row.next_number += count;
+	}
+	(void)pthread_mutex_unlock(&m->mutex);
+	return r;
+}
+
+/* budget: the signature is the store's */
+static int mem_item_get(struct docs_store *s, const struct docs_scope *scope, int64_t id, docs_on_item on_item,
+	void *cookie, struct docs_position *ret_at)
+{
+	struct docs_mem *m = mem_of(s);
+	const struct tree_node *node;
+	int r;
+
+	(void)pthread_mutex_lock(&m->mutex);
+	r = check_scope(m, scope, ret_at);
+	node = mem_node(m, id);
+	if (r == 0)
+		r = node && !node->orphan ? on_item(&node->item, cookie) : -ERR_NOT_FOUND;
+	(void)pthread_mutex_unlock(&m->mutex);
+	return r;
+}
+
+/* budget: the signature is the store's */
+static int mem_item_lookup(struct docs_store *s, const struct docs_scope *scope, int64_t parent, struct span name,
+	docs_on_item on_item, void *cookie, struct docs_position *ret_at)
+{
+	struct docs_mem *m = mem_of(s);
+	const struct mem_entry *entry;
+	int r;
+
+	(void)pthread_mutex_lock(&m->mutex);
+	r = check_scope(m, scope, ret_at);
+	entry = mem_entry(m, parent, name);
+	if (r == 0)
+		r = entry ? on_item(&mem_node(m, entry->child)->item, cookie) : -ERR_NOT_FOUND;
+	(void)pthread_mutex_unlock(&m->mutex);
+	return r;
+}
+
+/* budget: the signature is the store's */
+static int mem_xattrs(struct docs_store *s, const struct docs_scope *scope, int64_t id, docs_on_xattr on_xattr,
+	void *cookie, struct docs_position *ret_at)
+{
+	struct docs_mem *m = mem_of(s);
+	int r;
+
+	(void)pthread_mutex_lock(&m->mutex);
+	r = check_scope(m, scope, ret_at);
+	MEM_EACH(struct mem_xattr, a, &m->xattrs)
+	if (r == 0 && a->node == id)
+		r = on_xattr(a->name, a->value, cookie);
+	(void)pthread_mutex_unlock(&m->mutex);
+	return r;
+}
+
+static int extent_order(const void *a, const void *b)
+{
+	const struct mem_extent *x = a, *y = b;
+
+	return (x->extent.at > y->extent.at) - (x->extent.at < y->extent.at);
+}
+
+/* budget: the signature is the store's */
+static int mem_extents(struct docs_store *s, const struct docs_scope *scope, int64_t id, int64_t from, int64_t len,
+	uint32_t limit, docs_on_item on_item, docs_on_extent on_extent, void *cookie, struct docs_position *ret_at)
+{
+	struct docs_mem *m = mem_of(s);
+	const struct tree_node *node;
+	int r;
+
+	(void)pthread_mutex_lock(&m->mutex);
+	r = check_scope(m, scope, ret_at);
+	node = mem_node(m, id);
+	if (r == 0)
+		r = node && (!node->orphan || scope->session) ? on_item(&node->item, cookie) : -ERR_NOT_FOUND;
+	if (m->extents.count > 0)
+		qsort(m->extents.data, m->extents.count, m->extents.element, extent_order);
+	MEM_EACH(struct mem_extent, x, &m->extents)
+	{
+		const struct tree_extent *e = &x->extent;
+
+		if (r == 0 && e->node == id && e->kind != EXTENT_RESERVED && e->at < from + len &&
+			e->at + e->len > from && limit > 0) {
+			limit--;
+			r = on_extent(e, cookie);
+		}
+	}
+	(void)pthread_mutex_unlock(&m->mutex);
+	return r;
+}
+
+/* budget: the signature is the store's */
+static int mem_changes(struct docs_store *s, const struct docs_scope *scope, int64_t since, uint32_t limit,
+	docs_on_change on_change, void *cookie, struct docs_position *ret_at)
+{
+	struct docs_mem *m = mem_of(s);
+	int r;
+
+	(void)pthread_mutex_lock(&m->mutex);
+	r = check_scope(m, scope, ret_at);
+	MEM_EACH(struct tree_change, c, &m->changes)
+	if (r == 0 && ITEM_DRIVE(c->id) == scope->drive && c->seq > since && limit > 0 && limit--)
+		r = on_change(c, cookie);
+	(void)pthread_mutex_unlock(&m->mutex);
+	return r;
+}
+
+/* Its tests have one thread where it matters, and content_seq tells of a change in between. */
+static int mem_snapshot_begin(struct docs_store *s)
+{
+	(void)s;
+	return 0;
+}
+
+static void mem_snapshot_end(struct docs_store *s)
+{
+	(void)s;
+}
+
+static int mem_session_create(
+	struct docs_store *s, const struct docs_scope *scope, struct span name, int64_t replaces, int64_t *ret_session)
+{
+	struct docs_mem *m = mem_of(s);
+	struct docs_position at;
+	int r;
+
+	(void)name;
+	(void)pthread_mutex_lock(&m->mutex);
+	r = check_scope(m, scope, &at);
+	MEM_EACH(struct mem_session, x, &m->sessions)
+	if (r == 0 && x->id == replaces && x->drive == scope->drive)
+		x->ended = true;
+	if (r == 0) {
+		struct mem_session *session = mem_add(&m->sessions);
+
+		session->id = *ret_session = (int64_t)m->sessions.count;
+		session->user = scope->user;
+		session->drive = scope->drive;
+	}
+	(void)pthread_mutex_unlock(&m->mutex);
+	return r;
+}
+
+static int mem_session_end(struct docs_store *s, const struct docs_scope *scope, int64_t session)
+{
+	struct docs_mem *m = mem_of(s);
+	struct docs_position at;
+	int r;
+
+	(void)pthread_mutex_lock(&m->mutex);
+	r = check_scope(m, scope, &at);
+	MEM_EACH(struct mem_session, x, &m->sessions)
+	if (r == 0 && x->id == session && x->user == scope->user)
+		x->ended = true;
+	(void)pthread_mutex_unlock(&m->mutex);
+	return r;
+}
+
+static int mem_block_stored(
+	struct docs_store *s, const struct docs_scope *scope, const struct docs_block *block, struct docs_block *ret)
+{
+	struct docs_mem *m = mem_of(s);
+	struct mem_block *row;
+
+	(void)pthread_mutex_lock(&m->mutex);
+	row = mem_add(&m->blocks);
+	row->drive = scope->drive;
+	row->block = *ret = *block;
+	(void)pthread_mutex_unlock(&m->mutex);
+	return 0;
+}
+
+static void mem_store_free(struct docs_store *s)
+{
+	free(s);
+}
+
+static const struct docs_store_ops mem_ops = {
+	.drive_create = mem_drive_create,
+	.drive_get = mem_drive_get,
+	.ids_reserve = mem_ids_reserve,
+	.item_get = mem_item_get,
+	.item_lookup = mem_item_lookup,
+	.extents = mem_extents,
+	.xattrs = mem_xattrs,
+	.changes = mem_changes,
+	.snapshot_begin = mem_snapshot_begin,
+	.snapshot_end = mem_snapshot_end,
+	.session_create = mem_session_create,
+	.session_end = mem_session_end,
+	.txn_begin = mem_txn_begin,
+	.txn_commit = mem_txn_commit,
+	.txn_abort = mem_txn_abort,
+	.answer_find = mem_answer_find,
+	.block_stored = mem_block_stored,
+	.free = mem_store_free,
+};
+
+int docs_mem_open(struct docs_mem *m, struct docs_store **ret)
+{
+	struct mem_store *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	s->store.ops = &mem_ops;
+	s->mem = m;
+	*ret = &s->store;
+	return 0;
+}

@@ -1,0 +1,119 @@
+#include "backend/docs/rows/pg/docs_pg.h"
+
+#include "backend/docs/rows/pg/private.h"
+
+#include <stdlib.h>
+
+/*
+ * The storage of the docs service in PostgreSQL. The files: docs_sql* all the SQL; docs_pg_row what rows mean; _read, _drive, _session, _block one statement each; _lock;
+ * _begin, _load, _commit, _answer, _guess the transaction of a batch; _upkeep; _notify.
+ *
+ * Order of locks, always: the drive's row, keys (in their order), the rest. Nothing but the drive's row is ever waited for long; who holds a row of a
+ * session or of a block without it holds that one row and finishes by itself. Hence no deadlocks; READ COMMITTED, hence no serialization failures.
+ */
+
+#define MIGRATION_LOCK 0x6e6570686f736463ll /* any number that nobody else takes in this database */
+
+void docs_pg_reset(struct docs_pg *s)
+{
+	for (size_t i = 0; i < DOCS_PG_NUMBERS; i++)
+		pg_array_clear(s->numbers[i]);
+	for (size_t i = 0; i < DOCS_PG_BYTES; i++)
+		pg_array_clear(s->bytes[i]);
+}
+
+int docs_pg_run(struct docs_pg *s, const struct pg_statement *statement, const struct pg_param *params, size_t count,
+	struct pg_result **ret)
+{
+	if (!s->txn.open)
+		return pg_run(s->pg, statement, params, count, ret);
+	int r = pg_pipeline_add(s->pg, statement, params, count);
+	return r < 0 ? r : pg_pipeline_flush(s->pg, ret);
+}
+
+static void docs_pg_free(struct docs_store *store)
+{
+	if (!store)
+		return;
+	struct docs_pg *s = docs_pg_of(store);
+	docs_pg_txn_abort(store);
+	for (size_t i = 0; i < DOCS_PG_NUMBERS; i++)
+		pg_array_free(s->numbers[i]);
+	for (size_t i = 0; i < DOCS_PG_BYTES; i++)
+		pg_array_free(s->bytes[i]);
+	free(s);
+}
+
+static const struct docs_store_ops OPS = {
+	.drive_home = docs_pg_drive_home,
+	.drive_create = docs_pg_drive_create,
+	.drive_get = docs_pg_drive_get,
+	.drive_list = docs_pg_drive_list,
+	.drive_change = docs_pg_drive_change,
+	.drive_trash = docs_pg_drive_trash,
+	.drive_trash_list = docs_pg_drive_trash_list,
+	.drive_restore = docs_pg_drive_restore,
+	.trash_user = docs_pg_trash_user,
+	.account_get = docs_pg_account_get,
+	.account_set = docs_pg_account_set,
+	.user_cursor = docs_pg_user_cursor,
+	.user_cursor_set = docs_pg_user_cursor_set,
+	.ids_reserve = docs_pg_ids_reserve,
+	.item_get = docs_pg_item_get,
+	.item_lookup = docs_pg_item_lookup,
+	.item_path = docs_pg_item_path,
+	.children = docs_pg_children,
+	.extents = docs_pg_extents,
+	.snapshot_begin = docs_pg_snapshot_begin,
+	.snapshot_end = docs_pg_snapshot_end,
+	.xattrs = docs_pg_xattrs,
+	.changes = docs_pg_changes,
+	.session_create = docs_pg_session_create,
+	.session_end = docs_pg_session_end,
+	.session_poll = docs_pg_session_poll,
+	.lock_hold = docs_pg_lock_hold,
+	.lock_look = docs_pg_lock_look,
+	.lock_kept = docs_pg_lock_kept,
+	.txn_begin = docs_pg_txn_begin,
+	.txn_commit = docs_pg_txn_commit,
+	.txn_abort = docs_pg_txn_abort,
+	.answer_find = docs_pg_answer_find,
+	.block_find = docs_pg_block_find,
+	.block_generation = docs_pg_block_generation,
+	.block_stored = docs_pg_block_stored,
+	.blocks_strays = docs_pg_blocks_strays,
+	.block_referenced = docs_pg_block_referenced,
+	.collect_blocks = docs_pg_collect_blocks,
+	.collect_drive = docs_pg_collect_drive,
+	.block_drop = docs_pg_block_drop,
+	.collect_orphans = docs_pg_collect_orphans,
+	.collect_expired = docs_pg_collect_expired,
+	.free = docs_pg_free,
+};
+
+int docs_pg_new(struct pg *pg, struct known *known, struct docs_store **ret)
+{
+	struct docs_pg *s = calloc(1, sizeof(*s));
+	int r = 0;
+
+	if (!s)
+		return -ENOMEM;
+	s->store.ops = &OPS;
+	s->pg = pg;
+	s->known = known;
+	for (size_t i = 0; r == 0 && i < DOCS_PG_NUMBERS; i++)
+		r = pg_array_new(PG_I64, &s->numbers[i]);
+	for (size_t i = 0; r == 0 && i < DOCS_PG_BYTES; i++)
+		r = pg_array_new(PG_BYTEA, &s->bytes[i]);
+	if (r < 0) {
+		docs_pg_free(&s->store);
+		return r;
+	}
+	*ret = &s->store;
+	return 0;
+}
+
+int docs_pg_migrate(struct pg *pg)
+{
+	return pg_migrate(pg, docs_migrations, docs_migration_count, MIGRATION_LOCK);
+}

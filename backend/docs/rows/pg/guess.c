@@ -1,0 +1,76 @@
+#include "backend/docs/rows/pg/private.h"
+
+/*
+ * A mount's batch follows the one before it: of its drive and its session this process knows what that one left (known.h). Then the batch is applied to that, and the one round trip there
+ * is writes it, provided that nothing has changed since. Otherwise nothing happened, and the batch is tried again in the ordinary way, under the lock.
+ * What it saves of a create: docs/bench.md.
+ */
+
+/* One batch of a session, and the next one of it. */
+static bool is_next(const struct docs_txn *t)
+{
+	const struct known_session *session = known_peek_session(t->known);
+	const struct docs_key *key = t->keys;
+
+	return t->key_count == 1 && key->kind == DOCS_KEY_SESSION && session->id != 0 && key->session == session->id &&
+		key->user == session->user && key->number == session->number + 1;
+}
+
+/* What the owner's other drives hold is seen under the lock only: now and then, where it counts. */
+static bool must_look(const struct known_drive *known)
+{
+	const struct tree_drive *row = known_row(known);
+
+	return known_guesses(known) >= (row->quota != row->quota_own ? KNOWN_GUESSES_SHARED : KNOWN_GUESSES_MAX);
+}
+
+bool docs_pg_guess(
+	struct docs_pg *s, uint32_t drive, const struct tree_wants *wants, int64_t now_ns, struct tree **ret_tree)
+{
+	struct docs_txn *t = &s->txn;
+	struct tree *tree = NULL;
+
+	t->known = s->known ? known_take(s->known, drive) : NULL;
+	if (!t->known || !known_is_sure(t->known) || !wants || !is_next(t) || must_look(t->known))
+		return false;
+	if (tree_new(known_row(t->known), now_ns, &tree) < 0)
+		return false;
+	if (!known_load(t->known, wants, tree, &t->assumed)) {
+		tree_free(tree);
+		return false;
+	}
+	t->drive = *known_row(t->known);
+	t->guess = true;
+	t->seen[0] = (struct docs_seen){.state = DOCS_NEW, .guessed = true};
+	*ret_tree = tree;
+	return true;
+}
+
+int docs_pg_guess_param(struct docs_pg *s, struct pg_param *ret)
+{
+	const struct tree_drive *d = &s->txn.drive;
+	const int64_t row[SQL_KNOWN_COUNT] = {d->owner, d->incarnation, d->seq, d->epoch, d->lease_epoch,
+		d->lease_session, d->next_number, d->quota_own, d->used};
+	int r = 0;
+
+	pg_array_clear(s->numbers[0]);
+	for (size_t i = 0; r == 0 && i < SQL_KNOWN_COUNT; i++)
+		r = pg_array_add_number(s->numbers[0], row[i]);
+	if (r == 0)
+		*ret = pg_array_param(s->numbers[0]);
+	return r;
+}
+
+void docs_pg_guess_learn(struct docs_pg *s, const struct tree_delta *delta, const struct docs_answer *answers)
+{
+	const struct docs_txn *t = &s->txn;
+	const bool kept = t->key_count == 1 && docs_pg_is_kept_by_session(t, answers, 0);
+	const struct known_session session = {.id = kept ? t->keys->session : 0,
+		.user = kept ? t->keys->user : 0,
+		.number = kept ? t->keys->number : 0};
+
+	if (t->known && delta)
+		known_committed(t->known, delta, &session);
+	else if (t->known)
+		known_doubt(t->known); /* a change that is no op: it may have moved the row */
+}

@@ -1,0 +1,122 @@
+#include "backend/docs/rows/pg/private.h"
+
+#include <assert.h>
+
+void docs_pg_node(const struct pg_result *r, int row, int column, struct tree_node *ret)
+{
+	const uint64_t rdev = (uint64_t)pg_number(r, row, column + NODE_RDEV);
+
+	const uint32_t mode = (uint32_t)pg_number(r, row, column + NODE_MODE);
+
+	*ret = (struct tree_node){
+		.item =
+			{
+				.id = pg_number(r, row, column + NODE_ID),
+				.parent = pg_number(r, row, column + NODE_PARENT),
+				.size = pg_number(r, row, column + NODE_SIZE),
+				.allocated = pg_number(r, row, column + NODE_ALLOCATED),
+				.mode = mode & ~(uint32_t)SQL_MODE_XATTRS,
+				.bare = !(mode & SQL_MODE_XATTRS),
+				.uid = (uint32_t)pg_number(r, row, column + NODE_UID),
+				.gid = (uint32_t)pg_number(r, row, column + NODE_GID),
+				.nlink = (uint32_t)pg_number(r, row, column + NODE_NLINK),
+				.atime = pg_number(r, row, column + NODE_ATIME),
+				.mtime = pg_number(r, row, column + NODE_MTIME),
+				.ctime = pg_number(r, row, column + NODE_CTIME),
+				.btime = pg_number(r, row, column + NODE_BTIME),
+				.seq = pg_number(r, row, column + NODE_SEQ),
+				.content_seq = pg_number(r, row, column + NODE_CONTENT_SEQ),
+				.rdev_major = (uint32_t)(rdev >> 32),
+				.rdev_minor = (uint32_t)rdev,
+				.name = pg_bytes(r, row, column + NODE_NAME),
+				.target = pg_bytes(r, row, column + NODE_TARGET),
+			},
+		.charged = pg_number(r, row, column + NODE_CHARGED),
+		.orphan = pg_number(r, row, column + NODE_ORPHAN) != 0,
+		.children = pg_number(r, row, column + NODE_CHILDREN),
+	};
+}
+
+void docs_pg_extent(const struct pg_result *r, int row, int column, struct tree_extent *ret)
+{
+	const struct span sha256 = pg_bytes(r, row, column + EXTENT_SHA256);
+
+	*ret = (struct tree_extent){
+		.node = pg_number(r, row, column + EXTENT_NODE),
+		.at = pg_number(r, row, column + EXTENT_AT),
+		.len = pg_number(r, row, column + EXTENT_LEN),
+		.kind = (enum extent_kind)pg_number(r, row, column + EXTENT_KIND),
+		.generation = pg_number(r, row, column + EXTENT_GENERATION),
+		.from = (uint32_t)pg_number(r, row, column + EXTENT_FROM),
+		.block_size = (uint32_t)pg_number(r, row, column + EXTENT_BLOCK_SIZE),
+		.data = pg_bytes(r, row, column + EXTENT_DATA),
+	};
+	if (sha256.size == sizeof(ret->sha256))
+		memcpy(ret->sha256, sha256.data, sizeof(ret->sha256));
+}
+
+void docs_pg_drive(const struct pg_result *r, int row, struct docs_drive *ret)
+{
+	*ret = (struct docs_drive){
+		.row =
+			{
+				.id = (uint32_t)pg_number(r, row, DRIVE_ID),
+				.owner = pg_number(r, row, DRIVE_OWNER),
+				.incarnation = pg_number(r, row, DRIVE_INCARNATION),
+				.seq = pg_number(r, row, DRIVE_SEQ),
+				.epoch = pg_number(r, row, DRIVE_EPOCH),
+				.lease_epoch = pg_number(r, row, DRIVE_LEASE_EPOCH),
+				.lease_session = pg_number(r, row, DRIVE_LEASE_SESSION),
+				.next_number = pg_number(r, row, DRIVE_NEXT_NUMBER),
+				.quota = pg_number(r, row, DRIVE_QUOTA),
+				.used = pg_number(r, row, DRIVE_USED),
+				.quota_own = pg_number(r, row, DRIVE_QUOTA_OWN),
+			},
+		.name = pg_bytes(r, row, DRIVE_NAME),
+	};
+	ret->at = (struct docs_position){ret->row.incarnation, ret->row.seq};
+}
+
+int docs_pg_ask(struct docs_pg *s, const struct docs_pg_question *q, struct pg_result **ret)
+{
+	struct pg_param params[2 + DOCS_PG_MORE] = {PG_P_I32(q->scope->drive), PG_P_I64(q->scope->user)};
+
+	assert(q->count <= DOCS_PG_MORE);
+	for (size_t i = 0; i < q->count; i++)
+		params[2 + i] = q->more[i];
+	return docs_pg_run(s, q->statement, params, 2 + q->count, ret);
+}
+
+int docs_pg_check_floor(const struct docs_position *floor, const struct docs_position *at)
+{
+	if (floor->incarnation == 0 && floor->seq == 0)
+		return 0;
+	if (floor->incarnation != at->incarnation)
+		return -ERR_EPOCH;
+	return at->seq < floor->seq ? -ERR_BEHIND : 0;
+}
+
+int docs_pg_read(
+	struct docs_pg *s, const struct docs_pg_question *q, struct docs_position *ret_at, struct pg_result **ret)
+{
+	struct pg_result *result = NULL;
+
+	int r = docs_pg_ask(s, q, &result);
+	if (r < 0)
+		return r;
+	if (pg_rows(result) == 0) {
+		r = docs_pg_no_drive(s, q->scope);
+		goto out;
+	}
+	const struct docs_position at = {pg_number(result, 0, READ_INCARNATION), pg_number(result, 0, READ_SEQ)};
+	r = docs_pg_check_floor(&q->scope->floor, &at);
+	if (r < 0)
+		goto out;
+	if (ret_at)
+		*ret_at = at;
+	*ret = result;
+	result = NULL;
+out:
+	pg_result_free(result);
+	return r;
+}

@@ -1,0 +1,143 @@
+#include "backend/docs/rows/pg/sql.h"
+
+#include "backend/docs/rows/pg/sql_part.h"
+
+/* ---- blocks ---- */
+
+/* One row when the drive is there and the caller's; its columns are NULL when the block is not there. */
+#define OF_MY_DRIVE(cte, columns)                                                                 \
+	"WITH d AS (SELECT d.id FROM drive d WHERE " SQL_MINE "), b AS (" cte ") SELECT " columns \
+	" FROM d LEFT JOIN b ON true"
+#define TOUCHED "(extract(epoch FROM b.touched_at) * 1000000)::bigint"
+#define BLOCK "b.generation, b.size, b.uploader, " TOUCHED
+
+const struct pg_statement SQL_BLOCK_FIND = SQL_WRITE("block_find",
+	OF_MY_DRIVE(
+		"UPDATE block b SET touched_at = now() FROM d WHERE b.drive = d.id AND b.sha256 = $3 RETURNING " BLOCK,
+		"b.*"));
+/* With it what may still come, so that who has a new block asks once. */
+const struct pg_statement SQL_BLOCK_GENERATION = SQL_WRITE("block_generation",
+	"SELECT nextval('block_generation'), extract(epoch FROM clock_timestamp())::bigint, " SQL_BLOCK_ROOM(
+		"d") " FROM drive d WHERE " SQL_MINE);
+/* A new one is charged, its row first and then a part of the sum: whoever holds that waits for nothing any more. */
+const struct pg_statement SQL_BLOCK_STORED = SQL_WRITE("block_stored",
+	"WITH d AS (SELECT d.id FROM drive d WHERE " SQL_MINE "), b AS ("
+	"INSERT INTO block AS b (drive, sha256, generation, size, uploader) SELECT d.id, $3, $4, $5, $6 FROM d"
+	" WHERE $7 = 0 OR extract(epoch FROM clock_timestamp())::bigint <= $7"
+	" ON CONFLICT (drive, sha256) DO UPDATE SET touched_at = now() RETURNING " BLOCK
+	"), charge AS (INSERT INTO drive_blocks AS p (drive, part, bytes) SELECT d.id, pg_backend_pid() % 8, b.size FROM d, b WHERE b.generation = $4"
+	" ON CONFLICT (drive, part) DO UPDATE SET bytes = p.bytes + excluded.bytes)"
+	" SELECT b.* FROM d LEFT JOIN b ON true");
+const struct pg_statement SQL_BLOCK_REFERENCED = SQL_READ("block_referenced",
+	OF_MY_DRIVE("SELECT " BLOCK " FROM block b WHERE b.drive = $1 AND b.sha256 = $3"
+		    " AND EXISTS (SELECT FROM extent x WHERE x.kind = 1 AND x.sha256 = $3 AND x.node >> 32 = $1)",
+		"b.*"));
+
+/* What an upload made that came to nothing: unless something refers to it, or another upload has found it since.
+ * Under the drive's lock. $1: drive, hashes, when they were made. */
+const struct pg_statement SQL_BLOCK_DROP = SQL_WRITE("block_drop",
+	"WITH gone AS (DELETE FROM block b USING unnest($2::bytea[], $3::bigint[]) w (sha256, touched) WHERE b.drive = $1 AND b.sha256 = w.sha256 AND b.doubtful AND " TOUCHED
+	" = w.touched AND NOT EXISTS (SELECT FROM extent x WHERE x.kind = 1 AND x.sha256 = b.sha256 AND x.node >> 32 = $1) RETURNING b.sha256, b.generation, b.size, b.uploader),"
+	" less AS (INSERT INTO drive_blocks AS p (drive, part, bytes) SELECT $1, 0, -sum(size) FROM gone HAVING count(*) > 0"
+	" ON CONFLICT (drive, part) DO UPDATE SET bytes = p.bytes + excluded.bytes) SELECT * FROM gone");
+
+/* A scalar subquery stays one look-up a block. */
+const struct pg_statement SQL_BLOCK_STRAYS = SQL_READ("block_strays",
+	"SELECT w.i FROM unnest($1::bigint[], $2::bytea[], $3::bigint[]) WITH ORDINALITY w (drive, sha256, generation, i)"
+	" WHERE (SELECT true FROM block b WHERE b.drive = w.drive::int AND b.sha256 = w.sha256 AND b.generation = w.generation LIMIT 1) IS NULL");
+
+/* ---- upkeep ---- */
+
+const struct pg_statement SQL_LOCK_ANY = SQL_WRITE("lock_any", "SELECT id FROM drive WHERE id = $1 FOR NO KEY UPDATE");
+const struct pg_statement SQL_DOUBTFUL = SQL_READ("doubtful",
+	"SELECT b.drive, b.sha256 FROM (SELECT drive, sha256 FROM block WHERE doubtful AND touched_at < now() - $1 * interval '1 s'"
+	" ORDER BY touched_at LIMIT $2) b ORDER BY b.drive");
+/* Of one drive, whose owner is short of room. */
+const struct pg_statement SQL_DOUBTFUL_DRIVE = SQL_READ("doubtful_drive",
+	"SELECT b.sha256 FROM block b WHERE b.drive = $1 AND b.doubtful AND b.touched_at < now() - $2 * interval '1 s' ORDER BY b.touched_at LIMIT $3");
+#define STILL_DOUBTFUL \
+	"b.drive = $1 AND b.sha256 = w.sha256 AND b.doubtful AND b.touched_at < now() - $3 * interval '1 s'"
+#define ASKED \
+	"unnest($2::bytea[]) w (sha256)" /* a join, one look-up each: with = ANY all doubtful blocks of the drive may be gone through */
+#define REFERENCED "EXISTS (SELECT FROM extent x WHERE x.kind = 1 AND x.sha256 = b.sha256 AND x.node >> 32 = $1)"
+/* An upload that finds the block meanwhile touches it: it waits for this lock and then finds nothing, or came first and is seen here. */
+const struct pg_statement SQL_DOUBTFUL_LOCK = SQL_WRITE(
+	"doubtful_lock", "SELECT FROM " ASKED ", block b WHERE " STILL_DOUBTFUL " ORDER BY b.sha256 FOR UPDATE OF b");
+const struct pg_statement SQL_DOUBTFUL_SETTLE = SQL_WRITE("doubtful_settle",
+	"WITH kept AS (UPDATE block b SET doubtful = false FROM " ASKED " WHERE " STILL_DOUBTFUL " AND " REFERENCED
+	" RETURNING 1),"
+	" gone AS (DELETE FROM block b USING " ASKED " WHERE " STILL_DOUBTFUL " AND NOT " REFERENCED
+	" RETURNING b.sha256, b.generation, b.size, b.uploader),"
+	" less AS (INSERT INTO drive_blocks AS p (drive, part, bytes) SELECT $1, 0, -sum(size) FROM gone HAVING count(*) > 0"
+	" ON CONFLICT (drive, part) DO UPDATE SET bytes = p.bytes + excluded.bytes)"
+	" SELECT g.*, (SELECT count(*) FROM kept) FROM (SELECT) one LEFT JOIN gone g ON true");
+
+/* A scalar subquery stays one look-up a document; as NOT EXISTS it may be made a join over all that is held. */
+const struct pg_statement SQL_ORPHANS = SQL_READ("orphans",
+	"SELECT n.id FROM node n WHERE n.orphaned_at < now() - $1 * interval '1 s' AND (SELECT true FROM hold h JOIN session s ON s.id = h.session"
+	" WHERE h.node = n.id AND " SQL_ALIVE("s") " LIMIT 1) IS NULL ORDER BY n.orphaned_at LIMIT $2");
+#define DOUBT                                                                                                                \
+	"UPDATE block b SET doubtful = true, touched_at = now() FROM (SELECT DISTINCT node >> 32 AS drive, sha256 FROM gone" \
+	" WHERE sha256 IS NOT NULL) g WHERE b.drive = g.drive AND b.sha256 = g.sha256"
+const struct pg_statement SQL_ORPHAN_EXTENTS = SQL_WRITE("orphan_extents",
+	"WITH gone AS (DELETE FROM extent x USING (SELECT y.node, y.at FROM node n JOIN extent y ON y.node = n.id WHERE n.id = ANY ($1::bigint[]) AND " SQL_LET_GO(
+		"n") " LIMIT $3) y WHERE x.node = y.node AND x.at = y.at RETURNING x.node, x.sha256), doubt AS (" DOUBT
+		     ") SELECT count(*) FROM gone");
+/* What an orphan grew after its last name went is charged to its drive until now. */
+const struct pg_statement SQL_ORPHAN_NODES = SQL_WRITE("orphan_nodes",
+	"WITH gone AS (DELETE FROM node n WHERE n.id = ANY ($1::bigint[]) AND " SQL_LET_GO(
+		"n") " AND NOT EXISTS (SELECT FROM extent x WHERE x.node = n.id) RETURNING n.id, n.charged),"
+		     " x AS (DELETE FROM xattr x USING gone WHERE x.node = gone.id),"
+		     " d AS (UPDATE drive d SET used = d.used - g.charged FROM (SELECT id >> 32 AS drive, sum(charged)::bigint AS charged FROM gone GROUP BY 1) g"
+		     " WHERE d.id = g.drive AND g.charged <> 0) SELECT count(*) FROM gone");
+
+const struct pg_statement SQL_EXPIRED_SESSIONS = SQL_WRITE("expired_sessions",
+	"DELETE FROM session WHERE id = ANY (ARRAY(SELECT id FROM session WHERE seen_at < now() - interval '" SQL_TEXT(
+		SESSION_TIMEOUT_SECONDS) " s' ORDER BY seen_at LIMIT $1 FOR UPDATE SKIP LOCKED))");
+const struct pg_statement SQL_EXPIRED_KEYS = SQL_WRITE("expired_keys",
+	"DELETE FROM idempotency WHERE ctid = ANY (ARRAY(SELECT ctid FROM idempotency WHERE created_at < now() - interval '" SQL_TEXT(
+		IDEMPOTENCY_TEXT) " h' ORDER BY created_at LIMIT $1 FOR UPDATE SKIP LOCKED))");
+const struct pg_statement SQL_EXPIRED_DRIVE = SQL_READ("expired_drive",
+	"SELECT id FROM drive WHERE trashed_at < now() - interval '" SQL_TEXT(
+		TRASH_TEXT) " days' ORDER BY random() LIMIT $1");
+
+/* Ids of a drive are the range from $1 << 32. */
+#define OF_DRIVE(column) column " >= $1::bigint << 32 AND " column " < ($1::bigint + 1) << 32"
+/* Rows are deleted by key, some at a time. The blocks' bytes are the collector's: it gets them all at once, as old as can be. */
+const struct pg_statement SQL_PURGE[SQL_PURGES] = {
+	SQL_WRITE("purge_extent",
+		"DELETE FROM extent t USING (SELECT node, at FROM extent WHERE " OF_DRIVE(
+			"node") " ORDER BY node, at LIMIT $2) p WHERE t.node = p.node AND t.at = p.at"),
+	SQL_WRITE("purge_xattr",
+		"DELETE FROM xattr t USING (SELECT node, name FROM xattr WHERE " OF_DRIVE(
+			"node") " ORDER BY node, name LIMIT $2) p WHERE t.node = p.node AND t.name = p.name"),
+	SQL_WRITE("purge_entry",
+		"DELETE FROM entry t USING (SELECT parent, name FROM entry WHERE " OF_DRIVE(
+			"parent") " ORDER BY parent, name LIMIT $2) p WHERE t.parent = p.parent AND t.name = p.name"),
+	SQL_WRITE("purge_node",
+		"DELETE FROM node t USING (SELECT id FROM node WHERE " OF_DRIVE(
+			"id") " ORDER BY id LIMIT $2) p WHERE t.id = p.id"),
+	SQL_WRITE("purge_journal",
+		"DELETE FROM journal t USING (SELECT drive, seq FROM journal WHERE drive = $1"
+		" ORDER BY seq LIMIT $2) p WHERE t.drive = p.drive AND t.seq = p.seq"),
+	SQL_WRITE("purge_session",
+		"DELETE FROM session t USING (SELECT id FROM session WHERE drive = $1 LIMIT $2) p WHERE t.id = p.id"),
+	SQL_WRITE("purge_idempotency",
+		/* Answers are there as long as any: a repeat of what removed the drive may still come. */
+		"DELETE FROM idempotency t USING (SELECT user_id, key FROM idempotency WHERE drive = $1 AND created_at < now() - interval '" SQL_TEXT(
+			IDEMPOTENCY_TEXT) " h'"
+					  " LIMIT $2) p WHERE t.user_id = p.user_id AND t.key = p.key"),
+	SQL_WRITE("purge_block",
+		"UPDATE block t SET doubtful = true, touched_at = '-infinity' FROM (SELECT drive, sha256 FROM block WHERE drive = $1"
+		" AND NOT (doubtful AND touched_at = '-infinity') LIMIT $2) p WHERE t.drive = p.drive AND t.sha256 = p.sha256"),
+	SQL_WRITE("purge_sum",
+		"DELETE FROM drive_blocks p WHERE p.drive = $1 AND $2 > 0 AND NOT EXISTS (SELECT FROM block WHERE drive = $1)"),
+	SQL_WRITE("purge_drive",
+		"DELETE FROM drive d WHERE d.id = $1 AND $2 > 0 AND NOT EXISTS (SELECT FROM extent WHERE " OF_DRIVE("node") ") AND NOT EXISTS (SELECT FROM xattr WHERE " OF_DRIVE(
+			"node") ") AND NOT EXISTS (SELECT FROM entry WHERE " OF_DRIVE("parent") ") AND NOT EXISTS (SELECT FROM node WHERE " OF_DRIVE("id") ") AND NOT EXISTS (SELECT FROM journal WHERE drive = $1)"
+																			   " AND NOT EXISTS (SELECT FROM session WHERE drive = $1) AND NOT EXISTS (SELECT FROM idempotency WHERE drive = $1)"
+																			   " AND NOT EXISTS (SELECT FROM block WHERE drive = $1) AND NOT EXISTS (SELECT FROM drive_blocks WHERE drive = $1)"),
+};
+
+const struct pg_statement SQL_NOTIFY =
+	SQL_WRITE("notify", "SELECT pg_notify('nephos_docs', convert_from(p, 'UTF8')) FROM unnest($1::bytea[]) p");

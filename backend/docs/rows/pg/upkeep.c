@@ -1,0 +1,287 @@
+#include "backend/docs/rows/pg/private.h"
+
+/*
+ * What is no longer needed is found without a lock, then removed under the lock of its drive, looked at once more: batches, which alone make references, wait for that
+ * lock. Uploads do not; the rows of blocks are locked before it is decided about them. Each piece is a transaction of its own, bounded in rows.
+ */
+
+#define PURGED_AT_ONCE 32 /* drives of which one round removes a piece each */
+
+/* BEGIN, the lock, the statements (each with the parameters that it takes), COMMIT: one round trip. Results of the statements in order; the caller frees. */
+#define STEPS_MAX SQL_PURGES
+struct step {
+	const struct pg_statement *statement;
+	const struct pg_param *params;
+	size_t count;
+};
+
+static int run_locked(
+	struct docs_pg *s, uint32_t drive, const struct step *steps, size_t count, struct pg_result **ret_results)
+{
+	const struct pg_param id = PG_P_I32(drive);
+	struct pg_result *results[STEPS_MAX + 3] = {NULL};
+
+	int r = pg_pipeline_begin(s->pg);
+	if (r < 0)
+		return r;
+	r = pg_pipeline_add(s->pg, &PG_BEGIN, NULL, 0);
+	if (r == 0)
+		r = pg_pipeline_add(s->pg, &SQL_LOCK_ANY, &id, 1);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = pg_pipeline_add(s->pg, steps[i].statement, steps[i].params, steps[i].count);
+	if (r == 0)
+		r = pg_pipeline_add(s->pg, &PG_COMMIT, NULL, 0);
+	if (r == 0)
+		r = pg_pipeline_flush(s->pg, results);
+	if (r < 0) {
+		(void)pg_pipeline_rollback(s->pg);
+		return r;
+	}
+	pg_pipeline_end(s->pg);
+	for (size_t i = 0; i < count + 3; i++) {
+		if (i >= 2 && i < count + 2)
+			ret_results[i - 2] = results[i];
+		else
+			pg_result_free(results[i]);
+	}
+	return 0;
+}
+
+/* ---- blocks ---- */
+
+struct block_pass {
+	int64_t grace_s;
+	int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie);
+	void *cookie;
+	uint32_t count;
+};
+
+/* Rows that are committed as gone: their bytes go now. */
+static int give_gone(const struct pg_result *result, uint32_t drive, struct block_pass *pass)
+{
+	enum { SHA256, GENERATION, SIZE, UPLOADER };
+	int r = 0;
+
+	for (int row = 0; r >= 0 && row < pg_rows(result); row++) {
+		const struct span sha256 = pg_bytes(result, row, SHA256);
+		struct docs_block block = {
+			.generation = pg_number(result, row, GENERATION),
+			.size = (uint32_t)pg_number(result, row, SIZE),
+			.uploader = pg_number(result, row, UPLOADER),
+		};
+
+		if (pg_is_null(result, row, SHA256) || sha256.size != sizeof(block.sha256))
+			continue;
+		memcpy(block.sha256, sha256.data, sizeof(block.sha256));
+		pass->count++;
+		r = pass->on_block(drive, &block, pass->cookie);
+	}
+	return r;
+}
+
+/* The blocks in bytes[0], all of one drive. */
+static int settle(struct docs_pg *s, uint32_t drive, struct block_pass *pass)
+{
+	const struct pg_param params[] = {PG_P_I32(drive), pg_array_param(s->bytes[0]), PG_P_I64(pass->grace_s)};
+	const struct step steps[] = {{&SQL_DOUBTFUL_LOCK, params, 3}, {&SQL_DOUBTFUL_SETTLE, params, 3}};
+	struct pg_result *results[2] = {NULL};
+
+	int r = run_locked(s, drive, steps, 2, results);
+	if (r == 0)
+		r = give_gone(results[1], drive, pass);
+	pg_result_free(results[0]);
+	pg_result_free(results[1]);
+	return r;
+}
+
+/* budget: the signature is the seam's */
+int docs_pg_collect_blocks(struct docs_store *store, int64_t grace_s, uint32_t limit,
+	int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie,
+	uint32_t *ret_count)
+{
+	struct docs_pg *s = docs_pg_of(store);
+	struct block_pass pass = {grace_s, on_block, cookie, 0};
+	const struct pg_param params[] = {PG_P_I64(grace_s), PG_P_I64(limit)};
+	struct pg_result *doubtful = NULL;
+
+	int r = pg_run(s->pg, &SQL_DOUBTFUL, params, 2, &doubtful);
+	if (r < 0)
+		return r;
+	docs_pg_reset(s);
+	const int rows = pg_rows(doubtful);
+	for (int row = 0; r >= 0 && row < rows; row++) {
+		const int64_t drive = pg_number(doubtful, row, 0);
+
+		r = pg_array_add_bytes(s->bytes[0], pg_bytes(doubtful, row, 1));
+		if (r < 0 || (row + 1 < rows && pg_number(doubtful, row + 1, 0) == drive))
+			continue;
+		r = settle(s, (uint32_t)drive, &pass);
+		docs_pg_reset(s);
+	}
+	pg_result_free(doubtful);
+	if (r < 0)
+		return r;
+	/* Blocks that turned out to be needed are work done too: a full piece says that there may be more. */
+	*ret_count = (uint32_t)rows > pass.count ? (uint32_t)rows : pass.count;
+	return 0;
+}
+
+/* budget: the signature is the seam's */
+int docs_pg_block_drop(struct docs_store *store, uint32_t drive, const struct docs_block *blocks, size_t count,
+	int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie)
+{
+	struct docs_pg *s = docs_pg_of(store);
+	struct block_pass pass = {0, on_block, cookie, 0};
+	struct pg_result *result = NULL;
+	int r = 0;
+
+	docs_pg_reset(s);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		r = pg_array_add_bytes(s->bytes[0], span_of(blocks[i].sha256, sizeof(blocks[i].sha256)));
+		if (r == 0)
+			r = pg_array_add_number(s->numbers[0], blocks[i].touched);
+	}
+	const struct pg_param params[] = {PG_P_I32(drive), pg_array_param(s->bytes[0]), pg_array_param(s->numbers[0])};
+	const struct step step = {&SQL_BLOCK_DROP, params, 3};
+	if (r == 0)
+		r = run_locked(s, drive, &step, 1, &result);
+	if (r == 0)
+		r = give_gone(result, drive, &pass);
+	pg_result_free(result);
+	return r;
+}
+
+/* budget: the signature is the seam's */
+int docs_pg_collect_drive(struct docs_store *store, uint32_t drive, int64_t grace_s, uint32_t limit,
+	int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie)
+{
+	struct docs_pg *s = docs_pg_of(store);
+	struct block_pass pass = {grace_s, on_block, cookie, 0};
+	const struct pg_param params[] = {PG_P_I32(drive), PG_P_I64(grace_s), PG_P_I64(limit)};
+	struct pg_result *doubtful = NULL;
+
+	int r = pg_run(s->pg, &SQL_DOUBTFUL_DRIVE, params, 3, &doubtful);
+	if (r < 0)
+		return r;
+	docs_pg_reset(s);
+	for (int row = 0; r >= 0 && row < pg_rows(doubtful); row++)
+		r = pg_array_add_bytes(s->bytes[0], pg_bytes(doubtful, row, 0));
+	if (r >= 0 && pg_rows(doubtful) > 0)
+		r = settle(s, drive, &pass);
+	pg_result_free(doubtful);
+	return r < 0 ? r : 0;
+}
+
+/* ---- documents without a name ---- */
+
+/* The documents in numbers[0], all of one drive. *count grows by the rows that went. */
+static int end_orphans(struct docs_pg *s, uint32_t drive, int64_t grace_s, uint32_t *count)
+{
+	const struct pg_param params[] = {
+		pg_array_param(s->numbers[0]), PG_P_I64(grace_s), PG_P_I64(DOCS_PG_PIECE_ROWS)};
+	const struct step steps[] = {{&SQL_ORPHAN_EXTENTS, params, 3}, {&SQL_ORPHAN_NODES, params, 2}};
+	struct pg_result *results[2] = {NULL};
+
+	int r = run_locked(s, drive, steps, 2, results);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < 2; i++) {
+		*count += (uint32_t)pg_number(results[i], 0, 0);
+		pg_result_free(results[i]);
+	}
+	return 0;
+}
+
+int docs_pg_collect_orphans(struct docs_store *store, int64_t grace_s, uint32_t limit, uint32_t *ret_count)
+{
+	struct docs_pg *s = docs_pg_of(store);
+	const struct pg_param params[] = {PG_P_I64(grace_s), PG_P_I64(limit)};
+	struct pg_result *orphans = NULL;
+	uint32_t count = 0;
+
+	int r = pg_run(s->pg, &SQL_ORPHANS, params, 2, &orphans);
+	if (r < 0)
+		return r;
+	docs_pg_reset(s);
+	const int rows = pg_rows(orphans);
+	for (int row = 0; r == 0 && row < rows; row++) {
+		const int64_t id = pg_number(orphans, row, 0);
+
+		r = pg_array_add_number(s->numbers[0], id);
+		if (r < 0 || (row + 1 < rows && ITEM_DRIVE(pg_number(orphans, row + 1, 0)) == ITEM_DRIVE(id)))
+			continue;
+		r = end_orphans(s, ITEM_DRIVE(id), grace_s, &count);
+		docs_pg_reset(s);
+	}
+	pg_result_free(orphans);
+	if (r == 0)
+		*ret_count = count;
+	return r;
+}
+
+/* ---- what is over ---- */
+
+static int expire(struct docs_pg *s, const struct pg_statement *statement, uint32_t limit, uint32_t *count)
+{
+	const struct pg_param params[] = {PG_P_I64(limit)};
+	struct pg_result *result = NULL;
+
+	int r = pg_run(s->pg, statement, params, 1, &result);
+	if (r == 0)
+		*count += (uint32_t)pg_touched(result);
+	pg_result_free(result);
+	return r;
+}
+
+/* A piece of a drive. */
+static int purge_piece(struct docs_pg *s, uint32_t drive, uint32_t limit, uint32_t *count)
+{
+	struct pg_result *results[SQL_PURGES] = {NULL};
+	struct step steps[SQL_PURGES];
+	const struct pg_param params[] = {
+		PG_P_I32(drive), PG_P_I64(limit < DOCS_PG_PIECE_ROWS ? limit : DOCS_PG_PIECE_ROWS)};
+
+	for (size_t i = 0; i < SQL_PURGES; i++)
+		steps[i] = (struct step){&SQL_PURGE[i], params, 2};
+	const int r = run_locked(s, drive, steps, SQL_PURGES, results);
+	for (size_t i = 0; r == 0 && i < SQL_PURGES; i++)
+		*count += (uint32_t)pg_touched(results[i]);
+	for (size_t i = 0; i < SQL_PURGES; i++)
+		pg_result_free(results[i]);
+	return r;
+}
+
+/* Of drives that have been in the trash for longest: several, as one may wait for its blocks, or for answers that
+ * are kept. */
+static int purge(struct docs_pg *s, uint32_t limit, uint32_t *count)
+{
+	const struct pg_param few = PG_P_I64(PURGED_AT_ONCE);
+	uint32_t drives[PURGED_AT_ONCE];
+	struct pg_result *found = NULL;
+
+	int r = pg_run(s->pg, &SQL_EXPIRED_DRIVE, &few, 1, &found);
+	if (r < 0)
+		return r;
+	const int n = pg_rows(found) < PURGED_AT_ONCE ? pg_rows(found) : PURGED_AT_ONCE;
+	for (int i = 0; i < n; i++)
+		drives[i] = (uint32_t)pg_number(found, i, 0);
+	pg_result_free(found);
+	for (int i = 0; r == 0 && i < n; i++)
+		r = purge_piece(s, drives[i], limit, count);
+	return r;
+}
+
+int docs_pg_collect_expired(struct docs_store *store, uint32_t limit, uint32_t *ret_count)
+{
+	struct docs_pg *s = docs_pg_of(store);
+	uint32_t count = 0;
+
+	int r = expire(s, &SQL_EXPIRED_SESSIONS, limit, &count);
+	if (r == 0)
+		r = expire(s, &SQL_EXPIRED_KEYS, limit, &count);
+	if (r == 0)
+		r = purge(s, limit, &count);
+	if (r == 0)
+		*ret_count = count;
+	return r;
+}

@@ -1,0 +1,495 @@
+/*
+ * Group commit. Each drive with something to do has a queue; the first request of it starts a job, and while that job waits for the database the queue fills: its next transaction
+ * takes all of it. So one writer pays one commit, and a crowd shares them. A job gives its worker back after COMMIT_ROUNDS, so that a drive that never rests does not keep others waiting.
+ *
+ * Two requests with the same key, or of one session, never share a transaction: the second must see what the first left (its answer, its number). Taking stops there, so that
+ * a drive's requests are applied in the order in which they came.
+ *
+ * Locking: one mutex for all queues. A queue is in the table exactly as long as a job works on it, and only that job takes from it.
+ */
+#include "backend/docs/rules/commit.h"
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/proto/batch_key.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <stdlib.h>
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#define COMMIT_ROUNDS 8 /* transactions of one job: some 10 ms */
+#define COMMIT_TRIES \
+	3 /* of a transaction that did not happen: its connection was lost before its COMMIT was sent, a guess was wrong */
+
+struct queue {
+	uint32_t drive;
+	struct commit *commit;
+	struct commit_request *first, *last;
+	UT_hash_handle hh;
+};
+
+struct commit {
+	struct commit_options options;
+	pthread_mutex_t mutex;
+	struct queue *queues; /* guarded by mutex, as are their lists */
+	size_t waiting;	      /* requests in all queues; guarded by mutex */
+};
+
+/* One request in its transaction. */
+struct slot {
+	struct commit_request *request;
+	int error; /* what is told instead of an answer */
+	bool applied, repeat;
+	struct docs_answer answer;
+	char *copy; /* of a repeat: what the store showed ends with the transaction */
+};
+
+struct round {
+	struct commit *commit;
+	struct docs_store *store;
+	uint32_t drive;
+	struct slot slots[COMMIT_BATCHES_MAX];
+	struct docs_key keys[COMMIT_BATCHES_MAX];
+	size_t count;
+	struct tree_drive before, after;
+};
+
+/* A job that was just submitted asks for the mutex that its submitter is about to give back: not worth a sleep. */
+static int init_mutex(pthread_mutex_t *mutex)
+{
+	pthread_mutexattr_t attributes;
+	int r;
+
+	(void)pthread_mutexattr_init(&attributes);
+	(void)pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+	r = pthread_mutex_init(mutex, &attributes);
+	(void)pthread_mutexattr_destroy(&attributes);
+	return r == 0 ? 0 : -ENOMEM;
+}
+
+int commit_new(const struct commit_options *options, struct commit **ret)
+{
+	struct commit *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return -ENOMEM;
+	c->options = *options;
+	if (init_mutex(&c->mutex) < 0) {
+		free(c);
+		return -ENOMEM;
+	}
+	*ret = c;
+	return 0;
+}
+
+void commit_free(struct commit *c)
+{
+	if (!c)
+		return;
+	assert(!c->queues);
+	(void)pthread_mutex_destroy(&c->mutex);
+	free(c);
+}
+
+/* ---- which requests share a transaction ---- */
+
+static bool keys_clash(const struct docs_key *a, const struct docs_key *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	if (a->kind == DOCS_KEY_SESSION)
+		return a->session == b->session;
+	return a->kind == DOCS_KEY_USER && a->user == b->user && span_eq(a->key, b->key);
+}
+
+/* What a batch asks of the transaction. A clone may be anything, and goes alone. */
+static size_t weight_of(const struct op_batch *batch)
+{
+	size_t weight = op_batch_count(batch), bytes = 0;
+
+	for (size_t i = 0; i < op_batch_count(batch); i++) {
+		const struct op *op = op_batch_at(batch, i);
+
+		weight += op->extent_count + (op->kind == OP_CLONE ? COMMIT_OPS_MAX : 0);
+		for (size_t e = 0; e < op->extent_count; e++)
+			bytes += op->extents[e].data.size;
+	}
+	return weight + bytes / COMMIT_DATA_BYTES;
+}
+
+static bool fits(const struct round *r, const struct commit_request *request, size_t weight)
+{
+	if (r->count == COMMIT_BATCHES_MAX || (r->count > 0 && weight + request->weight > COMMIT_OPS_MAX))
+		return false;
+	for (size_t i = 0; i < r->count; i++)
+		if (keys_clash(&r->keys[i], &request->key))
+			return false;
+	return true;
+}
+
+/* Moves what can go together from the queue into the round. */
+static void take(struct queue *q, struct round *r)
+{
+	size_t weight = 0;
+
+	(void)pthread_mutex_lock(&q->commit->mutex);
+	while (q->first && fits(r, q->first, weight)) {
+		struct commit_request *request = q->first;
+
+		q->first = request->next;
+		request->next = NULL;
+		weight += request->weight;
+		r->keys[r->count] = request->key;
+		r->slots[r->count++] = (struct slot){.request = request};
+	}
+	if (!q->first)
+		q->last = NULL;
+	q->commit->waiting -= r->count;
+	(void)pthread_mutex_unlock(&q->commit->mutex);
+}
+
+/* ---- one transaction ---- */
+
+static struct docs_position position(const struct tree_drive *drive)
+{
+	return (struct docs_position){.incarnation = drive->incarnation, .seq = drive->seq};
+}
+
+/* What the journal says: a client's own key, or which batch of which session. */
+static struct span journal_key(const struct docs_key *key, char text[BATCH_KEY_SIZE])
+{
+	if (key->kind == DOCS_KEY_USER)
+		return key->key;
+	if (key->kind == DOCS_KEY_NONE)
+		return (struct span){0};
+	batch_key_print(key->session, key->number, text);
+	return span_str(text);
+}
+
+static int slot_repeat(struct slot *s, const struct docs_answer *old)
+{
+	size_t size = old->headers.size + old->body.size;
+
+	s->copy = malloc(size ? size : 1);
+	if (!s->copy)
+		return -ENOMEM;
+	if (old->headers.size > 0)
+		memcpy(s->copy, old->headers.data, old->headers.size);
+	if (old->body.size > 0)
+		memcpy(s->copy + old->headers.size, old->body.data, old->body.size);
+	s->answer.status = old->status;
+	s->answer.headers = span_of(s->copy, old->headers.size);
+	s->answer.body = span_of(s->copy + old->headers.size, old->body.size);
+	s->repeat = true;
+	return 0;
+}
+
+/* A refusal that would be another one next time is not an answer: nothing may be kept of it. */
+static bool is_passing(int error)
+{
+	return error_lookup(error)->http_status == 503 || error_lookup(error)->http_status == 500;
+}
+
+static int slot_apply(struct slot *s, struct tree *tree)
+{
+	struct commit_request *request = s->request;
+	const struct op_result *results = NULL;
+	char text[BATCH_KEY_SIZE];
+	int index = -1;
+	int r;
+
+	tree_by_stranger(tree, request->key.kind != DOCS_KEY_SESSION);
+	r = tree_apply(tree, request->batch, journal_key(&request->key, text), &results, &index);
+
+	if (r < 0 && is_passing(r))
+		return r;
+	s->applied = r == 0;
+	request->answer(request, r, index, results, position(tree_peek_drive(tree)), &s->answer);
+	return 0;
+}
+
+static int slot_run(struct slot *s, struct tree *tree, const struct docs_seen *seen)
+{
+	const struct tree_drive *drive = tree_peek_drive(tree);
+	const struct commit_request *request = s->request;
+
+	/* First of all, also for a repeat: is the drive (still) the caller's? */
+	if (request->user != 0 && request->user != drive->owner)
+		return -ERR_NOT_FOUND;
+	if (seen->state == DOCS_REPEAT)
+		return slot_repeat(s, &seen->answer);
+	int r = docs_seen_error(seen);
+	if (r == 0)
+		r = commit_check_epochs(request, drive);
+	return r < 0 ? r : slot_apply(s, tree);
+}
+
+/* Is there anything to write: changes, an answer to keep, a repeat to count? */
+static bool must_write(const struct round *r, const struct docs_answer *answers)
+{
+	for (size_t i = 0; i < r->count; i++)
+		if (r->slots[i].applied || r->slots[i].repeat || answers[i].status != 0)
+			return true;
+	return false;
+}
+
+static int round_commit(struct round *r, struct tree *tree)
+{
+	struct docs_answer answers[COMMIT_BATCHES_MAX];
+	const struct tree_delta *delta;
+	int error;
+
+	memset(answers, 0, sizeof(answers));
+	for (size_t i = 0; i < r->count; i++)
+		if (r->slots[i].error == 0 && !r->slots[i].repeat && r->keys[i].kind != DOCS_KEY_NONE)
+			answers[i] = r->slots[i].answer;
+	if (!must_write(r, answers)) {
+		r->store->ops->txn_abort(r->store);
+		return 0;
+	}
+	error = tree_delta(tree, &delta);
+	if (error == 0)
+		error = r->store->ops->txn_commit(r->store, delta, answers);
+	if (error < 0)
+		r->store->ops->txn_abort(r->store);
+	return error;
+}
+
+static int round_wants(const struct round *r, struct tree_wants **ret)
+{
+	const struct op_batch *batches[COMMIT_BATCHES_MAX];
+
+	for (size_t i = 0; i < r->count; i++)
+		batches[i] = r->slots[i].request->batch;
+	return tree_wants_new(batches, r->count, r->drive, ret);
+}
+
+static void round_reset(struct round *r)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		free(r->slots[i].copy);
+		r->slots[i] = (struct slot){.request = r->slots[i].request};
+	}
+}
+
+/* A refusal for which nobody has asked: of a row that was guessed. */
+static bool is_unfounded(const struct round *r, const struct docs_seen *seen)
+{
+	for (size_t i = 0; i < r->count; i++)
+		if (seen[i].guessed && r->slots[i].error < 0)
+			return true;
+	return false;
+}
+
+/* Together they are too much. What each of them was told is told anew. */
+static bool is_to_be_split(const struct round *r, const struct tree *tree)
+{
+	return r->count > 1 && tree_is_overfull(tree);
+}
+
+/* The whole transaction once. A failure is everybody's; what only one of them did wrong is in its slot. */
+static int round_try(struct round *r)
+{
+	const struct docs_seen *seen;
+	struct tree_wants *wants = NULL;
+	struct tree *tree = NULL;
+	bool large;
+	int error;
+
+	round_reset(r);
+	error = round_wants(r, &wants);
+	if (error < 0)
+		return error;
+	error = r->store->ops->txn_begin(r->store, r->drive, r->keys, r->count, wants, clock_real_ns(), &tree, &seen);
+	if (error < 0) {
+		r->store->ops->txn_abort(r->store);
+		goto out;
+	}
+	r->before = *tree_peek_drive(tree);
+	for (size_t i = 0; i < r->count; i++)
+		r->slots[i].error = slot_run(&r->slots[i], tree, &seen[i]);
+	r->after = *tree_peek_drive(tree);
+	error = is_to_be_split(r, tree) ? -E2BIG : is_unfounded(r, seen) ? -ENOTCONN : 0;
+	if (error < 0)
+		r->store->ops->txn_abort(r->store);
+	else
+		error = round_commit(r, tree);
+out:
+	large = tree && tree_rows(tree) > COMMIT_OPS_MAX;
+	tree_free(tree);
+	tree_wants_free(wants);
+	if (large)
+		(void)malloc_trim(0); /* else what one batch needed stays with the process for good */
+	return error;
+}
+
+/* Whose batches they all were; 0: several had part. */
+static int64_t round_session(const struct round *r)
+{
+	return r->count == 1 && r->keys[0].kind == DOCS_KEY_SESSION ? r->keys[0].session : 0;
+}
+
+/* Others may have something to see: also what an earlier try did whose process died before it could say so, or whose outcome nobody knows. */
+static bool is_news(const struct round *r, int error)
+{
+	bool repeat = false;
+
+	for (size_t i = 0; i < r->count; i++)
+		repeat = repeat || r->slots[i].repeat;
+	return error == -ERR_UNKNOWN_OUTCOME || (error == 0 && (repeat || r->after.seq != r->before.seq));
+}
+
+static void round_tell(struct round *r, int error)
+{
+	const struct commit_options *options = &r->commit->options;
+	const bool news = is_news(r, error);
+
+	for (size_t i = 0; i < r->count; i++) {
+		struct slot *s = &r->slots[i];
+		struct commit_request *request = s->request;
+
+		/* Whose own failure is known need not hear of the others' lost connection. */
+		s->error = s->error < 0 ? s->error : error;
+		request->done(request, s->error, s->error < 0 ? NULL : &s->answer, s->repeat,
+			s->error < 0 ? NULL : &r->after);
+		free(s->copy);
+	}
+	if (news && options->on_committed)
+		options->on_committed(r->drive, position(&r->after), round_session(r), options->on_committed_cookie);
+}
+
+static int round_tries(struct round *r)
+{
+	int error = -ENOTCONN;
+
+	for (unsigned try = 0; try < COMMIT_TRIES && error == -ENOTCONN; try++)
+		error = round_try(r);
+	return error;
+}
+
+static void round_one_by_one(struct round *r)
+{
+	round_reset(r);
+	for (size_t i = 0; i < r->count; i++) {
+		struct round one = {.commit = r->commit,
+			.store = r->store,
+			.drive = r->drive,
+			.slots = {{.request = r->slots[i].request}},
+			.keys = {r->keys[i]},
+			.count = 1};
+
+		round_tell(&one, round_tries(&one));
+	}
+}
+
+static void round_run(struct round *r)
+{
+	const int error = round_tries(r);
+
+	/* Why there is no such drive, only who has it is told. */
+	if ((error == -E2BIG || error == -ERR_NOT_FOUND) && r->count > 1)
+		round_one_by_one(r);
+	else
+		round_tell(r, error);
+}
+
+/* ---- jobs ---- */
+
+/* Nothing waits: the queue is gone, and the next request makes a new one. */
+static bool queue_end(struct queue *q)
+{
+	struct commit *c = q->commit;
+	bool empty;
+
+	(void)pthread_mutex_lock(&c->mutex);
+	empty = !q->first;
+	if (empty)
+		HASH_DEL(c->queues, q);
+	(void)pthread_mutex_unlock(&c->mutex);
+	if (empty)
+		free(q);
+	return empty;
+}
+
+static void queue_on_worker(struct docs_store *store, void *cookie)
+{
+	struct queue *q = cookie;
+	struct commit *c = q->commit;
+
+	for (;;) {
+		for (unsigned n = 0; n < COMMIT_ROUNDS; n++) {
+			struct round r = {.commit = c, .store = store, .drive = q->drive};
+
+			take(q, &r);
+			round_run(&r);
+			if (queue_end(q))
+				return;
+		}
+		/* A full pool: nobody waits longer when this one goes on. */
+		if (c->options.run_on_worker(queue_on_worker, q, c->options.pool) == 0)
+			return;
+	}
+}
+
+/* With the mutex held. ret_new: it has no job yet. */
+static struct queue *queue_get(struct commit *c, uint32_t drive, bool *ret_new)
+{
+	struct queue *q;
+
+	HASH_FIND(hh, c->queues, &drive, sizeof(drive), q);
+	*ret_new = !q;
+	if (q)
+		return q;
+	q = calloc(1, sizeof(*q));
+	if (!q)
+		return NULL;
+	q->drive = drive;
+	q->commit = c;
+	HASH_ADD(hh, c->queues, drive, sizeof(q->drive), q);
+	if (q->hh.tbl)
+		return q;
+	free(q);
+	return NULL;
+}
+
+static void queue_append(struct queue *q, struct commit_request *request)
+{
+	request->next = NULL;
+	if (q->last)
+		q->last->next = request;
+	else
+		q->first = request;
+	q->last = request;
+	q->commit->waiting++;
+}
+
+int commit_submit(struct commit *c, struct commit_request *request)
+{
+	struct queue *q = NULL;
+	bool fresh = false;
+	int r = 0;
+
+	request->weight = weight_of(request->batch);
+
+	(void)pthread_mutex_lock(&c->mutex);
+	if (c->waiting >= COMMIT_QUEUE_MAX)
+		r = -ERR_TOO_MANY;
+	if (r == 0) {
+		q = queue_get(c, request->drive, &fresh);
+		r = q ? 0 : -ENOMEM;
+	}
+	if (r == 0)
+		queue_append(q, request);
+	/* With the mutex held, so that nobody can append to a queue that gets no job. The pool only stores the job. */
+	if (fresh && r == 0 && c->options.run_on_worker(queue_on_worker, q, c->options.pool) < 0) {
+		c->waiting--;
+		HASH_DEL(c->queues, q);
+		free(q);
+		r = -ERR_TOO_MANY;
+	}
+	(void)pthread_mutex_unlock(&c->mutex);
+	return r;
+}

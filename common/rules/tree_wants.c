@@ -1,0 +1,373 @@
+/*
+ * What a set of batches needs to be loaded. Each op adds what it names; then everything is sorted, and what is there twice goes. Nothing of the store is known yet: an op by name may
+ * mean a folder or a file, so wants are what any outcome could need.
+ */
+#include "common/rules/tree_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct list {
+	void *data;
+	size_t count, capacity, element;
+};
+
+struct making {
+	uint32_t drive;
+	struct list nodes, names, ranges, ancestors, xattrs, blocks;
+	struct list made; /* of creates with an id of their own */
+};
+
+struct made {
+	int64_t id, parent;
+	bool used; /* in a chain already: ids that name each other as parents end here */
+};
+
+static void *list_at(const struct list *l, size_t n)
+{
+	return (char *)l->data + n * l->element;
+}
+
+static int list_add(struct list *l, const void *element)
+{
+	int r = tree_grow(&l->data, &l->capacity, l->count, l->element);
+
+	if (r == 0)
+		memcpy(list_at(l, l->count++), element, l->element);
+	return r;
+}
+
+/* Sorted, each once. */
+static void list_unique(struct list *l, int (*order)(const void *a, const void *b))
+{
+	size_t kept = 0;
+
+	if (l->count == 0)
+		return;
+	qsort(l->data, l->count, l->element, order);
+	for (size_t i = 0; i < l->count; i++) {
+		if (kept > 0 && order(list_at(l, kept - 1), list_at(l, i)) == 0)
+			continue;
+		if (kept != i)
+			memcpy(list_at(l, kept), list_at(l, i), l->element);
+		kept++;
+	}
+	l->count = kept;
+}
+
+static int compare(int64_t a, int64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+static int id_order(const void *a, const void *b)
+{
+	return compare(*(const int64_t *)a, *(const int64_t *)b);
+}
+
+static int name_order(const void *a, const void *b)
+{
+	const struct tree_name *x = a, *y = b;
+	size_t size = x->name.size < y->name.size ? x->name.size : y->name.size;
+	int r = compare(x->parent, y->parent);
+
+	r = r != 0 || size == 0 ? r : memcmp(x->name.data, y->name.data, size);
+	return r != 0 ? r : compare((int64_t)x->name.size, (int64_t)y->name.size);
+}
+
+static int range_order(const void *a, const void *b)
+{
+	const struct tree_range *x = a, *y = b;
+	int r = compare(x->node, y->node);
+
+	r = r != 0 ? r : compare(x->from, y->from);
+	return r != 0 ? r : compare(x->to, y->to);
+}
+
+static int block_order(const void *a, const void *b)
+{
+	return memcmp(a, b, 32);
+}
+
+static int made_order(const void *a, const void *b)
+{
+	return compare(((const struct made *)a)->id, ((const struct made *)b)->id);
+}
+
+/* ---- what each op names ---- */
+
+static int want_node(struct making *m, int64_t id)
+{
+	/* What lies in another drive does not exist here. */
+	return ITEM_DRIVE(id) == m->drive ? list_add(&m->nodes, &id) : 0;
+}
+
+static int want_name(struct making *m, int64_t parent, struct span name, bool fresh)
+{
+	struct tree_name want = {.parent = parent, .name = name, .fresh = fresh};
+	int r = want_node(m, parent);
+
+	return r < 0 || ITEM_DRIVE(parent) != m->drive ? r : list_add(&m->names, &want);
+}
+
+static int want_range(struct making *m, int64_t node, int64_t from, int64_t to)
+{
+	struct tree_range want = {.node = node, .from = from < 0 ? 0 : from, .to = to};
+
+	return ITEM_DRIVE(node) == m->drive && want.from < to ? list_add(&m->ranges, &want) : 0;
+}
+
+/* With the byte on both sides that may belong to a neighbour it merges with. */
+static int want_written(struct making *m, int64_t node, int64_t at, int64_t len)
+{
+	return want_range(m, node, at - 1, at + len + 1);
+}
+
+static int want_create(struct making *m, const struct op *op)
+{
+	struct made made = {.id = op->id, .parent = op->parent};
+	int r = op->fields & OP_NAMELESS ? want_node(m, op->parent) : want_name(m, op->parent, op->name, true);
+
+	if (r == 0 && !((op->fields & OP_HAS_UID) && (op->fields & OP_HAS_GID)))
+		r = want_node(m, ITEM_ROOT(m->drive));
+	if (r < 0 || !(op->fields & OP_HAS_ID))
+		return r;
+	r = want_node(m, op->id);
+	return r < 0 ? r : list_add(&m->made, &made);
+}
+
+static int want_xattr(struct making *m, int64_t id, struct span name)
+{
+	struct tree_name want = {.parent = id, .name = name};
+	int r = want_node(m, id);
+
+	return r < 0 || ITEM_DRIVE(id) != m->drive ? r : list_add(&m->xattrs, &want);
+}
+
+/* What goes with the set-id bits. */
+static int want_dropped(struct making *m, const struct op *op)
+{
+	return op->fields & OP_DROP_SETID ? want_xattr(m, op->id, SPAN_LITERAL(TREE_CAPABILITY)) : 0;
+}
+
+static int want_setattr(struct making *m, const struct op *op)
+{
+	int r = want_node(m, op->id);
+
+	r = r < 0 ? r : want_dropped(m, op);
+	return r == 0 && (op->fields & OP_HAS_SIZE) && op->size > 0 ? want_range(m, op->id, op->size, INT64_MAX) : r;
+}
+
+static int want_write(struct making *m, const struct op *op)
+{
+	int r = want_node(m, op->id);
+
+	r = r < 0 ? r : want_dropped(m, op);
+	if (r == 0 && (op->fields & OP_APPEND))
+		r = want_range(m, op->id, TREE_TAIL, INT64_MAX);
+	/* Replaced content is cleared without a look at it; where the end is, the transaction sees. */
+	for (size_t i = 0; r == 0 && i < op->extent_count; i++) {
+		const struct op_extent *e = &op->extents[i];
+
+		if (!(op->fields & (OP_REPLACE | OP_APPEND)))
+			r = want_written(m, op->id, e->at, e->len);
+		if (r == 0 && e->kind == OP_EXTENT_BLOCK)
+			r = list_add(&m->blocks, e->sha256);
+	}
+	if (r == 0 && (op->fields & OP_HAS_SIZE) && op->size > 0 && !(op->fields & OP_REPLACE))
+		r = want_range(m, op->id, op->size, INT64_MAX);
+	return r;
+}
+
+static int want_rename(struct making *m, const struct op *op)
+{
+	int r = want_name(m, op->parent, op->name, false);
+
+	r = r < 0 ? r : want_name(m, op->new_parent, op->new_name, !(op->fields & OP_EXCHANGE));
+	if (r < 0 || op->parent == op->new_parent)
+		return r;
+	r = list_add(&m->ancestors, &op->new_parent);
+	return r < 0 || !(op->fields & OP_EXCHANGE) ? r : list_add(&m->ancestors, &op->parent);
+}
+
+static int want_clone(struct making *m, const struct op *op)
+{
+	int64_t len = op->len < TREE_CLONE_BYTES_MAX ? op->len : TREE_CLONE_BYTES_MAX;
+	int r = want_node(m, op->id);
+
+	r = r < 0 ? r : want_node(m, op->to);
+	r = r < 0 || len == 0 ? r : want_range(m, op->id, op->from, op->from + len);
+	return r < 0 || len == 0 ? r : want_written(m, op->to, op->at, len);
+}
+
+static int want_op(struct making *m, const struct op *op)
+{
+	int r;
+
+	switch (op->kind) {
+	case OP_CREATE:
+		return want_create(m, op);
+	case OP_WRITE:
+		return want_write(m, op);
+	case OP_SETATTR:
+		return want_setattr(m, op);
+	case OP_UNLINK:
+	case OP_RMDIR:
+		return want_name(m, op->parent, op->name, false);
+	case OP_RENAME:
+		return want_rename(m, op);
+	case OP_LINK:
+		r = want_node(m, op->id);
+		return r < 0 ? r : want_name(m, op->parent, op->name, true);
+	case OP_SETXATTR:
+	case OP_REMOVEXATTR:
+		return want_xattr(m, op->id, op->name);
+	case OP_CLONE:
+		return want_clone(m, op);
+	case OP_KINDS:
+		break;
+	}
+	return -EINVAL;
+}
+
+/* ---- making one of all ---- */
+
+/* A chain that begins in a folder which the batches themselves make goes on where that is made. */
+static int follow_made(struct making *m)
+{
+	size_t given = m->ancestors.count;
+	int r = 0;
+
+	list_unique(&m->made, made_order);
+	for (size_t i = 0; r == 0 && i < given; i++) {
+		struct made key = {.id = *(int64_t *)list_at(&m->ancestors, i)}, *found;
+
+		while (r == 0 && m->made.count > 0) {
+			found = bsearch(&key, m->made.data, m->made.count, sizeof(key), made_order);
+			if (!found || found->used)
+				break;
+			found->used = true;
+			key.id = found->parent;
+			r = list_add(&m->ancestors, &key.id);
+		}
+	}
+	return r;
+}
+
+/* Ranges of one node that touch become one. */
+static void join_ranges(struct list *ranges)
+{
+	struct tree_range *list = ranges->data;
+	size_t kept = 0;
+
+	list_unique(ranges, range_order);
+	for (size_t i = 0; list && i < ranges->count; i++) {
+		if (kept > 0 && list[kept - 1].node == list[i].node && list[kept - 1].to >= list[i].from &&
+			list[i].from != TREE_TAIL) {
+			if (list[i].to > list[kept - 1].to)
+				list[kept - 1].to = list[i].to;
+		} else {
+			list[kept++] = list[i];
+		}
+	}
+	ranges->count = kept;
+}
+
+static void drop_other_drives(struct making *m)
+{
+	int64_t *ids = m->ancestors.data;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < m->ancestors.count; i++)
+		if (ITEM_DRIVE(ids[i]) == m->drive)
+			ids[kept++] = ids[i];
+	m->ancestors.count = kept;
+}
+
+/* Whether the ranges may hold more inline content than is loaded: they and, at both ends, the rest of a piece. */
+static bool is_wide(const struct list *ranges)
+{
+	const struct tree_range *list = ranges->data;
+	int64_t left = BATCH_LOADED_BYTES_MAX;
+
+	for (size_t i = 0; left >= 0 && i < ranges->count; i++) {
+		const int64_t len = list[i].from == TREE_TAIL ? 0 : list[i].to - list[i].from;
+
+		left -= (len < BATCH_LOADED_BYTES_MAX ? len : BATCH_LOADED_BYTES_MAX) + 2 * (int64_t)INLINE_BYTES_MAX;
+	}
+	return left < 0;
+}
+
+static void finish(struct making *m, struct tree_wants *w)
+{
+	drop_other_drives(m);
+	list_unique(&m->nodes, id_order);
+	list_unique(&m->names, name_order);
+	list_unique(&m->ancestors, id_order);
+	list_unique(&m->xattrs, name_order);
+	list_unique(&m->blocks, block_order);
+	join_ranges(&m->ranges);
+	*w = (struct tree_wants){
+		.nodes = m->nodes.data,
+		.node_count = m->nodes.count,
+		.names = m->names.data,
+		.name_count = m->names.count,
+		.ranges = m->ranges.data,
+		.range_count = m->ranges.count,
+		.ancestors = m->ancestors.data,
+		.ancestor_count = m->ancestors.count,
+		.xattrs = m->xattrs.data,
+		.xattr_count = m->xattrs.count,
+		.blocks = m->blocks.data,
+		.block_count = m->blocks.count,
+		.wide = is_wide(&m->ranges),
+	};
+}
+
+static void wants_fini(struct tree_wants *w)
+{
+	free(w->nodes);
+	free(w->names);
+	free(w->ranges);
+	free(w->ancestors);
+	free(w->xattrs);
+	free(w->blocks);
+}
+
+int tree_wants_new(const struct op_batch *const *batches, size_t count, uint32_t drive, struct tree_wants **ret)
+{
+	struct making m = {
+		.drive = drive,
+		.nodes.element = sizeof(int64_t),
+		.names.element = sizeof(struct tree_name),
+		.ranges.element = sizeof(struct tree_range),
+		.ancestors.element = sizeof(int64_t),
+		.xattrs.element = sizeof(struct tree_name),
+		.blocks.element = 32,
+		.made.element = sizeof(struct made),
+	};
+	struct tree_wants *w = calloc(1, sizeof(*w));
+	int r = w ? 0 : -ENOMEM;
+
+	for (size_t b = 0; r == 0 && b < count; b++)
+		for (size_t i = 0; r == 0 && i < op_batch_count(batches[b]); i++)
+			r = want_op(&m, op_batch_at(batches[b], i));
+	r = r < 0 ? r : follow_made(&m);
+	free(m.made.data);
+	if (w)
+		finish(&m, w);
+	if (r < 0) {
+		tree_wants_free(w);
+		return r;
+	}
+	*ret = w;
+	return 0;
+}
+
+void tree_wants_free(struct tree_wants *w)
+{
+	if (!w)
+		return;
+	wants_fini(w);
+	free(w);
+}

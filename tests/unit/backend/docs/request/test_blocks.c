@@ -1,0 +1,167 @@
+/* blocks: whether one more may come, over a store that says what the test wants, and blocks in memory. */
+#include "backend/docs/request/blocks.h"
+
+#include "backend/docs/blocks/block_mem.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#define MIB (INT64_C(1) << 20)
+
+struct world {
+	struct docs_store store; /* first */
+	struct docs docs;
+	int64_t room, collected; /* what may still come, and what a collection adds to it */
+	unsigned collections, stored;
+};
+
+static int no_block(
+	struct docs_store *s, const struct docs_scope *scope, const uint8_t sha256[32], struct docs_block *ret)
+{
+	(void)s;
+	(void)scope;
+	(void)sha256;
+	(void)ret;
+	return -ENOENT;
+}
+
+static int generation(struct docs_store *s, const struct docs_scope *scope, struct docs_block *ret, int64_t *ret_room)
+{
+	const struct world *w = (struct world *)s;
+
+	(void)scope;
+	ret->generation = 7;
+	*ret_room = w->room;
+	return 0;
+}
+
+static int stored(
+	struct docs_store *s, const struct docs_scope *scope, const struct docs_block *block, struct docs_block *ret)
+{
+	(void)scope;
+	((struct world *)s)->stored++;
+	*ret = *block;
+	return 0;
+}
+
+/* budget: the signature of the seam */
+static int collect(struct docs_store *s, uint32_t drive, int64_t grace_s, uint32_t limit,
+	int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie)
+{
+	struct world *w = (struct world *)s;
+
+	(void)drive;
+	(void)grace_s;
+	(void)limit;
+	(void)on_block;
+	(void)cookie;
+	w->collections++;
+	w->room += w->collected;
+	return 0;
+}
+
+static const struct docs_store_ops ops = {
+	.block_find = no_block, .block_generation = generation, .block_stored = stored, .collect_drive = collect};
+
+static int setup(void **state)
+{
+	static struct world world;
+
+	world = (struct world){.store.ops = &ops, .room = INT64_MAX};
+	*state = &world;
+	return block_mem_new(&world.docs.blocks);
+}
+
+static int teardown(void **state)
+{
+	const struct world *w = *state;
+
+	w->docs.blocks->ops->free(w->docs.blocks);
+	return 0;
+}
+
+/* A block of 1,000 bytes. */
+static int keep(struct world *w)
+{
+	static const char bytes[1000];
+	const struct docs_scope scope = {.user = 1, .drive = 2};
+	const struct blocks_piece piece = {.bytes = span_of(bytes, sizeof(bytes))};
+
+	return blocks_keep(&w->docs, &w->store, &scope, &piece, NULL);
+}
+
+static void a_block_that_would_take_of_the_reserve_is_refused_and_leaves_nothing(void **state)
+{
+	struct world *w = *state;
+
+	w->docs.blocks_reserve = 10 * MIB;
+	block_mem_left(w->docs.blocks, 10 * MIB + 999);
+	assert_int_equal(keep(w), -ENOSPC);
+	assert_int_equal(block_mem_count(w->docs.blocks), 0);
+	assert_int_equal(w->stored, 0);
+	block_mem_left(w->docs.blocks, 10 * MIB + 1000);
+	assert_int_equal(keep(w), 0);
+	assert_int_equal(block_mem_count(w->docs.blocks), 1);
+}
+
+static void the_reserve_is_at_most_a_small_part_of_the_disk(void **state)
+{
+	struct world *w = *state;
+	int64_t left;
+
+	w->docs.blocks_reserve = 512 * MIB; /* of a disk of 1,024 */
+	block_mem_left(w->docs.blocks, 100 * MIB);
+	assert_int_equal(blocks_disk_left(&w->docs, &left), 0);
+	assert_int_equal(left, 100 * MIB - 1024 * MIB / BLOCKS_RESERVE_PART);
+	block_mem_left(w->docs.blocks, 1 * MIB);
+	assert_int_equal(blocks_disk_left(&w->docs, &left), 0);
+	assert_int_equal(left, 0);
+}
+
+static void where_there_is_room_nothing_is_collected(void **state)
+{
+	struct world *w = *state;
+
+	w->room = 1000;
+	assert_int_equal(keep(w), 0);
+	assert_int_equal(w->collections, 0);
+}
+
+static void what_nothing_refers_to_makes_room_first(void **state)
+{
+	struct world *w = *state;
+
+	w->room = 999;
+	w->collected = 1;
+	assert_int_equal(keep(w), 0);
+	assert_int_equal(w->collections, 1);
+}
+
+static void without_room_a_block_is_refused_after_one_collection(void **state)
+{
+	struct world *w = *state;
+
+	w->room = 500;
+	w->collected = 499;
+	assert_int_equal(keep(w), -EDQUOT);
+	assert_int_equal(w->collections, 1);
+	assert_int_equal(block_mem_count(w->docs.blocks), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			a_block_that_would_take_of_the_reserve_is_refused_and_leaves_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_reserve_is_at_most_a_small_part_of_the_disk, setup, teardown),
+		cmocka_unit_test_setup_teardown(where_there_is_room_nothing_is_collected, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_nothing_refers_to_makes_room_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(without_room_a_block_is_refused_after_one_collection, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,124 @@
+#include "backend/docs/request/lock_turns.h"
+#include "common/base/clock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define NOW 1000000000ll
+#define LATER (NOW + (LOCK_TURN_MS + 1) * NS_PER_MS)
+
+static struct lock_wait wait_of(int64_t session, int64_t from, int64_t to, bool exclusive)
+{
+	return (struct lock_wait){.drive = 1, .session = session, .id = 7, .range = {from, to, exclusive}};
+}
+
+static int new_turns(void **state)
+{
+	return lock_turns_new((struct lock_turns **)state);
+}
+
+static int free_turns(void **state)
+{
+	lock_turns_free(*state);
+	return 0;
+}
+
+static void who_came_first_goes_first_when_both_were_called(void **state)
+{
+	const struct lock_wait first = wait_of(1, 0, 9, true), second = wait_of(2, 5, 14, true);
+	struct lock_turns *t = *state;
+
+	assert_int_equal(lock_turns_join(t, &first, NOW), 0);
+	assert_int_equal(lock_turns_join(t, &second, NOW), 0);
+	/* Who only waits holds up nobody: what it waits for may take long. */
+	assert_false(lock_turns_stands_back(t, &second, NOW));
+	lock_turns_called(t, &second, NOW);
+	lock_turns_called(t, &first, NOW);
+	assert_true(lock_turns_stands_back(t, &second, NOW));
+	assert_false(lock_turns_stands_back(t, &first, NOW));
+	/* It looked, and something else is in its way. */
+	lock_turns_stays(t, &first);
+	assert_false(lock_turns_stands_back(t, &second, NOW));
+}
+
+static void whose_turn_it_is_is_not_overtaken_by_who_comes_then(void **state)
+{
+	const struct lock_wait first = wait_of(1, 0, 9, true), other = wait_of(2, 9, 9, false),
+			       beside = wait_of(2, 10, 19, true), same_mount = wait_of(1, 0, 9, false);
+	struct lock_wait elsewhere = other;
+	struct lock_turns *t = *state;
+
+	elsewhere.id = 8;
+	assert_int_equal(lock_turns_join(t, &first, NOW), 0);
+	lock_turns_leaves(t, &first, true, NOW);
+	assert_true(lock_turns_stands_back(t, &other, NOW));
+	assert_false(lock_turns_stands_back(t, &beside, NOW));
+	assert_false(lock_turns_stands_back(t, &elsewhere, NOW));
+	assert_false(lock_turns_stands_back(t, &same_mount, NOW));
+	lock_turns_over(t, &first);
+	assert_false(lock_turns_stands_back(t, &other, NOW));
+}
+
+static void who_does_not_come_for_its_turn_holds_up_nobody_for_long(void **state)
+{
+	const struct lock_wait first = wait_of(1, 0, 9, true), second = wait_of(2, 0, 9, true);
+	struct lock_turns *t = *state;
+
+	assert_int_equal(lock_turns_join(t, &first, NOW), 0);
+	lock_turns_leaves(t, &first, true, NOW);
+	assert_true(lock_turns_stands_back(t, &second, NOW));
+	assert_false(lock_turns_stands_back(t, &second, LATER));
+}
+
+static void who_asks_again_has_its_place(void **state)
+{
+	const struct lock_wait first = wait_of(1, 0, 9, true), second = wait_of(2, 0, 9, true);
+	struct lock_turns *t = *state;
+
+	assert_int_equal(lock_turns_join(t, &first, NOW), 0);
+	assert_int_equal(lock_turns_join(t, &second, NOW), 0);
+	lock_turns_leaves(t, &first, false, NOW);
+	assert_false(lock_turns_stands_back(t, &second, NOW));
+	assert_int_equal(lock_turns_join(t, &first, NOW), 0);
+	lock_turns_called(t, &first, NOW);
+	assert_true(lock_turns_stands_back(t, &second, NOW));
+	/* One who stayed away too long comes last. */
+	lock_turns_leaves(t, &first, false, NOW);
+	assert_int_equal(lock_turns_join(t, &first, LATER), 0);
+	lock_turns_called(t, &first, LATER);
+	assert_false(lock_turns_stands_back(t, &second, LATER));
+}
+
+static void a_drive_has_so_many_waiters_and_no_more(void **state)
+{
+	struct lock_turns *t = *state;
+	struct lock_wait who = wait_of(0, 0, 9, true);
+
+	for (who.session = 1; who.session <= LOCK_WAITERS_PER_DRIVE_MAX; who.session++)
+		assert_int_equal(lock_turns_join(t, &who, NOW), 0);
+	assert_int_equal(lock_turns_join(t, &who, NOW), -ERR_TOO_MANY);
+	who.drive = 2;
+	assert_int_equal(lock_turns_join(t, &who, NOW), 0);
+	who = wait_of(1, 0, 9, true);
+	lock_turns_over(t, &who);
+	who.session = LOCK_WAITERS_PER_DRIVE_MAX + 2;
+	assert_int_equal(lock_turns_join(t, &who, NOW), 0);
+}
+
+#define with_turns(test) cmocka_unit_test_setup_teardown(test, new_turns, free_turns)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		with_turns(who_came_first_goes_first_when_both_were_called),
+		with_turns(whose_turn_it_is_is_not_overtaken_by_who_comes_then),
+		with_turns(who_does_not_come_for_its_turn_holds_up_nobody_for_long),
+		with_turns(who_asks_again_has_its_place),
+		with_turns(a_drive_has_so_many_waiters_and_no_more),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

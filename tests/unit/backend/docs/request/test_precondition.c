@@ -1,0 +1,136 @@
+#include "backend/docs/request/precondition.h"
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define DATE "Sun, 06 Nov 1994 08:49:37 GMT"
+#define DATE_S 784111777ll
+
+static const struct precondition_target there = {
+	.exists = true, .etag = "\"a\"", .mtime_ns = DATE_S * NS_PER_S + 5, .now_ns = (DATE_S + 100) * NS_PER_S};
+static const struct precondition_target nothing = {.exists = false, .etag = ""};
+
+static int check(struct precondition p, const struct precondition_target *target, bool read)
+{
+	return precondition_check(&p, target, read);
+}
+
+static void if_match_holds_for_the_etag_that_is_there(void **state)
+{
+	(void)state;
+	assert_int_equal(check((struct precondition){.if_match = "\"a\""}, &there, false), 0);
+	assert_int_equal(check((struct precondition){.if_match = "\"x\" , \"a\""}, &there, false), 0);
+	assert_int_equal(check((struct precondition){.if_match = "*"}, &there, false), 0);
+	assert_int_equal(check((struct precondition){.if_match = "\"b\""}, &there, false), -ERR_PRECONDITION);
+	assert_int_equal(check((struct precondition){.if_match = "\"a\""}, &nothing, false), -ERR_PRECONDITION);
+	assert_int_equal(check((struct precondition){.if_match = "*"}, &nothing, false), -ERR_PRECONDITION);
+}
+
+static void if_match_never_takes_a_weak_etag(void **state)
+{
+	(void)state;
+	assert_int_equal(check((struct precondition){.if_match = "W/\"a\""}, &there, false), -ERR_PRECONDITION);
+}
+
+static void if_none_match_is_304_for_reads_and_412_for_changes(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		check((struct precondition){.if_none_match = "\"a\""}, &there, true), PRECONDITION_NOT_MODIFIED);
+	assert_int_equal(
+		check((struct precondition){.if_none_match = "W/\"a\""}, &there, true), PRECONDITION_NOT_MODIFIED);
+	assert_int_equal(check((struct precondition){.if_none_match = "*"}, &there, true), PRECONDITION_NOT_MODIFIED);
+	assert_int_equal(check((struct precondition){.if_none_match = "*"}, &there, false), -ERR_PRECONDITION);
+	assert_int_equal(check((struct precondition){.if_none_match = "*"}, &nothing, false), 0);
+	assert_int_equal(check((struct precondition){.if_none_match = "\"b\", \"c\""}, &there, false), 0);
+}
+
+static void a_list_of_etags_that_is_none_is_a_bad_request(void **state)
+{
+	static const char *const odd[] = {"a", "\"a", "\"a\" \"b\"", "*x", "\"a\",b", "W/a"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		assert_int_equal(check((struct precondition){.if_match = odd[i]}, &there, false), -ERR_BAD_REQUEST);
+		assert_int_equal(check((struct precondition){.if_none_match = odd[i]}, &there, true), -ERR_BAD_REQUEST);
+	}
+}
+
+static void dates_count_only_without_etags(void **state)
+{
+	const struct precondition old = {.if_modified_since = "Sun, 06 Nov 1994 08:49:36 GMT"};
+	const struct precondition same = {.if_modified_since = DATE};
+
+	(void)state;
+	assert_int_equal(check(old, &there, true), 0);
+	assert_int_equal(check(same, &there, true), PRECONDITION_NOT_MODIFIED);
+	assert_int_equal(check(same, &there, false), 0);
+	assert_int_equal(
+		check((struct precondition){.if_modified_since = DATE, .if_none_match = "\"b\""}, &there, true), 0);
+	assert_int_equal(check((struct precondition){.if_modified_since = "yesterday"}, &there, true), 0);
+	assert_int_equal(check((struct precondition){.if_unmodified_since = DATE}, &there, false), 0);
+	assert_int_equal(
+		check((struct precondition){.if_unmodified_since = "Sun, 06 Nov 1994 08:49:36 GMT"}, &there, false),
+		-ERR_PRECONDITION);
+	assert_int_equal(check((struct precondition){.if_unmodified_since = "Sun, 06 Nov 1994 08:49:36 GMT",
+				       .if_match = "\"a\""},
+				 &there, false),
+		0);
+}
+
+static void if_range_names_this_very_state(void **state)
+{
+	struct precondition_target fresh = there;
+
+	(void)state;
+	assert_true(precondition_if_range(NULL, &there));
+	assert_true(precondition_if_range("\"a\"", &there));
+	assert_false(precondition_if_range("\"b\"", &there));
+	assert_false(precondition_if_range("W/\"a\"", &there));
+	assert_true(precondition_if_range(DATE, &there));
+	assert_false(precondition_if_range("Sun, 06 Nov 1994 08:49:38 GMT", &there));
+	assert_false(precondition_if_range("whatever", &there));
+	fresh.now_ns = fresh.mtime_ns + NS_PER_S;
+	assert_false(precondition_if_range(DATE, &fresh));
+}
+
+static void dates_have_three_forms(void **state)
+{
+	static const char *const forms[] = {DATE, "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"};
+	char text[PRECONDITION_DATE_SIZE];
+	int64_t seconds;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		assert_int_equal(precondition_parse_date(forms[i], &seconds), 0);
+		assert_int_equal(seconds, DATE_S);
+	}
+	assert_int_equal(precondition_parse_date(DATE " x", &seconds), -EINVAL);
+	precondition_format_date(DATE_S * NS_PER_S + 999999999, text);
+	assert_string_equal(text, DATE);
+	precondition_format_date(-1, text);
+	assert_string_equal(text, "Wed, 31 Dec 1969 23:59:59 GMT");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(if_match_holds_for_the_etag_that_is_there),
+		cmocka_unit_test(if_match_never_takes_a_weak_etag),
+		cmocka_unit_test(if_none_match_is_304_for_reads_and_412_for_changes),
+		cmocka_unit_test(a_list_of_etags_that_is_none_is_a_bad_request),
+		cmocka_unit_test(dates_count_only_without_etags),
+		cmocka_unit_test(if_range_names_this_very_state),
+		cmocka_unit_test(dates_have_three_forms),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

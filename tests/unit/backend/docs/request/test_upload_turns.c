@@ -1,0 +1,143 @@
+#include "backend/docs/request/upload_turns.h"
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define GREEDY 1
+#define OTHER 2
+#define MANY 400
+
+static struct upload_turns all;
+static struct upload_turn turns[MANY], mine[8];
+
+static int begin(void **state)
+{
+	(void)state;
+	all = (struct upload_turns){0};
+	for (int i = 0; i < MANY; i++)
+		turns[i] = (struct upload_turn){.user = GREEDY};
+	for (int i = 0; i < 8; i++)
+		mine[i] = (struct upload_turn){.user = OTHER};
+	return 0;
+}
+
+/* As many of the greedy user as may come; how many run. */
+static unsigned crowd(void)
+{
+	for (int i = 0; i < MANY && upload_turns_ask(&all, &turns[i], 0) >= 0; i++)
+		;
+	return all.running_count;
+}
+
+static void a_user_alone_has_half_of_the_buffers(void **state)
+{
+	(void)state;
+	assert_int_equal(crowd(), UPLOADS_MAX / 2);
+}
+
+static void one_who_comes_beside_a_crowd_has_one_at_once(void **state)
+{
+	(void)state;
+	crowd();
+	assert_int_equal(upload_turns_ask(&all, &mine[0], 0), 1);
+	assert_int_equal(upload_turns_ask(&all, &mine[1], 0), 1);
+}
+
+static void of_those_who_wait_the_user_with_the_fewest_is_next(void **state)
+{
+	(void)state;
+	crowd();
+	for (int i = 0; i < 5; i++)
+		(void)upload_turns_ask(&all, &mine[i], 0);
+	assert_int_equal(mine[3].state, TURN_RUNNING);
+	assert_int_equal(mine[4].state, TURN_WAITING);
+	/* It came last, behind all of the crowd. */
+	upload_turns_leave(&all, &mine[0]);
+	assert_ptr_equal(upload_turns_next(&all, 0), &mine[4]);
+	assert_null(upload_turns_next(&all, 0));
+}
+
+static void of_one_user_the_first_that_came_is_next_and_nobody_passes_it(void **state)
+{
+	unsigned running = 0;
+
+	(void)state;
+	crowd();
+	while (turns[running].state == TURN_RUNNING)
+		running++;
+	upload_turns_leave(&all, &turns[3]);
+	upload_turns_leave(&all, &turns[running + 1]); /* so that there is room in the line */
+	/* Before anybody was called. */
+	assert_int_equal(upload_turns_ask(&all, &turns[3], 0), 0);
+	assert_ptr_equal(upload_turns_next(&all, 0), &turns[running]);
+}
+
+static void a_crowd_fills_the_line_to_half_and_is_told_so(void **state)
+{
+	(void)state;
+	crowd();
+	assert_int_equal(all.waiting_count, UPLOADS_WAITING_MAX / 2);
+	for (int i = 0; i < 8; i++)
+		assert_true(upload_turns_ask(&all, &mine[i], 0) >= 0);
+}
+
+static void what_leaves_the_line_is_not_called(void **state)
+{
+	(void)state;
+	crowd();
+	for (int i = 0; i < MANY; i++) {
+		if (turns[i].state == TURN_WAITING)
+			upload_turns_leave(&all, &turns[i]);
+	}
+	upload_turns_leave(&all, &turns[0]);
+	assert_null(upload_turns_next(&all, 0));
+	assert_int_equal(all.waiting_count, 0);
+	upload_turns_leave(&all, &turns[0]);
+	assert_int_equal(all.running_count, UPLOADS_MAX / 2 - 1);
+}
+
+static void a_sender_is_slow_when_it_is_behind_the_rate_after_a_grace(void **state)
+{
+	const struct upload_turn turn = {.since_ns = NS_PER_S};
+	static const struct {
+		size_t bytes;
+		int64_t after_ms;
+		bool slow;
+	} rows[] = {
+		{0, UPLOAD_GRACE_MS, false},
+		{0, UPLOAD_GRACE_MS + 1, true},
+		{UPLOAD_RATE_MIN, UPLOAD_GRACE_MS + 999, false},
+		{UPLOAD_RATE_MIN, UPLOAD_GRACE_MS + 1001, true},
+		{256u * 1024, UPLOAD_GRACE_MS + 240, false},
+		{256u * 1024, UPLOAD_GRACE_MS + 260, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(upload_turn_is_slow(&turn, rows[i].bytes, NS_PER_S + rows[i].after_ms * NS_PER_MS),
+			rows[i].slow);
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, begin)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_user_alone_has_half_of_the_buffers),
+		TEST(one_who_comes_beside_a_crowd_has_one_at_once),
+		TEST(of_those_who_wait_the_user_with_the_fewest_is_next),
+		TEST(of_one_user_the_first_that_came_is_next_and_nobody_passes_it),
+		TEST(a_crowd_fills_the_line_to_half_and_is_told_so),
+		TEST(what_leaves_the_line_is_not_called),
+		TEST(a_sender_is_slow_when_it_is_behind_the_rate_after_a_grace),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

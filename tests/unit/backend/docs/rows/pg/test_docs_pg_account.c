@@ -1,0 +1,330 @@
+/* What lasts is counted, and what is thrown away comes back or goes for good. */
+#include "tests/unit/backend/docs/rows/pg/pg_fixture.h"
+
+/* ---- the trash ---- */
+
+static struct docs_drive another_drive(struct worker *w, const char *name)
+{
+	struct docs_drive drive;
+
+	assert_ok(w, w->store->ops->drive_create(w->store, w->scope.user, span_str(name), 0, &drive));
+	return drive;
+}
+
+static int count_drive(const struct docs_drive *drive, void *cookie)
+{
+	(void)drive;
+	++*(int *)cookie;
+	return 0;
+}
+
+static int in_trash(struct worker *w)
+{
+	int count = 0;
+
+	assert_ok(w, w->store->ops->drive_trash_list(w->store, w->scope.user, count_drive, &count));
+	return count;
+}
+
+static void a_drive_with_content_goes_by_its_name_and_comes_back(void **state)
+{
+	struct worker *w = *state;
+	const struct docs_store_ops *ops = w->store->ops;
+	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
+	struct docs_scope stranger = {.user = another_user(), .drive = w->scope.drive};
+	struct docs_drive drive;
+	struct seen_item seen;
+	int64_t session, others;
+
+	assert_ok(w, ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), 0, &session));
+	assert_int_equal(ops->drive_trash(w->store, &w->scope, NULL), -ERR_CONFIRM);
+	assert_int_equal(ops->drive_trash(w->store, &w->scope, &SPAN_LITERAL("hom")), -ERR_CONFIRM);
+	assert_int_equal(ops->drive_trash(w->store, &stranger, &SPAN_LITERAL("home")), -ERR_NOT_FOUND);
+	assert_ok(w, get(w, id, &seen));
+	assert_ok(w, ops->drive_trash(w->store, &w->scope, &SPAN_LITERAL("home")));
+	assert_int_equal(in_trash(w), 1);
+	/* Whoever has it hears why; for others there is no such drive. */
+	assert_int_equal(get(w, id, &seen), -ERR_DRIVE_TRASHED);
+	assert_int_equal(ops->drive_get(w->store, &w->scope, &drive), -ERR_DRIVE_TRASHED);
+	assert_int_equal(ops->drive_get(w->store, &stranger, &drive), -ERR_NOT_FOUND);
+	assert_int_equal(ops->drive_restore(w->store, &stranger), -ERR_NOT_FOUND);
+	assert_int_equal(ops->session_poll(w->store, &w->scope, &(struct docs_poll){session, NULL, 0}, &others),
+		-ERR_DRIVE_TRASHED);
+	const struct op op = {
+		.kind = OP_CREATE, .parent = root_of(w), .name = SPAN_LITERAL("g"), .mode = S_IFREG | 0644};
+	const struct request request = {.ops = &op, .count = 1, .key = {.kind = DOCS_KEY_NONE, .user = w->scope.user}};
+	assert_int_equal(transact(w, &request, NULL, NULL), -ERR_DRIVE_TRASHED);
+	assert_ok(w, ops->drive_restore(w->store, &w->scope));
+	assert_int_equal(in_trash(w), 0);
+	assert_ok(w, get(w, id, &seen));
+	assert_ok(w, ops->session_poll(w->store, &w->scope, &(struct docs_poll){session, NULL, 0}, &others));
+	assert_ok(w, ops->drive_home(w->store, w->scope.user, &drive));
+	assert_int_equal(drive.row.id, w->scope.drive);
+	assert_int_equal(ops->drive_restore(w->store, &w->scope), -ERR_NOT_FOUND);
+}
+
+static void a_first_drive_is_the_first_again_unless_another_one_is_in_use(void **state)
+{
+	struct worker *w = *state;
+	const struct docs_store_ops *ops = w->store->ops;
+	struct docs_drive second, now;
+
+	(void)create(w, root_of(w), "f", S_IFREG | 0644);
+	assert_ok(w, ops->drive_trash(w->store, &w->scope, &SPAN_LITERAL("home")));
+	assert_ok(w, ops->drive_home(w->store, w->scope.user, &second));
+	assert_int_not_equal(second.row.id, w->scope.drive);
+	/* Nothing was done with the one that came in its place: it goes. */
+	assert_ok(w, ops->drive_restore(w->store, &w->scope));
+	assert_ok(w, ops->drive_home(w->store, w->scope.user, &now));
+	assert_int_equal(now.row.id, w->scope.drive);
+	assert_ok(w, ops->drive_trash(w->store, &w->scope, &SPAN_LITERAL("home")));
+	assert_ok(w, ops->drive_home(w->store, w->scope.user, &second));
+	struct worker other = *w;
+	other.scope.drive = second.row.id;
+	(void)create(&other, root_of(&other), "in use", S_IFREG | 0644);
+	assert_ok(w, ops->drive_restore(w->store, &w->scope));
+	assert_ok(w, ops->drive_home(w->store, w->scope.user, &now));
+	assert_int_equal(now.row.id, second.row.id);
+	assert_ok(w, ops->drive_get(w->store, &w->scope, &now));
+}
+
+static void what_is_empty_or_thrown_away_twice_is_gone_at_once(void **state)
+{
+	struct worker *w = *state;
+	const struct docs_store_ops *ops = w->store->ops;
+	struct docs_drive empty = another_drive(w, "empty");
+	const struct docs_scope scope = {.user = w->scope.user, .drive = empty.row.id};
+	uint32_t count = 1;
+
+	assert_ok(w, ops->drive_trash(w->store, &scope, NULL));
+	assert_int_equal(in_trash(w), 0);
+	assert_int_equal(ops->drive_get(w->store, &scope, &empty), -ERR_NOT_FOUND);
+	assert_int_equal(ops->drive_restore(w->store, &scope), -ERR_NOT_FOUND);
+	(void)create(w, root_of(w), "f", S_IFREG | 0644);
+	assert_ok(w, ops->drive_trash(w->store, &w->scope, &SPAN_LITERAL("home")));
+	assert_int_equal(ops->drive_trash(w->store, &w->scope, NULL), -ERR_CONFIRM);
+	assert_ok(w, ops->drive_trash(w->store, &w->scope, &SPAN_LITERAL("home")));
+	assert_int_equal(ops->drive_get(w->store, &w->scope, &empty), -ERR_NOT_FOUND);
+	for (int i = 0; i < 10 && count > 0; i++)
+		assert_ok(w, ops->collect_expired(w->store, 100, &count));
+	assert_int_equal(number_of(w, "purged", "SELECT count(*) FROM drive WHERE trashed_at = '-infinity'"), 0);
+}
+
+static void a_user_has_only_so_many_drives(void **state)
+{
+	struct worker *w = *state;
+	struct docs_drive drive;
+
+	for (unsigned i = 1; i < DRIVES_PER_USER_MAX; i++)
+		drive = another_drive(w, "another");
+	assert_int_equal(
+		w->store->ops->drive_create(w->store, w->scope.user, SPAN_LITERAL("more"), 0, &drive), -EDQUOT);
+	/* Those in the trash count. */
+	(void)create(w, root_of(w), "f", S_IFREG | 0644);
+	assert_ok(w, w->store->ops->drive_trash(w->store, &w->scope, &SPAN_LITERAL("home")));
+	assert_int_equal(
+		w->store->ops->drive_create(w->store, w->scope.user, SPAN_LITERAL("more"), 0, &drive), -EDQUOT);
+}
+
+/* ---- what a user may hold ---- */
+
+static int write_bytes(struct worker *w, const char *name, size_t size)
+{
+	static char bytes[INLINE_BYTES_MAX];
+	const int64_t id = create(w, root_of(w), name, S_IFREG | 0644);
+	struct op_extent extent = {.len = (int64_t)size, .kind = OP_EXTENT_DATA, .data = span_of(bytes, size)};
+
+	return refused_op(w, &(struct op){.kind = OP_WRITE, .id = id, .extents = &extent, .extent_count = 1});
+}
+
+static int64_t quota_of(struct worker *w)
+{
+	struct docs_drive drive;
+
+	assert_ok(w, w->store->ops->drive_get(w->store, &w->scope, &drive));
+	return drive.row.quota;
+}
+
+static void drives_of_a_user_share_one_quota(void **state)
+{
+	struct worker *w = *state, other = *w;
+	const struct docs_store_ops *ops = w->store->ops;
+	const int64_t own = 500;
+
+	other.scope.drive = another_drive(w, "other").row.id;
+	assert_int_equal(quota_of(w), 0);
+	assert_ok(w, ops->account_set(w->store, w->scope.user, 1000));
+	assert_int_equal(write_bytes(w, "a", 600), 0);
+	assert_int_equal(quota_of(w), 1000);
+	assert_int_equal(quota_of(&other), 400);
+	assert_int_equal(write_bytes(&other, "b", 401), -EDQUOT);
+	assert_int_equal(write_bytes(&other, "c", 300), 0);
+	assert_int_equal(quota_of(w), 700);
+	assert_int_equal(write_bytes(w, "d", 101), -EDQUOT);
+	assert_int_equal(write_bytes(w, "e", 100), 0);
+	/* All is used, in the trash too; none is not no limit. */
+	assert_ok(w, ops->drive_trash(w->store, &other.scope, &SPAN_LITERAL("other")));
+	assert_int_equal(quota_of(w), 700);
+	assert_int_equal(write_bytes(w, "f", 1), -EDQUOT);
+	/* A drive's own quota still counts, where it is less. */
+	assert_ok(w, ops->drive_change(w->store, &w->scope, NULL, &own));
+	assert_int_equal(quota_of(w), own);
+	assert_ok(w, ops->account_set(w->store, w->scope.user, 100));
+	assert_int_equal(quota_of(w), 1);
+}
+
+static void the_default_is_for_those_without_a_quota_of_their_own(void **state)
+{
+	struct worker *w = *state;
+	const struct docs_store_ops *ops = w->store->ops;
+	struct docs_account account;
+
+	assert_ok(w, ops->account_set(w->store, DOCS_DEFAULT_ACCOUNT, 5000));
+	assert_int_equal(quota_of(w), 5000);
+	assert_ok(w, ops->account_get(w->store, w->scope.user, &account));
+	assert_int_equal(account.quota, -1);
+	assert_int_equal(account.default_quota, 5000);
+	assert_ok(w, ops->account_set(w->store, w->scope.user, 0));
+	assert_int_equal(quota_of(w), 0);
+	assert_ok(w, ops->account_set(w->store, w->scope.user, -1));
+	assert_int_equal(quota_of(w), 5000);
+	assert_ok(w, ops->account_set(w->store, DOCS_DEFAULT_ACCOUNT, -1));
+	assert_int_equal(quota_of(w), 0);
+}
+
+/* ---- blocks, whether anything refers to them or not ---- */
+
+static struct docs_block upload(struct worker *w, uint8_t mark, uint32_t size)
+{
+	struct docs_block block = {.size = size, .uploader = w->scope.user}, ret;
+	int64_t room;
+
+	memset(block.sha256, mark, sizeof(block.sha256));
+	assert_ok(w, w->store->ops->block_generation(w->store, &w->scope, &block, &room));
+	assert_ok(w, w->store->ops->block_stored(w->store, &w->scope, &block, &ret));
+	return ret;
+}
+
+static int64_t room_of(struct worker *w)
+{
+	struct docs_block unused;
+	int64_t room;
+
+	assert_ok(w, w->store->ops->block_generation(w->store, &w->scope, &unused, &room));
+	return room;
+}
+
+static int on_block(uint32_t drive, const struct docs_block *block, void *cookie)
+{
+	(void)drive, (void)block;
+	++*(int *)cookie;
+	return 0;
+}
+
+static void blocks_count_from_their_arrival_until_they_are_gone(void **state)
+{
+	struct worker *w = *state, other = *w;
+	const struct docs_store_ops *ops = w->store->ops;
+	const int64_t quota = 1000, all = 2 * quota + BLOCKS_SLACK_BYTES;
+	int gone = 0;
+
+	other.scope.drive = another_drive(w, "other").row.id;
+	assert_true(room_of(w) == INT64_MAX);
+	assert_ok(w, ops->drive_change(w->store, &w->scope, NULL, &quota));
+	const struct docs_block kept = upload(w, 1, 300);
+	(void)upload(w, 2, 400);
+	(void)upload(w, 2, 400); /* it is there already */
+	assert_int_equal(room_of(w), all - 700);
+	struct op_extent extent = {.len = 10, .kind = OP_EXTENT_BLOCK};
+	memcpy(extent.sha256, kept.sha256, sizeof(extent.sha256));
+	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
+	do_op(w, &(struct op){.kind = OP_WRITE, .id = id, .extents = &extent, .extent_count = 1});
+	/* However little of it a document has. */
+	assert_int_equal(room_of(w), all - 700);
+	/* What is young stays; what nothing refers to goes. */
+	assert_ok(w, ops->collect_drive(w->store, w->scope.drive, 60, 100, on_block, &gone));
+	assert_int_equal(gone, 0);
+	assert_ok(w, ops->collect_drive(w->store, w->scope.drive, 0, 100, on_block, &gone));
+	assert_int_equal(gone, 1);
+	assert_int_equal(room_of(w), all - 300);
+	/* Of an account all drives count. */
+	(void)upload(&other, 3, 500);
+	assert_true(room_of(&other) == INT64_MAX);
+	assert_ok(w, ops->account_set(w->store, w->scope.user, quota));
+	assert_int_equal(room_of(&other), all - 800);
+	assert_int_equal(room_of(w), all - 800);
+}
+
+static void what_an_upload_made_for_nothing_goes_unless_another_found_it(void **state)
+{
+	struct worker *w = *state;
+	const struct docs_store_ops *ops = w->store->ops;
+	const int64_t quota = 1000, all = 2 * quota + BLOCKS_SLACK_BYTES;
+	struct docs_block made[3], found;
+	struct op_extent extent = {.len = 10, .kind = OP_EXTENT_BLOCK};
+	int gone = 0;
+
+	assert_ok(w, ops->drive_change(w->store, &w->scope, NULL, &quota));
+	for (uint8_t i = 0; i < 3; i++)
+		made[i] = upload(w, (uint8_t)(20 + i), 100);
+	memcpy(extent.sha256, made[1].sha256, sizeof(extent.sha256));
+	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
+	do_op(w, &(struct op){.kind = OP_WRITE, .id = id, .extents = &extent, .extent_count = 1});
+	assert_ok(w, ops->block_find(w->store, &w->scope, made[2].sha256, &found));
+	assert_ok(w, ops->block_drop(w->store, w->scope.drive, made, 3, on_block, &gone));
+	assert_int_equal(gone, 1);
+	assert_int_equal(ops->block_find(w->store, &w->scope, made[0].sha256, &found), -ENOENT);
+	assert_int_equal(room_of(w), all - 200);
+}
+
+/* ---- sessions ---- */
+
+static void a_drive_has_only_so_many_sessions(void **state)
+{
+	struct worker *w = *state;
+	const struct docs_store_ops *ops = w->store->ops;
+	int64_t session = 0, replaced;
+
+	for (int i = 0; i < SESSIONS_PER_DRIVE_MAX; i++)
+		assert_ok(w, ops->session_create(w->store, &w->scope, SPAN_LITERAL("m"), 0, &session));
+	assert_int_equal(ops->session_create(w->store, &w->scope, SPAN_LITERAL("m"), 0, &replaced), -EDQUOT);
+	/* One that takes the place of another is none more. */
+	assert_ok(w, ops->session_create(w->store, &w->scope, SPAN_LITERAL("m"), session, &replaced));
+	assert_ok(w, ops->session_end(w->store, &w->scope, replaced));
+	assert_ok(w, ops->session_create(w->store, &w->scope, SPAN_LITERAL("m"), 0, &session));
+}
+
+static void only_what_there_is_can_be_held(void **state)
+{
+	struct worker *w = *state;
+	const struct docs_store_ops *ops = w->store->ops;
+	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
+	int64_t held[1000], session, others;
+
+	assert_ok(w, ops->session_create(w->store, &w->scope, SPAN_LITERAL("m"), 0, &session));
+	for (int i = 0; i < 1000; i++)
+		held[i] = ITEM_ID(w->scope.drive, 1000000 + i);
+	held[7] = id;
+	for (int i = 0; i < 2; i++)
+		assert_ok(w, ops->session_poll(w->store, &w->scope, &(struct docs_poll){session, held, 1000}, &others));
+	assert_int_equal(
+		number_of(w, "held", "SELECT count(*) FROM hold WHERE session = (SELECT max(id) FROM session)"), 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		with_worker(a_drive_with_content_goes_by_its_name_and_comes_back),
+		with_worker(a_first_drive_is_the_first_again_unless_another_one_is_in_use),
+		with_worker(what_is_empty_or_thrown_away_twice_is_gone_at_once),
+		with_worker(a_user_has_only_so_many_drives),
+		with_worker(drives_of_a_user_share_one_quota),
+		with_worker(the_default_is_for_those_without_a_quota_of_their_own),
+		with_worker(blocks_count_from_their_arrival_until_they_are_gone),
+		with_worker(what_an_upload_made_for_nothing_goes_unless_another_found_it),
+		with_worker(a_drive_has_only_so_many_sessions),
+		with_worker(only_what_there_is_can_be_held),
+	};
+
+	return cmocka_run_group_tests(tests, server_start, server_stop);
+}

@@ -1,0 +1,118 @@
+/* What one batch may read, as the database gives it. */
+#include "tests/unit/backend/docs/rows/pg/pg_fixture.h"
+
+static void put_rows(int64_t id, int rows, const char *what)
+{
+	char sql[512];
+
+	(void)snprintf(sql, sizeof(sql),
+		"INSERT INTO extent (node, at, len, generation, kind, from_, block_size, sha256, data) SELECT %" PRId64
+		", i * %s FROM generate_series(0, %d) i",
+		id, what, rows - 1);
+	number_of_text(sql);
+	(void)snprintf(sql, sizeof(sql),
+		"UPDATE node SET size = 1000000000000, allocated = (SELECT sum(len) FROM extent WHERE node = id) WHERE id = %" PRId64,
+		id);
+	number_of_text(sql);
+}
+
+static int cut(struct worker *w, int64_t id, int64_t size)
+{
+	return refused_op(w, &(struct op){.kind = OP_SETATTR, .id = id, .fields = OP_HAS_SIZE, .size = size});
+}
+
+static void a_cut_through_too_many_extents_is_refused_until_it_is_made_in_parts(void **state)
+{
+	enum { ROWS = BATCH_ROWS_MAX + 1000 };
+	struct worker *w = *state;
+	const int64_t id = create(w, root_of(w), "many", S_IFREG | 0644);
+
+	put_rows(id, ROWS, "2, 1, 5, 1, 0, 1, sha256(i::text::bytea), NULL");
+	assert_int_equal(cut(w, id, 1), -E2BIG);
+	assert_int_equal(
+		number_of(w, "all", "SELECT count(*) FROM extent WHERE node = (SELECT max(id) FROM node)"), ROWS);
+	assert_int_equal(cut(w, id, 4000), 0);
+	assert_int_equal(cut(w, id, 1), 0);
+	assert_int_equal(
+		number_of(w, "left", "SELECT count(*) FROM extent WHERE node = (SELECT max(id) FROM node)"), 1);
+}
+
+static void content_that_goes_whole_is_cut_without_its_bytes(void **state)
+{
+	enum { ROWS = 2 * BATCH_LOADED_BYTES_MAX / INLINE_BYTES_MAX };
+	struct worker *w = *state;
+	const int64_t id = create(w, root_of(w), "much", S_IFREG | 0644);
+
+	put_rows(id, ROWS,
+		"32768, 32768, 0, 0, 0, 0, NULL, CASE WHEN i < 10 THEN convert_to(repeat('x', 32768), 'UTF8') ELSE '' END");
+	assert_int_equal(cut(w, id, 100), 0);
+	assert_int_equal(
+		number_of(w, "one", "SELECT sum(length(data)) FROM extent WHERE node = (SELECT max(id) FROM node)"),
+		100);
+}
+
+static void ancestors_are_not_followed_without_end(void **state)
+{
+	struct worker *w = *state;
+	const int64_t folder = create(w, root_of(w), "d", S_IFDIR | 0755),
+		      file = create(w, folder, "f", S_IFREG | 0644);
+	const int64_t deep = ITEM_ID(w->scope.drive, 1000000);
+	char sql[512];
+
+	(void)file;
+	/* A chain as renames may make one, one folder at a time. */
+	(void)snprintf(sql, sizeof(sql),
+		"INSERT INTO node (id, parent, size, allocated, charged, uid, gid, atime, mtime, ctime, btime, seq, content_seq, children, rdev, mode, nlink, name, target)"
+		" SELECT %" PRId64 " + i, CASE WHEN i = 0 THEN %" PRId64 " ELSE %" PRId64
+		" + i - 1 END, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 16877, 2, 'd', '' FROM generate_series(0, %d) i",
+		deep, root_of(w), deep, BATCH_ROWS_MAX + 10);
+	number_of_text(sql);
+	const struct op op = {.kind = OP_RENAME,
+		.parent = root_of(w),
+		.name = SPAN_LITERAL("d"),
+		.new_parent = deep + BATCH_ROWS_MAX + 10,
+		.new_name = SPAN_LITERAL("d")};
+	assert_int_equal(refused_op(w, &op), -E2BIG);
+}
+
+static void sums_of_xattrs_come_with_each_document(void **state)
+{
+	static char bytes[XATTR_VALUE_BYTES_MAX];
+	struct worker *w = *state;
+	const int64_t ids[] = {create(w, root_of(w), "a", S_IFREG | 0644), create(w, root_of(w), "b", S_IFREG | 0644)};
+	struct op ops[34];
+	char names[17][16];
+
+	/* In one batch, so that the sums come once for each document. */
+	for (int i = 0; i < 34; i++) {
+		(void)snprintf(names[i / 2], sizeof(names[0]), "user.%d", i / 2);
+		ops[i] = (struct op){.kind = OP_SETXATTR,
+			.id = ids[i % 2],
+			.name = span_str(names[i / 2]),
+			.target = span_of(bytes, sizeof(bytes) - 100)};
+	}
+	struct request request = {.ops = ops, .count = 10, .key = {.kind = DOCS_KEY_NONE, .user = w->scope.user}};
+	struct done done = {0};
+	for (int i = 0; i < 30; i += 10) {
+		request.ops = ops + i;
+		assert_ok(w, transact(w, &request, NULL, &done));
+		assert_int_equal(done.error, 0);
+	}
+	request.ops = ops + 30;
+	request.count = 4;
+	assert_ok(w, transact(w, &request, NULL, &done));
+	assert_int_equal(done.error, -ENOSPC);
+	assert_int_equal(done.index, 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		with_worker(a_cut_through_too_many_extents_is_refused_until_it_is_made_in_parts),
+		with_worker(content_that_goes_whole_is_cut_without_its_bytes),
+		with_worker(ancestors_are_not_followed_without_end),
+		with_worker(sums_of_xattrs_come_with_each_document),
+	};
+
+	return cmocka_run_group_tests(tests, server_start, server_stop);
+}

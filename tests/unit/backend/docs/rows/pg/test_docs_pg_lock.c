@@ -1,0 +1,311 @@
+/* File locks between sessions, as the storage decides about them. */
+#include "tests/unit/backend/docs/rows/pg/pg_fixture.h"
+
+static const struct docs_lock_terms patient = {.lease_s = 60, .doubt_s = 5}, impatient = {0, 0};
+
+/* A document, and two mounts that want it. */
+struct two {
+	struct worker *w;
+	int64_t id, a, b;
+	int64_t number; /* of the last request */
+};
+
+static int64_t session_of(struct worker *w)
+{
+	int64_t session = 0;
+
+	assert_ok(w, w->store->ops->session_create(w->store, &w->scope, SPAN_LITERAL("m"), 0, &session));
+	return session;
+}
+
+static struct two two_of(void **state)
+{
+	struct worker *w = *state;
+
+	return (struct two){
+		.w = w, .id = create(w, root_of(w), "f", S_IFREG | 0644), .a = session_of(w), .b = session_of(w)};
+}
+
+struct asked {
+	struct docs_lock_held held;
+	const struct docs_lock_terms *terms;
+	int64_t session;
+};
+
+static int ask(struct two *t, const struct asked *asked, struct docs_lock_reply *ret)
+{
+	struct docs_scope scope = t->w->scope;
+	struct docs_position at = {0};
+	struct seen_item seen;
+
+	*ret = (struct docs_lock_reply){0};
+	scope.session = asked->session;
+	return t->w->store->ops->lock_hold(
+		t->w->store, &scope, &asked->held, asked->terms ? asked->terms : &patient, ret, keep_item, &seen, &at);
+}
+
+/* All that the session holds from now on is one range, or nothing (to < from). */
+static bool holds(struct two *t, int64_t session, int64_t from, int64_t to, bool exclusive)
+{
+	const struct docs_lock_range range = {from, to, exclusive};
+	struct docs_lock_reply reply;
+
+	assert_ok(t->w,
+		ask(t,
+			&(struct asked){
+				.held = {.id = t->id, .number = ++t->number, .ranges = &range, .count = to >= from},
+				.session = session},
+			&reply));
+	return reply.granted;
+}
+
+static struct docs_lock_seen look(struct two *t, int64_t session, struct docs_lock_range range, bool waits)
+{
+	const struct docs_lock_wanted wanted = {.id = t->id, .range = range, .waits = waits};
+	struct docs_scope scope = t->w->scope;
+	struct docs_lock_seen seen = {0};
+	struct docs_position at;
+
+	scope.session = session;
+	assert_ok(t->w, t->w->store->ops->lock_look(t->w->store, &scope, &wanted, &patient, &seen, &at));
+	return seen;
+}
+
+static void one_writer_or_several_readers(void **state)
+{
+	struct two t = two_of(state);
+
+	assert_true(holds(&t, t.a, 0, 9, false));
+	assert_true(holds(&t, t.b, 5, 14, false));
+	assert_false(holds(&t, t.a, 0, 9, true));
+	assert_true(holds(&t, t.b, 10, 14, true));
+	assert_true(holds(&t, t.a, 0, 9, true));
+	assert_false(holds(&t, t.b, 9, 14, false));
+	/* What was refused left what there was. */
+	assert_false(holds(&t, t.a, 0, 10, false));
+	assert_true(holds(&t, t.a, 0, -1, false));
+	assert_true(holds(&t, t.b, 0, INT64_MAX, true));
+}
+
+static void the_two_kinds_do_not_see_each_other(void **state)
+{
+	struct two t = two_of(state);
+	const struct docs_lock_range all = {0, INT64_MAX, true};
+	const struct asked flock = {
+		.held = {.id = t.id, .kind = DOCS_LOCK_FLOCK, .number = 100, .ranges = &all, .count = 1},
+		.session = t.b};
+	struct docs_lock_reply reply;
+
+	assert_true(holds(&t, t.a, 0, INT64_MAX, true));
+	assert_ok(t.w, ask(&t, &flock, &reply));
+	assert_true(reply.granted);
+}
+
+static void what_lies_first_is_said_to_be_in_the_way(void **state)
+{
+	struct two t = two_of(state);
+	const struct docs_lock_range ranges[] = {{10, 14, true}, {1, 5, false}};
+	const struct docs_lock_range all = {0, INT64_MAX, true}, shared = {0, INT64_MAX, false}, free = {6, 9, true};
+	struct docs_lock_reply reply;
+	struct docs_lock_seen seen;
+
+	assert_ok(t.w,
+		ask(&t,
+			&(struct asked){
+				.held = {.id = t.id, .number = 1, .ranges = ranges, .count = 2}, .session = t.a},
+			&reply));
+	seen = look(&t, t.b, all, false);
+	assert_true(seen.in_the_way);
+	assert_int_equal(seen.other.from, 1);
+	assert_int_equal(seen.other.to, 5);
+	assert_false(seen.other.exclusive);
+	seen = look(&t, t.b, shared, false);
+	assert_int_equal(seen.other.from, 10);
+	assert_true(seen.other.exclusive);
+	assert_false(look(&t, t.b, free, false).in_the_way);
+	assert_false(look(&t, t.a, all, false).in_the_way);
+	assert_true(seen.lease_ms > 50000 && seen.lease_ms <= 60000);
+}
+
+static void who_lets_go_of_what_somebody_waits_for_is_told_so(void **state)
+{
+	struct two t = two_of(state);
+	const struct docs_lock_range all = {0, INT64_MAX, true};
+	struct asked nothing = {.held = {.id = t.id}, .session = t.a};
+	struct docs_lock_reply reply;
+
+	assert_true(holds(&t, t.a, 0, 9, true));
+	nothing.held.number = ++t.number;
+	assert_ok(t.w, ask(&t, &nothing, &reply));
+	assert_false(reply.waited);
+	assert_true(holds(&t, t.a, 0, 9, true));
+	assert_true(look(&t, t.b, all, true).in_the_way);
+	nothing.held.number = ++t.number;
+	assert_ok(t.w, ask(&t, &nothing, &reply));
+	assert_true(reply.waited);
+	assert_false(look(&t, t.b, all, true).in_the_way);
+}
+
+static void a_request_happens_once_however_often_it_comes(void **state)
+{
+	struct two t = two_of(state);
+	const struct docs_lock_range all = {0, INT64_MAX, true};
+	const struct asked first = {.held = {.id = t.id, .number = 5, .ranges = &all, .count = 1}, .session = t.b};
+	const struct asked last = {.held = {.id = t.id, .number = 6}, .session = t.b};
+	struct docs_lock_reply reply;
+
+	assert_true(holds(&t, t.a, 0, 9, true));
+	assert_ok(t.w, ask(&t, &first, &reply));
+	assert_false(reply.granted);
+	assert_true(holds(&t, t.a, 0, -1, true));
+	/* It was told that it was refused: by now it wants something else. */
+	assert_ok(t.w, ask(&t, &first, &reply));
+	assert_false(reply.granted);
+	assert_ok(t.w, ask(&t, &last, &reply));
+	assert_true(reply.granted);
+	assert_int_equal(ask(&t, &first, &reply), -ERR_OUT_OF_ORDER);
+	assert_true(holds(&t, t.a, 0, 9, true));
+}
+
+static void whose_turn_it_is_not_is_refused_and_that_is_kept(void **state)
+{
+	struct two t = two_of(state);
+	const struct docs_lock_range all = {0, INT64_MAX, true};
+	struct asked asked = {
+		.held = {.id = t.id, .number = 1, .ranges = &all, .count = 1, .refuse = true}, .session = t.a};
+	struct docs_lock_reply reply;
+
+	assert_ok(t.w, ask(&t, &asked, &reply));
+	assert_false(reply.granted);
+	assert_false(reply.in_the_way);
+	asked.held.refuse = false;
+	assert_ok(t.w, ask(&t, &asked, &reply));
+	assert_false(reply.granted);
+	asked.held.number = 2;
+	assert_ok(t.w, ask(&t, &asked, &reply));
+	assert_true(reply.granted);
+}
+
+static void the_end_of_a_session_lets_go(void **state)
+{
+	struct two t = two_of(state);
+	const struct docs_store_ops *ops = t.w->store->ops;
+	struct docs_lock_reply reply;
+
+	assert_true(holds(&t, t.a, 0, INT64_MAX, true));
+	assert_false(holds(&t, t.b, 0, 9, false));
+	assert_ok(t.w, ops->session_end(t.w->store, &t.w->scope, t.a));
+	assert_true(holds(&t, t.b, 0, 9, false));
+	assert_int_equal(ask(&t, &(struct asked){.held = {.id = t.id, .number = 100}, .session = t.a}, &reply),
+		-ERR_SESSION_GONE);
+}
+
+static void who_replaces_a_session_has_its_locks(void **state)
+{
+	struct two t = two_of(state);
+	const struct docs_store_ops *ops = t.w->store->ops;
+	int64_t next = 0, last = 0;
+	bool kept = false;
+
+	assert_true(holds(&t, t.a, 0, 9, true));
+	assert_ok(t.w, ops->session_create(t.w->store, &t.w->scope, SPAN_LITERAL("m"), t.a, &next));
+	assert_ok(t.w, ops->lock_kept(t.w->store, &t.w->scope, next, &kept));
+	assert_true(kept);
+	assert_false(holds(&t, t.b, 0, 9, false));
+	assert_true(holds(&t, next, 0, 9, false));
+	assert_true(holds(&t, t.b, 0, 9, false));
+	/* Of one that was gone there is nothing to have. */
+	assert_ok(t.w, ops->session_create(t.w->store, &t.w->scope, SPAN_LITERAL("m"), t.a, &last));
+	assert_ok(t.w, ops->lock_kept(t.w->store, &t.w->scope, last, &kept));
+	assert_false(kept);
+}
+
+/* Terms of nothing: each is silent at once; the first who asks notices, the second one ends it. */
+static void who_is_silent_for_its_lease_is_doubted_and_then_ended_when_somebody_wants_what_it_has(void **state)
+{
+	struct two t = two_of(state);
+	const struct docs_lock_range low = {0, 9, true}, high = {10, 19, true};
+	struct asked asked = {
+		.held = {.id = t.id, .number = 100, .ranges = &high, .count = 1}, .session = t.b, .terms = &impatient};
+	struct docs_lock_reply reply;
+	int64_t others;
+
+	assert_true(holds(&t, t.a, low.from, low.to, true));
+	assert_ok(t.w, ask(&t, &asked, &reply));
+	assert_true(reply.granted); /* it is not in the way of this */
+	asked.held.ranges = &low;
+	asked.held.number++;
+	assert_ok(t.w, ask(&t, &asked, &reply));
+	assert_false(reply.granted);
+	assert_false(reply.broke);
+	/* It speaks: nothing was. */
+	assert_ok(t.w,
+		t.w->store->ops->session_poll(t.w->store, &t.w->scope, &(struct docs_poll){.session = t.a}, &others));
+	number_of_text("UPDATE session SET locks_at = now()");
+	asked.held.number++;
+	assert_ok(t.w, ask(&t, &asked, &reply));
+	assert_false(reply.granted);
+	asked.held.number++;
+	assert_ok(t.w, ask(&t, &asked, &reply));
+	assert_true(reply.granted);
+	assert_true(reply.broke);
+	assert_int_equal(
+		t.w->store->ops->session_poll(t.w->store, &t.w->scope, &(struct docs_poll){.session = t.a}, &others),
+		-ERR_SESSION_GONE);
+}
+
+static void a_poll_says_that_a_session_with_locks_is_there(void **state)
+{
+	struct two t = two_of(state);
+	int64_t others;
+
+	assert_true(holds(&t, t.a, 0, 9, true));
+	number_of_text("UPDATE session SET locks_at = now() - interval '55 s'");
+	assert_ok(t.w,
+		t.w->store->ops->session_poll(t.w->store, &t.w->scope, &(struct docs_poll){.session = t.a}, &others));
+	assert_true(look(&t, t.b, (struct docs_lock_range){0, 9, false}, false).lease_ms > 50000);
+}
+
+static void a_stranger_sees_no_locks_and_takes_none(void **state)
+{
+	struct two t = two_of(state);
+	const struct docs_lock_range all = {0, INT64_MAX, true};
+	const struct docs_lock_held held = {.id = t.id, .number = 1, .ranges = &all, .count = 1};
+	const struct docs_lock_wanted wanted = {.id = t.id, .range = all};
+	struct docs_scope scope = t.w->scope;
+	struct docs_lock_reply reply;
+	struct docs_lock_seen seen;
+	struct docs_position at;
+	struct seen_item item;
+
+	scope.user = another_user();
+	scope.session = t.a;
+	assert_int_equal(t.w->store->ops->lock_hold(t.w->store, &scope, &held, &patient, &reply, keep_item, &item, &at),
+		-ERR_NOT_FOUND);
+	assert_int_equal(t.w->store->ops->lock_look(t.w->store, &scope, &wanted, &patient, &seen, &at), -ERR_NOT_FOUND);
+	/* Nor is the session of another drive one of this. */
+	scope = t.w->scope;
+	scope.session = t.b + 1000;
+	assert_int_equal(t.w->store->ops->lock_hold(t.w->store, &scope, &held, &patient, &reply, keep_item, &item, &at),
+		-ERR_SESSION_GONE);
+	assert_true(holds(&t, t.b, 0, INT64_MAX, true));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		with_worker(one_writer_or_several_readers),
+		with_worker(the_two_kinds_do_not_see_each_other),
+		with_worker(what_lies_first_is_said_to_be_in_the_way),
+		with_worker(who_lets_go_of_what_somebody_waits_for_is_told_so),
+		with_worker(a_request_happens_once_however_often_it_comes),
+		with_worker(whose_turn_it_is_not_is_refused_and_that_is_kept),
+		with_worker(the_end_of_a_session_lets_go),
+		with_worker(who_replaces_a_session_has_its_locks),
+		with_worker(who_is_silent_for_its_lease_is_doubted_and_then_ended_when_somebody_wants_what_it_has),
+		with_worker(a_poll_says_that_a_session_with_locks_is_there),
+		with_worker(a_stranger_sees_no_locks_and_takes_none),
+	};
+
+	return cmocka_run_group_tests(tests, server_start, server_stop);
+}

@@ -1,0 +1,121 @@
+/* Batches that are too much for one transaction together. */
+#include "backend/docs/rules/commit.h"
+#include "backend/docs/rows/docs_mem_private.h"
+#include "common/base/error.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <cmocka.h>
+
+#define OWNER 7
+
+/* The one job of a queue, run when the test says so. */
+struct pool {
+	void (*job)(struct docs_store *store, void *cookie);
+	void *cookie;
+};
+
+struct sent {
+	struct commit_request request; /* first */
+	struct op_batch *batch;
+	int refused, done;
+};
+
+static int keep_job(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *pool)
+{
+	*(struct pool *)pool = (struct pool){job, cookie};
+	return 0;
+}
+
+/* budget: the signature is commit's */
+static void on_answer(struct commit_request *request, int error, int index, const struct op_result *results,
+	struct docs_position at, struct docs_answer *ret)
+{
+	(void)index, (void)results, (void)at;
+	((struct sent *)request)->refused = error;
+	ret->status = error < 0 ? 409 : 200;
+}
+
+static void on_done(struct commit_request *request, int error, const struct docs_answer *answer, bool repeat,
+	const struct tree_drive *drive)
+{
+	(void)answer, (void)repeat, (void)drive;
+	assert_int_equal(error, 0);
+	((struct sent *)request)->done++;
+}
+
+static void submit(struct commit *commit, struct sent *s, uint32_t drive, const struct op *op)
+{
+	*s = (struct sent){.request = {.drive = drive,
+				   .user = OWNER,
+				   .epoch = -1,
+				   .lease_epoch = -1,
+				   .answer = on_answer,
+				   .done = on_done}};
+	assert_int_equal(op_batch_new(op, 1, &s->batch), 0);
+	s->request.batch = s->batch;
+	assert_int_equal(commit_submit(commit, &s->request), 0);
+}
+
+static void batches_that_are_too_much_together_go_one_by_one(void **state)
+{
+	enum { HALF = BATCH_ROWS_MAX / 2 + 10 };
+	struct pool pool = {0};
+	const struct commit_options options = {.run_on_worker = keep_job, .pool = &pool};
+	struct docs_mem *mem;
+	struct docs_store *store;
+	struct docs_drive drive;
+	struct commit *commit;
+	struct sent sent[2];
+
+	(void)state;
+	assert_int_equal(docs_mem_new(&mem), 0);
+	assert_int_equal(docs_mem_open(mem, &store), 0);
+	assert_int_equal(store->ops->drive_create(store, OWNER, SPAN_LITERAL("home"), 0, &drive), 0);
+	assert_int_equal(commit_new(&options, &commit), 0);
+	for (int i = 0; i < 2; i++) {
+		const struct op op = {.kind = OP_CREATE,
+			.parent = ITEM_ROOT(drive.row.id),
+			.name = i == 0 ? SPAN_LITERAL("a") : SPAN_LITERAL("b"),
+			.mode = S_IFREG};
+
+		submit(commit, &sent[i], drive.row.id, &op);
+		pool.job(store, pool.cookie);
+		op_batch_free(sent[i].batch);
+	}
+	for (int64_t i = 0; i < 2 * (int64_t)HALF; i++)
+		((struct mem_extent *)mem_add(&mem->extents))->extent =
+			(struct tree_extent){.node = ITEM_ID(drive.row.id, 2 + i / HALF),
+				.at = 2 * (i % HALF),
+				.len = 1,
+				.kind = EXTENT_BLOCK};
+	for (int i = 0; i < 2; i++) {
+		/* Refused for another reason, once it is looked at: nothing of it need be written. */
+		const struct op op = {.kind = OP_SETATTR,
+			.id = ITEM_ID(drive.row.id, 2 + i),
+			.fields = OP_HAS_SIZE | OP_IF_MATCH,
+			.size = 1,
+			.if_content_seq = 77};
+
+		submit(commit, &sent[i], drive.row.id, &op);
+	}
+	pool.job(store, pool.cookie);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(sent[i].done, 1);
+		assert_int_equal(sent[i].refused, -ERR_PRECONDITION);
+		op_batch_free(sent[i].batch);
+	}
+	commit_free(commit);
+	store->ops->free(store);
+	docs_mem_free(mem);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(batches_that_are_too_much_together_go_one_by_one)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
