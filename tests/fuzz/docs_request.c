@@ -48,6 +48,24 @@ static void check_paths(struct span s)
 	}
 }
 
+/* The values of ?path= and ?name=. */
+static void check_query(const char *text)
+{
+	struct buf name;
+	struct path p;
+
+	path_init(&p);
+	if (path_split_query(&p, text) == 0)
+		check_names(&p);
+	else
+		FUZZ_CHECK(p.count == 0);
+	path_fini(&p);
+	buf_init(&name, NAME_BYTES_MAX);
+	if (path_take_name(span_str(text), &name) == 0)
+		FUZZ_CHECK(text_name_check(buf_span(&name)) == 0 && span_eq_str(buf_span(&name), text));
+	buf_fini(&name);
+}
+
 static void check_range(const char *text)
 {
 	static const int64_t sizes[] = {0, 1, 1000, INT64_MAX};
@@ -111,6 +129,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	FUZZ_CHECK(text);
 	check_paths(span_of(data, size));
+	check_query(text);
 	check_range(text);
 	check_conditions(text);
 	check_date(text);

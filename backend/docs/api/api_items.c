@@ -1,5 +1,6 @@
 /* Attributes, folders, extents, xattrs: reads of one statement each, and the making of folders. */
 #include "backend/docs/api/api.h"
+#include "backend/docs/request/cursor.h"
 #include "backend/docs/request/reply.h"
 #include "backend/docs/request/target.h"
 #include "common/base/clock.h"
@@ -151,23 +152,6 @@ void api_item_lookup(struct http_request *req, void *cookie)
 
 /* ---- children ---- */
 
-static int parse_cursor(const char *text, struct buf *ret)
-{
-	struct buf base64;
-	int r;
-
-	buf_init(&base64, 2 * NAME_BYTES_MAX);
-	r = buf_append_str(&base64, text);
-	for (size_t i = 0; r == 0 && i < base64.size; i++)
-		base64.data[i] = base64.data[i] == '-' ? '+' : base64.data[i] == '_' ? '/' : base64.data[i];
-	while (r == 0 && base64.size % 4)
-		r = buf_append_str(&base64, "=");
-	if (r == 0)
-		r = text_unbase64(buf_span(&base64), ret);
-	buf_fini(&base64);
-	return r == -ENOMEM ? r : r < 0 ? -ERR_BAD_REQUEST : 0;
-}
-
 static void children_job(struct call *call, struct docs_store *store)
 {
 	struct one_name *after = call->data;
@@ -203,7 +187,7 @@ void api_item_children(struct http_request *req, void *cookie)
 	struct call *call = call_new(req, cookie);
 	struct one_name *after = call ? one_name_new(call) : NULL;
 	const char *cursor = after ? http_request_query(req, "cursor") : NULL;
-	int r = cursor ? parse_cursor(cursor, &after->name) : 0;
+	int r = cursor ? cursor_parse(cursor, &after->name) : 0;
 
 	if (!after)
 		return;

@@ -1,5 +1,6 @@
 #include "backend/docs/request/reply.h"
 
+#include "backend/docs/request/cursor.h"
 #include "common/base/error.h"
 #include "common/base/limits.h"
 #include "common/base/text.h"
@@ -87,18 +88,6 @@ int reply_items_on_item(const struct item *found, void *cookie)
 	return buf_append_span(&items->last_name, item.name);
 }
 
-/* base64url of the last name. */
-static int make_cursor(const struct reply_items *items, struct buf *ret)
-{
-	int r = items->more ? text_base64(buf_span(&items->last_name), ret) : 0;
-
-	for (size_t i = 0; i < ret->size; i++)
-		ret->data[i] = ret->data[i] == '+' ? '-' : ret->data[i] == '/' ? '_' : ret->data[i];
-	while (ret->size > 0 && ret->data[ret->size - 1] == '=')
-		ret->data[--ret->size] = '\0';
-	return r;
-}
-
 static void send_compact(
 	struct call *call, struct reply_items *items, struct http_headers *headers, struct docs_position at)
 {
@@ -110,7 +99,7 @@ static void send_compact(
 
 	buf_init(&cursor, 2 * NAME_BYTES_MAX);
 	buf_init(&body, REPLY_PAGE_BYTES_MAX + 1024);
-	r = make_cursor(items, &cursor);
+	r = items->more ? cursor_make(buf_span(&items->last_name), &cursor) : 0;
 	page.cursor = buf_span(&cursor);
 	if (r == 0)
 		r = item_page_begin(&body, &page, &count_at);
@@ -138,7 +127,8 @@ static void send_json(struct call *call, struct reply_items *items, struct http_
 		return;
 	}
 	buf_init(&cursor, 2 * NAME_BYTES_MAX);
-	(void)make_cursor(items, &cursor);
+	if (items->more)
+		(void)cursor_make(buf_span(&items->last_name), &cursor);
 	object = json_pack("{s:O, s:s?}", "items", items->list, "next", cursor.size ? cursor.data : NULL);
 	buf_fini(&cursor);
 	reply_json_take(call, 200, headers, object);
