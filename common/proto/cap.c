@@ -50,17 +50,23 @@ static void cap_mac(const struct cap_key *key, const struct cap_claim *claim, ch
 	text_hex(mac, CAP_HEX_DIGITS / 2, ret);
 }
 
+static void cap_write(const struct cap_key *key, const struct cap_claim *claim, char ret[CAP_TEXT_SIZE])
+{
+	char hex[CAP_HEX_DIGITS + 1];
+
+	cap_mac(key, claim, hex);
+	(void)snprintf(ret, CAP_TEXT_SIZE, "%" PRId64 ".%" PRId64 ".%s", claim->expiry, claim->generation, hex);
+}
+
 /* budget: one argument for each thing that is signed */
 void cap_sign(const struct cap_key *key, uint32_t drive, const uint8_t sha256[32], int64_t generation, int64_t now_s,
 	char *ret)
 {
 	struct cap_claim claim = {.drive = drive, .sha256 = sha256, .generation = generation};
-	char hex[CAP_HEX_DIGITS + 1];
 
 	/* Rounded up: at least CAP_LIFE_MIN_S, at most CAP_ROUND_S more. */
 	claim.expiry = (now_s + CAP_LIFE_MIN_S + CAP_ROUND_S - 1) / CAP_ROUND_S * CAP_ROUND_S;
-	cap_mac(key, &claim, hex);
-	(void)snprintf(ret, CAP_TEXT_SIZE, "%" PRId64 ".%" PRId64 ".%s", claim.expiry, generation, hex);
+	cap_write(key, &claim, ret);
 }
 
 /* The part before the next dot; cap begins behind it afterwards. -EINVAL: no dot. */
@@ -82,15 +88,17 @@ int cap_check(const struct cap_key *key, uint32_t drive, const uint8_t sha256[32
 	int64_t *ret_generation)
 {
 	struct cap_claim claim = {.drive = drive, .sha256 = sha256};
-	char hex[CAP_HEX_DIGITS + 1];
+	const struct span whole = cap;
+	char signed_text[CAP_TEXT_SIZE];
 	struct span expiry, generation;
 
 	if (cap.size >= CAP_TEXT_SIZE || cap_part(&cap, &expiry) < 0 || cap_part(&cap, &generation) < 0)
 		return -ERR_FORBIDDEN;
 	if (text_parse_i64(expiry, &claim.expiry) < 0 || text_parse_i64(generation, &claim.generation) < 0)
 		return -ERR_FORBIDDEN;
-	cap_mac(key, &claim, hex);
-	if (!text_secret_eq(cap, span_str(hex)) || now_s >= claim.expiry)
+	/* All of it, not its last part: a number has other spellings than the one that was signed. */
+	cap_write(key, &claim, signed_text);
+	if (!text_secret_eq(whole, span_str(signed_text)) || now_s >= claim.expiry)
 		return -ERR_FORBIDDEN;
 	*ret_generation = claim.generation;
 	return 0;
