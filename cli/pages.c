@@ -32,13 +32,20 @@ int pages_each(struct api *api, const char *path, void *cookie, int (*on_item)(v
 {
 	struct api_request request = {.method = "GET"};
 	const char *cursor = NULL;
-	struct buf url;
+	struct buf url, before;
 	int r;
 
 	buf_init(&url, REMOTE_URL_BYTES_MAX);
+	buf_init(&before, REMOTE_URL_BYTES_MAX);
 	memset(ret_answer, 0, sizeof(*ret_answer));
 	do {
-		r = page_path(&url, path, cursor);
+		buf_reset(&before);
+		r = buf_append_span(&before, buf_span(&url));
+		if (r == 0)
+			r = page_path(&url, path, cursor);
+		/* One that follows itself would never end. */
+		if (r == 0 && span_eq(buf_span(&url), buf_span(&before)))
+			r = -EPROTO;
 		if (r < 0)
 			break;
 		api_answer_fini(ret_answer);
@@ -48,6 +55,7 @@ int pages_each(struct api *api, const char *path, void *cookie, int (*on_item)(v
 			r = each_of(ret_answer->json, cookie, on_item);
 		cursor = r == 0 ? json_string_value(json_object_get(ret_answer->json, "next")) : NULL;
 	} while (cursor);
+	buf_fini(&before);
 	buf_fini(&url);
 	return r;
 }

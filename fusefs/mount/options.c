@@ -447,7 +447,7 @@ static int parse_words(struct mount_options *o, const struct line *l, struct buf
 
 	if (o->help)
 		return 0;
-	if (!directory || (l->word_count == 1 && is_url(directory))) {
+	if (!directory || *directory == '\0' || (l->word_count == 1 && is_url(directory))) {
 		(void)buf_printf(ret_why, "where to? The directory is missing");
 		return -EINVAL;
 	}

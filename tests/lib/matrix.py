@@ -160,8 +160,8 @@ def described(world):
 def named(root):
     """Patterns in the sources' tables: what the gateway has for itself, and what no page describes."""
     found = set()
-    for folder in ("gateway", "backend/service", "backend/user", "backend/docs", "common/http"):
-        for source in sorted(Path(root, folder).glob("*.c")):
+    for folder in ("gateway", "backend", "common"):
+        for source in sorted(Path(root, folder).rglob("*.c")):
             text = source.read_text()
             found |= set(re.findall(r'"(/(?:api|internal|healthz|readyz|metrics|status)[^"%?]*)"', text))
     return {p for p in found if "{rest" not in p and not p.endswith("/") and p != "/api/v2/docs"}

@@ -65,6 +65,19 @@ static void the_one_who_reads_may_stop(void **state)
 	store_stop(&s);
 }
 
+static void a_page_that_follows_itself_is_refused(void **state)
+{
+	static const char page[] = "{\"items\":[1],\"next\":\"n\"}";
+	struct seen seen = {0};
+	struct store s;
+
+	(void)state;
+	store_start(&s, STORE_STEPS({200, page, NULL}, {200, page, NULL}, {200, page, NULL}));
+	assert_int_equal(walk(&s, &seen), -EPROTO);
+	assert_int_equal(s.count, 2);
+	store_stop(&s);
+}
+
 static void what_is_no_page_is_refused(void **state)
 {
 	static const char *const table[] = {"{}", "[]", "{\"items\":{}}", ""};
@@ -85,6 +98,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pages_follow_their_cursors),
 		cmocka_unit_test(the_one_who_reads_may_stop),
+		cmocka_unit_test(a_page_that_follows_itself_is_refused),
 		cmocka_unit_test(what_is_no_page_is_refused),
 	};
 

@@ -1,0 +1,84 @@
+/* Any words on a command line (those of the first line) and any file (all that follows it) as a program's settings: refused with a reason, or values within their limits. */
+#include "tests/fuzz/fuzz.h"
+
+#include "common/base/config.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WORDS_MAX 64
+#define WHY_BYTES_MAX 4096
+
+static const struct config_setting SETTINGS[] = {
+	{"port", CONFIG_NUMBER, "8050", 1, 65535, "a number", false},
+	{"workers", CONFIG_NUMBER, NULL, 0, 0, "a number without a limit", false},
+	{"cache", CONFIG_SIZE, "1M", 4096, 1u << 30, "a size", false},
+	{"name", CONFIG_TEXT, NULL, 0, 0, "a text", false},
+	{"verbose", CONFIG_SWITCH, "off", 0, 0, "a switch", false},
+	{"token", CONFIG_TEXT, NULL, 0, 0, "a secret", true},
+	{"o", CONFIG_TEXT, NULL, 0, 0, "one of a letter", false},
+	{NULL, CONFIG_TEXT, NULL, 0, 0, NULL, false},
+};
+
+static char path[] = "/tmp/nephos-fuzz-config.XXXXXX";
+static int file = -1;
+
+static void remove_file(void)
+{
+	(void)unlink(path);
+}
+
+static void write_file(const char *data, size_t size)
+{
+	if (file < 0) {
+		file = mkstemp(path);
+		FUZZ_CHECK(file >= 0 && atexit(remove_file) == 0);
+	}
+	FUZZ_CHECK(ftruncate(file, 0) == 0 && pwrite(file, data, size, 0) == (ssize_t)size);
+}
+
+static void check_values(const struct config *c)
+{
+	FUZZ_CHECK(config_number(c, "port") >= 1 && config_number(c, "port") <= 65535);
+	FUZZ_CHECK(config_number(c, "cache") >= 4096 && config_number(c, "cache") <= 1u << 30);
+	FUZZ_CHECK(config_has(c, "name") == (config_text(c, "name") != NULL));
+	for (size_t i = 0; i < config_argument_count(c); i++)
+		FUZZ_CHECK(config_argument(c, i));
+	FUZZ_CHECK(!config_argument(c, config_argument_count(c)));
+}
+
+/* What prints, and what the environment would be asked for, is not what is tried here. */
+static bool is_left_out(const char *word)
+{
+	return strncmp(word, "--help", 6) == 0 || strncmp(word, "--version", 9) == 0 || strncmp(word, "-h", 2) == 0 ||
+		strncmp(word, "--config", 8) == 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = strndup((const char *)data, size), *rest = text, *line = strsep(&rest, "\n"), *word;
+	static char program[] = "program", flag[] = "--config";
+	char *words[WORDS_MAX + 4] = {program, flag, path};
+	struct config *c = NULL;
+	struct buf why;
+	const bool said = line && strstr(line, "hunter2");
+	int count = 3, r;
+
+	FUZZ_CHECK(text);
+	write_file(rest ? rest : "", rest ? strlen(rest) : 0);
+	while ((word = strsep(&line, " ")) != NULL && count < WORDS_MAX)
+		if (!is_left_out(word))
+			words[count++] = word;
+	buf_init(&why, WHY_BYTES_MAX);
+	r = config_load(SETTINGS, "a program", count, words, &c, &why);
+	FUZZ_CHECK(r == 0 || (r == -EINVAL && why.size > 0 && !c));
+	/* The secret in a file is shown to nobody. */
+	FUZZ_CHECK(r == 0 || said || !strstr(why.data, "hunter2"));
+	if (r == 0)
+		check_values(c);
+	config_free(c);
+	buf_fini(&why);
+	free(text);
+	return 0;
+}
