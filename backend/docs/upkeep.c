@@ -115,7 +115,7 @@ static int collect_strays(struct upkeep *u, uint32_t *ret_count)
 
 static int collect_orphans(struct upkeep *u, uint32_t *ret_count)
 {
-	return u->store->ops->collect_orphans(u->store, UPKEEP_ORPHAN_GRACE_S, UPKEEP_PIECE, ret_count);
+	return u->store->ops->collect_orphans(u->store, ORPHAN_GRACE_S, UPKEEP_PIECE, ret_count);
 }
 
 static int collect_expired(struct upkeep *u, uint32_t *ret_count)

@@ -10,7 +10,6 @@
 #define UPKEEP_PIECE 256 /* rows of one piece */
 #define UPKEEP_BLOCK_GRACE_S \
 	86400 /* of a block that nothing refers to: a mount that lost its gateways comes back within it */
-#define UPKEEP_ORPHAN_GRACE_S 120 /* of a document without name and holder */
 
 #define UPKEEP_FOLDERS 64 /* of blocks looked through in one round: all 65,536 in nine hours */
 

@@ -64,6 +64,8 @@
 #define SESSION_HOLDS_MAX 32768	   /* documents without a name that a mount has open: what fits one poll */
 #define TRASH_DAYS \
 	30u /* that a drive stays in the trash, charged to its owner's account, before it is removed for good */
+#define ORPHAN_GRACE_S \
+	120 /* a document that lost its last name stays at least so long, for mounts that have it open and have not said so yet: their polls take at most half of it. Bare, for SQL */
 #define IDS_PER_RESERVATION_MAX 65536u /* document numbers reserved at once; 2^32 a drive */
 #define TOKEN_CACHE_S 5u	       /* a gateway keeps what a token means at most so long */
 #define TRACE_BYTES_MAX 64u
@@ -74,6 +76,7 @@
 
 static_assert(BATCH_HEAD_BYTES_MAX + BATCH_DATA_BYTES_MAX + 4 <= BATCH_BYTES_MAX, "a legal batch fits its body limit");
 static_assert(BLOCK_PART_BYTES_MAX <= BLOCK_BYTES_MAX, "a part of a block is no more than a block");
+static_assert(2 * POLL_WAIT_S_MAX <= ORPHAN_GRACE_S, "a mount says in time what it has open");
 static_assert(INLINE_BYTES_MAX <= BLOCK_BYTES_MAX, "what is not inline fits a block");
 
 #endif

@@ -303,6 +303,7 @@ int tree_load_node(struct tree *t, const struct tree_node *node)
 	r = r < 0 ? r : tree_copy(t, node->item.target, &row->now.node.item.target);
 	r = r < 0 ? r : tree_copy(t, node->access_acl, &row->now.node.access_acl);
 	r = r < 0 ? r : tree_copy(t, node->default_acl, &row->now.node.default_acl);
+	r = r < 0 ? r : tree_copy(t, node->holders, &row->now.node.holders);
 	if (r < 0)
 		return r;
 	row->now.exists = true;
@@ -542,17 +543,34 @@ static void undo_all(struct tree *t)
 
 /* ---- applying ---- */
 
-void tree_by_stranger(struct tree *t, bool stranger)
+void tree_by(struct tree *t, const struct tree_writer *writer)
 {
-	t->by_stranger = stranger;
+	t->writer = *writer;
 }
 
-/* What was made without a name and may still get one is its maker's, with a session or without. */
-static bool is_let_go(struct tree *t, int64_t id)
+static bool is_holder(int64_t session, struct span holders)
+{
+	uint8_t id[TREE_HOLDER_BYTES];
+
+	for (size_t i = 0; i < sizeof(id); i++)
+		id[i] = (uint8_t)((uint64_t)session >> 8 * (sizeof(id) - 1 - i));
+	for (size_t at = 0; at + sizeof(id) <= holders.size; at += sizeof(id))
+		if (memcmp(holders.data + at, id, sizeof(id)) == 0)
+			return true;
+	return false;
+}
+
+/* Whether it has no name and the writer has never had it open. What was made without a name and may still get one is its maker's, with a session or without. */
+static bool is_nobodys(struct tree *t, int64_t id)
 {
 	const struct tree_row *row = id != 0 ? tree_row_find(t, id) : NULL;
+	const struct tree_node *node = row ? &row->now.node : NULL;
 
-	return row && row->now.node.orphan && !(row->now.node.item.mode & ITEM_LINKABLE);
+	if (!node || !node->orphan || (node->item.mode & ITEM_LINKABLE))
+		return false;
+	if (t->writer.session == 0)
+		return true;
+	return node->nameless_at <= t->writer.began && !is_holder(t->writer.session, node->holders);
 }
 
 static int apply_op(struct tree_call *c)
@@ -572,7 +590,7 @@ static int apply_op(struct tree_call *c)
 	struct tree *t = c->tree;
 	int r = tree_check_protection(c);
 
-	if (t->by_stranger && (is_let_go(t, c->op->id) || is_let_go(t, c->op->to)))
+	if (is_nobodys(t, c->op->id) || is_nobodys(t, c->op->to))
 		r = -ENOENT;
 	r = r < 0 ? r : ops[c->op->kind](c);
 

@@ -41,7 +41,9 @@ struct tree_node {
 	int64_t charged; /* bytes of it that count in drive.used (0 once it has no name) */
 	struct span access_acl,
 		default_acl; /* the xattrs of these names, which creating and chmod go by; empty: none */
-	bool orphan;	     /* no name left, kept because somebody may have it open */
+	bool orphan;	     /* no name left, kept because somebody may have it open … */
+	int64_t nameless_at; /* … since this seq; 0: for longer than a session may take to say that it has it open */
+	struct span holders; /* of an orphan, when it is loaded: the sessions that said so (TREE_HOLDER_BYTES each) */
 	int64_t children; /* folders: how many entries lie in it; stored with the row, so that emptiness needs no look at the entries */
 };
 
@@ -53,6 +55,8 @@ struct tree_extent {
 	uint32_t from, block_size;
 	struct span data;
 };
+
+#define TREE_HOLDER_BYTES 8 /* the id of a session, its highest byte first */
 
 int tree_new(const struct tree_drive *drive, int64_t now_ns, struct tree **ret);
 void tree_free(struct tree *t);
@@ -111,10 +115,15 @@ int tree_load_ancestor(struct tree *t, int64_t folder, int64_t parent);
 int tree_load_block(struct tree *t, const uint8_t sha256[32], int64_t generation, uint32_t size);
 
 /*
- * Whether the batches that follow come from somebody without a session, who has no document open: what lost its last
- * name is not there for him (-ENOENT), and what he would write to it nobody would find.
+ * Whose the batches are that follow. A document that lost its last name is there for the sessions that hold it, and for
+ * those that had begun before and may be about to say so; for all others, and for who has no session and so has no
+ * document open, it is not (-ENOENT): what they would change nobody could find.
  */
-void tree_by_stranger(struct tree *t, bool stranger);
+struct tree_writer {
+	int64_t session; /* 0: none */
+	int64_t began;	 /* the seq of the drive that it began at, or the first one of those that it replaced */
+};
+void tree_by(struct tree *t, const struct tree_writer *writer);
 
 /* More was loaded or made than one transaction may: refusals by -E2BIG are for that, and a batch that shares it
  * with others may fit alone. */

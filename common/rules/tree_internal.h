@@ -110,7 +110,7 @@ struct tree {
 	struct tree_chunk *chunks;
 	struct tree_delta delta;
 	bool any_protected;	       /* a document here may be: a guess that errs to yes */
-	bool by_stranger;	       /* see tree_by_stranger */
+	struct tree_writer writer;     /* see tree_by */
 	bool overfull;		       /* see tree_is_overfull */
 	size_t rows_loaded, rows_made; /* extents, of all batches; ancestors count as loaded */
 	size_t bytes_cloned;

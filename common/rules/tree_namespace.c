@@ -156,6 +156,7 @@ int tree_lose_name(struct tree_call *c, struct tree_row *folder, struct tree_row
 	item->nlink--;
 	if (item->nlink == 0) {
 		child->now.node.orphan = true;
+		child->now.node.nameless_at = c->seq;
 		tree_uncharge(c->tree, child);
 	} else if (item->parent == folder->id && span_eq(item->name, name)) {
 		item->parent = 0;
@@ -233,7 +234,8 @@ static int new_node(struct tree_call *c, const struct tree_row *folder, struct t
 	r = r < 0 ? r : tree_copy(c->tree, op->target, &item.target);
 	if (r < 0)
 		return r;
-	row->now.node = (struct tree_node){.item = item, .orphan = item.nlink == 0};
+	row->now.node = (struct tree_node){
+		.item = item, .orphan = item.nlink == 0, .nameless_at = item.nlink == 0 ? c->seq : 0};
 	row->now.exists = true;
 	row->now.xattr_bytes = 0;
 	return tree_acl_inherit(c, folder, row);

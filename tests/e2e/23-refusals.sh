@@ -95,4 +95,38 @@ for p in $processes; do
 	i=$((i + 1))
 done
 check_eq "no process has ended" "$before" "$(pids)"
+# ---- a document without a name is there for sessions that may have it open ----
+cat >"$WORK/nameless.py" <<'PY'
+import json, sys, urllib.error, urllib.request
+url, token = sys.argv[1:3]
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+numbers = {}
+def ask(method, path, body=None, **headers):
+    r = urllib.request.Request(url + path, None if body is None else json.dumps(body).encode(), {"Authorization": token, "Content-Type": "application/json", **headers}, method=method)
+    try:
+        with opener.open(r, timeout=60) as a: return a.status, json.loads(a.read() or b"{}")
+    except urllib.error.HTTPError as e: return e.code, json.loads(e.read() or b"{}")
+def session(**more): return ask("POST", "/sessions", {"name": "m", **more})[1]["session"]
+def truncated(by, size):
+    numbers[by] = numbers.get(by, 0) + 1
+    return ask("POST", "/ops", {"ops": [{"op": "setattr", "id": id, "size": size}]}, **{"Nephos-Session": by, "Nephos-Batch": str(numbers[by])})[0]
+root = ask("GET", "")[1]["root"]
+before = session()
+id = ask("POST", "/ops", {"ops": [{"op": "create", "parent": root, "name": "nameless-23", "type": "file"}]})[1]["results"][0]["item"]["id"]
+ask("POST", "/ops", {"ops": [{"op": "unlink", "parent": root, "name": "nameless-23"}]})
+after = session()
+print("opened after", truncated(after, 1))
+print("held", ask("POST", "/changes", {"since": 0, "wait": 0, "limit": 1, "session": after, "held": [id]})[0], truncated(after, 2))
+print("opened before", truncated(before, 3))
+print("in its place", truncated(session(replaces=before), 4))
+print("in the place of the later one", truncated(session(replaces=after), 5))
+print("nobody", ask("POST", "/ops", {"ops": [{"op": "setattr", "id": id, "size": 6}]})[0])
+PY
+python3 "$WORK/nameless.py" "$URL/api/v2/docs/drives/home" "Bearer $TOKEN" >"$WORK/nameless"
+check_eq "who began when a document had no name any more does not change it" "opened after 404" "$(sed -n 1p "$WORK/nameless")"
+check_eq "nor does it help to say that it is held" "held 200 404" "$(sed -n 2p "$WORK/nameless")"
+check_eq "who may have it open does" "opened before 200" "$(sed -n 3p "$WORK/nameless")"
+check_eq "and who comes in that one's place" "in its place 200" "$(sed -n 4p "$WORK/nameless")"
+check_eq "but not in the place of another" "in the place of the later one 404" "$(sed -n 5p "$WORK/nameless")"
+check_eq "and nobody without a session" "nobody 404" "$(sed -n 6p "$WORK/nameless")"
 e2e_end

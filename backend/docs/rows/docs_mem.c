@@ -98,6 +98,7 @@ int docs_mem_new(struct docs_mem **ret)
 	m->blocks.element = sizeof(struct mem_block);
 	m->changes.element = sizeof(struct tree_change);
 	m->sessions.element = sizeof(struct mem_session);
+	m->holds.element = sizeof(struct mem_hold);
 	m->keys.element = sizeof(struct mem_key);
 	*ret = m;
 	return 0;
@@ -136,7 +137,7 @@ static void drop_rows(struct docs_mem *m)
 void docs_mem_free(struct docs_mem *m)
 {
 	struct mem_list *lists[] = {&m->drives, &m->nodes, &m->entries, &m->extents, &m->xattrs, &m->blocks,
-		&m->changes, &m->sessions, &m->keys};
+		&m->changes, &m->sessions, &m->holds, &m->keys};
 
 	if (!m)
 		return;
@@ -188,6 +189,17 @@ struct tree_drive docs_mem_get_drive(struct docs_mem *m, uint32_t drive)
 	row = mem_drive(m, drive)->row;
 	(void)pthread_mutex_unlock(&m->mutex);
 	return row;
+}
+
+void docs_mem_hold(struct docs_mem *m, int64_t session, int64_t node)
+{
+	struct mem_hold *hold;
+
+	(void)pthread_mutex_lock(&m->mutex);
+	hold = mem_add(&m->holds);
+	hold->session = session;
+	hold->node = node;
+	(void)pthread_mutex_unlock(&m->mutex);
 }
 
 int docs_mem_get_node(struct docs_mem *m, int64_t id, struct tree_node *ret)
@@ -420,20 +432,30 @@ static int mem_session_create(
 {
 	struct docs_mem *m = mem_of(s);
 	struct docs_position at;
+	int64_t began;
 	int r;
 
 	(void)name;
 	(void)pthread_mutex_lock(&m->mutex);
 	r = check_scope(m, scope, &at);
+	began = at.seq;
 	MEM_EACH(struct mem_session, x, &m->sessions)
-	if (r == 0 && x->id == replaces && x->drive == scope->drive)
+	{
+		if (r < 0 || x->id != replaces || x->drive != scope->drive || x->ended)
+			continue;
 		x->ended = true;
+		began = x->began;
+	}
 	if (r == 0) {
 		struct mem_session *session = mem_add(&m->sessions);
 
 		session->id = *ret_session = (int64_t)m->sessions.count;
 		session->user = scope->user;
 		session->drive = scope->drive;
+		session->began = began;
+		MEM_EACH(struct mem_hold, h, &m->holds)
+		if (h->session == replaces)
+			h->session = session->id;
 	}
 	(void)pthread_mutex_unlock(&m->mutex);
 	return r;

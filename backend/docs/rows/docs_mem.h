@@ -36,6 +36,8 @@ int docs_mem_check(struct docs_mem *m, uint32_t drive);
 /* Makes the drive row what it says (epochs, quota, next_number). */
 void docs_mem_set_drive(struct docs_mem *m, const struct tree_drive *drive);
 struct tree_drive docs_mem_get_drive(struct docs_mem *m, uint32_t drive);
+/* The session has that document open. */
+void docs_mem_hold(struct docs_mem *m, int64_t session, int64_t node);
 /* A document as it lies there, also without a name; -ENOENT. Spans are the store's. */
 int docs_mem_get_node(struct docs_mem *m, int64_t id, struct tree_node *ret);
 /* The bytes of a file, as its extents say; blocks read as bytes that docs_mem_block_byte gives. ret: size bytes. */

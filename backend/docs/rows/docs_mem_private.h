@@ -40,10 +40,13 @@ struct mem_answer {
 	unsigned repeats;
 };
 struct mem_session {
-	int64_t id, user, number;
+	int64_t id, user, number, began;
 	uint32_t drive;
 	bool ended;
 	struct mem_answer answer;
+};
+struct mem_hold {
+	int64_t session, node;
 };
 struct mem_key {
 	int64_t user;
@@ -54,7 +57,7 @@ struct mem_key {
 struct docs_mem {
 	pthread_mutex_t mutex; /* guards everything below */
 	pthread_cond_t unlocked;
-	struct mem_list drives, nodes, entries, extents, xattrs, blocks, changes, sessions, keys;
+	struct mem_list drives, nodes, entries, extents, xattrs, blocks, changes, sessions, holds, keys;
 	struct {
 		int error;
 		unsigned times;

@@ -39,7 +39,7 @@ static void see_session(struct docs_mem *m, uint32_t drive, const struct docs_ke
 	if (!s || s->drive != drive || s->user != key->user)
 		ret->state = DOCS_SESSION_GONE;
 	else if (key->number == s->number + 1)
-		ret->state = DOCS_NEW;
+		*ret = (struct docs_seen){.state = DOCS_NEW, .began = s->began};
 	else if (key->number == s->number && s->answer.status != 0)
 		see_answer(&s->answer, key, ret);
 	else
@@ -59,14 +59,31 @@ static void see(struct docs_mem *m, uint32_t drive, const struct docs_key *key, 
 
 /* ---- loading ---- */
 
+/* Into text, as far as it goes. */
+static struct span holders_of(struct docs_mem *m, int64_t id, uint8_t *text, size_t room)
+{
+	size_t used = 0;
+
+	MEM_EACH(struct mem_hold, h, &m->holds)
+	{
+		if (h->node != id || used + TREE_HOLDER_BYTES > room)
+			continue;
+		for (unsigned i = 0; i < TREE_HOLDER_BYTES; i++)
+			text[used++] = (uint8_t)((uint64_t)h->session >> 8 * (TREE_HOLDER_BYTES - 1 - i));
+	}
+	return span_of(text, used);
+}
+
 static int load_node(struct docs_mem *m, int64_t id, struct tree *t)
 {
 	const struct tree_node *found = mem_node(m, id);
+	uint8_t holders[64 * TREE_HOLDER_BYTES];
 	struct tree_node node;
 
 	if (!found)
 		return 0;
 	node = *found;
+	node.holders = holders_of(m, id, holders, sizeof(holders));
 	MEM_EACH(struct mem_xattr, a, &m->xattrs)
 	{
 		bool is_default;
@@ -211,6 +228,7 @@ static void set_node(struct tree_node *row, const struct tree_node *node)
 	row->item.name = name;
 	row->item.target = target;
 	row->access_acl = row->default_acl = (struct span){0}; /* read from the xattrs */
+	row->holders = (struct span){0};
 }
 
 /* The link that the row named went: any other. */

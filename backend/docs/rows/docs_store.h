@@ -52,6 +52,7 @@ struct docs_answer { /* what is kept and repeated */
 struct docs_seen { /* what the dedupe rows say, one for each key of the transaction */
 	enum { DOCS_NEW, DOCS_REPEAT, DOCS_REUSED, DOCS_OUT_OF_ORDER, DOCS_SESSION_GONE } state;
 	struct docs_answer answer; /* DOCS_REPEAT; valid until the transaction ends */
+	int64_t began;		   /* DOCS_NEW, of a session: the drive's seq then (tree_by) */
 	bool guessed; /* the store has not asked, and what follows from the drive's row is true only once txn_commit has found it so */
 };
 
@@ -197,13 +198,13 @@ struct docs_store_ops {
 		docs_on_change on_change, void *cookie, struct docs_position *ret_at);
 
 	/* ---- sessions of mounts ---- */
-	/* replaces: the session that ends with it, 0: none. What that one held goes over to the new one; one that is gone already, or of another drive, is passed over.
+	/* replaces: the session that ends with it, 0: none. What that one held goes over to the new one, which counts as begun when that one did (tree_by); one that is gone already, or of another drive, is passed over.
 	 * Within a transaction, so that it is ordered with the batches of the drive: none of the old one takes effect behind it. */
 	/* -EDQUOT: the drive has SESSIONS_PER_DRIVE_MAX. */
 	int (*session_create)(struct docs_store *s, const struct docs_scope *scope, struct span name, int64_t replaces,
 		int64_t *ret_session);
 	int (*session_end)(struct docs_store *s, const struct docs_scope *scope, int64_t session);
-	/* Renews; held is all that the mount has open without a name. ret_others: sessions of the drive beside it that were heard of within SESSION_PRESENT_S. -ERR_SESSION_GONE. */
+	/* Renews; held is all that the mount has open without a name: of what had lost it before the session began only what it holds already is held. ret_others: sessions of the drive beside it that were heard of within SESSION_PRESENT_S. -ERR_SESSION_GONE. */
 	int (*session_poll)(struct docs_store *s, const struct docs_scope *scope, const struct docs_poll *poll,
 		int64_t *ret_others);
 

@@ -193,15 +193,17 @@ static bool is_passing(int error)
 	return error_lookup(error)->http_status == 503 || error_lookup(error)->http_status == 500;
 }
 
-static int slot_apply(struct slot *s, struct tree *tree)
+static int slot_apply(struct slot *s, struct tree *tree, int64_t began)
 {
 	struct commit_request *request = s->request;
+	const bool mount = request->key.kind == DOCS_KEY_SESSION;
+	const struct tree_writer writer = {.session = mount ? request->key.session : 0, .began = began};
 	const struct op_result *results = NULL;
 	char text[BATCH_KEY_SIZE];
 	int index = -1;
 	int r;
 
-	tree_by_stranger(tree, request->key.kind != DOCS_KEY_SESSION);
+	tree_by(tree, &writer);
 	r = tree_apply(tree, request->batch, journal_key(&request->key, text), &results, &index);
 
 	if (r < 0 && is_passing(r))
@@ -224,7 +226,7 @@ static int slot_run(struct slot *s, struct tree *tree, const struct docs_seen *s
 	int r = docs_seen_error(seen);
 	if (r == 0)
 		r = commit_check_epochs(request, drive);
-	return r < 0 ? r : slot_apply(s, tree);
+	return r < 0 ? r : slot_apply(s, tree, seen->began);
 }
 
 /* Is there anything to write: changes, an answer to keep, a repeat to count? */

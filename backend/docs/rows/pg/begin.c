@@ -138,7 +138,7 @@ static bool is_taken_before(const struct docs_txn *t, size_t n)
 static void see_session(struct docs_txn *t, size_t n, const struct pg_result *rows, int column)
 {
 	const int ID = column, USER = column + 1, NUMBER = column + 2, STATUS = column + 3, FINGERPRINT = column + 4,
-		  HEADERS = column + 5, BODY = column + 6;
+		  HEADERS = column + 5, BODY = column + 6, BEGAN = column + 7;
 	const struct docs_key *key = &t->keys[n];
 	struct docs_seen *seen = &t->seen[n];
 	int row = 0;
@@ -152,6 +152,7 @@ static void see_session(struct docs_txn *t, size_t n, const struct pg_result *ro
 	const int64_t last = pg_number(rows, row, NUMBER), next = number_before(t, n, last) + 1;
 	if (key->number == next) {
 		seen->state = DOCS_NEW;
+		seen->began = pg_number(rows, row, BEGAN);
 	} else if (key->number != last || next != last + 1 || last == 0) {
 		seen->state = DOCS_OUT_OF_ORDER;
 	} else if (!is_same_fingerprint(key, pg_bytes(rows, row, FINGERPRINT))) {

@@ -136,6 +136,14 @@ static void take_acls(const struct pg_result *result, int row, int column, struc
 		node->default_acl = pg_bytes(result, row, column + NODE_DEFAULT_ACL);
 }
 
+static void take_holders(const struct pg_result *result, int row, int column, struct tree_node *node)
+{
+	if (!pg_is_null(result, row, column + NODE_NAMELESS_AT))
+		node->nameless_at = pg_number(result, row, column + NODE_NAMELESS_AT);
+	if (!pg_is_null(result, row, column + NODE_HOLDERS))
+		node->holders = pg_bytes(result, row, column + NODE_HOLDERS);
+}
+
 static int take_documents(const struct pg_result *result, struct tree *tree, struct known_drive *known)
 {
 	enum { ENTRY_PARENT, ENTRY_NAME, DOCUMENT };
@@ -147,6 +155,8 @@ static int take_documents(const struct pg_result *result, struct tree *tree, str
 		docs_pg_node(result, row, DOCUMENT, &node);
 		if (!node.item.bare)
 			take_acls(result, row, DOCUMENT, &node);
+		if (node.orphan)
+			take_holders(result, row, DOCUMENT, &node);
 		r = tree_load_node(tree, &node);
 		if (known)
 			known_node(known, &node);

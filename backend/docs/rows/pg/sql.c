@@ -123,14 +123,15 @@ const struct pg_statement SQL_CHANGES = SQL_READ("changes",
 /* ---- sessions ---- */
 
 const struct pg_statement SQL_SESSION_CREATE = SQL_WRITE("session_create",
-	"INSERT INTO session (user_id, drive, name) SELECT d.owner, d.id, $3 FROM drive d WHERE " SQL_MINE
+	"INSERT INTO session (user_id, drive, name, began_seq) SELECT d.owner, d.id, $3, d.seq FROM drive d WHERE " SQL_MINE
 	" AND (SELECT count(*) FROM session s WHERE s.drive = d.id) < " SQL_TEXT(
 		SESSIONS_PER_DRIVE_MAX) " RETURNING id");
 const struct pg_statement SQL_SESSION_LOCK = SQL_WRITE("session_lock",
 	"SELECT FROM drive d JOIN session s ON s.id = $3 AND s.drive = d.id WHERE " SQL_MINE " FOR UPDATE OF s");
 /* Behind SQL_SESSION_LOCK, whose wait may have been for a poll that wrote what it holds: this one sees it. */
 const struct pg_statement SQL_SESSION_REPLACE = SQL_WRITE("session_replace",
-	"WITH made AS (INSERT INTO session (user_id, drive, name, locks_at) SELECT d.owner, d.id, $3, (SELECT CASE WHEN s.locks_at IS NOT NULL THEN now() END"
+	"WITH made AS (INSERT INTO session (user_id, drive, name, began_seq, locks_at) SELECT d.owner, d.id, $3,"
+	" COALESCE((SELECT s.began_seq FROM session s WHERE s.id = $4 AND s.drive = d.id), d.seq), (SELECT CASE WHEN s.locks_at IS NOT NULL THEN now() END"
 	" FROM session s WHERE s.id = $4 AND s.drive = d.id) FROM drive d WHERE " SQL_MINE " RETURNING id, drive),"
 	" old AS (DELETE FROM session s USING made WHERE s.id = $4 AND s.drive = made.drive RETURNING s.id),"
 	" held AS (UPDATE hold h SET session = made.id FROM made, old WHERE h.session = old.id),"
@@ -142,22 +143,24 @@ const struct pg_statement SQL_SESSION_END = SQL_WRITE(
 const struct pg_statement SQL_SESSION_LOOK = SQL_READ("session_look",
 	"SELECT s.id IS NOT NULL, s.seen_at < now() - " SQL_SEEN_STEP
 	" OR EXISTS (SELECT FROM unnest($4::bigint[]) held WHERE held >> 32 = $1 AND NOT EXISTS (SELECT FROM hold h WHERE h.session = $3 AND h.node = held)"
-	" AND (SELECT n.id FROM node n WHERE n.id = held) IS NOT NULL)"
-	" OR (SELECT h.node FROM hold h WHERE h.session = $3 AND h.node <> ALL ($4::bigint[]) ORDER BY h.node LIMIT 1) IS NOT NULL"
-	" OR COALESCE(s.locks_at < now() - " SQL_LOCKS_STEP ", false),"
-	" (SELECT count(*) FROM session o WHERE o.drive = $1 AND o.id <> $3 AND " SQL_PRESENT(
-		"o") ")"
-		     " FROM drive d LEFT JOIN session s ON s.id = $3 AND s.drive = $1 AND " SQL_ALIVE(
-			     "s") " WHERE " SQL_MINE);
+	" AND (SELECT n.id FROM node n WHERE n.id = held AND " SQL_MAY_HOLD("n",
+		"s.began_seq") ") IS NOT NULL)"
+			       " OR (SELECT h.node FROM hold h WHERE h.session = $3 AND h.node <> ALL ($4::bigint[]) ORDER BY h.node LIMIT 1) IS NOT NULL"
+			       " OR COALESCE(s.locks_at < now() - " SQL_LOCKS_STEP ", false),"
+			       " (SELECT count(*) FROM session o WHERE o.drive = $1 AND o.id <> $3 AND " SQL_PRESENT(
+				       "o") ")"
+					    " FROM drive d LEFT JOIN session s ON s.id = $3 AND s.drive = $1 AND " SQL_ALIVE(
+						    "s") " WHERE " SQL_MINE);
 /* The session's row first: two polls, or a poll and the end of the session, do not wait for each other crosswise. */
 const struct pg_statement SQL_SESSION_RENEW = SQL_WRITE("session_renew",
-	"WITH s AS MATERIALIZED (SELECT id, drive FROM session WHERE id = $1 FOR NO KEY UPDATE),"
+	"WITH s AS MATERIALIZED (SELECT id, drive, began_seq FROM session WHERE id = $1 FOR NO KEY UPDATE),"
 	" seen AS (UPDATE session u SET seen_at = now(), locks_at = CASE WHEN u.locks_at IS NOT NULL THEN now() END FROM s WHERE u.id = s.id),"
 	" unlocked AS (DELETE FROM file_lock l USING s WHERE l.session = s.id AND l.froms = '{}' AND l.changed_at < now() - " SQL_LOCKS_OVERTAKEN
 	"),"
 	" gone AS (DELETE FROM hold h USING s WHERE h.session = s.id AND h.node <> ALL ($2::bigint[]))"
 	" INSERT INTO hold (session, node) SELECT s.id, held FROM s, unnest($2::bigint[]) held WHERE held >> 32 = s.drive"
-	" AND (SELECT n.id FROM node n WHERE n.id = held) IS NOT NULL ON CONFLICT DO NOTHING");
+	" AND (SELECT n.id FROM node n WHERE n.id = held AND " SQL_MAY_HOLD(
+		"n", "s.began_seq") ") IS NOT NULL ON CONFLICT DO NOTHING");
 
 /* ---- what a transaction begins with ---- */
 
@@ -168,12 +171,12 @@ const struct pg_statement SQL_LOCK_DRIVE = SQL_WRITE("lock_drive",
 const struct pg_statement SQL_LOCK_BOTH = SQL_WRITE("lock_both",
 	"SELECT " SQL_DRIVE(
 		"d") ", s.id, s.user_id, s.number, s.status, s.fingerprint, CASE WHEN s.number = $3 THEN s.headers END,"
-		     " CASE WHEN s.number = $3 THEN s.body END FROM drive d JOIN session s ON s.id = $2 AND s.drive = $1 AND " SQL_ALIVE(
+		     " CASE WHEN s.number = $3 THEN s.body END, s.began_seq FROM drive d JOIN session s ON s.id = $2 AND s.drive = $1 AND " SQL_ALIVE(
 			     "s") " WHERE d.id = $1 AND d.trashed_at IS NULL FOR NO KEY UPDATE OF d, s");
 /* Not locked: numbers change under the drive's lock only. */
 const struct pg_statement SQL_SESSION_KEYS = SQL_READ("session_keys",
 	"SELECT s.id, s.user_id, s.number, s.status, s.fingerprint,"
-	" CASE WHEN s.number = ANY ($3::bigint[]) THEN s.headers END, CASE WHEN s.number = ANY ($3::bigint[]) THEN s.body END"
+	" CASE WHEN s.number = ANY ($3::bigint[]) THEN s.headers END, CASE WHEN s.number = ANY ($3::bigint[]) THEN s.body END, s.began_seq"
 	" FROM session s WHERE s.id = ANY ($2::bigint[]) AND s.drive = $1 AND " SQL_ALIVE("s"));
 const struct pg_statement SQL_USER_KEYS = SQL_READ("user_keys",
 	"SELECT i.user_id, i.key, i.status, i.fingerprint, i.headers, i.body, i.created_at < now() - interval '" SQL_TEXT(

@@ -35,9 +35,10 @@ enum docs_sql_node_column {
 	NODE_COLUMNS
 };
 /* Where a transaction loads one, behind them: of those that have ACLs. */
-enum { NODE_ACCESS_ACL = NODE_COLUMNS, NODE_DEFAULT_ACL };
+enum { NODE_ACCESS_ACL = NODE_COLUMNS, NODE_DEFAULT_ACL, NODE_NAMELESS_AT, NODE_HOLDERS };
 
-#define SQL_MODE_XATTRS 65536 /* the bit of a mode that says: it has xattrs */
+#define SQL_MODE_XATTRS 65536	 /* the bit of a mode that says: it has xattrs */
+#define SQL_MODE_LINKABLE 262144 /* ITEM_LINKABLE */
 
 /* Columns of an extent. */
 enum docs_sql_extent_column {

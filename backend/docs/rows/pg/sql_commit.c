@@ -28,17 +28,18 @@
 	"UPDATE node n SET parent = " U(r, 2) ", size = " U(r, 3) ", allocated = " U(r, 4) ", charged = " U(           \
 		r, 5) ", mode = " U(r, 6) ", uid = " U(r, 7) ", gid = " U(r, 8) ", nlink = " U(r, 9) ", atime = " U(r, \
 		10) ", mtime = " U(r, 11) ", ctime = " U(r, 12) ", seq = " U(r, 14) ", content_seq = " U(r,            \
-		15) ", children = " U(r, 18) ", name = " name                                                          \
-					     ", orphaned_at = " ORPHANED(U(r, 17), "COALESCE(n.orphaned_at, now())")
+		15) ", children = " U(r, 18) ", name = " name ", orphaned_at = " ORPHANED(U(r, 17),                    \
+		"COALESCE(n.orphaned_at, now())") ", orphaned_seq = " ORPHANED(U(r, 17),                               \
+		"COALESCE(n.orphaned_seq, " U(r, 14) ")")
 #define DO_CHANGED              \
 	", u AS (" CHANGED_SET( \
 		EACH, "c.name") " FROM unnest($10::bytea[]) WITH ORDINALITY c (name, i) WHERE n.id = " U(EACH, 1) ")"
 #define CREATED_ROW(r, name, target)                                                                                                         \
 	"INSERT INTO node (id, parent, size, allocated, charged, mode, uid, gid, nlink, atime, mtime, ctime, btime, seq, content_seq, rdev," \
-	" children, orphaned_at, name, target) SELECT " C(r, 1) ", " C(r, 2) ", " C(r, 3) ", " C(r, 4) ", " C(                               \
-		r, 5) ", " C(r, 6) ", " C(r, 7) ", " C(r, 8) ", " C(r, 9) ", " C(r, 10) ", " C(r, 11) ", " C(r,                              \
-		12) ", " C(r, 13) ", " C(r, 14) ", " C(r, 15) ", " C(r, 16) ", " C(r, 18) ", " ORPHANED(C(r, 17),                            \
-		"now()") ", " name ", " target
+	" children, orphaned_at, orphaned_seq, name, target) SELECT " C(r, 1) ", " C(r, 2) ", " C(r, 3) ", " C(                              \
+		r, 4) ", " C(r, 5) ", " C(r, 6) ", " C(r, 7) ", " C(r, 8) ", " C(r, 9) ", " C(r, 10) ", " C(r,                               \
+		11) ", " C(r, 12) ", " C(r, 13) ", " C(r, 14) ", " C(r, 15) ", " C(r, 16) ", " C(r,                                          \
+		18) ", " ORPHANED(C(r, 17), "now()") ", " ORPHANED(C(r, 17), C(r, 14)) ", " name ", " target
 #define DO_CREATED                             \
 	", c AS (" CREATED_ROW(EACH, "c.name", \
 		"c.target") " FROM unnest($12::bytea[], $13::bytea[]) WITH ORDINALITY c (name, target, i))"

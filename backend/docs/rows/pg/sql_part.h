@@ -18,7 +18,18 @@
 	"CASE WHEN " n                                                                                   \
 	".mode & " SQL_TEXT(SQL_MODE_XATTRS) " <> 0 THEN (SELECT a.value FROM xattr a WHERE a.node = " n \
 					     ".id AND a.name = '" name "') END"
-#define SQL_LOADED(n) SQL_NODE(n) ", " SQL_ACL(n, ACL_ACCESS) ", " SQL_ACL(n, ACL_DEFAULT)
+/* Of an orphan: the seq that took its last name, as long as who has it open may not have said so yet (rows of before that was kept: all may); and who has. */
+#define SQL_NAMELESS_AT(n) "COALESCE(" n ".orphaned_seq, 9223372036854775807)"
+#define SQL_HOLDERS(n)                                                                                                       \
+	"CASE WHEN " n ".orphaned_at > now() - interval '" SQL_TEXT(ORPHAN_GRACE_S) " s' THEN " SQL_NAMELESS_AT(             \
+		n) " END, CASE WHEN " n                                                                                      \
+		   ".orphaned_at IS NOT NULL THEN (SELECT string_agg(int8send(h.session), '') FROM hold h WHERE h.node = " n \
+		   ".id) END"
+#define SQL_LOADED(n) SQL_NODE(n) ", " SQL_ACL(n, ACL_ACCESS) ", " SQL_ACL(n, ACL_DEFAULT) ", " SQL_HOLDERS(n)
+/* Whether a session that began at that seq may come to hold a document: it may have opened it when it had a name; what was made without one is its maker's. */
+#define SQL_MAY_HOLD(n, began)             \
+	"(" n ".orphaned_at IS NULL OR " n \
+	".mode & " SQL_TEXT(SQL_MODE_LINKABLE) " <> 0 OR " SQL_NAMELESS_AT(n) " > " began ")"
 #define SQL_EXTENT(x)                                                                                                 \
 	x ".node, " x ".at, " x ".len, " x ".kind, " x ".sha256, " x ".generation, " x ".from_, " x ".block_size, " x \
 	  ".data"
@@ -80,10 +91,10 @@
 /* Of one op: at most one row of each kind, one or two changed documents; parameters as in enum docs_sql_one. */
 #define SQL_ONE_CHANGED_1                                                                                                                     \
 	", u1 AS (UPDATE node n SET parent = $25, size = $26, allocated = $27, charged = $28, mode = $29, uid = $30, gid = $31, nlink = $32," \
-	" atime = $33, mtime = $34, ctime = $35, seq = $36, content_seq = $37, orphaned_at = CASE WHEN $38 <> 0 THEN COALESCE(n.orphaned_at, now()) END, children = $39, name = $40 WHERE n.id = $24)"
+	" atime = $33, mtime = $34, ctime = $35, seq = $36, content_seq = $37, orphaned_at = CASE WHEN $38 <> 0 THEN COALESCE(n.orphaned_at, now()) END, orphaned_seq = CASE WHEN $38 <> 0 THEN COALESCE(n.orphaned_seq, $36) END, children = $39, name = $40 WHERE n.id = $24)"
 #define SQL_ONE_CHANGED_2                                                                                                                     \
 	", u2 AS (UPDATE node n SET parent = $67, size = $68, allocated = $69, charged = $70, mode = $71, uid = $72, gid = $73, nlink = $74," \
-	" atime = $75, mtime = $76, ctime = $77, seq = $78, content_seq = $79, orphaned_at = CASE WHEN $80 <> 0 THEN COALESCE(n.orphaned_at, now()) END, children = $81, name = $82 WHERE n.id = $66)"
+	" atime = $75, mtime = $76, ctime = $77, seq = $78, content_seq = $79, orphaned_at = CASE WHEN $80 <> 0 THEN COALESCE(n.orphaned_at, now()) END, orphaned_seq = CASE WHEN $80 <> 0 THEN COALESCE(n.orphaned_seq, $78) END, children = $81, name = $82 WHERE n.id = $66)"
 #define SQL_ONE_REMOVED ", r AS (DELETE FROM entry WHERE parent = $41 AND name = $42)"
 #define SQL_ONE_ADDED ", e AS (INSERT INTO entry (parent, child, linked, name) VALUES ($43, $44, $45 <> 0, $46))"
 #define SQL_ONE_CREATED                                                                                                                                                      \

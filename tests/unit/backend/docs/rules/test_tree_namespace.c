@@ -201,10 +201,12 @@ static void unlink_of_the_last_name_leaves_an_orphan_that_costs_nothing(void **s
 	assert_int_equal(trial_error(t, &op), -ENOENT);
 }
 
-static void what_lost_its_last_name_is_not_there_for_who_has_no_session(void **state)
+static void what_lost_its_last_name_is_there_for_sessions_that_may_have_it_open_alone(void **state)
 {
 	struct trial *t = *state;
 	int64_t id = trial_file(t, t->root, "a"), other = trial_file(t, t->root, "b");
+	const struct tree_writer nobody = {0}, before = {.session = 2, .began = trial_seq(t) + 2};
+	const struct tree_writer after = {.session = 3, .began = trial_seq(t) + 3}, holder = {4, after.began};
 	struct op op = op_unlink_of(t->root, "a");
 	struct op changes[] = {{.kind = OP_SETATTR, .fields = OP_HAS_SIZE, .id = id, .size = 2},
 		{.kind = OP_WRITE, .fields = OP_HAS_SIZE | OP_REPLACE, .id = id},
@@ -215,13 +217,34 @@ static void what_lost_its_last_name_is_not_there_for_who_has_no_session(void **s
 	trial_write(t, id, 0, "hello");
 	trial_write(t, other, 0, "hello");
 	(void)trial_do(t, &op);
-	t->stranger = true;
-	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++)
+	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
+		t->writer = nobody;
 		assert_int_equal(trial_error(t, &changes[i]), -ENOENT);
-	/* Whoever may have it open goes on. */
-	t->stranger = false;
-	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++)
+		t->writer = after;
+		assert_int_equal(trial_error(t, &changes[i]), -ENOENT);
+	}
+	/* Whoever may have opened it by its name goes on, and who has said so. */
+	docs_mem_hold(t->mem, 4, id);
+	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
+		t->writer = before;
 		(void)trial_do(t, &changes[i]);
+		t->writer = holder;
+		(void)trial_do(t, &changes[i]);
+	}
+}
+
+static void what_loses_its_last_name_in_a_transaction_is_there_for_its_other_sessions(void **state)
+{
+	struct trial *t = *state;
+	int64_t id = trial_file(t, t->root, "a");
+	struct op unlink = op_unlink_of(t->root, "a");
+	struct op change = {.kind = OP_SETATTR, .fields = OP_HAS_SIZE, .id = id, .size = 2};
+	struct trial_batch batches[] = {{.ops = &unlink, .count = 1}, {.ops = &change, .count = 1}};
+
+	t->writer = (struct tree_writer){.session = 2, .began = trial_seq(t)};
+	trial_apply_all(t, batches, 2);
+	assert_int_equal(batches[1].error, 0);
+	assert_int_equal(trial_item(t, id).size, 2);
 }
 
 static void unlink_of_one_of_two_names_keeps_the_document(void **state)
@@ -435,7 +458,7 @@ static void a_file_without_a_name_is_in_no_folder_until_it_is_linked(void **stat
 	assert_int_equal(trial_change(t).id, id);
 	assert_int_equal(trial_change(t).name.size, 0);
 	assert_int_equal(trial_item(t, t->root).content_seq, root.content_seq);
-	t->stranger = true; /* who made it may write to it, whoever he is */
+	t->writer = (struct tree_writer){0}; /* who made it may write to it, whoever he is */
 	trial_write(t, id, 0, "charged");
 	assert_int_equal(trial_used(t), used + 7);
 	op = op_link_of(id, t->root, "f");
@@ -526,7 +549,8 @@ int main(void)
 		TRIAL_CASE(folders_count_two_links_and_one_for_each_folder_in_them),
 		TRIAL_CASE(batch_goes_by_ids_it_reserved_and_holds_as_a_whole),
 		TRIAL_CASE(unlink_of_the_last_name_leaves_an_orphan_that_costs_nothing),
-		TRIAL_CASE(what_lost_its_last_name_is_not_there_for_who_has_no_session),
+		TRIAL_CASE(what_lost_its_last_name_is_there_for_sessions_that_may_have_it_open_alone),
+		TRIAL_CASE(what_loses_its_last_name_in_a_transaction_is_there_for_its_other_sessions),
 		TRIAL_CASE(unlink_of_one_of_two_names_keeps_the_document),
 		TRIAL_CASE(unlink_of_the_name_a_row_says_makes_it_say_another),
 		TRIAL_CASE(unlink_and_rmdir_refuse_the_wrong_kind_and_the_wrong_document),

@@ -11,7 +11,7 @@ void trial_init(struct trial *t)
 {
 	struct docs_drive drive;
 
-	*t = (struct trial){.now = TRIAL_NOW_NS};
+	*t = (struct trial){.now = TRIAL_NOW_NS, .writer.session = 1};
 	assert_int_equal(docs_mem_new(&t->mem), 0);
 	assert_int_equal(docs_mem_open(t->mem, &t->store), 0);
 	assert_int_equal(t->store->ops->drive_create(t->store, 7, SPAN_LITERAL("home"), 0, &drive), 0);
@@ -49,7 +49,7 @@ void trial_apply_all(struct trial *t, struct trial_batch *batches, size_t count)
 	t->tree = NULL;
 	t->now += 1000000000;
 	assert_int_equal(t->store->ops->txn_begin(t->store, t->drive, NULL, 0, wants, t->now, &t->tree, &seen), 0);
-	tree_by_stranger(t->tree, t->stranger);
+	tree_by(t->tree, &t->writer);
 	for (size_t i = 0; i < count; i++)
 		batches[i].error = tree_apply(t->tree, built[i], SPAN_LITERAL("key"), &batches[i].results, &t->index);
 	write_all(t);

@@ -16,9 +16,9 @@ struct trial {
 	struct tree *tree;
 	uint32_t drive;
 	int64_t root;
-	int64_t now;   /* raised by 1 s at each apply */
-	int index;     /* of the op that failed */
-	bool stranger; /* the batches come from somebody without a session */
+	int64_t now;		   /* raised by 1 s at each apply */
+	int index;		   /* of the op that failed */
+	struct tree_writer writer; /* whose the batches are: of a session that was there from the start */
 };
 
 void trial_init(struct trial *t);

@@ -170,6 +170,10 @@ static inline int transact(
 				seen->answer.body.size);
 	}
 	if (r == 0 && seen->state == DOCS_NEW) {
+		/* Who comes without a session is one here that was there from the start. */
+		const bool mount = request->key.kind == DOCS_KEY_SESSION;
+
+		tree_by(tree, &(struct tree_writer){mount ? request->key.session : INT64_MAX, seen->began});
 		int error = tree_apply(tree, batch, SPAN_LITERAL("key"), &results, &index);
 		if (ret_done)
 			*ret_done = (struct done){.error = error, .index = index};
