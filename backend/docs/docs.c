@@ -1,5 +1,6 @@
 #include "backend/docs/docs.h"
 
+#include "backend/docs/request/blocks.h"
 #include "backend/docs/rows/pg/docs_pg.h"
 #include "backend/docs/journal/feed.h"
 #include "backend/docs/journal/herald.h"
@@ -92,6 +93,11 @@ static void on_committed(uint32_t drive, struct docs_position at, int64_t sessio
 	herald_tell(d->herald, drive, at.seq);
 }
 
+static void on_refused(uint32_t drive, const struct op *op, void *cookie)
+{
+	blocks_refused(cookie, drive, op);
+}
+
 void docs_tell(struct docs *docs, uint32_t drive)
 {
 	feed_changed(docs->feed, drive, 0);
@@ -153,8 +159,12 @@ static int add_metrics(struct docs *d, struct metrics *metrics)
 
 static int start_parts(struct docs *d, const struct config *config)
 {
-	const struct commit_options commit = {
-		.run_on_worker = docs_run, .pool = d, .on_committed = on_committed, .on_committed_cookie = d};
+	const struct commit_options commit = {.run_on_worker = docs_run,
+		.pool = d,
+		.on_committed = on_committed,
+		.on_committed_cookie = d,
+		.on_refused = on_refused,
+		.on_refused_cookie = d};
 	const char *conninfo = config_text(config, "database");
 	const struct upkeep_options upkeep = {.docs = d,
 		.conninfo = conninfo,

@@ -59,7 +59,7 @@
 #define BLOCKS_SLACK_BYTES \
 	16777216 /* of blocks beside twice a quota: what is on its way, and what was let go a moment ago. Bare, for SQL */
 #define BLOCKS_YOUNG_S \
-	120 /* a block that nothing refers to stays at least so long, however short of room its owner is: a batch may be about to name it, a reader to fetch it */
+	120 /* a block that came and that nothing has referred to yet stays at least so long, however short of room its owner is: a batch may be about to name it */
 #define SESSIONS_PER_DRIVE_MAX 256 /* each keeps its last answer. Bare, for SQL */
 #define SESSION_HOLDS_MAX 32768	   /* documents without a name that a mount has open: what fits one poll */
 #define TRASH_DAYS \

@@ -62,6 +62,51 @@ check "what lies there is no more than is named" test "$(on_disk)" -le $((2 * QU
 check_status "it is what the account says" 200 "${THEIRS[@]}" "$V2/docs/accounts/me"
 check_eq "to the byte" "$(on_disk)" "$(jq .blocks "$WORK/body")"
 
+# ---- what is written over again and again ----
+SMALL=5000000
+M=$WORK/mnt
+mkdir "$M"
+encoded=small-27-$$
+check_status "a drive with a quota of its own" 201 "${AUTH[@]}" "${JSON[@]}" -d "{\"name\":\"$encoded\",\"quota\":$SMALL}" "$DRIVES"
+S=$(jq -r .id "$WORK/body")
+check "is mounted" env -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials" "$URL/$encoded" "$M"
+at_end '"$NEPHOS" umount "$M" || umount -l "$M"; http -X DELETE "${AUTH[@]}" "$DRIVES/$S?confirm=$encoded"; http -X DELETE "${AUTH[@]}" "$DRIVES/$S?confirm=$encoded&trashed=1"'
+cat >"$WORK/rewrite.py" <<'PY'
+import os, sys
+for n in range(20):
+    f = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY, 0o644)
+    data = os.urandom(4000000)
+    assert os.pwrite(f, data, 0) == len(data)
+    os.fsync(f)
+    os.close(f)
+assert open(sys.argv[1], "rb").read() == data
+PY
+check "a file of 4 MB is written over twenty times, and is never refused" python3 "$WORK/rewrite.py" "$M/f"
+check "what lies there of it is no more than is named" test "$(D=$S on_disk)" -le $((2 * SMALL + SLACK))
+
+# ---- ops that are refused ----
+cat >"$WORK/refused.py" <<'PY'
+import hashlib, json, os, sys, urllib.error, urllib.request
+url, token = sys.argv[1:3]
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+def ask(method, path, body, type):
+    r = urllib.request.Request(url + path, body, {"Authorization": token, "Content-Type": type}, method=method)
+    try:
+        with opener.open(r, timeout=60) as a: return a.status
+    except urllib.error.HTTPError as e: return e.code
+data = os.urandom(1500000)
+block = hashlib.sha256(data).hexdigest()
+print("block", ask("PUT", f"/blocks/{block}", data, "application/octet-stream"))
+drive = json.loads(opener.open(urllib.request.Request(url, headers={"Authorization": token})).read())
+write = {"op": "write", "id": str((int(drive["id"]) << 32) + 4000000), "extents": [{"at": 0, "len": len(data), "block": block, "from": 0}]}
+print("refused", ask("POST", "/ops", json.dumps({"ops": [write]}).encode(), "application/json"))
+PY
+before=$(D=$S on_disk)
+check_eq "a block is brought, and the op that names it refused" "block 201
+refused 404" "$(python3 "$WORK/refused.py" "$DRIVES/$S" "${AUTH[1]#Authorization: }")"
+there() { D=$S on_disk | grep -qx "$before"; }
+check "then the block is gone" eventually 20 there
+
 # ---- rows ----
 cat >"$WORK/rows.py" <<'PY'
 import base64, json, sys, urllib.error, urllib.request

@@ -67,6 +67,11 @@ fill "$D/blocks" 1M
 random 8000000 >"$WORK/large"
 http -T "$WORK/large" "${AUTH[@]}" "$FILES/put" >/dev/null
 check_eq "blocks, full: a PUT says so" "507 ENOSPC" "$(problem)"
+# A megabyte is left: less than what blocks leave free of this disk.
+random 100000 >"$WORK/block"
+http -T "$WORK/block" "${AUTH[@]}" -H 'Content-Type: application/octet-stream' "$NEPHOS_URL/api/v2/docs/drives/home/blocks/$(sha256sum "$WORK/block" | cut -d ' ' -f 1)" >/dev/null
+check_eq "blocks, nearly full: what is kept free is not taken by a block that would fit" "507 ENOSPC" "$(problem)"
+check "and is still there" test "$(df --output=avail -B1 "$D/blocks" | tail -n 1)" -ge 1000000
 check_status "blocks, full: and nothing of it is there" 404 "${AUTH[@]}" "$FILES/put"
 check_eq "blocks, full: the program that writes and syncs is told" ENOSPC "$(error_of "$write_and_sync")"
 check "blocks, full: what was stored can be read" cmp "$WORK/kept" "$M/kept"

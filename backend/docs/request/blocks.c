@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define BLOCKS_COLLECTED_MAX 1024 /* of one drive, when there is no room for another */
+#define BLOCKS_COLLECTED_MAX 1024 /* of one drive at once, when there is no room for another */
+#define BLOCKS_COLLECT_TRIES \
+	8 /* for one block: what is looked at first may turn out to be needed, and is not looked at again */
 
 static int remove_bytes(uint32_t drive, const struct docs_block *block, void *cookie)
 {
@@ -32,12 +34,32 @@ int blocks_disk_left(const struct docs *docs, int64_t *ret)
 	return 0;
 }
 
+/* Room for the block, of what nothing refers to any more. */
+static int make_room(struct docs *docs, struct docs_store *store, const struct docs_scope *scope,
+	struct docs_block *block, int64_t *room)
+{
+	uint32_t count = 1;
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < BLOCKS_COLLECT_TRIES && count > 0 && (int64_t)block->size > *room; i++) {
+		const struct docs_shortage shortage = {.drive = scope->drive,
+			.bytes = (int64_t)block->size - *room,
+			.grace_s = docs->block_young_s,
+			.limit = BLOCKS_COLLECTED_MAX};
+
+		r = store->ops->collect_short(store, &shortage, remove_bytes, docs, &count);
+		if (r == 0 && count > 0)
+			r = store->ops->block_generation(store, scope, block, room);
+	}
+	return r;
+}
+
 /*
- * A generation for one more block, if it may come. Everything that lies there counts, until it is gone; what nothing
- * refers to goes now
- * when its owner is short of room, but for what is young. Uploads side by side do not see each other: what they bring
- * together beyond the
- * limit is one block each.
+ * A generation for one more block, if it may come. Everything that lies there counts, until it is gone. Where its owner
+ * is short of room what nothing refers to goes now: what was let go, the oldest first, and what came and was never
+ * named, unless it is young and may be about to be. Whoever reads a version that was overwritten since has the time in
+ * which as much as the limit leaves is written over. Uploads side by side do not see each other: what they bring
+ * together beyond the limit is one block each.
  */
 static int admit(struct docs *docs, struct docs_store *store, const struct docs_scope *scope, struct docs_block *block)
 {
@@ -49,10 +71,7 @@ static int admit(struct docs *docs, struct docs_store *store, const struct docs_
 	r = store->ops->block_generation(store, scope, block, &room);
 	if (r < 0 || (int64_t)block->size <= room)
 		return r;
-	r = store->ops->collect_drive(
-		store, scope->drive, docs->block_young_s, BLOCKS_COLLECTED_MAX, remove_bytes, docs);
-	if (r == 0)
-		r = store->ops->block_generation(store, scope, block, &room);
+	r = make_room(docs, store, scope, block, &room);
 	return r == 0 && (int64_t)block->size > room ? -EDQUOT : r;
 }
 
@@ -108,14 +127,15 @@ int blocks_keep(struct docs *docs, struct docs_store *store, const struct docs_s
 struct drop {
 	struct docs *docs;
 	uint32_t drive;
-	struct docs_block *blocks;
+	struct docs_block *blocks; /* as they were made; NULL: by their hashes */
+	uint8_t (*hashes)[32];
 	size_t count;
 };
 
 static void drop_free(struct drop *d)
 {
-	if (d)
-		free(d->blocks);
+	free(d->blocks);
+	free(d->hashes);
 	free(d);
 }
 
@@ -124,19 +144,45 @@ static void drop_job(struct docs_store *store, void *cookie)
 	struct drop *d = cookie;
 
 	/* What it cannot do now, the collector does once their grace is over. */
-	(void)store->ops->block_drop(store, d->drive, d->blocks, d->count, remove_bytes, d->docs);
+	if (d->blocks)
+		(void)store->ops->block_drop(store, d->drive, d->blocks, d->count, remove_bytes, d->docs);
+	else
+		(void)store->ops->block_refused(
+			store, d->drive, (const uint8_t(*)[32])d->hashes, d->count, remove_bytes, d->docs);
 	drop_free(d);
 }
 
-void blocks_drop_take(struct docs *docs, uint32_t drive, struct docs_block *blocks, size_t count)
+static void drop_start(const struct drop *drop)
 {
 	struct drop *d = malloc(sizeof(*d));
 
 	if (!d) {
-		free(blocks);
+		free(drop->blocks);
+		free(drop->hashes);
 		return;
 	}
-	*d = (struct drop){docs, drive, blocks, count};
-	if (docs_run_slow(drop_job, d, docs) < 0)
+	*d = *drop;
+	if (docs_run_slow(drop_job, d, d->docs) < 0)
 		drop_free(d);
+}
+
+void blocks_drop_take(struct docs *docs, uint32_t drive, struct docs_block *blocks, size_t count)
+{
+	drop_start(&(struct drop){.docs = docs, .drive = drive, .blocks = blocks, .count = count});
+}
+
+void blocks_refused(struct docs *docs, uint32_t drive, const struct op *op)
+{
+	struct drop d = {.docs = docs, .drive = drive};
+
+	for (size_t i = 0; i < op->extent_count; i++)
+		d.count += op->extents[i].kind == OP_EXTENT_BLOCK;
+	d.hashes = d.count > 0 ? calloc(d.count, sizeof(*d.hashes)) : NULL;
+	if (!d.hashes)
+		return;
+	d.count = 0;
+	for (size_t i = 0; i < op->extent_count; i++)
+		if (op->extents[i].kind == OP_EXTENT_BLOCK)
+			memcpy(d.hashes[d.count++], op->extents[i].sha256, sizeof(*d.hashes));
+	drop_start(&d);
 }

@@ -21,6 +21,9 @@ int blocks_keep(struct docs *docs, struct docs_store *store, const struct docs_s
  * nothing. The list is taken. */
 void blocks_drop_take(struct docs *docs, uint32_t drive, struct docs_block *blocks, size_t count);
 
+/* The same for the blocks that an op names which was refused, later: of those that no other upload has brought, too. */
+void blocks_refused(struct docs *docs, uint32_t drive, const struct op *op);
+
 #define BLOCKS_RESERVE_PART 50 /* what is kept free is at most so small a part of the disk */
 /* Bytes that the disk still has for blocks, beyond what they leave free. -EIO. */
 int blocks_disk_left(const struct docs *docs, int64_t *ret);

@@ -97,6 +97,13 @@ struct docs_block {
 	uint32_t within_s; /* block_stored: so long after made_at, or not at all; 0: whenever */
 };
 
+struct docs_shortage {	 /* of room for blocks */
+	uint32_t drive;	 /* whose owner it is */
+	int64_t bytes;	 /* that are wanted */
+	int64_t grace_s; /* of what was never let go */
+	uint32_t limit;	 /* of blocks of each drive, in one call */
+};
+
 /* File locks: what a session as a whole holds of one document. The two kinds do not see each other. */
 enum docs_lock_kind { DOCS_LOCK_POSIX, DOCS_LOCK_FLOCK, DOCS_LOCK_KINDS };
 struct docs_lock_range {
@@ -254,12 +261,17 @@ struct docs_store_ops {
 	int (*collect_blocks)(struct docs_store *s, int64_t grace_s, uint32_t limit,
 		int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie,
 		uint32_t *ret_count);
-	/* The same for one drive, whose owner is short of room. */
-	int (*collect_drive)(struct docs_store *s, uint32_t drive, int64_t grace_s, uint32_t limit,
-		int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie);
+	/* The same in all drives of one owner, who is short of room; what extents let go of goes before its grace is
+	 * over, the oldest first, as far as is needed. ret_count: how many were looked at. */
+	int (*collect_short)(struct docs_store *s, const struct docs_shortage *shortage,
+		int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie,
+		uint32_t *ret_count);
 	/* Blocks as block_stored gave them, of an upload that came to nothing: those that nobody has found or
 	 * named since go, and are given to on_block. */
 	int (*block_drop)(struct docs_store *s, uint32_t drive, const struct docs_block *blocks, size_t count,
+		int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie);
+	/* The same by their hashes, of a batch that was refused: those that just one upload has brought. */
+	int (*block_refused)(struct docs_store *s, uint32_t drive, const uint8_t (*hashes)[32], size_t count,
 		int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie);
 	/* Which of these have no row of their generation. */
 	int (*blocks_strays)(struct docs_store *s, const struct block_name *names, size_t count, bool *ret_stray);

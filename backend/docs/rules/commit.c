@@ -43,6 +43,7 @@ struct slot {
 	struct commit_request *request;
 	int error; /* what is told instead of an answer */
 	bool applied, repeat;
+	const struct op *refused; /* by the rules, as it stands */
 	struct docs_answer answer;
 	char *copy; /* of a repeat: what the store showed ends with the transaction */
 };
@@ -187,6 +188,12 @@ static int slot_repeat(struct slot *s, const struct docs_answer *old)
 	return 0;
 }
 
+/* A refusal after which the same content may well come again: in parts, with what was missing, or on another version. */
+static bool is_to_come_again(int error)
+{
+	return error == -E2BIG || error == -ERR_BLOCK_MISSING || error == -ERR_PRECONDITION;
+}
+
 /* A refusal that would be another one next time is not an answer: nothing may be kept of it. */
 static bool is_passing(int error)
 {
@@ -209,6 +216,8 @@ static int slot_apply(struct slot *s, struct tree *tree, int64_t began)
 	if (r < 0 && is_passing(r))
 		return r;
 	s->applied = r == 0;
+	if (r < 0 && index >= 0 && !is_to_come_again(r))
+		s->refused = op_batch_at(request->batch, (size_t)index);
 	request->answer(request, r, index, results, position(tree_peek_drive(tree)), &s->answer);
 	return 0;
 }
@@ -355,6 +364,8 @@ static void round_tell(struct round *r, int error)
 
 		/* Whose own failure is known need not hear of the others' lost connection. */
 		s->error = s->error < 0 ? s->error : error;
+		if (s->refused && s->error == 0 && options->on_refused)
+			options->on_refused(r->drive, s->refused, options->on_refused_cookie);
 		request->done(request, s->error, s->error < 0 ? NULL : &s->answer, s->repeat,
 			s->error < 0 ? NULL : &r->after);
 		free(s->copy);

@@ -59,6 +59,9 @@ struct commit_options {
 	/* A drive has a new seq, or may have one of which nobody was told; for the feed of long polls. session: whose batches they all were; 0: others too. */
 	void (*on_committed)(uint32_t drive, struct docs_position at, int64_t session, void *cookie);
 	void *on_committed_cookie;
+	/* An op was refused, and would be again: what was uploaded for it came to nothing. May be NULL. */
+	void (*on_refused)(uint32_t drive, const struct op *op, void *cookie);
+	void *on_refused_cookie;
 };
 
 int commit_new(const struct commit_options *options, struct commit **ret);

@@ -170,8 +170,11 @@ int docs_pg_collect_blocks(struct docs_store *store, int64_t grace_s, uint32_t l
 	uint32_t *ret_count);
 int docs_pg_block_drop(struct docs_store *store, uint32_t drive, const struct docs_block *blocks, size_t count,
 	int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie);
-int docs_pg_collect_drive(struct docs_store *store, uint32_t drive, int64_t grace_s, uint32_t limit,
+int docs_pg_block_refused(struct docs_store *store, uint32_t drive, const uint8_t (*hashes)[32], size_t count,
 	int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie);
+int docs_pg_collect_short(struct docs_store *store, const struct docs_shortage *shortage,
+	int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie,
+	uint32_t *ret_count);
 int docs_pg_collect_orphans(struct docs_store *store, int64_t grace_s, uint32_t limit, uint32_t *ret_count);
 int docs_pg_collect_expired(struct docs_store *store, uint32_t limit, uint32_t *ret_count);
 

@@ -214,21 +214,23 @@ extern const struct pg_statement SQL_SESSION_REPEATS; /* sessions */
 extern const struct pg_statement SQL_USER_REPEATS;    /* users, keys */
 
 /* Blocks. */
-extern const struct pg_statement SQL_BLOCK_FIND;   /* …, hash */
-extern const struct pg_statement SQL_BLOCK_DROP;   /* drive, hashes, touched */
-extern const struct pg_statement SQL_BLOCK_STRAYS; /* drives, sha256s, generations */
+extern const struct pg_statement SQL_BLOCK_FIND;    /* …, hash */
+extern const struct pg_statement SQL_BLOCK_DROP;    /* drive, hashes, touched */
+extern const struct pg_statement SQL_BLOCK_REFUSED; /* drive, hashes */
+extern const struct pg_statement SQL_BLOCK_STRAYS;  /* drives, sha256s, generations */
 extern const struct pg_statement SQL_BLOCK_GENERATION;
 extern const struct pg_statement SQL_BLOCK_STORED;     /* …, hash, generation, size, uploader, latest or 0 */
 extern const struct pg_statement SQL_BLOCK_REFERENCED; /* …, hash */
 
 /* Upkeep. */
-extern const struct pg_statement SQL_LOCK_ANY;				 /* drive, in the trash too */
-extern const struct pg_statement SQL_DOUBTFUL;				 /* grace, limit: drive, hash */
-extern const struct pg_statement SQL_DOUBTFUL_DRIVE;			 /* drive, grace, limit: hash */
-extern const struct pg_statement SQL_DOUBTFUL_LOCK, SQL_DOUBTFUL_SETTLE; /* drive, hashes, grace */
-extern const struct pg_statement SQL_ORPHANS;				 /* grace, limit */
-extern const struct pg_statement SQL_ORPHAN_EXTENTS;			 /* nodes, grace, limit */
-extern const struct pg_statement SQL_ORPHAN_NODES;			 /* nodes, grace */
+extern const struct pg_statement SQL_LOCK_ANY;	     /* drive, in the trash too */
+extern const struct pg_statement SQL_DOUBTFUL;	     /* grace, limit: drive, hash */
+extern const struct pg_statement SQL_DOUBTFUL_SHORT; /* drive, grace, limit, bytes: drive, hash */
+extern const struct pg_statement SQL_DOUBTFUL_LOCK,
+	SQL_DOUBTFUL_SETTLE;			     /* drive, hashes, grace, also what was let go */
+extern const struct pg_statement SQL_ORPHANS;	     /* grace, limit */
+extern const struct pg_statement SQL_ORPHAN_EXTENTS; /* nodes, grace, limit */
+extern const struct pg_statement SQL_ORPHAN_NODES;   /* nodes, grace */
 extern const struct pg_statement SQL_EXPIRED_SESSIONS, SQL_EXPIRED_KEYS; /* limit */
 extern const struct pg_statement SQL_EXPIRED_DRIVE;			 /* limit */
 #define SQL_PURGES 10

@@ -75,8 +75,8 @@ const struct pg_statement SQL_COMMIT[SQL_PARTS] = {
 	SQL_VARIANTS(commit, DO_CHANGED, DO_CREATED, DO_ADDED, DO_REMOVED, DO_SESSION, DO_JOURNAL)};
 
 /* The blocks that extents let go of: the collector shall look. */
-#define DOUBT(gone)                                                                                                           \
-	"UPDATE block b SET doubtful = true, touched_at = now() FROM (SELECT DISTINCT node >> 32 AS drive, sha256 FROM " gone \
+#define DOUBT(gone)                                                                                                                          \
+	"UPDATE block b SET doubtful = true, let_go = true, touched_at = now() FROM (SELECT DISTINCT node >> 32 AS drive, sha256 FROM " gone \
 	" WHERE sha256 IS NOT NULL) g WHERE b.drive = g.drive AND b.sha256 = g.sha256"
 
 const struct pg_statement SQL_REMOVE_NODES = SQL_WRITE("remove_nodes",

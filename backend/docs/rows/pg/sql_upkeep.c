@@ -10,11 +10,11 @@
 	" FROM d LEFT JOIN b ON true"
 #define TOUCHED "(extract(epoch FROM b.touched_at) * 1000000)::bigint"
 #define BLOCK "b.generation, b.size, b.uploader, " TOUCHED
+#define FOUND "touched_at = now(), let_go = false, shared = true" /* by another upload, or a repeat */
 
 const struct pg_statement SQL_BLOCK_FIND = SQL_WRITE("block_find",
 	OF_MY_DRIVE(
-		"UPDATE block b SET touched_at = now() FROM d WHERE b.drive = d.id AND b.sha256 = $3 RETURNING " BLOCK,
-		"b.*"));
+		"UPDATE block b SET " FOUND " FROM d WHERE b.drive = d.id AND b.sha256 = $3 RETURNING " BLOCK, "b.*"));
 /* With it what may still come, so that who has a new block asks once. */
 const struct pg_statement SQL_BLOCK_GENERATION = SQL_WRITE("block_generation",
 	"SELECT nextval('block_generation'), extract(epoch FROM clock_timestamp())::bigint, " SQL_BLOCK_ROOM(
@@ -24,7 +24,7 @@ const struct pg_statement SQL_BLOCK_STORED = SQL_WRITE("block_stored",
 	"WITH d AS (SELECT d.id FROM drive d WHERE " SQL_MINE "), b AS ("
 	"INSERT INTO block AS b (drive, sha256, generation, size, uploader) SELECT d.id, $3, $4, $5, $6 FROM d"
 	" WHERE $7 = 0 OR extract(epoch FROM clock_timestamp())::bigint <= $7"
-	" ON CONFLICT (drive, sha256) DO UPDATE SET touched_at = now() RETURNING " BLOCK
+	" ON CONFLICT (drive, sha256) DO UPDATE SET " FOUND " RETURNING " BLOCK
 	"), charge AS (INSERT INTO drive_blocks AS p (drive, part, bytes) SELECT d.id, pg_backend_pid() % 8, b.size FROM d, b WHERE b.generation = $4"
 	" ON CONFLICT (drive, part) DO UPDATE SET bytes = p.bytes + excluded.bytes)"
 	" SELECT b.* FROM d LEFT JOIN b ON true");
@@ -33,13 +33,18 @@ const struct pg_statement SQL_BLOCK_REFERENCED = SQL_READ("block_referenced",
 		    " AND EXISTS (SELECT FROM extent x WHERE x.kind = 1 AND x.sha256 = $3 AND x.node >> 32 = $1)",
 		"b.*"));
 
-/* What an upload made that came to nothing: unless something refers to it, or another upload has found it since.
- * Under the drive's lock. $1: drive, hashes, when they were made. */
-const struct pg_statement SQL_BLOCK_DROP = SQL_WRITE("block_drop",
-	"WITH gone AS (DELETE FROM block b USING unnest($2::bytea[], $3::bigint[]) w (sha256, touched) WHERE b.drive = $1 AND b.sha256 = w.sha256 AND b.doubtful AND " TOUCHED
-	" = w.touched AND NOT EXISTS (SELECT FROM extent x WHERE x.kind = 1 AND x.sha256 = b.sha256 AND x.node >> 32 = $1) RETURNING b.sha256, b.generation, b.size, b.uploader),"
-	" less AS (INSERT INTO drive_blocks AS p (drive, part, bytes) SELECT $1, 0, -sum(size) FROM gone HAVING count(*) > 0"
-	" ON CONFLICT (drive, part) DO UPDATE SET bytes = p.bytes + excluded.bytes) SELECT * FROM gone");
+/* What an upload brought that came to nothing: unless something refers to it, or another upload has found it.
+ * Under the drive's lock. $1: drive, hashes. */
+#define DROP(asked, alone)                                                                                                                                             \
+	"WITH gone AS (DELETE FROM block b USING " asked                                                                                                               \
+	" WHERE b.drive = $1 AND b.sha256 = w.sha256 AND b.doubtful AND " alone                                                                                        \
+	" AND NOT EXISTS (SELECT FROM extent x WHERE x.kind = 1 AND x.sha256 = b.sha256 AND x.node >> 32 = $1) RETURNING b.sha256, b.generation, b.size, b.uploader)," \
+	" less AS (INSERT INTO drive_blocks AS p (drive, part, bytes) SELECT $1, 0, -sum(size) FROM gone HAVING count(*) > 0"                                          \
+	" ON CONFLICT (drive, part) DO UPDATE SET bytes = p.bytes + excluded.bytes) SELECT * FROM gone"
+const struct pg_statement SQL_BLOCK_DROP =
+	SQL_WRITE("block_drop", DROP("unnest($2::bytea[], $3::bigint[]) w (sha256, touched)", TOUCHED " = w.touched"));
+const struct pg_statement SQL_BLOCK_REFUSED =
+	SQL_WRITE("block_refused", DROP("unnest($2::bytea[]) w (sha256)", "NOT b.shared AND NOT b.let_go"));
 
 /* A scalar subquery stays one look-up a block. */
 const struct pg_statement SQL_BLOCK_STRAYS = SQL_READ("block_strays",
@@ -52,11 +57,15 @@ const struct pg_statement SQL_LOCK_ANY = SQL_WRITE("lock_any", "SELECT id FROM d
 const struct pg_statement SQL_DOUBTFUL = SQL_READ("doubtful",
 	"SELECT b.drive, b.sha256 FROM (SELECT drive, sha256 FROM block WHERE doubtful AND touched_at < now() - $1 * interval '1 s'"
 	" ORDER BY touched_at LIMIT $2) b ORDER BY b.drive");
-/* Of one drive, whose owner is short of room. */
-const struct pg_statement SQL_DOUBTFUL_DRIVE = SQL_READ("doubtful_drive",
-	"SELECT b.sha256 FROM block b WHERE b.drive = $1 AND b.doubtful AND b.touched_at < now() - $2 * interval '1 s' ORDER BY b.touched_at LIMIT $3");
+/* Where the owner of a drive is short of room: of all his drives what is old enough, and of what was let go so much of the oldest as is needed. */
+const struct pg_statement SQL_DOUBTFUL_SHORT = SQL_READ("doubtful_short",
+	"SELECT c.drive, c.sha256 FROM (SELECT b.*, sum(CASE WHEN b.old THEN 0 ELSE b.size END) OVER (ORDER BY b.touched_at ROWS UNBOUNDED PRECEDING) AS bytes"
+	" FROM drive d JOIN drive o ON o.owner = d.owner CROSS JOIN LATERAL (SELECT b.drive, b.sha256, b.size, b.touched_at, b.touched_at < now() - $2 * interval '1 s' AS old"
+	" FROM block b WHERE b.drive = o.id AND b.doubtful AND (b.let_go OR b.touched_at < now() - $2 * interval '1 s') ORDER BY b.touched_at LIMIT $3) b WHERE d.id = $1) c"
+	" WHERE c.old OR c.bytes - c.size < $4 ORDER BY c.drive");
+/* $4: or, however young, if it was let go. */
 #define STILL_DOUBTFUL \
-	"b.drive = $1 AND b.sha256 = w.sha256 AND b.doubtful AND b.touched_at < now() - $3 * interval '1 s'"
+	"b.drive = $1 AND b.sha256 = w.sha256 AND b.doubtful AND (b.touched_at < now() - $3 * interval '1 s' OR (b.let_go AND $4 <> 0))"
 #define ASKED \
 	"unnest($2::bytea[]) w (sha256)" /* a join, one look-up each: with = ANY all doubtful blocks of the drive may be gone through */
 #define REFERENCED "EXISTS (SELECT FROM extent x WHERE x.kind = 1 AND x.sha256 = b.sha256 AND x.node >> 32 = $1)"
@@ -76,8 +85,8 @@ const struct pg_statement SQL_DOUBTFUL_SETTLE = SQL_WRITE("doubtful_settle",
 const struct pg_statement SQL_ORPHANS = SQL_READ("orphans",
 	"SELECT n.id FROM node n WHERE n.orphaned_at < now() - $1 * interval '1 s' AND (SELECT true FROM hold h JOIN session s ON s.id = h.session"
 	" WHERE h.node = n.id AND " SQL_ALIVE("s") " LIMIT 1) IS NULL ORDER BY n.orphaned_at LIMIT $2");
-#define DOUBT                                                                                                                \
-	"UPDATE block b SET doubtful = true, touched_at = now() FROM (SELECT DISTINCT node >> 32 AS drive, sha256 FROM gone" \
+#define DOUBT                                                                                                                               \
+	"UPDATE block b SET doubtful = true, let_go = true, touched_at = now() FROM (SELECT DISTINCT node >> 32 AS drive, sha256 FROM gone" \
 	" WHERE sha256 IS NOT NULL) g WHERE b.drive = g.drive AND b.sha256 = g.sha256"
 const struct pg_statement SQL_ORPHAN_EXTENTS = SQL_WRITE("orphan_extents",
 	"WITH gone AS (DELETE FROM extent x USING (SELECT y.node, y.at FROM node n JOIN extent y ON y.node = n.id WHERE n.id = ANY ($1::bigint[]) AND " SQL_LET_GO(

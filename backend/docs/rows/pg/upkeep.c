@@ -51,6 +51,7 @@ static int run_locked(
 
 struct block_pass {
 	int64_t grace_s;
+	bool short_of_room; /* what was let go has none */
 	int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie);
 	void *cookie;
 	uint32_t count;
@@ -82,8 +83,9 @@ static int give_gone(const struct pg_result *result, uint32_t drive, struct bloc
 /* The blocks in bytes[0], all of one drive. */
 static int settle(struct docs_pg *s, uint32_t drive, struct block_pass *pass)
 {
-	const struct pg_param params[] = {PG_P_I32(drive), pg_array_param(s->bytes[0]), PG_P_I64(pass->grace_s)};
-	const struct step steps[] = {{&SQL_DOUBTFUL_LOCK, params, 3}, {&SQL_DOUBTFUL_SETTLE, params, 3}};
+	const struct pg_param params[] = {
+		PG_P_I32(drive), pg_array_param(s->bytes[0]), PG_P_I64(pass->grace_s), PG_P_I64(pass->short_of_room)};
+	const struct step steps[] = {{&SQL_DOUBTFUL_LOCK, params, 4}, {&SQL_DOUBTFUL_SETTLE, params, 4}};
 	struct pg_result *results[2] = {NULL};
 
 	int r = run_locked(s, drive, steps, 2, results);
@@ -94,36 +96,58 @@ static int settle(struct docs_pg *s, uint32_t drive, struct block_pass *pass)
 	return r;
 }
 
-/* budget: the signature is the seam's */
-int docs_pg_collect_blocks(struct docs_store *store, int64_t grace_s, uint32_t limit,
-	int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie,
-	uint32_t *ret_count)
+/* Rows of drives and hashes, in the order of drives. */
+static int settle_each(struct docs_pg *s, const struct pg_result *doubtful, struct block_pass *pass)
 {
-	struct docs_pg *s = docs_pg_of(store);
-	struct block_pass pass = {grace_s, on_block, cookie, 0};
-	const struct pg_param params[] = {PG_P_I64(grace_s), PG_P_I64(limit)};
-	struct pg_result *doubtful = NULL;
-
-	int r = pg_run(s->pg, &SQL_DOUBTFUL, params, 2, &doubtful);
-	if (r < 0)
-		return r;
-	docs_pg_reset(s);
 	const int rows = pg_rows(doubtful);
+	int r = 0;
+
+	docs_pg_reset(s);
 	for (int row = 0; r >= 0 && row < rows; row++) {
 		const int64_t drive = pg_number(doubtful, row, 0);
 
 		r = pg_array_add_bytes(s->bytes[0], pg_bytes(doubtful, row, 1));
 		if (r < 0 || (row + 1 < rows && pg_number(doubtful, row + 1, 0) == drive))
 			continue;
-		r = settle(s, (uint32_t)drive, &pass);
+		r = settle(s, (uint32_t)drive, pass);
 		docs_pg_reset(s);
 	}
+	return r < 0 ? r : 0;
+}
+
+/* budget: the signature is the seam's */
+int docs_pg_collect_blocks(struct docs_store *store, int64_t grace_s, uint32_t limit,
+	int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie,
+	uint32_t *ret_count)
+{
+	struct docs_pg *s = docs_pg_of(store);
+	struct block_pass pass = {grace_s, false, on_block, cookie, 0};
+	const struct pg_param params[] = {PG_P_I64(grace_s), PG_P_I64(limit)};
+	struct pg_result *doubtful = NULL;
+
+	int r = pg_run(s->pg, &SQL_DOUBTFUL, params, 2, &doubtful);
+	if (r < 0)
+		return r;
+	r = settle_each(s, doubtful, &pass);
+	const uint32_t rows = (uint32_t)pg_rows(doubtful);
 	pg_result_free(doubtful);
 	if (r < 0)
 		return r;
 	/* Blocks that turned out to be needed are work done too: a full piece says that there may be more. */
-	*ret_count = (uint32_t)rows > pass.count ? (uint32_t)rows : pass.count;
+	*ret_count = rows > pass.count ? rows : pass.count;
 	return 0;
+}
+
+/* Under the drive's lock, by a statement that gives what went. */
+static int drop(struct docs_pg *s, uint32_t drive, const struct step *step, struct block_pass *pass)
+{
+	struct pg_result *result = NULL;
+
+	int r = run_locked(s, drive, step, 1, &result);
+	if (r == 0)
+		r = give_gone(result, drive, pass);
+	pg_result_free(result);
+	return r;
 }
 
 /* budget: the signature is the seam's */
@@ -131,8 +155,7 @@ int docs_pg_block_drop(struct docs_store *store, uint32_t drive, const struct do
 	int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie)
 {
 	struct docs_pg *s = docs_pg_of(store);
-	struct block_pass pass = {0, on_block, cookie, 0};
-	struct pg_result *result = NULL;
+	struct block_pass pass = {0, false, on_block, cookie, 0};
 	int r = 0;
 
 	docs_pg_reset(s);
@@ -143,33 +166,42 @@ int docs_pg_block_drop(struct docs_store *store, uint32_t drive, const struct do
 	}
 	const struct pg_param params[] = {PG_P_I32(drive), pg_array_param(s->bytes[0]), pg_array_param(s->numbers[0])};
 	const struct step step = {&SQL_BLOCK_DROP, params, 3};
-	if (r == 0)
-		r = run_locked(s, drive, &step, 1, &result);
-	if (r == 0)
-		r = give_gone(result, drive, &pass);
-	pg_result_free(result);
-	return r;
+	return r < 0 ? r : drop(s, drive, &step, &pass);
 }
 
 /* budget: the signature is the seam's */
-int docs_pg_collect_drive(struct docs_store *store, uint32_t drive, int64_t grace_s, uint32_t limit,
+int docs_pg_block_refused(struct docs_store *store, uint32_t drive, const uint8_t (*hashes)[32], size_t count,
 	int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie)
 {
 	struct docs_pg *s = docs_pg_of(store);
-	struct block_pass pass = {grace_s, on_block, cookie, 0};
-	const struct pg_param params[] = {PG_P_I32(drive), PG_P_I64(grace_s), PG_P_I64(limit)};
+	struct block_pass pass = {0, false, on_block, cookie, 0};
+	int r = 0;
+
+	docs_pg_reset(s);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = pg_array_add_bytes(s->bytes[0], span_of(hashes[i], sizeof(hashes[i])));
+	const struct pg_param params[] = {PG_P_I32(drive), pg_array_param(s->bytes[0])};
+	const struct step step = {&SQL_BLOCK_REFUSED, params, 2};
+	return r < 0 ? r : drop(s, drive, &step, &pass);
+}
+
+int docs_pg_collect_short(struct docs_store *store, const struct docs_shortage *shortage,
+	int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie,
+	uint32_t *ret_count)
+{
+	struct docs_pg *s = docs_pg_of(store);
+	struct block_pass pass = {shortage->grace_s, true, on_block, cookie, 0};
+	const struct pg_param params[] = {PG_P_I32(shortage->drive), PG_P_I64(shortage->grace_s),
+		PG_P_I64(shortage->limit), PG_P_I64(shortage->bytes)};
 	struct pg_result *doubtful = NULL;
 
-	int r = pg_run(s->pg, &SQL_DOUBTFUL_DRIVE, params, 3, &doubtful);
-	if (r < 0)
-		return r;
-	docs_pg_reset(s);
-	for (int row = 0; r >= 0 && row < pg_rows(doubtful); row++)
-		r = pg_array_add_bytes(s->bytes[0], pg_bytes(doubtful, row, 0));
-	if (r >= 0 && pg_rows(doubtful) > 0)
-		r = settle(s, drive, &pass);
+	int r = pg_run(s->pg, &SQL_DOUBTFUL_SHORT, params, 4, &doubtful);
+	if (r == 0) {
+		r = settle_each(s, doubtful, &pass);
+		*ret_count = (uint32_t)pg_rows(doubtful);
+	}
 	pg_result_free(doubtful);
-	return r < 0 ? r : 0;
+	return r;
 }
 
 /* ---- documents without a name ---- */

@@ -16,6 +16,7 @@ struct world {
 	struct docs_store store; /* first */
 	struct docs docs;
 	int64_t room, collected; /* what may still come, and what a collection adds to it */
+	unsigned doubtful;	 /* collections that find something; the last one of them makes room */
 	unsigned collections, stored;
 };
 
@@ -48,24 +49,26 @@ static int stored(
 	return 0;
 }
 
-/* budget: the signature of the seam */
-static int collect(struct docs_store *s, uint32_t drive, int64_t grace_s, uint32_t limit,
-	int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie)
+static int collect(struct docs_store *s, const struct docs_shortage *shortage,
+	int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie,
+	uint32_t *ret_count)
 {
 	struct world *w = (struct world *)s;
 
-	(void)drive;
-	(void)grace_s;
-	(void)limit;
 	(void)on_block;
 	(void)cookie;
+	assert_int_equal(shortage->drive, 2);
+	assert_int_equal(shortage->bytes, 1000 - w->room);
 	w->collections++;
-	w->room += w->collected;
+	*ret_count = w->doubtful > 0;
+	w->doubtful -= w->doubtful > 0;
+	if (w->doubtful == 0)
+		w->room += w->collected;
 	return 0;
 }
 
 static const struct docs_store_ops ops = {
-	.block_find = no_block, .block_generation = generation, .block_stored = stored, .collect_drive = collect};
+	.block_find = no_block, .block_generation = generation, .block_stored = stored, .collect_short = collect};
 
 static int setup(void **state)
 {
@@ -137,18 +140,31 @@ static void what_nothing_refers_to_makes_room_first(void **state)
 
 	w->room = 999;
 	w->collected = 1;
+	w->doubtful = 1;
 	assert_int_equal(keep(w), 0);
 	assert_int_equal(w->collections, 1);
 }
 
-static void without_room_a_block_is_refused_after_one_collection(void **state)
+static void what_turns_out_to_be_needed_is_passed_over(void **state)
+{
+	struct world *w = *state;
+
+	w->room = 999;
+	w->collected = 1;
+	w->doubtful = 5;
+	assert_int_equal(keep(w), 0);
+	assert_int_equal(w->collections, 5);
+}
+
+static void without_room_a_block_is_refused_when_nothing_is_left_to_collect(void **state)
 {
 	struct world *w = *state;
 
 	w->room = 500;
 	w->collected = 499;
+	w->doubtful = 1;
 	assert_int_equal(keep(w), -EDQUOT);
-	assert_int_equal(w->collections, 1);
+	assert_int_equal(w->collections, 2);
 	assert_int_equal(block_mem_count(w->docs.blocks), 0);
 }
 
@@ -160,7 +176,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_reserve_is_at_most_a_small_part_of_the_disk, setup, teardown),
 		cmocka_unit_test_setup_teardown(where_there_is_room_nothing_is_collected, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_nothing_refers_to_makes_room_first, setup, teardown),
-		cmocka_unit_test_setup_teardown(without_room_a_block_is_refused_after_one_collection, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_turns_out_to_be_needed_is_passed_over, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			without_room_a_block_is_refused_when_nothing_is_left_to_collect, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Batches that are too much for one transaction together. */
+/* Batches that are too much for one transaction together, and what is told of ops that are refused. */
 #include "backend/docs/rules/commit.h"
 #include "backend/docs/rows/docs_mem_private.h"
 #include "common/base/error.h"
@@ -113,9 +113,62 @@ static void batches_that_are_too_much_together_go_one_by_one(void **state)
 	docs_mem_free(mem);
 }
 
+struct refusals {
+	struct pool pool; /* first */
+	unsigned count;
+	int64_t id;
+};
+
+static void on_refused(uint32_t drive, const struct op *op, void *cookie)
+{
+	struct refusals *r = cookie;
+
+	(void)drive;
+	r->count++;
+	r->id = op->id;
+}
+
+static void what_was_uploaded_for_a_refused_op_is_told_unless_it_may_come_again(void **state)
+{
+	struct refusals told = {.count = 0};
+	const struct commit_options options = {
+		.run_on_worker = keep_job, .pool = &told.pool, .on_refused = on_refused, .on_refused_cookie = &told};
+	struct docs_mem *mem;
+	struct docs_store *store;
+	struct docs_drive drive;
+	struct commit *commit;
+	struct sent sent;
+
+	(void)state;
+	assert_int_equal(docs_mem_new(&mem), 0);
+	assert_int_equal(docs_mem_open(mem, &store), 0);
+	assert_int_equal(store->ops->drive_create(store, OWNER, SPAN_LITERAL("home"), 0, &drive), 0);
+	assert_int_equal(commit_new(&options, &commit), 0);
+	struct op_extent extent = {.len = 1, .kind = OP_EXTENT_BLOCK, .sha256 = {1}};
+	const struct op create = {
+		.kind = OP_CREATE, .parent = ITEM_ROOT(drive.row.id), .name = SPAN_LITERAL("a"), .mode = S_IFREG};
+	struct op write = {.kind = OP_WRITE, .id = ITEM_ID(drive.row.id, 2), .extents = &extent, .extent_count = 1};
+	const struct op *const ops[] = {&write, &create, &write};
+	const int refused[] = {-ENOENT, 0, -ERR_BLOCK_MISSING};
+
+	/* Nothing is there to write to; then the block is not, which is brought, and the same comes again. */
+	for (int i = 0; i < 3; i++) {
+		submit(commit, &sent, drive.row.id, ops[i]);
+		told.pool.job(store, told.pool.cookie);
+		assert_int_equal(sent.refused, refused[i]);
+		assert_int_equal(told.count, 1);
+		assert_int_equal(told.id, write.id);
+		op_batch_free(sent.batch);
+	}
+	commit_free(commit);
+	store->ops->free(store);
+	docs_mem_free(mem);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(batches_that_are_too_much_together_go_one_by_one)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(batches_that_are_too_much_together_go_one_by_one),
+		cmocka_unit_test(what_was_uploaded_for_a_refused_op_is_told_unless_it_may_come_again)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -221,12 +221,92 @@ static int on_block(uint32_t drive, const struct docs_block *block, void *cookie
 	return 0;
 }
 
+/* What its owner's shortage of so many bytes takes: how many blocks. */
+static int collect(struct worker *w, int64_t grace_s, int64_t bytes)
+{
+	const struct docs_shortage shortage = {
+		.drive = w->scope.drive, .bytes = bytes, .grace_s = grace_s, .limit = 100};
+	uint32_t count;
+	int gone = 0;
+
+	assert_ok(w, w->store->ops->collect_short(w->store, &shortage, on_block, &gone, &count));
+	return gone;
+}
+
+/* Its row: to find it would count as an upload. */
+static bool is_there(struct worker *w, uint8_t mark)
+{
+	char sql[160];
+
+	(void)snprintf(sql, sizeof(sql),
+		"SELECT count(*) FROM block WHERE drive = %u AND sha256 = decode(repeat('%02x', 32), 'hex')",
+		w->scope.drive, mark);
+	return number_of_text(sql) == 1;
+}
+
+/* The file's content becomes the block of that mark. */
+static void rewrite(struct worker *w, int64_t id, uint8_t mark)
+{
+	struct op_extent extent = {.len = 100, .kind = OP_EXTENT_BLOCK};
+
+	memset(extent.sha256, mark, sizeof(extent.sha256));
+	do_op(w, &(struct op){.kind = OP_WRITE, .id = id, .fields = OP_REPLACE, .extents = &extent, .extent_count = 1});
+}
+
+static void what_was_let_go_makes_room_at_once_the_oldest_first_and_no_more_than_is_needed(void **state)
+{
+	struct worker *w = *state, other = *w;
+	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
+
+	for (uint8_t i = 30; i < 35; i++) {
+		(void)upload(w, i, 100);
+		rewrite(w, id, i);
+	}
+	(void)upload(w, 35, 100); /* which a batch may be about to name */
+	assert_int_equal(collect(w, 60, 101), 2);
+	assert_false(is_there(w, 30));
+	assert_false(is_there(w, 31));
+	assert_true(is_there(w, 32));
+	/* What another upload has found since is as if it were new; what is in use again stays. */
+	(void)upload(w, 32, 100);
+	rewrite(w, id, 33);
+	assert_int_equal(collect(w, 60, 1000), 1);
+	assert_false(is_there(w, 34));
+	assert_true(is_there(w, 32) && is_there(w, 33) && is_there(w, 35));
+	/* The owner's other drives need the room as well. */
+	rewrite(w, id, 32);
+	other.scope.drive = another_drive(w, "other").row.id;
+	assert_int_equal(collect(&other, 60, 1000), 1);
+	assert_false(is_there(w, 33));
+}
+
+static void what_a_refused_op_named_goes_unless_more_than_its_upload_brought_it(void **state)
+{
+	struct worker *w = *state;
+	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
+	uint8_t hashes[4][32];
+	int gone = 0;
+
+	for (uint8_t i = 0; i < 4; i++) {
+		memset(hashes[i], 40 + i, sizeof(hashes[i]));
+		(void)upload(w, (uint8_t)(40 + i), 100);
+	}
+	(void)upload(w, 41, 100);
+	rewrite(w, id, 42);
+	rewrite(w, id, 43);
+	assert_ok(w,
+		w->store->ops->block_refused(
+			w->store, w->scope.drive, (const uint8_t(*)[32])hashes, 4, on_block, &gone));
+	assert_int_equal(gone, 1);
+	assert_false(is_there(w, 40));
+	assert_true(is_there(w, 41) && is_there(w, 42) && is_there(w, 43));
+}
+
 static void blocks_count_from_their_arrival_until_they_are_gone(void **state)
 {
 	struct worker *w = *state, other = *w;
 	const struct docs_store_ops *ops = w->store->ops;
 	const int64_t quota = 1000, all = 2 * quota + BLOCKS_SLACK_BYTES;
-	int gone = 0;
 
 	other.scope.drive = another_drive(w, "other").row.id;
 	assert_true(room_of(w) == INT64_MAX);
@@ -242,10 +322,8 @@ static void blocks_count_from_their_arrival_until_they_are_gone(void **state)
 	/* However little of it a document has. */
 	assert_int_equal(room_of(w), all - 700);
 	/* What is young stays; what nothing refers to goes. */
-	assert_ok(w, ops->collect_drive(w->store, w->scope.drive, 60, 100, on_block, &gone));
-	assert_int_equal(gone, 0);
-	assert_ok(w, ops->collect_drive(w->store, w->scope.drive, 0, 100, on_block, &gone));
-	assert_int_equal(gone, 1);
+	assert_int_equal(collect(w, 60, 1), 0);
+	assert_int_equal(collect(w, 0, 1), 1);
 	assert_int_equal(room_of(w), all - 300);
 	/* Of an account all drives count. */
 	(void)upload(&other, 3, 500);
@@ -321,6 +399,8 @@ int main(void)
 		with_worker(drives_of_a_user_share_one_quota),
 		with_worker(the_default_is_for_those_without_a_quota_of_their_own),
 		with_worker(blocks_count_from_their_arrival_until_they_are_gone),
+		with_worker(what_was_let_go_makes_room_at_once_the_oldest_first_and_no_more_than_is_needed),
+		with_worker(what_a_refused_op_named_goes_unless_more_than_its_upload_brought_it),
 		with_worker(what_an_upload_made_for_nothing_goes_unless_another_found_it),
 		with_worker(a_drive_has_only_so_many_sessions),
 		with_worker(only_what_there_is_can_be_held),

@@ -95,8 +95,8 @@ static const struct explained EXPLAINED[] = {
 	{&SQL_BLOCK_REFERENCED, SCOPE ", bytea"},
 	{&SQL_LOCK_ANY, "int"},
 	{&SQL_DOUBTFUL, "bigint, bigint"},
-	{&SQL_DOUBTFUL_LOCK, "int, bytea[], bigint"},
-	{&SQL_DOUBTFUL_SETTLE, "int, bytea[], bigint"},
+	{&SQL_DOUBTFUL_LOCK, "int, bytea[], bigint, bigint"},
+	{&SQL_DOUBTFUL_SETTLE, "int, bytea[], bigint, bigint"},
 	{&SQL_ORPHANS, "bigint, bigint"},
 	{&SQL_ORPHAN_EXTENTS, "bigint[], bigint, bigint"},
 	{&SQL_ORPHAN_NODES, "bigint[], bigint"},
@@ -117,7 +117,8 @@ static const struct explained EXPLAINED[] = {
 	{&SQL_ACCOUNT_SET, "bigint, bigint"},
 	{&SQL_ACCOUNT_UNSET, "bigint"},
 	{&SQL_BLOCK_DROP, "int, bytea[], bigint[]"},
-	{&SQL_DOUBTFUL_DRIVE, "int, bigint, bigint"},
+	{&SQL_BLOCK_REFUSED, "int, bytea[]"},
+	{&SQL_DOUBTFUL_SHORT, "int, bigint, bigint, bigint"},
 };
 
 #define FILL_MS 500000 /* half a second here when nothing else runs */
