@@ -56,6 +56,9 @@
 	100u /* a mount that was heard of within this counts as present to the others: the longest poll, and the steps in which that is written down */
 #define DRIVES_PER_USER_MAX \
 	32 /* in use, in the trash, and not removed yet: each has a journal, sessions, and room of its own beside the quota. Bare, for SQL */
+#define DOCUMENTS_BASE 4096 /* documents that a user with a quota may have, whatever it is. Bare, for SQL */
+#define DOCUMENT_QUOTA_BYTES \
+	4096 /* and one more for so much of it, as ext4 makes inodes; its rows take a tenth of that, with a long name a quarter. Bare, for SQL */
 #define BLOCKS_SLACK_BYTES \
 	16777216 /* of blocks beside twice a quota: what is on its way, and what was let go a moment ago. Bare, for SQL */
 #define BLOCKS_YOUNG_S \

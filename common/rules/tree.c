@@ -606,8 +606,9 @@ static int apply_op(struct tree_call *c)
 static int apply_ops(
 	struct tree *t, const struct op_batch *batch, struct span key, struct op_result *results, int *ret_index)
 {
-	int64_t before = t->drive.used, used = before;
-	int raised = 0, r;
+	const struct tree_drive before = t->drive;
+	struct tree_drive last = before;
+	int raised = 0, more = 0, r;
 
 	for (size_t i = 0; i < op_batch_count(batch); i++) {
 		struct tree_call c = {
@@ -619,12 +620,18 @@ static int apply_ops(
 			*ret_index = (int)i;
 			return r;
 		}
-		if (t->drive.used > used)
+		if (t->drive.used > last.used)
 			raised = (int)i;
-		used = t->drive.used;
+		if (t->drive.documents > last.documents)
+			more = (int)i;
+		last = t->drive;
 	}
-	if (t->drive.quota > 0 && used > t->drive.quota && used > before) {
+	if (last.quota > 0 && last.used > last.quota && last.used > before.used) {
 		*ret_index = raised;
+		return -EDQUOT;
+	}
+	if (last.documents_max > 0 && last.documents > last.documents_max && last.documents > before.documents) {
+		*ret_index = more;
 		return -EDQUOT;
 	}
 	return 0;

@@ -28,17 +28,18 @@ struct tree_drive {
 	uint32_t id;
 	int64_t owner;
 	int64_t incarnation, seq, epoch, lease_epoch;
-	int64_t lease_session; /* 0: nobody */
-	int64_t next_number;   /* of documents */
-	int64_t quota, used;   /* bytes; quota 0: none */
-	int64_t quota_own;     /* the drive's own; quota may be less, of what the owner may hold in all drives */
+	int64_t lease_session;		  /* 0: nobody */
+	int64_t next_number;		  /* of documents */
+	int64_t quota, used;		  /* bytes; quota 0: none */
+	int64_t documents, documents_max; /* the root among them, each further link one more; max 0: none */
+	int64_t quota_own; /* the drive's own; quota may be less, of what the owner may hold in all drives */
 };
 
 /* A document as it is stored. */
 struct tree_node {
 	/* name and parent: those of one link (a folder has just one), always the same one as long as it is there. In a delta parent is 0 and name empty when the link that was known went and others are left: the store reads another. */
 	struct item item;
-	int64_t charged; /* bytes of it that count in drive.used (0 once it has no name) */
+	int64_t charged; /* bytes of it that count in drive.used: allocated, its target and xattrs (0 when its last name goes) */
 	struct span access_acl,
 		default_acl; /* the xattrs of these names, which creating and chmod go by; empty: none */
 	bool orphan;	     /* no name left, kept because somebody may have it open … */
@@ -154,7 +155,7 @@ enum tree_what { TREE_CONTENT = 1, TREE_SIZE = 2, TREE_ATTRIBUTES = 4, TREE_XATT
 
 /* What the transaction must write. All arrays owned by the tree, valid until tree_free. Order of writing: deletes before inserts. A changed entry or extent is in both lists. */
 struct tree_delta {
-	struct tree_drive drive; /* new values of seq, next_number, used */
+	struct tree_drive drive; /* new values of seq, next_number, used, documents */
 	const struct tree_node **created, **changed;
 	size_t created_count, changed_count;
 	const int64_t *

@@ -35,7 +35,7 @@ static int put(struct tree_call *c, struct tree_row *row, bool is_default, const
 	if (r < 0)
 		return r;
 	*at = acl ? tree_xattr_find(c->tree, row->id, name)->value : (struct span){0};
-	tree_xattr_count(row, name, was, acl ? (int64_t)value.size : -1);
+	tree_xattr_count(c->tree, row, name, was, acl ? (int64_t)value.size : -1);
 	return 0;
 }
 

@@ -86,13 +86,14 @@ int tree_op_setattr(struct tree_call *c)
 	return r;
 }
 
-void tree_xattr_count(struct tree_row *row, struct span name, int64_t before, int64_t after)
+void tree_xattr_count(struct tree *t, struct tree_row *row, struct span name, int64_t before, int64_t after)
 {
 	struct tree_row_state *now = &row->now;
 	const size_t gone = before < 0 ? 0 : name.size + (size_t)before;
 
 	now->xattr_total -= gone < now->xattr_total ? gone : now->xattr_total;
 	now->xattr_total += after < 0 ? 0 : name.size + (size_t)after;
+	tree_charge(t, row, (after < 0 ? 0 : (int64_t)name.size + after) - (int64_t)gone);
 	if ((before < 0) == (after < 0))
 		return; /* none comes or goes: of what else there is nothing need be known */
 	if (before < 0)
@@ -126,7 +127,7 @@ static int xattr_done(struct tree_call *c, struct tree_row *row)
 
 static int set_plain(struct tree_call *c, struct tree_row *row, const struct tree_attr *old)
 {
-	tree_xattr_count(row, c->op->name, old ? (int64_t)old->value.size : -1, (int64_t)c->op->target.size);
+	tree_xattr_count(c->tree, row, c->op->name, old ? (int64_t)old->value.size : -1, (int64_t)c->op->target.size);
 	return tree_xattr_set(c->tree, row->id, c->op->name, &c->op->target);
 }
 
@@ -134,7 +135,7 @@ static int remove_plain(struct tree_call *c, struct tree_row *row, struct span n
 {
 	const struct tree_attr *old = tree_xattr_find(c->tree, row->id, name);
 
-	tree_xattr_count(row, name, old ? (int64_t)old->value.size : 0, -1);
+	tree_xattr_count(c->tree, row, name, old ? (int64_t)old->value.size : 0, -1);
 	return tree_xattr_set(c->tree, row->id, name, NULL);
 }
 

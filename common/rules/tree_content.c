@@ -46,7 +46,7 @@ static int drop_all(struct tree_call *c, struct tree_row *row)
 	if (r < 0)
 		return r;
 	tree_pieces_clear(c->tree, row);
-	tree_charge(c->tree, row, -row->now.node.item.allocated);
+	tree_charge_content(c->tree, row, -row->now.node.item.allocated);
 	return 0;
 }
 
@@ -57,7 +57,7 @@ static int cut(struct tree_call *c, struct tree_row *row, int64_t from, int64_t 
 
 	r = r < 0 ? r : tree_pieces_cut(c->tree, row, from, to, &change);
 	if (r == 0)
-		tree_charge(c->tree, row, change);
+		tree_charge_content(c->tree, row, change);
 	return r;
 }
 
@@ -68,7 +68,7 @@ static int put(struct tree_call *c, struct tree_row *row, const struct tree_exte
 
 	r = r < 0 ? r : tree_pieces_put(c->tree, row, extent, &change);
 	if (r == 0)
-		tree_charge(c->tree, row, change);
+		tree_charge_content(c->tree, row, change);
 	return r;
 }
 

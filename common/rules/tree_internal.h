@@ -168,8 +168,10 @@ void tree_result_item(struct tree_call *c, const struct tree_row *row);
 void tree_result_link(struct tree_call *c, const struct tree_row *row, const struct tree_row *folder, struct span name);
 /* As tree_result_item, and the journal entry is about this document under the name that is known. */
 void tree_result_document(struct tree_call *c, const struct tree_row *row);
-/* allocated changed by so much: what is charged for it follows. */
-void tree_charge(struct tree *t, struct tree_row *row, int64_t allocated_change);
+/* What is charged for the document changed by so much. */
+void tree_charge(struct tree *t, struct tree_row *row, int64_t change);
+/* The same, by its allocated bytes. */
+void tree_charge_content(struct tree *t, struct tree_row *row, int64_t allocated_change);
 /* The last name went: nothing is charged any more. Row must be edited. */
 void tree_uncharge(struct tree *t, struct tree_row *row);
 
@@ -213,8 +215,8 @@ int tree_acl_chmod(struct tree_call *c, struct tree_row *row);
 /* A new document: what it gets from its folder's default ACL, or else the umask. */
 int tree_acl_inherit(struct tree_call *c, const struct tree_row *folder, struct tree_row *row);
 /* What xattrs a row has, as one of this name comes, goes or changes: the bytes of its value before and after, -1
- * for none. */
-void tree_xattr_count(struct tree_row *row, struct span name, int64_t before, int64_t after);
+ * for none. They are charged. */
+void tree_xattr_count(struct tree *t, struct tree_row *row, struct span name, int64_t before, int64_t after);
 
 /* ---- tree_pieces.c: on the extents of one row, after tree_pieces_edit; each says in ret_change how many bytes are allocated more (or less, negative) ---- */
 int tree_pieces_cut(struct tree *t, struct tree_row *row, int64_t from, int64_t to, int64_t *ret_change);

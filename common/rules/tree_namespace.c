@@ -84,17 +84,22 @@ void tree_result_document(struct tree_call *c, const struct tree_row *row)
 	tree_result_item(c, row);
 }
 
-void tree_charge(struct tree *t, struct tree_row *row, int64_t allocated_change)
+void tree_charge(struct tree *t, struct tree_row *row, int64_t change)
 {
 	struct tree_node *node = &row->now.node;
 	int64_t before = node->charged;
 
 	/* Of an orphan only what it grew since it lost its name is charged: shrinking gives back no more than that. */
-	node->item.allocated += allocated_change;
-	node->charged += allocated_change;
+	node->charged += change;
 	if (node->charged < 0)
 		node->charged = 0;
 	t->drive.used += node->charged - before;
+}
+
+void tree_charge_content(struct tree *t, struct tree_row *row, int64_t allocated_change)
+{
+	row->now.node.item.allocated += allocated_change;
+	tree_charge(t, row, allocated_change);
 }
 
 void tree_uncharge(struct tree *t, struct tree_row *row)
@@ -151,9 +156,13 @@ int tree_lose_name(struct tree_call *c, struct tree_row *folder, struct tree_row
 		folder->now.node.item.nlink--;
 		item->nlink = 0;
 		child->now.exists = false;
+		tree_uncharge(c->tree, child);
+		c->tree->drive.documents--;
 		return 0;
 	}
 	item->nlink--;
+	if (item->nlink > 0)
+		c->tree->drive.documents--;
 	if (item->nlink == 0) {
 		child->now.node.orphan = true;
 		child->now.node.nameless_at = c->seq;
@@ -238,6 +247,8 @@ static int new_node(struct tree_call *c, const struct tree_row *folder, struct t
 		.item = item, .orphan = item.nlink == 0, .nameless_at = item.nlink == 0 ? c->seq : 0};
 	row->now.exists = true;
 	row->now.xattr_bytes = 0;
+	c->tree->drive.documents++;
+	tree_charge(c->tree, row, (int64_t)op->target.size);
 	return tree_acl_inherit(c, folder, row);
 }
 
@@ -350,12 +361,10 @@ static int check_link(const struct tree_call *c, const struct tree_row *row)
 }
 
 /* What was made without a name is a document like any other from now on. */
-static void first_name(struct tree_call *c, struct tree_row *row)
+static void first_name(struct tree_row *row)
 {
 	row->now.node.item.mode &= ~ITEM_LINKABLE;
-	row->now.node.orphan = false;
-	c->tree->drive.used += row->now.node.item.allocated - row->now.node.charged;
-	row->now.node.charged = row->now.node.item.allocated;
+	row->now.node.orphan = false; /* all of it was charged from the start */
 }
 
 int tree_op_link(struct tree_call *c)
@@ -381,7 +390,9 @@ int tree_op_link(struct tree_call *c)
 	if (r < 0)
 		return r;
 	if (row->now.node.item.nlink++ == 0)
-		first_name(c, row);
+		first_name(row);
+	else
+		t->drive.documents++;
 	/* The row goes on naming the link it named: the store marks all others. */
 	if (row->now.node.item.parent == 0) {
 		row->now.node.item.parent = folder->id;

@@ -165,6 +165,7 @@ static int put_whiteout(struct tree_call *c, const struct rename *rn)
 	row->now.node.item.ctime = row->now.node.item.btime = c->tree->now;
 	row->now.exists = true;
 	rn->from->now.node.children++;
+	drive->documents++;
 	return tree_entry_set(c->tree, rn->from->id, rn->name, row->id);
 }
 

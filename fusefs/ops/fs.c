@@ -168,6 +168,8 @@ void fs_learn_usage(struct fs *fs, const struct store_drive *drive)
 	fs->quota = drive->quota;
 	fs->used = drive->used;
 	fs->free = drive->free;
+	fs->documents = drive->documents;
+	fs->documents_max = drive->documents_max;
 	fs->disk = drive->quota == 0 || drive->free < drive->quota - drive->used ? drive->free : INT64_MAX;
 	fs->usage_at_ns = clock_mono_ns();
 	if (drive->bare)

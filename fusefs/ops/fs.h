@@ -109,8 +109,9 @@ struct fs {
 	int64_t xattrs_at;   /* that of the last change of xattrs */
 	int64_t usage_at_ns; /* when the store said how full the drive is */
 	bool usage_asked;
-	int64_t quota, used, free; /* bytes; quota 0: none */
-	int64_t disk;		   /* what the block store has; INT64_MAX: more than the quota leaves */
+	int64_t quota, used, free;	  /* bytes; quota 0: none */
+	int64_t documents, documents_max; /* as the store last said; max 0: none */
+	int64_t disk;			  /* what the block store has; INT64_MAX: more than the quota leaves */
 	struct metric *requests;
 };
 

@@ -408,17 +408,20 @@ void ops_readlink(fuse_req_t req, fuse_ino_t node)
 }
 
 #define STATFS_BLOCK 4096u
-#define STATFS_FILES (UINT32_MAX) /* numbers of documents that a drive has */
+#define STATFS_FILES \
+	(UINT32_MAX) /* numbers of documents that a drive has; where they are limited, as many as it may have */
 
 static void reply_statfs(struct fs *fs, fuse_req_t req)
 {
 	int64_t room = fs->free > 0 ? fs->free : 0, dirty = (int64_t)fs->flusher.bytes;
+	const int64_t files = fs->documents_max > 0 ? fs->documents_max : STATFS_FILES;
+	const int64_t more = files > fs->documents ? files - fs->documents : 0;
 	struct statvfs st = {
 		.f_bsize = STATFS_BLOCK,
 		.f_frsize = STATFS_BLOCK,
-		.f_files = STATFS_FILES,
-		.f_ffree = STATFS_FILES,
-		.f_favail = STATFS_FILES,
+		.f_files = (fsfilcnt_t)files,
+		.f_ffree = (fsfilcnt_t)more,
+		.f_favail = (fsfilcnt_t)more,
 		.f_namemax = NAME_BYTES_MAX,
 	};
 

@@ -33,7 +33,8 @@ struct store_position {
 
 struct store_drive {
 	int64_t root;
-	int64_t quota, used, free; /* bytes */
+	int64_t quota, used, free;	  /* bytes */
+	int64_t documents, documents_max; /* max 0: none */
 	struct store_position at;
 	bool bare; /* no document has xattrs; false: some may have */
 };

@@ -84,6 +84,8 @@ PY
 check "a file of 4 MB is written over twenty times, and is never refused" python3 "$WORK/rewrite.py" "$M/f"
 check "what lies there of it is no more than is named" test "$(D=$S on_disk)" -le $((2 * SMALL + SLACK))
 
+check_eq "a mount shows how many documents there may be" $((4096 + SMALL / 4096)) "$(stat -f -c %c "$M")"
+
 # ---- ops that are refused ----
 cat >"$WORK/refused.py" <<'PY'
 import hashlib, json, os, sys, urllib.error, urllib.request
@@ -127,12 +129,20 @@ for n in range(20):
     status, answer = ask("POST", "/ops", {"ops": [{"op": "setxattr", "id": item["id"], "name": f"user.{n}", "value_b64": value}]})
     if status != 200: break
 print("xattrs", n, status, answer.get("errno"))
+def folders(count): return ask("POST", "/ops", {"ops": [{"op": "create", "parent": item["parent"], "name": f"folder {made + n}", "type": "folder"} for n in range(count)]})
+made, status, answer = 0, 200, {}
+while status == 200 and made < 10000:
+    status, answer = folders(500)
+    made += 500 * (status == 200)
+drive = ask("GET", "")[1]
+print("folders", status, answer.get("errno"), drive["documents_max"] - drive["documents"] < 500)
 print("listed", ask("GET", f"/items/{item['id']}/xattrs")[0])
 PY
 python3 "$WORK/rows.py" "$DRIVES/$D" "${THEIRS[1]#Authorization: }" >"$WORK/rows"
 check_eq "documents that never were are held by nobody, but no failure" "held 200" "$(sed -n 1p "$WORK/rows")"
 check_eq "xattrs of a document end at 1 MiB" "xattrs 15 507 ENOSPC" "$(sed -n 2p "$WORK/rows")"
-check_eq "and are listed" "listed 200" "$(sed -n 3p "$WORK/rows")"
+check_eq "folders that hold nothing end, too" "folders 507 EDQUOT True" "$(sed -n 3p "$WORK/rows")"
+check_eq "xattrs are listed" "listed 200" "$(sed -n 4p "$WORK/rows")"
 
 # ---- drives ----
 for ((i = 0; i < 40; i++)); do http "${THEIRS[@]}" "${JSON[@]}" -d '{"name":"more"}' "$DRIVES" | grep -qx 201 || break; done

@@ -13,6 +13,7 @@
 struct account_change {
 	struct once once;    /* first */
 	int64_t user, quota; /* quota -1: the default */
+	int64_t documents;   /* -1: as many as go with the quota */
 };
 
 static json_t *account_json(int64_t user, const struct docs_account *account)
@@ -29,6 +30,10 @@ static json_t *account_json(int64_t user, const struct docs_account *account)
 		r = json_object_set_new(o, "used", json_integer(account->used));
 	if (r == 0 && !is_default)
 		r = json_object_set_new(o, "blocks", json_integer(account->blocks));
+	if (r == 0 && !is_default)
+		r = json_object_set_new(o, "documents", json_integer(account->documents));
+	if (r == 0)
+		r = json_object_set_new(o, "documents_max", json_integer(account->documents_max));
 	if (r < 0) {
 		json_decref(o);
 		return NULL;
@@ -88,7 +93,7 @@ static int put_change(struct once *o, struct docs_store *store)
 {
 	const struct account_change *c = (struct account_change *)o;
 	struct docs_account account;
-	int r = store->ops->account_set(store, c->user, c->quota);
+	int r = store->ops->account_set(store, c->user, c->quota, c->documents);
 
 	if (r == 0)
 		r = store->ops->account_get(store, c->user, &account);
@@ -108,21 +113,36 @@ static void put_job(struct call *call, struct docs_store *store)
 		once_run(&c->once, store);
 }
 
+/* A member that is a number of at most max, or null or not there: -1. */
+static int parse_limit(const json_t *object, const char *name, int64_t max, int64_t *ret)
+{
+	const json_t *value = json_object_get(object, name);
+
+	*ret = -1;
+	if (!value || json_is_null(value))
+		return 0;
+	if (!json_is_integer(value) || json_integer_value(value) < 0 || json_integer_value(value) > max)
+		return -ERR_UNPROCESSABLE;
+	*ret = json_integer_value(value);
+	return 0;
+}
+
 static int parse_account(struct call *call, struct account_change *c)
 {
-	json_t *object = NULL, *quota;
+	json_t *object = NULL;
 	int r = parse_user(call, &c->user);
 
 	if (r == 0 && !call->admin)
 		r = -ERR_FORBIDDEN;
 	if (r == 0)
 		r = body_object(call, &object);
-	quota = json_object_get(object, "quota");
-	if (r == 0 && !json_is_null(quota) &&
-		(!json_is_integer(quota) || json_integer_value(quota) < 0 ||
-			json_integer_value(quota) > (json_int_t)FILE_BYTES_MAX))
+	if (r == 0)
+		r = parse_limit(object, "quota", (int64_t)FILE_BYTES_MAX, &c->quota);
+	if (r == 0)
+		r = parse_limit(object, "documents", UINT32_MAX, &c->documents);
+	/* What says nothing of a quota is most likely a mistake; and documents alone are of no account. */
+	if (r == 0 && (!json_object_get(object, "quota") || (c->quota < 0 && c->documents >= 0)))
 		r = -ERR_UNPROCESSABLE;
-	c->quota = json_is_integer(quota) ? json_integer_value(quota) : -1;
 	json_decref(object);
 	return r;
 }
@@ -142,7 +162,10 @@ void api_account_put(struct http_request *req, void *cookie)
 	if (r == 0)
 		r = parse_account(call, c);
 	if (r < 0) {
-		call_fail(call, r, r == -ERR_UNPROCESSABLE ? "{quota: bytes, 0: no limit, null: the default}" : NULL);
+		call_fail(call, r,
+			r == -ERR_UNPROCESSABLE
+				? "{quota: bytes, 0: no limit, null: the default; documents?: with a quota, how many, 0: no limit}"
+				: NULL);
 		return;
 	}
 	call->home = true; /* a key is kept with the caller's first drive */

@@ -33,6 +33,8 @@ static json_t *drive_json(const struct docs *docs, const struct docs_drive *driv
 	r = r < 0 ? r : item_json_set_bytes(o, "name", drive->name);
 	r = r < 0 ? r : json_object_set_new(o, "quota", json_integer(drive->row.quota));
 	r = r < 0 ? r : json_object_set_new(o, "used", json_integer(drive->row.used));
+	r = r < 0 ? r : json_object_set_new(o, "documents", json_integer(drive->row.documents));
+	r = r < 0 ? r : json_object_set_new(o, "documents_max", json_integer(drive->row.documents_max));
 	r = r < 0 ? r : json_object_set_new(o, "free", json_integer(free_bytes(docs, drive)));
 	r = r < 0 ? r : item_json_set_id(o, "seq", drive->at.seq);
 	r = r < 0 ? r : item_json_set_id(o, "incarnation", drive->at.incarnation);

@@ -63,8 +63,9 @@
 #define DRIVE                                                                                                  \
 	OBJECT(TEXT("id") "," TEXT("name") "," NUMBER("quota") "," NUMBER("used") "," NUMBER("free") "," TEXT( \
 		"seq") "," TEXT("incarnation") "," TEXT("root"))
-#define ACCOUNT \
-	OBJECT(TEXT("user") "," NUMBER("quota") ",\"own\":{\"type\":\"boolean\"}," NUMBER("used") "," NUMBER("blocks"))
+#define ACCOUNT                                                                                               \
+	OBJECT(TEXT("user") "," NUMBER("quota") ",\"own\":{\"type\":\"boolean\"}," NUMBER("used") "," NUMBER( \
+		"blocks") "," NUMBER("documents") "," NUMBER("documents_max"))
 #define ITEM                                                                                                                                                                              \
 	OBJECT(TEXT("id") "," TEXT("drive") "," TEXT("parent") "," TEXT("name") "," TEXT("type") "," NUMBER("size") "," NUMBER("blocks") "," NUMBER("mode") "," NUMBER("uid") "," NUMBER( \
 		"gid") "," NUMBER("nlink") "," TEXT("atime") "," TEXT("mtime") "," TEXT("ctime") "," TEXT("btime") "," TEXT("etag") "," TEXT("seq") "," LIST("protect",                   \
@@ -142,7 +143,8 @@ const struct http_route docs_routes[] = {
 	{"PUT", V2 "/accounts/{user}", BODY_JSON, .handler = api_account_put, .tag = "drives",
 		.summary = "Set what a user may hold (administrators)",
 		.doc = "{\"description\":\"{user}: an id, or default: for all who have no quota of their own\"," PARAMETERS(KEY) "," JSON_BODY(OBJECT(
-			"\"quota\":{\"type\":[\"integer\",\"null\"],\"description\":\"bytes; 0: no limit; null: the default\"}")) "," RESPONSES(JSON_ANSWER("200",
+			"\"quota\":{\"type\":[\"integer\",\"null\"],\"description\":\"bytes; 0: no limit; null: the default\"},"
+			"\"documents\":{\"type\":[\"integer\",\"null\"],\"description\":\"with a quota: how many; 0: no limit; null: as many as go with it\"}")) "," RESPONSES(JSON_ANSWER("200",
 			"set", ACCOUNT) "," ANSWER("403", "not an administrator")) "}"},
 
 	/* ---- content ---- */

@@ -251,8 +251,12 @@ static int mem_drive_create(struct docs_store *s, int64_t user, struct span name
 
 	(void)pthread_mutex_lock(&m->mutex);
 	drive = mem_add(&m->drives);
-	drive->row = (struct tree_drive){
-		.id = (uint32_t)m->drives.count, .owner = user, .incarnation = 1, .next_number = 2, .quota = quota};
+	drive->row = (struct tree_drive){.id = (uint32_t)m->drives.count,
+		.owner = user,
+		.incarnation = 1,
+		.next_number = 2,
+		.quota = quota,
+		.documents = 1};
 	root = mem_add(&m->nodes);
 	root->node.item = (struct item){.id = ITEM_ROOT(drive->row.id),
 		.parent = ITEM_ROOT(drive->row.id),

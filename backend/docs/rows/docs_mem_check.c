@@ -83,6 +83,10 @@ static void check_content(struct check *c, const struct tree_node *node)
 		}
 	}
 	must(c, item->allocated == bytes, "counts its bytes wrong", item->id);
+	bytes += (int64_t)item->target.size;
+	MEM_EACH(struct mem_xattr, a, &c->m->xattrs)
+	if (a->node == item->id)
+		bytes += (int64_t)(a->name.size + a->value.size);
 	must(c, node->charged >= 0 && node->charged <= bytes, "is charged too much", item->id);
 	must(c, node->orphan || node->charged == bytes, "is not charged for what it has", item->id);
 }
@@ -121,7 +125,7 @@ static void check_xattrs(struct check *c, const struct item *item)
 int docs_mem_check(struct docs_mem *m, uint32_t drive)
 {
 	struct check c = {.m = m, .drive = drive};
-	int64_t used = 0;
+	int64_t used = 0, documents = 0;
 
 	(void)pthread_mutex_lock(&m->mutex);
 	MEM_EACH(struct mem_node, n, &m->nodes)
@@ -129,6 +133,7 @@ int docs_mem_check(struct docs_mem *m, uint32_t drive)
 		if (ITEM_DRIVE(n->node.item.id) != drive)
 			continue;
 		used += n->node.charged;
+		documents += S_ISDIR(n->node.item.mode) || n->node.item.nlink == 0 ? 1 : n->node.item.nlink;
 		check_links(&c, &n->node);
 		check_content(&c, &n->node);
 		check_xattrs(&c, &n->node.item);
@@ -143,6 +148,7 @@ int docs_mem_check(struct docs_mem *m, uint32_t drive)
 	MEM_EACH(struct mem_xattr, a, &m->xattrs)
 	must(&c, mem_node(m, a->node) != NULL, "is gone and has an xattr", a->node);
 	must(&c, used == mem_drive(m, drive)->row.used, "usage is wrong", 0);
+	must(&c, documents == mem_drive(m, drive)->row.documents, "counts its documents wrong", documents);
 	(void)pthread_mutex_unlock(&m->mutex);
 	return c.error;
 }

@@ -152,6 +152,7 @@ struct docs_account {
 	int64_t quota;	       /* bytes in all drives together, 0: no limit; -1: none is set, the default holds */
 	int64_t used, blocks;  /* bytes of documents; of blocks that lie there, those included that nothing refers to */
 	int64_t default_quota; /* the same of the default, -1: there is none */
+	int64_t documents, documents_max; /* of all drives; max 0: no limit */
 };
 #define DOCS_DEFAULT_ACCOUNT 0 /* in place of a user: those without a quota of their own */
 
@@ -174,7 +175,8 @@ struct docs_store_ops {
 	int (*drive_restore)(struct docs_store *s, const struct docs_scope *scope);
 	int (*trash_user)(struct docs_store *s, int64_t user); /* all drives of one who was deleted */
 	int (*account_get)(struct docs_store *s, int64_t user, struct docs_account *ret);
-	int (*account_set)(struct docs_store *s, int64_t user, int64_t quota); /* -1: the default */
+	/* quota -1: the default, for both; documents 0: no limit, -1: as many as go with the quota. */
+	int (*account_set)(struct docs_store *s, int64_t user, int64_t quota, int64_t documents);
 	int (*user_cursor)(
 		struct docs_store *s, int64_t *ret_since); /* how far the deletions of users were followed… */
 	int (*user_cursor_set)(struct docs_store *s, int64_t since);

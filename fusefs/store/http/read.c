@@ -37,6 +37,8 @@ static int drive_parse(const json_t *object, struct store_drive *ret)
 		.quota = json_integer_value(json_object_get(object, "quota")),
 		.used = json_integer_value(json_object_get(object, "used")),
 		.free = json_integer_value(json_object_get(object, "free")),
+		.documents = json_integer_value(json_object_get(object, "documents")),
+		.documents_max = json_integer_value(json_object_get(object, "documents_max")),
 		.bare = json_is_true(json_object_get(object, "bare")),
 	};
 	int r = item_json_get_id(object, "root", &drive.root);
@@ -45,8 +47,8 @@ static int drive_parse(const json_t *object, struct store_drive *ret)
 		r = item_json_get_id(object, "seq", &drive.at.seq);
 	if (r == 0)
 		r = item_json_get_id(object, "incarnation", &drive.at.incarnation);
-	if (r < 0 || drive.quota < 0 || drive.used < 0 || drive.free < 0 || drive.root <= 0 ||
-		ITEM_DRIVE(drive.root) == 0)
+	if (r < 0 || drive.quota < 0 || drive.used < 0 || drive.free < 0 || drive.documents < 0 ||
+		drive.documents_max < 0 || drive.root <= 0 || ITEM_DRIVE(drive.root) == 0)
 		return -EPROTO;
 	*ret = drive;
 	return 0;

@@ -346,12 +346,13 @@ static int queue_main(struct docs_pg *s, const struct tree_delta *d)
 	params[COMMIT_SEQ] = PG_P_I64(d->drive.seq);
 	params[COMMIT_NEXT_NUMBER] = PG_P_I64(d->drive.next_number);
 	params[COMMIT_USED] = PG_P_I64(d->drive.used);
-	for (int i = COMMIT_JOURNAL; i < COMMIT_PARAMS; i++) {
+	for (int i = COMMIT_JOURNAL; i < COMMIT_DOCUMENTS; i++) {
 		const bool numbers = i == COMMIT_JOURNAL || i == COMMIT_CHANGED || i == COMMIT_CREATED ||
 			i == COMMIT_ADDED || i == COMMIT_REMOVED || i == COMMIT_SESSIONS;
 
 		params[i] = pg_array_param(numbers ? numbers_of(s, i) : bytes_of(s, i));
 	}
+	params[COMMIT_DOCUMENTS] = PG_P_I64(d->drive.documents);
 	parts |= d->created_count ? SQL_PART_CREATED : 0;
 	parts |= d->added_entry_count ? SQL_PART_ENTRIES_ADDED : 0;
 	parts |= pg_array_count(numbers_of(s, COMMIT_REMOVED)) ? SQL_PART_ENTRIES_REMOVED : 0;

@@ -101,7 +101,7 @@ int docs_pg_commit_one_queue(struct docs_pg *s, const struct tree_delta *d, cons
 	for (size_t i = 0; i < ONE_PARAMS; i++)
 		params[i] = PG_P_I64(0);
 	PUT(params, PG_P_I32(s->txn.drive.id), PG_P_I64(d->drive.seq), PG_P_I64(d->drive.next_number),
-		PG_P_I64(d->drive.used));
+		PG_P_I64(d->drive.used), PG_P_I64(d->drive.documents));
 	if (guess) {
 		const int r = docs_pg_guess_param(s, &params[ONE_KNOWN]);
 		if (r < 0)

@@ -197,7 +197,7 @@ int docs_pg_trash_user(struct docs_store *store, int64_t user)
 
 int docs_pg_account_get(struct docs_store *store, int64_t user, struct docs_account *ret)
 {
-	enum { QUOTA, USED, BLOCKS, DEFAULT };
+	enum { QUOTA, USED, BLOCKS, DEFAULT, DOCUMENTS, DOCUMENTS_MAX };
 	const struct pg_param owner = PG_P_I64(user);
 	struct pg_result *result = NULL;
 
@@ -207,17 +207,20 @@ int docs_pg_account_get(struct docs_store *store, int64_t user, struct docs_acco
 	*ret = (struct docs_account){.quota = pg_is_null(result, 0, QUOTA) ? -1 : pg_number(result, 0, QUOTA),
 		.used = pg_number(result, 0, USED),
 		.blocks = pg_number(result, 0, BLOCKS),
-		.default_quota = pg_is_null(result, 0, DEFAULT) ? -1 : pg_number(result, 0, DEFAULT)};
+		.default_quota = pg_is_null(result, 0, DEFAULT) ? -1 : pg_number(result, 0, DEFAULT),
+		.documents = pg_number(result, 0, DOCUMENTS),
+		.documents_max = pg_number(result, 0, DOCUMENTS_MAX)};
 	pg_result_free(result);
 	return 0;
 }
 
-int docs_pg_account_set(struct docs_store *store, int64_t user, int64_t quota)
+int docs_pg_account_set(struct docs_store *store, int64_t user, int64_t quota, int64_t documents)
 {
-	const struct pg_param params[] = {PG_P_I64(user), PG_P_I64(quota)};
+	const struct pg_param params[] = {
+		PG_P_I64(user), PG_P_I64(quota), documents < 0 ? PG_P_NULL : PG_P_I64(documents)};
 
 	return quota < 0 ? docs_pg_run(docs_pg_of(store), &SQL_ACCOUNT_UNSET, params, 1, NULL)
-			 : docs_pg_run(docs_pg_of(store), &SQL_ACCOUNT_SET, params, 2, NULL);
+			 : docs_pg_run(docs_pg_of(store), &SQL_ACCOUNT_SET, params, 3, NULL);
 }
 
 int docs_pg_user_cursor(struct docs_store *store, int64_t *ret_since)

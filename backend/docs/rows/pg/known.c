@@ -244,7 +244,8 @@ static bool is_same_row(const struct tree_drive *a, const struct tree_drive *b)
 {
 	return a->id == b->id && a->owner == b->owner && a->incarnation == b->incarnation && a->seq == b->seq &&
 		a->epoch == b->epoch && a->lease_epoch == b->lease_epoch && a->lease_session == b->lease_session &&
-		a->next_number == b->next_number && a->quota_own == b->quota_own && a->used == b->used;
+		a->next_number == b->next_number && a->quota_own == b->quota_own && a->used == b->used &&
+		a->documents == b->documents;
 }
 
 void known_found(struct known_drive *d, const struct tree_drive *row)
@@ -259,6 +260,7 @@ void known_found(struct known_drive *d, const struct tree_drive *row)
 		d->pause--;
 	}
 	d->row.quota = row->quota; /* what others of the owner leave: not of this row */
+	d->row.documents_max = row->documents_max;
 	d->guesses = 0;
 	d->session = (struct known_session){0};
 	d->sure = false;

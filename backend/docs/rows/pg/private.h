@@ -90,7 +90,7 @@ int docs_pg_drive_restore(struct docs_store *store, const struct docs_scope *sco
 int docs_pg_no_drive(struct docs_pg *s, const struct docs_scope *scope);
 int docs_pg_trash_user(struct docs_store *store, int64_t user);
 int docs_pg_account_get(struct docs_store *store, int64_t user, struct docs_account *ret);
-int docs_pg_account_set(struct docs_store *store, int64_t user, int64_t quota);
+int docs_pg_account_set(struct docs_store *store, int64_t user, int64_t quota, int64_t documents);
 int docs_pg_user_cursor(struct docs_store *store, int64_t *ret_since);
 int docs_pg_user_cursor_set(struct docs_store *store, int64_t since);
 int docs_pg_ids_reserve(struct docs_store *store, const struct docs_scope *scope, uint32_t count, int64_t *ret_first);

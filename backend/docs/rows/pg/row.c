@@ -71,6 +71,8 @@ void docs_pg_drive(const struct pg_result *r, int row, struct docs_drive *ret)
 				.quota = pg_number(r, row, DRIVE_QUOTA),
 				.used = pg_number(r, row, DRIVE_USED),
 				.quota_own = pg_number(r, row, DRIVE_QUOTA_OWN),
+				.documents = pg_number(r, row, DRIVE_DOCUMENTS),
+				.documents_max = pg_number(r, row, DRIVE_DOCUMENTS_MAX),
 			},
 		.name = pg_bytes(r, row, DRIVE_NAME),
 	};

@@ -60,9 +60,11 @@ const struct pg_statement SQL_TRASH_USER = SQL_WRITE("trash_user",
 const struct pg_statement SQL_ACCOUNT_GET = SQL_READ("account_get",
 	"SELECT (SELECT quota FROM account WHERE owner = $1), COALESCE((SELECT sum(used) FROM drive WHERE owner = $1), 0)::bigint,"
 	" COALESCE((SELECT sum(p.bytes) FROM drive d JOIN drive_blocks p ON p.drive = d.id WHERE d.owner = $1), 0)::bigint,"
-	" (SELECT quota FROM account WHERE owner = 0)");
+	" (SELECT quota FROM account WHERE owner = 0), COALESCE((SELECT sum(documents) FROM drive WHERE owner = $1), 0)::bigint,"
+	" COALESCE((SELECT a.documents FROM (SELECT " SQL_ACCOUNT_DOCUMENTS(
+		"a") " AS documents FROM account a WHERE a.owner = ANY (ARRAY[0, $1]) ORDER BY a.owner DESC LIMIT 1) a), 0)");
 const struct pg_statement SQL_ACCOUNT_SET = SQL_WRITE("account_set",
-	"INSERT INTO account (owner, quota) VALUES ($1, $2) ON CONFLICT (owner) DO UPDATE SET quota = excluded.quota");
+	"INSERT INTO account (owner, quota, documents) VALUES ($1, $2, $3) ON CONFLICT (owner) DO UPDATE SET quota = excluded.quota, documents = excluded.documents");
 const struct pg_statement SQL_ACCOUNT_UNSET = SQL_WRITE("account_unset", "DELETE FROM account WHERE owner = $1");
 const struct pg_statement SQL_PROGRESS_GET = SQL_READ("progress_get", "SELECT since FROM progress WHERE name = $1");
 const struct pg_statement SQL_PROGRESS_SET = SQL_WRITE("progress_set",

@@ -68,6 +68,8 @@ enum docs_sql_drive_column {
 	DRIVE_USED,
 	DRIVE_NAME,
 	DRIVE_QUOTA_OWN,
+	DRIVE_DOCUMENTS,
+	DRIVE_DOCUMENTS_MAX, /* with what the account leaves */
 	DRIVE_COLUMNS
 };
 enum { DRIVE_BARE = DRIVE_COLUMNS, DRIVE_TRASHED_AT }; /* behind them, where people ask */
@@ -75,8 +77,9 @@ enum { DRIVE_BARE = DRIVE_COLUMNS, DRIVE_TRASHED_AT }; /* behind them, where peo
 /* Every read begins with these two columns: where the drive stood in its snapshot. No row: no such drive, or another's. */
 enum { READ_INCARNATION, READ_SEQ, READ_COLUMNS };
 
-extern const struct pg_statement SQL_ACCOUNT_GET;   /* owner: quota or NULL, used, bytes of blocks */
-extern const struct pg_statement SQL_ACCOUNT_SET;   /* owner, quota */
+extern const struct pg_statement
+	SQL_ACCOUNT_GET; /* owner: quota or NULL, used, bytes of blocks, the default's quota or NULL, documents, how many may be */
+extern const struct pg_statement SQL_ACCOUNT_SET;   /* owner, quota, documents or NULL */
 extern const struct pg_statement SQL_ACCOUNT_UNSET; /* owner */
 /* Drives. Where a drive is meant, $1 is its id and $2 its owner (0: whoever). */
 extern const struct pg_statement SQL_DRIVE_HOME; /* owner */
@@ -169,6 +172,7 @@ enum docs_sql_commit_param {
 	COMMIT_FINGERPRINTS,
 	COMMIT_HEADERS,
 	COMMIT_BODIES,
+	COMMIT_DOCUMENTS,
 	COMMIT_PARAMS
 };
 #define SQL_JOURNAL_STRIDE 9
@@ -176,23 +180,24 @@ enum docs_sql_commit_param {
 #define SQL_ENTRY_STRIDE 3
 #define SQL_SESSION_STRIDE 3
 #define SQL_EXTENT_STRIDE 7
-#define SQL_KNOWN_COUNT 9 /* owner, incarnation, seq, epoch, lease_epoch, lease_session, next_number, quota, used */
+#define SQL_KNOWN_COUNT \
+	10 /* owner, incarnation, seq, epoch, lease_epoch, lease_session, next_number, quota, used, documents */
 extern const struct pg_statement SQL_COMMIT[SQL_PARTS]; /* by the set of parts; all take all parameters */
 
 /* The same of one op that changes one document, or two: where the parameters of each part begin; those up to the last one that a variant uses are given. */
 enum docs_sql_one {
-	ONE_DRIVE = 0,	  /* id, seq, next_number, used */
-	ONE_JOURNAL = 4,  /* seq, op, what, id, parent, old_parent, replaced, from, len, name, old_name, key */
-	ONE_SESSION = 16, /* id, number, status, fingerprint, headers, body */
-	ONE_KNOWN = 22,	  /* the drive as it must be, as bigint[]; not used by SQL_COMMIT_ONE */
+	ONE_DRIVE = 0,	  /* id, seq, next_number, used, documents */
+	ONE_JOURNAL = 5,  /* seq, op, what, id, parent, old_parent, replaced, from, len, name, old_name, key */
+	ONE_SESSION = 17, /* id, number, status, fingerprint, headers, body */
+	ONE_KNOWN = 23,	  /* the drive as it must be, as bigint[]; not used by SQL_COMMIT_ONE */
 	ONE_CHANGED =
-		23, /* id, parent, size, allocated, charged, mode, uid, gid, nlink, atime, mtime, ctime, seq, content_seq, orphan, children, name */
-	ONE_REMOVED = 40, /* parent, name */
-	ONE_ADDED = 42,	  /* parent, child, linked, name */
+		24, /* id, parent, size, allocated, charged, mode, uid, gid, nlink, atime, mtime, ctime, seq, content_seq, orphan, children, name */
+	ONE_REMOVED = 41, /* parent, name */
+	ONE_ADDED = 43,	  /* parent, child, linked, name */
 	ONE_CREATED =
-		46, /* id, parent, size, allocated, charged, mode, uid, gid, nlink, atime, mtime, ctime, btime, seq, content_seq, children, rdev, name, target */
-	ONE_CHANGED_2 = 65,
-	ONE_PARAMS = 82
+		47, /* id, parent, size, allocated, charged, mode, uid, gid, nlink, atime, mtime, ctime, btime, seq, content_seq, children, rdev, name, target */
+	ONE_CHANGED_2 = 66,
+	ONE_PARAMS = 83
 };
 extern const struct pg_statement SQL_COMMIT_ONE[2][SQL_PARTS]; /* by how many are changed, less one */
 /* The same without a transaction around it, provided that drive and session are as they were: see docs_sql_commit_known.c. Only sets with a session's answer are there. */

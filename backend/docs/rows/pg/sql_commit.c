@@ -22,7 +22,7 @@
 
 #define ORPHANED(packed, before) "CASE WHEN " packed " <> 0 THEN " before " END"
 
-#define DO_DRIVE "WITH d AS (UPDATE drive SET seq = $2, next_number = $3, used = $4 WHERE id = $1)"
+#define DO_DRIVE "WITH d AS (UPDATE drive SET seq = $2, next_number = $3, used = $4, documents = $22 WHERE id = $1)"
 
 #define CHANGED_SET(r, name)                                                                                           \
 	"UPDATE node n SET parent = " U(r, 2) ", size = " U(r, 3) ", allocated = " U(r, 4) ", charged = " U(           \

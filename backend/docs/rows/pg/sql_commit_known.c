@@ -10,21 +10,21 @@
  * The drive's row is locked first: `s` is read when `d` has given its row, and what nothing reads (documents, entries) is run after the main statement.
  */
 
-/* $23: bigint[], in this order. */
+/* $24: bigint[], in this order. */
 #define SQL_KNOWN(d)                                                                                               \
 	"ARRAY[" d ".owner, " d ".incarnation, " d ".seq, " d ".epoch, " d ".lease_epoch, " d ".lease_session, " d \
-	".next_number, " d ".quota, " d ".used]"
+	".next_number, " d ".quota, " d ".used, " d ".documents]"
 
-#define DO_DRIVE                                                                                                       \
-	"WITH d AS (UPDATE drive d SET seq = $2, next_number = $3, used = $4 WHERE d.id = $1 AND d.trashed_at IS NULL" \
-	" AND " SQL_KNOWN("d") " = $23::bigint[] RETURNING d.id)"
+#define DO_DRIVE                                                                                                                       \
+	"WITH d AS (UPDATE drive d SET seq = $2, next_number = $3, used = $4, documents = $5 WHERE d.id = $1 AND d.trashed_at IS NULL" \
+	" AND " SQL_KNOWN("d") " = $24::bigint[] RETURNING d.id)"
 #define DO_SESSION                                                                                               \
-	", s AS (UPDATE session s SET number = $18, status = $19, fingerprint = $20, headers = $21, body = $22," \
+	", s AS (UPDATE session s SET number = $19, status = $20, fingerprint = $21, headers = $22, body = $23," \
 	" seen_at = CASE WHEN s.seen_at < now() - " SQL_SEEN_STEP " THEN now() ELSE s.seen_at END"               \
-	" WHERE s.id = $17 AND s.drive = $1 AND s.number = $18 - 1 AND " SQL_ALIVE("s") " RETURNING s.id)"
+	" WHERE s.id = $18 AND s.drive = $1 AND s.number = $19 - 1 AND " SQL_ALIVE("s") " RETURNING s.id)"
 #define DO_JOURNAL                                                                                                       \
 	" INSERT INTO journal (drive, seq, op, what, id, parent, old_parent, replaced, from_, len, name, old_name, key)" \
-	" VALUES ((SELECT CASE WHEN (SELECT true FROM s) THEN d.id END FROM d), $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+	" VALUES ((SELECT CASE WHEN (SELECT true FROM s) THEN d.id END FROM d), $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
 
 const struct pg_statement SQL_COMMIT_KNOWN[2][SQL_PARTS] = {
 	{SQL_VARIANTS(commit_known_one, SQL_ONE_CHANGED_1, SQL_ONE_CREATED, SQL_ONE_ADDED, SQL_ONE_REMOVED, DO_SESSION,

@@ -7,13 +7,13 @@
  * time of the general statement (docs_sql_commit.c). Parameters are numbered as in enum docs_sql_one; those that a variant does not use are there all the same.
  */
 
-#define DO_DRIVE "WITH d AS (UPDATE drive SET seq = $2, next_number = $3, used = $4 WHERE id = $1)"
+#define DO_DRIVE "WITH d AS (UPDATE drive SET seq = $2, next_number = $3, used = $4, documents = $5 WHERE id = $1)"
 #define DO_SESSION                                                                                               \
-	", s AS (UPDATE session s SET number = $18, status = $19, fingerprint = $20, headers = $21, body = $22," \
-	" seen_at = CASE WHEN s.seen_at < now() - " SQL_SEEN_STEP " THEN now() ELSE s.seen_at END WHERE s.id = $17)"
+	", s AS (UPDATE session s SET number = $19, status = $20, fingerprint = $21, headers = $22, body = $23," \
+	" seen_at = CASE WHEN s.seen_at < now() - " SQL_SEEN_STEP " THEN now() ELSE s.seen_at END WHERE s.id = $18)"
 #define DO_JOURNAL                                                                                                       \
 	" INSERT INTO journal (drive, seq, op, what, id, parent, old_parent, replaced, from_, len, name, old_name, key)" \
-	" VALUES ($1, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+	" VALUES ($1, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
 
 const struct pg_statement SQL_COMMIT_ONE[2][SQL_PARTS] = {
 	{SQL_VARIANTS(commit_one, SQL_ONE_CHANGED_1, SQL_ONE_CREATED, SQL_ONE_ADDED, SQL_ONE_REMOVED, DO_SESSION,

@@ -33,15 +33,25 @@
 #define SQL_EXTENT(x)                                                                                                 \
 	x ".node, " x ".at, " x ".len, " x ".kind, " x ".sha256, " x ".generation, " x ".from_, " x ".block_size, " x \
 	  ".data"
+/* Documents that go with a quota; NULL: with none. */
+#define SQL_QUOTA_DOCUMENTS(quota) SQL_TEXT(DOCUMENTS_BASE) " + NULLIF(" quota ", 0) / " SQL_TEXT(DOCUMENT_QUOTA_BYTES)
+#define SQL_ACCOUNT_DOCUMENTS(a) "NULLIF(COALESCE(" a ".documents, " SQL_QUOTA_DOCUMENTS(a ".quota") "), 0)"
 /* The account of a drive's owner: one row, or none. */
-#define SQL_ACCOUNT(d) \
-	"(SELECT a.quota FROM account a WHERE a.owner = ANY (ARRAY[0, " d ".owner]) ORDER BY a.owner DESC LIMIT 1)"
+#define SQL_ACCOUNT(d)                                                                                                 \
+	"(SELECT a.quota, " SQL_ACCOUNT_DOCUMENTS("a") " AS documents FROM account a WHERE a.owner = ANY (ARRAY[0, " d \
+						       ".owner]) ORDER BY a.owner DESC LIMIT 1)"
 /* What a drive may hold: its own quota, or what the owner's other drives leave of the account. 0: no limit. */
 #define SQL_QUOTA(d)                                                                                                         \
 	"COALESCE(LEAST(NULLIF(" d                                                                                           \
 	".quota, 0), (SELECT GREATEST(NULLIF(a.quota, 0) - (SELECT COALESCE(sum(o.used), 0) FROM drive o WHERE o.owner = " d \
 	".owner AND o.id <> " d                                                                                              \
 	".id), CASE WHEN a.quota > 0 THEN 1 END) FROM " SQL_ACCOUNT(d) " a), NULL)::bigint, 0)"
+/* The same of documents. */
+#define SQL_DOCUMENTS_MAX(d)                                                                                          \
+	"COALESCE(LEAST(" SQL_QUOTA_DOCUMENTS(d                                                                       \
+		".quota") ", (SELECT GREATEST(a.documents - (SELECT COALESCE(sum(o.documents), 0) FROM drive o WHERE" \
+			  " o.owner = " d ".owner AND o.id <> " d                                                     \
+			  ".id), CASE WHEN a.documents > 0 THEN 1 END) FROM " SQL_ACCOUNT(d) " a))::bigint, 0)"
 /* Bytes of blocks that may still come; NULL: no limit. */
 #define SQL_BLOCK_ROOM(d)                                                                                                                                                \
 	"LEAST((SELECT 2 * NULLIF(" d ".quota, 0) + " SQL_TEXT(                                                                                                          \
@@ -52,7 +62,8 @@
 								".owner), 0) END FROM " SQL_ACCOUNT(d) " a))::bigint"
 #define SQL_DRIVE(d)                                                                                                \
 	d ".id, " d ".owner, " d ".incarnation, " d ".seq, " d ".epoch, " d ".lease_epoch, " d ".lease_session, " d \
-	  ".next_number, " SQL_QUOTA(d) ", " d ".used, " d ".name, " d ".quota"
+	  ".next_number, " SQL_QUOTA(d) ", " d ".used, " d ".name, " d ".quota, " d                                 \
+					".documents, " SQL_DOCUMENTS_MAX(d)
 
 /* No document of it has xattrs: the first row of the index says so. */
 #define SQL_DRIVE_BARE(d)                                                                         \
@@ -90,16 +101,16 @@
 
 /* Of one op: at most one row of each kind, one or two changed documents; parameters as in enum docs_sql_one. */
 #define SQL_ONE_CHANGED_1                                                                                                                     \
-	", u1 AS (UPDATE node n SET parent = $25, size = $26, allocated = $27, charged = $28, mode = $29, uid = $30, gid = $31, nlink = $32," \
-	" atime = $33, mtime = $34, ctime = $35, seq = $36, content_seq = $37, orphaned_at = CASE WHEN $38 <> 0 THEN COALESCE(n.orphaned_at, now()) END, orphaned_seq = CASE WHEN $38 <> 0 THEN COALESCE(n.orphaned_seq, $36) END, children = $39, name = $40 WHERE n.id = $24)"
+	", u1 AS (UPDATE node n SET parent = $26, size = $27, allocated = $28, charged = $29, mode = $30, uid = $31, gid = $32, nlink = $33," \
+	" atime = $34, mtime = $35, ctime = $36, seq = $37, content_seq = $38, orphaned_at = CASE WHEN $39 <> 0 THEN COALESCE(n.orphaned_at, now()) END, orphaned_seq = CASE WHEN $39 <> 0 THEN COALESCE(n.orphaned_seq, $37) END, children = $40, name = $41 WHERE n.id = $25)"
 #define SQL_ONE_CHANGED_2                                                                                                                     \
-	", u2 AS (UPDATE node n SET parent = $67, size = $68, allocated = $69, charged = $70, mode = $71, uid = $72, gid = $73, nlink = $74," \
-	" atime = $75, mtime = $76, ctime = $77, seq = $78, content_seq = $79, orphaned_at = CASE WHEN $80 <> 0 THEN COALESCE(n.orphaned_at, now()) END, orphaned_seq = CASE WHEN $80 <> 0 THEN COALESCE(n.orphaned_seq, $78) END, children = $81, name = $82 WHERE n.id = $66)"
-#define SQL_ONE_REMOVED ", r AS (DELETE FROM entry WHERE parent = $41 AND name = $42)"
-#define SQL_ONE_ADDED ", e AS (INSERT INTO entry (parent, child, linked, name) VALUES ($43, $44, $45 <> 0, $46))"
+	", u2 AS (UPDATE node n SET parent = $68, size = $69, allocated = $70, charged = $71, mode = $72, uid = $73, gid = $74, nlink = $75," \
+	" atime = $76, mtime = $77, ctime = $78, seq = $79, content_seq = $80, orphaned_at = CASE WHEN $81 <> 0 THEN COALESCE(n.orphaned_at, now()) END, orphaned_seq = CASE WHEN $81 <> 0 THEN COALESCE(n.orphaned_seq, $79) END, children = $82, name = $83 WHERE n.id = $67)"
+#define SQL_ONE_REMOVED ", r AS (DELETE FROM entry WHERE parent = $42 AND name = $43)"
+#define SQL_ONE_ADDED ", e AS (INSERT INTO entry (parent, child, linked, name) VALUES ($44, $45, $46 <> 0, $47))"
 #define SQL_ONE_CREATED                                                                                                                                                      \
 	", c AS (INSERT INTO node (id, parent, size, allocated, charged, mode, uid, gid, nlink, atime, mtime, ctime, btime, seq, content_seq, children, rdev, name, target)" \
-	" VALUES ($47, $48, $49, $50, $51, $52, $53, $54, $55, $56, $57, $58, $59, $60, $61, $62, $63, $64, $65))"
+	" VALUES ($48, $49, $50, $51, $52, $53, $54, $55, $56, $57, $58, $59, $60, $61, $62, $63, $64, $65, $66))"
 
 /* The end of a transaction, for each set of parts (enum docs_sql_parts). */
 #define SQL_VARIANTS(name, changed, created, added, removed, session, journal)          \

@@ -97,8 +97,9 @@ const struct pg_statement SQL_ORPHAN_NODES = SQL_WRITE("orphan_nodes",
 	"WITH gone AS (DELETE FROM node n WHERE n.id = ANY ($1::bigint[]) AND " SQL_LET_GO(
 		"n") " AND NOT EXISTS (SELECT FROM extent x WHERE x.node = n.id) RETURNING n.id, n.charged),"
 		     " x AS (DELETE FROM xattr x USING gone WHERE x.node = gone.id),"
-		     " d AS (UPDATE drive d SET used = d.used - g.charged FROM (SELECT id >> 32 AS drive, sum(charged)::bigint AS charged FROM gone GROUP BY 1) g"
-		     " WHERE d.id = g.drive AND g.charged <> 0) SELECT count(*) FROM gone");
+		     " d AS (UPDATE drive d SET used = d.used - g.charged, documents = d.documents - g.documents"
+		     " FROM (SELECT id >> 32 AS drive, sum(charged)::bigint AS charged, count(*) AS documents FROM gone GROUP BY 1) g"
+		     " WHERE d.id = g.drive) SELECT count(*) FROM gone");
 
 const struct pg_statement SQL_EXPIRED_SESSIONS = SQL_WRITE("expired_sessions",
 	"DELETE FROM session WHERE id = ANY (ARRAY(SELECT id FROM session WHERE seen_at < now() - interval '" SQL_TEXT(

@@ -249,9 +249,41 @@ static void what_clears_the_set_id_bits_takes_the_capability_and_no_other_xattr(
 	assert_true(find(t, id, "user.a").there);
 }
 
+static void xattrs_are_charged_and_go_with_their_document(void **state)
+{
+	struct trial *t = *state;
+	int64_t id = trial_file(t, t->root, "f"), d = trial_folder(t, t->root, "d");
+	struct op set = {.kind = OP_SETXATTR, .id = id, .name = SPAN_LITERAL("user.a"), .target = SPAN_LITERAL("1234")};
+	struct op take = {.kind = OP_REMOVEXATTR, .id = id, .name = SPAN_LITERAL("user.a")};
+	struct op rmdir = {.kind = OP_RMDIR, .parent = t->root, .name = SPAN_LITERAL("d")};
+	struct op unlink = op_unlink_of(t->root, "f");
+
+	(void)trial_do(t, &set);
+	assert_int_equal(trial_used(t), 10);
+	set.target = SPAN_LITERAL("1");
+	(void)trial_do(t, &set);
+	assert_int_equal(trial_used(t), 7);
+	trial_write(t, id, 0, "12345");
+	assert_int_equal(trial_used(t), 12);
+	(void)trial_do(t, &take);
+	assert_int_equal(trial_used(t), 5);
+	(void)trial_do(t, &set);
+	set.id = d;
+	(void)trial_do(t, &set);
+	assert_int_equal(trial_used(t), 19);
+	trial_quota(t, 19);
+	set.name = SPAN_LITERAL("user.b");
+	assert_int_equal(trial_error(t, &set), -EDQUOT);
+	(void)trial_do(t, &rmdir);
+	assert_int_equal(trial_used(t), 12);
+	(void)trial_do(t, &unlink);
+	assert_int_equal(trial_used(t), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TRIAL_CASE(xattrs_are_charged_and_go_with_their_document),
 		TRIAL_CASE(setattr_changes_what_is_given_and_ctime),
 		TRIAL_CASE(setattr_of_nothing_changes_ctime),
 		TRIAL_CASE(setattr_works_on_the_root_and_not_on_nothing),

@@ -77,7 +77,55 @@ static void create_symlink_has_the_size_of_its_target(void **state)
 	assert_int_equal(item.size, 4);
 	assert_int_equal(item.mode, S_IFLNK | 0777);
 	assert_true(span_eq_str(trial_item(t, item.id).target, "../x"));
+	assert_int_equal(trial_used(t), 4);
+	op = op_unlink_of(t->root, "l");
+	(void)trial_do(t, &op);
 	assert_int_equal(trial_used(t), 0);
+}
+
+/* ---- how many there are ---- */
+
+static int64_t documents(struct trial *t)
+{
+	return docs_mem_get_drive(t->mem, t->drive).documents;
+}
+
+static void documents_are_counted_and_further_links_too(void **state)
+{
+	struct trial *t = *state;
+	int64_t id = trial_file(t, t->root, "f"), d = trial_folder(t, t->root, "d");
+	struct op ops[] = {op_link_of(id, d, "g"), op_unlink_of(t->root, "f"), op_unlink_of(d, "g"),
+		{.kind = OP_RMDIR, .parent = t->root, .name = SPAN_LITERAL("d")}};
+	const int64_t after[] = {4, 3, 3, 2};
+
+	assert_int_equal(documents(t), 3);
+	/* What has no name stays until the store collects it. */
+	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+		(void)trial_do(t, &ops[i]);
+		assert_int_equal(documents(t), after[i]);
+	}
+}
+
+static void more_documents_than_may_be_are_refused_whatever_they_hold(void **state)
+{
+	struct trial *t = *state;
+	struct tree_drive drive = docs_mem_get_drive(t->mem, t->drive);
+	struct op ops[] = {op_unlink_of(t->root, "a"), op_create_folder(t->root, "d"), op_create_file(t->root, "b")};
+	struct op unlink = op_unlink_of(t->root, "a"), link;
+
+	drive.documents_max = 3;
+	docs_mem_set_drive(t->mem, &drive);
+	link = op_link_of(trial_file(t, t->root, "a"), t->root, "l");
+	assert_int_equal(trial_apply(t, ops, 3, NULL), -EDQUOT);
+	assert_int_equal(t->index, 2);
+	(void)trial_folder(t, t->root, "d");
+	assert_int_equal(trial_error(t, &link), -EDQUOT);
+	/* What takes none is never refused, even when there are too many. */
+	drive = docs_mem_get_drive(t->mem, t->drive);
+	drive.documents_max = 1;
+	docs_mem_set_drive(t->mem, &drive);
+	trial_write(t, trial_lookup(t, t->root, "a"), 0, "content");
+	(void)trial_do(t, &unlink);
 }
 
 static void create_refuses_a_name_that_exists_and_a_parent_that_does_not(void **state)
@@ -543,6 +591,8 @@ int main(void)
 		TRIAL_CASE(create_makes_a_document_and_tells_the_folder),
 		TRIAL_CASE(create_takes_what_it_is_given),
 		TRIAL_CASE(create_symlink_has_the_size_of_its_target),
+		TRIAL_CASE(documents_are_counted_and_further_links_too),
+		TRIAL_CASE(more_documents_than_may_be_are_refused_whatever_they_hold),
 		TRIAL_CASE(create_refuses_a_name_that_exists_and_a_parent_that_does_not),
 		TRIAL_CASE(create_uses_only_ids_that_were_reserved_and_are_free),
 		TRIAL_CASE(create_in_a_set_group_id_folder_inherits_its_group),

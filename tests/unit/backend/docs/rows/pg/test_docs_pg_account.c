@@ -153,7 +153,7 @@ static void drives_of_a_user_share_one_quota(void **state)
 
 	other.scope.drive = another_drive(w, "other").row.id;
 	assert_int_equal(quota_of(w), 0);
-	assert_ok(w, ops->account_set(w->store, w->scope.user, 1000));
+	assert_ok(w, ops->account_set(w->store, w->scope.user, 1000, -1));
 	assert_int_equal(write_bytes(w, "a", 600), 0);
 	assert_int_equal(quota_of(w), 1000);
 	assert_int_equal(quota_of(&other), 400);
@@ -169,7 +169,7 @@ static void drives_of_a_user_share_one_quota(void **state)
 	/* A drive's own quota still counts, where it is less. */
 	assert_ok(w, ops->drive_change(w->store, &w->scope, NULL, &own));
 	assert_int_equal(quota_of(w), own);
-	assert_ok(w, ops->account_set(w->store, w->scope.user, 100));
+	assert_ok(w, ops->account_set(w->store, w->scope.user, 100, -1));
 	assert_int_equal(quota_of(w), 1);
 }
 
@@ -179,17 +179,87 @@ static void the_default_is_for_those_without_a_quota_of_their_own(void **state)
 	const struct docs_store_ops *ops = w->store->ops;
 	struct docs_account account;
 
-	assert_ok(w, ops->account_set(w->store, DOCS_DEFAULT_ACCOUNT, 5000));
+	assert_ok(w, ops->account_set(w->store, DOCS_DEFAULT_ACCOUNT, 5000, -1));
 	assert_int_equal(quota_of(w), 5000);
 	assert_ok(w, ops->account_get(w->store, w->scope.user, &account));
 	assert_int_equal(account.quota, -1);
 	assert_int_equal(account.default_quota, 5000);
-	assert_ok(w, ops->account_set(w->store, w->scope.user, 0));
+	assert_ok(w, ops->account_set(w->store, w->scope.user, 0, -1));
 	assert_int_equal(quota_of(w), 0);
-	assert_ok(w, ops->account_set(w->store, w->scope.user, -1));
+	assert_ok(w, ops->account_set(w->store, w->scope.user, -1, -1));
 	assert_int_equal(quota_of(w), 5000);
-	assert_ok(w, ops->account_set(w->store, DOCS_DEFAULT_ACCOUNT, -1));
+	assert_ok(w, ops->account_set(w->store, DOCS_DEFAULT_ACCOUNT, -1, -1));
 	assert_int_equal(quota_of(w), 0);
+}
+
+/* ---- how many documents ---- */
+
+static struct tree_drive drive_of(struct worker *w)
+{
+	struct docs_drive drive;
+
+	assert_ok(w, w->store->ops->drive_get(w->store, &w->scope, &drive));
+	return drive.row;
+}
+
+static int create_refused(struct worker *w, const char *name)
+{
+	return refused_op(w,
+		&(struct op){.kind = OP_CREATE,
+			.parent = root_of(w),
+			.name = span_str(name),
+			.mode = S_IFDIR | 0755,
+			.fields = OP_HAS_MODE});
+}
+
+static void documents_are_limited_with_a_quota_in_all_drives_together(void **state)
+{
+	struct worker *w = *state, other = *w;
+	const struct docs_store_ops *ops = w->store->ops;
+	const int64_t own = 8192;
+	struct docs_account account;
+
+	other.scope.drive = another_drive(w, "other").row.id;
+	assert_int_equal(drive_of(w).documents, 1);
+	assert_int_equal(drive_of(w).documents_max, 0);
+	assert_ok(w, ops->account_set(w->store, w->scope.user, 10 * DOCUMENT_QUOTA_BYTES, -1));
+	assert_int_equal(drive_of(w).documents_max, DOCUMENTS_BASE + 10 - 1);
+	assert_ok(w, ops->account_set(w->store, w->scope.user, 10 * DOCUMENT_QUOTA_BYTES, 5));
+	assert_int_equal(create_refused(w, "a"), 0);
+	assert_int_equal(create_refused(&other, "b"), 0);
+	assert_int_equal(drive_of(w).documents_max, 3);
+	assert_int_equal(create_refused(w, "c"), 0);
+	assert_int_equal(create_refused(w, "d"), -EDQUOT);
+	assert_int_equal(create_refused(&other, "d"), -EDQUOT);
+	assert_ok(w, ops->account_get(w->store, w->scope.user, &account));
+	assert_int_equal(account.documents, 5);
+	assert_int_equal(account.documents_max, 5);
+	/* None is not no limit. */
+	assert_ok(w, ops->account_set(w->store, w->scope.user, 0, 1));
+	assert_int_equal(drive_of(w).documents_max, 1);
+	assert_ok(w, ops->account_set(w->store, w->scope.user, 1, 0));
+	assert_int_equal(drive_of(w).documents_max, 0);
+	assert_ok(w, ops->account_set(w->store, w->scope.user, -1, -1));
+	assert_ok(w, ops->drive_change(w->store, &w->scope, NULL, &own));
+	assert_int_equal(drive_of(w).documents_max, DOCUMENTS_BASE + 2);
+}
+
+static void a_document_counts_until_its_rows_are_gone(void **state)
+{
+	struct worker *w = *state;
+	uint32_t count;
+
+	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
+	do_op(w, &(struct op){.kind = OP_LINK, .id = id, .parent = root_of(w), .name = SPAN_LITERAL("g")});
+	(void)create(w, root_of(w), "d", S_IFDIR | 0755);
+	assert_int_equal(drive_of(w).documents, 4);
+	do_op(w, &(struct op){.kind = OP_RMDIR, .parent = root_of(w), .name = SPAN_LITERAL("d")});
+	do_op(w, &(struct op){.kind = OP_UNLINK, .parent = root_of(w), .name = SPAN_LITERAL("f")});
+	assert_int_equal(drive_of(w).documents, 2);
+	do_op(w, &(struct op){.kind = OP_UNLINK, .parent = root_of(w), .name = SPAN_LITERAL("g")});
+	assert_int_equal(drive_of(w).documents, 2);
+	assert_ok(w, w->store->ops->collect_orphans(w->store, 0, 100, &count));
+	assert_int_equal(drive_of(w).documents, 1);
 }
 
 /* ---- blocks, whether anything refers to them or not ---- */
@@ -328,7 +398,7 @@ static void blocks_count_from_their_arrival_until_they_are_gone(void **state)
 	/* Of an account all drives count. */
 	(void)upload(&other, 3, 500);
 	assert_true(room_of(&other) == INT64_MAX);
-	assert_ok(w, ops->account_set(w->store, w->scope.user, quota));
+	assert_ok(w, ops->account_set(w->store, w->scope.user, quota, -1));
 	assert_int_equal(room_of(&other), all - 800);
 	assert_int_equal(room_of(w), all - 800);
 }
@@ -398,6 +468,8 @@ int main(void)
 		with_worker(a_user_has_only_so_many_drives),
 		with_worker(drives_of_a_user_share_one_quota),
 		with_worker(the_default_is_for_those_without_a_quota_of_their_own),
+		with_worker(documents_are_limited_with_a_quota_in_all_drives_together),
+		with_worker(a_document_counts_until_its_rows_are_gone),
 		with_worker(blocks_count_from_their_arrival_until_they_are_gone),
 		with_worker(what_was_let_go_makes_room_at_once_the_oldest_first_and_no_more_than_is_needed),
 		with_worker(what_a_refused_op_named_goes_unless_more_than_its_upload_brought_it),

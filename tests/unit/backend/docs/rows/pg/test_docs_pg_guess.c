@@ -293,7 +293,7 @@ static void a_quota_of_several_drives_is_looked_at_now_and_then(void **state)
 	int guesses = 0;
 
 	assert_ok(w, w->store->ops->drive_create(w->store, w->scope.user, SPAN_LITERAL("other"), 0, &drive));
-	assert_ok(w, w->store->ops->account_set(w->store, w->scope.user, 1000));
+	assert_ok(w, w->store->ops->account_set(w->store, w->scope.user, 1000, -1));
 	warm(w);
 	other.store = asking;
 	other.scope.drive = drive.row.id;

@@ -243,66 +243,6 @@ static void a_session_that_is_replaced_takes_no_batch_and_leaves_what_it_held(vo
 	assert_int_equal(holders(new, held[0]), 1);
 }
 
-/* A mount's batch that truncates the document: what it is told. */
-static int truncated_by(struct worker *w, int64_t session, int64_t number, int64_t id)
-{
-	const struct op op = {.kind = OP_SETATTR, .id = id, .fields = OP_HAS_SIZE};
-	const struct request request = {.ops = &op, .count = 1, .key = session_key(w, session, number)};
-	struct docs_seen seen = {0};
-	struct done done = {0};
-
-	assert_ok(w, transact(w, &request, &seen, &done));
-	free((char *)seen.answer.body.data);
-	assert_int_equal(seen.state, DOCS_NEW);
-	return done.error;
-}
-
-static int64_t session_of(struct worker *w, int64_t replaces)
-{
-	int64_t session = 0;
-
-	assert_ok(w, w->store->ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), replaces, &session));
-	return session;
-}
-
-static void poll_of(struct worker *w, int64_t session, int64_t held)
-{
-	int64_t others;
-
-	assert_ok(w, w->store->ops->session_poll(w->store, &w->scope, &(struct docs_poll){session, &held, 1}, &others));
-}
-
-static void what_lost_its_name_is_changed_by_sessions_that_may_have_it_open_alone(void **state)
-{
-	struct worker *w = *state;
-	const int64_t holder = session_of(w, 0), quiet = session_of(w, 0),
-		      id = create(w, root_of(w), "f", S_IFREG | 0644);
-
-	do_op(w, &(struct op){.kind = OP_UNLINK, .parent = root_of(w), .name = SPAN_LITERAL("f")});
-	const int64_t late = session_of(w, 0);
-	assert_int_equal(truncated_by(w, holder, 1, id), 0);
-	assert_int_equal(truncated_by(w, quiet, 1, id), 0);
-	assert_int_equal(truncated_by(w, late, 1, id), -ENOENT);
-	/* Who cannot have opened it cannot hold it. */
-	poll_of(w, holder, id);
-	poll_of(w, late, id);
-	assert_int_equal(holders(holder, id), 1);
-	assert_int_equal(holders(late, id), 0);
-	assert_int_equal(truncated_by(w, late, 2, id), -ENOENT);
-	/* In the place of one that was there before: as that one. */
-	const int64_t next = session_of(w, quiet), last = session_of(w, next), other = session_of(w, late);
-	assert_int_equal(truncated_by(w, last, 1, id), 0);
-	assert_int_equal(truncated_by(w, other, 1, id), -ENOENT);
-	/* After a while only who said that it has it open. */
-	(void)number_of_text(
-		"UPDATE node SET orphaned_at = orphaned_at - interval '120 s' WHERE orphaned_at IS NOT NULL");
-	assert_int_equal(truncated_by(w, holder, 2, id), 0);
-	assert_int_equal(truncated_by(w, last, 2, id), -ENOENT);
-	poll_of(w, last, id);
-	assert_int_equal(truncated_by(w, last, 3, id), 0);
-	assert_int_equal(truncated_by(w, session_of(w, holder), 1, id), 0);
-}
-
 static void a_session_of_another_drive_is_not_replaced(void **state)
 {
 	struct worker *w = *state;
@@ -836,7 +776,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		with_worker(a_batch_of_a_session_is_applied_once_and_in_order),
 		with_worker(a_session_is_gone_for_strangers_and_after_its_end),
-		with_worker(what_lost_its_name_is_changed_by_sessions_that_may_have_it_open_alone),
 		with_worker(a_users_key_is_answered_again_for_a_day),
 		with_worker(a_refusal_is_kept_as_an_answer_too),
 		with_worker(a_change_and_the_answer_kept_of_it_hold_together_or_not_at_all),

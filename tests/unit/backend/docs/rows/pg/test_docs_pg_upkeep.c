@@ -97,6 +97,77 @@ static void holds_end_with_a_session_that_is_not_heard_of(void **state)
 	assert_int_equal(number_of(w, "holds", "SELECT count(*) FROM hold"), 0);
 }
 
+static int64_t holders(int64_t session, int64_t node)
+{
+	char sql[128];
+
+	(void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM hold WHERE session = %" PRId64 " AND node = %" PRId64,
+		session, node);
+	return number_of_text(sql);
+}
+
+/* A mount's batch that truncates the document: what it is told. */
+static int truncated_by(struct worker *w, int64_t session, int64_t number, int64_t id)
+{
+	const struct op op = {.kind = OP_SETATTR, .id = id, .fields = OP_HAS_SIZE};
+	const struct request request = {.ops = &op,
+		.count = 1,
+		.key = {.kind = DOCS_KEY_SESSION, .user = w->scope.user, .session = session, .number = number}};
+	struct docs_seen seen = {0};
+	struct done done = {0};
+
+	assert_ok(w, transact(w, &request, &seen, &done));
+	free((char *)seen.answer.body.data);
+	assert_int_equal(seen.state, DOCS_NEW);
+	return done.error;
+}
+
+static int64_t session_of(struct worker *w, int64_t replaces)
+{
+	int64_t session = 0;
+
+	assert_ok(w, w->store->ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), replaces, &session));
+	return session;
+}
+
+static void poll_of(struct worker *w, int64_t session, int64_t held)
+{
+	int64_t others;
+
+	assert_ok(w, w->store->ops->session_poll(w->store, &w->scope, &(struct docs_poll){session, &held, 1}, &others));
+}
+
+static void what_lost_its_name_is_changed_by_sessions_that_may_have_it_open_alone(void **state)
+{
+	struct worker *w = *state;
+	const int64_t holder = session_of(w, 0), quiet = session_of(w, 0),
+		      id = create(w, root_of(w), "f", S_IFREG | 0644);
+
+	do_op(w, &(struct op){.kind = OP_UNLINK, .parent = root_of(w), .name = SPAN_LITERAL("f")});
+	const int64_t late = session_of(w, 0);
+	assert_int_equal(truncated_by(w, holder, 1, id), 0);
+	assert_int_equal(truncated_by(w, quiet, 1, id), 0);
+	assert_int_equal(truncated_by(w, late, 1, id), -ENOENT);
+	/* Who cannot have opened it cannot hold it. */
+	poll_of(w, holder, id);
+	poll_of(w, late, id);
+	assert_int_equal(holders(holder, id), 1);
+	assert_int_equal(holders(late, id), 0);
+	assert_int_equal(truncated_by(w, late, 2, id), -ENOENT);
+	/* In the place of one that was there before: as that one. */
+	const int64_t next = session_of(w, quiet), last = session_of(w, next), other = session_of(w, late);
+	assert_int_equal(truncated_by(w, last, 1, id), 0);
+	assert_int_equal(truncated_by(w, other, 1, id), -ENOENT);
+	/* After a while only who said that it has it open. */
+	(void)number_of_text(
+		"UPDATE node SET orphaned_at = orphaned_at - interval '120 s' WHERE orphaned_at IS NOT NULL");
+	assert_int_equal(truncated_by(w, holder, 2, id), 0);
+	assert_int_equal(truncated_by(w, last, 2, id), -ENOENT);
+	poll_of(w, last, id);
+	assert_int_equal(truncated_by(w, last, 3, id), 0);
+	assert_int_equal(truncated_by(w, session_of(w, holder), 1, id), 0);
+}
+
 static void a_poll_renews_and_forgets_ids_of_other_drives(void **state)
 {
 	struct worker *w = *state;
@@ -535,6 +606,7 @@ int main(void)
 		with_worker(a_row_that_comes_too_late_is_not_written),
 		with_worker(a_held_document_outlives_its_grace_until_it_is_let_go),
 		with_worker(holds_end_with_a_session_that_is_not_heard_of),
+		with_worker(what_lost_its_name_is_changed_by_sessions_that_may_have_it_open_alone),
 		with_worker(a_poll_renews_and_forgets_ids_of_other_drives),
 		with_worker(a_poll_counts_the_other_mounts_of_the_drive),
 		with_worker(much_content_of_an_orphan_goes_in_pieces),

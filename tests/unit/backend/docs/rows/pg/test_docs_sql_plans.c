@@ -14,14 +14,14 @@ struct explained {
 #define LOCK_OF ", bigint, bigint, smallint" /* document, session, kind */
 #define COMMIT_TYPES                                                                                                                                             \
 	"int, bigint, bigint, bigint, bigint[], bytea[], bytea[], bytea[], bigint[], bytea[], bigint[], bytea[], bytea[], bigint[], bytea[], bigint[], bytea[]," \
-	" bigint[], bytea[], bytea[], bytea[]"
+	" bigint[], bytea[], bytea[], bytea[], bigint"
 #define CHANGED_TYPES \
 	"bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bytea"
 /* known: of the parameter that only SQL_COMMIT_KNOWN uses */
-#define COMMIT_ONE_TYPES(known)                                                                                                     \
-	"int, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bytea, bytea, bytea," \
-	" bigint, bigint, bigint, bytea, bytea, bytea, " known ", " CHANGED_TYPES                                                   \
-	", bigint, bytea, bigint, bigint, bigint, bytea,"                                                                           \
+#define COMMIT_ONE_TYPES(known)                                                                                                             \
+	"int, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bytea, bytea, bytea," \
+	" bigint, bigint, bigint, bytea, bytea, bytea, " known ", " CHANGED_TYPES                                                           \
+	", bigint, bytea, bigint, bigint, bigint, bytea,"                                                                                   \
 	" bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bytea, bytea, " CHANGED_TYPES
 
 static const struct explained EXPLAINED[] = {
@@ -114,7 +114,7 @@ static const struct explained EXPLAINED[] = {
 	{&SQL_PURGE[8], "int, bigint"},
 	{&SQL_PURGE[9], "int, bigint"},
 	{&SQL_ACCOUNT_GET, "bigint"},
-	{&SQL_ACCOUNT_SET, "bigint, bigint"},
+	{&SQL_ACCOUNT_SET, "bigint, bigint, bigint"},
 	{&SQL_ACCOUNT_UNSET, "bigint"},
 	{&SQL_BLOCK_DROP, "int, bytea[], bigint[]"},
 	{&SQL_BLOCK_REFUSED, "int, bytea[]"},
