@@ -179,9 +179,8 @@ static int question_send(struct question *q, const char *trace)
 	if (error == 0)
 		error = http_headers_add(&q->headers, "Content-Type", "application/json");
 	if (error == 0)
-		error = http_headers_add(&q->headers, "Nephos-Cluster", q->auth->cluster);
-	if (error == 0 && trace)
-		error = http_headers_add(&q->headers, "Nephos-Trace", trace);
+		if (error == 0 && trace)
+			error = http_headers_add(&q->headers, "Nephos-Trace", trace);
 	if (error < 0)
 		goto out;
 
@@ -236,20 +235,8 @@ int auth_ask_again(const struct auth *auth, const char *token, void (*done)(void
 	return question_send(q, NULL);
 }
 
-static bool guard_internal(const struct auth *auth, struct http_request *req)
-{
-	const char *given = http_request_header(req, "Nephos-Cluster");
-	if (given && text_secret_eq(span_str(given), span_str(auth->cluster)))
-		return true;
-	http_respond_error(req, -ERR_UNAUTHENTICATED, NULL);
-	return false;
-}
-
 bool auth_guard(struct auth *auth, struct http_request *req, const struct http_route *route)
 {
-	if (route->internal && !route->open)
-		return guard_internal(auth, req);
-
 	struct span token = auth_token(req);
 	if (!token_is_plausible(token)) {
 		if (route->open)

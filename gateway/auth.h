@@ -1,6 +1,6 @@
 /*
  * auth: who asks. The guard of the gateway's server: every route but the open ones needs a bearer token; what it means comes from the token cache or, without holding a
- * thread, from a user service. Internal routes need the cluster header instead.
+ * thread, from a user service.
  */
 #ifndef NEPHOS_GATEWAY_AUTH_H
 #define NEPHOS_GATEWAY_AUTH_H
@@ -14,7 +14,6 @@
 #define AUTH_DEADLINE_MS 5000	/* of one question to a user service */
 #define AUTH_FIRST_BYTE_MS 2000 /* then another one is asked: it is one look at an index */
 #define AUTH_ANSWER_BYTES_MAX 16384
-#define AUTH_CLUSTER_SIZE 65 /* the Nephos-Cluster header's value and NUL */
 
 struct client_address;
 
@@ -24,7 +23,6 @@ struct auth {
 	struct http_client *client;
 	const struct client_address *clients; /* NULL: no reverse proxy is believed */
 	struct under_way *under_way;
-	char cluster[AUTH_CLUSTER_SIZE];
 };
 
 /* For http_server_options.guard. A missing or wrong token: 401; no user service: 503. On an open route a token that means nothing is as good as none. */

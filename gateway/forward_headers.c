@@ -20,8 +20,8 @@ struct copy {
 /* RFC 9110 §7.6.1, and what is set anew on the other side. */
 static const char *const STOPS_HERE[] = {"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization",
 	"Proxy-Authenticate", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length", "Expect", "Host",
-	"Authorization", "Cookie", "Nephos-Cluster", "Nephos-User", "Nephos-User-Name", "Nephos-Admin",
-	"Nephos-Token-Id", "Nephos-Trace", "Nephos-Client", "Nephos-Attempts", "Nephos-Patience", "Date", "Server"};
+	"Authorization", "Cookie", "Nephos-Hello", "Nephos-User", "Nephos-User-Name", "Nephos-Admin", "Nephos-Token-Id",
+	"Nephos-Trace", "Nephos-Client", "Nephos-Attempts", "Nephos-Patience", "Date", "Server"};
 
 static int fold(char c)
 {
@@ -99,14 +99,12 @@ static int add_identity(const struct token_identity *identity, struct http_heade
 	return error;
 }
 
-int forward_headers_request(const struct http_request *req, const struct token_identity *identity, const char *cluster,
-	const char *client, struct http_headers *ret)
+int forward_headers_request(const struct http_request *req, const struct token_identity *identity, const char *client,
+	struct http_headers *ret)
 {
 	struct copy copy = {.to = ret};
 	http_request_each_header(req, note_connection, &copy);
 	http_request_each_header(req, copy_field, &copy);
-	if (copy.error == 0)
-		copy.error = http_headers_add(ret, "Nephos-Cluster", cluster);
 	if (copy.error == 0)
 		copy.error = http_headers_add(ret, "Nephos-Trace", http_request_trace(req));
 	if (copy.error == 0 && client)

@@ -6,8 +6,8 @@
 #include "common/base/log.h"
 #include "common/http/loopback.h"
 #include "common/http/watch.h"
-#include "common/proto/cap.h"
 #include "common/proto/item.h"
+#include "common/trust/door.h"
 #include "gateway/assets.h"
 #include "gateway/auth.h"
 #include "gateway/client_address.h"
@@ -36,10 +36,18 @@ struct gateway {
 	struct assets *assets;
 	struct http_route *routes; /* ROUTES and those of watch */
 	struct watch watch;
+	struct door *door;
 	struct http_server *server;
+	struct http_server *internal; /* for services */
 };
 
-/* ---- internal routes: the cluster header was checked by the guard ---- */
+/* ---- internal routes: the guard of their listener knows who comes ---- */
+
+static void handle_hello(struct http_request *req, void *cookie)
+{
+	const struct gateway *g = cookie;
+	door_answer(g->door, req);
+}
 
 static void respond_json(struct http_request *req, int status, json_t *body_take)
 {
@@ -54,8 +62,8 @@ static void respond_json(struct http_request *req, int status, json_t *body_take
 	http_headers_fini(&headers);
 }
 
-/* Where services listen is for those that have the cluster's key. */
-static json_t *services_to_json(struct registry *registry, bool with_urls)
+/* Where services listen, and as whom they are greeted there, is for those that have the cluster's key. */
+static json_t *services_to_json(struct registry *registry, bool with_addresses)
 {
 	struct registry_instance live[REGISTRY_INSTANCES_MAX];
 	size_t count = registry_list(registry, clock_mono_ns(), live, REGISTRY_INSTANCES_MAX);
@@ -63,8 +71,10 @@ static json_t *services_to_json(struct registry *registry, bool with_urls)
 	for (size_t i = 0; i < count; i++) {
 		json_t *one = json_pack("{sssssb}", "kind", registry_kind_name(live[i].kind), "name", live[i].name,
 			"ready", live[i].ready);
-		if (with_urls)
+		if (with_addresses) {
 			json_object_set_new(one, "url", json_string(live[i].url));
+			json_object_set_new(one, "instance", json_string(live[i].instance));
+		}
 		json_array_append_new(list, one);
 	}
 	return list;
@@ -74,6 +84,7 @@ static int register_service(struct registry *registry, const json_t *body)
 {
 	struct registry_entry entry = {
 		.name = json_string_value(json_object_get(body, "name")),
+		.instance = json_string_value(json_object_get(body, "instance")),
 		.url = json_string_value(json_object_get(body, "url")),
 		.ready = json_is_true(json_object_get(body, "ready")),
 	};
@@ -256,10 +267,15 @@ static int watch_status(void *cookie, struct buf *ret)
 	OPEN("GET", prefix_ "/docs", HTTP_BODY_NONE, 0, handle_page), \
 		OPEN("GET", prefix_ "/docs/openapi.json", HTTP_BODY_NONE, 0, forward_)
 
-static const struct http_route ROUTES[] = {
+static const struct http_route INTERNAL_ROUTES[] = {
+	DOOR_ROUTE(handle_hello),
 	INTERNAL("POST", "/internal/v1/registry", handle_registry),
 	INTERNAL("GET", "/internal/v1/registry", handle_services),
 	INTERNAL("POST", "/internal/v1/tokens/forget", handle_forget),
+	{0},
+};
+
+static const struct http_route ROUTES[] = {
 	{.method = "GET",
 		.pattern = "/api/v2/gateways",
 		.handler = handle_gateways,
@@ -288,6 +304,12 @@ static bool guard(struct http_request *req, const struct http_route *route, void
 	return auth_guard(&g->auth, req, route);
 }
 
+static bool internal_guard(struct http_request *req, const struct http_route *route, void *cookie)
+{
+	const struct gateway *g = cookie;
+	return route->open || door_admits(g->door, req);
+}
+
 static int parse_peers(const char *peers, json_t **ret)
 {
 	json_t *list = json_array();
@@ -303,12 +325,11 @@ static int parse_peers(const char *peers, json_t **ret)
 
 static int build(const struct gateway_options *options, struct gateway *g)
 {
-	const struct http_client_options client = {
+	struct http_client_options client = {
 		.connections_max = GATEWAY_UPSTREAM_MAX,
 		.user_agent = "nephos-gateway",
 	};
 	g->name = strdup(options->name);
-	cap_cluster_header(options->cluster_key, g->auth.cluster);
 	int error = g->name ? parse_peers(options->peers, &g->peers) : -ENOMEM;
 	if (error == 0) {
 		error = client_address_new(options->trusted_proxies, &g->clients);
@@ -324,7 +345,11 @@ static int build(const struct gateway_options *options, struct gateway *g)
 	if (error == 0)
 		error = tokens_new(&g->auth.tokens);
 	if (error == 0)
+		error = door_new(options->cluster, "gateway", options->name, g->metrics, &g->door);
+	if (error == 0) {
+		client.greeter = options->greeter ? options->greeter : door_greeter(g->door);
 		error = http_client_new(&client, &g->auth.client);
+	}
 	if (error == 0)
 		error = under_way_new(&PROXY_UNDER_WAY, &g->auth.under_way);
 	if (error == 0)
@@ -337,6 +362,23 @@ static int build(const struct gateway_options *options, struct gateway *g)
 		if (error < 0)
 			log_error(NULL, "cannot load the API page from %s: %s", options->assets_dir, strerror(-error));
 	}
+	return error;
+}
+
+/* Services are few, and each keeps a connection or makes one a second. */
+static int start_internal(const struct gateway_options *options, struct gateway *g)
+{
+	const struct http_server_options server = {
+		.address = options->internal_address,
+		.port = options->internal_port,
+		.routes = INTERNAL_ROUTES,
+		.guard = internal_guard,
+		.cookie = g,
+	};
+	int error = http_server_start(&server, &g->internal);
+	if (error < 0)
+		log_error(NULL, "cannot listen for services on %s port %u: %s", options->internal_address,
+			options->internal_port, strerror(-error));
 	return error;
 }
 
@@ -364,8 +406,14 @@ int gateway_start(const struct gateway_options *options, struct gateway **ret)
 		.cors_origins = options->cors_origins,
 	};
 	error = recheck_start(&g->auth, &g->recheck);
-	if (error == 0)
+	if (error == 0) {
 		error = http_server_start(&server, &g->server);
+		if (error < 0)
+			log_error(NULL, "cannot listen on %s port %u: %s", options->address, options->port,
+				strerror(-error));
+	}
+	if (error == 0)
+		error = start_internal(options, g);
 	if (error == 0) {
 		*ret = g;
 		g = NULL; /* moved to the caller */
@@ -380,10 +428,17 @@ uint16_t gateway_port(const struct gateway *g)
 	return http_server_port(g->server);
 }
 
+uint16_t gateway_internal_port(const struct gateway *g)
+{
+	return http_server_port(g->internal);
+}
+
 void gateway_drain(struct gateway *g, unsigned deadline_ms)
 {
 	proxy_drain(g->proxy);
 	http_server_drain(g->server, deadline_ms);
+	/* Services were heard until here: what is under way asks whether they live. */
+	http_server_drain(g->internal, 0);
 }
 
 void gateway_free(struct gateway *g)
@@ -392,9 +447,11 @@ void gateway_free(struct gateway *g)
 		return;
 	/* The server first: it begins calls. What it had under way is kept by whoever is to answer it, until the client ends its calls. */
 	http_server_stop(g->server);
+	http_server_stop(g->internal);
 	recheck_stop(g->recheck);
 	http_client_free(g->auth.client);
 	recheck_free(g->recheck);
+	door_free(g->door);
 	proxy_free(g->proxy);
 	under_way_free(g->auth.under_way);
 	assets_free(g->assets);

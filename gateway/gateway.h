@@ -6,6 +6,7 @@
 
 #include "common/base/metrics.h"
 #include "common/http/server.h"
+#include "common/trust/cluster.h"
 
 #define GATEWAY_CONNECTIONS_MAX 16384 /* of clients; a suspended long poll is one */
 /* Of one address, unless told: a large office behind one, with a mount and a browser each. It takes four to take all. */
@@ -18,10 +19,15 @@ struct gateway_options {
 	const char *address;
 	uint16_t port;
 	unsigned threads;
-	const char *peers; /* base URLs of all gateways, with commas; may be NULL: shown in /status, for clients */
+	/* Where services reach it: an address with internal_port, or "unix:PATH". None of the routes there is on the public listener. */
+	const char *internal_address;
+	uint16_t internal_port; /* 0: any free one */
+	const char *peers;	/* base URLs of all gateways, with commas; may be NULL: shown in /status, for clients */
 	const char *
 		trusted_proxies; /* ADDRESS[/BITS], with commas: their X-Forwarded-For is believed (client_address), and they are exempt from the limit of connections; may be NULL */
-	const uint8_t *cluster_key;	  /* 32 bytes */
+	struct cluster *cluster; /* outlives the gateway */
+	const struct http_greeter *
+		greeter; /* asked on connections to services; NULL: the door of the cluster. For tests of what comes after */
 	unsigned connections_max;	  /* 0: GATEWAY_CONNECTIONS_MAX */
 	unsigned connections_per_address; /* 0: no limit */
 	const char
@@ -31,6 +37,7 @@ struct gateway_options {
 
 int gateway_start(const struct gateway_options *options, struct gateway **ret);
 uint16_t gateway_port(const struct gateway *g);
+uint16_t gateway_internal_port(const struct gateway *g);     /* 0: a unix socket */
 void gateway_drain(struct gateway *g, unsigned deadline_ms); /* no new connections; what is under way may finish */
 void gateway_free(struct gateway *g);
 

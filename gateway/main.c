@@ -1,16 +1,18 @@
 /* nephos-gateway: settings, the cluster key, signals. */
 #include "common/base/config.h"
 #include "common/base/descriptors.h"
-#include "common/base/file.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "common/http/cors.h"
+#include "common/http/dial.h"
 #include "common/http/peers.h"
+#include "common/trust/cluster.h"
 #include "gateway/gateway.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +40,12 @@ static const struct config_setting SETTINGS[] = {
 	{.flag = "trusted-proxies",
 		.kind = CONFIG_TEXT,
 		.help = "addresses and networks of reverse proxies, whose X-Forwarded-For is believed, with commas"},
-	{.flag = "cluster-key", .kind = CONFIG_TEXT, .help = "file with the cluster's key: 64 hex digits, mode 0600"},
+	{.flag = "internal-listen",
+		.kind = CONFIG_TEXT,
+		.help = "where services register: ADDRESS:PORT, or unix:PATH of a socket"},
+	{.flag = "cluster-key",
+		.kind = CONFIG_TEXT,
+		.help = "file with the cluster's keys: a line of 64 hex digits each, mode 0600"},
 	{.flag = "threads", .kind = CONFIG_NUMBER, .fallback = "1", .min = 1, .max = 64, .help = "event threads"},
 	{.flag = "cors-origins",
 		.kind = CONFIG_TEXT,
@@ -54,21 +61,37 @@ static const struct config_setting SETTINGS[] = {
 	{0},
 };
 
-static int load_key(const char *path, uint8_t ret[32])
+static int load_key(const char *path, struct cluster **ret)
 {
-	struct buf text;
-	buf_init(&text, 128);
-	int error = path ? file_read(path, 128, true, &text) : -EINVAL;
-	if (error == 0) {
-		while (text.size > 0 && strchr("\r\n ", text.data[text.size - 1]))
-			text.size--;
-		error = text_unhex(buf_span(&text), ret, 32);
-	}
+	int error = path ? cluster_new(path, ret) : -EINVAL;
 	if (error < 0)
 		log_error(NULL, "cannot use the cluster key %s: %s", path ? path : "(--cluster-key is missing)",
-			strerror(-error));
-	buf_fini(&text);
+			error == -EPERM ? "others can read it (chmod 600)" : strerror(-error));
 	return error;
+}
+
+/* ADDRESS:PORT, [ADDRESS]:PORT or unix:PATH; address gets the part that is listened on. */
+static int parse_internal(const char *text, char *address, size_t size, uint16_t *ret_port)
+{
+	uint64_t port = 0;
+	const char *colon = text ? strrchr(text, ':') : NULL;
+	int error = colon ? 0 : -EINVAL;
+	if (error == 0 && dial_unix_path(text)) {
+		error = strlen(text) < size ? snprintf(address, size, "%s", text) : -ENAMETOOLONG;
+	} else if (error == 0) {
+		size_t length = (size_t)(colon - text);
+		bool bracketed = length > 1 && text[0] == '[' && colon[-1] == ']';
+		error = text_parse_u64(span_str(colon + 1), 65535, &port);
+		if (error == 0)
+			error = snprintf(address, size, "%.*s", (int)length - 2 * bracketed, text + bracketed);
+	}
+	if (error < 0) {
+		log_error(NULL, "--internal-listen (NEPHOS_INTERNAL_LISTEN) is ADDRESS:PORT or unix:PATH, not %s",
+			text ? text : "left out: services register there");
+		return error;
+	}
+	*ret_port = (uint16_t)port;
+	return 0;
 }
 
 /* A connection of a client each, beside those to services. */
@@ -85,11 +108,58 @@ static unsigned allow_connections(void)
 	return clients;
 }
 
+static void reload_keys(struct cluster *cluster)
+{
+	const uint64_t before = cluster_generation(cluster);
+	int error = cluster_reload(cluster);
+	if (error < 0)
+		log_error(NULL, "the cluster key cannot be read again (%s): those from before stay", strerror(-error));
+	else
+		log_info(NULL, "the cluster key was read again: %s",
+			cluster_generation(cluster) != before ? "changed" : "unchanged");
+}
+
+/* Until a signal that ends the process; SIGHUP has the keys read again. */
+static int wait_for_end(struct cluster *cluster, const sigset_t *signals)
+{
+	int number = 0;
+	while (sigwait(signals, &number) != 0 || number == SIGHUP) {
+		if (number == SIGHUP)
+			reload_keys(cluster);
+		number = 0;
+	}
+	return number;
+}
+
+static int check_lists(const struct config *config)
+{
+	const char *origins = config_text(config, "cors-origins");
+	const char *proxies = config_text(config, "trusted-proxies");
+
+	if (!cors_policy_is_valid(origins)) {
+		log_error(NULL, "--cors-origins %s: wanted are SCHEME://HOST[:PORT] with commas, or *", origins);
+		return -EINVAL;
+	}
+	if (!peers_list_is_good(proxies)) {
+		log_error(NULL,
+			"--trusted-proxies %s: wanted are ADDRESS or ADDRESS/BITS, with commas between, at most %d",
+			proxies, PEERS_NETWORKS_MAX);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int run(const struct config *config, const sigset_t *signals)
 {
-	uint8_t key[32];
+	char internal[PATH_MAX];
+	uint16_t internal_port = 0;
+	struct cluster *cluster = NULL;
 	struct gateway *gateway = NULL;
-	int error = load_key(config_text(config, "cluster-key"), key);
+	int error = parse_internal(config_text(config, "internal-listen"), internal, sizeof(internal), &internal_port);
+	if (error == 0)
+		error = check_lists(config);
+	if (error == 0)
+		error = load_key(config_text(config, "cluster-key"), &cluster);
 	if (error < 0)
 		return error;
 
@@ -100,38 +170,28 @@ static int run(const struct config *config, const sigset_t *signals)
 		.threads = (unsigned)config_number(config, "threads"),
 		.peers = config_text(config, "gateways"),
 		.trusted_proxies = config_text(config, "trusted-proxies"),
-		.cluster_key = key,
+		.internal_address = internal,
+		.internal_port = internal_port,
+		.cluster = cluster,
 		.cors_origins = config_text(config, "cors-origins"),
 		.connections_max = allow_connections(),
 		.connections_per_address = (unsigned)config_number(config, "connections-per-address"),
 		.assets_dir = config_text(config, "web-dir"),
 	};
-	if (!cors_policy_is_valid(options.cors_origins)) {
-		log_error(NULL, "--cors-origins %s: wanted are SCHEME://HOST[:PORT] with commas, or *",
-			options.cors_origins);
-		return -EINVAL;
-	}
-	if (!peers_list_is_good(options.trusted_proxies)) {
-		log_error(NULL,
-			"--trusted-proxies %s: wanted are ADDRESS or ADDRESS/BITS, with commas between, at most %d",
-			options.trusted_proxies, PEERS_NETWORKS_MAX);
-		return -EINVAL;
-	}
 	error = gateway_start(&options, &gateway);
 	if (error < 0) {
-		log_error(NULL, "cannot listen on %s port %u: %s", options.address, options.port, strerror(-error));
-		return error;
+		log_error(NULL, "it does not start: %s", strerror(-error));
+		goto out;
 	}
-	log_info(NULL, "listening on %s port %u", options.address, gateway_port(gateway));
-
-	int signal_number = 0;
-	while (sigwait(signals, &signal_number) != 0)
-		continue;
-	log_info(NULL, "signal %d: finishing what is under way", signal_number);
+	log_info(NULL, "listening on %s port %u, for services on %s port %u", options.address, gateway_port(gateway),
+		internal, gateway_internal_port(gateway));
+	log_info(NULL, "signal %d: finishing what is under way", wait_for_end(cluster, signals));
 	gateway_drain(gateway, DRAIN_MS);
 	gateway_free(gateway);
 	log_info(NULL, "ended");
-	return 0;
+out:
+	cluster_free(cluster);
+	return error;
 }
 
 int main(int argc, char **argv)
@@ -145,6 +205,7 @@ int main(int argc, char **argv)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 

@@ -672,8 +672,8 @@ static int exchange_new(struct proxy *p, struct http_request *req, enum registry
 
 	int error = buf_append_str(&x->target, http_request_target(req));
 	if (error == 0)
-		error = forward_headers_request(req, identity, p->auth->cluster,
-			find_client(p, req, kind, client) ? client : NULL, &x->headers);
+		error = forward_headers_request(
+			req, identity, find_client(p, req, kind, client) ? client : NULL, &x->headers);
 	if (error == 0)
 		error = be_under_way(x, identity);
 	if (error < 0) {

@@ -95,9 +95,9 @@ static bool is_made_of(const char *text, const char *more, size_t size)
 	return size > 0;
 }
 
-static bool name_is_good(const char *name)
+static bool name_is_good(const char *name, size_t size)
 {
-	return name && strlen(name) < REGISTRY_NAME_SIZE && is_made_of(name, "._-", strlen(name));
+	return name && strlen(name) < size && is_made_of(name, "._-", strlen(name));
 }
 
 /* Targets are put behind it as they are: a path, a query or a user in it would bend every one of them. Without a slash at the end to ret. */
@@ -118,7 +118,8 @@ static bool url_is_good(const char *url, char *ret)
 int registry_put(struct registry *r, const struct registry_entry *entry, int64_t now_ns)
 {
 	char url[REGISTRY_URL_SIZE];
-	if (!name_is_good(entry->name) || !url_is_good(entry->url, url))
+	if (!name_is_good(entry->name, REGISTRY_NAME_SIZE) || !name_is_good(entry->instance, REGISTRY_INSTANCE_SIZE) ||
+		!url_is_good(entry->url, url))
 		return -EINVAL;
 
 	int error = 0;
@@ -141,6 +142,7 @@ int registry_put(struct registry *r, const struct registry_entry *entry, int64_t
 	};
 	memcpy(instance->name, entry->name, strlen(entry->name));
 	memcpy(instance->url, url, strlen(url));
+	memcpy(instance->instance, entry->instance, strlen(entry->instance));
 out:
 	pthread_mutex_unlock(&r->lock);
 	return error;

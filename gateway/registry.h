@@ -17,6 +17,7 @@
 #define REGISTRY_TRIES_MAX 4	       /* instances that one request may try */
 #define REGISTRY_NAME_SIZE 64
 #define REGISTRY_URL_SIZE 256
+#define REGISTRY_INSTANCE_SIZE 33
 
 enum registry_kind { REGISTRY_USER, REGISTRY_DOCS, REGISTRY_KINDS };
 
@@ -25,7 +26,8 @@ struct registry;
 struct registry_instance {
 	enum registry_kind kind;
 	char name[REGISTRY_NAME_SIZE];
-	char url[REGISTRY_URL_SIZE]; /* base, no slash at the end */
+	char url[REGISTRY_URL_SIZE];	       /* base, no slash at the end */
+	char instance[REGISTRY_INSTANCE_SIZE]; /* which process it is */
 	bool ready;
 	bool suspect;
 	bool left; /* said that it leaves: gets nothing any more, finishes what it has */
@@ -41,9 +43,10 @@ struct registry_entry {
 	enum registry_kind kind;
 	const char *name;
 	const char *url;
+	const char *instance;
 	bool ready;
 };
-/* Renews or adds. -EINVAL: a name that is not letters, digits, '.', '_', '-', or a URL that is not http://HOST[:PORT][/]; what is empty or too long. -ENOSPC. */
+/* Renews or adds. -EINVAL: a name or instance that is not letters, digits, '.', '_', '-', or a URL that is not http://HOST[:PORT][/]; what is empty or too long. -ENOSPC. */
 int registry_put(struct registry *r, const struct registry_entry *entry, int64_t now_ns);
 void registry_leave(struct registry *r, enum registry_kind kind, const char *name, int64_t now_ns);
 void registry_suspect(struct registry *r, enum registry_kind kind, const char *name);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -137,8 +138,11 @@ static void on_done(void *cookie, struct http_response *response)
 static int try_next(struct upstream_call *call)
 {
 	const struct registry_instance *instance = &call->choice.list[call->next++];
+	char peer[HTTP_PEER_SIZE];
 	struct buf url;
 	buf_init(&url, REGISTRY_URL_SIZE + HEADER_BYTES_MAX);
+	(void)snprintf(
+		peer, sizeof(peer), "%s/%s/%s", registry_kind_name(instance->kind), instance->name, instance->instance);
 	int error = buf_printf(&url, "%s%s", instance->url, call->options.target);
 	if (error < 0)
 		goto out;
@@ -146,6 +150,7 @@ static int try_next(struct upstream_call *call)
 	const struct http_call_options options = {
 		.method = call->options.method,
 		.url = url.data,
+		.peer = peer,
 		.headers = call->options.headers,
 		.body = call->options.body,
 		.pull = call->options.pull ? on_pull : NULL,

@@ -38,6 +38,15 @@ gateway_urls() {
 	echo "$urls"
 }
 
+# Where gateway N listens for services: in a folder that only their user may enter.
+gateway_socket() { echo "unix:$DATA/run/internal/gateway-$1.sock"; }
+
+gateway_sockets() {
+	local n sockets=
+	for ((n = 1; n <= GATEWAYS; n++)); do sockets+="${sockets:+,}$(gateway_socket "$n")"; done
+	echo "$sockets"
+}
+
 # program_of PART: the file name of the program that is this part.
 program_of() {
 	case $1 in

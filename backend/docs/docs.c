@@ -11,6 +11,7 @@
 #include "backend/docs/request/users.h"
 #include "backend/service/service.h"
 #include "backend/service/workers.h"
+#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 
@@ -229,7 +230,48 @@ void docs_stop(void *docs)
 	if (d->blocks)
 		d->blocks->ops->free(d->blocks);
 	pthread_mutex_destroy(&d->lock);
+	pthread_mutex_destroy(&d->cap_lock);
 	free(d);
+}
+
+void docs_keys_changed(void *docs)
+{
+	struct cluster *cluster;
+	struct docs *d = docs;
+
+	cluster = service_cluster(d->service);
+	pthread_mutex_lock(&d->cap_lock);
+	d->cap_key_count = 0;
+	while (d->cap_key_count < CLUSTER_KEYS_MAX &&
+		cluster_derive(cluster, d->cap_key_count, CAP_LABEL, d->cap_keys[d->cap_key_count].bytes) == 0)
+		d->cap_key_count++;
+	pthread_mutex_unlock(&d->cap_lock);
+}
+
+void docs_cap_sign(struct docs *docs, uint32_t drive, const struct extent *block, int64_t now_s, char *ret)
+{
+	struct cap_key key;
+
+	pthread_mutex_lock(&docs->cap_lock);
+	key = docs->cap_keys[0];
+	pthread_mutex_unlock(&docs->cap_lock);
+	cap_sign(&key, drive, block->sha256, block->generation, now_s, ret);
+}
+
+int docs_cap_check(
+	struct docs *docs, uint32_t drive, const uint8_t sha256[32], const char *cap, int64_t *ret_generation)
+{
+	const int64_t now_s = clock_real_ns() / NS_PER_S;
+	struct cap_key keys[CLUSTER_KEYS_MAX];
+	int r = -ERR_FORBIDDEN;
+
+	pthread_mutex_lock(&docs->cap_lock);
+	const size_t count = docs->cap_key_count;
+	memcpy(keys, docs->cap_keys, sizeof(keys));
+	pthread_mutex_unlock(&docs->cap_lock);
+	for (size_t i = 0; r < 0 && i < count; i++)
+		r = cap_check(&keys[i], drive, sha256, span_str(cap), now_s, ret_generation);
+	return r;
 }
 
 static int find_failpoint(const struct config *config, struct failpoint *ret)
@@ -258,7 +300,8 @@ int docs_start(struct service *s, void **ret_app)
 		return -ENOMEM;
 	d->service = s;
 	pthread_mutex_init(&d->lock, NULL);
-	cap_key_derive(service_cluster(s)->key, &d->cap_key);
+	pthread_mutex_init(&d->cap_lock, NULL);
+	docs_keys_changed(d);
 	d->lock_lease_s = (unsigned)config_number(config, "lock-lease");
 	d->default_quota = (int64_t)config_number(config, "quota");
 	d->blocks_reserve = (int64_t)config_number(config, "blocks-reserve");

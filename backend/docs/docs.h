@@ -9,6 +9,7 @@
 #include "backend/docs/failpoint.h"
 #include "common/base/metrics.h"
 #include "common/proto/cap.h"
+#include "common/trust/cluster.h"
 
 #include <pthread.h>
 
@@ -45,8 +46,10 @@ struct docs {
 	struct uploads *uploads;
 	struct numbers *numbers;
 	struct upkeep *upkeep;
-	struct workers *slow; /* for what hashes and waits for disks */
-	struct cap_key cap_key;
+	struct workers *slow;			   /* for what hashes and waits for disks */
+	pthread_mutex_t cap_lock;		   /* guards the next two; held for a copy */
+	struct cap_key cap_keys[CLUSTER_KEYS_MAX]; /* the first one signs, all are accepted */
+	size_t cap_key_count;
 	struct docs_metrics metrics;
 	struct failpoint failpoint;
 	int64_t default_quota;	/* of a first drive; 0: none */
@@ -66,9 +69,15 @@ int docs_run_slow(void (*job)(struct docs_store *store, void *cookie), void *coo
 /* Who waits for news of the drive looks, here and at the other instances: of what is no entry of the journal. */
 void docs_tell(struct docs *docs, uint32_t drive);
 
+/* A capability to read a block (cap.h), under the keys that the store has now. */
+void docs_cap_sign(struct docs *docs, uint32_t drive, const struct extent *block, int64_t now_s, char *ret);
+int docs_cap_check(
+	struct docs *docs, uint32_t drive, const uint8_t sha256[32], const char *cap, int64_t *ret_generation);
+
 /* The hooks of the service: everything above from its settings; and the other way round. */
 int docs_start(struct service *s, void **ret_app);
 void docs_drain(void *docs);
 void docs_stop(void *docs);
+void docs_keys_changed(void *docs);
 
 #endif

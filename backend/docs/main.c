@@ -61,6 +61,7 @@ int main(int argc, char **argv)
 		.start = start,
 		.drain = docs_drain,
 		.stop = docs_stop,
+		.keys_changed = docs_keys_changed,
 	};
 	struct service *s = NULL;
 	int r = service_new(&options, argc, argv, &s);

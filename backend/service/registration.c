@@ -1,34 +1,41 @@
 #include "backend/service/registration.h"
 
-#include "backend/service/cluster.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/http/client.h"
 
 #include <errno.h>
 #include <jansson.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define SOCKET_PATH_MAX 108 /* the kernel's */
 
 struct gateway {
 	struct registration *registration;
 	char url[REGISTRATION_URL_MAX];
-	bool busy;  /* a POST is under way; guarded by the lock */
-	bool down;  /* the last one failed: said once in the log; guarded by the lock */
-	char *body; /* of the POST under way */
+	char socket_path[SOCKET_PATH_MAX]; /* "": none */
+	int folder;			   /* that the path goes by way of; -1: none */
+	bool busy;			   /* a POST is under way; guarded by the lock */
+	bool down;			   /* the last one failed: said once in the log; guarded by the lock */
+	char *body;			   /* of the POST under way */
 };
 
 struct peer {
 	char kind[16];
 	char name[64];
 	char url[REGISTRATION_URL_MAX];
+	char instance[64];
 	int64_t seen_ns;
 };
 
 struct registration {
 	struct registration_options options; /* its texts: the copies below */
-	char *kind, *name, *url;
+	char *kind, *name, *url, *instance;
 	struct gateway gateways[REGISTRATION_GATEWAYS_MAX];
 	size_t gateway_count;
 	pthread_t thread;
@@ -43,6 +50,27 @@ struct registration {
 	unsigned turn; /* of the round robin */
 };
 
+static int add_socket(struct registration *r, struct gateway *g, const char *text, size_t size)
+{
+	struct dial_address address;
+	char path[PATH_MAX];
+
+	if (size >= sizeof(path))
+		return -EINVAL;
+	memcpy(path, text, size);
+	path[size] = '\0';
+	int result = dial_unix_check(path);
+	if (result == 0)
+		result = dial_unix_address(path, &address, &g->folder);
+	if (result < 0)
+		return result;
+	snprintf(g->socket_path, sizeof(g->socket_path), "%s", ((const struct sockaddr_un *)&address.name)->sun_path);
+	snprintf(g->url, sizeof(g->url), "http://nephos"); /* nobody looks for that host */
+	g->registration = r;
+	r->gateway_count++;
+	return 0;
+}
+
 static int add_gateway(struct registration *r, const char *text, size_t size)
 {
 	struct gateway *g = &r->gateways[r->gateway_count];
@@ -53,12 +81,15 @@ static int add_gateway(struct registration *r, const char *text, size_t size)
 		size--;
 	if (size == 0)
 		return 0;
-	if (r->gateway_count == REGISTRATION_GATEWAYS_MAX || size >= sizeof(g->url))
+	if (r->gateway_count == REGISTRATION_GATEWAYS_MAX)
 		return -EINVAL;
-	if (strncmp(text, "http://", 7) != 0)
+	if (size > 5 && strncmp(text, "unix:", 5) == 0)
+		return add_socket(r, g, text + 5, size - 5);
+	if (size >= sizeof(g->url) || strncmp(text, "http://", 7) != 0)
 		return -EINVAL;
 	memcpy(g->url, text, size);
 	g->url[size] = '\0';
+	g->folder = -1;
 	g->registration = r;
 	r->gateway_count++;
 	return 0;
@@ -77,14 +108,28 @@ static int parse_gateways(struct registration *r, const char *list)
 	return result;
 }
 
-static void remember_peer(struct registration *r, const char *kind, const char *name, const char *url)
+/* NULL: what is missing or too long makes no peer. */
+static const char *text_of(const json_t *item, const char *key, size_t size)
 {
+	const char *text = json_string_value(json_object_get(item, key));
+
+	return text && strlen(text) < size ? text : NULL;
+}
+
+static void remember_peer(struct registration *r, const json_t *item)
+{
+	const char *kind = text_of(item, "kind", sizeof(r->peers[0].kind));
+	const char *name = text_of(item, "name", sizeof(r->peers[0].name));
+	const char *url = text_of(item, "url", sizeof(r->peers[0].url));
+	const char *instance = text_of(item, "instance", sizeof(r->peers[0].instance));
 	size_t i = 0;
+
+	if (!kind || !name || !url || !instance)
+		return;
 
 	while (i < r->peer_count && (strcmp(r->peers[i].kind, kind) != 0 || strcmp(r->peers[i].name, name) != 0))
 		i++;
-	if (i == REGISTRATION_SERVICES_MAX || strlen(kind) >= sizeof(r->peers[i].kind) ||
-		strlen(name) >= sizeof(r->peers[i].name) || strlen(url) >= sizeof(r->peers[i].url))
+	if (i == REGISTRATION_SERVICES_MAX)
 		return;
 	if (i == r->peer_count)
 		r->peer_count++;
@@ -92,6 +137,7 @@ static void remember_peer(struct registration *r, const char *kind, const char *
 	snprintf(p->kind, sizeof(p->kind), "%s", kind);
 	snprintf(p->name, sizeof(p->name), "%s", name);
 	snprintf(p->url, sizeof(p->url), "%s", url);
+	snprintf(p->instance, sizeof(p->instance), "%s", instance);
 	p->seen_ns = clock_mono_ns();
 }
 
@@ -115,13 +161,8 @@ static void take_answer(struct registration *r, const struct buf *body)
 	size_t i;
 
 	pthread_mutex_lock(&r->lock);
-	json_array_foreach(json_object_get(answer, "services"), i, item) {
-		const char *kind = json_string_value(json_object_get(item, "kind"));
-		const char *name = json_string_value(json_object_get(item, "name"));
-		const char *url = json_string_value(json_object_get(item, "url"));
-		if (kind && name && url)
-			remember_peer(r, kind, name, url);
-	}
+	json_array_foreach(json_object_get(answer, "services"), i, item)
+		remember_peer(r, item);
 	forget_silent_peers(r);
 	pthread_mutex_unlock(&r->lock);
 	json_decref(answer);
@@ -155,8 +196,8 @@ static int start_post(struct gateway *g, bool leaving)
 	char url[REGISTRATION_URL_MAX + 32];
 	struct http_headers headers;
 
-	json_t *message = json_pack("{s:s, s:s, s:s, s:b}", "kind", o->kind, "name", o->name, "url",
-		g->registration->url, "ready", !leaving && o->ready(o->cookie));
+	json_t *message = json_pack("{s:s, s:s, s:s, s:s, s:b}", "kind", o->kind, "name", o->name, "instance",
+		o->instance, "url", g->registration->url, "ready", !leaving && o->ready(o->cookie));
 	if (message && leaving)
 		json_object_set_new(message, "leaving", json_true());
 	g->body = message ? json_dumps(message, JSON_COMPACT) : NULL;
@@ -165,11 +206,11 @@ static int start_post(struct gateway *g, bool leaving)
 		return -ENOMEM;
 	snprintf(url, sizeof(url), "%s/internal/v1/registry", g->url);
 	http_headers_init(&headers);
-	int r = http_headers_add(&headers, CLUSTER_HEADER, o->cluster->proof);
-	if (r == 0)
-		r = http_headers_add(&headers, "Content-Type", "application/json");
+	int r = http_headers_add(&headers, "Content-Type", "application/json");
 	const struct http_call_options call = {.method = "POST",
 		.url = url,
+		.socket_path = *g->socket_path ? g->socket_path : NULL,
+		.peer = REGISTRATION_GATEWAY_PEER,
 		.headers = &headers,
 		.body = span_str(g->body),
 		.response_max = 1024 * 1024,
@@ -236,7 +277,8 @@ int registration_new(const struct registration_options *options, struct registra
 	r->options = *options;
 	r->options.kind = r->kind = strdup(options->kind);
 	r->options.name = r->name = strdup(options->name);
-	int result = r->kind && r->name ? parse_gateways(r, options->gateways) : -ENOMEM;
+	r->options.instance = r->instance = strdup(options->instance);
+	int result = r->kind && r->name && r->instance ? parse_gateways(r, options->gateways) : -ENOMEM;
 	if (result < 0) {
 		registration_free(r);
 		return result;
@@ -299,13 +341,19 @@ void registration_free(struct registration *r)
 	pthread_mutex_unlock(&r->lock);
 	pthread_cond_destroy(&r->wake);
 	pthread_mutex_destroy(&r->lock);
+	for (size_t i = 0; i < r->gateway_count; i++) {
+		if (r->gateways[i].folder >= 0)
+			close(r->gateways[i].folder);
+	}
+	free(r->instance);
 	free(r->kind);
 	free(r->name);
 	free(r->url);
 	free(r);
 }
 
-int registration_pick(struct registration *r, const char *kind, char ret_url[REGISTRATION_URL_MAX])
+int registration_pick(struct registration *r, const char *kind, char ret_url[REGISTRATION_URL_MAX],
+	char ret_peer[REGISTRATION_PEER_MAX])
 {
 	int result = -ENOENT;
 
@@ -316,6 +364,9 @@ int registration_pick(struct registration *r, const char *kind, char ret_url[REG
 		if (strcmp(p->kind, kind) != 0)
 			continue;
 		memcpy(ret_url, p->url, REGISTRATION_URL_MAX);
+		int size = snprintf(ret_peer, REGISTRATION_PEER_MAX, "%s/%s/%s", p->kind, p->name, p->instance);
+		if (size < 0 || size >= REGISTRATION_PEER_MAX)
+			continue;
 		r->turn = (unsigned)((r->turn + i + 1) % r->peer_count);
 		result = 0;
 	}
@@ -334,7 +385,11 @@ size_t registration_count(struct registration *r, const char *kind)
 	return count;
 }
 
-const char *registration_gateway(const struct registration *r, size_t n)
+int registration_gateway(const struct registration *r, size_t n, struct registration_gateway *ret)
 {
-	return n < r->gateway_count ? r->gateways[n].url : NULL;
+	if (n >= r->gateway_count)
+		return -ENOENT;
+	const struct gateway *g = &r->gateways[n];
+	*ret = (struct registration_gateway){.url = g->url, .socket_path = *g->socket_path ? g->socket_path : NULL};
+	return 0;
 }

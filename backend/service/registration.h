@@ -16,34 +16,42 @@
 #define REGISTRATION_KEEP_MS 10000    /* a service that no gateway has named for so long is not offered any more */
 #define REGISTRATION_GATEWAYS_MAX 64
 #define REGISTRATION_SERVICES_MAX 256
-#define REGISTRATION_URL_MAX 256 /* bytes of an address, with its NUL */
+#define REGISTRATION_URL_MAX 256  /* bytes of an address, with its NUL */
+#define REGISTRATION_PEER_MAX 128 /* KIND/NAME/INSTANCE, with its NUL */
 
-struct cluster;
 struct http_client;
 struct registration;
 
 struct registration_options {
-	const char *gateways; /* "url,url"; NULL or "": there are none, nothing is sent */
-	const char *kind;     /* "user", "docs" */
-	const char *name;     /* "user-1" */
-	const struct cluster *cluster;
-	struct http_client *client; /* outlives the registration */
+	/* Where gateways listen for services: "http://HOST:PORT,unix:PATH"; NULL or "": there are none, nothing is sent */
+	const char *gateways;
+	const char *kind;	    /* "user", "docs" */
+	const char *name;	    /* "user-1" */
+	const char *instance;	    /* of this process, which it is greeted as */
+	struct http_client *client; /* with a greeter; outlives the registration */
 	bool (*ready)(void *cookie);
 	void *cookie;
 };
 
-int registration_new(
-	const struct registration_options *options, struct registration **ret); /* -EINVAL: gateways; -ENOMEM */
+int registration_new(const struct registration_options *options,
+	struct registration **
+		ret); /* -EINVAL: gateways; -EPERM: others may write to the folder of a socket, or it is not ours; -ENOMEM */
 /* Begins to register this process as reached at url. Once. */
 int registration_start(struct registration *r, const char *url);
 /* Tells every gateway that this process goes (when it was started), and waits until each has heard it or REGISTRATION_DEADLINE_MS is over. */
 void registration_leave(struct registration *r);
 void registration_free(struct registration *r); /* NULL is fine */
 
-/* The next live service of a kind, round robin. -ENOENT: none is known. */
-int registration_pick(struct registration *r, const char *kind, char ret_url[REGISTRATION_URL_MAX]);
+/* The next live service of a kind, round robin, and whom to expect there. -ENOENT: none is known. */
+int registration_pick(struct registration *r, const char *kind, char ret_url[REGISTRATION_URL_MAX],
+	char ret_peer[REGISTRATION_PEER_MAX]);
 size_t registration_count(struct registration *r, const char *kind);
-/* The gateways that were configured: base URLs without a slash at the end, valid as long as the registration. NULL after the last. */
-const char *registration_gateway(const struct registration *r, size_t n);
+/* The gateways that were configured, valid as long as the registration. -ENOENT after the last. */
+struct registration_gateway {
+	const char *url;	 /* base, no slash at the end */
+	const char *socket_path; /* of a unix socket; NULL: the URL's host */
+};
+int registration_gateway(const struct registration *r, size_t n, struct registration_gateway *ret);
+#define REGISTRATION_GATEWAY_PEER "gateway/" /* whom to expect there: any gateway of the store */
 
 #endif

@@ -36,7 +36,8 @@ static const struct config_setting COMMON_SETTINGS[] = {
 	{"workers", CONFIG_NUMBER, "8", 1, WORKERS_MAX, "threads, each with a connection to the database", false},
 	{"threads", CONFIG_NUMBER, "1", 1, 64, "event threads of the server", false},
 	{"gateways", CONFIG_TEXT, NULL, 0, 0, "base URLs of the gateways, with commas between", false},
-	{"cluster-key", CONFIG_TEXT, NULL, 0, 0, "file with the key of the store, 64 hex digits, mode 0600", false},
+	{"cluster-key", CONFIG_TEXT, NULL, 0, 0,
+		"file with the keys of the store, a line of 64 hex digits each, mode 0600", false},
 	{"pid-file", CONFIG_TEXT, NULL, 0, 0, "file to leave the process id in while serving", false},
 	{"log-level", CONFIG_TEXT, "info", 0, 0, "debug, info, warning or error", false},
 };
@@ -48,7 +49,8 @@ struct service {
 	struct config *config;
 	char name[64];
 	char url[REGISTRATION_URL_MAX];
-	struct cluster cluster;
+	struct cluster *cluster;
+	struct door *door;
 	struct metrics *metrics;
 	struct watch watch;
 	struct http_client *client;
@@ -123,14 +125,27 @@ static int load_cluster_key(struct service *s)
 
 	if (!path)
 		return refuse("--cluster-key (NEPHOS_CLUSTER_KEY) is missing", NULL);
-	int r = cluster_load(path, &s->cluster);
+	int r = cluster_new(path, &s->cluster);
 	if (r == -EPERM)
 		return refuse("the key of the store can be read by others (chmod 600)", path);
 	if (r == -EINVAL)
-		return refuse("not a key of a store (64 hex digits)", path);
+		return refuse("not the keys of a store (64 hex digits, one to four lines)", path);
 	if (r < 0)
 		return refuse(strerror(error_errno(r)), path);
 	return 0;
+}
+
+/* The client is made here: it greets with the key. */
+static int make_door(struct service *s)
+{
+	int r = door_new(s->cluster, s->options.kind, s->name, s->metrics, &s->door);
+
+	if (r == -EINVAL)
+		return refuse("--name is letters, digits, '.', '_' and '-'", s->name);
+	if (r < 0)
+		return r;
+	const struct http_client_options client = {.user_agent = s->options.kind, .greeter = door_greeter(s->door)};
+	return http_client_new(&client, &s->client);
 }
 
 static void block_signals(void)
@@ -140,6 +155,7 @@ static void block_signals(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
@@ -158,11 +174,8 @@ int service_new(const struct service_options *options, int argc, char **argv, st
 		r = apply_settings(s);
 	if (r == 0)
 		r = metrics_new(&s->metrics);
-	if (r == 0) {
+	if (r == 0)
 		block_signals();
-		const struct http_client_options client = {.user_agent = s->options.kind};
-		r = http_client_new(&client, &s->client);
-	}
 	if (r < 0) {
 		service_free(s);
 		return r;
@@ -176,6 +189,8 @@ void service_free(struct service *s)
 	if (!s)
 		return;
 	http_client_free(s->client);
+	door_free(s->door);
+	cluster_free(s->cluster);
 	metrics_free(s->metrics);
 	config_free(s->config);
 	free(s->routes);
@@ -183,16 +198,37 @@ void service_free(struct service *s)
 	free(s);
 }
 
+/* The keys are read again while everything goes on. What is wrong with the file is said, and those from before stay. */
+static void reload_keys(struct service *s)
+{
+	const uint64_t before = cluster_generation(s->cluster);
+	int r = cluster_reload(s->cluster);
+
+	if (r == 0 && cluster_generation(s->cluster) != before && s->options.keys_changed && s->app)
+		s->options.keys_changed(s->app);
+	if (r < 0)
+		log_error(NULL, "op=reload part=\"cluster key\" error=%d text=\"%s\" outcome=kept", r,
+			strerror(error_errno(r)));
+	else
+		log_info(NULL, "op=reload part=\"cluster key\" outcome=%s",
+			cluster_generation(s->cluster) != before ? "changed" : "unchanged");
+}
+
 /* Whether one of the signals that end a service comes within this time. */
-static bool is_ended_within(unsigned ms)
+static bool is_ended_within(struct service *s, unsigned ms)
 {
 	const struct timespec timeout = clock_timespec(ms * NS_PER_MS);
 	sigset_t set;
+	int signal;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
-	return sigtimedwait(&set, NULL, &timeout) > 0;
+	sigaddset(&set, SIGHUP);
+	signal = sigtimedwait(&set, NULL, &timeout);
+	if (signal == SIGHUP && s->cluster)
+		reload_keys(s);
+	return signal > 0 && signal != SIGHUP;
 }
 
 int service_migrate(struct service *s, struct pg *pg)
@@ -211,7 +247,7 @@ int service_migrate(struct service *s, struct pg *pg)
 		if (!waits)
 			return r;
 		said = true;
-		if (is_ended_within(2 * PG_RECONNECT_MS))
+		if (is_ended_within(s, 2 * PG_RECONNECT_MS))
 			return -ECANCELED;
 	}
 }
@@ -227,9 +263,24 @@ static int prepare_database(struct service *s)
 	return r;
 }
 
+static void handle_hello(struct http_request *req, void *cookie)
+{
+	struct service *s = cookie;
+
+	door_answer(s->door, req);
+}
+
+static const struct http_route HELLO_ROUTES[] = {DOOR_ROUTE(handle_hello), {0}};
+
 static int join_routes(struct service *s)
 {
-	return http_routes_concat(s->options.routes, WATCH_ROUTES, &s->routes);
+	struct http_route *common = NULL;
+	int r = http_routes_concat(WATCH_ROUTES, HELLO_ROUTES, &common);
+
+	if (r == 0)
+		r = http_routes_concat(s->options.routes, common, &s->routes);
+	free(common);
+	return r;
 }
 
 static int watch_ready(void *cookie, struct buf *ret_why)
@@ -278,10 +329,8 @@ static bool guard(struct http_request *req, const struct http_route *route, void
 
 	if (is_watch(route))
 		return true;
-	if (!cluster_admits(&s->cluster, http_request_header(req, CLUSTER_HEADER))) {
-		http_respond_error(req, -ERR_UNAUTHENTICATED, "this service answers the gateways of its store only");
+	if (!door_admits(s->door, req))
 		return false;
-	}
 	if (!route->internal && !route->open && !http_request_header(req, "Nephos-User")) {
 		http_respond_error(req, -ERR_UNAUTHENTICATED, NULL);
 		return false;
@@ -316,8 +365,9 @@ static int start_workers(struct service *s)
 static unsigned allow_connections(const struct service *s)
 {
 	unsigned gateways = 0, wanted, allowed;
+	struct registration_gateway gateway;
 
-	while (registration_gateway(s->registration, gateways))
+	while (registration_gateway(s->registration, gateways, &gateway) == 0)
 		gateways++;
 	wanted = gateways * GATEWAY_CALLS_MAX + SERVICE_CONNECTIONS_SPARE;
 	allowed = descriptors_allow(wanted);
@@ -370,7 +420,7 @@ static int make_registration(struct service *s)
 	const struct registration_options registration = {.gateways = config_text(s->config, "gateways"),
 		.kind = s->options.kind,
 		.name = s->name,
-		.cluster = &s->cluster,
+		.instance = door_instance(s->door),
 		.client = s->client,
 		.ready = is_ready,
 		.cookie = s};
@@ -403,6 +453,7 @@ struct phase {
 
 static const struct phase START[] = {
 	{"cluster key", load_cluster_key},
+	{"door", make_door},
 	{"routes", join_routes},
 	{"gateways", make_registration},
 	{"database", prepare_database},
@@ -460,7 +511,7 @@ int service_run(struct service *s)
 {
 	int r = start_all(s);
 
-	while (r == 0 && !is_ended_within(60 * 1000))
+	while (r == 0 && !is_ended_within(s, 60 * 1000))
 		;
 	if (r == 0)
 		log_info(NULL, "op=stop outcome=draining");
@@ -533,9 +584,9 @@ struct http_client *service_client(const struct service *s)
 	return s->client;
 }
 
-const struct cluster *service_cluster(const struct service *s)
+struct cluster *service_cluster(const struct service *s)
 {
-	return &s->cluster;
+	return s->cluster;
 }
 
 struct registration *service_registration(const struct service *s)

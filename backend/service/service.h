@@ -5,20 +5,21 @@
  *	service_run   reads the cluster key, migrates the database (waiting for it), starts everything, returns after SIGTERM or SIGINT and the drain
  *	service_free
  *
- * Everything but the watch routes (/healthz, /readyz, /metrics, /status) needs the cluster's proof, and a public route that is not
- * open an identity: the guard answers 401 before a handler runs. The cookie of every handler is the struct service; service_app
+ * Everything but the watch routes (/healthz, /readyz, /metrics, /status) and the greeting is for connections whose other end is known as a part of the store (door), and a public route
+ * that is not open needs an identity: the guard answers 401 before a handler runs. The cookie of every handler is the struct service; service_app
  * gives what the start hook returned. After start all accessors may be called from any thread.
  */
 #ifndef NEPHOS_SERVICE_H
 #define NEPHOS_SERVICE_H
 
 #include "backend/pg/pg.h"
-#include "backend/service/cluster.h"
 #include "backend/service/registration.h"
 #include "common/base/config.h"
 #include "common/base/metrics.h"
 #include "common/http/client.h"
 #include "common/http/server.h"
+#include "common/trust/cluster.h"
+#include "common/trust/door.h"
 
 #define SERVICE_DRAIN_MS 10000	   /* requests under way at the end: longer than any of them should take */
 #define SERVICE_DATABASE_WAIT_S 60 /* for the database at the start: the containers of one store start together */
@@ -50,6 +51,8 @@ struct service_options {
 	void (*housekeep)(struct pg *pg, void *app);
 	/* Adds to the object that /status shows; on the server's thread. May be NULL. */
 	void (*status)(void *app, struct json_t *object);
+	/* The keys of the store are others now (SIGHUP). May be NULL. */
+	void (*keys_changed)(void *app);
 };
 
 /* Prints why to stderr. -ECANCELED: --help or --version was asked for. Blocks SIGTERM and SIGINT for this and all later threads. */
@@ -64,7 +67,7 @@ const struct config *service_config(const struct service *s);
 const char *service_name(const struct service *s);
 struct metrics *service_metrics(const struct service *s);
 struct http_client *service_client(const struct service *s);
-const struct cluster *service_cluster(const struct service *s);
+struct cluster *service_cluster(const struct service *s);
 struct registration *service_registration(const struct service *s);
 bool service_is_ready(const struct service *s); /* the database answers, and nobody has asked this process to end */
 

@@ -1,6 +1,5 @@
 #include "backend/user/forget.h"
 
-#include "backend/service/cluster.h"
 #include "backend/service/registration.h"
 #include "common/base/clock.h"
 #include "common/base/limits.h"
@@ -38,7 +37,6 @@ struct revocation {
 
 struct forget {
 	struct http_client *client;
-	const struct cluster *cluster;
 	const struct registration *gateways;
 	size_t gateway_count;
 	pthread_t thread;
@@ -77,15 +75,19 @@ static void on_answer(void *cookie, struct http_response *response)
 static int send_post(struct forget *f, struct post *post, size_t gateway, int64_t left_ns)
 {
 	char url[REGISTRATION_URL_MAX + 32];
+	struct registration_gateway to;
 	struct http_headers headers;
 
-	snprintf(url, sizeof(url), "%s/internal/v1/tokens/forget", registration_gateway(f->gateways, gateway));
+	int r = registration_gateway(f->gateways, gateway, &to);
+	if (r < 0)
+		return r;
+	snprintf(url, sizeof(url), "%s/internal/v1/tokens/forget", to.url);
 	http_headers_init(&headers);
-	int r = http_headers_add(&headers, CLUSTER_HEADER, f->cluster->proof);
-	if (r == 0)
-		r = http_headers_add(&headers, "Content-Type", "application/json");
+	r = http_headers_add(&headers, "Content-Type", "application/json");
 	const struct http_call_options call = {.method = "POST",
 		.url = url,
+		.socket_path = to.socket_path,
+		.peer = REGISTRATION_GATEWAY_PEER,
 		.headers = &headers,
 		.body = span_str(post->revocation->message),
 		.deadline_ms = (unsigned)(left_ns / NS_PER_MS) + 1};
@@ -215,18 +217,17 @@ void forget_post(struct forget *f, uint64_t user_id, const char *token_id, void 
 	pthread_mutex_unlock(&f->lock);
 }
 
-int forget_new(struct http_client *client, const struct cluster *cluster, const struct registration *gateways,
-	struct forget **ret)
+int forget_new(struct http_client *client, const struct registration *gateways, struct forget **ret)
 {
+	struct registration_gateway gateway;
 	pthread_condattr_t monotonic;
 
 	struct forget *f = calloc(1, sizeof(*f));
 	if (!f)
 		return -ENOMEM;
 	f->client = client;
-	f->cluster = cluster;
 	f->gateways = gateways;
-	while (registration_gateway(gateways, f->gateway_count))
+	while (registration_gateway(gateways, f->gateway_count, &gateway) == 0)
 		f->gateway_count++;
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_condattr_init(&monotonic);

@@ -10,13 +10,11 @@
 
 #define FORGET_RETRY_MS 250
 
-struct cluster;
 struct forget;
 struct http_client;
 struct registration;
 
-int forget_new(struct http_client *client, const struct cluster *cluster, const struct registration *gateways,
-	struct forget **ret);
+int forget_new(struct http_client *client, const struct registration *gateways, struct forget **ret);
 void forget_free(struct forget *f); /* ends what waits; NULL is fine */
 
 /* All tokens of a user (0: none), and one token ("": none). done comes exactly once, from any thread, perhaps before this returns. */

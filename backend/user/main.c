@@ -115,17 +115,17 @@ static int start(struct service *s, void **ret_app)
 	if (r == 0)
 		r = describe(app);
 	if (r == 0)
-		r = cluster_derive(service_cluster(s), "nephos-idempotency-v1", app->answer_key);
+		r = cluster_derive(service_cluster(s), 0, "nephos-idempotency-v1", app->answer_key);
 	if (r == 0)
-		r = cluster_derive(service_cluster(s), "nephos-idempotency-request-v1", app->request_key);
+		r = cluster_derive(service_cluster(s), 0, "nephos-idempotency-request-v1", app->request_key);
 	if (r == 0)
-		r = cluster_derive(service_cluster(s), "nephos-guesses-v1", app->guess_key);
+		r = cluster_derive(service_cluster(s), 0, "nephos-guesses-v1", app->guess_key);
 	if (r == 0)
 		r = turns_new(HASHING_MAX, HASHING_SHARE, &app->turns);
 	if (r == 0)
 		r = password_hasher_new(hashings_at_once(), &app->hasher);
 	if (r == 0)
-		r = forget_new(service_client(s), service_cluster(s), service_registration(s), &app->forget);
+		r = forget_new(service_client(s), service_registration(s), &app->forget);
 	if (r < 0) {
 		stop(app);
 		return r;

@@ -34,6 +34,7 @@ static const char *const config_known_everywhere[] = {
 	"DATA",		     /* scripts: the directory of all state */
 	"DATABASE",	     /* connection string */
 	"GATEWAYS",	     /* addresses of the gateways */
+	"INTERNAL_LISTEN",   /* where a gateway listens for services */
 	"LISTEN",	     /* address to listen on */
 	"LOG",		     /* file of the log */
 	"LOG_LEVEL",	     /* debug, info, warning, error */

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <unistd.h>
 
 /*
  * One exchange as libcurl makes it, for both ways of calling.
@@ -110,12 +111,24 @@ static int take_field(struct http_call *call, const char *line, size_t size)
 	return r == -ENOSPC ? -E2BIG : r;
 }
 
+/* Only on a kept connection: on a new one it was just agreed who we are. */
+static bool is_unknown(const struct http_call *call)
+{
+	return call->client->options.greeter && call->response.status == 401 &&
+		http_headers_get(&call->response.headers, HTTP_GREETING_FIELD);
+}
+
 static int take_end_of_head(struct http_call *call)
 {
 	if (call->response.status == 102 && call->options.on_waits && !call->here)
 		call->options.on_waits(call->cookie);
 	if (call->response.status < 200)
 		return 0;
+	if (is_unknown(call)) {
+		/* A body that is gone cannot be sent again. It is no answer for who asked, either: his own token may be good. */
+		call->unknown = !call->pulled;
+		return call->unknown ? -EKEYREJECTED : -ECONNRESET;
+	}
 	call->head_done = true;
 	call->head_owed = call->options.on_head != NULL;
 	return call->here ? 0 : call_tell_head(call);
@@ -319,8 +332,7 @@ static void set_limits(struct http_call *call)
 	const struct http_call_options *o = &call->options;
 	unsigned deadline = o->deadline_ms || o->stall_ms ? o->deadline_ms : DEADLINE_MS_DEFAULT;
 
-	curl_easy_setopt(
-		call->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(o->connect_ms ? o->connect_ms : CONNECT_MS_DEFAULT));
+	curl_easy_setopt(call->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)call_connect_ms(call));
 	curl_easy_setopt(call->easy, CURLOPT_TIMEOUT_MS, (long)deadline);
 	/* The library sends a body that nobody has asked for after a second; it must be given up before. */
 	if (o->first_byte_ms)
@@ -332,15 +344,130 @@ static void set_limits(struct http_call *call)
 	}
 }
 
+static void remember_address(struct http_call *call, const struct curl_sockaddr *address)
+{
+	struct dial_address *a = &call->addresses[call->address_count];
+
+	if (call->address_count == DIAL_ADDRESSES_MAX || address->addrlen > sizeof(a->name))
+		return;
+	memcpy(&a->name, &address->addr, address->addrlen);
+	a->size = address->addrlen;
+	a->type = address->socktype;
+	a->protocol = address->protocol;
+	call->address_count++;
+}
+
+static int64_t stale_ns(const struct http_call *call)
+{
+	const struct http_greeter *greeter = call->client->options.greeter;
+
+	return greeter && greeter->stale_ns ? greeter->stale_ns(greeter->cookie) : 0;
+}
+
+/* Kept connections of before are left alone. libcurl counts the age of one in whole seconds, rounded down: one second less, so that none is taken that is older by a part of one. */
+static void leave_stale(struct http_call *call)
+{
+	const int64_t since_ns = stale_ns(call);
+	const int64_t most_s = since_ns ? (clock_mono_ns() - since_ns) / NS_PER_S - 1 : 0;
+
+	if (!since_ns)
+		return;
+	if (most_s > 0)
+		curl_easy_setopt(call->easy, CURLOPT_MAXLIFETIME_CONN, (long)most_s);
+	else
+		curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1l);
+}
+
+static void close_ready(struct http_call *call)
+{
+	if (call->ready_fd >= 0 && !call->blocking)
+		sockets_forget(&call->client->sockets, call->ready_fd);
+	if (call->ready_fd >= 0)
+		close(call->ready_fd);
+	call->ready_fd = -1;
+}
+
+/* The connection that is ready, or none: then the address is known at least. */
+static curl_socket_t open_known(struct http_call *call, const struct curl_sockaddr *address)
+{
+	/* libcurl counts its age from before this. */
+	if (stale_ns(call) >= call->dialed_ns)
+		close_ready(call);
+	int fd = call->ready_fd;
+
+	call->ready_fd = -1;
+	if (fd < 0)
+		remember_address(call, address);
+	return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+unsigned call_connect_ms(const struct http_call *call)
+{
+	return call->options.connect_ms ? call->options.connect_ms : CONNECT_MS_DEFAULT;
+}
+
+bool call_wants_dial(struct http_call *call, CURLcode code)
+{
+	if (!call->client->options.greeter || code == CURLE_OK || call->dials == DIALS_MAX ||
+		(!call->unknown && (call->error || call->address_count == 0)))
+		return false;
+	/* A kept connection was dead after the request was sent; what cannot be sent twice ends as it does without a greeter. */
+	if (!call->unknown && call->attempts > 0 && (!call->replayable || call->pulled)) {
+		call->error = -ECONNRESET;
+		call->was_sent = true;
+		return false;
+	}
+	return true;
+}
+
+int call_dial(struct http_call *call)
+{
+	if (call->next_address == call->address_count)
+		return -ECONNREFUSED;
+	call->dialed_ns = clock_mono_ns();
+	return dial_new(&call->addresses[call->next_address++], call->client->options.greeter, call->peer, &call->dial);
+}
+
+void call_begin_anew(struct http_call *call)
+{
+	/* What is unknown to the other side is so on every connection of that age: none of them is tried again. And one that was made for this call is not left over because another became free. */
+	if (call->unknown || call->ready_fd >= 0)
+		curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1l);
+	if (call->unknown)
+		call->attempts = 0; /* nothing was done */
+	call->was_sent = call->was_sent || call->attempts > 0;
+	call->unknown = false;
+	call->error = 0;
+	call->address_count = call->next_address = 0;
+	call->head_done = call->head_owed = false;
+	call->response.first_byte = false;
+	call->response.status = 0;
+	http_headers_fini(&call->response.headers);
+	buf_reset(&call->response.body);
+	call->last_byte_ns = clock_mono_ns();
+}
+
 static curl_socket_t on_open(void *cookie, curlsocktype purpose, struct curl_sockaddr *address)
 {
+	struct http_call *call = cookie;
+
+	(void)purpose;
+	if (call->client->options.greeter && !call->is_local)
+		return open_known(call, address);
 	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 
-	(void)cookie;
-	(void)purpose;
 	if (fd >= 0)
 		loopback_tune(fd, &address->addr);
 	return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+static int on_opened(void *cookie, curl_socket_t fd, curlsocktype purpose)
+{
+	const struct http_call *call = cookie;
+
+	(void)fd;
+	(void)purpose;
+	return call->is_local ? CURL_SOCKOPT_OK : CURL_SOCKOPT_ALREADY_CONNECTED;
 }
 
 static void set_manners(struct http_call *call)
@@ -357,6 +484,13 @@ static void set_manners(struct http_call *call)
 	if (call->client->user_agent)
 		curl_easy_setopt(easy, CURLOPT_USERAGENT, call->client->user_agent);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call);
+	if (call->client->options.greeter) {
+		curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_opened);
+		curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, call);
+	}
+	if (call->options.socket_path)
+		curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, call->options.socket_path);
 	if (!call->blocking) {
 		curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, client_on_close);
 		curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, call->client);
@@ -385,7 +519,13 @@ int call_init(struct http_call *call, struct http_client *client, CURL *easy, co
 
 	call->client = client;
 	call->easy = easy;
+	call->ready_fd = -1;
 	call->options = *options;
+	if (options->peer && strlen(options->peer) >= sizeof(call->peer))
+		return -EINVAL;
+	call->is_local = options->socket_path != NULL;
+	if (options->peer)
+		memcpy(call->peer, options->peer, strlen(options->peer) + 1);
 	call->replayable = may_repeat(options);
 	call->last_byte_ns = clock_mono_ns();
 	http_headers_init(&call->response.headers);
@@ -393,10 +533,11 @@ int call_init(struct http_call *call, struct http_client *client, CURL *easy, co
 	set_manners(call);
 	set_method(call);
 	set_limits(call);
+	leave_stale(call);
 	if (!options->url || curl_easy_setopt(easy, CURLOPT_URL, options->url) != CURLE_OK)
 		return -EINVAL;
 	r = set_fields(call, options->headers);
-	call->options.url = NULL;
+	call->options.url = call->options.socket_path = call->options.peer = NULL;
 	call->options.headers = NULL;
 	return r;
 }
@@ -404,6 +545,9 @@ int call_init(struct http_call *call, struct http_client *client, CURL *easy, co
 void call_fini(struct http_call *call)
 {
 	http_response_fini(&call->response);
+	dial_free(call->dial);
+	call->dial = NULL;
+	close_ready(call);
 	curl_slist_free_all(call->fields);
 	call->fields = NULL;
 }
@@ -454,7 +598,7 @@ void call_finish(struct http_call *call, CURLcode code)
 
 	curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
 	curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &os_error);
-	r->connected = request_bytes > 0 || r->first_byte;
+	r->connected = request_bytes > 0 || r->first_byte || call->was_sent;
 	r->error = call->error ? call->error : errno_of(code, os_error);
 	/* libcurl is content with a head that ends with the connection. */
 	if (!r->error && !call->head_done)

@@ -141,6 +141,7 @@ static void call_end(struct http_call *call, CURLcode code, int error)
 		error = call_tell_head(call);
 	if (error)
 		call->error = error;
+	dialing_stop(call);
 	call_finish(call, code);
 	/* What is cut off ends with a reset: a mere end could mean that we still listen. */
 	c->cutting = error != 0;
@@ -169,7 +170,7 @@ static int64_t look_after_ns(const struct http_call *call)
 	return call->options.waiting && after > NS_PER_S ? NS_PER_S : after;
 }
 
-static void look_again_by(struct http_client *c, int64_t when_ns)
+void client_look_again_by(struct http_client *c, int64_t when_ns)
 {
 	if (when_ns < c->stall_check_ns)
 		c->stall_check_ns = when_ns;
@@ -186,7 +187,7 @@ static void call_link(struct http_call *call, int64_t now_ns)
 	c->call_count++;
 	c->begun_ns = now_ns;
 	if (call->options.stall_ms)
-		look_again_by(c, now_ns + look_after_ns(call));
+		client_look_again_by(c, now_ns + look_after_ns(call));
 }
 
 /* false: it has ended at once. */
@@ -231,6 +232,38 @@ static void take_signals(struct http_client *c)
 	}
 }
 
+void client_over(struct http_call *call, CURLcode code, int error)
+{
+	struct http_client *c = call->client;
+	int r;
+
+	if (error || !call_wants_dial(call, code)) {
+		call_end(call, code, error);
+		return;
+	}
+	curl_multi_remove_handle(c->multi, call->easy);
+	call->running = false;
+	if (call->unknown) {
+		/* It has no address yet: libcurl is asked again, and says which. */
+		call_begin_anew(call);
+		client_run_again(call);
+		return;
+	}
+	call->dials++;
+	r = dialing_start(call);
+	if (r)
+		call_end(call, CURLE_COULDNT_CONNECT, r);
+}
+
+void client_run_again(struct http_call *call)
+{
+	struct http_client *c = call->client;
+
+	call->running = curl_multi_add_handle(c->multi, call->easy) == CURLM_OK;
+	if (!call->running)
+		call_end(call, CURLE_OUT_OF_MEMORY, 0);
+}
+
 static void take_results(struct http_client *c)
 {
 	CURLMsg *message;
@@ -242,7 +275,7 @@ static void take_results(struct http_client *c)
 		if (message->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
-		call_end(call, message->data.result, 0);
+		client_over(call, message->data.result, 0);
 	}
 }
 
@@ -254,15 +287,16 @@ static void check_stalls(struct http_client *c, int64_t now)
 	if (now < c->stall_check_ns)
 		return;
 	c->stall_check_ns = INT64_MAX;
+	dialing_check(c, now);
 	for (call = c->calls; call; call = next) {
 		next = call->next;
-		if (!call->options.stall_ms)
+		if (!call->options.stall_ms || call->dial)
 			continue;
 		r = call_is_stalled(call, now) ? -ETIMEDOUT : call_waiting(call, now);
 		if (r)
 			call_end(call, CURLE_OPERATION_TIMEDOUT, r);
 		else
-			look_again_by(c, now + look_after_ns(call));
+			client_look_again_by(c, now + look_after_ns(call));
 	}
 }
 
@@ -368,6 +402,8 @@ static void act(struct http_client *c, const struct epoll_event *event)
 
 	if (fd == c->wake_fd)
 		(void)eventfd_read(fd, &ignored);
+	else if (c->dialing && dialing_act(c, fd))
+		return;
 	else if (sockets_wanted(&c->sockets, fd))
 		curl_multi_socket_action(c->multi, fd, what, &running);
 }

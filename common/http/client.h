@@ -6,15 +6,22 @@
  *
  * A kept connection can turn out to be dead after the request was sent. The request is sent again, once, if it is a GET or HEAD or has an
  * Idempotency-Key, and no byte of its body was pulled. Otherwise the call ends with -ECONNRESET, connected and without a first byte.
+ *
+ * With a greeter no byte of a call goes to anybody whom the greeter has not found to be the call's peer: a connection is used after that only, and kept. Whoever else listens there: the call
+ * ends as if he had refused the connection, with what the greeter said (-EKEYREJECTED). An answer of 401 with HTTP_GREETING_FIELD says that the other side does not know us (any more) on a kept
+ * connection, and has done nothing: the call is sent again on a new one, once, if no byte of its body was pulled.
  */
 #ifndef NEPHOS_HTTP_CLIENT_H
 #define NEPHOS_HTTP_CLIENT_H
 
 #include "common/base/span.h"
+#include "common/http/dial.h"
 #include "common/http/message.h"
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#define HTTP_PEER_SIZE 192
 
 struct http_client;
 struct http_call;
@@ -32,8 +39,11 @@ struct http_response {
 };
 
 struct http_call_options {
-	const char *method;		    /* "GET" */
-	const char *url;		    /* http://host:port/…, sent as it is: never normalised (no dot removal) */
+	const char *method; /* "GET" */
+	const char *url;    /* http://host:port/…, sent as it is: never normalised (no dot removal) */
+	const char *
+		socket_path; /* of a unix socket that is connected to instead of the URL's host, without a greeting: its folder says who it is. May be NULL */
+	const char *peer;    /* with a greeter: whom it is for, in the greeter's words. Less than HTTP_PEER_SIZE */
 	const struct http_headers *headers; /* copied; may be NULL */
 	struct span body;		    /* must stay valid until the call is over */
 	/* Instead of body: pulled. ret_size 0: end; before body_length it is -EPROTO. -EAGAIN: pause until http_call_resume (in
@@ -68,6 +78,8 @@ struct http_client_options {
 	unsigned connections_max;	   /* kept alive, all hosts; 0 = 64 */
 	unsigned connections_per_host_max; /* 0 = no limit */
 	const char *user_agent;
+	const struct http_greeter
+		*greeter; /* asked on each new connection; NULL: whoever listens is served. Outlives the client */
 };
 
 int http_client_new(const struct http_client_options *options, struct http_client **ret);

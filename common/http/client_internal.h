@@ -30,6 +30,9 @@
 #define HANDLES_KEPT_MAX 64 /* free handles for asynchronous calls */
 #define HOST_KEY_BYTES 280  /* "http://host:port" */
 
+#define DIAL_ADDRESSES_MAX 4 /* of one host, tried one after the other */
+#define DIALS_MAX 3	     /* of one call: a kept connection that was dead, or not known any more, and one for luck */
+
 enum signal { SIGNAL_START = 1, SIGNAL_RESUME = 2, SIGNAL_CANCEL = 4 };
 
 struct http_call {
@@ -51,7 +54,23 @@ struct http_call {
 	bool paused_in;	   /* by our own callbacks: waiting then is not the other side's fault */
 	bool paused_out;
 	uint64_t pulled;
-	int64_t last_byte_ns;	       /* for stall_ms */
+	int64_t last_byte_ns; /* for stall_ms */
+
+	/* With a greeter. libcurl asks for a socket and gets none; then the call leaves it until there is a connection to a known peer, and begins anew with that. */
+	char peer[HTTP_PEER_SIZE];
+	bool is_local; /* over a unix socket: who may enter its folder is greeted by nobody */
+	struct dial_address addresses[DIAL_ADDRESSES_MAX]; /* that libcurl wanted to connect to */
+	size_t address_count;
+	size_t next_address;
+	struct dial *dial; /* under way; then it is not in the multi handle */
+	int64_t dial_until_ns;
+	int64_t dialed_ns; /* when the dial began */
+	unsigned dials;
+	int ready_fd;  /* the connection for the next socket that libcurl asks for; -1: none */
+	bool was_sent; /* an attempt before this one may have been */
+	bool unknown;  /* the other side does not know us on this connection */
+	struct http_call *next_dialing;
+
 	struct http_call *prev, *next; /* the client's list of calls; the driver's */
 
 	/* Guarded by client->lock. */
@@ -73,6 +92,7 @@ struct http_client {
 	struct sockets sockets;
 	struct http_call *calls;
 	int call_count;
+	struct http_call *dialing;
 	int64_t curl_timer_ns;	/* -1: none */
 	int64_t stall_check_ns; /* when to look for stalled calls */
 	int64_t asleep_until_ns;
@@ -105,6 +125,26 @@ void call_finish(struct http_call *call, CURLcode code); /* fills call->response
 int call_tell_head(struct http_call *call);		 /* what on_head says, if it is owed; else 0 */
 bool call_is_stalled(const struct http_call *call, int64_t now_ns);
 int call_waiting(const struct http_call *call, int64_t now_ns); /* what options.waiting says, 0 where it is not asked */
+
+/* Whether the call ended for want of a connection to a known peer, and may go on with one. */
+bool call_wants_dial(struct http_call *call, CURLcode code);
+/* To the next address of the host. A failure ends the call. */
+int call_dial(struct http_call *call);
+/* Once more with another connection, which call->ready_fd may be. */
+void call_begin_anew(struct http_call *call);
+unsigned call_connect_ms(const struct http_call *call);
+
+/* dialing.c: calls that wait for a connection; by who drives. */
+int dialing_start(struct http_call *call);	 /* 0: it waits */
+bool dialing_act(struct http_client *c, int fd); /* false: no call waits for this one */
+void dialing_stop(struct http_call *call);
+void dialing_check(struct http_client *c, int64_t now_ns); /* deadlines */
+
+/* client.c: ends a call, or has it go on with another connection. */
+void client_over(struct http_call *call, CURLcode code, int error);
+/* Back into the multi handle. */
+void client_run_again(struct http_call *call);
+void client_look_again_by(struct http_client *c, int64_t when_ns);
 
 /* client.c: libcurl closes a socket of the multi handle. */
 int client_on_close(void *cookie, curl_socket_t fd);

@@ -85,6 +85,8 @@ static void connection_free(struct http_server *s, struct connection *c)
 	pthread_mutex_unlock(&s->lock);
 	if (c->counted)
 		peers_leave(s->peers, &c->key);
+	if (c->data_free)
+		c->data_free(c->data);
 	free(c);
 }
 
@@ -184,6 +186,40 @@ static void look_after_head(struct http_server *s, struct connection *c, int64_t
 		(void)send(c->fd, LATE_ANSWER, sizeof(LATE_ANSWER) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 		(void)shutdown(c->fd, SHUT_RDWR);
 	}
+}
+
+void http_connection_set_data(struct http_request *req, void *data, void (*free_fn)(void *data))
+{
+	struct connection *c = req->connection ? connection_of(req->connection) : NULL;
+
+	if (!c) {
+		free_fn(data); /* there was no memory for it, or it is gone */
+		return;
+	}
+	if (c->data_free)
+		c->data_free(c->data);
+	c->data = data;
+	c->data_free = free_fn;
+}
+
+void *http_connection_data(const struct http_request *req)
+{
+	const struct connection *c = req->connection ? connection_of(req->connection) : NULL;
+
+	return c ? c->data : NULL;
+}
+
+bool http_connection_way(const struct http_request *req, char ret[HTTP_WAY_SIZE])
+{
+	const int fd = req->connection ? descriptor(req->connection) : -1;
+
+	dial_way(fd, false, ret);
+	return dial_is_here(fd);
+}
+
+bool http_connection_is_own(const struct http_request *req)
+{
+	return req->connection && dial_is_own(descriptor(req->connection));
 }
 
 /* With the request's lock held. */

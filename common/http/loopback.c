@@ -1,6 +1,7 @@
 #include "common/http/loopback.h"
 
 #include <arpa/inet.h>
+#include <ifaddrs.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -18,6 +19,39 @@ bool loopback_is(const struct sockaddr *address)
 	if (address->sa_family != AF_INET6)
 		return false;
 	return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET);
+}
+
+/* As IPv6 writes both. false: neither. */
+static bool unify(const struct sockaddr *address, struct in6_addr *ret)
+{
+	if (address && address->sa_family == AF_INET6) {
+		*ret = ((const struct sockaddr_in6 *)address)->sin6_addr;
+		return true;
+	}
+	if (!address || address->sa_family != AF_INET)
+		return false;
+	memset(ret, 0, sizeof(*ret));
+	ret->s6_addr[10] = ret->s6_addr[11] = 0xff;
+	memcpy(&ret->s6_addr[12], &((const struct sockaddr_in *)address)->sin_addr, sizeof(struct in_addr));
+	return true;
+}
+
+bool loopback_is_here(const struct sockaddr *address)
+{
+	struct ifaddrs *list;
+	struct in6_addr wanted, own;
+	bool found = false;
+
+	if (loopback_is(address))
+		return true;
+	if (!unify(address, &wanted))
+		return false;
+	if (getifaddrs(&list) < 0)
+		return true;
+	for (const struct ifaddrs *i = list; i && !found; i = i->ifa_next)
+		found = unify(i->ifa_addr, &own) && memcmp(&own, &wanted, sizeof(own)) == 0;
+	freeifaddrs(list);
+	return found;
 }
 
 static bool is_local_name(const char *host)

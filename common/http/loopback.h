@@ -11,6 +11,8 @@
 
 /* 127.0.0.0/8, ::1, and the former written as IPv6. */
 bool loopback_is(const struct sockaddr *address);
+/* Whether it is an address of this machine: one of the above, or of an interface. What cannot be looked up counts as one. */
+bool loopback_is_here(const struct sockaddr *address);
 /* Whether http(s)://HOST… leads to the machine of whoever goes there: by its address in any spelling, also the one
  * that means "here", or by the name localhost or one below it. Other
  * names are not looked up. What is no such URL is treated as one that does. */

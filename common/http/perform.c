@@ -2,6 +2,8 @@
 
 #include "common/http/client_internal.h"
 
+#include "common/base/clock.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -93,6 +95,43 @@ void perform_fini(struct http_client *c)
 	}
 }
 
+/* As the client's thread does it, but here may be waited. */
+static int dial_here(struct http_call *call)
+{
+	const int64_t until = clock_mono_ns() + (int64_t)call_connect_ms(call) * NS_PER_MS;
+	int r;
+
+	do {
+		r = call_dial(call);
+		if (r == 0)
+			r = dial_wait(call->dial, until);
+		if (r == 0)
+			call->ready_fd = dial_take(call->dial);
+		dial_free(call->dial);
+		call->dial = NULL;
+	} while (r < 0 && r != -EKEYREJECTED && call->next_address < call->address_count);
+	return r;
+}
+
+static CURLcode run(struct http_call *call)
+{
+	CURLcode code;
+	int r;
+
+	while (code = curl_easy_perform(call->easy), call_wants_dial(call, code)) {
+		if (!call->unknown) {
+			call->dials++;
+			r = dial_here(call);
+			if (r) {
+				call->error = r;
+				return CURLE_COULDNT_CONNECT;
+			}
+		}
+		call_begin_anew(call);
+	}
+	return code;
+}
+
 int http_client_perform(
 	struct http_client *c, const struct http_call_options *options, void *cookie, struct http_response *ret)
 {
@@ -116,7 +155,7 @@ int http_client_perform(
 		call_fini(&call);
 	} else {
 		curl_easy_setopt(h->easy, CURLOPT_MAXCONNECTS, 1l);
-		call_finish(&call, curl_easy_perform(h->easy));
+		call_finish(&call, run(&call));
 		*ret = call.response;
 		memset(&call.response, 0, sizeof(call.response));
 		call_fini(&call);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define CONNECTIONS_DEFAULT 1024u
@@ -229,6 +230,42 @@ static int init(struct http_server *s, const struct http_server_options *options
 	return 0;
 }
 
+/* The folder says who may connect: its owner makes it 0700. A path is longer than the kernel takes now and then, so it is reached through its folder. */
+static int listen_unix(const char *path, int *ret_fd)
+{
+	struct dial_address name;
+	int fd = -1, folder = -1;
+	int r = dial_unix_check(path);
+
+	if (r == 0)
+		r = dial_unix_address(path, &name, &folder);
+	if (r == 0) {
+		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		r = fd < 0 ? -errno : 0;
+	}
+	if (r == 0) {
+		/* What an earlier process left; one that lives keeps its socket, but nobody finds it any more. */
+		(void)unlink(((const struct sockaddr_un *)&name.name)->sun_path);
+		if (bind(fd, (struct sockaddr *)&name.name, name.size) || listen(fd, BACKLOG))
+			r = -errno;
+	}
+	if (folder >= 0)
+		close(folder);
+	if (r && fd >= 0)
+		close(fd);
+	if (r == 0)
+		*ret_fd = fd;
+	return r;
+}
+
+static int listen_at(struct http_server *s)
+{
+	const char *path = dial_unix_path(s->options.address);
+
+	return path ? listen_unix(path, &s->listen_fd)
+		    : listen_any(s->options.address, s->options.port, &s->listen_fd, &s->port);
+}
+
 int http_server_start(const struct http_server_options *options, struct http_server **ret)
 {
 	struct http_server *s;
@@ -250,7 +287,7 @@ int http_server_start(const struct http_server_options *options, struct http_ser
 	if (!r)
 		r = peers_new(options->connections_per_address_max, options->exempt, &s->peers);
 	if (!r)
-		r = listen_any(options->address, options->port, &s->listen_fd, &s->port);
+		r = listen_at(s);
 	if (!r)
 		r = reaper_new(connection_look_around, s, &s->reaper);
 	if (!r)

@@ -31,6 +31,7 @@
 
 #include "common/base/metrics.h"
 #include "common/base/span.h"
+#include "common/http/dial.h"
 #include "common/http/message.h"
 
 #include <stdbool.h>
@@ -71,9 +72,10 @@ struct http_route {
 };
 
 struct http_server_options {
-	const char *address;		      /* "127.0.0.1", "0.0.0.0", "::" */
-	uint16_t port;			      /* 0: any free one */
-	unsigned threads;		      /* event threads, 0 = 1 */
+	const char
+		*address; /* "127.0.0.1", "0.0.0.0", "::"; "unix:PATH": a socket that only this user may connect to */
+	uint16_t port;	  /* 0: any free one */
+	unsigned threads; /* event threads, 0 = 1 */
 	unsigned connections_max;	      /* 0 = 1024 */
 	unsigned connections_per_address_max; /* 0 = no limit; one more is closed as soon as it is there */
 	const char *exempt; /* from that: ADDRESS or ADDRESS/BITS, with commas; NULL: nobody. -EINVAL: no such list */
@@ -125,6 +127,16 @@ int64_t http_request_length(const struct http_request *req);	/* Content-Length, 
 /* A place for the handler's and the guard's own data; freed with the request. */
 void http_request_set_data(struct http_request *req, void *data, void (*free_fn)(void *data));
 void *http_request_data(const struct http_request *req);
+/*
+ * A place for what is known of the connection that a request came on; freed with the connection. Only for the guard, and for handlers that answer before they return: on the server's
+ * thread, where no two requests of one connection are at once.
+ */
+void http_connection_set_data(struct http_request *req, void *data, void (*free_fn)(void *data));
+void *http_connection_data(const struct http_request *req);
+/* The way of the connection (dial_way), as this end sees it; returns whether the client is on this machine. The same restrictions. */
+bool http_connection_way(const struct http_request *req, char ret[HTTP_WAY_SIZE]);
+/* It came over a unix socket from a process of this user or of root. */
+bool http_connection_is_own(const struct http_request *req);
 /* Goes on with a request that the guard kept: runs the body phase and the handler on the server's thread. Any thread. The caller must not
  * touch the request afterwards, as after an answer. */
 void http_request_proceed(struct http_request *req);

@@ -78,6 +78,8 @@ struct connection {
 	unsigned seen_turn;
 	uint64_t seen_bytes; /* of all that ever came, before the head */
 	int64_t head_ns;     /* when the head was seen to have begun; 0: not yet */
+	void *data;	     /* of the guard */
+	void (*data_free)(void *data);
 };
 
 struct route_metrics {

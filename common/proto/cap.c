@@ -19,19 +19,6 @@ static void cap_hmac(const uint8_t key[32], const char *text, uint8_t ret[SHA256
 		__builtin_trap();
 }
 
-void cap_key_derive(const uint8_t cluster_key[32], struct cap_key *ret)
-{
-	cap_hmac(cluster_key, "nephos-cap-v1", ret->bytes);
-}
-
-void cap_cluster_header(const uint8_t cluster_key[32], char *ret)
-{
-	uint8_t mac[SHA256_BYTES];
-
-	cap_hmac(cluster_key, "nephos-cluster-v1", mac);
-	text_hex(mac, sizeof(mac), ret);
-}
-
 struct cap_claim {
 	uint32_t drive;
 	const uint8_t *sha256;

@@ -11,13 +11,12 @@
 #define CAP_TEXT_SIZE 80
 #define CAP_ROUND_S 600 /* expiries fall on these, so that the URL of a block stays the same for a while */
 
+#define CAP_LABEL "nephos-cap-v1" /* HMAC-SHA256(cluster key, this) is the key */
+
 struct cap_key {
 	uint8_t bytes[32];
 };
 
-void cap_key_derive(const uint8_t cluster_key[32], struct cap_key *ret);
-/* The Nephos-Cluster header's value, 65 bytes with NUL. */
-void cap_cluster_header(const uint8_t cluster_key[32], char *ret);
 void cap_sign(const struct cap_key *key, uint32_t drive, const uint8_t sha256[32], int64_t generation, int64_t now_s,
 	char *ret);
 /* ret_generation on success. -ERR_FORBIDDEN: wrong, expired or malformed. */

@@ -1,9 +1,9 @@
 /*
  * bench_docs_http: what the docs service costs over HTTP, beside a bare prepared SELECT by primary key and a bare INSERT commit in the same PostgreSQL. One client; each measured
  * request takes turns with its bare statement, so that a machine that is busy with something else slows both. The batches of a mount: a session, and a number for each.
- * Usage: bench_docs_http DATA-DIR GATEWAY-URL
- *   DATA-DIR     of a running store (scripts/up --data): its cluster key, and the socket of its PostgreSQL
- *   GATEWAY-URL  is asked which docs services there are; the first of them is measured, without the gateway
+ * Usage: bench_docs_http DATA-DIR
+ *   DATA-DIR     of a running store (scripts/up --data): its cluster key, and the sockets of its PostgreSQL and of its first gateway, which is asked which docs services there are; the
+ *                first of them is measured, without the gateway
  * BENCH_ROUNDS in the environment: rounds of BENCH_COUNT (300) turns each; a figure is the median of the rounds' ratios of medians.
  */
 #include "common/base/buf.h"
@@ -11,11 +11,12 @@
 #include "common/base/error.h"
 #include "common/base/limits.h"
 #include "common/base/text.h"
-#include "common/proto/cap.h"
+#include "common/trust/door.h"
 
 #include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <libpq-fe.h>
@@ -27,6 +28,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define ANSWER_BYTES_MAX (8u << 20) /* the answer of the largest batch many times over */
@@ -40,7 +42,8 @@ struct bench {
 	PGconn *pg;
 	int fd;
 	char host[64];
-	char cluster[65];
+	struct cluster *cluster;
+	struct door *door;
 	struct buf out, in;
 	struct span body; /* of the last answer, in `in` */
 	int64_t drive, folder, session, number;
@@ -61,26 +64,40 @@ __attribute__((format(printf, 1, 2), noreturn)) static void die(const char *form
 
 /* ---- HTTP, as little of it as a client can do with ---- */
 
-/* http://ADDRESS:PORT */
-static int http_open(const char *url, char *ret_host, size_t size)
+/* A connection whose two ends know each other. */
+static int greet(struct bench *b, const struct dial_address *address, const char *peer)
 {
 	const struct timeval wait = {.tv_sec = WAIT_S};
-	struct sockaddr_in name = {.sin_family = AF_INET};
-	char address[32];
-	unsigned port;
-	int on = 1;
+	struct dial *dial = NULL;
+	int r = dial_new(address, door_greeter(b->door), peer, &dial);
 
-	/* NOLINTNEXTLINE(cert-err34-c): our own server wrote it */
-	if (sscanf(url, "http://%31[0-9.]:%u", address, &port) != 2 || inet_pton(AF_INET, address, &name.sin_addr) != 1)
-		die("not http://ADDRESS:PORT: %s", url);
-	name.sin_port = htons((uint16_t)port);
-	(void)snprintf(ret_host, size, "%s:%u", address, port);
-	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&name, sizeof(name)) < 0)
-		die("%s: %s", url, strerror(errno));
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (r == 0)
+		r = dial_wait(dial, clock_mono_ns() + WAIT_S * NS_PER_S);
+	if (r < 0)
+		die("%s: %s", peer, strerror(-r));
+	const int fd = dial_take(dial);
+	dial_free(dial);
+	(void)fcntl(fd, F_SETFL, 0);
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
 	return fd;
+}
+
+/* http://ADDRESS:PORT */
+static void http_open(struct bench *b, const char *url)
+{
+	struct dial_address to = {.size = sizeof(struct sockaddr_in), .type = SOCK_STREAM};
+	struct sockaddr_in *name = (struct sockaddr_in *)&to.name;
+	char address[32];
+	unsigned port;
+
+	name->sin_family = AF_INET;
+	/* NOLINTNEXTLINE(cert-err34-c): our own server wrote it */
+	if (sscanf(url, "http://%31[0-9.]:%u", address, &port) != 2 ||
+		inet_pton(AF_INET, address, &name->sin_addr) != 1)
+		die("not http://ADDRESS:PORT: %s", url);
+	name->sin_port = htons((uint16_t)port);
+	(void)snprintf(b->host, sizeof(b->host), "%s:%u", address, port);
+	b->fd = greet(b, &to, "docs/");
 }
 
 static void receive(struct bench *b)
@@ -132,9 +149,9 @@ __attribute__((format(printf, 3, 4))) static int request(struct bench *b, struct
 	va_end(args);
 	if (r == 0)
 		r = buf_printf(&b->out,
-			" HTTP/1.1\r\nHost: %s\r\nNephos-Cluster: %s\r\nNephos-User: 1\r\nNephos-User-Name: bench\r\nNephos-Admin: 1\r\n"
+			" HTTP/1.1\r\nHost: %s\r\nNephos-User: 1\r\nNephos-User-Name: bench\r\nNephos-Admin: 1\r\n"
 			"Nephos-Token-Id: k1\r\nAccept: application/vnd.nephos.items, application/json\r\n",
-			b->host, b->cluster);
+			b->host);
 	if (r == 0 && b->session > 0 && body.size > 0)
 		r = buf_printf(&b->out, "Nephos-Session: %" PRId64 "\r\nNephos-Batch: %" PRId64 "\r\n", b->session,
 			++b->number);
@@ -290,14 +307,16 @@ static struct span first_line(const char *data_dir, const char *file, char *line
 	return span_str(line);
 }
 
-static void read_cluster_key(struct bench *b, const char *data_dir)
+static void open_door(struct bench *b, const char *data_dir)
 {
-	char hex[129];
-	uint8_t key[32];
+	char path[4096];
 
-	if (text_unhex(first_line(data_dir, "cluster.key", hex, sizeof(hex)), key, sizeof(key)) < 0)
-		die("no key in %s/cluster.key", data_dir);
-	cap_cluster_header(key, b->cluster);
+	(void)snprintf(path, sizeof(path), "%s/cluster.key", data_dir);
+	int r = cluster_new(path, &b->cluster);
+	if (r == 0)
+		r = door_new(b->cluster, "gateway", "bench", NULL, &b->door);
+	if (r < 0)
+		die("%s: %s", path, strerror(-r));
 }
 
 static void open_database(struct bench *b, const char *data_dir)
@@ -320,12 +339,23 @@ static void open_database(struct bench *b, const char *data_dir)
 	prepare(b, "bench_select", "SELECT id FROM bench_keys WHERE id = $1::bigint");
 }
 
-static void open_service(struct bench *b, const char *gateway)
+static void open_service(struct bench *b, const char *data_dir)
 {
+	struct dial_address gateway;
 	const json_t *one, *url = NULL;
+	char path[4096];
+	int folder = -1;
 	size_t i;
 
-	b->fd = http_open(gateway, b->host, sizeof(b->host));
+	(void)snprintf(path, sizeof(path), "%s/run/internal/gateway-1.sock", data_dir);
+	if (dial_unix_address(path, &gateway, &folder) < 0)
+		die("%s: not the path of a socket", path);
+	(void)snprintf(b->host, sizeof(b->host), "nephos");
+	b->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (b->fd < 0 || connect(b->fd, (struct sockaddr *)&gateway.name, sizeof(struct sockaddr_un)) < 0)
+		die("%s: %s", path, strerror(errno));
+	if (folder >= 0)
+		(void)close(folder);
 	expect(b, request(b, span_of(NULL, 0), "GET /internal/v1/registry"), 200);
 	json_t *registry = answer_json(b);
 	json_array_foreach(json_object_get(registry, "services"), i, one) {
@@ -335,9 +365,9 @@ static void open_service(struct bench *b, const char *gateway)
 			url = json_object_get(one, "url");
 	}
 	if (!json_is_string(url))
-		die("%s knows no docs service", gateway);
+		die("%s knows no docs service", path);
 	(void)close(b->fd);
-	b->fd = http_open(json_string_value(url), b->host, sizeof(b->host));
+	http_open(b, json_string_value(url));
 	json_decref(registry);
 }
 
@@ -495,12 +525,12 @@ int main(int argc, char **argv)
 {
 	static struct bench b;
 
-	if (argc != 3)
-		die("usage: bench_docs_http DATA-DIR GATEWAY-URL");
+	if (argc != 2)
+		die("usage: bench_docs_http DATA-DIR");
 	buf_init(&b.out, BATCH_BYTES_MAX);
 	buf_init(&b.in, ANSWER_BYTES_MAX);
-	read_cluster_key(&b, argv[1]);
-	open_service(&b, argv[2]);
+	open_door(&b, argv[1]);
+	open_service(&b, argv[1]);
 	open_database(&b, argv[1]);
 	fill(&b);
 	run(&b);

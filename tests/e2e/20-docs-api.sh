@@ -10,13 +10,13 @@ U=$URL_docs_1
 # ---- who asks ----
 check_status "it says that it is alive without credentials" 200 "$U/healthz"
 check_status "and that it is ready" 200 "$U/readyz"
-check_status "everything else needs the cluster's proof" 401 "$U$V2/drives" -H 'Nephos-User: 1'
-check_status "and an identity" 401 "$U$V2/drives" "${CLUSTER[@]}"
-check_status "one that a gateway writes" 400 "$U$V2/drives" "${CLUSTER[@]}" -H 'Nephos-User: x'
-check_status "the description needs no identity" 200 "$U$V2/docs/openapi.json" "${CLUSTER[@]}"
+check_status "everything else needs a greeting" 401 "$AT_docs_1$V2/drives" -H 'Nephos-User: 1'
+check_status "and an identity" 401 "$U$V2/drives"
+check_status "one that a gateway writes" 400 "$U$V2/drives" -H 'Nephos-User: x'
+check_status "the description needs no identity" 200 "$U$V2/docs/openapi.json"
 check_eq "and names every path" true "$(value '.paths|has("/api/v2/docs/drives/{drive}/files/{path}")')"
 check_eq "and says that the answer to a batch has two forms" "application/json application/vnd.nephos.results" "$(value '.paths["/api/v2/docs/drives/{drive}/ops"].post.responses["200"].content|keys|join(" ")')"
-check_status "so does that of version 1" 200 "$U$V1/docs/openapi.json" "${CLUSTER[@]}"
+check_status "so does that of version 1" 200 "$U$V1/docs/openapi.json"
 check_eq "which has its own paths only" 2 "$(value '[.paths|keys[]|select(test("openapi")|not)]|length')"
 says "a method that is not there is 405" 405 PATCH "$V1"
 check_eq "and says which are" "GET, HEAD, POST, OPTIONS" "$(header Allow | tr -d ' ' | sed 's/,/, /g')"
@@ -53,7 +53,7 @@ says "nor a number beyond all" 404 GET "$V2/drives/99999999999999999999"
 put() { # PATH FILE [CURL-ARGUMENTS…]: prints the status
 	local path=$1 file=$2
 	shift 2
-	http -T "$file" "${CLUSTER[@]}" "${AS[@]}" "$@" "$U$path"
+	http -T "$file" "${AS[@]}" "$@" "$U$path"
 }
 seq 1 500 >"$WORK/small"
 head -c 10000000 /dev/urandom >"$WORK/large"
@@ -92,7 +92,7 @@ check_eq "replace only" 412 "$(put "$H/files/newer.bin" "$WORK/small" -H 'If-Mat
 check_eq "an empty file" 201 "$(put "$H/files/empty" /dev/null)"
 says "is empty" 200 GET "$H/files/empty"
 check_eq "indeed" 0 "$(header Content-Length)"
-check_eq "chunked, of unknown length" 201 "$(http -T - "${CLUSTER[@]}" "${AS[@]}" "$U$H/files/chunked" <"$WORK/large")"
+check_eq "chunked, of unknown length" 201 "$(http -T - "${AS[@]}" "$U$H/files/chunked" <"$WORK/large")"
 says "it is there" 200 GET "$H/files/chunked"
 check "and whole" cmp "$WORK/large" "$WORK/body"
 check_eq "a parent that is missing" 409 "$(put "$H/files/a/b/c" "$WORK/small")"
@@ -137,7 +137,7 @@ check_eq "for small content too" 400 "$(put "$H/files/digest2" "$WORK/small" -H 
 check_eq "one that is none" 400 "$(put "$H/files/digest2" "$WORK/small" -H "Repr-Digest: sha-256=x")"
 check_eq "another algorithm is not looked at" 201 "$(put "$H/files/digest2" "$WORK/small" -H "Repr-Digest: md5=:AAAA:")"
 check_eq "part of a file cannot be put" 400 "$(put "$H/files/part" "$WORK/small" -H 'Content-Range: bytes 0-9/100')"
-check_not "half an upload is owed no answer" http --max-time 2 -X PUT "${CLUSTER[@]}" "${AS[@]}" -H 'Expect:' -H 'Content-Length: 20000000' --data-binary @"$WORK/large" "$U$H/files/half"
+check_not "half an upload is owed no answer" http --max-time 2 -X PUT "${AS[@]}" -H 'Expect:' -H 'Content-Length: 20000000' --data-binary @"$WORK/large" "$U$H/files/half"
 says "and leaves nothing" 404 GET "$H/files/half"
 
 # ---- ranges ----
@@ -261,7 +261,7 @@ head -c 4194304 "$WORK/large" >"$WORK/full"
 check_eq "a full one" 200 "$(put "$H/blocks/$(sha256sum <"$WORK/full" | cut -d' ' -f1)" "$WORK/full")"
 head -c 4194305 "$WORK/large" >"$WORK/fuller"
 check_eq "one byte more" 413 "$(put "$H/blocks/$(sha256sum <"$WORK/fuller" | cut -d' ' -f1)" "$WORK/fuller")"
-check_eq "chunked too" 413 "$(http -T - "${CLUSTER[@]}" "${AS[@]}" "$U$H/blocks/$SHA" <"$WORK/fuller")"
+check_eq "chunked too" 413 "$(http -T - "${AS[@]}" "$U$H/blocks/$SHA" <"$WORK/fuller")"
 says "a block that nothing refers to cannot be read" 404 GET "$H/blocks/$SHA"
 says "a write names it" 200 POST "$H/ops" "{\"ops\":[{\"op\":\"write\",\"id\":\"$ID\",\"replace\":true,\"extents\":[{\"at\":0,\"len\":100,\"block\":\"$SHA\",\"from\":0}]}]}"
 says "then it can" 200 GET "$H/blocks/$SHA"
@@ -411,13 +411,13 @@ check "was waited" test $((($(date +%s%N) - START) / 1000000)) -ge 1000
 check_eq "and is an empty list" 0 "$(value '.changes|length')"
 says "since is needed" 400 GET "$H/changes"
 says "and a number" 400 GET "$H/changes?since=x"
-curl -s --max-time 30 "${CLUSTER[@]}" "${AS[@]}" "$U$V2/drives/$D/changes?since=$LAST&wait=30" >"$WORK/poll" &
+curl -s --max-time 30 "${AS[@]}" "$U$V2/drives/$D/changes?since=$LAST&wait=30" >"$WORK/poll" &
 POLL=$!
 eventually 5 sh -c "curl -s '$U/metrics' | grep -q '^nephos_docs_polls_waiting 1'"
 check_eq "a change ends a wait" 201 "$(put "$H/files/polled" "$WORK/small")"
 check "of the poll" wait "$POLL"
 check_eq "with the change" polled "$(jq -r '.changes[0].name' "$WORK/poll")"
-curl -s --max-time 30 "${CLUSTER[@]}" "${AS[@]}" -N -H 'Accept: text/event-stream' "$U$H/changes?since=$LAST" >"$WORK/events" &
+curl -s --max-time 30 "${AS[@]}" -N -H 'Accept: text/event-stream' "$U$H/changes?since=$LAST" >"$WORK/events" &
 EVENTS=$!
 eventually 5 grep -q 'data: .*polled' "$WORK/events"
 check_eq "events come as they happen" 200 "$(put "$H/files/polled" "$WORK/large")"
@@ -520,7 +520,7 @@ says "then there is none" 404 GET "$Q"
 
 # ---- the end ----
 check_eq "no failure of its own was logged" 0 "$(grep -c '"level":"error"' "$WORK/docs-1.log")"
-curl -s --max-time 60 "${CLUSTER[@]}" "${AS[@]}" "$U$H/changes?since=99999&wait=60" >"$WORK/poll" &
+curl -s --max-time 60 "${AS[@]}" "$U$H/changes?since=99999&wait=60" >"$WORK/poll" &
 POLL=$!
 eventually 5 sh -c "curl -s '$U/metrics' | grep -q '^nephos_docs_polls_waiting 1'"
 kill "$PID_docs_1"

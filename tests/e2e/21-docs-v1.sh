@@ -23,27 +23,27 @@ check_eq "with that content" "wörld" "$(cat "$WORK/body")"
 ask GET "$H/items/$ID" >/dev/null
 check_eq "of the root's owner, 0644" "420 0 0" "$(value '"\(.mode) \(.uid) \(.gid)"')"
 printf 'from a mount' >"$WORK/file"
-check_eq "a file" 201 "$(http -T "$WORK/file" "${CLUSTER[@]}" "${AS[@]}" "$U$H/files/file")"
+check_eq "a file" 201 "$(http -T "$WORK/file" "${AS[@]}" "$U$H/files/file")"
 FILE=$(value .id)
 says "is a document" 200 GET "$V1/$FILE"
 check_eq "with its content" "file from a mount" "$(value '.title + " " + .text')"
 printf '\xff\xfe' >"$WORK/binary"
-check_eq "bytes that are no text" 201 "$(http -T "$WORK/binary" "${CLUSTER[@]}" "${AS[@]}" "$U$H/files/binary")"
+check_eq "bytes that are no text" 201 "$(http -T "$WORK/binary" "${AS[@]}" "$U$H/files/binary")"
 BINARY=$(value .id)
 says "are none" 404 GET "$V1/$BINARY"
 head -c 1048576 /dev/zero | tr '\0' 'a' >"$WORK/limit"
-check_eq "1 MiB" 201 "$(http -T "$WORK/limit" "${CLUSTER[@]}" "${AS[@]}" "$U$H/files/limit")"
+check_eq "1 MiB" 201 "$(http -T "$WORK/limit" "${AS[@]}" "$U$H/files/limit")"
 LIMIT=$(value .id)
 says "is one" 200 GET "$V1/$LIMIT"
 check_eq "whole" 1048576 "$(value '.text|length')"
 echo >>"$WORK/limit"
-check_eq "more" 200 "$(http -T "$WORK/limit" "${CLUSTER[@]}" "${AS[@]}" "$U$H/items/$LIMIT/content")"
+check_eq "more" 200 "$(http -T "$WORK/limit" "${AS[@]}" "$U$H/items/$LIMIT/content")"
 says "is none" 404 GET "$V1/$LIMIT"
 says "a folder" 201 POST "$H/folders" '{"path":"/folder"}'
 FOLDER=$(value .id)
 says "is none" 404 GET "$V1/$FOLDER"
 says "nor can it be deleted as one" 404 DELETE "$V1/$FOLDER"
-check_eq "a file in a folder" 201 "$(http -T "$WORK/file" "${CLUSTER[@]}" "${AS[@]}" "$U$H/files/folder/deep")"
+check_eq "a file in a folder" 201 "$(http -T "$WORK/file" "${AS[@]}" "$U$H/files/folder/deep")"
 says "the list" 200 GET "$V1/"
 check_eq "has the text files of the root, in order" "file hello second third" "$(value '[.[].title]|join(" ")')"
 check_eq "each with its text" "from a mount" "$(value '.[0].text')"
@@ -163,7 +163,7 @@ check_eq "in order" "100 n001 n100" "$(value '"\(length) \(.[0].title) \(.[99].t
 start_docs docs-2 --upkeep-period 1
 echo 2 >"$WORK/deleted"
 as 2
-check "the drives of a deleted user go to the trash" eventually 10 sh -c "! curl -sf ${CLUSTER[*]@Q} ${AS[*]@Q} '$U$V1/$TWO'"
+check "the drives of a deleted user go to the trash" eventually 10 sh -c "! curl -sf ${AS[*]@Q} '$U$V1/$TWO'"
 as 1
 says "nobody else's" 200 GET "$V1/$FILE"
 check_eq "no failure of its own was logged" 0 "$(cat "$WORK"/docs-*.log | grep -c '"level":"error"')"

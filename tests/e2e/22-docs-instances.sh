@@ -14,7 +14,7 @@ seq 1 500 >"$WORK/small"
 put() { # PATH FILE [CURL-ARGUMENTS…]: prints the status
 	local path=$1 file=$2
 	shift 2
-	http -T "$file" "${CLUSTER[@]}" "${AS[@]}" "$@" "$U$path"
+	http -T "$file" "${AS[@]}" "$@" "$U$path"
 }
 
 # ---- a poll elsewhere ----
@@ -23,7 +23,7 @@ waits() { [ "$(polls "$1")" = "$2" ]; }
 for i in 1 2 3; do
 	ask GET "$E" >/dev/null
 	SEQ=$(value .seq)
-	curl -s --max-time 30 -w '\n' "${CLUSTER[@]}" "${AS[@]}" "$URL_docs_2$E/changes?since=$SEQ&wait=30" >"$WORK/poll" &
+	curl -s --max-time 30 -w '\n' "${AS[@]}" "$URL_docs_2$E/changes?since=$SEQ&wait=30" >"$WORK/poll" &
 	POLL=$!
 	eventually 5 waits "$URL_docs_2" 1
 	check_eq "a change at one instance" 201 "$(put "$H/files/polled$i" "$WORK/small")"
@@ -38,7 +38,7 @@ rename_notify() { PGOPTIONS='-c allow_system_table_mods=on' psql -X -q "$DATABAS
 failed_to_tell() { grep -q op=notify "$WORK/docs-1.log"; }
 ask GET "$E" >/dev/null
 SEQ=$(value .seq)
-curl -s --max-time 10 "${CLUSTER[@]}" "${AS[@]}" "$URL_docs_2$E/changes?since=$SEQ&wait=30" >"$WORK/poll" &
+curl -s --max-time 10 "${AS[@]}" "$URL_docs_2$E/changes?since=$SEQ&wait=30" >"$WORK/poll" &
 POLL=$!
 eventually 5 waits "$URL_docs_2" 1
 rename_notify pg_notify nobody_notifies
@@ -75,7 +75,7 @@ for kind in create write setattr rename link setxattr removexattr clone rmdir un
 	start_docs "dies-$kind" --failpoint "after-commit:$kind"
 	url=URL_dies_$kind pid=PID_dies_$kind
 	SEQ=$(ask GET "$E" >/dev/null; value .seq)
-	curl -s --max-time 10 "${CLUSTER[@]}" "${AS[@]}" "$URL_docs_1$E/changes?since=$SEQ&wait=30" >"$WORK/poll-$kind" &
+	curl -s --max-time 10 "${AS[@]}" "$URL_docs_1$E/changes?since=$SEQ&wait=30" >"$WORK/poll-$kind" &
 	POLL=$!
 	eventually 5 waits "$URL_docs_1" 1
 	U=${!url}
@@ -197,7 +197,7 @@ start_writers() {
 	for i in $(seq 1 40); do
 		url=$URL_docs_1
 		[ $((i % 2)) = 0 ] && url=$URL_docs_2
-		curl -s -o /dev/null -w '%{http_code}\n' -T "$WORK/small" "${CLUSTER[@]}" "${AS[@]}" "$url$H/files/many/$i?parents=1" >>"$WORK/codes" &
+		curl -s -o /dev/null -w '%{http_code}\n' -T "$WORK/small" "${AS[@]}" "$url$H/files/many/$i?parents=1" >>"$WORK/codes" &
 		WRITERS+=($!)
 	done
 }
@@ -212,7 +212,7 @@ check_eq "the journal has no gaps" true "$(value '[.changes[].seq|tonumber] as $
 rm -f "$WORK/codes"
 WRITERS=()
 for i in $(seq 1 10); do
-	curl -s -o /dev/null -w '%{http_code}\n' -T "$WORK/small" -H 'If-None-Match: *' "${CLUSTER[@]}" "${AS[@]}" "$U$H/files/first" >>"$WORK/codes" &
+	curl -s -o /dev/null -w '%{http_code}\n' -T "$WORK/small" -H 'If-None-Match: *' "${AS[@]}" "$U$H/files/first" >>"$WORK/codes" &
 	WRITERS+=($!)
 done
 wait "${WRITERS[@]}"
@@ -225,9 +225,9 @@ put "$H/files/warm" "$WORK/small" >/dev/null
 BEFORE=$(rss "$PID_docs_1")
 check_eq "400 MB are stored" 201 "$(put "$H/files/huge" "$WORK/huge")"
 check "in flat memory" test $(($(rss "$PID_docs_1") - BEFORE)) -lt 16384
-check "and read back as they are" cmp "$WORK/huge" <(curl -s "${CLUSTER[@]}" "${AS[@]}" "$U$H/files/huge")
+check "and read back as they are" cmp "$WORK/huge" <(curl -s "${AS[@]}" "$U$H/files/huge")
 for i in 1 2 3 4 5 6 7 8; do
-	curl -s -o /dev/null --limit-rate 2M --max-time 5 "${CLUSTER[@]}" "${AS[@]}" "$U$H/files/huge" &
+	curl -s -o /dev/null --limit-rate 2M --max-time 5 "${AS[@]}" "$U$H/files/huge" &
 done
 # Not for an event: memory is looked at while they are in the midst of it, and each reads for 5 s.
 sleep 3
@@ -236,7 +236,7 @@ wait $(jobs -rp | grep -v -e "^$PID_docs_1$" -e "^$PID_docs_2$" -e "^$USERS_PID$
 echo "# $((PEAK - BEFORE)) KiB more with eight slow readers"
 check "eight slow readers cost little" test $((PEAK - BEFORE)) -lt 32768
 for i in $(seq 1 20); do
-	curl -s -o /dev/null -w '%{http_code}\n' --limit-rate 20M -T <(head -c 20000000 "$WORK/huge") "${CLUSTER[@]}" "${AS[@]}" "$U$H/files/up$i" >>"$WORK/uploads" &
+	curl -s -o /dev/null -w '%{http_code}\n' --limit-rate 20M -T <(head -c 20000000 "$WORK/huge") "${AS[@]}" "$U$H/files/up$i" >>"$WORK/uploads" &
 	UPLOADS+=($!)
 done
 # As above: memory is looked at while they run, each for a second at least.
@@ -250,13 +250,13 @@ check "an upload that is cut leaves no buffer" eventually 5 sh -c "curl -s '$U/m
 
 SLOW=()
 for i in 1 2 3 4 5 6 7 8 9; do
-	curl -s -o /dev/null --limit-rate 20k --max-time 60 -H 'Expect:' -T "$WORK/huge" "${CLUSTER[@]}" "${AS[@]}" "$U$H/files/slow$i" &
+	curl -s -o /dev/null --limit-rate 20k --max-time 60 -H 'Expect:' -T "$WORK/huge" "${AS[@]}" "$U$H/files/slow$i" &
 	SLOW+=($!)
 done
 eventually 5 sh -c "curl -s '$U/metrics' | grep -q 'nephos_docs_uploads{state=\"waiting\"} 1'"
 head -c 9000000 "$WORK/huge" >"$WORK/quick"
 check_eq "slow senders do not keep others from sending" 201 "$(put "$H/files/quick" "$WORK/quick" --max-time 50)"
-check "what came in turns is whole" cmp "$WORK/quick" <(curl -s "${CLUSTER[@]}" "${AS[@]}" "$U$H/files/quick")
+check "what came in turns is whole" cmp "$WORK/quick" <(curl -s "${AS[@]}" "$U$H/files/quick")
 kill "${SLOW[@]}"
 check "uploads that are cut leave no buffer" eventually 10 sh -c "curl -s '$U/metrics' | grep -q 'nephos_docs_uploads{state=\"running\"} 0'"
 says "and nothing else" 404 GET "$H/files/slow1"

@@ -9,10 +9,10 @@ ask GET "$H" >/dev/null
 E=$V2/drives/$(value .id)
 files() { find "$WORK/blocks" -type f | wc -l; }
 put_block() { # FILE: prints the status
-	http -T "$1" -H 'Expect:' "${CLUSTER[@]}" "${AS[@]}" "$U$E/blocks/$(sha256sum "$1" | cut -d' ' -f1)"
+	http -T "$1" -H 'Expect:' "${AS[@]}" "$U$E/blocks/$(sha256sum "$1" | cut -d' ' -f1)"
 }
 for i in 1 2 3; do head -c 100000 /dev/urandom >"$WORK/kept$i"; check_eq "block $i" 201 "$(put_block "$WORK/kept$i")"; done
-check_eq "a document" 201 "$(http -T "$WORK/kept1" "${CLUSTER[@]}" "${AS[@]}" "$U$H/files/document")"
+check_eq "a document" 201 "$(http -T "$WORK/kept1" "${AS[@]}" "$U$H/files/document")"
 check_eq "three files" 3 "$(files)"
 for i in 1 2 3; do
 	head -c 100000 /dev/urandom >"$WORK/lost$i"
@@ -32,6 +32,6 @@ collected() { [ "$(files)" = 4 ]; }
 check "the three go, and only they" eventually 30 collected
 for i in 1 2 3; do check_eq "block $i is known" 200 "$(put_block "$WORK/kept$i")"; done
 check_eq "and the repeat" 200 "$(put_block "$WORK/lost1")"
-check "the document is whole" cmp "$WORK/kept1" <(curl -s "${CLUSTER[@]}" "${AS[@]}" "$U$H/files/document")
+check "the document is whole" cmp "$WORK/kept1" <(curl -s "${AS[@]}" "$U$H/files/document")
 check_eq "no failure was logged" 0 "$(cat "$WORK"/docs.log | grep -c '"level":"error"')"
 e2e_end

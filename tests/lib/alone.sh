@@ -1,7 +1,7 @@
 # What a service needs that is started alone, without a store; sourced after e2e.sh.
 # shellcheck shell=bash
 
-# alone DATABASE: a PostgreSQL of its own with that database, DATABASE its address; $WORK/cluster.key, and PROOF, what a gateway says by it.
+# alone DATABASE: a PostgreSQL of its own with that database, DATABASE its address, and $WORK/cluster.key.
 alone() {
 	PG=$("$E2E_ROOT/tests/lib/postgres.sh" start "$WORK/pg")
 	at_end "'$E2E_ROOT/tests/lib/postgres.sh' stop '$WORK/pg'"
@@ -9,5 +9,4 @@ alone() {
 	psql -X -q "$PG" -c "CREATE DATABASE $1"
 	head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"$WORK/cluster.key"
 	chmod 600 "$WORK/cluster.key"
-	PROOF=$(printf nephos-cluster-v1 | openssl dgst -sha256 -mac HMAC -macopt "hexkey:$(cat "$WORK/cluster.key")" | sed 's/.* //')
 }

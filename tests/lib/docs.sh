@@ -1,7 +1,7 @@
 # For end-to-end scripts of the docs service alone: PostgreSQL, a user service that is a small script, and what a gateway would say. After e2e.sh.
 # shellcheck shell=bash
 #
-#	start_docs NAME ARGUMENTS…   sets URL_NAME and PID_NAME (with _ for -)
+#	start_docs NAME ARGUMENTS…   sets URL_NAME, by which it is asked as a gateway asks, AT_NAME, where it listens, and PID_NAME (with _ for -)
 #	as ID [ADMIN]                who asks from now on
 #	ask METHOD PATH [BODY] [CURL-ARGUMENTS…]       to $U; prints the status; BODY is JSON, "" for none
 #	says SENTENCE WANTED-STATUS METHOD PATH [BODY] [CURL-ARGUMENTS…]
@@ -16,10 +16,22 @@ alone docs
 cat >"$WORK/users.py" <<'PY'
 import http.server, json, os, sys
 work, port = sys.argv[1], int(sys.argv[2])
+sys.path.insert(0, sys.argv[3])
+import cluster
 class Users(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def log_message(self, *args):
         pass
+    def setup(self):
+        super().setup()
+        self.hello = cluster.Server(cluster.keys_of(work + "/cluster.key"), "user/user-1/0a0b")
+    def do_POST(self):
+        answer = self.hello.hear(self.headers.get(cluster.FIELD))
+        self.send_response(204 if answer else 401)
+        if answer:
+            self.send_header(cluster.FIELD, answer)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
     def do_GET(self):
         status, answer = 404, {}
         if self.path.startswith("/internal/v1/users/"):
@@ -48,7 +60,7 @@ user_service() {
 		return
 	fi
 	rm -f "$WORK/users.port"
-	python3 "$WORK/users.py" "$WORK" "$USERS_PORT" &
+	python3 "$WORK/users.py" "$WORK" "$USERS_PORT" "$E2E_ROOT/tests/lib" &
 	USERS_PID=$!
 	at_end "kill $USERS_PID"
 	eventually 10 test -s "$WORK/users.port"
@@ -65,17 +77,17 @@ start_docs() {
 	at_end "kill $pid"
 	eventually 20 grep -q 'op=start url=' "$WORK/$name.log" || { cat "$WORK/$name.log" >&2; exit 1; }
 	printf -v "PID_${name//-/_}" %s "$pid"
-	printf -v "URL_${name//-/_}" %s "$(sed -n 's/.*op=start url=\([^ ]*\) .*/\1/p' "$WORK/$name.log")"
+	printf -v "AT_${name//-/_}" %s "$(sed -n 's/.*op=start url=\([^ ]*\) .*/\1/p' "$WORK/$name.log")"
+	relay "$name" "$(sed -n 's/.*op=start url=\([^ ]*\) .*/\1/p' "$WORK/$name.log")" "$WORK/cluster.key"
 }
 
-CLUSTER=(-H "Nephos-Cluster: $PROOF")
 as() { AS=(-H "Nephos-User: $1" -H "Nephos-Admin: ${2:-0}"); }
 as 1
 ask() {
 	local method=$1 path=$2 body=${3:-} how=(-X "$1")
 	[ "$method" = HEAD ] && how=(-I)
 	shift $(($# < 3 ? $# : 3))
-	http "${how[@]}" "${CLUSTER[@]}" "${AS[@]}" ${body:+-H 'Content-Type: application/json' -d "$body"} "$@" "$U$path"
+	http "${how[@]}" "${AS[@]}" ${body:+-H 'Content-Type: application/json' -d "$body"} "$@" "$U$path"
 }
 says() {
 	local sentence=$1 wanted=$2 got

@@ -98,6 +98,15 @@ e2e_store() {
 	AUTH=(-H "Authorization: Bearer $TOKEN")
 }
 
+# relay NAME URL KEY-FILE: URL_NAME is a way to the part of a store at URL that greets it as a gateway does.
+relay() {
+	rm -f "$WORK/$1.relay"
+	python3 "$E2E_ROOT/tests/lib/cluster.py" relay "$3" "$2" "$WORK/$1.relay" &
+	at_end "kill $!"
+	eventually 10 test -s "$WORK/$1.relay"
+	printf -v "URL_${1//-/_}" 'http://127.0.0.1:%s' "$(cat "$WORK/$1.relay")"
+}
+
 e2e_end() {
 	echo "# $(basename "$0"): $e2e_passed passed, $e2e_failed failed"
 	[ "$e2e_failed" = 0 ]

@@ -1,7 +1,7 @@
 # What scripts about user services share; sourced after e2e.sh. It starts a PostgreSQL, and a gateway that is a small script which writes down what it hears.
 # shellcheck shell=bash
 #
-#	start_service NAME ARGUMENTS…    a user service; its address in URL_NAME, its process in PID_NAME
+#	start_service NAME ARGUMENTS…    a user service; by which it is asked as a gateway asks: URL_NAME; where it listens: AT_NAME; its process in PID_NAME
 #	as ID ADMIN TOKEN-ID             who asks from now on; AS=(): nobody
 #	ask METHOD PATH [BODY] [CURL…]   at $U; prints the status. says SENTENCE STATUS METHOD …: checks it
 #	value JQ                         of the last answer
@@ -14,17 +14,31 @@ alone users
 cat >"$WORK/gateway.py" <<'PY'
 import http.server, json, os, sys
 work = sys.argv[1]
+sys.path.insert(0, sys.argv[2])
+import cluster
 class Gateway(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def log_message(self, *args):
         pass
+    def setup(self):
+        super().setup()
+        self.hello = cluster.Server(cluster.keys_of(work + "/cluster.key"), "gateway/gateway-1/0a0b")
+    def greeted(self):
+        answer = self.hello.hear(self.headers.get(cluster.FIELD))
+        self.send_response(204 if answer else 401)
+        if answer:
+            self.send_header(cluster.FIELD, answer)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
     def do_POST(self):
+        if self.path == cluster.TARGET:
+            return self.greeted()
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         with open(work + "/heard", "a") as f:
-            f.write(json.dumps({"path": self.path, "proof": self.headers.get("Nephos-Cluster"), "body": json.loads(body)}) + "\n")
+            f.write(json.dumps({"path": self.path, "known": self.hello.known, "fields": dict(self.headers), "body": json.loads(body)}) + "\n")
         forget = self.path == "/internal/v1/tokens/forget"
         status = 503 if forget and os.path.exists(work + "/deaf") else 204 if forget else 200
-        answer = b"" if forget else json.dumps({"services": [{"kind": "docs", "name": "docs-1", "url": "http://127.0.0.1:9"}]}).encode()
+        answer = b"" if forget else json.dumps({"services": [{"kind": "docs", "name": "docs-1", "instance": "0c0d", "url": "http://127.0.0.1:9"}]}).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
@@ -33,7 +47,7 @@ server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Gateway)
 open(work + "/gateway.port", "w").write(str(server.server_port))
 server.serve_forever()
 PY
-python3 "$WORK/gateway.py" "$WORK" &
+python3 "$WORK/gateway.py" "$WORK" "$E2E_ROOT/tests/lib" &
 at_end "kill $!"
 eventually 10 test -s "$WORK/gateway.port"
 GATEWAY=http://127.0.0.1:$(cat "$WORK/gateway.port")
@@ -47,10 +61,10 @@ start_service() { # NAME ARGUMENTS…: sets the variable URL_NAME and PID_NAME
 	at_end "kill $pid"
 	eventually 20 grep -q 'op=start url=' "$WORK/$name.log" || { cat "$WORK/$name.log" >&2; exit 1; }
 	printf -v "PID_${name//-/_}" %s "$pid"
-	printf -v "URL_${name//-/_}" %s "$(sed -n 's/.*op=start url=\([^ ]*\) .*/\1/p' "$WORK/$name.log")"
+	printf -v "AT_${name//-/_}" %s "$(sed -n 's/.*op=start url=\([^ ]*\) .*/\1/p' "$WORK/$name.log")"
+	relay "$name" "$(sed -n 's/.*op=start url=\([^ ]*\) .*/\1/p' "$WORK/$name.log")" "$WORK/cluster.key"
 }
 
-CLUSTER=(-H "Nephos-Cluster: $PROOF")
 # as ID ADMIN TOKEN-ID: the identity headers that a gateway would set
 as() { AS=(-H "Nephos-User: $1" -H "Nephos-Admin: $2" -H "Nephos-Token-Id: $3"); }
 AS=()
@@ -58,7 +72,7 @@ AS=()
 ask() {
 	local method=$1 path=$2 body=${3:-}
 	shift $(($# < 3 ? $# : 3))
-	http -X "$method" "${CLUSTER[@]}" "${AS[@]}" "$@" ${body:+-H 'Content-Type: application/json' -d "$body"} "$U$path"
+	http -X "$method" "${AS[@]}" "$@" ${body:+-H 'Content-Type: application/json' -d "$body"} "$U$path"
 }
 says() { # SENTENCE WANTED-STATUS METHOD PATH [BODY] [CURL-ARGUMENTS…]
 	local sentence=$1 wanted=$2

@@ -27,4 +27,10 @@ check "sessions: a replacement that leaves the old one alive fails" fails sessio
 check "sessions: a journal that is asked before the old one has ended fails" fails session -DLOOK_FIRST
 check "sessions: a number that is given twice fails" fails session -DREUSE
 check "sessions: a second answer that is taken for the first fails" fails session -DHIDDEN
+check "greeting: who has no key is told nothing, and is nobody, whatever he recorded or passes on" model greeting
+check "greeting: a server without a number of its own takes what was recorded" fails greeting -DNO_SERVER_NUMBER
+check "greeting: a client without a number of his own takes an answer from before" fails greeting -DNO_CLIENT_NUMBER
+check "greeting: with one key for both directions a proof comes back as the other's" fails greeting -DONE_KEY
+check "greeting: a client that takes any part of the store tells a squatter, who passes it on" fails greeting -DNO_NAME
+check "greeting: without the way, so does one that means any gateway" fails greeting -DNO_WAY
 e2e_end

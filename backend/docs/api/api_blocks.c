@@ -127,9 +127,7 @@ static int find_block(struct call *call, struct docs_store *store, struct block_
 	if (r < 0)
 		return r;
 	name->drive = call->scope.drive;
-	if (cap &&
-		cap_check(&call->docs->cap_key, name->drive, name->sha256, span_str(cap), clock_real_ns() / NS_PER_S,
-			&name->generation) == 0)
+	if (cap && docs_cap_check(call->docs, name->drive, name->sha256, cap, &name->generation) == 0)
 		return 0;
 	r = store->ops->block_referenced(store, &call->scope, name->sha256, &block);
 	if (r == 0)

@@ -266,7 +266,7 @@ static int extents_on_extent(const struct tree_extent *found, void *cookie)
 	}
 	memcpy(e.sha256, found->sha256, sizeof(e.sha256));
 	if (e.kind == EXTENT_BLOCK) {
-		cap_sign(&call->docs->cap_key, call->scope.drive, e.sha256, e.generation, page->now_s, cap);
+		docs_cap_sign(call->docs, call->scope.drive, &e, page->now_s, cap);
 		e.cap = span_str(cap);
 	} else {
 		page->inline_bytes += e.data.size;

@@ -56,28 +56,32 @@ static void pick_configured(struct users *u, char ret[REGISTRATION_URL_MAX])
 	snprintf(ret, REGISTRATION_URL_MAX, "%.*s", (int)strcspn(at, ","), at);
 }
 
-static int pick(struct users *u, char ret[REGISTRATION_URL_MAX])
+static int pick(struct users *u, char ret[REGISTRATION_URL_MAX], char ret_peer[REGISTRATION_PEER_MAX])
 {
 	if (!u->urls)
-		return registration_pick(service_registration(u->service), "user", ret);
+		return registration_pick(service_registration(u->service), "user", ret, ret_peer);
 	pick_configured(u, ret);
+	snprintf(ret_peer, REGISTRATION_PEER_MAX, "user/"); /* any of them */
 	return 0;
 }
 
 static int ask_one(struct users *u, const char *path, const char *trace, struct http_response *ret)
 {
 	char url[REGISTRATION_URL_MAX + 128];
-	struct http_call_options options = {
-		.method = "GET", .url = url, .response_max = ANSWER_BYTES_MAX, .deadline_ms = USERS_DEADLINE_MS};
+	char peer[REGISTRATION_PEER_MAX];
+	struct http_call_options options = {.method = "GET",
+		.url = url,
+		.peer = peer,
+		.response_max = ANSWER_BYTES_MAX,
+		.deadline_ms = USERS_DEADLINE_MS};
 	struct http_headers headers;
 	char base[REGISTRATION_URL_MAX];
-	int r = pick(u, base);
+	int r = pick(u, base, peer);
 
 	if (r < 0)
 		return -ERR_UNAVAILABLE;
 	snprintf(url, sizeof(url), "%s%s", base, path);
 	http_headers_init(&headers);
-	(void)http_headers_add(&headers, CLUSTER_HEADER, service_cluster(u->service)->proof);
 	if (trace)
 		(void)http_headers_add(&headers, "Nephos-Trace", trace);
 	options.headers = &headers;

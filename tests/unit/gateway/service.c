@@ -2,14 +2,16 @@
 
 #include "common/base/clock.h"
 #include "common/base/error.h"
-#include "common/proto/cap.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include <cmocka.h>
@@ -283,26 +285,46 @@ void service_stop(struct service *s)
 
 /* ---- front ---- */
 
+int front_greet(struct front *f)
+{
+	struct sockaddr_in name = {
+		.sin_family = AF_INET, .sin_port = htons(f->internal), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct dial_address address = {.size = sizeof(name), .type = SOCK_STREAM};
+	struct dial *dial;
+	memcpy(&address.name, &name, sizeof(name));
+	assert_int_equal(dial_new(&address, door_greeter(f->door), "gateway/", &dial), 0);
+	assert_int_equal(dial_wait(dial, clock_mono_ns() + WIRE_TIMEOUT_S * NS_PER_S), 0);
+	int fd = dial_take(dial);
+	dial_free(dial);
+	assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+	return fd;
+}
+
+int front_tell(struct front *f, const char *line, const char *body, char *text, size_t size)
+{
+	char request[4096];
+	(void)snprintf(request, sizeof(request), "%s HTTP/1.1\r\nHost: g\r\nContent-Length: %zu\r\n\r\n%s", line,
+		strlen(body), body);
+	int fd = front_greet(f);
+	wire_say(fd, request);
+	int status = wire_response(fd, text, size);
+	close(fd);
+	return status;
+}
+
 void front_register(struct front *f, enum registry_kind kind, const char *name, const char *url)
 {
-	char body[256], request[640], text[8192];
-	(void)snprintf(body, sizeof(body), "{\"kind\":\"%s\",\"name\":\"%s\",\"url\":\"%s\",\"ready\":true}",
-		registry_kind_name(kind), name, url);
-	(void)snprintf(request, sizeof(request),
-		"POST /internal/v1/registry HTTP/1.1\r\nHost: g\r\n" FRONT_CLUSTER
-		"%s\r\nContent-Length: %zu\r\n\r\n%s",
-		f->cluster, strlen(body), body);
-	assert_int_equal(wire_ask(f->port, request, text, sizeof(text)), 200);
+	char body[320], text[8192];
+	(void)snprintf(body, sizeof(body),
+		"{\"kind\":\"%s\",\"name\":\"%s\",\"instance\":\"%s\",\"url\":\"%s\",\"ready\":true}",
+		registry_kind_name(kind), name, door_instance(f->door), url);
+	assert_int_equal(front_tell(f, "POST /internal/v1/registry", body, text, sizeof(text)), 200);
 }
 
 int front_forget(struct front *f, const char *body)
 {
-	char request[640], text[8192];
-	(void)snprintf(request, sizeof(request),
-		"POST /internal/v1/tokens/forget HTTP/1.1\r\nHost: g\r\n" FRONT_CLUSTER
-		"%s\r\nContent-Length: %zu\r\n\r\n%s",
-		f->cluster, strlen(body), body);
-	return wire_ask(f->port, request, text, sizeof(text));
+	char text[8192];
+	return front_tell(f, "POST /internal/v1/tokens/forget", body, text, sizeof(text));
 }
 
 static void *beat(void *cookie)
@@ -362,29 +384,52 @@ int front_ask(struct front *f, const char *line, const char *more, char *text, s
 	return wire_ask(f->port, request, text, size);
 }
 
-int front_setup(void **state)
+static int greet_nobody(void *cookie, const struct http_greeting *greeting, char ret[HTTP_GREETING_TEXT_SIZE])
+{
+	(void)cookie;
+	(void)greeting;
+	(void)ret;
+	return 0;
+}
+
+static int setup(void **state, const struct http_greeter *greeter)
 {
 	struct front *f = calloc(1, sizeof(*f));
 	pthread_condattr_t attr;
-	const struct gateway_options options = {.name = "g",
+	struct gateway_options options = {.name = "g",
 		.address = "127.0.0.1",
+		.internal_address = "127.0.0.1",
 		.threads = 1,
 		.peers = "http://127.0.0.1:1,http://127.0.0.1:2",
-		.cluster_key = KEY};
+		.greeter = greeter};
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&f->changed, &attr);
 	pthread_condattr_destroy(&attr);
-	cap_cluster_header(KEY, f->cluster);
+	assert_int_equal(cluster_new_of(KEY, &f->cluster), 0);
+	assert_int_equal(door_new(f->cluster, "docs", "d", NULL, &f->door), 0);
+	options.cluster = f->cluster;
 	service_start(&f->service);
 	assert_int_equal(gateway_start(&options, &f->gateway), 0);
 	f->port = gateway_port(f->gateway);
+	f->internal = gateway_internal_port(f->gateway);
 	front_add(f, REGISTRY_USER, "u", f->service.url);
 	front_add(f, REGISTRY_DOCS, "d", f->service.url);
 	assert_int_equal(pthread_create(&f->beat, NULL, beat, f), 0);
 	*state = f;
 	return 0;
+}
+
+int front_setup(void **state)
+{
+	static const struct http_greeter nobody = {.step = greet_nobody};
+	return setup(state, &nobody);
+}
+
+int front_setup_greeting(void **state)
+{
+	return setup(state, NULL);
 }
 
 int front_teardown(void **state)
@@ -397,6 +442,8 @@ int front_teardown(void **state)
 	pthread_join(f->beat, NULL);
 	gateway_free(f->gateway);
 	service_stop(&f->service);
+	door_free(f->door);
+	cluster_free(f->cluster);
 	free(f);
 	return 0;
 }

@@ -17,12 +17,12 @@
 #define NEPHOS_TESTS_GATEWAY_SERVICE_H
 
 #include "gateway/gateway.h"
+#include "common/trust/door.h"
 #include "gateway/registry.h"
 #include "tests/unit/common/http/wire.h"
 
 #define SERVICE_HELD_MAX 64
 #define FRONT_SERVICES_MAX 6
-#define FRONT_CLUSTER "Nephos-Cluster: "
 
 struct service {
 	struct http_server *server;
@@ -56,7 +56,9 @@ struct front_service {
 struct front {
 	struct gateway *gateway;
 	uint16_t port;
-	char cluster[65];
+	uint16_t internal; /* of the listener for services */
+	struct cluster *cluster;
+	struct door *door;	/* as a service that registers has it */
 	struct service service; /* registered as user "u" and docs "d" */
 	struct front_service list[FRONT_SERVICES_MAX];
 	size_t count;
@@ -66,8 +68,9 @@ struct front {
 	pthread_t beat;
 };
 
-/* Groups of cmocka: state becomes a struct front. */
+/* Groups of cmocka: state becomes a struct front. The gateway greets nobody, so that a test may be the instance byte by byte; front_setup_greeting: it does. */
 int front_setup(void **state);
+int front_setup_greeting(void **state);
 int front_teardown(void **state);
 /* Another registered service, renewed until it is removed. */
 void front_add(struct front *f, enum registry_kind kind, const char *name, const char *url);
@@ -79,5 +82,8 @@ int front_drive_of(const char *name, const char *other);
 int front_forget(struct front *f, const char *body);
 /* "METHOD target HTTP/1.1", Host, anna's token, more (lines with CR LF), empty line, body. Status; text gets the answer. */
 int front_ask(struct front *f, const char *line, const char *more, char *text, size_t size);
+/* The same of the listener for services, after a greeting, with a body. */
+int front_tell(struct front *f, const char *line, const char *body, char *text, size_t size);
+int front_greet(struct front *f); /* a connection there whose two ends know each other */
 
 #endif

@@ -30,7 +30,7 @@ static void tricks_with_the_path_reach_nothing(void **state)
 		{"GET /api/v2/docs/echo/%zz", 400},
 		{"GET /api/v2/docs/echo/./a", 400},
 		{"GET http://127.0.0.1/api/v2/docs/echo/a", 200},
-		{"GET http://127.0.0.1/internal/v1/registry", 401},
+		{"GET http://127.0.0.1/internal/v1/registry", 404},
 		{"GET http://127.0.0.1/api/v2/docs/echo/../a", 400},
 		{"GET /api/v2/docs/echo/@127.0.0.1:1/a", 200},
 		{"GET /api/v2/docs/echo/a?x=http://127.0.0.1:1/&y=/../", 200},
@@ -40,11 +40,6 @@ static void tricks_with_the_path_reach_nothing(void **state)
 		{"GET /internal/v1/users/1", 404},
 		{"GET /internal/v1/deleted?since=0", 404},
 		{"GET /api/v2/internal/v1/deleted", 404},
-		{"POST /internal/v1/registry", 401},
-		{"GET /internal/v1/registry", 401},
-		{"POST /internal/v1/tokens/forget", 401},
-		{"GET /%69nternal/v1/registry", 401},
-		{"GET /internal/v1/registry/", 401},
 		{"OPTIONS /api/v2/docs/echo/a", 204},
 		{"TRACE /api/v2/docs/echo/a", 405},
 	};
@@ -55,24 +50,42 @@ static void tricks_with_the_path_reach_nothing(void **state)
 	}
 }
 
-static void a_wrong_proof_of_the_cluster_opens_nothing(void **state)
+static void nothing_of_what_services_say_is_on_the_public_listener(void **state)
 {
 	struct front *f = *state;
-	char more[256];
-	assert_int_equal(front_ask(f, "GET /internal/v1/registry", "Nephos-Cluster: 00\r\n", text, sizeof(text)), 401);
-	(void)snprintf(more, sizeof(more), FRONT_CLUSTER "%.63s\r\n", f->cluster);
-	assert_int_equal(front_ask(f, "GET /internal/v1/registry", more, text, sizeof(text)), 401);
-	(void)snprintf(more, sizeof(more), FRONT_CLUSTER "%s\r\n", f->cluster);
-	assert_int_equal(front_ask(f, "GET /internal/v1/registry", more, text, sizeof(text)), 200);
+	static const char *const lines[] = {"GET /internal/v1/registry", "POST /internal/v1/registry",
+		"POST /internal/v1/tokens/forget", "POST /internal/v1/hello", "GET /%69nternal/v1/registry",
+		"GET /internal/v1/registry/"};
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
+		assert_int_equal(front_ask(f, lines[i], "", text, sizeof(text)), 404);
+	assert_int_equal(front_tell(f, "GET /internal/v1/registry", "", text, sizeof(text)), 200);
 	assert_non_null(strstr(text, f->service.url));
+	assert_int_equal(front_tell(f, "GET /api/v2/docs/echo/a", "", text, sizeof(text)), 404);
+}
+
+static void who_has_not_greeted_is_told_nothing_by_the_listener_for_services(void **state)
+{
+	struct front *f = *state;
+	static const char *const fields[] = {
+		"", "Authorization: Bearer root\r\n", "Nephos-Hello: known\r\n", "Nephos-Cluster: 00\r\n"};
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+		char request[256];
+		(void)snprintf(
+			request, sizeof(request), "GET /internal/v1/registry HTTP/1.1\r\nHost: g\r\n%s\r\n", fields[i]);
+		assert_int_equal(wire_ask(f->internal, request, text, sizeof(text)), 401);
+		assert_null(strstr(text, f->service.url));
+	}
+	/* Another connection than the one that greeted. */
+	int known = front_greet(f);
+	assert_int_equal(
+		wire_ask(f->internal, "GET /internal/v1/registry HTTP/1.1\r\nHost: g\r\n\r\n", text, sizeof(text)),
+		401);
+	close(known);
 }
 
 static int post_registry(struct front *f, const char *body)
 {
-	char more[2048];
-	(void)snprintf(more, sizeof(more), FRONT_CLUSTER "%s\r\nContent-Length: %zu\r\n\r\n%s", f->cluster,
-		strlen(body), body);
-	return front_ask(f, "POST /internal/v1/registry", more, text, sizeof(text));
+	return front_tell(f, "POST /internal/v1/registry", body, text, sizeof(text));
 }
 
 static void nonsense_does_not_get_into_the_registry(void **state)
@@ -83,17 +96,19 @@ static void nonsense_does_not_get_into_the_registry(void **state)
 		"{",
 		"\"docs\"",
 		"{\"kind\":\"docs\"}",
-		"{\"kind\":\"cats\",\"name\":\"x\",\"url\":\"http://h:1\",\"ready\":true}",
+		"{\"kind\":\"cats\",\"name\":\"x\",\"instance\":\"0a\",\"url\":\"http://h:1\",\"ready\":true}",
+		"{\"kind\":\"docs\",\"name\":\"x\",\"url\":\"http://h:1\",\"ready\":true}",
+		"{\"kind\":\"docs\",\"name\":\"x\",\"instance\":\"a/b\",\"url\":\"http://h:1\",\"ready\":true}",
 		"{\"kind\":\"docs\",\"name\":7,\"url\":\"http://h:1\",\"ready\":true}",
-		"{\"kind\":\"docs\",\"name\":\"a\\u000ab\",\"url\":\"http://h:1\",\"ready\":true}",
-		"{\"kind\":\"docs\",\"name\":\"x\",\"url\":\"file:///etc/passwd\",\"ready\":true}",
-		"{\"kind\":\"docs\",\"name\":\"x\",\"url\":\"http://\",\"ready\":true}",
-		"{\"kind\":\"docs\",\"name\":\"x\",\"url\":\"http:///\",\"ready\":true}",
-		"{\"kind\":\"docs\",\"name\":\"x\",\"url\":\"http://h:1/?a=\",\"ready\":true}",
-		"{\"kind\":\"docs\",\"name\":\"x\",\"url\":\"http://h:1/path\",\"ready\":true}",
-		"{\"kind\":\"docs\",\"name\":\"x\",\"url\":\"http://u@h:1\",\"ready\":true}",
-		"{\"kind\":\"docs\",\"name\":\"x\",\"url\":\"http://h:1#\",\"ready\":true}",
-		"{\"kind\":\"docs\",\"name\":\"x\",\"url\":\"http://h\\r\\nX: y\",\"ready\":true}",
+		"{\"kind\":\"docs\",\"name\":\"a\\u000ab\",\"instance\":\"0a\",\"url\":\"http://h:1\",\"ready\":true}",
+		"{\"kind\":\"docs\",\"name\":\"x\",\"instance\":\"0a\",\"url\":\"file:///etc/passwd\",\"ready\":true}",
+		"{\"kind\":\"docs\",\"name\":\"x\",\"instance\":\"0a\",\"url\":\"http://\",\"ready\":true}",
+		"{\"kind\":\"docs\",\"name\":\"x\",\"instance\":\"0a\",\"url\":\"http:///\",\"ready\":true}",
+		"{\"kind\":\"docs\",\"name\":\"x\",\"instance\":\"0a\",\"url\":\"http://h:1/?a=\",\"ready\":true}",
+		"{\"kind\":\"docs\",\"name\":\"x\",\"instance\":\"0a\",\"url\":\"http://h:1/path\",\"ready\":true}",
+		"{\"kind\":\"docs\",\"name\":\"x\",\"instance\":\"0a\",\"url\":\"http://u@h:1\",\"ready\":true}",
+		"{\"kind\":\"docs\",\"name\":\"x\",\"instance\":\"0a\",\"url\":\"http://h:1#\",\"ready\":true}",
+		"{\"kind\":\"docs\",\"name\":\"x\",\"instance\":\"0a\",\"url\":\"http://h\\r\\nX: y\",\"ready\":true}",
 	};
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++) {
 		int status = post_registry(*state, bodies[i]);
@@ -106,7 +121,8 @@ static void one_that_leaves_gets_nothing_more(void **state)
 {
 	struct front *f = *state;
 	assert_int_equal(
-		post_registry(f, "{\"kind\":\"docs\",\"name\":\"gone\",\"url\":\"http://127.0.0.1:1\",\"ready\":true}"),
+		post_registry(f,
+			"{\"kind\":\"docs\",\"name\":\"gone\",\"instance\":\"0a\",\"url\":\"http://127.0.0.1:1\",\"ready\":true}"),
 		200);
 	assert_non_null(strstr(text, "gone"));
 	assert_int_equal(post_registry(f, "{\"kind\":\"docs\",\"name\":\"gone\",\"leaving\":true}"), 200);
@@ -278,7 +294,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tricks_with_the_path_reach_nothing),
-		cmocka_unit_test(a_wrong_proof_of_the_cluster_opens_nothing),
+		cmocka_unit_test(nothing_of_what_services_say_is_on_the_public_listener),
+		cmocka_unit_test(who_has_not_greeted_is_told_nothing_by_the_listener_for_services),
 		cmocka_unit_test(nonsense_does_not_get_into_the_registry),
 		cmocka_unit_test(one_that_leaves_gets_nothing_more),
 		cmocka_unit_test(a_stranger_sees_the_gateways_and_no_addresses_of_services),

@@ -25,7 +25,8 @@ static int teardown(void **state)
 /* budget: the six words of a registration read best in one line of a test */
 static int put(struct registry *r, enum registry_kind kind, const char *name, const char *url, bool ready, int64_t now)
 {
-	const struct registry_entry entry = {.kind = kind, .name = name, .url = url, .ready = ready};
+	const struct registry_entry entry = {
+		.kind = kind, .name = name, .url = url, .instance = "0a0b", .ready = ready};
 	return registry_put(r, &entry, now);
 }
 

@@ -1,6 +1,5 @@
 #include "backend/service/registration.h"
 
-#include "backend/service/cluster.h"
 #include "common/base/clock.h"
 #include "common/http/client.h"
 #include "common/http/server.h"
@@ -21,7 +20,6 @@
 struct fixture {
 	struct http_server *server;
 	struct http_client *client;
-	struct cluster cluster;
 	struct registration *registration;
 	char gateway[64];
 	sem_t heard;
@@ -32,20 +30,19 @@ struct fixture {
 
 /* The gateway knows two docs services and one user service. */
 static const char ANSWER[] =
-	"{\"services\":[{\"kind\":\"docs\",\"name\":\"docs-1\",\"url\":\"http://a:1\"},{\"kind\":\"docs\",\"name\":\"docs-2\",\"url\":\"http://b:2\"},"
-	"{\"kind\":\"user\",\"name\":\"user-1\",\"url\":\"http://c:3\"},{\"kind\":5},{}]}";
+	"{\"services\":[{\"kind\":\"docs\",\"name\":\"docs-1\",\"url\":\"http://a:1\",\"instance\":\"aa\"},{\"kind\":\"docs\",\"name\":\"docs-2\",\"url\":\"http://b:2\",\"instance\":\"bb\"},"
+	"{\"kind\":\"user\",\"name\":\"user-1\",\"url\":\"http://c:3\",\"instance\":\"cc\"},{\"kind\":5},{},{\"kind\":\"user\",\"name\":\"nobody-knows-which\",\"url\":\"http://d:4\"}]}";
 
 static void on_registry(struct http_request *req, void *cookie)
 {
 	struct fixture *f = cookie;
 	struct span body = http_request_body(req);
-	const char *proof = http_request_header(req, CLUSTER_HEADER);
 
 	json_decref(f->last);
 	f->last = json_loadb(body.data, body.size, 0, NULL);
 	if (json_is_true(json_object_get(f->last, "leaving")))
 		atomic_fetch_add(&f->farewells, 1);
-	http_respond(req, proof && strcmp(proof, "proof") == 0 ? 200 : 401, NULL, SPAN_LITERAL(ANSWER));
+	http_respond(req, 200, NULL, SPAN_LITERAL(ANSWER));
 	sem_post(&f->heard);
 }
 
@@ -69,7 +66,7 @@ static int make_registration(struct fixture *f, const char *gateways)
 	const struct registration_options options = {.gateways = gateways,
 		.kind = "docs",
 		.name = "docs-1",
-		.cluster = &f->cluster,
+		.instance = "0a0b",
 		.client = f->client,
 		.ready = is_ready,
 		.cookie = f};
@@ -85,7 +82,6 @@ static int fixture_new(void **state)
 		return -ENOMEM;
 	*state = f;
 	sem_init(&f->heard, 0, 0);
-	strcpy(f->cluster.proof, "proof");
 	atomic_store(&f->ready, true);
 	const struct http_server_options options = {.address = "127.0.0.1", .routes = ROUTES, .cookie = f};
 	int r = http_server_start(&options, &f->server);
@@ -133,6 +129,7 @@ static void it_says_who_it_is_and_where(void **state)
 	assert_string_equal(said(f, "kind"), "docs");
 	assert_string_equal(said(f, "name"), "docs-1");
 	assert_string_equal(said(f, "url"), "http://here:1");
+	assert_string_equal(said(f, "instance"), "0a0b");
 	assert_true(json_is_false(json_object_get(f->last, "ready")));
 	assert_int_equal(atomic_load(&f->farewells), 1);
 }
@@ -140,23 +137,24 @@ static void it_says_who_it_is_and_where(void **state)
 static void it_renews_and_takes_turns_among_those_it_learns_of(void **state)
 {
 	struct fixture *f = *state;
-	char url[REGISTRATION_URL_MAX], again[REGISTRATION_URL_MAX];
+	char url[REGISTRATION_URL_MAX], again[REGISTRATION_URL_MAX], peer[REGISTRATION_PEER_MAX];
 
 	assert_int_equal(make_registration(f, f->gateway), 0);
-	assert_int_equal(registration_pick(f->registration, "docs", url), -ENOENT);
+	assert_int_equal(registration_pick(f->registration, "docs", url, peer), -ENOENT);
 	assert_int_equal(registration_start(f->registration, "http://here:1"), 0);
 	hear(f);
 	hear(f); /* the second comes after the first was answered */
 	assert_int_equal(registration_count(f->registration, "docs"), 2);
 	assert_int_equal(registration_count(f->registration, "user"), 1);
-	assert_int_equal(registration_pick(f->registration, "docs", url), 0);
-	assert_int_equal(registration_pick(f->registration, "docs", again), 0);
+	assert_int_equal(registration_pick(f->registration, "docs", url, peer), 0);
+	assert_int_equal(registration_pick(f->registration, "docs", again, peer), 0);
 	assert_string_not_equal(url, again);
-	assert_int_equal(registration_pick(f->registration, "docs", again), 0);
+	assert_int_equal(registration_pick(f->registration, "docs", again, peer), 0);
 	assert_string_equal(url, again);
-	assert_int_equal(registration_pick(f->registration, "user", url), 0);
+	assert_int_equal(registration_pick(f->registration, "user", url, peer), 0);
 	assert_string_equal(url, "http://c:3");
-	assert_int_equal(registration_pick(f->registration, "mail", url), -ENOENT);
+	assert_string_equal(peer, "user/user-1/cc");
+	assert_int_equal(registration_pick(f->registration, "mail", url, peer), -ENOENT);
 }
 
 static void a_dead_gateway_delays_no_other(void **state)
@@ -176,22 +174,31 @@ static void a_dead_gateway_delays_no_other(void **state)
 
 static void gateways_are_read_with_spaces_and_slashes(void **state)
 {
+	struct registration_gateway gateway;
 	struct fixture *f = *state;
 
-	assert_int_equal(make_registration(f, " http://a:1/ , http://b:2,,"), 0);
-	assert_string_equal(registration_gateway(f->registration, 0), "http://a:1");
-	assert_string_equal(registration_gateway(f->registration, 1), "http://b:2");
-	assert_null(registration_gateway(f->registration, 2));
+	assert_int_equal(make_registration(f, " http://a:1/ , http://b:2,unix:/usr/socket,,"), 0);
+	assert_int_equal(registration_gateway(f->registration, 0, &gateway), 0);
+	assert_string_equal(gateway.url, "http://a:1");
+	assert_null(gateway.socket_path);
+	assert_int_equal(registration_gateway(f->registration, 1, &gateway), 0);
+	assert_string_equal(gateway.url, "http://b:2");
+	assert_int_equal(registration_gateway(f->registration, 2, &gateway), 0);
+	assert_string_equal(gateway.socket_path, "/usr/socket");
+	assert_int_equal(registration_gateway(f->registration, 3, &gateway), -ENOENT);
 	registration_leave(f->registration); /* never started: nobody is told */
 }
 
 static void what_is_no_address_is_refused(void **state)
 {
+	struct registration_gateway gateway;
 	struct fixture *f = *state;
 
 	assert_int_equal(make_registration(f, "localhost:8050"), -EINVAL);
+	/* Where anybody may put a socket, anybody may be the gateway. */
+	assert_int_equal(make_registration(f, "unix:/tmp/socket"), -EPERM);
 	assert_int_equal(make_registration(f, ""), 0);
-	assert_null(registration_gateway(f->registration, 0));
+	assert_int_equal(registration_gateway(f->registration, 0, &gateway), -ENOENT);
 }
 
 #define with_gateway(test) cmocka_unit_test_setup_teardown(test, fixture_new, fixture_free)

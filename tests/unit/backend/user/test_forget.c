@@ -1,6 +1,5 @@
 #include "backend/user/forget.h"
 
-#include "backend/service/cluster.h"
 #include "backend/service/registration.h"
 #include "common/base/clock.h"
 #include "common/http/client.h"
@@ -25,13 +24,11 @@ struct gateway {
 	atomic_int refusals; /* how many times it still refuses; negative: always */
 	atomic_int heard;
 	char body[128];
-	char proof[128];
 };
 
 struct fixture {
 	struct gateway gateways[2];
 	struct http_client *client;
-	struct cluster cluster;
 	struct registration *registration;
 	struct forget *forget;
 	sem_t done;
@@ -41,10 +38,8 @@ static void on_forget(struct http_request *req, void *cookie)
 {
 	struct gateway *g = cookie;
 	struct span body = http_request_body(req);
-	const char *proof = http_request_header(req, CLUSTER_HEADER);
 
 	snprintf(g->body, sizeof(g->body), "%.*s", (int)body.size, body.data);
-	snprintf(g->proof, sizeof(g->proof), "%s", proof ? proof : "");
 	atomic_fetch_add(&g->heard, 1);
 	int refusals = atomic_load(&g->refusals);
 	if (refusals > 0)
@@ -77,7 +72,6 @@ static int fixture_new(void **state)
 		return -ENOMEM;
 	*state = f;
 	sem_init(&f->done, 0, 0);
-	strcpy(f->cluster.proof, "proof");
 	for (int i = 0; i < 2; i++) {
 		const struct http_server_options options = {
 			.address = "127.0.0.1", .routes = ROUTES, .cookie = &f->gateways[i]};
@@ -87,11 +81,11 @@ static int fixture_new(void **state)
 	snprintf(urls, sizeof(urls), "http://127.0.0.1:%u, http://127.0.0.1:%u/",
 		http_server_port(f->gateways[0].server), http_server_port(f->gateways[1].server));
 	const struct registration_options options = {
-		.gateways = urls, .kind = "user", .name = "user-1", .cluster = &f->cluster, .ready = never_ready};
+		.gateways = urls, .kind = "user", .name = "user-1", .instance = "0a", .ready = never_ready};
 	int r = http_client_new(&(struct http_client_options){0}, &f->client);
 	if (r == 0)
 		r = registration_new(&options, &f->registration);
-	return r == 0 ? forget_new(f->client, &f->cluster, f->registration, &f->forget) : r;
+	return r == 0 ? forget_new(f->client, f->registration, &f->forget) : r;
 }
 
 static int fixture_free(void **state)
@@ -131,7 +125,6 @@ static void it_is_over_when_every_gateway_has_confirmed(void **state)
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(atomic_load(&f->gateways[i].heard), 1);
 		assert_string_equal(f->gateways[i].body, "{\"user_id\":\"5\",\"token_ids\":[\"k7\"]}");
-		assert_string_equal(f->gateways[i].proof, "proof");
 	}
 }
 

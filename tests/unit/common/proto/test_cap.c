@@ -1,6 +1,7 @@
 #include "common/proto/cap.h"
 
 #include "common/base/error.h"
+#include "common/base/sha256.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +13,11 @@
 static const uint8_t cluster_key[32] = {1, 2, 3};
 static const uint8_t hash[32] = {9, 8, 7};
 
+static void derive(const uint8_t key[32], struct cap_key *ret)
+{
+	assert_int_equal(hmac_sha256(span_of(key, 32), SPAN_LITERAL(CAP_LABEL), ret->bytes), 0);
+}
+
 static void cap_sign_is_accepted_until_it_expires(void **state)
 {
 	struct cap_key key;
@@ -19,7 +25,7 @@ static void cap_sign_is_accepted_until_it_expires(void **state)
 	int64_t generation = 0;
 
 	(void)state;
-	cap_key_derive(cluster_key, &key);
+	derive(cluster_key, &key);
 	for (int64_t now = 1700000000; now < 1700000000 + 2 * CAP_ROUND_S; now += 37) {
 		int64_t expiry;
 
@@ -42,8 +48,8 @@ static void cap_check_refuses_another_drive_block_or_key(void **state)
 	int64_t generation = -5;
 
 	(void)state;
-	cap_key_derive(cluster_key, &key);
-	cap_key_derive(other_cluster, &other);
+	derive(cluster_key, &key);
+	derive(other_cluster, &other);
 	cap_sign(&key, 7, hash, 42, 1700000000, cap);
 	assert_int_equal(cap_check(&key, 8, hash, span_str(cap), 1700000000, &generation), -ERR_FORBIDDEN);
 	assert_int_equal(cap_check(&key, 7, other_hash, span_str(cap), 1700000000, &generation), -ERR_FORBIDDEN);
@@ -58,7 +64,7 @@ static void cap_check_refuses_every_changed_character(void **state)
 	int64_t generation;
 
 	(void)state;
-	cap_key_derive(cluster_key, &key);
+	derive(cluster_key, &key);
 	cap_sign(&key, 7, hash, 42, 1700000000, cap);
 	for (size_t i = 0; cap[i]; i++) {
 		char was = cap[i];
@@ -72,23 +78,12 @@ static void cap_check_refuses_every_changed_character(void **state)
 	assert_int_equal(cap_check(&key, 7, hash, (struct span){0}, 1700000000, &generation), -ERR_FORBIDDEN);
 }
 
-static void cap_cluster_header_is_the_hmac_of_its_name(void **state)
-{
-	char header[65];
-
-	(void)state;
-	cap_cluster_header(cluster_key, header);
-	/* From: printf nephos-cluster-v1 | openssl dgst -sha256 -mac HMAC -macopt hexkey:010203000… */
-	assert_string_equal(header, "56971712800fd19914ebb86171962891565cd665ec02048bf8f3ffab7b69993f");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cap_sign_is_accepted_until_it_expires),
 		cmocka_unit_test(cap_check_refuses_another_drive_block_or_key),
 		cmocka_unit_test(cap_check_refuses_every_changed_character),
-		cmocka_unit_test(cap_cluster_header_is_the_hmac_of_its_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

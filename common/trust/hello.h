@@ -1,0 +1,74 @@
+/*
+ * hello: how two parts of a store make sure of each other on a new connection, before anything else is said there (PROTOCOL.md, "Greeting"; docs/adr/0017).
+ *
+ *	client → server   ask KEY-ID NONCE WAY            which key, a number used once, and the way as the client sees it: its own address > the server's
+ *	server → client   answer NONCE NAME PROOF         who it is, and that it has the key: MAC(server's key, all of the above)
+ *	client → server   confirm PROOF                   that the client has it: MAC(client's key, the same)
+ *	server → client   known
+ *
+ * A message is the value of one header field, of visible ASCII. Pure: keys, numbers and ways are passed in. Any thread, one at a time per struct.
+ */
+#ifndef NEPHOS_TRUST_HELLO_H
+#define NEPHOS_TRUST_HELLO_H
+
+#include "common/base/span.h"
+
+#include <stdint.h>
+
+#define HELLO_KEYS_MAX 4 /* the old, the new, and two more for who exchanges in a hurry */
+#define HELLO_KEY_BYTES 32
+#define HELLO_ID_BYTES 8
+#define HELLO_NONCE_BYTES 16 /* never twice, however many connections */
+#define HELLO_PROOF_BYTES 32
+#define HELLO_NAME_SIZE 160 /* KIND/NAME/INSTANCE with its NUL: 16, 63 and 32 characters at most */
+#define HELLO_WAY_SIZE 128  /* two addresses with ports */
+#define HELLO_TEXT_SIZE 512 /* any message with its NUL */
+#define HELLO_KNOWN "known"
+
+struct hello_key {
+	uint8_t id[HELLO_ID_BYTES]; /* says which key is meant, and nothing about it */
+	uint8_t server[HELLO_KEY_BYTES], client[HELLO_KEY_BYTES];
+};
+
+struct hello_keys {
+	struct hello_key list[HELLO_KEYS_MAX]; /* the first one is used to ask */
+	size_t count;
+};
+
+void hello_key_derive(const uint8_t key[HELLO_KEY_BYTES], struct hello_key *ret);
+
+struct hello_client {
+	struct hello_key key;
+	char asked[HELLO_TEXT_SIZE];
+};
+
+/* Writes the first message. way: without spaces. -EINVAL. */
+int hello_ask(struct hello_client *c, const struct hello_keys *keys, const uint8_t nonce[HELLO_NONCE_BYTES],
+	const char *way, char ret[HELLO_TEXT_SIZE]);
+/* Takes the answer and writes the third message. expected: the name that it must give, or how that begins when it ends in a slash. -EBADMSG: no answer of
+ * this protocol; -EKEYREJECTED: not who it should be, or without the key. */
+int hello_confirm(struct hello_client *c, struct span answer, const char *expected, char ret[HELLO_TEXT_SIZE]);
+
+enum hello_state { HELLO_STRANGER, HELLO_ASKED, HELLO_KNOWN_NOW };
+
+struct hello_server {
+	enum hello_state state;
+	uint8_t key_id[HELLO_ID_BYTES];
+	uint8_t expected[HELLO_PROOF_BYTES]; /* the client's proof, while ASKED */
+};
+
+struct hello_side {
+	const char *name;		  /* KIND/NAME/INSTANCE */
+	uint8_t nonce[HELLO_NONCE_BYTES]; /* of this connection's question */
+	const char
+		*way; /* what the client must have said; NULL: not compared, as addresses may be translated between */
+};
+
+/* Takes message 1 or 3, and writes what to answer. -EBADMSG: neither, or not its turn; -EKEYREJECTED: no such key, or a wrong proof; -EXDEV: the client sees another way: there is
+ * somebody between. After a failure the client is a stranger. */
+int hello_hear(struct hello_server *s, const struct hello_keys *keys, const struct hello_side *side,
+	struct span message, char ret[HELLO_TEXT_SIZE]);
+/* Whether the key that the client was known by is among these. */
+bool hello_still_known(const struct hello_server *s, const struct hello_keys *keys);
+
+#endif

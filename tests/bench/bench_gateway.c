@@ -1,0 +1,112 @@
+/*
+ * bench_gateway: a gateway and the parts behind it, without a database, for measuring what the gateway adds. The docs service answers 4 KiB from memory; it asks nobody who he is, so that another
+ * proxy can be put in front of it, too. The gateway greets it, and asks the user service about tokens, as it does in a store.
+ * Prints "GATEWAY-URL DOCS-URL", and serves until it is ended. The token is "bench".
+ */
+#include "backend/service/registration.h"
+#include "common/http/client.h"
+#include "common/http/server.h"
+#include "common/trust/door.h"
+#include "gateway/gateway.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define CONTENT_BYTES 4096
+
+struct part {
+	struct door *door;
+	struct http_server *server;
+	struct http_client *client;
+	struct registration *registration;
+};
+
+static const uint8_t KEY[SHA256_BYTES] = {1, 2, 3};
+static char content[CONTENT_BYTES];
+
+static void must(int r, const char *what)
+{
+	if (r == 0)
+		return;
+	(void)fprintf(stderr, "bench_gateway: %s: %s\n", what, strerror(-r));
+	exit(1);
+}
+
+static void handle_hello(struct http_request *req, void *cookie)
+{
+	const struct part *part = cookie;
+
+	door_answer(part->door, req);
+}
+
+static void handle_authenticate(struct http_request *req, void *cookie)
+{
+	(void)cookie;
+	http_respond(req, 200, NULL,
+		SPAN_LITERAL("{\"user\":{\"id\":\"1\",\"name\":\"bench\",\"admin\":true},\"token_id\":\"k1\"}"));
+}
+
+static void handle_content(struct http_request *req, void *cookie)
+{
+	(void)cookie;
+	http_respond(req, 200, NULL, span_of(content, sizeof(content)));
+}
+
+static const struct http_route ROUTES[] = {
+	DOOR_ROUTE(handle_hello),
+	{.method = "POST",
+		.pattern = "/internal/v1/authenticate",
+		.body = HTTP_BODY_WHOLE,
+		.body_max = 4096,
+		.handler = handle_authenticate,
+		.internal = true},
+	{.method = "GET", .pattern = "/api/v2/docs/drives/{rest...}", .handler = handle_content, .internal = true},
+	{0},
+};
+
+static bool is_ready(void *cookie)
+{
+	(void)cookie;
+	return true;
+}
+
+static void start_part(struct part *p, struct cluster *cluster, const char *kind, const char *gateway, char *ret_url)
+{
+	const struct http_server_options server = {.address = "127.0.0.1", .routes = ROUTES, .cookie = p};
+
+	must(door_new(cluster, kind, kind, NULL, &p->door), "door");
+	must(http_server_start(&server, &p->server), "server");
+	const struct http_client_options client = {.greeter = door_greeter(p->door)};
+	must(http_client_new(&client, &p->client), "client");
+	const struct registration_options registration = {.gateways = gateway,
+		.kind = kind,
+		.name = kind,
+		.instance = door_instance(p->door),
+		.client = p->client,
+		.ready = is_ready};
+	must(registration_new(&registration, &p->registration), "registration");
+	(void)snprintf(ret_url, REGISTRATION_URL_MAX, "http://127.0.0.1:%u", http_server_port(p->server));
+	must(registration_start(p->registration, ret_url), "registration");
+}
+
+int main(void)
+{
+	static struct part user, docs;
+	struct gateway_options options = {
+		.name = "bench", .address = "127.0.0.1", .internal_address = "127.0.0.1", .threads = 1};
+	char at[64], url[REGISTRATION_URL_MAX];
+	struct gateway *gateway;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	must(cluster_new_of(KEY, &options.cluster), "key");
+	must(gateway_start(&options, &gateway), "gateway");
+	(void)snprintf(at, sizeof(at), "http://127.0.0.1:%u", gateway_internal_port(gateway));
+	start_part(&user, options.cluster, "user", at, url);
+	start_part(&docs, options.cluster, "docs", at, url);
+	(void)printf("http://127.0.0.1:%u %s\n", gateway_port(gateway), url);
+	(void)fflush(stdout);
+	for (;;)
+		(void)pause();
+}
