@@ -371,6 +371,7 @@ static int start_internal(const struct gateway_options *options, struct gateway 
 	const struct http_server_options server = {
 		.address = options->internal_address,
 		.port = options->internal_port,
+		.stranger_ms = DOOR_STRANGER_MS,
 		.routes = INTERNAL_ROUTES,
 		.guard = internal_guard,
 		.cookie = g,

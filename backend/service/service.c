@@ -384,6 +384,7 @@ static int start_server(struct service *s)
 		.port = (uint16_t)config_number(s->config, "port"),
 		.threads = (unsigned)config_number(s->config, "threads"),
 		.connections_max = allow_connections(s),
+		.stranger_ms = DOOR_STRANGER_MS,
 		.routes = s->routes,
 		.guard = guard,
 		.cookie = s,

@@ -67,6 +67,8 @@ static struct connection *connection_new(struct http_server *s, struct MHD_Conne
 	if (c->next)
 		c->next->prev = c;
 	s->open = c;
+	s->open_count++;
+	strangers_enter(s, c);
 	pthread_mutex_unlock(&s->lock);
 	return c;
 }
@@ -82,6 +84,8 @@ static void connection_free(struct http_server *s, struct connection *c)
 		s->open = c->next;
 	if (c->next)
 		c->next->prev = c->prev;
+	s->open_count--;
+	strangers_leave(s, c);
 	pthread_mutex_unlock(&s->lock);
 	if (c->counted)
 		peers_leave(s->peers, &c->key);
@@ -271,6 +275,7 @@ void connection_look_around(void *cookie)
 	pthread_mutex_lock(&s->lock);
 	for (struct connection *c = s->open; c; c = c->next)
 		look_after_head(s, c, now_ns);
+	strangers_look_after(s, now_ns);
 	for (struct http_request *req = s->requests; req; req = req->next)
 		look_after_request(req, now_ns);
 	for (struct connection *c = s->open; c;)

@@ -117,6 +117,9 @@ static int add_metrics(struct http_server *s)
 		r = metrics_add(m, METRIC_COUNTER, "nephos_http_late_heads_total", "",
 			"Connections closed because a request's head was not complete in time", &s->late_heads);
 	if (!r)
+		r = metrics_add(m, METRIC_COUNTER, "nephos_http_strangers_closed_total", "",
+			"Connections closed because nobody could tell who was there", &s->strangers_shown_out);
+	if (!r)
 		r = metrics_add(
 			m, METRIC_COUNTER, "nephos_http_received_bytes_total", "", "Request bodies", &s->bytes_in);
 	if (!r)
@@ -225,6 +228,9 @@ static int init(struct http_server *s, const struct http_server_options *options
 		s->options.idle_s = IDLE_S_DEFAULT;
 	if (!s->options.half_closed_ms)
 		s->options.half_closed_ms = HTTP_HALF_CLOSED_MS;
+	/* Its folder says who may connect. */
+	if (dial_unix_path(s->options.address))
+		s->options.stranger_ms = 0;
 	while (s->options.routes[s->route_count].method)
 		s->route_count++;
 	return 0;

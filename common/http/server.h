@@ -81,6 +81,9 @@ struct http_server_options {
 	const char *exempt; /* from that: ADDRESS or ADDRESS/BITS, with commas; NULL: nobody. -EINVAL: no such list */
 	unsigned idle_s;    /* a connection without traffic, 0 = 75 */
 	unsigned head_ms;   /* from the first byte of a head to its end, however it trickles in: then 408. 0 = 10000 */
+	/* A connection that nobody has vouched for (http_connection_vouch) is closed after so long, and the oldest of them whenever others could need its place. 0, and on a unix socket: nobody
+	 * has to be vouched for. */
+	unsigned stranger_ms;
 	unsigned half_closed_ms;	 /* http_request_is_poll, 0 = HTTP_HALF_CLOSED_MS */
 	const struct http_route *routes; /* ends with a row whose method is NULL; must outlive the server */
 	/* Runs before every handler, on the server's thread; false: it has answered, or will. It may also keep the request and go on
@@ -133,6 +136,8 @@ void *http_request_data(const struct http_request *req);
  */
 void http_connection_set_data(struct http_request *req, void *data, void (*free_fn)(void *data));
 void *http_connection_data(const struct http_request *req);
+/* Who is at the other end is known: the connection may stay. The same restrictions. */
+void http_connection_vouch(const struct http_request *req);
 /* The way of the connection (dial_way), as this end sees it; returns whether the client is on this machine. The same restrictions. */
 bool http_connection_way(const struct http_request *req, char ret[HTTP_WAY_SIZE]);
 /* It came over a unix socket from a process of this user or of root. */

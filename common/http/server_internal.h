@@ -80,6 +80,10 @@ struct connection {
 	int64_t head_ns;     /* when the head was seen to have begun; 0: not yet */
 	void *data;	     /* of the guard */
 	void (*data_free)(void *data);
+	/* strangers.c; guarded by server->lock */
+	bool is_stranger;
+	int64_t came_ns;
+	struct connection *older, *younger;
 };
 
 struct route_metrics {
@@ -100,6 +104,7 @@ struct http_server {
 	struct metric *connections;
 	struct metric *connections_refused;
 	struct metric *late_heads;
+	struct metric *strangers_shown_out;
 	struct metric *bytes_in;
 	struct metric *bytes_out;
 	atomic_bool draining; /* answers close their connection */
@@ -108,9 +113,14 @@ struct http_server {
 	pthread_cond_t idle;
 	struct http_request *requests; /* that the loop owns; guarded by lock */
 	struct connection *open;       /* guarded by lock */
-	size_t active;		       /* how many; guarded by lock */
-	atomic_size_t refs;	       /* the program, and every request */
-	atomic_uint_fast64_t traces;   /* given out, from a random start */
+	size_t open_count;	       /* guarded by lock */
+	struct {
+		struct connection *first, *last;
+		size_t count;
+	} strangers;		     /* the oldest first; guarded by lock */
+	size_t active;		     /* how many; guarded by lock */
+	atomic_size_t refs;	     /* the program, and every request */
+	atomic_uint_fast64_t traces; /* given out, from a random start */
 };
 
 struct http_request {
@@ -225,6 +235,11 @@ struct connection *connection_of(struct MHD_Connection *connection);
 bool connection_take_head(struct connection *c);
 void connection_end_request(struct connection *c);
 void connection_look_around(void *cookie); /* the reaper's tick */
+
+/* strangers.c; with the server's lock held */
+void strangers_enter(struct http_server *s, struct connection *c);
+void strangers_leave(struct http_server *s, struct connection *c);
+void strangers_look_after(struct http_server *s, int64_t now_ns);
 
 /* server.c */
 void server_unref(struct http_server *s);

@@ -164,6 +164,8 @@ static int hear(struct door *d, struct http_request *req, const char *message, c
 	guest->generation = cluster_hello_keys(d->cluster, &keys);
 	int r = hello_hear(&guest->hello, &keys, &side, span_str(message), ret);
 	sodium_memzero(&keys, sizeof(keys));
+	if (guest->hello.state == HELLO_KNOWN_NOW)
+		http_connection_vouch(req);
 	return r;
 }
 

@@ -15,6 +15,8 @@
 #include "common/trust/cluster.h"
 
 #define DOOR_INSTANCE_SIZE 33 /* 128 bits in hex: no two processes have the same one */
+#define DOOR_STRANGER_MS \
+	5000 /* http_server_options.stranger_ms: a greeting takes a second at most, or its client gives up */
 #define DOOR_STRANGERS_MAX 32 /* addresses that are remembered as said */
 
 struct door;
