@@ -13,11 +13,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define SOCKET_PATH_MAX 108 /* the kernel's */
+#define SOCKET_PATH_MAX 108	 /* the kernel's */
+#define REGISTRATION_NAME_MAX 64 /* of a gateway or a service, with its NUL */
 
 struct gateway {
 	struct registration *registration;
 	char url[REGISTRATION_URL_MAX];
+	char peer[REGISTRATION_PEER_MAX];  /* who it has to be; not asked on a socket */
 	char socket_path[SOCKET_PATH_MAX]; /* "": none */
 	int folder;			   /* that the path goes by way of; -1: none */
 	bool busy;			   /* a POST is under way; guarded by the lock */
@@ -71,6 +73,36 @@ static int add_socket(struct registration *r, struct gateway *g, const char *tex
 	return 0;
 }
 
+const char *registration_named(const char *text, const char *kind, char ret_peer[REGISTRATION_PEER_MAX])
+{
+	/* A name has no colon, and each URL has one early on. */
+	const size_t size = strcspn(text, ":=");
+	const bool is_named = text[size] == '=';
+
+	if (is_named && (size == 0 || size >= REGISTRATION_NAME_MAX || strcspn(text, "/ ") < size))
+		return NULL;
+	snprintf(ret_peer, REGISTRATION_PEER_MAX, "%s/%.*s%s", kind, is_named ? (int)size : 0, text,
+		is_named ? "/" : "");
+	return is_named ? text + size + 1 : text;
+}
+
+static int add_url(struct registration *r, struct gateway *g, const char *text, size_t size)
+{
+	char named[REGISTRATION_URL_MAX + REGISTRATION_NAME_MAX];
+
+	if (size >= sizeof(named))
+		return -EINVAL;
+	snprintf(named, sizeof(named), "%.*s", (int)size, text);
+	const char *url = registration_named(named, "gateway", g->peer);
+	if (!url || strlen(url) >= sizeof(g->url) || strncmp(url, "http://", 7) != 0)
+		return -EINVAL;
+	snprintf(g->url, sizeof(g->url), "%s", url);
+	g->folder = -1;
+	g->registration = r;
+	r->gateway_count++;
+	return 0;
+}
+
 static int add_gateway(struct registration *r, const char *text, size_t size)
 {
 	struct gateway *g = &r->gateways[r->gateway_count];
@@ -85,14 +117,7 @@ static int add_gateway(struct registration *r, const char *text, size_t size)
 		return -EINVAL;
 	if (size > 5 && strncmp(text, "unix:", 5) == 0)
 		return add_socket(r, g, text + 5, size - 5);
-	if (size >= sizeof(g->url) || strncmp(text, "http://", 7) != 0)
-		return -EINVAL;
-	memcpy(g->url, text, size);
-	g->url[size] = '\0';
-	g->folder = -1;
-	g->registration = r;
-	r->gateway_count++;
-	return 0;
+	return add_url(r, g, text, size);
 }
 
 static int parse_gateways(struct registration *r, const char *list)
@@ -210,7 +235,7 @@ static int start_post(struct gateway *g, bool leaving)
 	const struct http_call_options call = {.method = "POST",
 		.url = url,
 		.socket_path = *g->socket_path ? g->socket_path : NULL,
-		.peer = REGISTRATION_GATEWAY_PEER,
+		.peer = g->peer,
 		.headers = &headers,
 		.body = span_str(g->body),
 		.response_max = 1024 * 1024,
@@ -390,6 +415,7 @@ int registration_gateway(const struct registration *r, size_t n, struct registra
 	if (n >= r->gateway_count)
 		return -ENOENT;
 	const struct gateway *g = &r->gateways[n];
-	*ret = (struct registration_gateway){.url = g->url, .socket_path = *g->socket_path ? g->socket_path : NULL};
+	*ret = (struct registration_gateway){
+		.url = g->url, .socket_path = *g->socket_path ? g->socket_path : NULL, .peer = g->peer};
 	return 0;
 }

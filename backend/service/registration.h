@@ -23,7 +23,7 @@ struct http_client;
 struct registration;
 
 struct registration_options {
-	/* Where gateways listen for services: "http://HOST:PORT,unix:PATH"; NULL or "": there are none, nothing is sent */
+	/* Where gateways listen for services: "[NAME=]http://HOST:PORT,unix:PATH"; with a name, no other gateway is taken for it. NULL or "": there are none, nothing is sent */
 	const char *gateways;
 	const char *kind;	    /* "user", "docs" */
 	const char *name;	    /* "user-1" */
@@ -50,8 +50,10 @@ size_t registration_count(struct registration *r, const char *kind);
 struct registration_gateway {
 	const char *url;	 /* base, no slash at the end */
 	const char *socket_path; /* of a unix socket; NULL: the URL's host */
+	const char *peer;	 /* whom to expect there, in the words of the greeting */
 };
 int registration_gateway(const struct registration *r, size_t n, struct registration_gateway *ret);
-#define REGISTRATION_GATEWAY_PEER "gateway/" /* whom to expect there: any gateway of the store */
+/* The URL in "[NAME=]URL", and whom to expect there: KIND/NAME/, without a name KIND/, which is any of them. NULL: it cannot be a name. */
+const char *registration_named(const char *text, const char *kind, char ret_peer[REGISTRATION_PEER_MAX]);
 
 #endif

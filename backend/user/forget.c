@@ -87,7 +87,7 @@ static int send_post(struct forget *f, struct post *post, size_t gateway, int64_
 	const struct http_call_options call = {.method = "POST",
 		.url = url,
 		.socket_path = to.socket_path,
-		.peer = REGISTRATION_GATEWAY_PEER,
+		.peer = to.peer,
 		.headers = &headers,
 		.body = span_str(post->revocation->message),
 		.deadline_ms = (unsigned)(left_ns / NS_PER_MS) + 1};

@@ -50,7 +50,7 @@ PY
 python3 "$WORK/gateway.py" "$WORK" "$E2E_ROOT/tests/lib" &
 at_end "kill $!"
 eventually 10 test -s "$WORK/gateway.port"
-GATEWAY=http://127.0.0.1:$(cat "$WORK/gateway.port")
+GATEWAY=gateway-1=http://127.0.0.1:$(cat "$WORK/gateway.port")
 
 start_service() { # NAME ARGUMENTS…: sets the variable URL_NAME and PID_NAME
 	local name=$1 pid

@@ -44,8 +44,9 @@ void users_free(struct users *u)
 }
 
 /* The next of the configured addresses, in turn. */
-static void pick_configured(struct users *u, char ret[REGISTRATION_URL_MAX])
+static int pick_configured(struct users *u, char ret[REGISTRATION_URL_MAX], char ret_peer[REGISTRATION_PEER_MAX])
 {
+	char named[REGISTRATION_URL_MAX];
 	unsigned count = 1, n;
 	const char *at = u->urls;
 
@@ -53,16 +54,19 @@ static void pick_configured(struct users *u, char ret[REGISTRATION_URL_MAX])
 		count += *c == ',';
 	for (n = atomic_fetch_add(&u->next, 1) % count; n > 0; n--)
 		at = strchr(at, ',') + 1;
-	snprintf(ret, REGISTRATION_URL_MAX, "%.*s", (int)strcspn(at, ","), at);
+	snprintf(named, sizeof(named), "%.*s", (int)strcspn(at, ","), at);
+	const char *url = registration_named(named, "user", ret_peer);
+	if (!url)
+		return -EINVAL;
+	snprintf(ret, REGISTRATION_URL_MAX, "%s", url);
+	return 0;
 }
 
 static int pick(struct users *u, char ret[REGISTRATION_URL_MAX], char ret_peer[REGISTRATION_PEER_MAX])
 {
 	if (!u->urls)
 		return registration_pick(service_registration(u->service), "user", ret, ret_peer);
-	pick_configured(u, ret);
-	snprintf(ret_peer, REGISTRATION_PEER_MAX, "user/"); /* any of them */
-	return 0;
+	return pick_configured(u, ret, ret_peer);
 }
 
 static int ask_one(struct users *u, const char *path, const char *trace, struct http_response *ret)

@@ -189,12 +189,30 @@ static void gateways_are_read_with_spaces_and_slashes(void **state)
 	registration_leave(f->registration); /* never started: nobody is told */
 }
 
+static void a_gateway_may_have_a_name_that_no_other_one_answers_to(void **state)
+{
+	struct registration_gateway gateway;
+	struct fixture *f = *state;
+
+	assert_int_equal(make_registration(f, "gateway-1=http://a:1/x=y, http://b:2"), 0);
+	assert_int_equal(registration_gateway(f->registration, 0, &gateway), 0);
+	assert_string_equal(gateway.url, "http://a:1/x=y");
+	assert_string_equal(gateway.peer, "gateway/gateway-1/");
+	assert_int_equal(registration_gateway(f->registration, 1, &gateway), 0);
+	assert_string_equal(gateway.url, "http://b:2");
+	assert_string_equal(gateway.peer, "gateway/"); /* any of them */
+}
+
 static void what_is_no_address_is_refused(void **state)
 {
 	struct registration_gateway gateway;
 	struct fixture *f = *state;
 
 	assert_int_equal(make_registration(f, "localhost:8050"), -EINVAL);
+	assert_int_equal(make_registration(f, "=http://a:1"), -EINVAL);
+	assert_int_equal(make_registration(f, "a/b=http://a:1"), -EINVAL);
+	assert_int_equal(
+		make_registration(f, "gateway-1=unix:/usr/socket"), -EINVAL); /* nobody is asked for it there */
 	/* Where anybody may put a socket, anybody may be the gateway. */
 	assert_int_equal(make_registration(f, "unix:/tmp/socket"), -EPERM);
 	assert_int_equal(make_registration(f, ""), 0);
@@ -210,6 +228,7 @@ int main(void)
 		with_gateway(it_renews_and_takes_turns_among_those_it_learns_of),
 		with_gateway(a_dead_gateway_delays_no_other),
 		with_gateway(gateways_are_read_with_spaces_and_slashes),
+		with_gateway(a_gateway_may_have_a_name_that_no_other_one_answers_to),
 		with_gateway(what_is_no_address_is_refused),
 	};
 
