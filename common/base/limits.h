@@ -59,6 +59,14 @@
 #define DOCUMENTS_BASE 4096 /* documents that a user with a quota may have, whatever it is. Bare, for SQL */
 #define DOCUMENT_QUOTA_BYTES \
 	4096 /* and one more for so much of it, as ext4 makes inodes; its rows take a tenth of that, with a long name a quarter. Bare, for SQL */
+#define JOURNAL_ROWS_KEPT \
+	100000 /* of a drive: who is further behind is told so (410), and looks at the documents instead. Bare, for SQL */
+#define JOURNAL_HOURS_KEPT \
+	1 /* and what is younger: a mount that has lost an answer reads what became of its batch. Bare, for SQL */
+#define JOURNAL_ROWS_MAX 1000000 /* but never more: 162 bytes each, as measured. Bare, for SQL */
+#define KEPT_ANSWERS_BYTES_MAX \
+	67108864 /* of the answers kept under keys with a drive: the oldest go before their day is over … Bare, for SQL */
+#define KEPT_ANSWERS_MINUTES 10 /* … but not within this, in which a repeat may be under way. Bare, for SQL */
 #define BLOCKS_SLACK_BYTES \
 	16777216 /* of blocks beside twice a quota: what is on its way, and what was let go a moment ago. Bare, for SQL */
 #define BLOCKS_YOUNG_S \

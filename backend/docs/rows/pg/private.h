@@ -41,6 +41,7 @@ struct docs_pg {
 	struct pg_array *numbers[DOCS_PG_NUMBERS];
 	struct pg_array *bytes[DOCS_PG_BYTES];
 	struct docs_txn txn;
+	int64_t swept;	      /* the last drive whose journal and answers were looked at; upkeep's */
 	char drive_name[256]; /* what the span of the last single drive points to */
 };
 

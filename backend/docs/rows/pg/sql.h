@@ -238,6 +238,10 @@ extern const struct pg_statement SQL_ORPHAN_EXTENTS; /* nodes, grace, limit */
 extern const struct pg_statement SQL_ORPHAN_NODES;   /* nodes, grace */
 extern const struct pg_statement SQL_EXPIRED_SESSIONS, SQL_EXPIRED_KEYS; /* limit */
 extern const struct pg_statement SQL_EXPIRED_DRIVE;			 /* limit */
+extern const struct pg_statement SQL_ORPHANS_HELD;			 /* grace, limit */
+extern const struct pg_statement SQL_ORPHANS_CHARGE;			 /* nodes, grace */
+extern const struct pg_statement SQL_SWEEP_NEXT;			 /* drive, limit */
+extern const struct pg_statement SQL_SWEEP_JOURNAL, SQL_SWEEP_ANSWERS;	 /* drive, drive, limit */
 #define SQL_PURGES 10
 extern const struct pg_statement SQL_PURGE[SQL_PURGES]; /* drive, limit; the last one ends the drive */
 

@@ -101,6 +101,15 @@ const struct pg_statement SQL_ORPHAN_NODES = SQL_WRITE("orphan_nodes",
 		     " FROM (SELECT id >> 32 AS drive, sum(charged)::bigint AS charged, count(*) AS documents FROM gone GROUP BY 1) g"
 		     " WHERE d.id = g.drive) SELECT count(*) FROM gone");
 
+/* Held for longer than a moment: it costs what it has, as if it had a name. */
+const struct pg_statement SQL_ORPHANS_HELD = SQL_READ("orphans_held",
+	"SELECT n.id FROM node n WHERE n.orphaned_at < now() - $1 * interval '1 s' AND n.charged < n.allocated AND (SELECT true FROM hold h JOIN session s ON s.id = h.session"
+	" WHERE h.node = n.id AND " SQL_ALIVE("s") " LIMIT 1) IS NOT NULL ORDER BY n.orphaned_at LIMIT $2");
+const struct pg_statement SQL_ORPHANS_CHARGE = SQL_WRITE("orphans_charge",
+	"WITH o AS MATERIALIZED (SELECT n.id, n.allocated - n.charged AS bytes FROM node n WHERE n.id = ANY ($1::bigint[]) AND n.orphaned_at < now() - $2 * interval '1 s'"
+	" AND n.charged < n.allocated), u AS (UPDATE node n SET charged = n.charged + o.bytes FROM o WHERE n.id = o.id)"
+	" UPDATE drive d SET used = d.used + c.bytes FROM (SELECT id >> 32 AS drive, sum(bytes)::bigint AS bytes FROM o GROUP BY 1) c WHERE d.id = c.drive");
+
 const struct pg_statement SQL_EXPIRED_SESSIONS = SQL_WRITE("expired_sessions",
 	"DELETE FROM session WHERE id = ANY (ARRAY(SELECT id FROM session WHERE seen_at < now() - interval '" SQL_TEXT(
 		SESSION_TIMEOUT_SECONDS) " s' ORDER BY seen_at LIMIT $1 FOR UPDATE SKIP LOCKED))");
@@ -110,6 +119,24 @@ const struct pg_statement SQL_EXPIRED_KEYS = SQL_WRITE("expired_keys",
 const struct pg_statement SQL_EXPIRED_DRIVE = SQL_READ("expired_drive",
 	"SELECT id FROM drive WHERE trashed_at < now() - interval '" SQL_TEXT(
 		TRASH_TEXT) " days' ORDER BY random() LIMIT $1");
+
+/* The next drives to look at: the last of them, and how many. */
+const struct pg_statement SQL_SWEEP_NEXT = SQL_READ(
+	"sweep_next", "SELECT max(d.id), count(*) FROM (SELECT id FROM drive WHERE id > $1 ORDER BY id LIMIT $2) d");
+/* Of drives behind $1 up to $2. What is old lies in front. */
+const struct pg_statement SQL_SWEEP_JOURNAL = SQL_WRITE("sweep_journal",
+	"DELETE FROM journal t USING (SELECT j.drive, j.seq FROM drive d CROSS JOIN LATERAL (SELECT j.drive, j.seq, j.made_at FROM journal j"
+	" WHERE j.drive = d.id AND j.seq <= d.seq - " SQL_TEXT(
+		JOURNAL_ROWS_KEPT) " ORDER BY j.seq LIMIT $3) j"
+				   " WHERE d.id > $1 AND d.id <= $2 AND (j.made_at < now() - interval '" SQL_TEXT(
+					   JOURNAL_HOURS_KEPT) " h' OR j.seq <= d.seq - " SQL_TEXT(JOURNAL_ROWS_MAX) ") LIMIT $3) p"
+														     " WHERE t.drive = p.drive AND t.seq = p.seq");
+const struct pg_statement SQL_SWEEP_ANSWERS = SQL_WRITE("sweep_answers",
+	"DELETE FROM idempotency t USING (SELECT a.user_id, a.key FROM drive d CROSS JOIN LATERAL (SELECT i.user_id, i.key, i.created_at,"
+	" sum(length(i.headers) + length(i.body) + length(i.key)) OVER (ORDER BY i.created_at DESC ROWS UNBOUNDED PRECEDING) AS bytes FROM idempotency i"
+	" WHERE i.drive = d.id) a WHERE d.id > $1 AND d.id <= $2 AND a.bytes > " SQL_TEXT(KEPT_ANSWERS_BYTES_MAX) " AND a.created_at < now() - interval '" SQL_TEXT(
+		KEPT_ANSWERS_MINUTES) " min' LIMIT $3) p"
+				      " WHERE t.user_id = p.user_id AND t.key = p.key");
 
 /* Ids of a drive are the range from $1 << 32. */
 #define OF_DRIVE(column) column " >= $1::bigint << 32 AND " column " < ($1::bigint + 1) << 32"

@@ -5,6 +5,8 @@
  * lock. Uploads do not; the rows of blocks are locked before it is decided about them. Each piece is a transaction of its own, bounded in rows.
  */
 
+#define SWEPT_AT_ONCE \
+	1024 /* drives whose journals and answers are looked at in one round: one look into an index each */
 #define PURGED_AT_ONCE 32 /* drives of which one round removes a piece each */
 
 /* BEGIN, the lock, the statements (each with the parameters that it takes), COMMIT: one round trip. Results of the statements in order; the caller frees. */
@@ -224,6 +226,36 @@ static int end_orphans(struct docs_pg *s, uint32_t drive, int64_t grace_s, uint3
 	return 0;
 }
 
+/* The documents in numbers[0], all of one drive. */
+static int charge_orphans(struct docs_pg *s, uint32_t drive, int64_t grace_s)
+{
+	const struct pg_param params[] = {pg_array_param(s->numbers[0]), PG_P_I64(grace_s)};
+	const struct step step = {&SQL_ORPHANS_CHARGE, params, 2};
+	struct pg_result *result = NULL;
+
+	int r = run_locked(s, drive, &step, 1, &result);
+	if (r == 0)
+		pg_result_free(result);
+	return r;
+}
+
+/* Rows of ids, those of one drive together. */
+static int charge_held(struct docs_pg *s, int64_t grace_s, uint32_t limit)
+{
+	const struct pg_param params[] = {PG_P_I64(grace_s), PG_P_I64(limit)};
+	struct pg_result *held = NULL;
+
+	int r = pg_run(s->pg, &SQL_ORPHANS_HELD, params, 2, &held);
+	for (int row = 0; r == 0 && row < pg_rows(held); row++) {
+		docs_pg_reset(s);
+		r = pg_array_add_number(s->numbers[0], pg_number(held, row, 0));
+		if (r == 0)
+			r = charge_orphans(s, ITEM_DRIVE(pg_number(held, row, 0)), grace_s);
+	}
+	pg_result_free(held);
+	return r;
+}
+
 int docs_pg_collect_orphans(struct docs_store *store, int64_t grace_s, uint32_t limit, uint32_t *ret_count)
 {
 	struct docs_pg *s = docs_pg_of(store);
@@ -246,6 +278,8 @@ int docs_pg_collect_orphans(struct docs_store *store, int64_t grace_s, uint32_t 
 		docs_pg_reset(s);
 	}
 	pg_result_free(orphans);
+	if (r == 0)
+		r = charge_held(s, grace_s, limit);
 	if (r == 0)
 		*ret_count = count;
 	return r;
@@ -303,6 +337,35 @@ static int purge(struct docs_pg *s, uint32_t limit, uint32_t *count)
 	return r;
 }
 
+/* Of some drives what is beyond what a journal, and kept answers, may be. The next call looks at the next drives,
+ * unless there was as much as one call removes. */
+static int sweep(struct docs_pg *s, uint32_t *count)
+{
+	const struct pg_param from[] = {PG_P_I64(s->swept), PG_P_I64(SWEPT_AT_ONCE)};
+	struct pg_result *next = NULL;
+	uint32_t gone = 0;
+
+	int r = pg_run(s->pg, &SQL_SWEEP_NEXT, from, 2, &next);
+	if (r < 0)
+		return r;
+	const bool last = pg_number(next, 0, 1) < SWEPT_AT_ONCE;
+	const int64_t to = pg_is_null(next, 0, 0) ? s->swept : pg_number(next, 0, 0);
+	pg_result_free(next);
+	const struct pg_param params[] = {PG_P_I64(s->swept), PG_P_I64(to), PG_P_I64(DOCS_PG_PIECE_ROWS)};
+	const struct pg_statement *const statements[] = {&SQL_SWEEP_JOURNAL, &SQL_SWEEP_ANSWERS};
+	for (size_t i = 0; r == 0 && i < sizeof(statements) / sizeof(statements[0]); i++) {
+		struct pg_result *result = NULL;
+
+		r = pg_run(s->pg, statements[i], params, 3, &result);
+		gone += r == 0 ? (uint32_t)pg_touched(result) : 0;
+		pg_result_free(result);
+	}
+	if (r == 0 && gone < DOCS_PG_PIECE_ROWS)
+		s->swept = last ? 0 : to;
+	*count += gone;
+	return r;
+}
+
 int docs_pg_collect_expired(struct docs_store *store, uint32_t limit, uint32_t *ret_count)
 {
 	struct docs_pg *s = docs_pg_of(store);
@@ -313,6 +376,8 @@ int docs_pg_collect_expired(struct docs_store *store, uint32_t limit, uint32_t *
 		r = expire(s, &SQL_EXPIRED_KEYS, limit, &count);
 	if (r == 0)
 		r = purge(s, limit, &count);
+	if (r == 0)
+		r = sweep(s, &count);
 	if (r == 0)
 		*ret_count = count;
 	return r;

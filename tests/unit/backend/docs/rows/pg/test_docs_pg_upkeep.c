@@ -598,6 +598,106 @@ static void old_keys_are_forgotten_in_pieces(void **state)
 	assert_int_equal(number_of(w, "keys_left", "SELECT count(*) FROM idempotency WHERE user_id = 1"), 1);
 }
 
+static int64_t used_of(struct worker *w)
+{
+	struct docs_drive drive;
+
+	assert_ok(w, w->store->ops->drive_get(w->store, &w->scope, &drive));
+	return drive.row.used;
+}
+
+static void what_is_held_without_a_name_is_charged_after_a_while_until_it_is_gone(void **state)
+{
+	struct worker *w = *state;
+	const int64_t session = open_session(w), id = create(w, root_of(w), "f", S_IFREG | 0644);
+	int64_t others;
+
+	write_inline(w, id, 0, "0123456789");
+	do_op(w, &(struct op){.kind = OP_UNLINK, .parent = root_of(w), .name = SPAN_LITERAL("f")});
+	write_inline(w, id, 10, "more");
+	assert_ok(w, w->store->ops->session_poll(w->store, &w->scope, &(struct docs_poll){session, &id, 1}, &others));
+	assert_int_equal(collect_orphans(w, 120), 0);
+	assert_int_equal(used_of(w), 4);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(collect_orphans(w, 0), 0);
+		assert_int_equal(used_of(w), 14);
+	}
+	assert_ok(w, w->store->ops->session_end(w->store, &w->scope, session));
+	assert_true(collect_orphans(w, 0) > 0);
+	assert_int_equal(used_of(w), 0);
+}
+
+static int64_t rows_of_journal(struct worker *w)
+{
+	char sql[96];
+
+	(void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM journal WHERE drive = %u", w->scope.drive);
+	return number_of_text(sql);
+}
+
+static int ignore_change(const struct tree_change *change, void *cookie)
+{
+	(void)change, (void)cookie;
+	return 0;
+}
+
+/* As if there had been so many changes more; what is there is as old as that. */
+static void age_journal(struct worker *w, int64_t changes, const char *age)
+{
+	char sql[256];
+
+	(void)snprintf(sql, sizeof(sql),
+		"WITH j AS (UPDATE journal SET made_at = now() - interval '%s' WHERE drive = %u) UPDATE drive SET seq = seq + %" PRId64
+		" WHERE id = %u",
+		age, w->scope.drive, changes, w->scope.drive);
+	(void)number_of_text(sql);
+}
+
+static void a_journal_keeps_its_last_changes_and_what_is_young(void **state)
+{
+	struct worker *w = *state;
+	struct docs_position at;
+	uint32_t count;
+
+	(void)create(w, root_of(w), "a", S_IFREG | 0644);
+	(void)create(w, root_of(w), "b", S_IFREG | 0644);
+	age_journal(w, JOURNAL_ROWS_KEPT - 2, "2 h");
+	assert_ok(w, w->store->ops->collect_expired(w->store, 100, &count));
+	assert_int_equal(rows_of_journal(w), 2);
+	age_journal(w, 1, "30 min");
+	assert_ok(w, w->store->ops->collect_expired(w->store, 100, &count));
+	assert_int_equal(rows_of_journal(w), 2);
+	age_journal(w, 0, "2 h");
+	assert_ok(w, w->store->ops->collect_expired(w->store, 100, &count));
+	assert_int_equal(rows_of_journal(w), 1);
+	assert_int_equal(w->store->ops->changes(w->store, &w->scope, 0, 10, ignore_change, NULL, &at), -ERR_GONE);
+	/* However young: there is an end. */
+	age_journal(w, JOURNAL_ROWS_MAX, "0 s");
+	assert_ok(w, w->store->ops->collect_expired(w->store, 100, &count));
+	assert_int_equal(rows_of_journal(w), 0);
+}
+
+static void kept_answers_of_a_drive_are_bounded_the_oldest_go(void **state)
+{
+	struct worker *w = *state;
+	char sql[512];
+	uint32_t count;
+
+	/* Five of a third of what may be: one each quarter of an hour, the last one now. */
+	(void)snprintf(sql, sizeof(sql),
+		"INSERT INTO idempotency (user_id, drive, status, created_at, key, fingerprint, headers, body)"
+		" SELECT %" PRId64
+		", %u, 200, now() - i * interval '15 min', int4send(i), '', '', decode(repeat('00', %d), 'hex') FROM generate_series(0, 4) i",
+		w->scope.user, w->scope.drive, KEPT_ANSWERS_BYTES_MAX / 3);
+	(void)number_of_text(sql);
+	assert_ok(w, w->store->ops->collect_expired(w->store, 100, &count));
+	(void)snprintf(sql, sizeof(sql), "SELECT sum(1 << get_byte(key, 3)) FROM idempotency WHERE user_id = %" PRId64,
+		w->scope.user);
+	assert_int_equal(number_of_text(sql), 1 + 2);
+	(void)snprintf(sql, sizeof(sql), "DELETE FROM idempotency WHERE user_id = %" PRId64, w->scope.user);
+	(void)number_of_text(sql);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -607,6 +707,9 @@ int main(void)
 		with_worker(a_held_document_outlives_its_grace_until_it_is_let_go),
 		with_worker(holds_end_with_a_session_that_is_not_heard_of),
 		with_worker(what_lost_its_name_is_changed_by_sessions_that_may_have_it_open_alone),
+		with_worker(what_is_held_without_a_name_is_charged_after_a_while_until_it_is_gone),
+		with_worker(a_journal_keeps_its_last_changes_and_what_is_young),
+		with_worker(kept_answers_of_a_drive_are_bounded_the_oldest_go),
 		with_worker(a_poll_renews_and_forgets_ids_of_other_drives),
 		with_worker(a_poll_counts_the_other_mounts_of_the_drive),
 		with_worker(much_content_of_an_orphan_goes_in_pieces),
