@@ -12,7 +12,7 @@ good_tree() {
 	mkdir -p "$tree/common/base" "$tree/common/http" "$tree/common/rules" "$tree/backend/docs/rows" "$tree/backend/docs/rules" "$tree/gateway" "$tree/fusefs/ops" "$tree/fusefs/store/http" \
 		"$tree/tests/unit/common/base"
 	cp "$here/../../ARCHITECTURE.md" "$tree"
-	for header in common/base/buf common/http/client common/rules/tree backend/docs/rows/docs_store backend/docs/rules/commit gateway/ring \
+	for header in common/base/buf common/http/client common/rules/tree backend/docs/rows/docs_store backend/docs/rules/commit gateway/share_policy \
 		fusefs/ops/ops fusefs/store/store fusefs/store/http/store_http; do
 		echo '#include <stddef.h>' >"$tree/$header.h"
 	done
@@ -22,7 +22,7 @@ good_tree() {
 	printf '#include "common/rules/tree.h"\n#include <errno.h>\n' >"$tree/common/rules/tree.c"
 	printf '#include "fusefs/ops/ops.h"\n#include "fusefs/store/store.h"\n#include <fuse_lowlevel.h>\n' >"$tree/fusefs/ops/ops.c"
 	printf '#include "backend/docs/rules/commit.h"\n' >"$tree/backend/docs/rules/commit.c"
-	printf '#include "gateway/ring.h"\n' >"$tree/gateway/ring.c"
+	printf '#include "gateway/share_policy.h"\n' >"$tree/gateway/share_policy.c"
 	printf '#include <cmocka.h>\n#include "common/base/buf.h"\n' >"$tree/tests/unit/common/base/test_buf.c"
 }
 
@@ -50,10 +50,10 @@ refused backend/docs/rules/commit.c '#include "common/http/client.h"' "the commi
 refused backend/docs/rules/commit.c '#include "backend/docs/rows/pg/sql.h"' "the commit of batches that sees SQL"
 refused fusefs/ops/ops.c '#include "common/http/client.h"' "FUSE ops that see HTTP"
 refused fusefs/ops/ops.c '#include "fusefs/store/http/store_http.h"' "FUSE ops that see what is below the seam"
-refused gateway/ring.c '#include "common/http/client.h"' "policy that sees I/O"
+refused gateway/share_policy.c '#include "common/http/client.h"' "policy that sees I/O"
 refused gateway/x.c '#include "backend/docs/rows/docs_store.h"' "another process"
 refused gateway/x.c '#include "ring.h"' "an include that does not start at the root"
-refused tests/unit/common/base/test_buf.c '#include "gateway/ring.h"' "a test above its module"
+refused tests/unit/common/base/test_buf.c '#include "gateway/share_policy.h"' "a test above its module"
 refused common/x.c '#include <stddef.h>' "a folder without a row"
 
 good_tree
