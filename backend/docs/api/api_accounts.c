@@ -67,7 +67,7 @@ static int check_user(const struct call *call, int64_t user)
 
 static void get_job(struct call *call, struct docs_store *store)
 {
-	struct docs_account account;
+	struct docs_account account = {0};
 	int64_t user = 0;
 	int r = parse_user(call, &user);
 

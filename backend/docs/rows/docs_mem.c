@@ -435,7 +435,7 @@ static int mem_session_create(
 	struct docs_store *s, const struct docs_scope *scope, struct span name, int64_t replaces, int64_t *ret_session)
 {
 	struct docs_mem *m = mem_of(s);
-	struct docs_position at;
+	struct docs_position at = {0};
 	int64_t began;
 	int r;
 
