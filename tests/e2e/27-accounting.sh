@@ -129,7 +129,7 @@ for n in range(20):
     status, answer = ask("POST", "/ops", {"ops": [{"op": "setxattr", "id": item["id"], "name": f"user.{n}", "value_b64": value}]})
     if status != 200: break
 print("xattrs", n, status, answer.get("errno"))
-def folders(count): return ask("POST", "/ops", {"ops": [{"op": "create", "parent": item["parent"], "name": f"folder {made + n}", "type": "folder"} for n in range(count)]})
+def folders(count): return ask("POST", "/ops", {"ops": [{"op": "create", "parent": item["parent"], "name": f"folder {made + n}", "type": "dir"} for n in range(count)]})
 made, status, answer = 0, 200, {}
 while status == 200 and made < 10000:
     status, answer = folders(500)
@@ -138,6 +138,7 @@ drive = ask("GET", "")[1]
 print("folders", status, answer.get("errno"), drive["documents_max"] - drive["documents"] < 500)
 print("listed", ask("GET", f"/items/{item['id']}/xattrs")[0])
 PY
+check_status "xattrs are bytes: an administrator gives more" 200 -X PUT "${AUTH[@]}" "${JSON[@]}" -d '{"quota":5000000}' "$V2/docs/accounts/$user"
 python3 "$WORK/rows.py" "$DRIVES/$D" "${THEIRS[1]#Authorization: }" >"$WORK/rows"
 check_eq "documents that never were are held by nobody, but no failure" "held 200" "$(sed -n 1p "$WORK/rows")"
 check_eq "xattrs of a document end at 1 MiB" "xattrs 15 507 ENOSPC" "$(sed -n 2p "$WORK/rows")"
