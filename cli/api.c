@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/text.h"
+#include "common/http/gateways.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@
 struct api {
 	const struct credentials *credentials;
 	struct http_client *client;
-	size_t current; /* URL that answered last */
+	struct gateways *gateways;
 	void (*on_silence)(const char *silent, const char *now, void *cookie);
 	void *silence_cookie;
 };
@@ -26,17 +27,17 @@ struct trip {
 	struct api_answer *answer;
 	struct http_headers headers;
 	char *body;
-	bool pulled;	      /* since the last rewind */
-	int64_t until_ns;     /* of all tries; content that is under way by then may go on */
-	unsigned patience_ms; /* of this try; 0: none */
-	struct buf problem;   /* body of an answer that is no success, while there is a stream */
+	bool pulled;		   /* since the last rewind */
+	int64_t until_ns;	   /* of all tries; content that is under way by then may go on */
+	unsigned failures, absent; /* tries; and of these, those that found no gateway */
+	struct buf problem;	   /* body of an answer that is no success, while there is a stream */
 	int status;
 };
 
 int api_new(const struct credentials *c, struct api **ret)
 {
 	struct http_client_options options = {
-		.connections_max = CREDENTIALS_URLS_MAX, .user_agent = "nephos/" NEPHOS_VERSION};
+		.connections_max = GATEWAYS_GIVEN_MAX, .user_agent = "nephos/" NEPHOS_VERSION};
 	struct api *a;
 	int r;
 
@@ -46,13 +47,18 @@ int api_new(const struct credentials *c, struct api **ret)
 	if (!a)
 		return -ENOMEM;
 	a->credentials = c;
-	r = http_client_new(&options, &a->client);
-	if (r < 0) {
-		free(a);
-		return r;
+	r = gateways_new(GATEWAYS_GIVEN_MAX, &a->gateways);
+	for (size_t i = 0; r == 0 && i < c->url_count; i++) {
+		r = gateways_add(a->gateways, span_str(c->urls[i]));
+		r = r == -EEXIST ? 0 : r; /* in other letters */
 	}
-	*ret = a;
-	return 0;
+	if (r == 0)
+		r = http_client_new(&options, &a->client);
+	if (r < 0)
+		api_free(a);
+	else
+		*ret = a;
+	return r;
 }
 
 void api_free(struct api *a)
@@ -60,6 +66,7 @@ void api_free(struct api *a)
 	if (!a)
 		return;
 	http_client_free(a->client);
+	gateways_free(a->gateways);
 	free(a);
 }
 
@@ -71,7 +78,7 @@ void api_on_silence(struct api *a, void (*fn)(const char *silent, const char *no
 
 const char *api_url(const struct api *a)
 {
-	return a->credentials->urls[a->current];
+	return gateways_url(a->gateways, gateways_current(a->gateways));
 }
 
 void api_answer_fini(struct api_answer *answer)
@@ -156,7 +163,7 @@ static void stream_options(const struct api *a, const struct trip *t, struct htt
 	o->on_data = on_data;
 	o->on_tick = s->on_tick ? on_tick : NULL;
 	o->deadline_ms = 0;
-	o->stall_ms = s->resumable && a->credentials->url_count > 1 ? API_STALL_ELSEWHERE_MS : API_STALL_MS;
+	o->stall_ms = s->resumable && gateways_count(a->gateways) > 1 ? API_STALL_ELSEWHERE_MS : API_STALL_MS;
 }
 
 static int try_once(struct api *a, struct trip *t, struct http_response *ret)
@@ -168,7 +175,7 @@ static int try_once(struct api *a, struct trip *t, struct http_response *ret)
 		.body = span_str(t->body),
 		.response_max = API_ANSWER_BYTES_MAX,
 		.deadline_ms = left_ms(t),
-		.first_byte_ms = t->patience_ms,
+		.first_byte_ms = gateways_patience_ms(a->gateways, t->failures),
 	};
 	char *url;
 	int r;
@@ -189,35 +196,12 @@ static int try_once(struct api *a, struct trip *t, struct http_response *ret)
 
 /* ---- again? ---- */
 
-static void pause_before(unsigned round)
-{
-	struct timespec ts = clock_timespec((int64_t)(API_PAUSE_MS << round) * NS_PER_MS);
-
-	(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
-}
-
-static bool is_passing(const struct http_response *response)
-{
-	switch (response->error) {
-	case 0:
-		return response->status == 502 || response->status == 503 || response->status == 504;
-	case -ECONNREFUSED:
-	case -EHOSTUNREACH:
-	case -ERR_NO_SUCH_HOST: /* of this gateway */
-	case -ECONNRESET:
-	case -ETIMEDOUT:
-		return true;
-	default:
-		return false;
-	}
-}
-
 /* Whether the same request may go to another gateway, or again to this one. */
-static bool may_again(struct trip *t, const struct http_response *response)
+static bool may_again(struct trip *t, enum gateways_verdict verdict)
 {
 	const struct api_stream *s = t->request->stream;
 
-	if (!is_passing(response) || t->answer->begun)
+	if (verdict == GATEWAYS_ANSWERED || verdict == GATEWAYS_OVER || t->answer->begun)
 		return false;
 	if (!t->pulled)
 		return true;
@@ -227,49 +211,45 @@ static bool may_again(struct trip *t, const struct http_response *response)
 	return true;
 }
 
-/* All gateways refused the connection: another round would find the same. */
-static bool nobody_there(const struct http_response *response)
+static bool is_given_up(const struct api *a, const struct trip *t)
 {
-	return response->error == -ECONNREFUSED || response->error == -EHOSTUNREACH ||
-		response->error == -ERR_NO_SUCH_HOST;
-}
-
-/* In round n through the gateways; 0: as long as there is time. */
-static unsigned patience_ms(const struct api *a, unsigned round)
-{
-	return a->credentials->url_count < 2 || round > 1 ? 0 : round == 0 ? API_PATIENCE_MS : 4 * API_PATIENCE_MS;
+	return gateways_nobody(a->gateways, t->failures, t->absent) ||
+		t->failures >= API_ROUNDS_MAX * gateways_count(a->gateways) || clock_mono_ns() >= t->until_ns;
 }
 
 static void leave(struct api *a, const struct http_response *response)
 {
 	const char *left = api_url(a);
 
-	a->current = (a->current + 1) % a->credentials->url_count;
-	if (response->error == -ETIMEDOUT && a->on_silence && a->credentials->url_count > 1)
+	if (gateways_leave(a->gateways, gateways_current(a->gateways)) && response->error == -ETIMEDOUT &&
+		a->on_silence)
 		a->on_silence(left, api_url(a), a->silence_cookie);
+}
+
+static void pause_for(int64_t ns)
+{
+	struct timespec ts = clock_timespec(ns);
+
+	(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
 }
 
 static void send_on(struct api *a, struct trip *t, struct http_response *ret)
 {
-	size_t count = a->credentials->url_count;
-	bool all_absent = true;
-
 	t->until_ns = clock_mono_ns() + API_DEADLINE_MS * NS_PER_MS;
-	for (unsigned round = 0;; round++) {
-		t->patience_ms = patience_ms(a, round);
-		for (size_t i = 0; i < count; i++) {
-			(void)try_once(a, t, ret);
-			if (!may_again(t, ret))
-				return;
-			all_absent = all_absent && nobody_there(ret);
-			if (i + 1 == count && (all_absent || round + 1 == API_ROUNDS_MAX))
-				return;
-			if (clock_mono_ns() >= t->until_ns)
-				return;
-			leave(a, ret);
-			http_response_fini(ret);
-		}
-		pause_before(round);
+	for (;;) {
+		enum gateways_verdict verdict;
+
+		(void)try_once(a, t, ret);
+		verdict = gateways_judge(ret);
+		if (!may_again(t, verdict))
+			return;
+		t->failures++;
+		t->absent += verdict == GATEWAYS_ABSENT;
+		if (is_given_up(a, t))
+			return;
+		leave(a, ret);
+		http_response_fini(ret);
+		pause_for(gateways_pause_ns(a->gateways, t->failures));
 	}
 }
 

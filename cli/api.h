@@ -1,6 +1,6 @@
 /*
  * api: questions to the store: a request goes to the gateway that answered last, and to the next one where that is safe: when no byte of it was sent, or when
- * a repeat has one effect (reads, and everything else, which carries an Idempotency-Key). Used by one thread; blocks.
+ * a repeat has one effect (reads, and everything else, which carries an Idempotency-Key). Which failure leads to another one, and when, is common/http/gateways. Used by one thread; blocks.
  */
 #ifndef NEPHOS_CLI_API_H
 #define NEPHOS_CLI_API_H
@@ -13,19 +13,10 @@
 #include <stdint.h>
 
 #define API_ROUNDS_MAX \
-	4 /* through all gateways: 0.2, 0.4, 0.8 s between them bridge the end of one instance's registration … */
-#define API_PAUSE_MS 200 /* … and more patience belongs to the one who calls */
+	8 /* through all gateways: the pauses between them, 1.1 to 2.3 s in all, bridge the start of one instance; more patience belongs to the one who calls */
 #define API_DEADLINE_MS \
 	30000 /* of a request with all its repeats, as on the mount; the server's own deadlines stay below it */
-#define API_LEAST_MS 1000 /* that an attempt gets, however little of it is left */
-/*
- * A gateway may hang: it takes connections and says nothing. While another one can be asked, each is given this much
- * time for a first sign of life, in
- * the first round through them, and four times as much in the second: more than a busy store needs, less than a
- * person waits. A repeat is safe, and
- * a store that is slow everywhere has all the time that is left in the third.
- */
-#define API_PATIENCE_MS 1000
+#define API_LEAST_MS 1000	     /* that an attempt gets, however little of it is left */
 #define API_STALL_MS 60000	     /* content: no byte in either direction */
 #define API_STALL_ELSEWHERE_MS 10000 /* content that comes, while the rest could be had from another gateway */
 #define API_ANSWER_BYTES_MAX (16u * 1024 * 1024) /* a page of 1,000 items has 500 KiB */
@@ -65,7 +56,7 @@ struct api_answer {
 	char trace[80];
 };
 
-/* c must outlive it, and may get another token meanwhile. -EINVAL: it has no URL. */
+/* c must outlive it, and may get another token meanwhile; its URLs are copied. -EINVAL: it has none. */
 int api_new(const struct credentials *c, struct api **ret);
 void api_free(struct api *a); /* NULL is fine */
 /* fn is told of each gateway that was given up because it said nothing, and which one is asked now. */

@@ -57,32 +57,30 @@ static int replace(char **at, const char *text)
 	return 0;
 }
 
-static bool is_url(struct span url)
+static bool is_known(const struct credentials *c, struct span url)
 {
-	size_t scheme = url.size > 7 && memcmp(url.data, "http://", 7) == 0 ? 7
-		: url.size > 8 && memcmp(url.data, "https://", 8) == 0	    ? 8
-									    : 0;
-
-	if (scheme == 0 || url.data[scheme] == '/' || url.data[scheme] == ':')
-		return false;
-	for (size_t i = scheme; i < url.size; i++)
-		if (url.data[i] <= ' ' || url.data[i] == 0x7f || strchr("?#@\\\"<>", url.data[i]) || url.data[i] == '/')
-			return false;
-	return true;
+	for (size_t i = 0; i < c->url_count; i++)
+		if (span_eq_str(url, c->urls[i]))
+			return true;
+	return false;
 }
 
 static int add_url(struct credentials *c, struct span url, struct buf *ret_why)
 {
-	while (url.size > 0 && url.data[url.size - 1] == '/')
-		url.size--;
-	if (!is_url(url)) {
+	const char *fault;
+
+	url = gateways_url_trim(url);
+	fault = gateways_url_fault(url);
+	if (fault) {
 		(void)buf_append_str(ret_why, "\"");
 		(void)print_name(ret_why, url, true);
-		(void)buf_append_str(ret_why, "\" is not the URL of a store, like http://localhost:8050");
+		(void)buf_printf(ret_why, "\" is not the URL of a store, like http://localhost:8050: %s", fault);
 		return -EINVAL;
 	}
-	if (c->url_count == CREDENTIALS_URLS_MAX) {
-		(void)buf_printf(ret_why, "more than %d URLs", CREDENTIALS_URLS_MAX);
+	if (is_known(c, url))
+		return 0;
+	if (c->url_count == GATEWAYS_GIVEN_MAX) {
+		(void)buf_printf(ret_why, "more than %d URLs", GATEWAYS_GIVEN_MAX);
 		return -EINVAL;
 	}
 	c->urls[c->url_count] = strndup(url.data, url.size);

@@ -7,18 +7,18 @@
 #define NEPHOS_CLI_CREDENTIALS_H
 
 #include "common/base/buf.h"
+#include "common/http/gateways.h"
 
 #include <stdint.h>
 
-#define CREDENTIALS_URLS_MAX 8	     /* gateways on one line, as the mount has it */
 #define CREDENTIALS_TOKEN_BYTES 1024 /* ours have under 100 */
 
 struct credentials {
-	char *urls[CREDENTIALS_URLS_MAX]; /* without slash at the end */
-	size_t url_count;		  /* 0: none was named anywhere */
-	char *user;			  /* NULL: not said */
-	char *token;			  /* NULL: none was found */
-	uint64_t key_id;		  /* of the device key that login made; 0: not said */
+	char *urls[GATEWAYS_GIVEN_MAX]; /* as gateways_url_fault has them */
+	size_t url_count;		/* 0: none was named anywhere */
+	char *user;			/* NULL: not said */
+	char *token;			/* NULL: none was found */
+	uint64_t key_id;		/* of the device key that login made; 0: not said */
 	char *shared; /* the file with the token, when others on this machine can read it; else NULL */
 };
 

@@ -2,7 +2,7 @@
 #include "cli/mounts.h"
 #include "cli/print.h"
 #include "common/base/error.h"
-#include "common/http/loopback.h"
+#include "common/http/gateways.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -18,28 +18,10 @@
 struct survey {
 	struct command_run *run;
 	struct http_client *client;
-	json_t *urls; /* of gateways that are known; those that were asked come first, as in gateways */
+	struct gateways *known; /* those that were asked come first, as in the answer's list */
 	json_t *gateways, *services, *mounts;
 	bool any_ready;
 };
-
-static void offer_url(struct survey *s, const char *url)
-{
-	size_t count = json_array_size(s->urls);
-
-	for (size_t i = 0; url && i < count; i++)
-		if (strcmp(json_string_value(json_array_get(s->urls, i)), url) == 0)
-			return;
-	if (url && count < GATEWAYS_MAX)
-		(void)json_array_append_new(s->urls, json_string(url));
-}
-
-/* What a gateway elsewhere calls its own machine is not this one. */
-static void offer_peer(struct survey *s, const char *asked, const char *url)
-{
-	if (url && loopback_may_follow(asked, url))
-		offer_url(s, url);
-}
 
 /* One gateway may not have heard of a service yet that another knows. */
 static void merge_services(struct survey *s, const json_t *services)
@@ -105,18 +87,27 @@ static bool is_good(const struct http_response *r)
 	return r->error == 0 && r->status == 200;
 }
 
-static void add_gateway(
-	struct survey *s, const char *url, const struct http_response *r, const struct http_response *ready)
+/* What it names is asked in the next round, by the rule for those who are shown a key: whom a mount would not go to, nobody needs to know of. */
+static void learn_peers(struct survey *s, size_t from, const json_t *peers)
 {
+	for (size_t i = 0; i < json_array_size(peers); i++) {
+		const char *url = json_string_value(json_array_get(peers, i));
+
+		if (url)
+			(void)gateways_add_named(s->known, from, span_str(url));
+	}
+}
+
+static void add_gateway(struct survey *s, size_t at, const struct http_response *r, const struct http_response *ready)
+{
+	const char *url = gateways_url(s->known, at);
 	const bool is_ready = is_good(ready); /* whatever it says in words */
 	json_t *page = is_good(r) ? json_loadb(r->body.data ? r->body.data : "", r->body.size, 0, NULL) : NULL;
-	const json_t *peers = json_object_get(page, "gateways");
 	json_t *gateway =
 		json_pack("{s:s, s:b, s:b}", "url", url, "reachable", page != NULL, "ready", page && is_ready);
 	char why[64];
 
-	for (size_t i = 0; i < json_array_size(peers); i++)
-		offer_peer(s, url, json_string_value(json_array_get(peers, i)));
+	learn_peers(s, at, json_object_get(page, "gateways"));
 	merge_services(s, json_object_get(page, "services"));
 	s->any_ready = s->any_ready || (page && is_ready);
 	if (r->error < 0)
@@ -145,7 +136,7 @@ static void ask_all(struct survey *s, size_t first, const char *path, const stru
 		pthread_mutex_lock(&a->lock);
 		a->missing++;
 		pthread_mutex_unlock(&a->lock);
-		begin_question(s, &a->list[i], json_string_value(json_array_get(s->urls, first + i)), path);
+		begin_question(s, &a->list[i], gateways_url(s->known, first + i), path);
 	}
 	pthread_mutex_lock(&a->lock);
 	a->missing--;
@@ -157,7 +148,7 @@ static void ask_all(struct survey *s, size_t first, const char *path, const stru
 /* Those known and not asked yet; they may name others. */
 static int survey_round(struct survey *s)
 {
-	const size_t first = json_array_size(s->gateways), count = json_array_size(s->urls) - first;
+	const size_t first = json_array_size(s->gateways), count = gateways_count(s->known) - first;
 	struct answers status = {
 		.lock = PTHREAD_MUTEX_INITIALIZER, .all_there = PTHREAD_COND_INITIALIZER, .count = count};
 	struct answers ready = {
@@ -170,8 +161,7 @@ static int survey_round(struct survey *s)
 		ask_all(s, first, "/status", NULL, &status);
 		ask_all(s, first, "/readyz", status.list, &ready);
 		for (size_t i = 0; i < count; i++)
-			add_gateway(s, json_string_value(json_array_get(s->urls, first + i)), &status.list[i].response,
-				&ready.list[i].response);
+			add_gateway(s, first + i, &status.list[i].response, &ready.list[i].response);
 		for (size_t i = 0; i < count; i++) {
 			http_response_fini(&status.list[i].response);
 			http_response_fini(&ready.list[i].response);
@@ -281,22 +271,22 @@ static void print_survey(const struct survey *s)
 
 static int status_run(struct command_run *run)
 {
-	struct survey s = {.run = run,
-		.urls = json_array(),
-		.gateways = json_array(),
-		.services = json_array(),
-		.mounts = json_array()};
+	struct survey s = {.run = run, .gateways = json_array(), .services = json_array(), .mounts = json_array()};
 	const struct http_client_options options = {.user_agent = "nephos/" NEPHOS_VERSION};
 	int r;
 
-	for (size_t i = 0; i < run->credentials.url_count; i++)
-		offer_url(&s, run->credentials.urls[i]);
-	r = http_client_new(&options, &s.client);
-	while (r == 0 && json_array_size(s.gateways) < json_array_size(s.urls))
+	r = gateways_new(GATEWAYS_MAX, &s.known);
+	for (size_t i = 0; r == 0 && i < run->credentials.url_count; i++) {
+		r = gateways_add(s.known, span_str(run->credentials.urls[i]));
+		r = r == -EEXIST ? 0 : r;
+	}
+	if (r == 0)
+		r = http_client_new(&options, &s.client);
+	while (r == 0 && json_array_size(s.gateways) < gateways_count(s.known))
 		r = survey_round(&s);
 	survey_mounts(&s);
 	print_survey(&s);
-	json_decref(s.urls);
+	gateways_free(s.known);
 	json_decref(s.gateways);
 	json_decref(s.services);
 	json_decref(s.mounts);

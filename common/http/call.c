@@ -32,6 +32,13 @@ static bool is_ours(const char *name)
 	return false;
 }
 
+/* What a callback of the caller's ends the call with. */
+static int note_ours(struct http_call *call, int r)
+{
+	call->response.ours = call->response.ours || r < 0;
+	return r;
+}
+
 /* The body, out. */
 
 static size_t on_read(char *data, size_t unit, size_t count, void *cookie)
@@ -50,6 +57,7 @@ static size_t on_read(char *data, size_t unit, size_t count, void *cookie)
 	call->paused_out = r == -EAGAIN && !call->blocking;
 	if (call->paused_out)
 		return CURL_READFUNC_PAUSE;
+	(void)note_ours(call, r);
 	/* An end before the promised length would leave the server waiting for the rest. */
 	if (r == 0 && got == 0 && call->options.body_length >= 0)
 		r = -EPROTO;
@@ -139,7 +147,7 @@ int call_tell_head(struct http_call *call)
 	if (!call->head_owed)
 		return 0;
 	call->head_owed = false;
-	return call->options.on_head(call->cookie, &call->response);
+	return note_ours(call, call->options.on_head(call->cookie, &call->response));
 }
 
 static size_t on_header(char *line, size_t unit, size_t count, void *cookie)
@@ -178,6 +186,7 @@ static size_t on_write(char *data, size_t unit, size_t count, void *cookie)
 		call->paused_in = r == -EAGAIN && !call->blocking;
 		if (call->paused_in)
 			return CURL_WRITEFUNC_PAUSE;
+		(void)note_ours(call, r);
 	} else {
 		r = buf_append(&call->response.body, data, size);
 	}

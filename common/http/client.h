@@ -33,6 +33,7 @@ struct http_response {
 	int error;
 	bool connected;	 /* false: no byte of the request was sent, so that trying elsewhere is always safe */
 	bool first_byte; /* a byte of the response came */
+	bool ours;	 /* error is what pull, on_head or on_data returned: it says nothing of the other side */
 	int status;
 	struct http_headers headers;
 	struct buf body; /* when no on_data was given */

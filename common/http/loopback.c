@@ -89,16 +89,20 @@ bool loopback_url(const char *url)
 	struct sockaddr_in v4 = {.sin_family = AF_INET};
 	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
 	char host[HOST_BYTES];
+	char *escape;
 
 	if (!take_host(url, host, sizeof(host)))
 		return true;
 	/* As connect() and resolvers read it: 127.1, 0x7f000001, 2130706433. */
 	if (inet_aton(host, &v4.sin_addr))
 		return v4.sin_addr.s_addr == INADDR_ANY || loopback_is((struct sockaddr *)&v4);
-	host[strcspn(host, "%")] = '\0'; /* the interface of a link-local address */
+	escape = strchr(host, '%'); /* or the interface of a link-local address */
+	if (escape)
+		*escape = '\0';
 	if (inet_pton(AF_INET6, host, &v6.sin6_addr) == 1)
 		return IN6_IS_ADDR_UNSPECIFIED(&v6.sin6_addr) || loopback_is((struct sockaddr *)&v6);
-	return is_local_name(host);
+	/* libcurl reads 127%2e0.0.1 as an address. */
+	return escape || is_local_name(host);
 }
 
 bool loopback_may_follow(const char *asked, const char *named)

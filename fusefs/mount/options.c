@@ -325,7 +325,7 @@ static int set_drive(struct mount_options *o, const char *drive, struct buf *ret
 	int r;
 
 	buf_init(&name, PATH_BYTES_MAX);
-	r = text_url_decode(span_str(drive), &name);
+	r = strpbrk(drive, " ?#@\\\"") ? -EINVAL : text_url_decode(span_str(drive), &name);
 	if (r == 0 && (memchr(name.data, '\0', name.size) || !text_is_utf8(buf_span(&name))))
 		r = -EINVAL;
 	if (r == -EINVAL) {
@@ -345,20 +345,20 @@ static int set_drive(struct mount_options *o, const char *drive, struct buf *ret
 
 static int parse_url(struct mount_options *o, char *url, struct buf *ret_why)
 {
-	char *host = strncmp(url, "http://", 7) == 0 ? url + 7 : strncmp(url, "https://", 8) == 0 ? url + 8 : NULL;
-	char *slash = host ? strchr(host, '/') : NULL;
+	char *host = strstr(url, "://");
+	char *slash = host ? strchr(host + 3, '/') : NULL;
+	const char *fault;
 	int r;
 
-	if (!host || *host == '\0' || *host == '/' || strpbrk(host, " ?#@\\\"")) {
-		(void)buf_printf(ret_why, "\"%s\" is not the URL of a store, like http://localhost:8050", url);
-		return -EINVAL;
-	}
-	if (o->url_count == OPTIONS_URLS_MAX) {
-		(void)buf_printf(ret_why, "more than %d URLs", OPTIONS_URLS_MAX);
+	if (slash)
+		*slash++ = '\0';
+	fault = gateways_url_fault(span_str(url));
+	if (fault) {
+		(void)buf_printf(
+			ret_why, "\"%s\" is not the URL of a store, like http://localhost:8050: %s", url, fault);
 		return -EINVAL;
 	}
 	if (slash) {
-		*slash++ = '\0';
 		if (*slash && slash[strlen(slash) - 1] == '/')
 			slash[strlen(slash) - 1] = '\0';
 		r = *slash ? set_drive(o, slash, ret_why) : 0;
@@ -368,6 +368,10 @@ static int parse_url(struct mount_options *o, char *url, struct buf *ret_why)
 	for (size_t i = 0; i < o->url_count; i++)
 		if (strcmp(o->urls[i], url) == 0)
 			return 0;
+	if (o->url_count == GATEWAYS_GIVEN_MAX) {
+		(void)buf_printf(ret_why, "more than %d URLs", GATEWAYS_GIVEN_MAX);
+		return -EINVAL;
+	}
 	return set_text(&o->urls[o->url_count++], url);
 }
 

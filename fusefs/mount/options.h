@@ -10,19 +10,19 @@
 #define NEPHOS_FUSEFS_MOUNT_OPTIONS_H
 
 #include "common/base/buf.h"
+#include "common/http/gateways.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#define OPTIONS_URLS_MAX 8		      /* on one line; more are found through the first */
 #define OPTIONS_CACHE_BYTES (128ull << 20)    /* content in memory, unless told */
 #define OPTIONS_MEMORY_BYTES_MIN (4ull << 20) /* of that, and of all else that is kept */
 #define OPTIONS_MEMORY_BYTES_MAX (64ull << 30)
 #define OPTIONS_NO_MASK (-1) /* permissions are shown as they are stored */
 
 struct mount_options {
-	char *urls[OPTIONS_URLS_MAX];
+	char *urls[GATEWAYS_GIVEN_MAX]; /* on one line; more are found through them */
 	size_t url_count;
 	char *drive; /* number, name, or "home" */
 	char *directory;

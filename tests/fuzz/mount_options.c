@@ -11,7 +11,7 @@
 
 static void check_options(const struct mount_options *o)
 {
-	FUZZ_CHECK(o->url_count <= OPTIONS_URLS_MAX);
+	FUZZ_CHECK(o->url_count <= GATEWAYS_GIVEN_MAX);
 	for (size_t i = 0; i < o->url_count; i++)
 		FUZZ_CHECK(strncmp(o->urls[i], "http://", 7) == 0 || strncmp(o->urls[i], "https://", 8) == 0);
 	FUZZ_CHECK(o->help || (o->directory && *o->directory));

@@ -154,16 +154,17 @@ static int send_request(struct sh_call *call)
 		.deadline_ms = limited_ms(call, call->deadline_ms),
 		.stall_ms = call->deadline_ms == 0 ? limited_ms(call, STORE_HTTP_STALL_MS) : 0,
 	};
+	const char *base = gateways_url(s->gateways, call->gateway);
 	struct buf url;
 	int r;
 
 	http_headers_init(&headers);
 	buf_init(&url, URL_BYTES_MAX);
 	if (call->flags & SH_OUTSIDE)
-		r = buf_printf(&url, "%s%s", s->gateways[call->gateway], call->path.data);
+		r = buf_printf(&url, "%s%s", base, call->path.data);
 	else
-		r = buf_printf(&url, "%s/api/v2/docs/drives/%s%s", s->gateways[call->gateway], s->drive,
-			call->path.size > 0 ? call->path.data : "");
+		r = buf_printf(
+			&url, "%s/api/v2/docs/drives/%s%s", base, s->drive, call->path.size > 0 ? call->path.data : "");
 	if (r == 0)
 		r = add_headers(call, &headers);
 	options.url = url.data;
@@ -204,7 +205,7 @@ static void attempt(struct sh_call *call)
 	}
 	call->moved = false;
 	if (!(call->flags & SH_ONE_HOST))
-		call->gateway = s->current;
+		call->gateway = gateways_current(s->gateways);
 	if (r == 0 && call->prepare)
 		r = call->prepare(call);
 	if (r == 0)
@@ -244,26 +245,10 @@ store_ticket sh_start(struct sh_call *call)
 	return ticket;
 }
 
-static int64_t pause_ns(unsigned failures)
-{
-	uint64_t ms = STORE_HTTP_BACKOFF_MIN_MS;
-
-	while (--failures > 0 && ms < STORE_HTTP_BACKOFF_MAX_MS)
-		ms *= 2;
-	if (ms > STORE_HTTP_BACKOFF_MAX_MS)
-		ms = STORE_HTTP_BACKOFF_MAX_MS;
-	/* Half of it is chance: those who failed together should not come back together. */
-	return (int64_t)(ms / 2 + arc4random_uniform((uint32_t)ms / 2 + 1)) * NS_PER_MS;
-}
-
 static void leave_gateway(struct sh_call *call)
 {
-	struct store_http *s = call->s;
-
-	if (s->gateway_count < 2 || s->current != call->gateway)
-		return;
-	s->current = (s->current + 1) % s->gateway_count;
-	metric_inc(s->failovers);
+	if (gateways_leave(call->s->gateways, call->gateway))
+		metric_inc(call->s->failovers);
 }
 
 /* Whether it is not tried again. A batch in doubt leaves time to find out what became of it. */
@@ -303,15 +288,27 @@ static void judge_poll(struct sh_call *poll, int error)
 	if (error != -ETIMEDOUT)
 		return;
 	poll->s->late_polls++;
-	if (poll->s->gateway_count > 1)
+	if (gateways_count(poll->s->gateways) > 1)
 		move_reads(poll);
+}
+
+static int64_t pause_ns(const struct sh_call *call, enum sh_verdict verdict)
+{
+	switch (verdict) {
+	case SH_NEXT:
+		return gateways_pause_ns(call->s->gateways, call->failures);
+	case SH_LATER:
+		return gateways_backoff_ns(call->failures);
+	default:
+		return 0;
+	}
 }
 
 /* A call that met a failure goes on, or is over: then the error to tell. 0: it goes on. */
 static int go_on(struct sh_call *call, enum sh_verdict verdict, int error)
 {
 	struct store_http *s = call->s;
-	int64_t now = clock_mono_ns();
+	int64_t now = clock_mono_ns(), pause;
 
 	if (verdict == SH_NEXT && !(call->flags & SH_ONE_HOST))
 		leave_gateway(call);
@@ -327,15 +324,16 @@ static int go_on(struct sh_call *call, enum sh_verdict verdict, int error)
 			return -ERR_NO_GATEWAY;
 	}
 	metric_inc(s->retries);
+	pause = pause_ns(call, verdict);
 	if (verdict == SH_RENEW && s->session != 0) {
 		/* Somebody else met it first: the new one is there. */
 		attempt(call);
 	} else if (verdict == SH_RENEW) {
 		wait_for_session(call);
-	} else if (verdict == SH_AT_ONCE || (verdict == SH_NEXT && call->failures < s->gateway_count)) {
+	} else if (pause == 0) {
 		attempt(call);
 	} else {
-		wait_until(call, now + pause_ns(call->failures));
+		wait_until(call, now + pause);
 	}
 	return 0;
 }

@@ -3,6 +3,7 @@
 #define NEPHOS_FUSEFS_STORE_HTTP_INTERNAL_H
 
 #include "common/http/client.h"
+#include "common/http/gateways.h"
 #include "fusefs/store/http/store_http.h"
 #include "fusefs/core/worker.h"
 
@@ -159,8 +160,7 @@ struct store_http {
 	char drive[24];
 	char *drive_name;      /* NULL: it is called by its number, or home */
 	uint32_t drive_number; /* 0: not known yet */
-	char *gateways[STORE_HTTP_GATEWAYS_MAX];
-	size_t gateway_count, current;
+	struct gateways *gateways;
 	struct store_position seen;
 	int64_t session; /* 0: none */
 	int64_t others;	 /* mounts beside this one, as the last poll said; -1: none did */

@@ -116,22 +116,18 @@ static enum sh_verdict judge_network(struct sh_call *call, const struct http_res
 	*ret_error = response->error;
 	if (call->kind == SH_BATCH && response->connected)
 		call->as.batch.in_doubt = true;
-	switch (-response->error) {
-	case ECANCELED:
+	if (response->error == -ECANCELED) {
 		if (call->moved && !call->cancelled && !call->s->closing)
 			return SH_AT_ONCE;
 		*ret_error = -EINTR;
 		return SH_FINISH;
-	case E2BIG:
-	case EPROTO:
-	case EBADMSG:
-	case ENOMEM:
-		return SH_FINISH;
-	default:
-		call->s->last_failure = response->error;
-		call->s->last_gateway = call->gateway;
-		return SH_NEXT;
 	}
+	/* One where nobody is may be back before the outage is over: it is asked again like any other. */
+	if (gateways_judge(response) == GATEWAYS_OVER)
+		return SH_FINISH;
+	call->s->last_failure = response->error;
+	call->s->last_gateway = call->gateway;
+	return SH_NEXT;
 }
 
 /*
@@ -201,7 +197,7 @@ enum sh_verdict sh_judge(struct sh_call *call, const struct http_response *respo
 		*ret_error = -plain(code);
 		return SH_FINISH;
 	}
-	if (code == ERR_TOO_MANY || (response->status >= 502 && response->status <= 504))
+	if (code == ERR_TOO_MANY || gateways_judge(response) == GATEWAYS_ELSEWHERE)
 		return judge_busy(call, code, ret_error);
 	if (code == ERR_SESSION_GONE ||
 		(call->kind == SH_BATCH && (code == ERR_KEY_REUSED || code == ERR_OUT_OF_ORDER)))

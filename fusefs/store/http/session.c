@@ -122,7 +122,8 @@ void sh_session_end(struct store_http *s)
 		return;
 	http_headers_init(&headers);
 	buf_init(&url, PATH_BYTES_MAX);
-	r = buf_printf(&url, "%s/api/v2/docs/drives/%s/sessions/%" PRId64, s->gateways[s->current], s->drive, session);
+	r = buf_printf(&url, "%s/api/v2/docs/drives/%s/sessions/%" PRId64,
+		gateways_url(s->gateways, gateways_current(s->gateways)), s->drive, session);
 	if (r == 0)
 		r = http_headers_add(&headers, "Authorization", s->authorization);
 	options.url = url.data;

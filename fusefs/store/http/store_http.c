@@ -6,7 +6,6 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
-#include "common/http/loopback.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -94,47 +93,6 @@ static int open_session(struct store_http *s, int64_t until_ns)
 
 /* ---- gateways ---- */
 
-static bool url_ok(const char *url)
-{
-	size_t size = strlen(url);
-
-	if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
-		return false;
-	for (size_t i = 0; i < size; i++)
-		if ((unsigned char)url[i] <= ' ' || (unsigned char)url[i] >= 127)
-			return false;
-	return size < 1024 && url[size - 1] != '/' && !strpbrk(url, "?#\"\\");
-}
-
-/* -EEXIST: it is known. With the lock held, or alone. */
-static int add_gateway(struct store_http *s, const char *url)
-{
-	char *copy;
-
-	if (!url_ok(url))
-		return -EINVAL;
-	for (size_t i = 0; i < s->gateway_count; i++)
-		if (strcmp(s->gateways[i], url) == 0)
-			return -EEXIST;
-	if (s->gateway_count == STORE_HTTP_GATEWAYS_MAX)
-		return -ENOSPC;
-	copy = strdup(url);
-	if (!copy)
-		return -ENOMEM;
-	s->gateways[s->gateway_count++] = copy;
-	return 0;
-}
-
-/* The token goes to whoever is on the list. So nobody gets there by a way that is less safe than the one we were
- * told; and what lies on the machine of a store elsewhere is not what listens
- * at that address here, which may be anybody. */
-static bool as_safe(const struct store_http *s, const char *asked, const char *url)
-{
-	if (strncmp(s->gateways[0], "https://", 8) == 0 && strncmp(url, "https://", 8) != 0)
-		return false;
-	return loopback_may_follow(asked, url);
-}
-
 static void on_gateways(struct sh_call *call, int error, struct http_response *response)
 {
 	struct store_http *s = call->s;
@@ -148,8 +106,8 @@ static void on_gateways(struct sh_call *call, int error, struct http_response *r
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const char *url = json_string_value(json_array_get(list, i));
 
-		if (url && url_ok(url) && as_safe(s, s->gateways[call->gateway], url))
-			(void)add_gateway(s, url);
+		if (url)
+			(void)gateways_add_named(s->gateways, call->gateway, span_str(url));
 	}
 	pthread_mutex_unlock(&s->lock);
 	json_decref(root);
@@ -163,7 +121,7 @@ static void ask_for_gateways(struct store_http *s)
 	struct sh_call *call = sh_new(s, SH_META, on_gateways, NULL);
 
 	call->flags = SH_OUTSIDE | SH_ONE_HOST;
-	call->gateway = s->current;
+	call->gateway = gateways_current(s->gateways);
 	call->response_max = STATUS_BYTES_MAX;
 	sh_path(call, "/api/v2/gateways");
 	(void)sh_start(call);
@@ -201,8 +159,7 @@ static void http_free(struct store *base)
 		sh_session_end(s);
 	http_client_free(s->client);
 	worker_free(s->hasher);
-	for (size_t i = 0; i < s->gateway_count; i++)
-		free(s->gateways[i]);
+	gateways_free(s->gateways);
 	pthread_cond_destroy(&s->clock_wake);
 	pthread_cond_destroy(&s->all_over);
 	pthread_mutex_destroy(&s->lock);
@@ -278,6 +235,17 @@ static int set_drive(struct store_http *s, const char *drive)
 	return s->drive_name ? 0 : -ENOMEM;
 }
 
+static int add_gateways(struct store_http *s, const struct store_http_options *options)
+{
+	int r = gateways_new(STORE_HTTP_GATEWAYS_MAX, &s->gateways);
+
+	for (size_t i = 0; r == 0 && i < options->url_count; i++) {
+		r = gateways_add(s->gateways, span_str(options->urls[i]));
+		r = r == -EEXIST ? 0 : r;
+	}
+	return r == 0 && gateways_count(s->gateways) == 0 ? -EINVAL : r;
+}
+
 static int set_up(struct store_http *s, const struct store_http_options *options)
 {
 	const struct http_client_options client = {.user_agent = "nephos-mount"};
@@ -288,10 +256,10 @@ static int set_up(struct store_http *s, const struct store_http_options *options
 					  : (STORE_OUTAGE_S + STORE_OUTAGE_SLACK_S) * NS_PER_S;
 	s->doubt_ns = (options->doubt_ms ? options->doubt_ms : STORE_HTTP_DOUBT_MS) * NS_PER_MS;
 	r = set_drive(s, options->drive);
-	for (size_t i = 0; i < options->url_count && (r == 0 || r == -EEXIST); i++)
-		r = add_gateway(s, options->urls[i]);
-	if (s->gateway_count == 0 || (r < 0 && r != -EEXIST))
-		return r < 0 ? r : -EINVAL;
+	if (r == 0)
+		r = add_gateways(s, options);
+	if (r < 0)
+		return r;
 	if (asprintf(&s->authorization, "Bearer %s", options->token) < 0) {
 		s->authorization = NULL;
 		return -ENOMEM;
@@ -309,26 +277,27 @@ static int set_up(struct store_http *s, const struct store_http_options *options
 
 static void explain(struct store_http *s, int error, struct buf *ret_why)
 {
+	const char *current, *last;
 	int network;
-	size_t gateway;
 
 	pthread_mutex_lock(&s->lock);
 	network = s->last_failure;
-	gateway = s->last_gateway;
+	last = gateways_url(s->gateways, s->last_gateway);
+	current = gateways_url(s->gateways, gateways_current(s->gateways));
 	pthread_mutex_unlock(&s->lock);
 	if (error == -ERR_UNAUTHENTICATED || error == -EACCES)
-		(void)buf_printf(ret_why, "%s does not accept the key", s->gateways[s->current]);
+		(void)buf_printf(ret_why, "%s does not accept the key", current);
 	else if (error == -ENOENT)
 		(void)buf_printf(ret_why, "there is no drive \"%s\" of this user at %s",
-			s->drive_name ? s->drive_name : s->drive, s->gateways[s->current]);
+			s->drive_name ? s->drive_name : s->drive, current);
 	else if (error == -ENOTUNIQ)
 		(void)buf_printf(ret_why,
 			"several drives of this user at %s are named \"%s\": name the one you mean by its number",
-			s->gateways[s->current], s->drive_name);
+			current, s->drive_name);
 	else if (network < 0)
-		(void)buf_printf(ret_why, "%s: %s", s->gateways[gateway], error_lookup(network)->title);
+		(void)buf_printf(ret_why, "%s: %s", last, error_lookup(network)->title);
 	else
-		(void)buf_printf(ret_why, "%s: %s", s->gateways[s->current], error_lookup(error)->title);
+		(void)buf_printf(ret_why, "%s: %s", current, error_lookup(error)->title);
 }
 
 int store_http_new(const struct store_http_options *options, struct store **ret, struct store_drive *ret_drive,
@@ -371,7 +340,7 @@ void store_http_gateway(struct store *base, char *ret, size_t size)
 	struct store_http *s = sh_of(base);
 
 	pthread_mutex_lock(&s->lock);
-	(void)snprintf(ret, size, "%s", s->gateways[s->current]);
+	(void)snprintf(ret, size, "%s", gateways_url(s->gateways, gateways_current(s->gateways)));
 	pthread_mutex_unlock(&s->lock);
 }
 

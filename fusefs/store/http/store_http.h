@@ -1,9 +1,9 @@
 /*
  * store_http: the store as it is reached over HTTP, through any of several gateways (store.h, PROTOCOL.md).
  *
- * One gateway is the current one and gets everything; a failure of the network (refused, reset, timed out, 502, 503, 504) makes the next one current
- * and the call is sent there, with the same keys: the first time at once, then with growing pauses, until STORE_OUTAGE_S are over, counted from when the call was made. Gateways beyond the given
- * ones come from the gateway's own status.
+ * One gateway is the current one and gets everything; a failure that common/http/gateways has as one of the gateway makes the next one current
+ * and the call is sent there, with the same keys: in the first round at once, then with growing pauses between rounds, until STORE_OUTAGE_S are over, counted from when the call was made. Gateways
+ * beyond the given ones are named by the one that took the key.
  * Reads state the highest position that this mount has seen as their floor. Every answer is checked before it is handed up: whoever sends it may be broken or hostile.
  */
 #ifndef NEPHOS_FUSEFS_STORE_HTTP_STORE_HTTP_H
@@ -26,12 +26,10 @@
 #define STORE_HTTP_POLL_SLACK_MAX_MS 12000 /* … doubled each time, for a way that is that slow */
 /* A batch without an answer is repeated for so long: a gateway or service that restarts is back by then. Then its session is replaced, and the journal asked what became of it. */
 #define STORE_HTTP_DOUBT_MS 8000
-#define STORE_HTTP_BACKOFF_MIN_MS 20 /* first pause; doubled each time … */
-#define STORE_HTTP_BACKOFF_MAX_MS 1000
 #define STORE_HTTP_PAGE_BYTES_MAX (64u * 1024 * 1024) /* a page of children with their content: memory of one listing */
 
 struct store_http_options {
-	const char *const *urls; /* base URLs, no slash at the end; the first is tried first */
+	const char *const *urls; /* as gateways_url_fault has them; the first is tried first */
 	size_t url_count;
 	const char *drive; /* number, name, or "home" */
 	const char *token;

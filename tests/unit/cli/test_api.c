@@ -207,13 +207,15 @@ static void a_change_by_nobody_is_repeated_under_the_same_key(void **state)
 
 static void repeats_end(void **state)
 {
+	struct store_step steps[API_ROUNDS_MAX + 1];
 	struct store s;
 	struct api_answer answer;
 
 	(void)state;
-	store_start(&s,
-		STORE_STEPS({503, "", NULL}, {503, "", NULL}, {503, "", NULL}, {503, PROBLEM("unavailable", 503), NULL},
-			{200, "", NULL}));
+	for (size_t i = 0; i < API_ROUNDS_MAX; i++)
+		steps[i] = (struct store_step){503, PROBLEM("unavailable", 503), NULL};
+	steps[API_ROUNDS_MAX] = (struct store_step){200, "", NULL};
+	store_start(&s, steps, API_ROUNDS_MAX + 1);
 	assert_int_equal(get(&s, &answer), -ERR_UNAVAILABLE);
 	assert_int_equal(s.count, API_ROUNDS_MAX);
 	assert_string_equal(answer.detail, "D");
@@ -347,6 +349,31 @@ static void an_upload_meets_a_gateway_that_hangs(void **state)
 	(void)close(fd);
 }
 
+static int fail_to_pull(void *cookie, void *data, size_t size, size_t *ret_size)
+{
+	(void)cookie;
+	(void)data;
+	(void)size;
+	*ret_size = 0;
+	return -ETIMEDOUT; /* of a disk here, which is one over a network */
+}
+
+static void what_fails_here_is_not_tried_elsewhere(void **state)
+{
+	struct stream_cookie c = {.text = "content", .can_rewind = true};
+	const struct api_stream stream = {.length = 7, .pull = fail_to_pull, .rewind = on_rewind, .cookie = &c};
+	const struct api_request request = {.method = "PUT", .path = "/f", .stream = &stream};
+	struct store s;
+	struct api_answer answer;
+
+	(void)state;
+	store_start(&s, STORE_STEPS({201, "", NULL}));
+	assert_int_equal(ask(&s, &request, &answer), -ETIMEDOUT);
+	assert_int_equal(c.rewinds, 0);
+	api_answer_fini(&answer);
+	store_stop(&s);
+}
+
 static void an_upload_from_a_pipe_is_sent_once(void **state)
 {
 	struct stream_cookie c = {.text = "content"};
@@ -433,6 +460,7 @@ int main(void)
 		cmocka_unit_test(a_page_that_is_no_json_is_no_store),
 		cmocka_unit_test(an_upload_begins_anew_for_a_repeat),
 		cmocka_unit_test(an_upload_meets_a_gateway_that_hangs),
+		cmocka_unit_test(what_fails_here_is_not_tried_elsewhere),
 		cmocka_unit_test(an_upload_from_a_pipe_is_sent_once),
 		cmocka_unit_test(a_download_that_has_begun_is_not_repeated),
 		cmocka_unit_test(a_problem_is_not_given_to_a_download),

@@ -178,8 +178,8 @@ static void a_token_without_a_store_is_refused(void **state)
 static void urls_that_are_none_are_refused(void **state)
 {
 	static const char *const table[] = {"", "a", "ftp://a", "http://", "http:///x", "http://a/b", "http://u@a",
-		"http://a?x", "http://a b", "http://a,", "http://a,,http://b", "http://a\r\nX:y",
-		"http://1,http://2,http://3,http://4,http://5,http://6,http://7,http://8,http://9"};
+		"http://a?x", "http://a:0", "http://127%2e0.0.1", "http://a b", "http://a,", "http://a,,http://b",
+		"http://a\r\nX:y", "http://1,http://2,http://3,http://4,http://5,http://6,http://7,http://8,http://9"};
 	struct credentials c;
 	struct buf why;
 
@@ -192,6 +192,22 @@ static void urls_that_are_none_are_refused(void **state)
 		assert_int_equal(c.url_count, 0);
 		assert_true(why.size > 0);
 	}
+	buf_fini(&why);
+	credentials_fini(&c);
+}
+
+static void a_url_that_is_given_twice_is_one(void **state)
+{
+	struct credentials c;
+	struct buf why;
+
+	(void)state;
+	credentials_init(&c);
+	buf_init(&why, 1000);
+	assert_int_equal(credentials_set_urls(&c, "http://a,http://b/,http://a/", &why), 0);
+	assert_int_equal(c.url_count, 2);
+	assert_string_equal(c.urls[0], "http://a");
+	assert_string_equal(c.urls[1], "http://b");
 	buf_fini(&why);
 	credentials_fini(&c);
 }
@@ -239,6 +255,7 @@ int main(void)
 		TEST(a_file_that_others_can_read_is_refused),
 		TEST(a_token_without_a_store_is_refused),
 		TEST(urls_that_are_none_are_refused),
+		TEST(a_url_that_is_given_twice_is_one),
 		TEST(a_token_may_be_set_from_itself),
 		TEST(the_place_follows_the_configuration_folder),
 	};

@@ -322,6 +322,7 @@ static void nobody_there_is_refused_and_not_connected(void **state)
 		assert_int_equal(call(w, blocking, &o), -ECONNREFUSED);
 		assert_false(w->response.connected);
 		assert_false(w->response.first_byte);
+		assert_false(w->response.ours);
 		o.url = "http://nowhere.invalid/";
 		assert_int_equal(call(w, blocking, &o), -ERR_NO_SUCH_HOST);
 		assert_false(w->response.connected);
@@ -622,9 +623,11 @@ static void failures_of_callbacks_end_the_call_with_them(void **state)
 
 		w->head_error = -EBADMSG;
 		assert_int_equal(call(w, blocking, &o), -EBADMSG);
+		assert_true(w->response.ours);
 		w->head_error = 0;
 		w->data_error = -ENOSPC;
 		assert_int_equal(call(w, blocking, &o), -ENOSPC);
+		assert_true(w->response.ours);
 		w->data_error = 0;
 		o = (struct http_call_options){
 			.method = "PUT", .url = url(w, "/count"), .pull = pull_some, .body_length = 100};
@@ -633,6 +636,7 @@ static void failures_of_callbacks_end_the_call_with_them(void **state)
 		w->give_max = 10;
 		w->pull_error = -EIO;
 		assert_int_equal(call(w, blocking, &o), -EIO);
+		assert_true(w->response.ours);
 		/* Less than was promised. */
 		w->pull_error = 0;
 		w->given = 0;

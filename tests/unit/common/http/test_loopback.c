@@ -51,7 +51,8 @@ static void urls_that_lead_to_whoever_follows_them_are_known(void **state)
 		"http://LocalHost", "http://localhost.:80", "http://a.localhost/x", "http://localhost.localdomain",
 		"http://127.1:80", "http://2130706433", "http://0x7f000001:1", "http://0177.0.0.1", "http://0:9090",
 		"http://0.0.0.0:80", "http://[::1]:8050", "http://[::]", "http://[::ffff:127.0.0.1]:1", "nonsense",
-		"http://", "http://[::1", "http://store@127.0.0.1", "http://127.0.0.1:1@store", "http://:80"};
+		"http://", "http://[::1", "http://store@127.0.0.1", "http://127.0.0.1:1@store", "http://:80",
+		"http://127%2e0.0.1:1", "http://%6cocalhost"};
 	static const char *const there[] = {"http://store:8050", "https://cloud.example.com", "http://10.0.0.1:8050",
 		"http://[fe80::1%25eth0]:80", "http://[2001:db8::1]", "http://notlocalhost", "http://local.host",
 		"http://128.0.0.1"};
