@@ -286,10 +286,11 @@ class World:
             keys = self.ask(role, "GET", USER2 + "/keys?limit=1000")["items"]
             seen[u.name + ": keys"] = [(k["id"], k["name"]) for k in keys]
             watcher = [("Nephos-Session", u.watcher)]
-            seen[u.name + ": lock"] = self.ask(role, "GET", V2 + "/drives/home/locks?kind=posix&exclusive=1&id=" + u.file, headers=watcher)
-            poll = {"since": "0", "limit": 1, "wait": 0, "session": u.session, "held": []}
-            polled = self.ask(role, "POST", V2 + "/drives/home/changes", poll, wanted=(200, 410))
-            seen[u.name + ": session"] = polled.get("title", "is there")
+            seen[u.name + ": lock"] = self.ask(role, "GET", V2 + "/drives/home/locks?kind=posix&exclusive=1&id=" + u.file, headers=watcher, wanted=(200, 410))
+            for session in (u.session, u.watcher): # which keeps them, too
+                poll = {"since": "0", "limit": 1, "wait": 0, "session": session, "held": []}
+                polled = self.ask(role, "POST", V2 + "/drives/home/changes", poll, wanted=(200, 410))
+                seen["%s: session %s" % (u.name, session)] = polled.get("title", "is there")
         page = self.ask(self.chief, "GET", USER2 + "/users?limit=1000")
         for one in page["items"]:
             seen["user %s" % one["id"]] = one
