@@ -13,6 +13,7 @@
 #include "gateway/client_address.h"
 #include "gateway/proxy.h"
 #include "gateway/recheck.h"
+#include "gateway/said.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -98,18 +99,23 @@ static int register_service(struct registry *registry, const json_t *body)
 	return registry_put(registry, &entry, clock_mono_ns());
 }
 
-static json_t *body_json(const struct http_request *req)
+static json_t *said_json(struct span body)
 {
-	struct span body = http_request_body(req);
-	return json_loadb(body.data, body.size, JSON_REJECT_DUPLICATES, NULL);
+	return json_loadb(body.data ? body.data : "", body.size, JSON_REJECT_DUPLICATES, NULL);
+}
+
+int said_register(struct registry *registry, struct span body)
+{
+	json_t *said = said_json(body);
+	int error = said ? register_service(registry, said) : -ERR_BAD_JSON;
+	json_decref(said);
+	return error;
 }
 
 static void handle_registry(struct http_request *req, void *cookie)
 {
 	struct gateway *g = cookie;
-	json_t *body = body_json(req);
-	int error = body ? register_service(g->auth.registry, body) : -ERR_BAD_JSON;
-	json_decref(body);
+	int error = said_register(g->auth.registry, http_request_body(req));
 	if (error < 0)
 		http_respond_error(req, error, NULL);
 	else
@@ -122,15 +128,48 @@ static void handle_services(struct http_request *req, void *cookie)
 	respond_json(req, 200, json_pack("{so}", "services", services_to_json(g->auth.registry, true)));
 }
 
-static void forget_token(struct gateway *g, const char *id)
+/* 0: a user, tokens, or both, each of which makes sense. */
+static int check_forget(const json_t *said, int64_t *ret_user)
 {
+	const json_t *ids = json_object_get(said, "token_ids");
+	int error = item_json_get_id(said, "user_id", ret_user);
+
+	if (error == -ENOENT && ids)
+		error = 0;
+	if (error == 0 && ids && !json_is_array(ids))
+		error = -ERR_BAD_REQUEST;
+	for (size_t i = 0; error == 0 && i < json_array_size(ids); i++)
+		if (!json_is_string(json_array_get(ids, i)))
+			error = -ERR_BAD_REQUEST;
+	return error < 0 ? -ERR_BAD_REQUEST : 0;
+}
+
+int said_forget(struct span body, const struct said_forgetter *forgetter, void *cookie)
+{
+	json_t *said = said_json(body);
+	const json_t *ids = json_object_get(said, "token_ids");
+	int64_t user = 0;
+	int error = said ? check_forget(said, &user) : -ERR_BAD_JSON;
+
+	for (size_t i = 0; error == 0 && i < json_array_size(ids); i++)
+		forgetter->token(cookie, json_string_value(json_array_get(ids, i)));
+	if (error == 0 && user > 0)
+		forgetter->user(cookie, user);
+	json_decref(said);
+	return error;
+}
+
+static void forget_token(void *cookie, const char *id)
+{
+	struct gateway *g = cookie;
 	tokens_forget_token(g->auth.tokens, id);
 	under_way_end(g->auth.under_way, id, -ERR_UNAUTHENTICATED);
 }
 
 /* A user may be gone, or be called something else: what is under way goes on if its token is still good, and changes nothing before that is known. */
-static void forget_user(struct gateway *g, int64_t user)
+static void forget_user(void *cookie, int64_t user)
 {
+	struct gateway *g = cookie;
 	tokens_forget_user(g->auth.tokens, user);
 	under_way_doubt_user(g->auth.under_way, user, clock_mono_ns());
 	recheck_now(g->recheck);
@@ -138,25 +177,10 @@ static void forget_user(struct gateway *g, int64_t user)
 
 static void handle_forget(struct http_request *req, void *cookie)
 {
-	struct gateway *g = cookie;
-	json_t *body = body_json(req);
-	const json_t *ids = json_object_get(body, "token_ids");
-	int64_t user = 0;
-	int error = body ? item_json_get_id(body, "user_id", &user) : -ERR_BAD_JSON;
-	if (error == -ENOENT && json_is_array(ids))
-		error = 0;
-	for (size_t i = 0; error == 0 && i < json_array_size(ids); i++) {
-		const char *id = json_string_value(json_array_get(ids, i));
-		if (id)
-			forget_token(g, id);
-		else
-			error = -ERR_BAD_REQUEST;
-	}
-	if (error == 0 && user > 0)
-		forget_user(g, user);
-	json_decref(body);
+	static const struct said_forgetter FORGETTER = {forget_token, forget_user};
+	int error = said_forget(http_request_body(req), &FORGETTER, cookie);
 	if (error < 0)
-		http_respond_error(req, error == -ENOENT ? -ERR_BAD_REQUEST : error, NULL);
+		http_respond_error(req, error, NULL);
 	else
 		http_respond(req, 204, NULL, span_of(NULL, 0));
 }
