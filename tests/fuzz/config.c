@@ -9,6 +9,7 @@
 
 #define WORDS_MAX 64
 #define WHY_BYTES_MAX 4096
+#define SECRET "hunter2"
 
 static const struct config_setting SETTINGS[] = {
 	{"port", CONFIG_NUMBER, "8050", 1, 65535, "a number", false},
@@ -55,17 +56,27 @@ static bool is_left_out(const char *word)
 		strncmp(word, "--config", 8) == 0;
 }
 
+/* Whether it stands anywhere but as the one secret of the file. */
+static bool is_said_elsewhere(const char *text)
+{
+	const char *secret = strstr(text, "\nNEPHOS_TOKEN=" SECRET), *first = strstr(text, SECRET);
+
+	return first && (!secret || first < secret || strstr(first + 1, SECRET));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char *text = strndup((const char *)data, size), *rest = text, *line = strsep(&rest, "\n"), *word;
+	char *text = strndup((const char *)data, size), *rest = text, *line, *word;
 	static char program[] = "program", flag[] = "--config";
 	char *words[WORDS_MAX + 4] = {program, flag, path};
 	struct config *c = NULL;
 	struct buf why;
-	const bool said = line && strstr(line, "hunter2");
 	int count = 3, r;
+	bool said;
 
 	FUZZ_CHECK(text);
+	said = is_said_elsewhere(text);
+	line = strsep(&rest, "\n");
 	write_file(rest ? rest : "", rest ? strlen(rest) : 0);
 	while ((word = strsep(&line, " ")) != NULL && count < WORDS_MAX)
 		if (!is_left_out(word))
@@ -74,7 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	r = config_load(SETTINGS, "a program", count, words, &c, &why);
 	FUZZ_CHECK(r == 0 || (r == -EINVAL && why.size > 0 && !c));
 	/* The secret in a file is shown to nobody. */
-	FUZZ_CHECK(r == 0 || said || !strstr(why.data, "hunter2"));
+	FUZZ_CHECK(r == 0 || said || !strstr(why.data, SECRET));
 	if (r == 0)
 		check_values(c);
 	config_free(c);

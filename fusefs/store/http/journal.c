@@ -154,11 +154,10 @@ void journal_fini(struct journal *j)
  */
 void journal_judge(const struct journal *j, struct store_position since, struct store_changes *ret)
 {
-	ret->reset = ret->last.incarnation != since.incarnation || ret->last.seq < since.seq;
+	ret->reset = ret->last.incarnation != since.incarnation || since.seq < 0 || ret->last.seq < since.seq ||
+		(int64_t)j->count > ret->last.seq - since.seq;
 	for (size_t i = 0; i < j->count && !ret->reset; i++)
 		ret->reset = j->list[i].seq != since.seq + (int64_t)i + 1;
-	if (!ret->reset && (int64_t)j->count > ret->last.seq - since.seq)
-		ret->reset = true;
 	if (ret->reset)
 		return;
 	ret->list = j->list;
