@@ -1,6 +1,7 @@
 /*
- * api: questions to the store: a request goes to the gateway that answered last, and to the next one where that is safe: when no byte of it was sent, or when
- * a repeat has one effect (reads, and everything else, which carries an Idempotency-Key). Which failure leads to another one, and when, is common/http/gateways. Used by one thread; blocks.
+ * api: questions to the store: a request goes to the gateway that answered last, and to the next one where that is
+ * safe: when no byte of it was sent, or when a repeat has one effect (reads, and everything else, which carries an
+ * Idempotency-Key). Which failure leads to another one, and when, is common/http/gateways. Used by one thread; blocks.
  */
 #ifndef NEPHOS_CLI_API_H
 #define NEPHOS_CLI_API_H
@@ -12,8 +13,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define API_ROUNDS_MAX \
-	8 /* through all gateways: the pauses between them, 1.1 to 2.3 s in all, bridge the start of one instance; more patience belongs to the one who calls */
+/* through all gateways: the pauses between them, 1.1 to 2.3 s in all, bridge the start of one instance; more patience
+ * belongs to the one who calls */
+#define API_ROUNDS_MAX 8
 #define API_DEADLINE_MS \
 	30000 /* of a request with all its repeats, as on the mount; the server's own deadlines stay below it */
 #define API_LEAST_MS 1000	     /* that an attempt gets, however little of it is left */
@@ -63,8 +65,8 @@ void api_free(struct api *a); /* NULL is fine */
 void api_on_silence(struct api *a, void (*fn)(const char *silent, const char *now, void *cookie), void *cookie);
 
 /*
- * 0: a 2xx. Else the problem's failure (-ERR_…), or what went wrong below HTTP with ret->status 0: -ECONNREFUSED, -ETIMEDOUT, … or what the
- * stream's functions returned. The caller calls api_answer_fini in any case.
+ * 0: a 2xx. Else the problem's failure (-ERR_…), or what went wrong below HTTP with ret->status 0: -ECONNREFUSED,
+ * -ETIMEDOUT, … or what the stream's functions returned. The caller calls api_answer_fini in any case.
  */
 int api_call(struct api *a, const struct api_request *request, struct api_answer *ret);
 void api_answer_fini(struct api_answer *answer);

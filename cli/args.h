@@ -1,6 +1,6 @@
 /*
- * args: the words and flags of one command. Not common/base/config: what a command line asks for holds for that line only, and no variable or
- * file may change it behind the back of the one who types. Pure, any thread.
+ * args: the words and flags of one command. Not common/base/config: what a command line asks for holds for that line
+ * only, and no variable or file may change it behind the back of the one who types. Pure, any thread.
  */
 #ifndef NEPHOS_CLI_ARGS_H
 #define NEPHOS_CLI_ARGS_H
@@ -24,8 +24,9 @@ struct args {
 };
 
 /*
- * argv[0] is not looked at. Switches may stand together (-lR); a value follows its flag, or '=' (a letter directly); "-" is a word; "--" ends the flags.
- * What flags say is written to options as it comes, also before a failure. -ECANCELED: --help. -EINVAL: why in ret_why.
+ * argv[0] is not looked at. Switches may stand together (-lR); a value follows its flag, or '=' (a letter directly);
+ * "-" is a word; "--" ends the flags. What flags say is written to options as it comes, also before a failure.
+ * -ECANCELED: --help. -EINVAL: why in ret_why.
  */
 int args_parse(
 	const struct args_flag *flags, int argc, char **argv, void *options, struct args *ret, struct buf *ret_why);

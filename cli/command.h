@@ -1,6 +1,6 @@
 /*
- * command: what "nephos NAME …" is: one row a command, one file each, and what all of them share: flags, credentials, the way to the store, and what they
- * end with. Used by one thread.
+ * command: what "nephos NAME …" is: one row a command, one file each, and what all of them share: flags, credentials,
+ * the way to the store, and what they end with. Used by one thread.
  */
 #ifndef NEPHOS_CLI_COMMAND_H
 #define NEPHOS_CLI_COMMAND_H
@@ -73,7 +73,8 @@ extern const struct command command_user_add, command_user_list, command_user_pa
 	command_user_quota;
 extern const struct command command_key_add, command_key_list, command_key_revoke;
 
-/* mount: runs the mount (argv[0] is then "mount"); given by the caller, so that this does not hang on FUSE. Returns what the program ends with. */
+/* mount: runs the mount (argv[0] is then "mount"); given by the caller, so that this does not hang on FUSE. Returns
+ * what the program ends with. */
 int command_main(int argc, char **argv, int (*mount)(int argc, char **argv));
 
 /* ---- for commands ---- */
@@ -84,7 +85,8 @@ int command_main(int argc, char **argv, int (*mount)(int argc, char **argv));
  * the store's problem says of itself: "type", "status", "errno", "trace_id". Returns code.
  */
 int command_say(const struct command_run *run, int code, const char *what, const char *why);
-/* What api_call has returned and answered, said; what (may be NULL) is what it was about. Returns the exit code; r 0: EXIT_DONE. */
+/* What api_call has returned and answered, said; what (may be NULL) is what it was about. Returns the exit code; r 0:
+ * EXIT_DONE. */
 int command_judge(const struct command_run *run, int r, const struct api_answer *answer, const char *what);
 /* A local failure. */
 int command_fail(const struct command_run *run, int r, const char *what);

@@ -1,7 +1,8 @@
 /*
- * credentials: which store, and who asks. Found in this order: a file that was named (--credentials, else NEPHOS_CREDENTIALS); the variables NEPHOS_TOKEN,
- * NEPHOS_URL, NEPHOS_USER; the file that "nephos login" left. A token goes to no other store than the one it was made at: the file's is not used
- * when NEPHOS_URL names another. NEPHOS_URL may be several URLs with commas, gateways of one store. Used by one thread.
+ * credentials: which store, and who asks. Found in this order: a file that was named (--credentials, else
+ * NEPHOS_CREDENTIALS); the variables NEPHOS_TOKEN, NEPHOS_URL, NEPHOS_USER; the file that "nephos login" left. A token
+ * goes to no other store than the one it was made at: the file's is not used when NEPHOS_URL names another. NEPHOS_URL
+ * may be several URLs with commas, gateways of one store. Used by one thread.
  */
 #ifndef NEPHOS_CLI_CREDENTIALS_H
 #define NEPHOS_CLI_CREDENTIALS_H
@@ -22,7 +23,8 @@ struct credentials {
 	char *shared; /* the file with the token, when others on this machine can read it; else NULL */
 };
 
-/* named: the value of --credentials, or NULL. Why it failed in ret_why: -ENOENT, -EPERM (others can read the file), -EINVAL …. */
+/* named: the value of --credentials, or NULL. Why it failed in ret_why: -ENOENT, -EPERM (others can read the file),
+ * -EINVAL …. */
 int credentials_find(const char *named, struct credentials *ret, struct buf *ret_why);
 void credentials_init(struct credentials *c);
 void credentials_fini(struct credentials *c);
@@ -31,7 +33,8 @@ void credentials_fini(struct credentials *c);
 int credentials_set_urls(struct credentials *c, const char *list, struct buf *ret_why);
 int credentials_set_token(struct credentials *c, const char *token); /* -EINVAL: not a token's characters */
 
-/* Where login writes and logout looks: --credentials, NEPHOS_CREDENTIALS, or the file in the configuration folder. free() it. -ENOENT: there is no HOME. */
+/* Where login writes and logout looks: --credentials, NEPHOS_CREDENTIALS, or the file in the configuration folder.
+ * free() it. -ENOENT: there is no HOME. */
 int credentials_path(const char *named, char **ret);
 /* Of exactly this file. As credentials_find. */
 int credentials_read(const char *path, struct credentials *ret, struct buf *ret_why);

@@ -1,7 +1,7 @@
 /*
- * folders: where folders of one drive lie, for whoever is told of changes by number: each is asked for once, with its parent and name, and kept until it is moved or goes. At most
- * FOLDERS_MAX are kept; then all are forgotten and asked for again.
- * Used by one thread; asking blocks.
+ * folders: where folders of one drive lie, for whoever is told of changes by number: each is asked for once, with its
+ * parent and name, and kept until it is moved or goes. At most FOLDERS_MAX are kept; then all are forgotten and asked
+ * for again. Used by one thread; asking blocks.
  */
 #ifndef NEPHOS_CLI_FOLDERS_H
 #define NEPHOS_CLI_FOLDERS_H
@@ -17,7 +17,8 @@ struct folders;
 /* Paths begin at the folder with this id, in the drive of this number. api must outlive it. */
 int folders_new(struct api *api, int64_t top, struct folders **ret);
 void folders_free(struct folders *f); /* NULL is fine */
-/* Appends "/a/b" for a folder below the top, nothing for the top itself. -ENOENT: it does not lie below it, or is gone; else as of api_call. */
+/* Appends "/a/b" for a folder below the top, nothing for the top itself. -ENOENT: it does not lie below it, or is gone;
+ * else as of api_call. */
 int folders_path(struct folders *f, int64_t id, struct buf *ret);
 /* It was moved, renamed or removed. */
 void folders_forget(struct folders *f, int64_t id);

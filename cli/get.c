@@ -13,8 +13,9 @@
 #include <sys/stat.h>
 
 /*
- * Content comes in one stream. When it breaks, the rest is asked for, from another gateway if need be, on condition that the document is still the one that
- * was begun (If-Match): what lies here in the end is one state of it, never the beginning of one and the end of another.
+ * Content comes in one stream. When it breaks, the rest is asked for, from another gateway if need be, on condition
+ * that the document is still the one that was begun (If-Match): what lies here in the end is one state of it, never the
+ * beginning of one and the end of another.
  */
 
 #define PIECES_MAX 8 /* times that a stream may break without an end */

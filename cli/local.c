@@ -14,8 +14,9 @@
 #define RANDOM_BYTES 6
 
 /*
- * A file without a name (O_TMPFILE) leaves nothing behind, however the program ends; it gets a temporary one just before the rename, because link does not
- * replace. Where the file system has no such files, the temporary name is there from the start.
+ * A file without a name (O_TMPFILE) leaves nothing behind, however the program ends; it gets a temporary one just
+ * before the rename, because link does not replace. Where the file system has no such files, the temporary name is
+ * there from the start.
  */
 struct local {
 	int fd;

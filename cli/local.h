@@ -1,6 +1,7 @@
 /*
- * local: a file of this machine that content is written to: whole or not at all. A regular file appears, or is replaced, only when local_commit says so; until then
- * it has no name. A pipe, a device or the standard output is written directly. Used by one thread.
+ * local: a file of this machine that content is written to: whole or not at all. A regular file appears, or is
+ * replaced, only when local_commit says so; until then it has no name. A pipe, a device or the standard output is
+ * written directly. Used by one thread.
  */
 #ifndef NEPHOS_CLI_LOCAL_H
 #define NEPHOS_CLI_LOCAL_H

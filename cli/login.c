@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 /*
- * Logging in leaves a device key, not the session it took: a key is named after this machine, does not end by itself, and can be revoked from
- * elsewhere without a new password. The session ends before the command does.
+ * Logging in leaves a device key, not the session it took: a key is named after this machine, does not end by itself,
+ * and can be revoked from elsewhere without a new password. The session ends before the command does.
  */
 
 #define KEY_PATH_SIZE 64
@@ -138,7 +138,8 @@ static bool same_account(const struct credentials *a, const struct credentials *
 		strcmp(a->user, b->user) == 0;
 }
 
-/* The key of an earlier login goes: nothing holds it any more. Then the session. What fails here hurts nobody: both can be seen and revoked. */
+/* The key of an earlier login goes: nothing holds it any more. Then the session. What fails here hurts nobody: both can
+ * be seen and revoked. */
 static void tidy(struct command_run *run, char *session, uint64_t old_key)
 {
 	struct api_answer answer;

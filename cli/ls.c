@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 
 /*
- * Folders are listed page by page and printed as they come. With -R the folders found in one are kept until it is done, ids and paths only, and then walked
- * in order: as ls does, and without more than one folder's listing in memory.
+ * Folders are listed page by page and printed as they come. With -R the folders found in one are kept until it is done,
+ * ids and paths only, and then walked in order: as ls does, and without more than one folder's listing in memory.
  */
 
 #define ITEM_STORAGE_BYTES (8u * 1024) /* a name and a target that are not UTF-8, as item.h asks for */

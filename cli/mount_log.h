@@ -1,6 +1,6 @@
 /*
- * mount_log: what the process of a mount says in its log from now on, for whoever ends it: what it lost stands there. The file is found among those that the process has open, so that
- * it need not be named. Any thread.
+ * mount_log: what the process of a mount says in its log from now on, for whoever ends it: what it lost stands there.
+ * The file is found among those that the process has open, so that it need not be named. Any thread.
  */
 #ifndef NEPHOS_CLI_MOUNT_LOG_H
 #define NEPHOS_CLI_MOUNT_LOG_H

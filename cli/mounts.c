@@ -179,8 +179,8 @@ const struct mounts_entry *mounts_find(const struct mounts *m, const char *direc
 /* ---- the process ---- */
 
 /*
- * Whoever serves a mount has /dev/fuse open. Which mount, newer kernels say in fdinfo; for older ones the command line is asked, where the directory stands as it
- * was typed: absolute, or the end of it.
+ * Whoever serves a mount has /dev/fuse open. Which mount, newer kernels say in fdinfo; for older ones the command line
+ * is asked, where the directory stands as it was typed: absolute, or the end of it.
  */
 enum match { MATCH_NO, MATCH_PERHAPS, MATCH_YES };
 

@@ -1,6 +1,6 @@
 /*
- * mounts: the mounts of nephos on this machine, as the kernel lists them, and the process that serves one. Asks nobody: a mount whose store is gone is
- * listed like any other. Any thread.
+ * mounts: the mounts of nephos on this machine, as the kernel lists them, and the process that serves one. Asks nobody:
+ * a mount whose store is gone is listed like any other. Any thread.
  */
 #ifndef NEPHOS_CLI_MOUNTS_H
 #define NEPHOS_CLI_MOUNTS_H

@@ -1,6 +1,6 @@
 /*
- * print: how things look to people. Names come from anybody who may write to a drive; on a terminal they must not move the cursor, change a title or
- * turn the reading direction. Appends to a buffer; pure, any thread.
+ * print: how things look to people. Names come from anybody who may write to a drive; on a terminal they must not move
+ * the cursor, change a title or turn the reading direction. Appends to a buffer; pure, any thread.
  */
 #ifndef NEPHOS_CLI_PRINT_H
 #define NEPHOS_CLI_PRINT_H
@@ -13,7 +13,8 @@
 
 #define PRINT_LINE_BYTES_MAX (64u * 1024) /* a line of output: a path of 4,096 bytes, each as \xNN, and its target */
 
-/* escape: control characters, those that turn the direction, and what is not UTF-8 as \n, \t or \xNN; otherwise the bytes as they are. */
+/* escape: control characters, those that turn the direction, and what is not UTF-8 as \n, \t or \xNN; otherwise the
+ * bytes as they are. */
 int print_name(struct buf *ret, struct span name, bool escape);
 /* "drwxr-xr-x", 10 characters and NUL. */
 #define PRINT_MODE_SIZE 11

@@ -14,8 +14,9 @@
 #include <unistd.h>
 
 /*
- * A file is read twice: once for its digest, which goes ahead, and once to be sent; a file that changes in between is refused by the store instead of being
- * stored as something that never was. What comes from a pipe has no digest, and cannot be sent again once some of it was.
+ * A file is read twice: once for its digest, which goes ahead, and once to be sent; a file that changes in between is
+ * refused by the store instead of being stored as something that never was. What comes from a pipe has no digest, and
+ * cannot be sent again once some of it was.
  */
 
 #define HASH_PIECE_BYTES (256u * 1024)

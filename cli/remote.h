@@ -1,6 +1,6 @@
 /*
- * remote: paths in the store, as people type them and as they stand in a URL. "/a/b", "a/b" and "a/./b/" are the same; ".." is refused: what it means
- * would have to be asked from the store. Pure, any thread.
+ * remote: paths in the store, as people type them and as they stand in a URL. "/a/b", "a/b" and "a/./b/" are the same;
+ * ".." is refused: what it means would have to be asked from the store. Pure, any thread.
  */
 #ifndef NEPHOS_CLI_REMOTE_H
 #define NEPHOS_CLI_REMOTE_H
@@ -15,7 +15,8 @@
 #define REMOTE_FILES REMOTE_HOME "/files"
 #define REMOTE_ITEM REMOTE_HOME "/items?path="
 
-/* Appends "/a/b%20c", or nothing for the root. -EINVAL: ".."; -ENAMETOOLONG: a name over 255 bytes; -E2BIG: the whole. */
+/* Appends "/a/b%20c", or nothing for the root. -EINVAL: ".."; -ENAMETOOLONG: a name over 255 bytes; -E2BIG: the
+ * whole. */
 int remote_encode(const char *path, struct buf *ret);
 /* Whether it can only be a folder: it is the root, or ends with a slash or a dot segment. */
 bool remote_is_folder(const char *path);

@@ -87,7 +87,8 @@ static bool is_good(const struct http_response *r)
 	return r->error == 0 && r->status == 200;
 }
 
-/* What it names is asked in the next round, by the rule for those who are shown a key: whom a mount would not go to, nobody needs to know of. */
+/* What it names is asked in the next round, by the rule for those who are shown a key: whom a mount would not go to,
+ * nobody needs to know of. */
 static void learn_peers(struct survey *s, size_t from, const json_t *peers)
 {
 	for (size_t i = 0; i < json_array_size(peers); i++) {

@@ -20,16 +20,17 @@
 #include <unistd.h>
 
 /*
- * Nothing may be lost on the way: first the mount is asked to store all it has (fsync of its root), and stays when it cannot; then it is taken off as umount(8)
- * does, never while somebody uses it; then its process is waited for, which stores what came in between. How that went is the process's exit
- * status: others than its parent read it before init has, or are told by newer kernels (6.15); where neither succeeds, it is taken for well.
+ * Nothing may be lost on the way: first the mount is asked to store all it has (fsync of its root), and stays when it
+ * cannot; then it is taken off as umount(8) does, never while somebody uses it; then its process is waited for, which
+ * stores what came in between. How that went is the process's exit status: others than its parent read it before init
+ * has, or are told by newer kernels (6.15); where neither succeeds, it is taken for well.
  *
- * By force nobody is asked: the kernel's connection is cut, so that whoever hangs in a call on it gets an error; the process may store what it has, for a while; then it is killed. What
- * was lost is said, as far as its log has it.
+ * By force nobody is asked: the kernel's connection is cut, so that whoever hangs in a call on it gets an error; the
+ * process may store what it has, for a while; then it is killed. What was lost is said, as far as its log has it.
  */
 
-#define END_MS \
-	120000 /* the mount waits out 30 s without a gateway, for what is dirty and for its op log, and more with a slow one */
+/* the mount waits out 30 s without a gateway, for what is dirty and for its op log, and more with a slow one */
+#define END_MS 120000
 #define LOOK_MS 1000   /* between looks at who else may have the mount, for which its process goes on */
 #define FORCE_MS 45000 /* by force: the 30 s that the process takes to store what it has, and to end */
 #define KILL_MS 5000   /* from SIGKILL to its end */

@@ -20,9 +20,10 @@
 #include <unistd.h>
 
 /*
- * inotify tells a program what its own machine did. What others did (another mount, the web page, curl) stands in the drive's journal, which this follows by long poll: every
- * change below one folder, in the order in which they were made, whoever made them. Nothing is missed while it runs: a poll names the last change that was told of. After an outage it goes
- * on where it was; where the journal does not reach back so far it says "reset" of the whole folder.
+ * inotify tells a program what its own machine did. What others did (another mount, the web page, curl) stands in the
+ * drive's journal, which this follows by long poll: every change below one folder, in the order in which they were
+ * made, whoever made them. Nothing is missed while it runs: a poll names the last change that was told of. After an
+ * outage it goes on where it was; where the journal does not reach back so far it says "reset" of the whole folder.
  */
 
 #define WAIT_S 20		/* of one poll: below API_DEADLINE_MS, and what proxies leave open */
@@ -137,7 +138,8 @@ static int print_json(const struct watch *w, const char *op, int64_t seq)
 	return r;
 }
 
-/* sh -c COMMAND sh OP PATH OLD-PATH, waited for: commands never overtake each other. How it ends is its own business. */
+/* sh -c COMMAND sh OP PATH OLD-PATH, waited for: commands never overtake each other. How it ends is its own
+ * business. */
 static int run_command(struct watch *w, const char *op)
 {
 	const char *argv[] = {"sh", "-c", w->run->options.exec, "sh", op, w->path.data ? w->path.data : "",

@@ -1,5 +1,5 @@
-# nephos_sql(TARGET PREFIX FILE…): embeds SQL files, in this order, as migrations. Each is named after its file, without the ending.
-# The target gets a C file that defines
+# nephos_sql(TARGET PREFIX FILE…): embeds SQL files, in this order, as migrations. Each is named after its file, without
+# the ending. The target gets a C file that defines
 #   const struct pg_migration PREFIX_migrations[]; const size_t PREFIX_migration_count;
 # which a header of the target declares (extern). Files are relative to the calling CMakeLists.txt.
 #

@@ -1,5 +1,6 @@
 /*
- * assets: the files of a folder, read into memory at start and served as they are, with ETag. Read-only afterwards; any thread.
+ * assets: the files of a folder, read into memory at start and served as they are, with ETag. Read-only afterwards; any
+ * thread.
  */
 #ifndef NEPHOS_GATEWAY_ASSETS_H
 #define NEPHOS_GATEWAY_ASSETS_H

@@ -28,7 +28,8 @@ struct question {
 	uint64_t fence;
 };
 
-/* A token is what we make: visible ASCII without quotes. Anything else is not worth a question, and needs no JSON escaping. */
+/* A token is what we make: visible ASCII without quotes. Anything else is not worth a question, and needs no JSON
+ * escaping. */
 static bool token_is_plausible(struct span token)
 {
 	if (token.size == 0 || token.size > TOKENS_TOKEN_BYTES_MAX)

@@ -1,6 +1,6 @@
 /*
- * auth: who asks. The guard of the gateway's server: every route but the open ones needs a bearer token; what it means comes from the token cache or, without holding a
- * thread, from a user service.
+ * auth: who asks. The guard of the gateway's server: every route but the open ones needs a bearer token; what it means
+ * comes from the token cache or, without holding a thread, from a user service.
  */
 #ifndef NEPHOS_GATEWAY_AUTH_H
 #define NEPHOS_GATEWAY_AUTH_H
@@ -25,13 +25,15 @@ struct auth {
 	struct under_way *under_way;
 };
 
-/* For http_server_options.guard. A missing or wrong token: 401; no user service: 503. On an open route a token that means nothing is as good as none. */
+/* For http_server_options.guard. A missing or wrong token: 401; no user service: 503. On an open route a token that
+ * means nothing is as good as none. */
 bool auth_guard(struct auth *auth, struct http_request *req, const struct http_route *route);
 /* The identity the guard found, NULL for nobody. Valid as long as the request. */
 const struct token_identity *auth_identity(const struct http_request *req);
 /* The token that it came with, in the request; empty: none. */
 struct span auth_token(const struct http_request *req);
-/* Asks a user service whether a token still means something: done is called once, unless this fails: 0, -ERR_UNAUTHENTICATED, or -ERR_UNAVAILABLE: nobody could say. */
+/* Asks a user service whether a token still means something: done is called once, unless this fails: 0,
+ * -ERR_UNAUTHENTICATED, or -ERR_UNAVAILABLE: nobody could say. */
 int auth_ask_again(const struct auth *auth, const char *token, void (*done)(void *cookie, int outcome), void *cookie);
 
 #endif

@@ -166,7 +166,8 @@ static void forget_token(void *cookie, const char *id)
 	under_way_end(g->auth.under_way, id, -ERR_UNAUTHENTICATED);
 }
 
-/* A user may be gone, or be called something else: what is under way goes on if its token is still good, and changes nothing before that is known. */
+/* A user may be gone, or be called something else: what is under way goes on if its token is still good, and changes
+ * nothing before that is known. */
 static void forget_user(void *cookie, int64_t user)
 {
 	struct gateway *g = cookie;
@@ -261,7 +262,8 @@ static int watch_status(void *cookie, struct buf *ret)
 	return error;
 }
 
-/* What the gateway sends on is described by the services that answer it: nothing here is in the gateway's own OpenAPI. */
+/* What the gateway sends on is described by the services that answer it: nothing here is in the gateway's own
+ * OpenAPI. */
 /* NOLINTBEGIN(bugprone-macro-parentheses): the arguments are initialisers */
 #define INTERNAL(method_, pattern_, handler_)                                                                \
 	{                                                                                                    \
@@ -470,7 +472,8 @@ void gateway_free(struct gateway *g)
 {
 	if (!g)
 		return;
-	/* The server first: it begins calls. What it had under way is kept by whoever is to answer it, until the client ends its calls. */
+	/* The server first: it begins calls. What it had under way is kept by whoever is to answer it, until the client
+	 * ends its calls. */
 	http_server_stop(g->server);
 	http_server_stop(g->internal);
 	recheck_stop(g->recheck);

@@ -1,6 +1,6 @@
 /*
- * pipe: bytes on their way from the thread that receives an answer to the thread that sends it on. A bounded ring: when it is full the receiving side pauses.
- * One writer, one reader, each on its own thread; the callers do the waking.
+ * pipe: bytes on their way from the thread that receives an answer to the thread that sends it on. A bounded ring: when
+ * it is full the receiving side pauses. One writer, one reader, each on its own thread; the callers do the waking.
  */
 #ifndef NEPHOS_GATEWAY_PIPE_H
 #define NEPHOS_GATEWAY_PIPE_H

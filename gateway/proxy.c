@@ -1,15 +1,17 @@
 /*
- * One exchange, two sides that run on different threads: the server's (request body in, answer out) and the HTTP client's (the instance).
+ * One exchange, two sides that run on different threads: the server's (request body in, answer out) and the HTTP
+ * client's (the instance).
  *
  *   collect:  body of known, small size → read whole → upstream with replay
  *   stream:   upstream pulls the body, what was collected of it and then from the request as it comes; tried once
  *   answer:   small → collected, sent in one piece at the end; large → through a pipe
  *
- * The exchange is held by the request (whose callbacks come on the server's thread until the request itself is freed there), by the upstream call and by
- * the answer stream; the last one frees it.
+ * The exchange is held by the request (whose callbacks come on the server's thread until the request itself is freed
+ * there), by the upstream call and by the answer stream; the last one frees it.
  *
- * When its token is gone: what waits for a service is answered 401, what is being answered is cut, and of a body the last byte does not go on. Only the server's thread may read and
- * answer a request whose body is being collected: there the next byte finds out.
+ * When its token is gone: what waits for a service is answered 401, what is being answered is cut, and of a body the
+ * last byte does not go on. Only the server's thread may read and answer a request whose body is being collected: there
+ * the next byte finds out.
  */
 #include "gateway/proxy.h"
 
@@ -119,7 +121,8 @@ static bool entry_hold(struct under_way_entry *entry)
 	return alive;
 }
 
-/* A log-out ends its own token, and is answered when the gateways have forgotten it: it was done, and its client hears so. */
+/* A log-out ends its own token, and is answered when the gateways have forgotten it: it was done, and its client hears
+ * so. */
 static void entry_end(struct under_way_entry *entry, int error)
 {
 	struct exchange *x = (struct exchange *)entry;
@@ -385,7 +388,8 @@ static void on_abort(struct http_request *req, void *cookie)
 	pthread_mutex_unlock(&x->lock);
 }
 
-/* What follows the drive in a target, "" for others. Another spelling of the same is not found, and only handled with more care. */
+/* What follows the drive in a target, "" for others. Another spelling of the same is not found, and only handled with
+ * more care. */
 static const char *below_drive(const char *target)
 {
 	static const char DRIVES[] = "/api/v2/docs/drives/";
@@ -410,8 +414,9 @@ static bool is_route(const char *what, const char *route)
 	return strncmp(what, route, size) == 0 && strchr("?/", what[size]);
 }
 
-/* A mutation may be repeated under a key, or when it is content named by its own hash. The poll of a mount is a POST that only reads, and so is its wait for a file lock; what it says
- * about the locks that it holds has a number, and one effect. */
+/* A mutation may be repeated under a key, or when it is content named by its own hash. The poll of a mount is a POST
+ * that only reads, and so is its wait for a file lock; what it says about the locks that it holds has a number, and one
+ * effect. */
 static void classify(struct exchange *x, bool asks)
 {
 	const char *what = below_drive(x->target.data);
@@ -442,7 +447,8 @@ static uint64_t part_of(const char *text)
 	return XXH64(text, strlen(text), 0) | 1;
 }
 
-/* What waits has lanes of its own, and a mount, which a service knows by its session, one of its own beside those of scripts. */
+/* What waits has lanes of its own, and a mount, which a service knows by its session, one of its own beside those of
+ * scripts. */
 static void find_place(struct exchange *x, const struct token_identity *identity)
 {
 	const char *what = below_drive(x->target.data);
@@ -578,7 +584,8 @@ static void collect_body(struct http_request *req, void *cookie)
 	send_upstream(x, false);
 }
 
-/* From here on the end of its token ends it. What ended between the guard and here was not in the index: in doubt it is asked about first. */
+/* From here on the end of its token ends it. What ended between the guard and here was not in the index: in doubt it is
+ * asked about first. */
 static int be_under_way(struct exchange *x, const struct token_identity *identity)
 {
 	struct tokens *tokens = x->proxy->auth->tokens;

@@ -1,6 +1,7 @@
 /*
- * proxy: a public request goes to an instance of its service, written anew, and the answer comes back. Bodies of known size up to PROXY_REPLAY_BYTES are collected first, so that a
- * slow client holds no instance and another instance can be tried; larger ones stream through with bounded memory. No thread waits for anything.
+ * proxy: a public request goes to an instance of its service, written anew, and the answer comes back. Bodies of known
+ * size up to PROXY_REPLAY_BYTES are collected first, so that a slow client holds no instance and another instance can
+ * be tried; larger ones stream through with bounded memory. No thread waits for anything.
  */
 #ifndef NEPHOS_GATEWAY_PROXY_H
 #define NEPHOS_GATEWAY_PROXY_H
@@ -9,12 +10,13 @@
 #include "gateway/auth.h"
 
 #define PROXY_REPLAY_BYTES BATCH_BYTES_MAX /* the largest body that is kept for a second try: a batch, or two blocks */
-/* Memory for a body is taken for what has come of it, in such steps; of all at once SHARE_BODIES_BYTES, and of one user no more than others are left (share_policy): beyond that the rest
- * streams, and the request is tried once. */
+/* Memory for a body is taken for what has come of it, in such steps; of all at once SHARE_BODIES_BYTES, and of one user
+ * no more than others are left (share_policy): beyond that the rest streams, and the request is tried once. */
 #define PROXY_COLLECT_STEP (256u * 1024)
 #define PROXY_ANSWER_BYTES (64u * 1024) /* answers up to this are collected and sent in one piece */
 #define PROXY_STALL_MS 20000		/* an instance from which no byte came for so long has failed */
-/* Another instance, if there is one, is asked after so long without a byte; the mount gives up after 10 s. One that was stopped or lost is left earlier, when its registration runs out. */
+/* Another instance, if there is one, is asked after so long without a byte; the mount gives up after 10 s. One that was
+ * stopped or lost is left earlier, when its registration runs out. */
 #define PROXY_READ_FIRST_BYTE_MS 3000
 #define PROXY_WRITE_FIRST_BYTE_MS 6000			    /* a full batch on a busy disk */
 #define PROXY_POLL_STALL_MS ((POLL_WAIT_S_MAX + 15) * 1000) /* except for long polls */

@@ -1,6 +1,7 @@
 /*
- * recheck: a thread that asks again about tokens under which something is under way for longer than a token is believed: long polls, event streams, uploads, downloads. One that is
- * gone ends them, also when the word of its revocation never came here.
+ * recheck: a thread that asks again about tokens under which something is under way for longer than a token is
+ * believed: long polls, event streams, uploads, downloads. One that is gone ends them, also when the word of its
+ * revocation never came here.
  */
 #ifndef NEPHOS_GATEWAY_RECHECK_H
 #define NEPHOS_GATEWAY_RECHECK_H

@@ -100,7 +100,8 @@ static bool name_is_good(const char *name, size_t size)
 	return name && strlen(name) < size && is_made_of(name, "._-", strlen(name));
 }
 
-/* Targets are put behind it as they are: a path, a query or a user in it would bend every one of them. Without a slash at the end to ret. */
+/* Targets are put behind it as they are: a path, a query or a user in it would bend every one of them. Without a slash
+ * at the end to ret. */
 static bool url_is_good(const char *url, char *ret)
 {
 	static const char SCHEME[] = "http://";

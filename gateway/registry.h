@@ -1,7 +1,7 @@
 /*
- * registry: which instances of each service live. A service registers every second; what it said holds for REGISTRY_LEASE_NS of the gateway's monotonic clock,
- * which callers pass in: no clock and no I/O in here. An instance that refused a connection is suspect until it registers again.
- * Any thread. Names are copied.
+ * registry: which instances of each service live. A service registers every second; what it said holds for
+ * REGISTRY_LEASE_NS of the gateway's monotonic clock, which callers pass in: no clock and no I/O in here. An instance
+ * that refused a connection is suspect until it registers again. Any thread. Names are copied.
  */
 #ifndef NEPHOS_GATEWAY_REGISTRY_H
 #define NEPHOS_GATEWAY_REGISTRY_H
@@ -46,7 +46,8 @@ struct registry_entry {
 	const char *instance;
 	bool ready;
 };
-/* Renews or adds. -EINVAL: a name or instance that is not letters, digits, '.', '_', '-', or a URL that is not http://HOST[:PORT][/]; what is empty or too long. -ENOSPC. */
+/* Renews or adds. -EINVAL: a name or instance that is not letters, digits, '.', '_', '-', or a URL that is not
+ * http://HOST[:PORT][/]; what is empty or too long. -ENOSPC. */
 int registry_put(struct registry *r, const struct registry_entry *entry, int64_t now_ns);
 void registry_leave(struct registry *r, enum registry_kind kind, const char *name, int64_t now_ns);
 void registry_suspect(struct registry *r, enum registry_kind kind, const char *name);

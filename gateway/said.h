@@ -1,6 +1,6 @@
 /*
- * said: what services say to a gateway, apart from HTTP: registrations, and what is to be forgotten (PROTOCOL.md, "Gateway and services"). They are in
- * gateway.c, which acts by them; any bytes may be given.
+ * said: what services say to a gateway, apart from HTTP: registrations, and what is to be forgotten (PROTOCOL.md,
+ * "Gateway and services"). They are in gateway.c, which acts by them; any bytes may be given.
  */
 #ifndef NEPHOS_GATEWAY_SAID_H
 #define NEPHOS_GATEWAY_SAID_H

@@ -1,9 +1,12 @@
 /*
- * share_policy: who may have how much of what one gateway has for everybody: places for requests at the services, places for those that wait there, memory for bodies.
+ * share_policy: who may have how much of what one gateway has for everybody: places for requests at the services,
+ * places for those that wait there, memory for bodies.
  *
- * Each lane has its own room, so that what waits cannot keep away what works, nor a script's polls those of a mount. Within a lane a user may take as much as is left free for
- * the others: the first takes up to half of it, the next up to half of the rest, and so on. So one who comes with little always finds room, however greedy the ones before are, without
- * anybody being sent away for them. Above that stand the named limits of a lane. No I/O, no clock, no lock: the caller's.
+ * Each lane has its own room, so that what waits cannot keep away what works, nor a script's polls those of a mount.
+ * Within a lane a user may take as much as is left free for the others: the first takes up to half of it, the next up
+ * to half of the rest, and so on. So one who comes with little always finds room, however greedy the ones before are,
+ * without anybody being sent away for them. Above that stand the named limits of a lane. No I/O, no clock, no lock: the
+ * caller's.
  */
 #ifndef NEPHOS_GATEWAY_SHARE_POLICY_H
 #define NEPHOS_GATEWAY_SHARE_POLICY_H

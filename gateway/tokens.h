@@ -1,8 +1,9 @@
 /*
- * tokens: what bearer tokens mean, remembered for at most TOKEN_CACHE_S. Keyed by the SHA-256 of the token, so that a core dump or a log holds no token.
+ * tokens: what bearer tokens mean, remembered for at most TOKEN_CACHE_S. Keyed by the SHA-256 of the token, so that a
+ * core dump or a log holds no token.
  *
- * A look-up that began before a revocation must not be remembered after it: tokens_fence is taken before asking the user service, and tokens_put with an
- * older fence stores nothing. Time is passed in. Any thread.
+ * A look-up that began before a revocation must not be remembered after it: tokens_fence is taken before asking the
+ * user service, and tokens_put with an older fence stores nothing. Time is passed in. Any thread.
  */
 #ifndef NEPHOS_GATEWAY_TOKENS_H
 #define NEPHOS_GATEWAY_TOKENS_H
@@ -26,8 +27,8 @@ struct token_identity {
 	char name[TOKENS_NAME_SIZE];
 	char token_id[TOKENS_TOKEN_ID_SIZE];
 	int64_t asked_ns; /* before the user service was asked */
-	uint64_t
-		fence; /* when this was found out: with another one by now, the token may be one that was forgotten meanwhile */
+	/* when this was found out: with another one by now, the token may be one that was forgotten meanwhile */
+	uint64_t fence;
 };
 
 int tokens_new(struct tokens **ret);

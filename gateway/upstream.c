@@ -76,7 +76,8 @@ static int on_waiting(void *cookie, unsigned waited_ms)
 		return -ECANCELED;
 	if (another && o->first_byte_ms && waited_ms >= o->first_byte_ms)
 		return -ETIMEDOUT;
-	/* A machine that is too busy to renew is too busy to answer, and may do both in the end: without somebody else to ask there is no hurry. */
+	/* A machine that is too busy to renew is too busy to answer, and may do both in the end: without somebody else
+	 * to ask there is no hurry. */
 	if (!another && waited_ms < UPSTREAM_LOST_MS)
 		return 0;
 	return registry_is_lost(o->registry, asked->kind, asked->name, clock_mono_ns()) ? -ETIMEDOUT : 0;

@@ -1,11 +1,12 @@
 /*
  * upstream: one answer from one of the live instances of a service, with the rules of when another one is tried.
  *
- * An instance that refuses the connection: the next one, always. Reset or timed out before a byte of the answer: the next one when the call says it is repeatable (a read, or a
- * mutation under a key) and its body is still here. An instance has timed out when its registration ran out while it owed the answer, or after first_byte_ms, and
- * there is another one; without another one a lost registration is waited out for UPSTREAM_LOST_MS.
- * Each instance is tried at most once.
- * For small calls of the gateway's own (tokens) and for forwarded requests alike. Callbacks run on the HTTP client's thread.
+ * An instance that refuses the connection: the next one, always. Reset or timed out before a byte of the answer: the
+ * next one when the call says it is repeatable (a read, or a mutation under a key) and its body is still here. An
+ * instance has timed out when its registration ran out while it owed the answer, or after first_byte_ms, and there is
+ * another one; without another one a lost registration is waited out for UPSTREAM_LOST_MS. Each instance is tried at
+ * most once. For small calls of the gateway's own (tokens) and for forwarded requests alike. Callbacks run on the HTTP
+ * client's thread.
  */
 #ifndef NEPHOS_GATEWAY_UPSTREAM_H
 #define NEPHOS_GATEWAY_UPSTREAM_H
@@ -33,7 +34,8 @@ struct upstream_options {
 	int (*pull)(void *cookie, void *data, size_t size, size_t *ret_size);
 	int64_t body_length;
 	bool expect; /* pull: only when the instance wants the body */
-	/* attempts: how many instances the request has been sent to by now. From 2 on an earlier one may have done it, and this answer may be that of a second time. */
+	/* attempts: how many instances the request has been sent to by now. From 2 on an earlier one may have done it,
+	 * and this answer may be that of a second time. */
 	int (*on_head)(void *cookie, const struct http_response *head, unsigned attempts);
 	int (*on_data)(void *cookie, const void *data, size_t size);
 	void (*on_waits)(void *cookie); /* the instance says that the request waits for its turn; may be NULL */
@@ -43,11 +45,13 @@ struct upstream_options {
 	unsigned deadline_ms;	/* of one try; 0: none */
 	unsigned stall_ms;	/* no byte for so long, of one try */
 	unsigned first_byte_ms; /* 0: as stall_ms */
-	/* May be NULL. Asked about once a second while an answer is owed; a failure ends the call as if it was cancelled. */
+	/* May be NULL. Asked about once a second while an answer is owed; a failure ends the call as if it was
+	 * cancelled. */
 	int (*waiting)(void *cookie);
 	void *cookie;
-	/* Exactly once. error 0: response as the instance gave it; -ERR_UNAVAILABLE: nobody lives or all refused; -ERR_UNKNOWN_OUTCOME: it may have
-	 * happened; -ECANCELED: by upstream_cancel; what pull said; after on_head: -ECONNRESET … */
+	/* Exactly once. error 0: response as the instance gave it; -ERR_UNAVAILABLE: nobody lives or all refused;
+	 * -ERR_UNKNOWN_OUTCOME: it may have happened; -ECANCELED: by upstream_cancel; what pull said; after on_head:
+	 * -ECONNRESET … */
 	void (*done)(void *cookie, int error, struct http_response *response);
 };
 

@@ -1,4 +1,5 @@
-# What up, down and the tests share; sourced by bash. Sets ROOT. Callers set DATA (by own_path) before they use the functions about a store.
+# What up, down and the tests share; sourced by bash. Sets ROOT. Callers set DATA (by own_path) before they use the
+# functions about a store.
 # shellcheck shell=bash
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -58,7 +59,8 @@ program_of() {
 	esac
 }
 
-# user_of PART: who runs it. What root starts becomes users of their own, but for the mount, which acts for everybody; otherwise all is the caller's.
+# user_of PART: who runs it. What root starts becomes users of their own, but for the mount, which acts for everybody;
+# otherwise all is the caller's.
 user_of() {
 	if [ "$EUID" != 0 ]; then
 		id -un
@@ -89,8 +91,8 @@ pg_bin() {
 	echo "$dir"
 }
 
-# The folder of PostgreSQL's socket. A socket's path has at most 107 bytes: a long DATA gets a private folder under /tmp, recorded in DATA. One
-# that is not there any more is not made again under its name, which others know by now.
+# The folder of PostgreSQL's socket. A socket's path has at most 107 bytes: a long DATA gets a private folder under
+# /tmp, recorded in DATA. One that is not there any more is not made again under its name, which others know by now.
 socket_dir() {
 	local dir=$DATA/run/postgres recorded
 	if [ ${#dir} -le 90 ]; then

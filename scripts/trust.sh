@@ -1,6 +1,7 @@
-# What up and down believe, of folders, files and processes; sourced by lib.sh. Run by root, whoever could write to a store's folder, exchange
-# one above it, or name a process in it, would be root: a folder counts only when nobody but the caller and root can change it or the way to
-# it, a file only when it lies in such a folder, is plain and is as well owned, and a process only when it is what this store started.
+# What up and down believe, of folders, files and processes; sourced by lib.sh. Run by root, whoever could write to a
+# store's folder, exchange one above it, or name a process in it, would be root: a folder counts only when nobody but
+# the caller and root can change it or the way to it, a file only when it lies in such a folder, is plain and is as well
+# owned, and a process only when it is what this store started.
 # shellcheck shell=bash
 
 LINKS_MAX=40 # on the way to a folder, as the kernel allows
@@ -20,8 +21,8 @@ check_owned() {
 		die "the $1 $2 belongs to $(name_of "$uid"), who could change what is found there; choose a folder to which all the way is yours or root's (--data, --mount)"
 }
 
-# check_folder PATH last|above [USER]: dies unless it is a folder of the caller's, root's or USER's that nobody else can write to. One above may
-# be writable when it is sticky, as /tmp is: what lies in it and is ours cannot be exchanged.
+# check_folder PATH last|above [USER]: dies unless it is a folder of the caller's, root's or USER's that nobody else can
+# write to. One above may be writable when it is sticky, as /tmp is: what lies in it and is ours cannot be exchanged.
 check_folder() {
 	local mode
 	[ -d "$1" ] || die "$1 is no folder; choose another one"
@@ -32,9 +33,9 @@ check_folder() {
 		die "others than its owner can write to the folder $1 (mode ${mode#0}); chmod go-w it, or choose another one"
 }
 
-# own_path PATH [USER [above]]: sets OWN_PATH to PATH without links, after all on the way to it was found to be ours; its last folder may be
-# USER's, and with "above" a sticky one, which only what is in it counts of.
-# What is not there yet cannot be looked at: whoever makes it looks again.
+# own_path PATH [USER [above]]: sets OWN_PATH to PATH without links, after all on the way to it was found to be ours;
+# its last folder may be USER's, and with "above" a sticky one, which only what is in it counts of. What is not there
+# yet cannot be looked at: whoever makes it looks again.
 own_path() {
 	local left=$1 at=/ next name target links=0
 	case $1 in *[[:cntrl:]]*) die "a path with control characters is not taken: $(printf %q "$1")" ;; '') die "an empty path" ;; esac
@@ -90,7 +91,8 @@ check_last_port() {
 	[ -z "$PORT" ] || [ $((PORT + GATEWAYS - 1)) -le 65535 ] || die "$GATEWAYS gateways from port $PORT on go beyond port 65535; take a lower one"
 }
 
-# plain_value TEXT: sets PLAIN to what bash's printf %q wrote so, as earlier versions did. What that never writes is refused.
+# plain_value TEXT: sets PLAIN to what bash's printf %q wrote so, as earlier versions did. What that never writes is
+# refused.
 plain_value() {
 	local rest=$1 odd=$'[ \t\'"`$;&|<>()]'
 	case $1 in
@@ -113,7 +115,8 @@ plain_value() {
 	esac
 }
 
-# read_settings FILE: sets PORT, GATEWAYS, FIRST_USER and MOUNT. Lines KEY=value; with FORMAT=2 above them the values are as they stand.
+# read_settings FILE: sets PORT, GATEWAYS, FIRST_USER and MOUNT. Lines KEY=value; with FORMAT=2 above them the values
+# are as they stand.
 read_settings() {
 	local line key value seen=' ' format=1
 	own_file "$1" || die "there is no $1"
@@ -160,7 +163,8 @@ pid_of() {
 	if [[ $pid =~ ^[1-9][0-9]{0,9}$ ]]; then echo "$pid"; fi
 }
 
-# start_of PID: when it was started, in ticks since the machine was: field 22 of its stat. The second field is its name, which may have anything in it.
+# start_of PID: when it was started, in ticks since the machine was: field 22 of its stat. The second field is its name,
+# which may have anything in it.
 start_of() {
 	local stat fields
 	stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
@@ -168,7 +172,8 @@ start_of() {
 	echo "${fields[19]}"
 }
 
-# record PART PID: this process is that part of this store. NAME.start has its number and when it started; NAME.pid is what others read.
+# record PART PID: this process is that part of this store. NAME.start has its number and when it started; NAME.pid is
+# what others read.
 record() {
 	echo "$2 $(start_of "$2" || :)" >"$DATA/run/$1.start"
 	[ "$(pid_of "$1")" = "$2" ] || echo "$2" >"$DATA/run/$1.pid"
@@ -176,8 +181,9 @@ record() {
 
 forget() { rm -f "$DATA/run/$1.pid" "$DATA/run/$1.start"; }
 
-# is_running PART: the recorded process lives, and is what this store started: its program, of its user or of the caller, for this DATA, and started
-# when that one was. A number alone may be anybody's by now. Earlier versions recorded no start; nor does who writes NAME.pid himself.
+# is_running PART: the recorded process lives, and is what this store started: its program, of its user or of the
+# caller, for this DATA, and started when that one was. A number alone may be anybody's by now. Earlier versions
+# recorded no start; nor does who writes NAME.pid himself.
 is_running() {
 	local pid recorded
 	pid=$(pid_of "$1") || exit
@@ -230,7 +236,8 @@ answers() {
 	[ "$status" = 0 ] || [ "$status" = 124 ]
 }
 
-# port_taken PORT: sets HOLDER to who listens there. The kernel's table first: connecting would wait where nobody accepts.
+# port_taken PORT: sets HOLDER to who listens there. The kernel's table first: connecting would wait where nobody
+# accepts.
 port_taken() {
 	local found uid inode fd pid
 	found=$(listener tcp "$1")

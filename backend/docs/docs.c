@@ -49,7 +49,8 @@ static void job_on_worker(struct pg *pg, void *cookie)
 	struct docs_store *store = store_of(job.docs, pg);
 
 	free(cookie);
-	/* A job must run, it owes an answer; and it cannot without a store. Memory for one is asked for at the start of each worker only. */
+	/* A job must run, it owes an answer; and it cannot without a store. Memory for one is asked for at the start of
+	 * each worker only. */
 	while (!store)
 		store = store_of(job.docs, pg);
 	job.job(store, job.cookie);

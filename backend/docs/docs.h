@@ -1,5 +1,6 @@
 /*
- * docs: what the handlers of the docs service share. Made once at the start, read-only afterwards (what it points to guards itself): any thread.
+ * docs: what the handlers of the docs service share. Made once at the start, read-only afterwards (what it points to
+ * guards itself): any thread.
  */
 #ifndef NEPHOS_DOCS_DOCS_H
 #define NEPHOS_DOCS_DOCS_H
@@ -61,7 +62,8 @@ struct docs {
 	struct docs_worker workers[DOCS_STORES_MAX];
 };
 
-/* Runs job on a worker, with that worker's store. -EAGAIN: too many jobs wait. docs is a struct docs: this is commit_options.run_on_worker too. */
+/* Runs job on a worker, with that worker's store. -EAGAIN: too many jobs wait. docs is a struct docs: this is
+ * commit_options.run_on_worker too. */
 int docs_run(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *docs);
 /* The same on the workers for blocks, so that what hashes and waits for disks never makes a look-up wait. */
 int docs_run_slow(void (*job)(struct docs_store *store, void *cookie), void *cookie, struct docs *docs);

@@ -59,8 +59,9 @@ static int collect_blocks(struct upkeep *u, uint32_t *ret_count)
 }
 
 /*
- * Files of blocks without a row: of uploads that ended between the two. A row is written within half the grace after its generation was given, or not at all (blocks.c), and a file is younger than its generation; so an
- * old file without a row gets none any more, whatever the upload does that once made it.
+ * Files of blocks without a row: of uploads that ended between the two. A row is written within half the grace after
+ * its generation was given, or not at all (blocks.c), and a file is younger than its generation; so an old file without
+ * a row gets none any more, whatever the upload does that once made it.
  */
 struct strays {
 	struct upkeep *u;

@@ -1,6 +1,7 @@
 /*
- * upkeep: what nobody asks for, on a thread with a connection of its own: collecting what nothing refers to any more, in bounded pieces, and following the deletions of users.
- * Every instance does it; pieces that two take at the same time are done once.
+ * upkeep: what nobody asks for, on a thread with a connection of its own: collecting what nothing refers to any more,
+ * in bounded pieces, and following the deletions of users. Every instance does it; pieces that two take at the same
+ * time are done once.
  */
 #ifndef NEPHOS_DOCS_UPKEEP_H
 #define NEPHOS_DOCS_UPKEEP_H

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 
 /*
- * The wire form (array_recv): int32 dimensions, int32 has-null flag, int32 element type; for each dimension int32 length and
- * int32 lower bound; then for each element int32 length (-1: NULL) and its bytes. All big-endian. An empty array has zero
- * dimensions and ends after the element type, so that it is kept apart from the buffer of the others.
+ * The wire form (array_recv): int32 dimensions, int32 has-null flag, int32 element type; for each dimension int32
+ * length and int32 lower bound; then for each element int32 length (-1: NULL) and its bytes. All big-endian. An empty
+ * array has zero dimensions and ends after the element type, so that it is kept apart from the buffer of the others.
  */
 enum { EMPTY_BYTES = 12, HEAD_BYTES = 20 };
 

@@ -15,12 +15,13 @@
 #include "common/base/error.h"
 
 /*
- * The connection is non-blocking for libpq; waiting is done here, by poll(2), so that every wait has a deadline. PQcancel is never
- * used: it may arrive when the next statement runs. What took too long is dropped with its connection, and the server ends it by
- * statement_timeout or when it finds the socket closed.
+ * The connection is non-blocking for libpq; waiting is done here, by poll(2), so that every wait has a deadline.
+ * PQcancel is never used: it may arrive when the next statement runs. What took too long is dropped with its
+ * connection, and the server ends it by statement_timeout or when it finds the socket closed.
  *
- * What a lost connection means depends on what was sent. Inside a transaction whose COMMIT was not sent: nothing happened, -ENOTCONN.
- * A statement of its own that may change something, or a COMMIT: nobody knows, -ERR_UNKNOWN_OUTCOME.
+ * What a lost connection means depends on what was sent. Inside a transaction whose COMMIT was not sent: nothing
+ * happened, -ENOTCONN. A statement of its own that may change something, or a COMMIT: nobody knows,
+ * -ERR_UNKNOWN_OUTCOME.
  */
 
 static void on_notice(void *cookie, const PGresult *result)
@@ -301,7 +302,8 @@ void pg_prepared_drop(struct pg *pg, struct pg_prepared *p)
 	free(p);
 }
 
-/* Takes the results of what was sent up to the NULL that ends them; the first failure counts, the last result is kept. */
+/* Takes the results of what was sent up to the NULL that ends them; the first failure counts, the last result is
+ * kept. */
 static int take_results(struct pg *pg, int64_t until_ns, PGresult **ret)
 {
 	PGresult *kept = NULL;

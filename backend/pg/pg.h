@@ -1,12 +1,14 @@
 /*
  * pg: PostgreSQL over libpq, blocking, for worker threads.
  *
- * A worker owns one connection; the number of workers is the concurrency limit of the service. All SQL is prepared and takes parameters; text of SQL stands
- * in one place per service. A statement is prepared on first use per connection. Pipelines send many statements in one round trip.
- * Lost connections are reopened on the next use, at most every PG_RECONNECT_MS. A deadline that passes drops the connection; nothing is ever cancelled
- * (PQcancel may hit the statement after the one it was meant for).
- * Failures: -ENOTCONN (no connection, nothing was sent: safe to repeat), -ERR_UNKNOWN_OUTCOME (lost during or after COMMIT was sent), -EIO (server refused the statement; pg_error says the
- * SQLSTATE and text), -ENOSPC (its disk is full), -ETIMEDOUT. A WARNING that arrives with a COMMIT (a cancelled wait for a standby) makes it -ERR_UNKNOWN_OUTCOME.
+ * A worker owns one connection; the number of workers is the concurrency limit of the service. All SQL is prepared and
+ * takes parameters; text of SQL stands in one place per service. A statement is prepared on first use per connection.
+ * Pipelines send many statements in one round trip. Lost connections are reopened on the next use, at most every
+ * PG_RECONNECT_MS. A deadline that passes drops the connection; nothing is ever cancelled (PQcancel may hit the
+ * statement after the one it was meant for). Failures: -ENOTCONN (no connection, nothing was sent: safe to repeat),
+ * -ERR_UNKNOWN_OUTCOME (lost during or after COMMIT was sent), -EIO (server refused the statement; pg_error says the
+ * SQLSTATE and text), -ENOSPC (its disk is full), -ETIMEDOUT. A WARNING that arrives with a COMMIT (a cancelled wait
+ * for a standby) makes it -ERR_UNKNOWN_OUTCOME.
  */
 #ifndef NEPHOS_PG_H
 #define NEPHOS_PG_H
@@ -32,13 +34,15 @@ struct pg;	  /* one connection; used by one thread at a time */
 struct pg_result; /* rows of one statement, or the count it touched */
 
 /*
- * A statement: define as static const. sql uses $1…; the name is its identity, per connection.
- * The types of its parameters are those of the first call; one that may be PG_NULL there needs a cast in the SQL ($3::bigint).
+ * A statement: define as static const. sql uses $1…; the name is its identity, per connection. The types of its
+ * parameters are those of the first call; one that may be PG_NULL there needs a cast in the SQL ($3::bigint).
  */
 struct pg_statement {
 	const char *name;
 	const char *sql;
-	bool read_only; /* changes nothing: repeated once by itself when the connection was lost, and then -ENOTCONN rather than unknown */
+	/* changes nothing: repeated once by itself when the connection was lost, and then -ENOTCONN rather than
+	 * unknown */
+	bool read_only;
 };
 
 /* A parameter. Binary where that is cheap; arrays are built with pg_array_*. */
@@ -57,7 +61,8 @@ struct pg_param {
 #define PG_P_TEXT(s) ((struct pg_param){.kind = PG_TEXT, .bytes = (s)})
 #define PG_P_BYTEA(s) ((struct pg_param){.kind = PG_BYTEA, .bytes = (s)})
 
-/* A one-dimensional array in binary form: of int8, int4, int2, bool, text or bytea. Element i of several arrays makes row i of unnest(). */
+/* A one-dimensional array in binary form: of int8, int4, int2, bool, text or bytea. Element i of several arrays makes
+ * row i of unnest(). */
 struct pg_array;
 int pg_array_new(enum pg_kind element, struct pg_array **ret);
 void pg_array_free(struct pg_array *a);
@@ -84,13 +89,15 @@ int pg_run(struct pg *pg, const struct pg_statement *statement, const struct pg_
 /* SQL without parameters from a file or a literal of ours: migrations, LISTEN, SET. Several statements allowed. */
 int pg_script(struct pg *pg, const char *sql);
 
-/* A pipeline: statements are queued, sent with pg_pipeline_flush and answered in order. Inside a transaction the caller queues PG_BEGIN and PG_COMMIT.
- * When one fails the rest up to the flush is skipped by the server: every result is taken all the same; the first failure counts. */
+/* A pipeline: statements are queued, sent with pg_pipeline_flush and answered in order. Inside a transaction the caller
+ * queues PG_BEGIN and PG_COMMIT. When one fails the rest up to the flush is skipped by the server: every result is
+ * taken all the same; the first failure counts. */
 extern const struct pg_statement PG_BEGIN, PG_COMMIT, PG_ROLLBACK;
 int pg_pipeline_begin(struct pg *pg);
 int pg_pipeline_add(struct pg *pg, const struct pg_statement *statement, const struct pg_param *params, size_t count);
-/* Sends all, waits for all results. ret_results (array of the number added since the last flush) may be NULL; on failure none is returned and the caller
- * rolls back (pg_pipeline_rollback). The transaction may span several flushes. */
+/* Sends all, waits for all results. ret_results (array of the number added since the last flush) may be NULL; on
+ * failure none is returned and the caller rolls back (pg_pipeline_rollback). The transaction may span several
+ * flushes. */
 int pg_pipeline_flush(struct pg *pg, struct pg_result **ret_results);
 void pg_pipeline_end(struct pg *pg);
 int pg_pipeline_rollback(struct pg *pg); /* also ends the pipeline; closes the connection when that does not work */
@@ -102,14 +109,14 @@ int64_t pg_number(const struct pg_result *r, int row, int column);    /* int2/4/
 struct span pg_bytes(const struct pg_result *r, int row, int column); /* text, bytea */
 void pg_result_free(struct pg_result *r);
 
-/* Notifications that have arrived; wait at most timeout_ms for one. 1: payload copied (cut at size), and whose backend said it; 0: none, negative: failure.
- * Does not connect by itself (-ENOTCONN): a new connection has to LISTEN first. */
+/* Notifications that have arrived; wait at most timeout_ms for one. 1: payload copied (cut at size), and whose backend
+ * said it; 0: none, negative: failure. Does not connect by itself (-ENOTCONN): a new connection has to LISTEN first. */
 int pg_notification(struct pg *pg, unsigned timeout_ms, char *payload, size_t size, int *ret_backend);
 /* The server's process of this connection as it was last made, 0 before; any thread. */
 int pg_backend(const struct pg *pg);
 
-/* Applies the migrations in order under an advisory lock; those already in table schema_migration(name, applied_at) are skipped; a name that is recorded
- * but unknown here (a newer program was there) is -EPERM. */
+/* Applies the migrations in order under an advisory lock; those already in table schema_migration(name, applied_at) are
+ * skipped; a name that is recorded but unknown here (a newer program was there) is -EPERM. */
 struct pg_migration {
 	const char *name; /* "0001_init" */
 	const char *sql;

@@ -9,9 +9,10 @@
 #include <stdlib.h>
 
 /*
- * The queue remembers what was sent, in order, since the last flush: the statements of the caller and, before the first use of one
- * on this connection, its Parse. Each has one result and a NULL; the synchronisation point ends them all. After a failure the server
- * skips the rest up to that point (PGRES_PIPELINE_ABORTED), the Parses too: those are forgotten again.
+ * The queue remembers what was sent, in order, since the last flush: the statements of the caller and, before the first
+ * use of one on this connection, its Parse. Each has one result and a NULL; the synchronisation point ends them all.
+ * After a failure the server skips the rest up to that point (PGRES_PIPELINE_ABORTED), the Parses too: those are
+ * forgotten again.
  */
 
 const struct pg_statement PG_BEGIN = {"pg_begin", "BEGIN", false};
@@ -92,8 +93,8 @@ int pg_pipeline_add(struct pg *pg, const struct pg_statement *statement, const s
 	return 0;
 }
 
-/* Whether losing the connection now could leave something committed: a COMMIT is under way, or the statements are no part of a
- * transaction and one of them writes (their synchronisation point commits them). */
+/* Whether losing the connection now could leave something committed: a COMMIT is under way, or the statements are no
+ * part of a transaction and one of them writes (their synchronisation point commits them). */
 static bool may_commit(const struct pg *pg)
 {
 	bool inside = pg->in_transaction;
@@ -134,7 +135,8 @@ static int next_result(struct pg *pg, int64_t until_ns, PGresult **ret)
 	return r;
 }
 
-/* Takes the result of one queued entry and the NULL after it. *failed is set by the first that fails, whose text is kept. */
+/* Takes the result of one queued entry and the NULL after it. *failed is set by the first that fails, whose text is
+ * kept. */
 static int take_one(struct pg *pg, struct pg_queued *queued, int64_t until_ns, bool *failed, PGresult **ret)
 {
 	PGresult *result = NULL, *end = NULL;

@@ -32,7 +32,8 @@ struct pg {
 	bool doomed; /* the server has said that it will close this connection */
 	bool warned; /* a WARNING came since the last reset */
 	bool in_pipeline;
-	bool in_transaction; /* at the last flush, or when the pipeline began: libpq cannot say while statements are under way */
+	/* at the last flush, or when the pipeline began: libpq cannot say while statements are under way */
+	bool in_transaction;
 	atomic_int backend;
 	struct pg_queued *queue;
 	size_t queued;
@@ -55,7 +56,8 @@ struct pg_prepared *pg_prepared_find(struct pg *pg, const char *name);
 int pg_prepared_add(struct pg *pg, const char *name, struct pg_prepared **ret); /* -ENOMEM */
 void pg_prepared_drop(struct pg *pg, struct pg_prepared *p);
 
-/* Sends what is buffered and reads until the next result can be taken. -ETIMEDOUT, -ENOTCONN; the connection is then still open. */
+/* Sends what is buffered and reads until the next result can be taken. -ETIMEDOUT, -ENOTCONN; the connection is then
+ * still open. */
 int pg_await(struct pg *pg, int64_t until_ns);
 int64_t pg_until(const struct pg *pg);
 /* Keeps the text of a failure. result NULL: the connection's. */

@@ -1,6 +1,6 @@
 /*
- * pulse: asks the database every second whether it is there, and does a service's housekeeping, on one thread with a connection of
- * its own: a full queue of the workers must not look like a database that is gone.
+ * pulse: asks the database every second whether it is there, and does a service's housekeeping, on one thread with a
+ * connection of its own: a full queue of the workers must not look like a database that is gone.
  */
 #ifndef NEPHOS_SERVICE_PULSE_H
 #define NEPHOS_SERVICE_PULSE_H

@@ -1,9 +1,9 @@
 /*
  * registration: tells the gateways that this process lives, and learns from them who else does.
  *
- * Every REGISTRATION_PERIOD_MS each gateway gets a POST /internal/v1/registry; a gateway forgets who has been silent for 3 s. Its answer
- * lists the live services, kept here for lookups. A gateway that does not answer delays nothing for the others.
- * One thread of its own; the functions may be called from any thread.
+ * Every REGISTRATION_PERIOD_MS each gateway gets a POST /internal/v1/registry; a gateway forgets who has been silent
+ * for 3 s. Its answer lists the live services, kept here for lookups. A gateway that does not answer delays nothing for
+ * the others. One thread of its own; the functions may be called from any thread.
  */
 #ifndef NEPHOS_SERVICE_REGISTRATION_H
 #define NEPHOS_SERVICE_REGISTRATION_H
@@ -23,7 +23,8 @@ struct http_client;
 struct registration;
 
 struct registration_options {
-	/* Where gateways listen for services: "[NAME=]http://HOST:PORT,unix:PATH"; with a name, no other gateway is taken for it. NULL or "": there are none, nothing is sent */
+	/* Where gateways listen for services: "[NAME=]http://HOST:PORT,unix:PATH"; with a name, no other gateway is
+	 * taken for it. NULL or "": there are none, nothing is sent */
 	const char *gateways;
 	const char *kind;	    /* "user", "docs" */
 	const char *name;	    /* "user-1" */
@@ -35,10 +36,12 @@ struct registration_options {
 
 int registration_new(const struct registration_options *options,
 	struct registration **
-		ret); /* -EINVAL: gateways; -EPERM: others may write to the folder of a socket, or it is not ours; -ENOMEM */
+		/* -EINVAL: gateways; -EPERM: others may write to the folder of a socket, or it is not ours; -ENOMEM */
+		ret);
 /* Begins to register this process as reached at url. Once. */
 int registration_start(struct registration *r, const char *url);
-/* Tells every gateway that this process goes (when it was started), and waits until each has heard it or REGISTRATION_DEADLINE_MS is over. */
+/* Tells every gateway that this process goes (when it was started), and waits until each has heard it or
+ * REGISTRATION_DEADLINE_MS is over. */
 void registration_leave(struct registration *r);
 void registration_free(struct registration *r); /* NULL is fine */
 
@@ -53,7 +56,8 @@ struct registration_gateway {
 	const char *peer;	 /* whom to expect there, in the words of the greeting */
 };
 int registration_gateway(const struct registration *r, size_t n, struct registration_gateway *ret);
-/* The URL in "[NAME=]URL", and whom to expect there: KIND/NAME/, without a name KIND/, which is any of them. NULL: it cannot be a name. */
+/* The URL in "[NAME=]URL", and whom to expect there: KIND/NAME/, without a name KIND/, which is any of them. NULL: it
+ * cannot be a name. */
 const char *registration_named(const char *text, const char *kind, char ret_peer[REGISTRATION_PEER_MAX]);
 
 #endif

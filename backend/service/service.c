@@ -19,9 +19,10 @@
 #include <unistd.h>
 
 /*
- * Order of life. Up: database (migrated), workers, the service's own things, pulse, server, registration: whoever finds this process in the
- * registry finds it working. Down, the other way round: the gateways are told first, so that requests stop coming; then what is under
- * way may end; the workers run what was accepted, since each accepted request is owed an answer.
+ * Order of life. Up: database (migrated), workers, the service's own things, pulse, server, registration: whoever finds
+ * this process in the registry finds it working. Down, the other way round: the gateways are told first, so that
+ * requests stop coming; then what is under way may end; the workers run what was accepted, since each accepted request
+ * is owed an answer.
  */
 
 #define WHY_BYTES_MAX 1024 /* text of a refused setting */
@@ -362,7 +363,8 @@ static int start_workers(struct service *s)
 	return r == 0 ? pulse_start(&pulse, &s->pulse) : r;
 }
 
-/* All that the gateways may ask at once has a connection: what waits there must not keep out what would be answered at once. */
+/* All that the gateways may ask at once has a connection: what waits there must not keep out what would be answered at
+ * once. */
 static unsigned allow_connections(const struct service *s)
 {
 	unsigned gateways = 0, wanted, allowed;
@@ -395,7 +397,8 @@ static int start_server(struct service *s)
 	return http_server_start(&server, &s->server);
 }
 
-/* Unless told, others reach this process where it listens; an address that means all of them is reached by this machine's own. */
+/* Unless told, others reach this process where it listens; an address that means all of them is reached by this
+ * machine's own. */
 static int make_url(struct service *s)
 {
 	const char *advertise = config_text(s->config, "advertise");

@@ -1,13 +1,16 @@
 /*
- * service: what every backend service's main is made of: settings, log, metrics, HTTP server, workers, registration, an orderly end.
+ * service: what every backend service's main is made of: settings, log, metrics, HTTP server, workers, registration, an
+ * orderly end.
  *
- *	service_new   settings (common ones and the service's own), log; before any thread
- *	service_run   reads the cluster key, migrates the database (waiting for it), starts everything, returns after SIGTERM or SIGINT and the drain
- *	service_free
+ * 	service_new   settings (common ones and the service's own), log; before any thread
+ * 	service_run   reads the cluster key, migrates the database (waiting for it), starts everything, returns after
+ * 	              SIGTERM or SIGINT and the drain
+ * 	service_free
  *
- * Everything but the watch routes (/healthz, /readyz, /metrics, /status) and the greeting is for connections whose other end is known as a part of the store (door), and a public route
- * that is not open needs an identity: the guard answers 401 before a handler runs. The cookie of every handler is the struct service; service_app
- * gives what the start hook returned. After start all accessors may be called from any thread.
+ * Everything but the watch routes (/healthz, /readyz, /metrics, /status) and the greeting is for connections whose
+ * other end is known as a part of the store (door), and a public route that is not open needs an identity: the guard
+ * answers 401 before a handler runs. The cookie of every handler is the struct service; service_app gives what the
+ * start hook returned. After start all accessors may be called from any thread.
  */
 #ifndef NEPHOS_SERVICE_H
 #define NEPHOS_SERVICE_H
@@ -55,7 +58,8 @@ struct service_options {
 	void (*keys_changed)(void *app);
 };
 
-/* Prints why to stderr. -ECANCELED: --help or --version was asked for. Blocks SIGTERM and SIGINT for this and all later threads. */
+/* Prints why to stderr. -ECANCELED: --help or --version was asked for. Blocks SIGTERM and SIGINT for this and all later
+ * threads. */
 int service_new(const struct service_options *options, int argc, char **argv, struct service **ret);
 int service_run(struct service *s); /* 0 after an orderly end; failures are logged */
 /* Only the database, waiting for it like service_run: for commands that run beside a store. */

@@ -14,7 +14,8 @@ struct job {
 	int64_t submitted_ns;
 };
 
-/* One thread and its place to sleep. Who fell asleep last is woken first: its connection, and the server's process behind that, are still warm. */
+/* One thread and its place to sleep. Who fell asleep last is woken first: its connection, and the server's process
+ * behind that, are still warm. */
 struct worker {
 	struct workers *workers;
 	pthread_t id;
@@ -40,7 +41,8 @@ struct workers {
 	struct metric *refused;
 };
 
-/* With the lock held: takes one off those that sleep; to be signalled. NULL: all are at work and will look at the queue. */
+/* With the lock held: takes one off those that sleep; to be signalled. NULL: all are at work and will look at the
+ * queue. */
 static struct worker *rouse(struct workers *w)
 {
 	struct worker *one = w->asleep;

@@ -1,6 +1,7 @@
 /*
- * workers: threads that may block in the database. Each owns one connection; jobs are taken in the order they came.
- * The number of threads is the concurrency limit of the service, the queue its patience: over both a caller is told to come back.
+ * workers: threads that may block in the database. Each owns one connection; jobs are taken in the order they came. The
+ * number of threads is the concurrency limit of the service, the queue its patience: over both a caller is told to come
+ * back.
  */
 #ifndef NEPHOS_SERVICE_WORKERS_H
 #define NEPHOS_SERVICE_WORKERS_H

@@ -1,9 +1,10 @@
 /*
- * account: the rules about accounts: who may make, see, change and delete them. Knows neither HTTP nor SQL, nor the time of day (the
- * call brings it). account_login has those about passwords and tokens.
+ * account: the rules about accounts: who may make, see, change and delete them. Knows neither HTTP nor SQL, nor the
+ * time of day (the call brings it). account_login has those about passwords and tokens.
  *
- * A mutation runs in one transaction of the store; just before it commits, `seal` may add to it (the answer, under the caller's
- * idempotency key). Failures are those of the store and the ones named below; call->why then says more, for the person who asked.
+ * A mutation runs in one transaction of the store; just before it commits, `seal` may add to it (the answer, under the
+ * caller's idempotency key). Failures are those of the store and the ones named below; call->why then says more, for
+ * the person who asked.
  */
 #ifndef NEPHOS_USER_ACCOUNT_H
 #define NEPHOS_USER_ACCOUNT_H
@@ -31,8 +32,8 @@ struct account_call {
 	int64_t now_ns;
 	bool open_registration;
 	const char *network; /* that the request came from, by account_network */
-	const uint8_t *
-		secret; /* SHA256_BYTES, of the store: names that were guessed are kept under it. NULL: zeros, for tests */
+	/* SHA256_BYTES, of the store: names that were guessed are kept under it. NULL: zeros, for tests */
+	const uint8_t *secret;
 	/* Who asks; id 0: nobody. */
 	uint64_t who;
 	bool who_is_admin;
@@ -63,7 +64,8 @@ int account_permit(struct account_call *call, enum account_mutation what, uint64
 int account_permit_fields(struct account_call *call, uint64_t id, const struct account_fields *fields);
 /* -ERR_UNAUTHENTICATED, -ERR_FORBIDDEN: registration is not open; -ERR_UNPROCESSABLE; -ERR_EXISTS: the name. */
 int account_create(struct account_call *call, const struct account_fields *fields, struct account_outcome *ret);
-/* The first administrator, with the token that account_setup_token made. -ERR_FORBIDDEN: another token, or there is a user already. */
+/* The first administrator, with the token that account_setup_token made. -ERR_FORBIDDEN: another token, or there is a
+ * user already. */
 int account_setup(
 	struct account_call *call, const char *token, const struct account_fields *fields, struct account_outcome *ret);
 int account_setup_token(

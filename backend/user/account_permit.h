@@ -32,7 +32,8 @@ enum account_target {
 enum account_verdict {
 	VERDICT_NEVER, /* nobody does such a thing to such a one: 403 */
 	VERDICT_YES,
-	VERDICT_OLD_PASSWORD, /* by who knows the password that holds, if there is one: a token alone must not be able to keep an account */
+	/* by who knows the password that holds, if there is one: a token alone must not be able to keep an account */
+	VERDICT_OLD_PASSWORD,
 	VERDICT_IF_OPEN,      /* where registration is open; else 401 to nobody, 403 to a user */
 	VERDICT_LOG_IN_FIRST, /* 401 */
 	VERDICT_FORBIDDEN,    /* 403 */

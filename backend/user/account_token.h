@@ -1,6 +1,6 @@
 /*
- * account_token: opaque tokens, 256 random bits behind a prefix that says their kind. Only their SHA-256 is stored. Pure but for the
- * kernel's randomness; any thread.
+ * account_token: opaque tokens, 256 random bits behind a prefix that says their kind. Only their SHA-256 is stored.
+ * Pure but for the kernel's randomness; any thread.
  */
 #ifndef NEPHOS_USER_ACCOUNT_TOKEN_H
 #define NEPHOS_USER_ACCOUNT_TOKEN_H

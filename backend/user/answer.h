@@ -1,6 +1,7 @@
 /*
- * answer: what a mutation answers, kept under the caller's Idempotency-Key so that a repeat gets the same. It may hold a token that is
- * stored nowhere else, so it lies sealed (XSalsa20-Poly1305) under a key derived from the store's: the database alone does not open it.
+ * answer: what a mutation answers, kept under the caller's Idempotency-Key so that a repeat gets the same. It may hold
+ * a token that is stored nowhere else, so it lies sealed (XSalsa20-Poly1305) under a key derived from the store's: the
+ * database alone does not open it.
  */
 #ifndef NEPHOS_USER_ANSWER_H
 #define NEPHOS_USER_ANSWER_H

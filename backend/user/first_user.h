@@ -5,8 +5,8 @@
 #include "backend/service/service.h"
 
 /*
- * Makes an administrator without a password, unless there is a user of that name; makes a device key named "first" for it, and prints a
- * credentials file to stdout. Failures are on stderr.
+ * Makes an administrator without a password, unless there is a user of that name; makes a device key named "first" for
+ * it, and prints a credentials file to stdout. Failures are on stderr.
  */
 int first_user(struct service *s, const char *name);
 /* Prints the one-time token of POST /api/v2/user/setup; refused when there is a user. */

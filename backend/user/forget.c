@@ -97,7 +97,8 @@ static int send_post(struct forget *f, struct post *post, size_t gateway, int64_
 	return r;
 }
 
-/* Locked, also while sending: the client calls back on its own thread, which waits for the lock, and never from start. */
+/* Locked, also while sending: the client calls back on its own thread, which waits for the lock, and never from
+ * start. */
 static bool advance(struct forget *f, struct revocation *v, int64_t now_ns)
 {
 	size_t confirmed = 0;

@@ -1,7 +1,7 @@
 /*
- * forget: has the gateways forget tokens that hold no longer. A gateway keeps what a token means for at most TOKEN_CACHE_S; so a
- * revocation is over when every configured gateway has confirmed it, or that time has passed since. Gateways that do not answer are
- * asked again meanwhile. One thread of its own; waiting holds no worker. Any thread.
+ * forget: has the gateways forget tokens that hold no longer. A gateway keeps what a token means for at most
+ * TOKEN_CACHE_S; so a revocation is over when every configured gateway has confirmed it, or that time has passed since.
+ * Gateways that do not answer are asked again meanwhile. One thread of its own; waiting holds no worker. Any thread.
  */
 #ifndef NEPHOS_USER_FORGET_H
 #define NEPHOS_USER_FORGET_H
@@ -17,7 +17,8 @@ struct registration;
 int forget_new(struct http_client *client, const struct registration *gateways, struct forget **ret);
 void forget_free(struct forget *f); /* ends what waits; NULL is fine */
 
-/* All tokens of a user (0: none), and one token ("": none). done comes exactly once, from any thread, perhaps before this returns. */
+/* All tokens of a user (0: none), and one token ("": none). done comes exactly once, from any thread, perhaps before
+ * this returns. */
 void forget_post(struct forget *f, uint64_t user_id, const char *token_id, void (*done)(void *cookie), void *cookie);
 
 #endif

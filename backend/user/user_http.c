@@ -107,8 +107,9 @@ static int user_request_init(struct user_request *u, struct pg *pg, struct http_
 }
 
 /*
- * What makes a request the same: method, target, body. Under a key that is not in the database: the body may hold a password, which nobody must be able to guess from what lies there.
- * With the caller's key it is a name: whoever has no account yet keeps answers under it.
+ * What makes a request the same: method, target, body. Under a key that is not in the database: the body may hold a
+ * password, which nobody must be able to guess from what lies there. With the caller's key it is a name: whoever has no
+ * account yet keeps answers under it.
  */
 static int digest_request(struct user_request *u, struct span key, uint8_t ret[SHA256_BYTES])
 {
@@ -132,8 +133,8 @@ static int digest_request(struct user_request *u, struct span key, uint8_t ret[S
 }
 
 /*
- * Nobody (who logs in, registers, sets up) has no keys of their own: there the request is part of the key, so that two of them never meet, and who repeats a request word for word knows all
- * that its answer was given for.
+ * Nobody (who logs in, registers, sets up) has no keys of their own: there the request is part of the key, so that two
+ * of them never meet, and who repeats a request word for word knows all that its answer was given for.
  */
 static int name_key(struct user_request *u, struct span key)
 {
@@ -206,8 +207,9 @@ static void die_after_commit(const struct user_app *app)
 }
 
 /*
- * 0: u->answer is what to say, made now or earlier. Of two requests with one key at the same moment the second fails, at the answer or
- * before (the name is taken, the row is gone), once the first has committed: what it finds then is the answer.
+ * 0: u->answer is what to say, made now or earlier. Of two requests with one key at the same moment the second fails,
+ * at the answer or before (the name is taken, the row is gone), once the first has committed: what it finds then is the
+ * answer.
  */
 static int find_or_make(struct user_request *u)
 {

@@ -1,6 +1,6 @@
 /*
- * user_http: what the handlers of all versions share: reading a request, running it on a worker, answering it, keeping the answer under
- * its Idempotency-Key, and holding it back until the gateways have forgotten what it revokes.
+ * user_http: what the handlers of all versions share: reading a request, running it on a worker, answering it, keeping
+ * the answer under its Idempotency-Key, and holding it back until the gateways have forgotten what it revokes.
  */
 #ifndef NEPHOS_USER_HTTP_H
 #define NEPHOS_USER_HTTP_H

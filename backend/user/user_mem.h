@@ -9,7 +9,8 @@
 #define USER_MEM_ROWS 64 /* of each table: tests need a handful */
 
 int user_mem_new(struct user_store **ret); /* -ENOMEM */
-/* The n-th call (from 1) of this operation, counted from now, fails with this; a commit that fails with -ERR_UNKNOWN_OUTCOME has happened. */
+/* The n-th call (from 1) of this operation, counted from now, fails with this; a commit that fails with
+ * -ERR_UNKNOWN_OUTCOME has happened. */
 void user_mem_fail(struct user_store *s, const char *operation, unsigned n, int error);
 /* Runs once, before the next call of an operation, as if another instance had come between. */
 void user_mem_before(

@@ -1,4 +1,5 @@
-/* user_routes: the route table of the user service. Each version's handlers lie in a file of their own, and bring their rows. */
+/* user_routes: the route table of the user service. Each version's handlers lie in a file of their own, and bring their
+ * rows. */
 #ifndef NEPHOS_USER_ROUTES_H
 #define NEPHOS_USER_ROUTES_H
 

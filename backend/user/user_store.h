@@ -1,9 +1,9 @@
 /*
  * user_store: where accounts, tokens and answers lie. One store is used by one thread at a time.
  *
- * Operations between begin and commit are one transaction; outside, each is its own. Every one may fail with -ENOTCONN, -ETIMEDOUT, -EIO,
- * -ENOMEM; one that changes something outside a transaction, and commit, with -ERR_UNKNOWN_OUTCOME. Expected outcomes stand below.
- * After a failure inside a transaction only rollback is allowed.
+ * Operations between begin and commit are one transaction; outside, each is its own. Every one may fail with -ENOTCONN,
+ * -ETIMEDOUT, -EIO, -ENOMEM; one that changes something outside a transaction, and commit, with -ERR_UNKNOWN_OUTCOME.
+ * Expected outcomes stand below. After a failure inside a transaction only rollback is allowed.
  */
 #ifndef NEPHOS_USER_STORE_H
 #define NEPHOS_USER_STORE_H

@@ -20,7 +20,8 @@ typedef int (*envfile_pair_fn)(void *cookie, const char *key, const char *value,
 
 /* -EINVAL: not such a file, at *ret_line (from 1; written only then; may be NULL). -EFBIG, -ENOMEM, or from on_pair. */
 int envfile_parse(struct span text, void *cookie, envfile_pair_fn on_pair, unsigned *ret_line);
-/* The same for a file; file_read says what secret means and what may fail. -EINVAL with *ret_line 0: no regular file. */
+/* The same for a file; file_read says what secret means and what may fail. -EINVAL with *ret_line 0: no regular
+ * file. */
 int envfile_read(const char *path, bool secret, void *cookie, envfile_pair_fn on_pair, unsigned *ret_line);
 /* Appends one line, quoted where that is needed. -EINVAL: a bad key, or a value with a line break. */
 int envfile_append(struct buf *ret, const char *key, const char *value);

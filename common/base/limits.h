@@ -24,8 +24,9 @@
 #define FILE_BYTES_MAX (1ull << 50)   /* 1 PiB: sums of sizes stay far from 2^63 */
 
 #define OPS_PER_BATCH_MAX 4096u /* ops in one batch: bounds the time a drive is held */
-#define BATCH_ROWS_MAX \
-	65536 /* extents that a batch reads, and that it makes; folders above those it moves into: 32 MiB, a second. Bare, as it stands in SQL too */
+/* extents that a batch reads, and that it makes; folders above those it moves into: 32 MiB, a second. Bare, as it
+ * stands in SQL too */
+#define BATCH_ROWS_MAX 65536
 #define BATCH_LOADED_BYTES_MAX \
 	134217728 /* inline content that it reads: what a mount changes at once may lie in 4096 pieces of 32 KiB */
 #define BATCH_CLONED_BYTES_MAX 33554432		/* inline content that its clones copy: as blocks it costs nothing */
@@ -47,41 +48,47 @@
 #define IDEMPOTENCY_HOURS 24u /* how long a key is remembered */
 #define SESSION_TIMEOUT_S \
 	600u /* a mount that does not poll for so long is gone: twenty times the outage that is waited out */
-#define LOCK_LEASE_S \
-	60u /* a mount that holds file locks and is silent for so long may lose them: an outage that is waited out and a poll fit */
+/* a mount that holds file locks and is silent for so long may lose them: an outage that is waited out and a poll fit */
+#define LOCK_LEASE_S 60u
 #define LOCK_RANGES_MAX \
 	4096u		/* that a mount holds of one document: bounds a request, and what others are compared with */
 #define LOCK_WAIT_S 20u /* of one request that waits for a lock; then it asks again */
-#define SESSION_PRESENT_S \
-	100u /* a mount that was heard of within this counts as present to the others: the longest poll, and the steps in which that is written down */
-#define DRIVES_PER_USER_MAX \
-	32 /* in use, in the trash, and not removed yet: each has a journal, sessions, and room of its own beside the quota. Bare, for SQL */
+/* a mount that was heard of within this counts as present to the others: the longest poll, and the steps in which that
+ * is written down */
+#define SESSION_PRESENT_S 100u
+/* in use, in the trash, and not removed yet: each has a journal, sessions, and room of its own beside the quota. Bare,
+ * for SQL */
+#define DRIVES_PER_USER_MAX 32
 #define DOCUMENTS_BASE 4096 /* documents that a user with a quota may have, whatever it is. Bare, for SQL */
-#define DOCUMENT_QUOTA_BYTES \
-	4096 /* and one more for so much of it, as ext4 makes inodes; its rows take a tenth of that, with a long name a quarter. Bare, for SQL */
-#define JOURNAL_ROWS_KEPT \
-	100000 /* of a drive: who is further behind is told so (410), and looks at the documents instead. Bare, for SQL */
+/* and one more for so much of it, as ext4 makes inodes; its rows take a tenth of that, with a long name a quarter.
+ * Bare, for SQL */
+#define DOCUMENT_QUOTA_BYTES 4096
+/* of a drive: who is further behind is told so (410), and looks at the documents instead. Bare, for SQL */
+#define JOURNAL_ROWS_KEPT 100000
 #define JOURNAL_HOURS_KEPT \
 	1 /* and what is younger: a mount that has lost an answer reads what became of its batch. Bare, for SQL */
 #define JOURNAL_ROWS_MAX 1000000 /* but never more: 162 bytes each, as measured. Bare, for SQL */
-#define KEPT_ANSWERS_BYTES_MAX \
-	67108864 /* of the answers kept under keys with a drive: the oldest go before their day is over … Bare, for SQL */
+/* of the answers kept under keys with a drive: the oldest go before their day is over … Bare, for SQL */
+#define KEPT_ANSWERS_BYTES_MAX 67108864
 #define KEPT_ANSWERS_MINUTES 10 /* … but not within this, in which a repeat may be under way. Bare, for SQL */
-#define BLOCKS_SLACK_BYTES \
-	16777216 /* of blocks beside twice a quota: what is on its way, and what was let go a moment ago. Bare, for SQL */
-#define BLOCKS_YOUNG_S \
-	120 /* a block that came and that nothing has referred to yet stays at least so long, however short of room its owner is: a batch may be about to name it */
+/* of blocks beside twice a quota: what is on its way, and what was let go a moment ago. Bare, for SQL */
+#define BLOCKS_SLACK_BYTES 16777216
+/* a block that came and that nothing has referred to yet stays at least so long, however short of room its owner is: a
+ * batch may be about to name it */
+#define BLOCKS_YOUNG_S 120
 #define SESSIONS_PER_DRIVE_MAX 256 /* each keeps its last answer. Bare, for SQL */
 #define SESSION_HOLDS_MAX 32768	   /* documents without a name that a mount has open: what fits one poll */
 #define TRASH_DAYS \
 	30u /* that a drive stays in the trash, charged to its owner's account, before it is removed for good */
-#define ORPHAN_GRACE_S \
-	120 /* a document that lost its last name stays at least so long, for mounts that have it open and have not said so yet: their polls take at most half of it. Bare, for SQL */
+/* a document that lost its last name stays at least so long, for mounts that have it open and have not said so yet:
+ * their polls take at most half of it. Bare, for SQL */
+#define ORPHAN_GRACE_S 120
 #define IDS_PER_RESERVATION_MAX 65536u /* document numbers reserved at once; 2^32 a drive */
 #define TOKEN_CACHE_S 5u	       /* a gateway keeps what a token means at most so long */
 #define TRACE_BYTES_MAX 64u
 
-/* That one gateway has under way at services at once, and some that it keeps open: its shares add up to less (gateway/share_policy.c). */
+/* That one gateway has under way at services at once, and some that it keeps open: its shares add up to less
+ * (gateway/share_policy.c). */
 #define GATEWAY_CALLS_MAX 9216u
 #define SERVICE_CONNECTIONS_SPARE 512u /* of a service, for other services, and who looks at it */
 

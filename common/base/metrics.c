@@ -9,7 +9,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-/* Upper bounds of the buckets: 2^14 ns (16 us, less than any hop) doubling to 2^35 ns (34 s, more than any deadline). */
+/* Upper bounds of the buckets: 2^14 ns (16 us, less than any hop) doubling to 2^35 ns (34 s, more than any
+ * deadline). */
 #define BUCKET_FIRST_SHIFT 14
 #define BUCKETS 22
 
@@ -31,8 +32,8 @@ struct metric {
 struct metrics {
 	size_t count;
 	size_t families;
-	/* The first metric of each name: the text format wants a name's lines together. One more, which stays NULL: where a
-	 * new family would go. */
+	/* The first metric of each name: the text format wants a name's lines together. One more, which stays NULL:
+	 * where a new family would go. */
 	struct metric *family[METRICS_MAX + 1];
 };
 

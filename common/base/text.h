@@ -9,7 +9,8 @@
 
 int text_parse_u64(struct span s, uint64_t max, uint64_t *ret); /* decimal digits only; -EINVAL, -ERANGE */
 int text_parse_i64(struct span s, int64_t *ret);
-/* The number of something that a path names, 1 to max, in its one spelling: who chooses a service by the text chooses the same one for it. -EINVAL, -ERANGE */
+/* The number of something that a path names, 1 to max, in its one spelling: who chooses a service by the text chooses
+ * the same one for it. -EINVAL, -ERANGE */
 int text_parse_id(struct span s, int64_t max, int64_t *ret);
 int text_parse_size(
 	struct span s, uint64_t max, uint64_t *ret);	 /* bytes, or with K, M, G, T (1024); -EINVAL, -ERANGE */

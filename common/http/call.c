@@ -13,9 +13,10 @@
 /*
  * One exchange as libcurl makes it, for both ways of calling.
  *
- * Repeating. libcurl sends a request again by itself, whatever its method, when a kept connection dies before a byte of the answer came. The
- * server may have done its work by then. So the second attempt is let through only for what may be done twice: reads, and requests with an
- * Idempotency-Key. Others end with -ECONNRESET, connected and without a first byte, and the caller decides.
+ * Repeating. libcurl sends a request again by itself, whatever its method, when a kept connection dies before a byte of
+ * the answer came. The server may have done its work by then. So the second attempt is let through only for what may be
+ * done twice: reads, and requests with an Idempotency-Key. Others end with -ECONNRESET, connected and without a first
+ * byte, and the caller decides.
  */
 
 #define EXPECT_SLACK_MS 2000 /* by which the look for a sign of life may come late */
@@ -133,7 +134,8 @@ static int take_end_of_head(struct http_call *call)
 	if (call->response.status < 200)
 		return 0;
 	if (is_unknown(call)) {
-		/* A body that is gone cannot be sent again. It is no answer for who asked, either: his own token may be good. */
+		/* A body that is gone cannot be sent again. It is no answer for who asked, either: his own token may be
+		 * good. */
 		call->unknown = !call->pulled;
 		return call->unknown ? -EKEYREJECTED : -ECONNRESET;
 	}
@@ -373,7 +375,8 @@ static int64_t stale_ns(const struct http_call *call)
 	return greeter && greeter->stale_ns ? greeter->stale_ns(greeter->cookie) : 0;
 }
 
-/* Kept connections of before are left alone. libcurl counts the age of one in whole seconds, rounded down: one second less, so that none is taken that is older by a part of one. */
+/* Kept connections of before are left alone. libcurl counts the age of one in whole seconds, rounded down: one second
+ * less, so that none is taken that is older by a part of one. */
 static void leave_stale(struct http_call *call)
 {
 	const int64_t since_ns = stale_ns(call);
@@ -420,7 +423,8 @@ bool call_wants_dial(struct http_call *call, CURLcode code)
 	if (!call->client->options.greeter || code == CURLE_OK || call->dials == DIALS_MAX ||
 		(!call->unknown && (call->error || call->address_count == 0)))
 		return false;
-	/* A kept connection was dead after the request was sent; what cannot be sent twice ends as it does without a greeter. */
+	/* A kept connection was dead after the request was sent; what cannot be sent twice ends as it does without a
+	 * greeter. */
 	if (!call->unknown && call->attempts > 0 && (!call->replayable || call->pulled)) {
 		call->error = -ECONNRESET;
 		call->was_sent = true;
@@ -439,7 +443,8 @@ int call_dial(struct http_call *call)
 
 void call_begin_anew(struct http_call *call)
 {
-	/* What is unknown to the other side is so on every connection of that age: none of them is tried again. And one that was made for this call is not left over because another became free. */
+	/* What is unknown to the other side is so on every connection of that age: none of them is tried again. And one
+	 * that was made for this call is not left over because another became free. */
 	if (call->unknown || call->ready_fd >= 0)
 		curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1l);
 	if (call->unknown)

@@ -13,13 +13,15 @@
 #include <unistd.h>
 
 /*
- * The asynchronous side: one thread, libcurl's multi handle driven socket by socket over epoll. curl_multi_poll was rejected: it looks at
- * every transfer at each turn, and a gateway has hundreds of long polls open.
- * What other threads want (start, resume, cancel) they leave in the list of signalled calls; one eventfd write wakes the thread for all of them.
+ * The asynchronous side: one thread, libcurl's multi handle driven socket by socket over epoll. curl_multi_poll was
+ * rejected: it looks at every transfer at each turn, and a gateway has hundreds of long polls open. What other threads
+ * want (start, resume, cancel) they leave in the list of signalled calls; one eventfd write wakes the thread for all of
+ * them.
  *
- * Waking the thread just to send a request costs a lone caller more than the sending. So it sends by itself when the thread sleeps and calls are few (begin_here). No callback of any call runs on
- * its thread, where locks may be held: a call that pulls its body is left to the thread; an answer that comes at once waits for it (head_owed, paused_in); and other calls are only touched when
- * their timers run out, which is looked at first.
+ * Waking the thread just to send a request costs a lone caller more than the sending. So it sends by itself when the
+ * thread sleeps and calls are few (begin_here). No callback of any call runs on its thread, where locks may be held: a
+ * call that pulls its body is left to the thread; an answer that comes at once waits for it (head_owed, paused_in); and
+ * other calls are only touched when their timers run out, which is looked at first.
  */
 
 #define EVENTS_PER_TURN 64
@@ -308,7 +310,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *cookie, void 
 	uint32_t events = 0;
 
 	(void)easy;
-	/* libcurl closes what it opened for looking up names without telling; a number that comes anew may be another socket. */
+	/* libcurl closes what it opened for looking up names without telling; a number that comes anew may be another
+	 * socket. */
 	if (!known && what != CURL_POLL_REMOVE)
 		curl_multi_assign(c->multi, fd, c);
 	if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
@@ -370,7 +373,8 @@ static int wait_ms(struct http_client *c)
 	return until > 60000 ? 60000 : (int)until;
 }
 
-/* Whoever signals while the thread sleeps has to wake it; what is signalled while it works, it sees before it sleeps. */
+/* Whoever signals while the thread sleeps has to wake it; what is signalled while it works, it sees before it
+ * sleeps. */
 static bool may_sleep(struct http_client *c)
 {
 	bool sleeping;

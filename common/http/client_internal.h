@@ -1,7 +1,8 @@
 /*
- * client_internal: what the client's own files know of each other.
- * A call is prepared on the caller's thread. From then on only who drives the multi handle touches it (for http_client_perform: the caller's thread). That is the client's thread, but for the
- * beginning of a call when there is little to do: see begin_here. Other threads only put it on the client's list of signalled calls.
+ * client_internal: what the client's own files know of each other. A call is prepared on the caller's thread. From then
+ * on only who drives the multi handle touches it (for http_client_perform: the caller's thread). That is the client's
+ * thread, but for the beginning of a call when there is little to do: see begin_here. Other threads only put it on the
+ * client's list of signalled calls.
  */
 #ifndef NEPHOS_HTTP_CLIENT_INTERNAL_H
 #define NEPHOS_HTTP_CLIENT_INTERNAL_H
@@ -20,11 +21,13 @@
 #define SEND_BUFFER_BYTES (128 * 1024)	 /* of one pull for it */
 #define CONNECTION_AGE_S 60		 /* idle for longer: not used again; below the 75 s after which servers close */
 #define EXPECT_BYTES_MIN (1024 * 1024)	 /* a pulled body from this size on asks before it is sent */
-/* A call that begins so long after the one before it is sent by its caller, which saves a hand-over; when there are more, the thread does it while the callers go on. */
+/* A call that begins so long after the one before it is sent by its caller, which saves a hand-over; when there are
+ * more, the thread does it while the callers go on. */
 #define BEGIN_HERE_GAP_NS (150 * 1000) /* ns */
 /* Nobody's timer may run out on a caller's thread: timers have a resolution of 1 ms. */
 #define BEGIN_HERE_TIMER_NS (2 * 1000000)
-/* While calls are made the thread looks at timers this often, so that a call sent by its caller, whose timers are seconds away, need not wake it. */
+/* While calls are made the thread looks at timers this often, so that a call sent by its caller, whose timers are
+ * seconds away, need not wake it. */
 #define ATTENTIVE_SLEEP_NS ((int64_t)1000 * 1000000)
 #define ATTENTIVE_NS ((int64_t)10 * 1000000000)
 #define HANDLES_KEPT_MAX 64 /* free handles for asynchronous calls */
@@ -56,7 +59,8 @@ struct http_call {
 	uint64_t pulled;
 	int64_t last_byte_ns; /* for stall_ms */
 
-	/* With a greeter. libcurl asks for a socket and gets none; then the call leaves it until there is a connection to a known peer, and begins anew with that. */
+	/* With a greeter. libcurl asks for a socket and gets none; then the call leaves it until there is a connection
+	 * to a known peer, and begins anew with that. */
 	char peer[HTTP_PEER_SIZE];
 	bool is_local; /* over a unix socket: who may enter its folder is greeted by nobody */
 	struct dial_address addresses[DIAL_ADDRESSES_MAX]; /* that libcurl wanted to connect to */
@@ -85,7 +89,8 @@ struct http_client {
 	pthread_t thread;
 	bool started; /* the maker's */
 
-	/* Who drives the multi handle. The thread waits for it and holds it whenever it is not asleep, callbacks included; others only try, whatever locks of their own they hold. */
+	/* Who drives the multi handle. The thread waits for it and holds it whenever it is not asleep, callbacks
+	 * included; others only try, whatever locks of their own they hold. */
 	pthread_mutex_t driving;
 	/* Guarded by driving. */
 	CURLM *multi;

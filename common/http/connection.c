@@ -14,10 +14,11 @@
 
 /*
  * Who hangs up unseen, and how it is found, twice a second, on the reaper's thread:
- *   the client of a request that waits for an answer or for its next bytes: its connection is suspended, and nobody looks at the socket.
- *     Whoever works on it is told.
- *   any client whose end came together with its last bytes: libmicrohttpd (0.9.75) takes one edge of epoll for both, and reads no further.
- *     Shutting what the client has shut already makes another edge. It does no harm to an answer that is being sent.
+ *   the client of a request that waits for an answer or for its next bytes: its connection is suspended, and nobody
+ *     looks at the socket. Whoever works on it is told.
+ *   any client whose end came together with its last bytes: libmicrohttpd (0.9.75) takes one edge of epoll for both,
+ *     and reads no further. Shutting what the client has shut already makes another edge. It does no harm to an answer
+ *     that is being sent.
  *
  * Gone is who has reset the connection. Who has shut his sending side may have done only that (RFC 9112, 9.6: "nc -N"
  * does), and is owed his
@@ -94,7 +95,8 @@ static void connection_free(struct http_server *s, struct connection *c)
 	free(c);
 }
 
-/* Closing a socket with unread input resets the connection, and the client may lose the answer that it has not read yet. */
+/* Closing a socket with unread input resets the connection, and the client may lose the answer that it has not read
+ * yet. */
 static void linger(struct http_server *s, int fd, const struct connection *c)
 {
 	char byte;
@@ -162,7 +164,8 @@ void connection_end_request(struct connection *c)
 		atomic_fetch_add(&c->turn, 1);
 }
 
-/* What ever came over it, read or not. Where the kernel does not say, nothing ever comes, and the idle limit is all there is. */
+/* What ever came over it, read or not. Where the kernel does not say, nothing ever comes, and the idle limit is all
+ * there is. */
 static uint64_t bytes_received(int fd)
 {
 	struct tcp_info info = {0};

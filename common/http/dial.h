@@ -1,8 +1,9 @@
 /*
  * dial: a connection that is not used before it is known who is at its other end.
  *
- * It connects without blocking, then says in small requests (POST HTTP_GREETING_TARGET, one field HTTP_GREETING_FIELD, no body) what a greeter from above tells it to, and gives the greeter what
- * is answered (204, the same field), until that one is content or refuses. Nothing else has been said on the connection then. For one thread.
+ * It connects without blocking, then says in small requests (POST HTTP_GREETING_TARGET, one field HTTP_GREETING_FIELD,
+ * no body) what a greeter from above tells it to, and gives the greeter what is answered (204, the same field), until
+ * that one is content or refuses. Nothing else has been said on the connection then. For one thread.
  */
 #ifndef NEPHOS_HTTP_DIAL_H
 #define NEPHOS_HTTP_DIAL_H
@@ -22,18 +23,20 @@
 /* What a greeter is asked. */
 struct http_greeting {
 	const char *peer; /* whom the call is for */
-	const char *
-		way; /* "CLIENT>SERVER", addresses with ports as this side sees them; "-" between processes that share no network */
+	/* "CLIENT>SERVER", addresses with ports as this side sees them; "-" between processes that share no network */
+	const char *way;
 	struct span heard; /* the value that was answered; at first empty */
 	void *state;	   /* HTTP_GREETING_STATE_BYTES, zeros at first */
 };
 
 struct http_greeter {
-	/* 1: ret has what to say next; 0: it is who it should be; a failure: it is not, and the connection is closed. Must not block. Any thread. */
+	/* 1: ret has what to say next; 0: it is who it should be; a failure: it is not, and the connection is closed.
+	 * Must not block. Any thread. */
 	int (*step)(void *cookie, const struct http_greeting *greeting, char ret[HTTP_GREETING_TEXT_SIZE]);
 	/* Told when whoever answers is not who he should be: said no, no HTTP, or what step refused. May be NULL. */
 	void (*refused)(void *cookie, const struct http_greeting *greeting);
-	/* Connections that were greeted before this moment (clock_mono_ns) are not used any more; 0: all are. May be NULL. Any thread. */
+	/* Connections that were greeted before this moment (clock_mono_ns) are not used any more; 0: all are. May be
+	 * NULL. Any thread. */
 	int64_t (*stale_ns)(void *cookie);
 	void *cookie;
 };
@@ -53,14 +56,16 @@ void dial_free(struct dial *d); /* closes what was not taken; NULL is fine */
 int dial_fd(const struct dial *d);
 /* What to wait for before it goes on: POLLIN or POLLOUT. */
 short dial_events(const struct dial *d);
-/* 0: the connection may be taken. -EAGAIN: not yet. Else it failed: -ECONNREFUSED …; -EKEYREJECTED: not who it should be. */
+/* 0: the connection may be taken. -EAGAIN: not yet. Else it failed: -ECONNREFUSED …; -EKEYREJECTED: not who it should
+ * be. */
 int dial_go_on(struct dial *d);
 int dial_wait(struct dial *d, int64_t deadline_ns); /* the same, blocking; -ETIMEDOUT */
 int dial_take(struct dial *d);			    /* the descriptor, non-blocking, the caller's from now on */
 
 /* Whether the other end of a unix socket is a process of this user or of root; false for all other sockets. */
 bool dial_is_own(int fd);
-/* "CLIENT>SERVER" of a connected socket, seen from the client's or the server's end; v4 addresses that came over IPv6 as v4. "-": they have none. */
+/* "CLIENT>SERVER" of a connected socket, seen from the client's or the server's end; v4 addresses that came over IPv6
+ * as v4. "-": they have none. */
 void dial_way(int fd, bool is_client, char ret[HTTP_WAY_SIZE]);
 
 /* Whether the other end is on this machine, by whichever of its addresses. */
@@ -68,10 +73,11 @@ bool dial_is_here(int fd);
 
 /* What stands behind "unix:"; NULL: it is no such address. */
 const char *dial_unix_path(const char *address);
-/* Whether a socket there is one of ours: its folder belongs to this user or to root, and nobody else may write to it. -EPERM, or why it cannot be looked at. */
+/* Whether a socket there is one of ours: its folder belongs to this user or to root, and nobody else may write to it.
+ * -EPERM, or why it cannot be looked at. */
 int dial_unix_check(const char *path);
-/* The address of a unix socket. A path that is too long for one goes by way of its folder, which is opened for it: *ret_folder (-1: not needed) is to be closed after use. -ENAMETOOLONG,
- * or why the folder cannot be opened. */
+/* The address of a unix socket. A path that is too long for one goes by way of its folder, which is opened for it:
+ * *ret_folder (-1: not needed) is to be closed after use. -ENAMETOOLONG, or why the folder cannot be opened. */
 int dial_unix_address(const char *path, struct dial_address *ret, int *ret_folder);
 
 #endif

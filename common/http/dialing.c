@@ -7,8 +7,9 @@
 #include <sys/epoll.h>
 
 /*
- * Calls of the asynchronous side that wait for a connection whose other end is known (dial). libcurl cannot be told to wait for one: it is refused a socket, the call ends inside it, is taken
- * out, and is put in again when the connection is there, which it then finds to be connected already. That costs a few microseconds on new connections only.
+ * Calls of the asynchronous side that wait for a connection whose other end is known (dial). libcurl cannot be told to
+ * wait for one: it is refused a socket, the call ends inside it, is taken out, and is put in again when the connection
+ * is there, which it then finds to be connected already. That costs a few microseconds on new connections only.
  */
 
 static void unlink_call(struct http_call *call)
@@ -89,7 +90,8 @@ static void connected(struct http_call *call)
 static void failed(struct http_call *call, int error)
 {
 	close_dial(call);
-	/* Who is not the right one there is not at another address of the same name either, as far as we are to find out. */
+	/* Who is not the right one there is not at another address of the same name either, as far as we are to find
+	 * out. */
 	if (error != -EKEYREJECTED && dial_next(call) == 0)
 		return;
 	unlink_call(call);

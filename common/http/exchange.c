@@ -7,9 +7,10 @@
 #include <strings.h>
 
 /*
- * libmicrohttpd calls exchange_on_access once with the header (again after each resume there), then with pieces of the body, then once more
- * when the request is complete (again after each resume there). An answer queued at the header closes the connection, as whatever is left of
- * the body would be taken for the next request; so it is queued there only if a body is coming that nobody wants, and otherwise at the end.
+ * libmicrohttpd calls exchange_on_access once with the header (again after each resume there), then with pieces of the
+ * body, then once more when the request is complete (again after each resume there). An answer queued at the header
+ * closes the connection, as whatever is left of the body would be taken for the next request; so it is queued there
+ * only if a body is coming that nobody wants, and otherwise at the end.
  *
  * Sleeping, and clients that have shut their sending side (0.9.75 and 1.0.1). A connection that is suspended in a
  * turn which began with reading

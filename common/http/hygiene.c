@@ -11,13 +11,14 @@
 #include <strings.h>
 
 /*
- * What two parties could read in two ways is refused before anything else looks at it: who has to guess where a message ends, or whom
- * it is for, guesses differently from the next in line.
+ * What two parties could read in two ways is refused before anything else looks at it: who has to guess where a message
+ * ends, or whom it is for, guesses differently from the next in line.
  *
- * libmicrohttpd 0.9 is lenient: it takes a bare LF for a line's end, joins folded lines, cuts a value at a NUL, skips spaces in the request
- * line, and takes a field without a name (": x") for the end of the header. None of it shows in what it hands out; but it parses in place, so
- * names and values still lie where they came: each exactly where a strict reader would find it, or the header was none. Versions from 0.9.77
- * on can be told to be strict instead. What is left is listed in docs/threat-model.md.
+ * libmicrohttpd 0.9 is lenient: it takes a bare LF for a line's end, joins folded lines, cuts a value at a NUL, skips
+ * spaces in the request line, and takes a field without a name (": x") for the end of the header. None of it shows in
+ * what it hands out; but it parses in place, so names and values still lie where they came: each exactly where a strict
+ * reader would find it, or the header was none. Versions from 0.9.77 on can be told to be strict instead. What is left
+ * is listed in docs/threat-model.md.
  */
 
 #define EXPECT_CONTINUE "100-continue"

@@ -8,8 +8,9 @@
 #include <stdlib.h>
 
 /*
- * The blocking side: a handle that keeps its one connection, in the calling thread. Idle handles lie in a list, the most recently used first;
- * a caller takes the first one that was last used for the same server, so that a few threads share few warm connections.
+ * The blocking side: a handle that keeps its one connection, in the calling thread. Idle handles lie in a list, the
+ * most recently used first; a caller takes the first one that was last used for the same server, so that a few threads
+ * share few warm connections.
  */
 
 /* "http://host:port" of a URL. */

@@ -1,9 +1,10 @@
 /*
  * reaper: the server's second thread, for connections that libmicrohttpd no longer, or not yet, looks at.
  *
- * Lingering: a connection closed while the client still sends would be reset, and the reset can overtake the answer that says why. So its
- * socket is kept here a little, its input read and dropped, until the client has closed.
- * Absence: a suspended connection is not watched by libmicrohttpd. At each tick the server's callback may look who has gone away.
+ * Lingering: a connection closed while the client still sends would be reset, and the reset can overtake the answer
+ * that says why. So its socket is kept here a little, its input read and dropped, until the client has closed. Absence:
+ * a suspended connection is not watched by libmicrohttpd. At each tick the server's callback may look who has gone
+ * away.
  */
 #ifndef NEPHOS_HTTP_REAPER_H
 #define NEPHOS_HTTP_REAPER_H

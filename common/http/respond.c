@@ -13,12 +13,15 @@
 #include <sys/uio.h>
 
 /*
- * An answer is made on the caller's thread and queued on the loop, at libmicrohttpd's next call for the request: that needs no promise
- * about which of its functions may run elsewhere, and costs nothing, as the connection has to be resumed anyway.
+ * An answer is made on the caller's thread and queued on the loop, at libmicrohttpd's next call for the request: that
+ * needs no promise about which of its functions may run elsewhere, and costs nothing, as the connection has to be
+ * resumed anyway.
  *
- * libmicrohttpd takes an answer before the first byte of a body or after the last, not between. An answer that comes in the middle is
+ * libmicrohttpd takes an answer before the first byte of a body or after the last, not between. An answer that comes in
+ * the middle is
  *   kept until the body ends, if little of it is missing: the connection lives on;
- *   otherwise written past the library and the sending side shut, so that a client that sends 4 GiB hears of its refusal at once;
+ *   otherwise written past the library and the sending side shut, so that a client that sends 4 GiB hears of its
+ *   refusal at once;
  *   a streamed answer waits for the end in any case.
  */
 
@@ -120,7 +123,8 @@ static void write_early(struct http_request *req, const struct answer *a)
 	buf_printf(&head, "Content-Length: %zu\r\n\r\n", a->body.size);
 	parts[0] = (struct iovec){head.data, head.size};
 	parts[1] = (struct iovec){(void *)a->body.data, a->body.size};
-	/* Short only if the client does not even read what came before: then it learns of the end by the connection's. */
+	/* Short only if the client does not even read what came before: then it learns of the end by the
+	 * connection's. */
 	(void)sendmsg(info->connect_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)shutdown(info->connect_fd, SHUT_WR);
 	buf_fini(&head);
@@ -216,7 +220,8 @@ void http_respond_stream(struct http_request *req, int status, const struct http
 		MHD_create_response_from_callback(size, pull_block(length), stream_on_pull, req, NULL);
 	bool streaming;
 
-	/* The library (0.9.75) ends the chunks of a body that a HEAD does not get: five bytes in front of the connection's next answer. */
+	/* The library (0.9.75) ends the chunks of a body that a HEAD does not get: five bytes in front of the
+	 * connection's next answer. */
 	if (response && req->is_head && length < 0)
 		MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
 	req->stream = (struct http_stream){.ops = ops, .cookie = cookie, .length = length};
@@ -226,7 +231,8 @@ void http_respond_stream(struct http_request *req, int status, const struct http
 	streaming = req->streaming = req->connection != NULL;
 	pthread_mutex_unlock(&req->lock);
 	hand_over(req, &a, response);
-	/* The loop calls done, at the latest when the connection ends, unless it is through with the request already. */
+	/* The loop calls done, at the latest when the connection ends, unless it is through with the request
+	 * already. */
 	if (!streaming)
 		ops->done(cookie, false);
 	request_unref(req);

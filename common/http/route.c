@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 /*
- * The target is split at '/' on its raw bytes and each segment decoded once, before anything is compared: a segment can never turn
- * into two, and no spelling of a path reaches another route than the plain one.
+ * The target is split at '/' on its raw bytes and each segment decoded once, before anything is compared: a segment can
+ * never turn into two, and no spelling of a path reaches another route than the plain one.
  */
 
 struct node {

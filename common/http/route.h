@@ -1,6 +1,7 @@
 /*
- * route: finds the row of the route table for a raw target. A tree of segments built once from the table, read-only afterwards: any thread.
- * Text is preferred to {name}, {name} to {name...}; a path that ends at several places takes the first with the right method.
+ * route: finds the row of the route table for a raw target. A tree of segments built once from the table, read-only
+ * afterwards: any thread. Text is preferred to {name}, {name} to {name...}; a path that ends at several places takes
+ * the first with the right method.
  */
 #ifndef NEPHOS_HTTP_ROUTE_H
 #define NEPHOS_HTTP_ROUTE_H
@@ -24,8 +25,8 @@ struct route_match {
 int router_new(const struct http_route *routes, struct router **ret);
 void router_free(struct router *r);
 
-/* path: raw, without the query; decoded: path.size bytes that the parameters will point to (the rest parameter points into path).
- * -ERR_BAD_PATH, -ERR_NOT_FOUND, -ERR_METHOD. HEAD finds the row of GET when it has none of its own. */
+/* path: raw, without the query; decoded: path.size bytes that the parameters will point to (the rest parameter points
+ * into path). -ERR_BAD_PATH, -ERR_NOT_FOUND, -ERR_METHOD. HEAD finds the row of GET when it has none of its own. */
 int router_match(const struct router *r, const char *method, struct span path, char *decoded, struct route_match *ret);
 /* The n-th parameter name of a row's pattern; empty span after the last. */
 struct span route_param_name(const struct http_route *route, size_t n);

@@ -236,7 +236,8 @@ static int init(struct http_server *s, const struct http_server_options *options
 	return 0;
 }
 
-/* The folder says who may connect: its owner makes it 0700. A path is longer than the kernel takes now and then, so it is reached through its folder. */
+/* The folder says who may connect: its owner makes it 0700. A path is longer than the kernel takes now and then, so it
+ * is reached through its folder. */
 static int listen_unix(const char *path, int *ret_fd)
 {
 	struct dial_address name;
@@ -317,7 +318,8 @@ void http_server_drain(struct http_server *s, unsigned deadline_ms)
 	atomic_store(&s->draining, true);
 	if (s->daemon && s->listen_fd >= 0) {
 		MHD_quiesce_daemon(s->daemon);
-		/* Refuses from now on. The library's thread may still have its hands on the number, so that is given back when it is gone. */
+		/* Refuses from now on. The library's thread may still have its hands on the number, so that is given
+		 * back when it is gone. */
 		shutdown(s->listen_fd, SHUT_RD);
 	}
 	pthread_mutex_lock(&s->lock);
@@ -326,7 +328,8 @@ void http_server_drain(struct http_server *s, unsigned deadline_ms)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* The library may not be stopped with connections suspended: they are resumed, and refused when it asks what to do with them. */
+/* The library may not be stopped with connections suspended: they are resumed, and refused when it asks what to do with
+ * them. */
 static void wake_all(struct http_server *s)
 {
 	pthread_mutex_lock(&s->lock);

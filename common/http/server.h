@@ -1,30 +1,30 @@
 /*
- * server: HTTP/1.1 over libmicrohttpd, one internal epoll thread (options.threads of them), connections suspended while anything waits.
+ * server: HTTP/1.1 over libmicrohttpd, one internal epoll thread (options.threads of them), connections suspended while
+ * anything waits.
  *
- * Life of a request: request line and headers are checked (hygiene, host, limits), the route is found on the raw target, the route's
- * `guard` may refuse, then
+ * Life of a request: request line and headers are checked (hygiene, host, limits), the route is found on the raw
+ * target, the route's `guard` may refuse, then
  *   HTTP_BODY_NONE    a body means nothing: a small one is read away, 413 beyond; then the handler runs.
  *   HTTP_BODY_WHOLE   the body is collected up to the route's body_max (413 beyond), then the handler runs.
- *   HTTP_BODY_STREAM  the handler runs at once; it reads the body by http_request_read. At most HTTP_STREAM_BYTES lie in memory: a
- *                     full buffer suspends the connection until the handler reads. Who waits to be told to go on
- *                     (Expect) is told so
- *                     by the first read: what is refused before it is refused before the body is sent.
- * A body in a content coding is refused with 415: it would be stored as if it were the content.
- * Handlers run on the server's thread and must not block. Each request is answered exactly once, from any thread, at any later time;
- * until then the connection is suspended and the request valid. After http_respond* the caller must not touch the request.
- * When the client goes away first, http_request_on_abort tells; the handler still answers (the answer goes nowhere). A client that only
- * shuts its sending side gets its answer: the end of what it says ends nothing else, but for polls
+ *   HTTP_BODY_STREAM  the handler runs at once; it reads the body by http_request_read. At most HTTP_STREAM_BYTES lie
+ *                     in memory: a full buffer suspends the connection until the handler reads. Who waits to be told to
+ *                     go on (Expect) is told so by the first read: what is refused before it is refused before the body
+ *                     is sent.
+ * A body in a content coding is refused with 415: it would be stored as if it were the content. Handlers run on the
+ * server's thread and must not block. Each request is answered exactly once, from any thread, at any later time; until
+ * then the connection is suspended and the request valid. After http_respond* the caller must not touch the request.
+ * When the client goes away first, http_request_on_abort tells; the handler still answers (the answer goes nowhere). A
+ * client that only shuts its sending side gets its answer: the end of what it says ends nothing else, but for polls
  * (http_request_is_poll).
  *
- * An answer may come before the body was read. A body of which little is left is read away, and the connection lives on. Otherwise the answer
- * goes out at once and the connection is closed after it; a streamed answer (http_respond_stream) in the middle of a body waits for its end.
+ * An answer may come before the body was read. A body of which little is left is read away, and the connection lives
+ * on. Otherwise the answer goes out at once and the connection is closed after it; a streamed answer
+ * (http_respond_stream) in the middle of a body waits for its end.
  *
- * What is refused before routing, 400 and close: doubled or combined Content-Length and Transfer-Encoding, codings other than
- * chunked, not exactly one Host (HTTP/1.0 may do without), versions other than 1.0 and 1.1, a field of one value
- * given twice
- * (common/http/fields.h), and every loose spelling of a header (docs/threat-model.md). 431: headers beyond
- * HEADER_BYTES_MAX or HTTP_HEADERS_MAX.
- * OPTIONS is answered from the route table.
+ * What is refused before routing, 400 and close: doubled or combined Content-Length and Transfer-Encoding, codings
+ * other than chunked, not exactly one Host (HTTP/1.0 may do without), versions other than 1.0 and 1.1, a field of one
+ * value given twice (common/http/fields.h), and every loose spelling of a header (docs/threat-model.md). 431: headers
+ * beyond HEADER_BYTES_MAX or HTTP_HEADERS_MAX. OPTIONS is answered from the route table.
  */
 #ifndef NEPHOS_HTTP_SERVER_H
 #define NEPHOS_HTTP_SERVER_H
@@ -52,9 +52,10 @@ typedef void (*http_handler_fn)(struct http_request *req, void *cookie);
 enum http_body_mode { HTTP_BODY_NONE, HTTP_BODY_WHOLE, HTTP_BODY_STREAM };
 
 /*
- * One route. pattern: segments of text or {name}; the last may be {name...}: the rest of the path, zero or more segments, still encoded.
- * A slash at the end of a target is optional everywhere except inside {name...}. The route table is also what OpenAPI is made
- * from: summary, tag and doc may not be NULL for a public route (http_routes_check, called by http_server_start, refuses it).
+ * One route. pattern: segments of text or {name}; the last may be {name...}: the rest of the path, zero or more
+ * segments, still encoded. A slash at the end of a target is optional everywhere except inside {name...}. The route
+ * table is also what OpenAPI is made from: summary, tag and doc may not be NULL for a public route (http_routes_check,
+ * called by http_server_start, refuses it).
  */
 struct http_route {
 	const char *method;
@@ -81,13 +82,13 @@ struct http_server_options {
 	const char *exempt; /* from that: ADDRESS or ADDRESS/BITS, with commas; NULL: nobody. -EINVAL: no such list */
 	unsigned idle_s;    /* a connection without traffic, 0 = 75 */
 	unsigned head_ms;   /* from the first byte of a head to its end, however it trickles in: then 408. 0 = 10000 */
-	/* A connection that nobody has vouched for (http_connection_vouch) is closed after so long, and the oldest of them whenever others could need its place. 0, and on a unix socket: nobody
-	 * has to be vouched for. */
+	/* A connection that nobody has vouched for (http_connection_vouch) is closed after so long, and the oldest of
+	 * them whenever others could need its place. 0, and on a unix socket: nobody has to be vouched for. */
 	unsigned stranger_ms;
 	unsigned half_closed_ms;	 /* http_request_is_poll, 0 = HTTP_HALF_CLOSED_MS */
 	const struct http_route *routes; /* ends with a row whose method is NULL; must outlive the server */
-	/* Runs before every handler, on the server's thread; false: it has answered, or will. It may also keep the request and go on
-	 * later by http_request_proceed. NULL: none. */
+	/* Runs before every handler, on the server's thread; false: it has answered, or will. It may also keep the
+	 * request and go on later by http_request_proceed. NULL: none. */
 	bool (*guard)(struct http_request *req, const struct http_route *route, void *cookie);
 	void *cookie;		 /* for handlers and guard */
 	struct metrics *metrics; /* may be NULL: requests by route and status, latency, bytes, connections */
@@ -107,7 +108,8 @@ void http_server_stop(struct http_server *s); /* drain with 0, join, free; NULL 
 const struct http_route *http_request_route(const struct http_request *req);
 const char *http_request_method(const struct http_request *req);
 const char *http_request_target(const struct http_request *req); /* raw, with query; always a path, or "*" */
-/* One decoded {placeholder}; never contains NUL or '/'; the rest {name...} comes raw (still encoded). Empty span when absent. */
+/* One decoded {placeholder}; never contains NUL or '/'; the rest {name...} comes raw (still encoded). Empty span when
+ * absent. */
 struct span http_request_param(const struct http_request *req, const char *name);
 /* Decoded value of the query parameter of that name ('+' is a space), NULL when absent. name must live as long as
  * the request. */
@@ -131,37 +133,40 @@ int64_t http_request_length(const struct http_request *req);	/* Content-Length, 
 void http_request_set_data(struct http_request *req, void *data, void (*free_fn)(void *data));
 void *http_request_data(const struct http_request *req);
 /*
- * A place for what is known of the connection that a request came on; freed with the connection. Only for the guard, and for handlers that answer before they return: on the server's
- * thread, where no two requests of one connection are at once.
+ * A place for what is known of the connection that a request came on; freed with the connection. Only for the guard,
+ * and for handlers that answer before they return: on the server's thread, where no two requests of one connection are
+ * at once.
  */
 void http_connection_set_data(struct http_request *req, void *data, void (*free_fn)(void *data));
 void *http_connection_data(const struct http_request *req);
 /* Who is at the other end is known: the connection may stay. The same restrictions. */
 void http_connection_vouch(const struct http_request *req);
-/* The way of the connection (dial_way), as this end sees it; returns whether the client is on this machine. The same restrictions. */
+/* The way of the connection (dial_way), as this end sees it; returns whether the client is on this machine. The same
+ * restrictions. */
 bool http_connection_way(const struct http_request *req, char ret[HTTP_WAY_SIZE]);
 /* It came over a unix socket from a process of this user or of root. */
 bool http_connection_is_own(const struct http_request *req);
-/* Goes on with a request that the guard kept: runs the body phase and the handler on the server's thread. Any thread. The caller must not
- * touch the request afterwards, as after an answer. */
+/* Goes on with a request that the guard kept: runs the body phase and the handler on the server's thread. Any thread.
+ * The caller must not touch the request afterwards, as after an answer. */
 void http_request_proceed(struct http_request *req);
 
-/* HTTP_BODY_STREAM. Any one thread at a time. ret_size 0: the end. -EAGAIN: nothing yet, on_readable will fire. -ECONNRESET: the client went
- * away or sent too little. -ERR_TOO_LARGE: beyond body_max. */
+/* HTTP_BODY_STREAM. Any one thread at a time. ret_size 0: the end. -EAGAIN: nothing yet, on_readable will fire.
+ * -ECONNRESET: the client went away or sent too little. -ERR_TOO_LARGE: beyond body_max. */
 int http_request_read(struct http_request *req, void *data, size_t size, size_t *ret_size);
 /* One shot: fn is called once, from the server's thread, or at once from here, when a read would not be -EAGAIN. */
 void http_request_on_readable(
 	struct http_request *req, void (*fn)(struct http_request *req, void *cookie), void *cookie);
-/* The same when the server's buffer is full, or nothing more will come: who needs memory of its own for what it reads takes it then. */
+/* The same when the server's buffer is full, or nothing more will come: who needs memory of its own for what it reads
+ * takes it then. */
 void http_request_on_filled(struct http_request *req, void (*fn)(struct http_request *req, void *cookie), void *cookie);
-/* Says by 102 (Processing) that the request waits for its turn and is not forgotten: whoever counts its patience by silence, and understands this. Any thread, until it is answered. */
+/* Says by 102 (Processing) that the request waits for its turn and is not forgotten: whoever counts its patience by
+ * silence, and understands this. Any thread, until it is answered. */
 void http_request_tell_waiting(struct http_request *req);
 /*
- * fn is called at most once, on the server's thread, when the client is gone before the answer was given; not if it had gone before this call.
- * Gone is who reset the connection or left in the middle of the body; who closed it is not told from who only shuts
- * his side (see is_poll).
- * It may run while another thread answers: what it uses belongs into http_request_set_data, which is freed after it. A request that waits is
- * looked at twice a second.
+ * fn is called at most once, on the server's thread, when the client is gone before the answer was given; not if it had
+ * gone before this call. Gone is who reset the connection or left in the middle of the body; who closed it is not told
+ * from who only shuts his side (see is_poll). It may run while another thread answers: what it uses belongs into
+ * http_request_set_data, which is freed after it. A request that waits is looked at twice a second.
  */
 void http_request_on_abort(struct http_request *req, void (*fn)(struct http_request *req, void *cookie), void *cookie);
 /* The answer may be a long time coming: who has shut his sending side for half_closed_ms, and no answer has begun,
@@ -170,17 +175,17 @@ void http_request_is_poll(struct http_request *req);
 
 /* A response whose body is pulled. */
 struct http_stream_ops {
-	/* Like read(2): bytes in ret_size, 0 = end. -EAGAIN: nothing now; http_stream_wake will say when. Other failures cut the
-	 * connection, so that the receiver knows. Runs on the server's thread and must not block. */
+	/* Like read(2): bytes in ret_size, 0 = end. -EAGAIN: nothing now; http_stream_wake will say when. Other
+	 * failures cut the connection, so that the receiver knows. Runs on the server's thread and must not block. */
 	int (*pull)(void *cookie, void *data, size_t size, size_t *ret_size);
-	/* Always called exactly once, when the body was sent or the client is gone: on the server's thread, or from inside
-	 * http_respond_stream when the client had gone before. */
+	/* Always called exactly once, when the body was sent or the client is gone: on the server's thread, or from
+	 * inside http_respond_stream when the client had gone before. */
 	void (*done)(void *cookie, bool complete);
 };
 struct http_stream; /* a response being sent; valid until done() */
 
-/* Answers. headers may be NULL and is only read. Content-Length is set here; a HEAD request gets the length without the bytes.
- * The body is copied (…_take: taken, to be free()d). */
+/* Answers. headers may be NULL and is only read. Content-Length is set here; a HEAD request gets the length without the
+ * bytes. The body is copied (…_take: taken, to be free()d). */
 void http_respond(struct http_request *req, int status, const struct http_headers *headers, struct span body);
 void http_respond_take(
 	struct http_request *req, int status, const struct http_headers *headers, char *body, size_t size);
@@ -190,7 +195,8 @@ void http_respond_length(struct http_request *req, int status, const struct http
 void http_respond_stream(struct http_request *req, int status, const struct http_headers *headers, int64_t length,
 	const struct http_stream_ops *ops, void *cookie, struct http_stream **ret_stream);
 void http_stream_wake(struct http_stream *stream); /* any thread, until done() has begun */
-/* application/problem+json from the error table; detail may be NULL. Adds WWW-Authenticate for 401, Retry-After for 429 and 503. */
+/* application/problem+json from the error table; detail may be NULL. Adds WWW-Authenticate for 401, Retry-After for 429
+ * and 503. */
 void http_respond_error(struct http_request *req, int code, const char *detail);
 void http_respond_error_with(
 	struct http_request *req, int code, const char *detail, const struct http_headers *headers);

@@ -1,12 +1,13 @@
 /*
  * server_internal: what the server's own files know of each other.
  *
- * Threads. "The loop" is the libmicrohttpd thread that owns a connection; the answer, proceed, read and wake come from any thread.
- * A request has two owners: the loop, until on_completed, and the handler, until it answers. Whoever is last frees it.
+ * Threads. "The loop" is the libmicrohttpd thread that owns a connection; the answer, proceed, read and wake come from
+ * any thread. A request has two owners: the loop, until on_completed, and the handler, until it answers. Whoever is
+ * last frees it.
  *
- * Who calls libmicrohttpd: suspending, queueing and everything about a response happens on the loop, inside its own callbacks;
- * other threads do one thing only, MHD_resume_connection, under req->lock and only if req->suspended. So a resume can neither
- * get lost nor come to a connection that is not suspended or no longer there.
+ * Who calls libmicrohttpd: suspending, queueing and everything about a response happens on the loop, inside its own
+ * callbacks; other threads do one thing only, MHD_resume_connection, under req->lock and only if req->suspended. So a
+ * resume can neither get lost nor come to a connection that is not suspended or no longer there.
  */
 #ifndef NEPHOS_HTTP_SERVER_INTERNAL_H
 #define NEPHOS_HTTP_SERVER_INTERNAL_H
@@ -21,7 +22,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* Of libmicrohttpd, per connection: header, fields, the answer's header. It is cleared after each request, which 64 KiB would show. */
+/* Of libmicrohttpd, per connection: header, fields, the answer's header. It is cleared after each request, which 64 KiB
+ * would show. */
 #define CONNECTION_POOL_BYTES (32u * 1024)
 #define PULL_BLOCK_BYTES (64u * 1024) /* most that one pull is asked for */
 /* An unread body that is read away to keep the connection: cheaper than a new one. So is one that means nothing
@@ -38,7 +40,8 @@ static_assert(CONNECTION_POOL_BYTES / 2 >= HEADER_BYTES_MAX, "a legal header fit
 enum stage {
 	STAGE_LINE,  /* only the request line was seen */
 	STAGE_GUARD, /* headers checked, the guard runs or has kept it; no byte of the body is taken */
-	STAGE_ASKED, /* the handler runs, and has not asked for the body; the client waits to be told that it may send it */
+	/* the handler runs, and has not asked for the body; the client waits to be told that it may send it */
+	STAGE_ASKED,
 	STAGE_BODY,  /* the body comes */
 	STAGE_WHOLE, /* the request is complete */
 };
@@ -72,7 +75,8 @@ struct connection {
 	bool counted;
 	struct peer_key key; /* when counted */
 	char peer[48];
-	/* Counts heads that are complete and requests that have ended: even, a head is awaited. CONNECTION_LATE: it took too long, and the connection is not the loop's any more. */
+	/* Counts heads that are complete and requests that have ended: even, a head is awaited. CONNECTION_LATE: it
+	 * took too long, and the connection is not the loop's any more. */
 	atomic_uint turn;
 	/* The reaper's: of this turn. */
 	unsigned seen_turn;
@@ -160,7 +164,8 @@ struct http_request {
 	bool proceed; /* it may go on */
 	bool rested;  /* it was whole for one turn of the loop */
 	bool wanted;  /* the handler has asked for the body */
-	bool handed; /* the guard or the handler has it and will answer; else the loop has to give up its reference for them */
+	/* the guard or the handler has it and will answer; else the loop has to give up its reference for them */
+	bool handed;
 	bool answered;
 	bool early;		/* answered past libmicrohttpd: the connection is closed at its next sign */
 	bool ended;		/* the whole body came */

@@ -5,11 +5,13 @@
 #include <sys/socket.h>
 
 /*
- * Connections that nobody has vouched for yet, the oldest first. They are let in without a question, as the question is asked on them; so they may neither stay nor keep others out. How many
- * there may be is not limited by itself: when an instance comes back, everybody greets it at once. All of it under the server's lock.
+ * Connections that nobody has vouched for yet, the oldest first. They are let in without a question, as the question is
+ * asked on them; so they may neither stay nor keep others out. How many there may be is not limited by itself: when an
+ * instance comes back, everybody greets it at once. All of it under the server's lock.
  */
 
-/* So many strangers may be there however full it is, and can be greeted at once; of more than that none has its place for sure. */
+/* So many strangers may be there however full it is, and can be greeted at once; of more than that none has its place
+ * for sure. */
 #define ROOM_MAX 256u
 #define ROOM_PART 16 /* of all connections, where these are few */
 

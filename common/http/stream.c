@@ -7,15 +7,14 @@
 #include <stdlib.h>
 
 /*
- * Request bodies: a ring between the loop, which fills it, and one reader. The copies are made outside the lock: each side only moves its
- * own end, and the other side never touches what lies between. A full ring suspends the connection, so that TCP slows
- * the sender; it is
- * resumed when half of the ring is free, not at every read. What libmicrohttpd has read already is taken all the
- * same: it would read on before
- * it gives the rest, and take a sender that has shut its side by then for one that left in the middle.
+ * Request bodies: a ring between the loop, which fills it, and one reader. The copies are made outside the lock: each
+ * side only moves its own end, and the other side never touches what lies between. A full ring suspends the connection,
+ * so that TCP slows the sender; it is resumed when half of the ring is free, not at every read. What libmicrohttpd has
+ * read already is taken all the same: it would read on before it gives the rest, and take a sender that has shut its
+ * side by then for one that left in the middle.
  *
- * Response bodies: libmicrohttpd asks for the next bytes when the socket takes them. With none at hand the connection is suspended; a wake
- * that comes between the pull's -EAGAIN and the suspension is seen by `woken`.
+ * Response bodies: libmicrohttpd asks for the next bytes when the socket takes them. With none at hand the connection
+ * is suspended; a wake that comes between the pull's -EAGAIN and the suspension is seen by `woken`.
  */
 
 static int ring_make(struct http_request *req)
@@ -135,7 +134,8 @@ static void on_readable(
 		req->on_readable = fn;
 		req->on_readable_cookie = cookie;
 		req->on_readable_filled = filled;
-		/* With room in it, it is to be filled; a reader that waits for less is woken by less, and never needs this. */
+		/* With room in it, it is to be filled; a reader that waits for less is woken by less, and never needs
+		 * this. */
 		if (filled && req->stage == STAGE_BODY)
 			request_wake(req);
 	}
@@ -195,8 +195,8 @@ static bool sleep_until_woken(struct http_request *req)
 }
 
 /*
- * An end that closes the connection: the library (0.9.75) marks it closed in here, but only cleans it up when it next comes by, which may be
- * at its time-out. A resume makes it come by.
+ * An end that closes the connection: the library (0.9.75) marks it closed in here, but only cleans it up when it next
+ * comes by, which may be at its time-out. A resume makes it come by.
  */
 static ssize_t end_and_close(struct http_request *req, ssize_t how)
 {

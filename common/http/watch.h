@@ -1,8 +1,8 @@
 /*
  * watch: what every process says of itself, without credentials: GET /healthz, /readyz, /metrics, /status.
  *
- * A program puts WATCH_ROUTES into its table (http_routes_concat) and a struct watch into http_server_options.watch. A process without one
- * answers /healthz, is always ready, and has no metrics and no status.
+ * A program puts WATCH_ROUTES into its table (http_routes_concat) and a struct watch into http_server_options.watch. A
+ * process without one answers /healthz, is always ready, and has no metrics and no status.
  */
 #ifndef NEPHOS_HTTP_WATCH_H
 #define NEPHOS_HTTP_WATCH_H
@@ -14,7 +14,8 @@
 
 struct watch {
 	struct metrics *metrics;
-	/* 0: can serve. Else the failure that /readyz shows (-ERR_UNAVAILABLE: 503), with the reason appended to ret_why. On the server's thread. */
+	/* 0: can serve. Else the failure that /readyz shows (-ERR_UNAVAILABLE: 503), with the reason appended to
+	 * ret_why. On the server's thread. */
 	int (*ready)(void *cookie, struct buf *ret_why);
 	/* Appends one JSON value. On the server's thread. */
 	int (*status)(void *cookie, struct buf *ret);

@@ -1,7 +1,7 @@
 /*
- * acl: POSIX access control lists (acl(5)) as the two xattrs hold them: a version, then entries of tag, permissions and id, little-endian; and what they have to do with mode bits. The form is the
- * kernel's (linux/posix_acl_xattr.h): it hands it through, and reads it back when it checks permissions.
- * Pure, any thread.
+ * acl: POSIX access control lists (acl(5)) as the two xattrs hold them: a version, then entries of tag, permissions and
+ * id, little-endian; and what they have to do with mode bits. The form is the kernel's (linux/posix_acl_xattr.h): it
+ * hands it through, and reads it back when it checks permissions. Pure, any thread.
  */
 #ifndef NEPHOS_PROTO_ACL_H
 #define NEPHOS_PROTO_ACL_H
@@ -31,8 +31,9 @@ struct acl {
 
 /* Which of the two a name means. False: none of them. */
 bool acl_is_name(struct span name, bool *ret_default);
-/* -EOPNOTSUPP: another version. -EINVAL: not of the form, or not in order, or without owner, group and others once each, or without a mask where users or groups are named. -E2BIG.
- * No entries at all are an ACL, too: it asks for none to be there. */
+/* -EOPNOTSUPP: another version. -EINVAL: not of the form, or not in order, or without owner, group and others once
+ * each, or without a mask where users or groups are named. -E2BIG. No entries at all are an ACL, too: it asks for none
+ * to be there. */
 int acl_parse(struct span bytes, struct acl *ret);
 /* What was parsed; bytes that it needs. */
 size_t acl_print(const struct acl *acl, char ret[ACL_BYTES_MAX]);
@@ -43,7 +44,8 @@ bool acl_is_mode(const struct acl *acl);
 uint32_t acl_mode(const struct acl *acl);
 /* chmod(2): its owner, mask (or else group) and others become those of the mode. */
 void acl_chmod(struct acl *acl, uint32_t mode);
-/* A default ACL becomes the access ACL of what is made with this mode: neither grants what the other does not. Returns the nine bits of the new one. */
+/* A default ACL becomes the access ACL of what is made with this mode: neither grants what the other does not. Returns
+ * the nine bits of the new one. */
 uint32_t acl_inherit(struct acl *acl, uint32_t mode);
 
 #endif

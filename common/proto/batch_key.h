@@ -1,6 +1,6 @@
 /*
- * batch_key: what the journal says of a session's batch instead of a client's own key: SESSION/NUMBER in decimal (PROTOCOL.md, "Journal"). A mount knows its own changes by it, so no client may
- * choose such a key. Pure, any thread.
+ * batch_key: what the journal says of a session's batch instead of a client's own key: SESSION/NUMBER in decimal
+ * (PROTOCOL.md, "Journal"). A mount knows its own changes by it, so no client may choose such a key. Pure, any thread.
  */
 #ifndef NEPHOS_PROTO_BATCH_KEY_H
 #define NEPHOS_PROTO_BATCH_KEY_H

@@ -12,7 +12,8 @@
 	600 /* what is signed lives at least so long: longer than any reader takes for one page of extents */
 #define CAP_HEX_DIGITS 32 /* 128 bits of the HMAC: forging is out of reach, and URLs stay short */
 
-/* HMAC fails only when libcrypto has no SHA-256 or no memory: then nothing is right, and zeros must not become a key. */
+/* HMAC fails only when libcrypto has no SHA-256 or no memory: then nothing is right, and zeros must not become a
+ * key. */
 static void cap_hmac(const uint8_t key[32], const char *text, uint8_t ret[SHA256_BYTES])
 {
 	if (hmac_sha256(span_of(key, 32), span_str(text), ret) < 0)

@@ -1,5 +1,6 @@
 /*
- * cap: short-lived capabilities to read one block (PROTOCOL.md, "Blocks"): the docs service signs, docs and gateways check. Pure, any thread.
+ * cap: short-lived capabilities to read one block (PROTOCOL.md, "Blocks"): the docs service signs, docs and gateways
+ * check. Pure, any thread.
  */
 #ifndef NEPHOS_PROTO_CAP_H
 #define NEPHOS_PROTO_CAP_H

@@ -1,6 +1,7 @@
 /*
- * compact: what the compact forms of PROTOCOL.md are made of: a head, and integers in little-endian order. Reading trusts nothing: every field is taken through a
- * reader that knows what is left. One that was asked for more is bad from then on, and gives zeros. Pure, any thread.
+ * compact: what the compact forms of PROTOCOL.md are made of: a head, and integers in little-endian order. Reading
+ * trusts nothing: every field is taken through a reader that knows what is left. One that was asked for more is bad
+ * from then on, and gives zeros. Pure, any thread.
  */
 #ifndef NEPHOS_PROTO_COMPACT_H
 #define NEPHOS_PROTO_COMPACT_H
@@ -12,7 +13,8 @@
 
 #define COMPACT_COUNT_AT 8u /* in a head: behind the magic of four bytes and the flags */
 
-/* A head: magic, flags and count (both 0 until the end), numbers. -ENOMEM, -E2BIG; what was appended is cut off by the caller. */
+/* A head: magic, flags and count (both 0 until the end), numbers. -ENOMEM, -E2BIG; what was appended is cut off by the
+ * caller. */
 int compact_head_begin(struct buf *b, const char *magic, const int64_t *numbers, size_t count);
 void compact_head_end(struct buf *b, size_t count_at, uint32_t count, bool more);
 void compact_cut(struct buf *b, size_t size); /* back to a size that it had */

@@ -13,7 +13,8 @@ static void drop_ranges(struct fill_view *v, size_t count)
 	memmove(v->own, v->own + count, v->own_count * sizeof(v->own[0]));
 }
 
-/* Own changes that are not behind a gap any more count as followed. What is behind then counts from now on, unless it did before. */
+/* Own changes that are not behind a gap any more count as followed. What is behind then counts from now on, unless it
+ * did before. */
 static void settle(struct fill_view *v, int64_t now_ns)
 {
 	size_t count = 0;
@@ -54,7 +55,8 @@ void fill_view_reset(struct fill_view *v, int64_t incarnation, int64_t seq, int6
 	trust(v, until_ns);
 }
 
-/* Behind the others: answers come in the order of their changes. What has no room, or comes in another order, is told by the journal. */
+/* Behind the others: answers come in the order of their changes. What has no room, or comes in another order, is told
+ * by the journal. */
 static void add_range(struct fill_view *v, int64_t first, int64_t last)
 {
 	struct fill_range *before = v->own_count > 0 ? &v->own[v->own_count - 1] : NULL;

@@ -47,7 +47,8 @@ struct item {
 
 const char *item_type_name(uint32_t mode);	      /* "file", "dir", "symlink", "fifo", "socket", "chr", "blk" */
 int item_type_parse(const char *name, uint32_t *ret); /* S_IFREG …; -EINVAL */
-/* The list of names that says what of ITEM_PROTECTED is set, new; NULL: no memory. And back: -EINVAL, no list; -ENOENT, a name that is none. */
+/* The list of names that says what of ITEM_PROTECTED is set, new; NULL: no memory. And back: -EINVAL, no list; -ENOENT,
+ * a name that is none. */
 json_t *item_protect_to_json(uint32_t mode);
 int item_protect_from_json(const json_t *list, uint32_t *ret);
 void item_etag(const struct item *item, char *ret); /* ITEM_ETAG_SIZE */
@@ -59,13 +60,15 @@ json_t *item_to_json(const struct item *item);
 int item_append_json(struct buf *b, const struct item *item);
 /* Spans point into object. -EINVAL. */
 int item_from_json(const json_t *object, struct item *ret,
-	struct
-	buf *name_storage); /* name_b64 and target_b64 are decoded into name_storage, which must not grow afterwards: reserve 8 KiB */
+	/* name_b64 and target_b64 are decoded into name_storage, which must not grow afterwards: reserve 8 KiB */
+	struct buf *name_storage);
 
-/* Sets "key" to the text, and "key_b64" too (exactly) when it is not UTF-8. And back: the bytes appended to ret; -ENOENT when neither is there. */
+/* Sets "key" to the text, and "key_b64" too (exactly) when it is not UTF-8. And back: the bytes appended to ret;
+ * -ENOENT when neither is there. */
 int item_json_set_bytes(json_t *object, const char *key, struct span bytes);
 int item_json_get_bytes(const json_t *object, const char *key, struct buf *ret);
-/* Ids and seqs: decimal strings in v2. -EINVAL; -ENOENT when absent. Numbers are accepted too when they are integers. */
+/* Ids and seqs: decimal strings in v2. -EINVAL; -ENOENT when absent. Numbers are accepted too when they are
+ * integers. */
 int item_json_get_id(const json_t *object, const char *key, int64_t *ret);
 int item_json_set_id(json_t *object, const char *key, int64_t id);
 int item_json_get_time(const json_t *object, const char *key, int64_t *ret_ns); /* -ENOENT, -EINVAL */
@@ -82,7 +85,8 @@ int item_page_begin(
 	struct buf *b, const struct item_page *page, size_t *ret_count_at); /* count is patched by item_page_end */
 int item_page_add(struct buf *b, const struct item *item);
 void item_page_end(struct buf *b, size_t count_at, uint32_t count, bool more);
-/* Reading: cursor position *at starts as 0 after item_page_read. -EBADMSG: truncated or malformed. -ENOENT: no further item. */
+/* Reading: cursor position *at starts as 0 after item_page_read. -EBADMSG: truncated or malformed. -ENOENT: no further
+ * item. */
 int item_page_read(struct span bytes, struct item_page *ret, size_t *ret_at);
 int item_page_next(struct span bytes, size_t *at, struct item *ret);
 

@@ -1,5 +1,6 @@
 /*
- * Compact pages of PROTOCOL.md. A page is walked once before its first item is handed out, so that a caller never works through half of a damaged one.
+ * Compact pages of PROTOCOL.md. A page is walked once before its first item is handed out, so that a caller never works
+ * through half of a damaged one.
  */
 #include "common/proto/item.h"
 
@@ -11,7 +12,8 @@
 #define ITEM_MAGIC "NPI1"
 #define EXTENT_MAGIC "NPX1"
 
-/* Beside the mode, in a bit that no st_mode has. It says what is not there, so that a writer that does not know it says nothing. */
+/* Beside the mode, in a bit that no st_mode has. It says what is not there, so that a writer that does not know it says
+ * nothing. */
 #define MODE_BARE (1u << 16)
 
 /* Appending all or nothing: one reservation, so that the appends behind it cannot fail. */

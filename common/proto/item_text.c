@@ -7,8 +7,9 @@
 #include <sys/stat.h>
 
 /*
- * The answer to a batch holds two or three items for each op. As a tree of objects they cost more than all else that the service does for them; so the text is written
- * at once, byte for byte what the tree would give. What needs escaping, or has fields that few have, still goes the long way.
+ * The answer to a batch holds two or three items for each op. As a tree of objects they cost more than all else that
+ * the service does for them; so the text is written at once, byte for byte what the tree would give. What needs
+ * escaping, or has fields that few have, still goes the long way.
  */
 
 #define FIELDS_BYTES_MAX 1024 /* names of all fields 220, 17 values of at most 40 */

@@ -81,29 +81,32 @@ struct op {
 	int64_t if_content_seq;	   /* OP_IF_MATCH: content_seq of the etag; -1 when the etag can match nothing */
 };
 
-/* Extents of all writes of one batch together: each may cut what lies there, and a batch holds its drive meanwhile. Block extents of 64 GiB. */
+/* Extents of all writes of one batch together: each may cut what lies there, and a batch holds its drive meanwhile.
+ * Block extents of 64 GiB. */
 #define OP_EXTENTS_PER_BATCH_MAX 16384u
 
 struct op_batch;
 
 const char *op_kind_name(enum op_kind kind);
 
-/* Decodes and checks form and limits (names, sizes, counts, ranges inside data), nothing that needs the store. content_type: with or without parameters.
- * -ERR_BAD_JSON; -ERR_BAD_REQUEST: a field is missing, unknown or of another type; -ERR_UNPROCESSABLE, -ENAMETOOLONG, -EFBIG: its value is not acceptable;
- * -ERR_TOO_LARGE; -ENOMEM. ret_index (may be NULL) says which op, -1 for none. The body is copied where needed. */
+/* Decodes and checks form and limits (names, sizes, counts, ranges inside data), nothing that needs the store.
+ * content_type: with or without parameters. -ERR_BAD_JSON; -ERR_BAD_REQUEST: a field is missing, unknown or of another
+ * type; -ERR_UNPROCESSABLE, -ENAMETOOLONG, -EFBIG: its value is not acceptable; -ERR_TOO_LARGE; -ENOMEM. ret_index (may
+ * be NULL) says which op, -1 for none. The body is copied where needed. */
 int op_batch_decode(const char *content_type, struct span body, struct op_batch **ret, int *ret_index);
 void op_batch_free(struct op_batch *b);
 size_t op_batch_count(const struct op_batch *b);
 const struct op *op_batch_at(const struct op_batch *b, size_t n);
 
-/* -ERR_BAD_REQUEST, -ERR_UNPROCESSABLE, -ENAMETOOLONG, -EFBIG: what a decoded op may not be, for ops that were built in the process. */
+/* -ERR_BAD_REQUEST, -ERR_UNPROCESSABLE, -ENAMETOOLONG, -EFBIG: what a decoded op may not be, for ops that were built in
+ * the process. */
 int op_check(const struct op *op);
 
 /* Wraps ops that the service built itself (a friendlier call) into a batch: copied, with everything they point to. */
 int op_batch_new(const struct op *ops, size_t count, struct op_batch **ret); /* -ENOMEM, and as op_check */
 
-/* Builds the body of a request: application/vnd.nephos.ops when an op carries data, else JSON; ret_content_type is a literal.
- * -ENOMEM; -E2BIG: more than one batch may be, so send it in parts. */
+/* Builds the body of a request: application/vnd.nephos.ops when an op carries data, else JSON; ret_content_type is a
+ * literal. -ENOMEM; -E2BIG: more than one batch may be, so send it in parts. */
 int op_batch_encode(const struct op *ops, size_t count, struct buf *ret, const char **ret_content_type);
 
 #endif

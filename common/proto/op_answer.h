@@ -1,6 +1,7 @@
 /*
- * op_answer: what the answer to a batch consists of, as both ends know it, and its two forms on the wire (JSON and compact; PROTOCOL.md, "Batches" and "Items").
- * Names and targets borrow: in an answer that is built from whoever made the results, in a decoded one from the answer and from the body. Pure, any thread.
+ * op_answer: what the answer to a batch consists of, as both ends know it, and its two forms on the wire (JSON and
+ * compact; PROTOCOL.md, "Batches" and "Items"). Names and targets borrow: in an answer that is built from whoever made
+ * the results, in a decoded one from the answer and from the body. Pure, any thread.
  */
 #ifndef NEPHOS_PROTO_OP_ANSWER_H
 #define NEPHOS_PROTO_OP_ANSWER_H
@@ -33,8 +34,9 @@ struct op_answer {
 int op_answer_append_json(struct buf *b, const struct op_answer *answer, const struct op_batch *batch);
 int op_answer_append_compact(struct buf *b, const struct op_answer *answer);
 
-/* Either form, as the type says (with or without parameters); without one, or with another, it has to be JSON. count: how many ops were sent; an answer to more or fewer is none. The body must stay.
- * -EBADMSG: malformed, cut, or with something behind its end; -ENOMEM. What items mean is not looked at. */
+/* Either form, as the type says (with or without parameters); without one, or with another, it has to be JSON. count:
+ * how many ops were sent; an answer to more or fewer is none. The body must stay. -EBADMSG: malformed, cut, or with
+ * something behind its end; -ENOMEM. What items mean is not looked at. */
 int op_answer_decode(const char *content_type, struct span body, size_t count, struct op_answer **ret);
 void op_answer_free(struct op_answer *answer); /* only one that was decoded; NULL is accepted */
 

@@ -1,6 +1,7 @@
 /*
- * Batches from the wire. First the text is walked without building anything: depth and number of containers bound what the parser may allocate. Then each op is read by the table of
- * fields (op.c): a field that its kind does not know, or one that is missing, is refused; what the values may be says op_check.
+ * Batches from the wire. First the text is walked without building anything: depth and number of containers bound what
+ * the parser may allocate. Then each op is read by the table of fields (op.c): a field that its kind does not know, or
+ * one that is missing, is refused; what the values may be says op_check.
  */
 #include "common/proto/op_private.h"
 

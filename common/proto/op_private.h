@@ -1,4 +1,5 @@
-/* op_private: what op.c, op_decode.c and op_encode.c share: the batch, and the table of fields that both directions go by. */
+/* op_private: what op.c, op_decode.c and op_encode.c share: the batch, and the table of fields that both directions go
+ * by. */
 #ifndef NEPHOS_PROTO_OP_PRIVATE_H
 #define NEPHOS_PROTO_OP_PRIVATE_H
 

@@ -1,4 +1,5 @@
-/* xattr_name: which extended attributes a document may have, by the part of their name before the first dot (xattr(7)). Pure, any thread. */
+/* xattr_name: which extended attributes a document may have, by the part of their name before the first dot (xattr(7)).
+ * Pure, any thread. */
 #ifndef NEPHOS_PROTO_XATTR_NAME_H
 #define NEPHOS_PROTO_XATTR_NAME_H
 

@@ -1,9 +1,10 @@
 /*
  * The working set of one transaction: hash tables of what was loaded, and the undo log.
  *
- * Undo: the first time a batch changes something, its state from before is noted. A batch that fails puts all of it back, newest first; one that succeeds forgets it. So the price of being
- * able to go back is one copy of each thing a batch changes, however often it does. Alternatives were a copy of the whole set per batch (quadratic with many small batches), and
- * checking each batch before applying it (the rules twice).
+ * Undo: the first time a batch changes something, its state from before is noted. A batch that fails puts all of it
+ * back, newest first; one that succeeds forgets it. So the price of being able to go back is one copy of each thing a
+ * batch changes, however often it does. Alternatives were a copy of the whole set per batch (quadratic with many small
+ * batches), and checking each batch before applying it (the rules twice).
  *
  * What a failed batch added to the tables stays there as "does not exist": removing it would buy nothing.
  */
@@ -560,7 +561,8 @@ static bool is_holder(int64_t session, struct span holders)
 	return false;
 }
 
-/* Whether it has no name and the writer has never had it open. What was made without a name and may still get one is its maker's, with a session or without. */
+/* Whether it has no name and the writer has never had it open. What was made without a name and may still get one is
+ * its maker's, with a session or without. */
 static bool is_nobodys(struct tree *t, int64_t id)
 {
 	const struct tree_row *row = id != 0 ? tree_row_find(t, id) : NULL;

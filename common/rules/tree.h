@@ -1,17 +1,19 @@
 /*
- * tree: the rules of a drive. What each op does to documents, names, extents, xattrs, usage and journal, and when it is refused.
+ * tree: the rules of a drive. What each op does to documents, names, extents, xattrs, usage and journal, and when it is
+ * refused.
  *
- * No SQL, no HTTP, no clock, no I/O. A `tree` is the working set of one transaction on one drive: the store loads into it whatever the ops of the transaction name
- * (tree_wants says what), tree_apply applies batches one after the other, and tree_delta says what must be written. A batch that fails leaves no trace: each is
- * applied on an undo log, so that several batches share one transaction and each is all or nothing on its own.
+ * No SQL, no HTTP, no clock, no I/O. A `tree` is the working set of one transaction on one drive: the store loads into
+ * it whatever the ops of the transaction name (tree_wants says what), tree_apply applies batches one after the other,
+ * and tree_delta says what must be written. A batch that fails leaves no trace: each is applied on an undo log, so that
+ * several batches share one transaction and each is all or nothing on its own.
  *
- * Ownership: the tree copies what it is given. One thread at a time.
- * Failures of tree_apply are what the caller gets: -ENOENT, -EEXIST, -ENOTDIR, -EISDIR, -ENOTEMPTY, -EINVAL, -EMLINK, -ELOOP, -ENODATA, -EDQUOT, -EFBIG, -ESTALE, -EPERM, -EXDEV, -ENOSPC (names of
- * xattrs, or all of them), -EACCES (a default ACL on what is no folder), -EOPNOTSUPP (an ACL on a symlink, or of
- * another version), -E2BIG (an ACL; more rows than BATCH_ROWS_MAX, or more bytes), -ERR_PARENT_MISSING,
- * -ERR_BLOCK_MISSING, -ERR_PRECONDITION, -ERR_UNPROCESSABLE (an id that is not free, a range outside its block),
- * -ERR_UNAVAILABLE (a folder that another batch of
- * this transaction made is not known well enough: works when tried again), -ENOMEM.
+ * Ownership: the tree copies what it is given. One thread at a time. Failures of tree_apply are what the caller gets:
+ * -ENOENT, -EEXIST, -ENOTDIR, -EISDIR, -ENOTEMPTY, -EINVAL, -EMLINK, -ELOOP, -ENODATA, -EDQUOT, -EFBIG, -ESTALE,
+ * -EPERM, -EXDEV, -ENOSPC (names of xattrs, or all of them), -EACCES (a default ACL on what is no folder), -EOPNOTSUPP
+ * (an ACL on a symlink, or of another version), -E2BIG (an ACL; more rows than BATCH_ROWS_MAX, or more bytes),
+ * -ERR_PARENT_MISSING, -ERR_BLOCK_MISSING, -ERR_PRECONDITION, -ERR_UNPROCESSABLE (an id that is not free, a range
+ * outside its block), -ERR_UNAVAILABLE (a folder that another batch of this transaction made is not known well enough:
+ * works when tried again), -ENOMEM.
  */
 #ifndef NEPHOS_DOCS_TREE_H
 #define NEPHOS_DOCS_TREE_H
@@ -37,15 +39,19 @@ struct tree_drive {
 
 /* A document as it is stored. */
 struct tree_node {
-	/* name and parent: those of one link (a folder has just one), always the same one as long as it is there. In a delta parent is 0 and name empty when the link that was known went and others are left: the store reads another. */
+	/* name and parent: those of one link (a folder has just one), always the same one as long as it is there. In a
+	 * delta parent is 0 and name empty when the link that was known went and others are left: the store reads
+	 * another. */
 	struct item item;
-	int64_t charged; /* bytes of it that count in drive.used: allocated, its target and xattrs (0 when its last name goes) */
+	/* bytes of it that count in drive.used: allocated, its target and xattrs (0 when its last name goes) */
+	int64_t charged;
 	struct span access_acl,
 		default_acl; /* the xattrs of these names, which creating and chmod go by; empty: none */
 	bool orphan;	     /* no name left, kept because somebody may have it open … */
 	int64_t nameless_at; /* … since this seq; 0: for longer than a session may take to say that it has it open */
 	struct span holders; /* of an orphan, when it is loaded: the sessions that said so (TREE_HOLDER_BYTES each) */
-	int64_t children; /* folders: how many entries lie in it; stored with the row, so that emptiness needs no look at the entries */
+	/* folders: how many entries lie in it; stored with the row, so that emptiness needs no look at the entries */
+	int64_t children;
 };
 
 struct tree_extent {
@@ -64,7 +70,8 @@ void tree_free(struct tree *t);
 
 #define TREE_CAPABILITY "security.capability" /* the xattr that goes with the set-id bits */
 
-/* What a set of batches needs to be loaded; duplicates are removed. Names as (parent, name): the entry and the node it leads to. Spans borrow from the batches. */
+/* What a set of batches needs to be loaded; duplicates are removed. Names as (parent, name): the entry and the node it
+ * leads to. Spans borrow from the batches. */
 #define TREE_TAIL 9223372036854775806 /* beyond every file; bare, as it stands in SQL too */
 
 struct tree_wants {
@@ -76,13 +83,16 @@ struct tree_wants {
 		bool fresh; /* an op is to add it, and is most likely refused when it is there */
 	} * names;
 	size_t name_count;
-	/* Extents that touch [from, to) of node (at < to and at + len > from). The byte of margin on both sides that merging needs is in it. to = INT64_MAX: to the end. Ranges of one node are disjoint;
-	 * an extent that touches two of them may be loaded twice. [TREE_TAIL, INT64_MAX): from the last byte on, wherever that is: what an append may merge with, and what is reserved there. */
+	/* Extents that touch [from, to) of node (at < to and at + len > from). The byte of margin on both sides that
+	 * merging needs is in it. to = INT64_MAX: to the end. Ranges of one node are disjoint; an extent that touches
+	 * two of them may be loaded twice. [TREE_TAIL, INT64_MAX): from the last byte on, wherever that is: what an
+	 * append may merge with, and what is reserved there. */
 	struct tree_range {
 		int64_t node, from, to;
 	} * ranges;
 	size_t range_count;
-	/* Folders whose chain of ancestors is needed, up to the root (rename of a folder: a folder never goes below itself). */
+	/* Folders whose chain of ancestors is needed, up to the root (rename of a folder: a folder never goes below
+	 * itself). */
 	int64_t *ancestors;
 	size_t ancestor_count;
 	/* xattr: parent is the node. With each comes the size of all names of its node together, for the limit. */
@@ -90,7 +100,9 @@ struct tree_wants {
 	size_t xattr_count;
 	uint8_t (*blocks)[32];
 	size_t block_count;
-	bool wide; /* the ranges may have more inline content than BATCH_LOADED_BYTES_MAX: what is beyond it is loaded without its bytes */
+	/* the ranges may have more inline content than BATCH_LOADED_BYTES_MAX: what is beyond it is loaded without its
+	 * bytes */
+	bool wide;
 };
 int tree_wants_new(const struct op_batch *const *batches, size_t count, uint32_t drive, struct tree_wants **ret);
 void tree_wants_free(struct tree_wants *w);
@@ -110,7 +122,8 @@ struct tree_xattr_sums { /* of all xattrs of one node */
 /* For each wanted (node, name): one that does not exist has value.data NULL and still says the sums. */
 int tree_load_xattr(
 	struct tree *t, int64_t node, struct span name, struct span value, const struct tree_xattr_sums *sums);
-/* One step of a chain: folder lies directly in parent. For a wanted folder every step is loaded: (folder, its parent), (its parent, the parent of that), … up to the root; in any order. */
+/* One step of a chain: folder lies directly in parent. For a wanted folder every step is loaded: (folder, its parent),
+ * (its parent, the parent of that), … up to the root; in any order. */
 int tree_load_ancestor(struct tree *t, int64_t folder, int64_t parent);
 /* A wanted block that the drive has and the batch may name; what is not loaded is -ERR_BLOCK_MISSING. */
 int tree_load_block(struct tree *t, const uint8_t sha256[32], int64_t generation, uint32_t size);
@@ -137,7 +150,8 @@ const struct tree_drive *tree_peek_drive(const struct tree *t);
 /* A clone takes at most so much in one op (its result says how much): its inline pieces are held in memory. */
 #define TREE_CLONE_BYTES_MAX (256ll * 1024 * 1024)
 
-/* Applies one batch; key is what the journal says. ret_results: an array of op_batch_count, owned by the tree; results and what they point to are valid until tree_free. On failure ret_index is the op's. */
+/* Applies one batch; key is what the journal says. ret_results: an array of op_batch_count, owned by the tree; results
+ * and what they point to are valid until tree_free. On failure ret_index is the op's. */
 int tree_apply(struct tree *t, const struct op_batch *batch, struct span key, const struct op_result **ret_results,
 	int *ret_index);
 
@@ -153,13 +167,15 @@ struct tree_change {
 };
 enum tree_what { TREE_CONTENT = 1, TREE_SIZE = 2, TREE_ATTRIBUTES = 4, TREE_XATTRS = 8 };
 
-/* What the transaction must write. All arrays owned by the tree, valid until tree_free. Order of writing: deletes before inserts. A changed entry or extent is in both lists. */
+/* What the transaction must write. All arrays owned by the tree, valid until tree_free. Order of writing: deletes
+ * before inserts. A changed entry or extent is in both lists. */
 struct tree_delta {
 	struct tree_drive drive; /* new values of seq, next_number, used, documents */
 	const struct tree_node **created, **changed;
 	size_t created_count, changed_count;
-	const int64_t *
-		removed_nodes; /* rows that go now, with their xattrs: folders. Anything else without a name stays as an orphan, since somebody may have it open */
+	/* rows that go now, with their xattrs: folders. Anything else without a name stays as an orphan, since somebody
+	 * may have it open */
+	const int64_t *removed_nodes;
 	size_t removed_node_count;
 	const struct tree_entry {
 		int64_t parent, child;
@@ -168,8 +184,8 @@ struct tree_delta {
 	size_t removed_entry_count, added_entry_count;
 	const struct tree_extent **removed_extents, **added_extents; /* removed: by (node, at) */
 	size_t removed_extent_count, added_extent_count;
-	const int64_t *
-		cleared_nodes; /* all extents of these go, loaded or not (replace, truncate to 0), before what is in added_extents */
+	/* all extents of these go, loaded or not (replace, truncate to 0), before what is in added_extents */
+	const int64_t *cleared_nodes;
 	size_t cleared_node_count;
 	const struct tree_xattr {
 		int64_t node;

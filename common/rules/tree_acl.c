@@ -1,6 +1,7 @@
 /*
- * POSIX ACLs. They are xattrs like others; the row has a copy of both, so that creating and chmod, which most documents without an ACL go through, need not ask for xattrs.
- * An ACL that cannot be read came in before it was looked at, and counts as none.
+ * POSIX ACLs. They are xattrs like others; the row has a copy of both, so that creating and chmod, which most documents
+ * without an ACL go through, need not ask for xattrs. An ACL that cannot be read came in before it was looked at, and
+ * counts as none.
  */
 #include "common/rules/tree_internal.h"
 

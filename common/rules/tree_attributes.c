@@ -1,6 +1,6 @@
 /*
- * Attributes and xattrs. The bits for set-user-id and the like come as the caller means them: mostly it is the kernel that clears them when others write or chown. Who writes without
- * its help says drop_setid.
+ * Attributes and xattrs. The bits for set-user-id and the like come as the caller means them: mostly it is the kernel
+ * that clears them when others write or chown. Who writes without its help says drop_setid.
  */
 #include "common/rules/tree_internal.h"
 

@@ -1,8 +1,9 @@
 /*
  * Content: write, clone, and the size of files.
  *
- * A write is cuts and pieces (tree_pieces.c) and then a size. What no piece covers below the size is zeros; beyond the size there is never a piece with bytes, so that a file that grows
- * again shows zeros. Usage is what can be read, and what is reserved: pieces without bytes, which a write replaces at no charge.
+ * A write is cuts and pieces (tree_pieces.c) and then a size. What no piece covers below the size is zeros; beyond the
+ * size there is never a piece with bytes, so that a file that grows again shows zeros. Usage is what can be read, and
+ * what is reserved: pieces without bytes, which a write replaces at no charge.
  */
 #include "common/rules/tree_internal.h"
 #include "common/base/error.h"
@@ -257,7 +258,8 @@ static int clone_count(struct tree *t, const struct tree_piece *piece, int64_t l
 	return -E2BIG;
 }
 
-/* Copies of the pieces of the source, already where they go: putting them may move what they were copied from. What is only reserved there is a hole. */
+/* Copies of the pieces of the source, already where they go: putting them may move what they were copied from. What is
+ * only reserved there is a hole. */
 static int clone_collect(struct tree_call *c, struct clone *clone)
 {
 	struct tree_pieces *p = &clone->source->pieces;

@@ -1,4 +1,5 @@
-/* What is left of all batches: for each thing of the working set, what it was when it was loaded beside what it is now. What came and went within the transaction is never written. */
+/* What is left of all batches: for each thing of the working set, what it was when it was loaded beside what it is now.
+ * What came and went within the transaction is never written. */
 #include "common/rules/tree_internal.h"
 
 #include <errno.h>

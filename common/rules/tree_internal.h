@@ -1,7 +1,9 @@
 /*
- * tree_internal: what the files of the rules share. tree.c keeps the working set and its undo log; tree_pieces.c the extents of one document; the others are the ops by noun.
+ * tree_internal: what the files of the rules share. tree.c keeps the working set and its undo log; tree_pieces.c the
+ * extents of one document; the others are the ops by noun.
  *
- * Everything in the working set is changed through tree_row_edit, tree_pieces_edit, tree_entry_set and tree_xattr_set, which note what was there before the batch began.
+ * Everything in the working set is changed through tree_row_edit, tree_pieces_edit, tree_entry_set and tree_xattr_set,
+ * which note what was there before the batch began.
  */
 #ifndef NEPHOS_DOCS_TREE_INTERNAL_H
 #define NEPHOS_DOCS_TREE_INTERNAL_H
@@ -11,7 +13,8 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
-/* One extent. Immutable once the batch that made it is over; until then it belongs to that batch alone and may be changed in place. */
+/* One extent. Immutable once the batch that made it is over; until then it belongs to that batch alone and may be
+ * changed in place. */
 struct tree_piece {
 	struct tree_extent extent;	    /* first: tree_delta gives pointers to it */
 	struct tree_piece *next, *previous; /* all of the tree, newest first */
@@ -187,7 +190,8 @@ int tree_op_setattr(struct tree_call *c);
 int tree_op_setxattr(struct tree_call *c);
 int tree_op_removexattr(struct tree_call *c);
 
-/* The entry (parent, name) as unlink, rmdir and rename name it. -ENOENT, -ENOTDIR, -ESTALE (another id), -ERR_PRECONDITION. */
+/* The entry (parent, name) as unlink, rmdir and rename name it. -ENOENT, -ENOTDIR, -ESTALE (another id),
+ * -ERR_PRECONDITION. */
 int tree_entry_take(struct tree_call *c, struct tree_row **ret_folder, struct tree_row **ret_child);
 /* The folder in which a new name is to lie. -ERR_PARENT_MISSING, -ENOTDIR, -EXDEV. */
 int tree_target_folder(struct tree_call *c, int64_t id, struct tree_row **ret);
@@ -195,7 +199,8 @@ int tree_target_folder(struct tree_call *c, int64_t id, struct tree_row **ret);
 int tree_lose_name(struct tree_call *c, struct tree_row *folder, struct tree_row *child, struct span name);
 
 /* ---- tree_content.c ---- */
-/* The size of a regular file, after tree_touch: what lies beyond goes. Notes a change of size in content_seq and in the journal entry. -EISDIR, -EINVAL: not a file. */
+/* The size of a regular file, after tree_touch: what lies beyond goes. Notes a change of size in content_seq and in the
+ * journal entry. -EISDIR, -EINVAL: not a file. */
 int tree_resize(struct tree_call *c, struct tree_row *row, int64_t size);
 
 /* ---- tree_protect.c ---- */
@@ -218,7 +223,8 @@ int tree_acl_inherit(struct tree_call *c, const struct tree_row *folder, struct 
  * for none. They are charged. */
 void tree_xattr_count(struct tree *t, struct tree_row *row, struct span name, int64_t before, int64_t after);
 
-/* ---- tree_pieces.c: on the extents of one row, after tree_pieces_edit; each says in ret_change how many bytes are allocated more (or less, negative) ---- */
+/* ---- tree_pieces.c: on the extents of one row, after tree_pieces_edit; each says in ret_change how many bytes are
+ * allocated more (or less, negative) ---- */
 int tree_pieces_cut(struct tree *t, struct tree_row *row, int64_t from, int64_t to, int64_t *ret_change);
 /* Puts a copy of extent in, over whatever lies there, and merges it with its neighbours. */
 int tree_pieces_put(struct tree *t, struct tree_row *row, const struct tree_extent *extent, int64_t *ret_change);

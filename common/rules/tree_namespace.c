@@ -1,8 +1,10 @@
 /*
  * Names: create, unlink, rmdir, link; and what they and rename have in common.
  *
- * Links of a folder: 2, and one for each folder in it. Everything but a folder that loses its last name stays as an orphan: whoever has it open goes on, and the store collects it later.
- * A file may also be made without a name (O_TMPFILE): an orphan that may get its first one by link. A folder has no such life: its row goes with its name, and nothing can be made in it any more.
+ * Links of a folder: 2, and one for each folder in it. Everything but a folder that loses its last name stays as an
+ * orphan: whoever has it open goes on, and the store collects it later. A file may also be made without a name
+ * (O_TMPFILE): an orphan that may get its first one by link. A folder has no such life: its row goes with its name, and
+ * nothing can be made in it any more.
  */
 #include "common/rules/tree_internal.h"
 #include "common/base/error.h"

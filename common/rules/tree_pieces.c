@@ -1,7 +1,8 @@
 /*
- * The extents of one document: a sorted array of pieces that never overlap. A piece that an earlier batch made (or that was loaded) is never changed, since the undo log may
- * point to it: whoever wants to change it takes a copy of its own. Pieces of the running batch are changed in place, so that many small writes into one inline piece stay linear,
- * and go at once when they are not needed any more, so that memory stays near what is really there.
+ * The extents of one document: a sorted array of pieces that never overlap. A piece that an earlier batch made (or that
+ * was loaded) is never changed, since the undo log may point to it: whoever wants to change it takes a copy of its own.
+ * Pieces of the running batch are changed in place, so that many small writes into one inline piece stay linear, and go
+ * at once when they are not needed any more, so that memory stays near what is really there.
  */
 #include "common/rules/tree_internal.h"
 

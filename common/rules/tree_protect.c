@@ -1,8 +1,10 @@
 /*
- * What is immutable or append-only (chattr +i, +a), by the rules that Linux has for both. A document: immutable, nothing of it changes, nor do its names; append-only, a file grows at its end, a folder gets
- * new names, and times move. It is asked before each op, and only when the transaction knows of such a document at all.
+ * What is immutable or append-only (chattr +i, +a), by the rules that Linux has for both. A document: immutable,
+ * nothing of it changes, nor do its names; append-only, a file grows at its end, a folder gets new names, and times
+ * move. It is asked before each op, and only when the transaction knows of such a document at all.
  *
- * Whoever may change a drive over HTTP is its owner, who may also take the protection away: it guards against accidents and against programs. On a mount only root may (the kernel sees to that).
+ * Whoever may change a drive over HTTP is its owner, who may also take the protection away: it guards against accidents
+ * and against programs. On a mount only root may (the kernel sees to that).
  */
 #include "common/rules/tree_internal.h"
 

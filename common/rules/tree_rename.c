@@ -1,8 +1,10 @@
 /*
- * Rename, in the order of checks that Linux has: both folders, the source, what NOREPLACE and EXCHANGE ask of the target, folders below themselves, two names of one document, kinds, emptiness.
+ * Rename, in the order of checks that Linux has: both folders, the source, what NOREPLACE and EXCHANGE ask of the
+ * target, folders below themselves, two names of one document, kinds, emptiness.
  *
- * A folder never goes below itself: from the target folder one walks up, by the folders of the working set (which know where earlier ops of the transaction moved them) and, where they were
- * not loaded, by the steps that tree_wants asked for.
+ * A folder never goes below itself: from the target folder one walks up, by the folders of the working set (which know
+ * where earlier ops of the transaction moved them) and, where they were not loaded, by the steps that tree_wants asked
+ * for.
  */
 #include "common/rules/tree_internal.h"
 #include "common/base/error.h"

@@ -1,6 +1,7 @@
 /*
- * What a set of batches needs to be loaded. Each op adds what it names; then everything is sorted, and what is there twice goes. Nothing of the store is known yet: an op by name may
- * mean a folder or a file, so wants are what any outcome could need.
+ * What a set of batches needs to be loaded. Each op adds what it names; then everything is sorted, and what is there
+ * twice goes. Nothing of the store is known yet: an op by name may mean a folder or a file, so wants are what any
+ * outcome could need.
  */
 #include "common/rules/tree_internal.h"
 

@@ -1,7 +1,7 @@
 /*
- * cluster: the keys that the processes of one store know each other by: 32 bytes as hex, one a line, in a file that nobody else may read. The first one is used for what is begun here, all
- * of them are accepted from others: so a key can be exchanged while everything runs. No key travels, and nothing does that is made of one alone.
- * Any thread.
+ * cluster: the keys that the processes of one store know each other by: 32 bytes as hex, one a line, in a file that
+ * nobody else may read. The first one is used for what is begun here, all of them are accepted from others: so a key
+ * can be exchanged while everything runs. No key travels, and nothing does that is made of one alone. Any thread.
  */
 #ifndef NEPHOS_TRUST_CLUSTER_H
 #define NEPHOS_TRUST_CLUSTER_H
@@ -13,7 +13,8 @@
 
 struct cluster;
 
-/* -EPERM: others may read the file; -EINVAL: not 1 to CLUSTER_KEYS_MAX lines of 64 hex digits, or one twice; or why it cannot be read. */
+/* -EPERM: others may read the file; -EINVAL: not 1 to CLUSTER_KEYS_MAX lines of 64 hex digits, or one twice; or why it
+ * cannot be read. */
 int cluster_new(const char *path, struct cluster **ret);
 int cluster_new_of(const uint8_t key[SHA256_BYTES], struct cluster **ret); /* one key, from memory */
 void cluster_free(struct cluster *c);					   /* NULL is fine */

@@ -121,7 +121,8 @@ static void on_refused(void *cookie, const struct http_greeting *g)
 	note_stranger(cookie, g);
 }
 
-/* Who has a key that was taken out may be at the other end of what was greeted with it, and would not say that he does not know us. */
+/* Who has a key that was taken out may be at the other end of what was greeted with it, and would not say that he does
+ * not know us. */
 static int64_t stale_ns(void *cookie)
 {
 	const struct door *d = cookie;

@@ -1,10 +1,12 @@
 /*
  * door: how a process of a store greets the others (hello) on its connections, and whom it lets in. One per process.
  *
- * In: DOOR_ROUTE's handler calls door_answer; the guard asks door_admits, which knows the connections whose other end has shown that it has a key of the store.
- *	Who comes over a unix socket and is of this user or root needs no greeting: the kernel knows him.
- * Out: door_greeter, for an HTTP client whose calls are for parts of the store only. call.peer is the name that is expected: "docs/docs-1/INSTANCE", or "gateway/" for any of them.
- * Who does not have the key learns nothing, is counted, and is said in the log once for each address, until somebody who has it answers there.
+ * In: DOOR_ROUTE's handler calls door_answer; the guard asks door_admits, which knows the connections whose other end
+ * has shown that it has a key of the store.
+ * 	Who comes over a unix socket and is of this user or root needs no greeting: the kernel knows him.
+ * Out: door_greeter, for an HTTP client whose calls are for parts of the store only. call.peer is the name that is
+ * expected: "docs/docs-1/INSTANCE", or "gateway/" for any of them. Who does not have the key learns nothing, is
+ * counted, and is said in the log once for each address, until somebody who has it answers there.
  */
 #ifndef NEPHOS_TRUST_DOOR_H
 #define NEPHOS_TRUST_DOOR_H
@@ -21,7 +23,8 @@
 
 struct door;
 
-/* The cluster outlives it; metrics may be NULL. kind, name: letters, digits, '.', '_', '-', short enough for HELLO_NAME_SIZE, else -EINVAL. */
+/* The cluster outlives it; metrics may be NULL. kind, name: letters, digits, '.', '_', '-', short enough for
+ * HELLO_NAME_SIZE, else -EINVAL. */
 int door_new(struct cluster *cluster, const char *kind, const char *name, struct metrics *metrics, struct door **ret);
 void door_free(struct door *d); /* NULL is fine */
 const char *door_instance(const struct door *d);

@@ -62,7 +62,8 @@ static bool is_word(struct span word)
 	return split(word, &words) == 0 && words.count == 1;
 }
 
-/* Everything that was said, question and answer without its proof; words have no line feed in them, so it reads in one way only. */
+/* Everything that was said, question and answer without its proof; words have no line feed in them, so it reads in one
+ * way only. */
 static int transcribe(struct span asked, struct span nonce, struct span name, char ret[TRANSCRIPT_SIZE])
 {
 	int size = snprintf(ret, TRANSCRIPT_SIZE, "%.*s\n%.*s\n%.*s\n", (int)asked.size, asked.data, (int)nonce.size,

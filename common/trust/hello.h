@@ -1,12 +1,16 @@
 /*
- * hello: how two parts of a store make sure of each other on a new connection, before anything else is said there (PROTOCOL.md, "Greeting"; docs/adr/0017).
+ * hello: how two parts of a store make sure of each other on a new connection, before anything else is said there
+ * (PROTOCOL.md, "Greeting"; docs/adr/0017).
  *
- *	client → server   ask KEY-ID NONCE WAY            which key, a number used once, and the way as the client sees it: its own address > the server's
- *	server → client   answer NONCE NAME PROOF         who it is, and that it has the key: MAC(server's key, all of the above)
- *	client → server   confirm PROOF                   that the client has it: MAC(client's key, the same)
- *	server → client   known
+ * 	client → server   ask KEY-ID NONCE WAY which key, a number used once, and the way as the client sees it: its own
+ * 	                  address > the server's
+ * 	server → client   answer NONCE NAME PROOF who it is, and that it has the key: MAC(server's key, all of the
+ * 	                  above)
+ * 	client → server   confirm PROOF                   that the client has it: MAC(client's key, the same)
+ * 	server → client   known
  *
- * A message is the value of one header field, of visible ASCII. Pure: keys, numbers and ways are passed in. Any thread, one at a time per struct.
+ * A message is the value of one header field, of visible ASCII. Pure: keys, numbers and ways are passed in. Any thread,
+ * one at a time per struct.
  */
 #ifndef NEPHOS_TRUST_HELLO_H
 #define NEPHOS_TRUST_HELLO_H
@@ -45,8 +49,8 @@ struct hello_client {
 /* Writes the first message. way: without spaces. -EINVAL. */
 int hello_ask(struct hello_client *c, const struct hello_keys *keys, const uint8_t nonce[HELLO_NONCE_BYTES],
 	const char *way, char ret[HELLO_TEXT_SIZE]);
-/* Takes the answer and writes the third message. expected: the name that it must give, or how that begins when it ends in a slash. -EBADMSG: no answer of
- * this protocol; -EKEYREJECTED: not who it should be, or without the key. */
+/* Takes the answer and writes the third message. expected: the name that it must give, or how that begins when it ends
+ * in a slash. -EBADMSG: no answer of this protocol; -EKEYREJECTED: not who it should be, or without the key. */
 int hello_confirm(struct hello_client *c, struct span answer, const char *expected, char ret[HELLO_TEXT_SIZE]);
 
 enum hello_state { HELLO_STRANGER, HELLO_ASKED, HELLO_KNOWN_NOW };
@@ -64,8 +68,9 @@ struct hello_side {
 		*way; /* what the client must have said; NULL: not compared, as addresses may be translated between */
 };
 
-/* Takes message 1 or 3, and writes what to answer. -EBADMSG: neither, or not its turn; -EKEYREJECTED: no such key, or a wrong proof; -EXDEV: the client sees another way: there is
- * somebody between. After a failure the client is a stranger. */
+/* Takes message 1 or 3, and writes what to answer. -EBADMSG: neither, or not its turn; -EKEYREJECTED: no such key, or a
+ * wrong proof; -EXDEV: the client sees another way: there is somebody between. After a failure the client is a
+ * stranger. */
 int hello_hear(struct hello_server *s, const struct hello_keys *keys, const struct hello_side *side,
 	struct span message, char ret[HELLO_TEXT_SIZE]);
 /* Whether the key that the client was known by is among these. */

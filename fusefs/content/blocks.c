@@ -283,7 +283,8 @@ static void fetch_undo(struct blocks *t, struct fetch *f)
 	free(f);
 }
 
-/* The block that was passed first, of those that are as large and that nobody reads any more; NULL while few were passed. */
+/* The block that was passed first, of those that are as large and that nobody reads any more; NULL while few were
+ * passed. */
 static struct block *find_room(struct blocks *t, size_t size)
 {
 	struct block *b = t->passed ? t->passed->prev : NULL;
@@ -331,7 +332,8 @@ static struct fetch *fetch_new(struct blocks *t, const struct segment *s, const 
 	return NULL;
 }
 
-/* What is to bring the byte at want->from. Who wants a piece does not wait for a whole block that is on its way for others. */
+/* What is to bring the byte at want->from. Who wants a piece does not wait for a whole block that is on its way for
+ * others. */
 static struct block *find_wanted(struct blocks *t, const struct segment *s, const struct blocks_want *want)
 {
 	struct block *b = find(t, s->sha256, BLOCKS_WHOLE);

@@ -1,7 +1,8 @@
 /*
- * bytes: content in memory, shared by reference: a dirty range, a cached block and a reader's answer may be the same bytes, so that nothing is copied.
- * Whoever holds the only reference may write; everybody else only reads. used: how far somebody wrote; what lies behind belongs to nobody yet.
- * Threads: references may be taken and dropped on any; writing is the single holder's.
+ * bytes: content in memory, shared by reference: a dirty range, a cached block and a reader's answer may be the same
+ * bytes, so that nothing is copied. Whoever holds the only reference may write; everybody else only reads. used: how
+ * far somebody wrote; what lies behind belongs to nobody yet. Threads: references may be taken and dropped on any;
+ * writing is the single holder's.
  */
 #ifndef NEPHOS_FUSEFS_CONTENT_BYTES_H
 #define NEPHOS_FUSEFS_CONTENT_BYTES_H

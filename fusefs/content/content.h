@@ -1,7 +1,8 @@
 /*
- * content: what is known of the stored bytes of one document: which range is a hole, lies inline (and is here), or is part of which block. Ranges that are not
- * covered are not known and have to be asked for. It stands for one version of the content (content_seq); own writes that follow on it are laid over it.
- * Embedded (init/fini). Pure. Not thread-safe.
+ * content: what is known of the stored bytes of one document: which range is a hole, lies inline (and is here), or is
+ * part of which block. Ranges that are not covered are not known and have to be asked for. It stands for one version of
+ * the content (content_seq); own writes that follow on it are laid over it. Embedded (init/fini). Pure. Not
+ * thread-safe.
  */
 #ifndef NEPHOS_FUSEFS_CONTENT_CONTENT_H
 #define NEPHOS_FUSEFS_CONTENT_CONTENT_H
@@ -44,11 +45,13 @@ void content_fini(struct content *c);
 void content_drop(struct content *c); /* nothing is known any more */
 /* The segment at `at`; NULL: not known; then ret_until is where the next known one begins (INT64_MAX: nowhere). */
 const struct segment *content_at(const struct content *c, int64_t at, int64_t *ret_until);
-/* What a page of extents says about [from, to): gaps are holes. -ENOMEM, -ENOSPC: too many segments; -ESTALE: an older view than what is known. */
+/* What a page of extents says about [from, to): gaps are holes. -ENOMEM, -ENOSPC: too many segments; -ESTALE: an older
+ * view than what is known. */
 int content_learn(struct content *c, const struct store_extents *page, int64_t from, int64_t to);
 /* A small file that came whole. */
 int content_learn_inline(struct content *c, int64_t content_seq, int64_t seq, struct span whole);
-/* An own write on top of content_seq `before` is stored, with content_seq `after`: when another version is known, it is dropped. Then its parts: copied, bytes referenced. */
+/* An own write on top of content_seq `before` is stored, with content_seq `after`: when another version is known, it is
+ * dropped. Then its parts: copied, bytes referenced. */
 void content_own(struct content *c, int64_t before, int64_t after, int64_t seq);
 int content_own_part(struct content *c, const struct segment *seg);
 void content_truncate(struct content *c, int64_t size);

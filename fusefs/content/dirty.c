@@ -285,7 +285,8 @@ static struct bytes *copy_of(const void *data, size_t size)
 	return b;
 }
 
-/* Everything that may fail comes before anything changes: what was accepted earlier outlives a write that is not. Takes p, also on failure. */
+/* Everything that may fail comes before anything changes: what was accepted earlier outlives a write that is not. Takes
+ * p, also on failure. */
 static int replace(struct dirty *d, struct dirty_piece *p)
 {
 	int r = p ? make_room(d, 2) : -ENOMEM; /* p, and what a piece that is split leaves behind it */

@@ -1,10 +1,11 @@
 /*
- * dirty: ranges of one document that were written and are not stored yet: sorted, disjoint pieces of memory.
- * What comes later hides what came before. A piece that nobody else looks at is written in place; contiguous writes grow one piece, up to DIRTY_PIECE_BYTES_MAX.
- * A tag is what the owner ties to the bytes of a piece (its upload): parts of a cut piece keep it, and where in the tagged bytes they lie. Tagged pieces never change.
- * What was appended is the end of it: bytes from `tail` on, whose place is only assumed, as the store says where they go. Nothing else is written there, or behind it.
- * Memory is at most twice the bytes, and the pieces' own.
- * Embedded (init/fini). Pure. Not thread-safe.
+ * dirty: ranges of one document that were written and are not stored yet: sorted, disjoint pieces of memory. What comes
+ * later hides what came before. A piece that nobody else looks at is written in place; contiguous writes grow one
+ * piece, up to DIRTY_PIECE_BYTES_MAX. A tag is what the owner ties to the bytes of a piece (its upload): parts of a cut
+ * piece keep it, and where in the tagged bytes they lie. Tagged pieces never change. What was appended is the end of
+ * it: bytes from `tail` on, whose place is only assumed, as the store says where they go. Nothing else is written
+ * there, or behind it. Memory is at most twice the bytes, and the pieces' own. Embedded (init/fini). Pure. Not
+ * thread-safe.
  */
 #ifndef NEPHOS_FUSEFS_CONTENT_DIRTY_H
 #define NEPHOS_FUSEFS_CONTENT_DIRTY_H

@@ -1,9 +1,11 @@
 /*
- * extents: asks the store which bytes of a document lie where, once for all who want to know, and gives each an answer that is good for him (common/proto/fill).
+ * extents: asks the store which bytes of a document lie where, once for all who want to know, and gives each an answer
+ * that is good for him (common/proto/fill).
  *
- * An answer is one version of the document: its size, and its extents. When nothing newer is known it becomes the known content of the file. Whether or not, it is offered to those who waited, as a
- * snapshot that nothing changes any more: who reads a document that is changed all the time has no other way to see one version of it.
- * Guarded by the lock of the fs.
+ * An answer is one version of the document: its size, and its extents. When nothing newer is known it becomes the known
+ * content of the file. Whether or not, it is offered to those who waited, as a snapshot that nothing changes any more:
+ * who reads a document that is changed all the time has no other way to see one version of it. Guarded by the lock of
+ * the fs.
  */
 #ifndef NEPHOS_FUSEFS_CONTENT_EXTENTS_H
 #define NEPHOS_FUSEFS_CONTENT_EXTENTS_H

@@ -1,17 +1,20 @@
 /*
- * file: the content side of one regular file that is used here: what is known of its stored bytes, what is dirty, and the work that stores it. It hangs on its inode
- * (inode->file), which it needs as long as there is dirty data or work.
+ * file: the content side of one regular file that is used here: what is known of its stored bytes, what is dirty, and
+ * the work that stores it. It hangs on its inode (inode->file), which it needs as long as there is dirty data or work.
  *
- * Bytes that were written are in `dirty` until a round of the flusher takes them to `flushing`; when the store has them, they are in `content`. A reader looks in
- * that order. When a round fails, they go back under what was written since.
+ * Bytes that were written are in `dirty` until a round of the flusher takes them to `flushing`; when the store has
+ * them, they are in `content`. A reader looks in that order. When a round fails, they go back under what was written
+ * since.
  *
- * One round at a time for each file; what changes its stored content or attributes (truncate, hole, clone, chmod) is a job that waits for its turn, so that
- * all of it reaches the store in the order in which it was asked for. A write that is answered by the store (flush_through) is a job, too: its bytes are nobody's until then, so that
- * a refusal takes nothing else along.
+ * One round at a time for each file; what changes its stored content or attributes (truncate, hole, clone, chmod) is a
+ * job that waits for its turn, so that all of it reaches the store in the order in which it was asked for. A write that
+ * is answered by the store (flush_through) is a job, too: its bytes are nobody's until then, so that a refusal takes
+ * nothing else along.
  *
- * Whatever changes what there is to be done ends in flush_step, and there alone follows: what counts as dirty in the mount, who waits for nothing any more, whether the flusher knows the
- * file, what begins next. So nobody can wait for a file in which nothing is dirty, flushing or queued: a waiter is on the list of the data he waits for, and goes with them.
- * Guarded by the lock of the fs.
+ * Whatever changes what there is to be done ends in flush_step, and there alone follows: what counts as dirty in the
+ * mount, who waits for nothing any more, whether the flusher knows the file, what begins next. So nobody can wait for a
+ * file in which nothing is dirty, flushing or queued: a waiter is on the list of the data he waits for, and goes with
+ * them. Guarded by the lock of the fs.
  */
 #ifndef NEPHOS_FUSEFS_CONTENT_FILE_H
 #define NEPHOS_FUSEFS_CONTENT_FILE_H
@@ -37,8 +40,10 @@ struct flush_wait {
 /* How the dirty data and the jobs of a file go on. Which of them a round takes stands in a table, in flush_round.c. */
 enum file_way {
 	FILE_TOGETHER, /* in one round */
-	FILE_APART, /* they were refused together: the job goes first, then the data, so that each gets an answer of its own */
-	FILE_REFUSED, /* the store does not take the data as they are (no quota, no such file): jobs go ahead without them */
+	/* they were refused together: the job goes first, then the data, so that each gets an answer of its own */
+	FILE_APART,
+	/* the store does not take the data as they are (no quota, no such file): jobs go ahead without them */
+	FILE_REFUSED,
 };
 
 struct file {

@@ -175,8 +175,8 @@ static int want(struct reader *r, int error)
 	return error;
 }
 
-/* The range of its block that [at, at + len) of the document is. For who reads on, a block is worth having whole when most of it belongs here, and several
- * fit the cache. */
+/* The range of its block that [at, at + len) of the document is. For who reads on, a block is worth having whole when
+ * most of it belongs here, and several fit the cache. */
 static struct blocks_want wanted(const struct fs *fs, const struct segment *s, int64_t at, int64_t len, bool ahead)
 {
 	return (struct blocks_want){.from = s->from + (uint32_t)(at - s->at),
@@ -206,7 +206,8 @@ static int64_t from_memory(struct reader *r, const struct blocks_span *span, uin
 	return error < 0 ? error : len;
 }
 
-/* Stored bytes at `at`, at most up to `until`. What is not here is asked for, and counts as missing. Returns how far it came, or a failure. */
+/* Stored bytes at `at`, at most up to `until`. What is not here is asked for, and counts as missing. Returns how far it
+ * came, or a failure. */
 static int64_t from_stored(struct reader *r, int64_t at, int64_t until)
 {
 	struct content *c = r->apart ? &r->snapshot->content : &r->inode->file->content;
@@ -350,7 +351,8 @@ static void check_version(struct reader *r)
 }
 
 /*
- * Whether the attributes have to be asked for, first. Once is enough: when they are overtaken again, or nobody tells what changes, nothing that is known stays valid until the rest has come. Then it takes a snapshot.
+ * Whether the attributes have to be asked for, first. Once is enough: when they are overtaken again, or nobody tells
+ * what changes, nothing that is known stays valid until the rest has come. Then it takes a snapshot.
  */
 static bool attributes_first(struct reader *r)
 {
@@ -442,7 +444,8 @@ void reader_cancel(struct reader *r)
 {
 	if (r->error == 0)
 		r->error = -EINTR;
-	/* What it waits for comes, or fails, in bounded time, for others too; its answer does not wait for that: see ops_read. */
+	/* What it waits for comes, or fails, in bounded time, for others too; its answer does not wait for that: see
+	 * ops_read. */
 	r->over = true;
 }
 
@@ -519,8 +522,8 @@ void reader_ahead(struct fs *fs, struct inode *inode, struct ahead *ahead, int64
 	int64_t most = min_of(
 		READER_AHEAD_BYTES_MAX, (int64_t)(fs->blocks.max / 4)); /* it must still be here when it is read */
 
-	/* The kernel's own read-ahead sends several requests at once, which may come in another order. To be taken for sequential, one has to go on
-	 * exactly: reads at random in a small range are often near each other. */
+	/* The kernel's own read-ahead sends several requests at once, which may come in another order. To be taken for
+	 * sequential, one has to go on exactly: reads at random in a small range are often near each other. */
 	if (at > ahead->next + (ahead->window > 0 ? slack : 0) || end < ahead->next - slack) {
 		ahead->next = end;
 		ahead->until = ahead->window = 0;

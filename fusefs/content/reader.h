@@ -1,11 +1,14 @@
 /*
- * reader: bytes of a file as they are now: what is dirty, over what is stored. What is not here is asked for, and the reader tries again when it came, until it
- * has everything at once: an answer is never made of two states. Of a file that others change faster than one can ask it takes a snapshot: one answer of the store, which was right when it was given.
+ * reader: bytes of a file as they are now: what is dirty, over what is stored. What is not here is asked for, and the
+ * reader tries again when it came, until it has everything at once: an answer is never made of two states. Of a file
+ * that others change faster than one can ask it takes a snapshot: one answer of the store, which was right when it was
+ * given.
  *
- * The kernel fills with zeros what a READ does not bring of the size that it was told, unless nothing was told of the file meanwhile; only then does it take the short answer for the end. So who finds less than it was told,
- * because the file was made shorter since, waits a moment for the next version, or for the kernel to be told; and a short answer leaves under the lock, as what is told of sizes does.
- * Nothing is copied: the answer points into the pieces, which it keeps.
- * Guarded by the lock of the fs; done comes without it.
+ * The kernel fills with zeros what a READ does not bring of the size that it was told, unless nothing was told of the
+ * file meanwhile; only then does it take the short answer for the end. So who finds less than it was told, because the
+ * file was made shorter since, waits a moment for the next version, or for the kernel to be told; and a short answer
+ * leaves under the lock, as what is told of sizes does. Nothing is copied: the answer points into the pieces, which it
+ * keeps. Guarded by the lock of the fs; done comes without it.
  */
 #ifndef NEPHOS_FUSEFS_CONTENT_READER_H
 #define NEPHOS_FUSEFS_CONTENT_READER_H
@@ -47,7 +50,8 @@ struct reader {
 	struct iovec *parts;
 	struct bytes **kept;
 	size_t part_count, kept_count, room;
-	/* Of a read that brings less than was asked for, with the lock held: error, size and parts are set. Then done, as always. */
+	/* Of a read that brings less than was asked for, with the lock held: error, size and parts are set. Then done,
+	 * as always. */
 	void (*answer)(struct reader *r);
 	void (*done)(struct reader *r); /* error, size and parts are set; without the lock */
 };
@@ -78,7 +82,8 @@ void reader_fini(struct reader *r);
 void reader_ahead(struct fs *fs, struct inode *inode, struct ahead *ahead, int64_t at, size_t size);
 /* No more reads: all are answered. */
 void reader_ends(struct fs *fs, struct inode *inode, struct ahead *ahead);
-/* That read has to wait: when it is one of many at random all over the file, the block around it is asked for beside it. */
+/* That read has to wait: when it is one of many at random all over the file, the block around it is asked for beside
+ * it. */
 void reader_missed(struct fs *fs, struct inode *inode, struct ahead *ahead, int64_t at);
 
 #endif

@@ -11,7 +11,8 @@
 /* The kernel keeps signal n as bit n - 1. */
 #define BIT(n) (1ull << ((n)-1))
 
-/* What ends a process with a core when nobody handles it. The others that end one become SIGKILL for each of its threads when they are sent. */
+/* What ends a process with a core when nobody handles it. The others that end one become SIGKILL for each of its
+ * threads when they are sent. */
 static const uint64_t dumps = BIT(SIGQUIT) | BIT(SIGILL) | BIT(SIGTRAP) | BIT(SIGABRT) | BIT(SIGBUS) | BIT(SIGFPE) |
 	BIT(SIGSEGV) | BIT(SIGXCPU) | BIT(SIGXFSZ) | BIT(SIGSYS);
 

@@ -1,6 +1,6 @@
 /*
- * caller: whether the thread that waits for an answer will ever see it. A thread with a fatal signal pending dies on its way back to user space, whatever it is told.
- * Pure but for caller_is_dying, which reads /proc. Any thread.
+ * caller: whether the thread that waits for an answer will ever see it. A thread with a fatal signal pending dies on
+ * its way back to user space, whatever it is told. Pure but for caller_is_dying, which reads /proc. Any thread.
  */
 #ifndef NEPHOS_FUSEFS_CORE_CALLER_H
 #define NEPHOS_FUSEFS_CORE_CALLER_H

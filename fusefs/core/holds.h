@@ -1,6 +1,6 @@
 /*
- * holds: readers that wait a moment for something that may come: each until a time, or until it is let go. Their thread begins with the first of them.
- * Embedded in the fs; guarded by its lock, with which `over` is called as well.
+ * holds: readers that wait a moment for something that may come: each until a time, or until it is let go. Their thread
+ * begins with the first of them. Embedded in the fs; guarded by its lock, with which `over` is called as well.
  */
 #ifndef NEPHOS_FUSEFS_CORE_HOLDS_H
 #define NEPHOS_FUSEFS_CORE_HOLDS_H

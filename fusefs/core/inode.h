@@ -1,9 +1,10 @@
 /*
- * inode: the documents that somebody here knows: the kernel (lookups), open files, cached names, work under way (refs). The node id of the kernel is the document's
- * id, except for the root. An inode goes when nobody knows it any more.
+ * inode: the documents that somebody here knows: the kernel (lookups), open files, cached names, work under way (refs).
+ * The node id of the kernel is the document's id, except for the root. An inode goes when nobody knows it any more.
  *
- * Attributes are as the store had them at position `seen`; an answer with an older view never replaces them. They are trusted while `known` and of the
- * table's epoch, which is raised when the journal was lost: then everything has to be asked for again.
+ * Attributes are as the store had them at position `seen`; an answer with an older view never replaces them. They are
+ * trusted while `known` and of the table's epoch, which is raised when the journal was lost: then everything has to be
+ * asked for again.
  *
  * Not thread-safe: guarded by the lock of the fs, as everything that hangs on it.
  */
@@ -48,9 +49,10 @@ struct inode {
 	uint8_t misses;	 /* folder: names that were asked for one by one */
 	uint64_t epoch;	 /* in which the attributes were seen */
 	uint64_t complete_epoch;
-	int64_t foreign_ns; /* somebody else's change of its content, or of a name in the folder, became known; 0: never */
-	int64_t seen;	    /* position */
-	int64_t told;	    /* size that the kernel was told last */
+	/* somebody else's change of its content, or of a name in the folder, became known; 0: never */
+	int64_t foreign_ns;
+	int64_t seen;	   /* position */
+	int64_t told;	   /* size that the kernel was told last */
 	int64_t pages_seq; /* content_seq of the pages that the kernel may keep; 0: none that are known to be right */
 	int64_t parent;	   /* a folder it lies in, as last seen; only a hint */
 	char *target;	   /* symlink */
@@ -86,7 +88,8 @@ void inode_unref(struct inode *inode); /* NULL is fine */
 void inode_lookup(struct inode *inode);
 void inode_forget(struct inode *inode, uint64_t count);
 
-/* Takes what an answer of position seen says. False: what is known is newer, and stays. The item's names and content are not taken, its target is. */
+/* Takes what an answer of position seen says. False: what is known is newer, and stays. The item's names and content
+ * are not taken, its target is. */
 bool inode_learn(struct inode *inode, const struct item *item, int64_t seen);
 /* Its attributes are known, and no change of them since. */
 bool inode_stands(const struct inode *inode);

@@ -4,11 +4,14 @@
 enum ends { NEVER, WHEN_SILENT, AT_ONCE };
 
 static const enum ends table[PATIENCE_CALLS] = {
-	/* POSIX knows no EINTR of stat, access, readlink, readdir, mkdir, link, unlink, rename, chmod and their like; a lookup may be part of any of them. */
+	/* POSIX knows no EINTR of stat, access, readlink, readdir, mkdir, link, unlink, rename, chmod and their like; a
+	 * lookup may be part of any of them. */
 	[PATIENCE_OTHER] = NEVER,
-	/* F_SETLKW and flock wait for another program, for as long as that likes: a signal is how one stops waiting, once that is what they do. */
+	/* F_SETLKW and flock wait for another program, for as long as that likes: a signal is how one stops waiting,
+	 * once that is what they do. */
 	[PATIENCE_LOCK] = AT_ONCE,
-	/* open(2) of a name that is to be made or a file that is to be emptied: EINTR says that there is no descriptor. */
+	/* open(2) of a name that is to be made or a file that is to be emptied: EINTR says that there is no
+	 * descriptor. */
 	[PATIENCE_OPEN] = WHEN_SILENT,
 	/* EINTR says that nothing was read. */
 	[PATIENCE_READ] = WHEN_SILENT,
@@ -18,8 +21,9 @@ static const enum ends table[PATIENCE_CALLS] = {
 	[PATIENCE_TRUNCATE] = WHEN_SILENT,
 	/* statvfs: the same. */
 	[PATIENCE_STATFS] = WHEN_SILENT,
-	/* close and fsync. POSIX would allow EINTR, but no program that matters copes with it: after close nobody knows whether the descriptor is gone, and after a failed
-	 * fsync a database takes its data for lost. The data stays and goes on to be stored, so they wait for that, or for the end of the outage. */
+	/* close and fsync. POSIX would allow EINTR, but no program that matters copes with it: after close nobody knows
+	 * whether the descriptor is gone, and after a failed fsync a database takes its data for lost. The data stays
+	 * and goes on to be stored, so they wait for that, or for the end of the outage. */
 	[PATIENCE_STORE] = NEVER,
 };
 

@@ -1,6 +1,6 @@
 /*
- * wait: who wants to hear when something that is under way has come, for instance a block that several readers want at once.
- * Not thread-safe: guarded by what guards the thing; ready is called with that lock held.
+ * wait: who wants to hear when something that is under way has come, for instance a block that several readers want at
+ * once. Not thread-safe: guarded by what guards the thing; ready is called with that lock held.
  */
 #ifndef NEPHOS_FUSEFS_CORE_WAIT_H
 #define NEPHOS_FUSEFS_CORE_WAIT_H
@@ -63,7 +63,8 @@ static inline int fill_wait_add(struct fill_wait **list, const struct fill_wish 
 	return 0;
 }
 
-/* Takes those from the list that the answer is good for, with a failure all. The rest is there when the question is sent again, which is for the caller to do. */
+/* Takes those from the list that the answer is good for, with a failure all. The rest is there when the question is
+ * sent again, which is for the caller to do. */
 static inline struct fill_wait *fill_waits_served(struct fill_wait **list, int error, int64_t seen)
 {
 	struct fill_wait *served = NULL;

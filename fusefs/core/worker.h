@@ -1,7 +1,7 @@
 /*
- * worker: threads that do what would keep another thread from its callbacks (hashing). Jobs are embedded in what they work on, so that
- * queueing cannot fail; how many may wait is bounded by their owners.
- * Threads: run from any; jobs on the worker's threads.
+ * worker: threads that do what would keep another thread from its callbacks (hashing). Jobs are embedded in what they
+ * work on, so that queueing cannot fail; how many may wait is bounded by their owners. Threads: run from any; jobs on
+ * the worker's threads.
  */
 #ifndef NEPHOS_FUSEFS_CORE_WORKER_H
 #define NEPHOS_FUSEFS_CORE_WORKER_H

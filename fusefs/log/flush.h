@@ -1,11 +1,12 @@
 /*
- * flush: brings dirty data to the store. For each file one round at a time: its dirty ranges become inline data or blocks, the blocks are hashed and uploaded side by side, then one
- * group of ops goes into the op log: the write with size, mtime and what else is to be set, and the change that waited for it.
+ * flush: brings dirty data to the store. For each file one round at a time: its dirty ranges become inline data or
+ * blocks, the blocks are hashed and uploaded side by side, then one group of ops goes into the op log: the write with
+ * size, mtime and what else is to be set, and the change that waited for it.
  *
- * A round begins at fsync, close, an O_SYNC write, a job (truncate, hole, clone, attributes), FLUSH_AFTER_MS after the first byte became dirty, or when there is too much.
- * When it fails, the data is dirty again, handles that are open report it once each, and it is tried again: at once when somebody asks, otherwise after a pause.
- * Full blocks are uploaded as soon as they are full.
- * Everything is called with the lock of the fs held, but for start, stop and wait.
+ * A round begins at fsync, close, an O_SYNC write, a job (truncate, hole, clone, attributes), FLUSH_AFTER_MS after the
+ * first byte became dirty, or when there is too much. When it fails, the data is dirty again, handles that are open
+ * report it once each, and it is tried again: at once when somebody asks, otherwise after a pause. Full blocks are
+ * uploaded as soon as they are full. Everything is called with the lock of the fs held, but for start, stop and wait.
  */
 #ifndef NEPHOS_FUSEFS_LOG_FLUSH_H
 #define NEPHOS_FUSEFS_LOG_FLUSH_H
@@ -17,8 +18,8 @@
 #include <stdbool.h>
 
 #define FLUSH_AFTER_MS 1000
-#define FLUSH_ATTENTIVE_NS \
-	(10 * NS_PER_S) /* so long after the last dirty file the thread looks by itself, each second: the next one need not wake it */
+/* so long after the last dirty file the thread looks by itself, each second: the next one need not wake it */
+#define FLUSH_ATTENTIVE_NS (10 * NS_PER_S)
 #define FLUSH_RETRY_MS_MIN 500 /* after a failure; doubled each time … */
 #define FLUSH_RETRY_MS_MAX 30000
 #define FLUSH_FULL_MS 20			/* the op log is full: soon again */
@@ -34,8 +35,9 @@
 #define FLUSH_BYTES_MAX (64u * 1024 * 1024)   /* dirty in the whole mount: what its death may cost */
 #define FLUSH_STUCK_BYTES_MAX FLUSH_BYTES_MAX /* what the store refuses takes no room from others, up to here */
 #define FLUSH_ROOM_WAIT_S 60		      /* a write that found no room: twice the outage that is waited out */
-#define FLUSH_WHOLE_MS \
-	20 /* a large append comes from the kernel in parts, microseconds apart: so long a round waits for the next, that nobody else's come between */
+/* a large append comes from the kernel in parts, microseconds apart: so long a round waits for the next, that nobody
+ * else's come between */
+#define FLUSH_WHOLE_MS 20
 #define FLUSH_PART_BYTES \
 	(512u * 1024)	     /* a part that may have a next one is at least so large: half of what the kernel sends */
 #define FLUSH_ATTEMPTS_MAX 3 /* of a round whose blocks were collected meanwhile */
@@ -87,32 +89,40 @@ struct flush_data {
 		const struct op_result *result); /* with the lock held, not from inside the call */
 	void *cookie;
 };
-/* Copies into the dirty data; there must be room (flush_room), and nothing in line (flush_in_line). -ENOMEM: nothing was changed. */
+/* Copies into the dirty data; there must be room (flush_room), and nothing in line (flush_in_line). -ENOMEM: nothing
+ * was changed. */
 int flush_write(struct fs *fs, struct inode *inode, const struct flush_data *data);
-/* A write that is not accepted before the store has it: what was accepted before it is stored first; when it is refused, it never was. */
+/* A write that is not accepted before the store has it: what was accepted before it is stored first; when it is
+ * refused, it never was. */
 int flush_through(
 	struct fs *fs, struct inode *inode, const struct flush_data *data, struct job **ret_job); /* -ENOMEM */
-/* Such writes wait, or what is dirty was refused: every further write has to go through, or the order would be lost, or it would share a fate that is not its own. NULL: no. */
+/* Such writes wait, or what is dirty was refused: every further write has to go through, or the order would be lost, or
+ * it would share a fate that is not its own. NULL: no. */
 bool flush_in_line(const struct file *f);
-/* This write goes to what was appended and is not stored: only when that has its place is it known what it means. NULL: no. */
+/* This write goes to what was appended and is not stored: only when that has its place is it known what it means. NULL:
+ * no. */
 bool flush_hits_tail(const struct file *f, const struct flush_data *data);
 bool flush_room(const struct fs *fs, const struct file *f, size_t size);
 void flush_room_wait(struct fs *fs, struct room_wait *wait);
 
-/* done (lock held) when everything written so far is stored, or could not be. Returns 1 when nothing had to be done and done will not come; 0; -ENOMEM. ret_wait (may be NULL) is for flush_wait_cancel. */
+/* done (lock held) when everything written so far is stored, or could not be. Returns 1 when nothing had to be done and
+ * done will not come; 0; -ENOMEM. ret_wait (may be NULL) is for flush_wait_cancel. */
 int flush_until_stored(struct fs *fs, struct inode *inode, void (*done)(void *cookie, int error), void *cookie,
 	struct flush_wait **ret_wait);
 void flush_wait_cancel(struct inode *inode, struct flush_wait *wait); /* done does not come */
 
-/* An op on this document, after everything that was written to it and in the order of these calls. The op is copied; extents: a hole, a reservation, or both of one range. done with the lock held. */
+/* An op on this document, after everything that was written to it and in the order of these calls. The op is copied;
+ * extents: a hole, a reservation, or both of one range. done with the lock held. */
 int flush_job(struct fs *fs, struct inode *inode, const struct op *op,
 	void (*done)(void *cookie, int error, const struct op_result *result), void *cookie, struct job **ret_job);
-/* One whose turn has not come is dropped: it will not happen, and done comes with the error, from inside the call. False: it is on its way. */
+/* One whose turn has not come is dropped: it will not happen, and done comes with the error, from inside the call.
+ * False: it is on its way. */
 bool flush_job_withdraw(struct fs *fs, struct job *job, int error);
 
 /* What the kernel has of it was given up: it is to show what is stored, and what is dirty still. */
 void flush_show_stored(struct fs *fs, struct inode *inode);
-/* What is dirty is not wanted any more, with the writes that wait: whoever has it open hears error. What is on its way to the store is refused there, see store.h. */
+/* What is dirty is not wanted any more, with the writes that wait: whoever has it open hears error. What is on its way
+ * to the store is refused there, see store.h. */
 void flush_drop(struct fs *fs, struct inode *inode, int error);
 /* The last handle went: what cannot be stored ever is dropped, and that is logged. */
 void flush_released(struct fs *fs, struct inode *inode);

@@ -9,11 +9,12 @@
 #include <utlist.h>
 
 /*
- * A round: dirty becomes flushing; pieces that have no upload get one, small ones together; when the last is stored, the ops go. Whatever the answer, the round ends
- * here and the next one, if there is a reason, begins.
+ * A round: dirty becomes flushing; pieces that have no upload get one, small ones together; when the last is stored,
+ * the ops go. Whatever the answer, the round ends here and the next one, if there is a reason, begins.
  *
- * The data and the job share a group, so that they cost one answer. When such a group is refused, nobody says which of the two it was: the job is
- * then sent alone, and after it the data. Writes that are jobs go by themselves, behind the data, as many as wait; when these are refused, one by one.
+ * The data and the job share a group, so that they cost one answer. When such a group is refused, nobody says which of
+ * the two it was: the job is then sent alone, and after it the data. Writes that are jobs go by themselves, behind the
+ * data, as many as wait; when these are refused, one by one.
  */
 
 enum next_job { NO_JOB, OTHER_JOB, WRITE_JOB, NEXT_JOBS };
@@ -205,7 +206,8 @@ static void learn_blocks(struct round *r, int64_t at)
 	file_count_content(r->fs, f);
 }
 
-/* Somebody else's bytes lie where ours were taken to go: all that is known, and what the kernel has, is of another file. */
+/* Somebody else's bytes lie where ours were taken to go: all that is known, and what the kernel has, is of another
+ * file. */
 static void place_was_another(struct round *r)
 {
 	file_drop_content(r->fs, r->file);
@@ -288,7 +290,8 @@ static void one_by_one(struct round *r)
 	leave_jobs(r);
 }
 
-/* Sent again it might be there twice: it is given up, and whoever wrote it is told. What has its place is written there again, as often as need be. */
+/* Sent again it might be there twice: it is given up, and whoever wrote it is told. What has its place is written there
+ * again, as often as need be. */
 static bool give_up_tail(struct round *r)
 {
 	struct dirty *d = &r->file->flushing;

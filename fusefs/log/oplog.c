@@ -11,14 +11,15 @@
 #include <utlist.h>
 
 /*
- * Groups wait in `queue`; those of the batch under way lie in `sent`. Whoever finds nothing under way takes a batch and calls the store, from its own
- * thread: one writer alone pays no hand-over. When the answer comes, the next batch goes off before the writers of the old one are told.
+ * Groups wait in `queue`; those of the batch under way lie in `sent`. Whoever finds nothing under way takes a batch and
+ * calls the store, from its own thread: one writer alone pays no hand-over. When the answer comes, the next batch goes
+ * off before the writers of the old one are told.
  *
- * A refusal takes the group it belongs to out and sends the others again, at the head of the queue, so that their order stays. Where the store does not say
- * which op it was, each group goes alone, and the guilty one is refused by itself.
+ * A refusal takes the group it belongs to out and sends the others again, at the head of the queue, so that their order
+ * stays. Where the store does not say which op it was, each group goes alone, and the guilty one is refused by itself.
  *
- * Nothing is called back from inside append or withdraw: a caller may hold the lock that its callback takes. What ends without the store (withdrawn, no
- * memory) is told by the keeper, a thread that otherwise sleeps.
+ * Nothing is called back from inside append or withdraw: a caller may hold the lock that its callback takes. What ends
+ * without the store (withdrawn, no memory) is told by the keeper, a thread that otherwise sleeps.
  *
  * Everything is guarded by `lock`, which is never held while the store or a callback is called.
  */
@@ -190,7 +191,8 @@ static struct group *guilty(struct group *groups, int index)
 	return NULL;
 }
 
-/* Puts groups back at the head of the queue, in their order, but those that were refused. Returns these: they are over. */
+/* Puts groups back at the head of the queue, in their order, but those that were refused. Returns these: they are
+ * over. */
 static struct group *send_again(struct oplog *log, struct group *groups)
 {
 	struct group *over = NULL, *g;

@@ -33,7 +33,8 @@ static int run_fusermount(const char *directory, bool lazy)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EBUSY;
 }
 
-/* Runs what is given in a child that has no hold on the connection. Only what is allowed after a fork of a process with threads. */
+/* Runs what is given in a child that has no hold on the connection. Only what is allowed after a fork of a process with
+ * threads. */
 static int run_apart(int (*what)(const char *directory), const char *directory, int fuse_fd)
 {
 	int status = 0;

@@ -1,6 +1,6 @@
 /*
- * mount: what "nephos mount" runs: it connects to the store, mounts, serves until it is unmounted or told to end, and stores what is left.
- * Everything else about it is in options.h.
+ * mount: what "nephos mount" runs: it connects to the store, mounts, serves until it is unmounted or told to end, and
+ * stores what is left. Everything else about it is in options.h.
  */
 #ifndef NEPHOS_FUSEFS_MOUNT_MOUNT_H
 #define NEPHOS_FUSEFS_MOUNT_MOUNT_H
@@ -10,10 +10,11 @@
 #define MOUNT_EXIT_USAGE 1 /* as mount(8) has it */
 #define MOUNT_EXIT_FAILED 32
 
-/* argv[0] is the name it was called by, or "mount"; the rest is for us. Returns the exit status. Without -f it returns 0 in the parent when the mount answers; the
- * process that serves never returns to the caller before it is over. */
+/* argv[0] is the name it was called by, or "mount"; the rest is for us. Returns the exit status. Without -f it returns
+ * 0 in the parent when the mount answers; the process that serves never returns to the caller before it is over. */
 int mount_main(int argc, char **argv);
-/* Whether the whole program was called as a mount helper: by a name that begins with "mount.", or with a URL as its first word. */
+/* Whether the whole program was called as a mount helper: by a name that begins with "mount.", or with a URL as its
+ * first word. */
 bool mount_is_helper_call(int argc, char **argv);
 
 #endif

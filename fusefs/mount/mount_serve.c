@@ -18,8 +18,9 @@
 #include <unistd.h>
 
 /*
- * Down is up in reverse, with one thing to mind: whoever answers must be there as long as somebody may ask. So while the kernel unmounts, everything still runs;
- * then nobody asks any more, and what is left is stored; then the store is made quiet, so that no answer comes to who is gone.
+ * Down is up in reverse, with one thing to mind: whoever answers must be there as long as somebody may ask. So while
+ * the kernel unmounts, everything still runs; then nobody asks any more, and what is left is stored; then the store is
+ * made quiet, so that no answer comes to who is gone.
  */
 
 #define DRAIN_MS 30000	    /* for all of it together: an outage that calls wait out is waited out here, too */

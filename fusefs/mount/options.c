@@ -243,7 +243,8 @@ static int set_option(struct mount_options *o, const struct option *option, cons
 	return 0;
 }
 
-/* Taken in silence it would be a promise: programs that look for what was not read for long (tmpreaper, mutt) would go by it. */
+/* Taken in silence it would be a promise: programs that look for what was not read for long (tmpreaper, mutt) would go
+ * by it. */
 static int refuse_atime(const char *name, struct buf *ret_why)
 {
 	(void)buf_printf(ret_why,

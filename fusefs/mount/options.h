@@ -2,9 +2,10 @@
  * options: what a mount is asked to do, from the command line in each of the forms that mount programs are called in:
  *   nephos mount [-f] [-o opts] URL[,URL…][/DRIVE] DIR      a person
  *   nephos URL DIR -o opts                                 mount.fuse3, for "mount -t fuse.nephos URL DIR"
- *   mount.nephos URL DIR [-sfnv] [-o opts]                 mount(8), for "mount -t nephos URL DIR" (also as mount.fuse.nephos)
- * and the key, which is never on the command line: from the file named by credentials=, NEPHOS_TOKEN, the kernel's keyring, or the file that logging in left.
- * Used by one thread, at start.
+ *   mount.nephos URL DIR [-sfnv] [-o opts]                 mount(8), for "mount -t nephos URL DIR" (also as
+ *                                                          mount.fuse.nephos)
+ * and the key, which is never on the command line: from the file named by credentials=, NEPHOS_TOKEN, the kernel's
+ * keyring, or the file that logging in left. Used by one thread, at start.
  */
 #ifndef NEPHOS_FUSEFS_MOUNT_OPTIONS_H
 #define NEPHOS_FUSEFS_MOUNT_OPTIONS_H
@@ -42,9 +43,11 @@ struct mount_options {
 	uint16_t watch_port; /* 0: any */
 };
 
-/* -EINVAL: why in ret_why (caller's buf). ret is to be options_fini()d after success only. The key is not looked for. */
+/* -EINVAL: why in ret_why (caller's buf). ret is to be options_fini()d after success only. The key is not looked
+ * for. */
 int options_parse(int argc, char **argv, struct mount_options *ret, struct buf *ret_why);
-/* Finds the key, and URLs where none were given. -ENOENT, -EPERM (a file that others can read), -EINVAL …: why in ret_why. */
+/* Finds the key, and URLs where none were given. -ENOENT, -EPERM (a file that others can read), -EINVAL …: why in
+ * ret_why. */
 int options_find_key(struct mount_options *o, struct buf *ret_why);
 /* "URL[,URL…][/DRIVE]", added to what is there. -EINVAL: why in ret_why. */
 int options_add_urls(struct mount_options *o, const char *list, struct buf *ret_why);

@@ -1,7 +1,7 @@
 /*
- * remount: "mount -o remount,ro DIR" and its like: other flags for a mount that is there. The process that serves it is not asked: the kernel itself refuses what a flag
- * forbids. Flags that are not named stay as they are. For root only, as the kernel has it.
- * Used by one thread, at start.
+ * remount: "mount -o remount,ro DIR" and its like: other flags for a mount that is there. The process that serves it is
+ * not asked: the kernel itself refuses what a flag forbids. Flags that are not named stay as they are. For root only,
+ * as the kernel has it. Used by one thread, at start.
  */
 #ifndef NEPHOS_FUSEFS_MOUNT_REMOUNT_H
 #define NEPHOS_FUSEFS_MOUNT_REMOUNT_H

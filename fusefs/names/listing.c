@@ -85,8 +85,9 @@ static void unkeep(struct listing *l)
 }
 
 /*
- * It holds while the folder's content_seq stays as it is, so it must have seen the change that this is of. The attributes may be of a later position than the listing: then the journal
- * has that change still to bring, and will find them up to date.
+ * It holds while the folder's content_seq stays as it is, so it must have seen the change that this is of. The
+ * attributes may be of a later position than the listing: then the journal has that change still to bring, and will
+ * find them up to date.
  */
 static void keep(struct listing *l)
 {
@@ -387,7 +388,8 @@ static bool recall(struct listing *l)
 		return false;
 	}
 	l->ended = true;
-	/* Later changes are in it only if they are our own, or happen to be known: of them nobody can say that others before them are. */
+	/* Later changes are in it only if they are our own, or happen to be known: of them nobody can say that others
+	 * before them are. */
 	l->seen = fs->view.followed;
 	keep(l);
 	return true;
@@ -458,7 +460,8 @@ void listing_missed(struct fs *fs, struct inode *folder)
 		return; /* somebody else changed this name */
 	if (folder->misses < UINT8_MAX)
 		folder->misses++;
-	/* Once, until it was complete and is not any more: a folder that is too large for it is not listed again and again. */
+	/* Once, until it was complete and is not any more: a folder that is too large for it is not listed again and
+	 * again. */
 	if (folder->misses == LISTING_MISSES)
 		listing_close(listing_new(fs, folder, true));
 }

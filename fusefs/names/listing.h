@@ -1,10 +1,11 @@
 /*
- * listing: the entries of one folder as an open directory shows them: fetched page by page ahead of the reader, in the order of their names. The place of an entry in it is its
- * offset, so that offsets stay what they are while others create and remove. What was passed long ago is forgotten, and fetched again when somebody seeks back to it.
- * Every entry is also learnt as a name and an inode. When all came and nothing changed meanwhile, the folder is known to be complete; a small listing is then kept, and
- * whoever opens the folder while it is unchanged gets the same one.
- * A folder of which every name is known already, as one that was made here, is listed from them, and the store is not asked: one page, of what LOOKUP would have said of each name at that
- * moment. From then on it is like any other.
+ * listing: the entries of one folder as an open directory shows them: fetched page by page ahead of the reader, in the
+ * order of their names. The place of an entry in it is its offset, so that offsets stay what they are while others
+ * create and remove. What was passed long ago is forgotten, and fetched again when somebody seeks back to it. Every
+ * entry is also learnt as a name and an inode. When all came and nothing changed meanwhile, the folder is known to be
+ * complete; a small listing is then kept, and whoever opens the folder while it is unchanged gets the same one. A
+ * folder of which every name is known already, as one that was made here, is listed from them, and the store is not
+ * asked: one page, of what LOOKUP would have said of each name at that moment. From then on it is like any other.
  * Guarded by the lock of the fs.
  */
 #ifndef NEPHOS_FUSEFS_NAMES_LISTING_H
@@ -34,7 +35,8 @@ struct listing;
 /* Finds one that still holds, makes it of what is known, or begins to fetch. NULL: no memory. */
 struct listing *listing_open(struct fs *fs, struct inode *folder);
 void listing_close(struct listing *l); /* what is on its way is awaited in the background; NULL is fine */
-/* 1: the n-th entry (from 0) is in ret (borrowed until the next call), 0: there is none any more; -EAGAIN: not here yet (listing_wait); or why it cannot be fetched. */
+/* 1: the n-th entry (from 0) is in ret (borrowed until the next call), 0: there is none any more; -EAGAIN: not here yet
+ * (listing_wait); or why it cannot be fetched. */
 int listing_at(struct listing *l, uint64_t n, struct listing_entry *ret);
 /* ready once, when listing_at may say something else. */
 int listing_wait(struct listing *l, void (*ready)(void *cookie, int error), void *cookie);

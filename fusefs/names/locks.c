@@ -278,7 +278,8 @@ static int by_start(const void *a, const void *b)
 	return x->from < y->from ? -1 : x->from > y->from;
 }
 
-/* Sorted by their start: joins what overlaps or touches and is of one kind. Exclusive ones overlap nothing. Returns how many are left. */
+/* Sorted by their start: joins what overlaps or touches and is of one kind. Exclusive ones overlap nothing. Returns how
+ * many are left. */
 static size_t join(struct store_lock_range *list, size_t count)
 {
 	size_t last[2] = {SIZE_MAX, SIZE_MAX}, used = 0; /* of each kind: where the last one is */

@@ -1,10 +1,10 @@
 /*
- * names: which name in which folder is which document, or none, as far as known: bounded, least recently used go first. A name keeps its inode, and
- * with it the attributes and the small content that came with a listing.
+ * names: which name in which folder is which document, or none, as far as known: bounded, least recently used go first.
+ * A name keeps its inode, and with it the attributes and the small content that came with a listing.
  *
- * A folder whose inode says `complete` has every name here, so that one that is not here does not exist, and all of them can be listed. A name that another client changed stays as
- * NAME_UNKNOWN: the folder is still complete but for it.
- * Not thread-safe: guarded by the lock of the fs.
+ * A folder whose inode says `complete` has every name here, so that one that is not here does not exist, and all of
+ * them can be listed. A name that another client changed stays as NAME_UNKNOWN: the folder is still complete but for
+ * it. Not thread-safe: guarded by the lock of the fs.
  */
 #ifndef NEPHOS_FUSEFS_NAMES_NAMES_H
 #define NEPHOS_FUSEFS_NAMES_NAMES_H
@@ -59,11 +59,14 @@ bool names_any(struct names *t, int64_t folder); /* something is known of a name
 /* What is known of it; NAME_UNKNOWN: nothing. ret_inode (NAME_PRESENT) is borrowed. */
 enum name_state names_find(struct names *t, int64_t folder, struct span name, struct inode **ret_inode);
 /*
- * Every name in a folder of which all are known, as names_find would tell one by one, in the order of their bytes, which is the store's. The array is to be freed; what it points to, each
- * NAME_PRESENT, is borrowed until the next call. -EAGAIN: not all is known; -E2BIG: more names than max are here, the absent ones among them, and none was looked at; -ENOMEM.
+ * Every name in a folder of which all are known, as names_find would tell one by one, in the order of their bytes,
+ * which is the store's. The array is to be freed; what it points to, each NAME_PRESENT, is borrowed until the next
+ * call. -EAGAIN: not all is known; -E2BIG: more names than max are here, the absent ones among them, and none was
+ * looked at; -ENOMEM.
  */
 int names_list(struct names *t, int64_t folder, size_t max, struct name ***ret, size_t *ret_count);
-/* An answer of position seen. Ignored when something newer is known. inode NULL: absent. Without memory it is just not known. */
+/* An answer of position seen. Ignored when something newer is known. inode NULL: absent. Without memory it is just not
+ * known. */
 void names_learn(struct names *t, int64_t folder, struct span name, struct inode *inode, int64_t seen);
 /* A change of position seq was announced: what was seen before it is not known any more. */
 void names_changed(struct names *t, int64_t folder, struct span name, int64_t seq);

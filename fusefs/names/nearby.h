@@ -1,7 +1,7 @@
 /*
- * nearby: who reads one small file after another in a folder (tar, cp -r, grep -r) gets the next ones with one request: a page of the folder's entries with their content. It goes
- * on from where the page before ended, and doubles while what came along is read; when it is not, it shrinks, and ends.
- * Guarded by the lock of the fs.
+ * nearby: who reads one small file after another in a folder (tar, cp -r, grep -r) gets the next ones with one request:
+ * a page of the folder's entries with their content. It goes on from where the page before ended, and doubles while
+ * what came along is read; when it is not, it shrinks, and ends. Guarded by the lock of the fs.
  */
 #ifndef NEPHOS_FUSEFS_NAMES_NEARBY_H
 #define NEPHOS_FUSEFS_NAMES_NEARBY_H

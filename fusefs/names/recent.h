@@ -1,7 +1,7 @@
 /*
- * recent: the last changes that were announced, so that an answer which was computed before one of them, and comes after it, is not kept.
- * Bounded: what is older than it remembers counts as a change of everything.
- * Embedded. Pure. Not thread-safe.
+ * recent: the last changes that were announced, so that an answer which was computed before one of them, and comes
+ * after it, is not kept. Bounded: what is older than it remembers counts as a change of everything. Embedded. Pure. Not
+ * thread-safe.
  */
 #ifndef NEPHOS_FUSEFS_NAMES_RECENT_H
 #define NEPHOS_FUSEFS_NAMES_RECENT_H

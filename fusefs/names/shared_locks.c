@@ -188,7 +188,8 @@ static bool is_known(const struct shared_locks *t, const struct lock_request *r)
 	return true;
 }
 
-/* Is every byte that is exclusive now exclusive then? Both lists are sorted, and what is exclusive in one list and touches is one range. */
+/* Is every byte that is exclusive now exclusive then? Both lists are sorted, and what is exclusive in one list and
+ * touches is one range. */
 static bool keeps_exclusive(const struct shared_locks *t, const struct lock_request *r)
 {
 	for (size_t i = 0; i < t->known_count; i++) {

@@ -1,26 +1,31 @@
 /*
- * shared_locks: the locks of one kind on one document, between the processes of this mount and between mounts. Hangs on its inode (inode->posix, inode->flock) while somebody has or wants a lock.
+ * shared_locks: the locks of one kind on one document, between the processes of this mount and between mounts. Hangs on
+ * its inode (inode->posix, inode->flock) while somebody has or wants a lock.
  *
- * Between processes here the table (locks) decides. What it comes to, whoever has it, the store has to grant before it holds: as a whole, so that a request can be repeated. What changes nothing about that is
- * granted here alone: a second reader, the unlocking of what another one here still has.
+ * Between processes here the table (locks) decides. What it comes to, whoever has it, the store has to grant before it
+ * holds: as a whole, so that a request can be repeated. What changes nothing about that is granted here alone: a second
+ * reader, the unlocking of what another one here still has.
  *
- * Requests are done one after the other, in the order of their coming. One that meets a lock of this mount waits in the table until that goes; one that meets another mount's waits
- * at the store, which says when it is worth asking again. Both hold no thread. Those who want the same wait there as one.
+ * Requests are done one after the other, in the order of their coming. One that meets a lock of this mount waits in the
+ * table until that goes; one that meets another mount's waits at the store, which says when it is worth asking again.
+ * Both hold no thread. Those who want the same wait there as one.
  *
- * What goes with a lock: dirty data is stored before the store hears that an exclusive lock is let go of; and a lock that the store grants brings the document as it is then: what is known of
- * another version is dropped, and the kernel has dropped its pages, before the caller goes on.
+ * What goes with a lock: dirty data is stored before the store hears that an exclusive lock is let go of; and a lock
+ * that the store grants brings the document as it is then: what is known of another version is dropped, and the kernel
+ * has dropped its pages, before the caller goes on.
  *
- * When the store ended this mount's session for being silent (lost), all that was held is gone: whoever had the document open gets EIO from then on (handle->locks_lost), and what was not
- * stored of it is dropped, as it was written under a lock that was not held.
- * Everything is called with the lock of the fs held.
+ * When the store ended this mount's session for being silent (lost), all that was held is gone: whoever had the
+ * document open gets EIO from then on (handle->locks_lost), and what was not stored of it is dropped, as it was written
+ * under a lock that was not held. Everything is called with the lock of the fs held.
  */
 #ifndef NEPHOS_FUSEFS_NAMES_SHARED_LOCKS_H
 #define NEPHOS_FUSEFS_NAMES_SHARED_LOCKS_H
 
 #include "fusefs/names/locks.h"
 
-#define SHARED_LOCKS_AWAY_MAX \
-	64u /* requests of this mount that wait at the store, each for something else: connections that stand idle. -ENOLCK beyond */
+/* requests of this mount that wait at the store, each for something else: connections that stand idle. -ENOLCK
+ * beyond */
+#define SHARED_LOCKS_AWAY_MAX 64u
 #define SHARED_LOCKS_TRIES_MAX 8 /* of one request whose session ended under it */
 
 struct fs;
@@ -36,7 +41,8 @@ struct lock_want {
 	} kind; /* CLEAR_FILE: of what was asked for with an open file, `via` */
 	struct lock lock;
 	bool sleep; /* SET: waits for it */
-	/* 0; -EAGAIN: in the way is another, and it does not wait; -EINTR; -EDEADLK; -ENOLCK; -ENOMEM; -EIO: locks were lost. May be NULL. */
+	/* 0; -EAGAIN: in the way is another, and it does not wait; -EINTR; -EDEADLK; -ENOLCK; -ENOMEM; -EIO: locks were
+	 * lost. May be NULL. */
 	void (*done)(void *cookie, int error);
 	void *cookie;
 };

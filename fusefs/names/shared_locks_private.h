@@ -55,7 +55,8 @@ struct shared_locks {
 /* shared_locks.c */
 void shared_locks_run(struct shared_locks *t); /* goes on with what is queued; t may be gone afterwards */
 void shared_locks_enqueue(struct shared_locks *t, struct lock_request *r, bool first);
-/* The store is to hear what is held: by a request that wants nothing, or, without memory for one, after the next poll. */
+/* The store is to hear what is held: by a request that wants nothing, or, without memory for one, after the next
+ * poll. */
 void shared_locks_sync(struct shared_locks *t);
 /* Another mount has what r wants. */
 void shared_locks_refused(struct shared_locks *t, struct lock_request *r);

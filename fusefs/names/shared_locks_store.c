@@ -13,8 +13,8 @@
 /* -- a lock that the store granted -- */
 
 /*
- * The document as it is now. What is known of another version goes; and what the kernel may have of one, too: 1: it has to be told, and until it was the lock is not answered.
- * Nobody who holds no lock is promised anything by this.
+ * The document as it is now. What is known of another version goes; and what the kernel may have of one, too: 1: it has
+ * to be told, and until it was the lock is not answered. Nobody who holds no lock is promised anything by this.
  */
 static int learn(struct fs *fs, struct inode *inode, const struct store_lock_reply *reply)
 {
@@ -83,7 +83,8 @@ static void granted(struct shared_locks *t, struct lock_request *r, const struct
 
 /* -- and one that it did not -- */
 
-/* What was asked for is less than what the store granted before: it has forgotten that. It is asked again for as long as its polls are answered. */
+/* What was asked for is less than what the store granted before: it has forgotten that. It is asked again for as long
+ * as its polls are answered. */
 static void lost_by_surprise(struct shared_locks *t, struct lock_request *r)
 {
 	t->unsure = true;
@@ -103,7 +104,8 @@ static void not_granted(struct shared_locks *t, struct lock_request *r)
 	shared_locks_run(t);
 }
 
-/* The store does not answer, or has no such document any more. What goes is gone here in any case; the store hears of it when it is there again. */
+/* The store does not answer, or has no such document any more. What goes is gone here in any case; the store hears of
+ * it when it is there again. */
 static void failed(struct shared_locks *t, struct lock_request *r, int error)
 {
 	const bool sets = !r->sync && r->want.kind == LOCK_SET;
@@ -182,7 +184,8 @@ static void on_wait(void *cookie, int error)
 	DL_DELETE(t->away, away);
 	DL_FOREACH_SAFE(away->requests, r, next) {
 		DL_DELETE(away->requests, r);
-		/* Whatever the store said: what it says to the request counts. Only one that is out of reach is not asked again. */
+		/* Whatever the store said: what it says to the request counts. Only one that is out of reach is not
+		 * asked again. */
 		if (error < 0 && error != -ERR_SESSION_GONE)
 			lock_request_finish(r, error_errno(error) == ENOENT ? -ESTALE : -ENOLCK);
 		else

@@ -9,8 +9,9 @@
 #include <utlist.h>
 
 /*
- * What the journal says about others' changes: it is dropped here, and the kernel is told by the notify thread. Own changes are known from their results; here they only
- * take away what was seen before them, should the journal be faster than the answer.
+ * What the journal says about others' changes: it is dropped here, and the kernel is told by the notify thread. Own
+ * changes are known from their results; here they only take away what was seen before them, should the journal be
+ * faster than the answer.
  */
 
 static bool kernel_knows(const struct inode *inode)
@@ -57,8 +58,8 @@ static void name_changed(struct fs *fs, const struct store_change *c, int64_t fo
 			inode->foreign_ns = fs->now_ns;
 	}
 	/*
-	 * Of a name that stays the kernel is told, too: it may be looking it up right now, with attributes of before, and know no document yet that it could be told of. This notice waits for
-	 * that lookup.
+	 * Of a name that stays the kernel is told, too: it may be looking it up right now, with attributes of before,
+	 * and know no document yet that it could be told of. This notice waits for that lookup.
 	 */
 	if (!c->own && kernel_keeps(fs) && (kernel_knows(inode) || folder == fs->root))
 		notify_entry(fs->notify, fs_node(fs, folder), name);
@@ -97,7 +98,8 @@ static void xattrs_changed(struct fs *fs, const struct store_change *c)
 	struct inode *inode = known(fs, c->id);
 
 	fs_xattrs_changed(fs, c->seq);
-	/* An own change moves what is seen of own ones only: another's that came before it may still be on its way here. */
+	/* An own change moves what is seen of own ones only: another's that came before it may still be on its way
+	 * here. */
 	if (!inode || !inode->xattrs || inode->xattrs->seen >= c->seq || (c->own && inode->xattrs->own >= c->seq))
 		return;
 	trim_keep_xattrs(fs, inode, NULL);
@@ -136,7 +138,8 @@ static void apply(struct fs *fs, const struct store_change *c)
 		xattrs_changed(fs, c);
 }
 
-/* Nothing that was known is trusted. The kernel's timeouts end what it knows; what is here of names and inodes, it is told at once. */
+/* Nothing that was known is trusted. The kernel's timeouts end what it knows; what is here of names and inodes, it is
+ * told at once. */
 static void drop_everything(struct fs *fs, int64_t seq)
 {
 	struct inode *inode, *next;

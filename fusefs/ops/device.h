@@ -1,10 +1,12 @@
 /*
- * device: what passes between the kernel and libfuse. The kernel has requests that the library does not know yet (3.14: TMPFILE, STATX and SYNCFS; 3.17: STATX and SYNCFS). Those are turned into
- * ones that it does know on their way in, with a mark by which the handler tells them apart: so each has a fuse_req_t, is interrupted, counted and answered like any other. The kernel finds a
- * request by its number, so that the library's reply, with the payload that the kernel expects, is the answer to what it asked. The answer to INIT gets flags that the library cannot say.
+ * device: what passes between the kernel and libfuse. The kernel has requests that the library does not know yet (3.14:
+ * TMPFILE, STATX and SYNCFS; 3.17: STATX and SYNCFS). Those are turned into ones that it does know on their way in,
+ * with a mark by which the handler tells them apart: so each has a fuse_req_t, is interrupted, counted and answered
+ * like any other. The kernel finds a request by its number, so that the library's reply, with the payload that the
+ * kernel expects, is the answer to what it asked. The answer to INIT gets flags that the library cannot say.
  *
- * Everything that comes from the kernel is checked for its size. What is too short is left as it is: the library says ENOSYS.
- * Threads: as the session's.
+ * Everything that comes from the kernel is checked for its size. What is too short is left as it is: the library says
+ * ENOSYS. Threads: as the session's.
  */
 #ifndef NEPHOS_FUSEFS_OPS_DEVICE_H
 #define NEPHOS_FUSEFS_OPS_DEVICE_H
@@ -58,7 +60,8 @@ struct device_init {
 /* A request of size bytes, in a buffer of room bytes: returns its size from now on. init notes an INIT. */
 size_t device_request(struct device_init *init, void *request, size_t size, size_t room);
 /*
- * The answer to the INIT that was noted: what is added is in storage (of DEVICE_INIT_REPLY_BYTES), to which iov then points. Anything else is left alone. Returns the count of iov from now on.
+ * The answer to the INIT that was noted: what is added is in storage (of DEVICE_INIT_REPLY_BYTES), to which iov then
+ * points. Anything else is left alone. Returns the count of iov from now on.
  */
 #define DEVICE_INIT_REPLY_BYTES 80 /* of header and body: what kernels of 7.23 and later take */
 int device_reply(struct device_init *init, struct iovec *iov, int count, void *storage);

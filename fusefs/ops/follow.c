@@ -8,7 +8,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* The follower's thread starts polls and waits for them; what a poll brought is handed on in its callback, where it is valid. */
+/* The follower's thread starts polls and waits for them; what a poll brought is handed on in its callback, where it is
+ * valid. */
 
 struct follow {
 	struct follow_options options;
@@ -94,7 +95,8 @@ static void on_drive(void *cookie, int error, const struct store_drive *drive)
 
 #define PROVEN_NS (2 * FOLLOW_USED_WAIT_S * NS_PER_S) /* since then: short polls follow on each other */
 
-/* How long the next poll may wait for news. Whoever uses the mount needs an answer soon, and at once after a long poll, or a failure. */
+/* How long the next poll may wait for news. Whoever uses the mount needs an answer soon, and at once after a long poll,
+ * or a failure. */
 static unsigned wait_for_news(const struct follow *f, bool in_use)
 {
 	if (!f->in_touch || (in_use && f->sent_ns - f->proven_ns > PROVEN_NS))
@@ -136,7 +138,8 @@ static void start(struct follow *f)
 	f->ticket = ticket;
 }
 
-/* Until the call is over. Who wants to know ends a long one at once; a new document to name ends any, but not at once each time. */
+/* Until the call is over. Who wants to know ends a long one at once; a new document to name ends any, but not at once
+ * each time. */
 static void wait_for_answer(struct follow *f)
 {
 	bool cancelled = false;

@@ -1,12 +1,16 @@
 /*
- * follow: keeps one long poll of the drive's journal under way, and hands on what changed: after each answer, also an empty one, which says that nothing did.
- * The first poll, and the first after a failure, is answered at once. It also tells the store which documents the mount holds open without a name.
+ * follow: keeps one long poll of the drive's journal under way, and hands on what changed: after each answer, also an
+ * empty one, which says that nothing did. The first poll, and the first after a failure, is answered at once. It also
+ * tells the store which documents the mount holds open without a name.
  *
- * When the journal does not reach back, or the drive has another incarnation, the changes have `reset`, with the position from which they go on.
+ * When the journal does not reach back, or the drive has another incarnation, the changes have `reset`, with the
+ * position from which they go on.
  *
- * An answer proves that everything is known that had happened when its poll was sent, and no more: what is kept may be shown for some time from then on. While the mount is in use, polls are therefore short, so that the
- * next is answered before that time is over. While it is idle nobody asks what is kept: polls are long, and whoever comes first finds nothing that may be shown, and wakes the follower.
- * Threads: on_changes comes on a thread of the store's, the rest on the follower's own. They must not block for long: the next poll waits for them.
+ * An answer proves that everything is known that had happened when its poll was sent, and no more: what is kept may be
+ * shown for some time from then on. While the mount is in use, polls are therefore short, so that the next is answered
+ * before that time is over. While it is idle nobody asks what is kept: polls are long, and whoever comes first finds
+ * nothing that may be shown, and wakes the follower. Threads: on_changes comes on a thread of the store's, the rest on
+ * the follower's own. They must not block for long: the next poll waits for them.
  */
 #ifndef NEPHOS_FUSEFS_OPS_FOLLOW_H
 #define NEPHOS_FUSEFS_OPS_FOLLOW_H
@@ -18,8 +22,9 @@
 #define FOLLOW_USED_WAIT_S \
 	1 /* while it is in use: a request a second, and two seconds of trust are left for its answer to come */
 #define FOLLOW_LOST_MS 3000 /* without an answer: people are told */
-#define FOLLOW_OWN_MS \
-	10 /* after a poll that brought only what this mount did itself: at work alone, it asks a hundred times a second, not after each change */
+/* after a poll that brought only what this mount did itself: at work alone, it asks a hundred times a second, not after
+ * each change */
+#define FOLLOW_OWN_MS 10
 #define FOLLOW_PAUSE_MIN_MS 20 /* between polls that failed; doubled each time … */
 #define FOLLOW_PAUSE_MAX_MS 1000
 #define FOLLOW_HELD_MAX 32768 /* documents named in one poll: 720 KiB, which fits JSON_BYTES_MAX */

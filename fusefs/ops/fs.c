@@ -111,7 +111,8 @@ int fs_errno(int error)
 	return error < 0 ? error_errno(error) : 0;
 }
 
-/* A mask hides what is stored, as it does for file systems that store no permissions: all bits but those of the mask are shown. */
+/* A mask hides what is stored, as it does for file systems that store no permissions: all bits but those of the mask
+ * are shown. */
 static mode_t shown_mode(const struct fs *fs, mode_t stored)
 {
 	int mask = S_ISDIR(stored) ? fs->folder_mask : fs->file_mask;
@@ -223,7 +224,8 @@ static void on_batch(void *cookie, const struct store_batch_reply *reply)
 	fs_lock(fs);
 	if (reply->used >= 0)
 		fs_learn_used(fs, reply->used, reply->quota);
-	/* Each op is one change, and those of a batch follow on each other. An answer of a later position is not the first one. */
+	/* Each op is one change, and those of a batch follow on each other. An answer of a later position is not the
+	 * first one. */
 	if (last > 0 && last_seq(reply) == last)
 		fill_view_own(&fs->view, last - (int64_t)reply->count + 1, last, fs->now_ns);
 	fs_saw(fs, reply->at);

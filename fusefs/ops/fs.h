@@ -1,12 +1,14 @@
 /*
  * fs: one mounted drive as the kernel sees it: what the parts above the store seam share.
  *
- * One lock guards everything here and all that hangs on it: the state is a few hash tables, every step on it takes microseconds, and the order of what
- * happens to an inode, its names and its dirty data is the order in which the lock was taken. It is never held while a thread waits for anything. The store and the
- * op log are called with it (they never call back from inside a call). Small replies are sent with it, so that an answer that was found right cannot be overtaken by the notice
- * that it is not; large ones are left for fs_unlock.
+ * One lock guards everything here and all that hangs on it: the state is a few hash tables, every step on it takes
+ * microseconds, and the order of what happens to an inode, its names and its dirty data is the order in which the lock
+ * was taken. It is never held while a thread waits for anything. The store and the op log are called with it (they
+ * never call back from inside a call). Small replies are sent with it, so that an answer that was found right cannot be
+ * overtaken by the notice that it is not; large ones are left for fs_unlock.
  *
- * Lock order: a request's own lock (libfuse holds it when it tells of an interrupt), fs->lock, then the locks of notify, op log and store, which are leaves.
+ * Lock order: a request's own lock (libfuse holds it when it tells of an interrupt), fs->lock, then the locks of
+ * notify, op log and store, which are leaves.
  */
 #ifndef NEPHOS_FUSEFS_OPS_FS_H
 #define NEPHOS_FUSEFS_OPS_FS_H
@@ -29,16 +31,18 @@
 #include <sys/stat.h>
 
 #define FS_IO_BYTES (64 * 1024) /* st_blksize, what programs read and write at once: few requests, little to allocate */
-#define FS_TRUST_MS \
-	3000 /* from the sending of the last poll that was answered: what a mount may show longest after nobody tells it what changes; names and attributes in the kernel, too */
+/* from the sending of the last poll that was answered: what a mount may show longest after nobody tells it what
+ * changes; names and attributes in the kernel, too */
+#define FS_TRUST_MS 3000
 #define FS_GRACE_MS \
 	20 /* for the journal to tell what another answer has shown to exist: a change is to be seen within 50 ms */
-#define FS_IN_USE_MS \
-	10000 /* after the last request that the mount answered: then it is idle, and hears of changes, but need not know at once whether there are any */
+/* after the last request that the mount answered: then it is idle, and hears of changes, but need not know at once
+ * whether there are any */
+#define FS_IN_USE_MS 10000
 /* How fine times of change are: what the clock that a local file system takes them from advances by (HZ = 250). */
 #define FS_TICK_NS (4 * NS_PER_MS)
-#define FS_FOREIGN_S \
-	30 /* who changed the drive without being a mount is taken to be at work for so long: between two files of a script */
+/* who changed the drive without being a mount is taken to be at work for so long: between two files of a script */
+#define FS_FOREIGN_S 30
 #define FS_CONTENDED_S \
 	10 /* a file whose content others changed is read past the kernel's pages by who opens it so much later */
 #define FS_ROOT_DEADLINE_S 15 /* fs_new: a drive that does not answer for so long is not mounted */
@@ -136,18 +140,21 @@ void fs_view_changed(struct fs *fs);
 void fs_used(struct fs *fs);
 /* What stat(2) shows of an inode: its dirty data count. */
 void fs_stat(struct fs *fs, struct inode *inode, struct stat *ret);
-/* An answer about a document: the inode, with a reference; ret_fresh (may be NULL): the answer may be kept. NULL: no memory. */
+/* An answer about a document: the inode, with a reference; ret_fresh (may be NULL): the answer may be kept. NULL: no
+ * memory. */
 struct inode *fs_learn(struct fs *fs, const struct item *item, int64_t seen, bool *ret_fresh);
 /* The same for what an own op changed, and for the folders it changed. */
 struct inode *fs_learn_own(struct fs *fs, const struct op_result *result);
 /*
- * The time of change that is stored of it is now, as far as times of change go: it is of the newest change that this mount knows of, answered less than a tick ago. Then a change that
- * would move nothing but that time has nothing to store, as on a local file system.
+ * The time of change that is stored of it is now, as far as times of change go: it is of the newest change that this
+ * mount knows of, answered less than a tick ago. Then a change that would move nothing but that time has nothing to
+ * store, as on a local file system.
  */
 bool fs_changed_now(const struct fs *fs, const struct inode *inode);
 /*
- * Somebody else may be changing the drive: another mount is there, or somebody's change was seen lately, or nobody tells us. With the lock held. What is known
- * may be older, then, than what was answered to them, by as much as the journal takes to come here.
+ * Somebody else may be changing the drive: another mount is there, or somebody's change was seen lately, or nobody
+ * tells us. With the lock held. What is known may be older, then, than what was answered to them, by as much as the
+ * journal takes to come here.
  */
 bool fs_is_shared(const struct fs *fs);
 /* The same of the names in one folder: somebody else has made or removed some there lately. */

@@ -1,7 +1,7 @@
 /*
- * handle: what is open: a file with its flags, or a directory with its listing. The kernel keeps the pointer as fh from open to release; it hands in
- * nothing that it was not given, and a handle lives until release. What a lazy unmount left open is never released: handles_end.
- * Guarded by the lock of the fs.
+ * handle: what is open: a file with its flags, or a directory with its listing. The kernel keeps the pointer as fh from
+ * open to release; it hands in nothing that it was not given, and a handle lives until release. What a lazy unmount
+ * left open is never released: handles_end. Guarded by the lock of the fs.
  */
 #ifndef NEPHOS_FUSEFS_OPS_HANDLE_H
 #define NEPHOS_FUSEFS_OPS_HANDLE_H

@@ -133,7 +133,8 @@ static void cancel_job(struct ask *ask)
 	(void)flush_job_withdraw(ask->fs, ask->job, ask->ends_with);
 }
 
-/* What was written stays, and goes on to be stored. A failure that the handle has not reported is left for the next who asks. */
+/* What was written stays, and goes on to be stored. A failure that the handle has not reported is left for the next who
+ * asks. */
 static void cancel_stored(struct ask *ask)
 {
 	flush_wait_cancel(ask->inode, ask->wait);
@@ -341,12 +342,14 @@ static void ops_init(void *userdata, struct fuse_conn_info *conn)
 		FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_ASYNC_DIO | FUSE_CAP_PARALLEL_DIROPS |
 		FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_POSIX_LOCKS | FUSE_CAP_EXPORT_SUPPORT | FUSE_CAP_IOCTL_DIR;
 
-	/* The kernel asks for ACLs where it checks permissions, and leaves umask to whoever knows what the folder says. */
+	/* The kernel asks for ACLs where it checks permissions, and leaves umask to whoever knows what the folder
+	 * says. */
 	const unsigned owners = FUSE_CAP_POSIX_ACL | FUSE_CAP_DONT_MASK;
 	const struct fs *fs = userdata;
 
-	/* Everything is said: what libfuse turns on by itself differs between versions. HANDLE_KILLPRIV stays off: the kernel then clears set-id bits by SETATTR,
-	 * as it does everywhere else. WRITEBACK_CACHE stays off: it reports success for pages that were never stored. */
+	/* Everything is said: what libfuse turns on by itself differs between versions. HANDLE_KILLPRIV stays off: the
+	 * kernel then clears set-id bits by SETATTR, as it does everywhere else. WRITEBACK_CACHE stays off: it reports
+	 * success for pages that were never stored. */
 	conn->want = (fs_has_acls(fs) ? wanted | owners : wanted) & conn->capable;
 	conn->max_write = MAX_WRITE_BYTES;
 	conn->max_readahead = MAX_WRITE_BYTES;

@@ -1,10 +1,12 @@
 /*
- * ops: the conversation with the kernel. struct fs is one mounted drive as the kernel sees it: inodes, open files, names, content, what is not stored yet.
- * It asks the store seam and the op log, and answers each request exactly once, from the store's threads; no FUSE thread waits for the network.
+ * ops: the conversation with the kernel. struct fs is one mounted drive as the kernel sees it: inodes, open files,
+ * names, content, what is not stored yet. It asks the store seam and the op log, and answers each request exactly once,
+ * from the store's threads; no FUSE thread waits for the network.
  *
- * Order of life: fs_new, fuse_session_new(fs_operations(), userdata = fs), fuse_session_mount, fs_attach, the session loop and the follower, then
- * fs_flush_all, the follower stopped, fuse_session_unmount, oplog_drain, fs_free, fuse_session_destroy.
- * Threads: everything may be called from any thread; fs_free when no request, callback or follower is left.
+ * Order of life: fs_new, fuse_session_new(fs_operations(), userdata = fs), fuse_session_mount, fs_attach, the session
+ * loop and the follower, then fs_flush_all, the follower stopped, fuse_session_unmount, oplog_drain, fs_free,
+ * fuse_session_destroy. Threads: everything may be called from any thread; fs_free when no request, callback or
+ * follower is left.
  */
 #ifndef NEPHOS_FUSEFS_OPS_OPS_H
 #define NEPHOS_FUSEFS_OPS_OPS_H
@@ -33,7 +35,9 @@ struct fs_options {
 	bool local_locks;	    /* file locks are between processes here only */
 	size_t cache_bytes;	    /* content kept in memory */
 	size_t kept_bytes;	    /* what else is kept, see kept.h; 0: KEPT_BYTES_MAX */
-	bool follows; /* a follower tells what changes: before it has, nothing that is kept is shown. False: nobody else changes anything */
+	/* a follower tells what changes: before it has, nothing that is kept is shown. False: nobody else changes
+	 * anything */
+	bool follows;
 	bool shared; /* others may be at work on the drive as long as no poll has said that there are none */
 	struct metrics *metrics; /* may be NULL */
 };
@@ -42,12 +46,13 @@ struct fs_options {
 int fs_new(const struct fs_options *options, struct fs **ret);
 /* The userdata of the session must be the struct fs. */
 const struct fuse_lowlevel_ops *fs_operations(void);
-/* After fuse_session_mount, before the first request is read. From now on the kernel is told what changed. The session must outlive the fs. -ENOMEM. */
+/* After fuse_session_mount, before the first request is read. From now on the kernel is told what changed. The session
+ * must outlive the fs. -ENOMEM. */
 int fs_attach(struct fs *fs, struct fuse_session *session);
 
 /*
- * What the follower learnt: called after every answered poll, also an empty one, which was sent at sent_ns (clock_boot_ns). What is kept may be shown for FS_TRUST_MS from then on; 0: the answer proves
- * nothing about when.
+ * What the follower learnt: called after every answered poll, also an empty one, which was sent at sent_ns
+ * (clock_boot_ns). What is kept may be shown for FS_TRUST_MS from then on; 0: the answer proves nothing about when.
  */
 void fs_on_changes(struct fs *fs, const struct store_changes *changes, int64_t sent_ns);
 /* Whether the kernel asked lately. */

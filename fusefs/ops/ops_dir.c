@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 /*
- * The offset of an entry is its place in the listing of this open directory: 1 behind ".", 2 behind "..", then the entries. What the kernel is given as the offset
- * of an entry is where to go on behind it.
+ * The offset of an entry is its place in the listing of this open directory: 1 behind ".", 2 behind "..", then the
+ * entries. What the kernel is given as the offset of an entry is where to go on behind it.
  */
 #define DOTS 2
 

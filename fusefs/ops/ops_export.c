@@ -4,8 +4,10 @@
 #include <string.h>
 
 /*
- * Documents by their number: LOOKUP of "." in a node that the kernel forgot, or never knew in this life of the mount, and of ".." in a folder. So file handles (open_by_handle_at, NFS servers) outlive dentries, remounts
- * and the machine. A number is never used again: there are no generations. What has no name and is not open here is stale, as on a local file system.
+ * Documents by their number: LOOKUP of "." in a node that the kernel forgot, or never knew in this life of the mount,
+ * and of ".." in a folder. So file handles (open_by_handle_at, NFS servers) outlive dentries, remounts and the machine.
+ * A number is never used again: there are no generations. What has no name and is not open here is stale, as on a local
+ * file system.
  */
 
 static bool is_there(const struct inode *inode)

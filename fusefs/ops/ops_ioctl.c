@@ -6,8 +6,10 @@
 #include <string.h>
 
 /*
- * chattr(1) and lsattr(1): which flags a document has, of those that are kept: append-only and immutable. The kernel turns both of its ways to ask, and statx's, into these requests; it lets only who has
- * CAP_LINUX_IMMUTABLE change the two. What they mean is the store's to say; here a file is refused to whoever opens it to change it, as the kernel does by itself where it knows the flags.
+ * chattr(1) and lsattr(1): which flags a document has, of those that are kept: append-only and immutable. The kernel
+ * turns both of its ways to ask, and statx's, into these requests; it lets only who has CAP_LINUX_IMMUTABLE change the
+ * two. What they mean is the store's to say; here a file is refused to whoever opens it to change it, as the kernel
+ * does by itself where it knows the flags.
  */
 
 static uint32_t flags_of(uint32_t mode)

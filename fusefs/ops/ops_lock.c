@@ -6,7 +6,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-/* Locks of files: flock and POSIX locks do not see each other. What is decided about them, and where, shared_locks says. */
+/* Locks of files: flock and POSIX locks do not see each other. What is decided about them, and where, shared_locks
+ * says. */
 
 static struct lock lock_of(const struct flock *f, const struct fuse_file_info *fi)
 {
@@ -30,7 +31,8 @@ static void on_lock(void *cookie, int error)
 	ask_free(ask);
 }
 
-/* As long as nobody is known to have the lock, a signal ends nothing: far from the store, a timer would let no call ever come to its end. */
+/* As long as nobody is known to have the lock, a signal ends nothing: far from the store, a timer would let no call
+ * ever come to its end. */
 static void cancel_lock(struct ask *ask)
 {
 	if (!ask->let_go && !lock_request_waits(ask->peer))
@@ -144,7 +146,8 @@ static struct flock flock_of(int64_t start, int64_t end, bool exclusive, pid_t p
 		.l_pid = pid};
 }
 
-/* Of both that are in the way, the one that lies first. Who has one on another mount has no process here: 0, as with NFS. */
+/* Of both that are in the way, the one that lies first. Who has one on another mount has no process here: 0, as with
+ * NFS. */
 static void on_test(void *cookie, int error, const struct store_lock_range *other)
 {
 	struct ask *ask = cookie;

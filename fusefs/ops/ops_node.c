@@ -260,8 +260,10 @@ static bool is_set(const struct attributes *a, const struct op *op)
 }
 
 /*
- * With the lock held. True: there is nothing to store, and it is answered. tar and cp -a set times, owner and mode of each file one right after the other, and the last two mostly are what
- * they have to be: they would cost a round trip each to move the time of change by less than a tick. Later than that it is stored before it is answered, like everything else.
+ * With the lock held. True: there is nothing to store, and it is answered. tar and cp -a set times, owner and mode of
+ * each file one right after the other, and the last two mostly are what they have to be: they would cost a round trip
+ * each to move the time of change by less than a tick. Later than that it is stored before it is answered, like
+ * everything else.
  */
 static bool setattr_known(struct fs *fs, fuse_req_t req, fuse_ino_t node, const struct op *op)
 {

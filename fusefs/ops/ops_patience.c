@@ -9,8 +9,9 @@
 #include <stdlib.h>
 
 /*
- * A look has three steps: with the lock, who is to be looked at; without it, how their callers are (this reads /proc); with it again, what follows. A request may be over
- * by then, and another be kept where it was: so it is known by its number, too.
+ * A look has three steps: with the lock, who is to be looked at; without it, how their callers are (this reads /proc);
+ * with it again, what follows. A request may be over by then, and another be kept where it was: so it is known by its
+ * number, too.
  */
 
 struct candidate {

@@ -1,7 +1,7 @@
 /*
- * ops_patience: one thread that looks at the requests which wait: those for which a signal came, and those that wait behind others for a store that answers nobody. What is to be done with
- * each is patience's to say. While nobody waits it sleeps.
- * Embedded in the fs (start/stop); guarded by its lock.
+ * ops_patience: one thread that looks at the requests which wait: those for which a signal came, and those that wait
+ * behind others for a store that answers nobody. What is to be done with each is patience's to say. While nobody waits
+ * it sleeps. Embedded in the fs (start/stop); guarded by its lock.
  */
 #ifndef NEPHOS_FUSEFS_OPS_OPS_PATIENCE_H
 #define NEPHOS_FUSEFS_OPS_OPS_PATIENCE_H

@@ -10,11 +10,11 @@
 #include "fusefs/names/shared_locks.h"
 
 /*
- * A request of the kernel that is not answered at once. It is in fs->pending, where an INTERRUPT finds it, until it is answered; then it is `over`, and freed when
- * nobody below knows it any more.
+ * A request of the kernel that is not answered at once. It is in fs->pending, where an INTERRUPT finds it, until it is
+ * answered; then it is `over`, and freed when nobody below knows it any more.
  *
- * An INTERRUPT comes with libfuse's lock of the request held, and is told by the fuse_req_t alone, which libfuse keeps until its handler returns: so what it finds is looked up,
- * never pointed to.
+ * An INTERRUPT comes with libfuse's lock of the request held, and is told by the fuse_req_t alone, which libfuse keeps
+ * until its handler returns: so what it finds is looked up, never pointed to.
  */
 struct ask {
 	UT_hash_handle hh;
@@ -27,8 +27,9 @@ struct ask {
 	int64_t began_ns, look_ns; /* when it came, and when it is looked at again */
 	int ends_with;		   /* what cancel tells */
 	bool let_go;		   /* its caller is dying: what is not wanted any more need not be waited for */
-	/* Takes back what was asked for, unless that is under way and would happen all the same: then nothing happens, and it may be tried again. With the lock held. Set while there is
-	 * something to end. Either the callback comes soon, with ends_with, or it answers with that itself. */
+	/* Takes back what was asked for, unless that is under way and would happen all the same: then nothing happens,
+	 * and it may be tried again. With the lock held. Set while there is something to end. Either the callback comes
+	 * soon, with ends_with, or it answers with that itself. */
 	void (*cancel)(struct ask *ask);
 	store_ticket ticket;
 	uint64_t group;
@@ -75,7 +76,8 @@ void ask_free(struct ask *ask);
 fuse_req_t ask_take(struct ask *ask);
 void ask_fail(struct ask *ask, int error); /* answers, if nobody did, and frees */
 
-/* Ways of waiting: called with the lock held, each calls back with the lock held. A callback finds the request taken when its caller was let go. */
+/* Ways of waiting: called with the lock held, each calls back with the lock held. A callback finds the request taken
+ * when its caller was let go. */
 int ask_ops(struct ask *ask, const struct op *ops, size_t count,
 	void (*done)(void *cookie, int error, const struct op_result *results, size_t count));
 int ask_job(
@@ -89,12 +91,14 @@ int ask_stored(struct ask *ask, struct inode *inode, void (*done)(void *cookie, 
 void ask_cancel_shared(struct ask *ask);
 int ask_attributes(struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error));
 void ask_cancel_ticket(struct ask *ask);
-/* It joined the wait of somebody who began before it, for whom the outage is over: for this one it is not, and it asks again. */
+/* It joined the wait of somebody who began before it, for whom the outage is over: for this one it is not, and it asks
+ * again. */
 bool ask_is_early(const struct ask *ask, int error);
 
 /* The inode of a node; NULL when the kernel made it up. Borrowed. */
 struct inode *ops_inode(struct fs *fs, fuse_ino_t node);
-/* For how long the kernel may keep it. With others at work not at all: LOOKUP and GETATTR cost little where they are answered from memory, and no notice is late. */
+/* For how long the kernel may keep it. With others at work not at all: LOOKUP and GETATTR cost little where they are
+ * answered from memory, and no notice is late. */
 double ops_timeout(struct fs *fs, bool fresh);
 /* With the lock held. */
 void ops_reply_entry(struct fs *fs, fuse_req_t req, struct inode *inode, bool fresh);
@@ -105,8 +109,8 @@ void ops_error(fuse_req_t req, int error);
 /* 0, -ENAMETOOLONG, -EINVAL */
 int ops_name(const char *name, struct span *ret);
 /*
- * Whether what the caller writes clears the set-id bits (CAP_FSETID keeps them, which is root's here). Buffered writes and truncate(2) are the kernel's to tell, by a SETATTR; not so O_TRUNC, which
- * comes with OPEN, and O_DIRECT.
+ * Whether what the caller writes clears the set-id bits (CAP_FSETID keeps them, which is root's here). Buffered writes
+ * and truncate(2) are the kernel's to tell, by a SETATTR; not so O_TRUNC, which comes with OPEN, and O_DIRECT.
  */
 static inline bool ops_drops_setid(fuse_req_t req)
 {
@@ -197,7 +201,8 @@ void ops_copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_off, struct
 void ops_setxattr(fuse_req_t req, fuse_ino_t node, const char *name, const char *value, size_t size, int flags);
 void ops_getxattr(fuse_req_t req, fuse_ino_t node, const char *name, size_t size);
 void ops_listxattr(fuse_req_t req, fuse_ino_t node, size_t size);
-/* With the lock held, before what is written by O_DIRECT goes on: that passes the place where the kernel removes the file's capability. */
+/* With the lock held, before what is written by O_DIRECT goes on: that passes the place where the kernel removes the
+ * file's capability. */
 void ops_drop_capability(struct fs *fs, struct handle *h);
 void ops_removexattr(fuse_req_t req, fuse_ino_t node, const char *name);
 /* ops_lock.c */
@@ -206,7 +211,8 @@ void ops_setlk(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi, struc
 void ops_flock(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi, int op);
 /* With the lock held: nobody will use this open file any more: what locks are its own go. */
 void ops_locks_released(struct fs *fs, struct handle *h);
-/* With the lock held: a process closes it: all its POSIX locks of the document go, then done comes. False: no memory, and it does not. */
+/* With the lock held: a process closes it: all its POSIX locks of the document go, then done comes. False: no memory,
+ * and it does not. */
 bool ops_locks_closed(struct ask *ask, struct handle *h, uint64_t owner, void (*done)(void *cookie, int error));
 
 #endif

@@ -64,8 +64,9 @@ static void allocate_op(struct ask *ask, const struct allocation *a)
 }
 
 /*
- * The quota is the store's to guard, and it does so when it reserves. What the disk below has nobody reserves: what surely does not fit there is refused at least. Some of the
- * range may have its room already: how much of it is not known here, so all that the file has counts as that.
+ * The quota is the store's to guard, and it does so when it reserves. What the disk below has nobody reserves: what
+ * surely does not fit there is refused at least. Some of the range may have its room already: how much of it is not
+ * known here, so all that the file has counts as that.
  */
 static bool exceeds_disk(const struct ask *ask)
 {

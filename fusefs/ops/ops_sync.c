@@ -5,9 +5,11 @@
 #include <utlist.h>
 
 /*
- * Storing everything: fsync(2) of the folder that is the root of the mount (which is what sync(1) does with a DIR), and SYNCFS, which the kernel sends to some mounts when syncfs(2) or sync(2) is called (docs/adr
- * says to which). What was written before the call began is waited for. Any other folder has nothing to wait for: the op log keeps nothing that was answered. Whatever changed its names or
- * attributes before the call began was stored when its own call returned; what is still under way belongs to calls that have not returned, and those fsync(2) promises nothing about.
+ * Storing everything: fsync(2) of the folder that is the root of the mount (which is what sync(1) does with a DIR), and
+ * SYNCFS, which the kernel sends to some mounts when syncfs(2) or sync(2) is called (docs/adr says to which). What was
+ * written before the call began is waited for. Any other folder has nothing to wait for: the op log keeps nothing that
+ * was answered. Whatever changed its names or attributes before the call began was stored when its own call returned;
+ * what is still under way belongs to calls that have not returned, and those fsync(2) promises nothing about.
  */
 
 struct everything {

@@ -9,13 +9,15 @@
 #include <utlist.h>
 
 /*
- * A write is answered when its bytes are in the mount. Three kinds wait: one of a handle that wants it stored (O_SYNC, O_DSYNC, O_DIRECT); one that finds no room, until
- * others are stored; and one that may not fit into the drive: as it is only the store that knows, it is stored first, so that EDQUOT or ENOSPC comes from write().
- * What waits for the store never was among the dirty data: when it is refused, it did not happen, and nothing else is the worse for it.
+ * A write is answered when its bytes are in the mount. Three kinds wait: one of a handle that wants it stored (O_SYNC,
+ * O_DSYNC, O_DIRECT); one that finds no room, until others are stored; and one that may not fit into the drive: as it
+ * is only the store that knows, it is stored first, so that EDQUOT or ENOSPC comes from write(). What waits for the
+ * store never was among the dirty data: when it is refused, it did not happen, and nothing else is the worse for it.
  */
 
-#define USAGE_MAX_AGE_NS \
-	(5 * NS_PER_S) /* how full the disk is (every batch's answer says it of the drive): asked for again after that, while somebody writes */
+/* how full the disk is (every batch's answer says it of the drive): asked for again after that, while somebody
+ * writes */
+#define USAGE_MAX_AGE_NS (5 * NS_PER_S)
 #define USAGE_MAX_AGE_TIGHT_NS (1 * NS_PER_S) /* and when it is nearly full */
 
 static void on_usage(void *cookie, int error, const struct store_drive *drive)

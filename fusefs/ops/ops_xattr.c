@@ -13,8 +13,9 @@
 #include <sys/xattr.h>
 
 /*
- * Extended attributes are fetched all at once and kept until the journal says otherwise: before each write the kernel asks for security.capability, which must not cost a
- * request. Nor must the ACLs that it asks for where it checks permissions: of a document that has no xattrs at all its attributes say so.
+ * Extended attributes are fetched all at once and kept until the journal says otherwise: before each write the kernel
+ * asks for security.capability, which must not cost a request. Nor must the ACLs that it asks for where it checks
+ * permissions: of a document that has no xattrs at all its attributes say so.
  */
 
 static bool is_acl(struct span name)
@@ -69,7 +70,8 @@ static void reply(fuse_req_t req, const struct wish *wish, const void *data, siz
 		fuse_reply_buf(req, data, size);
 }
 
-/* Of a list of names those that the caller is shown; returns its size then. trusted(7): for the privileged, which root is as far as can be told from a request. */
+/* Of a list of names those that the caller is shown; returns its size then. trusted(7): for the privileged, which root
+ * is as far as can be told from a request. */
 static size_t drop_hidden(fuse_req_t req, char *names, size_t size)
 {
 	bool trusted = fuse_req_ctx(req)->uid == 0, acls = fs_has_acls(fs_of(req));
@@ -201,8 +203,9 @@ static void read_xattrs(fuse_req_t req, fuse_ino_t node, const struct wish *wish
 }
 
 /*
- * ls -l asks for both of everything it lists, until it hears that there is no such thing here: a request each, since the kernel keeps neither. As long as no document of the drive has xattrs it may
- * hear that: a kernel never asks for a default ACL of its own, and whoever sets one of them is not told so.
+ * ls -l asks for both of everything it lists, until it hears that there is no such thing here: a request each, since
+ * the kernel keeps neither. As long as no document of the drive has xattrs it may hear that: a kernel never asks for a
+ * default ACL of its own, and whoever sets one of them is not told so.
  */
 static bool is_pointless(struct fs *fs, const char *name)
 {
@@ -336,8 +339,9 @@ static void change(fuse_req_t req, fuse_ino_t node, const struct op *op, struct 
 }
 
 /*
- * The kernel clears the set-group-id bit when who sets an ACL is neither in the file's group nor privileged; of this request it leaves that to us, and says so only to who takes a longer
- * form of it, which this version of libfuse does not.
+ * The kernel clears the set-group-id bit when who sets an ACL is neither in the file's group nor privileged; of this
+ * request it leaves that to us, and says so only to who takes a longer form of it, which this version of libfuse does
+ * not.
  */
 static bool clears_sgid(fuse_req_t req, fuse_ino_t node)
 {

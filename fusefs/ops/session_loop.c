@@ -82,7 +82,8 @@ static int next_request(struct session_loop *loop, struct fuse_buf *buffer, int6
 	return 0;
 }
 
-/* Reads and processes for as long as it is equal to the work. The last request it processes while another thread reads: > 0. */
+/* Reads and processes for as long as it is equal to the work. The last request it processes while another thread reads:
+ * > 0. */
 static int lead(struct session_loop *loop, struct fuse_buf *buffer)
 {
 	int64_t look_until_ns = 0;

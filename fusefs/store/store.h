@@ -1,12 +1,15 @@
 /*
- * store: THE SEAM of the mount. Above it: the kernel conversation, inodes, dirty data, caches. Below it: the way to the store, with its failures.
- * store_http.c talks to gateways; store_mem.c keeps a drive in memory (tests), store_fault.c wraps another one and fails, delays and reorders on purpose.
+ * store: THE SEAM of the mount. Above it: the kernel conversation, inodes, dirty data, caches. Below it: the way to the
+ * store, with its failures. store_http.c talks to gateways; store_mem.c keeps a drive in memory (tests), store_fault.c
+ * wraps another one and fails, delays and reorders on purpose.
  *
- * Everything is asynchronous: a call returns at once, its callback comes exactly once, on a thread of the store's, and must not block. Callbacks may call the store again.
- * What a callback is given is valid during the callback only. error is 0 or a negative failure (errno or ERR_*).
+ * Everything is asynchronous: a call returns at once, its callback comes exactly once, on a thread of the store's, and
+ * must not block. Callbacks may call the store again. What a callback is given is valid during the callback only. error
+ * is 0 or a negative failure (errno or ERR_*).
  *
- * Failure of the network is the store's business: it goes to the next gateway, with the same keys, for up to STORE_OUTAGE_S from the call on; then the call fails with -ERR_NO_GATEWAY (EIO for programs) and
- * later calls try again. store_cancel ends the waiting of one call early (-EINTR); what was sent may have happened.
+ * Failure of the network is the store's business: it goes to the next gateway, with the same keys, for up to
+ * STORE_OUTAGE_S from the call on; then the call fails with -ERR_NO_GATEWAY (EIO for programs) and later calls try
+ * again. store_cancel ends the waiting of one call early (-EINTR); what was sent may have happened.
  */
 #ifndef NEPHOS_FUSEFS_STORE_STORE_H
 #define NEPHOS_FUSEFS_STORE_STORE_H
@@ -54,7 +57,8 @@ struct store_extents {
 	struct store_position at;
 };
 
-/* Bytes [from, from + len) of a block: all of it, or at most BLOCK_PART_BYTES_MAX; and the room of len bytes that they are to come to. */
+/* Bytes [from, from + len) of a block: all of it, or at most BLOCK_PART_BYTES_MAX; and the room of len bytes that they
+ * are to come to. */
 struct store_part {
 	uint32_t from, len;
 	void *into;
@@ -78,7 +82,8 @@ struct store_change {
 	bool content, attributes, xattrs;
 };
 
-/* File locks. What a mount holds of a document, of one kind, is said as a whole; which of its processes has what is its own business. */
+/* File locks. What a mount holds of a document, of one kind, is said as a whole; which of its processes has what is its
+ * own business. */
 struct store_lock_range {
 	int64_t from, to; /* the last byte, included; INT64_MAX: to the end */
 	bool exclusive;
@@ -125,7 +130,8 @@ struct store_ops {
 		void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie);
 	store_ticket (*item)(struct store *s, int64_t id,
 		void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie);
-	/* Entries behind name `after` (empty: from the start), in the order of their bytes; with_inline: with the content of small files. */
+	/* Entries behind name `after` (empty: from the start), in the order of their bytes; with_inline: with the
+	 * content of small files. */
 	store_ticket (*children)(struct store *s, int64_t folder, struct span after, uint32_t limit, bool with_inline,
 		void (*done)(void *cookie, int error, const struct store_page *page), void *cookie);
 	store_ticket (*extents)(struct store *s, int64_t id, int64_t from, int64_t len,
@@ -133,26 +139,33 @@ struct store_ops {
 	store_ticket (*xattrs)(struct store *s, int64_t id,
 		int (*each)(void *cookie, struct span name, struct span value), void (*done)(void *cookie, int error),
 		void *cookie);
-	/* A whole block is verified by its hash, a part by the digest its answer carries: -EBADMSG. extent gives sha256, generation, block_size, cap (copied).
-	 * part.into is the store's until done; only without an error it holds what was asked for. */
+	/* A whole block is verified by its hash, a part by the digest its answer carries: -EBADMSG. extent gives
+	 * sha256, generation, block_size, cap (copied). part.into is the store's until done; only without an error it
+	 * holds what was asked for. */
 	store_ticket (*block_get)(struct store *s, const struct extent *extent, struct store_part part,
 		void (*done)(void *cookie, int error), void *cookie);
 	/* Durable when done. data must stay valid until done. */
 	store_ticket (*block_put)(struct store *s, const uint8_t sha256[32], struct span data,
 		void (*done)(void *cookie, int error), void *cookie);
-	/* A batch under (session, number): one at a time, numbers are the store's business. The ops and what they point to must stay valid until done. Retried with the same number until there is an answer.
-	 * reply is NULL when there was none (an outage, a cancel); -ERR_IN_DOUBT, or after a cancel: what was sent may have happened, else nothing did; otherwise an error is a refusal and nothing of the batch holds. */
+	/* A batch under (session, number): one at a time, numbers are the store's business. The ops and what they point
+	 * to must stay valid until done. Retried with the same number until there is an answer. reply is NULL when
+	 * there was none (an outage, a cancel); -ERR_IN_DOUBT, or after a cancel: what was sent may have happened, else
+	 * nothing did; otherwise an error is a refusal and nothing of the batch holds. */
 	store_ticket (*batch)(struct store *s, const struct op *ops, size_t count,
 		void (*done)(void *cookie, int error, const struct store_batch_reply *reply), void *cookie);
 	/* Document ids nobody else gets. */
 	store_ticket (*ids)(
 		struct store *s, uint32_t count, void (*done)(void *cookie, int error, int64_t first), void *cookie);
-	/* The long poll: entries after `since`; ends, too, when the number of other mounts is not what the last poll said; renews the session; held: documents open without a name (valid until done). Not retried below: the follower decides. */
+	/* The long poll: entries after `since`; ends, too, when the number of other mounts is not what the last poll
+	 * said; renews the session; held: documents open without a name (valid until done). Not retried below: the
+	 * follower decides. */
 	store_ticket (*poll)(struct store *s, struct store_position since, unsigned wait_s, const int64_t *held,
 		size_t held_count, void (*done)(void *cookie, int error, const struct store_changes *changes),
 		void *cookie);
-	/* Says what the mount holds of a document. Not granted (error 0): it holds what it held. -ERR_SESSION_GONE: its locks are lost, see reply->life. Any other failure: it may hold either.
-	 * A write to a document whose locks were lost is refused (-ESTALE) until lock_settled: it may have been made under a lock that somebody else has by now. One call at a time for each document and kind. reply is never NULL. */
+	/* Says what the mount holds of a document. Not granted (error 0): it holds what it held. -ERR_SESSION_GONE: its
+	 * locks are lost, see reply->life. Any other failure: it may hold either. A write to a document whose locks
+	 * were lost is refused (-ESTALE) until lock_settled: it may have been made under a lock that somebody else has
+	 * by now. One call at a time for each document and kind. reply is never NULL. */
 	store_ticket (*lock)(struct store *s, const struct store_lock *lock,
 		void (*done)(void *cookie, int error, const struct store_lock_reply *reply), void *cookie);
 	/* Waits until it may be worth to ask for lock->queue, at most wait_s. */
@@ -164,17 +177,20 @@ struct store_ops {
 	/* What was written to it before its locks were lost will not come any more. */
 	void (*lock_settled)(struct store *s, int64_t id);
 	void (*cancel)(struct store *s, store_ticket ticket); /* unknown or finished: nothing happens */
-	/* Ends the session (deadline 5 s), cancels what is under way, waits for callbacks, frees. Not from a callback. */
+	/* Ends the session (deadline 5 s), cancels what is under way, waits for callbacks, frees. Not from a
+	 * callback. */
 	void (*free)(struct store *s);
 };
 
 struct store {
 	const struct store_ops *ops;
-	/* When it answered last, and when an answer last failed to come, on CLOCK_MONOTONIC; 0: never. Kept by whoever implements it. */
+	/* When it answered last, and when an answer last failed to come, on CLOCK_MONOTONIC; 0: never. Kept by whoever
+	 * implements it. */
 	_Atomic int64_t heard_ns, missed_ns;
 };
 
-/* For how long somebody who began to wait at since_ns has heard nothing of the store; 0: it answers, or nothing says that it does not. */
+/* For how long somebody who began to wait at since_ns has heard nothing of the store; 0: it answers, or nothing says
+ * that it does not. */
 static inline int64_t store_silent_ns(const struct store *s, int64_t since_ns, int64_t now_ns)
 {
 	int64_t heard = atomic_load_explicit(&s->heard_ns, memory_order_relaxed);

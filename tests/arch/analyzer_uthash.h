@@ -1,7 +1,7 @@
 /*
- * What clang's analyzer sees instead of uthash's deletion. It cannot follow the buckets, takes the head for the element that was
- * just freed, and would report every HASH_DEL with a free as a use after free. To it, a deletion gives a head it knows nothing of.
- * check_tidy.sh includes this before everything else; nothing is compiled with it.
+ * What clang's analyzer sees instead of uthash's deletion. It cannot follow the buckets, takes the head for the element
+ * that was just freed, and would report every HASH_DEL with a free as a use after free. To it, a deletion gives a head
+ * it knows nothing of. check_tidy.sh includes this before everything else; nothing is compiled with it.
  */
 #ifndef NEPHOS_ARCH_ANALYZER_UTHASH_H
 #define NEPHOS_ARCH_ANALYZER_UTHASH_H

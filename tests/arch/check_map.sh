@@ -1,7 +1,6 @@
 #!/bin/sh
-# Goal: the code map of ARCHITECTURE.md has a line for each module (a .c, a .h, or both), and none for what is gone; and its tables
-# of includes speak of no folder and no file that is not there.
-# Usage: check_map.sh [ROOT]
+# Goal: the code map of ARCHITECTURE.md has a line for each module (a .c, a .h, or both), and none for what is gone; and
+# its tables of includes speak of no folder and no file that is not there. Usage: check_map.sh [ROOT]
 set -eu
 
 cd "${1:-$(dirname "$0")/../..}"

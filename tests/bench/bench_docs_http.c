@@ -1,10 +1,13 @@
 /*
- * bench_docs_http: what the docs service costs over HTTP, beside a bare prepared SELECT by primary key and a bare INSERT commit in the same PostgreSQL. One client; each measured
- * request takes turns with its bare statement, so that a machine that is busy with something else slows both. The batches of a mount: a session, and a number for each.
+ * bench_docs_http: what the docs service costs over HTTP, beside a bare prepared SELECT by primary key and a bare
+ * INSERT commit in the same PostgreSQL. One client; each measured request takes turns with its bare statement, so that
+ * a machine that is busy with something else slows both. The batches of a mount: a session, and a number for each.
  * Usage: bench_docs_http DATA-DIR
- *   DATA-DIR     of a running store (scripts/up --data): its cluster key, and the sockets of its PostgreSQL and of its first gateway, which is asked which docs services there are; the
- *                first of them is measured, without the gateway
- * BENCH_ROUNDS in the environment: rounds of BENCH_COUNT (300) turns each; a figure is the median of the rounds' ratios of medians.
+ *   DATA-DIR     of a running store (scripts/up --data): its cluster key, and the sockets of its PostgreSQL and of its
+ *                first gateway, which is asked which docs services there are; the first of them is measured, without
+ *                the gateway
+ * BENCH_ROUNDS in the environment: rounds of BENCH_COUNT (300) turns each; a figure is the median of the rounds' ratios
+ * of medians.
  */
 #include "common/base/buf.h"
 #include "common/base/clock.h"

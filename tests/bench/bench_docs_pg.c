@@ -1,7 +1,8 @@
 /*
- * bench_docs_pg: what the storage of the docs service costs, beside a bare INSERT commit and a bare prepared SELECT on the same connection. One client, medians. The two take turns, so that
- * a machine that is busy with something else slows both.
- * Usage: bench_docs_pg [N [create|rename|lookup|…]]: all or one, N times each. POSTGRES_FSYNC=on in the environment makes commits durable.
+ * bench_docs_pg: what the storage of the docs service costs, beside a bare INSERT commit and a bare prepared SELECT on
+ * the same connection. One client, medians. The two take turns, so that a machine that is busy with something else
+ * slows both. Usage: bench_docs_pg [N [create|rename|lookup|…]]: all or one, N times each. POSTGRES_FSYNC=on in the
+ * environment makes commits durable.
  */
 #include "tests/unit/backend/docs/rows/pg/pg_fixture.h"
 

@@ -1,7 +1,8 @@
 /*
- * bench_gateway: a gateway and the parts behind it, without a database, for measuring what the gateway adds. The docs service answers 4 KiB from memory; it asks nobody who he is, so that another
- * proxy can be put in front of it, too. The gateway greets it, and asks the user service about tokens, as it does in a store.
- * Prints "GATEWAY-URL DOCS-URL", and serves until it is ended. The token is "bench".
+ * bench_gateway: a gateway and the parts behind it, without a database, for measuring what the gateway adds. The docs
+ * service answers 4 KiB from memory; it asks nobody who he is, so that another proxy can be put in front of it, too.
+ * The gateway greets it, and asks the user service about tokens, as it does in a store. Prints "GATEWAY-URL DOCS-URL",
+ * and serves until it is ended. The token is "bench".
  */
 #include "backend/service/registration.h"
 #include "common/http/client.h"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: scripts/up brings a store and its mount from nothing; again it changes nothing; after scripts/down and up all data is there; what has died comes back.
+# Goal: scripts/up brings a store and its mount from nothing; again it changes nothing; after scripts/down and up all
+# data is there; what has died comes back.
 . "$(dirname "$0")/../lib/e2e.sh"
 PORT=$((${E2E_PORT:-18050} + 40))
 # A path with a space, and too long for a socket of PostgreSQL in it.

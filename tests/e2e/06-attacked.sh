@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Goal: up and down, run by root, are attacked by another user of the machine: by folders, links, settings, recorded numbers of processes and ports that are his. Each is refused and named; nothing of his runs, and nothing is
-# killed, made or changed.
+# Goal: up and down, run by root, are attacked by another user of the machine: by folders, links, settings, recorded
+# numbers of processes and ports that are his. Each is refused and named; nothing of his runs, and nothing is killed,
+# made or changed.
 . "$(dirname "$0")/../lib/e2e.sh"
 if [ "$(id -u)" != 0 ]; then
 	echo "# not root: nobody else can be played"
@@ -88,8 +89,8 @@ refused "one that is no plain file" "is no plain file" down "$WORK/mine"
 rmdir "$WORK/mine/settings"
 check "nothing of his has run" nobody_is_root
 
-# ---- processes ----
-# An innocent program of root's that is called as a part is, one of root's that names the store, one of his that is called and asked as a part, and one that was there before.
+# ---- processes ---- An innocent program of root's that is called as a part is, one of root's that names the store, one
+# of his that is called and asked as a part, and one that was there before.
 store "$WORK/mine"
 mkdir "$WORK/programs"
 for p in nephos-docs nephos-user nephos-gateway postgres; do cp "$(command -v sleep)" "$WORK/programs/$p"; done

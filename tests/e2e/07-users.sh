@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Goal: run by root, a store's parts are users of their own without any capability, and each can read what is its own; its role in PostgreSQL is no superuser, and nobody is it by saying so. A store of an earlier
-# version (all of root's, a superuser that everybody could be) is brought over with all its data, also below a folder that is closed to these users.
+# Goal: run by root, a store's parts are users of their own without any capability, and each can read what is its own;
+# its role in PostgreSQL is no superuser, and nobody is it by saying so. A store of an earlier version (all of root's, a
+# superuser that everybody could be) is brought over with all its data, also below a folder that is closed to these
+# users.
 . "$(dirname "$0")/../lib/e2e.sh"
 if [ "$(id -u)" != 0 ]; then
 	echo "# not root: everything runs as the caller"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Goal: accounts, sessions, device keys and administrators, asked of two user services directly, as a gateway asks them; and what a
-# gateway is told about revocations. PostgreSQL is real, the gateway is a small script that writes down what it hears.
+# Goal: accounts, sessions, device keys and administrators, asked of two user services directly, as a gateway asks them;
+# and what a gateway is told about revocations. PostgreSQL is real, the gateway is a small script that writes down what
+# it hears.
 . "$(dirname "$0")/../lib/e2e.sh"
 
 . "$(dirname "$0")/../lib/users.sh"

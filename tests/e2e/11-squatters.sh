@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: another user of the machine who takes the port of a stopped service, or of a stopped gateway, is told nothing, answers nobody, and can use nothing of what he records.
+# Goal: another user of the machine who takes the port of a stopped service, or of a stopped gateway, is told nothing,
+# answers nobody, and can use nothing of what he records.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 PYTHON=$(python3 -c "import sys; print(sys._base_executable)")
@@ -21,7 +22,8 @@ wrong_answers() {
 	for i in 1 2 3 4 5; do
 		[ "$(curl -s --noproxy '*' --max-time 60 -H "Authorization: Bearer $TOKEN" "$URL/api/v2/docs/drives/home/files/secret.txt")" = "$SECRET" ] || wrong=$((wrong + 1))
 		[ "$(curl -s --noproxy '*' --max-time 60 -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $TOKEN" "$URL/api/v2/docs/drives")" = 200 ] || wrong=$((wrong + 1))
-		# A request under no key, which must not be made twice, and is not told as something that may have happened.
+		# A request under no key, which must not be made twice, and is not told as something that may have
+		# happened.
 		[ "$(curl -s --noproxy '*' --max-time 60 -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
 			-d "{\"path\":\"/$1-$i\"}" "$URL/api/v2/docs/drives/home/folders")" = 201 ] || wrong=$((wrong + 1))
 	done

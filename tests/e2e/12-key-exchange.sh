@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: the key that the parts of a store know each other by is exchanged while everything runs, in three steps, and no request fails meanwhile; the old one opens nothing afterwards.
+# Goal: the key that the parts of a store know each other by is exchanged while everything runs, in three steps, and no
+# request fails meanwhile; the old one opens nothing afterwards.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 KEY=$E2E_DATA/cluster.key
@@ -16,7 +17,8 @@ step() {
 	eventually 20 all_have_read "$n"
 }
 
-# Reads, and changes under no key, which may not be made twice, through both gateways; each answer that is not the right one is written down.
+# Reads, and changes under no key, which may not be made twice, through both gateways; each answer that is not the right
+# one is written down.
 second=$(curl -s --noproxy '*' "$URL/status" | jq -r '.gateways[1]')
 load() {
 	local i=0 gateway

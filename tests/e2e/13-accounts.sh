@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: who may change accounts, whoever asks by whatever route, also when he repeats himself; the last administrator; a new password that
-# ends what opened the account. Asked of two user services, as a gateway asks them.
+# Goal: who may change accounts, whoever asks by whatever route, also when he repeats himself; the last administrator; a
+# new password that ends what opened the account. Asked of two user services, as a gateway asks them.
 . "$(dirname "$0")/../lib/e2e.sh"
 . "$(dirname "$0")/../lib/users.sh"
 
@@ -86,7 +86,8 @@ check_eq "then nothing holds" 401 "$(authenticate "$OWN")"
 
 # ---- a storm of log-ins ----
 cat >"$WORK/storm.py" <<'PY'
-# Many who are nobody log in from one network, all the time; somebody else does from another. Prints what each was answered, and how long it took on average.
+# Many who are nobody log in from one network, all the time; somebody else does from another. Prints what each was
+# answered, and how long it took on average.
 import http.client, json, statistics, sys, threading, time
 host, = sys.argv[1:]
 def log_in(name, password, client):

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: every route of the docs service, asked as a gateway asks: drives, content by path and by id, items, ops, the journal, blocks; and what is wrong gets the right 4xx.
-# PostgreSQL is real, the user service is a small script.
+# Goal: every route of the docs service, asked as a gateway asks: drives, content by path and by id, items, ops, the
+# journal, blocks; and what is wrong gets the right 4xx. PostgreSQL is real, the user service is a small script.
 . "$(dirname "$0")/../lib/e2e.sh"
 . "$(dirname "$0")/../lib/docs.sh"
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Goal: several docs services on one database: a poll at one hears of a change at another; for each kind of op, one that dies between COMMIT and answer has done it once, and the other one
-# says what; large content passes in flat memory; blocks that nothing refers to are collected.
+# Goal: several docs services on one database: a poll at one hears of a change at another; for each kind of op, one that
+# dies between COMMIT and answer has done it once, and the other one says what; large content passes in flat memory;
+# blocks that nothing refers to are collected.
 . "$(dirname "$0")/../lib/e2e.sh"
 . "$(dirname "$0")/../lib/docs.sh"
 
@@ -33,7 +34,8 @@ for i in 1 2 3; do
 	check_eq "is heard at the other" "polled$i" "$(jq -r '.changes[0].name' "$WORK/poll")"
 done
 
-# What cannot be told is told later. For a while there is no such function; whoever prepared it already has to do it anew.
+# What cannot be told is told later. For a while there is no such function; whoever prepared it already has to do it
+# anew.
 rename_notify() { PGOPTIONS='-c allow_system_table_mods=on' psql -X -q "$DATABASE" -c "ALTER FUNCTION pg_catalog.$1(text, text) RENAME TO $2"; }
 failed_to_tell() { grep -q op=notify "$WORK/docs-1.log"; }
 ask GET "$E" >/dev/null

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: through a gateway: without a token 401, another's 404 by every route, bad requests the right 4xx; the processes stay up, and their memory flat.
+# Goal: through a gateway: without a token 401, another's 404 by every route, bad requests the right 4xx; the processes
+# stay up, and their memory flat.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 V1=$URL/api/v1/docs

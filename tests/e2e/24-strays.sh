@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: an upload that dies between the file of a block and its row leaves nothing for ever: the file goes after its grace, and nothing else does.
+# Goal: an upload that dies between the file of a block and its row leaves nothing for ever: the file goes after its
+# grace, and nothing else does.
 . "$(dirname "$0")/../lib/e2e.sh"
 . "$(dirname "$0")/../lib/docs.sh"
 

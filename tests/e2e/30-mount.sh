@@ -6,9 +6,9 @@ M=$E2E_MOUNT/30
 mkdir -p "$M" && cd "$M" || exit 2
 at_end 'cd /; rm -rf "$M"'
 
-# ---- a full drive ----
-# First of all: blocks that were let go in the last two minutes count as well, and what follows lets go of many.
-# Usage comes with every answer: the write that cannot fit says so itself, although less than a second ago there was room.
+# ---- a full drive ---- First of all: blocks that were let go in the last two minutes count as well, and what follows
+# lets go of many. Usage comes with every answer: the write that cannot fit says so itself, although less than a second
+# ago there was room.
 set_quota() { http -X PATCH "${AUTH[@]}" -H 'Content-Type: application/json' -d "{\"quota\":$1}" "$URL/api/v2/docs/drives/home"; }
 http "${AUTH[@]}" "$URL/api/v2/docs/drives/home" >/dev/null
 at_end 'set_quota 0'

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: two mounts of one drive, and curl beside them, see what the others have closed, within 50 ms, although the kernel may keep it for 3 s.
+# Goal: two mounts of one drive, and curl beside them, see what the others have closed, within 50 ms, although the
+# kernel may keep it for 3 s.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 A=$E2E_MOUNT
@@ -10,7 +11,8 @@ clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "
 at_end 'clean "$NEPHOS" umount "$B" || umount -l "$B"; rm -rf "$A/31"'
 check "a second mount of the same drive" clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL" "$B"
 
-# One writer, one reader, each change looked for by polling; how long each took to be seen is counted, not timed: a poll is 1 ms.
+# One writer, one reader, each change looked for by polling; how long each took to be seen is counted, not timed: a poll
+# is 1 ms.
 cat >"$WORK/seen.py" <<'PY'
 import os, sys, time, urllib.request
 a, b, url, token = sys.argv[1:5]

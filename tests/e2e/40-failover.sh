@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: kill -9 of any one process under a running cp -r on the mount loses nothing, repeats nothing, and shows no error; scripts/up restarts what is down.
+# Goal: kill -9 of any one process under a running cp -r on the mount loses nothing, repeats nothing, and shows no
+# error; scripts/up restarts what is down.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 M=$E2E_MOUNT/40

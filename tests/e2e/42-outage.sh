@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Goal: an outage of all gateways is waited out; a longer one ends in an error, and later calls work again; a waiting call can be interrupted.
+# Goal: an outage of all gateways is waited out; a longer one ends in an error, and later calls work again; a waiting
+# call can be interrupted.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 M=$E2E_MOUNT/42
 mkdir -p "$M" || exit 2
 at_end 'for g in gateway-1 gateway-2; do kill -CONT $(cat "$E2E_DATA/run/$g.pid"); done; rm -rf "$M"'
 echo before >"$M/before"
-# A folder each: the kernel lets only one caller at a time change a folder, so in one folder the others would not even reach the mount.
+# A folder each: the kernel lets only one caller at a time change a folder, so in one folder the others would not even
+# reach the mount.
 mkdir "$M"/d{1..200} "$M/interrupted"
 ls "$M"/d* >/dev/null
 stop_gateways() { for g in gateway-1 gateway-2; do kill -9 "$(cat "$E2E_DATA/run/$g.pid")"; done; }
@@ -36,7 +38,8 @@ check_eq "the file has its content" during "$(cat "$M/during")"
 
 if [ -n "${E2E_LONG:-}" ]; then
 	cat >"$WORK/late.py" <<'PY'
-# Gateways get a signal. Calls that begin one after another then, each in a folder of its own: how long each waits, counted from itself, and what it is told.
+# Gateways get a signal. Calls that begin one after another then, each in a folder of its own: how long each waits,
+# counted from itself, and what it is told.
 import errno, os, signal, sys, threading, time
 m, number, pids, said = sys.argv[1], getattr(signal, "SIG" + sys.argv[2]), sys.argv[3:], []
 def call(name, what):
@@ -66,7 +69,8 @@ changes = [error for name, _, error in said if name.startswith(("mkdir", "fsync"
 sys.exit(changes != ["EIO"] * 5 or any(seconds > 43 or (error == "EIO" and seconds < 29) for name, seconds, error in said))
 PY
 	cat >"$WORK/under-way.py" <<'PY'
-# Data that are on their way when the gateways stop, and fail after 33 s. Who asks for them 20 s later waits longer than that, and when the gateways come back in time nobody is told anything.
+# Data that are on their way when the gateways stop, and fail after 33 s. Who asks for them 20 s later waits longer than
+# that, and when the gateways come back in time nobody is told anything.
 import os, signal, sys, threading, time
 m, pids = sys.argv[1], [int(p) for p in sys.argv[2:]]
 f, other = os.open(m + "/under-way", os.O_CREAT | os.O_RDWR), os.open(m + "/under-way", os.O_RDWR)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: two hundred processes that wait on a mount whose gateways do not answer die at once when they are interrupted or killed, and the mount goes on.
+# Goal: two hundred processes that wait on a mount whose gateways do not answer die at once when they are interrupted or
+# killed, and the mount goes on.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 M=$E2E_MOUNT/43
@@ -44,7 +45,8 @@ none_left() { for p in "${pids[@]}"; do ! kill -0 "$p" 2>/dev/null || grep -q 'S
 for signal in INT KILL; do
 	ls -l "$M/$signal"/d* >/dev/null
 	gateways STOP
-	# Into a file: a pipe would be open in them, and its end not come before theirs. What they say when they are interrupted is of no interest.
+	# Into a file: a pipe would be open in them, and its end not come before theirs. What they say when they are
+	# interrupted is of no interest.
 	python3 "$WORK/block.py" "$M/$signal" $N >"$WORK/pids" 2>/dev/null
 	mapfile -t pids <"$WORK/pids"
 	check_eq "SIG$signal: the processes were started" $N "${#pids[@]}"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: a full disk, or one that fails, below the blocks or below PostgreSQL, is an error of the call that met it, with its errno;
-# every process stays up, nothing that was answered is lost, and later calls work.
+# Goal: a full disk, or one that fails, below the blocks or below PostgreSQL, is an error of the call that met it, with
+# its errno; every process stays up, nothing that was answered is lost, and later calls work.
 # shellcheck disable=SC2016 # for sh -c
 . "$(dirname "$0")/../lib/e2e.sh"
 [ -n "${E2E_DATA:-}" ] || { echo "E2E_DATA is not set: run it by scripts/test" >&2; exit 2; }
@@ -8,7 +8,8 @@ if [ "$(id -u)" != 0 ]; then
 	echo "# not root: no disk can be made here"
 	e2e_end
 fi
-# A store of its own, whose blocks and whose tables each have a small disk: a tmpfs, which a ballast fills and a shorter one does not.
+# A store of its own, whose blocks and whose tables each have a small disk: a tmpfs, which a ballast fills and a shorter
+# one does not.
 D=$WORK/store
 M=$WORK/mount
 PORT=$((${E2E_PORT:-18050} + 20))

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: the nephos command as a person uses it: log in, store and fetch, list, manage users and keys, mount, and learn from exit codes what went wrong.
+# Goal: the nephos command as a person uses it: log in, store and fetch, list, manage users and keys, mount, and learn
+# from exit codes what went wrong.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 N=${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}/bin/nephos

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: large bodies stream. A PUT and a GET of 4 GiB through a gateway, to a slow reader too, grow no process by more than 32 MiB; small changes in large files cost little.
+# Goal: large bodies stream. A PUT and a GET of 4 GiB through a gateway, to a slow reader too, grow no process by more
+# than 32 MiB; small changes in large files cost little.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 size_mib=1024

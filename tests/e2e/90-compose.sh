@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Goal: docker-compose up gives a store that works through both gateways, can be mounted from outside, and keeps its data over a restart.
-# Usage: 90-compose.sh [prepare]     prepare: only makes the images, in E2E_IMAGES, where a later run finds them
+# Goal: docker-compose up gives a store that works through both gateways, can be mounted from outside, and keeps its
+# data over a restart. Usage: 90-compose.sh [prepare] prepare: only makes the images, in E2E_IMAGES, where a later run
+# finds them
 . "$(dirname "$0")/../lib/e2e.sh"
 cd "$E2E_ROOT" || exit 2
 

@@ -1,4 +1,5 @@
-/* Any text as a capability for a block: nothing but what was signed for this block is let in, and not after its time. */
+/* Any text as a capability for a block: nothing but what was signed for this block is let in, and not after its
+ * time. */
 #include "tests/fuzz/fuzz.h"
 
 #include "common/base/error.h"

@@ -1,4 +1,5 @@
-/* Any text: refused, or a time whose canonical text is the same time; at the ends of the range many texts are one time. */
+/* Any text: refused, or a time whose canonical text is the same time; at the ends of the range many texts are one
+ * time. */
 #include "tests/fuzz/fuzz.h"
 
 #include "common/base/clock.h"

@@ -1,6 +1,7 @@
 /*
- * Any bytes as what a store answers to the command: it ends with one of its codes, after a few requests, whatever it was told. The first byte says which
- * command, the second the status of the answers, the rest is their body. The server is one of ours, on a port of its own.
+ * Any bytes as what a store answers to the command: it ends with one of its codes, after a few requests, whatever it
+ * was told. The first byte says which command, the second the status of the answers, the rest is their body. The server
+ * is one of ours, on a port of its own.
  */
 #include "tests/fuzz/fuzz.h"
 

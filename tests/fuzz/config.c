@@ -1,4 +1,5 @@
-/* Any words on a command line (those of the first line) and any file (all that follows it) as a program's settings: refused with a reason, or values within their limits. */
+/* Any words on a command line (those of the first line) and any file (all that follows it) as a program's settings:
+ * refused with a reason, or values within their limits. */
 #include "tests/fuzz/fuzz.h"
 
 #include "common/base/config.h"

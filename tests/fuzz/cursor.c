@@ -1,4 +1,5 @@
-/* Any text as the cursor of a page: refused, or the name that a cursor is made of; and any name leads back to itself. */
+/* Any text as the cursor of a page: refused, or the name that a cursor is made of; and any name leads back to
+ * itself. */
 #include "tests/fuzz/fuzz.h"
 
 #include "backend/docs/request/cursor.h"

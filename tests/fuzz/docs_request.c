@@ -1,4 +1,5 @@
-/* What a client writes into the target and the header fields of a request to the docs service: paths, ranges, conditions, digests. */
+/* What a client writes into the target and the header fields of a request to the docs service: paths, ranges,
+ * conditions, digests. */
 #include "tests/fuzz/fuzz.h"
 
 #include "backend/docs/request/digest.h"

@@ -1,6 +1,6 @@
 /*
- * fuzz: what a fuzz target implements and what it checks with.
- * A target is one file: LLVMFuzzerTestOneInput, called with any bytes, returns 0; what must not be aborts by FUZZ_CHECK.
+ * fuzz: what a fuzz target implements and what it checks with. A target is one file: LLVMFuzzerTestOneInput, called
+ * with any bytes, returns 0; what must not be aborts by FUZZ_CHECK.
  */
 #ifndef NEPHOS_FUZZ_FUZZ_H
 #define NEPHOS_FUZZ_FUZZ_H

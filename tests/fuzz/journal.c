@@ -1,4 +1,5 @@
-/* Any bytes as the answer to a mount's poll: refused, or changes that follow what was seen without a gap, with names that are names. */
+/* Any bytes as the answer to a mount's poll: refused, or changes that follow what was seen without a gap, with names
+ * that are names. */
 #include "tests/fuzz/fuzz.h"
 
 #include "common/base/limits.h"

@@ -1,4 +1,5 @@
-/* Any words (lines of the input) as those that a mount is called with: refused with a reason, or options within their limits. */
+/* Any words (lines of the input) as those that a mount is called with: refused with a reason, or options within their
+ * limits. */
 #include "tests/fuzz/fuzz.h"
 
 #include "fusefs/mount/options.h"

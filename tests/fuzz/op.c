@@ -1,4 +1,5 @@
-/* Any bytes as a batch, of either content type (the first byte says which): what is accepted says the same when it is written and read again. */
+/* Any bytes as a batch, of either content type (the first byte says which): what is accepted says the same when it is
+ * written and read again. */
 #include "tests/fuzz/fuzz.h"
 
 #include "common/proto/op.h"

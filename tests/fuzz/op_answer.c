@@ -1,4 +1,5 @@
-/* Any bytes as the answer to a batch, in either form (the first byte says which, and to how many ops): what is accepted says the same when it is written in the compact form and read again. */
+/* Any bytes as the answer to a batch, in either form (the first byte says which, and to how many ops): what is accepted
+ * says the same when it is written in the compact form and read again. */
 #include "tests/fuzz/fuzz.h"
 
 #include "common/proto/op_answer.h"

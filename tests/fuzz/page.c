@@ -1,4 +1,5 @@
-/* Any bytes as a compact page of items and of extents: what is accepted comes out the same when it is written again from what was read. */
+/* Any bytes as a compact page of items and of extents: what is accepted comes out the same when it is written again
+ * from what was read. */
 #include "tests/fuzz/fuzz.h"
 
 #include "common/base/limits.h"

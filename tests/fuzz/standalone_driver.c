@@ -1,7 +1,7 @@
 /*
- * A main for fuzz targets where libFuzzer is not: runs every file of the folders (or the files) on the command line, each as it
- * is, cut at every length up to CUTS_MAX, and with CHANGES_PER_FILE small changes from a generator of fixed seed, so that a
- * run is the same everywhere. An input that crashes is in the file named last on stderr.
+ * A main for fuzz targets where libFuzzer is not: runs every file of the folders (or the files) on the command line,
+ * each as it is, cut at every length up to CUTS_MAX, and with CHANGES_PER_FILE small changes from a generator of fixed
+ * seed, so that a run is the same everywhere. An input that crashes is in the file named last on stderr.
  */
 #include "tests/fuzz/fuzz.h"
 

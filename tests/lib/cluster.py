@@ -123,7 +123,8 @@ class Relay(socketserver.BaseRequestHandler):
         back = threading.Thread(target=pass_on, args=(s, self.request), daemon=True)
         back.start()
         pass_on(self.request, s)
-        # No client of these tests shuts its sending side alone: who has ended has gone, and the part behind is to see that as it sees it of a client of its own.
+        # No client of these tests shuts its sending side alone: who has ended has gone, and the part behind is to see
+        # that as it sees it of a client of its own.
         break_off(s)
         back.join()
         s.close()

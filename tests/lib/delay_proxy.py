@@ -1,6 +1,7 @@
-# A TCP proxy that makes what lies behind it far away: every byte is held back for as long, in either direction; the bandwidth stays.
-# Usage: delay_proxy.py PORT TARGET_PORT DELAY_MS [NEAR=FAR…]      on 127.0.0.1; says "ready" when it listens
-# NEAR, FAR: ports with as many digits: what the answers say of gateways at NEAR they say of FAR, so that who asks for them learns of no shorter way.
+# A TCP proxy that makes what lies behind it far away: every byte is held back for as long, in either direction; the
+# bandwidth stays. Usage: delay_proxy.py PORT TARGET_PORT DELAY_MS [NEAR=FAR…] on 127.0.0.1; says "ready" when it
+# listens NEAR, FAR: ports with as many digits: what the answers say of gateways at NEAR they say of FAR, so that who
+# asks for them learns of no shorter way.
 import asyncio, sys
 
 port, target, delay = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]) / 1000

@@ -1,7 +1,9 @@
-# For end-to-end scripts of the docs service alone: PostgreSQL, a user service that is a small script, and what a gateway would say. After e2e.sh.
+# For end-to-end scripts of the docs service alone: PostgreSQL, a user service that is a small script, and what a
+# gateway would say. After e2e.sh.
 # shellcheck shell=bash
 #
-#	start_docs NAME ARGUMENTS…   sets URL_NAME, by which it is asked as a gateway asks, AT_NAME, where it listens, and PID_NAME (with _ for -)
+#	start_docs NAME ARGUMENTS…   sets URL_NAME, by which it is asked as a gateway asks, AT_NAME, where it
+#	                             listens, and PID_NAME (with _ for -)
 #	as ID [ADMIN]                who asks from now on
 #	ask METHOD PATH [BODY] [CURL-ARGUMENTS…]       to $U; prints the status; BODY is JSON, "" for none
 #	says SENTENCE WANTED-STATUS METHOD PATH [BODY] [CURL-ARGUMENTS…]

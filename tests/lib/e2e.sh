@@ -3,7 +3,8 @@
 #
 #	check "a sentence" COMMAND…          the command succeeds
 #	check_eq "a sentence" WANTED GOT
-#	check_status "a sentence" WANTED CURL-ARGUMENTS…      the HTTP status; the body is in $WORK/body, the headers in $WORK/headers
+#	check_status "a sentence" WANTED CURL-ARGUMENTS…      the HTTP status; the body is in
+#	                                                      $WORK/body, the headers in $WORK/headers
 #	eventually SECONDS COMMAND…          polls; for what may take a while and has no event to wait for
 #
 # Scripts that need a store get one that scripts/test has started: E2E_DATA (its folder), E2E_MOUNT (its mount).

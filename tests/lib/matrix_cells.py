@@ -236,7 +236,8 @@ class Maker:
             for role in self.some(route, 2):
                 for target, nature in self.targets(route, role):
                     refused = refusal(route.row, role, nature)
-                    # Which comes first is the servers' business, if it is the same for what is another's and for what is not there.
+                    # Which comes first is the servers' business, if it is the same for what is another's and for what
+                    # is not there.
                     both = refused | wanted if refused else wanted
                     c = self.cell(route, role, target, nature, name, both, foreign=nature == FOREIGN)
                     c.headers = role.headers + [h for h in c.headers if h[0] == "Nephos-Session"] + headers

@@ -176,7 +176,8 @@ WRONG_JSON = [
 ]
 ANNOUNCED = 10**13  # beyond what any route takes
 
-# Other spellings of a target. SAME: it is the same one. BAD: refused before anything else. ELSE: another one, where nothing is.
+# Other spellings of a target. SAME: it is the same one. BAD: refused before anything else. ELSE: another one, where
+# nothing is.
 SAME, BAD, ELSE = {"same"}, {400}, {400, 404, 405}
 
 

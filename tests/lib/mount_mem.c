@@ -1,10 +1,12 @@
 /*
- * mount_mem: drives in memory, mounted: for trying what stands above the store seam with real programs, without a store.
+ * mount_mem: drives in memory, mounted: for trying what stands above the store seam with real programs, without a
+ * store.
  *
  *   mount_mem DIR [DIR2]      two directories are two mounts of the same drive
  *   MOUNT_MEM_QUOTA=BYTES
  *
- * SIGUSR1: says what was asked of the store so far. Serves until SIGINT or SIGTERM, or until every directory is unmounted.
+ * SIGUSR1: says what was asked of the store so far. Serves until SIGINT or SIGTERM, or until every directory is
+ * unmounted.
  */
 #define FUSE_USE_VERSION 314
 #include "common/base/log.h"

@@ -36,7 +36,8 @@ class Client:
             lib.nfs_destroy_context(self.nfs)
             time.sleep(0.05)
 
-    # Each time by a new context: one that fails half-way, as with a server that is about to start, may stay connected, and then says so to every further attempt.
+    # Each time by a new context: one that fails half-way, as with a server that is about to start, may stay connected,
+    # and then says so to every further attempt.
     def mount(self, host, path, port, mount_port):
         self.nfs = ctypes.c_void_p(lib.nfs_init_context())
         # The ports are said in a URL only.

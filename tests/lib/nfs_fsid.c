@@ -1,8 +1,10 @@
 /*
- * nfs_fsid: loaded into an NFS server in user space (LD_PRELOAD), it gives one file system a number of its own: that of the folder NFS_FSID_OF.
+ * nfs_fsid: loaded into an NFS server in user space (LD_PRELOAD), it gives one file system a number of its own: that of
+ * the folder NFS_FSID_OF.
  *
- * NFS-Ganesha 4.3 puts the number that statfs(2) says into the handles of its clients, and where there is none, as of all FUSE, that of the device. For a mount without a disk the kernel
- * takes the lowest number that is free: after a remount it is another one as soon as anything else was mounted meanwhile. No setting of this version changes that.
+ * NFS-Ganesha 4.3 puts the number that statfs(2) says into the handles of its clients, and where there is none, as of
+ * all FUSE, that of the device. For a mount without a disk the kernel takes the lowest number that is free: after a
+ * remount it is another one as soon as anything else was mounted meanwhile. No setting of this version changes that.
  */
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
- * postgres: a private PostgreSQL for the tests of one program, over tests/lib/postgres.sh. Started by the group's set-up, stopped by
- * its tear-down; one at a time. Paths are under /tmp, so that the socket's path is short.
+ * postgres: a private PostgreSQL for the tests of one program, over tests/lib/postgres.sh. Started by the group's
+ * set-up, stopped by its tear-down; one at a time. Paths are under /tmp, so that the socket's path is short.
  */
 #ifndef NEPHOS_TESTS_POSTGRES_H
 #define NEPHOS_TESTS_POSTGRES_H

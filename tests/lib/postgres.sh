@@ -4,7 +4,8 @@
 #   postgres.sh start DIR   makes and starts it when it is not running; prints the conninfo of database postgres
 #   postgres.sh stop DIR    stops it and removes DIR
 #
-# Run by root it becomes the user postgres, who must be able to enter the folder that DIR lies in. A second start of a running one prints the same line.
+# Run by root it becomes the user postgres, who must be able to enter the folder that DIR lies in. A second start of a
+# running one prints the same line.
 set -eu
 
 usage() {

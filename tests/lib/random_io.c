@@ -1,6 +1,7 @@
 /*
- * random_io: random operations on one file, each checked against a model in memory: write, read, truncate, mapped write and read, holes, zeroed
- * ranges, copies within the file, fsync, close and open again, O_DIRECT. What fsx does, in small.
+ * random_io: random operations on one file, each checked against a model in memory: write, read, truncate, mapped write
+ * and read, holes, zeroed ranges, copies within the file, fsync, close and open again, O_DIRECT. What fsx does, in
+ * small.
  *
  *   random_io FILE SEED OPERATIONS [SIZE_MAX]     with RANDOM_IO_VERBOSE set it says what it does
  *

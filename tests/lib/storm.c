@@ -1,12 +1,14 @@
 /*
- * storm: every call that reaches a mount, while signals rain on the caller. A local file system takes no notice of them in the midst of a call.
+ * storm: every call that reaches a mount, while signals rain on the caller. A local file system takes no notice of them
+ * in the midst of a call.
  *
  *   storm make DIR ROUNDS HOW     makes, changes and removes, in a new folder of DIR for each round
  *   storm look DIR ROUNDS HOW     only looks at what `storm leave DIR` left there
  *   storm leave DIR
  *
- * HOW: once (a timer, 2 ms after each call began), timer (each 10 ms), child (children that end), stop (SIGSTOP and SIGCONT), trace (a debugger that interrupts).
- * Ends with 0 when no call failed; says which did, with what, and how many signals came.
+ * HOW: once (a timer, 2 ms after each call began), timer (each 10 ms), child (children that end), stop (SIGSTOP and
+ * SIGCONT), trace (a debugger that interrupts). Ends with 0 when no call failed; says which did, with what, and how
+ * many signals came.
  */
 #include <dirent.h>
 #include <errno.h>

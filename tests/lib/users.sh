@@ -1,7 +1,9 @@
-# What scripts about user services share; sourced after e2e.sh. It starts a PostgreSQL, and a gateway that is a small script which writes down what it hears.
+# What scripts about user services share; sourced after e2e.sh. It starts a PostgreSQL, and a gateway that is a small
+# script which writes down what it hears.
 # shellcheck shell=bash
 #
-#	start_service NAME ARGUMENTS…    a user service; by which it is asked as a gateway asks: URL_NAME; where it listens: AT_NAME; its process in PID_NAME
+#	start_service NAME ARGUMENTS…    a user service; by which it is asked as a gateway asks: URL_NAME;
+#	                                 where it listens: AT_NAME; its process in PID_NAME
 #	as ID ADMIN TOKEN-ID             who asks from now on; AS=(): nobody
 #	ask METHOD PATH [BODY] [CURL…]   at $U; prints the status. says SENTENCE STATUS METHOD …: checks it
 #	value JQ                         of the last answer

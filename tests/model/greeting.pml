@@ -1,17 +1,21 @@
 /*
- * How two parts of a store know each other on a new connection, and nobody else does (PROTOCOL.md, "Greeting"; common/trust/hello.c).
+ * How two parts of a store know each other on a new connection, and nobody else does (PROTOCOL.md, "Greeting";
+ * common/trust/hello.c).
  *
- * A client connects twice to a part that should be P, on P's port. P dies at any moment, and then a squatter has that port. Q is another part of the store, alive, on a port of its own. The
- * squatter has recorded whatever was said between others, connects to P and Q himself, says there what he likes, passes on what he is told, and answers the client with any proof that he has seen.
- * He cannot make a proof, as he has no key. What must hold:
- *   - a client never takes a connection for good whose other end is not the part that he means (he would tell it what it asks for, tokens and content);
+ * A client connects twice to a part that should be P, on P's port. P dies at any moment, and then a squatter has that
+ * port. Q is another part of the store, alive, on a port of its own. The squatter has recorded whatever was said
+ * between others, connects to P and Q himself, says there what he likes, passes on what he is told, and answers the
+ * client with any proof that he has seen. He cannot make a proof, as he has no key. What must hold:
+ *   - a client never takes a connection for good whose other end is not the part that he means (he would tell it what
+ *     it asks for, tokens and content);
  *   - a server never takes the squatter for a part of the store.
  *
  * step                  where
  *   ask, take_answer      hello.c hello_ask, hello_confirm
  *   serve, take_confirm   hello.c answer, hello_hear
  *   the way               dial.c dial_way, door.c hear: compared where both ends are on one machine
- *   who is expected       upstream.c try_next: this instance. registration.c: any gateway; then only the way tells one that passes it on
+ *   who is expected       upstream.c try_next: this instance. registration.c: any gateway; then only the way tells one
+ *                         that passes it on
  *
  * Each safeguard can be taken away, and then something must fail:
  *   -DNO_SERVER_NUMBER   the server's number is always the same
@@ -26,8 +30,8 @@
 #define VISITS 2  /* of the client */
 #define SERVED 3  /* questions that servers answer, for the bound */
 
-/* A proof is over the client's number, the way that he said, the server's number and its name: one bit each, for "the squatter has seen it". Ways: 0 the squatter's own, 1 the client's (it
- * may come back to the same ports). */
+/* A proof is over the client's number, the way that he said, the server's number and its name: one bit each, for "the
+ * squatter has seen it". Ways: 0 the squatter's own, 1 the client's (it may come back to the same ports). */
 #define PROOF(cn, way, sn, name) ((((cn) * 2 + (way)) * 4 + (sn)) * 3 + (name))
 #define PROOFS 72
 bool seen_server[PROOFS], seen_client[PROOFS];
@@ -68,7 +72,8 @@ active proctype client()
 	byte sn, name;
 	bool met; /* P itself, on this visit */
 
-	/* Any gateway is expected on one machine only: between machines nobody but the network's owner can have the port. */
+	/* Any gateway is expected on one machine only: between machines nobody but the network's owner can have the
+	 * port. */
 	if
 	:: exact = true; if :: way_checked = true :: way_checked = false fi
 	:: exact = false; way_checked = true
@@ -134,8 +139,8 @@ end:
 			:: else -> sn = 0
 			fi
 		}
-		if
-		:: sn > 0 && HAS_CONFIRM(PROOF(cn, way, sn, name)) -> assert(false) /* the server takes him for a part of the store */
+		/* the server takes him for a part of the store */
+		if :: sn > 0 && HAS_CONFIRM(PROOF(cn, way, sn, name)) -> assert(false)
 		:: skip
 		fi
 	:: else -> break

@@ -1,12 +1,14 @@
 /*
  * How a mount's batches take effect once, and are told as what they came to (PROTOCOL.md, "Sessions of mounts").
  *
- * A mount does two ops, one after the other, whose batches are the same to the byte. Requests are lost, late, overtaken, and repeated by the gateway; answers are lost; the session ends by itself
- * once; the store is out of reach now and then. What must hold:
+ * A mount does two ops, one after the other, whose batches are the same to the byte. Requests are lost, late,
+ * overtaken, and repeated by the gateway; answers are lost; the session ends by itself once; the store is out of reach
+ * now and then. What must hold:
  *   - an op is never applied twice;
  *   - an op of which the mount was told that it succeeded was applied: that very one, not an earlier one;
  *   - an op that was told as not done is never applied, then or later;
- *   - an op of which nobody could say anything is not applied any more once the session that replaces its own is answered.
+ *   - an op of which nobody could say anything is not applied any more once the session that replaces its own is
+ *     answered.
  *
  * step                            where
  *   apply                          commit.c slot_run, docs_pg_begin.c see_session: under the drive's lock
@@ -170,7 +172,8 @@ again:
 		/* Nothing is sent under a session that was lost, nor before there is another one. */
 		if
 		:: session == 0 && sessions < SESSIONS -> open_in_place()
-		:: session == 0 -> /* the store is out of reach: it was not sent under any session that may still do it */
+		/* the store is out of reach: it was not sent under any session that may still do it */
+		:: session == 0 ->
 			told_not[op] = true;
 			goto next
 		:: else

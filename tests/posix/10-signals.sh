@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: a signal that does not kill changes nothing for who is in a call on the mount, near or far from the store, with caches or without; who waits for a lock is interrupted, who is killed goes.
+# Goal: a signal that does not kill changes nothing for who is in a call on the mount, near or far from the store, with
+# caches or without; who waits for a lock is interrupted, who is killed goes.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 BIN=${NEPHOS_BUILD_DIR:?}/bin

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: PostgreSQL lives on the mount: initdb, clients at work with fsync on, all its processes killed in the midst of that, recovery; nothing that was committed is lost, nothing is damaged.
+# Goal: PostgreSQL lives on the mount: initdb, clients at work with fsync on, all its processes killed in the midst of
+# that, recovery; nothing that was committed is lost, nothing is damaged.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 M=$E2E_MOUNT/12

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: SQLite works on the mount, with a rollback journal and with WAL (whose index is a shared mapping): several processes write side by side and are killed; what was committed is there, nothing is damaged.
+# Goal: SQLite works on the mount, with a rollback journal and with WAL (whose index is a shared mapping): several
+# processes write side by side and are killed; what was committed is there, nothing is damaged.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 M=$E2E_MOUNT/13

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: what stat has said of a file stays true when its bytes are stored, and what was written in a mapping is data before it is.
+# Goal: what stat has said of a file stays true when its bytes are stored, and what was written in a mapping is data
+# before it is.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 M=$E2E_MOUNT/posix-14

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Goal: on a full drive every way to store something is answered in time, each refusal is told to whoever wrote, nothing is lost that was promised, nothing is shown
-# that is not stored, and whoever comes later is not held up. Long form: also a full disk below the blocks, which needs root and a store of its own.
+# Goal: on a full drive every way to store something is answered in time, each refusal is told to whoever wrote, nothing
+# is lost that was promised, nothing is shown that is not stored, and whoever comes later is not held up. Long form:
+# also a full disk below the blocks, which needs root and a store of its own.
 # shellcheck disable=SC2016 # for sh -c
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store

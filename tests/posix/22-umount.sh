@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: umount says who keeps a mount busy; umount --force takes off any mount in bounded time, frees whoever hangs in it, and says what was lost.
+# Goal: umount says who keeps a mount busy; umount --force takes off any mount in bounded time, frees whoever hangs in
+# it, and says what was lost.
 # shellcheck disable=SC2016 # for sh -c
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store

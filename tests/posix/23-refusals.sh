@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Goal: what a full drive does not say (20 does) is honest and in time, too, by every way to store: a file that may not be so large (EFBIG), a document that is gone for good (ESTALE), a mount's session that is
-# gone, with locks and without. What was refused is told, what was not is stored, and the mount, HTTP and a fresh mount show the same.
+# Goal: what a full drive does not say (20 does) is honest and in time, too, by every way to store: a file that may not
+# be so large (EFBIG), a document that is gone for good (ESTALE), a mount's session that is gone, with locks and
+# without. What was refused is told, what was not is stored, and the mount, HTTP and a fresh mount show the same.
 # shellcheck disable=SC2016 # for sh -c
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
@@ -148,7 +149,8 @@ def gone():
             try: os.close(reader)
             except OSError as e: is_(name, e.errno == errno.ESTALE, "closing a reader said", e) # each handle is told what was not stored
             is_(name, errors is not None, "did not come back")
-            # Whoever only closes what has no name is told nothing, as on a local file system: nobody will ever open it again. Nor is he of what was stored before.
+            # Whoever only closes what has no name is told nothing, as on a local file system: nobody will ever open it
+            # again. Nor is he of what was stored before.
             told = moment == "opened" or way in (ways.by_fsync, by_mapping, by_rename) and os.path.exists(unstored) or way is ways.by_ftruncate
             is_(name, errors or way is by_exit or not told, "said nothing")
             is_(name, all(e in (("ESTALE", "EIO") if way is by_mapping else ("ESTALE", "ENOENT") if way is by_rename and moment == "written" else ("ESTALE",)) for e in errors or []), "said", errors)

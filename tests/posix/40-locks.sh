@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: file locks hold between two mounts of one drive as between two processes of a machine: exclusion, who is named, waiting and being woken, signals, what is seen with a lock, sqlite.
+# Goal: file locks hold between two mounts of one drive as between two processes of a machine: exclusion, who is named,
+# waiting and being woken, signals, what is seen with a lock, sqlite.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 A=$E2E_MOUNT

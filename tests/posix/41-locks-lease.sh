@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: the locks of a mount that died are free after its lease; one that was cut off for longer has lost them, and whoever worked under them is told, and changes nothing any more.
+# Goal: the locks of a mount that died are free after its lease; one that was cut off for longer has lost them, and
+# whoever worked under them is told, and changes nothing any more.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos
@@ -9,7 +10,8 @@ stop_docs() {
 	for part in docs-1 docs-2; do kill "$(cat "$E2E_DATA/run/$part.pid")"; done
 	for part in docs-1 docs-2; do eventually 20 sh -c '! kill -0 "$(cat "$1")"' - "$E2E_DATA/run/$part.pid"; done
 }
-# short_lease SECONDS: both services anew, called as they were but for that, by the same user. exec: the recorded process is the service, not a shell.
+# short_lease SECONDS: both services anew, called as they were but for that, by the same user. exec: the recorded
+# process is the service, not a shell.
 short_lease() {
 	local part words lines=() user=()
 	[ "$(id -u)" != 0 ] || user=(setpriv "--reuid=$(stat -c %u "/proc/$(cat "$E2E_DATA/run/docs-1.pid")")" "--regid=$(stat -c %g "/proc/$(cat "$E2E_DATA/run/docs-1.pid")")" --clear-groups)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: an op whose answer was lost is told as what became of it, and what was given up never takes effect: P is a mount behind a gateway that loses answers, A another one.
+# Goal: an op whose answer was lost is told as what became of it, and what was given up never takes effect: P is a mount
+# behind a gateway that loses answers, A another one.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 A=$E2E_MOUNT/50

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Goal: one answer is one version of a file, whatever its size and whoever writes it meanwhile: a file of more than a thousand extents that grows, one that is rewritten inline, small ones
-# that are replaced all the time. No answer is cut, none is a mixture, none is 503.
+# Goal: one answer is one version of a file, whatever its size and whoever writes it meanwhile: a file of more than a
+# thousand extents that grows, one that is rewritten inline, small ones that are replaced all the time. No answer is
+# cut, none is a mixture, none is 503.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 A=$E2E_MOUNT/51

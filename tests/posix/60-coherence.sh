@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: nobody is shown an old drive: not when a mount's gateway falls silent, not when the mount itself stood still, not while eight others are busy, and never a mixture of two versions of a file.
+# Goal: nobody is shown an old drive: not when a mount's gateway falls silent, not when the mount itself stood still,
+# not while eight others are busy, and never a mixture of two versions of a file.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 A=$E2E_MOUNT
@@ -23,7 +24,8 @@ gateway_pid() {
 }
 
 cat >"$WORK/trust.py" <<'PY'
-# A counts up in a file and in names; B reads both; both say when. Whoever reads a state that was replaced more than 3 s before is shown an old drive.
+# A counts up in a file and in names; B reads both; both say when. Whoever reads a state that was replaced more than 3 s
+# before is shown an old drive.
 import os, sys, threading, time
 a, b, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
 written = [(time.monotonic(), 0)]
@@ -121,8 +123,9 @@ sed 's/^/# /' "$WORK/check.out"
 # ---- 50 ms, with others at work ----
 
 cat >"$WORK/busy.py" <<'PY'
-# Eight threads on each mount make and remove files in one folder. Meanwhile A changes a file elsewhere, and B looks for it. It is seen within 50 ms, or on a machine that is busy with other
-# things in no more than two of the times that such a change itself takes there.
+# Eight threads on each mount make and remove files in one folder. Meanwhile A changes a file elsewhere, and B looks for
+# it. It is seen within 50 ms, or on a machine that is busy with other things in no more than two of the times that such
+# a change itself takes there.
 import os, sys, threading, time
 a, b, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3])
 os.makedirs(a + "/busy"); os.makedirs(a + "/quiet")
@@ -164,7 +167,8 @@ sed 's/^/# /' "$WORK/check.out"
 # ---- a file that is written anew ----
 
 cat >"$WORK/anew.py" <<'PY'
-# A empties the file and writes it again, and again; B reads it. What B sees is nothing, or a beginning of what was there at one time, and never zeros, which nobody wrote.
+# A empties the file and writes it again, and again; B reads it. What B sees is nothing, or a beginning of what was
+# there at one time, and never zeros, which nobody wrote.
 import collections, os, sys, threading, time
 a, b, rounds = sys.argv[1] + "/anew", sys.argv[2] + "/anew", int(sys.argv[3])
 size = 40000

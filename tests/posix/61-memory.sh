@@ -57,9 +57,8 @@ print(sum(len(os.getxattr(os.path.join(d, n), 'user.large')) == 60000 for d, _, 
 check "and the mount has $(memory) MiB, fewer than $most" test "$(memory)" -lt "$most"
 clean "$NEPHOS" umount "$B" >/dev/null
 
-# ---- small files ----
-# The long form reads all that it lists. The short one has long names, of which twice as much would be kept as may be, and
-# reads fewer files with more in them, of which it is half as much again.
+# ---- small files ---- The long form reads all that it lists. The short one has long names, of which twice as much
+# would be kept as may be, and reads fewer files with more in them, of which it is half as much again.
 files=8000 read=1000 size=6000 contents=61c
 if [ -n "${E2E_LONG:-}" ]; then
 	files=200000 read=200000 size=300 contents=61s

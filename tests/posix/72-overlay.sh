@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: a mount is the upper layer of overlayfs: what overlayfs wants of one (RENAME_WHITEOUT, O_TMPFILE, trusted xattrs, d_type) is there, and what it did is there after it was mounted again.
+# Goal: a mount is the upper layer of overlayfs: what overlayfs wants of one (RENAME_WHITEOUT, O_TMPFILE, trusted
+# xattrs, d_type) is there, and what it did is there after it was mounted again.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 if [ "$(id -u)" != 0 ] || ! grep -qw overlay /proc/filesystems; then

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Goal: a mount can be exported by NFS: a server in user space (NFS-Ganesha) answers clients, whose handles lead to the same documents after the kernel dropped its caches, after the server was
-# killed and after the mount was taken off and put on again, as another device. Client and server have a network, and the server a /run, of their own.
+# Goal: a mount can be exported by NFS: a server in user space (NFS-Ganesha) answers clients, whose handles lead to the
+# same documents after the kernel dropped its caches, after the server was killed and after the mount was taken off and
+# put on again, as another device. Client and server have a network, and the server a /run, of their own.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 LIBNFS=$(ldconfig -p 2>/dev/null | grep -c 'libnfs\.so\.13 ')
@@ -41,7 +42,8 @@ EXPORT {
 # Which file systems it found, by which numbers, and which handles it cannot place.
 LOG { COMPONENTS { FSAL = INFO; } }
 CONF
-# The server sees this mount, and holds no other: theirs would not end while it runs. The number of the file system, which is in the handles, it has from nfs_fsid.c: see there.
+# The server sees this mount, and holds no other: theirs would not end while it runs. The number of the file system,
+# which is in the handles, it has from nfs_fsid.c: see there.
 cat >"$WORK/serve.sh" <<'SH'
 mount -t tmpfs tmpfs /run
 awk -v mine="$1" '$3 == "fuse.nephos" && $2 != mine {print $2}' /proc/mounts | while read -r other; do umount -l "$other"; done
@@ -71,7 +73,8 @@ ask() { # COMMAND ARGUMENTS…, of tests/lib/nfs.py
 	echo "no answer"
 }
 
-# The kernel gives the lowest number that is free: what is mounted in between takes the old one, unless somebody else had it just then and gave it back.
+# The kernel gives the lowest number that is free: what is mounted in between takes the old one, unless somebody else
+# had it just then and gave it back.
 put_on_as_another() {
 	for _ in 1 2 3 4 5; do
 		mount -t tmpfs tmpfs "$WORK/taken" && put_on || return

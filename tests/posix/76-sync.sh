@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: fsync of the mount's root (sync DIR) stores all that was written before, and says when it cannot; so does syncfs(2) where the kernel forwards it.
+# Goal: fsync of the mount's root (sync DIR) stores all that was written before, and says when it cannot; so does
+# syncfs(2) where the kernel forwards it.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 M=$E2E_MOUNT
@@ -7,7 +8,8 @@ D=$M/posix-76
 mkdir -p "$D"
 at_end 'rm -rf "$D"'
 
-# Files that are open and written, and neither synced nor closed; asked over HTTP, which knows nothing of the mount: by and by they would be stored anyway, so each round begins with new ones.
+# Files that are open and written, and neither synced nor closed; asked over HTTP, which knows nothing of the mount: by
+# and by they would be stored anyway, so each round begins with new ones.
 cat >"$WORK/sync.py" <<'PY'
 import json, os, subprocess, sys, urllib.request
 how, mount, folder, url, token = sys.argv[1:6]

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: what the kernel does not pass on to a mount, or decides for it, is as docs/posix.md says: an error that programs know, never a wrong success; and what it decides by itself ends at this mount.
+# Goal: what the kernel does not pass on to a mount, or decides for it, is as docs/posix.md says: an error that programs
+# know, never a wrong success; and what it decides by itself ends at this mount.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: POSIX ACLs are set, shown, inherited, enforced and kept in step with modes as on a local file system, go with cp, tar and rsync, and another mount sees them change.
+# Goal: POSIX ACLs are set, shown, inherited, enforced and kept in step with modes as on a local file system, go with
+# cp, tar and rsync, and another mount sees them change.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos

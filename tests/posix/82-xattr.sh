@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: extended attributes of every namespace behave as on a local file system, capabilities go when the file is changed, two mounts agree, and a drive without any costs ls nothing.
+# Goal: extended attributes of every namespace behave as on a local file system, capabilities go when the file is
+# changed, two mounts agree, and a drive without any costs ls nothing.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: a time that a program sets reads back as it was given, or at the end of the range when it lies beyond, by every door; the first second of 1970 is a time; reading moves
-# none, and the mount says so.
+# Goal: a time that a program sets reads back as it was given, or at the end of the range when it lies beyond, by every
+# door; the first second of 1970 is a time; reading moves none, and the mount says so.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 M=$E2E_MOUNT/84

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: stress-ng's file system stressors, which verify what they get, find nothing on the mount that they do not find on a local folder.
+# Goal: stress-ng's file system stressors, which verify what they get, find nothing on the mount that they do not find
+# on a local folder.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 mkdir -p "$E2E_MOUNT/86" "$WORK/local"

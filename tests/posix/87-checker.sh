@@ -16,7 +16,8 @@ gateways=$(curl -s "$URL/status" | jq -r '[.gateways[]?] | join(",")')
 gateways=${gateways:-$URL}
 LIB=$E2E_ROOT/tests/lib
 
-# B is so many milliseconds away from the store: each byte is held back for as long, in either direction. There is no shorter way that it could learn of.
+# B is so many milliseconds away from the store: each byte is held back for as long, in either direction. There is no
+# shorter way that it could learn of.
 FAR_PORT=$((${URL##*:} + 60))
 far_away() {
 	local ms=$1 far="" names=() gateway port=$FAR_PORT
@@ -63,7 +64,8 @@ fi
 cat >"$WORK/disturb" <<'DISTURB'
 #!/usr/bin/env bash
 exec 3<&0 </dev/null
-# The one that is to be signalled, and then those that go with it when it is stopped, but end by themselves when it is killed.
+# The one that is to be signalled, and then those that go with it when it is stopped, but end by themselves when it is
+# killed.
 pids_of() {
 	case $1 in
 	mount-a) cat "$E2E_DATA/run/mount.pid" ;;

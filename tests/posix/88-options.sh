@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: a mount is made as people ask for it (a drive by its name, masks, read only and back), says what would go where it refuses, and "nephos watch" tells of changes by whoever made them.
+# Goal: a mount is made as people ask for it (a drive by its name, masks, read only and back), says what would go where
+# it refuses, and "nephos watch" tells of changes by whoever made them.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 M=$WORK/m
@@ -63,7 +64,8 @@ check "a mount that began read only" mounted ro
 check_not "takes no change" mkdir "$M/88/folder"
 check "remount,rw" clean "$NEPHOS" mount -o remount,rw "$M"
 check "makes it writable" mkdir "$M/88/folder"
-# mount(8) runs the program "nephos" that it finds in the PATH of its own: one that lies there already is not ours to replace.
+# mount(8) runs the program "nephos" that it finds in the PATH of its own: one that lies there already is not ours to
+# replace.
 if [ "$(id -u)" = 0 ] && [ -x /sbin/mount.fuse3 ] && ln -s "$NEPHOS" /usr/local/bin/nephos 2>/dev/null; then
 	at_end 'rm -f /usr/local/bin/nephos'
 	check "mount(8) remounts it read only" mount -o remount,ro "$M"

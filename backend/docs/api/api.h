@@ -1,5 +1,6 @@
 /*
- * api: the handlers of the docs service, one file per noun; routes.c says where each hangs. All run on the server's thread, leave what blocks to a worker, and answer from there.
+ * api: the handlers of the docs service, one file per noun; routes.c says where each hangs. All run on the server's
+ * thread, leave what blocks to a worker, and answer from there.
  */
 #ifndef NEPHOS_DOCS_API_H
 #define NEPHOS_DOCS_API_H

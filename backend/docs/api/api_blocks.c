@@ -1,4 +1,5 @@
-/* Blocks by their hash: PUT stores one durably, GET gives it to whoever has a capability, or to the owner of a drive that refers to it. */
+/* Blocks by their hash: PUT stores one durably, GET gives it to whoever has a capability, or to the owner of a drive
+ * that refers to it. */
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/blocks.h"
 #include "backend/docs/request/content.h"
@@ -41,7 +42,8 @@ static int check_quota(struct call *call, struct docs_store *store, size_t size)
 	struct docs_drive drive;
 	int r = store->ops->drive_get(store, &call->scope, &drive);
 
-	/* Only a block that could never be referred to is refused here: what is overwritten in the same batch makes room. */
+	/* Only a block that could never be referred to is refused here: what is overwritten in the same batch makes
+	 * room. */
 	return r < 0 ? r : drive.row.quota > 0 && (int64_t)size > drive.row.quota ? -EDQUOT : 0;
 }
 

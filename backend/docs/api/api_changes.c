@@ -1,7 +1,8 @@
 /*
  * The journal: a page, a long poll (GET for everybody, POST for mounts), and server-sent events.
  *
- * A long poll is armed at the feed before it looks, so that it cannot miss what comes between looking and waiting. While it waits it is nothing but its memory.
+ * A long poll is armed at the feed before it looks, so that it cannot miss what comes between looking and waiting.
+ * While it waits it is nothing but its memory.
  */
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/body.h"
@@ -247,7 +248,8 @@ static int parse_poll(struct poll *p)
 		r = get_optional(object, "others", INT32_MAX, &p->others_known);
 	if (r == 0)
 		r = parse_held(p, json_object_get(object, "held"));
-	/* Gateways give way to the polls of sessions, by this header: so it is the session's, and whoever has none is refused when it is renewed. */
+	/* Gateways give way to the polls of sessions, by this header: so it is the session's, and whoever has none is
+	 * refused when it is renewed. */
 	if (r == 0 && p->poll.session == 0)
 		p->poll.session = p->call->scope.session;
 	if (r == 0 && p->call->scope.session && p->poll.session != p->call->scope.session)

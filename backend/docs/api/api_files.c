@@ -1,11 +1,11 @@
 /*
  * Content of documents by path and by id.
  *
- * A PUT is: look whether it may be (before a byte of the body is asked for), take the body (upload), look again when that took long, then one batch: the folders that are missing, the
- * document if it is new, its content. The conditions of the request are bound into the batch; without conditions a change by somebody else in between is looked at again.
+ * A PUT is: look whether it may be (before a byte of the body is asked for), take the body (upload), look again when
+ * that took long, then one batch: the folders that are missing, the document if it is new, its content. The conditions
+ * of the request are bound into the batch; without conditions a change by somebody else in between is looked at again.
  * A refusal comes before the body, with a key too, unless something is kept under the key: then it may be a repeat,
- * which gets the answer that is kept if its body is the same, and the
- * body is looked at, and not stored.
+ * which gets the answer that is kept if its body is the same, and the body is looked at, and not stored.
  */
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/content.h"

@@ -1,6 +1,7 @@
 /*
- * File locks of mounts. What a session holds of a document is said as a whole, under a number that grows, so that a request has one effect however often it comes.
- * Who is refused and wants to wait asks by a request of its own, which holds nothing while it waits: no worker, no connection to the database, only its memory. It is answered when it is
+ * File locks of mounts. What a session holds of a document is said as a whole, under a number that grows, so that a
+ * request has one effect however often it comes. Who is refused and wants to wait asks by a request of its own, which
+ * holds nothing while it waits: no worker, no connection to the database, only its memory. It is answered when it is
  * its turn, and then the mount asks for the lock again: meanwhile what else it holds may have changed.
  */
 #include "backend/docs/api/api.h"

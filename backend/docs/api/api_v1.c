@@ -1,6 +1,6 @@
 /*
- * The first API: documents as JSON. A document is a file: its title is its name, its text the content, its owner the drive's. So a change here is ops like everywhere, and what the
- * mount writes is seen here.
+ * The first API: documents as JSON. A document is a file: its title is its name, its text the content, its owner the
+ * drive's. So a change here is ops like everywhere, and what the mount writes is seen here.
  */
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/blocks.h"

@@ -1,4 +1,5 @@
-/* v1_doc: a file as the first API shows it: {id, title, text, user_id}. A document there is a UTF-8 file of at most V1_TEXT_MAX. Blocking; on workers. */
+/* v1_doc: a file as the first API shows it: {id, title, text, user_id}. A document there is a UTF-8 file of at most
+ * V1_TEXT_MAX. Blocking; on workers. */
 #ifndef NEPHOS_DOCS_V1_DOC_H
 #define NEPHOS_DOCS_V1_DOC_H
 

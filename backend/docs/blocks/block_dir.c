@@ -1,12 +1,15 @@
 /*
- * Blocks as files: DIR/ab/cd/DRIVE-SHA256-GENERATION, where abcd begins the hash. Two levels of 256 keep folders small up to some ten million blocks.
+ * Blocks as files: DIR/ab/cd/DRIVE-SHA256-GENERATION, where abcd begins the hash. Two levels of 256 keep folders small
+ * up to some ten million blocks.
  *
- * A block is written to DIR/new under a name nobody else uses, synced, then renamed without replacing, and the folder synced: whoever sees the file sees all of it, also after
- * a crash. What a crash leaves in DIR/new is removed once it is an hour old (other instances write there too), at the start and by each pass of `each`.
+ * A block is written to DIR/new under a name nobody else uses, synced, then renamed without replacing, and the folder
+ * synced: whoever sees the file sees all of it, also after a crash. What a crash leaves in DIR/new is removed once it
+ * is an hour old (other instances write there too), at the start and by each pass of `each`.
  *
- * A folder that is there need not be durable: another thread or process may have made it a moment ago, or its maker may have failed to sync the parent. So who first uses a folder in this process
- * syncs its parent, and who finds that this has not worked does it again, before a block in it counts as stored.
- * Every step is relative to an open folder and never follows a symlink; names are made of numbers and hex digits only.
+ * A folder that is there need not be durable: another thread or process may have made it a moment ago, or its maker may
+ * have failed to sync the parent. So who first uses a folder in this process syncs its parent, and who finds that this
+ * has not worked does it again, before a block in it counts as stored. Every step is relative to an open folder and
+ * never follows a symlink; names are made of numbers and hex digits only.
  */
 #include "backend/docs/blocks/block_store.h"
 

@@ -1,6 +1,6 @@
 /*
- * block_store: where the bytes of blocks lie, under drive, hash and generation. A block never changes. Implementations: block_dir.c (a directory), block_mem.c (tests,
- * fails on purpose). Blocking, any thread.
+ * block_store: where the bytes of blocks lie, under drive, hash and generation. A block never changes. Implementations:
+ * block_dir.c (a directory), block_mem.c (tests, fails on purpose). Blocking, any thread.
  */
 #ifndef NEPHOS_DOCS_BLOCK_STORE_H
 #define NEPHOS_DOCS_BLOCK_STORE_H
@@ -29,11 +29,13 @@ struct block_store_ops {
 	int (*size)(
 		struct block_store *s, const struct block_name *name, uint32_t *ret); /* of a block; -ENOENT, -EIO */
 	int (*remove)(struct block_store *s, const struct block_name *name);	      /* -ENOENT is success */
-	/* The names of blocks that were written more than older_s ago, of one of the folders that the store is in, from *folder on (0: the first), and moves *folder on; to 0 behind the last one. Leaves what is
-	 * no block alone, except what uploads that never ended have left. */
+	/* The names of blocks that were written more than older_s ago, of one of the folders that the store is in, from
+	 * *folder on (0: the first), and moves *folder on; to 0 behind the last one. Leaves what is no block alone,
+	 * except what uploads that never ended have left. */
 	int (*each)(
 		struct block_store *s, uint32_t *folder, int64_t older_s, block_store_on_name on_name, void *cookie);
-	/* An empty file without a name, for what does not fit in memory; gone with its last descriptor. The descriptor, which the caller closes; -EMFILE, -EIO. */
+	/* An empty file without a name, for what does not fit in memory; gone with its last descriptor. The descriptor,
+	 * which the caller closes; -EMFILE, -EIO. */
 	int (*spool)(struct block_store *s);
 	int (*free_bytes)(
 		struct block_store *s, int64_t *ret, int64_t *ret_total); /* room that is left, and all there is */

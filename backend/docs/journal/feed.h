@@ -1,10 +1,13 @@
 /*
- * feed: who waits for changes of which drive. Waiting holds no thread: a waiter is fired when its drive changes or its time is over.
+ * feed: who waits for changes of which drive. Waiting holds no thread: a waiter is fired when its drive changes or its
+ * time is over.
  *
- * So that no change falls between looking and waiting, a waiter is armed before it looks: feed_arm, read the journal, and only when that had nothing feed_wait;
- * a change in between fires at once. Woken by commits of this process, and by the listener for those of other instances.
- * A mount follows the journal mostly to hear of others: what it did itself it knows from the answers. So its own changes do not fire its waiter at once but within FEED_OWN_MS, many together.
- * Any thread. fire runs without a lock of ours, on the thread that brought the change or on the feed's own; it must not block.
+ * So that no change falls between looking and waiting, a waiter is armed before it looks: feed_arm, read the journal,
+ * and only when that had nothing feed_wait; a change in between fires at once. Woken by commits of this process, and by
+ * the listener for those of other instances. A mount follows the journal mostly to hear of others: what it did itself
+ * it knows from the answers. So its own changes do not fire its waiter at once but within FEED_OWN_MS, many together.
+ * Any thread. fire runs without a lock of ours, on the thread that brought the change or on the feed's own; it must not
+ * block.
  */
 #ifndef NEPHOS_DOCS_FEED_H
 #define NEPHOS_DOCS_FEED_H
@@ -16,7 +19,8 @@
 
 #define FEED_WAITERS_MAX 8192 /* polls of one process: more than the connections a server takes by default */
 
-/* A mount at work makes a thousand changes a second: a poll for each few would cost it a tenth of its speed. Below the patience of who waits for a page of them. */
+/* A mount at work makes a thousand changes a second: a poll for each few would cost it a tenth of its speed. Below the
+ * patience of who waits for a page of them. */
 #define FEED_OWN_MS 200
 #define FEED_OWN_MAX \
 	256 /* transactions that wait so: their entries are in the way of somebody else's, and fit into a page */
@@ -43,7 +47,8 @@ void feed_free(struct feed *f); /* nobody may be armed any more; NULL is fine */
 
 /* From now on changes of the drive are noticed. -ERR_TOO_MANY. An armed waiter is armed again by this. */
 int feed_arm(struct feed *f, struct feed_waiter *waiter, uint32_t drive);
-/* Fires once: at the next change, at once if there was one since feed_arm, or at the deadline (clock_mono_ns). Only an armed waiter. */
+/* Fires once: at the next change, at once if there was one since feed_arm, or at the deadline (clock_mono_ns). Only an
+ * armed waiter. */
 void feed_wait(struct feed *f, struct feed_waiter *waiter, int64_t deadline_ns);
 /* Forgets an armed waiter, for the one who armed it. */
 void feed_drop(struct feed *f, struct feed_waiter *waiter);

@@ -67,7 +67,8 @@ void herald_tell_locks(struct herald *h, uint32_t drive)
 	tell(h, &(struct docs_moved){.drive = drive, .locks = true});
 }
 
-/* What could not be told is told again: with the connection a word is lost, and polls elsewhere would sleep over the change. */
+/* What could not be told is told again: with the connection a word is lost, and polls elsewhere would sleep over the
+ * change. */
 static void tell_again(struct herald *h, const struct docs_moved *moved, size_t count)
 {
 	pthread_mutex_lock(&h->lock);
@@ -76,7 +77,8 @@ static void tell_again(struct herald *h, const struct docs_moved *moved, size_t 
 	pthread_mutex_unlock(&h->lock);
 }
 
-/* A NOTIFY is a transaction with a commit of its own, and wakes every listener: what moves meanwhile goes with the next one. */
+/* A NOTIFY is a transaction with a commit of its own, and wakes every listener: what moves meanwhile goes with the next
+ * one. */
 static void rest(struct herald *h, unsigned ms)
 {
 	const struct timespec until = clock_timespec(clock_mono_ns() + ms * NS_PER_MS);

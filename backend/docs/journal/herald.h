@@ -1,6 +1,7 @@
 /*
- * herald: tells the other instances which drives have changed, and hears it from them: two threads, each with a connection of its own. NOTIFY comes after the commit, several
- * drives in one statement, so that commits never wait for each other because of it.
+ * herald: tells the other instances which drives have changed, and hears it from them: two threads, each with a
+ * connection of its own. NOTIFY comes after the commit, several drives in one statement, so that commits never wait for
+ * each other because of it.
  */
 #ifndef NEPHOS_DOCS_HERALD_H
 #define NEPHOS_DOCS_HERALD_H

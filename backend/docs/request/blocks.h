@@ -1,4 +1,5 @@
-/* blocks: bytes become a block of a drive: known by their hash, durable, and then in the store's rows. Blocking; on workers. */
+/* blocks: bytes become a block of a drive: known by their hash, durable, and then in the store's rows. Blocking; on
+ * workers. */
 #ifndef NEPHOS_DOCS_BLOCKS_H
 #define NEPHOS_DOCS_BLOCKS_H
 

@@ -6,7 +6,8 @@
 
 #include <jansson.h>
 
-/* A new reference to the object in a whole body. -ERR_BAD_JSON: no JSON, or deeper than JSON_DEPTH_MAX; -ERR_UNPROCESSABLE: no object. */
+/* A new reference to the object in a whole body. -ERR_BAD_JSON: no JSON, or deeper than JSON_DEPTH_MAX;
+ * -ERR_UNPROCESSABLE: no object. */
 int body_object(struct call *call, json_t **ret);
 
 #endif

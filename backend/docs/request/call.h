@@ -1,8 +1,10 @@
 /*
- * call: one request on its way through the docs service: who asks, for which drive, with which floor and session; and the work on a worker that answers it.
+ * call: one request on its way through the docs service: who asks, for which drive, with which floor and session; and
+ * the work on a worker that answers it.
  *
- * A call lives as long as its request (it is the request's data). It is answered exactly once, by one of the reply functions or call_fail; after that only what
- * the call allocated may still be looked at by nobody. One thread at a time works on it: the server's, then a worker's.
+ * A call lives as long as its request (it is the request's data). It is answered exactly once, by one of the reply
+ * functions or call_fail; after that only what the call allocated may still be looked at by nobody. One thread at a
+ * time works on it: the server's, then a worker's.
  */
 #ifndef NEPHOS_DOCS_CALL_H
 #define NEPHOS_DOCS_CALL_H

@@ -1,5 +1,7 @@
 /*
- * content: the bytes of a document, or of one block, as an answer to GET and HEAD: conditions, ranges (one, or several as multipart/byteranges), and the fields that say what they are. A part of a block, up to BLOCK_PART_BYTES_MAX, comes with its digest.
+ * content: the bytes of a document, or of one block, as an answer to GET and HEAD: conditions, ranges (one, or several
+ * as multipart/byteranges), and the fields that say what they are. A part of a block, up to BLOCK_PART_BYTES_MAX, comes
+ * with its digest.
  */
 #ifndef NEPHOS_DOCS_CONTENT_H
 #define NEPHOS_DOCS_CONTENT_H
@@ -24,9 +26,11 @@ struct content {
 	const struct block_name *block;
 };
 
-/* On a worker; answers. Conditions were looked at by the caller. -ESTALE: the document is not that version any more, and nothing was answered: look at it again. */
+/* On a worker; answers. Conditions were looked at by the caller. -ESTALE: the document is not that version any more,
+ * and nothing was answered: look at it again. */
 int content_respond(const struct content *c, struct docs_store *store);
-/* Media type by the ending of a name: application/octet-stream unless known better; ret_attachment for what a browser would run. */
+/* Media type by the ending of a name: application/octet-stream unless known better; ret_attachment for what a browser
+ * would run. */
 const char *content_type_of(struct span name, bool *ret_attachment);
 
 #endif

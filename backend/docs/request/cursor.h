@@ -1,5 +1,6 @@
 /*
- * cursor: where a page of names ended, as text that may stand in a query: base64url of the last name, without padding. Pure, any thread.
+ * cursor: where a page of names ended, as text that may stand in a query: base64url of the last name, without padding.
+ * Pure, any thread.
  */
 #ifndef NEPHOS_DOCS_CURSOR_H
 #define NEPHOS_DOCS_CURSOR_H

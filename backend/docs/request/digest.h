@@ -1,6 +1,6 @@
 /*
- * digest: Repr-Digest and Content-Digest (RFC 9530) of what a request brings. Pure.
- * Only sha-256 is looked at; other algorithms are as if they were not sent. Content-Digest and Repr-Digest are the same bytes here: nothing is encoded.
+ * digest: Repr-Digest and Content-Digest (RFC 9530) of what a request brings. Pure. Only sha-256 is looked at; other
+ * algorithms are as if they were not sent. Content-Digest and Repr-Digest are the same bytes here: nothing is encoded.
  */
 #ifndef NEPHOS_DOCS_DIGEST_H
 #define NEPHOS_DOCS_DIGEST_H

@@ -1,11 +1,14 @@
 /*
- * layout: where the bytes of one version of a document lie: its extents in a range, all of one snapshot, so that a document that changes while it is sent is still sent as it was. One thread at a
- * time; loading blocks.
+ * layout: where the bytes of one version of a document lie: its extents in a range, all of one snapshot, so that a
+ * document that changes while it is sent is still sent as it was. One thread at a time; loading blocks.
  *
- * 64 bytes an extent in memory. Inline content beyond LAYOUT_INLINE_BYTES goes to a file without a name beside the blocks (block_store's spool): rows can be rewritten at any moment, and no transaction is held while
- * a receiver takes its time. Blocks are not copied: what an extent let go of stays for the grace of the collector (upkeep.h); a receiver that is slower than that sees its answer cut.
+ * 64 bytes an extent in memory. Inline content beyond LAYOUT_INLINE_BYTES goes to a file without a name beside the
+ * blocks (block_store's spool): rows can be rewritten at any moment, and no transaction is held while a receiver takes
+ * its time. Blocks are not copied: what an extent let go of stays for the grace of the collector (upkeep.h); a receiver
+ * that is slower than that sees its answer cut.
  *
- * A range of more than LAYOUT_PIECES_MAX extents is known as far as they reach; what comes behind is loaded when the reader gets there, and is -ESTALE then if the document has changed.
+ * A range of more than LAYOUT_PIECES_MAX extents is known as far as they reach; what comes behind is loaded when the
+ * reader gets there, and is -ESTALE then if the document has changed.
  */
 #ifndef NEPHOS_DOCS_LAYOUT_H
 #define NEPHOS_DOCS_LAYOUT_H
@@ -35,7 +38,8 @@ struct layout_version { /* which version of what; a document that is another by 
 
 int layout_new(const struct layout_version *version, struct block_store *blocks, struct layout **ret);
 void layout_free(struct layout *l); /* NULL is fine */
-/* What is known is [from, layout_end) from now on, and that is at most to. -ESTALE: another version, or the document is gone. */
+/* What is known is [from, layout_end) from now on, and that is at most to. -ESTALE: another version, or the document is
+ * gone. */
 int layout_load(struct layout *l, struct docs_store *store, int64_t from, int64_t to);
 bool layout_knows(const struct layout *l, int64_t at);
 int64_t layout_end(const struct layout *l);

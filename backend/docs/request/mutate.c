@@ -54,7 +54,8 @@ static int parse_key(struct mutate *m)
 	if (r == 0 && key) {
 		k->kind = DOCS_KEY_USER;
 		k->key = span_of(key, size);
-		/* It is shown in the journal, so it has to be text; and not what a mount would take for a batch of its own. */
+		/* It is shown in the journal, so it has to be text; and not what a mount would take for a batch of its
+		 * own. */
 		return size > 0 && size <= IDEMPOTENCY_KEY_BYTES_MAX && text_is_utf8(k->key) &&
 				!batch_key_is_one(k->key)
 			? 0
@@ -269,7 +270,8 @@ void mutate_respond(struct mutate *m, const struct docs_answer *answer, bool rep
 		reply_usage(&headers, drive->used, drive->quota);
 	if (repeat)
 		(void)http_headers_add(&headers, "Idempotency-Replayed", "true");
-	/* Of a batch: its number is used up, and this is what came of it. A refusal without it says nothing of the number. */
+	/* Of a batch: its number is used up, and this is what came of it. A refusal without it says nothing of the
+	 * number. */
 	if (m->request.key.kind == DOCS_KEY_SESSION)
 		(void)http_headers_addf(&headers, "Nephos-Batch", "%" PRId64, m->request.key.number);
 	http_respond(m->call->req, answer->status, &headers, answer->body);

@@ -1,8 +1,10 @@
 /*
- * mutate: a change of a drive: ops through commit (once.h: changes that are no ops), and one answer, kept under the request's key where it has one and the same for every repeat.
+ * mutate: a change of a drive: ops through commit (once.h: changes that are no ops), and one answer, kept under the
+ * request's key where it has one and the same for every repeat.
  *
- * Life: mutate_init (keys and epochs from the headers), mutate_fingerprint, then mutate_submit_take, or mutate_refuse when the request cannot be turned into ops: with
- * a key that too goes through the transaction, because the refusal may only be so because an earlier try has succeeded (DELETE of what is gone: the repeat of a 204).
+ * Life: mutate_init (keys and epochs from the headers), mutate_fingerprint, then mutate_submit_take, or mutate_refuse
+ * when the request cannot be turned into ops: with a key that too goes through the transaction, because the refusal may
+ * only be so because an earlier try has succeeded (DELETE of what is gone: the repeat of a 204).
  */
 #ifndef NEPHOS_DOCS_MUTATE_H
 #define NEPHOS_DOCS_MUTATE_H
@@ -20,10 +22,11 @@ struct mutate {
 	struct call *call;
 	struct op_batch *batch;
 	struct buf headers, body; /* of the answer; headers are lines "Name: value\n" */
-	/* Set before submitting: what is answered when the ops hold. Appends to headers and body; the status, or a failure. On a worker, before COMMIT. */
+	/* Set before submitting: what is answered when the ops hold. Appends to headers and body; the status, or a
+	 * failure. On a worker, before COMMIT. */
 	int (*answer)(struct mutate *m, const struct op_result *results, struct docs_position at);
-	/* The ops were refused with this: is it worth another look (somebody was faster)? Then nothing is kept nor answered, and retry, later on the same thread, has the call again.
-	 * May be NULL. */
+	/* The ops were refused with this: is it worth another look (somebody was faster)? Then nothing is kept nor
+	 * answered, and retry, later on the same thread, has the call again. May be NULL. */
 	bool (*may_retry)(struct mutate *m, int error);
 	void (*retry)(struct mutate *m);
 	void *cookie;

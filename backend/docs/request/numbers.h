@@ -1,6 +1,7 @@
 /*
- * numbers: document ids for what requests create, reserved in small ranges per drive, so that creating costs no transaction of its own. What a range has left when it is
- * pushed out is never used: a drive has 2^32 numbers. Any thread.
+ * numbers: document ids for what requests create, reserved in small ranges per drive, so that creating costs no
+ * transaction of its own. What a range has left when it is pushed out is never used: a drive has 2^32 numbers. Any
+ * thread.
  */
 #ifndef NEPHOS_DOCS_NUMBERS_H
 #define NEPHOS_DOCS_NUMBERS_H

@@ -1,7 +1,8 @@
 /*
- * once: a change that is no op: a drive, a session, a range of ids. Under an Idempotency-Key it happens once: the drive of the scope is locked, the key is looked at, and the change and the answer that is
- * kept under the key commit in one transaction, so that no crash comes between them. Without a key it just happens, unless it must be ordered with the batches of the drive.
- * A refusal is not kept: nothing of it holds, and a repeat is judged anew.
+ * once: a change that is no op: a drive, a session, a range of ids. Under an Idempotency-Key it happens once: the drive
+ * of the scope is locked, the key is looked at, and the change and the answer that is kept under the key commit in one
+ * transaction, so that no crash comes between them. Without a key it just happens, unless it must be ordered with the
+ * batches of the drive. A refusal is not kept: nothing of it holds, and a repeat is judged anew.
  */
 #ifndef NEPHOS_DOCS_ONCE_H
 #define NEPHOS_DOCS_ONCE_H
@@ -11,8 +12,9 @@
 struct once {
 	struct mutate m;	 /* first; mutate_init and mutate_fingerprint come before once_run */
 	const char *change_name; /* for failpoints, see failpoint.h */
-	/* Makes the change with calls that docs_store.h allows in a transaction, and its answer in m.headers and m.body. The status; or a failure: then nothing of it holds, where there is a key.
-	 * A second time, from the start, when the connection was lost. */
+	/* Makes the change with calls that docs_store.h allows in a transaction, and its answer in m.headers and
+	 * m.body. The status; or a failure: then nothing of it holds, where there is a key. A second time, from the
+	 * start, when the connection was lost. */
 	int (*change)(struct once *o, struct docs_store *store);
 	bool ordered;		 /* with the batches of the drive: under its lock, also without a key */
 	struct docs_position at; /* for change: of the drive, where it is locked; else 0 */

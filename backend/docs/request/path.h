@@ -1,6 +1,7 @@
 /*
- * path: names of a path as they come in a request. Each segment is decoded once, and checked: what could mean another document than it seems to (empty
- * segments, "." and "..", NUL, '/' in a name) is refused, never repaired. Pure, any thread.
+ * path: names of a path as they come in a request. Each segment is decoded once, and checked: what could mean another
+ * document than it seems to (empty segments, "." and "..", NUL, '/' in a name) is refused, never repaired. Pure, any
+ * thread.
  */
 #ifndef NEPHOS_DOCS_PATH_H
 #define NEPHOS_DOCS_PATH_H
@@ -21,7 +22,8 @@ struct path {
 
 void path_init(struct path *p);
 void path_fini(struct path *p);
-/* The raw rest of a target, without a slash before it: "a/b%20c". Empty: the root. -ERR_BAD_PATH; -ENAMETOOLONG (a name, or the whole); -ENOMEM. */
+/* The raw rest of a target, without a slash before it: "a/b%20c". Empty: the root. -ERR_BAD_PATH; -ENAMETOOLONG (a
+ * name, or the whole); -ENOMEM. */
 int path_split(struct path *p, struct span raw);
 /* Text as in JSON: nothing is decoded. It begins with a slash: "/a/b". Same failures. */
 int path_split_text(struct path *p, struct span text);

@@ -1,5 +1,6 @@
 /*
- * precondition: If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since and If-Range (RFC 9110, 13) against a document. Pure.
+ * precondition: If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since and If-Range (RFC 9110, 13) against a
+ * document. Pure.
  */
 #ifndef NEPHOS_DOCS_PRECONDITION_H
 #define NEPHOS_DOCS_PRECONDITION_H
@@ -20,11 +21,13 @@ struct precondition_target {
 	int64_t now_ns; /* for If-Range with a date: within its second two states look alike */
 };
 
-/* 0: go on. -ERR_PRECONDITION: 412. PRECONDITION_NOT_MODIFIED: 304, only for reads. -ERR_BAD_REQUEST: a list of etags that is none. */
+/* 0: go on. -ERR_PRECONDITION: 412. PRECONDITION_NOT_MODIFIED: 304, only for reads. -ERR_BAD_REQUEST: a list of etags
+ * that is none. */
 #define PRECONDITION_NOT_MODIFIED 1
 int precondition_check(const struct precondition *p, const struct precondition_target *target, bool read);
 
-/* Whether Range holds: no If-Range, or one that names this very state. A date must equal Last-Modified; a weak etag never does. */
+/* Whether Range holds: no If-Range, or one that names this very state. A date must equal Last-Modified; a weak etag
+ * never does. */
 bool precondition_if_range(const char *if_range, const struct precondition_target *target);
 
 /* The three forms of HTTP dates, to seconds. -EINVAL. */

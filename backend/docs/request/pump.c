@@ -1,9 +1,10 @@
 /*
- * Two buffers: `front` is being sent by the server's thread, `back` is being filled by a job. When front is empty and back full they change places and the next job is
- * started; so the next piece is made while the last one is sent.
+ * Two buffers: `front` is being sent by the server's thread, `back` is being filled by a job. When front is empty and
+ * back full they change places and the next job is started; so the next piece is made while the last one is sent.
  *
- * The pump is owned by the stream (until done) and by the job that is under way, if any; whoever is last frees it. `waiting` marks a source that said -EAGAIN: it owns the
- * pump then in place of the job, and pump_ready turns it into a job again.
+ * The pump is owned by the stream (until done) and by the job that is under way, if any; whoever is last frees it.
+ * `waiting` marks a source that said -EAGAIN: it owns the pump then in place of the job, and pump_ready turns it into a
+ * job again.
  */
 #include "backend/docs/request/pump.h"
 

@@ -1,5 +1,6 @@
 /*
- * pump: an answer whose body is made piece by piece on the workers, while the receiver takes it: two pieces at most lie in memory, and a slow receiver holds no thread.
+ * pump: an answer whose body is made piece by piece on the workers, while the receiver takes it: two pieces at most lie
+ * in memory, and a slow receiver holds no thread.
  */
 #ifndef NEPHOS_DOCS_PUMP_H
 #define NEPHOS_DOCS_PUMP_H
@@ -17,10 +18,12 @@ struct pump;
 /* Where the bytes come from. Its cookie outlives the call: it must not look at the call in fill. */
 struct pump_source {
 	bool light; /* reads rows only: on the workers for requests; otherwise on those for blocks */
-	/* On a worker: appends a piece. 0: there is more. PUMP_END. -EAGAIN: nothing now, pump_ready will say when (once). Other failures cut the answer. */
+	/* On a worker: appends a piece. 0: there is more. PUMP_END. -EAGAIN: nothing now, pump_ready will say when
+	 * (once). Other failures cut the answer. */
 	int (*fill)(void *cookie, struct docs_store *store, struct buf *out);
 	void (*free)(void *cookie); /* no fill runs any more; any thread */
-	/* The receiver is gone, or has all: nothing is wanted any more. May be NULL. Runs before free, also while fill runs. */
+	/* The receiver is gone, or has all: nothing is wanted any more. May be NULL. Runs before free, also while fill
+	 * runs. */
 	void (*stop)(void *cookie);
 };
 
@@ -32,8 +35,8 @@ struct pump_answer {
 	void *cookie; /* the source's; taken */
 };
 
-/* On a worker. Makes the first piece before it answers, so that what fails at once is a problem, and what is small needs no stream.
- * ret_pump (may be NULL) is set before fill can return -EAGAIN. */
+/* On a worker. Makes the first piece before it answers, so that what fails at once is a problem, and what is small
+ * needs no stream. ret_pump (may be NULL) is set before fill can return -EAGAIN. */
 void pump_respond(
 	struct call *call, struct docs_store *store, const struct pump_answer *answer, struct pump **ret_pump);
 /* After an -EAGAIN of fill, once, before free: there is something now. Any thread. */

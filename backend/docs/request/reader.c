@@ -67,7 +67,8 @@ static int append_zeros(struct buf *out, size_t size)
 	return 0;
 }
 
-/* Reads all of the block once more than needed, from the page cache: nothing of a damaged one may be sent, and what was sent cannot be called back. */
+/* Reads all of the block once more than needed, from the page cache: nothing of a damaged one may be sent, and what was
+ * sent cannot be called back. */
 static int verify_block(
 	struct reader *r, const struct layout_piece *extent, const struct block_name *name, struct buf *scratch)
 {

@@ -1,9 +1,10 @@
 /*
- * reader: the bytes of a document in ranges, in order, made of its extents: inline pieces, parts of blocks, zeros where there is nothing.
- * One thread at a time; blocking, on workers.
+ * reader: the bytes of a document in ranges, in order, made of its extents: inline pieces, parts of blocks, zeros where
+ * there is nothing. One thread at a time; blocking, on workers.
  *
- * A document that changes while it is read must not become a mixture: the reader is made for one content_seq, and reads that version to its end whatever is done to the document meanwhile (layout.h
- * says where the bounds of that are). It fails with -ESTALE when the version is not there any more when it looks.
+ * A document that changes while it is read must not become a mixture: the reader is made for one content_seq, and reads
+ * that version to its end whatever is done to the document meanwhile (layout.h says where the bounds of that are). It
+ * fails with -ESTALE when the version is not there any more when it looks.
  */
 #ifndef NEPHOS_DOCS_READER_H
 #define NEPHOS_DOCS_READER_H
@@ -22,12 +23,14 @@ struct reader_options {
 
 int reader_new(const struct reader_options *options, struct reader **ret);
 void reader_free(struct reader *r); /* NULL is fine */
-/* Where all bytes in [from, to) lie, from one snapshot: what is read of them later is not -ESTALE. Without it a range is looked up when it is read. */
+/* Where all bytes in [from, to) lie, from one snapshot: what is read of them later is not -ESTALE. Without it a range
+ * is looked up when it is read. */
 int reader_look(struct reader *r, struct docs_store *store, int64_t from, int64_t to);
 /* The next bytes to come are [from, from+len), which lie inside the size. */
 void reader_seek(struct reader *r, int64_t from, int64_t len);
 int64_t reader_left(const struct reader *r);
-/* Appends at most max bytes, and at least one while some are left. -ESTALE, -EIO, -EBADMSG: a block is not what it should be. */
+/* Appends at most max bytes, and at least one while some are left. -ESTALE, -EIO, -EBADMSG: a block is not what it
+ * should be. */
 int reader_read(struct reader *r, struct docs_store *store, size_t max, struct buf *out);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * reply: answers of the docs service in the forms of PROTOCOL.md: positions, items and pages of them, as JSON or compact. Answers the call: it is not touched afterwards.
+ * reply: answers of the docs service in the forms of PROTOCOL.md: positions, items and pages of them, as JSON or
+ * compact. Answers the call: it is not touched afterwards.
  */
 #ifndef NEPHOS_DOCS_REPLY_H
 #define NEPHOS_DOCS_REPLY_H

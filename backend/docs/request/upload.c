@@ -1,7 +1,9 @@
 /*
- * One upload is worked on by one thread at a time: the server's or a worker's while it reads (upload_take), a worker's while a block is stored. Who waits for bytes with a buffer is `idle`: then whoever sets
- * idle to false, under the lock, goes on with it: the server, when bytes came, or the sweep, when the sender takes too long for its turn while others wait.
- * After having set idle to true nothing of the upload may be touched any more: it may have been finished, and freed, by then.
+ * One upload is worked on by one thread at a time: the server's or a worker's while it reads (upload_take), a worker's
+ * while a block is stored. Who waits for bytes with a buffer is `idle`: then whoever sets idle to false, under the
+ * lock, goes on with it: the server, when bytes came, or the sweep, when the sender takes too long for its turn while
+ * others wait. After having set idle to true nothing of the upload may be touched any more: it may have been finished,
+ * and freed, by then.
  */
 #include "backend/docs/request/upload.h"
 
@@ -304,7 +306,8 @@ int upload_room(struct call *call, struct docs_store *store, int64_t replaces, i
 	return r;
 }
 
-/* Before the first block: what the drive can take at all, so that nobody fills the disk with what a quota will refuse. */
+/* Before the first block: what the drive can take at all, so that nobody fills the disk with what a quota will
+ * refuse. */
 static int check_room(struct upload *u, struct docs_store *store)
 {
 	int64_t announced = http_request_length(u->call->req);

@@ -1,10 +1,12 @@
 /*
- * upload: the body of a request as it comes: content (blocks, each hashed and stored by a worker while the connection is held back, and a rest that lies inline when it is small),
- * or bytes that are wanted as a whole (a block, a batch).
+ * upload: the body of a request as it comes: content (blocks, each hashed and stored by a worker while the connection
+ * is held back, and a rest that lies inline when it is small), or bytes that are wanted as a whole (a block, a batch).
  *
- * Memory: a buffer per upload, and only UPLOADS_MAX of them, given by upload_turns. An upload asks for one when the server's own small buffer is full of what has come, so that who sends slowly holds
- * none; who waits for one holds no thread, is held back by that small buffer, and says so to the gateway (102), which would take its silence for the end of this instance. A turn is given on after each block, and
- * when a sender is slow: what came from it is stored as a smaller block. A body known to be small needs no turn.
+ * Memory: a buffer per upload, and only UPLOADS_MAX of them, given by upload_turns. An upload asks for one when the
+ * server's own small buffer is full of what has come, so that who sends slowly holds none; who waits for one holds no
+ * thread, is held back by that small buffer, and says so to the gateway (102), which would take its silence for the end
+ * of this instance. A turn is given on after each block, and when a sender is slow: what came from it is stored as a
+ * smaller block. A body known to be small needs no turn.
  */
 #ifndef NEPHOS_DOCS_UPLOAD_H
 #define NEPHOS_DOCS_UPLOAD_H
@@ -30,7 +32,8 @@ struct upload_options {
 	bool hash;						  /* content: upload_digest is wanted */
 	int64_t replaces;					  /* content: bytes that it will free in the drive */
 	bool look_only; /* content: nothing is stored, upload_digest alone is wanted */
-	/* On any thread. store is a worker's; NULL after a failure, and for bytes. 0: the accessors below may be used. */
+	/* On any thread. store is a worker's; NULL after a failure, and for bytes. 0: the accessors below may be
+	 * used. */
 	void (*done)(void *cookie, int error, struct docs_store *store);
 	void *cookie;
 };
@@ -38,7 +41,8 @@ struct upload_options {
 /* What a drive that has this replaced can take; INT64_MAX: all. On a worker. */
 int upload_room(struct call *call, struct docs_store *store, int64_t replaces, int64_t *ret);
 
-/* Kept by the call. For content the drive must be known. done is called once: -ERR_TOO_MANY, -ERR_BAD_DIGEST, -ECONNRESET, -ERR_TOO_LARGE, -EDQUOT, -ENOSPC, … */
+/* Kept by the call. For content the drive must be known. done is called once: -ERR_TOO_MANY, -ERR_BAD_DIGEST,
+ * -ECONNRESET, -ERR_TOO_LARGE, -EDQUOT, -ENOSPC, … */
 void upload_start(struct call *call, const struct upload_options *options, struct upload **ret);
 
 /* What was stored is referred to: else its blocks go with the upload, whyever it came to nothing. */

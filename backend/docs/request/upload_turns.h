@@ -1,8 +1,9 @@
 /*
- * upload_turns: who of those that upload has a buffer. There are UPLOADS_MAX of them; a user has no more than it leaves free for others, so that one who comes alone finds one at once,
- * however many somebody else could use. Who waits is served by user in turn: the user with the fewest first, in each in the order of coming.
- * A turn is for what comes at the speed of a disk: while others wait, one that is behind UPLOAD_RATE_MIN after UPLOAD_GRACE_MS is slow, and ends with what is there.
- * No I/O, no clock, no lock: the caller's.
+ * upload_turns: who of those that upload has a buffer. There are UPLOADS_MAX of them; a user has no more than it leaves
+ * free for others, so that one who comes alone finds one at once, however many somebody else could use. Who waits is
+ * served by user in turn: the user with the fewest first, in each in the order of coming. A turn is for what comes at
+ * the speed of a disk: while others wait, one that is behind UPLOAD_RATE_MIN after UPLOAD_GRACE_MS is slow, and ends
+ * with what is there. No I/O, no clock, no lock: the caller's.
  */
 #ifndef NEPHOS_DOCS_UPLOAD_TURNS_H
 #define NEPHOS_DOCS_UPLOAD_TURNS_H

@@ -1,5 +1,6 @@
 /*
- * users: asks a user service about users. Where one is, the gateways say (registration), unless it was configured. Blocking; on workers and the upkeep's thread.
+ * users: asks a user service about users. Where one is, the gateways say (registration), unless it was configured.
+ * Blocking; on workers and the upkeep's thread.
  */
 #ifndef NEPHOS_DOCS_USERS_H
 #define NEPHOS_DOCS_USERS_H
@@ -17,7 +18,8 @@ int users_new(struct service *service, const char *url, struct users **ret);
 void users_free(struct users *u);
 /* 0: there is such a user. -ERR_USER_NOT_FOUND. -ERR_UNAVAILABLE: nobody could say. trace may be NULL. */
 int users_check(struct users *u, int64_t id, const char *trace);
-/* on_deleted for each user deleted after since, in order; its failure ends the reading. ret_last: the next since. -ERR_UNAVAILABLE. */
+/* on_deleted for each user deleted after since, in order; its failure ends the reading. ret_last: the next since.
+ * -ERR_UNAVAILABLE. */
 int users_deleted(
 	struct users *u, int64_t since, int (*on_deleted)(int64_t user, void *cookie), void *cookie, int64_t *ret_last);
 

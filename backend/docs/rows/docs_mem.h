@@ -1,6 +1,7 @@
 /*
- * docs_mem: the storage of the docs service in memory, for tests of the rules and of commit. Strict: what a delta says of rows that are not so is -EIO, and docs_mem_check looks through everything
- * afterwards. Loads just what was wanted. Fails on purpose when told. Slow: it searches lists.
+ * docs_mem: the storage of the docs service in memory, for tests of the rules and of commit. Strict: what a delta says
+ * of rows that are not so is -EIO, and docs_mem_check looks through everything afterwards. Loads just what was wanted.
+ * Fails on purpose when told. Slow: it searches lists.
  *
  * One docs_mem is the database; each thread has a store of its own on it. Any thread; a transaction locks its drive.
  */
@@ -13,7 +14,8 @@ struct docs_mem;
 
 int docs_mem_new(struct docs_mem **ret);
 void docs_mem_free(struct docs_mem *m); /* after all its stores */
-/* A store has drives (create, get, reserved ids), item_get, item_lookup, extents, xattrs, changes, sessions (create, end), transactions, block_stored; nothing else. */
+/* A store has drives (create, get, reserved ids), item_get, item_lookup, extents, xattrs, changes, sessions (create,
+ * end), transactions, block_stored; nothing else. */
 int docs_mem_open(struct docs_mem *m, struct docs_store **ret);
 
 enum docs_mem_call {
@@ -31,7 +33,8 @@ struct docs_mem_counts {
 };
 struct docs_mem_counts docs_mem_count(struct docs_mem *m);
 
-/* Looks through the drive: links, children, usage, extents, journal. 0, or -EIO, having said on stderr what is wrong. */
+/* Looks through the drive: links, children, usage, extents, journal. 0, or -EIO, having said on stderr what is
+ * wrong. */
 int docs_mem_check(struct docs_mem *m, uint32_t drive);
 /* Makes the drive row what it says (epochs, quota, next_number). */
 void docs_mem_set_drive(struct docs_mem *m, const struct tree_drive *drive);

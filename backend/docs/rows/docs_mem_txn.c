@@ -1,4 +1,5 @@
-/* Transactions of docs_mem. Each row that a delta removes must be there, each that it adds must not: a rule that forgets something is found here, not much later. */
+/* Transactions of docs_mem. Each row that a delta removes must be there, each that it adds must not: a rule that
+ * forgets something is found here, not much later. */
 #include "backend/docs/rows/docs_mem_private.h"
 
 #include "common/base/error.h"

@@ -1,10 +1,11 @@
 /*
- * docs_store: the seam between the rules of the docs service and where its rows lie. docs_pg.c is PostgreSQL; docs_mem.c (tests) keeps everything in memory and fails on purpose when told.
+ * docs_store: the seam between the rules of the docs service and where its rows lie. docs_pg.c is PostgreSQL;
+ * docs_mem.c (tests) keeps everything in memory and fails on purpose when told.
  *
- * Blocking; each worker thread has a store of its own. Reads are one statement, so that what they say and the seq they say it for are one snapshot; each takes a
- * floor and fails with -ERR_BEHIND below it, -ERR_EPOCH at another incarnation. A user sees only drives of their own:
- * anything else is -ERR_NOT_FOUND;
- * one of their own that is in the trash is -ERR_DRIVE_TRASHED.
+ * Blocking; each worker thread has a store of its own. Reads are one statement, so that what they say and the seq they
+ * say it for are one snapshot; each takes a floor and fails with -ERR_BEHIND below it, -ERR_EPOCH at another
+ * incarnation. A user sees only drives of their own: anything else is -ERR_NOT_FOUND; one of their own that is in the
+ * trash is -ERR_DRIVE_TRASHED.
  */
 #ifndef NEPHOS_DOCS_STORE_H
 #define NEPHOS_DOCS_STORE_H
@@ -29,7 +30,8 @@ struct docs_drive {
 	bool bare;	    /* drive_get, drive_list: no document of it has xattrs; false: some may have */
 };
 
-/* Who asks for what. user 0: the service itself (no owner check). session: may see documents without a name that it may hold. */
+/* Who asks for what. user 0: the service itself (no owner check). session: may see documents without a name that it may
+ * hold. */
 struct docs_scope {
 	int64_t user;
 	uint32_t drive;
@@ -38,7 +40,8 @@ struct docs_scope {
 };
 
 /* A transaction on one drive, from lock to COMMIT; see commit.h, its only caller. */
-struct docs_key { /* under which an answer is kept: a session's batch number, or a user's Idempotency-Key; kind NONE: not kept */
+/* under which an answer is kept: a session's batch number, or a user's Idempotency-Key; kind NONE: not kept */
+struct docs_key {
 	enum { DOCS_KEY_NONE, DOCS_KEY_SESSION, DOCS_KEY_USER } kind;
 	int64_t user, session, number;
 	struct span key;
@@ -53,7 +56,9 @@ struct docs_seen { /* what the dedupe rows say, one for each key of the transact
 	enum { DOCS_NEW, DOCS_REPEAT, DOCS_REUSED, DOCS_OUT_OF_ORDER, DOCS_SESSION_GONE } state;
 	struct docs_answer answer; /* DOCS_REPEAT; valid until the transaction ends */
 	int64_t began;		   /* DOCS_NEW, of a session: the drive's seq then (tree_by) */
-	bool guessed; /* the store has not asked, and what follows from the drive's row is true only once txn_commit has found it so */
+	/* the store has not asked, and what follows from the drive's row is true only once txn_commit has found it
+	 * so */
+	bool guessed;
 };
 
 /* Why a key cannot be used; 0: it is new, or its answer is to be repeated. */
@@ -187,8 +192,9 @@ struct docs_store_ops {
 		void *cookie, struct docs_position *ret_at);
 	int (*item_lookup)(struct docs_store *s, const struct docs_scope *scope, int64_t parent, struct span name,
 		docs_on_item on_item, void *cookie, struct docs_position *ret_at);
-	/* names: decoded segments from the root; one statement for the whole path. No symlink is followed. Gives the last item.
-	 * -ERR_NOT_FOUND; ret_depth: how many segments were found, so that the caller can tell a missing parent. */
+	/* names: decoded segments from the root; one statement for the whole path. No symlink is followed. Gives the
+	 * last item. -ERR_NOT_FOUND; ret_depth: how many segments were found, so that the caller can tell a missing
+	 * parent. */
 	int (*item_path)(struct docs_store *s, const struct docs_scope *scope, const struct span *names, size_t count,
 		docs_on_item on_item, void *cookie, struct docs_position *ret_at, size_t *ret_depth);
 	int (*children)(struct docs_store *s, const struct docs_scope *scope, const struct docs_children *what,
@@ -197,7 +203,8 @@ struct docs_store_ops {
 	int (*extents)(struct docs_store *s, const struct docs_scope *scope, int64_t id, int64_t from, int64_t len,
 		uint32_t limit, docs_on_item on_item, docs_on_extent on_extent, void *cookie,
 		struct docs_position *ret_at);
-	/* Between the two, reads see one state of all drives; a read that finds its connection lost may not, and what it reads says so by its seqs. Short, and nothing but reads. */
+	/* Between the two, reads see one state of all drives; a read that finds its connection lost may not, and what
+	 * it reads says so by its seqs. Short, and nothing but reads. */
 	int (*snapshot_begin)(struct docs_store *s);
 	void (*snapshot_end)(struct docs_store *s);
 	int (*xattrs)(struct docs_store *s, const struct docs_scope *scope, int64_t id, docs_on_xattr on_xattr,
@@ -207,19 +214,24 @@ struct docs_store_ops {
 		docs_on_change on_change, void *cookie, struct docs_position *ret_at);
 
 	/* ---- sessions of mounts ---- */
-	/* replaces: the session that ends with it, 0: none. What that one held goes over to the new one, which counts as begun when that one did (tree_by); one that is gone already, or of another drive, is passed over.
-	 * Within a transaction, so that it is ordered with the batches of the drive: none of the old one takes effect behind it. */
+	/* replaces: the session that ends with it, 0: none. What that one held goes over to the new one, which counts
+	 * as begun when that one did (tree_by); one that is gone already, or of another drive, is passed over. Within a
+	 * transaction, so that it is ordered with the batches of the drive: none of the old one takes effect behind
+	 * it. */
 	/* -EDQUOT: the drive has SESSIONS_PER_DRIVE_MAX. */
 	int (*session_create)(struct docs_store *s, const struct docs_scope *scope, struct span name, int64_t replaces,
 		int64_t *ret_session);
 	int (*session_end)(struct docs_store *s, const struct docs_scope *scope, int64_t session);
-	/* Renews; held is all that the mount has open without a name: of what had lost it before the session began only what it holds already is held. ret_others: sessions of the drive beside it that were heard of within SESSION_PRESENT_S. -ERR_SESSION_GONE. */
+	/* Renews; held is all that the mount has open without a name: of what had lost it before the session began only
+	 * what it holds already is held. ret_others: sessions of the drive beside it that were heard of within
+	 * SESSION_PRESENT_S. -ERR_SESSION_GONE. */
 	int (*session_poll)(struct docs_store *s, const struct docs_scope *scope, const struct docs_poll *poll,
 		int64_t *ret_others);
 
 	/* ---- file locks, of scope->session: -ERR_SESSION_GONE ---- */
-	/* All or nothing. Not granted is no failure. The document comes as it is after that: what was stored before another let go is in it.
-	 * -ERR_OUT_OF_ORDER: a request with a higher number was answered. A number that comes again gets its answer again. */
+	/* All or nothing. Not granted is no failure. The document comes as it is after that: what was stored before
+	 * another let go is in it. -ERR_OUT_OF_ORDER: a request with a higher number was answered. A number that comes
+	 * again gets its answer again. */
 	int (*lock_hold)(struct docs_store *s, const struct docs_scope *scope, const struct docs_lock_held *held,
 		const struct docs_lock_terms *terms, struct docs_lock_reply *ret, docs_on_item on_item, void *cookie,
 		struct docs_position *ret_at);
@@ -230,17 +242,22 @@ struct docs_store_ops {
 	int (*lock_kept)(struct docs_store *s, const struct docs_scope *scope, int64_t session, bool *ret);
 
 	/* ---- the transaction of a commit; in this order, any failure: txn_abort ---- */
-	/* Between txn_begin and txn_commit the calls on drives, ids_reserve, session_create and session_end of the same store are part of the transaction (docs_mem: they hold after an abort, too). */
-	/* Locks the drive row (not found or not the caller's: -ERR_NOT_FOUND), then looks at the keys, then loads what wants names into the tree made with tree_new, which the caller frees.
-	 * ret_seen: one for each key, in their order; DOCS_NEW for one of kind NONE. Valid until txn_commit or txn_abort. At most two round trips. */
+	/* Between txn_begin and txn_commit the calls on drives, ids_reserve, session_create and session_end of the same
+	 * store are part of the transaction (docs_mem: they hold after an abort, too). */
+	/* Locks the drive row (not found or not the caller's: -ERR_NOT_FOUND), then looks at the keys, then loads what
+	 * wants names into the tree made with tree_new, which the caller frees. ret_seen: one for each key, in their
+	 * order; DOCS_NEW for one of kind NONE. Valid until txn_commit or txn_abort. At most two round trips. */
 	int (*txn_begin)(struct docs_store *s, uint32_t drive, const struct docs_key *keys, size_t key_count,
 		const struct tree_wants *wants, int64_t now_ns, struct tree **ret_tree,
 		const struct docs_seen **ret_seen);
-	/* Writes the delta and the answers, commits. One round trip. -ENOTCONN: nothing happened, and it is to be tried again (a guess was wrong, for one). answers[i] belongs to keys[i]; of status 0: nothing is kept under that key. A key that was seen as DOCS_REPEAT is written as
-	 * repeated, so that it waits for its standby too. The delta may be empty, and NULL when no ops were applied. */
+	/* Writes the delta and the answers, commits. One round trip. -ENOTCONN: nothing happened, and it is to be tried
+	 * again (a guess was wrong, for one). answers[i] belongs to keys[i]; of status 0: nothing is kept under that
+	 * key. A key that was seen as DOCS_REPEAT is written as repeated, so that it waits for its standby too. The
+	 * delta may be empty, and NULL when no ops were applied. */
 	int (*txn_commit)(struct docs_store *s, const struct tree_delta *delta, const struct docs_answer *answers);
 	void (*txn_abort)(struct docs_store *s);
-	/* What is kept under a user's key, whatever became of its drive: DOCS_NEW, DOCS_REPEAT or DOCS_REUSED; of other keys DOCS_NEW. Outside a transaction; valid until txn_begin or txn_abort. */
+	/* What is kept under a user's key, whatever became of its drive: DOCS_NEW, DOCS_REPEAT or DOCS_REUSED; of other
+	 * keys DOCS_NEW. Outside a transaction; valid until txn_begin or txn_abort. */
 	int (*answer_find)(struct docs_store *s, const struct docs_key *key, struct docs_seen *ret);
 
 	/* ---- blocks ---- */
@@ -250,8 +267,9 @@ struct docs_store_ops {
 	/* A new one, never used before, and made_at; bytes of blocks that may still come, INT64_MAX: no limit. */
 	int (*block_generation)(
 		struct docs_store *s, const struct docs_scope *scope, struct docs_block *ret, int64_t *ret_room);
-	/* The bytes are durable under hash and generation: from now on the block exists. When another upload won: its generation in ret, and ours is to be removed.
-	 * -ENOENT: too late: nothing was done, and the bytes may be gone (blocks_strays). */
+	/* The bytes are durable under hash and generation: from now on the block exists. When another upload won: its
+	 * generation in ret, and ours is to be removed. -ENOENT: too late: nothing was done, and the bytes may be gone
+	 * (blocks_strays). */
 	int (*block_stored)(struct docs_store *s, const struct docs_scope *scope, const struct docs_block *block,
 		struct docs_block *ret);
 	/* Is there an extent of the drive that names it? (reading without a capability) */
@@ -259,7 +277,8 @@ struct docs_store_ops {
 		struct docs_store *s, const struct docs_scope *scope, const uint8_t sha256[32], struct docs_block *ret);
 
 	/* ---- upkeep; each call does a bounded piece and says how much it did ---- */
-	/* Rows of blocks without reference, older than grace, are removed (committed) and given to on_block, which removes the bytes. */
+	/* Rows of blocks without reference, older than grace, are removed (committed) and given to on_block, which
+	 * removes the bytes. */
 	int (*collect_blocks)(struct docs_store *s, int64_t grace_s, uint32_t limit,
 		int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie,
 		uint32_t *ret_count);

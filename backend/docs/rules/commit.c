@@ -1,11 +1,14 @@
 /*
- * Group commit. Each drive with something to do has a queue; the first request of it starts a job, and while that job waits for the database the queue fills: its next transaction
- * takes all of it. So one writer pays one commit, and a crowd shares them. A job gives its worker back after COMMIT_ROUNDS, so that a drive that never rests does not keep others waiting.
+ * Group commit. Each drive with something to do has a queue; the first request of it starts a job, and while that job
+ * waits for the database the queue fills: its next transaction takes all of it. So one writer pays one commit, and a
+ * crowd shares them. A job gives its worker back after COMMIT_ROUNDS, so that a drive that never rests does not keep
+ * others waiting.
  *
- * Two requests with the same key, or of one session, never share a transaction: the second must see what the first left (its answer, its number). Taking stops there, so that
- * a drive's requests are applied in the order in which they came.
+ * Two requests with the same key, or of one session, never share a transaction: the second must see what the first left
+ * (its answer, its number). Taking stops there, so that a drive's requests are applied in the order in which they came.
  *
- * Locking: one mutex for all queues. A queue is in the table exactly as long as a job works on it, and only that job takes from it.
+ * Locking: one mutex for all queues. A queue is in the table exactly as long as a job works on it, and only that job
+ * takes from it.
  */
 #include "backend/docs/rules/commit.h"
 
@@ -21,8 +24,8 @@
 #include <uthash.h>
 
 #define COMMIT_ROUNDS 8 /* transactions of one job: some 10 ms */
-#define COMMIT_TRIES \
-	3 /* of a transaction that did not happen: its connection was lost before its COMMIT was sent, a guess was wrong */
+/* of a transaction that did not happen: its connection was lost before its COMMIT was sent, a guess was wrong */
+#define COMMIT_TRIES 3
 
 struct queue {
 	uint32_t drive;
@@ -188,7 +191,8 @@ static int slot_repeat(struct slot *s, const struct docs_answer *old)
 	return 0;
 }
 
-/* A refusal after which the same content may well come again: in parts, with what was missing, or on another version. */
+/* A refusal after which the same content may well come again: in parts, with what was missing, or on another
+ * version. */
 static bool is_to_come_again(int error)
 {
 	return error == -E2BIG || error == -ERR_BLOCK_MISSING || error == -ERR_PRECONDITION;
@@ -343,7 +347,8 @@ static int64_t round_session(const struct round *r)
 	return r->count == 1 && r->keys[0].kind == DOCS_KEY_SESSION ? r->keys[0].session : 0;
 }
 
-/* Others may have something to see: also what an earlier try did whose process died before it could say so, or whose outcome nobody knows. */
+/* Others may have something to see: also what an earlier try did whose process died before it could say so, or whose
+ * outcome nobody knows. */
 static bool is_news(const struct round *r, int error)
 {
 	bool repeat = false;

@@ -1,13 +1,14 @@
 /*
- * commit: mutations of drives, combined. Batches that wait for the same drive go into one transaction (group commit), in the order of their arrival;
- * a drive is worked on by one worker at a time, different drives in parallel.
+ * commit: mutations of drives, combined. Batches that wait for the same drive go into one transaction (group commit),
+ * in the order of their arrival; a drive is worked on by one worker at a time, different drives in parallel.
  *
- * For each transaction: lock the drive, look at keys (repeat, reuse, order), check the epochs, load, apply batch by batch (one that fails leaves the others alone),
- * write, COMMIT; only then are the callers answered, on the worker's thread, and the feed told.
- * The journal's key is the request's own, or SESSION/NUMBER. A refusal by the rules is kept under a key like any answer; what passes (503, 500) is not.
- * Batches that are too much for one transaction together (BATCH_ROWS_MAX) go one by one; one that is too much alone
- * is refused (-E2BIG), and may be sent in parts.
- * A lost connection before COMMIT was sent: the whole transaction is tried once more; after: -ERR_UNKNOWN_OUTCOME to each, who repeat with their key.
+ * For each transaction: lock the drive, look at keys (repeat, reuse, order), check the epochs, load, apply batch by
+ * batch (one that fails leaves the others alone), write, COMMIT; only then are the callers answered, on the worker's
+ * thread, and the feed told. The journal's key is the request's own, or SESSION/NUMBER. A refusal by the rules is kept
+ * under a key like any answer; what passes (503, 500) is not. Batches that are too much for one transaction together
+ * (BATCH_ROWS_MAX) go one by one; one that is too much alone is refused (-E2BIG), and may be sent in parts. A lost
+ * connection before COMMIT was sent: the whole transaction is tried once more; after: -ERR_UNKNOWN_OUTCOME to each, who
+ * repeat with their key.
  */
 #ifndef NEPHOS_DOCS_COMMIT_H
 #define NEPHOS_DOCS_COMMIT_H
@@ -15,8 +16,9 @@
 #include "backend/docs/rows/docs_store.h"
 
 #define COMMIT_BATCHES_MAX 64 /* combined into one transaction */
-#define COMMIT_OPS_MAX \
-	4096 /* and their ops and extents together, each COMMIT_DATA_BYTES of inline data counting as one: bounds the time the drive is locked, and memory */
+/* and their ops and extents together, each COMMIT_DATA_BYTES of inline data counting as one: bounds the time the drive
+ * is locked, and memory */
+#define COMMIT_OPS_MAX 4096
 #define COMMIT_DATA_BYTES (16 * 1024)
 #define COMMIT_QUEUE_MAX 1024 /* batches waiting in the process; more: -ERR_TOO_MANY */
 
@@ -29,13 +31,17 @@ struct commit_request {
 	struct docs_key key;
 	int64_t epoch, lease_epoch; /* -1: not checked */
 	const struct op_batch *batch;
-	/* Makes the answer that is kept and sent, from what the batch did (error 0) or why it was refused (its own negative code, with the index of the op). Called on the
-	 * worker before COMMIT, unless the answer is a repeat; a second time, from the start, when the transaction is tried again. Spans must stay valid until done(). A status of 0: this answer is not kept
-	 * under the key (only for a refusal: what was done must be answered the same the next time). */
+	/* Makes the answer that is kept and sent, from what the batch did (error 0) or why it was refused (its own
+	 * negative code, with the index of the op). Called on the worker before COMMIT, unless the answer is a repeat;
+	 * a second time, from the start, when the transaction is tried again. Spans must stay valid until done(). A
+	 * status of 0: this answer is not kept under the key (only for a refusal: what was done must be answered the
+	 * same the next time). */
 	void (*answer)(struct commit_request *request, int error, int index, const struct op_result *results,
 		struct docs_position at, struct docs_answer *ret);
-	/* After COMMIT, or when nothing was committed: error 0: the answer is valid (repeat says whether it is an old one); else the failure that is to be told and was not kept: -ERR_NOT_FOUND,
-	 * -ERR_KEY_REUSED, -ERR_OUT_OF_ORDER, -ERR_SESSION_GONE, -ERR_EPOCH, and what passes (503). drive: after the transaction; NULL with an error. */
+	/* After COMMIT, or when nothing was committed: error 0: the answer is valid (repeat says whether it is an old
+	 * one); else the failure that is to be told and was not kept: -ERR_NOT_FOUND, -ERR_KEY_REUSED,
+	 * -ERR_OUT_OF_ORDER, -ERR_SESSION_GONE, -ERR_EPOCH, and what passes (503). drive: after the transaction; NULL
+	 * with an error. */
 	void (*done)(struct commit_request *request, int error, const struct docs_answer *answer, bool repeat,
 		const struct tree_drive *drive);
 	void *cookie;
@@ -52,11 +58,13 @@ static inline int commit_check_epochs(const struct commit_request *request, cons
 	return request->lease_epoch >= 0 && request->lease_epoch != drive->lease_epoch ? -ERR_EPOCH : 0;
 }
 
-/* run_on_worker puts a job into the service's worker pool: job(store, cookie) is called with that worker's own store, later, never inside the call. -EAGAIN: the pool is full. */
+/* run_on_worker puts a job into the service's worker pool: job(store, cookie) is called with that worker's own store,
+ * later, never inside the call. -EAGAIN: the pool is full. */
 struct commit_options {
 	int (*run_on_worker)(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *pool);
 	void *pool;
-	/* A drive has a new seq, or may have one of which nobody was told; for the feed of long polls. session: whose batches they all were; 0: others too. */
+	/* A drive has a new seq, or may have one of which nobody was told; for the feed of long polls. session: whose
+	 * batches they all were; 0: others too. */
 	void (*on_committed)(uint32_t drive, struct docs_position at, int64_t session, void *cookie);
 	void *on_committed_cookie;
 	/* An op was refused, and would be again: what was uploaded for it came to nothing. May be NULL. */

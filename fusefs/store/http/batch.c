@@ -11,7 +11,8 @@
 #define RESPONSE_BYTES_MAX \
 	(32u * 1024 * 1024) /* 4096 results with an item and two folders of 800 bytes each fit twice */
 
-/* An answer is in either form: an older service knows only JSON, and of a repeat the kept one comes, whoever asked for it. */
+/* An answer is in either form: an older service knows only JSON, and of a repeat the kept one comes, whoever asked for
+ * it. */
 #define ACCEPT OP_ANSWER_COMPACT ", " OP_ANSWER_JSON
 
 static bool result_ok(const struct op_result *result, uint32_t drive)
@@ -52,8 +53,9 @@ static void parse_usage(const struct http_response *response, struct store_batch
 }
 
 /*
- * Numbers. One that the store answered is used up, also by a refusal of the rules. One that was never sent, or that nobody took (the store was not there, or busy), is free. Of any other
- * nobody knows, and a number is never given twice: the session is lost, and what comes next waits for one in its place.
+ * Numbers. One that the store answered is used up, also by a refusal of the rules. One that was never sent, or that
+ * nobody took (the store was not there, or busy), is free. Of any other nobody knows, and a number is never given
+ * twice: the session is lost, and what comes next waits for one in its place.
  */
 static bool is_used_up(const struct sh_call *call, const struct http_response *response)
 {
@@ -134,7 +136,8 @@ static int prepare(struct sh_call *call)
 
 	if (call->as.batch.number != 0 && call->session_sent == s->session)
 		return 0;
-	/* Under another session it would be another batch, and might be applied twice: first, what became of it is asked. */
+	/* Under another session it would be another batch, and might be applied twice: first, what became of it is
+	 * asked. */
 	if (call->as.batch.in_doubt)
 		return -ERR_SESSION_GONE;
 	index = sh_locks_refused_op(s, call->as.batch.ops, call->as.batch.count);

@@ -11,7 +11,8 @@
 
 #define PROBLEM_BYTES_MAX (64u * 1024) /* of a refusal */
 
-/* Bytes are hashed on the hasher's threads: 4 MiB take milliseconds, which every other answer would wait for on the client's. A few take no longer than the hand-over. */
+/* Bytes are hashed on the hasher's threads: 4 MiB take milliseconds, which every other answer would wait for on the
+ * client's. A few take no longer than the hand-over. */
 #define HASHED_AT_ONCE_BYTES (64u * 1024)
 
 /* ---- what comes ---- */

@@ -11,9 +11,10 @@
 #include <utlist.h>
 
 /*
- * A call is either under way (call->http), or waits in s->waiting for its time, or is being finished. It goes from one to the next on the client's thread
- * (an answer came) or on the clock (its time came); cancelling only says so and leaves the rest to these two. So `finish` never runs inside a function
- * that somebody above us called, whatever locks they hold.
+ * A call is either under way (call->http), or waits in s->waiting for its time, or is being finished. It goes from one
+ * to the next on the client's thread (an answer came) or on the clock (its time came); cancelling only says so and
+ * leaves the rest to these two. So `finish` never runs inside a function that somebody above us called, whatever locks
+ * they hold.
  */
 
 #define URL_BYTES_MAX 4096	/* a base, ids and one percent-encoded name */
@@ -263,8 +264,8 @@ static bool is_given_up(const struct sh_call *call, int64_t now)
 }
 
 /*
- * A poll was not answered in time: its gateway is there and says nothing. Reads that wait for it would do so until their own, longer deadline: they are asked elsewhere, too. What changes something stays: it may
- * have arrived.
+ * A poll was not answered in time: its gateway is there and says nothing. Reads that wait for it would do so until
+ * their own, longer deadline: they are asked elsewhere, too. What changes something stays: it may have arrived.
  */
 static void move_reads(struct sh_call *poll)
 {

@@ -9,10 +9,13 @@
 #include <stdlib.h>
 
 /*
- * What became of a batch in doubt. Its session is lost: nothing is sent under it any more, and what was sent may still be on its way. So another session takes its place first, and from then on the
- * store refuses what comes for the old one. Every op that happened stands in the journal under SESSION/NUMBER, at or before where the new session says that it began: all entries are there, then it
- * happened, and what the ops made is asked for as it is now; none is there, then it did not happen (or was refused), and never will, and it goes again under the new session. Where there is no new session
- * in time, the journal does not reach back, or is another incarnation's, nobody knows: -EIO, as it would be after an outage.
+ * What became of a batch in doubt. Its session is lost: nothing is sent under it any more, and what was sent may still
+ * be on its way. So another session takes its place first, and from then on the store refuses what comes for the old
+ * one. Every op that happened stands in the journal under SESSION/NUMBER, at or before where the new session says that
+ * it began: all entries are there, then it happened, and what the ops made is asked for as it is now; none is there,
+ * then it did not happen (or was refused), and never will, and it goes again under the new session. Where there is no
+ * new session in time, the journal does not reach back, or is another incarnation's, nobody knows: -EIO, as it would be
+ * after an outage.
  */
 
 #define PAGE_BYTES_MAX (4u * 1024 * 1024) /* CHANGES_PAGE_MAX entries */

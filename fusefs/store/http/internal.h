@@ -27,7 +27,8 @@ enum sh_flag {
 #define SH_KEY_SIZE (2 * SH_KEY_BYTES + 1)
 
 struct sh_call;
-/* Comes exactly once, on a thread of the store's; ends with sh_over. error 0: response has a 2xx. response is NULL when there was none. */
+/* Comes exactly once, on a thread of the store's; ends with sh_over. error 0: response has a 2xx. response is NULL when
+ * there was none. */
 typedef void (*sh_finish_fn)(struct sh_call *call, int error, struct http_response *response);
 
 struct sh_batch_call {
@@ -205,7 +206,8 @@ enum sh_verdict {
 };
 enum sh_verdict sh_judge(
 	struct sh_call *call, const struct http_response *response, int *ret_error); /* with the lock held */
-/* Of a batch: it is answered under its number, for good, also when it is refused with what elsewhere is worth another try. */
+/* Of a batch: it is answered under its number, for good, also when it is refused with what elsewhere is worth another
+ * try. */
 bool sh_batch_is_settled(const struct sh_call *call, const struct http_response *response);
 void sh_note_position(struct store_http *s, struct store_position at); /* with the lock held */
 int sh_position_parse(const char *text, struct store_position *ret);
@@ -219,8 +221,8 @@ void sh_session_renew(struct store_http *s); /* with the lock held; calls that a
 void sh_session_end(struct store_http *s);   /* blocks, at most 5 s */
 
 /*
- * store_http_inquiry.c: what became of a batch in doubt, which met this error. Its session is lost with it; when that is replaced the batch is answered, or goes again under the new one.
- * Without the lock.
+ * store_http_inquiry.c: what became of a batch in doubt, which met this error. Its session is lost with it; when that
+ * is replaced the batch is answered, or goes again under the new one. Without the lock.
  */
 void sh_inquire(struct sh_call *batch, int error);
 void sh_batch_unknown(struct sh_call *call, int error); /* store_http_batch.c: nobody can say */

@@ -149,8 +149,8 @@ void journal_fini(struct journal *j)
 }
 
 /*
- * The journal has no gaps. If the answer has one, or speaks of another incarnation, what was cached is worth nothing. A page may end before `last`:
- * what the follower is told is how far the page goes.
+ * The journal has no gaps. If the answer has one, or speaks of another incarnation, what was cached is worth nothing. A
+ * page may end before `last`: what the follower is told is how far the page goes.
  */
 void journal_judge(const struct journal *j, struct store_position since, struct store_changes *ret)
 {

@@ -1,5 +1,6 @@
 /*
- * journal: what the answer to a poll says (PROTOCOL.md, "Journal"), from any bytes: they come from whoever answers at the address of a gateway. Pure.
+ * journal: what the answer to a poll says (PROTOCOL.md, "Journal"), from any bytes: they come from whoever answers at
+ * the address of a gateway. Pure.
  */
 #ifndef NEPHOS_FUSEFS_JOURNAL_H
 #define NEPHOS_FUSEFS_JOURNAL_H
@@ -20,7 +21,8 @@ struct journal {
 
 void journal_init(struct journal *j);
 void journal_fini(struct journal *j);
-/* Once for each init. session: whose changes are the mount's own. ret gets where the answer ends, and how many others there are. -EPROTO: it makes no sense. -ENOMEM. */
+/* Once for each init. session: whose changes are the mount's own. ret gets where the answer ends, and how many others
+ * there are. -EPROTO: it makes no sense. -ENOMEM. */
 int journal_parse(struct journal *j, struct span body, int64_t session, struct store_changes *ret);
 /* The changes of it that follow `since` without a gap; else ret->reset. They are borrowed from j. */
 void journal_judge(const struct journal *j, struct store_position since, struct store_changes *ret);

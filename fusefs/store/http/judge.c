@@ -131,8 +131,9 @@ static enum sh_verdict judge_network(struct sh_call *call, const struct http_res
 }
 
 /*
- * The session is not known any more, or its numbers are not what they should be; nothing more is sent under it. Of a first attempt this says that it did not happen, and it goes under the new
- * session. What was under way before and unanswered, the journal says (sh_inquire).
+ * The session is not known any more, or its numbers are not what they should be; nothing more is sent under it. Of a
+ * first attempt this says that it did not happen, and it goes under the new session. What was under way before and
+ * unanswered, the journal says (sh_inquire).
  */
 static enum sh_verdict judge_session(struct sh_call *call, int *ret_error)
 {
@@ -154,7 +155,8 @@ static enum sh_verdict judge_session(struct sh_call *call, int *ret_error)
 	return call->flags & SH_SESSION || call->session_sent == s->replaces ? SH_RENEW : SH_AT_ONCE;
 }
 
-/* A document without a name is there for the session that holds it, and for the one that replaces it; not for one in between. */
+/* A document without a name is there for the session that holds it, and for the one that replaces it; not for one in
+ * between. */
 static bool is_between_sessions(const struct sh_call *call, int code)
 {
 	return (call->flags & SH_BY_ID) && call->session_sent != call->s->session && error_errno(code) == ENOENT;
@@ -205,7 +207,8 @@ enum sh_verdict sh_judge(struct sh_call *call, const struct http_response *respo
 	if (is_between_sessions(call, code))
 		return SH_RENEW;
 	if (code == ERR_EPOCH && call->floor_sent) {
-		/* Another incarnation of the drive: what was seen of the old one binds nobody. The poll will notice, too. */
+		/* Another incarnation of the drive: what was seen of the old one binds nobody. The poll will notice,
+		 * too. */
 		call->s->seen = (struct store_position){0, 0};
 		return SH_AT_ONCE;
 	}

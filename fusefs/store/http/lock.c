@@ -8,9 +8,11 @@
 #include <stdlib.h>
 
 /*
- * File locks. What the session holds is known here by document, so that what becomes of it when the session ends is known, too: a session that replaces another has its locks; of one that was ended
- * by the store, because somebody wanted them, they are lost. Then `lock_life` grows, nothing that was asked for under the old one is asked for under the new one, and writes to those
- * documents are refused until whoever made them says that none of before will come (lock_settled).
+ * File locks. What the session holds is known here by document, so that what becomes of it when the session ends is
+ * known, too: a session that replaces another has its locks; of one that was ended by the store, because somebody
+ * wanted them, they are lost. Then `lock_life` grows, nothing that was asked for under the old one is asked for under
+ * the new one, and writes to those documents are refused until whoever made them says that none of before will come
+ * (lock_settled).
  */
 
 #define ANSWER_BYTES_MAX (64u * 1024) /* an item, or a problem */

@@ -114,7 +114,8 @@ void sh_session_end(struct store_http *s)
 	struct http_response response;
 	struct http_headers headers;
 	struct buf url;
-	/* The store may still know one that was lost: what was sent under it is not to happen when the mount is gone. */
+	/* The store may still know one that was lost: what was sent under it is not to happen when the mount is
+	 * gone. */
 	const int64_t session = s->session ? s->session : s->replaces;
 	int r;
 

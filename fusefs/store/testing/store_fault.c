@@ -8,8 +8,8 @@
 #include <utlist.h>
 
 /*
- * A call is remembered with its arguments (args: they must be there to ask the inner store later), and passed on at once, later, or never. Failures are told by a thread of our own,
- * as no callback may come from inside a call.
+ * A call is remembered with its arguments (args: they must be there to ask the inner store later), and passed on at
+ * once, later, or never. Failures are told by a thread of our own, as no callback may come from inside a call.
  */
 
 struct fault {

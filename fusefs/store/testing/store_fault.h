@@ -1,9 +1,11 @@
 /*
- * store_fault: wraps a store and has it misbehave on purpose, for tests. Rules are looked at for each call, first match wins:
+ * store_fault: wraps a store and has it misbehave on purpose, for tests. Rules are looked at for each call, first match
+ * wins:
  *   FAULT_FAIL    does not reach the store; fails with `error`, as an outage would (a batch without a reply)
  *   FAULT_REFUSE  for batches: refused with `error` at op `index`
  *   FAULT_LOSE    reaches the store and happens there, but the answer is lost: fails with `error`
- *   FAULT_HOLD    waits until fault_release; several that are released together go in the opposite order of their coming when `reorder`
+ *   FAULT_HOLD    waits until fault_release; several that are released together go in the opposite order of their
+ *                 coming when `reorder`
  * Threads: any. Callbacks come on the fault store's own thread or the inner one's.
  */
 #ifndef NEPHOS_FUSEFS_STORE_TESTING_STORE_FAULT_H

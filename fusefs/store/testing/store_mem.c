@@ -13,8 +13,9 @@
 #include <utlist.h>
 
 /*
- * A call is a job. The store's thread takes jobs in order, does them under the drive's lock, and calls back without it. What the callback is given was copied into the
- * job: another store may change the drive meanwhile. Polls wait aside until the journal goes on or their time is over.
+ * A call is a job. The store's thread takes jobs in order, does them under the drive's lock, and calls back without it.
+ * What the callback is given was copied into the job: another store may change the drive meanwhile. Polls wait aside
+ * until the journal goes on or their time is over.
  */
 
 void *job_alloc(struct job *job, size_t size)

@@ -1,4 +1,5 @@
-/* store: a server for tests that answers by a script, one step a request, and keeps what it was asked. After the last step it answers 500. */
+/* store: a server for tests that answers by a script, one step a request, and keeps what it was asked. After the last
+ * step it answers 500. */
 #ifndef NEPHOS_TESTS_CLI_STORE_H
 #define NEPHOS_TESTS_CLI_STORE_H
 
@@ -39,7 +40,8 @@ void store_start(struct store *s, const struct store_step *steps, size_t step_co
 void store_stop(struct store *s);
 /* credentials for it: "BEFORE,own URL" when before is not NULL. */
 void store_credentials(struct store *s, const char *before, const char *token);
-/* "nephos WORDS…" with the store's URL and token in the environment, and a HOME that is not there; stdout goes to out. Returns what the program ends with. */
+/* "nephos WORDS…" with the store's URL and token in the environment, and a HOME that is not there; stdout goes to out.
+ * Returns what the program ends with. */
 int store_command(struct store *s, int argc, const char *const *argv);
 #define STORE_COMMAND(s_, ...) \
 	store_command(         \

@@ -1,5 +1,6 @@
 /*
- * service: a user and docs service in one, that answers as its routes say, and a front: a gateway with such services registered behind it, renewed by a thread of its own.
+ * service: a user and docs service in one, that answers as its routes say, and a front: a gateway with such services
+ * registered behind it, renewed by a thread of its own.
  *
  *   POST /internal/v1/authenticate          "anna": user 5, "root": user 1, an administrator; others 401
  *   any  /api/v2/docs/echo/…                what came: line, fields, body
@@ -68,7 +69,8 @@ struct front {
 	pthread_t beat;
 };
 
-/* Groups of cmocka: state becomes a struct front. The gateway greets nobody, so that a test may be the instance byte by byte; front_setup_greeting: it does. */
+/* Groups of cmocka: state becomes a struct front. The gateway greets nobody, so that a test may be the instance byte by
+ * byte; front_setup_greeting: it does. */
 int front_setup(void **state);
 int front_setup_greeting(void **state);
 int front_teardown(void **state);
@@ -80,7 +82,8 @@ void front_register(struct front *f, enum registry_kind kind, const char *name, 
 int front_drive_of(const char *name, const char *other);
 /* What a user service says when tokens end; the status. */
 int front_forget(struct front *f, const char *body);
-/* "METHOD target HTTP/1.1", Host, anna's token, more (lines with CR LF), empty line, body. Status; text gets the answer. */
+/* "METHOD target HTTP/1.1", Host, anna's token, more (lines with CR LF), empty line, body. Status; text gets the
+ * answer. */
 int front_ask(struct front *f, const char *line, const char *more, char *text, size_t size);
 /* The same of the listener for services, after a greeting, with a body. */
 int front_tell(struct front *f, const char *line, const char *body, char *text, size_t size);

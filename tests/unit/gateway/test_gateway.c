@@ -194,7 +194,8 @@ static void messages_that_could_be_read_in_two_ways_are_refused(void **state)
 	}
 }
 
-/* Each kind of waiting: a question, a collected body, a streamed one, an answer, an endless answer. And requests that come while it ends. */
+/* Each kind of waiting: a question, a collected body, a streamed one, an answer, an endless answer. And requests that
+ * come while it ends. */
 static void it_can_be_stopped_with_requests_of_every_kind_under_way(void **state)
 {
 	static const char *const lines[] = {

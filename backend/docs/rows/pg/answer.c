@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 
-/* Answers under users' keys, and repeats. Always in the order of (user, key) and of sessions: transactions of two drives may have keys in common, and must not wait crosswise. */
+/* Answers under users' keys, and repeats. Always in the order of (user, key) and of sessions: transactions of two
+ * drives may have keys in common, and must not wait crosswise. */
 
 struct kept {
 	const struct docs_key *key;

@@ -3,8 +3,9 @@
 #include <stdlib.h>
 
 /*
- * One round trip: BEGIN, the lock of the drive, the keys, the loads. With one session's batch, which is what mounts send, the session's row is locked by the same
- * statement; when that finds nothing (no such drive, or no such session), it is asked again in two. What comes behind the lock has its snapshot after it, so it sees all that the one before us
+ * One round trip: BEGIN, the lock of the drive, the keys, the loads. With one session's batch, which is what mounts
+ * send, the session's row is locked by the same statement; when that finds nothing (no such drive, or no such session),
+ * it is asked again in two. What comes behind the lock has its snapshot after it, so it sees all that the one before us
  * committed. That the drive may turn out to be another's costs a few wasted look-ups.
  */
 
@@ -115,7 +116,8 @@ static bool is_same_fingerprint(const struct docs_key *key, struct span fingerpr
 	return span_eq(span_of(key->fingerprint, sizeof(key->fingerprint)), fingerprint);
 }
 
-/* A key that came before in this transaction: the number that is next in its session, or whether the user's key is taken. */
+/* A key that came before in this transaction: the number that is next in its session, or whether the user's key is
+ * taken. */
 static int64_t number_before(const struct docs_txn *t, size_t n, int64_t number)
 {
 	for (size_t i = 0; i < n; i++)

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 /*
- * One round trip: statements for what there is, and COMMIT. A batch of any size makes the same number of them, except that inline content goes in pieces of
- * DATA_BYTES. The order is that of tree_delta: what goes before what comes.
+ * One round trip: statements for what there is, and COMMIT. A batch of any size makes the same number of them, except
+ * that inline content goes in pieces of DATA_BYTES. The order is that of tree_delta: what goes before what comes.
  */
 #define DATA_BYTES (16u << 20) /* of one parameter: a quarter of what one may have */
 
@@ -442,7 +442,8 @@ static int queue_session_answers(struct docs_pg *s, const struct docs_answer *an
 	return pg_pipeline_add(s->pg, &SQL_SESSION_ANSWERS, params, 4);
 }
 
-/* All in one round trip and without BEGIN: its statements are one transaction, which their synchronisation point commits. */
+/* All in one round trip and without BEGIN: its statements are one transaction, which their synchronisation point
+ * commits. */
 static int commit_guess(struct docs_pg *s, const struct tree_delta *delta, const struct docs_answer *answers)
 {
 	/* A refusal has to be looked at again: what it was founded on may have changed. */
@@ -459,7 +460,8 @@ static int commit_guess(struct docs_pg *s, const struct tree_delta *delta, const
 		r = pg_pipeline_flush(s->pg, NULL);
 	if (r < 0) {
 		(void)pg_pipeline_rollback(s->pg);
-		/* The server has refused it, most likely because the guess was wrong; another reason comes again when it is asked under the lock. */
+		/* The server has refused it, most likely because the guess was wrong; another reason comes again when
+		 * it is asked under the lock. */
 		return r == -EIO ? -ENOTCONN : r;
 	}
 	return 0;
@@ -475,7 +477,8 @@ static int commit_locked(struct docs_pg *s, const struct tree_delta *delta, cons
 		r = pg_pipeline_add(s->pg, &PG_COMMIT, NULL, 0);
 	if (r == 0)
 		r = pg_pipeline_flush(s->pg, NULL);
-	/* The same Idempotency-Key, on another drive, a moment before: nothing happened, and when tried again its answer is found. */
+	/* The same Idempotency-Key, on another drive, a moment before: nothing happened, and when tried again its
+	 * answer is found. */
 	if (r == -EIO && strcmp(pg_sqlstate(s->pg), "23505") == 0 && strstr(pg_error(s->pg), "idempotency"))
 		r = -ENOTCONN;
 	return r;

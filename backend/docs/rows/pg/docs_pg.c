@@ -5,11 +5,13 @@
 #include <stdlib.h>
 
 /*
- * The storage of the docs service in PostgreSQL. The files: docs_sql* all the SQL; docs_pg_row what rows mean; _read, _drive, _session, _block one statement each; _lock;
- * _begin, _load, _commit, _answer, _guess the transaction of a batch; _upkeep; _notify.
+ * The storage of the docs service in PostgreSQL. The files: docs_sql* all the SQL; docs_pg_row what rows mean; _read,
+ * _drive, _session, _block one statement each; _lock; _begin, _load, _commit, _answer, _guess the transaction of a
+ * batch; _upkeep; _notify.
  *
- * Order of locks, always: the drive's row, keys (in their order), the rest. Nothing but the drive's row is ever waited for long; who holds a row of a
- * session or of a block without it holds that one row and finishes by itself. Hence no deadlocks; READ COMMITTED, hence no serialization failures.
+ * Order of locks, always: the drive's row, keys (in their order), the rest. Nothing but the drive's row is ever waited
+ * for long; who holds a row of a session or of a block without it holds that one row and finishes by itself. Hence no
+ * deadlocks; READ COMMITTED, hence no serialization failures.
  */
 
 #define MIGRATION_LOCK 0x6e6570686f736463ll /* any number that nobody else takes in this database */

@@ -1,10 +1,11 @@
 /*
  * docs_pg: the storage of the docs service in PostgreSQL (docs_store.h over backend/pg).
  *
- * A store borrows its connection; both belong to one worker thread. Failures are those of docs_store.h and of pg.h: -ENOTCONN and -ETIMEDOUT (before COMMIT: nothing
- * happened), -ERR_UNKNOWN_OUTCOME (after), -EIO (pg_error has the text). txn_commit says -ENOTCONN also when another drive's transaction took the same
- * Idempotency-Key at the same time (tried again, it finds the answer of that one), and when the transaction began with what was known and that was not so any more, or not enough.
- * The caller frees the tree that txn_begin gives.
+ * A store borrows its connection; both belong to one worker thread. Failures are those of docs_store.h and of pg.h:
+ * -ENOTCONN and -ETIMEDOUT (before COMMIT: nothing happened), -ERR_UNKNOWN_OUTCOME (after), -EIO (pg_error has the
+ * text). txn_commit says -ENOTCONN also when another drive's transaction took the same Idempotency-Key at the same time
+ * (tried again, it finds the answer of that one), and when the transaction began with what was known and that was not
+ * so any more, or not enough. The caller frees the tree that txn_begin gives.
  */
 #ifndef NEPHOS_DOCS_DOCS_PG_H
 #define NEPHOS_DOCS_DOCS_PG_H
@@ -24,8 +25,10 @@ int docs_pg_new(struct pg *pg, struct known *known, struct docs_store **ret);
 int docs_pg_migrate(struct pg *pg);
 
 /*
- * For other instances' long polls: said after the commit, in a statement of its own, because NOTIFY in the transaction would serialise all commits of the database.
- * Payload: "DRIVE:SEQ" in decimal, or "DRIVE:SEQ!" where file locks were let go of (SEQ 0: nothing else happened), several with commas between. Missing one costs a poll its wait, nothing else.
+ * For other instances' long polls: said after the commit, in a statement of its own, because NOTIFY in the transaction
+ * would serialise all commits of the database. Payload: "DRIVE:SEQ" in decimal, or "DRIVE:SEQ!" where file locks were
+ * let go of (SEQ 0: nothing else happened), several with commas between. Missing one costs a poll its wait, nothing
+ * else.
  */
 struct docs_moved {
 	uint32_t drive;
@@ -36,7 +39,8 @@ struct docs_moved {
 int docs_pg_notify(struct docs_store *store, const struct docs_moved *moved, size_t count);
 /* On a connection of its own, after each (re)connection. */
 int docs_pg_listen(struct pg *pg);
-/* Waits at most timeout_ms for one notification and gives what it says. The number given, 0: none came; -ENOTCONN: connect and listen again, and let everybody look. */
+/* Waits at most timeout_ms for one notification and gives what it says. The number given, 0: none came; -ENOTCONN:
+ * connect and listen again, and let everybody look. */
 int docs_pg_wait(struct pg *pg, unsigned timeout_ms, void (*on_moved)(const struct docs_moved *moved, void *cookie),
 	void *cookie);
 

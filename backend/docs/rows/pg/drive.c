@@ -38,7 +38,8 @@ int docs_pg_drive_home(struct docs_store *store, int64_t user, struct docs_drive
 	struct docs_pg *s = docs_pg_of(store);
 	const struct pg_param owner = PG_P_I64(user);
 
-	/* Three times: when one is made at the same time elsewhere, the next look finds it, unless it is trashed again meanwhile. */
+	/* Three times: when one is made at the same time elsewhere, the next look finds it, unless it is trashed again
+	 * meanwhile. */
 	for (int i = 0; i < 3; i++) {
 		struct pg_result *result = NULL;
 		int r = docs_pg_run(s, &SQL_DRIVE_HOME, &owner, 1, &result);

@@ -1,9 +1,10 @@
 #include "backend/docs/rows/pg/private.h"
 
 /*
- * A mount's batch follows the one before it: of its drive and its session this process knows what that one left (known.h). Then the batch is applied to that, and the one round trip there
- * is writes it, provided that nothing has changed since. Otherwise nothing happened, and the batch is tried again in the ordinary way, under the lock.
- * What it saves of a create: docs/bench.md.
+ * A mount's batch follows the one before it: of its drive and its session this process knows what that one left
+ * (known.h). Then the batch is applied to that, and the one round trip there is writes it, provided that nothing has
+ * changed since. Otherwise nothing happened, and the batch is tried again in the ordinary way, under the lock. What it
+ * saves of a create: docs/bench.md.
  */
 
 /* One batch of a session, and the next one of it. */

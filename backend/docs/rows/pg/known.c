@@ -7,8 +7,9 @@
 #include <uthash.h>
 
 /*
- * Two tables for each drive, of documents and of entries, in the order in which they came: what is known for longest goes first when there is too much. That something is not there is
- * known, too: an entry without a child, a document that does not exist.
+ * Two tables for each drive, of documents and of entries, in the order in which they came: what is known for longest
+ * goes first when there is too much. That something is not there is known, too: an entry without a child, a document
+ * that does not exist.
  */
 
 struct known_document {
@@ -275,7 +276,8 @@ struct loading {
 	bool assumed;
 };
 
-/* A document of which nothing is known, and that may be the one which is to be made: not the folder it is to lie in, nor the root, whose owner new documents get. */
+/* A document of which nothing is known, and that may be the one which is to be made: not the folder it is to lie in,
+ * nor the root, whose owner new documents get. */
 static bool may_be_new(const struct loading *l, int64_t id)
 {
 	bool new = l->wants->name_count > 0 && id != ITEM_ROOT(l->d->id);

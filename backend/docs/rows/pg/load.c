@@ -1,6 +1,7 @@
 #include "backend/docs/rows/pg/private.h"
 
-/* The loads of a transaction: only what is wanted is asked for, documents and entries in one statement. Ids of another drive are left out here, whoever asks. */
+/* The loads of a transaction: only what is wanted is asked for, documents and entries in one statement. Ids of another
+ * drive are left out here, whoever asks. */
 
 static int queue_documents(struct docs_pg *s, uint32_t drive, const struct tree_wants *w)
 {

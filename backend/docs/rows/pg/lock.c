@@ -1,8 +1,8 @@
 #include "backend/docs/rows/pg/private.h"
 
 /*
- * File locks: BEGIN, the document's advisory lock, what was found silent, then the question, COMMIT: one round trip. Nothing else is waited for inside, so that nobody
- * waits longer than for the commits of those before.
+ * File locks: BEGIN, the document's advisory lock, what was found silent, then the question, COMMIT: one round trip.
+ * Nothing else is waited for inside, so that nobody waits longer than for the commits of those before.
  */
 
 #define PARAMS_MAX 10

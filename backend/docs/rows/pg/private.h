@@ -9,7 +9,8 @@
 
 #include <errno.h>
 
-/* Array parameters, kept from call to call so that their memory is. Bytes and numbers by turns as a statement needs them. */
+/* Array parameters, kept from call to call so that their memory is. Bytes and numbers by turns as a statement needs
+ * them. */
 #define DOCS_PG_NUMBERS 6
 #define DOCS_PG_BYTES 13
 /* Statements of one flush: of a begin (BEGIN, lock, keys, loads) and of a commit. */
@@ -72,7 +73,8 @@ struct docs_pg_question { /* a statement whose $1 and $2 are the scope's drive a
 int docs_pg_run(struct docs_pg *s, const struct pg_statement *statement, const struct pg_param *params, size_t count,
 	struct pg_result **ret);
 int docs_pg_ask(struct docs_pg *s, const struct docs_pg_question *q, struct pg_result **ret);
-/* One of the reads: checks the drive (-ERR_NOT_FOUND) and the floor. ret_at (may be NULL) is set as soon as these stand, so also when the document is not found then. */
+/* One of the reads: checks the drive (-ERR_NOT_FOUND) and the floor. ret_at (may be NULL) is set as soon as these
+ * stand, so also when the document is not found then. */
 int docs_pg_read(
 	struct docs_pg *s, const struct docs_pg_question *q, struct docs_position *ret_at, struct pg_result **ret);
 
@@ -133,7 +135,8 @@ void docs_pg_txn_abort(struct docs_store *store);
 int docs_pg_answer_find(struct docs_store *store, const struct docs_key *key, struct docs_seen *ret);
 /* Frees what the transaction held; the connection is not touched. */
 void docs_pg_txn_end(struct docs_pg *s);
-/* Of an entry and the row of its child as this transaction leaves it (NULL: not known): whether that row names another one (see SQL_NAME_AGAIN). */
+/* Of an entry and the row of its child as this transaction leaves it (NULL: not known): whether that row names another
+ * one (see SQL_NAME_AGAIN). */
 bool docs_pg_is_linked(const struct tree_entry *entry, const struct tree_node *child);
 /* The n-th key is a session's, and its answer is to be kept. */
 bool docs_pg_is_kept_by_session(const struct docs_txn *t, const struct docs_answer *answers, size_t n);

@@ -281,7 +281,8 @@ int docs_pg_changes(struct docs_store *store, const struct docs_scope *scope, in
 	int r = docs_pg_read(docs_pg_of(store), &q, ret_at, &result);
 	if (r < 0)
 		return r;
-	/* There are no gaps: when the first is not the next, or there is none although the drive went on, those between are no longer kept. */
+	/* There are no gaps: when the first is not the next, or there is none although the drive went on, those between
+	 * are no longer kept. */
 	const bool none = pg_is_null(result, 0, CHANGE_SEQ);
 	if (none ? limit > 0 && since < pg_number(result, 0, READ_SEQ) : pg_number(result, 0, CHANGE_SEQ) != since + 1)
 		r = -ERR_GONE;

@@ -4,8 +4,8 @@
 #include "common/rules/tree.h"
 
 /*
- * Written for plans that cannot go wrong: what is looked up by a list is a LATERAL or a parameterised join, nothing counts on how
- * many rows a list has. test_docs_sql_plans explains each one on a full database.
+ * Written for plans that cannot go wrong: what is looked up by a list is a LATERAL or a parameterised join, nothing
+ * counts on how many rows a list has. test_docs_sql_plans explains each one on a full database.
  */
 
 /* ---- drives ---- */
@@ -92,7 +92,8 @@ const struct pg_statement SQL_ITEM_PATH = SQL_READ("item_path",
 	" " READ_DRIVE "w.depth, w.parent, " SQL_NODE(
 		"n") " FROM drive d LEFT JOIN (SELECT * FROM walk ORDER BY depth DESC LIMIT 1) w ON true LEFT JOIN node n ON n.id = w.id WHERE " SQL_MINE);
 
-/* No ORDER BY outside: the nested loops keep the order of the entries, and a sort would take the inline data through a file. The reader checks it. */
+/* No ORDER BY outside: the nested loops keep the order of the entries, and a sort would take the inline data through a
+ * file. The reader checks it. */
 #define CHILDREN_FROM                                                                                                                                  \
 	" FROM drive d LEFT JOIN node f ON f.id = $3"                                                                                                  \
 	" LEFT JOIN LATERAL (SELECT e.name, e.child FROM entry e WHERE e.parent = f.id AND e.name > $4 ORDER BY e.name LIMIT $5) e ON " SQL_IS_FOLDER( \
@@ -103,7 +104,8 @@ const struct pg_statement SQL_CHILDREN_INLINE = SQL_READ("children_inline",
 	READ_DRIVE "f.mode, e.name, " SQL_NODE(
 		"n") ", CASE WHEN sum(x.len) OVER (ROWS UNBOUNDED PRECEDING) <= $6 THEN x.data END" CHILDREN_FROM
 		     " LEFT JOIN extent x ON x.node = n.id AND x.at = 0 AND x.kind = 0 AND x.len >= n.size AND n.size > 0 WHERE " SQL_MINE);
-/* Extents do not overlap: the first that may touch the range is the last one that begins at or before it. What is only reserved reads as if it were not there. */
+/* Extents do not overlap: the first that may touch the range is the last one that begins at or before it. What is only
+ * reserved reads as if it were not there. */
 const struct pg_statement SQL_EXTENTS = SQL_READ("extents",
 	READ_DRIVE SQL_NODE("n") ", " SQL_EXTENT("x") " FROM drive d LEFT JOIN node n ON n.id = $3 AND " SQL_VISIBLE(
 		"n") " LEFT JOIN LATERAL (SELECT x.* FROM extent x WHERE x.node = n.id"
@@ -166,10 +168,12 @@ const struct pg_statement SQL_SESSION_RENEW = SQL_WRITE("session_renew",
 
 /* ---- what a transaction begins with ---- */
 
-/* Waits for whoever has the drive, then sees the row as that one left it; the statements that follow have snapshots of after that. */
+/* Waits for whoever has the drive, then sees the row as that one left it; the statements that follow have snapshots of
+ * after that. */
 const struct pg_statement SQL_LOCK_DRIVE = SQL_WRITE("lock_drive",
 	"SELECT " SQL_DRIVE("d") " FROM drive d WHERE d.id = $1 AND d.trashed_at IS NULL FOR NO KEY UPDATE");
-/* Both at once, for a transaction with one session: drive, then the columns of SQL_SESSION_KEYS. No row: look at them one by one. What is waited for is read again, of both. */
+/* Both at once, for a transaction with one session: drive, then the columns of SQL_SESSION_KEYS. No row: look at them
+ * one by one. What is waited for is read again, of both. */
 const struct pg_statement SQL_LOCK_BOTH = SQL_WRITE("lock_both",
 	"SELECT " SQL_DRIVE(
 		"d") ", s.id, s.user_id, s.number, s.status, s.fingerprint, CASE WHEN s.number = $3 THEN s.headers END,"

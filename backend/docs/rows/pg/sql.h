@@ -1,6 +1,6 @@
 /*
- * docs_sql: all SQL of the docs service. Each statement says its parameters in the order of $1…; those of the transaction are packed, see docs_sql_commit.c.
- * Only for docs_pg*.
+ * docs_sql: all SQL of the docs service. Each statement says its parameters in the order of $1…; those of the
+ * transaction are packed, see docs_sql_commit.c. Only for docs_pg*.
  */
 #ifndef NEPHOS_DOCS_DOCS_SQL_H
 #define NEPHOS_DOCS_DOCS_SQL_H
@@ -74,11 +74,13 @@ enum docs_sql_drive_column {
 };
 enum { DRIVE_BARE = DRIVE_COLUMNS, DRIVE_TRASHED_AT }; /* behind them, where people ask */
 
-/* Every read begins with these two columns: where the drive stood in its snapshot. No row: no such drive, or another's. */
+/* Every read begins with these two columns: where the drive stood in its snapshot. No row: no such drive, or
+ * another's. */
 enum { READ_INCARNATION, READ_SEQ, READ_COLUMNS };
 
 extern const struct pg_statement
-	SQL_ACCOUNT_GET; /* owner: quota or NULL, used, bytes of blocks, the default's quota or NULL, documents, how many may be */
+	/* owner: quota or NULL, used, bytes of blocks, the default's quota or NULL, documents, how many may be */
+	SQL_ACCOUNT_GET;
 extern const struct pg_statement SQL_ACCOUNT_SET;   /* owner, quota, documents or NULL */
 extern const struct pg_statement SQL_ACCOUNT_UNSET; /* owner */
 /* Drives. Where a drive is meant, $1 is its id and $2 its owner (0: whoever). */
@@ -139,7 +141,9 @@ extern const struct pg_statement SQL_LOAD_EXTENTS_TAIL;	 /* node */
 extern const struct pg_statement SQL_LOAD_EXTENTS_ONE;	 /* node, from, to */
 extern const struct pg_statement SQL_LOAD_ANCESTORS;	 /* folders: folder, parent */
 extern const struct pg_statement
-	SQL_LOAD_XATTRS; /* nodes in their order, names: node, name, value or NULL; with the first of each node bytes of all names, of names and values */
+	/* nodes in their order, names: node, name, value or NULL; with the first of each node bytes of all names, of
+	 * names and values */
+	SQL_LOAD_XATTRS;
 extern const struct pg_statement SQL_LOAD_BLOCKS; /* drive, hashes */
 
 /* And what it ends with: docs_sql_commit.c. */
@@ -184,23 +188,29 @@ enum docs_sql_commit_param {
 	10 /* owner, incarnation, seq, epoch, lease_epoch, lease_session, next_number, quota, used, documents */
 extern const struct pg_statement SQL_COMMIT[SQL_PARTS]; /* by the set of parts; all take all parameters */
 
-/* The same of one op that changes one document, or two: where the parameters of each part begin; those up to the last one that a variant uses are given. */
+/* The same of one op that changes one document, or two: where the parameters of each part begin; those up to the last
+ * one that a variant uses are given. */
 enum docs_sql_one {
 	ONE_DRIVE = 0,	  /* id, seq, next_number, used, documents */
 	ONE_JOURNAL = 5,  /* seq, op, what, id, parent, old_parent, replaced, from, len, name, old_name, key */
 	ONE_SESSION = 17, /* id, number, status, fingerprint, headers, body */
 	ONE_KNOWN = 23,	  /* the drive as it must be, as bigint[]; not used by SQL_COMMIT_ONE */
 	ONE_CHANGED =
-		24, /* id, parent, size, allocated, charged, mode, uid, gid, nlink, atime, mtime, ctime, seq, content_seq, orphan, children, name */
+		/* id, parent, size, allocated, charged, mode, uid, gid, nlink, atime, mtime, ctime, seq, content_seq,
+		 * orphan, children, name */
+	24,
 	ONE_REMOVED = 41, /* parent, name */
 	ONE_ADDED = 43,	  /* parent, child, linked, name */
 	ONE_CREATED =
-		47, /* id, parent, size, allocated, charged, mode, uid, gid, nlink, atime, mtime, ctime, btime, seq, content_seq, children, rdev, name, target */
+		/* id, parent, size, allocated, charged, mode, uid, gid, nlink, atime, mtime, ctime, btime, seq,
+		 * content_seq, children, rdev, name, target */
+	47,
 	ONE_CHANGED_2 = 66,
 	ONE_PARAMS = 83
 };
 extern const struct pg_statement SQL_COMMIT_ONE[2][SQL_PARTS]; /* by how many are changed, less one */
-/* The same without a transaction around it, provided that drive and session are as they were: see docs_sql_commit_known.c. Only sets with a session's answer are there. */
+/* The same without a transaction around it, provided that drive and session are as they were: see
+ * docs_sql_commit_known.c. Only sets with a session's answer are there. */
 extern const struct pg_statement SQL_COMMIT_KNOWN[2][SQL_PARTS];
 extern const struct pg_statement
 	SQL_CLAIM; /* for what is not one op, before anything else: drive, as it must be, session, its new number */

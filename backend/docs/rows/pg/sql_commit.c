@@ -3,12 +3,14 @@
 #include "backend/docs/rows/pg/sql_part.h"
 
 /*
- * What a transaction ends with. One statement writes all that most batches have; a statement more costs a tenth of a commit, and so does each part of one that has
- * nothing to do: hence a variant for each set of parts. The parts change different rows (an entry that goes and comes back in one transaction is an
- * update: ON CONFLICT), so that their order means nothing.
+ * What a transaction ends with. One statement writes all that most batches have; a statement more costs a tenth of a
+ * commit, and so does each part of one that has nothing to do: hence a variant for each set of parts. The parts change
+ * different rows (an entry that goes and comes back in one transaction is an update: ON CONFLICT), so that their order
+ * means nothing.
  *
- * Rows come packed: the numbers of row i (from 0) are elements i*STRIDE+1… of one bigint[], its bytes the elements i+1 of bytea[]s, one unnest() for all. An unnest of
- * twenty arrays would make twenty tuple stores. An element of bigint[] is found by its position, one of bytea[] is not.
+ * Rows come packed: the numbers of row i (from 0) are elements i*STRIDE+1… of one bigint[], its bytes the elements i+1
+ * of bytea[]s, one unnest() for all. An unnest of twenty arrays would make twenty tuple stores. An element of bigint[]
+ * is found by its position, one of bytea[] is not.
  *
  * Most batches are one op of a mount: for those see docs_sql_commit_one.c.
  */

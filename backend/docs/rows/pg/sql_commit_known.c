@@ -3,11 +3,14 @@
 #include "backend/docs/rows/pg/sql_part.h"
 
 /*
- * The whole transaction of a batch that began with what was known (known.h): one round trip, and no statement around it. It writes provided that the drive's row and the number of the session
- * are those that the batch was applied to. Otherwise it fails and so leaves nothing: of one op with a row of the journal that has no drive (23502), of more with a division (22012). An error, not
- * an empty answer, because statements behind it in the same round trip must not run either.
+ * The whole transaction of a batch that began with what was known (known.h): one round trip, and no statement around
+ * it. It writes provided that the drive's row and the number of the session are those that the batch was applied to.
+ * Otherwise it fails and so leaves nothing: of one op with a row of the journal that has no drive (23502), of more with
+ * a division (22012). An error, not an empty answer, because statements behind it in the same round trip must not run
+ * either.
  *
- * The drive's row is locked first: `s` is read when `d` has given its row, and what nothing reads (documents, entries) is run after the main statement.
+ * The drive's row is locked first: `s` is read when `d` has given its row, and what nothing reads (documents, entries)
+ * is run after the main statement.
  */
 
 /* $24: bigint[], in this order. */

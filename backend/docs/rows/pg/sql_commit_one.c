@@ -3,8 +3,9 @@
 #include "backend/docs/rows/pg/sql_part.h"
 
 /*
- * The end of a transaction that has one op: at most one row of each kind, and one or two changed documents. Without arrays and unnest it takes the server half the
- * time of the general statement (docs_sql_commit.c). Parameters are numbered as in enum docs_sql_one; those that a variant does not use are there all the same.
+ * The end of a transaction that has one op: at most one row of each kind, and one or two changed documents. Without
+ * arrays and unnest it takes the server half the time of the general statement (docs_sql_commit.c). Parameters are
+ * numbered as in enum docs_sql_one; those that a variant does not use are there all the same.
  */
 
 #define DO_DRIVE "WITH d AS (UPDATE drive SET seq = $2, next_number = $3, used = $4, documents = $5 WHERE id = $1)"

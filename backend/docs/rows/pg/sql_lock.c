@@ -4,7 +4,8 @@
 
 /* File locks. $1 of most is the drive, $2 its owner, $3 the document, $4 the session that asks, $5 the kind. */
 
-/* Held to the end of the transaction, so that what the next statement sees stays so. A document's number takes 32 bits; the key has them with a sign. */
+/* Held to the end of the transaction, so that what the next statement sees stays so. A document's number takes 32 bits;
+ * the key has them with a sign. */
 const struct pg_statement SQL_FILE_LOCK_ENTER = SQL_WRITE("file_lock_enter",
 	"SELECT pg_advisory_xact_lock(($1::bigint >> 32)::int, (($1::bigint & 4294967295) - 2147483648)::int)");
 
@@ -22,8 +23,9 @@ const struct pg_statement SQL_FILE_LOCK_SESSION = SQL_WRITE("file_lock_session",
 #define ALL_RANGES "unnest($6::bigint[], $7::bigint[], $8::bigint[])"
 
 /*
- * Who is in the way and was silent for its lease, is doubted; and one who was doubted for a while and is silent still, ends. The while is one in which the store
- * could be reached: after an outage of everything, each has the time to say that it is there. Whose row somebody holds, speaks.
+ * Who is in the way and was silent for its lease, is doubted; and one who was doubted for a while and is silent still,
+ * ends. The while is one in which the store could be reached: after an outage of everything, each has the time to say
+ * that it is there. Whose row somebody holds, speaks.
  */
 #define BREAK(name, wanted)                                                                                                                       \
 	SQL_WRITE(name,                                                                                                                           \

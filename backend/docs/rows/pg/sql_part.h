@@ -18,7 +18,8 @@
 	"CASE WHEN " n                                                                                   \
 	".mode & " SQL_TEXT(SQL_MODE_XATTRS) " <> 0 THEN (SELECT a.value FROM xattr a WHERE a.node = " n \
 					     ".id AND a.name = '" name "') END"
-/* Of an orphan: the seq that took its last name, as long as who has it open may not have said so yet (rows of before that was kept: all may); and who has. */
+/* Of an orphan: the seq that took its last name, as long as who has it open may not have said so yet (rows of before
+ * that was kept: all may); and who has. */
 #define SQL_NAMELESS_AT(n) "COALESCE(" n ".orphaned_seq, 9223372036854775807)"
 #define SQL_HOLDERS(n)                                                                                                       \
 	"CASE WHEN " n ".orphaned_at > now() - interval '" SQL_TEXT(ORPHAN_GRACE_S) " s' THEN " SQL_NAMELESS_AT(             \
@@ -26,7 +27,8 @@
 		   ".orphaned_at IS NOT NULL THEN (SELECT string_agg(int8send(h.session), '') FROM hold h WHERE h.node = " n \
 		   ".id) END"
 #define SQL_LOADED(n) SQL_NODE(n) ", " SQL_ACL(n, ACL_ACCESS) ", " SQL_ACL(n, ACL_DEFAULT) ", " SQL_HOLDERS(n)
-/* Whether a session that began at that seq may come to hold a document: it may have opened it when it had a name; what was made without one is its maker's. */
+/* Whether a session that began at that seq may come to hold a document: it may have opened it when it had a name; what
+ * was made without one is its maker's. */
 #define SQL_MAY_HOLD(n, began)             \
 	"(" n ".orphaned_at IS NULL OR " n \
 	".mode & " SQL_TEXT(SQL_MODE_LINKABLE) " <> 0 OR " SQL_NAMELESS_AT(n) " > " began ")"

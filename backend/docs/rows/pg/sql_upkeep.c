@@ -57,7 +57,8 @@ const struct pg_statement SQL_LOCK_ANY = SQL_WRITE("lock_any", "SELECT id FROM d
 const struct pg_statement SQL_DOUBTFUL = SQL_READ("doubtful",
 	"SELECT b.drive, b.sha256 FROM (SELECT drive, sha256 FROM block WHERE doubtful AND touched_at < now() - $1 * interval '1 s'"
 	" ORDER BY touched_at LIMIT $2) b ORDER BY b.drive");
-/* Where the owner of a drive is short of room: of all his drives what is old enough, and of what was let go so much of the oldest as is needed. */
+/* Where the owner of a drive is short of room: of all his drives what is old enough, and of what was let go so much of
+ * the oldest as is needed. */
 const struct pg_statement SQL_DOUBTFUL_SHORT = SQL_READ("doubtful_short",
 	"SELECT c.drive, c.sha256 FROM (SELECT b.*, sum(CASE WHEN b.old THEN 0 ELSE b.size END) OVER (ORDER BY b.touched_at ROWS UNBOUNDED PRECEDING) AS bytes"
 	" FROM drive d JOIN drive o ON o.owner = d.owner CROSS JOIN LATERAL (SELECT b.drive, b.sha256, b.size, b.touched_at, b.touched_at < now() - $2 * interval '1 s' AS old"
@@ -66,10 +67,11 @@ const struct pg_statement SQL_DOUBTFUL_SHORT = SQL_READ("doubtful_short",
 /* $4: or, however young, if it was let go. */
 #define STILL_DOUBTFUL \
 	"b.drive = $1 AND b.sha256 = w.sha256 AND b.doubtful AND (b.touched_at < now() - $3 * interval '1 s' OR (b.let_go AND $4 <> 0))"
-#define ASKED \
-	"unnest($2::bytea[]) w (sha256)" /* a join, one look-up each: with = ANY all doubtful blocks of the drive may be gone through */
+/* a join, one look-up each: with = ANY all doubtful blocks of the drive may be gone through */
+#define ASKED "unnest($2::bytea[]) w (sha256)"
 #define REFERENCED "EXISTS (SELECT FROM extent x WHERE x.kind = 1 AND x.sha256 = b.sha256 AND x.node >> 32 = $1)"
-/* An upload that finds the block meanwhile touches it: it waits for this lock and then finds nothing, or came first and is seen here. */
+/* An upload that finds the block meanwhile touches it: it waits for this lock and then finds nothing, or came first and
+ * is seen here. */
 const struct pg_statement SQL_DOUBTFUL_LOCK = SQL_WRITE(
 	"doubtful_lock", "SELECT FROM " ASKED ", block b WHERE " STILL_DOUBTFUL " ORDER BY b.sha256 FOR UPDATE OF b");
 const struct pg_statement SQL_DOUBTFUL_SETTLE = SQL_WRITE("doubtful_settle",
@@ -140,7 +142,8 @@ const struct pg_statement SQL_SWEEP_ANSWERS = SQL_WRITE("sweep_answers",
 
 /* Ids of a drive are the range from $1 << 32. */
 #define OF_DRIVE(column) column " >= $1::bigint << 32 AND " column " < ($1::bigint + 1) << 32"
-/* Rows are deleted by key, some at a time. The blocks' bytes are the collector's: it gets them all at once, as old as can be. */
+/* Rows are deleted by key, some at a time. The blocks' bytes are the collector's: it gets them all at once, as old as
+ * can be. */
 const struct pg_statement SQL_PURGE[SQL_PURGES] = {
 	SQL_WRITE("purge_extent",
 		"DELETE FROM extent t USING (SELECT node, at FROM extent WHERE " OF_DRIVE(

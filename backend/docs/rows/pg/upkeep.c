@@ -1,15 +1,17 @@
 #include "backend/docs/rows/pg/private.h"
 
 /*
- * What is no longer needed is found without a lock, then removed under the lock of its drive, looked at once more: batches, which alone make references, wait for that
- * lock. Uploads do not; the rows of blocks are locked before it is decided about them. Each piece is a transaction of its own, bounded in rows.
+ * What is no longer needed is found without a lock, then removed under the lock of its drive, looked at once more:
+ * batches, which alone make references, wait for that lock. Uploads do not; the rows of blocks are locked before it is
+ * decided about them. Each piece is a transaction of its own, bounded in rows.
  */
 
 #define SWEPT_AT_ONCE \
 	1024 /* drives whose journals and answers are looked at in one round: one look into an index each */
 #define PURGED_AT_ONCE 32 /* drives of which one round removes a piece each */
 
-/* BEGIN, the lock, the statements (each with the parameters that it takes), COMMIT: one round trip. Results of the statements in order; the caller frees. */
+/* BEGIN, the lock, the statements (each with the parameters that it takes), COMMIT: one round trip. Results of the
+ * statements in order; the caller frees. */
 #define STEPS_MAX SQL_PURGES
 struct step {
 	const struct pg_statement *statement;

@@ -56,7 +56,8 @@ static inline int64_t one_number(
 	return number;
 }
 
-/* Ends the backend of another connection once it is seen asleep in a statement: so the loss falls into the statement for sure. */
+/* Ends the backend of another connection once it is seen asleep in a statement: so the loss falls into the statement
+ * for sure. */
 static inline void *kill_sleeper(void *cookie)
 {
 	static const struct pg_statement KILL = {"kill",

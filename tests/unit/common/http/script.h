@@ -1,5 +1,6 @@
 /*
- * script: a server that answers as it is told: well, half, nonsense or not at all. One connection at a time, on a thread of its own.
+ * script: a server that answers as it is told: well, half, nonsense or not at all. One connection at a time, on a
+ * thread of its own.
  */
 #ifndef NEPHOS_TESTS_HTTP_SCRIPT_H
 #define NEPHOS_TESTS_HTTP_SCRIPT_H

@@ -94,7 +94,8 @@ static void assert_refused(const struct http_server *server, const char *request
 	if (got != status)
 		fail_msg("%s\n: %d instead of %d", request, got, status);
 	assert_null(strstr(text, "hello"));
-	/* The library's own page for a bad Content-Length comes with its head twice: what counts is that nothing else is answered. */
+	/* The library's own page for a bad Content-Length comes with its head twice: what counts is that nothing else
+	 * is answered. */
 	rest = wire_receive(fd, text, sizeof(text) - 1);
 	assert_true(rest >= 0);
 	text[rest] = '\0';

@@ -1,5 +1,6 @@
 /*
- * wire: sockets for tests that say exactly what goes over the line. Every wait ends after WIRE_TIMEOUT_S with a failure.
+ * wire: sockets for tests that say exactly what goes over the line. Every wait ends after WIRE_TIMEOUT_S with a
+ * failure.
  */
 #ifndef NEPHOS_TESTS_HTTP_WIRE_H
 #define NEPHOS_TESTS_HTTP_WIRE_H
@@ -17,7 +18,8 @@ bool wire_send(int fd, const void *data, size_t size);
 bool wire_say(int fd, const char *text);
 /* Up to size bytes, until that many or the end; -1 on failure or timeout. */
 long wire_receive(int fd, void *data, size_t size);
-/* Reads one response with its Content-Length body; text is NUL-terminated. Returns its status, 0 when the connection ended first. */
+/* Reads one response with its Content-Length body; text is NUL-terminated. Returns its status, 0 when the connection
+ * ended first. */
 int wire_response(int fd, char *text, size_t size);
 /* The other side closed, without another byte. */
 bool wire_is_closed(int fd);

@@ -162,7 +162,8 @@ static void who_stands_between_is_found_by_the_way(void **state)
 	begin(&t);
 	side.way = "127.0.0.1:1001>127.0.0.1:2001";
 	assert_int_equal(hello_hear(&t.server, &t.server_keys, &side, span_str(t.ask), t.answer), -EXDEV);
-	/* Where addresses are translated it is not looked at; but he cannot say another one to the server than the client said. */
+	/* Where addresses are translated it is not looked at; but he cannot say another one to the server than the
+	 * client said. */
 	side.way = NULL;
 	const char *forged = "ask 0000000000000000 03000000000000000000000000000000 127.0.0.1:1001>127.0.0.1:2001";
 	char ask[HELLO_TEXT_SIZE];

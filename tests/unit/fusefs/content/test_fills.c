@@ -1,4 +1,5 @@
-/* What answers are good for that are overtaken by changes of others: attributes, content, and what the kernel was told. */
+/* What answers are good for that are overtaken by changes of others: attributes, content, and what the kernel was
+ * told. */
 #include "common/base/clock.h"
 #include "fusefs/ops/ops.h"
 #include "fusefs/ops/ops_private.h"

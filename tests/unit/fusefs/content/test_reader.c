@@ -382,7 +382,8 @@ static void reader_whose_pages_the_kernel_does_not_keep_passes_nothing(void **st
 	assert_int_equal(passed(f), 0);
 }
 
-/* A file again and again through a cache that it does not fit: its blocks come into each other's memory, and always are what they should be. */
+/* A file again and again through a cache that it does not fit: its blocks come into each other's memory, and always are
+ * what they should be. */
 static void blocks_in_the_memory_of_others_give_the_right_bytes(void **state)
 {
 	struct fixture *f = *state;
@@ -562,7 +563,8 @@ static void piece_that_cannot_be_had_fails_the_read_and_is_asked_for_again(void 
 	assert_int_equal(read_at(f, NULL, 2 * MIB, 4096), 0);
 }
 
-/* Random readers and sequential ones in turn: what is here as pieces or whole, and what is gone again, always gives the same bytes. */
+/* Random readers and sequential ones in turn: what is here as pieces or whole, and what is gone again, always gives the
+ * same bytes. */
 static void pieces_and_whole_blocks_give_the_same_bytes(void **state)
 {
 	struct fixture *f = *state;

@@ -1,5 +1,6 @@
 /*
- * flush_fixture: a file of a mount over a drive in memory that fails on purpose: steps that write, sync, change and read it, for the tests of flush.
+ * flush_fixture: a file of a mount over a drive in memory that fails on purpose: steps that write, sync, change and
+ * read it, for the tests of flush.
  */
 #ifndef NEPHOS_TESTS_UNIT_FUSEFS_LOG_FLUSH_FIXTURE_H
 #define NEPHOS_TESTS_UNIT_FUSEFS_LOG_FLUSH_FIXTURE_H

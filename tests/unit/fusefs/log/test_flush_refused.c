@@ -10,7 +10,8 @@
 
 #include <cmocka.h>
 
-/* What the store refuses: that nothing else is the worse for it, that nobody waits for it, and that what is shown is what was promised. */
+/* What the store refuses: that nothing else is the worse for it, that nobody waits for it, and that what is shown is
+ * what was promised. */
 
 /* -- steps -- */
 

@@ -179,7 +179,8 @@ static void oplog_append_while_one_is_under_way_goes_with_the_next_in_order(void
 	}
 }
 
-/* More than any number of callers that a machine has threads for in a test, and more than fit into one batch many times over. */
+/* More than any number of callers that a machine has threads for in a test, and more than fit into one batch many times
+ * over. */
 static void oplog_append_waits_its_turn_while_the_store_stalls(void **state)
 {
 	enum { CALLS = 10000, CANCELLED = 7000 };

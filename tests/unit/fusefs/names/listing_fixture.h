@@ -1,4 +1,5 @@
-/* listing_fixture: a drive in memory with FILES files in its root, one mount of it, and what tests of listings do with them. */
+/* listing_fixture: a drive in memory with FILES files in its root, one mount of it, and what tests of listings do with
+ * them. */
 #ifndef NEPHOS_TESTS_LISTING_FIXTURE_H
 #define NEPHOS_TESTS_LISTING_FIXTURE_H
 

@@ -1,4 +1,5 @@
-/* Locks between two mounts of one drive in memory: what is asked of the store, what goes with a lock, and what when it is lost. */
+/* Locks between two mounts of one drive in memory: what is asked of the store, what goes with a lock, and what when it
+ * is lost. */
 #include "fusefs/names/shared_locks.h"
 
 #include "fusefs/ops/handle.h"

@@ -25,7 +25,8 @@
 #define FILE_NODE 2
 #define LARGE (2 * SESSION_LOOP_SMALL_BYTES)
 
-/* A file system whose statfs is never answered but by an interruption, and with a file whose reads hold their thread until a statfs came. */
+/* A file system whose statfs is never answered but by an interruption, and with a file whose reads hold their thread
+ * until a statfs came. */
 struct fixture {
 	char directory[64];
 	struct fuse_session *session;

@@ -81,7 +81,8 @@ static void write_inline(struct fixture *f, int64_t at, const char *text)
 			.at = at, .len = (int64_t)strlen(text), .kind = OP_EXTENT_DATA, .data = span_str(text)});
 }
 
-/* A stored block of random bytes, len of them from `from` at `at`; damage: one of its bytes is another than its hash says. */
+/* A stored block of random bytes, len of them from `from` at `at`; damage: one of its bytes is another than its hash
+ * says. */
 static void write_block(struct fixture *f, int64_t at, uint32_t from, int64_t len, bool damage)
 {
 	struct op_extent extent = {.at = at, .len = len, .kind = OP_EXTENT_BLOCK, .from = from};

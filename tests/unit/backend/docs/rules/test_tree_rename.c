@@ -359,7 +359,8 @@ static void rename_refuses_what_is_not_there(void **state)
 	assert_int_equal(trial_error(t, &op), -ESTALE);
 }
 
-/* Random moves in a small tree, several to a batch: whatever is refused, the drive stays sound (trial checks it after each). */
+/* Random moves in a small tree, several to a batch: whatever is refused, the drive stays sound (trial checks it after
+ * each). */
 static void random_renames_keep_the_tree_a_tree(void **state)
 {
 	static const char *const names[] = {"a", "b", "c"};

@@ -1,6 +1,6 @@
 /*
- * trial: a drive in memory for tests of the rules. Each apply is a transaction as commit would make it (wants, load, apply, delta, write), after which the whole drive is checked.
- * What a result points to lives until the next apply.
+ * trial: a drive in memory for tests of the rules. Each apply is a transaction as commit would make it (wants, load,
+ * apply, delta, write), after which the whole drive is checked. What a result points to lives until the next apply.
  */
 #ifndef NEPHOS_TESTS_DOCS_TRIAL_H
 #define NEPHOS_TESTS_DOCS_TRIAL_H

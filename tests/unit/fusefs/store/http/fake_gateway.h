@@ -1,6 +1,7 @@
 /*
- * fake_gateway: an HTTP server that answers what a test told it to, and remembers what it was asked. Answers are tried in the order they were added; each is for a method and a part of the
- * target, and for so many requests. What no answer fits gets what a store with an empty drive 7 would say to drive, session and status, else 404.
+ * fake_gateway: an HTTP server that answers what a test told it to, and remembers what it was asked. Answers are tried
+ * in the order they were added; each is for a method and a part of the target, and for so many requests. What no answer
+ * fits gets what a store with an empty drive 7 would say to drive, session and status, else 404.
  */
 #ifndef NEPHOS_TESTS_FAKE_GATEWAY_H
 #define NEPHOS_TESTS_FAKE_GATEWAY_H

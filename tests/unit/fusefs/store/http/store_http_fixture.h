@@ -1,4 +1,5 @@
-/* store_http_fixture: a store over HTTP with one or two fake gateways, and callbacks that remember what came. For the tests of store_http. */
+/* store_http_fixture: a store over HTTP with one or two fake gateways, and callbacks that remember what came. For the
+ * tests of store_http. */
 #ifndef NEPHOS_TESTS_STORE_HTTP_FIXTURE_H
 #define NEPHOS_TESTS_STORE_HTTP_FIXTURE_H
 

@@ -365,7 +365,8 @@ static void outage_that_lasts_fails_calls_and_later_ones_work(void **state)
 	buf_fini(&why);
 }
 
-/* One that takes connections and says nothing. An attempt may take ten seconds, and answer_wait waits no longer than that: it ends because the outage does. */
+/* One that takes connections and says nothing. An attempt may take ten seconds, and answer_wait waits no longer than
+ * that: it ends because the outage does. */
 static void outage_counts_from_the_call_and_no_attempt_outlasts_it(void **state)
 {
 	struct fixture *f = *state;

@@ -115,7 +115,8 @@ static const struct fake_answer ANOTHER_SESSION = {.method = "POST",
 	.header = "Nephos-Seq: 1.12",
 	.body = "{\"session\":\"77\",\"timeout_s\":600}"};
 
-/* The answer is cut at one gateway; at the other one the session is gone, and the journal says this (status 0: nothing fits). */
+/* The answer is cut at one gateway; at the other one the session is gone, and the journal says this (status 0: nothing
+ * fits). */
 static void lose_answer_and_session(struct fixture *f, int status, const char *journal)
 {
 	fake_add(f->a, &(struct fake_answer){.method = "POST", .target = OPS, .kind = FAKE_CUT, .times = 1});
@@ -261,7 +262,8 @@ static void batch_in_doubt_that_is_refused_on_the_way_is_looked_up(void **state)
 	assert_string_equal(fake_request(f->b, "POST", OPS, 1)->session, "77");
 }
 
-/* Only the answers to batches are lost: the session is replaced before the caller's time is over, and what happened is told. */
+/* Only the answers to batches are lost: the session is replaced before the caller's time is over, and what happened is
+ * told. */
 static void batch_whose_answers_are_all_lost_is_fenced_and_looked_up_in_time(void **state)
 {
 	struct fixture *f = *state;
@@ -288,7 +290,8 @@ static void batch_whose_answers_are_all_lost_is_fenced_and_looked_up_in_time(voi
 	free(page);
 }
 
-/* Nothing can be reached: the batch is given up, and what comes next waits for the replacement, which is one however often it is tried. */
+/* Nothing can be reached: the batch is given up, and what comes next waits for the replacement, which is one however
+ * often it is tried. */
 static void batch_given_up_is_fenced_before_anything_else_is_sent(void **state)
 {
 	struct fixture *f = *state;

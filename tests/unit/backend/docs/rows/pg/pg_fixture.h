@@ -1,4 +1,5 @@
-/* pg_fixture: a server for the group, a migrated database, and batches driven through rules and storage as the service does. Included by one .c per test program. */
+/* pg_fixture: a server for the group, a migrated database, and batches driven through rules and storage as the service
+ * does. Included by one .c per test program. */
 #ifndef NEPHOS_TESTS_DOCS_PG_FIXTURE_H
 #define NEPHOS_TESTS_DOCS_PG_FIXTURE_H
 
@@ -143,7 +144,8 @@ struct request {
 /* How long the storage took of it, for who measures. */
 static int64_t begin_ns, commit_ns;
 
-/* The whole transaction. Negative: it was not committed. ret_seen and ret_done may be NULL; a batch that is refused is committed with an answer all the same. */
+/* The whole transaction. Negative: it was not committed. ret_seen and ret_done may be NULL; a batch that is refused is
+ * committed with an answer all the same. */
 static inline int transact(
 	struct worker *w, const struct request *request, struct docs_seen *ret_seen, struct done *ret_done)
 {

@@ -1,4 +1,5 @@
-/* Batches that begin with what the one before them left: when that is enough, and that a wrong guess never does harm. */
+/* Batches that begin with what the one before them left: when that is enough, and that a wrong guess never does
+ * harm. */
 #include "tests/unit/backend/docs/rows/pg/pg_fixture.h"
 
 /* Bytes, as an answer may have: no text. */
@@ -263,7 +264,8 @@ static void what_moves_the_drive_or_ends_the_session_makes_a_guess_fail(void **s
 	};
 	struct worker *w = *state;
 
-	/* By the statement of one op, and by the one for several. Another drive each time: one that was moved is not guessed at for a while. */
+	/* By the statement of one op, and by the one for several. Another drive each time: one that was moved is not
+	 * guessed at for a while. */
 	for (size_t i = 0; i < 2 * sizeof(moves) / sizeof(moves[0]); i++) {
 		const size_t move = i / 2, count = 1 + i % 2;
 		struct docs_drive drive;

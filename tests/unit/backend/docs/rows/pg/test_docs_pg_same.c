@@ -1,6 +1,6 @@
 /*
- * The same random batches go through the storage in memory and through PostgreSQL, several in one transaction: what they answer, and all that can be read afterwards, is the same.
- * The seed is printed; DOCS_PG_SAME_SEED repeats a run.
+ * The same random batches go through the storage in memory and through PostgreSQL, several in one transaction: what
+ * they answer, and all that can be read afterwards, is the same. The seed is printed; DOCS_PG_SAME_SEED repeats a run.
  */
 #include "backend/docs/rows/docs_mem.h"
 #include "common/proto/acl.h"

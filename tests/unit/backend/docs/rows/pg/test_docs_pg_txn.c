@@ -302,7 +302,7 @@ static void an_answer_outlives_the_drive_that_it_threw_away(void **state)
 	assert_int_equal(seen.state, DOCS_NEW);
 }
 
-/* Two drives, one Idempotency-Key, both transactions open: the second is told to try again, and then finds the first one's answer. */
+/* Two drives, one Idempotency-Key, both transactions open: the second tries again, and finds the first one's answer. */
 static void *second_drive(void *cookie)
 {
 	struct worker *w = cookie;
@@ -350,7 +350,7 @@ static void one_key_on_two_drives_at_once_is_taken_once(void **state)
 	worker_fini(&other);
 }
 
-/* A batch that waits for the drive while another one of its session is committed: it sees what that one left, not what was there when it came. */
+/* A batch that waits for the drive while another one of its session is committed sees what that one left. */
 struct waiting {
 	struct worker w;
 	struct docs_key key;

@@ -413,9 +413,9 @@ static void finding_a_block_gives_it_another_grace(void **state)
 }
 
 /*
- * Uploads, batches that name the blocks and the collector, all without grace: whatever is told stored and named stays, or the batch is
- * refused. In every fifth round the collector stands aside, because on a quick machine it may otherwise win each single race, and nothing
- * would be named at all.
+ * Uploads, batches that name the blocks and the collector, all without grace: whatever is told stored and named stays,
+ * or the batch is refused. In every fifth round the collector stands aside, because on a quick machine it may otherwise
+ * win each single race, and nothing would be named at all.
  */
 #define RACE_ROUNDS 150
 #define RACE_ALONE 5

@@ -1,5 +1,6 @@
 /*
- * Each statement that the service has is explained on a full database, with the plan that a connection keeps (generic) and the planner's defaults otherwise: none reads a table from one end to the other.
+ * Each statement that the service has is explained on a full database, with the plan that a connection keeps (generic)
+ * and the planner's defaults otherwise: none reads a table from one end to the other.
  */
 #include "backend/docs/rows/pg/sql.h"
 #include "tests/unit/backend/docs/rows/pg/pg_fixture.h"
@@ -165,7 +166,8 @@ static struct pg_result *explain(struct worker *w, const struct explained *e)
 	snprintf(sql, sizeof(sql), "DEALLOCATE ALL; PREPARE x%s%s%s AS %s", *e->types ? " (" : "", e->types,
 		*e->types ? ")" : "", e->statement->sql);
 	pg_close(w->pg); /* and what it has prepared, which DEALLOCATE would take away */
-	/* The planner's own choice: what the database is set to beyond the kept plan is a belt for tables that were empty when the plan was made. */
+	/* The planner's own choice: what the database is set to beyond the kept plan is a belt for tables that were
+	 * empty when the plan was made. */
 	assert_ok(w,
 		pg_script(w->pg,
 			"SET enable_seqscan = on; SET enable_hashjoin = on; SET enable_mergejoin = on; SET plan_cache_mode = force_generic_plan"));
@@ -194,7 +196,8 @@ static void no_statement_reads_a_whole_table(void **state)
 
 		for (int row = 0; row < pg_rows(plan); row++) {
 			const struct span line = pg_bytes(plan, row, 0);
-			/* An index read from end to end is no better; a sorted or hashed one neither, but those scan something below. */
+			/* An index read from end to end is no better; a sorted or hashed one neither, but those scan
+			 * something below. */
 			scans = scans || memmem(line.data, line.size, "Seq Scan", 8);
 		}
 		if (scans || getenv("DOCS_SQL_PLANS"))
