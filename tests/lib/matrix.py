@@ -197,7 +197,7 @@ class Runner:
         self.maker = matrix_cells.Maker(world, routes, long)
         self.work = queue.Queue()
         self.lock = threading.Lock()
-        self.suspects = []
+        self.suspects, self.changes = [], []
         self.refused = 0
 
     def block(self, cells):
@@ -209,9 +209,11 @@ class Runner:
         after = self.world.look()
         with self.lock:
             self.refused += len(cells)
-            if differences(self.before, after):
+            changed = differences(self.before, after)
+            if changed:
                 self.before = after
                 self.suspects.append(cells)
+                self.changes += changed
 
     def worker(self, n):
         try:
@@ -252,7 +254,7 @@ class Runner:
                     self.judge.fail(c, "changes what it must not: " + "; ".join(changed)[:300], wire)
                 before = after
         if self.suspects and not found:
-            self.judge.failures.append((None, "something was changed by cells that are refused, and not again when they were asked once more", ""))
+            self.judge.failures.append((None, "something was changed by cells that are refused, and not again when they were asked once more: " + "; ".join(self.changes)[:600], ""))
 
 
 def say(good, sentence, *why):

@@ -283,7 +283,8 @@ class Maker:
         for n, (name, fields) in enumerate(more + CONDITIONS):
             if not self.long and (n + first) % 3:
                 continue
-            if "/locks" in route.pattern and fields[0][0] == "Nephos-Session":
+            # A poll and a lock say theirs; another one beside it is refused as such.
+            if route.pattern.endswith(("/locks", "/wait", "/changes")) and fields[0][0] == "Nephos-Session":
                 continue
             conditional = (name, fields) in CONDITIONS
             for role in self.some(route, 2):
