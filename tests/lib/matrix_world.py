@@ -283,6 +283,9 @@ class World:
                     del d["free"]
                     seen["%s: drive %s" % (u.name, d["id"])] = d
             seen[u.name + ": account"] = self.ask(role, "GET", V2 + "/accounts/me")
+            # What was unlinked is counted until upkeep has removed it. What comes and goes otherwise, the drive's
+            # position says.
+            seen[u.name + ": account"].pop("documents", None)
             keys = self.ask(role, "GET", USER2 + "/keys?limit=1000")["items"]
             seen[u.name + ": keys"] = [(k["id"], k["name"]) for k in keys]
             watcher = [("Nephos-Session", u.watcher)]
