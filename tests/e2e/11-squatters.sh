@@ -12,8 +12,11 @@ cp "$E2E_ROOT/tests/lib/squatter.py" "$WORK/nobody/"
 # squat NAME PORT [URL]: as nobody; he has the port as soon as it is free
 squat() {
 	setpriv --reuid=nobody --regid=nogroup --clear-groups "$PYTHON" "$WORK/nobody/squatter.py" "$2" "$WORK/nobody/$1" "$WORK/nobody/$1.ready" "${@:3}" &
-	at_end "kill $!"
+	SQUATTER=$!
+	at_end "kill $SQUATTER"
 }
+# The part that was killed; scripts that come later need it.
+back() { "$E2E_ROOT/scripts/up" --data "$E2E_DATA"; }
 url_of() { tail -n 2000 "$E2E_DATA/log/$1.log" | sed -n 's/.*op=start url=\([^ ]*\) .*/\1/p' | tail -n 1; }
 kill_part() { kill -9 "$(cat "$E2E_DATA/run/$1.pid")"; }
 # What a client is answered while he sits there: how many of the answers are not the right ones.
@@ -56,7 +59,7 @@ for how in answers passes-on; do
 		check_not "and he has learned nothing" learned "$WORK/nobody/$name"
 		# What he has, said to a part that lives.
 		check_not "what he recorded opens nothing" sh -c 'nc -w 2 127.0.0.1 "${1##*:}" <"$2" | grep -aq "known"' - "${relay_to:-$(url_of "$other")}" "$WORK/nobody/$name"
-		check "the part comes back" "$E2E_ROOT/scripts/up" --data "$E2E_DATA"
+		check "the part comes back" back
 	done
 done
 check "he was met at least once, and the gateways say so" sh -c "cat '$E2E_DATA'/log/gateway-*.log | grep -q 'op=greet .*outcome=refused'"
@@ -70,4 +73,7 @@ check "the services miss it" eventually 20 sh -c "tail -n 20 '$E2E_DATA/log/docs
 check_eq "and say nothing to him" 0 "$(cat "$WORK/nobody/gateway" 2>/dev/null | wc -c)"
 check_not "nor can he make a socket in its place" setpriv --reuid=nobody --regid=nogroup --clear-groups sh -c ": >'$E2E_DATA/run/internal/gateway-2.sock.new'"
 check_not "or ask at the first gateway's" setpriv --reuid=nobody --regid=nogroup --clear-groups curl -s --unix-socket "$E2E_DATA/run/internal/gateway-1.sock" http://g/internal/v1/registry
+kill "$SQUATTER"
+wait "$SQUATTER" 2>/dev/null
+check "the gateway comes back when he has gone" back
 e2e_end
