@@ -74,6 +74,6 @@ check_eq "and say nothing to him" 0 "$(cat "$WORK/nobody/gateway" 2>/dev/null | 
 check_not "nor can he make a socket in its place" setpriv --reuid=nobody --regid=nogroup --clear-groups sh -c ": >'$E2E_DATA/run/internal/gateway-2.sock.new'"
 check_not "or ask at the first gateway's" setpriv --reuid=nobody --regid=nogroup --clear-groups curl -s --unix-socket "$E2E_DATA/run/internal/gateway-1.sock" http://g/internal/v1/registry
 kill "$SQUATTER"
-wait "$SQUATTER" 2>/dev/null
+wait "$SQUATTER" 2>/dev/null # it ends by the signal, which the shell would print
 check "the gateway comes back when he has gone" back
 e2e_end

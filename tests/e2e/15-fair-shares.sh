@@ -45,7 +45,7 @@ echo "# uploads alone $alone ms, beside 120 that trickle $beside ms"
 check "uploads beside 120 that trickle take no more than five times as long" [ "$beside" -le $((5 * alone + 500)) ]
 check "and those still go on" kill -0 "$trickle"
 kill "$trickle"
-wait "$trickle" 2>/dev/null
+wait "$trickle" 2>/dev/null # it ends by the signal, which the shell would print
 
 # ---- polls ----
 seq=$(curl -s --noproxy '*' "${AUTH[@]}" "$URL/api/v2/docs/drives/home" | jq -r .seq)

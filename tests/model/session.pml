@@ -11,12 +11,12 @@
  *     answered.
  *
  * step                            where
- *   apply                          commit.c slot_run, docs_pg_begin.c see_session: under the drive's lock
- *   open_in_place                  docs_pg_session.c docs_pg_session_create, once.c transact: under the same lock
- *   attempt                        store_http_call.c attempt; upstream.c try_next for the second service
- *   what an answer means           store_http_judge.c sh_judge, judge_session; store_http_batch.c on_batch
- *   give_up                        store_http_inquiry.c sh_inquire, store_http_session.c sh_session_lost
- *   the journal                    store_http_inquiry.c take_entry
+ *   apply                          commit.c slot_run, rows/pg/begin.c see_session: under the drive's lock
+ *   open_in_place                  rows/pg/session.c docs_pg_session_create, once.c transact: under the same lock
+ *   attempt                        http/call.c attempt; upstream.c try_next for the second service
+ *   what an answer means           http/judge.c sh_judge, judge_session; http/batch.c on_batch
+ *   give_up                        http/inquiry.c sh_inquire, http/session.c sh_session_lost
+ *   the journal                    http/inquiry.c take_entry
  *
  * Each safeguard can be taken away, and then something must fail:
  *   -DNO_FENCE     the old session does not end in the transaction that makes the new one

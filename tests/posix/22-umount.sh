@@ -55,7 +55,7 @@ if [ "$(id -u)" = 0 ]; then
 	check_not "it is off here" mountpoint -q "$M"
 	check_eq "and stored" more "$(cat "$E2E_MOUNT/22/more")"
 	kill $elsewhere
-	wait $elsewhere 2>/dev/null
+	wait $elsewhere 2>/dev/null # it ends by the signal, which the shell would print
 	check "its process ends with the other namespace" eventually 30 ended "$pid"
 	check "it can be mounted again" mount_it
 fi

@@ -183,7 +183,7 @@ struct store_http {
 	uint64_t next_ticket;
 };
 
-/* store_http_call.c: waits for memory rather than fails, as there would be nobody to tell. */
+/* call.c: waits for memory rather than fails, as there would be nobody to tell. */
 struct sh_call *sh_new(struct store_http *s, enum sh_kind kind, sh_finish_fn finish, void *cookie);
 void sh_path(struct sh_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void sh_key(struct sh_call *call);
@@ -196,7 +196,7 @@ void sh_cancel(struct store *base, store_ticket ticket);
 int sh_clock_start(struct store_http *s);
 void sh_clock_end(struct store_http *s);
 
-/* store_http_judge.c: what an answer means. */
+/* judge.c: what an answer means. */
 enum sh_verdict {
 	SH_FINISH,  /* the call is over, with ret_error */
 	SH_NEXT,    /* at another gateway */
@@ -214,20 +214,20 @@ int sh_position_parse(const char *text, struct store_position *ret);
 struct store_position sh_response_position(const struct http_response *response);
 int64_t sh_response_number(const struct http_response *response, const char *name); /* of a header; 0: not there */
 
-/* store_http_session.c */
+/* session.c */
 /* Nothing is sent under it any more. With the lock held; another session than the current one is lost already. */
 void sh_session_lost(struct store_http *s, int64_t session);
 void sh_session_renew(struct store_http *s); /* with the lock held; calls that are parked go on after it */
 void sh_session_end(struct store_http *s);   /* blocks, at most 5 s */
 
 /*
- * store_http_inquiry.c: what became of a batch in doubt, which met this error. Its session is lost with it; when that
+ * inquiry.c: what became of a batch in doubt, which met this error. Its session is lost with it; when that
  * is replaced the batch is answered, or goes again under the new one. Without the lock.
  */
 void sh_inquire(struct sh_call *batch, int error);
-void sh_batch_unknown(struct sh_call *call, int error); /* store_http_batch.c: nobody can say */
+void sh_batch_unknown(struct sh_call *call, int error); /* batch.c: nobody can say */
 
-/* store_http_lock.c */
+/* lock.c */
 void sh_locks_session(struct store_http *s,
 	bool kept); /* there is a new session, with the locks of the old one or without; with the lock held */
 /* The first of the ops that writes to a document whose locks were lost; -1: none does. With the lock held. */
@@ -241,11 +241,11 @@ store_ticket sh_lock_test(struct store *base, const struct store_lock *lock,
 	void (*done)(void *cookie, int error, const struct store_lock_range *other), void *cookie);
 void sh_lock_settled(struct store *base, int64_t id);
 
-/* store_http_check.c: is it something that the store could have meant? */
+/* check.c: is it something that the store could have meant? */
 bool sh_item_ok(const struct item *item, uint32_t drive);
 bool sh_extent_ok(const struct extent *extent, int64_t size, int64_t from);
 
-/* The calls: store_http_read.c, _batch.c, _block.c, _poll.c */
+/* The calls: read.c, batch.c, block.c, poll.c */
 store_ticket sh_drive(
 	struct store *base, void (*done)(void *cookie, int error, const struct store_drive *drive), void *cookie);
 store_ticket sh_lookup(struct store *base, int64_t parent, struct span name,

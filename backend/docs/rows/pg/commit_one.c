@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-/* The transaction of one op: see docs_sql_commit_one.c. */
+/* The transaction of one op: see sql_commit_one.c. */
 
 bool docs_pg_is_linked(const struct tree_entry *entry, const struct tree_node *child)
 {

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 /*
- * The storage of the docs service in PostgreSQL. The files: docs_sql* all the SQL; docs_pg_row what rows mean; _read,
- * _drive, _session, _block one statement each; _lock; _begin, _load, _commit, _answer, _guess the transaction of a
- * batch; _upkeep; _notify.
+ * The storage of the docs service in PostgreSQL. The files: sql* all the SQL; row what rows mean; read,
+ * drive, session, block one statement each; lock; begin, load, commit, answer, guess the transaction of a batch;
+ * upkeep; notify.
  *
  * Order of locks, always: the drive's row, keys (in their order), the rest. Nothing but the drive's row is ever waited
  * for long; who holds a row of a session or of a block without it holds that one row and finishes by itself. Hence no

@@ -1,4 +1,4 @@
-/* docs_pg_private: what the parts of docs_pg share. Not for anybody else. */
+/* private: what the files of this storage share. Not for anybody else. */
 #ifndef NEPHOS_DOCS_DOCS_PG_PRIVATE_H
 #define NEPHOS_DOCS_DOCS_PG_PRIVATE_H
 

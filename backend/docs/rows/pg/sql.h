@@ -1,6 +1,6 @@
 /*
- * docs_sql: all SQL of the docs service. Each statement says its parameters in the order of $1…; those of the
- * transaction are packed, see docs_sql_commit.c. Only for docs_pg*.
+ * sql: all SQL of the docs service. Each statement says its parameters in the order of $1…; those of the
+ * transaction are packed, see sql_commit.c. Only for the files of this folder.
  */
 #ifndef NEPHOS_DOCS_DOCS_SQL_H
 #define NEPHOS_DOCS_DOCS_SQL_H
@@ -117,7 +117,7 @@ extern const struct pg_statement
 	SQL_SESSION_LOOK; /* …, session, held: whether it is there, whether something is to be written */
 extern const struct pg_statement SQL_SESSION_RENEW; /* session, held */
 
-/* File locks: docs_sql_lock.c. In this order in one transaction: ENTER, SESSION, a BREAK, then PUT or LOOK. */
+/* File locks: sql_lock.c. In this order in one transaction: ENTER, SESSION, a BREAK, then PUT or LOOK. */
 extern const struct pg_statement SQL_FILE_LOCK_ENTER;	/* id */
 extern const struct pg_statement SQL_FILE_LOCK_SESSION; /* session */
 extern const struct pg_statement SQL_FILE_LOCK_BREAK; /* …, id, session, kind, froms, tos, exclusive, lease, doubt */
@@ -146,7 +146,7 @@ extern const struct pg_statement
 	SQL_LOAD_XATTRS;
 extern const struct pg_statement SQL_LOAD_BLOCKS; /* drive, hashes */
 
-/* And what it ends with: docs_sql_commit.c. */
+/* And what it ends with: sql_commit.c. */
 enum docs_sql_parts { /* what a commit writes beside drive, journal and changed documents */
 	SQL_PART_CREATED = 1,
 	SQL_PART_ENTRIES_ADDED = 2,
@@ -210,7 +210,7 @@ enum docs_sql_one {
 };
 extern const struct pg_statement SQL_COMMIT_ONE[2][SQL_PARTS]; /* by how many are changed, less one */
 /* The same without a transaction around it, provided that drive and session are as they were: see
- * docs_sql_commit_known.c. Only sets with a session's answer are there. */
+ * sql_commit_known.c. Only sets with a session's answer are there. */
 extern const struct pg_statement SQL_COMMIT_KNOWN[2][SQL_PARTS];
 extern const struct pg_statement
 	SQL_CLAIM; /* for what is not one op, before anything else: drive, as it must be, session, its new number */

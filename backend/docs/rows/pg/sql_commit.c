@@ -12,7 +12,7 @@
  * of bytea[]s, one unnest() for all. An unnest of twenty arrays would make twenty tuple stores. An element of bigint[]
  * is found by its position, one of bytea[] is not.
  *
- * Most batches are one op of a mount: for those see docs_sql_commit_one.c.
+ * Most batches are one op of a mount: for those see sql_commit_one.c.
  */
 
 #define AT(param, stride, row, k) param "[" row " * " SQL_TEXT(stride) " + " #k "]"

@@ -4,7 +4,7 @@
 
 /*
  * The end of a transaction that has one op: at most one row of each kind, and one or two changed documents. Without
- * arrays and unnest it takes the server half the time of the general statement (docs_sql_commit.c). Parameters are
+ * arrays and unnest it takes the server half the time of the general statement (sql_commit.c). Parameters are
  * numbered as in enum docs_sql_one; those that a variant does not use are there all the same.
  */
 

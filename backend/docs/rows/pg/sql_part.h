@@ -1,4 +1,4 @@
-/* docs_sql_part: pieces of SQL that several statements share. Only for docs_sql*.c. */
+/* sql_part: pieces of SQL that several statements share. Only for sql*.c. */
 #ifndef NEPHOS_DOCS_DOCS_SQL_PART_H
 #define NEPHOS_DOCS_DOCS_SQL_PART_H
 

@@ -353,7 +353,7 @@ static void who_passes_a_greeting_on_is_found_out_whichever_way_he_goes(void **s
 	memcpy(&b.to, &loopback, sizeof(loopback));
 	for (int outer = 0; outer < 2; outer++) {
 		if (outer && !outer_address(&b.to, &b.to_size))
-			skip();
+			break; /* a machine with no address but its own loopback: the other way was tried */
 		((struct sockaddr_in *)&b.to)->sin_port = htons(http_server_port(w->server));
 		b.listener = wire_listen(&port);
 		assert_int_equal(pthread_create(&b.thread, NULL, stand_between, &b), 0);
