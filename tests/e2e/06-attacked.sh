@@ -147,6 +147,7 @@ print("there", flush=True); time.sleep(600)
 PY
 # squat ADDRESS FULL: on the second gateway's port; FULL: connections that nobody accepts keep it busy.
 squat() {
+	rm -f "$WORK/squat.out" # the one before has written the same word
 	python3 "$WORK/squat.py" $((PORT + 1)) "$1" "$2" >"$WORK/squat.out" 2>&1 &
 	squatter=$!
 	at_end "kill $squatter"

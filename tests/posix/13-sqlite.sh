@@ -40,6 +40,7 @@ for mode in delete wal; do
 	check_eq "$mode: and each counted" "$all $all" "$(ask "select (select n from counter) || ' ' || (select count(*) from rows)")"
 
 	for ((k = 1; k <= ${KILLS:-1}; k++)); do
+		rm -f "$WORK/killed" "$WORK/killed-too" # those before have written as many lines
 		python3 "$WORK/writer.py" "$M/$mode.db" "k$k" 100000 >"$WORK/killed" 2>&1 &
 		killed=$!
 		python3 "$WORK/writer.py" "$M/$mode.db" "l$k" 100000 >"$WORK/killed-too" 2>&1 &

@@ -27,6 +27,7 @@ far_away() {
 		port=$((port + 1))
 	done
 	for gateway in "${names[@]}"; do
+		rm -f "$WORK/proxy.out" # the one before has written the same word
 		python3 "$LIB/delay_proxy.py" "${gateway#*=}" "${gateway%=*}" "$ms" "${names[@]}" >"$WORK/proxy.out" 2>>"$WORK/proxy.err" &
 		proxies+=($!)
 		eventually 10 grep -q ready "$WORK/proxy.out" || return 1
