@@ -10,8 +10,8 @@
 
 struct timer {
 	pthread_t thread;
-	pthread_cond_t sooner; /* the first entry is another one, or closed */
-	pthread_mutex_t lock;  /* guards all below, and the entries */
+	pthread_cond_t sooner;	     /* the first entry is another one, or closed */
+	pthread_mutex_t lock;	     /* guards all below, and the entries */
 	struct timer_entry *entries; /* by their time, the earliest first */
 	bool closed;
 };
