@@ -48,7 +48,7 @@ static int make_guess(struct account_call *call, const char *name_key, const str
 	static const uint8_t NONE[SHA256_BYTES] = {0};
 	struct guess g = {.account_id = account ? account->id : 0, .counts_all = place == GUESS_LOG_IN};
 
-	int r = hmac_sha256(span_of(call->secret ? call->secret : NONE, SHA256_BYTES), span_str(name_key), g.here.name);
+	int r = sha256_hmac(span_of(call->secret ? call->secret : NONE, SHA256_BYTES), span_str(name_key), g.here.name);
 	if (r < 0)
 		return r;
 	g.all = g.here;

@@ -128,7 +128,7 @@ static int digest_request(struct user_request *u, struct span key, uint8_t ret[S
 		r = sha256_final(&sha, plain);
 	sha256_fini(&sha);
 	if (r == 0)
-		r = hmac_sha256(span_of(u->app->request_key, SHA256_BYTES), span_of(plain, sizeof(plain)), ret);
+		r = sha256_hmac(span_of(u->app->request_key, SHA256_BYTES), span_of(plain, sizeof(plain)), ret);
 	return r;
 }
 

@@ -60,7 +60,7 @@ int sha256_hex(struct span data, char ret[SHA256_HEX_SIZE])
 	return 0;
 }
 
-int hmac_sha256(struct span key, struct span data, uint8_t ret[SHA256_BYTES])
+int sha256_hmac(struct span key, struct span data, uint8_t ret[SHA256_BYTES])
 {
 	const void *bytes = key.size > 0 ? key.data : ""; /* NULL would mean "the key of last time" to libcrypto */
 	unsigned size = SHA256_BYTES;

@@ -24,7 +24,7 @@ int sha256_final(struct sha256 *s, uint8_t ret[SHA256_BYTES]);
 
 int sha256_of(struct span data, uint8_t ret[SHA256_BYTES]);  /* -EIO */
 int sha256_hex(struct span data, char ret[SHA256_HEX_SIZE]); /* digest of data in lower case hex; -EIO */
-int hmac_sha256(
+int sha256_hmac(
 	struct span key, struct span data, uint8_t ret[SHA256_BYTES]); /* -EIO, -EINVAL: key over INT_MAX bytes */
 
 #endif

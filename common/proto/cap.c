@@ -16,7 +16,7 @@
  * key. */
 static void cap_hmac(const uint8_t key[32], const char *text, uint8_t ret[SHA256_BYTES])
 {
-	if (hmac_sha256(span_of(key, 32), span_str(text), ret) < 0)
+	if (sha256_hmac(span_of(key, 32), span_str(text), ret) < 0)
 		__builtin_trap();
 }
 

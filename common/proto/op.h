@@ -6,6 +6,7 @@
 #define NEPHOS_PROTO_OP_H
 
 #include "common/base/limits.h"
+#include "common/proto/extent.h"
 #include "common/proto/item.h"
 
 enum op_kind {

@@ -197,7 +197,7 @@ int cluster_derive(struct cluster *c, size_t n, const char *label, uint8_t ret[S
 
 	pthread_mutex_lock(&c->lock);
 	if (n < c->keys.count)
-		r = hmac_sha256(span_of(c->keys.list[n], SHA256_BYTES), span_str(label), ret);
+		r = sha256_hmac(span_of(c->keys.list[n], SHA256_BYTES), span_str(label), ret);
 	pthread_mutex_unlock(&c->lock);
 	return r;
 }

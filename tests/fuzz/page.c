@@ -3,6 +3,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "common/base/limits.h"
+#include "common/proto/extent.h"
 #include "common/proto/item.h"
 
 #define OUT_BYTES_MAX (4u * 1024 * 1024)

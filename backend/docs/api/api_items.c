@@ -6,6 +6,7 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/text.h"
+#include "common/proto/extent.h"
 
 #include <errno.h>
 #include <inttypes.h>

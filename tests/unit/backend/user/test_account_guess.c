@@ -186,7 +186,7 @@ static void a_right_password_among_many_guesses_at_once_tells_nothing(void **sta
 	struct account_call *call = *state;
 
 	make(call, "ann");
-	assert_int_equal(hmac_sha256(span_of(NONE, sizeof(NONE)), span_str("ann"), key.name), 0);
+	assert_int_equal(sha256_hmac(span_of(NONE, sizeof(NONE)), span_str("ann"), key.name), 0);
 	/* While this one hashed, another guess has made its network wait. */
 	user_mem_before(call->store, "guess_look", fail_after_the_first_look, &key);
 	assert_int_equal(log_in(call, "ann", RIGHT, HERE), -ERR_TOO_MANY);

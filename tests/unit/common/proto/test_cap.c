@@ -15,7 +15,7 @@ static const uint8_t hash[32] = {9, 8, 7};
 
 static void derive(const uint8_t key[32], struct cap_key *ret)
 {
-	assert_int_equal(hmac_sha256(span_of(key, 32), SPAN_LITERAL(CAP_LABEL), ret->bytes), 0);
+	assert_int_equal(sha256_hmac(span_of(key, 32), SPAN_LITERAL(CAP_LABEL), ret->bytes), 0);
 }
 
 static void cap_sign_is_accepted_until_it_expires(void **state)

@@ -3,6 +3,7 @@
 #include "common/base/error.h"
 #include "common/base/sha256.h"
 #include "common/base/text.h"
+#include "common/proto/extent.h"
 
 #include <errno.h>
 #include <setjmp.h>
