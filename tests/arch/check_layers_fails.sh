@@ -1,5 +1,6 @@
 #!/bin/sh
-# Goal: check_layers.sh sees every kind of forbidden include, and nothing wrong in a good tree.
+# Goal: the checks of this folder see what they are for. Each kind of rule is broken once in a small tree, in which
+# nothing is wrong otherwise, and the check must name the file.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -7,37 +8,73 @@ tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 failed=0
 
-good_tree() {
-	rm -rf "$tree"
-	mkdir -p "$tree/common/base" "$tree/common/http" "$tree/common/rules" "$tree/backend/docs/rows" "$tree/backend/docs/rules" "$tree/gateway" "$tree/fusefs/ops" "$tree/fusefs/store/http" \
-		"$tree/tests/unit/common/base"
-	cp "$here/../../ARCHITECTURE.md" "$tree"
-	for header in common/base/buf common/http/client common/rules/tree backend/docs/rows/docs_store backend/docs/rules/commit gateway/share_policy \
-		fusefs/ops/ops fusefs/store/store fusefs/store/http/store_http; do
-		echo '#include <stddef.h>' >"$tree/$header.h"
-	done
-	echo '#include "common/base/buf.h"' >"$tree/common/base/buf.c"
-	printf '#include "common/http/client.h"\n#include "common/base/buf.h"\n#include <curl/curl.h>\n' \
-		>"$tree/common/http/client.c"
-	printf '#include "common/rules/tree.h"\n#include <errno.h>\n' >"$tree/common/rules/tree.c"
-	printf '#include "fusefs/ops/ops.h"\n#include "fusefs/store/store.h"\n#include <fuse_lowlevel.h>\n' >"$tree/fusefs/ops/ops.c"
-	printf '#include "backend/docs/rules/commit.h"\n' >"$tree/backend/docs/rules/commit.c"
-	printf '#include "gateway/share_policy.h"\n' >"$tree/gateway/share_policy.c"
-	printf '#include <cmocka.h>\n#include "common/base/buf.h"\n' >"$tree/tests/unit/common/base/test_buf.c"
+# file PATH LINE…: makes it.
+file() {
+	mkdir -p "$tree/$(dirname "$1")"
+	path=$tree/$1
+	shift
+	printf '%s\n' "$@" >"$path"
 }
 
-# refused FILE LINE WHY: with LINE at the end of FILE the check fails, and names the file.
-refused() {
+good_tree() {
+	rm -rf "$tree"
+	for header in common/base/buf common/rules/tree backend/docs/rows/docs_store backend/docs/rules/commit backend/user/account \
+		gateway/share_policy fusefs/ops/ops fusefs/store/store fusefs/store/http/store_http; do
+		file $header.h '#include <stddef.h>' "int ${header##*/}_new(size_t n);"
+	done
+	file common/http/client.h '#include "common/base/buf.h"' '#include <stddef.h>'
+	file common/http/client_internal.h '#include "common/http/client.h"' 'void client_forget(void);' 'void perform_end(void);'
+	file common/base/buf.c '#include "common/base/buf.h"' 'int buf_new(size_t n)' '{' '	return (int)n;' '}'
+	file common/http/client.c '#include "common/http/client.h"' '#include "common/base/buf.h"' '#include "common/http/client_internal.h"' \
+		'#include <curl/curl.h>'
+	file common/http/perform.c '#include "common/http/client_internal.h"' 'void perform_end(void)' '{' '}'
+	file common/rules/tree.c '#include "common/rules/tree.h"' '#include <errno.h>'
+	file fusefs/ops/ops.c '#include "fusefs/ops/ops.h"' '#include "fusefs/store/store.h"' '#include <fuse_lowlevel.h>'
+	file backend/docs/rules/commit.c '#include "backend/docs/rules/commit.h"' '#include "backend/docs/rows/docs_store.h"'
+	file backend/user/account.c '#include "backend/user/account.h"'
+	file gateway/share_policy.c '#include "gateway/share_policy.h"'
+	file tests/unit/common/base/test_buf.c '#include <cmocka.h>' '#include "common/base/buf.h"'
+	file tests/arch/names_allowed.txt
+	cp "$here/../../ARCHITECTURE.md" "$tree"
+}
+
+# The page for the map: two rows, and a line for each module.
+map_tree() {
 	good_tree
-	echo "$2" >>"$tree/$1"
-	if out=$("$here/check_layers.sh" "$tree") || ! echo "$out" | grep -q "^$1:"; then
-		echo "not refused: $3 ($2 in $1)"
+	{
+		printf '%s\n' '<!-- layers: folders -->' '| common/base | – | – |' '<!-- end -->'
+		printf '%s\n' '<!-- layers: files -->' '| gateway/*_policy.* | – | – |' '<!-- end -->' '<!-- code map -->'
+		(cd "$tree" && find backend common fusefs gateway -name '*.[ch]') | sed 's/\.[ch]$//' | sort -u |
+			sed 's|^\(.*\)/\([^/]*\)$|### \1\n- `\2`: what it is|'
+		printf '%s\n' '<!-- end -->' 'A sentence names `common/base/buf`.'
+	} >"$tree/ARCHITECTURE.md"
+}
+
+# sees CHECK NAMED WHY: the check fails, and says the words that are NAMED.
+sees() {
+	if out=$("$here/$1" "$tree" 2>&1) || ! echo "$out" | grep -qF -- "$2"; then
+		echo "$1 did not see $3, or did not name $2:"
+		echo "$out" | sed 's/^/    /'
 		failed=1
 	fi
 }
 
+# passes CHECK: as nothing is wrong.
+passes() {
+	"$here/$1" "$tree" || { echo "$1 refuses a good tree"; failed=1; }
+}
+
+# refused FILE LINE WHY: with LINE at the end of FILE, check_layers.sh fails.
+refused() {
+	good_tree
+	echo "$2" >>"$tree/$1"
+	sees check_layers.sh "$1:" "$3 ($2 in $1)"
+}
+
+# ---- includes ----
+
 good_tree
-"$here/check_layers.sh" "$tree" || { echo "a good tree is refused"; failed=1; }
+passes check_layers.sh
 
 refused common/base/buf.c '#include "common/http/client.h"' "a layer above"
 refused common/base/buf.c '#include <curl/curl.h>' "another folder's library"
@@ -46,8 +83,18 @@ refused backend/docs/x.c '#include <libpq-fe.h>' "SQL outside backend/pg"
 refused gateway/x.c '#  include <fuse_lowlevel.h>' "FUSE outside fusefs"
 refused common/rules/tree.c '#include "common/http/client.h"' "rules that see HTTP"
 refused common/rules/tree.c '#include "backend/docs/rows/docs_store.h"' "rules that see storage"
+refused common/rules/tree.c '#include <jansson.h>' "rules that see JSON"
 refused backend/docs/rules/commit.c '#include "common/http/client.h"' "the commit of batches that sees HTTP"
-refused backend/docs/rules/commit.c '#include "backend/docs/rows/pg/sql.h"' "the commit of batches that sees SQL"
+refused backend/docs/rules/commit.c '#include <microhttpd.h>' "the commit of batches that sees the HTTP server's library"
+refused backend/docs/rules/commit.c '#include <libpq-fe.h>' "the commit of batches that sees PostgreSQL's library"
+for header in backend/docs/request/call.h backend/docs/rows/pg/sql.h backend/pg/pg.h; do
+	good_tree
+	file $header '#include <stddef.h>'
+	echo "#include \"$header\"" >>"$tree/backend/docs/rules/commit.c"
+	sees check_layers.sh "may not include \"$header\"" "HTTP or SQL in the commit of batches"
+	echo "#include \"$header\"" >>"$tree/backend/user/account.c"
+	sees check_layers.sh "backend/user/account.c:" "HTTP or SQL in the rules of accounts"
+done
 refused fusefs/ops/ops.c '#include "common/http/client.h"' "FUSE ops that see HTTP"
 refused fusefs/ops/ops.c '#include "fusefs/store/http/store_http.h"' "FUSE ops that see what is below the seam"
 refused gateway/share_policy.c '#include "common/http/client.h"' "policy that sees I/O"
@@ -57,11 +104,83 @@ refused tests/unit/common/base/test_buf.c '#include "gateway/share_policy.h"' "a
 refused common/x.c '#include <stddef.h>' "a folder without a row"
 
 good_tree
-printf '#include <stddef.h>\n#include "common/base/buf.h"\n' >"$tree/common/base/buf.c"
-"$here/check_layers.sh" "$tree" >/dev/null && { echo "not refused: own header second"; failed=1; }
+file common/base/buf.c '#include <stddef.h>' '#include "common/base/buf.h"'
+sees check_layers.sh common/base/buf.c:1: "its own header that comes second"
 good_tree
 sed -i '/layers: files/d' "$tree/ARCHITECTURE.md"
-"$here/check_layers.sh" "$tree" >/dev/null && { echo "not refused: tables that are gone"; failed=1; }
+sees check_layers.sh "were not found" "tables that are gone"
 
-[ $failed = 0 ] && echo "each kind of forbidden include is refused"
+# ---- circles ----
+
+good_tree
+passes check_circles.py
+echo '#include "common/http/perform.h"' >>"$tree/common/http/client.h"
+file common/http/perform.h '#include "common/http/client.h"'
+sees check_circles.py "common/http/client common/http/perform" "two headers that include each other"
+file tests/arch/circles_known.txt "common/http/client common/http/perform"
+passes check_circles.py
+file common/http/perform.h '#include <stddef.h>'
+file common/http/perform.c '#include "common/http/perform.h"'
+sees check_circles.py "this circle is gone" "a known circle that is gone"
+
+good_tree
+file common/http/dial.h '#include "common/http/client.h"'
+echo '#include "common/http/dial.h"' >>"$tree/common/http/perform.c"
+sees check_circles.py "common/http/client common/http/dial" "a circle through a file of a family, and another module"
+
+good_tree
+for pair in call:reply reply:body body:call; do
+	file backend/docs/request/${pair%:*}.h '#include <stddef.h>'
+	file backend/docs/request/${pair%:*}.c "#include \"backend/docs/request/${pair%:*}.h\"" "#include \"backend/docs/request/${pair#*:}.h\""
+done
+sees check_circles.py "backend/docs/request/body -> backend/docs/request/call -> backend/docs/request/reply" "a circle of three, through sources"
+
+# ---- names ----
+
+good_tree
+passes check_names.py
+echo 'int span_of(const void *data, size_t size);' >>"$tree/common/base/buf.h"
+sees check_names.py "common/base/buf.h:3: span_of" "a function by another module's name"
+file tests/arch/names_allowed.txt "common/base/buf.h span_of: it reads better"
+passes check_names.py
+file tests/arch/names_allowed.txt "common/base/buf.h span_of"
+sees check_names.py "HEADER FUNCTION: REASON" "an exception without a reason"
+good_tree
+file tests/arch/names_allowed.txt "common/base/buf.h buf_new: it is not needed"
+sees check_names.py "nothing needs this exception" "an exception that is not needed"
+good_tree
+echo 'void other_end(void);' >>"$tree/common/http/client_internal.h"
+sees check_names.py "common/http/client_internal.h:4: other_end" "a function of a family by another name"
+
+# ---- the page ----
+
+map_tree
+passes check_map.sh
+file gateway/ring.h '#include <stddef.h>'
+sees check_map.sh "gateway/ring: " "a module without a line"
+map_tree
+rm "$tree/common/rules/tree.h" "$tree/common/rules/tree.c"
+sees check_map.sh common/rules/tree "a line without a module"
+map_tree
+sed -i 's#^| common/base .*#&\n| common/vase | – | – |#' "$tree/ARCHITECTURE.md"
+sees check_map.sh common/vase "a row of a folder that is not there"
+map_tree
+sed -i 's#^| gateway/.*#&\n| gateway/*_politics.* | – | – |#' "$tree/ARCHITECTURE.md"
+sees check_map.sh 'gateway/*_politics.*' "a row of files that matches none"
+map_tree
+echo 'Another one names `common/base/bluff`.' >>"$tree/ARCHITECTURE.md"
+sees check_map.sh common/base/bluff "a sentence that names a file that is not there"
+
+# ---- width ----
+
+good_tree
+passes check_width.py
+wide=$(printf 'x%.0s' $(seq 121))
+echo "/* $wide */" >>"$tree/common/base/buf.c"
+sees check_width.py common/base/buf.c:6: "a wide comment"
+good_tree
+file scripts/up '#!/bin/sh' "# $wide"
+sees check_width.py scripts/up:2: "a wide comment of a script"
+
+[ $failed = 0 ] && echo "each kind of rule is seen when it is broken"
 exit $failed

@@ -1,23 +1,40 @@
 #!/bin/sh
-# Goal: the code map of ARCHITECTURE.md has a line for each module (a .c, a .h, or both), and none for what is gone; and
-# its tables of includes speak of no folder and no file that is not there. Usage: check_map.sh [ROOT]
+# Goal: ARCHITECTURE.md tells where everything lies. Its code map has a line for each module (a .c, a .h, or both) and
+# none for what is gone; and no path that this page, README, CONTRIBUTING or docs name, in a row of a table or in a
+# sentence, leads to nothing. Usage: check_map.sh [ROOT]
 set -eu
 
 cd "${1:-$(dirname "$0")/../..}"
+bad=0
 
-# Rows of the tables, as patterns of the shell.
-dead=0
+# leads_somewhere PATH: a file, a folder, a module without its ending, a pattern that matches one, or the number of a
+# decision.
+leads_somewhere() {
+	# shellcheck disable=SC2086 # a pattern
+	ls -d $1 >/dev/null 2>&1 || ls -d $1.[ch] >/dev/null 2>&1 || ls -d docs/adr/"${1#docs/adr/}"-*.md >/dev/null 2>&1
+}
+
+# Rows of the tables of includes, whatever they look like.
 rows() { sed -n "/<!-- layers: $1 -->/,/<!-- end -->/s/^| *\([a-z][^ ]*\) *|.*\$/\1/p" ARCHITECTURE.md; }
 for row in $(rows folders | sed 's|$|/|') $(rows files); do
 	case $row in folder/ | files) continue ;; esac
-	# shellcheck disable=SC2086 # a pattern
-	ls -d $row >/dev/null 2>&1 || { echo "ARCHITECTURE.md: a row of its tables speaks of $row, which matches nothing"; dead=1; }
+	leads_somewhere "$row" || { echo "ARCHITECTURE.md: a row of its tables speaks of $row, which matches nothing"; bad=1; }
+done
+
+# What else is written like a path of the repository; X and NAME stand for any name.
+for page in ARCHITECTURE.md README.md CONTRIBUTING.md $(find docs -name '*.md' 2>/dev/null); do
+	[ -f "$page" ] || continue
+	for path in $(grep -oE '(^|[ `(!])(common|backend|gateway|fusefs|cli|tests|scripts|cmake|docker|docs)/[A-Za-z0-9_./*-]+' "$page" |
+		sed 's/^[ `(!]//; s/[.]*$//' | sort -u); do
+		case $path in */X | */NN | */NNNN-* | *NAME*) continue ;; esac
+		leads_somewhere "$path" || { echo "$page: $path leads to nothing"; bad=1; }
+	done
 done
 
 {
 	sed -n '/<!-- code map -->/,/<!-- end -->/p' ARCHITECTURE.md | sed -n 's/^### /F|/p; s/^- `\([^`]*\)`: ..*/M|\1/p'
-	find common backend gateway fusefs cli -name '*.[ch]' | sed 's/\.[ch]$//' | sort -u | sed 's/^/@|/'
-} | awk -F'|' -v bad=$dead '
+	find common backend gateway fusefs cli -name '*.[ch]' 2>/dev/null | sed 's/\.[ch]$//' | sort -u | sed 's/^/@|/'
+} | awk -F'|' -v bad=$bad '
 $1 == "F" { folder = $2; next }
 $1 == "M" {
 	name = folder "/" $2
