@@ -1,6 +1,7 @@
 #include "gateway/recheck.h"
 
 #include "common/base/clock.h"
+#include "common/base/cond.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 
@@ -90,10 +91,9 @@ static bool ask_all(struct recheck *r)
 
 static void wait_for_round(struct recheck *r, bool all)
 {
-	const struct timespec until = clock_timespec(clock_mono_ns() + RECHECK_PERIOD_MS * NS_PER_MS);
+	const int64_t until_ns = clock_mono_ns() + RECHECK_PERIOD_MS * NS_PER_MS;
 
-	while (!r->stopping && !r->sooner && (all || !may_ask(r)) &&
-		pthread_cond_timedwait(&r->wake, &r->lock, &until) != ETIMEDOUT)
+	while (!r->stopping && !r->sooner && (all || !may_ask(r)) && cond_wait_until(&r->wake, &r->lock, until_ns))
 		;
 }
 
@@ -114,16 +114,12 @@ static void *recheck_main(void *cookie)
 int recheck_start(struct auth *auth, struct recheck **ret)
 {
 	struct recheck *r = calloc(1, sizeof(*r));
-	pthread_condattr_t monotonic;
 
 	if (!r)
 		return -ENOMEM;
 	r->auth = auth;
 	pthread_mutex_init(&r->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&r->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	cond_init(&r->wake);
 	int error = -pthread_create(&r->thread, NULL, recheck_main, r);
 	r->started = error == 0;
 	if (error < 0)

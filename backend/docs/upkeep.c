@@ -3,6 +3,7 @@
 #include "backend/docs/rows/pg/docs_pg.h"
 #include "backend/docs/request/users.h"
 #include "common/base/clock.h"
+#include "common/base/cond.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 
@@ -190,9 +191,7 @@ static void *upkeep_main(void *cookie)
 
 	pthread_mutex_lock(&u->lock);
 	while (!u->stopping) {
-		struct timespec until = clock_timespec(clock_mono_ns() + u->options.period_s * NS_PER_S);
-
-		pthread_cond_timedwait(&u->wake, &u->lock, &until);
+		cond_wait_until(&u->wake, &u->lock, clock_mono_ns() + u->options.period_s * NS_PER_S);
 		pthread_mutex_unlock(&u->lock);
 		for (size_t i = 0; i < sizeof(chores) / sizeof(chores[0]); i++)
 			do_chore(u, &chores[i]);
@@ -205,7 +204,6 @@ static void *upkeep_main(void *cookie)
 int upkeep_start(const struct upkeep_options *options, struct upkeep **ret)
 {
 	struct upkeep *u = calloc(1, sizeof(*u));
-	pthread_condattr_t attributes;
 	int r;
 
 	if (!u)
@@ -213,10 +211,7 @@ int upkeep_start(const struct upkeep_options *options, struct upkeep **ret)
 	u->options = *options;
 	u->folder = arc4random_uniform(1u << 16); /* whoever is started often must not see the same ones each time */
 	pthread_mutex_init(&u->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&u->wake, &attributes);
-	pthread_condattr_destroy(&attributes);
+	cond_init(&u->wake);
 	r = pg_new(options->conninfo, &u->pg);
 	if (r == 0)
 		r = docs_pg_new(u->pg, NULL, &u->store);

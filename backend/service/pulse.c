@@ -2,6 +2,7 @@
 
 #include "backend/pg/pg.h"
 #include "common/base/clock.h"
+#include "common/base/cond.h"
 #include "common/base/log.h"
 
 #include <errno.h>
@@ -40,10 +41,10 @@ static void ask(struct pulse *p)
 /* false: it is time to stop. */
 static bool wait_period(struct pulse *p)
 {
-	const struct timespec until = clock_timespec(clock_mono_ns() + PULSE_PERIOD_MS * NS_PER_MS);
+	const int64_t until_ns = clock_mono_ns() + PULSE_PERIOD_MS * NS_PER_MS;
 
 	pthread_mutex_lock(&p->lock);
-	while (!p->stopping && pthread_cond_timedwait(&p->wake, &p->lock, &until) != ETIMEDOUT)
+	while (!p->stopping && cond_wait_until(&p->wake, &p->lock, until_ns))
 		;
 	const bool go_on = !p->stopping;
 	pthread_mutex_unlock(&p->lock);
@@ -70,18 +71,13 @@ static void *pulse_main(void *cookie)
 
 int pulse_start(const struct pulse_options *options, struct pulse **ret)
 {
-	pthread_condattr_t monotonic;
-
 	struct pulse *p = calloc(1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
 	p->options = *options;
 	atomic_init(&p->alive, true);
 	pthread_mutex_init(&p->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&p->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	cond_init(&p->wake);
 	int r = pg_new(options->conninfo, &p->pg);
 	if (r == 0)
 		r = -pthread_create(&p->thread, NULL, pulse_main, p);

@@ -1,6 +1,7 @@
 #include "backend/service/registration.h"
 
 #include "common/base/clock.h"
+#include "common/base/cond.h"
 #include "common/base/log.h"
 #include "common/http/client.h"
 
@@ -265,9 +266,9 @@ static void post_to(struct gateway *g, bool leaving)
 	g->body = NULL;
 }
 
-static struct timespec in_ms(unsigned ms)
+static int64_t in_ms(unsigned ms)
 {
-	return clock_timespec(clock_mono_ns() + (int64_t)ms * NS_PER_MS);
+	return clock_mono_ns() + ms * NS_PER_MS;
 }
 
 static void *registration_main(void *cookie)
@@ -278,9 +279,9 @@ static void *registration_main(void *cookie)
 	while (!r->stopping) {
 		for (size_t i = 0; i < r->gateway_count && !r->leaving; i++)
 			post_to(&r->gateways[i], false);
-		const struct timespec until = in_ms(REGISTRATION_PERIOD_MS);
+		const int64_t until_ns = in_ms(REGISTRATION_PERIOD_MS);
 		/* Answers wake too: the period counts on. */
-		while (!r->stopping && pthread_cond_timedwait(&r->wake, &r->lock, &until) != ETIMEDOUT)
+		while (!r->stopping && cond_wait_until(&r->wake, &r->lock, until_ns))
 			;
 	}
 	pthread_mutex_unlock(&r->lock);
@@ -289,16 +290,11 @@ static void *registration_main(void *cookie)
 
 int registration_new(const struct registration_options *options, struct registration **ret)
 {
-	pthread_condattr_t monotonic;
-
 	struct registration *r = calloc(1, sizeof(*r));
 	if (!r)
 		return -ENOMEM;
 	pthread_mutex_init(&r->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&r->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	cond_init(&r->wake);
 	r->options = *options;
 	r->options.kind = r->kind = strdup(options->kind);
 	r->options.name = r->name = strdup(options->name);
@@ -323,16 +319,16 @@ int registration_start(struct registration *r, const char *url)
 }
 
 /* Locked. Until every call is over, or the time is up. */
-static void wait_for_calls(struct registration *r, const struct timespec *until)
+static void wait_for_calls(struct registration *r, int64_t until_ns)
 {
 	for (size_t i = 0; i < r->gateway_count; i++)
-		while (r->gateways[i].busy && pthread_cond_timedwait(&r->wake, &r->lock, until) != ETIMEDOUT)
+		while (r->gateways[i].busy && cond_wait_until(&r->wake, &r->lock, until_ns))
 			;
 }
 
 void registration_leave(struct registration *r)
 {
-	const struct timespec until = in_ms(REGISTRATION_DEADLINE_MS);
+	const int64_t until_ns = in_ms(REGISTRATION_DEADLINE_MS);
 
 	pthread_mutex_lock(&r->lock);
 	r->leaving = true;
@@ -340,10 +336,10 @@ void registration_leave(struct registration *r)
 		pthread_mutex_unlock(&r->lock);
 		return;
 	}
-	wait_for_calls(r, &until); /* a renewal that arrived after the farewell would bring this process back */
+	wait_for_calls(r, until_ns); /* a renewal that arrived after the farewell would bring this process back */
 	for (size_t i = 0; i < r->gateway_count; i++)
 		post_to(&r->gateways[i], true);
-	wait_for_calls(r, &until);
+	wait_for_calls(r, until_ns);
 	pthread_mutex_unlock(&r->lock);
 }
 

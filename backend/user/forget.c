@@ -2,6 +2,7 @@
 
 #include "backend/service/registration.h"
 #include "common/base/clock.h"
+#include "common/base/cond.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/http/client.h"
@@ -162,11 +163,8 @@ static void *forget_main(void *cookie)
 			pthread_mutex_lock(&f->lock);
 			continue;
 		}
-		const struct timespec until = clock_timespec(clock_mono_ns() + FORGET_RETRY_MS * NS_PER_MS);
-		if (f->list)
-			pthread_cond_timedwait(&f->wake, &f->lock, &until);
-		else
-			pthread_cond_wait(&f->wake, &f->lock);
+		cond_wait_until(
+			&f->wake, &f->lock, f->list ? clock_mono_ns() + FORGET_RETRY_MS * NS_PER_MS : COND_FOREVER);
 	}
 	pthread_mutex_unlock(&f->lock);
 	return NULL;
@@ -221,7 +219,6 @@ void forget_post(struct forget *f, uint64_t user_id, const char *token_id, void 
 int forget_new(struct http_client *client, const struct registration *gateways, struct forget **ret)
 {
 	struct registration_gateway gateway;
-	pthread_condattr_t monotonic;
 
 	struct forget *f = calloc(1, sizeof(*f));
 	if (!f)
@@ -231,10 +228,7 @@ int forget_new(struct http_client *client, const struct registration *gateways, 
 	while (registration_gateway(gateways, f->gateway_count, &gateway) == 0)
 		f->gateway_count++;
 	pthread_mutex_init(&f->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&f->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	cond_init(&f->wake);
 	int r = -pthread_create(&f->thread, NULL, forget_main, f);
 	f->started = r == 0;
 	if (r < 0) {

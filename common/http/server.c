@@ -3,6 +3,7 @@
 #include "common/http/server_internal.h"
 
 #include "common/base/clock.h"
+#include "common/base/cond.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
@@ -204,7 +205,6 @@ static int start_daemon(struct http_server *s)
 static int init(struct http_server *s, const struct http_server_options *options)
 {
 	char seed[17];
-	pthread_condattr_t attr;
 	uint64_t start = 0;
 	int r = text_random_hex(sizeof(start), seed);
 
@@ -215,10 +215,7 @@ static int init(struct http_server *s, const struct http_server_options *options
 	atomic_init(&s->refs, 1);
 	s->listen_fd = -1;
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->idle, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_init(&s->idle);
 	s->options = *options;
 	if (!s->options.connections_max)
 		s->options.connections_max = CONNECTIONS_DEFAULT;
@@ -313,7 +310,7 @@ uint16_t http_server_port(const struct http_server *s)
 
 void http_server_drain(struct http_server *s, unsigned deadline_ms)
 {
-	struct timespec until = clock_timespec(clock_mono_ns() + (int64_t)deadline_ms * NS_PER_MS);
+	int64_t until_ns = clock_mono_ns() + (int64_t)deadline_ms * NS_PER_MS;
 
 	atomic_store(&s->draining, true);
 	if (s->daemon && s->listen_fd >= 0) {
@@ -323,7 +320,7 @@ void http_server_drain(struct http_server *s, unsigned deadline_ms)
 		shutdown(s->listen_fd, SHUT_RD);
 	}
 	pthread_mutex_lock(&s->lock);
-	while (s->active && pthread_cond_timedwait(&s->idle, &s->lock, &until) == 0)
+	while (s->active && cond_wait_until(&s->idle, &s->lock, until_ns))
 		;
 	pthread_mutex_unlock(&s->lock);
 }

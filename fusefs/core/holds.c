@@ -1,19 +1,15 @@
 #include "fusefs/core/holds.h"
 
 #include "common/base/clock.h"
+#include "common/base/cond.h"
 #include "fusefs/ops/fs.h"
 
 #include <utlist.h>
 
 void holds_init(struct holds *holds, struct fs *fs)
 {
-	pthread_condattr_t attributes;
-
 	*holds = (struct holds){.fs = fs};
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&holds->wake, &attributes);
-	pthread_condattr_destroy(&attributes);
+	cond_init(&holds->wake);
 }
 
 void holds_drop(struct holds *holds, struct hold *hold)
@@ -29,7 +25,7 @@ static struct hold *due(const struct holds *holds, int64_t *ret_next)
 	const int64_t now = clock_mono_ns();
 	struct hold *hold;
 
-	*ret_next = INT64_MAX;
+	*ret_next = COND_FOREVER;
 	DL_FOREACH(holds->list, hold) {
 		if (hold->due_ns <= now)
 			return hold;
@@ -37,18 +33,6 @@ static struct hold *due(const struct holds *holds, int64_t *ret_next)
 			*ret_next = hold->due_ns;
 	}
 	return NULL;
-}
-
-static void wait_until(struct holds *holds, int64_t until_ns)
-{
-	struct timespec until;
-
-	if (until_ns == INT64_MAX) {
-		pthread_cond_wait(&holds->wake, &holds->fs->lock);
-		return;
-	}
-	until = clock_timespec(until_ns);
-	pthread_cond_timedwait(&holds->wake, &holds->fs->lock, &until);
 }
 
 static void *holds_main(void *cookie)
@@ -66,7 +50,7 @@ static void *holds_main(void *cookie)
 			holds_drop(holds, hold);
 			hold->over(hold);
 		} else if (!holds->stop) {
-			wait_until(holds, next);
+			cond_wait_until(&holds->wake, &holds->fs->lock, next);
 		}
 		stop = holds->stop && !holds->list;
 		fs_unlock(holds->fs);

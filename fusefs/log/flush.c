@@ -1,6 +1,7 @@
 #include "fusefs/log/flush.h"
 
 #include "common/base/clock.h"
+#include "common/base/cond.h"
 #include "common/base/log.h"
 #include "fusefs/log/flush_private.h"
 
@@ -505,13 +506,8 @@ static int64_t look_through(struct fs *fs, int64_t now)
 
 static void wait_for_dirt(struct flusher *fl, int64_t look_ns)
 {
-	struct timespec until = clock_timespec(look_ns);
-
 	fl->looks_ns = look_ns;
-	if (look_ns == INT64_MAX)
-		pthread_cond_wait(&fl->wake, &fl->fs->lock);
-	else
-		pthread_cond_timedwait(&fl->wake, &fl->fs->lock, &until);
+	cond_wait_until(&fl->wake, &fl->fs->lock, look_ns);
 }
 
 static void *flusher_main(void *cookie)
@@ -541,15 +537,11 @@ static void *flusher_main(void *cookie)
 
 int flusher_start(struct flusher *fl, struct fs *fs)
 {
-	pthread_condattr_t attributes;
 	int r;
 
 	fl->fs = fs;
 	fl->after_ms = FLUSH_AFTER_MS;
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&fl->wake, &attributes);
-	pthread_condattr_destroy(&attributes);
+	cond_init(&fl->wake);
 	r = worker_new(FLUSH_HASHERS, &fl->hashers);
 	if (r == 0)
 		r = -pthread_create(&fl->thread, NULL, flusher_main, fl);

@@ -1,6 +1,7 @@
 #include "fusefs/log/oplog.h"
 
 #include "common/base/clock.h"
+#include "common/base/cond.h"
 #include "common/base/error.h"
 #include "fusefs/log/op_copy.h"
 
@@ -306,18 +307,14 @@ static void *keeper_main(void *cookie)
 int oplog_new(struct store *store, struct oplog **ret)
 {
 	struct oplog *log = calloc(1, sizeof(*log));
-	pthread_condattr_t attributes;
 	int r;
 
 	if (!log)
 		return -ENOMEM;
 	log->store = store;
 	pthread_mutex_init(&log->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&log->work, &attributes);
-	pthread_cond_init(&log->idle, &attributes);
-	pthread_condattr_destroy(&attributes);
+	cond_init(&log->work);
+	cond_init(&log->idle);
 	r = pthread_create(&log->keeper, NULL, keeper_main, log);
 	if (r != 0) {
 		pthread_cond_destroy(&log->work);
@@ -466,13 +463,13 @@ void oplog_look(struct oplog *log, int64_t now_ns)
 
 int oplog_drain(struct oplog *log, unsigned deadline_ms, size_t *ret_left)
 {
-	struct timespec until = clock_timespec(clock_mono_ns() + deadline_ms * NS_PER_MS);
+	int64_t until_ns = clock_mono_ns() + deadline_ms * NS_PER_MS;
 	int r = 0;
 
 	pthread_mutex_lock(&log->lock);
 	log->closed = true;
 	while (r == 0 && (log->queue || log->under_way || log->over || log->telling > 0))
-		r = -pthread_cond_timedwait(&log->idle, &log->lock, &until);
+		r = cond_wait_until(&log->idle, &log->lock, until_ns) ? 0 : -ETIMEDOUT;
 	if (ret_left)
 		*ret_left = log->waiting + (log->under_way ? log->sent_ops : 0);
 	if (!log->queue && !log->under_way && !log->over && log->telling == 0)

@@ -1,6 +1,7 @@
 #include "fusefs/ops/follow.h"
 
 #include "common/base/clock.h"
+#include "common/base/cond.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 
@@ -33,16 +34,6 @@ struct follow {
 	int64_t proven_ns;	       /* sent_ns of the last poll that was answered */
 	int64_t held[FOLLOW_HELD_MAX]; /* only the thread writes it, and not while a poll is under way */
 };
-
-static void init_condition(pthread_cond_t *c)
-{
-	pthread_condattr_t attributes;
-
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(c, &attributes);
-	pthread_condattr_destroy(&attributes);
-}
 
 static void call_is_over(struct follow *f, int error)
 {
@@ -152,12 +143,8 @@ static void wait_for_answer(struct follow *f)
 		if (!cancelled && now) {
 			cancelled = true;
 			f->options.store->ops->cancel(f->options.store, f->ticket);
-		} else if (early) {
-			struct timespec until = clock_timespec(due);
-
-			pthread_cond_timedwait(&f->wake, &f->lock, &until);
 		} else {
-			pthread_cond_wait(&f->wake, &f->lock);
+			cond_wait_until(&f->wake, &f->lock, early ? due : COND_FOREVER);
 		}
 	}
 	/* Ended by ourselves is no failure. */
@@ -167,10 +154,8 @@ static void wait_for_answer(struct follow *f)
 
 static void rest(struct follow *f, int64_t due)
 {
-	struct timespec until = clock_timespec(due);
-
 	while (!f->stop && clock_mono_ns() < due)
-		pthread_cond_timedwait(&f->wake, &f->lock, &until);
+		cond_wait_until(&f->wake, &f->lock, due);
 }
 
 static void after_failure(struct follow *f)
@@ -236,7 +221,7 @@ int follow_new(const struct follow_options *options, struct follow **ret)
 		f->options.wait_s = FOLLOW_WAIT_S;
 	f->since = options->since;
 	pthread_mutex_init(&f->lock, NULL);
-	init_condition(&f->wake);
+	cond_init(&f->wake);
 	r = pthread_create(&f->thread, NULL, follow_main, f);
 	if (r != 0) {
 		pthread_cond_destroy(&f->wake);

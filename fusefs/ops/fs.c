@@ -1,6 +1,7 @@
 #include "fusefs/ops/fs.h"
 
 #include "common/base/clock.h"
+#include "common/base/cond.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "fusefs/content/file.h"
@@ -450,8 +451,6 @@ static int ask_root(struct fs *fs)
 
 static void init_state(struct fs *fs, const struct fs_options *options)
 {
-	pthread_condattr_t attributes;
-
 	fs->store = options->store;
 	fs->oplog = options->oplog;
 	fs->metrics = options->metrics;
@@ -467,10 +466,7 @@ static void init_state(struct fs *fs, const struct fs_options *options)
 	fs->later_end = &fs->later;
 	fill_view_init(&fs->view, options->follows ? 0 : INT64_MAX, FS_GRACE_MS * NS_PER_MS);
 	pthread_mutex_init(&fs->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&fs->quiet, &attributes);
-	pthread_condattr_destroy(&attributes);
+	cond_init(&fs->quiet);
 	inodes_init(&fs->inodes, release_inode, fs);
 	fs->kept_max = options->kept_bytes ? options->kept_bytes : KEPT_BYTES_MAX;
 	names_init(&fs->names, &fs->inodes, fs->kept_max / KEPT_BYTES_PER_NAME);
@@ -530,7 +526,7 @@ int fs_attach(struct fs *fs, struct fuse_session *session)
 
 void fs_free(struct fs *fs)
 {
-	struct timespec until = clock_timespec(clock_mono_ns() + QUIET_S * NS_PER_S);
+	int64_t until_ns = clock_mono_ns() + QUIET_S * NS_PER_S;
 	int r = 0;
 
 	if (!fs)
@@ -543,7 +539,7 @@ void fs_free(struct fs *fs)
 	prune_fini(&fs->prune);
 	fs_lock(fs);
 	while (fs->calls > 0 && r == 0)
-		r = pthread_cond_timedwait(&fs->quiet, &fs->lock, &until);
+		r = cond_wait_until(&fs->quiet, &fs->lock, until_ns) ? 0 : -ETIMEDOUT;
 	r = fs->calls > 0 ? -EBUSY : 0;
 	fs_unlock(fs);
 	if (r < 0) {
@@ -610,16 +606,12 @@ static void take_back(struct fs *fs, struct flush_all *all)
 
 int fs_flush_all(struct fs *fs, unsigned deadline_ms)
 {
-	struct timespec until = clock_timespec(clock_mono_ns() + deadline_ms * NS_PER_MS);
+	int64_t until_ns = clock_mono_ns() + deadline_ms * NS_PER_MS;
 	struct flush_all all = {0};
-	pthread_condattr_t attributes;
 	struct file *f, *next;
 	int r = 0;
 
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&all.over, &attributes);
-	pthread_condattr_destroy(&attributes);
+	cond_init(&all.over);
 	fs_lock(fs);
 	DL_FOREACH_SAFE2(fs->flusher.due, f, next, due_next)
 	{
@@ -630,7 +622,7 @@ int fs_flush_all(struct fs *fs, unsigned deadline_ms)
 			all.error = started;
 	}
 	while (all.waiting > 0 && r == 0)
-		r = pthread_cond_timedwait(&all.over, &fs->lock, &until);
+		r = cond_wait_until(&all.over, &fs->lock, until_ns) ? 0 : -ETIMEDOUT;
 	take_back(fs, &all);
 	r = all.waiting > 0 ? -ETIMEDOUT : all.error;
 	fs_unlock(fs);

@@ -1,6 +1,7 @@
 #include "fusefs/ops/ops_patience.h"
 
 #include "common/base/clock.h"
+#include "common/base/cond.h"
 #include "common/base/error.h"
 #include "fusefs/core/caller.h"
 #include "fusefs/ops/ops_private.h"
@@ -122,10 +123,8 @@ static bool look(struct fs *fs)
 
 static void wait_until(struct ops_patience *p, int64_t until_ns)
 {
-	struct timespec until = clock_timespec(until_ns);
-
 	while (!p->stop && !p->news)
-		if (pthread_cond_timedwait(&p->wake, &p->fs->lock, &until) == ETIMEDOUT)
+		if (!cond_wait_until(&p->wake, &p->fs->lock, until_ns))
 			return;
 }
 
@@ -164,14 +163,10 @@ static void *patience_main(void *cookie)
 
 int ops_patience_start(struct ops_patience *p, struct fs *fs)
 {
-	pthread_condattr_t attributes;
 	int r;
 
 	p->fs = fs;
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&p->wake, &attributes);
-	pthread_condattr_destroy(&attributes);
+	cond_init(&p->wake);
 	r = pthread_create(&p->thread, NULL, patience_main, p);
 	if (r != 0)
 		pthread_cond_destroy(&p->wake);

@@ -1,6 +1,7 @@
 #include "backend/docs/journal/feed.h"
 
 #include "common/base/clock.h"
+#include "common/base/cond.h"
 #include "common/base/error.h"
 
 #include <assert.h>
@@ -24,7 +25,7 @@ struct feed {
 	struct feed_drive *drives;
 	struct feed_waiter *all; /* those in state FEED_WAITING */
 	size_t count;
-	int64_t next_ns; /* the earliest deadline; INT64_MAX: none */
+	int64_t next_ns; /* the earliest deadline; COND_FOREVER: none */
 	bool closed;	 /* every deadline has passed */
 	bool stopping;
 };
@@ -84,7 +85,7 @@ static struct feed_waiter *collect_expired(struct feed *f, int64_t now_ns)
 {
 	struct feed_waiter *waiter, *next, *list = NULL;
 
-	f->next_ns = INT64_MAX;
+	f->next_ns = COND_FOREVER;
 	DL_FOREACH_SAFE2(f->all, waiter, next, all_next)
 	{
 		if (f->closed || due_ns(waiter) <= now_ns)
@@ -107,12 +108,8 @@ static void *timer_main(void *cookie)
 			pthread_mutex_unlock(&f->lock);
 			fire_all(list, false);
 			pthread_mutex_lock(&f->lock);
-		} else if (f->next_ns == INT64_MAX) {
-			pthread_cond_wait(&f->sooner, &f->lock);
 		} else {
-			struct timespec until = clock_timespec(f->next_ns);
-
-			pthread_cond_timedwait(&f->sooner, &f->lock, &until);
+			cond_wait_until(&f->sooner, &f->lock, f->next_ns);
 		}
 	}
 	pthread_mutex_unlock(&f->lock);
@@ -122,18 +119,14 @@ static void *timer_main(void *cookie)
 int feed_new(struct metric *waiting, struct feed **ret)
 {
 	struct feed *f = calloc(1, sizeof(*f));
-	pthread_condattr_t attributes;
 	int r;
 
 	if (!f)
 		return -ENOMEM;
 	f->waiting = waiting;
-	f->next_ns = INT64_MAX;
+	f->next_ns = COND_FOREVER;
 	pthread_mutex_init(&f->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&f->sooner, &attributes);
-	pthread_condattr_destroy(&attributes);
+	cond_init(&f->sooner);
 	r = pthread_create(&f->timer, NULL, timer_main, f);
 	if (r != 0) {
 		pthread_cond_destroy(&f->sooner);

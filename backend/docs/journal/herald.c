@@ -3,6 +3,7 @@
 #include "backend/docs/rows/pg/docs_pg.h"
 #include "backend/docs/journal/feed.h"
 #include "common/base/clock.h"
+#include "common/base/cond.h"
 #include "common/base/log.h"
 
 #include <errno.h>
@@ -81,10 +82,10 @@ static void tell_again(struct herald *h, const struct docs_moved *moved, size_t 
  * one. */
 static void rest(struct herald *h, unsigned ms)
 {
-	const struct timespec until = clock_timespec(clock_mono_ns() + ms * NS_PER_MS);
+	const int64_t until_ns = clock_mono_ns() + ms * NS_PER_MS;
 
 	pthread_mutex_lock(&h->lock);
-	while (!h->stopping && pthread_cond_timedwait(&h->rest, &h->lock, &until) == 0)
+	while (!h->stopping && cond_wait_until(&h->rest, &h->lock, until_ns))
 		;
 	pthread_mutex_unlock(&h->lock);
 }
@@ -139,11 +140,9 @@ static void on_moved(const struct docs_moved *moved, void *cookie)
 
 static void pause_before_retry(struct herald *h)
 {
-	struct timespec until = clock_timespec(clock_mono_ns() + HERALD_RETRY_MS * NS_PER_MS);
-
 	pthread_mutex_lock(&h->lock);
 	if (!h->stopping)
-		pthread_cond_timedwait(&h->wake, &h->lock, &until);
+		cond_wait_until(&h->wake, &h->lock, clock_mono_ns() + HERALD_RETRY_MS * NS_PER_MS);
 	pthread_mutex_unlock(&h->lock);
 }
 
@@ -192,7 +191,6 @@ static int start_threads(struct herald *h)
 int herald_start(const char *conninfo, struct feed *feed, struct feed *locks, struct herald **ret)
 {
 	struct herald *h = calloc(1, sizeof(*h));
-	pthread_condattr_t attributes;
 	int r;
 
 	if (!h)
@@ -200,11 +198,8 @@ int herald_start(const char *conninfo, struct feed *feed, struct feed *locks, st
 	h->feed = feed;
 	h->locks = locks;
 	pthread_mutex_init(&h->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&h->wake, &attributes);
-	pthread_cond_init(&h->rest, &attributes);
-	pthread_condattr_destroy(&attributes);
+	cond_init(&h->wake);
+	cond_init(&h->rest);
 	r = pg_new(conninfo, &h->tell_pg);
 	if (r == 0)
 		r = pg_new(conninfo, &h->hear_pg);

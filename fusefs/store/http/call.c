@@ -1,6 +1,7 @@
 #include "fusefs/store/http/internal.h"
 
 #include "common/base/clock.h"
+#include "common/base/cond.h"
 #include "common/base/error.h"
 #include "common/base/text.h"
 
@@ -449,12 +450,8 @@ static void *clock_main(void *cookie)
 			pthread_mutex_lock(&s->lock);
 		} else if (call) {
 			attempt(call);
-		} else if (next == INT64_MAX) {
-			pthread_cond_wait(&s->clock_wake, &s->lock);
 		} else {
-			struct timespec until = clock_timespec(next);
-
-			pthread_cond_timedwait(&s->clock_wake, &s->lock, &until);
+			cond_wait_until(&s->clock_wake, &s->lock, next);
 		}
 	}
 	pthread_mutex_unlock(&s->lock);

@@ -3,6 +3,7 @@
 #include "fusefs/store/http/internal.h"
 
 #include "common/base/clock.h"
+#include "common/base/cond.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
@@ -37,28 +38,17 @@ static void on_opened_drive(void *cookie, int error, const struct store_drive *d
 	pthread_mutex_unlock(&w->lock);
 }
 
-static void init_condition(pthread_cond_t *c)
-{
-	pthread_condattr_t attributes;
-
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(c, &attributes);
-	pthread_condattr_destroy(&attributes);
-}
-
 static int open_drive(struct store_http *s, int64_t until_ns, struct store_drive *ret)
 {
-	struct timespec until = clock_timespec(until_ns);
 	struct waiter w = {.error = 0};
 	store_ticket ticket;
 
 	pthread_mutex_init(&w.lock, NULL);
-	init_condition(&w.over);
+	cond_init(&w.over);
 	ticket = sh_drive(&s->base, on_opened_drive, &w);
 	pthread_mutex_lock(&w.lock);
 	while (!w.done) {
-		if (pthread_cond_timedwait(&w.over, &w.lock, &until) == ETIMEDOUT && !w.done) {
+		if (!cond_wait_until(&w.over, &w.lock, until_ns) && !w.done) {
 			pthread_mutex_unlock(&w.lock);
 			sh_cancel(&s->base, ticket);
 			pthread_mutex_lock(&w.lock);
@@ -76,13 +66,12 @@ static int open_drive(struct store_http *s, int64_t until_ns, struct store_drive
 
 static int open_session(struct store_http *s, int64_t until_ns)
 {
-	struct timespec until = clock_timespec(until_ns);
 	int r = 0;
 
 	pthread_mutex_lock(&s->lock);
 	sh_session_renew(s);
 	while (s->renewing && r == 0)
-		r = -pthread_cond_timedwait(&s->all_over, &s->lock, &until);
+		r = cond_wait_until(&s->all_over, &s->lock, until_ns) ? 0 : -ETIMEDOUT;
 	if (s->session != 0)
 		r = 0;
 	else if (r == 0)
@@ -311,8 +300,8 @@ int store_http_new(const struct store_http_options *options, struct store **ret,
 		return -ENOMEM;
 	pthread_mutex_init(&s->lock, NULL);
 	s->others = -1;
-	init_condition(&s->clock_wake);
-	init_condition(&s->all_over);
+	cond_init(&s->clock_wake);
+	cond_init(&s->all_over);
 	r = set_up(s, options);
 	if (r == 0)
 		r = sh_clock_start(s);

@@ -1,6 +1,7 @@
 #include "fusefs/store/testing/store_fault.h"
 
 #include "common/base/clock.h"
+#include "common/base/cond.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -568,18 +569,14 @@ static const struct store_ops fault_ops = {
 int store_fault_new(struct store *inner_take, struct store **ret)
 {
 	struct fault *f = calloc(1, sizeof(*f));
-	pthread_condattr_t attributes;
 
 	if (!f)
 		abort();
 	f->base.ops = &fault_ops;
 	f->inner = inner_take;
 	pthread_mutex_init(&f->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&f->work, &attributes);
-	pthread_cond_init(&f->held_more, &attributes);
-	pthread_condattr_destroy(&attributes);
+	cond_init(&f->work);
+	cond_init(&f->held_more);
 	if (pthread_create(&f->thread, NULL, fault_main, f) != 0)
 		abort();
 	*ret = &f->base;
@@ -656,12 +653,12 @@ static size_t held_of(struct fault *f, enum fault_call call)
 int fault_wait_held(struct store *s, enum fault_call call, size_t count, unsigned deadline_ms)
 {
 	struct fault *f = (struct fault *)s;
-	struct timespec until = clock_timespec(clock_mono_ns() + deadline_ms * NS_PER_MS);
+	int64_t until_ns = clock_mono_ns() + deadline_ms * NS_PER_MS;
 	int r = 0;
 
 	pthread_mutex_lock(&f->lock);
 	while (held_of(f, call) < count && r == 0)
-		r = -pthread_cond_timedwait(&f->held_more, &f->lock, &until);
+		r = cond_wait_until(&f->held_more, &f->lock, until_ns) ? 0 : -ETIMEDOUT;
 	if (held_of(f, call) >= count)
 		r = 0;
 	pthread_mutex_unlock(&f->lock);

@@ -3,6 +3,7 @@
 #include "fusefs/store/testing/store_mem_internal.h"
 
 #include "common/base/clock.h"
+#include "common/base/cond.h"
 #include "common/base/error.h"
 #include "common/base/sha256.h"
 
@@ -112,12 +113,8 @@ static void *store_main(void *cookie)
 			pthread_mutex_lock(&d->lock);
 		} else if (s->stop) {
 			break;
-		} else if (due == INT64_MAX) {
-			pthread_cond_wait(&s->work, &d->lock);
 		} else {
-			struct timespec until = clock_timespec(due);
-
-			pthread_cond_timedwait(&s->work, &d->lock, &until);
+			cond_wait_until(&s->work, &d->lock, due);
 		}
 	}
 	pthread_mutex_unlock(&d->lock);
@@ -709,17 +706,13 @@ static const struct store_ops mem_ops = {
 int store_mem_new(struct mem_drive *d, struct store **ret)
 {
 	struct mem_store *s = calloc(1, sizeof(*s));
-	pthread_condattr_t attributes;
 	int r;
 
 	if (!s)
 		return -ENOMEM;
 	s->base.ops = &mem_ops;
 	s->d = d;
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->work, &attributes);
-	pthread_condattr_destroy(&attributes);
+	cond_init(&s->work);
 	pthread_mutex_lock(&d->lock);
 	DL_APPEND(d->stores, s);
 	d->store_count++;

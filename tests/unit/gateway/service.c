@@ -1,6 +1,7 @@
 #include "tests/unit/gateway/service.h"
 
 #include "common/base/clock.h"
+#include "common/base/cond.h"
 #include "common/base/error.h"
 
 #include <arpa/inet.h>
@@ -334,8 +335,7 @@ static void *beat(void *cookie)
 	while (!f->stopping) {
 		for (size_t i = 0; i < f->count; i++)
 			front_register(f, f->list[i].kind, f->list[i].name, f->list[i].url);
-		struct timespec until = clock_timespec(clock_mono_ns() + NS_PER_S / 2);
-		pthread_cond_timedwait(&f->changed, &f->lock, &until);
+		cond_wait_until(&f->changed, &f->lock, clock_mono_ns() + NS_PER_S / 2);
 	}
 	pthread_mutex_unlock(&f->lock);
 	return NULL;
@@ -396,7 +396,6 @@ static int greet_nobody(void *cookie, const struct http_greeting *greeting, char
 static int setup(void **state, const struct http_greeter *greeter)
 {
 	struct front *f = calloc(1, sizeof(*f));
-	pthread_condattr_t attr;
 	struct gateway_options options = {.name = "g",
 		.address = "127.0.0.1",
 		.internal_address = "127.0.0.1",
@@ -404,10 +403,7 @@ static int setup(void **state, const struct http_greeter *greeter)
 		.peers = "http://127.0.0.1:1,http://127.0.0.1:2",
 		.greeter = greeter};
 	pthread_mutex_init(&f->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&f->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_init(&f->changed);
 	assert_int_equal(cluster_new_of(KEY, &f->cluster), 0);
 	assert_int_equal(door_new(f->cluster, "docs", "d", NULL, &f->door), 0);
 	options.cluster = f->cluster;

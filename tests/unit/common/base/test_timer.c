@@ -126,8 +126,10 @@ static void one_that_is_set_again_moves_and_fires_once(void **state)
 	struct alarm a = alarm_of(r, 'a'), b = alarm_of(r, 'b');
 
 	timer_set(r->timer, &a.entry, LATER);
+	timer_set(r->timer, &b.entry, LATER);
 	timer_set(r->timer, &a.entry, 0);
 	await(r, 1);
+	assert_true(timer_cancel(r->timer, &b.entry));
 	timer_set(r->timer, &b.entry, 0);
 	await(r, 2);
 	assert_memory_equal(r->fired, "ab", 2);

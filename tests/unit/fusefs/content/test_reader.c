@@ -1,5 +1,7 @@
 #include "fusefs/content/reader.h"
 
+#include "common/base/clock.h"
+#include "common/base/cond.h"
 #include "common/base/sha256.h"
 #include "fusefs/ops/handle.h"
 #include "fusefs/ops/ops.h"
@@ -479,13 +481,11 @@ static void miss_often(struct fixture *f, struct ahead *ahead)
 
 static void wait_quiet(struct fixture *f)
 {
-	struct timespec until;
+	const int64_t until_ns = clock_mono_ns() + WAIT_MS * NS_PER_MS;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += WAIT_MS / 1000;
 	fs_lock(f->fs);
 	while (f->fs->calls > 0)
-		assert_int_equal(pthread_cond_timedwait(&f->fs->quiet, &f->fs->lock, &until), 0);
+		assert_true(cond_wait_until(&f->fs->quiet, &f->fs->lock, until_ns));
 	fs_unlock(f->fs);
 }
 
