@@ -15,7 +15,7 @@
 
 #include "fusefs/content/bytes.h"
 #include "fusefs/content/content.h"
-#include "fusefs/core/wait.h"
+#include "common/base/wait.h"
 
 #include <uthash.h>
 

@@ -12,7 +12,7 @@
 #define NEPHOS_FUSEFS_CORE_INODE_H
 
 #include "common/proto/item.h"
-#include "fusefs/core/wait.h"
+#include "fusefs/core/fill_wait.h"
 
 #include <stdbool.h>
 #include <stdint.h>

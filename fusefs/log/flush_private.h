@@ -4,7 +4,7 @@
 
 #include "fusefs/content/file.h"
 #include "fusefs/ops/fs.h"
-#include "fusefs/core/worker.h"
+#include "common/base/worker.h"
 
 enum upload_state { UPLOAD_HASHING, UPLOAD_QUEUED, UPLOAD_SENDING, UPLOAD_DONE, UPLOAD_FAILED };
 

@@ -5,7 +5,7 @@
 #include "common/http/client.h"
 #include "common/http/gateways.h"
 #include "fusefs/store/http/store_http.h"
-#include "fusefs/core/worker.h"
+#include "common/base/worker.h"
 
 #include <jansson.h>
 #include <pthread.h>

@@ -1,48 +1,15 @@
 /*
- * wait: who wants to hear when something that is under way has come, for instance a block that several readers want at
- * once. Not thread-safe: guarded by what guards the thing; ready is called with that lock held.
+ * fill_wait: who wants to hear when an answer of the store has come. As common/base/wait, but an answer may be good for
+ * some of them only (fill.h): the others wait for the next one. Not thread-safe: guarded by what guards the thing.
  */
-#ifndef NEPHOS_FUSEFS_CORE_WAIT_H
-#define NEPHOS_FUSEFS_CORE_WAIT_H
+#ifndef NEPHOS_FUSEFS_CORE_FILL_WAIT_H
+#define NEPHOS_FUSEFS_CORE_FILL_WAIT_H
 
 #include "common/proto/fill.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-struct wait {
-	struct wait *next;
-	void (*ready)(void *cookie, int error);
-	void *cookie;
-};
-
-static inline int wait_add(struct wait **list, void (*ready)(void *cookie, int error), void *cookie)
-{
-	struct wait *w = malloc(sizeof(*w));
-
-	if (!w)
-		return -ENOMEM;
-	*w = (struct wait){*list, ready, cookie};
-	*list = w;
-	return 0;
-}
-
-/* Tells all, and forgets them first: whoever hears it may wait anew. */
-static inline void wait_fire(struct wait **list, int error)
-{
-	struct wait *w = *list;
-
-	*list = NULL;
-	while (w) {
-		struct wait *next = w->next;
-
-		w->ready(w->cookie, error);
-		free(w);
-		w = next;
-	}
-}
-
-/* The same for an answer of the store, which may be good for some of them only. */
 struct fill_wait {
 	struct fill_wait *next;
 	struct fill_wish wish;

@@ -3,8 +3,8 @@
  * work on, so that queueing cannot fail; how many may wait is bounded by their owners. Threads: run from any; jobs on
  * the worker's threads.
  */
-#ifndef NEPHOS_FUSEFS_CORE_WORKER_H
-#define NEPHOS_FUSEFS_CORE_WORKER_H
+#ifndef NEPHOS_BASE_WORKER_H
+#define NEPHOS_BASE_WORKER_H
 
 struct worker;
 

@@ -1,4 +1,4 @@
-#include "fusefs/core/worker.h"
+#include "common/base/worker.h"
 
 #include <assert.h>
 #include <errno.h>
