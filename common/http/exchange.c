@@ -13,17 +13,17 @@
  * only if a body is coming that nobody wants, and otherwise at the end.
  *
  * Sleeping, and clients that have shut their sending side (0.9.75 and 1.0.1). A connection that is suspended in a
- * turn which began with reading
- * begins its next turn with reading, too, whatever its state is by then, and an end found there closes it without an
- * answer. So:
+ * turn which began with reading begins its next turn with reading, too, whatever its state is by then, and an end found
+ * there closes it without an answer. So:
  *   a request that is whole is given one turn of its own before it sleeps (rest), after which the library waits for
  *   us and not for the socket;
- *   a small body is taken in while the guard still thinks (hold): with all of it here the request is whole;
+ *   a small body is taken in while the guard still thinks (hold): with all of it here the request is whole. One in
+ *   chunks does not sleep for that before DRAIN_BYTES_MAX, as nobody can tell how much is left. Whatever the guard has
+ *   decided is done with the next piece of it, or with its end;
  *   what the library has read of a large body is taken before it sleeps (stream.c), so that an end found then really
  *   is one in the middle.
- * Left are small bodies in chunks, and such as were sent without waiting for 100: they get no answer, and are not
- * done, if their end comes with
- * them while the guard thinks; and large bodies in chunks whose reader is behind when the end comes.
+ * Left are large bodies in chunks of which the last piece comes with the end, while the guard thinks or the reader is
+ * behind: they get no answer, and are not done.
  */
 
 void *exchange_on_line(void *cookie, const char *uri, struct MHD_Connection *connection)
@@ -79,7 +79,13 @@ static enum MHD_Result rest(struct http_request *req)
 /* Whether all of the body may come before it is known who sends it. */
 static bool is_held(const struct http_request *req)
 {
-	return !req->expects_continue && !req->chunked && req->length <= (int64_t)DRAIN_BYTES_MAX;
+	return !req->expects_continue && req->length <= (int64_t)DRAIN_BYTES_MAX;
+}
+
+/* Of a body in chunks that is held: more than may lie in memory of somebody unknown, or than its route takes. */
+static bool is_too_much_to_hold(const struct http_request *req, size_t size)
+{
+	return req->chunked && req->received + size > DRAIN_BYTES_MAX;
 }
 
 /* Answered before the body: is it worth reading? */
@@ -87,7 +93,8 @@ static enum MHD_Result settle(struct http_request *req)
 {
 	bool drain = req->stage != STAGE_LINE && !req->expects_continue && request_body_left(req) <= DRAIN_BYTES_MAX;
 
-	if (!drain && request_body_left(req) != 0)
+	/* What has its answer is only read away. */
+	if (!drain && !req->early && request_body_left(req) != 0)
 		return respond_queue(req, req->connection);
 	enter(req, STAGE_BODY);
 	return MHD_YES;
@@ -131,7 +138,7 @@ static enum MHD_Result begin_body(struct http_request *req)
 {
 	const struct http_route *route = req->route;
 
-	if (req->length > 0 && (uint64_t)req->length > body_limit(req))
+	if ((req->length > 0 && (uint64_t)req->length > body_limit(req)) || req->received > body_limit(req))
 		http_respond_error(req, -ERR_TOO_LARGE, NULL);
 	else if (is_coded(req))
 		respond_coded(req);
@@ -246,12 +253,21 @@ static int take_whole(struct http_request *req, const char *data, size_t size)
 	return req->route->body == HTTP_BODY_WHOLE ? buf_append(&req->body, data, size) : 0;
 }
 
+/* Nobody wants this body any more, and its sender does not stop. Who was answered in the middle of it may be sending
+ * still: a connection that is closed with bytes unread is reset, which would take the answer away from its reader. */
+static bool is_endless(const struct http_request *req)
+{
+	if (req->early)
+		return req->received > req->early_received + LINGER_BYTES_MAX;
+	return req->chunked && req->received > body_limit(req) + DRAIN_BYTES_MAX;
+}
+
 /* Nobody wants this body; its end is waited for, within reason. With the lock held, which it gives back. */
 static enum MHD_Result discard(struct http_request *req, size_t *size)
 {
 	req->received += *size;
 	*size = 0;
-	if (req->early || (req->chunked && req->received > body_limit(req) + DRAIN_BYTES_MAX))
+	if (is_endless(req))
 		return close_connection(req);
 	pthread_mutex_unlock(&req->lock);
 	return MHD_YES;
@@ -287,7 +303,7 @@ static enum MHD_Result on_stream_data(struct http_request *req, const char *data
 /* Takes it in, wanted or not: it is bounded, and lies in memory anyway. */
 static int hold(struct http_request *req, const char *data, size_t size)
 {
-	bool fits = (uint64_t)req->length <= body_limit(req);
+	bool fits = (req->chunked ? req->received + size : (uint64_t)req->length) <= body_limit(req);
 	size_t taken = 0;
 	int r = 0;
 
@@ -306,17 +322,23 @@ static int hold(struct http_request *req, const char *data, size_t size)
 static enum MHD_Result on_early_data(struct http_request *req, const char *data, size_t *size, bool *ret_go)
 {
 	enum MHD_Result r = MHD_YES;
+	bool waits;
 
 	pthread_mutex_lock(&req->lock);
 	*ret_go = !is_undecided(req);
+	waits = !*ret_go && is_too_much_to_hold(req, *size);
+	if (waits && !request_suspend(req))
+		r = MHD_NO;
 	pthread_mutex_unlock(&req->lock);
 	if (*ret_go)
 		return guard_step(req);
+	if (waits)
+		return r;
 	if (hold(req, data, *size))
 		return MHD_NO;
 	*size = 0;
 	pthread_mutex_lock(&req->lock);
-	if (is_undecided(req) && request_body_left(req) > 0 && !request_suspend(req))
+	if (is_undecided(req) && !req->chunked && request_body_left(req) > 0 && !request_suspend(req))
 		r = MHD_NO;
 	pthread_mutex_unlock(&req->lock);
 	return r;
@@ -376,8 +398,15 @@ static enum MHD_Result on_end(struct http_request *req, struct MHD_Connection *c
 /* With the header alone (again), or with all of a body that was held. */
 static enum MHD_Result on_guarded(struct http_request *req, struct MHD_Connection *connection)
 {
-	enum MHD_Result r = guard_step(req);
+	enum MHD_Result r;
 
+	/* One in chunks did not sleep at its header: this is its end. */
+	if (req->chunked && is_held(req)) {
+		pthread_mutex_lock(&req->lock);
+		req->ended = true;
+		pthread_mutex_unlock(&req->lock);
+	}
+	r = guard_step(req);
 	return r == MHD_YES && is_held(req) && req->stage == STAGE_BODY ? on_end(req, connection) : r;
 }
 

@@ -92,7 +92,11 @@ static void add_headers(struct http_request *req, const struct answer *a, struct
 /* With the lock held: in the middle of a body, too far from its end to wait. */
 static bool is_too_early(const struct http_request *req, const struct answer *a)
 {
-	return a->buffered && a->body.size <= EARLY_ANSWER_BYTES_MAX && req->connection && req->stage == STAGE_BODY &&
+	/* The guard's word comes while a body in chunks is taken in (exchange.c). */
+	bool held = req->stage == STAGE_GUARD && req->kept && req->chunked && !req->expects_continue;
+	bool in_body = req->stage == STAGE_BODY || held;
+
+	return a->buffered && a->body.size <= EARLY_ANSWER_BYTES_MAX && req->connection && in_body &&
 		request_body_left(req) > DRAIN_BYTES_MAX;
 }
 
@@ -130,6 +134,7 @@ static void write_early(struct http_request *req, const struct answer *a)
 	buf_fini(&head);
 	http_headers_fini(&cors);
 	req->early = true;
+	req->early_received = req->received;
 }
 
 /* Hands the answer to the loop; response may be NULL (no memory): the connection is closed. */

@@ -204,7 +204,7 @@ static void it_can_be_stopped_with_requests_of_every_kind_under_way(void **state
 		"GET /api/v2/docs/flood/1000000000000 HTTP/1.1\r\n\r\n",
 		"PUT /api/v2/docs/sink HTTP/1.1\r\nContent-Length: 100000000\r\n\r\nabc",
 		"PUT /api/v2/docs/sink HTTP/1.1\r\nContent-Length: 1000\r\n\r\nabc",
-		"PUT /api/v2/docs/sink HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+		"PUT /api/v2/docs/sink HTTP/1.1\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n",
 		"GET /api/v2/docs/ech",
 	};
 	enum { COUNT = sizeof(lines) / sizeof(*lines) };
