@@ -151,16 +151,19 @@ void ops_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 void ops_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
 {
 	struct ask *ask = ask_name(req, name, PATIENCE_OTHER);
+	struct fs *fs;
 
 	if (!ask)
 		return;
+	fs = ask->fs;
 	fill_create(ask, S_IFLNK | 0777);
 	ask->text = strdup(target);
-	ask->op.target = span_str(ask->text);
+	if (ask->text)
+		ask->op.target = span_str(ask->text);
 	if (!ask->text || ask->op.target.size > PATH_BYTES_MAX - 1) {
-		fs_lock(ask->fs);
-		ask_fail(ask, ask->text ? -ENAMETOOLONG : -ENOMEM);
-		fs_unlock(fs_of(req));
+		fs_lock(fs);
+		ask_fail(ask, ask->text ? -ENAMETOOLONG : -ENOMEM); /* the request and the ask are gone then */
+		fs_unlock(fs);
 		return;
 	}
 	send(ask, parent, on_made);
