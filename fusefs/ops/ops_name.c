@@ -238,6 +238,40 @@ static void on_truncated(void *cookie, int error, const struct op_result *result
 
 static void on_created(void *cookie, int error, const struct op_result *results, size_t count);
 
+/*
+ * The kernel asks nobody whether who creates a file may open it. Of one that somebody else made, this says what is sure
+ * without groups and ACLs; where it is not sure, the kernel has to look the name up, and asks.
+ */
+static bool surely_may_open(const struct ask *ask, const struct inode *inode)
+{
+	const struct fs *fs = ask->fs;
+	const struct fuse_ctx *who = fuse_req_ctx(ask->req);
+	const int access = ask->fi.flags & O_ACCMODE;
+	const bool writes = access != O_RDONLY || (ask->fi.flags & O_TRUNC);
+	const mode_t wanted = (access != O_WRONLY ? S_IRUSR : 0u) | (writes ? S_IWUSR : 0u);
+
+	if (who->uid == 0)
+		return true;
+	if (who->uid != (fs->root_mode ? inode->attr.uid : fs->uid))
+		return false;
+	return !fs_has_acls(fs) || (inode->attr.mode & wanted) == wanted;
+}
+
+/* Whether what somebody else made first is opened; it is ask->other then. -ESTALE: the kernel is to look it up. */
+static int learn_existing(struct ask *ask, const struct item *item, struct store_position at)
+{
+	struct looked_answer answer = {.folder = ask->inode->id, .name = ask->op.name};
+
+	if (!S_ISREG(item->mode))
+		return S_ISDIR(item->mode) ? -EISDIR : -EEXIST;
+	ask->other = ops_learn_name(ask->fs, &answer, 0, item, at);
+	if (!ask->other)
+		return -ENOMEM;
+	if (!surely_may_open(ask, ask->other))
+		return -ESTALE;
+	return ops_check_open(ask->other, ask->fi.flags);
+}
+
 /* Somebody else made it first: it is opened, as if the lookup had found it. */
 static void on_existing(void *cookie, int error, const struct item *item, struct store_position at)
 {
@@ -258,15 +292,11 @@ static void on_existing(void *cookie, int error, const struct item *item, struct
 		if (error == 0)
 			goto out;
 	}
-	if (error == 0 && !S_ISREG(item->mode))
-		error = S_ISDIR(item->mode) ? -EISDIR : -EEXIST;
-	if (error == 0) {
-		ask->other = fs_learn(fs, item, at.seq, NULL);
-		error = ask->other ? 0 : -ENOMEM;
-	}
+	if (error == 0)
+		error = learn_existing(ask, item, at);
 	if (error == 0 && (ask->fi.flags & O_TRUNC)) {
 		ask->op = (struct op){.kind = OP_SETATTR,
-			.fields = OP_HAS_SIZE | (!ask->req || ops_drops_setid(ask->req) ? OP_DROP_SETID : 0u),
+			.fields = OP_HAS_SIZE | (ops_drops_setid(ask->req) ? OP_DROP_SETID : 0u),
 			.id = ask->other->id};
 		error = ask_job(ask, ask->other, on_truncated);
 		if (error == 0)
