@@ -55,7 +55,7 @@ static void change(struct fixture *f, const struct op *op)
 /* Another mount writes the file anew. */
 static void rewrite(struct fixture *f, char letter, int64_t size)
 {
-	char data[BYTES];
+	char data[BYTES] = {0};
 	struct op_extent extent = {.len = size, .kind = OP_EXTENT_DATA, .data = span_of(data, (size_t)size)};
 	struct op op = {.kind = OP_WRITE,
 		.fields = OP_HAS_SIZE | OP_REPLACE,

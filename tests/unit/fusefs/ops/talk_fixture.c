@@ -1,0 +1,244 @@
+#include "tests/unit/fusefs/ops/talk_fixture.h"
+
+#include "fusefs/log/oplog.h"
+#include "fusefs/ops/handle.h"
+#include "fusefs/ops/ops_private.h"
+#include "tests/unit/fusefs/outcome.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+/* What the kernels of today can do, as far as the mount makes use of it. */
+#define INIT_FLAGS                                                                                          \
+	(FUSE_ASYNC_READ | FUSE_POSIX_LOCKS | FUSE_ATOMIC_O_TRUNC | FUSE_EXPORT_SUPPORT | FUSE_BIG_WRITES | \
+		FUSE_DONT_MASK | FUSE_FLOCK_LOCKS | FUSE_AUTO_INVAL_DATA | FUSE_DO_READDIRPLUS |            \
+		FUSE_READDIRPLUS_AUTO | FUSE_ASYNC_DIO | FUSE_PARALLEL_DIROPS | FUSE_POSIX_ACL | FUSE_IOCTL_DIR)
+
+/* -- life -- */
+
+static int start(void **state, const struct fs_options *wanted, int64_t quota)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	struct fs_options options = *wanted;
+	struct store *memory;
+
+	assert_non_null(f);
+	assert_int_equal(mem_drive_new(DRIVE, quota, &f->drive), 0);
+	assert_int_equal(store_mem_new(f->drive, &memory), 0);
+	assert_int_equal(store_fault_new(memory, &f->store), 0);
+	assert_int_equal(oplog_new(f->store, &f->log), 0);
+	options.store = f->store;
+	options.oplog = f->log;
+	options.cache_bytes = 16u * 1024 * 1024;
+	assert_int_equal(fs_new(&options, &f->fs), 0);
+	fake_start(&f->kernel, f->fs, INIT_FLAGS);
+	/* On a busy machine a second may pass between two requests: nothing is stored before a test asks for it. */
+	fs_lock(f->fs);
+	f->fs->flusher.after_ms = (int64_t)10 * 60 * 1000;
+	fs_unlock(f->fs);
+	*state = f;
+	return 0;
+}
+
+int talk_setup(void **state)
+{
+	return start(state, &(struct fs_options){.root_mode = true, .bare_at = -1}, 0);
+}
+
+int talk_setup_shared(void **state)
+{
+	return start(state, &(struct fs_options){.root_mode = true, .bare_at = -1, .shared = true}, 0);
+}
+
+int talk_setup_owned(void **state)
+{
+	return start(state, &(struct fs_options){.uid = OWNER, .gid = OWNER, .bare_at = -1}, 0);
+}
+
+int talk_setup_small(void **state)
+{
+	return start(state, &(struct fs_options){.root_mode = true, .bare_at = -1}, QUOTA_BYTES);
+}
+
+int talk_setup_local_locks(void **state)
+{
+	return start(state, &(struct fs_options){.root_mode = true, .bare_at = -1, .local_locks = true}, 0);
+}
+
+int talk_teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	fault_clear(f->store);
+	for (int call = 0; call < FAULT_CALLS; call++)
+		(void)fault_release(f->store, (enum fault_call)call);
+	(void)fs_flush_all(f->fs, SEND_WAIT_MS);
+	assert_int_equal(oplog_drain(f->log, SEND_WAIT_MS, NULL), 0);
+	fake_hang_up(&f->kernel);
+	fs_free(f->fs);
+	fake_stop(&f->kernel);
+	oplog_free(f->log);
+	f->store->ops->free(f->store);
+	if (f->other)
+		f->other->ops->free(f->other);
+	mem_drive_free(f->drive);
+	free(f);
+	return 0;
+}
+
+/* -- the store -- */
+
+void talk_fault(struct fixture *f, enum fault_call call, enum fault_kind kind, int error, unsigned times)
+{
+	fault_add(f->store,
+		&(struct fault_rule){.call = call, .kind = kind, .error = error, .nth = times > 0, .times = times});
+}
+
+void talk_hold(struct fixture *f, enum fault_call call)
+{
+	talk_fault(f, call, FAULT_HOLD, 0, 0);
+}
+
+void talk_wait_held(struct fixture *f, enum fault_call call, size_t count)
+{
+	assert_int_equal(fault_wait_held(f->store, call, count, SEND_WAIT_MS), 0);
+}
+
+void talk_let_go(struct fixture *f, enum fault_call call)
+{
+	fault_clear(f->store);
+	assert_true(fault_release(f->store, call) > 0);
+}
+
+void talk_fail_held(struct fixture *f, enum fault_call call, int error)
+{
+	fault_clear(f->store);
+	assert_true(fault_cancel_held(f->store, call, error) > 0);
+}
+
+struct mem_counts talk_counts(struct fixture *f)
+{
+	struct mem_counts counts;
+
+	mem_drive_counts(f->drive, &counts);
+	return counts;
+}
+
+static void on_elsewhere(void *cookie, int error, const struct store_batch_reply *reply)
+{
+	struct outcome *o = cookie;
+
+	if (error == 0)
+		o->id = reply->results[0].id;
+	outcome_tell(o, error);
+}
+
+int64_t talk_elsewhere(struct fixture *f, const struct op *op)
+{
+	struct outcome o;
+	int r;
+
+	if (!f->other)
+		assert_int_equal(store_mem_new(f->drive, &f->other), 0);
+	outcome_init(&o);
+	(void)f->other->ops->batch(f->other, op, 1, on_elsewhere, &o);
+	r = outcome_wait(&o);
+	return r < 0 ? r : o.id;
+}
+
+int64_t talk_make_elsewhere(struct fixture *f, const char *name, uint32_t mode)
+{
+	const struct op op = {.kind = OP_CREATE,
+		.fields = OP_HAS_MODE,
+		.parent = ITEM_ROOT(DRIVE),
+		.name = span_str(name),
+		.mode = mode};
+	int64_t id = talk_elsewhere(f, &op);
+
+	assert_true(id > 0);
+	return id;
+}
+
+int64_t talk_remove_elsewhere(struct fixture *f, const char *name)
+{
+	const struct op op = {.kind = OP_UNLINK, .parent = ITEM_ROOT(DRIVE), .name = span_str(name)};
+
+	return talk_elsewhere(f, &op);
+}
+
+void talk_age(struct fixture *f, int64_t ns)
+{
+	struct ask *ask, *next;
+
+	fs_lock(f->fs);
+	HASH_ITER(hh, f->fs->pending, ask, next) {
+		ask->began_ns -= ns;
+		ask->look_ns = 0;
+	}
+	/* It failed to answer just now, and never answered since they began. */
+	atomic_store(&f->store->heard_ns, 0);
+	atomic_store(&f->store->missed_ns, clock_mono_ns());
+	f->fs->patience.news = true;
+	pthread_cond_signal(&f->fs->patience.wake);
+	fs_unlock(f->fs);
+}
+
+void talk_know_nothing(struct fixture *f)
+{
+	fs_lock(f->fs);
+	f->fs->inodes.epoch++;
+	fs_unlock(f->fs);
+}
+
+void talk_wait_quiet(struct fixture *f)
+{
+	const struct timespec until = clock_timespec(clock_mono_ns() + SEND_WAIT_MS * NS_PER_MS);
+	int r = 0;
+
+	fs_lock(f->fs);
+	while (f->fs->calls > 0 && r == 0)
+		r = pthread_cond_timedwait(&f->fs->quiet, &f->fs->lock, &until);
+	assert_int_equal(f->fs->calls, 0);
+	fs_unlock(f->fs);
+}
+
+size_t talk_open_count(struct fixture *f)
+{
+	const struct handle *h;
+	size_t count = 0;
+
+	fs_lock(f->fs);
+	DL_COUNT(f->fs->handles, h, count);
+	fs_unlock(f->fs);
+	return count;
+}
+
+/* -- by way of the kernel -- */
+
+uint64_t talk_make_file(struct fixture *f, uint64_t folder, const char *name)
+{
+	return fake_entry(&f->kernel, fake_mknod(&f->kernel, folder, name, S_IFREG | 0644, 0))->nodeid;
+}
+
+uint64_t talk_make_folder(struct fixture *f, uint64_t folder, const char *name)
+{
+	return fake_entry(&f->kernel, fake_mkdir(&f->kernel, folder, name, 0755))->nodeid;
+}
+
+uint64_t talk_open(struct fixture *f, uint64_t node, uint32_t flags)
+{
+	return fake_handle(&f->kernel, fake_open(&f->kernel, node, flags));
+}
+
+void talk_write_text(struct fixture *f, uint64_t handle, uint64_t offset, const char *text)
+{
+	const uint32_t size = (uint32_t)strlen(text);
+
+	assert_int_equal(fake_written(&f->kernel, fake_write(&f->kernel, handle, offset, text, size)), size);
+}
+
+void talk_check_content(struct fixture *f, uint64_t handle, const char *text)
+{
+	fake_check_bytes(&f->kernel, fake_read(&f->kernel, handle, 0, FAKE_BYTES_MAX), text, strlen(text));
+}

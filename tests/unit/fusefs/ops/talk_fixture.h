@@ -1,0 +1,76 @@
+/*
+ * talk_fixture: a mount of a drive in memory that fails on purpose, and the kernel that talks to it: steps that most
+ * tests of the FUSE conversation take.
+ */
+#ifndef NEPHOS_TESTS_UNIT_FUSEFS_OPS_TALK_FIXTURE_H
+#define NEPHOS_TESTS_UNIT_FUSEFS_OPS_TALK_FIXTURE_H
+
+#include "common/proto/op.h"
+#include "fusefs/ops/ops.h"
+#include "fusefs/store/testing/store_fault.h"
+#include "fusefs/store/testing/store_mem.h"
+#include "tests/unit/fusefs/ops/fake_kernel.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#define ROOT 1 /* the node of the root */
+#define DRIVE 7
+#define NOBODY 1234		 /* a user who is neither root nor the owner of the mount */
+#define OWNER 1000		 /* of the mount, where it shows everything as his */
+#define NO_SUCH_NODE 0x700000777 /* of the drive, and was never made */
+#define QUOTA_BYTES (100 * 1024) /* of talk_setup_small */
+#define SEND_WAIT_MS 120000	 /* a deadline of tests: only reached when something hangs */
+
+struct fixture {
+	struct mem_drive *drive;
+	struct store *store; /* fails on purpose, over the one in memory */
+	struct store *other; /* the same drive, as another mount has it; NULL until needed */
+	struct oplog *log;
+	struct fs *fs;
+	struct fake_kernel kernel;
+};
+
+int talk_setup(void **state);	     /* nobody else is at work on the drive, and root_mode */
+int talk_setup_shared(void **state); /* others are */
+int talk_setup_owned(void **state);  /* everything is shown as OWNER's */
+int talk_setup_small(void **state);  /* the drive takes QUOTA_BYTES */
+int talk_setup_local_locks(void **state);
+int talk_teardown(void **state);
+
+/* The store does what the rule says with the calls of that kind that follow, or with all of them when times is 0. */
+void talk_fault(struct fixture *f, enum fault_call call, enum fault_kind kind, int error, unsigned times);
+/* The calls that follow wait until talk_let_go. */
+void talk_hold(struct fixture *f, enum fault_call call);
+void talk_wait_held(struct fixture *f, enum fault_call call, size_t count);
+void talk_let_go(struct fixture *f, enum fault_call call);
+/* The same, but the calls that waited fail. */
+void talk_fail_held(struct fixture *f, enum fault_call call, int error);
+struct mem_counts talk_counts(struct fixture *f);
+/* A change of the drive by another mount, of which this one hears nothing. The id of its document; < 0: an error. */
+int64_t talk_elsewhere(struct fixture *f, const struct op *op);
+int64_t talk_make_elsewhere(struct fixture *f, const char *name, uint32_t mode); /* in the root */
+int64_t talk_remove_elsewhere(struct fixture *f, const char *name);
+/* What waits has waited for that long by now, and the store was silent all the time. */
+void talk_age(struct fixture *f, int64_t ns);
+/* Until nothing is asked of the store any more. */
+void talk_wait_quiet(struct fixture *f);
+/* Files and folders that are open. */
+size_t talk_open_count(struct fixture *f);
+/* Everything that is known has to be asked for again. */
+void talk_know_nothing(struct fixture *f);
+
+/* Steps by way of the kernel, which succeed. */
+uint64_t talk_make_file(struct fixture *f, uint64_t folder, const char *name); /* the node; S_IFREG | 0644 */
+uint64_t talk_make_folder(struct fixture *f, uint64_t folder, const char *name);
+uint64_t talk_open(struct fixture *f, uint64_t node, uint32_t flags); /* the handle */
+void talk_write_text(struct fixture *f, uint64_t handle, uint64_t offset, const char *text);
+/* The whole file is this. */
+void talk_check_content(struct fixture *f, uint64_t handle, const char *text);
+
+#endif
