@@ -179,13 +179,16 @@ static void write_waiting(fuse_req_t req, struct handle *h, const struct flush_d
 	fs_unlock(fs);
 }
 
-/* O_DIRECT goes past the place where the kernel clears set-id bits. */
-static void note_setid(fuse_req_t req, const struct handle *h)
+/* O_DIRECT goes past the place where the kernel clears set-id bits and removes the capability. */
+static void drop_privileges(fuse_req_t req, struct handle *h)
 {
 	struct inode *inode = h->inode;
 
-	if (h->ahead.direct && (inode->attr.mode & (S_ISUID | S_ISGID)) && ops_drops_setid(req) && file_get(inode))
+	if (!h->ahead.direct)
+		return;
+	if ((inode->attr.mode & (S_ISUID | S_ISGID)) && ops_drops_setid(req) && file_get(inode))
 		inode->file->drop_setid = true;
+	ops_drop_capability(fs_of(req), h);
 }
 
 static size_t writable(off_t off, size_t size)
@@ -228,9 +231,8 @@ void ops_write(fuse_req_t req, fuse_ino_t node, const char *data, size_t size, o
 	r = ops_check_write(h->inode, what.append ? INT64_MAX : off);
 	if (r == 0 && !fi->writepage)
 		r = flush_take_error(h->inode->file, &h->error_seen);
-	note_setid(req, h);
-	if (h->ahead.direct)
-		ops_drop_capability(fs, h);
+	if (r == 0)
+		drop_privileges(req, h);
 	waits = goes_through(fs, h, &what) || !flush_room(fs, h->inode->file, what.size);
 	if (r == 0 && !waits)
 		r = flush_write(fs, h->inode, &what);
