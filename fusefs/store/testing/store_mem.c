@@ -190,11 +190,11 @@ static void run_lookup(struct job *job)
 	struct mem_doc *folder = mem_doc_find(d, job->id);
 
 	d->counts.lookups++;
+	job->at = position(d); /* of "no such name", too */
 	job->error = !folder ? -ENOENT : !S_ISDIR(folder->mode) ? -ENOTDIR : !name ? -ENOENT : 0;
 	if (job->error < 0)
 		return;
 	mem_item(mem_doc_find(d, name->child), name, &job->item);
-	job->at = position(d);
 	keep_item(job, &job->item);
 }
 

@@ -253,6 +253,7 @@ static int apply_rename(struct applying *a)
 	if (S_ISDIR(moved->mode) && lies_in(a->d, op->new_parent, moved->id))
 		return -EINVAL;
 	if (target && target->child == name->child && !(op->fields & OP_NOREPLACE)) {
+		a->ret->replaced = moved->id; /* by itself: nothing happens */
 		give_item(a, moved);
 		return 0;
 	}
