@@ -56,8 +56,9 @@ void fake_interrupt(struct fake_kernel *k, uint64_t unique);
 
 /* -- answers -- */
 
-const struct fake_answer *fake_answer(struct fake_kernel *k, uint64_t unique); /* waits for it */
-int fake_error(struct fake_kernel *k, uint64_t unique);			       /* waits; an errno, 0: it succeeded */
+/* Wait for it. An error is an errno, or 0. */
+const struct fake_answer *fake_answer(struct fake_kernel *k, uint64_t unique);
+int fake_error(struct fake_kernel *k, uint64_t unique);
 bool fake_is_answered(struct fake_kernel *k, uint64_t unique);
 /* Waits; of LOOKUP: there is no such name. Where the kernel may keep that, it is an entry without a node. */
 bool fake_is_absent(struct fake_kernel *k, uint64_t unique);

@@ -1,5 +1,6 @@
 #include "tests/unit/fusefs/ops/talk_fixture.h"
 
+#include "fusefs/content/file.h"
 #include "fusefs/log/oplog.h"
 #include "fusefs/ops/handle.h"
 #include "fusefs/ops/ops_private.h"
@@ -14,6 +15,8 @@
 	(FUSE_ASYNC_READ | FUSE_POSIX_LOCKS | FUSE_ATOMIC_O_TRUNC | FUSE_EXPORT_SUPPORT | FUSE_BIG_WRITES | \
 		FUSE_DONT_MASK | FUSE_FLOCK_LOCKS | FUSE_AUTO_INVAL_DATA | FUSE_DO_READDIRPLUS |            \
 		FUSE_READDIRPLUS_AUTO | FUSE_ASYNC_DIO | FUSE_PARALLEL_DIROPS | FUSE_POSIX_ACL | FUSE_IOCTL_DIR)
+
+#define CACHE_BYTES (16u * 1024 * 1024)
 
 /* -- life -- */
 
@@ -30,7 +33,7 @@ static int start(void **state, const struct fs_options *wanted, int64_t quota)
 	assert_int_equal(oplog_new(f->store, &f->log), 0);
 	options.store = f->store;
 	options.oplog = f->log;
-	options.cache_bytes = 16u * 1024 * 1024;
+	options.cache_bytes = CACHE_BYTES;
 	assert_int_equal(fs_new(&options, &f->fs), 0);
 	fake_start(&f->kernel, f->fs, INIT_FLAGS);
 	/* On a busy machine a second may pass between two requests: nothing is stored before a test asks for it. */
@@ -59,6 +62,12 @@ int talk_setup_owned(void **state)
 int talk_setup_small(void **state)
 {
 	return start(state, &(struct fs_options){.root_mode = true, .bare_at = -1}, QUOTA_BYTES);
+}
+
+int talk_setup_bare(void **state)
+{
+	/* The drive in memory never says so: it is not asked. */
+	return start(state, &(struct fs_options){.root_mode = true, .root = ITEM_ROOT(DRIVE)}, 0);
 }
 
 int talk_setup_local_locks(void **state)
@@ -134,13 +143,18 @@ static void on_elsewhere(void *cookie, int error, const struct store_batch_reply
 	outcome_tell(o, error);
 }
 
+static void open_other(struct fixture *f)
+{
+	if (!f->other)
+		assert_int_equal(store_mem_new(f->drive, &f->other), 0);
+}
+
 int64_t talk_elsewhere(struct fixture *f, const struct op *op)
 {
 	struct outcome o;
 	int r;
 
-	if (!f->other)
-		assert_int_equal(store_mem_new(f->drive, &f->other), 0);
+	open_other(f);
 	outcome_init(&o);
 	(void)f->other->ops->batch(f->other, op, 1, on_elsewhere, &o);
 	r = outcome_wait(&o);
@@ -160,6 +174,18 @@ int64_t talk_make_elsewhere(struct fixture *f, const char *name, uint32_t mode)
 	return id;
 }
 
+uint64_t talk_make_protected(struct fixture *f, const char *name, uint32_t protect)
+{
+	const struct op op = {.kind = OP_SETATTR,
+		.fields = OP_HAS_PROTECT,
+		.id = talk_make_elsewhere(f, name, S_IFREG | 0644),
+		.protect = protect};
+
+	assert_int_equal(talk_elsewhere(f, &op), op.id);
+	/* So that this mount knows. */
+	return fake_entry(&f->kernel, fake_lookup(&f->kernel, ROOT, name))->nodeid;
+}
+
 int64_t talk_remove_elsewhere(struct fixture *f, const char *name)
 {
 	const struct op op = {.kind = OP_UNLINK, .parent = ITEM_ROOT(DRIVE), .name = span_str(name)};
@@ -167,20 +193,68 @@ int64_t talk_remove_elsewhere(struct fixture *f, const char *name)
 	return talk_elsewhere(f, &op);
 }
 
-void talk_age(struct fixture *f, int64_t ns)
+static void on_size(void *cookie, int error, const struct item *item, struct store_position at)
+{
+	struct outcome *o = cookie;
+
+	(void)at;
+	if (error == 0)
+		o->size = item->size;
+	outcome_tell(o, error);
+}
+
+int64_t talk_size_elsewhere(struct fixture *f, const char *name)
+{
+	struct outcome o;
+
+	open_other(f);
+	outcome_init(&o);
+	(void)f->other->ops->lookup(f->other, ITEM_ROOT(DRIVE), span_str(name), on_size, &o);
+	assert_int_equal(outcome_wait(&o), 0);
+	return o.size;
+}
+
+static void on_lock(void *cookie, int error, const struct store_lock_reply *reply)
+{
+	outcome_tell(cookie, error == 0 && !reply->granted ? -EAGAIN : error);
+}
+
+int talk_lock_elsewhere(struct fixture *f, const struct store_lock *lock)
+{
+	struct outcome o;
+
+	open_other(f);
+	outcome_init(&o);
+	(void)f->other->ops->lock(f->other, lock, on_lock, &o);
+	return outcome_wait(&o);
+}
+
+static void wait_longer(struct fixture *f, int64_t ns)
 {
 	struct ask *ask, *next;
 
-	fs_lock(f->fs);
 	HASH_ITER(hh, f->fs->pending, ask, next) {
 		ask->began_ns -= ns;
 		ask->look_ns = 0;
 	}
+	f->fs->patience.news = true;
+	pthread_cond_signal(&f->fs->patience.wake);
+}
+
+void talk_age(struct fixture *f, int64_t ns)
+{
+	fs_lock(f->fs);
 	/* It failed to answer just now, and never answered since they began. */
 	atomic_store(&f->store->heard_ns, 0);
 	atomic_store(&f->store->missed_ns, clock_mono_ns());
-	f->fs->patience.news = true;
-	pthread_cond_signal(&f->fs->patience.wake);
+	wait_longer(f, ns);
+	fs_unlock(f->fs);
+}
+
+void talk_wait_longer(struct fixture *f, int64_t ns)
+{
+	fs_lock(f->fs);
+	wait_longer(f, ns);
 	fs_unlock(f->fs);
 }
 
@@ -189,6 +263,32 @@ void talk_know_nothing(struct fixture *f)
 	fs_lock(f->fs);
 	f->fs->inodes.epoch++;
 	fs_unlock(f->fs);
+}
+
+void talk_drop_content(struct fixture *f, uint64_t node)
+{
+	const struct inode *inode;
+
+	fs_lock(f->fs);
+	inode = inodes_find(&f->fs->inodes, fs_id(f->fs, node));
+	assert_non_null(inode);
+	file_drop_content(f->fs, inode->file);
+	blocks_fini(&f->fs->blocks);
+	blocks_init(&f->fs->blocks, f->fs, CACHE_BYTES);
+	fs_unlock(f->fs);
+}
+
+void talk_set_disk(struct fixture *f, int64_t bytes)
+{
+	fs_lock(f->fs);
+	f->fs->disk = bytes;
+	fs_unlock(f->fs);
+}
+
+void talk_lose_locks(struct fixture *f, uint64_t handle)
+{
+	(void)f;
+	atomic_store(&handle_of(handle)->locks_lost, true);
 }
 
 void talk_wait_quiet(struct fixture *f)
@@ -201,6 +301,18 @@ void talk_wait_quiet(struct fixture *f)
 		r = pthread_cond_timedwait(&f->fs->quiet, &f->fs->lock, &until);
 	assert_int_equal(f->fs->calls, 0);
 	fs_unlock(f->fs);
+}
+
+uint64_t talk_lookups(struct fixture *f, uint64_t node)
+{
+	const struct inode *inode;
+	uint64_t count;
+
+	fs_lock(f->fs);
+	inode = inodes_find(&f->fs->inodes, fs_id(f->fs, node));
+	count = inode ? inode->lookups : 0;
+	fs_unlock(f->fs);
+	return count;
 }
 
 size_t talk_open_count(struct fixture *f)
@@ -224,6 +336,11 @@ uint64_t talk_make_file(struct fixture *f, uint64_t folder, const char *name)
 uint64_t talk_make_folder(struct fixture *f, uint64_t folder, const char *name)
 {
 	return fake_entry(&f->kernel, fake_mkdir(&f->kernel, folder, name, 0755))->nodeid;
+}
+
+uint64_t talk_node(struct fixture *f, const char *name)
+{
+	return fake_entry(&f->kernel, fake_lookup(&f->kernel, ROOT, name))->nodeid;
 }
 
 uint64_t talk_open(struct fixture *f, uint64_t node, uint32_t flags)

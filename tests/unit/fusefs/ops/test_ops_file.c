@@ -1,0 +1,444 @@
+#include "tests/unit/fusefs/ops/talk_fixture.h"
+
+#include "common/base/error.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+
+/* What is asked of an open file: READ, FLUSH, FSYNC, RELEASE. */
+
+#define OWNER_OF_LOCKS 42
+#define BIG 100000 /* bytes: more than a document carries in line, so that it is a block */
+
+/* A file with that text in it, stored, of which this mount knows nothing; it is open. */
+static uint64_t open_stored(struct fixture *f, const char *name, const char *text, uint64_t *ret_node)
+{
+	struct op_extent extent = {.kind = OP_EXTENT_DATA, .len = (int64_t)strlen(text), .data = span_str(text)};
+	const struct op write = {.kind = OP_WRITE,
+		.id = talk_make_elsewhere(f, name, S_IFREG | 0644),
+		.extents = &extent,
+		.extent_count = 1};
+
+	assert_true(talk_elsewhere(f, &write) > 0);
+	*ret_node = fake_entry(&f->kernel, fake_lookup(&f->kernel, ROOT, name))->nodeid;
+	return talk_open(f, *ret_node, O_RDWR);
+}
+
+static uint64_t open_new(struct fixture *f, const char *name)
+{
+	return talk_open(f, talk_make_file(f, ROOT, name), O_RDWR);
+}
+
+/* With content in a block that this mount no longer has. */
+static uint64_t open_block(struct fixture *f, const char *name, char *data)
+{
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t file = talk_make_file(f, ROOT, name);
+	uint64_t handle = talk_open(f, file, O_RDWR);
+
+	for (int i = 0; i < BIG; i++)
+		data[i] = (char)(i * 31 + i / 4096);
+	assert_int_equal(fake_written(k, fake_write(k, handle, 0, data, BIG)), BIG);
+	assert_int_equal(fake_error(k, fake_fsync(k, handle)), 0);
+	talk_drop_content(f, file);
+	return handle;
+}
+
+/* -- READ -- */
+
+static void what_was_written_is_read_before_it_is_stored(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a");
+	const uint64_t batches = talk_counts(f).batches;
+
+	talk_write_text(f, handle, 0, "hello");
+	talk_write_text(f, handle, 7, "world");
+	fake_check_bytes(k, fake_read(k, handle, 0, 100), "hello\0\0world", 12);
+	fake_check_bytes(k, fake_read(k, handle, 3, 3), "lo\0", 3);
+	assert_int_equal(talk_counts(f).batches, batches);
+}
+
+static void there_is_nothing_to_read_behind_the_end(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a");
+
+	fake_check_bytes(k, fake_read(k, handle, 0, 100), "", 0);
+	talk_write_text(f, handle, 0, "hello");
+	fake_check_bytes(k, fake_read(k, handle, 5, 100), "", 0);
+	fake_check_bytes(k, fake_read(k, handle, 1u << 30, 100), "", 0);
+	fake_check_bytes(k, fake_read(k, handle, INT64_MAX, 100), "", 0);
+}
+
+static void a_small_file_comes_with_its_lookup(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t file;
+	const uint64_t handle = open_stored(f, "a", "stored text", &file);
+	const uint64_t extents = talk_counts(f).extents;
+
+	talk_check_content(f, handle, "stored text");
+	assert_int_equal(talk_counts(f).extents, extents);
+}
+
+static void content_that_is_not_here_is_fetched(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	char *data = malloc(BIG);
+	uint64_t handle;
+
+	assert_non_null(data);
+	handle = open_block(f, "a", data);
+	fake_check_bytes(k, fake_read(k, handle, 0, BIG), data, BIG);
+	fake_check_bytes(k, fake_read(k, handle, 5000, 100), data + 5000, 100);
+	free(data);
+}
+
+static void what_is_dirty_lies_over_what_is_fetched(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	char *data = malloc(BIG);
+	uint64_t handle;
+
+	assert_non_null(data);
+	handle = open_block(f, "a", data);
+	talk_write_text(f, handle, 70000, "NEW");
+	memcpy(data + 70000, "NEW", 3);
+	fake_check_bytes(k, fake_read(k, handle, 0, BIG), data, BIG);
+	free(data);
+}
+
+static void why_content_cannot_be_fetched_is_what_the_reader_hears(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	char *data = malloc(BIG);
+	uint64_t handle;
+
+	assert_non_null(data);
+	handle = open_block(f, "a", data);
+	talk_fault(f, FAULT_BLOCK_GET, FAULT_FAIL, -EBADMSG, 0);
+	assert_int_equal(fake_error(k, fake_read(k, handle, 0, 4096)), EBADMSG);
+	fault_clear(f->store);
+	fake_check_bytes(k, fake_read(k, handle, 0, 4096), data, 4096);
+	free(data);
+}
+
+static void where_content_lies_may_be_unknown(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	char *data = malloc(BIG);
+	uint64_t handle;
+
+	assert_non_null(data);
+	handle = open_block(f, "a", data);
+	talk_fault(f, FAULT_EXTENTS, FAULT_FAIL, -EACCES, 0);
+	assert_int_equal(fake_error(k, fake_read(k, handle, 0, 4096)), EACCES);
+	fault_clear(f->store);
+	fake_check_bytes(k, fake_read(k, handle, 0, 4096), data, 4096);
+	free(data);
+}
+
+static void a_signal_ends_a_read_once_the_store_is_silent(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	char *data = malloc(BIG);
+	uint64_t handle, asked;
+
+	assert_non_null(data);
+	handle = open_block(f, "a", data);
+	talk_hold(f, FAULT_EXTENTS);
+	asked = fake_read(k, handle, 0, 4096);
+	talk_wait_held(f, FAULT_EXTENTS, 1);
+	fake_interrupt(k, asked);
+	assert_false(fake_is_answered(k, asked));
+	talk_age(f, 11 * NS_PER_S);
+	assert_int_equal(fake_error(k, asked), EINTR);
+	talk_let_go(f, FAULT_EXTENTS);
+	fake_check_bytes(k, fake_read(k, handle, 0, 4096), data, 4096);
+	free(data);
+}
+
+static void a_file_may_be_closed_by_who_died_while_it_was_read(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	char *data = malloc(BIG);
+	uint64_t handle, asked;
+
+	assert_non_null(data);
+	handle = open_block(f, "a", data);
+	talk_hold(f, FAULT_EXTENTS);
+	k->pid = DEAD_PID;
+	asked = fake_read(k, handle, 0, 4096);
+	talk_wait_held(f, FAULT_EXTENTS, 1);
+	fake_interrupt(k, asked);
+	assert_int_equal(fake_error(k, asked), EINTR);
+	assert_int_equal(fake_error(k, fake_release(k, handle)), 0);
+	talk_let_go(f, FAULT_EXTENTS);
+	talk_wait_quiet(f);
+	assert_int_equal(talk_open_count(f), 0);
+	free(data);
+}
+
+static void a_read_ends_when_the_store_was_silent_for_an_outage(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	char *data = malloc(BIG);
+	uint64_t handle, asked;
+
+	assert_non_null(data);
+	handle = open_block(f, "a", data);
+	talk_hold(f, FAULT_EXTENTS);
+	asked = fake_read(k, handle, 0, 4096);
+	talk_wait_held(f, FAULT_EXTENTS, 1);
+	talk_age(f, STORE_OUTAGE_NS + NS_PER_S);
+	assert_int_equal(fake_error(k, asked), EIO);
+	free(data);
+}
+
+static void a_file_that_lost_its_locks_is_not_read_and_not_stored(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a"), other = talk_open(f, talk_node(f, "a"), O_RDWR);
+
+	talk_lose_locks(f, handle);
+	assert_int_equal(fake_error(k, fake_read(k, handle, 0, 10)), EIO);
+	assert_int_equal(fake_error(k, fake_write(k, handle, 0, "x", 1)), EIO);
+	assert_int_equal(fake_error(k, fake_fsync(k, handle)), EIO);
+	assert_int_equal(fake_error(k, fake_fallocate(k, handle, 0, 0, 10)), EIO);
+	assert_int_equal(fake_error(k,
+				 fake_setattr(k, talk_node(f, "a"),
+					 &(struct fuse_setattr_in){.valid = FATTR_SIZE | FATTR_FH, .fh = handle})),
+		EIO);
+	assert_int_equal(fake_error(k, fake_release(k, handle)), 0);
+	talk_check_content(f, other, "");
+}
+
+/* -- FSYNC and FLUSH -- */
+
+static void fsync_stores_what_was_written(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a");
+
+	talk_write_text(f, handle, 0, "hello");
+	assert_int_equal(talk_size_elsewhere(f, "a"), 0);
+	assert_int_equal(fake_error(k, fake_fsync(k, handle)), 0);
+	assert_int_equal(talk_size_elsewhere(f, "a"), 5);
+}
+
+static void close_stores_what_was_written(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a");
+
+	talk_write_text(f, handle, 0, "hello");
+	assert_int_equal(fake_error(k, fake_flush(k, handle, 0)), 0);
+	assert_int_equal(talk_size_elsewhere(f, "a"), 5);
+	assert_int_equal(fake_error(k, fake_release(k, handle)), 0);
+}
+
+static void where_nothing_is_dirty_nothing_is_sent(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a");
+	const uint64_t batches = talk_counts(f).batches;
+
+	assert_int_equal(fake_error(k, fake_fsync(k, handle)), 0);
+	assert_int_equal(fake_error(k, fake_flush(k, handle, 0)), 0);
+	assert_int_equal(talk_counts(f).batches, batches);
+}
+
+static void a_failure_is_reported_once_to_each_who_has_the_file_open(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t one = open_new(f, "a"), two = talk_open(f, talk_node(f, "a"), O_RDWR);
+
+	talk_write_text(f, one, 0, "hello");
+	talk_fault(f, FAULT_BATCH, FAULT_FAIL, -ENOSPC, 1);
+	assert_int_equal(fake_error(k, fake_fsync(k, one)), ENOSPC);
+	assert_int_equal(fake_error(k, fake_fsync(k, one)), 0);
+	assert_int_equal(fake_error(k, fake_flush(k, two, 0)), ENOSPC);
+	assert_int_equal(fake_error(k, fake_flush(k, two, 0)), 0);
+	assert_int_equal(talk_size_elsewhere(f, "a"), 5);
+}
+
+static void who_opens_a_file_after_a_failure_does_not_hear_of_it(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t one = open_new(f, "a");
+	uint64_t late;
+
+	talk_write_text(f, one, 0, "hello");
+	talk_fault(f, FAULT_BATCH, FAULT_FAIL, -ENOSPC, 1);
+	assert_int_equal(fake_error(k, fake_fsync(k, one)), ENOSPC);
+	late = talk_open(f, talk_node(f, "a"), O_RDWR);
+	assert_int_equal(fake_error(k, fake_fsync(k, late)), 0);
+}
+
+static void a_signal_ends_neither_fsync_nor_close(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a");
+	uint64_t asked[2];
+
+	talk_write_text(f, handle, 0, "hello");
+	talk_hold(f, FAULT_BATCH);
+	asked[0] = fake_fsync(k, handle);
+	asked[1] = fake_flush(k, handle, 0);
+	talk_wait_held(f, FAULT_BATCH, 1);
+	fake_interrupt(k, asked[0]);
+	fake_interrupt(k, asked[1]);
+	talk_age(f, 20 * NS_PER_S);
+	assert_false(fake_is_answered(k, asked[0]));
+	assert_false(fake_is_answered(k, asked[1]));
+	talk_let_go(f, FAULT_BATCH);
+	assert_int_equal(fake_error(k, asked[0]), 0);
+	assert_int_equal(fake_error(k, asked[1]), 0);
+}
+
+static void a_close_ends_with_the_outage_and_the_data_goes_on_to_be_stored(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a");
+	uint64_t asked;
+
+	talk_write_text(f, handle, 0, "hello");
+	talk_hold(f, FAULT_BATCH);
+	asked = fake_flush(k, handle, 0);
+	talk_wait_held(f, FAULT_BATCH, 1);
+	talk_age(f, STORE_OUTAGE_NS + NS_PER_S);
+	assert_int_equal(fake_error(k, asked), EIO);
+	assert_int_equal(fake_error(k, fake_release(k, handle)), 0);
+	talk_let_go(f, FAULT_BATCH);
+	talk_wait_quiet(f);
+	assert_int_equal(fs_flush_all(f->fs, SEND_WAIT_MS), 0);
+	assert_int_equal(talk_size_elsewhere(f, "a"), 5);
+}
+
+static void who_closes_late_in_an_outage_of_others_waits_for_his_own(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a");
+	uint64_t early, late;
+
+	talk_write_text(f, handle, 0, "hello");
+	talk_hold(f, FAULT_BATCH);
+	early = fake_fsync(k, handle);
+	talk_wait_held(f, FAULT_BATCH, 1);
+	talk_age(f, STORE_OUTAGE_NS + NS_PER_S);
+	assert_int_equal(fake_error(k, early), EIO);
+	late = fake_fsync(k, handle);
+	talk_fail_held(f, FAULT_BATCH, -ERR_NO_GATEWAY);
+	/* The failure is of before it; what is dirty was sent once more, for it. */
+	(void)fake_answer(k, late);
+	assert_int_equal(talk_size_elsewhere(f, "a"), 5);
+}
+
+static void close_lets_go_of_the_locks_of_its_owner_and_then_stores(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a");
+	const struct fuse_lk_in lock = {
+		.fh = handle, .owner = OWNER_OF_LOCKS, .lk = {.end = INT64_MAX, .type = F_WRLCK}};
+	struct fuse_lk_in theirs = lock;
+
+	theirs.owner++;
+	assert_int_equal(fake_error(k, fake_lock(k, FUSE_SETLK, &lock)), 0);
+	talk_write_text(f, handle, 0, "hello");
+	assert_int_equal(fake_error(k, fake_flush(k, handle, OWNER_OF_LOCKS)), 0);
+	assert_int_equal(talk_size_elsewhere(f, "a"), 5);
+	assert_int_equal(fake_error(k, fake_lock(k, FUSE_SETLK, &theirs)), 0);
+}
+
+static void close_with_locks_reports_what_failed_before(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a");
+	const struct fuse_lk_in lock = {
+		.fh = handle, .owner = OWNER_OF_LOCKS, .lk = {.end = INT64_MAX, .type = F_WRLCK}};
+
+	assert_int_equal(fake_error(k, fake_lock(k, FUSE_SETLK, &lock)), 0);
+	talk_write_text(f, handle, 0, "hello");
+	talk_fault(f, FAULT_BATCH, FAULT_FAIL, -ENOSPC, 1);
+	assert_int_equal(fake_error(k, fake_flush(k, handle, OWNER_OF_LOCKS)), ENOSPC);
+	assert_int_equal(fake_error(k, fake_flush(k, handle, OWNER_OF_LOCKS)), 0);
+}
+
+/* -- RELEASE -- */
+
+static void a_released_file_is_not_open(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a");
+
+	assert_int_equal(talk_open_count(f), 1);
+	assert_int_equal(fake_error(k, fake_release(k, handle)), 0);
+	assert_int_equal(talk_open_count(f), 0);
+}
+
+static void a_file_may_be_released_with_dirty_data_which_is_stored_later(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a");
+
+	talk_write_text(f, handle, 0, "hello");
+	assert_int_equal(fake_error(k, fake_release(k, handle)), 0);
+	assert_int_equal(fs_flush_all(f->fs, SEND_WAIT_MS), 0);
+	assert_int_equal(talk_size_elsewhere(f, "a"), 5);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, talk_setup, talk_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_was_written_is_read_before_it_is_stored),
+		TEST(there_is_nothing_to_read_behind_the_end),
+		TEST(a_small_file_comes_with_its_lookup),
+		TEST(content_that_is_not_here_is_fetched),
+		TEST(what_is_dirty_lies_over_what_is_fetched),
+		TEST(why_content_cannot_be_fetched_is_what_the_reader_hears),
+		TEST(where_content_lies_may_be_unknown),
+		TEST(a_signal_ends_a_read_once_the_store_is_silent),
+		TEST(a_file_may_be_closed_by_who_died_while_it_was_read),
+		TEST(a_read_ends_when_the_store_was_silent_for_an_outage),
+		TEST(a_file_that_lost_its_locks_is_not_read_and_not_stored),
+		TEST(fsync_stores_what_was_written),
+		TEST(close_stores_what_was_written),
+		TEST(where_nothing_is_dirty_nothing_is_sent),
+		TEST(a_failure_is_reported_once_to_each_who_has_the_file_open),
+		TEST(who_opens_a_file_after_a_failure_does_not_hear_of_it),
+		TEST(a_signal_ends_neither_fsync_nor_close),
+		TEST(a_close_ends_with_the_outage_and_the_data_goes_on_to_be_stored),
+		TEST(who_closes_late_in_an_outage_of_others_waits_for_his_own),
+		TEST(close_lets_go_of_the_locks_of_its_owner_and_then_stores),
+		TEST(close_with_locks_reports_what_failed_before),
+		TEST(a_released_file_is_not_open),
+		TEST(a_file_may_be_released_with_dirty_data_which_is_stored_later),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

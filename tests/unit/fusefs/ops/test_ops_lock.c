@@ -1,0 +1,335 @@
+#include "tests/unit/fusefs/ops/talk_fixture.h"
+
+#include "common/base/error.h"
+
+#include <fcntl.h>
+
+/* GETLK, SETLK, SETLKW, and flock, which is SETLK with a flag. */
+
+#define FIRST 41 /* owners: processes, as the kernel tells them apart */
+#define SECOND 42
+#define PID 999
+
+struct wish {
+	uint64_t owner;
+	uint32_t type; /* F_RDLCK, F_WRLCK, F_UNLCK */
+	uint64_t start, end;
+	bool flock;
+};
+
+static uint64_t lock_as(struct fixture *f, uint32_t opcode, uint64_t handle, const struct wish *w)
+{
+	const struct fuse_lk_in in = {.fh = handle,
+		.owner = w->owner,
+		.lk = {.start = w->start, .end = w->end ? w->end : INT64_MAX, .type = w->type, .pid = PID},
+		.lk_flags = w->flock ? FUSE_LK_FLOCK : 0};
+
+	return fake_lock(&f->kernel, opcode, &in);
+}
+
+static uint64_t lock(struct fixture *f, uint64_t handle, uint64_t owner, uint32_t type)
+{
+	return lock_as(f, FUSE_SETLK, handle, &(struct wish){.owner = owner, .type = type});
+}
+
+static uint64_t lock_sleeping(struct fixture *f, uint64_t handle, uint64_t owner, uint32_t type)
+{
+	return lock_as(f, FUSE_SETLKW, handle, &(struct wish){.owner = owner, .type = type});
+}
+
+static uint64_t flock_of(struct fixture *f, uint64_t handle, uint64_t owner, uint32_t type)
+{
+	return lock_as(f, FUSE_SETLK, handle, &(struct wish){.owner = owner, .type = type, .flock = true});
+}
+
+static const struct fuse_file_lock *found(struct fixture *f, uint64_t unique)
+{
+	const struct fake_answer *a = fake_answer(&f->kernel, unique);
+	const struct fuse_lk_out *out = (const void *)a->body;
+
+	assert_int_equal(a->error, 0);
+	assert_int_equal(a->size, sizeof(*out));
+	return &out->lk;
+}
+
+static uint64_t open_new(struct fixture *f)
+{
+	return talk_open(f, talk_make_file(f, ROOT, "a"), O_RDWR);
+}
+
+/* Another mount holds bytes 100 to 199 of the file, for writing. */
+static void lock_elsewhere(struct fixture *f)
+{
+	static const struct store_lock_range range = {.from = 100, .to = 199, .exclusive = true};
+	const struct store_lock theirs = {.id = (int64_t)talk_node(f, "a"), .held = &range, .count = 1};
+
+	assert_int_equal(talk_lock_elsewhere(f, &theirs), 0);
+}
+
+/* -- taking and letting go -- */
+
+static void a_lock_is_taken_and_let_go(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f);
+
+	assert_int_equal(fake_error(k, lock(f, handle, FIRST, F_WRLCK)), 0);
+	assert_int_equal(fake_error(k, lock(f, handle, SECOND, F_WRLCK)), EAGAIN);
+	assert_int_equal(fake_error(k, lock(f, handle, SECOND, F_RDLCK)), EAGAIN);
+	assert_int_equal(fake_error(k, lock(f, handle, FIRST, F_UNLCK)), 0);
+	assert_int_equal(fake_error(k, lock(f, handle, SECOND, F_WRLCK)), 0);
+}
+
+static void readers_share_a_lock(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f);
+
+	assert_int_equal(fake_error(k, lock(f, handle, FIRST, F_RDLCK)), 0);
+	assert_int_equal(fake_error(k, lock(f, handle, SECOND, F_RDLCK)), 0);
+	assert_int_equal(fake_error(k, lock(f, handle, FIRST, F_WRLCK)), EAGAIN);
+}
+
+static void ranges_that_do_not_meet_are_no_matter_to_each_other(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f);
+	const struct wish front = {.owner = FIRST, .type = F_WRLCK, .start = 0, .end = 9};
+	const struct wish behind = {.owner = SECOND, .type = F_WRLCK, .start = 10, .end = 19};
+	const struct wish both = {.owner = SECOND, .type = F_WRLCK, .start = 9, .end = 9};
+
+	assert_int_equal(fake_error(k, lock_as(f, FUSE_SETLK, handle, &front)), 0);
+	assert_int_equal(fake_error(k, lock_as(f, FUSE_SETLK, handle, &behind)), 0);
+	assert_int_equal(fake_error(k, lock_as(f, FUSE_SETLK, handle, &both)), EAGAIN);
+}
+
+static void flock_and_posix_locks_do_not_see_each_other(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f), other = talk_open(f, talk_node(f, "a"), O_RDWR);
+
+	assert_int_equal(fake_error(k, lock(f, handle, FIRST, F_WRLCK)), 0);
+	assert_int_equal(fake_error(k, flock_of(f, handle, FIRST, F_WRLCK)), 0);
+	assert_int_equal(fake_error(k, flock_of(f, other, SECOND, F_RDLCK)), EAGAIN);
+	assert_int_equal(fake_error(k, flock_of(f, handle, FIRST, F_UNLCK)), 0);
+	assert_int_equal(fake_error(k, flock_of(f, other, SECOND, F_RDLCK)), 0);
+}
+
+static void who_waits_for_a_lock_gets_it_when_it_is_let_go(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f);
+	uint64_t asked;
+
+	assert_int_equal(fake_error(k, lock(f, handle, FIRST, F_WRLCK)), 0);
+	asked = lock_sleeping(f, handle, SECOND, F_WRLCK);
+	assert_false(fake_is_answered(k, asked));
+	assert_int_equal(fake_error(k, lock(f, handle, FIRST, F_UNLCK)), 0);
+	assert_int_equal(fake_error(k, asked), 0);
+}
+
+static void a_signal_ends_the_wait_for_a_lock_at_once(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f);
+	uint64_t asked;
+
+	assert_int_equal(fake_error(k, lock(f, handle, FIRST, F_WRLCK)), 0);
+	asked = lock_sleeping(f, handle, SECOND, F_WRLCK);
+	fake_interrupt(k, asked);
+	assert_int_equal(fake_error(k, asked), EINTR);
+	assert_int_equal(fake_error(k, lock(f, handle, FIRST, F_UNLCK)), 0);
+	assert_int_equal(fake_error(k, lock(f, handle, FIRST, F_WRLCK)), 0);
+}
+
+static void a_signal_does_not_end_a_lock_that_nobody_is_known_to_hold(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f);
+	uint64_t asked;
+
+	talk_hold(f, FAULT_LOCK);
+	asked = lock_sleeping(f, handle, FIRST, F_WRLCK);
+	talk_wait_held(f, FAULT_LOCK, 1);
+	fake_interrupt(k, asked);
+	assert_false(fake_is_answered(k, asked));
+	talk_let_go(f, FAULT_LOCK);
+	assert_int_equal(fake_error(k, asked), 0);
+}
+
+static void the_locks_of_an_open_file_go_with_it(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f), other = talk_open(f, talk_node(f, "a"), O_RDWR);
+
+	assert_int_equal(fake_error(k, flock_of(f, handle, FIRST, F_WRLCK)), 0);
+	assert_int_equal(fake_error(k, lock(f, handle, FIRST, F_WRLCK)), 0);
+	assert_int_equal(fake_error(k, fake_release(k, handle)), 0);
+	assert_int_equal(fake_error(k, lock_sleeping(f, other, SECOND, F_WRLCK)), 0);
+	assert_int_equal(fake_error(k, flock_of(f, other, SECOND, F_WRLCK)), 0);
+}
+
+static void a_lock_that_another_mount_holds_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f);
+	const struct wish free_part = {.owner = FIRST, .type = F_WRLCK, .start = 0, .end = 99};
+
+	lock_elsewhere(f);
+	assert_int_equal(fake_error(k, lock(f, handle, FIRST, F_RDLCK)), EAGAIN);
+	assert_int_equal(fake_error(k, lock_as(f, FUSE_SETLK, handle, &free_part)), 0);
+}
+
+static void a_store_that_is_away_gives_no_locks(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f);
+
+	talk_fault(f, FAULT_LOCK, FAULT_FAIL, -ERR_NO_GATEWAY, 0);
+	assert_int_not_equal(fake_error(k, lock(f, handle, FIRST, F_WRLCK)), 0);
+	fault_clear(f->store);
+	assert_int_equal(fake_error(k, lock_sleeping(f, handle, FIRST, F_WRLCK)), 0);
+}
+
+static void locks_of_this_machine_only_are_not_told_to_the_store(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f);
+	const uint64_t locks = talk_counts(f).locks;
+
+	assert_int_equal(fake_error(k, lock(f, handle, FIRST, F_WRLCK)), 0);
+	assert_int_equal(fake_error(k, lock(f, handle, SECOND, F_WRLCK)), EAGAIN);
+	assert_int_equal(
+		found(f, lock_as(f, FUSE_GETLK, handle, &(struct wish){.owner = SECOND, .type = F_WRLCK}))->pid, PID);
+	assert_int_equal(talk_counts(f).locks, locks);
+}
+
+static void a_file_that_lost_its_locks_gets_no_new_ones_but_lets_go_of_them(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f);
+
+	assert_int_equal(fake_error(k, lock(f, handle, FIRST, F_WRLCK)), 0);
+	talk_lose_locks(f, handle);
+	assert_int_equal(fake_error(k, lock(f, handle, FIRST, F_RDLCK)), EIO);
+	assert_int_equal(fake_error(k, flock_of(f, handle, FIRST, F_RDLCK)), EIO);
+	assert_int_equal(fake_error(k, lock(f, handle, FIRST, F_UNLCK)), 0);
+	assert_int_equal(fake_error(k, flock_of(f, handle, FIRST, F_UNLCK)), 0);
+}
+
+/* -- looking -- */
+
+static void what_is_in_the_way_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f);
+	const struct wish held = {.owner = FIRST, .type = F_WRLCK, .start = 10, .end = 19};
+	const struct wish wanted = {.owner = SECOND, .type = F_RDLCK};
+	const struct fuse_file_lock *lk;
+
+	assert_int_equal(fake_error(k, lock_as(f, FUSE_SETLK, handle, &held)), 0);
+	lk = found(f, lock_as(f, FUSE_GETLK, handle, &wanted));
+	assert_int_equal(lk->type, F_WRLCK);
+	assert_int_equal(lk->start, 10);
+	assert_int_equal(lk->end, 19);
+	assert_int_equal(lk->pid, PID);
+}
+
+static void where_nothing_is_in_the_way_that_is_told(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t handle = open_new(f);
+
+	assert_int_equal(
+		found(f, lock_as(f, FUSE_GETLK, handle, &(struct wish){.owner = FIRST, .type = F_WRLCK}))->type,
+		F_UNLCK);
+}
+
+static void of_a_lock_here_and_one_elsewhere_the_first_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f);
+	const struct wish here = {.owner = FIRST, .type = F_WRLCK, .start = 500, .end = 509};
+	const struct wish before = {.owner = FIRST, .type = F_WRLCK, .start = 5, .end = 9};
+	const struct wish wanted = {.owner = SECOND, .type = F_WRLCK};
+	const struct fuse_file_lock *lk;
+
+	assert_int_equal(fake_error(k, lock_as(f, FUSE_SETLK, handle, &here)), 0);
+	lock_elsewhere(f);
+	lk = found(f, lock_as(f, FUSE_GETLK, handle, &wanted));
+	assert_int_equal(lk->start, 100);
+	assert_int_equal(lk->end, 199);
+	assert_int_equal(lk->pid, 0); /* it is no process of this machine */
+	assert_int_equal(fake_error(k, lock_as(f, FUSE_SETLK, handle, &before)), 0);
+	assert_int_equal(found(f, lock_as(f, FUSE_GETLK, handle, &wanted))->start, 5);
+}
+
+static void a_look_that_the_store_does_not_answer_tells_what_is_known_here(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f);
+	const struct wish wanted = {.owner = SECOND, .type = F_WRLCK};
+
+	talk_fault(f, FAULT_LOCK_TEST, FAULT_FAIL, -ERR_NO_GATEWAY, 0);
+	assert_int_equal(fake_error(k, lock_as(f, FUSE_GETLK, handle, &wanted)), ENOLCK);
+	assert_int_equal(fake_error(k, lock(f, handle, FIRST, F_WRLCK)), 0);
+	assert_int_equal(found(f, lock_as(f, FUSE_GETLK, handle, &wanted))->type, F_WRLCK);
+}
+
+static void a_look_of_who_is_dying_is_answered_at_once(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f);
+	uint64_t asked;
+
+	talk_hold(f, FAULT_LOCK_TEST);
+	k->pid = DEAD_PID;
+	asked = lock_as(f, FUSE_GETLK, handle, &(struct wish){.owner = SECOND, .type = F_WRLCK});
+	talk_wait_held(f, FAULT_LOCK_TEST, 1);
+	fake_interrupt(k, asked);
+	assert_int_equal(fake_error(k, asked), EINTR);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, talk_setup, talk_teardown)
+#define LOCAL(name) cmocka_unit_test_setup_teardown(name, talk_setup_local_locks, talk_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_lock_is_taken_and_let_go),
+		TEST(readers_share_a_lock),
+		TEST(ranges_that_do_not_meet_are_no_matter_to_each_other),
+		TEST(flock_and_posix_locks_do_not_see_each_other),
+		TEST(who_waits_for_a_lock_gets_it_when_it_is_let_go),
+		TEST(a_signal_ends_the_wait_for_a_lock_at_once),
+		TEST(a_signal_does_not_end_a_lock_that_nobody_is_known_to_hold),
+		TEST(the_locks_of_an_open_file_go_with_it),
+		TEST(a_lock_that_another_mount_holds_is_refused),
+		TEST(a_store_that_is_away_gives_no_locks),
+		LOCAL(locks_of_this_machine_only_are_not_told_to_the_store),
+		TEST(a_file_that_lost_its_locks_gets_no_new_ones_but_lets_go_of_them),
+		TEST(what_is_in_the_way_is_told),
+		TEST(where_nothing_is_in_the_way_that_is_told),
+		TEST(of_a_lock_here_and_one_elsewhere_the_first_is_told),
+		TEST(a_look_that_the_store_does_not_answer_tells_what_is_known_here),
+		TEST(a_look_of_who_is_dying_is_answered_at_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

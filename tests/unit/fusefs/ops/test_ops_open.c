@@ -1,0 +1,305 @@
+#include "tests/unit/fusefs/ops/talk_fixture.h"
+
+#include "common/base/error.h"
+
+#include <fcntl.h>
+
+/* OPEN; and what is asked of the store before something is opened or changed by its name (ops_check). */
+
+static const struct fuse_open_out *opened(struct fixture *f, uint64_t unique)
+{
+	const struct fake_answer *a = fake_answer(&f->kernel, unique);
+
+	assert_int_equal(a->error, 0);
+	return (const void *)a->body;
+}
+
+/* The kernel's node of it, which it has from memory: so that an open has to check the name. */
+static uint64_t look_up_twice(struct fixture *f, const char *name)
+{
+	(void)fake_entry(&f->kernel, fake_lookup(&f->kernel, ROOT, name));
+	return fake_entry(&f->kernel, fake_lookup(&f->kernel, ROOT, name))->nodeid;
+}
+
+/* -- alone -- */
+
+static void a_file_is_opened_without_asking_where_nobody_else_is_at_work(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t file = talk_make_file(f, ROOT, "a");
+	const struct mem_counts before = talk_counts(f);
+	struct mem_counts after;
+
+	(void)talk_open(f, file, O_RDWR);
+	after = talk_counts(f);
+	assert_int_equal(after.lookups + after.items, before.lookups + before.items);
+	assert_int_equal(talk_open_count(f), 1);
+}
+
+static void a_node_that_is_not_known_is_stale(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(fake_error(&f->kernel, fake_open(&f->kernel, NO_SUCH_NODE, O_RDONLY)), ESTALE);
+	assert_int_equal(talk_open_count(f), 0);
+}
+
+static void a_file_that_is_truncated_by_open_is_empty(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t file = talk_make_file(f, ROOT, "a");
+
+	talk_write_text(f, talk_open(f, file, O_RDWR), 0, "old");
+	talk_check_content(f, talk_open(f, file, O_RDWR | O_TRUNC), "");
+	assert_int_equal(fake_attr(k, fake_getattr(k, file))->size, 0);
+}
+
+static void truncation_by_open_clears_the_set_id_bits_unless_root_does_it(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t file = talk_make_file(f, ROOT, "a");
+
+	assert_int_equal(fake_error(k, fake_chmod(k, file, 06755)), 0);
+	(void)talk_open(f, file, O_RDWR | O_TRUNC);
+	assert_int_equal(fake_attr(k, fake_getattr(k, file))->mode, S_IFREG | 06755);
+	k->uid = NOBODY;
+	(void)talk_open(f, file, O_RDWR | O_TRUNC);
+	assert_int_equal(fake_attr(k, fake_getattr(k, file))->mode, S_IFREG | 0755);
+}
+
+static void a_truncation_that_is_refused_opens_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t file = talk_make_file(f, ROOT, "a");
+
+	talk_fault(f, FAULT_BATCH, FAULT_REFUSE, -ERR_FORBIDDEN, 1);
+	assert_int_equal(fake_error(k, fake_open(k, file, O_RDWR | O_TRUNC)), EPERM);
+	assert_int_equal(talk_open_count(f), 0);
+}
+
+static void a_document_that_is_gone_is_not_truncated_by_open(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(fake_error(&f->kernel, fake_open(&f->kernel, NO_SUCH_NODE, O_RDWR | O_TRUNC)), ESTALE);
+}
+
+static void a_protected_file_is_opened_as_far_as_its_flags_allow(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t immutable = talk_make_protected(f, "i", ITEM_IMMUTABLE);
+	const uint64_t append = talk_make_protected(f, "a", ITEM_APPEND_ONLY);
+
+	(void)talk_open(f, immutable, O_RDONLY);
+	assert_int_equal(fake_error(k, fake_open(k, immutable, O_WRONLY)), EPERM);
+	assert_int_equal(fake_error(k, fake_open(k, immutable, O_WRONLY | O_APPEND)), EPERM);
+	assert_int_equal(fake_error(k, fake_open(k, immutable, O_RDONLY | O_TRUNC)), EPERM);
+	(void)talk_open(f, append, O_RDONLY);
+	(void)talk_open(f, append, O_WRONLY | O_APPEND);
+	assert_int_equal(fake_error(k, fake_open(k, append, O_RDWR)), EPERM);
+	assert_int_equal(fake_error(k, fake_open(k, append, O_WRONLY | O_APPEND | O_TRUNC)), EPERM);
+}
+
+static void pages_are_kept_by_the_kernel_from_one_open_to_the_next(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t file = talk_make_file(f, ROOT, "a");
+
+	assert_false(opened(f, fake_open(k, file, O_RDONLY))->open_flags & FOPEN_KEEP_CACHE);
+	assert_true(opened(f, fake_open(k, file, O_RDONLY))->open_flags & FOPEN_KEEP_CACHE);
+	assert_true(opened(f, fake_open(k, file, O_RDONLY | O_DIRECT))->open_flags & FOPEN_DIRECT_IO);
+}
+
+static void an_open_that_the_kernel_never_heard_of_leaves_nothing_open(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t file = talk_make_file(f, ROOT, "a");
+
+	fake_hang_up(&f->kernel);
+	(void)fake_open(&f->kernel, file, O_RDONLY);
+	(void)fake_open(&f->kernel, file, O_RDONLY | O_TRUNC);
+	talk_wait_quiet(f);
+	assert_int_equal(talk_open_count(f), 0);
+}
+
+/* -- with others at work -- */
+
+static void a_name_that_was_just_asked_for_is_not_asked_for_again(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	uint64_t lookups, file;
+
+	(void)talk_make_elsewhere(f, "a", S_IFREG | 0644);
+	file = fake_entry(k, fake_lookup(k, ROOT, "a"))->nodeid;
+	lookups = talk_counts(f).lookups;
+	(void)talk_open(f, file, O_RDONLY);
+	assert_int_equal(talk_counts(f).lookups, lookups);
+}
+
+static void a_name_that_was_known_is_asked_for_once_more(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t lookups, file;
+
+	(void)talk_make_elsewhere(f, "a", S_IFREG | 0644);
+	file = look_up_twice(f, "a");
+	lookups = talk_counts(f).lookups;
+	(void)talk_open(f, file, O_RDONLY);
+	assert_int_equal(talk_counts(f).lookups, lookups + 1);
+}
+
+static void a_name_that_is_gone_by_now_is_stale_and_the_next_lookup_finds_none(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	uint64_t file;
+
+	(void)talk_make_elsewhere(f, "a", S_IFREG | 0644);
+	file = look_up_twice(f, "a");
+	assert_true(talk_remove_elsewhere(f, "a") > 0);
+	assert_int_equal(fake_error(k, fake_open(k, file, O_RDONLY)), ESTALE);
+	assert_int_equal(talk_open_count(f), 0);
+	assert_true(fake_is_absent(k, fake_lookup(k, ROOT, "a")));
+}
+
+static void a_name_that_is_another_document_by_now_is_stale_and_the_next_lookup_finds_that(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	uint64_t file, other;
+
+	(void)talk_make_elsewhere(f, "a", S_IFREG | 0644);
+	file = look_up_twice(f, "a");
+	assert_true(talk_remove_elsewhere(f, "a") > 0);
+	other = (uint64_t)talk_make_elsewhere(f, "a", S_IFREG | 0644);
+	assert_int_equal(fake_error(k, fake_open(k, file, O_RDONLY)), ESTALE);
+	assert_int_equal(fake_entry(k, fake_lookup(k, ROOT, "a"))->nodeid, other);
+	(void)talk_open(f, other, O_RDONLY);
+}
+
+static void a_node_without_a_name_here_is_opened_while_its_document_has_one(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t file = (uint64_t)talk_make_elsewhere(f, "a", S_IFREG | 0644);
+
+	/* By its number, as a file handle does it: nobody here looked up a name. */
+	(void)talk_open(f, file, O_RDONLY);
+	assert_true(talk_remove_elsewhere(f, "a") > 0);
+	k->pid = 77;
+	(void)talk_open(f, file, O_RDONLY); /* it is open here */
+}
+
+static void a_node_whose_document_has_no_name_any_more_is_stale(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t file = (uint64_t)talk_make_elsewhere(f, "a", S_IFREG | 0644);
+
+	assert_true(talk_remove_elsewhere(f, "a") > 0);
+	assert_int_equal(fake_error(&f->kernel, fake_open(&f->kernel, file, O_RDONLY)), ESTALE);
+	assert_int_equal(fake_error(&f->kernel, fake_open(&f->kernel, NO_SUCH_NODE, O_RDONLY)), ESTALE);
+}
+
+static void a_name_that_cannot_be_checked_is_not_opened(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	uint64_t file;
+
+	(void)talk_make_elsewhere(f, "a", S_IFREG | 0644);
+	file = look_up_twice(f, "a");
+	talk_fault(f, FAULT_LOOKUP, FAULT_FAIL, -ERR_NO_GATEWAY, 1);
+	assert_int_equal(fake_error(k, fake_open(k, file, O_RDONLY)), EIO);
+	talk_fault(f, FAULT_ITEM, FAULT_FAIL, -EACCES, 1);
+	assert_int_equal(fake_error(k, fake_open(k, file, O_RDONLY)), EACCES);
+	assert_int_equal(talk_open_count(f), 0);
+}
+
+static void a_signal_ends_an_open_once_the_store_is_silent(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	uint64_t file, asked;
+
+	(void)talk_make_elsewhere(f, "a", S_IFREG | 0644);
+	file = look_up_twice(f, "a");
+	talk_hold(f, FAULT_LOOKUP);
+	asked = fake_open(k, file, O_RDONLY);
+	talk_wait_held(f, FAULT_LOOKUP, 1);
+	fake_interrupt(k, asked);
+	assert_false(fake_is_answered(k, asked));
+	talk_age(f, 11 * NS_PER_S);
+	assert_int_equal(fake_error(k, asked), EINTR);
+	assert_int_equal(talk_open_count(f), 0);
+}
+
+static void who_dies_while_his_open_is_checked_opens_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	uint64_t file, asked;
+
+	(void)talk_make_elsewhere(f, "a", S_IFREG | 0644);
+	k->pid = DEAD_PID;
+	file = look_up_twice(f, "a");
+	talk_hold(f, FAULT_LOOKUP);
+	asked = fake_open(k, file, O_RDONLY | O_TRUNC);
+	talk_wait_held(f, FAULT_LOOKUP, 1);
+	fake_interrupt(k, asked);
+	assert_int_equal(fake_error(k, asked), EINTR);
+	talk_wait_quiet(f);
+	assert_int_equal(talk_open_count(f), 0);
+	assert_int_equal(talk_counts(f).batches, 1); /* what made it: nothing was truncated */
+}
+
+static void a_node_may_be_forgotten_while_its_open_is_checked(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	uint64_t file, asked;
+
+	(void)talk_make_elsewhere(f, "a", S_IFREG | 0644);
+	file = look_up_twice(f, "a");
+	talk_hold(f, FAULT_LOOKUP);
+	asked = fake_open(k, file, O_RDONLY);
+	talk_wait_held(f, FAULT_LOOKUP, 1);
+	fake_forget(k, file, 2);
+	talk_let_go(f, FAULT_LOOKUP);
+	(void)fake_handle(k, asked);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, talk_setup, talk_teardown)
+#define SHARED(name) cmocka_unit_test_setup_teardown(name, talk_setup_shared, talk_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_file_is_opened_without_asking_where_nobody_else_is_at_work),
+		TEST(a_node_that_is_not_known_is_stale),
+		TEST(a_file_that_is_truncated_by_open_is_empty),
+		TEST(truncation_by_open_clears_the_set_id_bits_unless_root_does_it),
+		TEST(a_truncation_that_is_refused_opens_nothing),
+		TEST(a_document_that_is_gone_is_not_truncated_by_open),
+		TEST(a_protected_file_is_opened_as_far_as_its_flags_allow),
+		TEST(pages_are_kept_by_the_kernel_from_one_open_to_the_next),
+		TEST(an_open_that_the_kernel_never_heard_of_leaves_nothing_open),
+		SHARED(a_name_that_was_just_asked_for_is_not_asked_for_again),
+		SHARED(a_name_that_was_known_is_asked_for_once_more),
+		SHARED(a_name_that_is_gone_by_now_is_stale_and_the_next_lookup_finds_none),
+		SHARED(a_name_that_is_another_document_by_now_is_stale_and_the_next_lookup_finds_that),
+		SHARED(a_node_without_a_name_here_is_opened_while_its_document_has_one),
+		SHARED(a_node_whose_document_has_no_name_any_more_is_stale),
+		SHARED(a_name_that_cannot_be_checked_is_not_opened),
+		SHARED(a_signal_ends_an_open_once_the_store_is_silent),
+		SHARED(who_dies_while_his_open_is_checked_opens_nothing),
+		SHARED(a_node_may_be_forgotten_while_its_open_is_checked),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

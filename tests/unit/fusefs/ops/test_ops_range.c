@@ -1,0 +1,398 @@
+#include "tests/unit/fusefs/ops/talk_fixture.h"
+
+#include "common/base/error.h"
+
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Ranges of a file: FALLOCATE, LSEEK for data and holes, COPY_FILE_RANGE. */
+
+static uint64_t open_new(struct fixture *f, const char *name)
+{
+	return talk_open(f, talk_make_file(f, ROOT, name), O_RDWR);
+}
+
+static uint64_t size_of(struct fixture *f, const char *name)
+{
+	return fake_attr(&f->kernel, fake_getattr(&f->kernel, talk_node(f, name)))->size;
+}
+
+/* -- FALLOCATE -- */
+
+static void room_is_reserved_and_the_file_becomes_longer(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a");
+
+	talk_write_text(f, handle, 0, "hello");
+	assert_int_equal(fake_error(k, fake_fallocate(k, handle, 0, 0, 8)), 0);
+	assert_int_equal(size_of(f, "a"), 8);
+	fake_check_bytes(k, fake_read(k, handle, 0, 100), "hello\0\0\0", 8);
+}
+
+static void room_is_reserved_behind_the_end_of_a_file_that_keeps_its_size(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a");
+
+	talk_write_text(f, handle, 0, "hello");
+	assert_int_equal(fake_error(k, fake_fallocate(k, handle, FALLOC_FL_KEEP_SIZE, 0, 8000)), 0);
+	assert_int_equal(size_of(f, "a"), 5);
+}
+
+static void a_hole_is_zeros(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a");
+
+	talk_write_text(f, handle, 0, "abcdef");
+	assert_int_equal(fake_error(k, fake_fallocate(k, handle, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 2, 2)), 0);
+	fake_check_bytes(k, fake_read(k, handle, 0, 100), "ab\0\0ef", 6);
+}
+
+static void a_range_becomes_zeros_and_the_file_longer_unless_it_keeps_its_size(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a");
+
+	talk_write_text(f, handle, 0, "abcdef");
+	assert_int_equal(fake_error(k, fake_fallocate(k, handle, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, 4, 4)), 0);
+	fake_check_bytes(k, fake_read(k, handle, 0, 100), "abcd\0\0", 6);
+	assert_int_equal(fake_error(k, fake_fallocate(k, handle, FALLOC_FL_ZERO_RANGE, 2, 6)), 0);
+	fake_check_bytes(k, fake_read(k, handle, 0, 100), "ab\0\0\0\0\0\0", 8);
+}
+
+static void a_mode_that_nobody_knows_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a");
+
+	assert_int_equal(fake_error(k, fake_fallocate(k, handle, FALLOC_FL_COLLAPSE_RANGE, 0, 4096)), EOPNOTSUPP);
+	assert_int_equal(fake_error(k, fake_fallocate(k, handle, FALLOC_FL_PUNCH_HOLE, 0, 4096)), EOPNOTSUPP);
+}
+
+static void a_range_that_is_none_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a");
+
+	assert_int_equal(fake_error(k, fake_fallocate(k, handle, 0, 0, 0)), EINVAL);
+	assert_int_equal(fake_error(k, fake_fallocate(k, handle, 0, UINT64_MAX, 10)), EINVAL);
+	assert_int_equal(fake_error(k, fake_fallocate(k, handle, 0, 0, UINT64_MAX)), EINVAL);
+	assert_int_equal(fake_error(k, fake_fallocate(k, handle, 0, FILE_BYTES_MAX, 1)), EFBIG);
+	assert_int_equal(fake_error(k, fake_fallocate(k, handle, 0, INT64_MAX, INT64_MAX)), EFBIG);
+}
+
+static void what_the_store_refuses_to_reserve_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a");
+
+	talk_fault(f, FAULT_BATCH, FAULT_REFUSE, -EDQUOT, 1);
+	assert_int_equal(fake_error(k, fake_fallocate(k, handle, 0, 0, 8000)), EDQUOT);
+	assert_int_equal(size_of(f, "a"), 0);
+}
+
+static void what_the_disk_does_not_have_is_not_promised(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a");
+	const uint64_t batches = talk_counts(f).batches;
+
+	/* How full it is is asked for once more before it is refused. */
+	talk_set_disk(f, 4096);
+	talk_hold(f, FAULT_DRIVE);
+	(void)fake_fallocate(k, handle, 0, 0, 8192);
+	talk_wait_held(f, FAULT_DRIVE, 1);
+	talk_fail_held(f, FAULT_DRIVE, -ERR_NO_GATEWAY);
+	assert_int_equal(fake_error(k, k->unique), EIO);
+	assert_int_equal(fake_error(k, fake_fallocate(k, handle, 0, 0, 8192)), 0); /* there is more than was known */
+	assert_true(talk_counts(f).batches > batches);
+}
+
+static void a_hole_asks_nobody_how_full_the_disk_is(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a");
+
+	talk_set_disk(f, 0);
+	talk_hold(f, FAULT_DRIVE);
+	assert_int_equal(
+		fake_error(k, fake_fallocate(k, handle, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 8192)), 0);
+}
+
+static void a_signal_ends_fallocate_once_the_store_is_silent(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a");
+	uint64_t asked;
+
+	talk_set_disk(f, 0);
+	talk_hold(f, FAULT_DRIVE);
+	asked = fake_fallocate(k, handle, 0, 0, 8192);
+	talk_wait_held(f, FAULT_DRIVE, 1);
+	fake_interrupt(k, asked);
+	assert_false(fake_is_answered(k, asked));
+	talk_age(f, 11 * NS_PER_S);
+	assert_int_equal(fake_error(k, asked), EINTR);
+	talk_wait_quiet(f);
+	assert_int_equal(size_of(f, "a"), 0);
+}
+
+/* -- LSEEK -- */
+
+static void data_and_holes_are_found_in_what_is_not_stored(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a");
+
+	talk_write_text(f, handle, 10, "data");
+	talk_write_text(f, handle, 20, "more");
+	assert_int_equal(fake_offset(k, fake_lseek(k, handle, 0, SEEK_DATA)), 10);
+	assert_int_equal(fake_offset(k, fake_lseek(k, handle, 11, SEEK_DATA)), 11);
+	assert_int_equal(fake_offset(k, fake_lseek(k, handle, 10, SEEK_HOLE)), 14);
+	assert_int_equal(fake_offset(k, fake_lseek(k, handle, 14, SEEK_DATA)), 20);
+	assert_int_equal(fake_offset(k, fake_lseek(k, handle, 20, SEEK_HOLE)), 24); /* the end is one, too */
+}
+
+static void data_and_holes_are_found_in_what_is_stored(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t file = talk_make_file(f, ROOT, "a");
+	const uint64_t handle = talk_open(f, file, O_RDWR);
+
+	talk_write_text(f, handle, 100000, "data");
+	assert_int_equal(fake_error(k, fake_fsync(k, handle)), 0);
+	talk_drop_content(f, file);
+	assert_int_equal(fake_offset(k, fake_lseek(k, handle, 0, SEEK_DATA)), 100000);
+	assert_int_equal(fake_offset(k, fake_lseek(k, handle, 100000, SEEK_HOLE)), 100004);
+	talk_know_nothing(f);
+	assert_int_equal(fake_offset(k, fake_lseek(k, handle, 0, SEEK_HOLE)), 0);
+}
+
+static void there_is_nothing_to_seek_behind_the_end(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a");
+
+	talk_write_text(f, handle, 0, "hello");
+	assert_int_equal(fake_error(k, fake_lseek(k, handle, 5, SEEK_DATA)), ENXIO);
+	assert_int_equal(fake_error(k, fake_lseek(k, handle, 5, SEEK_HOLE)), ENXIO);
+	assert_int_equal(fake_error(k, fake_lseek(k, handle, UINT64_MAX, SEEK_DATA)), ENXIO);
+	assert_int_equal(fake_error(k, fake_truncate(k, talk_node(f, "a"), 100)), 0);
+	assert_int_equal(fake_error(k, fake_lseek(k, handle, 50, SEEK_DATA)), ENXIO); /* a hole, and then the end */
+}
+
+static void other_ways_to_seek_are_the_kernels_own(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a");
+
+	assert_int_equal(fake_error(k, fake_lseek(k, handle, 0, SEEK_SET)), EINVAL);
+	assert_int_equal(fake_error(k, fake_lseek(k, handle, 0, SEEK_END)), EINVAL);
+	assert_int_equal(fake_error(k, fake_lseek(k, handle, 0, 77)), EINVAL);
+}
+
+static void what_the_store_does_not_tell_is_not_found(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t file = talk_make_file(f, ROOT, "a");
+	const uint64_t handle = talk_open(f, file, O_RDWR);
+
+	talk_write_text(f, handle, 0, "hello");
+	assert_int_equal(fake_error(k, fake_fsync(k, handle)), 0);
+	talk_drop_content(f, file);
+	talk_fault(f, FAULT_EXTENTS, FAULT_FAIL, -EACCES, 1);
+	assert_int_equal(fake_error(k, fake_lseek(k, handle, 0, SEEK_DATA)), EACCES);
+	talk_know_nothing(f);
+	talk_fault(f, FAULT_ITEM, FAULT_FAIL, -EACCES, 1);
+	assert_int_equal(fake_error(k, fake_lseek(k, handle, 0, SEEK_DATA)), EACCES);
+	assert_int_equal(fake_offset(k, fake_lseek(k, handle, 0, SEEK_DATA)), 0);
+}
+
+static void what_may_be_in_a_mapping_is_written_back_before_holes_are_looked_for(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t file = talk_make_file(f, ROOT, "a");
+	const uint64_t handle = talk_open(f, file, O_RDWR);
+
+	talk_write_text(f, handle, 0, "hello");
+	assert_int_equal(fake_offset(k, fake_lseek(k, handle, 0, SEEK_DATA)), 0);
+	fake_wait_dropped(k, file);
+}
+
+static void a_seek_of_who_is_dying_is_answered_at_once(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t file = talk_make_file(f, ROOT, "a");
+	const uint64_t handle = talk_open(f, file, O_RDWR);
+	uint64_t asked;
+
+	talk_write_text(f, handle, 0, "hello");
+	assert_int_equal(fake_error(k, fake_fsync(k, handle)), 0);
+	talk_drop_content(f, file);
+	talk_hold(f, FAULT_EXTENTS);
+	k->pid = DEAD_PID;
+	asked = fake_lseek(k, handle, 0, SEEK_DATA);
+	talk_wait_held(f, FAULT_EXTENTS, 1);
+	fake_interrupt(k, asked);
+	assert_int_equal(fake_error(k, asked), EINTR);
+}
+
+/* -- COPY_FILE_RANGE -- */
+
+static uint64_t copy(struct fixture *f, uint64_t from, uint64_t to, uint64_t len)
+{
+	return fake_copy(&f->kernel, &(struct fuse_copy_file_range_in){.fh_in = from, .fh_out = to, .len = len});
+}
+
+static void a_range_is_copied_from_one_file_to_another(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t from = open_new(f, "from"), to = open_new(f, "to");
+	const struct fuse_copy_file_range_in part = {.fh_in = from, .off_in = 2, .fh_out = to, .off_out = 1, .len = 3};
+
+	talk_write_text(f, from, 0, "abcdef");
+	talk_write_text(f, to, 0, "......");
+	assert_int_equal(fake_written(k, fake_copy(k, &part)), 3);
+	talk_check_content(f, to, ".cde..");
+	talk_check_content(f, from, "abcdef");
+}
+
+static void no_more_is_copied_than_there_is(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t from = open_new(f, "from"), to = open_new(f, "to");
+	const struct fuse_copy_file_range_in behind = {.fh_in = from, .off_in = 100, .fh_out = to, .len = 10};
+
+	talk_write_text(f, from, 0, "abc");
+	assert_int_equal(fake_written(k, copy(f, from, to, UINT64_MAX)), 3);
+	assert_int_equal(fake_written(k, fake_copy(k, &behind)), 0);
+	talk_check_content(f, to, "abc");
+}
+
+static void a_copy_that_cannot_be_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t from = open_new(f, "from"), to = open_new(f, "to");
+	struct fuse_copy_file_range_in in = {.fh_in = from, .fh_out = to, .len = 1};
+
+	in.flags = 1;
+	assert_int_equal(fake_error(k, fake_copy(k, &in)), EINVAL);
+	in = (struct fuse_copy_file_range_in){.fh_in = from, .fh_out = to, .len = 1, .off_out = FILE_BYTES_MAX};
+	assert_int_equal(fake_error(k, fake_copy(k, &in)), EFBIG);
+	in = (struct fuse_copy_file_range_in){.fh_in = from, .fh_out = to, .len = 1, .off_in = UINT64_MAX};
+	assert_int_equal(fake_error(k, fake_copy(k, &in)), EFBIG);
+}
+
+static void what_the_store_refuses_to_copy_is_not_copied(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t from = open_new(f, "from"), to = open_new(f, "to");
+
+	talk_write_text(f, from, 0, "abc");
+	assert_int_equal(fake_error(k, fake_fsync(k, from)), 0);
+	talk_fault(f, FAULT_BATCH, FAULT_REFUSE, -EDQUOT, 1);
+	assert_int_equal(fake_error(k, copy(f, from, to, 3)), EDQUOT);
+	talk_check_content(f, to, "");
+}
+
+static void what_cannot_be_stored_of_the_source_is_not_copied(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t from = open_new(f, "from"), to = open_new(f, "to");
+
+	talk_write_text(f, from, 0, "abc");
+	talk_fault(f, FAULT_BATCH, FAULT_REFUSE, -EACCES, 1);
+	assert_int_equal(fake_error(k, copy(f, from, to, 3)), EACCES);
+	talk_check_content(f, to, "");
+}
+
+static void a_file_that_lost_its_locks_is_not_copied_either_way(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t lost = open_new(f, "lost"), other = open_new(f, "other");
+
+	talk_write_text(f, other, 0, "abc");
+	talk_lose_locks(f, lost);
+	assert_int_equal(fake_error(k, copy(f, lost, other, 3)), EIO);
+	assert_int_equal(fake_error(k, copy(f, other, lost, 3)), EIO);
+}
+
+static void who_dies_in_a_copy_is_let_go(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t from = open_new(f, "from"), to = open_new(f, "to");
+	uint64_t asked;
+
+	talk_write_text(f, from, 0, "abc");
+	talk_hold(f, FAULT_BATCH);
+	k->pid = DEAD_PID;
+	asked = copy(f, from, to, 3);
+	talk_wait_held(f, FAULT_BATCH, 1);
+	fake_interrupt(k, asked);
+	assert_int_equal(fake_error(k, asked), EINTR);
+	talk_let_go(f, FAULT_BATCH);
+	talk_wait_quiet(f);
+	talk_check_content(f, to, "");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, talk_setup, talk_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(room_is_reserved_and_the_file_becomes_longer),
+		TEST(room_is_reserved_behind_the_end_of_a_file_that_keeps_its_size),
+		TEST(a_hole_is_zeros),
+		TEST(a_range_becomes_zeros_and_the_file_longer_unless_it_keeps_its_size),
+		TEST(a_mode_that_nobody_knows_is_refused),
+		TEST(a_range_that_is_none_is_refused),
+		TEST(what_the_store_refuses_to_reserve_changes_nothing),
+		TEST(what_the_disk_does_not_have_is_not_promised),
+		TEST(a_hole_asks_nobody_how_full_the_disk_is),
+		TEST(a_signal_ends_fallocate_once_the_store_is_silent),
+		TEST(data_and_holes_are_found_in_what_is_not_stored),
+		TEST(data_and_holes_are_found_in_what_is_stored),
+		TEST(there_is_nothing_to_seek_behind_the_end),
+		TEST(other_ways_to_seek_are_the_kernels_own),
+		TEST(what_the_store_does_not_tell_is_not_found),
+		TEST(what_may_be_in_a_mapping_is_written_back_before_holes_are_looked_for),
+		TEST(a_seek_of_who_is_dying_is_answered_at_once),
+		TEST(a_range_is_copied_from_one_file_to_another),
+		TEST(no_more_is_copied_than_there_is),
+		TEST(a_copy_that_cannot_be_is_refused),
+		TEST(what_the_store_refuses_to_copy_is_not_copied),
+		TEST(what_cannot_be_stored_of_the_source_is_not_copied),
+		TEST(a_file_that_lost_its_locks_is_not_copied_either_way),
+		TEST(who_dies_in_a_copy_is_let_go),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,366 @@
+#include "tests/unit/fusefs/ops/talk_fixture.h"
+
+#include "common/base/error.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+/* Names that go: UNLINK, RMDIR, RENAME. */
+
+static uint64_t rename_in_root(struct fixture *f, const char *name, const char *new_name, uint32_t flags)
+{
+	return fake_rename(&f->kernel,
+		&(struct fake_rename){.from = ROOT, .name = name, .to = ROOT, .new_name = new_name, .flags = flags});
+}
+
+static bool is_there(struct fixture *f, const char *name)
+{
+	return !fake_is_absent(&f->kernel, fake_lookup(&f->kernel, ROOT, name));
+}
+
+static uint64_t node_of(struct fixture *f, const char *name)
+{
+	return fake_entry(&f->kernel, fake_lookup(&f->kernel, ROOT, name))->nodeid;
+}
+
+/* -- UNLINK and RMDIR -- */
+
+static void a_name_that_was_removed_is_not_found_and_not_asked_for(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t lookups;
+
+	(void)talk_make_file(f, ROOT, "a");
+	assert_int_equal(fake_error(&f->kernel, fake_unlink(&f->kernel, ROOT, "a")), 0);
+	lookups = talk_counts(f).lookups;
+	assert_false(is_there(f, "a"));
+	assert_int_equal(talk_counts(f).lookups, lookups);
+}
+
+static void a_file_that_is_open_outlives_its_name(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t file = talk_make_file(f, ROOT, "a");
+	const uint64_t handle = talk_open(f, file, O_RDWR);
+
+	talk_write_text(f, handle, 0, "here");
+	assert_int_equal(fake_error(k, fake_unlink(k, ROOT, "a")), 0);
+	assert_int_equal(fake_attr(k, fake_getattr(k, file))->nlink, 0);
+	talk_check_content(f, handle, "here");
+	/* Nobody will ever open it again: close does not wait for the store. */
+	talk_hold(f, FAULT_BATCH);
+	assert_int_equal(fake_error(k, fake_flush(k, handle, 0)), 0);
+	assert_int_equal(fake_error(k, fake_release(k, handle)), 0);
+}
+
+static void a_document_with_two_names_keeps_the_other(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t file = talk_make_file(f, ROOT, "a");
+
+	(void)fake_entry(k, fake_link(k, file, ROOT, "b"));
+	assert_int_equal(fake_error(k, fake_unlink(k, ROOT, "a")), 0);
+	assert_int_equal(fake_attr(k, fake_getattr(k, file))->nlink, 1);
+	assert_int_equal(node_of(f, "b"), file);
+}
+
+static void only_an_empty_folder_is_removed(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t folder = talk_make_folder(f, ROOT, "folder");
+
+	(void)talk_make_file(f, folder, "a");
+	assert_int_equal(fake_error(k, fake_rmdir(k, ROOT, "folder")), ENOTEMPTY);
+	assert_int_equal(fake_error(k, fake_unlink(k, folder, "a")), 0);
+	assert_int_equal(fake_error(k, fake_rmdir(k, ROOT, "folder")), 0);
+	assert_int_equal(fake_attr(k, fake_getattr(k, folder))->nlink, 0);
+}
+
+static void files_and_folders_are_removed_each_in_their_way(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+
+	(void)talk_make_file(f, ROOT, "file");
+	(void)talk_make_folder(f, ROOT, "folder");
+	assert_int_equal(fake_error(k, fake_rmdir(k, ROOT, "file")), ENOTDIR);
+	assert_int_equal(fake_error(k, fake_unlink(k, ROOT, "folder")), EISDIR);
+}
+
+static void what_does_not_exist_is_not_removed(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+
+	assert_int_equal(fake_error(k, fake_unlink(k, ROOT, "a")), ENOENT);
+	assert_int_equal(fake_error(k, fake_rmdir(k, ROOT, "a")), ENOENT);
+	assert_int_equal(fake_error(k, fake_unlink(k, NO_SUCH_NODE, "a")), ENOENT);
+}
+
+static void a_name_that_names_nothing_is_not_removed(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t batches = talk_counts(f).batches;
+	char name[257];
+
+	memset(name, 'n', 256);
+	name[256] = '\0';
+	assert_int_equal(fake_error(k, fake_unlink(k, ROOT, name)), ENAMETOOLONG);
+	assert_int_equal(fake_error(k, fake_unlink(k, ROOT, "")), EINVAL);
+	assert_int_equal(fake_error(k, fake_rmdir(k, ROOT, ".")), EINVAL);
+	assert_int_equal(talk_counts(f).batches, batches);
+}
+
+static void a_removal_that_is_refused_leaves_the_name(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t file = talk_make_file(f, ROOT, "a");
+
+	talk_fault(f, FAULT_BATCH, FAULT_REFUSE, -ERR_FORBIDDEN, 1);
+	assert_int_equal(fake_error(k, fake_unlink(k, ROOT, "a")), EPERM);
+	assert_int_equal(node_of(f, "a"), file);
+	assert_int_equal(fake_attr(k, fake_getattr(k, file))->nlink, 1);
+}
+
+static void a_signal_does_not_end_unlink(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	uint64_t asked;
+
+	(void)talk_make_file(f, ROOT, "a");
+	talk_hold(f, FAULT_BATCH);
+	asked = fake_unlink(k, ROOT, "a");
+	talk_wait_held(f, FAULT_BATCH, 1);
+	fake_interrupt(k, asked);
+	talk_age(f, 20 * NS_PER_S);
+	assert_false(fake_is_answered(k, asked));
+	talk_let_go(f, FAULT_BATCH);
+	assert_int_equal(fake_error(k, asked), 0);
+}
+
+static void a_removal_behind_others_ends_with_the_outage_and_does_not_happen(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	uint64_t first, second;
+
+	(void)talk_make_file(f, ROOT, "a");
+	talk_hold(f, FAULT_BATCH);
+	first = fake_mkdir(k, ROOT, "folder", 0755);
+	talk_wait_held(f, FAULT_BATCH, 1);
+	second = fake_unlink(k, ROOT, "a");
+	talk_age(f, STORE_OUTAGE_NS + NS_PER_S);
+	assert_int_equal(fake_error(k, second), EIO);
+	talk_let_go(f, FAULT_BATCH);
+	(void)fake_answer(k, first);
+	assert_true(is_there(f, "a"));
+}
+
+static void who_dies_while_a_name_goes_is_let_go_and_the_name_goes(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	uint64_t asked;
+
+	(void)talk_make_file(f, ROOT, "a");
+	talk_hold(f, FAULT_BATCH);
+	k->pid = DEAD_PID;
+	asked = fake_unlink(k, ROOT, "a");
+	talk_wait_held(f, FAULT_BATCH, 1);
+	fake_interrupt(k, asked);
+	assert_int_equal(fake_error(k, asked), EINTR);
+	talk_let_go(f, FAULT_BATCH);
+	talk_wait_quiet(f);
+	assert_false(is_there(f, "a"));
+}
+
+/* -- RENAME -- */
+
+static void a_document_has_its_new_name_and_not_its_old_one(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t file = talk_make_file(f, ROOT, "a");
+	uint64_t lookups;
+
+	assert_int_equal(fake_error(&f->kernel, rename_in_root(f, "a", "b", 0)), 0);
+	lookups = talk_counts(f).lookups;
+	assert_false(is_there(f, "a"));
+	assert_int_equal(node_of(f, "b"), file);
+	assert_int_equal(talk_counts(f).lookups, lookups);
+}
+
+static void a_document_moves_to_another_folder(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t folder = talk_make_folder(f, ROOT, "folder"), file = talk_make_file(f, ROOT, "a");
+	const struct fake_rename move = {.from = ROOT, .name = "a", .to = folder, .new_name = "b"};
+
+	assert_int_equal(fake_error(k, fake_rename(k, &move)), 0);
+	assert_false(is_there(f, "a"));
+	assert_int_equal(fake_entry(k, fake_lookup(k, folder, "b"))->nodeid, file);
+}
+
+static void what_is_replaced_has_no_name_any_more(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t a = talk_make_file(f, ROOT, "a"), b = talk_make_file(f, ROOT, "b");
+
+	assert_int_equal(fake_error(k, rename_in_root(f, "a", "b", 0)), 0);
+	assert_int_equal(node_of(f, "b"), a);
+	assert_int_equal(fake_attr(k, fake_getattr(k, b))->nlink, 0);
+}
+
+static void nothing_is_replaced_where_that_was_not_wanted(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t a = talk_make_file(f, ROOT, "a"), b = talk_make_file(f, ROOT, "b");
+
+	assert_int_equal(fake_error(&f->kernel, rename_in_root(f, "a", "b", RENAME_NOREPLACE)), EEXIST);
+	assert_int_equal(node_of(f, "a"), a);
+	assert_int_equal(node_of(f, "b"), b);
+}
+
+static void two_documents_exchange_their_names(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t a = talk_make_file(f, ROOT, "a"), b = talk_make_folder(f, ROOT, "b");
+
+	assert_int_equal(fake_error(&f->kernel, rename_in_root(f, "a", "b", RENAME_EXCHANGE)), 0);
+	assert_int_equal(node_of(f, "a"), b);
+	assert_int_equal(node_of(f, "b"), a);
+	assert_int_equal(fake_error(&f->kernel, rename_in_root(f, "a", "none", RENAME_EXCHANGE)), ENOENT);
+}
+
+static void a_whiteout_is_left_in_the_place_of_the_name(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const struct fuse_entry_out *entry;
+
+	(void)talk_make_file(f, ROOT, "a");
+	assert_int_equal(fake_error(k, rename_in_root(f, "a", "b", RENAME_WHITEOUT)), 0);
+	entry = fake_entry(k, fake_lookup(k, ROOT, "a"));
+	assert_int_equal(entry->attr.mode & S_IFMT, S_IFCHR);
+	assert_int_equal(entry->attr.rdev, 0);
+}
+
+static void a_rename_to_another_name_of_the_same_document_does_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t file = talk_make_file(f, ROOT, "a");
+
+	(void)fake_entry(k, fake_link(k, file, ROOT, "b"));
+	assert_int_equal(fake_error(k, rename_in_root(f, "a", "b", 0)), 0);
+	assert_int_equal(node_of(f, "a"), file);
+	assert_int_equal(node_of(f, "b"), file);
+	assert_int_equal(fake_attr(k, fake_getattr(k, file))->nlink, 2);
+}
+
+static void a_folder_does_not_move_into_itself(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t folder = talk_make_folder(f, ROOT, "folder");
+	const struct fake_rename move = {.from = ROOT, .name = "folder", .to = folder, .new_name = "x"};
+
+	assert_int_equal(fake_error(k, fake_rename(k, &move)), EINVAL);
+}
+
+static void a_rename_with_a_flag_that_nobody_knows_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t file = talk_make_file(f, ROOT, "a");
+
+	assert_int_equal(fake_error(&f->kernel, rename_in_root(f, "a", "b", 1u << 7)), EINVAL);
+	assert_int_equal(node_of(f, "a"), file);
+}
+
+static void names_that_cannot_be_are_not_renamed(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	char name[257];
+
+	memset(name, 'n', 256);
+	name[256] = '\0';
+	(void)talk_make_file(f, ROOT, "a");
+	assert_int_equal(fake_error(k, rename_in_root(f, "a", name, 0)), ENAMETOOLONG);
+	assert_int_equal(fake_error(k, rename_in_root(f, name, "b", 0)), ENAMETOOLONG);
+	assert_int_equal(fake_error(k, rename_in_root(f, "a", "", 0)), EINVAL);
+	assert_int_equal(fake_error(k, rename_in_root(f, "none", "b", 0)), ENOENT);
+}
+
+static void a_rename_that_is_refused_moves_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t a = talk_make_file(f, ROOT, "a"), b = talk_make_file(f, ROOT, "b");
+
+	talk_fault(f, FAULT_BATCH, FAULT_REFUSE, -EXDEV, 1);
+	assert_int_equal(fake_error(k, rename_in_root(f, "a", "b", 0)), EXDEV);
+	assert_int_equal(node_of(f, "a"), a);
+	assert_int_equal(node_of(f, "b"), b);
+	assert_int_equal(fake_attr(k, fake_getattr(k, b))->nlink, 1);
+}
+
+static void folders_may_be_forgotten_while_a_name_moves_between_them(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t from = talk_make_folder(f, ROOT, "from"), to = talk_make_folder(f, ROOT, "to");
+	const uint64_t file = talk_make_file(f, from, "a");
+	const struct fake_rename move = {.from = from, .name = "a", .to = to, .new_name = "b"};
+	uint64_t asked;
+
+	talk_hold(f, FAULT_BATCH);
+	asked = fake_rename(k, &move);
+	talk_wait_held(f, FAULT_BATCH, 1);
+	fake_forget(k, from, 1);
+	fake_forget(k, to, 1);
+	fake_forget(k, file, 1);
+	talk_let_go(f, FAULT_BATCH);
+	assert_int_equal(fake_error(k, asked), 0);
+	assert_int_equal(fake_entry(k, fake_lookup(k, to, "b"))->nodeid, file);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, talk_setup, talk_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_name_that_was_removed_is_not_found_and_not_asked_for),
+		TEST(a_file_that_is_open_outlives_its_name),
+		TEST(a_document_with_two_names_keeps_the_other),
+		TEST(only_an_empty_folder_is_removed),
+		TEST(files_and_folders_are_removed_each_in_their_way),
+		TEST(what_does_not_exist_is_not_removed),
+		TEST(a_name_that_names_nothing_is_not_removed),
+		TEST(a_removal_that_is_refused_leaves_the_name),
+		TEST(a_signal_does_not_end_unlink),
+		TEST(a_removal_behind_others_ends_with_the_outage_and_does_not_happen),
+		TEST(who_dies_while_a_name_goes_is_let_go_and_the_name_goes),
+		TEST(a_document_has_its_new_name_and_not_its_old_one),
+		TEST(a_document_moves_to_another_folder),
+		TEST(what_is_replaced_has_no_name_any_more),
+		TEST(nothing_is_replaced_where_that_was_not_wanted),
+		TEST(two_documents_exchange_their_names),
+		TEST(a_whiteout_is_left_in_the_place_of_the_name),
+		TEST(a_rename_to_another_name_of_the_same_document_does_nothing),
+		TEST(a_folder_does_not_move_into_itself),
+		TEST(a_rename_with_a_flag_that_nobody_knows_is_refused),
+		TEST(names_that_cannot_be_are_not_renamed),
+		TEST(a_rename_that_is_refused_moves_nothing),
+		TEST(folders_may_be_forgotten_while_a_name_moves_between_them),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,160 @@
+#include "tests/unit/fusefs/ops/talk_fixture.h"
+
+#include "common/base/error.h"
+
+#include <fcntl.h>
+
+/* FSYNCDIR and SYNCFS: everything that is dirty is stored. */
+
+static uint64_t syncfs_of(struct fixture *f)
+{
+	const struct fuse_syncfs_in in = {0};
+
+	return fake_send(&f->kernel, FUSE_SYNCFS, ROOT, &in, sizeof(in));
+}
+
+/* Two files with dirty data; the handle of the first. */
+static uint64_t make_two(struct fixture *f)
+{
+	const uint64_t a = talk_open(f, talk_make_file(f, ROOT, "a"), O_RDWR);
+
+	talk_write_text(f, a, 0, "hello");
+	talk_write_text(f, talk_open(f, talk_make_file(f, ROOT, "b"), O_RDWR), 0, "worlds");
+	return a;
+}
+
+static void syncfs_stores_every_file(void **state)
+{
+	struct fixture *f = *state;
+
+	(void)make_two(f);
+	assert_int_equal(fake_error(&f->kernel, syncfs_of(f)), 0);
+	assert_int_equal(talk_size_elsewhere(f, "a"), 5);
+	assert_int_equal(talk_size_elsewhere(f, "b"), 6);
+}
+
+static void fsync_of_the_root_stores_every_file(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t root = fake_handle(k, fake_opendir(k, ROOT));
+
+	(void)make_two(f);
+	assert_int_equal(fake_error(k, fake_fsyncdir(k, ROOT, root)), 0);
+	assert_int_equal(talk_size_elsewhere(f, "a"), 5);
+	assert_int_equal(talk_size_elsewhere(f, "b"), 6);
+}
+
+static void fsync_of_another_folder_has_nothing_to_wait_for(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t folder = talk_make_folder(f, ROOT, "folder");
+	const uint64_t handle = fake_handle(k, fake_opendir(k, folder));
+
+	(void)make_two(f);
+	talk_hold(f, FAULT_BATCH);
+	assert_int_equal(fake_error(k, fake_fsyncdir(k, folder, handle)), 0);
+}
+
+static void where_nothing_is_dirty_nothing_is_waited_for(void **state)
+{
+	struct fixture *f = *state;
+
+	talk_hold(f, FAULT_BATCH);
+	assert_int_equal(fake_error(&f->kernel, syncfs_of(f)), 0);
+}
+
+static void one_file_that_cannot_be_stored_fails_it_and_the_others_are_stored(void **state)
+{
+	struct fixture *f = *state;
+
+	(void)make_two(f);
+	talk_fault(f, FAULT_BATCH, FAULT_REFUSE, -EACCES, 1);
+	assert_int_equal(fake_error(&f->kernel, syncfs_of(f)), EACCES);
+	assert_true(talk_size_elsewhere(f, "a") + talk_size_elsewhere(f, "b") >= 5);
+	assert_int_equal(fake_error(&f->kernel, syncfs_of(f)), 0);
+	assert_int_equal(talk_size_elsewhere(f, "a") + talk_size_elsewhere(f, "b"), 11);
+}
+
+static void a_store_that_is_away_fails_it_and_nothing_is_lost(void **state)
+{
+	struct fixture *f = *state;
+
+	(void)make_two(f);
+	talk_fault(f, FAULT_BATCH, FAULT_FAIL, -ERR_NO_GATEWAY, 0);
+	assert_int_equal(fake_error(&f->kernel, syncfs_of(f)), EIO);
+	fault_clear(f->store);
+	assert_int_equal(fake_error(&f->kernel, syncfs_of(f)), 0);
+	assert_int_equal(talk_size_elsewhere(f, "a"), 5);
+	assert_int_equal(talk_size_elsewhere(f, "b"), 6);
+}
+
+static void a_signal_does_not_end_it(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	uint64_t asked;
+
+	(void)make_two(f);
+	talk_hold(f, FAULT_BATCH);
+	asked = syncfs_of(f);
+	talk_wait_held(f, FAULT_BATCH, 1);
+	fake_interrupt(k, asked);
+	talk_age(f, 20 * NS_PER_S);
+	assert_false(fake_is_answered(k, asked));
+	talk_let_go(f, FAULT_BATCH);
+	assert_int_equal(fake_error(k, asked), 0);
+}
+
+static void it_ends_with_the_outage(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	uint64_t asked;
+
+	(void)make_two(f);
+	talk_hold(f, FAULT_BATCH);
+	asked = syncfs_of(f);
+	talk_wait_held(f, FAULT_BATCH, 1);
+	talk_age(f, STORE_OUTAGE_NS + NS_PER_S);
+	assert_int_equal(fake_error(k, asked), EIO);
+}
+
+static void who_dies_in_it_is_let_go_and_the_data_is_stored(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	uint64_t asked;
+
+	(void)make_two(f);
+	talk_hold(f, FAULT_BATCH);
+	k->pid = DEAD_PID;
+	asked = syncfs_of(f);
+	talk_wait_held(f, FAULT_BATCH, 1);
+	fake_interrupt(k, asked);
+	assert_int_equal(fake_error(k, asked), EINTR);
+	talk_let_go(f, FAULT_BATCH);
+	assert_int_equal(fs_flush_all(f->fs, SEND_WAIT_MS), 0);
+	assert_int_equal(talk_size_elsewhere(f, "a"), 5);
+	assert_int_equal(talk_size_elsewhere(f, "b"), 6);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, talk_setup, talk_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(syncfs_stores_every_file),
+		TEST(fsync_of_the_root_stores_every_file),
+		TEST(fsync_of_another_folder_has_nothing_to_wait_for),
+		TEST(where_nothing_is_dirty_nothing_is_waited_for),
+		TEST(one_file_that_cannot_be_stored_fails_it_and_the_others_are_stored),
+		TEST(a_store_that_is_away_fails_it_and_nothing_is_lost),
+		TEST(a_signal_does_not_end_it),
+		TEST(it_ends_with_the_outage),
+		TEST(who_dies_in_it_is_let_go_and_the_data_is_stored),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

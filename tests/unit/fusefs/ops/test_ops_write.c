@@ -1,0 +1,328 @@
+#include "tests/unit/fusefs/ops/talk_fixture.h"
+
+#include "common/base/error.h"
+#include "fusefs/log/flush.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+
+/* WRITE: what is copied into the mount, what waits for room, and what the store has to take first. */
+
+#define PIECE FAKE_BYTES_MAX /* bytes of one write */
+
+static uint64_t open_new(struct fixture *f, const char *name, uint32_t flags)
+{
+	return talk_open(f, talk_make_file(f, ROOT, name), flags);
+}
+
+static uint64_t write_append(struct fixture *f, uint64_t handle, uint64_t at, const char *text)
+{
+	return fake_write_as(&f->kernel,
+		&(struct fake_write){.handle = handle,
+			.offset = at,
+			.data = text,
+			.size = (uint32_t)strlen(text),
+			.flags = O_APPEND});
+}
+
+static uint64_t write_mapping(struct fixture *f, uint64_t handle, const char *text)
+{
+	return fake_write_as(&f->kernel,
+		&(struct fake_write){.handle = handle,
+			.data = text,
+			.size = (uint32_t)strlen(text),
+			.write_flags = FUSE_WRITE_CACHE});
+}
+
+/* Until the next write finds no room; the store takes nothing. Returns the number of the write that waits. */
+static uint64_t fill(struct fixture *f, uint64_t handle)
+{
+	struct fake_kernel *k = &f->kernel;
+	char *data = calloc(1, PIECE);
+	uint64_t at = 0, asked;
+
+	assert_non_null(data);
+	for (;;) {
+		asked = fake_write(k, handle, at, data, PIECE);
+		if (!fake_is_answered(k, asked))
+			break;
+		assert_int_equal(fake_written(k, asked), PIECE);
+		at += PIECE;
+	}
+	assert_int_equal(at, FLUSH_FILE_BYTES_MAX);
+	free(data);
+	return asked;
+}
+
+static void a_write_is_answered_without_the_store(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t handle = open_new(f, "a", O_RDWR);
+	const uint64_t batches = talk_counts(f).batches;
+
+	talk_hold(f, FAULT_BATCH);
+	talk_write_text(f, handle, 0, "hello");
+	talk_check_content(f, handle, "hello");
+	assert_int_equal(talk_counts(f).batches, batches);
+}
+
+static void a_write_of_nothing_writes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t handle = open_new(f, "a", O_RDWR);
+
+	assert_int_equal(fake_written(&f->kernel, fake_write(&f->kernel, handle, 100, "", 0)), 0);
+	talk_check_content(f, handle, "");
+}
+
+static void nothing_is_written_beyond_the_largest_file(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a", O_RDWR);
+
+	assert_int_equal(fake_error(k, fake_write(k, handle, FILE_BYTES_MAX, "x", 1)), EFBIG);
+	assert_int_equal(fake_error(k, fake_write(k, handle, UINT64_MAX, "x", 1)), EFBIG);
+	/* What fits is written. */
+	assert_int_equal(fake_written(k, fake_write(k, handle, FILE_BYTES_MAX - 2, "xyz", 3)), 2);
+}
+
+static void an_append_goes_to_the_end_wherever_the_kernel_takes_that_to_be(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a", O_RDWR | O_APPEND);
+
+	talk_write_text(f, handle, 0, "one");
+	assert_int_equal(fake_written(k, write_append(f, handle, 0, "two")), 3);
+	talk_check_content(f, handle, "onetwo");
+	assert_int_equal(fake_error(k, fake_fsync(k, handle)), 0);
+	talk_check_content(f, handle, "onetwo");
+}
+
+static void a_synchronous_write_is_answered_when_it_is_stored(void **state)
+{
+	static const uint32_t flags[] = {O_SYNC, O_DSYNC, O_DIRECT};
+	static const char *const names[] = {"a", "b", "c"};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < 3; i++) {
+		talk_write_text(f, open_new(f, names[i], O_RDWR | flags[i]), 0, "hello");
+		assert_int_equal(talk_size_elsewhere(f, names[i]), 5);
+	}
+}
+
+static void a_synchronous_write_that_is_refused_did_not_happen(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a", O_RDWR | O_SYNC);
+
+	talk_fault(f, FAULT_BATCH, FAULT_REFUSE, -ERR_FORBIDDEN, 1);
+	assert_int_equal(fake_error(k, fake_write(k, handle, 0, "hello", 5)), EPERM);
+	talk_check_content(f, handle, "");
+	assert_int_equal(fake_error(k, fake_fsync(k, handle)), 0);
+	assert_int_equal(fake_attr(k, fake_getattr(k, talk_node(f, "a")))->size, 0);
+}
+
+static void a_write_that_may_not_fit_is_refused_by_write(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a", O_RDWR);
+	char *data = calloc(1, PIECE);
+
+	assert_non_null(data);
+	assert_int_equal(fake_error(k, fake_write(k, handle, 0, data, PIECE)), EDQUOT);
+	assert_int_equal(fake_written(k, fake_write(k, handle, 0, data, 4096)), 4096);
+	assert_int_equal(fake_error(k, fake_fsync(k, handle)), 0);
+	free(data);
+}
+
+static void a_write_to_a_protected_file_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t append = talk_open(f, talk_make_protected(f, "a", ITEM_APPEND_ONLY), O_WRONLY | O_APPEND);
+
+	assert_int_equal(fake_written(k, write_append(f, append, 0, "one")), 3);
+	assert_int_equal(fake_error(k, fake_write(k, append, 0, "x", 1)), EPERM);
+	assert_int_equal(fake_written(k, fake_write(k, append, 3, "x", 1)), 1);
+}
+
+static void what_failed_before_is_told_to_who_writes_next_and_once(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t one = open_new(f, "a", O_RDWR), two = talk_open(f, talk_node(f, "a"), O_RDWR);
+
+	talk_write_text(f, one, 0, "hello");
+	talk_fault(f, FAULT_BATCH, FAULT_FAIL, -EIO, 1);
+	assert_int_equal(fake_error(k, fake_fsync(k, two)), EIO);
+	assert_int_equal(fake_error(k, fake_write(k, one, 0, "x", 1)), EIO);
+	talk_write_text(f, one, 0, "J");
+	talk_check_content(f, one, "Jello");
+}
+
+/* -- pages of a mapping -- */
+
+static void pages_of_a_mapping_are_written_where_they_belong(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t handle = open_new(f, "a", O_RDWR | O_APPEND);
+	const struct fake_write page = {
+		.handle = handle, .data = "H", .size = 1, .flags = O_APPEND, .write_flags = FUSE_WRITE_CACHE};
+
+	talk_write_text(f, handle, 0, "hello");
+	assert_int_equal(fake_written(&f->kernel, fake_write_as(&f->kernel, &page)), 1);
+	talk_check_content(f, handle, "Hello");
+}
+
+static void what_failed_before_is_not_told_to_a_mapping(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t one = open_new(f, "a", O_RDWR), two = talk_open(f, talk_node(f, "a"), O_RDWR);
+
+	talk_write_text(f, one, 0, "hello");
+	talk_fault(f, FAULT_BATCH, FAULT_FAIL, -EIO, 1);
+	assert_int_equal(fake_error(k, fake_fsync(k, two)), EIO);
+	assert_int_equal(fake_written(k, write_mapping(f, one, "J")), 1);
+	assert_int_equal(fake_error(k, fake_fsync(k, one)), EIO);
+}
+
+static void the_page_of_a_mapping_that_is_refused_is_dropped_by_the_kernel(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t file = talk_make_file(f, ROOT, "a");
+	const uint64_t handle = talk_open(f, file, O_RDWR);
+	char *page = calloc(1, PIECE);
+	const struct fake_write write = {
+		.handle = handle, .data = page, .size = PIECE, .write_flags = FUSE_WRITE_CACHE};
+
+	assert_non_null(page);
+	assert_int_equal(fake_error(k, fake_write_as(k, &write)), EDQUOT);
+	fake_wait_dropped(k, file);
+	free(page);
+}
+
+/* -- no room -- */
+
+static void a_write_that_finds_no_room_waits_for_it(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a", O_RDWR);
+	uint64_t asked;
+
+	talk_hold(f, FAULT_BLOCK_PUT);
+	asked = fill(f, handle);
+	talk_let_go(f, FAULT_BLOCK_PUT);
+	assert_int_equal(fake_written(k, asked), PIECE);
+}
+
+static void a_signal_ends_the_wait_for_room_once_the_store_is_silent(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a", O_RDWR);
+	uint64_t asked;
+
+	talk_hold(f, FAULT_BLOCK_PUT);
+	asked = fill(f, handle);
+	fake_interrupt(k, asked);
+	assert_false(fake_is_answered(k, asked));
+	talk_age(f, 11 * NS_PER_S);
+	assert_int_equal(fake_error(k, asked), EINTR);
+	talk_let_go(f, FAULT_BLOCK_PUT);
+	assert_int_equal(fake_error(k, fake_fsync(k, handle)), 0);
+	assert_int_equal(fake_attr(k, fake_getattr(k, talk_node(f, "a")))->size, FLUSH_FILE_BYTES_MAX);
+}
+
+static void a_write_that_waits_for_room_hears_why_there_is_none(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t handle = open_new(f, "a", O_RDWR);
+	uint64_t asked;
+
+	talk_hold(f, FAULT_BLOCK_PUT);
+	asked = fill(f, handle);
+	fault_clear(f->store);
+	talk_fault(f, FAULT_BLOCK_PUT, FAULT_FAIL, -EIO, 0);
+	assert_true(fault_cancel_held(f->store, FAULT_BLOCK_PUT, -EIO) > 0);
+	assert_int_equal(fake_error(k, asked), EIO);
+	fault_clear(f->store);
+	(void)fake_answer(k, fake_fsync(k, handle)); /* of what failed meanwhile, perhaps */
+	assert_int_equal(fake_error(k, fake_fsync(k, handle)), 0);
+}
+
+/* -- set-id bits -- */
+
+static void a_direct_write_clears_the_set_id_bits_unless_root_does_it(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t file = talk_make_file(f, ROOT, "a");
+	const uint64_t handle = talk_open(f, file, O_RDWR | O_DIRECT);
+
+	assert_int_equal(fake_error(k, fake_chmod(k, file, 06755)), 0);
+	talk_write_text(f, handle, 0, "x");
+	assert_int_equal(fake_attr(k, fake_getattr(k, file))->mode, S_IFREG | 06755);
+	k->uid = NOBODY;
+	talk_write_text(f, handle, 0, "x");
+	assert_int_equal(fake_attr(k, fake_getattr(k, file))->mode, S_IFREG | 0755);
+}
+
+static void a_write_that_is_refused_clears_no_set_id_bits(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t file = talk_make_file(f, ROOT, "a");
+	const uint64_t handle = talk_open(f, file, O_RDWR | O_DIRECT);
+	const struct op protect = {.kind = OP_SETATTR,
+		.fields = OP_HAS_PROTECT | OP_HAS_MODE,
+		.id = (int64_t)file,
+		.protect = ITEM_APPEND_ONLY,
+		.mode = 06755};
+
+	talk_write_text(f, handle, 0, "hello");
+	assert_true(talk_elsewhere(f, &protect) > 0);
+	talk_know_nothing(f);
+	assert_int_equal(fake_attr(k, fake_getattr(k, file))->mode, S_IFREG | 06755);
+	k->uid = NOBODY;
+	assert_int_equal(fake_error(k, fake_write(k, handle, 0, "x", 1)), EPERM);
+	/* What is stored next would take them along. */
+	k->uid = 0;
+	assert_int_equal(fake_written(k, fake_write(k, handle, 5, "x", 1)), 1);
+	assert_int_equal(fake_attr(k, fake_getattr(k, file))->mode, S_IFREG | 06755);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, talk_setup, talk_teardown)
+#define SMALL(name) cmocka_unit_test_setup_teardown(name, talk_setup_small, talk_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_write_is_answered_without_the_store),
+		TEST(a_write_of_nothing_writes_nothing),
+		TEST(nothing_is_written_beyond_the_largest_file),
+		TEST(an_append_goes_to_the_end_wherever_the_kernel_takes_that_to_be),
+		TEST(a_synchronous_write_is_answered_when_it_is_stored),
+		TEST(a_synchronous_write_that_is_refused_did_not_happen),
+		SMALL(a_write_that_may_not_fit_is_refused_by_write),
+		TEST(a_write_to_a_protected_file_is_refused),
+		TEST(what_failed_before_is_told_to_who_writes_next_and_once),
+		TEST(pages_of_a_mapping_are_written_where_they_belong),
+		TEST(what_failed_before_is_not_told_to_a_mapping),
+		SMALL(the_page_of_a_mapping_that_is_refused_is_dropped_by_the_kernel),
+		TEST(a_write_that_finds_no_room_waits_for_it),
+		TEST(a_signal_ends_the_wait_for_room_once_the_store_is_silent),
+		TEST(a_write_that_waits_for_room_hears_why_there_is_none),
+		TEST(a_direct_write_clears_the_set_id_bits_unless_root_does_it),
+		TEST(a_write_that_is_refused_clears_no_set_id_bits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
