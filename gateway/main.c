@@ -5,7 +5,7 @@
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "common/http/cors.h"
-#include "common/http/dial.h"
+#include "common/http/endpoint.h"
 #include "common/http/peers.h"
 #include "common/trust/cluster.h"
 #include "gateway/gateway.h"
@@ -76,7 +76,7 @@ static int parse_internal(const char *text, char *address, size_t size, uint16_t
 	uint64_t port = 0;
 	const char *colon = text ? strrchr(text, ':') : NULL;
 	int error = colon ? 0 : -EINVAL;
-	if (error == 0 && dial_unix_path(text)) {
+	if (error == 0 && endpoint_unix_path(text)) {
 		error = strlen(text) < size ? snprintf(address, size, "%s", text) : -ENAMETOOLONG;
 	} else if (error == 0) {
 		size_t length = (size_t)(colon - text);

@@ -55,16 +55,16 @@ struct registration {
 
 static int add_socket(struct registration *r, struct gateway *g, const char *text, size_t size)
 {
-	struct dial_address address;
+	struct endpoint_address address;
 	char path[PATH_MAX];
 
 	if (size >= sizeof(path))
 		return -EINVAL;
 	memcpy(path, text, size);
 	path[size] = '\0';
-	int result = dial_unix_check(path);
+	int result = endpoint_unix_check(path);
 	if (result == 0)
-		result = dial_unix_address(path, &address, &g->folder);
+		result = endpoint_unix_address(path, &address, &g->folder);
 	if (result < 0)
 		return result;
 	snprintf(g->socket_path, sizeof(g->socket_path), "%s", ((const struct sockaddr_un *)&address.name)->sun_path);

@@ -357,7 +357,7 @@ static void set_limits(struct http_call *call)
 
 static void remember_address(struct http_call *call, const struct curl_sockaddr *address)
 {
-	struct dial_address *a = &call->addresses[call->address_count];
+	struct endpoint_address *a = &call->addresses[call->address_count];
 
 	if (call->address_count == DIAL_ADDRESSES_MAX || address->addrlen > sizeof(a->name))
 		return;

@@ -63,7 +63,7 @@ struct http_call {
 	 * to a known peer, and begins anew with that. */
 	char peer[HTTP_PEER_SIZE];
 	bool is_local; /* over a unix socket: who may enter its folder is greeted by nobody */
-	struct dial_address addresses[DIAL_ADDRESSES_MAX]; /* that libcurl wanted to connect to */
+	struct endpoint_address addresses[DIAL_ADDRESSES_MAX]; /* that libcurl wanted to connect to */
 	size_t address_count;
 	size_t next_address;
 	struct dial *dial; /* under way; then it is not in the multi handle */

@@ -220,13 +220,13 @@ bool http_connection_way(const struct http_request *req, char ret[HTTP_WAY_SIZE]
 {
 	const int fd = req->connection ? descriptor(req->connection) : -1;
 
-	dial_way(fd, false, ret);
-	return dial_is_here(fd);
+	endpoint_way(fd, false, ret);
+	return endpoint_is_here(fd);
 }
 
 bool http_connection_is_own(const struct http_request *req)
 {
-	return req->connection && dial_is_own(descriptor(req->connection));
+	return req->connection && endpoint_is_own(descriptor(req->connection));
 }
 
 /* With the request's lock held. */

@@ -9,16 +9,15 @@
 #define NEPHOS_HTTP_DIAL_H
 
 #include "common/base/span.h"
+#include "common/http/endpoint.h"
 
 #include <stdint.h>
-#include <sys/socket.h>
 
 #define HTTP_GREETING_TARGET "/internal/v1/hello"
 #define HTTP_GREETING_FIELD "Nephos-Hello"
 #define HTTP_GREETING_TEXT_SIZE 512    /* of one field's value, with its NUL */
 #define HTTP_GREETING_STATE_BYTES 1024 /* what a greeter remembers of one connection */
 #define HTTP_GREETING_HEAD_BYTES 2048  /* of an answer; ours have 300 */
-#define HTTP_WAY_SIZE 128
 
 /* What a greeter is asked. */
 struct http_greeting {
@@ -41,17 +40,11 @@ struct http_greeter {
 	void *cookie;
 };
 
-struct dial_address {
-	struct sockaddr_storage name;
-	socklen_t size;
-	int type, protocol;
-};
-
 struct dial;
 
 /* Begins to connect. The greeter and the peer's text must stay. -ENOMEM, or what the kernel says at once. */
-int dial_new(
-	const struct dial_address *address, const struct http_greeter *greeter, const char *peer, struct dial **ret);
+int dial_new(const struct endpoint_address *address, const struct http_greeter *greeter, const char *peer,
+	struct dial **ret);
 void dial_free(struct dial *d); /* closes what was not taken; NULL is fine */
 int dial_fd(const struct dial *d);
 /* What to wait for before it goes on: POLLIN or POLLOUT. */
@@ -61,23 +54,5 @@ short dial_events(const struct dial *d);
 int dial_go_on(struct dial *d);
 int dial_wait(struct dial *d, int64_t deadline_ns); /* the same, blocking; -ETIMEDOUT */
 int dial_take(struct dial *d);			    /* the descriptor, non-blocking, the caller's from now on */
-
-/* Whether the other end of a unix socket is a process of this user or of root; false for all other sockets. */
-bool dial_is_own(int fd);
-/* "CLIENT>SERVER" of a connected socket, seen from the client's or the server's end; v4 addresses that came over IPv6
- * as v4. "-": they have none. */
-void dial_way(int fd, bool is_client, char ret[HTTP_WAY_SIZE]);
-
-/* Whether the other end is on this machine, by whichever of its addresses. */
-bool dial_is_here(int fd);
-
-/* What stands behind "unix:"; NULL: it is no such address. */
-const char *dial_unix_path(const char *address);
-/* Whether a socket there is one of ours: its folder belongs to this user or to root, and nobody else may write to it.
- * -EPERM, or why it cannot be looked at. */
-int dial_unix_check(const char *path);
-/* The address of a unix socket. A path that is too long for one goes by way of its folder, which is opened for it:
- * *ret_folder (-1: not needed) is to be closed after use. -ENAMETOOLONG, or why the folder cannot be opened. */
-int dial_unix_address(const char *path, struct dial_address *ret, int *ret_folder);
 
 #endif

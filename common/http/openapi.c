@@ -1,8 +1,7 @@
-#include "common/http/server.h"
-
-#include "common/http/route.h"
+#include "common/http/openapi.h"
 
 #include "common/base/log.h"
+#include "common/http/router.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -108,7 +107,7 @@ static int add_parameters(const struct http_route *route, json_t *operation)
 	struct span name;
 	int r = 0;
 
-	for (size_t n = 0; !r && (name = route_param_name(route, n)).size; n++) {
+	for (size_t n = 0; !r && (name = router_param_name(route, n)).size; n++) {
 		if (!parameters) {
 			parameters = json_array();
 			r = json_object_set_new(operation, "parameters", parameters);

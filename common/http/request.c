@@ -123,7 +123,7 @@ struct span http_request_param(const struct http_request *req, const char *name)
 	struct span wanted = span_str(name);
 
 	for (size_t i = 0; req->route && i < req->match.param_count; i++) {
-		if (span_eq(route_param_name(req->route, i), wanted))
+		if (span_eq(router_param_name(req->route, i), wanted))
 			return req->match.params[i];
 	}
 	return span_of("", 0);

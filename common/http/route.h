@@ -1,34 +1,42 @@
 /*
- * route: finds the row of the route table for a raw target. A tree of segments built once from the table, read-only
- * afterwards: any thread. Text is preferred to {name}, {name} to {name...}; a path that ends at several places takes
- * the first with the right method.
+ * route: one row of a route table: which requests it is for, what their bodies may be, who answers them, and what the
+ * API's description says of it. Tables are constant; any thread.
  */
 #ifndef NEPHOS_HTTP_ROUTE_H
 #define NEPHOS_HTTP_ROUTE_H
 
-#include "common/base/span.h"
-#include "common/http/server.h"
+#include <stdbool.h>
+#include <stdint.h>
 
-#define ROUTE_SEGMENTS_MAX 64 /* of a target: a path of 4096 bytes split finer than that is below a {name...} */
-#define ROUTE_ALLOW_BYTES 64  /* an Allow header: all methods there are */
+#define HTTP_PARAMS_MAX 6 /* {placeholders} in one route */
 
-struct router;
+struct http_request;
+typedef void (*http_handler_fn)(struct http_request *req, void *cookie);
 
-struct route_match {
-	size_t route; /* row of the table */
-	struct span params[HTTP_PARAMS_MAX];
-	size_t param_count;
-	char allow[ROUTE_ALLOW_BYTES]; /* set for -ERR_METHOD */
+enum http_body_mode { HTTP_BODY_NONE, HTTP_BODY_WHOLE, HTTP_BODY_STREAM };
+
+/*
+ * One route. pattern: segments of text or {name}; the last may be {name...}: the rest of the path, zero or more
+ * segments, still encoded. A slash at the end of a target is optional everywhere except inside {name...}. The route
+ * table is also what OpenAPI is made from: summary, tag and doc may not be NULL for a public route (http_routes_check,
+ * called by http_server_start, refuses it).
+ */
+struct http_route {
+	const char *method;
+	const char *pattern;
+	enum http_body_mode body;
+	uint64_t body_max; /* bytes */
+	http_handler_fn handler;
+	bool internal;		    /* not part of the public API, not in OpenAPI */
+	bool open;		    /* needs no credentials (for the guard and for OpenAPI) */
+	bool rest_may_end_in_slash; /* of a {name...}: for who only passes it on */
+	const char *tag;	    /* group in the API page */
+	const char *summary;	    /* one line */
+	const char
+		*doc; /* OpenAPI operation as JSON text without summary and tags: parameters, requestBody, responses */
 };
 
-/* routes must outlive the router. -EINVAL: a pattern that is none, or two rows for the same. -ENOMEM. */
-int router_new(const struct http_route *routes, struct router **ret);
-void router_free(struct router *r);
-
-/* path: raw, without the query; decoded: path.size bytes that the parameters will point to (the rest parameter points
- * into path). -ERR_BAD_PATH, -ERR_NOT_FOUND, -ERR_METHOD. HEAD finds the row of GET when it has none of its own. */
-int router_match(const struct router *r, const char *method, struct span path, char *decoded, struct route_match *ret);
-/* The n-th parameter name of a row's pattern; empty span after the last. */
-struct span route_param_name(const struct http_route *route, size_t n);
+/* One table of two; free() it. -ENOMEM. */
+int http_routes_concat(const struct http_route *a, const struct http_route *b, struct http_route **ret);
 
 #endif

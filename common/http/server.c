@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "common/http/loopback.h"
+#include "common/http/openapi.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -226,7 +227,7 @@ static int init(struct http_server *s, const struct http_server_options *options
 	if (!s->options.half_closed_ms)
 		s->options.half_closed_ms = HTTP_HALF_CLOSED_MS;
 	/* Its folder says who may connect. */
-	if (dial_unix_path(s->options.address))
+	if (endpoint_unix_path(s->options.address))
 		s->options.stranger_ms = 0;
 	while (s->options.routes[s->route_count].method)
 		s->route_count++;
@@ -237,12 +238,12 @@ static int init(struct http_server *s, const struct http_server_options *options
  * is reached through its folder. */
 static int listen_unix(const char *path, int *ret_fd)
 {
-	struct dial_address name;
+	struct endpoint_address name;
 	int fd = -1, folder = -1;
-	int r = dial_unix_check(path);
+	int r = endpoint_unix_check(path);
 
 	if (r == 0)
-		r = dial_unix_address(path, &name, &folder);
+		r = endpoint_unix_address(path, &name, &folder);
 	if (r == 0) {
 		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 		r = fd < 0 ? -errno : 0;
@@ -264,7 +265,7 @@ static int listen_unix(const char *path, int *ret_fd)
 
 static int listen_at(struct http_server *s)
 {
-	const char *path = dial_unix_path(s->options.address);
+	const char *path = endpoint_unix_path(s->options.address);
 
 	return path ? listen_unix(path, &s->listen_fd)
 		    : listen_any(s->options.address, s->options.port, &s->listen_fd, &s->port);

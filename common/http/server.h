@@ -31,8 +31,9 @@
 
 #include "common/base/metrics.h"
 #include "common/base/span.h"
-#include "common/http/dial.h"
+#include "common/http/endpoint.h"
 #include "common/http/message.h"
+#include "common/http/route.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -42,35 +43,10 @@
 /* A poll that its client may have left: somebody with a pipe waits so long for news, and no more polls than come
  * in this time are for nobody. */
 #define HTTP_HALF_CLOSED_MS 5000
-#define HTTP_PARAMS_MAX 6 /* {placeholders} in one route */
 
 struct http_server;
 struct http_request;
 struct watch;
-typedef void (*http_handler_fn)(struct http_request *req, void *cookie);
-
-enum http_body_mode { HTTP_BODY_NONE, HTTP_BODY_WHOLE, HTTP_BODY_STREAM };
-
-/*
- * One route. pattern: segments of text or {name}; the last may be {name...}: the rest of the path, zero or more
- * segments, still encoded. A slash at the end of a target is optional everywhere except inside {name...}. The route
- * table is also what OpenAPI is made from: summary, tag and doc may not be NULL for a public route (http_routes_check,
- * called by http_server_start, refuses it).
- */
-struct http_route {
-	const char *method;
-	const char *pattern;
-	enum http_body_mode body;
-	uint64_t body_max; /* bytes */
-	http_handler_fn handler;
-	bool internal;		    /* not part of the public API, not in OpenAPI */
-	bool open;		    /* needs no credentials (for the guard and for OpenAPI) */
-	bool rest_may_end_in_slash; /* of a {name...}: for who only passes it on */
-	const char *tag;	    /* group in the API page */
-	const char *summary;	    /* one line */
-	const char
-		*doc; /* OpenAPI operation as JSON text without summary and tags: parameters, requestBody, responses */
-};
 
 struct http_server_options {
 	const char
@@ -141,7 +117,7 @@ void http_connection_set_data(struct http_request *req, void *data, void (*free_
 void *http_connection_data(const struct http_request *req);
 /* Who is at the other end is known: the connection may stay. The same restrictions. */
 void http_connection_vouch(const struct http_request *req);
-/* The way of the connection (dial_way), as this end sees it; returns whether the client is on this machine. The same
+/* The way of the connection (endpoint_way), as this end sees it; returns whether the client is on this machine. The same
  * restrictions. */
 bool http_connection_way(const struct http_request *req, char ret[HTTP_WAY_SIZE]);
 /* It came over a unix socket from a process of this user or of root. */
@@ -200,10 +176,5 @@ void http_stream_wake(struct http_stream *stream); /* any thread, until done() h
 void http_respond_error(struct http_request *req, int code, const char *detail);
 void http_respond_error_with(
 	struct http_request *req, int code, const char *detail, const struct http_headers *headers);
-
-/* OpenAPI 3.1 of those public routes whose pattern begins with prefix, which names the version ("/api/v2/…"). */
-int http_openapi(const struct http_route *routes, const char *prefix, const char *title, struct buf *ret);
-int http_routes_check(
-	const struct http_route *routes); /* -EINVAL and a log line when a public route is not described */
 
 #endif

@@ -15,7 +15,7 @@
 #include "common/base/limits.h"
 #include "common/http/peers.h"
 #include "common/http/reaper.h"
-#include "common/http/route.h"
+#include "common/http/router.h"
 #include "common/http/server.h"
 
 #include <microhttpd.h>

@@ -25,7 +25,4 @@ struct watch {
 /* Ends with a row whose method is NULL; all open and internal. */
 extern const struct http_route WATCH_ROUTES[];
 
-/* One table of two; free() it. -ENOMEM. */
-int http_routes_concat(const struct http_route *a, const struct http_route *b, struct http_route **ret);
-
 #endif

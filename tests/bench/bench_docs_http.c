@@ -68,7 +68,7 @@ __attribute__((format(printf, 1, 2), noreturn)) static void die(const char *form
 /* ---- HTTP, as little of it as a client can do with ---- */
 
 /* A connection whose two ends know each other. */
-static int greet(struct bench *b, const struct dial_address *address, const char *peer)
+static int greet(struct bench *b, const struct endpoint_address *address, const char *peer)
 {
 	const struct timeval wait = {.tv_sec = WAIT_S};
 	struct dial *dial = NULL;
@@ -88,7 +88,7 @@ static int greet(struct bench *b, const struct dial_address *address, const char
 /* http://ADDRESS:PORT */
 static void http_open(struct bench *b, const char *url)
 {
-	struct dial_address to = {.size = sizeof(struct sockaddr_in), .type = SOCK_STREAM};
+	struct endpoint_address to = {.size = sizeof(struct sockaddr_in), .type = SOCK_STREAM};
 	struct sockaddr_in *name = (struct sockaddr_in *)&to.name;
 	char address[32];
 	unsigned port;
@@ -344,14 +344,14 @@ static void open_database(struct bench *b, const char *data_dir)
 
 static void open_service(struct bench *b, const char *data_dir)
 {
-	struct dial_address gateway;
+	struct endpoint_address gateway;
 	const json_t *one, *url = NULL;
 	char path[4096];
 	int folder = -1;
 	size_t i;
 
 	(void)snprintf(path, sizeof(path), "%s/run/internal/gateway-1.sock", data_dir);
-	if (dial_unix_address(path, &gateway, &folder) < 0)
+	if (endpoint_unix_address(path, &gateway, &folder) < 0)
 		die("%s: not the path of a socket", path);
 	(void)snprintf(b->host, sizeof(b->host), "nephos");
 	b->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

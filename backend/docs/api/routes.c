@@ -4,6 +4,7 @@
 
 #include "backend/service/service.h"
 #include "common/base/limits.h"
+#include "common/http/openapi.h"
 #include "common/proto/op_answer.h"
 
 #include <errno.h>

@@ -290,7 +290,7 @@ int front_greet(struct front *f)
 {
 	struct sockaddr_in name = {
 		.sin_family = AF_INET, .sin_port = htons(f->internal), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct dial_address address = {.size = sizeof(name), .type = SOCK_STREAM};
+	struct endpoint_address address = {.size = sizeof(name), .type = SOCK_STREAM};
 	struct dial *dial;
 	memcpy(&address.name, &name, sizeof(name));
 	assert_int_equal(dial_new(&address, door_greeter(f->door), "gateway/", &dial), 0);

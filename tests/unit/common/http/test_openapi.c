@@ -1,3 +1,5 @@
+#include "common/http/openapi.h"
+
 #include "common/http/server.h"
 
 #include <errno.h>

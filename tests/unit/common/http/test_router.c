@@ -1,4 +1,4 @@
-#include "common/http/route.h"
+#include "common/http/router.h"
 
 #include "common/base/error.h"
 
@@ -235,10 +235,10 @@ static void router_refuses_a_table_that_is_none(void **state)
 static void param_names_come_from_the_pattern(void **state)
 {
 	(void)state;
-	assert_true(span_eq_str(route_param_name(&table[FILES], 0), "drive"));
-	assert_true(span_eq_str(route_param_name(&table[FILES], 1), "path"));
-	assert_int_equal(route_param_name(&table[FILES], 2).size, 0);
-	assert_int_equal(route_param_name(&table[ROOT], 0).size, 0);
+	assert_true(span_eq_str(router_param_name(&table[FILES], 0), "drive"));
+	assert_true(span_eq_str(router_param_name(&table[FILES], 1), "path"));
+	assert_int_equal(router_param_name(&table[FILES], 2).size, 0);
+	assert_int_equal(router_param_name(&table[ROOT], 0).size, 0);
 }
 
 int main(void)
