@@ -3,7 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/text.h"
-#include "common/http/gateways.h"
+#include "common/http/client/gateways.h"
 
 #include <errno.h>
 #include <stdio.h>

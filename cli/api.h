@@ -7,7 +7,7 @@
 #define NEPHOS_CLI_API_H
 
 #include "cli/credentials.h"
-#include "common/http/client.h"
+#include "common/http/client/client.h"
 
 #include <jansson.h>
 #include <stdbool.h>

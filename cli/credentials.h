@@ -8,7 +8,7 @@
 #define NEPHOS_CLI_CREDENTIALS_H
 
 #include "common/base/buf.h"
-#include "common/http/gateways.h"
+#include "common/http/client/gateways.h"
 
 #include <stdint.h>
 

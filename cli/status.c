@@ -2,7 +2,7 @@
 #include "cli/mounts.h"
 #include "cli/print.h"
 #include "common/base/error.h"
-#include "common/http/gateways.h"
+#include "common/http/client/gateways.h"
 
 #include <errno.h>
 #include <pthread.h>

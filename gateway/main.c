@@ -4,11 +4,11 @@
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
-#include "common/http/cors.h"
+#include "common/http/server/cors.h"
 #include "common/http/endpoint.h"
-#include "common/http/peers.h"
+#include "common/http/server/peers.h"
 #include "common/trust/cluster.h"
-#include "gateway/gateway.h"
+#include "gateway/front/gateway.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -3,7 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/cond.h"
 #include "common/base/log.h"
-#include "common/http/client.h"
+#include "common/http/client/client.h"
 
 #include <errno.h>
 #include <jansson.h>

@@ -8,7 +8,7 @@
 #include "common/base/file.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
-#include "common/http/watch.h"
+#include "common/http/server/watch.h"
 
 #include <errno.h>
 #include <jansson.h>

@@ -19,8 +19,8 @@
 #include "backend/service/registration.h"
 #include "common/base/config.h"
 #include "common/base/metrics.h"
-#include "common/http/client.h"
-#include "common/http/server.h"
+#include "common/http/client/client.h"
+#include "common/http/server/server.h"
 #include "common/trust/cluster.h"
 #include "common/trust/door.h"
 

@@ -5,7 +5,7 @@
 #include "common/base/cond.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
-#include "common/http/client.h"
+#include "common/http/client/client.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -6,7 +6,7 @@
 #include "backend/user/user_routes.h"
 #include "backend/user/user_sql.h"
 #include "common/base/log.h"
-#include "common/http/openapi.h"
+#include "common/http/server/openapi.h"
 
 #include <errno.h>
 #include <stdlib.h>

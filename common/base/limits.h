@@ -88,7 +88,7 @@
 #define TRACE_BYTES_MAX 64u
 
 /* That one gateway has under way at services at once, and some that it keeps open: its shares add up to less
- * (gateway/share_policy.c). */
+ * (gateway/access/share_policy.c). */
 #define GATEWAY_CALLS_MAX 9216u
 #define SERVICE_CONNECTIONS_SPARE 512u /* of a service, for other services, and who looks at it */
 

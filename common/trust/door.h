@@ -12,8 +12,8 @@
 #define NEPHOS_TRUST_DOOR_H
 
 #include "common/base/metrics.h"
-#include "common/http/dial.h"
-#include "common/http/server.h"
+#include "common/http/client/dial.h"
+#include "common/http/server/server.h"
 #include "common/trust/cluster.h"
 
 #define DOOR_INSTANCE_SIZE 33 /* 128 bits in hex: no two processes have the same one */

@@ -2,7 +2,7 @@
 #ifndef NEPHOS_FUSEFS_MOUNT_MOUNT_INTERNAL_H
 #define NEPHOS_FUSEFS_MOUNT_MOUNT_INTERNAL_H
 
-#include "common/http/watch.h"
+#include "common/http/server/watch.h"
 #include "fusefs/ops/follow.h"
 #include "fusefs/ops/ops.h"
 #include "fusefs/mount/options.h"

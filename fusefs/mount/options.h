@@ -11,7 +11,7 @@
 #define NEPHOS_FUSEFS_MOUNT_OPTIONS_H
 
 #include "common/base/buf.h"
-#include "common/http/gateways.h"
+#include "common/http/client/gateways.h"
 
 #include <stdbool.h>
 #include <stdint.h>

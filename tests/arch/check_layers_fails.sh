@@ -19,20 +19,20 @@ file() {
 good_tree() {
 	rm -rf "$tree"
 	for header in common/base/buf common/rules/tree backend/docs/rows/docs_store backend/docs/rules/commit backend/user/account \
-		gateway/share_policy fusefs/ops/ops fusefs/store/store fusefs/store/http/store_http; do
+		gateway/access/share_policy fusefs/ops/ops fusefs/store/store fusefs/store/http/store_http; do
 		file $header.h '#include <stddef.h>' "int ${header##*/}_new(size_t n);"
 	done
-	file common/http/client.h '#include "common/base/buf.h"' '#include <stddef.h>'
-	file common/http/client_internal.h '#include "common/http/client.h"' 'void client_forget(void);' 'void perform_end(void);'
+	file common/http/client/client.h '#include "common/base/buf.h"' '#include <stddef.h>'
+	file common/http/client/client_internal.h '#include "common/http/client/client.h"' 'void client_forget(void);' 'void perform_end(void);'
 	file common/base/buf.c '#include "common/base/buf.h"' 'int buf_new(size_t n)' '{' '	return (int)n;' '}'
-	file common/http/client.c '#include "common/http/client.h"' '#include "common/base/buf.h"' '#include "common/http/client_internal.h"' \
+	file common/http/client/client.c '#include "common/http/client/client.h"' '#include "common/base/buf.h"' '#include "common/http/client/client_internal.h"' \
 		'#include <curl/curl.h>'
-	file common/http/perform.c '#include "common/http/client_internal.h"' 'void perform_end(void)' '{' '}'
+	file common/http/client/perform.c '#include "common/http/client/client_internal.h"' 'void perform_end(void)' '{' '}'
 	file common/rules/tree.c '#include "common/rules/tree.h"' '#include <errno.h>'
 	file fusefs/ops/ops.c '#include "fusefs/ops/ops.h"' '#include "fusefs/store/store.h"' '#include <fuse_lowlevel.h>'
 	file backend/docs/rules/commit.c '#include "backend/docs/rules/commit.h"' '#include "backend/docs/rows/docs_store.h"'
 	file backend/user/account.c '#include "backend/user/account.h"'
-	file gateway/share_policy.c '#include "gateway/share_policy.h"'
+	file gateway/access/share_policy.c '#include "gateway/access/share_policy.h"'
 	file tests/unit/common/base/test_buf.c '#include <cmocka.h>' '#include "common/base/buf.h"'
 	file tests/arch/names_allowed.txt
 	cp "$here/../../ARCHITECTURE.md" "$tree"
@@ -43,7 +43,7 @@ map_tree() {
 	good_tree
 	{
 		printf '%s\n' '<!-- layers: folders -->' '| common/base | – | – |' '<!-- end -->'
-		printf '%s\n' '<!-- layers: files -->' '| gateway/*_policy.* | – | – |' '<!-- end -->' '<!-- code map -->'
+		printf '%s\n' '<!-- layers: files -->' '| gateway/access/*_policy.* | – | – |' '<!-- end -->' '<!-- code map -->'
 		(cd "$tree" && find backend common fusefs gateway -name '*.[ch]') | sed 's/\.[ch]$//' | sort -u |
 			sed 's|^\(.*\)/\([^/]*\)$|### \1\n- `\2`: what it is|'
 		printf '%s\n' '<!-- end -->' 'A sentence names `common/base/buf`.'
@@ -76,15 +76,15 @@ refused() {
 good_tree
 passes check_layers.sh
 
-refused common/base/buf.c '#include "common/http/client.h"' "a layer above"
+refused common/base/buf.c '#include "common/http/client/client.h"' "a layer above"
 refused common/base/buf.c '#include <curl/curl.h>' "another folder's library"
 refused gateway/x.c '#include <microhttpd.h>' "the HTTP server's library outside common/http"
 refused backend/docs/x.c '#include <libpq-fe.h>' "SQL outside backend/pg"
 refused gateway/x.c '#  include <fuse_lowlevel.h>' "FUSE outside fusefs"
-refused common/rules/tree.c '#include "common/http/client.h"' "rules that see HTTP"
+refused common/rules/tree.c '#include "common/http/client/client.h"' "rules that see HTTP"
 refused common/rules/tree.c '#include "backend/docs/rows/docs_store.h"' "rules that see storage"
 refused common/rules/tree.c '#include <jansson.h>' "rules that see JSON"
-refused backend/docs/rules/commit.c '#include "common/http/client.h"' "the commit of batches that sees HTTP"
+refused backend/docs/rules/commit.c '#include "common/http/client/client.h"' "the commit of batches that sees HTTP"
 refused backend/docs/rules/commit.c '#include <microhttpd.h>' "the commit of batches that sees the HTTP server's library"
 refused backend/docs/rules/commit.c '#include <libpq-fe.h>' "the commit of batches that sees PostgreSQL's library"
 for header in backend/docs/request/call.h backend/docs/rows/pg/sql.h backend/pg/pg.h; do
@@ -95,12 +95,12 @@ for header in backend/docs/request/call.h backend/docs/rows/pg/sql.h backend/pg/
 	echo "#include \"$header\"" >>"$tree/backend/user/account.c"
 	sees check_layers.sh "backend/user/account.c:" "HTTP or SQL in the rules of accounts"
 done
-refused fusefs/ops/ops.c '#include "common/http/client.h"' "FUSE ops that see HTTP"
+refused fusefs/ops/ops.c '#include "common/http/client/client.h"' "FUSE ops that see HTTP"
 refused fusefs/ops/ops.c '#include "fusefs/store/http/store_http.h"' "FUSE ops that see what is below the seam"
-refused gateway/share_policy.c '#include "common/http/client.h"' "policy that sees I/O"
+refused gateway/access/share_policy.c '#include "common/http/client/client.h"' "policy that sees I/O"
 refused gateway/x.c '#include "backend/docs/rows/docs_store.h"' "another process"
 refused gateway/x.c '#include "ring.h"' "an include that does not start at the root"
-refused tests/unit/common/base/test_buf.c '#include "gateway/share_policy.h"' "a test above its module"
+refused tests/unit/common/base/test_buf.c '#include "gateway/access/share_policy.h"' "a test above its module"
 refused common/x.c '#include <stddef.h>' "a folder without a row"
 
 good_tree
@@ -114,19 +114,19 @@ sees check_layers.sh "were not found" "tables that are gone"
 
 good_tree
 passes check_circles.py
-echo '#include "common/http/perform.h"' >>"$tree/common/http/client.h"
-file common/http/perform.h '#include "common/http/client.h"'
-sees check_circles.py "common/http/client common/http/perform" "two headers that include each other"
-file tests/arch/circles_known.txt "common/http/client common/http/perform"
+echo '#include "common/http/client/perform.h"' >>"$tree/common/http/client/client.h"
+file common/http/client/perform.h '#include "common/http/client/client.h"'
+sees check_circles.py "common/http/client/client common/http/client/perform" "two headers that include each other"
+file tests/arch/circles_known.txt "common/http/client/client common/http/client/perform"
 passes check_circles.py
-file common/http/perform.h '#include <stddef.h>'
-file common/http/perform.c '#include "common/http/perform.h"'
+file common/http/client/perform.h '#include <stddef.h>'
+file common/http/client/perform.c '#include "common/http/client/perform.h"'
 sees check_circles.py "this circle is gone" "a known circle that is gone"
 
 good_tree
-file common/http/dial.h '#include "common/http/client.h"'
-echo '#include "common/http/dial.h"' >>"$tree/common/http/perform.c"
-sees check_circles.py "common/http/client common/http/dial" "a circle through a file of a family, and another module"
+file common/http/client/dial.h '#include "common/http/client/client.h"'
+echo '#include "common/http/client/dial.h"' >>"$tree/common/http/client/perform.c"
+sees check_circles.py "common/http/client/client common/http/client/dial" "a circle through a file of a family, and another module"
 
 good_tree
 for pair in call:reply reply:body body:call; do
@@ -149,8 +149,8 @@ good_tree
 file tests/arch/names_allowed.txt "common/base/buf.h buf_new: it is not needed"
 sees check_names.py "nothing needs this exception" "an exception that is not needed"
 good_tree
-echo 'void other_end(void);' >>"$tree/common/http/client_internal.h"
-sees check_names.py "common/http/client_internal.h:4: other_end" "a function of a family by another name"
+echo 'void other_end(void);' >>"$tree/common/http/client/client_internal.h"
+sees check_names.py "common/http/client/client_internal.h:4: other_end" "a function of a family by another name"
 
 # ---- the page ----
 

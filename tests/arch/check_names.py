@@ -3,10 +3,11 @@
 Usage: check_names.py [ROOT]
 
 Its module is the header that declares it, or the source that defines it. It may begin with
-  the name of either          common/base/buf.h: buf_append; common/http/connection.c: connection_of
-  the name of their family    common/http/server_internal.h: server_x; shared_locks_store.c beside shared_locks.h:
+  the name of either          common/base/buf.h: buf_append; common/http/server/connection.c: connection_of
+  the name of their family    common/http/server/server_internal.h: server_x; shared_locks_store.c beside shared_locks.h:
                               shared_locks_x; internal.h in store/http, beside store_http.h: store_http_x
-  the name of their folder    common/http/route.h: http_route
+  the name of their folder    gateway/proxy/forward_headers.h: proxy_x
+  of the one around that      common/http/server/route.h: http_routes_concat
 each in the singular or the plural, or as the word for who does that (flush.h: flusher_start; route.h: router_match).
 names_allowed.txt lists what may be called otherwise, each with its reason; what needs no exception must not stand there.
 """
@@ -36,6 +37,8 @@ def forms_of(name):
 def names_of(path, texts):
     folder, stem = os.path.dirname(path), path[:-2]
     heads = {stem, folder, sources.module_of(path, texts)}
+    if folder.count("/") > 1:
+        heads.add(os.path.dirname(folder))
     while "_" in os.path.basename(stem):
         stem = stem.rpartition("_")[0]
         if stem + ".h" in texts:

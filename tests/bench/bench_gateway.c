@@ -5,10 +5,10 @@
  * and serves until it is ended. The token is "bench".
  */
 #include "backend/service/registration.h"
-#include "common/http/client.h"
-#include "common/http/server.h"
+#include "common/http/client/client.h"
+#include "common/http/server/server.h"
 #include "common/trust/door.h"
-#include "gateway/gateway.h"
+#include "gateway/front/gateway.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Goal: what one account takes without end, others do not miss: an ordinary user's uploads beside those that trickle,
 # requests and a mount beside hundreds of long polls of the same account. Ratios within one run, no seconds. Slow heads,
-# which take ten of them, only in the long form; tests/unit/common/http/test_heads.c has them short.
+# which take ten of them, only in the long form; tests/unit/common/http/server/test_heads.c has them short.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 FILES=$URL/api/v2/docs/drives/home/files

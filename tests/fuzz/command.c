@@ -6,7 +6,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "cli/command.h"
-#include "common/http/server.h"
+#include "common/http/server/server.h"
 
 #include <fcntl.h>
 #include <pthread.h>

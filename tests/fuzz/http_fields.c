@@ -2,9 +2,9 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "common/base/text.h"
-#include "common/http/cors.h"
-#include "common/http/fields.h"
-#include "common/http/query.h"
+#include "common/http/server/cors.h"
+#include "common/http/server/fields.h"
+#include "common/http/server/query.h"
 
 #include <errno.h>
 #include <string.h>

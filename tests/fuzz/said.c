@@ -3,7 +3,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "common/base/error.h"
-#include "gateway/said.h"
+#include "gateway/front/said.h"
 
 #include <errno.h>
 #include <string.h>

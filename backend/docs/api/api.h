@@ -5,7 +5,7 @@
 #ifndef NEPHOS_DOCS_API_H
 #define NEPHOS_DOCS_API_H
 
-#include "common/http/server.h"
+#include "common/http/server/server.h"
 
 extern const struct http_route docs_routes[];
 

@@ -4,7 +4,7 @@
 
 #include "backend/service/service.h"
 #include "common/base/limits.h"
-#include "common/http/openapi.h"
+#include "common/http/server/openapi.h"
 #include "common/proto/op_answer.h"
 
 #include <errno.h>

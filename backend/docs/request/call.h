@@ -10,7 +10,7 @@
 #define NEPHOS_DOCS_CALL_H
 
 #include "backend/docs/docs.h"
-#include "common/http/server.h"
+#include "common/http/server/server.h"
 
 struct call {
 	struct docs *docs;

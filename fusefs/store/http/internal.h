@@ -2,8 +2,8 @@
 #ifndef NEPHOS_FUSEFS_STORE_HTTP_INTERNAL_H
 #define NEPHOS_FUSEFS_STORE_HTTP_INTERNAL_H
 
-#include "common/http/client.h"
-#include "common/http/gateways.h"
+#include "common/http/client/client.h"
+#include "common/http/client/gateways.h"
 #include "fusefs/store/http/store_http.h"
 #include "common/base/worker.h"
 

@@ -4,7 +4,7 @@
 #define NEPHOS_TESTS_CLI_STORE_H
 
 #include "cli/api.h"
-#include "common/http/server.h"
+#include "common/http/server/server.h"
 
 #include <pthread.h>
 

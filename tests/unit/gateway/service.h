@@ -17,9 +17,9 @@
 #ifndef NEPHOS_TESTS_GATEWAY_SERVICE_H
 #define NEPHOS_TESTS_GATEWAY_SERVICE_H
 
-#include "gateway/gateway.h"
+#include "gateway/front/gateway.h"
 #include "common/trust/door.h"
-#include "gateway/registry.h"
+#include "gateway/upstream/registry.h"
 #include "tests/unit/common/http/wire.h"
 
 #define SERVICE_HELD_MAX 64

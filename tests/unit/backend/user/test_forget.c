@@ -2,8 +2,8 @@
 
 #include "backend/service/registration.h"
 #include "common/base/clock.h"
-#include "common/http/client.h"
-#include "common/http/server.h"
+#include "common/http/client/client.h"
+#include "common/http/server/server.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -1,7 +1,7 @@
 #include "common/http/loopback.h"
 
-#include "common/http/client.h"
-#include "common/http/server.h"
+#include "common/http/client/client.h"
+#include "common/http/server/server.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

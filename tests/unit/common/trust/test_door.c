@@ -1,7 +1,7 @@
 #include "common/trust/door.h"
 
 #include "common/base/file.h"
-#include "common/http/client.h"
+#include "common/http/client/client.h"
 #include "common/http/loopback.h"
 #include "tests/unit/common/http/script.h"
 #include "tests/unit/common/http/wire.h"

@@ -6,7 +6,7 @@
 #ifndef NEPHOS_TESTS_FAKE_GATEWAY_H
 #define NEPHOS_TESTS_FAKE_GATEWAY_H
 
-#include "common/http/server.h"
+#include "common/http/server/server.h"
 
 #define FAKE_DRIVE 7
 #define FAKE_SESSION "41" /* the first; counts up */

@@ -1,0 +1,287 @@
+#include "common/http/server/server_internal.h"
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+/*
+ * Who hangs up unseen, and how it is found, twice a second, on the reaper's thread:
+ *   the client of a request that waits for an answer or for its next bytes: its connection is suspended, and nobody
+ *     looks at the socket. Whoever works on it is told.
+ *   any client whose end came together with its last bytes: libmicrohttpd (0.9.75) takes one edge of epoll for both,
+ *     and reads no further. Shutting what the client has shut already makes another edge. It does no harm to an answer
+ *     that is being sent.
+ *
+ * Gone is who has reset the connection. Who has shut his sending side may have done only that (RFC 9112, 9.6: "nc -N"
+ * does), and is owed his
+ * answer; who has closed altogether looks the same until something is sent to him, and then resets. So a FIN ends no
+ * request that is
+ * answered in bounded time, and none whose answer is under way, which finds out by being sent: the events of a drive
+ * have a heartbeat. What
+ * may sleep for as long as a poll is given up when its client was half closed for some seconds, or those who left
+ * would pile up.
+ *
+ * What is on the server's lists has an open socket for as long as the server's lock is held.
+ */
+
+#define LOOK_BATCH 128 /* sockets asked about in one call */
+
+static const char LATE_ANSWER[] = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+static void set_peer(struct connection *c, struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const struct sockaddr *address = info ? info->client_addr : NULL;
+
+	c->counted = peers_key(address, &c->key);
+	if (address && address->sa_family == AF_INET)
+		inet_ntop(AF_INET, &((const struct sockaddr_in *)address)->sin_addr, c->peer, sizeof(c->peer));
+	else if (address && address->sa_family == AF_INET6)
+		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)address)->sin6_addr, c->peer, sizeof(c->peer));
+}
+
+static int descriptor(struct MHD_Connection *connection)
+{
+	return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+}
+
+static struct connection *connection_new(struct http_server *s, struct MHD_Connection *connection)
+{
+	struct connection *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->fd = descriptor(connection);
+	set_peer(c, connection);
+	if (c->counted)
+		peers_enter(s->peers, &c->key);
+	pthread_mutex_lock(&s->lock);
+	c->next = s->open;
+	if (c->next)
+		c->next->prev = c;
+	s->open = c;
+	s->open_count++;
+	strangers_enter(s, c);
+	pthread_mutex_unlock(&s->lock);
+	return c;
+}
+
+static void connection_free(struct http_server *s, struct connection *c)
+{
+	if (!c)
+		return;
+	pthread_mutex_lock(&s->lock);
+	if (c->prev)
+		c->prev->next = c->next;
+	else
+		s->open = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
+	s->open_count--;
+	strangers_leave(s, c);
+	pthread_mutex_unlock(&s->lock);
+	if (c->counted)
+		peers_leave(s->peers, &c->key);
+	if (c->data_free)
+		c->data_free(c->data);
+	free(c);
+}
+
+/* Closing a socket with unread input resets the connection, and the client may lose the answer that it has not read
+ * yet. */
+static void linger(struct http_server *s, int fd, const struct connection *c)
+{
+	char byte;
+	ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	int copy;
+
+	if (n == 0 || (n < 0 && (errno != EAGAIN || !c || !c->unread)) || atomic_load(&s->stopping))
+		return;
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (copy >= 0)
+		reaper_linger_take(s->reaper, copy);
+}
+
+/* Before the library has done anything for it. */
+enum MHD_Result connection_on_accept(void *cookie, const struct sockaddr *address, socklen_t size)
+{
+	struct http_server *s = cookie;
+	char text[INET6_ADDRSTRLEN] = "";
+	struct peer_key key;
+	bool first;
+
+	(void)size;
+	if (!peers_key(address, &key) || peers_may_enter(s->peers, &key, &first))
+		return MHD_YES;
+	metric_inc(s->connections_refused);
+	inet_ntop(AF_INET6, key.bytes, text, sizeof(text));
+	if (first)
+		log_warning(NULL,
+			"address=%s limit=%u outcome=\"as many connections as one address may have: more are closed\"",
+			text, s->options.connections_per_address_max);
+	return MHD_NO;
+}
+
+void connection_on_change(
+	void *cookie, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode code)
+{
+	struct http_server *s = cookie;
+
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		*context = connection_new(s, connection);
+		metric_add(s->connections, 1);
+	} else {
+		linger(s, descriptor(connection), *context);
+		connection_free(s, *context);
+		*context = NULL;
+		metric_add(s->connections, -1);
+	}
+}
+
+struct connection *connection_of(struct MHD_Connection *connection)
+{
+	return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+bool connection_take_head(struct connection *c)
+{
+	unsigned turn = c ? atomic_load(&c->turn) : 0;
+
+	return !c || (!(turn & CONNECTION_LATE) && atomic_compare_exchange_strong(&c->turn, &turn, turn + 1));
+}
+
+void connection_end_request(struct connection *c)
+{
+	if (c && atomic_load(&c->turn) & 1)
+		atomic_fetch_add(&c->turn, 1);
+}
+
+/* What ever came over it, read or not. Where the kernel does not say, nothing ever comes, and the idle limit is all
+ * there is. */
+static uint64_t bytes_received(int fd)
+{
+	struct tcp_info info = {0};
+	socklen_t size = sizeof(info);
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_bytes_received : 0;
+}
+
+/* The library has a limit for silence only, which a byte now and then never meets. */
+static void look_after_head(struct http_server *s, struct connection *c, int64_t now_ns)
+{
+	unsigned turn = atomic_load(&c->turn);
+
+	if (turn & 1 || turn & CONNECTION_LATE)
+		return;
+	if (turn != c->seen_turn) {
+		c->seen_turn = turn;
+		c->seen_bytes = bytes_received(c->fd);
+		c->head_ns = 0;
+	} else if (!c->head_ns) {
+		c->head_ns = bytes_received(c->fd) > c->seen_bytes ? now_ns : 0;
+	} else if (now_ns - c->head_ns >= s->options.head_ms * NS_PER_MS &&
+		atomic_compare_exchange_strong(&c->turn, &turn, turn | CONNECTION_LATE)) {
+		metric_inc(s->late_heads);
+		(void)send(c->fd, LATE_ANSWER, sizeof(LATE_ANSWER) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+		(void)shutdown(c->fd, SHUT_RDWR);
+	}
+}
+
+void http_connection_set_data(struct http_request *req, void *data, void (*free_fn)(void *data))
+{
+	struct connection *c = req->connection ? connection_of(req->connection) : NULL;
+
+	if (!c) {
+		free_fn(data); /* there was no memory for it, or it is gone */
+		return;
+	}
+	if (c->data_free)
+		c->data_free(c->data);
+	c->data = data;
+	c->data_free = free_fn;
+}
+
+void *http_connection_data(const struct http_request *req)
+{
+	const struct connection *c = req->connection ? connection_of(req->connection) : NULL;
+
+	return c ? c->data : NULL;
+}
+
+bool http_connection_way(const struct http_request *req, char ret[HTTP_WAY_SIZE])
+{
+	const int fd = req->connection ? descriptor(req->connection) : -1;
+
+	endpoint_way(fd, false, ret);
+	return endpoint_is_here(fd);
+}
+
+bool http_connection_is_own(const struct http_request *req)
+{
+	return req->connection && endpoint_is_own(descriptor(req->connection));
+}
+
+/* With the request's lock held. */
+static bool is_gone(struct http_request *req, int64_t now_ns)
+{
+	struct pollfd p = {.fd = descriptor(req->connection), .events = POLLRDHUP};
+
+	if (poll(&p, 1, 0) <= 0)
+		return false;
+	if (p.revents & (POLLERR | POLLHUP))
+		return true;
+	if (!req->half_closed_ns)
+		req->half_closed_ns = now_ns;
+	return req->is_poll && !req->streaming &&
+		now_ns - req->half_closed_ns >= (int64_t)req->server->options.half_closed_ms * NS_PER_MS;
+}
+
+static void look_after_request(struct http_request *req, int64_t now_ns)
+{
+	pthread_mutex_lock(&req->lock);
+	if (req->suspended && !req->absent && (req->on_abort || req->streaming) && is_gone(req, now_ns)) {
+		req->absent = true;
+		request_wake(req);
+	}
+	pthread_mutex_unlock(&req->lock);
+}
+
+static struct connection *look_after_batch(struct connection *c)
+{
+	struct pollfd fds[LOOK_BATCH];
+	nfds_t count = 0;
+
+	for (; c && count < LOOK_BATCH; c = c->next)
+		fds[count++] = (struct pollfd){.fd = c->fd, .events = POLLRDHUP};
+	if (poll(fds, count, 0) > 0) {
+		for (nfds_t i = 0; i < count; i++) {
+			if (fds[i].revents & POLLRDHUP)
+				(void)shutdown(fds[i].fd, SHUT_RD);
+		}
+	}
+	return c;
+}
+
+void connection_look_around(void *cookie)
+{
+	struct http_server *s = cookie;
+	const int64_t now_ns = clock_mono_ns();
+
+	pthread_mutex_lock(&s->lock);
+	for (struct connection *c = s->open; c; c = c->next)
+		look_after_head(s, c, now_ns);
+	strangers_look_after(s, now_ns);
+	for (struct http_request *req = s->requests; req; req = req->next)
+		look_after_request(req, now_ns);
+	for (struct connection *c = s->open; c;)
+		c = look_after_batch(c);
+	pthread_mutex_unlock(&s->lock);
+}

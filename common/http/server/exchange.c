@@ -1,0 +1,484 @@
+#include "common/http/server/server_internal.h"
+
+#include "common/base/error.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <strings.h>
+
+/*
+ * libmicrohttpd calls exchange_on_access once with the header (again after each resume there), then with pieces of the
+ * body, then once more when the request is complete (again after each resume there). An answer queued at the header
+ * closes the connection, as whatever is left of the body would be taken for the next request; so it is queued there
+ * only if a body is coming that nobody wants, and otherwise at the end.
+ *
+ * Sleeping, and clients that have shut their sending side (0.9.75 and 1.0.1). A connection that is suspended in a
+ * turn which began with reading begins its next turn with reading, too, whatever its state is by then, and an end found
+ * there closes it without an answer. So:
+ *   a request that is whole is given one turn of its own before it sleeps (rest), after which the library waits for
+ *   us and not for the socket;
+ *   a small body is taken in while the guard still thinks (hold): with all of it here the request is whole. One in
+ *   chunks does not sleep for that before DRAIN_BYTES_MAX, as nobody can tell how much is left. Whatever the guard has
+ *   decided is done with the next piece of it, or with its end;
+ *   what the library has read of a large body is taken before it sleeps (stream.c), so that an end found then really
+ *   is one in the middle.
+ * Left are large bodies in chunks of which the last piece comes with the end, while the guard thinks or the reader is
+ * behind: they get no answer, and are not done.
+ */
+
+void *exchange_on_line(void *cookie, const char *uri, struct MHD_Connection *connection)
+{
+	return request_new(cookie, uri ? uri : "", connection);
+}
+
+/* The client was found gone while the request slept: whoever works on it hears of it, and answers as always. */
+static void tell_absent(struct http_request *req)
+{
+	void (*on_abort)(struct http_request * req, void *cookie) = NULL;
+
+	pthread_mutex_lock(&req->lock);
+	if (req->absent) {
+		on_abort = req->on_abort;
+		req->on_abort = NULL;
+	}
+	pthread_mutex_unlock(&req->lock);
+	if (on_abort)
+		on_abort(req, req->on_abort_cookie);
+}
+
+static enum MHD_Result close_connection(struct http_request *req)
+{
+	pthread_mutex_unlock(&req->lock);
+	return MHD_NO;
+}
+
+/* Only the loop changes the stage, others look at it. */
+static void enter(struct http_request *req, enum stage stage)
+{
+	pthread_mutex_lock(&req->lock);
+	req->stage = stage;
+	pthread_mutex_unlock(&req->lock);
+}
+
+static void run_handler(struct http_request *req)
+{
+	req->handed = true;
+	req->route->handler(req, req->server->options.cookie);
+}
+
+/* Nobody has an answer yet to a request that is whole. With the lock held. */
+static enum MHD_Result rest(struct http_request *req)
+{
+	if (!req->rested) {
+		req->rested = true;
+		return MHD_YES;
+	}
+	return request_suspend(req) ? MHD_YES : MHD_NO;
+}
+
+/* Whether all of the body may come before it is known who sends it. */
+static bool is_held(const struct http_request *req)
+{
+	return !req->expects_continue && req->length <= (int64_t)DRAIN_BYTES_MAX;
+}
+
+/* Of a body in chunks that is held: more than may lie in memory of somebody unknown, or than its route takes. */
+static bool is_too_much_to_hold(const struct http_request *req, size_t size)
+{
+	return req->chunked && req->received + size > DRAIN_BYTES_MAX;
+}
+
+/* Answered before the body: is it worth reading? */
+static enum MHD_Result settle(struct http_request *req)
+{
+	bool drain = req->stage != STAGE_LINE && !req->expects_continue && request_body_left(req) <= DRAIN_BYTES_MAX;
+
+	/* What has its answer is only read away. */
+	if (!drain && !req->early && request_body_left(req) != 0)
+		return respond_queue(req, req->connection);
+	enter(req, STAGE_BODY);
+	return MHD_YES;
+}
+
+/* What a body may have. Where none means anything a small one is read away (RFC 9110, 9.3.1). */
+static uint64_t body_limit(const struct http_request *req)
+{
+	if (!req->route || req->route->body == HTTP_BODY_NONE)
+		return DRAIN_BYTES_MAX;
+	return req->route->body_max;
+}
+
+static bool is_coded(const struct http_request *req)
+{
+	const char *coding = http_request_header(req, "Content-Encoding");
+
+	return coding && req->route->body != HTTP_BODY_NONE && strcasecmp(coding, "identity") != 0;
+}
+
+/* Sleeps while the handler thinks about a body that nobody has sent yet. On the loop. */
+static enum MHD_Result asked_step(struct http_request *req)
+{
+	enum MHD_Result r = MHD_YES;
+	bool answered;
+
+	pthread_mutex_lock(&req->lock);
+	if (atomic_load(&req->server->stopping))
+		return close_connection(req);
+	answered = req->answered;
+	if (!answered && req->expects_continue && req->route->body == HTTP_BODY_STREAM && !req->wanted)
+		r = request_suspend(req) ? MHD_YES : MHD_NO;
+	else if (!answered)
+		req->stage = STAGE_BODY;
+	pthread_mutex_unlock(&req->lock);
+	return answered ? settle(req) : r;
+}
+
+/* Goes on if the guard lets it, sleeps if the guard has kept it. On the loop. */
+static enum MHD_Result begin_body(struct http_request *req)
+{
+	const struct http_route *route = req->route;
+
+	if ((req->length > 0 && (uint64_t)req->length > body_limit(req)) || req->received > body_limit(req))
+		http_respond_error(req, -ERR_TOO_LARGE, NULL);
+	else if (is_coded(req))
+		respond_coded(req);
+	else if (route->body == HTTP_BODY_STREAM)
+		run_handler(req);
+	enter(req, STAGE_ASKED);
+	return asked_step(req);
+}
+
+/* With the lock held. */
+static bool is_undecided(const struct http_request *req)
+{
+	return req->stage == STAGE_GUARD && req->kept && !req->proceed && !req->answered;
+}
+
+static enum MHD_Result guard_step(struct http_request *req)
+{
+	pthread_mutex_lock(&req->lock);
+	if (atomic_load(&req->server->stopping))
+		return close_connection(req);
+	if (req->answered) {
+		pthread_mutex_unlock(&req->lock);
+		return settle(req);
+	}
+	if (is_undecided(req)) {
+		enum MHD_Result r = is_held(req) ? rest(req) : request_suspend(req) ? MHD_YES : MHD_NO;
+
+		pthread_mutex_unlock(&req->lock);
+		return r;
+	}
+	pthread_mutex_unlock(&req->lock);
+	return begin_body(req);
+}
+
+static int find_route(struct http_request *req)
+{
+	const struct http_server *s = req->server;
+	char *decoded = req->target + req->target_size + 1;
+	int r = router_match(s->router, req->method, span_of(req->target, req->path_size), decoded, &req->match);
+
+	if (r == 0)
+		req->route = &s->options.routes[req->match.route];
+	return r;
+}
+
+/* OPTIONS is answered from the table, unless it has rows of its own; a browser's question before a request is
+ * always ours. */
+static bool answer_without_route(struct http_request *req)
+{
+	bool options = strcmp(req->method, "OPTIONS") == 0;
+	int r;
+
+	if (options && strcmp(req->target, "*") == 0) {
+		respond_options(req, NULL);
+		return true;
+	}
+	r = find_route(req);
+	if (options && (r == -ERR_METHOD || (r == 0 && http_request_header(req, "Access-Control-Request-Method"))))
+		respond_options(req, r ? req->match.allow : NULL);
+	else if (r)
+		respond_no_route(req, r);
+	return req->answered;
+}
+
+static void ask_guard(struct http_request *req)
+{
+	const struct http_server_options *o = &req->server->options;
+
+	if (!o->guard || o->guard(req, req->route, o->cookie))
+		return;
+	pthread_mutex_lock(&req->lock);
+	req->kept = true;
+	req->handed = !req->proceed;
+	pthread_mutex_unlock(&req->lock);
+}
+
+static enum MHD_Result on_header(
+	struct http_request *req, struct MHD_Connection *connection, const struct request_line *line)
+{
+	char why[HYGIENE_WHY_BYTES];
+	bool held;
+	int r;
+
+	if (!connection_take_head(connection_of(connection)))
+		return MHD_NO;
+	/* From here on somebody has to answer. */
+	atomic_fetch_add(&req->refs, 1);
+	req->is_head = strcmp(line->method, "HEAD") == 0;
+	(void)snprintf(req->method, sizeof(req->method), "%s", line->method);
+	server_identify(req, connection_of(connection));
+	r = hygiene_check(req, connection, line, why);
+	if (r) {
+		respond_refusal(req, r, why);
+		return respond_queue(req, connection);
+	}
+	enter(req, STAGE_GUARD);
+	if (answer_without_route(req))
+		return settle(req);
+	if (req->route->body == HTTP_BODY_WHOLE)
+		buf_init(&req->body, req->route->body_max + 1);
+	ask_guard(req);
+	pthread_mutex_lock(&req->lock);
+	held = is_undecided(req) && is_held(req);
+	pthread_mutex_unlock(&req->lock);
+	return held ? MHD_YES : guard_step(req);
+}
+
+static int take_whole(struct http_request *req, const char *data, size_t size)
+{
+	if (req->received + size > body_limit(req))
+		return -ERR_TOO_LARGE;
+	return req->route->body == HTTP_BODY_WHOLE ? buf_append(&req->body, data, size) : 0;
+}
+
+/* Nobody wants this body any more, and its sender does not stop. Who was answered in the middle of it may be sending
+ * still: a connection that is closed with bytes unread is reset, which would take the answer away from its reader. */
+static bool is_endless(const struct http_request *req)
+{
+	if (req->early)
+		return req->received > req->early_received + LINGER_BYTES_MAX;
+	return req->chunked && req->received > body_limit(req) + DRAIN_BYTES_MAX;
+}
+
+/* Nobody wants this body; its end is waited for, within reason. With the lock held, which it gives back. */
+static enum MHD_Result discard(struct http_request *req, size_t *size)
+{
+	req->received += *size;
+	*size = 0;
+	if (is_endless(req))
+		return close_connection(req);
+	pthread_mutex_unlock(&req->lock);
+	return MHD_YES;
+}
+
+static enum MHD_Result on_stream_data(struct http_request *req, const char *data, size_t *size)
+{
+	while (*size) {
+		size_t taken = 0;
+		bool beyond = req->received > req->route->body_max;
+		enum MHD_Result r;
+
+		/* What is beyond the limit stays where it is until the reader has answered. */
+		if (!beyond && stream_fill(req, data, *size, &taken))
+			return MHD_NO;
+		data += taken;
+		*size -= taken;
+		stream_notify(req);
+		pthread_mutex_lock(&req->lock);
+		if (req->answered)
+			return discard(req, size);
+		if (beyond || (req->ring_used >= HTTP_STREAM_BYTES && request_body_left(req) > 0)) {
+			/* Further chunks of what the library has read come although it sleeps. */
+			r = req->suspended || request_suspend(req) ? MHD_YES : MHD_NO;
+			pthread_mutex_unlock(&req->lock);
+			return r;
+		}
+		pthread_mutex_unlock(&req->lock);
+	}
+	return MHD_YES;
+}
+
+/* Takes it in, wanted or not: it is bounded, and lies in memory anyway. */
+static int hold(struct http_request *req, const char *data, size_t size)
+{
+	bool fits = (req->chunked ? req->received + size : (uint64_t)req->length) <= body_limit(req);
+	size_t taken = 0;
+	int r = 0;
+
+	if (fits && req->route->body == HTTP_BODY_STREAM)
+		return stream_fill(req, data, size, &taken);
+	if (fits && req->route->body == HTTP_BODY_WHOLE)
+		r = buf_append(&req->body, data, size);
+	pthread_mutex_lock(&req->lock);
+	req->received += size;
+	pthread_mutex_unlock(&req->lock);
+	return r;
+}
+
+/* Bytes of a body whose guard has not said anything when the header was there. *ret_go: it has by now, and nothing
+ * was taken. */
+static enum MHD_Result on_early_data(struct http_request *req, const char *data, size_t *size, bool *ret_go)
+{
+	enum MHD_Result r = MHD_YES;
+	bool waits;
+
+	pthread_mutex_lock(&req->lock);
+	*ret_go = !is_undecided(req);
+	waits = !*ret_go && is_too_much_to_hold(req, *size);
+	if (waits && !request_suspend(req))
+		r = MHD_NO;
+	pthread_mutex_unlock(&req->lock);
+	if (*ret_go)
+		return guard_step(req);
+	if (waits)
+		return r;
+	if (hold(req, data, *size))
+		return MHD_NO;
+	*size = 0;
+	pthread_mutex_lock(&req->lock);
+	if (is_undecided(req) && !req->chunked && request_body_left(req) > 0 && !request_suspend(req))
+		r = MHD_NO;
+	pthread_mutex_unlock(&req->lock);
+	return r;
+}
+
+static enum MHD_Result on_data(struct http_request *req, const char *data, size_t *size)
+{
+	bool go = true;
+	int r;
+
+	if (req->stage == STAGE_GUARD && on_early_data(req, data, size, &go) == MHD_NO)
+		return MHD_NO;
+	if (!go)
+		return MHD_YES;
+	pthread_mutex_lock(&req->lock);
+	if (atomic_load(&req->server->stopping))
+		return close_connection(req);
+	if (req->answered)
+		return discard(req, size);
+	pthread_mutex_unlock(&req->lock);
+	if (req->route->body == HTTP_BODY_STREAM)
+		return on_stream_data(req, data, size);
+	r = take_whole(req, data, *size);
+	if (r)
+		http_respond_error(req, r == -E2BIG ? -ERR_TOO_LARGE : r, NULL);
+	pthread_mutex_lock(&req->lock);
+	return discard(req, size);
+}
+
+static enum MHD_Result on_end(struct http_request *req, struct MHD_Connection *connection)
+{
+	bool first, answered;
+	enum MHD_Result r = MHD_YES;
+
+	pthread_mutex_lock(&req->lock);
+	if (req->early || atomic_load(&req->server->stopping))
+		return close_connection(req);
+	first = req->stage != STAGE_WHOLE;
+	req->stage = STAGE_WHOLE;
+	req->ended = true;
+	answered = req->answered;
+	pthread_mutex_unlock(&req->lock);
+	if (first && !answered) {
+		if (req->route->body == HTTP_BODY_STREAM)
+			stream_notify(req);
+		else
+			run_handler(req);
+	}
+	pthread_mutex_lock(&req->lock);
+	answered = req->answered;
+	if (!answered)
+		r = rest(req);
+	pthread_mutex_unlock(&req->lock);
+	return answered ? respond_queue(req, connection) : r;
+}
+
+/* With the header alone (again), or with all of a body that was held. */
+static enum MHD_Result on_guarded(struct http_request *req, struct MHD_Connection *connection)
+{
+	enum MHD_Result r;
+
+	/* One in chunks did not sleep at its header: this is its end. */
+	if (req->chunked && is_held(req)) {
+		pthread_mutex_lock(&req->lock);
+		req->ended = true;
+		pthread_mutex_unlock(&req->lock);
+	}
+	r = guard_step(req);
+	return r == MHD_YES && is_held(req) && req->stage == STAGE_BODY ? on_end(req, connection) : r;
+}
+
+/* budget: the library's signature */
+enum MHD_Result exchange_on_access(void *cookie, struct MHD_Connection *connection, const char *url, const char *method,
+	const char *version, const char *upload_data, size_t *upload_size, void **context)
+{
+	struct http_request *req = *context;
+
+	(void)cookie;
+	if (!req)
+		return MHD_NO;
+	tell_absent(req);
+	if (*upload_size)
+		return on_data(req, upload_data, upload_size);
+	if (req->stage == STAGE_LINE)
+		return on_header(req, connection, &(struct request_line){method, url, version});
+	if (req->stage == STAGE_GUARD)
+		return on_guarded(req, connection);
+	if (req->stage == STAGE_ASKED)
+		return asked_step(req);
+	return on_end(req, connection);
+}
+
+static void note_unread(const struct http_request *req, struct MHD_Connection *connection)
+{
+	struct connection *c = connection_of(connection);
+
+	if (c)
+		c->unread = req->stage != STAGE_WHOLE;
+	connection_end_request(c);
+}
+
+static void end_stream(const struct http_request *req, bool whole)
+{
+	const struct http_stream *stream = &req->stream;
+	bool has_body = !req->is_head && req->status != 204 && req->status != 304;
+
+	if (has_body && stream->length >= 0 && stream->sent != (uint64_t)stream->length)
+		whole = false;
+	stream->ops->done(stream->cookie, whole);
+}
+
+void exchange_on_completed(
+	void *cookie, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode code)
+{
+	struct http_request *req = *context;
+	void (*on_abort)(struct http_request * req, void *cookie);
+	bool nobody_answers, streaming;
+
+	(void)cookie;
+	if (!req)
+		return;
+	*context = NULL;
+	note_unread(req, connection);
+	pthread_mutex_lock(&req->lock);
+	req->connection = NULL;
+	req->suspended = false;
+	req->lost = true;
+	on_abort = req->on_abort;
+	req->on_abort = NULL;
+	streaming = req->streaming;
+	nobody_answers = req->stage != STAGE_LINE && !req->handed && !req->answered;
+	pthread_mutex_unlock(&req->lock);
+	stream_notify(req);
+	if (on_abort)
+		on_abort(req, req->on_abort_cookie);
+	if (streaming)
+		end_stream(req, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+	server_count(req);
+	server_forget(req);
+	if (nobody_answers)
+		request_unref(req);
+	request_unref(req);
+}

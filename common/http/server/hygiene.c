@@ -1,0 +1,412 @@
+#include "common/http/server/server_internal.h"
+
+#include "common/base/error.h"
+#include "common/base/text.h"
+#include "common/http/server/fields.h"
+#include "common/http/server/query.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+/*
+ * What two parties could read in two ways is refused before anything else looks at it: who has to guess where a message
+ * ends, or whom it is for, guesses differently from the next in line.
+ *
+ * libmicrohttpd 0.9 is lenient: it takes a bare LF for a line's end, joins folded lines, cuts a value at a NUL, skips
+ * spaces in the request line, and takes a field without a name (": x") for the end of the header. None of it shows in
+ * what it hands out; but it parses in place, so names and values still lie where they came: each exactly where a strict
+ * reader would find it, or the header was none. Versions from 0.9.77 on can be told to be strict instead. What is left
+ * is listed in docs/threat-model.md.
+ */
+
+#define EXPECT_CONTINUE "100-continue"
+
+struct scan {
+	struct http_request *req;
+	struct MHD_Connection *connection;
+	size_t bytes;	  /* names, values and their NULs */
+	const char *next; /* where the next name must lie */
+	int error;
+	const char *why;
+	const char *about; /* the field that it is about; may be NULL */
+	unsigned hosts;
+	unsigned lengths;
+	unsigned codings;
+	bool version_1_1;
+	const char *host;
+	const char *length;
+	const char *coding;
+	const char *expect;
+	const char *trace;
+};
+
+static bool is_token_char(unsigned char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		(c && strchr("!#$%&'*+-.^_`|~", c));
+}
+
+static bool is_token(const char *text, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		if (!is_token_char((unsigned char)text[i]))
+			return false;
+	}
+	return size > 0;
+}
+
+static bool is_field_value(const char *text, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if ((c < ' ' && c != '\t') || c == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+static void scan_refuse(struct scan *s, int error, const char *why)
+{
+	if (s->error)
+		return;
+	s->error = error;
+	s->why = why;
+}
+
+static bool is_continue(const char *expect)
+{
+	struct span value = field_trim(span_str(expect));
+
+	return value.size == strlen(EXPECT_CONTINUE) && strncasecmp(value.data, EXPECT_CONTINUE, value.size) == 0;
+}
+
+static void scan_known(struct scan *s, const char *name, const char *value)
+{
+	switch (name[0] | 0x20) {
+	case 'h':
+		if (strcasecmp(name, "Host") == 0) {
+			s->hosts++;
+			s->host = value;
+		}
+		break;
+	case 'c':
+		if (strcasecmp(name, "Content-Length") == 0) {
+			s->lengths++;
+			s->length = value;
+		}
+		break;
+	case 't':
+		if (strcasecmp(name, "Transfer-Encoding") == 0) {
+			s->codings++;
+			s->coding = value;
+		}
+		break;
+	case 'e':
+		/* Of several the one that we do not understand. */
+		if (strcasecmp(name, "Expect") == 0 && (!s->expect || is_continue(s->expect)))
+			s->expect = value;
+		break;
+	case 'n':
+		if (strcasecmp(name, "Nephos-Trace") == 0)
+			s->trace = value;
+		break;
+	default:
+		break;
+	}
+}
+
+/* budget: the library's signature */
+static enum MHD_Result on_field(
+	void *cookie, enum MHD_ValueKind kind, const char *name, size_t name_size, const char *value, size_t value_size)
+{
+	struct scan *s = cookie;
+	struct http_request *req = s->req;
+
+	(void)kind;
+	if (PARSES_IN_PLACE && name != s->next)
+		scan_refuse(
+			s, -ERR_BAD_REQUEST, "a line of the header is folded, has a NUL, or does not end with CR LF");
+	else if (!is_token(name, name_size))
+		scan_refuse(s, -ERR_BAD_REQUEST, "a header's name is no token");
+	else if (!is_field_value(value, value_size))
+		scan_refuse(s, -ERR_BAD_REQUEST, "a header's value has control characters");
+	else if (req->field_count == HTTP_HEADERS_MAX)
+		scan_refuse(s, -ERR_HEADERS_TOO_LARGE, "too many header fields");
+	if (s->error)
+		return MHD_NO;
+	req->fields[req->field_count++] = (struct request_field){name, value, name_size};
+	s->bytes += name_size + value_size + 2;
+	s->next = value + value_size + 2;
+	scan_known(s, name, value);
+	return MHD_YES;
+}
+
+static bool is_host(struct span host)
+{
+	for (size_t i = 0; i < host.size; i++) {
+		unsigned char c = (unsigned char)host.data[i];
+
+		if (!(is_token_char(c) || (c && strchr(":[]", c))))
+			return false;
+	}
+	return host.size > 0;
+}
+
+static void check_framing(struct scan *s)
+{
+	struct http_request *req = s->req;
+	uint64_t length = 0;
+
+	/* HTTP/1.0 came before Host. */
+	if (s->hosts > 1 || (s->hosts == 0 && s->version_1_1) ||
+		(s->hosts == 1 && !is_host(field_trim(span_str(s->host)))))
+		scan_refuse(s, -ERR_BAD_REQUEST, "not exactly one valid Host");
+	else if (s->lengths > 1 || s->codings > 1 || (s->lengths && s->codings))
+		scan_refuse(s, -ERR_BAD_REQUEST, "Content-Length and Transfer-Encoding are doubled or combined");
+	else if (s->codings && strcasecmp(s->coding, "chunked") != 0)
+		scan_refuse(s, -ERR_BAD_REQUEST, "a transfer coding other than chunked");
+	else if (s->lengths && text_parse_u64(span_str(s->length), INT64_MAX, &length) != 0)
+		scan_refuse(s, -ERR_BAD_REQUEST, "Content-Length is no number");
+	else if (s->expect && !is_continue(s->expect))
+		scan_refuse(s, -ERR_BAD_REQUEST, "an unknown expectation");
+	req->chunked = s->codings != 0;
+	req->length = req->chunked ? -1 : (int64_t)length;
+	/* HTTP/1.0 knows no interim answers; with white space behind it the library says none, and the client does
+	 * without in the end. */
+	req->expects_continue = s->expect && s->version_1_1 && strcasecmp(s->expect, EXPECT_CONTINUE) == 0;
+}
+
+/* After the last field comes an empty line, and with it the end of the header. */
+static void check_extent(struct scan *s, const struct request_line *line)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(s->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+	size_t size = info ? info->header_size : 0;
+
+	if (size > HEADER_BYTES_MAX)
+		scan_refuse(s, -ERR_HEADERS_TOO_LARGE, "the header is too large");
+	if (PARSES_IN_PLACE && line->method + size != s->next + 2)
+		scan_refuse(
+			s, -ERR_BAD_REQUEST, "a line of the header is folded, has a NUL, or does not end with CR LF");
+}
+
+static void check_line(struct scan *s, const struct request_line *line)
+{
+	struct http_request *req = s->req;
+	const char *target = line->method + strlen(line->method) + 1;
+
+	for (const char *p = req->target; *p; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		if (c <= ' ' || c == 0x7f || c == '#')
+			scan_refuse(s, -ERR_BAD_REQUEST,
+				"the request line has more than three words, or control characters");
+	}
+	if (PARSES_IN_PLACE && (line->url != target || line->version != target + req->target_size + 1))
+		scan_refuse(s, -ERR_BAD_REQUEST, "the request line is not three words with one space between");
+	s->version_1_1 = strcmp(line->version, "HTTP/1.1") == 0;
+	req->is_http_1_0 = !s->version_1_1;
+	if (s->version_1_1)
+		return;
+	if (strcmp(line->version, "HTTP/1.0") != 0)
+		scan_refuse(s, -ERR_BAD_REQUEST, "a version of HTTP other than 1.0 and 1.1");
+	/* HTTP/1.0 has no chunks; a body sent so would be framed by guessing. */
+	else if (s->codings)
+		scan_refuse(s, -ERR_BAD_REQUEST, "Transfer-Encoding in HTTP/1.0");
+}
+
+/* The query is checked here, so that a parameter is either absent or right. */
+static void check_query(struct scan *s)
+{
+	const struct http_request *req = s->req;
+	const char *query = req->target + req->path_size;
+	const char *why = NULL;
+	int r = *query ? query_check(span_str(query + 1), &why) : 0;
+
+	if (r)
+		scan_refuse(s, r, why ? why : "out of memory");
+}
+
+static size_t scheme_size(const char *target)
+{
+	return strncasecmp(target, "http://", 7) == 0 ? 7 : strncasecmp(target, "https://", 8) == 0 ? 8 : 0;
+}
+
+/*
+ * A target names a path ("/a"), this server as a whole ("*", for OPTIONS alone), or both server and path
+ * ("http://host/a": what is said to
+ * proxies, and must be taken from everybody; RFC 9112, 3.2.2). Of the last only the path goes on: here are no
+ * documents of other hosts.
+ */
+static void take_target(struct scan *s, const struct request_line *line)
+{
+	struct http_request *req = s->req;
+	bool options = strcmp(line->method, "OPTIONS") == 0;
+	size_t scheme = scheme_size(req->target);
+	size_t host = strcspn(req->target + scheme, "/?");
+	char *rest = req->target + scheme + host;
+
+	if (req->target[0] == '/' || (options && strcmp(req->target, "*") == 0))
+		return;
+	if (!scheme || !is_host(span_of(req->target + scheme, host))) {
+		scan_refuse(s, -ERR_BAD_REQUEST, "the target is neither a path nor an http URL");
+		return;
+	}
+	/* The host that goes leaves room for what an empty path stands for. */
+	if (*rest != '/') {
+		char implied = options && !*rest ? '*' : '/';
+
+		*--rest = implied;
+	}
+	req->target_size -= (size_t)(rest - req->target);
+	memmove(req->target, rest, req->target_size + 1);
+	req->path_size = strcspn(req->target, "?");
+}
+
+static const struct request_field *same_name(const struct http_request *req, size_t n)
+{
+	const struct request_field *f = &req->fields[n];
+
+	for (size_t i = 0; i < n; i++) {
+		if (req->fields[i].name_size == f->name_size && strcasecmp(req->fields[i].name, f->name) == 0)
+			return &req->fields[i];
+	}
+	return NULL;
+}
+
+/* Whether lines of one field may be. What has two values is refused; lists get one line in keep_fields. */
+static void check_repeats(struct scan *s)
+{
+	struct http_request *req = s->req;
+
+	for (size_t i = 1; i < req->field_count; i++) {
+		if (!same_name(req, i) || field_kind(req->fields[i].name) != FIELD_SINGLE)
+			continue;
+		scan_refuse(s, -ERR_BAD_REQUEST, "is given twice");
+		s->about = req->fields[i].name;
+		return;
+	}
+}
+
+static char *put_text(char *at, struct span text)
+{
+	memcpy(at, text.data, text.size);
+	return at + text.size;
+}
+
+/* All values of the list that begins at line n, which has them from now on; later lines of it lose their name. */
+static char *put_list(struct http_request *req, size_t n, char *at)
+{
+	const struct request_field *first = &req->fields[n];
+
+	for (size_t i = n; i < req->field_count; i++) {
+		struct request_field *f = &req->fields[i];
+
+		if (!f->name || f->name_size != first->name_size || strcasecmp(f->name, first->name) != 0)
+			continue;
+		if (i > n) {
+			at = put_text(at, SPAN_LITERAL(", "));
+			f->name = NULL;
+		}
+		at = put_text(at, field_trim(span_str(f->value)));
+	}
+	return at;
+}
+
+static bool has_repeats(const struct http_request *req)
+{
+	for (size_t i = 1; i < req->field_count; i++) {
+		if (same_name(req, i))
+			return true;
+	}
+	return false;
+}
+
+/* The connection's memory goes with the connection; the request may be read for longer. */
+static int keep_fields(struct http_request *req, size_t bytes)
+{
+	/* A line that is joined to another one leaves its name, which is longer than what joins them or replaced
+	 * by its NULs. */
+	char *text = malloc(bytes + 1);
+	bool repeats = has_repeats(req);
+	size_t kept = 0;
+
+	if (!text)
+		return -ENOMEM;
+	req->field_text = text;
+	for (size_t i = 0; i < req->field_count; i++) {
+		struct request_field *f = &req->fields[i];
+		struct request_field copy = {text, NULL, f->name_size};
+
+		if (!f->name)
+			continue;
+		text = put_text(text, span_of(f->name, f->name_size));
+		*text++ = '\0';
+		copy.value = text;
+		if (repeats && field_kind(f->name) == FIELD_LIST)
+			text = put_list(req, i, text);
+		else
+			text = put_text(text, field_trim(span_str(f->value)));
+		*text++ = '\0';
+		req->fields[kept++] = copy;
+	}
+	req->field_count = kept;
+	return 0;
+}
+
+static void take_trace(struct http_request *req, struct span trace)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+
+	if (trace.size == 0 || trace.size > TRACE_BYTES_MAX || strspn(trace.data, letters) < trace.size)
+		return;
+	memcpy(req->trace, trace.data, trace.size);
+	req->trace[trace.size] = '\0';
+}
+
+/*
+ * There is nothing that a request without a body could be told to go on with. The library (0.9.75) says so all the
+ * same and takes what
+ * follows for a body of no bytes, after which no answer can be queued. It looks for the field once more when we are
+ * through with it, so the
+ * field, in its buffer, must not say that any more.
+ */
+static void drop_expectation(struct scan *s)
+{
+	if (!s->req->expects_continue || s->req->length != 0)
+		return;
+	s->req->expects_continue = false;
+	if (PARSES_IN_PLACE)
+		*(char *)s->expect = '-';
+}
+
+int hygiene_check(
+	struct http_request *req, struct MHD_Connection *connection, const struct request_line *line, char *ret_why)
+{
+	struct scan s = {.req = req, .connection = connection, .next = line->version + strlen(line->version) + 2};
+	int r;
+
+	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, on_field, &s);
+	if (s.trace)
+		take_trace(req, field_trim(span_str(s.trace)));
+	if (!s.error)
+		check_extent(&s, line);
+	check_line(&s, line);
+	check_framing(&s);
+	check_repeats(&s);
+	check_query(&s);
+	take_target(&s, line);
+	r = s.error ? s.error : keep_fields(req, s.bytes);
+	if (r) {
+		(void)snprintf(ret_why, HYGIENE_WHY_BYTES, "%s%s%s", s.about ? s.about : "", s.about ? " " : "",
+			s.error ? s.why : "out of memory");
+		/* Nobody may go by fields that were not checked to the end. */
+		req->field_count = 0;
+		return r;
+	}
+	drop_expectation(&s);
+	return 0;
+}

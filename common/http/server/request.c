@@ -1,0 +1,266 @@
+#include "common/http/server/server_internal.h"
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/http/server/query.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+struct http_request *request_new(struct http_server *s, const char *target, struct MHD_Connection *connection)
+{
+	size_t size = strlen(target);
+	struct http_request *req = calloc(1, sizeof(*req) + 2 * size + 1);
+
+	if (!req)
+		return NULL;
+	req->server = s;
+	req->connection = connection;
+	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+	atomic_init(&req->refs, 1);
+	/* Who wakes the loop holds the lock that the loop asks for first: not worth a sleep. */
+	req->lock = (pthread_mutex_t)PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP;
+	req->started_ns = clock_mono_ns();
+	memcpy(req->target, target, size + 1);
+	req->target_size = size;
+	req->path_size = strcspn(req->target, "?");
+	pthread_mutex_lock(&s->lock);
+	req->next = s->requests;
+	if (req->next)
+		req->next->prev = req;
+	s->requests = req;
+	s->active++;
+	pthread_mutex_unlock(&s->lock);
+	return req;
+}
+
+void request_unref(struct http_request *req)
+{
+	struct http_server *s = req->server;
+
+	if (atomic_fetch_sub(&req->refs, 1) != 1)
+		return;
+	if (req->data_free)
+		req->data_free(req->data);
+	/* An answer that came when the loop had ended. */
+	if (req->response)
+		MHD_destroy_response(req->response);
+	for (size_t i = 0; i < req->query_count; i++)
+		free(req->query[i].value);
+	buf_fini(&req->body);
+	free(req->ring);
+	free(req->field_text);
+	pthread_mutex_destroy(&req->lock);
+	free(req);
+	server_unref(s);
+}
+
+bool request_suspend(struct http_request *req)
+{
+	if (atomic_load(&req->server->stopping))
+		return false;
+	req->suspended = true;
+	MHD_suspend_connection(req->connection);
+	return true;
+}
+
+void request_wake(struct http_request *req)
+{
+	if (!req->suspended)
+		return;
+	req->suspended = false;
+	MHD_resume_connection(req->connection);
+}
+
+uint64_t request_body_left(const struct http_request *req)
+{
+	if (req->ended)
+		return 0;
+	if (req->chunked)
+		return UINT64_MAX;
+	return (uint64_t)req->length - req->received;
+}
+
+void http_request_proceed(struct http_request *req)
+{
+	bool gone;
+
+	pthread_mutex_lock(&req->lock);
+	req->proceed = true;
+	req->handed = false;
+	gone = !req->connection;
+	request_wake(req);
+	pthread_mutex_unlock(&req->lock);
+	/* The loop will not come back for it. */
+	if (gone)
+		request_unref(req);
+}
+
+const struct http_route *http_request_route(const struct http_request *req)
+{
+	return req->route;
+}
+
+const char *http_request_method(const struct http_request *req)
+{
+	return req->method;
+}
+
+const char *http_request_target(const struct http_request *req)
+{
+	return req->target;
+}
+
+struct span http_request_param(const struct http_request *req, const char *name)
+{
+	struct span wanted = span_str(name);
+
+	for (size_t i = 0; req->route && i < req->match.param_count; i++) {
+		if (span_eq(router_param_name(req->route, i), wanted))
+			return req->match.params[i];
+	}
+	return span_of("", 0);
+}
+
+const char *http_request_query(const struct http_request *req, const char *name)
+{
+	/* What was decoded is kept for as long as the request: a request is used by one thread at a time. */
+	struct http_request *owner = (struct http_request *)req;
+	struct query_value *kept = &owner->query[owner->query_count];
+	const char *query = req->target + req->path_size;
+	struct buf value;
+
+	for (size_t i = 0; i < req->query_count; i++) {
+		if (strcmp(req->query[i].name, name) == 0)
+			return req->query[i].value;
+	}
+	if (req->query_count == QUERY_VALUES_MAX || !*query)
+		return NULL;
+	buf_init(&value, req->target_size + 1);
+	if (query_value(span_str(query + 1), name, &value)) {
+		buf_fini(&value);
+		return NULL;
+	}
+	kept->name = name;
+	kept->value = buf_take(&value, NULL);
+	owner->query_count++;
+	return kept->value;
+}
+
+static int bad_parameter(const struct http_request *req, const char *name, const char *wanted)
+{
+	struct http_request *owner = (struct http_request *)req;
+
+	(void)snprintf(owner->fault, sizeof(owner->fault), "%s=%.32s: wanted is %s", name,
+		http_request_query(req, name), wanted);
+	return -ERR_BAD_REQUEST;
+}
+
+int http_request_query_bool(const struct http_request *req, const char *name, bool *ret)
+{
+	const char *value = http_request_query(req, name);
+
+	if (!value || query_bool(value, ret) == 0)
+		return 0;
+	return bad_parameter(req, name, "true or false");
+}
+
+int http_request_query_number(const struct http_request *req, const char *name, int64_t min, int64_t max, int64_t *ret)
+{
+	const char *value = http_request_query(req, name);
+	char wanted[64];
+
+	if (!value || query_number(value, min, max, ret) == 0)
+		return 0;
+	(void)snprintf(wanted, sizeof(wanted), "a number from %" PRId64 " to %" PRId64, min, max);
+	return bad_parameter(req, name, wanted);
+}
+
+const char *http_request_header(const struct http_request *req, const char *name)
+{
+	for (size_t i = 0; i < req->field_count; i++) {
+		if (strcasecmp(req->fields[i].name, name) == 0)
+			return req->fields[i].value;
+	}
+	return NULL;
+}
+
+void http_request_each_header(
+	const struct http_request *req, void (*fn)(const char *name, const char *value, void *cookie), void *cookie)
+{
+	for (size_t i = 0; i < req->field_count; i++)
+		fn(req->fields[i].name, req->fields[i].value, cookie);
+}
+
+const char *http_request_trace(const struct http_request *req)
+{
+	return req->trace;
+}
+
+const char *http_request_peer(const struct http_request *req)
+{
+	return req->peer;
+}
+
+struct span http_request_body(const struct http_request *req)
+{
+	return req->body.size ? buf_span(&req->body) : span_of("", 0);
+}
+
+int64_t http_request_length(const struct http_request *req)
+{
+	return req->length;
+}
+
+void http_request_set_data(struct http_request *req, void *data, void (*free_fn)(void *data))
+{
+	if (req->data_free)
+		req->data_free(req->data);
+	req->data = data;
+	req->data_free = free_fn;
+}
+
+void *http_request_data(const struct http_request *req)
+{
+	return req->data;
+}
+
+void http_request_is_poll(struct http_request *req)
+{
+	pthread_mutex_lock(&req->lock);
+	req->is_poll = true;
+	pthread_mutex_unlock(&req->lock);
+}
+
+void http_request_on_abort(struct http_request *req, void (*fn)(struct http_request *req, void *cookie), void *cookie)
+{
+	pthread_mutex_lock(&req->lock);
+	req->on_abort = fn;
+	req->on_abort_cookie = cookie;
+	pthread_mutex_unlock(&req->lock);
+}
+
+void http_request_tell_waiting(struct http_request *req)
+{
+	static const char WORD[] = "HTTP/1.1 102 Processing\r\n\r\n";
+	const union MHD_ConnectionInfo *info;
+
+	pthread_mutex_lock(&req->lock);
+	/* Before the end of the header the library may be sending; from the answer on it will be. */
+	if (req->connection && !req->answered && req->stage >= STAGE_BODY && !req->is_http_1_0) {
+		info = MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+		ssize_t sent = send(info->connect_fd, WORD, sizeof(WORD) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		/* Half a word would spoil the answer. Nobody who reads lets it come to that. */
+		if (sent > 0 && sent != sizeof(WORD) - 1)
+			(void)shutdown(info->connect_fd, SHUT_RDWR);
+	}
+	pthread_mutex_unlock(&req->lock);
+}

@@ -1,0 +1,383 @@
+#include "common/http/server/server_internal.h"
+
+#include "common/base/error.h"
+#include "common/base/text.h"
+#include "common/http/server/cors.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+/*
+ * An answer is made on the caller's thread and queued on the loop, at libmicrohttpd's next call for the request: that
+ * needs no promise about which of its functions may run elsewhere, and costs nothing, as the connection has to be
+ * resumed anyway.
+ *
+ * libmicrohttpd takes an answer before the first byte of a body or after the last, not between. An answer that comes in
+ * the middle is
+ *   kept until the body ends, if little of it is missing: the connection lives on;
+ *   otherwise written past the library and the sending side shut, so that a client that sends 4 GiB hears of its
+ *   refusal at once;
+ *   a streamed answer waits for the end in any case.
+ */
+
+#define JSON_ESCAPE_BYTES_MAX (16u * 1024)
+
+struct answer {
+	int status;
+	const struct http_headers *headers;
+	struct span body; /* of a buffered answer */
+	bool buffered;
+	bool close;
+};
+
+static bool is_ours(const char *name)
+{
+	static const char *const names[] = {
+		"Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Nephos-Trace"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcasecmp(name, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* To a page of another origin that the policy names. */
+static void add_cors(const struct http_request *req, struct http_headers *ret)
+{
+	const char *policy = req->server->options.cors_origins;
+	const char *allowed = policy ? cors_allows(policy, http_request_header(req, "Origin")) : NULL;
+
+	if (allowed)
+		(void)cors_add(ret, allowed, req->preflight);
+}
+
+/*
+ * Before 0.9.77 the library takes a bare LF for the end of a chunk's line, extensions included, where others in front
+ * of us may not: what is
+ * a request of its own to us may have been part of a body to them. So nothing follows a chunked request.
+ */
+static bool must_close(const struct http_request *req, const struct answer *a)
+{
+	return a->close || (PARSES_IN_PLACE && req->chunked) || atomic_load(&req->server->draining);
+}
+
+static void add_list(const struct http_headers *headers, struct MHD_Response *response)
+{
+	for (size_t i = 0; headers && i < headers->count; i++) {
+		if (!is_ours(headers->list[i].name))
+			MHD_add_response_header(response, headers->list[i].name, headers->list[i].value);
+	}
+}
+
+static void add_headers(struct http_request *req, const struct answer *a, struct MHD_Response *response)
+{
+	struct http_headers cors;
+
+	http_headers_init(&cors);
+	add_cors(req, &cors);
+	add_list(a->headers, response);
+	add_list(&cors, response);
+	MHD_add_response_header(response, "Nephos-Trace", req->trace);
+	if (must_close(req, a))
+		MHD_add_response_header(response, "Connection", "close");
+	http_headers_fini(&cors);
+}
+
+/* With the lock held: in the middle of a body, too far from its end to wait. */
+static bool is_too_early(const struct http_request *req, const struct answer *a)
+{
+	/* The guard's word comes while a body in chunks is taken in (exchange.c). */
+	bool held = req->stage == STAGE_GUARD && req->kept && req->chunked && !req->expects_continue;
+	bool in_body = req->stage == STAGE_BODY || held;
+
+	return a->buffered && a->body.size <= EARLY_ANSWER_BYTES_MAX && req->connection && in_body &&
+		request_body_left(req) > DRAIN_BYTES_MAX;
+}
+
+static void print_list(const struct http_headers *headers, struct buf *ret)
+{
+	for (size_t i = 0; headers && i < headers->count; i++) {
+		if (!is_ours(headers->list[i].name))
+			buf_printf(ret, "%s: %s\r\n", headers->list[i].name, headers->list[i].value);
+	}
+}
+
+static void write_early(struct http_request *req, const struct answer *a)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct buf head;
+	struct iovec parts[2];
+	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+	struct http_headers cors;
+
+	http_headers_init(&cors);
+	add_cors(req, &cors);
+	buf_init(&head, 2 * HEADER_BYTES_MAX);
+	buf_printf(&head, "HTTP/1.1 %d %s\r\nConnection: close\r\nNephos-Trace: %s\r\n", a->status,
+		MHD_get_reason_phrase_for((unsigned)a->status), req->trace);
+	print_list(a->headers, &head);
+	print_list(&cors, &head);
+	buf_printf(&head, "Content-Length: %zu\r\n\r\n", a->body.size);
+	parts[0] = (struct iovec){head.data, head.size};
+	parts[1] = (struct iovec){(void *)a->body.data, a->body.size};
+	/* Short only if the client does not even read what came before: then it learns of the end by the
+	 * connection's. */
+	(void)sendmsg(info->connect_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)shutdown(info->connect_fd, SHUT_WR);
+	buf_fini(&head);
+	http_headers_fini(&cors);
+	req->early = true;
+	req->early_received = req->received;
+}
+
+/* Hands the answer to the loop; response may be NULL (no memory): the connection is closed. */
+static void hand_over(struct http_request *req, const struct answer *a, struct MHD_Response *response)
+{
+	bool alive;
+
+	if (response)
+		add_headers(req, a, response);
+	pthread_mutex_lock(&req->lock);
+	assert(!req->answered);
+	req->answered = true;
+	req->on_abort = NULL;
+	req->on_readable = NULL;
+	alive = req->connection != NULL;
+	/* Once the loop is through with the request it counts it by these, without the lock. */
+	if (alive) {
+		req->status = a->status;
+		req->response_bytes = a->buffered ? a->body.size : 0;
+	}
+	if (alive && is_too_early(req, a)) {
+		write_early(req, a);
+	} else if (alive) {
+		req->response = response;
+		response = NULL;
+	}
+	request_wake(req);
+	pthread_mutex_unlock(&req->lock);
+	if (response)
+		MHD_destroy_response(response);
+}
+
+static void respond_buffer(struct http_request *req, const struct answer *a, enum MHD_ResponseMemoryMode mode)
+{
+	struct MHD_Response *response = MHD_create_response_from_buffer(a->body.size, (void *)a->body.data, mode);
+
+	if (!response && mode == MHD_RESPMEM_MUST_FREE)
+		free((void *)a->body.data);
+	hand_over(req, a, response);
+	request_unref(req);
+}
+
+void http_respond(struct http_request *req, int status, const struct http_headers *headers, struct span body)
+{
+	struct answer a = {.status = status, .headers = headers, .body = body, .buffered = true};
+
+	respond_buffer(req, &a, MHD_RESPMEM_MUST_COPY);
+}
+
+void http_respond_take(
+	struct http_request *req, int status, const struct http_headers *headers, char *body, size_t size)
+{
+	struct answer a = {.status = status, .headers = headers, .body = span_of(body, size), .buffered = true};
+
+	respond_buffer(req, &a, MHD_RESPMEM_MUST_FREE);
+}
+
+/* NOLINTNEXTLINE(readability-non-const-parameter): the library's signature */
+static ssize_t pull_nothing(void *cookie, uint64_t position, char *data, size_t size)
+{
+	(void)cookie;
+	(void)position;
+	(void)data;
+	(void)size;
+	return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+void http_respond_length(struct http_request *req, int status, const struct http_headers *headers, uint64_t length)
+{
+	struct answer a = {.status = status, .headers = headers};
+
+	hand_over(req, &a, MHD_create_response_from_callback(length, 1, pull_nothing, NULL, NULL));
+	request_unref(req);
+}
+
+static size_t pull_block(int64_t length)
+{
+	return length >= 0 && length < (int64_t)PULL_BLOCK_BYTES ? (size_t)length + 1 : PULL_BLOCK_BYTES;
+}
+
+/* budget: what every answer has, and what a stream is */
+void http_respond_stream(struct http_request *req, int status, const struct http_headers *headers, int64_t length,
+	const struct http_stream_ops *ops, void *cookie, struct http_stream **ret_stream)
+{
+	struct answer a = {.status = status, .headers = headers};
+	uint64_t size = length < 0 ? MHD_SIZE_UNKNOWN : (uint64_t)length;
+	struct MHD_Response *response =
+		MHD_create_response_from_callback(size, pull_block(length), stream_on_pull, req, NULL);
+	bool streaming;
+
+	/* The library (0.9.75) ends the chunks of a body that a HEAD does not get: five bytes in front of the
+	 * connection's next answer. */
+	if (response && req->is_head && length < 0)
+		MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+	req->stream = (struct http_stream){.ops = ops, .cookie = cookie, .length = length};
+	if (ret_stream)
+		*ret_stream = &req->stream;
+	pthread_mutex_lock(&req->lock);
+	streaming = req->streaming = req->connection != NULL;
+	pthread_mutex_unlock(&req->lock);
+	hand_over(req, &a, response);
+	/* The loop calls done, at the latest when the connection ends, unless it is through with the request
+	 * already. */
+	if (!streaming)
+		ops->done(cookie, false);
+	request_unref(req);
+}
+
+enum MHD_Result respond_queue(struct http_request *req, struct MHD_Connection *connection)
+{
+	struct MHD_Response *response = req->response;
+	enum MHD_Result r;
+
+	if (!response)
+		return MHD_NO;
+	req->response = NULL;
+	r = MHD_queue_response(connection, (unsigned)req->status, response);
+	MHD_destroy_response(response);
+	return r;
+}
+
+/* Problems. */
+
+static int append_json_string(struct buf *b, const char *text)
+{
+	struct buf clean;
+	int r;
+
+	buf_init(&clean, JSON_ESCAPE_BYTES_MAX);
+	r = text_utf8_lossy(span_str(text), &clean);
+	if (!r)
+		r = buf_append_u8(b, '"');
+	for (size_t i = 0; !r && i < clean.size; i++) {
+		unsigned char c = (unsigned char)clean.data[i];
+
+		if (c < ' ')
+			r = buf_printf(b, "\\u%04x", c);
+		else if (c == '"' || c == '\\')
+			r = buf_printf(b, "\\%c", c);
+		else
+			r = buf_append_u8(b, c);
+	}
+	if (!r)
+		r = buf_append_u8(b, '"');
+	buf_fini(&clean);
+	return r;
+}
+
+static int problem_text(
+	const struct http_request *req, const struct error_info *info, const char *detail, struct buf *ret)
+{
+	int r = buf_printf(ret, "{\"type\":\"/problems/%s\",\"title\":", info->type);
+
+	if (!r)
+		r = append_json_string(ret, info->title);
+	if (!r)
+		r = buf_printf(ret, ",\"status\":%d,\"detail\":", info->http_status);
+	if (!r)
+		r = append_json_string(ret, detail ? detail : info->title);
+	if (!r)
+		r = buf_printf(ret, ",\"errno\":\"%s\",\"trace_id\":\"%s\"}\n", info->errno_name, req->trace);
+	return r;
+}
+
+/* Those of extra come first; what it says is not said again. */
+static void problem_headers(const struct error_info *info, const struct http_headers *extra, struct http_headers *ret)
+{
+	http_headers_init(ret);
+	for (size_t i = 0; extra && i < extra->count; i++)
+		(void)http_headers_add(ret, extra->list[i].name, extra->list[i].value);
+	(void)http_headers_set(ret, "Content-Type", "application/problem+json");
+	if (info->http_status == 401 && !http_headers_get(ret, "WWW-Authenticate"))
+		(void)http_headers_add(ret, "WWW-Authenticate", "Bearer");
+	if ((info->http_status == 429 || info->http_status == 503) && !http_headers_get(ret, "Retry-After"))
+		(void)http_headers_add(ret, "Retry-After", "1");
+}
+
+static void respond_problem(
+	struct http_request *req, int code, const char *detail, const struct http_headers *extra, bool close)
+{
+	const struct error_info *info = error_lookup(code);
+	struct http_headers headers;
+	struct answer a = {.status = info->http_status, .headers = &headers, .buffered = true, .close = close};
+	struct buf text;
+
+	if (!detail && code == -ERR_BAD_REQUEST && req->fault[0])
+		detail = req->fault;
+	buf_init(&text, 2 * JSON_ESCAPE_BYTES_MAX);
+	if (problem_text(req, info, detail, &text))
+		buf_reset(&text);
+	problem_headers(info, extra, &headers);
+	a.body = buf_span(&text);
+	respond_buffer(req, &a, MHD_RESPMEM_MUST_COPY);
+	http_headers_fini(&headers);
+	buf_fini(&text);
+}
+
+void http_respond_error_with(struct http_request *req, int code, const char *detail, const struct http_headers *headers)
+{
+	respond_problem(req, code, detail, headers, false);
+}
+
+void http_respond_error(struct http_request *req, int code, const char *detail)
+{
+	respond_problem(req, code, detail, NULL, false);
+}
+
+void respond_refusal(struct http_request *req, int error, const char *why)
+{
+	respond_problem(req, error, why, NULL, true);
+}
+
+void respond_no_route(struct http_request *req, int error)
+{
+	struct http_headers headers;
+
+	http_headers_init(&headers);
+	if (error == -ERR_METHOD)
+		(void)http_headers_add(&headers, "Allow", req->match.allow);
+	respond_problem(req, error, NULL, &headers, false);
+	http_headers_fini(&headers);
+}
+
+void respond_options(struct http_request *req, const char *allow)
+{
+	struct http_headers headers;
+
+	http_headers_init(&headers);
+	(void)http_headers_add(&headers, "Allow", allow ? allow : "GET, HEAD, PUT, POST, PATCH, DELETE, OPTIONS");
+	if (http_request_header(req, "Access-Control-Request-Method"))
+		req->preflight = true;
+	http_respond(req, 204, &headers, span_of(NULL, 0));
+	http_headers_fini(&headers);
+}
+
+void respond_coded(struct http_request *req)
+{
+	struct http_headers headers;
+
+	http_headers_init(&headers);
+	(void)http_headers_add(&headers, "Accept-Encoding", "identity");
+	respond_problem(req, -ERR_MEDIA_TYPE,
+		"a body with a Content-Encoding is not taken, as it would be given back without one: send it as it is",
+		&headers, false);
+	http_headers_fini(&headers);
+}

@@ -1,0 +1,42 @@
+/*
+ * route: one row of a route table: which requests it is for, what their bodies may be, who answers them, and what the
+ * API's description says of it. Tables are constant; any thread.
+ */
+#ifndef NEPHOS_HTTP_SERVER_ROUTE_H
+#define NEPHOS_HTTP_SERVER_ROUTE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define HTTP_PARAMS_MAX 6 /* {placeholders} in one route */
+
+struct http_request;
+typedef void (*http_handler_fn)(struct http_request *req, void *cookie);
+
+enum http_body_mode { HTTP_BODY_NONE, HTTP_BODY_WHOLE, HTTP_BODY_STREAM };
+
+/*
+ * One route. pattern: segments of text or {name}; the last may be {name...}: the rest of the path, zero or more
+ * segments, still encoded. A slash at the end of a target is optional everywhere except inside {name...}. The route
+ * table is also what OpenAPI is made from: summary, tag and doc may not be NULL for a public route (http_routes_check,
+ * called by http_server_start, refuses it).
+ */
+struct http_route {
+	const char *method;
+	const char *pattern;
+	enum http_body_mode body;
+	uint64_t body_max; /* bytes */
+	http_handler_fn handler;
+	bool internal;		    /* not part of the public API, not in OpenAPI */
+	bool open;		    /* needs no credentials (for the guard and for OpenAPI) */
+	bool rest_may_end_in_slash; /* of a {name...}: for who only passes it on */
+	const char *tag;	    /* group in the API page */
+	const char *summary;	    /* one line */
+	const char
+		*doc; /* OpenAPI operation as JSON text without summary and tags: parameters, requestBody, responses */
+};
+
+/* One table of two; free() it. -ENOMEM. */
+int http_routes_concat(const struct http_route *a, const struct http_route *b, struct http_route **ret);
+
+#endif

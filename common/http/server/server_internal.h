@@ -1,0 +1,258 @@
+/*
+ * server_internal: what the server's own files know of each other.
+ *
+ * Threads. "The loop" is the libmicrohttpd thread that owns a connection; the answer, proceed, read and wake come from
+ * any thread. A request has two owners: the loop, until on_completed, and the handler, until it answers. Whoever is
+ * last frees it.
+ *
+ * Who calls libmicrohttpd: suspending, queueing and everything about a response happens on the loop, inside its own
+ * callbacks; other threads do one thing only, MHD_resume_connection, under req->lock and only if req->suspended. So a
+ * resume can neither get lost nor come to a connection that is not suspended or no longer there.
+ */
+#ifndef NEPHOS_HTTP_SERVER_SERVER_INTERNAL_H
+#define NEPHOS_HTTP_SERVER_SERVER_INTERNAL_H
+
+#include "common/base/limits.h"
+#include "common/http/server/peers.h"
+#include "common/http/server/reaper.h"
+#include "common/http/server/router.h"
+#include "common/http/server/server.h"
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* Of libmicrohttpd, per connection: header, fields, the answer's header. It is cleared after each request, which 64 KiB
+ * would show. */
+#define CONNECTION_POOL_BYTES (32u * 1024)
+#define PULL_BLOCK_BYTES (64u * 1024) /* most that one pull is asked for */
+/* An unread body that is read away to keep the connection: cheaper than a new one. So is one that means nothing
+ * (of a GET). */
+#define DRAIN_BYTES_MAX (256u * 1024)
+/* Of a body after its early answer: 8 ms at 1 Gbit/s, more than a client sends before it hears of the answer. */
+#define LINGER_BYTES_MAX (1024u * 1024)
+/* The library parses where the bytes came to lie, and forgives what its later versions refuse by themselves. */
+#define PARSES_IN_PLACE (MHD_VERSION < 0x00097701)
+/* An answer written in the middle of a body: must fit the socket's buffer. */
+#define EARLY_ANSWER_BYTES_MAX (64u * 1024)
+#define QUERY_VALUES_MAX 16 /* different parameters of one request that are asked for */
+
+static_assert(CONNECTION_POOL_BYTES / 2 >= HEADER_BYTES_MAX, "a legal header fits the pool beside what is made of it");
+
+enum stage {
+	STAGE_LINE,  /* only the request line was seen */
+	STAGE_GUARD, /* headers checked, the guard runs or has kept it; no byte of the body is taken */
+	/* the handler runs, and has not asked for the body; the client waits to be told that it may send it */
+	STAGE_ASKED,
+	STAGE_BODY,  /* the body comes */
+	STAGE_WHOLE, /* the request is complete */
+};
+
+struct request_field {
+	const char *name;
+	const char *value;
+	size_t name_size;
+};
+
+struct query_value {
+	const char *name;
+	char *value;
+};
+
+struct http_stream {
+	const struct http_stream_ops *ops;
+	void *cookie;
+	int64_t length; /* -1: unknown */
+	uint64_t sent;	/* the loop's */
+	bool woken;	/* since the last pull; guarded by the request's lock */
+};
+
+#define CONNECTION_LATE 0x80000000u /* of connection.turn */
+
+/* What is known of a connection, from its first request to its last; the loop's. */
+struct connection {
+	struct connection *prev, *next; /* server->open; guarded by server->lock */
+	int fd;
+	bool unread; /* closed with a request of which not all was read */
+	bool counted;
+	struct peer_key key; /* when counted */
+	char peer[48];
+	/* Counts heads that are complete and requests that have ended: even, a head is awaited. CONNECTION_LATE: it
+	 * took too long, and the connection is not the loop's any more. */
+	atomic_uint turn;
+	/* The reaper's: of this turn. */
+	unsigned seen_turn;
+	uint64_t seen_bytes; /* of all that ever came, before the head */
+	int64_t head_ns;     /* when the head was seen to have begun; 0: not yet */
+	void *data;	     /* of the guard */
+	void (*data_free)(void *data);
+	/* strangers.c; guarded by server->lock */
+	bool is_stranger;
+	int64_t came_ns;
+	struct connection *older, *younger;
+};
+
+struct route_metrics {
+	struct metric *by_class[4]; /* 2xx … 5xx */
+	struct metric *latency;
+};
+
+struct http_server {
+	struct MHD_Daemon *daemon;
+	struct router *router;
+	struct reaper *reaper;
+	struct peers *peers;
+	struct http_server_options options;
+	uint16_t port;
+	int listen_fd;
+	size_t route_count;
+	struct route_metrics *route_metrics; /* route_count + 1: the last is for requests without a route */
+	struct metric *connections;
+	struct metric *connections_refused;
+	struct metric *late_heads;
+	struct metric *strangers_shown_out;
+	struct metric *bytes_in;
+	struct metric *bytes_out;
+	atomic_bool draining; /* answers close their connection */
+	atomic_bool stopping; /* nothing is suspended any more */
+	pthread_mutex_t lock;
+	pthread_cond_t idle;
+	struct http_request *requests; /* that the loop owns; guarded by lock */
+	struct connection *open;       /* guarded by lock */
+	size_t open_count;	       /* guarded by lock */
+	struct {
+		struct connection *first, *last;
+		size_t count;
+	} strangers;		     /* the oldest first; guarded by lock */
+	size_t active;		     /* how many; guarded by lock */
+	atomic_size_t refs;	     /* the program, and every request */
+	atomic_uint_fast64_t traces; /* given out, from a random start */
+};
+
+struct http_request {
+	struct http_server *server;
+	struct http_request *prev, *next; /* server->requests; guarded by server->lock */
+	atomic_uint refs;
+	enum stage stage; /* changed by the loop, with the lock held */
+	bool expects_continue;
+	bool chunked;
+	bool is_head;
+	bool is_http_1_0;
+	bool preflight; /* a browser asks whether a page may send a request */
+	char method[16];
+	char trace[TRACE_BYTES_MAX + 1];
+	char peer[48];
+	int64_t length;	   /* Content-Length, -1 chunked */
+	uint64_t received; /* of the body; the loop's, read by others under lock */
+	int64_t started_ns;
+	size_t path_size;
+	struct route_match match;
+	const struct http_route *route;
+	struct request_field fields[HTTP_HEADERS_MAX];
+	size_t field_count;
+	char *field_text; /* what fields point to */
+	struct query_value query[QUERY_VALUES_MAX];
+	size_t query_count;
+	char fault[128]; /* which parameter was no good, and why: for the detail of the refusal */
+	void *data;
+	void (*data_free)(void *data);
+	struct buf body; /* HTTP_BODY_WHOLE */
+
+	pthread_mutex_t lock;
+	/* Guarded by lock. */
+	struct MHD_Connection *connection; /* NULL when the loop is done with it */
+	bool suspended;
+	bool kept;    /* the guard said so */
+	bool proceed; /* it may go on */
+	bool rested;  /* it was whole for one turn of the loop */
+	bool wanted;  /* the handler has asked for the body */
+	/* the guard or the handler has it and will answer; else the loop has to give up its reference for them */
+	bool handed;
+	bool answered;
+	bool early; /* answered past libmicrohttpd: the connection is closed when the body ends, or goes on */
+	uint64_t early_received; /* what had come of the body by then */
+	bool ended;		 /* the whole body came */
+	bool lost;		 /* it never will */
+	bool absent;		 /* the client has hung up, and the loop has not seen it yet */
+	bool is_poll;		 /* the answer may be a long time coming */
+	int64_t half_closed_ns;	 /* since when nothing more comes from the client, and it may still listen; 0: not */
+	int status;
+	size_t response_bytes;
+	struct MHD_Response *response; /* to be queued */
+	void (*on_readable)(struct http_request *req, void *cookie);
+	void *on_readable_cookie;
+	bool on_readable_filled; /* not before the ring is */
+	void (*on_abort)(struct http_request *req, void *cookie);
+	void *on_abort_cookie;
+	char *ring; /* HTTP_BODY_STREAM: bytes that came and were not read */
+	size_t ring_size;
+	size_t ring_head; /* where the next read begins */
+	size_t ring_used;
+	struct http_stream stream;
+	bool streaming;
+
+	size_t target_size;
+	char target[]; /* raw, NUL; then target_size bytes for decoded segments */
+};
+
+/* request.c */
+struct http_request *request_new(struct http_server *s, const char *target, struct MHD_Connection *connection);
+void request_unref(struct http_request *req);
+/* Puts the request to sleep; on the loop, with req->lock held. false: the server stops, so close instead. */
+bool request_suspend(struct http_request *req);
+/* Lets the loop look at the request again; any thread, with req->lock held. */
+void request_wake(struct http_request *req);
+/* Bytes of the body that are still to come; UINT64_MAX: nobody knows. With req->lock held, or on the loop. */
+uint64_t request_body_left(const struct http_request *req);
+
+/* hygiene.c: 0, -ERR_BAD_REQUEST, -ERR_HEADERS_TOO_LARGE, -ENOMEM; ret_why, of HYGIENE_WHY_BYTES, says what for.
+ * Fills fields (lists in one
+ * line each), length, trace; makes the target a path. */
+#define HYGIENE_WHY_BYTES 160
+struct request_line {
+	const char *method, *url, *version; /* as libmicrohttpd hands them out: in its buffer */
+};
+int hygiene_check(
+	struct http_request *req, struct MHD_Connection *connection, const struct request_line *line, char *ret_why);
+
+/* stream.c; on the loop. */
+int stream_fill(struct http_request *req, const char *data, size_t size, size_t *ret_taken);
+void stream_notify(struct http_request *req); /* calls on_readable if a read would not be -EAGAIN */
+ssize_t stream_on_pull(void *cookie, uint64_t position, char *data, size_t size);
+
+/* respond.c; on the loop. */
+enum MHD_Result respond_queue(struct http_request *req, struct MHD_Connection *connection);
+void respond_no_route(struct http_request *req, int error);
+void respond_options(struct http_request *req, const char *allow); /* to OPTIONS; a preflight by the server's policy */
+void respond_coded(struct http_request *req);			   /* 415: a content coding */
+void respond_refusal(struct http_request *req, int error, const char *why); /* and closes the connection */
+
+/* exchange.c: one request from its first line to its end, as libmicrohttpd calls it. */
+void *exchange_on_line(void *cookie, const char *uri, struct MHD_Connection *connection);
+enum MHD_Result exchange_on_access(void *cookie, struct MHD_Connection *connection, const char *url, const char *method,
+	const char *version, const char *upload_data, size_t *upload_size, void **context);
+void exchange_on_completed(
+	void *cookie, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode code);
+
+/* connection.c */
+void connection_on_change(
+	void *cookie, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode code);
+enum MHD_Result connection_on_accept(void *cookie, const struct sockaddr *address, socklen_t size);
+struct connection *connection_of(struct MHD_Connection *connection);
+/* The head is complete; false: too late, nothing may be sent any more. c may be NULL. */
+bool connection_take_head(struct connection *c);
+void connection_end_request(struct connection *c);
+void connection_look_around(void *cookie); /* the reaper's tick */
+
+/* strangers.c; with the server's lock held */
+void strangers_enter(struct http_server *s, struct connection *c);
+void strangers_leave(struct http_server *s, struct connection *c);
+void strangers_look_after(struct http_server *s, int64_t now_ns);
+
+/* server.c */
+void server_unref(struct http_server *s);
+void server_identify(struct http_request *req, const struct connection *c); /* peer, and a trace of our own */
+void server_forget(struct http_request *req);
+void server_count(struct http_request *req); /* metrics of a finished request */
+
+#endif

@@ -1,0 +1,97 @@
+#include "common/http/server/server_internal.h"
+
+#include "common/base/clock.h"
+
+#include <sys/socket.h>
+
+/*
+ * Connections that nobody has vouched for yet, the oldest first. They are let in without a question, as the question is
+ * asked on them; so they may neither stay nor keep others out. How many there may be is not limited by itself: when an
+ * instance comes back, everybody greets it at once. All of it under the server's lock.
+ */
+
+/* So many strangers may be there however full it is, and can be greeted at once; of more than that none has its place
+ * for sure. */
+#define ROOM_MAX 256u
+#define ROOM_PART 16 /* of all connections, where these are few */
+
+static bool is_in_the_way(const struct http_server *s)
+{
+	const size_t most = s->options.connections_max;
+	const size_t room = most / ROOM_PART < ROOM_MAX ? most / ROOM_PART : ROOM_MAX;
+
+	return s->strangers.count > 0 && s->strangers.count >= room && s->open_count + room >= most;
+}
+
+/* The library finds out by itself, and lets go of it. */
+static void show_out(struct http_server *s, struct connection *c)
+{
+	unsigned turn = atomic_load(&c->turn);
+
+	strangers_leave(s, c);
+	/* What comes from now on is not looked at; a request that is being answered is cut off. */
+	if (!(turn & 1))
+		(void)atomic_compare_exchange_strong(&c->turn, &turn, turn | CONNECTION_LATE);
+	(void)shutdown(c->fd, SHUT_RDWR);
+	metric_inc(s->strangers_shown_out);
+}
+
+void strangers_enter(struct http_server *s, struct connection *c)
+{
+	if (!s->options.stranger_ms)
+		return;
+	if (is_in_the_way(s))
+		show_out(s, s->strangers.first);
+	c->is_stranger = true;
+	c->came_ns = clock_mono_ns();
+	c->older = s->strangers.last;
+	if (c->older)
+		c->older->younger = c;
+	else
+		s->strangers.first = c;
+	s->strangers.last = c;
+	s->strangers.count++;
+}
+
+void strangers_leave(struct http_server *s, struct connection *c)
+{
+	if (!c->is_stranger)
+		return;
+	c->is_stranger = false;
+	s->strangers.count--;
+	if (c->older)
+		c->older->younger = c->younger;
+	else
+		s->strangers.first = c->younger;
+	if (c->younger)
+		c->younger->older = c->older;
+	else
+		s->strangers.last = c->older;
+	c->older = c->younger = NULL;
+}
+
+void strangers_look_after(struct http_server *s, int64_t now_ns)
+{
+	struct connection *next;
+
+	for (struct connection *c = s->strangers.first; c; c = next) {
+		next = c->younger;
+		if (now_ns - c->came_ns < s->options.stranger_ms * NS_PER_MS)
+			return;
+		/* What anybody may ask is answered first. */
+		if (!(atomic_load(&c->turn) & 1))
+			show_out(s, c);
+	}
+}
+
+void http_connection_vouch(const struct http_request *req)
+{
+	struct http_server *s = req->server;
+	struct connection *c = req->connection ? connection_of(req->connection) : NULL;
+
+	if (!c || !s->options.stranger_ms)
+		return;
+	pthread_mutex_lock(&s->lock);
+	strangers_leave(s, c);
+	pthread_mutex_unlock(&s->lock);
+}

@@ -1,0 +1,242 @@
+#include "common/http/server/server_internal.h"
+
+#include "common/base/error.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+/*
+ * Request bodies: a ring between the loop, which fills it, and one reader. The copies are made outside the lock: each
+ * side only moves its own end, and the other side never touches what lies between. A full ring suspends the connection,
+ * so that TCP slows the sender; it is resumed when half of the ring is free, not at every read. What libmicrohttpd has
+ * read already is taken all the same: it would read on before it gives the rest, and take a sender that has shut its
+ * side by then for one that left in the middle.
+ *
+ * Response bodies: libmicrohttpd asks for the next bytes when the socket takes them. With none at hand the connection
+ * is suspended; a wake that comes between the pull's -EAGAIN and the suspension is seen by `woken`.
+ */
+
+static int ring_make(struct http_request *req)
+{
+	if (req->ring)
+		return 0;
+	req->ring_size = HTTP_STREAM_BYTES + CONNECTION_POOL_BYTES;
+	if (!req->chunked && (uint64_t)req->length < req->ring_size)
+		req->ring_size = (size_t)req->length;
+	req->ring = malloc(req->ring_size);
+	return req->ring ? 0 : -ENOMEM;
+}
+
+static size_t min_size(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+int stream_fill(struct http_request *req, const char *data, size_t size, size_t *ret_taken)
+{
+	size_t used, tail, taken, first;
+
+	if (ring_make(req))
+		return -ENOMEM;
+	pthread_mutex_lock(&req->lock);
+	used = req->ring_used;
+	tail = (req->ring_head + used) % req->ring_size;
+	pthread_mutex_unlock(&req->lock);
+
+	taken = min_size(size, req->ring_size - used);
+	first = min_size(taken, req->ring_size - tail);
+	memcpy(req->ring + tail, data, first);
+	memcpy(req->ring, data + first, taken - first);
+
+	pthread_mutex_lock(&req->lock);
+	req->ring_used += taken;
+	req->received += taken;
+	pthread_mutex_unlock(&req->lock);
+	*ret_taken = taken;
+	return 0;
+}
+
+/* What a read would say now, with the lock held. */
+static int read_state(const struct http_request *req)
+{
+	if (req->ring_used)
+		return 0;
+	if (req->received > req->route->body_max)
+		return -ERR_TOO_LARGE;
+	if (req->ended)
+		return 0;
+	return req->lost ? -ECONNRESET : -EAGAIN;
+}
+
+/* The body is asked for, with the lock held. */
+static void want(struct http_request *req)
+{
+	if (req->wanted)
+		return;
+	req->wanted = true;
+	if (req->stage == STAGE_ASKED)
+		request_wake(req);
+}
+
+int http_request_read(struct http_request *req, void *data, size_t size, size_t *ret_size)
+{
+	size_t head, taken, first;
+	int r;
+
+	pthread_mutex_lock(&req->lock);
+	want(req);
+	r = read_state(req);
+	head = req->ring_head;
+	taken = min_size(size, req->ring_used);
+	pthread_mutex_unlock(&req->lock);
+	if (r)
+		return r;
+	if (taken == 0) {
+		*ret_size = 0;
+		return 0;
+	}
+
+	first = min_size(taken, req->ring_size - head);
+	memcpy(data, req->ring + head, first);
+	memcpy((char *)data + first, req->ring, taken - first);
+
+	pthread_mutex_lock(&req->lock);
+	req->ring_head = (head + taken) % req->ring_size;
+	req->ring_used -= taken;
+	if (req->ring_used <= HTTP_STREAM_BYTES / 2)
+		request_wake(req);
+	pthread_mutex_unlock(&req->lock);
+	*ret_size = taken;
+	return 0;
+}
+
+/* Whether it is time to call on_readable, with the lock held. */
+static bool is_readable(const struct http_request *req, bool filled)
+{
+	int r = read_state(req);
+
+	if (r != 0 || !filled)
+		return r != -EAGAIN;
+	return req->ended || req->lost || req->ring_used >= HTTP_STREAM_BYTES || request_body_left(req) == 0;
+}
+
+static void on_readable(
+	struct http_request *req, bool filled, void (*fn)(struct http_request *req, void *cookie), void *cookie)
+{
+	bool now;
+
+	pthread_mutex_lock(&req->lock);
+	if (filled)
+		want(req);
+	now = is_readable(req, filled);
+	if (!now) {
+		req->on_readable = fn;
+		req->on_readable_cookie = cookie;
+		req->on_readable_filled = filled;
+		/* With room in it, it is to be filled; a reader that waits for less is woken by less, and never needs
+		 * this. */
+		if (filled && req->stage == STAGE_BODY)
+			request_wake(req);
+	}
+	pthread_mutex_unlock(&req->lock);
+	if (now)
+		fn(req, cookie);
+}
+
+void http_request_on_readable(
+	struct http_request *req, void (*fn)(struct http_request *req, void *cookie), void *cookie)
+{
+	on_readable(req, false, fn, cookie);
+}
+
+void http_request_on_filled(struct http_request *req, void (*fn)(struct http_request *req, void *cookie), void *cookie)
+{
+	on_readable(req, true, fn, cookie);
+}
+
+void stream_notify(struct http_request *req)
+{
+	void (*fn)(struct http_request * req, void *cookie) = NULL;
+	void *cookie = NULL;
+
+	pthread_mutex_lock(&req->lock);
+	if (req->on_readable && !req->answered && is_readable(req, req->on_readable_filled)) {
+		fn = req->on_readable;
+		cookie = req->on_readable_cookie;
+		req->on_readable = NULL;
+	}
+	pthread_mutex_unlock(&req->lock);
+	if (fn)
+		fn(req, cookie);
+}
+
+/* false: nobody is there to pull for. */
+static bool begin_pull(struct http_request *req)
+{
+	bool wanted;
+
+	pthread_mutex_lock(&req->lock);
+	wanted = !req->absent && !atomic_load(&req->server->stopping);
+	req->stream.woken = false;
+	pthread_mutex_unlock(&req->lock);
+	return wanted;
+}
+
+/* true: asleep. false: woken meanwhile, ask again. */
+static bool sleep_until_woken(struct http_request *req)
+{
+	bool asleep;
+
+	pthread_mutex_lock(&req->lock);
+	asleep = !req->stream.woken && request_suspend(req);
+	pthread_mutex_unlock(&req->lock);
+	return asleep;
+}
+
+/*
+ * An end that closes the connection: the library (0.9.75) marks it closed in here, but only cleans it up when it next
+ * comes by, which may be at its time-out. A resume makes it come by.
+ */
+static ssize_t end_and_close(struct http_request *req, ssize_t how)
+{
+	MHD_suspend_connection(req->connection);
+	MHD_resume_connection(req->connection);
+	return how;
+}
+
+ssize_t stream_on_pull(void *cookie, uint64_t position, char *data, size_t size)
+{
+	struct http_request *req = cookie;
+	struct http_stream *stream = &req->stream;
+	size_t got = 0;
+	int r;
+
+	(void)position;
+	do {
+		if (!begin_pull(req))
+			return end_and_close(req, MHD_CONTENT_READER_END_WITH_ERROR);
+		r = stream->ops->pull(stream->cookie, data, size, &got);
+		if (r == -EAGAIN && sleep_until_woken(req))
+			return 0;
+	} while (r == -EAGAIN);
+	/* An end before the promised length must not look like one. */
+	if (r || (got == 0 && stream->length >= 0))
+		return end_and_close(req, MHD_CONTENT_READER_END_WITH_ERROR);
+	if (got == 0)
+		return req->is_http_1_0 ? end_and_close(req, MHD_CONTENT_READER_END_OF_STREAM)
+					: MHD_CONTENT_READER_END_OF_STREAM;
+	assert(got <= size);
+	stream->sent += got;
+	return (ssize_t)got;
+}
+
+void http_stream_wake(struct http_stream *stream)
+{
+	struct http_request *req = (struct http_request *)((char *)stream - offsetof(struct http_request, stream));
+
+	pthread_mutex_lock(&req->lock);
+	stream->woken = true;
+	request_wake(req);
+	pthread_mutex_unlock(&req->lock);
+}

@@ -1,0 +1,260 @@
+#include "gateway/access/auth.h"
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/base/text.h"
+#include "common/proto/item.h"
+#include "gateway/upstream/upstream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <xxhash.h>
+
+/* One question to a user service. */
+struct question {
+	const struct auth *auth;
+	struct http_request *req; /* that waits for it; NULL: asked again, for done */
+	void (*done)(void *cookie, int outcome);
+	void *cookie;
+	struct share_claim place;
+	struct upstream_call *call;
+	struct http_headers headers;
+	struct buf body;
+	struct span token; /* in the request */
+	int64_t asked_ns;
+	uint64_t fence;
+};
+
+/* A token is what we make: visible ASCII without quotes. Anything else is not worth a question, and needs no JSON
+ * escaping. */
+static bool token_is_plausible(struct span token)
+{
+	if (token.size == 0 || token.size > TOKENS_TOKEN_BYTES_MAX)
+		return false;
+	for (size_t i = 0; i < token.size; i++) {
+		char c = token.data[i];
+		bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+			c == '-';
+		if (!plain)
+			return false;
+	}
+	return true;
+}
+
+struct span auth_token(const struct http_request *req)
+{
+	static const char SCHEME[] = "Bearer ";
+	const char *value = http_request_header(req, "Authorization");
+	if (!value || strncasecmp(value, SCHEME, sizeof(SCHEME) - 1) != 0)
+		return span_of(NULL, 0);
+	value += sizeof(SCHEME) - 1;
+	value += strspn(value, " ");
+	return span_str(value);
+}
+
+static int remember(struct http_request *req, const struct token_identity *identity)
+{
+	struct token_identity *copy = malloc(sizeof(*copy));
+	if (!copy)
+		return -ENOMEM;
+	*copy = *identity;
+	http_request_set_data(req, copy, free);
+	return 0;
+}
+
+const struct token_identity *auth_identity(const struct http_request *req)
+{
+	return http_request_data(req);
+}
+
+static int copy_text(const json_t *object, const char *key, char *ret, size_t size)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+	if (!text || strlen(text) >= size)
+		return -EPROTO;
+	memcpy(ret, text, strlen(text) + 1);
+	return 0;
+}
+
+/* {user: {id, name, admin}, token_id} */
+static int identity_parse(struct span body, struct token_identity *ret)
+{
+	struct token_identity identity = {0};
+	json_t *answer = json_loadb(body.data, body.size, JSON_REJECT_DUPLICATES, NULL);
+	const json_t *user = json_object_get(answer, "user");
+	int error = item_json_get_id(user, "id", &identity.user);
+	if (error == 0)
+		error = copy_text(user, "name", identity.name, sizeof(identity.name));
+	if (error == 0)
+		error = copy_text(answer, "token_id", identity.token_id, sizeof(identity.token_id));
+	identity.admin = json_is_true(json_object_get(user, "admin"));
+	json_decref(answer);
+	if (error < 0)
+		return -EPROTO;
+	*ret = identity;
+	return 0;
+}
+
+static void question_free(struct question *q)
+{
+	under_way_give_back(q->auth->under_way, &q->place);
+	http_headers_fini(&q->headers);
+	buf_fini(&q->body);
+	free(q);
+}
+
+/* The answer, as one code: 0 with an identity, -ERR_UNAUTHENTICATED, or why nobody could say. */
+static int question_outcome(int error, const struct http_response *response, struct token_identity *ret)
+{
+	if (error < 0)
+		return -ERR_UNAVAILABLE;
+	if (response->status == 401)
+		return -ERR_UNAUTHENTICATED;
+	if (response->status != 200)
+		return -ERR_UNAVAILABLE;
+	return identity_parse(buf_span(&response->body), ret) < 0 ? -ERR_UNAVAILABLE : 0;
+}
+
+static void on_answer(void *cookie, int error, struct http_response *response)
+{
+	struct question *q = cookie;
+	struct http_request *req = q->req;
+	struct token_identity identity;
+
+	int outcome = question_outcome(error, response, &identity);
+	if (!req) {
+		q->done(q->cookie, outcome);
+		question_free(q);
+		return;
+	}
+	if (outcome == 0) {
+		identity.asked_ns = q->asked_ns;
+		identity.fence = q->fence;
+		tokens_put(q->auth->tokens, q->token, &identity, q->asked_ns, q->fence);
+		outcome = remember(req, &identity);
+	}
+	question_free(q);
+	if (outcome == 0 || (outcome == -ERR_UNAUTHENTICATED && http_request_route(req)->open)) {
+		http_request_proceed(req);
+		return;
+	}
+	if (outcome != -ERR_UNAUTHENTICATED)
+		log_warning(http_request_trace(req), "no user service could say whose token it is (%d)", error);
+	http_respond_error(req, outcome, NULL);
+}
+
+static int question_new(const struct auth *auth, struct span token, struct question **ret)
+{
+	struct question *q = calloc(1, sizeof(*q));
+	if (!q)
+		return -ENOMEM;
+	q->auth = auth;
+	q->token = token;
+	q->asked_ns = clock_mono_ns();
+	q->fence = tokens_fence(auth->tokens);
+	http_headers_init(&q->headers);
+	buf_init(&q->body, TOKENS_TOKEN_BYTES_MAX + 32);
+	*ret = q;
+	return 0;
+}
+
+/* Who waits for an answer that few of one address may wait for: tokens that nobody knows cost a question each. */
+static int take_place(struct question *q)
+{
+	const char *peer = http_request_peer(q->req);
+	q->place = (struct share_claim){
+		.lane = SHARE_QUESTIONS, .user = (int64_t)XXH64(peer, strlen(peer), 0), .amount = 1};
+	int error = under_way_take(q->auth->under_way, &q->place);
+	if (error < 0)
+		q->place.amount = 0;
+	return error;
+}
+
+/* Takes q, also when it fails. */
+static int question_send(struct question *q, const char *trace)
+{
+	int error = buf_printf(&q->body, "{\"token\":\"%.*s\"}", (int)q->token.size, q->token.data);
+	if (error == 0)
+		error = http_headers_add(&q->headers, "Content-Type", "application/json");
+	if (error == 0)
+		if (error == 0 && trace)
+			error = http_headers_add(&q->headers, "Nephos-Trace", trace);
+	if (error < 0)
+		goto out;
+
+	const struct upstream_options options = {
+		.client = q->auth->client,
+		.registry = q->auth->registry,
+		.kind = REGISTRY_USER,
+		.method = "POST",
+		.target = "/internal/v1/authenticate",
+		.headers = &q->headers,
+		.body = buf_span(&q->body),
+		.repeatable = true,
+		.reads = true,
+		.response_max = AUTH_ANSWER_BYTES_MAX,
+		.deadline_ms = AUTH_DEADLINE_MS,
+		.stall_ms = AUTH_DEADLINE_MS,
+		.first_byte_ms = AUTH_FIRST_BYTE_MS,
+		.cookie = q,
+		.done = on_answer,
+	};
+	error = upstream_start(&options, &q->call);
+	if (error == 0)
+		return 0; /* q belongs to on_answer now */
+out:
+	question_free(q);
+	return error;
+}
+
+static int ask(struct auth *auth, struct http_request *req, struct span token)
+{
+	struct question *q;
+	int error = question_new(auth, token, &q);
+	if (error < 0)
+		return error;
+	q->req = req;
+	error = take_place(q);
+	if (error < 0)
+		question_free(q);
+	else
+		error = question_send(q, http_request_trace(req));
+	return error;
+}
+
+int auth_ask_again(const struct auth *auth, const char *token, void (*done)(void *cookie, int outcome), void *cookie)
+{
+	struct question *q;
+	int error = question_new(auth, span_str(token), &q);
+	if (error < 0)
+		return error;
+	q->done = done;
+	q->cookie = cookie;
+	return question_send(q, NULL);
+}
+
+bool auth_guard(struct auth *auth, struct http_request *req, const struct http_route *route)
+{
+	struct span token = auth_token(req);
+	if (!token_is_plausible(token)) {
+		if (route->open)
+			return true;
+		http_respond_error(req, -ERR_UNAUTHENTICATED, NULL);
+		return false;
+	}
+	struct token_identity identity;
+	int error;
+	if (tokens_get(auth->tokens, token, clock_mono_ns(), &identity)) {
+		error = remember(req, &identity);
+		if (error == 0)
+			return true;
+	} else {
+		error = ask(auth, req, token);
+	}
+	if (error < 0)
+		http_respond_error(req, error, NULL);
+	return false;
+}

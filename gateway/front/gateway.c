@@ -1,0 +1,494 @@
+#include "gateway/front/gateway.h"
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/limits.h"
+#include "common/base/log.h"
+#include "common/http/loopback.h"
+#include "common/http/server/watch.h"
+#include "common/proto/item.h"
+#include "common/trust/door.h"
+#include "gateway/front/assets.h"
+#include "gateway/access/auth.h"
+#include "gateway/access/client_address.h"
+#include "gateway/proxy/proxy.h"
+#include "gateway/access/recheck.h"
+#include "gateway/front/said.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GATEWAY_UPSTREAM_MAX 256 /* connections kept alive to services */
+
+static_assert(SHARE_CALLS_MAX + RECHECK_AT_ONCE + GATEWAY_UPSTREAM_MAX <= GATEWAY_CALLS_MAX,
+	"services have a connection for all that a gateway may ask of them at once");
+
+struct gateway {
+	char *name;
+	json_t *peers; /* array of URLs */
+	struct client_address *clients;
+	struct auth auth;
+	struct metrics *metrics;
+	struct proxy *proxy;
+	struct recheck *recheck;
+	struct assets *assets;
+	struct http_route *routes; /* ROUTES and those of watch */
+	struct watch watch;
+	struct door *door;
+	struct http_server *server;
+	struct http_server *internal; /* for services */
+};
+
+/* ---- internal routes: the guard of their listener knows who comes ---- */
+
+static void handle_hello(struct http_request *req, void *cookie)
+{
+	const struct gateway *g = cookie;
+	door_answer(g->door, req);
+}
+
+static void respond_json(struct http_request *req, int status, json_t *body_take)
+{
+	struct http_headers headers;
+	http_headers_init(&headers);
+	char *text = body_take ? json_dumps(body_take, JSON_COMPACT) : NULL;
+	json_decref(body_take);
+	if (text && http_headers_add(&headers, "Content-Type", "application/json") == 0)
+		http_respond_take(req, status, &headers, text, strlen(text));
+	else
+		http_respond_error(req, -ENOMEM, NULL);
+	http_headers_fini(&headers);
+}
+
+/* Where services listen, and as whom they are greeted there, is for those that have the cluster's key. */
+static json_t *services_to_json(struct registry *registry, bool with_addresses)
+{
+	struct registry_instance live[REGISTRY_INSTANCES_MAX];
+	size_t count = registry_list(registry, clock_mono_ns(), live, REGISTRY_INSTANCES_MAX);
+	json_t *list = json_array();
+	for (size_t i = 0; i < count; i++) {
+		json_t *one = json_pack("{sssssb}", "kind", registry_kind_name(live[i].kind), "name", live[i].name,
+			"ready", live[i].ready);
+		if (with_addresses) {
+			json_object_set_new(one, "url", json_string(live[i].url));
+			json_object_set_new(one, "instance", json_string(live[i].instance));
+		}
+		json_array_append_new(list, one);
+	}
+	return list;
+}
+
+static int register_service(struct registry *registry, const json_t *body)
+{
+	struct registry_entry entry = {
+		.name = json_string_value(json_object_get(body, "name")),
+		.instance = json_string_value(json_object_get(body, "instance")),
+		.url = json_string_value(json_object_get(body, "url")),
+		.ready = json_is_true(json_object_get(body, "ready")),
+	};
+	int error = registry_kind_parse(json_string_value(json_object_get(body, "kind")), &entry.kind);
+	if (error < 0 || !entry.name)
+		return -EINVAL;
+	if (json_is_true(json_object_get(body, "leaving"))) {
+		registry_leave(registry, entry.kind, entry.name, clock_mono_ns());
+		return 0;
+	}
+	return registry_put(registry, &entry, clock_mono_ns());
+}
+
+static json_t *said_json(struct span body)
+{
+	return json_loadb(body.data ? body.data : "", body.size, JSON_REJECT_DUPLICATES, NULL);
+}
+
+int said_register(struct registry *registry, struct span body)
+{
+	json_t *said = said_json(body);
+	int error = said ? register_service(registry, said) : -ERR_BAD_JSON;
+	json_decref(said);
+	return error;
+}
+
+static void handle_registry(struct http_request *req, void *cookie)
+{
+	struct gateway *g = cookie;
+	int error = said_register(g->auth.registry, http_request_body(req));
+	if (error < 0)
+		http_respond_error(req, error, NULL);
+	else
+		respond_json(req, 200, json_pack("{so}", "services", services_to_json(g->auth.registry, true)));
+}
+
+static void handle_services(struct http_request *req, void *cookie)
+{
+	const struct gateway *g = cookie;
+	respond_json(req, 200, json_pack("{so}", "services", services_to_json(g->auth.registry, true)));
+}
+
+/* 0: a user, tokens, or both, each of which makes sense. */
+static int check_forget(const json_t *said, int64_t *ret_user)
+{
+	const json_t *ids = json_object_get(said, "token_ids");
+	int error = item_json_get_id(said, "user_id", ret_user);
+
+	if (error == -ENOENT && ids)
+		error = 0;
+	if (error == 0 && ids && !json_is_array(ids))
+		error = -ERR_BAD_REQUEST;
+	for (size_t i = 0; error == 0 && i < json_array_size(ids); i++)
+		if (!json_is_string(json_array_get(ids, i)))
+			error = -ERR_BAD_REQUEST;
+	return error < 0 ? -ERR_BAD_REQUEST : 0;
+}
+
+int said_forget(struct span body, const struct said_forgetter *forgetter, void *cookie)
+{
+	json_t *said = said_json(body);
+	const json_t *ids = json_object_get(said, "token_ids");
+	int64_t user = 0;
+	int error = said ? check_forget(said, &user) : -ERR_BAD_JSON;
+
+	for (size_t i = 0; error == 0 && i < json_array_size(ids); i++)
+		forgetter->token(cookie, json_string_value(json_array_get(ids, i)));
+	if (error == 0 && user > 0)
+		forgetter->user(cookie, user);
+	json_decref(said);
+	return error;
+}
+
+static void forget_token(void *cookie, const char *id)
+{
+	struct gateway *g = cookie;
+	tokens_forget_token(g->auth.tokens, id);
+	under_way_end(g->auth.under_way, id, -ERR_UNAUTHENTICATED);
+}
+
+/* A user may be gone, or be called something else: what is under way goes on if its token is still good, and changes
+ * nothing before that is known. */
+static void forget_user(void *cookie, int64_t user)
+{
+	struct gateway *g = cookie;
+	tokens_forget_user(g->auth.tokens, user);
+	under_way_doubt_user(g->auth.under_way, user, clock_mono_ns());
+	recheck_now(g->recheck);
+}
+
+static void handle_forget(struct http_request *req, void *cookie)
+{
+	static const struct said_forgetter FORGETTER = {forget_token, forget_user};
+	int error = said_forget(http_request_body(req), &FORGETTER, cookie);
+	if (error < 0)
+		http_respond_error(req, error, NULL);
+	else
+		http_respond(req, 204, NULL, span_of(NULL, 0));
+}
+
+/* ---- public routes ---- */
+
+/* Addresses that mean the machine of whoever uses them are for those who came by such a one; to others they would
+ * be their own machine. */
+static json_t *peers_for(const struct gateway *g, const struct http_request *req)
+{
+	const char *host = http_request_header(req, "Host");
+	char url[HEADER_BYTES_MAX];
+	json_t *list = json_array();
+	json_t *peer;
+	size_t i;
+
+	(void)snprintf(url, sizeof(url), "http://%s", host ? host : "");
+	const bool is_here = loopback_url(url);
+	json_array_foreach(g->peers, i, peer) {
+		if (is_here || !loopback_url(json_string_value(peer)))
+			(void)json_array_append(list, peer);
+	}
+	return list;
+}
+
+static void handle_gateways(struct http_request *req, void *cookie)
+{
+	respond_json(req, 200, json_pack("{so}", "gateways", peers_for(cookie, req)));
+}
+
+static void handle_docs(struct http_request *req, void *cookie)
+{
+	struct gateway *g = cookie;
+	proxy_forward(g->proxy, req, REGISTRY_DOCS);
+}
+
+static void handle_user(struct http_request *req, void *cookie)
+{
+	struct gateway *g = cookie;
+	proxy_forward(g->proxy, req, REGISTRY_USER);
+}
+
+static void handle_page(struct http_request *req, void *cookie)
+{
+	const struct gateway *g = cookie;
+	assets_respond(g->assets, req, SPAN_LITERAL("index.html"));
+}
+
+static void handle_asset(struct http_request *req, void *cookie)
+{
+	const struct gateway *g = cookie;
+	assets_respond(g->assets, req, http_request_param(req, "name"));
+}
+
+static int watch_ready(void *cookie, struct buf *ret_why)
+{
+	const struct gateway *g = cookie;
+	struct registry_choice choice;
+	for (unsigned kind = 0; kind < REGISTRY_KINDS; kind++) {
+		registry_turn(g->auth.registry, (enum registry_kind)kind, clock_mono_ns(), &choice);
+		if (choice.count > 0)
+			continue;
+		(void)buf_printf(ret_why, "no %s service has registered", registry_kind_name((enum registry_kind)kind));
+		return -ERR_UNAVAILABLE;
+	}
+	return 0;
+}
+
+static int watch_status(void *cookie, struct buf *ret)
+{
+	const struct gateway *g = cookie;
+	json_t *status = json_pack("{sssOso}", "name", g->name, "gateways", g->peers, "services",
+		services_to_json(g->auth.registry, false));
+	char *text = status ? json_dumps(status, JSON_COMPACT) : NULL;
+	int error = text ? buf_append_str(ret, text) : -ENOMEM;
+	free(text);
+	json_decref(status);
+	return error;
+}
+
+/* What the gateway sends on is described by the services that answer it: nothing here is in the gateway's own
+ * OpenAPI. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): the arguments are initialisers */
+#define INTERNAL(method_, pattern_, handler_)                                                                \
+	{                                                                                                    \
+		.method = method_, .pattern = pattern_, .body = HTTP_BODY_WHOLE, .body_max = JSON_BYTES_MAX, \
+		.handler = handler_, .internal = true                                                        \
+	}
+#define OPEN(method_, pattern_, body_, max_, handler_)                                                        \
+	{                                                                                                     \
+		.method = method_, .pattern = pattern_, .body = body_, .body_max = max_, .handler = handler_, \
+		.open = true, .internal = true                                                                \
+	}
+#define FORWARD(method_, pattern_, body_, handler_)                                                   \
+	{                                                                                             \
+		.method = method_, .pattern = pattern_, .body = body_, .body_max = CONTENT_BYTES_MAX, \
+		.rest_may_end_in_slash = true, .handler = handler_, .tag = "forwarded",               \
+		.summary = "Answered by a service", .doc = "{}"                                       \
+	}
+/* NOLINTEND(bugprone-macro-parentheses) */
+/* What there is to be done at a target is the service's to say, to anybody: the description is public, too. */
+#define FORWARD_ALL(pattern_, handler_)                                                                           \
+	FORWARD("GET", pattern_, HTTP_BODY_NONE, handler_), FORWARD("PUT", pattern_, HTTP_BODY_STREAM, handler_), \
+		FORWARD("POST", pattern_, HTTP_BODY_STREAM, handler_),                                            \
+		FORWARD("PATCH", pattern_, HTTP_BODY_STREAM, handler_),                                           \
+		FORWARD("DELETE", pattern_, HTTP_BODY_NONE, handler_),                                            \
+		OPEN("OPTIONS", pattern_, HTTP_BODY_NONE, 0, handler_)
+#define API_PAGES(prefix_, forward_)                                  \
+	OPEN("GET", prefix_ "/docs", HTTP_BODY_NONE, 0, handle_page), \
+		OPEN("GET", prefix_ "/docs/openapi.json", HTTP_BODY_NONE, 0, forward_)
+
+static const struct http_route INTERNAL_ROUTES[] = {
+	DOOR_ROUTE(handle_hello),
+	INTERNAL("POST", "/internal/v1/registry", handle_registry),
+	INTERNAL("GET", "/internal/v1/registry", handle_services),
+	INTERNAL("POST", "/internal/v1/tokens/forget", handle_forget),
+	{0},
+};
+
+static const struct http_route ROUTES[] = {
+	{.method = "GET",
+		.pattern = "/api/v2/gateways",
+		.handler = handle_gateways,
+		.tag = "gateways",
+		.summary = "The gateways of the store, as whoever asks reaches them",
+		.doc = "{}"},
+	API_PAGES("/api/v1/docs", handle_docs),
+	API_PAGES("/api/v2/docs", handle_docs),
+	API_PAGES("/api/v1/user", handle_user),
+	API_PAGES("/api/v2/user", handle_user),
+	OPEN("GET", "/api/assets/{name}", HTTP_BODY_NONE, 0, handle_asset),
+	/* The service decides whether a stranger may register. */
+	OPEN("POST", "/api/v1/user", HTTP_BODY_STREAM, JSON_BYTES_MAX, handle_user),
+	OPEN("POST", "/api/v2/user/sessions", HTTP_BODY_STREAM, JSON_BYTES_MAX, handle_user),
+	OPEN("POST", "/api/v2/user/setup", HTTP_BODY_STREAM, JSON_BYTES_MAX, handle_user),
+	FORWARD_ALL("/api/v1/docs/{rest...}", handle_docs),
+	FORWARD_ALL("/api/v2/docs/{rest...}", handle_docs),
+	FORWARD_ALL("/api/v1/user/{rest...}", handle_user),
+	FORWARD_ALL("/api/v2/user/{rest...}", handle_user),
+	{0},
+};
+
+static bool guard(struct http_request *req, const struct http_route *route, void *cookie)
+{
+	struct gateway *g = cookie;
+	return auth_guard(&g->auth, req, route);
+}
+
+static bool internal_guard(struct http_request *req, const struct http_route *route, void *cookie)
+{
+	const struct gateway *g = cookie;
+	return route->open || door_admits(g->door, req);
+}
+
+static int parse_peers(const char *peers, json_t **ret)
+{
+	json_t *list = json_array();
+	while (list && peers && *peers) {
+		size_t size = strcspn(peers, ",");
+		if (size > 0)
+			json_array_append_new(list, json_stringn(peers, size));
+		peers += size + (peers[size] == ',');
+	}
+	*ret = list;
+	return list ? 0 : -ENOMEM;
+}
+
+static int build(const struct gateway_options *options, struct gateway *g)
+{
+	struct http_client_options client = {
+		.connections_max = GATEWAY_UPSTREAM_MAX,
+		.user_agent = "nephos-gateway",
+	};
+	g->name = strdup(options->name);
+	int error = g->name ? parse_peers(options->peers, &g->peers) : -ENOMEM;
+	if (error == 0) {
+		error = client_address_new(options->trusted_proxies, &g->clients);
+		g->auth.clients = g->clients;
+		if (error < 0)
+			log_error(NULL, "trusted-proxies are up to %u addresses or networks, with commas: %s",
+				CLIENT_ADDRESS_PROXIES_MAX, options->trusted_proxies);
+	}
+	if (error == 0)
+		error = metrics_new(&g->metrics);
+	if (error == 0)
+		error = registry_new(&g->auth.registry);
+	if (error == 0)
+		error = tokens_new(&g->auth.tokens);
+	if (error == 0)
+		error = door_new(options->cluster, "gateway", options->name, g->metrics, &g->door);
+	if (error == 0) {
+		client.greeter = options->greeter ? options->greeter : door_greeter(g->door);
+		error = http_client_new(&client, &g->auth.client);
+	}
+	if (error == 0)
+		error = under_way_new(&PROXY_UNDER_WAY, &g->auth.under_way);
+	if (error == 0)
+		error = proxy_new(&g->auth, g->metrics, &g->proxy);
+	if (error == 0)
+		error = http_routes_concat(ROUTES, WATCH_ROUTES, &g->routes);
+	g->watch = (struct watch){.metrics = g->metrics, .ready = watch_ready, .status = watch_status, .cookie = g};
+	if (error == 0 && options->assets_dir) {
+		error = assets_load(options->assets_dir, &g->assets);
+		if (error < 0)
+			log_error(NULL, "cannot load the API page from %s: %s", options->assets_dir, strerror(-error));
+	}
+	return error;
+}
+
+/* Services are few, and each keeps a connection or makes one a second. */
+static int start_internal(const struct gateway_options *options, struct gateway *g)
+{
+	const struct http_server_options server = {
+		.address = options->internal_address,
+		.port = options->internal_port,
+		.stranger_ms = DOOR_STRANGER_MS,
+		.routes = INTERNAL_ROUTES,
+		.guard = internal_guard,
+		.cookie = g,
+	};
+	int error = http_server_start(&server, &g->internal);
+	if (error < 0)
+		log_error(NULL, "cannot listen for services on %s port %u: %s", options->internal_address,
+			options->internal_port, strerror(-error));
+	return error;
+}
+
+int gateway_start(const struct gateway_options *options, struct gateway **ret)
+{
+	struct gateway *g = calloc(1, sizeof(*g));
+	if (!g)
+		return -ENOMEM;
+	int error = build(options, g);
+	if (error < 0)
+		goto out;
+
+	const struct http_server_options server = {
+		.address = options->address,
+		.port = options->port,
+		.threads = options->threads,
+		.connections_max = options->connections_max ? options->connections_max : GATEWAY_CONNECTIONS_MAX,
+		.connections_per_address_max = options->connections_per_address,
+		.exempt = options->trusted_proxies,
+		.routes = g->routes,
+		.watch = &g->watch,
+		.guard = guard,
+		.cookie = g,
+		.metrics = g->metrics,
+		.cors_origins = options->cors_origins,
+	};
+	error = recheck_start(&g->auth, &g->recheck);
+	if (error == 0) {
+		error = http_server_start(&server, &g->server);
+		if (error < 0)
+			log_error(NULL, "cannot listen on %s port %u: %s", options->address, options->port,
+				strerror(-error));
+	}
+	if (error == 0)
+		error = start_internal(options, g);
+	if (error == 0) {
+		*ret = g;
+		g = NULL; /* moved to the caller */
+	}
+out:
+	gateway_free(g);
+	return error;
+}
+
+uint16_t gateway_port(const struct gateway *g)
+{
+	return http_server_port(g->server);
+}
+
+uint16_t gateway_internal_port(const struct gateway *g)
+{
+	return http_server_port(g->internal);
+}
+
+void gateway_drain(struct gateway *g, unsigned deadline_ms)
+{
+	proxy_drain(g->proxy);
+	http_server_drain(g->server, deadline_ms);
+	/* Services were heard until here: what is under way asks whether they live. */
+	http_server_drain(g->internal, 0);
+}
+
+void gateway_free(struct gateway *g)
+{
+	if (!g)
+		return;
+	/* The server first: it begins calls. What it had under way is kept by whoever is to answer it, until the client
+	 * ends its calls. */
+	http_server_stop(g->server);
+	http_server_stop(g->internal);
+	recheck_stop(g->recheck);
+	http_client_free(g->auth.client);
+	recheck_free(g->recheck);
+	door_free(g->door);
+	proxy_free(g->proxy);
+	under_way_free(g->auth.under_way);
+	assets_free(g->assets);
+	free(g->routes);
+	tokens_free(g->auth.tokens);
+	registry_free(g->auth.registry);
+	metrics_free(g->metrics);
+	client_address_free(g->clients);
+	json_decref(g->peers);
+	free(g->name);
+	free(g);
+}

@@ -1,0 +1,47 @@
+/*
+ * gateway: the front door as one object: registry, tokens, proxy, assets and the route table over them. main.c gives it
+ * settings and signals.
+ */
+#ifndef NEPHOS_GATEWAY_FRONT_GATEWAY_H
+#define NEPHOS_GATEWAY_FRONT_GATEWAY_H
+
+#include "common/base/metrics.h"
+#include "common/http/server/server.h"
+#include "common/trust/cluster.h"
+
+#define GATEWAY_CONNECTIONS_MAX 16384 /* of clients; a suspended long poll is one */
+/* Of one address, unless told: a large office behind one, with a mount and a browser each. It takes four to take
+ * all. */
+#define GATEWAY_CONNECTIONS_PER_ADDRESS 4096
+
+struct gateway;
+
+struct gateway_options {
+	const char *name;
+	const char *address;
+	uint16_t port;
+	unsigned threads;
+	/* Where services reach it: an address with internal_port, or "unix:PATH". None of the routes there is on the
+	 * public listener. */
+	const char *internal_address;
+	uint16_t internal_port; /* 0: any free one */
+	const char *peers;	/* base URLs of all gateways, with commas; may be NULL: shown in /status, for clients */
+	/* ADDRESS[/BITS], with commas: their X-Forwarded-For is believed (client_address), and they are exempt from the
+	 * limit of connections; may be NULL */
+	const char *trusted_proxies;
+	struct cluster *cluster; /* outlives the gateway */
+	/* asked on connections to services; NULL: the door of the cluster. For tests of what comes after */
+	const struct http_greeter *greeter;
+	unsigned connections_max;	  /* 0: GATEWAY_CONNECTIONS_MAX */
+	unsigned connections_per_address; /* 0: no limit */
+	const char *cors_origins;	  /* pages of which other origins may use the store (cors.h); NULL: of none */
+	const char *assets_dir;		  /* of the API pages; may be NULL: there are none */
+};
+
+int gateway_start(const struct gateway_options *options, struct gateway **ret);
+uint16_t gateway_port(const struct gateway *g);
+uint16_t gateway_internal_port(const struct gateway *g);     /* 0: a unix socket */
+void gateway_drain(struct gateway *g, unsigned deadline_ms); /* no new connections; what is under way may finish */
+void gateway_free(struct gateway *g);
+
+#endif

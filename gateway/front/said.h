@@ -1,0 +1,20 @@
+/*
+ * said: what services say to a gateway, apart from HTTP: registrations, and what is to be forgotten (PROTOCOL.md,
+ * "Gateway and services"). They are in gateway.c, which acts by them; any bytes may be given.
+ */
+#ifndef NEPHOS_GATEWAY_FRONT_SAID_H
+#define NEPHOS_GATEWAY_FRONT_SAID_H
+
+#include "gateway/upstream/registry.h"
+
+/* -ERR_BAD_JSON, -EINVAL, -ENOSPC: the registry is as it was. */
+int said_register(struct registry *registry, struct span body);
+
+struct said_forgetter {
+	void (*token)(void *cookie, const char *id);
+	void (*user)(void *cookie, int64_t user); /* positive */
+};
+/* Tokens first. -ERR_BAD_JSON, -ERR_BAD_REQUEST: nothing was forgotten. */
+int said_forget(struct span body, const struct said_forgetter *forgetter, void *cookie);
+
+#endif

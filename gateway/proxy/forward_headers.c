@@ -1,0 +1,148 @@
+#include "gateway/proxy/forward_headers.h"
+
+#include "common/base/text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define CONNECTION_LINES_MAX 4 /* nothing sends more than one */
+
+struct copy {
+	struct http_headers *to;
+	const char *connection[CONNECTION_LINES_MAX]; /* values of Connection: names of further fields that stop here */
+	size_t lines;
+	int error;
+};
+
+/* RFC 9110 §7.6.1, and what is set anew on the other side. */
+static const char *const STOPS_HERE[] = {"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization",
+	"Proxy-Authenticate", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length", "Expect", "Host",
+	"Authorization", "Cookie", "Nephos-Hello", "Nephos-User", "Nephos-User-Name", "Nephos-Admin", "Nephos-Token-Id",
+	"Nephos-Trace", "Nephos-Client", "Nephos-Attempts", "Nephos-Patience", "Date", "Server"};
+
+static int fold(char c)
+{
+	return c == '_' ? '-' : c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
+/* An underscore is as good as a dash: some of those behind us might read it so. */
+static bool same_name(const char *a, const char *b)
+{
+	while (*a && fold(*a) == fold(*b)) {
+		a++;
+		b++;
+	}
+	return *a == *b;
+}
+
+static bool stops_here(const char *name)
+{
+	for (size_t i = 0; i < sizeof(STOPS_HERE) / sizeof(*STOPS_HERE); i++) {
+		if (same_name(name, STOPS_HERE[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Whether a comma separated list of tokens has this one. */
+static bool list_has(const char *list, const char *name)
+{
+	size_t size = strlen(name);
+	while (list && *list) {
+		list += strspn(list, " \t,");
+		size_t token = strcspn(list, " \t,");
+		if (token == size && strncasecmp(list, name, size) == 0)
+			return true;
+		list += token;
+	}
+	return false;
+}
+
+static void note_connection(const char *name, const char *value, void *cookie)
+{
+	struct copy *copy = cookie;
+	if (strcasecmp(name, "Connection") != 0)
+		return;
+	if (copy->lines < CONNECTION_LINES_MAX)
+		copy->connection[copy->lines++] = value;
+	else
+		copy->error = -EINVAL;
+}
+
+static void copy_field(const char *name, const char *value, void *cookie)
+{
+	struct copy *copy = cookie;
+	bool stops = copy->error < 0 || stops_here(name);
+	for (size_t i = 0; i < copy->lines && !stops; i++)
+		stops = list_has(copy->connection[i], name);
+	if (!stops)
+		copy->error = http_headers_add(copy->to, name, value);
+}
+
+static int add_identity(const struct token_identity *identity, struct http_headers *ret)
+{
+	struct buf name;
+	buf_init(&name, 3 * TOKENS_NAME_SIZE);
+	int error = text_url_encode(span_str(identity->name), &name);
+	if (error == 0)
+		error = http_headers_addf(ret, "Nephos-User", "%" PRId64, identity->user);
+	if (error == 0)
+		error = http_headers_add(ret, "Nephos-User-Name", name.data ? name.data : "");
+	if (error == 0)
+		error = http_headers_add(ret, "Nephos-Admin", identity->admin ? "1" : "0");
+	if (error == 0)
+		error = http_headers_add(ret, "Nephos-Token-Id", identity->token_id);
+	buf_fini(&name);
+	return error;
+}
+
+int forward_headers_request(const struct http_request *req, const struct token_identity *identity, const char *client,
+	struct http_headers *ret)
+{
+	struct copy copy = {.to = ret};
+	http_request_each_header(req, note_connection, &copy);
+	http_request_each_header(req, copy_field, &copy);
+	if (copy.error == 0)
+		copy.error = http_headers_add(ret, "Nephos-Trace", http_request_trace(req));
+	if (copy.error == 0 && client)
+		copy.error = http_headers_add(ret, "Nephos-Client", client);
+	if (copy.error == 0)
+		copy.error = http_headers_add(ret, "Nephos-Patience", "1");
+	if (copy.error == 0 && identity)
+		copy.error = add_identity(identity, ret);
+	return copy.error;
+}
+
+int forward_headers_answer(const struct http_headers *answer, struct http_headers *ret)
+{
+	struct copy copy = {.to = ret};
+	for (size_t i = 0; i < answer->count; i++)
+		note_connection(answer->list[i].name, answer->list[i].value, &copy);
+	for (size_t i = 0; i < answer->count; i++)
+		copy_field(answer->list[i].name, answer->list[i].value, &copy);
+	return copy.error;
+}
+
+void forward_headers_key(const char *target, const struct token_identity *identity, char *ret)
+{
+	static const char DRIVES[] = "/api/v2/docs/drives/";
+	static const char V1[] = "/api/v1/docs";
+
+	ret[0] = '\0';
+	if (strncmp(target, DRIVES, sizeof(DRIVES) - 1) == 0) {
+		const char *drive = target + sizeof(DRIVES) - 1;
+		size_t digits = strspn(drive, "0123456789");
+		if (digits > 0 && digits < 12) {
+			memcpy(ret, drive, digits);
+			ret[digits] = '\0';
+			return;
+		}
+	} else if (strncmp(target, V1, sizeof(V1) - 1) != 0) {
+		return;
+	}
+	if (identity)
+		(void)snprintf(ret, FORWARD_KEY_SIZE, "home-of-%" PRId64, identity->user);
+}

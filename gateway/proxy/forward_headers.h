@@ -1,0 +1,23 @@
+/*
+ * forward_headers: which header fields cross the gateway. A request is written anew: nothing that speaks about the
+ * connection or claims an identity passes. Pure.
+ */
+#ifndef NEPHOS_GATEWAY_PROXY_FORWARD_HEADERS_H
+#define NEPHOS_GATEWAY_PROXY_FORWARD_HEADERS_H
+
+#include "common/http/server/server.h"
+#include "gateway/access/tokens.h"
+
+/* Fields for the service: the client's own, without hop-by-hop fields and those of ours; then identity (NULL: nobody),
+ * trace, and the client's address when it is to be said (NULL: not). -ENOMEM, -ENOSPC: too many fields, -EINVAL: too
+ * many lines of Connection. */
+int forward_headers_request(const struct http_request *req, const struct token_identity *identity, const char *client,
+	struct http_headers *ret);
+/* Fields for the client, out of an answer. */
+int forward_headers_answer(const struct http_headers *answer, struct http_headers *ret);
+/* What one request is balanced by: the drive in its target, or the caller's home; empty when any instance will do.
+ * Written to ret, which must hold FORWARD_KEY_SIZE. */
+#define FORWARD_KEY_SIZE 48
+void forward_headers_key(const char *target, const struct token_identity *identity, char *ret);
+
+#endif

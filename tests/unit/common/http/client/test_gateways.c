@@ -1,0 +1,347 @@
+#include "common/http/client/gateways.h"
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#define MOST 16
+#define LENGTH(list) (sizeof(list) / sizeof((list)[0]))
+
+/* A list of those that a person gave, up to NULL. */
+static struct gateways *given(const char *const *urls)
+{
+	struct gateways *g = NULL;
+
+	assert_int_equal(gateways_new(MOST, &g), 0);
+	for (size_t i = 0; urls[i]; i++)
+		assert_int_equal(gateways_add(g, span_str(urls[i])), 0);
+	return g;
+}
+
+#define GIVEN(...) given((const char *const[]){__VA_ARGS__, NULL})
+
+static int name(struct gateways *g, size_t by, const char *url)
+{
+	return gateways_add_named(g, by, span_str(url));
+}
+
+/* ---- what may be a URL ---- */
+
+static void a_scheme_a_host_and_a_port_are_a_url(void **state)
+{
+	static const char *const table[] = {"http://a", "https://a", "http://a:1", "http://a.example.com:65535",
+		"http://under_score-1.x", "http://10.0.0.1:8050", "http://[::1]:8050", "http://[2001:db8::1]",
+		"http://[fe80::1%25eth0]:80", "http://localhost."};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(table); i++)
+		assert_null(gateways_url_fault(span_str(table[i])));
+}
+
+static void what_is_more_or_less_is_none_and_the_reason_is_said(void **state)
+{
+	static const struct {
+		const char *url, *says;
+	} table[] = {
+		{"", "http://"},
+		{"a:8050", "http://"},
+		{"ftp://a", "http://"},
+		{"HTTP://a", "http://"},
+		{"http:/a", "http://"},
+		{"http://", "no host"},
+		{"http://:80", "no host"},
+		{"http://a b", "no host"},
+		{"http://a,http", "no host"},
+		{"http://a\r\nX", "no host"},
+		{"http://a\"", "no host"},
+		{"http://a\\b", "no host"},
+		{"http://caf\xc3\xa9", "no host"},
+		/* Escaped, it is 127.0.0.1 for libcurl and a name for whoever compares. */
+		{"http://127%2e0.0.1", "no host"},
+		{"http://[::1", "no host"},
+		{"http://[]", "no host"},
+		{"http://[a]", "no host"},
+		{"http://[::1%]", "no host"},
+		{"http://[::1]x", "port"},
+		{"http://a:", "port"},
+		{"http://a:0", "port"},
+		{"http://a:65536", "port"},
+		{"http://a:80x", "port"},
+		{"http://a:+80", "port"},
+		{"http://u@a", "user"},
+		{"http://u:p@a:80", "user"},
+		{"http://a:80@b", "user"},
+		{"http://a/b", "behind the host"},
+		{"http:///a", "behind the host"},
+		{"http://a?x", "behind the host"},
+		{"http://a#x", "behind the host"},
+	};
+	char url[GATEWAYS_URL_BYTES_MAX + 2] = "http://";
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(table); i++) {
+		const char *fault = gateways_url_fault(span_str(table[i].url));
+
+		if (!fault || !strstr(fault, table[i].says))
+			fail_msg("\"%s\": %s", table[i].url, fault ? fault : "good");
+	}
+	memset(url + strlen(url), 'a', sizeof(url) - 1 - strlen(url));
+	assert_non_null(strstr(gateways_url_fault(span_str(url)), "long"));
+	assert_non_null(gateways_url_fault(span_of("http://a\0b", 10)));
+}
+
+/* ---- who is on the list ---- */
+
+static void those_that_a_person_gives_are_listed_once_in_order(void **state)
+{
+	struct gateways *g = GIVEN("http://a:1", "https://b///");
+
+	(void)state;
+	assert_int_equal(gateways_add(g, span_str("http://a:1/")), -EEXIST);
+	assert_int_equal(gateways_add(g, span_str("http://A:1")), -EEXIST);
+	assert_int_equal(gateways_add(g, span_str("http://a/x")), -EINVAL);
+	assert_int_equal(gateways_count(g), 2);
+	assert_string_equal(gateways_url(g, 0), "http://a:1");
+	assert_string_equal(gateways_url(g, 1), "https://b");
+	gateways_free(g);
+}
+
+static void no_more_are_listed_than_there_is_place_for(void **state)
+{
+	struct gateways *g = NULL;
+
+	(void)state;
+	assert_int_equal(gateways_new(0, &g), -EINVAL);
+	assert_int_equal(gateways_new(2, &g), 0);
+	assert_int_equal(gateways_add(g, span_str("http://a")), 0);
+	assert_int_equal(name(g, 0, "http://b"), 0);
+	assert_int_equal(name(g, 0, "http://c"), -ENOSPC);
+	assert_int_equal(gateways_add(g, span_str("http://c")), -ENOSPC);
+	assert_int_equal(gateways_add(g, span_str("http://b")), -EEXIST);
+	gateways_free(g);
+}
+
+static void one_that_is_named_comes_to_the_list_when_it_is_as_safe(void **state)
+{
+	struct gateways *g = GIVEN("http://store");
+
+	(void)state;
+	assert_int_equal(name(g, 0, "http://other/"), 0);
+	assert_string_equal(gateways_url(g, 1), "http://other");
+	assert_int_equal(name(g, 0, "https://third"), 0);
+	assert_int_equal(name(g, 1, "http://store"), -EEXIST);
+	assert_int_equal(name(g, 0, "ftp://x"), -EINVAL);
+	assert_int_equal(name(g, 0, "http://u@x"), -EINVAL);
+	/* Who was reached by https names nobody by http; whom a person gave by http, may. */
+	assert_int_equal(name(g, 2, "http://fourth"), -EPERM);
+	assert_int_equal(name(g, 0, "http://fourth"), 0);
+	gateways_free(g);
+}
+
+static void where_a_person_said_https_nobody_is_named_by_http(void **state)
+{
+	struct gateways *g = GIVEN("http://store", "https://safe");
+
+	(void)state;
+	assert_int_equal(name(g, 0, "http://other"), -EPERM);
+	assert_int_equal(name(g, 1, "http://other"), -EPERM);
+	assert_int_equal(name(g, 1, "https://other"), 0);
+	assert_int_equal(gateways_count(g), 3);
+	gateways_free(g);
+}
+
+static void this_machine_is_named_only_by_itself(void **state)
+{
+	static const char *const here[] = {
+		"http://127.0.0.1:9", "http://localhost", "http://[::1]:9", "http://127.1", "http://0.0.0.0"};
+	struct gateways *g = GIVEN("http://store", "http://127.0.0.1:1");
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(here); i++) {
+		assert_int_equal(name(g, 0, here[i]), -EPERM);
+		assert_int_equal(name(g, 1, here[i]), 0);
+	}
+	gateways_free(g);
+}
+
+/* ---- who is asked ---- */
+
+static void the_first_is_asked_until_it_is_left_for_the_next(void **state)
+{
+	struct gateways *g = GIVEN("http://a", "http://b", "http://c");
+
+	(void)state;
+	assert_int_equal(gateways_current(g), 0);
+	assert_true(gateways_leave(g, 0));
+	assert_int_equal(gateways_current(g), 1);
+	assert_true(gateways_leave(g, 1));
+	assert_true(gateways_leave(g, 2));
+	assert_int_equal(gateways_current(g), 0);
+	gateways_free(g);
+}
+
+static void one_that_was_left_already_is_not_left_again(void **state)
+{
+	struct gateways *g = GIVEN("http://a", "http://b", "http://c");
+
+	(void)state;
+	assert_true(gateways_leave(g, 0));
+	/* A second request met the same failure a moment later: the good one must not pay for it. */
+	assert_false(gateways_leave(g, 0));
+	assert_int_equal(gateways_current(g), 1);
+	gateways_free(g);
+}
+
+static void the_only_one_is_never_left(void **state)
+{
+	struct gateways *g = GIVEN("http://a");
+
+	(void)state;
+	assert_false(gateways_leave(g, 0));
+	assert_int_equal(gateways_current(g), 0);
+	gateways_free(g);
+}
+
+static void each_failure_says_whether_another_one_is_asked(void **state)
+{
+	static const struct {
+		int error, status;
+		enum gateways_verdict verdict;
+	} table[] = {
+		{0, 200, GATEWAYS_ANSWERED},
+		{0, 404, GATEWAYS_ANSWERED},
+		{0, 429, GATEWAYS_ANSWERED},
+		{0, 500, GATEWAYS_ANSWERED},
+		{0, 502, GATEWAYS_ELSEWHERE},
+		{0, 503, GATEWAYS_ELSEWHERE},
+		{0, 504, GATEWAYS_ELSEWHERE},
+		{0, 507, GATEWAYS_ANSWERED},
+		{-ECONNRESET, 0, GATEWAYS_ELSEWHERE},
+		{-ECONNRESET, 200, GATEWAYS_ELSEWHERE}, /* in the middle of its answer */
+		{-ETIMEDOUT, 0, GATEWAYS_ELSEWHERE},
+		{-ECONNREFUSED, 0, GATEWAYS_ABSENT},
+		{-EHOSTUNREACH, 0, GATEWAYS_ABSENT},
+		{-ERR_NO_SUCH_HOST, 0, GATEWAYS_ABSENT},
+		{-ERR_NO_TLS, 0, GATEWAYS_ABSENT},
+		{-ERR_CERTIFICATE, 0, GATEWAYS_ABSENT},
+		{-E2BIG, 200, GATEWAYS_OVER},
+		{-EPROTO, 0, GATEWAYS_OVER},
+		{-ENOMEM, 0, GATEWAYS_OVER},
+		{-EINVAL, 0, GATEWAYS_OVER},
+		{-ECANCELED, 0, GATEWAYS_OVER},
+		{-EIO, 503, GATEWAYS_OVER},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(table); i++) {
+		struct http_response response = {.error = table[i].error, .status = table[i].status};
+
+		assert_int_equal(gateways_judge(&response), table[i].verdict);
+		/* What fails here would fail beside any gateway, by whatever name. */
+		response.ours = true;
+		if (response.error < 0)
+			assert_int_equal(gateways_judge(&response), GATEWAYS_OVER);
+	}
+}
+
+/* ---- for how long ---- */
+
+static void nobody_is_there_when_each_was_absent(void **state)
+{
+	struct gateways *g = GIVEN("http://a", "http://b");
+
+	(void)state;
+	assert_false(gateways_nobody(g, 1, 1));
+	assert_true(gateways_nobody(g, 2, 2));
+	assert_false(gateways_nobody(g, 2, 1));
+	assert_false(gateways_nobody(g, 4, 3));
+	gateways_free(g);
+}
+
+static void patience_grows_from_round_to_round(void **state)
+{
+	struct gateways *g = GIVEN("http://a", "http://b");
+
+	(void)state;
+	assert_int_equal(gateways_patience_ms(g, 0), GATEWAYS_PATIENCE_MS);
+	assert_int_equal(gateways_patience_ms(g, 1), GATEWAYS_PATIENCE_MS);
+	assert_int_equal(gateways_patience_ms(g, 2), 4 * GATEWAYS_PATIENCE_MS);
+	assert_int_equal(gateways_patience_ms(g, 3), 4 * GATEWAYS_PATIENCE_MS);
+	assert_int_equal(gateways_patience_ms(g, 4), 0);
+	gateways_free(g);
+	/* Where no other one can be asked, giving it up early helps nobody. */
+	g = GIVEN("http://a");
+	assert_int_equal(gateways_patience_ms(g, 0), 0);
+	gateways_free(g);
+}
+
+static void assert_pause(int64_t ns, int64_t ms)
+{
+	assert_in_range(ns, ms / 2 * NS_PER_MS, ms * NS_PER_MS);
+}
+
+static void within_a_round_there_is_no_pause_and_between_rounds_a_longer_one_each_time(void **state)
+{
+	struct gateways *g = GIVEN("http://a", "http://b", "http://c");
+
+	(void)state;
+	assert_int_equal(gateways_pause_ns(g, 1), 0);
+	assert_int_equal(gateways_pause_ns(g, 2), 0);
+	assert_pause(gateways_pause_ns(g, 3), GATEWAYS_PAUSE_MIN_MS);
+	assert_int_equal(gateways_pause_ns(g, 4), 0);
+	assert_pause(gateways_pause_ns(g, 6), 2 * GATEWAYS_PAUSE_MIN_MS);
+	assert_pause(gateways_pause_ns(g, 9), 4 * GATEWAYS_PAUSE_MIN_MS);
+	gateways_free(g);
+}
+
+static void pauses_grow_to_a_limit(void **state)
+{
+	(void)state;
+	assert_pause(gateways_backoff_ns(1), GATEWAYS_PAUSE_MIN_MS);
+	assert_pause(gateways_backoff_ns(2), 2 * GATEWAYS_PAUSE_MIN_MS);
+	assert_pause(gateways_backoff_ns(6), 32 * GATEWAYS_PAUSE_MIN_MS);
+	assert_pause(gateways_backoff_ns(7), GATEWAYS_PAUSE_MAX_MS);
+	assert_pause(gateways_backoff_ns(UINT32_MAX), GATEWAYS_PAUSE_MAX_MS);
+}
+
+/* All equal by chance: once in 500^9. */
+static void those_who_failed_together_do_not_come_back_together(void **state)
+{
+	int64_t first = gateways_backoff_ns(9);
+	bool differs = false;
+
+	(void)state;
+	for (int i = 0; i < 9; i++)
+		differs = differs || gateways_backoff_ns(9) != first;
+	assert_true(differs);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_scheme_a_host_and_a_port_are_a_url),
+		cmocka_unit_test(what_is_more_or_less_is_none_and_the_reason_is_said),
+		cmocka_unit_test(those_that_a_person_gives_are_listed_once_in_order),
+		cmocka_unit_test(no_more_are_listed_than_there_is_place_for),
+		cmocka_unit_test(one_that_is_named_comes_to_the_list_when_it_is_as_safe),
+		cmocka_unit_test(where_a_person_said_https_nobody_is_named_by_http),
+		cmocka_unit_test(this_machine_is_named_only_by_itself),
+		cmocka_unit_test(the_first_is_asked_until_it_is_left_for_the_next),
+		cmocka_unit_test(one_that_was_left_already_is_not_left_again),
+		cmocka_unit_test(the_only_one_is_never_left),
+		cmocka_unit_test(each_failure_says_whether_another_one_is_asked),
+		cmocka_unit_test(nobody_is_there_when_each_was_absent),
+		cmocka_unit_test(patience_grows_from_round_to_round),
+		cmocka_unit_test(within_a_round_there_is_no_pause_and_between_rounds_a_longer_one_each_time),
+		cmocka_unit_test(pauses_grow_to_a_limit),
+		cmocka_unit_test(those_who_failed_together_do_not_come_back_together),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,129 @@
+#include "common/http/server/cors.h"
+
+#include "common/http/server/server.h"
+#include "tests/unit/common/http/wire.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+static void a_policy_names_origins_exactly(void **state)
+{
+	static const struct {
+		const char *policy, *origin, *allowed;
+	} cases[] = {
+		{NULL, "https://a", NULL},
+		{"", "https://a", NULL},
+		{"*", "https://a", "*"},
+		{"*", "null", "*"},
+		{"*", NULL, NULL},
+		{"https://a", "https://a", "https://a"},
+		{"https://a", "https://a.b", NULL},
+		{"https://a", "http://a", NULL},
+		{"https://a", "https://a:8443", NULL},
+		{"https://a, http://b:80", "http://b:80", "http://b:80"},
+		{"https://A", "https://a", "https://a"},
+		{"https://a", "null", NULL},
+		{"https://a", "", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *got = cors_allows(cases[i].policy, cases[i].origin);
+
+		if ((got == NULL) != (cases[i].allowed == NULL) || (got && strcmp(got, cases[i].allowed) != 0))
+			fail_msg("%s to %s: %s", cases[i].policy, cases[i].origin, got ? got : "nobody");
+	}
+}
+
+static void a_policy_that_is_none_is_found_out(void **state)
+{
+	static const char *const bad[] = {
+		"a", "a.example", "https://", "https://a/", "https://a/b", "https://a?b", "https://*.a", "://a"};
+
+	(void)state;
+	assert_true(cors_policy_is_valid(NULL));
+	assert_true(cors_policy_is_valid(""));
+	assert_true(cors_policy_is_valid("*"));
+	assert_true(cors_policy_is_valid("https://a.example, http://[::1]:8050"));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(cors_policy_is_valid(bad[i]));
+}
+
+static void on_hello(struct http_request *req, void *cookie)
+{
+	(void)cookie;
+	http_respond(req, 200, NULL, SPAN_LITERAL("hello"));
+}
+
+static bool guard(struct http_request *req, const struct http_route *route, void *cookie)
+{
+	(void)cookie;
+	if (route->open)
+		return true;
+	http_respond_error(req, -1, NULL);
+	return false;
+}
+
+static void browsers_are_told_of_the_policy_alone(void **state)
+{
+	static const struct http_route routes[] = {
+		{"GET", "/a", .handler = on_hello, .internal = true, .open = true},
+		{"PUT", "/a", .handler = on_hello, .internal = true},
+		{"OPTIONS", "/b", .handler = on_hello, .internal = true, .open = true},
+		{0},
+	};
+	static const struct {
+		const char *request;
+		int status;
+		const char *has; /* NULL: nothing of this */
+	} cases[] = {
+		{"GET /a HTTP/1.1\r\nHost: x\r\nOrigin: https://a\r\n\r\n", 200,
+			"Access-Control-Allow-Origin: https://a\r\n"},
+		{"GET /a HTTP/1.1\r\nHost: x\r\nOrigin: https://a\r\n\r\n", 200, "Vary: Origin\r\n"},
+		{"GET /a HTTP/1.1\r\nHost: x\r\nOrigin: https://b\r\n\r\n", 200, NULL},
+		{"GET /a HTTP/1.1\r\nHost: x\r\n\r\n", 200, NULL},
+		/* A page must be able to see that it was refused. */
+		{"PUT /a HTTP/1.1\r\nHost: x\r\nOrigin: https://a\r\nContent-Length: 0\r\n\r\n", 403,
+			"Access-Control-Allow-Origin: https://a\r\n"},
+		/* The question before the request comes without credentials. */
+		{"OPTIONS /a HTTP/1.1\r\nHost: x\r\nOrigin: https://a\r\nAccess-Control-Request-Method: PUT\r\n\r\n",
+			204, "Access-Control-Allow-Methods: GET, HEAD, PUT,"},
+		{"OPTIONS /a HTTP/1.1\r\nHost: x\r\nOrigin: https://a\r\nAccess-Control-Request-Method: PUT\r\n\r\n",
+			204, "Access-Control-Allow-Headers: Authorization, "},
+		{"OPTIONS /b HTTP/1.1\r\nHost: x\r\nOrigin: https://a\r\nAccess-Control-Request-Method: PUT\r\n\r\n",
+			204, "Access-Control-Allow-Origin: https://a\r\n"},
+		{"OPTIONS /a HTTP/1.1\r\nHost: x\r\nOrigin: https://b\r\nAccess-Control-Request-Method: PUT\r\n\r\n",
+			204, NULL},
+	};
+	const struct http_server_options options = {
+		.address = "127.0.0.1", .routes = routes, .guard = guard, .cors_origins = "https://a"};
+	struct http_server *server = NULL;
+	char text[4096];
+
+	(void)state;
+	assert_int_equal(http_server_start(&options, &server), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const int status = wire_ask(http_server_port(server), cases[i].request, text, sizeof(text));
+
+		if (status != cases[i].status ||
+			(cases[i].has ? !strstr(text, cases[i].has) : strstr(text, "Access-Control") != NULL))
+			fail_msg("%s\n: %s", cases[i].request, text);
+	}
+	http_server_stop(server);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_policy_names_origins_exactly),
+		cmocka_unit_test(a_policy_that_is_none_is_found_out),
+		cmocka_unit_test(browsers_are_told_of_the_policy_alone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

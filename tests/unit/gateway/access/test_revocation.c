@@ -1,0 +1,222 @@
+/* What is under way when its token ends: by a word of the user service, or because that knows it no more. */
+#include "gateway/access/recheck.h"
+
+#include "tests/unit/gateway/service.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define ANNA "Host: g\r\nAuthorization: Bearer anna\r\n"
+#define FORGET_TOKEN "{\"token_ids\":[\"s12\"]}"
+#define FORGET_USER "{\"user_id\":\"5\"}"
+
+static char text[65536];
+
+/* After it anna may come again. */
+static int let_anna_in(void **state)
+{
+	struct front *f = *state;
+
+	service_end_anna(&f->service, false);
+	service_release(&f->service);
+	service_hold(&f->service);
+	return 0;
+}
+
+static int begin_poll(struct front *f)
+{
+	int came = gate_count(&f->service.came);
+	int fd = wire_connect(f->port);
+
+	wire_say(fd, "GET /api/v2/docs/hold HTTP/1.1\r\n" ANNA "\r\n");
+	assert_true(gate_wait(&f->service.came, came + 1));
+	return fd;
+}
+
+static int begin_stream(struct front *f)
+{
+	size_t got = 0;
+	int fd = wire_connect(f->port);
+
+	wire_say(fd, "GET /api/v2/docs/events HTTP/1.1\r\n" ANNA "\r\n");
+	text[0] = '\0';
+	while (!strstr(text, "xxxxxxxxxx")) {
+		assert_int_equal(recv(fd, text + got, 1, 0), 1);
+		text[++got] = '\0';
+	}
+	return fd;
+}
+
+/* An upload that streams through, all but its last byte. */
+static int begin_upload(struct front *f)
+{
+	int came = gate_count(&f->service.came);
+	int fd = wire_connect(f->port);
+
+	wire_say(fd, "PUT /api/v2/docs/sink HTTP/1.1\r\n" ANNA "Content-Length: 9000000\r\n\r\n");
+	static char block[8999999];
+	assert_true(wire_send(fd, block, sizeof(block)));
+	assert_true(gate_wait(&f->service.came, came + 1));
+	return fd;
+}
+
+/* No chunk that ends the stream comes before the end of the connection. */
+static void is_cut(int fd)
+{
+	long got = wire_receive(fd, text, sizeof(text) - 1);
+
+	assert_true(got >= 0);
+	text[got] = '\0';
+	assert_null(strstr(text, "0\r\n\r\n"));
+	close(fd);
+}
+
+static void is_refused(int fd, int status)
+{
+	assert_int_equal(wire_response(fd, text, sizeof(text)), status);
+	close(fd);
+}
+
+static void a_poll_and_a_stream_end_with_their_token(void **state)
+{
+	struct front *f = *state;
+	int poll = begin_poll(f), stream = begin_stream(f);
+	int gone = gate_count(&f->service.gone), closed = gate_count(&f->service.closed);
+
+	assert_int_equal(front_forget(f, FORGET_TOKEN), 204);
+	is_refused(poll, 401);
+	is_cut(stream);
+	/* At the service, too. */
+	assert_true(gate_wait(&f->service.gone, gone + 1));
+	assert_true(gate_wait(&f->service.closed, closed + 1));
+}
+
+static void those_of_another_token_go_on(void **state)
+{
+	struct front *f = *state;
+	int came = gate_count(&f->service.came);
+	int fd = wire_connect(f->port);
+
+	wire_say(fd, "GET /api/v2/docs/hold HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer root\r\n\r\n");
+	assert_true(gate_wait(&f->service.came, came + 1));
+	assert_int_equal(front_forget(f, FORGET_TOKEN), 204);
+	service_release(&f->service);
+	is_refused(fd, 200);
+}
+
+static void the_last_byte_of_an_upload_does_not_go_on(void **state)
+{
+	struct front *f = *state;
+	int closed = gate_count(&f->service.closed);
+	int fd = begin_upload(f);
+
+	assert_int_equal(front_forget(f, FORGET_TOKEN), 204);
+	(void)wire_send(fd, "x", 1);
+	is_refused(fd, 401);
+	assert_true(gate_wait(&f->service.closed, closed + 1));
+}
+
+static void nor_does_a_body_that_was_being_collected(void **state)
+{
+	struct front *f = *state;
+	int came = gate_count(&f->service.came), asked = gate_count(&f->service.asked);
+	int fd = wire_connect(f->port);
+
+	assert_int_equal(front_forget(f, FORGET_TOKEN), 204); /* so that she is asked for */
+	wire_say(fd, "PUT /api/v2/docs/sink HTTP/1.1\r\n" ANNA "Content-Length: 5\r\n\r\n123");
+	assert_true(gate_wait(&f->service.asked, asked + 1));
+	/* One more request, so that the first has been let in. */
+	assert_int_equal(front_ask(f, "GET /api/v2/docs/echo/a", "", text, sizeof(text)), 200);
+	service_end_anna(&f->service, true);
+	assert_int_equal(front_forget(f, FORGET_TOKEN), 204);
+	wire_say(fd, "45");
+	is_refused(fd, 401);
+	assert_int_equal(gate_count(&f->service.came), came);
+}
+
+static void one_that_is_let_in_when_other_tokens_end_is_asked_about_and_goes_on(void **state)
+{
+	struct front *f = *state;
+	int asked = gate_count(&f->service.asked);
+	int fd = wire_connect(f->port);
+
+	assert_int_equal(front_forget(f, FORGET_TOKEN), 204); /* so that she is asked for */
+	wire_say(fd, "PUT /api/v2/docs/sink HTTP/1.1\r\n" ANNA "Content-Length: 5\r\n\r\n123");
+	assert_true(gate_wait(&f->service.asked, asked + 1));
+	assert_int_equal(front_forget(f, FORGET_USER), 204);
+	wire_say(fd, "45");
+	is_refused(fd, 200);
+}
+
+static void of_a_user_who_was_changed_what_is_still_good_goes_on(void **state)
+{
+	struct front *f = *state;
+	int asked = gate_count(&f->service.asked);
+	int poll = begin_poll(f);
+
+	assert_int_equal(front_forget(f, FORGET_USER), 204);
+	assert_true(gate_wait(&f->service.asked, asked + 1));
+	service_release(&f->service);
+	is_refused(poll, 200);
+}
+
+static void and_what_is_not_ends(void **state)
+{
+	struct front *f = *state;
+	int poll = begin_poll(f), upload = begin_upload(f);
+
+	service_end_anna(&f->service, true);
+	assert_int_equal(front_forget(f, FORGET_USER), 204);
+	is_refused(poll, 401);
+	(void)wire_send(upload, "x", 1);
+	is_refused(upload, 401);
+}
+
+static void a_token_that_ended_without_a_word_is_found_out(void **state)
+{
+	struct front *f = *state;
+	int poll = begin_poll(f), stream = begin_stream(f);
+
+	service_end_anna(&f->service, true);
+	is_refused(poll, 401);
+	is_cut(stream);
+}
+
+static void what_ends_its_own_token_at_the_user_service_is_answered(void **state)
+{
+	struct front *f = *state;
+	int came = gate_count(&f->service.came);
+	int fd = wire_connect(f->port);
+
+	wire_say(fd, "DELETE /api/v2/user/hold HTTP/1.1\r\n" ANNA "\r\n");
+	assert_true(gate_wait(&f->service.came, came + 1));
+	assert_int_equal(front_forget(f, FORGET_TOKEN), 204);
+	service_release(&f->service);
+	is_refused(fd, 200);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, let_anna_in, let_anna_in)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_poll_and_a_stream_end_with_their_token),
+		TEST(those_of_another_token_go_on),
+		TEST(what_ends_its_own_token_at_the_user_service_is_answered),
+		TEST(the_last_byte_of_an_upload_does_not_go_on),
+		TEST(nor_does_a_body_that_was_being_collected),
+		TEST(one_that_is_let_in_when_other_tokens_end_is_asked_about_and_goes_on),
+		TEST(of_a_user_who_was_changed_what_is_still_good_goes_on),
+		TEST(and_what_is_not_ends),
+		TEST(a_token_that_ended_without_a_word_is_found_out),
+	};
+
+	return cmocka_run_group_tests(tests, front_setup, front_teardown);
+}

@@ -1,0 +1,311 @@
+#include "gateway/front/gateway.h"
+
+#include "tests/unit/gateway/service.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char text[1u << 20];
+
+static void tricks_with_the_path_reach_nothing(void **state)
+{
+	static const struct {
+		const char *line;
+		int status;
+	} rows[] = {
+		{"GET /api/v2/docs//echo/a", 400},
+		{"GET //api/v2/docs/echo/a", 400},
+		{"GET /api/v2/docs/../user/me", 400},
+		{"GET /api/v2/docs/%2e%2e/user/me", 400},
+		{"GET /api/v2/docs/.%2E/user/me", 400},
+		{"GET /api/v2/docs/echo/%00", 400},
+		{"GET /api/v2/docs/echo/a%2fb", 400},
+		{"GET /api/v2/docs/echo/%zz", 400},
+		{"GET /api/v2/docs/echo/./a", 400},
+		{"GET http://127.0.0.1/api/v2/docs/echo/a", 200},
+		{"GET http://127.0.0.1/internal/v1/registry", 404},
+		{"GET http://127.0.0.1/api/v2/docs/echo/../a", 400},
+		{"GET /api/v2/docs/echo/@127.0.0.1:1/a", 200},
+		{"GET /api/v2/docs/echo/a?x=http://127.0.0.1:1/&y=/../", 200},
+		{"GET /api/v2/docs/echo/a\\b|c\"d", 200},
+		{"GET /internal/v1/authenticate", 404},
+		{"POST /internal/v1/authenticate", 404},
+		{"GET /internal/v1/users/1", 404},
+		{"GET /internal/v1/deleted?since=0", 404},
+		{"GET /api/v2/internal/v1/deleted", 404},
+		{"OPTIONS /api/v2/docs/echo/a", 204},
+		{"TRACE /api/v2/docs/echo/a", 405},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		int status = front_ask(*state, rows[i].line, "", text, sizeof(text));
+		if (status != rows[i].status)
+			fail_msg("%s: %d", rows[i].line, status);
+	}
+}
+
+static void nothing_of_what_services_say_is_on_the_public_listener(void **state)
+{
+	struct front *f = *state;
+	static const char *const lines[] = {"GET /internal/v1/registry", "POST /internal/v1/registry",
+		"POST /internal/v1/tokens/forget", "POST /internal/v1/hello", "GET /%69nternal/v1/registry",
+		"GET /internal/v1/registry/"};
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
+		assert_int_equal(front_ask(f, lines[i], "", text, sizeof(text)), 404);
+	assert_int_equal(front_tell(f, "GET /internal/v1/registry", "", text, sizeof(text)), 200);
+	assert_non_null(strstr(text, f->service.url));
+	assert_int_equal(front_tell(f, "GET /api/v2/docs/echo/a", "", text, sizeof(text)), 404);
+}
+
+static void who_has_not_greeted_is_told_nothing_by_the_listener_for_services(void **state)
+{
+	struct front *f = *state;
+	static const char *const fields[] = {
+		"", "Authorization: Bearer root\r\n", "Nephos-Hello: known\r\n", "Nephos-Cluster: 00\r\n"};
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+		char request[256];
+		(void)snprintf(
+			request, sizeof(request), "GET /internal/v1/registry HTTP/1.1\r\nHost: g\r\n%s\r\n", fields[i]);
+		assert_int_equal(wire_ask(f->internal, request, text, sizeof(text)), 401);
+		assert_null(strstr(text, f->service.url));
+	}
+	/* Another connection than the one that greeted. */
+	int known = front_greet(f);
+	assert_int_equal(
+		wire_ask(f->internal, "GET /internal/v1/registry HTTP/1.1\r\nHost: g\r\n\r\n", text, sizeof(text)),
+		401);
+	close(known);
+}
+
+static int post_registry(struct front *f, const char *body)
+{
+	return front_tell(f, "POST /internal/v1/registry", body, text, sizeof(text));
+}
+
+static void nonsense_does_not_get_into_the_registry(void **state)
+{
+	static const char *const bodies[] = {
+		"",
+		"[]",
+		"{",
+		"\"docs\"",
+		"{\"kind\":\"docs\"}",
+		"{\"kind\":\"cats\",\"name\":\"x\",\"instance\":\"0a\",\"url\":\"http://h:1\",\"ready\":true}",
+		"{\"kind\":\"docs\",\"name\":\"x\",\"url\":\"http://h:1\",\"ready\":true}",
+		"{\"kind\":\"docs\",\"name\":\"x\",\"instance\":\"a/b\",\"url\":\"http://h:1\",\"ready\":true}",
+		"{\"kind\":\"docs\",\"name\":7,\"url\":\"http://h:1\",\"ready\":true}",
+		"{\"kind\":\"docs\",\"name\":\"a\\u000ab\",\"instance\":\"0a\",\"url\":\"http://h:1\",\"ready\":true}",
+		"{\"kind\":\"docs\",\"name\":\"x\",\"instance\":\"0a\",\"url\":\"file:///etc/passwd\",\"ready\":true}",
+		"{\"kind\":\"docs\",\"name\":\"x\",\"instance\":\"0a\",\"url\":\"http://\",\"ready\":true}",
+		"{\"kind\":\"docs\",\"name\":\"x\",\"instance\":\"0a\",\"url\":\"http:///\",\"ready\":true}",
+		"{\"kind\":\"docs\",\"name\":\"x\",\"instance\":\"0a\",\"url\":\"http://h:1/?a=\",\"ready\":true}",
+		"{\"kind\":\"docs\",\"name\":\"x\",\"instance\":\"0a\",\"url\":\"http://h:1/path\",\"ready\":true}",
+		"{\"kind\":\"docs\",\"name\":\"x\",\"instance\":\"0a\",\"url\":\"http://u@h:1\",\"ready\":true}",
+		"{\"kind\":\"docs\",\"name\":\"x\",\"instance\":\"0a\",\"url\":\"http://h:1#\",\"ready\":true}",
+		"{\"kind\":\"docs\",\"name\":\"x\",\"instance\":\"0a\",\"url\":\"http://h\\r\\nX: y\",\"ready\":true}",
+	};
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++) {
+		int status = post_registry(*state, bodies[i]);
+		if (status != 400 && status != 422)
+			fail_msg("%s: %d", bodies[i], status);
+	}
+}
+
+static void one_that_leaves_gets_nothing_more(void **state)
+{
+	struct front *f = *state;
+	assert_int_equal(
+		post_registry(f,
+			"{\"kind\":\"docs\",\"name\":\"gone\",\"instance\":\"0a\",\"url\":\"http://127.0.0.1:1\",\"ready\":true}"),
+		200);
+	assert_non_null(strstr(text, "gone"));
+	assert_int_equal(post_registry(f, "{\"kind\":\"docs\",\"name\":\"gone\",\"leaving\":true}"), 200);
+	assert_null(strstr(text, "gone"));
+}
+
+static void a_stranger_sees_the_gateways_and_no_addresses_of_services(void **state)
+{
+	struct front *f = *state;
+	assert_int_equal(wire_ask(f->port, "GET /status HTTP/1.1\r\nHost: g\r\n\r\n", text, sizeof(text)), 200);
+	assert_non_null(strstr(text, "\"gateways\":[\"http://127.0.0.1:1\",\"http://127.0.0.1:2\"]"));
+	assert_non_null(strstr(text, "\"name\":\"d\""));
+	assert_null(strstr(text, f->service.url));
+	assert_int_equal(wire_ask(f->port, "GET /metrics HTTP/1.1\r\nHost: g\r\n\r\n", text, sizeof(text)), 200);
+	assert_null(strstr(text, "anna"));
+	assert_null(strstr(text, f->service.url));
+}
+
+static void who_asks_is_told_of_the_gateways_that_he_can_reach(void **state)
+{
+	struct front *f = *state;
+	static const struct {
+		const char *fields;
+		int status;
+		const char *told;
+	} rows[] = {
+		{"Host: g\r\n", 401, NULL},
+		{"Host: 127.0.0.1:8050\r\nAuthorization: Bearer anna\r\n", 200,
+			"{\"gateways\":[\"http://127.0.0.1:1\",\"http://127.0.0.1:2\"]}"},
+		{"Host: localhost\r\nAuthorization: Bearer anna\r\n", 200, "http://127.0.0.1:2"},
+		{"Host: cloud.example.com\r\nAuthorization: Bearer anna\r\n", 200, "{\"gateways\":[]}"},
+		{"Host: 10.0.0.1:8050\r\nAuthorization: Bearer anna\r\n", 200, "{\"gateways\":[]}"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		char request[512];
+		(void)snprintf(request, sizeof(request), "GET /api/v2/gateways HTTP/1.1\r\n%s\r\n", rows[i].fields);
+		assert_int_equal(wire_ask(f->port, request, text, sizeof(text)), rows[i].status);
+		if (rows[i].told && !strstr(text, rows[i].told))
+			fail_msg("%s: %s", rows[i].fields, text);
+	}
+}
+
+static void a_slash_at_the_end_is_the_services_business(void **state)
+{
+	static const char *const lines[] = {
+		"GET /api/v1/user/1/", "GET /api/v2/user/me/", "GET /api/v2/docs/drives/1/items/2/"};
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+		int status = front_ask(*state, lines[i], "", text, sizeof(text));
+		if (status != 200 || !strstr(text, lines[i]))
+			fail_msg("%s: %d", lines[i], status);
+	}
+}
+
+static void messages_that_could_be_read_in_two_ways_are_refused(void **state)
+{
+	static const char *const fields[] = {
+		"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+		"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+		"Content-Length: +3\r\n\r\nabc",
+		"Content-Length : 3\r\n\r\nabc",
+		"X: a\r\n b\r\n",
+		"Host: h\r\n",
+	};
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+		int status = front_ask(*state, "POST /api/v2/docs/echo/a", fields[i], text, sizeof(text));
+		if (status != 400)
+			fail_msg("%s: %d", fields[i], status);
+	}
+}
+
+/* Each kind of waiting: a question, a collected body, a streamed one, an answer, an endless answer. And requests that
+ * come while it ends. */
+static void it_can_be_stopped_with_requests_of_every_kind_under_way(void **state)
+{
+	static const char *const lines[] = {
+		"GET /api/v2/docs/hold HTTP/1.1\r\n\r\n",
+		"GET /api/v2/docs/silent HTTP/1.1\r\n\r\n",
+		"GET /api/v2/docs/flood/1000000000000 HTTP/1.1\r\n\r\n",
+		"PUT /api/v2/docs/sink HTTP/1.1\r\nContent-Length: 100000000\r\n\r\nabc",
+		"PUT /api/v2/docs/sink HTTP/1.1\r\nContent-Length: 1000\r\n\r\nabc",
+		"PUT /api/v2/docs/sink HTTP/1.1\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n",
+		"GET /api/v2/docs/ech",
+	};
+	enum { COUNT = sizeof(lines) / sizeof(*lines) };
+	(void)state;
+	for (int round = 0; round < 4; round++) {
+		void *own = NULL;
+		int fds[COUNT], question;
+		uint16_t port;
+		char url[64];
+		front_setup(&own);
+		struct front *f = own;
+		int listener = wire_listen(&port);
+		for (int i = 0; i < COUNT; i++) {
+			char request[512];
+			const char *rest = strstr(lines[i], " HTTP/1.1\r\n");
+			size_t head = rest ? (size_t)(rest - lines[i]) : strlen(lines[i]);
+			(void)snprintf(request, sizeof(request), "%.*s%s%s", (int)head, lines[i],
+				rest ? " HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer anna\r\n" : "",
+				rest ? rest + 11 : "");
+			fds[i] = wire_connect(f->port);
+			wire_say(fds[i], request);
+		}
+		assert_true(gate_wait(&f->service.came, 5));
+		/* A user service that never answers, asked for certain. */
+		front_remove(f, "u");
+		(void)snprintf(url, sizeof(url), "http://127.0.0.1:%u", port);
+		front_register(f, REGISTRY_USER, "u", url);
+		question = wire_connect(f->port);
+		wire_say(
+			question, "GET /api/v2/docs/echo/a HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer other\r\n\r\n");
+		close(wire_accept(listener));
+		front_teardown(&own);
+		for (int i = 0; i < COUNT; i++)
+			close(fds[i]);
+		close(question);
+		close(listener);
+	}
+}
+
+static void a_drain_ends_polls_and_lets_other_requests_finish(void **state)
+{
+	void *own = NULL;
+	uint16_t port;
+	char url[64], line[256];
+	(void)state;
+	front_setup(&own);
+	struct front *f = own;
+	int listener = wire_listen(&port), poll_fd = wire_connect(f->port);
+	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%u", port);
+	front_add(f, REGISTRY_DOCS, "b", url);
+	(void)snprintf(line, sizeof(line),
+		"GET /api/v2/docs/drives/%d/changes?wait=60 HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer anna\r\n\r\n",
+		front_drive_of("b", "d"));
+	wire_say(poll_fd, line);
+	int instance = wire_accept(listener);
+	assert_int_equal(wire_receive(instance, text, 10), 10);
+	front_remove(f, "b"); /* nobody listens to registrations from here on */
+	front_remove(f, "u");
+	front_remove(f, "d");
+	gateway_drain(f->gateway, 100000); /* would take as long if the poll was not ended */
+	assert_int_equal(wire_response(poll_fd, text, sizeof(text)), 503);
+	close(poll_fd);
+	close(instance);
+	close(listener);
+	front_teardown(&own);
+}
+
+static void many_idle_connections_leave_room_for_one_that_works(void **state)
+{
+	struct front *f = *state;
+	struct rlimit limit;
+	enum { COUNT = 10000 };
+	static int fds[COUNT];
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = limit.rlim_max < 25000 ? limit.rlim_max : 25000;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	int count = limit.rlim_cur < 25000 ? (int)(limit.rlim_cur / 3) : COUNT;
+	for (int i = 0; i < count; i++) {
+		fds[i] = wire_connect(f->port);
+		assert_true(fds[i] >= 0);
+	}
+	assert_int_equal(front_ask(f, "GET /api/v2/docs/echo/a", "", text, sizeof(text)), 200);
+	for (int i = 0; i < count; i++)
+		close(fds[i]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tricks_with_the_path_reach_nothing),
+		cmocka_unit_test(nothing_of_what_services_say_is_on_the_public_listener),
+		cmocka_unit_test(who_has_not_greeted_is_told_nothing_by_the_listener_for_services),
+		cmocka_unit_test(nonsense_does_not_get_into_the_registry),
+		cmocka_unit_test(one_that_leaves_gets_nothing_more),
+		cmocka_unit_test(a_stranger_sees_the_gateways_and_no_addresses_of_services),
+		cmocka_unit_test(who_asks_is_told_of_the_gateways_that_he_can_reach),
+		cmocka_unit_test(a_slash_at_the_end_is_the_services_business),
+		cmocka_unit_test(messages_that_could_be_read_in_two_ways_are_refused),
+		cmocka_unit_test(it_can_be_stopped_with_requests_of_every_kind_under_way),
+		cmocka_unit_test(a_drain_ends_polls_and_lets_other_requests_finish),
+		cmocka_unit_test(many_idle_connections_leave_room_for_one_that_works),
+	};
+	return cmocka_run_group_tests(tests, front_setup, front_teardown);
+}
