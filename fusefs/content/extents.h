@@ -11,7 +11,7 @@
 #define NEPHOS_FUSEFS_CONTENT_EXTENTS_H
 
 #include "fusefs/content/file.h"
-#include "fusefs/ops/fs.h"
+#include "fusefs/ops/fs_internal.h"
 
 #define EXTENTS_BYTES (64ll * 1024 * 1024) /* range that is asked for at once: 128 blocks, 20 KiB */
 

@@ -1,6 +1,6 @@
 #include "fusefs/content/file.h"
 
-#include "fusefs/ops/fs.h"
+#include "fusefs/ops/fs_internal.h"
 
 #include <assert.h>
 #include <stdlib.h>

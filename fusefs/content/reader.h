@@ -15,7 +15,7 @@
 
 #include "fusefs/content/extents.h"
 #include "fusefs/content/file.h"
-#include "fusefs/ops/fs.h"
+#include "fusefs/ops/fs_internal.h"
 #include "fusefs/core/holds.h"
 
 #include <sys/uio.h>

@@ -2,7 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/cond.h"
-#include "fusefs/ops/fs.h"
+#include "fusefs/ops/fs_internal.h"
 
 #include <utlist.h>
 

@@ -3,7 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/cond.h"
 #include "common/base/log.h"
-#include "fusefs/log/flush_private.h"
+#include "fusefs/log/flush_internal.h"
 
 #include <assert.h>
 #include <errno.h>

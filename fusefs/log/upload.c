@@ -1,4 +1,4 @@
-#include "fusefs/log/flush_private.h"
+#include "fusefs/log/flush_internal.h"
 
 #include "common/base/sha256.h"
 

@@ -4,7 +4,7 @@
 
 #include "common/http/server/watch.h"
 #include "fusefs/ops/follow.h"
-#include "fusefs/ops/ops.h"
+#include "fusefs/ops/fs.h"
 #include "fusefs/mount/options.h"
 #include "fusefs/ops/session_loop.h"
 #include "fusefs/store/http/store_http.h"

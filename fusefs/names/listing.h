@@ -11,7 +11,7 @@
 #ifndef NEPHOS_FUSEFS_NAMES_LISTING_H
 #define NEPHOS_FUSEFS_NAMES_LISTING_H
 
-#include "fusefs/ops/fs.h"
+#include "fusefs/ops/fs_internal.h"
 
 #define LISTING_PAGE_FIRST 256u /* entries: the first answer comes soon */
 #define LISTING_PAGE 2048u	/* entries: 2 ms of the lock when they come */

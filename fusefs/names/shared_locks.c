@@ -2,7 +2,7 @@
 
 #include "fusefs/content/file.h"
 #include "fusefs/ops/handle.h"
-#include "fusefs/names/shared_locks_private.h"
+#include "fusefs/names/shared_locks_internal.h"
 
 #include "common/base/log.h"
 

@@ -1,7 +1,7 @@
 #include "fusefs/names/shared_locks.h"
 
 #include "fusefs/content/file.h"
-#include "fusefs/names/shared_locks_private.h"
+#include "fusefs/names/shared_locks_internal.h"
 
 #include "common/base/error.h"
 #include "common/base/limits.h"

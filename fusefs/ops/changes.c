@@ -1,5 +1,5 @@
 #include "fusefs/content/file.h"
-#include "fusefs/ops/fs.h"
+#include "fusefs/ops/fs_internal.h"
 #include "fusefs/names/shared_locks.h"
 #include "fusefs/ops/trim.h"
 #include "fusefs/names/xattrs.h"

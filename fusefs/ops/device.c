@@ -2,7 +2,7 @@
 #include "fusefs/ops/device.h"
 
 #include "common/base/clock.h"
-#include "fusefs/ops/fs.h"
+#include "fusefs/ops/fs_internal.h"
 
 #include <errno.h>
 #include <fuse_lowlevel.h>

@@ -1,4 +1,4 @@
-#include "fusefs/ops/fs.h"
+#include "fusefs/ops/fs_internal.h"
 
 #include "common/base/clock.h"
 #include "common/base/cond.h"
@@ -7,7 +7,7 @@
 #include "fusefs/content/file.h"
 #include "fusefs/ops/handle.h"
 #include "fusefs/names/listing.h"
-#include "fusefs/names/nearby.h"
+#include "fusefs/names/prefetch.h"
 #include "fusefs/names/shared_locks.h"
 #include "fusefs/ops/trim.h"
 #include "fusefs/names/xattrs.h"

@@ -1,6 +1,6 @@
-#include "fusefs/ops/ops.h"
+#include "fusefs/ops/fs.h"
 
-#include "fusefs/ops/ops_private.h"
+#include "fusefs/ops/ops_internal.h"
 
 #include "common/base/clock.h"
 #include "common/base/error.h"

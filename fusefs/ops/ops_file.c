@@ -1,6 +1,6 @@
-#include "fusefs/ops/ops_private.h"
+#include "fusefs/ops/ops_internal.h"
 
-#include "fusefs/names/nearby.h"
+#include "fusefs/names/prefetch.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
 #include "common/base/cond.h"
 #include "common/base/error.h"
 #include "fusefs/core/caller.h"
-#include "fusefs/ops/ops_private.h"
+#include "fusefs/ops/ops_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "fusefs/ops/ops_private.h"
+#include "fusefs/ops/ops_internal.h"
 
 #include <errno.h>
 

@@ -1,7 +1,7 @@
 #include "fusefs/ops/trim.h"
 
 #include "fusefs/content/file.h"
-#include "fusefs/ops/fs.h"
+#include "fusefs/ops/fs_internal.h"
 #include "fusefs/names/listing.h"
 
 #include <assert.h>

@@ -12,7 +12,7 @@
 #include "common/base/log.h"
 #include "fusefs/ops/follow.h"
 #include "fusefs/mount/kernel.h"
-#include "fusefs/ops/ops.h"
+#include "fusefs/ops/fs.h"
 #include "fusefs/ops/session_loop.h"
 #include "fusefs/store/testing/store_mem.h"
 

@@ -1,6 +1,6 @@
 #include "fusefs/content/blocks.h"
 
-#include "fusefs/ops/fs.h"
+#include "fusefs/ops/fs_internal.h"
 
 #include <errno.h>
 #include <setjmp.h>

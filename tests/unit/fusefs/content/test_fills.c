@@ -1,8 +1,8 @@
 /* What answers are good for that are overtaken by changes of others: attributes, content, and what the kernel was
  * told. */
 #include "common/base/clock.h"
-#include "fusefs/ops/ops.h"
-#include "fusefs/ops/ops_private.h"
+#include "fusefs/ops/fs.h"
+#include "fusefs/ops/ops_internal.h"
 #include "fusefs/content/reader.h"
 #include "fusefs/store/testing/store_fault.h"
 #include "fusefs/store/testing/store_mem.h"

@@ -4,7 +4,7 @@
 #include "common/base/cond.h"
 #include "common/base/sha256.h"
 #include "fusefs/ops/handle.h"
-#include "fusefs/ops/ops.h"
+#include "fusefs/ops/fs.h"
 #include "fusefs/store/testing/store_fault.h"
 #include "fusefs/store/testing/store_mem.h"
 #include "tests/unit/fusefs/outcome.h"

@@ -1,7 +1,7 @@
 #include "fusefs/core/inode.h"
 
 #include "fusefs/names/names.h"
-#include "fusefs/names/recent.h"
+#include "fusefs/core/recent.h"
 #include "fusefs/names/xattrs.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 #include "fusefs/core/kept.h"
 
 #include "fusefs/content/file.h"
+#include "fusefs/ops/fs_internal.h"
 #include "fusefs/ops/fs.h"
-#include "fusefs/ops/ops.h"
 #include "fusefs/store/testing/store_mem.h"
 #include "fusefs/ops/trim.h"
 

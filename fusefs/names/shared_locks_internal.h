@@ -1,8 +1,8 @@
 /* What the parts of shared_locks share: the table with its requests, and the ways to the store. Not for others. */
-#ifndef NEPHOS_FUSEFS_NAMES_SHARED_LOCKS_PRIVATE_H
-#define NEPHOS_FUSEFS_NAMES_SHARED_LOCKS_PRIVATE_H
+#ifndef NEPHOS_FUSEFS_NAMES_SHARED_LOCKS_INTERNAL_H
+#define NEPHOS_FUSEFS_NAMES_SHARED_LOCKS_INTERNAL_H
 
-#include "fusefs/ops/fs.h"
+#include "fusefs/ops/fs_internal.h"
 #include "fusefs/names/shared_locks.h"
 
 /* Where a request is. */

@@ -1,6 +1,6 @@
 /* What the parts of ops share: a request that waits, and its answer. Not for others. */
-#ifndef NEPHOS_FUSEFS_OPS_OPS_PRIVATE_H
-#define NEPHOS_FUSEFS_OPS_OPS_PRIVATE_H
+#ifndef NEPHOS_FUSEFS_OPS_OPS_INTERNAL_H
+#define NEPHOS_FUSEFS_OPS_OPS_INTERNAL_H
 
 #define FUSE_USE_VERSION 314
 #include <fuse_lowlevel.h>

@@ -3,8 +3,8 @@
  * after it, is not kept. Bounded: what is older than it remembers counts as a change of everything. Embedded. Pure. Not
  * thread-safe.
  */
-#ifndef NEPHOS_FUSEFS_NAMES_RECENT_H
-#define NEPHOS_FUSEFS_NAMES_RECENT_H
+#ifndef NEPHOS_FUSEFS_CORE_RECENT_H
+#define NEPHOS_FUSEFS_CORE_RECENT_H
 
 #include "common/base/span.h"
 

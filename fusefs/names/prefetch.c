@@ -1,4 +1,4 @@
-#include "fusefs/names/nearby.h"
+#include "fusefs/names/prefetch.h"
 
 #include "common/base/clock.h"
 #include "fusefs/content/file.h"

@@ -1,9 +1,9 @@
 /* What the parts of flush share. Not for others. */
-#ifndef NEPHOS_FUSEFS_LOG_FLUSH_PRIVATE_H
-#define NEPHOS_FUSEFS_LOG_FLUSH_PRIVATE_H
+#ifndef NEPHOS_FUSEFS_LOG_FLUSH_INTERNAL_H
+#define NEPHOS_FUSEFS_LOG_FLUSH_INTERNAL_H
 
 #include "fusefs/content/file.h"
-#include "fusefs/ops/fs.h"
+#include "fusefs/ops/fs_internal.h"
 #include "common/base/worker.h"
 
 enum upload_state { UPLOAD_HASHING, UPLOAD_QUEUED, UPLOAD_SENDING, UPLOAD_DONE, UPLOAD_FAILED };

@@ -3,10 +3,10 @@
  * a page of the folder's entries with their content. It goes on from where the page before ended, and doubles while
  * what came along is read; when it is not, it shrinks, and ends. Guarded by the lock of the fs.
  */
-#ifndef NEPHOS_FUSEFS_NAMES_NEARBY_H
-#define NEPHOS_FUSEFS_NAMES_NEARBY_H
+#ifndef NEPHOS_FUSEFS_NAMES_PREFETCH_H
+#define NEPHOS_FUSEFS_NAMES_PREFETCH_H
 
-#include "fusefs/ops/fs.h"
+#include "fusefs/ops/fs_internal.h"
 
 #define NEARBY_MISSES \
 	2u	       /* small files of one folder that were asked for one by one, after which the others come along */

@@ -1,4 +1,4 @@
-#include "fusefs/names/recent.h"
+#include "fusefs/core/recent.h"
 
 static uint64_t hash(struct span name)
 {
