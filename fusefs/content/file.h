@@ -54,7 +54,7 @@ struct file {
 	struct file *prev, *next; /* in fs->files, while content_counted > 0 */
 	struct asking *askings;	  /* extents that are asked for */
 	struct snapshot *offer;	  /* of the answer that is being told (extents.h) */
-	bool came_along;	  /* with others, and was not read yet */
+	bool prefetched;	  /* with others, and was not read yet */
 	/* Not stored yet. */
 	struct dirty dirty,
 		flushing; /* while it is not FILE_TOGETHER, nothing is added to dirty: it is older than every job */

@@ -20,7 +20,7 @@
 
 struct file;
 struct listing;
-struct nearby;
+struct prefetch;
 struct shared_locks;
 struct xattrs;
 struct inodes;
@@ -59,7 +59,7 @@ struct inode {
 	struct fill_wait *waits; /* for refreshed attributes */
 	struct file *file;	 /* content; NULL until needed */
 	struct listing *listing; /* folder: kept */
-	struct nearby *nearby;	 /* folder: small files that come along */
+	struct prefetch *prefetch;	 /* folder: small files that come along */
 	struct xattrs *xattrs;
 	struct shared_locks *posix, *flock;
 };

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-struct nearby {
+struct prefetch {
 	struct fs *fs;
 	struct inode *folder; /* with a reference while fetching */
 	bool fetching;
@@ -17,22 +17,22 @@ struct nearby {
 	char after[NAME_BYTES_MAX]; /* the last entry of the last page */
 };
 
-void nearby_release(struct inode *folder)
+void prefetch_release(struct inode *folder)
 {
-	free(folder->nearby);
-	folder->nearby = NULL;
+	free(folder->prefetch);
+	folder->prefetch = NULL;
 }
 
-static void rest(struct nearby *n)
+static void rest(struct prefetch *n)
 {
 	n->misses = 0;
 	n->after_size = 0;
-	n->limit = NEARBY_MIN;
+	n->limit = PREFETCH_MIN;
 	n->came = n->read = 0;
-	n->rest_until_ns = clock_mono_ns() + NEARBY_REST_NS;
+	n->rest_until_ns = clock_mono_ns() + PREFETCH_REST_NS;
 }
 
-static void learn(struct nearby *n, const struct item *item, int64_t seen)
+static void learn(struct prefetch *n, const struct item *item, int64_t seen)
 {
 	struct fs *fs = n->fs;
 	struct inode *inode;
@@ -43,14 +43,14 @@ static void learn(struct nearby *n, const struct item *item, int64_t seen)
 	if (!inode)
 		return;
 	names_learn(&fs->names, n->folder->id, item->name, inode, seen);
-	if (item->has_inline && inode->file && inode->file->content.any && !inode->file->came_along) {
-		inode->file->came_along = true;
+	if (item->has_inline && inode->file && inode->file->content.any && !inode->file->prefetched) {
+		inode->file->prefetched = true;
 		n->came++;
 	}
 	inode_unref(inode);
 }
 
-static void take(struct nearby *n, const struct store_page *page)
+static void take(struct prefetch *n, const struct store_page *page)
 {
 	n->came = n->read = 0;
 	for (size_t i = 0; i < page->count; i++)
@@ -65,7 +65,7 @@ static void take(struct nearby *n, const struct store_page *page)
 
 static void on_page(void *cookie, int error, const struct store_page *page)
 {
-	struct nearby *n = cookie;
+	struct prefetch *n = cookie;
 	struct inode *folder = n->folder;
 	struct fs *fs = n->fs;
 
@@ -83,18 +83,18 @@ static void on_page(void *cookie, int error, const struct store_page *page)
 }
 
 /* How much the next page should hold; 0: nobody reads what comes. */
-static unsigned next_limit(const struct nearby *n)
+static unsigned next_limit(const struct prefetch *n)
 {
 	if (n->came == 0)
 		return n->limit;
 	if (n->read >= n->came / 2)
-		return n->limit < NEARBY_MAX ? 2 * n->limit : NEARBY_MAX;
-	return n->read > 0 ? NEARBY_MIN : 0;
+		return n->limit < PREFETCH_MAX ? 2 * n->limit : PREFETCH_MAX;
+	return n->read > 0 ? PREFETCH_MIN : 0;
 }
 
-static struct nearby *nearby_of(struct fs *fs, struct inode *folder)
+static struct prefetch *prefetch_of(struct fs *fs, struct inode *folder)
 {
-	struct nearby *n = folder->nearby;
+	struct prefetch *n = folder->prefetch;
 
 	if (n)
 		return n;
@@ -103,20 +103,20 @@ static struct nearby *nearby_of(struct fs *fs, struct inode *folder)
 		return NULL;
 	n->fs = fs;
 	n->folder = folder;
-	n->limit = NEARBY_MIN;
-	folder->nearby = n;
+	n->limit = PREFETCH_MIN;
+	folder->prefetch = n;
 	return n;
 }
 
-void nearby_missed(struct fs *fs, struct inode *inode)
+void prefetch_missed(struct fs *fs, struct inode *inode)
 {
 	struct inode *folder = inode->parent > 0 ? inodes_find(&fs->inodes, inode->parent) : NULL;
-	struct nearby *n;
+	struct prefetch *n;
 
 	if (!folder || inode->attr.size > INLINE_BYTES_MAX || (inode->file && inode->file->content.any))
 		return;
-	n = nearby_of(fs, folder);
-	if (!n || n->fetching || ++n->misses < NEARBY_MISSES || clock_mono_ns() < n->rest_until_ns)
+	n = prefetch_of(fs, folder);
+	if (!n || n->fetching || ++n->misses < PREFETCH_MISSES || clock_mono_ns() < n->rest_until_ns)
 		return;
 	n->limit = next_limit(n);
 	if (n->limit == 0) {
@@ -130,14 +130,14 @@ void nearby_missed(struct fs *fs, struct inode *inode)
 		fs->store, folder->id, span_of(n->after, n->after_size), n->limit, true, on_page, n);
 }
 
-void nearby_hit(struct fs *fs, struct inode *inode)
+void prefetch_hit(struct fs *fs, struct inode *inode)
 {
 	struct inode *folder;
 
-	if (!inode->file || !inode->file->came_along)
+	if (!inode->file || !inode->file->prefetched)
 		return;
-	inode->file->came_along = false;
+	inode->file->prefetched = false;
 	folder = inode->parent > 0 ? inodes_find(&fs->inodes, inode->parent) : NULL;
-	if (folder && folder->nearby)
-		folder->nearby->read++;
+	if (folder && folder->prefetch)
+		folder->prefetch->read++;
 }

@@ -404,7 +404,7 @@ int fs_refresh(struct fs *fs, struct inode *inode, void (*ready)(void *cookie, i
 static void release_inode(void *cookie, struct inode *inode)
 {
 	listing_release(inode);
-	nearby_release(inode);
+	prefetch_release(inode);
 	shared_locks_free(inode->posix);
 	shared_locks_free(inode->flock);
 	file_free(cookie, inode->file);

@@ -291,10 +291,10 @@ void ops_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fu
 	read->reader.ahead = ahead_is_sequential(&h->ahead);
 	known = read_known(fs, read);
 	if (known) {
-		nearby_hit(fs, h->inode);
+		prefetch_hit(fs, h->inode);
 		reader_start(&read->reader);
 	} else {
-		nearby_missed(fs, h->inode);
+		prefetch_missed(fs, h->inode);
 	}
 	fs_unlock(fs);
 	if (!known)
