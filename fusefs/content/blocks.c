@@ -1,13 +1,13 @@
 #include "fusefs/content/blocks.h"
 
-#include "fusefs/ops/fs_internal.h"
+#include "fusefs/core/core.h"
 
 #include <errno.h>
 #include <utlist.h>
 
 /* One request under way: for a whole block, or for pieces of one that follow each other. */
 struct fetch {
-	struct fs *fs;
+	struct blocks *cache;
 	struct store_part part;
 	struct bytes *bytes; /* where they come to */
 	struct wait *waits;
@@ -15,9 +15,16 @@ struct fetch {
 	struct block *blocks[BLOCK_PART_BYTES_MAX / BLOCKS_PIECE_BYTES];
 };
 
-void blocks_init(struct blocks *t, struct fs *fs, size_t max)
+void blocks_init(struct blocks *t, struct core *core, size_t max)
 {
-	*t = (struct blocks){.fs = fs, .max = max};
+	*t = (struct blocks){.core = core, .max = max};
+}
+
+struct blocks_want blocks_want(const struct blocks *t, const struct segment *s, int64_t at, int64_t len, bool ahead)
+{
+	return (struct blocks_want){.from = s->from + (uint32_t)(at - s->at),
+		.len = (uint32_t)len,
+		.whole = ahead && s->len >= (int64_t)s->block_size / 2 && s->block_size <= t->max / 4};
 }
 
 /* Into its list, as the first. */
@@ -213,17 +220,17 @@ static int divide(const struct fetch *f, struct bytes **ret)
 static void on_bytes(void *cookie, int error)
 {
 	struct fetch *f = cookie;
-	struct fs *fs = f->fs;
+	struct core *core = f->cache->core;
 	struct bytes *bytes[BLOCK_PART_BYTES_MAX / BLOCKS_PIECE_BYTES] = {NULL};
 
 	if (error == 0)
 		error = divide(f, bytes);
-	fs_lock(fs);
+	core_lock(core);
 	for (uint32_t i = 0; i < f->count; i++)
-		take(&fs->blocks, f, i, bytes[i]);
-	fs->calls--;
+		take(f->cache, f, i, bytes[i]);
+	core_call_over(core);
 	wait_fire(&f->waits, error);
-	fs_unlock(fs);
+	core_unlock(core);
 	for (uint32_t i = 0; i < f->count; i++)
 		bytes_unref(bytes[i]);
 	bytes_unref(f->bytes);
@@ -315,7 +322,7 @@ static struct fetch *fetch_new(struct blocks *t, const struct segment *s, const 
 
 	if (!f)
 		return NULL;
-	f->fs = t->fs;
+	f->cache = t;
 	if (want->whole) {
 		f->part.len = s->block_size;
 		r = extend(t, f, s, BLOCKS_WHOLE);
@@ -345,8 +352,8 @@ static void ask(struct blocks *t, const struct segment *s, struct fetch *f)
 {
 	struct extent e = extent_of(s);
 
-	t->fs->calls++;
-	(void)t->fs->store->ops->block_get(t->fs->store, &e, f->part, on_bytes, f);
+	core_call_begins(t->core);
+	(void)t->core->store->ops->block_get(t->core->store, &e, f->part, on_bytes, f);
 }
 
 int64_t blocks_fetch(struct blocks *t, const struct segment *s, const struct blocks_want *asked,

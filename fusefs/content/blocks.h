@@ -8,7 +8,7 @@
  * blocks are the first to go, and the next whole block comes into the memory of the oldest of its size, while the
  * newest stay for readers close behind: to map and clear fresh memory, page by page, costs the kernel several times
  * what it costs to receive into old. A passed block that is wanted again all the same is from then on kept like any
- * other. Guarded by the lock of the fs.
+ * other. Guarded by the lock of the core.
  */
 #ifndef NEPHOS_FUSEFS_CONTENT_BLOCKS_H
 #define NEPHOS_FUSEFS_CONTENT_BLOCKS_H
@@ -19,7 +19,7 @@
 
 #include <uthash.h>
 
-struct fs;
+struct core;
 struct fetch;
 
 /* what a read at random brings: more costs more than the request it saves; some neighbours come along */
@@ -48,7 +48,7 @@ struct block {
 };
 
 struct blocks {
-	struct fs *fs;
+	struct core *core;
 	struct block *by_key;
 	struct block *recent;	  /* most recently used first */
 	struct block *passed;	  /* last passed first */
@@ -68,7 +68,10 @@ struct blocks_want {
 	bool whole;	    /* the rest of the block will be read, too */
 };
 
-void blocks_init(struct blocks *t, struct fs *fs, size_t max);
+/* Whether [at, at + len) of the document, which lies in s, is worth having with the rest of its block. For who reads on
+ * it is when most of the block belongs there, and several such blocks fit the cache. */
+struct blocks_want blocks_want(const struct blocks *t, const struct segment *s, int64_t at, int64_t len, bool ahead);
+void blocks_init(struct blocks *t, struct core *core, size_t max);
 void blocks_fini(struct blocks *t); /* nothing is on its way */
 /* What is here around byte `at` of the block: the whole, or a piece. False: not here. */
 bool blocks_find(struct blocks *t, const uint8_t sha256[32], uint32_t at, struct blocks_span *ret);

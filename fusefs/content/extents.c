@@ -43,9 +43,9 @@ static struct snapshot *snapshot_new(const struct store_extents *page, int64_t f
 /* -- questions -- */
 
 /* Extents that are on their way. */
-struct asking {
-	struct asking *prev, *next;
-	struct fs *fs;
+struct extents_query {
+	struct extents_query *prev, *next;
+	struct core *core;
 	struct inode *inode; /* with a reference */
 	int64_t from, to;
 	struct fill_wait *waits;
@@ -53,21 +53,21 @@ struct asking {
 
 static void on_extents(void *cookie, int error, const struct store_extents *page);
 
-static void send(struct asking *a)
+static void send(struct extents_query *a)
 {
-	struct fs *fs = a->fs;
+	struct core *core = a->core;
 
-	fs->calls++;
-	(void)fs->store->ops->extents(fs->store, a->inode->id, a->from, a->to - a->from, on_extents, a);
+	core_call_begins(core);
+	(void)core->store->ops->extents(core->store, a->inode->id, a->from, a->to - a->from, on_extents, a);
 }
 
-static void learn(struct asking *a, const struct store_extents *page)
+static void learn(struct extents_query *a, const struct store_extents *page)
 {
-	struct fs *fs = a->fs;
+	struct core *core = a->core;
 	struct inode *inode = a->inode;
 	struct file *f = inode->file;
 
-	if (!recent_document_stands(&fs->recent, page->at.seq, inode->id))
+	if (!recent_document_stands(&core->recent, page->at.seq, inode->id))
 		return; /* changed since: not kept */
 	if (inode_stands(inode) && page->content_seq != inode->attr.content_seq) {
 		if (page->at.seq < inode->seen)
@@ -76,24 +76,24 @@ static void learn(struct asking *a, const struct store_extents *page)
 	}
 	if (content_learn(&f->content, page, a->from, a->to) < 0)
 		content_drop(&f->content);
-	file_count_content(fs, f);
+	file_count_content(core, f);
 }
 
 static void on_extents(void *cookie, int error, const struct store_extents *page)
 {
-	struct asking *a = cookie;
-	struct fs *fs = a->fs;
+	struct extents_query *a = cookie;
+	struct core *core = a->core;
 	struct fill_wait *served;
 	struct file *f;
 	bool again;
 
-	fs_lock(fs);
-	fs->calls--;
+	core_lock(core);
+	core_call_over(core);
 	f = a->inode->file;
 	if (error == -ENOENT)
 		error = -ESTALE; /* it was asked for by its number: it is gone for good */
 	if (error == 0) {
-		fs_saw(fs, page->at);
+		core_saw(core, page->at);
 		learn(a, page);
 	}
 	served = fill_waits_served(&a->waits, error, error == 0 ? page->at.seq : 0);
@@ -101,7 +101,7 @@ static void on_extents(void *cookie, int error, const struct store_extents *page
 	if (again)
 		send(a); /* for those who came too late for this one */
 	else
-		DL_DELETE(f->askings, a);
+		DL_DELETE(f->queries, a);
 	f->offer = served && error == 0 ? snapshot_new(page, a->from, a->to) : NULL;
 	fill_waits_fire(served, error);
 	snapshot_unref(f->offer);
@@ -110,7 +110,7 @@ static void on_extents(void *cookie, int error, const struct store_extents *page
 		inode_unref(a->inode);
 		free(a);
 	}
-	fs_unlock(fs);
+	core_unlock(core);
 }
 
 struct snapshot *extents_offer(const struct file *f)
@@ -120,14 +120,15 @@ struct snapshot *extents_offer(const struct file *f)
 	return f->offer;
 }
 
-int extents_ask(struct fs *fs, struct inode *inode, int64_t at, void (*ready)(void *cookie, int error), void *cookie)
+int extents_ask(
+	struct core *core, struct inode *inode, int64_t at, void (*ready)(void *cookie, int error), void *cookie)
 {
-	const struct fill_wish wish = fill_wish_now(&fs->view, fs->now_ns);
+	const struct fill_wish wish = fill_wish_now(&core->view, core->now_ns);
 	struct file *f = inode->file;
-	struct asking *a;
+	struct extents_query *a;
 	int error;
 
-	DL_FOREACH(f->askings, a) {
+	DL_FOREACH(f->queries, a) {
 		if (a->from <= at && at < a->to)
 			return ready ? fill_wait_add(&a->waits, &wish, false, ready, cookie) : 0;
 	}
@@ -139,11 +140,11 @@ int extents_ask(struct fs *fs, struct inode *inode, int64_t at, void (*ready)(vo
 		free(a);
 		return error;
 	}
-	a->fs = fs;
+	a->core = core;
 	a->inode = inode_ref(inode);
 	a->from = at;
 	a->to = at + EXTENTS_BYTES;
-	DL_APPEND(f->askings, a);
+	DL_APPEND(f->queries, a);
 	send(a);
 	return 0;
 }

@@ -1,10 +1,9 @@
 #include "fusefs/content/file.h"
 
-#include "fusefs/ops/fs_internal.h"
-
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
-#include <utlist.h>
+#include <sys/stat.h>
 
 struct file *file_get(struct inode *inode)
 {
@@ -23,13 +22,13 @@ struct file *file_get(struct inode *inode)
 	return f;
 }
 
-void file_free(struct fs *fs, struct file *f)
+void file_free(struct core *core, struct file *f)
 {
 	if (!f)
 		return;
-	assert(!f->round && !f->jobs && !f->waits && !f->flushing_waits && !f->askings && !f->due_listed);
+	assert(!f->round && !f->jobs && !f->waits && !f->flushing_waits && !f->queries && !f->due_listed);
 	assert(f->counted == 0);
-	file_drop_content(fs, f);
+	file_drop_content(core, f);
 	content_fini(&f->content);
 	dirty_fini(&f->dirty);
 	dirty_fini(&f->flushing);
@@ -39,28 +38,28 @@ void file_free(struct fs *fs, struct file *f)
 /* Nothing but content hangs on it. */
 static bool is_idle(const struct file *f)
 {
-	return f->inode->opens == 0 && !f->round && !f->jobs && !f->waits && !f->flushing_waits && !f->askings &&
+	return f->inode->opens == 0 && !f->round && !f->jobs && !f->waits && !f->flushing_waits && !f->queries &&
 		!f->due_listed && f->counted == 0 && !file_is_dirty(f);
 }
 
-static void drop_idle(struct fs *fs, struct file *f)
+static void drop_idle(struct core *core, struct file *f)
 {
 	if (!is_idle(f))
 		return;
 	f->inode->file = NULL;
-	file_free(fs, f);
+	file_free(core, f);
 }
 
-void file_let_go(struct fs *fs, struct file *f)
+void file_let_go(struct core *core, struct file *f)
 {
-	file_drop_content(fs, f);
-	drop_idle(fs, f);
+	file_drop_content(core, f);
+	drop_idle(core, f);
 }
 
-void file_closed(struct fs *fs, struct file *f)
+void file_closed(struct core *core, struct file *f)
 {
-	if (f && f->content_counted == 0)
-		drop_idle(fs, f);
+	if (f && f->kept.bytes == 0)
+		drop_idle(core, f);
 }
 
 bool file_is_dirty(const struct file *f)
@@ -99,30 +98,40 @@ bool file_place_tail(struct inode *inode)
 	return to != f->dirty.tail && dirty_move_tail(&f->dirty, to) == 0;
 }
 
-static void unlist(struct fs *fs, struct file *f)
-{
-	if (f->content_counted == 0)
-		return;
-	DL_DELETE(fs->files, f);
-	fs->content_bytes -= f->content_counted;
-	f->content_counted = 0;
-}
-
-void file_drop_content(struct fs *fs, struct file *f)
+void file_drop_content(struct core *core, struct file *f)
 {
 	if (!f)
 		return;
-	unlist(fs, f);
+	kept_count(&core->kept, KEPT_CONTENT, &f->kept, 0);
 	content_drop(&f->content);
 }
 
-void file_count_content(struct fs *fs, struct file *f)
+void file_count_content(struct core *core, struct file *f)
 {
-	unlist(fs, f);
-	f->content_counted = content_memory(&f->content);
-	if (f->content_counted == 0)
+	size_t bytes = content_memory(&f->content);
+
+	kept_count(&core->kept, KEPT_CONTENT, &f->kept, bytes > 0 ? bytes + sizeof(*f) : 0);
+}
+
+void file_learn_inline(struct core *core, struct inode *inode, const struct item *item, int64_t seen)
+{
+	struct file *f;
+
+	if (!item->has_inline || !S_ISREG(item->mode) || file_is_dirty(inode->file) ||
+		(int64_t)item->inline_data.size != item->size)
 		return;
-	f->content_counted += sizeof(*f);
-	DL_PREPEND(fs->files, f);
-	fs->content_bytes += f->content_counted;
+	f = file_get(inode);
+	if (!f || (f->content.any && f->content.content_seq == item->content_seq))
+		return;
+	if (content_learn_inline(&f->content, item->content_seq, seen, item->inline_data) < 0)
+		content_drop(&f->content);
+	file_count_content(core, f);
+}
+
+void file_give(struct core *core)
+{
+	struct kept_item *item = kept_oldest(&core->kept, KEPT_CONTENT);
+
+	if (item)
+		file_let_go(core, (struct file *)((char *)item - offsetof(struct file, kept)));
 }

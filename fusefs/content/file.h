@@ -14,19 +14,18 @@
  * Whatever changes what there is to be done ends in flush_step, and there alone follows: what counts as dirty in the
  * mount, who waits for nothing any more, whether the flusher knows the file, what begins next. So nobody can wait for a
  * file in which nothing is dirty, flushing or queued: a waiter is on the list of the data he waits for, and goes with
- * them. Guarded by the lock of the fs.
+ * them. Guarded by the lock of the core.
  */
 #ifndef NEPHOS_FUSEFS_CONTENT_FILE_H
 #define NEPHOS_FUSEFS_CONTENT_FILE_H
 
 #include "fusefs/content/content.h"
 #include "fusefs/content/dirty.h"
-#include "fusefs/core/inode.h"
+#include "fusefs/core/core.h"
 
-struct fs;
 struct job;
 struct round;
-struct asking;
+struct extents_query;
 struct snapshot;
 
 /* Who waits until what was dirty when he came is stored. */
@@ -50,11 +49,10 @@ struct file {
 	struct inode *inode;
 	/* Stored content, as known. */
 	struct content content;
-	size_t content_counted;	  /* in fs->content_bytes */
-	struct file *prev, *next; /* in fs->files, while content_counted > 0 */
-	struct asking *askings;	  /* extents that are asked for */
-	struct snapshot *offer;	  /* of the answer that is being told (extents.h) */
-	bool prefetched;	  /* with others, and was not read yet */
+	struct kept_item kept;	       /* its memory, in core->kept */
+	struct extents_query *queries; /* extents that are asked for */
+	struct snapshot *offer;	       /* of the answer that is being told (extents.h) */
+	bool prefetched;	       /* with others, and was not read yet */
 	/* Not stored yet. */
 	struct dirty dirty,
 		flushing; /* while it is not FILE_TOGETHER, nothing is added to dirty: it is older than every job */
@@ -82,18 +80,22 @@ struct file {
 
 /* The file of a regular inode. NULL: no memory. */
 struct file *file_get(struct inode *inode);
-void file_free(struct fs *fs, struct file *f); /* NULL is fine; nothing is under way */
-bool file_is_dirty(const struct file *f);      /* NULL: no */
-bool file_is_refused(const struct file *f);    /* what it shows may be taken back. NULL: no */
-int64_t file_size(const struct inode *inode);  /* with what is dirty */
+void file_free(struct core *core, struct file *f); /* NULL is fine; nothing is under way */
+bool file_is_dirty(const struct file *f);	   /* NULL: no */
+bool file_is_refused(const struct file *f);	   /* what it shows may be taken back. NULL: no */
+int64_t file_size(const struct inode *inode);	   /* with what is dirty */
 /* What was appended and is not under way lies at the end of all that is known. True: it had lain elsewhere. */
 bool file_place_tail(struct inode *inode);
+/* An answer of position seen has the content of a small file in it. What is known already, or dirty, stays. */
+void file_learn_inline(struct core *core, struct inode *inode, const struct item *item, int64_t seen);
 /* Content was learnt: counts its memory. */
-void file_count_content(struct fs *fs, struct file *f);
-void file_drop_content(struct fs *fs, struct file *f);
+void file_count_content(struct core *core, struct file *f);
+void file_drop_content(struct core *core, struct file *f);
 /* The same for lack of room: the file goes, too, when nobody needs it. */
-void file_let_go(struct fs *fs, struct file *f);
+void file_let_go(struct core *core, struct file *f);
+/* The one whose content was used least recently is let go, when there is another. */
+void file_give(struct core *core);
 /* Somebody closed it: without content, which counts, it is not kept for the next. NULL is fine. */
-void file_closed(struct fs *fs, struct file *f);
+void file_closed(struct core *core, struct file *f);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/error.h"
+#include "fusefs/core/attributes.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -9,7 +10,7 @@
 #include <utlist.h>
 
 static void try(struct reader *r);
-static int ask_apart(struct reader *r, int64_t at);
+static int ask_snapshot(struct reader *r, int64_t at);
 
 /* -- the answer -- */
 
@@ -109,13 +110,13 @@ static void finish(struct reader *r, int error)
 	r->over = true;
 	if (r->missing > 0)
 		return; /* an interrupt, or a failure: the others still know r */
-	holds_drop(&r->fs->holds, &r->hold);
+	holds_drop(r->core->holds, &r->hold);
 	if (r->error == 0 && r->size < r->asked && r->answer)
 		r->answer(r);
 	let_go(r);
 	inode_unref(r->inode);
 	r->inode = NULL;
-	fs_later(r->fs, &r->later);
+	core_later(r->core, &r->later);
 }
 
 /* -- one try -- */
@@ -132,7 +133,7 @@ static void on_ready(void *cookie, int error)
 		error = 0;
 	/* A block that is gone, or a right to it that is over: the extents are asked for again. */
 	if (error < 0 && error != -EIO && error != -ERR_NO_GATEWAY && r->rounds < READER_TRIES && r->inode->file) {
-		file_drop_content(r->fs, r->inode->file);
+		file_drop_content(r->core, r->inode->file);
 		let_go(r);
 	} else if (error < 0 && r->error == 0) {
 		r->error = error;
@@ -175,19 +176,10 @@ static int want(struct reader *r, int error)
 	return error;
 }
 
-/* The range of its block that [at, at + len) of the document is. For who reads on, a block is worth having whole when
- * most of it belongs here, and several fit the cache. */
-static struct blocks_want wanted(const struct fs *fs, const struct segment *s, int64_t at, int64_t len, bool ahead)
-{
-	return (struct blocks_want){.from = s->from + (uint32_t)(at - s->at),
-		.len = (uint32_t)len,
-		.whole = ahead && s->len >= (int64_t)s->block_size / 2 && s->block_size <= fs->blocks.max / 4};
-}
-
 /* Bytes of the block of s that are not here are asked for. Returns how many. */
 static int64_t from_store(struct reader *r, const struct segment *s, const struct blocks_want *need)
 {
-	int64_t len = blocks_fetch(&r->fs->blocks, s, need, on_ready, r);
+	int64_t len = blocks_fetch(r->blocks, s, need, on_ready, r);
 
 	if (len > 0)
 		r->missing++;
@@ -210,7 +202,7 @@ static int64_t from_memory(struct reader *r, const struct blocks_span *span, uin
  * came, or a failure. */
 static int64_t from_stored(struct reader *r, int64_t at, int64_t until)
 {
-	struct content *c = r->apart ? &r->snapshot->content : &r->inode->file->content;
+	struct content *c = r->from_snapshot ? &r->snapshot->content : &r->inode->file->content;
 	int64_t known = INT64_MAX, len;
 	const struct segment *s = content_at(c, at, &known);
 	struct blocks_span span;
@@ -218,7 +210,8 @@ static int64_t from_stored(struct reader *r, int64_t at, int64_t until)
 	int error;
 
 	if (!s) {
-		error = r->apart ? ask_apart(r, at) : want(r, extents_ask(r->fs, r->inode, at, on_ready, r));
+		error = r->from_snapshot ? ask_snapshot(r, at)
+					 : want(r, extents_ask(r->core, r->inode, at, on_ready, r));
 		return error < 0 ? error : min_of(known, min_of(until, at + EXTENTS_BYTES)) - at;
 	}
 	len = min_of(s->at + s->len, until) - at;
@@ -226,12 +219,12 @@ static int64_t from_stored(struct reader *r, int64_t at, int64_t until)
 		error = add_zeros(r, len);
 		return error < 0 ? error : len;
 	}
-	need = wanted(r->fs, s, at, len, r->ahead);
+	need = blocks_want(r->blocks, s, at, len, r->ahead);
 	if (s->kind == SEGMENT_INLINE) {
 		span = (struct blocks_span){s->bytes, 0, (uint32_t)s->bytes->used};
 		return from_memory(r, &span, need.from, len);
 	}
-	if (blocks_find(&r->fs->blocks, s->sha256, need.from, &span))
+	if (blocks_find(r->blocks, s->sha256, need.from, &span))
 		return from_memory(r, &span, need.from, len);
 	if (s->has_cap)
 		return from_store(r, s, &need);
@@ -311,7 +304,7 @@ static void on_snapshot(void *cookie, int error)
 	on_ready(r, error);
 }
 
-static int ask_apart(struct reader *r, int64_t at)
+static int ask_snapshot(struct reader *r, int64_t at)
 {
 	struct file *f = r->inode->file;
 	int error = 0;
@@ -320,7 +313,7 @@ static int ask_apart(struct reader *r, int64_t at)
 		error = lay(r, &f->flushing);
 	if (error == 0 && !r->snapshot)
 		error = lay(r, &f->dirty);
-	return error < 0 ? error : want(r, extents_ask(r->fs, r->inode, at, on_snapshot, r));
+	return error < 0 ? error : want(r, extents_ask(r->core, r->inode, at, on_snapshot, r));
 }
 
 static int64_t max_of(int64_t a, int64_t b)
@@ -333,7 +326,7 @@ static int64_t size_of(const struct reader *r)
 	const struct file *f = r->inode->file;
 	const struct segment *last = r->own.count > 0 ? r->own.list[r->own.count - 1] : NULL;
 
-	if (!r->apart)
+	if (!r->from_snapshot)
 		return file_size(r->inode);
 	return max_of(max_of(r->snapshot->size, last ? last->at + last->len : 0),
 		max_of(dirty_end(&f->dirty), dirty_end(&f->flushing)));
@@ -347,7 +340,7 @@ static void check_version(struct reader *r)
 	struct file *f = r->inode->file;
 
 	if (f->content.any && f->content.content_seq != r->inode->attr.content_seq)
-		file_drop_content(r->fs, f);
+		file_drop_content(r->core, f);
 }
 
 /*
@@ -356,10 +349,10 @@ static void check_version(struct reader *r)
  */
 static bool attributes_first(struct reader *r)
 {
-	if (r->apart || inode_valid(r->inode))
+	if (r->from_snapshot || inode_valid(r->inode))
 		return false;
-	r->apart = r->refreshes > 0 || !r->fs->inodes.trusted;
-	return !r->apart;
+	r->from_snapshot = r->refreshes > 0 || !r->core->inodes.trusted;
+	return !r->from_snapshot;
 }
 
 static int try_once(struct reader *r)
@@ -374,11 +367,11 @@ static int try_once(struct reader *r)
 		return -ENOMEM;
 	if (attributes_first(r)) {
 		r->refreshes++;
-		return want(r, fs_refresh(r->fs, inode, on_ready, r));
+		return want(r, attributes_refresh(r->core, inode, on_ready, r));
 	}
-	if (r->apart && !r->snapshot)
-		return ask_apart(r, r->at);
-	if (!r->apart)
+	if (r->from_snapshot && !r->snapshot)
+		return ask_snapshot(r, r->at);
+	if (!r->from_snapshot)
 		check_version(r);
 	size = size_of(r);
 	r->size = r->at < size ? (size_t)min_of((int64_t)r->asked, size - r->at) : 0;
@@ -414,7 +407,7 @@ static bool hold(struct reader *r)
 	if (now >= r->hold_until_ns)
 		return false;
 	r->hold = (struct hold){.inode = r->inode, .due_ns = r->hold_until_ns, .over = on_held};
-	return holds_add(&r->fs->holds, &r->hold);
+	return holds_add(r->core->holds, &r->hold);
 }
 
 static void try(struct reader *r)
@@ -434,6 +427,7 @@ static void try(struct reader *r)
 
 void reader_start(struct reader *r)
 {
+	r->core = r->blocks->core;
 	r->later.run = run_later;
 	content_init(&r->own);
 	inode_ref(r->inode);
@@ -447,129 +441,4 @@ void reader_cancel(struct reader *r)
 	/* What it waits for comes, or fails, in bounded time, for others too; its answer does not wait for that: see
 	 * ops_read. */
 	r->over = true;
-}
-
-/* -- read-ahead -- */
-
-/* What is here is passed over, the next that is not is asked for. Returns how many bytes. */
-static int64_t ahead_fetch(struct fs *fs, const struct segment *s, const struct blocks_want *need)
-{
-	struct blocks_span span;
-
-	if (!need->whole && blocks_find(&fs->blocks, s->sha256, need->from, &span) && span.to > need->from)
-		return min_of(span.to - need->from, need->len);
-	return blocks_fetch(&fs->blocks, s, need, NULL, NULL);
-}
-
-/* The part of s in [at, end), when it is not here. False: it cannot be asked for. */
-static bool ahead_segment(struct fs *fs, const struct segment *s, int64_t at, int64_t end)
-{
-	end = min_of(end, s->at + s->len);
-	while (s->kind == SEGMENT_BLOCK && at < end) {
-		struct blocks_want need = wanted(fs, s, at, end - at, true);
-		int64_t len;
-
-		if (blocks_have(&fs->blocks, s->sha256, need.from, need.len))
-			return true;
-		if (!s->has_cap)
-			return false;
-		len = ahead_fetch(fs, s, &need);
-		if (len < 0)
-			return true; /* the read itself will say */
-		at += len;
-	}
-	return true;
-}
-
-static void ahead_range(struct fs *fs, struct inode *inode, int64_t at, int64_t end)
-{
-	struct content *c = &inode->file->content;
-
-	while (at < end) {
-		int64_t until = INT64_MAX;
-		const struct segment *s = content_at(c, at, &until);
-
-		if (!s || !ahead_segment(fs, s, at, end)) {
-			if (s)
-				content_forget(c, s->at, s->at + s->len);
-			(void)extents_ask(fs, inode, at, NULL, NULL);
-			return; /* the next read goes on from there */
-		}
-		at = s->at + s->len;
-	}
-}
-
-/* The blocks that lie wholly between where a sequential reader began and `to` are passed. */
-static void ahead_pass(struct fs *fs, struct inode *inode, struct ahead *ahead, int64_t to)
-{
-	if (ahead->direct || !inode->file)
-		return;
-	while (ahead->passed < to) {
-		int64_t until = to;
-		const struct segment *s = content_at(&inode->file->content, ahead->passed, &until);
-
-		if (s && s->at + s->len > to)
-			return;
-		if (s && s->kind == SEGMENT_BLOCK && s->at >= ahead->passed)
-			blocks_passed(&fs->blocks, s->sha256);
-		ahead->passed = s ? s->at + s->len : min_of(until, to);
-	}
-}
-
-void reader_ahead(struct fs *fs, struct inode *inode, struct ahead *ahead, int64_t at, size_t size)
-{
-	int64_t end = at + (int64_t)size, slack = READER_AHEAD_BYTES_MIN, limit;
-	int64_t most = min_of(
-		READER_AHEAD_BYTES_MAX, (int64_t)(fs->blocks.max / 4)); /* it must still be here when it is read */
-
-	/* The kernel's own read-ahead sends several requests at once, which may come in another order. To be taken for
-	 * sequential, one has to go on exactly: reads at random in a small range are often near each other. */
-	if (at > ahead->next + (ahead->window > 0 ? slack : 0) || end < ahead->next - slack) {
-		ahead->next = end;
-		ahead->until = ahead->window = 0;
-		ahead->passed = at;
-		return;
-	}
-	if (end <= ahead->next)
-		return;
-	ahead->next = end;
-	ahead_pass(fs, inode, ahead, end - slack); /* others of its requests may still come */
-	ahead->window = min_of(ahead->window > 0 ? 2 * ahead->window : READER_AHEAD_BYTES_MIN, most);
-	if (!inode_valid(inode) || !inode->file || ahead->until > end + ahead->window / 2)
-		return;
-	limit = min_of(end + ahead->window, inode->attr.size);
-	if (ahead->until < end)
-		ahead->until = end;
-	if (ahead->until < limit)
-		ahead_range(fs, inode, ahead->until, limit);
-	ahead->until = limit;
-}
-
-void reader_ends(struct fs *fs, struct inode *inode, struct ahead *ahead)
-{
-	ahead_pass(fs, inode, ahead, ahead->next);
-}
-
-/* -- reads at random -- */
-
-void reader_missed(struct fs *fs, struct inode *inode, struct ahead *ahead, int64_t at)
-{
-	int64_t size = inode->attr.size, until;
-	const struct segment *s;
-	struct blocks_want need;
-
-	/* A file larger than the cache would only push its own blocks out. */
-	if (ahead_is_sequential(ahead) || !inode_valid(inode) || !inode->file || size > (int64_t)fs->blocks.max)
-		return;
-	if (ahead->misses < READER_DENSE_MISSES * (size / BLOCK_BYTES_MAX + 1)) {
-		ahead->misses++;
-		return;
-	}
-	s = content_at(&inode->file->content, at, &until);
-	if (!s || s->kind != SEGMENT_BLOCK || !s->has_cap)
-		return;
-	need = wanted(fs, s, at, 1, true);
-	/* No more than the file once: where blocks are pushed out again by others, that ends it. */
-	if (need.whole && ahead->spare + s->block_size <= size && blocks_fetch_spare(&fs->blocks, s))
-		ahead->spare += s->block_size;
 }

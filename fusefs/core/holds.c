@@ -2,14 +2,15 @@
 
 #include "common/base/clock.h"
 #include "common/base/cond.h"
-#include "fusefs/ops/fs_internal.h"
+#include "fusefs/core/core.h"
 
 #include <utlist.h>
 
-void holds_init(struct holds *holds, struct fs *fs)
+void holds_init(struct holds *holds, struct core *core)
 {
-	*holds = (struct holds){.fs = fs};
+	*holds = (struct holds){.core = core};
 	cond_init(&holds->wake);
+	core->holds = holds;
 }
 
 void holds_drop(struct holds *holds, struct hold *hold)
@@ -25,7 +26,7 @@ static struct hold *due(const struct holds *holds, int64_t *ret_next)
 	const int64_t now = clock_mono_ns();
 	struct hold *hold;
 
-	*ret_next = COND_FOREVER;
+	*ret_next = INT64_MAX;
 	DL_FOREACH(holds->list, hold) {
 		if (hold->due_ns <= now)
 			return hold;
@@ -44,16 +45,16 @@ static void *holds_main(void *cookie)
 		struct hold *hold;
 		int64_t next;
 
-		fs_lock(holds->fs);
+		core_lock(holds->core);
 		hold = due(holds, &next);
 		if (hold) {
 			holds_drop(holds, hold);
 			hold->over(hold);
 		} else if (!holds->stop) {
-			cond_wait_until(&holds->wake, &holds->fs->lock, next);
+			core_wait(holds->core, &holds->wake, next);
 		}
 		stop = holds->stop && !holds->list;
-		fs_unlock(holds->fs);
+		core_unlock(holds->core);
 	}
 	return NULL;
 }
@@ -62,11 +63,11 @@ void holds_stop(struct holds *holds)
 {
 	bool running;
 
-	fs_lock(holds->fs);
+	core_lock(holds->core);
 	holds->stop = true;
 	running = holds->running;
 	pthread_cond_signal(&holds->wake);
-	fs_unlock(holds->fs);
+	core_unlock(holds->core);
 	if (running)
 		pthread_join(holds->thread, NULL);
 	pthread_cond_destroy(&holds->wake);

@@ -1,6 +1,6 @@
 /*
  * holds: readers that wait a moment for something that may come: each until a time, or until it is let go. Their thread
- * begins with the first of them. Embedded in the fs; guarded by its lock, with which `over` is called as well.
+ * begins with the first of them. Guarded by the lock of the core, with which `over` is called as well.
  */
 #ifndef NEPHOS_FUSEFS_CORE_HOLDS_H
 #define NEPHOS_FUSEFS_CORE_HOLDS_H
@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct fs;
+struct core;
 struct inode;
 
 struct hold {
@@ -21,15 +21,15 @@ struct hold {
 };
 
 struct holds {
-	struct fs *fs;
+	struct core *core;
 	struct hold *list;
 	pthread_t thread;
 	pthread_cond_t wake;
 	bool running, stop;
 };
 
-void holds_init(struct holds *holds, struct fs *fs);
-void holds_stop(struct holds *holds); /* without the lock; nothing is held any more */
+void holds_init(struct holds *holds, struct core *core); /* core->holds from then on */
+void holds_stop(struct holds *holds);			 /* without the lock; nothing is held any more */
 /* over comes later, on the thread. False: it cannot be waited for. */
 bool holds_add(struct holds *holds, struct hold *hold);
 /* Something happened to the document: those who wait for it look again. */

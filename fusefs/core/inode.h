@@ -6,7 +6,7 @@
  * trusted while `known` and of the table's epoch, which is raised when the journal was lost: then everything has to be
  * asked for again.
  *
- * Not thread-safe: guarded by the lock of the fs, as everything that hangs on it.
+ * Not thread-safe: guarded by the lock of the core, as everything that hangs on it.
  */
 #ifndef NEPHOS_FUSEFS_CORE_INODE_H
 #define NEPHOS_FUSEFS_CORE_INODE_H
@@ -56,10 +56,10 @@ struct inode {
 	int64_t pages_seq; /* content_seq of the pages that the kernel may keep; 0: none that are known to be right */
 	int64_t parent;	   /* a folder it lies in, as last seen; only a hint */
 	char *target;	   /* symlink */
-	struct fill_wait *waits; /* for refreshed attributes */
-	struct file *file;	 /* content; NULL until needed */
-	struct listing *listing; /* folder: kept */
-	struct prefetch *prefetch;	 /* folder: small files that come along */
+	struct fill_wait *waits;   /* for refreshed attributes */
+	struct file *file;	   /* content; NULL until needed */
+	struct listing *listing;   /* folder: kept */
+	struct prefetch *prefetch; /* folder: small files that come along */
 	struct xattrs *xattrs;
 	struct shared_locks *posix, *flock;
 };

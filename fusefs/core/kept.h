@@ -3,7 +3,7 @@
  * cache=SIZE: the content of small files and the extents of large ones, names with their inodes, listings, extended
  * attributes. Each kind may have whatever the others leave. When together they are over the bound, the kind gives that
  * has most for its weight, its least recently used first.
- * Pure. Any thread.
+ * Pure. Not thread-safe: a struct kept is guarded by what guards the things in it.
  */
 #ifndef NEPHOS_FUSEFS_CORE_KEPT_H
 #define NEPHOS_FUSEFS_CORE_KEPT_H
@@ -25,5 +25,27 @@ enum kept_kind { KEPT_CONTENT, KEPT_NAMES, KEPT_LISTINGS, KEPT_XATTRS, KEPT_KIND
  * has.
  */
 int kept_pick(const size_t bytes[KEPT_KINDS], const bool can[KEPT_KINDS]);
+
+/* One thing that is kept, embedded in it. Names keep their order and count by themselves. All zero: it is not kept. */
+struct kept_item {
+	struct kept_item *prev, *next;
+	size_t bytes; /* that it counts; 0: it is not kept */
+};
+
+/* Those that are kept, by kind. All zero: none. */
+struct kept {
+	struct kept_list {
+		struct kept_item *recent; /* most recently used first */
+		size_t bytes;		  /* of all of them */
+	} lists[KEPT_KINDS];
+};
+
+/* It has so many bytes from now on, and is the most recently used of its kind. 0 bytes: it is not kept. */
+void kept_count(struct kept *k, enum kept_kind kind, struct kept_item *item, size_t bytes);
+/* It was of use. One that is not kept stays so. */
+void kept_use(struct kept *k, enum kept_kind kind, struct kept_item *item);
+size_t kept_bytes(const struct kept *k, enum kept_kind kind);
+/* The least recently used, when there is one beside the most recently used, which somebody is about to look at. */
+struct kept_item *kept_oldest(const struct kept *k, enum kept_kind kind);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/cond.h"
+#include "common/base/error.h"
 #include "common/base/log.h"
 #include "fusefs/log/flush_internal.h"
 
@@ -13,11 +14,11 @@
 #define PAGE_BYTES 4096 /* the least that a page of the kernel has */
 
 /* Will be stored, or tried, in so many ms at the latest. It is in the list, or will be at the next step. */
-void flush_schedule(struct fs *fs, struct file *f, int64_t after_ms)
+void flush_schedule(struct flusher *fl, struct file *f, int64_t after_ms)
 {
 	f->due_ns = clock_mono_ns() + after_ms * NS_PER_MS;
-	if (f->due_ns < fs->flusher.looks_ns)
-		pthread_cond_signal(&fs->flusher.wake);
+	if (f->due_ns < fl->looks_ns)
+		pthread_cond_signal(&fl->wake);
 }
 
 /* -- what follows from a change -- */
@@ -72,7 +73,7 @@ static void unlist(struct flusher *fl, struct file *f)
 }
 
 /* Whether a round is to begin now. */
-static bool has_reason(const struct fs *fs, const struct file *f)
+static bool has_reason(const struct flusher *fl, const struct file *f)
 {
 	if (f->round)
 		return false;
@@ -80,26 +81,26 @@ static bool has_reason(const struct fs *fs, const struct file *f)
 		return true;
 	if (f->dirty.count == 0)
 		return false;
-	if (f->whole_ns != 0 && !f->waits && !fs->flusher.room && clock_mono_ns() < f->whole_ns)
+	if (f->whole_ns != 0 && !f->waits && !fl->room && clock_mono_ns() < f->whole_ns)
 		return false;
 	if (f->waits || clock_mono_ns() >= f->due_ns)
 		return true;
 	return f->failures == 0 &&
-		(f->dirty.bytes >= FLUSH_FILE_BYTES || f->dirty.count >= FLUSH_FILE_PIECES || fs->flusher.room);
+		(f->dirty.bytes >= FLUSH_FILE_BYTES || f->dirty.count >= FLUSH_FILE_PIECES || fl->room);
 }
 
-static void room_came(struct fs *fs)
+static void room_came(struct flusher *fl)
 {
-	struct room_wait *w = fs->flusher.room;
+	struct room_wait *w = fl->room;
 
 	while (w) {
-		if (!flush_room(fs, w->file, w->size)) {
+		if (!flush_room(fl, w->file, w->size)) {
 			w = w->next;
 			continue;
 		}
-		DL_DELETE(fs->flusher.room, w);
+		DL_DELETE(fl->room, w);
 		w->ready(w, 0);
-		w = fs->flusher.room; /* it may have changed */
+		w = fl->room; /* it may have changed */
 	}
 }
 
@@ -112,7 +113,7 @@ static void check(const struct file *f)
 	assert(f->due_listed == has_work(f));
 }
 
-void flush_step(struct fs *fs, struct file *f)
+void flush_step(struct flusher *fl, struct file *f)
 {
 	struct inode *inode = inode_ref(f->inode);
 	bool less;
@@ -123,21 +124,21 @@ void flush_step(struct fs *fs, struct file *f)
 		flush_waits_move(&f->waits, &f->flushing_waits);
 	else if (f->dirty.count == 0)
 		flush_waits_over(&f->waits, 0);
-	less = count(&fs->flusher, f);
+	less = count(fl, f);
 	if (has_work(f))
-		list(&fs->flusher, f);
-	if (has_reason(fs, f))
-		round_begin(fs, f);
+		list(fl, f);
+	if (has_reason(fl, f))
+		round_begin(fl, f);
 	if (!has_work(f))
-		unlist(&fs->flusher, f);
+		unlist(fl, f);
 	check(f);
 	if (less)
-		room_came(fs);
+		room_came(fl);
 	inode_unref(inode);
 }
 
 /* Blocks that are full go off at once. */
-static void upload_full(struct fs *fs, struct file *f, int64_t from, int64_t to)
+static void upload_full(struct flusher *fl, struct file *f, int64_t from, int64_t to)
 {
 	for (size_t i = dirty_find(&f->dirty, from); i < f->dirty.count && f->dirty.list[i]->at < to; i++) {
 		struct dirty_piece *p = f->dirty.list[i];
@@ -145,19 +146,20 @@ static void upload_full(struct fs *fs, struct file *f, int64_t from, int64_t to)
 
 		if (p->len < FLUSH_BLOCK_BYTES || p->tag)
 			continue;
-		u = upload_start(fs, p->bytes, p->from, p->len);
+		u = upload_start(fl, p->bytes, p->from, p->len);
 		if (u)
 			dirty_tag(p, &u->tag, 0);
 	}
 }
 
 /* The kernel sends a large write in parts that end with a page; nobody says which is the last. */
-static bool may_go_on(const struct fs *fs, const struct flush_data *data)
+static bool may_go_on(const struct flusher *fl, const struct flush_data *data)
 {
-	return fs_is_shared(fs) && data->size >= FLUSH_PART_BYTES && (data->at + (int64_t)data->size) % PAGE_BYTES == 0;
+	return core_is_shared(fl->core) && data->size >= FLUSH_PART_BYTES &&
+		(data->at + (int64_t)data->size) % PAGE_BYTES == 0;
 }
 
-static int write_dirty(struct fs *fs, struct file *f, const struct flush_data *data, int64_t *ret_at)
+static int write_dirty(struct flusher *fl, struct file *f, const struct flush_data *data, int64_t *ret_at)
 {
 	int64_t end = file_size(f->inode);
 	int r;
@@ -172,14 +174,14 @@ static int write_dirty(struct fs *fs, struct file *f, const struct flush_data *d
 	if (r < 0)
 		return r;
 	*ret_at = end;
-	f->whole_ns = may_go_on(fs, data) ? clock_mono_ns() + FLUSH_WHOLE_MS * NS_PER_MS : 0;
+	f->whole_ns = may_go_on(fl, data) ? clock_mono_ns() + FLUSH_WHOLE_MS * NS_PER_MS : 0;
 	/* The kernel puts the bytes into its pages where it takes the end to be. */
 	if (end != data->at)
-		flush_show_stored(fs, f->inode);
+		core_drop_pages(fl->core, f->inode);
 	return 0;
 }
 
-int flush_write(struct fs *fs, struct inode *inode, const struct flush_data *data)
+int flush_write(struct flusher *fl, struct inode *inode, const struct flush_data *data)
 {
 	struct file *f = file_get(inode);
 	bool was_dirty;
@@ -190,15 +192,15 @@ int flush_write(struct fs *fs, struct inode *inode, const struct flush_data *dat
 		return -ENOMEM;
 	assert(!flush_in_line(f) && !flush_hits_tail(f, data));
 	was_dirty = file_is_dirty(f);
-	r = write_dirty(fs, f, data, &at);
+	r = write_dirty(fl, f, data, &at);
 	if (r < 0)
 		return r; /* nothing was changed */
 	f->mtime = clock_real_ns();
 	f->ctime_shown = false;
 	if (!was_dirty)
-		flush_schedule(fs, f, fs->flusher.after_ms);
-	upload_full(fs, f, at, at + (int64_t)data->size);
-	flush_step(fs, f);
+		flush_schedule(fl, f, fl->after_ms);
+	upload_full(fl, f, at, at + (int64_t)data->size);
+	flush_step(fl, f);
 	return 0;
 }
 
@@ -222,7 +224,7 @@ bool flush_hits_tail(const struct file *f, const struct flush_data *data)
 	return f && !data->append && (end > f->dirty.tail || end > f->flushing.tail);
 }
 
-int flush_through(struct fs *fs, struct inode *inode, const struct flush_data *data, struct job **ret_job)
+int flush_through(struct flusher *fl, struct inode *inode, const struct flush_data *data, struct job **ret_job)
 {
 	struct file *f = file_get(inode);
 	struct job *job = calloc(1, sizeof(*job));
@@ -248,13 +250,12 @@ int flush_through(struct fs *fs, struct inode *inode, const struct flush_data *d
 	job->began_ns = clock_mono_ns();
 	DL_APPEND(f->jobs, job);
 	*ret_job = job;
-	flush_step(fs, f);
+	flush_step(fl, f);
 	return 0;
 }
 
-bool flush_room(const struct fs *fs, const struct file *f, size_t size)
+bool flush_room(const struct flusher *fl, const struct file *f, size_t size)
 {
-	const struct flusher *fl = &fs->flusher;
 	uint64_t stuck = fl->stuck < FLUSH_STUCK_BYTES_MAX ? fl->stuck : FLUSH_STUCK_BYTES_MAX;
 	uint64_t all = fl->bytes - stuck;
 
@@ -266,26 +267,26 @@ bool flush_room(const struct fs *fs, const struct file *f, size_t size)
 	return all + size <= FLUSH_BYTES_MAX || all == 0;
 }
 
-void flush_room_wait(struct fs *fs, struct room_wait *wait)
+void flush_room_wait(struct flusher *fl, struct room_wait *wait)
 {
 	struct file *f, *next;
 
 	wait->deadline_ns = clock_mono_ns() + FLUSH_ROOM_WAIT_S * NS_PER_S;
-	DL_APPEND(fs->flusher.room, wait);
+	DL_APPEND(fl->room, wait);
 	/* Also what failed before: either it makes room now, or whoever waits is told why there is none. */
-	DL_FOREACH_SAFE2(fs->flusher.due, f, next, due_next)
+	DL_FOREACH_SAFE2(fl->due, f, next, due_next)
 	{
 		if (!f->round && f->dirty.count > 0)
-			round_begin(fs, f);
+			round_begin(fl, f);
 	}
 }
 
 /* Something is on its way that may make room. */
-static bool room_may_come(const struct fs *fs)
+static bool room_may_come(const struct flusher *fl)
 {
 	const struct file *f;
 
-	DL_FOREACH2(fs->flusher.due, f, due_next)
+	DL_FOREACH2(fl->due, f, due_next)
 	{
 		if (f->round || (f->dirty.count > 0 && f->failures == 0))
 			return true;
@@ -293,19 +294,19 @@ static bool room_may_come(const struct fs *fs)
 	return false;
 }
 
-void flush_room_failed(struct fs *fs, struct file *f, int error)
+void flush_room_failed(struct flusher *fl, struct file *f, int error)
 {
-	struct room_wait *w = fs->flusher.room;
-	bool hopeless = !room_may_come(fs);
+	struct room_wait *w = fl->room;
+	bool hopeless = !room_may_come(fl);
 
 	while (w) {
 		if (w->file != f && !hopeless) {
 			w = w->next;
 			continue;
 		}
-		DL_DELETE(fs->flusher.room, w);
+		DL_DELETE(fl->room, w);
 		w->ready(w, error);
-		w = fs->flusher.room; /* it may have changed */
+		w = fl->room; /* it may have changed */
 	}
 }
 
@@ -333,7 +334,7 @@ void flush_waits_over(struct flush_wait **list, int error)
 	}
 }
 
-int flush_until_stored(struct fs *fs, struct inode *inode, void (*done)(void *cookie, int error), void *cookie,
+int flush_until_stored(struct flusher *fl, struct inode *inode, void (*done)(void *cookie, int error), void *cookie,
 	struct flush_wait **ret_wait)
 {
 	struct file *f = inode->file;
@@ -349,7 +350,7 @@ int flush_until_stored(struct fs *fs, struct inode *inode, void (*done)(void *co
 	DL_APPEND(*w->list, w);
 	if (ret_wait)
 		*ret_wait = w;
-	flush_step(fs, f);
+	flush_step(fl, f);
 	return 0;
 }
 
@@ -361,7 +362,7 @@ void flush_wait_cancel(struct inode *inode, struct flush_wait *wait)
 }
 
 /* budget: what is sent, and how its end is told */
-int flush_job(struct fs *fs, struct inode *inode, const struct op *op,
+int flush_job(struct flusher *fl, struct inode *inode, const struct op *op,
 	void (*done)(void *cookie, int error, const struct op_result *result), void *cookie, struct job **ret_job)
 {
 	struct file *f = file_get(inode);
@@ -384,11 +385,11 @@ int flush_job(struct fs *fs, struct inode *inode, const struct op *op,
 	job->began_ns = clock_mono_ns();
 	DL_APPEND(f->jobs, job);
 	*ret_job = job;
-	flush_step(fs, f);
+	flush_step(fl, f);
 	return 0;
 }
 
-bool flush_job_withdraw(struct fs *fs, struct job *job, int error)
+bool flush_job_withdraw(struct flusher *fl, struct job *job, int error)
 {
 	struct inode *inode = inode_ref(job->inode);
 	struct file *f = inode->file;
@@ -399,26 +400,19 @@ bool flush_job_withdraw(struct fs *fs, struct job *job, int error)
 	}
 	DL_DELETE(f->jobs, job);
 	job_over(job, error, NULL);
-	flush_step(fs, f);
+	flush_step(fl, f);
 	inode_unref(inode);
 	return true;
 }
 
-void flush_show_stored(struct fs *fs, struct inode *inode)
-{
-	inode->pages_seq = 0;
-	if (fs->notify && inode->lookups > 0)
-		notify_content(fs->notify, fs_node(fs, inode->id));
-}
-
-static void discard(struct fs *fs, struct file *f)
+static void discard(struct flusher *fl, struct file *f)
 {
 	log_error(NULL, "document %" PRId64 ": %" PRIu64 " bytes that could not be stored are dropped: %s",
-		f->inode->id, f->dirty.bytes, strerror(fs_errno(f->error)));
+		f->inode->id, f->dirty.bytes, strerror(error_errno(f->error)));
 	dirty_fini(&f->dirty);
-	flush_show_stored(fs, f->inode);
+	core_drop_pages(fl->core, f->inode);
 	flush_waits_over(&f->waits, f->error);
-	flush_step(fs, f);
+	flush_step(fl, f);
 }
 
 static void drop_jobs(struct file *f, int error)
@@ -433,20 +427,20 @@ static void drop_jobs(struct file *f, int error)
 	}
 }
 
-void flush_lost_over(struct fs *fs, struct file *f)
+void flush_lost_over(struct flusher *fl, struct file *f)
 {
 	f->lost = false;
-	fs->store->ops->lock_settled(fs->store, f->inode->id);
+	fl->core->store->ops->lock_settled(fl->core->store, f->inode->id);
 	if (f->dirty.count > 0)
-		discard(fs, f);
+		discard(fl, f);
 }
 
-void flush_drop(struct fs *fs, struct inode *inode, int error)
+void flush_drop(struct flusher *fl, struct inode *inode, int error)
 {
 	struct file *f = inode->file;
 
 	if (!f || !(file_is_dirty(f) || f->jobs)) {
-		fs->store->ops->lock_settled(fs->store, inode->id);
+		fl->core->store->ops->lock_settled(fl->core->store, inode->id);
 		return;
 	}
 	inode_ref(inode);
@@ -456,19 +450,19 @@ void flush_drop(struct fs *fs, struct inode *inode, int error)
 	if (f->round)
 		f->lost = true;
 	else
-		flush_lost_over(fs, f);
-	flush_step(fs, f);
+		flush_lost_over(fl, f);
+	flush_step(fl, f);
 	inode_unref(inode);
 }
 
-void flush_released(struct fs *fs, struct inode *inode)
+void flush_released(struct flusher *fl, struct inode *inode)
 {
 	struct file *f = inode->file;
 
 	if (!f || inode->opens > 0 || f->round || f->dirty.count == 0)
 		return;
 	if (f->way == FILE_REFUSED)
-		discard(fs, f);
+		discard(fl, f);
 }
 
 int flush_take_error(struct file *f, uint32_t *seen)
@@ -480,66 +474,59 @@ int flush_take_error(struct file *f, uint32_t *seen)
 }
 
 /* Begins the rounds whose time has come. Returns when the next one is due. */
-static int64_t look_through(struct fs *fs, int64_t now)
+static int64_t look_through(struct flusher *fl, int64_t now)
 {
 	int64_t next_ns = now + NS_PER_S;
 	struct room_wait *w, *next_wait;
 	struct file *f, *next;
 
-	DL_FOREACH_SAFE2(fs->flusher.due, f, next, due_next)
+	DL_FOREACH_SAFE2(fl->due, f, next, due_next)
 	{
 		if (f->round)
 			continue;
 		if (f->due_ns <= now)
-			flush_step(fs, f);
+			flush_step(fl, f);
 		else if (f->due_ns < next_ns)
 			next_ns = f->due_ns;
 	}
-	DL_FOREACH_SAFE(fs->flusher.room, w, next_wait) {
+	DL_FOREACH_SAFE(fl->room, w, next_wait) {
 		if (w->deadline_ns > now)
 			continue;
-		DL_DELETE(fs->flusher.room, w);
+		DL_DELETE(fl->room, w);
 		w->ready(w, -EIO);
 	}
 	return next_ns;
 }
 
-static void wait_for_dirt(struct flusher *fl, int64_t look_ns)
-{
-	fl->looks_ns = look_ns;
-	cond_wait_until(&fl->wake, &fl->fs->lock, look_ns);
-}
-
 static void *flusher_main(void *cookie)
 {
 	struct flusher *fl = cookie;
-	struct fs *fs = fl->fs;
 	int64_t busy_ns = 0;
 
-	fs_lock(fs);
+	core_lock(fl->core);
 	while (!fl->stop) {
 		const int64_t now = clock_mono_ns();
-		const int64_t look_ns = look_through(fs, now);
+		const int64_t look_ns = look_through(fl, now);
 
 		/* What look_through left for later is not left lying. */
-		if (fs->later) {
-			fs_unlock(fs);
-			fs_lock(fs);
+		if (core_run_later(fl->core))
 			continue;
-		}
 		if (fl->due || fl->room)
 			busy_ns = now;
-		wait_for_dirt(fl, now - busy_ns < FLUSH_ATTENTIVE_NS ? look_ns : INT64_MAX);
+		fl->looks_ns = now - busy_ns < FLUSH_ATTENTIVE_NS ? look_ns : INT64_MAX;
+		core_wait(fl->core, &fl->wake, fl->looks_ns);
 	}
-	fs_unlock(fs);
+	core_unlock(fl->core);
 	return NULL;
 }
 
-int flusher_start(struct flusher *fl, struct fs *fs)
+int flusher_start(struct flusher *fl, struct core *core, struct oplog *oplog, struct blocks *blocks)
 {
 	int r;
 
-	fl->fs = fs;
+	fl->core = core;
+	fl->oplog = oplog;
+	fl->blocks = blocks;
 	fl->after_ms = FLUSH_AFTER_MS;
 	cond_init(&fl->wake);
 	r = worker_new(FLUSH_HASHERS, &fl->hashers);
@@ -560,16 +547,16 @@ void flusher_stop(struct flusher *fl)
 
 	if (!fl->running)
 		return;
-	fs_lock(fl->fs);
+	core_lock(fl->core);
 	fl->stop = true;
 	pthread_cond_signal(&fl->wake);
-	fs_unlock(fl->fs);
+	core_unlock(fl->core);
 	pthread_join(fl->thread, NULL);
 	worker_free(fl->hashers);
 	DL_FOREACH_SAFE2(fl->due, f, next, due_next)
 	{
 		if (f->dirty.count > 0)
-			discard(fl->fs, f);
+			discard(fl, f);
 	}
 	pthread_cond_destroy(&fl->wake);
 }

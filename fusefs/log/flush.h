@@ -6,7 +6,7 @@
  * A round begins at fsync, close, an O_SYNC write, a job (truncate, hole, clone, attributes), FLUSH_AFTER_MS after the
  * first byte became dirty, or when there is too much. When it fails, the data is dirty again, handles that are open
  * report it once each, and it is tried again: at once when somebody asks, otherwise after a pause. Full blocks are
- * uploaded as soon as they are full. Everything is called with the lock of the fs held, but for start, stop and wait.
+ * uploaded as soon as they are full. Everything is called with the lock of the core held, but for start, stop and wait.
  */
 #ifndef NEPHOS_FUSEFS_LOG_FLUSH_H
 #define NEPHOS_FUSEFS_LOG_FLUSH_H
@@ -42,7 +42,8 @@
 	(512u * 1024)	     /* a part that may have a next one is at least so large: half of what the kernel sends */
 #define FLUSH_ATTEMPTS_MAX 3 /* of a round whose blocks were collected meanwhile */
 
-struct fs;
+struct blocks;
+struct core;
 struct file;
 struct flush_wait;
 struct inode;
@@ -60,7 +61,9 @@ struct room_wait {
 };
 
 struct flusher {
-	struct fs *fs;
+	struct core *core;
+	struct oplog *oplog;
+	struct blocks *blocks; /* what was stored is kept there */
 	struct worker *hashers;
 	pthread_t thread;
 	pthread_cond_t wake;
@@ -75,8 +78,12 @@ struct flusher {
 	unsigned uploading;
 };
 
-int flusher_start(struct flusher *fl, struct fs *fs);
+/* -ENOMEM, or what starting a thread gives. */
+int flusher_start(struct flusher *fl, struct core *core, struct oplog *oplog, struct blocks *blocks);
 void flusher_stop(struct flusher *fl); /* nothing is under way */
+/* Stores what is dirty. Without the lock; blocks. -ETIMEDOUT, or the error of a file that could not be stored (it stays
+ * dirty). */
+int flusher_store_all(struct flusher *fl, unsigned deadline_ms);
 
 /* What a write brings. */
 struct flush_data {
@@ -91,41 +98,39 @@ struct flush_data {
 };
 /* Copies into the dirty data; there must be room (flush_room), and nothing in line (flush_in_line). -ENOMEM: nothing
  * was changed. */
-int flush_write(struct fs *fs, struct inode *inode, const struct flush_data *data);
+int flush_write(struct flusher *fl, struct inode *inode, const struct flush_data *data);
 /* A write that is not accepted before the store has it: what was accepted before it is stored first; when it is
  * refused, it never was. */
 int flush_through(
-	struct fs *fs, struct inode *inode, const struct flush_data *data, struct job **ret_job); /* -ENOMEM */
+	struct flusher *fl, struct inode *inode, const struct flush_data *data, struct job **ret_job); /* -ENOMEM */
 /* Such writes wait, or what is dirty was refused: every further write has to go through, or the order would be lost, or
  * it would share a fate that is not its own. NULL: no. */
 bool flush_in_line(const struct file *f);
 /* This write goes to what was appended and is not stored: only when that has its place is it known what it means. NULL:
  * no. */
 bool flush_hits_tail(const struct file *f, const struct flush_data *data);
-bool flush_room(const struct fs *fs, const struct file *f, size_t size);
-void flush_room_wait(struct fs *fs, struct room_wait *wait);
+bool flush_room(const struct flusher *fl, const struct file *f, size_t size);
+void flush_room_wait(struct flusher *fl, struct room_wait *wait);
 
 /* done (lock held) when everything written so far is stored, or could not be. Returns 1 when nothing had to be done and
  * done will not come; 0; -ENOMEM. ret_wait (may be NULL) is for flush_wait_cancel. */
-int flush_until_stored(struct fs *fs, struct inode *inode, void (*done)(void *cookie, int error), void *cookie,
+int flush_until_stored(struct flusher *fl, struct inode *inode, void (*done)(void *cookie, int error), void *cookie,
 	struct flush_wait **ret_wait);
 void flush_wait_cancel(struct inode *inode, struct flush_wait *wait); /* done does not come */
 
 /* An op on this document, after everything that was written to it and in the order of these calls. The op is copied;
  * extents: a hole, a reservation, or both of one range. done with the lock held. */
-int flush_job(struct fs *fs, struct inode *inode, const struct op *op,
+int flush_job(struct flusher *fl, struct inode *inode, const struct op *op,
 	void (*done)(void *cookie, int error, const struct op_result *result), void *cookie, struct job **ret_job);
 /* One whose turn has not come is dropped: it will not happen, and done comes with the error, from inside the call.
  * False: it is on its way. */
-bool flush_job_withdraw(struct fs *fs, struct job *job, int error);
+bool flush_job_withdraw(struct flusher *fl, struct job *job, int error);
 
-/* What the kernel has of it was given up: it is to show what is stored, and what is dirty still. */
-void flush_show_stored(struct fs *fs, struct inode *inode);
 /* What is dirty is not wanted any more, with the writes that wait: whoever has it open hears error. What is on its way
  * to the store is refused there, see store.h. */
-void flush_drop(struct fs *fs, struct inode *inode, int error);
+void flush_drop(struct flusher *fl, struct inode *inode, int error);
 /* The last handle went: what cannot be stored ever is dropped, and that is logged. */
-void flush_released(struct fs *fs, struct inode *inode);
+void flush_released(struct flusher *fl, struct inode *inode);
 /* The first failure that this handle has not seen; 0: none. */
 int flush_take_error(struct file *f, uint32_t *seen);
 

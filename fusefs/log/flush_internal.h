@@ -2,16 +2,18 @@
 #ifndef NEPHOS_FUSEFS_LOG_FLUSH_INTERNAL_H
 #define NEPHOS_FUSEFS_LOG_FLUSH_INTERNAL_H
 
-#include "fusefs/content/file.h"
-#include "fusefs/ops/fs_internal.h"
+#include "common/base/wait.h"
 #include "common/base/worker.h"
+#include "fusefs/content/file.h"
+#include "fusefs/core/attributes.h"
+#include "fusefs/log/flush.h"
 
 enum upload_state { UPLOAD_HASHING, UPLOAD_QUEUED, UPLOAD_SENDING, UPLOAD_DONE, UPLOAD_FAILED };
 
 /* One block on its way; the tag of the pieces that lie in it. */
 struct upload {
 	struct dirty_tag tag; /* first */
-	struct fs *fs;
+	struct flusher *flusher;
 	struct worker_job job;
 	struct bytes *bytes;
 	size_t from, size;
@@ -39,7 +41,7 @@ struct job {
 };
 
 struct round {
-	struct fs *fs;
+	struct flusher *flusher;
 	struct file *file;  /* its inode has a reference */
 	struct job *job;    /* the first of the file, when one goes along, or NULL */
 	unsigned jobs;	    /* how many go: one, or several writes */
@@ -58,22 +60,22 @@ struct round {
 };
 
 /* upload.c */
-struct upload *upload_start(struct fs *fs, struct bytes *bytes, size_t from, size_t size); /* NULL: no memory */
-void upload_pump(struct fs *fs);
+struct upload *upload_start(struct flusher *fl, struct bytes *bytes, size_t from, size_t size); /* NULL: no memory */
+void upload_pump(struct flusher *fl);
 static inline struct upload *upload_of(struct dirty_tag *tag)
 {
 	return (struct upload *)tag;
 }
 
 /* flush_round.c */
-void round_begin(struct fs *fs, struct file *f);
+void round_begin(struct flusher *fl, struct file *f);
 
 /* flush.c */
 /* After every change of what there is to be done of f: what follows from it, see file.h. f may be gone then. */
-void flush_step(struct fs *fs, struct file *f);
-void flush_lost_over(struct fs *fs, struct file *f); /* its round is: the rest of flush_drop */
-void flush_schedule(struct fs *fs, struct file *f, int64_t after_ms);
-void flush_room_failed(struct fs *fs, struct file *f, int error);
+void flush_step(struct flusher *fl, struct file *f);
+void flush_lost_over(struct flusher *fl, struct file *f); /* its round is: the rest of flush_drop */
+void flush_schedule(struct flusher *fl, struct file *f, int64_t after_ms);
+void flush_room_failed(struct flusher *fl, struct file *f, int error);
 void flush_waits_move(struct flush_wait **from, struct flush_wait **to); /* behind those that are there */
 void flush_waits_over(struct flush_wait **list, int error);
 
@@ -87,7 +89,7 @@ static inline bool job_is_append(const struct job *job)
 	return job_is_write(job) && (job->op.fields & OP_APPEND);
 }
 /* What a job that is stored means for what is known here. */
-void job_apply(struct fs *fs, struct job *job, int64_t before, const struct op_result *result);
+void job_apply(struct core *core, struct job *job, int64_t before, const struct op_result *result);
 void job_hides_dirty(struct job *job, const struct op_result *result); /* the same for what is still dirty, and older */
 void job_over(struct job *job, int error, const struct op_result *result);
 

@@ -2,6 +2,7 @@
 
 #include "common/base/error.h"
 #include "common/base/log.h"
+#include "fusefs/content/blocks.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -153,7 +154,7 @@ static int64_t retry_ms(unsigned failures)
 
 static void data_failed(struct round *r, int error, struct news *news)
 {
-	struct fs *fs = r->fs;
+	struct flusher *fl = r->flusher;
 	struct file *f = r->file;
 
 	/* Of an outage only who waits is told: nothing is dropped, and whoever asks later gets the answer of then. */
@@ -166,7 +167,7 @@ static void data_failed(struct round *r, int error, struct news *news)
 	f->jobs_went = false;
 	log_warning(NULL, "document %" PRId64 ": %" PRIu64 " bytes are not stored yet: %s", f->inode->id,
 		f->dirty.bytes, error_lookup(error)->title);
-	flush_schedule(fs, f, retry_ms(f->failures));
+	flush_schedule(fl, f, retry_ms(f->failures));
 	flush_waits_move(&f->flushing_waits, &news->waits);
 	news->no_room = true;
 }
@@ -194,7 +195,7 @@ static void learn_blocks(struct round *r, int64_t at)
 			s.block_size = (uint32_t)u->size;
 			memcpy(s.sha256, u->sha256, sizeof(s.sha256));
 			if (u->from == 0)
-				blocks_put(&r->fs->blocks, u->sha256, u->bytes);
+				blocks_put(r->flusher->blocks, u->sha256, u->bytes);
 		} else {
 			s.from = (uint32_t)p->from;
 			s.bytes = p->bytes;
@@ -203,22 +204,22 @@ static void learn_blocks(struct round *r, int64_t at)
 	}
 	if (error < 0)
 		content_drop(&f->content);
-	file_count_content(r->fs, f);
+	file_count_content(r->flusher->core, f);
 }
 
 /* Somebody else's bytes lie where ours were taken to go: all that is known, and what the kernel has, is of another
  * file. */
 static void place_was_another(struct round *r)
 {
-	file_drop_content(r->fs, r->file);
-	flush_show_stored(r->fs, r->file->inode);
+	file_drop_content(r->flusher->core, r->file);
+	core_drop_pages(r->flusher->core, r->file->inode);
 }
 
 static void content_stored(struct round *r, const struct op_result *result, int64_t before)
 {
 	struct inode *inode = r->file->inode;
 
-	inode_unref(fs_learn_own(r->fs, result));
+	inode_unref(attributes_learn_own(r->flusher->core, result));
 	if (!result->has_item)
 		return;
 	if (r->drop_setid)
@@ -248,7 +249,7 @@ static void round_stored(struct round *r, const struct op_result *results, size_
 	struct file *f = r->file;
 	bool content = round_content(r)->count > 0, extra = r->job && !job_is_write(r->job) && !r->merged;
 	/* When somebody changed something before this that is not told yet, nobody knows what it was laid over. */
-	int64_t before = fill_behind(&r->fs->view) ? CONTENT_OF_OTHERS : f->inode->attr.content_seq;
+	int64_t before = fill_behind(&r->flusher->core->view) ? CONTENT_OF_OTHERS : f->inode->attr.content_seq;
 	struct job *job;
 
 	news->result = &results[r->writes > 0 && !extra ? r->writes - 1 : r->writes];
@@ -256,12 +257,13 @@ static void round_stored(struct round *r, const struct op_result *results, size_
 	if (content)
 		content_stored(r, &results[r->writes - 1], before);
 	if (r->sets_ctime)
-		inode_unref(fs_learn_own(r->fs, &results[r->writes]));
+		inode_unref(attributes_learn_own(r->flusher->core, &results[r->writes]));
 	if (r->with_data)
 		data_stored(r, news);
 	if (r->job && !job_is_write(r->job)) {
-		inode_unref(fs_learn_own(r->fs, news->result));
-		job_apply(r->fs, r->job, content ? results[r->writes - 1].item.content_seq : before, news->result);
+		inode_unref(attributes_learn_own(r->flusher->core, news->result));
+		job_apply(r->flusher->core, r->job, content ? results[r->writes - 1].item.content_seq : before,
+			news->result);
 	}
 	take_jobs(r, news);
 	DL_FOREACH(news->jobs, job)
@@ -277,7 +279,7 @@ static void separate(struct round *r)
 	f->jobs_went = false;
 	flush_waits_move(&f->flushing_waits, &f->waits);
 	leave_jobs(r);
-	flush_schedule(r->fs, f, 0);
+	flush_schedule(r->flusher, f, 0);
 }
 
 /* Of a round with several writes: each gets an answer of its own. */
@@ -302,7 +304,7 @@ static bool give_up_tail(struct round *r)
 		"document %" PRId64 ": %" PRId64 " bytes that were appended are stored or not: they are dropped here",
 		r->file->inode->id, dirty_end(d) - d->tail);
 	(void)dirty_cut(d, d->tail, INT64_MAX);
-	flush_show_stored(r->fs, r->file->inode);
+	core_drop_pages(r->flusher->core, r->file->inode);
 	return true;
 }
 
@@ -337,12 +339,12 @@ static void tell(struct round *r, struct news *news)
 		job_over(job, news->error, news->error == 0 ? news->result : NULL);
 	}
 	if (news->no_room)
-		flush_room_failed(r->fs, r->file, news->error);
+		flush_room_failed(r->flusher, r->file, news->error);
 }
 
 static void round_over(struct round *r, int error, const struct op_result *results, size_t count)
 {
-	struct fs *fs = r->fs;
+	struct flusher *fl = r->flusher;
 	struct file *f = r->file;
 	struct inode *inode = inode_ref(f->inode);
 	struct news news = {.error = error};
@@ -357,13 +359,13 @@ static void round_over(struct round *r, int error, const struct op_result *resul
 	else
 		round_refused(r, error, &news);
 	if (file_place_tail(inode))
-		flush_show_stored(fs, inode);
+		core_drop_pages(fl->core, inode);
 	tell(r, &news);
 	round_free(r);
 	if (f->lost)
-		flush_lost_over(fs, f);
-	flush_released(fs, inode);
-	flush_step(fs, f);
+		flush_lost_over(fl, f);
+	flush_released(fl, inode);
+	flush_step(fl, f);
 	inode_unref(inode);
 }
 
@@ -376,10 +378,10 @@ static void forget_uploads(struct dirty *d)
 static void on_round(void *cookie, int error, const struct op_result *results, size_t count)
 {
 	struct round *r = cookie;
-	struct fs *fs = r->fs;
+	struct flusher *fl = r->flusher;
 
-	fs_lock(fs);
-	fs->calls--;
+	core_lock(fl->core);
+	core_call_over(fl->core);
 	if (error == -ERR_BLOCK_MISSING && ++r->attempts < FLUSH_ATTEMPTS_MAX) {
 		/* Stored so long ago that it was collected before a batch named it. */
 		forget_uploads(round_content(r));
@@ -387,7 +389,7 @@ static void on_round(void *cookie, int error, const struct op_result *results, s
 	} else {
 		round_over(r, error, results, count);
 	}
-	fs_unlock(fs);
+	core_unlock(fl->core);
 }
 
 /* -- the ops -- */
@@ -514,13 +516,13 @@ static void postpone(struct round *r)
 		put_back(f);
 	flush_waits_move(&f->flushing_waits, &f->waits);
 	leave_jobs(r);
-	flush_schedule(r->fs, f, FLUSH_FULL_MS);
+	flush_schedule(r->flusher, f, FLUSH_FULL_MS);
 	round_free(r);
 }
 
 static void round_send(struct round *r)
 {
-	struct fs *fs = r->fs;
+	struct flusher *fl = r->flusher;
 	/* One more, should a piece be cut in two. */
 	struct op_extent *extents = calloc(round_content(r)->count + 1, sizeof(*extents));
 	const struct job *job = r->job;
@@ -529,12 +531,12 @@ static void round_send(struct round *r)
 	int error = -ENOMEM;
 
 	if (extents) {
-		fs->calls++;
-		error = oplog_append(fs->oplog, ops, fill_ops(r, ops, extents), on_round, r, &group);
+		core_call_begins(fl->core);
+		error = oplog_append(fl->oplog, ops, fill_ops(r, ops, extents), on_round, r, &group);
 		if (error < 0)
-			fs->calls--;
+			core_call_over(fl->core);
 		else if (job && job->behind)
-			oplog_began(fs->oplog, group, job->began_ns);
+			oplog_began(fl->oplog, group, job->began_ns);
 	}
 	free(extents);
 	if (error < 0)
@@ -578,7 +580,7 @@ static int pack(struct round *r, size_t from, size_t to)
 		memcpy(bytes->data + bytes->used, p->bytes->data + p->from, p->len);
 		bytes->used += p->len;
 	}
-	u = upload_start(r->fs, bytes, 0, size);
+	u = upload_start(r->flusher, bytes, 0, size);
 	bytes_unref(bytes);
 	if (!u)
 		return -ENOMEM;
@@ -626,7 +628,7 @@ static int upload_large(struct round *r, struct dirty_piece *p)
 
 	if (u && u->state != UPLOAD_FAILED)
 		return 0;
-	u = upload_start(r->fs, p->bytes, p->from, p->len);
+	u = upload_start(r->flusher, p->bytes, p->from, p->len);
 	if (!u)
 		return -ENOMEM;
 	dirty_tag(p, &u->tag, 0);
@@ -736,7 +738,7 @@ static int take_along(struct round *r, struct job *job)
 	return error;
 }
 
-void round_begin(struct fs *fs, struct file *f)
+void round_begin(struct flusher *fl, struct file *f)
 {
 	struct takes take = takes(f);
 	struct round *r = calloc(1, sizeof(*r));
@@ -744,11 +746,11 @@ void round_begin(struct fs *fs, struct file *f)
 
 	assert(!f->round && (take.data || take.job));
 	if (!r) {
-		flush_schedule(fs, f, FLUSH_RETRY_MS_MIN);
+		flush_schedule(fl, f, FLUSH_RETRY_MS_MIN);
 		return;
 	}
 	inode_ref(f->inode);
-	r->fs = fs;
+	r->flusher = fl;
 	r->file = f;
 	r->mtime = f->mtime;
 	r->with_data = take.data;

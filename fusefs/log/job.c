@@ -3,9 +3,9 @@
 #include <errno.h>
 
 /* What is known of the source, in the range that was copied, is now known of the target. */
-static void learn_copied(struct fs *fs, struct file *f, const struct op *op, int64_t copied)
+static void learn_copied(struct core *core, struct file *f, const struct op *op, int64_t copied)
 {
-	struct inode *source = inodes_find(&fs->inodes, op->id);
+	struct inode *source = inodes_find(&core->inodes, op->id);
 	int64_t at = op->from, end = op->from + copied, until;
 
 	if (!source || !inode_valid(source) || !source->file || source->file == f ||
@@ -28,7 +28,8 @@ static void learn_copied(struct fs *fs, struct file *f, const struct op *op, int
 }
 
 /* Bytes of the document between these are not what was known. */
-static void forget(struct fs *fs, struct file *f, const struct op_result *result, int64_t before, const struct op *op)
+static void forget(
+	struct core *core, struct file *f, const struct op_result *result, int64_t before, const struct op *op)
 {
 	const struct item *item = &result->item;
 	int64_t copied = result->value;
@@ -44,10 +45,10 @@ static void forget(struct fs *fs, struct file *f, const struct op_result *result
 		break;
 	default:
 		content_forget(&f->content, op->at, op->at + op->len);
-		learn_copied(fs, f, op, copied);
+		learn_copied(core, f, op, copied);
 		break;
 	}
-	file_count_content(fs, f);
+	file_count_content(core, f);
 }
 
 void job_hides_dirty(struct job *job, const struct op_result *result)
@@ -69,14 +70,14 @@ void job_hides_dirty(struct job *job, const struct op_result *result)
 		(void)dirty_cut(&f->dirty, op->at, op->at + result->value);
 }
 
-void job_apply(struct fs *fs, struct job *job, int64_t before, const struct op_result *result)
+void job_apply(struct core *core, struct job *job, int64_t before, const struct op_result *result)
 {
 	struct inode *inode = job->inode;
 	const struct op *op = &job->op;
 
 	if (!result->has_item || (op->kind == OP_SETATTR && !(op->fields & OP_HAS_SIZE)))
 		return;
-	forget(fs, inode->file, result, before, op);
+	forget(core, inode->file, result, before, op);
 	if (inode->pages_seq == before)
 		inode->pages_seq = result->item.content_seq;
 }

@@ -18,7 +18,7 @@ static void over(struct upload *u, int error)
 {
 	u->state = error == 0 ? UPLOAD_DONE : UPLOAD_FAILED;
 	u->error = error;
-	u->fs->calls--;
+	core_call_over(u->flusher->core);
 	wait_fire(&u->waits, error);
 	dirty_tag_unref(&u->tag);
 }
@@ -26,19 +26,17 @@ static void over(struct upload *u, int error)
 static void on_put(void *cookie, int error)
 {
 	struct upload *u = cookie;
-	struct fs *fs = u->fs;
+	struct flusher *fl = u->flusher;
 
-	fs_lock(fs);
-	fs->flusher.uploading--;
+	core_lock(fl->core);
+	fl->uploading--;
 	over(u, error);
-	upload_pump(fs);
-	fs_unlock(fs);
+	upload_pump(fl);
+	core_unlock(fl->core);
 }
 
-void upload_pump(struct fs *fs)
+void upload_pump(struct flusher *fl)
 {
-	struct flusher *fl = &fs->flusher;
-
 	while (fl->queue && fl->uploading < FLUSH_UPLOADS_MAX) {
 		struct upload *u = fl->queue;
 
@@ -49,8 +47,8 @@ void upload_pump(struct fs *fs)
 		}
 		u->state = UPLOAD_SENDING;
 		fl->uploading++;
-		(void)fs->store->ops->block_put(
-			fs->store, u->sha256, span_of(u->bytes->data + u->from, u->size), on_put, u);
+		(void)fl->core->store->ops->block_put(
+			fl->core->store, u->sha256, span_of(u->bytes->data + u->from, u->size), on_put, u);
 	}
 }
 
@@ -58,32 +56,32 @@ static void on_hasher(struct worker_job *job)
 {
 	struct upload *u = (struct upload *)((char *)job - offsetof(struct upload, job));
 	int r = sha256_of(span_of(u->bytes->data + u->from, u->size), u->sha256);
-	struct fs *fs = u->fs;
+	struct flusher *fl = u->flusher;
 
-	fs_lock(fs);
+	core_lock(fl->core);
 	if (r < 0) {
 		over(u, r);
 	} else {
 		u->state = UPLOAD_QUEUED;
-		DL_APPEND(fs->flusher.queue, u);
-		upload_pump(fs);
+		DL_APPEND(fl->queue, u);
+		upload_pump(fl);
 	}
-	fs_unlock(fs);
+	core_unlock(fl->core);
 }
 
-struct upload *upload_start(struct fs *fs, struct bytes *bytes, size_t from, size_t size)
+struct upload *upload_start(struct flusher *fl, struct bytes *bytes, size_t from, size_t size)
 {
 	struct upload *u = calloc(1, sizeof(*u));
 
 	if (!u)
 		return NULL;
 	u->tag = (struct dirty_tag){.refs = 2, .free = upload_free}; /* the caller's, and while it is on its way */
-	u->fs = fs;
+	u->flusher = fl;
 	u->job.run = on_hasher;
 	u->bytes = bytes_ref(bytes);
 	u->from = from;
 	u->size = size;
-	fs->calls++;
-	worker_run(fs->flusher.hashers, &u->job);
+	core_call_begins(fl->core);
+	worker_run(fl->hashers, &u->job);
 	return u;
 }

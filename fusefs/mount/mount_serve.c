@@ -6,6 +6,7 @@
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "fusefs/mount/kernel.h"
+#include "fusefs/ops/ops.h"
 
 #include <errno.h>
 #include <fuse_lowlevel.h>
@@ -125,7 +126,7 @@ static int make_session(struct mount *m)
 		char *argv[] = {(char *)"nephos", (char *)"-o", list.data, NULL};
 		struct fuse_args args = FUSE_ARGS_INIT(3, argv);
 
-		m->session = fuse_session_new(&args, fs_operations(), sizeof(struct fuse_lowlevel_ops), m->fs);
+		m->session = fuse_session_new(&args, ops_table(), sizeof(struct fuse_lowlevel_ops), m->fs);
 		fuse_opt_free_args(&args);
 		r = m->session ? 0 : -EINVAL;
 	}

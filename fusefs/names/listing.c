@@ -1,7 +1,11 @@
 #include "fusefs/names/listing.h"
 
+#include "fusefs/core/attributes.h"
+#include "common/base/wait.h"
+
 #include <assert.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -24,13 +28,13 @@ struct entry_head {
 };
 
 struct listing {
-	struct listing *prev, *next; /* of those that are kept, most recently used first */
-	struct fs *fs;
+	struct kept_item kept;
+	struct core *core;
+	struct names *names;
 	struct inode *folder; /* whoever has it open has a reference; so has a fetch */
 	unsigned refs;
 	struct sheet *sheets;
 	size_t bytes;
-	size_t kept;	  /* bytes that are counted as kept; 0: it is not */
 	uint64_t count;	  /* of entries in the sheets */
 	uint64_t reached; /* what the reader asked for last */
 	bool ended;	  /* the last sheet is the last there is */
@@ -75,11 +79,9 @@ static void drop_sheets(struct listing *l)
 
 static void unkeep(struct listing *l)
 {
-	if (l->kept == 0)
+	if (l->kept.bytes == 0)
 		return;
-	DL_DELETE(l->fs->listings, l);
-	l->fs->listing_bytes -= l->kept;
-	l->kept = 0;
+	kept_count(&l->core->kept, KEPT_LISTINGS, &l->kept, 0);
 	l->folder->listing = NULL;
 	listing_close(l);
 }
@@ -91,28 +93,22 @@ static void unkeep(struct listing *l)
  */
 static void keep(struct listing *l)
 {
-	struct fs *fs = l->fs;
-
 	if (l->folder->listing)
 		unkeep(l->folder->listing);
 	if (l->bytes > LISTING_KEEP_BYTES || !inode_valid(l->folder) || l->folder->attr.content_seq > l->seen)
 		return;
-	l->kept = l->bytes + sizeof(*l);
 	l->content_seq = l->folder->attr.content_seq;
 	l->refs++;
 	l->folder->listing = l;
-	fs->listing_bytes += l->kept;
-	DL_PREPEND(fs->listings, l);
+	kept_count(&l->core->kept, KEPT_LISTINGS, &l->kept, l->bytes + sizeof(*l));
 }
 
-bool listing_can_give(const struct fs *fs)
+void listing_give(struct core *core)
 {
-	return fs->listings && fs->listings->next;
-}
+	struct kept_item *item = kept_oldest(&core->kept, KEPT_LISTINGS);
 
-void listing_give(struct fs *fs)
-{
-	unkeep(fs->listings->prev);
+	if (item)
+		unkeep((struct listing *)((char *)item - offsetof(struct listing, kept)));
 }
 
 void listing_release(struct inode *folder)
@@ -127,14 +123,13 @@ static struct listing *find_kept(struct inode *folder)
 
 	if (!l)
 		return NULL;
-	if (l->epoch != l->fs->inodes.epoch || folder->attr.content_seq != l->content_seq) {
+	if (l->epoch != l->core->inodes.epoch || folder->attr.content_seq != l->content_seq) {
 		unkeep(l);
 		return NULL;
 	}
 	if (!inode_valid(folder))
 		return NULL;
-	DL_DELETE(l->fs->listings, l);
-	DL_PREPEND(l->fs->listings, l);
+	kept_use(&l->core->kept, KEPT_LISTINGS, &l->kept);
 	l->refs++;
 	return l;
 }
@@ -177,19 +172,19 @@ static struct sheet *add_sheet(struct listing *l, struct span after)
 
 static void learn(struct listing *l, const struct item *item, int64_t seen)
 {
-	struct fs *fs = l->fs;
+	struct core *core = l->core;
 	struct inode *inode;
 
-	if (!recent_name_stands(&fs->recent, seen, l->folder->id, item->name)) {
+	if (!recent_name_stands(&core->recent, seen, l->folder->id, item->name)) {
 		l->clean = false;
 		return;
 	}
-	inode = fs_learn(fs, item, seen, NULL);
+	inode = attributes_learn(core, item, seen, NULL);
 	if (!inode) {
 		l->clean = false;
 		return;
 	}
-	names_learn(&fs->names, l->folder->id, item->name, inode, seen);
+	names_learn(l->names, l->folder->id, item->name, inode, seen);
 	inode_unref(inode);
 }
 
@@ -239,16 +234,16 @@ static int store_sheet(struct listing *l, struct sheet *s, const struct store_pa
 
 static void found_complete(struct listing *l)
 {
-	struct fs *fs = l->fs;
+	struct core *core = l->core;
 	struct inode *folder = l->folder;
 
-	if (!l->clean || l->epoch != fs->inodes.epoch || !recent_folder_stands(&fs->recent, l->seen, folder->id))
+	if (!l->clean || l->epoch != core->inodes.epoch || !recent_folder_stands(&core->recent, l->seen, folder->id))
 		return;
-	if (l->count >= fs->names.max / 2)
+	if (l->count >= l->names->max / 2)
 		return; /* it would not stay so for long */
 	folder->complete = true;
 	folder->misses = 0;
-	folder->complete_epoch = fs->inodes.epoch;
+	folder->complete_epoch = core->inodes.epoch;
 	if (!l->learning)
 		keep(l);
 }
@@ -313,16 +308,16 @@ static void take(struct listing *l, struct sheet *s, const struct store_page *pa
 static void on_page(void *cookie, int error, const struct store_page *page)
 {
 	struct listing *l = cookie;
-	struct fs *fs = l->fs;
+	struct core *core = l->core;
 	struct inode *folder = l->folder;
 	struct sheet *s;
 
-	fs_lock(fs);
-	fs->calls--;
+	core_lock(core);
+	core_call_over(core);
 	s = l->fetching;
 	l->fetching = NULL;
 	if (error == 0)
-		fs_saw(fs, page->at);
+		core_saw(core, page->at);
 	if (error == 0 && (l->refs > 1 || l->learning))
 		take(l, s, page);
 	else
@@ -330,7 +325,7 @@ static void on_page(void *cookie, int error, const struct store_page *page)
 	wait_fire(&l->waits, error);
 	listing_close(l);
 	inode_unref(folder);
-	fs_unlock(fs);
+	core_unlock(core);
 }
 
 static void fetch(struct listing *l, struct sheet *s, uint32_t limit)
@@ -338,8 +333,8 @@ static void fetch(struct listing *l, struct sheet *s, uint32_t limit)
 	l->fetching = s;
 	l->refs++;
 	inode_ref(l->folder);
-	l->fs->calls++;
-	(void)l->fs->store->ops->children(l->fs->store, l->folder->id, s->after, limit, false, on_page, l);
+	core_call_begins(l->core);
+	(void)l->core->store->ops->children(l->core->store, l->folder->id, s->after, limit, false, on_page, l);
 }
 
 /* -- from what is known -- */
@@ -371,7 +366,7 @@ static int recall_sheet(struct listing *l, struct name *const *names, size_t cou
 /* False: the store has to be asked. */
 static bool recall(struct listing *l)
 {
-	struct fs *fs = l->fs;
+	struct core *core = l->core;
 	struct inode *folder = l->folder;
 	struct name **names = NULL;
 	size_t count = 0;
@@ -379,7 +374,7 @@ static bool recall(struct listing *l)
 
 	if (!inode_valid(folder) || folder->orphan)
 		return false;
-	r = names_list(&fs->names, folder->id, LISTING_RECALL_MAX, &names, &count);
+	r = names_list(l->names, folder->id, LISTING_RECALL_MAX, &names, &count);
 	if (r == 0)
 		r = recall_sheet(l, names, count);
 	free(names);
@@ -390,7 +385,7 @@ static bool recall(struct listing *l)
 	l->ended = true;
 	/* Later changes are in it only if they are our own, or happen to be known: of them nobody can say that others
 	 * before them are. */
-	l->seen = fs->view.followed;
+	l->seen = core->view.followed;
 	keep(l);
 	return true;
 }
@@ -408,7 +403,7 @@ static void restart(struct listing *l)
 	l->error = 0;
 	l->reached = 0;
 	l->touched = false;
-	l->epoch = l->fs->inodes.epoch;
+	l->epoch = l->core->inodes.epoch;
 	if (recall(l))
 		return;
 	s = add_sheet(l, span_of(NULL, 0));
@@ -418,13 +413,14 @@ static void restart(struct listing *l)
 		l->error = -ENOMEM;
 }
 
-static struct listing *listing_new(struct fs *fs, struct inode *folder, bool learning)
+static struct listing *listing_new(struct names *names, struct core *core, struct inode *folder, bool learning)
 {
 	struct listing *l = calloc(1, sizeof(*l));
 
 	if (!l)
 		return NULL;
-	l->fs = fs;
+	l->core = core;
+	l->names = names;
 	l->folder = folder;
 	l->learning = learning;
 	l->refs = 1;
@@ -432,29 +428,30 @@ static struct listing *listing_new(struct fs *fs, struct inode *folder, bool lea
 	return l;
 }
 
-struct listing *listing_open(struct fs *fs, struct inode *folder)
+struct listing *listing_open(struct names *names, struct core *core, struct inode *folder)
 {
 	struct listing *l = find_kept(folder);
 
-	return l ? l : listing_new(fs, folder, false);
+	return l ? l : listing_new(names, core, folder, false);
 }
 
 struct listing *listing_rewind(struct listing *l)
 {
-	struct fs *fs = l->fs;
+	struct names *names = l->names;
+	struct core *core = l->core;
 	struct inode *folder = l->folder;
 
 	if (!l->touched)
 		return l;
-	if (l->kept == 0 && !l->fetching) {
+	if (l->kept.bytes == 0 && !l->fetching) {
 		restart(l);
 		return l;
 	}
 	listing_close(l);
-	return listing_open(fs, folder);
+	return listing_open(names, core, folder);
 }
 
-void listing_missed(struct fs *fs, struct inode *folder)
+void listing_missed(struct names *names, struct core *core, struct inode *folder)
 {
 	if (inode_has_all_names(folder))
 		return; /* somebody else changed this name */
@@ -463,7 +460,7 @@ void listing_missed(struct fs *fs, struct inode *folder)
 	/* Once, until it was complete and is not any more: a folder that is too large for it is not listed again and
 	 * again. */
 	if (folder->misses == LISTING_MISSES)
-		listing_close(listing_new(fs, folder, true));
+		listing_close(listing_new(names, core, folder, true));
 }
 
 int listing_wait(struct listing *l, void (*ready)(void *cookie, int error), void *cookie)

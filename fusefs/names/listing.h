@@ -6,12 +6,13 @@
  * complete; a small listing is then kept, and whoever opens the folder while it is unchanged gets the same one. A
  * folder of which every name is known already, as one that was made here, is listed from them, and the store is not
  * asked: one page, of what LOOKUP would have said of each name at that moment. From then on it is like any other.
- * Guarded by the lock of the fs.
+ * Guarded by the lock of the core.
  */
 #ifndef NEPHOS_FUSEFS_NAMES_LISTING_H
 #define NEPHOS_FUSEFS_NAMES_LISTING_H
 
-#include "fusefs/ops/fs_internal.h"
+#include "fusefs/core/core.h"
+#include "fusefs/names/names.h"
 
 #define LISTING_PAGE_FIRST 256u /* entries: the first answer comes soon */
 #define LISTING_PAGE 2048u	/* entries: 2 ms of the lock when they come */
@@ -33,7 +34,7 @@ struct listing_entry {
 struct listing;
 
 /* Finds one that still holds, makes it of what is known, or begins to fetch. NULL: no memory. */
-struct listing *listing_open(struct fs *fs, struct inode *folder);
+struct listing *listing_open(struct names *names, struct core *core, struct inode *folder);
 void listing_close(struct listing *l); /* what is on its way is awaited in the background; NULL is fine */
 /* 1: the n-th entry (from 0) is in ret (borrowed until the next call), 0: there is none any more; -EAGAIN: not here yet
  * (listing_wait); or why it cannot be fetched. */
@@ -44,10 +45,9 @@ int listing_wait(struct listing *l, void (*ready)(void *cookie, int error), void
 struct listing *listing_rewind(struct listing *l);
 
 /* A name of this folder had to be asked for. After several of them the whole folder is listed in the background. */
-void listing_missed(struct fs *fs, struct inode *folder);
-/* Of those that are kept, one beside the most recently used; it goes. */
-bool listing_can_give(const struct fs *fs);
-void listing_give(struct fs *fs);
+void listing_missed(struct names *names, struct core *core, struct inode *folder);
+/* Of those that are kept, the least recently used goes, when there are others. */
+void listing_give(struct core *core);
 /* The folder's inode goes: what is kept of it, too. */
 void listing_release(struct inode *folder);
 

@@ -5,7 +5,7 @@
  * goes by can be checked.
  * Bounded: a thread that shares its place with another, between its LOOKUP and its OPEN, is forgotten; then nobody
  * knows the name, and the document alone can be checked.
- * Pure. Not thread-safe: guarded by the lock of the fs.
+ * Pure. Not thread-safe: guarded by the lock of the core.
  */
 #ifndef NEPHOS_FUSEFS_NAMES_LOOKED_H
 #define NEPHOS_FUSEFS_NAMES_LOOKED_H

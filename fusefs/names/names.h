@@ -4,7 +4,7 @@
  *
  * A folder whose inode says `complete` has every name here, so that one that is not here does not exist, and all of
  * them can be listed. A name that another client changed stays as NAME_UNKNOWN: the folder is still complete but for
- * it. Not thread-safe: guarded by the lock of the fs.
+ * it. Not thread-safe: guarded by the lock of the core.
  */
 #ifndef NEPHOS_FUSEFS_NAMES_NAMES_H
 #define NEPHOS_FUSEFS_NAMES_NAMES_H

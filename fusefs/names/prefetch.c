@@ -2,11 +2,13 @@
 
 #include "common/base/clock.h"
 #include "fusefs/content/file.h"
+#include "fusefs/core/attributes.h"
 
 #include <stdlib.h>
 
 struct prefetch {
-	struct fs *fs;
+	struct core *core;
+	struct names *names;
 	struct inode *folder; /* with a reference while fetching */
 	bool fetching;
 	unsigned misses;
@@ -34,15 +36,15 @@ static void rest(struct prefetch *n)
 
 static void learn(struct prefetch *n, const struct item *item, int64_t seen)
 {
-	struct fs *fs = n->fs;
+	struct core *core = n->core;
 	struct inode *inode;
 
-	if (!recent_name_stands(&fs->recent, seen, n->folder->id, item->name))
+	if (!recent_name_stands(&core->recent, seen, n->folder->id, item->name))
 		return;
-	inode = fs_learn(fs, item, seen, NULL);
+	inode = attributes_learn(core, item, seen, NULL);
 	if (!inode)
 		return;
-	names_learn(&fs->names, n->folder->id, item->name, inode, seen);
+	names_learn(n->names, n->folder->id, item->name, inode, seen);
 	if (item->has_inline && inode->file && inode->file->content.any && !inode->file->prefetched) {
 		inode->file->prefetched = true;
 		n->came++;
@@ -67,19 +69,19 @@ static void on_page(void *cookie, int error, const struct store_page *page)
 {
 	struct prefetch *n = cookie;
 	struct inode *folder = n->folder;
-	struct fs *fs = n->fs;
+	struct core *core = n->core;
 
-	fs_lock(fs);
-	fs->calls--;
+	core_lock(core);
+	core_call_over(core);
 	n->fetching = false;
 	if (error == 0)
-		fs_saw(fs, page->at);
+		core_saw(core, page->at);
 	if (error == 0)
 		take(n, page);
 	else
 		rest(n);
 	inode_unref(folder);
-	fs_unlock(fs);
+	core_unlock(core);
 }
 
 /* How much the next page should hold; 0: nobody reads what comes. */
@@ -92,7 +94,7 @@ static unsigned next_limit(const struct prefetch *n)
 	return n->read > 0 ? PREFETCH_MIN : 0;
 }
 
-static struct prefetch *prefetch_of(struct fs *fs, struct inode *folder)
+static struct prefetch *prefetch_of(struct names *names, struct core *core, struct inode *folder)
 {
 	struct prefetch *n = folder->prefetch;
 
@@ -101,21 +103,22 @@ static struct prefetch *prefetch_of(struct fs *fs, struct inode *folder)
 	n = calloc(1, sizeof(*n));
 	if (!n)
 		return NULL;
-	n->fs = fs;
+	n->core = core;
+	n->names = names;
 	n->folder = folder;
 	n->limit = PREFETCH_MIN;
 	folder->prefetch = n;
 	return n;
 }
 
-void prefetch_missed(struct fs *fs, struct inode *inode)
+void prefetch_missed(struct names *names, struct core *core, struct inode *inode)
 {
-	struct inode *folder = inode->parent > 0 ? inodes_find(&fs->inodes, inode->parent) : NULL;
+	struct inode *folder = inode->parent > 0 ? inodes_find(&core->inodes, inode->parent) : NULL;
 	struct prefetch *n;
 
 	if (!folder || inode->attr.size > INLINE_BYTES_MAX || (inode->file && inode->file->content.any))
 		return;
-	n = prefetch_of(fs, folder);
+	n = prefetch_of(names, core, folder);
 	if (!n || n->fetching || ++n->misses < PREFETCH_MISSES || clock_mono_ns() < n->rest_until_ns)
 		return;
 	n->limit = next_limit(n);
@@ -125,19 +128,19 @@ void prefetch_missed(struct fs *fs, struct inode *inode)
 	}
 	n->fetching = true;
 	inode_ref(folder);
-	fs->calls++;
-	(void)fs->store->ops->children(
-		fs->store, folder->id, span_of(n->after, n->after_size), n->limit, true, on_page, n);
+	core_call_begins(core);
+	(void)core->store->ops->children(
+		core->store, folder->id, span_of(n->after, n->after_size), n->limit, true, on_page, n);
 }
 
-void prefetch_hit(struct fs *fs, struct inode *inode)
+void prefetch_hit(struct core *core, struct inode *inode)
 {
 	struct inode *folder;
 
 	if (!inode->file || !inode->file->prefetched)
 		return;
 	inode->file->prefetched = false;
-	folder = inode->parent > 0 ? inodes_find(&fs->inodes, inode->parent) : NULL;
+	folder = inode->parent > 0 ? inodes_find(&core->inodes, inode->parent) : NULL;
 	if (folder && folder->prefetch)
 		folder->prefetch->read++;
 }

@@ -1,23 +1,25 @@
 /*
- * prefetch: who reads one small file after another in a folder (tar, cp -r, grep -r) gets the next ones with one request:
- * a page of the folder's entries with their content. It goes on from where the page before ended, and doubles while
- * what came along is read; when it is not, it shrinks, and ends. Guarded by the lock of the fs.
+ * prefetch: who reads one small file after another in a folder (tar, cp -r, grep -r) gets the next ones with one
+ * request: a page of the folder's entries with their content. It goes on from where the page before ended, and doubles
+ * while what came is read; when it is not, it shrinks, and ends. Guarded by the lock of the core.
  */
 #ifndef NEPHOS_FUSEFS_NAMES_PREFETCH_H
 #define NEPHOS_FUSEFS_NAMES_PREFETCH_H
 
-#include "fusefs/ops/fs_internal.h"
+#include "fusefs/names/names.h"
+
+struct core;
 
 #define PREFETCH_MISSES \
-	2u	       /* small files of one folder that were asked for one by one, after which the others come along */
-#define PREFETCH_MIN 32u /* entries of a page … */
-#define PREFETCH_MAX 256u		      /* … at most: 8 MiB when all are as large as inline content may be */
+	2u /* small files of one folder that were asked for one by one, after which the others are fetched with them */
+#define PREFETCH_MIN 32u		/* entries of a page … */
+#define PREFETCH_MAX 256u		/* … at most: 8 MiB when all are as large as inline content may be */
 #define PREFETCH_REST_NS (5 * NS_PER_S) /* after a page that nobody read, or the last one */
 
 /* The content of this file had to be asked for. */
-void prefetch_missed(struct fs *fs, struct inode *inode);
-/* It was here, perhaps because it came along. */
-void prefetch_hit(struct fs *fs, struct inode *inode);
+void prefetch_missed(struct names *names, struct core *core, struct inode *inode);
+/* It was here, perhaps because it was fetched with others. */
+void prefetch_hit(struct core *core, struct inode *inode);
 void prefetch_release(struct inode *folder);
 
 #endif

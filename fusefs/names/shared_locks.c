@@ -1,7 +1,5 @@
 #include "fusefs/names/shared_locks.h"
 
-#include "fusefs/content/file.h"
-#include "fusefs/ops/handle.h"
 #include "fusefs/names/shared_locks_internal.h"
 
 #include "common/base/log.h"
@@ -12,6 +10,12 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+void shared_locks_set_init(struct shared_locks_set *set, const struct shared_locks_options *options)
+{
+	*set = (struct shared_locks_set){
+		.core = options->core, .local = options->local, .hooks = options->hooks, .cookie = options->cookie};
+}
+
 /* -- tables -- */
 
 static struct shared_locks **place_of(struct inode *inode, bool posix)
@@ -19,7 +23,7 @@ static struct shared_locks **place_of(struct inode *inode, bool posix)
 	return posix ? &inode->posix : &inode->flock;
 }
 
-static struct shared_locks *table_get(struct fs *fs, struct inode *inode, bool posix)
+static struct shared_locks *table_get(struct shared_locks_set *set, struct inode *inode, bool posix)
 {
 	struct shared_locks **place = place_of(inode, posix), *t = *place;
 
@@ -28,11 +32,11 @@ static struct shared_locks *table_get(struct fs *fs, struct inode *inode, bool p
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return NULL;
-	t->fs = fs;
+	t->set = set;
 	t->inode = inode_ref(inode);
 	t->posix = posix;
 	locks_init(&t->local, posix);
-	DL_APPEND(fs->lock_tables, t);
+	DL_APPEND(set->tables, t);
 	*place = t;
 	return t;
 }
@@ -40,9 +44,9 @@ static struct shared_locks *table_get(struct fs *fs, struct inode *inode, bool p
 static void table_free(struct shared_locks *t)
 {
 	*place_of(t->inode, t->posix) = NULL;
-	DL_DELETE(t->fs->lock_tables, t);
+	DL_DELETE(t->set->tables, t);
 	locks_fini(&t->local);
-	free(t->known);
+	free(t->granted);
 	free(t);
 }
 
@@ -51,7 +55,7 @@ static void table_put(struct shared_locks *t)
 {
 	struct inode *inode = t->inode;
 
-	if (t->queue || t->current || t->away || !locks_empty(&t->local) || t->known_count > 0 || t->unsure)
+	if (t->queue || t->current || t->away || !locks_empty(&t->local) || t->granted_count > 0 || t->unsure)
 		return;
 	table_free(t);
 	inode_unref(inode);
@@ -90,9 +94,10 @@ bool shared_locks_has_file(const struct shared_locks *t, uint64_t via)
 
 /* -- requests -- */
 
-struct lock_request *lock_request_new(struct fs *fs, struct inode *inode, bool posix, const struct lock_want *want)
+struct lock_request *lock_request_new(
+	struct shared_locks_set *set, struct inode *inode, bool posix, const struct lock_want *want)
 {
-	struct shared_locks *t = table_get(fs, inode, posix);
+	struct shared_locks *t = table_get(set, inode, posix);
 	struct lock_request *r = t ? calloc(1, sizeof(*r)) : NULL;
 
 	if (!r) {
@@ -127,9 +132,9 @@ void shared_locks_enqueue(struct shared_locks *t, struct lock_request *r, bool f
 
 void shared_locks_sync(struct shared_locks *t)
 {
-	struct lock_request *r = t->fs->local_locks ? NULL : calloc(1, sizeof(*r));
+	struct lock_request *r = t->set->local ? NULL : calloc(1, sizeof(*r));
 
-	t->unsure = !t->fs->local_locks;
+	t->unsure = !t->set->local;
 	if (!r)
 		return;
 	r->table = t;
@@ -173,14 +178,14 @@ static int change(const struct shared_locks *t, struct lock_request *r)
 	return -EINVAL;
 }
 
-static bool is_known(const struct shared_locks *t, const struct lock_request *r)
+static bool is_granted(const struct shared_locks *t, const struct lock_request *r)
 {
-	if (t->fs->local_locks)
+	if (t->set->local)
 		return true;
-	if (t->unsure || t->known_count != r->range_count)
+	if (t->unsure || t->granted_count != r->range_count)
 		return false;
-	for (size_t i = 0; i < t->known_count; i++) {
-		const struct store_lock_range *a = &t->known[i], *b = &r->ranges[i];
+	for (size_t i = 0; i < t->granted_count; i++) {
+		const struct store_lock_range *a = &t->granted[i], *b = &r->ranges[i];
 
 		if (a->from != b->from || a->to != b->to || a->exclusive != b->exclusive)
 			return false;
@@ -192,8 +197,8 @@ static bool is_known(const struct shared_locks *t, const struct lock_request *r)
  * touches is one range. */
 static bool keeps_exclusive(const struct shared_locks *t, const struct lock_request *r)
 {
-	for (size_t i = 0; i < t->known_count; i++) {
-		const struct store_lock_range *a = &t->known[i];
+	for (size_t i = 0; i < t->granted_count; i++) {
+		const struct store_lock_range *a = &t->granted[i];
 		bool kept = !a->exclusive;
 
 		for (size_t n = 0; n < r->range_count && !kept; n++) {
@@ -245,15 +250,17 @@ static void on_flushed(void *cookie, int error)
 	struct lock_request *r = cookie;
 
 	(void)error; /* whoever wrote it hears of it at fsync or close; the lock goes all the same */
-	r->flush = NULL;
 	shared_locks_ask(r->table, r);
 }
 
 /* Stores what was written under a lock that goes, then asks. */
 static void flush_and_ask(struct shared_locks *t, struct lock_request *r)
 {
-	int waits = keeps_exclusive(t, r) ? 1 : flush_until_stored(t->fs, t->inode, on_flushed, r, &r->flush);
+	const struct shared_locks_set *set = t->set;
+	int waits = 1;
 
+	if (!keeps_exclusive(t, r))
+		waits = set->hooks->store_dirty(set->cookie, t->inode, on_flushed, r);
 	if (waits != 0)
 		shared_locks_ask(t, r);
 }
@@ -280,7 +287,7 @@ static void perform(struct shared_locks *t, struct lock_request *r)
 		error = locks_union(&r->next_held, &r->ranges, &r->range_count);
 	if (error < 0) {
 		lock_request_finish(r, error);
-	} else if (is_known(t, r)) {
+	} else if (is_granted(t, r)) {
 		shared_locks_commit(t, r);
 		lock_request_finish(r, 0);
 	} else {
@@ -370,11 +377,11 @@ static void fail_waiting(struct shared_locks *t)
 	}
 }
 
-void shared_locks_end(struct fs *fs)
+void shared_locks_end(struct shared_locks_set *set)
 {
 	struct shared_locks *t;
 
-	DL_FOREACH(fs->lock_tables, t) {
+	DL_FOREACH(set->tables, t) {
 		struct lock_request *r, *next;
 
 		fail_waiting(t);
@@ -388,52 +395,46 @@ void shared_locks_end(struct fs *fs)
 /* What was done under locks that are gone is not done any more. */
 static void table_lost(struct shared_locks *t)
 {
-	struct fs *fs = t->fs;
-	struct handle *h;
-
 	log_error(NULL,
 		"document %" PRId64
 		": its file locks are lost, as the store did not hear of this mount for too long: programs that have it open get EIO until they close it",
 		t->inode->id);
 	locks_unset_all(&t->local);
-	DL_FOREACH(fs->handles, h) {
-		if (h->inode == t->inode)
-			atomic_store(&h->locks_lost, true);
-	}
+	t->set->hooks->lost(t->set->cookie, t->inode);
 	fail_waiting(t);
-	flush_drop(fs, t->inode, -EIO);
 }
 
-static void forget_known(struct shared_locks *t)
+static void forget_granted(struct shared_locks *t)
 {
-	free(t->known);
-	t->known = NULL;
-	t->known_count = 0;
+	free(t->granted);
+	t->granted = NULL;
+	t->granted_count = 0;
 	t->unsure = false;
 }
 
-void shared_locks_lost(struct fs *fs, uint64_t life)
+void shared_locks_lost(struct shared_locks_set *set, uint64_t life)
 {
+	struct store *store = set->core->store;
 	struct shared_locks *t;
 
-	if (life <= fs->lock_life)
+	if (life <= set->life)
 		return;
-	fs->lock_life = life;
-	DL_FOREACH(fs->lock_tables, t) {
-		forget_known(t); /* the new session has nothing */
+	set->life = life;
+	DL_FOREACH(set->tables, t) {
+		forget_granted(t); /* the new session has nothing */
 		if (t->local.held)
 			table_lost(t);
 		else
-			fs->store->ops->lock_settled(fs->store, t->inode->id);
+			store->ops->lock_settled(store, t->inode->id);
 	}
 }
 
-void shared_locks_reached(struct fs *fs, uint64_t life)
+void shared_locks_reached(struct shared_locks_set *set, uint64_t life)
 {
 	struct shared_locks *t, *next;
 
-	shared_locks_lost(fs, life);
-	DL_FOREACH_SAFE(fs->lock_tables, t, next) {
+	shared_locks_lost(set, life);
+	DL_FOREACH_SAFE(set->tables, t, next) {
 		struct inode *inode = inode_ref(t->inode);
 
 		if (t->unsure && !t->current)

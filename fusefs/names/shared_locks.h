@@ -16,7 +16,7 @@
  *
  * When the store ended this mount's session for being silent (lost), all that was held is gone: whoever had the
  * document open gets EIO from then on (handle->locks_lost), and what was not stored of it is dropped, as it was written
- * under a lock that was not held. Everything is called with the lock of the fs held.
+ * under a lock that was not held. Everything is called with the lock of the core held.
  */
 #ifndef NEPHOS_FUSEFS_NAMES_SHARED_LOCKS_H
 #define NEPHOS_FUSEFS_NAMES_SHARED_LOCKS_H
@@ -28,10 +28,42 @@
 #define SHARED_LOCKS_AWAY_MAX 64u
 #define SHARED_LOCKS_TRIES_MAX 8 /* of one request whose session ended under it */
 
-struct fs;
+struct core;
 struct inode;
 struct lock_request;
 struct shared_locks;
+
+/* What lies above, with the lock of the core held. */
+struct shared_locks_hooks {
+	/* Stores what is dirty of the document, then done. 1: there is nothing, and done does not come; -ENOMEM. */
+	int (*store_dirty)(void *cookie, struct inode *inode, void (*done)(void *cookie, int error), void *done_cookie);
+	/* The kernel is to drop the attributes of the document, and its pages when these are meant, too; told comes
+	 * when it has, without the lock. False: there is nobody to tell. */
+	bool (*tell_kernel)(
+		void *cookie, struct inode *inode, bool pages, void (*told)(void *cookie), void *told_cookie);
+	/* Locks on it are lost: who has it open gets -EIO, and what is dirty of it is dropped. */
+	void (*lost)(void *cookie, struct inode *inode);
+};
+
+/* All locks of a mount. Embedded. */
+struct shared_locks_set {
+	struct core *core;
+	const struct shared_locks_hooks *hooks;
+	void *cookie;
+	struct shared_locks *tables;
+	bool local;    /* the store does not hear of them */
+	uint64_t life; /* for which they hold, see store.h */
+	unsigned away; /* requests that wait for another mount's */
+};
+
+struct shared_locks_options {
+	struct core *core;
+	bool local;
+	const struct shared_locks_hooks *hooks;
+	void *cookie;
+};
+
+void shared_locks_set_init(struct shared_locks_set *set, const struct shared_locks_options *options);
 
 struct lock_want {
 	enum lock_want_kind {
@@ -48,7 +80,8 @@ struct lock_want {
 };
 
 /* Not begun yet. NULL: no memory. */
-struct lock_request *lock_request_new(struct fs *fs, struct inode *inode, bool posix, const struct lock_want *want);
+struct lock_request *lock_request_new(
+	struct shared_locks_set *set, struct inode *inode, bool posix, const struct lock_want *want);
 /* done may come inside. */
 void lock_request_start(struct lock_request *r);
 /* Somebody has what it wants. Otherwise it is on its way: to the store and back, or behind others that are. */
@@ -63,9 +96,9 @@ bool shared_locks_has_owner(const struct shared_locks *t, uint64_t owner);
 bool shared_locks_has_file(const struct shared_locks *t, uint64_t via);
 
 /* The store can be reached (a poll was answered) and said for which life locks hold: what is owed to it is done. */
-void shared_locks_reached(struct fs *fs, uint64_t life);
+void shared_locks_reached(struct shared_locks_set *set, uint64_t life);
 /* The kernel does not ask any more, and no call of the store is under way: whoever waits, waits no longer. */
-void shared_locks_end(struct fs *fs);
+void shared_locks_end(struct shared_locks_set *set);
 /* The inode goes, whatever is held. NULL is fine. */
 void shared_locks_free(struct shared_locks *t);
 

@@ -2,7 +2,7 @@
 #ifndef NEPHOS_FUSEFS_NAMES_SHARED_LOCKS_INTERNAL_H
 #define NEPHOS_FUSEFS_NAMES_SHARED_LOCKS_INTERNAL_H
 
-#include "fusefs/ops/fs_internal.h"
+#include "fusefs/core/core.h"
 #include "fusefs/names/shared_locks.h"
 
 /* Where a request is. */
@@ -26,7 +26,6 @@ struct lock_request {
 	struct locks next_held;
 	struct store_lock_range *ranges;
 	size_t range_count;
-	struct flush_wait *flush;
 };
 
 /* Who waits for one thing that other mounts have. */
@@ -39,13 +38,13 @@ struct lock_away {
 };
 
 struct shared_locks {
-	struct shared_locks *prev, *next; /* in fs->lock_tables */
-	struct fs *fs;
+	struct shared_locks *prev, *next; /* in set->tables */
+	struct shared_locks_set *set;
 	struct inode *inode; /* with a reference */
 	bool posix;
-	struct locks local;		/* what is granted, and who waits for somebody here */
-	struct store_lock_range *known; /* what the store has of it */
-	size_t known_count;
+	struct locks local;		  /* what is granted, and who waits for somebody here */
+	struct store_lock_range *granted; /* what the store has granted of it */
+	size_t granted_count;
 	bool unsure; /* the store may have something else */
 	struct lock_request *queue, *current;
 	struct lock_away *away;
@@ -63,7 +62,7 @@ void shared_locks_refused(struct shared_locks *t, struct lock_request *r);
 /* r is CURRENT: the table holds what it asked for. */
 void shared_locks_commit(struct shared_locks *t, struct lock_request *r);
 void lock_request_finish(struct lock_request *r, int error); /* frees */
-void shared_locks_lost(struct fs *fs, uint64_t life);
+void shared_locks_lost(struct shared_locks_set *set, uint64_t life);
 
 /* shared_locks_store.c */
 void shared_locks_ask(struct shared_locks *t, struct lock_request *r); /* r is CURRENT */

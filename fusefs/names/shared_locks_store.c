@@ -1,11 +1,13 @@
 #include "fusefs/names/shared_locks.h"
 
 #include "fusefs/content/file.h"
+#include "fusefs/core/attributes.h"
 #include "fusefs/names/shared_locks_internal.h"
 
 #include "common/base/error.h"
 #include "common/base/limits.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <utlist.h>
@@ -16,20 +18,20 @@
  * The document as it is now. What is known of another version goes; and what the kernel may have of one, too: 1: it has
  * to be told, and until it was the lock is not answered. Nobody who holds no lock is promised anything by this.
  */
-static int learn(struct fs *fs, struct inode *inode, const struct store_lock_reply *reply)
+static int learn(struct core *core, struct inode *inode, const struct store_lock_reply *reply)
 {
 	const struct item *item = reply->item;
 	const bool same = inode->known && inode->attr.seq == item->seq;
 	struct inode *learnt;
 
-	fs_saw(fs, reply->at);
-	recent_add_document(&fs->recent, item->seq, item->id); /* older answers that are under way are not kept */
-	learnt = fs_learn(fs, item, reply->at.seq, NULL);
+	core_saw(core, reply->at);
+	recent_add_document(&core->recent, item->seq, item->id); /* older answers that are under way are not kept */
+	learnt = attributes_learn(core, item, reply->at.seq, NULL);
 	inode_unref(learnt);
 	if (!learnt)
 		return -ENOMEM;
 	if (inode->file && inode->file->content.any && inode->file->content.content_seq != item->content_seq)
-		file_drop_content(fs, inode->file);
+		file_drop_content(core, inode->file);
 	if (inode->pages_seq == item->content_seq)
 		return same ? 0 : 1;
 	inode->pages_seq = 0;
@@ -47,22 +49,24 @@ static void over(struct shared_locks *t, struct lock_request *r, int error)
 static void on_told(void *cookie)
 {
 	struct lock_request *r = cookie;
-	struct fs *fs = r->table->fs;
+	struct core *core = r->table->set->core;
 
-	fs_lock(fs);
-	fs->calls--;
+	core_lock(core);
+	core_call_over(core);
 	over(r->table, r, 0);
-	fs_unlock(fs);
+	core_unlock(core);
 }
 
 static void granted(struct shared_locks *t, struct lock_request *r, const struct store_lock_reply *reply)
 {
 	const bool pages = t->inode->pages_seq != reply->item->content_seq;
+	const struct shared_locks_hooks *hooks = t->set->hooks;
+	struct core *core = t->set->core;
 	int error;
 
-	free(t->known);
-	t->known = r->ranges;
-	t->known_count = r->range_count;
+	free(t->granted);
+	t->granted = r->ranges;
+	t->granted_count = r->range_count;
 	r->ranges = NULL;
 	t->unsure = false;
 	if (r->given_up) {
@@ -72,11 +76,12 @@ static void granted(struct shared_locks *t, struct lock_request *r, const struct
 		return;
 	}
 	shared_locks_commit(t, r);
-	error = r->sync || r->want.kind != LOCK_SET ? 0 : learn(t->fs, t->inode, reply);
-	if (error > 0 && t->inode->lookups > 0 && t->fs->notify) {
-		t->fs->calls++;
-		notify_then(t->fs->notify, fs_node(t->fs, t->inode->id), pages, on_told, r);
-		return;
+	error = r->sync || r->want.kind != LOCK_SET ? 0 : learn(t->set->core, t->inode, reply);
+	if (error > 0) {
+		core_call_begins(core);
+		if (hooks->tell_kernel(t->set->cookie, t->inode, pages, on_told, r))
+			return;
+		core_call_over(core);
 	}
 	over(t, r, error < 0 ? error : 0);
 }
@@ -114,9 +119,9 @@ static void failed(struct shared_locks *t, struct lock_request *r, int error)
 	if (!sets && !r->given_up)
 		shared_locks_commit(t, r);
 	if (!t->unsure) {
-		free(t->known);
-		t->known = NULL;
-		t->known_count = 0;
+		free(t->granted);
+		t->granted = NULL;
+		t->granted_count = 0;
 	}
 	over(t, r, !sets ? 0 : t->unsure ? -ENOLCK : -ESTALE);
 }
@@ -125,15 +130,16 @@ static void on_lock(void *cookie, int error, const struct store_lock_reply *repl
 {
 	struct lock_request *r = cookie;
 	struct shared_locks *t = r->table;
-	struct fs *fs = t->fs;
+	struct shared_locks_set *set = t->set;
+	struct core *core = set->core;
 
-	fs_lock(fs);
-	fs->calls--;
+	core_lock(core);
+	core_call_over(core);
 	if (error == -ERR_SESSION_GONE && ++r->tries < SHARED_LOCKS_TRIES_MAX) {
 		/* What it asked for was made of what is lost now. One who had nothing asks again. */
-		const bool lost = reply->life > fs->lock_life && t->local.held;
+		const bool lost = reply->life > set->life && t->local.held;
 
-		shared_locks_lost(fs, reply->life);
+		shared_locks_lost(set, reply->life);
 		t->current = NULL;
 		if (r->given_up || (lost && !r->sync && r->want.kind == LOCK_SET))
 			lock_request_finish(r, -EIO);
@@ -147,7 +153,7 @@ static void on_lock(void *cookie, int error, const struct store_lock_reply *repl
 	} else {
 		not_granted(t, r);
 	}
-	fs_unlock(fs);
+	core_unlock(core);
 }
 
 static struct store_lock_range range_of(const struct lock *k)
@@ -157,16 +163,18 @@ static struct store_lock_range range_of(const struct lock *k)
 
 void shared_locks_ask(struct shared_locks *t, struct lock_request *r)
 {
+	const struct shared_locks_set *set = t->set;
+	struct core *core = set->core;
 	const struct store_lock_range want = range_of(&r->want.lock);
 	const struct store_lock lock = {.id = t->inode->id,
 		.flock = !t->posix,
 		.held = r->ranges,
 		.count = r->range_count,
 		.queue = !r->sync && r->want.kind == LOCK_SET && r->want.sleep ? &want : NULL,
-		.life = t->fs->lock_life};
+		.life = set->life};
 
-	t->fs->calls++;
-	(void)t->fs->store->ops->lock(t->fs->store, &lock, on_lock, r);
+	core_call_begins(core);
+	(void)core->store->ops->lock(core->store, &lock, on_lock, r);
 }
 
 /* -- waiting for other mounts -- */
@@ -175,12 +183,13 @@ static void on_wait(void *cookie, int error)
 {
 	struct lock_away *away = cookie;
 	struct shared_locks *t = away->table;
-	struct fs *fs = t->fs;
+	struct core *core = t->set->core;
 	struct lock_request *r, *next;
 
-	fs_lock(fs);
-	fs->calls--;
-	fs->locks_away--;
+	core_lock(core);
+	core_call_over(core);
+	assert(t->set->away > 0);
+	t->set->away--;
 	DL_DELETE(t->away, away);
 	DL_FOREACH_SAFE(away->requests, r, next) {
 		DL_DELETE(away->requests, r);
@@ -193,7 +202,7 @@ static void on_wait(void *cookie, int error)
 	}
 	free(away);
 	shared_locks_run(t);
-	fs_unlock(fs);
+	core_unlock(core);
 }
 
 static struct lock_away *away_find(struct shared_locks *t, const struct store_lock_range *want)
@@ -210,18 +219,19 @@ static struct lock_away *away_find(struct shared_locks *t, const struct store_lo
 
 static struct lock_away *away_new(struct shared_locks *t, const struct store_lock_range *want)
 {
-	struct fs *fs = t->fs;
-	struct lock_away *away = fs->locks_away < SHARED_LOCKS_AWAY_MAX ? calloc(1, sizeof(*away)) : NULL;
-	const struct store_lock lock = {.id = t->inode->id, .flock = !t->posix, .queue = want, .life = fs->lock_life};
+	struct shared_locks_set *set = t->set;
+	struct core *core = set->core;
+	struct lock_away *away = set->away < SHARED_LOCKS_AWAY_MAX ? calloc(1, sizeof(*away)) : NULL;
+	const struct store_lock lock = {.id = t->inode->id, .flock = !t->posix, .queue = want, .life = set->life};
 
 	if (!away)
 		return NULL;
 	away->table = t;
 	away->want = *want;
 	DL_APPEND(t->away, away);
-	fs->locks_away++;
-	fs->calls++;
-	away->ticket = fs->store->ops->lock_wait(fs->store, &lock, LOCK_WAIT_S, on_wait, away);
+	set->away++;
+	core_call_begins(core);
+	away->ticket = core->store->ops->lock_wait(core->store, &lock, LOCK_WAIT_S, on_wait, away);
 	return away;
 }
 
@@ -257,7 +267,7 @@ void lock_away_leave(struct lock_request *r)
 			continue;
 		DL_DELETE(away->requests, r);
 		if (!away->requests)
-			t->fs->store->ops->cancel(t->fs->store, away->ticket);
+			t->set->core->store->ops->cancel(t->set->core->store, away->ticket);
 		return;
 	}
 }

@@ -83,3 +83,29 @@ void xattrs_names(const struct xattrs *x, char *ret)
 		ret += a->name.size + 1;
 	}
 }
+
+void xattrs_use(struct kept *kept, struct inode *inode)
+{
+	kept_count(kept, KEPT_XATTRS, &inode->xattrs->kept, xattrs_memory(inode->xattrs));
+}
+
+void xattrs_keep(struct kept *kept, struct inode *inode, struct xattrs *x)
+{
+	if (inode->xattrs) {
+		kept_count(kept, KEPT_XATTRS, &inode->xattrs->kept, 0);
+		xattrs_free(inode->xattrs);
+	}
+	inode->xattrs = x;
+	if (!x)
+		return;
+	x->inode = inode;
+	xattrs_use(kept, inode);
+}
+
+void xattrs_give(struct kept *kept)
+{
+	struct kept_item *item = kept_oldest(kept, KEPT_XATTRS);
+
+	if (item)
+		xattrs_keep(kept, ((struct xattrs *)((char *)item - offsetof(struct xattrs, kept)))->inode, NULL);
+}

@@ -8,6 +8,8 @@
 #define NEPHOS_FUSEFS_NAMES_XATTRS_H
 
 #include "common/base/span.h"
+#include "fusefs/core/inode.h"
+#include "fusefs/core/kept.h"
 
 #include <stdint.h>
 
@@ -18,12 +20,9 @@ struct xattr {
 	struct span name, value; /* own memory, behind this */
 };
 
-struct inode;
-
 struct xattrs {
-	struct xattrs *prev, *next; /* of those that are kept, most recently used first */
-	struct inode *inode;	    /* then */
-	size_t counted;		    /* then, bytes */
+	struct kept_item kept;
+	struct inode *inode; /* whose they are, when they are kept */
 	struct xattr *list;
 	size_t count, bytes;
 	size_t names_size; /* with a NUL behind each, as listxattr(2) has them */
@@ -39,5 +38,12 @@ void xattrs_remove(struct xattrs *x, struct span name);
 const struct xattr *xattrs_find(const struct xattrs *x, struct span name); /* NULL: there is none */
 size_t xattrs_memory(const struct xattrs *x);				   /* bytes */
 void xattrs_names(const struct xattrs *x, char *ret);			   /* names_size bytes */
+
+/* x (which is taken) is what is known of the inode's xattrs from now on; NULL: nothing. */
+void xattrs_keep(struct kept *kept, struct inode *inode, struct xattrs *x);
+/* Those that are kept of the inode changed, or were of use. */
+void xattrs_use(struct kept *kept, struct inode *inode);
+/* The least recently used go, when there are others. */
+void xattrs_give(struct kept *kept);
 
 #endif

@@ -1,10 +1,10 @@
-#include "fusefs/content/file.h"
-#include "fusefs/ops/fs_internal.h"
-#include "fusefs/names/shared_locks.h"
-#include "fusefs/ops/trim.h"
-#include "fusefs/names/xattrs.h"
+#include "fusefs/ops/fs.h"
 
 #include "common/base/log.h"
+#include "fusefs/content/file.h"
+#include "fusefs/names/shared_locks.h"
+#include "fusefs/names/xattrs.h"
+#include "fusefs/ops/ops_fs.h"
 
 #include <utlist.h>
 
@@ -22,12 +22,12 @@ static bool kernel_knows(const struct inode *inode)
 /* Names and attributes that it was told may still be there. Its pages it keeps for longer. */
 static bool kernel_keeps(const struct fs *fs)
 {
-	return fs->now_ns < fs->kernel_until_ns;
+	return fs->core.now_ns < fs->kernel_until_ns;
 }
 
 static struct inode *known(struct fs *fs, int64_t id)
 {
-	return id > 0 ? inodes_find(&fs->inodes, id) : NULL;
+	return id > 0 ? inodes_find(&fs->core.inodes, id) : NULL;
 }
 
 /* What only changes a document has the name in its entry as well. */
@@ -52,17 +52,17 @@ static void name_changed(struct fs *fs, const struct store_change *c, int64_t fo
 	if (folder <= 0 || name.size == 0)
 		return;
 	if (changes_names(c->op)) {
-		recent_add_name(&fs->recent, c->seq, folder, name);
+		recent_add_name(&fs->core.recent, c->seq, folder, name);
 		names_changed(&fs->names, folder, name, c->seq);
 		if (inode && !c->own)
-			inode->foreign_ns = fs->now_ns;
+			inode->foreign_ns = fs->core.now_ns;
 	}
 	/*
 	 * Of a name that stays the kernel is told, too: it may be looking it up right now, with attributes of before,
 	 * and know no document yet that it could be told of. This notice waits for that lookup.
 	 */
 	if (!c->own && kernel_keeps(fs) && (kernel_knows(inode) || folder == fs->root))
-		notify_entry(fs->notify, fs_node(fs, folder), name);
+		notify_entry(fs->notify, ops_node_of(fs, folder), name);
 }
 
 static void attributes_changed(struct fs *fs, const struct store_change *c, int64_t id)
@@ -71,12 +71,12 @@ static void attributes_changed(struct fs *fs, const struct store_change *c, int6
 
 	if (id <= 0)
 		return;
-	recent_add_document(&fs->recent, c->seq, id);
+	recent_add_document(&fs->core.recent, c->seq, id);
 	if (!inode)
 		return;
 	inode_changed(inode, c->seq);
 	if (!c->own && kernel_keeps(fs) && (kernel_knows(inode) || id == fs->root))
-		notify_attributes(fs->notify, fs_node(fs, id));
+		notify_attributes(fs->notify, ops_node_of(fs, id));
 }
 
 static void content_changed(struct fs *fs, const struct store_change *c)
@@ -86,23 +86,23 @@ static void content_changed(struct fs *fs, const struct store_change *c)
 	if (!inode || c->own)
 		return;
 	inode->pages_seq = 0;
-	inode->foreign_ns = fs->now_ns;
-	file_drop_content(fs, inode->file);
+	inode->foreign_ns = fs->core.now_ns;
+	file_drop_content(&fs->core, inode->file);
 	holds_release(&fs->holds, inode);
 	if (kernel_knows(inode))
-		notify_content(fs->notify, fs_node(fs, c->id));
+		notify_content(fs->notify, ops_node_of(fs, c->id));
 }
 
 static void xattrs_changed(struct fs *fs, const struct store_change *c)
 {
 	struct inode *inode = known(fs, c->id);
 
-	fs_xattrs_changed(fs, c->seq);
+	ops_xattrs_changed(fs, c->seq);
 	/* An own change moves what is seen of own ones only: another's that came before it may still be on its way
 	 * here. */
 	if (!inode || !inode->xattrs || inode->xattrs->seen >= c->seq || (c->own && inode->xattrs->own >= c->seq))
 		return;
-	trim_keep_xattrs(fs, inode, NULL);
+	xattrs_keep(&fs->core.kept, inode, NULL);
 }
 
 static void lost_a_name(struct fs *fs, int64_t id)
@@ -115,10 +115,8 @@ static void lost_a_name(struct fs *fs, int64_t id)
 
 static void apply(struct fs *fs, const struct store_change *c)
 {
-	if (!c->own) {
-		fs->newest = 0;
-		fs->foreign_ns = fs->now_ns;
-	}
+	if (!c->own)
+		core_saw_foreign(&fs->core);
 	name_changed(fs, c, c->parent, c->name);
 	name_changed(fs, c, c->old_parent, c->old_name);
 	attributes_changed(fs, c, c->id);
@@ -145,31 +143,31 @@ static void drop_everything(struct fs *fs, int64_t seq)
 	struct inode *inode, *next;
 	struct name *n;
 
-	HASH_ITER(hh, fs->inodes.by_id, inode, next) {
-		file_drop_content(fs, inode->file);
-		trim_keep_xattrs(fs, inode, NULL);
+	HASH_ITER(hh, fs->core.inodes.by_id, inode, next) {
+		file_drop_content(&fs->core, inode->file);
+		xattrs_keep(&fs->core.kept, inode, NULL);
 		inode->pages_seq = 0;
 		inode->seen = 0; /* of another incarnation, perhaps: lower numbers may come */
 		if (inode->file)
 			inode->file->content.own_seq = 0;
 		if (kernel_knows(inode))
-			notify_content(fs->notify, fs_node(fs, inode->id));
+			notify_content(fs->notify, ops_node_of(fs, inode->id));
 	}
 	DL_FOREACH(fs->names.recent, n) {
 		n->seen = 0;
-		notify_entry(fs->notify, fs_node(fs, n->folder), span_of(n->bytes, n->size));
+		notify_entry(fs->notify, ops_node_of(fs, n->folder), span_of(n->bytes, n->size));
 	}
-	recent_reset(&fs->recent, seq);
+	recent_reset(&fs->core.recent, seq);
 	fs->bare_at = -1;
 	fs->xattrs_at = seq;
-	fs->inodes.epoch++;
+	fs->core.inodes.epoch++;
 }
 
 void fs_on_changes(struct fs *fs, const struct store_changes *changes, int64_t sent_ns)
 {
 	int64_t until = sent_ns > 0 && !changes->more ? sent_ns + FS_TRUST_MS * NS_PER_MS : 0;
 
-	fs_lock(fs);
+	core_lock(&fs->core);
 	if (changes->reset) {
 		log_warning(NULL, "the journal does not reach back: everything known of the drive is dropped");
 		drop_everything(fs, changes->last.seq);
@@ -177,14 +175,14 @@ void fs_on_changes(struct fs *fs, const struct store_changes *changes, int64_t s
 	for (size_t i = 0; i < changes->count; i++)
 		apply(fs, &changes->list[i]);
 	if (changes->counted)
-		fs->others = changes->others > 0;
+		fs->core.others = changes->others > 0;
 	if (changes->reset)
-		fill_view_reset(&fs->view, changes->last.incarnation, changes->last.seq, until);
+		fill_view_reset(&fs->core.view, changes->last.incarnation, changes->last.seq, until);
 	else
-		fill_view_follow(&fs->view, changes->last.seq, fs->now_ns, until);
-	fs_view_changed(fs);
-	shared_locks_reached(fs, changes->lock_life);
-	fs_unlock(fs);
+		fill_view_follow(&fs->core.view, changes->last.seq, fs->core.now_ns, until);
+	core_view_changed(&fs->core);
+	shared_locks_reached(&fs->locks, changes->lock_life);
+	core_unlock(&fs->core);
 }
 
 size_t fs_held(struct fs *fs, int64_t *ids, size_t max)
@@ -192,11 +190,11 @@ size_t fs_held(struct fs *fs, int64_t *ids, size_t max)
 	struct inode *inode, *next;
 	size_t count = 0;
 
-	fs_lock(fs);
-	HASH_ITER(hh, fs->inodes.by_id, inode, next) {
+	core_lock(&fs->core);
+	HASH_ITER(hh, fs->core.inodes.by_id, inode, next) {
 		if (inode->orphan && (inode->opens > 0 || file_is_dirty(inode->file)) && count < max)
 			ids[count++] = inode->id;
 	}
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 	return count;
 }

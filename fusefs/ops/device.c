@@ -2,8 +2,8 @@
 #include "fusefs/ops/device.h"
 
 #include "common/base/clock.h"
-#include "fusefs/ops/fs_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fuse_lowlevel.h>
 #include <linux/fuse.h>
@@ -174,19 +174,19 @@ void device_statx_fill(struct device_statx *ret, const struct stat *st, struct t
 
 static ssize_t on_read(int fd, void *buffer, size_t room, void *userdata)
 {
-	struct fs *fs = userdata;
+	struct device_init *init = userdata;
 	ssize_t size = read(fd, buffer, room);
 
-	return size <= 0 ? size : (ssize_t)device_request(&fs->init, buffer, (size_t)size, room);
+	return size <= 0 ? size : (ssize_t)device_request(init, buffer, (size_t)size, room);
 }
 
 static ssize_t on_write(int fd, struct iovec *iov, int count, void *userdata)
 {
-	struct fs *fs = userdata;
+	struct device_init *init = userdata;
 	char storage[DEVICE_INIT_REPLY_BYTES];
 
-	if (fs->init.unique != 0)
-		count = device_reply(&fs->init, iov, count, storage);
+	if (init->unique != 0)
+		count = device_reply(init, iov, count, storage);
 	return writev(fd, iov, count);
 }
 

@@ -73,7 +73,8 @@ bool device_can_prune(const struct device_init *init);
 /* These documents need not be remembered, see prune.h. Blocks. 0, or what writing to the kernel says. */
 int device_prune(struct fuse_session *session, const uint64_t *nodes, size_t count);
 
-/* After fuse_session_mount, before the first request is read. init is the session's from then on. -ENOMEM, -EINVAL. */
+/* After fuse_session_mount, before the first request is read. The session's userdata begins with its struct
+ * device_init. -ENOMEM, -EINVAL. */
 int device_attach(struct fuse_session *session);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * ops: the conversation with the kernel. struct fs is one mounted drive as the kernel sees it: inodes, open files,
- * names, content, what is not stored yet. It asks the store seam and the op log, and answers each request exactly once,
- * from the store's threads; no FUSE thread waits for the network.
+ * fs: one mounted drive as the kernel sees it: inodes, open files, names, content, what is not stored yet. It asks the
+ * store seam and the op log, and answers each request exactly once, from the store's threads; no FUSE thread waits for
+ * the network.
  *
- * Order of life: fs_new, fuse_session_new(fs_operations(), userdata = fs), fuse_session_mount, fs_attach, the session
+ * Order of life: fs_new, fuse_session_new(ops_table(), userdata = fs), fuse_session_mount, fs_attach, the session
  * loop and the follower, then fs_flush_all, the follower stopped, fuse_session_unmount, oplog_drain, fs_free,
  * fuse_session_destroy. Threads: everything may be called from any thread; fs_free when no request, callback or
  * follower is left.
@@ -20,7 +20,6 @@
 
 struct fs;
 struct fuse_session;
-struct fuse_lowlevel_ops;
 
 struct fs_options {
 	struct store *store; /* both are the caller's, and outlive the fs */
@@ -44,8 +43,6 @@ struct fs_options {
 
 /* -ENOMEM, or what starting a thread gives. */
 int fs_new(const struct fs_options *options, struct fs **ret);
-/* The userdata of the session must be the struct fs. */
-const struct fuse_lowlevel_ops *fs_operations(void);
 /* After fuse_session_mount, before the first request is read. From now on the kernel is told what changed. The session
  * must outlive the fs. -ENOMEM. */
 int fs_attach(struct fs *fs, struct fuse_session *session);
@@ -57,7 +54,7 @@ int fs_attach(struct fs *fs, struct fuse_session *session);
 void fs_on_changes(struct fs *fs, const struct store_changes *changes, int64_t sent_ns);
 /* Whether the kernel asked lately. */
 bool fs_in_use(struct fs *fs);
-/* wake: somebody asks, and nothing that is kept may be shown; with the lock of the fs held. NULL: nobody. */
+/* wake: somebody asks, and nothing that is kept may be shown; with the lock of the core held. NULL: nobody. */
 void fs_set_waker(struct fs *fs, void (*wake)(void *cookie), void *cookie);
 /* Documents that are open here and may have no name any more; returns how many were written to ids. */
 size_t fs_held(struct fs *fs, int64_t *ids, size_t max);

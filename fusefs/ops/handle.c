@@ -1,12 +1,20 @@
 #include "fusefs/ops/handle.h"
 
 #include "fusefs/content/file.h"
+#include "fusefs/log/flush.h"
+#include "fusefs/names/listing.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <utlist.h>
 
-struct handle *handle_new(struct fs *fs, struct inode *inode, int flags)
+void handles_init(struct handles *handles, struct core *core, struct blocks *blocks, struct flusher *flusher)
+{
+	*handles = (struct handles){.core = core, .blocks = blocks, .flusher = flusher};
+}
+
+struct handle *handle_new(struct handles *handles, struct inode *inode, int flags)
 {
 	struct handle *h = calloc(1, sizeof(*h));
 
@@ -20,27 +28,39 @@ struct handle *handle_new(struct fs *fs, struct inode *inode, int flags)
 	h->error_seen = inode->file ? inode->file->error_seq : 0;
 	inode->opens++;
 	inode->mappable += h->mappable;
-	DL_APPEND(fs->handles, h);
+	assert(inode->mappable <= inode->opens);
+	DL_APPEND(handles->list, h);
 	return h;
 }
 
-void handle_free(struct fs *fs, struct handle *h)
+void handle_free(struct handles *handles, struct handle *h)
 {
 	struct inode *inode = h->inode;
 
-	DL_DELETE(fs->handles, h);
-	reader_ends(fs, inode, &h->ahead);
+	assert(inode->opens > 0 && inode->mappable >= h->mappable);
+	DL_DELETE(handles->list, h);
+	readahead_end(handles->blocks, inode, &h->ahead);
 	listing_close(h->listing);
 	inode->opens--;
 	inode->mappable -= h->mappable;
-	flush_released(fs, inode);
-	file_closed(fs, inode->file);
+	flush_released(handles->flusher, inode);
+	file_closed(handles->core, inode->file);
 	inode_unref(inode);
 	free(h);
 }
 
-void handles_end(struct fs *fs)
+void handles_lost_locks(struct handles *handles, const struct inode *inode)
 {
-	while (fs->handles)
-		handle_free(fs, fs->handles);
+	struct handle *h;
+
+	DL_FOREACH(handles->list, h) {
+		if (h->inode == inode)
+			atomic_store(&h->locks_lost, true);
+	}
+}
+
+void handles_end(struct handles *handles)
+{
+	while (handles->list)
+		handle_free(handles, handles->list);
 }

@@ -6,7 +6,7 @@
 
 void ops_looked_up(struct fs *fs, fuse_req_t req, const struct looked_answer *answer)
 {
-	if (!fs_is_shared(fs))
+	if (!core_is_shared(&fs->core))
 		return;
 	if (!fs->looked)
 		fs->looked = calloc(1, sizeof(*fs->looked));
@@ -18,12 +18,12 @@ void ops_looked_up(struct fs *fs, fuse_req_t req, const struct looked_answer *an
 struct inode *ops_learn_name(
 	struct fs *fs, struct looked_answer *answer, int error, const struct item *item, struct store_position at)
 {
-	const bool fresh = recent_name_stands(&fs->recent, at.seq, answer->folder, answer->name);
+	const bool fresh = recent_name_stands(&fs->core.recent, at.seq, answer->folder, answer->name);
 	struct inode *inode = NULL;
 	bool ignored;
 
 	if (error == 0)
-		inode = fs_learn(fs, item, at.seq, &ignored);
+		inode = attributes_learn(&fs->core, item, at.seq, &ignored);
 	if (fresh && (inode || (error == -ENOENT && at.seq > 0)))
 		names_learn(&fs->names, answer->folder, answer->name, inode, at.seq);
 	answer->fresh = fresh;
@@ -66,15 +66,15 @@ static void on_answer(void *cookie, int error, const struct item *item, struct s
 		.folder = check->name.folder, .name = span_of(check->name.bytes, check->name.size)};
 	struct inode *found;
 
-	fs_lock(fs);
-	fs->calls--;
+	core_lock(&fs->core);
+	core_call_over(&fs->core);
 	ask->cancel = NULL;
 	ask->extra = NULL;
-	fs_saw(fs, at);
+	core_saw(&fs->core, at);
 	if (named)
 		found = ops_learn_name(fs, &answer, error, item, at);
 	else
-		found = error == 0 ? fs_learn(fs, item, at.seq, NULL) : NULL;
+		found = error == 0 ? attributes_learn(&fs->core, item, at.seq, NULL) : NULL;
 	if (error == 0 && !found)
 		error = -ENOMEM;
 	else if (error == -ENOENT || (error == 0 && is_another(check, found)))
@@ -88,17 +88,17 @@ static void on_answer(void *cookie, int error, const struct item *item, struct s
 	else
 		ask_free(ask);
 	free(check);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 static void start(struct ask *ask, struct check *check)
 {
 	struct fs *fs = ask->fs;
-	struct store *store = fs->store;
+	struct store *store = fs->core.store;
 	const struct looked_name *name = &check->name;
 
 	ask->extra = check;
-	fs->calls++;
+	core_call_begins(&fs->core);
 	ask->cancel = ask_cancel_ticket;
 	ask->ticket = name->folder
 		? store->ops->lookup(store, name->folder, span_of(name->bytes, name->size), on_answer, ask)

@@ -1,5 +1,8 @@
 #include "fusefs/ops/ops_internal.h"
 
+#include "common/base/metrics.h"
+#include "fusefs/names/listing.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -16,21 +19,21 @@ void ops_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	struct handle *h;
 
 	metric_inc(fs->requests);
-	fs_lock(fs);
+	core_lock(&fs->core);
 	inode = ops_inode(fs, node);
-	h = inode ? handle_new(fs, inode, fi->flags) : NULL;
+	h = inode ? handle_new(&fs->handles, inode, fi->flags) : NULL;
 	if (h)
-		h->listing = listing_open(fs, inode);
+		h->listing = listing_open(&fs->names, &fs->core, inode);
 	if (!h || !h->listing) {
 		fuse_reply_err(req, inode ? ENOMEM : ESTALE);
 		if (h)
-			handle_free(fs, h);
+			handle_free(&fs->handles, h);
 	} else {
 		fi->fh = (uint64_t)(uintptr_t)h;
 		if (fuse_reply_open(req, fi) < 0)
-			handle_free(fs, h);
+			handle_free(&fs->handles, h);
 	}
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 void ops_releasedir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
@@ -39,9 +42,9 @@ void ops_releasedir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 
 	(void)node;
 	metric_inc(fs->requests);
-	fs_lock(fs);
-	handle_free(fs, handle_of(fi->fh));
-	fs_unlock(fs);
+	core_lock(&fs->core);
+	handle_free(&fs->handles, handle_of(fi->fh));
+	core_unlock(&fs->core);
 	fuse_reply_err(req, 0);
 }
 
@@ -177,11 +180,11 @@ static void read_entries(fuse_req_t req, const struct ask *wish, struct fuse_fil
 	int r;
 
 	metric_inc(fs->requests);
-	fs_lock(fs);
+	core_lock(&fs->core);
 	if (wish->off == 0)
-		h->listing = h->listing ? listing_rewind(h->listing) : listing_open(fs, h->inode);
+		h->listing = h->listing ? listing_rewind(h->listing) : listing_open(&fs->names, &fs->core, h->inode);
 	r = h->listing ? try(fs, req, h, wish) : -ENOMEM;
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 	if (r != -EAGAIN) {
 		if (r < 0)
 			ops_error(req, r);
@@ -194,9 +197,9 @@ static void read_entries(fuse_req_t req, const struct ask *wish, struct fuse_fil
 	ask->size = wish->size;
 	ask->off = wish->off;
 	ask->plus = wish->plus;
-	fs_lock(fs);
+	core_lock(&fs->core);
 	on_listing(ask, 0); /* it may have come meanwhile */
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 void ops_readdir(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi)

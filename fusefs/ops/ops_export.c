@@ -60,7 +60,7 @@ static void answer_with_parent(struct ask *ask)
 		ask_fail(ask, -ENOENT);
 		return;
 	}
-	ask->other = inodes_get(&ask->fs->inodes, folder->parent);
+	ask->other = inodes_get(&ask->fs->core.inodes, folder->parent);
 	if (ask->other)
 		answer_with(ask);
 	else
@@ -81,7 +81,7 @@ static void find_parent(struct ask *ask, int64_t id)
 {
 	int r = 0;
 
-	ask->inode = inodes_get(&ask->fs->inodes, id);
+	ask->inode = inodes_get(&ask->fs->core.inodes, id);
 	if (!ask->inode)
 		r = -ENOMEM;
 	else if (inode_valid(ask->inode))
@@ -96,7 +96,7 @@ bool ops_lookup_number(fuse_req_t req, fuse_ino_t node, const char *name)
 {
 	const bool itself = strcmp(name, ".") == 0;
 	struct fs *fs = fs_of(req);
-	int64_t id = fs_id(fs, node);
+	int64_t id = ops_id_of(fs, node);
 	struct ask *ask;
 
 	if (!itself && strcmp(name, "..") != 0)
@@ -109,16 +109,16 @@ bool ops_lookup_number(fuse_req_t req, fuse_ino_t node, const char *name)
 	ask = ask_new(req);
 	if (!ask)
 		return true;
-	fs_lock(fs);
+	core_lock(&fs->core);
 	if (!itself) {
 		find_parent(ask, id);
 	} else {
-		ask->other = inodes_get(&fs->inodes, id);
+		ask->other = inodes_get(&fs->core.inodes, id);
 		if (ask->other)
 			answer_with(ask);
 		else
 			ask_fail(ask, -ENOMEM);
 	}
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 	return true;
 }

@@ -1,5 +1,8 @@
 #include "fusefs/ops/ops_internal.h"
 
+#include "common/base/metrics.h"
+#include "fusefs/content/file.h"
+#include "fusefs/content/reader.h"
 #include "fusefs/names/prefetch.h"
 
 #include <errno.h>
@@ -15,10 +18,10 @@ void ops_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 
 	(void)node;
 	metric_inc(fs->requests);
-	fs_lock(fs);
+	core_lock(&fs->core);
 	ops_locks_released(fs, h);
-	handle_free(fs, h);
-	fs_unlock(fs);
+	handle_free(&fs->handles, h);
+	core_unlock(&fs->core);
 	fuse_reply_err(req, 0);
 }
 
@@ -62,27 +65,27 @@ static void store(fuse_req_t req, struct handle *h)
 	struct ask *ask;
 	int r;
 
-	fs_lock(fs);
+	core_lock(&fs->core);
 	f = inode->file;
 	if (!file_is_dirty(f)) {
 		int error = flush_take_error(f, &h->error_seen);
 
-		fs_unlock(fs);
+		core_unlock(&fs->core);
 		ops_error(req, error);
 		return;
 	}
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 	ask = ask_new_call(req, PATIENCE_STORE);
 	if (!ask)
 		return;
-	fs_lock(fs);
+	core_lock(&fs->core);
 	ask->peer = h; /* lives until release, which comes after this answer */
 	r = ask_stored(ask, inode, on_stored);
 	if (r == 1)
 		on_stored(ask, 0);
 	else if (r < 0)
 		on_stored(ask, r);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 /* The locks are gone: what else is to be stored is. */
@@ -104,13 +107,13 @@ static void unlock_and_store(fuse_req_t req, struct handle *h, uint64_t owner)
 
 	if (!ask)
 		return;
-	fs_lock(ask->fs);
+	core_lock(&ask->fs->core);
 	ask->inode = inode_ref(h->inode);
 	ask->peer = h;
 	ask->cancel = ask_cancel_shared;
 	if (!ops_locks_closed(ask, h, owner, on_unlocked))
 		ask_fail(ask, -ENOMEM);
-	fs_unlock(ask->fs);
+	core_unlock(&ask->fs->core);
 }
 
 void ops_flush(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
@@ -121,11 +124,11 @@ void ops_flush(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 
 	(void)node;
 	metric_inc(fs->requests);
-	fs_lock(fs);
+	core_lock(&fs->core);
 	locked = shared_locks_has_owner(h->inode->posix, fi->lock_owner);
 	/* Nobody will ever open it again: what others who have it open see is here. */
 	nameless = inode_valid(h->inode) && h->inode->attr.nlink == 0;
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 	if (locked)
 		unlock_and_store(req, h, fi->lock_owner);
 	else if (nameless)
@@ -147,6 +150,7 @@ void ops_fsync(fuse_req_t req, fuse_ino_t node, int datasync, struct fuse_file_i
 
 struct read {
 	struct reader reader; /* first */
+	struct fs *fs;
 	fuse_req_t req;
 	struct ask *ask; /* when it waits */
 };
@@ -177,14 +181,14 @@ static void answer_read(struct reader *r)
 static void on_read(struct reader *r)
 {
 	struct read *read = (struct read *)r;
-	struct fs *fs = r->fs;
+	struct fs *fs = read->fs;
 	fuse_req_t req = read->req;
 
 	if (read->ask) {
-		fs_lock(fs);
+		core_lock(&fs->core);
 		req = ask_take(read->ask);
 		ask_free(read->ask);
-		fs_unlock(fs);
+		core_unlock(&fs->core);
 	}
 	if (req)
 		reply_read(read, req);
@@ -241,7 +245,7 @@ static bool read_known(struct fs *fs, struct read *read)
 }
 
 /* It has to wait. */
-static void read_waiting(struct fs *fs, struct read *read, struct ahead *ahead)
+static void read_waiting(struct fs *fs, struct read *read, struct readahead *ahead)
 {
 	struct inode *inode = read->reader.inode;
 	int64_t at = read->reader.at;
@@ -252,13 +256,13 @@ static void read_waiting(struct fs *fs, struct read *read, struct ahead *ahead)
 		return;
 	}
 	read->ask = ask;
-	fs_lock(fs);
+	core_lock(&fs->core);
 	ask->peer = read;
 	ask->cancel = cancel_read;
 	read->reader.began_ns = ask->began_ns;
 	reader_start(&read->reader);
-	reader_missed(fs, inode, ahead, at);
-	fs_unlock(fs);
+	readahead_missed(&fs->blocks, inode, ahead, at);
+	core_unlock(&fs->core);
 }
 
 void ops_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi)
@@ -279,24 +283,25 @@ void ops_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fu
 		return;
 	}
 	read->req = req;
-	read->reader.fs = fs;
+	read->fs = fs;
+	read->reader.blocks = &fs->blocks;
 	read->reader.inode = h->inode; /* the handle keeps it until release, which comes after this answer */
 	read->reader.at = off;
 	read->reader.asked = size;
 	read->reader.direct = h->ahead.direct;
 	read->reader.answer = answer_read;
 	read->reader.done = on_read;
-	fs_lock(fs);
-	reader_ahead(fs, h->inode, &h->ahead, off, size);
-	read->reader.ahead = ahead_is_sequential(&h->ahead);
+	core_lock(&fs->core);
+	readahead_read(&fs->blocks, h->inode, &h->ahead, off, size);
+	read->reader.ahead = readahead_is_sequential(&h->ahead);
 	known = read_known(fs, read);
 	if (known) {
-		prefetch_hit(fs, h->inode);
+		prefetch_hit(&fs->core, h->inode);
 		reader_start(&read->reader);
 	} else {
-		prefetch_missed(fs, h->inode);
+		prefetch_missed(&fs->names, &fs->core, h->inode);
 	}
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 	if (!known)
 		read_waiting(fs, read, &h->ahead);
 }

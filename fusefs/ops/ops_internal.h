@@ -1,99 +1,9 @@
-/* What the parts of ops share: a request that waits, and its answer. Not for others. */
+/* What the handlers share: answers, and each other's names for the table. Not for others. */
 #ifndef NEPHOS_FUSEFS_OPS_OPS_INTERNAL_H
 #define NEPHOS_FUSEFS_OPS_OPS_INTERNAL_H
 
-#define FUSE_USE_VERSION 314
-#include <fuse_lowlevel.h>
-
-#include "fusefs/ops/handle.h"
-#include "fusefs/core/patience.h"
-#include "fusefs/names/shared_locks.h"
-
-/*
- * A request of the kernel that is not answered at once. It is in fs->pending, where an INTERRUPT finds it, until it is
- * answered; then it is `over`, and freed when nobody below knows it any more.
- *
- * An INTERRUPT comes with libfuse's lock of the request held, and is told by the fuse_req_t alone, which libfuse keeps
- * until its handler returns: so what it finds is looked up, never pointed to.
- */
-struct ask {
-	UT_hash_handle hh;
-	struct fs *fs;
-	fuse_req_t req; /* NULL: answered; its callback still comes, when what was asked for is under way */
-	enum patience_call call;
-	bool interrupted;	   /* a signal came: what follows from it is patience's to say */
-	uint64_t number;	   /* no two have the same */
-	pid_t tid;		   /* who waits; 0: nobody that can be seen from here */
-	int64_t began_ns, look_ns; /* when it came, and when it is looked at again */
-	int ends_with;		   /* what cancel tells */
-	bool let_go;		   /* its caller is dying: what is not wanted any more need not be waited for */
-	/* Takes back what was asked for, unless that is under way and would happen all the same: then nothing happens,
-	 * and it may be tried again. With the lock held. Set while there is something to end. Either the callback comes
-	 * soon, with ends_with, or it answers with that itself. */
-	void (*cancel)(struct ask *ask);
-	store_ticket ticket;
-	uint64_t group;
-	struct job *job;
-	struct flush_wait *wait;
-
-	struct inode *inode, *other; /* references, dropped with the ask */
-	struct handle *handle;	     /* that open and create would hand out */
-	struct fuse_file_info fi;
-	struct op op;
-	struct op_extent extents[2];
-	char name[NAME_BYTES_MAX + 1], new_name[NAME_BYTES_MAX + 1];
-	char *text; /* own memory: symlink target, xattr value */
-	size_t size;
-	off_t off;
-	int64_t seen;
-	int whence;
-	bool plus;
-	bool statx;		   /* the answer has the time of birth */
-	struct snapshot *snapshot; /* a reference */
-	bool apart;		   /* it looks at the snapshot */
-	bool refreshed;		   /* the attributes came for this request */
-	struct inode *refreshing;  /* whose, while it waits for them; one of its own */
-	void (*on_refreshed)(void *cookie, int error);
-	bool append;	 /* a write to the end, wherever that is */
-	bool of_mapping; /* a write of pages that somebody changed in memory */
-	unsigned rounds; /* of create, when the name came and went */
-	void *extra;	 /* own memory */
-	void *peer;	 /* somebody else's, who outlives the request */
-	void (*then)(struct ask *ask);
-};
-
-static inline struct fs *fs_of(fuse_req_t req)
-{
-	return fuse_req_userdata(req);
-}
-
-/* Without the lock. NULL: no memory, and the request was answered so. */
-struct ask *ask_new(fuse_req_t req); /* of a call that a signal does not end while its caller lives */
-struct ask *ask_new_call(fuse_req_t req, enum patience_call call);
-/* With the lock. After the answer: nothing interrupts it any more. Frees. */
-void ask_free(struct ask *ask);
-/* With the lock: takes the request away, so that nobody else answers it. NULL: somebody did. */
-fuse_req_t ask_take(struct ask *ask);
-void ask_fail(struct ask *ask, int error); /* answers, if nobody did, and frees */
-
-/* Ways of waiting: called with the lock held, each calls back with the lock held. A callback finds the request taken
- * when its caller was let go. */
-int ask_ops(struct ask *ask, const struct op *ops, size_t count,
-	void (*done)(void *cookie, int error, const struct op_result *results, size_t count));
-int ask_job(
-	struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error, const struct op_result *result));
-/* A write of ask->size bytes to ask->off of ask->inode. */
-int ask_through(
-	struct ask *ask, const void *data, void (*done)(void *cookie, int error, const struct op_result *result));
-/* 1: nothing to wait for. */
-int ask_stored(struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error));
-/* A wait for what changes nothing: the request is answered at once, the ask is freed when it is called back. */
-void ask_cancel_shared(struct ask *ask);
-int ask_attributes(struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error));
-void ask_cancel_ticket(struct ask *ask);
-/* It joined the wait of somebody who began before it, for whom the outage is over: for this one it is not, and it asks
- * again. */
-bool ask_is_early(const struct ask *ask, int error);
+#include "fusefs/ops/ask.h"
+#include "fusefs/ops/ops_fs.h"
 
 /* The inode of a node; NULL when the kernel made it up. Borrowed. */
 struct inode *ops_inode(struct fs *fs, fuse_ino_t node);
@@ -135,7 +45,7 @@ int ops_check_write(const struct inode *inode, int64_t at);
  */
 static inline bool ops_wants_check(const struct fs *fs)
 {
-	return fs_is_shared(fs);
+	return core_is_shared(&fs->core);
 }
 /* How a LOOKUP of the caller was answered. With the lock held, as all of these. */
 void ops_looked_up(struct fs *fs, fuse_req_t req, const struct looked_answer *answer);

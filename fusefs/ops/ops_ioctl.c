@@ -1,5 +1,8 @@
 #include "fusefs/ops/ops_internal.h"
 
+#include "common/base/metrics.h"
+#include "fusefs/content/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -62,9 +65,9 @@ static void get_flags(fuse_req_t req, fuse_ino_t node, unsigned command)
 
 	if (!ask)
 		return;
-	fs_lock(fs);
+	core_lock(&fs->core);
 	ask->size = command;
-	ask->inode = inodes_get(&fs->inodes, fs_id(fs, node));
+	ask->inode = inodes_get(&fs->core.inodes, ops_id_of(fs, node));
 	if (ask->inode && inode_valid(ask->inode)) {
 		on_attributes(ask, 0);
 	} else {
@@ -72,7 +75,7 @@ static void get_flags(fuse_req_t req, fuse_ino_t node, unsigned command)
 		if (r < 0)
 			ask_fail(ask, r);
 	}
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 static void on_set(void *cookie, int error, const struct op_result *result)
@@ -103,13 +106,14 @@ static void set_flags(fuse_req_t req, fuse_ino_t node, uint32_t protect)
 	ask = ask_new(req);
 	if (!ask)
 		return;
-	fs_lock(fs);
-	ask->inode = inodes_get(&fs->inodes, fs_id(fs, node));
-	ask->op = (struct op){.kind = OP_SETATTR, .fields = OP_HAS_PROTECT, .id = fs_id(fs, node), .protect = protect};
+	core_lock(&fs->core);
+	ask->inode = inodes_get(&fs->core.inodes, ops_id_of(fs, node));
+	ask->op = (struct op){
+		.kind = OP_SETATTR, .fields = OP_HAS_PROTECT, .id = ops_id_of(fs, node), .protect = protect};
 	r = ask->inode ? ask_job(ask, ask->inode, on_set) : -ENOMEM;
 	if (r < 0)
 		ask_fail(ask, r);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 static int wanted_flags(unsigned command, const void *in, size_t size, uint32_t *ret)

@@ -1,5 +1,7 @@
 #include "fusefs/ops/ops_internal.h"
 
+#include "common/base/metrics.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -52,9 +54,9 @@ static void request(fuse_req_t req, struct handle *h, bool posix, const struct l
 	fs = ask->fs;
 	want.done = on_lock;
 	want.cookie = ask;
-	fs_lock(fs);
+	core_lock(&fs->core);
 	ask->inode = inode_ref(h->inode);
-	r = lock_request_new(fs, h->inode, posix, &want);
+	r = lock_request_new(&fs->locks, h->inode, posix, &want);
 	if (!r) {
 		ask_fail(ask, -ENOMEM);
 	} else {
@@ -63,7 +65,7 @@ static void request(fuse_req_t req, struct handle *h, bool posix, const struct l
 		ask->cancel = want.kind == LOCK_SET ? cancel_lock : ask_cancel_shared;
 		lock_request_start(r);
 	}
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 void ops_setlk(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi, struct flock *lk, int sleep)
@@ -102,7 +104,7 @@ static void clear_file(struct fs *fs, struct handle *h, bool posix)
 	const struct shared_locks *t = posix ? h->inode->posix : h->inode->flock;
 	const struct lock_want want = {.kind = LOCK_CLEAR_FILE, .lock = {.via = (uint64_t)(uintptr_t)h}};
 	struct lock_request *r =
-		shared_locks_has_file(t, want.lock.via) ? lock_request_new(fs, h->inode, posix, &want) : NULL;
+		shared_locks_has_file(t, want.lock.via) ? lock_request_new(&fs->locks, h->inode, posix, &want) : NULL;
 
 	if (r)
 		lock_request_start(r);
@@ -120,7 +122,7 @@ bool ops_locks_closed(struct ask *ask, struct handle *h, uint64_t owner, void (*
 		.lock = {.owner = owner, .end = INT64_MAX, .via = (uint64_t)(uintptr_t)h},
 		.done = done,
 		.cookie = ask};
-	struct lock_request *r = lock_request_new(ask->fs, h->inode, true, &want);
+	struct lock_request *r = lock_request_new(&ask->fs->locks, h->inode, true, &want);
 
 	if (!r)
 		return false;
@@ -155,8 +157,8 @@ static void on_test(void *cookie, int error, const struct store_lock_range *othe
 	struct flock *found = ask->extra;
 	fuse_req_t req;
 
-	fs_lock(fs);
-	fs->calls--;
+	core_lock(&fs->core);
+	core_call_over(&fs->core);
 	if (error == 0 && other && (found->l_type == F_UNLCK || other->from < found->l_start))
 		*found = flock_of(other->from, other->to, other->exclusive, 0);
 	req = ask_take(ask);
@@ -165,7 +167,7 @@ static void on_test(void *cookie, int error, const struct store_lock_range *othe
 	else if (req)
 		reply_found(req, found);
 	ask_free(ask);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 void ops_getlk(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi, struct flock *lk)
@@ -183,26 +185,26 @@ void ops_getlk(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi, struc
 	if (!ask)
 		return;
 	fs = ask->fs;
-	fs_lock(fs);
+	core_lock(&fs->core);
 	ask->inode = inode_ref(h->inode);
 	found = ask->extra = calloc(1, sizeof(*found));
 	if (!found) {
 		ask_fail(ask, -ENOMEM);
 	} else {
-		const struct store_lock lock = {.id = h->inode->id, .queue = &range, .life = fs->lock_life};
+		const struct store_lock lock = {.id = h->inode->id, .queue = &range, .life = fs->locks.life};
 
 		here = shared_locks_test(h->inode->posix, &wanted);
 		*found = (struct flock){.l_type = F_UNLCK, .l_whence = SEEK_SET};
 		if (here)
 			*found = flock_of(here->start, here->end, here->exclusive, here->pid);
-		if (fs->local_locks) {
+		if (fs->locks.local) {
 			reply_found(ask_take(ask), found);
 			ask_free(ask);
 		} else {
-			fs->calls++;
+			core_call_begins(&fs->core);
 			ask->cancel = ask_cancel_ticket;
-			ask->ticket = fs->store->ops->lock_test(fs->store, &lock, on_test, ask);
+			ask->ticket = fs->core.store->ops->lock_test(fs->core.store, &lock, on_test, ask);
 		}
 	}
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }

@@ -1,6 +1,8 @@
 #include "fusefs/ops/ops_internal.h"
 
 #include "common/base/clock.h"
+#include "common/base/metrics.h"
+#include "fusefs/content/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,15 +16,15 @@ static void learn_new(struct fs *fs, struct inode *inode, const struct item *ite
 {
 	struct file *f;
 
-	if (!recent_folder_stands(&fs->recent, item->seq, item->id))
+	if (!recent_folder_stands(&fs->core.recent, item->seq, item->id))
 		return;
 	if (S_ISDIR(item->mode)) {
 		inode->complete = true;
-		inode->complete_epoch = fs->inodes.epoch;
+		inode->complete_epoch = fs->core.inodes.epoch;
 	}
 	f = S_ISREG(item->mode) ? file_get(inode) : NULL;
 	if (f && content_learn_inline(&f->content, item->content_seq, item->seq, span_of(NULL, 0)) == 0)
-		file_count_content(fs, f);
+		file_count_content(&fs->core, f);
 }
 
 /* The inode of what the op made or linked, with a reference; NULL: no memory. */
@@ -30,11 +32,11 @@ static struct inode *learn_entry(struct ask *ask, const struct op_result *result
 {
 	struct fs *fs = ask->fs;
 	struct span name = span_str(ask->name);
-	struct inode *inode = fs_learn_own(fs, result);
-	int64_t seq = fs_result_seq(result);
+	struct inode *inode = attributes_learn_own(&fs->core, result);
+	int64_t seq = attributes_seq_of(result);
 
 	if (!(ask->op.fields & OP_NAMELESS))
-		recent_add_name(&fs->recent, seq, ask->inode->id, name);
+		recent_add_name(&fs->core.recent, seq, ask->inode->id, name);
 	if (!inode)
 		return NULL;
 	if (!(ask->op.fields & OP_NAMELESS))
@@ -52,8 +54,8 @@ static void on_made(void *cookie, int error, const struct op_result *results, si
 	fuse_req_t req;
 
 	(void)count;
-	fs_lock(fs);
-	fs->calls--;
+	core_lock(&fs->core);
+	core_call_over(&fs->core);
 	if (error == 0)
 		inode = learn_entry(ask, &results[0], ask->op.kind == OP_CREATE);
 	req = ask_take(ask);
@@ -63,7 +65,7 @@ static void on_made(void *cookie, int error, const struct op_result *results, si
 		ops_error(req, error < 0 ? error : -ENOMEM);
 	inode_unref(inode);
 	ask_free(ask);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 /* An ask with the op of a new name in it; NULL: answered already. */
@@ -94,15 +96,15 @@ static void send(struct ask *ask, fuse_ino_t parent,
 	const struct looked_name *ignored;
 	int r;
 
-	fs_lock(fs);
+	core_lock(&fs->core);
 	if (fs->looked && ask->req)
 		(void)looked_take(fs->looked, fuse_req_ctx(ask->req)->pid, 0, &ignored); /* what led here is over */
-	ask->inode = inodes_get(&fs->inodes, fs_id(fs, parent));
-	ask->op.parent = fs_id(fs, parent);
+	ask->inode = inodes_get(&fs->core.inodes, ops_id_of(fs, parent));
+	ask->op.parent = ops_id_of(fs, parent);
 	r = ask->inode ? ask_ops(ask, &ask->op, 1, done) : -ENOMEM;
 	if (r < 0)
 		ask_fail(ask, r);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 static void fill_create(struct ask *ask, mode_t mode)
@@ -161,9 +163,9 @@ void ops_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const ch
 	if (ask->text)
 		ask->op.target = span_str(ask->text);
 	if (!ask->text || ask->op.target.size > PATH_BYTES_MAX - 1) {
-		fs_lock(fs);
+		core_lock(&fs->core);
 		ask_fail(ask, ask->text ? -ENAMETOOLONG : -ENOMEM); /* the request and the ask are gone then */
-		fs_unlock(fs);
+		core_unlock(&fs->core);
 		return;
 	}
 	send(ask, parent, on_made);
@@ -187,16 +189,16 @@ void ops_link(fuse_req_t req, fuse_ino_t node, fuse_ino_t parent, const char *na
 		return;
 	fs = ask->fs;
 	ask->op.kind = OP_LINK;
-	ask->op.id = fs_id(fs, node);
-	ask->op.parent = fs_id(fs, parent);
-	fs_lock(fs);
-	ask->inode = inodes_get(&fs->inodes, ask->op.parent);
-	ask->other = inodes_get(&fs->inodes, ask->op.id);
+	ask->op.id = ops_id_of(fs, node);
+	ask->op.parent = ops_id_of(fs, parent);
+	core_lock(&fs->core);
+	ask->inode = inodes_get(&fs->core.inodes, ask->op.parent);
+	ask->other = inodes_get(&fs->core.inodes, ask->op.id);
 	if (ask->inode && ask->other)
 		ops_check(ask, ask->other, CHECK_NAME, on_checked);
 	else
 		ask_fail(ask, -ENOMEM);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 /* -- create and open -- */
@@ -254,7 +256,7 @@ static bool surely_may_open(const struct ask *ask, const struct inode *inode)
 		return true;
 	if (who->uid != (fs->root_mode ? inode->attr.uid : fs->uid))
 		return false;
-	return !fs_has_acls(fs) || (inode->attr.mode & wanted) == wanted;
+	return !ops_has_acls(fs) || (inode->attr.mode & wanted) == wanted;
 }
 
 /* Whether what somebody else made first is opened; it is ask->other then. -ESTALE: the kernel is to look it up. */
@@ -278,10 +280,10 @@ static void on_existing(void *cookie, int error, const struct item *item, struct
 	struct ask *ask = cookie;
 	struct fs *fs = ask->fs;
 
-	fs_lock(fs);
-	fs->calls--;
+	core_lock(&fs->core);
+	core_call_over(&fs->core);
 	ask->cancel = NULL;
-	fs_saw(fs, at);
+	core_saw(&fs->core, at);
 	if (!ask->req) {
 		ask_free(ask); /* nobody waits: nothing is emptied for him */
 		goto out;
@@ -307,7 +309,7 @@ static void on_existing(void *cookie, int error, const struct item *item, struct
 	else
 		reply_create(ask, ask->other);
 out:
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 static void on_created(void *cookie, int error, const struct op_result *results, size_t count)
@@ -317,8 +319,8 @@ static void on_created(void *cookie, int error, const struct op_result *results,
 	struct inode *inode = NULL;
 
 	(void)count;
-	fs_lock(fs);
-	fs->calls--;
+	core_lock(&fs->core);
+	core_call_over(&fs->core);
 	ask->cancel = NULL;
 	if (error == 0)
 		inode = learn_entry(ask, &results[0], true);
@@ -327,13 +329,14 @@ static void on_created(void *cookie, int error, const struct op_result *results,
 		reply_create(ask, inode);
 		inode_unref(inode);
 	} else if (error == -EEXIST && !(ask->fi.flags & O_EXCL) && ask->req) {
-		fs->calls++;
+		core_call_begins(&fs->core);
 		ask->cancel = ask_cancel_ticket;
-		ask->ticket = fs->store->ops->lookup(fs->store, ask->inode->id, ask->op.name, on_existing, ask);
+		ask->ticket =
+			fs->core.store->ops->lookup(fs->core.store, ask->inode->id, ask->op.name, on_existing, ask);
 	} else {
 		ask_fail(ask, error < 0 ? error : -ENOMEM);
 	}
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)

@@ -1,6 +1,9 @@
 #include "fusefs/ops/ops_internal.h"
 
 #include "common/base/clock.h"
+#include "common/base/metrics.h"
+#include "fusefs/content/file.h"
+#include "fusefs/names/listing.h"
 
 #include <errno.h>
 
@@ -14,9 +17,9 @@ static void on_lookup(void *cookie, int error, const struct item *item, struct s
 	struct inode *inode;
 	fuse_req_t req;
 
-	fs_lock(fs);
-	fs->calls--;
-	fs_saw(fs, at);
+	core_lock(&fs->core);
+	core_call_over(&fs->core);
+	core_saw(&fs->core, at);
 	inode = ops_learn_name(fs, &answer, error, item, at);
 	req = ask_take(ask);
 	if (req)
@@ -29,7 +32,7 @@ static void on_lookup(void *cookie, int error, const struct item *item, struct s
 		ops_reply_entry(fs, req, inode, answer.fresh);
 	inode_unref(inode);
 	ask_free(ask);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 /* From what is known. True: answered. */
@@ -43,7 +46,7 @@ static bool lookup_known(struct fs *fs, fuse_req_t req, int64_t folder, struct s
 	 * What somebody else has just been told is there, nobody is told is not. That there is such a name is answered
 	 * from memory: an open asks all the same.
 	 */
-	if (state == NAME_ABSENT && fs_is_shared_folder(fs, inodes_find(&fs->inodes, folder)))
+	if (state == NAME_ABSENT && core_is_shared_folder(&fs->core, inodes_find(&fs->core.inodes, folder)))
 		return false;
 	if (state == NAME_ABSENT) {
 		ops_looked_up(fs, req, &answer);
@@ -75,9 +78,9 @@ void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		ops_error(req, r);
 		return;
 	}
-	fs_lock(fs);
-	known = lookup_known(fs, req, fs_id(fs, parent), wanted);
-	fs_unlock(fs);
+	core_lock(&fs->core);
+	known = lookup_known(fs, req, ops_id_of(fs, parent), wanted);
+	core_unlock(&fs->core);
 	if (known)
 		return;
 	ask = ask_new(req);
@@ -85,18 +88,18 @@ void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		return;
 	memcpy(ask->name, wanted.data, wanted.size);
 	ask->op.name = span_of(ask->name, wanted.size);
-	fs_lock(fs);
-	ask->inode = inodes_get(&fs->inodes, fs_id(fs, parent));
-	ask->op.parent = fs_id(fs, parent);
+	core_lock(&fs->core);
+	ask->inode = inodes_get(&fs->core.inodes, ops_id_of(fs, parent));
+	ask->op.parent = ops_id_of(fs, parent);
 	if (!ask->inode) {
 		ask_fail(ask, -ENOMEM);
 	} else {
-		listing_missed(fs, ask->inode);
-		fs->calls++;
+		listing_missed(&fs->names, &fs->core, ask->inode);
+		core_call_begins(&fs->core);
 		ask->cancel = ask_cancel_ticket;
-		ask->ticket = fs->store->ops->lookup(fs->store, ask->op.parent, ask->op.name, on_lookup, ask);
+		ask->ticket = fs->core.store->ops->lookup(fs->core.store, ask->op.parent, ask->op.name, on_lookup, ask);
 	}
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 static void forget(struct fs *fs, fuse_ino_t node, uint64_t count)
@@ -111,9 +114,9 @@ void ops_forget(fuse_req_t req, fuse_ino_t node, uint64_t count)
 {
 	struct fs *fs = fs_of(req);
 
-	fs_lock(fs);
+	core_lock(&fs->core);
 	forget(fs, node, count);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 	fuse_reply_none(req);
 }
 
@@ -121,10 +124,10 @@ void ops_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *for
 {
 	struct fs *fs = fs_of(req);
 
-	fs_lock(fs);
+	core_lock(&fs->core);
 	for (size_t i = 0; i < count; i++)
 		forget(fs, forgets[i].ino, forgets[i].nlookup);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 	fuse_reply_none(req);
 }
 
@@ -137,7 +140,7 @@ static void reply_statx(struct fs *fs, fuse_req_t req, struct inode *inode)
 	struct device_statx out = {0};
 	struct stat st;
 
-	fs_stat(fs, inode, &st);
+	ops_stat(fs, inode, &st);
 	device_statx_fill(&out, &st, (struct timespec){.tv_sec = btime / NS_PER_S, .tv_nsec = btime % NS_PER_S});
 	out.valid_sec = (uint64_t)ops_timeout(fs, inode_valid(inode));
 	fuse_reply_buf(req, (const char *)&out, sizeof(out));
@@ -180,21 +183,21 @@ void ops_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	int r;
 
 	metric_inc(fs->requests);
-	fs_lock(fs);
+	core_lock(&fs->core);
 	known = attributes_known(fs, req, node, statx);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 	if (known)
 		return;
 	ask = ask_new(req);
 	if (!ask)
 		return;
-	fs_lock(fs);
+	core_lock(&fs->core);
 	ask->statx = statx;
-	ask->inode = inodes_get(&fs->inodes, fs_id(fs, node));
+	ask->inode = inodes_get(&fs->core.inodes, ops_id_of(fs, node));
 	r = ask->inode ? ask_attributes(ask, ask->inode, on_attributes) : -ENOMEM;
 	if (r < 0)
 		ask_fail(ask, r);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 /* One of the two times of setattr: the one that is given, or now. */
@@ -274,7 +277,7 @@ static bool setattr_known(struct fs *fs, fuse_req_t req, fuse_ino_t node, const 
 		return false;
 	if (inode->attr.mode & ITEM_PROTECTED)
 		return false; /* what it refuses is the store's to say */
-	if (!inode_valid(inode) || !is_set(&inode->attr, op) || !fs_changed_now(fs, inode))
+	if (!inode_valid(inode) || !is_set(&inode->attr, op) || !attributes_changed_now(&fs->core, inode))
 		return false;
 	ops_reply_attributes(fs, req, inode);
 	return true;
@@ -349,23 +352,23 @@ void ops_setattr(fuse_req_t req, fuse_ino_t node, struct stat *attr, int to_set,
 		ops_getattr(req, node, fi);
 		return;
 	}
-	fs_lock(fs);
+	core_lock(&fs->core);
 	known = set_times_refused(fs, req, node, to_set) || setattr_known(fs, req, node, &op);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 	if (known)
 		return;
 	ask = ask_new_call(req, op.fields & OP_HAS_SIZE ? PATIENCE_TRUNCATE : PATIENCE_OTHER);
 	if (!ask)
 		return;
-	fs_lock(fs);
-	ask->inode = inodes_get(&fs->inodes, fs_id(fs, node));
+	core_lock(&fs->core);
+	ask->inode = inodes_get(&fs->core.inodes, ops_id_of(fs, node));
 	ask->op = op;
-	ask->op.id = fs_id(fs, node);
+	ask->op.id = ops_id_of(fs, node);
 	if (ask->inode)
 		check_and_set(ask, fi != NULL);
 	else
 		ask_fail(ask, -ENOMEM);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 /* -- the rest about a node -- */
@@ -390,23 +393,23 @@ void ops_readlink(fuse_req_t req, fuse_ino_t node)
 	int r;
 
 	metric_inc(fs->requests);
-	fs_lock(fs);
+	core_lock(&fs->core);
 	inode = ops_inode(fs, node);
 	if (inode && inode->target) {
 		fuse_reply_readlink(req, inode->target);
-		fs_unlock(fs);
+		core_unlock(&fs->core);
 		return;
 	}
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 	ask = ask_new(req);
 	if (!ask)
 		return;
-	fs_lock(fs);
-	ask->inode = inodes_get(&fs->inodes, fs_id(fs, node));
+	core_lock(&fs->core);
+	ask->inode = inodes_get(&fs->core.inodes, ops_id_of(fs, node));
 	r = ask->inode ? ask_attributes(ask, ask->inode, on_readlink) : -ENOMEM;
 	if (r < 0)
 		ask_fail(ask, r);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 #define STATFS_BLOCK 4096u
@@ -439,17 +442,17 @@ static void on_statfs(void *cookie, int error, const struct store_drive *drive)
 	struct fs *fs = ask->fs;
 	fuse_req_t req;
 
-	fs_lock(fs);
-	fs->calls--;
+	core_lock(&fs->core);
+	core_call_over(&fs->core);
 	if (error == 0)
-		fs_learn_usage(fs, drive);
+		ops_learn_usage(fs, drive);
 	req = ask_take(ask);
 	if (req && error == 0)
 		reply_statfs(fs, req);
 	else if (req)
 		ops_error(req, error);
 	ask_free(ask);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 void ops_statfs(fuse_req_t req, fuse_ino_t node)
@@ -462,9 +465,9 @@ void ops_statfs(fuse_req_t req, fuse_ino_t node)
 	ask = ask_new_call(req, PATIENCE_STATFS);
 	if (!ask)
 		return;
-	fs_lock(fs);
-	fs->calls++;
+	core_lock(&fs->core);
+	core_call_begins(&fs->core);
 	ask->cancel = ask_cancel_ticket;
-	ask->ticket = fs->store->ops->drive(fs->store, on_statfs, ask);
-	fs_unlock(fs);
+	ask->ticket = fs->core.store->ops->drive(fs->core.store, on_statfs, ask);
+	core_unlock(&fs->core);
 }

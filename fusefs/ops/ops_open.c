@@ -1,5 +1,8 @@
 #include "fusefs/ops/ops_internal.h"
 
+#include "common/base/metrics.h"
+#include "fusefs/content/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 
@@ -73,13 +76,13 @@ static void open_waiting(fuse_req_t req, fuse_ino_t node, const struct fuse_file
 		return;
 	fs = ask->fs;
 	ask->fi = *fi;
-	fs_lock(fs);
-	ask->inode = inodes_get(&fs->inodes, fs_id(fs, node));
+	core_lock(&fs->core);
+	ask->inode = inodes_get(&fs->core.inodes, ops_id_of(fs, node));
 	if (ask->inode)
 		ops_check(ask, ask->inode, CHECK_NAME_OR_EXISTS, on_checked);
 	else
 		ask_fail(ask, -ENOMEM);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 void ops_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
@@ -90,9 +93,9 @@ void ops_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	int r;
 
 	metric_inc(fs->requests);
-	fs_lock(fs);
+	core_lock(&fs->core);
 	if ((fi->flags & O_TRUNC) || ops_wants_check(fs)) {
-		fs_unlock(fs);
+		core_unlock(&fs->core);
 		open_waiting(req, node, fi);
 		return;
 	}
@@ -105,6 +108,6 @@ void ops_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	if (!h)
 		ops_error(req, r);
 	else if (fuse_reply_open(req, fi) < 0)
-		handle_free(fs, h);
-	fs_unlock(fs);
+		handle_free(&fs->handles, h);
+	core_unlock(&fs->core);
 }

@@ -4,7 +4,8 @@
 #include "common/base/cond.h"
 #include "common/base/error.h"
 #include "fusefs/core/caller.h"
-#include "fusefs/ops/ops_internal.h"
+#include "fusefs/ops/ask.h"
+#include "fusefs/ops/ops_fs.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -24,7 +25,7 @@ struct candidate {
 
 static int64_t silent_ns(const struct ask *ask, int64_t now)
 {
-	return store_silent_ns(ask->fs->store, ask->began_ns, now);
+	return store_silent_ns(ask->fs->core.store, ask->began_ns, now);
 }
 
 static bool is_due(const struct ask *ask, int64_t now)
@@ -41,7 +42,7 @@ static struct candidate *gather(struct fs *fs, size_t *ret_count, bool *ret_late
 	size_t count = 0, at = 0;
 
 	*ret_later = false;
-	HASH_ITER(hh, fs->pending, ask, next) {
+	HASH_ITER(hh, fs->asks.by_req, ask, next) {
 		count += is_due(ask, now);
 		*ret_later = *ret_later || ask->interrupted;
 	}
@@ -49,7 +50,7 @@ static struct candidate *gather(struct fs *fs, size_t *ret_count, bool *ret_late
 	list = count > 0 ? calloc(count, sizeof(*list)) : NULL;
 	if (!list)
 		return NULL;
-	HASH_ITER(hh, fs->pending, ask, next) {
+	HASH_ITER(hh, fs->asks.by_req, ask, next) {
 		if (!is_due(ask, now))
 			continue;
 		ask->look_ns = now + PATIENCE_LOOK_NS;
@@ -63,7 +64,7 @@ static struct ask *find(struct fs *fs, const struct candidate *c)
 {
 	struct ask *ask;
 
-	HASH_FIND_PTR(fs->pending, &c->req, ask);
+	HASH_FIND_PTR(fs->asks.by_req, &c->req, ask);
 	return ask && ask->number == c->number ? ask : NULL;
 }
 
@@ -96,7 +97,7 @@ static void apply(struct fs *fs, const struct candidate *c)
 		end(ask, -EINTR);
 		ask = find(fs, c);
 		if (ask)
-			ops_error(ask_take(ask), -EINTR);
+			fuse_reply_err(ask_take(ask), EINTR);
 		return;
 	}
 }
@@ -111,78 +112,72 @@ static bool look(struct fs *fs)
 	oplog_look(fs->oplog, clock_mono_ns());
 	if (!list)
 		return later;
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 	for (size_t i = 0; i < count; i++)
 		list[i].dying = list[i].interrupted && caller_is_dying(list[i].tid);
-	fs_lock(fs);
+	core_lock(&fs->core);
 	for (size_t i = 0; i < count; i++)
 		apply(fs, &list[i]);
 	free(list);
 	return later;
 }
 
-static void wait_until(struct ops_patience *p, int64_t until_ns)
+static void wait_until(struct fs *fs, int64_t until_ns)
 {
-	while (!p->stop && !p->news)
-		if (!cond_wait_until(&p->wake, &p->fs->lock, until_ns))
-			return;
+	struct asks *asks = &fs->asks;
+
+	while (!asks->stop && !asks->news && clock_mono_ns() < until_ns)
+		core_wait(&fs->core, &asks->wake, until_ns);
 }
 
 static void *patience_main(void *cookie)
 {
-	struct ops_patience *p = cookie;
-	struct fs *fs = p->fs;
-	uint64_t asked = 0;
+	struct fs *fs = cookie;
+	struct asks *asks = &fs->asks;
+	uint64_t begun = 0;
 
-	fs_lock(fs);
-	while (!p->stop) {
-		bool quiet = p->asked == asked && !fs->pending;
+	core_lock(&fs->core);
+	while (!asks->stop) {
+		bool quiet = asks->begun == begun && !asks->by_req;
 
-		asked = p->asked;
-		p->news = false;
+		begun = asks->begun;
+		asks->news = false;
 		if (look(fs)) {
-			wait_until(p, clock_mono_ns() + PATIENCE_LOOK_NS);
+			wait_until(fs, clock_mono_ns() + PATIENCE_LOOK_NS);
 		} else if (!quiet) {
 			/* As long as somebody waits now and then it looks by itself: nobody has to wake it. */
-			wait_until(p, clock_mono_ns() + PATIENCE_REST_NS);
+			wait_until(fs, clock_mono_ns() + PATIENCE_REST_NS);
 		} else {
-			p->asleep = true;
-			while (!p->stop && !p->news && p->asked == asked)
-				pthread_cond_wait(&p->wake, &fs->lock);
-			p->asleep = false;
+			asks->asleep = true;
+			while (!asks->stop && !asks->news && asks->begun == begun)
+				core_wait(&fs->core, &asks->wake, COND_FOREVER);
+			asks->asleep = false;
 		}
 		/* What this thread left for later is not left lying. */
-		if (fs->later) {
-			fs_unlock(fs);
-			fs_lock(fs);
-		}
+		(void)core_run_later(&fs->core);
 	}
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 	return NULL;
 }
 
-int ops_patience_start(struct ops_patience *p, struct fs *fs)
+int ops_patience_start(struct fs *fs)
 {
-	int r;
+	int r = pthread_create(&fs->asks.thread, NULL, patience_main, fs);
 
-	p->fs = fs;
-	cond_init(&p->wake);
-	r = pthread_create(&p->thread, NULL, patience_main, p);
-	if (r != 0)
-		pthread_cond_destroy(&p->wake);
-	p->running = r == 0;
+	fs->asks.running = r == 0;
 	return -r;
 }
 
-void ops_patience_stop(struct ops_patience *p)
+void ops_patience_stop(struct fs *fs)
 {
-	if (!p->running)
+	struct asks *asks = &fs->asks;
+
+	if (!asks->running)
 		return;
-	fs_lock(p->fs);
-	p->stop = true;
-	pthread_cond_signal(&p->wake);
-	fs_unlock(p->fs);
-	pthread_join(p->thread, NULL);
-	pthread_cond_destroy(&p->wake);
-	p->running = false;
+	core_lock(&fs->core);
+	asks->stop = true;
+	pthread_cond_signal(&asks->wake);
+	core_unlock(&fs->core);
+	pthread_join(asks->thread, NULL);
+	asks->running = false;
 }

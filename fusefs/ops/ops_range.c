@@ -1,6 +1,8 @@
 #include "fusefs/ops/ops_internal.h"
 
+#include "common/base/metrics.h"
 #include "fusefs/content/extents.h"
+#include "fusefs/content/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -89,18 +91,18 @@ static void on_drive(void *cookie, int error, const struct store_drive *drive)
 	struct ask *ask = cookie;
 	struct fs *fs = ask->fs;
 
-	fs_lock(fs);
-	fs->calls--;
+	core_lock(&fs->core);
+	core_call_over(&fs->core);
 	ask->cancel = NULL;
 	if (error == 0)
-		fs_learn_usage(fs, drive);
+		ops_learn_usage(fs, drive);
 	if (!ask->req)
 		ask_free(ask);
 	else if (error < 0 || exceeds_disk(ask))
 		ask_fail(ask, error < 0 ? error : -ENOSPC);
 	else
 		allocate(ask);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 /* budget: the signature is libfuse's */
@@ -128,18 +130,18 @@ void ops_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t off, off_t l
 		return;
 	ask->off = off;
 	ask->size = (size_t)len;
-	fs_lock(fs);
+	core_lock(&fs->core);
 	ask->inode = inode_ref(h->inode);
 	allocate_op(ask, allocation);
 	/* What is known of the disk may be of some seconds ago: a refusal is of now. */
 	if (allocation->reserve && (fs->usage_at_ns == 0 || exceeds_disk(ask))) {
-		fs->calls++;
+		core_call_begins(&fs->core);
 		ask->cancel = ask_cancel_ticket;
-		ask->ticket = fs->store->ops->drive(fs->store, on_drive, ask);
+		ask->ticket = fs->core.store->ops->drive(fs->core.store, on_drive, ask);
 	} else {
 		allocate(ask);
 	}
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 /* -- lseek -- */
@@ -226,7 +228,7 @@ static bool is_seekable(struct ask *ask)
 	if (!inode_valid(inode))
 		return false;
 	if (f->content.any && f->content.content_seq != inode->attr.content_seq)
-		file_drop_content(ask->fs, f);
+		file_drop_content(&ask->fs->core, f);
 	return true;
 }
 
@@ -235,7 +237,7 @@ static void take_snapshot(struct ask *ask)
 {
 	struct snapshot *s = extents_offer(ask->inode->file);
 
-	if (!s || !ask->apart) {
+	if (!s || !ask->from_snapshot) {
 		snapshot_unref(s);
 	} else if (ask->snapshot && snapshot_add(ask->snapshot, s)) {
 		snapshot_unref(s);
@@ -254,10 +256,10 @@ static int seek_ask(struct ask *ask, int64_t missing)
 {
 	ask->cancel = ask_cancel_shared;
 	if (missing >= 0)
-		return extents_ask(ask->fs, ask->inode, missing, on_seek, ask);
-	ask->apart = ask->apart || ask->refreshed || !ask->fs->inodes.trusted;
-	if (ask->apart)
-		return extents_ask(ask->fs, ask->inode, ask->off, on_seek, ask);
+		return extents_ask(&ask->fs->core, ask->inode, missing, on_seek, ask);
+	ask->from_snapshot = ask->from_snapshot || ask->refreshed || !ask->fs->core.inodes.trusted;
+	if (ask->from_snapshot)
+		return extents_ask(&ask->fs->core, ask->inode, ask->off, on_seek, ask);
 	ask->refreshed = true;
 	return ask_attributes(ask, ask->inode, on_seek);
 }
@@ -297,10 +299,10 @@ static void on_written_back(void *cookie)
 	struct ask *ask = cookie;
 	struct fs *fs = ask->fs;
 
-	fs_lock(fs);
-	fs->calls--;
+	core_lock(&fs->core);
+	core_call_over(&fs->core);
 	on_seek(ask, 0);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 /*
@@ -315,9 +317,9 @@ static void write_back_and_seek(struct ask *ask)
 		on_seek(ask, 0);
 		return;
 	}
-	fs->calls++;
+	core_call_begins(&fs->core);
 	ask->cancel = ask_cancel_shared;
-	notify_then(fs->notify, fs_node(fs, ask->inode->id), true, on_written_back, ask);
+	notify_then(fs->notify, ops_node_of(fs, ask->inode->id), true, on_written_back, ask);
 }
 
 void ops_lseek(fuse_req_t req, fuse_ino_t node, off_t off, int whence, struct fuse_file_info *fi)
@@ -337,10 +339,10 @@ void ops_lseek(fuse_req_t req, fuse_ino_t node, off_t off, int whence, struct fu
 		return;
 	ask->off = off;
 	ask->whence = whence;
-	fs_lock(fs);
+	core_lock(&fs->core);
 	ask->inode = inode_ref(h->inode);
 	write_back_and_seek(ask);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 /* -- copy_file_range -- */
@@ -395,7 +397,7 @@ void ops_copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_off, struct
 	ask = ask_new(req);
 	if (!ask)
 		return;
-	fs_lock(fs);
+	core_lock(&fs->core);
 	ask->inode = inode_ref(source->inode);
 	ask->other = inode_ref(target->inode);
 	ask->op = (struct op){.kind = OP_CLONE,
@@ -407,5 +409,5 @@ void ops_copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_off, struct
 	r = ask_stored(ask, source->inode, on_source_stored);
 	if (r != 0)
 		on_source_stored(ask, r == 1 ? 0 : r);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }

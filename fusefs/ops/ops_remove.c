@@ -1,5 +1,7 @@
 #include "fusefs/ops/ops_internal.h"
 
+#include "common/base/metrics.h"
+
 #include <errno.h>
 
 #ifndef RENAME_NOREPLACE
@@ -18,9 +20,9 @@
 /* A document lost a name, by an own op of this seq, whose result does not have it. */
 static void lost_name(struct fs *fs, int64_t id, int64_t seq)
 {
-	struct inode *inode = id > 0 ? inodes_find(&fs->inodes, id) : NULL;
+	struct inode *inode = id > 0 ? inodes_find(&fs->core.inodes, id) : NULL;
 
-	recent_add_document(&fs->recent, seq, id);
+	recent_add_document(&fs->core.recent, seq, id);
 	if (!inode)
 		return;
 	inode->orphan = true;
@@ -38,12 +40,12 @@ static void learn_removed(struct ask *ask, const struct op_result *result)
 {
 	struct fs *fs = ask->fs;
 	struct span name = span_str(ask->name);
-	int64_t seq = fs_result_seq(result);
+	int64_t seq = attributes_seq_of(result);
 
-	inode_unref(fs_learn_own(fs, result));
+	inode_unref(attributes_learn_own(&fs->core, result));
 	if (!result->has_item)
 		lost_name(fs, result->id, seq);
-	recent_add_name(&fs->recent, seq, ask->inode->id, name);
+	recent_add_name(&fs->core.recent, seq, ask->inode->id, name);
 	names_learn(&fs->names, ask->inode->id, name, NULL, seq);
 }
 
@@ -54,15 +56,15 @@ static void on_removed(void *cookie, int error, const struct op_result *results,
 	fuse_req_t req;
 
 	(void)count;
-	fs_lock(fs);
-	fs->calls--;
+	core_lock(&fs->core);
+	core_call_over(&fs->core);
 	if (error == 0)
 		learn_removed(ask, &results[0]);
 	req = ask_take(ask);
 	if (req)
 		ops_error(req, error);
 	ask_free(ask);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, enum op_kind kind)
@@ -81,13 +83,13 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, enu
 	if (!ask)
 		return;
 	memcpy(ask->name, wanted.data, wanted.size);
-	fs_lock(fs);
-	ask->inode = inodes_get(&fs->inodes, fs_id(fs, parent));
-	ask->op = (struct op){.kind = kind, .parent = fs_id(fs, parent), .name = span_of(ask->name, wanted.size)};
+	core_lock(&fs->core);
+	ask->inode = inodes_get(&fs->core.inodes, ops_id_of(fs, parent));
+	ask->op = (struct op){.kind = kind, .parent = ops_id_of(fs, parent), .name = span_of(ask->name, wanted.size)};
 	r = ask->inode ? ask_ops(ask, &ask->op, 1, on_removed) : -ENOMEM;
 	if (r < 0)
 		ask_fail(ask, r);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 void ops_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -104,12 +106,12 @@ static void learn_renamed(struct ask *ask, const struct op_result *result)
 {
 	struct fs *fs = ask->fs;
 	struct span name = span_str(ask->name), new_name = span_str(ask->new_name);
-	int64_t seq = fs_result_seq(result), from = ask->inode->id, to = ask->other->id;
-	struct inode *moved = fs_learn_own(fs, result);
+	int64_t seq = attributes_seq_of(result), from = ask->inode->id, to = ask->other->id;
+	struct inode *moved = attributes_learn_own(&fs->core, result);
 	bool same = moved && result->replaced == moved->id; /* two names of one document: nothing happened */
 
-	recent_add_name(&fs->recent, seq, from, name);
-	recent_add_name(&fs->recent, seq, to, new_name);
+	recent_add_name(&fs->core.recent, seq, from, name);
+	recent_add_name(&fs->core.recent, seq, to, new_name);
 	if ((ask->op.fields & OP_EXCHANGE) || same || !moved) {
 		/* The other one is not in the result. */
 		names_changed(&fs->names, from, name, seq + (same ? 1 : 0));
@@ -133,30 +135,30 @@ static void on_renamed(void *cookie, int error, const struct op_result *results,
 	fuse_req_t req;
 
 	(void)count;
-	fs_lock(fs);
-	fs->calls--;
+	core_lock(&fs->core);
+	core_call_over(&fs->core);
 	if (error == 0)
 		learn_renamed(ask, &results[0]);
 	req = ask_take(ask);
 	if (req)
 		ops_error(req, error);
 	ask_free(ask);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 static int rename_op(struct ask *ask, fuse_ino_t parent, fuse_ino_t new_parent, unsigned flags)
 {
 	struct fs *fs = ask->fs;
 
-	ask->inode = inodes_get(&fs->inodes, fs_id(fs, parent));
-	ask->other = inodes_get(&fs->inodes, fs_id(fs, new_parent));
+	ask->inode = inodes_get(&fs->core.inodes, ops_id_of(fs, parent));
+	ask->other = inodes_get(&fs->core.inodes, ops_id_of(fs, new_parent));
 	if (!ask->inode || !ask->other)
 		return -ENOMEM;
 	ask->op = (struct op){.kind = OP_RENAME,
 		.fields = (flags & RENAME_NOREPLACE ? (uint32_t)OP_NOREPLACE : 0) |
 			(flags & RENAME_EXCHANGE ? (uint32_t)OP_EXCHANGE : 0),
-		.parent = fs_id(fs, parent),
-		.new_parent = fs_id(fs, new_parent),
+		.parent = ops_id_of(fs, parent),
+		.new_parent = ops_id_of(fs, new_parent),
 		.name = span_str(ask->name),
 		.new_name = span_str(ask->new_name)};
 	if (flags & RENAME_WHITEOUT) {
@@ -192,9 +194,9 @@ void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t 
 		return;
 	memcpy(ask->name, wanted.data, wanted.size);
 	memcpy(ask->new_name, new_wanted.data, new_wanted.size);
-	fs_lock(fs);
+	core_lock(&fs->core);
 	r = rename_op(ask, parent, new_parent, flags);
 	if (r < 0)
 		ask_fail(ask, r);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }

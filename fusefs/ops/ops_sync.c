@@ -1,5 +1,8 @@
 #include "fusefs/ops/ops_internal.h"
 
+#include "common/base/metrics.h"
+#include "fusefs/content/file.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <utlist.h>
@@ -46,7 +49,7 @@ static void store_everything(struct ask *ask)
 		int r;
 
 		all->waiting++;
-		r = flush_until_stored(fs, f->inode, on_stored, ask, NULL);
+		r = flush_until_stored(&fs->flusher, f->inode, on_stored, ask, NULL);
 		if (r == 0)
 			continue;
 		all->waiting--;
@@ -69,11 +72,11 @@ void ops_fsyncdir(fuse_req_t req, fuse_ino_t node, int datasync, struct fuse_fil
 	ask = ask_new_call(req, PATIENCE_STORE);
 	if (!ask)
 		return;
-	fs_lock(fs);
+	core_lock(&fs->core);
 	ask->extra = calloc(1, sizeof(struct everything));
 	if (ask->extra)
 		store_everything(ask);
 	else
 		ask_fail(ask, -ENOMEM);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }

@@ -2,6 +2,8 @@
 
 #include "common/base/clock.h"
 #include "common/base/error.h"
+#include "common/base/metrics.h"
+#include "fusefs/content/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,12 +26,12 @@ static void on_usage(void *cookie, int error, const struct store_drive *drive)
 {
 	struct fs *fs = cookie;
 
-	fs_lock(fs);
-	fs->calls--;
+	core_lock(&fs->core);
+	core_call_over(&fs->core);
 	fs->usage_asked = false;
 	if (error == 0)
-		fs_learn_usage(fs, drive);
-	fs_unlock(fs);
+		ops_learn_usage(fs, drive);
+	core_unlock(&fs->core);
 }
 
 /* Whether these bytes may be more than the drive takes. */
@@ -44,8 +46,8 @@ static bool is_tight(struct fs *fs, const struct inode *inode, const struct flus
 		(int64_t)(fs->flusher.bytes + data->size) > fs->free;
 	if (!fs->usage_asked && (!known || age > (tight ? USAGE_MAX_AGE_TIGHT_NS : USAGE_MAX_AGE_NS))) {
 		fs->usage_asked = true;
-		fs->calls++;
-		(void)fs->store->ops->drive(fs->store, on_usage, fs);
+		core_call_begins(&fs->core);
+		(void)fs->core.store->ops->drive(fs->core.store, on_usage, fs);
 	}
 	return tight;
 }
@@ -63,7 +65,7 @@ static bool goes_through(struct fs *fs, const struct handle *h, const struct flu
 static void mapping_failed(struct ask *ask)
 {
 	if (ask->of_mapping)
-		flush_show_stored(ask->fs, ask->inode);
+		core_drop_pages(&ask->fs->core, ask->inode);
 }
 
 static void fail(struct ask *ask, int error)
@@ -106,7 +108,7 @@ static void write_now(struct ask *ask, const void *from)
 			fail(ask, r);
 		return;
 	}
-	r = flush_write(fs, ask->inode, &data);
+	r = flush_write(&fs->flusher, ask->inode, &data);
 	on_through(ask, r, NULL);
 }
 
@@ -151,7 +153,7 @@ static void wait_for_room(struct ask *ask, const char *data)
 	w->ask = ask;
 	w->room = (struct room_wait){.file = file_get(ask->inode), .size = ask->size, .ready = on_room};
 	ask->cancel = cancel_room;
-	flush_room_wait(ask->fs, &w->room);
+	flush_room_wait(&ask->fs->flusher, &w->room);
 }
 
 /* -- the request -- */
@@ -165,18 +167,18 @@ static void write_waiting(fuse_req_t req, struct handle *h, const struct flush_d
 	if (!ask)
 		return;
 	fs = ask->fs;
-	fs_lock(fs);
+	core_lock(&fs->core);
 	ask->inode = inode_ref(h->inode);
 	ask->peer = h;
 	ask->size = data->size;
 	ask->off = data->at;
 	ask->append = data->append;
 	ask->of_mapping = of_mapping;
-	if (flush_room(fs, h->inode->file, data->size))
+	if (flush_room(&fs->flusher, h->inode->file, data->size))
 		write_now(ask, data->from);
 	else
 		wait_for_room(ask, data->from);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 /* O_DIRECT goes past the place where the kernel clears set-id bits and removes the capability. */
@@ -226,19 +228,19 @@ void ops_write(fuse_req_t req, fuse_ino_t node, const char *data, size_t size, o
 		fuse_reply_write(req, 0);
 		return;
 	}
-	fs_lock(fs);
+	core_lock(&fs->core);
 	/* Who writes is told what failed before. The bytes of a mapping have nobody to tell: fsync and close will. */
 	r = ops_check_write(h->inode, what.append ? INT64_MAX : off);
 	if (r == 0 && !fi->writepage)
 		r = flush_take_error(h->inode->file, &h->error_seen);
 	if (r == 0)
 		drop_privileges(req, h);
-	waits = goes_through(fs, h, &what) || !flush_room(fs, h->inode->file, what.size);
+	waits = goes_through(fs, h, &what) || !flush_room(&fs->flusher, h->inode->file, what.size);
 	if (r == 0 && !waits)
-		r = flush_write(fs, h->inode, &what);
+		r = flush_write(&fs->flusher, h->inode, &what);
 	if (r < 0 && fi->writepage)
-		flush_show_stored(fs, h->inode); /* the kernel keeps the page, and takes it for stored */
-	fs_unlock(fs);
+		core_drop_pages(&fs->core, h->inode); /* the kernel keeps the page, and takes it for stored */
+	core_unlock(&fs->core);
 	if (r < 0)
 		ops_error(req, r);
 	else if (waits)

@@ -2,6 +2,7 @@
 
 #include "common/base/error.h"
 #include "common/base/log.h"
+#include "common/base/metrics.h"
 #include "common/base/text.h"
 #include "common/proto/acl.h"
 #include "common/proto/xattr_name.h"
@@ -31,7 +32,7 @@ static int name_check(const struct fs *fs, const char *name)
 
 	if (s.size == 0 || s.size > XATTR_NAME_BYTES_MAX)
 		return -ERANGE;
-	return is_acl(s) && !fs_has_acls(fs) ? -EOPNOTSUPP : xattr_name_check(s);
+	return is_acl(s) && !ops_has_acls(fs) ? -EOPNOTSUPP : xattr_name_check(s);
 }
 
 static struct xattrs *kept(const struct inode *inode)
@@ -74,7 +75,7 @@ static void reply(fuse_req_t req, const struct wish *wish, const void *data, siz
  * is as far as can be told from a request. */
 static size_t drop_hidden(fuse_req_t req, char *names, size_t size)
 {
-	bool trusted = fuse_req_ctx(req)->uid == 0, acls = fs_has_acls(fs_of(req));
+	bool trusted = fuse_req_ctx(req)->uid == 0, acls = ops_has_acls(fs_of(req));
 	size_t left = 0;
 
 	for (size_t at = 0; at < size;) {
@@ -123,13 +124,13 @@ static void keep(struct ask *ask, struct xattrs *x)
 {
 	struct inode *inode = ask->inode;
 
-	if (!recent_document_stands(&ask->fs->recent, ask->seen, inode->id)) {
+	if (!recent_document_stands(&ask->fs->core.recent, ask->seen, inode->id)) {
 		xattrs_free(x);
 		return;
 	}
 	x->seen = ask->seen;
 	x->epoch = inode->table->epoch;
-	trim_keep_xattrs(ask->fs, inode, x);
+	xattrs_keep(&ask->fs->core.kept, inode, x);
 }
 
 static void on_xattrs(void *cookie, int error)
@@ -140,8 +141,8 @@ static void on_xattrs(void *cookie, int error)
 	struct wish wish = {.name = ask->plus ? NULL : ask->name, .size = ask->size};
 	fuse_req_t req;
 
-	fs_lock(fs);
-	fs->calls--;
+	core_lock(&fs->core);
+	core_call_over(&fs->core);
 	ask->extra = NULL;
 	req = ask_take(ask);
 	if (req && error == 0)
@@ -153,26 +154,26 @@ static void on_xattrs(void *cookie, int error)
 	else
 		xattrs_free(x);
 	ask_free(ask);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 static void fetch(struct ask *ask, fuse_ino_t node)
 {
 	struct fs *fs = ask->fs;
 
-	fs_lock(fs);
-	ask->inode = inodes_get(&fs->inodes, fs_id(fs, node));
+	core_lock(&fs->core);
+	ask->inode = inodes_get(&fs->core.inodes, ops_id_of(fs, node));
 	ask->extra = xattrs_new();
 	if (!ask->inode || !ask->extra) {
 		ask_fail(ask, -ENOMEM);
 	} else {
 		/* The answer does not say which position it saw: at least this one. */
-		ask->seen = fs->view.newest > fs->recent.last ? fs->view.newest : fs->recent.last;
-		fs->calls++;
+		ask->seen = fs->core.view.newest > fs->core.recent.last ? fs->core.view.newest : fs->core.recent.last;
+		core_call_begins(&fs->core);
 		ask->cancel = ask_cancel_ticket;
-		ask->ticket = fs->store->ops->xattrs(fs->store, ask->inode->id, on_each, on_xattrs, ask);
+		ask->ticket = fs->core.store->ops->xattrs(fs->core.store, ask->inode->id, on_each, on_xattrs, ask);
 	}
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 static void read_xattrs(fuse_req_t req, fuse_ino_t node, const struct wish *wish)
@@ -182,14 +183,14 @@ static void read_xattrs(fuse_req_t req, fuse_ino_t node, const struct wish *wish
 	struct inode *inode;
 	struct ask *ask;
 
-	fs_lock(fs);
+	core_lock(&fs->core);
 	inode = ops_inode(fs, node);
 	x = inode ? known(inode) : NULL;
 	if (x)
 		answer(req, x, wish);
 	if (x && x == inode->xattrs)
-		trim_use_xattrs(fs, inode);
-	fs_unlock(fs);
+		xattrs_use(&fs->core.kept, inode);
+	core_unlock(&fs->core);
 	if (x)
 		return;
 	ask = ask_new(req);
@@ -213,9 +214,9 @@ static bool is_pointless(struct fs *fs, const char *name)
 
 	if (strcmp(name, ACL_DEFAULT) != 0 && strcmp(name, "security.selinux") != 0)
 		return false;
-	fs_lock(fs);
-	bare = fs_is_bare(fs);
-	fs_unlock(fs);
+	core_lock(&fs->core);
+	bare = ops_is_bare(fs);
+	core_unlock(&fs->core);
 	return bare;
 }
 
@@ -252,7 +253,7 @@ static struct xattrs *begin(struct fs *fs, struct inode *inode, int64_t seen)
 		return NULL;
 	x->seen = seen;
 	x->epoch = inode->table->epoch;
-	trim_keep_xattrs(fs, inode, x);
+	xattrs_keep(&fs->core.kept, inode, x);
 	return x;
 }
 
@@ -264,8 +265,8 @@ static void learn_change(struct ask *ask, const struct op_result *result)
 	struct xattrs *x;
 	int r = 0;
 
-	inode_unref(fs_learn_own(ask->fs, result));
-	fs_xattrs_changed(ask->fs, fs_result_seq(result));
+	inode_unref(attributes_learn_own(&ask->fs->core, result));
+	ops_xattrs_changed(ask->fs, attributes_seq_of(result));
 	x = kept(inode);
 	if (!x && was_bare)
 		x = begin(ask->fs, inode, seen);
@@ -278,10 +279,10 @@ static void learn_change(struct ask *ask, const struct op_result *result)
 	else
 		xattrs_remove(x, ask->op.name);
 	if (r < 0) {
-		trim_keep_xattrs(ask->fs, inode, NULL);
+		xattrs_keep(&ask->fs->core.kept, inode, NULL);
 	} else {
-		x->own = fs_result_seq(result);
-		trim_use_xattrs(ask->fs, inode);
+		x->own = attributes_seq_of(result);
+		xattrs_use(&ask->fs->core.kept, inode);
 	}
 }
 
@@ -292,15 +293,15 @@ static void on_change(void *cookie, int error, const struct op_result *results, 
 	fuse_req_t req;
 
 	(void)count;
-	fs_lock(fs);
-	fs->calls--;
+	core_lock(&fs->core);
+	core_call_over(&fs->core);
 	if (error == 0)
 		learn_change(ask, &results[0]);
 	req = ask_take(ask);
 	if (req)
 		ops_error(req, error);
 	ask_free(ask);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 static void on_checked(struct ask *ask, int error)
@@ -325,9 +326,9 @@ static void change(fuse_req_t req, fuse_ino_t node, const struct op *op, struct 
 	if (ask->text && value.size > 0)
 		memcpy(ask->text, value.data, value.size);
 	ask->op.target = span_of(ask->text, value.size);
-	fs_lock(fs);
-	ask->inode = inodes_get(&fs->inodes, fs_id(fs, node));
-	ask->op.id = fs_id(fs, node);
+	core_lock(&fs->core);
+	ask->inode = inodes_get(&fs->core.inodes, ops_id_of(fs, node));
+	ask->op.id = ops_id_of(fs, node);
 	/* By a descriptor or by name, the kernel does not say: see SETATTR. */
 	if (!ask->inode || !ask->text)
 		ask_fail(ask, -ENOMEM);
@@ -335,7 +336,7 @@ static void change(fuse_req_t req, fuse_ino_t node, const struct op *op, struct 
 		on_checked(ask, 0);
 	else
 		ops_check(ask, ask->inode, CHECK_NAME, on_checked);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 }
 
 /*
@@ -355,12 +356,12 @@ static bool clears_sgid(fuse_req_t req, fuse_ino_t node)
 
 	if (who->uid == 0)
 		return false;
-	fs_lock(fs);
+	core_lock(&fs->core);
 	inode = ops_inode(fs, node);
 	known = inode && inode_valid(inode);
 	if (known)
 		group = inode->attr.gid;
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 	if (known && who->gid == group)
 		return false;
 	count = known ? fuse_req_getgroups(req, GROUPS_MAX, groups) : 0;
@@ -416,21 +417,21 @@ static void on_dropped(void *cookie, int error, const struct op_result *results,
 	struct xattrs *x;
 
 	(void)count;
-	fs_lock(fs);
-	fs->calls--;
+	core_lock(&fs->core);
+	core_call_over(&fs->core);
 	if (error == 0) {
-		inode_unref(fs_learn_own(fs, &results[0]));
+		inode_unref(attributes_learn_own(&fs->core, &results[0]));
 		x = kept(drop->inode);
 		if (x)
-			x->own = fs_result_seq(&results[0]);
+			x->own = attributes_seq_of(&results[0]);
 	} else if (error != -ENODATA) {
 		/* It may be there still. */
-		trim_keep_xattrs(fs, drop->inode, NULL);
+		xattrs_keep(&fs->core.kept, drop->inode, NULL);
 		log_warning(NULL, "the capability of a file that was written could not be removed: %s",
 			error_lookup(error)->title);
 	}
 	inode_unref(drop->inode);
-	fs_unlock(fs);
+	core_unlock(&fs->core);
 	free(drop);
 }
 
@@ -452,10 +453,10 @@ void ops_drop_capability(struct fs *fs, struct handle *h)
 		free(drop);
 		return;
 	}
-	fs->calls++;
+	core_call_begins(&fs->core);
 	h->capability_gone = true;
 	if (!kept(h->inode))
 		return;
 	xattrs_remove(h->inode->xattrs, op.name);
-	trim_use_xattrs(fs, h->inode);
+	xattrs_use(&fs->core.kept, h->inode);
 }

@@ -1,43 +1,9 @@
 #include "fusefs/ops/trim.h"
 
 #include "fusefs/content/file.h"
-#include "fusefs/ops/fs_internal.h"
+#include "fusefs/ops/ops_fs.h"
 #include "fusefs/names/listing.h"
-
-#include <assert.h>
-#include <utlist.h>
-
-static void uncount_xattrs(struct fs *fs, struct xattrs *x)
-{
-	if (x->counted == 0)
-		return;
-	DL_DELETE(fs->xattrs, x);
-	fs->xattr_bytes -= x->counted;
-	x->counted = 0;
-}
-
-void trim_keep_xattrs(struct fs *fs, struct inode *inode, struct xattrs *x)
-{
-	if (inode->xattrs) {
-		uncount_xattrs(fs, inode->xattrs);
-		xattrs_free(inode->xattrs);
-	}
-	inode->xattrs = x;
-	if (!x)
-		return;
-	x->inode = inode;
-	trim_use_xattrs(fs, inode);
-}
-
-void trim_use_xattrs(struct fs *fs, struct inode *inode)
-{
-	struct xattrs *x = inode->xattrs;
-
-	uncount_xattrs(fs, x);
-	x->counted = xattrs_memory(x);
-	fs->xattr_bytes += x->counted;
-	DL_PREPEND(fs->xattrs, x);
-}
+#include "fusefs/names/xattrs.h"
 
 #define CLIMB_MAX 16 /* folders that are told of at once when the lowest has lost its last name */
 
@@ -53,43 +19,35 @@ void trim_name_gone(void *cookie, const struct inode *inode, int64_t emptied)
 	if (!device_can_prune(&fs->init))
 		return;
 	if (is_told(fs, inode))
-		prune_add(&fs->prune, fs_node(fs, inode->id));
+		prune_add(&fs->prune, ops_node_of(fs, inode->id));
 	/* A folder whose own name went before those in it was still in use in the kernel, because of them. */
-	inode = emptied ? inodes_find(&fs->inodes, emptied) : NULL;
+	inode = emptied ? inodes_find(&fs->core.inodes, emptied) : NULL;
 	for (int i = 0; i < CLIMB_MAX && is_told(fs, inode) && !names_any(&fs->names, inode->id); i++) {
-		prune_add(&fs->prune, fs_node(fs, inode->id));
-		inode = inode->parent > 0 ? inodes_find(&fs->inodes, inode->parent) : NULL;
+		prune_add(&fs->prune, ops_node_of(fs, inode->id));
+		inode = inode->parent > 0 ? inodes_find(&fs->core.inodes, inode->parent) : NULL;
 	}
 }
 
 /* With their inodes, however many names each has. */
 static size_t names_memory(const struct fs *fs)
 {
-	size_t named = fs->names.with_inode < fs->inodes.count ? fs->names.with_inode : fs->inodes.count;
+	size_t named = fs->names.with_inode < fs->core.inodes.count ? fs->names.with_inode : fs->core.inodes.count;
 
-	return fs->names.bytes + named * inodes_memory_of_one(&fs->inodes);
+	return fs->names.bytes + named * inodes_memory_of_one(&fs->core.inodes);
 }
 
 /* What the kernel, open files or work under way keep: nobody here can give it. */
 static size_t held_memory(const struct fs *fs)
 {
-	size_t count = fs->inodes.count;
+	size_t count = fs->core.inodes.count;
 
-	return count > fs->names.with_inode ? (count - fs->names.with_inode) * inodes_memory_of_one(&fs->inodes) : 0;
+	return count > fs->names.with_inode ? (count - fs->names.with_inode) * inodes_memory_of_one(&fs->core.inodes)
+					    : 0;
 }
 
 size_t trim_bytes(const struct fs *fs, enum kept_kind kind)
 {
-	switch (kind) {
-	case KEPT_CONTENT:
-		return fs->content_bytes;
-	case KEPT_NAMES:
-		return names_memory(fs);
-	case KEPT_LISTINGS:
-		return fs->listing_bytes;
-	default:
-		return fs->xattr_bytes;
-	}
+	return kind == KEPT_NAMES ? names_memory(fs) : kept_bytes(&fs->core.kept, kind);
 }
 
 size_t trim_max(const struct fs *fs)
@@ -102,32 +60,25 @@ size_t trim_max(const struct fs *fs)
 /* Whether there is one beside the most recently used, which somebody is about to look at. */
 static bool can_give(const struct fs *fs, enum kept_kind kind)
 {
-	switch (kind) {
-	case KEPT_CONTENT:
-		return fs->files && fs->files->next;
-	case KEPT_NAMES:
+	if (kind == KEPT_NAMES)
 		return fs->names.recent && fs->names.recent->next;
-	case KEPT_LISTINGS:
-		return listing_can_give(fs);
-	default:
-		return fs->xattrs && fs->xattrs->next;
-	}
+	return kept_oldest(&fs->core.kept, kind) != NULL;
 }
 
 static void give(struct fs *fs, enum kept_kind kind)
 {
 	switch (kind) {
 	case KEPT_CONTENT:
-		file_let_go(fs, fs->files->prev);
+		file_give(&fs->core);
 		break;
 	case KEPT_NAMES:
 		names_let_go(&fs->names);
 		break;
 	case KEPT_LISTINGS:
-		listing_give(fs);
+		listing_give(&fs->core);
 		break;
 	default:
-		trim_keep_xattrs(fs, fs->xattrs->prev->inode, NULL);
+		xattrs_give(&fs->core.kept);
 	}
 }
 

@@ -13,6 +13,7 @@
 #include "fusefs/ops/follow.h"
 #include "fusefs/mount/kernel.h"
 #include "fusefs/ops/fs.h"
+#include "fusefs/ops/ops.h"
 #include "fusefs/ops/session_loop.h"
 #include "fusefs/store/testing/store_mem.h"
 
@@ -80,7 +81,7 @@ static int up(struct mount_mem *m, struct mem_drive *drive, const char *dir)
 	if (fs_new(&options, &m->fs) < 0)
 		return -1;
 	m->dir = dir;
-	m->session = fuse_session_new(&args, fs_operations(), sizeof(struct fuse_lowlevel_ops), m->fs);
+	m->session = fuse_session_new(&args, ops_table(), sizeof(struct fuse_lowlevel_ops), m->fs);
 	fuse_opt_free_args(&args);
 	if (!m->session || fuse_session_mount(m->session, dir) != 0)
 		return -1;

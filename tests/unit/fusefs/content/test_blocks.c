@@ -1,6 +1,6 @@
 #include "fusefs/content/blocks.h"
 
-#include "fusefs/ops/fs_internal.h"
+#include "fusefs/core/core.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -23,8 +23,8 @@ struct asked {
 
 struct fixture {
 	struct store store; /* first */
-	struct fs fs;
-	struct blocks *blocks;
+	struct core core;
+	struct blocks cache, *blocks;
 	struct asked asked[8];
 	size_t count;
 };
@@ -48,12 +48,9 @@ static int setup(void **state)
 
 	assert_non_null(f);
 	f->store.ops = &store_ops;
-	f->fs.store = &f->store;
-	f->fs.later_end = &f->fs.later;
-	pthread_mutex_init(&f->fs.lock, NULL);
-	pthread_cond_init(&f->fs.quiet, NULL);
-	f->blocks = &f->fs.blocks;
-	blocks_init(f->blocks, &f->fs, CACHE);
+	core_init(&f->core, &(struct core_options){.store = &f->store});
+	f->blocks = &f->cache;
+	blocks_init(f->blocks, &f->core, CACHE);
 	*state = f;
 	return 0;
 }
@@ -65,8 +62,7 @@ static int teardown(void **state)
 	blocks_fini(f->blocks);
 	assert_int_equal(f->blocks->used, 0);
 	assert_int_equal(f->blocks->passed_used, 0);
-	pthread_cond_destroy(&f->fs.quiet);
-	pthread_mutex_destroy(&f->fs.lock);
+	core_fini(&f->core);
 	free(f);
 	return 0;
 }
@@ -136,9 +132,9 @@ static void ask(struct fixture *f, char letter, uint32_t size)
 	struct blocks_want whole = {.from = 0, .len = size, .whole = true};
 
 	(void)name_of(letter, s.sha256);
-	fs_lock(&f->fs);
+	core_lock(&f->core);
 	assert_int_equal(blocks_fetch(f->blocks, &s, &whole, NULL, NULL), size);
-	fs_unlock(&f->fs);
+	core_unlock(&f->core);
 }
 
 static void answer(struct fixture *f, char letter, int error)

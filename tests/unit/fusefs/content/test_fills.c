@@ -2,6 +2,7 @@
  * told. */
 #include "common/base/clock.h"
 #include "fusefs/ops/fs.h"
+#include "fusefs/ops/ops_fs.h"
 #include "fusefs/ops/ops_internal.h"
 #include "fusefs/content/reader.h"
 #include "fusefs/store/testing/store_fault.h"
@@ -99,9 +100,9 @@ static int setup(void **state)
 	rewrite(f, 'a', BYTES);
 	now.last = (struct store_position){1, f->seq};
 	fs_on_changes(f->fs, &now, clock_boot_ns());
-	fs_lock(f->fs);
-	f->inode = inodes_get(&f->fs->inodes, f->id);
-	fs_unlock(f->fs);
+	core_lock(&f->fs->core);
+	f->inode = inodes_get(&f->fs->core.inodes, f->id);
+	core_unlock(&f->fs->core);
 	*state = f;
 	return 0;
 }
@@ -110,9 +111,9 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	inode_unref(f->inode);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 	assert_int_equal(fs_flush_all(f->fs, WAIT_MS), 0);
 	assert_int_equal(oplog_drain(f->log, WAIT_MS, NULL), 0);
 	fs_free(f->fs);
@@ -139,9 +140,9 @@ static void on_ready(void *cookie, int error)
 static void refresh(struct fixture *f, struct outcome *o)
 {
 	outcome_init(o);
-	fs_lock(f->fs);
-	assert_int_equal(fs_refresh(f->fs, f->inode, on_ready, o), 0);
-	fs_unlock(f->fs);
+	core_lock(&f->fs->core);
+	assert_int_equal(attributes_refresh(&f->fs->core, f->inode, on_ready, o), 0);
+	core_unlock(&f->fs->core);
 }
 
 static bool is_over(struct outcome *o)
@@ -171,10 +172,10 @@ static void who_asks_after_a_change_gets_no_answer_from_before(void **state)
 	rewrite(f, 'b', 10);
 	assert_int_equal(fault_release(f->store, FAULT_ITEM), 1);
 	assert_int_equal(outcome_wait(&after), 0);
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	assert_true(inode_valid(f->inode));
 	assert_int_equal(f->inode->attr.size, 10);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void who_asks_before_anything_changed_shares_an_answer(void **state)
@@ -200,9 +201,9 @@ static void who_asks_when_nobody_tells_what_changes_shares_nothing_from_before_h
 	hold_all(f, FAULT_ITEM);
 	refresh(f, &one);
 	assert_int_equal(fault_wait_held(f->store, FAULT_ITEM, 1, WAIT_MS), 0);
-	fs_lock(f->fs);
-	f->fs->view.trusted_until_ns = 0;
-	fs_unlock(f->fs);
+	core_lock(&f->fs->core);
+	f->fs->core.view.trusted_until_ns = 0;
+	core_unlock(&f->fs->core);
 	refresh(f, &two);
 	fault_release(f->store, FAULT_ITEM);
 	assert_int_equal(outcome_wait(&one), 0);
@@ -228,13 +229,13 @@ static void read_start(struct fixture *f, struct reading *r)
 {
 	memset(r, 0, sizeof(*r));
 	outcome_init(&r->outcome);
-	r->reader.fs = f->fs;
+	r->reader.blocks = &f->fs->blocks;
 	r->reader.inode = f->inode;
 	r->reader.asked = 2 * BYTES;
 	r->reader.done = on_read;
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	reader_start(&r->reader);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 /* All of it is this letter. Returns how many bytes. */
@@ -293,10 +294,11 @@ static void what_is_not_stored_yet_lies_over_what_others_change(void **state)
 	size_t size = 0;
 
 	memset(own, 'o', sizeof(own));
-	fs_lock(f->fs);
-	f->fs->view.trusted_until_ns = 0; /* it takes a snapshot */
-	assert_int_equal(flush_write(f->fs, f->inode, &(struct flush_data){.at = 500, .from = own, .size = 100}), 0);
-	fs_unlock(f->fs);
+	core_lock(&f->fs->core);
+	f->fs->core.view.trusted_until_ns = 0; /* it takes a snapshot */
+	assert_int_equal(
+		flush_write(&f->fs->flusher, f->inode, &(struct flush_data){.at = 500, .from = own, .size = 100}), 0);
+	core_unlock(&f->fs->core);
 	read_start(f, &r);
 	assert_int_equal(outcome_wait(&r.outcome), 0);
 	for (size_t i = 0; i < r.reader.part_count; i++)
@@ -316,9 +318,9 @@ static void tell_size(struct fixture *f)
 
 	refresh(f, &o);
 	assert_int_equal(outcome_wait(&o), 0);
-	fs_lock(f->fs);
-	fs_stat(f->fs, f->inode, &st);
-	fs_unlock(f->fs);
+	core_lock(&f->fs->core);
+	ops_stat(f->fs, f->inode, &st);
+	core_unlock(&f->fs->core);
 }
 
 static void a_file_that_is_emptied_and_written_anew_is_not_read_between(void **state)
@@ -368,13 +370,13 @@ static bool opens_direct(struct fixture *f, int flags)
 	struct handle *h;
 	bool direct;
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	h = ops_open_handle(f->fs, f->inode, &fi);
 	assert_non_null(h);
 	direct = fi.direct_io;
 	assert_int_equal(h->ahead.direct, direct);
-	handle_free(f->fs, h);
-	fs_unlock(f->fs);
+	handle_free(&f->fs->handles, h);
+	core_unlock(&f->fs->core);
 	return direct;
 }
 
@@ -395,7 +397,7 @@ static void what_others_change_is_read_past_the_pages_of_the_kernel(void **state
 	assert_true(opens_direct(f, O_RDONLY));
 	assert_true(opens_direct(f, O_RDWR));
 	assert_false(opens_direct(f, O_WRONLY));
-	f->inode->foreign_ns -= FS_CONTENDED_S * NS_PER_S;
+	f->inode->foreign_ns -= CORE_CONTENDED_S * NS_PER_S;
 	assert_false(opens_direct(f, O_RDONLY));
 }
 
@@ -404,7 +406,7 @@ static void what_others_changed_before_the_journal_tells_it_is_read_so_too(void 
 	struct fixture *f = *state;
 
 	kernel_maps_direct(f);
-	f->fs->others = true;
+	f->fs->core.others = true;
 	tell_size(f);
 	rewrite(f, 'b', BYTES);
 	tell_size(f);
@@ -416,7 +418,7 @@ static void what_others_changed_before_it_was_known_here_is_read_so_too(void **s
 	struct fixture *f = *state;
 
 	kernel_maps_direct(f);
-	f->fs->others = true;
+	f->fs->core.others = true;
 	tell_size(f);
 	assert_true(opens_direct(f, O_RDONLY));
 }
@@ -426,13 +428,13 @@ static void but_not_what_they_had_changed_long_before_that(void **state)
 	struct fixture *f = *state;
 
 	kernel_maps_direct(f);
-	f->fs->others = true;
+	f->fs->core.others = true;
 	/* Two positions later: each is seen when the one before is old enough. */
 	for (int i = 0; i < 2; i++) {
-		fs_lock(f->fs);
-		f->fs->settles_ns -= FS_CONTENDED_S * NS_PER_S;
-		fs_saw(f->fs, (struct store_position){1, f->seq});
-		fs_unlock(f->fs);
+		core_lock(&f->fs->core);
+		f->fs->core.settles_ns -= CORE_CONTENDED_S * NS_PER_S;
+		core_saw(&f->fs->core, (struct store_position){1, f->seq});
+		core_unlock(&f->fs->core);
 	}
 	tell_size(f);
 	assert_false(opens_direct(f, O_RDONLY));

@@ -1,10 +1,9 @@
 #include "fusefs/content/reader.h"
 
-#include "common/base/clock.h"
-#include "common/base/cond.h"
 #include "common/base/sha256.h"
 #include "fusefs/ops/handle.h"
 #include "fusefs/ops/fs.h"
+#include "fusefs/ops/ops_fs.h"
 #include "fusefs/store/testing/store_fault.h"
 #include "fusefs/store/testing/store_mem.h"
 #include "tests/unit/fusefs/outcome.h"
@@ -121,9 +120,9 @@ static int setup_with(void **state, size_t cache_bytes)
 	options.oplog = f->log;
 	assert_int_equal(fs_new(&options, &f->fs), 0);
 	id = make_file(f);
-	fs_lock(f->fs);
-	f->inode = inodes_get(&f->fs->inodes, id);
-	fs_unlock(f->fs);
+	core_lock(&f->fs->core);
+	f->inode = inodes_get(&f->fs->core.inodes, id);
+	core_unlock(&f->fs->core);
 	assert_non_null(f->inode);
 	*state = f;
 	return 0;
@@ -149,9 +148,9 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	inode_unref(f->inode);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 	assert_int_equal(oplog_drain(f->log, WAIT_MS, NULL), 0);
 	fs_free(f->fs);
 	oplog_free(f->log);
@@ -174,22 +173,22 @@ static void on_read(struct reader *r)
 	outcome_tell(&((struct reading *)r)->outcome, r->error);
 }
 
-static void read_start(struct fixture *f, struct reading *r, struct ahead *ahead, int64_t at, size_t size)
+static void read_start(struct fixture *f, struct reading *r, struct readahead *ahead, int64_t at, size_t size)
 {
 	memset(r, 0, sizeof(*r));
 	outcome_init(&r->outcome);
-	r->reader.fs = f->fs;
+	r->reader.blocks = &f->fs->blocks;
 	r->reader.inode = f->inode;
 	r->reader.at = at;
 	r->reader.asked = size;
 	r->reader.done = on_read;
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	if (ahead) {
-		reader_ahead(f->fs, f->inode, ahead, at, size);
-		r->reader.ahead = ahead_is_sequential(ahead);
+		readahead_read(&f->fs->blocks, f->inode, ahead, at, size);
+		r->reader.ahead = readahead_is_sequential(ahead);
 	}
 	reader_start(&r->reader);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 /* Waits, and compares with the model. */
@@ -209,7 +208,7 @@ static int read_end(struct fixture *f, struct reading *r)
 	return error;
 }
 
-static int read_at(struct fixture *f, struct ahead *ahead, int64_t at, size_t size)
+static int read_at(struct fixture *f, struct readahead *ahead, int64_t at, size_t size)
 {
 	struct reading r;
 
@@ -229,9 +228,9 @@ static size_t cached(struct fixture *f)
 {
 	size_t used;
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	used = f->fs->blocks.used;
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 	return used;
 }
 
@@ -243,9 +242,9 @@ static void while_the_journal_does_not_reach_us_files_can_be_read(void **state)
 	struct op_extent extent;
 	struct op write = {.kind = OP_WRITE, .id = f->inode->id, .extents = &extent, .extent_count = 1};
 
-	fs_lock(f->fs);
-	f->fs->view.trusted_until_ns = 0; /* nobody told anything for too long */
-	fs_unlock(f->fs);
+	core_lock(&f->fs->core);
+	f->fs->core.view.trusted_until_ns = 0; /* nobody told anything for too long */
+	core_unlock(&f->fs->core);
 	assert_int_equal(read_at(f, NULL, 5 * MIB + 7, 4096), 0);
 	assert_int_equal(read_at(f, NULL, 5 * MIB + 7, 4096), 0);
 	memset(f->model + 5 * MIB, 'n', MIB);
@@ -257,7 +256,7 @@ static void while_the_journal_does_not_reach_us_files_can_be_read(void **state)
 static void random_read_asks_for_the_piece_it_touches(void **state)
 {
 	struct fixture *f = *state;
-	struct ahead ahead = {0};
+	struct readahead ahead = {0};
 
 	assert_int_equal(read_at(f, &ahead, 6 * MIB + 8192, 4096), 0);
 	assert_int_equal(counts_of(f).block_gets, 1);
@@ -292,7 +291,7 @@ static void small_block_comes_whole(void **state)
 static void sequential_reader_fetches_whole_blocks_ahead(void **state)
 {
 	struct fixture *f = *state;
-	struct ahead ahead = {0};
+	struct readahead ahead = {0};
 
 	for (int64_t at = 0; at < FILE_BYTES; at += 128 * 1024)
 		assert_int_equal(read_at(f, &ahead, at, 128 * 1024), 0);
@@ -304,13 +303,13 @@ static size_t passed(struct fixture *f)
 {
 	size_t used;
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	used = f->fs->blocks.passed_used;
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 	return used;
 }
 
-static void read_on(struct fixture *f, struct ahead *ahead, int64_t from, int64_t to)
+static void read_on(struct fixture *f, struct readahead *ahead, int64_t from, int64_t to)
 {
 	for (int64_t at = from; at < to; at += 512 * 1024)
 		assert_int_equal(read_at(f, ahead, at, 512 * 1024), 0);
@@ -320,18 +319,18 @@ static struct handle *open_file(struct fixture *f, int flags)
 {
 	struct handle *h;
 
-	fs_lock(f->fs);
-	h = handle_new(f->fs, f->inode, flags);
-	fs_unlock(f->fs);
+	core_lock(&f->fs->core);
+	h = handle_new(&f->fs->handles, f->inode, flags);
+	core_unlock(&f->fs->core);
 	assert_non_null(h);
 	return h;
 }
 
 static void close_file(struct fixture *f, struct handle *h)
 {
-	fs_lock(f->fs);
-	handle_free(f->fs, h);
-	fs_unlock(f->fs);
+	core_lock(&f->fs->core);
+	handle_free(&f->fs->handles, h);
+	core_unlock(&f->fs->core);
 }
 
 static void handles_that_are_never_released_go_with_the_fs(void **state)
@@ -340,12 +339,12 @@ static void handles_that_are_never_released_go_with_the_fs(void **state)
 
 	(void)open_file(f, O_RDONLY);
 	(void)open_file(f, O_RDWR);
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	assert_int_equal(f->inode->opens, 2);
-	handles_end(f->fs);
+	handles_end(&f->fs->handles);
 	assert_int_equal(f->inode->opens, 0);
-	assert_null(f->fs->handles);
-	fs_unlock(f->fs);
+	assert_null(f->fs->handles.list);
+	core_unlock(&f->fs->core);
 }
 
 static void sequential_reader_passes_blocks_when_none_of_its_requests_can_still_come(void **state)
@@ -403,7 +402,7 @@ static void blocks_in_the_memory_of_others_give_the_right_bytes(void **state)
 static void whole_block_takes_the_place_of_its_pieces(void **state)
 {
 	struct fixture *f = *state;
-	struct ahead ahead = {0};
+	struct readahead ahead = {0};
 
 	assert_int_equal(read_at(f, NULL, 3 * MIB, 4096), 0);
 	assert_int_equal(cached(f), BLOCKS_PIECE_BYTES);
@@ -435,7 +434,7 @@ static void those_who_want_the_same_piece_share_one_request(void **state)
 static void piece_that_comes_after_its_whole_block_is_not_kept(void **state)
 {
 	struct fixture *f = *state;
-	struct ahead ahead = {0};
+	struct readahead ahead = {0};
 	struct reading a, b;
 
 	assert_int_equal(read_at(f, NULL, 0, 1), 0);
@@ -451,15 +450,15 @@ static void piece_that_comes_after_its_whole_block_is_not_kept(void **state)
 }
 
 /* A read that has to wait, as ops_read has it. */
-static void miss_start(struct fixture *f, struct reading *r, struct ahead *ahead, int64_t at)
+static void miss_start(struct fixture *f, struct reading *r, struct readahead *ahead, int64_t at)
 {
 	read_start(f, r, ahead, at, 4096);
-	fs_lock(f->fs);
-	reader_missed(f->fs, f->inode, ahead, at);
-	fs_unlock(f->fs);
+	core_lock(&f->fs->core);
+	readahead_missed(&f->fs->blocks, f->inode, ahead, at);
+	core_unlock(&f->fs->core);
 }
 
-static int miss(struct fixture *f, struct ahead *ahead, int64_t at)
+static int miss(struct fixture *f, struct readahead *ahead, int64_t at)
 {
 	struct reading r;
 
@@ -467,11 +466,11 @@ static int miss(struct fixture *f, struct ahead *ahead, int64_t at)
 	return read_end(f, &r);
 }
 
-#define OFTEN (READER_DENSE_MISSES * BLOCKS)
+#define OFTEN (READAHEAD_DENSE_MISSES * BLOCKS)
 #define OFTEN_BYTES ((OFTEN + 1) * BLOCKS_PIECE_BYTES)
 
 /* As many as make whole blocks worth having, each in a piece of its own; far enough apart to be at random. */
-static void miss_often(struct fixture *f, struct ahead *ahead)
+static void miss_often(struct fixture *f, struct readahead *ahead)
 {
 	assert_int_equal(read_at(f, NULL, 0, 1), 0); /* the extents are known */
 	for (int i = 0; i < OFTEN; i++)
@@ -481,18 +480,13 @@ static void miss_often(struct fixture *f, struct ahead *ahead)
 
 static void wait_quiet(struct fixture *f)
 {
-	const int64_t until_ns = clock_mono_ns() + WAIT_MS * NS_PER_MS;
-
-	fs_lock(f->fs);
-	while (f->fs->calls > 0)
-		assert_true(cond_wait_until(&f->fs->quiet, &f->fs->lock, until_ns));
-	fs_unlock(f->fs);
+	assert_true(core_wait_quiet(&f->fs->core, clock_mono_ns() + WAIT_MS * NS_PER_MS));
 }
 
 static void many_reads_at_random_bring_whole_blocks_that_they_do_not_wait_for(void **state)
 {
 	struct fixture *f = *state;
-	struct ahead ahead = {0};
+	struct readahead ahead = {0};
 	struct reading r;
 	uint64_t gets;
 
@@ -515,7 +509,7 @@ static void many_reads_at_random_bring_whole_blocks_that_they_do_not_wait_for(vo
 static void only_some_whole_blocks_are_on_their_way_beside_reads(void **state)
 {
 	struct fixture *f = *state;
-	struct ahead ahead = {0};
+	struct readahead ahead = {0};
 	struct reading r[LARGE];
 
 	miss_often(f, &ahead);
@@ -532,7 +526,7 @@ static void only_some_whole_blocks_are_on_their_way_beside_reads(void **state)
 static void reads_at_random_of_a_file_larger_than_the_cache_bring_pieces_only(void **state)
 {
 	struct fixture *f = *state;
-	struct ahead ahead = {0};
+	struct readahead ahead = {0};
 
 	miss_often(f, &ahead);
 	for (int i = 0; i < 20; i++)
@@ -544,7 +538,7 @@ static void reads_at_random_of_a_file_larger_than_the_cache_bring_pieces_only(vo
 static void reads_at_random_bring_no_more_than_the_file_once(void **state)
 {
 	struct fixture *f = *state;
-	struct ahead ahead = {0};
+	struct readahead ahead = {0};
 
 	miss_often(f, &ahead);
 	ahead.spare = FILE_BYTES - 4 * MIB + 1;
@@ -568,7 +562,7 @@ static void piece_that_cannot_be_had_fails_the_read_and_is_asked_for_again(void 
 static void pieces_and_whole_blocks_give_the_same_bytes(void **state)
 {
 	struct fixture *f = *state;
-	struct ahead ahead = {0};
+	struct readahead ahead = {0};
 	int64_t next = 0;
 
 	for (int i = 0; i < 500; i++) {

@@ -1,10 +1,11 @@
 #include "fusefs/core/kept.h"
 
 #include "fusefs/content/file.h"
-#include "fusefs/ops/fs_internal.h"
+#include "fusefs/ops/ops_fs.h"
 #include "fusefs/ops/fs.h"
 #include "fusefs/store/testing/store_mem.h"
 #include "fusefs/ops/trim.h"
+#include "fusefs/names/xattrs.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -98,7 +99,7 @@ static struct inode *know(struct fixture *f, int n, size_t content, size_t xattr
 	assert_non_null(bytes);
 	(void)snprintf(name, sizeof(name), "file-%d", n);
 	item.name = span_str(name);
-	inode = fs_learn(f->fs, &item, 1, NULL);
+	inode = attributes_learn(&f->fs->core, &item, 1, NULL);
 	assert_non_null(inode);
 	names_learn(&f->fs->names, ITEM_ROOT(7), item.name, inode, 1);
 	if (xattr > 0) {
@@ -106,7 +107,7 @@ static struct inode *know(struct fixture *f, int n, size_t content, size_t xattr
 
 		assert_non_null(x);
 		assert_int_equal(xattrs_add(x, span_str("user.large"), span_of(bytes, xattr)), 0);
-		trim_keep_xattrs(f->fs, inode, x);
+		xattrs_keep(&f->fs->core.kept, inode, x);
 	}
 	free(bytes);
 	return inode;
@@ -119,23 +120,23 @@ static void many_files_with_content_and_xattrs_stay_within_the_bound(void **stat
 	size_t bytes;
 
 	for (int n = 0; n < 5000; n++) {
-		fs_lock(f->fs);
+		core_lock(&f->fs->core);
 		inode_unref(last);
 		last = know(f, n, (size_t)(n % 50) * KIB, n % 3 == 0 ? 60 * KIB : 0);
-		fs_unlock(f->fs);
-		fs_lock(f->fs);
+		core_unlock(&f->fs->core);
+		core_lock(&f->fs->core);
 		bytes = total(f->fs);
-		fs_unlock(f->fs);
+		core_unlock(&f->fs->core);
 		/* Without the lock: the end of a test that fails takes it. */
 		assert_true(bytes <= KEPT_BYTES_MAX);
 	}
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	assert_true(total(f->fs) > KEPT_BYTES_MAX / 4 * 3); /* and what there is room for stays */
-	assert_true(f->fs->content_bytes > KEPT_BYTES_MAX / 3);
-	assert_true(f->fs->xattr_bytes > KEPT_BYTES_MAX / 16);
+	assert_true(kept_bytes(&f->fs->core.kept, KEPT_CONTENT) > KEPT_BYTES_MAX / 3);
+	assert_true(kept_bytes(&f->fs->core.kept, KEPT_XATTRS) > KEPT_BYTES_MAX / 16);
 	assert_int_equal(f->fs->names.count, 5000); /* which weigh little */
 	inode_unref(last);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void a_file_without_content_is_gone_and_one_that_is_open_stays(void **state)
@@ -143,20 +144,20 @@ static void a_file_without_content_is_gone_and_one_that_is_open_stays(void **sta
 	struct fixture *f = *state;
 	struct inode *idle, *open;
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	idle = know(f, 1, 10 * KIB, 0);
 	open = know(f, 2, 10 * KIB, 0);
 	open->opens++;
-	file_let_go(f->fs, idle->file);
-	file_let_go(f->fs, open->file);
+	file_let_go(&f->fs->core, idle->file);
+	file_let_go(&f->fs->core, open->file);
 	assert_null(idle->file);
 	assert_non_null(open->file);
 	assert_false(open->file->content.any);
-	assert_int_equal(f->fs->content_bytes, 0);
+	assert_int_equal(kept_bytes(&f->fs->core.kept, KEPT_CONTENT), 0);
 	open->opens--;
 	inode_unref(idle);
 	inode_unref(open);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void what_is_kept_is_counted_and_not_twice(void **state)
@@ -165,20 +166,20 @@ static void what_is_kept_is_counted_and_not_twice(void **state)
 	struct inode *inode;
 	size_t once;
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	inode = know(f, 1, 10 * KIB, 10 * KIB);
 	once = total(f->fs);
 	assert_true(once > 20 * KIB);
 	inode_unref(know(f, 1, 10 * KIB, 10 * KIB));
-	trim_use_xattrs(f->fs, inode);
-	file_count_content(f->fs, inode->file);
+	xattrs_use(&f->fs->core.kept, inode);
+	file_count_content(&f->fs->core, inode->file);
 	assert_int_equal(total(f->fs), once);
 	names_let_go(&f->fs->names);
-	trim_keep_xattrs(f->fs, inode, NULL);
-	file_let_go(f->fs, inode->file);
+	xattrs_keep(&f->fs->core.kept, inode, NULL);
+	file_let_go(&f->fs->core, inode->file);
 	assert_int_equal(total(f->fs), 0);
 	inode_unref(inode);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 /* -- what the kernel remembers -- */
@@ -222,7 +223,7 @@ static void the_kernel_is_told_of_documents_whose_names_went(void **state)
 	struct fixture *f = *state;
 	struct inode *list[MANY];
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	f->fs->init.minor = 45;
 	prune_attach(&f->fs->prune, tell, &told);
 	for (int n = 0; n < MANY; n++) {
@@ -233,16 +234,16 @@ static void the_kernel_is_told_of_documents_whose_names_went(void **state)
 	}
 	for (int n = 0; n < MANY; n++)
 		names_let_go(&f->fs->names);
-	assert_int_equal(f->fs->inodes.count, MANY / 2 + 1);
-	fs_unlock(f->fs);
+	assert_int_equal(f->fs->core.inodes.count, MANY / 2 + 1);
+	core_unlock(&f->fs->core);
 	await_told(&told, PRUNE_BATCH);
 	for (int n = 0; n < MANY; n += 2)
 		assert_int_equal(told.nodes[n / 2], ITEM_ID(7, 100 + n));
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	for (int n = 0; n < MANY; n += 2)
 		inode_forget(list[n], 1);
-	assert_int_equal(f->fs->inodes.count, 1);
-	fs_unlock(f->fs);
+	assert_int_equal(f->fs->core.inodes.count, 1);
+	core_unlock(&f->fs->core);
 }
 
 static void an_older_kernel_is_not_told(void **state)
@@ -251,7 +252,7 @@ static void an_older_kernel_is_not_told(void **state)
 	struct fixture *f = *state;
 	struct inode *inode;
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	f->fs->init.minor = 44;
 	prune_attach(&f->fs->prune, tell, &told);
 	inode = know(f, 1, 0, 0);
@@ -260,7 +261,7 @@ static void an_older_kernel_is_not_told(void **state)
 	names_let_go(&f->fs->names);
 	assert_int_equal(f->fs->prune.count, 0);
 	inode_forget(inode, 1);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void a_folder_is_told_of_again_when_the_last_name_in_it_went(void **state)
@@ -270,13 +271,13 @@ static void a_folder_is_told_of_again_when_the_last_name_in_it_went(void **state
 	struct item item = {.id = ITEM_ID(7, 50), .parent = ITEM_ROOT(7), .mode = S_IFDIR | 0755, .nlink = 2, .seq = 1};
 	struct inode *folder, *file;
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	f->fs->init.minor = 45;
 	prune_attach(&f->fs->prune, tell, &told);
-	folder = fs_learn(f->fs, &item, 1, NULL);
+	folder = attributes_learn(&f->fs->core, &item, 1, NULL);
 	names_learn(&f->fs->names, ITEM_ROOT(7), span_str("folder"), folder, 1);
 	inode_lookup(folder);
-	file = inodes_get(&f->fs->inodes, ITEM_ID(7, 51));
+	file = inodes_get(&f->fs->core.inodes, ITEM_ID(7, 51));
 	names_learn(&f->fs->names, folder->id, span_str("file"), file, 1);
 	names_let_go(&f->fs->names);
 	assert_int_equal(f->fs->prune.count, 1); /* in vain: it is in use */
@@ -286,15 +287,15 @@ static void a_folder_is_told_of_again_when_the_last_name_in_it_went(void **state
 	inode_forget(folder, 1);
 	inode_unref(folder);
 	inode_unref(file);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void inodes_that_are_held_leave_less_for_the_rest_but_never_nothing(void **state)
 {
 	struct fixture *f = *state;
-	const size_t before = f->fs->inodes.count, left = trim_max(f->fs);
+	const size_t before = f->fs->core.inodes.count, left = trim_max(f->fs);
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	for (int n = 0; n < 1000; n++) {
 		struct inode *inode = know(f, n, 0, 0);
 
@@ -303,13 +304,13 @@ static void inodes_that_are_held_leave_less_for_the_rest_but_never_nothing(void 
 		names_let_go(&f->fs->names);
 	}
 	assert_int_equal(trim_max(f->fs), left - 1000 * INODE_BYTES);
-	f->fs->inodes.count = 1000000000;
+	f->fs->core.inodes.count = 1000000000;
 	assert_int_equal(trim_max(f->fs), f->fs->kept_max / KEPT_LEAST_PARTS);
-	f->fs->inodes.count = 1000 + before;
+	f->fs->core.inodes.count = 1000 + before;
 	for (int n = 0; n < 1000; n++)
-		inode_forget(inodes_find(&f->fs->inodes, ITEM_ID(7, 100 + n)), 1);
+		inode_forget(inodes_find(&f->fs->core.inodes, ITEM_ID(7, 100 + n)), 1);
 	assert_int_equal(trim_max(f->fs), left);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void long_targets_of_symlinks_count_and_are_given_back(void **state)
@@ -319,7 +320,7 @@ static void long_targets_of_symlinks_count_and_are_given_back(void **state)
 	size_t before, bytes;
 
 	memset(target, 't', sizeof(target));
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	before = trim_bytes(f->fs, KEPT_NAMES);
 	for (int n = 0; n < 1000; n++) {
 		struct item item = {.id = ITEM_ID(7, 100 + n),
@@ -329,7 +330,7 @@ static void long_targets_of_symlinks_count_and_are_given_back(void **state)
 			.nlink = 1,
 			.seq = 1,
 			.target = span_of(target, sizeof(target))};
-		struct inode *inode = fs_learn(f->fs, &item, 1, NULL);
+		struct inode *inode = attributes_learn(&f->fs->core, &item, 1, NULL);
 
 		(void)snprintf(name, sizeof(name), "link-%d", n);
 		names_learn(&f->fs->names, ITEM_ROOT(7), span_str(name), inode, 1);
@@ -339,8 +340,8 @@ static void long_targets_of_symlinks_count_and_are_given_back(void **state)
 	assert_true(bytes >= 1000 * sizeof(target) - 1000 * 2); /* the root has a part of the average */
 	while (f->fs->names.recent)
 		names_let_go(&f->fs->names);
-	assert_int_equal(f->fs->inodes.target_bytes, 0);
-	fs_unlock(f->fs);
+	assert_int_equal(f->fs->core.inodes.target_bytes, 0);
+	core_unlock(&f->fs->core);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

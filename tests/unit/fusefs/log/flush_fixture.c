@@ -38,12 +38,12 @@ int setup_quota(void **state, int64_t quota)
 	outcome_init(&o);
 	assert_int_equal(oplog_append(f->log, &create, 1, on_created, &o, NULL), 0);
 	assert_int_equal(outcome_wait(&o), 0);
-	fs_lock(f->fs);
-	f->inode = inodes_get(&f->fs->inodes, o.id);
+	core_lock(&f->fs->core);
+	f->inode = inodes_get(&f->fs->core.inodes, o.id);
 	f->inode->opens = 1;
 	/* On a busy machine a second may pass between two writes: no round begins before a test asks for it. */
 	f->fs->flusher.after_ms = (int64_t)10 * 60 * 1000;
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 	*state = f;
 	return 0;
 }
@@ -63,10 +63,10 @@ int teardown(void **state)
 	struct fixture *f = *state;
 
 	fault_clear(f->store);
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	f->inode->opens = 0;
 	inode_unref(f->inode);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 	(void)fs_flush_all(f->fs, WAIT_MS);
 	assert_int_equal(oplog_drain(f->log, WAIT_MS, NULL), 0);
 	fs_free(f->fs);
@@ -91,9 +91,10 @@ void write_at(struct fixture *f, int64_t at, size_t size)
 	assert_non_null(data);
 	for (size_t i = 0; i < size; i++)
 		data[i] = byte_at(at + (int64_t)i);
-	fs_lock(f->fs);
-	assert_int_equal(flush_write(f->fs, f->inode, &(struct flush_data){.at = at, .from = data, .size = size}), 0);
-	fs_unlock(f->fs);
+	core_lock(&f->fs->core);
+	assert_int_equal(
+		flush_write(&f->fs->flusher, f->inode, &(struct flush_data){.at = at, .from = data, .size = size}), 0);
+	core_unlock(&f->fs->core);
 	free(data);
 }
 
@@ -105,10 +106,10 @@ static void on_stored(void *cookie, int error)
 void begin_sync(struct fixture *f, struct outcome *o)
 {
 	outcome_init(o);
-	fs_lock(f->fs);
-	if (flush_until_stored(f->fs, f->inode, on_stored, o, NULL) == 1)
+	core_lock(&f->fs->core);
+	if (flush_until_stored(&f->fs->flusher, f->inode, on_stored, o, NULL) == 1)
 		outcome_tell(o, 0);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 int sync_file(struct fixture *f)
@@ -133,9 +134,9 @@ struct job *begin_job(struct fixture *f, const struct op *op, struct outcome *o)
 	struct job *job;
 
 	outcome_init(o);
-	fs_lock(f->fs);
-	assert_int_equal(flush_job(f->fs, f->inode, op, on_job, o, &job), 0);
-	fs_unlock(f->fs);
+	core_lock(&f->fs->core);
+	assert_int_equal(flush_job(&f->fs->flusher, f->inode, op, on_job, o, &job), 0);
+	core_unlock(&f->fs->core);
 	return job;
 }
 
@@ -162,18 +163,18 @@ size_t read_at(struct fixture *f, int64_t at, char *ret, size_t size, bool here)
 
 	assert_non_null(r);
 	outcome_init(&r->outcome);
-	r->reader.fs = f->fs;
+	r->reader.blocks = &f->fs->blocks;
 	r->reader.inode = f->inode;
 	r->reader.at = at;
 	r->reader.asked = size;
 	r->reader.done = on_read;
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	if (!here) {
-		file_drop_content(f->fs, f->inode->file);
+		file_drop_content(&f->fs->core, f->inode->file);
 		f->inode->epoch = 0;
 	}
 	reader_start(&r->reader);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 	assert_int_equal(outcome_wait(&r->outcome), 0);
 	for (size_t i = 0; i < r->reader.part_count; i++) {
 		memcpy(ret + used, r->reader.parts[i].iov_base, r->reader.parts[i].iov_len);

@@ -7,7 +7,8 @@
 
 #include "fusefs/content/file.h"
 #include "fusefs/log/flush.h"
-#include "fusefs/ops/fs_internal.h"
+#include "fusefs/ops/fs.h"
+#include "fusefs/ops/ops_fs.h"
 #include "fusefs/store/testing/store_fault.h"
 #include "fusefs/store/testing/store_mem.h"
 #include "tests/unit/fusefs/outcome.h"

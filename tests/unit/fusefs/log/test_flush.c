@@ -78,12 +78,12 @@ static void content_and_attributes_are_one_op(void **state)
 	(void)begin_job(f, &op, &o);
 	assert_int_equal(outcome_wait(&o), 0);
 	assert_int_equal(counts(f).ops - before.ops, 1);
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	assert_int_equal(f->inode->attr.mode & 07777, 0600);
 	assert_int_equal(f->inode->attr.mtime, 12345);
 	assert_int_equal(f->inode->attr.size, 100);
 	assert_false(file_is_dirty(f->inode->file));
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void what_was_seen_as_the_time_of_change_stays(void **state)
@@ -92,14 +92,14 @@ static void what_was_seen_as_the_time_of_change_stays(void **state)
 	struct stat seen, stored;
 
 	write_at(f, 0, 100);
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	f->inode->attr.ctime = clock_real_ns() + NS_PER_S; /* it got another name meanwhile */
-	fs_stat(f->fs, f->inode, &seen);
-	fs_unlock(f->fs);
+	ops_stat(f->fs, f->inode, &seen);
+	core_unlock(&f->fs->core);
 	assert_int_equal(sync_file(f), 0);
-	fs_lock(f->fs);
-	fs_stat(f->fs, f->inode, &stored);
-	fs_unlock(f->fs);
+	core_lock(&f->fs->core);
+	ops_stat(f->fs, f->inode, &stored);
+	core_unlock(&f->fs->core);
 	assert_int_equal(stored.st_ctim.tv_sec, seen.st_ctim.tv_sec);
 	assert_int_equal(stored.st_ctim.tv_nsec, seen.st_ctim.tv_nsec);
 }
@@ -116,9 +116,10 @@ static void what_is_flushing_is_still_read_and_what_was_written_since_hides_it(v
 	write_at(f, 0, 8);
 	begin_sync(f, &o);
 	assert_int_equal(fault_wait_held(f->store, FAULT_BATCH, 1, WAIT_MS), 0);
-	fs_lock(f->fs);
-	assert_int_equal(flush_write(f->fs, f->inode, &(struct flush_data){.at = 2, .from = "XY", .size = 2}), 0);
-	fs_unlock(f->fs);
+	core_lock(&f->fs->core);
+	assert_int_equal(
+		flush_write(&f->fs->flusher, f->inode, &(struct flush_data){.at = 2, .from = "XY", .size = 2}), 0);
+	core_unlock(&f->fs->core);
 	assert_int_equal(read_at(f, 0, data, 8, true), 8);
 	assert_int_equal(data[0], byte_at(0));
 	assert_memory_equal(data + 2, "XY", 2);
@@ -181,13 +182,13 @@ static void a_job_that_waits_can_be_withdrawn_but_not_one_on_its_way(void **stat
 	write_at(f, 0, 64);
 	job = begin_job(f, &longer, &first);
 	assert_int_equal(fault_wait_held(f->store, FAULT_BATCH, 1, WAIT_MS), 0);
-	fs_lock(f->fs);
-	assert_false(flush_job_withdraw(f->fs, job, -EINTR));
-	fs_unlock(f->fs);
+	core_lock(&f->fs->core);
+	assert_false(flush_job_withdraw(&f->fs->flusher, job, -EINTR));
+	core_unlock(&f->fs->core);
 	job = begin_job(f, &shorter, &second);
-	fs_lock(f->fs);
-	assert_true(flush_job_withdraw(f->fs, job, -EINTR));
-	fs_unlock(f->fs);
+	core_lock(&f->fs->core);
+	assert_true(flush_job_withdraw(&f->fs->flusher, job, -EINTR));
+	core_unlock(&f->fs->core);
 	assert_int_equal(outcome_wait(&second), -EINTR);
 	fault_clear(f->store);
 	(void)fault_release(f->store, FAULT_BATCH);
@@ -204,9 +205,9 @@ static void what_could_not_be_stored_stays_and_is_stored_later(void **state)
 	fault_add(f->store, &(struct fault_rule){.call = FAULT_BATCH, .kind = FAULT_FAIL, .nth = 1, .error = -EIO});
 	write_at(f, 0, 64);
 	assert_int_equal(sync_file(f), -EIO);
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	assert_true(file_is_dirty(f->inode->file));
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 	fault_clear(f->store);
 	assert_int_equal(sync_file(f), 0);
 	check_range(f, 0, 64);
@@ -231,11 +232,11 @@ static void each_handle_reports_a_failure_once(void **state)
 	fault_add(f->store, &(struct fault_rule){.call = FAULT_BATCH, .kind = FAULT_FAIL, .nth = 1, .error = -EIO});
 	write_at(f, 0, 64);
 	assert_int_equal(sync_file(f), -EIO);
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	assert_int_equal(flush_take_error(f->inode->file, &one), -EIO);
 	assert_int_equal(flush_take_error(f->inode->file, &one), 0);
 	assert_int_equal(flush_take_error(f->inode->file, &two), -EIO);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void an_outage_is_told_to_who_waits_and_to_nobody_later(void **state)
@@ -248,9 +249,9 @@ static void an_outage_is_told_to_who_waits_and_to_nobody_later(void **state)
 	write_at(f, 0, 64);
 	assert_int_equal(sync_file(f), -ERR_NO_GATEWAY);
 	assert_int_equal(sync_file(f), 0);
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	assert_int_equal(flush_take_error(f->inode->file, &seen), 0);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void blocks_that_were_collected_meanwhile_are_uploaded_again(void **state)
@@ -277,9 +278,9 @@ static void data_without_quota_does_not_hold_up_other_changes(void **state)
 	assert_int_equal(sync_file(f), -EDQUOT);
 	(void)begin_job(f, &chmod_op, &o);
 	assert_int_equal(outcome_wait(&o), 0);
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	assert_true(file_is_dirty(f->inode->file));
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 	(void)begin_job(f, &shorter, &o); /* whoever makes it fit is helped */
 	assert_int_equal(outcome_wait(&o), 0);
 	assert_int_equal(sync_file(f), 0);
@@ -291,15 +292,15 @@ static void data_that_nobody_wants_is_dropped_with_the_last_handle(void **state)
 
 	write_at(f, 0, 200 * KIB);
 	assert_int_equal(sync_file(f), -EDQUOT);
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	assert_int_equal(f->fs->flusher.bytes, 200 * KIB);
-	flush_released(f->fs, f->inode);
+	flush_released(&f->fs->flusher, f->inode);
 	assert_int_equal(f->fs->flusher.bytes, 200 * KIB); /* somebody has it open */
 	f->inode->opens = 0;
-	flush_released(f->fs, f->inode);
+	flush_released(&f->fs->flusher, f->inode);
 	assert_int_equal(f->fs->flusher.bytes, 0);
 	assert_false(file_is_dirty(f->inode->file));
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 	assert_int_equal(sync_file(f), 0);
 }
 
@@ -323,11 +324,11 @@ static void a_write_without_room_waits_until_something_is_stored(void **state)
 	for (int i = 0; i < (int)(FLUSH_FILE_BYTES_MAX / MIB); i++)
 		write_at(f, i * (int64_t)MIB, MIB);
 	outcome_init(&w.outcome);
-	fs_lock(f->fs);
-	assert_false(flush_room(f->fs, f->inode->file, 1));
+	core_lock(&f->fs->core);
+	assert_false(flush_room(&f->fs->flusher, f->inode->file, 1));
 	w.wait = (struct room_wait){.file = f->inode->file, .size = MIB, .ready = on_room};
-	flush_room_wait(f->fs, &w.wait);
-	fs_unlock(f->fs);
+	flush_room_wait(&f->fs->flusher, &w.wait);
+	core_unlock(&f->fs->core);
 	assert_int_equal(fault_wait_held(f->store, FAULT_BATCH, 1, WAIT_MS), 0);
 	fault_clear(f->store);
 	(void)fault_release(f->store, FAULT_BATCH);

@@ -15,19 +15,19 @@ static void append(struct fixture *f, const char *text)
 {
 	struct flush_data data = {.from = text, .size = strlen(text), .append = true};
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	data.at = file_size(f->inode);
-	assert_int_equal(flush_write(f->fs, f->inode, &data), 0);
-	fs_unlock(f->fs);
+	assert_int_equal(flush_write(&f->fs->flusher, f->inode, &data), 0);
+	core_unlock(&f->fs->core);
 }
 
 static void put(struct fixture *f, int64_t at, const char *text)
 {
 	const struct flush_data data = {.at = at, .from = text, .size = strlen(text)};
 
-	fs_lock(f->fs);
-	assert_int_equal(flush_write(f->fs, f->inode, &data), 0);
-	fs_unlock(f->fs);
+	core_lock(&f->fs->core);
+	assert_int_equal(flush_write(&f->fs->flusher, f->inode, &data), 0);
+	core_unlock(&f->fs->core);
 }
 
 static void on_through(void *cookie, int error, const struct op_result *result)
@@ -44,9 +44,9 @@ static void begin_through(struct fixture *f, const struct flush_data *what, stru
 	outcome_init(o);
 	data.done = on_through;
 	data.cookie = o;
-	fs_lock(f->fs);
-	assert_int_equal(flush_through(f->fs, f->inode, &data, &job), 0);
-	fs_unlock(f->fs);
+	core_lock(&f->fs->core);
+	assert_int_equal(flush_through(&f->fs->flusher, f->inode, &data, &job), 0);
+	core_unlock(&f->fs->core);
 }
 
 static void assert_reads(struct fixture *f, const char *text, bool here)
@@ -90,9 +90,9 @@ static void refresh(struct fixture *f)
 	struct outcome o;
 
 	outcome_init(&o);
-	fs_lock(f->fs);
-	assert_int_equal(fs_refresh(f->fs, f->inode, on_refreshed, &o), 0);
-	fs_unlock(f->fs);
+	core_lock(&f->fs->core);
+	assert_int_equal(attributes_refresh(&f->fs->core, f->inode, on_refreshed, &o), 0);
+	core_unlock(&f->fs->core);
 	assert_int_equal(outcome_wait(&o), 0);
 }
 
@@ -100,9 +100,9 @@ static int64_t size_of(struct fixture *f)
 {
 	int64_t size;
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	size = file_size(f->inode);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 	return size;
 }
 
@@ -187,12 +187,12 @@ static void a_write_into_what_was_appended_waits_until_that_has_its_place(void *
 	append(f, "four");
 	assert_int_equal(sync_file(f), 0);
 	append(f, "five");
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	assert_true(flush_hits_tail(f->inode->file, &into));
 	into.at = 2;
 	assert_false(flush_hits_tail(f->inode->file, &into));
 	into.at = 4;
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 	begin_through(f, &into, &o);
 	assert_int_equal(outcome_wait(&o), 0);
 	assert_reads(f, "fourXXve", false);

@@ -31,9 +31,9 @@ static void begin_through(struct fixture *f, int64_t at, const void *data, size_
 	struct flush_data d = {.at = at, .from = data, .size = size, .done = on_through, .cookie = &t->outcome};
 
 	outcome_init(&t->outcome);
-	fs_lock(f->fs);
-	assert_int_equal(flush_through(f->fs, f->inode, &d, &t->job), 0);
-	fs_unlock(f->fs);
+	core_lock(&f->fs->core);
+	assert_int_equal(flush_through(&f->fs->flusher, f->inode, &d, &t->job), 0);
+	core_unlock(&f->fs->core);
 }
 
 static int write_through(struct fixture *f, int64_t at, const void *data, size_t size)
@@ -64,20 +64,20 @@ static void refuse_batches(struct fixture *f, int error)
 
 static void check_idle(struct fixture *f)
 {
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	assert_false(file_is_dirty(f->inode->file));
 	assert_int_equal(f->fs->flusher.bytes, 0);
 	assert_int_equal(f->fs->flusher.stuck, 0);
 	assert_null(f->fs->flusher.due);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void release(struct fixture *f)
 {
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	f->inode->opens = 0;
-	flush_released(f->fs, f->inode);
-	fs_unlock(f->fs);
+	flush_released(&f->fs->flusher, f->inode);
+	core_unlock(&f->fs->core);
 }
 
 static void check_bytes(struct fixture *f, int64_t at, char with, size_t size)
@@ -191,10 +191,10 @@ static void a_write_that_waits_can_be_given_up_and_never_was(void **state)
 	begin_through(f, 0, "first", 5, &t[0]);
 	assert_int_equal(fault_wait_held(f->store, FAULT_BATCH, 1, WAIT_MS), 0);
 	begin_through(f, 0, "second", 6, &t[1]);
-	fs_lock(f->fs);
-	assert_false(flush_job_withdraw(f->fs, t[0].job, -EINTR)); /* it is on its way */
-	assert_true(flush_job_withdraw(f->fs, t[1].job, -EINTR));
-	fs_unlock(f->fs);
+	core_lock(&f->fs->core);
+	assert_false(flush_job_withdraw(&f->fs->flusher, t[0].job, -EINTR)); /* it is on its way */
+	assert_true(flush_job_withdraw(&f->fs->flusher, t[1].job, -EINTR));
+	core_unlock(&f->fs->core);
 	assert_int_equal(outcome_wait(&t[1].outcome), -EINTR);
 	(void)fault_release(f->store, FAULT_BATCH);
 	assert_int_equal(outcome_wait(&t[0].outcome), 0);
@@ -211,9 +211,9 @@ static void a_write_that_fits_is_stored_beside_data_that_do_not(void **state)
 
 	write_at(f, 0, 200 * KIB);
 	assert_int_equal(sync_file(f), -EDQUOT);
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	assert_true(flush_in_line(f->inode->file)); /* what comes now has a fate of its own */
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 	assert_int_equal(write_through(f, 4, "ABCD", 4), 0);
 	assert_int_equal(read_at(f, 0, data, 8, true), 8); /* the newer over the older */
 	assert_int_equal(data[0], byte_at(0));
@@ -234,20 +234,20 @@ static void data_that_are_dropped_leave_the_pages_and_the_attributes(void **stat
 
 	write_at(f, 0, 4096);
 	assert_int_equal(sync_file(f), 0);
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	f->inode->pages_seq = f->inode->attr.content_seq; /* the kernel's are of this version */
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 	write_at(f, 1000, 200 * KIB);
 	assert_int_equal(sync_file(f), -EDQUOT);
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	assert_true(file_is_refused(f->inode->file));
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 	release(f);
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	pages_seq = f->inode->pages_seq;
 	refused = file_is_refused(f->inode->file);
-	fs_stat(f->fs, f->inode, &st);
-	fs_unlock(f->fs);
+	ops_stat(f->fs, f->inode, &st);
+	core_unlock(&f->fs->core);
 	assert_int_equal(pages_seq, 0);
 	assert_false(refused);
 	assert_int_equal(st.st_size, 4096);
@@ -383,14 +383,14 @@ static void what_is_refused_takes_no_room_from_others(void **state)
 	refuse_batches(f, -EDQUOT);
 	for (int i = 0; i < (int)(FLUSH_FILE_BYTES / MIB) - 1; i++)
 		write_at(f, i * (int64_t)MIB, MIB);
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	assert_int_not_equal(f->fs->flusher.bytes, 0);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 	assert_int_equal(sync_file(f), -EDQUOT);
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	assert_int_equal(f->fs->flusher.stuck, f->fs->flusher.bytes);
-	assert_true(flush_room(f->fs, NULL, FLUSH_BYTES_MAX - MIB));
-	fs_unlock(f->fs);
+	assert_true(flush_room(&f->fs->flusher, NULL, FLUSH_BYTES_MAX - MIB));
+	core_unlock(&f->fs->core);
 	release(f);
 	check_idle(f);
 }
@@ -405,9 +405,9 @@ static void who_waits_for_room_that_cannot_come_is_told_why(void **state)
 	assert_int_equal(sync_file(f), -ENOSPC);
 	outcome_init(&w.outcome);
 	w.wait = (struct room_wait){.file = NULL, .size = 2 * FLUSH_BYTES_MAX, .ready = on_room};
-	fs_lock(f->fs);
-	flush_room_wait(f->fs, &w.wait);
-	fs_unlock(f->fs);
+	core_lock(&f->fs->core);
+	flush_room_wait(&f->fs->flusher, &w.wait);
+	core_unlock(&f->fs->core);
 	assert_int_equal(outcome_wait(&w.outcome), -ENOSPC);
 	release(f);
 }
@@ -446,11 +446,11 @@ static void step_write(struct fixture *f, struct model *m)
 	int r = 0;
 
 	memset(data, (int)next(m, 256), sizeof(data));
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	in_line = flush_in_line(f->inode->file) || next(m, 3) == 0;
 	if (!in_line)
-		r = flush_write(f->fs, f->inode, &(struct flush_data){.at = at, .from = data, .size = len});
-	fs_unlock(f->fs);
+		r = flush_write(&f->fs->flusher, f->inode, &(struct flush_data){.at = at, .from = data, .size = len});
+	core_unlock(&f->fs->core);
 	assert_int_equal(r, 0);
 	if (!in_line) {
 		put(m->shown, &m->shown_size, at, data, len);
@@ -493,18 +493,18 @@ static void step_sync(struct fixture *f, struct model *m)
 	bool dirty;
 	int r;
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	dirty = file_is_dirty(f->inode->file);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 	r = sync_file(f);
 	assert_int_equal(r, m->full && dirty ? -EDQUOT : 0);
 	if (r < 0)
 		return;
 	check_idle(f);
-	fs_lock(f->fs);
-	file_drop_content(f->fs, f->inode->file);
+	core_lock(&f->fs->core);
+	file_drop_content(&f->fs->core, f->inode->file);
 	f->inode->epoch = 0;
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void step_full(struct fixture *f, struct model *m)

@@ -65,9 +65,9 @@ int listing_setup(void **state)
 		name_of(i, name, sizeof(name));
 		(void)create(f, name);
 	}
-	fs_lock(f->fs);
-	f->root = inodes_get(&f->fs->inodes, ITEM_ROOT(7));
-	fs_unlock(f->fs);
+	core_lock(&f->fs->core);
+	f->root = inodes_get(&f->fs->core.inodes, ITEM_ROOT(7));
+	core_unlock(&f->fs->core);
 	*state = f;
 	return 0;
 }
@@ -76,9 +76,9 @@ int listing_teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	inode_unref(f->root);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 	assert_int_equal(oplog_drain(f->log, WAIT_MS, NULL), 0);
 	fs_free(f->fs);
 	oplog_free(f->log);
@@ -104,9 +104,9 @@ int at(struct fixture *f, struct listing *l, uint64_t n, struct listing_entry *r
 
 		outcome_init(&o);
 		assert_int_equal(listing_wait(l, on_ready, &o), 0);
-		fs_unlock(f->fs);
+		core_unlock(&f->fs->core);
 		(void)outcome_wait(&o);
-		fs_lock(f->fs);
+		core_lock(&f->fs->core);
 		r = listing_at(l, n, ret);
 	}
 	return r;
@@ -130,10 +130,10 @@ void refresh_root(struct fixture *f)
 	struct outcome o;
 
 	outcome_init(&o);
-	assert_int_equal(fs_refresh(f->fs, f->root, on_ready, &o), 0);
-	fs_unlock(f->fs);
+	assert_int_equal(attributes_refresh(&f->fs->core, f->root, on_ready, &o), 0);
+	core_unlock(&f->fs->core);
 	assert_int_equal(outcome_wait(&o), 0);
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 }
 
 uint64_t pages(struct fixture *f)
@@ -148,9 +148,9 @@ void announce_change(struct fixture *f, const struct store_change *change)
 {
 	struct store_changes changes = {.list = change, .count = 1, .last = {1, change->seq}};
 
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 	fs_on_changes(f->fs, &changes, clock_boot_ns());
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 }
 
 /* Later than all that was seen. */
@@ -186,17 +186,17 @@ void follow_up_to(struct fixture *f, int64_t seq)
 {
 	struct store_changes changes = {.last = {1, seq}};
 
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 	fs_on_changes(f->fs, &changes, clock_boot_ns());
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 }
 
 /* The answer to an own op came: what the op log tells the fs, and what the op learns. */
 static struct inode *answered(struct fixture *f, const struct outcome *o)
 {
-	fill_view_own(&f->fs->view, o->seq, o->seq, f->fs->now_ns);
-	fs_view_changed(f->fs);
-	return fs_learn_own(f->fs, &o->result);
+	fill_view_own(&f->fs->core.view, o->seq, o->seq, f->fs->core.now_ns);
+	core_view_changed(&f->fs->core);
+	return attributes_learn_own(&f->fs->core, &o->result);
 }
 
 /* As this mount does it: what came of it is learnt. The inode has a reference. */
@@ -207,11 +207,11 @@ struct inode *make(struct fixture *f, struct inode *folder, const char *name, ui
 	struct inode *inode = answered(f, &o);
 
 	assert_non_null(inode);
-	recent_add_name(&f->fs->recent, o.seq, folder->id, op.name);
+	recent_add_name(&f->fs->core.recent, o.seq, folder->id, op.name);
 	names_learn(&f->fs->names, folder->id, op.name, inode, o.seq);
 	if (S_ISDIR(mode)) {
 		inode->complete = true;
-		inode->complete_epoch = f->fs->inodes.epoch;
+		inode->complete_epoch = f->fs->core.inodes.epoch;
 	}
 	return inode;
 }
@@ -236,7 +236,7 @@ int64_t remove_file(struct fixture *f, struct inode *folder, const char *name)
 	struct outcome o = send_op(f, &op);
 
 	inode_unref(answered(f, &o));
-	recent_add_name(&f->fs->recent, o.seq, folder->id, op.name);
+	recent_add_name(&f->fs->core.recent, o.seq, folder->id, op.name);
 	names_learn(&f->fs->names, folder->id, op.name, NULL, o.seq);
 	return o.seq;
 }

@@ -5,6 +5,8 @@
 
 #include "fusefs/names/listing.h"
 
+#include "fusefs/ops/fs.h"
+#include "fusefs/ops/ops_fs.h"
 #include "fusefs/store/testing/store_fault.h"
 #include "fusefs/store/testing/store_mem.h"
 #include "tests/unit/fusefs/outcome.h"
@@ -64,16 +66,16 @@ void read_text(struct fixture *f, struct listing *l, char ret[TEXT_MAX]);
 void read_names(struct fixture *f, struct listing *l, char ret[TEXT_MAX]);
 
 /* Opened, read and closed. asked: times that the store was asked for entries. */
-#define assert_listed(f, folder, names, asked)                          \
-	do {                                                            \
-		uint64_t before = pages(f);                             \
-		struct listing *listed = listing_open((f)->fs, folder); \
-		char listed_names[TEXT_MAX];                            \
-                                                                        \
-		read_names(f, listed, listed_names);                    \
-		listing_close(listed);                                  \
-		assert_string_equal(listed_names, names);               \
-		assert_int_equal(pages(f) - before, asked);             \
+#define assert_listed(f, folder, expected, asked)                                               \
+	do {                                                                                    \
+		uint64_t before = pages(f);                                                     \
+		struct listing *listed = listing_open(&(f)->fs->names, &(f)->fs->core, folder); \
+		char listed_names[TEXT_MAX];                                                    \
+                                                                                                \
+		read_names(f, listed, listed_names);                                            \
+		listing_close(listed);                                                          \
+		assert_string_equal(listed_names, expected);                                    \
+		assert_int_equal(pages(f) - before, asked);                                     \
 	} while (0)
 
 #endif

@@ -8,14 +8,14 @@ static void all_entries_come_in_order_and_their_places_stay(void **state)
 	struct listing_entry entry;
 	struct listing *l;
 
-	fs_lock(f->fs);
-	l = listing_open(f->fs, f->root);
+	core_lock(&f->fs->core);
+	l = listing_open(&f->fs->names, &f->fs->core, f->root);
 	assert_int_equal(read_all(f, l), FILES);
 	assert_int_equal(at(f, l, 3, &entry), 1);
 	assert_true(span_eq_str(entry.name, "file-0003"));
 	assert_int_equal(at(f, l, FILES, &entry), 0);
 	listing_close(l);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void a_folder_that_was_listed_is_complete(void **state)
@@ -24,16 +24,16 @@ static void a_folder_that_was_listed_is_complete(void **state)
 	struct inode *inode = NULL;
 	struct listing *l;
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	assert_int_equal(names_find(&f->fs->names, f->root->id, span_str("file-0001"), &inode), NAME_UNKNOWN);
-	l = listing_open(f->fs, f->root);
+	l = listing_open(&f->fs->names, &f->fs->core, f->root);
 	(void)read_all(f, l);
 	listing_close(l);
 	assert_true(inode_is_complete(f->root));
 	assert_int_equal(names_find(&f->fs->names, f->root->id, span_str("file-0001"), &inode), NAME_PRESENT);
 	assert_true(inode_valid(inode));
 	assert_int_equal(names_find(&f->fs->names, f->root->id, span_str("nothing"), &inode), NAME_ABSENT);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void while_it_is_unchanged_a_folder_is_listed_from_here(void **state)
@@ -42,17 +42,17 @@ static void while_it_is_unchanged_a_folder_is_listed_from_here(void **state)
 	struct listing *l;
 	uint64_t before;
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	refresh_root(f);
-	l = listing_open(f->fs, f->root);
+	l = listing_open(&f->fs->names, &f->fs->core, f->root);
 	(void)read_all(f, l);
 	listing_close(l);
 	before = pages(f);
-	l = listing_open(f->fs, f->root);
+	l = listing_open(&f->fs->names, &f->fs->core, f->root);
 	assert_int_equal(read_all(f, l), FILES);
 	assert_int_equal(pages(f), before);
 	listing_close(l);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void what_another_made_is_asked_for_and_listed_anew(void **state)
@@ -63,9 +63,9 @@ static void what_another_made_is_asked_for_and_listed_anew(void **state)
 	struct listing *l;
 	int64_t seq;
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	refresh_root(f);
-	l = listing_open(f->fs, f->root);
+	l = listing_open(&f->fs->names, &f->fs->core, f->root);
 	(void)read_all(f, l);
 	seq = create(f, "file-0700");
 	announce(f, "file-0700", seq);
@@ -75,7 +75,7 @@ static void what_another_made_is_asked_for_and_listed_anew(void **state)
 	l = listing_rewind(l);
 	assert_int_equal(read_all(f, l), FILES + 1);
 	listing_close(l);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void a_listing_that_began_before_a_change_does_not_make_complete(void **state)
@@ -87,8 +87,8 @@ static void a_listing_that_began_before_a_change_does_not_make_complete(void **s
 	struct listing *l;
 
 	fault_add(f->store, &held);
-	fs_lock(f->fs);
-	l = listing_open(f->fs, f->root);
+	core_lock(&f->fs->core);
+	l = listing_open(&f->fs->names, &f->fs->core, f->root);
 	assert_int_equal(at(f, l, 0, &entry), 1);
 	assert_int_equal(fault_wait_held(f->store, FAULT_CHILDREN, 1, WAIT_MS), 0);
 	announce(f, "aaaa", 1000000); /* later than what any page saw */
@@ -97,7 +97,7 @@ static void a_listing_that_began_before_a_change_does_not_make_complete(void **s
 	assert_false(inode_is_complete(f->root));
 	assert_int_equal(names_find(&f->fs->names, f->root->id, span_str("aaaa"), &inode), NAME_UNKNOWN);
 	listing_close(l);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void a_page_from_before_a_reset_teaches_nothing(void **state)
@@ -110,18 +110,18 @@ static void a_page_from_before_a_reset_teaches_nothing(void **state)
 	struct listing *l;
 
 	fault_add(f->store, &held);
-	fs_lock(f->fs);
-	l = listing_open(f->fs, f->root);
+	core_lock(&f->fs->core);
+	l = listing_open(&f->fs->names, &f->fs->core, f->root);
 	assert_int_equal(at(f, l, 0, &entry), 1);
 	assert_int_equal(fault_wait_held(f->store, FAULT_CHILDREN, 1, WAIT_MS), 0);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 	fs_on_changes(f->fs, &reset, clock_boot_ns());
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	assert_int_equal(fault_release(f->store, FAULT_CHILDREN), 1);
 	assert_int_equal(read_all(f, l), FILES);
 	assert_int_equal(names_find(&f->fs->names, f->root->id, span_str("file-0650"), &inode), NAME_UNKNOWN);
 	listing_close(l);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void a_listing_older_than_the_attributes_of_its_folder_is_not_kept(void **state)
@@ -133,8 +133,8 @@ static void a_listing_older_than_the_attributes_of_its_folder_is_not_kept(void *
 	int64_t seq;
 
 	fault_add(f->store, &held);
-	fs_lock(f->fs);
-	l = listing_open(f->fs, f->root);
+	core_lock(&f->fs->core);
+	l = listing_open(&f->fs->names, &f->fs->core, f->root);
 	assert_int_equal(at(f, l, 0, &entry), 1);
 	assert_int_equal(fault_wait_held(f->store, FAULT_CHILDREN, 1, WAIT_MS), 0);
 	seq = create(f, "file-"); /* it belongs on the page that is here already */
@@ -144,11 +144,11 @@ static void a_listing_older_than_the_attributes_of_its_folder_is_not_kept(void *
 	assert_int_equal(read_all(f, l), FILES);
 	listing_close(l);
 	announce(f, "file-", seq);
-	l = listing_open(f->fs, f->root);
+	l = listing_open(&f->fs->names, &f->fs->core, f->root);
 	assert_int_equal(at(f, l, 0, &entry), 1);
 	assert_true(span_eq_str(entry.name, "file-"));
 	listing_close(l);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void what_changes_a_document_leaves_its_name_and_its_folder_known(void **state)
@@ -158,9 +158,9 @@ static void what_changes_a_document_leaves_its_name_and_its_folder_known(void **
 	struct inode *inode = NULL;
 	struct listing *l;
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	refresh_root(f);
-	l = listing_open(f->fs, f->root);
+	l = listing_open(&f->fs->names, &f->fs->core, f->root);
 	(void)read_all(f, l);
 	listing_close(l);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
@@ -171,7 +171,7 @@ static void what_changes_a_document_leaves_its_name_and_its_folder_known(void **
 	announce_op(f, OP_KINDS, "file-0001"); /* of a newer store: who knows */
 	assert_int_equal(names_find(&f->fs->names, f->root->id, span_str("file-0001"), &inode), NAME_UNKNOWN);
 	assert_false(inode_valid(f->root));
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void who_closes_early_leaves_nothing_behind(void **state)
@@ -179,10 +179,10 @@ static void who_closes_early_leaves_nothing_behind(void **state)
 	struct fixture *f = *state;
 	struct listing *l;
 
-	fs_lock(f->fs);
-	l = listing_open(f->fs, f->root);
+	core_lock(&f->fs->core);
+	l = listing_open(&f->fs->names, &f->fs->core, f->root);
 	listing_close(l); /* its first page is on its way */
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void names_asked_for_one_by_one_bring_the_whole_folder(void **state)
@@ -190,17 +190,17 @@ static void names_asked_for_one_by_one_bring_the_whole_folder(void **state)
 	struct fixture *f = *state;
 	uint64_t before = pages(f);
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	for (unsigned i = 0; i < LISTING_MISSES; i++) {
 		assert_int_equal(pages(f), before);
-		listing_missed(f->fs, f->root);
+		listing_missed(&f->fs->names, &f->fs->core, f->root);
 	}
 	for (int i = 0; i < WAIT_MS && !inode_is_complete(f->root); i++) {
 		/* A request behind the page: when it is answered, so is the page. */
 		refresh_root(f);
 	}
 	assert_true(inode_is_complete(f->root));
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 /* -- from what is known -- */
@@ -210,7 +210,7 @@ static void a_folder_made_here_is_listed_without_asking_the_store(void **state)
 	struct fixture *f = *state;
 	struct inode *folder;
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	folder = make_folder(f);
 	assert_listed(f, folder, "", 0);
 	(void)make_file(f, folder, "b");
@@ -221,7 +221,7 @@ static void a_folder_made_here_is_listed_without_asking_the_store(void **state)
 	chmod_file(f, folder, "b");
 	assert_listed(f, folder, "b ", 0);
 	inode_unref(folder);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void it_is_listed_as_the_store_lists_it(void **state)
@@ -232,23 +232,23 @@ static void it_is_listed_as_the_store_lists_it(void **state)
 	struct inode *folder;
 	struct listing *l;
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	folder = make_folder(f);
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		(void)make_file(f, folder, names[i]);
 	inode_unref(make(f, folder, "aa", S_IFDIR | 0755));
-	l = listing_open(f->fs, folder);
+	l = listing_open(&f->fs->names, &f->fs->core, folder);
 	read_text(f, l, known);
 	listing_close(l);
 	assert_int_equal(pages(f), 0);
 	folder->complete = false;
-	l = listing_open(f->fs, folder);
+	l = listing_open(&f->fs->names, &f->fs->core, folder);
 	read_text(f, l, asked);
 	listing_close(l);
 	assert_int_equal(pages(f), 1);
 	assert_string_equal(known, asked);
 	inode_unref(folder);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void after_anothers_change_of_one_name_the_store_is_asked(void **state)
@@ -256,7 +256,7 @@ static void after_anothers_change_of_one_name_the_store_is_asked(void **state)
 	struct fixture *f = *state;
 	struct inode *folder;
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	folder = make_folder(f);
 	(void)make_file(f, folder, "mine");
 	announce_in(f, folder->id, "theirs", create_in(f, folder->id, "theirs"));
@@ -266,7 +266,7 @@ static void after_anothers_change_of_one_name_the_store_is_asked(void **state)
 	(void)make_file(f, folder, "last");
 	assert_listed(f, folder, "last mine next theirs ", 0); /* what was asked for is known as well */
 	inode_unref(folder);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void what_the_journal_brings_late_ends_what_is_kept(void **state)
@@ -275,7 +275,7 @@ static void what_the_journal_brings_late_ends_what_is_kept(void **state)
 	struct inode *folder;
 	int64_t theirs;
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	folder = make_folder(f);
 	theirs = create_in(f, folder->id, "theirs");
 	(void)make_file(f, folder, "mine"); /* later than theirs: the folder's attributes stay right */
@@ -284,7 +284,7 @@ static void what_the_journal_brings_late_ends_what_is_kept(void **state)
 	assert_true(inode_valid(folder));
 	assert_listed(f, folder, "mine theirs ", 1);
 	inode_unref(folder);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void it_is_kept_once_the_journal_has_come_so_far(void **state)
@@ -293,24 +293,24 @@ static void it_is_kept_once_the_journal_has_come_so_far(void **state)
 	struct inode *folder;
 	struct listing *l;
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	folder = make_folder(f);
 	follow_up_to(f, make_file(f, folder, "a"));
-	l = listing_open(f->fs, folder);
+	l = listing_open(&f->fs->names, &f->fs->core, folder);
 	assert_ptr_equal(folder->listing, l);
-	assert_ptr_equal(listing_open(f->fs, folder), l);
+	assert_ptr_equal(listing_open(&f->fs->names, &f->fs->core, folder), l);
 	listing_close(l);
 	listing_close(l);
 	(void)make_file(f, folder, "b");
 	assert_listed(f, folder, "a b ", 0);
 	assert_non_null(folder->listing); /* that change is our own, and the next one */
-	f->fs->view.grace_ns = 0;
+	f->fs->core.view.grace_ns = 0;
 	(void)create_in(f, folder->id, "theirs");
 	(void)make_file(f, folder, "c");
 	assert_listed(
 		f, folder, "a b c theirs ", 1); /* somebody else made one before it, which the journal has not told */
 	inode_unref(folder);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void who_reads_it_sees_what_it_was_until_he_rewinds(void **state)
@@ -321,11 +321,11 @@ static void who_reads_it_sees_what_it_was_until_he_rewinds(void **state)
 	struct inode *folder;
 	struct listing *l;
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	folder = make_folder(f);
 	(void)make_file(f, folder, "b");
 	(void)make_file(f, folder, "c");
-	l = listing_open(f->fs, folder);
+	l = listing_open(&f->fs->names, &f->fs->core, folder);
 	assert_int_equal(at(f, l, 0, &entry), 1);
 	(void)make_file(f, folder, "a");
 	(void)remove_file(f, folder, "c");
@@ -340,7 +340,7 @@ static void who_reads_it_sees_what_it_was_until_he_rewinds(void **state)
 	assert_int_equal(pages(f), 0);
 	listing_close(l);
 	inode_unref(folder);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void hundreds_of_absent_names_are_passed_by_but_not_thousands(void **state)
@@ -349,7 +349,7 @@ static void hundreds_of_absent_names_are_passed_by_but_not_thousands(void **stat
 	struct inode *folder;
 	char name[32];
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	folder = make_folder(f);
 	(void)make_file(f, folder, "file");
 	for (int i = 0; i < (int)LISTING_RECALL_MAX; i++) {
@@ -360,7 +360,7 @@ static void hundreds_of_absent_names_are_passed_by_but_not_thousands(void **stat
 	}
 	assert_listed(f, folder, "file ", 1);
 	inode_unref(folder);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void a_folder_that_lost_a_name_for_lack_of_room_is_asked_for(void **state)
@@ -368,7 +368,7 @@ static void a_folder_that_lost_a_name_for_lack_of_room_is_asked_for(void **state
 	struct fixture *f = *state;
 	struct inode *folder;
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	folder = make_folder(f);
 	(void)make_file(f, folder, "a");
 	(void)make_file(f, folder, "b");
@@ -378,7 +378,7 @@ static void a_folder_that_lost_a_name_for_lack_of_room_is_asked_for(void **state
 	(void)make_file(f, folder, "d");
 	assert_listed(f, folder, "a b c d ", 1);
 	inode_unref(folder);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void without_news_of_the_drive_the_store_is_asked(void **state)
@@ -387,14 +387,14 @@ static void without_news_of_the_drive_the_store_is_asked(void **state)
 	struct inode *folder, *other;
 	int64_t seq;
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	folder = make_folder(f);
 	seq = make_file(f, folder, "a");
-	fs_unlock(f->fs);
-	fs_lock(f->fs);
-	f->fs->view.trusted_until_ns = 0; /* nobody told anything for too long */
-	fs_unlock(f->fs);
-	fs_lock(f->fs);
+	core_unlock(&f->fs->core);
+	core_lock(&f->fs->core);
+	f->fs->core.view.trusted_until_ns = 0; /* nobody told anything for too long */
+	core_unlock(&f->fs->core);
+	core_lock(&f->fs->core);
 	(void)make_file(f, folder, "b");
 	assert_listed(f, folder, "a b ", 1);
 	other = make(f, folder, "other", S_IFDIR | 0755);
@@ -403,7 +403,7 @@ static void without_news_of_the_drive_the_store_is_asked(void **state)
 	assert_listed(f, folder, "a b other ", 0); /* the journal went on where it was: all that is kept still holds */
 	inode_unref(other);
 	inode_unref(folder);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void a_page_is_fetched_when_it_brings_attributes_that_are_not_known(void **state)
@@ -411,7 +411,7 @@ static void a_page_is_fetched_when_it_brings_attributes_that_are_not_known(void 
 	struct fixture *f = *state;
 	struct inode *folder, *file;
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	folder = make_folder(f);
 	file = make(f, folder, "a", S_IFREG | 0644);
 	announce_change(f,
@@ -422,7 +422,7 @@ static void a_page_is_fetched_when_it_brings_attributes_that_are_not_known(void 
 	assert_true(inode_valid(file));
 	inode_unref(file);
 	inode_unref(folder);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 static void a_folder_that_another_changed_or_that_is_gone_is_asked_for(void **state)
@@ -431,7 +431,7 @@ static void a_folder_that_another_changed_or_that_is_gone_is_asked_for(void **st
 	struct fixture *f = *state;
 	struct inode *folder;
 
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	folder = make_folder(f);
 	announce_change(f,
 		&(struct store_change){
@@ -444,7 +444,7 @@ static void a_folder_that_another_changed_or_that_is_gone_is_asked_for(void **st
 	folder->orphan = true; /* as the answer to an own rmdir says; nothing else about it changes */
 	assert_listed(f, folder, "", 1);
 	inode_unref(folder);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, listing_setup, listing_teardown)

@@ -45,11 +45,11 @@ static int setup_two(void **state)
 	options.store = b->store;
 	options.oplog = b->log;
 	assert_int_equal(fs_new(&options, &b->fs), 0);
-	fs_lock(b->fs);
-	b->inode = inodes_get(&b->fs->inodes, t->a->inode->id);
-	b->handle = handle_new(b->fs, b->inode, O_RDWR);
+	core_lock(&b->fs->core);
+	b->inode = inodes_get(&b->fs->core.inodes, t->a->inode->id);
+	b->handle = handle_new(&b->fs->handles, b->inode, O_RDWR);
 	assert_non_null(b->handle);
-	fs_unlock(b->fs);
+	core_unlock(&b->fs->core);
 	*state = t;
 	return 0;
 }
@@ -62,10 +62,10 @@ static int teardown_two(void **state)
 	int r;
 
 	fault_clear(b->store);
-	fs_lock(b->fs);
-	handle_free(b->fs, b->handle);
+	core_lock(&b->fs->core);
+	handle_free(&b->fs->handles, b->handle);
 	inode_unref(b->inode);
-	fs_unlock(b->fs);
+	core_unlock(&b->fs->core);
 	(void)fs_flush_all(b->fs, WAIT_MS);
 	assert_int_equal(oplog_drain(b->log, WAIT_MS, NULL), 0);
 	fs_free(b->fs);
@@ -100,11 +100,11 @@ static void ask(struct asked *a, bool posix, const struct lock_want *wanted)
 	outcome_init(&a->outcome);
 	want.done = on_lock;
 	want.cookie = &a->outcome;
-	fs_lock(a->fs);
-	a->request = lock_request_new(a->fs, a->inode, posix, &want);
+	core_lock(&a->fs->core);
+	a->request = lock_request_new(&a->fs->locks, a->inode, posix, &want);
 	assert_non_null(a->request);
 	lock_request_start(a->request);
-	fs_unlock(a->fs);
+	core_unlock(&a->fs->core);
 }
 
 static struct asked asked_of_a(struct two *t)
@@ -208,9 +208,9 @@ static void what_changes_nothing_for_others_is_not_asked_for(void **state)
 	assert_int_equal(fault_count(t->a->store, FAULT_LOCK), before);
 	assert_int_equal(unlock(asked_of_a(t), 2, 0, 9), 0);
 	assert_int_equal(fault_count(t->a->store, FAULT_LOCK), before + 1);
-	fs_lock(t->a->fs);
+	core_lock(&t->a->fs->core);
 	assert_null(t->a->inode->posix); /* and nothing is kept */
-	fs_unlock(t->a->fs);
+	core_unlock(&t->a->fs->core);
 }
 
 static void who_waits_for_another_mount_gets_it_when_that_lets_go(void **state)
@@ -254,9 +254,9 @@ static void who_stops_waiting_does_not_get_it(void **state)
 	assert_int_equal(lock(asked_of_a(t), 1, 0, 9, true), 0);
 	begin_waiting(&waiter, 1, 0, 9, true);
 	wait_until_away(t->b.store, 1);
-	fs_lock(t->b.fs);
+	core_lock(&t->b.fs->core);
 	lock_request_cancel(waiter.request, -EINTR);
-	fs_unlock(t->b.fs);
+	core_unlock(&t->b.fs->core);
 	assert_int_equal(outcome_wait(&waiter.outcome), -EINTR);
 	assert_int_equal(unlock(asked_of_a(t), 1, 0, 9), 0);
 	assert_int_equal(lock(asked_of_a(t), 1, 0, 9, true), 0);
@@ -271,9 +271,9 @@ static void who_stops_while_the_store_is_asked_does_not_keep_it(void **state)
 	fault_add(t->b.store, &(struct fault_rule){.call = FAULT_LOCK, .kind = FAULT_HOLD, .nth = 1});
 	begin_waiting(&waiter, 1, 0, 9, true);
 	assert_int_equal(fault_wait_held(t->b.store, FAULT_LOCK, 1, WAIT_MS), 0);
-	fs_lock(t->b.fs);
+	core_lock(&t->b.fs->core);
 	lock_request_cancel(waiter.request, -EINTR);
-	fs_unlock(t->b.fs);
+	core_unlock(&t->b.fs->core);
 	assert_int_equal(outcome_wait(&waiter.outcome), -EINTR);
 	fault_clear(t->b.store);
 	assert_int_equal(fault_release(t->b.store, FAULT_LOCK), 1);
@@ -352,11 +352,11 @@ static void who_gets_the_lock_sees_what_was_written_before_it_was_let_go(void **
 		const char byte = (char)('a' + round);
 
 		assert_int_equal(lock(asked_of_a(t), 1, 0, 0, true), 0);
-		fs_lock(t->a->fs);
-		assert_int_equal(flush_write(t->a->fs, t->a->inode,
+		core_lock(&t->a->fs->core);
+		assert_int_equal(flush_write(&t->a->fs->flusher, t->a->inode,
 					 &(struct flush_data){.at = round % 2, .from = &byte, .size = 1}),
 			0);
-		fs_unlock(t->a->fs);
+		core_unlock(&t->a->fs->core);
 		assert_int_equal(unlock(asked_of_a(t), 1, 0, 0), 0);
 		assert_int_equal(lock(asked_of_b(t), 1, 0, 0, false), 0);
 		assert_true(read_b(t, data, sizeof(data)) > (size_t)(round % 2));
@@ -372,13 +372,13 @@ static void what_is_dirty_stays_so_while_nothing_exclusive_is_let_go_of(void **s
 	assert_int_equal(lock(asked_of_a(t), 1, 0, 0, true), 0);
 	write_at(t->a, 0, 10);
 	assert_int_equal(lock(asked_of_a(t), 1, 10, 10, true), 0);
-	fs_lock(t->a->fs);
+	core_lock(&t->a->fs->core);
 	assert_true(file_is_dirty(t->a->inode->file));
-	fs_unlock(t->a->fs);
+	core_unlock(&t->a->fs->core);
 	assert_int_equal(lock(asked_of_a(t), 1, 0, 0, false), 0);
-	fs_lock(t->a->fs);
+	core_lock(&t->a->fs->core);
 	assert_false(file_is_dirty(t->a->inode->file));
-	fs_unlock(t->a->fs);
+	core_unlock(&t->a->fs->core);
 }
 
 /* -- failures -- */
@@ -391,9 +391,9 @@ static void a_store_that_does_not_answer_gives_no_locks_and_is_told_later_what_i
 	assert_int_equal(lock(asked_of_a(t), 1, 0, 9, true), -ENOLCK);
 	/* It happened all the same. */
 	assert_int_equal(lock(asked_of_b(t), 1, 0, 9, true), -EAGAIN);
-	fs_lock(t->a->fs);
-	shared_locks_reached(t->a->fs, 0);
-	fs_unlock(t->a->fs);
+	core_lock(&t->a->fs->core);
+	shared_locks_reached(&t->a->fs->locks, 0);
+	core_unlock(&t->a->fs->core);
 	while (lock(asked_of_b(t), 1, 0, 9, true) == -EAGAIN)
 		(void)usleep(1000);
 	assert_int_equal(lock(asked_of_a(t), 1, 0, 0, true), -EAGAIN);
@@ -425,15 +425,15 @@ static void whoever_has_the_file_open_when_its_locks_are_lost_is_told_and_what_w
 	/* What goes to the store before the mount knows is refused there. */
 	assert_true(sync_file(&b) < 0);
 	assert_int_equal(read_at(t->a, 0, data, 4, false), 0);
-	fs_lock(t->b.fs);
-	shared_locks_reached(t->b.fs, 1);
+	core_lock(&t->b.fs->core);
+	shared_locks_reached(&t->b.fs->locks, 1);
 	assert_true(atomic_load(&t->b.handle->locks_lost));
 	assert_false(file_is_dirty(t->b.inode->file));
 	assert_int_equal(flush_take_error(t->b.inode->file, &t->b.handle->error_seen), -EIO);
-	after = handle_new(t->b.fs, t->b.inode, O_RDWR);
+	after = handle_new(&t->b.fs->handles, t->b.inode, O_RDWR);
 	assert_false(atomic_load(&after->locks_lost));
-	handle_free(t->b.fs, after);
-	fs_unlock(t->b.fs);
+	handle_free(&t->b.fs->handles, after);
+	core_unlock(&t->b.fs->core);
 	/* A new life: another one who opens it locks and writes. */
 	assert_int_equal(lock(asked_of_b(t), 2, 0, 0, true), -EAGAIN);
 	assert_int_equal(unlock(asked_of_a(t), 1, 0, 0), 0);

@@ -1,6 +1,7 @@
 #define FUSE_USE_VERSION 314
 #include "tests/unit/fusefs/ops/fake_kernel.h"
 
+#include "fusefs/ops/fs.h"
 #include "fusefs/ops/ops.h"
 
 #include <errno.h>
@@ -184,7 +185,7 @@ static void open_session(struct fake_kernel *k, struct fs *fs, int fd)
 	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
 	char path[32];
 
-	k->session = fuse_session_new(&args, fs_operations(), sizeof(struct fuse_lowlevel_ops), fs);
+	k->session = fuse_session_new(&args, ops_table(), sizeof(struct fuse_lowlevel_ops), fs);
 	assert_non_null(k->session);
 	(void)snprintf(path, sizeof(path), "/dev/fd/%d", fd);
 	assert_int_equal(fuse_session_mount(k->session, path), 0);

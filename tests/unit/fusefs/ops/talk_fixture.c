@@ -3,7 +3,8 @@
 #include "fusefs/content/file.h"
 #include "fusefs/log/oplog.h"
 #include "fusefs/ops/handle.h"
-#include "fusefs/ops/ops_private.h"
+#include "fusefs/ops/ask.h"
+#include "fusefs/ops/ops_fs.h"
 #include "tests/unit/fusefs/outcome.h"
 
 #include <fcntl.h>
@@ -37,9 +38,9 @@ static int start(void **state, const struct fs_options *wanted, int64_t quota)
 	assert_int_equal(fs_new(&options, &f->fs), 0);
 	fake_start(&f->kernel, f->fs, INIT_FLAGS);
 	/* On a busy machine a second may pass between two requests: nothing is stored before a test asks for it. */
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	f->fs->flusher.after_ms = (int64_t)10 * 60 * 1000;
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 	*state = f;
 	return 0;
 }
@@ -233,56 +234,56 @@ static void wait_longer(struct fixture *f, int64_t ns)
 {
 	struct ask *ask, *next;
 
-	HASH_ITER(hh, f->fs->pending, ask, next) {
+	HASH_ITER(hh, f->fs->asks.by_req, ask, next) {
 		ask->began_ns -= ns;
 		ask->look_ns = 0;
 	}
-	f->fs->patience.news = true;
-	pthread_cond_signal(&f->fs->patience.wake);
+	f->fs->asks.news = true;
+	pthread_cond_signal(&f->fs->asks.wake);
 }
 
 void talk_age(struct fixture *f, int64_t ns)
 {
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	/* It failed to answer just now, and never answered since they began. */
 	atomic_store(&f->store->heard_ns, 0);
 	atomic_store(&f->store->missed_ns, clock_mono_ns());
 	wait_longer(f, ns);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 void talk_wait_longer(struct fixture *f, int64_t ns)
 {
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	wait_longer(f, ns);
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 void talk_know_nothing(struct fixture *f)
 {
-	fs_lock(f->fs);
-	f->fs->inodes.epoch++;
-	fs_unlock(f->fs);
+	core_lock(&f->fs->core);
+	f->fs->core.inodes.epoch++;
+	core_unlock(&f->fs->core);
 }
 
 void talk_drop_content(struct fixture *f, uint64_t node)
 {
 	const struct inode *inode;
 
-	fs_lock(f->fs);
-	inode = inodes_find(&f->fs->inodes, fs_id(f->fs, node));
+	core_lock(&f->fs->core);
+	inode = inodes_find(&f->fs->core.inodes, ops_id_of(f->fs, node));
 	assert_non_null(inode);
-	file_drop_content(f->fs, inode->file);
+	file_drop_content(&f->fs->core, inode->file);
 	blocks_fini(&f->fs->blocks);
-	blocks_init(&f->fs->blocks, f->fs, CACHE_BYTES);
-	fs_unlock(f->fs);
+	blocks_init(&f->fs->blocks, &f->fs->core, CACHE_BYTES);
+	core_unlock(&f->fs->core);
 }
 
 void talk_set_disk(struct fixture *f, int64_t bytes)
 {
-	fs_lock(f->fs);
+	core_lock(&f->fs->core);
 	f->fs->disk = bytes;
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 }
 
 void talk_lose_locks(struct fixture *f, uint64_t handle)
@@ -296,11 +297,11 @@ void talk_wait_quiet(struct fixture *f)
 	const struct timespec until = clock_timespec(clock_mono_ns() + SEND_WAIT_MS * NS_PER_MS);
 	int r = 0;
 
-	fs_lock(f->fs);
-	while (f->fs->calls > 0 && r == 0)
-		r = pthread_cond_timedwait(&f->fs->quiet, &f->fs->lock, &until);
-	assert_int_equal(f->fs->calls, 0);
-	fs_unlock(f->fs);
+	core_lock(&f->fs->core);
+	while (f->fs->core.calls > 0 && r == 0)
+		r = pthread_cond_timedwait(&f->fs->core.quiet, &f->fs->core.lock, &until);
+	assert_int_equal(f->fs->core.calls, 0);
+	core_unlock(&f->fs->core);
 }
 
 uint64_t talk_lookups(struct fixture *f, uint64_t node)
@@ -308,10 +309,10 @@ uint64_t talk_lookups(struct fixture *f, uint64_t node)
 	const struct inode *inode;
 	uint64_t count;
 
-	fs_lock(f->fs);
-	inode = inodes_find(&f->fs->inodes, fs_id(f->fs, node));
+	core_lock(&f->fs->core);
+	inode = inodes_find(&f->fs->core.inodes, ops_id_of(f->fs, node));
 	count = inode ? inode->lookups : 0;
-	fs_unlock(f->fs);
+	core_unlock(&f->fs->core);
 	return count;
 }
 
@@ -320,9 +321,9 @@ size_t talk_open_count(struct fixture *f)
 	const struct handle *h;
 	size_t count = 0;
 
-	fs_lock(f->fs);
-	DL_COUNT(f->fs->handles, h, count);
-	fs_unlock(f->fs);
+	core_lock(&f->fs->core);
+	DL_COUNT(f->fs->handles.list, h, count);
+	core_unlock(&f->fs->core);
 	return count;
 }
 

@@ -6,7 +6,7 @@
 #define NEPHOS_TESTS_UNIT_FUSEFS_OPS_TALK_FIXTURE_H
 
 #include "common/proto/op.h"
-#include "fusefs/ops/ops.h"
+#include "fusefs/ops/fs.h"
 #include "fusefs/store/testing/store_fault.h"
 #include "fusefs/store/testing/store_mem.h"
 #include "tests/unit/fusefs/ops/fake_kernel.h"
