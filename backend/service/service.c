@@ -9,10 +9,10 @@
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/http/server/watch.h"
+#include "common/process/process.h"
 
 #include <errno.h>
 #include <jansson.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,33 +25,27 @@
  * is owed an answer.
  */
 
-#define WHY_BYTES_MAX 1024 /* text of a refused setting */
 #define PID_BYTES 16
 
-static const struct config_setting COMMON_SETTINGS[] = {
-	{"listen", CONFIG_TEXT, "127.0.0.1", 0, 0, "address to listen on", false},
+static const struct config_setting SERVICE_SETTINGS[] = {
 	{"port", CONFIG_NUMBER, "0", 0, 65535, "port to listen on; 0: any free one", false},
-	{"name", CONFIG_TEXT, NULL, 0, 0, "name of this process among its kind, as user-1", false},
 	{"advertise", CONFIG_TEXT, NULL, 0, 0, "base URL that gateways reach this process at", false},
 	{"database", CONFIG_TEXT, NULL, 0, 0, "connection string of PostgreSQL", false},
 	{"workers", CONFIG_NUMBER, "8", 1, WORKERS_MAX, "threads, each with a connection to the database", false},
-	{"threads", CONFIG_NUMBER, "1", 1, 64, "event threads of the server", false},
 	{"gateways", CONFIG_TEXT, NULL, 0, 0,
 		"where gateways listen for services: [NAME=]http://HOST:PORT or unix:PATH, with commas between", false},
-	{"cluster-key", CONFIG_TEXT, NULL, 0, 0,
-		"file with the keys of the store, a line of 64 hex digits each, mode 0600", false},
 	{"pid-file", CONFIG_TEXT, NULL, 0, 0, "file to leave the process id in while serving", false},
-	{"log-level", CONFIG_TEXT, "info", 0, 0, "debug, info, warning or error", false},
+	{0},
 };
 
 struct service {
 	struct service_options options;
-	struct config_setting *settings; /* common ones and the service's own */
+	struct process *process;
+	const struct config *config; /* the process's, as are the name and the cluster */
+	const char *name;
+	struct config_setting *settings; /* of all services, and this one's own */
 	struct http_route *routes;	 /* the service's and the watch routes */
-	struct config *config;
-	char name[64];
 	char url[REGISTRATION_URL_MAX];
-	struct cluster *cluster;
 	struct door *door;
 	struct metrics *metrics;
 	struct watch watch;
@@ -66,100 +60,45 @@ struct service {
 	atomic_bool leaving;
 };
 
-static int join_settings(struct service *s)
+static int make_process(struct service *s, int argc, char **argv)
 {
-	const size_t common = sizeof(COMMON_SETTINGS) / sizeof(COMMON_SETTINGS[0]);
-	size_t own = 0;
+	char program[PROCESS_NAME_BYTES_MAX], name[PROCESS_NAME_BYTES_MAX];
+	const struct process_options options = {.program = program,
+		.name = name,
+		.help = s->options.help,
+		.settings = s->settings,
+		.required = "database"};
+	int r;
 
-	while (s->options.settings && s->options.settings[own].flag)
-		own++;
-	s->settings = calloc(common + own + 1, sizeof(*s->settings));
-	if (!s->settings)
-		return -ENOMEM;
-	memcpy(s->settings, COMMON_SETTINGS, sizeof(COMMON_SETTINGS));
-	if (own)
-		memcpy(s->settings + common, s->options.settings, own * sizeof(*s->settings));
-	return 0;
-}
-
-static int refuse(const char *text, const char *value)
-{
-	fprintf(stderr, "%s%s%s\n", text, value ? ": " : "", value ? value : "");
-	return -EINVAL;
-}
-
-static int load_settings(struct service *s, int argc, char **argv)
-{
-	struct buf why;
-
-	buf_init(&why, WHY_BYTES_MAX);
-	int r = config_load(s->settings, s->options.help, argc, argv, &s->config, &why);
-	if (r < 0 && r != -ECANCELED)
-		(void)refuse(why.data ? why.data : strerror(error_errno(r)), NULL);
-	buf_fini(&why);
-	return r;
-}
-
-static int apply_settings(struct service *s)
-{
-	const char *name = config_text(s->config, "name");
-	enum log_level level = LOG_INFO;
-
-	if (config_argument_count(s->config) > 0)
-		return refuse("not understood", config_argument(s->config, 0));
-	if (log_level_parse(config_text(s->config, "log-level"), &level) < 0)
-		return refuse("--log-level is debug, info, warning or error, not", config_text(s->config, "log-level"));
-	if (!config_has(s->config, "database"))
-		return refuse("--database (NEPHOS_DATABASE) is missing", NULL);
-	if (name && strlen(name) >= sizeof(s->name))
-		return refuse("--name is too long", name);
-	if (name)
-		snprintf(s->name, sizeof(s->name), "%s", name);
-	else
-		snprintf(s->name, sizeof(s->name), "%s-1", s->options.kind);
-	log_init(s->name, level, STDERR_FILENO);
-	return 0;
-}
-
-static int load_cluster_key(struct service *s)
-{
-	const char *path = config_text(s->config, "cluster-key");
-
-	if (!path)
-		return refuse("--cluster-key (NEPHOS_CLUSTER_KEY) is missing", NULL);
-	int r = cluster_new(path, &s->cluster);
-	if (r == -EPERM)
-		return refuse("the key of the store can be read by others (chmod 600)", path);
-	if (r == -EINVAL)
-		return refuse("not the keys of a store (64 hex digits, one to four lines)", path);
+	(void)snprintf(program, sizeof(program), "nephos-%s", s->options.kind);
+	(void)snprintf(name, sizeof(name), "%s-1", s->options.kind);
+	r = process_new(&options, argc, argv, &s->process);
 	if (r < 0)
-		return refuse(strerror(error_errno(r)), path);
+		return r;
+	s->config = process_config(s->process);
+	s->name = process_name(s->process);
 	return 0;
+}
+
+static int load_keys(void *cookie, struct buf *why)
+{
+	const struct service *s = cookie;
+
+	return process_load_keys(s->process, why);
 }
 
 /* The client is made here: it greets with the key. */
-static int make_door(struct service *s)
+static int make_door(void *cookie, struct buf *why)
 {
-	int r = door_new(s->cluster, s->options.kind, s->name, s->metrics, &s->door);
+	struct service *s = cookie;
+	int r = door_new(service_cluster(s), s->options.kind, s->name, s->metrics, &s->door);
 
 	if (r == -EINVAL)
-		return refuse("--name is letters, digits, '.', '_' and '-'", s->name);
+		(void)buf_printf(why, "--name: \"%s\", expected letters, digits, '.', '_' and '-'", s->name);
 	if (r < 0)
 		return r;
 	const struct http_client_options client = {.user_agent = s->options.kind, .greeter = door_greeter(s->door)};
 	return http_client_new(&client, &s->client);
-}
-
-static void block_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
 }
 
 int service_new(const struct service_options *options, int argc, char **argv, struct service **ret)
@@ -169,15 +108,11 @@ int service_new(const struct service_options *options, int argc, char **argv, st
 		return -ENOMEM;
 	s->options = *options;
 	s->started_ns = clock_mono_ns();
-	int r = join_settings(s);
+	int r = config_settings_join(SERVICE_SETTINGS, s->options.settings, &s->settings);
 	if (r == 0)
-		r = load_settings(s, argc, argv);
-	if (r == 0)
-		r = apply_settings(s);
+		r = make_process(s, argc, argv);
 	if (r == 0)
 		r = metrics_new(&s->metrics);
-	if (r == 0)
-		block_signals();
 	if (r < 0) {
 		service_free(s);
 		return r;
@@ -192,45 +127,19 @@ void service_free(struct service *s)
 		return;
 	http_client_free(s->client);
 	door_free(s->door);
-	cluster_free(s->cluster);
 	metrics_free(s->metrics);
-	config_free(s->config);
+	process_free(s->process);
 	free(s->routes);
 	free(s->settings);
 	free(s);
 }
 
-/* The keys are read again while everything goes on. What is wrong with the file is said, and those from before stay. */
-static void reload_keys(struct service *s)
+static void on_keys_changed(void *cookie)
 {
-	const uint64_t before = cluster_generation(s->cluster);
-	int r = cluster_reload(s->cluster);
+	const struct service *s = cookie;
 
-	if (r == 0 && cluster_generation(s->cluster) != before && s->options.keys_changed && s->app)
+	if (s->options.keys_changed && s->app)
 		s->options.keys_changed(s->app);
-	if (r < 0)
-		log_error(NULL, "op=reload part=\"cluster key\" error=%d text=\"%s\" outcome=kept", r,
-			strerror(error_errno(r)));
-	else
-		log_info(NULL, "op=reload part=\"cluster key\" outcome=%s",
-			cluster_generation(s->cluster) != before ? "changed" : "unchanged");
-}
-
-/* Whether one of the signals that end a service comes within this time. */
-static bool is_ended_within(struct service *s, unsigned ms)
-{
-	const struct timespec timeout = clock_timespec(ms * NS_PER_MS);
-	sigset_t set;
-	int signal;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	signal = sigtimedwait(&set, NULL, &timeout);
-	if (signal == SIGHUP && s->cluster)
-		reload_keys(s);
-	return signal > 0 && signal != SIGHUP;
 }
 
 int service_migrate(struct service *s, struct pg *pg)
@@ -249,13 +158,16 @@ int service_migrate(struct service *s, struct pg *pg)
 		if (!waits)
 			return r;
 		said = true;
-		if (is_ended_within(s, 2 * PG_RECONNECT_MS))
+		if (process_ends_within(s->process, 2 * PG_RECONNECT_MS))
 			return -ECANCELED;
 	}
 }
 
-static int prepare_database(struct service *s)
+static int prepare_database(void *cookie, struct buf *why)
 {
+	struct service *s = cookie;
+
+	(void)why;
 	struct pg *pg = NULL;
 
 	int r = pg_new(config_text(s->config, "database"), &pg);
@@ -274,8 +186,11 @@ static void handle_hello(struct http_request *req, void *cookie)
 
 static const struct http_route HELLO_ROUTES[] = {DOOR_ROUTE(handle_hello), {0}};
 
-static int join_routes(struct service *s)
+static int join_routes(void *cookie, struct buf *why)
 {
+	struct service *s = cookie;
+
+	(void)why;
 	struct http_route *common = NULL;
 	int r = http_routes_concat(WATCH_ROUTES, HELLO_ROUTES, &common);
 
@@ -340,8 +255,11 @@ static bool guard(struct http_request *req, const struct http_route *route, void
 	return true;
 }
 
-static int start_workers(struct service *s)
+static int start_workers(void *cookie, struct buf *why)
 {
+	struct service *s = cookie;
+
+	(void)why;
 	const struct workers_options workers = {.threads = (unsigned)config_number(s->config, "workers"),
 		.conninfo = config_text(s->config, "database"),
 		.metrics = s->metrics};
@@ -380,8 +298,11 @@ static unsigned allow_connections(const struct service *s)
 	return allowed;
 }
 
-static int start_server(struct service *s)
+static int start_server(void *cookie, struct buf *why)
 {
+	struct service *s = cookie;
+
+	(void)why;
 	s->watch = (struct watch){.metrics = s->metrics, .ready = watch_ready, .status = watch_status, .cookie = s};
 	const struct http_server_options server = {.address = config_text(s->config, "listen"),
 		.port = (uint16_t)config_number(s->config, "port"),
@@ -420,8 +341,11 @@ static int make_url(struct service *s)
 }
 
 /* Known to handlers from the first request on, but silent until the address is known. */
-static int make_registration(struct service *s)
+static int make_registration(void *cookie, struct buf *why)
 {
+	struct service *s = cookie;
+
+	(void)why;
 	const struct registration_options registration = {.gateways = config_text(s->config, "gateways"),
 		.kind = s->options.kind,
 		.name = s->name,
@@ -433,15 +357,21 @@ static int make_registration(struct service *s)
 	return registration_new(&registration, &s->registration);
 }
 
-static int start_registration(struct service *s)
+static int start_registration(void *cookie, struct buf *why)
 {
+	struct service *s = cookie;
+
+	(void)why;
 	int r = make_url(s);
 
 	return r == 0 ? registration_start(s->registration, s->url) : r;
 }
 
-static int write_pid(struct service *s)
+static int write_pid(void *cookie, struct buf *why)
 {
+	struct service *s = cookie;
+
+	(void)why;
 	const char *path = config_text(s->config, "pid-file");
 	char pid[PID_BYTES];
 
@@ -451,13 +381,17 @@ static int write_pid(struct service *s)
 	return file_write_atomic(path, 0644, span_str(pid));
 }
 
-struct phase {
-	const char *name;
-	int (*run)(struct service *s);
-};
+static int note_start(void *cookie, struct buf *why)
+{
+	const struct service *s = cookie;
 
-static const struct phase START[] = {
-	{"cluster key", load_cluster_key},
+	(void)why;
+	log_info(NULL, "op=start url=%s outcome=serving", s->url);
+	return 0;
+}
+
+static const struct process_phase PHASES[] = {
+	{"cluster key", load_keys},
 	{"door", make_door},
 	{"routes", join_routes},
 	{"gateways", make_registration},
@@ -466,26 +400,13 @@ static const struct phase START[] = {
 	{"server", start_server},
 	{"registration", start_registration},
 	{"pid-file", write_pid},
+	{"log", note_start},
+	{0},
 };
 
-static int start_all(struct service *s)
+static void stop_all(void *cookie)
 {
-	for (size_t i = 0; i < sizeof(START) / sizeof(START[0]); i++) {
-		int r = START[i].run(s);
-		if (r == -ECANCELED)
-			return r;
-		if (r < 0) {
-			log_error(NULL, "op=start part=%s error=%d text=\"%s\"", START[i].name, r,
-				strerror(error_errno(r)));
-			return r;
-		}
-	}
-	log_info(NULL, "op=start url=%s outcome=serving", s->url);
-	return 0;
-}
-
-static void stop_all(struct service *s)
-{
+	struct service *s = cookie;
 	const char *pid_file = config_text(s->config, "pid-file");
 
 	atomic_store(&s->leaving, true);
@@ -514,15 +435,9 @@ static void stop_all(struct service *s)
 
 int service_run(struct service *s)
 {
-	int r = start_all(s);
+	static const struct process_ops OPS = {.phases = PHASES, .stop = stop_all, .keys_changed = on_keys_changed};
 
-	while (r == 0 && !is_ended_within(s, 60 * 1000))
-		;
-	if (r == 0)
-		log_info(NULL, "op=stop outcome=draining");
-	stop_all(s);
-	log_info(NULL, "op=stop outcome=%s", r == 0 || r == -ECANCELED ? "ended" : "failed");
-	return r == -ECANCELED ? 0 : r;
+	return process_run(s->process, &OPS, s);
 }
 
 struct work {
@@ -591,7 +506,7 @@ struct http_client *service_client(const struct service *s)
 
 struct cluster *service_cluster(const struct service *s)
 {
-	return s->cluster;
+	return process_cluster(s->process);
 }
 
 struct registration *service_registration(const struct service *s)

@@ -18,44 +18,6 @@
 #define SHOWN_BYTES 100	 /* of a wrong value or name in a message */
 #define BUILTIN_CONFIG "config"
 
-/*
- * The NEPHOS_* variables of all our programs, without the prefix. A shell that has sourced a credentials file, and a
- * compose file with one environment for all services, set variables that the program at hand does not use: these are
- * accepted. Whoever gives a program a new setting adds its variable here.
- */
-static const char *const config_known_everywhere[] = {
-	"ADVERTISE",	     /* the address that others reach this process at */
-	"BLOCKS",	     /* kind of block store */
-	"BLOCKS_DIR",	     /* where the dir block store lies */
-	"BUILD_DIR",	     /* scripts: where the programs were built */
-	"CLUSTER_KEY",	     /* file with the key that services know each other by */
-	"CONFIG",	     /* file of settings */
-	"CREDENTIALS",	     /* file with URL, USER, TOKEN */
-	"DATA",		     /* scripts: the directory of all state */
-	"DATABASE",	     /* connection string */
-	"GATEWAYS",	     /* addresses of the gateways */
-	"INTERNAL_LISTEN",   /* where a gateway listens for services */
-	"LISTEN",	     /* address to listen on */
-	"LOG",		     /* file of the log */
-	"LOG_LEVEL",	     /* debug, info, warning, error */
-	"NAME",		     /* of this process: "docs-1" */
-	"OPEN_REGISTRATION", /* anyone may make an account */
-	"PASSWORD",	     /* of a login */
-	"PID_FILE",	     /* where the process id lies while serving */
-	"PORT",		     /* to listen on */
-	"QUOTA",	     /* of a new drive */
-	"RUN_DIR",	     /* pid files and sockets */
-	"THREADS",	     /* of the server */
-	"TOKEN",	     /* session token or device key */
-	"URL",		     /* base URL of a gateway */
-	"USER",		     /* login name */
-	"USER_SERVICE",	     /* addresses of the user service */
-	"WEB_DIR",	     /* static pages */
-	"WORKERS",	     /* threads that may block in the database */
-};
-
-#define KNOWN_EVERYWHERE (sizeof(config_known_everywhere) / sizeof(config_known_everywhere[0]))
-
 /* In order of precedence: a later one replaces an earlier one. */
 enum source { SOURCE_NONE, SOURCE_DEFAULT, SOURCE_FILE, SOURCE_VARIABLE, SOURCE_FLAG };
 
@@ -69,6 +31,7 @@ struct value {
 
 struct config {
 	const struct config_setting *settings;
+	const char *const *others; /* may be NULL */
 	size_t count;
 	struct value *values; /* one a setting */
 	const char *file;     /* borrowed from argv or the environment, while loading */
@@ -167,12 +130,13 @@ static int refuse_flag(const struct config *c, struct span flag, struct buf *ret
 		ret_why, "unknown flag %s%s; did you mean %s%s?", dashes(flag.size), word, dashes(strlen(best)), best);
 }
 
-static bool known_everywhere(const char *name)
+/* It is of another program, whose environment or file this one shares. */
+static bool is_of_another(const struct config *c, const char *name)
 {
 	if (strncmp(name, PREFIX, PREFIX_SIZE) != 0)
 		return false;
-	for (size_t i = 0; i < KNOWN_EVERYWHERE; i++)
-		if (strcmp(name + PREFIX_SIZE, config_known_everywhere[i]) == 0)
+	for (const char *const *other = c->others; other && *other; other++)
+		if (strcmp(name + PREFIX_SIZE, *other) == 0)
 			return true;
 	return false;
 }
@@ -188,8 +152,8 @@ static int refuse_variable(const struct config *c, const char *name, const char 
 	for (size_t i = 0; i < c->count; i++)
 		if (c->values[i].variable[0])
 			suggest_offer(&s, c->values[i].variable + PREFIX_SIZE);
-	for (size_t i = 0; i < KNOWN_EVERYWHERE; i++)
-		suggest_offer(&s, config_known_everywhere[i]);
+	for (const char *const *other = c->others; other && *other; other++)
+		suggest_offer(&s, *other);
 	if (!suggest_best(&s))
 		return refuse(ret_why, "unknown variable %.*s%s; --help lists them", SHOWN_BYTES, name, where);
 	return refuse(ret_why, "unknown variable %.*s%s; did you mean " PREFIX "%s?", SHOWN_BYTES, name, where,
@@ -316,7 +280,7 @@ static int read_variable(struct config *c, const char *name, const char *text, s
 {
 	size_t index = find_variable(c, name);
 
-	if (index == c->count && !known_everywhere(name))
+	if (index == c->count && !is_of_another(c, name))
 		return refuse_variable(c, name, "", ret_why);
 	if (text[0] == '\0')
 		return 0;
@@ -355,7 +319,7 @@ static int read_pair(void *cookie, const char *key, const char *value, unsigned 
 	size_t index = find_variable(c, key);
 	char where[64];
 
-	if (index == c->count && known_everywhere(key))
+	if (index == c->count && is_of_another(c, key))
 		return 0;
 	(void)snprintf(where, sizeof(where), " (line %u of the file)", line);
 	if (index == c->count) {
@@ -394,6 +358,30 @@ static int read_file(struct config *c, struct buf *ret_why)
 	if (r == -EPERM)
 		return refuse(ret_why, "%s: holds a secret and others can read it; chmod 600 it", c->file);
 	return refuse(ret_why, "%s: %s", c->file, r == -EINVAL ? "not a regular file" : strerror(-r));
+}
+
+static size_t count_settings(const struct config_setting *settings)
+{
+	size_t n = 0;
+
+	while (settings && settings[n].flag)
+		n++;
+	return n;
+}
+
+int config_settings_join(const struct config_setting *a, const struct config_setting *b, struct config_setting **ret)
+{
+	const size_t first = count_settings(a), second = count_settings(b);
+	struct config_setting *all = calloc(first + second + 1, sizeof(*all));
+
+	if (!all)
+		return -ENOMEM;
+	if (first)
+		memcpy(all, a, first * sizeof(*all));
+	if (second)
+		memcpy(all + first, b, second * sizeof(*all));
+	*ret = all;
+	return 0;
 }
 
 /* From texts to values. */
@@ -462,15 +450,15 @@ static int convert(struct config *c, struct buf *ret_why)
 	return r;
 }
 
-static int config_new(const struct config_setting *settings, size_t words, struct config **ret)
+static int config_new(const struct config_program *program, size_t words, struct config **ret)
 {
 	struct config *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return -ENOMEM;
-	c->settings = settings;
-	while (settings[c->count].flag)
-		c->count++;
+	c->settings = program->settings;
+	c->others = program->others;
+	c->count = count_settings(c->settings);
 	c->values = calloc(c->count + 1, sizeof(*c->values));
 	c->arguments = calloc(words + 1, sizeof(*c->arguments));
 	if (!c->values || !c->arguments) {
@@ -478,21 +466,19 @@ static int config_new(const struct config_setting *settings, size_t words, struc
 		return -ENOMEM;
 	}
 	for (size_t i = 0; i < c->count; i++)
-		variable_of(settings[i].flag, c->values[i].variable);
+		variable_of(c->settings[i].flag, c->values[i].variable);
 	*ret = c;
 	return 0;
 }
 
-/* budget: argc and argv are one thing, as main has them */
-int config_load(const struct config_setting *settings, const char *program_help, int argc, char **argv,
-	struct config **ret, struct buf *ret_why)
+int config_load(const struct config_program *program, int argc, char **argv, struct config **ret, struct buf *ret_why)
 {
 	struct words words = {.count = argc, .list = argv, .at = 1};
 	struct config *c = NULL;
-	int r = config_new(settings, argc > 0 ? (size_t)argc : 0, &c);
+	int r = config_new(program, argc > 0 ? (size_t)argc : 0, &c);
 
 	if (r == 0)
-		r = read_command_line(c, program_help, &words, ret_why);
+		r = read_command_line(c, program->help, &words, ret_why);
 	if (r == 0)
 		r = read_variables(c, ret_why);
 	if (r == 0)

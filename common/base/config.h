@@ -2,8 +2,8 @@
  * config: settings of a program from flags, NEPHOS_* variables and a file, in this precedence.
  *
  * A program declares a table of settings; config_load fills it. A flag that is not in it is an error that names the
- * nearest known one. A variable, in the environment or the file, that any program of ours knows
- * (config_known_everywhere in config.c) is accepted by all, any other is an error too. An empty variable is not set.
+ * nearest known one. So is a variable, in the environment or the file, unless the program says that it is one of
+ * another program, whose environment it may share. An empty variable is not set.
  * File: lines NEPHOS_PORT=8050 as envfile.h has them, each once; one that holds a secret of this program must be
  * private (mode 0600). A flag may come again: the last holds. --help prints the table. Used by one thread at start;
  * read-only afterwards.
@@ -32,15 +32,24 @@ struct config_setting {
 	bool secret; /* never on the command line: variable or file only */
 };
 
+/* One table of two, each of which ends with a row whose flag is NULL, or is NULL; free() it. -ENOMEM. */
+int config_settings_join(const struct config_setting *a, const struct config_setting *b, struct config_setting **ret);
+
+struct config_program {
+	const char *help;		       /* first lines of --help */
+	const struct config_setting *settings; /* ends with a row whose flag is NULL */
+	/* Variables of other programs, without NEPHOS_: accepted, and not looked at. Ends with NULL; may be NULL. */
+	const char *const *others;
+};
+
 struct config;
 
 /*
- * settings ends with a row whose flag is NULL; it must outlive the config. Words that are not flags are kept as
+ * What program points to must outlive the config. Words that are not flags are kept as
  * arguments, in order; "--" ends flags. The file comes from --config FILE or NEPHOS_CONFIG. -EINVAL: text in ret_why
  * (caller's buf). -ECANCELED: --help or --version was asked for and printed to stdout. -ENOMEM, -EIO: stdout failed.
  */
-int config_load(const struct config_setting *settings, const char *program_help, int argc, char **argv,
-	struct config **ret, struct buf *ret_why);
+int config_load(const struct config_program *program, int argc, char **argv, struct config **ret, struct buf *ret_why);
 void config_free(struct config *c);
 /* flag must be in the table. Absent: NULL, 0, false. */
 const char *config_text(const struct config *c, const char *flag);

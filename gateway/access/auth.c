@@ -13,9 +13,14 @@
 #include <strings.h>
 #include <xxhash.h>
 
+struct auth {
+	struct tokens *tokens;
+	struct auth_options with;
+};
+
 /* One question to a user service. */
 struct question {
-	const struct auth *auth;
+	struct auth *auth;
 	struct http_request *req; /* that waits for it; NULL: asked again, for done */
 	void (*done)(void *cookie, int outcome);
 	void *cookie;
@@ -27,6 +32,45 @@ struct question {
 	int64_t asked_ns;
 	uint64_t fence;
 };
+
+int auth_new(const struct auth_options *options, struct auth **ret)
+{
+	struct auth *auth = calloc(1, sizeof(*auth));
+	int error = auth ? tokens_new(&auth->tokens) : -ENOMEM;
+
+	if (error < 0) {
+		free(auth);
+		return error;
+	}
+	auth->with = *options;
+	*ret = auth;
+	return 0;
+}
+
+void auth_free(struct auth *auth)
+{
+	if (!auth)
+		return;
+	tokens_free(auth->tokens);
+	free(auth);
+}
+
+void auth_forget_token(struct auth *auth, const char *token_id)
+{
+	tokens_forget_token(auth->tokens, token_id);
+}
+
+void auth_forget_user(struct auth *auth, int64_t user)
+{
+	tokens_forget_user(auth->tokens, user);
+}
+
+bool auth_may_have_ended(struct auth *auth, const struct token_identity *identity, struct span token)
+{
+	struct token_identity now;
+
+	return tokens_fence(auth->tokens) != identity->fence && !tokens_get(auth->tokens, token, clock_mono_ns(), &now);
+}
 
 /* A token is what we make: visible ASCII without quotes. Anything else is not worth a question, and needs no JSON
  * escaping. */
@@ -100,7 +144,7 @@ static int identity_parse(struct span body, struct token_identity *ret)
 
 static void question_free(struct question *q)
 {
-	under_way_give_back(q->auth->under_way, &q->place);
+	under_way_give_back(q->auth->with.under_way, &q->place);
 	http_headers_fini(&q->headers);
 	buf_fini(&q->body);
 	free(q);
@@ -146,7 +190,7 @@ static void on_answer(void *cookie, int error, struct http_response *response)
 	http_respond_error(req, outcome, NULL);
 }
 
-static int question_new(const struct auth *auth, struct span token, struct question **ret)
+static int question_new(struct auth *auth, struct span token, struct question **ret)
 {
 	struct question *q = calloc(1, sizeof(*q));
 	if (!q)
@@ -167,7 +211,7 @@ static int take_place(struct question *q)
 	const char *peer = http_request_peer(q->req);
 	q->place = (struct share_claim){
 		.lane = SHARE_QUESTIONS, .user = (int64_t)XXH64(peer, strlen(peer), 0), .amount = 1};
-	int error = under_way_take(q->auth->under_way, &q->place);
+	int error = under_way_take(q->auth->with.under_way, &q->place);
 	if (error < 0)
 		q->place.amount = 0;
 	return error;
@@ -186,8 +230,8 @@ static int question_send(struct question *q, const char *trace)
 		goto out;
 
 	const struct upstream_options options = {
-		.client = q->auth->client,
-		.registry = q->auth->registry,
+		.client = q->auth->with.client,
+		.registry = q->auth->with.registry,
 		.kind = REGISTRY_USER,
 		.method = "POST",
 		.target = "/internal/v1/authenticate",
@@ -225,7 +269,7 @@ static int ask(struct auth *auth, struct http_request *req, struct span token)
 	return error;
 }
 
-int auth_ask_again(const struct auth *auth, const char *token, void (*done)(void *cookie, int outcome), void *cookie)
+int auth_ask_again(struct auth *auth, const char *token, void (*done)(void *cookie, int outcome), void *cookie)
 {
 	struct question *q;
 	int error = question_new(auth, span_str(token), &q);

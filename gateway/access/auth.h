@@ -1,6 +1,7 @@
 /*
  * auth: who asks. The guard of the gateway's server: every route but the open ones needs a bearer token; what it means
- * comes from the token cache or, without holding a thread, from a user service.
+ * comes from the tokens that it keeps or, without holding a thread, from a user service. It owns nothing but those
+ * tokens. Any thread; auth_guard is called on the server's.
  */
 #ifndef NEPHOS_GATEWAY_ACCESS_AUTH_H
 #define NEPHOS_GATEWAY_ACCESS_AUTH_H
@@ -15,15 +16,17 @@
 #define AUTH_FIRST_BYTE_MS 2000 /* then another one is asked: it is one look at an index */
 #define AUTH_ANSWER_BYTES_MAX 16384
 
-struct client_address;
+struct auth;
 
-struct auth {
-	struct tokens *tokens;
-	struct registry *registry;
-	struct http_client *client;
-	const struct client_address *clients; /* NULL: no reverse proxy is believed */
-	struct under_way *under_way;
+/* What it asks with; all of it outlives the auth. */
+struct auth_options {
+	struct registry *registry;   /* which user services live */
+	struct http_client *client;  /* to them */
+	struct under_way *under_way; /* the shares that questions are counted in */
 };
+
+int auth_new(const struct auth_options *options, struct auth **ret); /* -ENOMEM */
+void auth_free(struct auth *auth);				     /* no question may be under way; NULL is fine */
 
 /* For http_server_options.guard. A missing or wrong token: 401; no user service: 503. On an open route a token that
  * means nothing is as good as none. */
@@ -34,6 +37,12 @@ const struct token_identity *auth_identity(const struct http_request *req);
 struct span auth_token(const struct http_request *req);
 /* Asks a user service whether a token still means something: done is called once, unless this fails: 0,
  * -ERR_UNAUTHENTICATED, or -ERR_UNAVAILABLE: nobody could say. */
-int auth_ask_again(const struct auth *auth, const char *token, void (*done)(void *cookie, int outcome), void *cookie);
+int auth_ask_again(struct auth *auth, const char *token, void (*done)(void *cookie, int outcome), void *cookie);
+
+/* What these tokens mean is not known any more: the next request with one of them has it asked about. */
+void auth_forget_token(struct auth *auth, const char *token_id);
+void auth_forget_user(struct auth *auth, int64_t user);
+/* Whether something was forgotten since the guard found this identity, and it may have been this token. */
+bool auth_may_have_ended(struct auth *auth, const struct token_identity *identity, struct span token);
 
 #endif

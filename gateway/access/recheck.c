@@ -11,6 +11,7 @@
 
 struct recheck {
 	struct auth *auth;
+	struct under_way *under_way;
 	pthread_t thread;
 	bool started;
 	pthread_mutex_t lock; /* guards all below */
@@ -31,7 +32,7 @@ static void on_outcome(void *cookie, int outcome)
 {
 	struct inquiry *q = cookie;
 	struct recheck *r = q->recheck;
-	struct under_way *u = r->auth->under_way;
+	struct under_way *u = r->under_way;
 	const bool unknown = outcome != 0 && outcome != -ERR_UNAUTHENTICATED;
 	const bool too_long = q->asked_ns - q->doubt.confirmed_ns > RECHECK_UNKNOWN_S * NS_PER_S;
 
@@ -57,7 +58,7 @@ static bool begin_inquiry(struct recheck *r)
 		return false;
 	q->recheck = r;
 	q->asked_ns = clock_mono_ns();
-	if (!under_way_next_doubt(r->auth->under_way, q->asked_ns - TOKEN_CACHE_S * NS_PER_S, &q->doubt)) {
+	if (!under_way_next_doubt(r->under_way, q->asked_ns - TOKEN_CACHE_S * NS_PER_S, &q->doubt)) {
 		free(q);
 		return false;
 	}
@@ -111,13 +112,14 @@ static void *recheck_main(void *cookie)
 	return NULL;
 }
 
-int recheck_start(struct auth *auth, struct recheck **ret)
+int recheck_start(struct auth *auth, struct under_way *under_way, struct recheck **ret)
 {
 	struct recheck *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return -ENOMEM;
 	r->auth = auth;
+	r->under_way = under_way;
 	pthread_mutex_init(&r->lock, NULL);
 	cond_init(&r->wake);
 	int error = -pthread_create(&r->thread, NULL, recheck_main, r);

@@ -17,7 +17,7 @@
 
 struct recheck;
 
-int recheck_start(struct auth *auth, struct recheck **ret);
+int recheck_start(struct auth *auth, struct under_way *under_way, struct recheck **ret);
 void recheck_now(struct recheck *r); /* there are doubts: does not wait for its period */
 /* Ends the thread; questions that are under way end with the client, which is freed after this. */
 void recheck_stop(struct recheck *r);

@@ -3,10 +3,8 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/limits.h"
-#include "common/base/log.h"
 #include "common/http/loopback.h"
 #include "common/http/server/watch.h"
-#include "common/proto/item.h"
 #include "common/trust/door.h"
 #include "gateway/front/assets.h"
 #include "gateway/access/auth.h"
@@ -17,6 +15,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,16 +27,19 @@ static_assert(SHARE_CALLS_MAX + RECHECK_AT_ONCE + GATEWAY_UPSTREAM_MAX <= GATEWA
 
 struct gateway {
 	char *name;
-	json_t *peers; /* array of URLs */
-	struct client_address *clients;
-	struct auth auth;
+	json_t *peers;			/* array of URLs */
+	struct client_address *clients; /* which reverse proxies are believed */
 	struct metrics *metrics;
+	struct door *door;	    /* the cluster's proof: who of this store is at the other end */
+	struct http_client *client; /* to services */
+	struct registry *registry;  /* which of them live */
+	struct under_way *under_way;
+	struct auth *auth;
 	struct proxy *proxy;
 	struct recheck *recheck;
 	struct assets *assets;
 	struct http_route *routes; /* ROUTES and those of watch */
 	struct watch watch;
-	struct door *door;
 	struct http_server *server;
 	struct http_server *internal; /* for services */
 };
@@ -81,89 +83,27 @@ static json_t *services_to_json(struct registry *registry, bool with_addresses)
 	return list;
 }
 
-static int register_service(struct registry *registry, const json_t *body)
-{
-	struct registry_entry entry = {
-		.name = json_string_value(json_object_get(body, "name")),
-		.instance = json_string_value(json_object_get(body, "instance")),
-		.url = json_string_value(json_object_get(body, "url")),
-		.ready = json_is_true(json_object_get(body, "ready")),
-	};
-	int error = registry_kind_parse(json_string_value(json_object_get(body, "kind")), &entry.kind);
-	if (error < 0 || !entry.name)
-		return -EINVAL;
-	if (json_is_true(json_object_get(body, "leaving"))) {
-		registry_leave(registry, entry.kind, entry.name, clock_mono_ns());
-		return 0;
-	}
-	return registry_put(registry, &entry, clock_mono_ns());
-}
-
-static json_t *said_json(struct span body)
-{
-	return json_loadb(body.data ? body.data : "", body.size, JSON_REJECT_DUPLICATES, NULL);
-}
-
-int said_register(struct registry *registry, struct span body)
-{
-	json_t *said = said_json(body);
-	int error = said ? register_service(registry, said) : -ERR_BAD_JSON;
-	json_decref(said);
-	return error;
-}
-
 static void handle_registry(struct http_request *req, void *cookie)
 {
 	struct gateway *g = cookie;
-	int error = said_register(g->auth.registry, http_request_body(req));
+	int error = said_register(g->registry, http_request_body(req));
 	if (error < 0)
 		http_respond_error(req, error, NULL);
 	else
-		respond_json(req, 200, json_pack("{so}", "services", services_to_json(g->auth.registry, true)));
+		respond_json(req, 200, json_pack("{so}", "services", services_to_json(g->registry, true)));
 }
 
 static void handle_services(struct http_request *req, void *cookie)
 {
 	const struct gateway *g = cookie;
-	respond_json(req, 200, json_pack("{so}", "services", services_to_json(g->auth.registry, true)));
-}
-
-/* 0: a user, tokens, or both, each of which makes sense. */
-static int check_forget(const json_t *said, int64_t *ret_user)
-{
-	const json_t *ids = json_object_get(said, "token_ids");
-	int error = item_json_get_id(said, "user_id", ret_user);
-
-	if (error == -ENOENT && ids)
-		error = 0;
-	if (error == 0 && ids && !json_is_array(ids))
-		error = -ERR_BAD_REQUEST;
-	for (size_t i = 0; error == 0 && i < json_array_size(ids); i++)
-		if (!json_is_string(json_array_get(ids, i)))
-			error = -ERR_BAD_REQUEST;
-	return error < 0 ? -ERR_BAD_REQUEST : 0;
-}
-
-int said_forget(struct span body, const struct said_forgetter *forgetter, void *cookie)
-{
-	json_t *said = said_json(body);
-	const json_t *ids = json_object_get(said, "token_ids");
-	int64_t user = 0;
-	int error = said ? check_forget(said, &user) : -ERR_BAD_JSON;
-
-	for (size_t i = 0; error == 0 && i < json_array_size(ids); i++)
-		forgetter->token(cookie, json_string_value(json_array_get(ids, i)));
-	if (error == 0 && user > 0)
-		forgetter->user(cookie, user);
-	json_decref(said);
-	return error;
+	respond_json(req, 200, json_pack("{so}", "services", services_to_json(g->registry, true)));
 }
 
 static void forget_token(void *cookie, const char *id)
 {
 	struct gateway *g = cookie;
-	tokens_forget_token(g->auth.tokens, id);
-	under_way_end(g->auth.under_way, id, -ERR_UNAUTHENTICATED);
+	auth_forget_token(g->auth, id);
+	under_way_end(g->under_way, id, -ERR_UNAUTHENTICATED);
 }
 
 /* A user may be gone, or be called something else: what is under way goes on if its token is still good, and changes
@@ -171,8 +111,8 @@ static void forget_token(void *cookie, const char *id)
 static void forget_user(void *cookie, int64_t user)
 {
 	struct gateway *g = cookie;
-	tokens_forget_user(g->auth.tokens, user);
-	under_way_doubt_user(g->auth.under_way, user, clock_mono_ns());
+	auth_forget_user(g->auth, user);
+	under_way_doubt_user(g->under_way, user, clock_mono_ns());
 	recheck_now(g->recheck);
 }
 
@@ -241,7 +181,7 @@ static int watch_ready(void *cookie, struct buf *ret_why)
 	const struct gateway *g = cookie;
 	struct registry_choice choice;
 	for (unsigned kind = 0; kind < REGISTRY_KINDS; kind++) {
-		registry_turn(g->auth.registry, (enum registry_kind)kind, clock_mono_ns(), &choice);
+		registry_turn(g->registry, (enum registry_kind)kind, clock_mono_ns(), &choice);
 		if (choice.count > 0)
 			continue;
 		(void)buf_printf(ret_why, "no %s service has registered", registry_kind_name((enum registry_kind)kind));
@@ -253,8 +193,8 @@ static int watch_ready(void *cookie, struct buf *ret_why)
 static int watch_status(void *cookie, struct buf *ret)
 {
 	const struct gateway *g = cookie;
-	json_t *status = json_pack("{sssOso}", "name", g->name, "gateways", g->peers, "services",
-		services_to_json(g->auth.registry, false));
+	json_t *status = json_pack(
+		"{sssOso}", "name", g->name, "gateways", g->peers, "services", services_to_json(g->registry, false));
 	char *text = status ? json_dumps(status, JSON_COMPACT) : NULL;
 	int error = text ? buf_append_str(ret, text) : -ENOMEM;
 	free(text);
@@ -327,7 +267,7 @@ static const struct http_route ROUTES[] = {
 static bool guard(struct http_request *req, const struct http_route *route, void *cookie)
 {
 	struct gateway *g = cookie;
-	return auth_guard(&g->auth, req, route);
+	return auth_guard(g->auth, req, route);
 }
 
 static bool internal_guard(struct http_request *req, const struct http_route *route, void *cookie)
@@ -349,7 +289,24 @@ static int parse_peers(const char *peers, json_t **ret)
 	return list ? 0 : -ENOMEM;
 }
 
-static int build(const struct gateway_options *options, struct gateway *g)
+static int build_forwarding(struct gateway *g)
+{
+	const struct auth_options auth = {.registry = g->registry, .client = g->client, .under_way = g->under_way};
+	int error = auth_new(&auth, &g->auth);
+	if (error < 0)
+		return error;
+	const struct proxy_options proxy = {
+		.registry = g->registry,
+		.client = g->client,
+		.auth = g->auth,
+		.under_way = g->under_way,
+		.clients = g->clients,
+		.metrics = g->metrics,
+	};
+	return proxy_new(&proxy, &g->proxy);
+}
+
+static int build(const struct gateway_options *options, struct gateway *g, struct buf *why)
 {
 	struct http_client_options client = {
 		.connections_max = GATEWAY_UPSTREAM_MAX,
@@ -359,40 +316,38 @@ static int build(const struct gateway_options *options, struct gateway *g)
 	int error = g->name ? parse_peers(options->peers, &g->peers) : -ENOMEM;
 	if (error == 0) {
 		error = client_address_new(options->trusted_proxies, &g->clients);
-		g->auth.clients = g->clients;
 		if (error < 0)
-			log_error(NULL, "trusted-proxies are up to %u addresses or networks, with commas: %s",
-				CLIENT_ADDRESS_PROXIES_MAX, options->trusted_proxies);
+			(void)buf_printf(why, "--trusted-proxies: \"%s\", expected at most %u addresses or networks",
+				options->trusted_proxies, CLIENT_ADDRESS_PROXIES_MAX);
 	}
 	if (error == 0)
 		error = metrics_new(&g->metrics);
 	if (error == 0)
-		error = registry_new(&g->auth.registry);
-	if (error == 0)
-		error = tokens_new(&g->auth.tokens);
+		error = registry_new(&g->registry);
 	if (error == 0)
 		error = door_new(options->cluster, "gateway", options->name, g->metrics, &g->door);
 	if (error == 0) {
 		client.greeter = options->greeter ? options->greeter : door_greeter(g->door);
-		error = http_client_new(&client, &g->auth.client);
+		error = http_client_new(&client, &g->client);
 	}
 	if (error == 0)
-		error = under_way_new(&PROXY_UNDER_WAY, &g->auth.under_way);
+		error = under_way_new(&PROXY_UNDER_WAY, &g->under_way);
 	if (error == 0)
-		error = proxy_new(&g->auth, g->metrics, &g->proxy);
+		error = build_forwarding(g);
 	if (error == 0)
 		error = http_routes_concat(ROUTES, WATCH_ROUTES, &g->routes);
 	g->watch = (struct watch){.metrics = g->metrics, .ready = watch_ready, .status = watch_status, .cookie = g};
 	if (error == 0 && options->assets_dir) {
 		error = assets_load(options->assets_dir, &g->assets);
 		if (error < 0)
-			log_error(NULL, "cannot load the API page from %s: %s", options->assets_dir, strerror(-error));
+			(void)buf_printf(why, "the API pages in %s (--web-dir) cannot be read: %s", options->assets_dir,
+				strerror(-error));
 	}
 	return error;
 }
 
 /* Services are few, and each keeps a connection or makes one a second. */
-static int start_internal(const struct gateway_options *options, struct gateway *g)
+static int start_internal(const struct gateway_options *options, struct gateway *g, struct buf *why)
 {
 	const struct http_server_options server = {
 		.address = options->internal_address,
@@ -404,17 +359,17 @@ static int start_internal(const struct gateway_options *options, struct gateway 
 	};
 	int error = http_server_start(&server, &g->internal);
 	if (error < 0)
-		log_error(NULL, "cannot listen for services on %s port %u: %s", options->internal_address,
-			options->internal_port, strerror(-error));
+		(void)buf_printf(why, "cannot listen for services on %s port %u (--internal-listen): %s",
+			options->internal_address, options->internal_port, strerror(-error));
 	return error;
 }
 
-int gateway_start(const struct gateway_options *options, struct gateway **ret)
+int gateway_start(const struct gateway_options *options, struct buf *why, struct gateway **ret)
 {
 	struct gateway *g = calloc(1, sizeof(*g));
 	if (!g)
 		return -ENOMEM;
-	int error = build(options, g);
+	int error = build(options, g, why);
 	if (error < 0)
 		goto out;
 
@@ -432,15 +387,15 @@ int gateway_start(const struct gateway_options *options, struct gateway **ret)
 		.metrics = g->metrics,
 		.cors_origins = options->cors_origins,
 	};
-	error = recheck_start(&g->auth, &g->recheck);
+	error = recheck_start(g->auth, g->under_way, &g->recheck);
 	if (error == 0) {
 		error = http_server_start(&server, &g->server);
 		if (error < 0)
-			log_error(NULL, "cannot listen on %s port %u: %s", options->address, options->port,
-				strerror(-error));
+			(void)buf_printf(why, "cannot listen on %s port %u (--listen, --port): %s", options->address,
+				options->port, strerror(-error));
 	}
 	if (error == 0)
-		error = start_internal(options, g);
+		error = start_internal(options, g, why);
 	if (error == 0) {
 		*ret = g;
 		g = NULL; /* moved to the caller */
@@ -477,15 +432,15 @@ void gateway_free(struct gateway *g)
 	http_server_stop(g->server);
 	http_server_stop(g->internal);
 	recheck_stop(g->recheck);
-	http_client_free(g->auth.client);
+	http_client_free(g->client);
 	recheck_free(g->recheck);
 	door_free(g->door);
 	proxy_free(g->proxy);
-	under_way_free(g->auth.under_way);
+	under_way_free(g->under_way);
 	assets_free(g->assets);
 	free(g->routes);
-	tokens_free(g->auth.tokens);
-	registry_free(g->auth.registry);
+	auth_free(g->auth);
+	registry_free(g->registry);
 	metrics_free(g->metrics);
 	client_address_free(g->clients);
 	json_decref(g->peers);

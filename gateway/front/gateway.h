@@ -38,7 +38,8 @@ struct gateway_options {
 	const char *assets_dir;		  /* of the API pages; may be NULL: there are none */
 };
 
-int gateway_start(const struct gateway_options *options, struct gateway **ret);
+/* A failure may append to why what was wrong, with what, and by which setting. */
+int gateway_start(const struct gateway_options *options, struct buf *why, struct gateway **ret);
 uint16_t gateway_port(const struct gateway *g);
 uint16_t gateway_internal_port(const struct gateway *g);     /* 0: a unix socket */
 void gateway_drain(struct gateway *g, unsigned deadline_ms); /* no new connections; what is under way may finish */

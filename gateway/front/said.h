@@ -1,6 +1,6 @@
 /*
  * said: what services say to a gateway, apart from HTTP: registrations, and what is to be forgotten (PROTOCOL.md,
- * "Gateway and services"). They are in gateway.c, which acts by them; any bytes may be given.
+ * "Gateway and services"). Any bytes may be given. Any thread.
  */
 #ifndef NEPHOS_GATEWAY_FRONT_SAID_H
 #define NEPHOS_GATEWAY_FRONT_SAID_H

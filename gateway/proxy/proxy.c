@@ -19,7 +19,6 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
-#include "gateway/access/client_address.h"
 #include "gateway/proxy/forward_headers.h"
 #include "gateway/proxy/pipe.h"
 #include "gateway/access/recheck.h"
@@ -35,8 +34,8 @@
 #include <xxhash.h>
 
 struct proxy {
-	const struct auth *auth;
-	struct under_way *under_way; /* auth's */
+	struct proxy_options with;
+	struct under_way *under_way; /* with.under_way */
 	atomic_bool draining;
 	struct metric *requests[REGISTRY_KINDS];
 	struct metric *failures[REGISTRY_KINDS];
@@ -488,8 +487,8 @@ static int on_waiting(void *cookie)
 static void send_upstream(struct exchange *x, bool stream)
 {
 	const struct upstream_options options = {
-		.client = x->proxy->auth->client,
-		.registry = x->proxy->auth->registry,
+		.client = x->proxy->with.client,
+		.registry = x->proxy->with.registry,
 		.kind = x->kind,
 		.key = span_str(x->key),
 		.method = x->method,
@@ -588,15 +587,12 @@ static void collect_body(struct http_request *req, void *cookie)
  * asked about first. */
 static int be_under_way(struct exchange *x, const struct token_identity *identity)
 {
-	struct tokens *tokens = x->proxy->auth->tokens;
 	struct span token = auth_token(x->req);
-	struct token_identity now;
 
 	if (!identity)
 		return 0;
 	int error = under_way_add(x->proxy->under_way, &x->entry, identity, token);
-	x->in_doubt = error == 0 && tokens_fence(tokens) != identity->fence &&
-		!tokens_get(tokens, token, clock_mono_ns(), &now);
+	x->in_doubt = error == 0 && auth_may_have_ended(x->proxy->with.auth, identity, token);
 	return error;
 }
 
@@ -626,7 +622,7 @@ static void on_token_known(void *cookie, int outcome)
 static void begin_in_doubt(struct exchange *x)
 {
 	x->doubted_ns = clock_mono_ns();
-	int error = auth_ask_again(x->proxy->auth, auth_token(x->req).data, on_token_known, x);
+	int error = auth_ask_again(x->proxy->with.auth, auth_token(x->req).data, on_token_known, x);
 	if (error < 0)
 		on_token_known(x, -ERR_UNAVAILABLE);
 }
@@ -649,7 +645,7 @@ static bool find_client(
 		return false;
 	buf_init(&forwarded, HEADER_BYTES_MAX);
 	http_request_each_header(req, note_forwarded, &forwarded);
-	client_address_find(p->auth->clients, http_request_peer(req), forwarded.size ? forwarded.data : "", ret);
+	client_address_find(p->with.clients, http_request_peer(req), forwarded.size ? forwarded.data : "", ret);
 	buf_fini(&forwarded);
 	return true;
 }
@@ -720,13 +716,14 @@ void proxy_forward(struct proxy *p, struct http_request *req, enum registry_kind
 
 const struct under_way_ops PROXY_UNDER_WAY = {.hold = entry_hold, .end = entry_end};
 
-int proxy_new(const struct auth *auth, struct metrics *metrics, struct proxy **ret)
+int proxy_new(const struct proxy_options *options, struct proxy **ret)
 {
+	struct metrics *metrics = options->metrics;
 	struct proxy *p = calloc(1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
-	p->auth = auth;
-	p->under_way = auth->under_way;
+	p->with = *options;
+	p->under_way = options->under_way;
 	int error = 0;
 	for (unsigned kind = 0; kind < REGISTRY_KINDS && metrics && error == 0; kind++) {
 		char labels[32];

@@ -8,6 +8,7 @@
 
 #include "common/base/limits.h"
 #include "gateway/access/auth.h"
+#include "gateway/access/client_address.h"
 
 #define PROXY_REPLAY_BYTES BATCH_BYTES_MAX /* the largest body that is kept for a second try: a batch, or two blocks */
 /* Memory for a body is taken for what has come of it, in such steps; of all at once SHARE_BODIES_BYTES, and of one user
@@ -23,9 +24,19 @@
 
 struct proxy;
 
-extern const struct under_way_ops PROXY_UNDER_WAY; /* for the auth->under_way that it is given */
+extern const struct under_way_ops PROXY_UNDER_WAY; /* for the under_way that it is given */
 
-int proxy_new(const struct auth *auth, struct metrics *metrics, struct proxy **ret);
+/* What it works with; all of it outlives the proxy. */
+struct proxy_options {
+	struct registry *registry;	      /* which services live */
+	struct http_client *client;	      /* to them */
+	struct auth *auth;		      /* whose tokens it doubts */
+	struct under_way *under_way;	      /* where its requests are found by their tokens, and get their shares */
+	const struct client_address *clients; /* NULL: no reverse proxy is believed */
+	struct metrics *metrics;	      /* NULL: nothing is counted */
+};
+
+int proxy_new(const struct proxy_options *options, struct proxy **ret);
 void proxy_free(struct proxy *p); /* nothing may be under way */
 void proxy_drain(
 	struct proxy *p); /* long polls end with 503 within about a second, so that they do not hold up the end */

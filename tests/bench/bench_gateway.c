@@ -99,10 +99,13 @@ int main(void)
 		.name = "bench", .address = "127.0.0.1", .internal_address = "127.0.0.1", .threads = 1};
 	char at[64], url[REGISTRATION_URL_MAX];
 	struct gateway *gateway;
+	struct buf why;
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	must(cluster_new_of(KEY, &options.cluster), "key");
-	must(gateway_start(&options, &gateway), "gateway");
+	buf_init(&why, 1024);
+	must(gateway_start(&options, &why, &gateway), "gateway");
+	buf_fini(&why);
 	(void)snprintf(at, sizeof(at), "http://127.0.0.1:%u", gateway_internal_port(gateway));
 	start_part(&user, options.cluster, "user", at, url);
 	start_part(&docs, options.cluster, "docs", at, url);

@@ -65,6 +65,9 @@ static bool is_said_elsewhere(const char *text)
 	return first && (!secret || first < secret || strstr(first + 1, SECRET));
 }
 
+static const char *const OTHERS[] = {"BLOCKS_DIR", "CONFIG", "DATABASE", NULL};
+static const struct config_program PROGRAM = {.help = "a program", .settings = SETTINGS, .others = OTHERS};
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = strndup((const char *)data, size), *rest = text, *line, *word;
@@ -83,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (!is_left_out(word))
 			words[count++] = word;
 	buf_init(&why, WHY_BYTES_MAX);
-	r = config_load(SETTINGS, "a program", count, words, &c, &why);
+	r = config_load(&PROGRAM, count, words, &c, &why);
 	FUZZ_CHECK(r == 0 || (r == -EINVAL && why.size > 0 && !c));
 	/* The secret in a file is shown to nobody. */
 	FUZZ_CHECK(r == 0 || said || !strstr(why.data, SECRET));

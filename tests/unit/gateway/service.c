@@ -402,13 +402,17 @@ static int setup(void **state, const struct http_greeter *greeter)
 		.threads = 1,
 		.peers = "http://127.0.0.1:1,http://127.0.0.1:2",
 		.greeter = greeter};
+	struct buf why;
+
 	pthread_mutex_init(&f->lock, NULL);
 	cond_init(&f->changed);
 	assert_int_equal(cluster_new_of(KEY, &f->cluster), 0);
 	assert_int_equal(door_new(f->cluster, "docs", "d", NULL, &f->door), 0);
 	options.cluster = f->cluster;
 	service_start(&f->service);
-	assert_int_equal(gateway_start(&options, &f->gateway), 0);
+	buf_init(&why, 1024);
+	assert_int_equal(gateway_start(&options, &why, &f->gateway), 0);
+	buf_fini(&why);
 	f->port = gateway_port(f->gateway);
 	f->internal = gateway_internal_port(f->gateway);
 	front_add(f, REGISTRY_USER, "u", f->service.url);

@@ -23,6 +23,9 @@ static const struct config_setting settings[] = {
 	{0},
 };
 
+static const char *const others[] = {"BLOCKS_DIR", "CONFIG", "DATABASE", "GATEWAYS", "URL", NULL};
+static const struct config_program program = {.help = "usage: program", .settings = settings, .others = others};
+
 #define WORDS_MAX 16
 
 static char folder[64], path[80];
@@ -75,7 +78,7 @@ static int load(const char *word, ...)
 	va_end(more);
 	config_free(config);
 	config = NULL;
-	r = config_load(settings, "usage: program", argc, argv, &config, &why);
+	r = config_load(&program, argc, argv, &config, &why);
 	assert_int_equal(r == 0, config != NULL);
 	for (int i = 1; i < argc; i++)
 		free(argv[i]);

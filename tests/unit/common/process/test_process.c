@@ -1,0 +1,224 @@
+#include "common/process/process.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define WORDS_MAX 8
+
+static const struct config_setting SETTINGS[] = {
+	{"port", CONFIG_NUMBER, "0", 0, 65535, "port to listen on", false},
+	{"blocks-dir", CONFIG_TEXT, NULL, 0, 0, "where the blocks lie", false},
+	{0},
+};
+
+/* What happened, a letter each: a, b the phases, s the stop. */
+struct life {
+	struct process *process;
+	char done[8];
+	size_t count;
+	int second; /* what phase b says */
+};
+
+static void note(struct life *l, char what)
+{
+	assert_true(l->count + 1 < sizeof(l->done));
+	l->done[l->count++] = what;
+}
+
+static int phase_a(void *cookie, struct buf *why)
+{
+	(void)why;
+	note(cookie, 'a');
+	return 0;
+}
+
+static int phase_b(void *cookie, struct buf *why)
+{
+	struct life *l = cookie;
+
+	note(l, 'b');
+	if (l->second < 0)
+		(void)buf_append_str(why, "it is full");
+	return l->second;
+}
+
+static void stop(void *cookie)
+{
+	note(cookie, 's');
+}
+
+static const struct process_phase PHASES[] = {{"first", phase_a}, {"second", phase_b}, {0}};
+static const struct process_ops OPS = {.phases = PHASES, .stop = stop};
+
+static int clear_environment(void **state)
+{
+	*state = calloc(1, sizeof(struct life));
+	for (char **e = environ; e && *e;) {
+		char name[128];
+
+		(void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(*e, "="), *e);
+		if (strncmp(name, "NEPHOS_", 7) != 0) {
+			e++;
+			continue;
+		}
+		(void)unsetenv(name);
+		e = environ; /* the list moved */
+	}
+	return 0;
+}
+
+static int end(void **state)
+{
+	struct life *l = *state;
+
+	process_free(l->process);
+	free(l);
+	return 0;
+}
+
+static int begin(struct life *l, const char *required, const char *word, ...)
+{
+	const struct process_options options = {
+		.program = "test", .name = "test-1", .help = "a test", .settings = SETTINGS, .required = required};
+	char *argv[WORDS_MAX + 2] = {(char[]){"program"}};
+	int argc = 1, r;
+	va_list more;
+
+	va_start(more, word);
+	for (; word && argc <= WORDS_MAX; word = va_arg(more, const char *))
+		argv[argc++] = strdup(word);
+	va_end(more);
+	r = process_new(&options, argc, argv, &l->process);
+	while (argc > 1)
+		free(argv[--argc]);
+	return r;
+}
+
+static void a_process_has_common_settings_and_its_own(void **state)
+{
+	struct life *l = *state;
+
+	assert_int_equal(begin(l, NULL, "--port", "81", "--listen", "::1", NULL), 0);
+	assert_int_equal(config_number(process_config(l->process), "port"), 81);
+	assert_string_equal(config_text(process_config(l->process), "listen"), "::1");
+	assert_string_equal(process_name(l->process), "test-1");
+}
+
+static void its_name_is_the_one_that_it_is_given(void **state)
+{
+	struct life *l = *state;
+
+	assert_int_equal(begin(l, NULL, "--name", "docs-7", NULL), 0);
+	assert_string_equal(process_name(l->process), "docs-7");
+}
+
+static void settings_that_make_no_sense_are_refused(void **state)
+{
+	struct life *l = *state;
+
+	assert_int_equal(begin(l, NULL, "--log-level", "loud", NULL), -EINVAL);
+	assert_int_equal(begin(l, NULL, "stray", NULL), -EINVAL);
+	assert_int_equal(begin(l, "blocks-dir", NULL), -EINVAL);
+	assert_int_equal(begin(l, NULL, "--name",
+				 "a-name-that-is-longer-than-any-that-a-process-may-have-in-the-log-or-elsewhere", NULL),
+		-EINVAL);
+	assert_null(l->process);
+}
+
+static void variables_of_other_programs_are_accepted_and_unknown_ones_are_not(void **state)
+{
+	struct life *l = *state;
+
+	setenv("NEPHOS_QUOTA", "17", 1);
+	assert_int_equal(begin(l, NULL, NULL), 0);
+	process_free(l->process);
+	l->process = NULL;
+	setenv("NEPHOS_QUOTTA", "17", 1);
+	assert_int_equal(begin(l, NULL, NULL), -EINVAL);
+	unsetenv("NEPHOS_QUOTTA");
+}
+
+static void a_signal_ends_what_was_started(void **state)
+{
+	struct life *l = *state;
+
+	assert_int_equal(begin(l, NULL, NULL), 0);
+	assert_int_equal(raise(SIGTERM), 0); /* blocked: it waits until it is taken */
+	assert_int_equal(process_run(l->process, &OPS, l), 0);
+	assert_string_equal(l->done, "abs");
+}
+
+static void a_phase_that_fails_ends_the_start_and_stops_what_was_started(void **state)
+{
+	struct life *l = *state;
+
+	l->second = -ENOSPC;
+	assert_int_equal(begin(l, NULL, NULL), 0);
+	assert_int_equal(process_run(l->process, &OPS, l), -ENOSPC);
+	assert_string_equal(l->done, "abs");
+}
+
+static void an_end_that_is_asked_for_during_the_start_is_an_orderly_one(void **state)
+{
+	struct life *l = *state;
+
+	l->second = -ECANCELED;
+	assert_int_equal(begin(l, NULL, NULL), 0);
+	assert_int_equal(process_run(l->process, &OPS, l), 0);
+	assert_string_equal(l->done, "abs");
+}
+
+static void only_the_signals_that_end_a_process_end_it(void **state)
+{
+	struct life *l = *state;
+
+	assert_int_equal(begin(l, NULL, NULL), 0);
+	assert_false(process_ends_within(l->process, 0));
+	assert_int_equal(raise(SIGHUP), 0);
+	assert_false(process_ends_within(l->process, 1000));
+	assert_int_equal(raise(SIGINT), 0);
+	assert_true(process_ends_within(l->process, 1000));
+}
+
+static void without_the_file_of_its_keys_it_says_which_setting_is_missing(void **state)
+{
+	struct life *l = *state;
+	struct buf why;
+
+	buf_init(&why, 1024);
+	assert_int_equal(begin(l, NULL, NULL), 0);
+	assert_int_equal(process_load_keys(l->process, &why), -EINVAL);
+	assert_non_null(strstr(why.data, "--cluster-key"));
+	assert_null(process_cluster(l->process));
+	buf_fini(&why);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_process_has_common_settings_and_its_own, clear_environment, end),
+		cmocka_unit_test_setup_teardown(its_name_is_the_one_that_it_is_given, clear_environment, end),
+		cmocka_unit_test_setup_teardown(settings_that_make_no_sense_are_refused, clear_environment, end),
+		cmocka_unit_test_setup_teardown(
+			variables_of_other_programs_are_accepted_and_unknown_ones_are_not, clear_environment, end),
+		cmocka_unit_test_setup_teardown(a_signal_ends_what_was_started, clear_environment, end),
+		cmocka_unit_test_setup_teardown(
+			a_phase_that_fails_ends_the_start_and_stops_what_was_started, clear_environment, end),
+		cmocka_unit_test_setup_teardown(
+			an_end_that_is_asked_for_during_the_start_is_an_orderly_one, clear_environment, end),
+		cmocka_unit_test_setup_teardown(only_the_signals_that_end_a_process_end_it, clear_environment, end),
+		cmocka_unit_test_setup_teardown(
+			without_the_file_of_its_keys_it_says_which_setting_is_missing, clear_environment, end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
