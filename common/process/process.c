@@ -81,7 +81,8 @@ static int check_settings(const struct process *p, enum log_level *ret_level, st
 	const char *required = p->options.required;
 
 	if (config_argument_count(p->config) > 0)
-		(void)buf_printf(why, "the argument \"%s\" means nothing here; settings begin with --, and --help lists them",
+		(void)buf_printf(why,
+			"the argument \"%s\" means nothing here; settings begin with --, and --help lists them",
 			config_argument(p->config, 0));
 	else if (log_level_parse(level, ret_level) < 0)
 		(void)buf_printf(why, "--log-level: \"%s\", expected debug, info, warning or error", level);
@@ -94,8 +95,7 @@ static int check_settings(const struct process *p, enum log_level *ret_level, st
 
 static int load_settings(struct process *p, int argc, char **argv)
 {
-	const struct config_program program = {
-		.help = p->options.help, .settings = p->settings, .others = OTHERS};
+	const struct config_program program = {.help = p->options.help, .settings = p->settings, .others = OTHERS};
 	enum log_level level = LOG_INFO;
 	const char *name;
 	struct buf why;
@@ -145,7 +145,8 @@ static void reload_keys(struct process *p)
 	const bool changed = cluster_generation(p->cluster) != before;
 
 	if (r < 0)
-		log_error(NULL, "op=reload part=\"cluster key\" error=%d text=\"%s\" outcome=\"those from before stay\"", r,
+		log_error(NULL,
+			"op=reload part=\"cluster key\" error=%d text=\"%s\" outcome=\"those from before stay\"", r,
 			strerror(error_errno(r)));
 	else
 		log_info(NULL, "op=reload part=\"cluster key\" outcome=%s", changed ? "changed" : "unchanged");
@@ -202,7 +203,8 @@ int process_load_keys(struct process *p, struct buf *why)
 	int r = path ? cluster_new(path, &p->cluster) : -EINVAL;
 
 	if (!path)
-		(void)buf_printf(why, "--cluster-key (NEPHOS_CLUSTER_KEY) is missing: the file with the keys of the store");
+		(void)buf_printf(
+			why, "--cluster-key (NEPHOS_CLUSTER_KEY) is missing: the file with the keys of the store");
 	else if (r == -EPERM)
 		(void)buf_printf(why, "%s can be read by others; chmod 600 it", path);
 	else if (r == -EINVAL)

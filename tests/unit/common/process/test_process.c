@@ -128,8 +128,9 @@ static void settings_that_make_no_sense_are_refused(void **state)
 	assert_int_equal(begin(l, NULL, "--log-level", "loud", NULL), -EINVAL);
 	assert_int_equal(begin(l, NULL, "stray", NULL), -EINVAL);
 	assert_int_equal(begin(l, "blocks-dir", NULL), -EINVAL);
-	assert_int_equal(begin(l, NULL, "--name",
-				 "a-name-that-is-longer-than-any-that-a-process-may-have-in-the-log-or-elsewhere", NULL),
+	assert_int_equal(
+		begin(l, NULL, "--name",
+			"a-name-that-is-longer-than-any-that-a-process-may-have-in-the-log-or-elsewhere", NULL),
 		-EINVAL);
 	assert_null(l->process);
 }
