@@ -71,6 +71,11 @@ int talk_setup_bare(void **state)
 	return start(state, &(struct fs_options){.root_mode = true, .root = ITEM_ROOT(DRIVE)}, 0);
 }
 
+int talk_setup_following(void **state)
+{
+	return start(state, &(struct fs_options){.root_mode = true, .bare_at = -1, .follows = true}, 0);
+}
+
 int talk_setup_local_locks(void **state)
 {
 	return start(state, &(struct fs_options){.root_mode = true, .bare_at = -1, .local_locks = true}, 0);
@@ -175,6 +180,14 @@ int64_t talk_make_elsewhere(struct fixture *f, const char *name, uint32_t mode)
 	return id;
 }
 
+void talk_store_elsewhere(struct fixture *f, int64_t id, struct span content)
+{
+	struct op_extent extent = {.kind = OP_EXTENT_DATA, .len = (int64_t)content.size, .data = content};
+	const struct op write = {.kind = OP_WRITE, .id = id, .extents = &extent, .extent_count = 1};
+
+	assert_int_equal(talk_elsewhere(f, &write), id);
+}
+
 uint64_t talk_make_protected(struct fixture *f, const char *name, uint32_t protect)
 {
 	const struct op op = {.kind = OP_SETATTR,
@@ -266,6 +279,25 @@ void talk_know_nothing(struct fixture *f)
 	core_unlock(&f->fs->core);
 }
 
+void talk_let_kernel_keep(struct fixture *f)
+{
+	core_lock(&f->fs->core);
+	f->fs->kernel_until_ns = INT64_MAX;
+	core_unlock(&f->fs->core);
+}
+
+void talk_count_up(void *cookie)
+{
+	(*(unsigned *)cookie)++;
+}
+
+/* With the lock held. */
+static void drop_blocks(struct fs *fs)
+{
+	blocks_fini(&fs->blocks);
+	blocks_init(&fs->blocks, &fs->core, CACHE_BYTES);
+}
+
 void talk_drop_content(struct fixture *f, uint64_t node)
 {
 	const struct inode *inode;
@@ -274,8 +306,20 @@ void talk_drop_content(struct fixture *f, uint64_t node)
 	inode = inodes_find(&f->fs->core.inodes, ops_id_of(f->fs, node));
 	assert_non_null(inode);
 	file_drop_content(&f->fs->core, inode->file);
-	blocks_fini(&f->fs->blocks);
-	blocks_init(&f->fs->blocks, &f->fs->core, CACHE_BYTES);
+	drop_blocks(f->fs);
+	core_unlock(&f->fs->core);
+}
+
+void talk_forget_content(struct fixture *f)
+{
+	struct inode *inode, *next;
+
+	core_lock(&f->fs->core);
+	HASH_ITER(hh, f->fs->core.inodes.by_id, inode, next) {
+		if (inode->file)
+			file_drop_content(&f->fs->core, inode->file);
+	}
+	drop_blocks(f->fs);
 	core_unlock(&f->fs->core);
 }
 

@@ -37,11 +37,12 @@ struct fixture {
 	struct fake_kernel kernel;
 };
 
-int talk_setup(void **state);	     /* nobody else is at work on the drive, and root_mode */
-int talk_setup_shared(void **state); /* others are */
-int talk_setup_owned(void **state);  /* everything is shown as OWNER's */
-int talk_setup_small(void **state);  /* the drive takes QUOTA_BYTES */
-int talk_setup_bare(void **state);   /* no document of the drive has xattrs */
+int talk_setup(void **state);		/* nobody else is at work on the drive, and root_mode */
+int talk_setup_shared(void **state);	/* others are */
+int talk_setup_owned(void **state);	/* everything is shown as OWNER's */
+int talk_setup_small(void **state);	/* the drive takes QUOTA_BYTES */
+int talk_setup_bare(void **state);	/* no document of the drive has xattrs */
+int talk_setup_following(void **state); /* nothing is kept before fs_on_changes tells what changes */
 int talk_setup_local_locks(void **state);
 int talk_teardown(void **state);
 
@@ -61,6 +62,8 @@ uint64_t talk_make_protected(struct fixture *f, const char *name, uint32_t prote
 int64_t talk_remove_elsewhere(struct fixture *f, const char *name);
 /* The size of a file in the root, as another mount sees it. */
 int64_t talk_size_elsewhere(struct fixture *f, const char *name);
+/* Another mount stores that as the content of a file. */
+void talk_store_elsewhere(struct fixture *f, int64_t id, struct span content);
 /* Another mount says what it holds; 0 when it was granted. */
 int talk_lock_elsewhere(struct fixture *f, const struct store_lock *lock);
 /* What waits has waited for that long by now, and the store was silent all the time. */
@@ -75,8 +78,13 @@ uint64_t talk_lookups(struct fixture *f, uint64_t node);
 size_t talk_open_count(struct fixture *f);
 /* Everything that is known has to be asked for again. */
 void talk_know_nothing(struct fixture *f);
+/* What the kernel was told it may still have, however slow the machine is. */
+void talk_let_kernel_keep(struct fixture *f);
+void talk_count_up(void *cookie); /* an unsigned */
 /* What is stored of that file has to be fetched again. */
 void talk_drop_content(struct fixture *f, uint64_t node);
+/* The same of all files. */
+void talk_forget_content(struct fixture *f);
 /* As far as the mount knows, the disk below the store has so many bytes left. */
 void talk_set_disk(struct fixture *f, int64_t bytes);
 /* The mount heard that the file locks of that open file are gone. */

@@ -13,13 +13,7 @@
 /* A file with that text in it, stored, of which this mount knows nothing; it is open. */
 static uint64_t open_stored(struct fixture *f, const char *name, const char *text, uint64_t *ret_node)
 {
-	struct op_extent extent = {.kind = OP_EXTENT_DATA, .len = (int64_t)strlen(text), .data = span_str(text)};
-	const struct op write = {.kind = OP_WRITE,
-		.id = talk_make_elsewhere(f, name, S_IFREG | 0644),
-		.extents = &extent,
-		.extent_count = 1};
-
-	assert_true(talk_elsewhere(f, &write) > 0);
+	talk_store_elsewhere(f, talk_make_elsewhere(f, name, S_IFREG | 0644), span_str(text));
 	*ret_node = fake_entry(&f->kernel, fake_lookup(&f->kernel, ROOT, name))->nodeid;
 	return talk_open(f, *ret_node, O_RDWR);
 }

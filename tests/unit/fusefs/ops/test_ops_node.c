@@ -36,6 +36,20 @@ static void a_name_that_does_not_exist_is_asked_for_once(void **state)
 	assert_int_equal(talk_counts(f).lookups, lookups);
 }
 
+static void that_a_name_does_not_exist_may_be_kept_by_the_kernel_of_who_is_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+
+	(void)talk_make_file(f, ROOT, "other"); /* so that the position is known */
+	for (int i = 0; i < 2; i++) {
+		const struct fuse_entry_out *entry = fake_entry(k, fake_lookup(k, ROOT, "a"));
+
+		assert_int_equal(entry->nodeid, 0);
+		assert_true(entry->entry_valid > 0);
+	}
+}
+
 static void nothing_may_be_kept_by_the_kernel_while_others_are_at_work(void **state)
 {
 	struct fixture *f = *state;
@@ -640,6 +654,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_name_is_asked_for_once),
 		TEST(a_name_that_does_not_exist_is_asked_for_once),
+		TEST(that_a_name_does_not_exist_may_be_kept_by_the_kernel_of_who_is_alone),
 		SHARED(nothing_may_be_kept_by_the_kernel_while_others_are_at_work),
 		TEST(what_is_found_may_be_kept_by_the_kernel_of_who_is_alone),
 		TEST(a_lookup_in_a_folder_that_does_not_exist_finds_nothing),

@@ -1,0 +1,307 @@
+#include "common/base/error.h"
+#include "tests/unit/fusefs/ops/talk_fixture.h"
+
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <stdlib.h>
+
+/* Ops that wait for what was written before them, and what is known of the content when they are done: truncation,
+ * holes, copies. What is known must be what is stored: each is read here, and then as the store has it. */
+
+#define BYTES 100000 /* of a file: a block, not in line */
+
+struct file {
+	uint64_t node, handle;
+	char data[2 * BYTES]; /* what should be in it */
+	size_t size;
+};
+
+static char byte_at(size_t at)
+{
+	return (char)(at * 31 + at / 4096);
+}
+
+static struct file *file_stored(struct fixture *f, const char *name)
+{
+	struct fake_kernel *k = &f->kernel;
+	struct file *file = calloc(1, sizeof(*file));
+
+	assert_non_null(file);
+	file->node = talk_make_file(f, ROOT, name);
+	file->handle = talk_open(f, file->node, O_RDWR);
+	file->size = BYTES;
+	for (size_t i = 0; i < BYTES; i++)
+		file->data[i] = byte_at(i);
+	assert_int_equal(fake_written(k, fake_write(k, file->handle, 0, file->data, BYTES)), BYTES);
+	assert_int_equal(fake_error(k, fake_fsync(k, file->handle)), 0);
+	return file;
+}
+
+static void check_once(struct fixture *f, const struct file *file)
+{
+	const size_t half = BYTES / 2;
+
+	assert_int_equal(fake_attr(&f->kernel, fake_getattr(&f->kernel, file->node))->size, file->size);
+	for (size_t at = 0; at < file->size; at += half) {
+		const size_t size = file->size - at < half ? file->size - at : half;
+
+		fake_check_bytes(
+			&f->kernel, fake_read(&f->kernel, file->handle, at, (uint32_t)half), file->data + at, size);
+	}
+}
+
+/* As it is known here, then as it is stored. */
+static void check(struct fixture *f, const struct file *file)
+{
+	check_once(f, file);
+	assert_int_equal(fake_error(&f->kernel, fake_fsync(&f->kernel, file->handle)), 0);
+	talk_forget_content(f);
+	talk_know_nothing(f);
+	check_once(f, file);
+}
+
+static void write_marks(struct fixture *f, struct file *file, size_t at)
+{
+	memcpy(file->data + at, "MARK", 4);
+	if (at + 4 > file->size)
+		file->size = at + 4;
+	talk_write_text(f, file->handle, at, "MARK");
+}
+
+static void truncate_to(struct fixture *f, struct file *file, size_t size)
+{
+	assert_int_equal(fake_attr(&f->kernel, fake_truncate(&f->kernel, file->node, size))->size, size);
+	if (size < file->size)
+		memset(file->data + size, 0, sizeof(file->data) - size);
+	file->size = size;
+}
+
+struct range {
+	size_t at, to_at, len;
+};
+
+static void copy(struct fixture *f, const struct file *from, struct file *to, struct range r)
+{
+	const struct fuse_copy_file_range_in in = {
+		.fh_in = from->handle, .off_in = r.at, .fh_out = to->handle, .off_out = r.to_at, .len = r.len};
+
+	assert_int_equal(fake_written(&f->kernel, fake_copy(&f->kernel, &in)), r.len);
+	memmove(to->data + r.to_at, from->data + r.at, r.len);
+	if (r.to_at + r.len > to->size)
+		to->size = r.to_at + r.len;
+}
+
+static void what_is_cut_away_is_gone_also_when_the_file_grows_again(void **state)
+{
+	struct fixture *f = *state;
+	struct file *file = file_stored(f, "a");
+
+	truncate_to(f, file, 50001);
+	check_once(f, file);
+	truncate_to(f, file, BYTES);
+	check(f, file);
+	free(file);
+}
+
+static void a_truncation_comes_behind_what_was_written_before_it_and_before_what_comes_after(void **state)
+{
+	struct fixture *f = *state;
+	struct file *file = file_stored(f, "a");
+
+	write_marks(f, file, 70000);
+	truncate_to(f, file, 60000);
+	write_marks(f, file, 60002);
+	check(f, file);
+	free(file);
+}
+
+static void a_hole_is_known_to_be_one_over_what_was_stored_and_what_was_not(void **state)
+{
+	struct fixture *f = *state;
+	struct file *file = file_stored(f, "a");
+
+	write_marks(f, file, 30000);
+	assert_int_equal(fake_error(&f->kernel,
+				 fake_fallocate(&f->kernel, file->handle, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+					 20000, 10002)),
+		0);
+	memset(file->data + 20000, 0, 10002);
+	check(f, file);
+	free(file);
+}
+
+static void room_that_is_reserved_changes_no_bytes(void **state)
+{
+	struct fixture *f = *state;
+	struct file *file = file_stored(f, "a");
+
+	write_marks(f, file, 10);
+	assert_int_equal(fake_error(&f->kernel, fake_fallocate(&f->kernel, file->handle, 0, 0, BYTES + 5000)), 0);
+	file->size = BYTES + 5000;
+	check(f, file);
+	free(file);
+}
+
+static void what_was_copied_is_known_without_asking(void **state)
+{
+	struct fixture *f = *state;
+	struct file *from = file_stored(f, "from"), *to = file_stored(f, "to");
+	uint64_t asked;
+
+	copy(f, from, to, (struct range){1000, 50000, 20000});
+	asked = talk_counts(f).extents;
+	check_once(f, to);
+	assert_int_equal(talk_counts(f).extents, asked);
+	check(f, to);
+	free(from);
+	free(to);
+}
+
+static void a_copy_makes_its_target_longer(void **state)
+{
+	struct fixture *f = *state;
+	struct file *from = file_stored(f, "from"), *to = file_stored(f, "to");
+
+	copy(f, from, to, (struct range){0, BYTES + 3000, 40000});
+	check(f, to);
+	check(f, from);
+	free(from);
+	free(to);
+}
+
+static void a_copy_takes_what_is_dirty_in_the_source_and_goes_over_what_is_dirty_in_the_target(void **state)
+{
+	struct fixture *f = *state;
+	struct file *from = file_stored(f, "from"), *to = file_stored(f, "to");
+
+	write_marks(f, from, 2000);
+	write_marks(f, to, 2000);
+	write_marks(f, to, 90000);
+	copy(f, from, to, (struct range){1000, 1000, 5000});
+	check(f, to);
+	free(from);
+	free(to);
+}
+
+static void a_file_may_be_copied_into_itself(void **state)
+{
+	struct fixture *f = *state;
+	struct file *file = file_stored(f, "a");
+
+	write_marks(f, file, 100);
+	copy(f, file, file, (struct range){0, 60000, 30000});
+	check(f, file);
+	free(file);
+}
+
+static void a_copy_of_a_source_that_is_not_known_is_fetched(void **state)
+{
+	struct fixture *f = *state;
+	struct file *from = file_stored(f, "from"), *to = file_stored(f, "to");
+
+	talk_drop_content(f, from->node);
+	copy(f, from, to, (struct range){1000, 50000, 20000});
+	check(f, to);
+	free(from);
+	free(to);
+}
+
+static void a_hole_is_copied_as_one(void **state)
+{
+	struct fixture *f = *state;
+	struct file *from = file_stored(f, "from"), *to = file_stored(f, "to");
+
+	truncate_to(f, from, 10000);
+	truncate_to(f, from, BYTES);
+	copy(f, from, to, (struct range){5000, 0, 20000});
+	check(f, to);
+	free(from);
+	free(to);
+}
+
+/* What the store refuses for good goes alone from then on: so do the changes behind it, which it must not survive. */
+static void refuse_what_is_dirty(struct fixture *f, const struct file *file)
+{
+	talk_fault(f, FAULT_BATCH, FAULT_REFUSE, -EACCES, 0);
+	assert_int_equal(fake_error(&f->kernel, fake_fsync(&f->kernel, file->handle)), EACCES);
+	fault_clear(f->store);
+}
+
+static void a_truncation_cuts_what_was_refused_before_it(void **state)
+{
+	struct fixture *f = *state;
+	struct file *file = file_stored(f, "a");
+
+	write_marks(f, file, 80000);
+	refuse_what_is_dirty(f, file);
+	truncate_to(f, file, 50000);
+	truncate_to(f, file, BYTES);
+	check(f, file);
+	free(file);
+}
+
+static void a_hole_cuts_what_was_refused_before_it(void **state)
+{
+	struct fixture *f = *state;
+	struct file *file = file_stored(f, "a");
+
+	write_marks(f, file, 20000);
+	refuse_what_is_dirty(f, file);
+	assert_int_equal(fake_error(&f->kernel,
+				 fake_fallocate(&f->kernel, file->handle, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+					 20000, 10000)),
+		0);
+	memset(file->data + 20000, 0, 10000);
+	check(f, file);
+	free(file);
+}
+
+static void a_copy_goes_over_what_was_refused_before_it(void **state)
+{
+	struct fixture *f = *state;
+	struct file *from = file_stored(f, "from"), *to = file_stored(f, "to");
+
+	write_marks(f, to, 20000);
+	refuse_what_is_dirty(f, to);
+	copy(f, from, to, (struct range){20000, 20000, 10000});
+	check(f, to);
+	free(from);
+	free(to);
+}
+
+static void a_write_behind_what_was_refused_is_stored_and_goes_over_it(void **state)
+{
+	struct fixture *f = *state;
+	struct file *file = file_stored(f, "a");
+
+	write_marks(f, file, 20000);
+	refuse_what_is_dirty(f, file);
+	write_marks(f, file, 20002);
+	memcpy(file->data + 20000, "MAMARK", 6);
+	check(f, file);
+	free(file);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, talk_setup, talk_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_is_cut_away_is_gone_also_when_the_file_grows_again),
+		TEST(a_truncation_comes_behind_what_was_written_before_it_and_before_what_comes_after),
+		TEST(a_hole_is_known_to_be_one_over_what_was_stored_and_what_was_not),
+		TEST(room_that_is_reserved_changes_no_bytes),
+		TEST(what_was_copied_is_known_without_asking),
+		TEST(a_copy_makes_its_target_longer),
+		TEST(a_copy_takes_what_is_dirty_in_the_source_and_goes_over_what_is_dirty_in_the_target),
+		TEST(a_file_may_be_copied_into_itself),
+		TEST(a_copy_of_a_source_that_is_not_known_is_fetched),
+		TEST(a_hole_is_copied_as_one),
+		TEST(a_truncation_cuts_what_was_refused_before_it),
+		TEST(a_hole_cuts_what_was_refused_before_it),
+		TEST(a_copy_goes_over_what_was_refused_before_it),
+		TEST(a_write_behind_what_was_refused_is_stored_and_goes_over_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
