@@ -197,6 +197,11 @@ bool ask_is_early(const struct ask *ask, int error)
 	return error == -ERR_NO_GATEWAY && ask->req && clock_mono_ns() - ask->began_ns < STORE_OUTAGE_NS;
 }
 
+bool ask_stored_again(struct ask *ask, int error, void (*done)(void *cookie, int error))
+{
+	return ask_is_early(ask, error) && !ask->inode->file->lost && ask_stored(ask, ask->inode, done) == 0;
+}
+
 static void on_refreshed(void *cookie, int error)
 {
 	struct ask *ask = cookie;

@@ -107,5 +107,8 @@ void ask_cancel_ticket(struct ask *ask);
 /* It joined the wait of somebody who began before it, for whom the outage is over: for this one it is not, and it asks
  * again. */
 bool ask_is_early(const struct ask *ask, int error);
+/* The same of ask_stored, which failed with that error: true, it waits again, and done comes. Not for what is about to
+ * be dropped. */
+bool ask_stored_again(struct ask *ask, int error, void (*done)(void *cookie, int error));
 
 #endif

@@ -27,25 +27,15 @@ void ops_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 
 /* -- flush and fsync -- */
 
-static void on_stored(void *cookie, int error);
-
-/*
- * The data were on their way before, and no gateway answered for so long: who asked later waits as long as other
- * calls do,
- * counted from when he asked. Not for what is about to be dropped.
- */
-static bool waits_on(struct ask *ask, int error)
-{
-	return ask_is_early(ask, error) && !ask->inode->file->lost && ask_stored(ask, ask->inode, on_stored) == 0;
-}
-
 static void on_stored(void *cookie, int error)
 {
 	struct ask *ask = cookie;
 	struct handle *h = ask->peer;
 	fuse_req_t req;
 
-	if (waits_on(ask, error))
+	/* The data were on their way before, and no gateway answered for so long: who asked later waits as long as
+	 * other calls do, counted from when he asked. */
+	if (ask_stored_again(ask, error, on_stored))
 		return;
 	req = ask_take(ask);
 	/* What this handle has not reported yet, this failure or one before, it reports now. */

@@ -366,6 +366,8 @@ static void on_source_stored(void *cookie, int error)
 {
 	struct ask *ask = cookie;
 
+	if (ask_stored_again(ask, error, on_source_stored))
+		return;
 	ask->cancel = NULL;
 	if (error == 0)
 		error = ask_job(ask, ask->other, on_copied);

@@ -18,7 +18,10 @@
 struct everything {
 	size_t waiting; /* files */
 	int error;	/* the first */
+	bool again;	/* what failed was an outage that began before this call: it is asked for once more */
 };
+
+static void store_everything(struct ask *ask);
 
 static void on_stored(void *cookie, int error)
 {
@@ -26,10 +29,16 @@ static void on_stored(void *cookie, int error)
 	struct everything *all = ask->extra;
 	fuse_req_t req;
 
-	if (error < 0 && all->error == 0)
+	if (ask_is_early(ask, error))
+		all->again = true;
+	else if (error < 0 && all->error == 0)
 		all->error = error;
 	if (--all->waiting > 0)
 		return;
+	if (all->again && all->error == 0 && ask->req) {
+		store_everything(ask);
+		return;
+	}
 	req = ask_take(ask);
 	if (req)
 		ops_error(req, all->error);
@@ -43,6 +52,7 @@ static void store_everything(struct ask *ask)
 	struct file *f, *next;
 
 	all->waiting = 1; /* this function's own */
+	all->again = false;
 	ask->cancel = ask_cancel_shared;
 	DL_FOREACH_SAFE2(fs->flusher.due, f, next, due_next)
 	{
@@ -53,7 +63,7 @@ static void store_everything(struct ask *ask)
 		if (r == 0)
 			continue;
 		all->waiting--;
-		all->error = r < 0 ? r : all->error;
+		all->error = r < 0 && all->error == 0 ? r : all->error;
 	}
 	on_stored(ask, 0);
 }

@@ -332,6 +332,25 @@ static void what_cannot_be_stored_of_the_source_is_not_copied(void **state)
 	talk_check_content(f, to, "");
 }
 
+static void who_copies_late_in_an_outage_of_others_waits_for_his_own(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t from = open_new(f, "from"), to = open_new(f, "to");
+	uint64_t early, late;
+
+	talk_write_text(f, from, 0, "abc");
+	talk_hold(f, FAULT_BATCH);
+	early = fake_fsync(k, from);
+	talk_wait_held(f, FAULT_BATCH, 1);
+	talk_age(f, STORE_OUTAGE_NS + NS_PER_S);
+	assert_int_equal(fake_error(k, early), EIO);
+	late = copy(f, from, to, 3);
+	talk_fail_held(f, FAULT_BATCH, -ERR_NO_GATEWAY);
+	assert_int_equal(fake_written(k, late), 3);
+	talk_check_content(f, to, "abc");
+}
+
 static void a_file_that_lost_its_locks_is_not_copied_either_way(void **state)
 {
 	struct fixture *f = *state;
@@ -390,6 +409,7 @@ int main(void)
 		TEST(a_copy_that_cannot_be_is_refused),
 		TEST(what_the_store_refuses_to_copy_is_not_copied),
 		TEST(what_cannot_be_stored_of_the_source_is_not_copied),
+		TEST(who_copies_late_in_an_outage_of_others_waits_for_his_own),
 		TEST(a_file_that_lost_its_locks_is_not_copied_either_way),
 		TEST(who_dies_in_a_copy_is_let_go),
 	};

@@ -82,7 +82,7 @@ static void a_store_that_is_away_fails_it_and_nothing_is_lost(void **state)
 	struct fixture *f = *state;
 
 	(void)make_two(f);
-	talk_fault(f, FAULT_BATCH, FAULT_FAIL, -ERR_NO_GATEWAY, 0);
+	talk_fault(f, FAULT_BATCH, FAULT_FAIL, -EIO, 0);
 	assert_int_equal(fake_error(&f->kernel, syncfs_of(f)), EIO);
 	fault_clear(f->store);
 	assert_int_equal(fake_error(&f->kernel, syncfs_of(f)), 0);
@@ -121,6 +121,25 @@ static void it_ends_with_the_outage(void **state)
 	assert_int_equal(fake_error(k, asked), EIO);
 }
 
+static void who_syncs_late_in_an_outage_of_others_waits_for_his_own(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t a = make_two(f);
+	uint64_t early, late;
+
+	talk_hold(f, FAULT_BATCH);
+	early = fake_fsync(k, a);
+	talk_wait_held(f, FAULT_BATCH, 1);
+	talk_age(f, STORE_OUTAGE_NS + NS_PER_S);
+	assert_int_equal(fake_error(k, early), EIO);
+	late = syncfs_of(f);
+	talk_fail_held(f, FAULT_BATCH, -ERR_NO_GATEWAY);
+	assert_int_equal(fake_error(k, late), 0);
+	assert_int_equal(talk_size_elsewhere(f, "a"), 5);
+	assert_int_equal(talk_size_elsewhere(f, "b"), 6);
+}
+
 static void who_dies_in_it_is_let_go_and_the_data_is_stored(void **state)
 {
 	struct fixture *f = *state;
@@ -153,6 +172,7 @@ int main(void)
 		TEST(a_store_that_is_away_fails_it_and_nothing_is_lost),
 		TEST(a_signal_does_not_end_it),
 		TEST(it_ends_with_the_outage),
+		TEST(who_syncs_late_in_an_outage_of_others_waits_for_his_own),
 		TEST(who_dies_in_it_is_let_go_and_the_data_is_stored),
 	};
 
