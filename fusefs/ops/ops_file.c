@@ -94,16 +94,18 @@ static void on_unlocked(void *cookie, int error)
 static void unlock_and_store(fuse_req_t req, struct handle *h, uint64_t owner)
 {
 	struct ask *ask = ask_new_call(req, PATIENCE_STORE);
+	struct fs *fs;
 
 	if (!ask)
 		return;
-	core_lock(&ask->fs->core);
+	fs = ask->fs; /* the ask may be over before this is */
+	core_lock(&fs->core);
 	ask->inode = inode_ref(h->inode);
 	ask->peer = h;
 	ask->cancel = ask_cancel_shared;
 	if (!ops_locks_closed(ask, h, owner, on_unlocked))
 		ask_fail(ask, -ENOMEM);
-	core_unlock(&ask->fs->core);
+	core_unlock(&fs->core);
 }
 
 void ops_flush(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)

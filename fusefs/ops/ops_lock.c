@@ -175,16 +175,16 @@ void ops_getlk(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi, struc
 	struct handle *h = handle_of(fi->fh);
 	const struct lock wanted = lock_of(lk, fi);
 	const struct store_lock_range range = {wanted.start, wanted.end, wanted.exclusive};
-	struct ask *ask = ask_new(req);
+	struct fs *fs = fs_of(req);
 	const struct lock *here;
 	struct flock *found;
-	struct fs *fs;
+	struct ask *ask;
 
 	(void)node;
-	metric_inc(fs_of(req)->requests);
+	metric_inc(fs->requests);
+	ask = ask_new(req);
 	if (!ask)
 		return;
-	fs = ask->fs;
 	core_lock(&fs->core);
 	ask->inode = inode_ref(h->inode);
 	found = ask->extra = calloc(1, sizeof(*found));
