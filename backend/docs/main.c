@@ -1,6 +1,6 @@
 /* nephos-docs: drives, documents, their journal and their blocks. */
 #include "backend/docs/api/api.h"
-#include "backend/docs/docs.h"
+#include "backend/docs/core/docs.h"
 #include "backend/docs/rows/pg/sql.h"
 #include "backend/service/service.h"
 #include "backend/service/workers.h"

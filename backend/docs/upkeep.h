@@ -6,7 +6,7 @@
 #ifndef NEPHOS_DOCS_UPKEEP_H
 #define NEPHOS_DOCS_UPKEEP_H
 
-#include "backend/docs/docs.h"
+#include "backend/docs/core/docs.h"
 
 #define UPKEEP_PIECE 256 /* rows of one piece */
 #define UPKEEP_BLOCK_GRACE_S \

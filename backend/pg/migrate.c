@@ -1,4 +1,4 @@
-#include "backend/pg/private.h"
+#include "backend/pg/pg_internal.h"
 
 #include "common/base/clock.h"
 

@@ -1,6 +1,6 @@
 #include "backend/pg/pg.h"
 
-#include "backend/pg/private.h"
+#include "backend/pg/pg_internal.h"
 
 #include "common/base/clock.h"
 

@@ -18,7 +18,7 @@ file() {
 
 good_tree() {
 	rm -rf "$tree"
-	for header in common/base/buf common/rules/tree backend/docs/rows/docs_store backend/docs/rules/commit backend/user/account \
+	for header in common/base/buf common/rules/tree backend/docs/rows/docs_store backend/docs/rules/commit backend/user/rules/account \
 		gateway/access/share_policy fusefs/ops/ops fusefs/store/store fusefs/store/http/store_http; do
 		file $header.h '#include <stddef.h>' "int ${header##*/}_new(size_t n);"
 	done
@@ -31,7 +31,7 @@ good_tree() {
 	file common/rules/tree.c '#include "common/rules/tree.h"' '#include <errno.h>'
 	file fusefs/ops/ops.c '#include "fusefs/ops/ops.h"' '#include "fusefs/store/store.h"' '#include <fuse_lowlevel.h>'
 	file backend/docs/rules/commit.c '#include "backend/docs/rules/commit.h"' '#include "backend/docs/rows/docs_store.h"'
-	file backend/user/account.c '#include "backend/user/account.h"'
+	file backend/user/rules/account.c '#include "backend/user/rules/account.h"'
 	file gateway/access/share_policy.c '#include "gateway/access/share_policy.h"'
 	file tests/unit/common/base/test_buf.c '#include <cmocka.h>' '#include "common/base/buf.h"'
 	file tests/arch/names_allowed.txt
@@ -92,8 +92,8 @@ for header in backend/docs/request/call.h backend/docs/rows/pg/sql.h backend/pg/
 	file $header '#include <stddef.h>'
 	echo "#include \"$header\"" >>"$tree/backend/docs/rules/commit.c"
 	sees check_layers.sh "may not include \"$header\"" "HTTP or SQL in the commit of batches"
-	echo "#include \"$header\"" >>"$tree/backend/user/account.c"
-	sees check_layers.sh "backend/user/account.c:" "HTTP or SQL in the rules of accounts"
+	echo "#include \"$header\"" >>"$tree/backend/user/rules/account.c"
+	sees check_layers.sh "backend/user/rules/account.c:" "HTTP or SQL in the rules of accounts"
 done
 refused fusefs/ops/ops.c '#include "common/http/client/client.h"' "FUSE ops that see HTTP"
 refused fusefs/ops/ops.c '#include "fusefs/store/http/store_http.h"' "FUSE ops that see what is below the seam"

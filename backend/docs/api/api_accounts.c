@@ -1,7 +1,7 @@
 /* What users may hold: set by administrators, seen by whom it is about. */
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/body.h"
-#include "backend/docs/request/once.h"
+#include "backend/docs/request/idempotent.h"
 #include "backend/docs/request/reply.h"
 #include "backend/docs/request/users.h"
 #include "common/base/error.h"

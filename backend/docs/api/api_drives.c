@@ -2,7 +2,7 @@
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/blocks.h"
 #include "backend/docs/request/body.h"
-#include "backend/docs/request/once.h"
+#include "backend/docs/request/idempotent.h"
 #include "backend/docs/request/reply.h"
 #include "common/base/error.h"
 #include "common/base/limits.h"

@@ -10,7 +10,7 @@
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/content.h"
 #include "backend/docs/request/mutate.h"
-#include "backend/docs/request/numbers.h"
+#include "backend/docs/request/id_ranges.h"
 #include "backend/docs/request/reply.h"
 #include "backend/docs/request/target.h"
 #include "backend/docs/request/upload.h"

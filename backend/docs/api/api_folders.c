@@ -2,7 +2,7 @@
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/body.h"
 #include "backend/docs/request/mutate.h"
-#include "backend/docs/request/numbers.h"
+#include "backend/docs/request/id_ranges.h"
 #include "backend/docs/request/target.h"
 #include "common/base/error.h"
 #include "common/base/text.h"

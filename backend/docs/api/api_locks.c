@@ -7,7 +7,7 @@
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/body.h"
 #include "backend/docs/journal/feed.h"
-#include "backend/docs/journal/herald.h"
+#include "backend/docs/journal/notifier.h"
 #include "backend/docs/request/lock_turns.h"
 #include "backend/docs/request/reply.h"
 #include "common/base/clock.h"

@@ -1,7 +1,7 @@
 /* Batches of ops, reserved ids, sessions of mounts. */
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/body.h"
-#include "backend/docs/request/once.h"
+#include "backend/docs/request/idempotent.h"
 #include "backend/docs/request/reply.h"
 #include "backend/docs/request/upload.h"
 #include "common/base/error.h"

@@ -6,7 +6,7 @@
 #include "backend/docs/request/blocks.h"
 #include "backend/docs/request/body.h"
 #include "backend/docs/request/mutate.h"
-#include "backend/docs/request/numbers.h"
+#include "backend/docs/request/id_ranges.h"
 #include "backend/docs/request/reply.h"
 #include "backend/docs/request/target.h"
 #include "backend/docs/request/users.h"

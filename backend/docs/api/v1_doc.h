@@ -3,7 +3,7 @@
 #ifndef NEPHOS_DOCS_V1_DOC_H
 #define NEPHOS_DOCS_V1_DOC_H
 
-#include "backend/docs/docs.h"
+#include "backend/docs/core/docs.h"
 
 #include <jansson.h>
 

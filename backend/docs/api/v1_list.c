@@ -1,6 +1,6 @@
 #include "backend/docs/api/v1_list.h"
 
-#include "backend/docs/request/pump.h"
+#include "backend/docs/request/streamed.h"
 #include "backend/docs/request/reply.h"
 #include "backend/docs/request/target.h"
 #include "backend/docs/api/v1_doc.h"

@@ -3,7 +3,7 @@
  */
 #include "backend/docs/journal/changes.h"
 #include "backend/docs/journal/feed.h"
-#include "backend/docs/request/pump.h"
+#include "backend/docs/request/streamed.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/text.h"

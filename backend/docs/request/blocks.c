@@ -1,6 +1,6 @@
 #include "backend/docs/request/blocks.h"
 
-#include "backend/docs/failpoint.h"
+#include "backend/docs/core/failpoint.h"
 #include "common/base/error.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
 #ifndef NEPHOS_DOCS_BLOCKS_H
 #define NEPHOS_DOCS_BLOCKS_H
 
-#include "backend/docs/docs.h"
+#include "backend/docs/core/docs.h"
 
 #define BLOCKS_ROW_S(file_grace_s) \
 	((file_grace_s) /          \

@@ -9,7 +9,7 @@
 #ifndef NEPHOS_DOCS_CALL_H
 #define NEPHOS_DOCS_CALL_H
 
-#include "backend/docs/docs.h"
+#include "backend/docs/core/docs.h"
 #include "common/http/server/server.h"
 
 struct call {

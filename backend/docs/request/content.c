@@ -2,7 +2,7 @@
 
 #include "backend/docs/request/digest.h"
 #include "backend/docs/request/precondition.h"
-#include "backend/docs/request/pump.h"
+#include "backend/docs/request/streamed.h"
 #include "backend/docs/request/range.h"
 #include "backend/docs/request/reader.h"
 #include "backend/docs/request/reply.h"

@@ -1,6 +1,6 @@
 #include "backend/docs/request/mutate.h"
 
-#include "backend/docs/failpoint.h"
+#include "backend/docs/core/failpoint.h"
 #include "backend/docs/request/reply.h"
 #include "common/base/error.h"
 #include "common/base/sha256.h"

@@ -9,7 +9,7 @@
 #ifndef NEPHOS_DOCS_READER_H
 #define NEPHOS_DOCS_READER_H
 
-#include "backend/docs/docs.h"
+#include "backend/docs/core/docs.h"
 
 #define READER_VERIFY_BYTES (64u * 1024) /* read at once to verify a digest */
 

@@ -1,6 +1,6 @@
 #include "backend/docs/rows/docs_mem.h"
 
-#include "backend/docs/rows/docs_mem_private.h"
+#include "backend/docs/rows/docs_mem_internal.h"
 #include "common/base/error.h"
 
 #include <errno.h>

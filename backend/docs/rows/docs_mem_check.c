@@ -1,5 +1,5 @@
 /* What must hold of a drive, whatever was done to it. */
-#include "backend/docs/rows/docs_mem_private.h"
+#include "backend/docs/rows/docs_mem_internal.h"
 
 #include "common/proto/acl.h"
 

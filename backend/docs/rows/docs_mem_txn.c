@@ -1,6 +1,6 @@
 /* Transactions of docs_mem. Each row that a delta removes must be there, each that it adds must not: a rule that
  * forgets something is found here, not much later. */
-#include "backend/docs/rows/docs_mem_private.h"
+#include "backend/docs/rows/docs_mem_internal.h"
 
 #include "common/base/error.h"
 #include "common/proto/acl.h"

@@ -1,4 +1,4 @@
-#include "backend/docs/rows/pg/private.h"
+#include "backend/docs/rows/pg/docs_pg_internal.h"
 
 #include <stdlib.h>
 

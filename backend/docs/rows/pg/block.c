@@ -1,4 +1,4 @@
-#include "backend/docs/rows/pg/private.h"
+#include "backend/docs/rows/pg/docs_pg_internal.h"
 
 enum { BLOCK_GENERATION, BLOCK_SIZE, BLOCK_UPLOADER, BLOCK_TOUCHED };
 

@@ -1,6 +1,6 @@
 #include "backend/docs/rows/pg/docs_pg.h"
 
-#include "backend/docs/rows/pg/private.h"
+#include "backend/docs/rows/pg/docs_pg_internal.h"
 
 #include <stdlib.h>
 

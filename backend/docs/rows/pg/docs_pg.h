@@ -11,7 +11,7 @@
 #define NEPHOS_DOCS_DOCS_PG_H
 
 #include "backend/docs/rows/docs_store.h"
-#include "backend/docs/rows/pg/known.h"
+#include "backend/docs/rows/pg/drive_cache.h"
 #include "backend/pg/pg.h"
 
 #define DOCS_PG_PIECE_ROWS 5000u /* rows of one kind that upkeep removes under one lock of a drive: some 20 ms */

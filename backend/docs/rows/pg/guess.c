@@ -1,4 +1,4 @@
-#include "backend/docs/rows/pg/private.h"
+#include "backend/docs/rows/pg/docs_pg_internal.h"
 
 /*
  * A mount's batch follows the one before it: of its drive and its session this process knows what that one left

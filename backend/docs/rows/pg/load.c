@@ -1,4 +1,4 @@
-#include "backend/docs/rows/pg/private.h"
+#include "backend/docs/rows/pg/docs_pg_internal.h"
 
 /* The loads of a transaction: only what is wanted is asked for, documents and entries in one statement. Ids of another
  * drive are left out here, whoever asks. */

@@ -1,4 +1,4 @@
-#include "backend/docs/rows/pg/private.h"
+#include "backend/docs/rows/pg/docs_pg_internal.h"
 
 /*
  * File locks: BEGIN, the document's advisory lock, what was found silent, then the question, COMMIT: one round trip.

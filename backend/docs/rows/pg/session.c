@@ -1,4 +1,4 @@
-#include "backend/docs/rows/pg/private.h"
+#include "backend/docs/rows/pg/docs_pg_internal.h"
 
 /* Waits for whoever writes to it, so that what was written is seen by the statement that follows. */
 static int lock_session(struct docs_pg *s, const struct docs_scope *scope, int64_t session)

@@ -1,4 +1,4 @@
-#include "backend/docs/rows/pg/private.h"
+#include "backend/docs/rows/pg/docs_pg_internal.h"
 
 /*
  * What is no longer needed is found without a lock, then removed under the lock of its drive, looked at once more:

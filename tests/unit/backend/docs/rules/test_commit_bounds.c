@@ -1,6 +1,6 @@
 /* Batches that are too much for one transaction together, and what is told of ops that are refused. */
 #include "backend/docs/rules/commit.h"
-#include "backend/docs/rows/docs_mem_private.h"
+#include "backend/docs/rows/docs_mem_internal.h"
 #include "common/base/error.h"
 
 #include <errno.h>

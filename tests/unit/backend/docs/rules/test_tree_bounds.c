@@ -1,5 +1,5 @@
 /* What one batch may cost: ops that multiply are refused before they do, and leave nothing. */
-#include "backend/docs/rows/docs_mem_private.h"
+#include "backend/docs/rows/docs_mem_internal.h"
 #include "tests/unit/backend/docs/rules/trial.h"
 
 #include <errno.h>

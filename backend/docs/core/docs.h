@@ -1,0 +1,85 @@
+/*
+ * docs: what the handlers of the docs service share. Made once at the start, read-only afterwards (what it points to
+ * guards itself): any thread.
+ */
+#ifndef NEPHOS_DOCS_DOCS_H
+#define NEPHOS_DOCS_DOCS_H
+
+#include "backend/docs/blocks/block_store.h"
+#include "backend/docs/rules/commit.h"
+#include "backend/docs/core/failpoint.h"
+#include "common/base/metrics.h"
+#include "common/proto/cap.h"
+#include "common/trust/cluster.h"
+
+#include <pthread.h>
+
+#define DOCS_STORES_MAX 512 /* one for each worker of both pools: twice WORKERS_MAX */
+
+struct docs_metrics {
+	struct metric *block_bytes_in, *block_bytes_out;
+	struct metric *inline_bytes_in, *inline_bytes_out;
+	struct metric *ops[OP_KINDS];
+	struct metric *batches, *transactions;
+	struct metric *polls;			  /* waiting now */
+	struct metric *lock_waits;		  /* the same for file locks */
+	struct metric *uploads, *uploads_waiting; /* now */
+	struct metric *blocks_collected;
+};
+
+struct pg;
+struct service;
+struct docs_worker { /* the store that belongs to the connection of a worker */
+	struct pg *pg;
+	struct docs_store *store;
+};
+
+struct docs {
+	struct service *service;
+	struct commit *commit;
+	struct known *known;
+	struct block_store *blocks;
+	struct feed *feed;
+	struct feed *lock_feed; /* who waits for file locks, by drive */
+	struct lock_turns *lock_turns;
+	struct herald *herald;
+	struct users *users;
+	struct uploads *uploads;
+	struct numbers *numbers;
+	struct upkeep *upkeep;
+	struct workers *slow;			   /* for what hashes and waits for disks */
+	pthread_mutex_t cap_lock;		   /* guards the next two; held for a copy */
+	struct cap_key cap_keys[CLUSTER_KEYS_MAX]; /* the first one signs, all are accepted */
+	size_t cap_key_count;
+	struct docs_metrics metrics;
+	struct failpoint failpoint;
+	int64_t default_quota;	/* of a first drive; 0: none */
+	unsigned file_grace_s;	/* of a block's file without a row */
+	int64_t blocks_reserve; /* bytes of the disk that blocks leave free */
+	unsigned block_young_s; /* so long a block that nothing refers to stays, whoever needs room */
+	unsigned lock_lease_s;	/* so long a mount that holds file locks may be silent */
+	pthread_mutex_t lock;	/* guards workers */
+	struct docs_worker workers[DOCS_STORES_MAX];
+};
+
+/* Runs job on a worker, with that worker's store. -EAGAIN: too many jobs wait. docs is a struct docs: this is
+ * commit_options.run_on_worker too. */
+int docs_run(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *docs);
+/* The same on the workers for blocks, so that what hashes and waits for disks never makes a look-up wait. */
+int docs_run_slow(void (*job)(struct docs_store *store, void *cookie), void *cookie, struct docs *docs);
+
+/* Who waits for news of the drive looks, here and at the other instances: of what is no entry of the journal. */
+void docs_tell(struct docs *docs, uint32_t drive);
+
+/* A capability to read a block (cap.h), under the keys that the store has now. */
+void docs_cap_sign(struct docs *docs, uint32_t drive, const struct extent *block, int64_t now_s, char *ret);
+int docs_cap_check(
+	struct docs *docs, uint32_t drive, const uint8_t sha256[32], const char *cap, int64_t *ret_generation);
+
+/* The hooks of the service: everything above from its settings; and the other way round. */
+int docs_start(struct service *s, void **ret_app);
+void docs_drain(void *docs);
+void docs_stop(void *docs);
+void docs_keys_changed(void *docs);
+
+#endif

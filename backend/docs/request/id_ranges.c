@@ -1,0 +1,77 @@
+#include "backend/docs/request/id_ranges.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+struct range_of_drive {
+	uint32_t drive;
+	uint32_t left;
+	int64_t next;
+};
+
+struct numbers {
+	pthread_mutex_t lock;			      /* guards all below */
+	struct range_of_drive ranges[NUMBERS_DRIVES]; /* at drive % NUMBERS_DRIVES; who comes later pushes out */
+};
+
+int numbers_new(struct numbers **ret)
+{
+	struct numbers *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return -ENOMEM;
+	pthread_mutex_init(&n->lock, NULL);
+	*ret = n;
+	return 0;
+}
+
+void numbers_free(struct numbers *n)
+{
+	if (!n)
+		return;
+	pthread_mutex_destroy(&n->lock);
+	free(n);
+}
+
+static bool take_kept(struct numbers *n, uint32_t drive, uint32_t count, int64_t *ret_first)
+{
+	struct range_of_drive *range = &n->ranges[drive % NUMBERS_DRIVES];
+	bool taken;
+
+	pthread_mutex_lock(&n->lock);
+	taken = range->drive == drive && range->left >= count;
+	if (taken) {
+		*ret_first = range->next;
+		range->next += count;
+		range->left -= count;
+	}
+	pthread_mutex_unlock(&n->lock);
+	return taken;
+}
+
+static void keep_rest(struct numbers *n, uint32_t drive, int64_t next, uint32_t left)
+{
+	struct range_of_drive *range = &n->ranges[drive % NUMBERS_DRIVES];
+
+	pthread_mutex_lock(&n->lock);
+	*range = (struct range_of_drive){.drive = drive, .left = left, .next = next};
+	pthread_mutex_unlock(&n->lock);
+}
+
+int numbers_take(
+	struct numbers *n, struct docs_store *store, const struct docs_scope *scope, uint32_t count, int64_t *ret_first)
+{
+	uint32_t wanted = count < NUMBERS_RANGE ? NUMBERS_RANGE : count;
+	int64_t first;
+	int r;
+
+	if (take_kept(n, scope->drive, count, ret_first))
+		return 0;
+	r = store->ops->ids_reserve(store, scope, wanted, &first);
+	if (r < 0)
+		return r;
+	keep_rest(n, scope->drive, first + count, wanted - count);
+	*ret_first = first;
+	return 0;
+}

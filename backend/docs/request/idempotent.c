@@ -1,0 +1,126 @@
+#include "backend/docs/request/idempotent.h"
+
+#include "backend/docs/core/failpoint.h"
+#include "common/base/clock.h"
+#include "common/base/error.h"
+
+#include <errno.h>
+
+#define ONCE_TRIES 2 /* of a transaction whose connection was lost before its COMMIT was sent */
+
+static struct docs_answer answer_of(const struct once *o, int status)
+{
+	return (struct docs_answer){.status = status, .headers = buf_span(&o->m.headers), .body = buf_span(&o->m.body)};
+}
+
+static int make(struct once *o, struct docs_store *store)
+{
+	buf_reset(&o->m.headers);
+	buf_reset(&o->m.body);
+	return o->change(o, store);
+}
+
+/* What the store shows ends with the transaction. Returns the status. */
+static int take_kept(struct once *o, const struct docs_answer *kept)
+{
+	int r;
+
+	buf_reset(&o->m.headers);
+	buf_reset(&o->m.body);
+	r = buf_append(&o->m.headers, kept->headers.data, kept->headers.size);
+	if (r == 0)
+		r = buf_append(&o->m.body, kept->body.data, kept->body.size);
+	return r < 0 ? r : kept->status;
+}
+
+/* With the drive locked. The status of the answer, new or kept; or a failure. */
+static int find_or_make(
+	struct once *o, struct docs_store *store, const struct tree_drive *drive, const struct docs_seen *seen)
+{
+	if (seen->state == DOCS_REPEAT)
+		return take_kept(o, &seen->answer);
+	int r = docs_seen_error(seen);
+	if (r == 0)
+		r = commit_check_epochs(&o->m.request, drive);
+	return r < 0 ? r : make(o, store);
+}
+
+static int transact(struct once *o, struct docs_store *store, bool *ret_repeat)
+{
+	const struct docs_key *key = &o->m.request.key;
+	const uint32_t drive = o->m.call->scope.drive;
+	const struct tree_drive *row;
+	const struct docs_seen *seen = NULL;
+	struct tree_wants *wants = NULL;
+	struct docs_answer answer;
+	struct tree *tree = NULL;
+	int status = -EIO;
+	int r = tree_wants_new(NULL, 0, drive, &wants);
+
+	if (r == 0)
+		r = store->ops->txn_begin(store, drive, key, 1, wants, clock_real_ns(), &tree, &seen);
+	if (r == 0) {
+		row = tree_peek_drive(tree);
+		o->at = (struct docs_position){.incarnation = row->incarnation, .seq = row->seq};
+		status = find_or_make(o, store, row, seen);
+		*ret_repeat = seen->state == DOCS_REPEAT;
+	}
+	if (status > 0) {
+		answer = answer_of(o, status);
+		r = store->ops->txn_commit(store, NULL, &answer);
+	}
+	status = r < 0 ? r : status;
+	if (status < 0)
+		store->ops->txn_abort(store);
+	tree_free(tree);
+	tree_wants_free(wants);
+	return status;
+}
+
+/* The drive is gone: by an earlier try, maybe. */
+static int find_kept(struct once *o, struct docs_store *store, int gone)
+{
+	struct docs_seen seen = {.state = DOCS_NEW};
+	int r = store->ops->answer_find(store, &o->m.request.key, &seen);
+
+	if (r == 0 && seen.state == DOCS_REUSED)
+		r = -ERR_KEY_REUSED;
+	else if (r == 0)
+		r = seen.state == DOCS_REPEAT ? take_kept(o, &seen.answer) : gone;
+	store->ops->txn_abort(store);
+	return r;
+}
+
+static int run_locked(struct once *o, struct docs_store *store, bool *ret_repeat)
+{
+	int status = -ENOTCONN;
+
+	for (unsigned try = 0; try < ONCE_TRIES && status == -ENOTCONN; try++)
+		status = transact(o, store, ret_repeat);
+	if (status != -ERR_NOT_FOUND && status != -ERR_DRIVE_TRASHED)
+		return status;
+	*ret_repeat = true;
+	return find_kept(o, store, status);
+}
+
+void once_run(struct once *o, struct docs_store *store)
+{
+	struct call *call = o->m.call;
+	struct docs_answer answer;
+	bool repeat = false;
+	/* Numbers of sessions are for batches. */
+	int status = o->m.request.key.kind == DOCS_KEY_SESSION ? -ERR_BAD_REQUEST : call_drive(call, store);
+
+	if (status == 0)
+		status = mutate_has_key(&o->m) || o->ordered ? run_locked(o, store, &repeat) : make(o, store);
+	if (status < 0) {
+		call_fail(call, status, o->hint && status == o->hint_of ? o->hint : o->detail);
+		return;
+	}
+	if (!repeat)
+		failpoint_after_change(&call->docs->failpoint, o->change_name);
+	if (o->changed)
+		o->changed(o);
+	answer = answer_of(o, status);
+	mutate_respond(&o->m, &answer, repeat, NULL);
+}

@@ -1,0 +1,231 @@
+/*
+ * Two buffers: `front` is being sent by the server's thread, `back` is being filled by a job. When front is empty and
+ * back full they change places and the next job is started; so the next piece is made while the last one is sent.
+ *
+ * The pump is owned by the stream (until done) and by the job that is under way, if any; whoever is last frees it.
+ * `waiting` marks a source that said -EAGAIN: it owns the pump then in place of the job, and pump_ready turns it into a
+ * job again.
+ */
+#include "backend/docs/request/streamed.h"
+
+#include "backend/docs/journal/feed.h"
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct pump {
+	struct docs *docs;
+	struct http_stream *stream;
+	const struct pump_source *source;
+	void *cookie;
+	struct feed_waiter retry; /* of a job that the workers had no room for */
+	pthread_mutex_t lock;	  /* guards all below */
+	struct buf front, back;
+	size_t sent;	/* of front */
+	bool back_full; /* filled, and not sent yet */
+	bool filling;	/* a job has, or will have, the back buffer */
+	bool ended;	/* what is in the buffers is all */
+	bool stopped;	/* the stream is done */
+	int error;
+};
+
+static void pump_free(struct pump *p)
+{
+	if (p->source)
+		p->source->free(p->cookie);
+	buf_fini(&p->front);
+	buf_fini(&p->back);
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+}
+
+static void fill_job(struct docs_store *store, void *cookie);
+
+static void retry_fire(struct feed_waiter *waiter, bool changed)
+{
+	struct pump *p = (struct pump *)((char *)waiter - offsetof(struct pump, retry));
+
+	(void)changed;
+	if ((p->source->light ? docs_run(fill_job, p, p->docs) : docs_run_slow(fill_job, p, p->docs)) == 0)
+		return;
+	/* Drive 0 never changes: this is only a timer. A closed feed has none. */
+	if (!feed_closed(p->docs->feed) && feed_arm(p->docs->feed, &p->retry, 0) == 0) {
+		feed_wait(p->docs->feed, &p->retry, clock_mono_ns() + PUMP_RETRY_MS * NS_PER_MS);
+		return;
+	}
+	fill_job(NULL, p);
+}
+
+/* The one who set `filling` calls this, without the lock. */
+static void start_job(struct pump *p)
+{
+	retry_fire(&p->retry, false);
+}
+
+/* What a job made is there, or an error. Returns whether the pump is the job's to free. */
+static bool filled(struct pump *p, int r)
+{
+	bool last;
+
+	pthread_mutex_lock(&p->lock);
+	p->filling = false;
+	p->back_full = r >= 0;
+	p->ended = r == PUMP_END;
+	if (r < 0)
+		p->error = r;
+	last = p->stopped;
+	if (!last)
+		http_stream_wake(p->stream);
+	pthread_mutex_unlock(&p->lock);
+	return last;
+}
+
+static void fill_job(struct docs_store *store, void *cookie)
+{
+	struct pump *p = cookie;
+	bool stopped;
+	int r = -ERR_UNAVAILABLE;
+
+	pthread_mutex_lock(&p->lock);
+	stopped = p->stopped;
+	pthread_mutex_unlock(&p->lock);
+	if (stopped) {
+		pump_free(p);
+		return;
+	}
+	buf_reset(&p->back);
+	if (store)
+		r = p->source->fill(p->cookie, store, &p->back);
+	if (r == -EAGAIN)
+		return; /* the source has it until pump_ready: it may be gone already */
+	/* The head is out: the receiver only sees that it is cut. */
+	if (r < 0)
+		log_warning(NULL, "op=send error=%d outcome=\"the answer is cut\"", r);
+	if (filled(p, r))
+		pump_free(p);
+}
+
+void pump_ready(struct pump *p)
+{
+	start_job(p);
+}
+
+/* With the lock held: the next piece to the front. true: a job is to be started. */
+static bool turn(struct pump *p)
+{
+	struct buf empty = p->front;
+
+	p->front = p->back;
+	p->back = empty;
+	p->sent = 0;
+	p->back_full = false;
+	p->filling = !p->ended;
+	return p->filling;
+}
+
+static int pump_pull(void *cookie, void *data, size_t size, size_t *ret_size)
+{
+	struct pump *p = cookie;
+	bool start = false;
+	size_t left;
+	int r = 0;
+
+	pthread_mutex_lock(&p->lock);
+	if (p->sent == p->front.size && p->back_full)
+		start = turn(p);
+	left = p->front.size - p->sent;
+	if (left > 0) {
+		*ret_size = left < size ? left : size;
+		memcpy(data, p->front.data + p->sent, *ret_size);
+		p->sent += *ret_size;
+	} else if (p->error) {
+		r = p->error == -EAGAIN ? -EIO : p->error;
+	} else if (p->ended && !p->back_full) {
+		*ret_size = 0;
+	} else {
+		r = -EAGAIN;
+	}
+	pthread_mutex_unlock(&p->lock);
+	if (start)
+		start_job(p);
+	return r;
+}
+
+static void pump_done(void *cookie, bool complete)
+{
+	struct pump *p = cookie;
+	bool last;
+
+	(void)complete;
+	if (p->source->stop)
+		p->source->stop(p->cookie);
+	pthread_mutex_lock(&p->lock);
+	p->stopped = true;
+	last = !p->filling;
+	pthread_mutex_unlock(&p->lock);
+	if (last)
+		pump_free(p);
+}
+
+static const struct http_stream_ops pump_ops = {.pull = pump_pull, .done = pump_done};
+
+static struct pump *pump_new(struct docs *docs, const struct pump_answer *answer)
+{
+	struct pump *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->docs = docs;
+	p->source = answer->source;
+	p->cookie = answer->cookie;
+	p->retry.fire = retry_fire;
+	pthread_mutex_init(&p->lock, NULL);
+	buf_init(&p->front, PUMP_BYTES_MAX);
+	buf_init(&p->back, PUMP_BYTES_MAX);
+	return p;
+}
+
+static void answer_whole(struct call *call, const struct pump_answer *answer, struct pump *p)
+{
+	size_t size;
+	char *bytes = buf_take(&p->front, &size);
+
+	pump_free(p);
+	http_respond_take(call->req, answer->status, answer->headers, bytes, size);
+}
+
+void pump_respond(struct call *call, struct docs_store *store, const struct pump_answer *answer, struct pump **ret_pump)
+{
+	struct pump *p = pump_new(call->docs, answer);
+	int r;
+
+	if (!p) {
+		answer->source->free(answer->cookie);
+		call_fail(call, -ENOMEM, NULL);
+		return;
+	}
+	if (ret_pump)
+		*ret_pump = p;
+	if (answer->length < 0) {
+		/* A source without length may begin with waiting: it starts with a job, once the stream is there. */
+		p->filling = true;
+		http_respond_stream(call->req, answer->status, answer->headers, -1, &pump_ops, p, &p->stream);
+		start_job(p);
+		return;
+	}
+	r = p->source->fill(p->cookie, store, &p->front);
+	if (r < 0) {
+		pump_free(p);
+		call_fail(call, r, NULL);
+	} else if (r == PUMP_END) {
+		answer_whole(call, answer, p);
+	} else {
+		p->filling = true; /* so that a stream that is done at once leaves the pump to the job */
+		http_respond_stream(
+			call->req, answer->status, answer->headers, answer->length, &pump_ops, p, &p->stream);
+		start_job(p);
+	}
+}

@@ -1,0 +1,99 @@
+/* docs_mem_internal: what the parts of docs_mem share. */
+#ifndef NEPHOS_DOCS_DOCS_MEM_INTERNAL_H
+#define NEPHOS_DOCS_DOCS_MEM_INTERNAL_H
+
+#include "backend/docs/rows/docs_mem.h"
+
+#include <pthread.h>
+
+struct mem_list {
+	void *data;
+	size_t count, capacity, element;
+};
+
+struct mem_drive {
+	struct tree_drive row;
+	bool locked;
+};
+struct mem_node {
+	struct tree_node node; /* spans own their bytes */
+};
+struct mem_entry {
+	int64_t parent, child;
+	struct span name;
+};
+struct mem_extent {
+	struct tree_extent extent;
+};
+struct mem_xattr {
+	int64_t node;
+	struct span name, value;
+};
+struct mem_block {
+	uint32_t drive;
+	struct docs_block block;
+};
+struct mem_answer {
+	uint8_t fingerprint[32];
+	int status; /* 0: none */
+	struct span headers, body;
+	unsigned repeats;
+};
+struct mem_session {
+	int64_t id, user, number, began;
+	uint32_t drive;
+	bool ended;
+	struct mem_answer answer;
+};
+struct mem_hold {
+	int64_t session, node;
+};
+struct mem_key {
+	int64_t user;
+	struct span key;
+	struct mem_answer answer;
+};
+
+struct docs_mem {
+	pthread_mutex_t mutex; /* guards everything below */
+	pthread_cond_t unlocked;
+	struct mem_list drives, nodes, entries, extents, xattrs, blocks, changes, sessions, holds, keys;
+	struct {
+		int error;
+		unsigned times;
+	} fail[DOCS_MEM_CALLS];
+	struct docs_mem_counts counts;
+};
+
+struct mem_store {
+	struct docs_store store; /* first */
+	struct docs_mem *mem;
+	/* The transaction. */
+	uint32_t drive; /* 0: none */
+	struct docs_key *keys;
+	struct docs_seen *seen;
+	size_t key_count;
+};
+
+void *mem_at(const struct mem_list *l, size_t n);
+void *mem_add(struct mem_list *l); /* zeroed; aborts without memory: it is for tests */
+void mem_remove(struct mem_list *l, size_t n);
+struct span mem_dup(struct span s);
+void mem_drop(struct span *s);
+/* NOLINTBEGIN(bugprone-macro-parentheses): a type and a name cannot have them */
+#define MEM_EACH(type, item, list) \
+	for (type *item = (list)->data, *item##_end = item ? item + (list)->count : item; item < item##_end; item++)
+/* NOLINTEND(bugprone-macro-parentheses) */
+
+struct mem_drive *mem_drive(struct docs_mem *m, uint32_t id);
+struct tree_node *mem_node(struct docs_mem *m, int64_t id);
+struct mem_entry *mem_entry(struct docs_mem *m, int64_t parent, struct span name);
+int mem_fails(struct docs_mem *m, enum docs_mem_call call); /* the failure asked for, or 0 */
+
+int mem_txn_begin(struct docs_store *store, uint32_t id, const struct docs_key *keys, size_t key_count,
+	const struct tree_wants *wants, int64_t now_ns, struct tree **ret_tree, const struct docs_seen **ret_seen);
+int mem_txn_commit(struct docs_store *store, const struct tree_delta *delta, const struct docs_answer *answers);
+void mem_txn_abort(struct docs_store *store);
+int mem_answer_find(struct docs_store *store, const struct docs_key *key, struct docs_seen *ret);
+
+#endif

@@ -1,0 +1,491 @@
+#include "backend/docs/rows/pg/drive_cache.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+/*
+ * Two tables for each drive, of documents and of entries, in the order in which they came: what is known for longest
+ * goes first when there is too much. That something is not there is known, too: an entry without a child, a document
+ * that does not exist.
+ */
+
+struct known_document {
+	int64_t id;
+	bool exists;
+	struct tree_node node;
+	uint64_t born;
+	size_t bytes;
+	UT_hash_handle hh;
+	char text[]; /* name, target, ACLs */
+};
+
+struct known_name {
+	int64_t child; /* 0: none */
+	uint64_t born;
+	size_t bytes;
+	UT_hash_handle hh;
+	struct known_key {
+		int64_t parent;
+		char name[];
+	} key;
+};
+
+struct key_storage { /* the same for looking */
+	int64_t parent;
+	char name[NAME_BYTES_MAX];
+};
+
+struct known_drive {
+	uint32_t id;
+	bool taken, sure;
+	unsigned pause;
+	unsigned guesses;
+	struct tree_drive row;
+	struct known_session session;
+	struct known_document *documents;
+	struct known_name *names;
+	uint64_t births; /* of both */
+	size_t bytes;
+	uint64_t used_at;
+	UT_hash_handle hh;
+};
+
+struct known {
+	pthread_mutex_t lock; /* guards all below; of a drive that is taken, all but its place here is the taker's */
+	struct known_drive *drives;
+	size_t bytes; /* of those that are not taken */
+	uint64_t clock;
+};
+
+/* ---- one drive ---- */
+
+static void forget_document(struct known_drive *d, struct known_document *document)
+{
+	if (!document)
+		return;
+	HASH_DEL(d->documents, document);
+	d->bytes -= document->bytes;
+	free(document);
+}
+
+static void forget_name(struct known_drive *d, struct known_name *name)
+{
+	if (!name)
+		return;
+	HASH_DEL(d->names, name);
+	d->bytes -= name->bytes;
+	free(name);
+}
+
+static void forget_all(struct known_drive *d)
+{
+	while (d->documents)
+		forget_document(d, d->documents);
+	while (d->names)
+		forget_name(d, d->names);
+}
+
+/* The head of a table is its oldest. */
+static void make_room(struct known_drive *d)
+{
+	while (d->bytes > KNOWN_DRIVE_BYTES_MAX && (d->documents || d->names)) {
+		if (!d->names || (d->documents && d->documents->born < d->names->born))
+			forget_document(d, d->documents);
+		else
+			forget_name(d, d->names);
+	}
+}
+
+static struct known_document *find_document(const struct known_drive *d, int64_t id)
+{
+	struct known_document *document;
+
+	HASH_FIND(hh, d->documents, &id, sizeof(id), document);
+	return document;
+}
+
+static size_t key_bytes(struct span name)
+{
+	return offsetof(struct known_key, name) + name.size;
+}
+
+static struct known_name *find_name(const struct known_drive *d, int64_t parent, struct span name)
+{
+	struct known_name *found = NULL;
+	struct key_storage key;
+
+	if (name.size > sizeof(key.name))
+		return NULL;
+	key.parent = parent;
+	if (name.size > 0)
+		memcpy(key.name, name.data, name.size);
+	/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): it forgets what memcpy filled */
+	HASH_FIND(hh, d->names, &key, key_bytes(name), found);
+	return found;
+}
+
+/* The bytes of a span, copied to at; the span is of them then. */
+static char *keep_text(char *at, struct span *s)
+{
+	if (s->size > 0)
+		memcpy(at, s->data, s->size);
+	*s = span_of(at, s->size);
+	return at + s->size;
+}
+
+/* node NULL: there is no such document. */
+static void set_document(struct known_drive *d, int64_t id, const struct tree_node *node)
+{
+	size_t text = node
+		? node->item.name.size + node->item.target.size + node->access_acl.size + node->default_acl.size
+		: 0;
+	struct known_document *document = calloc(1, sizeof(*document) + text);
+
+	forget_document(d, find_document(d, id));
+	if (!document)
+		return;
+	document->id = id;
+	document->born = ++d->births;
+	document->bytes = sizeof(*document) + text;
+	if (node) {
+		struct item *item = &document->node.item;
+
+		document->exists = true;
+		document->node = *node;
+		char *at = document->text;
+
+		at = keep_text(at, &item->name);
+		at = keep_text(at, &item->target);
+		at = keep_text(at, &document->node.access_acl);
+		(void)keep_text(at, &document->node.default_acl);
+		item->has_inline = false;
+		item->inline_data = (struct span){0};
+	}
+	HASH_ADD(hh, d->documents, id, sizeof(document->id), document);
+	if (!document->hh.tbl) {
+		free(document);
+		return;
+	}
+	d->bytes += document->bytes;
+	make_room(d);
+}
+
+void known_node(struct known_drive *d, const struct tree_node *node)
+{
+	/* An orphan goes without the drive's row; a name that is to be read again is not known. */
+	if (node->orphan || node->item.parent == 0)
+		forget_document(d, find_document(d, node->item.id));
+	else
+		set_document(d, node->item.id, node);
+}
+
+void known_entry(struct known_drive *d, int64_t parent, struct span name, int64_t child)
+{
+	const size_t bytes = offsetof(struct known_name, key) + key_bytes(name);
+	struct known_name *known = find_name(d, parent, name);
+
+	if (known) {
+		known->child = child;
+		return;
+	}
+	if (name.size > NAME_BYTES_MAX)
+		return;
+	known = calloc(1, bytes);
+	if (!known)
+		return;
+	known->child = child;
+	known->born = ++d->births;
+	known->bytes = bytes;
+	known->key.parent = parent;
+	memcpy(known->key.name, name.data, name.size);
+	HASH_ADD(hh, d->names, key, key_bytes(name), known);
+	if (!known->hh.tbl) {
+		free(known);
+		return;
+	}
+	d->bytes += bytes;
+	make_room(d);
+}
+
+bool known_is_sure(const struct known_drive *d)
+{
+	return d->sure && d->pause == 0;
+}
+
+const struct tree_drive *known_row(const struct known_drive *d)
+{
+	return &d->row;
+}
+
+const struct known_session *known_peek_session(const struct known_drive *d)
+{
+	return &d->session;
+}
+
+unsigned known_guesses(const struct known_drive *d)
+{
+	return d->guesses;
+}
+
+void known_doubt(struct known_drive *d)
+{
+	d->sure = false;
+}
+
+void known_forget(struct known_drive *d)
+{
+	forget_all(d);
+	d->sure = false;
+}
+
+static bool is_same_row(const struct tree_drive *a, const struct tree_drive *b)
+{
+	return a->id == b->id && a->owner == b->owner && a->incarnation == b->incarnation && a->seq == b->seq &&
+		a->epoch == b->epoch && a->lease_epoch == b->lease_epoch && a->lease_session == b->lease_session &&
+		a->next_number == b->next_number && a->quota_own == b->quota_own && a->used == b->used &&
+		a->documents == b->documents;
+}
+
+void known_found(struct known_drive *d, const struct tree_drive *row)
+{
+	if (!is_same_row(&d->row, row)) {
+		/* Somebody else writes here: guesses would be wrong again and again. */
+		if (d->row.id != 0)
+			d->pause = KNOWN_PAUSE;
+		forget_all(d);
+		d->row = *row;
+	} else if (d->pause > 0) {
+		d->pause--;
+	}
+	d->row.quota = row->quota; /* what others of the owner leave: not of this row */
+	d->row.documents_max = row->documents_max;
+	d->guesses = 0;
+	d->session = (struct known_session){0};
+	d->sure = false;
+}
+
+/* ---- what a transaction wants ---- */
+
+struct loading {
+	const struct known_drive *d;
+	const struct tree_wants *wants;
+	struct tree *tree;
+	bool assumed;
+};
+
+/* A document of which nothing is known, and that may be the one which is to be made: not the folder it is to lie in,
+ * nor the root, whose owner new documents get. */
+static bool may_be_new(const struct loading *l, int64_t id)
+{
+	bool new = l->wants->name_count > 0 && id != ITEM_ROOT(l->d->id);
+
+	for (size_t i = 0; new &&i < l->wants->name_count; i++)
+		new = l->wants->names[i].parent != id;
+	return new;
+}
+
+static bool load_node(struct loading *l, int64_t id)
+{
+	const struct known_document *document = find_document(l->d, id);
+
+	if (document)
+		return !document->exists || tree_load_node(l->tree, &document->node) == 0;
+	l->assumed = true;
+	return may_be_new(l, id);
+}
+
+static bool load_name(struct loading *l, const struct tree_name *want)
+{
+	const struct known_name *name = find_name(l->d, want->parent, want->name);
+
+	if (!name) {
+		l->assumed = true;
+		return want->fresh;
+	}
+	if (name->child == 0)
+		return true;
+	const struct known_document *child = find_document(l->d, name->child);
+	return child && child->exists && tree_load_node(l->tree, &child->node) == 0 &&
+		tree_load_entry(l->tree, want->parent, want->name, name->child) == 0;
+}
+
+/* Extents are not kept; that there are none is seen by what is allocated. */
+static bool load_range(const struct known_drive *d, const struct tree_range *want)
+{
+	const struct known_document *document = find_document(d, want->node);
+
+	return document && (!document->exists || document->node.item.allocated == 0);
+}
+
+static bool load_chain(const struct known_drive *d, int64_t folder, struct tree *tree)
+{
+	while (folder != ITEM_ROOT(d->id)) {
+		const struct known_document *document = find_document(d, folder);
+
+		if (!document)
+			return false;
+		if (!document->exists)
+			return true;
+		if (tree_load_ancestor(tree, folder, document->node.item.parent) < 0)
+			return false;
+		folder = document->node.item.parent;
+	}
+	return true;
+}
+
+/*
+ * Xattrs are not kept; but of a document that has none, that is known. So a truncation that clears set-id bits, which
+ * asks
+ * for this one, needs no more than any other.
+ */
+static bool load_xattr(const struct loading *l, const struct tree_name *want)
+{
+	const struct known_document *document = find_document(l->d, want->parent);
+
+	return span_eq(want->name, SPAN_LITERAL(TREE_CAPABILITY)) && document && document->exists &&
+		document->node.item.bare &&
+		tree_load_xattr(l->tree, want->parent, want->name, (struct span){0}, &(struct tree_xattr_sums){0}) == 0;
+}
+
+bool known_load(const struct known_drive *d, const struct tree_wants *wants, struct tree *tree, bool *ret_assumed)
+{
+	struct loading l = {.d = d, .wants = wants, .tree = tree};
+	/* A block's row has to be locked. */
+	bool known = wants->block_count == 0;
+
+	for (size_t i = 0; known && i < wants->node_count; i++)
+		known = load_node(&l, wants->nodes[i]);
+	for (size_t i = 0; known && i < wants->name_count; i++)
+		known = load_name(&l, &wants->names[i]);
+	for (size_t i = 0; known && i < wants->xattr_count; i++)
+		known = load_xattr(&l, &wants->xattrs[i]);
+	for (size_t i = 0; known && i < wants->range_count; i++)
+		known = load_range(d, &wants->ranges[i]);
+	for (size_t i = 0; known && i < wants->ancestor_count; i++)
+		known = load_chain(d, wants->ancestors[i], tree);
+	*ret_assumed = l.assumed;
+	return known;
+}
+
+void known_wanted(struct known_drive *d, const struct tree_wants *wants)
+{
+	for (size_t i = 0; wants && i < wants->node_count; i++)
+		set_document(d, wants->nodes[i], NULL);
+	for (size_t i = 0; wants && i < wants->name_count; i++)
+		known_entry(d, wants->names[i].parent, wants->names[i].name, 0);
+}
+
+void known_committed(struct known_drive *d, const struct tree_delta *delta, const struct known_session *session)
+{
+	for (size_t i = 0; i < delta->removed_node_count; i++)
+		set_document(d, delta->removed_nodes[i], NULL);
+	for (size_t i = 0; i < delta->changed_count; i++)
+		known_node(d, delta->changed[i]);
+	for (size_t i = 0; i < delta->created_count; i++)
+		known_node(d, delta->created[i]);
+	for (size_t i = 0; i < delta->removed_entry_count; i++)
+		known_entry(d, delta->removed_entries[i].parent, delta->removed_entries[i].name, 0);
+	for (size_t i = 0; i < delta->added_entry_count; i++)
+		known_entry(
+			d, delta->added_entries[i].parent, delta->added_entries[i].name, delta->added_entries[i].child);
+	d->row = delta->drive;
+	d->guesses++;
+	d->session = session ? *session : (struct known_session){0};
+	d->sure = true;
+}
+
+/* ---- all drives ---- */
+
+int known_new(struct known **ret)
+{
+	struct known *k = calloc(1, sizeof(*k));
+
+	if (!k)
+		return -ENOMEM;
+	pthread_mutex_init(&k->lock, NULL);
+	*ret = k;
+	return 0;
+}
+
+static void drive_free(struct known *k, struct known_drive *d)
+{
+	HASH_DEL(k->drives, d);
+	forget_all(d);
+	free(d);
+}
+
+void known_free(struct known *k)
+{
+	if (!k)
+		return;
+	while (k->drives)
+		drive_free(k, k->drives);
+	pthread_mutex_destroy(&k->lock);
+	free(k);
+}
+
+static struct known_drive *drive_new(struct known *k, uint32_t drive)
+{
+	struct known_drive *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return NULL;
+	d->id = drive;
+	d->bytes = sizeof(*d);
+	HASH_ADD(hh, k->drives, id, sizeof(d->id), d);
+	if (!d->hh.tbl) {
+		free(d);
+		return NULL;
+	}
+	k->bytes += d->bytes;
+	return d;
+}
+
+struct known_drive *known_take(struct known *k, uint32_t drive)
+{
+	struct known_drive *d;
+
+	pthread_mutex_lock(&k->lock);
+	HASH_FIND(hh, k->drives, &drive, sizeof(drive), d);
+	if (!d)
+		d = drive_new(k, drive);
+	if (d && d->taken)
+		d = NULL;
+	if (d) {
+		d->taken = true;
+		d->used_at = ++k->clock;
+		k->bytes -= d->bytes;
+	}
+	pthread_mutex_unlock(&k->lock);
+	return d;
+}
+
+/* With the lock held: few, and only looked through when there is too much. */
+static void forget_drives(struct known *k)
+{
+	while (k->bytes > KNOWN_BYTES_MAX) {
+		struct known_drive *oldest = NULL;
+
+		for (struct known_drive *d = k->drives; d; d = d->hh.next)
+			if (!d->taken && (!oldest || d->used_at < oldest->used_at))
+				oldest = d;
+		if (!oldest)
+			return;
+		k->bytes -= oldest->bytes;
+		drive_free(k, oldest);
+	}
+}
+
+void known_give(struct known *k, struct known_drive *d)
+{
+	if (!d)
+		return;
+	pthread_mutex_lock(&k->lock);
+	d->taken = false;
+	k->bytes += d->bytes;
+	forget_drives(k);
+	pthread_mutex_unlock(&k->lock);
+}

@@ -1,0 +1,259 @@
+#include "backend/user/api/revocation.h"
+
+#include "backend/service/registration.h"
+#include "common/base/clock.h"
+#include "common/base/cond.h"
+#include "common/base/limits.h"
+#include "common/base/log.h"
+#include "common/http/client/client.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+enum post_state { POST_WAITING, POST_SENT, POST_CONFIRMED };
+
+struct post {
+	struct revocation *revocation;
+	enum post_state state;
+	int64_t not_before_ns;
+};
+
+/* Guarded by the lock, but for message and the callback, which do not change. */
+struct revocation {
+	struct forget *forget;
+	char *message;
+	int64_t until_ns;
+	void (*done)(void *cookie);
+	void *cookie;
+	unsigned under_way; /* calls whose end is still to come */
+	bool over;	    /* done was called: the last call to end frees this */
+	struct revocation *prev, *next;
+	struct post posts[]; /* one a gateway */
+};
+
+struct forget {
+	struct http_client *client;
+	const struct registration *gateways;
+	size_t gateway_count;
+	pthread_t thread;
+	bool started;
+	pthread_mutex_t lock; /* guards what follows */
+	pthread_cond_t wake;
+	bool stopping;
+	size_t alive; /* revocations that are not freed */
+	struct revocation *list;
+};
+
+/* Locked. */
+static void revocation_free(struct revocation *v)
+{
+	v->forget->alive--;
+	free(v->message);
+	free(v);
+}
+
+static void on_answer(void *cookie, struct http_response *response)
+{
+	struct post *post = cookie;
+	struct revocation *v = post->revocation;
+	struct forget *f = v->forget;
+
+	pthread_mutex_lock(&f->lock);
+	post->state = response->error == 0 && response->status == 204 ? POST_CONFIRMED : POST_WAITING;
+	post->not_before_ns = clock_mono_ns() + FORGET_RETRY_MS * NS_PER_MS;
+	v->under_way--;
+	if (v->over && v->under_way == 0)
+		revocation_free(v);
+	pthread_cond_broadcast(&f->wake);
+	pthread_mutex_unlock(&f->lock);
+}
+
+static int send_post(struct forget *f, struct post *post, size_t gateway, int64_t left_ns)
+{
+	char url[REGISTRATION_URL_MAX + 32];
+	struct registration_gateway to;
+	struct http_headers headers;
+
+	int r = registration_gateway(f->gateways, gateway, &to);
+	if (r < 0)
+		return r;
+	snprintf(url, sizeof(url), "%s/internal/v1/tokens/forget", to.url);
+	http_headers_init(&headers);
+	r = http_headers_add(&headers, "Content-Type", "application/json");
+	const struct http_call_options call = {.method = "POST",
+		.url = url,
+		.socket_path = to.socket_path,
+		.peer = to.peer,
+		.headers = &headers,
+		.body = span_str(post->revocation->message),
+		.deadline_ms = (unsigned)(left_ns / NS_PER_MS) + 1};
+	if (r == 0)
+		r = http_client_start(f->client, &call, post, on_answer, NULL);
+	http_headers_fini(&headers);
+	return r;
+}
+
+/* Locked, also while sending: the client calls back on its own thread, which waits for the lock, and never from
+ * start. */
+static bool advance(struct forget *f, struct revocation *v, int64_t now_ns)
+{
+	size_t confirmed = 0;
+
+	if (now_ns >= v->until_ns || f->stopping)
+		return true;
+	for (size_t i = 0; i < f->gateway_count; i++) {
+		struct post *post = &v->posts[i];
+
+		confirmed += post->state == POST_CONFIRMED;
+		if (post->state != POST_WAITING || post->not_before_ns > now_ns)
+			continue;
+		post->not_before_ns = now_ns + FORGET_RETRY_MS * NS_PER_MS;
+		if (send_post(f, post, i, v->until_ns - now_ns) < 0)
+			continue;
+		post->state = POST_SENT;
+		v->under_way++;
+	}
+	return confirmed == f->gateway_count;
+}
+
+/* Locked. Takes those that are over out of the list; returns them. */
+static struct revocation *take_over(struct forget *f)
+{
+	const int64_t now_ns = clock_mono_ns();
+	struct revocation *v, *next, *over = NULL;
+
+	DL_FOREACH_SAFE(f->list, v, next) {
+		if (!advance(f, v, now_ns))
+			continue;
+		DL_DELETE(f->list, v);
+		DL_APPEND(over, v);
+	}
+	return over;
+}
+
+static void finish(struct forget *f, struct revocation *over)
+{
+	struct revocation *v, *next;
+
+	DL_FOREACH_SAFE(over, v, next) {
+		v->done(v->cookie);
+		pthread_mutex_lock(&f->lock);
+		v->over = true;
+		if (v->under_way == 0)
+			revocation_free(v);
+		pthread_mutex_unlock(&f->lock);
+	}
+}
+
+static void *forget_main(void *cookie)
+{
+	struct forget *f = cookie;
+
+	pthread_mutex_lock(&f->lock);
+	while (!f->stopping || f->list) {
+		struct revocation *over = take_over(f);
+		if (over) {
+			pthread_mutex_unlock(&f->lock);
+			finish(f, over);
+			pthread_mutex_lock(&f->lock);
+			continue;
+		}
+		cond_wait_until(
+			&f->wake, &f->lock, f->list ? clock_mono_ns() + FORGET_RETRY_MS * NS_PER_MS : COND_FOREVER);
+	}
+	pthread_mutex_unlock(&f->lock);
+	return NULL;
+}
+
+static char *make_message(uint64_t user_id, const char *token_id)
+{
+	char id[24];
+	json_t *message = json_object();
+
+	snprintf(id, sizeof(id), "%" PRIu64, user_id);
+	if (user_id)
+		json_object_set_new(message, "user_id", json_string(id));
+	if (*token_id)
+		json_object_set_new(message, "token_ids", json_pack("[s]", token_id));
+	char *text = json_dumps(message, JSON_COMPACT);
+	json_decref(message);
+	return text;
+}
+
+void forget_post(struct forget *f, uint64_t user_id, const char *token_id, void (*done)(void *cookie), void *cookie)
+{
+	if ((!user_id && !*token_id) || f->gateway_count == 0) {
+		done(cookie);
+		return;
+	}
+	struct revocation *v = calloc(1, sizeof(*v) + f->gateway_count * sizeof(v->posts[0]));
+	if (v)
+		v->message = make_message(user_id, token_id);
+	if (!v || !v->message) {
+		/* Waiting here is what is left: it costs this worker, and the promise holds. */
+		const struct timespec wait = {.tv_sec = TOKEN_CACHE_S};
+		log_error(NULL, "op=forget error=%d outcome=waiting", -ENOMEM);
+		free(v);
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &wait, NULL);
+		done(cookie);
+		return;
+	}
+	v->forget = f;
+	v->until_ns = clock_mono_ns() + TOKEN_CACHE_S * NS_PER_S;
+	v->done = done;
+	v->cookie = cookie;
+	for (size_t i = 0; i < f->gateway_count; i++)
+		v->posts[i].revocation = v;
+	pthread_mutex_lock(&f->lock);
+	f->alive++;
+	DL_APPEND(f->list, v);
+	pthread_cond_broadcast(&f->wake);
+	pthread_mutex_unlock(&f->lock);
+}
+
+int forget_new(struct http_client *client, const struct registration *gateways, struct forget **ret)
+{
+	struct registration_gateway gateway;
+
+	struct forget *f = calloc(1, sizeof(*f));
+	if (!f)
+		return -ENOMEM;
+	f->client = client;
+	f->gateways = gateways;
+	while (registration_gateway(gateways, f->gateway_count, &gateway) == 0)
+		f->gateway_count++;
+	pthread_mutex_init(&f->lock, NULL);
+	cond_init(&f->wake);
+	int r = -pthread_create(&f->thread, NULL, forget_main, f);
+	f->started = r == 0;
+	if (r < 0) {
+		forget_free(f);
+		return r;
+	}
+	*ret = f;
+	return 0;
+}
+
+void forget_free(struct forget *f)
+{
+	if (!f)
+		return;
+	pthread_mutex_lock(&f->lock);
+	f->stopping = true;
+	pthread_cond_broadcast(&f->wake);
+	pthread_mutex_unlock(&f->lock);
+	if (f->started)
+		pthread_join(f->thread, NULL);
+	pthread_mutex_lock(&f->lock);
+	while (f->alive > 0) /* calls end by their own deadline */
+		pthread_cond_wait(&f->wake, &f->lock);
+	pthread_mutex_unlock(&f->lock);
+	pthread_cond_destroy(&f->wake);
+	pthread_mutex_destroy(&f->lock);
+	free(f);
+}

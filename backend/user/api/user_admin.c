@@ -1,0 +1,180 @@
+#include "backend/user/api/user_v2.h"
+
+#include "common/base/error.h"
+#include "common/base/limits.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* /api/v2/user/users: what administrators do. Others reach themselves here too, and nobody else. */
+
+static int apply_create(struct user_request *u, struct account_outcome *ret)
+{
+	return account_create(&u->call, &u->fields, ret);
+}
+
+static int apply_change(struct user_request *u, struct account_outcome *ret)
+{
+	return account_change(&u->call, u->target, &u->fields, ret);
+}
+
+static int apply_delete(struct user_request *u, struct account_outcome *ret)
+{
+	return account_delete(&u->call, u->target, ret);
+}
+
+static int ask_user(struct user_request *u, json_t **ret)
+{
+	struct account_outcome outcome = {0};
+	uint64_t id;
+
+	int r = user_path_id(u, &id);
+	if (r == 0)
+		r = account_read(&u->call, id, &outcome.account);
+	if (r == 0)
+		*ret = user_v2_show(&outcome);
+	return r;
+}
+
+static json_t *show_page(const struct user_account *accounts, size_t count, size_t limit)
+{
+	struct account_outcome shown = {0};
+	json_t *items = json_array();
+
+	for (size_t i = 0; i < count; i++) {
+		shown.account = accounts[i];
+		json_array_append_new(items, user_v2_show(&shown));
+	}
+	json_t *next = count == limit ? user_id_text(accounts[count - 1].id) : json_null();
+	return json_pack("{s:o, s:o}", "items", items, "next", next);
+}
+
+static int ask_by_name(struct user_request *u, const char *name, json_t **ret)
+{
+	struct user_account account;
+
+	int r = account_find(&u->call, name, &account);
+	if (r < 0 && r != -ERR_USER_NOT_FOUND)
+		return r;
+	*ret = show_page(&account, r == 0 ? 1 : 0, 2);
+	return *ret ? 0 : -ENOMEM;
+}
+
+static int ask_users(struct user_request *u, json_t **ret)
+{
+	const char *name = http_request_query(u->req, "name");
+	size_t limit, count = 0;
+	uint64_t after;
+
+	if (name)
+		return ask_by_name(u, name, ret);
+	int r = user_page(u, &limit, &after);
+	if (r < 0)
+		return r;
+	struct user_account *accounts = calloc(limit, sizeof(*accounts));
+	if (!accounts)
+		return -ENOMEM;
+	r = account_list(&u->call, after, limit, accounts, &count);
+	if (r == 0) {
+		*ret = show_page(accounts, count, limit);
+		r = *ret ? 0 : -ENOMEM;
+	}
+	free(accounts);
+	return r;
+}
+
+static void list(struct pg *pg, struct http_request *req, struct service *s)
+{
+	user_ask(pg, req, s, &(struct user_query){false, ask_users});
+}
+
+static void create(struct pg *pg, struct http_request *req, struct service *s)
+{
+	static const struct user_mutation CREATE = {
+		201, ACCOUNT_REGISTER, USER_WHOM_NOBODY, USER_BODY_FIELDS, apply_create, user_v2_show};
+
+	user_mutate(pg, req, s, &CREATE);
+}
+
+static void read(struct pg *pg, struct http_request *req, struct service *s)
+{
+	user_ask(pg, req, s, &(struct user_query){false, ask_user});
+}
+
+static void change(struct pg *pg, struct http_request *req, struct service *s)
+{
+	static const struct user_mutation CHANGE = {
+		200, ACCOUNT_PROFILE, USER_WHOM_PATH, USER_BODY_FIELDS, apply_change, user_v2_show};
+
+	user_mutate(pg, req, s, &CHANGE);
+}
+
+static void delete (struct pg *pg, struct http_request *req, struct service *s)
+{
+	static const struct user_mutation DELETE = {
+		204, ACCOUNT_DELETE, USER_WHOM_PATH, USER_BODY_NONE, apply_delete, NULL};
+
+	user_mutate(pg, req, s, &DELETE);
+}
+
+#define FIELDS \
+	USER_DOC_STRING("name") "," USER_DOC_EMAIL "," USER_DOC_PASSWORD("password") ",\"admin\":{\"type\":\"boolean\"}"
+#define NAME_QUERY \
+	"{\"name\":\"name\",\"in\":\"query\",\"description\":\"only the user of this name\",\"schema\":{\"type\":\"string\"}}"
+
+const struct user_route USER_ADMIN_ROUTES[] = {
+	{{.method = "GET",
+		 .pattern = "/api/v2/user/users",
+		 .tag = "users",
+		 .summary = "List users (administrators)",
+		 .doc = "{\"parameters\":[" USER_DOC_PAGE "," NAME_QUERY "],\"responses\":{" USER_DOC_ANSWER("200",
+			 "A page",
+			 USER_PAGE_SCHEMA(USER_V2_SCHEMA)) "," USER_DOC_PROBLEM("403", "Not an administrator") "}}"},
+		list},
+	{{.method = "POST",
+		 .pattern = "/api/v2/user/users",
+		 .body = HTTP_BODY_WHOLE,
+		 .body_max = JSON_BYTES_MAX,
+		 .tag = "users",
+		 .summary = "Make an account (administrators, or any user when registration is open)",
+		 .doc = "{\"parameters\":[" USER_DOC_KEY "]," USER_DOC_BODY_LIKE(FIELDS, "\"name\",\"password\"",
+			 "{\"name\":\"example2\",\"password\":\"a long sentence\"}") ",\"responses\":{" USER_DOC_ANSWER("201",
+			 "The account",
+			 USER_V2_SCHEMA) "," USER_DOC_PROBLEM("403", "Not an administrator") "," USER_DOC_PROBLEM("409",
+			 "The name is taken") "," USER_DOC_PROBLEM("422", "Not acceptable") USER_DOC_BUSY "}}"},
+		create, true},
+	{{.method = "GET",
+		 .pattern = "/api/v2/user/users/{id}",
+		 .tag = "users",
+		 .summary = "Show a user",
+		 .doc = "{\"parameters\":[" USER_DOC_PATH_ID("string") "],\"responses\":{" USER_DOC_ANSWER("200",
+			 "The account",
+			 USER_V2_SCHEMA) "," USER_DOC_PROBLEM("404", "There is none, or it is another's") "}}"},
+		read},
+	{{.method = "PATCH",
+		 .pattern = "/api/v2/user/users/{id}",
+		 .body = HTTP_BODY_WHOLE,
+		 .body_max = JSON_BYTES_MAX,
+		 .tag = "users",
+		 .summary = "Change a user; an administrator sets another's password without the old one",
+		 .doc = "{\"parameters\":[" USER_DOC_PATH_ID("string") "," USER_DOC_KEY "]," USER_DOC_BODY_LIKE(FIELDS
+			 "," USER_DOC_STRING("old_password") "," USER_DOC_REVOKE,
+			 "", "{\"email\":\"example@example.org\"}") ",\"responses\":{" USER_DOC_ANSWER("200",
+			 "The account", USER_V2_SCHEMA) "," USER_DOC_PROBLEM("403",
+			 "old_password is wrong, or admin is not the caller's to set") "," USER_DOC_PROBLEM("404",
+			 "There is none, or it is another's") "," USER_DOC_PROBLEM("409",
+			 "The name is taken, or this is the last administrator") "," USER_DOC_PROBLEM("422",
+			 "Not acceptable") USER_DOC_BUSY "}}"},
+		change, true},
+	{{.method = "DELETE",
+		 .pattern = "/api/v2/user/users/{id}",
+		 .tag = "users",
+		 .summary = "Delete a user",
+		 .doc = "{\"parameters\":[" USER_DOC_PATH_ID(
+			 "string") "," USER_DOC_KEY
+				   "],\"responses\":{" USER_DOC_NOTHING("204", "Deleted") "," USER_DOC_PROBLEM(
+					   "404", "There is none, or it is another's") "," USER_DOC_PROBLEM("409",
+					   "This is the last administrator") "}}"},
+		delete},
+	{{.method = NULL}, NULL},
+};

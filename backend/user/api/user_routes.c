@@ -1,0 +1,140 @@
+#include "backend/user/api/user_routes.h"
+
+#include "backend/user/rules/network.h"
+#include "backend/user/api/user_request.h"
+#include "common/base/error.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct user_route *const TABLES[] = {
+	USER_V1_ROUTES, USER_V2_ROUTES, USER_ADMIN_ROUTES, USER_INTERNAL_ROUTES};
+
+#define TABLE_COUNT (sizeof(TABLES) / sizeof(TABLES[0]))
+
+/* The server has copies of the rows: a row is known by its texts, which are literals. */
+static const struct user_route *find(const struct http_route *route)
+{
+	for (size_t t = 0; t < TABLE_COUNT; t++)
+		for (const struct user_route *row = TABLES[t]; row->route.method; row++)
+			if (strcmp(row->route.pattern, route->pattern) == 0 &&
+				strcmp(row->route.method, route->method) == 0)
+				return row;
+	return NULL;
+}
+
+/* A request that hashes, until its turn has come. */
+struct hashing {
+	struct turn turn; /* first: a turn is one of these */
+	struct service *service;
+	struct http_request *req;
+	service_work_fn work;
+};
+
+static void hashing_end(struct turns *turns, struct hashing *h)
+{
+	turns_leave(turns, &h->turn);
+	free(h);
+}
+
+/* There is one such job for each turn that waits; which one it runs is decided when it runs. */
+static void hash_next(struct pg *pg, void *cookie)
+{
+	struct turns *turns = ((struct user_app *)service_app(cookie))->turns;
+	struct hashing *h = (struct hashing *)turns_take(turns);
+
+	h->work(pg, h->req, h->service);
+	hashing_end(turns, h);
+}
+
+/* Whose share it is: a user's own, whatever network he is in; who is nobody yet has his network's. */
+static void find_party(const struct http_request *req, char ret[TURNS_WHO_SIZE])
+{
+	const char *user = http_request_header(req, "Nephos-User");
+	char network[NETWORK_SIZE];
+
+	network_of(http_request_header(req, USER_CLIENT_HEADER), network);
+	if (user)
+		(void)snprintf(ret, TURNS_WHO_SIZE, "user %s", user);
+	else
+		(void)snprintf(ret, TURNS_WHO_SIZE, "%s", network);
+}
+
+static void refuse_turn(struct http_request *req, int r)
+{
+	struct http_headers headers;
+
+	http_headers_init(&headers);
+	(void)http_headers_addf(&headers, "Retry-After", "%d", HASHING_RETRY_S);
+	if (r == -EAGAIN)
+		http_respond_error_with(req, -ERR_TOO_MANY,
+			"as many requests with passwords as one user or network may have are waiting: try again in a moment",
+			&headers);
+	else
+		http_respond_error_with(req, -ERR_UNAVAILABLE, NULL, &headers);
+	http_headers_fini(&headers);
+}
+
+static void hashing_submit(struct service *s, struct http_request *req, service_work_fn work)
+{
+	struct turns *turns = ((struct user_app *)service_app(s))->turns;
+	struct hashing *h = malloc(sizeof(*h));
+	struct turn *displaced = NULL;
+	char who[TURNS_WHO_SIZE];
+
+	find_party(req, who);
+	if (h)
+		*h = (struct hashing){.service = s, .req = req, .work = work};
+	int r = h ? turns_enter(turns, who, &h->turn, &displaced) : -ENOMEM;
+	if (r < 0) {
+		free(h);
+		refuse_turn(req, r);
+		return;
+	}
+	if (displaced) { /* whose job is this one's now */
+		h = (struct hashing *)displaced;
+		refuse_turn(h->req, -EAGAIN);
+		free(h);
+		return;
+	}
+	if (service_submit_slow(s, hash_next, s) == 0)
+		return;
+	/* The workers are stopping. A job may have taken this turn meanwhile, and left its own: one is left over,
+	 * and is answered here. */
+	h = (struct hashing *)turns_take(turns);
+	refuse_turn(h->req, -ERR_UNAVAILABLE);
+	hashing_end(turns, h);
+}
+
+static void on_request(struct http_request *req, void *cookie)
+{
+	const struct user_route *row = find(http_request_route(req));
+
+	if (row->hashes)
+		hashing_submit(cookie, req, row->work);
+	else
+		service_work(cookie, req, row->work);
+}
+
+int user_routes(struct http_route **ret)
+{
+	size_t count = 0, next = 0;
+
+	for (size_t t = 0; t < TABLE_COUNT; t++)
+		for (const struct user_route *row = TABLES[t]; row->route.method; row++)
+			count++;
+	struct http_route *routes = calloc(count + 1, sizeof(*routes));
+	if (!routes)
+		return -ENOMEM;
+	for (size_t t = 0; t < TABLE_COUNT; t++) {
+		for (const struct user_route *row = TABLES[t]; row->route.method; row++) {
+			routes[next] = row->route;
+			if (row->work)
+				routes[next].handler = on_request;
+			next++;
+		}
+	}
+	*ret = routes;
+	return 0;
+}

@@ -1,0 +1,288 @@
+#include "backend/user/api/user_v2.h"
+
+#include "common/base/error.h"
+#include "common/base/limits.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Version 2: sessions, oneself, device keys, the set-up. user_admin.c has what administrators do to others. */
+
+json_t *user_v2_show(const struct account_outcome *outcome)
+{
+	const struct user_account *a = &outcome->account;
+
+	return json_pack("{s:o, s:s, s:s?, s:b, s:b, s:o}", "id", user_id_text(a->id), "name", a->name, "email",
+		a->email[0] ? a->email : NULL, "admin", a->admin, "has_password", a->password[0] != '\0', "created_at",
+		user_time(a->created_ns));
+}
+
+static json_t *show_session(const struct account_outcome *outcome)
+{
+	return json_pack("{s:s, s:o, s:o}", "token", outcome->token_text, "expires_at",
+		user_time(outcome->token.expires_ns), "user", user_v2_show(outcome));
+}
+
+static json_t *show_key(const struct user_token *t)
+{
+	return json_pack("{s:o, s:s, s:o, s:o}", "id", user_id_text(t->id), "name", t->name, "created_at",
+		user_time(t->created_ns), "last_used_at", user_time(t->used_ns));
+}
+
+static json_t *show_new_key(const struct account_outcome *outcome)
+{
+	json_t *key = show_key(&outcome->token);
+
+	if (key)
+		json_object_set_new(key, "token", json_string(outcome->token_text));
+	return key;
+}
+
+static int apply_login(struct user_request *u, struct account_outcome *ret)
+{
+	const char *name, *password;
+
+	int r = user_needed_text(u, "name", &name);
+	if (r == 0)
+		r = user_needed_text(u, "password", &password);
+	return r == 0 ? login_open(&u->call, name, password, ret) : r;
+}
+
+static int apply_logout(struct user_request *u, struct account_outcome *ret)
+{
+	return login_close(&u->call, ret);
+}
+
+static int apply_change_me(struct user_request *u, struct account_outcome *ret)
+{
+	return account_change(&u->call, u->target, &u->fields, ret);
+}
+
+static int apply_create_key(struct user_request *u, struct account_outcome *ret)
+{
+	const char *name;
+
+	int r = user_needed_text(u, "name", &name);
+	return r == 0 ? key_create(&u->call, name, ret) : r;
+}
+
+static int apply_revoke_key(struct user_request *u, struct account_outcome *ret)
+{
+	uint64_t id;
+
+	/* What is no number is no key either. */
+	if (user_path_id(u, &id) < 0)
+		return account_refuse(&u->call, -ERR_NOT_FOUND, "there is no such key");
+	return key_revoke(&u->call, id, ret);
+}
+
+static int apply_setup(struct user_request *u, struct account_outcome *ret)
+{
+	const char *token;
+
+	int r = user_needed_text(u, "token", &token);
+	return r == 0 ? account_setup(&u->call, token, &u->fields, ret) : r;
+}
+
+static int ask_me(struct user_request *u, json_t **ret)
+{
+	struct account_outcome outcome = {0};
+
+	int r = account_read(&u->call, u->call.who, &outcome.account);
+	if (r == 0)
+		*ret = user_v2_show(&outcome);
+	return r;
+}
+
+static int ask_keys(struct user_request *u, json_t **ret)
+{
+	size_t limit, count = 0;
+	uint64_t after;
+
+	int r = user_page(u, &limit, &after);
+	if (r < 0)
+		return r;
+	struct user_token *keys = calloc(limit, sizeof(*keys));
+	if (!keys)
+		return -ENOMEM;
+	r = key_list(&u->call, after, limit, keys, &count);
+	if (r == 0) {
+		json_t *items = json_array();
+		for (size_t i = 0; i < count; i++)
+			json_array_append_new(items, show_key(&keys[i]));
+		json_t *next = count == limit ? user_id_text(keys[count - 1].id) : json_null();
+		*ret = json_pack("{s:o, s:o}", "items", items, "next", next);
+		r = *ret ? 0 : -ENOMEM;
+	}
+	free(keys);
+	return r;
+}
+
+static void log_in(struct pg *pg, struct http_request *req, struct service *s)
+{
+	static const struct user_mutation LOG_IN = {
+		201, ACCOUNT_LOG_IN, USER_WHOM_NOBODY, USER_BODY_OTHER, apply_login, show_session};
+
+	user_mutate(pg, req, s, &LOG_IN);
+}
+
+static void log_out(struct pg *pg, struct http_request *req, struct service *s)
+{
+	static const struct user_mutation LOG_OUT = {
+		204, ACCOUNT_LOG_OUT, USER_WHOM_CALLER, USER_BODY_NONE, apply_logout, NULL};
+
+	user_mutate(pg, req, s, &LOG_OUT);
+}
+
+static void read_me(struct pg *pg, struct http_request *req, struct service *s)
+{
+	user_ask(pg, req, s, &(struct user_query){false, ask_me});
+}
+
+static void change_me(struct pg *pg, struct http_request *req, struct service *s)
+{
+	static const struct user_mutation CHANGE = {
+		200, ACCOUNT_PROFILE, USER_WHOM_CALLER, USER_BODY_FIELDS, apply_change_me, user_v2_show};
+
+	user_mutate(pg, req, s, &CHANGE);
+}
+
+static void list_keys(struct pg *pg, struct http_request *req, struct service *s)
+{
+	user_ask(pg, req, s, &(struct user_query){false, ask_keys});
+}
+
+static void create_key(struct pg *pg, struct http_request *req, struct service *s)
+{
+	static const struct user_mutation CREATE = {
+		201, ACCOUNT_KEY_MAKE, USER_WHOM_CALLER, USER_BODY_OTHER, apply_create_key, show_new_key};
+
+	user_mutate(pg, req, s, &CREATE);
+}
+
+static void revoke_key(struct pg *pg, struct http_request *req, struct service *s)
+{
+	static const struct user_mutation REVOKE = {
+		204, ACCOUNT_KEY_REVOKE, USER_WHOM_CALLER, USER_BODY_NONE, apply_revoke_key, NULL};
+
+	user_mutate(pg, req, s, &REVOKE);
+}
+
+static void set_up(struct pg *pg, struct http_request *req, struct service *s)
+{
+	static const struct user_mutation SET_UP = {
+		201, ACCOUNT_SET_UP, USER_WHOM_NOBODY, USER_BODY_FIELDS, apply_setup, user_v2_show};
+
+	user_mutate(pg, req, s, &SET_UP);
+}
+
+static void on_openapi(struct http_request *req, void *cookie)
+{
+	const struct user_app *app = service_app(cookie);
+
+	user_respond_text(req, buf_span(&app->openapi_v2));
+}
+
+#define KEY_SCHEMA                                                                                                                               \
+	"{\"type\":\"object\",\"properties\":{\"id\":{\"type\":\"string\"},\"name\":{\"type\":\"string\"},\"created_at\":{\"type\":\"string\"}," \
+	"\"last_used_at\":{\"type\":[\"string\",\"null\"]}}}"
+#define NEW_KEY_SCHEMA                                                                                                                     \
+	"{\"type\":\"object\",\"properties\":{\"id\":{\"type\":\"string\"},\"name\":{\"type\":\"string\"},\"token\":{\"type\":\"string\"," \
+	"\"description\":\"shown only now\"},\"created_at\":{\"type\":\"string\"},\"last_used_at\":{\"type\":\"null\"}}}"
+#define SESSION_SCHEMA                                                                                                                       \
+	"{\"type\":\"object\",\"properties\":{\"token\":{\"type\":\"string\"},\"expires_at\":{\"type\":\"string\"},\"user\":" USER_V2_SCHEMA \
+	"}}"
+
+const struct user_route USER_V2_ROUTES[] = {
+	{{.method = "POST",
+		 .pattern = "/api/v2/user/sessions",
+		 .body = HTTP_BODY_WHOLE,
+		 .body_max = JSON_BYTES_MAX,
+		 .open = true,
+		 .tag = "sessions",
+		 .summary = "Log in",
+		 .doc = "{" USER_DOC_BODY(USER_DOC_STRING("name") "," USER_DOC_STRING("password"),
+			 "\"name\",\"password\"") ",\"responses\":{" USER_DOC_ANSWER("201",
+			 "A session; its token goes into Authorization: Bearer",
+			 SESSION_SCHEMA) "," USER_DOC_PROBLEM("401",
+			 "Name or password is wrong") "," USER_DOC_PROBLEM("429",
+			 "Too many wrong passwords, or too many log-ins at once: see Retry-After") "}}"},
+		log_in, true},
+	{{.method = "DELETE",
+		 .pattern = "/api/v2/user/sessions/current",
+		 .tag = "sessions",
+		 .summary = "Log out",
+		 .doc = "{\"parameters\":[" USER_DOC_KEY "],\"responses\":{" USER_DOC_NOTHING("204",
+			 "The token holds no longer") "," USER_DOC_PROBLEM("404", "The token is a device key") "}}"},
+		log_out},
+	{{.method = "GET",
+		 .pattern = "/api/v2/user/me",
+		 .tag = "me",
+		 .summary = "Who am I",
+		 .doc = "{\"responses\":{" USER_DOC_ANSWER("200", "The account", USER_V2_SCHEMA) "}}"},
+		read_me},
+	{{.method = "PATCH",
+		 .pattern = "/api/v2/user/me",
+		 .body = HTTP_BODY_WHOLE,
+		 .body_max = JSON_BYTES_MAX,
+		 .tag = "me",
+		 .summary =
+			 "Change name, email or password; a new password needs old_password and ends all other sessions",
+		 .doc = "{\"parameters\":[" USER_DOC_KEY "]," USER_DOC_BODY_LIKE(
+			 USER_DOC_STRING("name") "," USER_DOC_EMAIL "," USER_DOC_PASSWORD(
+				 "password") "," USER_DOC_STRING("old_password") "," USER_DOC_REVOKE,
+			 "", "{\"email\":\"example@example.org\"}") ",\"responses\":{" USER_DOC_ANSWER("200",
+			 "The account", USER_V2_SCHEMA) "," USER_DOC_PROBLEM("403",
+			 "old_password is wrong") "," USER_DOC_PROBLEM("409",
+			 "The name is taken") "," USER_DOC_PROBLEM("422", "Not acceptable") "," USER_DOC_PROBLEM("429",
+			 "Too many wrong passwords, or too many log-ins at once: see Retry-After") "}}"},
+		change_me, true},
+	{{.method = "GET",
+		 .pattern = "/api/v2/user/keys",
+		 .tag = "keys",
+		 .summary = "List one's device keys",
+		 .doc = "{\"parameters\":[" USER_DOC_PAGE
+			"],\"responses\":{" USER_DOC_ANSWER("200", "A page", USER_PAGE_SCHEMA(KEY_SCHEMA)) "}}"},
+		list_keys},
+	{{.method = "POST",
+		 .pattern = "/api/v2/user/keys",
+		 .body = HTTP_BODY_WHOLE,
+		 .body_max = JSON_BYTES_MAX,
+		 .tag = "keys",
+		 .summary = "Make a device key, for a mount or a script",
+		 .doc = "{\"parameters\":[" USER_DOC_KEY "]," USER_DOC_BODY_LIKE(USER_DOC_STRING("name"), "\"name\"",
+			 "{\"name\":\"example\"}") ",\"responses\":{" USER_DOC_ANSWER("201", "The key, with its token",
+			 NEW_KEY_SCHEMA) "," USER_DOC_PROBLEM("422", "Not acceptable") "}}"},
+		create_key},
+	{{.method = "DELETE",
+		 .pattern = "/api/v2/user/keys/{id}",
+		 .tag = "keys",
+		 .summary = "Revoke a device key",
+		 .doc = "{\"parameters\":[" USER_DOC_PATH_ID(
+			 "string") "," USER_DOC_KEY "],\"responses\":{" USER_DOC_NOTHING("204",
+			 "It holds no longer") "," USER_DOC_PROBLEM("404", "There is none") "}}"},
+		revoke_key},
+	{{.method = "POST",
+		 .pattern = "/api/v2/user/setup",
+		 .body = HTTP_BODY_WHOLE,
+		 .body_max = JSON_BYTES_MAX,
+		 .open = true,
+		 .tag = "setup",
+		 .summary = "Make the first administrator, with the one-time token of nephos-user --setup-token",
+		 .doc = "{" USER_DOC_BODY(USER_DOC_STRING("token") "," USER_DOC_STRING(
+						  "name") "," USER_DOC_EMAIL "," USER_DOC_PASSWORD("password"),
+			 "\"token\",\"name\",\"password\"") ",\"responses\":{" USER_DOC_ANSWER("201",
+			 "The administrator", USER_V2_SCHEMA) "," USER_DOC_PROBLEM("403",
+			 "Another token, or the store has been set up") "," USER_DOC_PROBLEM("422", "Not acceptable")
+			 USER_DOC_BUSY "}}"},
+		set_up, true},
+	{{.method = "GET",
+		 .pattern = "/api/v2/user/docs/openapi.json",
+		 .handler = on_openapi,
+		 .open = true,
+		 .tag = "documentation",
+		 .summary = "This description",
+		 .doc = "{\"responses\":{" USER_DOC_ANSWER("200", "OpenAPI 3.1", "{\"type\":\"object\"}") "}}"},
+		NULL},
+	{{.method = NULL}, NULL},
+};

@@ -1,0 +1,12 @@
+/* account_refold: gives accounts of before names were folded the key that they are found by now. Runs at every
+ * start and in between, by any instance. */
+#ifndef NEPHOS_USER_ACCOUNT_REFOLD_H
+#define NEPHOS_USER_ACCOUNT_REFOLD_H
+
+#include "backend/user/rows/user_store.h"
+
+#define REFOLD_AT_ONCE 100
+
+int account_refold(struct user_store *store); /* failures are those of the store */
+
+#endif

@@ -1,0 +1,36 @@
+#include "backend/user/rules/permit.h"
+
+#define NOBODY(none, other) [ROLE_NOBODY] = {[TARGET_NONE] = VERDICT_##none, [TARGET_OTHER] = VERDICT_##other}
+#define USER(none, self, other) \
+	[ROLE_USER] = {[TARGET_NONE] = VERDICT_##none, [TARGET_SELF] = VERDICT_##self, [TARGET_OTHER] = VERDICT_##other}
+#define ADMIN(none, self, other) \
+	[ROLE_ADMIN] = {         \
+		[TARGET_NONE] = VERDICT_##none, [TARGET_SELF] = VERDICT_##self, [TARGET_OTHER] = VERDICT_##other}
+
+/* That the last administrator stays one is no right of anybody: it is checked where nothing can change in between,
+ * in the transaction. */
+static const enum account_verdict TABLE[ACCOUNT_MUTATIONS][ACCOUNT_ROLES][ACCOUNT_TARGETS] = {
+	[ACCOUNT_REGISTER] = {NOBODY(IF_OPEN, NEVER), USER(IF_OPEN, NEVER, NEVER), ADMIN(YES, NEVER, NEVER)},
+	[ACCOUNT_PROFILE] = {NOBODY(NEVER, LOG_IN_FIRST), USER(NEVER, YES, NOT_THERE), ADMIN(NEVER, YES, YES)},
+	/* An administrator's own password is his like anybody's: it is others' that he sets without knowing them. */
+	[ACCOUNT_PASSWORD] = {NOBODY(NEVER, LOG_IN_FIRST), USER(NEVER, OLD_PASSWORD, NOT_THERE),
+		ADMIN(NEVER, OLD_PASSWORD, YES)},
+	[ACCOUNT_ADMIN] = {NOBODY(LOG_IN_FIRST, LOG_IN_FIRST), USER(FORBIDDEN, FORBIDDEN, NOT_THERE),
+		ADMIN(YES, YES, YES)},
+	[ACCOUNT_DELETE] = {NOBODY(NEVER, LOG_IN_FIRST), USER(NEVER, YES, NOT_THERE), ADMIN(NEVER, YES, YES)},
+	[ACCOUNT_LOG_IN] = {NOBODY(YES, NEVER), USER(YES, NEVER, NEVER), ADMIN(YES, NEVER, NEVER)},
+	/* What opens an account is its user's alone: an administrator ends it with the account, or by a new
+	 * password. */
+	[ACCOUNT_LOG_OUT] = {NOBODY(LOG_IN_FIRST, LOG_IN_FIRST), USER(NEVER, YES, NOT_THERE),
+		ADMIN(NEVER, YES, NOT_THERE)},
+	[ACCOUNT_KEY_MAKE] = {NOBODY(LOG_IN_FIRST, LOG_IN_FIRST), USER(NEVER, YES, NOT_THERE),
+		ADMIN(NEVER, YES, NOT_THERE)},
+	[ACCOUNT_KEY_REVOKE] = {NOBODY(LOG_IN_FIRST, LOG_IN_FIRST), USER(NEVER, YES, NOT_THERE),
+		ADMIN(NEVER, YES, NOT_THERE)},
+	[ACCOUNT_SET_UP] = {NOBODY(YES, NEVER), USER(YES, NEVER, NEVER), ADMIN(YES, NEVER, NEVER)},
+};
+
+enum account_verdict account_verdict(enum account_role role, enum account_mutation what, enum account_target whom)
+{
+	return TABLE[what][role][whom];
+}

@@ -1,0 +1,343 @@
+#include "backend/docs/rows/pg/drive_cache.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#define DRIVE 5u
+#define FOLDER ITEM_ROOT(DRIVE)
+
+static const struct tree_drive ROW = {.id = DRIVE, .owner = 1, .incarnation = 1, .seq = 10, .next_number = 100};
+
+struct fixture {
+	struct known *known;
+	struct known_drive *drive;
+	struct tree *tree;
+};
+
+static int setup(void **state)
+{
+	static struct fixture f;
+
+	f = (struct fixture){0};
+	if (known_new(&f.known) < 0)
+		return -1;
+	f.drive = known_take(f.known, DRIVE);
+	*state = &f;
+	return f.drive && tree_new(&ROW, 0, &f.tree) == 0 ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	tree_free(f->tree);
+	known_give(f->known, f->drive);
+	known_free(f->known);
+	return 0;
+}
+
+static struct tree_node node(uint32_t n, uint32_t mode, int64_t allocated)
+{
+	return (struct tree_node){.item = {.id = ITEM_ID(DRIVE, n),
+					  .parent = FOLDER,
+					  .name = SPAN_LITERAL("name"),
+					  .mode = mode,
+					  .nlink = 1,
+					  .allocated = allocated}};
+}
+
+/* The folder, and a file `there` in it that is empty; `absent` is known not to be there. */
+static void fill(struct fixture *f)
+{
+	const struct tree_node root = node(1, S_IFDIR | 0755, 0), file = node(7, S_IFREG | 0644, 0);
+
+	known_found(f->drive, &ROW);
+	known_node(f->drive, &root);
+	known_node(f->drive, &file);
+	known_entry(f->drive, FOLDER, SPAN_LITERAL("there"), file.item.id);
+	known_entry(f->drive, FOLDER, SPAN_LITERAL("absent"), 0);
+}
+
+static bool loads(struct fixture *f, const struct tree_wants *wants, bool *ret_assumed)
+{
+	bool assumed = false;
+	bool known = known_load(f->drive, wants, f->tree, &assumed);
+
+	if (ret_assumed)
+		*ret_assumed = assumed;
+	return known;
+}
+
+static bool loads_name(struct fixture *f, const char *text, bool fresh, bool *ret_assumed)
+{
+	int64_t folder = FOLDER;
+	struct tree_name name = {.parent = FOLDER, .name = span_str(text), .fresh = fresh};
+	const struct tree_wants wants = {.nodes = &folder, .node_count = 1, .names = &name, .name_count = 1};
+
+	return loads(f, &wants, ret_assumed);
+}
+
+static void names_are_known_to_be_there_or_not(void **state)
+{
+	struct fixture *f = *state;
+	bool assumed;
+
+	fill(f);
+	assert_true(loads_name(f, "there", false, &assumed));
+	assert_false(assumed);
+	assert_true(loads_name(f, "absent", true, &assumed));
+	assert_false(assumed);
+	assert_false(loads_name(f, "other", false, NULL));
+}
+
+static void a_fresh_name_is_assumed_to_be_free_and_that_is_said(void **state)
+{
+	struct fixture *f = *state;
+	bool assumed;
+
+	fill(f);
+	assert_true(loads_name(f, "other", true, &assumed));
+	assert_true(assumed);
+}
+
+static void an_unknown_folder_or_root_is_never_assumed_away(void **state)
+{
+	struct fixture *f = *state;
+	int64_t nodes[] = {ITEM_ID(DRIVE, 50)};
+	struct tree_name name = {.parent = nodes[0], .name = SPAN_LITERAL("x"), .fresh = true};
+	struct tree_wants wants = {.nodes = nodes, .node_count = 1, .names = &name, .name_count = 1};
+
+	fill(f);
+	assert_false(loads(f, &wants, NULL));
+	known_found(f->drive, &(struct tree_drive){.id = DRIVE, .seq = 11});
+	nodes[0] = ITEM_ROOT(DRIVE);
+	name.parent = ITEM_ID(DRIVE, 50);
+	assert_false(loads(f, &wants, NULL));
+}
+
+static void content_is_known_only_of_a_file_that_has_none(void **state)
+{
+	struct fixture *f = *state;
+	const struct tree_node full = node(8, S_IFREG | 0644, 4096);
+	struct tree_range range = {.node = ITEM_ID(DRIVE, 7), .from = 0, .to = 10};
+	const struct tree_wants wants = {.ranges = &range, .range_count = 1};
+
+	fill(f);
+	known_node(f->drive, &full);
+	assert_true(loads(f, &wants, NULL));
+	range.node = full.item.id;
+	assert_false(loads(f, &wants, NULL));
+}
+
+static void blocks_and_xattrs_are_always_asked_for(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t hash[1][32] = {{1}};
+	struct tree_name xattr = {.parent = ITEM_ID(DRIVE, 7), .name = SPAN_LITERAL("user.a")};
+
+	fill(f);
+	assert_false(loads(f, &(struct tree_wants){.blocks = hash, .block_count = 1}, NULL));
+	assert_false(loads(f, &(struct tree_wants){.xattrs = &xattr, .xattr_count = 1}, NULL));
+}
+
+static void of_a_bare_document_it_is_known_that_it_has_no_capability(void **state)
+{
+	struct fixture *f = *state;
+	struct tree_node dressed = node(9, S_IFREG | 0755, 0), bare = node(10, S_IFREG | 0755, 0);
+	struct tree_name xattr = {.parent = dressed.item.id, .name = SPAN_LITERAL("security.capability")};
+	const struct tree_wants wants = {.xattrs = &xattr, .xattr_count = 1};
+
+	fill(f);
+	dressed.item.bare = false;
+	bare.item.bare = true;
+	known_node(f->drive, &dressed);
+	assert_false(loads(f, &wants, NULL));
+	xattr.parent = bare.item.id;
+	assert_false(loads(f, &wants, NULL)); /* nothing is known of it yet */
+	known_node(f->drive, &bare);
+	assert_true(loads(f, &wants, NULL));
+}
+
+static void a_chain_of_folders_is_known_up_to_the_root_or_not_at_all(void **state)
+{
+	struct fixture *f = *state;
+	struct tree_node upper = node(20, S_IFDIR | 0755, 0), lower = node(21, S_IFDIR | 0755, 0);
+	int64_t ancestor = ITEM_ID(DRIVE, 21);
+	const struct tree_wants wants = {.ancestors = &ancestor, .ancestor_count = 1};
+
+	fill(f);
+	lower.item.parent = upper.item.id;
+	known_node(f->drive, &lower);
+	assert_false(loads(f, &wants, NULL));
+	known_node(f->drive, &upper);
+	assert_true(loads(f, &wants, NULL));
+}
+
+static void another_row_forgets_everything_and_makes_a_pause(void **state)
+{
+	struct fixture *f = *state;
+	struct tree_drive moved = ROW;
+	struct tree_delta delta = {.drive = ROW};
+
+	fill(f);
+	known_committed(f->drive, &delta, NULL);
+	assert_true(known_is_sure(f->drive));
+	moved.epoch++;
+	known_found(f->drive, &moved);
+	assert_false(loads_name(f, "there", false, NULL));
+	for (unsigned i = 0; i < KNOWN_PAUSE; i++) {
+		delta.drive = moved;
+		known_committed(f->drive, &delta, NULL);
+		assert_false(known_is_sure(f->drive));
+		known_found(f->drive, &moved);
+	}
+	known_committed(f->drive, &delta, NULL);
+	assert_true(known_is_sure(f->drive));
+}
+
+static void the_same_row_keeps_it(void **state)
+{
+	struct fixture *f = *state;
+
+	fill(f);
+	known_found(f->drive, &ROW);
+	assert_true(loads_name(f, "there", false, NULL));
+	assert_false(known_is_sure(f->drive));
+}
+
+static void a_load_that_was_broken_off_leaves_nothing_absent(void **state)
+{
+	struct fixture *f = *state;
+	struct tree_name name = {.parent = FOLDER, .name = SPAN_LITERAL("there")};
+	bool assumed;
+
+	fill(f);
+	known_wanted(f->drive, &(struct tree_wants){.names = &name, .name_count = 1});
+	assert_true(loads_name(f, "there", true, &assumed));
+	assert_false(assumed);
+	known_forget(f->drive);
+	assert_false(loads_name(f, "there", false, NULL));
+	assert_false(known_is_sure(f->drive));
+}
+
+static void what_was_committed_is_known(void **state)
+{
+	struct fixture *f = *state;
+	const struct tree_node made = node(30, S_IFREG | 0600, 0);
+	const struct tree_node *created[] = {&made};
+	const struct tree_entry added = {FOLDER, made.item.id, SPAN_LITERAL("made")},
+				removed = {FOLDER, ITEM_ID(DRIVE, 7), SPAN_LITERAL("there")};
+	const struct tree_delta delta = {.drive = {.id = DRIVE, .seq = 12},
+		.created = created,
+		.created_count = 1,
+		.added_entries = &added,
+		.added_entry_count = 1,
+		.removed_entries = &removed,
+		.removed_entry_count = 1};
+	const struct known_session session = {.id = 3, .user = 1, .number = 9};
+	bool assumed;
+
+	fill(f);
+	known_committed(f->drive, &delta, &session);
+	assert_true(loads_name(f, "made", false, NULL));
+	assert_true(loads_name(f, "there", true, &assumed));
+	assert_false(assumed);
+	assert_int_equal(known_row(f->drive)->seq, 12);
+	assert_int_equal(known_peek_session(f->drive)->number, 9);
+	known_doubt(f->drive);
+	assert_false(known_is_sure(f->drive));
+}
+
+static void documents_without_a_name_are_not_kept(void **state)
+{
+	struct fixture *f = *state;
+	struct tree_node orphan = node(7, S_IFREG | 0644, 0);
+	int64_t id = orphan.item.id;
+
+	fill(f);
+	orphan.orphan = true;
+	known_node(f->drive, &orphan);
+	assert_false(loads(f, &(struct tree_wants){.nodes = &id, .node_count = 1}, NULL));
+}
+
+static void a_drive_is_taken_once(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_null(known_take(f->known, DRIVE));
+	struct known_drive *other = known_take(f->known, DRIVE + 1);
+	assert_non_null(other);
+	known_give(f->known, other);
+}
+
+static void memory_is_bounded_and_the_oldest_goes_first(void **state)
+{
+	struct fixture *f = *state;
+	char name[NAME_BYTES_MAX + 1];
+
+	fill(f);
+	memset(name, 'n', sizeof(name));
+	for (int i = 0; i < 40000; i++) {
+		(void)snprintf(name, sizeof(name), "%0200d", i);
+		known_entry(f->drive, FOLDER, span_str(name), 0);
+	}
+	assert_false(loads_name(f, "there", false, NULL));
+	known_node(f->drive, &(struct tree_node){.item = {.id = FOLDER, .parent = FOLDER, .mode = S_IFDIR | 0755}});
+	assert_true(loads_name(f, name, false, NULL));
+}
+
+static void drives_that_were_not_used_for_longest_go_when_there_are_too_many(void **state)
+{
+	struct fixture *f = *state;
+	const unsigned drives = KNOWN_BYTES_MAX / KNOWN_DRIVE_BYTES_MAX + 4;
+	char name[NAME_BYTES_MAX + 1];
+
+	for (unsigned d = 1; d <= drives; d++) {
+		struct known_drive *drive = known_take(f->known, DRIVE + d);
+
+		for (int i = 0; i < 36000; i++) {
+			(void)snprintf(name, sizeof(name), "%0200d", i);
+			known_entry(drive, ITEM_ROOT(DRIVE + d), span_str(name), 0);
+		}
+		const struct tree_delta delta = {.drive = {.id = DRIVE + d}};
+		known_committed(drive, &delta, NULL);
+		known_give(f->known, drive);
+	}
+	struct known_drive *first = known_take(f->known, DRIVE + 1), *last = known_take(f->known, DRIVE + drives);
+	assert_false(known_is_sure(first));
+	assert_true(known_is_sure(last));
+	known_give(f->known, first);
+	known_give(f->known, last);
+}
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(names_are_known_to_be_there_or_not),
+		CASE(a_fresh_name_is_assumed_to_be_free_and_that_is_said),
+		CASE(an_unknown_folder_or_root_is_never_assumed_away),
+		CASE(content_is_known_only_of_a_file_that_has_none),
+		CASE(blocks_and_xattrs_are_always_asked_for),
+		CASE(of_a_bare_document_it_is_known_that_it_has_no_capability),
+		CASE(a_chain_of_folders_is_known_up_to_the_root_or_not_at_all),
+		CASE(another_row_forgets_everything_and_makes_a_pause),
+		CASE(the_same_row_keeps_it),
+		CASE(a_load_that_was_broken_off_leaves_nothing_absent),
+		CASE(what_was_committed_is_known),
+		CASE(documents_without_a_name_are_not_kept),
+		CASE(a_drive_is_taken_once),
+		CASE(memory_is_bounded_and_the_oldest_goes_first),
+		CASE(drives_that_were_not_used_for_longest_go_when_there_are_too_many),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,219 @@
+#include "tests/unit/backend/user/rules/fixture.h"
+
+static int log_in(struct account_call *call, const char *password, struct account_outcome *ret)
+{
+	become(call, 0, "");
+	return login_open(call, "ann", password, ret);
+}
+
+static void a_session_means_its_user_until_it_is_closed(void **state)
+{
+	struct account_call *call = *state;
+	const uint64_t ann = make(call, "ann");
+	struct account_outcome session, closed;
+	struct user_login found;
+	char id[TOKEN_ID_SIZE];
+
+	assert_int_equal(log_in(call, "correct horse", &session), 0);
+	assert_int_equal(login_authenticate(call, session.token_text, &found), 0);
+	assert_int_equal(found.account.id, ann);
+	assert_int_equal(found.token.id, session.token.id);
+	token_id_format(USER_SESSION, session.token.id, id);
+	become(call, ann, id);
+	assert_int_equal(login_close(call, &closed), 0);
+	assert_string_equal(closed.forget_token, id);
+	assert_int_equal(login_authenticate(call, session.token_text, &found), -ERR_UNAUTHENTICATED);
+	assert_int_equal(login_close(call, &closed), -ERR_NOT_FOUND);
+}
+
+static void a_wrong_name_and_a_wrong_password_are_refused_alike(void **state)
+{
+	struct account_call *call = *state;
+	const struct user_account bare = {.name = "bare", .name_key = "bare"};
+	struct account_outcome outcome;
+	char says[ACCOUNT_WHY_SIZE];
+	uint64_t id;
+
+	make(call, "ann");
+	assert_int_equal(call->store->ops->account_insert(call->store, &bare, &id), 0);
+	assert_int_equal(log_in(call, "wrong horse", &outcome), -ERR_UNAUTHENTICATED);
+	memcpy(says, call->why, sizeof(says));
+	assert_int_equal(login_open(call, "nobody", "wrong horse", &outcome), -ERR_UNAUTHENTICATED);
+	assert_string_equal(call->why, says);
+	assert_int_equal(login_open(call, "a/b", "wrong horse", &outcome), -ERR_UNAUTHENTICATED);
+	assert_string_equal(call->why, says);
+	assert_int_equal(login_open(call, "bare", "", &outcome), -ERR_UNAUTHENTICATED);
+	assert_string_equal(call->why, says);
+}
+
+static void a_session_ends_thirty_days_after_its_last_use(void **state)
+{
+	struct account_call *call = *state;
+	struct account_outcome session;
+	struct user_login found;
+
+	make(call, "ann");
+	assert_int_equal(log_in(call, "correct horse", &session), 0);
+	assert_int_equal(session.token.expires_ns, NOW + SESSION_LIFE_S * NS_PER_S);
+	call->now_ns = NOW + (SESSION_RENEW_S - 1) * NS_PER_S;
+	assert_int_equal(login_authenticate(call, session.token_text, &found), 0);
+	assert_int_equal(found.token.expires_ns, NOW + SESSION_LIFE_S * NS_PER_S);
+	call->now_ns = NOW + SESSION_RENEW_S * NS_PER_S;
+	assert_int_equal(login_authenticate(call, session.token_text, &found), 0);
+	assert_int_equal(found.token.expires_ns, call->now_ns + SESSION_LIFE_S * NS_PER_S);
+	call->now_ns += SESSION_LIFE_S * NS_PER_S - 1;
+	assert_int_equal(login_authenticate(call, session.token_text, &found), 0);
+	call->now_ns += SESSION_LIFE_S * NS_PER_S;
+	assert_int_equal(login_authenticate(call, session.token_text, &found), -ERR_UNAUTHENTICATED);
+}
+
+static void a_key_holds_until_it_is_revoked_by_its_owner(void **state)
+{
+	struct account_call *call = *state;
+	const uint64_t ann = make(call, "ann"), bob = make(call, "bob");
+	struct account_outcome key, revoked;
+	struct user_login found;
+	struct user_token keys[2];
+	size_t count = 0;
+
+	become(call, ann, "s1");
+	assert_int_equal(key_create(call, "laptop", &key), 0);
+	call->now_ns = NOW + 10 * SESSION_LIFE_S * NS_PER_S;
+	assert_int_equal(login_authenticate(call, key.token_text, &found), 0);
+	assert_int_equal(key_list(call, 0, 2, keys, &count), 0);
+	assert_int_equal(count, 1);
+	assert_string_equal(keys[0].name, "laptop");
+	assert_int_equal(keys[0].used_ns, call->now_ns);
+	become(call, bob, "s2");
+	assert_int_equal(key_revoke(call, key.token.id, &revoked), -ERR_NOT_FOUND);
+	become(call, ann, "s1");
+	assert_int_equal(key_revoke(call, key.token.id, &revoked), 0);
+	assert_string_equal(revoked.forget_token + 1, "3");
+	assert_int_equal(login_authenticate(call, key.token_text, &found), -ERR_UNAUTHENTICATED);
+}
+
+static void the_use_of_a_key_is_written_once_a_minute(void **state)
+{
+	struct account_call *call = *state;
+	const uint64_t ann = make(call, "ann");
+	struct account_outcome key;
+	struct user_login found;
+
+	become(call, ann, "s1");
+	assert_int_equal(key_create(call, "laptop", &key), 0);
+	assert_int_equal(login_authenticate(call, key.token_text, &found), 0);
+	call->now_ns += (KEY_USED_S - 1) * NS_PER_S;
+	user_mem_fail(call->store, "token_use", 1, -EIO);
+	assert_int_equal(login_authenticate(call, key.token_text, &found), 0);
+	assert_int_equal(found.token.used_ns, NOW);
+	/* And a store that cannot write it does not keep anybody out. */
+	call->now_ns += NS_PER_S;
+	assert_int_equal(login_authenticate(call, key.token_text, &found), 0);
+}
+
+static void a_new_password_ends_all_sessions_but_ones_own(void **state)
+{
+	struct account_call *call = *state;
+	const uint64_t ann = make(call, "ann");
+	const struct account_fields fields = {.password = "another horse", .old_password = "correct horse"};
+	struct account_outcome own, other, key, changed;
+	struct user_login found;
+	char id[TOKEN_ID_SIZE];
+
+	assert_int_equal(log_in(call, "correct horse", &own), 0);
+	assert_int_equal(log_in(call, "correct horse", &other), 0);
+	token_id_format(USER_SESSION, own.token.id, id);
+	become(call, ann, id);
+	assert_int_equal(key_create(call, "laptop", &key), 0);
+	assert_int_equal(account_change(call, ann, &fields, &changed), 0);
+	assert_int_equal(login_authenticate(call, own.token_text, &found), 0);
+	assert_int_equal(login_authenticate(call, other.token_text, &found), -ERR_UNAUTHENTICATED);
+	assert_int_equal(login_authenticate(call, key.token_text, &found), 0);
+}
+
+static void revoking_ends_the_keys_too_but_ones_own(void **state)
+{
+	struct account_call *call = *state;
+	const uint64_t ann = make(call, "ann"), bob = make(call, "bob");
+	struct account_fields fields = {.password = "another horse", .old_password = "correct horse", .revoke = true};
+	struct account_outcome session, own, other, of_bob, changed;
+	struct user_login found;
+	char id[TOKEN_ID_SIZE];
+
+	become(call, bob, "s99");
+	assert_int_equal(key_create(call, "laptop", &of_bob), 0);
+	assert_int_equal(log_in(call, "correct horse", &session), 0);
+	become(call, ann, "s98");
+	assert_int_equal(key_create(call, "laptop", &own), 0);
+	assert_int_equal(key_create(call, "phone", &other), 0);
+	token_id_format(USER_KEY, own.token.id, id);
+	become(call, ann, id);
+	assert_int_equal(account_change(call, ann, &fields, &changed), 0);
+	assert_int_equal(changed.forget_user, ann);
+	assert_int_equal(login_authenticate(call, own.token_text, &found), 0);
+	assert_int_equal(login_authenticate(call, other.token_text, &found), -ERR_UNAUTHENTICATED);
+	assert_int_equal(login_authenticate(call, session.token_text, &found), -ERR_UNAUTHENTICATED);
+	assert_int_equal(login_authenticate(call, of_bob.token_text, &found), 0);
+	/* An administrator who sets another's password has nothing there to keep, whatever its number. */
+	become(call, bob, id);
+	call->who_is_admin = true;
+	assert_int_equal(account_change(call, ann, &fields, &changed), 0);
+	assert_int_equal(login_authenticate(call, own.token_text, &found), -ERR_UNAUTHENTICATED);
+}
+
+static void revoking_goes_with_a_new_password(void **state)
+{
+	struct account_call *call = *state;
+	const uint64_t ann = make(call, "ann");
+	const struct account_fields fields = {.name = "anne", .revoke = true};
+	struct account_outcome outcome;
+
+	become(call, ann, "s1");
+	assert_int_equal(account_change(call, ann, &fields, &outcome), -ERR_UNPROCESSABLE);
+	assert_string_equal(call->why, "revoke goes with a new password");
+}
+
+static void a_key_needs_a_name(void **state)
+{
+	struct account_call *call = *state;
+	struct account_outcome outcome;
+
+	become(call, make(call, "ann"), "s1");
+	assert_int_equal(key_create(call, "", &outcome), -ERR_UNPROCESSABLE);
+	assert_int_equal(key_create(call, "a\nb", &outcome), -ERR_UNPROCESSABLE);
+}
+
+static void a_store_that_fails_opens_no_session(void **state)
+{
+	static const char *const OPERATIONS[] = {
+		"account_find", "guess_look", "network_know", "begin", "sessions_trim", "token_insert", "commit"};
+	struct account_call *call = *state;
+	struct account_outcome outcome;
+
+	make(call, "ann");
+	for (size_t i = 0; i < sizeof(OPERATIONS) / sizeof(OPERATIONS[0]); i++) {
+		user_mem_fail(call->store, OPERATIONS[i], 1, -ENOTCONN);
+		assert_int_equal(log_in(call, "correct horse", &outcome), -ENOTCONN);
+		assert_false(user_mem_in_transaction(call->store));
+	}
+	user_mem_fail(call->store, "guess_failed", 1, -ENOTCONN);
+	assert_int_equal(log_in(call, "wrong horse", &outcome), -ENOTCONN);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		with_call(a_session_means_its_user_until_it_is_closed),
+		with_call(a_wrong_name_and_a_wrong_password_are_refused_alike),
+		with_call(a_session_ends_thirty_days_after_its_last_use),
+		with_call(a_key_holds_until_it_is_revoked_by_its_owner),
+		with_call(the_use_of_a_key_is_written_once_a_minute),
+		with_call(a_new_password_ends_all_sessions_but_ones_own),
+		with_call(revoking_ends_the_keys_too_but_ones_own),
+		with_call(revoking_goes_with_a_new_password),
+		with_call(a_key_needs_a_name),
+		with_call(a_store_that_fails_opens_no_session),
+	};
+
+	return cmocka_run_group_tests(tests, group_start, group_end);
+}

@@ -1,0 +1,121 @@
+#include "backend/user/rules/password.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void a_password_is_known_by_its_hash(void **state)
+{
+	struct password_hasher *h = NULL;
+	char hash[USER_PASSWORD_HASH_SIZE], again[USER_PASSWORD_HASH_SIZE];
+
+	(void)state;
+	assert_int_equal(password_hasher_new(1, &h), 0);
+	assert_int_equal(password_hash(h, "correct horse", hash), 0);
+	assert_non_null(strstr(hash, "$argon2id$v=19$m=19456,t=2,p=1$"));
+	assert_int_equal(password_verify(h, hash, "correct horse"), 0);
+	assert_int_equal(password_verify(h, hash, "correct horsf"), -EACCES);
+	assert_int_equal(password_hash(h, "correct horse", again), 0);
+	assert_string_not_equal(hash, again);
+	password_hasher_free(h);
+}
+
+static void no_password_is_never_right(void **state)
+{
+	struct password_hasher *h = NULL;
+
+	(void)state;
+	assert_int_equal(password_hasher_new(2, &h), 0);
+	assert_int_equal(password_verify(h, "", ""), -EACCES);
+	assert_int_equal(password_verify(h, "not a hash", ""), -EACCES);
+	password_hasher_free(h);
+	password_hasher_free(NULL);
+}
+
+static void a_password_is_the_same_however_its_letters_are_typed(void **state)
+{
+	struct password_hasher *h = NULL;
+	char hash[USER_PASSWORD_HASH_SIZE];
+
+	(void)state;
+	assert_int_equal(password_hasher_new(1, &h), 0);
+	assert_int_equal(password_hash(h, "caf\xc3\xa9 au lait", hash), 0);
+	assert_int_equal(password_verify(h, hash, "cafe\xcc\x81 au lait"), 0);
+	assert_int_equal(password_verify(h, hash, "cafe au lait"), -EACCES);
+	assert_int_equal(password_hash(h, "cafe\xcc\x81 au lait", hash), 0);
+	assert_int_equal(password_verify(h, hash, "caf\xc3\xa9 au lait"), 0);
+	password_hasher_free(h);
+}
+
+/* Hashes of "cafe\xcc\x81 au lait" and of no UTF-8, as they were made before letters were put together. */
+static void a_password_that_was_hashed_as_it_was_typed_holds(void **state)
+{
+	static const char *const TYPED[] = {"cafe\xcc\x81 au lait", "caf\xe9 au lait"};
+	struct password_hasher *h = NULL;
+	char hash[USER_PASSWORD_HASH_SIZE];
+
+	(void)state;
+	assert_int_equal(password_hasher_new(1, &h), 0);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(crypto_pwhash_str_alg(hash, TYPED[i], strlen(TYPED[i]), PASSWORD_PASSES,
+					 PASSWORD_MEMORY_BYTES, crypto_pwhash_ALG_ARGON2ID13),
+			0);
+		assert_int_equal(password_verify(h, hash, TYPED[i]), 0);
+		assert_int_equal(password_verify(h, hash, "cafe au lait"), -EACCES);
+	}
+	password_hasher_free(h);
+}
+
+static void what_is_no_password_is_refused_with_the_reason(void **state)
+{
+	static const struct {
+		const char *password, *says;
+	} WRONG[] = {
+		{"seven77", "8 to 1024 bytes"},
+		{"e\xcc\x81"
+		 "e\xcc\x81"
+		 "e\xcc\x81",
+			"8 to 1024 bytes"}, /* 9 bytes that are 6 */
+		{"line\nfeed", "control characters: U+000A"},
+		{"turned \xe2\x80\xae round", "direction of writing: U+202E"},
+		{"unknown \xcd\xb8", "Unicode does not know: U+0378"},
+		{"broken \xc3 one", "UTF-8"},
+	};
+	char why[PASSWORD_WHY_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(WRONG) / sizeof(WRONG[0]); i++) {
+		assert_true(password_check(WRONG[i].password, why) < 0);
+		assert_non_null(strstr(why, WRONG[i].says));
+	}
+	assert_int_equal(password_check("correct horse", why), 0);
+	assert_int_equal(password_check("👩‍💻 लंबा पासवर्ड", why), 0);
+}
+
+static void a_hasher_for_nobody_or_for_too_many_is_not_made(void **state)
+{
+	struct password_hasher *h = NULL;
+
+	(void)state;
+	assert_int_equal(password_hasher_new(0, &h), -EINVAL);
+	assert_int_equal(password_hasher_new(PASSWORD_AT_ONCE_MAX + 1, &h), -EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_password_is_known_by_its_hash),
+		cmocka_unit_test(no_password_is_never_right),
+		cmocka_unit_test(a_password_is_the_same_however_its_letters_are_typed),
+		cmocka_unit_test(a_password_that_was_hashed_as_it_was_typed_holds),
+		cmocka_unit_test(what_is_no_password_is_refused_with_the_reason),
+		cmocka_unit_test(a_hasher_for_nobody_or_for_too_many_is_not_made),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
