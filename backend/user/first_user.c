@@ -123,7 +123,7 @@ int first_user(struct service *s, const char *name)
 	return r;
 }
 
-int first_setup_token(struct service *s)
+int first_user_setup_token(struct service *s)
 {
 	struct pg *pg = NULL;
 	char token[TOKEN_TEXT_SIZE];

@@ -10,6 +10,6 @@
  */
 int first_user(struct service *s, const char *name);
 /* Prints the one-time token of POST /api/v2/user/setup; refused when there is a user. */
-int first_setup_token(struct service *s);
+int first_user_setup_token(struct service *s);
 
 #endif

@@ -47,9 +47,9 @@ static void stop(void *cookie)
 {
 	struct user_app *app = cookie;
 
-	forget_free(app->forget);
+	revoker_free(app->revoker);
 	password_hasher_free(app->hasher);
-	turns_free(app->turns);
+	fair_queue_free(app->turns);
 	buf_fini(&app->openapi_v1);
 	buf_fini(&app->openapi_v2);
 	free(app);
@@ -122,11 +122,11 @@ static int start(struct service *s, void **ret_app)
 	if (r == 0)
 		r = cluster_derive(service_cluster(s), 0, "nephos-guesses-v1", app->guess_key);
 	if (r == 0)
-		r = turns_new(HASHING_MAX, HASHING_SHARE, &app->turns);
+		r = fair_queue_new(HASHING_MAX, HASHING_SHARE, &app->turns);
 	if (r == 0)
 		r = password_hasher_new(hashings_at_once(), &app->hasher);
 	if (r == 0)
-		r = forget_new(service_client(s), service_registration(s), &app->forget);
+		r = revoker_new(service_client(s), service_registration(s), &app->revoker);
 	if (r < 0) {
 		stop(app);
 		return r;
@@ -179,7 +179,7 @@ int main(int argc, char **argv)
 	if (r == 0 && config_has(service_config(s), "first-user"))
 		r = first_user(s, config_text(service_config(s), "first-user"));
 	else if (r == 0 && config_switch(service_config(s), "setup-token"))
-		r = first_setup_token(s);
+		r = first_user_setup_token(s);
 	else if (r == 0)
 		r = service_run(s);
 	service_free(s);

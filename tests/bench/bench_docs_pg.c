@@ -260,7 +260,7 @@ static void fill(struct bench *b)
 	/* As the service has it; NEPHOS_BENCH_ASK=1: every transaction asks for all it needs. */
 	if (!getenv("NEPHOS_BENCH_ASK")) {
 		b->w.store->ops->free(b->w.store);
-		assert_ok(&b->w, known_new(&b->w.known));
+		assert_ok(&b->w, drive_cache_new(&b->w.known));
 		assert_ok(&b->w, docs_pg_new(b->w.pg, b->w.known, &b->w.store));
 	}
 	snprintf(server_stat, sizeof(server_stat), "/proc/%d/schedstat",

@@ -39,7 +39,8 @@ void api_lock_hold(struct http_request *req, void *cookie);
 void api_lock_wait(struct http_request *req, void *cookie);
 void api_lock_test(struct http_request *req, void *cookie);
 struct docs;
-void locks_released(struct docs *docs, uint32_t drive); /* who waits for locks of that drive looks again, everywhere */
+void api_locks_released(
+	struct docs *docs, uint32_t drive); /* who waits for locks of that drive looks again, everywhere */
 
 /* api_drives.c */
 void api_drives_list(struct http_request *req, void *cookie);

@@ -11,9 +11,9 @@
 #include <errno.h>
 
 struct account_change {
-	struct once once;    /* first */
-	int64_t user, quota; /* quota -1: the default */
-	int64_t documents;   /* -1: as many as go with the quota */
+	struct idempotent once; /* first */
+	int64_t user, quota;	/* quota -1: the default */
+	int64_t documents;	/* -1: as many as go with the quota */
 };
 
 static json_t *account_json(int64_t user, const struct docs_account *account)
@@ -89,7 +89,7 @@ void api_account_get(struct http_request *req, void *cookie)
 		call_work(call, get_job);
 }
 
-static int put_change(struct once *o, struct docs_store *store)
+static int put_change(struct idempotent *o, struct docs_store *store)
 {
 	const struct account_change *c = (struct account_change *)o;
 	struct docs_account account;
@@ -110,7 +110,7 @@ static void put_job(struct call *call, struct docs_store *store)
 	if (r < 0)
 		call_fail(call, r, NULL);
 	else
-		once_run(&c->once, store);
+		idempotent_run(&c->once, store);
 }
 
 /* A member that is a number of at most max, or null or not there: -1. */

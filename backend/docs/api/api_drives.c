@@ -132,7 +132,7 @@ void api_drive_get(struct http_request *req, void *cookie)
 /* ---- make, change, throw away ---- */
 
 struct drive_change {
-	struct once once; /* first */
+	struct idempotent once; /* first */
 	struct buf name;
 	bool has_name, has_quota;
 	int64_t quota;
@@ -191,7 +191,7 @@ static struct drive_change *change_new(struct http_request *req, void *cookie)
 
 static void change_run(struct call *call, struct docs_store *store)
 {
-	once_run(&((struct drive_change *)call->data)->once, store);
+	idempotent_run(&((struct drive_change *)call->data)->once, store);
 }
 
 /* What send_drive says, as an answer that can be kept. */
@@ -210,7 +210,7 @@ static int answer_drive(struct mutate *m, int status, const struct docs_drive *d
 	return r < 0 ? r : status;
 }
 
-static int create_change(struct once *o, struct docs_store *store)
+static int create_change(struct idempotent *o, struct docs_store *store)
 {
 	struct drive_change *c = (struct drive_change *)o;
 	const struct call *call = o->m.call;
@@ -243,7 +243,7 @@ void api_drive_create(struct http_request *req, void *cookie)
 	call_work(call, change_run);
 }
 
-static int change_change(struct once *o, struct docs_store *store)
+static int change_change(struct idempotent *o, struct docs_store *store)
 {
 	struct drive_change *c = (struct drive_change *)o;
 	const struct docs_scope *scope = &o->m.call->scope;
@@ -277,7 +277,7 @@ void api_drive_change(struct http_request *req, void *cookie)
 /* ---- the trash ---- */
 
 /* Who waits for news of it is told, at every instance: mounts and event streams look, and find out. */
-static void tell_drive(struct once *o)
+static void tell_drive(struct idempotent *o)
 {
 	const struct drive_change *c = (struct drive_change *)o;
 
@@ -293,7 +293,7 @@ static struct docs_scope target_of(const struct drive_change *c)
 	return scope;
 }
 
-static int delete_change(struct once *o, struct docs_store *store)
+static int delete_change(struct idempotent *o, struct docs_store *store)
 {
 	const char *confirm = http_request_query(o->m.call->req, "confirm");
 	const struct docs_scope scope = target_of((struct drive_change *)o);
@@ -339,7 +339,7 @@ void api_drive_delete(struct http_request *req, void *cookie)
 	call_work(c->once.m.call, change_run);
 }
 
-static int restore_change(struct once *o, struct docs_store *store)
+static int restore_change(struct idempotent *o, struct docs_store *store)
 {
 	const struct docs_scope scope = target_of((struct drive_change *)o);
 	struct docs_drive drive = {0};

@@ -216,7 +216,7 @@ static int put_new(struct put *p, struct docs_store *store)
 	int r = ops ? 0 : -ENOMEM;
 
 	if (r == 0)
-		r = numbers_take(p->call->docs->numbers, store, &p->call->scope, (uint32_t)count, &id);
+		r = id_ranges_take(p->call->docs->id_ranges, store, &p->call->scope, (uint32_t)count, &id);
 	if (r == 0)
 		r = store->ops->item_get(
 			store, &p->call->scope, ITEM_ROOT(p->call->scope.drive), target_on_item, &root, &at);

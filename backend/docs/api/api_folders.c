@@ -80,7 +80,7 @@ static void folder_job(struct call *call, struct docs_store *store)
 	if (r == 0)
 		r = store->ops->item_get(store, &call->scope, ITEM_ROOT(call->scope.drive), target_on_item, &copy, &at);
 	if (r == 0)
-		r = numbers_take(call->docs->numbers, store, &call->scope, 1, &op.id);
+		r = id_ranges_take(call->docs->id_ranges, store, &call->scope, 1, &op.id);
 	if (r < 0) {
 		mutate_refuse(&f->m, r, NULL);
 		return;

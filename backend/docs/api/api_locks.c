@@ -35,10 +35,10 @@ static struct docs_lock_terms terms_of(const struct docs *docs)
 						   : doubt};
 }
 
-void locks_released(struct docs *docs, uint32_t drive)
+void api_locks_released(struct docs *docs, uint32_t drive)
 {
 	feed_changed(docs->lock_feed, drive, 0);
-	herald_tell_locks(docs->herald, drive);
+	notifier_tell_locks(docs->notifier, drive);
 }
 
 static void session_was_ended(struct call *call)
@@ -182,7 +182,7 @@ static void hold_job(struct call *call, struct docs_store *store)
 	if (r == 0 && reply.broke)
 		session_was_ended(call);
 	if (r == 0 && (reply.waited || reply.broke))
-		locks_released(call->docs, call->scope.drive);
+		api_locks_released(call->docs, call->scope.drive);
 	if (r < 0)
 		call_fail(call, r, NULL);
 	else if (reply.granted)
@@ -236,7 +236,7 @@ static int wait_look(struct waiting *w, struct docs_store *store, int64_t *ret_a
 		return r;
 	if (seen.broke) {
 		session_was_ended(call);
-		locks_released(call->docs, call->scope.drive);
+		api_locks_released(call->docs, call->scope.drive);
 	}
 	if (seen.in_the_way) {
 		lock_turns_stays(call->docs->lock_turns, &w->who);

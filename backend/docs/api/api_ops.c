@@ -111,10 +111,10 @@ void api_ops_apply(struct http_request *req, void *cookie)
 /* ---- ids, sessions: no ops, but with keys ---- */
 
 struct small {
-	struct once once; /* first */
-	int64_t count;	  /* of ids */
-	int64_t session;  /* that ends; 0: none */
-	struct buf name;  /* of one that begins */
+	struct idempotent once; /* first */
+	int64_t count;		/* of ids */
+	int64_t session;	/* that ends; 0: none */
+	struct buf name;	/* of one that begins */
 };
 
 static void small_fini(void *p)
@@ -144,7 +144,7 @@ static struct small *small_new(struct http_request *req, void *cookie)
 	return NULL;
 }
 
-static int ids_change(struct once *o, struct docs_store *store)
+static int ids_change(struct idempotent *o, struct docs_store *store)
 {
 	struct small *s = (struct small *)o;
 	json_t *answer;
@@ -179,7 +179,7 @@ static void ids_job(struct call *call, struct docs_store *store)
 	if (r < 0)
 		call_fail(call, r, r == -ERR_UNPROCESSABLE ? "{count: 1..65536}" : NULL);
 	else
-		once_run(&s->once, store);
+		idempotent_run(&s->once, store);
 }
 
 void api_ids_reserve(struct http_request *req, void *cookie)
@@ -212,14 +212,14 @@ static int session_fields(struct call *call, struct small *s)
 }
 
 /* The other mounts are to know at once that they are not alone, or that they are again: their polls look. */
-static void sessions_changed(struct once *o)
+static void sessions_changed(struct idempotent *o)
 {
 	const struct call *call = o->m.call;
 
 	docs_tell(call->docs, call->scope.drive);
 }
 
-static int session_change(struct once *o, struct docs_store *store)
+static int session_change(struct idempotent *o, struct docs_store *store)
 {
 	struct small *s = (struct small *)o;
 	json_t *answer;
@@ -258,7 +258,7 @@ static void session_create_job(struct call *call, struct docs_store *store)
 	if (r < 0)
 		call_fail(call, r, r == -ERR_UNPROCESSABLE ? "{name?: text, replaces?: \"ID of a session\"}" : NULL);
 	else
-		once_run(&s->once, store);
+		idempotent_run(&s->once, store);
 }
 
 void api_session_create(struct http_request *req, void *cookie)
@@ -269,7 +269,7 @@ void api_session_create(struct http_request *req, void *cookie)
 		call_work(s->once.m.call, session_create_job);
 }
 
-static int session_end_change(struct once *o, struct docs_store *store)
+static int session_end_change(struct idempotent *o, struct docs_store *store)
 {
 	struct small *s = (struct small *)o;
 	int r = store->ops->session_end(store, &o->m.call->scope, s->session);
@@ -292,10 +292,10 @@ static void session_end_job(struct call *call, struct docs_store *store)
 		return;
 	}
 	drive = call_drive(call, store) == 0 ? call->scope.drive : 0;
-	once_run(&s->once, store);
+	idempotent_run(&s->once, store);
 	/* Its file locks went with it. The call is gone, too. */
 	if (drive > 0)
-		locks_released(docs, drive);
+		api_locks_released(docs, drive);
 }
 
 void api_session_end(struct http_request *req, void *cookie)

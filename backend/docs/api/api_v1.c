@@ -326,7 +326,7 @@ static int create_ops(struct v1_change *c, struct docs_store *store, struct op o
 	int r = store->ops->item_get(store, &call->scope, ITEM_ROOT(call->scope.drive), target_on_item, &copy, &at);
 
 	if (r == 0)
-		r = numbers_take(call->docs->numbers, store, &call->scope, 1, &id);
+		r = id_ranges_take(call->docs->id_ranges, store, &call->scope, 1, &id);
 	if (r < 0)
 		return r;
 	ops[0] = (struct op){.kind = OP_CREATE,

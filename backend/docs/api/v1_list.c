@@ -119,12 +119,12 @@ static int list_fill(void *cookie, struct docs_store *store, struct buf *out)
 	int r = l->begun ? 0 : buf_append_str(out, "[");
 
 	l->begun = true;
-	while (r == 0 && out->size < PUMP_PIECE_BYTES) {
+	while (r == 0 && out->size < STREAMED_PIECE_BYTES) {
 		if (l->next < l->count) {
 			r = append_entry(l, store, &l->page[l->next++], out);
 		} else if (l->last_page) {
 			r = buf_append_str(out, "]");
-			return r < 0 ? r : PUMP_END;
+			return r < 0 ? r : STREAMED_END;
 		} else {
 			r = next_page(l, store);
 		}
@@ -132,12 +132,12 @@ static int list_fill(void *cookie, struct docs_store *store, struct buf *out)
 	return r == -EAGAIN ? -ERR_UNAVAILABLE : r;
 }
 
-static const struct pump_source list_source = {.fill = list_fill, .free = list_free};
+static const struct streamed_source list_source = {.fill = list_fill, .free = list_free};
 
 void v1_list_respond(struct call *call, struct docs_store *store)
 {
 	struct v1_list *l = calloc(1, sizeof(*l));
-	struct pump_answer answer = {.status = 200, .length = -1, .source = &list_source, .cookie = l};
+	struct streamed_answer answer = {.status = 200, .length = -1, .source = &list_source, .cookie = l};
 	struct http_headers headers;
 	int r;
 
@@ -160,6 +160,6 @@ void v1_list_respond(struct call *call, struct docs_store *store)
 	(void)http_headers_add(&headers, "Content-Type", "application/json");
 	reply_position(&headers, l->at);
 	answer.headers = &headers;
-	pump_respond(call, store, &answer, NULL);
+	streamed_respond(call, store, &answer, NULL);
 	http_headers_fini(&headers);
 }

@@ -35,7 +35,7 @@ static struct docs_store *store_of(struct docs *d, struct pg *pg)
 	for (size_t i = 0; i < DOCS_STORES_MAX && !worker; i++)
 		if (d->workers[i].pg == pg || !d->workers[i].pg)
 			worker = &d->workers[i];
-	if (worker && !worker->pg && docs_pg_new(pg, d->known, &worker->store) == 0)
+	if (worker && !worker->pg && docs_pg_new(pg, d->drive_cache, &worker->store) == 0)
 		worker->pg = pg;
 	if (worker && worker->pg)
 		store = worker->store;
@@ -92,7 +92,7 @@ static void on_committed(uint32_t drive, struct docs_position at, int64_t sessio
 
 	metric_inc(d->metrics.transactions);
 	feed_changed(d->feed, drive, session);
-	herald_tell(d->herald, drive, at.seq);
+	notifier_tell(d->notifier, drive, at.seq);
 }
 
 static void on_refused(uint32_t drive, const struct op *op, void *cookie)
@@ -103,7 +103,7 @@ static void on_refused(uint32_t drive, const struct op *op, void *cookie)
 void docs_tell(struct docs *docs, uint32_t drive)
 {
 	feed_changed(docs->feed, drive, 0);
-	herald_tell(docs->herald, drive, 0);
+	notifier_tell(docs->notifier, drive, 0);
 }
 
 /* ---- metrics ---- */
@@ -187,15 +187,15 @@ static int start_parts(struct docs *d, const struct config *config)
 	if (r == 0)
 		r = lock_turns_new(&d->lock_turns);
 	if (r == 0)
-		r = herald_start(conninfo, d->feed, d->lock_feed, &d->herald);
+		r = notifier_start(conninfo, d->feed, d->lock_feed, &d->notifier);
 	if (r == 0)
 		r = users_new(d->service, config_text(config, "user-service"), &d->users);
 	if (r == 0)
 		r = uploads_new(d, &d->uploads);
 	if (r == 0)
-		r = numbers_new(&d->numbers);
+		r = id_ranges_new(&d->id_ranges);
 	if (r == 0)
-		r = known_new(&d->known);
+		r = drive_cache_new(&d->drive_cache);
 	if (r == 0)
 		r = commit_new(&commit, &d->commit);
 	if (r == 0)
@@ -217,9 +217,9 @@ void docs_stop(void *docs)
 		return;
 	workers_free(d->slow);
 	upkeep_free(d->upkeep);
-	herald_free(d->herald);
+	notifier_free(d->notifier);
 	commit_free(d->commit);
-	numbers_free(d->numbers);
+	id_ranges_free(d->id_ranges);
 	uploads_free(d->uploads);
 	users_free(d->users);
 	feed_free(d->feed);
@@ -227,7 +227,7 @@ void docs_stop(void *docs)
 	lock_turns_free(d->lock_turns);
 	for (size_t i = 0; i < DOCS_STORES_MAX && d->workers[i].store; i++)
 		d->workers[i].store->ops->free(d->workers[i].store);
-	known_free(d->known);
+	drive_cache_free(d->drive_cache);
 	if (d->blocks)
 		d->blocks->ops->free(d->blocks);
 	pthread_mutex_destroy(&d->lock);

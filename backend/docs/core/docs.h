@@ -37,15 +37,15 @@ struct docs_worker { /* the store that belongs to the connection of a worker */
 struct docs {
 	struct service *service;
 	struct commit *commit;
-	struct known *known;
+	struct drive_cache *drive_cache;
 	struct block_store *blocks;
 	struct feed *feed;
 	struct feed *lock_feed; /* who waits for file locks, by drive */
 	struct lock_turns *lock_turns;
-	struct herald *herald;
+	struct notifier *notifier;
 	struct users *users;
 	struct uploads *uploads;
-	struct numbers *numbers;
+	struct id_ranges *id_ranges;
 	struct upkeep *upkeep;
 	struct workers *slow;			   /* for what hashes and waits for disks */
 	pthread_mutex_t cap_lock;		   /* guards the next two; held for a copy */

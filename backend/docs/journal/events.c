@@ -1,5 +1,5 @@
 /*
- * The journal as server-sent events: a pump without end, which waits at the feed when there is nothing to tell.
+ * The journal as server-sent events: a streamed answer without end, which waits at the feed when there is nothing to tell.
  */
 #include "backend/docs/journal/changes.h"
 #include "backend/docs/journal/feed.h"
@@ -17,7 +17,7 @@ struct events {
 	struct feed_waiter waiter;
 	struct docs *docs;
 	struct docs_scope scope;
-	struct pump *pump;
+	struct streamed *answer;
 	int64_t since, end_ns;
 	bool greeted;
 	bool silent;	     /* the wait ended without a change */
@@ -69,7 +69,7 @@ static int events_fill(void *cookie, struct docs_store *store, struct buf *out)
 	int r;
 
 	if (atomic_load(&e->stopped) || now_ns >= e->end_ns || feed_closed(e->docs->feed))
-		return PUMP_END;
+		return STREAMED_END;
 	r = feed_arm(e->docs->feed, &e->waiter, e->scope.drive);
 	if (r == 0 && !e->greeted) {
 		e->greeted = true; /* so that the head is sent, and the client knows that it is connected */
@@ -93,7 +93,7 @@ static void events_fire(struct feed_waiter *waiter, bool changed)
 	struct events *e = (struct events *)waiter;
 
 	e->silent = !changed;
-	pump_ready(e->pump);
+	streamed_ready(e->answer);
 }
 
 static void events_stop(void *cookie)
@@ -102,10 +102,11 @@ static void events_stop(void *cookie)
 
 	atomic_store(&e->stopped, true);
 	if (feed_cancel(e->docs->feed, &e->waiter))
-		pump_ready(e->pump);
+		streamed_ready(e->answer);
 }
 
-static const struct pump_source events_source = {.light = true, .fill = events_fill, .free = free, .stop = events_stop};
+static const struct streamed_source events_source = {
+	.light = true, .fill = events_fill, .free = free, .stop = events_stop};
 
 static int find_since(const struct call *call, int64_t since, int64_t *ret)
 {
@@ -118,7 +119,7 @@ static int find_since(const struct call *call, int64_t since, int64_t *ret)
 
 static void events_job(struct call *call, struct docs_store *store)
 {
-	struct pump_answer answer = {.status = 200, .length = -1, .source = &events_source};
+	struct streamed_answer answer = {.status = 200, .length = -1, .source = &events_source};
 	struct events *e = call->data;
 	struct http_headers headers;
 	struct buf nothing;
@@ -126,7 +127,7 @@ static void events_job(struct call *call, struct docs_store *store)
 	int r = call_drive(call, store);
 
 	e->scope = call->scope;
-	buf_init(&nothing, PUMP_BYTES_MAX);
+	buf_init(&nothing, STREAMED_BYTES_MAX);
 	/* What is wrong (another's drive, a since too old) is a problem, not a cut stream. */
 	if (r == 0)
 		r = look(e, store, 1, &nothing);
@@ -142,7 +143,7 @@ static void events_job(struct call *call, struct docs_store *store)
 	(void)http_headers_add(&headers, "Cache-Control", "no-store");
 	answer.headers = &headers;
 	answer.cookie = e;
-	pump_respond(call, store, &answer, &e->pump);
+	streamed_respond(call, store, &answer, &e->answer);
 	http_headers_fini(&headers);
 }
 

@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-struct herald {
+struct notifier {
 	struct feed *feed, *locks;
 	struct pg *tell_pg, *hear_pg;
 	struct docs_store *store; /* over tell_pg */
@@ -19,12 +19,12 @@ struct herald {
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t wake;
 	pthread_cond_t rest; /* of the teller: only the end cuts it short */
-	struct docs_moved waiting[HERALD_DRIVES_MAX];
+	struct docs_moved waiting[NOTIFIER_DRIVES_MAX];
 	size_t count;
 	bool stopping;
 };
 
-static bool is_stopping(struct herald *h)
+static bool is_stopping(struct notifier *h)
 {
 	bool stopping;
 
@@ -35,13 +35,13 @@ static bool is_stopping(struct herald *h)
 }
 
 /* With the lock held. */
-static void add(struct herald *h, const struct docs_moved *moved)
+static void add(struct notifier *h, const struct docs_moved *moved)
 {
 	size_t i = 0;
 
 	while (i < h->count && h->waiting[i].drive != moved->drive)
 		i++;
-	if (i == HERALD_DRIVES_MAX)
+	if (i == NOTIFIER_DRIVES_MAX)
 		return;
 	if (i == h->count)
 		h->waiting[h->count++] = *moved;
@@ -50,7 +50,7 @@ static void add(struct herald *h, const struct docs_moved *moved)
 	h->waiting[i].locks |= moved->locks;
 }
 
-static void tell(struct herald *h, const struct docs_moved *moved)
+static void tell(struct notifier *h, const struct docs_moved *moved)
 {
 	pthread_mutex_lock(&h->lock);
 	add(h, moved);
@@ -58,19 +58,19 @@ static void tell(struct herald *h, const struct docs_moved *moved)
 	pthread_mutex_unlock(&h->lock);
 }
 
-void herald_tell(struct herald *h, uint32_t drive, int64_t seq)
+void notifier_tell(struct notifier *h, uint32_t drive, int64_t seq)
 {
 	tell(h, &(struct docs_moved){.drive = drive, .seq = seq});
 }
 
-void herald_tell_locks(struct herald *h, uint32_t drive)
+void notifier_tell_locks(struct notifier *h, uint32_t drive)
 {
 	tell(h, &(struct docs_moved){.drive = drive, .locks = true});
 }
 
 /* What could not be told is told again: with the connection a word is lost, and polls elsewhere would sleep over the
  * change. */
-static void tell_again(struct herald *h, const struct docs_moved *moved, size_t count)
+static void tell_again(struct notifier *h, const struct docs_moved *moved, size_t count)
 {
 	pthread_mutex_lock(&h->lock);
 	for (size_t i = 0; i < count; i++)
@@ -80,7 +80,7 @@ static void tell_again(struct herald *h, const struct docs_moved *moved, size_t 
 
 /* A NOTIFY is a transaction with a commit of its own, and wakes every listener: what moves meanwhile goes with the next
  * one. */
-static void rest(struct herald *h, unsigned ms)
+static void rest(struct notifier *h, unsigned ms)
 {
 	const int64_t until_ns = clock_mono_ns() + ms * NS_PER_MS;
 
@@ -92,8 +92,8 @@ static void rest(struct herald *h, unsigned ms)
 
 static void *teller_main(void *cookie)
 {
-	struct herald *h = cookie;
-	struct docs_moved moved[HERALD_DRIVES_MAX];
+	struct notifier *h = cookie;
+	struct docs_moved moved[NOTIFIER_DRIVES_MAX];
 	bool failing = false;
 
 	pthread_mutex_lock(&h->lock);
@@ -114,7 +114,7 @@ static void *teller_main(void *cookie)
 				"op=notify error=%d text=\"%s\" outcome=\"polls of other instances wait until it is told\"",
 				r, pg_error(h->tell_pg));
 		/* The first failure may be no more than a connection that was lost while nobody used it. */
-		const unsigned ms = r < 0 && failing ? HERALD_RETRY_MS : HERALD_REST_MS;
+		const unsigned ms = r < 0 && failing ? NOTIFIER_RETRY_MS : NOTIFIER_REST_MS;
 		if (r < 0)
 			tell_again(h, moved, count);
 		failing = r < 0;
@@ -127,7 +127,7 @@ static void *teller_main(void *cookie)
 
 static void on_moved(const struct docs_moved *moved, void *cookie)
 {
-	struct herald *h = cookie;
+	struct notifier *h = cookie;
 
 	/* What this process has said comes back, too; its own feed knew before. */
 	if (moved->teller == pg_backend(h->tell_pg))
@@ -138,16 +138,16 @@ static void on_moved(const struct docs_moved *moved, void *cookie)
 		feed_changed(h->locks, moved->drive, 0);
 }
 
-static void pause_before_retry(struct herald *h)
+static void pause_before_retry(struct notifier *h)
 {
 	pthread_mutex_lock(&h->lock);
 	if (!h->stopping)
-		cond_wait_until(&h->wake, &h->lock, clock_mono_ns() + HERALD_RETRY_MS * NS_PER_MS);
+		cond_wait_until(&h->wake, &h->lock, clock_mono_ns() + NOTIFIER_RETRY_MS * NS_PER_MS);
 	pthread_mutex_unlock(&h->lock);
 }
 
 /* Listening from scratch: what was said meanwhile is lost, so everybody looks. */
-static int listen_again(struct herald *h)
+static int listen_again(struct notifier *h)
 {
 	int r = pg_connect(h->hear_pg);
 
@@ -162,7 +162,7 @@ static int listen_again(struct herald *h)
 
 static void *listener_main(void *cookie)
 {
-	struct herald *h = cookie;
+	struct notifier *h = cookie;
 	bool listening = false;
 
 	while (!is_stopping(h)) {
@@ -171,13 +171,13 @@ static void *listener_main(void *cookie)
 			if (!listening)
 				pause_before_retry(h);
 		} else {
-			listening = docs_pg_wait(h->hear_pg, HERALD_WAIT_MS, on_moved, h) >= 0;
+			listening = docs_pg_wait(h->hear_pg, NOTIFIER_WAIT_MS, on_moved, h) >= 0;
 		}
 	}
 	return NULL;
 }
 
-static int start_threads(struct herald *h)
+static int start_threads(struct notifier *h)
 {
 	int r = -pthread_create(&h->teller, NULL, teller_main, h);
 
@@ -188,9 +188,9 @@ static int start_threads(struct herald *h)
 	return r;
 }
 
-int herald_start(const char *conninfo, struct feed *feed, struct feed *locks, struct herald **ret)
+int notifier_start(const char *conninfo, struct feed *feed, struct feed *locks, struct notifier **ret)
 {
-	struct herald *h = calloc(1, sizeof(*h));
+	struct notifier *h = calloc(1, sizeof(*h));
 	int r;
 
 	if (!h)
@@ -208,14 +208,14 @@ int herald_start(const char *conninfo, struct feed *feed, struct feed *locks, st
 	if (r == 0)
 		r = start_threads(h);
 	if (r < 0) {
-		herald_free(h);
+		notifier_free(h);
 		return r;
 	}
 	*ret = h;
 	return 0;
 }
 
-void herald_free(struct herald *h)
+void notifier_free(struct notifier *h)
 {
 	if (!h)
 		return;

@@ -8,21 +8,21 @@
 
 #include <stdint.h>
 
-#define HERALD_DRIVES_MAX 256 /* that wait to be told; beyond: those polls elsewhere wait for their deadline */
-#define HERALD_WAIT_MS 500    /* of one wait for a notification: how soon the listener sees that it is to end */
-#define HERALD_RETRY_MS 500   /* between attempts to listen again, or to tell what could not be told twice */
-#define HERALD_REST_MS \
+#define NOTIFIER_DRIVES_MAX 256 /* that wait to be told; beyond: those polls elsewhere wait for their deadline */
+#define NOTIFIER_WAIT_MS 500	/* of one wait for a notification: how soon the listener sees that it is to end */
+#define NOTIFIER_RETRY_MS 500	/* between attempts to listen again, or to tell what could not be told twice */
+#define NOTIFIER_REST_MS \
 	20 /* between two NOTIFYs, each a commit: less than half of the time in which a change must be seen elsewhere */
 
 struct feed;
-struct herald;
+struct notifier;
 
 /* feed: who waits for changes; locks: who waits for file locks. Both are woken by what other instances say. */
-int herald_start(const char *conninfo, struct feed *feed, struct feed *locks, struct herald **ret);
-void herald_free(struct herald *h); /* NULL is fine */
+int notifier_start(const char *conninfo, struct feed *feed, struct feed *locks, struct notifier **ret);
+void notifier_free(struct notifier *h); /* NULL is fine */
 /* A drive has a new seq. Never blocks for long. Any thread. */
-void herald_tell(struct herald *h, uint32_t drive, int64_t seq);
+void notifier_tell(struct notifier *h, uint32_t drive, int64_t seq);
 /* The same of a file lock that was let go of. */
-void herald_tell_locks(struct herald *h, uint32_t drive);
+void notifier_tell_locks(struct notifier *h, uint32_t drive);
 
 #endif

@@ -109,8 +109,8 @@ static int body_fill(void *cookie, struct docs_store *store, struct buf *out)
 	struct body *b = cookie;
 	int r = 0;
 
-	while (r == 0 && out->size < PUMP_PIECE_BYTES && !b->finished) {
-		size_t room = PUMP_PIECE_BYTES - out->size;
+	while (r == 0 && out->size < STREAMED_PIECE_BYTES && !b->finished) {
+		size_t room = STREAMED_PIECE_BYTES - out->size;
 
 		if (body_left(b) == 0)
 			r = body_turn(b, out);
@@ -122,10 +122,10 @@ static int body_fill(void *cookie, struct docs_store *store, struct buf *out)
 	/* A document that has changed meanwhile: nothing of it was sent yet, or the answer is cut. */
 	if (r < 0)
 		return r == -ESTALE || r == -EAGAIN ? -ERR_UNAVAILABLE : r;
-	return b->finished ? PUMP_END : 0;
+	return b->finished ? STREAMED_END : 0;
 }
 
-static const struct pump_source body_source = {.fill = body_fill, .free = body_free};
+static const struct streamed_source body_source = {.fill = body_fill, .free = body_free};
 
 static int body_length(const struct body *b, int64_t *ret)
 {
@@ -297,7 +297,8 @@ static int body_look(struct body *b, struct docs_store *store)
 static int respond_body(
 	const struct content *c, struct docs_store *store, const struct range_set *ranges, struct http_headers *headers)
 {
-	struct pump_answer answer = {.status = ranges->count ? 206 : 200, .headers = headers, .source = &body_source};
+	struct streamed_answer answer = {
+		.status = ranges->count ? 206 : 200, .headers = headers, .source = &body_source};
 	const bool head = is_head(c);
 	struct body *b = NULL;
 	int r = body_new(c, ranges, &b);
@@ -321,7 +322,7 @@ static int respond_body(
 		body_free(b);
 		http_respond_length(c->call->req, answer.status, headers, (uint64_t)answer.length);
 	} else {
-		pump_respond(c->call, store, &answer, NULL);
+		streamed_respond(c->call, store, &answer, NULL);
 	}
 	return 0;
 }

@@ -10,14 +10,14 @@ struct range_of_drive {
 	int64_t next;
 };
 
-struct numbers {
-	pthread_mutex_t lock;			      /* guards all below */
-	struct range_of_drive ranges[NUMBERS_DRIVES]; /* at drive % NUMBERS_DRIVES; who comes later pushes out */
+struct id_ranges {
+	pthread_mutex_t lock;				/* guards all below */
+	struct range_of_drive ranges[ID_RANGES_DRIVES]; /* at drive % ID_RANGES_DRIVES; who comes later pushes out */
 };
 
-int numbers_new(struct numbers **ret)
+int id_ranges_new(struct id_ranges **ret)
 {
-	struct numbers *n = calloc(1, sizeof(*n));
+	struct id_ranges *n = calloc(1, sizeof(*n));
 
 	if (!n)
 		return -ENOMEM;
@@ -26,7 +26,7 @@ int numbers_new(struct numbers **ret)
 	return 0;
 }
 
-void numbers_free(struct numbers *n)
+void id_ranges_free(struct id_ranges *n)
 {
 	if (!n)
 		return;
@@ -34,9 +34,9 @@ void numbers_free(struct numbers *n)
 	free(n);
 }
 
-static bool take_kept(struct numbers *n, uint32_t drive, uint32_t count, int64_t *ret_first)
+static bool take_kept(struct id_ranges *n, uint32_t drive, uint32_t count, int64_t *ret_first)
 {
-	struct range_of_drive *range = &n->ranges[drive % NUMBERS_DRIVES];
+	struct range_of_drive *range = &n->ranges[drive % ID_RANGES_DRIVES];
 	bool taken;
 
 	pthread_mutex_lock(&n->lock);
@@ -50,19 +50,19 @@ static bool take_kept(struct numbers *n, uint32_t drive, uint32_t count, int64_t
 	return taken;
 }
 
-static void keep_rest(struct numbers *n, uint32_t drive, int64_t next, uint32_t left)
+static void keep_rest(struct id_ranges *n, uint32_t drive, int64_t next, uint32_t left)
 {
-	struct range_of_drive *range = &n->ranges[drive % NUMBERS_DRIVES];
+	struct range_of_drive *range = &n->ranges[drive % ID_RANGES_DRIVES];
 
 	pthread_mutex_lock(&n->lock);
 	*range = (struct range_of_drive){.drive = drive, .left = left, .next = next};
 	pthread_mutex_unlock(&n->lock);
 }
 
-int numbers_take(
-	struct numbers *n, struct docs_store *store, const struct docs_scope *scope, uint32_t count, int64_t *ret_first)
+int id_ranges_take(struct id_ranges *n, struct docs_store *store, const struct docs_scope *scope, uint32_t count,
+	int64_t *ret_first)
 {
-	uint32_t wanted = count < NUMBERS_RANGE ? NUMBERS_RANGE : count;
+	uint32_t wanted = count < ID_RANGES_RANGE ? ID_RANGES_RANGE : count;
 	int64_t first;
 	int r;
 

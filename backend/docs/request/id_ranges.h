@@ -8,15 +8,15 @@
 
 #include "backend/docs/rows/docs_store.h"
 
-#define NUMBERS_DRIVES 1024 /* ranges kept */
-#define NUMBERS_RANGE 64    /* reserved at once */
+#define ID_RANGES_DRIVES 1024 /* ranges kept */
+#define ID_RANGES_RANGE 64    /* reserved at once */
 
-struct numbers;
+struct id_ranges;
 
-int numbers_new(struct numbers **ret);
-void numbers_free(struct numbers *n);
+int id_ranges_new(struct id_ranges **ret);
+void id_ranges_free(struct id_ranges *n);
 /* count ids in a row, at most IDS_PER_RESERVATION_MAX. */
-int numbers_take(struct numbers *n, struct docs_store *store, const struct docs_scope *scope, uint32_t count,
+int id_ranges_take(struct id_ranges *n, struct docs_store *store, const struct docs_scope *scope, uint32_t count,
 	int64_t *ret_first);
 
 #endif

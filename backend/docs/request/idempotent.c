@@ -8,12 +8,12 @@
 
 #define ONCE_TRIES 2 /* of a transaction whose connection was lost before its COMMIT was sent */
 
-static struct docs_answer answer_of(const struct once *o, int status)
+static struct docs_answer answer_of(const struct idempotent *o, int status)
 {
 	return (struct docs_answer){.status = status, .headers = buf_span(&o->m.headers), .body = buf_span(&o->m.body)};
 }
 
-static int make(struct once *o, struct docs_store *store)
+static int make(struct idempotent *o, struct docs_store *store)
 {
 	buf_reset(&o->m.headers);
 	buf_reset(&o->m.body);
@@ -21,7 +21,7 @@ static int make(struct once *o, struct docs_store *store)
 }
 
 /* What the store shows ends with the transaction. Returns the status. */
-static int take_kept(struct once *o, const struct docs_answer *kept)
+static int take_kept(struct idempotent *o, const struct docs_answer *kept)
 {
 	int r;
 
@@ -35,7 +35,7 @@ static int take_kept(struct once *o, const struct docs_answer *kept)
 
 /* With the drive locked. The status of the answer, new or kept; or a failure. */
 static int find_or_make(
-	struct once *o, struct docs_store *store, const struct tree_drive *drive, const struct docs_seen *seen)
+	struct idempotent *o, struct docs_store *store, const struct tree_drive *drive, const struct docs_seen *seen)
 {
 	if (seen->state == DOCS_REPEAT)
 		return take_kept(o, &seen->answer);
@@ -45,7 +45,7 @@ static int find_or_make(
 	return r < 0 ? r : make(o, store);
 }
 
-static int transact(struct once *o, struct docs_store *store, bool *ret_repeat)
+static int transact(struct idempotent *o, struct docs_store *store, bool *ret_repeat)
 {
 	const struct docs_key *key = &o->m.request.key;
 	const uint32_t drive = o->m.call->scope.drive;
@@ -78,7 +78,7 @@ static int transact(struct once *o, struct docs_store *store, bool *ret_repeat)
 }
 
 /* The drive is gone: by an earlier try, maybe. */
-static int find_kept(struct once *o, struct docs_store *store, int gone)
+static int find_kept(struct idempotent *o, struct docs_store *store, int gone)
 {
 	struct docs_seen seen = {.state = DOCS_NEW};
 	int r = store->ops->answer_find(store, &o->m.request.key, &seen);
@@ -91,7 +91,7 @@ static int find_kept(struct once *o, struct docs_store *store, int gone)
 	return r;
 }
 
-static int run_locked(struct once *o, struct docs_store *store, bool *ret_repeat)
+static int run_locked(struct idempotent *o, struct docs_store *store, bool *ret_repeat)
 {
 	int status = -ENOTCONN;
 
@@ -103,7 +103,7 @@ static int run_locked(struct once *o, struct docs_store *store, bool *ret_repeat
 	return find_kept(o, store, status);
 }
 
-void once_run(struct once *o, struct docs_store *store)
+void idempotent_run(struct idempotent *o, struct docs_store *store)
 {
 	struct call *call = o->m.call;
 	struct docs_answer answer;

@@ -1,31 +1,31 @@
 /*
- * idempotent: a change that is no op: a drive, a session, a range of ids. Under an Idempotency-Key it happens once: the drive
- * of the scope is locked, the key is looked at, and the change and the answer that is kept under the key commit in one
- * transaction, so that no crash comes between them. Without a key it just happens, unless it must be ordered with the
- * batches of the drive. A refusal is not kept: nothing of it holds, and a repeat is judged anew.
+ * idempotent: a change that is no op: a drive, a session, a range of ids. Under an Idempotency-Key it happens once: the
+ * drive of the scope is locked, the key is looked at, and the change and the answer that is kept under the key commit
+ * in one transaction, so that no crash comes between them. Without a key it just happens, unless it must be ordered
+ * with the batches of the drive. A refusal is not kept: nothing of it holds, and a repeat is judged anew.
  */
 #ifndef NEPHOS_DOCS_IDEMPOTENT_H
 #define NEPHOS_DOCS_IDEMPOTENT_H
 
 #include "backend/docs/request/mutate.h"
 
-struct once {
-	struct mutate m;	 /* first; mutate_init and mutate_fingerprint come before once_run */
+struct idempotent {
+	struct mutate m;	 /* first; mutate_init and mutate_fingerprint come before idempotent_run */
 	const char *change_name; /* for failpoints, see failpoint.h */
 	/* Makes the change with calls that docs_store.h allows in a transaction, and its answer in m.headers and
 	 * m.body. The status; or a failure: then nothing of it holds, where there is a key. A second time, from the
 	 * start, when the connection was lost. */
-	int (*change)(struct once *o, struct docs_store *store);
+	int (*change)(struct idempotent *o, struct docs_store *store);
 	bool ordered;		 /* with the batches of the drive: under its lock, also without a key */
 	struct docs_position at; /* for change: of the drive, where it is locked; else 0 */
-	void (*changed)(
-		struct once *o); /* it is made, and holds; may be NULL. Comes before the answer, and for a repeat too */
-	const char *detail;	 /* of a failure; may be NULL */
-	const char *hint;	 /* the same of this failure alone */
+	void (*changed)(struct idempotent
+			*o); /* it is made, and holds; may be NULL. Comes before the answer, and for a repeat too */
+	const char *detail;  /* of a failure; may be NULL */
+	const char *hint;    /* the same of this failure alone */
 	int hint_of;
 };
 
 /* On a worker: finds the drive, makes the change, answers the call. */
-void once_run(struct once *o, struct docs_store *store);
+void idempotent_run(struct idempotent *o, struct docs_store *store);
 
 #endif

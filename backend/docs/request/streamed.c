@@ -2,9 +2,9 @@
  * Two buffers: `front` is being sent by the server's thread, `back` is being filled by a job. When front is empty and
  * back full they change places and the next job is started; so the next piece is made while the last one is sent.
  *
- * The pump is owned by the stream (until done) and by the job that is under way, if any; whoever is last frees it.
- * `waiting` marks a source that said -EAGAIN: it owns the pump then in place of the job, and pump_ready turns it into a
- * job again.
+ * The answer is owned by the stream (until done) and by the job that is under way, if any; whoever is last frees it.
+ * `waiting` marks a source that said -EAGAIN: it owns the answer then in place of the job, and streamed_ready turns it
+ * into a job again.
  */
 #include "backend/docs/request/streamed.h"
 
@@ -16,10 +16,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-struct pump {
+struct streamed {
 	struct docs *docs;
 	struct http_stream *stream;
-	const struct pump_source *source;
+	const struct streamed_source *source;
 	void *cookie;
 	struct feed_waiter retry; /* of a job that the workers had no room for */
 	pthread_mutex_t lock;	  /* guards all below */
@@ -32,7 +32,7 @@ struct pump {
 	int error;
 };
 
-static void pump_free(struct pump *p)
+static void streamed_free(struct streamed *p)
 {
 	if (p->source)
 		p->source->free(p->cookie);
@@ -46,34 +46,34 @@ static void fill_job(struct docs_store *store, void *cookie);
 
 static void retry_fire(struct feed_waiter *waiter, bool changed)
 {
-	struct pump *p = (struct pump *)((char *)waiter - offsetof(struct pump, retry));
+	struct streamed *p = (struct streamed *)((char *)waiter - offsetof(struct streamed, retry));
 
 	(void)changed;
 	if ((p->source->light ? docs_run(fill_job, p, p->docs) : docs_run_slow(fill_job, p, p->docs)) == 0)
 		return;
 	/* Drive 0 never changes: this is only a timer. A closed feed has none. */
 	if (!feed_closed(p->docs->feed) && feed_arm(p->docs->feed, &p->retry, 0) == 0) {
-		feed_wait(p->docs->feed, &p->retry, clock_mono_ns() + PUMP_RETRY_MS * NS_PER_MS);
+		feed_wait(p->docs->feed, &p->retry, clock_mono_ns() + STREAMED_RETRY_MS * NS_PER_MS);
 		return;
 	}
 	fill_job(NULL, p);
 }
 
 /* The one who set `filling` calls this, without the lock. */
-static void start_job(struct pump *p)
+static void start_job(struct streamed *p)
 {
 	retry_fire(&p->retry, false);
 }
 
-/* What a job made is there, or an error. Returns whether the pump is the job's to free. */
-static bool filled(struct pump *p, int r)
+/* What a job made is there, or an error. Returns whether the answer is the job's to free. */
+static bool filled(struct streamed *p, int r)
 {
 	bool last;
 
 	pthread_mutex_lock(&p->lock);
 	p->filling = false;
 	p->back_full = r >= 0;
-	p->ended = r == PUMP_END;
+	p->ended = r == STREAMED_END;
 	if (r < 0)
 		p->error = r;
 	last = p->stopped;
@@ -85,7 +85,7 @@ static bool filled(struct pump *p, int r)
 
 static void fill_job(struct docs_store *store, void *cookie)
 {
-	struct pump *p = cookie;
+	struct streamed *p = cookie;
 	bool stopped;
 	int r = -ERR_UNAVAILABLE;
 
@@ -93,28 +93,28 @@ static void fill_job(struct docs_store *store, void *cookie)
 	stopped = p->stopped;
 	pthread_mutex_unlock(&p->lock);
 	if (stopped) {
-		pump_free(p);
+		streamed_free(p);
 		return;
 	}
 	buf_reset(&p->back);
 	if (store)
 		r = p->source->fill(p->cookie, store, &p->back);
 	if (r == -EAGAIN)
-		return; /* the source has it until pump_ready: it may be gone already */
+		return; /* the source has it until streamed_ready: it may be gone already */
 	/* The head is out: the receiver only sees that it is cut. */
 	if (r < 0)
 		log_warning(NULL, "op=send error=%d outcome=\"the answer is cut\"", r);
 	if (filled(p, r))
-		pump_free(p);
+		streamed_free(p);
 }
 
-void pump_ready(struct pump *p)
+void streamed_ready(struct streamed *p)
 {
 	start_job(p);
 }
 
 /* With the lock held: the next piece to the front. true: a job is to be started. */
-static bool turn(struct pump *p)
+static bool turn(struct streamed *p)
 {
 	struct buf empty = p->front;
 
@@ -126,9 +126,9 @@ static bool turn(struct pump *p)
 	return p->filling;
 }
 
-static int pump_pull(void *cookie, void *data, size_t size, size_t *ret_size)
+static int streamed_pull(void *cookie, void *data, size_t size, size_t *ret_size)
 {
-	struct pump *p = cookie;
+	struct streamed *p = cookie;
 	bool start = false;
 	size_t left;
 	int r = 0;
@@ -154,9 +154,9 @@ static int pump_pull(void *cookie, void *data, size_t size, size_t *ret_size)
 	return r;
 }
 
-static void pump_done(void *cookie, bool complete)
+static void streamed_done(void *cookie, bool complete)
 {
-	struct pump *p = cookie;
+	struct streamed *p = cookie;
 	bool last;
 
 	(void)complete;
@@ -167,14 +167,14 @@ static void pump_done(void *cookie, bool complete)
 	last = !p->filling;
 	pthread_mutex_unlock(&p->lock);
 	if (last)
-		pump_free(p);
+		streamed_free(p);
 }
 
-static const struct http_stream_ops pump_ops = {.pull = pump_pull, .done = pump_done};
+static const struct http_stream_ops streamed_ops = {.pull = streamed_pull, .done = streamed_done};
 
-static struct pump *pump_new(struct docs *docs, const struct pump_answer *answer)
+static struct streamed *streamed_new(struct docs *docs, const struct streamed_answer *answer)
 {
-	struct pump *p = calloc(1, sizeof(*p));
+	struct streamed *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return NULL;
@@ -183,23 +183,24 @@ static struct pump *pump_new(struct docs *docs, const struct pump_answer *answer
 	p->cookie = answer->cookie;
 	p->retry.fire = retry_fire;
 	pthread_mutex_init(&p->lock, NULL);
-	buf_init(&p->front, PUMP_BYTES_MAX);
-	buf_init(&p->back, PUMP_BYTES_MAX);
+	buf_init(&p->front, STREAMED_BYTES_MAX);
+	buf_init(&p->back, STREAMED_BYTES_MAX);
 	return p;
 }
 
-static void answer_whole(struct call *call, const struct pump_answer *answer, struct pump *p)
+static void answer_whole(struct call *call, const struct streamed_answer *answer, struct streamed *p)
 {
 	size_t size;
 	char *bytes = buf_take(&p->front, &size);
 
-	pump_free(p);
+	streamed_free(p);
 	http_respond_take(call->req, answer->status, answer->headers, bytes, size);
 }
 
-void pump_respond(struct call *call, struct docs_store *store, const struct pump_answer *answer, struct pump **ret_pump)
+void streamed_respond(
+	struct call *call, struct docs_store *store, const struct streamed_answer *answer, struct streamed **ret)
 {
-	struct pump *p = pump_new(call->docs, answer);
+	struct streamed *p = streamed_new(call->docs, answer);
 	int r;
 
 	if (!p) {
@@ -207,25 +208,25 @@ void pump_respond(struct call *call, struct docs_store *store, const struct pump
 		call_fail(call, -ENOMEM, NULL);
 		return;
 	}
-	if (ret_pump)
-		*ret_pump = p;
+	if (ret)
+		*ret = p;
 	if (answer->length < 0) {
 		/* A source without length may begin with waiting: it starts with a job, once the stream is there. */
 		p->filling = true;
-		http_respond_stream(call->req, answer->status, answer->headers, -1, &pump_ops, p, &p->stream);
+		http_respond_stream(call->req, answer->status, answer->headers, -1, &streamed_ops, p, &p->stream);
 		start_job(p);
 		return;
 	}
 	r = p->source->fill(p->cookie, store, &p->front);
 	if (r < 0) {
-		pump_free(p);
+		streamed_free(p);
 		call_fail(call, r, NULL);
-	} else if (r == PUMP_END) {
+	} else if (r == STREAMED_END) {
 		answer_whole(call, answer, p);
 	} else {
-		p->filling = true; /* so that a stream that is done at once leaves the pump to the job */
+		p->filling = true; /* so that a stream that is done at once leaves the answer to the job */
 		http_respond_stream(
-			call->req, answer->status, answer->headers, answer->length, &pump_ops, p, &p->stream);
+			call->req, answer->status, answer->headers, answer->length, &streamed_ops, p, &p->stream);
 		start_job(p);
 	}
 }

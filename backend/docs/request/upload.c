@@ -77,7 +77,7 @@ static struct upload *find_slow(struct uploads *all, int64_t now_ns)
 	DL_FOREACH(all->turns.running, turn) {
 		struct upload *u = (struct upload *)turn;
 
-		if (u->idle && upload_turn_is_slow(turn, u->used, now_ns)) {
+		if (u->idle && upload_turns_is_slow(turn, u->used, now_ns)) {
 			slow = u;
 			slow->idle = false;
 			break;

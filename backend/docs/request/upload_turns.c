@@ -82,7 +82,7 @@ struct upload_turn *upload_turns_next(struct upload_turns *all, int64_t now_ns)
 	return best;
 }
 
-bool upload_turn_is_slow(const struct upload_turn *turn, size_t bytes, int64_t now_ns)
+bool upload_turns_is_slow(const struct upload_turn *turn, size_t bytes, int64_t now_ns)
 {
 	int64_t late_ms = (now_ns - turn->since_ns) / NS_PER_MS - UPLOAD_GRACE_MS;
 

@@ -36,6 +36,6 @@ void upload_turns_leave(struct upload_turns *all, struct upload_turn *turn);
 /* After a turn has ended: the next that has one now, until NULL. */
 struct upload_turn *upload_turns_next(struct upload_turns *all, int64_t now_ns);
 /* Whether one that has got so many bytes in its turn is too slow for others to wait for. */
-bool upload_turn_is_slow(const struct upload_turn *turn, size_t bytes, int64_t now_ns);
+bool upload_turns_is_slow(const struct upload_turn *turn, size_t bytes, int64_t now_ns);
 
 #endif

@@ -9,12 +9,12 @@
 
 /* ---- lists ---- */
 
-void *mem_at(const struct mem_list *l, size_t n)
+void *docs_mem_at(const struct mem_list *l, size_t n)
 {
 	return (char *)l->data + n * l->element;
 }
 
-void *mem_add(struct mem_list *l)
+void *docs_mem_add(struct mem_list *l)
 {
 	if (l->count == l->capacity) {
 		l->capacity = l->capacity ? 2 * l->capacity : 16;
@@ -22,16 +22,16 @@ void *mem_add(struct mem_list *l)
 		if (!l->data)
 			abort();
 	}
-	return memset(mem_at(l, l->count++), 0, l->element);
+	return memset(docs_mem_at(l, l->count++), 0, l->element);
 }
 
-void mem_remove(struct mem_list *l, size_t n)
+void docs_mem_remove(struct mem_list *l, size_t n)
 {
-	memmove(mem_at(l, n), mem_at(l, n + 1), (l->count - n - 1) * l->element);
+	memmove(docs_mem_at(l, n), docs_mem_at(l, n + 1), (l->count - n - 1) * l->element);
 	l->count--;
 }
 
-struct span mem_dup(struct span s)
+struct span docs_mem_dup(struct span s)
 {
 	char *copy = malloc(s.size ? s.size : 1);
 
@@ -42,13 +42,13 @@ struct span mem_dup(struct span s)
 	return span_of(copy, s.size);
 }
 
-void mem_drop(struct span *s)
+void docs_mem_drop(struct span *s)
 {
 	free((void *)(uintptr_t)s->data);
 	*s = (struct span){0};
 }
 
-struct mem_drive *mem_drive(struct docs_mem *m, uint32_t id)
+struct mem_drive *docs_mem_drive(struct docs_mem *m, uint32_t id)
 {
 	MEM_EACH(struct mem_drive, d, &m->drives)
 	if (d->row.id == id)
@@ -56,7 +56,7 @@ struct mem_drive *mem_drive(struct docs_mem *m, uint32_t id)
 	return NULL;
 }
 
-struct tree_node *mem_node(struct docs_mem *m, int64_t id)
+struct tree_node *docs_mem_node(struct docs_mem *m, int64_t id)
 {
 	MEM_EACH(struct mem_node, n, &m->nodes)
 	if (n->node.item.id == id)
@@ -64,7 +64,7 @@ struct tree_node *mem_node(struct docs_mem *m, int64_t id)
 	return NULL;
 }
 
-struct mem_entry *mem_entry(struct docs_mem *m, int64_t parent, struct span name)
+struct mem_entry *docs_mem_entry(struct docs_mem *m, int64_t parent, struct span name)
 {
 	MEM_EACH(struct mem_entry, e, &m->entries)
 	if (e->parent == parent && span_eq(e->name, name))
@@ -72,7 +72,7 @@ struct mem_entry *mem_entry(struct docs_mem *m, int64_t parent, struct span name
 	return NULL;
 }
 
-int mem_fails(struct docs_mem *m, enum docs_mem_call call)
+int docs_mem_fails(struct docs_mem *m, enum docs_mem_call call)
 {
 	if (m->fail[call].times == 0)
 		return 0;
@@ -106,31 +106,31 @@ int docs_mem_new(struct docs_mem **ret)
 
 static void answer_drop(struct mem_answer *a)
 {
-	mem_drop(&a->headers);
-	mem_drop(&a->body);
+	docs_mem_drop(&a->headers);
+	docs_mem_drop(&a->body);
 }
 
 static void drop_rows(struct docs_mem *m)
 {
 	MEM_EACH(struct mem_node, n, &m->nodes)
 	{
-		mem_drop(&n->node.item.name);
-		mem_drop(&n->node.item.target);
+		docs_mem_drop(&n->node.item.name);
+		docs_mem_drop(&n->node.item.target);
 	}
 	MEM_EACH(struct mem_entry, e, &m->entries)
-	mem_drop(&e->name);
+	docs_mem_drop(&e->name);
 	MEM_EACH(struct mem_extent, x, &m->extents)
-	mem_drop(&x->extent.data);
+	docs_mem_drop(&x->extent.data);
 	MEM_EACH(struct mem_xattr, a, &m->xattrs)
 	{
-		mem_drop(&a->name);
-		mem_drop(&a->value);
+		docs_mem_drop(&a->name);
+		docs_mem_drop(&a->value);
 	}
 	MEM_EACH(struct tree_change, c, &m->changes)
 	{
-		mem_drop(&c->name);
-		mem_drop(&c->old_name);
-		mem_drop(&c->key);
+		docs_mem_drop(&c->name);
+		docs_mem_drop(&c->old_name);
+		docs_mem_drop(&c->key);
 	}
 }
 
@@ -146,7 +146,7 @@ void docs_mem_free(struct docs_mem *m)
 	answer_drop(&s->answer);
 	MEM_EACH(struct mem_key, k, &m->keys)
 	{
-		mem_drop(&k->key);
+		docs_mem_drop(&k->key);
 		answer_drop(&k->answer);
 	}
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
@@ -177,7 +177,7 @@ struct docs_mem_counts docs_mem_count(struct docs_mem *m)
 void docs_mem_set_drive(struct docs_mem *m, const struct tree_drive *drive)
 {
 	(void)pthread_mutex_lock(&m->mutex);
-	mem_drive(m, drive->id)->row = *drive;
+	docs_mem_drive(m, drive->id)->row = *drive;
 	(void)pthread_mutex_unlock(&m->mutex);
 }
 
@@ -186,7 +186,7 @@ struct tree_drive docs_mem_get_drive(struct docs_mem *m, uint32_t drive)
 	struct tree_drive row;
 
 	(void)pthread_mutex_lock(&m->mutex);
-	row = mem_drive(m, drive)->row;
+	row = docs_mem_drive(m, drive)->row;
 	(void)pthread_mutex_unlock(&m->mutex);
 	return row;
 }
@@ -196,7 +196,7 @@ void docs_mem_hold(struct docs_mem *m, int64_t session, int64_t node)
 	struct mem_hold *hold;
 
 	(void)pthread_mutex_lock(&m->mutex);
-	hold = mem_add(&m->holds);
+	hold = docs_mem_add(&m->holds);
 	hold->session = session;
 	hold->node = node;
 	(void)pthread_mutex_unlock(&m->mutex);
@@ -207,7 +207,7 @@ int docs_mem_get_node(struct docs_mem *m, int64_t id, struct tree_node *ret)
 	struct tree_node *node;
 
 	(void)pthread_mutex_lock(&m->mutex);
-	node = mem_node(m, id);
+	node = docs_mem_node(m, id);
 	if (node)
 		*ret = *node;
 	(void)pthread_mutex_unlock(&m->mutex);
@@ -250,14 +250,14 @@ static int mem_drive_create(struct docs_store *s, int64_t user, struct span name
 	struct mem_node *root;
 
 	(void)pthread_mutex_lock(&m->mutex);
-	drive = mem_add(&m->drives);
+	drive = docs_mem_add(&m->drives);
 	drive->row = (struct tree_drive){.id = (uint32_t)m->drives.count,
 		.owner = user,
 		.incarnation = 1,
 		.next_number = 2,
 		.quota = quota,
 		.documents = 1};
-	root = mem_add(&m->nodes);
+	root = docs_mem_add(&m->nodes);
 	root->node.item = (struct item){.id = ITEM_ROOT(drive->row.id),
 		.parent = ITEM_ROOT(drive->row.id),
 		.mode = S_IFDIR | 0755,
@@ -265,8 +265,8 @@ static int mem_drive_create(struct docs_store *s, int64_t user, struct span name
 		.uid = 1000,
 		.gid = 1001,
 		.bare = true,
-		.name = mem_dup((struct span){0}),
-		.target = mem_dup((struct span){0})};
+		.name = docs_mem_dup((struct span){0}),
+		.target = docs_mem_dup((struct span){0})};
 	*ret = (struct docs_drive){.row = drive->row, .at.incarnation = 1, .name = name};
 	(void)pthread_mutex_unlock(&m->mutex);
 	return 0;
@@ -275,7 +275,7 @@ static int mem_drive_create(struct docs_store *s, int64_t user, struct span name
 /* With the mutex held. */
 static int check_scope(struct docs_mem *m, const struct docs_scope *scope, struct docs_position *ret_at)
 {
-	const struct mem_drive *drive = mem_drive(m, scope->drive);
+	const struct mem_drive *drive = docs_mem_drive(m, scope->drive);
 
 	if (!drive || (scope->user != 0 && scope->user != drive->row.owner))
 		return -ERR_NOT_FOUND;
@@ -294,7 +294,7 @@ static int mem_drive_get(struct docs_store *s, const struct docs_scope *scope, s
 	(void)pthread_mutex_lock(&m->mutex);
 	r = check_scope(m, scope, &ret->at);
 	if (r == 0)
-		ret->row = mem_drive(m, scope->drive)->row;
+		ret->row = docs_mem_drive(m, scope->drive)->row;
 	(void)pthread_mutex_unlock(&m->mutex);
 	return r;
 }
@@ -308,7 +308,7 @@ static int mem_ids_reserve(struct docs_store *s, const struct docs_scope *scope,
 	(void)pthread_mutex_lock(&m->mutex);
 	r = check_scope(m, scope, &at);
 	if (r == 0) {
-		struct mem_drive *drive = mem_drive(m, scope->drive);
+		struct mem_drive *drive = docs_mem_drive(m, scope->drive);
 
 		*ret_first = ITEM_ID(drive->row.id, drive->row.next_number);
 		drive->row.next_number += count;
@@ -327,7 +327,7 @@ static int mem_item_get(struct docs_store *s, const struct docs_scope *scope, in
 
 	(void)pthread_mutex_lock(&m->mutex);
 	r = check_scope(m, scope, ret_at);
-	node = mem_node(m, id);
+	node = docs_mem_node(m, id);
 	if (r == 0)
 		r = node && !node->orphan ? on_item(&node->item, cookie) : -ERR_NOT_FOUND;
 	(void)pthread_mutex_unlock(&m->mutex);
@@ -344,9 +344,9 @@ static int mem_item_lookup(struct docs_store *s, const struct docs_scope *scope,
 
 	(void)pthread_mutex_lock(&m->mutex);
 	r = check_scope(m, scope, ret_at);
-	entry = mem_entry(m, parent, name);
+	entry = docs_mem_entry(m, parent, name);
 	if (r == 0)
-		r = entry ? on_item(&mem_node(m, entry->child)->item, cookie) : -ERR_NOT_FOUND;
+		r = entry ? on_item(&docs_mem_node(m, entry->child)->item, cookie) : -ERR_NOT_FOUND;
 	(void)pthread_mutex_unlock(&m->mutex);
 	return r;
 }
@@ -384,7 +384,7 @@ static int mem_extents(struct docs_store *s, const struct docs_scope *scope, int
 
 	(void)pthread_mutex_lock(&m->mutex);
 	r = check_scope(m, scope, ret_at);
-	node = mem_node(m, id);
+	node = docs_mem_node(m, id);
 	if (r == 0)
 		r = node && (!node->orphan || scope->session) ? on_item(&node->item, cookie) : -ERR_NOT_FOUND;
 	if (m->extents.count > 0)
@@ -451,7 +451,7 @@ static int mem_session_create(
 		began = x->began;
 	}
 	if (r == 0) {
-		struct mem_session *session = mem_add(&m->sessions);
+		struct mem_session *session = docs_mem_add(&m->sessions);
 
 		session->id = *ret_session = (int64_t)m->sessions.count;
 		session->user = scope->user;
@@ -487,7 +487,7 @@ static int mem_block_stored(
 	struct mem_block *row;
 
 	(void)pthread_mutex_lock(&m->mutex);
-	row = mem_add(&m->blocks);
+	row = docs_mem_add(&m->blocks);
 	row->drive = scope->drive;
 	row->block = *ret = *block;
 	(void)pthread_mutex_unlock(&m->mutex);
@@ -512,10 +512,10 @@ static const struct docs_store_ops mem_ops = {
 	.snapshot_end = mem_snapshot_end,
 	.session_create = mem_session_create,
 	.session_end = mem_session_end,
-	.txn_begin = mem_txn_begin,
-	.txn_commit = mem_txn_commit,
-	.txn_abort = mem_txn_abort,
-	.answer_find = mem_answer_find,
+	.txn_begin = docs_mem_txn_begin,
+	.txn_commit = docs_mem_txn_commit,
+	.txn_abort = docs_mem_txn_abort,
+	.answer_find = docs_mem_answer_find,
 	.block_stored = mem_block_stored,
 	.free = mem_store_free,
 };

@@ -30,7 +30,7 @@ static void check_links(struct check *c, const struct tree_node *node)
 
 	MEM_EACH(struct mem_entry, e, &c->m->entries)
 	{
-		const struct tree_node *child = mem_node(c->m, e->child);
+		const struct tree_node *child = docs_mem_node(c->m, e->child);
 
 		links += e->child == item->id;
 		named = named || (e->child == item->id && e->parent == item->parent && span_eq(e->name, item->name));
@@ -96,7 +96,7 @@ static void check_reach(struct check *c, const struct tree_node *node)
 	size_t steps = 0;
 
 	while (node && node->item.parent != node->item.id && steps++ <= c->m->nodes.count)
-		node = mem_node(c->m, node->item.parent);
+		node = docs_mem_node(c->m, node->item.parent);
 	must(c, node && node->item.id == ITEM_ROOT(c->drive), "cannot be reached from the root",
 		node ? node->item.id : 0);
 }
@@ -139,16 +139,17 @@ int docs_mem_check(struct docs_mem *m, uint32_t drive)
 		check_xattrs(&c, &n->node.item);
 		if (!n->node.orphan)
 			check_reach(&c, &n->node);
-		must(&c, n->node.item.seq <= mem_drive(m, drive)->row.seq, "is ahead of its drive", n->node.item.id);
+		must(&c, n->node.item.seq <= docs_mem_drive(m, drive)->row.seq, "is ahead of its drive",
+			n->node.item.id);
 		must(&c, n->node.item.content_seq <= n->node.item.seq, "has content newer than itself",
 			n->node.item.id);
 	}
 	MEM_EACH(struct mem_extent, x, &m->extents)
-	must(&c, mem_node(m, x->extent.node) != NULL, "is gone and has an extent", x->extent.node);
+	must(&c, docs_mem_node(m, x->extent.node) != NULL, "is gone and has an extent", x->extent.node);
 	MEM_EACH(struct mem_xattr, a, &m->xattrs)
-	must(&c, mem_node(m, a->node) != NULL, "is gone and has an xattr", a->node);
-	must(&c, used == mem_drive(m, drive)->row.used, "usage is wrong", 0);
-	must(&c, documents == mem_drive(m, drive)->row.documents, "counts its documents wrong", documents);
+	must(&c, docs_mem_node(m, a->node) != NULL, "is gone and has an xattr", a->node);
+	must(&c, used == docs_mem_drive(m, drive)->row.used, "usage is wrong", 0);
+	must(&c, documents == docs_mem_drive(m, drive)->row.documents, "counts its documents wrong", documents);
 	(void)pthread_mutex_unlock(&m->mutex);
 	return c.error;
 }

@@ -75,25 +75,25 @@ struct mem_store {
 	size_t key_count;
 };
 
-void *mem_at(const struct mem_list *l, size_t n);
-void *mem_add(struct mem_list *l); /* zeroed; aborts without memory: it is for tests */
-void mem_remove(struct mem_list *l, size_t n);
-struct span mem_dup(struct span s);
-void mem_drop(struct span *s);
+void *docs_mem_at(const struct mem_list *l, size_t n);
+void *docs_mem_add(struct mem_list *l); /* zeroed; aborts without memory: it is for tests */
+void docs_mem_remove(struct mem_list *l, size_t n);
+struct span docs_mem_dup(struct span s);
+void docs_mem_drop(struct span *s);
 /* NOLINTBEGIN(bugprone-macro-parentheses): a type and a name cannot have them */
 #define MEM_EACH(type, item, list) \
 	for (type *item = (list)->data, *item##_end = item ? item + (list)->count : item; item < item##_end; item++)
 /* NOLINTEND(bugprone-macro-parentheses) */
 
-struct mem_drive *mem_drive(struct docs_mem *m, uint32_t id);
-struct tree_node *mem_node(struct docs_mem *m, int64_t id);
-struct mem_entry *mem_entry(struct docs_mem *m, int64_t parent, struct span name);
-int mem_fails(struct docs_mem *m, enum docs_mem_call call); /* the failure asked for, or 0 */
+struct mem_drive *docs_mem_drive(struct docs_mem *m, uint32_t id);
+struct tree_node *docs_mem_node(struct docs_mem *m, int64_t id);
+struct mem_entry *docs_mem_entry(struct docs_mem *m, int64_t parent, struct span name);
+int docs_mem_fails(struct docs_mem *m, enum docs_mem_call call); /* the failure asked for, or 0 */
 
-int mem_txn_begin(struct docs_store *store, uint32_t id, const struct docs_key *keys, size_t key_count,
+int docs_mem_txn_begin(struct docs_store *store, uint32_t id, const struct docs_key *keys, size_t key_count,
 	const struct tree_wants *wants, int64_t now_ns, struct tree **ret_tree, const struct docs_seen **ret_seen);
-int mem_txn_commit(struct docs_store *store, const struct tree_delta *delta, const struct docs_answer *answers);
-void mem_txn_abort(struct docs_store *store);
-int mem_answer_find(struct docs_store *store, const struct docs_key *key, struct docs_seen *ret);
+int docs_mem_txn_commit(struct docs_store *store, const struct tree_delta *delta, const struct docs_answer *answers);
+void docs_mem_txn_abort(struct docs_store *store);
+int docs_mem_answer_find(struct docs_store *store, const struct docs_key *key, struct docs_seen *ret);
 
 #endif

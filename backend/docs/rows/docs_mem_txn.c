@@ -77,7 +77,7 @@ static struct span holders_of(struct docs_mem *m, int64_t id, uint8_t *text, siz
 
 static int load_node(struct docs_mem *m, int64_t id, struct tree *t)
 {
-	const struct tree_node *found = mem_node(m, id);
+	const struct tree_node *found = docs_mem_node(m, id);
 	uint8_t holders[64 * TREE_HOLDER_BYTES];
 	struct tree_node node;
 
@@ -103,15 +103,15 @@ static int load_names(struct docs_mem *m, const struct tree_wants *w, struct tre
 		r = load_node(m, w->nodes[i], t);
 	}
 	for (size_t i = 0; r == 0 && i < w->name_count; i++) {
-		const struct mem_entry *e = mem_entry(m, w->names[i].parent, w->names[i].name);
+		const struct mem_entry *e = docs_mem_entry(m, w->names[i].parent, w->names[i].name);
 
 		r = e ? tree_load_entry(t, e->parent, e->name, e->child) : 0;
 		r = r == 0 && e ? load_node(m, e->child, t) : r;
 	}
 	for (size_t i = 0; r == 0 && i < w->ancestor_count; i++) {
-		const struct tree_node *node = mem_node(m, w->ancestors[i]);
+		const struct tree_node *node = docs_mem_node(m, w->ancestors[i]);
 
-		for (; r == 0 && node && node->item.parent != node->item.id; node = mem_node(m, node->item.parent))
+		for (; r == 0 && node && node->item.parent != node->item.id; node = docs_mem_node(m, node->item.parent))
 			r = tree_load_ancestor(t, node->item.id, node->item.parent);
 	}
 	return r;
@@ -165,7 +165,7 @@ static int load(struct docs_mem *m, uint32_t drive, const struct tree_wants *w, 
 static int lock_drive(struct docs_mem *m, uint32_t id, struct mem_drive **ret)
 {
 	for (;;) {
-		struct mem_drive *drive = mem_drive(m, id);
+		struct mem_drive *drive = docs_mem_drive(m, id);
 
 		if (!drive)
 			return -ERR_NOT_FOUND;
@@ -177,7 +177,7 @@ static int lock_drive(struct docs_mem *m, uint32_t id, struct mem_drive **ret)
 }
 
 /* budget: the signature is the store's */
-int mem_txn_begin(struct docs_store *store, uint32_t id, const struct docs_key *keys, size_t key_count,
+int docs_mem_txn_begin(struct docs_store *store, uint32_t id, const struct docs_key *keys, size_t key_count,
 	const struct tree_wants *wants, int64_t now_ns, struct tree **ret_tree, const struct docs_seen **ret_seen)
 {
 	struct mem_store *s = (struct mem_store *)store;
@@ -188,7 +188,7 @@ int mem_txn_begin(struct docs_store *store, uint32_t id, const struct docs_key *
 
 	(void)pthread_mutex_lock(&m->mutex);
 	m->counts.begun++;
-	r = mem_fails(m, DOCS_MEM_BEGIN);
+	r = docs_mem_fails(m, DOCS_MEM_BEGIN);
 	r = r < 0 ? r : lock_drive(m, id, &drive);
 	r = r < 0 ? r : tree_new(&drive->row, now_ns, &tree);
 	r = r < 0 ? r : load(m, id, wants, tree);
@@ -221,10 +221,10 @@ static int wrong(const char *what, int64_t id)
 
 static void set_node(struct tree_node *row, const struct tree_node *node)
 {
-	struct span name = mem_dup(node->item.name), target = mem_dup(node->item.target);
+	struct span name = docs_mem_dup(node->item.name), target = docs_mem_dup(node->item.target);
 
-	mem_drop(&row->item.name);
-	mem_drop(&row->item.target);
+	docs_mem_drop(&row->item.name);
+	docs_mem_drop(&row->item.target);
 	*row = *node;
 	row->item.name = name;
 	row->item.target = target;
@@ -242,8 +242,8 @@ static void name_again(struct docs_mem *m, struct tree_node *node)
 		if (e->child != node->item.id)
 			continue;
 		node->item.parent = e->parent;
-		mem_drop(&node->item.name);
-		node->item.name = mem_dup(e->name);
+		docs_mem_drop(&node->item.name);
+		node->item.name = docs_mem_dup(e->name);
 		return;
 	}
 }
@@ -251,30 +251,30 @@ static void name_again(struct docs_mem *m, struct tree_node *node)
 static int write_nodes(struct docs_mem *m, const struct tree_delta *d)
 {
 	for (size_t i = 0; i < d->removed_node_count; i++) {
-		struct tree_node *node = mem_node(m, d->removed_nodes[i]);
+		struct tree_node *node = docs_mem_node(m, d->removed_nodes[i]);
 
 		if (!node)
 			return wrong("removes a document that is not there", d->removed_nodes[i]);
-		mem_drop(&node->item.name);
-		mem_drop(&node->item.target);
-		mem_remove(&m->nodes, (size_t)((struct mem_node *)node - (struct mem_node *)m->nodes.data));
+		docs_mem_drop(&node->item.name);
+		docs_mem_drop(&node->item.target);
+		docs_mem_remove(&m->nodes, (size_t)((struct mem_node *)node - (struct mem_node *)m->nodes.data));
 		for (size_t n = m->xattrs.count; n > 0; n--) {
-			struct mem_xattr *a = mem_at(&m->xattrs, n - 1);
+			struct mem_xattr *a = docs_mem_at(&m->xattrs, n - 1);
 
 			if (a->node != d->removed_nodes[i])
 				continue;
-			mem_drop(&a->name);
-			mem_drop(&a->value);
-			mem_remove(&m->xattrs, n - 1);
+			docs_mem_drop(&a->name);
+			docs_mem_drop(&a->value);
+			docs_mem_remove(&m->xattrs, n - 1);
 		}
 	}
 	for (size_t i = 0; i < d->created_count; i++) {
-		if (mem_node(m, d->created[i]->item.id))
+		if (docs_mem_node(m, d->created[i]->item.id))
 			return wrong("creates a document that is there", d->created[i]->item.id);
-		set_node(mem_add(&m->nodes), d->created[i]);
+		set_node(docs_mem_add(&m->nodes), d->created[i]);
 	}
 	for (size_t i = 0; i < d->changed_count; i++) {
-		struct tree_node *node = mem_node(m, d->changed[i]->item.id);
+		struct tree_node *node = docs_mem_node(m, d->changed[i]->item.id);
 
 		if (!node)
 			return wrong("changes a document that is not there", d->changed[i]->item.id);
@@ -287,40 +287,40 @@ static int write_entries(struct docs_mem *m, const struct tree_delta *d)
 {
 	for (size_t i = 0; i < d->removed_entry_count; i++) {
 		const struct tree_entry *gone = &d->removed_entries[i];
-		struct mem_entry *e = mem_entry(m, gone->parent, gone->name);
+		struct mem_entry *e = docs_mem_entry(m, gone->parent, gone->name);
 
 		if (!e || e->child != gone->child)
 			return wrong("removes an entry that is not there", gone->child);
-		mem_drop(&e->name);
-		mem_remove(&m->entries, (size_t)(e - (struct mem_entry *)m->entries.data));
+		docs_mem_drop(&e->name);
+		docs_mem_remove(&m->entries, (size_t)(e - (struct mem_entry *)m->entries.data));
 	}
 	for (size_t i = 0; i < d->added_entry_count; i++) {
 		struct mem_entry *e;
 
-		if (mem_entry(m, d->added_entries[i].parent, d->added_entries[i].name))
+		if (docs_mem_entry(m, d->added_entries[i].parent, d->added_entries[i].name))
 			return wrong("adds an entry that is there", d->added_entries[i].child);
-		e = mem_add(&m->entries);
+		e = docs_mem_add(&m->entries);
 		e->parent = d->added_entries[i].parent;
 		e->child = d->added_entries[i].child;
-		e->name = mem_dup(d->added_entries[i].name);
+		e->name = docs_mem_dup(d->added_entries[i].name);
 	}
 	for (size_t i = 0; i < d->changed_count; i++)
-		name_again(m, mem_node(m, d->changed[i]->item.id));
+		name_again(m, docs_mem_node(m, d->changed[i]->item.id));
 	return 0;
 }
 
 static void remove_extent(struct docs_mem *m, size_t n)
 {
-	struct mem_extent *x = mem_at(&m->extents, n);
+	struct mem_extent *x = docs_mem_at(&m->extents, n);
 
-	mem_drop(&x->extent.data);
-	mem_remove(&m->extents, n);
+	docs_mem_drop(&x->extent.data);
+	docs_mem_remove(&m->extents, n);
 }
 
 static int remove_extent_at(struct docs_mem *m, int64_t node, int64_t at)
 {
 	for (size_t n = 0; n < m->extents.count; n++) {
-		const struct mem_extent *x = mem_at(&m->extents, n);
+		const struct mem_extent *x = docs_mem_at(&m->extents, n);
 
 		if (x->extent.node != node || x->extent.at != at)
 			continue;
@@ -336,15 +336,15 @@ static int write_extents(struct docs_mem *m, const struct tree_delta *d)
 
 	for (size_t i = 0; i < d->cleared_node_count; i++)
 		for (size_t n = m->extents.count; n > 0; n--)
-			if (((struct mem_extent *)mem_at(&m->extents, n - 1))->extent.node == d->cleared_nodes[i])
+			if (((struct mem_extent *)docs_mem_at(&m->extents, n - 1))->extent.node == d->cleared_nodes[i])
 				remove_extent(m, n - 1);
 	for (size_t i = 0; r == 0 && i < d->removed_extent_count; i++)
 		r = remove_extent_at(m, d->removed_extents[i]->node, d->removed_extents[i]->at);
 	for (size_t i = 0; r == 0 && i < d->added_extent_count; i++) {
-		struct mem_extent *x = mem_add(&m->extents);
+		struct mem_extent *x = docs_mem_add(&m->extents);
 
 		x->extent = *d->added_extents[i];
-		x->extent.data = mem_dup(x->extent.data);
+		x->extent.data = docs_mem_dup(x->extent.data);
 	}
 	return r;
 }
@@ -359,32 +359,32 @@ static int write_xattr(struct docs_mem *m, const struct tree_xattr *xattr)
 	if (xattr->removed && !found)
 		return wrong("removes an xattr that is not there", xattr->node);
 	if (xattr->removed) {
-		mem_drop(&found->name);
-		mem_drop(&found->value);
-		mem_remove(&m->xattrs, (size_t)(found - (struct mem_xattr *)m->xattrs.data));
+		docs_mem_drop(&found->name);
+		docs_mem_drop(&found->value);
+		docs_mem_remove(&m->xattrs, (size_t)(found - (struct mem_xattr *)m->xattrs.data));
 		return 0;
 	}
 	if (!found) {
-		found = mem_add(&m->xattrs);
+		found = docs_mem_add(&m->xattrs);
 		found->node = xattr->node;
-		found->name = mem_dup(xattr->name);
+		found->name = docs_mem_dup(xattr->name);
 	}
-	mem_drop(&found->value);
-	found->value = mem_dup(xattr->value);
+	docs_mem_drop(&found->value);
+	found->value = docs_mem_dup(xattr->value);
 	return 0;
 }
 
 static int write_changes(struct docs_mem *m, const struct tree_delta *d)
 {
-	int64_t seq = mem_drive(m, d->drive.id)->row.seq;
+	int64_t seq = docs_mem_drive(m, d->drive.id)->row.seq;
 
 	for (size_t i = 0; i < d->change_count; i++) {
-		struct tree_change *c = mem_add(&m->changes);
+		struct tree_change *c = docs_mem_add(&m->changes);
 
 		*c = d->changes[i];
-		c->name = mem_dup(c->name);
-		c->old_name = mem_dup(c->old_name);
-		c->key = mem_dup(c->key);
+		c->name = docs_mem_dup(c->name);
+		c->old_name = docs_mem_dup(c->old_name);
+		c->key = docs_mem_dup(c->key);
 		if (c->seq != ++seq)
 			return wrong("leaves a gap in the journal before", c->seq);
 	}
@@ -393,12 +393,12 @@ static int write_changes(struct docs_mem *m, const struct tree_delta *d)
 
 static void keep_answer(struct mem_answer *a, const struct docs_key *key, const struct docs_answer *answer)
 {
-	mem_drop(&a->headers);
-	mem_drop(&a->body);
+	docs_mem_drop(&a->headers);
+	docs_mem_drop(&a->body);
 	memcpy(a->fingerprint, key->fingerprint, sizeof(a->fingerprint));
 	a->status = answer->status;
-	a->headers = mem_dup(answer->headers);
-	a->body = mem_dup(answer->body);
+	a->headers = docs_mem_dup(answer->headers);
+	a->body = docs_mem_dup(answer->body);
 }
 
 static void write_answer(struct docs_mem *m, const struct docs_key *key, const struct docs_answer *answer)
@@ -411,9 +411,9 @@ static void write_answer(struct docs_mem *m, const struct docs_key *key, const s
 		s->number = key->number;
 		keep_answer(&s->answer, key, answer);
 	} else if (key->kind == DOCS_KEY_USER) {
-		k = mem_add(&m->keys);
+		k = docs_mem_add(&m->keys);
 		k->user = key->user;
-		k->key = mem_dup(key->key);
+		k->key = docs_mem_dup(key->key);
 		keep_answer(&k->answer, key, answer);
 	}
 }
@@ -428,7 +428,7 @@ static int write_delta(struct docs_mem *m, const struct tree_delta *d)
 	for (size_t i = 0; r == 0 && i < d->xattr_count; i++)
 		r = write_xattr(m, &d->xattrs[i]);
 	if (r == 0)
-		mem_drive(m, d->drive.id)->row = d->drive;
+		docs_mem_drive(m, d->drive.id)->row = d->drive;
 	return r;
 }
 
@@ -450,7 +450,7 @@ static int write_all(struct mem_store *s, const struct tree_delta *d, const stru
 
 static void txn_end(struct mem_store *s)
 {
-	struct mem_drive *drive = mem_drive(s->mem, s->drive);
+	struct mem_drive *drive = docs_mem_drive(s->mem, s->drive);
 
 	if (drive)
 		drive->locked = false;
@@ -462,26 +462,26 @@ static void txn_end(struct mem_store *s)
 	(void)pthread_cond_broadcast(&s->mem->unlocked);
 }
 
-int mem_txn_commit(struct docs_store *store, const struct tree_delta *delta, const struct docs_answer *answers)
+int docs_mem_txn_commit(struct docs_store *store, const struct tree_delta *delta, const struct docs_answer *answers)
 {
 	struct mem_store *s = (struct mem_store *)store;
 	struct docs_mem *m = s->mem;
 	int r;
 
 	(void)pthread_mutex_lock(&m->mutex);
-	r = s->drive != 0 && (!delta || s->drive == delta->drive.id) ? mem_fails(m, DOCS_MEM_COMMIT)
+	r = s->drive != 0 && (!delta || s->drive == delta->drive.id) ? docs_mem_fails(m, DOCS_MEM_COMMIT)
 								     : wrong("commits without a transaction", s->drive);
 	r = r < 0 ? r : write_all(s, delta, answers);
 	if (r == 0) {
 		m->counts.committed++;
-		r = mem_fails(m, DOCS_MEM_COMMITTED);
+		r = docs_mem_fails(m, DOCS_MEM_COMMITTED);
 		txn_end(s);
 	}
 	(void)pthread_mutex_unlock(&m->mutex);
 	return r;
 }
 
-int mem_answer_find(struct docs_store *store, const struct docs_key *key, struct docs_seen *ret)
+int docs_mem_answer_find(struct docs_store *store, const struct docs_key *key, struct docs_seen *ret)
 {
 	struct docs_mem *m = ((struct mem_store *)store)->mem;
 
@@ -493,7 +493,7 @@ int mem_answer_find(struct docs_store *store, const struct docs_key *key, struct
 	return 0;
 }
 
-void mem_txn_abort(struct docs_store *store)
+void docs_mem_txn_abort(struct docs_store *store)
 {
 	struct mem_store *s = (struct mem_store *)store;
 

@@ -7,26 +7,26 @@
 #include <uthash.h>
 #include <utlist.h>
 
-struct turns_party {
-	char who[TURNS_WHO_SIZE];
+struct fair_queue_party {
+	char who[FAIR_QUEUE_WHO_SIZE];
 	size_t held; /* waiting and taken */
 	size_t waits;
-	struct turn *waiting;		 /* the oldest first */
-	struct turns_party *prev, *next; /* of those that have one waiting */
+	struct fair_queue_turn *waiting;      /* the oldest first */
+	struct fair_queue_party *prev, *next; /* of those that have one waiting */
 	UT_hash_handle hh;
 };
 
-struct turns {
+struct fair_queue {
 	pthread_mutex_t lock; /* guards all */
 	size_t max, share;
 	size_t held;
-	struct turns_party *parties; /* those that hold something: never more than max */
-	struct turns_party *round;
+	struct fair_queue_party *parties; /* those that hold something: never more than max */
+	struct fair_queue_party *round;
 };
 
-int turns_new(size_t max, size_t share, struct turns **ret)
+int fair_queue_new(size_t max, size_t share, struct fair_queue **ret)
 {
-	struct turns *t = calloc(1, sizeof(*t));
+	struct fair_queue *t = calloc(1, sizeof(*t));
 
 	if (!t)
 		return -ENOMEM;
@@ -37,7 +37,7 @@ int turns_new(size_t max, size_t share, struct turns **ret)
 	return 0;
 }
 
-void turns_free(struct turns *t)
+void fair_queue_free(struct fair_queue *t)
 {
 	if (!t)
 		return;
@@ -45,9 +45,9 @@ void turns_free(struct turns *t)
 	free(t);
 }
 
-static struct turns_party *party_of(struct turns *t, const char *who)
+static struct fair_queue_party *party_of(struct fair_queue *t, const char *who)
 {
-	struct turns_party *p;
+	struct fair_queue_party *p;
 
 	HASH_FIND_STR(t->parties, who, p);
 	if (p)
@@ -60,7 +60,7 @@ static struct turns_party *party_of(struct turns *t, const char *who)
 	return p;
 }
 
-static void drop_if_empty(struct turns *t, struct turns_party *p)
+static void drop_if_empty(struct fair_queue *t, struct fair_queue_party *p)
 {
 	if (p->held > 0)
 		return;
@@ -68,18 +68,18 @@ static void drop_if_empty(struct turns *t, struct turns_party *p)
 	free(p);
 }
 
-static void wait_in(struct turns *t, struct turns_party *p, struct turn *turn)
+static void wait_in(struct fair_queue *t, struct fair_queue_party *p, struct fair_queue_turn *turn)
 {
 	if (!p->waiting)
 		DL_APPEND(t->round, p);
-	*turn = (struct turn){.party = p};
+	*turn = (struct fair_queue_turn){.party = p};
 	DL_APPEND(p->waiting, turn);
 	p->waits++;
 	p->held++;
 	t->held++;
 }
 
-static void wait_no_more(struct turns *t, struct turns_party *p, struct turn *turn)
+static void wait_no_more(struct fair_queue *t, struct fair_queue_party *p, struct fair_queue_turn *turn)
 {
 	DL_DELETE(p->waiting, turn);
 	p->waits--;
@@ -87,7 +87,7 @@ static void wait_no_more(struct turns *t, struct turns_party *p, struct turn *tu
 		DL_DELETE(t->round, p);
 }
 
-static void let_go(struct turns *t, struct turns_party *p)
+static void let_go(struct fair_queue *t, struct fair_queue_party *p)
 {
 	p->held--;
 	t->held--;
@@ -95,9 +95,9 @@ static void let_go(struct turns *t, struct turns_party *p)
 }
 
 /* The last that waits of whoever has most, if that is more than who comes would have. */
-static struct turn *displace(struct turns *t, const struct turns_party *by)
+static struct fair_queue_turn *displace(struct fair_queue *t, const struct fair_queue_party *by)
 {
-	struct turns_party *p, *most = NULL;
+	struct fair_queue_party *p, *most = NULL;
 
 	DL_FOREACH(t->round, p) {
 		if (!most || p->waits > most->waits)
@@ -105,19 +105,20 @@ static struct turn *displace(struct turns *t, const struct turns_party *by)
 	}
 	if (!most || most->waits <= by->held + 1)
 		return NULL;
-	struct turn *last = most->waiting->prev; /* of a list, the first one's previous is the last */
+	struct fair_queue_turn *last = most->waiting->prev; /* of a list, the first one's previous is the last */
 	wait_no_more(t, most, last);
 	let_go(t, most);
 	return last;
 }
 
-int turns_enter(struct turns *t, const char *who, struct turn *turn, struct turn **ret_displaced)
+int fair_queue_enter(
+	struct fair_queue *t, const char *who, struct fair_queue_turn *turn, struct fair_queue_turn **ret_displaced)
 {
-	struct turn *displaced = NULL;
+	struct fair_queue_turn *displaced = NULL;
 	int r = 0;
 
 	pthread_mutex_lock(&t->lock);
-	struct turns_party *p = party_of(t, who);
+	struct fair_queue_party *p = party_of(t, who);
 	if (!p)
 		r = -ENOMEM;
 	else if (p->held >= t->share)
@@ -134,12 +135,12 @@ int turns_enter(struct turns *t, const char *who, struct turn *turn, struct turn
 	return r;
 }
 
-struct turn *turns_take(struct turns *t)
+struct fair_queue_turn *fair_queue_take(struct fair_queue *t)
 {
-	struct turn *turn = NULL;
+	struct fair_queue_turn *turn = NULL;
 
 	pthread_mutex_lock(&t->lock);
-	struct turns_party *p = t->round;
+	struct fair_queue_party *p = t->round;
 	if (p) {
 		turn = p->waiting;
 		wait_no_more(t, p, turn);
@@ -152,7 +153,7 @@ struct turn *turns_take(struct turns *t)
 	return turn;
 }
 
-void turns_leave(struct turns *t, struct turn *turn)
+void fair_queue_leave(struct fair_queue *t, struct fair_queue_turn *turn)
 {
 	pthread_mutex_lock(&t->lock);
 	let_go(t, turn->party);

@@ -28,7 +28,7 @@ static int ask_user(struct user_request *u, json_t **ret)
 	struct account_outcome outcome = {0};
 	uint64_t id;
 
-	int r = user_path_id(u, &id);
+	int r = user_request_path_id(u, &id);
 	if (r == 0)
 		r = account_read(&u->call, id, &outcome.account);
 	if (r == 0)
@@ -45,7 +45,7 @@ static json_t *show_page(const struct user_account *accounts, size_t count, size
 		shown.account = accounts[i];
 		json_array_append_new(items, user_v2_show(&shown));
 	}
-	json_t *next = count == limit ? user_id_text(accounts[count - 1].id) : json_null();
+	json_t *next = count == limit ? user_request_id_text(accounts[count - 1].id) : json_null();
 	return json_pack("{s:o, s:o}", "items", items, "next", next);
 }
 
@@ -68,7 +68,7 @@ static int ask_users(struct user_request *u, json_t **ret)
 
 	if (name)
 		return ask_by_name(u, name, ret);
-	int r = user_page(u, &limit, &after);
+	int r = user_request_page(u, &limit, &after);
 	if (r < 0)
 		return r;
 	struct user_account *accounts = calloc(limit, sizeof(*accounts));
@@ -85,7 +85,7 @@ static int ask_users(struct user_request *u, json_t **ret)
 
 static void list(struct pg *pg, struct http_request *req, struct service *s)
 {
-	user_ask(pg, req, s, &(struct user_query){false, ask_users});
+	user_request_ask(pg, req, s, &(struct user_query){false, ask_users});
 }
 
 static void create(struct pg *pg, struct http_request *req, struct service *s)
@@ -93,12 +93,12 @@ static void create(struct pg *pg, struct http_request *req, struct service *s)
 	static const struct user_mutation CREATE = {
 		201, ACCOUNT_REGISTER, USER_WHOM_NOBODY, USER_BODY_FIELDS, apply_create, user_v2_show};
 
-	user_mutate(pg, req, s, &CREATE);
+	user_request_mutate(pg, req, s, &CREATE);
 }
 
 static void read(struct pg *pg, struct http_request *req, struct service *s)
 {
-	user_ask(pg, req, s, &(struct user_query){false, ask_user});
+	user_request_ask(pg, req, s, &(struct user_query){false, ask_user});
 }
 
 static void change(struct pg *pg, struct http_request *req, struct service *s)
@@ -106,7 +106,7 @@ static void change(struct pg *pg, struct http_request *req, struct service *s)
 	static const struct user_mutation CHANGE = {
 		200, ACCOUNT_PROFILE, USER_WHOM_PATH, USER_BODY_FIELDS, apply_change, user_v2_show};
 
-	user_mutate(pg, req, s, &CHANGE);
+	user_request_mutate(pg, req, s, &CHANGE);
 }
 
 static void delete (struct pg *pg, struct http_request *req, struct service *s)
@@ -114,7 +114,7 @@ static void delete (struct pg *pg, struct http_request *req, struct service *s)
 	static const struct user_mutation DELETE = {
 		204, ACCOUNT_DELETE, USER_WHOM_PATH, USER_BODY_NONE, apply_delete, NULL};
 
-	user_mutate(pg, req, s, &DELETE);
+	user_request_mutate(pg, req, s, &DELETE);
 }
 
 #define FIELDS \

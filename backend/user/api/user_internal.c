@@ -18,15 +18,15 @@ static int ask_authenticate(struct user_request *u, json_t **ret)
 	char token_id[TOKEN_ID_SIZE];
 	const char *token;
 
-	int r = user_needed_text(u, "token", &token);
+	int r = user_request_needed_text(u, "token", &token);
 	if (r == 0)
 		r = login_authenticate(&u->call, token, &o);
 	if (r != 0)
 		return r;
 	token_id_format(o.token.kind, o.token.id, token_id);
-	*ret = json_pack("{s:{s:o, s:s, s:b}, s:s, s:o}", "user", "id", user_id_text(o.account.id), "name",
+	*ret = json_pack("{s:{s:o, s:s, s:b}, s:s, s:o}", "user", "id", user_request_id_text(o.account.id), "name",
 		o.account.name, "admin", o.account.admin, "token_id", token_id, "expires_at",
-		user_time(o.token.expires_ns));
+		user_request_time(o.token.expires_ns));
 	return *ret ? 0 : -ENOMEM;
 }
 
@@ -35,12 +35,12 @@ static int ask_user(struct user_request *u, json_t **ret)
 	struct user_account a;
 	uint64_t id;
 
-	int r = user_path_id(u, &id);
+	int r = user_request_path_id(u, &id);
 	u->call.who_is_admin = true; /* a service asks, for itself */
 	if (r == 0)
 		r = account_read(&u->call, id, &a);
 	if (r == 0)
-		*ret = json_pack("{s:o, s:s}", "id", user_id_text(a.id), "name", a.name);
+		*ret = json_pack("{s:o, s:s}", "id", user_request_id_text(a.id), "name", a.name);
 	return r;
 }
 
@@ -59,10 +59,10 @@ static int ask_deleted(struct user_request *u, json_t **ret)
 		json_t *list = json_array();
 		for (size_t i = 0; i < count; i++)
 			json_array_append_new(list,
-				json_pack("{s:o, s:o, s:o}", "seq", user_id_text(rows[i].seq), "user_id",
-					user_id_text(rows[i].user_id), "at", user_time(rows[i].at_ns)));
+				json_pack("{s:o, s:o, s:o}", "seq", user_request_id_text(rows[i].seq), "user_id",
+					user_request_id_text(rows[i].user_id), "at", user_request_time(rows[i].at_ns)));
 		*ret = json_pack("{s:o, s:o}", "deleted", list, "last",
-			user_id_text(count ? rows[count - 1].seq : (uint64_t)since));
+			user_request_id_text(count ? rows[count - 1].seq : (uint64_t)since));
 		r = *ret ? 0 : -ENOMEM;
 	}
 	free(rows);
@@ -71,17 +71,17 @@ static int ask_deleted(struct user_request *u, json_t **ret)
 
 static void authenticate(struct pg *pg, struct http_request *req, struct service *s)
 {
-	user_ask(pg, req, s, &(struct user_query){true, ask_authenticate});
+	user_request_ask(pg, req, s, &(struct user_query){true, ask_authenticate});
 }
 
 static void read_user(struct pg *pg, struct http_request *req, struct service *s)
 {
-	user_ask(pg, req, s, &(struct user_query){false, ask_user});
+	user_request_ask(pg, req, s, &(struct user_query){false, ask_user});
 }
 
 static void list_deleted(struct pg *pg, struct http_request *req, struct service *s)
 {
-	user_ask(pg, req, s, &(struct user_query){false, ask_deleted});
+	user_request_ask(pg, req, s, &(struct user_query){false, ask_deleted});
 }
 
 const struct user_route USER_INTERNAL_ROUTES[] = {

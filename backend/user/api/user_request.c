@@ -56,7 +56,7 @@ static void respond_json(struct http_request *req, int status, const char *text,
 	http_headers_fini(&headers);
 }
 
-void user_respond_text(struct http_request *req, struct span json)
+void user_request_respond_text(struct http_request *req, struct span json)
 {
 	struct http_headers headers;
 
@@ -255,7 +255,7 @@ static void respond_answer(struct user_request *u)
 	}
 	*held = (struct held_answer){u->req, u->answer, u->repeat};
 	u->answer.text = NULL; /* moved */
-	forget_post(u->app->forget, held->answer.forget_user, held->answer.forget_token, release, held);
+	revoker_post(u->app->revoker, held->answer.forget_user, held->answer.forget_token, release, held);
 }
 
 /* 1: it is said; 0: it is not. */
@@ -276,13 +276,13 @@ static int parse_fields(struct user_request *u)
 {
 	struct account_fields *f = &u->fields;
 
-	int r = user_text(u, "name", &f->name);
+	int r = user_request_text(u, "name", &f->name);
 	if (r == 0)
-		r = user_text(u, "email", &f->email);
+		r = user_request_text(u, "email", &f->email);
 	if (r == 0)
-		r = user_text(u, "password", &f->password);
+		r = user_request_text(u, "password", &f->password);
 	if (r == 0)
-		r = user_text(u, "old_password", &f->old_password);
+		r = user_request_text(u, "old_password", &f->old_password);
 	if (r == 0 && json_is_null(json_object_get(u->body, "email")))
 		f->email = "";
 	if (r < 0 || u->mutation->body == USER_BODY_FIELDS_V1)
@@ -299,7 +299,7 @@ static int find_target(struct user_request *u)
 {
 	switch (u->mutation->whom) {
 	case USER_WHOM_PATH:
-		return user_path_id(u, &u->target);
+		return user_request_path_id(u, &u->target);
 	case USER_WHOM_CALLER:
 		u->target = u->call.who;
 		return 0;
@@ -327,7 +327,8 @@ static int permit(struct user_request *u)
 	return r < 0 ? r : account_permit_fields(&u->call, u->target, &u->fields);
 }
 
-void user_mutate(struct pg *pg, struct http_request *req, struct service *s, const struct user_mutation *mutation)
+void user_request_mutate(
+	struct pg *pg, struct http_request *req, struct service *s, const struct user_mutation *mutation)
 {
 	struct user_request u;
 
@@ -348,7 +349,7 @@ void user_mutate(struct pg *pg, struct http_request *req, struct service *s, con
 	user_request_fini(&u);
 }
 
-void user_ask(struct pg *pg, struct http_request *req, struct service *s, const struct user_query *query)
+void user_request_ask(struct pg *pg, struct http_request *req, struct service *s, const struct user_query *query)
 {
 	struct user_request u;
 	json_t *answer = NULL;
@@ -372,7 +373,7 @@ void user_ask(struct pg *pg, struct http_request *req, struct service *s, const 
 	user_request_fini(&u);
 }
 
-int user_text(struct user_request *u, const char *name, const char **ret)
+int user_request_text(struct user_request *u, const char *name, const char **ret)
 {
 	const json_t *value = json_object_get(u->body, name);
 
@@ -382,11 +383,11 @@ int user_text(struct user_request *u, const char *name, const char **ret)
 	return 0;
 }
 
-int user_needed_text(struct user_request *u, const char *name, const char **ret)
+int user_request_needed_text(struct user_request *u, const char *name, const char **ret)
 {
 	const char *text = NULL;
 
-	int r = user_text(u, name, &text);
+	int r = user_request_text(u, name, &text);
 	if (r == 0 && !text)
 		return account_refuse(&u->call, -ERR_UNPROCESSABLE, "%s is missing", name);
 	if (r == 0)
@@ -394,7 +395,7 @@ int user_needed_text(struct user_request *u, const char *name, const char **ret)
 	return r;
 }
 
-int user_path_id(struct user_request *u, uint64_t *ret)
+int user_request_path_id(struct user_request *u, uint64_t *ret)
 {
 	struct span text = http_request_param(u->req, "id");
 	int64_t id;
@@ -406,7 +407,7 @@ int user_path_id(struct user_request *u, uint64_t *ret)
 	return 0;
 }
 
-int user_page(struct user_request *u, size_t *ret_limit, uint64_t *ret_after)
+int user_request_page(struct user_request *u, size_t *ret_limit, uint64_t *ret_after)
 {
 	int64_t limit = PAGE_ITEMS_DEFAULT, after = 0;
 
@@ -419,12 +420,12 @@ int user_page(struct user_request *u, size_t *ret_limit, uint64_t *ret_after)
 	return 0;
 }
 
-json_t *user_id_text(uint64_t id)
+json_t *user_request_id_text(uint64_t id)
 {
 	return json_sprintf("%" PRIu64, id);
 }
 
-json_t *user_time(int64_t ns)
+json_t *user_request_time(int64_t ns)
 {
 	char text[CLOCK_TEXT_SIZE];
 

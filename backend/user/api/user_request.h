@@ -1,6 +1,6 @@
 /*
- * user_request: what the handlers of all versions share: reading a request, running it on a worker, answering it, keeping
- * the answer under its Idempotency-Key, and holding it back until the gateways have forgotten what it revokes.
+ * user_request: what the handlers of all versions share: reading a request, running it on a worker, answering it,
+ * keeping the answer under its Idempotency-Key, and holding it back until the gateways have forgotten what it revokes.
  */
 #ifndef NEPHOS_USER_USER_REQUEST_H
 #define NEPHOS_USER_USER_REQUEST_H
@@ -9,7 +9,7 @@
 #include "backend/user/rules/login.h"
 #include "backend/user/rules/network.h"
 #include "backend/user/api/answer.h"
-#include "backend/user/api/revocation.h"
+#include "backend/user/api/revoker.h"
 #include "backend/user/api/fair_queue.h"
 
 #include <jansson.h>
@@ -26,8 +26,8 @@
 struct user_app {
 	struct service *service;
 	struct password_hasher *hasher;
-	struct turns *turns; /* of requests that hash */
-	struct forget *forget;
+	struct fair_queue *turns; /* of requests that hash */
+	struct revoker *revoker;
 	uint8_t answer_key[ANSWER_KEY_BYTES];
 	uint8_t guess_key[SHA256_BYTES];   /* that names are kept under which somebody guessed at */
 	uint8_t request_key[SHA256_BYTES]; /* of the digests that say whether a request is the same */
@@ -71,25 +71,26 @@ struct user_mutation {
 	int (*apply)(struct user_request *u, struct account_outcome *ret);
 	json_t *(*show)(const struct account_outcome *outcome); /* NULL: no body */
 };
-void user_mutate(struct pg *pg, struct http_request *req, struct service *s, const struct user_mutation *mutation);
+void user_request_mutate(
+	struct pg *pg, struct http_request *req, struct service *s, const struct user_mutation *mutation);
 
 struct user_query {
 	bool has_body;
 	int (*ask)(struct user_request *u, json_t **ret); /* answered 200 */
 };
-void user_ask(struct pg *pg, struct http_request *req, struct service *s, const struct user_query *query);
+void user_request_ask(struct pg *pg, struct http_request *req, struct service *s, const struct user_query *query);
 
 /* A member of the body: NULL when it is missing or null. -ERR_UNPROCESSABLE: of another type. */
-int user_text(struct user_request *u, const char *name, const char **ret);
-int user_needed_text(
+int user_request_text(struct user_request *u, const char *name, const char **ret);
+int user_request_needed_text(
 	struct user_request *u, const char *name, const char **ret); /* missing is -ERR_UNPROCESSABLE too */
 /* {id} of the path. -ERR_USER_NOT_FOUND: no number. */
-int user_path_id(struct user_request *u, uint64_t *ret);
+int user_request_path_id(struct user_request *u, uint64_t *ret);
 /* limit and cursor of a page. -ERR_UNPROCESSABLE. */
-int user_page(struct user_request *u, size_t *ret_limit, uint64_t *ret_after);
+int user_request_page(struct user_request *u, size_t *ret_limit, uint64_t *ret_after);
 /* What is the same for everybody and kept as text: an OpenAPI description. */
-void user_respond_text(struct http_request *req, struct span json);
-json_t *user_id_text(uint64_t id);
-json_t *user_time(int64_t ns); /* 0: null */
+void user_request_respond_text(struct http_request *req, struct span json);
+json_t *user_request_id_text(uint64_t id);
+json_t *user_request_time(int64_t ns); /* 0: null */
 
 #endif

@@ -26,39 +26,39 @@ static const struct user_route *find(const struct http_route *route)
 
 /* A request that hashes, until its turn has come. */
 struct hashing {
-	struct turn turn; /* first: a turn is one of these */
+	struct fair_queue_turn turn; /* first: a turn is one of these */
 	struct service *service;
 	struct http_request *req;
 	service_work_fn work;
 };
 
-static void hashing_end(struct turns *turns, struct hashing *h)
+static void hashing_end(struct fair_queue *turns, struct hashing *h)
 {
-	turns_leave(turns, &h->turn);
+	fair_queue_leave(turns, &h->turn);
 	free(h);
 }
 
 /* There is one such job for each turn that waits; which one it runs is decided when it runs. */
 static void hash_next(struct pg *pg, void *cookie)
 {
-	struct turns *turns = ((struct user_app *)service_app(cookie))->turns;
-	struct hashing *h = (struct hashing *)turns_take(turns);
+	struct fair_queue *turns = ((struct user_app *)service_app(cookie))->turns;
+	struct hashing *h = (struct hashing *)fair_queue_take(turns);
 
 	h->work(pg, h->req, h->service);
 	hashing_end(turns, h);
 }
 
 /* Whose share it is: a user's own, whatever network he is in; who is nobody yet has his network's. */
-static void find_party(const struct http_request *req, char ret[TURNS_WHO_SIZE])
+static void find_party(const struct http_request *req, char ret[FAIR_QUEUE_WHO_SIZE])
 {
 	const char *user = http_request_header(req, "Nephos-User");
 	char network[NETWORK_SIZE];
 
 	network_of(http_request_header(req, USER_CLIENT_HEADER), network);
 	if (user)
-		(void)snprintf(ret, TURNS_WHO_SIZE, "user %s", user);
+		(void)snprintf(ret, FAIR_QUEUE_WHO_SIZE, "user %s", user);
 	else
-		(void)snprintf(ret, TURNS_WHO_SIZE, "%s", network);
+		(void)snprintf(ret, FAIR_QUEUE_WHO_SIZE, "%s", network);
 }
 
 static void refuse_turn(struct http_request *req, int r)
@@ -78,15 +78,15 @@ static void refuse_turn(struct http_request *req, int r)
 
 static void hashing_submit(struct service *s, struct http_request *req, service_work_fn work)
 {
-	struct turns *turns = ((struct user_app *)service_app(s))->turns;
+	struct fair_queue *turns = ((struct user_app *)service_app(s))->turns;
 	struct hashing *h = malloc(sizeof(*h));
-	struct turn *displaced = NULL;
-	char who[TURNS_WHO_SIZE];
+	struct fair_queue_turn *displaced = NULL;
+	char who[FAIR_QUEUE_WHO_SIZE];
 
 	find_party(req, who);
 	if (h)
 		*h = (struct hashing){.service = s, .req = req, .work = work};
-	int r = h ? turns_enter(turns, who, &h->turn, &displaced) : -ENOMEM;
+	int r = h ? fair_queue_enter(turns, who, &h->turn, &displaced) : -ENOMEM;
 	if (r < 0) {
 		free(h);
 		refuse_turn(req, r);
@@ -102,7 +102,7 @@ static void hashing_submit(struct service *s, struct http_request *req, service_
 		return;
 	/* The workers are stopping. A job may have taken this turn meanwhile, and left its own: one is left over,
 	 * and is answered here. */
-	h = (struct hashing *)turns_take(turns);
+	h = (struct hashing *)fair_queue_take(turns);
 	refuse_turn(h->req, -ERR_UNAVAILABLE);
 	hashing_end(turns, h);
 }

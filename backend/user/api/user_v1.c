@@ -33,7 +33,7 @@ static int ask_user(struct user_request *u, json_t **ret)
 	struct account_outcome outcome = {0};
 	uint64_t id;
 
-	int r = user_path_id(u, &id);
+	int r = user_request_path_id(u, &id);
 	if (r == 0)
 		r = account_read(&u->call, id, &outcome.account);
 	if (r == 0)
@@ -46,7 +46,7 @@ static void create(struct pg *pg, struct http_request *req, struct service *s)
 	static const struct user_mutation CREATE = {
 		201, ACCOUNT_REGISTER, USER_WHOM_NOBODY, USER_BODY_FIELDS_V1, apply_create, show_user};
 
-	user_mutate(pg, req, s, &CREATE);
+	user_request_mutate(pg, req, s, &CREATE);
 }
 
 static void change(struct pg *pg, struct http_request *req, struct service *s)
@@ -54,7 +54,7 @@ static void change(struct pg *pg, struct http_request *req, struct service *s)
 	static const struct user_mutation CHANGE = {
 		200, ACCOUNT_PROFILE, USER_WHOM_PATH, USER_BODY_FIELDS_V1, apply_change, show_user};
 
-	user_mutate(pg, req, s, &CHANGE);
+	user_request_mutate(pg, req, s, &CHANGE);
 }
 
 static void delete (struct pg *pg, struct http_request *req, struct service *s)
@@ -62,19 +62,19 @@ static void delete (struct pg *pg, struct http_request *req, struct service *s)
 	static const struct user_mutation DELETE = {
 		204, ACCOUNT_DELETE, USER_WHOM_PATH, USER_BODY_NONE, apply_delete, NULL};
 
-	user_mutate(pg, req, s, &DELETE);
+	user_request_mutate(pg, req, s, &DELETE);
 }
 
 static void read(struct pg *pg, struct http_request *req, struct service *s)
 {
-	user_ask(pg, req, s, &(struct user_query){false, ask_user});
+	user_request_ask(pg, req, s, &(struct user_query){false, ask_user});
 }
 
 static void on_openapi(struct http_request *req, void *cookie)
 {
 	const struct user_app *app = service_app(cookie);
 
-	user_respond_text(req, buf_span(&app->openapi_v1));
+	user_request_respond_text(req, buf_span(&app->openapi_v1));
 }
 
 #define USER_SCHEMA                                                                              \

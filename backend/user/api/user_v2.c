@@ -12,21 +12,21 @@ json_t *user_v2_show(const struct account_outcome *outcome)
 {
 	const struct user_account *a = &outcome->account;
 
-	return json_pack("{s:o, s:s, s:s?, s:b, s:b, s:o}", "id", user_id_text(a->id), "name", a->name, "email",
+	return json_pack("{s:o, s:s, s:s?, s:b, s:b, s:o}", "id", user_request_id_text(a->id), "name", a->name, "email",
 		a->email[0] ? a->email : NULL, "admin", a->admin, "has_password", a->password[0] != '\0', "created_at",
-		user_time(a->created_ns));
+		user_request_time(a->created_ns));
 }
 
 static json_t *show_session(const struct account_outcome *outcome)
 {
 	return json_pack("{s:s, s:o, s:o}", "token", outcome->token_text, "expires_at",
-		user_time(outcome->token.expires_ns), "user", user_v2_show(outcome));
+		user_request_time(outcome->token.expires_ns), "user", user_v2_show(outcome));
 }
 
 static json_t *show_key(const struct user_token *t)
 {
-	return json_pack("{s:o, s:s, s:o, s:o}", "id", user_id_text(t->id), "name", t->name, "created_at",
-		user_time(t->created_ns), "last_used_at", user_time(t->used_ns));
+	return json_pack("{s:o, s:s, s:o, s:o}", "id", user_request_id_text(t->id), "name", t->name, "created_at",
+		user_request_time(t->created_ns), "last_used_at", user_request_time(t->used_ns));
 }
 
 static json_t *show_new_key(const struct account_outcome *outcome)
@@ -42,9 +42,9 @@ static int apply_login(struct user_request *u, struct account_outcome *ret)
 {
 	const char *name, *password;
 
-	int r = user_needed_text(u, "name", &name);
+	int r = user_request_needed_text(u, "name", &name);
 	if (r == 0)
-		r = user_needed_text(u, "password", &password);
+		r = user_request_needed_text(u, "password", &password);
 	return r == 0 ? login_open(&u->call, name, password, ret) : r;
 }
 
@@ -62,7 +62,7 @@ static int apply_create_key(struct user_request *u, struct account_outcome *ret)
 {
 	const char *name;
 
-	int r = user_needed_text(u, "name", &name);
+	int r = user_request_needed_text(u, "name", &name);
 	return r == 0 ? key_create(&u->call, name, ret) : r;
 }
 
@@ -71,7 +71,7 @@ static int apply_revoke_key(struct user_request *u, struct account_outcome *ret)
 	uint64_t id;
 
 	/* What is no number is no key either. */
-	if (user_path_id(u, &id) < 0)
+	if (user_request_path_id(u, &id) < 0)
 		return account_refuse(&u->call, -ERR_NOT_FOUND, "there is no such key");
 	return key_revoke(&u->call, id, ret);
 }
@@ -80,7 +80,7 @@ static int apply_setup(struct user_request *u, struct account_outcome *ret)
 {
 	const char *token;
 
-	int r = user_needed_text(u, "token", &token);
+	int r = user_request_needed_text(u, "token", &token);
 	return r == 0 ? account_setup(&u->call, token, &u->fields, ret) : r;
 }
 
@@ -99,7 +99,7 @@ static int ask_keys(struct user_request *u, json_t **ret)
 	size_t limit, count = 0;
 	uint64_t after;
 
-	int r = user_page(u, &limit, &after);
+	int r = user_request_page(u, &limit, &after);
 	if (r < 0)
 		return r;
 	struct user_token *keys = calloc(limit, sizeof(*keys));
@@ -110,7 +110,7 @@ static int ask_keys(struct user_request *u, json_t **ret)
 		json_t *items = json_array();
 		for (size_t i = 0; i < count; i++)
 			json_array_append_new(items, show_key(&keys[i]));
-		json_t *next = count == limit ? user_id_text(keys[count - 1].id) : json_null();
+		json_t *next = count == limit ? user_request_id_text(keys[count - 1].id) : json_null();
 		*ret = json_pack("{s:o, s:o}", "items", items, "next", next);
 		r = *ret ? 0 : -ENOMEM;
 	}
@@ -123,7 +123,7 @@ static void log_in(struct pg *pg, struct http_request *req, struct service *s)
 	static const struct user_mutation LOG_IN = {
 		201, ACCOUNT_LOG_IN, USER_WHOM_NOBODY, USER_BODY_OTHER, apply_login, show_session};
 
-	user_mutate(pg, req, s, &LOG_IN);
+	user_request_mutate(pg, req, s, &LOG_IN);
 }
 
 static void log_out(struct pg *pg, struct http_request *req, struct service *s)
@@ -131,12 +131,12 @@ static void log_out(struct pg *pg, struct http_request *req, struct service *s)
 	static const struct user_mutation LOG_OUT = {
 		204, ACCOUNT_LOG_OUT, USER_WHOM_CALLER, USER_BODY_NONE, apply_logout, NULL};
 
-	user_mutate(pg, req, s, &LOG_OUT);
+	user_request_mutate(pg, req, s, &LOG_OUT);
 }
 
 static void read_me(struct pg *pg, struct http_request *req, struct service *s)
 {
-	user_ask(pg, req, s, &(struct user_query){false, ask_me});
+	user_request_ask(pg, req, s, &(struct user_query){false, ask_me});
 }
 
 static void change_me(struct pg *pg, struct http_request *req, struct service *s)
@@ -144,12 +144,12 @@ static void change_me(struct pg *pg, struct http_request *req, struct service *s
 	static const struct user_mutation CHANGE = {
 		200, ACCOUNT_PROFILE, USER_WHOM_CALLER, USER_BODY_FIELDS, apply_change_me, user_v2_show};
 
-	user_mutate(pg, req, s, &CHANGE);
+	user_request_mutate(pg, req, s, &CHANGE);
 }
 
 static void list_keys(struct pg *pg, struct http_request *req, struct service *s)
 {
-	user_ask(pg, req, s, &(struct user_query){false, ask_keys});
+	user_request_ask(pg, req, s, &(struct user_query){false, ask_keys});
 }
 
 static void create_key(struct pg *pg, struct http_request *req, struct service *s)
@@ -157,7 +157,7 @@ static void create_key(struct pg *pg, struct http_request *req, struct service *
 	static const struct user_mutation CREATE = {
 		201, ACCOUNT_KEY_MAKE, USER_WHOM_CALLER, USER_BODY_OTHER, apply_create_key, show_new_key};
 
-	user_mutate(pg, req, s, &CREATE);
+	user_request_mutate(pg, req, s, &CREATE);
 }
 
 static void revoke_key(struct pg *pg, struct http_request *req, struct service *s)
@@ -165,7 +165,7 @@ static void revoke_key(struct pg *pg, struct http_request *req, struct service *
 	static const struct user_mutation REVOKE = {
 		204, ACCOUNT_KEY_REVOKE, USER_WHOM_CALLER, USER_BODY_NONE, apply_revoke_key, NULL};
 
-	user_mutate(pg, req, s, &REVOKE);
+	user_request_mutate(pg, req, s, &REVOKE);
 }
 
 static void set_up(struct pg *pg, struct http_request *req, struct service *s)
@@ -173,14 +173,14 @@ static void set_up(struct pg *pg, struct http_request *req, struct service *s)
 	static const struct user_mutation SET_UP = {
 		201, ACCOUNT_SET_UP, USER_WHOM_NOBODY, USER_BODY_FIELDS, apply_setup, user_v2_show};
 
-	user_mutate(pg, req, s, &SET_UP);
+	user_request_mutate(pg, req, s, &SET_UP);
 }
 
 static void on_openapi(struct http_request *req, void *cookie)
 {
 	const struct user_app *app = service_app(cookie);
 
-	user_respond_text(req, buf_span(&app->openapi_v2));
+	user_request_respond_text(req, buf_span(&app->openapi_v2));
 }
 
 #define KEY_SCHEMA                                                                                                                               \

@@ -33,7 +33,7 @@ static enum account_role role_of(const struct account_call *call)
 	return call->who_is_admin ? ROLE_ADMIN : ROLE_USER;
 }
 
-static enum account_verdict judge(const struct account_call *call, enum account_mutation what, uint64_t id)
+static enum permit_verdict judge(const struct account_call *call, enum account_mutation what, uint64_t id)
 {
 	enum account_target whom = TARGET_OTHER;
 
@@ -41,7 +41,7 @@ static enum account_verdict judge(const struct account_call *call, enum account_
 		whom = TARGET_NONE;
 	else if (id == call->who)
 		whom = TARGET_SELF;
-	return account_verdict(role_of(call), what, whom);
+	return permit_verdict(role_of(call), what, whom);
 }
 
 static int refuse_new(struct account_call *call)
@@ -140,7 +140,7 @@ static int set_email(struct account_call *call, const char *email, struct user_a
 		a->email[0] = '\0';
 		return 0;
 	}
-	int r = account_email_make(email, a->email, why);
+	int r = account_name_email(email, a->email, why);
 	return r < 0 ? refuse_text(call, r, why) : 0;
 }
 

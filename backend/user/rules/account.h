@@ -1,6 +1,6 @@
 /*
  * account: the rules about accounts: who may make, see, change and delete them. Knows neither HTTP nor SQL, nor the
- * time of day (the call brings it). account_login has those about passwords and tokens.
+ * time of day (the call brings it). login has those about passwords and tokens.
  *
  * A mutation runs in one transaction of the store; just before it commits, `seal` may add to it (the answer, under the
  * caller's idempotency key). Failures are those of the store and the ones named below; call->why then says more, for
@@ -31,7 +31,7 @@ struct account_call {
 	struct password_hasher *hasher;
 	int64_t now_ns;
 	bool open_registration;
-	const char *network; /* that the request came from, by account_network */
+	const char *network; /* that the request came from, by network */
 	/* SHA256_BYTES, of the store: names that were guessed are kept under it. NULL: zeros, for tests */
 	const uint8_t *secret;
 	/* Who asks; id 0: nobody. */
@@ -86,7 +86,7 @@ int account_change(
 /* -ERR_USER_NOT_FOUND, -ERR_LAST_ADMIN. */
 int account_delete(struct account_call *call, uint64_t id, struct account_outcome *ret);
 
-/* For account_login: */
+/* For login: */
 /* The text of why; returns code. */
 int account_refuse(struct account_call *call, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Seals and commits when r is 0, otherwise rolls back. */

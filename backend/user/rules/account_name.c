@@ -23,9 +23,9 @@ __attribute__((format(printf, 3, 4))) static int refuse(char ret_why[NAME_WHY_SI
 	return code;
 }
 
-static int refuse_flaw(char ret_why[NAME_WHY_SIZE], const char *what, enum text_flaw flaw, uint32_t c)
+static int refuse_flaw(char ret_why[NAME_WHY_SIZE], const char *what, enum spelling_flaw flaw, uint32_t c)
 {
-	return refuse(ret_why, -EINVAL, "%s has no %s: U+%04" PRIX32, what, text_flaw_name(flaw), c);
+	return refuse(ret_why, -EINVAL, "%s has no %s: U+%04" PRIX32, what, spelling_flaw_name(flaw), c);
 }
 
 /* NFC of 1 to USER_NAME_CHARS_MAX characters. */
@@ -33,12 +33,12 @@ static int normalize(const char *text, const char *what, char ret[USER_NAME_SIZE
 {
 	unsigned count = 0;
 
-	int r = text_nfc(text, ret, USER_NAME_SIZE);
+	int r = spelling_nfc(text, ret, USER_NAME_SIZE);
 	if (r == -EINVAL)
 		return refuse(ret_why, r, "%s is UTF-8", what);
 	if (r == 0)
 		for (const char *at = ret; *at; count++)
-			(void)text_next(&at);
+			(void)spelling_next(&at);
 	if (r == -ENAMETOOLONG || count > USER_NAME_CHARS_MAX)
 		return refuse(ret_why, -ENAMETOOLONG, "%s has at most %u characters", what, USER_NAME_CHARS_MAX);
 	if (r == 0 && count == 0)
@@ -113,8 +113,8 @@ static int read_character(struct reading *r, uint32_t c, uint32_t after)
 {
 	if (is_joined(r->before, c, after))
 		return 0;
-	if (text_flaw(c) != TEXT_FINE)
-		return refuse_flaw(r->why, "a name", text_flaw(c), c);
+	if (spelling_flaw(c) != SPELLING_FINE)
+		return refuse_flaw(r->why, "a name", spelling_flaw(c), c);
 	if (!is_name_character(c))
 		return refuse(r->why, -EINVAL,
 			"a name is made of letters, digits, spaces inside, and . _ - @ + ', not of U+%04" PRIX32, c);
@@ -133,10 +133,10 @@ static int check_characters(const char *name, char ret_why[NAME_WHY_SIZE])
 
 	reading.why = ret_why;
 	while (r == 0 && *name) {
-		const uint32_t c = text_next(&name);
+		const uint32_t c = spelling_next(&name);
 		const char *next = name;
 
-		r = read_character(&reading, c, text_next(&next));
+		r = read_character(&reading, c, spelling_next(&next));
 		reading.before = c;
 	}
 	return r;
@@ -181,7 +181,7 @@ static int check_scripts(const char *name, char ret_why[NAME_WHY_SIZE])
 	unsigned bits = 0;
 
 	while (*name) {
-		const uc_script_t *script = uc_script(text_next(&name));
+		const uc_script_t *script = uc_script(spelling_next(&name));
 		const unsigned bit = mixed_bit(script);
 
 		if (is_common(script) || script == first)
@@ -205,7 +205,7 @@ int account_name_make(const char *text, struct account_name *ret, char ret_why[N
 	if (r == 0)
 		r = check_scripts(made.name, ret_why);
 	if (r == 0) {
-		r = text_fold(made.name, made.key, sizeof(made.key));
+		r = spelling_fold(made.name, made.key, sizeof(made.key));
 		if (r == -ENAMETOOLONG)
 			return refuse(ret_why, r, "the name is too long where each of its letters is written out");
 	}
@@ -225,12 +225,12 @@ int account_name_keys(const char *typed, struct account_name_keys *ret)
 
 	if (size < 0 || (size_t)size >= sizeof(ret->exact))
 		return -ENAMETOOLONG;
-	return text_fold(typed, ret->fold, sizeof(ret->fold));
+	return spelling_fold(typed, ret->fold, sizeof(ret->fold));
 }
 
 /* ---- other texts ---- */
 
-int account_label_make(const char *text, char ret[USER_NAME_SIZE], char ret_why[NAME_WHY_SIZE])
+int account_name_label(const char *text, char ret[USER_NAME_SIZE], char ret_why[NAME_WHY_SIZE])
 {
 	char label[USER_NAME_SIZE];
 	uint32_t c = 0;
@@ -238,31 +238,31 @@ int account_label_make(const char *text, char ret[USER_NAME_SIZE], char ret_why[
 	int r = normalize(text, "the name of a key", label, ret_why);
 	if (r < 0)
 		return r;
-	const enum text_flaw flaw = text_first_flaw(label, &c);
-	if (flaw != TEXT_FINE)
+	const enum spelling_flaw flaw = spelling_first_flaw(label, &c);
+	if (flaw != SPELLING_FINE)
 		return refuse_flaw(ret_why, "the name of a key", flaw, c);
 	memcpy(ret, label, sizeof(label));
 	return 0;
 }
 
-int account_email_make(const char *text, char ret[USER_EMAIL_BYTES_MAX + 1], char ret_why[NAME_WHY_SIZE])
+int account_name_email(const char *text, char ret[USER_EMAIL_BYTES_MAX + 1], char ret_why[NAME_WHY_SIZE])
 {
 	char email[USER_EMAIL_BYTES_MAX + 1] = "";
 	uint32_t c = 0;
 
-	int r = text_nfc(text, email, sizeof(email));
+	int r = spelling_nfc(text, email, sizeof(email));
 	if (r == -ENAMETOOLONG)
 		return refuse(ret_why, r, "email has at most %u bytes", USER_EMAIL_BYTES_MAX);
 	if (r < 0)
 		return refuse(ret_why, r, "email is UTF-8");
-	const enum text_flaw flaw = text_first_flaw(email, &c);
-	if (flaw != TEXT_FINE)
+	const enum spelling_flaw flaw = spelling_first_flaw(email, &c);
+	if (flaw != SPELLING_FINE)
 		return refuse_flaw(ret_why, "email", flaw, c);
 	const char *at = strchr(email, '@');
 	if (!at || at == email || !at[1] || strchr(at + 1, '@'))
 		return refuse(ret_why, -EINVAL, "email is no address: NAME@HOST");
 	for (const char *next = email; *next;)
-		if (is_any(text_next(&next), UC_CATEGORY_MASK_Z))
+		if (is_any(spelling_next(&next), UC_CATEGORY_MASK_Z))
 			return refuse(ret_why, -EINVAL, "email has no spaces");
 	memcpy(ret, email, sizeof(email));
 	return 0;

@@ -8,7 +8,7 @@
  * to every script
  * goes with each (UTS 39, "highly restrictive"). Joiners stand where a script needs them. Other characters could be
  * invisible, turn the
- * direction of writing, or mean something in a path. Two names that look alike have one key: the fold of account_text.
+ * direction of writing, or mean something in a path. Two names that look alike have one key: the fold of spelling.
  */
 #ifndef NEPHOS_USER_ACCOUNT_NAME_H
 #define NEPHOS_USER_ACCOUNT_NAME_H
@@ -37,8 +37,8 @@ struct account_name_keys {
 };
 int account_name_keys(const char *typed, struct account_name_keys *ret);
 /* 1 to USER_NAME_CHARS_MAX characters, nothing of which is a control character. As account_name_make. */
-int account_label_make(const char *text, char ret[USER_NAME_SIZE], char ret_why[NAME_WHY_SIZE]);
+int account_name_label(const char *text, char ret[USER_NAME_SIZE], char ret_why[NAME_WHY_SIZE]);
 /* Something before and after one '@', without spaces and control characters. As account_name_make. */
-int account_email_make(const char *text, char ret[USER_EMAIL_BYTES_MAX + 1], char ret_why[NAME_WHY_SIZE]);
+int account_name_email(const char *text, char ret[USER_EMAIL_BYTES_MAX + 1], char ret_why[NAME_WHY_SIZE]);
 
 #endif

@@ -138,7 +138,7 @@ int key_create(struct account_call *call, const char *name, struct account_outco
 
 	int r = account_permit(call, ACCOUNT_KEY_MAKE, call->who);
 	if (r == 0)
-		r = account_label_make(name, outcome.token.name, why);
+		r = account_name_label(name, outcome.token.name, why);
 	if (r == -EINVAL || r == -ENAMETOOLONG)
 		return account_refuse(call, -ERR_UNPROCESSABLE, "%s", why);
 	if (r == 0)

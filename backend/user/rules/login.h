@@ -1,6 +1,6 @@
 /*
  * login: the rules about passwords, sessions and device keys. As account: neither HTTP, nor SQL, nor a clock.
- account_guess says
+ guess says
  * how often a password may be wrong.
  */
 #ifndef NEPHOS_USER_LOGIN_H

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static_assert(PASSWORD_TYPED_BYTES_MAX <= TEXT_TYPED_BYTES_MAX, "a password is normalised whole");
+static_assert(PASSWORD_TYPED_BYTES_MAX <= SPELLING_TYPED_BYTES_MAX, "a password is normalised whole");
 static_assert(USER_PASSWORD_HASH_SIZE == crypto_pwhash_STRBYTES, "a hash fits its place");
 
 struct password_hasher {
@@ -33,9 +33,9 @@ int password_check(const char *password, char ret_why[PASSWORD_WHY_SIZE])
 	char nfc[PASSWORD_TYPED_BYTES_MAX + 1] = "";
 	uint32_t c = 0;
 
-	int r = text_nfc(password, nfc, sizeof(nfc));
+	int r = spelling_nfc(password, nfc, sizeof(nfc));
 	const size_t size = strlen(nfc);
-	const enum text_flaw flaw = r == 0 ? text_first_flaw(nfc, &c) : TEXT_FINE;
+	const enum spelling_flaw flaw = r == 0 ? spelling_first_flaw(nfc, &c) : SPELLING_FINE;
 	sodium_memzero(nfc, sizeof(nfc));
 	if (r == -EINVAL)
 		snprintf(ret_why, PASSWORD_WHY_SIZE, "a password is UTF-8");
@@ -46,9 +46,9 @@ int password_check(const char *password, char ret_why[PASSWORD_WHY_SIZE])
 			PASSWORD_BYTES_MAX);
 		return size < PASSWORD_BYTES_MIN && r == 0 ? -EINVAL : -ENAMETOOLONG;
 	}
-	if (flaw == TEXT_FINE)
+	if (flaw == SPELLING_FINE)
 		return 0;
-	snprintf(ret_why, PASSWORD_WHY_SIZE, "a password has no %s: U+%04" PRIX32, text_flaw_name(flaw), c);
+	snprintf(ret_why, PASSWORD_WHY_SIZE, "a password has no %s: U+%04" PRIX32, spelling_flaw_name(flaw), c);
 	return -EINVAL;
 }
 
@@ -86,7 +86,7 @@ int password_hash(struct password_hasher *h, const char *password, char ret[USER
 {
 	char nfc[PASSWORD_BYTES_MAX + 1];
 
-	int r = text_nfc(password, nfc, sizeof(nfc));
+	int r = spelling_nfc(password, nfc, sizeof(nfc));
 	if (r < 0)
 		return r;
 	r = hash_bytes(h, nfc, ret);
@@ -98,7 +98,7 @@ int password_verify(struct password_hasher *h, const char *hash, const char *pas
 {
 	char nfc[PASSWORD_TYPED_BYTES_MAX + 1];
 
-	if (text_nfc(password, nfc, sizeof(nfc)) < 0)
+	if (spelling_nfc(password, nfc, sizeof(nfc)) < 0)
 		return verify_bytes(h, hash, password);
 	const bool same = strcmp(nfc, password) == 0;
 	int r = verify_bytes(h, hash, nfc);

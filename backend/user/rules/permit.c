@@ -9,7 +9,7 @@
 
 /* That the last administrator stays one is no right of anybody: it is checked where nothing can change in between,
  * in the transaction. */
-static const enum account_verdict TABLE[ACCOUNT_MUTATIONS][ACCOUNT_ROLES][ACCOUNT_TARGETS] = {
+static const enum permit_verdict TABLE[ACCOUNT_MUTATIONS][ACCOUNT_ROLES][ACCOUNT_TARGETS] = {
 	[ACCOUNT_REGISTER] = {NOBODY(IF_OPEN, NEVER), USER(IF_OPEN, NEVER, NEVER), ADMIN(YES, NEVER, NEVER)},
 	[ACCOUNT_PROFILE] = {NOBODY(NEVER, LOG_IN_FIRST), USER(NEVER, YES, NOT_THERE), ADMIN(NEVER, YES, YES)},
 	/* An administrator's own password is his like anybody's: it is others' that he sets without knowing them. */
@@ -30,7 +30,7 @@ static const enum account_verdict TABLE[ACCOUNT_MUTATIONS][ACCOUNT_ROLES][ACCOUN
 	[ACCOUNT_SET_UP] = {NOBODY(YES, NEVER), USER(YES, NEVER, NEVER), ADMIN(YES, NEVER, NEVER)},
 };
 
-enum account_verdict account_verdict(enum account_role role, enum account_mutation what, enum account_target whom)
+enum permit_verdict permit_verdict(enum account_role role, enum account_mutation what, enum account_target whom)
 {
 	return TABLE[what][role][whom];
 }

@@ -29,7 +29,7 @@ enum account_target {
 	ACCOUNT_TARGETS
 };
 
-enum account_verdict {
+enum permit_verdict {
 	VERDICT_NEVER, /* nobody does such a thing to such a one: 403 */
 	VERDICT_YES,
 	/* by who knows the password that holds, if there is one: a token alone must not be able to keep an account */
@@ -40,6 +40,6 @@ enum account_verdict {
 	VERDICT_NOT_THERE,    /* 404: that there is such an account is not told */
 };
 
-enum account_verdict account_verdict(enum account_role role, enum account_mutation what, enum account_target whom);
+enum permit_verdict permit_verdict(enum account_role role, enum account_mutation what, enum account_target whom);
 
 #endif

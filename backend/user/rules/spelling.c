@@ -27,7 +27,7 @@ static int check_typed(const char *text)
 {
 	const size_t size = strlen(text);
 
-	if (size > TEXT_TYPED_BYTES_MAX)
+	if (size > SPELLING_TYPED_BYTES_MAX)
 		return -ENAMETOOLONG;
 	return u8_check((const uint8_t *)text, size) ? -EINVAL : 0;
 }
@@ -42,7 +42,7 @@ static int give(const struct text *t, char *ret, size_t size)
 	return 0;
 }
 
-int text_nfc(const char *text, char *ret, size_t size)
+int spelling_nfc(const char *text, char *ret, size_t size)
 {
 	struct text nfc = {0};
 
@@ -91,7 +91,7 @@ static int fold_once(const struct text *t, struct text *ret)
 	return 0;
 }
 
-int text_fold(const char *text, char *ret, size_t size)
+int spelling_fold(const char *text, char *ret, size_t size)
 {
 	struct text now = {.size = strlen(text)}, next = {0};
 	bool same = false;
@@ -115,7 +115,7 @@ int text_fold(const char *text, char *ret, size_t size)
 	return r;
 }
 
-uint32_t text_next(const char **at)
+uint32_t spelling_next(const char **at)
 {
 	ucs4_t c;
 
@@ -125,40 +125,40 @@ uint32_t text_next(const char **at)
 	return c;
 }
 
-enum text_flaw text_flaw(uint32_t c)
+enum spelling_flaw spelling_flaw(uint32_t c)
 {
 	if (uc_is_property(c, UC_PROPERTY_BIDI_CONTROL))
-		return TEXT_BIDI;
+		return SPELLING_BIDI;
 	if (uc_is_general_category_withtable(c, UC_CATEGORY_MASK_Cn))
-		return TEXT_UNASSIGNED;
+		return SPELLING_UNASSIGNED;
 	if (uc_is_general_category_withtable(c,
 		    UC_CATEGORY_MASK_Cc | UC_CATEGORY_MASK_Co | UC_CATEGORY_MASK_Cs | UC_CATEGORY_MASK_Zl |
 			    UC_CATEGORY_MASK_Zp))
-		return TEXT_CONTROL;
-	return TEXT_FINE;
+		return SPELLING_CONTROL;
+	return SPELLING_FINE;
 }
 
-const char *text_flaw_name(enum text_flaw flaw)
+const char *spelling_flaw_name(enum spelling_flaw flaw)
 {
 	switch (flaw) {
-	case TEXT_UNASSIGNED:
+	case SPELLING_UNASSIGNED:
 		return "characters that Unicode does not know";
-	case TEXT_BIDI:
+	case SPELLING_BIDI:
 		return "characters that turn the direction of writing";
-	case TEXT_CONTROL:
-	case TEXT_FINE:
+	case SPELLING_CONTROL:
+	case SPELLING_FINE:
 		break;
 	}
 	return "control characters";
 }
 
-enum text_flaw text_first_flaw(const char *text, uint32_t *ret_c)
+enum spelling_flaw spelling_first_flaw(const char *text, uint32_t *ret_c)
 {
-	enum text_flaw flaw = TEXT_FINE;
+	enum spelling_flaw flaw = SPELLING_FINE;
 
-	while (*text && flaw == TEXT_FINE) {
-		*ret_c = text_next(&text);
-		flaw = text_flaw(*ret_c);
+	while (*text && flaw == SPELLING_FINE) {
+		*ret_c = spelling_next(&text);
+		flaw = spelling_flaw(*ret_c);
 	}
 	return flaw;
 }

@@ -218,8 +218,8 @@ static int take(struct docs_pg *s, uint32_t id, struct asked *a, size_t *ret_fir
 	if (!is_mine(t, drive.row.owner))
 		return -ERR_NOT_FOUND;
 	t->drive = drive.row;
-	if (t->known)
-		known_found(t->known, &t->drive);
+	if (t->cached)
+		drive_cache_found(t->cached, &t->drive);
 	for (size_t k = 0; k < 2; k++) {
 		const size_t at = k == 0 && a->both ? AT_LOCK : next;
 
@@ -262,7 +262,7 @@ void docs_pg_txn_end(struct docs_pg *s)
 	free(t->stale);
 	pg_result_free(t->results[0]);
 	pg_result_free(t->results[1]);
-	known_give(s->known, t->known);
+	drive_cache_give(s->cache, t->cached);
 	*t = (struct docs_txn){0};
 }
 
@@ -272,8 +272,8 @@ void docs_pg_txn_abort(struct docs_store *store)
 
 	if (s->txn.open)
 		(void)pg_pipeline_rollback(s->pg);
-	if (s->txn.known)
-		known_doubt(s->txn.known);
+	if (s->txn.cached)
+		drive_cache_doubt(s->txn.cached);
 	docs_pg_txn_end(s);
 }
 
@@ -297,12 +297,12 @@ int docs_pg_txn_begin(struct docs_store *store, uint32_t drive, const struct doc
 	if (r == 0)
 		r = tree_new(&s->txn.drive, now_ns, &tree);
 	if (r == 0)
-		r = docs_pg_load_take(&asked.results[first_load], wants, tree, s->txn.known);
+		r = docs_pg_load_take(&asked.results[first_load], wants, tree, s->txn.cached);
 	asked_fini(&asked);
 	if (r < 0) {
 		tree_free(tree);
-		if (s->txn.known)
-			known_forget(s->txn.known);
+		if (s->txn.cached)
+			drive_cache_forget(s->txn.cached);
 		return r;
 	}
 begun:

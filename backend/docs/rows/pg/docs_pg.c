@@ -94,7 +94,7 @@ static const struct docs_store_ops OPS = {
 	.free = docs_pg_free,
 };
 
-int docs_pg_new(struct pg *pg, struct known *known, struct docs_store **ret)
+int docs_pg_new(struct pg *pg, struct drive_cache *cache, struct docs_store **ret)
 {
 	struct docs_pg *s = calloc(1, sizeof(*s));
 	int r = 0;
@@ -103,7 +103,7 @@ int docs_pg_new(struct pg *pg, struct known *known, struct docs_store **ret)
 		return -ENOMEM;
 	s->store.ops = &OPS;
 	s->pg = pg;
-	s->known = known;
+	s->cache = cache;
 	for (size_t i = 0; r == 0 && i < DOCS_PG_NUMBERS; i++)
 		r = pg_array_new(PG_I64, &s->numbers[i]);
 	for (size_t i = 0; r == 0 && i < DOCS_PG_BYTES; i++)

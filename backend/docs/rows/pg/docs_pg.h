@@ -20,8 +20,8 @@
 #define DOCS_PG_PAYLOAD_BYTES_MAX 7900u /* of a notification: PostgreSQL takes 7,999 */
 #define DOCS_PG_HELD_MAX SESSION_HOLDS_MAX
 
-/* known: shared by the stores of a process, borrowed; NULL: every transaction asks for all it needs. -ENOMEM. */
-int docs_pg_new(struct pg *pg, struct known *known, struct docs_store **ret);
+/* cache: shared by the stores of a process, borrowed; NULL: every transaction asks for all it needs. -ENOMEM. */
+int docs_pg_new(struct pg *pg, struct drive_cache *cache, struct docs_store **ret);
 int docs_pg_migrate(struct pg *pg);
 
 /*

@@ -23,10 +23,10 @@ static inline int64_t docs_pg_mode(const struct item *item)
 }
 
 struct docs_txn {
-	bool open;		   /* BEGIN was sent, and neither COMMIT nor ROLLBACK was answered */
-	bool guess;		   /* began with what is known: nothing was sent yet */
-	bool assumed;		   /* of a guess: a row that is to be added is not known to be new */
-	struct known_drive *known; /* taken; NULL: somebody else has it */
+	bool open;		     /* BEGIN was sent, and neither COMMIT nor ROLLBACK was answered */
+	bool guess;		     /* began with what is known: nothing was sent yet */
+	bool assumed;		     /* of a guess: a row that is to be added is not known to be new */
+	struct cached_drive *cached; /* taken; NULL: somebody else has it */
 	struct tree_drive drive;
 	struct docs_key *keys; /* the caller's, copied; spans and all */
 	size_t key_count;
@@ -38,7 +38,7 @@ struct docs_txn {
 struct docs_pg {
 	struct docs_store store; /* first */
 	struct pg *pg;
-	struct known *known; /* may be NULL */
+	struct drive_cache *cache; /* may be NULL */
 	struct pg_array *numbers[DOCS_PG_NUMBERS];
 	struct pg_array *bytes[DOCS_PG_BYTES];
 	struct docs_txn txn;
@@ -147,9 +147,9 @@ int docs_pg_commit_one_queue(struct docs_pg *s, const struct tree_delta *d, cons
 int docs_pg_answers_queue(struct docs_pg *s, const struct docs_answer *answers);
 /* The loads of wants: queued, and (results in the same order) taken into the tree. */
 int docs_pg_load_queue(struct docs_pg *s, uint32_t drive, const struct tree_wants *w, size_t *ret_count);
-/* known may be NULL. */
+/* cached may be NULL. */
 int docs_pg_load_take(
-	struct pg_result *const *results, const struct tree_wants *w, struct tree *tree, struct known_drive *known);
+	struct pg_result *const *results, const struct tree_wants *w, struct tree *tree, struct cached_drive *cached);
 /* ---- transactions that begin with what is known ---- */
 /* Takes the drive's knowledge; true: it is enough for this transaction, whose tree is made and loaded. False: ask. */
 bool docs_pg_guess(

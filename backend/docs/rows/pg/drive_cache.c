@@ -38,13 +38,13 @@ struct key_storage { /* the same for looking */
 	char name[NAME_BYTES_MAX];
 };
 
-struct known_drive {
+struct cached_drive {
 	uint32_t id;
 	bool taken, sure;
 	unsigned pause;
 	unsigned guesses;
 	struct tree_drive row;
-	struct known_session session;
+	struct cached_session session;
 	struct known_document *documents;
 	struct known_name *names;
 	uint64_t births; /* of both */
@@ -53,16 +53,16 @@ struct known_drive {
 	UT_hash_handle hh;
 };
 
-struct known {
+struct drive_cache {
 	pthread_mutex_t lock; /* guards all below; of a drive that is taken, all but its place here is the taker's */
-	struct known_drive *drives;
+	struct cached_drive *drives;
 	size_t bytes; /* of those that are not taken */
 	uint64_t clock;
 };
 
 /* ---- one drive ---- */
 
-static void forget_document(struct known_drive *d, struct known_document *document)
+static void forget_document(struct cached_drive *d, struct known_document *document)
 {
 	if (!document)
 		return;
@@ -71,7 +71,7 @@ static void forget_document(struct known_drive *d, struct known_document *docume
 	free(document);
 }
 
-static void forget_name(struct known_drive *d, struct known_name *name)
+static void forget_name(struct cached_drive *d, struct known_name *name)
 {
 	if (!name)
 		return;
@@ -80,7 +80,7 @@ static void forget_name(struct known_drive *d, struct known_name *name)
 	free(name);
 }
 
-static void forget_all(struct known_drive *d)
+static void forget_all(struct cached_drive *d)
 {
 	while (d->documents)
 		forget_document(d, d->documents);
@@ -89,9 +89,9 @@ static void forget_all(struct known_drive *d)
 }
 
 /* The head of a table is its oldest. */
-static void make_room(struct known_drive *d)
+static void make_room(struct cached_drive *d)
 {
-	while (d->bytes > KNOWN_DRIVE_BYTES_MAX && (d->documents || d->names)) {
+	while (d->bytes > DRIVE_CACHE_DRIVE_BYTES_MAX && (d->documents || d->names)) {
 		if (!d->names || (d->documents && d->documents->born < d->names->born))
 			forget_document(d, d->documents);
 		else
@@ -99,7 +99,7 @@ static void make_room(struct known_drive *d)
 	}
 }
 
-static struct known_document *find_document(const struct known_drive *d, int64_t id)
+static struct known_document *find_document(const struct cached_drive *d, int64_t id)
 {
 	struct known_document *document;
 
@@ -112,7 +112,7 @@ static size_t key_bytes(struct span name)
 	return offsetof(struct known_key, name) + name.size;
 }
 
-static struct known_name *find_name(const struct known_drive *d, int64_t parent, struct span name)
+static struct known_name *find_name(const struct cached_drive *d, int64_t parent, struct span name)
 {
 	struct known_name *found = NULL;
 	struct key_storage key;
@@ -137,7 +137,7 @@ static char *keep_text(char *at, struct span *s)
 }
 
 /* node NULL: there is no such document. */
-static void set_document(struct known_drive *d, int64_t id, const struct tree_node *node)
+static void set_document(struct cached_drive *d, int64_t id, const struct tree_node *node)
 {
 	size_t text = node
 		? node->item.name.size + node->item.target.size + node->access_acl.size + node->default_acl.size
@@ -173,7 +173,7 @@ static void set_document(struct known_drive *d, int64_t id, const struct tree_no
 	make_room(d);
 }
 
-void known_node(struct known_drive *d, const struct tree_node *node)
+void drive_cache_node(struct cached_drive *d, const struct tree_node *node)
 {
 	/* An orphan goes without the drive's row; a name that is to be read again is not known. */
 	if (node->orphan || node->item.parent == 0)
@@ -182,7 +182,7 @@ void known_node(struct known_drive *d, const struct tree_node *node)
 		set_document(d, node->item.id, node);
 }
 
-void known_entry(struct known_drive *d, int64_t parent, struct span name, int64_t child)
+void drive_cache_entry(struct cached_drive *d, int64_t parent, struct span name, int64_t child)
 {
 	const size_t bytes = offsetof(struct known_name, key) + key_bytes(name);
 	struct known_name *known = find_name(d, parent, name);
@@ -210,32 +210,32 @@ void known_entry(struct known_drive *d, int64_t parent, struct span name, int64_
 	make_room(d);
 }
 
-bool known_is_sure(const struct known_drive *d)
+bool drive_cache_is_sure(const struct cached_drive *d)
 {
 	return d->sure && d->pause == 0;
 }
 
-const struct tree_drive *known_row(const struct known_drive *d)
+const struct tree_drive *drive_cache_row(const struct cached_drive *d)
 {
 	return &d->row;
 }
 
-const struct known_session *known_peek_session(const struct known_drive *d)
+const struct cached_session *drive_cache_peek_session(const struct cached_drive *d)
 {
 	return &d->session;
 }
 
-unsigned known_guesses(const struct known_drive *d)
+unsigned drive_cache_guesses(const struct cached_drive *d)
 {
 	return d->guesses;
 }
 
-void known_doubt(struct known_drive *d)
+void drive_cache_doubt(struct cached_drive *d)
 {
 	d->sure = false;
 }
 
-void known_forget(struct known_drive *d)
+void drive_cache_forget(struct cached_drive *d)
 {
 	forget_all(d);
 	d->sure = false;
@@ -249,12 +249,12 @@ static bool is_same_row(const struct tree_drive *a, const struct tree_drive *b)
 		a->documents == b->documents;
 }
 
-void known_found(struct known_drive *d, const struct tree_drive *row)
+void drive_cache_found(struct cached_drive *d, const struct tree_drive *row)
 {
 	if (!is_same_row(&d->row, row)) {
 		/* Somebody else writes here: guesses would be wrong again and again. */
 		if (d->row.id != 0)
-			d->pause = KNOWN_PAUSE;
+			d->pause = DRIVE_CACHE_PAUSE;
 		forget_all(d);
 		d->row = *row;
 	} else if (d->pause > 0) {
@@ -263,14 +263,14 @@ void known_found(struct known_drive *d, const struct tree_drive *row)
 	d->row.quota = row->quota; /* what others of the owner leave: not of this row */
 	d->row.documents_max = row->documents_max;
 	d->guesses = 0;
-	d->session = (struct known_session){0};
+	d->session = (struct cached_session){0};
 	d->sure = false;
 }
 
 /* ---- what a transaction wants ---- */
 
 struct loading {
-	const struct known_drive *d;
+	const struct cached_drive *d;
 	const struct tree_wants *wants;
 	struct tree *tree;
 	bool assumed;
@@ -313,14 +313,14 @@ static bool load_name(struct loading *l, const struct tree_name *want)
 }
 
 /* Extents are not kept; that there are none is seen by what is allocated. */
-static bool load_range(const struct known_drive *d, const struct tree_range *want)
+static bool load_range(const struct cached_drive *d, const struct tree_range *want)
 {
 	const struct known_document *document = find_document(d, want->node);
 
 	return document && (!document->exists || document->node.item.allocated == 0);
 }
 
-static bool load_chain(const struct known_drive *d, int64_t folder, struct tree *tree)
+static bool load_chain(const struct cached_drive *d, int64_t folder, struct tree *tree)
 {
 	while (folder != ITEM_ROOT(d->id)) {
 		const struct known_document *document = find_document(d, folder);
@@ -350,7 +350,8 @@ static bool load_xattr(const struct loading *l, const struct tree_name *want)
 		tree_load_xattr(l->tree, want->parent, want->name, (struct span){0}, &(struct tree_xattr_sums){0}) == 0;
 }
 
-bool known_load(const struct known_drive *d, const struct tree_wants *wants, struct tree *tree, bool *ret_assumed)
+bool drive_cache_load(
+	const struct cached_drive *d, const struct tree_wants *wants, struct tree *tree, bool *ret_assumed)
 {
 	struct loading l = {.d = d, .wants = wants, .tree = tree};
 	/* A block's row has to be locked. */
@@ -370,38 +371,38 @@ bool known_load(const struct known_drive *d, const struct tree_wants *wants, str
 	return known;
 }
 
-void known_wanted(struct known_drive *d, const struct tree_wants *wants)
+void drive_cache_wanted(struct cached_drive *d, const struct tree_wants *wants)
 {
 	for (size_t i = 0; wants && i < wants->node_count; i++)
 		set_document(d, wants->nodes[i], NULL);
 	for (size_t i = 0; wants && i < wants->name_count; i++)
-		known_entry(d, wants->names[i].parent, wants->names[i].name, 0);
+		drive_cache_entry(d, wants->names[i].parent, wants->names[i].name, 0);
 }
 
-void known_committed(struct known_drive *d, const struct tree_delta *delta, const struct known_session *session)
+void drive_cache_committed(struct cached_drive *d, const struct tree_delta *delta, const struct cached_session *session)
 {
 	for (size_t i = 0; i < delta->removed_node_count; i++)
 		set_document(d, delta->removed_nodes[i], NULL);
 	for (size_t i = 0; i < delta->changed_count; i++)
-		known_node(d, delta->changed[i]);
+		drive_cache_node(d, delta->changed[i]);
 	for (size_t i = 0; i < delta->created_count; i++)
-		known_node(d, delta->created[i]);
+		drive_cache_node(d, delta->created[i]);
 	for (size_t i = 0; i < delta->removed_entry_count; i++)
-		known_entry(d, delta->removed_entries[i].parent, delta->removed_entries[i].name, 0);
+		drive_cache_entry(d, delta->removed_entries[i].parent, delta->removed_entries[i].name, 0);
 	for (size_t i = 0; i < delta->added_entry_count; i++)
-		known_entry(
+		drive_cache_entry(
 			d, delta->added_entries[i].parent, delta->added_entries[i].name, delta->added_entries[i].child);
 	d->row = delta->drive;
 	d->guesses++;
-	d->session = session ? *session : (struct known_session){0};
+	d->session = session ? *session : (struct cached_session){0};
 	d->sure = true;
 }
 
 /* ---- all drives ---- */
 
-int known_new(struct known **ret)
+int drive_cache_new(struct drive_cache **ret)
 {
-	struct known *k = calloc(1, sizeof(*k));
+	struct drive_cache *k = calloc(1, sizeof(*k));
 
 	if (!k)
 		return -ENOMEM;
@@ -410,14 +411,14 @@ int known_new(struct known **ret)
 	return 0;
 }
 
-static void drive_free(struct known *k, struct known_drive *d)
+static void drive_free(struct drive_cache *k, struct cached_drive *d)
 {
 	HASH_DEL(k->drives, d);
 	forget_all(d);
 	free(d);
 }
 
-void known_free(struct known *k)
+void drive_cache_free(struct drive_cache *k)
 {
 	if (!k)
 		return;
@@ -427,9 +428,9 @@ void known_free(struct known *k)
 	free(k);
 }
 
-static struct known_drive *drive_new(struct known *k, uint32_t drive)
+static struct cached_drive *drive_new(struct drive_cache *k, uint32_t drive)
 {
-	struct known_drive *d = calloc(1, sizeof(*d));
+	struct cached_drive *d = calloc(1, sizeof(*d));
 
 	if (!d)
 		return NULL;
@@ -444,9 +445,9 @@ static struct known_drive *drive_new(struct known *k, uint32_t drive)
 	return d;
 }
 
-struct known_drive *known_take(struct known *k, uint32_t drive)
+struct cached_drive *drive_cache_take(struct drive_cache *k, uint32_t drive)
 {
-	struct known_drive *d;
+	struct cached_drive *d;
 
 	pthread_mutex_lock(&k->lock);
 	HASH_FIND(hh, k->drives, &drive, sizeof(drive), d);
@@ -464,12 +465,12 @@ struct known_drive *known_take(struct known *k, uint32_t drive)
 }
 
 /* With the lock held: few, and only looked through when there is too much. */
-static void forget_drives(struct known *k)
+static void forget_drives(struct drive_cache *k)
 {
-	while (k->bytes > KNOWN_BYTES_MAX) {
-		struct known_drive *oldest = NULL;
+	while (k->bytes > DRIVE_CACHE_BYTES_MAX) {
+		struct cached_drive *oldest = NULL;
 
-		for (struct known_drive *d = k->drives; d; d = d->hh.next)
+		for (struct cached_drive *d = k->drives; d; d = d->hh.next)
 			if (!d->taken && (!oldest || d->used_at < oldest->used_at))
 				oldest = d;
 		if (!oldest)
@@ -479,7 +480,7 @@ static void forget_drives(struct known *k)
 	}
 }
 
-void known_give(struct known *k, struct known_drive *d)
+void drive_cache_give(struct drive_cache *k, struct cached_drive *d)
 {
 	if (!d)
 		return;

@@ -2,15 +2,15 @@
 
 /*
  * A mount's batch follows the one before it: of its drive and its session this process knows what that one left
- * (known.h). Then the batch is applied to that, and the one round trip there is writes it, provided that nothing has
- * changed since. Otherwise nothing happened, and the batch is tried again in the ordinary way, under the lock. What it
- * saves of a create: docs/bench.md.
+ * (drive_cache.h). Then the batch is applied to that, and the one round trip there is writes it, provided that nothing
+ * has changed since. Otherwise nothing happened, and the batch is tried again in the ordinary way, under the lock. What
+ * it saves of a create: docs/bench.md.
  */
 
 /* One batch of a session, and the next one of it. */
 static bool is_next(const struct docs_txn *t)
 {
-	const struct known_session *session = known_peek_session(t->known);
+	const struct cached_session *session = drive_cache_peek_session(t->cached);
 	const struct docs_key *key = t->keys;
 
 	return t->key_count == 1 && key->kind == DOCS_KEY_SESSION && session->id != 0 && key->session == session->id &&
@@ -18,11 +18,12 @@ static bool is_next(const struct docs_txn *t)
 }
 
 /* What the owner's other drives hold is seen under the lock only: now and then, where it counts. */
-static bool must_look(const struct known_drive *known)
+static bool must_look(const struct cached_drive *cached)
 {
-	const struct tree_drive *row = known_row(known);
+	const struct tree_drive *row = drive_cache_row(cached);
 
-	return known_guesses(known) >= (row->quota != row->quota_own ? KNOWN_GUESSES_SHARED : KNOWN_GUESSES_MAX);
+	return drive_cache_guesses(cached) >=
+		(row->quota != row->quota_own ? DRIVE_CACHE_GUESSES_SHARED : DRIVE_CACHE_GUESSES_MAX);
 }
 
 bool docs_pg_guess(
@@ -31,16 +32,16 @@ bool docs_pg_guess(
 	struct docs_txn *t = &s->txn;
 	struct tree *tree = NULL;
 
-	t->known = s->known ? known_take(s->known, drive) : NULL;
-	if (!t->known || !known_is_sure(t->known) || !wants || !is_next(t) || must_look(t->known))
+	t->cached = s->cache ? drive_cache_take(s->cache, drive) : NULL;
+	if (!t->cached || !drive_cache_is_sure(t->cached) || !wants || !is_next(t) || must_look(t->cached))
 		return false;
-	if (tree_new(known_row(t->known), now_ns, &tree) < 0)
+	if (tree_new(drive_cache_row(t->cached), now_ns, &tree) < 0)
 		return false;
-	if (!known_load(t->known, wants, tree, &t->assumed)) {
+	if (!drive_cache_load(t->cached, wants, tree, &t->assumed)) {
 		tree_free(tree);
 		return false;
 	}
-	t->drive = *known_row(t->known);
+	t->drive = *drive_cache_row(t->cached);
 	t->guess = true;
 	t->seen[0] = (struct docs_seen){.state = DOCS_NEW, .guessed = true};
 	*ret_tree = tree;
@@ -66,12 +67,12 @@ void docs_pg_guess_learn(struct docs_pg *s, const struct tree_delta *delta, cons
 {
 	const struct docs_txn *t = &s->txn;
 	const bool kept = t->key_count == 1 && docs_pg_is_kept_by_session(t, answers, 0);
-	const struct known_session session = {.id = kept ? t->keys->session : 0,
+	const struct cached_session session = {.id = kept ? t->keys->session : 0,
 		.user = kept ? t->keys->user : 0,
 		.number = kept ? t->keys->number : 0};
 
-	if (t->known && delta)
-		known_committed(t->known, delta, &session);
-	else if (t->known)
-		known_doubt(t->known); /* a change that is no op: it may have moved the row */
+	if (t->cached && delta)
+		drive_cache_committed(t->cached, delta, &session);
+	else if (t->cached)
+		drive_cache_doubt(t->cached); /* a change that is no op: it may have moved the row */
 }

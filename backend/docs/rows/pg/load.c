@@ -145,7 +145,7 @@ static void take_holders(const struct pg_result *result, int row, int column, st
 		node->holders = pg_bytes(result, row, column + NODE_HOLDERS);
 }
 
-static int take_documents(const struct pg_result *result, struct tree *tree, struct known_drive *known)
+static int take_documents(const struct pg_result *result, struct tree *tree, struct cached_drive *cached)
 {
 	enum { ENTRY_PARENT, ENTRY_NAME, DOCUMENT };
 	int r = 0;
@@ -159,8 +159,8 @@ static int take_documents(const struct pg_result *result, struct tree *tree, str
 		if (node.orphan)
 			take_holders(result, row, DOCUMENT, &node);
 		r = tree_load_node(tree, &node);
-		if (known)
-			known_node(known, &node);
+		if (cached)
+			drive_cache_node(cached, &node);
 		if (pg_is_null(result, row, ENTRY_PARENT))
 			continue;
 		const int64_t parent = pg_number(result, row, ENTRY_PARENT);
@@ -168,8 +168,8 @@ static int take_documents(const struct pg_result *result, struct tree *tree, str
 
 		if (r == 0)
 			r = tree_load_entry(tree, parent, name, node.item.id);
-		if (known)
-			known_entry(known, parent, name, node.item.id);
+		if (cached)
+			drive_cache_entry(cached, parent, name, node.item.id);
 	}
 	return r;
 }
@@ -229,16 +229,16 @@ static int take_blocks(const struct pg_result *result, struct tree *tree)
 }
 
 int docs_pg_load_take(
-	struct pg_result *const *results, const struct tree_wants *w, struct tree *tree, struct known_drive *known)
+	struct pg_result *const *results, const struct tree_wants *w, struct tree *tree, struct cached_drive *cached)
 {
 	int r = 0;
 
 	if (!w)
 		return 0;
-	if (known)
-		known_wanted(known, w);
+	if (cached)
+		drive_cache_wanted(cached, w);
 	if (w->node_count || w->name_count)
-		r = take_documents(*results++, tree, known);
+		r = take_documents(*results++, tree, cached);
 	if (r == 0 && w->range_count)
 		r = take_extents(*results++, tree);
 	if (r == 0 && w->ancestor_count)

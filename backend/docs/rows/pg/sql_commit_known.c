@@ -3,7 +3,7 @@
 #include "backend/docs/rows/pg/sql_part.h"
 
 /*
- * The whole transaction of a batch that began with what was known (known.h): one round trip, and no statement around
+ * The whole transaction of a batch that began with what was known (drive_cache.h): one round trip, and no statement around
  * it. It writes provided that the drive's row and the number of the session are those that the batch was applied to.
  * Otherwise it fails and so leaves nothing: of one op with a row of the journal that has no drive (23502), of more with
  * a division (22012). An error, not an empty answer, because statements behind it in the same round trip must not run

@@ -121,7 +121,7 @@ static void a_sender_is_slow_when_it_is_behind_the_rate_after_a_grace(void **sta
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		assert_int_equal(upload_turn_is_slow(&turn, rows[i].bytes, NS_PER_S + rows[i].after_ms * NS_PER_MS),
+		assert_int_equal(upload_turns_is_slow(&turn, rows[i].bytes, NS_PER_S + rows[i].after_ms * NS_PER_MS),
 			rows[i].slow);
 }
 

@@ -87,7 +87,7 @@ static void batches_that_are_too_much_together_go_one_by_one(void **state)
 		op_batch_free(sent[i].batch);
 	}
 	for (int64_t i = 0; i < 2 * (int64_t)HALF; i++)
-		((struct mem_extent *)mem_add(&mem->extents))->extent =
+		((struct mem_extent *)docs_mem_add(&mem->extents))->extent =
 			(struct tree_extent){.node = ITEM_ID(drive.row.id, 2 + i / HALF),
 				.at = 2 * (i % HALF),
 				.len = 1,

@@ -78,7 +78,7 @@ static void clones_copy_only_so_much_inline_content(void **state)
 static void put_rows(struct trial *t, int64_t id, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		struct mem_extent *x = mem_add(&t->mem->extents);
+		struct mem_extent *x = docs_mem_add(&t->mem->extents);
 
 		x->extent = (struct tree_extent){
 			.node = id, .at = 2 * (int64_t)i, .len = 1, .kind = EXTENT_BLOCK, .block_size = 1};

@@ -11,101 +11,101 @@
 #define MAX 128
 #define SHARE 16
 
-static struct turn waiting[2 * MAX];
+static struct fair_queue_turn waiting[2 * MAX];
 
 static int start(void **state)
 {
-	return turns_new(MAX, SHARE, (struct turns **)state);
+	return fair_queue_new(MAX, SHARE, (struct fair_queue **)state);
 }
 
 static int end(void **state)
 {
-	turns_free(*state);
+	fair_queue_free(*state);
 	return 0;
 }
 
 /* As many as are let in; returns how many. */
-static size_t enter(struct turns *t, const char *who, struct turn *first, size_t count)
+static size_t enter(struct fair_queue *t, const char *who, struct fair_queue_turn *first, size_t count)
 {
-	struct turn *displaced = NULL;
+	struct fair_queue_turn *displaced = NULL;
 	size_t in = 0;
 
-	while (in < count && turns_enter(t, who, &first[in], &displaced) == 0) {
+	while (in < count && fair_queue_enter(t, who, &first[in], &displaced) == 0) {
 		assert_null(displaced);
 		in++;
 	}
 	return in;
 }
 
-static void leave_all(struct turns *t)
+static void leave_all(struct fair_queue *t)
 {
-	for (struct turn *turn = turns_take(t); turn; turn = turns_take(t))
-		turns_leave(t, turn);
+	for (struct fair_queue_turn *turn = fair_queue_take(t); turn; turn = fair_queue_take(t))
+		fair_queue_leave(t, turn);
 }
 
 static void one_party_holds_no_more_than_its_share(void **state)
 {
-	struct turns *t = *state;
+	struct fair_queue *t = *state;
 
 	assert_int_equal(enter(t, "a", waiting, 320), SHARE);
 	assert_int_equal(enter(t, "b", &waiting[SHARE], 1), 1);
 	/* Who was taken counts until he is done. */
-	struct turn *taken = turns_take(t);
+	struct fair_queue_turn *taken = fair_queue_take(t);
 	assert_int_equal(enter(t, "a", &waiting[SHARE + 1], 1), 0);
-	turns_leave(t, taken);
+	fair_queue_leave(t, taken);
 	assert_int_equal(enter(t, "a", taken, 2), 1);
 	leave_all(t);
 }
 
 static void the_parties_go_round(void **state)
 {
-	struct turns *t = *state;
-	struct turn a[3], b[2], c[1];
+	struct fair_queue *t = *state;
+	struct fair_queue_turn a[3], b[2], c[1];
 
 	assert_int_equal(enter(t, "a", a, 3), 3);
 	assert_int_equal(enter(t, "b", b, 2), 2);
-	struct turn *const first = turns_take(t);
+	struct fair_queue_turn *const first = fair_queue_take(t);
 	assert_ptr_equal(first, &a[0]);
 	assert_int_equal(enter(t, "c", c, 1), 1);
-	struct turn *const wanted[] = {&b[0], &a[1], &c[0], &b[1], &a[2]};
-	turns_leave(t, first);
+	struct fair_queue_turn *const wanted[] = {&b[0], &a[1], &c[0], &b[1], &a[2]};
+	fair_queue_leave(t, first);
 	for (size_t i = 0; i < 5; i++) {
-		struct turn *turn = turns_take(t);
+		struct fair_queue_turn *turn = fair_queue_take(t);
 		assert_ptr_equal(turn, wanted[i]);
-		turns_leave(t, turn);
+		fair_queue_leave(t, turn);
 	}
-	assert_null(turns_take(t));
+	assert_null(fair_queue_take(t));
 }
 
 static void who_comes_when_all_is_held_takes_the_place_of_who_has_most(void **state)
 {
-	struct turns *t = *state;
-	struct turn *displaced = NULL, late[MAX];
-	char who[TURNS_WHO_SIZE];
+	struct fair_queue *t = *state;
+	struct fair_queue_turn *displaced = NULL, late[MAX];
+	char who[FAIR_QUEUE_WHO_SIZE];
 
 	for (unsigned i = 0; i < MAX / SHARE; i++) {
 		snprintf(who, sizeof(who), "attacker %u", i);
 		assert_int_equal(enter(t, who, &waiting[(size_t)i * SHARE], SHARE), SHARE);
 	}
-	assert_int_equal(turns_enter(t, "victim", &late[0], &displaced), 0);
+	assert_int_equal(fair_queue_enter(t, "victim", &late[0], &displaced), 0);
 	assert_ptr_equal(displaced, &waiting[SHARE - 1]); /* the last that the first of them brought */
 	/* He waits for one of each, not for all that they have brought. */
 	for (unsigned i = 0; i < MAX / SHARE; i++) {
-		struct turn *turn = turns_take(t);
+		struct fair_queue_turn *turn = fair_queue_take(t);
 		assert_ptr_not_equal(turn, &late[0]);
-		turns_leave(t, turn);
+		fair_queue_leave(t, turn);
 	}
-	struct turn *turn = turns_take(t);
+	struct fair_queue_turn *turn = fair_queue_take(t);
 	assert_ptr_equal(turn, &late[0]);
-	turns_leave(t, turn);
+	fair_queue_leave(t, turn);
 	leave_all(t);
 }
 
 static void however_many_come_each_finds_a_place_until_all_have_one(void **state)
 {
-	struct turns *t = *state;
-	struct turn *displaced = NULL, late[MAX + 1];
-	char who[TURNS_WHO_SIZE];
+	struct fair_queue *t = *state;
+	struct fair_queue_turn *displaced = NULL, late[MAX + 1];
+	char who[FAIR_QUEUE_WHO_SIZE];
 
 	for (unsigned i = 0; i < MAX / SHARE; i++) {
 		snprintf(who, sizeof(who), "attacker %u", i);
@@ -113,10 +113,10 @@ static void however_many_come_each_finds_a_place_until_all_have_one(void **state
 	}
 	for (unsigned i = 0; i < MAX - MAX / SHARE; i++) {
 		snprintf(who, sizeof(who), "%u", i);
-		assert_int_equal(turns_enter(t, who, &late[i], &displaced), 0);
+		assert_int_equal(fair_queue_enter(t, who, &late[i], &displaced), 0);
 		assert_non_null(displaced);
 	}
-	assert_int_equal(turns_enter(t, "one too many", &late[MAX], &displaced), -EAGAIN);
+	assert_int_equal(fair_queue_enter(t, "one too many", &late[MAX], &displaced), -EAGAIN);
 	leave_all(t);
 }
 

@@ -166,11 +166,11 @@ static void labels_may_hold_any_printable_character(void **state)
 	char label[USER_NAME_SIZE];
 
 	(void)state;
-	assert_int_equal(account_label_make("my laptop / home: \"old\" 👩‍💻 e\xcc\x81", label, why), 0);
+	assert_int_equal(account_name_label("my laptop / home: \"old\" 👩‍💻 e\xcc\x81", label, why), 0);
 	assert_string_equal(label, "my laptop / home: \"old\" 👩‍💻 é");
-	assert_int_equal(account_label_make("", label, why), -EINVAL);
-	assert_int_equal(account_label_make("a\nb", label, why), -EINVAL);
-	assert_int_equal(account_label_make("a\xe2\x80\xae", label, why), -EINVAL);
+	assert_int_equal(account_name_label("", label, why), -EINVAL);
+	assert_int_equal(account_name_label("a\nb", label, why), -EINVAL);
+	assert_int_equal(account_name_label("a\xe2\x80\xae", label, why), -EINVAL);
 	assert_non_null(strstr(why, "the name of a key has no characters that turn"));
 }
 
@@ -181,20 +181,20 @@ static void addresses_have_two_sides(void **state)
 	char longest[300], email[USER_EMAIL_BYTES_MAX + 1];
 
 	(void)state;
-	assert_int_equal(account_email_make("a@b", email, why), 0);
-	assert_int_equal(account_email_make("e\xcc\x81@b", email, why), 0);
+	assert_int_equal(account_name_email("a@b", email, why), 0);
+	assert_int_equal(account_name_email("e\xcc\x81@b", email, why), 0);
 	assert_string_equal(email, "é@b");
 	for (size_t i = 0; i < sizeof(WRONG) / sizeof(WRONG[0]); i++) {
-		assert_int_equal(account_email_make(WRONG[i], email, why), -EINVAL);
+		assert_int_equal(account_name_email(WRONG[i], email, why), -EINVAL);
 		assert_non_null(strstr(why, "email"));
 	}
 	memset(longest, 'a', sizeof(longest));
 	longest[1] = '@';
 	longest[254] = '\0';
-	assert_int_equal(account_email_make(longest, email, why), 0);
+	assert_int_equal(account_name_email(longest, email, why), 0);
 	longest[254] = 'a';
 	longest[255] = '\0';
-	assert_int_equal(account_email_make(longest, email, why), -ENAMETOOLONG);
+	assert_int_equal(account_name_email(longest, email, why), -ENAMETOOLONG);
 }
 
 int main(void)

@@ -177,10 +177,10 @@ static void what_the_table_does_not_name_is_never(void **state)
 {
 	(void)state;
 	for (unsigned what = 0; what < ACCOUNT_MUTATIONS; what++)
-		assert_int_equal(account_verdict(ROLE_NOBODY, what, TARGET_SELF), VERDICT_NEVER);
+		assert_int_equal(permit_verdict(ROLE_NOBODY, what, TARGET_SELF), VERDICT_NEVER);
 	for (unsigned role = ROLE_USER; role < ACCOUNT_ROLES; role++)
 		for (unsigned what = ACCOUNT_LOG_OUT; what <= ACCOUNT_KEY_REVOKE; what++)
-			assert_int_equal(account_verdict(role, what, TARGET_OTHER), VERDICT_NOT_THERE);
+			assert_int_equal(permit_verdict(role, what, TARGET_OTHER), VERDICT_NOT_THERE);
 }
 
 static void who_asks_is_who_he_is_now(void **state)

@@ -24,7 +24,7 @@ static struct test_postgres server;
 
 /* A worker: connection, store, and a drive of a user of its own. */
 struct worker {
-	struct known *known; /* NULL: every transaction asks */
+	struct drive_cache *known; /* NULL: every transaction asks */
 	struct pg *pg;
 	struct docs_store *store;
 	struct docs_scope scope;

@@ -74,7 +74,7 @@ static void warm(struct worker *w)
 {
 	if (!w->known) {
 		asking = w->store;
-		assert_int_equal(known_new(&w->known), 0);
+		assert_int_equal(drive_cache_new(&w->known), 0);
 		assert_int_equal(docs_pg_new(w->pg, w->known, &w->store), 0);
 	}
 	assert_ok(w, asking->ops->session_create(asking, &w->scope, SPAN_LITERAL("mount"), 0, &session));
@@ -88,7 +88,7 @@ static void warm(struct worker *w)
 static void cool(struct worker *w)
 {
 	w->store->ops->free(w->store);
-	known_free(w->known);
+	drive_cache_free(w->known);
 	w->store = asking;
 }
 
@@ -300,11 +300,11 @@ static void a_quota_of_several_drives_is_looked_at_now_and_then(void **state)
 	other.store = asking;
 	other.scope.drive = drive.row.id;
 	write_inline(&other, create(&other, root_of(&other), "f", S_IFREG | 0644), 0, "0123456789");
-	for (int i = 0; i < 3 * KNOWN_GUESSES_SHARED; i++) {
+	for (int i = 0; i < 3 * DRIVE_CACHE_GUESSES_SHARED; i++) {
 		(void)snprintf(name, sizeof(name), "n%d", i);
 		file(w, name);
 		guesses = guessed ? guesses + 1 : 0;
-		assert_true(guesses <= KNOWN_GUESSES_SHARED);
+		assert_true(guesses <= DRIVE_CACHE_GUESSES_SHARED);
 	}
 	cool(w);
 }

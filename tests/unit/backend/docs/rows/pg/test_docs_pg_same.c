@@ -505,13 +505,13 @@ static void they_do_when_batches_begin_with_what_is_known(void **state)
 	struct side b = {.scope = w->scope};
 
 	assert_ok(w, w->store->ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), 0, &b.session));
-	assert_int_equal(known_new(&w->known), 0);
+	assert_int_equal(drive_cache_new(&w->known), 0);
 	assert_int_equal(docs_pg_new(w->pg, w->known, &b.store), 0);
 	const int guesses = run_both(w, b, 1);
 	print_message("%d batches began with what was known\n", guesses);
 	assert_true(guesses > ROUNDS / 20);
 	b.store->ops->free(b.store);
-	known_free(w->known);
+	drive_cache_free(w->known);
 }
 
 int main(void)

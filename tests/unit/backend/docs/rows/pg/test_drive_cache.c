@@ -16,8 +16,8 @@
 static const struct tree_drive ROW = {.id = DRIVE, .owner = 1, .incarnation = 1, .seq = 10, .next_number = 100};
 
 struct fixture {
-	struct known *known;
-	struct known_drive *drive;
+	struct drive_cache *known;
+	struct cached_drive *drive;
 	struct tree *tree;
 };
 
@@ -26,9 +26,9 @@ static int setup(void **state)
 	static struct fixture f;
 
 	f = (struct fixture){0};
-	if (known_new(&f.known) < 0)
+	if (drive_cache_new(&f.known) < 0)
 		return -1;
-	f.drive = known_take(f.known, DRIVE);
+	f.drive = drive_cache_take(f.known, DRIVE);
 	*state = &f;
 	return f.drive && tree_new(&ROW, 0, &f.tree) == 0 ? 0 : -1;
 }
@@ -38,8 +38,8 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	tree_free(f->tree);
-	known_give(f->known, f->drive);
-	known_free(f->known);
+	drive_cache_give(f->known, f->drive);
+	drive_cache_free(f->known);
 	return 0;
 }
 
@@ -58,17 +58,17 @@ static void fill(struct fixture *f)
 {
 	const struct tree_node root = node(1, S_IFDIR | 0755, 0), file = node(7, S_IFREG | 0644, 0);
 
-	known_found(f->drive, &ROW);
-	known_node(f->drive, &root);
-	known_node(f->drive, &file);
-	known_entry(f->drive, FOLDER, SPAN_LITERAL("there"), file.item.id);
-	known_entry(f->drive, FOLDER, SPAN_LITERAL("absent"), 0);
+	drive_cache_found(f->drive, &ROW);
+	drive_cache_node(f->drive, &root);
+	drive_cache_node(f->drive, &file);
+	drive_cache_entry(f->drive, FOLDER, SPAN_LITERAL("there"), file.item.id);
+	drive_cache_entry(f->drive, FOLDER, SPAN_LITERAL("absent"), 0);
 }
 
 static bool loads(struct fixture *f, const struct tree_wants *wants, bool *ret_assumed)
 {
 	bool assumed = false;
-	bool known = known_load(f->drive, wants, f->tree, &assumed);
+	bool known = drive_cache_load(f->drive, wants, f->tree, &assumed);
 
 	if (ret_assumed)
 		*ret_assumed = assumed;
@@ -116,7 +116,7 @@ static void an_unknown_folder_or_root_is_never_assumed_away(void **state)
 
 	fill(f);
 	assert_false(loads(f, &wants, NULL));
-	known_found(f->drive, &(struct tree_drive){.id = DRIVE, .seq = 11});
+	drive_cache_found(f->drive, &(struct tree_drive){.id = DRIVE, .seq = 11});
 	nodes[0] = ITEM_ROOT(DRIVE);
 	name.parent = ITEM_ID(DRIVE, 50);
 	assert_false(loads(f, &wants, NULL));
@@ -130,7 +130,7 @@ static void content_is_known_only_of_a_file_that_has_none(void **state)
 	const struct tree_wants wants = {.ranges = &range, .range_count = 1};
 
 	fill(f);
-	known_node(f->drive, &full);
+	drive_cache_node(f->drive, &full);
 	assert_true(loads(f, &wants, NULL));
 	range.node = full.item.id;
 	assert_false(loads(f, &wants, NULL));
@@ -157,11 +157,11 @@ static void of_a_bare_document_it_is_known_that_it_has_no_capability(void **stat
 	fill(f);
 	dressed.item.bare = false;
 	bare.item.bare = true;
-	known_node(f->drive, &dressed);
+	drive_cache_node(f->drive, &dressed);
 	assert_false(loads(f, &wants, NULL));
 	xattr.parent = bare.item.id;
 	assert_false(loads(f, &wants, NULL)); /* nothing is known of it yet */
-	known_node(f->drive, &bare);
+	drive_cache_node(f->drive, &bare);
 	assert_true(loads(f, &wants, NULL));
 }
 
@@ -174,9 +174,9 @@ static void a_chain_of_folders_is_known_up_to_the_root_or_not_at_all(void **stat
 
 	fill(f);
 	lower.item.parent = upper.item.id;
-	known_node(f->drive, &lower);
+	drive_cache_node(f->drive, &lower);
 	assert_false(loads(f, &wants, NULL));
-	known_node(f->drive, &upper);
+	drive_cache_node(f->drive, &upper);
 	assert_true(loads(f, &wants, NULL));
 }
 
@@ -187,19 +187,19 @@ static void another_row_forgets_everything_and_makes_a_pause(void **state)
 	struct tree_delta delta = {.drive = ROW};
 
 	fill(f);
-	known_committed(f->drive, &delta, NULL);
-	assert_true(known_is_sure(f->drive));
+	drive_cache_committed(f->drive, &delta, NULL);
+	assert_true(drive_cache_is_sure(f->drive));
 	moved.epoch++;
-	known_found(f->drive, &moved);
+	drive_cache_found(f->drive, &moved);
 	assert_false(loads_name(f, "there", false, NULL));
-	for (unsigned i = 0; i < KNOWN_PAUSE; i++) {
+	for (unsigned i = 0; i < DRIVE_CACHE_PAUSE; i++) {
 		delta.drive = moved;
-		known_committed(f->drive, &delta, NULL);
-		assert_false(known_is_sure(f->drive));
-		known_found(f->drive, &moved);
+		drive_cache_committed(f->drive, &delta, NULL);
+		assert_false(drive_cache_is_sure(f->drive));
+		drive_cache_found(f->drive, &moved);
 	}
-	known_committed(f->drive, &delta, NULL);
-	assert_true(known_is_sure(f->drive));
+	drive_cache_committed(f->drive, &delta, NULL);
+	assert_true(drive_cache_is_sure(f->drive));
 }
 
 static void the_same_row_keeps_it(void **state)
@@ -207,9 +207,9 @@ static void the_same_row_keeps_it(void **state)
 	struct fixture *f = *state;
 
 	fill(f);
-	known_found(f->drive, &ROW);
+	drive_cache_found(f->drive, &ROW);
 	assert_true(loads_name(f, "there", false, NULL));
-	assert_false(known_is_sure(f->drive));
+	assert_false(drive_cache_is_sure(f->drive));
 }
 
 static void a_load_that_was_broken_off_leaves_nothing_absent(void **state)
@@ -219,12 +219,12 @@ static void a_load_that_was_broken_off_leaves_nothing_absent(void **state)
 	bool assumed;
 
 	fill(f);
-	known_wanted(f->drive, &(struct tree_wants){.names = &name, .name_count = 1});
+	drive_cache_wanted(f->drive, &(struct tree_wants){.names = &name, .name_count = 1});
 	assert_true(loads_name(f, "there", true, &assumed));
 	assert_false(assumed);
-	known_forget(f->drive);
+	drive_cache_forget(f->drive);
 	assert_false(loads_name(f, "there", false, NULL));
-	assert_false(known_is_sure(f->drive));
+	assert_false(drive_cache_is_sure(f->drive));
 }
 
 static void what_was_committed_is_known(void **state)
@@ -241,18 +241,18 @@ static void what_was_committed_is_known(void **state)
 		.added_entry_count = 1,
 		.removed_entries = &removed,
 		.removed_entry_count = 1};
-	const struct known_session session = {.id = 3, .user = 1, .number = 9};
+	const struct cached_session session = {.id = 3, .user = 1, .number = 9};
 	bool assumed;
 
 	fill(f);
-	known_committed(f->drive, &delta, &session);
+	drive_cache_committed(f->drive, &delta, &session);
 	assert_true(loads_name(f, "made", false, NULL));
 	assert_true(loads_name(f, "there", true, &assumed));
 	assert_false(assumed);
-	assert_int_equal(known_row(f->drive)->seq, 12);
-	assert_int_equal(known_peek_session(f->drive)->number, 9);
-	known_doubt(f->drive);
-	assert_false(known_is_sure(f->drive));
+	assert_int_equal(drive_cache_row(f->drive)->seq, 12);
+	assert_int_equal(drive_cache_peek_session(f->drive)->number, 9);
+	drive_cache_doubt(f->drive);
+	assert_false(drive_cache_is_sure(f->drive));
 }
 
 static void documents_without_a_name_are_not_kept(void **state)
@@ -263,7 +263,7 @@ static void documents_without_a_name_are_not_kept(void **state)
 
 	fill(f);
 	orphan.orphan = true;
-	known_node(f->drive, &orphan);
+	drive_cache_node(f->drive, &orphan);
 	assert_false(loads(f, &(struct tree_wants){.nodes = &id, .node_count = 1}, NULL));
 }
 
@@ -271,10 +271,10 @@ static void a_drive_is_taken_once(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_null(known_take(f->known, DRIVE));
-	struct known_drive *other = known_take(f->known, DRIVE + 1);
+	assert_null(drive_cache_take(f->known, DRIVE));
+	struct cached_drive *other = drive_cache_take(f->known, DRIVE + 1);
 	assert_non_null(other);
-	known_give(f->known, other);
+	drive_cache_give(f->known, other);
 }
 
 static void memory_is_bounded_and_the_oldest_goes_first(void **state)
@@ -286,35 +286,37 @@ static void memory_is_bounded_and_the_oldest_goes_first(void **state)
 	memset(name, 'n', sizeof(name));
 	for (int i = 0; i < 40000; i++) {
 		(void)snprintf(name, sizeof(name), "%0200d", i);
-		known_entry(f->drive, FOLDER, span_str(name), 0);
+		drive_cache_entry(f->drive, FOLDER, span_str(name), 0);
 	}
 	assert_false(loads_name(f, "there", false, NULL));
-	known_node(f->drive, &(struct tree_node){.item = {.id = FOLDER, .parent = FOLDER, .mode = S_IFDIR | 0755}});
+	drive_cache_node(
+		f->drive, &(struct tree_node){.item = {.id = FOLDER, .parent = FOLDER, .mode = S_IFDIR | 0755}});
 	assert_true(loads_name(f, name, false, NULL));
 }
 
 static void drives_that_were_not_used_for_longest_go_when_there_are_too_many(void **state)
 {
 	struct fixture *f = *state;
-	const unsigned drives = KNOWN_BYTES_MAX / KNOWN_DRIVE_BYTES_MAX + 4;
+	const unsigned drives = DRIVE_CACHE_BYTES_MAX / DRIVE_CACHE_DRIVE_BYTES_MAX + 4;
 	char name[NAME_BYTES_MAX + 1];
 
 	for (unsigned d = 1; d <= drives; d++) {
-		struct known_drive *drive = known_take(f->known, DRIVE + d);
+		struct cached_drive *drive = drive_cache_take(f->known, DRIVE + d);
 
 		for (int i = 0; i < 36000; i++) {
 			(void)snprintf(name, sizeof(name), "%0200d", i);
-			known_entry(drive, ITEM_ROOT(DRIVE + d), span_str(name), 0);
+			drive_cache_entry(drive, ITEM_ROOT(DRIVE + d), span_str(name), 0);
 		}
 		const struct tree_delta delta = {.drive = {.id = DRIVE + d}};
-		known_committed(drive, &delta, NULL);
-		known_give(f->known, drive);
+		drive_cache_committed(drive, &delta, NULL);
+		drive_cache_give(f->known, drive);
 	}
-	struct known_drive *first = known_take(f->known, DRIVE + 1), *last = known_take(f->known, DRIVE + drives);
-	assert_false(known_is_sure(first));
-	assert_true(known_is_sure(last));
-	known_give(f->known, first);
-	known_give(f->known, last);
+	struct cached_drive *first = drive_cache_take(f->known, DRIVE + 1),
+			    *last = drive_cache_take(f->known, DRIVE + drives);
+	assert_false(drive_cache_is_sure(first));
+	assert_true(drive_cache_is_sure(last));
+	drive_cache_give(f->known, first);
+	drive_cache_give(f->known, last);
 }
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)

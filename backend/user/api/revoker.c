@@ -1,4 +1,4 @@
-#include "backend/user/api/revocation.h"
+#include "backend/user/api/revoker.h"
 
 #include "backend/service/registration.h"
 #include "common/base/clock.h"
@@ -25,7 +25,7 @@ struct post {
 
 /* Guarded by the lock, but for message and the callback, which do not change. */
 struct revocation {
-	struct forget *forget;
+	struct revoker *revoker;
 	char *message;
 	int64_t until_ns;
 	void (*done)(void *cookie);
@@ -36,7 +36,7 @@ struct revocation {
 	struct post posts[]; /* one a gateway */
 };
 
-struct forget {
+struct revoker {
 	struct http_client *client;
 	const struct registration *gateways;
 	size_t gateway_count;
@@ -52,7 +52,7 @@ struct forget {
 /* Locked. */
 static void revocation_free(struct revocation *v)
 {
-	v->forget->alive--;
+	v->revoker->alive--;
 	free(v->message);
 	free(v);
 }
@@ -61,11 +61,11 @@ static void on_answer(void *cookie, struct http_response *response)
 {
 	struct post *post = cookie;
 	struct revocation *v = post->revocation;
-	struct forget *f = v->forget;
+	struct revoker *f = v->revoker;
 
 	pthread_mutex_lock(&f->lock);
 	post->state = response->error == 0 && response->status == 204 ? POST_CONFIRMED : POST_WAITING;
-	post->not_before_ns = clock_mono_ns() + FORGET_RETRY_MS * NS_PER_MS;
+	post->not_before_ns = clock_mono_ns() + REVOKER_RETRY_MS * NS_PER_MS;
 	v->under_way--;
 	if (v->over && v->under_way == 0)
 		revocation_free(v);
@@ -73,7 +73,7 @@ static void on_answer(void *cookie, struct http_response *response)
 	pthread_mutex_unlock(&f->lock);
 }
 
-static int send_post(struct forget *f, struct post *post, size_t gateway, int64_t left_ns)
+static int send_post(struct revoker *f, struct post *post, size_t gateway, int64_t left_ns)
 {
 	char url[REGISTRATION_URL_MAX + 32];
 	struct registration_gateway to;
@@ -100,7 +100,7 @@ static int send_post(struct forget *f, struct post *post, size_t gateway, int64_
 
 /* Locked, also while sending: the client calls back on its own thread, which waits for the lock, and never from
  * start. */
-static bool advance(struct forget *f, struct revocation *v, int64_t now_ns)
+static bool advance(struct revoker *f, struct revocation *v, int64_t now_ns)
 {
 	size_t confirmed = 0;
 
@@ -112,7 +112,7 @@ static bool advance(struct forget *f, struct revocation *v, int64_t now_ns)
 		confirmed += post->state == POST_CONFIRMED;
 		if (post->state != POST_WAITING || post->not_before_ns > now_ns)
 			continue;
-		post->not_before_ns = now_ns + FORGET_RETRY_MS * NS_PER_MS;
+		post->not_before_ns = now_ns + REVOKER_RETRY_MS * NS_PER_MS;
 		if (send_post(f, post, i, v->until_ns - now_ns) < 0)
 			continue;
 		post->state = POST_SENT;
@@ -122,7 +122,7 @@ static bool advance(struct forget *f, struct revocation *v, int64_t now_ns)
 }
 
 /* Locked. Takes those that are over out of the list; returns them. */
-static struct revocation *take_over(struct forget *f)
+static struct revocation *take_over(struct revoker *f)
 {
 	const int64_t now_ns = clock_mono_ns();
 	struct revocation *v, *next, *over = NULL;
@@ -136,7 +136,7 @@ static struct revocation *take_over(struct forget *f)
 	return over;
 }
 
-static void finish(struct forget *f, struct revocation *over)
+static void finish(struct revoker *f, struct revocation *over)
 {
 	struct revocation *v, *next;
 
@@ -152,7 +152,7 @@ static void finish(struct forget *f, struct revocation *over)
 
 static void *forget_main(void *cookie)
 {
-	struct forget *f = cookie;
+	struct revoker *f = cookie;
 
 	pthread_mutex_lock(&f->lock);
 	while (!f->stopping || f->list) {
@@ -164,7 +164,7 @@ static void *forget_main(void *cookie)
 			continue;
 		}
 		cond_wait_until(
-			&f->wake, &f->lock, f->list ? clock_mono_ns() + FORGET_RETRY_MS * NS_PER_MS : COND_FOREVER);
+			&f->wake, &f->lock, f->list ? clock_mono_ns() + REVOKER_RETRY_MS * NS_PER_MS : COND_FOREVER);
 	}
 	pthread_mutex_unlock(&f->lock);
 	return NULL;
@@ -185,7 +185,7 @@ static char *make_message(uint64_t user_id, const char *token_id)
 	return text;
 }
 
-void forget_post(struct forget *f, uint64_t user_id, const char *token_id, void (*done)(void *cookie), void *cookie)
+void revoker_post(struct revoker *f, uint64_t user_id, const char *token_id, void (*done)(void *cookie), void *cookie)
 {
 	if ((!user_id && !*token_id) || f->gateway_count == 0) {
 		done(cookie);
@@ -203,7 +203,7 @@ void forget_post(struct forget *f, uint64_t user_id, const char *token_id, void 
 		done(cookie);
 		return;
 	}
-	v->forget = f;
+	v->revoker = f;
 	v->until_ns = clock_mono_ns() + TOKEN_CACHE_S * NS_PER_S;
 	v->done = done;
 	v->cookie = cookie;
@@ -216,11 +216,11 @@ void forget_post(struct forget *f, uint64_t user_id, const char *token_id, void 
 	pthread_mutex_unlock(&f->lock);
 }
 
-int forget_new(struct http_client *client, const struct registration *gateways, struct forget **ret)
+int revoker_new(struct http_client *client, const struct registration *gateways, struct revoker **ret)
 {
 	struct registration_gateway gateway;
 
-	struct forget *f = calloc(1, sizeof(*f));
+	struct revoker *f = calloc(1, sizeof(*f));
 	if (!f)
 		return -ENOMEM;
 	f->client = client;
@@ -232,14 +232,14 @@ int forget_new(struct http_client *client, const struct registration *gateways, 
 	int r = -pthread_create(&f->thread, NULL, forget_main, f);
 	f->started = r == 0;
 	if (r < 0) {
-		forget_free(f);
+		revoker_free(f);
 		return r;
 	}
 	*ret = f;
 	return 0;
 }
 
-void forget_free(struct forget *f)
+void revoker_free(struct revoker *f)
 {
 	if (!f)
 		return;

@@ -1,4 +1,4 @@
-#include "backend/user/api/revocation.h"
+#include "backend/user/api/revoker.h"
 
 #include "backend/service/registration.h"
 #include "common/base/clock.h"
@@ -30,7 +30,7 @@ struct fixture {
 	struct gateway gateways[2];
 	struct http_client *client;
 	struct registration *registration;
-	struct forget *forget;
+	struct revoker *revoker;
 	sem_t done;
 };
 
@@ -85,14 +85,14 @@ static int fixture_new(void **state)
 	int r = http_client_new(&(struct http_client_options){0}, &f->client);
 	if (r == 0)
 		r = registration_new(&options, &f->registration);
-	return r == 0 ? forget_new(f->client, f->registration, &f->forget) : r;
+	return r == 0 ? revoker_new(f->client, f->registration, &f->revoker) : r;
 }
 
 static int fixture_free(void **state)
 {
 	struct fixture *f = *state;
 
-	forget_free(f->forget);
+	revoker_free(f->revoker);
 	registration_free(f->registration);
 	http_client_free(f->client);
 	for (int i = 0; i < 2; i++)
@@ -120,7 +120,7 @@ static void it_is_over_when_every_gateway_has_confirmed(void **state)
 {
 	struct fixture *f = *state;
 
-	forget_post(f->forget, 5, "k7", on_done, f);
+	revoker_post(f->revoker, 5, "k7", on_done, f);
 	wait_done(f);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(atomic_load(&f->gateways[i].heard), 1);
@@ -133,7 +133,7 @@ static void a_gateway_that_refuses_is_asked_again(void **state)
 	struct fixture *f = *state;
 
 	atomic_store(&f->gateways[1].refusals, 2);
-	forget_post(f->forget, 0, "s1", on_done, f);
+	revoker_post(f->revoker, 0, "s1", on_done, f);
 	wait_done(f);
 	assert_int_equal(atomic_load(&f->gateways[0].heard), 1);
 	assert_int_equal(atomic_load(&f->gateways[1].heard), 3);
@@ -146,7 +146,7 @@ static void one_that_never_confirms_is_waited_for_no_longer_than_its_cache_lives
 	const int64_t begin_ns = clock_mono_ns();
 
 	atomic_store(&f->gateways[0].refusals, -1);
-	forget_post(f->forget, 0, "s1", on_done, f);
+	revoker_post(f->revoker, 0, "s1", on_done, f);
 	wait_done(f);
 	assert_true(clock_mono_ns() - begin_ns >= 5 * NS_PER_S);
 }
@@ -156,7 +156,7 @@ static void many_at_once_are_all_over(void **state)
 	struct fixture *f = *state;
 
 	for (int i = 0; i < 50; i++)
-		forget_post(f->forget, (uint64_t)i + 1, "", on_done, f);
+		revoker_post(f->revoker, (uint64_t)i + 1, "", on_done, f);
 	for (int i = 0; i < 50; i++)
 		wait_done(f);
 	assert_int_equal(atomic_load(&f->gateways[0].heard), 50);
@@ -166,7 +166,7 @@ static void nothing_to_forget_is_over_at_once(void **state)
 {
 	struct fixture *f = *state;
 
-	forget_post(f->forget, 0, "", on_done, f);
+	revoker_post(f->revoker, 0, "", on_done, f);
 	assert_int_equal(sem_trywait(&f->done), 0);
 	assert_int_equal(atomic_load(&f->gateways[0].heard), 0);
 }
@@ -176,9 +176,9 @@ static void ending_it_answers_who_waits(void **state)
 	struct fixture *f = *state;
 
 	atomic_store(&f->gateways[0].refusals, -1);
-	forget_post(f->forget, 0, "s1", on_done, f);
-	forget_free(f->forget);
-	f->forget = NULL;
+	revoker_post(f->revoker, 0, "s1", on_done, f);
+	revoker_free(f->revoker);
+	f->revoker = NULL;
 	assert_int_equal(sem_trywait(&f->done), 0);
 }
 
