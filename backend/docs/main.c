@@ -1,6 +1,7 @@
 /* nephos-docs: drives, documents, their journal and their blocks. */
 #include "backend/docs/api/api.h"
 #include "backend/docs/core/docs.h"
+#include "backend/docs/docs_service.h"
 #include "backend/docs/rows/pg/sql.h"
 #include "backend/service/service.h"
 #include "backend/service/workers.h"
@@ -46,7 +47,7 @@ static int start(struct service *s, void **ret_app)
 		log_error(NULL, "op=start part=settings outcome=\"--blocks-dir (NEPHOS_BLOCKS_DIR) is missing\"");
 		return -EINVAL;
 	}
-	return docs_start(s, ret_app);
+	return docs_service_start(s, ret_app);
 }
 
 int main(int argc, char **argv)
@@ -60,8 +61,8 @@ int main(int argc, char **argv)
 		.migration_count = docs_migration_count,
 		.migration_lock = MIGRATION_LOCK,
 		.start = start,
-		.drain = docs_drain,
-		.stop = docs_stop,
+		.drain = docs_service_drain,
+		.stop = docs_service_stop,
 		.keys_changed = docs_keys_changed,
 	};
 	struct service *s = NULL;

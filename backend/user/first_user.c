@@ -1,9 +1,10 @@
 #include "backend/user/first_user.h"
 
-#include "backend/user/rules/login.h"
+#include "backend/user/rules/account.h"
 #include "backend/user/rules/account_name.h"
 #include "backend/user/rules/account_refold.h"
 #include "backend/user/rows/pg/user_pg.h"
+#include "backend/user/rules/key.h"
 #include "common/base/envfile.h"
 #include "common/base/error.h"
 

@@ -5,6 +5,7 @@
  * While it waits it is nothing but its memory.
  */
 #include "backend/docs/api/api.h"
+#include "backend/docs/api/events.h"
 #include "backend/docs/request/body.h"
 #include "backend/docs/journal/changes.h"
 #include "backend/docs/journal/feed.h"

@@ -1,6 +1,6 @@
 /*
- * docs: what the handlers of the docs service share. Made once at the start, read-only afterwards (what it points to
- * guards itself): any thread.
+ * docs: what the handlers of the docs service share. docs_service makes it at the start; read-only afterwards (what it
+ * points to guards itself): any thread.
  */
 #ifndef NEPHOS_DOCS_DOCS_H
 #define NEPHOS_DOCS_DOCS_H
@@ -39,6 +39,7 @@ struct docs {
 	struct commit *commit;
 	struct drive_cache *drive_cache;
 	struct block_store *blocks;
+	struct timer *timer;
 	struct feed *feed;
 	struct feed *lock_feed; /* who waits for file locks, by drive */
 	struct lock_turns *lock_turns;
@@ -76,10 +77,7 @@ void docs_cap_sign(struct docs *docs, uint32_t drive, const struct extent *block
 int docs_cap_check(
 	struct docs *docs, uint32_t drive, const uint8_t sha256[32], const char *cap, int64_t *ret_generation);
 
-/* The hooks of the service: everything above from its settings; and the other way round. */
-int docs_start(struct service *s, void **ret_app);
-void docs_drain(void *docs);
-void docs_stop(void *docs);
+/* The store's keys are others now: those that capabilities are signed with follow. service_options.keys_changed. */
 void docs_keys_changed(void *docs);
 
 #endif

@@ -1,14 +1,12 @@
-/* changes: journal entries as JSON: pages of them, and server-sent events. */
+/* changes: pages of journal entries as JSON. No thread but one at a time. */
 #ifndef NEPHOS_DOCS_CHANGES_H
 #define NEPHOS_DOCS_CHANGES_H
 
-#include "backend/docs/request/call.h"
+#include "backend/docs/rows/docs_store.h"
 
 #include <jansson.h>
 
 #define CHANGES_HELD_MAX ((unsigned)SESSION_HOLDS_MAX)
-#define EVENTS_HEARTBEAT_S 15 /* a comment, so that proxies see life */
-#define EVENTS_LIFE_S 600     /* then the client comes again with Last-Event-ID, and is authorised anew */
 
 struct changes_page {
 	json_t *list;
@@ -22,8 +20,5 @@ int changes_on_change(const struct tree_change *change, void *cookie); /* a docs
 size_t changes_page_count(const struct changes_page *page);
 /* {changes, last, incarnation}; NULL: no memory. */
 json_t *changes_page_json_take(struct changes_page *page, struct docs_position at);
-
-/* Answers with events from since (or Last-Event-ID) on, until the client goes or EVENTS_LIFE_S are over. */
-void events_respond(struct call *call, int64_t since);
 
 #endif

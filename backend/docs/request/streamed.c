@@ -8,10 +8,10 @@
  */
 #include "backend/docs/request/streamed.h"
 
-#include "backend/docs/journal/feed.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
+#include "common/base/timer.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ struct streamed {
 	struct http_stream *stream;
 	const struct streamed_source *source;
 	void *cookie;
-	struct feed_waiter retry; /* of a job that the workers had no room for */
+	struct timer_entry retry; /* of a job that the workers had no room for */
 	pthread_mutex_t lock;	  /* guards all below */
 	struct buf front, back;
 	size_t sent;	/* of front */
@@ -44,25 +44,21 @@ static void streamed_free(struct streamed *p)
 
 static void fill_job(struct docs_store *store, void *cookie);
 
-static void retry_fire(struct feed_waiter *waiter, bool changed)
+static void retry_fire(struct timer_entry *entry)
 {
-	struct streamed *p = (struct streamed *)((char *)waiter - offsetof(struct streamed, retry));
+	struct streamed *p = (struct streamed *)((char *)entry - offsetof(struct streamed, retry));
 
-	(void)changed;
 	if ((p->source->light ? docs_run(fill_job, p, p->docs) : docs_run_slow(fill_job, p, p->docs)) == 0)
 		return;
-	/* Drive 0 never changes: this is only a timer. A closed feed has none. */
-	if (!feed_closed(p->docs->feed) && feed_arm(p->docs->feed, &p->retry, 0) == 0) {
-		feed_wait(p->docs->feed, &p->retry, clock_mono_ns() + STREAMED_RETRY_MS * NS_PER_MS);
-		return;
-	}
-	fill_job(NULL, p);
+	/* A timer that is closed does not call again: the process ends, and the answer is cut. */
+	if (!timer_set(p->docs->timer, &p->retry, clock_mono_ns() + STREAMED_RETRY_MS * NS_PER_MS))
+		fill_job(NULL, p);
 }
 
 /* The one who set `filling` calls this, without the lock. */
 static void start_job(struct streamed *p)
 {
-	retry_fire(&p->retry, false);
+	retry_fire(&p->retry);
 }
 
 /* What a job made is there, or an error. Returns whether the answer is the job's to free. */

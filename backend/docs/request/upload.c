@@ -8,10 +8,10 @@
 #include "backend/docs/request/upload.h"
 
 #include "backend/docs/request/blocks.h"
-#include "backend/docs/journal/feed.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/sha256.h"
+#include "common/base/timer.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -45,7 +45,7 @@ struct upload {
 };
 
 struct uploads {
-	struct feed_waiter tick; /* of the sweep; at the feed while others wait */
+	struct timer_entry tick; /* of the sweep; set while others wait */
 	struct docs *docs;
 	pthread_mutex_t lock; /* guards all below */
 	struct upload_turns turns;
@@ -105,13 +105,12 @@ static void tell_waiting(struct uploads *all, int64_t now_ns)
 	pthread_mutex_unlock(&all->lock);
 }
 
-static void on_tick(struct feed_waiter *waiter, bool changed)
+static void on_tick(struct timer_entry *entry)
 {
-	struct uploads *all = (struct uploads *)waiter;
+	struct uploads *all = (struct uploads *)entry;
 	int64_t now_ns = clock_mono_ns();
 	struct upload *slow;
 
-	(void)changed;
 	while ((slow = find_slow(all, now_ns)))
 		take_turn_away(slow);
 	tell_waiting(all, now_ns);
@@ -121,18 +120,13 @@ static void on_tick(struct feed_waiter *waiter, bool changed)
 	tick_start(all);
 }
 
-/* While anybody waits for a turn, somebody looks after those that have one. */
+/* While anybody waits for a turn, somebody looks after those that have one; until the process is asked to end. */
 static void tick_start(struct uploads *all)
 {
-	bool start;
-
 	pthread_mutex_lock(&all->lock);
-	start = all->turns.waiting && !all->ticking && !feed_closed(all->docs->feed);
-	all->ticking = all->ticking || start;
+	if (all->turns.waiting && !all->ticking)
+		all->ticking = timer_set(all->docs->timer, &all->tick, clock_mono_ns() + UPLOAD_TICK_MS * NS_PER_MS);
 	pthread_mutex_unlock(&all->lock);
-	/* Drive 0 never changes: this is only a timer. */
-	if (start && feed_arm(all->docs->feed, &all->tick, 0) == 0)
-		feed_wait(all->docs->feed, &all->tick, clock_mono_ns() + UPLOAD_TICK_MS * NS_PER_MS);
 }
 
 int uploads_new(struct docs *docs, struct uploads **ret)
@@ -152,7 +146,6 @@ void uploads_free(struct uploads *all)
 {
 	if (!all)
 		return;
-	feed_drop(all->docs->feed, &all->tick);
 	pthread_mutex_destroy(&all->lock);
 	free(all);
 }

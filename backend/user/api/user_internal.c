@@ -1,5 +1,6 @@
 #include "backend/user/api/user_request.h"
 #include "backend/user/api/user_routes.h"
+#include "backend/user/rules/login.h"
 
 #include "common/base/error.h"
 #include "common/base/limits.h"
@@ -50,7 +51,7 @@ static int ask_deleted(struct user_request *u, json_t **ret)
 	size_t count = 0;
 
 	if (http_request_query_number(u->req, "since", 0, INT64_MAX, &since) < 0)
-		return account_refuse(&u->call, -ERR_BAD_REQUEST, "since is a number");
+		return account_call_refuse(&u->call, -ERR_BAD_REQUEST, "since is a number");
 	struct user_deletion *rows = calloc(DELETIONS_PAGE, sizeof(*rows));
 	if (!rows)
 		return -ENOMEM;

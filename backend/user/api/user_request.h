@@ -6,7 +6,7 @@
 #define NEPHOS_USER_USER_REQUEST_H
 
 #include "backend/service/service.h"
-#include "backend/user/rules/login.h"
+#include "backend/user/rules/account.h"
 #include "backend/user/rules/network.h"
 #include "backend/user/api/answer.h"
 #include "backend/user/api/revoker.h"

@@ -1,4 +1,6 @@
 #include "backend/user/api/user_v2.h"
+#include "backend/user/rules/key.h"
+#include "backend/user/rules/login.h"
 
 #include "common/base/error.h"
 #include "common/base/limits.h"
@@ -72,7 +74,7 @@ static int apply_revoke_key(struct user_request *u, struct account_outcome *ret)
 
 	/* What is no number is no key either. */
 	if (user_request_path_id(u, &id) < 0)
-		return account_refuse(&u->call, -ERR_NOT_FOUND, "there is no such key");
+		return account_call_refuse(&u->call, -ERR_NOT_FOUND, "there is no such key");
 	return key_revoke(&u->call, id, ret);
 }
 

@@ -6,22 +6,10 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
-
-int account_refuse(struct account_call *call, int code, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	(void)vsnprintf(call->why, sizeof(call->why), format, args);
-	va_end(args);
-	return code;
-}
 
 static int not_found(struct account_call *call, uint64_t id)
 {
-	return account_refuse(call, -ERR_USER_NOT_FOUND, "User with id:%" PRIu64 " not found", id);
+	return account_call_refuse(call, -ERR_USER_NOT_FOUND, "User with id:%" PRIu64 " not found", id);
 }
 
 /* ---- who may do what ---- */
@@ -46,7 +34,7 @@ static enum permit_verdict judge(const struct account_call *call, enum account_m
 
 static int refuse_new(struct account_call *call)
 {
-	return account_refuse(call, call->who ? -ERR_FORBIDDEN : -ERR_UNAUTHENTICATED,
+	return account_call_refuse(call, call->who ? -ERR_FORBIDDEN : -ERR_UNAUTHENTICATED,
 		"registration is not open: an administrator makes accounts");
 }
 
@@ -67,7 +55,7 @@ int account_permit(struct account_call *call, enum account_mutation what, uint64
 		break;
 	}
 	if (what == ACCOUNT_ADMIN)
-		return account_refuse(call, -ERR_FORBIDDEN, "only an administrator makes administrators");
+		return account_call_refuse(call, -ERR_FORBIDDEN, "only an administrator makes administrators");
 	return -ERR_FORBIDDEN;
 }
 
@@ -100,23 +88,10 @@ int account_know_caller(struct account_call *call)
 	return r == -ENOENT ? -ERR_UNAUTHENTICATED : r;
 }
 
-int account_finish(struct account_call *call, int r, const struct account_outcome *outcome)
-{
-	const struct user_store_ops *ops = call->store->ops;
-
-	if (r == 0 && call->seal)
-		r = call->seal(call->cookie, outcome);
-	if (r == 0)
-		r = ops->commit(call->store);
-	if (r < 0)
-		ops->rollback(call->store);
-	return r;
-}
-
 /* What account_name refuses is said to the caller. */
 static int refuse_text(struct account_call *call, int r, const char *why)
 {
-	return r == -EINVAL || r == -ENAMETOOLONG ? account_refuse(call, -ERR_UNPROCESSABLE, "%s", why) : r;
+	return r == -EINVAL || r == -ENAMETOOLONG ? account_call_refuse(call, -ERR_UNPROCESSABLE, "%s", why) : r;
 }
 
 static int set_name(struct account_call *call, const char *name, struct user_account *a)
@@ -170,16 +145,16 @@ static int set_fields(struct account_call *call, const struct account_fields *fi
 static int fill_new(struct account_call *call, const struct account_fields *fields, struct user_account *a)
 {
 	if (!fields->name)
-		return account_refuse(call, -ERR_UNPROCESSABLE, "name is missing");
+		return account_call_refuse(call, -ERR_UNPROCESSABLE, "name is missing");
 	if (!fields->password)
-		return account_refuse(call, -ERR_UNPROCESSABLE, "password is missing");
+		return account_call_refuse(call, -ERR_UNPROCESSABLE, "password is missing");
 	a->created_ns = call->now_ns;
 	return set_fields(call, fields, a);
 }
 
 static int refuse_taken(struct account_call *call, const struct user_account *a)
 {
-	return account_refuse(call, -ERR_EXISTS, "the name %s is taken", a->name);
+	return account_call_refuse(call, -ERR_EXISTS, "the name %s is taken", a->name);
 }
 
 static int insert(struct account_call *call, struct user_account *a)
@@ -217,7 +192,7 @@ int account_create(struct account_call *call, const struct account_fields *field
 	r = call->store->ops->begin(call->store);
 	if (r < 0)
 		return r;
-	r = account_finish(call, insert(call, &outcome.account), &outcome);
+	r = account_call_finish(call, insert(call, &outcome.account), &outcome);
 	if (r == 0)
 		*ret = outcome;
 	return r;
@@ -225,7 +200,7 @@ int account_create(struct account_call *call, const struct account_fields *field
 
 static int refuse_setup(struct account_call *call)
 {
-	return account_refuse(call, -ERR_FORBIDDEN, "this is not the set-up token of this store");
+	return account_call_refuse(call, -ERR_FORBIDDEN, "this is not the set-up token of this store");
 }
 
 /* In the transaction. Nobody makes another account meanwhile. */
@@ -235,7 +210,7 @@ static int claim_setup(struct account_call *call, const uint8_t hash[SHA256_BYTE
 
 	int r = call->store->ops->accounts_lock(call->store, &any);
 	if (r == 0 && any)
-		return account_refuse(call, -ERR_FORBIDDEN, "this store has been set up");
+		return account_call_refuse(call, -ERR_FORBIDDEN, "this store has been set up");
 	if (r == 0)
 		r = call->store->ops->setup_take(call->store, hash);
 	return r == -ENOENT ? refuse_setup(call) : r;
@@ -273,7 +248,7 @@ int account_setup(
 	r = claim_setup(call, hash);
 	if (r == 0)
 		r = insert(call, &outcome.account);
-	r = account_finish(call, r, &outcome);
+	r = account_call_finish(call, r, &outcome);
 	if (r == 0)
 		*ret = outcome;
 	return r;
@@ -294,10 +269,10 @@ int account_setup_token(struct account_call *call, char ret_text[TOKEN_TEXT_SIZE
 		return r;
 	r = ops->accounts_lock(call->store, &any);
 	if (r == 0 && any)
-		r = account_refuse(call, -ERR_EXISTS, "this store has been set up");
+		r = account_call_refuse(call, -ERR_EXISTS, "this store has been set up");
 	if (r == 0)
 		r = ops->setup_put(call->store, hash, call->now_ns);
-	r = account_finish(call, r, &nothing);
+	r = account_call_finish(call, r, &nothing);
 	if (r == 0)
 		memcpy(ret_text, text, sizeof(text));
 	return r;
@@ -319,7 +294,7 @@ int account_read(struct account_call *call, uint64_t id, struct user_account *re
 int account_list(struct account_call *call, uint64_t after, size_t limit, struct user_account *ret, size_t *ret_count)
 {
 	if (!call->who_is_admin)
-		return account_refuse(call, -ERR_FORBIDDEN, "only an administrator may ask for other users");
+		return account_call_refuse(call, -ERR_FORBIDDEN, "only an administrator may ask for other users");
 	return call->store->ops->account_list(call->store, &(struct user_page){after, limit}, ret, ret_count);
 }
 
@@ -328,7 +303,7 @@ int account_find(struct account_call *call, const char *name, struct user_accoun
 	struct account_name_keys keys;
 
 	if (!call->who_is_admin)
-		return account_refuse(call, -ERR_FORBIDDEN, "only an administrator may ask for other users");
+		return account_call_refuse(call, -ERR_FORBIDDEN, "only an administrator may ask for other users");
 	if (account_name_keys(name, &keys) < 0)
 		return -ERR_USER_NOT_FOUND;
 	int r = call->store->ops->account_find(call->store, keys.fold, keys.exact, ret);
@@ -355,7 +330,7 @@ static int prepare_password(
 		return r;
 	if (asks_old_password(call, id) && a.password[0]) {
 		if (!fields->old_password)
-			return account_refuse(
+			return account_call_refuse(
 				call, -ERR_UNPROCESSABLE, "old_password is missing: it is needed to set another");
 		r = guess_password(call, a.name_key, &a, fields->old_password, GUESS_OLD_PASSWORD);
 		if (r < 0)
@@ -393,7 +368,7 @@ static int keep_one_admin(struct account_call *call, uint64_t id, bool *ret_last
 
 static int refuse_last(struct account_call *call)
 {
-	return account_refuse(call, -ERR_LAST_ADMIN, "this is the last administrator: make another one first");
+	return account_call_refuse(call, -ERR_LAST_ADMIN, "this is the last administrator: make another one first");
 }
 
 /* In the transaction. */
@@ -410,7 +385,7 @@ static int change_locked(struct account_call *call, uint64_t id, const struct ac
 	if (r == 0 && unmakes && a->admin && last)
 		return refuse_last(call);
 	if (r == 0 && password->wanted && strcmp(a->password, password->replaces) != 0)
-		return account_refuse(call, -ERR_UNAVAILABLE, "the password was changed meanwhile");
+		return account_call_refuse(call, -ERR_UNAVAILABLE, "the password was changed meanwhile");
 	if (r == 0)
 		r = set_fields(call, fields, a);
 	if (r == 0 && password->wanted)
@@ -441,7 +416,7 @@ int account_change(
 	if (r == 0)
 		r = account_permit_fields(call, id, fields);
 	if (r == 0 && fields->revoke && !fields->password)
-		r = account_refuse(call, -ERR_UNPROCESSABLE, "revoke goes with a new password");
+		r = account_call_refuse(call, -ERR_UNPROCESSABLE, "revoke goes with a new password");
 	if (r == 0)
 		r = prepare_password(call, id, fields, &password);
 	if (r == 0)
@@ -449,7 +424,7 @@ int account_change(
 	if (r < 0)
 		return r;
 	r = change_locked(call, id, fields, &password, &outcome);
-	r = account_finish(call, r, &outcome);
+	r = account_call_finish(call, r, &outcome);
 	if (r == 0)
 		*ret = outcome;
 	return r;
@@ -479,7 +454,7 @@ int account_delete(struct account_call *call, uint64_t id, struct account_outcom
 		r = call->store->ops->begin(call->store);
 	if (r < 0)
 		return r;
-	r = account_finish(call, delete_locked(call, id), &outcome);
+	r = account_call_finish(call, delete_locked(call, id), &outcome);
 	if (r == 0)
 		*ret = outcome;
 	return r;

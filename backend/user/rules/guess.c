@@ -80,7 +80,7 @@ static int64_t wait_of(const struct user_guesses *seen, const struct guess *g, i
 static int refuse_wait(struct account_call *call, int64_t wait_ns)
 {
 	call->wait_ns = wait_ns;
-	return account_refuse(call, -ERR_TOO_MANY, "too many wrong passwords: try again in %lld s",
+	return account_call_refuse(call, -ERR_TOO_MANY, "too many wrong passwords: try again in %lld s",
 		(call->wait_ns + NS_PER_S - 1) / NS_PER_S);
 }
 
@@ -133,7 +133,8 @@ static int settle_wrong(struct account_call *call, const struct guess *g, const 
 		r = count_wrong(call, g);
 	if (r < 0)
 		return r;
-	return wait_ns > 0 ? refuse_wait(call, wait_ns) : account_refuse(call, -ERR_FORBIDDEN, "the password is wrong");
+	return wait_ns > 0 ? refuse_wait(call, wait_ns)
+			   : account_call_refuse(call, -ERR_FORBIDDEN, "the password is wrong");
 }
 
 int guess_reset(struct account_call *call, const char *name_key)

@@ -16,7 +16,7 @@
 #ifndef NEPHOS_USER_GUESS_H
 #define NEPHOS_USER_GUESS_H
 
-#include "backend/user/rules/account.h"
+#include "backend/user/rules/account_call.h"
 
 #define GUESS_FREE 3
 #define GUESS_DELAY_MAX_S 900

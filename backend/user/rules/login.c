@@ -1,5 +1,6 @@
 #include "backend/user/rules/login.h"
 
+#include "backend/user/rules/account.h"
 #include "backend/user/rules/guess.h"
 #include "backend/user/rules/account_name.h"
 #include "common/base/error.h"
@@ -9,7 +10,7 @@
 /* What a person sees who may not know which names there are. */
 static int refuse_login(struct account_call *call)
 {
-	return account_refuse(call, -ERR_UNAUTHENTICATED, "name or password is wrong");
+	return account_call_refuse(call, -ERR_UNAUTHENTICATED, "name or password is wrong");
 }
 
 /* Whom a typed name means; nobody: id 0, and the name is kept as what guesses at it are counted under. */
@@ -31,7 +32,7 @@ static int find_for_login(struct account_call *call, const char *name, struct us
 	return r == -ENOENT || r == -EINVAL || r == -ENAMETOOLONG ? 0 : r;
 }
 
-static int make_token(struct account_call *call, enum user_token_kind kind, struct account_outcome *outcome)
+int login_make_token(struct account_call *call, enum user_token_kind kind, struct account_outcome *outcome)
 {
 	outcome->token.kind = kind;
 	outcome->token.account_id = outcome->account.id;
@@ -53,7 +54,7 @@ int login_open(struct account_call *call, const char *name, const char *password
 	if (r == -ERR_FORBIDDEN)
 		return refuse_login(call);
 	if (r == 0)
-		r = make_token(call, USER_SESSION, &outcome);
+		r = login_make_token(call, USER_SESSION, &outcome);
 	if (r == 0)
 		r = ops->begin(call->store);
 	if (r < 0)
@@ -63,13 +64,13 @@ int login_open(struct account_call *call, const char *name, const char *password
 	r = ops->sessions_trim(call->store, outcome.account.id, SESSIONS_PER_USER - 1);
 	if (r == 0)
 		r = ops->token_insert(call->store, &outcome.token, &outcome.token.id);
-	r = account_finish(call, r, &outcome);
+	r = account_call_finish(call, r, &outcome);
 	if (r == 0)
 		*ret = outcome;
 	return r == -ENOENT ? refuse_login(call) : r; /* deleted since */
 }
 
-static int delete_token(struct account_call *call, enum user_token_kind kind, uint64_t id, struct account_outcome *ret)
+int login_delete_token(struct account_call *call, enum user_token_kind kind, uint64_t id, struct account_outcome *ret)
 {
 	struct account_outcome outcome = {0};
 
@@ -82,7 +83,7 @@ static int delete_token(struct account_call *call, enum user_token_kind kind, ui
 	r = call->store->ops->token_delete(call->store, kind, call->who, id);
 	if (r == -ENOENT)
 		r = -ERR_NOT_FOUND;
-	r = account_finish(call, r, &outcome);
+	r = account_call_finish(call, r, &outcome);
 	if (r == 0)
 		*ret = outcome;
 	return r;
@@ -94,9 +95,9 @@ int login_close(struct account_call *call, struct account_outcome *ret)
 	uint64_t id = 0;
 
 	if (token_id_parse(call->who_token, &kind, &id) < 0 || kind != USER_SESSION)
-		return account_refuse(
+		return account_call_refuse(
 			call, -ERR_NOT_FOUND, "this token is no session; a device key is revoked at keys/{id}");
-	return delete_token(call, USER_SESSION, id, ret);
+	return login_delete_token(call, USER_SESSION, id, ret);
 }
 
 static void note_use(struct account_call *call, struct user_token *t)
@@ -127,47 +128,4 @@ int login_authenticate(struct account_call *call, const char *token, struct user
 	note_use(call, &found.token);
 	*ret = found;
 	return 0;
-}
-
-int key_create(struct account_call *call, const char *name, struct account_outcome *ret)
-{
-	const struct user_store_ops *ops = call->store->ops;
-	struct account_outcome outcome = {.account.id = call->who};
-	char why[NAME_WHY_SIZE];
-	size_t count = 0;
-
-	int r = account_permit(call, ACCOUNT_KEY_MAKE, call->who);
-	if (r == 0)
-		r = account_name_label(name, outcome.token.name, why);
-	if (r == -EINVAL || r == -ENAMETOOLONG)
-		return account_refuse(call, -ERR_UNPROCESSABLE, "%s", why);
-	if (r == 0)
-		r = make_token(call, USER_KEY, &outcome);
-	if (r < 0)
-		return r;
-	r = ops->begin(call->store);
-	if (r < 0)
-		return r;
-	r = ops->key_count(call->store, call->who, &count);
-	if (r == 0 && count >= KEYS_PER_USER_MAX)
-		r = account_refuse(
-			call, -ERR_UNPROCESSABLE, "there are %d keys already: revoke some", KEYS_PER_USER_MAX);
-	if (r == 0)
-		r = ops->token_insert(call->store, &outcome.token, &outcome.token.id);
-	if (r == -ENOENT)
-		r = -ERR_UNAUTHENTICATED; /* deleted since */
-	r = account_finish(call, r, &outcome);
-	if (r == 0)
-		*ret = outcome;
-	return r;
-}
-
-int key_list(struct account_call *call, uint64_t after, size_t limit, struct user_token *ret, size_t *ret_count)
-{
-	return call->store->ops->key_list(call->store, call->who, &(struct user_page){after, limit}, ret, ret_count);
-}
-
-int key_revoke(struct account_call *call, uint64_t id, struct account_outcome *ret)
-{
-	return delete_token(call, USER_KEY, id, ret);
 }

@@ -3,6 +3,8 @@
 #define NEPHOS_TESTS_USER_FIXTURE_H
 
 #include "backend/user/rules/guess.h"
+#include "backend/user/rules/account.h"
+#include "backend/user/rules/key.h"
 #include "backend/user/rules/login.h"
 #include "backend/user/rows/user_mem.h"
 #include "common/base/error.h"

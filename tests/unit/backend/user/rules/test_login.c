@@ -67,50 +67,6 @@ static void a_session_ends_thirty_days_after_its_last_use(void **state)
 	assert_int_equal(login_authenticate(call, session.token_text, &found), -ERR_UNAUTHENTICATED);
 }
 
-static void a_key_holds_until_it_is_revoked_by_its_owner(void **state)
-{
-	struct account_call *call = *state;
-	const uint64_t ann = make(call, "ann"), bob = make(call, "bob");
-	struct account_outcome key, revoked;
-	struct user_login found;
-	struct user_token keys[2];
-	size_t count = 0;
-
-	become(call, ann, "s1");
-	assert_int_equal(key_create(call, "laptop", &key), 0);
-	call->now_ns = NOW + 10 * SESSION_LIFE_S * NS_PER_S;
-	assert_int_equal(login_authenticate(call, key.token_text, &found), 0);
-	assert_int_equal(key_list(call, 0, 2, keys, &count), 0);
-	assert_int_equal(count, 1);
-	assert_string_equal(keys[0].name, "laptop");
-	assert_int_equal(keys[0].used_ns, call->now_ns);
-	become(call, bob, "s2");
-	assert_int_equal(key_revoke(call, key.token.id, &revoked), -ERR_NOT_FOUND);
-	become(call, ann, "s1");
-	assert_int_equal(key_revoke(call, key.token.id, &revoked), 0);
-	assert_string_equal(revoked.forget_token + 1, "3");
-	assert_int_equal(login_authenticate(call, key.token_text, &found), -ERR_UNAUTHENTICATED);
-}
-
-static void the_use_of_a_key_is_written_once_a_minute(void **state)
-{
-	struct account_call *call = *state;
-	const uint64_t ann = make(call, "ann");
-	struct account_outcome key;
-	struct user_login found;
-
-	become(call, ann, "s1");
-	assert_int_equal(key_create(call, "laptop", &key), 0);
-	assert_int_equal(login_authenticate(call, key.token_text, &found), 0);
-	call->now_ns += (KEY_USED_S - 1) * NS_PER_S;
-	user_mem_fail(call->store, "token_use", 1, -EIO);
-	assert_int_equal(login_authenticate(call, key.token_text, &found), 0);
-	assert_int_equal(found.token.used_ns, NOW);
-	/* And a store that cannot write it does not keep anybody out. */
-	call->now_ns += NS_PER_S;
-	assert_int_equal(login_authenticate(call, key.token_text, &found), 0);
-}
-
 static void a_new_password_ends_all_sessions_but_ones_own(void **state)
 {
 	struct account_call *call = *state;
@@ -173,16 +129,6 @@ static void revoking_goes_with_a_new_password(void **state)
 	assert_string_equal(call->why, "revoke goes with a new password");
 }
 
-static void a_key_needs_a_name(void **state)
-{
-	struct account_call *call = *state;
-	struct account_outcome outcome;
-
-	become(call, make(call, "ann"), "s1");
-	assert_int_equal(key_create(call, "", &outcome), -ERR_UNPROCESSABLE);
-	assert_int_equal(key_create(call, "a\nb", &outcome), -ERR_UNPROCESSABLE);
-}
-
 static void a_store_that_fails_opens_no_session(void **state)
 {
 	static const char *const OPERATIONS[] = {
@@ -206,12 +152,9 @@ int main(void)
 		with_call(a_session_means_its_user_until_it_is_closed),
 		with_call(a_wrong_name_and_a_wrong_password_are_refused_alike),
 		with_call(a_session_ends_thirty_days_after_its_last_use),
-		with_call(a_key_holds_until_it_is_revoked_by_its_owner),
-		with_call(the_use_of_a_key_is_written_once_a_minute),
 		with_call(a_new_password_ends_all_sessions_but_ones_own),
 		with_call(revoking_ends_the_keys_too_but_ones_own),
 		with_call(revoking_goes_with_a_new_password),
-		with_call(a_key_needs_a_name),
 		with_call(a_store_that_fails_opens_no_session),
 	};
 

@@ -1,6 +1,5 @@
-/*
- * The journal as server-sent events: a streamed answer without end, which waits at the feed when there is nothing to tell.
- */
+#include "backend/docs/api/events.h"
+
 #include "backend/docs/journal/changes.h"
 #include "backend/docs/journal/feed.h"
 #include "backend/docs/request/streamed.h"
@@ -12,6 +11,8 @@
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+
+/* A streamed answer without end, which waits at the feed when there is nothing to tell. */
 
 struct events {
 	struct feed_waiter waiter;

@@ -1,0 +1,215 @@
+#include "backend/docs/docs_service.h"
+
+#include "backend/docs/core/docs.h"
+#include "backend/docs/journal/feed.h"
+#include "backend/docs/journal/notifier.h"
+#include "backend/docs/request/blocks.h"
+#include "backend/docs/request/id_ranges.h"
+#include "backend/docs/request/lock_turns.h"
+#include "backend/docs/request/upload.h"
+#include "backend/docs/request/users.h"
+#include "backend/docs/rows/pg/docs_pg.h"
+#include "backend/docs/upkeep.h"
+#include "backend/service/service.h"
+#include "backend/service/workers.h"
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/base/timer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void on_committed(uint32_t drive, struct docs_position at, int64_t session, void *cookie)
+{
+	struct docs *d = cookie;
+
+	metric_inc(d->metrics.transactions);
+	feed_changed(d->feed, drive, session);
+	notifier_tell(d->notifier, drive, at.seq);
+}
+
+static void on_refused(uint32_t drive, const struct op *op, void *cookie)
+{
+	blocks_refused(cookie, drive, op);
+}
+
+/* ---- metrics ---- */
+
+struct metric_row {
+	struct metric **where;
+	enum metric_kind kind;
+	const char *name, *labels, *help;
+};
+
+static int add_op_metrics(struct docs *d, struct metrics *metrics)
+{
+	char labels[48];
+	int r = 0;
+
+	for (unsigned kind = 0; r == 0 && kind < OP_KINDS; kind++) {
+		snprintf(labels, sizeof(labels), "op=\"%s\"", op_kind_name((enum op_kind)kind));
+		r = metrics_add(
+			metrics, METRIC_COUNTER, "nephos_docs_ops_total", labels, "Ops applied", &d->metrics.ops[kind]);
+	}
+	return r;
+}
+
+static int add_metrics(struct docs *d, struct metrics *metrics)
+{
+	static const char bytes[] = "nephos_docs_content_bytes_total",
+			  bytes_help[] = "Bytes of content, stored and read";
+	static const char uploads[] = "nephos_docs_uploads",
+			  uploads_help[] = "Uploads that have a buffer, or wait for one";
+	struct docs_metrics *m = &d->metrics;
+	const struct metric_row rows[] = {
+		{&m->block_bytes_in, METRIC_COUNTER, bytes, "kind=\"block\",direction=\"in\"", bytes_help},
+		{&m->block_bytes_out, METRIC_COUNTER, bytes, "kind=\"block\",direction=\"out\"", bytes_help},
+		{&m->inline_bytes_in, METRIC_COUNTER, bytes, "kind=\"inline\",direction=\"in\"", bytes_help},
+		{&m->inline_bytes_out, METRIC_COUNTER, bytes, "kind=\"inline\",direction=\"out\"", bytes_help},
+		{&m->batches, METRIC_COUNTER, "nephos_docs_batches_total", "", "Batches applied"},
+		{&m->transactions, METRIC_COUNTER, "nephos_docs_transactions_total", "",
+			"Transactions that applied batches"},
+		{&m->polls, METRIC_GAUGE, "nephos_docs_polls_waiting", "",
+			"Long polls and event streams that wait for a change"},
+		{&m->lock_waits, METRIC_GAUGE, "nephos_docs_lock_waits", "", "Requests that wait for a file lock"},
+		{&m->uploads, METRIC_GAUGE, uploads, "state=\"running\"", uploads_help},
+		{&m->uploads_waiting, METRIC_GAUGE, uploads, "state=\"waiting\"", uploads_help},
+		{&m->blocks_collected, METRIC_COUNTER, "nephos_docs_blocks_collected_total", "",
+			"Blocks removed because nothing referred to them"},
+	};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sizeof(rows) / sizeof(rows[0]); i++)
+		r = metrics_add(metrics, rows[i].kind, rows[i].name, rows[i].labels, rows[i].help, rows[i].where);
+	return r < 0 ? r : add_op_metrics(d, metrics);
+}
+
+/* ---- life ---- */
+
+static int start_parts(struct docs *d, const struct config *config)
+{
+	const struct commit_options commit = {.run_on_worker = docs_run,
+		.pool = d,
+		.on_committed = on_committed,
+		.on_committed_cookie = d,
+		.on_refused = on_refused,
+		.on_refused_cookie = d};
+	const char *conninfo = config_text(config, "database");
+	const struct upkeep_options upkeep = {.docs = d,
+		.conninfo = conninfo,
+		.period_s = (unsigned)config_number(config, "upkeep-period"),
+		.block_grace_s = (unsigned)config_number(config, "block-grace")};
+	const struct workers_options slow = {
+		.threads = (unsigned)config_number(config, "block-workers"), .conninfo = conninfo};
+	d->file_grace_s = (unsigned)config_number(config, "file-grace");
+	int r = block_dir_new(config_text(config, "blocks-dir"), &d->blocks);
+
+	if (r < 0) {
+		log_error(NULL, "op=start part=blocks-dir path=\"%s\" error=%d", config_text(config, "blocks-dir"), r);
+		return r;
+	}
+	r = timer_new(&d->timer);
+	if (r == 0)
+		r = feed_new(d->metrics.polls, &d->feed);
+	if (r == 0)
+		r = feed_new(d->metrics.lock_waits, &d->lock_feed);
+	if (r == 0)
+		r = lock_turns_new(&d->lock_turns);
+	if (r == 0)
+		r = notifier_start(conninfo, d->feed, d->lock_feed, &d->notifier);
+	if (r == 0)
+		r = users_new(d->service, config_text(config, "user-service"), &d->users);
+	if (r == 0)
+		r = uploads_new(d, &d->uploads);
+	if (r == 0)
+		r = id_ranges_new(&d->id_ranges);
+	if (r == 0)
+		r = drive_cache_new(&d->drive_cache);
+	if (r == 0)
+		r = commit_new(&commit, &d->commit);
+	if (r == 0)
+		r = workers_new(&slow, &d->slow);
+	return r < 0 ? r : upkeep_start(&upkeep, &d->upkeep);
+}
+
+void docs_service_drain(void *docs)
+{
+	struct docs *d = docs;
+
+	feed_close(d->feed);
+	feed_close(d->lock_feed);
+	timer_close(d->timer);
+}
+
+void docs_service_stop(void *docs)
+{
+	struct docs *d = docs;
+
+	if (!d)
+		return;
+	workers_free(d->slow);
+	upkeep_free(d->upkeep);
+	notifier_free(d->notifier);
+	commit_free(d->commit);
+	id_ranges_free(d->id_ranges);
+	timer_free(d->timer); /* the uploads' and the streamed answers' */
+	uploads_free(d->uploads);
+	users_free(d->users);
+	feed_free(d->feed);
+	feed_free(d->lock_feed);
+	lock_turns_free(d->lock_turns);
+	for (size_t i = 0; i < DOCS_STORES_MAX && d->workers[i].store; i++)
+		d->workers[i].store->ops->free(d->workers[i].store);
+	drive_cache_free(d->drive_cache);
+	if (d->blocks)
+		d->blocks->ops->free(d->blocks);
+	pthread_mutex_destroy(&d->lock);
+	pthread_mutex_destroy(&d->cap_lock);
+	free(d);
+}
+
+static int find_failpoint(const struct config *config, struct failpoint *ret)
+{
+#ifdef NEPHOS_FAILPOINTS
+	const char *text = config_text(config, "failpoint");
+#else
+	const char *text = NULL;
+
+	(void)config;
+#endif
+	int r = failpoint_parse(text, ret);
+
+	if (r < 0)
+		log_error(NULL, "op=start part=failpoint text=\"%s\" error=%d", text ? text : "", r);
+	return r;
+}
+
+int docs_service_start(struct service *s, void **ret_app)
+{
+	const struct config *config = service_config(s);
+	struct docs *d = calloc(1, sizeof(*d));
+	int r;
+
+	if (!d)
+		return -ENOMEM;
+	d->service = s;
+	pthread_mutex_init(&d->lock, NULL);
+	pthread_mutex_init(&d->cap_lock, NULL);
+	docs_keys_changed(d);
+	d->lock_lease_s = (unsigned)config_number(config, "lock-lease");
+	d->default_quota = (int64_t)config_number(config, "quota");
+	d->blocks_reserve = (int64_t)config_number(config, "blocks-reserve");
+	d->block_young_s = (unsigned)config_number(config, "block-young");
+	r = find_failpoint(config, &d->failpoint);
+	if (r == 0)
+		r = add_metrics(d, service_metrics(s));
+	if (r == 0)
+		r = start_parts(d, config);
+	if (r < 0) {
+		docs_service_stop(d);
+		return r;
+	}
+	*ret_app = d;
+	return 0;
+}
