@@ -24,6 +24,7 @@ if(CMAKE_SCRIPT_MODE_FILE)
 endif()
 
 set(NEPHOS_SQL_SCRIPT ${CMAKE_CURRENT_LIST_FILE})
+set(NEPHOS_SQL_STATEMENTS_SCRIPT ${CMAKE_CURRENT_LIST_DIR}/SqlStatements.cmake)
 
 function(nephos_sql target prefix)
 	set(files)
@@ -36,6 +37,21 @@ function(nephos_sql target prefix)
 	add_custom_command(OUTPUT ${output}
 		COMMAND ${CMAKE_COMMAND} -D PREFIX=${prefix} -D OUTPUT=${output} -D "FILES=${joined}" -P ${NEPHOS_SQL_SCRIPT}
 		DEPENDS ${files} ${NEPHOS_SQL_SCRIPT}
+		VERBATIM)
+	target_sources(${target} PRIVATE ${output})
+endfunction()
+
+# nephos_sql_statements(TARGET FOLDER HEADER…): embeds the statements of FOLDER (SqlStatements.cmake says of what form)
+# in the target. The headers declare them and the numbers that they use; nothing else includes those.
+function(nephos_sql_statements target folder)
+	cmake_path(ABSOLUTE_PATH folder BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} NORMALIZE)
+	# A statement that a header declares and no file makes does not link: nothing is gained by listing them again.
+	file(GLOB files CONFIGURE_DEPENDS ${folder}/statements/*.sql ${folder}/pieces/*.sql)
+	list(JOIN ARGN "|" headers)
+	set(output ${CMAKE_CURRENT_BINARY_DIR}/${target}_statements.c)
+	add_custom_command(OUTPUT ${output}
+		COMMAND ${CMAKE_COMMAND} -D FOLDER=${folder} -D OUTPUT=${output} -D "INCLUDES=${headers}" -P ${NEPHOS_SQL_STATEMENTS_SCRIPT}
+		DEPENDS ${files} ${NEPHOS_SQL_STATEMENTS_SCRIPT}
 		VERBATIM)
 	target_sources(${target} PRIVATE ${output})
 endfunction()

@@ -93,6 +93,7 @@ int pg_script(struct pg *pg, const char *sql);
  * queues PG_BEGIN and PG_COMMIT. When one fails the rest up to the flush is skipped by the server: every result is
  * taken all the same; the first failure counts. */
 extern const struct pg_statement PG_BEGIN, PG_COMMIT, PG_ROLLBACK;
+extern const struct pg_statement PG_PING; /* asks nothing: the server answers, or it does not */
 int pg_pipeline_begin(struct pg *pg);
 int pg_pipeline_add(struct pg *pg, const struct pg_statement *statement, const struct pg_param *params, size_t count);
 /* Sends all, waits for all results. ret_results (array of the number added since the last flush) may be NULL; on

@@ -17,6 +17,7 @@
 
 const struct pg_statement PG_BEGIN = {"pg_begin", "BEGIN", false};
 const struct pg_statement PG_COMMIT = {"pg_commit", "COMMIT", false};
+const struct pg_statement PG_PING = {"pulse", "SELECT 1", true};
 const struct pg_statement PG_ROLLBACK = {"pg_rollback", "ROLLBACK", false};
 
 int pg_pipeline_begin(struct pg *pg)

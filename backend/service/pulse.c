@@ -10,8 +10,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-static const struct pg_statement PING = {"pulse", "SELECT 1", true};
-
 struct pulse {
 	struct pulse_options options;
 	struct pg *pg; /* the thread's */
@@ -26,7 +24,7 @@ struct pulse {
 static void ask(struct pulse *p)
 {
 	pg_set_deadline(p->pg, PULSE_DEADLINE_MS);
-	const int r = pg_run(p->pg, &PING, NULL, 0, NULL);
+	const int r = pg_run(p->pg, &PG_PING, NULL, 0, NULL);
 	const bool alive = r == 0;
 
 	pg_set_deadline(p->pg, PG_ANSWER_MS);

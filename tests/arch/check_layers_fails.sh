@@ -152,6 +152,18 @@ good_tree
 echo 'void other_end(void);' >>"$tree/common/http/client/client_internal.h"
 sees check_names.py "common/http/client/client_internal.h:4: other_end" "a function of a family by another name"
 
+# ---- SQL ----
+
+good_tree
+passes check_sql.sh
+file backend/pg/pg.c 'static const char begin[] = "BEGIN";'
+passes check_sql.sh
+for text in '"SELECT 1 FROM drive"' '"INSERT INTO drive (id) "' '"LISTEN nephos_docs"' '" FROM drive d"' '"ROLLBACK"'; do
+	good_tree
+	file backend/docs/rows/pg/x.c "static const char text[] = $text;"
+	sees check_sql.sh backend/docs/rows/pg/x.c:1: "a statement in a source ($text)"
+done
+
 # ---- the page ----
 
 map_tree

@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-/* The transaction of one op: see sql_commit_one.c. */
+/* The transaction of one op: see commit_one.sql. */
 
 bool docs_pg_is_linked(const struct tree_entry *entry, const struct tree_node *child)
 {
@@ -134,6 +134,8 @@ int docs_pg_commit_one_queue(struct docs_pg *s, const struct tree_delta *d, cons
 		put_changed(params + ONE_CHANGED_2, d->changed[1]);
 		count = ONE_PARAMS;
 	}
-	const struct pg_statement(*statements)[SQL_PARTS] = guess ? SQL_COMMIT_KNOWN : SQL_COMMIT_ONE;
-	return pg_pipeline_add(s->pg, &statements[d->changed_count - 1][parts], params, count);
+	const struct pg_statement *statements = guess ? SQL_COMMIT_KNOWN_ONE : SQL_COMMIT_ONE;
+	if (d->changed_count > 1)
+		statements = guess ? SQL_COMMIT_KNOWN_TWO : SQL_COMMIT_TWO;
+	return pg_pipeline_add(s->pg, &statements[parts], params, count);
 }

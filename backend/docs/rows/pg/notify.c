@@ -40,7 +40,7 @@ int docs_pg_listen(struct pg *pg)
 {
 	int r = pg_connect(pg);
 
-	return r < 0 ? r : pg_script(pg, "LISTEN nephos_docs");
+	return r < 0 ? r : pg_script(pg, SQL_LISTEN.sql);
 }
 
 int docs_pg_wait(struct pg *pg, unsigned timeout_ms, void (*on_moved)(const struct docs_moved *moved, void *cookie),

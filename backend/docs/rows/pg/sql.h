@@ -1,6 +1,7 @@
 /*
- * sql: all SQL of the docs service. Each statement says its parameters in the order of $1…; those of the
- * transaction are packed, see sql_commit.c. Only for the files of this folder.
+ * sql: all SQL of the docs service. The statements lie in backend/sql/docs/statements, one a file, where the first line
+ * says what $1 and the following are, and are made C at build time (cmake/SqlStatements.cmake): SQL_NAME is NAME.sql.
+ * Here is what C and SQL must agree about. Only for the files of this folder.
  */
 #ifndef NEPHOS_DOCS_DOCS_SQL_H
 #define NEPHOS_DOCS_DOCS_SQL_H
@@ -78,75 +79,30 @@ enum { DRIVE_BARE = DRIVE_COLUMNS, DRIVE_TRASHED_AT }; /* behind them, where peo
  * another's. */
 enum { READ_INCARNATION, READ_SEQ, READ_COLUMNS };
 
-extern const struct pg_statement
-	/* owner: quota or NULL, used, bytes of blocks, the default's quota or NULL, documents, how many may be */
-	SQL_ACCOUNT_GET;
-extern const struct pg_statement SQL_ACCOUNT_SET;   /* owner, quota, documents or NULL */
-extern const struct pg_statement SQL_ACCOUNT_UNSET; /* owner */
+extern const struct pg_statement SQL_ACCOUNT_GET, SQL_ACCOUNT_SET, SQL_ACCOUNT_UNSET;
 /* Drives. Where a drive is meant, $1 is its id and $2 its owner (0: whoever). */
-extern const struct pg_statement SQL_DRIVE_HOME; /* owner */
-extern const struct pg_statement SQL_DRIVE_MAKE; /* owner, name, quota, whether only a first drive will do */
-extern const struct pg_statement SQL_DRIVE_GET;
-extern const struct pg_statement SQL_DRIVE_LIST;   /* owner */
-extern const struct pg_statement SQL_DRIVE_CHANGE; /* …, name or NULL, quota or NULL */
-extern const struct pg_statement SQL_DRIVE_TRASH;  /* …, name or NULL: whether it went, whether it was in the trash */
-extern const struct pg_statement SQL_DRIVE_TRASHED, SQL_DRIVE_RESTORE;
-extern const struct pg_statement SQL_DRIVE_TRASH_LIST;		     /* owner */
-extern const struct pg_statement SQL_TRASH_USER;		     /* owner */
-extern const struct pg_statement SQL_PROGRESS_GET, SQL_PROGRESS_SET; /* name; name, since */
-extern const struct pg_statement SQL_IDS_RESERVE;		     /* …, count */
+extern const struct pg_statement SQL_DRIVE_HOME, SQL_DRIVE_MAKE, SQL_DRIVE_GET, SQL_DRIVE_LIST, SQL_DRIVE_CHANGE,
+	SQL_DRIVE_TRASH, SQL_DRIVE_TRASHED, SQL_DRIVE_RESTORE, SQL_DRIVE_TRASH_LIST, SQL_TRASH_USER, SQL_PROGRESS_GET,
+	SQL_PROGRESS_SET, SQL_IDS_RESERVE;
 
 /* Reads. */
-extern const struct pg_statement SQL_ITEM_GET;	  /* …, id, session */
-extern const struct pg_statement SQL_ITEM_LOOKUP; /* …, parent, name */
-extern const struct pg_statement SQL_ITEM_PATH;	  /* …, names, count: depth, parent, then the document */
-extern const struct pg_statement
-	SQL_CHILDREN; /* …, folder, after, limit: mode of the folder, name of the entry, then the document */
-extern const struct pg_statement SQL_CHILDREN_INLINE; /* …, and at most so many bytes: also the data */
-extern const struct pg_statement SQL_EXTENTS; /* …, id, session, from, to, limit: the document, then an extent */
-extern const struct pg_statement SQL_XATTRS;  /* …, id, session: id, name, value */
-extern const struct pg_statement SQL_CHANGES; /* …, since, limit */
+extern const struct pg_statement SQL_ITEM_GET, SQL_ITEM_LOOKUP, SQL_ITEM_PATH, SQL_CHILDREN, SQL_CHILDREN_INLINE,
+	SQL_EXTENTS, SQL_XATTRS, SQL_CHANGES;
 
 /* Sessions. */
-extern const struct pg_statement SQL_SNAPSHOT_BEGIN, SQL_SNAPSHOT_END;
-extern const struct pg_statement SQL_SESSION_CREATE;  /* …, name */
-extern const struct pg_statement SQL_SESSION_LOCK;    /* …, session */
-extern const struct pg_statement SQL_SESSION_REPLACE; /* …, name, session that ends */
-extern const struct pg_statement SQL_SESSION_END;     /* …, session */
-extern const struct pg_statement
-	SQL_SESSION_LOOK; /* …, session, held: whether it is there, whether something is to be written */
-extern const struct pg_statement SQL_SESSION_RENEW; /* session, held */
+extern const struct pg_statement SQL_SNAPSHOT_BEGIN, SQL_SNAPSHOT_END, SQL_SESSION_CREATE, SQL_SESSION_LOCK,
+	SQL_SESSION_REPLACE, SQL_SESSION_END, SQL_SESSION_LOOK, SQL_SESSION_RENEW;
 
-/* File locks: sql_lock.c. In this order in one transaction: ENTER, SESSION, a BREAK, then PUT or LOOK. */
-extern const struct pg_statement SQL_FILE_LOCK_ENTER;	/* id */
-extern const struct pg_statement SQL_FILE_LOCK_SESSION; /* session */
-extern const struct pg_statement SQL_FILE_LOCK_BREAK; /* …, id, session, kind, froms, tos, exclusive, lease, doubt */
-extern const struct pg_statement SQL_FILE_LOCK_BREAK_ONE; /* …, id, session, kind, from, to, exclusive, lease, doubt */
-extern const struct pg_statement SQL_FILE_LOCK_PUT;  /* …, id, session, kind, froms, tos, exclusive, number, refuse */
-extern const struct pg_statement SQL_FILE_LOCK_KEPT; /* …, session: whether it has locks */
-extern const struct pg_statement SQL_FILE_LOCK_TEST; /* …, id, session, kind, from, to, exclusive, lease, doubt */
-extern const struct pg_statement SQL_FILE_LOCK_LOOK; /* the same */
+/* File locks. In this order in one transaction: ENTER, SESSION, a BREAK, then PUT or LOOK. */
+extern const struct pg_statement SQL_FILE_LOCK_ENTER, SQL_FILE_LOCK_SESSION, SQL_FILE_LOCK_BREAK,
+	SQL_FILE_LOCK_BREAK_ONE, SQL_FILE_LOCK_PUT, SQL_FILE_LOCK_KEPT, SQL_FILE_LOCK_TEST, SQL_FILE_LOCK_LOOK;
 
 /* The transaction: what it begins with. */
-extern const struct pg_statement SQL_LOCK_DRIVE;   /* drive */
-extern const struct pg_statement SQL_LOCK_BOTH;	   /* drive, session, number */
-extern const struct pg_statement SQL_SESSION_KEYS; /* drive, sessions, numbers */
-extern const struct pg_statement SQL_USER_KEYS;	   /* users, keys */
-extern const struct pg_statement SQL_LOAD_ONE;	   /* the same for one id and one name, or none: elements 1 */
-extern const struct pg_statement SQL_LOAD; /* ids, parents, names: parent and name of the entry or NULL, the document */
-extern const struct pg_statement SQL_LOAD_EXTENTS;	 /* nodes, froms, tos */
-extern const struct pg_statement SQL_LOAD_EXTENTS_MIXED; /* the same, where a from is TREE_TAIL */
-extern const struct pg_statement SQL_LOAD_EXTENTS_WIDE;	 /* nodes, froms (TREE_TAIL too), tos */
-extern const struct pg_statement SQL_LOAD_EXTENTS_TAIL;	 /* node */
-extern const struct pg_statement SQL_LOAD_EXTENTS_ONE;	 /* node, from, to */
-extern const struct pg_statement SQL_LOAD_ANCESTORS;	 /* folders: folder, parent */
-extern const struct pg_statement
-	/* nodes in their order, names: node, name, value or NULL; with the first of each node bytes of all names, of
-	 * names and values */
-	SQL_LOAD_XATTRS;
-extern const struct pg_statement SQL_LOAD_BLOCKS; /* drive, hashes */
+extern const struct pg_statement SQL_LOCK_DRIVE, SQL_LOCK_BOTH, SQL_SESSION_KEYS, SQL_USER_KEYS, SQL_LOAD_ONE, SQL_LOAD,
+	SQL_LOAD_EXTENTS, SQL_LOAD_EXTENTS_MIXED, SQL_LOAD_EXTENTS_WIDE, SQL_LOAD_EXTENTS_TAIL, SQL_LOAD_EXTENTS_ONE,
+	SQL_LOAD_ANCESTORS, SQL_LOAD_XATTRS, SQL_LOAD_BLOCKS;
 
-/* And what it ends with: sql_commit.c. */
+/* And what it ends with. */
 enum docs_sql_parts { /* what a commit writes beside drive, journal and changed documents */
 	SQL_PART_CREATED = 1,
 	SQL_PART_ENTRIES_ADDED = 2,
@@ -186,7 +142,7 @@ enum docs_sql_commit_param {
 #define SQL_EXTENT_STRIDE 7
 #define SQL_KNOWN_COUNT \
 	10 /* owner, incarnation, seq, epoch, lease_epoch, lease_session, next_number, quota, used, documents */
-extern const struct pg_statement SQL_COMMIT[SQL_PARTS]; /* by the set of parts; all take all parameters */
+extern const struct pg_statement SQL_COMMIT[SQL_PARTS];
 
 /* The same of one op that changes one document, or two: where the parameters of each part begin; those up to the last
  * one that a variant uses are given. */
@@ -208,53 +164,26 @@ enum docs_sql_one {
 	ONE_CHANGED_2 = 66,
 	ONE_PARAMS = 83
 };
-extern const struct pg_statement SQL_COMMIT_ONE[2][SQL_PARTS]; /* by how many are changed, less one */
+/* By the set of parts, for one changed document and for two. */
+extern const struct pg_statement SQL_COMMIT_ONE[SQL_PARTS], SQL_COMMIT_TWO[SQL_PARTS];
 /* The same without a transaction around it, provided that drive and session are as they were: see
- * sql_commit_known.c. Only sets with a session's answer are there. */
-extern const struct pg_statement SQL_COMMIT_KNOWN[2][SQL_PARTS];
-extern const struct pg_statement
-	SQL_CLAIM; /* for what is not one op, before anything else: drive, as it must be, session, its new number */
-extern const struct pg_statement SQL_REMOVE_NODES;    /* nodes that go, nodes whose extents go */
-extern const struct pg_statement SQL_REMOVE_EXTENTS;  /* nodes, ats */
-extern const struct pg_statement SQL_ADD_EXTENTS;     /* packed, hashes, datas */
-extern const struct pg_statement SQL_ADD_EXTENT;      /* the numbers of one, hash, data */
-extern const struct pg_statement SQL_REMOVE_XATTRS;   /* nodes, names */
-extern const struct pg_statement SQL_SET_XATTRS;      /* nodes, names, values */
-extern const struct pg_statement SQL_NAME_AGAIN;      /* nodes of which the link that their row named went */
-extern const struct pg_statement SQL_SESSION_ANSWERS; /* packed, fingerprints, headers, bodies */
-extern const struct pg_statement
-	SQL_USER_ANSWERS; /* drive, packed (user, status), keys, fingerprints, headers, bodies */
-extern const struct pg_statement SQL_USER_FORGET;     /* users, keys */
-extern const struct pg_statement SQL_SESSION_REPEATS; /* sessions */
-extern const struct pg_statement SQL_USER_REPEATS;    /* users, keys */
+ * commit_known_one.sql. Only sets with a session's answer are used. */
+extern const struct pg_statement SQL_COMMIT_KNOWN_ONE[SQL_PARTS], SQL_COMMIT_KNOWN_TWO[SQL_PARTS], SQL_CLAIM,
+	SQL_REMOVE_NODES, SQL_REMOVE_EXTENTS, SQL_ADD_EXTENTS, SQL_ADD_EXTENT, SQL_REMOVE_XATTRS, SQL_SET_XATTRS,
+	SQL_NAME_AGAIN, SQL_SESSION_ANSWERS, SQL_USER_ANSWERS, SQL_USER_FORGET, SQL_SESSION_REPEATS, SQL_USER_REPEATS;
 
 /* Blocks. */
-extern const struct pg_statement SQL_BLOCK_FIND;    /* …, hash */
-extern const struct pg_statement SQL_BLOCK_DROP;    /* drive, hashes, touched */
-extern const struct pg_statement SQL_BLOCK_REFUSED; /* drive, hashes */
-extern const struct pg_statement SQL_BLOCK_STRAYS;  /* drives, sha256s, generations */
-extern const struct pg_statement SQL_BLOCK_GENERATION;
-extern const struct pg_statement SQL_BLOCK_STORED;     /* …, hash, generation, size, uploader, latest or 0 */
-extern const struct pg_statement SQL_BLOCK_REFERENCED; /* …, hash */
+extern const struct pg_statement SQL_BLOCK_FIND, SQL_BLOCK_DROP, SQL_BLOCK_REFUSED, SQL_BLOCK_STRAYS,
+	SQL_BLOCK_GENERATION, SQL_BLOCK_STORED, SQL_BLOCK_REFERENCED;
 
 /* Upkeep. */
-extern const struct pg_statement SQL_LOCK_ANY;	     /* drive, in the trash too */
-extern const struct pg_statement SQL_DOUBTFUL;	     /* grace, limit: drive, hash */
-extern const struct pg_statement SQL_DOUBTFUL_SHORT; /* drive, grace, limit, bytes: drive, hash */
-extern const struct pg_statement SQL_DOUBTFUL_LOCK,
-	SQL_DOUBTFUL_SETTLE;			     /* drive, hashes, grace, also what was let go */
-extern const struct pg_statement SQL_ORPHANS;	     /* grace, limit */
-extern const struct pg_statement SQL_ORPHAN_EXTENTS; /* nodes, grace, limit */
-extern const struct pg_statement SQL_ORPHAN_NODES;   /* nodes, grace */
-extern const struct pg_statement SQL_EXPIRED_SESSIONS, SQL_EXPIRED_KEYS; /* limit */
-extern const struct pg_statement SQL_EXPIRED_DRIVE;			 /* limit */
-extern const struct pg_statement SQL_ORPHANS_HELD;			 /* grace, limit */
-extern const struct pg_statement SQL_ORPHANS_CHARGE;			 /* nodes, grace */
-extern const struct pg_statement SQL_SWEEP_NEXT;			 /* drive, limit */
-extern const struct pg_statement SQL_SWEEP_JOURNAL, SQL_SWEEP_ANSWERS;	 /* drive, drive, limit */
-#define SQL_PURGES 10
-extern const struct pg_statement SQL_PURGE[SQL_PURGES]; /* drive, limit; the last one ends the drive */
+extern const struct pg_statement SQL_LOCK_ANY, SQL_DOUBTFUL, SQL_DOUBTFUL_SHORT, SQL_DOUBTFUL_LOCK, SQL_DOUBTFUL_SETTLE,
+	SQL_ORPHANS, SQL_ORPHAN_EXTENTS, SQL_ORPHAN_NODES, SQL_EXPIRED_SESSIONS, SQL_EXPIRED_KEYS, SQL_EXPIRED_DRIVE,
+	SQL_ORPHANS_HELD, SQL_ORPHANS_CHARGE, SQL_SWEEP_NEXT, SQL_SWEEP_JOURNAL, SQL_SWEEP_ANSWERS;
+/* Pieces of a drive that is over, in this order; the last one ends it. */
+extern const struct pg_statement SQL_PURGE_EXTENT, SQL_PURGE_XATTR, SQL_PURGE_ENTRY, SQL_PURGE_NODE, SQL_PURGE_JOURNAL,
+	SQL_PURGE_SESSION, SQL_PURGE_IDEMPOTENCY, SQL_PURGE_BLOCK, SQL_PURGE_SUM, SQL_PURGE_DRIVE;
 
-extern const struct pg_statement SQL_NOTIFY; /* payloads */
+extern const struct pg_statement SQL_NOTIFY, SQL_LISTEN;
 
 #endif

@@ -12,7 +12,11 @@
 
 /* BEGIN, the lock, the statements (each with the parameters that it takes), COMMIT: one round trip. Results of the
  * statements in order; the caller frees. */
-#define STEPS_MAX SQL_PURGES
+static const struct pg_statement *const PURGES[] = {&SQL_PURGE_EXTENT, &SQL_PURGE_XATTR, &SQL_PURGE_ENTRY,
+	&SQL_PURGE_NODE, &SQL_PURGE_JOURNAL, &SQL_PURGE_SESSION, &SQL_PURGE_IDEMPOTENCY, &SQL_PURGE_BLOCK,
+	&SQL_PURGE_SUM, &SQL_PURGE_DRIVE};
+#define PURGE_COUNT (sizeof(PURGES) / sizeof(PURGES[0]))
+#define STEPS_MAX PURGE_COUNT
 struct step {
 	const struct pg_statement *statement;
 	const struct pg_param *params;
@@ -304,17 +308,17 @@ static int expire(struct docs_pg *s, const struct pg_statement *statement, uint3
 /* A piece of a drive. */
 static int purge_piece(struct docs_pg *s, uint32_t drive, uint32_t limit, uint32_t *count)
 {
-	struct pg_result *results[SQL_PURGES] = {NULL};
-	struct step steps[SQL_PURGES];
+	struct pg_result *results[PURGE_COUNT] = {NULL};
+	struct step steps[PURGE_COUNT];
 	const struct pg_param params[] = {
 		PG_P_I32(drive), PG_P_I64(limit < DOCS_PG_PIECE_ROWS ? limit : DOCS_PG_PIECE_ROWS)};
 
-	for (size_t i = 0; i < SQL_PURGES; i++)
-		steps[i] = (struct step){&SQL_PURGE[i], params, 2};
-	const int r = run_locked(s, drive, steps, SQL_PURGES, results);
-	for (size_t i = 0; r == 0 && i < SQL_PURGES; i++)
+	for (size_t i = 0; i < PURGE_COUNT; i++)
+		steps[i] = (struct step){PURGES[i], params, 2};
+	const int r = run_locked(s, drive, steps, PURGE_COUNT, results);
+	for (size_t i = 0; r == 0 && i < PURGE_COUNT; i++)
 		*count += (uint32_t)pg_touched(results[i]);
-	for (size_t i = 0; i < SQL_PURGES; i++)
+	for (size_t i = 0; i < PURGE_COUNT; i++)
 		pg_result_free(results[i]);
 	return r;
 }

@@ -1,10 +1,11 @@
-/* user_sql: every statement of the user service, each with the index that answers it. */
+/* user_sql: every statement of the user service. They lie in backend/sql/user/statements, one a file: SQL_NAME is
+ * NAME.sql, and says which index answers it. */
 #ifndef NEPHOS_USER_SQL_H
 #define NEPHOS_USER_SQL_H
 
 #include "backend/pg/pg.h"
 
-extern const struct pg_migration user_sql_migrations[]; /* made from backend/sql/users at build time */
+extern const struct pg_migration user_sql_migrations[]; /* made from backend/sql/user at build time */
 extern const size_t user_sql_migration_count;
 
 extern const struct pg_statement SQL_ACCOUNT_INSERT, SQL_ACCOUNT_GET, SQL_ACCOUNT_LOCK, SQL_ACCOUNT_FIND,

@@ -18,7 +18,7 @@ struct explained {
 	" bigint[], bytea[], bytea[], bytea[], bigint"
 #define CHANGED_TYPES \
 	"bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bytea"
-/* known: of the parameter that only SQL_COMMIT_KNOWN uses */
+/* known: of the parameter that only SQL_COMMIT_KNOWN_ONE and _TWO use */
 #define COMMIT_ONE_TYPES(known)                                                                                                             \
 	"int, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bytea, bytea, bytea," \
 	" bigint, bigint, bigint, bytea, bytea, bytea, " known ", " CHANGED_TYPES                                                           \
@@ -74,10 +74,10 @@ static const struct explained EXPLAINED[] = {
 	{&SQL_LOAD_XATTRS, "bigint[], bytea[]"},
 	{&SQL_LOAD_BLOCKS, "int, bytea[]"},
 	{&SQL_COMMIT[15], COMMIT_TYPES},
-	{&SQL_COMMIT_ONE[0][15], COMMIT_ONE_TYPES("bigint")},
-	{&SQL_COMMIT_ONE[1][15], COMMIT_ONE_TYPES("bigint")},
-	{&SQL_COMMIT_KNOWN[0][15], COMMIT_ONE_TYPES("bigint[]")},
-	{&SQL_COMMIT_KNOWN[1][15], COMMIT_ONE_TYPES("bigint[]")},
+	{&SQL_COMMIT_ONE[15], COMMIT_ONE_TYPES("bigint")},
+	{&SQL_COMMIT_TWO[15], COMMIT_ONE_TYPES("bigint")},
+	{&SQL_COMMIT_KNOWN_ONE[15], COMMIT_ONE_TYPES("bigint[]")},
+	{&SQL_COMMIT_KNOWN_TWO[15], COMMIT_ONE_TYPES("bigint[]")},
 	{&SQL_CLAIM, "int, bigint[], bigint, bigint"},
 	{&SQL_REMOVE_NODES, "bigint[], bigint[]"},
 	{&SQL_REMOVE_EXTENTS, "bigint[], bigint[]"},
@@ -109,16 +109,16 @@ static const struct explained EXPLAINED[] = {
 	{&SQL_EXPIRED_SESSIONS, "bigint"},
 	{&SQL_EXPIRED_KEYS, "bigint"},
 	{&SQL_EXPIRED_DRIVE, "bigint"},
-	{&SQL_PURGE[0], "int, bigint"},
-	{&SQL_PURGE[1], "int, bigint"},
-	{&SQL_PURGE[2], "int, bigint"},
-	{&SQL_PURGE[3], "int, bigint"},
-	{&SQL_PURGE[4], "int, bigint"},
-	{&SQL_PURGE[5], "int, bigint"},
-	{&SQL_PURGE[6], "int, bigint"},
-	{&SQL_PURGE[7], "int, bigint"},
-	{&SQL_PURGE[8], "int, bigint"},
-	{&SQL_PURGE[9], "int, bigint"},
+	{&SQL_PURGE_EXTENT, "int, bigint"},
+	{&SQL_PURGE_XATTR, "int, bigint"},
+	{&SQL_PURGE_ENTRY, "int, bigint"},
+	{&SQL_PURGE_NODE, "int, bigint"},
+	{&SQL_PURGE_JOURNAL, "int, bigint"},
+	{&SQL_PURGE_SESSION, "int, bigint"},
+	{&SQL_PURGE_IDEMPOTENCY, "int, bigint"},
+	{&SQL_PURGE_BLOCK, "int, bigint"},
+	{&SQL_PURGE_SUM, "int, bigint"},
+	{&SQL_PURGE_DRIVE, "int, bigint"},
 	{&SQL_ACCOUNT_GET, "bigint"},
 	{&SQL_ACCOUNT_SET, "bigint, bigint, bigint"},
 	{&SQL_ACCOUNT_UNSET, "bigint"},

@@ -1,0 +1,21 @@
+/* sql_numbers: numbers that stand in statements ({{NAME}} in a .sql file): digits alone, without the suffix that the
+ * literals of limits.h have. */
+#ifndef NEPHOS_DOCS_SQL_NUMBERS_H
+#define NEPHOS_DOCS_SQL_NUMBERS_H
+
+#include "common/base/limits.h"
+#include "common/rules/tree.h"
+
+#include <assert.h>
+
+#define SESSION_TIMEOUT_SECONDS 600
+#define SESSION_PRESENT_SECONDS 100
+#define IDEMPOTENCY_TEXT 24
+#define TRASH_TEXT 30
+#define SQL_LOCKS_STEP_SECONDS 2
+
+static_assert(SESSION_TIMEOUT_S == SESSION_TIMEOUT_SECONDS && SESSION_PRESENT_S == SESSION_PRESENT_SECONDS &&
+		IDEMPOTENCY_HOURS == IDEMPOTENCY_TEXT && TRASH_DAYS == TRASH_TEXT,
+	"limits.h");
+
+#endif

@@ -1,0 +1,6 @@
+-- doubt_blocks: The blocks that extents let go of: the collector shall look.
+UPDATE block b SET doubtful = true, let_go = true, touched_at = now()
+FROM (
+	SELECT DISTINCT node >> 32 AS drive, sha256 FROM gone WHERE sha256 IS NOT NULL
+) g
+WHERE b.drive = g.drive AND b.sha256 = g.sha256

@@ -1,0 +1,2 @@
+-- enough: One more than a batch may have says that it has too many.
+LIMIT {{BATCH_ROWS_MAX}} + 1

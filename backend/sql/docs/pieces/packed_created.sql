@@ -1,0 +1,2 @@
+-- packed_created k: The k-th number of the new document i, of those that come packed.
+$11[(i - 1) * {{SQL_NODE_STRIDE}} + {{k}}]

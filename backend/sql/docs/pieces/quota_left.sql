@@ -1,0 +1,10 @@
+-- quota_left d: What a drive may hold: its own quota, or what the owner's other drives leave of the account.
+-- 0: no limit.
+COALESCE(LEAST(NULLIF({{d}}.quota, 0), (
+	SELECT GREATEST(NULLIF(a.quota, 0) - (
+		SELECT COALESCE(sum(o.used), 0)
+		FROM drive o
+		WHERE o.owner = {{d}}.owner AND o.id <> {{d}}.id
+	), CASE WHEN a.quota > 0 THEN 1 END)
+	FROM {{account_of {{d}}}} a
+), NULL)::bigint, 0)

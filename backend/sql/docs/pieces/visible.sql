@@ -1,0 +1,6 @@
+-- visible n: A document without a name is there for sessions of its drive only ($4).
+({{n}}.orphaned_at IS NULL OR EXISTS (
+	SELECT
+	FROM session s
+	WHERE s.id = $4 AND s.drive = $1 AND ($2 = 0 OR s.user_id = $2) AND {{alive s}}
+))

@@ -1,0 +1,3 @@
+-- write: owner
+DELETE FROM account
+WHERE owner = $1

@@ -1,0 +1,22 @@
+-- write: drive, owner, hash, generation, size, uploader, latest or 0
+-- A new one is charged, its row first and then a part of the sum: whoever holds that waits for nothing
+-- any more.
+WITH d AS (SELECT d.id FROM drive d WHERE {{mine}}),
+b AS (
+	INSERT INTO block AS b (drive, sha256, generation, size, uploader)
+	SELECT d.id, $3, $4, $5, $6
+	FROM d
+	WHERE $7 = 0 OR extract(epoch FROM clock_timestamp())::bigint <= $7
+	ON CONFLICT (drive, sha256) DO UPDATE SET {{block_found}}
+	RETURNING {{block_columns}}
+),
+charge AS (
+	INSERT INTO drive_blocks AS p (drive, part, bytes)
+	SELECT d.id, pg_backend_pid() % 8, b.size
+	FROM d, b
+	WHERE b.generation = $4
+	ON CONFLICT (drive, part) DO UPDATE SET bytes = p.bytes + excluded.bytes
+)
+SELECT b.*
+FROM d
+LEFT JOIN b ON true

@@ -1,0 +1,28 @@
+-- write: as enum docs_sql_one
+-- variants: created added removed session
+-- The whole transaction of a batch that began with what was known (drive_cache.h): one round trip, and no statement
+-- around it. It writes provided that the drive's row and the number of the session are those that the batch was applied
+-- to. Otherwise it fails and so leaves nothing: of one op with a row of the journal that has no drive (23502), of more
+-- (claim.sql) with a division (22012). An error, not an empty answer, because statements behind it in the same round
+-- trip must not run either.
+--
+-- The drive's row is locked first: s is read when d has given its row, and what nothing reads (documents, entries) is
+-- run after the main statement.
+WITH d AS (
+	UPDATE drive d SET seq = $2, next_number = $3, used = $4, documents = $5
+	WHERE d.id = $1 AND d.trashed_at IS NULL AND {{drive_known d}} = $24::bigint[]
+	RETURNING d.id
+)
+, u1 AS ({{one_changed}})
+{{if created}}, c AS ({{one_created}}){{end}}
+{{if added}}, e AS ({{one_added}}){{end}}
+{{if removed}}, r AS ({{one_removed}}){{end}}
+{{if session}}, s AS (
+	UPDATE session s SET number = $19, status = $20, fingerprint = $21, headers = $22, body = $23,
+		seen_at = CASE WHEN s.seen_at < now() - {{seen_step}} THEN now() ELSE s.seen_at END
+	WHERE s.id = $18 AND s.drive = $1 AND s.number = $19 - 1 AND {{alive s}}
+	RETURNING s.id
+){{end}}
+INSERT INTO journal (drive, seq, op, what, id, parent, old_parent, replaced, from_, len, name, old_name, key)
+VALUES ((SELECT CASE WHEN (SELECT true FROM s) THEN d.id END FROM d), $6, $7, $8, $9, $10, $11, $12, $13, $14,
+	$15, $16, $17)

@@ -1,0 +1,4 @@
+-- read: drive, owner
+SELECT {{drive d}}, {{drive_bare d}}
+FROM drive d
+WHERE {{mine}}

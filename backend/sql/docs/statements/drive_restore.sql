@@ -1,0 +1,23 @@
+-- write: drive, owner
+-- One that was its owner's first one is it again, unless another one has become that and is in use.
+WITH t AS MATERIALIZED (
+	SELECT d.id, d.owner, d.home FROM drive d WHERE {{mine_trashed}} FOR NO KEY UPDATE
+),
+h AS MATERIALIZED (
+	SELECT d.id, n.children = 0 AS empty
+	FROM t
+	JOIN drive d ON d.owner = t.owner AND d.home AND d.trashed_at IS NULL
+	JOIN node n ON n.id = (d.id::bigint << 32) | 1
+	WHERE t.home
+	FOR NO KEY UPDATE OF d
+),
+gone AS (
+	UPDATE drive d SET trashed_at = '-infinity', home = false
+	FROM h
+	WHERE d.id = h.id AND h.empty
+	RETURNING 1
+)
+UPDATE drive d SET trashed_at = NULL, home = t.home AND ((SELECT count(*) FROM gone) = 1 OR NOT EXISTS (SELECT
+	FROM h))
+FROM t
+WHERE d.id = t.id

@@ -1,0 +1,4 @@
+-- read: drive, owner
+SELECT
+FROM drive d
+WHERE {{mine_trashed}}

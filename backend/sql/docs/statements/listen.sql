@@ -1,0 +1,2 @@
+-- write
+LISTEN nephos_docs

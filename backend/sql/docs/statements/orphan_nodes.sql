@@ -1,0 +1,20 @@
+-- write: nodes, grace
+-- What an orphan grew after its last name went is charged to its drive until now.
+WITH gone AS (
+	DELETE FROM node n
+	WHERE n.id = ANY ($1::bigint[]) AND {{let_go n}} AND NOT EXISTS (SELECT FROM extent x
+		WHERE x.node = n.id)
+	RETURNING n.id, n.charged
+),
+x AS (DELETE FROM xattr x USING gone WHERE x.node = gone.id),
+d AS (
+	UPDATE drive d SET used = d.used - g.charged, documents = d.documents - g.documents
+	FROM (
+		SELECT id >> 32 AS drive, sum(charged)::bigint AS charged, count(*) AS documents
+		FROM gone
+		GROUP BY 1
+	) g
+	WHERE d.id = g.drive
+)
+SELECT count(*)
+FROM gone

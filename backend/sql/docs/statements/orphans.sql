@@ -1,0 +1,14 @@
+-- read: grace, limit
+-- A scalar subquery stays one look-up a document; as NOT EXISTS it may be made a join over all that is
+-- held.
+SELECT n.id
+FROM node n
+WHERE n.orphaned_at < now() - $1 * interval '1 s' AND (
+	SELECT true
+	FROM hold h
+	JOIN session s ON s.id = h.session
+	WHERE h.node = n.id AND {{alive s}}
+	LIMIT 1
+) IS NULL
+ORDER BY n.orphaned_at
+LIMIT $2

@@ -1,0 +1,4 @@
+-- read: name
+SELECT since
+FROM progress
+WHERE name = $1

@@ -1,0 +1,10 @@
+-- write: drive, limit
+-- The blocks' bytes are the collector's: it gets them all at once, as old as can be.
+UPDATE block t SET doubtful = true, touched_at = '-infinity'
+FROM (
+	SELECT drive, sha256
+	FROM block
+	WHERE drive = $1 AND NOT (doubtful AND touched_at = '-infinity')
+	LIMIT $2
+) p
+WHERE t.drive = p.drive AND t.sha256 = p.sha256

@@ -1,0 +1,5 @@
+-- read
+-- Index: account_pkey
+SELECT {{account}}
+FROM account a
+WHERE a.id = $1

@@ -1,0 +1,7 @@
+-- read
+-- Index: account_pkey
+SELECT {{account}}
+FROM account a
+WHERE a.id > $1
+ORDER BY a.id
+LIMIT $2

@@ -1,0 +1,3 @@
+-- read
+-- Index: account_pkey
+SELECT EXISTS (SELECT FROM account)

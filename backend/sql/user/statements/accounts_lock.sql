@@ -1,0 +1,2 @@
+-- write
+LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE

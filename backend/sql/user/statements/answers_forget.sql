@@ -1,0 +1,3 @@
+-- write
+DELETE FROM idempotency
+WHERE created_ns < $1

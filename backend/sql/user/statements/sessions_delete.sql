@@ -1,0 +1,4 @@
+-- write
+-- Index: session_account
+DELETE FROM session
+WHERE account_id = $1 AND id <> $2

@@ -1,0 +1,3 @@
+-- write
+DELETE FROM setup_token
+WHERE one AND hash = $1
