@@ -41,8 +41,8 @@ static json_t *account_json(int64_t user, const struct docs_account *account)
 	return o;
 }
 
-/* Another's account is seen by administrators only, and is not there for others. */
-static int parse_user(const struct call *call, int64_t *ret)
+/* The user of the path, to whom that may be done. */
+static int parse_user(const struct call *call, enum access_action what, int64_t *ret)
 {
 	const struct span user = http_request_param(call->req, "user");
 	int64_t id = DOCS_DEFAULT_ACCOUNT;
@@ -51,10 +51,8 @@ static int parse_user(const struct call *call, int64_t *ret)
 		id = call->user;
 	else if (!span_eq_str(user, "default") && text_parse_id(user, INT64_MAX, &id) < 0)
 		return -ERR_NOT_FOUND;
-	if (id != call->user && !call->admin)
-		return -ERR_NOT_FOUND;
 	*ret = id;
-	return 0;
+	return call_may(call, what, id);
 }
 
 /* What an administrator names must be there: a quota of nobody would be a row that nobody ever takes away. */
@@ -69,7 +67,7 @@ static void get_job(struct call *call, struct docs_store *store)
 {
 	struct docs_account account = {0};
 	int64_t user = 0;
-	int r = parse_user(call, &user);
+	int r = parse_user(call, ACCESS_ACCOUNT_SEE, &user);
 
 	if (r == 0)
 		r = check_user(call, user);
@@ -130,10 +128,8 @@ static int parse_limit(const json_t *object, const char *name, int64_t max, int6
 static int parse_account(struct call *call, struct account_change *c)
 {
 	json_t *object = NULL;
-	int r = parse_user(call, &c->user);
+	int r = parse_user(call, ACCESS_ACCOUNT_SET, &c->user);
 
-	if (r == 0 && !call->admin)
-		r = -ERR_FORBIDDEN;
 	if (r == 0)
 		r = body_object(call, &object);
 	if (r == 0)

@@ -160,8 +160,8 @@ static int parse_drive(struct call *call, struct drive_change *c)
 	c->has_quota = quota != NULL;
 	if (r == 0 && quota && (!json_is_integer(quota) || json_integer_value(quota) < 0))
 		r = -ERR_UNPROCESSABLE;
-	if (r == 0 && quota && !call->admin)
-		r = -ERR_FORBIDDEN;
+	if (r == 0 && quota)
+		r = call_may(call, ACCESS_DRIVE_QUOTA, call->user);
 	c->quota = json_integer_value(quota);
 	json_decref(object);
 	return r;

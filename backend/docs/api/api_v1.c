@@ -241,10 +241,9 @@ static int refuse_user(struct v1_change *c, int64_t id)
 static int check_user(struct v1_change *c, int64_t id)
 {
 	const struct call *call = c->m.call;
+	int r = call_may(call, ACCESS_DOCUMENT_FOR, id);
 
-	int r = -ERR_USER_NOT_FOUND;
-
-	if (call->admin || id == call->user)
+	if (r == 0)
 		r = users_check(call->docs->users, id, http_request_trace(call->req));
 	return r == -ERR_USER_NOT_FOUND ? refuse_user(c, id) : r;
 }

@@ -189,6 +189,11 @@ int call_id(const struct call *call, const char *placeholder, int64_t *ret)
 	return 0;
 }
 
+int call_may(const struct call *call, enum access_action what, int64_t whose)
+{
+	return access_check(&(struct access_who){.user = call->user, .admin = call->admin}, what, whose);
+}
+
 bool call_accepts(const struct call *call, const char *media)
 {
 	const char *accept = http_request_header(call->req, "Accept");

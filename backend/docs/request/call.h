@@ -10,6 +10,7 @@
 #define NEPHOS_DOCS_CALL_H
 
 #include "backend/docs/core/docs.h"
+#include "backend/docs/rules/access.h"
 #include "common/http/server/server.h"
 
 struct call {
@@ -41,6 +42,8 @@ void call_work_slow(struct call *call, void (*job)(struct call *call, struct doc
 int call_drive(struct call *call, struct docs_store *store);
 /* The document of a {placeholder}. -ERR_NOT_FOUND: not a number, or of another drive. The drive must be known. */
 int call_id(const struct call *call, const char *placeholder, int64_t *ret);
+/* Whether who asks may do that to what is whose (access_check). */
+int call_may(const struct call *call, enum access_action what, int64_t whose);
 bool call_accepts(const struct call *call, const char *media);
 
 /* Answers with a problem. error: any failure; detail may be NULL. Logs what is our own fault. */

@@ -12,6 +12,7 @@
  */
 #include "backend/docs/rules/commit.h"
 
+#include "backend/docs/rules/access.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/proto/batch_key.h"
@@ -232,11 +233,13 @@ static int slot_run(struct slot *s, struct tree *tree, const struct docs_seen *s
 	const struct commit_request *request = s->request;
 
 	/* First of all, also for a repeat: is the drive (still) the caller's? */
-	if (request->user != 0 && request->user != drive->owner)
-		return -ERR_NOT_FOUND;
+	const struct access_who who = {.user = request->user};
+	int r = request->user == 0 ? 0 : access_check(&who, ACCESS_DRIVE, drive->owner);
+	if (r < 0)
+		return r;
 	if (seen->state == DOCS_REPEAT)
 		return slot_repeat(s, &seen->answer);
-	int r = docs_seen_error(seen);
+	r = docs_seen_error(seen);
 	if (r == 0)
 		r = commit_check_epochs(request, drive);
 	return r < 0 ? r : slot_apply(s, tree, seen->began);
