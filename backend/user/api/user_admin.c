@@ -1,3 +1,4 @@
+#include "backend/user/api/user_account.h"
 #include "backend/user/api/user_v2.h"
 
 #include "common/base/error.h"
@@ -8,32 +9,9 @@
 
 /* /api/v2/user/users: what administrators do. Others reach themselves here too, and nobody else. */
 
-static int apply_create(struct user_request *u, struct account_outcome *ret)
-{
-	return account_create(&u->call, &u->fields, ret);
-}
-
-static int apply_change(struct user_request *u, struct account_outcome *ret)
-{
-	return account_change(&u->call, u->target, &u->fields, ret);
-}
-
-static int apply_delete(struct user_request *u, struct account_outcome *ret)
-{
-	return account_delete(&u->call, u->target, ret);
-}
-
 static int ask_user(struct user_request *u, json_t **ret)
 {
-	struct account_outcome outcome = {0};
-	uint64_t id;
-
-	int r = user_request_path_id(u, &id);
-	if (r == 0)
-		r = account_read(&u->call, id, &outcome.account);
-	if (r == 0)
-		*ret = user_v2_show(&outcome);
-	return r;
+	return user_account_ask(u, user_v2_show, ret);
 }
 
 static json_t *show_page(const struct user_account *accounts, size_t count, size_t limit)
@@ -83,39 +61,15 @@ static int ask_users(struct user_request *u, json_t **ret)
 	return r;
 }
 
-static void list(struct pg *pg, struct http_request *req, struct service *s)
-{
-	user_request_ask(pg, req, s, &(struct user_query){false, ask_users});
-}
+static const struct user_query LIST = {false, ask_users};
 
-static void create(struct pg *pg, struct http_request *req, struct service *s)
-{
-	static const struct user_mutation CREATE = {
-		201, ACCOUNT_REGISTER, USER_WHOM_NOBODY, USER_BODY_FIELDS, apply_create, user_v2_show};
+static const struct user_mutation CREATE = {
+	201, ACCOUNT_REGISTER, USER_WHOM_NOBODY, USER_BODY_FIELDS, user_account_create, user_v2_show};
 
-	user_request_mutate(pg, req, s, &CREATE);
-}
+static const struct user_query READ = {false, ask_user};
 
-static void read(struct pg *pg, struct http_request *req, struct service *s)
-{
-	user_request_ask(pg, req, s, &(struct user_query){false, ask_user});
-}
-
-static void change(struct pg *pg, struct http_request *req, struct service *s)
-{
-	static const struct user_mutation CHANGE = {
-		200, ACCOUNT_PROFILE, USER_WHOM_PATH, USER_BODY_FIELDS, apply_change, user_v2_show};
-
-	user_request_mutate(pg, req, s, &CHANGE);
-}
-
-static void delete (struct pg *pg, struct http_request *req, struct service *s)
-{
-	static const struct user_mutation DELETE = {
-		204, ACCOUNT_DELETE, USER_WHOM_PATH, USER_BODY_NONE, apply_delete, NULL};
-
-	user_request_mutate(pg, req, s, &DELETE);
-}
+static const struct user_mutation CHANGE = {
+	200, ACCOUNT_PROFILE, USER_WHOM_PATH, USER_BODY_FIELDS, user_account_change, user_v2_show};
 
 #define FIELDS \
 	USER_DOC_STRING("name") "," USER_DOC_EMAIL "," USER_DOC_PASSWORD("password") ",\"admin\":{\"type\":\"boolean\"}"
@@ -130,7 +84,7 @@ const struct user_route USER_ADMIN_ROUTES[] = {
 		 .doc = "{\"parameters\":[" USER_DOC_PAGE "," NAME_QUERY "],\"responses\":{" USER_DOC_ANSWER("200",
 			 "A page",
 			 USER_PAGE_SCHEMA(USER_V2_SCHEMA)) "," USER_DOC_PROBLEM("403", "Not an administrator") "}}"},
-		list},
+		.query = &LIST},
 	{{.method = "POST",
 		 .pattern = "/api/v2/user/users",
 		 .body = HTTP_BODY_WHOLE,
@@ -142,7 +96,7 @@ const struct user_route USER_ADMIN_ROUTES[] = {
 			 "The account",
 			 USER_V2_SCHEMA) "," USER_DOC_PROBLEM("403", "Not an administrator") "," USER_DOC_PROBLEM("409",
 			 "The name is taken") "," USER_DOC_PROBLEM("422", "Not acceptable") USER_DOC_BUSY "}}"},
-		create, true},
+		.mutation = &CREATE, .hashes = true},
 	{{.method = "GET",
 		 .pattern = "/api/v2/user/users/{id}",
 		 .tag = "users",
@@ -150,7 +104,7 @@ const struct user_route USER_ADMIN_ROUTES[] = {
 		 .doc = "{\"parameters\":[" USER_DOC_PATH_ID("string") "],\"responses\":{" USER_DOC_ANSWER("200",
 			 "The account",
 			 USER_V2_SCHEMA) "," USER_DOC_PROBLEM("404", "There is none, or it is another's") "}}"},
-		read},
+		.query = &READ},
 	{{.method = "PATCH",
 		 .pattern = "/api/v2/user/users/{id}",
 		 .body = HTTP_BODY_WHOLE,
@@ -165,7 +119,7 @@ const struct user_route USER_ADMIN_ROUTES[] = {
 			 "There is none, or it is another's") "," USER_DOC_PROBLEM("409",
 			 "The name is taken, or this is the last administrator") "," USER_DOC_PROBLEM("422",
 			 "Not acceptable") USER_DOC_BUSY "}}"},
-		change, true},
+		.mutation = &CHANGE, .hashes = true},
 	{{.method = "DELETE",
 		 .pattern = "/api/v2/user/users/{id}",
 		 .tag = "users",
@@ -175,6 +129,6 @@ const struct user_route USER_ADMIN_ROUTES[] = {
 				   "],\"responses\":{" USER_DOC_NOTHING("204", "Deleted") "," USER_DOC_PROBLEM(
 					   "404", "There is none, or it is another's") "," USER_DOC_PROBLEM("409",
 					   "This is the last administrator") "}}"},
-		delete},
-	{{.method = NULL}, NULL},
+		.mutation = &USER_ACCOUNT_DELETE},
+	{{.method = NULL}},
 };

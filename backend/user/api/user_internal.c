@@ -70,20 +70,11 @@ static int ask_deleted(struct user_request *u, json_t **ret)
 	return r;
 }
 
-static void authenticate(struct pg *pg, struct http_request *req, struct service *s)
-{
-	user_request_ask(pg, req, s, &(struct user_query){true, ask_authenticate});
-}
+static const struct user_query AUTHENTICATE = {true, ask_authenticate};
 
-static void read_user(struct pg *pg, struct http_request *req, struct service *s)
-{
-	user_request_ask(pg, req, s, &(struct user_query){false, ask_user});
-}
+static const struct user_query READ_USER = {false, ask_user};
 
-static void list_deleted(struct pg *pg, struct http_request *req, struct service *s)
-{
-	user_request_ask(pg, req, s, &(struct user_query){false, ask_deleted});
-}
+static const struct user_query LIST_DELETED = {false, ask_deleted};
 
 const struct user_route USER_INTERNAL_ROUTES[] = {
 	{{.method = "POST",
@@ -91,8 +82,8 @@ const struct user_route USER_INTERNAL_ROUTES[] = {
 		 .body = HTTP_BODY_WHOLE,
 		 .body_max = 4096,
 		 .internal = true},
-		authenticate},
-	{{.method = "GET", .pattern = "/internal/v1/users/{id}", .internal = true}, read_user},
-	{{.method = "GET", .pattern = "/internal/v1/deleted", .internal = true}, list_deleted},
-	{{.method = NULL}, NULL},
+		.query = &AUTHENTICATE},
+	{{.method = "GET", .pattern = "/internal/v1/users/{id}", .internal = true}, .query = &READ_USER},
+	{{.method = "GET", .pattern = "/internal/v1/deleted", .internal = true}, .query = &LIST_DELETED},
+	{{.method = NULL}},
 };

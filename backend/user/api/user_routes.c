@@ -24,12 +24,22 @@ static const struct user_route *find(const struct http_route *route)
 	return NULL;
 }
 
+/* On a worker. */
+static void work(struct pg *pg, struct http_request *req, struct service *s)
+{
+	const struct user_route *row = find(http_request_route(req));
+
+	if (row->mutation)
+		user_request_mutate(pg, req, s, row->mutation);
+	else
+		user_request_ask(pg, req, s, row->query);
+}
+
 /* A request that hashes, until its turn has come. */
 struct hashing {
 	struct fair_queue_turn turn; /* first: a turn is one of these */
 	struct service *service;
 	struct http_request *req;
-	service_work_fn work;
 };
 
 static void hashing_end(struct fair_queue *turns, struct hashing *h)
@@ -44,7 +54,7 @@ static void hash_next(struct pg *pg, void *cookie)
 	struct fair_queue *turns = ((struct user_app *)service_app(cookie))->turns;
 	struct hashing *h = (struct hashing *)fair_queue_take(turns);
 
-	h->work(pg, h->req, h->service);
+	work(pg, h->req, h->service);
 	hashing_end(turns, h);
 }
 
@@ -76,7 +86,7 @@ static void refuse_turn(struct http_request *req, int r)
 	http_headers_fini(&headers);
 }
 
-static void hashing_submit(struct service *s, struct http_request *req, service_work_fn work)
+static void hashing_submit(struct service *s, struct http_request *req)
 {
 	struct fair_queue *turns = ((struct user_app *)service_app(s))->turns;
 	struct hashing *h = malloc(sizeof(*h));
@@ -85,7 +95,7 @@ static void hashing_submit(struct service *s, struct http_request *req, service_
 
 	find_party(req, who);
 	if (h)
-		*h = (struct hashing){.service = s, .req = req, .work = work};
+		*h = (struct hashing){.service = s, .req = req};
 	int r = h ? fair_queue_enter(turns, who, &h->turn, &displaced) : -ENOMEM;
 	if (r < 0) {
 		free(h);
@@ -112,9 +122,9 @@ static void on_request(struct http_request *req, void *cookie)
 	const struct user_route *row = find(http_request_route(req));
 
 	if (row->hashes)
-		hashing_submit(cookie, req, row->work);
+		hashing_submit(cookie, req);
 	else
-		service_work(cookie, req, row->work);
+		service_work(cookie, req, work);
 }
 
 int user_routes(struct http_route **ret)
@@ -130,7 +140,7 @@ int user_routes(struct http_route **ret)
 	for (size_t t = 0; t < TABLE_COUNT; t++) {
 		for (const struct user_route *row = TABLES[t]; row->route.method; row++) {
 			routes[next] = row->route;
-			if (row->work)
+			if (row->mutation || row->query)
 				routes[next].handler = on_request;
 			next++;
 		}

@@ -5,10 +5,15 @@
 
 #include "backend/service/service.h"
 
-/* A row, and what a worker does for it; NULL: the row has a handler that needs none. */
+struct user_mutation;
+struct user_query;
+
+/* A row, and what a worker does for it: a mutation or a query (user_request.h), or the row has a handler that needs no
+ * worker. */
 struct user_route {
 	struct http_route route;
-	service_work_fn work;
+	const struct user_mutation *mutation;
+	const struct user_query *query;
 	bool hashes; /* passwords: runs in the slow lane, so that a storm of logins does not keep others waiting */
 };
 

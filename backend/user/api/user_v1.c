@@ -1,4 +1,4 @@
-#include "backend/user/api/user_request.h"
+#include "backend/user/api/user_account.h"
 #include "backend/user/api/user_routes.h"
 
 #include "common/base/limits.h"
@@ -13,62 +13,18 @@ static json_t *show_user(const struct account_outcome *outcome)
 		"{s:I, s:s, s:s?}", "id", (json_int_t)a->id, "name", a->name, "email", a->email[0] ? a->email : NULL);
 }
 
-static int apply_create(struct user_request *u, struct account_outcome *ret)
-{
-	return account_create(&u->call, &u->fields, ret);
-}
-
-static int apply_change(struct user_request *u, struct account_outcome *ret)
-{
-	return account_change(&u->call, u->target, &u->fields, ret);
-}
-
-static int apply_delete(struct user_request *u, struct account_outcome *ret)
-{
-	return account_delete(&u->call, u->target, ret);
-}
-
 static int ask_user(struct user_request *u, json_t **ret)
 {
-	struct account_outcome outcome = {0};
-	uint64_t id;
-
-	int r = user_request_path_id(u, &id);
-	if (r == 0)
-		r = account_read(&u->call, id, &outcome.account);
-	if (r == 0)
-		*ret = show_user(&outcome);
-	return r;
+	return user_account_ask(u, show_user, ret);
 }
 
-static void create(struct pg *pg, struct http_request *req, struct service *s)
-{
-	static const struct user_mutation CREATE = {
-		201, ACCOUNT_REGISTER, USER_WHOM_NOBODY, USER_BODY_FIELDS_V1, apply_create, show_user};
+static const struct user_mutation CREATE = {
+	201, ACCOUNT_REGISTER, USER_WHOM_NOBODY, USER_BODY_FIELDS_V1, user_account_create, show_user};
 
-	user_request_mutate(pg, req, s, &CREATE);
-}
+static const struct user_mutation CHANGE = {
+	200, ACCOUNT_PROFILE, USER_WHOM_PATH, USER_BODY_FIELDS_V1, user_account_change, show_user};
 
-static void change(struct pg *pg, struct http_request *req, struct service *s)
-{
-	static const struct user_mutation CHANGE = {
-		200, ACCOUNT_PROFILE, USER_WHOM_PATH, USER_BODY_FIELDS_V1, apply_change, show_user};
-
-	user_request_mutate(pg, req, s, &CHANGE);
-}
-
-static void delete (struct pg *pg, struct http_request *req, struct service *s)
-{
-	static const struct user_mutation DELETE = {
-		204, ACCOUNT_DELETE, USER_WHOM_PATH, USER_BODY_NONE, apply_delete, NULL};
-
-	user_request_mutate(pg, req, s, &DELETE);
-}
-
-static void read(struct pg *pg, struct http_request *req, struct service *s)
-{
-	user_request_ask(pg, req, s, &(struct user_query){false, ask_user});
-}
+static const struct user_query READ = {false, ask_user};
 
 static void on_openapi(struct http_request *req, void *cookie)
 {
@@ -96,7 +52,7 @@ const struct user_route USER_V1_ROUTES[] = {
 			 "The account", USER_SCHEMA) "," USER_DOC_PROBLEM("401",
 			 "Registration is not open, and no administrator asks") "," USER_DOC_PROBLEM("409",
 			 "The name is taken") "," USER_DOC_PROBLEM("422", "Not acceptable") USER_DOC_BUSY "}}"},
-		create, true},
+		.mutation = &CREATE, .hashes = true},
 	{{.method = "GET",
 		 .pattern = "/api/v1/user/{id}",
 		 .tag = "users",
@@ -104,7 +60,7 @@ const struct user_route USER_V1_ROUTES[] = {
 		 .doc = "{\"parameters\":[" USER_DOC_PATH_ID("integer") "],\"responses\":{" USER_DOC_ANSWER("200",
 			 "The account",
 			 USER_SCHEMA) "," USER_DOC_PROBLEM("404", "There is none, or it is another's") "}}"},
-		read},
+		.query = &READ},
 	{{.method = "PUT",
 		 .pattern = "/api/v1/user/{id}",
 		 .body = HTTP_BODY_WHOLE,
@@ -119,7 +75,7 @@ const struct user_route USER_V1_ROUTES[] = {
 			 USER_SCHEMA) "," USER_DOC_PROBLEM("403", "old_password is wrong") "," USER_DOC_PROBLEM("404",
 			 "There is none, or it is another's") "," USER_DOC_PROBLEM("409",
 			 "The name is taken") "," USER_DOC_PROBLEM("422", "Not acceptable") USER_DOC_BUSY "}}"},
-		change, true},
+		.mutation = &CHANGE, .hashes = true},
 	{{.method = "DELETE",
 		 .pattern = "/api/v1/user/{id}",
 		 .tag = "users",
@@ -129,14 +85,13 @@ const struct user_route USER_V1_ROUTES[] = {
 				    "],\"responses\":{" USER_DOC_NOTHING("204", "Deleted") "," USER_DOC_PROBLEM(
 					    "404", "There is none, or it is another's") "," USER_DOC_PROBLEM("409",
 					    "This is the last administrator") "}}"},
-		delete},
+		.mutation = &USER_ACCOUNT_DELETE},
 	{{.method = "GET",
-		 .pattern = "/api/v1/user/docs/openapi.json",
-		 .handler = on_openapi,
-		 .open = true,
-		 .tag = "documentation",
-		 .summary = "This description",
-		 .doc = "{\"responses\":{" USER_DOC_ANSWER("200", "OpenAPI 3.1", "{\"type\":\"object\"}") "}}"},
-		NULL},
-	{{.method = NULL}, NULL},
+		.pattern = "/api/v1/user/docs/openapi.json",
+		.handler = on_openapi,
+		.open = true,
+		.tag = "documentation",
+		.summary = "This description",
+		.doc = "{\"responses\":{" USER_DOC_ANSWER("200", "OpenAPI 3.1", "{\"type\":\"object\"}") "}}"}},
+	{{.method = NULL}},
 };

@@ -1,4 +1,6 @@
 #include "backend/user/api/user_v2.h"
+
+#include "backend/user/api/user_account.h"
 #include "backend/user/rules/key.h"
 #include "backend/user/rules/login.h"
 
@@ -53,11 +55,6 @@ static int apply_login(struct user_request *u, struct account_outcome *ret)
 static int apply_logout(struct user_request *u, struct account_outcome *ret)
 {
 	return login_close(&u->call, ret);
-}
-
-static int apply_change_me(struct user_request *u, struct account_outcome *ret)
-{
-	return account_change(&u->call, u->target, &u->fields, ret);
 }
 
 static int apply_create_key(struct user_request *u, struct account_outcome *ret)
@@ -120,63 +117,27 @@ static int ask_keys(struct user_request *u, json_t **ret)
 	return r;
 }
 
-static void log_in(struct pg *pg, struct http_request *req, struct service *s)
-{
-	static const struct user_mutation LOG_IN = {
-		201, ACCOUNT_LOG_IN, USER_WHOM_NOBODY, USER_BODY_OTHER, apply_login, show_session};
+static const struct user_mutation LOG_IN = {
+	201, ACCOUNT_LOG_IN, USER_WHOM_NOBODY, USER_BODY_OTHER, apply_login, show_session};
 
-	user_request_mutate(pg, req, s, &LOG_IN);
-}
+static const struct user_mutation LOG_OUT = {
+	204, ACCOUNT_LOG_OUT, USER_WHOM_CALLER, USER_BODY_NONE, apply_logout, NULL};
 
-static void log_out(struct pg *pg, struct http_request *req, struct service *s)
-{
-	static const struct user_mutation LOG_OUT = {
-		204, ACCOUNT_LOG_OUT, USER_WHOM_CALLER, USER_BODY_NONE, apply_logout, NULL};
+static const struct user_query READ_ME = {false, ask_me};
 
-	user_request_mutate(pg, req, s, &LOG_OUT);
-}
+static const struct user_mutation CHANGE_ME = {
+	200, ACCOUNT_PROFILE, USER_WHOM_CALLER, USER_BODY_FIELDS, user_account_change, user_v2_show};
 
-static void read_me(struct pg *pg, struct http_request *req, struct service *s)
-{
-	user_request_ask(pg, req, s, &(struct user_query){false, ask_me});
-}
+static const struct user_query LIST_KEYS = {false, ask_keys};
 
-static void change_me(struct pg *pg, struct http_request *req, struct service *s)
-{
-	static const struct user_mutation CHANGE = {
-		200, ACCOUNT_PROFILE, USER_WHOM_CALLER, USER_BODY_FIELDS, apply_change_me, user_v2_show};
+static const struct user_mutation CREATE_KEY = {
+	201, ACCOUNT_KEY_MAKE, USER_WHOM_CALLER, USER_BODY_OTHER, apply_create_key, show_new_key};
 
-	user_request_mutate(pg, req, s, &CHANGE);
-}
+static const struct user_mutation REVOKE_KEY = {
+	204, ACCOUNT_KEY_REVOKE, USER_WHOM_CALLER, USER_BODY_NONE, apply_revoke_key, NULL};
 
-static void list_keys(struct pg *pg, struct http_request *req, struct service *s)
-{
-	user_request_ask(pg, req, s, &(struct user_query){false, ask_keys});
-}
-
-static void create_key(struct pg *pg, struct http_request *req, struct service *s)
-{
-	static const struct user_mutation CREATE = {
-		201, ACCOUNT_KEY_MAKE, USER_WHOM_CALLER, USER_BODY_OTHER, apply_create_key, show_new_key};
-
-	user_request_mutate(pg, req, s, &CREATE);
-}
-
-static void revoke_key(struct pg *pg, struct http_request *req, struct service *s)
-{
-	static const struct user_mutation REVOKE = {
-		204, ACCOUNT_KEY_REVOKE, USER_WHOM_CALLER, USER_BODY_NONE, apply_revoke_key, NULL};
-
-	user_request_mutate(pg, req, s, &REVOKE);
-}
-
-static void set_up(struct pg *pg, struct http_request *req, struct service *s)
-{
-	static const struct user_mutation SET_UP = {
-		201, ACCOUNT_SET_UP, USER_WHOM_NOBODY, USER_BODY_FIELDS, apply_setup, user_v2_show};
-
-	user_request_mutate(pg, req, s, &SET_UP);
-}
+static const struct user_mutation SET_UP = {
+	201, ACCOUNT_SET_UP, USER_WHOM_NOBODY, USER_BODY_FIELDS, apply_setup, user_v2_show};
 
 static void on_openapi(struct http_request *req, void *cookie)
 {
@@ -209,20 +170,20 @@ const struct user_route USER_V2_ROUTES[] = {
 			 SESSION_SCHEMA) "," USER_DOC_PROBLEM("401",
 			 "Name or password is wrong") "," USER_DOC_PROBLEM("429",
 			 "Too many wrong passwords, or too many log-ins at once: see Retry-After") "}}"},
-		log_in, true},
+		.mutation = &LOG_IN, .hashes = true},
 	{{.method = "DELETE",
 		 .pattern = "/api/v2/user/sessions/current",
 		 .tag = "sessions",
 		 .summary = "Log out",
 		 .doc = "{\"parameters\":[" USER_DOC_KEY "],\"responses\":{" USER_DOC_NOTHING("204",
 			 "The token holds no longer") "," USER_DOC_PROBLEM("404", "The token is a device key") "}}"},
-		log_out},
+		.mutation = &LOG_OUT},
 	{{.method = "GET",
 		 .pattern = "/api/v2/user/me",
 		 .tag = "me",
 		 .summary = "Who am I",
 		 .doc = "{\"responses\":{" USER_DOC_ANSWER("200", "The account", USER_V2_SCHEMA) "}}"},
-		read_me},
+		.query = &READ_ME},
 	{{.method = "PATCH",
 		 .pattern = "/api/v2/user/me",
 		 .body = HTTP_BODY_WHOLE,
@@ -238,14 +199,14 @@ const struct user_route USER_V2_ROUTES[] = {
 			 "old_password is wrong") "," USER_DOC_PROBLEM("409",
 			 "The name is taken") "," USER_DOC_PROBLEM("422", "Not acceptable") "," USER_DOC_PROBLEM("429",
 			 "Too many wrong passwords, or too many log-ins at once: see Retry-After") "}}"},
-		change_me, true},
+		.mutation = &CHANGE_ME, .hashes = true},
 	{{.method = "GET",
 		 .pattern = "/api/v2/user/keys",
 		 .tag = "keys",
 		 .summary = "List one's device keys",
 		 .doc = "{\"parameters\":[" USER_DOC_PAGE
 			"],\"responses\":{" USER_DOC_ANSWER("200", "A page", USER_PAGE_SCHEMA(KEY_SCHEMA)) "}}"},
-		list_keys},
+		.query = &LIST_KEYS},
 	{{.method = "POST",
 		 .pattern = "/api/v2/user/keys",
 		 .body = HTTP_BODY_WHOLE,
@@ -255,7 +216,7 @@ const struct user_route USER_V2_ROUTES[] = {
 		 .doc = "{\"parameters\":[" USER_DOC_KEY "]," USER_DOC_BODY_LIKE(USER_DOC_STRING("name"), "\"name\"",
 			 "{\"name\":\"example\"}") ",\"responses\":{" USER_DOC_ANSWER("201", "The key, with its token",
 			 NEW_KEY_SCHEMA) "," USER_DOC_PROBLEM("422", "Not acceptable") "}}"},
-		create_key},
+		.mutation = &CREATE_KEY},
 	{{.method = "DELETE",
 		 .pattern = "/api/v2/user/keys/{id}",
 		 .tag = "keys",
@@ -263,7 +224,7 @@ const struct user_route USER_V2_ROUTES[] = {
 		 .doc = "{\"parameters\":[" USER_DOC_PATH_ID(
 			 "string") "," USER_DOC_KEY "],\"responses\":{" USER_DOC_NOTHING("204",
 			 "It holds no longer") "," USER_DOC_PROBLEM("404", "There is none") "}}"},
-		revoke_key},
+		.mutation = &REVOKE_KEY},
 	{{.method = "POST",
 		 .pattern = "/api/v2/user/setup",
 		 .body = HTTP_BODY_WHOLE,
@@ -277,14 +238,13 @@ const struct user_route USER_V2_ROUTES[] = {
 			 "The administrator", USER_V2_SCHEMA) "," USER_DOC_PROBLEM("403",
 			 "Another token, or the store has been set up") "," USER_DOC_PROBLEM("422", "Not acceptable")
 			 USER_DOC_BUSY "}}"},
-		set_up, true},
+		.mutation = &SET_UP, .hashes = true},
 	{{.method = "GET",
-		 .pattern = "/api/v2/user/docs/openapi.json",
-		 .handler = on_openapi,
-		 .open = true,
-		 .tag = "documentation",
-		 .summary = "This description",
-		 .doc = "{\"responses\":{" USER_DOC_ANSWER("200", "OpenAPI 3.1", "{\"type\":\"object\"}") "}}"},
-		NULL},
-	{{.method = NULL}, NULL},
+		.pattern = "/api/v2/user/docs/openapi.json",
+		.handler = on_openapi,
+		.open = true,
+		.tag = "documentation",
+		.summary = "This description",
+		.doc = "{\"responses\":{" USER_DOC_ANSWER("200", "OpenAPI 3.1", "{\"type\":\"object\"}") "}}"}},
+	{{.method = NULL}},
 };
