@@ -47,7 +47,7 @@ static int key_add_run(struct command_run *run)
 	int code, r;
 
 	if (!body)
-		return command_say(run, EXIT_USAGE, name, "a name is UTF-8");
+		return command_say(run, EXIT_USAGE, name, "a name must be UTF-8");
 	r = api_call(run->api, &request, &answer);
 	if (r == 0 && !*text_of(answer.json, "token"))
 		r = -EPROTO;

@@ -248,7 +248,7 @@ static int change_own(struct command_run *run, const json_t *me)
 	if (code == EXIT_DONE) {
 		body = password_body(new, old, revoke);
 		code = body ? send_json(run, "PATCH", ME, body, NULL)
-			    : command_say(run, EXIT_USAGE, NULL, "a password is UTF-8");
+			    : command_say(run, EXIT_USAGE, NULL, "a password must be UTF-8");
 	}
 	password_free(old);
 	password_free(new);
@@ -274,7 +274,7 @@ static int change_other(struct command_run *run, const json_t *user)
 	if (code != EXIT_DONE)
 		return code;
 	return body ? send_json(run, "PATCH", path, body, name)
-		    : command_say(run, EXIT_USAGE, NULL, "a password is UTF-8");
+		    : command_say(run, EXIT_USAGE, NULL, "a password must be UTF-8");
 }
 
 static int user_passwd_run(struct command_run *run)

@@ -44,7 +44,8 @@ static const struct config_setting settings[] = {
 static int start(struct service *s, void **ret_app)
 {
 	if (!config_has(service_config(s), "blocks-dir")) {
-		log_error(NULL, "op=start part=settings outcome=\"--blocks-dir (NEPHOS_BLOCKS_DIR) is missing\"");
+		log_error(NULL,
+			"op=start part=settings outcome=\"--blocks-dir (NEPHOS_BLOCKS_DIR) is missing: the directory where blocks lie\"");
 		return -EINVAL;
 	}
 	return docs_service_start(s, ret_app);

@@ -53,7 +53,7 @@ static const struct error_info table[] = {
 	ROW(ELOOP, 409, "symlink-loop", "Too many symbolic links"),
 	ROW(EIDRM, 410, "gone", "No longer kept"),
 	ROW(ENODATA, 404, "no-such-attribute", "No such attribute"),
-	ROW(EPROTO, 502, "bad-answer", "A part of the store answered what nobody understands"),
+	ROW(EPROTO, 502, "bad-answer", "A part of the store gave an answer that could not be understood"),
 	ROW(EBADMSG, 500, "corrupt", "Stored data is damaged"),
 	ROW(EOVERFLOW, 422, "overflow", "Value too large"),
 	ROW(EILSEQ, 422, "bad-encoding", "Bad character encoding"),

@@ -130,7 +130,7 @@ as "$ROOT" 1 k1
 says "letters with their marks are a name" 201 POST /api/v2/user/users '{"name":"नमस्ते","password":"caf\u00e9 au lait"}'
 says "a name that looks like another's is taken" 409 POST /api/v2/user/users '{"name":"ｒｏｏｔ","password":"correct horse"}'
 says "one in two scripts is none" 422 POST /api/v2/user/users '{"name":"r\u043eot","password":"correct horse"}'
-check_eq "and it is said why" "a name is written in one script, not in Latin and Cyrillic" "$(value .detail)"
+check_eq "and it is said why" "a name must be written in one script, not in Latin and Cyrillic" "$(value .detail)"
 says "nor is one that turns the line round" 422 POST /api/v2/user/users '{"name":"a\u202eb","password":"correct horse"}'
 says "nor one that is too long written out" 422 POST /api/v1/user "{\"name\":\"$(printf 'ﷺ%.0s' {1..64})\",\"password\":\"correct horse\"}"
 says "a password has no control characters" 422 POST /api/v2/user/users '{"name":"dan","password":"correct\u0007 horse"}'

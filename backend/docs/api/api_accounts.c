@@ -160,7 +160,7 @@ void api_account_put(struct http_request *req, void *cookie)
 	if (r < 0) {
 		call_fail(call, r,
 			r == -ERR_UNPROCESSABLE
-				? "{quota: bytes, 0: no limit, null: the default; documents?: with a quota, how many, 0: no limit}"
+				? "the body must be {quota, documents?}: bytes (0: no limit, null: the default), and with a quota how many documents (0: no limit)"
 				: NULL);
 		return;
 	}

@@ -181,11 +181,12 @@ void api_changes_get(struct http_request *req, void *cookie)
 	if (r == 0 && p->since < 0 && !last_event)
 		r = -ERR_BAD_REQUEST;
 	if (r < 0)
-		call_fail(p->call, r, "since=SEQ is needed; wait=SECONDS and limit=1..1000 may be there");
+		call_fail(p->call, r, "the query must have since=SEQ; it may have wait=SECONDS and limit=1..1000");
 	else if (call_accepts(p->call, "text/event-stream"))
 		events_respond(p->call, p->since);
 	else if (p->since < 0)
-		call_fail(p->call, -ERR_BAD_REQUEST, "since=SEQ is needed");
+		call_fail(p->call, -ERR_BAD_REQUEST,
+			"the query must have since=SEQ: the last change that you know, or 0");
 	else
 		poll_start(p);
 }
@@ -271,7 +272,9 @@ void api_changes_poll(struct http_request *req, void *cookie)
 	r = parse_poll(p);
 	if (r < 0)
 		call_fail(p->call, r,
-			r == -ERR_UNPROCESSABLE ? "{since, wait?, limit?, session?, others?, held?: [id, …]}" : NULL);
+			r == -ERR_UNPROCESSABLE
+				? "the body must be {since, wait?, limit?, session?, others?, held?: [id, …]}"
+				: NULL);
 	else
 		poll_start(p);
 }

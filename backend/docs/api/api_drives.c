@@ -131,6 +131,9 @@ void api_drive_get(struct http_request *req, void *cookie)
 
 /* ---- make, change, throw away ---- */
 
+#define DRIVE_FORM \
+	"the body must be {name, quota?}: a name of 1 to 255 bytes without / and NUL, and (from administrators) bytes; 0: no limit"
+
 struct drive_change {
 	struct idempotent once; /* first */
 	struct buf name;
@@ -232,12 +235,13 @@ void api_drive_create(struct http_request *req, void *cookie)
 	if (r == 0 && !c->has_name)
 		r = -ERR_UNPROCESSABLE;
 	if (r < 0) {
-		call_fail(call, r, r == -ERR_UNPROCESSABLE ? "{name, quota?}" : NULL);
+		call_fail(call, r, r == -ERR_UNPROCESSABLE ? DRIVE_FORM : NULL);
 		return;
 	}
 	call->home = true; /* the key of a drive's making is kept with the user's first one */
 	c->once.hint_of = -EDQUOT;
-	c->once.hint = "there are as many drives as a user may have, with those in the trash";
+	c->once.hint =
+		"you have as many drives as a user may have, those in the trash included: delete one for good first";
 	c->once.change_name = "drive-create";
 	c->once.change = create_change;
 	call_work(call, change_run);
@@ -266,7 +270,7 @@ void api_drive_change(struct http_request *req, void *cookie)
 	if (!c)
 		return;
 	if (r < 0) {
-		call_fail(c->once.m.call, r, r == -ERR_UNPROCESSABLE ? "{name, quota?}" : NULL);
+		call_fail(c->once.m.call, r, r == -ERR_UNPROCESSABLE ? DRIVE_FORM : NULL);
 		return;
 	}
 	c->once.change_name = "drive-change";
@@ -335,7 +339,8 @@ void api_drive_delete(struct http_request *req, void *cookie)
 	c->once.changed = tell_drive;
 	c->once.ordered = !trashed; /* nothing comes into it between the look and the end */
 	c->once.hint_of = -ERR_CONFIRM;
-	c->once.hint = "this loses a drive: say ?confirm=NAME, with its name, if it has anything in it";
+	c->once.hint =
+		"the drive has something in it: send the request again with ?confirm=NAME, the name of the drive";
 	call_work(c->once.m.call, change_run);
 }
 
@@ -357,7 +362,8 @@ void api_drive_restore(struct http_request *req, void *cookie)
 	if (!c)
 		return;
 	if (target_trashed(c) < 0) {
-		call_fail(c->once.m.call, -ERR_NOT_FOUND, "a drive in the trash is named by its id");
+		call_fail(c->once.m.call, -ERR_NOT_FOUND,
+			"a drive in the trash is restored by its id: ?trashed=true lists them");
 		return;
 	}
 	c->once.change_name = "drive-restore";

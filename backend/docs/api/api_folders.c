@@ -149,7 +149,10 @@ void api_folder_create(struct http_request *req, void *cookie)
 		r = parse_folder(f, object);
 	json_decref(object);
 	if (r < 0)
-		call_fail(call, r, r == -ERR_UNPROCESSABLE ? "{parent or path, name, mode?}" : NULL);
+		call_fail(call, r,
+			r == -ERR_UNPROCESSABLE
+				? "the body must be {parent or path, name, mode?}: where the folder is to be made, what it is called, its permissions"
+				: NULL);
 	else
 		call_work(call, folder_job);
 }

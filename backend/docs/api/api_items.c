@@ -193,7 +193,7 @@ void api_item_children(struct http_request *req, void *cookie)
 	if (!after)
 		return;
 	if (r < 0)
-		call_fail(call, r, "not a cursor that was given here");
+		call_fail(call, r, "cursor must be one that a page of this listing gave: leave it out to begin anew");
 	else
 		call_work(call, children_job);
 }

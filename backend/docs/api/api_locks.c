@@ -145,8 +145,10 @@ static void respond_locked(struct call *call, const struct docs_lock_reply *repl
 
 	(void)snprintf(type, sizeof(type), "/problems/%s", info->type);
 	o = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s}", "type", type, "title", info->title, "status", info->http_status,
-		"detail", reply->in_the_way ? "another mount holds a lock there" : "another mount is first", "errno",
-		info->errno_name, "trace_id", http_request_trace(call->req));
+		"detail",
+		reply->in_the_way ? "another mount holds a lock there"
+				  : "another mount has waited for this lock for longer, and gets it first",
+		"errno", info->errno_name, "trace_id", http_request_trace(call->req));
 	if (o && reply->in_the_way)
 		(void)json_object_set_new(o, "conflict", range_json(&reply->other));
 	http_headers_init(&headers);
@@ -167,7 +169,7 @@ static void hold_job(struct call *call, struct docs_store *store)
 
 	if (r < 0) {
 		call_fail(call, r,
-			"Nephos-Session; {id, kind: posix|flock, number, held: [[from, to, exclusive], …], queue?: [from, to, exclusive]}");
+			"the request must have Nephos-Session and a body {id, kind: posix|flock, number, held: [[from, to, exclusive], …], queue?: [from, to, exclusive]}");
 		return;
 	}
 	reply_items_init(&items, call);
@@ -347,7 +349,7 @@ void api_lock_wait(struct http_request *req, void *cookie)
 	if (r < 0) {
 		call_fail(call, r,
 			r == -ERR_UNPROCESSABLE
-				? "Nephos-Session; {id, kind: posix|flock, want: [from, to, exclusive], wait?}"
+				? "the request must have Nephos-Session and a body {id, kind: posix|flock, want: [from, to, exclusive], wait?}"
 				: NULL);
 		return;
 	}
@@ -403,7 +405,7 @@ void api_lock_test(struct http_request *req, void *cookie)
 		r = -ERR_BAD_REQUEST;
 	if (r < 0)
 		call_fail(call, r,
-			"Nephos-Session; id and kind=posix|flock are needed, from, to and exclusive=0|1 may be there");
+			"the request must have Nephos-Session, id and kind=posix|flock; it may have from, to and exclusive=0|1");
 	else
 		call_work(call, test_job);
 }

@@ -35,10 +35,10 @@ static int ops_answer(struct mutate *m, const struct op_result *results, struct 
 
 static void respond_bad_batch(struct call *call, int error, int index)
 {
-	char detail[64];
+	char detail[96];
 
 	if (index >= 0)
-		snprintf(detail, sizeof(detail), "op %d of the batch", index);
+		snprintf(detail, sizeof(detail), "op %d of the batch is at fault; none of it was done", index);
 	/* What was refused for its form is not kept: a repeat is refused for its form again. */
 	mutate_respond_problem(call, error, index >= 0 ? detail : NULL, index);
 }
@@ -177,7 +177,7 @@ static void ids_job(struct call *call, struct docs_store *store)
 	s->once.change_name = "ids";
 	s->once.change = ids_change;
 	if (r < 0)
-		call_fail(call, r, r == -ERR_UNPROCESSABLE ? "{count: 1..65536}" : NULL);
+		call_fail(call, r, r == -ERR_UNPROCESSABLE ? "the body must be {count: N}, N from 1 to 65536" : NULL);
 	else
 		idempotent_run(&s->once, store);
 }
@@ -256,7 +256,10 @@ static void session_create_job(struct call *call, struct docs_store *store)
 	s->once.ordered = s->session != 0;
 	s->once.changed = sessions_changed;
 	if (r < 0)
-		call_fail(call, r, r == -ERR_UNPROCESSABLE ? "{name?: text, replaces?: \"ID of a session\"}" : NULL);
+		call_fail(call, r,
+			r == -ERR_UNPROCESSABLE
+				? "the body must be {name?: a string, replaces?: the id of a session, as a string}"
+				: NULL);
 	else
 		idempotent_run(&s->once, store);
 }

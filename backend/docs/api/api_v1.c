@@ -157,10 +157,11 @@ static int parse_title(struct v1_change *c)
 	if (!title)
 		return 0;
 	if (!json_is_string(title))
-		return unacceptable(c, "title is a text");
+		return unacceptable(c, "title must be a string");
 	c->title = string_span(title);
 	return text_name_check(c->title) < 0
-		? unacceptable(c, "a title is 1 to 255 bytes, without / and NUL, and neither \".\" nor \"..\"")
+		? unacceptable(
+			  c, "title must have 1 to 255 bytes, without / and NUL, and may be neither \".\" nor \"..\"")
 		: 0;
 }
 
@@ -170,7 +171,7 @@ static int parse_text(struct v1_change *c)
 
 	c->has_text = text != NULL;
 	if (text && !json_is_string(text))
-		return unacceptable(c, "text is a text");
+		return unacceptable(c, "text must be a string");
 	if (text)
 		c->text = string_span(text);
 	return c->text.size > V1_TEXT_MAX ? -ERR_TOO_LARGE : 0;
@@ -185,10 +186,10 @@ static int parse_users(struct v1_change *c)
 	if (!list)
 		return 0;
 	if (!json_is_array(list) || count == 0 || count > USERS_MAX)
-		return unacceptable(c, "user_id is a list of users");
+		return unacceptable(c, "user_id must be a list with the id of one user");
 	for (size_t i = 0; i < count; i++) {
 		if (!json_is_integer(json_array_get(list, i)))
-			return unacceptable(c, "user_id is a list of numbers");
+			return unacceptable(c, "user_id must be a list of ids, which are whole numbers");
 		c->users[c->user_count++] = json_integer_value(json_array_get(list, i));
 	}
 	return 0;
@@ -267,7 +268,7 @@ static int find_owner(struct v1_change *c)
 	if (r < 0)
 		return r;
 	if (others)
-		return unacceptable(c, "a document belongs to one user");
+		return unacceptable(c, "user_id names several users, but a document belongs to one: name one");
 	c->owner = c->users[0];
 	return 0;
 }
@@ -367,7 +368,7 @@ void api_v1_create(struct http_request *req, void *cookie)
 		return;
 	c->m.answer = create_answer;
 	if (!c->has_title)
-		call_fail(c->m.call, -ERR_UNPROCESSABLE, "title is missing");
+		call_fail(c->m.call, -ERR_UNPROCESSABLE, "title is missing: the body must have it");
 	else
 		call_work(c->m.call, create_job);
 }
@@ -437,7 +438,8 @@ static void change_job(struct call *call, struct docs_store *store)
 	if (r == 0 && c->has_users)
 		r = find_owner(c);
 	if (r == 0 && c->has_users && c->owner != call->user)
-		r = unacceptable(c, "a document stays with its owner");
+		r = unacceptable(c,
+			"user_id names another user, but a document stays with its owner: make a new one for that user");
 	if (r < 0) {
 		mutate_refuse(&c->m, r, c->why);
 		return;

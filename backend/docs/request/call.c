@@ -151,14 +151,14 @@ void call_work(struct call *call, void (*job)(struct call *call, struct docs_sto
 {
 	call->job = job;
 	if (docs_run(call_on_worker, call, call->docs) < 0)
-		call_fail(call, -ERR_UNAVAILABLE, "too many requests wait");
+		call_fail(call, -ERR_UNAVAILABLE, "too many requests wait for this service: try again in a moment");
 }
 
 void call_work_slow(struct call *call, void (*job)(struct call *call, struct docs_store *store))
 {
 	call->job = job;
 	if (docs_run_slow(call_on_worker, call, call->docs) < 0)
-		call_fail(call, -ERR_UNAVAILABLE, "too many requests wait");
+		call_fail(call, -ERR_UNAVAILABLE, "too many requests wait for this service: try again in a moment");
 }
 
 int call_drive(struct call *call, struct docs_store *store)

@@ -12,7 +12,6 @@ int user_account_change(struct user_request *u, struct account_outcome *ret); /*
 extern const struct user_mutation USER_ACCOUNT_DELETE;
 
 /* For a query: the account of the path, as show has it. */
-int user_account_ask(
-	struct user_request *u, json_t *(*show)(const struct account_outcome *outcome), json_t **ret);
+int user_account_ask(struct user_request *u, json_t *(*show)(const struct account_outcome *outcome), json_t **ret);
 
 #endif

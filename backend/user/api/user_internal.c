@@ -51,7 +51,8 @@ static int ask_deleted(struct user_request *u, json_t **ret)
 	size_t count = 0;
 
 	if (http_request_query_number(u->req, "since", 0, INT64_MAX, &since) < 0)
-		return account_call_refuse(&u->call, -ERR_BAD_REQUEST, "since is a number");
+		return account_call_refuse(&u->call, -ERR_BAD_REQUEST,
+			"since must be a number: the seq of the last deletion that is known, or 0");
 	struct user_deletion *rows = calloc(DELETIONS_PAGE, sizeof(*rows));
 	if (!rows)
 		return -ENOMEM;

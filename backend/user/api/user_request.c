@@ -75,7 +75,7 @@ static int parse_body(struct user_request *u)
 	if (!u->body)
 		return account_call_refuse(&u->call, -ERR_BAD_JSON, "%s", error.text);
 	if (!json_is_object(u->body))
-		return account_call_refuse(&u->call, -ERR_UNPROCESSABLE, "the body is no object");
+		return account_call_refuse(&u->call, -ERR_UNPROCESSABLE, "the body must be a JSON object: {…}");
 	return 0;
 }
 
@@ -156,8 +156,8 @@ static int read_key(struct user_request *u)
 		return 0;
 	size_t size = strlen(key);
 	if (size == 0 || size > IDEMPOTENCY_KEY_BYTES_MAX)
-		return account_call_refuse(
-			&u->call, -ERR_BAD_REQUEST, "Idempotency-Key has 1 to %u bytes", IDEMPOTENCY_KEY_BYTES_MAX);
+		return account_call_refuse(&u->call, -ERR_BAD_REQUEST, "Idempotency-Key must have 1 to %u bytes",
+			IDEMPOTENCY_KEY_BYTES_MAX);
 	u->slot = (struct answer_slot){.store = u->call.store,
 		.seal_key = u->app->answer_key,
 		.account_id = u->call.who,
@@ -266,7 +266,7 @@ static int read_switch(struct user_request *u, const char *name, bool *ret)
 	if (!value)
 		return 0;
 	if (!json_is_boolean(value))
-		return account_call_refuse(&u->call, -ERR_UNPROCESSABLE, "%s is true or false", name);
+		return account_call_refuse(&u->call, -ERR_UNPROCESSABLE, "%s must be true or false", name);
 	*ret = json_is_true(value);
 	return 1;
 }
@@ -378,7 +378,7 @@ int user_request_text(struct user_request *u, const char *name, const char **ret
 	const json_t *value = json_object_get(u->body, name);
 
 	if (value && !json_is_null(value) && !json_is_string(value))
-		return account_call_refuse(&u->call, -ERR_UNPROCESSABLE, "%s is a text", name);
+		return account_call_refuse(&u->call, -ERR_UNPROCESSABLE, "%s must be a string", name);
 	*ret = json_string_value(value);
 	return 0;
 }
@@ -389,7 +389,7 @@ int user_request_needed_text(struct user_request *u, const char *name, const cha
 
 	int r = user_request_text(u, name, &text);
 	if (r == 0 && !text)
-		return account_call_refuse(&u->call, -ERR_UNPROCESSABLE, "%s is missing", name);
+		return account_call_refuse(&u->call, -ERR_UNPROCESSABLE, "%s is missing: the body must have it", name);
 	if (r == 0)
 		*ret = text;
 	return r;
@@ -412,9 +412,11 @@ int user_request_page(struct user_request *u, size_t *ret_limit, uint64_t *ret_a
 	int64_t limit = PAGE_ITEMS_DEFAULT, after = 0;
 
 	if (http_request_query_number(u->req, "limit", 1, PAGE_ITEMS_MAX, &limit) < 0)
-		return account_call_refuse(&u->call, -ERR_BAD_REQUEST, "limit is 1 to %u", PAGE_ITEMS_MAX);
+		return account_call_refuse(
+			&u->call, -ERR_BAD_REQUEST, "limit must be a number from 1 to %u", PAGE_ITEMS_MAX);
 	if (http_request_query_number(u->req, "cursor", 0, INT64_MAX, &after) < 0)
-		return account_call_refuse(&u->call, -ERR_BAD_REQUEST, "cursor comes from the page before");
+		return account_call_refuse(
+			&u->call, -ERR_BAD_REQUEST, "cursor must be what the page before gave as next");
 	*ret_limit = (size_t)limit;
 	*ret_after = (uint64_t)after;
 	return 0;

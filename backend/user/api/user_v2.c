@@ -71,7 +71,8 @@ static int apply_revoke_key(struct user_request *u, struct account_outcome *ret)
 
 	/* What is no number is no key either. */
 	if (user_request_path_id(u, &id) < 0)
-		return account_call_refuse(&u->call, -ERR_NOT_FOUND, "there is no such key");
+		return account_call_refuse(&u->call, -ERR_NOT_FOUND,
+			"you have no device key with this id: GET /api/v2/user/keys lists them");
 	return key_revoke(&u->call, id, ret);
 }
 

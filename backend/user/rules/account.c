@@ -35,7 +35,7 @@ static enum permit_verdict judge(const struct account_call *call, enum account_m
 static int refuse_new(struct account_call *call)
 {
 	return account_call_refuse(call, call->who ? -ERR_FORBIDDEN : -ERR_UNAUTHENTICATED,
-		"registration is not open: an administrator makes accounts");
+		"registration is not open: ask an administrator for an account");
 }
 
 int account_permit(struct account_call *call, enum account_mutation what, uint64_t id)
@@ -55,7 +55,8 @@ int account_permit(struct account_call *call, enum account_mutation what, uint64
 		break;
 	}
 	if (what == ACCOUNT_ADMIN)
-		return account_call_refuse(call, -ERR_FORBIDDEN, "only an administrator makes administrators");
+		return account_call_refuse(
+			call, -ERR_FORBIDDEN, "only an administrator may say who is an administrator");
 	return -ERR_FORBIDDEN;
 }
 
@@ -145,16 +146,16 @@ static int set_fields(struct account_call *call, const struct account_fields *fi
 static int fill_new(struct account_call *call, const struct account_fields *fields, struct user_account *a)
 {
 	if (!fields->name)
-		return account_call_refuse(call, -ERR_UNPROCESSABLE, "name is missing");
+		return account_call_refuse(call, -ERR_UNPROCESSABLE, "name is missing: an account must have one");
 	if (!fields->password)
-		return account_call_refuse(call, -ERR_UNPROCESSABLE, "password is missing");
+		return account_call_refuse(call, -ERR_UNPROCESSABLE, "password is missing: an account must have one");
 	a->created_ns = call->now_ns;
 	return set_fields(call, fields, a);
 }
 
 static int refuse_taken(struct account_call *call, const struct user_account *a)
 {
-	return account_call_refuse(call, -ERR_EXISTS, "the name %s is taken", a->name);
+	return account_call_refuse(call, -ERR_EXISTS, "the name %s is taken: choose another one", a->name);
 }
 
 static int insert(struct account_call *call, struct user_account *a)
@@ -200,7 +201,8 @@ int account_create(struct account_call *call, const struct account_fields *field
 
 static int refuse_setup(struct account_call *call)
 {
-	return account_call_refuse(call, -ERR_FORBIDDEN, "this is not the set-up token of this store");
+	return account_call_refuse(call, -ERR_FORBIDDEN,
+		"token is not the set-up token of this store: nephos-user --setup-token makes one");
 }
 
 /* In the transaction. Nobody makes another account meanwhile. */
@@ -210,7 +212,8 @@ static int claim_setup(struct account_call *call, const uint8_t hash[SHA256_BYTE
 
 	int r = call->store->ops->accounts_lock(call->store, &any);
 	if (r == 0 && any)
-		return account_call_refuse(call, -ERR_FORBIDDEN, "this store has been set up");
+		return account_call_refuse(
+			call, -ERR_FORBIDDEN, "this store has been set up already: its administrators make accounts");
 	if (r == 0)
 		r = call->store->ops->setup_take(call->store, hash);
 	return r == -ENOENT ? refuse_setup(call) : r;
@@ -269,7 +272,8 @@ int account_setup_token(struct account_call *call, char ret_text[TOKEN_TEXT_SIZE
 		return r;
 	r = ops->accounts_lock(call->store, &any);
 	if (r == 0 && any)
-		r = account_call_refuse(call, -ERR_EXISTS, "this store has been set up");
+		r = account_call_refuse(
+			call, -ERR_EXISTS, "this store has been set up already: its administrators make accounts");
 	if (r == 0)
 		r = ops->setup_put(call->store, hash, call->now_ns);
 	r = account_call_finish(call, r, &nothing);
@@ -330,8 +334,8 @@ static int prepare_password(
 		return r;
 	if (asks_old_password(call, id) && a.password[0]) {
 		if (!fields->old_password)
-			return account_call_refuse(
-				call, -ERR_UNPROCESSABLE, "old_password is missing: it is needed to set another");
+			return account_call_refuse(call, -ERR_UNPROCESSABLE,
+				"old_password is missing: one's own password is only replaced with it");
 		r = guess_password(call, a.name_key, &a, fields->old_password, GUESS_OLD_PASSWORD);
 		if (r < 0)
 			return r;
@@ -385,7 +389,8 @@ static int change_locked(struct account_call *call, uint64_t id, const struct ac
 	if (r == 0 && unmakes && a->admin && last)
 		return refuse_last(call);
 	if (r == 0 && password->wanted && strcmp(a->password, password->replaces) != 0)
-		return account_call_refuse(call, -ERR_UNAVAILABLE, "the password was changed meanwhile");
+		return account_call_refuse(
+			call, -ERR_UNAVAILABLE, "the password was changed meanwhile by another request: try again");
 	if (r == 0)
 		r = set_fields(call, fields, a);
 	if (r == 0 && password->wanted)
@@ -416,7 +421,7 @@ int account_change(
 	if (r == 0)
 		r = account_permit_fields(call, id, fields);
 	if (r == 0 && fields->revoke && !fields->password)
-		r = account_call_refuse(call, -ERR_UNPROCESSABLE, "revoke goes with a new password");
+		r = account_call_refuse(call, -ERR_UNPROCESSABLE, "revoke may only be sent with a new password");
 	if (r == 0)
 		r = prepare_password(call, id, fields, &password);
 	if (r == 0)

@@ -25,7 +25,7 @@ __attribute__((format(printf, 3, 4))) static int refuse(char ret_why[NAME_WHY_SI
 
 static int refuse_flaw(char ret_why[NAME_WHY_SIZE], const char *what, enum spelling_flaw flaw, uint32_t c)
 {
-	return refuse(ret_why, -EINVAL, "%s has no %s: U+%04" PRIX32, what, spelling_flaw_name(flaw), c);
+	return refuse(ret_why, -EINVAL, "%s may not have %s: U+%04" PRIX32, what, spelling_flaw_name(flaw), c);
 }
 
 /* NFC of 1 to USER_NAME_CHARS_MAX characters. */
@@ -35,14 +35,14 @@ static int normalize(const char *text, const char *what, char ret[USER_NAME_SIZE
 
 	int r = spelling_nfc(text, ret, USER_NAME_SIZE);
 	if (r == -EINVAL)
-		return refuse(ret_why, r, "%s is UTF-8", what);
+		return refuse(ret_why, r, "%s must be UTF-8", what);
 	if (r == 0)
 		for (const char *at = ret; *at; count++)
 			(void)spelling_next(&at);
 	if (r == -ENAMETOOLONG || count > USER_NAME_CHARS_MAX)
-		return refuse(ret_why, -ENAMETOOLONG, "%s has at most %u characters", what, USER_NAME_CHARS_MAX);
+		return refuse(ret_why, -ENAMETOOLONG, "%s may have at most %u characters", what, USER_NAME_CHARS_MAX);
 	if (r == 0 && count == 0)
-		return refuse(ret_why, -EINVAL, "%s has at least one character", what);
+		return refuse(ret_why, -EINVAL, "%s must have at least one character", what);
 	return r;
 }
 
@@ -92,9 +92,9 @@ struct reading {
 static int read_mark(struct reading *r, uint32_t c)
 {
 	if (r->before == 0 || !is_any(r->before, MASK_LETTER | MASK_MARK | UC_CATEGORY_MASK_Nd | UC_CATEGORY_MASK_Cf))
-		return refuse(r->why, -EINVAL, "a mark stands on a letter: U+%04" PRIX32, c);
+		return refuse(r->why, -EINVAL, "in a name a mark must stand on a letter: U+%04" PRIX32, c);
 	if (++r->marks > NAME_MARKS_MAX)
-		return refuse(r->why, -EINVAL, "a letter has at most %d marks", NAME_MARKS_MAX);
+		return refuse(r->why, -EINVAL, "a letter of a name may have at most %d marks", NAME_MARKS_MAX);
 	return 0;
 }
 
@@ -103,7 +103,7 @@ static int read_digit(struct reading *r, uint32_t c)
 	const uint32_t zero = c - (uint32_t)uc_decimal_value(c);
 
 	if (r->digits && zero != r->zero)
-		return refuse(r->why, -EINVAL, "the digits of a name are of one kind");
+		return refuse(r->why, -EINVAL, "all digits of a name must be of one script");
 	r->digits = true;
 	r->zero = zero;
 	return 0;
@@ -117,9 +117,11 @@ static int read_character(struct reading *r, uint32_t c, uint32_t after)
 		return refuse_flaw(r->why, "a name", spelling_flaw(c), c);
 	if (!is_name_character(c))
 		return refuse(r->why, -EINVAL,
-			"a name is made of letters, digits, spaces inside, and . _ - @ + ', not of U+%04" PRIX32, c);
+			"a name may have letters, digits, spaces between them, and . _ - @ + ', but not U+%04" PRIX32,
+			c);
 	if (c == ' ' && (r->before == 0 || r->before == ' ' || after == 0))
-		return refuse(r->why, -EINVAL, "a name has no space at its ends, and no two together");
+		return refuse(
+			r->why, -EINVAL, "a name may not begin or end with a space, nor have two of them together");
 	if (is_any(c, MASK_MARK))
 		return read_mark(r, c);
 	r->marks = 0;
@@ -187,7 +189,7 @@ static int check_scripts(const char *name, char ret_why[NAME_WHY_SIZE])
 		if (is_common(script) || script == first)
 			continue;
 		if (first && (bit == 0 || bits == 0 || !go_together(bits | bit)))
-			return refuse(ret_why, -EINVAL, "a name is written in one script, not in %s and %s",
+			return refuse(ret_why, -EINVAL, "a name must be written in one script, not in %s and %s",
 				first->name, script->name);
 		first = first ? first : script;
 		bits |= bit;
@@ -207,7 +209,8 @@ int account_name_make(const char *text, struct account_name *ret, char ret_why[N
 	if (r == 0) {
 		r = spelling_fold(made.name, made.key, sizeof(made.key));
 		if (r == -ENAMETOOLONG)
-			return refuse(ret_why, r, "the name is too long where each of its letters is written out");
+			return refuse(ret_why, r,
+				"the name is too long once each of its letters is written out: choose a shorter one");
 	}
 	/* What it stands for is as good a name: nothing hides behind a letter that means several. */
 	if (r == 0)
@@ -252,18 +255,18 @@ int account_name_email(const char *text, char ret[USER_EMAIL_BYTES_MAX + 1], cha
 
 	int r = spelling_nfc(text, email, sizeof(email));
 	if (r == -ENAMETOOLONG)
-		return refuse(ret_why, r, "email has at most %u bytes", USER_EMAIL_BYTES_MAX);
+		return refuse(ret_why, r, "email may have at most %u bytes", USER_EMAIL_BYTES_MAX);
 	if (r < 0)
-		return refuse(ret_why, r, "email is UTF-8");
+		return refuse(ret_why, r, "email must be UTF-8");
 	const enum spelling_flaw flaw = spelling_first_flaw(email, &c);
 	if (flaw != SPELLING_FINE)
 		return refuse_flaw(ret_why, "email", flaw, c);
 	const char *at = strchr(email, '@');
 	if (!at || at == email || !at[1] || strchr(at + 1, '@'))
-		return refuse(ret_why, -EINVAL, "email is no address: NAME@HOST");
+		return refuse(ret_why, -EINVAL, "email must be an address of the form NAME@HOST");
 	for (const char *next = email; *next;)
 		if (is_any(spelling_next(&next), UC_CATEGORY_MASK_Z))
-			return refuse(ret_why, -EINVAL, "email has no spaces");
+			return refuse(ret_why, -EINVAL, "email may not have spaces");
 	memcpy(ret, email, sizeof(email));
 	return 0;
 }

@@ -134,7 +134,7 @@ static int settle_wrong(struct account_call *call, const struct guess *g, const 
 	if (r < 0)
 		return r;
 	return wait_ns > 0 ? refuse_wait(call, wait_ns)
-			   : account_call_refuse(call, -ERR_FORBIDDEN, "the password is wrong");
+			   : account_call_refuse(call, -ERR_FORBIDDEN, "old_password is wrong");
 }
 
 int guess_reset(struct account_call *call, const char *name_key)

@@ -38,17 +38,17 @@ int password_check(const char *password, char ret_why[PASSWORD_WHY_SIZE])
 	const enum spelling_flaw flaw = r == 0 ? spelling_first_flaw(nfc, &c) : SPELLING_FINE;
 	sodium_memzero(nfc, sizeof(nfc));
 	if (r == -EINVAL)
-		snprintf(ret_why, PASSWORD_WHY_SIZE, "a password is UTF-8");
+		snprintf(ret_why, PASSWORD_WHY_SIZE, "a password must be UTF-8");
 	if (r == -ENOMEM || r == -EINVAL)
 		return r;
 	if (r < 0 || size < PASSWORD_BYTES_MIN || size > PASSWORD_BYTES_MAX) {
-		snprintf(ret_why, PASSWORD_WHY_SIZE, "a password has %u to %u bytes", PASSWORD_BYTES_MIN,
+		snprintf(ret_why, PASSWORD_WHY_SIZE, "a password must have %u to %u bytes", PASSWORD_BYTES_MIN,
 			PASSWORD_BYTES_MAX);
 		return size < PASSWORD_BYTES_MIN && r == 0 ? -EINVAL : -ENAMETOOLONG;
 	}
 	if (flaw == SPELLING_FINE)
 		return 0;
-	snprintf(ret_why, PASSWORD_WHY_SIZE, "a password has no %s: U+%04" PRIX32, spelling_flaw_name(flaw), c);
+	snprintf(ret_why, PASSWORD_WHY_SIZE, "a password may not have %s: U+%04" PRIX32, spelling_flaw_name(flaw), c);
 	return -EINVAL;
 }
 

@@ -36,8 +36,8 @@ static void what_is_missing_or_wrong_is_named(void **state)
 		struct account_fields fields;
 		const char *says;
 	} WRONG[] = {
-		{{.password = "correct horse"}, "name is missing"},
-		{{.name = "ann"}, "password is missing"},
+		{{.password = "correct horse"}, "name is missing: an account must have one"},
+		{{.name = "ann"}, "password is missing: an account must have one"},
 		{{.name = "ann", .password = "short"}, "8 to 1024 bytes"},
 		{{.name = "a/b", .password = "correct horse"}, "letters"},
 		{{.name = "ann", .password = "correct horse", .email = "none"}, "email"},

@@ -126,7 +126,7 @@ static void revoking_goes_with_a_new_password(void **state)
 
 	become(call, ann, "s1");
 	assert_int_equal(account_change(call, ann, &fields, &outcome), -ERR_UNPROCESSABLE);
-	assert_string_equal(call->why, "revoke goes with a new password");
+	assert_string_equal(call->why, "revoke may only be sent with a new password");
 }
 
 static void a_store_that_fails_opens_no_session(void **state)
