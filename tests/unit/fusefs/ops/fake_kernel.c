@@ -76,6 +76,15 @@ void fake_interrupt(struct fake_kernel *k, uint64_t unique)
 	(void)fake_send(k, FUSE_INTERRUPT, 0, &in, sizeof(in));
 }
 
+static const struct fake_answer *find(const struct fake_kernel *k, uint64_t unique)
+{
+	const struct fake_answer *a = k->answers;
+
+	while (a && a->unique != unique)
+		a = a->next;
+	return a;
+}
+
 /* False: nothing came in that time. */
 static bool receive(struct fake_kernel *k, int timeout_ms)
 {
@@ -93,6 +102,7 @@ static bool receive(struct fake_kernel *k, int timeout_ms)
 	size = readv(k->fd, parts, 2);
 	assert_true(size >= (ssize_t)sizeof(head));
 	assert_int_equal(size, head.len);
+	assert_true(head.unique == 0 || !find(k, head.unique)); /* no request is answered twice */
 	a->unique = head.unique;
 	a->error = head.unique == 0 ? head.error : -head.error;
 	a->size = (size_t)size - sizeof(head);
@@ -101,15 +111,6 @@ static bool receive(struct fake_kernel *k, int timeout_ms)
 	a->next = k->answers;
 	k->answers = a;
 	return true;
-}
-
-static const struct fake_answer *find(const struct fake_kernel *k, uint64_t unique)
-{
-	const struct fake_answer *a = k->answers;
-
-	while (a && a->unique != unique)
-		a = a->next;
-	return a;
 }
 
 const struct fake_answer *fake_answer(struct fake_kernel *k, uint64_t unique)
