@@ -128,7 +128,7 @@ rmdir "$lost"
 nobody mkdir "$lost"
 at_end 'rmdir "$lost"'
 # shellcheck disable=SC2016
-made=$(bash -c '. "$1/scripts/lib.sh"; DATA=$2; socket_dir' - "$E2E_ROOT" "$long")
+made=$(bash -c '. "$1/scripts/lib/store.sh"; DATA=$2; socket_dir' - "$E2E_ROOT" "$long")
 at_end 'rmdir "$made"'
 check "one that went away and came back as his is not used" test -n "$made" -a "$made" != "$lost"
 check_eq "but a new one is made" "root 700" "$(stat -c '%U %a' "$made")"

@@ -2,10 +2,10 @@
 # functions about a store.
 # shellcheck shell=bash
 
-ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BUILD=$(realpath -m "${NEPHOS_BUILD_DIR:-$ROOT/build/release}")
-# shellcheck source=scripts/trust.sh
-. "$ROOT/scripts/trust.sh"
+# shellcheck source=scripts/lib/trust.sh
+. "$ROOT/scripts/lib/trust.sh"
 
 die() {
 	echo "$(basename "$0"): $*" >&2

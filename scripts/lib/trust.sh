@@ -1,4 +1,4 @@
-# What up and down believe, of folders, files and processes; sourced by lib.sh. Run by root, whoever could write to a
+# What up and down believe, of folders, files and processes; sourced by store.sh. Run by root, whoever could write to a
 # store's folder, exchange one above it, or name a process in it, would be root: a folder counts only when nobody but
 # the caller and root can change it or the way to it, a file only when it lies in such a folder, is plain and is as well
 # owned, and a process only when it is what this store started.
