@@ -1,0 +1,72 @@
+# What scripts/test builds, and what it does ahead of its turn while other suites wait; sourced by it.
+# shellcheck shell=bash
+
+declare -A ahead=() ready=()
+
+# configure NAME: build/NAME, as CMakePresets.json says.
+configure() {
+	[ ! -f "$builds/$1/build.ninja" ] || return 0
+	(cd "$ROOT" && cmake --preset "$1") >"$work/cmake-$1.log" 2>&1 || { cat "$work/cmake-$1.log"; return 1; }
+}
+
+# build NAME [TARGET…]
+build() {
+	local name=$1 dir=$builds/$1
+	shift
+	configure "$name" || return 1
+	ninja -C "$dir" "$@" >"$work/ninja-$name.log" 2>&1 || { tail -n 60 "$work/ninja-$name.log"; return 1; }
+}
+
+# need NAME [TARGET…]: built, ahead or now.
+need() {
+	[ -z "${ready[$1]:-}" ] || return 0
+	[ "$1" = dev ] || await_ahead compile
+	build "$@" || { one 1 "build $1"; return 1; }
+	ready[$1]=1
+}
+
+# begin NAME COMMAND…: at the lowest priority, in a session of its own (the kernel shares out between sessions first,
+# then within one).
+begin() {
+	local name=$1
+	shift
+	[ -z "${ahead[$name]:-}" ] || return 0
+	export ROOT work builds
+	export -f build configure begin_ahead tsan_targets
+	setsid nice -n 19 bash -c 'begin_ahead "$@"' - "$@" >"$work/ahead-$name.log" 2>&1 </dev/null &
+	ahead[$name]=$!
+}
+
+begin_ahead() {
+	echo 19 2>/dev/null >/proc/self/autogroup || :
+	"$@"
+}
+
+await_ahead() {
+	[ -z "${ahead[$1]:-}" ] || wait "${ahead[$1]}"
+}
+
+make_images() { "$ROOT/scripts/deps" compose && E2E_IMAGES=$work/images bash "$ROOT/tests/e2e/90-compose.sh" prepare; }
+
+compile_ahead() { # in this order they are needed
+	! wanted asan || build asan || return 1
+	# shellcheck disable=SC2046 # each is a word
+	! wanted tsan || build tsan $(tsan_targets) || return 1
+	# What passes is remembered: the suite looks only at what did not.
+	! wanted arch || "$ROOT/tests/arch/check_tidy.sh" "$builds/dev"
+}
+
+# begin_all: what suites that were asked for will need.
+begin_all() {
+	export -f wanted compile_ahead make_images
+	export suites TSAN_TESTS
+	! wanted compose || begin images make_images
+	suite "build" need dev
+	begin compile compile_ahead
+}
+
+stop_ahead() {
+	local name
+	for name in "${!ahead[@]}"; do kill -TERM -- "-${ahead[$name]}" 2>/dev/null; done
+	wait
+}

@@ -1,0 +1,37 @@
+# The suites of scripts/test that need no store of its own; sourced by it.
+# shellcheck shell=bash
+
+suite_unit() {
+	need dev || return
+	run_ctest "$builds/dev" -L 'unit|fuzz'
+}
+
+suite_arch() {
+	need dev || return
+	await_ahead compile
+	run_ctest "$builds/dev" -L arch
+}
+
+suite_asan() {
+	need asan || return
+	run_ctest "$builds/asan" -L unit
+}
+
+# What has threads. Only these are built.
+TSAN_TESTS=${TSAN_TESTS:-http|commit|oplog|feed|workers|gateway|flush|follow|metrics|log|kept|notify|fills|lock|trust}
+tsan_targets() {
+	configure tsan && ctest --test-dir "$builds/tsan" -N -L unit -R "$TSAN_TESTS" | sed -n 's/^ *Test *#[0-9]*: //p'
+}
+
+suite_tsan() {
+	# shellcheck disable=SC2046 # each is a word
+	need tsan $(tsan_targets) || return
+	run_ctest "$builds/tsan" -L unit -R "$TSAN_TESTS"
+}
+
+suite_compose() {
+	"$ROOT/scripts/deps" compose test
+	need dev || return
+	await_ahead images
+	NEPHOS_BUILD_DIR=$builds/dev E2E_IMAGES=$work/images run_e2e "$ROOT/tests/e2e/90-compose.sh"
+}

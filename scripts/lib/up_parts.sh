@@ -1,0 +1,64 @@
+# How scripts/up starts a part of the store and waits for it; sourced by it.
+# shellcheck shell=bash
+
+# How many parts were started by this run, and which.
+started=0 fresh=
+# Nothing else of the caller's goes along; what a sanitizer is told only matters to a build with it.
+environment=(PATH="$PATH" HOME="${HOME:-/}" LANG=C.UTF-8)
+for variable in ASAN_OPTIONS UBSAN_OPTIONS; do
+	[ -z "${!variable:-}" ] || environment+=("$variable=${!variable}")
+done
+
+# become PART [DIR…]: sets BECOME to the words that make a command run by the user of that part, who can enter these
+# folders.
+become() {
+	local user
+	user=$(user_of "$1")
+	BECOME=()
+	[ "$EUID" = 0 ] && [ "$user" != root ] || return 0
+	BECOME=("$ROOT/scripts/lib/as-user")
+	case $1 in gateway-*) [ "$(gateway_port 1)" -ge 1024 ] || BECOME+=(--low-port) ;; esac
+	BECOME+=("$user" "${@:2}" --)
+}
+
+# A part that did not come up: which one, and the end of its log.
+failed() {
+	local part=$1
+	shift
+	{
+		echo
+		echo "up: $part did not come up: $*"
+		echo "---- the end of $DATA/log/$part.log ----"
+		tail -n 20 "$DATA/log/$part.log" 2>/dev/null
+	} >&2
+	exit 1
+}
+
+# start PART COMMAND…: by its user, in a session of its own, without the caller's NEPHOS_ variables and open files.
+start() {
+	local part=$1
+	shift
+	is_running "$part" && return 0
+	say "starting $part"
+	case $part in
+	postgres) become "$part" "$DATA" "$PGDATA" "$SOCKETS" ;;
+	*) become "$part" "$DATA" "$BLOCKS" "$SOCKETS" "$BUILD/bin" "$BUILD/web/api" ;;
+	esac
+	env -i "${environment[@]}" setsid "${BECOME[@]}" "$@" </dev/null >>"$DATA/log/$part.log" 2>&1 {keep}>&- &
+	record "$part" $!
+	disown
+	started=$((started + 1))
+	fresh+=" $part"
+}
+
+# await PART SECONDS COMMAND…: until it answers, or its process has ended.
+await() {
+	local part=$1 tries=$(($2 * 20))
+	shift 2
+	until "$@" >/dev/null 2>&1; do
+		! process_gone "$(pid_of "$part")" || failed "$part" "its process has ended"
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || failed "$part" "it does not answer"
+		sleep 0.05
+	done
+}

@@ -1,0 +1,95 @@
+# The store's PostgreSQL, as scripts/up makes and starts it; sourced by it.
+# shellcheck shell=bash
+
+# by_postgres COMMAND…: as the user of PostgreSQL, from its folder.
+by_postgres() {
+	become postgres "$DATA" "$PGDATA" "$SOCKETS"
+	(cd / && env -i "${environment[@]}" "${BECOME[@]}" "$@")
+}
+
+# psql_as ROLE DATABASE ARGUMENTS…
+psql_as() { by_postgres "$PGBIN/psql" -X -q -v ON_ERROR_STOP=1 "$(conninfo "$2" "$1")" "${@:3}"; }
+
+data_is_left() { ! readlink /proc/[0-9]*/cwd 2>/dev/null | grep -qxF "$PGDATA"; }
+
+# What a killed PostgreSQL has left: backends, which end a moment later, and lock files, of data and socket. It does not
+# start beside them while their number is a process, and be it one that nobody has waited for yet, or quite another's.
+# They lie in folders of its user, and are his.
+clear_killed_postgres() {
+	is_running postgres && return 0
+	wait_until 20 data_is_left || failed postgres "processes of the one before still use $PGDATA"
+	# shellcheck disable=SC2016
+	by_postgres sh -c 'for lock; do [ ! -s "$lock" ] || [ ! -d "/proc/$(head -n 1 "$lock")" ] || rm -f "$lock"; done' - \
+		"$PGDATA/postmaster.pid" "$SOCKETS/.s.PGSQL.5432.lock"
+}
+
+# Who may connect as whom. The kernel says whose the process at the other end is; there are no passwords, and nobody is
+# trusted for knowing a name. PostgreSQL's user sets up, and takes over what earlier versions made. Root could become
+# either.
+write_rules() {
+	local role who roles=(postgres nephos)
+	printf '%s\n' 'local all postgres peer map=nephos' 'local users,docs,postgres nephos peer map=nephos' >"$DATA/run/pg_hba.conf"
+	{
+		for role in "${roles[@]}"; do
+			for who in $(printf '%s\n' "$(user_of postgres)" "$(id -un)" | sort -u); do printf 'nephos "%s" %s\n' "$who" "$role"; done
+		done
+		[ "$EUID" != 0 ] || printf 'nephos "%s" nephos\n' "$(user_of docs-1)"
+	} >"$DATA/run/pg_ident.conf"
+	chmod 644 "$DATA/run/pg_hba.conf" "$DATA/run/pg_ident.conf"
+}
+
+# Folders of PostgreSQL's, and the program that made its cluster.
+find_postgres() {
+	local version
+	mkdir -p "$DATA/postgres"
+	own_path "$DATA/postgres" "$(user_of postgres)"
+	PGDATA=$OWN_PATH
+	SOCKETS=$(socket_dir)
+	mkdir -p "$SOCKETS"
+	chmod 700 "$PGDATA"
+	if [ "$EUID" = 0 ]; then
+		chown postgres:postgres "$PGDATA"
+		# Whoever may enter the folder may connect; who he then is, the kernel says. One under /tmp that is
+		# PostgreSQL's already is left alone: its user could have put a link in its place just now.
+		if [ "$SOCKETS" = "$DATA/run/postgres" ] || [ "$(stat -c %u "$SOCKETS")" = 0 ]; then
+			chmod 710 "$SOCKETS"
+			chown -h postgres:"$(id -gn nephos)" "$SOCKETS"
+		fi
+	else
+		chmod 700 "$SOCKETS"
+	fi
+	PGBIN=$(pg_bin)
+	if [ -s "$PGDATA/PG_VERSION" ]; then
+		version=$(by_postgres head -c 16 "$PGDATA/PG_VERSION")
+		[[ $version =~ ^[0-9]+$ ]] || die "$PGDATA/PG_VERSION is not that of a cluster"
+		PGBIN=/usr/lib/postgresql/$version/bin
+		[ -x "$PGBIN/postgres" ] || die "PostgreSQL $version, which made $PGDATA, is not installed; install it"
+	fi
+}
+
+start_postgres() {
+	local database
+	if [ ! -s "$PGDATA/PG_VERSION" ]; then
+		say "making the database"
+		by_postgres "$PGBIN/initdb" -D "$PGDATA" -U postgres --auth-local=peer --auth-host=reject --encoding=UTF8 --locale=C.UTF-8 \
+			--data-checksums >"$DATA/log/postgres.log" 2>&1 || failed postgres "initdb failed"
+	fi
+	clear_killed_postgres
+	write_rules
+	# Settings that hold data safe are PostgreSQL's defaults; these are about speed on one machine, and who may
+	# connect. Three of the connections are kept for the superuser, which the services are not.
+	start postgres "$PGBIN/postgres" -D "$PGDATA" -k "$SOCKETS" \
+		-c listen_addresses= -c port=5432 -c max_connections=123 -c shared_buffers=256MB -c jit=off \
+		-c max_wal_size=4GB -c checkpoint_timeout=15min -c shared_preload_libraries=pg_stat_statements \
+		-c unix_socket_permissions=0777 -c "hba_file=$DATA/run/pg_hba.conf" -c "ident_file=$DATA/run/pg_ident.conf"
+	await postgres 30 "$PGBIN/pg_isready" -q -h "$SOCKETS" -p 5432 -U postgres -d postgres
+	make_roles >>"$DATA/log/postgres.log" 2>&1 || failed postgres "its roles and databases could not be made"
+}
+
+# The services' role owns its two databases and nothing else; earlier versions had made it the superuser.
+make_roles() {
+	local database role=postgres
+	psql_as postgres postgres -c 'SELECT' >/dev/null 2>&1 || role=nephos
+	psql_as $role postgres <"$ROOT/scripts/sql/roles.sql" || return 1
+	for database in users docs; do psql_as postgres $database <"$ROOT/scripts/sql/owner.sql" || return 1; done
+}
