@@ -194,5 +194,28 @@ good_tree
 file scripts/up '#!/bin/sh' "# $wide"
 sees check_width.py scripts/up:2: "a wide comment of a script"
 
+# ---- budgets ----
+
+# Ten lines that carry state and have an assertion, a test of as many lines for each line of the sources.
+budget_tree() {
+	rm -rf "$tree"
+	file common/base/timer.c 'static int arm(struct timer *t)' '{' '	pthread_mutex_lock(&t->lock);' '	assert(t->armed);' \
+		'	pthread_mutex_unlock(&t->lock);' '	return 0;' '}'
+	file tests/e2e/10.sh 1 2 3 4 5 6 7
+}
+
+budget_tree
+"$here/../../scripts/budget" "$tree" >/dev/null || { echo "scripts/budget refuses a good tree"; failed=1; }
+sed -i '/assert/d' "$tree/common/base/timer.c"
+sees ../../scripts/budget "carry state have fewer" "state without assertions"
+budget_tree
+file tests/e2e/10.sh 1
+file tests/bench/b.c 1 2 3 4 5 6 7
+sees ../../scripts/budget "fewer than" "too few tests"
+budget_tree
+file common/base/long.c 'static int f(void)' '{' "$(seq 80 | sed 's/.*/\t;/')" '}'
+file tests/e2e/10.sh "$(seq 200)"
+sees ../../scripts/budget "common/base/long.c:1: f: " "a long function"
+
 [ $failed = 0 ] && echo "each kind of rule is seen when it is broken"
 exit $failed
