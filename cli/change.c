@@ -8,7 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Small changes by path: rm and mkdir. */
+/*
+ * Small changes by path: "nephos rm" and "nephos mkdir". One request each, but for "mkdir -p", which looks at each
+ * folder on the way, from the root down, and makes those that are missing.
+ *
+ * A folder is made in its parent by the parent's id. A path in JSON would have to be UTF-8, while names in the store
+ * may be any bytes, and the path of a URL can say those. With -p it is no failure that somebody else makes one of the
+ * folders at the same time: it is looked at again, and taken when it is a folder.
+ */
 
 static int rm_run(struct command_run *run)
 {

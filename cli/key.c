@@ -8,6 +8,15 @@
 #include <errno.h>
 #include <stdio.h>
 
+/*
+ * Device keys: "nephos key add", "list" and "revoke". A key is what a machine, a mount or a script logs in by. The
+ * store keeps a hash of it only, so its token is shown once, when it is made: in the form of a credentials file, which
+ * a shell can source and a mount can read.
+ *
+ * A key is revoked by its id or by its name. Several keys may have one name, and a name may look like an id, so all
+ * keys are looked through first: an id that is one counts as that, and a name counts only when nothing has it as an id.
+ */
+
 #define KEYS "/api/v2/user/keys"
 
 static const char *text_of(const json_t *object, const char *key)

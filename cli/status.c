@@ -9,7 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What the gateways say of themselves and of the services behind them, and what is mounted here. Needs no key. */
+/*
+ * "nephos status": what the gateways say of themselves and of the services behind them, and what is mounted here. It
+ * needs no key.
+ *
+ * The gateways that the command was told of are asked all at once, each with a deadline of its own, so that one that
+ * hangs costs its deadline once, whatever their number. What they name is asked in the next round, and so on until
+ * nothing new is named. A service counts as known when one gateway knows it. Mounts are those of the kernel's list,
+ * which needs no gateway. All of it is gathered as JSON first, and then printed, as it is or for people.
+ */
 
 #define GATEWAYS_MAX 64
 #define STATUS_DEADLINE_MS 2000 /* a gateway that needs longer to say how it is, is not well */

@@ -11,6 +11,16 @@
 #include <errno.h>
 #include <stdio.h>
 
+/*
+ * Accounts: "nephos user add", "list", "passwd", "rm" and "quota". All of it is for administrators but the password of
+ * whoever runs the command; the store decides, and the command only says what it answered.
+ *
+ * People are found by name with one request, and named by their ids in all others: a name could be somebody else's by
+ * the time the next request comes. A new password is asked for twice on a terminal, or comes from a file or the
+ * environment. Whoever types it is also asked whether the device keys go, because mounts and scripts would stop with
+ * them; a script says so by a flag, and keeps the keys when it says nothing.
+ */
+
 #define USERS "/api/v2/user/users"
 #define ME "/api/v2/user/me"
 

@@ -1,4 +1,12 @@
-/* text: small encodings. Pure, any thread. */
+/*
+ * text: small encodings and what they are checked by: numbers and sizes in decimal, hex, base64, percent-encoding,
+ * UTF-8, names of documents. Pure, any thread.
+ *
+ * Whatever parses takes the whole span or refuses it: no spaces around, nothing behind. Where two texts could mean the
+ * same value, only one is taken (ids without zeros in front, base64 with its padding and no stray bits), because texts
+ * are compared, hashed and routed by before they are understood. Results come through ret and are untouched on failure;
+ * what is appended to a buffer is appended whole or not at all.
+ */
 #ifndef NEPHOS_BASE_TEXT_H
 #define NEPHOS_BASE_TEXT_H
 

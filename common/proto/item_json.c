@@ -8,6 +8,15 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+/*
+ * An item as JSON, both ways, and the kinds of values that other JSON of the protocol is made of as well.
+ *
+ * Names and targets are bytes, and JSON is UTF-8. What is plain text stands under its key as it is; what is not stands
+ * there with its odd bytes replaced, for people, and exactly under KEY_b64, which is what a reader takes when it is
+ * there. Ids are decimal strings, as many readers of JSON keep numbers as doubles. When an item is read, its spans
+ * point into the object, or, of exact names, into storage of the caller's that must not move.
+ */
+
 #define KEY_BYTES_MAX 32 /* "new_parent", "old_name_b64": keys of ours */
 
 /* jansson takes only UTF-8, and its parser no NUL in a string: what is not plain text goes exactly only in base64. */

@@ -7,6 +7,15 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+/*
+ * A batch as a sender writes it. Each op becomes an object of JSON by the table `op_wire` (op_private.h), which the
+ * decoder reads, too: a row says what a field is called, of which kinds of op it is, where it lies in struct op, and
+ * what kind of value it is. So a field cannot be written in one way and read in another.
+ *
+ * Bytes of content go behind the JSON, as they are, and the extent in the JSON says where: base64 would cost a third
+ * more, and a copy. A batch without such bytes that is short enough is plain JSON, which people can read on the wire.
+ */
+
 #define LENGTH_BYTES 4u
 
 struct encoder {

@@ -1,6 +1,14 @@
 /*
- * Attributes and xattrs. The bits for set-user-id and the like come as the caller means them: mostly it is the kernel
- * that clears them when others write or chown. Who writes without its help says drop_setid.
+ * Attributes and xattrs of one document: setattr, setxattr, removexattr, and the attributes that a write brings along.
+ *
+ * The bits for set-user-id and the like come as the caller means them: mostly it is the kernel that clears them when
+ * others write or chown. Who writes without its help says drop_setid. A mode in the same op counts as given after the
+ * bytes, so it is set last, and the access ACL follows it.
+ *
+ * Xattrs are counted against the quota with their names, and all of one document are bounded, so that one answer has
+ * them all. The two POSIX ACLs go another way (tree_acl.c), as they and the mode say the same thing twice and are kept
+ * in step. What does not make a document's xattrs larger passes whatever there is: else nobody could take something
+ * away from one that is over a bound that came later.
  */
 #include "common/rules/tree_internal.h"
 

@@ -9,6 +9,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/*
+ * The description of the API (OpenAPI) as the route tables make it: what is served and what is described cannot differ.
+ * Each row that is not internal becomes an operation under its path. The row says its summary, its tag and, as a piece
+ * of JSON, whatever else there is to say; what all operations have alike is added here: parameters of the path with an
+ * example that works as it stands, the answer to a refusal, and that a token is needed unless the route is open.
+ *
+ * A server looks at its table with http_routes_check when it starts, and does not start with a row that is not
+ * described, or whose piece of JSON is none.
+ */
+
 #define OPENAPI_VERSION "3.1.0"
 
 /* What every operation shares: how to say who asks, and how a refusal looks. */

@@ -14,6 +14,18 @@
 #include <strings.h>
 #include <sys/socket.h>
 
+/*
+ * The life of a request, and what handlers may ask of it. libmicrohttpd has it made at the request line, and its server
+ * keeps it on a list until it is over. Two may hold it: the loop, as long as the connection serves it, and whoever was
+ * handed it and has not answered yet; who lets go last frees it. It may therefore outlive its connection, but not its
+ * server, of which it holds a reference.
+ *
+ * The lock of the request guards what both sides change: whether it is handed over, suspended, answered or absent. What
+ * is asked here (method, target, fields, parameters) was written before a handler sees the request, and is read without
+ * the lock. A parameter of the query is decoded when it is asked for the first time, and kept: one thread at a time
+ * uses a request.
+ */
+
 struct http_request *request_new(struct http_server *s, const char *target, struct MHD_Connection *connection)
 {
 	size_t size = strlen(target);
