@@ -5,6 +5,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -43,6 +44,7 @@ static void on_outcome(void *cookie, int outcome)
 		under_way_asked(u, q->doubt.token_id, unknown ? 0 : q->asked_ns);
 	free(q);
 	pthread_mutex_lock(&r->lock);
+	assert(r->asking > 0);
 	r->asking--;
 	r->unknown = r->unknown || unknown;
 	pthread_cond_signal(&r->wake);
@@ -63,6 +65,7 @@ static bool begin_inquiry(struct recheck *r)
 		return false;
 	}
 	pthread_mutex_lock(&r->lock);
+	assert(r->asking < RECHECK_AT_ONCE);
 	r->asking++;
 	pthread_mutex_unlock(&r->lock);
 	error = auth_ask_again(r->auth, q->doubt.token, on_outcome, q);

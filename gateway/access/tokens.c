@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/sha256.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -100,6 +101,7 @@ void tokens_put(
 	entry = calloc(1, sizeof(*entry));
 	if (!entry)
 		goto out; /* not remembered: the next request asks again */
+	assert(HASH_COUNT(t->entries) < TOKENS_MAX);
 	memcpy(entry->digest, digest, sizeof(digest));
 	entry->identity = *identity;
 	entry->identity.asked_ns = asked_ns;

@@ -1,5 +1,6 @@
 #include "gateway/access/under_way.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -47,6 +48,7 @@ void under_way_free(struct under_way *u)
 {
 	if (!u)
 		return;
+	assert(!u->tokens);
 	share_policy_free(u->shares);
 	pthread_mutex_destroy(&u->lock);
 	free(u);
@@ -92,6 +94,7 @@ int under_way_add(
 		token = make(u, identity, text);
 	if (token) {
 		confirm(token, identity->asked_ns);
+		assert(!entry->token);
 		entry->token = token;
 		DL_APPEND(token->entries, entry);
 	}
@@ -106,6 +109,7 @@ void under_way_remove(struct under_way *u, struct under_way_entry *entry)
 	if (!token)
 		return;
 	pthread_mutex_lock(&u->lock);
+	assert(token->entries);
 	DL_DELETE(token->entries, entry);
 	entry->token = NULL;
 	if (!token->entries) {
@@ -144,6 +148,7 @@ void under_way_end(struct under_way *u, const char *token_id, int error)
 	DL_FOREACH(token ? token->entries : NULL, entry) {
 		if (entry->ended || !u->ops.hold(entry))
 			continue;
+		assert(entry->token == token);
 		entry->ended = true;
 		entry->ending = list;
 		list = entry;

@@ -1,5 +1,6 @@
 #include "gateway/proxy/pipe.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -45,6 +46,7 @@ int pipe_write(struct pipe *p, const void *data, size_t size)
 		p->refused = true;
 		error = -EAGAIN;
 	} else {
+		assert(p->size <= PIPE_BYTES && p->start < PIPE_BYTES);
 		size_t at = (p->start + p->size) % PIPE_BYTES;
 		size_t first = size < PIPE_BYTES - at ? size : PIPE_BYTES - at;
 		memcpy(p->ring + at, data, first);
@@ -77,6 +79,7 @@ int pipe_read(struct pipe *p, void *data, size_t size, size_t *ret_size, bool *r
 		memcpy(data, p->ring + p->start, first);
 		memcpy((char *)data + first, p->ring, size - first);
 		p->start = (p->start + size) % PIPE_BYTES;
+		assert(size <= p->size);
 		p->size -= size;
 	}
 	*ret_wanted = p->refused;

@@ -24,6 +24,7 @@
 #include "gateway/access/recheck.h"
 #include "gateway/upstream/upstream.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -87,6 +88,7 @@ struct exchange {
 
 static void exchange_free(struct exchange *x)
 {
+	assert(x->holders == 0);
 	under_way_remove(x->proxy->under_way, &x->entry);
 	under_way_give_back(x->proxy->under_way, &x->kept);
 	free(x->body);
@@ -102,6 +104,7 @@ static void exchange_free(struct exchange *x)
 static void release(struct exchange *x)
 {
 	pthread_mutex_lock(&x->lock);
+	assert(x->holders > 0);
 	bool last = --x->holders == 0;
 	pthread_mutex_unlock(&x->lock);
 	if (last)
@@ -683,6 +686,7 @@ static int exchange_new(struct proxy *p, struct http_request *req, enum registry
 		/* Not freed at once: whoever ends its token may hold it. */
 		pthread_mutex_lock(&x->lock);
 		x->req = NULL;
+		assert(x->holders > 1);
 		x->holders--;
 		pthread_mutex_unlock(&x->lock);
 		release(x);

@@ -1,5 +1,6 @@
 #include "gateway/upstream/registry.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -65,6 +66,7 @@ static struct registry_instance *find(struct registry *r, enum registry_kind kin
 
 static void remove_at(struct registry *r, size_t index)
 {
+	assert(index < r->count && r->count <= REGISTRY_INSTANCES_MAX);
 	r->table[index] = r->table[--r->count];
 }
 

@@ -156,6 +156,7 @@ static void call_end(struct http_call *call, CURLcode code, int error)
 		c->calls = call->next;
 	if (call->next)
 		call->next->prev = call->prev;
+	assert(c->call_count > 0);
 	c->call_count--;
 	call->done(call->cookie, &call->response);
 	forget_signals(call);
@@ -563,6 +564,7 @@ void http_client_free(struct http_client *c)
 	perform_fini(c);
 	while (c->free_count)
 		curl_easy_cleanup(c->free_handles[--c->free_count]);
+	assert(!c->calls && c->call_count == 0);
 	curl_multi_cleanup(c->multi);
 	sockets_fini(&c->sockets);
 	if (c->wake_fd >= 0)

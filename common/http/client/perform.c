@@ -4,6 +4,7 @@
 
 #include "common/base/clock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -40,6 +41,7 @@ static struct blocking_handle *take(struct http_client *c, const char *host)
 	h = *p;
 	if (h) {
 		*p = h->next;
+		assert(c->blocking_count > 0);
 		c->blocking_count--;
 	}
 	pthread_mutex_unlock(&c->lock);
@@ -80,6 +82,7 @@ static void give_back(struct http_client *c, struct blocking_handle *h)
 			p = &(*p)->next;
 		oldest = *p;
 		*p = NULL;
+		assert(c->blocking_count > c->options.connections_max);
 		c->blocking_count--;
 	}
 	pthread_mutex_unlock(&c->lock);

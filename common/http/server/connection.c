@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/tcp.h>
@@ -85,6 +86,7 @@ static void connection_free(struct http_server *s, struct connection *c)
 		s->open = c->next;
 	if (c->next)
 		c->next->prev = c->prev;
+	assert(s->open_count > 0);
 	s->open_count--;
 	strangers_leave(s, c);
 	pthread_mutex_unlock(&s->lock);

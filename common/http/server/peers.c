@@ -3,6 +3,7 @@
 #include "common/base/text.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -240,6 +241,7 @@ void peers_leave(struct peers *p, const struct peer_key *key)
 
 	pthread_mutex_lock(&p->lock);
 	peer = find(p, &as);
+	assert(!peer || peer->connections > 0);
 	if (peer && --peer->connections == 0)
 		drop(p, peer);
 	pthread_mutex_unlock(&p->lock);

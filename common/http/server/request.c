@@ -78,6 +78,7 @@ bool request_suspend(struct http_request *req)
 {
 	if (atomic_load(&req->server->stopping))
 		return false;
+	assert(!req->suspended);
 	req->suspended = true;
 	MHD_suspend_connection(req->connection);
 	return true;

@@ -11,6 +11,7 @@
 #include "common/http/server/openapi.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -56,6 +57,7 @@ void server_forget(struct http_request *req)
 		s->requests = req->next;
 	if (req->next)
 		req->next->prev = req->prev;
+	assert(s->active > 0);
 	if (--s->active == 0)
 		pthread_cond_broadcast(&s->idle);
 	pthread_mutex_unlock(&s->lock);

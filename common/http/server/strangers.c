@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 
+#include <assert.h>
 #include <sys/socket.h>
 
 /*
@@ -42,6 +43,7 @@ void strangers_enter(struct http_server *s, struct connection *c)
 		return;
 	if (is_in_the_way(s))
 		show_out(s, s->strangers.first);
+	assert(!c->is_stranger && !c->older && !c->younger);
 	c->is_stranger = true;
 	c->came_ns = clock_mono_ns();
 	c->older = s->strangers.last;
@@ -58,6 +60,7 @@ void strangers_leave(struct http_server *s, struct connection *c)
 	if (!c->is_stranger)
 		return;
 	c->is_stranger = false;
+	assert(s->strangers.count > 0);
 	s->strangers.count--;
 	if (c->older)
 		c->older->younger = c->younger;

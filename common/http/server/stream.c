@@ -44,12 +44,14 @@ int stream_fill(struct http_request *req, const char *data, size_t size, size_t 
 	tail = (req->ring_head + used) % req->ring_size;
 	pthread_mutex_unlock(&req->lock);
 
+	assert(used <= req->ring_size);
 	taken = min_size(size, req->ring_size - used);
 	first = min_size(taken, req->ring_size - tail);
 	memcpy(req->ring + tail, data, first);
 	memcpy(req->ring, data + first, taken - first);
 
 	pthread_mutex_lock(&req->lock);
+	assert(taken <= req->ring_size - req->ring_used);
 	req->ring_used += taken;
 	req->received += taken;
 	pthread_mutex_unlock(&req->lock);
@@ -103,6 +105,7 @@ int http_request_read(struct http_request *req, void *data, size_t size, size_t 
 
 	pthread_mutex_lock(&req->lock);
 	req->ring_head = (head + taken) % req->ring_size;
+	assert(taken <= req->ring_used);
 	req->ring_used -= taken;
 	if (req->ring_used <= HTTP_STREAM_BYTES / 2)
 		request_wake(req);
