@@ -69,7 +69,76 @@ bool file_is_dirty(const struct file *f)
 
 bool file_is_refused(const struct file *f)
 {
-	return f && f->way == FILE_REFUSED;
+	return f && f->state == FILE_REFUSED;
+}
+
+bool file_takes_more(const struct file *f)
+{
+	return !f || f->state == FILE_CLEAN || f->state == FILE_DIRTY;
+}
+
+#define FILE_NEVER FILE_STATES
+
+/* Where each event leads from each state, and why. */
+static const struct move {
+	enum file_state to[FILE_STATES]; /* FILE_NEVER: it cannot happen there */
+	int failures;			 /* 1: counts one more in a row; -1: there are none any more; 0: as before */
+	bool data_next;			 /* whoever waits for the data does not come next for having waited longer */
+	const char *why;
+} moves[FILE_EVENTS] = {
+	[FILE_WRITTEN] = {{FILE_DIRTY, FILE_DIRTY, FILE_NEVER, FILE_NEVER}, 0, false,
+		"behind data with a fate of its own a write is a job"},
+	[FILE_STORED] = {{FILE_NEVER, FILE_DIRTY, FILE_DIRTY, FILE_DIRTY}, -1, false,
+		"only what was flushing is stored: more may have been written since"},
+	[FILE_FAILED] = {{FILE_NEVER, FILE_DIRTY, FILE_DIRTY, FILE_DIRTY}, 1, true,
+		"the way failed, not the content: nothing has to be kept apart"},
+	[FILE_REJECTED] = {{FILE_NEVER, FILE_REFUSED, FILE_REFUSED, FILE_REFUSED}, 1, true,
+		"jobs do not wait for what may never be stored"},
+	[FILE_SPLIT] = {{FILE_NEVER, FILE_SEPARATE, FILE_NEVER, FILE_NEVER}, 0, true,
+		"data and a job share a round only while it is FILE_DIRTY"},
+	[FILE_EMPTIED] = {{FILE_CLEAN, FILE_CLEAN, FILE_CLEAN, FILE_CLEAN}, -1, true, "there is nothing to keep apart"},
+};
+
+void file_moves(struct file *f, enum file_event event)
+{
+	const struct move *move = &moves[event];
+
+	assert(move->to[f->state] != FILE_NEVER);
+	assert(event != FILE_EMPTIED || !file_is_dirty(f));
+	f->state = move->to[f->state];
+	if (move->failures > 0)
+		f->failures++;
+	else if (move->failures < 0)
+		f->failures = 0;
+	if (move->data_next)
+		f->jobs_went = false;
+}
+
+bool file_count_dirty(struct file_sums *sums, struct file *f, uint64_t waiting)
+{
+	uint64_t before = f->counted;
+
+	assert(sums->bytes >= f->counted && sums->stuck >= f->stuck);
+	sums->bytes -= f->counted;
+	sums->stuck -= f->stuck;
+	f->counted = f->dirty.bytes + f->flushing.bytes;
+	f->stuck = file_is_refused(f) ? f->counted : 0;
+	f->counted += waiting;
+	sums->bytes += f->counted;
+	sums->stuck += f->stuck;
+	return f->counted < before || f->stuck > 0;
+}
+
+void file_check(const struct file *f)
+{
+	const bool has_work = file_is_dirty(f) || f->jobs || f->round;
+
+	assert((f->state == FILE_CLEAN) == !file_is_dirty(f));
+	assert(f->dirty.count > 0 || !f->waits);
+	assert(f->flushing.count > 0 || !f->flushing_waits);
+	assert(f->flushing.count == 0 || f->round);
+	assert(f->due_listed == has_work);
+	assert(f->counted >= f->stuck);
 }
 
 static int64_t max_of(int64_t a, int64_t b)

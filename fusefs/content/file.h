@@ -36,13 +36,35 @@ struct flush_wait {
 	void *cookie;
 };
 
-/* How the dirty data and the jobs of a file go on. Which of them a round takes stands in a table, in flush_round.c. */
-enum file_way {
-	FILE_TOGETHER, /* in one round */
-	/* they were refused together: the job goes first, then the data, so that each gets an answer of its own */
-	FILE_APART,
-	/* the store does not take the data as they are (no quota, no such file): jobs go ahead without them */
-	FILE_REFUSED,
+/*
+ * The dirty life of a file: how what is not stored, and the jobs behind it, go on. One function moves it (file_moves),
+ * by a table in file.c; what a round takes in each state stands in a table in log/flush_round.c.
+ *
+ * | state         | what it means                                              | dirty, flushing | in the flusher's list |
+ * |---------------|------------------------------------------------------------|-----------------|-----------------------|
+ * | FILE_CLEAN    | all that was written is stored                             | none            | while it has jobs     |
+ * | FILE_DIRTY    | some is not; data and job go in one round                  | some            | yes                   |
+ * | FILE_SEPARATE | data and job were refused together: the job goes first,    | some, and none  | yes                   |
+ * |               | then the data, so that each gets an answer of its own      | is added        |                       |
+ * | FILE_REFUSED  | the store does not take the data as they are (no quota, no | some, and none  | yes                   |
+ * |               | such file): jobs go ahead without them                     | is added        |                       |
+ */
+enum file_state { FILE_CLEAN, FILE_DIRTY, FILE_SEPARATE, FILE_REFUSED, FILE_STATES };
+
+enum file_event {
+	FILE_WRITTEN,  /* bytes came to dirty */
+	FILE_STORED,   /* a round stored what was flushing */
+	FILE_FAILED,   /* it did not, and the same may succeed later */
+	FILE_REJECTED, /* nor will the same succeed later */
+	FILE_SPLIT,    /* nobody says whether the data or the job was refused */
+	FILE_EMPTIED,  /* nothing is dirty or flushing: stored, cut away or dropped */
+	FILE_EVENTS
+};
+
+/* What is not stored, of all files of a mount. */
+struct file_sums {
+	uint64_t bytes; /* dirty, flushing, and of writes that wait for the store */
+	uint64_t stuck; /* of them, what the store refused and a handle keeps */
 };
 
 struct file {
@@ -55,7 +77,7 @@ struct file {
 	bool prefetched;	       /* with others, and was not read yet */
 	/* Not stored yet. */
 	struct dirty dirty,
-		flushing; /* while it is not FILE_TOGETHER, nothing is added to dirty: it is older than every job */
+		flushing; /* while it is FILE_SEPARATE or FILE_REFUSED, dirty is older than every job */
 	struct flush_wait *waits;	   /* for dirty */
 	struct flush_wait *flushing_waits; /* for flushing */
 	int64_t mtime;			   /* of the last write; counts while something is dirty or flushing */
@@ -64,7 +86,7 @@ struct file {
 	int64_t whole_ns; /* until then more of one append may come: a round that nobody waits for does not begin */
 	bool drop_setid;  /* somebody without privilege wrote past the kernel's pages: the set-id bits go with that */
 	/* The flusher's. */
-	enum file_way way;
+	enum file_state state;
 	struct job *jobs;
 	struct round *round;		  /* under way */
 	struct file *due_prev, *due_next; /* in the flusher's list while there is anything to be done */
@@ -82,6 +104,13 @@ struct file {
 struct file *file_get(struct inode *inode);
 void file_free(struct core *core, struct file *f); /* NULL is fine; nothing is under way */
 bool file_is_dirty(const struct file *f);	   /* NULL: no */
+void file_moves(struct file *f, enum file_event event);
+/* More may be written behind what is dirty: it shares no fate that is not its own. NULL: yes. */
+bool file_takes_more(const struct file *f);
+/* Counts anew what of f is not stored, with so many bytes of writes that wait. True: some of it went, or is stuck. */
+bool file_count_dirty(struct file_sums *sums, struct file *f, uint64_t waiting);
+/* Asserts what holds of a file whenever nobody is at work on it. */
+void file_check(const struct file *f);
 bool file_is_refused(const struct file *f);	   /* what it shows may be taken back. NULL: no */
 int64_t file_size(const struct inode *inode);	   /* with what is dirty */
 /* What was appended and is not under way lies at the end of all that is known. True: it had lain elsewhere. */

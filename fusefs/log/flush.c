@@ -28,29 +28,15 @@ static bool has_work(const struct file *f)
 	return file_is_dirty(f) || f->jobs || f->round;
 }
 
-/* The share of f in the sums of the flusher. True: some of it went. */
+/* True: some of what counted went. */
 static bool count(struct flusher *fl, struct file *f)
 {
-	uint64_t before = f->counted;
 	const struct job *job;
+	uint64_t waiting = 0;
 
-	fl->bytes -= f->counted;
-	fl->stuck -= f->stuck;
-	f->counted = f->dirty.bytes + f->flushing.bytes;
-	f->stuck = f->way == FILE_REFUSED ? f->counted : 0;
 	DL_FOREACH(f->jobs, job)
-		f->counted += job_is_write(job) ? job->bytes->used : 0;
-	fl->bytes += f->counted;
-	fl->stuck += f->stuck;
-	return f->counted < before || f->stuck > 0;
-}
-
-/* Nothing is dirty any more: it was stored, cut away or dropped. */
-static void came_clean(struct file *f)
-{
-	f->way = FILE_TOGETHER;
-	f->failures = 0;
-	f->jobs_went = false;
+		waiting += job_is_write(job) ? job->bytes->used : 0;
+	return file_count_dirty(&fl->sums, f, waiting);
 }
 
 static void list(struct flusher *fl, struct file *f)
@@ -106,11 +92,8 @@ static void room_came(struct flusher *fl)
 
 static void check(const struct file *f)
 {
-	assert(f->dirty.count > 0 || !f->waits);
-	assert(f->flushing.count > 0 || !f->flushing_waits);
-	assert(f->flushing.count == 0 || (f->round && f->round->with_data));
-	assert(file_is_dirty(f) || f->way == FILE_TOGETHER);
-	assert(f->due_listed == has_work(f));
+	file_check(f);
+	assert(f->flushing.count == 0 || f->round->with_data);
 }
 
 void flush_step(struct flusher *fl, struct file *f)
@@ -119,7 +102,7 @@ void flush_step(struct flusher *fl, struct file *f)
 	bool less;
 
 	if (!file_is_dirty(f))
-		came_clean(f);
+		file_moves(f, FILE_EMPTIED);
 	if (f->dirty.count == 0 && f->flushing.count > 0)
 		flush_waits_move(&f->waits, &f->flushing_waits);
 	else if (f->dirty.count == 0)
@@ -195,6 +178,7 @@ int flush_write(struct flusher *fl, struct inode *inode, const struct flush_data
 	r = write_dirty(fl, f, data, &at);
 	if (r < 0)
 		return r; /* nothing was changed */
+	file_moves(f, FILE_WRITTEN);
 	f->mtime = clock_real_ns();
 	f->ctime_shown = false;
 	if (!was_dirty)
@@ -214,7 +198,7 @@ bool flush_in_line(const struct file *f)
 		if (job_is_write(job))
 			return true;
 	}
-	return f->way != FILE_TOGETHER;
+	return !file_takes_more(f);
 }
 
 bool flush_hits_tail(const struct file *f, const struct flush_data *data)
@@ -256,8 +240,8 @@ int flush_through(struct flusher *fl, struct inode *inode, const struct flush_da
 
 bool flush_room(const struct flusher *fl, const struct file *f, size_t size)
 {
-	uint64_t stuck = fl->stuck < FLUSH_STUCK_BYTES_MAX ? fl->stuck : FLUSH_STUCK_BYTES_MAX;
-	uint64_t all = fl->bytes - stuck;
+	uint64_t stuck = fl->sums.stuck < FLUSH_STUCK_BYTES_MAX ? fl->sums.stuck : FLUSH_STUCK_BYTES_MAX;
+	uint64_t all = fl->sums.bytes - stuck;
 
 	/* A write that is answered by the store only has to find room in the mount. */
 	if (f && !flush_in_line(f) &&
@@ -279,6 +263,11 @@ void flush_room_wait(struct flusher *fl, struct room_wait *wait)
 		if (!f->round && f->dirty.count > 0)
 			round_begin(fl, f);
 	}
+}
+
+void flush_room_cancel(struct flusher *fl, struct room_wait *wait)
+{
+	DL_DELETE(fl->room, wait);
 }
 
 /* Something is on its way that may make room. */
@@ -461,7 +450,7 @@ void flush_released(struct flusher *fl, struct inode *inode)
 
 	if (!f || inode->opens > 0 || f->round || f->dirty.count == 0)
 		return;
-	if (f->way == FILE_REFUSED)
+	if (file_is_refused(f))
 		discard(fl, f);
 }
 

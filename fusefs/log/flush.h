@@ -11,7 +11,7 @@
 #ifndef NEPHOS_FUSEFS_LOG_FLUSH_H
 #define NEPHOS_FUSEFS_LOG_FLUSH_H
 
-#include "fusefs/content/dirty.h"
+#include "fusefs/content/file.h"
 #include "fusefs/log/oplog.h"
 
 #include <pthread.h>
@@ -70,8 +70,7 @@ struct flusher {
 	bool stop, running;
 	int64_t after_ms;	/* FLUSH_AFTER_MS; more in tests in which rounds begin only when they say so */
 	int64_t looks_ns;	/* when the thread looks at what is due; INT64_MAX: when it is woken */
-	uint64_t bytes;		/* of all files: dirty, flushing, and of writes that wait for the store */
-	uint64_t stuck;		/* of them, what the store refused and a handle keeps */
+	struct file_sums sums;
 	struct file *due;	/* files with anything to be done, by due_ns, roughly: it is looked through */
 	struct room_wait *room; /* in their order */
 	struct upload *queue;	/* hashed, waiting for their turn */
@@ -81,6 +80,17 @@ struct flusher {
 /* -ENOMEM, or what starting a thread gives. */
 int flusher_start(struct flusher *fl, struct core *core, struct oplog *oplog, struct blocks *blocks);
 void flusher_stop(struct flusher *fl); /* nothing is under way */
+/* What of all files is not stored, with the writes that wait for the store. */
+static inline uint64_t flusher_bytes(const struct flusher *fl)
+{
+	return fl->sums.bytes;
+}
+/*
+ * For each file in which anything is dirty: flush_until_stored. Each of them is counted in *waiting before done can come
+ * for it. Returns 0, or why one of them cannot be waited for; it is not counted.
+ */
+int flusher_until_stored(
+	struct flusher *fl, size_t *waiting, void (*done)(void *cookie, int error), void *cookie);
 /* Stores what is dirty. Without the lock; blocks. -ETIMEDOUT, or the error of a file that could not be stored (it stays
  * dirty). */
 int flusher_store_all(struct flusher *fl, unsigned deadline_ms);
@@ -111,6 +121,7 @@ bool flush_in_line(const struct file *f);
 bool flush_hits_tail(const struct file *f, const struct flush_data *data);
 bool flush_room(const struct flusher *fl, const struct file *f, size_t size);
 void flush_room_wait(struct flusher *fl, struct room_wait *wait);
+void flush_room_cancel(struct flusher *fl, struct room_wait *wait); /* ready does not come */
 
 /* done (lock held) when everything written so far is stored, or could not be. Returns 1 when nothing had to be done and
  * done will not come; 0; -ENOMEM. ret_wait (may be NULL) is for flush_wait_cancel. */

@@ -7,7 +7,7 @@
 #include <utlist.h>
 
 struct store_all {
-	unsigned waiting;
+	size_t waiting;
 	int error;
 	pthread_cond_t over;
 };
@@ -44,23 +44,37 @@ static void take_back(struct flusher *fl, struct store_all *all)
 	}
 }
 
+int flusher_until_stored(
+	struct flusher *fl, size_t *waiting, void (*done)(void *cookie, int error), void *cookie)
+{
+	struct file *f, *next;
+	int error = 0;
+
+	DL_FOREACH_SAFE2(fl->due, f, next, due_next)
+	{
+		int r;
+
+		(*waiting)++;
+		r = flush_until_stored(fl, f->inode, done, cookie, NULL);
+		if (r == 0)
+			continue;
+		(*waiting)--;
+		error = r < 0 ? r : error;
+	}
+	return error;
+}
+
 int flusher_store_all(struct flusher *fl, unsigned deadline_ms)
 {
 	const int64_t until_ns = clock_mono_ns() + deadline_ms * NS_PER_MS;
 	struct store_all all = {0};
-	struct file *f, *next;
 	int r;
 
 	cond_init(&all.over);
 	core_lock(fl->core);
-	DL_FOREACH_SAFE2(fl->due, f, next, due_next)
-	{
-		int started = flush_until_stored(fl, f->inode, on_stored, &all, NULL);
-
-		all.waiting += started == 0;
-		if (started < 0)
-			all.error = started;
-	}
+	r = flusher_until_stored(fl, &all.waiting, on_stored, &all);
+	if (r < 0)
+		all.error = r;
 	while (all.waiting > 0 && clock_mono_ns() < until_ns)
 		core_wait(fl->core, &all.over, until_ns);
 	take_back(fl, &all);

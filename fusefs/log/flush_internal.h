@@ -8,7 +8,18 @@
 #include "fusefs/core/attributes.h"
 #include "fusefs/log/flush.h"
 
-enum upload_state { UPLOAD_HASHING, UPLOAD_QUEUED, UPLOAD_SENDING, UPLOAD_DONE, UPLOAD_FAILED };
+/*
+ * The life of an upload. One function moves it, in upload.c, by a table of what may follow on what.
+ *
+ * | state          | what it means                            | where it is                 | who moves it on            |
+ * |----------------|------------------------------------------|-----------------------------|----------------------------|
+ * | UPLOAD_HASHING | its name is being computed               | with the flusher's hashers  | the hasher, when it has it |
+ * | UPLOAD_QUEUED  | others have the connections              | in the flusher's queue      | upload_pump, in its turn   |
+ * | UPLOAD_SENDING | the store is asked to keep it            | in the flusher's uploading  | the store's answer         |
+ * | UPLOAD_DONE    | the store has it                         | on what it is the tag of    | nobody                     |
+ * | UPLOAD_FAILED  | it has not; whoever needs it starts anew | on what it is the tag of    | nobody                     |
+ */
+enum upload_state { UPLOAD_HASHING, UPLOAD_QUEUED, UPLOAD_SENDING, UPLOAD_DONE, UPLOAD_FAILED, UPLOAD_STATES };
 
 /* One block on its way; the tag of the pieces that lie in it. */
 struct upload {
@@ -19,7 +30,6 @@ struct upload {
 	size_t from, size;
 	uint8_t sha256[32];
 	enum upload_state state;
-	int error;
 	struct wait *waits;
 	struct upload *prev, *next; /* in the flusher's queue */
 };

@@ -26,13 +26,13 @@ struct takes {
 
 /* What a round takes of a file that has data: the data are older than every job. Without data it takes the job. */
 static const struct takes takes_of[][NEXT_JOBS] = {
-	[FILE_TOGETHER] =
+	[FILE_DIRTY] =
 		{
 			[NO_JOB] = {.data = true},
 			[OTHER_JOB] = {.data = true, .job = true},
 			[WRITE_JOB] = {.data = true}, /* its refusal must not be the data's */
 		},
-	[FILE_APART] =
+	[FILE_SEPARATE] =
 		{
 			[NO_JOB] = {.data = true},
 			[OTHER_JOB] = {.job = true},
@@ -162,9 +162,7 @@ static void data_failed(struct round *r, int error, struct news *news)
 		f->error = error;
 	else
 		tell_failure(f, error);
-	f->failures++;
-	f->way = is_passing(error) ? FILE_TOGETHER : FILE_REFUSED;
-	f->jobs_went = false;
+	file_moves(f, is_passing(error) ? FILE_FAILED : FILE_REJECTED);
 	log_warning(NULL, "document %" PRId64 ": %" PRIu64 " bytes are not stored yet: %s", f->inode->id,
 		f->dirty.bytes, error_lookup(error)->title);
 	flush_schedule(fl, f, retry_ms(f->failures));
@@ -239,8 +237,7 @@ static void data_stored(struct round *r, struct news *news)
 	struct file *f = r->file;
 
 	dirty_fini(&f->flushing);
-	f->way = FILE_TOGETHER;
-	f->failures = 0;
+	file_moves(f, FILE_STORED);
 	flush_waits_move(&f->flushing_waits, &news->waits);
 }
 
@@ -275,8 +272,7 @@ static void separate(struct round *r)
 {
 	struct file *f = r->file;
 
-	f->way = FILE_APART;
-	f->jobs_went = false;
+	file_moves(f, FILE_SPLIT);
 	flush_waits_move(&f->flushing_waits, &f->waits);
 	leave_jobs(r);
 	flush_schedule(r->flusher, f, 0);
@@ -699,9 +695,10 @@ static struct takes takes(const struct file *f)
 	if (f->dirty.count == 0)
 		return (struct takes){.job = next != NO_JOB};
 	/* However many jobs come, whoever waits for the data has his turn. */
-	if (f->way != FILE_TOGETHER && f->waits && f->jobs_went)
+	if (!file_takes_more(f) && f->waits && f->jobs_went)
 		next = NO_JOB;
-	return takes_of[f->way][next];
+	assert(f->state != FILE_CLEAN);
+	return takes_of[f->state][next];
 }
 
 /* The job, or as many writes as wait in a row. */

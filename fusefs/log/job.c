@@ -56,7 +56,7 @@ void job_hides_dirty(struct job *job, const struct op_result *result)
 	struct file *f = job->inode->file;
 	const struct op *op = &job->op;
 
-	if (f->way == FILE_TOGETHER)
+	if (file_takes_more(f))
 		return; /* what is dirty went before it, or came after it */
 	if (job_is_append(job))
 		return; /* it went behind everything */

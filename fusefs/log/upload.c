@@ -2,13 +2,43 @@
 
 #include "common/base/sha256.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <utlist.h>
+
+/* What may follow on what. */
+static const bool follows[UPLOAD_STATES][UPLOAD_STATES] = {
+	/* The hash cannot be had: no memory. */
+	[UPLOAD_HASHING] = {[UPLOAD_QUEUED] = true, [UPLOAD_FAILED] = true},
+	/* What it was for was overwritten before its turn came. */
+	[UPLOAD_QUEUED] = {[UPLOAD_SENDING] = true, [UPLOAD_FAILED] = true},
+	[UPLOAD_SENDING] = {[UPLOAD_DONE] = true, [UPLOAD_FAILED] = true},
+};
+
+/* Into another state, and from where it was to where it belongs then. With the lock held. */
+static void moves(struct upload *u, enum upload_state to)
+{
+	struct flusher *fl = u->flusher;
+
+	assert(follows[u->state][to]);
+	if (u->state == UPLOAD_QUEUED)
+		DL_DELETE(fl->queue, u);
+	if (u->state == UPLOAD_SENDING)
+		fl->uploading--;
+	u->state = to;
+	if (to == UPLOAD_QUEUED)
+		DL_APPEND(fl->queue, u);
+	if (to == UPLOAD_SENDING)
+		fl->uploading++;
+	assert(fl->uploading <= FLUSH_UPLOADS_MAX);
+}
 
 static void upload_free(struct dirty_tag *tag)
 {
 	struct upload *u = upload_of(tag);
 
+	assert(u->state == UPLOAD_DONE || u->state == UPLOAD_FAILED);
+	assert(!u->waits);
 	bytes_unref(u->bytes);
 	free(u);
 }
@@ -16,8 +46,7 @@ static void upload_free(struct dirty_tag *tag)
 /* With the lock held. The last reference may go. */
 static void over(struct upload *u, int error)
 {
-	u->state = error == 0 ? UPLOAD_DONE : UPLOAD_FAILED;
-	u->error = error;
+	moves(u, error == 0 ? UPLOAD_DONE : UPLOAD_FAILED);
 	core_call_over(u->flusher->core);
 	wait_fire(&u->waits, error);
 	dirty_tag_unref(&u->tag);
@@ -29,7 +58,6 @@ static void on_put(void *cookie, int error)
 	struct flusher *fl = u->flusher;
 
 	core_lock(fl->core);
-	fl->uploading--;
 	over(u, error);
 	upload_pump(fl);
 	core_unlock(fl->core);
@@ -37,18 +65,17 @@ static void on_put(void *cookie, int error)
 
 void upload_pump(struct flusher *fl)
 {
+	struct store *store = fl->core->store;
+
 	while (fl->queue && fl->uploading < FLUSH_UPLOADS_MAX) {
 		struct upload *u = fl->queue;
 
-		DL_DELETE(fl->queue, u);
 		if (u->tag.refs == 1) { /* what it was for was overwritten */
 			over(u, -ECANCELED);
 			continue;
 		}
-		u->state = UPLOAD_SENDING;
-		fl->uploading++;
-		(void)fl->core->store->ops->block_put(
-			fl->core->store, u->sha256, span_of(u->bytes->data + u->from, u->size), on_put, u);
+		moves(u, UPLOAD_SENDING);
+		(void)store->ops->block_put(store, u->sha256, span_of(u->bytes->data + u->from, u->size), on_put, u);
 	}
 }
 
@@ -62,8 +89,7 @@ static void on_hasher(struct worker_job *job)
 	if (r < 0) {
 		over(u, r);
 	} else {
-		u->state = UPLOAD_QUEUED;
-		DL_APPEND(fl->queue, u);
+		moves(u, UPLOAD_QUEUED);
 		upload_pump(fl);
 	}
 	core_unlock(fl->core);
@@ -77,6 +103,7 @@ struct upload *upload_start(struct flusher *fl, struct bytes *bytes, size_t from
 		return NULL;
 	u->tag = (struct dirty_tag){.refs = 2, .free = upload_free}; /* the caller's, and while it is on its way */
 	u->flusher = fl;
+	u->state = UPLOAD_HASHING;
 	u->job.run = on_hasher;
 	u->bytes = bytes_ref(bytes);
 	u->from = from;

@@ -418,7 +418,7 @@ void ops_readlink(fuse_req_t req, fuse_ino_t node)
 
 static void reply_statfs(struct fs *fs, fuse_req_t req)
 {
-	int64_t room = fs->free > 0 ? fs->free : 0, dirty = (int64_t)fs->flusher.bytes;
+	int64_t room = fs->free > 0 ? fs->free : 0, dirty = (int64_t)flusher_bytes(&fs->flusher);
 	const int64_t files = fs->documents_max > 0 ? fs->documents_max : STATFS_FILES;
 	const int64_t more = files > fs->documents ? files - fs->documents : 0;
 	struct statvfs st = {

@@ -1,11 +1,9 @@
 #include "fusefs/ops/ops_internal.h"
 
 #include "common/base/metrics.h"
-#include "fusefs/content/file.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <utlist.h>
 
 /*
  * Storing everything: fsync(2) of the folder that is the root of the mount (which is what sync(1) does with a DIR), and
@@ -48,23 +46,14 @@ static void on_stored(void *cookie, int error)
 static void store_everything(struct ask *ask)
 {
 	struct everything *all = ask->extra;
-	struct fs *fs = ask->fs;
-	struct file *f, *next;
+	int r;
 
 	all->waiting = 1; /* this function's own */
 	all->again = false;
 	ask->cancel = ask_cancel_shared;
-	DL_FOREACH_SAFE2(fs->flusher.due, f, next, due_next)
-	{
-		int r;
-
-		all->waiting++;
-		r = flush_until_stored(&fs->flusher, f->inode, on_stored, ask, NULL);
-		if (r == 0)
-			continue;
-		all->waiting--;
-		all->error = r < 0 && all->error == 0 ? r : all->error;
-	}
+	r = flusher_until_stored(&ask->fs->flusher, &all->waiting, on_stored, ask);
+	if (r < 0 && all->error == 0)
+		all->error = r;
 	on_stored(ask, 0);
 }
 

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <utlist.h>
 
 /*
  * A write is answered when its bytes are in the mount. Three kinds wait: one of a handle that wants it stored (O_SYNC,
@@ -43,7 +42,7 @@ static bool is_tight(struct fs *fs, const struct inode *inode, const struct flus
 
 	/* What is dirty may overwrite what is counted already: so this errs to the side of asking the store. */
 	tight = known && (end > inode->attr.size || inode->attr.allocated < inode->attr.size) &&
-		(int64_t)(fs->flusher.bytes + data->size) > fs->free;
+		(int64_t)(flusher_bytes(&fs->flusher) + data->size) > fs->free;
 	if (!fs->usage_asked && (!known || age > (tight ? USAGE_MAX_AGE_TIGHT_NS : USAGE_MAX_AGE_NS))) {
 		fs->usage_asked = true;
 		core_call_begins(&fs->core);
@@ -134,7 +133,7 @@ static void cancel_room(struct ask *ask)
 {
 	struct waiting_write *w = ask->extra;
 
-	DL_DELETE(ask->fs->flusher.room, &w->room);
+	flush_room_cancel(&ask->fs->flusher, &w->room);
 	ask_fail(ask, ask->ends_with);
 }
 

@@ -293,12 +293,12 @@ static void data_that_nobody_wants_is_dropped_with_the_last_handle(void **state)
 	write_at(f, 0, 200 * KIB);
 	assert_int_equal(sync_file(f), -EDQUOT);
 	core_lock(&f->fs->core);
-	assert_int_equal(f->fs->flusher.bytes, 200 * KIB);
+	assert_int_equal(f->fs->flusher.sums.bytes, 200 * KIB);
 	flush_released(&f->fs->flusher, f->inode);
-	assert_int_equal(f->fs->flusher.bytes, 200 * KIB); /* somebody has it open */
+	assert_int_equal(f->fs->flusher.sums.bytes, 200 * KIB); /* somebody has it open */
 	f->inode->opens = 0;
 	flush_released(&f->fs->flusher, f->inode);
-	assert_int_equal(f->fs->flusher.bytes, 0);
+	assert_int_equal(f->fs->flusher.sums.bytes, 0);
 	assert_false(file_is_dirty(f->inode->file));
 	core_unlock(&f->fs->core);
 	assert_int_equal(sync_file(f), 0);

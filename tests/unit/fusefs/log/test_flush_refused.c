@@ -66,8 +66,8 @@ static void check_idle(struct fixture *f)
 {
 	core_lock(&f->fs->core);
 	assert_false(file_is_dirty(f->inode->file));
-	assert_int_equal(f->fs->flusher.bytes, 0);
-	assert_int_equal(f->fs->flusher.stuck, 0);
+	assert_int_equal(f->fs->flusher.sums.bytes, 0);
+	assert_int_equal(f->fs->flusher.sums.stuck, 0);
 	assert_null(f->fs->flusher.due);
 	core_unlock(&f->fs->core);
 }
@@ -384,11 +384,11 @@ static void what_is_refused_takes_no_room_from_others(void **state)
 	for (int i = 0; i < (int)(FLUSH_FILE_BYTES / MIB) - 1; i++)
 		write_at(f, i * (int64_t)MIB, MIB);
 	core_lock(&f->fs->core);
-	assert_int_not_equal(f->fs->flusher.bytes, 0);
+	assert_int_not_equal(f->fs->flusher.sums.bytes, 0);
 	core_unlock(&f->fs->core);
 	assert_int_equal(sync_file(f), -EDQUOT);
 	core_lock(&f->fs->core);
-	assert_int_equal(f->fs->flusher.stuck, f->fs->flusher.bytes);
+	assert_int_equal(f->fs->flusher.sums.stuck, f->fs->flusher.sums.bytes);
 	assert_true(flush_room(&f->fs->flusher, NULL, FLUSH_BYTES_MAX - MIB));
 	core_unlock(&f->fs->core);
 	release(f);
