@@ -76,9 +76,8 @@ struct file {
 	struct snapshot *offer;	       /* of the answer that is being told (extents.h) */
 	bool prefetched;	       /* with others, and was not read yet */
 	/* Not stored yet. */
-	struct dirty dirty,
-		flushing; /* while it is FILE_SEPARATE or FILE_REFUSED, dirty is older than every job */
-	struct flush_wait *waits;	   /* for dirty */
+	struct dirty dirty, flushing; /* while it is FILE_SEPARATE or FILE_REFUSED, dirty is older than every job */
+	struct flush_wait *waits;     /* for dirty */
 	struct flush_wait *flushing_waits; /* for flushing */
 	int64_t mtime;			   /* of the last write; counts while something is dirty or flushing */
 	bool ctime_shown;		   /* somebody saw mtime as the time of change */
@@ -111,8 +110,8 @@ bool file_takes_more(const struct file *f);
 bool file_count_dirty(struct file_sums *sums, struct file *f, uint64_t waiting);
 /* Asserts what holds of a file whenever nobody is at work on it. */
 void file_check(const struct file *f);
-bool file_is_refused(const struct file *f);	   /* what it shows may be taken back. NULL: no */
-int64_t file_size(const struct inode *inode);	   /* with what is dirty */
+bool file_is_refused(const struct file *f);   /* what it shows may be taken back. NULL: no */
+int64_t file_size(const struct inode *inode); /* with what is dirty */
 /* What was appended and is not under way lies at the end of all that is known. True: it had lain elsewhere. */
 bool file_place_tail(struct inode *inode);
 /* An answer of position seen has the content of a small file in it. What is known already, or dirty, stays. */

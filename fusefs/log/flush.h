@@ -68,8 +68,8 @@ struct flusher {
 	pthread_t thread;
 	pthread_cond_t wake;
 	bool stop, running;
-	int64_t after_ms;	/* FLUSH_AFTER_MS; more in tests in which rounds begin only when they say so */
-	int64_t looks_ns;	/* when the thread looks at what is due; INT64_MAX: when it is woken */
+	int64_t after_ms; /* FLUSH_AFTER_MS; more in tests in which rounds begin only when they say so */
+	int64_t looks_ns; /* when the thread looks at what is due; INT64_MAX: when it is woken */
 	struct file_sums sums;
 	struct file *due;	/* files with anything to be done, by due_ns, roughly: it is looked through */
 	struct room_wait *room; /* in their order */
@@ -89,8 +89,7 @@ static inline uint64_t flusher_bytes(const struct flusher *fl)
  * For each file in which anything is dirty: flush_until_stored. Each of them is counted in *waiting before done can come
  * for it. Returns 0, or why one of them cannot be waited for; it is not counted.
  */
-int flusher_until_stored(
-	struct flusher *fl, size_t *waiting, void (*done)(void *cookie, int error), void *cookie);
+int flusher_until_stored(struct flusher *fl, size_t *waiting, void (*done)(void *cookie, int error), void *cookie);
 /* Stores what is dirty. Without the lock; blocks. -ETIMEDOUT, or the error of a file that could not be stored (it stays
  * dirty). */
 int flusher_store_all(struct flusher *fl, unsigned deadline_ms);

@@ -44,8 +44,7 @@ static void take_back(struct flusher *fl, struct store_all *all)
 	}
 }
 
-int flusher_until_stored(
-	struct flusher *fl, size_t *waiting, void (*done)(void *cookie, int error), void *cookie)
+int flusher_until_stored(struct flusher *fl, size_t *waiting, void (*done)(void *cookie, int error), void *cookie)
 {
 	struct file *f, *next;
 	int error = 0;

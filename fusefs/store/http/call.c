@@ -12,14 +12,45 @@
 #include <utlist.h>
 
 /*
- * A call is either under way (call->http), or waits in s->waiting for its time, or is being finished. It goes from one
- * to the next on the client's thread (an answer came) or on the clock (its time came); cancelling only says so and
- * leaves the rest to these two. So `finish` never runs inside a function that somebody above us called, whatever locks
- * they hold.
+ * The states of a call stand in internal.h. It goes from one to the next on the client's thread (an answer came) or on
+ * the clock (its time came); cancelling only says so and leaves the rest to these two. So `finish` never runs inside a
+ * function that somebody above us called, whatever locks they hold.
  */
 
 #define URL_BYTES_MAX 4096	/* a base, ids and one percent-encoded name */
 #define NO_MEMORY_NS 10000000ll /* until memory is asked for again */
+
+/* What may follow on what. */
+static const bool follows[CALL_STATES][CALL_STATES] = {
+	/* The first attempt; it could not be made, which the clock tells; there is no session yet. */
+	[CALL_MADE] = {[CALL_SENT] = true, [CALL_WAITING] = true, [CALL_PARKED] = true},
+	[CALL_SENT] = {[CALL_IN_HAND] = true},
+	[CALL_WAITING] = {[CALL_IN_HAND] = true},
+	[CALL_PARKED] = {[CALL_IN_HAND] = true},
+	/* Another attempt, at once or after a pause, or when there is a session again. */
+	[CALL_IN_HAND] = {[CALL_SENT] = true, [CALL_WAITING] = true, [CALL_PARKED] = true},
+};
+
+static bool is_listed(enum sh_call_state state)
+{
+	return state == CALL_WAITING || state == CALL_PARKED;
+}
+
+/* Into another state, and from where it was to where it belongs then. With the lock held. */
+static void moves(struct sh_call *call, enum sh_call_state to)
+{
+	struct store_http *s = call->s;
+
+	assert(follows[call->state][to]);
+	assert((to == CALL_SENT) == (call->http != NULL));
+	if (is_listed(call->state))
+		DL_DELETE(s->waiting, call);
+	call->state = to;
+	if (is_listed(to)) {
+		DL_APPEND(s->waiting, call);
+		pthread_cond_signal(&s->clock_wake);
+	}
+}
 
 struct sh_call *sh_new(struct store_http *s, enum sh_kind kind, sh_finish_fn finish, void *cookie)
 {
@@ -87,6 +118,7 @@ void sh_over(struct sh_call *call)
 	struct store_http *s = call->s;
 
 	pthread_mutex_lock(&s->lock);
+	assert(call->state == CALL_IN_HAND);
 	HASH_DEL(s->calls, call);
 	if (!s->calls)
 		pthread_cond_broadcast(&s->all_over);
@@ -98,9 +130,7 @@ void sh_over(struct sh_call *call)
 static void wait_until(struct sh_call *call, int64_t due_ns)
 {
 	call->due_ns = due_ns;
-	call->waiting = true;
-	DL_APPEND(call->s->waiting, call);
-	pthread_cond_signal(&call->s->clock_wake);
+	moves(call, CALL_WAITING);
 }
 
 static int add_headers(struct sh_call *call, struct http_headers *h)
@@ -191,8 +221,8 @@ static void wait_for_session(struct sh_call *call)
 		wait_until(call, 0);
 		return;
 	}
-	call->parked = true;
-	wait_until(call, call->began_ns + call->s->outage_ns);
+	call->due_ns = call->began_ns + call->s->outage_ns;
+	moves(call, CALL_PARKED);
 	sh_session_renew(call->s);
 }
 
@@ -217,6 +247,7 @@ static void attempt(struct sh_call *call)
 		wait_until(call, 0);
 		return;
 	}
+	moves(call, CALL_SENT);
 	metric_inc(s->counts[call->kind].requests);
 	metric_add(s->counts[call->kind].sent, (int64_t)call->body.size);
 }
@@ -276,7 +307,7 @@ static void move_reads(struct sh_call *poll)
 	HASH_ITER(hh, s->calls, call, next) {
 		if (call->kind != SH_META || !(call->flags & SH_FLOOR) || call->gateway != poll->gateway)
 			continue;
-		if (!call->http || call->cancelled || call->moved)
+		if (call->state != CALL_SENT || call->cancelled || call->moved)
 			continue;
 		call->moved = true;
 		http_call_cancel(call->http);
@@ -360,6 +391,7 @@ static void on_response(void *cookie, struct http_response *response)
 
 	pthread_mutex_lock(&s->lock);
 	call->http = NULL;
+	moves(call, CALL_IN_HAND);
 	if (call->kind == SH_BLOCK_GET)
 		sh_block_received(call, response);
 	metric_add(s->counts[call->kind].received, (int64_t)response->body.size);
@@ -395,6 +427,17 @@ void sh_again(struct sh_call *call, bool elsewhere)
 	pthread_mutex_unlock(&s->lock);
 }
 
+void sh_cancel_locked(struct sh_call *call)
+{
+	call->cancelled = true;
+	if (call->state == CALL_SENT) {
+		http_call_cancel(call->http);
+	} else if (is_listed(call->state)) {
+		call->due_ns = 0;
+		pthread_cond_signal(&call->s->clock_wake);
+	}
+}
+
 void sh_cancel(struct store *base, store_ticket ticket)
 {
 	struct store_http *s = sh_of(base);
@@ -402,15 +445,8 @@ void sh_cancel(struct store *base, store_ticket ticket)
 
 	pthread_mutex_lock(&s->lock);
 	HASH_FIND(hh, s->calls, &ticket, sizeof(ticket), call);
-	if (call && !call->cancelled) {
-		call->cancelled = true;
-		if (call->http) {
-			http_call_cancel(call->http);
-		} else if (call->waiting) {
-			call->due_ns = 0;
-			pthread_cond_signal(&s->clock_wake);
-		}
-	}
+	if (call && !call->cancelled)
+		sh_cancel_locked(call);
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -424,9 +460,7 @@ static struct sh_call *take_due(struct store_http *s, int64_t now, int64_t *ret_
 	*ret_next = INT64_MAX;
 	DL_FOREACH(s->waiting, call) {
 		if (call->due_ns <= now) {
-			DL_DELETE(s->waiting, call);
-			call->waiting = false;
-			call->parked = false;
+			moves(call, CALL_IN_HAND);
 			return call;
 		}
 		if (call->due_ns < *ret_next)

@@ -100,6 +100,20 @@ struct sh_other_call {
 	void (*ids)(void *cookie, int error, int64_t first);
 };
 
+/*
+ * The life of a call. One function moves it, in call.c, by a table of what may follow on what, with the lock held. From
+ * CALL_MADE on it is in s->calls until it is freed.
+ *
+ * | state        | what it means                                        | where it is               | who moves it on             |
+ * |--------------|------------------------------------------------------|---------------------------|-----------------------------|
+ * | CALL_MADE    | its caller is making the request                     | nowhere                   | sh_start                    |
+ * | CALL_SENT    | an attempt is under way                              | the client's (call->http) | the client, with an answer  |
+ * | CALL_WAITING | it is sent again, or ended, when its time comes      | in s->waiting             | the clock                   |
+ * | CALL_PARKED  | it means nothing without a session, and there is none | in s->waiting            | the clock, woken by one     |
+ * | CALL_IN_HAND | an answer is judged or told; finish may ask for more | with the thread at work   | that thread; or it is freed |
+ */
+enum sh_call_state { CALL_MADE, CALL_SENT, CALL_WAITING, CALL_PARKED, CALL_IN_HAND, CALL_STATES };
+
 struct sh_call {
 	struct store_http *s;
 	store_ticket ticket;
@@ -120,13 +134,14 @@ struct sh_call {
 		struct sh_call *call); /* NULL, or completes the request before each attempt; with the lock held */
 	void *cookie;
 	/* Guarded by s->lock. */
-	struct http_call *http; /* an attempt is under way */
+	enum sh_call_state state;
+	struct http_call *http; /* CALL_SENT: the attempt */
 	size_t gateway;		/* where to */
 	unsigned failures;
 	int64_t began_ns; /* what it belongs to: an outage is counted from here */
 	int64_t first_failure_ns;
-	int64_t due_ns; /* while it waits */
-	bool waiting, parked, cancelled;
+	int64_t due_ns; /* CALL_WAITING, CALL_PARKED: when the clock takes it */
+	bool cancelled; /* nobody wants it any more: it ends when the thread that has it sees this */
 	bool floor_sent;
 	bool moved; /* its gateway was left while it waited: it is sent to another one */
 	int64_t session_sent;
@@ -193,6 +208,7 @@ store_ticket sh_start_locked(struct sh_call *call);  /* with the lock held */
 void sh_over(struct sh_call *call);		     /* frees */
 void sh_again(struct sh_call *call, bool elsewhere); /* from finish: once more, at once */
 void sh_cancel(struct store *base, store_ticket ticket);
+void sh_cancel_locked(struct sh_call *call); /* with the lock held */
 int sh_clock_start(struct store_http *s);
 void sh_clock_end(struct store_http *s);
 

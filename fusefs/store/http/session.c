@@ -58,7 +58,7 @@ static void on_session(struct sh_call *call, int error, struct http_response *re
 		s->last_gateway = call->gateway;
 	}
 	DL_FOREACH(s->waiting, waiting) {
-		if (!waiting->parked)
+		if (waiting->state != CALL_PARKED)
 			continue;
 		if (error < 0)
 			waiting->broken = error;

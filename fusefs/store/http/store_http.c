@@ -125,13 +125,8 @@ void store_http_quiet(struct store *base)
 
 	pthread_mutex_lock(&s->lock);
 	s->closing = true;
-	HASH_ITER(hh, s->calls, call, next) {
-		call->cancelled = true;
-		if (call->http)
-			http_call_cancel(call->http);
-		else if (call->waiting)
-			call->due_ns = 0;
-	}
+	HASH_ITER(hh, s->calls, call, next)
+		sh_cancel_locked(call);
 	pthread_cond_signal(&s->clock_wake);
 	while (s->calls)
 		pthread_cond_wait(&s->all_over, &s->lock);
