@@ -2,13 +2,13 @@
 #include "cli/holders.h"
 #include "cli/mount_log.h"
 #include "cli/mounts.h"
+#include "common/base/fusermount.h"
 #include "common/base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <spawn.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,26 +78,10 @@ static int store_all(const char *directory)
 	return r == -EINVAL || r == -ENOSYS ? 0 : r;
 }
 
-/* Ordinary users unmount by the help of a program that may. */
-static int run_fusermount(const char *directory, bool lazy)
-{
-	const char *argv[] = {"fusermount3", lazy ? "-uz" : "-u", "-q", "--", directory, NULL};
-	int status = 0;
-	pid_t pid;
-	int r = posix_spawnp(&pid, "fusermount3", NULL, NULL, (char *const *)argv, environ);
-
-	if (r != 0)
-		return -r;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EBUSY;
-}
-
 static int take_off(const char *directory)
 {
 	if (geteuid() != 0)
-		return run_fusermount(directory, false);
+		return fusermount_unmount(directory, false);
 	return umount2(directory, UMOUNT_NOFOLLOW) < 0 ? -errno : 0;
 }
 
@@ -207,7 +191,7 @@ static int cut_off(const struct mounts_entry *entry, const char *directory)
 	if (geteuid() == 0)
 		return umount2(directory, MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW) < 0 ? -errno : 0;
 	abort_connection(entry->connection);
-	return run_fusermount(directory, true);
+	return fusermount_unmount(directory, true);
 }
 
 static int end_process(pid_t pid, int process)

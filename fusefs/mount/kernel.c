@@ -1,11 +1,12 @@
 #include "fusefs/mount/kernel.h"
 
+#include "common/base/fusermount.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
 #include <mntent.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,23 +16,6 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* Ordinary users unmount by the help of a program that may. */
-static int run_fusermount(const char *directory, bool lazy)
-{
-	const char *argv[] = {
-		"fusermount3", "-u", "-q", lazy ? "-z" : "--", lazy ? "--" : directory, lazy ? directory : NULL, NULL};
-	int status = 0;
-	pid_t pid;
-	int r = posix_spawnp(&pid, "fusermount3", NULL, NULL, (char *const *)argv, environ);
-
-	if (r != 0)
-		return -r;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EBUSY;
-}
 
 /* Runs what is given in a child that has no hold on the connection. Only what is allowed after a fork of a process with
  * threads. */
@@ -68,7 +52,7 @@ static int unmount_lazily(const char *directory)
 int kernel_unmount(const char *directory, bool lazy, int fuse_fd)
 {
 	if (geteuid() != 0)
-		return run_fusermount(directory, lazy);
+		return fusermount_unmount(directory, lazy);
 	return run_apart(lazy ? unmount_lazily : unmount_now, directory, fuse_fd);
 }
 

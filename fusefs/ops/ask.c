@@ -5,6 +5,7 @@
 #include "fusefs/content/extents.h"
 #include "fusefs/ops/ops_fs.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -93,7 +94,7 @@ void ask_free(struct ask *ask)
 	free(ask);
 }
 
-void ask_fail(struct ask *ask, int error)
+void ask_end(struct ask *ask, int error)
 {
 	fuse_req_t req = ask_take(ask);
 
@@ -127,7 +128,7 @@ static void cancel_job(struct ask *ask)
 static void cancel_stored(struct ask *ask)
 {
 	flush_wait_cancel(ask->inode, ask->wait);
-	ask_fail(ask, ask->ends_with);
+	ask_end(ask, ask->ends_with);
 }
 
 void ask_cancel_shared(struct ask *ask)
@@ -150,6 +151,26 @@ int ask_ops(struct ask *ask, const struct op *ops, size_t count,
 	core_call_begins(&fs->core);
 	ask->cancel = cancel_group;
 	return 0;
+}
+
+static void on_change(void *cookie, int error, const struct op_result *results, size_t count)
+{
+	struct ask *ask = cookie;
+	struct core *core = &ask->fs->core;
+
+	assert(error < 0 || count == 1);
+	core_lock(core);
+	core_call_over(core);
+	if (error == 0)
+		ask->learn(ask, &results[0]);
+	ask_end(ask, error);
+	core_unlock(core);
+}
+
+int ask_change(struct ask *ask, void (*learn)(struct ask *ask, const struct op_result *result))
+{
+	ask->learn = learn;
+	return ask_ops(ask, &ask->op, 1, on_change);
 }
 
 int ask_job(struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error, const struct op_result *result))

@@ -73,6 +73,7 @@ struct ask {
 	void *extra;	 /* own memory */
 	void *peer;	 /* somebody else's, who outlives the request */
 	void (*then)(struct ask *ask);
+	void (*learn)(struct ask *ask, const struct op_result *result); /* see ask_change */
 };
 
 static inline struct fs *fs_of(fuse_req_t req)
@@ -87,12 +88,15 @@ struct ask *ask_new_call(fuse_req_t req, enum patience_call call);
 void ask_free(struct ask *ask);
 /* With the lock: takes the request away, so that nobody else answers it. NULL: somebody did. */
 fuse_req_t ask_take(struct ask *ask);
-void ask_fail(struct ask *ask, int error); /* answers, if nobody did, and frees */
+/* Answers with the error, or with 0 for what has no other answer, if nobody did; frees. */
+void ask_end(struct ask *ask, int error);
 
 /* Ways of waiting: called with the lock held, each calls back with the lock held. A callback finds the request taken
  * when its caller was let go. */
 int ask_ops(struct ask *ask, const struct op *ops, size_t count,
 	void (*done)(void *cookie, int error, const struct op_result *results, size_t count));
+/* Sends ask->op. When the store has it, learn is called; in any case the caller is answered with how that went. */
+int ask_change(struct ask *ask, void (*learn)(struct ask *ask, const struct op_result *result));
 int ask_job(
 	struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error, const struct op_result *result));
 /* A write of ask->size bytes to ask->off of ask->inode. */

@@ -143,7 +143,7 @@ static void wait_for_listing(struct ask *ask)
 	int r = listing_wait(h->listing, on_listing, ask);
 
 	if (r < 0)
-		ask_fail(ask, r);
+		ask_end(ask, r);
 	else
 		ask->cancel = ask_cancel_shared;
 }
@@ -167,7 +167,7 @@ static void on_listing(void *cookie, int error)
 	if (r == 0)
 		(void)ask_take(ask);
 	if (r < 0)
-		ask_fail(ask, r);
+		ask_end(ask, r);
 	else
 		ask_free(ask);
 }

@@ -31,7 +31,7 @@ static void on_document(void *cookie, int error)
 	struct ask *ask = cookie;
 
 	if (error < 0)
-		ask_fail(ask, error);
+		ask_end(ask, error);
 	else
 		reply(ask, ask->other);
 }
@@ -47,7 +47,7 @@ static void answer_with(struct ask *ask)
 	}
 	r = ask_attributes(ask, ask->other, on_document);
 	if (r < 0)
-		ask_fail(ask, r);
+		ask_end(ask, r);
 }
 
 /* The folder that ask->inode lies in. */
@@ -57,14 +57,14 @@ static void answer_with_parent(struct ask *ask)
 
 	ask->cancel = NULL;
 	if (!S_ISDIR(folder->attr.mode) || !is_there(folder)) {
-		ask_fail(ask, -ENOENT);
+		ask_end(ask, -ENOENT);
 		return;
 	}
 	ask->other = inodes_get(&ask->fs->core.inodes, folder->parent);
 	if (ask->other)
 		answer_with(ask);
 	else
-		ask_fail(ask, -ENOMEM);
+		ask_end(ask, -ENOMEM);
 }
 
 static void on_child(void *cookie, int error)
@@ -72,7 +72,7 @@ static void on_child(void *cookie, int error)
 	struct ask *ask = cookie;
 
 	if (error < 0 || !ask->req)
-		ask_fail(ask, error);
+		ask_end(ask, error);
 	else
 		answer_with_parent(ask);
 }
@@ -89,7 +89,7 @@ static void find_parent(struct ask *ask, int64_t id)
 	else
 		r = ask_attributes(ask, ask->inode, on_child);
 	if (r < 0)
-		ask_fail(ask, r);
+		ask_end(ask, r);
 }
 
 bool ops_lookup_number(fuse_req_t req, fuse_ino_t node, const char *name)
@@ -117,7 +117,7 @@ bool ops_lookup_number(fuse_req_t req, fuse_ino_t node, const char *name)
 		if (ask->other)
 			answer_with(ask);
 		else
-			ask_fail(ask, -ENOMEM);
+			ask_end(ask, -ENOMEM);
 	}
 	core_unlock(&fs->core);
 	return true;

@@ -104,7 +104,7 @@ static void unlock_and_store(fuse_req_t req, struct handle *h, uint64_t owner)
 	ask->peer = h;
 	ask->cancel = ask_cancel_shared;
 	if (!ops_locks_closed(ask, h, owner, on_unlocked))
-		ask_fail(ask, -ENOMEM);
+		ask_end(ask, -ENOMEM);
 	core_unlock(&fs->core);
 }
 

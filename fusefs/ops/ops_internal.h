@@ -18,6 +18,9 @@ void ops_fill_entry(struct fs *fs, struct inode *inode, bool fresh, struct fuse_
 void ops_error(fuse_req_t req, int error);
 /* 0, -ENAMETOOLONG, -EINVAL */
 int ops_name(const char *name, struct span *ret);
+/* A request about a name, which is checked, counted, and in ask->op. NULL: it was answered already. Without the
+ * lock. */
+struct ask *ops_ask_name(fuse_req_t req, const char *name, enum patience_call call);
 /*
  * Whether what the caller writes clears the set-id bits (CAP_FSETID keeps them, which is root's here). Buffered writes
  * and truncate(2) are the kernel's to tell, by a SETATTR; not so O_TRUNC, which comes with OPEN, and O_DIRECT.

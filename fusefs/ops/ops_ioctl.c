@@ -73,7 +73,7 @@ static void get_flags(fuse_req_t req, fuse_ino_t node, unsigned command)
 	} else {
 		r = ask->inode ? ask_attributes(ask, ask->inode, on_attributes) : r;
 		if (r < 0)
-			ask_fail(ask, r);
+			ask_end(ask, r);
 	}
 	core_unlock(&fs->core);
 }
@@ -112,7 +112,7 @@ static void set_flags(fuse_req_t req, fuse_ino_t node, uint32_t protect)
 		.kind = OP_SETATTR, .fields = OP_HAS_PROTECT, .id = ops_id_of(fs, node), .protect = protect};
 	r = ask->inode ? ask_job(ask, ask->inode, on_set) : -ENOMEM;
 	if (r < 0)
-		ask_fail(ask, r);
+		ask_end(ask, r);
 	core_unlock(&fs->core);
 }
 

@@ -26,11 +26,8 @@ static struct lock lock_of(const struct flock *f, const struct fuse_file_info *f
 static void on_lock(void *cookie, int error)
 {
 	struct ask *ask = cookie;
-	fuse_req_t req = ask_take(ask);
 
-	if (req)
-		ops_error(req, error);
-	ask_free(ask);
+	ask_end(ask, error);
 }
 
 /* As long as nobody is known to have the lock, a signal ends nothing: far from the store, a timer would let no call
@@ -58,7 +55,7 @@ static void request(fuse_req_t req, struct handle *h, bool posix, const struct l
 	ask->inode = inode_ref(h->inode);
 	r = lock_request_new(&fs->locks, h->inode, posix, &want);
 	if (!r) {
-		ask_fail(ask, -ENOMEM);
+		ask_end(ask, -ENOMEM);
 	} else {
 		ask->peer = r;
 		/* What is unlocked is, whoever hears of it. */
@@ -189,7 +186,7 @@ void ops_getlk(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi, struc
 	ask->inode = inode_ref(h->inode);
 	found = ask->extra = calloc(1, sizeof(*found));
 	if (!found) {
-		ask_fail(ask, -ENOMEM);
+		ask_end(ask, -ENOMEM);
 	} else {
 		const struct store_lock lock = {.id = h->inode->id, .queue = &range, .life = fs->locks.life};
 

@@ -68,27 +68,6 @@ static void on_made(void *cookie, int error, const struct op_result *results, si
 	core_unlock(&fs->core);
 }
 
-/* An ask with the op of a new name in it; NULL: answered already. */
-static struct ask *ask_name(fuse_req_t req, const char *name, enum patience_call call)
-{
-	struct fs *fs = fs_of(req);
-	struct span wanted;
-	struct ask *ask;
-	int r = ops_name(name, &wanted);
-
-	metric_inc(fs->requests);
-	if (r < 0) {
-		ops_error(req, r);
-		return NULL;
-	}
-	ask = ask_new_call(req, call);
-	if (!ask)
-		return NULL;
-	memcpy(ask->name, wanted.data, wanted.size);
-	ask->op.name = span_of(ask->name, wanted.size);
-	return ask;
-}
-
 static void send(struct ask *ask, fuse_ino_t parent,
 	void (*done)(void *cookie, int error, const struct op_result *results, size_t count))
 {
@@ -103,7 +82,7 @@ static void send(struct ask *ask, fuse_ino_t parent,
 	ask->op.parent = ops_id_of(fs, parent);
 	r = ask->inode ? ask_ops(ask, &ask->op, 1, done) : -ENOMEM;
 	if (r < 0)
-		ask_fail(ask, r);
+		ask_end(ask, r);
 	core_unlock(&fs->core);
 }
 
@@ -128,7 +107,7 @@ static void fill_create(struct ask *ask, mode_t mode)
 
 void ops_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
 {
-	struct ask *ask = ask_name(req, name, PATIENCE_OTHER);
+	struct ask *ask = ops_ask_name(req, name, PATIENCE_OTHER);
 
 	if (!ask)
 		return;
@@ -142,7 +121,7 @@ void ops_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 
 void ops_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
-	struct ask *ask = ask_name(req, name, PATIENCE_OTHER);
+	struct ask *ask = ops_ask_name(req, name, PATIENCE_OTHER);
 
 	if (!ask)
 		return;
@@ -152,7 +131,7 @@ void ops_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 
 void ops_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
 {
-	struct ask *ask = ask_name(req, name, PATIENCE_OTHER);
+	struct ask *ask = ops_ask_name(req, name, PATIENCE_OTHER);
 	struct fs *fs;
 
 	if (!ask)
@@ -164,7 +143,7 @@ void ops_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const ch
 		ask->op.target = span_str(ask->text);
 	if (!ask->text || ask->op.target.size > PATH_BYTES_MAX - 1) {
 		core_lock(&fs->core);
-		ask_fail(ask, ask->text ? -ENAMETOOLONG : -ENOMEM); /* the request and the ask are gone then */
+		ask_end(ask, ask->text ? -ENAMETOOLONG : -ENOMEM); /* the request and the ask are gone then */
 		core_unlock(&fs->core);
 		return;
 	}
@@ -176,13 +155,13 @@ static void on_checked(struct ask *ask, int error)
 	if (error == 0)
 		error = ask_ops(ask, &ask->op, 1, on_made);
 	if (error < 0)
-		ask_fail(ask, error);
+		ask_end(ask, error);
 }
 
 /* What gets another name must be what has the first. */
 void ops_link(fuse_req_t req, fuse_ino_t node, fuse_ino_t parent, const char *name)
 {
-	struct ask *ask = ask_name(req, name, PATIENCE_OTHER);
+	struct ask *ask = ops_ask_name(req, name, PATIENCE_OTHER);
 	struct fs *fs;
 
 	if (!ask)
@@ -197,7 +176,7 @@ void ops_link(fuse_req_t req, fuse_ino_t node, fuse_ino_t parent, const char *na
 	if (ask->inode && ask->other)
 		ops_check(ask, ask->other, CHECK_NAME, on_checked);
 	else
-		ask_fail(ask, -ENOMEM);
+		ask_end(ask, -ENOMEM);
 	core_unlock(&fs->core);
 }
 
@@ -211,7 +190,7 @@ static void reply_create(struct ask *ask, struct inode *inode)
 
 	ask->handle = ops_open_handle(fs, inode, &ask->fi);
 	if (!ask->handle) {
-		ask_fail(ask, -ENOMEM);
+		ask_end(ask, -ENOMEM);
 		return;
 	}
 	ops_fill_entry(fs, inode, true, &e);
@@ -230,7 +209,7 @@ static void on_truncated(void *cookie, int error, const struct op_result *result
 
 	(void)result;
 	if (error < 0)
-		ask_fail(ask, error);
+		ask_end(ask, error);
 	else
 		reply_create(ask, ask->other);
 }
@@ -305,7 +284,7 @@ static void on_existing(void *cookie, int error, const struct item *item, struct
 			goto out;
 	}
 	if (error < 0)
-		ask_fail(ask, error);
+		ask_end(ask, error);
 	else
 		reply_create(ask, ask->other);
 out:
@@ -334,7 +313,7 @@ static void on_created(void *cookie, int error, const struct op_result *results,
 		ask->ticket =
 			fs->core.store->ops->lookup(fs->core.store, ask->inode->id, ask->op.name, on_existing, ask);
 	} else {
-		ask_fail(ask, error < 0 ? error : -ENOMEM);
+		ask_end(ask, error < 0 ? error : -ENOMEM);
 	}
 	core_unlock(&fs->core);
 }
@@ -342,7 +321,7 @@ static void on_created(void *cookie, int error, const struct op_result *results,
 void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
 {
 	const bool nameless = strcmp(name, DEVICE_NO_NAME) == 0; /* O_TMPFILE */
-	struct ask *ask = nameless ? ask_new_call(req, PATIENCE_OPEN) : ask_name(req, name, PATIENCE_OPEN);
+	struct ask *ask = nameless ? ask_new_call(req, PATIENCE_OPEN) : ops_ask_name(req, name, PATIENCE_OPEN);
 
 	if (!ask)
 		return;

@@ -92,7 +92,7 @@ void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	ask->inode = inodes_get(&fs->core.inodes, ops_id_of(fs, parent));
 	ask->op.parent = ops_id_of(fs, parent);
 	if (!ask->inode) {
-		ask_fail(ask, -ENOMEM);
+		ask_end(ask, -ENOMEM);
 	} else {
 		listing_missed(&fs->names, &fs->core, ask->inode);
 		core_call_begins(&fs->core);
@@ -196,7 +196,7 @@ void ops_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	ask->inode = inodes_get(&fs->core.inodes, ops_id_of(fs, node));
 	r = ask->inode ? ask_attributes(ask, ask->inode, on_attributes) : -ENOMEM;
 	if (r < 0)
-		ask_fail(ask, r);
+		ask_end(ask, r);
 	core_unlock(&fs->core);
 }
 
@@ -314,7 +314,7 @@ static void on_checked(struct ask *ask, int error)
 	if (error == 0)
 		error = ask_job(ask, ask->inode, on_setattr);
 	if (error < 0)
-		ask_fail(ask, error);
+		ask_end(ask, error);
 }
 
 /*
@@ -367,7 +367,7 @@ void ops_setattr(fuse_req_t req, fuse_ino_t node, struct stat *attr, int to_set,
 	if (ask->inode)
 		check_and_set(ask, fi != NULL);
 	else
-		ask_fail(ask, -ENOMEM);
+		ask_end(ask, -ENOMEM);
 	core_unlock(&fs->core);
 }
 
@@ -408,7 +408,7 @@ void ops_readlink(fuse_req_t req, fuse_ino_t node)
 	ask->inode = inodes_get(&fs->core.inodes, ops_id_of(fs, node));
 	r = ask->inode ? ask_attributes(ask, ask->inode, on_readlink) : -ENOMEM;
 	if (r < 0)
-		ask_fail(ask, r);
+		ask_end(ask, r);
 	core_unlock(&fs->core);
 }
 

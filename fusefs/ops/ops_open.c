@@ -20,7 +20,7 @@ static void reply_open(struct ask *ask)
 
 	ask->handle = ops_open_handle(ask->fs, ask->inode, &ask->fi);
 	if (!ask->handle) {
-		ask_fail(ask, -ENOMEM);
+		ask_end(ask, -ENOMEM);
 		return;
 	}
 	req = ask_take(ask);
@@ -35,7 +35,7 @@ static void on_truncated(void *cookie, int error, const struct op_result *result
 
 	(void)result;
 	if (error < 0)
-		ask_fail(ask, error);
+		ask_end(ask, error);
 	else
 		reply_open(ask);
 }
@@ -54,7 +54,7 @@ static void open_it(struct ask *ask)
 		.id = ask->inode->id};
 	r = ask_job(ask, ask->inode, on_truncated);
 	if (r < 0)
-		ask_fail(ask, r);
+		ask_end(ask, r);
 }
 
 static void on_checked(struct ask *ask, int error)
@@ -62,7 +62,7 @@ static void on_checked(struct ask *ask, int error)
 	if (error == 0)
 		error = ops_check_open(ask->inode, ask->fi.flags);
 	if (error < 0)
-		ask_fail(ask, error);
+		ask_end(ask, error);
 	else
 		open_it(ask);
 }
@@ -81,7 +81,7 @@ static void open_waiting(fuse_req_t req, fuse_ino_t node, const struct fuse_file
 	if (ask->inode)
 		ops_check(ask, ask->inode, CHECK_NAME_OR_EXISTS, on_checked);
 	else
-		ask_fail(ask, -ENOMEM);
+		ask_end(ask, -ENOMEM);
 	core_unlock(&fs->core);
 }
 

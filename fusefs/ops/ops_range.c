@@ -17,12 +17,9 @@
 static void on_done(void *cookie, int error, const struct op_result *result)
 {
 	struct ask *ask = cookie;
-	fuse_req_t req = ask_take(ask);
 
 	(void)result;
-	if (req)
-		ops_error(req, error);
-	ask_free(ask);
+	ask_end(ask, error);
 }
 
 /* What a mode asks for: bytes become zeros, room is reserved; and whether the file may become longer. */
@@ -83,7 +80,7 @@ static void allocate(struct ask *ask)
 	int r = ask_job(ask, ask->inode, on_done);
 
 	if (r < 0)
-		ask_fail(ask, r);
+		ask_end(ask, r);
 }
 
 static void on_drive(void *cookie, int error, const struct store_drive *drive)
@@ -99,7 +96,7 @@ static void on_drive(void *cookie, int error, const struct store_drive *drive)
 	if (!ask->req)
 		ask_free(ask);
 	else if (error < 0 || exceeds_disk(ask))
-		ask_fail(ask, error < 0 ? error : -ENOSPC);
+		ask_end(ask, error < 0 ? error : -ENOSPC);
 	else
 		allocate(ask);
 	core_unlock(&fs->core);
@@ -283,7 +280,7 @@ static void on_seek(void *cookie, int error)
 	if (at == -EAGAIN) {
 		r = seek_ask(ask, missing);
 		if (r < 0)
-			ask_fail(ask, r);
+			ask_end(ask, r);
 		return;
 	}
 	if (at < 0)
@@ -372,7 +369,7 @@ static void on_source_stored(void *cookie, int error)
 	if (error == 0)
 		error = ask_job(ask, ask->other, on_copied);
 	if (error < 0)
-		ask_fail(ask, error);
+		ask_end(ask, error);
 }
 
 /* budget: the signature is libfuse's */

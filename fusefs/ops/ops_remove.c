@@ -1,7 +1,5 @@
 #include "fusefs/ops/ops_internal.h"
 
-#include "common/base/metrics.h"
-
 #include <errno.h>
 
 #ifndef RENAME_NOREPLACE
@@ -49,46 +47,21 @@ static void learn_removed(struct ask *ask, const struct op_result *result)
 	names_learn(&fs->names, ask->inode->id, name, NULL, seq);
 }
 
-static void on_removed(void *cookie, int error, const struct op_result *results, size_t count)
-{
-	struct ask *ask = cookie;
-	struct fs *fs = ask->fs;
-	fuse_req_t req;
-
-	(void)count;
-	core_lock(&fs->core);
-	core_call_over(&fs->core);
-	if (error == 0)
-		learn_removed(ask, &results[0]);
-	req = ask_take(ask);
-	if (req)
-		ops_error(req, error);
-	ask_free(ask);
-	core_unlock(&fs->core);
-}
-
 static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, enum op_kind kind)
 {
+	struct ask *ask = ops_ask_name(req, name, PATIENCE_OTHER);
 	struct fs *fs = fs_of(req);
-	struct span wanted;
-	struct ask *ask;
-	int r = ops_name(name, &wanted);
+	int r;
 
-	metric_inc(fs->requests);
-	if (r < 0) {
-		ops_error(req, r);
-		return;
-	}
-	ask = ask_new(req);
 	if (!ask)
 		return;
-	memcpy(ask->name, wanted.data, wanted.size);
+	ask->op.kind = kind;
+	ask->op.parent = ops_id_of(fs, parent);
 	core_lock(&fs->core);
-	ask->inode = inodes_get(&fs->core.inodes, ops_id_of(fs, parent));
-	ask->op = (struct op){.kind = kind, .parent = ops_id_of(fs, parent), .name = span_of(ask->name, wanted.size)};
-	r = ask->inode ? ask_ops(ask, &ask->op, 1, on_removed) : -ENOMEM;
+	ask->inode = inodes_get(&fs->core.inodes, ask->op.parent);
+	r = ask->inode ? ask_change(ask, learn_removed) : -ENOMEM;
 	if (r < 0)
-		ask_fail(ask, r);
+		ask_end(ask, r);
 	core_unlock(&fs->core);
 }
 
@@ -128,24 +101,6 @@ static void learn_renamed(struct ask *ask, const struct op_result *result)
 	inode_unref(moved);
 }
 
-static void on_renamed(void *cookie, int error, const struct op_result *results, size_t count)
-{
-	struct ask *ask = cookie;
-	struct fs *fs = ask->fs;
-	fuse_req_t req;
-
-	(void)count;
-	core_lock(&fs->core);
-	core_call_over(&fs->core);
-	if (error == 0)
-		learn_renamed(ask, &results[0]);
-	req = ask_take(ask);
-	if (req)
-		ops_error(req, error);
-	ask_free(ask);
-	core_unlock(&fs->core);
-}
-
 static int rename_op(struct ask *ask, fuse_ino_t parent, fuse_ino_t new_parent, unsigned flags)
 {
 	struct fs *fs = ask->fs;
@@ -168,35 +123,29 @@ static int rename_op(struct ask *ask, fuse_ino_t parent, fuse_ino_t new_parent, 
 		ask->op.uid = who->uid;
 		ask->op.gid = who->gid;
 	}
-	return ask_ops(ask, &ask->op, 1, on_renamed);
+	return ask_change(ask, learn_renamed);
 }
 
 /* budget: the signature is libfuse's */
 void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent, const char *new_name,
 	unsigned flags)
 {
-	struct fs *fs = fs_of(req);
-	struct span wanted = SPAN_LITERAL(""), new_wanted = SPAN_LITERAL("");
-	struct ask *ask;
-	int r = ops_name(name, &wanted);
+	struct ask *ask = ops_ask_name(req, name, PATIENCE_OTHER);
+	struct span new_wanted = SPAN_LITERAL("");
+	struct core *core = &fs_of(req)->core;
+	int r;
 
-	metric_inc(fs->requests);
-	if (r == 0)
-		r = ops_name(new_name, &new_wanted);
-	if (r == 0 && (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)))
-		r = -EINVAL;
-	if (r < 0) {
-		ops_error(req, r);
-		return;
-	}
-	ask = ask_new(req);
 	if (!ask)
 		return;
-	memcpy(ask->name, wanted.data, wanted.size);
-	memcpy(ask->new_name, new_wanted.data, new_wanted.size);
-	core_lock(&fs->core);
-	r = rename_op(ask, parent, new_parent, flags);
+	r = ops_name(new_name, &new_wanted);
+	if (r == 0 && (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)))
+		r = -EINVAL;
+	core_lock(core);
+	if (r == 0) {
+		memcpy(ask->new_name, new_wanted.data, new_wanted.size);
+		r = rename_op(ask, parent, new_parent, flags);
+	}
 	if (r < 0)
-		ask_fail(ask, r);
-	core_unlock(&fs->core);
+		ask_end(ask, r);
+	core_unlock(core);
 }

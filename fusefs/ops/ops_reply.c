@@ -1,6 +1,7 @@
 #include "fusefs/ops/ops_internal.h"
 
 #include "common/base/clock.h"
+#include "common/base/metrics.h"
 #include "common/base/text.h"
 #include "fusefs/content/file.h"
 
@@ -79,6 +80,26 @@ int ops_name(const char *name, struct span *ret)
 {
 	*ret = span_str(name);
 	return text_name_check(*ret);
+}
+
+struct ask *ops_ask_name(fuse_req_t req, const char *name, enum patience_call call)
+{
+	struct fs *fs = fs_of(req);
+	struct span wanted;
+	struct ask *ask;
+	int r = ops_name(name, &wanted);
+
+	metric_inc(fs->requests);
+	if (r < 0) {
+		ops_error(req, r);
+		return NULL;
+	}
+	ask = ask_new_call(req, call);
+	if (!ask)
+		return NULL;
+	memcpy(ask->name, wanted.data, wanted.size);
+	ask->op.name = span_of(ask->name, wanted.size);
+	return ask;
 }
 
 bool ops_refuse_lost(fuse_req_t req, const struct handle *h)

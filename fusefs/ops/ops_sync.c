@@ -25,7 +25,6 @@ static void on_stored(void *cookie, int error)
 {
 	struct ask *ask = cookie;
 	struct everything *all = ask->extra;
-	fuse_req_t req;
 
 	if (ask_is_early(ask, error))
 		all->again = true;
@@ -37,10 +36,7 @@ static void on_stored(void *cookie, int error)
 		store_everything(ask);
 		return;
 	}
-	req = ask_take(ask);
-	if (req)
-		ops_error(req, all->error);
-	ask_free(ask);
+	ask_end(ask, all->error);
 }
 
 static void store_everything(struct ask *ask)
@@ -76,6 +72,6 @@ void ops_fsyncdir(fuse_req_t req, fuse_ino_t node, int datasync, struct fuse_fil
 	if (ask->extra)
 		store_everything(ask);
 	else
-		ask_fail(ask, -ENOMEM);
+		ask_end(ask, -ENOMEM);
 	core_unlock(&fs->core);
 }

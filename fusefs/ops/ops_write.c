@@ -75,7 +75,7 @@ static void fail(struct ask *ask, int error)
 	/* Who was let go may have closed it by now; who was interrupted hears of nothing else. */
 	if (ask->req && !ask->of_mapping && error != -EINTR)
 		(void)flush_take_error(ask->inode->file, &h->error_seen);
-	ask_fail(ask, error);
+	ask_end(ask, error);
 }
 
 static void on_through(void *cookie, int error, const struct op_result *result)
@@ -134,7 +134,7 @@ static void cancel_room(struct ask *ask)
 	struct waiting_write *w = ask->extra;
 
 	flush_room_cancel(&ask->fs->flusher, &w->room);
-	ask_fail(ask, ask->ends_with);
+	ask_end(ask, ask->ends_with);
 }
 
 /* With the lock held. data is copied: the buffer is the session loop's. */
@@ -145,7 +145,7 @@ static void wait_for_room(struct ask *ask, const char *data)
 	ask->extra = w;
 	ask->text = malloc(ask->size);
 	if (!w || !ask->text) {
-		ask_fail(ask, -ENOMEM);
+		ask_end(ask, -ENOMEM);
 		return;
 	}
 	memcpy(ask->text, data, ask->size);

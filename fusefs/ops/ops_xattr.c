@@ -6,7 +6,6 @@
 #include "common/base/text.h"
 #include "common/proto/acl.h"
 #include "common/proto/xattr_name.h"
-#include "fusefs/ops/trim.h"
 #include "fusefs/names/xattrs.h"
 
 #include <errno.h>
@@ -165,7 +164,7 @@ static void fetch(struct ask *ask, fuse_ino_t node)
 	ask->inode = inodes_get(&fs->core.inodes, ops_id_of(fs, node));
 	ask->extra = xattrs_new();
 	if (!ask->inode || !ask->extra) {
-		ask_fail(ask, -ENOMEM);
+		ask_end(ask, -ENOMEM);
 	} else {
 		/* The answer does not say which position it saw: at least this one. */
 		ask->seen = fs->core.view.newest > fs->core.recent.last ? fs->core.view.newest : fs->core.recent.last;
@@ -286,30 +285,12 @@ static void learn_change(struct ask *ask, const struct op_result *result)
 	}
 }
 
-static void on_change(void *cookie, int error, const struct op_result *results, size_t count)
-{
-	struct ask *ask = cookie;
-	struct fs *fs = ask->fs;
-	fuse_req_t req;
-
-	(void)count;
-	core_lock(&fs->core);
-	core_call_over(&fs->core);
-	if (error == 0)
-		learn_change(ask, &results[0]);
-	req = ask_take(ask);
-	if (req)
-		ops_error(req, error);
-	ask_free(ask);
-	core_unlock(&fs->core);
-}
-
 static void on_checked(struct ask *ask, int error)
 {
 	if (error == 0)
-		error = ask_ops(ask, &ask->op, 1, on_change);
+		error = ask_change(ask, learn_change);
 	if (error < 0)
-		ask_fail(ask, error);
+		ask_end(ask, error);
 }
 
 static void change(fuse_req_t req, fuse_ino_t node, const struct op *op, struct span value)
@@ -331,7 +312,7 @@ static void change(fuse_req_t req, fuse_ino_t node, const struct op *op, struct 
 	ask->op.id = ops_id_of(fs, node);
 	/* By a descriptor or by name, the kernel does not say: see SETATTR. */
 	if (!ask->inode || !ask->text)
-		ask_fail(ask, -ENOMEM);
+		ask_end(ask, -ENOMEM);
 	else if (ask->inode->opens > 0)
 		on_checked(ask, 0);
 	else
