@@ -1,4 +1,4 @@
-#include "fusefs/store/http/internal.h"
+#include "fusefs/store/http/store_http_internal.h"
 
 #include "common/base/error.h"
 #include "common/base/log.h"
@@ -17,14 +17,15 @@
 
 static bool result_ok(const struct op_result *result, uint32_t drive)
 {
-	bool ok = !result->has_item || sh_item_ok(&result->item, drive);
+	bool ok = !result->has_item || store_http_item_ok(&result->item, drive);
 
 	for (size_t i = 0; ok && i < result->dir_count; i++)
-		ok = sh_item_ok(&result->dirs[i], drive);
+		ok = store_http_item_ok(&result->dirs[i], drive);
 	return ok;
 }
 
-static int parse_answer(const struct sh_call *call, const struct http_response *response, struct op_answer **ret)
+static int parse_answer(
+	const struct store_http_call *call, const struct http_response *response, struct op_answer **ret)
 {
 	struct op_answer *answer;
 	int r = op_answer_decode(http_headers_get(&response->headers, "Content-Type"), buf_span(&response->body),
@@ -57,9 +58,9 @@ static void parse_usage(const struct http_response *response, struct store_batch
  * nobody took (the store was not there, or busy), is free. Of any other nobody knows, and a number is never given
  * twice: the session is lost, and what comes next waits for one in its place.
  */
-static bool is_used_up(const struct sh_call *call, const struct http_response *response)
+static bool is_used_up(const struct store_http_call *call, const struct http_response *response)
 {
-	return response && (response->status / 100 == 2 || sh_batch_is_settled(call, response));
+	return response && (response->status / 100 == 2 || store_http_batch_is_settled(call, response));
 }
 
 static bool is_free(const struct http_response *response)
@@ -67,7 +68,7 @@ static bool is_free(const struct http_response *response)
 	return !response || response->status == 429 || (response->status >= 502 && response->status <= 504);
 }
 
-static void settle_number(struct sh_call *call, const struct http_response *response)
+static void settle_number(struct store_http_call *call, const struct http_response *response)
 {
 	struct store_http *s = call->s;
 
@@ -75,11 +76,11 @@ static void settle_number(struct sh_call *call, const struct http_response *resp
 	if (s->session == call->session_sent && is_used_up(call, response))
 		s->next_batch = call->as.batch.number + 1;
 	else if (!is_free(response))
-		sh_session_lost(s, call->session_sent);
+		store_http_session_lost(s, call->session_sent);
 	pthread_mutex_unlock(&s->lock);
 }
 
-void sh_batch_unknown(struct sh_call *call, int error)
+void store_http_batch_unknown(struct store_http_call *call, int error)
 {
 	struct store_http *s = call->s;
 
@@ -90,27 +91,27 @@ void sh_batch_unknown(struct sh_call *call, int error)
 	log_error(NULL, "batch %" PRId64 " of session %" PRId64 ", %zu ops: no answer, it may have happened or not",
 		call->as.batch.number, call->session_sent, call->as.batch.count);
 	call->as.batch.done(call->cookie, error, NULL);
-	sh_over(call);
+	store_http_call_over(call);
 }
 
 /* Takes the call when the answer makes no sense. */
-static bool decode(struct sh_call *call, const struct http_response *response, struct op_answer **ret)
+static bool decode(struct store_http_call *call, const struct http_response *response, struct op_answer **ret)
 {
 	if (response->status / 100 == 2 && parse_answer(call, response, ret) == 0)
 		return true;
 	/* It was applied; what it did, the store did not say in words that can be used: the journal has others. */
 	log_error(NULL, "batch of %zu ops: the answer makes no sense", call->as.batch.count);
-	sh_inquire(call, -EIO);
+	store_http_inquire(call, -EIO);
 	return false;
 }
 
-static void on_batch(struct sh_call *call, int error, struct http_response *response)
+static void on_batch(struct store_http_call *call, int error, struct http_response *response)
 {
 	struct store_batch_reply answer = {.index = call->as.batch.index, .used = -1, .quota = -1};
 	struct op_answer *decoded = NULL;
 
 	if (error < 0 && call->as.batch.in_doubt && !is_used_up(call, response)) {
-		sh_inquire(call, error);
+		store_http_inquire(call, error);
 		return;
 	}
 	settle_number(call, response);
@@ -118,18 +119,18 @@ static void on_batch(struct sh_call *call, int error, struct http_response *resp
 	if (is_used_up(call, response) && (error == 0 || response->status == 500) && !decode(call, response, &decoded))
 		return;
 	if (response) {
-		answer.at = sh_response_position(response);
+		answer.at = store_http_response_position(response);
 		parse_usage(response, &answer);
 		answer.results = decoded ? decoded->results : NULL;
 		answer.count = decoded ? decoded->count : 0;
 	}
 	call->as.batch.done(call->cookie, error, response || call->as.batch.refused ? &answer : NULL);
 	op_answer_free(decoded);
-	sh_over(call);
+	store_http_call_over(call);
 }
 
 /* The number is given anew for each session; within one it stays with its batch. */
-static int prepare(struct sh_call *call)
+static int prepare(struct store_http_call *call)
 {
 	struct store_http *s = call->s;
 	int index;
@@ -140,7 +141,7 @@ static int prepare(struct sh_call *call)
 	 * asked. */
 	if (call->as.batch.in_doubt)
 		return -ERR_SESSION_GONE;
-	index = sh_locks_refused_op(s, call->as.batch.ops, call->as.batch.count);
+	index = store_http_locks_refused_op(s, call->as.batch.ops, call->as.batch.count);
 	if (index >= 0) {
 		call->as.batch.index = index;
 		call->as.batch.refused = true;
@@ -151,25 +152,25 @@ static int prepare(struct sh_call *call)
 	return 0;
 }
 
-store_ticket sh_batch(struct store *base, const struct op *ops, size_t count,
+store_ticket store_http_batch(struct store *base, const struct op *ops, size_t count,
 	void (*done)(void *cookie, int error, const struct store_batch_reply *reply), void *cookie)
 {
-	struct sh_call *call = sh_new(sh_of(base), SH_BATCH, on_batch, cookie);
+	struct store_http_call *call = store_http_call_new(store_http_of(base), CALL_BATCH, on_batch, cookie);
 	int r;
 
 	call->method = "POST";
 	call->accept = ACCEPT;
-	call->flags = SH_SESSION;
+	call->flags = CALL_FLAG_SESSION;
 	call->response_max = RESPONSE_BYTES_MAX;
 	call->prepare = prepare;
 	call->as.batch.ops = ops;
 	call->as.batch.count = count;
 	call->as.batch.index = -1;
 	call->as.batch.done = done;
-	sh_path(call, "/ops");
+	store_http_call_path(call, "/ops");
 	r = op_batch_encode(ops, count, &call->owned, &call->content_type);
 	if (r < 0)
 		call->broken = r;
 	call->body = buf_span(&call->owned);
-	return sh_start(call);
+	return store_http_call_start(call);
 }

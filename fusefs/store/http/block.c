@@ -1,4 +1,4 @@
-#include "fusefs/store/http/internal.h"
+#include "fusefs/store/http/store_http_internal.h"
 
 #include "common/base/error.h"
 #include "common/base/log.h"
@@ -19,7 +19,7 @@
 
 static int on_head(void *cookie, const struct http_response *head)
 {
-	struct sh_block_call *b = &((struct sh_call *)cookie)->as.block;
+	struct block_call *b = &((struct store_http_call *)cookie)->as.block;
 
 	b->coming = head->status == (b->whole ? 200 : 206);
 	return 0;
@@ -27,8 +27,8 @@ static int on_head(void *cookie, const struct http_response *head)
 
 static int on_data(void *cookie, const void *data, size_t size)
 {
-	struct sh_call *call = cookie;
-	struct sh_block_call *b = &call->as.block;
+	struct store_http_call *call = cookie;
+	struct block_call *b = &call->as.block;
 
 	if (!b->coming)
 		return buf_append(&call->owned, data, size);
@@ -39,7 +39,7 @@ static int on_data(void *cookie, const void *data, size_t size)
 	return 0;
 }
 
-void sh_block_receive(struct sh_call *call, struct http_call_options *options)
+void store_http_block_receive(struct store_http_call *call, struct http_call_options *options)
 {
 	call->as.block.coming = false;
 	call->as.block.got = 0;
@@ -47,22 +47,22 @@ void sh_block_receive(struct sh_call *call, struct http_call_options *options)
 	options->on_data = on_data;
 }
 
-void sh_block_received(struct sh_call *call, struct http_response *response)
+void store_http_block_received(struct store_http_call *call, struct http_response *response)
 {
-	metric_add(call->s->counts[SH_BLOCK_GET].received, call->as.block.got);
+	metric_add(call->s->counts[CALL_BLOCK_GET].received, call->as.block.got);
 	buf_fini(&response->body);
 	response->body = call->owned;
 	buf_init(&call->owned, PROBLEM_BYTES_MAX);
 }
 
-static void get_over(struct sh_call *call, int error)
+static void get_over(struct store_http_call *call, int error)
 {
 	call->as.block.get(call->cookie, error);
-	sh_over(call);
+	store_http_call_over(call);
 }
 
 /* Damaged on the way or by a gateway: another one may do better. At rest: then it is said. */
-static void bad_bytes(struct sh_call *call)
+static void bad_bytes(struct store_http_call *call)
 {
 	if (call->as.block.again) {
 		get_over(call, -EBADMSG);
@@ -70,12 +70,13 @@ static void bad_bytes(struct sh_call *call)
 	}
 	call->as.block.again = true;
 	log_warning(NULL, "a block came with other bytes than it should have, asking again");
-	sh_again(call, true);
+	store_http_call_again(call, true);
 }
 
 static void on_hashing(struct worker_job *job)
 {
-	struct sh_call *call = (struct sh_call *)((char *)job - offsetof(struct sh_call, as.block.job));
+	struct store_http_call *call =
+		(struct store_http_call *)((char *)job - offsetof(struct store_http_call, as.block.job));
 	uint8_t digest[SHA256_BYTES];
 	int r = sha256_of(span_of(call->as.block.part.into, call->as.block.got), digest);
 
@@ -104,7 +105,7 @@ static bool parse_digest(const char *field, uint8_t ret[SHA256_BYTES])
 }
 
 /* Whether it is the part that was asked for; then what its bytes must have is known. */
-static bool is_part(struct sh_call *call, const struct http_response *response)
+static bool is_part(struct store_http_call *call, const struct http_response *response)
 {
 	const struct store_part *part = &call->as.block.part;
 	const char *range = http_headers_get(&response->headers, "Content-Range");
@@ -116,14 +117,14 @@ static bool is_part(struct sh_call *call, const struct http_response *response)
 		parse_digest(http_headers_get(&response->headers, "Content-Digest"), call->as.block.sha256);
 }
 
-static bool is_answer(struct sh_call *call, const struct http_response *response)
+static bool is_answer(struct store_http_call *call, const struct http_response *response)
 {
 	if (!call->as.block.coming || call->as.block.got != call->as.block.part.len)
 		return false;
 	return call->as.block.whole || is_part(call, response);
 }
 
-static void on_block(struct sh_call *call, int error, struct http_response *response)
+static void on_block(struct store_http_call *call, int error, struct http_response *response)
 {
 	bool forbidden = error == -EPERM || error == -ERR_FORBIDDEN;
 
@@ -134,7 +135,7 @@ static void on_block(struct sh_call *call, int error, struct http_response *resp
 		call->as.block.bare = true;
 		call->path.size = path;
 		call->path.data[path] = '\0';
-		sh_again(call, false);
+		store_http_call_again(call, false);
 	} else if (error == -E2BIG || (error == 0 && !is_answer(call, response))) {
 		bad_bytes(call);
 	} else if (error < 0) {
@@ -154,10 +155,10 @@ static int check_part(const struct extent *extent, struct store_part part)
 	return store_part_whole(extent, part) || part.len <= BLOCK_PART_BYTES_MAX ? 0 : -EINVAL;
 }
 
-store_ticket sh_block_get(struct store *base, const struct extent *extent, struct store_part part,
+store_ticket store_http_block_get(struct store *base, const struct extent *extent, struct store_part part,
 	void (*done)(void *cookie, int error), void *cookie)
 {
-	struct sh_call *call = sh_new(sh_of(base), SH_BLOCK_GET, on_block, cookie);
+	struct store_http_call *call = store_http_call_new(store_http_of(base), CALL_BLOCK_GET, on_block, cookie);
 	char hex[2 * sizeof(extent->sha256) + 1];
 
 	text_hex(extent->sha256, sizeof(extent->sha256), hex);
@@ -170,26 +171,26 @@ store_ticket sh_block_get(struct store *base, const struct extent *extent, struc
 	call->as.block.get = done;
 	call->as.block.bare = extent->cap.size == 0;
 	call->broken = check_part(extent, part);
-	sh_path(call, "/blocks/%s", hex);
+	store_http_call_path(call, "/blocks/%s", hex);
 	if (!call->as.block.bare) {
-		sh_path(call, "?cap=");
+		store_http_call_path(call, "?cap=");
 		if (call->broken == 0)
 			call->broken = text_url_encode(extent->cap, &call->path);
 	}
-	return sh_start(call);
+	return store_http_call_start(call);
 }
 
-static void on_stored(struct sh_call *call, int error, struct http_response *response)
+static void on_stored(struct store_http_call *call, int error, struct http_response *response)
 {
 	(void)response;
 	call->as.block.put(call->cookie, error);
-	sh_over(call);
+	store_http_call_over(call);
 }
 
-store_ticket sh_block_put(struct store *base, const uint8_t sha256[32], struct span data,
+store_ticket store_http_block_put(struct store *base, const uint8_t sha256[32], struct span data,
 	void (*done)(void *cookie, int error), void *cookie)
 {
-	struct sh_call *call = sh_new(sh_of(base), SH_BLOCK_PUT, on_stored, cookie);
+	struct store_http_call *call = store_http_call_new(store_http_of(base), CALL_BLOCK_PUT, on_stored, cookie);
 	char hex[2 * SHA256_BYTES + 1];
 
 	text_hex(sha256, SHA256_BYTES, hex);
@@ -198,6 +199,6 @@ store_ticket sh_block_put(struct store *base, const uint8_t sha256[32], struct s
 	call->deadline_ms = 0;
 	call->body = data;
 	call->as.block.put = done;
-	sh_path(call, "/blocks/%s", hex);
-	return sh_start(call);
+	store_http_call_path(call, "/blocks/%s", hex);
+	return store_http_call_start(call);
 }

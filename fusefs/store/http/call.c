@@ -1,4 +1,4 @@
-#include "fusefs/store/http/internal.h"
+#include "fusefs/store/http/store_http_internal.h"
 
 #include "common/base/clock.h"
 #include "common/base/cond.h"
@@ -12,9 +12,9 @@
 #include <utlist.h>
 
 /*
- * The states of a call stand in internal.h. It goes from one to the next on the client's thread (an answer came) or on
- * the clock (its time came); cancelling only says so and leaves the rest to these two. So `finish` never runs inside a
- * function that somebody above us called, whatever locks they hold.
+ * The states of a call stand in store_http_internal.h. It goes from one to the next on the client's thread (an answer
+ * came) or on the clock (its time came); cancelling only says so and leaves the rest to these two. So `finish` never
+ * runs inside a function that somebody above us called, whatever locks they hold.
  */
 
 #define URL_BYTES_MAX 4096	/* a base, ids and one percent-encoded name */
@@ -31,13 +31,13 @@ static const bool follows[CALL_STATES][CALL_STATES] = {
 	[CALL_IN_HAND] = {[CALL_SENT] = true, [CALL_WAITING] = true, [CALL_PARKED] = true},
 };
 
-static bool is_listed(enum sh_call_state state)
+static bool is_listed(enum store_http_call_state state)
 {
 	return state == CALL_WAITING || state == CALL_PARKED;
 }
 
 /* Into another state, and from where it was to where it belongs then. With the lock held. */
-static void moves(struct sh_call *call, enum sh_call_state to)
+static void moves(struct store_http_call *call, enum store_http_call_state to)
 {
 	struct store_http *s = call->s;
 
@@ -52,9 +52,10 @@ static void moves(struct sh_call *call, enum sh_call_state to)
 	}
 }
 
-struct sh_call *sh_new(struct store_http *s, enum sh_kind kind, sh_finish_fn finish, void *cookie)
+struct store_http_call *store_http_call_new(
+	struct store_http *s, enum store_http_call_kind kind, store_http_call_finish_fn finish, void *cookie)
 {
-	struct sh_call *call = calloc(1, sizeof(*call));
+	struct store_http_call *call = calloc(1, sizeof(*call));
 
 	while (!call) {
 		struct timespec pause = clock_timespec(NO_MEMORY_NS);
@@ -73,7 +74,7 @@ struct sh_call *sh_new(struct store_http *s, enum sh_kind kind, sh_finish_fn fin
 	return call;
 }
 
-void sh_path(struct sh_call *call, const char *format, ...)
+void store_http_call_path(struct store_http_call *call, const char *format, ...)
 {
 	va_list args;
 	int r;
@@ -85,7 +86,7 @@ void sh_path(struct sh_call *call, const char *format, ...)
 		call->broken = r;
 }
 
-void sh_json_take(struct sh_call *call, json_t *body)
+void store_http_call_json_take(struct store_http_call *call, json_t *body)
 {
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
 	int r = text ? buf_append_str(&call->owned, text) : -ENOMEM;
@@ -98,22 +99,22 @@ void sh_json_take(struct sh_call *call, json_t *body)
 		call->broken = r;
 }
 
-void sh_key(struct sh_call *call)
+void store_http_call_key(struct store_http_call *call)
 {
-	int r = text_random_hex(SH_KEY_BYTES, call->key);
+	int r = text_random_hex(CALL_KEY_BYTES, call->key);
 
 	if (r < 0)
 		call->broken = r;
 }
 
-static void free_call(struct sh_call *call)
+static void free_call(struct store_http_call *call)
 {
 	buf_fini(&call->path);
 	buf_fini(&call->owned);
 	free(call);
 }
 
-void sh_over(struct sh_call *call)
+void store_http_call_over(struct store_http_call *call)
 {
 	struct store_http *s = call->s;
 
@@ -127,13 +128,13 @@ void sh_over(struct sh_call *call)
 }
 
 /* With the lock held, as all below but for the callbacks. */
-static void wait_until(struct sh_call *call, int64_t due_ns)
+static void wait_until(struct store_http_call *call, int64_t due_ns)
 {
 	call->due_ns = due_ns;
 	moves(call, CALL_WAITING);
 }
 
-static int add_headers(struct sh_call *call, struct http_headers *h)
+static int add_headers(struct store_http_call *call, struct http_headers *h)
 {
 	struct store_http *s = call->s;
 	int r = http_headers_add(h, "Authorization", s->authorization);
@@ -142,20 +143,20 @@ static int add_headers(struct sh_call *call, struct http_headers *h)
 		r = http_headers_add(h, "Accept", call->accept);
 	if (r == 0 && call->content_type)
 		r = http_headers_add(h, "Content-Type", call->content_type);
-	if (r == 0 && call->kind == SH_BLOCK_GET && !call->as.block.whole)
+	if (r == 0 && call->kind == CALL_BLOCK_GET && !call->as.block.whole)
 		r = http_headers_addf(h, "Range", "bytes=%" PRIu32 "-%" PRIu32, call->as.block.part.from,
 			call->as.block.part.from + call->as.block.part.len - 1);
 	/* While there is none, the one that is to be replaced still holds what has no name. */
 	call->session_sent = s->session ? s->session : s->replaces;
-	if (r == 0 && call->session_sent != 0 && !(call->flags & SH_OUTSIDE))
+	if (r == 0 && call->session_sent != 0 && !(call->flags & CALL_FLAG_OUTSIDE))
 		r = http_headers_addf(h, "Nephos-Session", "%" PRId64, call->session_sent);
 	if (r == 0 && call->key[0])
 		r = http_headers_add(h, "Idempotency-Key", call->key);
-	if (r == 0 && call->kind == SH_BATCH)
+	if (r == 0 && call->kind == CALL_BATCH)
 		r = http_headers_addf(h, "Nephos-Batch", "%" PRId64, call->as.batch.number);
-	if (r == 0 && call->kind == SH_BLOCK_PUT)
+	if (r == 0 && call->kind == CALL_BLOCK_PUT)
 		r = http_headers_add(h, "Nephos-Patience", "1");
-	call->floor_sent = (call->flags & SH_FLOOR) && s->seen.seq > 0;
+	call->floor_sent = (call->flags & CALL_FLAG_FLOOR) && s->seen.seq > 0;
 	if (r == 0 && call->floor_sent)
 		r = http_headers_addf(h, "Nephos-Floor", "%" PRId64 ".%" PRId64, s->seen.incarnation, s->seen.seq);
 	return r;
@@ -164,16 +165,16 @@ static int add_headers(struct sh_call *call, struct http_headers *h)
 static void on_response(void *cookie, struct http_response *response);
 
 /* An attempt takes no longer than is left of the outage, or an outage would take longer than is promised. */
-static unsigned limited_ms(const struct sh_call *call, unsigned wanted_ms)
+static unsigned limited_ms(const struct store_http_call *call, unsigned wanted_ms)
 {
 	int64_t left = (call->began_ns + call->s->outage_ns - clock_mono_ns()) / NS_PER_MS;
 
-	if (call->flags & SH_ONCE || left >= (int64_t)wanted_ms)
+	if (call->flags & CALL_FLAG_ONCE || left >= (int64_t)wanted_ms)
 		return wanted_ms;
 	return left > STORE_HTTP_LEAST_MS ? (unsigned)left : STORE_HTTP_LEAST_MS;
 }
 
-static int send_request(struct sh_call *call)
+static int send_request(struct store_http_call *call)
 {
 	struct store_http *s = call->s;
 	struct http_headers headers;
@@ -192,7 +193,7 @@ static int send_request(struct sh_call *call)
 
 	http_headers_init(&headers);
 	buf_init(&url, URL_BYTES_MAX);
-	if (call->flags & SH_OUTSIDE)
+	if (call->flags & CALL_FLAG_OUTSIDE)
 		r = buf_printf(&url, "%s%s", base, call->path.data);
 	else
 		r = buf_printf(
@@ -200,8 +201,8 @@ static int send_request(struct sh_call *call)
 	if (r == 0)
 		r = add_headers(call, &headers);
 	options.url = url.data;
-	if (call->kind == SH_BLOCK_GET)
-		sh_block_receive(call, &options);
+	if (call->kind == CALL_BLOCK_GET)
+		store_http_block_receive(call, &options);
 	if (r == 0)
 		r = http_client_start(s->client, &options, call, on_response, &call->http);
 	if (r < 0)
@@ -212,7 +213,7 @@ static int send_request(struct sh_call *call)
 }
 
 /* Until there is a session, but no longer than a call waits for a store that is not there. */
-static void wait_for_session(struct sh_call *call)
+static void wait_for_session(struct store_http_call *call)
 {
 	int64_t now = clock_mono_ns();
 
@@ -223,20 +224,20 @@ static void wait_for_session(struct sh_call *call)
 	}
 	call->due_ns = call->began_ns + call->s->outage_ns;
 	moves(call, CALL_PARKED);
-	sh_session_renew(call->s);
+	store_http_session_renew(call->s);
 }
 
-static void attempt(struct sh_call *call)
+static void attempt(struct store_http_call *call)
 {
 	struct store_http *s = call->s;
 	int r = call->broken;
 
-	if ((call->flags & SH_SESSION) && s->session == 0 && r == 0) {
+	if ((call->flags & CALL_FLAG_SESSION) && s->session == 0 && r == 0) {
 		wait_for_session(call);
 		return;
 	}
 	call->moved = false;
-	if (!(call->flags & SH_ONE_HOST))
+	if (!(call->flags & CALL_FLAG_ONE_HOST))
 		call->gateway = gateways_current(s->gateways);
 	if (r == 0 && call->prepare)
 		r = call->prepare(call);
@@ -252,7 +253,7 @@ static void attempt(struct sh_call *call)
 	metric_add(s->counts[call->kind].sent, (int64_t)call->body.size);
 }
 
-store_ticket sh_start_locked(struct sh_call *call)
+store_ticket store_http_call_start_locked(struct store_http_call *call)
 {
 	struct store_http *s = call->s;
 	store_ticket ticket = ++s->next_ticket;
@@ -267,30 +268,30 @@ store_ticket sh_start_locked(struct sh_call *call)
 	return ticket;
 }
 
-store_ticket sh_start(struct sh_call *call)
+store_ticket store_http_call_start(struct store_http_call *call)
 {
 	struct store_http *s = call->s;
 	store_ticket ticket;
 
 	pthread_mutex_lock(&s->lock);
-	ticket = sh_start_locked(call);
+	ticket = store_http_call_start_locked(call);
 	pthread_mutex_unlock(&s->lock);
 	return ticket;
 }
 
-static void leave_gateway(struct sh_call *call)
+static void leave_gateway(struct store_http_call *call)
 {
 	if (gateways_leave(call->s->gateways, call->gateway))
 		metric_inc(call->s->failovers);
 }
 
 /* Whether it is not tried again. A batch in doubt leaves time to find out what became of it. */
-static bool is_given_up(const struct sh_call *call, int64_t now)
+static bool is_given_up(const struct store_http_call *call, int64_t now)
 {
 	const struct store_http *s = call->s;
 	const int64_t waited = now - call->began_ns;
 
-	if (call->kind != SH_BATCH || !call->as.batch.in_doubt)
+	if (call->kind != CALL_BATCH || !call->as.batch.in_doubt)
 		return waited > s->outage_ns;
 	return now - call->first_failure_ns > s->doubt_ns || waited > s->outage_ns - s->outage_ns / 4;
 }
@@ -299,13 +300,13 @@ static bool is_given_up(const struct sh_call *call, int64_t now)
  * A poll was not answered in time: its gateway is there and says nothing. Reads that wait for it would do so until
  * their own, longer deadline: they are asked elsewhere, too. What changes something stays: it may have arrived.
  */
-static void move_reads(struct sh_call *poll)
+static void move_reads(struct store_http_call *poll)
 {
 	struct store_http *s = poll->s;
-	struct sh_call *call, *next;
+	struct store_http_call *call, *next;
 
 	HASH_ITER(hh, s->calls, call, next) {
-		if (call->kind != SH_META || !(call->flags & SH_FLOOR) || call->gateway != poll->gateway)
+		if (call->kind != CALL_META || !(call->flags & CALL_FLAG_FLOOR) || call->gateway != poll->gateway)
 			continue;
 		if (call->state != CALL_SENT || call->cancelled || call->moved)
 			continue;
@@ -314,7 +315,7 @@ static void move_reads(struct sh_call *poll)
 	}
 }
 
-static void judge_poll(struct sh_call *poll, int error)
+static void judge_poll(struct store_http_call *poll, int error)
 {
 	if (error == 0)
 		poll->s->late_polls = 0;
@@ -325,12 +326,12 @@ static void judge_poll(struct sh_call *poll, int error)
 		move_reads(poll);
 }
 
-static int64_t pause_ns(const struct sh_call *call, enum sh_verdict verdict)
+static int64_t pause_ns(const struct store_http_call *call, enum verdict verdict)
 {
 	switch (verdict) {
-	case SH_NEXT:
+	case VERDICT_NEXT:
 		return gateways_pause_ns(call->s->gateways, call->failures);
-	case SH_LATER:
+	case VERDICT_LATER:
 		return gateways_backoff_ns(call->failures);
 	default:
 		return 0;
@@ -338,18 +339,18 @@ static int64_t pause_ns(const struct sh_call *call, enum sh_verdict verdict)
 }
 
 /* A call that met a failure goes on, or is over: then the error to tell. 0: it goes on. */
-static int go_on(struct sh_call *call, enum sh_verdict verdict, int error)
+static int go_on(struct store_http_call *call, enum verdict verdict, int error)
 {
 	struct store_http *s = call->s;
 	int64_t now = clock_mono_ns(), pause;
 
-	if (verdict == SH_NEXT && !(call->flags & SH_ONE_HOST))
+	if (verdict == VERDICT_NEXT && !(call->flags & CALL_FLAG_ONE_HOST))
 		leave_gateway(call);
 	if (call->cancelled || s->closing)
 		return -EINTR;
-	if (call->flags & (SH_ONCE | SH_ONE_HOST))
+	if (call->flags & (CALL_FLAG_ONCE | CALL_FLAG_ONE_HOST))
 		return error;
-	if (verdict == SH_NEXT || verdict == SH_LATER) {
+	if (verdict == VERDICT_NEXT || verdict == VERDICT_LATER) {
 		call->failures++;
 		if (call->first_failure_ns == 0)
 			call->first_failure_ns = now;
@@ -358,10 +359,10 @@ static int go_on(struct sh_call *call, enum sh_verdict verdict, int error)
 	}
 	metric_inc(s->retries);
 	pause = pause_ns(call, verdict);
-	if (verdict == SH_RENEW && s->session != 0) {
+	if (verdict == VERDICT_RENEW && s->session != 0) {
 		/* Somebody else met it first: the new one is there. */
 		attempt(call);
-	} else if (verdict == SH_RENEW) {
+	} else if (verdict == VERDICT_RENEW) {
 		wait_for_session(call);
 	} else if (pause == 0) {
 		attempt(call);
@@ -372,11 +373,11 @@ static int go_on(struct sh_call *call, enum sh_verdict verdict, int error)
 }
 
 /* Whether the store is there, for those who wait. */
-static void note_answer(struct sh_call *call, enum sh_verdict verdict, const struct http_response *response)
+static void note_answer(struct store_http_call *call, enum verdict verdict, const struct http_response *response)
 {
 	struct store *base = &call->s->base;
 
-	if (verdict == SH_NEXT)
+	if (verdict == VERDICT_NEXT)
 		atomic_store_explicit(&base->missed_ns, clock_mono_ns(), memory_order_relaxed);
 	else if (response->error == 0)
 		atomic_store_explicit(&base->heard_ns, clock_mono_ns(), memory_order_relaxed);
@@ -384,22 +385,22 @@ static void note_answer(struct sh_call *call, enum sh_verdict verdict, const str
 
 static void on_response(void *cookie, struct http_response *response)
 {
-	struct sh_call *call = cookie;
+	struct store_http_call *call = cookie;
 	struct store_http *s = call->s;
-	enum sh_verdict verdict;
+	enum verdict verdict;
 	int error = 0;
 
 	pthread_mutex_lock(&s->lock);
 	call->http = NULL;
 	moves(call, CALL_IN_HAND);
-	if (call->kind == SH_BLOCK_GET)
-		sh_block_received(call, response);
+	if (call->kind == CALL_BLOCK_GET)
+		store_http_block_received(call, response);
 	metric_add(s->counts[call->kind].received, (int64_t)response->body.size);
-	verdict = sh_judge(call, response, &error);
+	verdict = store_http_judge(call, response, &error);
 	note_answer(call, verdict, response);
-	if (call->kind == SH_POLL)
+	if (call->kind == CALL_POLL)
 		judge_poll(call, response->error);
-	if (verdict != SH_FINISH) {
+	if (verdict != VERDICT_FINISH) {
 		error = go_on(call, verdict, error);
 		if (error == 0) {
 			pthread_mutex_unlock(&s->lock);
@@ -410,7 +411,7 @@ static void on_response(void *cookie, struct http_response *response)
 	call->finish(call, error, response->error == 0 ? response : NULL);
 }
 
-void sh_again(struct sh_call *call, bool elsewhere)
+void store_http_call_again(struct store_http_call *call, bool elsewhere)
 {
 	struct store_http *s = call->s;
 
@@ -427,7 +428,7 @@ void sh_again(struct sh_call *call, bool elsewhere)
 	pthread_mutex_unlock(&s->lock);
 }
 
-void sh_cancel_locked(struct sh_call *call)
+void store_http_call_cancel_locked(struct store_http_call *call)
 {
 	call->cancelled = true;
 	if (call->state == CALL_SENT) {
@@ -438,24 +439,24 @@ void sh_cancel_locked(struct sh_call *call)
 	}
 }
 
-void sh_cancel(struct store *base, store_ticket ticket)
+void store_http_cancel(struct store *base, store_ticket ticket)
 {
-	struct store_http *s = sh_of(base);
-	struct sh_call *call;
+	struct store_http *s = store_http_of(base);
+	struct store_http_call *call;
 
 	pthread_mutex_lock(&s->lock);
 	HASH_FIND(hh, s->calls, &ticket, sizeof(ticket), call);
 	if (call && !call->cancelled)
-		sh_cancel_locked(call);
+		store_http_call_cancel_locked(call);
 	pthread_mutex_unlock(&s->lock);
 }
 
 /* The clock: calls whose time has come are sent again, or finished when they cannot be. */
 
 /* One that is due, taken off the list; else NULL and when the next one is. */
-static struct sh_call *take_due(struct store_http *s, int64_t now, int64_t *ret_next)
+static struct store_http_call *take_due(struct store_http *s, int64_t now, int64_t *ret_next)
 {
-	struct sh_call *call;
+	struct store_http_call *call;
 
 	*ret_next = INT64_MAX;
 	DL_FOREACH(s->waiting, call) {
@@ -476,7 +477,7 @@ static void *clock_main(void *cookie)
 	pthread_mutex_lock(&s->lock);
 	while (!s->clock_stop) {
 		int64_t next;
-		struct sh_call *call = take_due(s, clock_mono_ns(), &next);
+		struct store_http_call *call = take_due(s, clock_mono_ns(), &next);
 
 		if (call && (call->broken || call->cancelled)) {
 			pthread_mutex_unlock(&s->lock);
@@ -492,7 +493,7 @@ static void *clock_main(void *cookie)
 	return NULL;
 }
 
-int sh_clock_start(struct store_http *s)
+int store_http_call_clock_start(struct store_http *s)
 {
 	int r = pthread_create(&s->clock, NULL, clock_main, s);
 
@@ -500,7 +501,7 @@ int sh_clock_start(struct store_http *s)
 	return -r;
 }
 
-void sh_clock_end(struct store_http *s)
+void store_http_call_clock_end(struct store_http *s)
 {
 	if (!s->clock_runs)
 		return;

@@ -1,4 +1,4 @@
-#include "fusefs/store/http/internal.h"
+#include "fusefs/store/http/store_http_internal.h"
 
 #include "common/base/text.h"
 
@@ -25,7 +25,7 @@ static bool id_ok(int64_t id, uint32_t drive)
 	return id > 0 && ITEM_DRIVE(id) == drive && ITEM_NUMBER(id) != 0;
 }
 
-bool sh_item_ok(const struct item *item, uint32_t drive)
+bool store_http_item_ok(const struct item *item, uint32_t drive)
 {
 	if (!id_ok(item->id, drive) || (item->parent != 0 && !id_ok(item->parent, drive)) || !type_ok(item->mode))
 		return false;
@@ -40,7 +40,7 @@ bool sh_item_ok(const struct item *item, uint32_t drive)
 }
 
 /* from: where the one before ended. */
-bool sh_extent_ok(const struct extent *extent, int64_t size, int64_t from)
+bool store_http_extent_ok(const struct extent *extent, int64_t size, int64_t from)
 {
 	if (extent->at < from || extent->len <= 0 || extent->at > size || extent->len > size - extent->at)
 		return false;

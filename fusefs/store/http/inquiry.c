@@ -1,4 +1,4 @@
-#include "fusefs/store/http/internal.h"
+#include "fusefs/store/http/store_http_internal.h"
 
 #include "common/base/error.h"
 #include "common/base/log.h"
@@ -33,7 +33,7 @@ struct wanted {
 };
 
 struct inquiry {
-	struct sh_call *batch;
+	struct store_http_call *batch;
 	struct store_http *s;
 	char key[BATCH_KEY_SIZE];
 	struct store_position since; /* how far the journal was read */
@@ -59,15 +59,15 @@ static void inquiry_free(struct inquiry *q)
 
 static void end_unknown(struct inquiry *q)
 {
-	struct sh_call *batch = q->batch;
+	struct store_http_call *batch = q->batch;
 
 	inquiry_free(q);
-	sh_batch_unknown(batch, -ERR_IN_DOUBT);
+	store_http_batch_unknown(batch, -ERR_IN_DOUBT);
 }
 
 static void end_not_happened(struct inquiry *q)
 {
-	struct sh_call *batch = q->batch;
+	struct store_http_call *batch = q->batch;
 
 	log_warning(NULL, "batch %s: it did not happen, and goes again under another session", q->key);
 	pthread_mutex_lock(&q->s->lock);
@@ -76,7 +76,7 @@ static void end_not_happened(struct inquiry *q)
 	batch->broken = 0;
 	pthread_mutex_unlock(&q->s->lock);
 	inquiry_free(q);
-	sh_again(batch, false);
+	store_http_call_again(batch, false);
 }
 
 static void take_items(struct op_result *result, const struct wanted *w)
@@ -90,7 +90,7 @@ static void take_items(struct op_result *result, const struct wanted *w)
 
 static void end_happened(struct inquiry *q)
 {
-	struct sh_call *batch = q->batch;
+	struct store_http_call *batch = q->batch;
 	const size_t count = batch->as.batch.count;
 	struct store_batch_reply answer = {
 		.results = q->results, .count = count, .index = -1, .at = q->since, .used = -1, .quota = -1};
@@ -100,7 +100,7 @@ static void end_happened(struct inquiry *q)
 		take_items(&q->results[i], &q->wanted[i * ITEMS_OF_ENTRY]);
 	batch->as.batch.done(batch->cookie, 0, &answer);
 	inquiry_free(q);
-	sh_over(batch);
+	store_http_call_over(batch);
 }
 
 /* ---- what the ops made, as it is now ---- */
@@ -161,7 +161,7 @@ static void ask_items(struct inquiry *q)
 		if (!w->id || (before && !before->there))
 			continue;
 		if (!before) {
-			(void)sh_item(&q->s->base, w->id, on_item, q);
+			(void)store_http_item(&q->s->base, w->id, on_item, q);
 			return;
 		}
 		if (copy_item(w, &before->item) < 0) {
@@ -236,13 +236,13 @@ static int take_page(struct inquiry *q, const struct http_response *response)
 	return r;
 }
 
-static void on_page(struct sh_call *call, int error, struct http_response *response)
+static void on_page(struct store_http_call *call, int error, struct http_response *response)
 {
 	struct inquiry *q = call->cookie;
 
 	if (error == 0)
 		error = take_page(q, response);
-	sh_over(call);
+	store_http_call_over(call);
 	if (error > 0 && ++q->pages < PAGES_MAX) {
 		ask_page(q);
 	} else if (error != 0) {
@@ -253,7 +253,7 @@ static void on_page(struct sh_call *call, int error, struct http_response *respo
 		end_unknown(q); /* a batch is whole or not at all: this is no journal of ours */
 	} else {
 		pthread_mutex_lock(&q->s->lock);
-		sh_note_position(q->s, q->since); /* the floor of what is asked now */
+		store_http_note_position(q->s, q->since); /* the floor of what is asked now */
 		pthread_mutex_unlock(&q->s->lock);
 		ask_items(q);
 	}
@@ -261,17 +261,17 @@ static void on_page(struct sh_call *call, int error, struct http_response *respo
 
 static void ask_page(struct inquiry *q)
 {
-	struct sh_call *call = sh_new(q->s, SH_META, on_page, q);
+	struct store_http_call *call = store_http_call_new(q->s, CALL_META, on_page, q);
 
 	/* Not from before the batch's end: the position at which the session was replaced has been seen. */
-	call->flags = SH_FLOOR;
+	call->flags = CALL_FLAG_FLOOR;
 	call->began_ns = q->batch->began_ns; /* one outage is waited out, not two */
 	call->response_max = PAGE_BYTES_MAX;
-	sh_path(call, "/changes?since=%" PRId64 "&limit=%d", q->since.seq, (int)CHANGES_PAGE_MAX);
-	(void)sh_start(call);
+	store_http_call_path(call, "/changes?since=%" PRId64 "&limit=%d", q->since.seq, (int)CHANGES_PAGE_MAX);
+	(void)store_http_call_start(call);
 }
 
-static void inquiry_start(struct sh_call *batch)
+static void inquiry_start(struct store_http_call *batch)
 {
 	struct inquiry *q = calloc(1, sizeof(*q));
 	const size_t count = batch->as.batch.count;
@@ -290,17 +290,17 @@ static void inquiry_start(struct sh_call *batch)
 	}
 	if (q)
 		inquiry_free(q);
-	sh_batch_unknown(batch, -ERR_IN_DOUBT);
+	store_http_batch_unknown(batch, -ERR_IN_DOUBT);
 }
 
-void sh_inquire(struct sh_call *batch, int error)
+void store_http_inquire(struct store_http_call *batch, int error)
 {
-	struct sh_batch_call *b = &batch->as.batch;
+	struct batch_call *b = &batch->as.batch;
 	struct store_http *s = batch->s;
 	bool ready, waited, over;
 
 	pthread_mutex_lock(&s->lock);
-	sh_session_lost(s, batch->session_sent);
+	store_http_session_lost(s, batch->session_sent);
 	ready = s->session != 0;
 	waited = b->lost;
 	b->lost = b->in_doubt = true;
@@ -308,13 +308,14 @@ void sh_inquire(struct sh_call *batch, int error)
 		(ready && ++b->asked > ASKED_MAX);
 	/* Nobody waits for it, but what comes next will. */
 	if (over && !ready && !s->closing)
-		sh_session_renew(s);
+		store_http_session_renew(s);
 	batch->broken = 0;
 	pthread_mutex_unlock(&s->lock);
 	if (over)
-		sh_batch_unknown(batch, -ERR_IN_DOUBT);
+		store_http_batch_unknown(batch, -ERR_IN_DOUBT);
 	else if (ready)
 		inquiry_start(batch);
 	else
-		sh_again(batch, false); /* finds no session, waits for it, and comes back with -ERR_SESSION_GONE */
+		store_http_call_again(
+			batch, false); /* finds no session, waits for it, and comes back with -ERR_SESSION_GONE */
 }

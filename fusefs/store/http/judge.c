@@ -1,4 +1,4 @@
-#include "fusefs/store/http/internal.h"
+#include "fusefs/store/http/store_http_internal.h"
 
 #include "common/base/error.h"
 #include "common/base/log.h"
@@ -10,7 +10,7 @@
 
 #define RENEWALS_MAX 3 /* of the session, for one batch: a store that wants more of them is broken */
 
-int sh_position_parse(const char *text, struct store_position *ret)
+int store_http_position_parse(const char *text, struct store_position *ret)
 {
 	const char *dot = text ? strchr(text, '.') : NULL;
 	struct store_position at;
@@ -28,15 +28,15 @@ int sh_position_parse(const char *text, struct store_position *ret)
 	return r;
 }
 
-struct store_position sh_response_position(const struct http_response *response)
+struct store_position store_http_response_position(const struct http_response *response)
 {
 	struct store_position at = {0, 0};
 
-	(void)sh_position_parse(http_headers_get(&response->headers, "Nephos-Seq"), &at);
+	(void)store_http_position_parse(http_headers_get(&response->headers, "Nephos-Seq"), &at);
 	return at;
 }
 
-int64_t sh_response_number(const struct http_response *response, const char *name)
+int64_t store_http_response_number(const struct http_response *response, const char *name)
 {
 	const char *text = http_headers_get(&response->headers, name);
 	int64_t number = 0;
@@ -44,7 +44,7 @@ int64_t sh_response_number(const struct http_response *response, const char *nam
 	return text && text_parse_i64(span_str(text), &number) == 0 ? number : 0;
 }
 
-void sh_note_position(struct store_http *s, struct store_position at)
+void store_http_note_position(struct store_http *s, struct store_position at)
 {
 	if (at.incarnation > s->seen.incarnation || (at.incarnation == s->seen.incarnation && at.seq > s->seen.seq))
 		s->seen = at;
@@ -111,107 +111,108 @@ static int problem_of(const struct http_response *response, int *ret_index)
 	return code;
 }
 
-static enum sh_verdict judge_network(struct sh_call *call, const struct http_response *response, int *ret_error)
+static enum verdict judge_network(struct store_http_call *call, const struct http_response *response, int *ret_error)
 {
 	*ret_error = response->error;
-	if (call->kind == SH_BATCH && response->connected)
+	if (call->kind == CALL_BATCH && response->connected)
 		call->as.batch.in_doubt = true;
 	if (response->error == -ECANCELED) {
 		if (call->moved && !call->cancelled && !call->s->closing)
-			return SH_AT_ONCE;
+			return VERDICT_AT_ONCE;
 		*ret_error = -EINTR;
-		return SH_FINISH;
+		return VERDICT_FINISH;
 	}
 	/* One where nobody is may be back before the outage is over: it is asked again like any other. */
 	if (gateways_judge(response) == GATEWAYS_OVER)
-		return SH_FINISH;
+		return VERDICT_FINISH;
 	call->s->last_failure = response->error;
 	call->s->last_gateway = call->gateway;
-	return SH_NEXT;
+	return VERDICT_NEXT;
 }
 
 /*
  * The session is not known any more, or its numbers are not what they should be; nothing more is sent under it. Of a
  * first attempt this says that it did not happen, and it goes under the new session. What was under way before and
- * unanswered, the journal says (sh_inquire).
+ * unanswered, the journal says (store_http_inquire).
  */
-static enum sh_verdict judge_session(struct sh_call *call, int *ret_error)
+static enum verdict judge_session(struct store_http_call *call, int *ret_error)
 {
 	struct store_http *s = call->s;
-	struct sh_batch_call *b = call->kind == SH_BATCH ? &call->as.batch : NULL;
+	struct batch_call *b = call->kind == CALL_BATCH ? &call->as.batch : NULL;
 
-	sh_session_lost(s, call->session_sent);
-	if (call->flags & SH_ONCE || (b && b->in_doubt)) {
+	store_http_session_lost(s, call->session_sent);
+	if (call->flags & CALL_FLAG_ONCE || (b && b->in_doubt)) {
 		if (s->session == 0)
-			sh_session_renew(s);
+			store_http_session_renew(s);
 		*ret_error = -ERR_SESSION_GONE;
-		return SH_FINISH;
+		return VERDICT_FINISH;
 	}
 	if (b && ++b->renewals > RENEWALS_MAX) {
 		*ret_error = -EIO;
-		return SH_FINISH;
+		return VERDICT_FINISH;
 	}
 	/* Reads go on without one while the new one is made. */
-	return call->flags & SH_SESSION || call->session_sent == s->replaces ? SH_RENEW : SH_AT_ONCE;
+	return call->flags & CALL_FLAG_SESSION || call->session_sent == s->replaces ? VERDICT_RENEW : VERDICT_AT_ONCE;
 }
 
 /* A document without a name is there for the session that holds it, and for the one that replaces it; not for one in
  * between. */
-static bool is_between_sessions(const struct sh_call *call, int code)
+static bool is_between_sessions(const struct store_http_call *call, int code)
 {
-	return (call->flags & SH_BY_ID) && call->session_sent != call->s->session && error_errno(code) == ENOENT;
+	return (call->flags & CALL_FLAG_BY_ID) && call->session_sent != call->s->session && error_errno(code) == ENOENT;
 }
 
-static enum sh_verdict judge_busy(struct sh_call *call, int code, int *ret_error)
+static enum verdict judge_busy(struct store_http_call *call, int code, int *ret_error)
 {
 	*ret_error = -code;
 	if (code == ERR_BEHIND || code == ERR_TOO_MANY)
-		return SH_LATER;
-	if (call->kind == SH_BATCH && code != ERR_UNAVAILABLE)
+		return VERDICT_LATER;
+	if (call->kind == CALL_BATCH && code != ERR_UNAVAILABLE)
 		call->as.batch.in_doubt = true;
 	call->s->last_failure = -code;
 	call->s->last_gateway = call->gateway;
-	return SH_NEXT;
+	return VERDICT_NEXT;
 }
 
-bool sh_batch_is_settled(const struct sh_call *call, const struct http_response *response)
+bool store_http_batch_is_settled(const struct store_http_call *call, const struct http_response *response)
 {
-	return call->as.batch.number > 0 && sh_response_number(response, "Nephos-Batch") == call->as.batch.number;
+	return call->as.batch.number > 0 &&
+		store_http_response_number(response, "Nephos-Batch") == call->as.batch.number;
 }
 
-enum sh_verdict sh_judge(struct sh_call *call, const struct http_response *response, int *ret_error)
+enum verdict store_http_judge(struct store_http_call *call, const struct http_response *response, int *ret_error)
 {
 	int code, index;
 
 	if (response->error < 0)
 		return judge_network(call, response, ret_error);
-	if (call->kind == SH_BATCH && sh_response_number(response, "Nephos-Attempts") > 1)
+	if (call->kind == CALL_BATCH && store_http_response_number(response, "Nephos-Attempts") > 1)
 		call->as.batch.in_doubt = true;
 	if (response->status >= 200 && response->status < 300) {
-		sh_note_position(call->s, sh_response_position(response));
+		store_http_note_position(call->s, store_http_response_position(response));
 		*ret_error = 0;
-		return SH_FINISH;
+		return VERDICT_FINISH;
 	}
 	code = problem_of(response, &index);
-	if (call->kind == SH_BATCH)
+	if (call->kind == CALL_BATCH)
 		call->as.batch.index = index;
-	if (call->kind == SH_BATCH && sh_batch_is_settled(call, response)) {
+	if (call->kind == CALL_BATCH && store_http_batch_is_settled(call, response)) {
 		*ret_error = -plain(code);
-		return SH_FINISH;
+		return VERDICT_FINISH;
 	}
 	if (code == ERR_TOO_MANY || gateways_judge(response) == GATEWAYS_ELSEWHERE)
 		return judge_busy(call, code, ret_error);
 	if (code == ERR_SESSION_GONE ||
-		(call->kind == SH_BATCH && (code == ERR_KEY_REUSED || code == ERR_OUT_OF_ORDER)))
+		(call->kind == CALL_BATCH && (code == ERR_KEY_REUSED || code == ERR_OUT_OF_ORDER)))
 		return judge_session(call, ret_error);
 	if (is_between_sessions(call, code))
-		return SH_RENEW;
+		return VERDICT_RENEW;
 	if (code == ERR_EPOCH && call->floor_sent) {
 		/* Another incarnation of the drive: what was seen of the old one binds nobody. The poll will notice,
 		 * too. */
 		call->s->seen = (struct store_position){0, 0};
-		return SH_AT_ONCE;
+		return VERDICT_AT_ONCE;
 	}
 	*ret_error = -plain(code);
-	return SH_FINISH;
+	return VERDICT_FINISH;
 }

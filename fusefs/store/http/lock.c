@@ -1,4 +1,4 @@
-#include "fusefs/store/http/internal.h"
+#include "fusefs/store/http/store_http_internal.h"
 
 #include "common/base/error.h"
 #include "common/base/log.h"
@@ -19,22 +19,22 @@
 #define ITEMS_TYPE "application/vnd.nephos.items"
 
 /* Of a document: which kinds are held; or that its locks were lost. */
-struct sh_locked {
+struct store_http_locked {
 	UT_hash_handle hh;
 	int64_t id;
 	bool held[2]; /* POSIX, flock */
 	bool lost;
 };
 
-static struct sh_locked *find(struct store_http *s, int64_t id)
+static struct store_http_locked *find(struct store_http *s, int64_t id)
 {
-	struct sh_locked *k;
+	struct store_http_locked *k;
 
 	HASH_FIND(hh, s->locked, &id, sizeof(id), k);
 	return k;
 }
 
-static void drop_unused(struct store_http *s, struct sh_locked *k)
+static void drop_unused(struct store_http *s, struct store_http_locked *k)
 {
 	if (k->lost || k->held[0] || k->held[1])
 		return;
@@ -43,9 +43,9 @@ static void drop_unused(struct store_http *s, struct sh_locked *k)
 }
 
 /* Before it is asked for: memory that is missing then is missing in time. */
-static int note_asked(struct store_http *s, struct sh_lock_call *l)
+static int note_asked(struct store_http *s, struct lock_call *l)
 {
-	struct sh_locked *k = find(s, l->id);
+	struct store_http_locked *k = find(s, l->id);
 
 	if (!k) {
 		k = calloc(1, sizeof(*k));
@@ -61,9 +61,9 @@ static int note_asked(struct store_http *s, struct sh_lock_call *l)
 	return 0;
 }
 
-void sh_locks_session(struct store_http *s, bool kept)
+void store_http_locks_session(struct store_http *s, bool kept)
 {
-	struct sh_locked *k, *next;
+	struct store_http_locked *k, *next;
 	bool lost = false;
 
 	if (kept)
@@ -80,9 +80,9 @@ void sh_locks_session(struct store_http *s, bool kept)
 		s->lock_life++;
 }
 
-void sh_locks_fini(struct store_http *s)
+void store_http_locks_fini(struct store_http *s)
 {
-	struct sh_locked *k, *next;
+	struct store_http_locked *k, *next;
 
 	HASH_ITER(hh, s->locked, k, next) {
 		HASH_DEL(s->locked, k);
@@ -90,10 +90,10 @@ void sh_locks_fini(struct store_http *s)
 	}
 }
 
-void sh_lock_settled(struct store *base, int64_t id)
+void store_http_lock_settled(struct store *base, int64_t id)
 {
-	struct store_http *s = sh_of(base);
-	struct sh_locked *k;
+	struct store_http *s = store_http_of(base);
+	struct store_http_locked *k;
 
 	pthread_mutex_lock(&s->lock);
 	k = find(s, id);
@@ -111,12 +111,12 @@ static bool writes(const struct op *op, int64_t *ret_id)
 		(op->kind == OP_SETATTR && (op->fields & OP_HAS_SIZE) != 0);
 }
 
-int sh_locks_refused_op(struct store_http *s, const struct op *ops, size_t count)
+int store_http_locks_refused_op(struct store_http *s, const struct op *ops, size_t count)
 {
 	int64_t id;
 
 	for (size_t i = 0; s->locked && i < count; i++) {
-		const struct sh_locked *k = writes(&ops[i], &id) ? find(s, id) : NULL;
+		const struct store_http_locked *k = writes(&ops[i], &id) ? find(s, id) : NULL;
 
 		if (k && k->lost)
 			return (int)i;
@@ -144,7 +144,7 @@ static bool range_parse(const json_t *list, struct store_lock_range *ret)
 }
 
 /* {id, kind, …} */
-static json_t *body_new(const struct sh_lock_call *l)
+static json_t *body_new(const struct lock_call *l)
 {
 	json_t *body = json_pack("{s:s}", "kind", l->flock ? "flock" : "posix");
 
@@ -155,10 +155,10 @@ static json_t *body_new(const struct sh_lock_call *l)
 	return body;
 }
 
-static int prepare_hold(struct sh_call *call)
+static int prepare_hold(struct store_http_call *call)
 {
 	struct store_http *s = call->s;
-	struct sh_lock_call *l = &call->as.lock;
+	struct lock_call *l = &call->as.lock;
 	json_t *body, *held;
 	int r;
 
@@ -181,12 +181,12 @@ static int prepare_hold(struct sh_call *call)
 		body = NULL;
 	}
 	buf_reset(&call->owned);
-	sh_json_take(call, body);
+	store_http_call_json_take(call, body);
 	return call->broken;
 }
 
 /* The item of a grant. */
-static int parse_item(const struct sh_call *call, const struct http_response *response, struct item *ret)
+static int parse_item(const struct store_http_call *call, const struct http_response *response, struct item *ret)
 {
 	struct span body = buf_span(&response->body);
 	struct item_page page = {0};
@@ -200,7 +200,7 @@ static int parse_item(const struct sh_call *call, const struct http_response *re
 		r = item_page_next(body, &at, ret);
 	if (r < 0)
 		return -EPROTO;
-	return sh_item_ok(ret, call->s->drive_number) && ret->id == call->as.lock.id ? 0 : -EPROTO;
+	return store_http_item_ok(ret, call->s->drive_number) && ret->id == call->as.lock.id ? 0 : -EPROTO;
 }
 
 static void parse_conflict(const struct http_response *response, struct store_lock_reply *ret)
@@ -212,11 +212,11 @@ static void parse_conflict(const struct http_response *response, struct store_lo
 }
 
 /* An answer that comes from a session of before says nothing; without one it may be held or not. */
-static void note_answer(struct sh_call *call, int error, struct store_lock_reply *reply)
+static void note_answer(struct store_http_call *call, int error, struct store_lock_reply *reply)
 {
 	struct store_http *s = call->s;
-	const struct sh_lock_call *l = &call->as.lock;
-	struct sh_locked *k;
+	const struct lock_call *l = &call->as.lock;
+	struct store_http_locked *k;
 
 	pthread_mutex_lock(&s->lock);
 	k = find(s, l->id);
@@ -231,7 +231,7 @@ static void note_answer(struct sh_call *call, int error, struct store_lock_reply
 	pthread_mutex_unlock(&s->lock);
 }
 
-static void on_hold(struct sh_call *call, int error, struct http_response *response)
+static void on_hold(struct store_http_call *call, int error, struct http_response *response)
 {
 	struct store_lock_reply reply = {0};
 	struct item item;
@@ -241,7 +241,7 @@ static void on_hold(struct sh_call *call, int error, struct http_response *respo
 	if (error == 0) {
 		reply.granted = true;
 		reply.item = &item;
-		reply.at = sh_response_position(response);
+		reply.at = store_http_response_position(response);
 	} else if (error == -ERR_LOCKED && response) {
 		parse_conflict(response, &reply);
 		error = 0;
@@ -250,16 +250,16 @@ static void on_hold(struct sh_call *call, int error, struct http_response *respo
 	}
 	note_answer(call, error, &reply);
 	call->as.lock.hold(call->cookie, error, &reply);
-	sh_over(call);
+	store_http_call_over(call);
 }
 
-static struct sh_call *lock_call_new(
-	struct store *base, const struct store_lock *lock, sh_finish_fn finish, void *cookie)
+static struct store_http_call *lock_call_new(
+	struct store *base, const struct store_lock *lock, store_http_call_finish_fn finish, void *cookie)
 {
-	struct sh_call *call = sh_new(sh_of(base), SH_META, finish, cookie);
-	struct sh_lock_call *l = &call->as.lock;
+	struct store_http_call *call = store_http_call_new(store_http_of(base), CALL_META, finish, cookie);
+	struct lock_call *l = &call->as.lock;
 
-	call->flags = SH_SESSION;
+	call->flags = CALL_FLAG_SESSION;
 	call->response_max = ANSWER_BYTES_MAX;
 	l->id = lock->id;
 	l->flock = lock->flock;
@@ -272,32 +272,32 @@ static struct sh_call *lock_call_new(
 	return call;
 }
 
-store_ticket sh_lock(struct store *base, const struct store_lock *lock,
+store_ticket store_http_lock(struct store *base, const struct store_lock *lock,
 	void (*done)(void *cookie, int error, const struct store_lock_reply *reply), void *cookie)
 {
-	struct sh_call *call = lock_call_new(base, lock, on_hold, cookie);
+	struct store_http_call *call = lock_call_new(base, lock, on_hold, cookie);
 
 	call->method = "POST";
 	call->accept = ITEMS_TYPE;
 	call->prepare = prepare_hold;
 	call->as.lock.hold = done;
-	sh_path(call, "/locks");
-	return sh_start(call);
+	store_http_call_path(call, "/locks");
+	return store_http_call_start(call);
 }
 
 /* ---- waiting and looking ---- */
 
-static void on_wait(struct sh_call *call, int error, struct http_response *response)
+static void on_wait(struct store_http_call *call, int error, struct http_response *response)
 {
 	(void)response; /* its turn or not: it is asked for again */
 	call->as.lock.wait(call->cookie, error);
-	sh_over(call);
+	store_http_call_over(call);
 }
 
-store_ticket sh_lock_wait(struct store *base, const struct store_lock *lock, unsigned wait_s,
+store_ticket store_http_lock_wait(struct store *base, const struct store_lock *lock, unsigned wait_s,
 	void (*done)(void *cookie, int error), void *cookie)
 {
-	struct sh_call *call = lock_call_new(base, lock, on_wait, cookie);
+	struct store_http_call *call = lock_call_new(base, lock, on_wait, cookie);
 	json_t *body = body_new(&call->as.lock);
 
 	call->method = "POST";
@@ -308,29 +308,29 @@ store_ticket sh_lock_wait(struct store *base, const struct store_lock *lock, uns
 		json_decref(body);
 		body = NULL;
 	}
-	sh_json_take(call, body);
-	sh_path(call, "/locks/wait");
-	return sh_start(call);
+	store_http_call_json_take(call, body);
+	store_http_call_path(call, "/locks/wait");
+	return store_http_call_start(call);
 }
 
-static void on_test(struct sh_call *call, int error, struct http_response *response)
+static void on_test(struct store_http_call *call, int error, struct http_response *response)
 {
 	struct store_lock_reply reply = {0};
 
 	if (error == 0)
 		parse_conflict(response, &reply);
 	call->as.lock.test(call->cookie, error, reply.in_the_way ? &reply.other : NULL);
-	sh_over(call);
+	store_http_call_over(call);
 }
 
-store_ticket sh_lock_test(struct store *base, const struct store_lock *lock,
+store_ticket store_http_lock_test(struct store *base, const struct store_lock *lock,
 	void (*done)(void *cookie, int error, const struct store_lock_range *other), void *cookie)
 {
-	struct sh_call *call = lock_call_new(base, lock, on_test, cookie);
-	const struct sh_lock_call *l = &call->as.lock;
+	struct store_http_call *call = lock_call_new(base, lock, on_test, cookie);
+	const struct lock_call *l = &call->as.lock;
 
 	call->as.lock.test = done;
-	sh_path(call, "/locks?id=%" PRId64 "&kind=%s&from=%" PRId64 "&to=%" PRId64 "&exclusive=%d", l->id,
+	store_http_call_path(call, "/locks?id=%" PRId64 "&kind=%s&from=%" PRId64 "&to=%" PRId64 "&exclusive=%d", l->id,
 		l->flock ? "flock" : "posix", l->want.from, l->want.to, l->want.exclusive);
-	return sh_start(call);
+	return store_http_call_start(call);
 }

@@ -1,4 +1,4 @@
-#include "fusefs/store/http/internal.h"
+#include "fusefs/store/http/store_http_internal.h"
 
 #include "common/base/error.h"
 #include "common/base/log.h"
@@ -10,7 +10,7 @@
 
 #define POLLS_PER_LEASE 3
 
-static void on_changes(struct sh_call *call, int error, struct http_response *response)
+static void on_changes(struct store_http_call *call, int error, struct http_response *response)
 {
 	struct store_changes changes = {0};
 	struct journal j;
@@ -30,7 +30,7 @@ static void on_changes(struct sh_call *call, int error, struct http_response *re
 		pthread_mutex_lock(&call->s->lock);
 		if (changes.reset)
 			call->s->seen = changes.last;
-		sh_note_position(call->s, changes.last);
+		store_http_note_position(call->s, changes.last);
 		if (changes.counted)
 			call->s->others = changes.others;
 		pthread_mutex_unlock(&call->s->lock);
@@ -40,7 +40,7 @@ static void on_changes(struct sh_call *call, int error, struct http_response *re
 	pthread_mutex_unlock(&call->s->lock);
 	call->as.poll.done(call->cookie, error, error == 0 ? &changes : NULL);
 	journal_fini(&j);
-	sh_over(call);
+	store_http_call_over(call);
 }
 
 static unsigned slack_ms(const struct store_http *s)
@@ -53,9 +53,9 @@ static unsigned slack_ms(const struct store_http *s)
 }
 
 /* The session is part of what is said, so this is made for each attempt. */
-static int prepare(struct sh_call *call)
+static int prepare(struct store_http_call *call)
 {
-	const struct sh_poll_call *p = &call->as.poll;
+	const struct poll_call *p = &call->as.poll;
 	char id[24];
 	json_t *held = json_array();
 	json_t *body;
@@ -77,24 +77,24 @@ static int prepare(struct sh_call *call)
 		body = NULL;
 	}
 	buf_reset(&call->owned);
-	sh_json_take(call, body);
+	store_http_call_json_take(call, body);
 	call->deadline_ms = p->wait_s * 1000 + slack_ms(call->s);
 	return call->broken;
 }
 
 /* budget: the seam's signature */
-store_ticket sh_poll(struct store *base, struct store_position since, unsigned wait_s, const int64_t *held,
+store_ticket store_http_poll(struct store *base, struct store_position since, unsigned wait_s, const int64_t *held,
 	size_t held_count, void (*done)(void *cookie, int error, const struct store_changes *changes), void *cookie)
 {
-	struct sh_call *call = sh_new(sh_of(base), SH_POLL, on_changes, cookie);
-	struct sh_poll_call *p = &call->as.poll;
-	const unsigned lease_s = sh_of(base)->lock_lease_s;
+	struct store_http_call *call = store_http_call_new(store_http_of(base), CALL_POLL, on_changes, cookie);
+	struct poll_call *p = &call->as.poll;
+	const unsigned lease_s = store_http_of(base)->lock_lease_s;
 
 	/* The lease of file locks is renewed by polls: of three, two may be lost. */
 	if (lease_s > 0 && wait_s > lease_s / POLLS_PER_LEASE)
 		wait_s = lease_s / POLLS_PER_LEASE;
 	call->method = "POST";
-	call->flags = SH_SESSION | SH_ONCE;
+	call->flags = CALL_FLAG_SESSION | CALL_FLAG_ONCE;
 	call->response_max = JOURNAL_BYTES_MAX;
 	call->prepare = prepare;
 	p->since = since;
@@ -102,6 +102,6 @@ store_ticket sh_poll(struct store *base, struct store_position since, unsigned w
 	p->held = held;
 	p->held_count = held_count;
 	p->done = done;
-	sh_path(call, "/changes");
-	return sh_start(call);
+	store_http_call_path(call, "/changes");
+	return store_http_call_start(call);
 }

@@ -1,4 +1,4 @@
-#include "fusefs/store/http/internal.h"
+#include "fusefs/store/http/store_http_internal.h"
 
 #include "common/base/error.h"
 #include "common/base/log.h"
@@ -15,7 +15,7 @@
 #define ITEM_BYTES_MAX (INLINE_BYTES_MAX + 8 * 1024) /* one compact item with its names and content */
 
 /* An answer that was refused for what it says is worth a line: something between us and the store is broken. */
-static int nonsense(const struct sh_call *call, int error)
+static int nonsense(const struct store_http_call *call, int error)
 {
 	if (error == -EPROTO || error == -EBADMSG)
 		log_error(NULL, "the answer to %s %s makes no sense", call->method,
@@ -26,7 +26,7 @@ static int nonsense(const struct sh_call *call, int error)
 static void note(struct store_http *s, struct store_position at)
 {
 	pthread_mutex_lock(&s->lock);
-	sh_note_position(s, at);
+	store_http_note_position(s, at);
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -89,19 +89,19 @@ static int learn_drive(struct store_http *s, const struct store_drive *drive)
 		r = -EPROTO;
 	}
 	if (r == 0)
-		sh_note_position(s, drive->at);
+		store_http_note_position(s, drive->at);
 	pthread_mutex_unlock(&s->lock);
 	return r;
 }
 
-static void on_drive(struct sh_call *call, int error, struct http_response *response)
+static void on_drive(struct store_http_call *call, int error, struct http_response *response)
 {
 	struct store_drive drive = {0};
 
 	if (error == 0) {
 		json_t *root = json_loadb(response->body.data ? response->body.data : "", response->body.size, 0, NULL);
 
-		if (call->flags & SH_OUTSIDE)
+		if (call->flags & CALL_FLAG_OUTSIDE)
 			error = drive_parse_named(root, call->s->drive_name, &drive);
 		else
 			error = drive_parse(root, &drive);
@@ -110,28 +110,29 @@ static void on_drive(struct sh_call *call, int error, struct http_response *resp
 	if (error == 0)
 		error = learn_drive(call->s, &drive);
 	call->as.other.drive(call->cookie, nonsense(call, error), error == 0 ? &drive : NULL);
-	sh_over(call);
+	store_http_call_over(call);
 }
 
-store_ticket sh_drive(
+store_ticket store_http_drive(
 	struct store *base, void (*done)(void *cookie, int error, const struct store_drive *drive), void *cookie)
 {
-	struct store_http *s = sh_of(base);
-	struct sh_call *call = sh_new(s, SH_META, on_drive, cookie);
+	struct store_http *s = store_http_of(base);
+	struct store_http_call *call = store_http_call_new(s, CALL_META, on_drive, cookie);
 
-	call->flags = SH_FLOOR;
+	call->flags = CALL_FLAG_FLOOR;
 	if (s->drive_name && s->drive_number == 0) { /* written before anybody else calls us */
-		call->flags = SH_OUTSIDE;
-		sh_path(call, "/api/v2/docs/drives");
+		call->flags = CALL_FLAG_OUTSIDE;
+		store_http_call_path(call, "/api/v2/docs/drives");
 	}
 	call->as.other.drive = done;
-	return sh_start(call);
+	return store_http_call_start(call);
 }
 
 /* ---- documents ---- */
 
 /* The items of a page, checked; ret_items is free()d by the caller. */
-static int read_items(const struct sh_call *call, struct span body, struct item_page *ret_page, struct item **ret_items)
+static int read_items(
+	const struct store_http_call *call, struct span body, struct item_page *ret_page, struct item **ret_items)
 {
 	uint32_t max = call->as.item.limit;
 	struct item *items;
@@ -145,7 +146,7 @@ static int read_items(const struct sh_call *call, struct span body, struct item_
 		return -ENOMEM;
 	for (uint32_t i = 0; i < ret_page->count && r == 0; i++) {
 		r = item_page_next(body, &at, &items[i]);
-		if (r == 0 && !sh_item_ok(&items[i], call->s->drive_number))
+		if (r == 0 && !store_http_item_ok(&items[i], call->s->drive_number))
 			r = -EPROTO;
 	}
 	if (r < 0) {
@@ -156,9 +157,9 @@ static int read_items(const struct sh_call *call, struct span body, struct item_
 	return 0;
 }
 
-static void on_item(struct sh_call *call, int error, struct http_response *response)
+static void on_item(struct store_http_call *call, int error, struct http_response *response)
 {
-	struct sh_item_call *i = &call->as.item;
+	struct item_call *i = &call->as.item;
 	struct store_position at = {0, 0};
 	struct item_page page = {0};
 	struct item *items = NULL;
@@ -180,16 +181,16 @@ static void on_item(struct sh_call *call, int error, struct http_response *respo
 	}
 	i->done(call->cookie, nonsense(call, error), error == 0 ? items : NULL, at);
 	free(items);
-	sh_over(call);
+	store_http_call_over(call);
 }
 
-store_ticket sh_lookup(struct store *base, int64_t parent, struct span name,
+store_ticket store_http_lookup(struct store *base, int64_t parent, struct span name,
 	void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie)
 {
-	struct sh_call *call = sh_new(sh_of(base), SH_META, on_item, cookie);
-	struct sh_item_call *i = &call->as.item;
+	struct store_http_call *call = store_http_call_new(store_http_of(base), CALL_META, on_item, cookie);
+	struct item_call *i = &call->as.item;
 
-	call->flags = SH_FLOOR;
+	call->flags = CALL_FLAG_FLOOR;
 	call->accept = ITEMS_TYPE;
 	call->response_max = ITEM_BYTES_MAX;
 	i->parent = parent;
@@ -197,29 +198,29 @@ store_ticket sh_lookup(struct store *base, int64_t parent, struct span name,
 	i->done = done;
 	i->name_size = name.size <= sizeof(i->name) ? name.size : 0;
 	memcpy(i->name, name.data, i->name_size);
-	sh_path(call, "/items/%" PRId64 "/lookup?name=", parent);
+	store_http_call_path(call, "/items/%" PRId64 "/lookup?name=", parent);
 	if (call->broken == 0)
 		call->broken = i->name_size == 0 ? -ENAMETOOLONG : text_url_encode(name, &call->path);
-	return sh_start(call);
+	return store_http_call_start(call);
 }
 
-store_ticket sh_item(struct store *base, int64_t id,
+store_ticket store_http_item(struct store *base, int64_t id,
 	void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie)
 {
-	struct sh_call *call = sh_new(sh_of(base), SH_META, on_item, cookie);
+	struct store_http_call *call = store_http_call_new(store_http_of(base), CALL_META, on_item, cookie);
 
-	call->flags = SH_FLOOR | SH_BY_ID;
+	call->flags = CALL_FLAG_FLOOR | CALL_FLAG_BY_ID;
 	call->accept = ITEMS_TYPE;
 	call->response_max = ITEM_BYTES_MAX;
 	call->as.item.parent = id;
 	call->as.item.limit = 1;
 	call->as.item.done = done;
-	sh_path(call, "/items/%" PRId64, id);
-	return sh_start(call);
+	store_http_call_path(call, "/items/%" PRId64, id);
+	return store_http_call_start(call);
 }
 
 /* In the order of their bytes, each once, behind where we began: otherwise a listing would never end. */
-static bool in_order(const struct sh_item_call *i, const struct item *items, uint32_t count)
+static bool in_order(const struct item_call *i, const struct item *items, uint32_t count)
 {
 	struct span before = span_of(i->name, i->name_size);
 
@@ -235,9 +236,9 @@ static bool in_order(const struct sh_item_call *i, const struct item *items, uin
 	return true;
 }
 
-static void on_children(struct sh_call *call, int error, struct http_response *response)
+static void on_children(struct store_http_call *call, int error, struct http_response *response)
 {
-	struct sh_item_call *i = &call->as.item;
+	struct item_call *i = &call->as.item;
 	struct item_page page = {0};
 	struct item *items = NULL;
 	struct store_page ret = {0};
@@ -255,7 +256,7 @@ static void on_children(struct sh_call *call, int error, struct http_response *r
 	}
 	i->page(call->cookie, nonsense(call, error), error == 0 ? &ret : NULL);
 	free(items);
-	sh_over(call);
+	store_http_call_over(call);
 }
 
 /* base64url without padding, as cursors are (PROTOCOL.md). */
@@ -278,14 +279,14 @@ static int add_cursor(struct buf *path, struct span name)
 }
 
 /* budget: the seam's signature */
-store_ticket sh_children(struct store *base, int64_t folder, struct span after, uint32_t limit, bool with_inline,
-	void (*done)(void *cookie, int error, const struct store_page *page), void *cookie)
+store_ticket store_http_children(struct store *base, int64_t folder, struct span after, uint32_t limit,
+	bool with_inline, void (*done)(void *cookie, int error, const struct store_page *page), void *cookie)
 {
-	struct sh_call *call = sh_new(sh_of(base), SH_META, on_children, cookie);
-	struct sh_item_call *i = &call->as.item;
+	struct store_http_call *call = store_http_call_new(store_http_of(base), CALL_META, on_children, cookie);
+	struct item_call *i = &call->as.item;
 	size_t bytes = (size_t)limit * (with_inline ? ITEM_BYTES_MAX : 1024) + 64 * 1024;
 
-	call->flags = SH_FLOOR;
+	call->flags = CALL_FLAG_FLOOR;
 	call->accept = ITEMS_TYPE;
 	call->response_max = bytes < STORE_HTTP_PAGE_BYTES_MAX ? bytes : STORE_HTTP_PAGE_BYTES_MAX;
 	i->parent = folder;
@@ -294,13 +295,14 @@ store_ticket sh_children(struct store *base, int64_t folder, struct span after, 
 	i->name_size = after.size <= sizeof(i->name) ? after.size : 0;
 	if (i->name_size > 0)
 		memcpy(i->name, after.data, i->name_size);
-	sh_path(call, "/items/%" PRId64 "/children?limit=%" PRIu32 "%s", folder, limit, with_inline ? "&inline=1" : "");
+	store_http_call_path(
+		call, "/items/%" PRId64 "/children?limit=%" PRIu32 "%s", folder, limit, with_inline ? "&inline=1" : "");
 	if (after.size > 0) {
-		sh_path(call, "&cursor=");
+		store_http_call_path(call, "&cursor=");
 		if (call->broken == 0)
 			call->broken = i->name_size == 0 ? -ENAMETOOLONG : add_cursor(&call->path, after);
 	}
-	return sh_start(call);
+	return store_http_call_start(call);
 }
 
 /* ---- content ---- */
@@ -322,7 +324,7 @@ static int read_extents(struct span body, struct extent_page *ret_page, struct e
 		return -ENOMEM;
 	for (uint32_t i = 0; i < ret_page->count && r == 0; i++) {
 		r = extent_page_next(body, &at, &extents[i]);
-		if (r == 0 && !sh_extent_ok(&extents[i], ret_page->size, from))
+		if (r == 0 && !store_http_extent_ok(&extents[i], ret_page->size, from))
 			r = -EPROTO;
 		from = extents[i].at + extents[i].len;
 	}
@@ -334,7 +336,7 @@ static int read_extents(struct span body, struct extent_page *ret_page, struct e
 	return 0;
 }
 
-static void on_extents(struct sh_call *call, int error, struct http_response *response)
+static void on_extents(struct store_http_call *call, int error, struct http_response *response)
 {
 	struct extent_page page = {0};
 	struct extent *extents = NULL;
@@ -355,25 +357,25 @@ static void on_extents(struct sh_call *call, int error, struct http_response *re
 	}
 	call->as.other.extents(call->cookie, nonsense(call, error), error == 0 ? &ret : NULL);
 	free(extents);
-	sh_over(call);
+	store_http_call_over(call);
 }
 
 /* budget: the seam's signature */
-store_ticket sh_extents(struct store *base, int64_t id, int64_t from, int64_t len,
+store_ticket store_http_extents(struct store *base, int64_t id, int64_t from, int64_t len,
 	void (*done)(void *cookie, int error, const struct store_extents *extents), void *cookie)
 {
-	struct sh_call *call = sh_new(sh_of(base), SH_META, on_extents, cookie);
+	struct store_http_call *call = store_http_call_new(store_http_of(base), CALL_META, on_extents, cookie);
 
-	call->flags = SH_FLOOR | SH_BY_ID;
+	call->flags = CALL_FLAG_FLOOR | CALL_FLAG_BY_ID;
 	call->accept = EXTENTS_TYPE;
 	call->as.other.extents = done;
-	sh_path(call, "/items/%" PRId64 "/extents?from=%" PRId64 "&len=%" PRId64, id, from, len);
-	return sh_start(call);
+	store_http_call_path(call, "/items/%" PRId64 "/extents?from=%" PRId64 "&len=%" PRId64, id, from, len);
+	return store_http_call_start(call);
 }
 
 /* ---- extended attributes ---- */
 
-static int each_xattr(const struct sh_call *call, const json_t *list)
+static int each_xattr(const struct store_http_call *call, const json_t *list)
 {
 	struct buf name, value;
 	int r = json_is_array(list) ? 0 : -EPROTO;
@@ -398,7 +400,7 @@ static int each_xattr(const struct sh_call *call, const json_t *list)
 	return r;
 }
 
-static void on_xattrs(struct sh_call *call, int error, struct http_response *response)
+static void on_xattrs(struct store_http_call *call, int error, struct http_response *response)
 {
 	if (error == 0) {
 		json_t *root = json_loadb(response->body.data ? response->body.data : "", response->body.size, 0, NULL);
@@ -407,24 +409,25 @@ static void on_xattrs(struct sh_call *call, int error, struct http_response *res
 		json_decref(root);
 	}
 	call->as.other.xattrs(call->cookie, nonsense(call, error));
-	sh_over(call);
+	store_http_call_over(call);
 }
 
-store_ticket sh_xattrs(struct store *base, int64_t id, int (*each)(void *cookie, struct span name, struct span value),
-	void (*done)(void *cookie, int error), void *cookie)
+store_ticket store_http_xattrs(struct store *base, int64_t id,
+	int (*each)(void *cookie, struct span name, struct span value), void (*done)(void *cookie, int error),
+	void *cookie)
 {
-	struct sh_call *call = sh_new(sh_of(base), SH_META, on_xattrs, cookie);
+	struct store_http_call *call = store_http_call_new(store_http_of(base), CALL_META, on_xattrs, cookie);
 
-	call->flags = SH_FLOOR | SH_BY_ID;
+	call->flags = CALL_FLAG_FLOOR | CALL_FLAG_BY_ID;
 	call->as.other.each = each;
 	call->as.other.xattrs = done;
-	sh_path(call, "/items/%" PRId64 "/xattrs", id);
-	return sh_start(call);
+	store_http_call_path(call, "/items/%" PRId64 "/xattrs", id);
+	return store_http_call_start(call);
 }
 
 /* ---- numbers for new documents ---- */
 
-static int ids_parse(const struct sh_call *call, const json_t *root, int64_t *ret)
+static int ids_parse(const struct store_http_call *call, const json_t *root, int64_t *ret)
 {
 	uint32_t count = call->as.other.count;
 	int64_t first;
@@ -438,7 +441,7 @@ static int ids_parse(const struct sh_call *call, const json_t *root, int64_t *re
 	return 0;
 }
 
-static void on_ids(struct sh_call *call, int error, struct http_response *response)
+static void on_ids(struct store_http_call *call, int error, struct http_response *response)
 {
 	int64_t first = 0;
 
@@ -449,19 +452,19 @@ static void on_ids(struct sh_call *call, int error, struct http_response *respon
 		json_decref(root);
 	}
 	call->as.other.ids(call->cookie, nonsense(call, error), first);
-	sh_over(call);
+	store_http_call_over(call);
 }
 
-store_ticket sh_ids(
+store_ticket store_http_ids(
 	struct store *base, uint32_t count, void (*done)(void *cookie, int error, int64_t first), void *cookie)
 {
-	struct sh_call *call = sh_new(sh_of(base), SH_META, on_ids, cookie);
+	struct store_http_call *call = store_http_call_new(store_http_of(base), CALL_META, on_ids, cookie);
 
 	call->method = "POST";
 	call->as.other.count = count;
 	call->as.other.ids = done;
-	sh_path(call, "/ids");
-	sh_key(call);
-	sh_json_take(call, json_pack("{s:I}", "count", (json_int_t)count));
-	return sh_start(call);
+	store_http_call_path(call, "/ids");
+	store_http_call_key(call);
+	store_http_call_json_take(call, json_pack("{s:I}", "count", (json_int_t)count));
+	return store_http_call_start(call);
 }

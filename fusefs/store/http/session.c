@@ -1,4 +1,4 @@
-#include "fusefs/store/http/internal.h"
+#include "fusefs/store/http/store_http_internal.h"
 
 #include "common/base/error.h"
 #include "common/base/log.h"
@@ -32,10 +32,10 @@ static int session_parse(const struct http_response *response, struct answer *re
 	return 0;
 }
 
-static void on_session(struct sh_call *call, int error, struct http_response *response)
+static void on_session(struct store_http_call *call, int error, struct http_response *response)
 {
 	struct store_http *s = call->s;
-	struct sh_call *waiting;
+	struct store_http_call *waiting;
 	struct answer answer = {0};
 
 	if (error == 0)
@@ -49,7 +49,7 @@ static void on_session(struct sh_call *call, int error, struct http_response *re
 	if (error == 0) {
 		s->session = answer.session;
 		s->lock_lease_s = answer.lock_lease_s;
-		sh_locks_session(s, answer.locks_kept);
+		store_http_locks_session(s, answer.locks_kept);
 		s->others = -1;
 		s->next_batch = 1;
 		s->replaces = 0;
@@ -71,10 +71,10 @@ static void on_session(struct sh_call *call, int error, struct http_response *re
 		log_warning(NULL, "no session with the store: %s", error_lookup(error)->title);
 	else
 		log_info(NULL, "session %" PRId64 " with the store", answer.session);
-	sh_over(call);
+	store_http_call_over(call);
 }
 
-void sh_session_lost(struct store_http *s, int64_t session)
+void store_http_session_lost(struct store_http *s, int64_t session)
 {
 	if (session == 0 || s->session != session)
 		return;
@@ -82,20 +82,20 @@ void sh_session_lost(struct store_http *s, int64_t session)
 	s->replaces = session;
 }
 
-void sh_session_renew(struct store_http *s)
+void store_http_session_renew(struct store_http *s)
 {
-	struct sh_call *call;
+	struct store_http_call *call;
 	json_t *body;
 
 	if (s->renewing)
 		return;
 	s->renewing = true;
-	sh_session_lost(s, s->session);
-	call = sh_new(s, SH_META, on_session, NULL);
+	store_http_session_lost(s, s->session);
+	call = store_http_call_new(s, CALL_META, on_session, NULL);
 	call->method = "POST";
-	sh_path(call, "/sessions");
+	store_http_call_path(call, "/sessions");
 	if (s->renew_key[0] == '\0') {
-		sh_key(call);
+		store_http_call_key(call);
 		memcpy(s->renew_key, call->key, sizeof(s->renew_key));
 	}
 	memcpy(call->key, s->renew_key, sizeof(call->key));
@@ -104,11 +104,11 @@ void sh_session_renew(struct store_http *s)
 		json_decref(body);
 		body = NULL;
 	}
-	sh_json_take(call, body);
-	sh_start_locked(call);
+	store_http_call_json_take(call, body);
+	store_http_call_start_locked(call);
 }
 
-void sh_session_end(struct store_http *s)
+void store_http_session_end(struct store_http *s)
 {
 	struct http_call_options options = {.method = "DELETE", .deadline_ms = END_MS};
 	struct http_response response;

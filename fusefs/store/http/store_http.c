@@ -1,6 +1,6 @@
 #include "fusefs/store/http/store_http.h"
 
-#include "fusefs/store/http/internal.h"
+#include "fusefs/store/http/store_http_internal.h"
 
 #include "common/base/clock.h"
 #include "common/base/cond.h"
@@ -45,12 +45,12 @@ static int open_drive(struct store_http *s, int64_t until_ns, struct store_drive
 
 	pthread_mutex_init(&w.lock, NULL);
 	cond_init(&w.over);
-	ticket = sh_drive(&s->base, on_opened_drive, &w);
+	ticket = store_http_drive(&s->base, on_opened_drive, &w);
 	pthread_mutex_lock(&w.lock);
 	while (!w.done) {
 		if (!cond_wait_until(&w.over, &w.lock, until_ns) && !w.done) {
 			pthread_mutex_unlock(&w.lock);
-			sh_cancel(&s->base, ticket);
+			store_http_cancel(&s->base, ticket);
 			pthread_mutex_lock(&w.lock);
 			while (!w.done)
 				pthread_cond_wait(&w.over, &w.lock);
@@ -69,7 +69,7 @@ static int open_session(struct store_http *s, int64_t until_ns)
 	int r = 0;
 
 	pthread_mutex_lock(&s->lock);
-	sh_session_renew(s);
+	store_http_session_renew(s);
 	while (s->renewing && r == 0)
 		r = cond_wait_until(&s->all_over, &s->lock, until_ns) ? 0 : -ETIMEDOUT;
 	if (s->session != 0)
@@ -82,7 +82,7 @@ static int open_session(struct store_http *s, int64_t until_ns)
 
 /* ---- gateways ---- */
 
-static void on_gateways(struct sh_call *call, int error, struct http_response *response)
+static void on_gateways(struct store_http_call *call, int error, struct http_response *response)
 {
 	struct store_http *s = call->s;
 	json_t *root = NULL;
@@ -100,33 +100,33 @@ static void on_gateways(struct sh_call *call, int error, struct http_response *r
 	}
 	pthread_mutex_unlock(&s->lock);
 	json_decref(root);
-	sh_over(call);
+	store_http_call_over(call);
 }
 
 /* Nobody waits for it: who is not found now is not needed yet. Only the gateway that took our key is believed: a
  * page that anybody may read could be anybody's. */
 static void ask_for_gateways(struct store_http *s)
 {
-	struct sh_call *call = sh_new(s, SH_META, on_gateways, NULL);
+	struct store_http_call *call = store_http_call_new(s, CALL_META, on_gateways, NULL);
 
-	call->flags = SH_OUTSIDE | SH_ONE_HOST;
+	call->flags = CALL_FLAG_OUTSIDE | CALL_FLAG_ONE_HOST;
 	call->gateway = gateways_current(s->gateways);
 	call->response_max = STATUS_BYTES_MAX;
-	sh_path(call, "/api/v2/gateways");
-	(void)sh_start(call);
+	store_http_call_path(call, "/api/v2/gateways");
+	(void)store_http_call_start(call);
 }
 
 /* ---- new and free ---- */
 
 void store_http_quiet(struct store *base)
 {
-	struct store_http *s = sh_of(base);
-	struct sh_call *call, *next;
+	struct store_http *s = store_http_of(base);
+	struct store_http_call *call, *next;
 
 	pthread_mutex_lock(&s->lock);
 	s->closing = true;
 	HASH_ITER(hh, s->calls, call, next)
-		sh_cancel_locked(call);
+		store_http_call_cancel_locked(call);
 	pthread_cond_signal(&s->clock_wake);
 	while (s->calls)
 		pthread_cond_wait(&s->all_over, &s->lock);
@@ -135,12 +135,12 @@ void store_http_quiet(struct store *base)
 
 static void http_free(struct store *base)
 {
-	struct store_http *s = sh_of(base);
+	struct store_http *s = store_http_of(base);
 
 	store_http_quiet(base);
-	sh_clock_end(s);
+	store_http_call_clock_end(s);
 	if (s->drive_number != 0)
-		sh_session_end(s);
+		store_http_session_end(s);
 	http_client_free(s->client);
 	worker_free(s->hasher);
 	gateways_free(s->gateways);
@@ -149,40 +149,40 @@ static void http_free(struct store *base)
 	pthread_mutex_destroy(&s->lock);
 	free(s->authorization);
 	free(s->name);
-	sh_locks_fini(s);
+	store_http_locks_fini(s);
 	free(s->drive_name);
 	free(s);
 }
 
 static const struct store_ops http_ops = {
-	.drive = sh_drive,
-	.lookup = sh_lookup,
-	.item = sh_item,
-	.children = sh_children,
-	.extents = sh_extents,
-	.xattrs = sh_xattrs,
-	.block_get = sh_block_get,
-	.block_put = sh_block_put,
-	.batch = sh_batch,
-	.ids = sh_ids,
-	.poll = sh_poll,
-	.lock = sh_lock,
-	.lock_wait = sh_lock_wait,
-	.lock_test = sh_lock_test,
-	.lock_settled = sh_lock_settled,
-	.cancel = sh_cancel,
+	.drive = store_http_drive,
+	.lookup = store_http_lookup,
+	.item = store_http_item,
+	.children = store_http_children,
+	.extents = store_http_extents,
+	.xattrs = store_http_xattrs,
+	.block_get = store_http_block_get,
+	.block_put = store_http_block_put,
+	.batch = store_http_batch,
+	.ids = store_http_ids,
+	.poll = store_http_poll,
+	.lock = store_http_lock,
+	.lock_wait = store_http_lock_wait,
+	.lock_test = store_http_lock_test,
+	.lock_settled = store_http_lock_settled,
+	.cancel = store_http_cancel,
 	.free = http_free,
 };
 
 static int add_metrics(struct store_http *s, struct metrics *m)
 {
-	static const char *const kinds[SH_KINDS] = {"meta", "batch", "poll", "block_get", "block_put"};
+	static const char *const kinds[CALL_KINDS] = {"meta", "batch", "poll", "block_get", "block_put"};
 	int r = 0;
 
 	if (!m)
 		return 0;
-	for (int i = 0; i < SH_KINDS && r == 0; i++) {
-		struct sh_counts *c = &s->counts[i];
+	for (int i = 0; i < CALL_KINDS && r == 0; i++) {
+		struct store_http_counts *c = &s->counts[i];
 		char labels[64];
 
 		(void)snprintf(labels, sizeof(labels), "kind=\"%s\"", kinds[i]);
@@ -299,7 +299,7 @@ int store_http_new(const struct store_http_options *options, struct store **ret,
 	cond_init(&s->all_over);
 	r = set_up(s, options);
 	if (r == 0)
-		r = sh_clock_start(s);
+		r = store_http_call_clock_start(s);
 	if (r < 0) {
 		(void)buf_printf(ret_why, "%s", error_lookup(r)->title);
 		goto fail;
@@ -321,7 +321,7 @@ fail:
 
 void store_http_gateway(struct store *base, char *ret, size_t size)
 {
-	struct store_http *s = sh_of(base);
+	struct store_http *s = store_http_of(base);
 
 	pthread_mutex_lock(&s->lock);
 	(void)snprintf(ret, size, "%s", gateways_url(s->gateways, gateways_current(s->gateways)));
@@ -330,7 +330,7 @@ void store_http_gateway(struct store *base, char *ret, size_t size)
 
 uint64_t store_http_in_doubt(struct store *base)
 {
-	struct store_http *s = sh_of(base);
+	struct store_http *s = store_http_of(base);
 	uint64_t n;
 
 	pthread_mutex_lock(&s->lock);
