@@ -6,7 +6,7 @@
 
 /* -- snapshots -- */
 
-void snapshot_unref(struct snapshot *s)
+void extents_snapshot_unref(struct extents_snapshot *s)
 {
 	if (!s || --s->refs > 0)
 		return;
@@ -14,7 +14,7 @@ void snapshot_unref(struct snapshot *s)
 	free(s);
 }
 
-bool snapshot_add(struct snapshot *s, const struct snapshot *more)
+bool extents_snapshot_add(struct extents_snapshot *s, const struct extents_snapshot *more)
 {
 	if (s->content_seq != more->content_seq)
 		return false;
@@ -24,9 +24,9 @@ bool snapshot_add(struct snapshot *s, const struct snapshot *more)
 	return true;
 }
 
-static struct snapshot *snapshot_new(const struct store_extents *page, int64_t from, int64_t to)
+static struct extents_snapshot *snapshot_new(const struct store_extents *page, int64_t from, int64_t to)
 {
-	struct snapshot *s = calloc(1, sizeof(*s));
+	struct extents_snapshot *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
@@ -36,7 +36,7 @@ static struct snapshot *snapshot_new(const struct store_extents *page, int64_t f
 	content_init(&s->content);
 	if (content_learn(&s->content, page, from, to) == 0)
 		return s;
-	snapshot_unref(s);
+	extents_snapshot_unref(s);
 	return NULL;
 }
 
@@ -104,7 +104,7 @@ static void on_extents(void *cookie, int error, const struct store_extents *page
 		DL_DELETE(f->queries, a);
 	f->offer = served && error == 0 ? snapshot_new(page, a->from, a->to) : NULL;
 	fill_waits_fire(served, error);
-	snapshot_unref(f->offer);
+	extents_snapshot_unref(f->offer);
 	f->offer = NULL;
 	if (!again) {
 		inode_unref(a->inode);
@@ -113,7 +113,7 @@ static void on_extents(void *cookie, int error, const struct store_extents *page
 	core_unlock(core);
 }
 
-struct snapshot *extents_offer(const struct file *f)
+struct extents_snapshot *extents_offer(const struct file *f)
 {
 	if (f->offer)
 		f->offer->refs++;

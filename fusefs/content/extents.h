@@ -14,7 +14,7 @@
 
 #define EXTENTS_BYTES (64ll * 1024 * 1024) /* range that is asked for at once: 128 blocks, 20 KiB */
 
-struct snapshot {
+struct extents_snapshot {
 	unsigned refs;
 	int64_t size, content_seq;
 	struct content content;
@@ -24,9 +24,9 @@ struct snapshot {
 int extents_ask(
 	struct core *core, struct inode *inode, int64_t at, void (*ready)(void *cookie, int error), void *cookie);
 /* What came, from inside ready, with a reference. NULL: no memory. */
-struct snapshot *extents_offer(const struct file *f);
+struct extents_snapshot *extents_offer(const struct file *f);
 /* The same version: takes over what is known there and not here. False: it is another one, or there is no memory. */
-bool snapshot_add(struct snapshot *s, const struct snapshot *more);
-void snapshot_unref(struct snapshot *s); /* NULL is fine */
+bool extents_snapshot_add(struct extents_snapshot *s, const struct extents_snapshot *more);
+void extents_snapshot_unref(struct extents_snapshot *s); /* NULL is fine */
 
 #endif

@@ -26,7 +26,7 @@
 struct job;
 struct round;
 struct extents_query;
-struct snapshot;
+struct extents_snapshot;
 
 /* Who waits until what was dirty when he came is stored. */
 struct flush_wait {
@@ -40,14 +40,14 @@ struct flush_wait {
  * The dirty life of a file: how what is not stored, and the jobs behind it, go on. One function moves it (file_moves),
  * by a table in file.c; what a round takes in each state stands in a table in log/flush_round.c.
  *
- * | state         | what it means                                              | dirty, flushing | in the flusher's list |
- * |---------------|------------------------------------------------------------|-----------------|-----------------------|
- * | FILE_CLEAN    | all that was written is stored                             | none            | while it has jobs     |
- * | FILE_DIRTY    | some is not; data and job go in one round                  | some            | yes                   |
- * | FILE_SEPARATE | data and job were refused together: the job goes first,    | some, and none  | yes                   |
- * |               | then the data, so that each gets an answer of its own      | is added        |                       |
- * | FILE_REFUSED  | the store does not take the data as they are (no quota, no | some, and none  | yes                   |
- * |               | such file): jobs go ahead without them                     | is added        |                       |
+ * | state         | what it means                                           | dirty, flushing | flusher's list    |
+ * |---------------|---------------------------------------------------------|-----------------|-------------------|
+ * | FILE_CLEAN    | all that was written is stored                          | none            | while it has jobs |
+ * | FILE_DIRTY    | some is not; data and job go in one round               | some            | yes               |
+ * | FILE_SEPARATE | data and job were refused together: the job goes first, | some, and none  | yes               |
+ * |               | then the data, so that each gets an answer of its own   | is added        |                   |
+ * | FILE_REFUSED  | the store does not take the data as they are (no quota, | some, and none  | yes               |
+ * |               | no such file): jobs go ahead without them               | is added        |                   |
  */
 enum file_state { FILE_CLEAN, FILE_DIRTY, FILE_SEPARATE, FILE_REFUSED, FILE_STATES };
 
@@ -71,10 +71,10 @@ struct file {
 	struct inode *inode;
 	/* Stored content, as known. */
 	struct content content;
-	struct kept_item kept;	       /* its memory, in core->kept */
-	struct extents_query *queries; /* extents that are asked for */
-	struct snapshot *offer;	       /* of the answer that is being told (extents.h) */
-	bool prefetched;	       /* with others, and was not read yet */
+	struct kept_item kept;		/* its memory, in core->kept */
+	struct extents_query *queries;	/* extents that are asked for */
+	struct extents_snapshot *offer; /* of the answer that is being told (extents.h) */
+	bool prefetched;		/* with others, and was not read yet */
 	/* Not stored yet. */
 	struct dirty dirty, flushing; /* while it is FILE_SEPARATE or FILE_REFUSED, dirty is older than every job */
 	struct flush_wait *waits;     /* for dirty */

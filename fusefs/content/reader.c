@@ -96,7 +96,7 @@ static void run_later(struct later *later)
 
 static void let_go(struct reader *r)
 {
-	snapshot_unref(r->snapshot);
+	extents_snapshot_unref(r->snapshot);
 	r->snapshot = NULL;
 	content_fini(&r->own);
 }
@@ -291,14 +291,14 @@ static int lay(struct reader *r, const struct dirty *d)
 static void on_snapshot(void *cookie, int error)
 {
 	struct reader *r = cookie;
-	struct snapshot *s = error == 0 ? extents_offer(r->inode->file) : NULL;
+	struct extents_snapshot *s = error == 0 ? extents_offer(r->inode->file) : NULL;
 
 	if (error == 0 && !s)
 		error = -ENOMEM;
-	if (s && r->snapshot && snapshot_add(r->snapshot, s)) {
-		snapshot_unref(s);
+	if (s && r->snapshot && extents_snapshot_add(r->snapshot, s)) {
+		extents_snapshot_unref(s);
 	} else if (s) {
-		snapshot_unref(r->snapshot);
+		extents_snapshot_unref(r->snapshot);
 		r->snapshot = s; /* the first, or of another version: then the rest of it is asked for, too */
 	}
 	on_ready(r, error);

@@ -38,7 +38,7 @@ struct reader {
 	bool direct; /* past the kernel's pages: what is short is the end */
 	bool ahead;  /* what follows will be read, too: blocks come whole */
 	bool from_snapshot;
-	struct snapshot *snapshot;
+	struct extents_snapshot *snapshot;
 	struct content own; /* with it: what was dirty here when it was asked for, and may be stored when it comes */
 	struct hold hold;
 	int64_t hold_until_ns; /* 0: it was not held yet */

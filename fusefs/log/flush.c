@@ -111,7 +111,7 @@ void flush_step(struct flusher *fl, struct file *f)
 	if (has_work(f))
 		list(fl, f);
 	if (has_reason(fl, f))
-		round_begin(fl, f);
+		flush_round_begin(fl, f);
 	if (!has_work(f))
 		unlist(fl, f);
 	check(f);
@@ -261,7 +261,7 @@ void flush_room_wait(struct flusher *fl, struct room_wait *wait)
 	DL_FOREACH_SAFE2(fl->due, f, next, due_next)
 	{
 		if (!f->round && f->dirty.count > 0)
-			round_begin(fl, f);
+			flush_round_begin(fl, f);
 	}
 }
 

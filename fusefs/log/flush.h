@@ -86,8 +86,8 @@ static inline uint64_t flusher_bytes(const struct flusher *fl)
 	return fl->sums.bytes;
 }
 /*
- * For each file in which anything is dirty: flush_until_stored. Each of them is counted in *waiting before done can come
- * for it. Returns 0, or why one of them cannot be waited for; it is not counted.
+ * For each file in which anything is dirty: flush_until_stored. Each of them is counted in *waiting before done can
+ * come for it. Returns 0, or why one of them cannot be waited for; it is not counted.
  */
 int flusher_until_stored(struct flusher *fl, size_t *waiting, void (*done)(void *cookie, int error), void *cookie);
 /* Stores what is dirty. Without the lock; blocks. -ETIMEDOUT, or the error of a file that could not be stored (it stays

@@ -78,7 +78,7 @@ static inline struct upload *upload_of(struct dirty_tag *tag)
 }
 
 /* flush_round.c */
-void round_begin(struct flusher *fl, struct file *f);
+void flush_round_begin(struct flusher *fl, struct file *f);
 
 /* flush.c */
 /* After every change of what there is to be done of f: what follows from it, see file.h. f may be gone then. */

@@ -735,7 +735,7 @@ static int take_along(struct round *r, struct job *job)
 	return error;
 }
 
-void round_begin(struct flusher *fl, struct file *f)
+void flush_round_begin(struct flusher *fl, struct file *f)
 {
 	struct takes take = takes(f);
 	struct round *r = calloc(1, sizeof(*r));

@@ -94,7 +94,7 @@ bool shared_locks_has_file(const struct shared_locks *t, uint64_t via)
 
 /* -- requests -- */
 
-struct lock_request *lock_request_new(
+struct lock_request *shared_locks_request_new(
 	struct shared_locks_set *set, struct inode *inode, bool posix, const struct lock_want *want)
 {
 	struct shared_locks *t = table_get(set, inode, posix);
@@ -111,7 +111,7 @@ struct lock_request *lock_request_new(
 	return r;
 }
 
-void lock_request_finish(struct lock_request *r, int error)
+void shared_locks_request_finish(struct lock_request *r, int error)
 {
 	void (*done)(void *cookie, int error) = r->want.done;
 	void *cookie = r->want.cookie;
@@ -228,7 +228,7 @@ void shared_locks_refused(struct shared_locks *t, struct lock_request *r)
 	if (r->want.sleep)
 		shared_locks_wait(t, r);
 	else
-		lock_request_finish(r, -EAGAIN);
+		shared_locks_request_finish(r, -EAGAIN);
 }
 
 /* A process of this mount has it. */
@@ -242,7 +242,7 @@ static void meets_here(struct shared_locks *t, struct lock_request *r)
 	r->state = LOCK_HERE;
 	error = r->want.sleep ? locks_wait(&t->local, &wanted) : -EAGAIN;
 	if (error < 0)
-		lock_request_finish(r, error);
+		shared_locks_request_finish(r, error);
 }
 
 static void on_flushed(void *cookie, int error)
@@ -286,10 +286,10 @@ static void perform(struct shared_locks *t, struct lock_request *r)
 	if (error == 0)
 		error = locks_union(&r->next_held, &r->ranges, &r->range_count);
 	if (error < 0) {
-		lock_request_finish(r, error);
+		shared_locks_request_finish(r, error);
 	} else if (is_granted(t, r)) {
 		shared_locks_commit(t, r);
-		lock_request_finish(r, 0);
+		shared_locks_request_finish(r, 0);
 	} else {
 		r->state = LOCK_CURRENT;
 		t->current = r;
@@ -313,7 +313,7 @@ void shared_locks_run(struct shared_locks *t)
 	table_put(t);
 }
 
-void lock_request_start(struct lock_request *r)
+void shared_locks_request_start(struct lock_request *r)
 {
 	struct shared_locks *t = r->table;
 
@@ -321,7 +321,7 @@ void lock_request_start(struct lock_request *r)
 	shared_locks_run(t);
 }
 
-bool lock_request_waits(const struct lock_request *r)
+bool shared_locks_request_waits(const struct lock_request *r)
 {
 	return r->state == LOCK_HERE || r->state == LOCK_AWAY;
 }
@@ -337,7 +337,7 @@ static void give_up_current(struct lock_request *r, int error)
 		done(r->want.cookie, error);
 }
 
-void lock_request_cancel(struct lock_request *r, int error)
+void shared_locks_request_cancel(struct lock_request *r, int error)
 {
 	struct shared_locks *t = r->table;
 
@@ -354,10 +354,10 @@ void lock_request_cancel(struct lock_request *r, int error)
 		(void)locks_cancel(&t->local, r);
 		break;
 	case LOCK_AWAY:
-		lock_away_leave(r);
+		shared_locks_away_leave(r);
 		break;
 	}
-	lock_request_finish(r, error);
+	shared_locks_request_finish(r, error);
 	shared_locks_run(t);
 }
 
@@ -368,12 +368,12 @@ static void fail_waiting(struct shared_locks *t)
 	struct lock_request *r, *next;
 
 	while ((r = locks_take_waiter(&t->local)))
-		lock_request_finish(r, -EIO);
+		shared_locks_request_finish(r, -EIO);
 	DL_FOREACH_SAFE(t->queue, r, next) {
 		if (r->sync || r->want.kind != LOCK_SET)
 			continue;
 		DL_DELETE(t->queue, r);
-		lock_request_finish(r, -EIO);
+		shared_locks_request_finish(r, -EIO);
 	}
 }
 
@@ -387,7 +387,7 @@ void shared_locks_end(struct shared_locks_set *set)
 		fail_waiting(t);
 		DL_FOREACH_SAFE(t->queue, r, next) {
 			DL_DELETE(t->queue, r);
-			lock_request_finish(r, -EIO);
+			shared_locks_request_finish(r, -EIO);
 		}
 	}
 }

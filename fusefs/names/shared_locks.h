@@ -80,14 +80,14 @@ struct lock_want {
 };
 
 /* Not begun yet. NULL: no memory. */
-struct lock_request *lock_request_new(
+struct lock_request *shared_locks_request_new(
 	struct shared_locks_set *set, struct inode *inode, bool posix, const struct lock_want *want);
 /* done may come inside. */
-void lock_request_start(struct lock_request *r);
+void shared_locks_request_start(struct lock_request *r);
 /* Somebody has what it wants. Otherwise it is on its way: to the store and back, or behind others that are. */
-bool lock_request_waits(const struct lock_request *r);
+bool shared_locks_request_waits(const struct lock_request *r);
 /* Of a started one: done comes at once, with error, unless it came. It does not get the lock. */
-void lock_request_cancel(struct lock_request *r, int error);
+void shared_locks_request_cancel(struct lock_request *r, int error);
 
 /* Of this mount: the lock that is in the way and lies first; NULL. */
 const struct lock *shared_locks_test(const struct shared_locks *t, const struct lock *wanted);

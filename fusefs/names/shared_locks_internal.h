@@ -61,12 +61,12 @@ void shared_locks_sync(struct shared_locks *t);
 void shared_locks_refused(struct shared_locks *t, struct lock_request *r);
 /* r is CURRENT: the table holds what it asked for. */
 void shared_locks_commit(struct shared_locks *t, struct lock_request *r);
-void lock_request_finish(struct lock_request *r, int error); /* frees */
+void shared_locks_request_finish(struct lock_request *r, int error); /* frees */
 void shared_locks_lost(struct shared_locks_set *set, uint64_t life);
 
 /* shared_locks_store.c */
 void shared_locks_ask(struct shared_locks *t, struct lock_request *r); /* r is CURRENT */
 void shared_locks_wait(struct shared_locks *t, struct lock_request *r);
-void lock_away_leave(struct lock_request *r); /* r is AWAY */
+void shared_locks_away_leave(struct lock_request *r); /* r is AWAY */
 
 #endif

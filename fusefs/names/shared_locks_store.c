@@ -41,7 +41,7 @@ static int learn(struct core *core, struct inode *inode, const struct store_lock
 static void over(struct shared_locks *t, struct lock_request *r, int error)
 {
 	t->current = NULL;
-	lock_request_finish(r, error);
+	shared_locks_request_finish(r, error);
 	shared_locks_run(t);
 }
 
@@ -94,14 +94,14 @@ static void lost_by_surprise(struct shared_locks *t, struct lock_request *r)
 {
 	t->unsure = true;
 	shared_locks_commit(t, r);
-	lock_request_finish(r, 0);
+	shared_locks_request_finish(r, 0);
 }
 
 static void not_granted(struct shared_locks *t, struct lock_request *r)
 {
 	t->current = NULL;
 	if (r->given_up)
-		lock_request_finish(r, 0);
+		shared_locks_request_finish(r, 0);
 	else if (r->sync || r->want.kind != LOCK_SET)
 		lost_by_surprise(t, r);
 	else
@@ -142,7 +142,7 @@ static void on_lock(void *cookie, int error, const struct store_lock_reply *repl
 		shared_locks_lost(set, reply->life);
 		t->current = NULL;
 		if (r->given_up || (lost && !r->sync && r->want.kind == LOCK_SET))
-			lock_request_finish(r, -EIO);
+			shared_locks_request_finish(r, -EIO);
 		else
 			shared_locks_enqueue(t, r, true);
 		shared_locks_run(t);
@@ -196,7 +196,7 @@ static void on_wait(void *cookie, int error)
 		/* Whatever the store said: what it says to the request counts. Only one that is out of reach is not
 		 * asked again. */
 		if (error < 0 && error != -ERR_SESSION_GONE)
-			lock_request_finish(r, error_errno(error) == ENOENT ? -ESTALE : -ENOLCK);
+			shared_locks_request_finish(r, error_errno(error) == ENOENT ? -ESTALE : -ENOLCK);
 		else
 			shared_locks_enqueue(t, r, false);
 	}
@@ -244,14 +244,14 @@ void shared_locks_wait(struct shared_locks *t, struct lock_request *r)
 	if (!away)
 		away = away_new(t, &want);
 	if (!away) {
-		lock_request_finish(r, -ENOLCK);
+		shared_locks_request_finish(r, -ENOLCK);
 		return;
 	}
 	r->state = LOCK_AWAY;
 	DL_APPEND(away->requests, r);
 }
 
-void lock_away_leave(struct lock_request *r)
+void shared_locks_away_leave(struct lock_request *r)
 {
 	struct shared_locks *t = r->table;
 	struct lock_away *away;

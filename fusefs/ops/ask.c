@@ -88,7 +88,7 @@ void ask_free(struct ask *ask)
 		handle_free(&ask->fs->handles, ask->handle);
 	inode_unref(ask->inode);
 	inode_unref(ask->other);
-	snapshot_unref(ask->snapshot);
+	extents_snapshot_unref(ask->snapshot);
 	free(ask->text);
 	free(ask->extra);
 	free(ask);

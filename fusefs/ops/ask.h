@@ -20,7 +20,7 @@ struct fs;
 struct handle;
 struct inode;
 struct job;
-struct snapshot;
+struct extents_snapshot;
 
 /*
  * A request of the kernel that is not answered at once. It is in fs->asks, where an INTERRUPT finds it, until it is
@@ -61,8 +61,8 @@ struct ask {
 	int64_t seen;
 	int whence;
 	bool plus;
-	bool statx;		   /* the answer has the time of birth */
-	struct snapshot *snapshot; /* a reference */
+	bool statx;			   /* the answer has the time of birth */
+	struct extents_snapshot *snapshot; /* a reference */
 	bool from_snapshot;
 	bool refreshed;		  /* the attributes came for this request */
 	struct inode *refreshing; /* whose, while it waits for them; one of its own */

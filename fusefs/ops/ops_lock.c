@@ -34,9 +34,9 @@ static void on_lock(void *cookie, int error)
  * ever come to its end. */
 static void cancel_lock(struct ask *ask)
 {
-	if (!ask->let_go && !lock_request_waits(ask->peer))
+	if (!ask->let_go && !shared_locks_request_waits(ask->peer))
 		return;
-	lock_request_cancel(ask->peer, ask->ends_with);
+	shared_locks_request_cancel(ask->peer, ask->ends_with);
 }
 
 static void request(fuse_req_t req, struct handle *h, bool posix, const struct lock_want *wanted)
@@ -53,14 +53,14 @@ static void request(fuse_req_t req, struct handle *h, bool posix, const struct l
 	want.cookie = ask;
 	core_lock(&fs->core);
 	ask->inode = inode_ref(h->inode);
-	r = lock_request_new(&fs->locks, h->inode, posix, &want);
+	r = shared_locks_request_new(&fs->locks, h->inode, posix, &want);
 	if (!r) {
 		ask_end(ask, -ENOMEM);
 	} else {
 		ask->peer = r;
 		/* What is unlocked is, whoever hears of it. */
 		ask->cancel = want.kind == LOCK_SET ? cancel_lock : ask_cancel_shared;
-		lock_request_start(r);
+		shared_locks_request_start(r);
 	}
 	core_unlock(&fs->core);
 }
@@ -100,11 +100,12 @@ static void clear_file(struct fs *fs, struct handle *h, bool posix)
 {
 	const struct shared_locks *t = posix ? h->inode->posix : h->inode->flock;
 	const struct lock_want want = {.kind = LOCK_CLEAR_FILE, .lock = {.via = (uint64_t)(uintptr_t)h}};
-	struct lock_request *r =
-		shared_locks_has_file(t, want.lock.via) ? lock_request_new(&fs->locks, h->inode, posix, &want) : NULL;
+	struct lock_request *r = shared_locks_has_file(t, want.lock.via)
+		? shared_locks_request_new(&fs->locks, h->inode, posix, &want)
+		: NULL;
 
 	if (r)
-		lock_request_start(r);
+		shared_locks_request_start(r);
 }
 
 void ops_locks_released(struct fs *fs, struct handle *h)
@@ -119,11 +120,11 @@ bool ops_locks_closed(struct ask *ask, struct handle *h, uint64_t owner, void (*
 		.lock = {.owner = owner, .end = INT64_MAX, .via = (uint64_t)(uintptr_t)h},
 		.done = done,
 		.cookie = ask};
-	struct lock_request *r = lock_request_new(&ask->fs->locks, h->inode, true, &want);
+	struct lock_request *r = shared_locks_request_new(&ask->fs->locks, h->inode, true, &want);
 
 	if (!r)
 		return false;
-	lock_request_start(r);
+	shared_locks_request_start(r);
 	return true;
 }
 

@@ -232,14 +232,14 @@ static bool is_seekable(struct ask *ask)
 /* A snapshot that came, or more of it. Of another version it is the first part of that one. */
 static void take_snapshot(struct ask *ask)
 {
-	struct snapshot *s = extents_offer(ask->inode->file);
+	struct extents_snapshot *s = extents_offer(ask->inode->file);
 
 	if (!s || !ask->from_snapshot) {
-		snapshot_unref(s);
-	} else if (ask->snapshot && snapshot_add(ask->snapshot, s)) {
-		snapshot_unref(s);
+		extents_snapshot_unref(s);
+	} else if (ask->snapshot && extents_snapshot_add(ask->snapshot, s)) {
+		extents_snapshot_unref(s);
 	} else {
-		snapshot_unref(ask->snapshot);
+		extents_snapshot_unref(ask->snapshot);
 		ask->snapshot = s;
 	}
 }

@@ -101,9 +101,9 @@ static void ask(struct asked *a, bool posix, const struct lock_want *wanted)
 	want.done = on_lock;
 	want.cookie = &a->outcome;
 	core_lock(&a->fs->core);
-	a->request = lock_request_new(&a->fs->locks, a->inode, posix, &want);
+	a->request = shared_locks_request_new(&a->fs->locks, a->inode, posix, &want);
 	assert_non_null(a->request);
-	lock_request_start(a->request);
+	shared_locks_request_start(a->request);
 	core_unlock(&a->fs->core);
 }
 
@@ -255,7 +255,7 @@ static void who_stops_waiting_does_not_get_it(void **state)
 	begin_waiting(&waiter, 1, 0, 9, true);
 	wait_until_away(t->b.store, 1);
 	core_lock(&t->b.fs->core);
-	lock_request_cancel(waiter.request, -EINTR);
+	shared_locks_request_cancel(waiter.request, -EINTR);
 	core_unlock(&t->b.fs->core);
 	assert_int_equal(outcome_wait(&waiter.outcome), -EINTR);
 	assert_int_equal(unlock(asked_of_a(t), 1, 0, 9), 0);
@@ -272,7 +272,7 @@ static void who_stops_while_the_store_is_asked_does_not_keep_it(void **state)
 	begin_waiting(&waiter, 1, 0, 9, true);
 	assert_int_equal(fault_wait_held(t->b.store, FAULT_LOCK, 1, WAIT_MS), 0);
 	core_lock(&t->b.fs->core);
-	lock_request_cancel(waiter.request, -EINTR);
+	shared_locks_request_cancel(waiter.request, -EINTR);
 	core_unlock(&t->b.fs->core);
 	assert_int_equal(outcome_wait(&waiter.outcome), -EINTR);
 	fault_clear(t->b.store);
