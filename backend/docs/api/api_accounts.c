@@ -81,10 +81,7 @@ static void get_job(struct call *call, struct docs_store *store)
 
 void api_account_get(struct http_request *req, void *cookie)
 {
-	struct call *call = call_new(req, cookie);
-
-	if (call)
-		call_work(call, get_job);
+	call_start(req, cookie, get_job);
 }
 
 static int put_change(struct idempotent *o, struct docs_store *store)
@@ -152,9 +149,7 @@ void api_account_put(struct http_request *req, void *cookie)
 	if (!c)
 		return;
 	call->data = c;
-	r = mutate_init(&c->once.m, call);
-	if (r == 0)
-		r = mutate_fingerprint(&c->once.m, http_request_body(req));
+	r = mutate_init_whole(&c->once.m, call);
 	if (r == 0)
 		r = parse_account(call, c);
 	if (r < 0) {

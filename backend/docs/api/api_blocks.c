@@ -186,8 +186,5 @@ static void get_job(struct call *call, struct docs_store *store)
 
 void api_block_get(struct http_request *req, void *cookie)
 {
-	struct call *call = call_new(req, cookie);
-
-	if (call)
-		call_work_slow(call, get_job);
+	call_start_slow(req, cookie, get_job);
 }

@@ -100,10 +100,7 @@ static void list_job(struct call *call, struct docs_store *store)
 
 void api_drives_list(struct http_request *req, void *cookie)
 {
-	struct call *call = call_new(req, cookie);
-
-	if (call)
-		call_work(call, list_job);
+	call_start(req, cookie, list_job);
 }
 
 /* ---- one ---- */
@@ -123,10 +120,7 @@ static void get_job(struct call *call, struct docs_store *store)
 
 void api_drive_get(struct http_request *req, void *cookie)
 {
-	struct call *call = call_new(req, cookie);
-
-	if (call)
-		call_work(call, get_job);
+	call_start(req, cookie, get_job);
 }
 
 /* ---- make, change, throw away ---- */
@@ -183,9 +177,7 @@ static struct drive_change *change_new(struct http_request *req, void *cookie)
 	buf_init(&c->name, NAME_BYTES_MAX);
 	r = call_keep(call, c, change_fini);
 	if (r == 0)
-		r = mutate_init(&c->once.m, call);
-	if (r == 0)
-		r = mutate_fingerprint(&c->once.m, http_request_body(req));
+		r = mutate_init_whole(&c->once.m, call);
 	if (r == 0)
 		return c;
 	call_fail(call, r, NULL);

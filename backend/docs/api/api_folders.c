@@ -139,10 +139,8 @@ void api_folder_create(struct http_request *req, void *cookie)
 	buf_init(&f->name, NAME_BYTES_MAX);
 	r = call_keep(call, f, folder_fini);
 	if (r == 0)
-		r = mutate_init(&f->m, call);
+		r = mutate_init_whole(&f->m, call);
 	f->m.answer = folder_answer;
-	if (r == 0)
-		r = mutate_fingerprint(&f->m, http_request_body(req));
 	if (r == 0)
 		r = body_object(call, &object);
 	if (r == 0)

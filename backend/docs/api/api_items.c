@@ -46,10 +46,7 @@ static void item_get_job(struct call *call, struct docs_store *store)
 
 void api_item_get(struct http_request *req, void *cookie)
 {
-	struct call *call = call_new(req, cookie);
-
-	if (call)
-		call_work(call, item_get_job);
+	call_start(req, cookie, item_get_job);
 }
 
 static void path_fini_kept(void *p)
@@ -361,10 +358,7 @@ static void extents_job(struct call *call, struct docs_store *store)
 
 void api_item_extents(struct http_request *req, void *cookie)
 {
-	struct call *call = call_new(req, cookie);
-
-	if (call)
-		call_work(call, extents_job);
+	call_start(req, cookie, extents_job);
 }
 
 /* ---- xattrs ---- */
@@ -422,8 +416,5 @@ static void xattrs_job(struct call *call, struct docs_store *store)
 
 void api_item_xattrs(struct http_request *req, void *cookie)
 {
-	struct call *call = call_new(req, cookie);
-
-	if (call)
-		call_work(call, xattrs_job);
+	call_start(req, cookie, xattrs_job);
 }

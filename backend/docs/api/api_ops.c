@@ -135,9 +135,7 @@ static struct small *small_new(struct http_request *req, void *cookie)
 	buf_init(&s->name, NAME_BYTES_MAX);
 	r = call_keep(call, s, small_fini);
 	if (r == 0)
-		r = mutate_init(&s->once.m, call);
-	if (r == 0)
-		r = mutate_fingerprint(&s->once.m, http_request_body(req));
+		r = mutate_init_whole(&s->once.m, call);
 	if (r == 0)
 		return s;
 	call_fail(call, r, NULL);

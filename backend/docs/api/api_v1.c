@@ -41,10 +41,7 @@ static void list_job(struct call *call, struct docs_store *store)
 
 void api_v1_list(struct http_request *req, void *cookie)
 {
-	struct call *call = call_new(req, cookie);
-
-	if (call)
-		call_work_slow(call, list_job);
+	call_start_slow(req, cookie, list_job);
 }
 
 /* The drive is in the id. */
@@ -208,10 +205,8 @@ static struct v1_change *change_new(struct http_request *req, void *cookie, bool
 	buf_init(&c->old_text, V1_TEXT_MAX);
 	r = call_keep(call, c, change_fini);
 	if (r == 0)
-		r = mutate_init(&c->m, call);
+		r = mutate_init_whole(&c->m, call);
 	c->m.cookie = c;
-	if (r == 0)
-		r = mutate_fingerprint(&c->m, http_request_body(req));
 	if (r == 0 && with_body)
 		r = body_object(call, &c->object);
 	if (r == 0)

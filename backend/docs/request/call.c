@@ -161,6 +161,22 @@ void call_work_slow(struct call *call, void (*job)(struct call *call, struct doc
 		call_fail(call, -ERR_UNAVAILABLE, "too many requests wait for this service: try again in a moment");
 }
 
+void call_start(struct http_request *req, void *cookie, void (*job)(struct call *call, struct docs_store *store))
+{
+	struct call *call = call_new(req, cookie);
+
+	if (call)
+		call_work(call, job);
+}
+
+void call_start_slow(struct http_request *req, void *cookie, void (*job)(struct call *call, struct docs_store *store))
+{
+	struct call *call = call_new(req, cookie);
+
+	if (call)
+		call_work_slow(call, job);
+}
+
 int call_drive(struct call *call, struct docs_store *store)
 {
 	struct docs_drive drive;

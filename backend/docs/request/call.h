@@ -38,6 +38,9 @@ int call_keep(struct call *call, void *p, void (*free_fn)(void *p));
 void call_work(struct call *call, void (*job)(struct call *call, struct docs_store *store));
 /* The same on the workers for blocks (docs_run_slow). */
 void call_work_slow(struct call *call, void (*job)(struct call *call, struct docs_store *store));
+/* The whole handler of a request of which nothing is looked at before its job runs. */
+void call_start(struct http_request *req, void *cookie, void (*job)(struct call *call, struct docs_store *store));
+void call_start_slow(struct http_request *req, void *cookie, void (*job)(struct call *call, struct docs_store *store));
 /* On a worker: scope.drive, also for `home`. */
 int call_drive(struct call *call, struct docs_store *store);
 /* The document of a {placeholder}. -ERR_NOT_FOUND: not a number, or of another drive. The drive must be known. */

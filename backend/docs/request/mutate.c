@@ -126,6 +126,13 @@ int mutate_fingerprint(struct mutate *m, struct span content)
 	return r;
 }
 
+int mutate_init_whole(struct mutate *m, struct call *call)
+{
+	int r = mutate_init(m, call);
+
+	return r < 0 ? r : mutate_fingerprint(m, http_request_body(call->req));
+}
+
 /* ---- answers ---- */
 
 int mutate_header(struct mutate *m, const char *name, const char *value)

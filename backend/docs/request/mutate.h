@@ -1,6 +1,6 @@
 /*
- * mutate: a change of a drive: ops through commit (once.h: changes that are no ops), and one answer, kept under the
- * request's key where it has one and the same for every repeat.
+ * mutate: a change of a drive: ops through commit (idempotent.h: changes that are no ops), and one answer, kept under
+ * the request's key where it has one and the same for every repeat.
  *
  * Life: mutate_init (keys and epochs from the headers), mutate_fingerprint, then mutate_submit_take, or mutate_refuse
  * when the request cannot be turned into ops: with a key that too goes through the transaction, because the refusal may
@@ -40,6 +40,8 @@ struct mutate {
 int mutate_init(struct mutate *m, struct call *call);
 /* What a repeat must agree in: method, target, conditions, and this content (of the body, or its digest). */
 int mutate_fingerprint(struct mutate *m, struct span content);
+/* Both, for a request whose whole body is there. */
+int mutate_init_whole(struct mutate *m, struct call *call);
 bool mutate_has_key(const struct mutate *m);
 /* Whether an answer is kept under the key, so that a refusal may have to wait for what a repeat must agree in. On
  * a worker; the drive must be known. */

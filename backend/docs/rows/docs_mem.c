@@ -285,36 +285,44 @@ static int check_scope(struct docs_mem *m, const struct docs_scope *scope, struc
 	return scope->floor.seq > ret_at->seq ? -ERR_BEHIND : 0;
 }
 
+/* What is done to a drive is done between these two: with the mutex held, and what check_scope says. */
+static int enter(struct docs_mem *m, const struct docs_scope *scope, struct docs_position *ret_at)
+{
+	(void)pthread_mutex_lock(&m->mutex);
+	return check_scope(m, scope, ret_at);
+}
+
+static int leave(struct docs_mem *m, int r)
+{
+	(void)pthread_mutex_unlock(&m->mutex);
+	return r;
+}
+
 static int mem_drive_get(struct docs_store *s, const struct docs_scope *scope, struct docs_drive *ret)
 {
 	struct docs_mem *m = mem_of(s);
 	int r;
 
 	*ret = (struct docs_drive){0};
-	(void)pthread_mutex_lock(&m->mutex);
-	r = check_scope(m, scope, &ret->at);
+	r = enter(m, scope, &ret->at);
 	if (r == 0)
 		ret->row = docs_mem_drive(m, scope->drive)->row;
-	(void)pthread_mutex_unlock(&m->mutex);
-	return r;
+	return leave(m, r);
 }
 
 static int mem_ids_reserve(struct docs_store *s, const struct docs_scope *scope, uint32_t count, int64_t *ret_first)
 {
 	struct docs_mem *m = mem_of(s);
 	struct docs_position at;
-	int r;
+	int r = enter(m, scope, &at);
 
-	(void)pthread_mutex_lock(&m->mutex);
-	r = check_scope(m, scope, &at);
 	if (r == 0) {
 		struct mem_drive *drive = docs_mem_drive(m, scope->drive);
 
 		*ret_first = ITEM_ID(drive->row.id, drive->row.next_number);
 		drive->row.next_number += count;
 	}
-	(void)pthread_mutex_unlock(&m->mutex);
-	return r;
+	return leave(m, r);
 }
 
 /* budget: the signature is the store's */
@@ -323,15 +331,12 @@ static int mem_item_get(struct docs_store *s, const struct docs_scope *scope, in
 {
 	struct docs_mem *m = mem_of(s);
 	const struct tree_node *node;
-	int r;
+	int r = enter(m, scope, ret_at);
 
-	(void)pthread_mutex_lock(&m->mutex);
-	r = check_scope(m, scope, ret_at);
 	node = docs_mem_node(m, id);
 	if (r == 0)
 		r = node && !node->orphan ? on_item(&node->item, cookie) : -ERR_NOT_FOUND;
-	(void)pthread_mutex_unlock(&m->mutex);
-	return r;
+	return leave(m, r);
 }
 
 /* budget: the signature is the store's */
@@ -340,15 +345,12 @@ static int mem_item_lookup(struct docs_store *s, const struct docs_scope *scope,
 {
 	struct docs_mem *m = mem_of(s);
 	const struct mem_entry *entry;
-	int r;
+	int r = enter(m, scope, ret_at);
 
-	(void)pthread_mutex_lock(&m->mutex);
-	r = check_scope(m, scope, ret_at);
 	entry = docs_mem_entry(m, parent, name);
 	if (r == 0)
 		r = entry ? on_item(&docs_mem_node(m, entry->child)->item, cookie) : -ERR_NOT_FOUND;
-	(void)pthread_mutex_unlock(&m->mutex);
-	return r;
+	return leave(m, r);
 }
 
 /* budget: the signature is the store's */
@@ -356,15 +358,12 @@ static int mem_xattrs(struct docs_store *s, const struct docs_scope *scope, int6
 	void *cookie, struct docs_position *ret_at)
 {
 	struct docs_mem *m = mem_of(s);
-	int r;
+	int r = enter(m, scope, ret_at);
 
-	(void)pthread_mutex_lock(&m->mutex);
-	r = check_scope(m, scope, ret_at);
 	MEM_EACH(struct mem_xattr, a, &m->xattrs)
 	if (r == 0 && a->node == id)
 		r = on_xattr(a->name, a->value, cookie);
-	(void)pthread_mutex_unlock(&m->mutex);
-	return r;
+	return leave(m, r);
 }
 
 static int extent_order(const void *a, const void *b)
@@ -380,10 +379,8 @@ static int mem_extents(struct docs_store *s, const struct docs_scope *scope, int
 {
 	struct docs_mem *m = mem_of(s);
 	const struct tree_node *node;
-	int r;
+	int r = enter(m, scope, ret_at);
 
-	(void)pthread_mutex_lock(&m->mutex);
-	r = check_scope(m, scope, ret_at);
 	node = docs_mem_node(m, id);
 	if (r == 0)
 		r = node && (!node->orphan || scope->session) ? on_item(&node->item, cookie) : -ERR_NOT_FOUND;
@@ -399,8 +396,7 @@ static int mem_extents(struct docs_store *s, const struct docs_scope *scope, int
 			r = on_extent(e, cookie);
 		}
 	}
-	(void)pthread_mutex_unlock(&m->mutex);
-	return r;
+	return leave(m, r);
 }
 
 /* budget: the signature is the store's */
@@ -408,15 +404,12 @@ static int mem_changes(struct docs_store *s, const struct docs_scope *scope, int
 	docs_on_change on_change, void *cookie, struct docs_position *ret_at)
 {
 	struct docs_mem *m = mem_of(s);
-	int r;
+	int r = enter(m, scope, ret_at);
 
-	(void)pthread_mutex_lock(&m->mutex);
-	r = check_scope(m, scope, ret_at);
 	MEM_EACH(struct tree_change, c, &m->changes)
 	if (r == 0 && ITEM_DRIVE(c->id) == scope->drive && c->seq > since && limit > 0 && limit--)
 		r = on_change(c, cookie);
-	(void)pthread_mutex_unlock(&m->mutex);
-	return r;
+	return leave(m, r);
 }
 
 /* Its tests have one thread where it matters, and content_seq tells of a change in between. */
@@ -437,11 +430,9 @@ static int mem_session_create(
 	struct docs_mem *m = mem_of(s);
 	struct docs_position at = {0};
 	int64_t began;
-	int r;
+	int r = enter(m, scope, &at);
 
 	(void)name;
-	(void)pthread_mutex_lock(&m->mutex);
-	r = check_scope(m, scope, &at);
 	began = at.seq;
 	MEM_EACH(struct mem_session, x, &m->sessions)
 	{
@@ -461,23 +452,19 @@ static int mem_session_create(
 		if (h->session == replaces)
 			h->session = session->id;
 	}
-	(void)pthread_mutex_unlock(&m->mutex);
-	return r;
+	return leave(m, r);
 }
 
 static int mem_session_end(struct docs_store *s, const struct docs_scope *scope, int64_t session)
 {
 	struct docs_mem *m = mem_of(s);
 	struct docs_position at;
-	int r;
+	int r = enter(m, scope, &at);
 
-	(void)pthread_mutex_lock(&m->mutex);
-	r = check_scope(m, scope, &at);
 	MEM_EACH(struct mem_session, x, &m->sessions)
 	if (r == 0 && x->id == session && x->user == scope->user)
 		x->ended = true;
-	(void)pthread_mutex_unlock(&m->mutex);
-	return r;
+	return leave(m, r);
 }
 
 static int mem_block_stored(
