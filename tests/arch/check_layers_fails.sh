@@ -164,6 +164,14 @@ for text in '"SELECT 1 FROM drive"' '"INSERT INTO drive (id) "' '"LISTEN nephos_
 	sees check_sql.sh backend/docs/rows/pg/x.c:1: "a statement in a source ($text)"
 done
 
+good_tree
+file backend/sql/docs/statements/drive_get.sql '-- read' 'SELECT {{drive}}'
+sees check_sql.sh "backend/sql/docs/statements/drive_get.sql: " "a statement that no source runs"
+file backend/docs/rows/pg/x.c 'int x = run(&SQL_DRIVE_GET);'
+passes check_sql.sh
+file backend/sql/docs/pieces/node.sql '-- node: a document' 'n.id'
+sees check_sql.sh "backend/sql/docs/pieces/node.sql: " "a piece that nothing is made of"
+
 # ---- the page ----
 
 map_tree
