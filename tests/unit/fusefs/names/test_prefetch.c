@@ -22,7 +22,7 @@ static int setup(void **state)
 	int r = talk_setup(state);
 	struct fixture *f = *state;
 	uint64_t handle, at = 0;
-	char name[8];
+	char name[16];
 	size_t size;
 
 	for (int i = 0; r == 0 && i < FILES; i++) {
@@ -48,7 +48,7 @@ static int setup(void **state)
 
 static void read_file(struct fixture *f, int n)
 {
-	char name[8];
+	char name[16];
 
 	name_of(n, name, sizeof(name));
 	talk_check_content(f, talk_open(f, talk_node(f, name), O_RDONLY), name);
@@ -163,7 +163,7 @@ static void a_page_that_does_not_come_is_not_asked_for_again_at_once(void **stat
 static void only_one_page_is_under_way(void **state)
 {
 	struct fixture *f = *state;
-	char name[8];
+	char name[16];
 
 	talk_hold(f, FAULT_CHILDREN);
 	for (int n = 0; n < 10; n++) {
