@@ -4,6 +4,7 @@
 #include "common/base/cond.h"
 
 #include <assert.h>
+#include <sched.h>
 
 static void release_inode(void *cookie, struct inode *inode)
 {
@@ -30,7 +31,7 @@ void core_init(struct core *core, const struct core_options *options)
 
 void core_fini(struct core *core)
 {
-	assert(core->calls == 0);
+	assert(core->calls == 0 && atomic_load(&core->running) == 0);
 	inodes_fini(&core->inodes);
 	pthread_cond_destroy(&core->quiet);
 	pthread_mutex_destroy(&core->lock);
@@ -55,10 +56,15 @@ void core_later(struct core *core, struct later *later)
 void core_unlock(struct core *core)
 {
 	struct later *later;
+	bool runs;
 
 	if (core->hooks->leaving)
 		core->hooks->leaving(core->cookie);
 	later = core->later;
+	runs = later != NULL;
+	if (runs)
+		atomic_fetch_add(
+			&core->running, 1); /* whoever ends the core waits for it: it may take the lock again */
 	core->later = NULL;
 	core->later_end = &core->later;
 	if (core->calls == 0)
@@ -70,6 +76,8 @@ void core_unlock(struct core *core)
 		later->run(later);
 		later = next;
 	}
+	if (runs)
+		atomic_fetch_sub(&core->running, 1);
 }
 
 bool core_run_later(struct core *core)
@@ -108,6 +116,11 @@ bool core_wait_quiet(struct core *core, int64_t until_ns)
 		core_wait(core, &core->quiet, until_ns);
 	quiet = core->calls == 0;
 	core_unlock(core);
+	/* It is over in microseconds, and nobody tells. */
+	while (quiet && atomic_load(&core->running) > 0) {
+		quiet = clock_mono_ns() < until_ns;
+		(void)sched_yield();
+	}
 	return quiet;
 }
 

@@ -23,6 +23,7 @@
 #include "fusefs/store/store.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 /* For the journal to tell what another answer has shown to exist: a change is to be seen within 50 ms. */
 #define CORE_GRACE_MS 20
@@ -61,8 +62,9 @@ struct core {
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t quiet; /* calls went down to 0 */
 	struct later *later, **later_end;
-	unsigned calls; /* of the store and the op log that have not come back */
-	int64_t now_ns; /* clock_boot_ns when the lock was taken */
+	atomic_uint running; /* threads that run what was left for later; not guarded */
+	unsigned calls;	     /* of the store and the op log that have not come back */
+	int64_t now_ns;	     /* clock_boot_ns when the lock was taken */
 	struct inodes inodes;
 	struct recent recent;
 	struct holds *holds; /* set by holds_init */
@@ -103,7 +105,8 @@ void core_wait(struct core *core, pthread_cond_t *cond, int64_t until_ns);
 /* A call of the store or the op log is on its way, and it came back. */
 void core_call_begins(struct core *core);
 void core_call_over(struct core *core);
-/* Without the lock. False: calls are still under way at until_ns (clock_mono_ns). */
+/* Without the lock, and not from what was left for later. False: calls, or what they left for later, are still under
+ * way at until_ns (clock_mono_ns). */
 bool core_wait_quiet(struct core *core, int64_t until_ns);
 
 /* An answer of the store saw that position. */
