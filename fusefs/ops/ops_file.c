@@ -274,6 +274,11 @@ void ops_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fu
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
+	if (off < 0 || (uint64_t)off >= FILE_BYTES_MAX) {
+		free(read);
+		fuse_reply_buf(req, NULL, 0); /* there is nothing, and no sum of positions overflows */
+		return;
+	}
 	read->req = req;
 	read->fs = fs;
 	read->reader.blocks = &fs->blocks;
