@@ -76,7 +76,7 @@ static struct mem_doc *new_doc(struct applying *a)
 	doc->mtime = op->fields & OP_HAS_MTIME ? op->mtime : a->now;
 	doc->seq = doc->content_seq = a->change.seq;
 	if (S_ISLNK(op->mode)) {
-		doc->target = strndup(op->target.data, op->target.size);
+		doc->target = strndup(op->target.size > 0 ? op->target.data : "", op->target.size);
 		doc->target_size = op->target.size;
 		doc->size = (int64_t)op->target.size;
 	}

@@ -187,6 +187,7 @@ static void open_session(struct fake_kernel *k, struct fs *fs, int fd)
 	char path[32];
 
 	k->session = fuse_session_new(&args, ops_table(), sizeof(struct fuse_lowlevel_ops), fs);
+	fuse_opt_free_args(&args);
 	assert_non_null(k->session);
 	(void)snprintf(path, sizeof(path), "/dev/fd/%d", fd);
 	assert_int_equal(fuse_session_mount(k->session, path), 0);
