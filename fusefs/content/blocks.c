@@ -2,6 +2,7 @@
 
 #include "fusefs/core/core.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <utlist.h>
 
@@ -41,6 +42,7 @@ static void link_block(struct blocks *t, struct block *b)
 static void unlink_block(struct blocks *t, struct block *b)
 {
 	if (b->passed) {
+		assert(t->passed_used >= b->bytes->capacity);
 		t->passed_used -= b->bytes->capacity;
 		DL_DELETE(t->passed, b);
 	} else {
@@ -53,6 +55,7 @@ static void drop(struct blocks *t, struct block *b)
 	HASH_DEL(t->by_key, b);
 	if (b->bytes) {
 		unlink_block(t, b);
+		assert(t->used >= b->bytes->capacity);
 		t->used -= b->bytes->capacity;
 		bytes_unref(b->bytes);
 	}
@@ -63,6 +66,8 @@ void blocks_fini(struct blocks *t)
 {
 	while (t->by_key)
 		drop(t, t->by_key);
+	assert(!t->recent && !t->passed);
+	assert(t->used == 0 && t->passed_used == 0);
 }
 
 static struct block_key key_of(const uint8_t sha256[32], uint32_t piece)
@@ -389,6 +394,7 @@ static void on_spare(void *cookie, int error)
 	struct blocks *t = cookie;
 
 	(void)error; /* whoever reads there asks, and is told */
+	assert(t->spare > 0);
 	t->spare--;
 }
 

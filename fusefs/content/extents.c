@@ -1,5 +1,6 @@
 #include "fusefs/content/extents.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <utlist.h>
@@ -8,7 +9,10 @@
 
 void extents_snapshot_unref(struct extents_snapshot *s)
 {
-	if (!s || --s->refs > 0)
+	if (!s)
+		return;
+	assert(s->refs > 0);
+	if (--s->refs > 0)
 		return;
 	content_fini(&s->content);
 	free(s);
@@ -90,6 +94,7 @@ static void on_extents(void *cookie, int error, const struct store_extents *page
 	core_lock(core);
 	core_call_over(core);
 	f = a->inode->file;
+	assert(f && !f->offer);
 	if (error == -ENOENT)
 		error = -ESTALE; /* it was asked for by its number: it is gone for good */
 	if (error == 0) {

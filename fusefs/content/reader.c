@@ -109,7 +109,8 @@ static void finish(struct reader *r, int error)
 		r->error = error;
 	r->over = true;
 	if (r->missing > 0)
-		return; /* an interrupt, or a failure: the others still know r */
+		return;	  /* an interrupt, or a failure: the others still know r */
+	assert(r->inode); /* it ends once */
 	holds_drop(r->core->holds, &r->hold);
 	if (r->error == 0 && r->size < r->asked && r->answer)
 		r->answer(r);
@@ -127,6 +128,7 @@ static void on_ready(void *cookie, int error)
 {
 	struct reader *r = cookie;
 
+	assert(r->missing > 0);
 	r->missing--;
 	/* Somebody who began before us, and whom we joined, has waited the outage out: we have not. */
 	if (error == -ERR_NO_GATEWAY && clock_mono_ns() - r->began_ns < STORE_OUTAGE_NS)
@@ -414,6 +416,7 @@ static void try(struct reader *r)
 {
 	int error;
 
+	assert(!r->trying && r->inode);
 	r->trying = true;
 	error = try_once(r);
 	r->trying = false;

@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "fusefs/core/holds.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -110,6 +111,7 @@ static void on_item(void *cookie, int error, const struct item *item, struct sto
 
 	core_lock(core);
 	core_call_over(core);
+	assert(inode->refreshing);
 	core_saw(core, at);
 	if (error == 0)
 		inode_unref(attributes_learn(core, item, at.seq, NULL));

@@ -4,6 +4,7 @@
 #include "common/base/cond.h"
 #include "fusefs/core/core.h"
 
+#include <assert.h>
 #include <utlist.h>
 
 void holds_init(struct holds *holds, struct core *core)
@@ -79,6 +80,7 @@ bool holds_add(struct holds *holds, struct hold *hold)
 		holds->running = pthread_create(&holds->thread, NULL, holds_main, holds) == 0;
 	if (!holds->running || holds->stop)
 		return false;
+	assert(!hold->listed);
 	hold->listed = true;
 	DL_APPEND(holds->list, hold);
 	pthread_cond_signal(&holds->wake);

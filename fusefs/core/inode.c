@@ -19,10 +19,12 @@ static void destroy(struct inode *inode)
 {
 	struct inodes *t = inode->table;
 
+	assert(t->count > 0);
 	HASH_DEL(t->by_id, inode);
 	t->count--;
 	t->release(t->cookie, inode);
 	assert(!inode->waits);
+	assert(t->target_bytes >= target_memory(inode));
 	t->target_bytes -= target_memory(inode);
 	free(inode->target);
 	free(inode);

@@ -267,6 +267,7 @@ void flush_room_wait(struct flusher *fl, struct room_wait *wait)
 
 void flush_room_cancel(struct flusher *fl, struct room_wait *wait)
 {
+	assert(fl->room);
 	DL_DELETE(fl->room, wait);
 }
 

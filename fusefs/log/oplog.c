@@ -81,8 +81,10 @@ static void waits(struct oplog *log, const struct group *g)
 
 static void waits_no_more(struct oplog *log, const struct group *g)
 {
+	assert(log->waiting >= g->count && log->waiting_bytes >= g->bytes);
 	log->waiting -= g->count;
 	log->waiting_bytes -= g->bytes;
+	assert(log->queue || (log->waiting == 0 && log->waiting_bytes == 0));
 }
 
 /* Moves groups from the queue to `sent` as far as a batch holds them. */
@@ -137,6 +139,7 @@ static void give_to_keeper(struct oplog *log, struct group *g, int error)
 /* After callbacks. With the lock held. */
 static void told_some(struct oplog *log)
 {
+	assert(log->telling > 0);
 	log->telling--;
 	if (log->closed)
 		pthread_cond_broadcast(&log->idle);
@@ -152,7 +155,9 @@ static void send_next(struct oplog *log)
 
 	if (log->under_way || !log->queue)
 		return;
+	assert(!log->sent && !log->flat);
 	fill(log);
+	assert(log->sent && log->sent_ops > 0);
 	ops = flatten(log);
 	if (!ops) {
 		while (log->sent) {
@@ -259,6 +264,7 @@ static void on_answer(void *cookie, int error, const struct store_batch_reply *r
 	if (error == 0)
 		assert(reply && reply->results && reply->count == log->sent_ops);
 	pthread_mutex_lock(&log->lock);
+	assert(log->under_way && log->sent);
 	if (log->given_up && !reply && error != -ERR_IN_DOUBT)
 		error = -ERR_NO_GATEWAY;
 	log->probing = !reply;

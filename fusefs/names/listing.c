@@ -53,6 +53,7 @@ static void fetch(struct listing *l, struct sheet *s, uint32_t limit);
 
 static void unload(struct listing *l, struct sheet *s)
 {
+	assert(l->bytes >= s->bytes);
 	l->bytes -= s->bytes;
 	s->bytes = 0;
 	free(s->places);
@@ -143,8 +144,12 @@ static void destroy(struct listing *l)
 
 void listing_close(struct listing *l)
 {
-	if (!l || --l->refs > 0)
+	if (!l)
 		return;
+	assert(l->refs > 0);
+	if (--l->refs > 0)
+		return;
+	assert(!l->fetching && l->kept.bytes == 0);
 	destroy(l); /* a fetch has a reference: nothing is on its way */
 }
 
@@ -315,6 +320,7 @@ static void on_page(void *cookie, int error, const struct store_page *page)
 	core_lock(core);
 	core_call_over(core);
 	s = l->fetching;
+	assert(s);
 	l->fetching = NULL;
 	if (error == 0)
 		core_saw(core, page->at);
@@ -330,6 +336,7 @@ static void on_page(void *cookie, int error, const struct store_page *page)
 
 static void fetch(struct listing *l, struct sheet *s, uint32_t limit)
 {
+	assert(!l->fetching);
 	l->fetching = s;
 	l->refs++;
 	inode_ref(l->folder);

@@ -277,6 +277,7 @@ static void perform(struct shared_locks *t, struct lock_request *r)
 {
 	int error;
 
+	assert(!t->current && r->table == t && r->state == LOCK_QUEUED);
 	if (!r->sync && r->want.kind == LOCK_SET && locks_test(&t->local, &r->want.lock)) {
 		meets_here(t, r);
 		return;
@@ -309,6 +310,7 @@ void shared_locks_run(struct shared_locks *t)
 		DL_DELETE(t->queue, r);
 		perform(t, r);
 	}
+	assert(t->current || !t->queue);
 	t->running = false;
 	table_put(t);
 }

@@ -40,6 +40,7 @@ static int learn(struct core *core, struct inode *inode, const struct store_lock
 
 static void over(struct shared_locks *t, struct lock_request *r, int error)
 {
+	assert(t->current == r);
 	t->current = NULL;
 	shared_locks_request_finish(r, error);
 	shared_locks_run(t);
@@ -99,6 +100,7 @@ static void lost_by_surprise(struct shared_locks *t, struct lock_request *r)
 
 static void not_granted(struct shared_locks *t, struct lock_request *r)
 {
+	assert(t->current == r && r->state == LOCK_CURRENT);
 	t->current = NULL;
 	if (r->given_up)
 		shared_locks_request_finish(r, 0);
