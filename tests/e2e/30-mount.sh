@@ -82,7 +82,8 @@ check "git gc" git -C clone gc -q
 rm -rf clone inc
 
 # ---- a C project ----
-mkdir project && cp -r "$E2E_ROOT"/{CMakeLists.txt,cmake,common,backend,gateway,fusefs,cli,tests} project/
+mkdir -p project/tests && cp -r "$E2E_ROOT"/{CMakeLists.txt,cmake,common,backend,gateway,fusefs,cli} project/
+cp -r "$E2E_ROOT"/tests/{CMakeLists.txt,bench} project/tests/ # what is looked at without NEPHOS_TESTS
 check "cmake configures a project on the mount" cmake -S project -B project/build -G Ninja -DNEPHOS_TESTS=OFF
 check "and ninja builds it" ninja -C project/build nephos_base nephos_proto
 check "and builds nothing twice" sh -c 'ninja -C project/build nephos_base nephos_proto | grep -q "no work to do"'
