@@ -5,6 +5,7 @@
 #include "common/base/log.h"
 #include "common/http/client/client.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <jansson.h>
 #include <limits.h>
@@ -153,6 +154,7 @@ static void remember_peer(struct registration *r, const json_t *item)
 	if (!kind || !name || !url || !instance)
 		return;
 
+	assert(r->peer_count <= REGISTRATION_SERVICES_MAX);
 	while (i < r->peer_count && (strcmp(r->peers[i].kind, kind) != 0 || strcmp(r->peers[i].name, name) != 0))
 		i++;
 	if (i == REGISTRATION_SERVICES_MAX)
@@ -165,6 +167,7 @@ static void remember_peer(struct registration *r, const json_t *item)
 	snprintf(p->url, sizeof(p->url), "%s", url);
 	snprintf(p->instance, sizeof(p->instance), "%s", instance);
 	p->seen_ns = clock_mono_ns();
+	assert(i < r->peer_count && r->peer_count <= REGISTRATION_SERVICES_MAX);
 }
 
 /* Locked. What no gateway has named for long is forgotten. */

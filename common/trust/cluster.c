@@ -4,6 +4,7 @@
 #include "common/base/file.h"
 #include "common/base/text.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sodium.h>
@@ -105,6 +106,7 @@ static void take_keys(struct cluster *c, const struct keys *keys)
 {
 	pthread_mutex_lock(&c->lock);
 	if (c->keys.count != keys->count || memcmp(c->keys.list, keys->list, sizeof(keys->list)) != 0) {
+		assert(keys->count > 0 && keys->count <= CLUSTER_KEYS_MAX);
 		const bool narrower = is_narrower(&c->keys, keys);
 
 		c->keys = *keys;
@@ -205,6 +207,7 @@ int cluster_derive(struct cluster *c, size_t n, const char *label, uint8_t ret[S
 uint64_t cluster_hello_keys(struct cluster *c, struct hello_keys *ret)
 {
 	pthread_mutex_lock(&c->lock);
+	assert(c->hello.count == c->keys.count);
 	*ret = c->hello;
 	const uint64_t generation = cluster_generation(c);
 	pthread_mutex_unlock(&c->lock);

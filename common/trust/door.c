@@ -89,6 +89,7 @@ static int ask(struct door *d, const struct http_greeting *g, struct visit *visi
 	uint8_t nonce[HELLO_NONCE_BYTES];
 	struct hello_keys keys;
 
+	assert(!visit->confirmed);
 	(void)cluster_hello_keys(d->cluster, &keys);
 	randombytes_buf(nonce, sizeof(nonce));
 	int r = hello_ask(&visit->hello, &keys, nonce, g->way, ret);
