@@ -10,7 +10,8 @@ suite() {
 	shift
 	printf '\n== %s\n' "$name"
 	"$@"
-	printf -- '-- %s: %d passed, %d failed, %d s\n' "$name" $((passed - good)) $((failed - bad)) $((SECONDS - began))
+	printf -- '-- %s: %d passed, %d failed, %d s\n' "$name" $((passed - good)) $((failed - bad)) \
+		$((SECONDS - began))
 }
 
 one() { # one RESULT NAME
@@ -37,7 +38,9 @@ run_ctest() {
 			;;
 		esac
 	done < <(grep -E '^ *[0-9]+/[0-9]+ Test +#' "$work/ctest.log")
-	if grep -qE '\*\*\*(Failed|Timeout|Exception|Not Run)' "$work/ctest.log"; then grep -vE ' Passed ' "$work/ctest.log" | tail -n 150; fi
+	if grep -qE '\*\*\*(Failed|Timeout|Exception|Not Run)' "$work/ctest.log"; then
+		grep -vE ' Passed ' "$work/ctest.log" | tail -n 150
+	fi
 	if ! grep -qE 'tests passed|No tests were found' "$work/ctest.log"; then
 		one 1 "ctest in $dir"
 		tail -n 20 "$work/ctest.log"

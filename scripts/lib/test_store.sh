@@ -14,9 +14,11 @@ start_store() {
 	# Each process that has something to report, leaks at its end included, leaves a file, in a folder where all of
 	# them may.
 	install -d "$store" && install -d -m 1777 "$store/reports"
-	[ "$kind" != asan ] || export ASAN_OPTIONS="log_path=$store/reports/sanitizer:quarantine_size_mb=4:thread_local_quarantine_size_kb=64" UBSAN_OPTIONS=print_stacktrace=1
+	[ "$kind" != asan ] ||
+		export ASAN_OPTIONS="log_path=$store/reports/sanitizer:quarantine_size_mb=4:thread_local_quarantine_size_kb=64" UBSAN_OPTIONS=print_stacktrace=1
 	mkdir -p "$work/mount"
-	"$ROOT/scripts/up" --data "$store" --port "${E2E_PORT:-18050}" --mount "$work/mount" --user tester && runs=1 || one 1 "the store did not start"
+	"$ROOT/scripts/up" --data "$store" --port "${E2E_PORT:-18050}" --mount "$work/mount" --user tester && runs=1 ||
+		one 1 "the store did not start"
 }
 
 stop_store() {
@@ -47,7 +49,8 @@ sanitizer_reports() {
 run_e2e() {
 	local script=$1 log ok bad status
 	log=$work/$(basename "$script").log
-	E2E_DATA=$store E2E_MOUNT=$work/mount E2E_LONG=${long:-} timeout "${E2E_TIMEOUT:-1800}" bash "$script" >"$log" 2>&1 </dev/null
+	E2E_DATA=$store E2E_MOUNT=$work/mount E2E_LONG=${long:-} timeout "${E2E_TIMEOUT:-1800}" bash \
+		"$script" >"$log" 2>&1 </dev/null
 	status=$?
 	ok=$(grep -ac '^ok - ' "$log")
 	bad=$(grep -ac '^not ok - ' "$log")

@@ -71,7 +71,8 @@ own_file() {
 	[ -f "$1" ] && [ ! -L "$1" ] || die "$1 is no plain file; remove it"
 	check_owned file "$1"
 	mode=0$(stat -c %a -- "$1")
-	[ $((mode & 022)) = 0 ] || die "others than its owner can write to $1 (mode ${mode#0}); chmod go-w it when you know who wrote it"
+	[ $((mode & 022)) = 0 ] ||
+		die "others than its owner can write to $1 (mode ${mode#0}); chmod go-w it when you know who wrote it"
 }
 
 # ---- settings ----
@@ -88,7 +89,8 @@ check_setting() {
 }
 
 check_last_port() {
-	[ -z "$PORT" ] || [ $((PORT + GATEWAYS - 1)) -le 65535 ] || die "$GATEWAYS gateways from port $PORT on go beyond port 65535; take a lower one"
+	[ -z "$PORT" ] || [ $((PORT + GATEWAYS - 1)) -le 65535 ] ||
+		die "$GATEWAYS gateways from port $PORT on go beyond port 65535; take a lower one"
 }
 
 # plain_value TEXT: sets PLAIN to what bash's printf %q wrote so, as earlier versions did. What that never writes is

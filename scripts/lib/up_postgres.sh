@@ -28,10 +28,13 @@ clear_killed_postgres() {
 # either.
 write_rules() {
 	local role who roles=(postgres nephos)
-	printf '%s\n' 'local all postgres peer map=nephos' 'local users,docs,postgres nephos peer map=nephos' >"$DATA/run/pg_hba.conf"
+	printf '%s\n' 'local all postgres peer map=nephos' \
+		'local users,docs,postgres nephos peer map=nephos' >"$DATA/run/pg_hba.conf"
 	{
 		for role in "${roles[@]}"; do
-			for who in $(printf '%s\n' "$(user_of postgres)" "$(id -un)" | sort -u); do printf 'nephos "%s" %s\n' "$who" "$role"; done
+			for who in $(printf '%s\n' "$(user_of postgres)" "$(id -un)" | sort -u); do
+				printf 'nephos "%s" %s\n' "$who" "$role"
+			done
 		done
 		[ "$EUID" != 0 ] || printf 'nephos "%s" nephos\n' "$(user_of docs-1)"
 	} >"$DATA/run/pg_ident.conf"
@@ -81,7 +84,8 @@ start_postgres() {
 	start postgres "$PGBIN/postgres" -D "$PGDATA" -k "$SOCKETS" \
 		-c listen_addresses= -c port=5432 -c max_connections=123 -c shared_buffers=256MB -c jit=off \
 		-c max_wal_size=4GB -c checkpoint_timeout=15min -c shared_preload_libraries=pg_stat_statements \
-		-c unix_socket_permissions=0777 -c "hba_file=$DATA/run/pg_hba.conf" -c "ident_file=$DATA/run/pg_ident.conf"
+		-c unix_socket_permissions=0777 -c "hba_file=$DATA/run/pg_hba.conf" \
+			-c "ident_file=$DATA/run/pg_ident.conf"
 	await postgres 30 "$PGBIN/pg_isready" -q -h "$SOCKETS" -p 5432 -U postgres -d postgres
 	make_roles >>"$DATA/log/postgres.log" 2>&1 || failed postgres "its roles and databases could not be made"
 }

@@ -34,9 +34,11 @@ await_store() {
 		tries=600
 		until fresh_services_answer && gateway_knows_all "$(gateway_port "$n")"; do
 			services_run
-			! process_gone "$(pid_of "gateway-$n")" || failed "gateway-$n" "its process has ended (is port $(gateway_port "$n") taken?)"
+			! process_gone "$(pid_of "gateway-$n")" ||
+				failed "gateway-$n" "its process has ended (is port $(gateway_port "$n") taken?)"
 			tries=$((tries - 1))
-			[ "$tries" -gt 0 ] || failed "gateway-$n" "the services have not registered with it; see $DATA/log"
+			[ "$tries" -gt 0 ] ||
+				failed "gateway-$n" "the services have not registered with it; see $DATA/log"
 			sleep 0.05
 		done
 	done

@@ -44,9 +44,12 @@ choose_settings() {
 		write_settings "$DATA/settings"
 	fi
 	read_settings "$DATA/settings"
-	[ -z "$flag_port" ] || [ "$flag_port" = "$PORT" ] || say "--port $flag_port is ignored: this store was made with ${PORT:-the default ports}"
-	[ -z "$flag_gateways" ] || [ "$flag_gateways" = "$GATEWAYS" ] || say "--gateways $flag_gateways is ignored: this store was made with $GATEWAYS"
-	[ -z "$flag_user" ] || [ "$flag_user" = "$FIRST_USER" ] || say "--user $flag_user is ignored: this store was made for $FIRST_USER"
+	[ -z "$flag_port" ] || [ "$flag_port" = "$PORT" ] ||
+		say "--port $flag_port is ignored: this store was made with ${PORT:-the default ports}"
+	[ -z "$flag_gateways" ] || [ "$flag_gateways" = "$GATEWAYS" ] ||
+		say "--gateways $flag_gateways is ignored: this store was made with $GATEWAYS"
+	[ -z "$flag_user" ] || [ "$flag_user" = "$FIRST_USER" ] ||
+		say "--user $flag_user is ignored: this store was made for $FIRST_USER"
 	wanted=$(mount_point)
 	if [ -n "$wanted" ] && [ "$wanted" != "$MOUNT" ]; then
 		! is_running mount || die "it is mounted on $MOUNT; scripts/down first, then mount it elsewhere"

@@ -18,19 +18,24 @@ file() {
 
 good_tree() {
 	rm -rf "$tree"
-	for header in common/base/buf common/rules/tree backend/docs/rows/docs_store backend/docs/rules/commit backend/user/rules/account \
-		gateway/access/share_policy fusefs/ops/ops fusefs/store/store fusefs/store/http/store_http; do
+	for header in common/base/buf common/rules/tree backend/docs/rows/docs_store backend/docs/rules/commit \
+		backend/user/rules/account gateway/access/share_policy fusefs/ops/ops fusefs/store/store \
+		fusefs/store/http/store_http; do
 		file $header.h '#include <stddef.h>' "int ${header##*/}_new(size_t n);"
 	done
 	file common/http/client/client.h '#include "common/base/buf.h"' '#include <stddef.h>'
-	file common/http/client/client_internal.h '#include "common/http/client/client.h"' 'void client_forget(void);' 'void perform_end(void);'
+	file common/http/client/client_internal.h '#include "common/http/client/client.h"' 'void client_forget(void);' \
+		'void perform_end(void);'
 	file common/base/buf.c '#include "common/base/buf.h"' 'int buf_new(size_t n)' '{' '	return (int)n;' '}'
 	file common/http/client/client.c '#include "common/http/client/client.h"' '#include "common/base/buf.h"' '#include "common/http/client/client_internal.h"' \
 		'#include <curl/curl.h>'
-	file common/http/client/perform.c '#include "common/http/client/client_internal.h"' 'void perform_end(void)' '{' '}'
+	file common/http/client/perform.c '#include "common/http/client/client_internal.h"' 'void perform_end(void)' \
+		'{' '}'
 	file common/rules/tree.c '#include "common/rules/tree.h"' '#include <errno.h>'
-	file fusefs/ops/ops.c '#include "fusefs/ops/ops.h"' '#include "fusefs/store/store.h"' '#include <fuse_lowlevel.h>'
-	file backend/docs/rules/commit.c '#include "backend/docs/rules/commit.h"' '#include "backend/docs/rows/docs_store.h"'
+	file fusefs/ops/ops.c '#include "fusefs/ops/ops.h"' '#include "fusefs/store/store.h"' \
+		'#include <fuse_lowlevel.h>'
+	file backend/docs/rules/commit.c '#include "backend/docs/rules/commit.h"' \
+		'#include "backend/docs/rows/docs_store.h"'
 	file backend/user/rules/account.c '#include "backend/user/rules/account.h"'
 	file gateway/access/share_policy.c '#include "gateway/access/share_policy.h"'
 	file tests/unit/common/base/test_buf.c '#include <cmocka.h>' '#include "common/base/buf.h"'
@@ -43,7 +48,8 @@ map_tree() {
 	good_tree
 	{
 		printf '%s\n' '<!-- layers: folders -->' '| common/base | – | – |' '<!-- end -->'
-		printf '%s\n' '<!-- layers: files -->' '| gateway/access/*_policy.* | – | – |' '<!-- end -->' '<!-- code map -->'
+		printf '%s\n' '<!-- layers: files -->' '| gateway/access/*_policy.* | – | – |' '<!-- end -->' \
+			'<!-- code map -->'
 		(cd "$tree" && find backend common fusefs gateway -name '*.[ch]') | sed 's/\.[ch]$//' | sort -u |
 			sed 's|^\(.*\)/\([^/]*\)$|### \1\n- `\2`: what it is|'
 		printf '%s\n' '<!-- end -->' 'A sentence names `common/base/buf`.'
@@ -85,7 +91,8 @@ refused common/rules/tree.c '#include "common/http/client/client.h"' "rules that
 refused common/rules/tree.c '#include "backend/docs/rows/docs_store.h"' "rules that see storage"
 refused common/rules/tree.c '#include <jansson.h>' "rules that see JSON"
 refused backend/docs/rules/commit.c '#include "common/http/client/client.h"' "the commit of batches that sees HTTP"
-refused backend/docs/rules/commit.c '#include <microhttpd.h>' "the commit of batches that sees the HTTP server's library"
+refused backend/docs/rules/commit.c '#include <microhttpd.h>' \
+	"the commit of batches that sees the HTTP server's library"
 refused backend/docs/rules/commit.c '#include <libpq-fe.h>' "the commit of batches that sees PostgreSQL's library"
 for header in backend/docs/request/call.h backend/docs/rows/pg/sql.h backend/pg/pg.h; do
 	good_tree
@@ -126,14 +133,17 @@ sees check_circles.py "this circle is gone" "a known circle that is gone"
 good_tree
 file common/http/client/dial.h '#include "common/http/client/client.h"'
 echo '#include "common/http/client/dial.h"' >>"$tree/common/http/client/perform.c"
-sees check_circles.py "common/http/client/client common/http/client/dial" "a circle through a file of a family, and another module"
+sees check_circles.py "common/http/client/client common/http/client/dial" \
+	"a circle through a file of a family, and another module"
 
 good_tree
 for pair in call:reply reply:body body:call; do
 	file backend/docs/request/${pair%:*}.h '#include <stddef.h>'
-	file backend/docs/request/${pair%:*}.c "#include \"backend/docs/request/${pair%:*}.h\"" "#include \"backend/docs/request/${pair#*:}.h\""
+	file backend/docs/request/${pair%:*}.c "#include \"backend/docs/request/${pair%:*}.h\"" \
+		"#include \"backend/docs/request/${pair#*:}.h\""
 done
-sees check_circles.py "backend/docs/request/body -> backend/docs/request/call -> backend/docs/request/reply" "a circle of three, through sources"
+sees check_circles.py "backend/docs/request/body -> backend/docs/request/call -> backend/docs/request/reply" \
+	"a circle of three, through sources"
 
 # ---- names ----
 

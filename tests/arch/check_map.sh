@@ -11,14 +11,16 @@ bad=0
 # decision.
 leads_somewhere() {
 	# shellcheck disable=SC2086 # a pattern
-	ls -d $1 >/dev/null 2>&1 || ls -d $1.[ch] >/dev/null 2>&1 || ls -d docs/adr/"${1#docs/adr/}"-*.md >/dev/null 2>&1
+	ls -d $1 >/dev/null 2>&1 || ls -d $1.[ch] >/dev/null 2>&1 ||
+		ls -d docs/adr/"${1#docs/adr/}"-*.md >/dev/null 2>&1
 }
 
 # Rows of the tables of includes, whatever they look like.
 rows() { sed -n "/<!-- layers: $1 -->/,/<!-- end -->/s/^| *\([a-z][^ ]*\) *|.*\$/\1/p" ARCHITECTURE.md; }
 for row in $(rows folders | sed 's|$|/|') $(rows files); do
 	case $row in folder/ | files) continue ;; esac
-	leads_somewhere "$row" || { echo "ARCHITECTURE.md: a row of its tables speaks of $row, which matches nothing"; bad=1; }
+	leads_somewhere "$row" ||
+		{ echo "ARCHITECTURE.md: a row of its tables speaks of $row, which matches nothing"; bad=1; }
 done
 
 # What else is written like a path of the repository; X and NAME stand for any name.
@@ -32,7 +34,8 @@ for page in ARCHITECTURE.md README.md CONTRIBUTING.md $(find docs -name '*.md' 2
 done
 
 {
-	sed -n '/<!-- code map -->/,/<!-- end -->/p' ARCHITECTURE.md | sed -n 's/^### /F|/p; s/^- `\([^`]*\)`: ..*/M|\1/p'
+	sed -n '/<!-- code map -->/,/<!-- end -->/p' ARCHITECTURE.md |
+		sed -n 's/^### /F|/p; s/^- `\([^`]*\)`: ..*/M|\1/p'
 	find common backend gateway fusefs cli -name '*.[ch]' 2>/dev/null | sed 's/\.[ch]$//' | sort -u | sed 's/^/@|/'
 } | awk -F'|' -v bad=$bad '
 $1 == "F" { folder = $2; next }

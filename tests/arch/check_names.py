@@ -4,12 +4,14 @@ Usage: check_names.py [ROOT]
 
 Its module is the header that declares it, or the source that defines it. It may begin with
   the name of either          common/base/buf.h: buf_append; common/http/server/connection.c: connection_of
-  the name of their family    common/http/server/server_internal.h: server_x; shared_locks_store.c beside shared_locks.h:
-                              shared_locks_x; internal.h in store/http, beside store_http.h: store_http_x
+  the name of their family    common/http/server/server_internal.h: server_x; shared_locks_store.c beside
+                              shared_locks.h: shared_locks_x; internal.h in store/http, beside store_http.h:
+                              store_http_x
   the name of their folder    gateway/proxy/forward_headers.h: proxy_x
   of the one around that      common/http/server/route.h: http_routes_concat
 each in the singular or the plural, or as the word for who does that (flush.h: flusher_start; route.h: router_match).
-names_allowed.txt lists what may be called otherwise, each with its reason; what needs no exception must not stand there.
+names_allowed.txt lists what may be called otherwise, each with its reason; what needs no exception must not stand
+there.
 """
 import os
 import re

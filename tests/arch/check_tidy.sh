@@ -40,7 +40,8 @@ check_one() {
 		[ ! -e "$passed" ] || return 0
 	fi
 	if ! said=$(clang-tidy-14 --quiet -p "$build" --extra-arg-before=-include"$model" \
-		--extra-arg=-Xclang --extra-arg=-analyzer-config --extra-arg=-Xclang --extra-arg=max-nodes="$nodes" "$1" 2>/dev/null); then
+		--extra-arg=-Xclang --extra-arg=-analyzer-config --extra-arg=-Xclang --extra-arg=max-nodes="$nodes" \
+			"$1" 2>/dev/null); then
 		printf '%s\n' "$said"
 		return 1
 	fi

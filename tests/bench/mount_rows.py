@@ -2,8 +2,9 @@
 
 Usage: mount_rows.py RESULT.json NAME=DIR=COLD-COMMAND ...
 COLD-COMMAND makes the next reads of that mount cold (it mounts it anew, or drops the caches). The first peer named "passthrough" is what
-ratios are taken of. Each figure is the median of several rounds; in each round every peer has its turn, so that a slow minute hits all,
-and each round begins with another peer, so that none always comes after the same one. A peer "before" is an earlier version of "nephos": of
+ratios are taken of. Each figure is the median of several rounds; in each round every peer has its turn, so that a slow
+minute hits all, and each round begins with another peer, so that none always comes after the same one. A peer "before"
+is an earlier version of "nephos": of
 the two each round gives a ratio of its own, and the median of those is shown, too.
 """
 import atexit
@@ -237,11 +238,13 @@ def main():
         print("%-32s %s  (first: %s)" % (title, shown, target), flush=True)
     with open(result_file, "w") as f:
         json.dump(results, f, indent=1)
-    print("\n| part of libfuse passthrough_ll, medians of %d | %s | must reach |" % (ROUNDS, " | ".join(p.name for p in peers)))
+    print("\n| part of libfuse passthrough_ll, medians of %d | %s | must reach |" % (ROUNDS,
+            " | ".join(p.name for p in peers)))
     print("|---|" + "---|" * (len(peers) + 1))
     for title, row in results.items():
         base = row["seconds"]["passthrough"]
-        print("| %s | %s | %s |" % (title, " | ".join("%.2f" % (base / row["seconds"][p.name]) for p in peers), row["target"]))
+        print("| %s | %s | %s |" % (title, " | ".join("%.2f" % (base / row["seconds"][p.name]) for p in peers),
+                row["target"]))
     if any(p.name == "before" for p in peers):
         print("\n| time of nephos, beside before | median | quarter | three quarters |\n|---|---|---|---|")
         for title, row in results.items():

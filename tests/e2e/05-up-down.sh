@@ -57,7 +57,9 @@ check "and the data is there" cmp "$WORK/large" "$M/large"
 kill -9 "$(cat "$D/run/postgres.pid")"
 check "up starts PostgreSQL at once after it was killed" up
 check "all its processes run" all_run
-check "and what it stored is there" eventually 15 curl -fsS --noproxy '*' -o "$WORK/body" "${AUTH[@]}" "$NEPHOS_URL/api/v2/docs/drives/home/files/large"
+check "and what it stored is there" \
+	eventually 15 curl -fsS --noproxy '*' -o "$WORK/body" "${AUTH[@]}" \
+		"$NEPHOS_URL/api/v2/docs/drives/home/files/large"
 check "with the same bytes" cmp "$WORK/large" "$WORK/body"
 
 # The gateways know the killed one for three seconds more.

@@ -35,7 +35,8 @@ store() {
 # ---- folders and links ----
 nobody mkdir "$PUBLIC/his" "$PUBLIC/his/run" "$PUBLIC/his/log" "$PUBLIC/his/blocks"
 # shellcheck disable=SC2016
-nobody sh -c 'printf "PORT=%s\nGATEWAYS=2\nFIRST_USER=tester\nMOUNT=\$(touch %s)\ntouch %s\n" "$2" "$3" "$3" >"$1/settings"' - "$PUBLIC/his" "$PORT" "$ran"
+nobody sh \
+	-c 'printf "PORT=%s\nGATEWAYS=2\nFIRST_USER=tester\nMOUNT=\$(touch %s)\ntouch %s\n" "$2" "$3" "$3" >"$1/settings"' - "$PUBLIC/his" "$PORT" "$ran"
 refused "up in a folder of his" "$PUBLIC/his belongs to nobody" up "$PUBLIC/his"
 refused "down in it" "$PUBLIC/his belongs to nobody" down "$PUBLIC/his"
 refused "up in a new one below it" "$PUBLIC/his belongs to nobody" up "$PUBLIC/his/a/b"
@@ -57,7 +58,8 @@ setfacl -m u:nobody:rwx "$WORK/open"
 refused "and where they can by an ACL" "can write to the folder $WORK/open" up "$WORK/open/store"
 store "$WORK/mine"
 nobody ln -s /etc "$PUBLIC/mnt"
-refused "up with a mount below a link of his" "the link $PUBLIC/mnt belongs to nobody" up "$WORK/mine" --mount "$PUBLIC/mnt/nephos"
+refused "up with a mount below a link of his" "the link $PUBLIC/mnt belongs to nobody" up "$WORK/mine" \
+	--mount "$PUBLIC/mnt/nephos"
 check_not "which is not made" test -e /etc/nephos
 
 # ---- settings ----
@@ -109,7 +111,8 @@ echo $postgres >"$WORK/mine/run/postgres.pid"
 echo "$postgres 1" >"$WORK/mine/run/postgres.start"
 echo -- -1 >"$WORK/mine/run/docs-2.pid"
 echo "$$" >"$WORK/mine/run/mount.pid"
-called() { [ "$(readlink "/proc/$docs/exe") $(readlink "/proc/$gateway/exe")" = "$WORK/programs/nephos-docs $WORK/programs/nephos-gateway" ]; }
+called() { [ "$(readlink "/proc/$docs/exe") $(readlink "/proc/$gateway/exe")" = \
+	"$WORK/programs/nephos-docs $WORK/programs/nephos-gateway" ]; }
 check "innocent processes have the names and the words of parts" eventually 5 called
 check "down ends with numbers of processes that are none of the store's" down "$WORK/mine"
 all_live() { kill -0 $docs && kill -0 $user && kill -0 $gateway && kill -0 $postgres; }
@@ -157,7 +160,9 @@ for how in "127.0.0.1 0" "0.0.0.0 8" ":: 0"; do
 	rm -rf "$WORK/new"
 	# shellcheck disable=SC2086
 	check "he takes the port of the second gateway ($how)" squat $how
-	refused "a new store" "port $((PORT + 1)), on which gateway-2 listens, is taken by python3 (pid $squatter, of nobody)" up "$WORK/new"
+	refused "a new store" \
+		"port $((PORT + 1)), on which gateway-2 listens, is taken by python3 (pid $squatter, of nobody)" up \
+			"$WORK/new"
 	check_not "and nothing is remembered" test -e "$WORK/new/settings"
 	refused "a store that is there already" "is taken by python3 (pid $squatter, of nobody)" up "$WORK/mine"
 	kill $squatter

@@ -27,13 +27,17 @@ chown postgres: "$D/postgres" "$D/run/postgres"
 printf '%s=%q\n' PORT $PORT GATEWAYS 1 FIRST_USER tester MOUNT "$CLOSED/a mount" >"$D/settings"
 (umask 077 && head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"$D/cluster.key" && echo a block >"$D/blocks/ab/file")
 as_before() { (cd / && as postgres "$@"); }
-check "initdb as before: the superuser nephos, and trust" as_before "$BIN/initdb" -D "$D/postgres" -U nephos --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync
-check "PostgreSQL runs as before" as_before "$BIN/pg_ctl" -D "$D/postgres" -w -l "$D/postgres/log" -o "-k '$D/run/postgres' -c listen_addresses= -c fsync=off" start
+check "initdb as before: the superuser nephos, and trust" \
+	as_before "$BIN/initdb" -D "$D/postgres" -U nephos --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync
+check "PostgreSQL runs as before" \
+	as_before "$BIN/pg_ctl" -D "$D/postgres" -w -l "$D/postgres/log" \
+		-o "-k '$D/run/postgres' -c listen_addresses= -c fsync=off" start
 before="host='$D/run/postgres' port=5432 user=nephos dbname"
 for database in users docs; do psql -X -q "$before=postgres" -c "CREATE DATABASE $database"; done
 (umask 077 && env -u NEPHOS_BUILD_DIR "$PROGRAMS/nephos-user" --first-user tester --url http://127.0.0.1:$PORT --database "$before=users" --cluster-key "$D/cluster.key" >"$D/credentials" 2>"$D/log/user-1.log")
 psql -X -q "$before=docs" -c "CREATE SCHEMA other CREATE TABLE kept (id bigserial, kind text)" -c "CREATE TYPE mood AS ENUM ('glad')" -c "INSERT INTO other.kept (kind) VALUES ('a row')" \
-	-c "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'" -c "CREATE VIEW seen AS SELECT * FROM other.kept" -c "CREATE SEQUENCE alone"
+	-c "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'" \
+		-c "CREATE VIEW seen AS SELECT * FROM other.kept" -c "CREATE SEQUENCE alone"
 check "and ends" as_before "$BIN/pg_ctl" -D "$D/postgres" -w -m fast stop
 chmod 700 "$CLOSED" "$D"
 
@@ -42,7 +46,9 @@ at_end down
 check "up brings it over, below a folder that is closed" up
 check_eq "the folder is as closed as before" 700 "$(stat -c %a "$CLOSED")"
 owners="nephos root root nephos nephos postgres postgres"
-check_eq "each has its own" "$owners" "$(stat -c %U "$D/cluster.key" "$D/credentials" "$D/settings" "$D/blocks" "$D/blocks/ab/file" "$D/postgres" "$D/run/postgres" | xargs)"
+check_eq "each has its own" \
+	"$owners" \
+		"$(stat -c %U "$D/cluster.key" "$D/credentials" "$D/settings" "$D/blocks" "$D/blocks/ab/file" "$D/postgres" "$D/run/postgres" | xargs)"
 for p in $parts; do
 	owner=nephos
 	[ $p != postgres ] || owner=postgres
@@ -62,10 +68,13 @@ check "byte for byte" cmp "$WORK/large" "$WORK/body"
 
 # ---- roles ----
 ask() { psql -X -A -t -q -v ON_ERROR_STOP=1 "$SQL=$1" -c "$2"; }
-check_eq "the role of the services is no superuser, and can make nothing" "f f f f f" "$(ask postgres "SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls FROM pg_roles WHERE rolname = 'nephos'" | tr '|' ' ')"
-check_eq "and there is one superuser" postgres "$(ask postgres "SELECT string_agg(rolname, ' ') FROM pg_roles WHERE rolsuper")"
+check_eq "the role of the services is no superuser, and can make nothing" \
+	"f f f f f" "$(ask postgres "SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls FROM pg_roles WHERE rolname = 'nephos'" | tr '|' ' ')"
+check_eq "and there is one superuser" \
+	postgres "$(ask postgres "SELECT string_agg(rolname, ' ') FROM pg_roles WHERE rolsuper")"
 for database in users docs; do
-	check_eq "$database: all is the services' own" "nephos" "$(ask $database "SELECT DISTINCT pg_get_userbyid(o) FROM (SELECT relowner o FROM pg_class WHERE relkind <> 't' AND relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname IN ('public', 'other'))
+	check_eq "$database: all is the services' own" \
+		"nephos" "$(ask $database "SELECT DISTINCT pg_get_userbyid(o) FROM (SELECT relowner o FROM pg_class WHERE relkind <> 't' AND relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname IN ('public', 'other'))
 		UNION ALL SELECT proowner FROM pg_proc WHERE pronamespace = 'public'::regnamespace UNION ALL SELECT typowner FROM pg_type WHERE typnamespace = 'public'::regnamespace
 		UNION ALL SELECT nspowner FROM pg_namespace WHERE nspname = 'other' UNION ALL SELECT datdba FROM pg_database WHERE datname = current_database()) x")"
 done

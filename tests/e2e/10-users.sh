@@ -11,7 +11,8 @@ check_not "without a cluster key it does not serve" "$PROGRAM" --database "$DATA
 check_not "a misspelt flag is refused" "$PROGRAM" --databse x
 SETUP=$("$PROGRAM" --database "$DATABASE" --setup-token)
 chmod 644 "$WORK/cluster.key"
-check_not "a cluster key that others can read is refused" timeout 20 "$PROGRAM" --database "$DATABASE" --cluster-key "$WORK/cluster.key" --port 0
+check_not "a cluster key that others can read is refused" \
+	timeout 20 "$PROGRAM" --database "$DATABASE" --cluster-key "$WORK/cluster.key" --port 0
 chmod 600 "$WORK/cluster.key"
 start_service user-1
 start_service user-2
@@ -21,13 +22,17 @@ check_status "it says that it is alive without credentials" 200 "$U/healthz"
 check_status "and that it is ready" 200 "$U/readyz"
 check_status "everything else needs a greeting" 401 "$AT_user_1/api/v2/user/me" -H 'Nephos-User: 1'
 check_eq "and says so as a Bearer challenge" Bearer "$(header WWW-Authenticate)"
-check_status "whatever the request says" 401 "$AT_user_1/internal/v1/deleted" -H "Nephos-Hello: known" -H 'Nephos-User: 1' -H 'Nephos-Admin: 1'
+check_status "whatever the request says" \
+	401 "$AT_user_1/internal/v1/deleted" -H "Nephos-Hello: known" -H 'Nephos-User: 1' -H 'Nephos-Admin: 1'
 says "nobody is nobody" 401 GET /api/v2/user/me
-says "a wrong set-up token makes nobody" 403 POST /api/v2/user/setup '{"token":"npt_no","name":"mallory","password":"long enough"}'
-says "the set-up token makes the first administrator" 201 POST /api/v2/user/setup "{\"token\":\"$SETUP\",\"name\":\"Root\",\"password\":\"long enough\"}"
+says "a wrong set-up token makes nobody" 403 POST /api/v2/user/setup \
+	'{"token":"npt_no","name":"mallory","password":"long enough"}'
+says "the set-up token makes the first administrator" 201 POST /api/v2/user/setup \
+	"{\"token\":\"$SETUP\",\"name\":\"Root\",\"password\":\"long enough\"}"
 ROOT=$(value .id)
 check_eq "who is one" true "$(value .admin)"
-says "it does so once" 403 POST /api/v2/user/setup "{\"token\":\"$SETUP\",\"name\":\"root2\",\"password\":\"long enough\"}"
+says "it does so once" 403 POST /api/v2/user/setup \
+	"{\"token\":\"$SETUP\",\"name\":\"root2\",\"password\":\"long enough\"}"
 check_not "a second set-up token is not made" "$PROGRAM" --database "$DATABASE" --setup-token
 
 # ---- version 1 ----
@@ -35,15 +40,18 @@ says "who may not make accounts is told so whatever the body is" 401 POST /api/v
 says "by either version" 401 POST /api/v2/user/users '{"name":'
 says "without an administrator no account is made" 401 POST /api/v1/user/ '{"name":"ann","password":"correct horse"}'
 as "$ROOT" 1 s0
-says "an administrator makes one" 201 POST /api/v1/user/ '{"name":"Ann","email":"ann@example.org","password":"correct horse"}'
+says "an administrator makes one" 201 POST /api/v1/user/ \
+	'{"name":"Ann","email":"ann@example.org","password":"correct horse"}'
 ANN=$(value .id)
 check_eq "its id is a number" number "$(value '.id|type')"
 check_eq "the answer has no password" '["email","id","name"]' "$(jq -c keys "$WORK/body")"
 says "a name is unique without case" 409 POST /api/v1/user/ '{"name":"aNN","password":"correct horse"}'
 says "a short password is refused" 422 POST /api/v1/user '{"name":"bob","password":"short"}'
 says "so is a name that is none" 422 POST /api/v1/user '{"name":"a/b","password":"correct horse"}'
-says "so is one of 65 characters" 422 POST /api/v1/user "{\"name\":\"$(printf 'ä%.0s' {1..65})\",\"password\":\"correct horse\"}"
-says "one of 64 letters of any script is accepted" 201 POST /api/v1/user "{\"name\":\"$(printf 'Ä%.0s' {1..64})\",\"password\":\"correct horse\"}"
+says "so is one of 65 characters" 422 POST /api/v1/user \
+	"{\"name\":\"$(printf 'ä%.0s' {1..65})\",\"password\":\"correct horse\"}"
+says "one of 64 letters of any script is accepted" 201 POST /api/v1/user \
+	"{\"name\":\"$(printf 'Ä%.0s' {1..64})\",\"password\":\"correct horse\"}"
 says "a number is no name" 422 POST /api/v1/user '{"name":5,"password":"correct horse"}'
 says "bad JSON is refused as such" 400 POST /api/v1/user '{"name":'
 head -c 1100000 /dev/zero | tr '\0' ' ' >"$WORK/large"
@@ -72,7 +80,8 @@ AS=()
 says "the right password opens a session" 201 POST /api/v2/user/sessions '{"name":"anne","password":"correct horse"}'
 check_eq "ids are texts" string "$(value '.user.id|type')"
 SESSION=$(value .token)
-check_eq "it ends in thirty days" 30 "$(((${EXPIRES:=$(value '.expires_at|split(".")[0]')} - $(date +%s) + 60) / 86400))"
+check_eq "it ends in thirty days" \
+	30 "$(((${EXPIRES:=$(value '.expires_at|split(".")[0]')} - $(date +%s) + 60) / 86400))"
 check_eq "a wrong password is 401" 401 "$(ask POST /api/v2/user/sessions '{"name":"anne","password":"wrong horse"}')"
 WRONG=$(value .detail)
 check_eq "an unknown name too" 401 "$(ask POST /api/v2/user/sessions '{"name":"nobody","password":"wrong horse"}')"
@@ -82,7 +91,8 @@ check_eq "and says which token it is" "$ANN s" "$(value '.user.id + " " + .token
 TOKEN_ID=$(value .token_id)
 check_eq "at the other instance too" 200 "$(U=$URL_user_2 && authenticate "$SESSION")"
 check_eq "a token with another letter means nobody" 401 "$(authenticate "${SESSION%?}g")"
-check_eq "no token is stored as it is" 0 "$(psql -X -At "$DATABASE" -c "SELECT count(*) FROM session s WHERE s::text LIKE '%${SESSION#nps_}%'")"
+check_eq "no token is stored as it is" \
+	0 "$(psql -X -At "$DATABASE" -c "SELECT count(*) FROM session s WHERE s::text LIKE '%${SESSION#nps_}%'")"
 as "$ANN" 0 "$TOKEN_ID"
 says "me" 200 GET /api/v2/user/me
 check_eq "is me" "Anne false" "$(value '.name + " " + (.admin|tostring)')"
@@ -97,15 +107,20 @@ AS=()
 
 # ---- exponential delay ----
 NEW=(-H 'Nephos-Client: 192.0.2.7') # where bob has never been
-for i in 1 2 3 4; do ask POST /api/v2/user/sessions '{"name":"BOB","password":"wrong horse"}' "${NEW[@]}" >/dev/null; done
-says "after four wrong passwords even the right one waits" 429 POST /api/v2/user/sessions '{"name":"bob","password":"correct horse"}' "${NEW[@]}"
+for i in 1 2 3 4; do
+	ask POST /api/v2/user/sessions '{"name":"BOB","password":"wrong horse"}' "${NEW[@]}" >/dev/null
+done
+says "after four wrong passwords even the right one waits" 429 POST /api/v2/user/sessions \
+	'{"name":"bob","password":"correct horse"}' "${NEW[@]}"
 check "Retry-After says how long" test "$(header Retry-After)" -ge 1
-says "at the other instance too" 429 POST "/api/v2/user/sessions" '{"name":"bob","password":"correct horse"}' -H 'Nephos-Client: 192.0.2.8' --connect-to "::${URL_user_2#http://}"
+says "at the other instance too" 429 POST "/api/v2/user/sessions" '{"name":"bob","password":"correct horse"}' \
+	-H 'Nephos-Client: 192.0.2.8' --connect-to "::${URL_user_2#http://}"
 says "others do not wait" 201 POST /api/v2/user/sessions '{"name":"anne","password":"correct horse"}' "${NEW[@]}"
 says "nor does he elsewhere" 201 POST /api/v2/user/sessions '{"name":"bob","password":"correct horse"}'
 bob_logs_in() { [ "$(ask POST /api/v2/user/sessions '{"name":"bob","password":"correct horse"}' "${NEW[@]}")" = 201 ]; }
 check "it is over by itself" eventually 10 bob_logs_in
-check_eq "and forgotten after a success" 0 "$(psql -X -At "$DATABASE" -c "SELECT count(*) FROM login_failure WHERE network = '192.0.2.0/24'")"
+check_eq "and forgotten after a success" \
+	0 "$(psql -X -At "$DATABASE" -c "SELECT count(*) FROM login_failure WHERE network = '192.0.2.0/24'")"
 
 # ---- device keys ----
 as "$ANN" 0 s1
@@ -114,7 +129,8 @@ KEY=$(value .token)
 KEY_ID=$(value .id)
 check_eq "its token is named by its kind" npk_ "${KEY:0:4}"
 says "keys are listed" 200 GET /api/v2/user/keys
-check_eq "without their tokens" "laptop null null" "$(value '.items[0] | .name + " " + (.token|tostring) + " " + (.last_used_at|tostring)')"
+check_eq "without their tokens" \
+	"laptop null null" "$(value '.items[0] | .name + " " + (.token|tostring) + " " + (.last_used_at|tostring)')"
 says "a key needs a name" 422 POST /api/v2/user/keys '{}'
 check_eq "the key means the user" 200 "$(authenticate "$KEY")"
 check_eq "and does not end" null "$(value .expires_at)"
@@ -126,7 +142,8 @@ as "$ANN" 0 "k$KEY_ID"
 says "a key cannot log out" 404 DELETE /api/v2/user/sessions/current
 : >"$WORK/heard"
 says "a key is revoked" 204 DELETE "/api/v2/user/keys/$KEY_ID"
-check_eq "the gateways forget it" "k$KEY_ID" "$(jq -r 'select(.path == "/internal/v1/tokens/forget") | .body.token_ids[]' "$WORK/heard")"
+check_eq "the gateways forget it" \
+	"k$KEY_ID" "$(jq -r 'select(.path == "/internal/v1/tokens/forget") | .body.token_ids[]' "$WORK/heard")"
 check_eq "it means nobody any more" 401 "$(authenticate "$KEY")"
 
 # ---- a gateway that does not confirm ----
@@ -142,14 +159,18 @@ rm "$WORK/deaf"
 check_eq "a key with Idempotency-Key" 201 "$(ask POST /api/v2/user/keys '{"name":"once"}' -H 'Idempotency-Key: one')"
 ONCE=$(cat "$WORK/body")
 U=$URL_user_2
-check_eq "a repeat at the other instance" 201 "$(ask POST /api/v2/user/keys '{"name":"once"}' -H 'Idempotency-Key: one')"
+check_eq "a repeat at the other instance" \
+	201 "$(ask POST /api/v2/user/keys '{"name":"once"}' -H 'Idempotency-Key: one')"
 check_eq "gets the same answer, token included" "$ONCE" "$(cat "$WORK/body")"
-check_eq "there is one key of that name" 1 "$(psql -X -At "$DATABASE" -c "SELECT count(*) FROM device_key WHERE name = 'once'")"
+check_eq "there is one key of that name" \
+	1 "$(psql -X -At "$DATABASE" -c "SELECT count(*) FROM device_key WHERE name = 'once'")"
 check_eq "the token is not in the database" 0 \
 	"$(psql -X -At "$DATABASE" -c "SELECT count(*) FROM idempotency WHERE position('npk_' in encode(answer, 'escape')) > 0")"
-check_eq "another body under the same key" 422 "$(ask POST /api/v2/user/keys '{"name":"twice"}' -H 'Idempotency-Key: one')"
+check_eq "another body under the same key" \
+	422 "$(ask POST /api/v2/user/keys '{"name":"twice"}' -H 'Idempotency-Key: one')"
 as "$BOB" 0 s2
-check_eq "the same key of another user is another key" 201 "$(ask POST /api/v2/user/keys '{"name":"once"}' -H 'Idempotency-Key: one')"
+check_eq "the same key of another user is another key" \
+	201 "$(ask POST /api/v2/user/keys '{"name":"once"}' -H 'Idempotency-Key: one')"
 U=$URL_user_1
 as "$ROOT" 1 s0
 for i in $(seq 12); do
@@ -158,7 +179,8 @@ for i in $(seq 12); do
 	RACERS[i]=$!
 done
 wait "${RACERS[@]}"
-check_eq "twelve requests with one key at once have one answer" 1 "$(cat "$WORK"/race.* | sort -u | wc -l | sed 's/^0$/1/')"
+check_eq "twelve requests with one key at once have one answer" \
+	1 "$(cat "$WORK"/race.* | sort -u | wc -l | sed 's/^0$/1/')"
 check_eq "which is a success" racer "$(jq -r .name "$WORK/race.1")"
 
 # ---- administrators ----
@@ -198,13 +220,15 @@ CAROL=$(value .user.id)
 says "without a password nobody logs in by one" 401 POST /api/v2/user/sessions '{"name":"carol","password":""}'
 as "$CAROL" 1 k1
 says "the first password needs no old one" 200 PATCH /api/v2/user/me '{"password":"fourth horse"}'
-check_eq "variables set the same" carol "$(NEPHOS_DATABASE=$DATABASE NEPHOS_FIRST_USER=carol "$PROGRAM" | sed -n 's/^NEPHOS_USER=//p')"
+check_eq "variables set the same" \
+	carol "$(NEPHOS_DATABASE=$DATABASE NEPHOS_FIRST_USER=carol "$PROGRAM" | sed -n 's/^NEPHOS_USER=//p')"
 
 # ---- deletion ----
 as "$ANN" 0 "$KEPT_ID"
 : >"$WORK/heard"
 says "one deletes oneself" 204 DELETE "/api/v1/user/$ANN"
-check_eq "the gateways forget all of one's tokens" "$ANN" "$(jq -r 'select(.path == "/internal/v1/tokens/forget") | .body.user_id' "$WORK/heard")"
+check_eq "the gateways forget all of one's tokens" \
+	"$ANN" "$(jq -r 'select(.path == "/internal/v1/tokens/forget") | .body.user_id' "$WORK/heard")"
 check_eq "they mean nobody any more" 401 "$(authenticate "$KEPT")"
 check_eq "services ask whether a user exists" 404 "$(ask GET "/internal/v1/users/$ANN")"
 check_eq "one who does" 200 "$(ask GET "/internal/v1/users/$BOB")"
@@ -226,7 +250,8 @@ dies_then_repeats() { # NAME STATUS METHOD PATH [BODY]: at an instance that dies
 	wait "${!pid}" 2>/dev/null # the shell would say "Killed", as is meant
 	check_eq "$name: by SIGKILL" 137 $?
 	U=$URL_user_2
-	says "$name: the other instance answers the repeat" "$status" "$1" "$2" "${3:-}" -H "Idempotency-Key: dies-$name"
+	says "$name: the other instance answers the repeat" "$status" "$1" "$2" "${3:-}" \
+		-H "Idempotency-Key: dies-$name"
 	check_eq "$name: from what was kept" true "$(header Idempotency-Replayed)"
 	U=$URL_user_1
 }
@@ -248,9 +273,11 @@ SESSIONS=$(in_database "SELECT count(*) FROM session WHERE account_id = $BOB")
 AS=()
 dies_then_repeats login 201 POST /api/v2/user/sessions '{"name":"bob","password":"correct horse"}'
 OPENED=$(value .token)
-check_eq "login: it opened one session" $((SESSIONS + 1)) "$(in_database "SELECT count(*) FROM session WHERE account_id = $BOB")"
+check_eq "login: it opened one session" \
+	$((SESSIONS + 1)) "$(in_database "SELECT count(*) FROM session WHERE account_id = $BOB")"
 check_eq "login: whose token the repeat was given" 200 "$(authenticate "$OPENED")"
-says "login: without the password the key says nothing" 401 POST /api/v2/user/sessions '{"name":"bob","password":"wrong horse"}' -H 'Idempotency-Key: dies-login'
+says "login: without the password the key says nothing" 401 POST /api/v2/user/sessions \
+	'{"name":"bob","password":"wrong horse"}' -H 'Idempotency-Key: dies-login'
 check_eq "login: the token is not in the database" 0 \
 	"$(in_database "SELECT count(*) FROM idempotency WHERE position('nps_' in encode(answer, 'escape')) > 0")"
 authenticate "$OPENED" >/dev/null
@@ -269,9 +296,11 @@ check_eq "with every public route, and no other" '["/api/v2/user/docs/openapi.js
 	"$(jq -c '.paths|keys' "$WORK/body")"
 
 # ---- registration, the database's absence, the end ----
-registers() { jq -es --arg url "$AT_user_1" 'any(.path == "/internal/v1/registry" and (.body | .kind == "user" and .name == "user-1" and .url == $url and .ready))' "$WORK/heard"; }
+registers() { jq -es --arg url "$AT_user_1" \
+	'any(.path == "/internal/v1/registry" and (.body | .kind == "user" and .name == "user-1" and .url == $url and .ready))' "$WORK/heard"; }
 check "it registers where it is reached" eventually 5 registers
-psql -X -q "$PG" -c 'ALTER DATABASE users ALLOW_CONNECTIONS false' -c "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = 'users'" >/dev/null
+psql -X -q "$PG" -c 'ALTER DATABASE users ALLOW_CONNECTIONS false' \
+	-c "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = 'users'" >/dev/null
 not_ready() { [ "$(http "$U/readyz")" = 503 ]; }
 check "without its database it is not ready" eventually 10 not_ready
 says "and says that nothing happened" 503 GET "/internal/v1/users/$BOB"
@@ -288,6 +317,7 @@ check_eq "after saying good-bye" "user-1 true" \
 check_not "and takes its pid file away" test -e "$WORK/user-1.pid"
 start_service user-3 --open-registration
 U=$URL_user_3
-says "with open registration anybody makes an account" 201 POST /api/v1/user/ '{"name":"walk-in","password":"correct horse"}'
+says "with open registration anybody makes an account" 201 POST /api/v1/user/ \
+	'{"name":"walk-in","password":"correct horse"}'
 says "but no administrator" 401 POST /api/v2/user/users '{"name":"walk-in2","password":"correct horse","admin":true}'
 e2e_end

@@ -11,7 +11,8 @@ cp "$E2E_ROOT/tests/lib/squatter.py" "$WORK/nobody/"
 
 # squat NAME PORT [URL]: as nobody; he has the port as soon as it is free
 squat() {
-	setpriv --reuid=nobody --regid=nogroup --clear-groups "$PYTHON" "$WORK/nobody/squatter.py" "$2" "$WORK/nobody/$1" "$WORK/nobody/$1.ready" "${@:3}" &
+	setpriv --reuid=nobody --regid=nogroup --clear-groups "$PYTHON" "$WORK/nobody/squatter.py" "$2" \
+		"$WORK/nobody/$1" "$WORK/nobody/$1.ready" "${@:3}" &
 	SQUATTER=$!
 	at_end "kill $SQUATTER"
 }
@@ -28,51 +29,64 @@ wrong_answers() {
 		# A request under no key, which must not be made twice, and is not told as something that may have
 		# happened.
 		[ "$(curl -s --noproxy '*' --max-time 60 -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
-			-d "{\"path\":\"/$1-$i\"}" "$URL/api/v2/docs/drives/home/folders")" = 201 ] || wrong=$((wrong + 1))
+			-d "{\"path\":\"/$1-$i\"}" \
+				"$URL/api/v2/docs/drives/home/folders")" = 201 ] || wrong=$((wrong + 1))
 	done
 	echo "$wrong"
 }
-learned() { grep -aqE "$TOKEN|secret\.txt|$SECRET|Nephos-User|Nephos-Cluster|confirm|/api/|/internal/v1/(registry|authenticate|tokens)|$(cat "$E2E_DATA/cluster.key")" "$1"; }
+learned() { grep \
+	-aqE "$TOKEN|secret\.txt|$SECRET|Nephos-User|Nephos-Cluster|confirm|/api/|/internal/v1/(registry|authenticate|tokens)|$(cat "$E2E_DATA/cluster.key")" "$1"; }
 
 # ---- without any port: who just asks ----
 python3 "$E2E_ROOT/tests/lib/unproven.py" "$URL" "$TOKEN" "$(url_of docs-1)" "$(url_of user-1)" >"$WORK/unproven"
 echo "# $(head -n 1 "$WORK/unproven") requests"
 check "every route of the services is tried" test "$(head -n 1 "$WORK/unproven")" -gt 100
-check_eq "none answers who has not greeted, and what is internal is not on the public listener" "" "$(tail -n +2 "$WORK/unproven")"
+check_eq "none answers who has not greeted, and what is internal is not on the public listener" \
+	"" "$(tail -n +2 "$WORK/unproven")"
 
 SECRET="not for you $RANDOM"
-check_eq "a file" 201 "$(printf %s "$SECRET" | http -T - -H "Authorization: Bearer $TOKEN" "$URL/api/v2/docs/drives/home/files/secret.txt")"
+check_eq "a file" \
+	201 "$(printf %s "$SECRET" | http -T - -H "Authorization: Bearer $TOKEN" "$URL/api/v2/docs/drives/home/files/secret.txt")"
 
 for how in answers passes-on; do
 	for part in docs-1 user-1; do
 		# The short form has one of each.
-		[ -n "${E2E_LONG:-}" ] || [ "$how $part" = "answers user-1" ] || [ "$how $part" = "passes-on docs-1" ] || continue
+		[ -n "${E2E_LONG:-}" ] || [ "$how $part" = "answers user-1" ] ||
+			[ "$how $part" = "passes-on docs-1" ] || continue
 		other=${part%1}2 name=$how-$part
 		at=$(url_of "$part")
 		relay_to=$(url_of "$other")
 		[ "$how" = passes-on ] || relay_to=
 		squat "$name" "${at##*:}" ${relay_to:+"$relay_to"}
 		kill_part "$part"
-		check "$part is killed, and another user has its port ($how)" eventually 20 test -e "$WORK/nobody/$name.ready"
+		check "$part is killed, and another user has its port ($how)" \
+			eventually 20 test -e "$WORK/nobody/$name.ready"
 		check_eq "nobody sees a wrong answer" 0 "$(wrong_answers "$name")"
 		touch "$WORK/nobody/$name"
 		check_not "and he has learned nothing" learned "$WORK/nobody/$name"
 		# What he has, said to a part that lives.
-		check_not "what he recorded opens nothing" sh -c 'nc -w 2 127.0.0.1 "${1##*:}" <"$2" | grep -aq "known"' - "${relay_to:-$(url_of "$other")}" "$WORK/nobody/$name"
+		check_not "what he recorded opens nothing" \
+			sh -c 'nc -w 2 127.0.0.1 "${1##*:}" <"$2" | grep -aq "known"' - \
+				"${relay_to:-$(url_of "$other")}" "$WORK/nobody/$name"
 		check "the part comes back" back
 	done
 done
-check "he was met at least once, and the gateways say so" sh -c "cat '$E2E_DATA'/log/gateway-*.log | grep -q 'op=greet .*outcome=refused'"
+check "he was met at least once, and the gateways say so" \
+	sh -c "cat '$E2E_DATA'/log/gateway-*.log | grep -q 'op=greet .*outcome=refused'"
 
 # ---- a gateway's ports: services reach it over a socket that nobody else may make ----
 second=$(curl -s --noproxy '*' "$URL/status" | jq -r '.gateways[1]')
 squat gateway "${second##*:}"
 kill_part gateway-2
 check "gateway-2 is killed, and another user has its port" eventually 20 test -e "$WORK/nobody/gateway.ready"
-check "the services miss it" eventually 20 sh -c "tail -n 20 '$E2E_DATA/log/docs-2.log' | grep -q 'does not take the registration'"
+check "the services miss it" \
+	eventually 20 sh -c "tail -n 20 '$E2E_DATA/log/docs-2.log' | grep -q 'does not take the registration'"
 check_eq "and say nothing to him" 0 "$(cat "$WORK/nobody/gateway" 2>/dev/null | wc -c)"
-check_not "nor can he make a socket in its place" setpriv --reuid=nobody --regid=nogroup --clear-groups sh -c ": >'$E2E_DATA/run/internal/gateway-2.sock.new'"
-check_not "or ask at the first gateway's" setpriv --reuid=nobody --regid=nogroup --clear-groups curl -s --unix-socket "$E2E_DATA/run/internal/gateway-1.sock" http://g/internal/v1/registry
+check_not "nor can he make a socket in its place" \
+	setpriv --reuid=nobody --regid=nogroup --clear-groups sh -c ": >'$E2E_DATA/run/internal/gateway-2.sock.new'"
+check_not "or ask at the first gateway's" \
+	setpriv --reuid=nobody --regid=nogroup --clear-groups curl \
+		-s --unix-socket "$E2E_DATA/run/internal/gateway-1.sock" http://g/internal/v1/registry
 kill "$SQUATTER"
 wait "$SQUATTER" 2>/dev/null # it ends by the signal, which the shell would print
 check "the gateway comes back when he has gone" back

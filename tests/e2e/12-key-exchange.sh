@@ -12,7 +12,8 @@ all_have_read() { local p; for p in $parts; do [ "$(said "$p")" -ge "$1" ] || re
 step() {
 	local n=$1 p
 	shift
-	printf '%s\n' "$@" >"$KEY.new" && chmod 600 "$KEY.new" && chown --reference="$KEY" "$KEY.new" && mv "$KEY.new" "$KEY"
+	printf '%s\n' "$@" >"$KEY.new" && chmod 600 "$KEY.new" && chown --reference="$KEY" "$KEY.new" &&
+		mv "$KEY.new" "$KEY"
 	for p in $parts; do kill -HUP "$(cat "$E2E_DATA/run/$p.pid")"; done
 	eventually 20 all_have_read "$n"
 }
@@ -27,7 +28,8 @@ load() {
 		for gateway in "$URL" "$second"; do
 			curl -s --noproxy '*' --max-time 60 -o /dev/null -w '%{http_code}\n' -H "Authorization: Bearer $TOKEN" "$gateway/api/v2/docs/drives" --next \
 				-s --noproxy '*' --max-time 60 -o /dev/null -w '%{http_code}\n' -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
-				-d "{\"path\":\"/exchange-$1-${gateway##*:}-$i\"}" "$gateway/api/v2/docs/drives/home/folders"
+				-d "{\"path\":\"/exchange-$1-${gateway##*:}-$i\"}" \
+					"$gateway/api/v2/docs/drives/home/folders"
 		done
 	done >"$WORK/codes-$1"
 }
@@ -59,7 +61,8 @@ echo nonsense >"$KEY.bad"
 cp -p "$KEY" "$WORK/kept"
 chmod 600 "$KEY.bad" && chown --reference="$KEY" "$KEY.bad" && mv "$KEY.bad" "$KEY"
 kill -HUP "$(cat "$E2E_DATA/run/gateway-1.pid")"
-check "a file that makes no sense is refused, and said so" eventually 20 grep -q 'those from before stay' "$E2E_DATA/log/gateway-1.log"
+check "a file that makes no sense is refused, and said so" \
+	eventually 20 grep -q 'those from before stay' "$E2E_DATA/log/gateway-1.log"
 cp -p "$WORK/kept" "$KEY"
 check_status "and the gateway goes on" 200 "$URL/api/v2/docs/drives" -H "Authorization: Bearer $TOKEN"
 e2e_end

@@ -27,11 +27,13 @@ for round in 1 2 3; do
 	for who in "$ROOT" "$BEA"; do
 		[ "$who" = "$ROOT" ] && at=$URL_user_1 || at=$URL_user_2
 		curl -s --noproxy '*' -o /dev/null -w '%{http_code}\n' -H "Nephos-User: $who" -H 'Nephos-Admin: 1' -H 'Nephos-Token-Id: k9' \
-			-X PATCH -H 'Content-Type: application/json' -d '{"admin":false}' "$at/api/v2/user/users/$who" >"$WORK/race.$who" &
+			-X PATCH -H 'Content-Type: application/json' -d '{"admin":false}' \
+				"$at/api/v2/user/users/$who" >"$WORK/race.$who" &
 		RACERS[$who]=$!
 	done
 	wait "${RACERS[@]}"
-	check_eq "of two who go at once one stays ($round)" "200 409" "$(cat "$WORK/race.$ROOT" "$WORK/race.$BEA" | sort | xargs)"
+	check_eq "of two who go at once one stays ($round)" \
+		"200 409" "$(cat "$WORK/race.$ROOT" "$WORK/race.$BEA" | sort | xargs)"
 	psql -X -q "$DATABASE" -c "UPDATE account SET admin = true WHERE id IN ($ROOT, $BEA)"
 done
 
@@ -49,17 +51,22 @@ done
 says "what is no switch is none" 422 PATCH "/api/v2/user/users/$ANN" '{"admin":"yes"}'
 
 # ---- a repeat is judged anew ----
-check_eq "an administrator changes another's account" 200 "$(ask PATCH "/api/v2/user/users/$ANN" '{"email":"ann@example.org"}' -H 'Idempotency-Key: once')"
-check_eq "a repeat has the same answer" 200 "$(ask PATCH "/api/v2/user/users/$ANN" '{"email":"ann@example.org"}' -H 'Idempotency-Key: once')"
+check_eq "an administrator changes another's account" \
+	200 "$(ask PATCH "/api/v2/user/users/$ANN" '{"email":"ann@example.org"}' -H 'Idempotency-Key: once')"
+check_eq "a repeat has the same answer" \
+	200 "$(ask PATCH "/api/v2/user/users/$ANN" '{"email":"ann@example.org"}' -H 'Idempotency-Key: once')"
 check_eq "from what was kept" true "$(header Idempotency-Replayed)"
-check_eq "and makes an account" 201 "$(ask POST /api/v2/user/users '{"name":"cleo","password":"correct horse"}' -H 'Idempotency-Key: made')"
+check_eq "and makes an account" \
+	201 "$(ask POST /api/v2/user/users '{"name":"cleo","password":"correct horse"}' -H 'Idempotency-Key: made')"
 as "$ROOT" 1 k1
 says "he is administrator no more" 200 PATCH "/api/v2/user/users/$BEA" '{"admin":false}'
 for admin in 0 1; do # as gateways know it, and as one that has not heard of it yet might
 	as "$BEA" $admin s2
-	check_eq "his repeat answers with nobody's account ($admin)" 404 "$(ask PATCH "/api/v2/user/users/$ANN" '{"email":"ann@example.org"}' -H 'Idempotency-Key: once')"
+	check_eq "his repeat answers with nobody's account ($admin)" \
+		404 "$(ask PATCH "/api/v2/user/users/$ANN" '{"email":"ann@example.org"}' -H 'Idempotency-Key: once')"
 	check_eq "in the words for who is not there ($admin)" "User with id:$ANN not found" "$(value .detail)"
-	check_eq "nor with one that he has made ($admin)" 403 "$(ask POST /api/v2/user/users '{"name":"cleo","password":"correct horse"}' -H 'Idempotency-Key: made')"
+	check_eq "nor with one that he has made ($admin)" \
+		403 "$(ask POST /api/v2/user/users '{"name":"cleo","password":"correct horse"}' -H 'Idempotency-Key: made')"
 done
 
 # ---- a new password, and what opened the account ----
@@ -72,16 +79,20 @@ OWN=$(value .token) OWN_ID=k$(value .id)
 ask POST /api/v2/user/keys '{"name":"other"}' >/dev/null
 OTHER=$(value .token)
 as "$ANN" 0 "$OWN_ID"
-says "revoke is true or false" 422 PATCH /api/v2/user/me '{"password":"third horse","old_password":"correct horse","revoke":"all"}'
+says "revoke is true or false" 422 PATCH /api/v2/user/me \
+	'{"password":"third horse","old_password":"correct horse","revoke":"all"}'
 says "and goes with a password" 422 PATCH /api/v2/user/me '{"revoke":true}'
 : >"$WORK/heard"
-says "a new password that revokes" 200 PATCH /api/v2/user/me '{"password":"third horse","old_password":"correct horse","revoke":true}'
-check_eq "the gateways forget what they knew of the user" "$ANN" "$(jq -r 'select(.path == "/internal/v1/tokens/forget") | .body.user_id' "$WORK/heard")"
+says "a new password that revokes" 200 PATCH /api/v2/user/me \
+	'{"password":"third horse","old_password":"correct horse","revoke":true}'
+check_eq "the gateways forget what they knew of the user" \
+	"$ANN" "$(jq -r 'select(.path == "/internal/v1/tokens/forget") | .body.user_id' "$WORK/heard")"
 check_eq "the key that asked holds" 200 "$(authenticate "$OWN")"
 check_eq "another does not" 401 "$(authenticate "$OTHER")"
 check_eq "nor does a session" 401 "$(authenticate "$SESSION")"
 as "$ROOT" 1 k1
-says "an administrator revokes all of another's" 200 PATCH "/api/v2/user/users/$ANN" '{"password":"fourth horse","revoke":true}'
+says "an administrator revokes all of another's" 200 PATCH "/api/v2/user/users/$ANN" \
+	'{"password":"fourth horse","revoke":true}'
 check_eq "then nothing holds" 401 "$(authenticate "$OWN")"
 
 # ---- a storm of log-ins ----
@@ -127,25 +138,32 @@ check "he waits for one of theirs, not for all: less than half as long as they d
 
 # ---- names and passwords as people write them ----
 as "$ROOT" 1 k1
-says "letters with their marks are a name" 201 POST /api/v2/user/users '{"name":"नमस्ते","password":"caf\u00e9 au lait"}'
-says "a name that looks like another's is taken" 409 POST /api/v2/user/users '{"name":"ｒｏｏｔ","password":"correct horse"}'
+says "letters with their marks are a name" 201 POST /api/v2/user/users \
+	'{"name":"नमस्ते","password":"caf\u00e9 au lait"}'
+says "a name that looks like another's is taken" 409 POST /api/v2/user/users \
+	'{"name":"ｒｏｏｔ","password":"correct horse"}'
 says "one in two scripts is none" 422 POST /api/v2/user/users '{"name":"r\u043eot","password":"correct horse"}'
 check_eq "and it is said why" "a name must be written in one script, not in Latin and Cyrillic" "$(value .detail)"
 says "nor is one that turns the line round" 422 POST /api/v2/user/users '{"name":"a\u202eb","password":"correct horse"}'
-says "nor one that is too long written out" 422 POST /api/v1/user "{\"name\":\"$(printf 'ﷺ%.0s' {1..64})\",\"password\":\"correct horse\"}"
-says "a password has no control characters" 422 POST /api/v2/user/users '{"name":"dan","password":"correct\u0007 horse"}'
+says "nor one that is too long written out" 422 POST /api/v1/user \
+	"{\"name\":\"$(printf 'ﷺ%.0s' {1..64})\",\"password\":\"correct horse\"}"
+says "a password has no control characters" 422 POST /api/v2/user/users \
+	'{"name":"dan","password":"correct\u0007 horse"}'
 says "a user is found by any spelling" 200 GET '/api/v2/user/users?name=%EF%BD%92%EF%BD%8F%EF%BD%8F%EF%BD%94'
 check_eq "as who he is" "$ROOT" "$(value '.items[0].id')"
 AS=()
-says "a password is the same in pieces" 201 POST /api/v2/user/sessions '{"name":"नमस्ते","password":"cafe\u0301 au lait"}'
+says "a password is the same in pieces" 201 POST /api/v2/user/sessions \
+	'{"name":"नमस्ते","password":"cafe\u0301 au lait"}'
 # An account of before: its key is its name in lower case, and what it folds to is another's.
 psql -X -q "$DATABASE" -c "UPDATE account SET name = 'Ｒoot', name_key = 'ｒoot', folded = false WHERE id = $BEA"
 start_service user-3
 U=$URL_user_3
-says "an account of before is found by its name" 201 POST /api/v2/user/sessions '{"name":"Ｒoot","password":"correct horse"}'
+says "an account of before is found by its name" 201 POST /api/v2/user/sessions \
+	'{"name":"Ｒoot","password":"correct horse"}'
 check_eq "and is nobody else" "$BEA" "$(value .user.id)"
 
 # ---- the set-up ----
 AS=()
-says "a wrong set-up token is refused before anything else is looked at" 403 POST /api/v2/user/setup '{"token":"npt_no","name":"a/b","password":"short"}'
+says "a wrong set-up token is refused before anything else is looked at" 403 POST /api/v2/user/setup \
+	'{"token":"npt_no","name":"a/b","password":"short"}'
 e2e_end

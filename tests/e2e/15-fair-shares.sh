@@ -10,10 +10,13 @@ greedy() { exec python3 "$E2E_ROOT/tests/lib/greedy.py" "$1" "$URL" "$2" "${@:3}
 
 # ---- the ordinary user ----
 name=ordinary$$
-check_status "another user is made" 201 "${AUTH[@]}" "${JSON[@]}" -d "{\"name\":\"$name\",\"password\":\"correct horse battery\"}" "$URL/api/v1/user/"
+check_status "another user is made" \
+	201 "${AUTH[@]}" "${JSON[@]}" -d "{\"name\":\"$name\",\"password\":\"correct horse battery\"}" \
+		"$URL/api/v1/user/"
 other=$(jq -r .id "$WORK/body")
 at_end 'curl -s --noproxy "*" -X DELETE "${AUTH[@]}" "$URL/api/v1/user/$other"'
-check_status "and logs in" 201 "${JSON[@]}" -d "{\"name\":\"$name\",\"password\":\"correct horse battery\"}" "$URL/api/v2/user/sessions"
+check_status "and logs in" \
+	201 "${JSON[@]}" -d "{\"name\":\"$name\",\"password\":\"correct horse battery\"}" "$URL/api/v2/user/sessions"
 OTHER=(-H "Authorization: Bearer $(jq -r .token "$WORK/body")")
 head -c 12000000 /dev/urandom >"$WORK/file"
 
@@ -32,7 +35,8 @@ alone=$(uploads alone)
 # Each drive has a home among the docs services, which no test can choose: with several there is a crowd at both.
 drives=()
 for i in 1 2 3 4 5 6; do
-	check_status "a drive for the crowd, $i" 201 "${AUTH[@]}" "${JSON[@]}" -d "{\"name\":\"crowd-$$-$i\"}" "$URL/api/v2/docs/drives"
+	check_status "a drive for the crowd, $i" \
+		201 "${AUTH[@]}" "${JSON[@]}" -d "{\"name\":\"crowd-$$-$i\"}" "$URL/api/v2/docs/drives"
 	drives+=("$(jq -r .id "$WORK/body")")
 done
 at_end 'for drive in "${drives[@]}"; do curl -s --noproxy "*" -X DELETE "${AUTH[@]}" "$URL/api/v2/docs/drives/$drive"; done'
@@ -55,7 +59,8 @@ at_end "kill $polls"
 eventually 30 test -s "$WORK/polls"
 read -r _ held _ refused _ strange <"$WORK/polls"
 echo "# $(cat "$WORK/polls")"
-check "of 600 polls of one account on one drive some wait, and the others are told to come later" [ "$held" -gt 0 -a "$refused" -gt 0 ]
+check "of 600 polls of one account on one drive some wait, and the others are told to come later" \
+	[ "$held" -gt 0 -a "$refused" -gt 0 ]
 check_eq "and nothing else" 0 "$strange"
 check_status "another user is answered" 200 "${OTHER[@]}" "$URL/api/v2/docs/drives"
 check_status "and may poll" 200 "${OTHER[@]}" "$URL/api/v2/docs/drives/home/changes?since=0&wait=1"

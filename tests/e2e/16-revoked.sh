@@ -14,10 +14,12 @@ at_end 'curl -s --noproxy "*" -X DELETE "${AUTH[@]}" "$DRIVE/files/16-after"'
 
 curl -s -N --noproxy '*' "${KEY[@]}" -H 'Accept: text/event-stream' "$DRIVE/changes?since=$seq" >"$WORK/events" &
 events=$!
-curl -s --noproxy '*' "${KEY[@]}" -o /dev/null -w '%{http_code}' "$DRIVE/changes?since=999999999&wait=50" >"$WORK/poll" &
+curl -s --noproxy '*' "${KEY[@]}" -o /dev/null -w '%{http_code}' \
+	"$DRIVE/changes?since=999999999&wait=50" >"$WORK/poll" &
 poll=$!
 mkfifo "$WORK/pipe"
-curl -s --noproxy '*' "${KEY[@]}" -T - -o /dev/null -w '%{http_code}' "$DRIVE/files/16-late" <"$WORK/pipe" >"$WORK/upload" &
+curl -s --noproxy '*' "${KEY[@]}" -T - -o /dev/null -w '%{http_code}' "$DRIVE/files/16-late" \
+	<"$WORK/pipe" >"$WORK/upload" &
 upload=$!
 at_end "kill $events $poll $upload"
 exec 9>"$WORK/pipe"

@@ -15,7 +15,9 @@ check_status "and an identity" 401 "$U$V2/drives"
 check_status "one that a gateway writes" 400 "$U$V2/drives" -H 'Nephos-User: x'
 check_status "the description needs no identity" 200 "$U$V2/docs/openapi.json"
 check_eq "and names every path" true "$(value '.paths|has("/api/v2/docs/drives/{drive}/files/{path}")')"
-check_eq "and says that the answer to a batch has two forms" "application/json application/vnd.nephos.results" "$(value '.paths["/api/v2/docs/drives/{drive}/ops"].post.responses["200"].content|keys|join(" ")')"
+check_eq "and says that the answer to a batch has two forms" \
+	"application/json application/vnd.nephos.results" \
+		"$(value '.paths["/api/v2/docs/drives/{drive}/ops"].post.responses["200"].content|keys|join(" ")')"
 check_status "so does that of version 1" 200 "$U$V1/docs/openapi.json"
 check_eq "which has its own paths only" 2 "$(value '[.paths|keys[]|select(test("openapi")|not)]|length')"
 says "a method that is not there is 405" 405 PATCH "$V1"
@@ -72,9 +74,11 @@ check "it says when it was changed" test -n "$(header Last-Modified)"
 says "HEAD has no body" 200 HEAD "$H/files/small.txt"
 check_eq "but its length" "$(stat -c %s "$WORK/small")" "$(header Content-Length)"
 says "one who has it is told so" 304 GET "$H/files/small.txt" "" -H "If-None-Match: $ETAG"
-check_eq "with the length and the caching of what he has" "$(stat -c %s "$WORK/small") private, no-cache" "$(header Content-Length) $(header Cache-Control)"
+check_eq "with the length and the caching of what he has" \
+	"$(stat -c %s "$WORK/small") private, no-cache" "$(header Content-Length) $(header Cache-Control)"
 says "by a weak etag as well" 304 GET "$H/files/small.txt" "" -H "If-None-Match: \"x\", W/$ETAG"
-says "or by date" 304 GET "$H/files/small.txt" "" -H "If-Modified-Since: $(header Last-Modified)Sun, 06 Nov 2094 08:49:37 GMT"
+says "or by date" 304 GET "$H/files/small.txt" "" \
+	-H "If-Modified-Since: $(header Last-Modified)Sun, 06 Nov 2094 08:49:37 GMT"
 says "a list of etags that is none is 400" 400 GET "$H/files/small.txt" "" -H "If-None-Match: x"
 check_eq "a second PUT replaces" 200 "$(put "$H/files/small.txt" "$WORK/large")"
 check_eq "the same document" "$ID" "$(value .id)"
@@ -137,7 +141,9 @@ check_eq "for small content too" 400 "$(put "$H/files/digest2" "$WORK/small" -H 
 check_eq "one that is none" 400 "$(put "$H/files/digest2" "$WORK/small" -H "Repr-Digest: sha-256=x")"
 check_eq "another algorithm is not looked at" 201 "$(put "$H/files/digest2" "$WORK/small" -H "Repr-Digest: md5=:AAAA:")"
 check_eq "part of a file cannot be put" 400 "$(put "$H/files/part" "$WORK/small" -H 'Content-Range: bytes 0-9/100')"
-check_not "half an upload is owed no answer" http --max-time 2 -X PUT "${AS[@]}" -H 'Expect:' -H 'Content-Length: 20000000' --data-binary @"$WORK/large" "$U$H/files/half"
+check_not "half an upload is owed no answer" \
+	http --max-time 2 -X PUT "${AS[@]}" -H 'Expect:' -H 'Content-Length: 20000000' --data-binary @"$WORK/large" \
+		"$U$H/files/half"
 says "and leaves nothing" 404 GET "$H/files/half"
 
 # ---- ranges ----
@@ -159,9 +165,11 @@ says "nor another unit" 200 GET "$H/files/small.txt" "" -H 'Range: lines=1-2'
 says "two ranges" 206 GET "$H/files/small.txt" "" -H 'Range: bytes=0-1,5000000-5000001'
 BOUNDARY=$(header Content-Type | sed 's/.*boundary=//')
 {
-	printf -- '--%s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Range: bytes 0-1/10000000\r\n\r\n' "$BOUNDARY"
+	printf -- '--%s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Range: bytes 0-1/10000000\r\n\r\n' \
+		"$BOUNDARY"
 	part 0 2
-	printf -- '\r\n--%s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Range: bytes 5000000-5000001/10000000\r\n\r\n' "$BOUNDARY"
+	printf -- \
+		'\r\n--%s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Range: bytes 5000000-5000001/10000000\r\n\r\n' "$BOUNDARY"
 	tail -c +5000001 "$WORK/large" | head -c 2
 	printf -- '\r\n--%s--\r\n' "$BOUNDARY"
 } >"$WORK/multi"
@@ -173,7 +181,8 @@ check_eq "and has the length of all" "$(stat -c %s "$WORK/large")" "$(header Con
 
 # ---- items ----
 says "an item by id" 200 GET "$H/items/$ID"
-check_eq "is what it is" "file small.txt $ROOT 10000000 1" "$(value '"\(.type) \(.name) \(.parent) \(.size) \(.nlink)"')"
+check_eq "is what it is" \
+	"file small.txt $ROOT 10000000 1" "$(value '"\(.type) \(.name) \(.parent) \(.size) \(.nlink)"')"
 check "times are texts with nanoseconds" grep -qE '"mtime":"[0-9]+\.[0-9]{9}"' "$WORK/body"
 says "by path" 200 GET "$H/items?path=/a/b/c"
 check_eq "it is that one" c "$(value .name)"
@@ -202,7 +211,8 @@ says "by its parent's path" 201 POST "$H/folders" '{"path":"/f","name":"g"}'
 check_eq "there" "$F" "$(value .parent)"
 says "by its own path" 201 POST "$H/folders" '{"path":"/f/h"}'
 check_eq "there" "$F h" "$(value '.parent + " " + .name')"
-says "with a name that is not text" 201 POST "$H/folders" "{\"parent\":\"$F\",\"name_b64\":\"$(printf '\xfe' | base64)\"}"
+says "with a name that is not text" 201 POST "$H/folders" \
+	"{\"parent\":\"$F\",\"name_b64\":\"$(printf '\xfe' | base64)\"}"
 says "where there is no folder" 409 POST "$H/folders" '{"path":"/none/x"}'
 says "where there is a file" 409 POST "$H/folders" "{\"parent\":\"$ID\",\"name\":\"x\"}"
 says "with a bad name" 422 POST "$H/folders" "{\"parent\":\"$F\",\"name\":\"..\"}"
@@ -217,7 +227,8 @@ while [ "$NEXT" != null ]; do
 	ask GET "$H/items/$F/children?limit=10&cursor=$NEXT" >/dev/null
 	N="$N $(value '[.items[].name]|join(" ")')" NEXT=$(value .next) PAGES=$((PAGES + 1))
 done
-check_eq "and the rest of them, in order" "3 g h $(seq -w 1 25 | sed 's/^/n/' | tr '\n' ' ')$(printf '\xef\xbf\xbd')" "$PAGES $N"
+check_eq "and the rest of them, in order" \
+	"3 g h $(seq -w 1 25 | sed 's/^/n/' | tr '\n' ' ')$(printf '\xef\xbf\xbd')" "$PAGES $N"
 says "a limit beyond the most" 400 GET "$H/items/$F/children?limit=1001"
 says "a cursor that is none" 400 GET "$H/items/$F/children?cursor=!"
 says "children of a file" 409 GET "$H/items/$ID/children"
@@ -227,7 +238,8 @@ check_eq "has its type" "application/vnd.nephos.items NPI1" "$(header Content-Ty
 check_eq "and count" 28 "$(od -An -tu4 -j8 -N4 "$WORK/body" | tr -d ' ')"
 says "a compact item" 200 GET "$H/items/$ID" "" -H 'Accept: application/vnd.nephos.items'
 check_eq "is a page of one" 1 "$(od -An -tu4 -j8 -N4 "$WORK/body" | tr -d ' ')"
-says "extended attributes" 200 POST "$H/ops" "{\"ops\":[{\"op\":\"setxattr\",\"id\":\"$ID\",\"name\":\"user.x\",\"value_b64\":\"AAE=\"}]}"
+says "extended attributes" 200 POST "$H/ops" \
+	"{\"ops\":[{\"op\":\"setxattr\",\"id\":\"$ID\",\"name\":\"user.x\",\"value_b64\":\"AAE=\"}]}"
 says "are listed" 200 GET "$H/items/$ID/xattrs"
 check_eq "as set" "user.x AAE=" "$(value '.xattrs[0]|.name + " " + .value_b64')"
 
@@ -240,7 +252,8 @@ check_eq "has its hash" "$BLOCK" "$(sha256sum <"$WORK/body" | cut -d' ' -f1)"
 check_eq "and never changes" "\"$BLOCK\" private, max-age=31536000, immutable" "$(header ETag) $(header Cache-Control)"
 says "a part of it" 206 GET "$V2/drives/$D/blocks/$BLOCK?cap=$CAP" "" -H 'Range: bytes=10-19'
 check "is those bytes" cmp <(tail -c +4194315 "$WORK/large" | head -c 10) "$WORK/body"
-check_eq "with the digest of just these bytes" "sha-256=:$(openssl dgst -sha256 -binary "$WORK/body" | base64):" "$(header Content-Digest)"
+check_eq "with the digest of just these bytes" \
+	"sha-256=:$(openssl dgst -sha256 -binary "$WORK/body" | base64):" "$(header Content-Digest)"
 says "a part of more than 1 MiB" 206 GET "$V2/drives/$D/blocks/$BLOCK?cap=$CAP" "" -H 'Range: bytes=0-1048576'
 check_eq "comes without" "" "$(header Content-Digest)"
 says "its owner needs none" 200 GET "$H/blocks/$BLOCK"
@@ -263,15 +276,18 @@ head -c 4194305 "$WORK/large" >"$WORK/fuller"
 check_eq "one byte more" 413 "$(put "$H/blocks/$(sha256sum <"$WORK/fuller" | cut -d' ' -f1)" "$WORK/fuller")"
 check_eq "chunked too" 413 "$(http -T - "${AS[@]}" "$U$H/blocks/$SHA" <"$WORK/fuller")"
 says "a block that nothing refers to cannot be read" 404 GET "$H/blocks/$SHA"
-says "a write names it" 200 POST "$H/ops" "{\"ops\":[{\"op\":\"write\",\"id\":\"$ID\",\"replace\":true,\"extents\":[{\"at\":0,\"len\":100,\"block\":\"$SHA\",\"from\":0}]}]}"
+says "a write names it" 200 POST "$H/ops" \
+	"{\"ops\":[{\"op\":\"write\",\"id\":\"$ID\",\"replace\":true,\"extents\":[{\"at\":0,\"len\":100,\"block\":\"$SHA\",\"from\":0}]}]}"
 says "then it can" 200 GET "$H/blocks/$SHA"
-says "one that is not stored" 409 POST "$H/ops" "{\"ops\":[{\"op\":\"write\",\"id\":\"$ID\",\"extents\":[{\"at\":0,\"len\":1,\"block\":\"$(printf '1%.0s' {1..64})\",\"from\":0}]}]}"
+says "one that is not stored" 409 POST "$H/ops" \
+	"{\"ops\":[{\"op\":\"write\",\"id\":\"$ID\",\"extents\":[{\"at\":0,\"len\":1,\"block\":\"$(printf '1%.0s' {1..64})\",\"from\":0}]}]}"
 check_eq "block-missing, of op 0" "/problems/block-missing 0" "$(value '"\(.type) \(.index)"')"
 says "compact extents" 200 GET "$H/items/$ID/extents" "" -H 'Accept: application/vnd.nephos.extents'
 check_eq "are such" NPX1 "$(head -c 4 "$WORK/body")"
 
 # ---- ops ----
-says "a batch holds as a whole" 404 POST "$H/ops" "{\"ops\":[{\"op\":\"create\",\"parent\":\"$ROOT\",\"name\":\"half\",\"type\":\"file\"},{\"op\":\"unlink\",\"parent\":\"$ROOT\",\"name\":\"none\"}]}"
+says "a batch holds as a whole" 404 POST "$H/ops" \
+	"{\"ops\":[{\"op\":\"create\",\"parent\":\"$ROOT\",\"name\":\"half\",\"type\":\"file\"},{\"op\":\"unlink\",\"parent\":\"$ROOT\",\"name\":\"none\"}]}"
 check_eq "or not: its second op was wrong" 1 "$(value .index)"
 says "nothing of it is there" 404 GET "$H/files/half"
 says "an op that nobody knows" 422 POST "$H/ops" '{"ops":[{"op":"explode"}]}'
@@ -316,25 +332,32 @@ compact() { # FIELD: of a compact answer in $WORK/body
 }
 create() { echo "{\"ops\":[{\"op\":\"create\",\"parent\":\"$ROOT\",\"name\":\"$1\",\"type\":\"file\"}]}"; }
 says "a compact answer to a batch" 200 POST "$H/ops" "$(create compact)" "${COMPACT[@]}"
-check_eq "has its type" "application/vnd.nephos.results Accept NPR1" "$(header Content-Type) $(header Vary) $(compact magic)"
+check_eq "has its type" \
+	"application/vnd.nephos.results Accept NPR1" "$(header Content-Type) $(header Vary) $(compact magic)"
 check_eq "and count, and the position" "1 $(header Nephos-Seq | cut -d. -f2)" "$(compact count) $(compact last)"
 COMPACT_ID=$(compact id)
 ask GET "$H/items?path=/compact" >/dev/null
 check_eq "and what was made" "$(value .id)" "$COMPACT_ID"
-says "who does not ask for it" 200 POST "$H/ops" "{\"ops\":[{\"op\":\"setattr\",\"id\":\"$COMPACT_ID\",\"mode\":384}]}" -H 'Accept: application/json'
-check_eq "gets JSON" "application/json Accept 384" "$(header Content-Type) $(header Vary) $(value '.results[0].item.mode')"
+says "who does not ask for it" 200 POST "$H/ops" \
+	"{\"ops\":[{\"op\":\"setattr\",\"id\":\"$COMPACT_ID\",\"mode\":384}]}" -H 'Accept: application/json'
+check_eq "gets JSON" \
+	"application/json Accept 384" "$(header Content-Type) $(header Vary) $(value '.results[0].item.mode')"
 says "a refusal is a problem in any case" 409 POST "$H/ops" "$(create compact)" "${COMPACT[@]}"
 check_eq "of that type" "application/problem+json EEXIST 0" "$(header Content-Type) $(value .errno) $(value .index)"
 says "one for its form too" 400 POST "$H/ops" '{"ops":[{}]}' "${COMPACT[@]}"
 check_eq "of that type" application/problem+json "$(header Content-Type)"
-says "a compact answer under a key" 200 POST "$H/ops" "$(create compact-key)" "${COMPACT[@]}" -H 'Idempotency-Key: compact'
+says "a compact answer under a key" 200 POST "$H/ops" "$(create compact-key)" "${COMPACT[@]}" \
+	-H 'Idempotency-Key: compact'
 cp "$WORK/body" "$WORK/first"
 says "repeated by one who does not ask for it" 200 POST "$H/ops" "$(create compact-key)" -H 'Idempotency-Key: compact'
 check "is what was answered first" cmp "$WORK/first" "$WORK/body"
-check_eq "and says what it is" "application/vnd.nephos.results Accept true" "$(header Content-Type) $(header Vary) $(header Idempotency-Replayed)"
+check_eq "and says what it is" \
+	"application/vnd.nephos.results Accept true" \
+		"$(header Content-Type) $(header Vary) $(header Idempotency-Replayed)"
 says "JSON under a key" 200 POST "$H/ops" "$(create json-key)" -H 'Idempotency-Key: json'
 cp "$WORK/body" "$WORK/first"
-says "repeated by one who asks for the other form" 200 POST "$H/ops" "$(create json-key)" "${COMPACT[@]}" -H 'Idempotency-Key: json'
+says "repeated by one who asks for the other form" 200 POST "$H/ops" "$(create json-key)" "${COMPACT[@]}" \
+	-H 'Idempotency-Key: json'
 check "is what was answered first" cmp "$WORK/first" "$WORK/body"
 check_eq "and says what it is" "application/json true" "$(header Content-Type) $(header Idempotency-Replayed)"
 says "ids are reserved" 201 POST "$H/ids" '{"count":10}'
@@ -343,16 +366,19 @@ says "further ones" 201 POST "$H/ids" '{"count":1}'
 check "are others" test "$(value .first)" -ge $((FIRST + 10))
 says "too many" 422 POST "$H/ids" '{"count":65537}'
 says "none" 422 POST "$H/ids" '{"count":0}'
-says "a document with a reserved id" 200 POST "$H/ops" "{\"ops\":[{\"op\":\"create\",\"id\":\"$FIRST\",\"parent\":\"$ROOT\",\"name\":\"reserved\",\"type\":\"symlink\",\"target\":\"a/b\"}]}"
+says "a document with a reserved id" 200 POST "$H/ops" \
+	"{\"ops\":[{\"op\":\"create\",\"id\":\"$FIRST\",\"parent\":\"$ROOT\",\"name\":\"reserved\",\"type\":\"symlink\",\"target\":\"a/b\"}]}"
 check_eq "has it" "$FIRST a/b" "$(value '.results[0].item|.id + " " + .target')"
 says "a symlink has no content of its own" 422 GET "$H/files/reserved"
 
 # ---- keys of the friendlier requests ----
-check_eq "a PUT with a key" 201 "$(put "$H/files/put-key" "$WORK/small" -H 'Idempotency-Key: put-1' -H 'If-None-Match: *')"
+check_eq "a PUT with a key" \
+	201 "$(put "$H/files/put-key" "$WORK/small" -H 'Idempotency-Key: put-1' -H 'If-None-Match: *')"
 cp "$WORK/body" "$WORK/first"
 check_eq "repeated" 201 "$(put "$H/files/put-key" "$WORK/small" -H 'Idempotency-Key: put-1' -H 'If-None-Match: *')"
 check "is answered the same" cmp "$WORK/first" "$WORK/body"
-check_eq "with another body it is another" 422 "$(put "$H/files/put-key" "$WORK/large" -H 'Idempotency-Key: put-1' -H 'If-None-Match: *')"
+check_eq "with another body it is another" \
+	422 "$(put "$H/files/put-key" "$WORK/large" -H 'Idempotency-Key: put-1' -H 'If-None-Match: *')"
 check_eq "and another condition" 422 "$(put "$H/files/put-key" "$WORK/small" -H 'Idempotency-Key: put-1')"
 says "a DELETE with a key" 204 DELETE "$H/files/put-key" "" -H 'Idempotency-Key: del-1'
 says "repeated" 204 DELETE "$H/files/put-key" "" -H 'Idempotency-Key: del-1'
@@ -399,7 +425,8 @@ says "is gone" 404 GET "$H/items?path=/f/n01"
 # ---- the journal ----
 says "the journal" 200 GET "$H/changes?since=0&limit=1000"
 LAST=$(value .last)
-check_eq "has no gaps" "$LAST" "$(value '[.changes[].seq|tonumber] as $s | if $s == [range(1; ($s|length) + 1)] then $s|length else "gaps" end')"
+check_eq "has no gaps" \
+	"$LAST" "$(value '[.changes[].seq|tonumber] as $s | if $s == [range(1; ($s|length) + 1)] then $s|length else "gaps" end')"
 check_eq "one entry an op, with its key" 1 "$(value '[.changes[]|select(.key=="folder-1")]|length')"
 says "a page" 200 GET "$H/changes?since=3&limit=2"
 check_eq "says where the next begins" "4 5 5" "$(value '"\(.changes[0].seq) \(.changes[1].seq) \(.last)"')"
@@ -425,7 +452,8 @@ check "this one" eventually 5 sh -c "[ \$(grep -c '^data: ' '$WORK/events') -ge 
 check_eq "with their seq as id" "$((LAST + 1))" "$(sed -n 's/^id: //p' "$WORK/events" | head -1)"
 kill "$EVENTS"
 # Its end may look like that of a sending side only: then the next heartbeat, every 15 s, finds nobody.
-check "a client that goes away is noticed" eventually 40 sh -c "curl -s '$U/metrics' | grep -q '^nephos_docs_polls_waiting 0'"
+check "a client that goes away is noticed" \
+	eventually 40 sh -c "curl -s '$U/metrics' | grep -q '^nephos_docs_polls_waiting 0'"
 check_eq "another drive's journal is its own" 404 "$(as 2; ask GET "$V2/drives/$D/changes?since=0")"
 
 # ---- floors ----
@@ -453,7 +481,8 @@ check_eq "out-of-order" /problems/out-of-order "$(value .type)"
 ops "the next may fail" 409 2 "$NEW"
 ops "and says so again" 409 2 "$NEW"
 ops "a further one" 200 3 "{\"ops\":[{\"op\":\"unlink\",\"parent\":\"$ROOT\",\"name\":\"of-session\"}]}"
-says "the mount's poll holds what it has open" 200 POST "$V2/drives/$D/changes" "{\"since\":\"0\",\"limit\":\"1\",\"session\":\"$S\",\"held\":[\"$O\"]}"
+says "the mount's poll holds what it has open" 200 POST "$V2/drives/$D/changes" \
+	"{\"since\":\"0\",\"limit\":\"1\",\"session\":\"$S\",\"held\":[\"$O\"]}"
 says "what has no name is read by the session" 200 GET "$V2/drives/$D/items/$O" "" "${SESSION[@]}"
 says "by others not" 404 GET "$V2/drives/$D/items/$O"
 says "a poll of a session that is not" 410 POST "$V2/drives/$D/changes" '{"since":"0","session":"999999"}'
@@ -468,7 +497,8 @@ cp "$WORK/body" "$WORK/first"
 SESSION=(-H "Nephos-Session: $S")
 ops "repeated by one who does not ask for it" 200 4 "$TWO"
 check "is what was answered first" cmp "$WORK/first" "$WORK/body"
-check_eq "and says what it is" "application/vnd.nephos.results true" "$(header Content-Type) $(header Idempotency-Replayed)"
+check_eq "and says what it is" \
+	"application/vnd.nephos.results true" "$(header Content-Type) $(header Idempotency-Replayed)"
 says "a session ends" 204 DELETE "$H/sessions/$S"
 ops "and takes no batch any more" 410 5 "$NEW"
 says "nor ends again" 410 DELETE "$H/sessions/$S"
@@ -484,7 +514,8 @@ says "of a file" 404 DELETE "$V2/drives/$D/files/small.txt"
 says "with a key" 404 DELETE "$V2/drives/$D/files/small.txt" "" -H 'Idempotency-Key: others'
 says "of an item" 404 DELETE "$V2/drives/$D/items/$ID"
 says "another's PATCH" 404 PATCH "$V2/drives/$D" '{"name":"mine"}'
-says "another's ops" 404 POST "$V2/drives/$D/ops" "{\"ops\":[{\"op\":\"create\",\"parent\":\"$ROOT\",\"name\":\"theirs\",\"type\":\"file\"}]}"
+says "another's ops" 404 POST "$V2/drives/$D/ops" \
+	"{\"ops\":[{\"op\":\"create\",\"parent\":\"$ROOT\",\"name\":\"theirs\",\"type\":\"file\"}]}"
 says "another's ids" 404 POST "$V2/drives/$D/ids" '{"count":1}'
 says "another's sessions" 404 POST "$V2/drives/$D/sessions" '{}'
 says "another's session does not end" 404 DELETE "$V2/drives/$D/sessions/1"

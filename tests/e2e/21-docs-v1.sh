@@ -66,7 +66,8 @@ says "an unknown owner" 404 POST "$V1/" '{"title":"t","text":"","user_id":[77]}'
 check_eq "in the ancestor's words" "User with id:77 not found" "$(value .detail)"
 says "an unknown one beside the caller" 404 POST "$V1/" '{"title":"t","text":"","user_id":[1,77]}'
 says "0" 404 POST "$V1/" '{"title":"t","text":"","user_id":[0]}'
-says "a second one who exists is not told from one who does not" 404 POST "$V1/" '{"title":"t","text":"","user_id":[1,2]}'
+says "a second one who exists is not told from one who does not" 404 POST "$V1/" \
+	'{"title":"t","text":"","user_id":[1,2]}'
 check_eq "in the same words" "User with id:2 not found" "$(value .detail)"
 says "nor is another one alone" 404 POST "$V1/" '{"title":"t","text":"","user_id":[2]}'
 as 1 1
@@ -140,7 +141,8 @@ says "nor with a key" 404 DELETE "$V1/$FILE" "" -H 'Idempotency-Key: theirs'
 says "nor listed" 200 GET "$V1/"
 check_eq "at all" '[]' "$(cat "$WORK/body")"
 as 1 1
-says "an administrator makes one for another" 201 POST "$V1/" '{"title":"for two","text":"hi","user_id":[2]}' -H 'Idempotency-Key: admin'
+says "an administrator makes one for another" 201 POST "$V1/" '{"title":"for two","text":"hi","user_id":[2]}' \
+	-H 'Idempotency-Key: admin'
 says "once" 201 POST "$V1/" '{"title":"for two","text":"hi","user_id":[2]}' -H 'Idempotency-Key: admin'
 check_eq "who owns it" '[2]' "$(jq -c .user_id "$WORK/body")"
 TWO=$(value .id)

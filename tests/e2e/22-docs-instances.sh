@@ -36,7 +36,8 @@ done
 
 # What cannot be told is told later. For a while there is no such function; whoever prepared it already has to do it
 # anew.
-rename_notify() { PGOPTIONS='-c allow_system_table_mods=on' psql -X -q "$DATABASE" -c "ALTER FUNCTION pg_catalog.$1(text, text) RENAME TO $2"; }
+rename_notify() { PGOPTIONS='-c allow_system_table_mods=on' psql -X -q "$DATABASE" \
+	-c "ALTER FUNCTION pg_catalog.$1(text, text) RENAME TO $2"; }
 failed_to_tell() { grep -q op=notify "$WORK/docs-1.log"; }
 ask GET "$E" >/dev/null
 SEQ=$(value .seq)
@@ -44,7 +45,8 @@ curl -s --max-time 10 "${AS[@]}" "$URL_docs_2$E/changes?since=$SEQ&wait=30" >"$W
 POLL=$!
 eventually 5 waits "$URL_docs_2" 1
 rename_notify pg_notify nobody_notifies
-psql -X -q "$PG" -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'docs' AND query LIKE '%pg_notify%'" >/dev/null
+psql -X -q "$PG" \
+	-c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'docs' AND query LIKE '%pg_notify%'" >/dev/null
 check_eq "a change at one instance, which cannot tell the other" 201 "$(put "$H/files/told-later" "$WORK/small")"
 check "it fails to tell" eventually 5 failed_to_tell
 rename_notify nobody_notifies pg_notify
@@ -71,7 +73,8 @@ declare -A OPS=(
 	[rmdir]="\"parent\":\"$ROOT\",\"name\":\"folder\""
 	[unlink]="\"parent\":\"$ROOT\",\"name\":\"linked\""
 )
-entries() { ask GET "$E/changes?since=0&limit=1000" >/dev/null; jq --arg key "$1" '[.changes[]|select(.key==$key)]|length' "$WORK/body"; }
+entries() { ask GET "$E/changes?since=0&limit=1000" >/dev/null; jq --arg key "$1" \
+	'[.changes[]|select(.key==$key)]|length' "$WORK/body"; }
 for kind in create write setattr rename link setxattr removexattr clone rmdir unlink; do
 	BATCH="{\"ops\":[{\"op\":\"$kind\",${OPS[$kind]}}]}"
 	start_docs "dies-$kind" --failpoint "after-commit:$kind"
@@ -91,14 +94,16 @@ for kind in create write setattr rename link setxattr removexattr clone rmdir un
 	check_eq "$kind: with its result" 1 "$(value '.results|length')"
 	check_eq "$kind: and it was done once" 1 "$(entries "$kind")"
 	wait "$POLL"
-	check_eq "$kind: who waits for changes hears of it, though the first was dead before it could say so" "$kind" "$(jq -r '.changes[0].key' "$WORK/poll-$kind")"
+	check_eq "$kind: who waits for changes hears of it, though the first was dead before it could say so" \
+		"$kind" "$(jq -r '.changes[0].key' "$WORK/poll-$kind")"
 	U=$URL_docs_1
 done
 start_docs dies-put --failpoint after-commit:write
 U=$URL_dies_put
 check_eq "a PUT too" 000 "$(put "$H/files/put" "$WORK/small" -H 'Idempotency-Key: put' -H 'Expect:')"
 U=$URL_docs_1
-check_eq "is repeated" "201 true" "$(put "$H/files/put" "$WORK/small" -H 'Idempotency-Key: put') $(header Idempotency-Replayed)"
+check_eq "is repeated" \
+	"201 true" "$(put "$H/files/put" "$WORK/small" -H 'Idempotency-Key: put') $(header Idempotency-Replayed)"
 ask POST "$E/sessions" '{}' >/dev/null
 SESSION=(-H "Nephos-Session: $(value .session)" -H 'Nephos-Batch: 1')
 BATCH="{\"ops\":[{\"op\":\"create\",\"parent\":\"$ROOT\",\"name\":\"session\",\"type\":\"file\"}]}"
@@ -109,7 +114,8 @@ check_eq "a mount's batch too" 000 "$(ask POST "$E/ops" "$BATCH" "${SESSION[@]}"
 U=$URL_docs_2
 says "is answered by the other" 200 POST "$E/ops" "$BATCH" "${SESSION[@]}" "${COMPACT[@]}"
 check_eq "once done" true "$(header Idempotency-Replayed)"
-check_eq "in the form it was asked for" "application/vnd.nephos.results NPR1" "$(header Content-Type) $(head -c 4 "$WORK/body")"
+check_eq "in the form it was asked for" \
+	"application/vnd.nephos.results NPR1" "$(header Content-Type) $(head -c 4 "$WORK/body")"
 check "with its result" grep -qa session "$WORK/body"
 cp "$WORK/body" "$WORK/first-body"
 for i in 1 2; do
@@ -125,13 +131,17 @@ SESSION=("${SESSION[0]}" "${SESSION[1]}")
 for names in 'session moved' 'moved again' 'again last'; do
 	NUMBER=$((${NUMBER:-1} + 1))
 	BATCH="{\"ops\":[{\"op\":\"rename\",\"parent\":\"$ROOT\",\"name\":\"${names% *}\",\"new_parent\":\"$ROOT\",\"new_name\":\"${names#* }\"}]}"
-	says "a rename by the mount" 200 POST "$E/ops" "$BATCH" "${SESSION[@]}" -H "Nephos-Batch: $NUMBER" "${COMPACT[@]}"
+	says "a rename by the mount" 200 POST "$E/ops" "$BATCH" "${SESSION[@]}" -H "Nephos-Batch: $NUMBER" \
+		"${COMPACT[@]}"
 done
 cp "$WORK/body" "$WORK/first-body"
 U=$URL_docs_1
-says "the last is repeated by the other" 200 POST "$E/ops" "$BATCH" "${SESSION[@]}" -H "Nephos-Batch: $NUMBER" "${COMPACT[@]}"
+says "the last is repeated by the other" 200 POST "$E/ops" "$BATCH" "${SESSION[@]}" -H "Nephos-Batch: $NUMBER" \
+	"${COMPACT[@]}"
 check "to the byte" cmp "$WORK/first-body" "$WORK/body"
-check_eq "with its headers" "application/vnd.nephos.results Accept true" "$(header Content-Type) $(header Vary) $(header Idempotency-Replayed)"
+check_eq "with its headers" \
+	"application/vnd.nephos.results Accept true" \
+		"$(header Content-Type) $(header Vary) $(header Idempotency-Replayed)"
 # What is no op: the change and its answer are one transaction, so the repeat finds the answer wherever it goes.
 dies_then_repeats() { # CHANGE[:OP] STATUS METHOD PATH [BODY]: OP is what it dies of, unless it is CHANGE itself
 	local change=${1%:*} op=${1#*:} status=$2 url
@@ -156,12 +166,14 @@ dies_then_repeats v1-create:create 201 POST "$V1/" '{"title":"v1 once","text":"a
 V1_DOC=$(jq .id "$WORK/first-body")
 dies_then_repeats v1-change:write 200 PUT "$V1/$V1_DOC/" '{"text":"b"}'
 dies_then_repeats v1-delete:unlink 204 DELETE "$V1/$V1_DOC"
-check_eq "v1: one entry each, or two for title and text" "2 1 1" "$(in_journal v1-create) $(in_journal v1-change) $(in_journal v1-delete)"
+check_eq "v1: one entry each, or two for title and text" \
+	"2 1 1" "$(in_journal v1-create) $(in_journal v1-change) $(in_journal v1-delete)"
 dies_then_repeats folders:create 201 POST "$H/folders" '{"path":"/once"}'
 dies_then_repeats item-delete:rmdir 204 DELETE "$E/items/$(jq -r .id "$WORK/first-body")"
 check_eq "a file to delete by path" 201 "$(put "$H/files/by-path" "$WORK/small")"
 dies_then_repeats file-delete:unlink 204 DELETE "$H/files/by-path"
-check_eq "folders, items, files: one entry each" "1 1 1" "$(in_journal folders) $(in_journal item-delete) $(in_journal file-delete)"
+check_eq "folders, items, files: one entry each" \
+	"1 1 1" "$(in_journal folders) $(in_journal item-delete) $(in_journal file-delete)"
 NEXT=$(in_database "SELECT next_number FROM drive WHERE id = $D")
 dies_then_repeats ids 201 POST "$E/ids" '{"count":7}'
 check_eq "ids: they are reserved once" $((NEXT + 7)) "$(in_database "SELECT next_number FROM drive WHERE id = $D")"
@@ -175,13 +187,15 @@ SECOND=$(jq -r .id "$WORK/first-body")
 check_eq "drive-create: there is one" "$SECOND" "$(in_database "SELECT id FROM drive WHERE name = 'second'")"
 dies_then_repeats drive-change 200 PATCH "$V2/drives/$SECOND" '{"name":"changed"}'
 says "drive-change: another change" 200 PATCH "$V2/drives/$SECOND" '{"name":"changed again"}'
-says "drive-change: is not undone by a late repeat" 200 PATCH "$V2/drives/$SECOND" '{"name":"changed"}' -H 'Idempotency-Key: drive-change'
+says "drive-change: is not undone by a late repeat" 200 PATCH "$V2/drives/$SECOND" '{"name":"changed"}' \
+	-H 'Idempotency-Key: drive-change'
 says "drive-change: the drive" 200 GET "$V2/drives/$SECOND"
 check_eq "drive-change: has the later name" "changed again" "$(value .name)"
 dies_then_repeats drive-delete 204 DELETE "$V2/drives/$SECOND"
 says "drive-delete: the drive is gone" 404 GET "$V2/drives/$SECOND"
 as 2
-says "drive-delete: another user has no such answer" 404 DELETE "$V2/drives/$SECOND" "" -H 'Idempotency-Key: drive-delete'
+says "drive-delete: another user has no such answer" 404 DELETE "$V2/drives/$SECOND" "" \
+	-H 'Idempotency-Key: drive-delete'
 as 3
 ask GET "$H" >/dev/null
 THIRD=$(value .id)
@@ -199,7 +213,8 @@ start_writers() {
 	for i in $(seq 1 40); do
 		url=$URL_docs_1
 		[ $((i % 2)) = 0 ] && url=$URL_docs_2
-		curl -s -o /dev/null -w '%{http_code}\n' -T "$WORK/small" "${AS[@]}" "$url$H/files/many/$i?parents=1" >>"$WORK/codes" &
+		curl -s -o /dev/null -w '%{http_code}\n' -T "$WORK/small" "${AS[@]}" \
+			"$url$H/files/many/$i?parents=1" >>"$WORK/codes" &
 		WRITERS+=($!)
 	done
 }
@@ -214,7 +229,8 @@ check_eq "the journal has no gaps" true "$(value '[.changes[].seq|tonumber] as $
 rm -f "$WORK/codes"
 WRITERS=()
 for i in $(seq 1 10); do
-	curl -s -o /dev/null -w '%{http_code}\n' -T "$WORK/small" -H 'If-None-Match: *' "${AS[@]}" "$U$H/files/first" >>"$WORK/codes" &
+	curl -s -o /dev/null -w '%{http_code}\n' -T "$WORK/small" -H 'If-None-Match: *' "${AS[@]}" \
+		"$U$H/files/first" >>"$WORK/codes" &
 	WRITERS+=($!)
 done
 wait "${WRITERS[@]}"
@@ -240,7 +256,8 @@ wait "${READERS[@]}"
 echo "# $((PEAK - BEFORE)) KiB more with eight slow readers"
 check "eight slow readers cost little" test $((PEAK - BEFORE)) -lt 32768
 for i in $(seq 1 20); do
-	curl -s -o /dev/null -w '%{http_code}\n' --limit-rate 20M -T <(head -c 20000000 "$WORK/huge") "${AS[@]}" "$U$H/files/up$i" >>"$WORK/uploads" &
+	curl -s -o /dev/null -w '%{http_code}\n' --limit-rate 20M -T <(head -c 20000000 "$WORK/huge") "${AS[@]}" \
+		"$U$H/files/up$i" >>"$WORK/uploads" &
 	UPLOADS+=($!)
 done
 # As above: memory is looked at while they run, each for a second at least.
@@ -250,11 +267,13 @@ wait "${UPLOADS[@]}"
 echo "# $((PEAK - BEFORE)) KiB more with twenty uploads"
 check "twenty uploads have eight buffers" test $((PEAK - BEFORE)) -lt 49152
 check_eq "and all are stored" 20 "$(grep -c '^201$' "$WORK/uploads")"
-check "an upload that is cut leaves no buffer" eventually 5 sh -c "curl -s '$U/metrics' | grep -q 'nephos_docs_uploads{state=\"running\"} 0'"
+check "an upload that is cut leaves no buffer" \
+	eventually 5 sh -c "curl -s '$U/metrics' | grep -q 'nephos_docs_uploads{state=\"running\"} 0'"
 
 SLOW=()
 for i in 1 2 3 4 5 6 7 8 9; do
-	curl -s -o /dev/null --limit-rate 20k --max-time 60 -H 'Expect:' -T "$WORK/huge" "${AS[@]}" "$U$H/files/slow$i" &
+	curl -s -o /dev/null --limit-rate 20k --max-time 60 -H 'Expect:' -T "$WORK/huge" "${AS[@]}" \
+		"$U$H/files/slow$i" &
 	SLOW+=($!)
 done
 eventually 5 sh -c "curl -s '$U/metrics' | grep -q 'nephos_docs_uploads{state=\"waiting\"} 1'"
@@ -262,7 +281,8 @@ head -c 9000000 "$WORK/huge" >"$WORK/quick"
 check_eq "slow senders do not keep others from sending" 201 "$(put "$H/files/quick" "$WORK/quick" --max-time 50)"
 check "what came in turns is whole" cmp "$WORK/quick" <(curl -s "${AS[@]}" "$U$H/files/quick")
 kill "${SLOW[@]}"
-check "uploads that are cut leave no buffer" eventually 10 sh -c "curl -s '$U/metrics' | grep -q 'nephos_docs_uploads{state=\"running\"} 0'"
+check "uploads that are cut leave no buffer" \
+	eventually 10 sh -c "curl -s '$U/metrics' | grep -q 'nephos_docs_uploads{state=\"running\"} 0'"
 says "and nothing else" 404 GET "$H/files/slow1"
 
 # ---- collecting ----

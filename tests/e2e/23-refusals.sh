@@ -14,9 +14,12 @@ before=$(pids)
 # ---- whose ----
 me=$(curl -s --noproxy '*' "${AUTH[@]}" "$URL/api/v2/user/me" | jq -r .id)
 name=refused$$
-check_status "another user is made" 201 "${AUTH[@]}" "${JSON[@]}" -d "{\"name\":\"$name\",\"password\":\"correct horse battery\"}" "$URL/api/v1/user/"
+check_status "another user is made" \
+	201 "${AUTH[@]}" "${JSON[@]}" -d "{\"name\":\"$name\",\"password\":\"correct horse battery\"}" \
+		"$URL/api/v1/user/"
 other=$(jq -r .id "$WORK/body")
-check_status "and logs in" 201 "${JSON[@]}" -d "{\"name\":\"$name\",\"password\":\"correct horse battery\"}" "$URL/api/v2/user/sessions"
+check_status "and logs in" \
+	201 "${JSON[@]}" -d "{\"name\":\"$name\",\"password\":\"correct horse battery\"}" "$URL/api/v2/user/sessions"
 OTHER=(-H "Authorization: Bearer $(jq -r .token "$WORK/body")")
 echo mine >"$WORK/mine"
 check_status "I have a file" 201 -T "$WORK/mine" "${AUTH[@]}" "$FILES/23-mine"
@@ -28,8 +31,10 @@ routes=(
 	"GET $V1/$id" "PUT $V1/$id" "DELETE $V1/$id"
 	"GET $V2/drives/$drive" "PATCH $V2/drives/$drive" "DELETE $V2/drives/$drive"
 	"GET $V2/drives/$drive/files/23-mine" "DELETE $V2/drives/$drive/files/23-mine"
-	"GET $V2/drives/$drive/items/$id" "DELETE $V2/drives/$drive/items/$id" "GET $V2/drives/$drive/items?path=/23-mine"
-	"GET $V2/drives/$drive/items/$id/content" "PUT $V2/drives/$drive/items/$id/content" "GET $V2/drives/$drive/items/$id/extents"
+	"GET $V2/drives/$drive/items/$id" "DELETE $V2/drives/$drive/items/$id" \
+		"GET $V2/drives/$drive/items?path=/23-mine"
+	"GET $V2/drives/$drive/items/$id/content" "PUT $V2/drives/$drive/items/$id/content" \
+		"GET $V2/drives/$drive/items/$id/extents"
 	"GET $V2/drives/$drive/changes?since=0" "POST $V2/drives/$drive/ids" "POST $V2/drives/$drive/ops"
 )
 for route in "${routes[@]}"; do
@@ -44,12 +49,14 @@ for route in "${routes[@]}"; do
 	shown="${route%% *} ${shown#"$URL"}"
 	check_status "$shown without a token" 401 -X "${route%% *}" "${body[@]}" "${route#* }"
 	check "says how to have one" test -n "$(header WWW-Authenticate)"
-	check_status "$shown with a wrong one" 401 -X "${route%% *}" -H "Authorization: Bearer npk_wrong" "${body[@]}" "${route#* }"
+	check_status "$shown with a wrong one" \
+		401 -X "${route%% *}" -H "Authorization: Bearer npk_wrong" "${body[@]}" "${route#* }"
 	check_status "$shown by another user" 404 -X "${route%% *}" "${OTHER[@]}" "${body[@]}" "${route#* }"
 done
 check_status "the file is still there" 200 "${AUTH[@]}" "$FILES/23-mine"
 check_eq "as it was" mine "$(cat "$WORK/body")"
-check_status "a document of a user who does not exist" 404 "${AUTH[@]}" "${JSON[@]}" -d '{"title":"t","text":"","user_id":[999999]}' "$V1/"
+check_status "a document of a user who does not exist" \
+	404 "${AUTH[@]}" "${JSON[@]}" -d '{"title":"t","text":"","user_id":[999999]}' "$V1/"
 check_eq "says which" "User with id:999999 not found" "$(jq -r .detail "$WORK/body")"
 check_status "and mine is listed" 200 "${AUTH[@]}" "$V1/"
 check_eq "with me as its owner" "[$me]" "$(jq -c '.[] | select(.title == "23-mine") | .user_id' "$WORK/body")"
@@ -75,13 +82,16 @@ bad_requests() {
 	for path in ../x a/../x a/%2e%2e/x a%00b a%2Fb a%zz a//b; do http "${AUTH[@]}" "$FILES/$path"; printf ' '; done
 	http "${AUTH[@]}" "${JSON[@]}" -d '{"title":' "$V1/"; printf ' '
 	http "${AUTH[@]}" "${JSON[@]}" --data-binary "@$WORK/spaces" "$V1/"; printf ' '
-	http -T "$WORK/zeros" "${AUTH[@]}" -H 'Repr-Digest: sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:' "$FILES/23-digest"; printf ' '
+	http -T "$WORK/zeros" "${AUTH[@]}" -H 'Repr-Digest: sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:' \
+		"$FILES/23-digest"; printf ' '
 	python3 "$WORK/long_header.py" "$URL"
 	# Half an upload: no answer is owed.
-	http --max-time 0.3 -X PUT "${AUTH[@]}" -H 'Expect:' -H 'Content-Length: 20000000' -T - "$FILES/23-half" <"$WORK/zeros" >/dev/null
+	http --max-time 0.3 -X PUT "${AUTH[@]}" -H 'Expect:' -H 'Content-Length: 20000000' -T - "$FILES/23-half" \
+		<"$WORK/zeros" >/dev/null
 	echo
 }
-rss() { for p in $processes; do sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$(cat "$E2E_DATA/run/$p.pid")/status"; done; }
+rss() { for p in $processes; do
+	sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$(cat "$E2E_DATA/run/$p.pid")/status"; done; }
 check_eq "bad paths, bad JSON, too much JSON, a wrong digest, a header of 10 MB are the client's mistakes" \
 	"400 400 400 400 400 400 400 400 413 400 431" "$(bad_requests)"
 for _ in 1 2 3 4 5; do bad_requests >/dev/null; done
@@ -92,7 +102,8 @@ check_status "a wrong digest leaves nothing" 404 "${AUTH[@]}" "$FILES/23-digest"
 check_status "half an upload leaves nothing" 404 "${AUTH[@]}" "$FILES/23-half"
 i=0
 for p in $processes; do
-	check "$p keeps its memory ($((late[i] - warm[i])) KiB more after 20 rounds)" test $((late[i] - warm[i])) -le 8192
+	check "$p keeps its memory ($((late[i] - warm[i])) KiB more after 20 rounds)" \
+		test $((late[i] - warm[i])) -le 8192
 	i=$((i + 1))
 done
 check_eq "no process has ended" "$before" "$(pids)"
@@ -124,7 +135,8 @@ print("in the place of the later one", truncated(session(replaces=after), 5))
 print("nobody", ask("POST", "/ops", {"ops": [{"op": "setattr", "id": id, "size": 6}]})[0])
 PY
 python3 "$WORK/nameless.py" "$URL/api/v2/docs/drives/home" "Bearer $TOKEN" >"$WORK/nameless"
-check_eq "who began when a document had no name any more does not change it" "opened after 404" "$(sed -n 1p "$WORK/nameless")"
+check_eq "who began when a document had no name any more does not change it" \
+	"opened after 404" "$(sed -n 1p "$WORK/nameless")"
 check_eq "nor does it help to say that it is held" "held 200 404" "$(sed -n 2p "$WORK/nameless")"
 check_eq "who may have it open does" "opened before 200" "$(sed -n 3p "$WORK/nameless")"
 check_eq "and who comes in that one's place" "in its place 200" "$(sed -n 4p "$WORK/nameless")"

@@ -12,7 +12,9 @@ files() { find "$WORK/blocks" -type f | wc -l; }
 put_block() { # FILE: prints the status
 	http -T "$1" -H 'Expect:' "${AS[@]}" "$U$E/blocks/$(sha256sum "$1" | cut -d' ' -f1)"
 }
-for i in 1 2 3; do head -c 100000 /dev/urandom >"$WORK/kept$i"; check_eq "block $i" 201 "$(put_block "$WORK/kept$i")"; done
+for i in 1 2 3; do
+	head -c 100000 /dev/urandom >"$WORK/kept$i"; check_eq "block $i" 201 "$(put_block "$WORK/kept$i")"
+done
 check_eq "a document" 201 "$(http -T "$WORK/kept1" "${AS[@]}" "$U$H/files/document")"
 check_eq "three files" 3 "$(files)"
 for i in 1 2 3; do

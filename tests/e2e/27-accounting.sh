@@ -12,16 +12,21 @@ name=holder$$
 QUOTA=2000000
 SLACK=16777216 # BLOCKS_SLACK_BYTES
 
-check_status "another user is made" 201 "${AUTH[@]}" "${JSON[@]}" -d "{\"name\":\"$name\",\"password\":\"correct horse battery\"}" "$URL/api/v1/user/"
+check_status "another user is made" \
+	201 "${AUTH[@]}" "${JSON[@]}" -d "{\"name\":\"$name\",\"password\":\"correct horse battery\"}" \
+		"$URL/api/v1/user/"
 user=$(jq -r .id "$WORK/body")
 at_end 'curl -s --noproxy "*" -X DELETE "${AUTH[@]}" "$URL/api/v1/user/$user"'
-check_status "and logs in" 201 "${JSON[@]}" -d "{\"name\":\"$name\",\"password\":\"correct horse battery\"}" "$V2/user/sessions"
+check_status "and logs in" \
+	201 "${JSON[@]}" -d "{\"name\":\"$name\",\"password\":\"correct horse battery\"}" "$V2/user/sessions"
 THEIRS=(-H "Authorization: Bearer $(jq -r .token "$WORK/body")")
 
 # ---- the quota ----
-check_status "who is no administrator sets no quota" 403 -X PUT "${THEIRS[@]}" "${JSON[@]}" -d '{"quota":1}' "$V2/docs/accounts/me"
+check_status "who is no administrator sets no quota" \
+	403 -X PUT "${THEIRS[@]}" "${JSON[@]}" -d '{"quota":1}' "$V2/docs/accounts/me"
 check_status "nor sees another's" 404 "${THEIRS[@]}" "$V2/docs/accounts/1000000"
-check_status "an administrator does" 200 -X PUT "${AUTH[@]}" "${JSON[@]}" -d "{\"quota\":$QUOTA}" "$V2/docs/accounts/$user"
+check_status "an administrator does" \
+	200 -X PUT "${AUTH[@]}" "${JSON[@]}" -d "{\"quota\":$QUOTA}" "$V2/docs/accounts/$user"
 check "the command shows it" sh -c '"$1" user quota "$2" | grep -q "of $3"' _ "$NEPHOS" "$name" "$QUOTA"
 check "and sets it" "$NEPHOS" user quota "$name" "$QUOTA"
 check_not "a size that is none is refused" "$NEPHOS" user quota "$name" much
@@ -34,8 +39,11 @@ check_eq "has it" "$QUOTA" "$(jq .quota "$WORK/body")"
 # ---- uploads that come to nothing ----
 on_disk() { find "$E2E_DATA/blocks" -type f -name "$D-*" -printf '%s\n' | awk '{s += $1} END {print s + 0}'; }
 head -c 1900000 /dev/urandom >"$WORK/large"
-check_status "a file with the digest of another one is refused" 400 -X PUT -T "$WORK/large" "${THEIRS[@]}" -H 'Repr-Digest: sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:' "$DRIVES/$D/files/wrong"
-check "and leaves no byte" eventually 20 sh -c 'test "$(find "$1" -type f -name "$2-*" | wc -l)" = 0' _ "$E2E_DATA/blocks" "$D"
+check_status "a file with the digest of another one is refused" \
+	400 -X PUT -T "$WORK/large" "${THEIRS[@]}" \
+		-H 'Repr-Digest: sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:' "$DRIVES/$D/files/wrong"
+check "and leaves no byte" \
+	eventually 20 sh -c 'test "$(find "$1" -type f -name "$2-*" | wc -l)" = 0' _ "$E2E_DATA/blocks" "$D"
 check_status "a file that fits" 201 -T "$WORK/large" "${THEIRS[@]}" "$DRIVES/$D/files/fits"
 check_eq "lies there" 1900000 "$(on_disk)"
 check_status "another drive" 201 "${THEIRS[@]}" "${JSON[@]}" -d '{"name":"second"}' "$DRIVES"
@@ -68,9 +76,12 @@ SMALL=5000000
 M=$WORK/mnt
 mkdir "$M"
 encoded=small-27-$$
-check_status "a drive with a quota of its own" 201 "${AUTH[@]}" "${JSON[@]}" -d "{\"name\":\"$encoded\",\"quota\":$SMALL}" "$DRIVES"
+check_status "a drive with a quota of its own" \
+	201 "${AUTH[@]}" "${JSON[@]}" -d "{\"name\":\"$encoded\",\"quota\":$SMALL}" "$DRIVES"
 S=$(jq -r .id "$WORK/body")
-check "is mounted" env -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials" "$URL/$encoded" "$M"
+check "is mounted" \
+	env -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials" \
+		"$URL/$encoded" "$M"
 at_end '"$NEPHOS" umount "$M" || umount -l "$M"; http -X DELETE "${AUTH[@]}" "$DRIVES/$S?confirm=$encoded"; http -X DELETE "${AUTH[@]}" "$DRIVES/$S?confirm=$encoded&trashed=1"'
 cat >"$WORK/rewrite.py" <<'PY'
 import os, sys
@@ -139,7 +150,8 @@ drive = ask("GET", "")[1]
 print("folders", status, answer.get("errno"), drive["documents_max"] - drive["documents"] < 500)
 print("listed", ask("GET", f"/items/{item['id']}/xattrs")[0])
 PY
-check_status "xattrs are bytes: an administrator gives more" 200 -X PUT "${AUTH[@]}" "${JSON[@]}" -d '{"quota":5000000}' "$V2/docs/accounts/$user"
+check_status "xattrs are bytes: an administrator gives more" \
+	200 -X PUT "${AUTH[@]}" "${JSON[@]}" -d '{"quota":5000000}' "$V2/docs/accounts/$user"
 python3 "$WORK/rows.py" "$DRIVES/$D" "${THEIRS[1]#Authorization: }" >"$WORK/rows"
 check_eq "documents that never were are held by nobody, but no failure" "held 200" "$(sed -n 1p "$WORK/rows")"
 check_eq "xattrs of a document end at 1 MiB" "xattrs 15 507 ENOSPC" "$(sed -n 2p "$WORK/rows")"
@@ -147,7 +159,9 @@ check_eq "folders that hold nothing end, too" "folders 507 EDQUOT True" "$(sed -
 check_eq "xattrs are listed" "listed 200" "$(sed -n 4p "$WORK/rows")"
 
 # ---- drives ----
-for ((i = 0; i < 40; i++)); do http "${THEIRS[@]}" "${JSON[@]}" -d '{"name":"more"}' "$DRIVES" | grep -qx 201 || break; done
+for ((i = 0; i < 40; i++)); do
+	http "${THEIRS[@]}" "${JSON[@]}" -d '{"name":"more"}' "$DRIVES" | grep -qx 201 || break
+done
 check "drives come to an end" test "$i" -le 30
 check_eq "with a reason" EDQUOT "$(jq -r .errno "$WORK/body")"
 e2e_end

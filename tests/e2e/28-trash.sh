@@ -29,7 +29,8 @@ check_eq "and says so" "/problems/drive-trashed ENOMEDIUM" "$(jq -r '.type + " "
 check_status "it is not among the drives" 200 "${AUTH[@]}" "$DRIVES"
 check_eq "there" 0 "$(jq --arg d "$D" '[.drives[] | select(.id == $d)] | length' "$WORK/body")"
 check_status "but among those in the trash" 200 "${AUTH[@]}" "$DRIVES?trashed=1"
-check_eq "with the day on which it goes for good" "$name 30" "$(jq -r --arg d "$D" '.drives[] | select(.id == $d) | .name + " " + ((.purged_at - .trashed_at) / 86400 | tostring)' "$WORK/body")"
+check_eq "with the day on which it goes for good" \
+	"$name 30" "$(jq -r --arg d "$D" '.drives[] | select(.id == $d) | .name + " " + ((.purged_at - .trashed_at) / 86400 | tostring)' "$WORK/body")"
 # What the kernel and the mount had kept they may show for some seconds.
 check "the mount says so, too" eventually 20 sh -c 'stat "$1" 2>&1 | grep -q "No medium found"' _ "$M/d/none"
 check "and its log" grep -q 'put into the trash' "$L"

@@ -9,7 +9,8 @@ at_end 'cd /; rm -rf "$M"'
 # ---- a full drive ---- First of all: blocks that were let go in the last two minutes count as well, and what follows
 # lets go of many. Usage comes with every answer: the write that cannot fit says so itself, although less than a second
 # ago there was room.
-set_quota() { http -X PATCH "${AUTH[@]}" -H 'Content-Type: application/json' -d "{\"quota\":$1}" "$URL/api/v2/docs/drives/home"; }
+set_quota() { http -X PATCH "${AUTH[@]}" -H 'Content-Type: application/json' -d "{\"quota\":$1}" \
+	"$URL/api/v2/docs/drives/home"; }
 http "${AUTH[@]}" "$URL/api/v2/docs/drives/home" >/dev/null
 at_end 'set_quota 0'
 check_eq "a quota of 10 MiB more than is used" 200 "$(set_quota $(($(jq .used "$WORK/body") + (10 << 20))))"
@@ -36,14 +37,16 @@ PY
 check_eq "EDQUOT comes from the write that does not fit" "EDQUOT from write after 2
 the rest is stored" "$(python3 "$WORK/fill.py")"
 check_eq "what fitted is there" 2097152 "$(stat -c %s second)"
-check_eq "nobody wrote more than there was room for" true "$(http "${AUTH[@]}" "$URL/api/v2/docs/drives/home" >/dev/null; jq '.used <= .quota' "$WORK/body")"
+check_eq "nobody wrote more than there was room for" \
+	true "$(http "${AUTH[@]}" "$URL/api/v2/docs/drives/home" >/dev/null; jq '.used <= .quota' "$WORK/body")"
 rm first second
 check_eq "without a quota" 200 "$(set_quota 0)"
 
 # ---- trees ----
 # The long form takes all of /usr/include, the short one a part of it.
 mkdir -p "$WORK/tree/include" inc
-if [ -n "${E2E_LONG:-}" ]; then cp -a /usr/include "$WORK/tree/"; else cp -a /usr/include/linux /usr/include/x86_64-linux-gnu "$WORK/tree/include/"; fi
+if [ -n "${E2E_LONG:-}" ]; then cp -a /usr/include "$WORK/tree/"; else
+	cp -a /usr/include/linux /usr/include/x86_64-linux-gnu "$WORK/tree/include/"; fi
 T=$WORK/tree/include
 check "tar unpacks a tree of headers" sh -c 'tar -C "$1" -cf - include | tar -C inc -xf -' - "$WORK/tree"
 check "and it is equal" diff -r --no-dereference "$T" inc/include
@@ -61,7 +64,8 @@ check_eq "du -b counts the same bytes" "$(cd "$T" && find . -type f -printf '%s\
 check "rm -r removes it" rm -r inc/copy inc/rsynced
 
 # What the mount made itself it need not ask for: a request for each folder would be 40.
-asked() { curl -s --noproxy '*' "http://127.0.0.1:$(cat "$E2E_DATA/run/mount.port")/metrics" | awk '/^nephos_mount_http_requests_total[{]kind="meta"/ {print $2}'; }
+asked() { curl -s --noproxy '*' "http://127.0.0.1:$(cat "$E2E_DATA/run/mount.port")/metrics" |
+	awk '/^nephos_mount_http_requests_total[{]kind="meta"/ {print $2}'; }
 for n in $(seq 40); do mkdir -p "$WORK/folders/$n" && echo "$n" >"$WORK/folders/$n/file"; done
 check "cp -r copies some folders" cp -r "$WORK/folders" folders
 before=$(asked)
@@ -69,7 +73,8 @@ check "rm -r removes them" rm -r folders
 check "and asks for less than one of ten" test $(($(asked) - before)) -lt 4
 
 # ---- git ----
-export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null HOME=$WORK GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@t GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@t
+export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null HOME=$WORK GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@t \
+	GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@t
 git config --file "$WORK/.gitconfig" safe.directory '*'
 unset GIT_CONFIG_GLOBAL
 check "git init" git init -q inc
@@ -101,7 +106,8 @@ print(db.execute("SELECT count(*) FROM t").fetchone()[0], db.execute("PRAGMA int
 PY
 transactions=200
 [ -z "${E2E_LONG:-}" ] || transactions=1000
-check_eq "sqlite with a rollback journal, $transactions transactions, is whole" "$transactions ok" "$(python3 "$WORK/sql.py" db.sqlite $transactions 2>&1)"
+check_eq "sqlite with a rollback journal, $transactions transactions, is whole" \
+	"$transactions ok" "$(python3 "$WORK/sql.py" db.sqlite $transactions 2>&1)"
 check_eq "and read by another process" "ok" "$(sqlite3 db.sqlite 'PRAGMA integrity_check' 2>&1)"
 
 # ---- one large file ----
@@ -135,23 +141,38 @@ both() { # both SENTENCE SCRIPT: the script prints the same in both folders
 	there=$(cd "$L" && bash -c "$2" 2>&1)
 	check_eq "$1" "$there" "$here"
 }
-both "ln, ln -s, readlink, stat of links" 'echo a >a; ln a b; ln -s a c; readlink c; stat -c "%h %F" a b c; cat c; rm a; stat -c %h b; cat c'
-both "mv over a file, of a folder, onto itself" 'mkdir d e; echo 1 >d/x; echo 2 >y; mv y d/x; cat d/x; mv d e/; find . | sort; mv e/d e/d2; ls e; mv e e 2>&1 | wc -l'
-both "rename rules" 'mkdir f g; touch g/x h; mv -T f g 2>&1 | grep -o "not empty"; mv -T f h 2>&1 | grep -c .; rmdir f; mv -T h k; ls'
-both "chmod, umask, setgid" 'umask 027; touch m; mkdir n; stat -c %a m n; chmod 4711 m; stat -c %a m; chmod u-s,o+w m; stat -c %a m; chmod 2775 n; mkdir n/o; stat -c %a n/o'
-both "touch -d with nanoseconds, before 1970 and after 2038" 'touch -d "2001-02-03 04:05:06.123456789 UTC" t; stat -c "%y" t; touch -d "1960-01-01 UTC" t; stat -c %Y t; touch -d "2100-01-01 UTC" t; stat -c %Y t'
-both "append, truncate, sparse files" 'echo a >s; echo b >>s; cat s; truncate -s 10 s; od -c s; truncate -s 3 s; od -c s; truncate -s 128M sp; stat -c %s sp; dd if=/dev/zero of=sp bs=1 count=1 seek=64M conv=notrunc 2>/dev/null; du -m --apparent-size sp | cut -f1; sha256sum <sp'
-both "odd names" 'touch -- "a b" "é" "*" "-x" "$(printf "n\nl")" "$(printf "\377\376")"; ls -b | cat; rm -- *; ls -a | wc -l; touch "$(printf %255s x | tr " " y)" && ls | wc -c; touch "$(printf %256s x | tr " " y)" 2>&1 | grep -o "too long"'
-both "symlinks that lead nowhere, in circles, far" 'ln -s nowhere z; cat z 2>&1 | grep -o "No such.*"; ln -s l2 l1; ln -s l1 l2; cat l1 2>&1 | grep -o "Too many.*"; ln -s / r; ls r/usr >/dev/null && echo ok'
-both "unlinked open files go on" 'exec 3<>u; echo hello >&3; rm u; echo more >&3; cat /proc/self/fd/3; ls u 2>&1 | grep -o "No such.*"'
+both "ln, ln -s, readlink, stat of links" \
+	'echo a >a; ln a b; ln -s a c; readlink c; stat -c "%h %F" a b c; cat c; rm a; stat -c %h b; cat c'
+both "mv over a file, of a folder, onto itself" \
+	'mkdir d e; echo 1 >d/x; echo 2 >y; mv y d/x; cat d/x; mv d e/; find . | sort; mv e/d e/d2; ls e; mv e e 2>&1 | wc -l'
+both "rename rules" \
+	'mkdir f g; touch g/x h; mv -T f g 2>&1 | grep -o "not empty"; mv -T f h 2>&1 | grep -c .; rmdir f; mv -T h k; ls'
+both "chmod, umask, setgid" \
+	'umask 027; touch m; mkdir n; stat -c %a m n; chmod 4711 m; stat -c %a m; chmod u-s,o+w m; stat -c %a m; chmod 2775 n; mkdir n/o; stat -c %a n/o'
+both "touch -d with nanoseconds, before 1970 and after 2038" \
+	'touch -d "2001-02-03 04:05:06.123456789 UTC" t; stat -c "%y" t; touch -d "1960-01-01 UTC" t; stat -c %Y t; touch -d "2100-01-01 UTC" t; stat -c %Y t'
+both "append, truncate, sparse files" \
+	'echo a >s; echo b >>s; cat s; truncate -s 10 s; od -c s; truncate -s 3 s; od -c s; truncate -s 128M sp; stat -c %s sp; dd if=/dev/zero of=sp bs=1 count=1 seek=64M conv=notrunc 2>/dev/null; du -m --apparent-size sp | cut -f1; sha256sum <sp'
+both "odd names" \
+	'touch -- "a b" "é" "*" "-x" "$(printf "n\nl")" "$(printf "\377\376")"; ls -b | cat; rm -- *; ls -a | wc -l; touch "$(printf %255s x | tr " " y)" && ls | wc -c; touch "$(printf %256s x | tr " " y)" 2>&1 | grep -o "too long"'
+both "symlinks that lead nowhere, in circles, far" \
+	'ln -s nowhere z; cat z 2>&1 | grep -o "No such.*"; ln -s l2 l1; ln -s l1 l2; cat l1 2>&1 | grep -o "Too many.*"; ln -s / r; ls r/usr >/dev/null && echo ok'
+both "unlinked open files go on" \
+	'exec 3<>u; echo hello >&3; rm u; echo more >&3; cat /proc/self/fd/3; ls u 2>&1 | grep -o "No such.*"'
 both "fifos and permissions of special files" 'mkfifo p; (echo through >p &) ; cat p; stat -c %F p'
-both "errors of the shell's commands" 'cat nix 2>&1; rmdir nix 2>&1; mkdir q; touch q/r; rmdir q 2>&1; rm q 2>&1; mkdir q 2>&1; cat q 2>&1; echo x >q/r/s 2>&1; ls q/r/ 2>&1'
-both "find by size, time and type" 'mkdir -p v/w; head -c 5000 /dev/zero >v/w/big; touch -d "10 days ago" v/old; find v -size +4k -type f; find v -mtime +9; find v -type d | sort; find v -newer v/old | sort | wc -l'
+both "errors of the shell's commands" \
+	'cat nix 2>&1; rmdir nix 2>&1; mkdir q; touch q/r; rmdir q 2>&1; rm q 2>&1; mkdir q 2>&1; cat q 2>&1; echo x >q/r/s 2>&1; ls q/r/ 2>&1'
+both "find by size, time and type" \
+	'mkdir -p v/w; head -c 5000 /dev/zero >v/w/big; touch -d "10 days ago" v/old; find v -size +4k -type f; find v -mtime +9; find v -type d | sort; find v -newer v/old | sort | wc -l'
 both "hard links count and survive" 'mkdir hl; echo z >hl/1; for i in 2 3 4; do ln hl/1 hl/$i; done; stat -c %h hl/3; rm hl/1; cat hl/4; stat -c %h hl/2'
-both "vi writes a file" 'printf "one\n" >vf; printf ":s/one/two/\n:wq\n" | (command -v vim.tiny >/dev/null && vim.tiny -es vf || vi -es vf); cat vf; ls vf*'
-both "fallocate, punch and seek" 'fallocate -l 1M fa && stat -c %s fa; head -c 65536 /dev/urandom | tr "\0" x >pu; fallocate -p -o 4096 -l 8192 pu && stat -c %s pu; dd if=pu bs=4096 skip=1 count=2 2>/dev/null | tr -d "\0" | wc -c; cp --sparse=always pu pu2; cmp pu pu2 && echo same'
-both "extended attributes" 'touch xa; setfattr -n user.a -v 1 xa; setfattr -n user.b -v "two words" xa; getfattr -d xa; setfattr -x user.a xa; getfattr -d xa; getfattr -n user.a xa 2>&1 | grep -o "No such.*"; mv xa xb; getfattr -n user.b xb'
-both "copy_file_range and reflink fall back" 'head -c 300000 /dev/urandom >o1; cp --reflink=auto o1 o2; cmp o1 o2 && echo same; python3 -c "
+both "vi writes a file" \
+	'printf "one\n" >vf; printf ":s/one/two/\n:wq\n" | (command -v vim.tiny >/dev/null && vim.tiny -es vf || vi -es vf); cat vf; ls vf*'
+both "fallocate, punch and seek" \
+	'fallocate -l 1M fa && stat -c %s fa; head -c 65536 /dev/urandom | tr "\0" x >pu; fallocate -p -o 4096 -l 8192 pu && stat -c %s pu; dd if=pu bs=4096 skip=1 count=2 2>/dev/null | tr -d "\0" | wc -c; cp --sparse=always pu pu2; cmp pu pu2 && echo same'
+both "extended attributes" \
+	'touch xa; setfattr -n user.a -v 1 xa; setfattr -n user.b -v "two words" xa; getfattr -d xa; setfattr -x user.a xa; getfattr -d xa; getfattr -n user.a xa 2>&1 | grep -o "No such.*"; mv xa xb; getfattr -n user.b xb'
+both "copy_file_range and reflink fall back" \
+	'head -c 300000 /dev/urandom >o1; cp --reflink=auto o1 o2; cmp o1 o2 && echo same; python3 -c "
 import os
 a=os.open(\"o1\",os.O_RDONLY); b=os.open(\"o3\",os.O_RDWR|os.O_CREAT)
 n=0
@@ -160,7 +181,8 @@ while n<300000:
     if k==0: break
     n+=k
 print(n)"; cmp o1 o3 && echo same'
-both "locks between processes" 'touch lk; flock lk sh -c "flock -n lk echo got || echo busy"; flock -n lk echo free; python3 -c "
+both "locks between processes" \
+	'touch lk; flock lk sh -c "flock -n lk echo got || echo busy"; flock -n lk echo free; python3 -c "
 import fcntl,os
 f=open(\"lk\",\"r+\"); fcntl.lockf(f,fcntl.LOCK_EX,10,0)
 p=os.fork()
@@ -206,8 +228,11 @@ check_status "by Range too" 206 "${AUTH[@]}" -H 'Range: bytes=1-2' "$URL/api/v2/
 check_eq "just these bytes" ee "$(cat "$WORK/body")"
 
 # ---- what moves nothing but the time of change is stored when it is answered, too ----
-stored_ctime() { http "${AUTH[@]}" "$URL/api/v2/docs/drives/home/items?path=/30/$1" >/dev/null; jq -r .ctime "$WORK/body"; }
-sets_the_same() { # SENTENCE COMMAND…: on the file still; a change of another file comes before, so that it is no part of the last tick
+stored_ctime() { http "${AUTH[@]}" "$URL/api/v2/docs/drives/home/items?path=/30/$1" >/dev/null; jq -r .ctime \
+	"$WORK/body"; }
+# sets_the_same SENTENCE COMMAND…: on the file still. A change of another file comes before, so that it is no part of
+# the last tick.
+sets_the_same() {
 	local sentence=$1 before after
 	shift
 	before=$(stored_ctime still)

@@ -9,7 +9,8 @@ mkdir -p "$B" "$A/31"
 NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos
 clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
 at_end 'clean "$NEPHOS" umount "$B" || umount -l "$B"; rm -rf "$A/31"'
-check "a second mount of the same drive" clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL" "$B"
+check "a second mount of the same drive" \
+	clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL" "$B"
 
 # One writer, one reader, each change looked for by polling; how long each took to be seen is counted, not timed: a poll
 # is 1 ms.
@@ -57,12 +58,14 @@ for what, times in worst.items():
     late += times[len(times) // 2] > 0.05
 sys.exit(late > 0)
 PY
-check "changes of one mount, and of curl, are seen by the other within 50 ms (median of 20)" python3 "$WORK/seen.py" "$A" "$B" "$URL" "$TOKEN"
+check "changes of one mount, and of curl, are seen by the other within 50 ms (median of 20)" \
+	python3 "$WORK/seen.py" "$A" "$B" "$URL" "$TOKEN"
 sed 's/^/# /' "$WORK/check.out"
 
 # With others at work the kernel keeps no attributes: the mount is asked, and answers from its memory.
 watch=http://127.0.0.1:$(cat "$WORK/b.port" 2>/dev/null)
-asked() { curl -s --noproxy '*' "$watch/metrics" | awk '/^nephos_mount_http_requests_total.*meta/ {s += $2} END {print s + 0}'; }
+asked() { curl -s --noproxy '*' "$watch/metrics" |
+	awk '/^nephos_mount_http_requests_total.*meta/ {s += $2} END {print s + 0}'; }
 if [ -s "$WORK/b.port" ]; then
 	echo x >"$A/31/hot"
 	check "the file is there" eventually 5 test -e "$B/31/hot"
@@ -71,7 +74,8 @@ if [ -s "$WORK/b.port" ]; then
 import os, sys
 for i in range(1000): os.stat(sys.argv[1])" "$B/31/hot"
 	after=$(asked)
-	check "1,000 hot stats are at most 10 requests to the store (were $((after - before)))" test $((after - before)) -le 10
+	check "1,000 hot stats are at most 10 requests to the store (were $((after - before)))" \
+		test $((after - before)) -le 10
 else
 	fail "the mount says where its counters are" "$(ls "$WORK")"
 fi
@@ -80,33 +84,43 @@ fi
 (for i in $(seq 200); do echo "$i" >"$A/31/a$i"; done) &
 (for i in $(seq 200); do echo "$i" >"$B/31/b$i"; done) &
 wait %1 %2 2>/dev/null || wait
-check "two writers in one folder: the first sees all" eventually 5 sh -c 'test "$(ls "$1"/31 | grep -c "^[ab][0-9]")" = 400' - "$A"
+check "two writers in one folder: the first sees all" \
+	eventually 5 sh -c 'test "$(ls "$1"/31 | grep -c "^[ab][0-9]")" = 400' - "$A"
 check "and the second" eventually 5 sh -c 'test "$(ls "$1"/31 | grep -c "^[ab][0-9]")" = 400' - "$B"
 check "with the same bytes" diff -r "$A/31" "$B/31"
 mkdir "$A/31/deep" && cp -r /usr/include/linux "$A/31/deep/"
-check "a tree that one copies in, the other has whole" eventually 5 diff -r --no-dereference /usr/include/linux "$B/31/deep/linux"
-check "git works across: commit here" sh -c 'cd "$1/31" && git init -q g && cd g && echo 1 >f && git add f && git -c user.name=t -c user.email=t@t commit -qm 1' - "$A"
-check "clean there" eventually 5 sh -c 'cd "$1/31/g" && git -c safe.directory="*" fsck --full && test -z "$(git -c safe.directory="*" status --porcelain)"' - "$B"
+check "a tree that one copies in, the other has whole" \
+	eventually 5 diff -r --no-dereference /usr/include/linux "$B/31/deep/linux"
+check "git works across: commit here" \
+	sh -c 'cd "$1/31" && git init -q g && cd g && echo 1 >f && git add f && git -c user.name=t -c user.email=t@t commit -qm 1' - "$A"
+check "clean there" \
+	eventually 5 sh \
+		-c 'cd "$1/31/g" && git -c safe.directory="*" fsck --full && test -z "$(git -c safe.directory="*" status --porcelain)"' - "$B"
 
 # ---- what programs do on one, the other goes on with ----
 mkdir "$A/31/p"
 P=$A/31/p
 Q=$B/31/p
 check "tar unpacks a tree on the first" sh -c 'tar -C /usr/include -cf - x86_64-linux-gnu | tar -C "$1" -xf -' - "$P"
-check "it is equal on the second" eventually 5 diff -r --no-dereference /usr/include/x86_64-linux-gnu "$Q/x86_64-linux-gnu"
+check "it is equal on the second" \
+	eventually 5 diff -r --no-dereference /usr/include/x86_64-linux-gnu "$Q/x86_64-linux-gnu"
 check_eq "with the same times and modes" "$(cd /usr/include && find x86_64-linux-gnu -type f -printf '%P %m %s %T@\n' | sort | sha256sum)" \
 	"$(cd "$Q" && find x86_64-linux-gnu -type f -printf '%P %m %s %T@\n' | sort | sha256sum)"
 check "rsync -a copies it there" rsync -a "$Q/x86_64-linux-gnu/" "$Q/copy/"
-check_eq "and here, a second time, nothing" "" "$(eventually 5 diff -r "$P/x86_64-linux-gnu" "$P/copy" && rsync -ai "$P/x86_64-linux-gnu/" "$P/copy/")"
+check_eq "and here, a second time, nothing" \
+	"" "$(eventually 5 diff -r "$P/x86_64-linux-gnu" "$P/copy" && rsync -ai "$P/x86_64-linux-gnu/" "$P/copy/")"
 check "rm -r there" rm -r "$Q/copy"
 check "is seen here" eventually 5 test ! -e "$P/copy"
 check "git clone there of what was committed here" eventually 5 git -c safe.directory='*' clone -q "$B/31/g" "$Q/clone"
-check "and the clone is clean here" eventually 5 sh -c 'test -z "$(git -c safe.directory="*" -C "$1" status --porcelain)"' - "$P/clone"
+check "and the clone is clean here" \
+	eventually 5 sh -c 'test -z "$(git -c safe.directory="*" -C "$1" status --porcelain)"' - "$P/clone"
 mkdir -p "$P/project/tests" && cp -r "$E2E_ROOT"/{CMakeLists.txt,cmake,common,backend,gateway,fusefs,cli} "$P/project/"
 cp -r "$E2E_ROOT"/tests/{CMakeLists.txt,bench} "$P/project/tests/"
-check "a project that was copied here is configured there" eventually 5 cmake -S "$Q/project" -B "$Q/project/build" -G Ninja -DNEPHOS_TESTS=OFF
+check "a project that was copied here is configured there" \
+	eventually 5 cmake -S "$Q/project" -B "$Q/project/build" -G Ninja -DNEPHOS_TESTS=OFF
 check "and built there" ninja -C "$Q/project/build" nephos_base
-check "what was built there is the same here" eventually 5 cmp "$P/project/build/common/base/libnephos_base.a" "$Q/project/build/common/base/libnephos_base.a"
+check "what was built there is the same here" \
+	eventually 5 cmp "$P/project/build/common/base/libnephos_base.a" "$Q/project/build/common/base/libnephos_base.a"
 cat >"$WORK/sql.py" <<'PY'
 import sqlite3, sys
 db = sqlite3.connect(sys.argv[1], isolation_level=None)
@@ -132,8 +146,11 @@ check "2,000 files in a folder are all there" eventually 5 sh -c 'test "$(ls "$1
 check_eq "each with its content" 1999000 "$(python3 -c "
 import sys
 print(sum(int(open(sys.argv[1] + '/m%d' % i).read()) for i in range(2000)))" "$Q")"
-check "mv, ln, chmod and touch -d here" sh -c 'cd "$1" && mv m1 n1 && ln m2 n2 && chmod 600 m3 && touch -d "2001-02-03 04:05:06.789 UTC" m4' - "$P"
-check "are seen there" eventually 5 sh -c 'cd "$1" && test ! -e m1 -a -e n1 -a m2 -ef n2 && test "$(stat -c %h.%a m2 m3 | tr "\n" " ")" = "2.644 1.600 " && test "$(stat -c %.3Y m4)" = 981173106.789' - "$Q"
+check "mv, ln, chmod and touch -d here" \
+	sh -c 'cd "$1" && mv m1 n1 && ln m2 n2 && chmod 600 m3 && touch -d "2001-02-03 04:05:06.789 UTC" m4' - "$P"
+check "are seen there" \
+	eventually 5 sh \
+		-c 'cd "$1" && test ! -e m1 -a -e n1 -a m2 -ef n2 && test "$(stat -c %h.%a m2 m3 | tr "\n" " ")" = "2.644 1.600 " && test "$(stat -c %.3Y m4)" = 981173106.789' - "$Q"
 
 check "a file that is open there and removed here can still be read there" python3 -c "
 import os, sys, time

@@ -39,8 +39,11 @@ for victim in docs-1 docs-2 user-1 user-2 gateway-1 gateway-2; do
 	changes_since "$begin" >"$WORK/journal"
 	check_eq "$victim: the journal has no gaps" "$(wc -l <"$WORK/journal")" \
 		"$(jq -s '(.[-1].seq | tonumber) - (.[0].seq | tonumber) + 1' "$WORK/journal")"
-	check_eq "$victim: and each creation once" "" "$(jq -r 'select(.op == "create") | .parent + "/" + .name' "$WORK/journal" | sort | uniq -d)"
-	check_eq "$victim: of each file and folder" "$(find "$SOURCE" | wc -l)" "$(jq -r 'select(.op == "create") | .id' "$WORK/journal" | sort -u | wc -l)"
+	check_eq "$victim: and each creation once" \
+		"" "$(jq -r 'select(.op == "create") | .parent + "/" + .name' "$WORK/journal" | sort | uniq -d)"
+	check_eq "$victim: of each file and folder" \
+		"$(find "$SOURCE" | wc -l)" "$(jq -r 'select(.op == "create") | .id' "$WORK/journal" | sort -u | wc -l)"
 done
-check_eq "up again changes nothing" "everything is up already" "$("$E2E_ROOT/scripts/up" --data "$E2E_DATA" | head -n 1)"
+check_eq "up again changes nothing" \
+	"everything is up already" "$("$E2E_ROOT/scripts/up" --data "$E2E_DATA" | head -n 1)"
 e2e_end

@@ -27,7 +27,8 @@ victim=$!
 waits_in_fuse() { grep -q fuse "/proc/$victim/wchan" || grep -q request_wait "/proc/$victim/stack"; }
 eventually 5 waits_in_fuse
 kill -TERM $victim
-check "a call that waits for the store can be interrupted" eventually 5 sh -c "! kill -0 $victim 2>/dev/null || grep -q 'State:.Z' /proc/$victim/status"
+check "a call that waits for the store can be interrupted" \
+	eventually 5 sh -c "! kill -0 $victim 2>/dev/null || grep -q 'State:.Z' /proc/$victim/status"
 check "the others still wait" kill -0 $writer
 check "the gateways come back" "$E2E_ROOT/scripts/up" --data "$E2E_DATA"
 wait $writer
@@ -87,14 +88,16 @@ PY
 	pids() { for g in gateway-1 gateway-2; do cat "$E2E_DATA/run/$g.pid"; done; }
 	# shellcheck disable=SC2046 # each is a word
 	gateways() { for g in gateway-1 gateway-2; do kill "-$1" "$(cat "$E2E_DATA/run/$g.pid")"; done; }
-	check "gateways that stand still: each call fails 30 s after it began, however many wait before it" python3 "$WORK/late.py" "$M" STOP $(pids)
+	check "gateways that stand still: each call fails 30 s after it began, however many wait before it" \
+		python3 "$WORK/late.py" "$M" STOP $(pids)
 	sed 's/^/# /' "$WORK/check.out"
 	gateways CONT
 	check "later calls work again" eventually 20 mkdir "$M/between"
 	check_eq "and what was an error did not happen" "" "$(find "$M" -name late)"
 	check "the log says why" grep -q "No gateway answers" "$E2E_DATA/log/mount.log"
 	# shellcheck disable=SC2046 # each is a word
-	check "fsync waits for 30 s of its own, whatever was on its way before" python3 "$WORK/under-way.py" "$M" $(pids)
+	check "fsync waits for 30 s of its own, whatever was on its way before" \
+		python3 "$WORK/under-way.py" "$M" $(pids)
 	gateways CONT
 	check "gateways that are gone: the same" python3 "$WORK/late.py" "$M" KILL $(pids)
 	sed 's/^/# /' "$WORK/check.out"

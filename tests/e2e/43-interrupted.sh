@@ -40,7 +40,8 @@ for i in range(count):
 PY
 in_fuse() { grep -qs request_wait_answer "/proc/$1/stack" || grep -qs 'request_wait\|fuse' "/proc/$1/wchan"; }
 all_in_fuse() { for p in "${pids[@]}"; do in_fuse "$p" || return 1; done; }
-none_left() { for p in "${pids[@]}"; do ! kill -0 "$p" 2>/dev/null || grep -q 'State:.Z' "/proc/$p/status" || return 1; done; }
+none_left() { for p in "${pids[@]}"; do ! kill -0 "$p" 2>/dev/null || grep -q 'State:.Z' "/proc/$p/status" ||
+	return 1; done; }
 
 for signal in INT KILL; do
 	ls -l "$M/$signal"/d* >/dev/null
@@ -56,7 +57,8 @@ for signal in INT KILL; do
 	check "SIG$signal: all of them die" eventually 10 none_left
 	check_eq "SIG$signal: the mount is the same process" "$mount_pid" "$(cat "$E2E_DATA/run/mount.pid")"
 	gateways CONT
-	check "SIG$signal: and goes on" eventually 20 sh -c 'echo "$2" >"$1/after" && test "$(cat "$1/after")" = "$2"' - "$M" "$signal"
+	check "SIG$signal: and goes on" \
+		eventually 20 sh -c 'echo "$2" >"$1/after" && test "$(cat "$1/after")" = "$2"' - "$M" "$signal"
 	check "SIG$signal: in every folder" sh -c 'for d in "$1"/d*; do mkdir "$d/later" && test "$(cat "$d/content")" = content || exit 1; done' - "$M/$signal"
 done
 check "the mount's process lives" kill -0 "$mount_pid"

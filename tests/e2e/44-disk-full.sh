@@ -70,7 +70,8 @@ http -T "$WORK/large" "${AUTH[@]}" "$FILES/put" >/dev/null
 check_eq "blocks, full: a PUT says so" "507 ENOSPC" "$(problem)"
 # A megabyte is left: less than what blocks leave free of this disk.
 random 100000 >"$WORK/block"
-http -T "$WORK/block" "${AUTH[@]}" -H 'Content-Type: application/octet-stream' "$NEPHOS_URL/api/v2/docs/drives/home/blocks/$(sha256sum "$WORK/block" | cut -d ' ' -f 1)" >/dev/null
+http -T "$WORK/block" "${AUTH[@]}" -H 'Content-Type: application/octet-stream' \
+	"$NEPHOS_URL/api/v2/docs/drives/home/blocks/$(sha256sum "$WORK/block" | cut -d ' ' -f 1)" >/dev/null
 check_eq "blocks, nearly full: what is kept free is not taken by a block that would fit" "507 ENOSPC" "$(problem)"
 check "and is still there" test "$(df --output=avail -B1 "$D/blocks" | tail -n 1)" -ge 1000000
 check_status "blocks, full: and nothing of it is there" 404 "${AUTH[@]}" "$FILES/put"
@@ -87,17 +88,20 @@ check_eq "no process has ended" "$before" "$(pids)"
 # A failing fsync of both docs services, as the kernel answers it when a disk is broken.
 tracers=()
 for p in docs-1 docs-2; do
-	strace -f -qq -o "$WORK/$p.trace" -e trace=fsync,fdatasync -e inject=fsync,fdatasync:error=EIO -p "$(cat "$D/run/$p.pid")" &
+	strace -f -qq -o "$WORK/$p.trace" -e trace=fsync,fdatasync -e inject=fsync,fdatasync:error=EIO \
+		-p "$(cat "$D/run/$p.pid")" &
 	tracers+=($!)
 done
-traced() { for p in docs-1 docs-2; do for t in "/proc/$(cat "$D/run/$p.pid")"/task/*; do grep -q 'TracerPid:[[:space:]]*[1-9]' "$t/status" || return 1; done; done; }
+traced() { for p in docs-1 docs-2; do for t in "/proc/$(cat "$D/run/$p.pid")"/task/*; do
+	grep -q 'TracerPid:[[:space:]]*[1-9]' "$t/status" || return 1; done; done; }
 if eventually 10 traced; then
 	random 3000000 >"$WORK/new" # what is there already would need no block
 	http -T "$WORK/new" "${AUTH[@]}" "$FILES/broken" >/dev/null
 	check_eq "blocks, broken: a PUT says so" EIO "$(jq -r .errno "$WORK/body")"
 	check "with a status of the server's own failures" test "$(jq -r .status "$WORK/body")" -ge 500
 	check_eq "blocks, broken: the program that writes and syncs is told" EIO "$(error_of "$write_and_sync")"
-	check_eq "blocks, broken: what needs no block goes on" "still stored" "$(echo still stored >"$M/small" && cat "$M/small")"
+	check_eq "blocks, broken: what needs no block goes on" \
+		"still stored" "$(echo still stored >"$M/small" && cat "$M/small")"
 else
 	fail "strace does not attach" "$(cat "$WORK"/*.trace)"
 fi
@@ -116,7 +120,9 @@ fill "$D/postgres/base" 1M
 check_eq "database, full: the program that makes files is told" ENOSPC "$(error_of "$fill_tables")"
 check "database, full: what was stored can be read" cmp "$WORK/kept" "$M/kept"
 check_eq "and what is small, too" "still stored" "$(cat "$M/small")"
-full_v1() { http -X POST "${AUTH[@]}" -H 'Content-Type: application/json' -d "{\"title\":\"full$1\",\"text\":\"$(random 3000 | base64 -w0)\",\"user_id\":[$ME]}" "$NEPHOS_URL/api/v1/docs/"; }
+full_v1() { http -X POST "${AUTH[@]}" -H 'Content-Type: application/json' \
+	-d "{\"title\":\"full$1\",\"text\":\"$(random 3000 | base64 -w0)\",\"user_id\":[$ME]}" \
+		"$NEPHOS_URL/api/v1/docs/"; }
 until_full() { for ((n = 0; n < 2000; n++)); do case $(full_v1 $n) in 2*) ;; *) return 0 ;; esac; done; return 1; }
 check "database, full: a document over HTTP is refused at last" until_full
 check_eq "and says why" "507 ENOSPC" "$(problem)"

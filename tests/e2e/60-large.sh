@@ -28,8 +28,10 @@ while at < size:
     out.write(piece[: min(len(piece), size - at)]); at += len(piece)
 PY
 wanted=$(python3 "$WORK/pattern.py" "$size" 1 | sha256sum)
-check_eq "a PUT of $size_mib MiB" 200 "$(python3 "$WORK/pattern.py" "$size" 1 | curl -s --noproxy '*' -o /dev/null -w '%{http_code}' -T - "${AUTH[@]}" "$path")"
-check_eq "and a GET of it, to a slow reader, have the same SHA-256" "$wanted" "$(curl -s --noproxy '*' --limit-rate $((size_mib / 8))M "${AUTH[@]}" "$path" | sha256sum)"
+check_eq "a PUT of $size_mib MiB" \
+	200 "$(python3 "$WORK/pattern.py" "$size" 1 | curl -s --noproxy '*' -o /dev/null -w '%{http_code}' -T - "${AUTH[@]}" "$path")"
+check_eq "and a GET of it, to a slow reader, have the same SHA-256" \
+	"$wanted" "$(curl -s --noproxy '*' --limit-rate $((size_mib / 8))M "${AUTH[@]}" "$path" | sha256sum)"
 for p in $processes; do
 	grown=$((($(peak "$p") - before[$p]) / 1024))
 	check "$p grew by at most 32 MiB (peak: $grown MiB)" test "$grown" -le 32
@@ -38,7 +40,8 @@ done
 # ---- a small change in a large file ----
 M=$E2E_MOUNT
 watch=http://127.0.0.1:$(cat "$E2E_DATA/run/mount.port" 2>/dev/null)
-counter() { curl -s --noproxy '*' "$watch/metrics" | awk -v n="$1" 'index($1, n) == 1 {s += $2} END {printf "%d\n", s}'; }
+counter() { curl -s --noproxy '*' "$watch/metrics" |
+	awk -v n="$1" 'index($1, n) == 1 {s += $2} END {printf "%d\n", s}'; }
 check "the mount shows the file" eventually 5 test -s "$M/60-large"
 sent=$(counter nephos_mount_bytes_sent_total)
 check "a pwrite of 4 KiB with fsync" python3 -c "
@@ -52,7 +55,9 @@ check "sends less than 1 MiB ($cost KiB)" test "$cost" -lt 1024
 mkdir -p "$WORK/cold"
 clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
 at_end 'clean "$NEPHOS_BUILD_DIR/bin/nephos" umount "$WORK/cold" || umount -l "$WORK/cold"'
-check "a second mount" clean "$NEPHOS_BUILD_DIR/bin/nephos" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/cold.pid,log=$WORK/cold.log" "$URL" "$WORK/cold"
+check "a second mount" \
+	clean "$NEPHOS_BUILD_DIR/bin/nephos" mount \
+		-o "credentials=$E2E_DATA/credentials,pidfile=$WORK/cold.pid,log=$WORK/cold.log" "$URL" "$WORK/cold"
 watch=http://127.0.0.1:$(cat "$WORK/cold.port" 2>/dev/null)
 stat "$WORK/cold/60-large" >/dev/null
 got=$(counter nephos_mount_bytes_received_total)

@@ -9,7 +9,8 @@ for page in "$URL/api/v1/docs/docs" "$URL/api/v1/user/docs" "$second/api/v2/docs
 	check_status "its OpenAPI too" 200 "$page/openapi.json"
 	check_eq "which is 3.1" 3.1 "$(jq -r .openapi "$WORK/body" | cut -c1-3)"
 done
-python3 "$(dirname "$0")/../lib/examples.py" "$URL" "$TOKEN" >"$WORK/examples.out" 2>&1 || fail "the examples' script ended" "$(tail -n 5 "$WORK/examples.out")"
+python3 "$(dirname "$0")/../lib/examples.py" "$URL" "$TOKEN" >"$WORK/examples.out" 2>&1 ||
+	fail "the examples' script ended" "$(tail -n 5 "$WORK/examples.out")"
 grep -E '^((not )?ok - |    )' "$WORK/examples.out"
 e2e_passed=$((e2e_passed + $(grep -c '^ok - ' "$WORK/examples.out")))
 e2e_failed=$((e2e_failed + $(grep -c '^not ok - ' "$WORK/examples.out")))

@@ -15,13 +15,15 @@ mkdir -p "$images"
 # A daemon of our own, unless one answers.
 if ! docker info >/dev/null 2>&1; then
 	export DOCKER_HOST=unix://$WORK/docker.sock
-	dockerd --data-root "$images" --exec-root "$WORK/exec" --pidfile "$WORK/dockerd.pid" -H "$DOCKER_HOST" >"$WORK/dockerd.log" 2>&1 &
+	dockerd --data-root "$images" --exec-root "$WORK/exec" --pidfile "$WORK/dockerd.pid" \
+		-H "$DOCKER_HOST" >"$WORK/dockerd.log" 2>&1 &
 	# The mounts of its containers end with it; only then can its folder go.
 	at_end 'kill $(cat "$WORK/dockerd.pid"); eventually 30 test ! -e "$WORK/dockerd.pid"; umount -R "$images" "$WORK/exec"'
 	eventually 60 docker info || { tail -n 20 "$WORK/dockerd.log"; exit 1; }
 fi
 if ! docker image inspect debian:bookworm-slim >/dev/null 2>&1; then
-	debootstrap --variant=minbase bookworm "$WORK/base" >"$WORK/debootstrap.log" 2>&1 || { tail -n 20 "$WORK/debootstrap.log"; exit 1; }
+	debootstrap --variant=minbase bookworm "$WORK/base" >"$WORK/debootstrap.log" 2>&1 ||
+		{ tail -n 20 "$WORK/debootstrap.log"; exit 1; }
 	# Whom this machine trusts, the build inside trusts too: the way to the registries may lead through a proxy.
 	mkdir -p "$WORK/base/usr/local/share/ca-certificates"
 	cp /usr/local/share/ca-certificates/*.crt "$WORK/base/usr/local/share/ca-certificates/" 2>/dev/null
@@ -30,7 +32,8 @@ if ! docker image inspect debian:bookworm-slim >/dev/null 2>&1; then
 fi
 
 compose() {
-	if command -v docker-compose >/dev/null; then docker-compose -p nephos-test "$@"; else docker compose -p nephos-test "$@"; fi
+	if command -v docker-compose >/dev/null; then docker-compose -p nephos-test "$@"; else
+		docker compose -p nephos-test "$@"; fi
 }
 if [ "${1:-}" = prepare ]; then
 	compose build
@@ -48,13 +51,15 @@ at_end 'compose down -v -t 20'
 # The two images one after the other: they share their first stages.
 check "the images build" compose build
 compose up -d >"$WORK/up.log" 2>&1 || { tail -n 30 "$WORK/up.log"; docker ps -a; }
-both_ready() { curl -fs -o /dev/null http://127.0.0.1:8050/readyz && curl -fs -o /dev/null http://127.0.0.1:9090/readyz; }
+both_ready() { curl -fs -o /dev/null http://127.0.0.1:8050/readyz &&
+	curl -fs -o /dev/null http://127.0.0.1:9090/readyz; }
 all_healthy() { [ "$(docker ps --filter health=healthy -q | wc -l)" = 7 ]; }
 check "both gateways are ready" eventually 90 both_ready
 check "all seven containers are healthy" eventually 60 all_healthy
 check_not "no process runs as root" sh -c 'for c in $(docker ps -q); do docker exec "$c" id -u; done | grep -x 0'
 
-compose exec -T user-1 nephos-user --first-user composer >"$WORK/credentials" 2>"$WORK/first.log" || cat "$WORK/first.log"
+compose exec -T user-1 nephos-user --first-user composer >"$WORK/credentials" 2>"$WORK/first.log" ||
+	cat "$WORK/first.log"
 chmod 600 "$WORK/credentials"
 # shellcheck disable=SC1091
 . "$WORK/credentials"
@@ -62,7 +67,8 @@ check_eq "the credentials name the user" composer "${NEPHOS_USER:-}"
 AUTH=(-H "Authorization: Bearer ${NEPHOS_TOKEN:-}")
 
 head -c 5000000 /dev/urandom >"$WORK/data"
-check_status "a file goes in through one gateway" 201 "${AUTH[@]}" -T "$WORK/data" http://127.0.0.1:8050/api/v2/docs/drives/home/files/data
+check_status "a file goes in through one gateway" \
+	201 "${AUTH[@]}" -T "$WORK/data" http://127.0.0.1:8050/api/v2/docs/drives/home/files/data
 check_status "and comes out through the other" 200 "${AUTH[@]}" http://127.0.0.1:9090/api/v2/docs/drives/home/files/data
 check "with the same bytes" cmp "$WORK/data" "$WORK/body"
 check_status "the API page answers" 200 http://127.0.0.1:8050/api/v1/docs/docs
@@ -72,7 +78,8 @@ if [ -n "${NEPHOS_BUILD_DIR:-}" ] && [ -x "$NEPHOS_BUILD_DIR/bin/nephos" ] && [ 
 	mkdir "$WORK/mount"
 	at_end '"$NEPHOS_BUILD_DIR/bin/nephos" umount "$WORK/mount" || umount -l "$WORK/mount"'
 	check "it can be mounted from outside" env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_TOKEN -u NEPHOS_USER \
-		"$NEPHOS_BUILD_DIR/bin/nephos" mount -o "credentials=$WORK/credentials" http://127.0.0.1:8050,http://127.0.0.1:9090 "$WORK/mount"
+		"$NEPHOS_BUILD_DIR/bin/nephos" mount -o "credentials=$WORK/credentials" \
+			http://127.0.0.1:8050,http://127.0.0.1:9090 "$WORK/mount"
 	check "the mount shows the file" cmp "$WORK/data" "$WORK/mount/data"
 	check "and writes one" sh -c 'echo from outside >"$1/outside"' - "$WORK/mount"
 	check "unmounting drains" "$NEPHOS_BUILD_DIR/bin/nephos" umount "$WORK/mount"

@@ -22,13 +22,15 @@ def ok(good, sentence, *why):
 
 class Browser:
     def __init__(self, folder):
-        self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                text=True)
         for line in self.driver.stdout:
             found = re.search(r"started successfully on port (\d+)", line)
             if found:
                 self.base = "http://127.0.0.1:" + found.group(1)
                 break
-        args = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+        args = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                "--disable-background-networking",
                 "--disable-component-update", "--disable-sync", "--user-data-dir=" + folder, "--window-size=1300,2000"]
         capabilities = {"alwaysMatch": {"goog:chromeOptions": {"args": args, "binary": "/usr/bin/chromium"},
                                         "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}}}
@@ -36,8 +38,10 @@ class Browser:
 
     def call(self, method, path, body=None):
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.base + path, data=data, method=method, headers={"Content-Type": "application/json"})
-        return json.load(urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60))["value"]
+        request = urllib.request.Request(self.base + path, data=data, method=method,
+                headers={"Content-Type": "application/json"})
+        return json.load(urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request,
+                timeout=60))["value"]
 
     def go(self, url):
         self.call("POST", self.session + "/url", {"url": url})
@@ -80,7 +84,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         browser = Browser(os.path.join(folder, "profile"))
         try:
-            for page in (first + "/api/v1/docs/docs", first + "/api/v1/user/docs", second + "/api/v2/user/docs", second + "/api/v2/docs/docs"):
+            for page in (first + "/api/v1/docs/docs", first + "/api/v1/user/docs", second + "/api/v2/user/docs",
+                    second + "/api/v2/docs/docs"):
                 browser.go(page)
                 shown = browser.until("return document.querySelectorAll('.opblock').length")
                 ok(shown and shown > 2, "%s draws its operations" % page, "operations:", shown)

@@ -11,8 +11,8 @@ again.
 
 What must hold, for calls that said that they succeeded:
   registers    a file that one side replaces (open with O_TRUNC, write, close; or PUT) is seen by the others as it was
-               at some moment since: whole, never older than 3 s, empty only where it is being replaced on a mount; in the
-               end it is what was written last
+               at some moment since: whole, never older than 3 s, empty only where it is being replaced on a mount; in
+               the end it is what was written last
   appends      every record that was written to a file with O_APPEND and synced stands there once, in one piece, and
                those of one writer in their order
   streams      what was written to a file and not synced may go with the mount that is killed, but in order: a beginning
@@ -23,8 +23,9 @@ A call that fails because its mount was killed meanwhile may have been done, or 
 
 What was read is how old: nothing is older than 3 s, ever. While all processes run, each read of a register begins less
 than 50 ms after what it shows was replaced. The clock of that begins when the writing call has returned, and ends
-before the reading one is made. What threads of the store waited meanwhile for a processor, though they were ready to run, is
-left out (waited.py). On an idle machine that is next to nothing; on a busy one it is so much that little is left to
+before the reading one is made. What threads of the store waited meanwhile for a processor, though they were ready to
+run, is left out (waited.py). On an idle machine that is next to nothing; on a busy one it is so much that little is
+left to
 judge, which is why 99 of 100 reads have to be as young by the clock alone, or younger than two changes take there.
 No call on a mount may fail by EIO or EINTR, whatever else is stopped or killed: it waits.
 
@@ -185,7 +186,8 @@ class Register:
         self.by_size = by_size
         self.version = 0
         self.acknowledged = [(0.0, 0)]      # when, which
-        self.emptied = collections.deque(maxlen=2000)  # [begin, end or None]: it was being replaced on a mount, and might be empty
+        # [begin, end or None]: it was being replaced on a mount, and might be empty
+        self.emptied = collections.deque(maxlen=2000)
         self.doubted = {}                   # version: when its mount was killed
 
     def bytes_of(self, n):
@@ -262,7 +264,8 @@ def judge_version(register, n, began, ended, where):
         count("reads of what may have been written")
         return
     if n < register.floor(began - OLD_S):
-        fault("%s by %s: version %d, although %d was acknowledged %.1f s before" % (register.name, where, n, register.floor(began - OLD_S), OLD_S))
+        fault("%s by %s: version %d, although %d was acknowledged %.1f s before" % (register.name, where, n,
+                register.floor(began - OLD_S), OLD_S))
     replaced = register.replaced_at(n)
     with lock:
         ages.append(Age(max(0.0, began - replaced) if replaced else 0.0, where, replaced, ended))
@@ -332,8 +335,10 @@ def judge_register_end(side, register):
     with open(side.path(register.name), "rb") as f:
         data = f.read()
     doubted = [n for n, at in register.doubted.items() if time.monotonic() < at + DOUBT_S]
-    if data not in [register.bytes_of(n) for n in [register.acknowledged[-1][1], *doubted]] and not (data == b"" and doubted):
-        fault("%s by %s is not what was written last, %d, but %r…" % (register.name, side.name, register.acknowledged[-1][1], data[:12]))
+    if data not in [register.bytes_of(n) for n in [register.acknowledged[-1][1], *doubted]] and not (data == b""
+            and doubted):
+        fault("%s by %s is not what was written last, %d, but %r…" % (register.name, side.name,
+                register.acknowledged[-1][1], data[:12]))
 
 
 # ---- appends ----
@@ -377,7 +382,8 @@ def judge_appends(side):
     for who, done in appended.items():
         here = [line for line in lines if line in known and line.startswith(b"<%s:" % who.encode())]
         if here != done:
-            fault("records of %s: %d were synced, %d are there, %d are lost" % (who, len(done), len(here), len(set(done) - set(here))))
+            fault("records of %s: %d were synced, %d are there, %d are lost" % (who, len(done), len(here),
+                    len(set(done) - set(here))))
 
 
 # ---- streams ----
@@ -409,9 +415,11 @@ def judge_stream(side, stream, until=0.0):
         judge_stream(side, stream, until)
     elif data != STREAM[:len(data)]:
         at = next(i for i, (a, b) in enumerate(zip(data, STREAM + b"\0" * len(data))) if a != b)
-        fault("%s by %s is no beginning of what was written: from byte %d on %r, of %d" % (stream.name, side.name, at, data[at:at + 20], len(data)))
+        fault("%s by %s is no beginning of what was written: from byte %d on %r, of %d" % (stream.name, side.name, at,
+                data[at:at + 20], len(data)))
     elif not stream.synced <= len(data) <= stream.written:
-        fault("%s by %s has %d bytes; %d were written, and %d synced" % (stream.name, side.name, len(data), stream.written, stream.synced))
+        fault("%s by %s has %d bytes; %d were written, and %d synced" % (stream.name, side.name, len(data),
+                stream.written, stream.synced))
 
 
 def streamer(side, other, seed):
@@ -506,7 +514,8 @@ def setter(side):
                     else:
                         os.unlink(side.path("set", name))
                 if make:
-                    with contextlib.suppress(Killed), side.call(life):     # it is made, whatever becomes of the descriptor
+                    # It is made, whatever becomes of the descriptor.
+                    with contextlib.suppress(Killed), side.call(life):
                         os.close(fd)
 
             change_member(name, change, make)
@@ -660,7 +669,8 @@ def judge_ages(took, waited):
         fault("one in a hundred reads is older than %.0f ms" % (soon * 1000))
     for a in late:
         wait = waited.during([name for name in parts() if name not in sides or name == a.where[0]], a.since, a.ended)
-        print("%s: %.0f ms old, of which what it came through waited up to %.0f ms for a processor" % (a.where, a.seconds * 1000, wait * 1000))
+        print("%s: %.0f ms old, of which what it came through waited up to %.0f ms for a processor" % (a.where,
+                a.seconds * 1000, wait * 1000))
         if a.seconds - wait > SOON_S:
             fault("a read by %s is older than %.0f ms" % (a.where, SOON_S * 1000))
 

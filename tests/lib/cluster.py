@@ -1,6 +1,7 @@
 """What the parts of a store say to each other on a new connection (PROTOCOL.md, "Greeting"), for tests that are one of them.
 
-cluster.py relay KEY-FILE URL PORT-FILE    listens on a port of its own and passes what comes on to the part at URL, by connections that it greets as a gateway does
+cluster.py relay KEY-FILE URL PORT-FILE    listens on a port of its own and passes what comes on to the part at URL, by
+                                           connections that it greets as a gateway does
 """
 import hashlib, os, socket, socketserver, sys, threading, urllib.parse
 
@@ -61,7 +62,8 @@ def read_head(s):
 
 
 def say(s, text):
-    s.sendall(("POST %s HTTP/1.1\r\nHost: nephos\r\n%s: %s\r\nContent-Length: 0\r\n\r\n" % (TARGET, FIELD, text)).encode())
+    s.sendall(("POST %s HTTP/1.1\r\nHost: nephos\r\n%s: %s\r\nContent-Length: 0\r\n\r\n" % (TARGET, FIELD,
+            text)).encode())
     head = read_head(s)
     if " 204 " not in head.split("\r\n")[0]:
         raise ConnectionError("refused: " + head.split("\r\n")[0])

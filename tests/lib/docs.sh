@@ -74,7 +74,8 @@ start_docs() {
 	local name=$1 pid
 	shift
 	"$DOCS_PROGRAM" --name "$name" --database "$DATABASE" --cluster-key "$WORK/cluster.key" --blocks-dir "$WORK/blocks" \
-		--user-service "http://127.0.0.1:$USERS_PORT" --port 0 --pid-file "$WORK/$name.pid" "$@" 2>"$WORK/$name.log" &
+		--user-service "http://127.0.0.1:$USERS_PORT" --port 0 --pid-file "$WORK/$name.pid" \
+			"$@" 2>"$WORK/$name.log" &
 	pid=$!
 	at_end "kill $pid"
 	eventually 20 grep -q 'op=start url=' "$WORK/$name.log" || { cat "$WORK/$name.log" >&2; exit 1; }

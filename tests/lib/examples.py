@@ -94,7 +94,8 @@ for page, version in (("/api/v1/docs", "1"), ("/api/v1/user", "1"), ("/api/v2/do
                 send("put", where, b"Hello.\n", "application/octet-stream")
             status, answer = send(method, where, *what)
             tried += 1
-            ok(200 <= status < 300 and str(status) in operation["responses"], "%s %s works as it stands" % (method, where), status, answer[:300])
+            ok(200 <= status < 300 and str(status) in operation["responses"],
+                    "%s %s works as it stands" % (method, where), status, answer[:300])
             undos.append(undo(where, status, answer) if method == "post" else None)
     for where in filter(None, undos):
         ok(send("delete", where)[0] == 204, "and %s is taken away" % where)

@@ -33,10 +33,12 @@ def opened(mount, handle, flags):
 
 def what(f, root):
     st = os.fstat(f)
-    seen = {"ino": st.st_ino, "mode": st.st_mode, "size": 0 if stat.S_ISDIR(st.st_mode) else st.st_size, "uid": st.st_uid}
+    seen = {"ino": st.st_ino, "mode": st.st_mode, "size": 0 if stat.S_ISDIR(st.st_mode) else st.st_size,
+            "uid": st.st_uid}
     if stat.S_ISDIR(st.st_mode):
         seen["entries"] = sorted(os.listdir(f))
-        seen["path"] = os.path.relpath(os.readlink("/proc/self/fd/%d" % f), root)  # connected: its place in the tree is known
+        seen["path"] = os.path.relpath(os.readlink("/proc/self/fd/%d" % f),
+                root)  # connected: its place in the tree is known
     elif stat.S_ISREG(st.st_mode):
         seen["content"] = os.pread(f, 1 << 20, 0).hex()
     return seen

@@ -5,7 +5,8 @@ lossy.py FOLDER URL: listens on a port of its own, which it writes to FOLDER/por
   pass        everything goes through
   drop-ops    batches arrive, their answers do not
   drop-all    everything arrives, no answer does
-  hold-ops    batches are kept, and their connections cut, until a session is opened; they arrive when FOLDER/release is there, and FOLDER/late gets the status of each
+  hold-ops    batches are kept, and their connections cut, until a session is opened; they arrive when FOLDER/release is
+              there, and FOLDER/late gets the status of each
 /status and the list of gateways are never answered, so that nobody hears of another way.
 """
 import http.client, http.server, os, sys, threading, time, urllib.parse

@@ -1,6 +1,7 @@
 """Routes x roles x states: whether each request that anybody can make is answered as it must be, and changes nothing where it is refused.
 
-Usage: matrix.py DATA ROOT [long] [PATTERN]      DATA: of a running store; ROOT: of the sources; PATTERN: a part of the names of the routes to be tried
+Usage: matrix.py DATA ROOT [long] [PATTERN]      DATA: of a running store; ROOT: of the sources; PATTERN: a part of the
+                                                 names of the routes to be tried
 The routes are those that the services describe, which they make from their tables, and what the sources' tables name beside them. Prints lines of "ok - "
 and "not ok - ", and for cells that fail a line for curl that repeats it.
 """
@@ -50,7 +51,8 @@ class Judge:
 
     def faults(self, cell, a):
         if a.status not in cell.wanted:
-            yield "%d, wanted %s: %s" % (a.status, " or ".join(map(str, sorted(cell.wanted))), a.body[:160].decode("latin-1"))
+            yield "%d, wanted %s: %s" % (a.status, " or ".join(map(str, sorted(cell.wanted))),
+                    a.body[:160].decode("latin-1"))
         yield from self.leaks(cell, a)
         if a.status >= 400:
             yield from self.problem(cell, a)
@@ -63,7 +65,8 @@ class Judge:
             if allow != cell.allow:
                 yield "Allow: %s, wanted %s" % (a.header("allow"), ", ".join(sorted(cell.allow)))
         for name, _ in a.headers:
-            if name.startswith("access-control-") or name in ("nephos-cluster", "nephos-user", "nephos-user-name", "nephos-admin", "nephos-token-id"):
+            if name.startswith("access-control-") or name in ("nephos-cluster", "nephos-user", "nephos-user-name",
+                    "nephos-admin", "nephos-token-id"):
                 yield "an answer with %s" % name
 
     def leaks(self, cell, a):
@@ -99,11 +102,13 @@ class Judge:
             for value in filter(None, (cell.value, *re.findall(r"id:(\d+)", str(p.get("detail"))))):
                 p["detail"] = re.sub(r"\bid:%s\b" % re.escape(value), "id:…", p.get("detail", ""))
             body = json.dumps(p, sort_keys=True).encode()
-        seen = (a.status, sorted((n, v) for n, v in a.headers if n not in ("date", "nephos-trace", "content-length")), body)
+        seen = (a.status, sorted((n, v) for n, v in a.headers if n not in ("date", "nephos-trace", "content-length")),
+                body)
         with self.lock:
             first = self.groups.setdefault(cell.group, (seen, cell))
         if first[0] != seen:
-            self.fail(cell, "told from %s %s: %r and %r" % (first[1].method, first[1].target, seen[::2], first[0][::2]), wire)
+            self.fail(cell, "told from %s %s: %r and %r" % (first[1].method, first[1].target, seen[::2], first[0][::2]),
+                    wire)
 
     def head(self, cell, got, a, wire):
         with self.lock:
@@ -111,7 +116,8 @@ class Judge:
         why = None
         if a.status != got.status or a.header("content-type") != got.header("content-type") or a.header("etag") != got.header("etag"):
             why = "HEAD is %d %s, GET %d %s" % (a.status, a.headers, got.status, got.headers)
-        elif got.status < 400 and not any(r in cell.target for r in RESTLESS) and a.header("content-length") != got.header("content-length"):
+        elif got.status < 400 and not any(r in cell.target
+                for r in RESTLESS) and a.header("content-length") != got.header("content-length"):
             why = "HEAD has length %s, GET %s" % (a.header("content-length"), got.header("content-length"))
         if why:
             self.fail(cell, why, wire)
@@ -179,7 +185,8 @@ def find_routes(world, root):
             routes.append(Route(method, pattern, operation))
     rest = named(root) - known
     internal = sorted(p for p in rest if p.startswith("/internal"))
-    for pattern in sorted(rest - set(internal)) + [p + "/docs" for p in ("/api/v1/docs", "/api/v2/docs", "/api/v1/user", "/api/v2/user")]:
+    for pattern in sorted(rest - set(internal)) + [p + "/docs" for p in ("/api/v1/docs", "/api/v2/docs", "/api/v1/user",
+            "/api/v2/user")]:
         if "GET " + pattern in ROWS:
             routes.append(Route("GET", pattern, None))
         elif pattern not in ("/api/v2/user",): # what others begin with
@@ -269,7 +276,8 @@ def report(judge, sentence, before):
     failures = judge.failures[before:]
     lines = []
     for cell, why, authority in failures[:SHOWN]:
-        lines += ["%s by %s, %s: %s" % (cell.route, cell.role.name, cell.way, why), curl(cell, authority)] if cell else [why]
+        lines += ["%s by %s, %s: %s" % (cell.route, cell.role.name, cell.way, why),
+                curl(cell, authority)] if cell else [why]
     if len(failures) > SHOWN:
         lines.append("and %d more" % (len(failures) - SHOWN))
     say(not failures, sentence, *lines)
@@ -280,7 +288,8 @@ def main():
     long, only = "long" in sys.argv[3:], [w for w in sys.argv[3:] if w != "long"]
     credentials = dict(line.split("=", 1) for line in Path(data, "credentials").read_text().split("\n") if "=" in line)
     first = credentials["NEPHOS_URL"]
-    world = World([first], credentials["NEPHOS_TOKEN"], "host='%s/run/postgres' port=5432 user=nephos dbname=users" % data)
+    world = World([first], credentials["NEPHOS_TOKEN"],
+            "host='%s/run/postgres' port=5432 user=nephos dbname=users" % data)
     world.urls = world.ask(world.root, "GET", "/status")["gateways"] or [first]
     routes, internal, missing, left = find_routes(world, root)
     say(not missing, "every route has a row that says who may", *missing)
@@ -316,7 +325,8 @@ def main():
         "# matrix: %d cells of %d routes, %d roles: %d refused or harmless, %d failed; %d connections; statuses %s; made in %.1f s, asked in %.1f s (%.0f a second)"
         % (
             judge.cells, len(routes) + len(internal), len(world.roles), refused, len(judge.failures), judge.opened,
-            " ".join("%d:%d" % s for s in sorted(judge.by_status.items())), made - began, ended - made, judge.cells / (ended - made),
+            " ".join("%d:%d" % s for s in sorted(judge.by_status.items())), made - began, ended - made,
+                    judge.cells / (ended - made),
         )
     )
 

@@ -4,7 +4,8 @@ import json
 import re
 
 from matrix_table import (
-    ANNOUNCED, ANYBODY, CONDITIONAL, CONDITIONS, FITS, FOREIGN, GRANTED, KIND, MALFORMED, MISSING, ODD_FLAGS, ODD_NUMBERS, ODD_TEXTS, OWNER,
+    ANNOUNCED, ANYBODY, CONDITIONAL, CONDITIONS, FITS, FOREIGN, GRANTED, KIND, MALFORMED, MISSING, ODD_FLAGS,
+            ODD_NUMBERS, ODD_TEXTS, OWNER,
     ROWS, SAME, SELF, TRASHED, WRONG_JSON, answers, claims, refusal, spellings,
 )
 
@@ -18,7 +19,8 @@ class Cell:
     __slots__ = "route row role method target headers body announced wanted way group value allow head".split()
 
     def __init__(self, route, role, method, target, wanted, way):
-        self.route, self.role, self.method, self.target, self.wanted, self.way = route, role, method, target, set(wanted), way
+        self.route, self.role, self.method, self.target = route, role, method, target
+        self.wanted, self.way = set(wanted), way
         self.row = ROWS.get(route)
         self.headers, self.body, self.announced = [], None, None
         self.group = None  # what must be answered alike
@@ -72,7 +74,8 @@ class Maker:
             return w.roles
         route.turn += 1
         n, turn = len(w.strangers), route.turn
-        roles = [w.strangers[turn * 2 % n], w.known[0], w.known[3 + turn % 2], w.strangers[(turn * 2 + 1) % n], w.known[2], w.known[5 + turn % 2]]
+        roles = [w.strangers[turn * 2 % n], w.known[0], w.known[3 + turn % 2], w.strangers[(turn * 2 + 1) % n],
+                w.known[2], w.known[5 + turn % 2]]
         return roles[turn % part :: part]
 
     def whose(self, role):
@@ -85,11 +88,13 @@ class Maker:
         states = list(self.world.states(route.pattern, place, role))
         first = route.row.base.get(place)
         if first == "trashed": # the one that fits is in the trash, and what is not there is out of place
-            return [(n, v, FITS if s == TRASHED else KIND if s == FITS else s) for n, v, s in states if s == TRASHED] + [
+            return [(n, v, FITS if s == TRASHED else KIND if s == FITS else s) for n, v,
+                    s in states if s == TRASHED] + [
                 (n, v, KIND if s == FITS else s) for n, v, s in states if s != TRASHED
             ]
         if first:
-            return [(n, v, FITS) for n, v, s in states if n == first] + [(n, v, KIND if s == FITS else s) for n, v, s in states if n != first]
+            return [(n, v, FITS) for n, v, s in states if n == first] + [(n, v, KIND if s == FITS else s) for n, v,
+                    s in states if n != first]
         return states
 
     def fill(self, route, values):
@@ -103,7 +108,8 @@ class Maker:
         """All places of one other user."""
         u, trashed = self.whose(role), route.row.base.get("drive") == "trashed"
         item = {"folder": u.folder}.get(route.row.base.get("id"), u.doc if "/drives/" not in route.pattern else u.file)
-        values = {"drive": u.trashed if trashed else u.drive, "path": u.path, "name": u.file_name, "session": u.session, "sha256": u.block, "user": u.id, "id": item}
+        values = {"drive": u.trashed if trashed else u.drive, "path": u.path, "name": u.file_name, "session": u.session,
+                "sha256": u.block, "user": u.id, "id": item}
         if "/keys/" in route.pattern:
             values["id"] = self.world.keys[u.name]["id"]
         elif "/user" in route.pattern:
@@ -150,7 +156,8 @@ class Maker:
             yield self.with_head(route, self.cell(route, role, self.own(route, role), FITS, "own"))
             if not self.is_about_someone(route) or not route.places:
                 continue
-            c = self.with_head(route, self.cell(route, role, self.foreign(route, role), FOREIGN, "another's", foreign=True))
+            c = self.with_head(route, self.cell(route, role, self.foreign(route, role), FOREIGN, "another's",
+                    foreign=True))
             c.group = (route.name, role.name) if self.is_hidden(route, role) else None
             yield c
         for role in self.some(route):
@@ -169,13 +176,15 @@ class Maker:
         values[place] = value
         wanted = None
         # A drive that is one's own, and what lies in another one.
-        if place == "drive" and others and nature in (FITS, TRASHED) and value not in ("home",) and role.standing != "stranger":
+        if place == "drive" and others and nature in (FITS, TRASHED) and value not in ("home",
+                ) and role.standing != "stranger":
             wanted = {404, 409, 410} | (route.row.good if route.row.anywhere else set())
         if place == "drive" and nature == MALFORMED:
             wanted = refusal(route.row, role, MISSING) or NOT_A_DRIVE
         if name == "deleted file" and role.standing != "stranger": # one's own, of which something may be known for a while
             wanted = route.row.missing | {404, 409, 410}
-        if nature in (FOREIGN, MISSING) and place not in ("drive", "user") and "/drives/" in route.pattern and role.standing != "stranger":
+        if nature in (FOREIGN, MISSING) and place not in ("drive",
+                "user") and "/drives/" in route.pattern and role.standing != "stranger":
             wanted = wanted or route.row.missing # within the own drive
         # What is sent along is of the same user, but for a block, whose name says it.
         foreign = place == "drive" and value == self.whose(role).drive and "sha256" not in others
@@ -195,7 +204,8 @@ class Maker:
     def in_methods(self, route):
         """Once for each pattern: by its first route."""
         mine = self.methods[route.pattern]
-        if route.pattern.endswith(("/docs", "openapi.json", "{name}")) and route.row.who == ANYBODY or route.method != min(mine):
+        if route.pattern.endswith(("/docs", "openapi.json",
+                "{name}")) and route.row.who == ANYBODY or route.method != min(mine):
             return
         allow = mine | {"OPTIONS"} | ({"HEAD"} if "GET" in mine else set())
         for role in self.some(route):
@@ -303,7 +313,8 @@ class Maker:
 
     def under_condition(self, route, name, fields, refused):
         """What else there may be. A field that cannot be read is refused, whose ever it is."""
-        odd = {400} if name.endswith("none") or name in ("If-Match: no etag", "a key like a batch", "no range") else set()
+        odd = {400} if name.endswith("none") or name in ("If-Match: no etag", "a key like a batch",
+                "no range") else set()
         if refused:
             return odd if 401 not in refused else set()
         return odd | (CONDITIONAL if route.method == "GET" else {400, 410, 412})
@@ -339,7 +350,8 @@ class Maker:
             wanted = wanted | ({400} if route.row.odd_first and 401 not in wanted else set())
         if "%00" in value:
             wanted = {400}
-        return self.cell(route, role, path + "?" + "&".join(kept + [name + "=" + value]), FITS, "%s=%s" % (name, value[:40]), wanted)
+        return self.cell(route, role, path + "?" + "&".join(kept + [name + "=" + value]), FITS,
+                "%s=%s" % (name, value[:40]), wanted)
 
 
 NOT_A_DRIVE = {400, 404}

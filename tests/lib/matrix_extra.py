@@ -13,7 +13,8 @@ CLOSED_DOOR = {401, 403, 404}
 
 class Extra:
     def __init__(self, world, maker, judge, routes, internal, data):
-        self.world, self.maker, self.judge, self.routes, self.internal, self.data = world, maker, judge, routes, internal, data
+        self.world, self.maker, self.judge = world, maker, judge
+        self.routes, self.internal, self.data = routes, internal, data
 
     # ---- internal routes, through a gateway ----
 
@@ -44,7 +45,8 @@ class Extra:
                     c.headers, c.body = role.headers + [JSON], body
                     cells.append(c)
                 for prefix in ("/api/v1/user", "/api/v2/user", "/api/v2/docs", "/api/v1/docs"):
-                    c = Cell("internal " + target, role, "POST", prefix + target, CLOSED_DOOR | {405}, "behind " + prefix)
+                    c = Cell("internal " + target, role, "POST", prefix + target, CLOSED_DOOR | {405},
+                            "behind " + prefix)
                     c.headers, c.body = role.headers + [JSON, ("Nephos-User", o.id), ("Nephos-Admin", "1")], body
                     cells.append(c)
         return cells
@@ -69,17 +71,20 @@ class Extra:
     def named_cell(self, role, method, way, target, body, wanted):
         name, about, n = way
         c = Cell("%s: %s" % (method, name), role, method, target, wanted, about)
-        c.headers = role.headers + ([JSON] if body is not None else []) + ([("Nephos-Session", role.user.session)] if "/locks" in target else [])
+        c.headers = role.headers + ([JSON] if body is not None else []) + ([("Nephos-Session", role.user.session)]
+                if "/locks" in target else [])
         c.group = ("named", role.name, n)
         return c
 
     def names_of(self, u):
-        return {"file": u.file, "folder": u.folder, "root": u.root, "name": u.file_name, "session": u.session, "block": u.block, "user": u.id, "drive": u.drive}
+        return {"file": u.file, "folder": u.folder, "root": u.root, "name": u.file_name, "session": u.session,
+                "block": u.block, "user": u.id, "drive": u.drive}
 
     def names_of_nobody(self, whose):
         """Numbers that would be the other's, and are nobody's."""
         return {
-            "file": str((int(whose.drive) << 32) + 4000000001), "folder": str((int(whose.drive) << 32) + 4000000002), "root": str((1 << 62) + 1), "name": "nobody",
+            "file": str((int(whose.drive) << 32) + 4000000001), "folder": str((int(whose.drive) << 32) + 4000000002),
+                    "root": str((1 << 62) + 1), "name": "nobody",
             "session": "4000000001", "block": "0" * 63 + "1", "user": "4000000001", "drive": "2147483001",
         }
 
@@ -88,29 +93,44 @@ class Extra:
         home, none = V2 + "/drives/home", {404, 409, 410, 422}
         ops = [
             ("an op that unlinks in another's folder", {"op": "unlink", "parent": "<folder>", "name": "<name>"}),
-            ("an op that unlinks another's file by id", {"op": "unlink", "parent": mine.root, "name": "x", "id": "<file>"}),
-            ("an op that makes a file in another's folder", {"op": "create", "parent": "<folder>", "name": "x", "type": "file"}),
-            ("an op that moves another's file", {"op": "rename", "parent": "<folder>", "name": "<name>", "new_parent": mine.root, "new_name": "x"}),
-            ("an op that moves into another's folder", {"op": "rename", "parent": mine.folder, "name": mine.file_name, "new_parent": "<folder>", "new_name": "x"}),
+            ("an op that unlinks another's file by id",
+                    {"op": "unlink", "parent": mine.root, "name": "x", "id": "<file>"}),
+            ("an op that makes a file in another's folder",
+                    {"op": "create", "parent": "<folder>", "name": "x", "type": "file"}),
+            ("an op that moves another's file",
+                    {"op": "rename", "parent": "<folder>", "name": "<name>", "new_parent": mine.root, "new_name": "x"}),
+            ("an op that moves into another's folder",
+                    {"op": "rename", "parent": mine.folder, "name": mine.file_name, "new_parent": "<folder>",
+                            "new_name": "x"}),
             ("an op that links another's file", {"op": "link", "id": "<file>", "parent": mine.root, "name": "x"}),
-            ("an op that links into another's folder", {"op": "link", "id": mine.file, "parent": "<folder>", "name": "x"}),
+            ("an op that links into another's folder",
+                    {"op": "link", "id": mine.file, "parent": "<folder>", "name": "x"}),
             ("an op that writes another's file", {"op": "write", "id": "<file>", "extents": [], "size": 0}),
             ("an op that truncates another's file", {"op": "setattr", "id": "<file>", "size": 0}),
             ("an op that sets another's mode", {"op": "setattr", "id": "<file>", "mode": 511}),
-            ("an op that clones from another's file", {"op": "clone", "id": "<file>", "from": 0, "len": 4, "to": mine.file, "at": 0}),
-            ("an op that clones into another's file", {"op": "clone", "id": mine.file, "from": 0, "len": 4, "to": "<file>", "at": 0}),
-            ("an op that sets another's xattr", {"op": "setxattr", "id": "<file>", "name": "user.x", "value_b64": "eA=="}),
+            ("an op that clones from another's file",
+                    {"op": "clone", "id": "<file>", "from": 0, "len": 4, "to": mine.file, "at": 0}),
+            ("an op that clones into another's file",
+                    {"op": "clone", "id": mine.file, "from": 0, "len": 4, "to": "<file>", "at": 0}),
+            ("an op that sets another's xattr",
+                    {"op": "setxattr", "id": "<file>", "name": "user.x", "value_b64": "eA=="}),
             ("an op that removes another's xattr", {"op": "removexattr", "id": "<file>", "name": "user.x"}),
-            ("an op that removes another's folder", {"op": "rmdir", "parent": "<root>", "name": "<name>", "id": "<folder>"}),
-            ("an op that writes by another's block", {"op": "write", "id": mine.file, "extents": [{"at": 0, "len": 4, "block": "<block>", "from": 0}]}),
+            ("an op that removes another's folder",
+                    {"op": "rmdir", "parent": "<root>", "name": "<name>", "id": "<folder>"}),
+            ("an op that writes by another's block",
+                    {"op": "write", "id": mine.file, "extents": [{"at": 0, "len": 4, "block": "<block>", "from": 0}]}),
         ]
         found = [(name, "POST", home + "/ops", {"ops": [op]}, none) for name, op in ops]
         return found + [
             ("a folder in another's folder", "POST", home + "/folders", {"parent": "<folder>", "name": "x"}, none),
-            ("a poll by another's session", "POST", home + "/changes", {"since": "0", "wait": 0, "session": "<session>", "held": []}, none),
-            ("a lock on another's file", "POST", home + "/locks", {"id": "<file>", "kind": "posix", "number": "1", "held": [[0, 9, True]]}, none),
-            ("whether another's file is locked", "GET", home + "/locks?id=<file>&kind=posix&exclusive=1", None, none | {200}),
-            ("waiting for another's file", "POST", home + "/locks/wait", {"id": "<file>", "kind": "posix", "want": [0, 9, True], "wait": 0}, none),
+            ("a poll by another's session", "POST", home + "/changes",
+                    {"since": "0", "wait": 0, "session": "<session>", "held": []}, none),
+            ("a lock on another's file", "POST", home + "/locks",
+                    {"id": "<file>", "kind": "posix", "number": "1", "held": [[0, 9, True]]}, none),
+            ("whether another's file is locked", "GET", home + "/locks?id=<file>&kind=posix&exclusive=1", None,
+                    none | {200}),
+            ("waiting for another's file", "POST", home + "/locks/wait",
+                    {"id": "<file>", "kind": "posix", "want": [0, 9, True], "wait": 0}, none),
             ("another's block", "GET", home + "/blocks/<block>", None, {404}),
             ("another's name", "GET", home + "/items/" + mine.folder + "/lookup?name=<name>", None, {404}),
             ("another's drive by its number in the items", "GET", home + "/items/<root>", None, {404}),
@@ -125,11 +145,13 @@ class Extra:
         callers = [w.strangers[0], w.known[6], w.known[4]]
         for address in self.service_addresses():
             wire = Wire(*address)
-            for method, target in sorted({(r.method, self.maker.own(r, w.owner)) for r in self.routes if "/assets" not in r.pattern and r.pattern.startswith("/api")} | {
+            for method, target in sorted({(r.method, self.maker.own(r, w.owner)) for r in self.routes
+                    if "/assets" not in r.pattern and r.pattern.startswith("/api")} | {
                 ("POST" if "/users/" not in t else "GET", t) for t in self.internal_targets()
             }):
                 for role in callers:
-                    c = Cell("service: %s %s" % (method, target), role, method, target, CLOSED_DOOR | {405}, "claims to be a gateway")
+                    c = Cell("service: %s %s" % (method, target), role, method, target, CLOSED_DOOR | {405},
+                            "claims to be a gateway")
                     c.headers = role.headers + claim + ([JSON] if method in ("POST", "PUT", "PATCH") else [])
                     c.body = b"{}" if method in ("POST", "PUT", "PATCH") else None
                     self.ask_service(c, wire)

@@ -1,7 +1,8 @@
 """Who may do what, and in which ways it is asked: what the matrix holds the servers against. Written down by hand, from what the contract says, and
 from nothing of the servers' code.
 
-Each route has a row; one without is a failure. A row says who may, what comes back when it is done, and what is sent to have it done:
+Each route has a row; one without is a failure. A row says who may, what comes back when it is done, and what is sent to
+have it done:
 
     ANYBODY     also without a token
     SOMEBODY    whoever has a token that holds: it is about himself
@@ -22,7 +23,8 @@ NOT_THERE = {404}
 
 
 class Row:
-    def __init__(self, who, good, body=None, base=None, query=None, kind=None, trashed=None, missing=None, fresh=None, empty_is_fine=False, anywhere=False, odd_first=False):
+    def __init__(self, who, good, body=None, base=None, query=None, kind=None, trashed=None, missing=None, fresh=None,
+            empty_is_fine=False, anywhere=False, odd_first=False):
         self.who = who
         self.good = set(good) if isinstance(good, (set, tuple)) else {good}
         self.body = body  # a dict: JSON; bytes: content; None: no body is wanted
@@ -68,15 +70,18 @@ ROWS = {
     "GET " + ONE: Row(OWNER, 200),
     "PATCH " + ONE: Row(OWNER, 200, {"name": "{word}"}, fresh="drive"),
     "DELETE " + ONE: Row(OWNER, 204, fresh="drive"),
-    "POST " + ONE + "/restore": Row(OWNER, 200, base={"drive": "trashed"}, trashed={200}, kind={404}, fresh="trashed", empty_is_fine=True),
+    "POST " + ONE + "/restore": Row(OWNER, 200, base={"drive": "trashed"}, trashed={200}, kind={404}, fresh="trashed",
+            empty_is_fine=True),
     "GET " + V2 + "/accounts/{user}": Row(SELF, 200),
     "PUT " + V2 + "/accounts/{user}": Row(GRANTED, 200, {"quota": None}),
     # ---- content ----
     "GET " + ONE + "/files/{path}": Row(OWNER, 200, kind={404, 409}),
-    "PUT " + ONE + "/files/{path}": Row(OWNER, (200, 201), b"{word}", kind={409}, missing={200, 201, 409}, fresh="file", empty_is_fine=True),
+    "PUT " + ONE + "/files/{path}": Row(OWNER, (200, 201), b"{word}", kind={409}, missing={200, 201, 409}, fresh="file",
+            empty_is_fine=True),
     "DELETE " + ONE + "/files/{path}": Row(OWNER, 204, kind={404, 409}, fresh="file"),
     "GET " + ONE + "/files": Row(OWNER, 200, query="path=/{path}", kind={404, 409}),
-    "PUT " + ONE + "/files": Row(OWNER, (200, 201), b"{word}", query="path=/{path}", kind={409}, missing={200, 201, 409}, fresh="file", empty_is_fine=True),
+    "PUT " + ONE + "/files": Row(OWNER, (200, 201), b"{word}", query="path=/{path}", kind={409},
+            missing={200, 201, 409}, fresh="file", empty_is_fine=True),
     "DELETE " + ONE + "/files": Row(OWNER, 204, query="path=/{path}", kind={404, 409}, fresh="file"),
     "GET " + ONE + "/items/{id}/content": Row(OWNER, 200, kind={404, 409}),
     "PUT " + ONE + "/items/{id}/content": Row(OWNER, 200, b"{word}", kind={409}, fresh="file", empty_is_fine=True),
@@ -90,7 +95,8 @@ ROWS = {
     "GET " + ONE + "/items/{id}/xattrs": Row(OWNER, 200, kind=LOOK),
     "POST " + ONE + "/folders": Row(OWNER, 201, {"path": "/{word}"}),
     # ---- changes ----
-    "POST " + ONE + "/ops": Row(OWNER, 200, {"ops": [{"op": "create", "parent": "{root}", "name": "{word}", "type": "file"}]}),
+    "POST " + ONE + "/ops": Row(OWNER, 200, {"ops": [{"op": "create", "parent": "{root}", "name": "{word}",
+            "type": "file"}]}),
     "POST " + ONE + "/ids": Row(OWNER, 201, {"count": 1}),
     "GET " + ONE + "/changes": Row(OWNER, 200, query="since=0"),
     "POST " + ONE + "/changes": Row(OWNER, 200, {"since": "0", "wait": 0, "session": "{session}", "held": []}),
@@ -98,7 +104,8 @@ ROWS = {
     "DELETE " + ONE + "/sessions/{session}": Row(OWNER, 204, fresh="session", kind={204}, anywhere=True),
     "POST " + ONE + "/locks": Row(OWNER, 200, LOCK, trashed={404, 409}, fresh="session"),
     "GET " + ONE + "/locks": Row(OWNER, 200, query="id={id}&kind=posix&exclusive=true", kind=LOOK, missing={200, 404}),
-    "POST " + ONE + "/locks/wait": Row(OWNER, 200, {"id": "{id}", "kind": "posix", "want": [0, 1, True], "wait": 0}, trashed={404, 409}),
+    "POST " + ONE + "/locks/wait": Row(OWNER, 200, {"id": "{id}", "kind": "posix", "want": [0, 1, True], "wait": 0},
+            trashed={404, 409}),
     # ---- blocks ----
     "PUT " + ONE + "/blocks/{sha256}": Row(OWNER, (200, 201), b"{word}", missing={400}, anywhere=True, fresh="block"),
     "GET " + ONE + "/blocks/{sha256}": Row(OWNER, 200),
@@ -207,7 +214,8 @@ def spellings(target):
         ("a fragment", path + "#x" + query, BAD),
         ("escaped twice", "/%25" + "%02x" % ord(path[1]) + path[2:] + query, ELSE),
         ("in capitals", path.upper() + query if path.upper() != path else "/X" + target, ELSE),
-        ("a parameter of a segment", "/api;v=2" + path[4:] + query if path.startswith("/api") else path + ";v=2" + query, ELSE),
+        ("a parameter of a segment", "/api;v=2" + path[4:] + query if path.startswith("/api")
+                else path + ";v=2" + query, ELSE),
         ("overlong dots", "/%c0%ae%c0%ae" + target, ELSE),
         ("a backslash", "/x\\.." + target, ELSE),
     ]
@@ -218,11 +226,15 @@ def claims(owner_id):
     return [
         ("claims to be the owner", [("Nephos-User", owner_id), ("Nephos-Token-Id", "k1"), ("Nephos-User-Name", "x")]),
         ("claims to be an administrator", [("Nephos-User", owner_id), ("Nephos-Admin", "1")]),
-        ("claims an address", [("Nephos-Client", "127.0.0.1"), ("X-Forwarded-For", "127.0.0.1"), ("Forwarded", "for=127.0.0.1")]),
-        ("claims another method", [("X-HTTP-Method-Override", "GET"), ("X-HTTP-Method", "GET"), ("X-Method-Override", "GET")]),
-        ("claims another target", [("X-Original-URL", "/internal/v1/registry"), ("X-Rewrite-URL", "/internal/v1/registry")]),
+        ("claims an address", [("Nephos-Client", "127.0.0.1"), ("X-Forwarded-For", "127.0.0.1"),
+                ("Forwarded", "for=127.0.0.1")]),
+        ("claims another method", [("X-HTTP-Method-Override", "GET"), ("X-HTTP-Method", "GET"),
+                ("X-Method-Override", "GET")]),
+        ("claims another target", [("X-Original-URL", "/internal/v1/registry"),
+                ("X-Rewrite-URL", "/internal/v1/registry")]),
         ("another origin", [("Origin", "https://evil.example")]),
-        ("a proxy's word", [("Proxy-Authorization", "Bearer npk_0"), ("Cookie", "token=npk_0"), ("X-Api-Key", "npk_0")]),
+        ("a proxy's word", [("Proxy-Authorization", "Bearer npk_0"), ("Cookie", "token=npk_0"),
+                ("X-Api-Key", "npk_0")]),
         ("hop by hop", [("Connection", "Authorization, keep-alive"), ("TE", "trailers")]),
         ("a session of the owner", None),  # made by the world
     ]

@@ -14,7 +14,8 @@ from matrix_wire import Wire
 V2 = "/api/v2/docs"
 USER2 = "/api/v2/user"
 PASSWORD = "a long sentence of "
-ODD_IDS = ["0", "-1", "abc", "1e3", "%2B1", "99999999999999999999", "18446744073709551616", "9223372036854775808", "%D9%A3", "1%20", "0x1", "null"]
+ODD_IDS = ["0", "-1", "abc", "1e3", "%2B1", "99999999999999999999", "18446744073709551616", "9223372036854775808",
+        "%D9%A3", "1%20", "0x1", "null"]
 ODD_NAMES = ["..", "a%00b", "%ff%2F"]
 
 
@@ -73,11 +74,13 @@ class World:
 
     def make_user(self, name):
         u = User(name)
-        u.id = self.ask(self.root, "POST", USER2 + "/users", {"name": u.login, "password": u.password, "email": u.login + "@example.org"})["id"]
+        u.id = self.ask(self.root, "POST", USER2 + "/users",
+                {"name": u.login, "password": u.password, "email": u.login + "@example.org"})["id"]
         return u
 
     def log_in(self, u):
-        token = self.ask(Role("nobody", "stranger"), "POST", USER2 + "/sessions", {"name": u.login, "password": u.password})["token"]
+        token = self.ask(Role("nobody", "stranger"), "POST", USER2 + "/sessions",
+                {"name": u.login, "password": u.password})["token"]
         self.tokens.append(token)
         return token
 
@@ -88,7 +91,8 @@ class World:
 
     def make_roles(self):
         users = self.users = {n: self.make_user(n) for n in ("owner", "other", "former", "chief", "gone")}
-        by = {n: Role(n + " by session", {"owner": "owner", "chief": "admin"}.get(n, "other"), self.log_in(u), user=u) for n, u in users.items()}
+        by = {n: Role(n + " by session", {"owner": "owner", "chief": "admin"}.get(n, "other"), self.log_in(u), user=u)
+                for n, u in users.items()}
         for u in ("chief", "former"):
             self.ask(self.root, "PATCH", USER2 + "/users/" + users[u].id, {"admin": True})
         keys = {n: self.make_key(r, r.user.word) for n, r in by.items()}
@@ -113,16 +117,19 @@ class World:
             Role("key of a deleted user", "stranger", keys["gone"]["token"]),
             Role("unknown token", "stranger", "npk_" + os.urandom(32).hex()),
             Role("malformed token", "stranger", "npk_!'\"\\u0000"),
-            Role("another scheme", "stranger", authorization="Basic " + base64.b64encode((users["owner"].login + ":" + users["owner"].password).encode()).decode()),
+            Role("another scheme", "stranger",
+                    authorization="Basic " + base64.b64encode((users["owner"].login + ":" + users["owner"].password).encode()).decode()),
         ]
-        self.known = [by["other"], by_key["other"], by_key["former"], by["chief"], by_key["chief"], by["owner"], by_key["owner"]]
+        self.known = [by["other"], by_key["other"], by_key["former"], by["chief"], by_key["chief"], by["owner"],
+                by_key["owner"]]
         self.roles = self.strangers + self.known
 
     def expire(self, token):
         """The session's time is over: nobody waits thirty days. psql asks as the services may."""
         digest = hashlib.sha256(token.encode()).hexdigest()
         sql = "UPDATE session SET expires_ns = 1 WHERE hash = decode('%s', 'hex') RETURNING 'one'" % digest
-        done = subprocess.run(["psql", "-X", "-A", "-t", "-q", self.database, "-c", sql], capture_output=True, text=True, cwd="/")
+        done = subprocess.run(["psql", "-X", "-A", "-t", "-q", self.database, "-c", sql], capture_output=True,
+                text=True, cwd="/")
         if done.stdout.strip() != "one":
             raise SystemExit("matrix: no session was made to expire: %s%s" % (done.stdout, done.stderr))
 
@@ -156,7 +163,8 @@ class World:
     def make_drive(self, role, name, trashed=False):
         full = "%s-%s" % (role.user.word, name)
         drive = self.ask(role, "POST", V2 + "/drives", {"name": full})["id"]
-        file = self.ask(role, "PUT", V2 + "/drives/%s/files/%s" % (drive, role.user.word), b"content " + role.user.word.encode())["id"]
+        file = self.ask(role, "PUT", V2 + "/drives/%s/files/%s" % (drive, role.user.word),
+                b"content " + role.user.word.encode())["id"]
         if trashed:
             self.ask(role, "DELETE", V2 + "/drives/%s?confirm=%s" % (drive, full))
         return drive, file
@@ -188,10 +196,14 @@ class World:
     def drives(self, role):
         """[(what it is, value, nature)], what FITS first."""
         o, u = self.owner.user, role.user or self.owner.user
-        mine = [("own drive", u.drive, FITS), ("home", "home", FITS), ("own drive with a zero in front", "0" + u.drive, MALFORMED), ("own second drive", u.second, FITS), ("own drive in the trash", u.trashed, TRASHED)]
+        mine = [("own drive", u.drive, FITS), ("home", "home", FITS),
+                ("own drive with a zero in front", "0" + u.drive, MALFORMED), ("own second drive", u.second, FITS),
+                        ("own drive in the trash", u.trashed, TRASHED)]
         whose = self.other.user if u is o else o
-        theirs = [("another's drive", whose.drive, FOREIGN), ("another's second drive", whose.second, FOREIGN), ("another's drive in the trash", whose.trashed, FOREIGN)]
-        none = [("another's drive that is gone", whose.gone_drive, MISSING), ("own drive that is gone", u.gone_drive, MISSING), ("no drive", "2147483000", MISSING)]
+        theirs = [("another's drive", whose.drive, FOREIGN), ("another's second drive", whose.second, FOREIGN),
+                ("another's drive in the trash", whose.trashed, FOREIGN)]
+        none = [("another's drive that is gone", whose.gone_drive, MISSING),
+                ("own drive that is gone", u.gone_drive, MISSING), ("no drive", "2147483000", MISSING)]
         return mine + theirs + none + [("drive %s" % v, v, MALFORMED) for v in ODD_IDS + ["HOME", "home%20", "me"]]
 
     def items(self, role, v1=False):
@@ -203,8 +215,11 @@ class World:
         if not v1:
             mine.append(("large file", u.big, FITS))
             mine.append(("item of the own second drive", u.second_file, MISSING))
-        theirs = [("another's file", whose.file, FOREIGN), ("another's folder", whose.folder, FOREIGN), ("another's file in the trash", whose.trashed_file, FOREIGN)]
-        none = [("deleted file", u.deleted, MISSING), ("another's deleted file", whose.deleted, MISSING), ("no item", str((int(u.drive) << 32) + 4000000000), MISSING), ("none of another's items", str((int(whose.drive) << 32) + 4000000000), MISSING)]
+        theirs = [("another's file", whose.file, FOREIGN), ("another's folder", whose.folder, FOREIGN),
+                ("another's file in the trash", whose.trashed_file, FOREIGN)]
+        none = [("deleted file", u.deleted, MISSING), ("another's deleted file", whose.deleted, MISSING),
+                ("no item", str((int(u.drive) << 32) + 4000000000), MISSING),
+                        ("none of another's items", str((int(whose.drive) << 32) + 4000000000), MISSING)]
         return mine + theirs + none + odd
 
     def paths(self, role):
@@ -220,19 +235,22 @@ class World:
 
     def names(self, role):
         u = role.user or self.owner.user
-        return [("file", u.file_name, FITS), ("no name", "none", MISSING), ("a dot", ".", MALFORMED), ("dots", "..", MALFORMED), ("a slash", "a%2Fb", MALFORMED), ("a NUL", "a%00b", MALFORMED)]
+        return [("file", u.file_name, FITS), ("no name", "none", MISSING), ("a dot", ".", MALFORMED),
+                ("dots", "..", MALFORMED), ("a slash", "a%2Fb", MALFORMED), ("a NUL", "a%00b", MALFORMED)]
 
     def sessions(self, role):
         u = role.user or self.owner.user
         whose = self.other.user if u is self.owner.user else self.owner.user
-        return [("session", u.session, FITS), ("another's session", whose.session, KIND), ("ended session", u.ended_session, KIND), ("no session", "4000000000", KIND)] + [
+        return [("session", u.session, FITS), ("another's session", whose.session, KIND),
+                ("ended session", u.ended_session, KIND), ("no session", "4000000000", KIND)] + [
             ("session %s" % v, v, MALFORMED) for v in ODD_IDS[:4]
         ]
 
     def blocks(self, role):
         u = role.user or self.owner.user
         whose = self.other.user if u is self.owner.user else self.owner.user
-        return [("block", u.block, FITS), ("another's block", whose.block, FOREIGN), ("no block", "0" * 64, MISSING)] + [
+        return [("block", u.block, FITS), ("another's block", whose.block, FOREIGN),
+                ("no block", "0" * 64, MISSING)] + [
             ("block %s" % v, v, MALFORMED) for v in ("0", "x" * 64, u.block[:-1], u.block + "0", "..%5c")
         ]
 
@@ -240,15 +258,18 @@ class World:
         """Users by id. Of a stranger and of another the account is the owner's."""
         u = self.owner.user
         mine = role.user or u
-        rows = [("own account", mine.id, FITS), ("another's account", u.id if mine is not u else self.other.user.id, FOREIGN)]
+        rows = [("own account", mine.id, FITS),
+                ("another's account", u.id if mine is not u else self.other.user.id, FOREIGN)]
         if words:
             rows += [("me", "me", FITS), ("the default", "default", FOREIGN)]
-        return rows + [("a deleted account", self.gone.id, MISSING), ("no account", "4000000000", MISSING)] + [("account %s" % v, v, MALFORMED) for v in ODD_IDS]
+        return rows + [("a deleted account", self.gone.id, MISSING),
+                ("no account", "4000000000", MISSING)] + [("account %s" % v, v, MALFORMED) for v in ODD_IDS]
 
     def keys_of(self, role):
         u = role.user or self.owner.user
         whose = self.other.user if u is self.owner.user else self.owner.user
-        return [("own key", self.keys[u.name]["id"], FITS), ("another's key", self.keys[whose.name]["id"], FOREIGN), ("a revoked key", self.revoked_key, MISSING), ("no key", "4000000000", MISSING)] + [
+        return [("own key", self.keys[u.name]["id"], FITS), ("another's key", self.keys[whose.name]["id"], FOREIGN),
+                ("a revoked key", self.revoked_key, MISSING), ("no key", "4000000000", MISSING)] + [
             ("key %s" % v, v, MALFORMED) for v in ODD_IDS
         ]
 
@@ -289,7 +310,8 @@ class World:
             keys = self.ask(role, "GET", USER2 + "/keys?limit=1000")["items"]
             seen[u.name + ": keys"] = [(k["id"], k["name"]) for k in keys]
             watcher = [("Nephos-Session", u.watcher)]
-            seen[u.name + ": lock"] = self.ask(role, "GET", V2 + "/drives/home/locks?kind=posix&exclusive=1&id=" + u.file, headers=watcher, wanted=(200, 410))
+            seen[u.name + ": lock"] = self.ask(role, "GET",
+                    V2 + "/drives/home/locks?kind=posix&exclusive=1&id=" + u.file, headers=watcher, wanted=(200, 410))
             for session in (u.session, u.watcher): # which keeps them, too
                 poll = {"since": "0", "limit": 1, "wait": 0, "session": session, "held": []}
                 polled = self.ask(role, "POST", V2 + "/drives/home/changes", poll, wanted=(200, 410))
@@ -306,4 +328,5 @@ class World:
 
 
 def differences(before, after):
-    return ["%s: %s, now %s" % (k, before.get(k), after.get(k)) for k in sorted(before.keys() | after.keys()) if before.get(k) != after.get(k)]
+    return ["%s: %s, now %s" % (k, before.get(k), after.get(k)) for k in sorted(before.keys() | after.keys())
+            if before.get(k) != after.get(k)]

@@ -43,7 +43,8 @@ def read(name):
 
 def kind(name):
     st = os.lstat(path(name))
-    return "%s %o %d:%d links %d" % (stat.filemode(st.st_mode), st.st_mode, os.major(st.st_rdev), os.minor(st.st_rdev), st.st_nlink)
+    return "%s %o %d:%d links %d" % (stat.filemode(st.st_mode), st.st_mode, os.major(st.st_rdev), os.minor(st.st_rdev),
+            st.st_nlink)
 
 
 f = made()
@@ -65,7 +66,8 @@ os.close(f)
 f = made()
 os.write(f, b"x" * 300000)
 os.fsync(f)
-print("by AT_EMPTY_PATH:", outcome(libc.linkat(f, b"", AT_FDCWD, path("empty").encode(), AT_EMPTY_PATH)), os.stat(path("empty")).st_size)
+print("by AT_EMPTY_PATH:", outcome(libc.linkat(f, b"", AT_FDCWD, path("empty").encode(), AT_EMPTY_PATH)),
+        os.stat(path("empty")).st_size)
 os.ftruncate(f, 5)
 os.close(f)
 print("written after it was linked:", read("empty"))

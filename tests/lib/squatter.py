@@ -1,7 +1,8 @@
 """Somebody who listens where a part of a store listened: squatter.py PORT RECORD READY [URL]
 
-He tries until he has the port, says so by making READY, writes all that comes to RECORD, and answers with garbage, with what a refusal and a success look like, and with what was recorded; with a
-URL he passes what comes on to the part that listens there instead, and its answers back.
+He tries until he has the port, says so by making READY, writes all that comes to RECORD, and answers with garbage, with
+what a refusal and a success look like, and with what was recorded; with a URL he passes what comes on to the part that
+listens there instead, and its answers back.
 """
 import os, socket, sys, threading, time, urllib.parse
 

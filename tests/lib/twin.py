@@ -3,8 +3,10 @@
 
     twin.py FOLDER TWIN SEED OPERATIONS [WITHOUT…]      WITHOUT: operations to leave out, as tmpfile
 
-Each call must end alike on both: with the same errno, or the same answer. Now and then, and at the end, everything that programs can see is compared: names, types, modes, owners, links,
-sizes, times that were set, targets, extended attributes, content, and what open files show. Says the operation at which they differ, and what was done before it, and ends with 1.
+Each call must end alike on both: with the same errno, or the same answer. Now and then, and at the end, everything that
+programs can see is compared: names, types, modes, owners, links, sizes, times that were set, targets, extended
+attributes, content, and what open files show. Says the operation at which
+they differ, and what was done before it, and ends with 1.
 """
 import ctypes
 import errno
@@ -122,7 +124,8 @@ class Twin:
             return self.op_close()
         names = self.names()
         flags = self.random.choice([os.O_RDONLY, os.O_RDWR, os.O_RDWR, os.O_WRONLY])
-        for flag, chance in ((os.O_CREAT, 0.7), (os.O_EXCL, 0.1), (os.O_TRUNC, 0.15), (os.O_APPEND, 0.2), (os.O_NOFOLLOW, 0.1),
+        for flag, chance in ((os.O_CREAT, 0.7), (os.O_EXCL, 0.1), (os.O_TRUNC, 0.15), (os.O_APPEND, 0.2),
+                (os.O_NOFOLLOW, 0.1),
                              (os.O_DIRECTORY, 0.03), (os.O_SYNC, 0.05)):
             if self.random.random() < chance:
                 flags |= flag
@@ -135,7 +138,8 @@ class Twin:
         def do(side):
             path = side.path(names)
             # A fifo would wait for its other end.
-            if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode) and not stat.S_ISDIR(os.stat(path).st_mode):
+            there = os.stat(path).st_mode if os.path.exists(path) else stat.S_IFREG
+            if not stat.S_ISREG(there) and not stat.S_ISDIR(there):
                 return "special"
             side.files[number] = os.open(path, flags | os.O_CLOEXEC, mode)
             return "opened"
@@ -157,7 +161,8 @@ class Twin:
         if number is None:
             return
         self.both("linkat %s %s" % (number, names), lambda side: call(
-            "linkat", AT_FDCWD, b"/proc/self/fd/%d" % side.files[number], AT_FDCWD, os.fsencode(side.path(names)), AT_SYMLINK_FOLLOW))
+            "linkat", AT_FDCWD, b"/proc/self/fd/%d" % side.files[number], AT_FDCWD, os.fsencode(side.path(names)),
+                    AT_SYMLINK_FOLLOW))
 
     def op_close(self):
         number = self.file()
@@ -186,14 +191,16 @@ class Twin:
     def op_read(self):
         number, (_, size) = self.file(), self.range()
         if number is not None:
-            self.both("read %d %d" % (number, size), lambda side: hashlib.sha256(os.read(side.files[number], size)).hexdigest()[:16])
+            self.both("read %d %d" % (number, size),
+                    lambda side: hashlib.sha256(os.read(side.files[number], size)).hexdigest()[:16])
 
     def op_seek(self):
         number, (at, _) = self.file(), self.range()
         how = self.random.choice([os.SEEK_SET, os.SEEK_END])
         # Where a folder ends is each file system's own business.
         if number is not None and self.is_regular(number):
-            self.both("lseek %d" % number, lambda side: os.lseek(side.files[number], at if how == os.SEEK_SET else 0, how))
+            self.both("lseek %d" % number, lambda side: os.lseek(side.files[number], at if how == os.SEEK_SET else 0,
+                    how))
 
     def op_ftruncate(self):
         number, (at, _) = self.file(), self.range()
@@ -213,7 +220,8 @@ class Twin:
         number, (at, size) = self.file(), self.range()
         mode = self.random.choice([0, KEEP_SIZE, PUNCH_HOLE | KEEP_SIZE, ZERO_RANGE, ZERO_RANGE | KEEP_SIZE])
         if number is not None:
-            self.both("fallocate %d %d %d+%d" % (number, mode, at, size), lambda side: fallocate(side.files[number], mode, at, size))
+            self.both("fallocate %d %d %d+%d" % (number, mode, at, size),
+                    lambda side: fallocate(side.files[number], mode, at, size))
 
     def op_copy(self):
         source, target, (at, size), (to, _) = self.file(), self.file(), self.range(), self.range()
@@ -263,7 +271,8 @@ class Twin:
 
     def op_link(self):
         old, new = self.names(), self.names()
-        self.both("link %s %s" % (old, new), lambda side: os.link(side.path(old), side.path(new), follow_symlinks=False))
+        self.both("link %s %s" % (old, new), lambda side: os.link(side.path(old), side.path(new),
+                follow_symlinks=False))
 
     def op_symlink(self):
         target, names = self.random.choice(["a", "../b", "nowhere", "t" * 300, "./c/d"]), self.names()
@@ -285,23 +294,29 @@ class Twin:
 
     def op_chown(self):
         names, uid, gid = self.names(), self.random.choice([-1, 0, 1, 12345]), self.random.choice([-1, 0, 1, 12345])
-        self.both("chown %s %d %d" % (names, uid, gid), lambda side: os.chown(side.path(names), uid, gid, follow_symlinks=False))
+        self.both("chown %s %d %d" % (names, uid, gid),
+                lambda side: os.chown(side.path(names), uid, gid, follow_symlinks=False))
 
     def op_utime(self):
         names = self.names()
-        times = tuple(self.random.choice([0, 1, 999_999_999, 1_500_000_000_123_456_789, -5_000_000_000, self.random.randrange(1 << 60)]) for _ in range(2))
-        self.both("utime %s %s" % (names, times), lambda side: os.utime(side.path(names), ns=times, follow_symlinks=False))
-        self.both("times of %s" % names, lambda side: (os.lstat(side.path(names)).st_mtime_ns, os.lstat(side.path(names)).st_atime_ns))
+        times = tuple(self.random.choice([0, 1, 999_999_999, 1_500_000_000_123_456_789, -5_000_000_000,
+                self.random.randrange(1 << 60)]) for _ in range(2))
+        self.both("utime %s %s" % (names, times),
+                lambda side: os.utime(side.path(names), ns=times, follow_symlinks=False))
+        self.both("times of %s" % names, lambda side: (os.lstat(side.path(names)).st_mtime_ns,
+                os.lstat(side.path(names)).st_atime_ns))
 
     def op_setxattr(self):
         names, key = self.names(), self.random.choice(XATTRS)
-        value, flags = self.data(self.random.choice([0, 1, 30, 300])), self.random.choice([0, 0, os.XATTR_CREATE, os.XATTR_REPLACE])
+        value, flags = self.data(self.random.choice([0, 1, 30, 300])), self.random.choice([0, 0, os.XATTR_CREATE,
+                os.XATTR_REPLACE])
         self.both("setxattr %s %s %d" % (names, key[:12], flags),
                   lambda side: os.setxattr(side.path(names), key, value, flags, follow_symlinks=False))
 
     def op_removexattr(self):
         names, key = self.names(), self.random.choice(XATTRS)
-        self.both("removexattr %s %s" % (names, key[:12]), lambda side: os.removexattr(side.path(names), key, follow_symlinks=False))
+        self.both("removexattr %s %s" % (names, key[:12]),
+                lambda side: os.removexattr(side.path(names), key, follow_symlinks=False))
 
     def op_stat(self):
         names = self.names()
@@ -330,7 +345,8 @@ class Twin:
     @staticmethod
     def seen(st):
         folder = stat.S_ISDIR(st.st_mode)
-        return (stat.filemode(st.st_mode), st.st_uid, st.st_gid, 0 if folder else st.st_nlink, 0 if folder else st.st_size)
+        return (stat.filemode(st.st_mode), st.st_uid, st.st_gid, 0 if folder else st.st_nlink,
+                0 if folder else st.st_size)
 
     def tree(self, side):
         found = []
@@ -347,7 +363,8 @@ class Twin:
                     with open(path, "rb") as f:
                         one.append(hashlib.sha256(f.read()).hexdigest()[:16])
                 if not stat.S_ISLNK(st.st_mode):
-                    one.append(sorted((k, os.getxattr(path, k)) for k in os.listxattr(path) if not k.startswith("security.")))
+                    one.append(sorted((k, os.getxattr(path, k)) for k in os.listxattr(path)
+                            if not k.startswith("security.")))
                 found.append(one)
         return found
 
@@ -361,10 +378,12 @@ class Twin:
                 if a != b:
                     self.differ("%s here, %s there" % (a, b))
             if len(left) != len(right):
-                self.differ("%d here, %d there: %s" % (len(left), len(right), [x[0] for x in left if x not in right] + [x[0] for x in right if x not in left]))
+                self.differ("%d here, %d there: %s" % (len(left), len(right),
+                        [x[0] for x in left if x not in right] + [x[0] for x in right if x not in left]))
 
     def run(self, count, without):
-        weights = {"op_open": 8, "op_pwrite": 8, "op_write": 5, "op_pread": 5, "op_rename": 4, "op_unlink": 3, "op_mkdir": 3}
+        weights = {"op_open": 8, "op_pwrite": 8, "op_write": 5, "op_pread": 5, "op_rename": 4, "op_unlink": 3,
+                "op_mkdir": 3}
         ops = [name for name in sorted(dir(self)) if name.startswith("op_") and name[3:] not in without]
         for self.step in range(count):
             name = self.random.choices(ops, [weights.get(o, 2) for o in ops])[0]

@@ -1,7 +1,7 @@
 """Each route of services, tried by somebody who has not shown that he is a part of the store: unproven.py GATEWAY TOKEN SERVICE…
 
-Prints how many requests were made, and each that was answered otherwise than it should be: a service refuses whoever did not greet, whatever he says that he is; what is internal is not on a
-gateway's public listener, whoever asks.
+Prints how many requests were made, and each that was answered otherwise than it should be: a service refuses whoever
+did not greet, whatever he says that he is; what is internal is not on a gateway's public listener, whoever asks.
 """
 import re, socket, sys, urllib.parse, urllib.request
 
@@ -11,7 +11,8 @@ FIELDS = "Nephos-Hello: known\r\nNephos-User: 1\r\nNephos-User-Name: root\r\nNep
 HELLO = "POST /internal/v1/hello HTTP/1.1\r\nHost: x\r\nNephos-Hello: %s\r\nContent-Length: 0\r\n\r\n"
 ZERO = "0" * 64
 # Said before the request, on the same connection and in the same packet: nothing, and what looks like a greeting.
-BEFORE = ["", HELLO % "known", HELLO % ("confirm " + ZERO), HELLO % ("ask %s %s -" % (ZERO[:16], ZERO[:32])) + HELLO % ("confirm " + ZERO)]
+BEFORE = ["", HELLO % "known", HELLO % ("confirm " + ZERO),
+        HELLO % ("ask %s %s -" % (ZERO[:16], ZERO[:32])) + HELLO % ("confirm " + ZERO)]
 made, wrong = 0, []
 
 
@@ -39,7 +40,8 @@ def ask(url, method, path, wanted, before=""):
         wrong.append("%s %s %s: %s" % (url, method, path, got))
 
 
-internal = {("POST", "/internal/v1/registry"), ("GET", "/internal/v1/registry"), ("POST", "/internal/v1/tokens/forget"), ("POST", "/internal/v1/hello")}
+internal = {("POST", "/internal/v1/registry"), ("GET", "/internal/v1/registry"), ("POST", "/internal/v1/tokens/forget"),
+        ("POST", "/internal/v1/hello")}
 for service in services:
     for number, (method, route) in enumerate(routes_of(service)):
         path = re.sub(r"\{[^}]*\}", "1", route)
@@ -51,7 +53,8 @@ for service in services:
             internal.add((method, route))
 for method, route in sorted(internal):
     path = re.sub(r"\{[^}]*\}", "1", route)
-    for spelling in (path, "/" + path, path.replace("internal", "%69nternal"), "/." + path, "http://gateway" + path, "/api/v2/docs/..%2f.." + path, "/api/v2/docs/../.." + path):
+    for spelling in (path, "/" + path, path.replace("internal", "%69nternal"), "/." + path, "http://gateway" + path,
+            "/api/v2/docs/..%2f.." + path, "/api/v2/docs/../.." + path):
         ask(gateway, method, spelling, (b"404", b"400"))
 print(made)
 for line in wrong:

@@ -1,8 +1,8 @@
 """waited: how long threads that were ready to run waited for a processor. That is what a busy machine adds to the time
 that something takes; it is measured, so that a test can judge the rest.
 
-A process of its own looks every STEP_S at what the kernel counts for each thread (the second figure of schedstat) of the
-parts of a store; the counts are asked for when it has ended.
+A process of its own looks every STEP_S at what the kernel counts for each thread (the second figure of schedstat) of
+the parts of a store; the counts are asked for when it has ended.
 """
 import array
 import bisect
@@ -12,7 +12,8 @@ import tempfile
 import time
 
 STEP_S = 0.02
-LATER_S = 0.1       # a wait is counted when it is over: one that is still going on at the end of a span is found so much later
+# A wait is counted when it is over: one that is still going on at the end of a span is found so much later.
+LATER_S = 0.1
 HANDS = 3           # threads of one part that a thing goes through one after the other, at most
 
 
@@ -70,5 +71,6 @@ class Waited:
         waits = {}
         for i, (name, _) in enumerate(self.threads):
             if name in names:
-                waits.setdefault(name, []).append(min(max(0, self.counts[last][i] - self.counts[first][i]) / 1e9, end - begin))
+                waits.setdefault(name, []).append(min(max(0, self.counts[last][i] - self.counts[first][i]) / 1e9,
+                        end - begin))
         return sum(sum(sorted(of)[-HANDS:]) for of in waits.values())

@@ -151,7 +151,8 @@ def by_rename(t, path, data):  # what editors do
         os.unlink(path + ".new")
 
 
-WAYS = [by_write, by_one_write, by_sync, by_fsync, by_direct, by_exit, by_mapping, by_truncate, by_ftruncate, by_fallocate, by_copy, by_append, by_rename]
+WAYS = [by_write, by_one_write, by_sync, by_fsync, by_direct, by_exit, by_mapping, by_truncate, by_ftruncate,
+        by_fallocate, by_copy, by_append, by_rename]
 
 
 def in_time(way, path, data, moment=lambda name: None):

@@ -57,7 +57,8 @@ class Wire:
                 name, value = line.split(":", 1)
                 fields[name.lower()] = value.strip()
             status = int(lines[0].split(" ")[1])
-            size = int(fields.get("content-length", 0)) if status >= 200 and status not in (204, 304) and not head else 0
+            size = int(fields.get("content-length", 0)) if status >= 200 and status not in (204,
+                    304) and not head else 0
             while len(self.came) < size:
                 if not self.more():
                     return 0, fields, self.came
@@ -80,7 +81,8 @@ class Wire:
 
 
 def text(line, *fields, body=b"", host_field="Host: x"):
-    lines = [line if " HTTP/" in line else line + " HTTP/1.1"] + ([host_field] if host_field else []) + [BEARER] + list(fields)
+    lines = [line if " HTTP/" in line else line + " HTTP/1.1"] + ([host_field] if host_field
+            else []) + [BEARER] + list(fields)
     if body:
         lines.append("Content-Length: %d" % len(body))
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin1") + body
@@ -110,8 +112,10 @@ def fields():
        put("25-fields", b"two", "If-None-Match: " + other, "If-None-Match: " + first)[0])
     eq("and in the other order", 412, put("25-fields", b"two", "If-None-Match: " + first, "If-None-Match: " + other)[0])
     eq("the file is what it was", b"one", get("25-fields")[2])
-    eq("If-Match too: any of the two is enough", 200, put("25-fields", b"two", "If-Match: " + other, "If-Match: " + first)[0])
-    for name in ("Authorization: Bearer x", "Idempotency-Key: a", "Content-Type: text/plain", "Range: bytes=0-0", "If-Range: " + other,
+    eq("If-Match too: any of the two is enough", 200,
+            put("25-fields", b"two", "If-Match: " + other, "If-Match: " + first)[0])
+    for name in ("Authorization: Bearer x", "Idempotency-Key: a", "Content-Type: text/plain", "Range: bytes=0-0",
+            "If-Range: " + other,
                  "Content-Range: bytes 0-0/1", "Nephos-Floor: 1.1"):
         status, _, body = ask("GET " + FILES + "/25-fields", name, name)
         eq("%s twice is refused" % name.split(":")[0], 400, status)
@@ -131,14 +135,16 @@ def targets():
     eq("whatever it would like to reach", 404, ask("GET http://elsewhere/internal/v1/registry")[0])
     status, head, _ = ask("OPTIONS *")
     eq("OPTIONS of the server", (204, True), (status, "DELETE" in head.get("allow", "")))
-    for target, allow in ((FILES + "/25-fields", "GET, HEAD, PUT, DELETE, OPTIONS"), ("/api/v2/docs/drives/home/ops", "POST, OPTIONS"),
+    for target, allow in ((FILES + "/25-fields", "GET, HEAD, PUT, DELETE, OPTIONS"),
+            ("/api/v2/docs/drives/home/ops", "POST, OPTIONS"),
                           ("/api/v2/user/me", "GET")):
         w = Wire().say("OPTIONS %s HTTP/1.1\r\nHost: x\r\nOrigin: https://a.example\r\n\r\n" % target)
         status, head, _ = w.answer()
         w.close()
         eq("OPTIONS of %s, by nobody" % target, (204, True), (status, head.get("allow", "").startswith(allow)))
         ok("access-control-allow-origin" not in head, "a page of another origin is not let in", head)
-    w = Wire().say(text("GET %s/25-fields" % FILES, body=b"GET / HTTP/1.1\r\n\r\n") + text("DELETE %s/25-none" % FILES, body=b"x" * 1000) +
+    w = Wire().say(text("GET %s/25-fields" % FILES, body=b"GET / HTTP/1.1\r\n\r\n") + text("DELETE %s/25-none" % FILES,
+            body=b"x" * 1000) +
                    text("GET %s/25-fields" % FILES))
     eq("a GET's small body is read away", (200, b"two"), w.answer()[::2])
     eq("a DELETE's too", 404, w.answer()[0])
@@ -158,8 +164,10 @@ def targets():
 # ---- queries ----
 
 def queries():
-    eq("a path encoded as a whole makes folders", 201, ask("PUT %s?path=%%2F25-d%%2Fe+f%%2Fg%%2Bh&parents=true" % FILES, body=b"deep")[0])
-    for target in (FILES + "/25-d/e%20f/g%2Bh", FILES + "?path=%2F25-d%2Fe%20f%2Fg%2Bh", FILES + "?path=/25-d/e+f/g%2bh"):
+    eq("a path encoded as a whole makes folders", 201,
+            ask("PUT %s?path=%%2F25-d%%2Fe+f%%2Fg%%2Bh&parents=true" % FILES, body=b"deep")[0])
+    for target in (FILES + "/25-d/e%20f/g%2Bh", FILES + "?path=%2F25-d%2Fe%20f%2Fg%2Bh",
+            FILES + "?path=/25-d/e+f/g%2bh"):
         eq("and is %s" % target, b"deep", ask("GET " + target)[2])
     eq("HEAD", "4", ask("HEAD %s?path=%%2F25-d%%2Fe+f%%2Fg%%2Bh" % FILES)[1].get("content-length"))
     eq("as its attributes are", 200, ask("GET /api/v2/docs/drives/home/items?path=/25-d/e+f/g%2Bh")[0])
@@ -168,7 +176,8 @@ def queries():
         eq("parents=%s makes none" % value, 409, put("25-new/x?parents=" + value)[0])
     for value in ("maybe", "2", "tru", "true%20", "1&parents=0"):
         eq("parents=%s is refused" % value, 400, put("25-new/x?parents=" + value)[0])
-    for target in ("children?limit=0", "children?limit=x", "children?limit=1001", "children?inline=x", "extents?from=-1", "extents?len=0"):
+    for target in ("children?limit=0", "children?limit=x", "children?limit=1001", "children?inline=x",
+            "extents?from=-1", "extents?len=0"):
         status, _, body = ask("GET /api/v2/docs/drives/home/items/%s/%s" % (root(), target))
         eq("%s is refused" % target, 400, status)
         ok(target.split("?")[1] in json.loads(body)["detail"], "and says what is wrong", body)
@@ -193,14 +202,16 @@ def begin(target, *fields, length=LARGE, sent=b""):
 
 def refused_early():
     asks = "Expect: 100-continue"
-    small = json.loads(ask("POST /api/v2/docs/drives", "Content-Type: application/json", body=b'{"name":"25-small","quota":1000000}')[2])["id"]
+    small = json.loads(ask("POST /api/v2/docs/drives", "Content-Type: application/json",
+            body=b'{"name":"25-small","quota":1000000}')[2])["id"]
     etag = put("25-early", b"one")[1]["etag"]
     cases = (("a missing folder", FILES + "/25-none/x", 409, ()), ("a folder", FILES + "?path=/", 409, ()),
              ("a condition that does not hold", FILES + "/25-early", 412, ("If-None-Match: *",)),
              ("a quota that is too small", "/api/v2/docs/drives/%s/files/x" % small, 507, ()),
              ("a drive that is not there", "/api/v2/docs/drives/999999/files/x", 404, ()),
              ("a path that is none", FILES + "/a%2Fb", 400, ()), ("a bad flag", FILES + "/x?parents=maybe", 400, ()),
-             ("a coded body", FILES + "/x", 415, ("Content-Encoding: gzip",)), ("a form", FILES + "/x", 415, ("Content-Type: multipart/form-data; boundary=a",)))
+             ("a coded body", FILES + "/x", 415, ("Content-Encoding: gzip",)),
+                     ("a form", FILES + "/x", 415, ("Content-Type: multipart/form-data; boundary=a",)))
     for what, target, status, extra in cases:
         for key in ((), ("Idempotency-Key: 25-%d-%f" % (status, time.time()),)):
             w, found = begin(target, asks, *extra, *key)
@@ -210,7 +221,8 @@ def refused_early():
         w, found = begin(target, *extra, sent=b"x" * (1 << 20))
         eq("%s is refused while the body comes" % what, status, found[0])
         w.close()
-    w = Wire().say("PUT %s/x HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n" % (FILES, LARGE))
+    w = Wire().say("PUT %s/x HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n" % (FILES,
+            LARGE))
     eq("so is who is nobody", 401, w.answer()[0])
     w.close()
     for body, extra, statuses in ((b"small", (), (100, 200)), (b"y" * 3000000, (), (100, 200))):
@@ -220,9 +232,11 @@ def refused_early():
         w.close()
     # A repeat is one whatever has become of the folder meanwhile.
     key = ("Idempotency-Key: 25-repeat-%f" % time.time(), "If-None-Match: *")
-    for what, body, wanted in (("made", b"a" * 100000, 201), ("the repeat is the same", b"a" * 100000, 201), ("another body is not", b"b" * 100000, 422)):
+    for what, body, wanted in (("made", b"a" * 100000, 201), ("the repeat is the same", b"a" * 100000, 201),
+            ("another body is not", b"b" * 100000, 422)):
         w, found = begin(FILES + "/25-repeat", asks, *key, length=len(body))
-        eq("under a key that is known the body is looked at: " + what, (100, wanted), (found[0], w.say(body).answer()[0]))
+        eq("under a key that is known the body is looked at: " + what, (100, wanted),
+                (found[0], w.say(body).answer()[0]))
         w.close()
     eq("and not stored", b"a" * 100000, get("25-repeat")[2])
     put("25-early", b"one", "If-Match: " + etag)
@@ -245,7 +259,8 @@ def forms():
 # ---- who has said all, and listens ----
 
 def half_closed():
-    key = json.loads(ask("POST /api/v2/user/keys", "Content-Type: application/json", body=b'{"name":"25-half-%d"}' % time.time_ns())[2])
+    key = json.loads(ask("POST /api/v2/user/keys", "Content-Type: application/json",
+            body=b'{"name":"25-half-%d"}' % time.time_ns())[2])
     bearer = "Authorization: Bearer " + key["token"]
     # The first use of a token: a gateway has to ask whose it is.
     w = Wire().say("PUT %s/25-half HTTP/1.1\r\nHost: x\r\n%s\r\nContent-Length: 4\r\n\r\nhalf" % (FILES, bearer)).end()
@@ -258,7 +273,8 @@ def half_closed():
     eq("a large one too", 200, w.answer()[0])
     w.close()
     w = Wire().say(text("GET %s/25-half" % FILES) + text("GET %s/25-none" % FILES)).end()
-    eq("all that was asked before is answered", (200, size, 404), (w.answer()[0], int(ask("HEAD %s/25-half" % FILES)[1]["content-length"]), w.answer()[0]))
+    eq("all that was asked before is answered", (200, size, 404),
+            (w.answer()[0], int(ask("HEAD %s/25-half" % FILES)[1]["content-length"]), w.answer()[0]))
     w.close()
     seq = json.loads(ask("GET /api/v2/docs/drives/home")[2])["seq"]
     w = Wire().say(text("GET /api/v2/docs/drives/home/changes?since=%s&wait=1" % seq)).end()
@@ -268,7 +284,8 @@ def half_closed():
 
 
 def clean():
-    for target in ("/25-half", "/25-early", "/25-repeat", "/25-coded", "/25-fields", "/25-empty", "/25-d/e%20f", "/25-d"):
+    for target in ("/25-half", "/25-early", "/25-repeat", "/25-coded", "/25-fields", "/25-empty", "/25-d/e%20f",
+            "/25-d"):
         ask("DELETE " + FILES + target)
 
 

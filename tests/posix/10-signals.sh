@@ -14,7 +14,8 @@ AWAY_MS=20
 HOWS=(once timer child stop trace)
 COLD=(once ${E2E_LONG:+timer child stop trace})
 clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
-mount_far() { clean "$BIN/nephos" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/far.pid,log=$WORK/far.log" "http://127.0.0.1:$FAR_PORT" "$FAR"; }
+mount_far() { clean "$BIN/nephos" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/far.pid,log=$WORK/far.log" \
+	"http://127.0.0.1:$FAR_PORT" "$FAR"; }
 umount_far() { clean "$BIN/nephos" umount "$FAR"; }
 gone=()
 gateways() { for g in gateway-1 gateway-2; do kill "-$1" "$(cat "$E2E_DATA/run/$g.pid")"; done; }
@@ -47,7 +48,8 @@ done
 if command -v strace >/dev/null; then
 	"$BIN/storm" make "$FAR/10" 1 child >"$WORK/traced" 2>&1 &
 	traced=$!
-	while kill -0 $traced 2>/dev/null; do timeout -s INT 0.1 strace -f -q -o /dev/null -p $traced; done >/dev/null 2>&1
+	while kill -0 $traced 2>/dev/null; do
+		timeout -s INT 0.1 strace -f -q -o /dev/null -p $traced; done >/dev/null 2>&1
 	wait $traced
 	check_eq "strace attached again and again: no call fails" 0 "$?"
 fi

@@ -23,7 +23,8 @@ as_postgres() {
 if [ "$(id -u)" = 0 ]; then chown postgres: "$M" "$SOCKETS"; fi
 say() { psql -h "$SOCKETS" -U nephos -d postgres -Atqc "$1"; }
 server() { # its log is not on the mount: what it says about that must be readable
-	as_postgres "$bin/pg_ctl" -D "$D" -w -t 120 -l "$SOCKETS/log" -o "-c listen_addresses='' -c unix_socket_directories='$SOCKETS' -c max_connections=20 -c shared_buffers=16MB -c fsync=on" "$@"
+	as_postgres "$bin/pg_ctl" -D "$D" -w -t 120 -l "$SOCKETS/log" \
+		-o "-c listen_addresses='' -c unix_socket_directories='$SOCKETS' -c max_connections=20 -c shared_buffers=16MB -c fsync=on" "$@"
 }
 # The postmaster and all its children, at once.
 kill_all() {
@@ -41,18 +42,21 @@ at_end 'kill_all; rm -rf "$SOCKETS" "$M"'
 check "initdb" as_postgres "$bin/initdb" -D "$D" -U nephos --auth=trust --encoding=UTF8 --no-locale --wal-segsize=1
 check "the server starts" server start
 check "pgbench makes its tables" "$bin/pgbench" -h "$SOCKETS" -U nephos -i -q postgres
-check "$CLIENTS clients are served" "$bin/pgbench" -h "$SOCKETS" -U nephos -n -c $CLIENTS -t "${TRANSACTIONS:-25}" postgres
+check "$CLIENTS clients are served" \
+	"$bin/pgbench" -h "$SOCKETS" -U nephos -n -c $CLIENTS -t "${TRANSACTIONS:-25}" postgres
 check "amcheck is there" say "create extension amcheck"
 
 # What each transaction adds, it adds in four tables.
-balances() { say "select (select sum(abalance) from pgbench_accounts) = s and (select sum(tbalance) from pgbench_tellers) = s and (select sum(bbalance) from pgbench_branches) = s from (select coalesce(sum(delta), 0) s from pgbench_history) x"; }
+balances() { say \
+	"select (select sum(abalance) from pgbench_accounts) = s and (select sum(tbalance) from pgbench_tellers) = s and (select sum(bbalance) from pgbench_branches) = s from (select coalesce(sum(delta), 0) s from pgbench_history) x"; }
 more_than() { [ "$(say "select count(*) from pgbench_history")" -gt "$1" ]; }
 for ((n = 1; n <= ${KILLS:-1}; n++)); do
 	before=$(say "select count(*) from pgbench_history")
 	"$bin/pgbench" -h "$SOCKETS" -U nephos -n -c $CLIENTS -T 600 postgres >"$WORK/pgbench" 2>&1 &
 	clients=$!
 	check "kill $n: clients are at work" eventually 60 more_than $((before + 20))
-	check "kill $n: a row is committed" say "create table if not exists marks (n int primary key); insert into marks values ($n)"
+	check "kill $n: a row is committed" \
+		say "create table if not exists marks (n int primary key); insert into marks values ($n)"
 	seen=$(say "select count(*) from pgbench_history")
 	check "kill $n: all processes of the server are killed" kill_all
 	wait $clients

@@ -27,7 +27,8 @@ ask() { sqlite3 -cmd ".timeout 60000" "$M/$mode.db" "$1"; }
 
 for mode in delete wal; do
 	check_eq "$mode: the journal is of that kind" "$mode" "$(ask "pragma journal_mode = $mode")"
-	check "$mode: tables are made" ask "create table counter (n int); insert into counter values (0); create table rows (who text, i int, primary key (who, i))"
+	check "$mode: tables are made" \
+		ask "create table counter (n int); insert into counter values (0); create table rows (who text, i int, primary key (who, i))"
 	writers=()
 	for ((w = 0; w < WRITERS; w++)); do
 		python3 "$WORK/writer.py" "$M/$mode.db" "w$w" "${ROWS:-5}" >"$WORK/w$w" 2>&1 &
@@ -37,7 +38,8 @@ for mode in delete wal; do
 	for w in "${writers[@]}"; do wait "$w" || bad=$((bad + 1)); done
 	check_eq "$mode: $WRITERS writers side by side finish" 0 $bad
 	all=$((WRITERS * ${ROWS:-5}))
-	check_eq "$mode: and each counted" "$all $all" "$(ask "select (select n from counter) || ' ' || (select count(*) from rows)")"
+	check_eq "$mode: and each counted" \
+		"$all $all" "$(ask "select (select n from counter) || ' ' || (select count(*) from rows)")"
 
 	for ((k = 1; k <= ${KILLS:-1}; k++)); do
 		rm -f "$WORK/killed" "$WORK/killed-too" # those before have written as many lines
@@ -50,8 +52,10 @@ for mode in delete wal; do
 		kill -KILL $killed $too
 		wait $killed $too 2>/dev/null
 		last=$(grep -c . "$WORK/killed")
-		check_eq "$mode, kill $k: what was committed is there" 1 "$(ask "select count(*) >= $last from rows where who = 'k$k'")"
-		check_eq "$mode, kill $k: the counter agrees" 1 "$(ask "select (select n from counter) = (select count(*) from rows)")"
+		check_eq "$mode, kill $k: what was committed is there" \
+			1 "$(ask "select count(*) >= $last from rows where who = 'k$k'")"
+		check_eq "$mode, kill $k: the counter agrees" \
+			1 "$(ask "select (select n from counter) = (select count(*) from rows)")"
 		check_eq "$mode, kill $k: nothing is damaged" ok "$(ask "pragma integrity_check")"
 	done
 done

@@ -98,15 +98,20 @@ DRIVES=$URL/api/v2/docs/drives
 check_status "a drive of its own" 201 "${AUTH[@]}" -H 'Content-Type: application/json' -d '{"name":"full"}' "$DRIVES"
 DRIVE=$DRIVES/$(jq -r .id "$WORK/body")
 at_end 'umount -l "$M"; curl -s --noproxy "*" -X DELETE "${AUTH[@]}" "$DRIVE"'
-check "is mounted" clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/pid,log=$WORK/log" "$URL/${DRIVE##*/}" "$M"
+check "is mounted" \
+	clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/pid,log=$WORK/log" \
+		"$URL/${DRIVE##*/}" "$M"
 head -c 900000 /dev/urandom >"$M/source"
 cat >"$WORK/tight" <<SH
 used=\$(curl -s --noproxy '*' -H "Authorization: Bearer $TOKEN" "$DRIVE" | jq .used)
 curl -s --noproxy '*' -X PATCH -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d "{\"quota\":\$((used + 500000))}" "$DRIVE" >/dev/null
 SH
-check "without quota for it, every way to store is answered, and honest" timeout 600 env PYTHONPATH="$E2E_ROOT/tests/lib" PYTHONDONTWRITEBYTECODE=1 python3 "$WORK/full.py" "$M" "$DRIVE" "$TOKEN" EDQUOT "sh $WORK/tight"
+check "without quota for it, every way to store is answered, and honest" \
+	timeout 600 env PYTHONPATH="$E2E_ROOT/tests/lib" PYTHONDONTWRITEBYTECODE=1 python3 "$WORK/full.py" "$M" \
+		"$DRIVE" "$TOKEN" EDQUOT "sh $WORK/tight"
 sh "$WORK/tight"
-check "what waits for room does not outlive it" sh -c 'timeout 60 sh -c "cat \"$1/source\" >\"$1/held\"" - 2>/dev/null; test $? != 124' - "$M"
+check "what waits for room does not outlive it" \
+	sh -c 'timeout 60 sh -c "cat \"$1/source\" >\"$1/held\"" - 2>/dev/null; test $? != 124' - "$M"
 curl -s --noproxy '*' -X PATCH "${AUTH[@]}" -H 'Content-Type: application/json' -d '{"quota":0}' "$DRIVE" >/dev/null
 check "with room again all goes on" cp "$M/source" "$M/held"
 check "byte for byte" cmp "$M/source" "$M/held"
@@ -120,7 +125,8 @@ if [ -n "${E2E_LONG:-}" ] && [ "$(id -u)" = 0 ]; then
 	at_end 'umount "$D/blocks"'
 	at_end '"$E2E_ROOT/scripts/down" --data "$D"'
 	mount -t tmpfs -o size=64m,mode=700 tmpfs "$D/blocks" || exit 2
-	check "a store on a small disk comes up" "$E2E_ROOT/scripts/up" --data "$D" --port $((${E2E_PORT:-18050} + 20)) --mount "$M" --user tester
+	check "a store on a small disk comes up" \
+		"$E2E_ROOT/scripts/up" --data "$D" --port $((${E2E_PORT:-18050} + 20)) --mount "$M" --user tester
 	# shellcheck disable=SC1091
 	. "$D/credentials"
 	cat >"$WORK/tight" <<SH
@@ -129,8 +135,12 @@ dd if=/dev/zero of="$D/blocks/ballast" bs=64k 2>/dev/null
 truncate -s -500000 "$D/blocks/ballast"
 SH
 	head -c 900000 /dev/urandom >"$M/source"
-	check "without a disk for it, every way to store is answered, and honest" timeout 900 env PYTHONPATH="$E2E_ROOT/tests/lib" PYTHONDONTWRITEBYTECODE=1 python3 "$WORK/full.py" "$M" "$NEPHOS_URL/api/v2/docs/drives/home" "$NEPHOS_TOKEN" ENOSPC "sh $WORK/tight"
+	check "without a disk for it, every way to store is answered, and honest" \
+		timeout 900 env PYTHONPATH="$E2E_ROOT/tests/lib" PYTHONDONTWRITEBYTECODE=1 python3 "$WORK/full.py" \
+			"$M" "$NEPHOS_URL/api/v2/docs/drives/home" "$NEPHOS_TOKEN" ENOSPC "sh $WORK/tight"
 	rm -f "$D/blocks/ballast"
-	check "with room again all goes on" sh -c 'head -c 900000 /dev/urandom >"$2/new" && cp "$2/new" "$1/new" && cmp "$2/new" "$1/new"' - "$M" "$WORK"
+	check "with room again all goes on" \
+		sh -c 'head -c 900000 /dev/urandom >"$2/new" && cp "$2/new" "$1/new" && cmp "$2/new" "$1/new"' - "$M" \
+			"$WORK"
 fi
 e2e_end

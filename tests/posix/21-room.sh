@@ -11,9 +11,11 @@ mkdir -p "$M"
 check_status "a drive of its own" 201 "${AUTH[@]}" -H 'Content-Type: application/json' -d '{"name":"room"}' "$DRIVES"
 DRIVE=$(jq -r .id "$WORK/body")
 at_end 'umount -l "$M"; curl -s --noproxy "*" -X DELETE "${AUTH[@]}" "$DRIVES/$DRIVE"'
-quota() { http -X PATCH "${AUTH[@]}" -H 'Content-Type: application/json' -d "{\"quota\":$1}" "$DRIVES/$DRIVE" >/dev/null; }
+quota() { http -X PATCH "${AUTH[@]}" -H 'Content-Type: application/json' -d "{\"quota\":$1}" \
+	"$DRIVES/$DRIVE" >/dev/null; }
 quota 1000000
-check "is mounted" clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/pid,log=$WORK/log" "$URL/$DRIVE" "$M"
+check "is mounted" \
+	clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/pid,log=$WORK/log" "$URL/$DRIVE" "$M"
 
 cat >"$WORK/room.py" <<'PY'
 import ctypes, errno, os, subprocess, sys
@@ -90,9 +92,12 @@ os.close(f)
 sys.exit(failed > 0)
 PY
 check "room is reserved, charged once, and given back" timeout 60 python3 "$WORK/room.py" "$M" "$DRIVES/$DRIVE" "$TOKEN"
-check "util-linux's fallocate agrees" sh -c 'fallocate -l 100000 "$1/u" && [ "$(stat -c %s "$1/u")" = 100000 ] && fallocate -p -o 0 -l 100000 "$1/u" && [ "$(stat -c %b "$1/u")" = 0 ]' - "$M"
+check "util-linux's fallocate agrees" \
+	sh -c 'fallocate -l 100000 "$1/u" && [ "$(stat -c %s "$1/u")" = 100000 ] && fallocate -p -o 0 -l 100000 "$1/u" && [ "$(stat -c %b "$1/u")" = 0 ]' - "$M"
 check "it is unmounted" clean "$NEPHOS" umount "$M"
-check "and what was reserved over one mount is there over the next" sh -c 'env -u NEPHOS_URL -u NEPHOS_TOKEN -u NEPHOS_USER "$@"' - "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/pid,log=$WORK/log" "$URL/$DRIVE" "$M"
+check "and what was reserved over one mount is there over the next" \
+	sh -c 'env -u NEPHOS_URL -u NEPHOS_TOKEN -u NEPHOS_USER "$@"' - "$NEPHOS" mount \
+		-o "credentials=$E2E_DATA/credentials,pidfile=$WORK/pid,log=$WORK/log" "$URL/$DRIVE" "$M"
 check_eq "byte for byte" 200000 "$(tr -d -c h <"$M/h" | wc -c)"
 check "it is unmounted again" clean "$NEPHOS" umount "$M"
 e2e_end

@@ -12,7 +12,8 @@ at_end 'umount -l "$M"'
 mount_it() { clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/pid,log=$WORK/log" "$URL" "$M"; }
 ended() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status"; }
 forced() { # forced STATUS SECONDS: umount --force ends so, in that time
-	timeout "$2" env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$NEPHOS" umount --force "$M" >"$WORK/said" 2>&1
+	timeout "$2" env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$NEPHOS" umount \
+		--force "$M" >"$WORK/said" 2>&1
 	[ $? = "$1" ] || { cat "$WORK/said"; return 1; }
 }
 
@@ -25,7 +26,8 @@ echo text >"$M/22/deep/file"
 sitting=$!
 tail -f "$M/22/deep/file" >/dev/null &
 reading=$!
-eventually 10 sh -c 'readlink "/proc/$1/cwd" | grep -q 22 && readlink /proc/$2/fd/* | grep -q deep/file' - $sitting $reading
+eventually 10 sh -c 'readlink "/proc/$1/cwd" | grep -q 22 && readlink /proc/$2/fd/* | grep -q deep/file' - $sitting \
+	$reading
 clean "$NEPHOS" umount "$M" >"$WORK/said" 2>&1
 check_eq "umount refuses while it is in use" 1 $?
 check "and says who sits in it" grep -q "sleep (pid $sitting, cwd 22)" "$WORK/said"
@@ -49,7 +51,8 @@ if [ "$(id -u)" = 0 ]; then
 	eventually 10 sh -c 'readlink /proc/$1/exe | grep -q sleep' - $elsewhere
 	pid=$(cat "$WORK/pid")
 	echo more >"$M/22/more"
-	timeout 60 env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$NEPHOS" umount "$M" >"$WORK/said" 2>&1
+	timeout 60 env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$NEPHOS" umount \
+		"$M" >"$WORK/said" 2>&1
 	check_eq "umount ends with 1 when another mount namespace has it, too" 1 $?
 	check "and says which process is in that" grep -q "off here.*sleep (pid $elsewhere, namespace)" "$WORK/said"
 	check_not "it is off here" mountpoint -q "$M"
@@ -76,7 +79,9 @@ if [ -n "${E2E_LONG:-}" ]; then
 	http "${AUTH[@]}" -H 'Content-Type: application/json' -d '{"name":"lost"}' "$DRIVES" >/dev/null
 	DRIVE=$(jq -r .id "$WORK/body")
 	at_end 'curl -s --noproxy "*" -X DELETE "${AUTH[@]}" "$DRIVES/$DRIVE"'
-	check "a mount of a drive" clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/pid,log=$WORK/log" "$URL/$DRIVE" "$M"
+	check "a mount of a drive" \
+		clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/pid,log=$WORK/log" \
+			"$URL/$DRIVE" "$M"
 	pid=$(cat "$WORK/pid")
 	exec 9>"$M/kept open"
 	head -c 300000 /dev/urandom >&9

@@ -9,7 +9,8 @@ M=$WORK/m
 NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos
 DRIVES=$URL/api/v2/docs/drives
 clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
-put_on() { clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/pid,log=$WORK/log" "$URL/$DRIVE" "$M"; }
+put_on() { clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/pid,log=$WORK/log" "$URL/$DRIVE" \
+	"$M"; }
 mkdir -p "$M" "$WORK/local"
 # The database of the store's documents, as its services know it.
 DATABASE=$(tr '\0' '\n' <"/proc/$(cat "$E2E_DATA/run/docs-1.pid")/cmdline" | sed -n '/^--database$/{n;p}')
@@ -191,7 +192,8 @@ try() { # CASE
 		python3 "$WORK/refusals.py" "$M" "$DRIVES/$DRIVE" "$TOKEN" "$WORK/log" "$WORK/local" "$1"
 }
 
-check_status "a drive of its own" 201 "${AUTH[@]}" -H 'Content-Type: application/json' -d '{"name":"refusals"}' "$DRIVES"
+check_status "a drive of its own" \
+	201 "${AUTH[@]}" -H 'Content-Type: application/json' -d '{"name":"refusals"}' "$DRIVES"
 DRIVE=$(jq -r .id "$WORK/body")
 at_end 'umount -l "$M"; curl -s --noproxy "*" -X DELETE "${AUTH[@]}" "$DRIVES/$DRIVE"'
 check "is mounted" put_on

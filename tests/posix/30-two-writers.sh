@@ -11,7 +11,9 @@ ROUNDS=${E2E_LONG:+200}
 clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
 mkdir -p "$A" "$B_ROOT" || exit 2
 at_end 'clean "$NEPHOS" umount "$B_ROOT" || umount -l "$B_ROOT"; rm -rf "$A"'
-check "a second mount of the same drive" clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL" "$B_ROOT"
+check "a second mount of the same drive" \
+	clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL" \
+		"$B_ROOT"
 
 # Steps of one process each: what it says is counted, and a step that fails names what was wrong.
 cat >"$WORK/two.py" <<'PY'

@@ -9,7 +9,8 @@ mkdir -p "$B" "$A/40"
 NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos
 clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
 at_end 'clean "$NEPHOS" umount "$B" || umount -l "$B"; rm -rf "$A/40"'
-check "a second mount of the same drive" clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL" "$B"
+check "a second mount of the same drive" \
+	clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL" "$B"
 
 cat >"$WORK/lib.py" <<'PY'
 import errno, fcntl, os, signal, struct, sys, threading, time
@@ -182,7 +183,9 @@ PY
 
 mkdir "$WORK/c"
 at_end 'clean "$NEPHOS" umount "$WORK/c" || umount -l "$WORK/c"'
-check "a mount with local_locks" clean "$NEPHOS" mount -o "local_locks,credentials=$E2E_DATA/credentials,pidfile=$WORK/c.pid,log=$WORK/c.log" "$URL" "$WORK/c"
+check "a mount with local_locks" \
+	clean "$NEPHOS" mount -o "local_locks,credentials=$E2E_DATA/credentials,pidfile=$WORK/c.pid,log=$WORK/c.log" \
+		"$URL" "$WORK/c"
 check "its locks are between its processes" timeout 60 python3 -c "
 import fcntl, os, sys, time
 a, c = sys.argv[1:3]

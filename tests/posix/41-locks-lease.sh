@@ -14,7 +14,8 @@ stop_docs() {
 # process is the service, not a shell.
 short_lease() {
 	local part words lines=() user=()
-	[ "$(id -u)" != 0 ] || user=(setpriv "--reuid=$(stat -c %u "/proc/$(cat "$E2E_DATA/run/docs-1.pid")")" "--regid=$(stat -c %g "/proc/$(cat "$E2E_DATA/run/docs-1.pid")")" --clear-groups)
+	[ "$(id -u)" != 0 ] ||
+		user=(setpriv "--reuid=$(stat -c %u "/proc/$(cat "$E2E_DATA/run/docs-1.pid")")" "--regid=$(stat -c %g "/proc/$(cat "$E2E_DATA/run/docs-1.pid")")" --clear-groups)
 	for part in docs-1 docs-2; do
 		mapfile -t -d '' words <"/proc/$(cat "$E2E_DATA/run/$part.pid")/cmdline"
 		lines+=("${words[*]@Q}")
@@ -29,7 +30,8 @@ short_lease() {
 }
 mount_it() { # mount_it NAME
 	mkdir -p "$WORK/$1"
-	clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/$1.pid,log=$WORK/$1.log" "$URL" "$WORK/$1"
+	clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/$1.pid,log=$WORK/$1.log" "$URL" \
+		"$WORK/$1"
 }
 unmount() { clean "$NEPHOS" umount "$WORK/$1" || umount -l "$WORK/$1"; }
 A=$WORK/a
@@ -108,7 +110,8 @@ for word in read write fsync lock; do
 	echo $word >&8
 	check "stopped: $word is EIO" eventually 20 grep -q "^$word 5$" "$WORK/stopped.out"
 done
-check_eq "what it wrote under the lock that it had lost is nowhere" "theirs theirs" "$(cat "$A/41/stopped") $(cat "$WORK/stopped/41/stopped")"
+check_eq "what it wrote under the lock that it had lost is nowhere" \
+	"theirs theirs" "$(cat "$A/41/stopped") $(cat "$WORK/stopped/41/stopped")"
 exec 6>&-
 echo again >&8
 check "stopped: opened anew, it locks and writes as ever" eventually 20 grep -q "again ok" "$WORK/stopped.out"

@@ -10,7 +10,8 @@ at_end 'rm -rf "$A"'
 
 cat >"$WORK/versions.py" <<'PY'
 import hashlib, http.client, json, os, sys, threading, urllib.parse
-folder, url, token, what, rounds = sys.argv[1], urllib.parse.urlsplit(sys.argv[2]), sys.argv[3], sys.argv[4], int(sys.argv[5])
+folder, url, token, what, rounds = sys.argv[1:6]
+url, rounds = urllib.parse.urlsplit(url), int(rounds)
 stop, wrong = threading.Event(), []
 lock = threading.Lock()
 
@@ -60,7 +61,8 @@ def grows():
 def replaced():
     """Small contents that say of which version they are, by PUT, by rename, by a rewrite on the mount; asked for whole and in ranges."""
     def content(n): return (b"%08d" % n) * (50 + n % 200)
-    def consistent(data): return len(data) >= 8 and data == data[:8] * (len(data) // 8) and data == content(int(data[:8]))
+    def consistent(data):
+        return len(data) >= 8 and data == data[:8] * (len(data) // 8) and data == content(int(data[:8]))
     ask("PUT", "files/51/put", body=content(0))
     open(folder + "/renamed", "wb").write(content(0))
     open(folder + "/written", "wb").write(content(0))
@@ -93,9 +95,11 @@ for w in wrong[:10]: print(w)
 sys.exit(bool(wrong))
 PY
 ROUNDS=${E2E_LONG:+60}
-check "a file of more than 1,000 extents that grows is downloaded as it was, each time" python3 "$WORK/versions.py" "$A" "$URL" "$TOKEN" grows "${ROUNDS:-3}"
+check "a file of more than 1,000 extents that grows is downloaded as it was, each time" \
+	python3 "$WORK/versions.py" "$A" "$URL" "$TOKEN" grows "${ROUNDS:-3}"
 sed 's/^/# /' "$WORK/check.out"
 ROUNDS=${E2E_LONG:+2000}
-check "small files that are replaced all the time are answered whole, and never with 503" python3 "$WORK/versions.py" "$A" "$URL" "$TOKEN" replaced "${ROUNDS:-60}"
+check "small files that are replaced all the time are answered whole, and never with 503" \
+	python3 "$WORK/versions.py" "$A" "$URL" "$TOKEN" replaced "${ROUNDS:-60}"
 sed 's/^/# /' "$WORK/check.out"
 e2e_end

@@ -10,7 +10,8 @@ NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos
 clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
 at_end 'clean "$NEPHOS" umount "$B" || umount -l "$B"; rm -rf "$A/60"'
 URL2=${URL%:*}:$((${URL##*:} + 1)) # the other gateway
-check "a second mount of the same drive, by way of the other gateway" clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL2" "$B"
+check "a second mount of the same drive, by way of the other gateway" \
+	clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL2" "$B"
 b_pid=$(cat "$WORK/b.pid")
 b_watch=http://127.0.0.1:$(cat "$WORK/b.port")
 
@@ -81,7 +82,8 @@ pid=$(gateway_pid "$b_watch")
 (sleep 1; kill -STOP "$pid"; sleep 5; kill -CONT "$pid") &
 sleeper=$!
 at_end 'kill -CONT '"$pid"
-check "B's gateway is stopped for five seconds: what A does is seen by B within three" python3 "$WORK/trust.py" "$A/60" "$B/60" 7
+check "B's gateway is stopped for five seconds: what A does is seen by B within three" \
+	python3 "$WORK/trust.py" "$A/60" "$B/60" 7
 sed 's/^/# /' "$WORK/check.out"
 wait "$sleeper"
 
@@ -117,7 +119,8 @@ for t in threads: t.join()
 print("%d stale: %s" % (len(stale), {w: stale.count(w) for w in set(stale)}))
 sys.exit(bool(stale))
 PY
-check "B stands still for $still seconds: nothing that it knew before is shown when it goes on" python3 "$WORK/still.py" "$A/60" "$B/60" "$b_pid" "$still"
+check "B stands still for $still seconds: nothing that it knew before is shown when it goes on" \
+	python3 "$WORK/still.py" "$A/60" "$B/60" "$b_pid" "$still"
 sed 's/^/# /' "$WORK/check.out"
 
 # ---- 50 ms, with others at work ----
@@ -161,7 +164,8 @@ sys.exit(m > max(50, 2 * o))
 PY
 rounds=60
 [ -z "${E2E_LONG:-}" ] || rounds=1000
-check "eight threads on each are busy in a folder: a change elsewhere is seen within 50 ms (median of $rounds)" python3 "$WORK/busy.py" "$A/60" "$B/60" "$rounds"
+check "eight threads on each are busy in a folder: a change elsewhere is seen within 50 ms (median of $rounds)" \
+	python3 "$WORK/busy.py" "$A/60" "$B/60" "$rounds"
 sed 's/^/# /' "$WORK/check.out"
 
 # ---- a file that is written anew ----
@@ -196,7 +200,8 @@ sys.exit(bool(set(seen) - {"empty", "whole", "a part"}) or not seen["whole"])
 PY
 rounds=150
 [ -z "${E2E_LONG:-}" ] || rounds=2000
-check "a file that is emptied and written $rounds times is never read as zeros, and never fails" python3 "$WORK/anew.py" "$A/60" "$B/60" "$rounds"
+check "a file that is emptied and written $rounds times is never read as zeros, and never fails" \
+	python3 "$WORK/anew.py" "$A/60" "$B/60" "$rounds"
 sed 's/^/# /' "$WORK/check.out"
 
 e2e_end

@@ -13,7 +13,8 @@ bound=4
 [ -z "${E2E_LONG:-}" ] || bound=80
 most=$((bound + bound / 5 + 7)) # with what malloc wastes, and the program's own buffers
 mount_b() {
-	clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log,memory=${bound}M" "$URL" "$B"
+	clean "$NEPHOS" mount \
+		-o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log,memory=${bound}M" "$URL" "$B"
 }
 # What the process has and does not share with a file, in MiB.
 memory() { awk '/^RssAnon/ {print int($2 / 1024)}' "/proc/$(cat "$WORK/b.pid")/status"; }

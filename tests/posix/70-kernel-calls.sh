@@ -18,7 +18,8 @@ if [ "$(id -u)" = 0 ]; then
 	check "each clears set-id bits as it does on a local file system" diff "$WORK/local.txt" "$WORK/mount.txt"
 	echo old >"$M/put"
 	chmod 6755 "$M/put"
-	check_status "a set-id file is replaced over HTTP" 200 "${AUTH[@]}" -X PUT --data new "$URL/api/v2/docs/drives/home/files/posix-70/put"
+	check_status "a set-id file is replaced over HTTP" \
+		200 "${AUTH[@]}" -X PUT --data new "$URL/api/v2/docs/drives/home/files/posix-70/put"
 	check_eq "which clears the bits" 755 "$(jq -r '.mode' "$WORK/body" | xargs printf %o)"
 fi
 
@@ -47,9 +48,11 @@ after=$(date +%s)
 touch -d '2001-02-03 04:05:06 UTC' "$M/born"
 chmod 600 "$M/born"
 born=$(stat -c %W "$M/born")
-check "a file's time of birth is when it was made (between $before and $after, is $born), whatever its other times" test "$born" -ge "$((before - 1))" -a "$born" -le "$((after + 1))"
+check "a file's time of birth is when it was made (between $before and $after, is $born), whatever its other times" \
+	test "$born" -ge "$((before - 1))" -a "$born" -le "$((after + 1))"
 check_eq "with the rest of statx as ever" "600 5 981173106 regular file" "$(stat -c '%a %s %Y %F' "$M/born")"
-check_eq "the same over HTTP" "$born" "$(curl -s --noproxy '*' "${AUTH[@]}" "$URL/api/v2/docs/drives/home/items?path=/posix-70/born" | jq -r '.btime | split(".")[0]')"
+check_eq "the same over HTTP" \
+	"$born" "$(curl -s --noproxy '*' "${AUTH[@]}" "$URL/api/v2/docs/drives/home/items?path=/posix-70/born" | jq -r '.btime | split(".")[0]')"
 mkdir "$M/folder"
 check "a folder has one, too" test "$(stat -c %W "$M/folder")" -ge "$((before - 1))"
 

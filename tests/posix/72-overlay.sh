@@ -26,13 +26,16 @@ steps() (
 	cd "$1" &&
 		echo more >>f1 && rm f2 && mv f3 moved && echo new >new && ln f4 linked && chmod 600 f4 &&
 		rm tree/deep/b && echo c >tree/deep/c && rm -r tree && mkdir tree && echo again >tree/again &&
-		mkdir d && mv d d2 && mv new d2/new && ln -s d2/new symlink && touch -d '2001-02-03 04:05:06 UTC' d2/new &&
-		echo x >f2 && rm f2 && truncate -s 100000 large && dd if=/dev/zero of=large bs=4096 count=1 conv=notrunc status=none
+		mkdir d && mv d d2 && mv new d2/new && ln -s d2/new symlink &&
+			touch -d '2001-02-03 04:05:06 UTC' d2/new &&
+		echo x >f2 && rm f2 && truncate -s 100000 large &&
+			dd if=/dev/zero of=large bs=4096 count=1 conv=notrunc status=none
 )
 tree() { (cd "$1" && find . -printf '%P %y %m %s %l\n' | sed '/ d /s/ [0-9]* *$//' | sort && find . -type f -print0 | sort -z | xargs -0 sha256sum); }
 
 check "overlayfs takes the mount as its upper layer" overlay
-check_not "and does not find that something is missing" sh -c 'dmesg 2>/dev/null | tail -n 20 | grep -E "overlayfs: upper fs (does not|missing)"'
+check_not "and does not find that something is missing" \
+	sh -c 'dmesg 2>/dev/null | tail -n 20 | grep -E "overlayfs: upper fs (does not|missing)"'
 check "files are made, changed, moved and removed in the merged folder" steps "$O"
 steps "$LOCAL"
 check_eq "it shows what the same steps leave in a plain folder" "$(tree "$LOCAL")" "$(tree "$O")"
@@ -42,12 +45,14 @@ check_eq "what was removed is a whiteout above" "character special file 0 0" "$(
 check "it is unmounted" umount "$O"
 check "and mounted again" overlay
 check_eq "and shows the same" "$(tree "$LOCAL")" "$(tree "$O")"
-check "git works in it" sh -c 'cd "$1" && git init -q g && cd g && echo 1 >f && git add f && git -c user.name=t -c user.email=t@t commit -qm 1 && git mv f g && git -c user.name=t -c user.email=t@t commit -qm 2 && git fsck --full' - "$O"
+check "git works in it" \
+	sh -c 'cd "$1" && git init -q g && cd g && echo 1 >f && git add f && git -c user.name=t -c user.email=t@t commit -qm 1 && git mv f g && git -c user.name=t -c user.email=t@t commit -qm 2 && git fsck --full' - "$O"
 umount "$O"
 
 # The other kind of xattr, by which those overlay who are not root.
 rm -rf "$U/upper" "$U/work" && mkdir "$U/upper" "$U/work"
-check "it is an upper layer with xattrs of users (userxattr), too" mount -t overlay nephos -o "userxattr,lowerdir=$LOWER,upperdir=$U/upper,workdir=$U/work" "$O"
+check "it is an upper layer with xattrs of users (userxattr), too" \
+	mount -t overlay nephos -o "userxattr,lowerdir=$LOWER,upperdir=$U/upper,workdir=$U/work" "$O"
 check "in which the same steps can be taken" steps "$O"
 check_eq "with the same end" "$(tree "$LOCAL")" "$(tree "$O")"
 umount "$O"

@@ -12,7 +12,8 @@ LIB=$E2E_ROOT/tests/lib
 M=$WORK/m
 mkdir "$M"
 clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
-put_on() { clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/m.pid,log=$WORK/m.log" "$URL" "$M"; }
+put_on() { clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/m.pid,log=$WORK/m.log" "$URL" \
+	"$M"; }
 take_off() { clean "$NEPHOS" umount "$M"; }
 at_end 'rm -rf "$E2E_MOUNT/posix-74"; umount -l "$M"'
 check "a mount" put_on
@@ -33,20 +34,27 @@ echo 2 >/proc/sys/vm/drop_caches
 check_eq "when the kernel has dropped its caches, too" 15 "$(python3 "$LIB/handles.py" check "$D" "$WORK/handles" 2>&1)"
 check "the mount is taken off" take_off
 check "and put on again" put_on
-check_eq "each still leads to what it was taken of, from the deepest up" 15 "$(python3 "$LIB/handles.py" check "$D" "$WORK/handles" 2>&1)"
+check_eq "each still leads to what it was taken of, from the deepest up" \
+	15 "$(python3 "$LIB/handles.py" check "$D" "$WORK/handles" 2>&1)"
 
 mv "$D/a/b/c" "$D/moved"
 mv "$D/f2" "$D/empty/f2"
 rm "$D/f3" "$D/f1"
 check "the mount is taken off" take_off
 check "and put on again" put_on
-check_eq "a handle follows its document to another name" ok "$(python3 "$LIB/handles.py" error "$D" "$WORK/handles" "$D/f2")"
+check_eq "a handle follows its document to another name" \
+	ok "$(python3 "$LIB/handles.py" error "$D" "$WORK/handles" "$D/f2")"
 check_eq "and a folder to another place" ok "$(python3 "$LIB/handles.py" error "$D" "$WORK/handles" "$D/a/b/c/d")"
-check_eq "one of several names that went is no loss" ok "$(python3 "$LIB/handles.py" error "$D" "$WORK/handles" "$D/f1")"
-check_eq "what lost its last name is stale" "Stale file handle" "$(python3 "$LIB/handles.py" error "$D" "$WORK/handles" "$D/f3")"
-check_eq "what was removed a moment ago is stale, too" "Stale file handle" "$(rm "$D/a/large" && python3 "$LIB/handles.py" error "$D" "$WORK/handles" "$D/a/large")"
+check_eq "one of several names that went is no loss" \
+	ok "$(python3 "$LIB/handles.py" error "$D" "$WORK/handles" "$D/f1")"
+check_eq "what lost its last name is stale" \
+	"Stale file handle" "$(python3 "$LIB/handles.py" error "$D" "$WORK/handles" "$D/f3")"
+check_eq "what was removed a moment ago is stale, too" \
+	"Stale file handle" "$(rm "$D/a/large" && python3 "$LIB/handles.py" error "$D" "$WORK/handles" "$D/a/large")"
 rm "$D/a/link"
-check_eq "and what was removed by another mount" "Stale file handle" "$(eventually 5 test -e "$E2E_MOUNT/posix-74/empty/f2" && rm "$E2E_MOUNT/posix-74/empty/f2" &&
+check_eq "and what was removed by another mount" \
+	"Stale file handle" \
+		"$(eventually 5 test -e "$E2E_MOUNT/posix-74/empty/f2" && rm "$E2E_MOUNT/posix-74/empty/f2" &&
 	eventually 5 test ! -e "$D/empty/f2" && python3 "$LIB/handles.py" error "$D" "$WORK/handles" "$D/f2")"
 check_eq "a handle that nobody was given is stale" "Stale file handle" "$(python3 - "$LIB" "$WORK/handles" "$D" <<'PY'
 import json, os, sys

@@ -5,7 +5,8 @@
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 LIBNFS=$(ldconfig -p 2>/dev/null | grep -c 'libnfs\.so\.13 ')
-if [ "$(id -u)" != 0 ] || ! command -v ganesha.nfsd >/dev/null || ! command -v rpcbind >/dev/null || ! command -v nfs-ls >/dev/null || [ "$LIBNFS" = 0 ]; then
+if [ "$(id -u)" != 0 ] || ! command -v ganesha.nfsd >/dev/null || ! command -v rpcbind >/dev/null ||
+	! command -v nfs-ls >/dev/null || [ "$LIBNFS" = 0 ]; then
 	echo "# skipped: needs root, nfs-ganesha with nfs-ganesha-vfs, rpcbind, libnfs-utils and libnfs.so.13 (scripts/deps test, on Debian 12)"
 	e2e_end
 fi
@@ -14,7 +15,8 @@ M=$WORK/m
 D=$M/posix-75
 mkdir "$M" "$WORK/recovery" "$WORK/taken"
 clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
-put_on() { clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/m.pid,log=$WORK/m.log" "$URL" "$M"; }
+put_on() { clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/m.pid,log=$WORK/m.log" "$URL" \
+	"$M"; }
 take_off() { clean "$NEPHOS" umount "$M"; }
 sha() { sha256sum "$1" | cut -c 1-64; }
 
@@ -33,10 +35,14 @@ if ! eventually 30 grep -q up "$WORK/net"; then
 	e2e_end
 fi
 cat >"$WORK/ganesha.conf" <<CONF
-NFS_CORE_PARAM { Protocols = 3, 4; Enable_NLM = false; Enable_RQUOTA = false; Enable_UDP = false; NFS_Port = 2049; MNT_Port = 20048; }
+NFS_CORE_PARAM {
+	Protocols = 3, 4; Enable_NLM = false; Enable_RQUOTA = false; Enable_UDP = false;
+	NFS_Port = 2049; MNT_Port = 20048;
+}
 NFSv4 { Graceless = true; RecoveryRoot = $WORK/recovery; }
 EXPORT {
-	Export_Id = 75; Filesystem_Id = 75.75; Path = $M; Pseudo = /nephos; Access_Type = RW; Squash = No_Root_Squash; SecType = sys; Transports = TCP;
+	Export_Id = 75; Filesystem_Id = 75.75; Path = $M; Pseudo = /nephos; Access_Type = RW;
+	Squash = No_Root_Squash; SecType = sys; Transports = TCP;
 	FSAL { Name = VFS; }
 }
 # Which file systems it found, by which numbers, and which handles it cannot place.
@@ -53,7 +59,8 @@ rpcbind -w
 exec env NFS_FSID_OF="$1" LD_PRELOAD="$3" ganesha.nfsd -F -f "$2/ganesha.conf" -L "$2/ganesha.log" -p "$2/ganesha.pid"
 SH
 start_server() {
-	nsenter -t "$NET" -n unshare -m --propagation slave -p --fork --kill-child sh "$WORK/serve.sh" "$M" "$WORK" "$NEPHOS_BUILD_DIR/bin/nfs_fsid.so" >>"$WORK/serve.out" 2>&1 &
+	nsenter -t "$NET" -n unshare -m --propagation slave -p --fork --kill-child sh "$WORK/serve.sh" "$M" "$WORK" \
+		"$NEPHOS_BUILD_DIR/bin/nfs_fsid.so" >>"$WORK/serve.out" 2>&1 &
 	SERVER=$!
 }
 kill_server() {
@@ -102,7 +109,8 @@ read -r -t $HANGS_S mounted <&"$from"
 check_eq "a client mounts it" mounted "${mounted:-$(tail -n 3 "$WORK/nfs.err" "$WORK/serve.out")}"
 
 check_eq "lists" "folder gone large" "$(ask list /posix-75)"
-check_eq "and reads, in a client of NFSv4, too" small "$(inside nfs-cat 'nfs://127.0.0.1/nephos/posix-75/folder/deep/small?version=4')"
+check_eq "and reads, in a client of NFSv4, too" \
+	small "$(inside nfs-cat 'nfs://127.0.0.1/nephos/posix-75/folder/deep/small?version=4')"
 for f in folder/deep/small large gone; do check_eq "$f is opened" ok "$(ask open "/posix-75/$f")"; done
 check_eq "a file is made" ok "$(ask create /posix-75/made)"
 check_eq "written, and committed" "$(sha "$WORK/new")" "$(ask write /posix-75/made "$WORK/new")"
@@ -145,6 +153,7 @@ kill_server
 check "the mount is taken off" eventually 60 take_off
 # What the server and the mount had to say, when something is not as it should be.
 if [ "$e2e_failed" != 0 ]; then
-	{ cat "$WORK/ganesha.log" "$WORK/m.log" "$WORK/serve.out" "$WORK/nfs.err"; grep -s "$M" /proc/[0-9]*/mounts; } | sed 's/^/# /'
+	{ cat "$WORK/ganesha.log" "$WORK/m.log" "$WORK/serve.out" "$WORK/nfs.err"; grep -s "$M" /proc/[0-9]*/mounts; } |
+		sed 's/^/# /'
 fi
 e2e_end

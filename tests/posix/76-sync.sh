@@ -34,10 +34,12 @@ run() { python3 "$WORK/sync.py" "$1" "$M" posix-76 "$URL" "$TOKEN"; }
 check_eq "fsync of the mount's root returns when everything that was written is stored" 0 "$(run root)"
 check_eq "sync DIR does that" 0 "$(run command)"
 
-quota() { http -X PATCH "${AUTH[@]}" -H 'Content-Type: application/json' -d "{\"quota\": $1}" "$URL/api/v2/docs/drives/home"; }
+quota() { http -X PATCH "${AUTH[@]}" -H 'Content-Type: application/json' -d "{\"quota\": $1}" \
+	"$URL/api/v2/docs/drives/home"; }
 used=$(curl -s --noproxy '*' "${AUTH[@]}" "$URL/api/v2/docs/drives/home" | jq .used)
 at_end 'quota 0'
-check_eq "it fails when something cannot be stored" "Disk quota exceeded" "$(python3 - "$M" "$D/full" "$URL" "$TOKEN" "$used" <<'PY'
+check_eq "it fails when something cannot be stored" \
+	"Disk quota exceeded" "$(python3 - "$M" "$D/full" "$URL" "$TOKEN" "$used" <<'PY'
 import json, os, sys, urllib.request
 mount, path, url, token, used = sys.argv[1:6]
 def quota(n):
@@ -65,7 +67,8 @@ if [ "$(id -u)" = 0 ] && truncate -s 1M "$WORK/device" && LOOP=$(losetup -f --sh
 	at_end "kill $mem"
 	check "a mount on a block device" eventually 10 grep -q " $WORK/m fuseblk" /proc/mounts
 	told() { [ "$(grep -c asked: "$WORK/mem.log")" -gt "$1" ]; } # more often than that
-	ops() { kill -USR1 "$mem" && eventually 20 told "$1" && sed -n 's/.* ops \([0-9]*\) .*/\1/p' "$WORK/mem.log" | tail -n 1; }
+	ops() { kill -USR1 "$mem" && eventually 20 told "$1" && sed -n 's/.* ops \([0-9]*\) .*/\1/p' "$WORK/mem.log" |
+		tail -n 1; }
 	exec 7>"$WORK/m/open"
 	before=$(ops 0)
 	echo written >&7

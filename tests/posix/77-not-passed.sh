@@ -9,7 +9,9 @@ B=$WORK/b
 mkdir -p "$M" "$B"
 at_end 'rm -rf "$M"; env -u NEPHOS_BUILD_DIR "$NEPHOS" umount "$B" || umount -l "$B"'
 [ "$(id -u)" = 0 ] && MORE=dev,suid, || MORE=
-check "a second mount" env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$NEPHOS" mount -o "${MORE}credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL" "$B"
+check "a second mount" \
+	env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$NEPHOS" mount \
+		-o "${MORE}credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL" "$B"
 
 cat >"$WORK/calls.py" <<'PY'
 import ctypes, errno, fcntl, mmap, os, shutil, signal, stat, struct, subprocess, sys, time
@@ -114,5 +116,6 @@ if root:
         libc.swapoff(b"swap")
 sys.exit(failed > 0)
 PY
-check "what is refused is refused in the way that programs know, and what is the kernel's ends at the mount" timeout 60 python3 "$WORK/calls.py" "$M" "$B/posix-77"
+check "what is refused is refused in the way that programs know, and what is the kernel's ends at the mount" \
+	timeout 60 python3 "$WORK/calls.py" "$M" "$B/posix-77"
 e2e_end

@@ -14,7 +14,8 @@ LOCAL=$WORK/local
 FILES=$URL/api/v2/docs/drives/home/files/posix-78
 mkdir -p "$M/steps" "$LOCAL" "$B"
 clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
-put_on() { clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL" "$B"; }
+put_on() { clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL" \
+	"$B"; }
 at_end 'chattr -R -ia "$LOCAL" "$M"; rm -rf "$M"; clean "$NEPHOS" umount "$B" || umount -l "$B"'
 if touch "$LOCAL/try" && chattr +i "$LOCAL/try" 2>/dev/null; then
 	chattr -i "$LOCAL/try"
@@ -33,11 +34,13 @@ exec 7>>"$M/fixed"
 echo "before it was set" >&7
 chattr +i "$M/fixed" "$M/folder"
 chattr +a "$M/log"
-check_eq "what was written before it was immutable is stored" "$(printf 'text\nbefore it was set')" "$(curl -s --noproxy '*' "${AUTH[@]}" "$FILES/fixed")"
+check_eq "what was written before it was immutable is stored" \
+	"$(printf 'text\nbefore it was set')" "$(curl -s --noproxy '*' "${AUTH[@]}" "$FILES/fixed")"
 check_not "who has it open writes no more" sh -c 'echo more >&7'
 exec 7>&-
 N=$B/posix-78
-check_eq "the other mount shows it" "i a i" "$(lsattr -d "$N/fixed" "$N/log" "$N/folder" | awk '{gsub("[^ai]", "", $1); print $1}' | xargs)"
+check_eq "the other mount shows it" \
+	"i a i" "$(lsattr -d "$N/fixed" "$N/log" "$N/folder" | awk '{gsub("[^ai]", "", $1); print $1}' | xargs)"
 check_not "there, too, it is not written" sh -c 'echo more >>"$1/fixed"' - "$N"
 check_not "nor removed" rm -f "$N/fixed"
 check_not "nor is a file made in the folder" touch "$N/folder/new"
@@ -51,7 +54,8 @@ check_status "nor is a file made in the folder" 403 "${AUTH[@]}" -X PUT --data n
 check_status "the item says what it is" 200 "${AUTH[@]}" "$URL/api/v2/docs/drives/home/items?path=/posix-78/fixed"
 check_eq "in a list" '["immutable"]' "$(jq -c .protect "$WORK/body")"
 id=$(jq -r .id "$WORK/body")
-protect() { check_status "$1" "$2" "${AUTH[@]}" -H 'Content-Type: application/json' -d "{\"ops\": [{\"op\": \"setattr\", \"id\": \"$id\", \"protect\": $3}]}" "$URL/api/v2/docs/drives/home/ops"; }
+protect() { check_status "$1" "$2" "${AUTH[@]}" -H 'Content-Type: application/json' \
+	-d "{\"ops\": [{\"op\": \"setattr\", \"id\": \"$id\", \"protect\": $3}]}" "$URL/api/v2/docs/drives/home/ops"; }
 protect "a protection that there is not is refused" 422 '["undeletable"]'
 protect "and one that is no list" 400 '"immutable"'
 

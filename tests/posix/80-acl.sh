@@ -11,7 +11,8 @@ at_end 'rm -rf "$E2E_MOUNT/80"'
 mkdir -p "$M" "$L"
 # Others get as far as the two folders.
 for p in "$E2E_MOUNT" "$WORK" "$(dirname "$E2E_MOUNT")"; do chmod o+x "$p"; done
-setfacl -m u:1234:r-- "$L" 2>/dev/null || { echo "the folder for temporary files has no ACLs: set TMPDIR to one that does" >&2; exit 2; }
+setfacl -m u:1234:r-- "$L" 2>/dev/null ||
+	{ echo "the folder for temporary files has no ACLs: set TMPDIR to one that does" >&2; exit 2; }
 setfacl -b "$L"
 as() { setpriv --reuid "$1" --regid "$1" --clear-groups "${@:2}"; }
 
@@ -27,10 +28,12 @@ same() {
 			find . ! -name . ! -type l | sort | xargs -d '\n' getfacl -np 2>&1
 		) >"$WORK/same.$([ "$where" = "$M" ] && echo mount || echo local)" 2>&1
 	done
-	if diff "$WORK/same.local" "$WORK/same.mount" >"$WORK/same.diff"; then pass "$1"; else fail "$1" "$(head -n 20 "$WORK/same.diff")"; fi
+	if diff "$WORK/same.local" "$WORK/same.mount" >"$WORK/same.diff"; then pass "$1"; else
+		fail "$1" "$(head -n 20 "$WORK/same.diff")"; fi
 }
 
-same "a named user and group, and the mask that comes with them" 'touch f; chmod 640 f; setfacl -m u:1234:rwx,g:77:r f; stat -c %a f'
+same "a named user and group, and the mask that comes with them" \
+	'touch f; chmod 640 f; setfacl -m u:1234:rwx,g:77:r f; stat -c %a f'
 same "a mask that is given" 'setfacl -m m::r f; stat -c %a f'
 same "chmod sets the mask, not the group" 'chmod 671 f; getfacl -nc f'
 same "chmod with set-user-id" 'chmod 4750 f; stat -c %a f'
@@ -38,11 +41,15 @@ same "an entry goes" 'setfacl -x u:1234 f; getfacl -nc f'
 same "all go, and the mode stays" 'setfacl -b f; stat -c %a f; getfattr -m - f'
 same "an ACL that is only a mode is none" 'setfacl --set u::rw,g::-,o::r f; stat -c %a f; getfattr -m - f'
 same "a default ACL" 'mkdir d; chmod 755 d; setfacl -d -m u:1234:rwx,g::r-x,o::- d; stat -c %a d; getfacl -nc d'
-same "what is made in it inherits, and the umask counts for nothing" 'umask 077; touch d/f; mkdir d/sub; mkfifo d/fifo; ln -s x d/link; mkdir -m 700 d/m700; stat -c "%n %a" d/*'
+same "what is made in it inherits, and the umask counts for nothing" \
+	'umask 077; touch d/f; mkdir d/sub; mkfifo d/fifo; ln -s x d/link; mkdir -m 700 d/m700; stat -c "%n %a" d/*'
 same "and below that" 'umask 022; mkdir -p d/sub/a/b; touch d/sub/a/b/f; stat -c %a d/sub/a/b/f'
-same "a program that makes it with 0600 gets no more" 'umask 0; python3 -c "import os; os.close(os.open(\"d/o600\", os.O_CREAT | os.O_WRONLY, 0o600))"; stat -c %a d/o600'
-same "without the default ACL the umask counts again" 'setfacl -k d; umask 027; touch d/g; mkdir d/h; stat -c %a d/g d/h'
-same "a default ACL of a folder with set-group-id" 'mkdir s; chgrp 77 s; chmod 2775 s; setfacl -d -m g:78:rwx s; umask 022; mkdir s/x; touch s/y; stat -c "%a %g" s/x s/y'
+same "a program that makes it with 0600 gets no more" \
+	'umask 0; python3 -c "import os; os.close(os.open(\"d/o600\", os.O_CREAT | os.O_WRONLY, 0o600))"; stat -c %a d/o600'
+same "without the default ACL the umask counts again" \
+	'setfacl -k d; umask 027; touch d/g; mkdir d/h; stat -c %a d/g d/h'
+same "a default ACL of a folder with set-group-id" \
+	'mkdir s; chgrp 77 s; chmod 2775 s; setfacl -d -m g:78:rwx s; umask 022; mkdir s/x; touch s/y; stat -c "%a %g" s/x s/y'
 same "a default ACL on a file is refused" 'touch p; setfacl -d -m u:1:r p; python3 - <<PY
 import os
 full = bytes.fromhex("02000000" "01000700ffffffff" "04000500ffffffff" "20000500ffffffff")
@@ -57,23 +64,31 @@ same "cp -a takes them along" 'cp -a d d2; cp -a s s2'
 same "cp without -p does not" 'setfacl -m u:1234:r f; cp f f2; getfacl -nc f2'
 same "mv keeps them" 'mv f2 f3; mv f f4; getfacl -nc f4'
 same "hard links share them" 'ln f4 f5; setfacl -m u:99:rw f5; getfacl -nc f4'
-same "tar --acls and back" 'tar --acls --xattrs -cf ../t.tar d2 s2 f4; mkdir t; tar --acls --xattrs -C t -xf ../t.tar; rm ../t.tar'
+same "tar --acls and back" \
+	'tar --acls --xattrs -cf ../t.tar d2 s2 f4; mkdir t; tar --acls --xattrs -C t -xf ../t.tar; rm ../t.tar'
 same "rsync -A" 'rsync -aA d2 s2 f4 r/'
-same "setfacl -R, and --restore" 'setfacl -R -m u:42:rX d2; getfacl -Rnp d2 >../saved; setfacl -R -b d2; setfacl --restore=../saved; rm ../saved'
+same "setfacl -R, and --restore" \
+	'setfacl -R -m u:42:rX d2; getfacl -Rnp d2 >../saved; setfacl -R -b d2; setfacl --restore=../saved; rm ../saved'
 
 # ---- enforced ----
-same "a stranger is kept out, a named user let in" 'mkdir e; echo secret >e/f; chmod 700 e; chmod 600 e/f; as 1234 cat e/f; setfacl -m u:1234:x e; setfacl -m u:1234:r e/f; as 1234 cat e/f; as 1235 cat e/f; as 1234 sh -c "echo x >e/f"'
-same "and kept out when it is taken back" 'setfacl -x u:1234 e/f; as 1234 cat e/f; setfacl -m u:1234:rw e/f; as 1234 sh -c "echo more >>e/f"; chmod 600 e/f; as 1234 cat e/f; chmod 660 e/f; as 1234 cat e/f'
-same "a named group" 'setfacl -m g:77:x e; setfacl -m g:77:r e/f; setpriv --reuid 1300 --regid 77 --clear-groups cat e/f; setpriv --reuid 1300 --regid 1300 --groups 77 cat e/f; as 1300 cat e/f'
-same "a named user may make things in a folder, an owner may set ACLs, others not" 'setfacl -m u:1234:rwx e; as 1234 touch e/mine; as 1234 setfacl -m u:1235:r e/mine; as 1235 setfacl -m u:1235:rw e/mine; as 1235 cat e/mine'
-same "an ACL by somebody outside of the group clears set-group-id" 'touch g; chown 1234:77 g; chmod 2775 g; as 1234 setfacl -m u:9:r g; stat -c %a g; chmod 2775 g; setpriv --reuid 1234 --regid 1234 --groups 77 setfacl -m u:9:rw g; stat -c %a g; setfacl -m u:9:r g; stat -c %a g'
+same "a stranger is kept out, a named user let in" \
+	'mkdir e; echo secret >e/f; chmod 700 e; chmod 600 e/f; as 1234 cat e/f; setfacl -m u:1234:x e; setfacl -m u:1234:r e/f; as 1234 cat e/f; as 1235 cat e/f; as 1234 sh -c "echo x >e/f"'
+same "and kept out when it is taken back" \
+	'setfacl -x u:1234 e/f; as 1234 cat e/f; setfacl -m u:1234:rw e/f; as 1234 sh -c "echo more >>e/f"; chmod 600 e/f; as 1234 cat e/f; chmod 660 e/f; as 1234 cat e/f'
+same "a named group" \
+	'setfacl -m g:77:x e; setfacl -m g:77:r e/f; setpriv --reuid 1300 --regid 77 --clear-groups cat e/f; setpriv --reuid 1300 --regid 1300 --groups 77 cat e/f; as 1300 cat e/f'
+same "a named user may make things in a folder, an owner may set ACLs, others not" \
+	'setfacl -m u:1234:rwx e; as 1234 touch e/mine; as 1234 setfacl -m u:1235:r e/mine; as 1235 setfacl -m u:1235:rw e/mine; as 1235 cat e/mine'
+same "an ACL by somebody outside of the group clears set-group-id" \
+	'touch g; chown 1234:77 g; chmod 2775 g; as 1234 setfacl -m u:9:r g; stat -c %a g; chmod 2775 g; setpriv --reuid 1234 --regid 1234 --groups 77 setfacl -m u:9:rw g; stat -c %a g; setfacl -m u:9:r g; stat -c %a g'
 
 # ---- two mounts ----
 B=$WORK/b
 mkdir -p "$B"
 chmod o+x "$B"
 at_end 'clean "$NEPHOS" umount "$B" || umount -l "$B"'
-check "a second mount of the same drive" clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL" "$B"
+check "a second mount of the same drive" \
+	clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL" "$B"
 mkdir "$M/two"
 chmod 711 "$M/two"
 echo two >"$M/two/f"
@@ -88,15 +103,20 @@ check "a chmod on the first ends it on the second" eventually 3 gone
 check_eq "with the mask that the first shows" "$(getfacl -cn "$M/two/f" 2>&1)" "$(getfacl -cn "$B/80/two/f" 2>&1)"
 setfacl -d -m u:1234:rw "$B/80/two"
 (umask 077; touch "$M/two/made")
-check_eq "a default ACL set on the second counts on the first at once" "user:1234:rw-" "$(getfacl -cn "$M/two/made" | grep :1234:)"
+check_eq "a default ACL set on the second counts on the first at once" \
+	"user:1234:rw-" "$(getfacl -cn "$M/two/made" | grep :1234:)"
 
 # ---- through the API ----
 id=$(stat -c %i "$M/two/f")
-xattrs() { curl -sf --noproxy '*' "${AUTH[@]}" "$URL/api/v2/docs/drives/home/items/$id/xattrs" | jq -r '.xattrs[].name'; }
+xattrs() { curl -sf --noproxy '*' "${AUTH[@]}" "$URL/api/v2/docs/drives/home/items/$id/xattrs" |
+	jq -r '.xattrs[].name'; }
 check_eq "the API shows the xattr" system.posix_acl_access "$(xattrs)"
-ops() { http "${AUTH[@]}" -H "Idempotency-Key: 80-$RANDOM$RANDOM" -H 'Content-Type: application/json' -d "{\"ops\":[$1]}" "$URL/api/v2/docs/drives/home/ops"; }
-check_eq "one that is no ACL is refused" 422 "$(ops "{\"op\":\"setxattr\",\"id\":\"$id\",\"name\":\"system.posix_acl_access\",\"value_b64\":\"AgAAAAE=\"}")"
-check_eq "and so is a name of nobody" 501 "$(ops "{\"op\":\"setxattr\",\"id\":\"$id\",\"name\":\"nobody.x\",\"value_b64\":\"\"}")"
+ops() { http "${AUTH[@]}" -H "Idempotency-Key: 80-$RANDOM$RANDOM" -H 'Content-Type: application/json' \
+	-d "{\"ops\":[$1]}" "$URL/api/v2/docs/drives/home/ops"; }
+check_eq "one that is no ACL is refused" \
+	422 "$(ops "{\"op\":\"setxattr\",\"id\":\"$id\",\"name\":\"system.posix_acl_access\",\"value_b64\":\"AgAAAAE=\"}")"
+check_eq "and so is a name of nobody" \
+	501 "$(ops "{\"op\":\"setxattr\",\"id\":\"$id\",\"name\":\"nobody.x\",\"value_b64\":\"\"}")"
 check_eq "a mode that is set moves the mask" 200 "$(ops "{\"op\":\"setattr\",\"id\":\"$id\",\"mode\":416}")"
 check "and the mount shows it" eventually 3 sh -c 'getfacl -cn "$1" | grep -q "^mask::r--"' - "$M/two/f"
 

@@ -24,7 +24,8 @@ same() {
 			find . ! -name . | sort | xargs -d '\n' getfattr -hd -m - -e hex 2>&1 | sed 's/^# file: //'
 		) >"$WORK/same.$([ "$where" = "$M" ] && echo mount || echo local)" 2>&1
 	done
-	if diff "$WORK/same.local" "$WORK/same.mount" >"$WORK/same.diff"; then pass "$1"; else fail "$1" "$(head -n 20 "$WORK/same.diff")"; fi
+	if diff "$WORK/same.local" "$WORK/same.mount" >"$WORK/same.diff"; then pass "$1"; else
+		fail "$1" "$(head -n 20 "$WORK/same.diff")"; fi
 }
 
 cat >"$WORK/try.py" <<'PY'
@@ -52,12 +53,17 @@ PY
 same "a file takes what it takes" 'touch f; python3 "$WORK/try.py" f'
 same "a folder" 'mkdir d; python3 "$WORK/try.py" d'
 same "a fifo has no user.*" 'mkfifo p; python3 "$WORK/try.py" p'
-same "nor has a symlink" 'ln -s f l; setfattr -h -n user.a -v 1 l; setfattr -h -n trusted.a -v 1 l; setfattr -h -n security.a -v 1 l'
-same "trusted.* is the privileged's" 'chmod 666 f; setfattr -n trusted.a -v 1 f; setfattr -n security.a -v 2 f; setfattr -n user.a -v 3 f
-	as 1234 getfattr -m - f; as 1234 getfattr -n trusted.a f; as 1234 getfattr --only-values -n user.a f; as 1234 setfattr -n trusted.b -v 1 f; as 1234 setfattr -n security.b -v 1 f
+same "nor has a symlink" \
+	'ln -s f l; setfattr -h -n user.a -v 1 l; setfattr -h -n trusted.a -v 1 l; setfattr -h -n security.a -v 1 l'
+same "trusted.* is the privileged's" \
+	'chmod 666 f; setfattr -n trusted.a -v 1 f; setfattr -n security.a -v 2 f; setfattr -n user.a -v 3 f
+	as 1234 getfattr -m - f; as 1234 getfattr -n trusted.a f; as 1234 getfattr --only-values -n user.a f
+	as 1234 setfattr -n trusted.b -v 1 f; as 1234 setfattr -n security.b -v 1 f
 	as 1234 setfattr -n security.capability -v 1 f; as 1234 setfattr -n user.b -v 4 f; as 1234 setfattr -x security.a f'
-same "user.* needs the file's permissions" 'chmod 600 f; as 1234 setfattr -n user.c -v 1 f; as 1234 getfattr -n user.a f; chmod 644 f; as 1234 setfattr -n user.c -v 1 f; as 1234 getfattr --only-values -n user.a f'
-same "user.* of a sticky folder is its owner's" 'mkdir s; chmod 1777 s; as 1234 setfattr -n user.a -v 1 s; setfattr -n user.a -v 1 s'
+same "user.* needs the file's permissions" \
+	'chmod 600 f; as 1234 setfattr -n user.c -v 1 f; as 1234 getfattr -n user.a f; chmod 644 f; as 1234 setfattr -n user.c -v 1 f; as 1234 getfattr --only-values -n user.a f'
+same "user.* of a sticky folder is its owner's" \
+	'mkdir s; chmod 1777 s; as 1234 setfattr -n user.a -v 1 s; setfattr -n user.a -v 1 s'
 
 # ---- capabilities ----
 same "setcap and getcap" 'cp /bin/true c; setcap cap_net_raw+ep c; getcap c'
@@ -77,20 +83,26 @@ elif how == "mmap":
 os.close(fd)
 PY
 for how in write direct trunc truncate fallocate mmap copy; do
-	same "a capability and $how" "echo src >src; cp /bin/true c; setcap cap_net_raw+ep c; python3 \"\$WORK/change.py\" $how c; getcap c"
+	same "a capability and $how" \
+		"echo src >src; cp /bin/true c; setcap cap_net_raw+ep c; python3 \"\$WORK/change.py\" $how c; getcap c"
 done
-same "a capability and chown, chmod, rename, link" 'cp /bin/true c; setcap cap_net_raw+ep c; chmod 700 c; getcap c; mv c c2; ln c2 c3; getcap c3; chown 1234 c3; getcap c3'
-same "cp -a, tar and rsync take them along" 'cp /bin/true c; setcap cap_net_raw+ep c; setfattr -n user.k -v v c; cp -a c c4; tar --xattrs --xattrs-include="*" -cf ../t.tar c; mkdir t; tar --xattrs --xattrs-include="*" -C t -xf ../t.tar; rsync -aX c r/; getcap c4 t/c r/c'
+same "a capability and chown, chmod, rename, link" \
+	'cp /bin/true c; setcap cap_net_raw+ep c; chmod 700 c; getcap c; mv c c2; ln c2 c3; getcap c3; chown 1234 c3; getcap c3'
+same "cp -a, tar and rsync take them along" \
+	'cp /bin/true c; setcap cap_net_raw+ep c; setfattr -n user.k -v v c; cp -a c c4; tar --xattrs --xattrs-include="*" -cf ../t.tar c; mkdir t; tar --xattrs --xattrs-include="*" -C t -xf ../t.tar; rsync -aX c r/; getcap c4 t/c r/c'
 cp /bin/true "$M/put" && setcap cap_net_raw+ep "$M/put" && setfattr -n user.k -v v "$M/put"
-check_status "content is replaced over HTTP" 200 -X PUT "${AUTH[@]}" --data-binary new "$URL/api/v2/docs/drives/home/files/82/put"
-check "the capability goes, as with a write on the mount" eventually 5 sh -c '[ -z "$(getcap "$1")" ] && [ "$(cat "$1")" = new ]' - "$M/put"
+check_status "content is replaced over HTTP" \
+	200 -X PUT "${AUTH[@]}" --data-binary new "$URL/api/v2/docs/drives/home/files/82/put"
+check "the capability goes, as with a write on the mount" \
+	eventually 5 sh -c '[ -z "$(getcap "$1")" ] && [ "$(cat "$1")" = new ]' - "$M/put"
 check_eq "and no other xattr" v "$(getfattr --only-values -n user.k "$M/put" 2>/dev/null)"
 
 # ---- two mounts ----
 B=$WORK/b
 mkdir -p "$B"
 at_end 'clean "$NEPHOS" umount "$B" || umount -l "$B"'
-check "a second mount of the same drive" clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL" "$B"
+check "a second mount of the same drive" \
+	clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL" "$B"
 echo >"$M/two"
 getfattr -d "$B/82/two"
 names() { [ "$(getfattr -d "$1" 2>/dev/null | grep -c "^user")" = "$2" ]; }
@@ -103,15 +115,20 @@ check "the first mount has what both have set" eventually 3 names "$M/two" 40
 check "and so has the second" eventually 3 names "$B/82/two" 40
 
 # ---- a drive without any ----
-check_status "a new drive" 201 "${AUTH[@]}" -H "Idempotency-Key: 82-$RANDOM$RANDOM" -H 'Content-Type: application/json' -d '{"name":"plain82"}' "$URL/api/v2/docs/drives"
+check_status "a new drive" \
+	201 "${AUTH[@]}" -H "Idempotency-Key: 82-$RANDOM$RANDOM" -H 'Content-Type: application/json' \
+		-d '{"name":"plain82"}' "$URL/api/v2/docs/drives"
 drive=$(jq -r .id "$WORK/body")
 P=$WORK/p
 mkdir -p "$P"
 at_end 'clean "$NEPHOS" umount "$P" || umount -l "$P"; http -X DELETE "${AUTH[@]}" -H "Idempotency-Key: 82-$RANDOM$RANDOM" "$URL/api/v2/docs/drives/$drive"'
-check "is mounted" clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/p.pid,log=$WORK/p.log" "$URL/$drive" "$P"
+check "is mounted" \
+	clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/p.pid,log=$WORK/p.log" "$URL/$drive" \
+		"$P"
 mkdir "$P/d"
 for i in $(seq 50); do : >"$P/d/f$i"; done
-asked() { strace -f -e trace=getxattr,lgetxattr -o "$WORK/ls.strace" ls -l "$P/d" >"$WORK/ls.out" && grep -c xattr "$WORK/ls.strace"; }
+asked() { strace -f -e trace=getxattr,lgetxattr -o "$WORK/ls.strace" ls -l "$P/d" >"$WORK/ls.out" &&
+	grep -c xattr "$WORK/ls.strace"; }
 check "ls -l does not go on asking there" test "$(asked)" -lt 10
 check "setfacl sets a default ACL there all the same" setfacl -d -m u:1234:rwx "$P/d"
 touch "$P/d/inherits"

@@ -66,7 +66,8 @@ check_eq "and the last for 2300" $LAST "$(item "items/$id" | jq -r .mtime)"
 # ops TIME: the answer's mtime, or the status of a refusal
 ops() {
 	http "${AUTH[@]}" -H "Idempotency-Key: 84-$RANDOM$RANDOM" -H 'Content-Type: application/json' \
-		-d "{\"ops\":[{\"op\":\"setattr\",\"id\":\"$id\",\"mtime\":\"$1\"}]}" "$URL/api/v2/docs/drives/home/ops" >"$WORK/status"
+		-d "{\"ops\":[{\"op\":\"setattr\",\"id\":\"$id\",\"mtime\":\"$1\"}]}" \
+			"$URL/api/v2/docs/drives/home/ops" >"$WORK/status"
 	jq -r '.results[0].item.mtime // .status' "$WORK/body"
 }
 check_eq "by the API: 2300" $LAST "$(ops 10413792000.500000000)"
@@ -76,7 +77,8 @@ check_eq "by the API: the first second of 1970" 0.000000000 "$(ops 0)"
 is_1970() { [ "$(stat -c %Y "$M/f")" = 0 ]; }
 eventually 5 is_1970
 check_eq "and the mount shows it" 0 "$(stat -c %Y "$M/f")"
-check_eq "ls of the command shows it as a date" 1 "$(TZ=UTC NEPHOS_URL="$URL" NEPHOS_TOKEN="$TOKEN" "$NEPHOS" ls -l /84 2>/dev/null | grep -c '1970-01-01 00:00.* f$')"
+check_eq "ls of the command shows it as a date" \
+	1 "$(TZ=UTC NEPHOS_URL="$URL" NEPHOS_TOKEN="$TOKEN" "$NEPHOS" ls -l /84 2>/dev/null | grep -c '1970-01-01 00:00.* f$')"
 
 # Times of access: only by utimensat, and the kernel says so.
 check "/proc/mounts shows noatime" grep -q " ${E2E_MOUNT//\//\\/} fuse.nephos [^ ]*noatime" /proc/mounts
@@ -85,7 +87,8 @@ cat "$M/w" >"$WORK/w"
 check_eq "reading moves no time of access" 1000000000 "$(stat -c %X "$M/w")"
 for option in atime relatime strictatime; do
 	mkdir -p "$WORK/$option"
-	check_not "-o $option is refused" clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,$option" "$URL" "$WORK/$option"
+	check_not "-o $option is refused" \
+		clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,$option" "$URL" "$WORK/$option"
 	cp "$WORK/check.out" "$WORK/why"
 	check "and says why" grep -q "$option.*noatime" "$WORK/why"
 done

@@ -13,10 +13,12 @@ count=600
 for seed in "${seeds[@]}"; do
 	mkdir "$E2E_MOUNT/85/$seed" "$WORK/twin/$seed"
 	check "$count random calls of seed $seed end alike on the mount and on a local file system" \
-		timeout 300 python3 "$E2E_ROOT/tests/lib/twin.py" "$E2E_MOUNT/85/$seed" "$WORK/twin/$seed" "$seed" "$count"
+		timeout 300 python3 "$E2E_ROOT/tests/lib/twin.py" "$E2E_MOUNT/85/$seed" "$WORK/twin/$seed" "$seed" \
+			"$count"
 	rm -rf "${E2E_MOUNT:?}/85/$seed"
 done
 
 mkdir "$WORK/one" "$WORK/two"
-check_not "a folder that is only on one side is found" env TWIN_PLANTED=1 timeout 60 python3 "$E2E_ROOT/tests/lib/twin.py" "$WORK/one" "$WORK/two" 1 200
+check_not "a folder that is only on one side is found" \
+	env TWIN_PLANTED=1 timeout 60 python3 "$E2E_ROOT/tests/lib/twin.py" "$WORK/one" "$WORK/two" 1 200
 e2e_end

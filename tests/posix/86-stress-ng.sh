@@ -9,7 +9,8 @@ seconds=1
 [ -z "${E2E_LONG:-}" ] || seconds=30
 
 # What a stressor complains of is counted, its own signals and stops included.
-stress() { timeout 120 stress-ng --"$2" 2 --verify --temp-path "$1" -t "$seconds" >"$WORK/stress.out" 2>&1 && ! grep -q 'stress-ng: fail' "$WORK/stress.out"; }
+stress() { timeout 120 stress-ng --"$2" 2 --verify --temp-path "$1" -t "$seconds" >"$WORK/stress.out" 2>&1 &&
+	! grep -q 'stress-ng: fail' "$WORK/stress.out"; }
 
 for stressor in access filename xattr chmod fcntl flock lockf mmap rename; do
 	if ! stress "$WORK/local" "$stressor"; then
@@ -19,7 +20,8 @@ for stressor in access filename xattr chmod fcntl flock lockf mmap rename; do
 	if stress "$E2E_MOUNT/86" "$stressor"; then
 		pass "stress-ng --$stressor passes as on a local folder"
 	else
-		fail "stress-ng --$stressor passes as on a local folder" "$(grep -E 'fail|error' "$WORK/stress.out" | head -n 5)"
+		fail "stress-ng --$stressor passes as on a local folder" \
+			"$(grep -E 'fail|error' "$WORK/stress.out" | head -n 5)"
 	fi
 done
 e2e_end

@@ -28,7 +28,8 @@ far_away() {
 	done
 	for gateway in "${names[@]}"; do
 		rm -f "$WORK/proxy.out" # the one before has written the same word
-		python3 "$LIB/delay_proxy.py" "${gateway#*=}" "${gateway%=*}" "$ms" "${names[@]}" >"$WORK/proxy.out" 2>>"$WORK/proxy.err" &
+		python3 "$LIB/delay_proxy.py" "${gateway#*=}" "${gateway%=*}" "$ms" \
+			"${names[@]}" >"$WORK/proxy.out" 2>>"$WORK/proxy.err" &
 		proxies+=($!)
 		eventually 10 grep -q ready "$WORK/proxy.out" || return 1
 	done
@@ -58,9 +59,11 @@ if [ -n "${E2E_LONG:-}" ]; then
 	printf '%s\n' >"$WORK/rounds" "kill docs-1" "stop 4 gateway-1" "kill mount-b" "stop 2 postgres" "kill user-1" "stop 1.5 mount-b" "kill gateway-1" \
 		"stop 4 docs-1" "kill postgres" "stop 4 user-1" "kill mount-a" "stop 4 gateway-2" "kill docs-2" "stop 1.5 mount-a" "kill user-2" "stop 4 docs-2" \
 		"kill gateway-2" "stop 4 user-2" "kill mount-b docs-1" "stop 4 docs-1 docs-2" "kill mount-a postgres" "stop 4 gateway-1 gateway-2" \
-		"kill mount-a mount-b" "kill user-1 user-2" "kill gateway-1 gateway-2" "kill docs-1 docs-2" "stop 2 postgres mount-a mount-b"
+		"kill mount-a mount-b" "kill user-1 user-2" "kill gateway-1 gateway-2" "kill docs-1 docs-2" \
+			"stop 2 postgres mount-a mount-b"
 else
-	printf '%s\n' >"$WORK/rounds" "kill mount-b docs-1" "stop 1.5 postgres mount-a" "kill postgres user-2" "kill mount-a gateway-1"
+	printf '%s\n' >"$WORK/rounds" "kill mount-b docs-1" "stop 1.5 postgres mount-a" "kill postgres user-2" \
+		"kill mount-a gateway-1"
 fi
 cat >"$WORK/disturb" <<'DISTURB'
 #!/usr/bin/env bash
@@ -132,7 +135,9 @@ work() {
 	round=$((round + 1))
 	mkdir -p "$A/87/$round"
 	CHECKER_PARTS="$(parts)" CHECKER_FOLDER=87/$round \
-		check "$sentence" timeout $(($1 + 300)) python3 "$LIB/checker.py" "$A/87/$round" "$B/87/$round" "$gateways" "$TOKEN" "$@"
+		check "$sentence" \
+			timeout $(($1 + 300)) python3 "$LIB/checker.py" "$A/87/$round" "$B/87/$round" "$gateways" \
+				"$TOKEN" "$@"
 	sed 's/^/# /' "$WORK/check.out"
 }
 
@@ -148,8 +153,10 @@ for case in "${cases[@]}"; do
 	else
 		check "a second mount of the same drive, $ms ms away from the store" far_away "$ms"
 	fi
-	[ "$calm" = 0 ] || work "$ms ms away, eight busy threads, two mounts and curl for $calm s: nothing is lost, double, torn or old" "$calm"
-	[ "$disturbed" = 0 ] || work "$ms ms away, the same for $disturbed s and more, while $rounds times processes are killed or stopped" "$disturbed" "$WORK/disturb" "$rounds"
+	[ "$calm" = 0 ] ||
+		work "$ms ms away, eight busy threads, two mounts and curl for $calm s: nothing is lost, double, torn or old" "$calm"
+	[ "$disturbed" = 0 ] ||
+		work "$ms ms away, the same for $disturbed s and more, while $rounds times processes are killed or stopped" "$disturbed" "$WORK/disturb" "$rounds"
 	[ "$ms" = 0 ] || check "and all the while there was no shorter way" is_far
 	[ "$case" = "${cases[-1]}" ] || check "and it is taken off" near_again
 done

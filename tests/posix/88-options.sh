@@ -14,7 +14,8 @@ mounted() { clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials${1:+,$1}
 refused() {
 	local sentence=$1 text=$2
 	shift 2
-	if ! "$@" >"$WORK/said" 2>&1 && grep -qF "$text" "$WORK/said"; then pass "$sentence"; else fail "$sentence" "$(cat "$WORK/said")"; fi
+	if ! "$@" >"$WORK/said" 2>&1 && grep -qF "$text" "$WORK/said"; then pass "$sentence"; else
+		fail "$sentence" "$(cat "$WORK/said")"; fi
 }
 unmounted() { clean "$NEPHOS" umount "$M"; }
 
@@ -28,13 +29,16 @@ check_eq "the permissions of a file are those that its mask leaves" 660 "$(stat 
 check_eq "and those of a folder, too" 750 "$(stat -c %a "$M/88")"
 check_eq "what is stored stays what it was" 640 "$(stat -c %a "$E2E_MOUNT/88/f")"
 check "it is unmounted" unmounted
-refused "a mask that is no octal number is refused, and it is said what would go" "takes an octal number from 0 to 777" mounted umask=9
-refused "a cache that is too small is refused, and it is said what would go" '"cache" takes a size from 4M to 64G' mounted cache=1M
+refused "a mask that is no octal number is refused, and it is said what would go" \
+	"takes an octal number from 0 to 777" mounted umask=9
+refused "a cache that is too small is refused, and it is said what would go" '"cache" takes a size from 4M to 64G' \
+	mounted cache=1M
 
 # ---- a drive by its name ----
 
 name="prüf 88-$$"
-check_status "another drive" 201 "${AUTH[@]}" -X POST -H 'Content-Type: application/json' -d "{\"name\":\"$name\"}" "$URL/api/v2/docs/drives"
+check_status "another drive" \
+	201 "${AUTH[@]}" -X POST -H 'Content-Type: application/json' -d "{\"name\":\"$name\"}" "$URL/api/v2/docs/drives"
 drive=$(jq -r .id "$WORK/body")
 at_end 'curl -s -X DELETE -H "Authorization: Bearer $TOKEN" "$URL/api/v2/docs/drives/$drive?confirm=$encoded"'
 encoded=$(printf %s "$name" | jq -sRr @uri)
@@ -43,7 +47,8 @@ check "what is written there" sh -c 'echo there >"$1/only-there"' _ "$M"
 check_status "is in that drive" 200 "${AUTH[@]}" "$URL/api/v2/docs/drives/$drive/files/only-there"
 check_not "and not in the first one" test -e "$E2E_MOUNT/only-there"
 check "it is unmounted" unmounted
-refused "a drive that is not there cannot be mounted, and is named" "there is no drive \"nowhere-$$\"" mounted "" "$URL/nowhere-$$"
+refused "a drive that is not there cannot be mounted, and is named" "there is no drive \"nowhere-$$\"" mounted "" \
+	"$URL/nowhere-$$"
 
 # ---- read only, and back ----
 
@@ -56,7 +61,8 @@ check "the flags that were not named are still there" grep -q " $M fuse.nephos r
 check "remount,rw" clean "$NEPHOS" mount -o remount,rw "$M"
 check "then it can be written again" sh -c 'echo y >"$1/88/new"' _ "$M"
 exec 7>>"$M/88/new"
-refused "while a file is open for writing it stays writable, and it is said why" "open for writing" clean "$NEPHOS" mount -o remount,ro "$M"
+refused "while a file is open for writing it stays writable, and it is said why" "open for writing" clean "$NEPHOS" \
+	mount -o remount,ro "$M"
 exec 7>&-
 check "it is unmounted" unmounted
 check_not "what is not mounted cannot be remounted" clean "$NEPHOS" mount -o remount,ro "$M"
@@ -78,7 +84,8 @@ fi
 
 told() { grep -qxF "$1" "$WORK/told"; }
 # Without the function: what is in the background then is the program itself.
-env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$NEPHOS" watch --credentials "$E2E_DATA/credentials" "$M/88" >"$WORK/told" 2>"$WORK/told.err" &
+env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$NEPHOS" watch \
+	--credentials "$E2E_DATA/credentials" "$M/88" >"$WORK/told" 2>"$WORK/told.err" &
 watcher=$!
 at_end 'kill $watcher'
 # It tells of what is done from its first poll on: until a change of ours is told of, another one is made.
@@ -87,7 +94,8 @@ check "a watch begins" eventually 20 begun
 mkdir "$E2E_MOUNT/88/by-another"
 echo content >"$E2E_MOUNT/88/by-another/file"
 mv "$E2E_MOUNT/88/by-another/file" "$E2E_MOUNT/88/moved"
-check_status "a file comes by curl" 201 "${AUTH[@]}" -T /etc/hostname "$URL/api/v2/docs/drives/home/files/88/by-another/curl"
+check_status "a file comes by curl" \
+	201 "${AUTH[@]}" -T /etc/hostname "$URL/api/v2/docs/drives/home/files/88/by-another/curl"
 rm -r "$E2E_MOUNT/88/by-another"
 check "what another mount makes is told" eventually 20 told "create      $M/88/by-another"
 check "and what it makes in the new folder" eventually 20 told "create      $M/88/by-another/file"
