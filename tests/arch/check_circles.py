@@ -2,15 +2,12 @@
 """Goal: modules include each other one way. A circle of modules, within a folder or across folders, fails.
 Usage: check_circles.py [ROOT]
 
-sources.py says which files are one module. circles_known.txt lists circles that are there for now, a line each. What is
-found must lie within one line, and a line in which no circle is left fails, too: so the list only shrinks.
+sources.py says which files are one module. There are no exceptions: what two modules need of each other goes to a third
+one below both, or comes in as a callback.
 """
-import os
 import sys
 
 import sources
-
-KNOWN = "tests/arch/circles_known.txt"
 
 
 def graph_of(texts):
@@ -38,13 +35,6 @@ def circles_of(graph):
     return sorted(circles, key=sorted)
 
 
-def read_known():
-    if not os.path.exists(KNOWN):
-        return []
-    with open(KNOWN, encoding="utf-8") as file:
-        return [frozenset(line.split()) for line in file if line.strip() and not line.startswith("#")]
-
-
 def shortest_walk(graph, circle):
     """A walk through the circle that comes back to where it began, for the message."""
     start = min(circle)
@@ -62,19 +52,15 @@ def main():
     sources.enter_root(sys.argv)
     texts = sources.read_sources()
     graph = graph_of(texts)
-    circles, known, bad = circles_of(graph), read_known(), not texts
+    circles = circles_of(graph)
     for circle in circles:
-        if not any(circle <= line for line in known):
-            print("a circle of %d modules: %s\n    for instance %s"
-                  % (len(circle), " ".join(sorted(circle)), shortest_walk(graph, circle)))
-            bad = True
-    for line in known:
-        if not any(circle <= line for circle in circles):
-            print(KNOWN + ": this circle is gone, so delete its line: " + " ".join(sorted(line)))
-            bad = True
-    if not bad:
-        print("%d modules include each other one way, but for %d known circles" % (len(graph), len(known)))
-    sys.exit(bad)
+        print("a circle of %d modules: %s\n    for instance %s"
+              % (len(circle), " ".join(sorted(circle)), shortest_walk(graph, circle)))
+    if not graph:
+        print("no module was found")
+    elif not circles:
+        print("%d modules include each other one way" % len(graph))
+    sys.exit(bool(circles) or not graph)
 
 
 main()
