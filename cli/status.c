@@ -4,6 +4,7 @@
 #include "common/base/error.h"
 #include "common/http/client/gateways.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -70,6 +71,7 @@ static void on_answer(void *cookie, struct http_response *response)
 	pthread_mutex_lock(&a->lock);
 	q->response = *response;
 	memset(response, 0, sizeof(*response));
+	assert(a->missing > 0);
 	if (--a->missing == 0)
 		pthread_cond_signal(&a->all_there);
 	pthread_mutex_unlock(&a->lock);

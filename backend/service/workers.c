@@ -3,6 +3,7 @@
 #include "backend/pg/pg.h"
 #include "common/base/clock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -74,6 +75,7 @@ static bool take_job(struct worker *self, struct job *ret)
 	while (w->count == 0 && !w->stopping)
 		fall_asleep(self);
 	if (w->count > 0) {
+		assert(w->first < WORKERS_QUEUE_MAX && w->count <= WORKERS_QUEUE_MAX);
 		*ret = w->jobs[w->first];
 		w->first = (w->first + 1) % WORKERS_QUEUE_MAX;
 		w->count--;

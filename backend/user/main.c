@@ -12,6 +12,16 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/*
+ * nephos-user: the program around the accounts. What services have in common (settings, database, workers,
+ * registration, signals) is backend/service; this is what only the user service has: its routes and their description,
+ * hashers of passwords (as many at once as there are processors), places for those that wait for one, and the word to
+ * gateways that a token has ended.
+ *
+ * With --first-user or --setup-token it does that one thing and ends. At the start it folds names that an earlier
+ * version kept unfolded. Once in a while it deletes what is over, such as kept answers and counted guesses.
+ */
+
 #define MIGRATION_LOCK 0x6e65706875736572 /* "nephuser" */
 #define OPENAPI_BYTES_MAX (1024u * 1024)
 

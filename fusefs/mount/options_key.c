@@ -12,6 +12,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/*
+ * The key of a mount. With -o credentials=FILE it is in that file, or nowhere. Otherwise it comes from the first of
+ * these that has one: the environment (NEPHOS_TOKEN, NEPHOS_URL); the file that NEPHOS_CREDENTIALS names; the kernel's
+ * keyring, where an administrator leaves a key with keyctl; and what "nephos login" has left for this user.
+ *
+ * What login has left is for the store it was made at, and goes to no other: its URL has to be one of those that are
+ * mounted. Whoever finds nothing is told how a key can be given.
+ */
+
 #define KEY_BYTES_MAX 1024 /* a token; ours have under 100 */
 
 /* What a credentials file says. */

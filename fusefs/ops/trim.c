@@ -5,6 +5,16 @@
 #include "fusefs/names/listing.h"
 #include "fusefs/names/xattrs.h"
 
+/*
+ * Gives back memory that is kept only because it may be asked for again: inodes without users, names that were looked
+ * up, extended attributes, listings. Each kind keeps its own list in the order of use; what the kernel, open files or
+ * work under way hold is in none of them.
+ *
+ * All kinds share one bound, so that a mount which needs much of one kind may have it. Beyond the bound one kind after
+ * the other (kept_pick says which) gives what was used longest ago, until the sum fits. What was used last stays, as
+ * somebody is about to look at it.
+ */
+
 #define CLIMB_MAX 16 /* folders that are told of at once when the lowest has lost its last name */
 
 static bool is_told(const struct fs *fs, const struct inode *inode)

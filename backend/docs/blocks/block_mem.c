@@ -6,6 +6,12 @@
 #include <sys/mman.h>
 #include <uthash.h>
 
+/*
+ * Blocks in memory, for tests: a hash from name to bytes, under one lock. It can be told that only so many bytes are
+ * free, and to fail from the n-th call on, so that tests reach what a full or broken disk does. Blocks have no age
+ * here, and lie in one folder; otherwise it keeps the contract of block_store.h to the letter.
+ */
+
 struct mem_block {
 	struct block_name name; /* zeroed padding: it is the key as bytes */
 	char *bytes;

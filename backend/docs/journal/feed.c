@@ -46,6 +46,7 @@ static void unlink_waiter(struct feed *f, struct feed_waiter *waiter)
 		metric_add(f->waiting, -1);
 	}
 	waiter->state = FEED_IDLE;
+	assert(f->count > 0);
 	f->count--;
 }
 

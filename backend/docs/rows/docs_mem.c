@@ -3,6 +3,7 @@
 #include "backend/docs/rows/docs_mem_internal.h"
 #include "common/base/error.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -27,6 +28,7 @@ void *docs_mem_add(struct mem_list *l)
 
 void docs_mem_remove(struct mem_list *l, size_t n)
 {
+	assert(n < l->count);
 	memmove(docs_mem_at(l, n), docs_mem_at(l, n + 1), (l->count - n - 1) * l->element);
 	l->count--;
 }

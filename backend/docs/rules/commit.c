@@ -17,6 +17,7 @@
 #include "common/base/error.h"
 #include "common/proto/batch_key.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -152,6 +153,7 @@ static void take(struct queue *q, struct round *r)
 	}
 	if (!q->first)
 		q->last = NULL;
+	assert(q->commit->waiting >= r->count);
 	q->commit->waiting -= r->count;
 	(void)pthread_mutex_unlock(&q->commit->mutex);
 }
@@ -506,6 +508,7 @@ int commit_submit(struct commit *c, struct commit_request *request)
 		queue_append(q, request);
 	/* With the mutex held, so that nobody can append to a queue that gets no job. The pool only stores the job. */
 	if (fresh && r == 0 && c->options.run_on_worker(queue_on_worker, q, c->options.pool) < 0) {
+		assert(c->waiting > 0);
 		c->waiting--;
 		HASH_DEL(c->queues, q);
 		free(q);

@@ -1,5 +1,6 @@
 #include "backend/user/api/fair_queue.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -82,6 +83,7 @@ static void wait_in(struct fair_queue *t, struct fair_queue_party *p, struct fai
 static void wait_no_more(struct fair_queue *t, struct fair_queue_party *p, struct fair_queue_turn *turn)
 {
 	DL_DELETE(p->waiting, turn);
+	assert(p->waits > 0);
 	p->waits--;
 	if (!p->waiting)
 		DL_DELETE(t->round, p);
@@ -89,6 +91,7 @@ static void wait_no_more(struct fair_queue *t, struct fair_queue_party *p, struc
 
 static void let_go(struct fair_queue *t, struct fair_queue_party *p)
 {
+	assert(p->held > 0 && t->held >= p->held);
 	p->held--;
 	t->held--;
 	drop_if_empty(t, p);

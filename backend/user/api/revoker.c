@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/http/client/client.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -52,6 +53,7 @@ struct revoker {
 /* Locked. */
 static void revocation_free(struct revocation *v)
 {
+	assert(v->revoker->alive > 0);
 	v->revoker->alive--;
 	free(v->message);
 	free(v);
@@ -66,6 +68,7 @@ static void on_answer(void *cookie, struct http_response *response)
 	pthread_mutex_lock(&f->lock);
 	post->state = response->error == 0 && response->status == 204 ? POST_CONFIRMED : POST_WAITING;
 	post->not_before_ns = clock_mono_ns() + REVOKER_RETRY_MS * NS_PER_MS;
+	assert(v->under_way > 0);
 	v->under_way--;
 	if (v->over && v->under_way == 0)
 		revocation_free(v);

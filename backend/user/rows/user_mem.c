@@ -8,6 +8,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/*
+ * The user store in memory. It does what PostgreSQL does for the rules, so that their tests need none: tables are
+ * arrays, a transaction is a copy of all of them that a rollback puts back, and a key that must be unique is looked for
+ * in all rows.
+ *
+ * Two things make it a store for tests. An operation can be told to fail the n-th time it is called, a commit also
+ * after it has taken effect, as when the connection breaks; and something can be run just before one, as if another
+ * instance had come between. What a constraint of the database would refuse is refused here with the same code.
+ */
+
 int user_mem_enter(struct user_store *s, const char *operation)
 {
 	struct user_mem *m = user_mem_from(s);

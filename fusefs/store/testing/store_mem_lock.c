@@ -7,6 +7,15 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+/*
+ * File locks of the store in memory. A drive keeps one entry for each session, document and kind of lock, with the
+ * ranges that are held, as the contract has it: a request says all that the session holds of one document from now on.
+ *
+ * A request is a job of the drive's thread like any other call. Who has to wait asks again when something was let go:
+ * it is looked at whenever the drive changes, and told when its range is free. A test can have locks lost, as when a
+ * session was away for too long: then batches of that session about the document are refused until it has said so.
+ */
+
 static bool is_in_the_way(const struct store_lock_range *a, const struct store_lock_range *ranges, size_t count)
 {
 	for (size_t n = 0; n < count; n++) {

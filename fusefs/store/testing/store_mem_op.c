@@ -10,6 +10,16 @@
 #include <sys/stat.h>
 #include <utlist.h>
 
+/*
+ * Ops on the drive in memory, one at a time: what the rules of the docs service do for a mount, as far as a mount can
+ * see it. An op is checked first and changes the tree only then, so that one that fails has done nothing; a batch of
+ * several is made whole by a copy of the tree (store_mem.c).
+ *
+ * Each op that took effect becomes one change in the journal, with its author, so that other stores of the same drive
+ * hear of it. It is a second implementation on purpose, and much shorter than the first: where the two differ, a test
+ * of the mount shows it, and the contract (PROTOCOL.md) says which one is right.
+ */
+
 struct applying {
 	struct mem_drive *d;
 	const struct op *op;

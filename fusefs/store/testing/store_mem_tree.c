@@ -7,6 +7,14 @@
 #include <sys/stat.h>
 #include <utlist.h>
 
+/*
+ * The tree of the drive in memory: documents by number and names by folder and bytes, each in a hash of its own, so
+ * that a document with several names is one document. A document stays while a name or a session holds it.
+ *
+ * A tree can be copied whole, which is how a batch that fails is undone. Memory that cannot be had ends the process
+ * here: this is for tests, and failures of the store are made elsewhere, on purpose (store_fault).
+ */
+
 static char *bytes_copy(const char *data, size_t size)
 {
 	char *copy = malloc(size + 1);

@@ -1,5 +1,6 @@
 #include "backend/docs/rows/pg/drive_cache.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -67,6 +68,7 @@ static void forget_document(struct cached_drive *d, struct known_document *docum
 	if (!document)
 		return;
 	HASH_DEL(d->documents, document);
+	assert(d->bytes >= document->bytes);
 	d->bytes -= document->bytes;
 	free(document);
 }
@@ -76,6 +78,7 @@ static void forget_name(struct cached_drive *d, struct known_name *name)
 	if (!name)
 		return;
 	HASH_DEL(d->names, name);
+	assert(d->bytes >= name->bytes);
 	d->bytes -= name->bytes;
 	free(name);
 }
@@ -458,6 +461,7 @@ struct cached_drive *drive_cache_take(struct drive_cache *k, uint32_t drive)
 	if (d) {
 		d->taken = true;
 		d->used_at = ++k->clock;
+		assert(k->bytes >= d->bytes);
 		k->bytes -= d->bytes;
 	}
 	pthread_mutex_unlock(&k->lock);
@@ -475,6 +479,7 @@ static void forget_drives(struct drive_cache *k)
 				oldest = d;
 		if (!oldest)
 			return;
+		assert(k->bytes >= oldest->bytes);
 		k->bytes -= oldest->bytes;
 		drive_free(k, oldest);
 	}

@@ -7,6 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/*
+ * The user store in PostgreSQL: each operation of user_store.h is one prepared statement of user_sql, with parameters,
+ * and its rows become structs. There are no rules here.
+ *
+ * What the database refuses comes back as the store's codes: a key that is there already is -EEXIST, a row that refers
+ * to nothing is -ENOENT, and a change that touches no row is -ENOENT, too. Bytes that an operation lends (answer_get)
+ * lie in the result, which is kept until the next operation.
+ */
+
 struct user_pg {
 	struct user_store base; /* first: a store is one of these */
 	struct pg *pg;
