@@ -43,8 +43,8 @@ statement '-- read' '-- variants: one two' 'SELECT 0{{if one}}, {{sum 1, 1}}{{en
 makes 'SQL_A[4] = {' "variants"
 makes '{"a_0", "SELECT 0", true}' "the variant without parts"
 makes '{"a_1", "SELECT 0, 1 + f(1)", true}' "the variant with the first part"
-makes '{"a_2", "SELECT 0 , 2", true}' "the variant with the second part"
-makes '{"a_3", "SELECT 0, 1 + f(1) , 2", true}' "the variant with both"
+makes '{"a_2", "SELECT 0, 2", true}' "the variant with the second part"
+makes '{"a_3", "SELECT 0, 1 + f(1), 2", true}' "the variant with both"
 
 statement '-- reads' 'SELECT 1'
 refuses "a statement that does not say whether it only reads"
