@@ -329,6 +329,34 @@ static void a_refused_connection_goes_to_the_next_instance_whatever_the_method(v
 	has("\n\nabc");
 }
 
+static void who_asked_for_it_hears_that_its_request_waits_for_its_turn(void **state)
+{
+	static const char waits[] = "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone";
+	static const char *const patience[] = {"Nephos-Patience: 1\r\n", ""};
+	struct front *f = *state;
+	for (size_t i = 0; i < 2; i++) {
+		struct script s;
+		char url[64], request[256];
+		script_start(&s, (const char *const[]){waits}, 1);
+		url_of(s.port, url);
+		front_add(f, REGISTRY_DOCS, "b", url);
+		int fd = wire_connect(f->port);
+		(void)snprintf(request, sizeof(request),
+			"PUT /api/v2/docs/drives/%d/files/a HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer anna\r\n%s"
+			"Content-Length: 3\r\n\r\nabc",
+			front_drive_of("b", "d"), patience[i]);
+		assert_true(wire_say(fd, request));
+		if (i == 0)
+			assert_int_equal(wire_response(fd, text, TEXT_BYTES), 102);
+		/* Others could take it for the answer. */
+		assert_int_equal(wire_response(fd, text, TEXT_BYTES), 200);
+		has("done");
+		close(fd);
+		front_remove(f, "b");
+		script_end(&s);
+	}
+}
+
 struct reset_row {
 	const char *method, *path, *more;
 	int status;
@@ -424,6 +452,7 @@ int main(void)
 		cmocka_unit_test(half_an_upload_ends_at_the_service),
 		cmocka_unit_test(a_reader_that_leaves_in_the_middle_ends_the_stream),
 		cmocka_unit_test(a_refused_connection_goes_to_the_next_instance_whatever_the_method),
+		cmocka_unit_test(who_asked_for_it_hears_that_its_request_waits_for_its_turn),
 		cmocka_unit_test(a_reset_before_the_answer_is_tried_again_only_where_that_is_safe),
 		cmocka_unit_test(after_the_first_byte_nothing_is_tried_again),
 		cmocka_unit_test(a_stopped_instance_is_left_in_a_few_seconds),
