@@ -73,6 +73,8 @@
 #define KEPT_ANSWERS_MINUTES 10 /* … but not within this, in which a repeat may be under way. Bare, for SQL */
 /* of blocks beside twice a quota: what is on its way, and what was let go a moment ago. Bare, for SQL */
 #define BLOCKS_SLACK_BYTES 16777216
+/* least that a block counts there: its file takes a page of the disk, however short it is. Bare, for SQL */
+#define BLOCK_COUNTED_MIN 4096
 /* a block that came and that nothing has referred to yet stays at least so long, however short of room its owner is: a
  * batch may be about to name it */
 #define BLOCKS_YOUNG_S 120

@@ -10,7 +10,7 @@ WITH gone AS (
 ),
 less AS (
 	INSERT INTO drive_blocks AS p (drive, part, bytes)
-	SELECT $1, 0, -sum(size)
+	SELECT $1, 0, -sum({{block_counts size}})
 	FROM gone
 	HAVING count(*) > 0
 	ON CONFLICT (drive, part) DO UPDATE SET bytes = p.bytes + excluded.bytes

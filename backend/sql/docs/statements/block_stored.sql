@@ -12,7 +12,7 @@ b AS (
 ),
 charge AS (
 	INSERT INTO drive_blocks AS p (drive, part, bytes)
-	SELECT d.id, pg_backend_pid() % 8, b.size
+	SELECT d.id, pg_backend_pid() % 8, {{block_counts b.size}}
 	FROM d, b
 	WHERE b.generation = $4
 	ON CONFLICT (drive, part) DO UPDATE SET bytes = p.bytes + excluded.bytes

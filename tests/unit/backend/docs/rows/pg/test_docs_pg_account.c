@@ -381,26 +381,53 @@ static void blocks_count_from_their_arrival_until_they_are_gone(void **state)
 	other.scope.drive = another_drive(w, "other").row.id;
 	assert_true(room_of(w) == INT64_MAX);
 	assert_ok(w, ops->drive_change(w->store, &w->scope, NULL, &quota));
-	const struct docs_block kept = upload(w, 1, 300);
-	(void)upload(w, 2, 400);
-	(void)upload(w, 2, 400); /* it is there already */
-	assert_int_equal(room_of(w), all - 700);
+	const struct docs_block kept = upload(w, 1, 30000);
+	(void)upload(w, 2, 40000);
+	(void)upload(w, 2, 40000); /* it is there already */
+	assert_int_equal(room_of(w), all - 70000);
 	struct op_extent extent = {.len = 10, .kind = OP_EXTENT_BLOCK};
 	memcpy(extent.sha256, kept.sha256, sizeof(extent.sha256));
 	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
 	do_op(w, &(struct op){.kind = OP_WRITE, .id = id, .extents = &extent, .extent_count = 1});
 	/* However little of it a document has. */
-	assert_int_equal(room_of(w), all - 700);
+	assert_int_equal(room_of(w), all - 70000);
 	/* What is young stays; what nothing refers to goes. */
 	assert_int_equal(collect(w, 60, 1), 0);
 	assert_int_equal(collect(w, 0, 1), 1);
-	assert_int_equal(room_of(w), all - 300);
+	assert_int_equal(room_of(w), all - 30000);
 	/* Of an account all drives count. */
-	(void)upload(&other, 3, 500);
+	(void)upload(&other, 3, 50000);
 	assert_true(room_of(&other) == INT64_MAX);
 	assert_ok(w, ops->account_set(w->store, w->scope.user, quota, -1));
-	assert_int_equal(room_of(&other), all - 800);
-	assert_int_equal(room_of(w), all - 800);
+	assert_int_equal(room_of(&other), all - 80000);
+	assert_int_equal(room_of(w), all - 80000);
+}
+
+/* A million of one byte would take 4 GB of the disk. */
+static void a_short_block_counts_as_the_page_of_the_disk_that_it_takes(void **state)
+{
+	struct worker *w = *state;
+	const struct docs_store_ops *ops = w->store->ops;
+	const int64_t quota = 1000, all = 2 * quota + BLOCKS_SLACK_BYTES;
+	struct docs_block made[2];
+	uint8_t refused[1][32];
+	int gone = 0;
+
+	assert_ok(w, ops->drive_change(w->store, &w->scope, NULL, &quota));
+	made[0] = upload(w, 50, 1);
+	(void)upload(w, 51, BLOCK_COUNTED_MIN - 1);
+	(void)upload(w, 52, BLOCK_COUNTED_MIN + 1);
+	made[1] = upload(w, 53, 1);
+	assert_int_equal(room_of(w), all - 4 * BLOCK_COUNTED_MIN - 1);
+	/* Each way to go gives back what was counted. */
+	assert_ok(w, ops->block_drop(w->store, w->scope.drive, made, 1, on_block, &gone));
+	assert_int_equal(room_of(w), all - 3 * BLOCK_COUNTED_MIN - 1);
+	memcpy(refused[0], made[1].sha256, sizeof(refused[0]));
+	assert_ok(w, ops->block_refused(w->store, w->scope.drive, (const uint8_t(*)[32])refused, 1, on_block, &gone));
+	assert_int_equal(room_of(w), all - 2 * BLOCK_COUNTED_MIN - 1);
+	assert_int_equal(collect(w, 0, 2), 2);
+	assert_int_equal(gone, 2);
+	assert_int_equal(room_of(w), all);
 }
 
 static void what_an_upload_made_for_nothing_goes_unless_another_found_it(void **state)
@@ -414,7 +441,7 @@ static void what_an_upload_made_for_nothing_goes_unless_another_found_it(void **
 
 	assert_ok(w, ops->drive_change(w->store, &w->scope, NULL, &quota));
 	for (uint8_t i = 0; i < 3; i++)
-		made[i] = upload(w, (uint8_t)(20 + i), 100);
+		made[i] = upload(w, (uint8_t)(20 + i), 10000);
 	memcpy(extent.sha256, made[1].sha256, sizeof(extent.sha256));
 	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
 	do_op(w, &(struct op){.kind = OP_WRITE, .id = id, .extents = &extent, .extent_count = 1});
@@ -422,7 +449,7 @@ static void what_an_upload_made_for_nothing_goes_unless_another_found_it(void **
 	assert_ok(w, ops->block_drop(w->store, w->scope.drive, made, 3, on_block, &gone));
 	assert_int_equal(gone, 1);
 	assert_int_equal(ops->block_find(w->store, &w->scope, made[0].sha256, &found), -ENOENT);
-	assert_int_equal(room_of(w), all - 200);
+	assert_int_equal(room_of(w), all - 20000);
 }
 
 /* ---- sessions ---- */
@@ -471,6 +498,7 @@ int main(void)
 		with_worker(documents_are_limited_with_a_quota_in_all_drives_together),
 		with_worker(a_document_counts_until_its_rows_are_gone),
 		with_worker(blocks_count_from_their_arrival_until_they_are_gone),
+		with_worker(a_short_block_counts_as_the_page_of_the_disk_that_it_takes),
 		with_worker(what_was_let_go_makes_room_at_once_the_oldest_first_and_no_more_than_is_needed),
 		with_worker(what_a_refused_op_named_goes_unless_more_than_its_upload_brought_it),
 		with_worker(what_an_upload_made_for_nothing_goes_unless_another_found_it),
