@@ -4,6 +4,7 @@
 #include "common/base/error.h"
 #include "common/base/text.h"
 #include "common/http/client/gateways.h"
+#include "common/proto/headers.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -280,8 +281,8 @@ static int read_problem(struct api_answer *answer)
 	int number = errno_name ? error_errno_by_name(errno_name) : 0;
 
 	copy_text(answer->detail, sizeof(answer->detail), detail && *detail ? detail : title);
-	copy_text(answer->trace, sizeof(answer->trace),
-		trace ? trace : http_headers_get(&answer->headers, "Nephos-Trace"));
+	copy_text(
+		answer->trace, sizeof(answer->trace), trace ? trace : http_headers_get(&answer->headers, HEADER_TRACE));
 	if (answer->detail[0] == '\0')
 		(void)snprintf(answer->detail, sizeof(answer->detail), "the answer was HTTP status %d", answer->status);
 	if (answer->status == 401)

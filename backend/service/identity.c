@@ -2,6 +2,7 @@
 
 #include "common/base/error.h"
 #include "common/base/text.h"
+#include "common/proto/headers.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,10 +21,10 @@ static int parse_name(const char *encoded, char ret[SERVICE_NAME_BYTES_MAX])
 
 int service_identity(const struct http_request *req, struct service_identity *ret)
 {
-	const char *id = http_request_header(req, "Nephos-User");
-	const char *name = http_request_header(req, "Nephos-User-Name");
-	const char *admin = http_request_header(req, "Nephos-Admin");
-	const char *token = http_request_header(req, "Nephos-Token-Id");
+	const char *id = http_request_header(req, HEADER_USER);
+	const char *name = http_request_header(req, HEADER_USER_NAME);
+	const char *admin = http_request_header(req, HEADER_ADMIN);
+	const char *token = http_request_header(req, HEADER_TOKEN_ID);
 	struct service_identity who = {0};
 
 	if (!id) {

@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "common/http/server/watch.h"
 #include "common/process/process.h"
+#include "common/proto/headers.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -248,7 +249,7 @@ static bool guard(struct http_request *req, const struct http_route *route, void
 		return true;
 	if (!door_admits(s->door, req))
 		return false;
-	if (!route->internal && !route->open && !http_request_header(req, "Nephos-User")) {
+	if (!route->internal && !route->open && !http_request_header(req, HEADER_USER)) {
 		http_respond_error(req, -ERR_UNAUTHENTICATED, NULL);
 		return false;
 	}

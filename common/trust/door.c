@@ -3,6 +3,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
+#include "common/proto/headers.h"
 #include "common/trust/hello.h"
 
 #include <assert.h>
@@ -173,14 +174,14 @@ static int hear(struct door *d, struct http_request *req, const char *message, c
 
 void door_answer(struct door *d, struct http_request *req)
 {
-	const char *message = http_request_header(req, HTTP_GREETING_FIELD);
+	const char *message = http_request_header(req, HEADER_HELLO);
 	struct http_headers headers;
 	char text[HELLO_TEXT_SIZE];
 
 	http_headers_init(&headers);
 	int r = message ? hear(d, req, message, text) : -EBADMSG;
 	if (r == 0)
-		r = http_headers_add(&headers, HTTP_GREETING_FIELD, text);
+		r = http_headers_add(&headers, HEADER_HELLO, text);
 	if (r == 0) {
 		http_respond(req, 204, &headers, span_of(NULL, 0));
 	} else {
@@ -214,7 +215,7 @@ bool door_admits(struct door *d, struct http_request *req)
 	metric_inc(d->refused);
 	http_headers_init(&headers);
 	/* One of ours knows by it that nothing was done, and that he has to greet anew. */
-	(void)http_headers_add(&headers, HTTP_GREETING_FIELD, "who-are-you");
+	(void)http_headers_add(&headers, HEADER_HELLO, "who-are-you");
 	http_respond_error_with(req, -ERR_UNAUTHENTICATED, "only parts of this store are answered here", &headers);
 	http_headers_fini(&headers);
 	return false;

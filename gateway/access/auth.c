@@ -4,6 +4,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
+#include "common/proto/headers.h"
 #include "common/proto/item.h"
 #include "gateway/upstream/upstream.h"
 
@@ -225,7 +226,7 @@ static int question_send(struct question *q, const char *trace)
 		error = http_headers_add(&q->headers, "Content-Type", "application/json");
 	if (error == 0)
 		if (error == 0 && trace)
-			error = http_headers_add(&q->headers, "Nephos-Trace", trace);
+			error = http_headers_add(&q->headers, HEADER_TRACE, trace);
 	if (error < 0)
 		goto out;
 

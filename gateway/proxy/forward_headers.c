@@ -1,6 +1,7 @@
 #include "gateway/proxy/forward_headers.h"
 
 #include "common/base/text.h"
+#include "common/proto/headers.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -20,8 +21,8 @@ struct copy {
 /* RFC 9110 §7.6.1, and what is set anew on the other side. */
 static const char *const STOPS_HERE[] = {"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization",
 	"Proxy-Authenticate", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length", "Expect", "Host",
-	"Authorization", "Cookie", "Nephos-Hello", "Nephos-User", "Nephos-User-Name", "Nephos-Admin", "Nephos-Token-Id",
-	"Nephos-Trace", "Nephos-Client", "Nephos-Attempts", "Nephos-Patience", "Date", "Server"};
+	"Authorization", "Cookie", HEADER_HELLO, HEADER_USER, HEADER_USER_NAME, HEADER_ADMIN, HEADER_TOKEN_ID,
+	HEADER_TRACE, HEADER_CLIENT, HEADER_ATTEMPTS, HEADER_PATIENCE, "Date", "Server"};
 
 static int fold(char c)
 {
@@ -88,13 +89,13 @@ static int add_identity(const struct token_identity *identity, struct http_heade
 	buf_init(&name, 3 * TOKENS_NAME_SIZE);
 	int error = text_url_encode(span_str(identity->name), &name);
 	if (error == 0)
-		error = http_headers_addf(ret, "Nephos-User", "%" PRId64, identity->user);
+		error = http_headers_addf(ret, HEADER_USER, "%" PRId64, identity->user);
 	if (error == 0)
-		error = http_headers_add(ret, "Nephos-User-Name", name.data ? name.data : "");
+		error = http_headers_add(ret, HEADER_USER_NAME, name.data ? name.data : "");
 	if (error == 0)
-		error = http_headers_add(ret, "Nephos-Admin", identity->admin ? "1" : "0");
+		error = http_headers_add(ret, HEADER_ADMIN, identity->admin ? "1" : "0");
 	if (error == 0)
-		error = http_headers_add(ret, "Nephos-Token-Id", identity->token_id);
+		error = http_headers_add(ret, HEADER_TOKEN_ID, identity->token_id);
 	buf_fini(&name);
 	return error;
 }
@@ -106,11 +107,11 @@ int forward_headers_request(const struct http_request *req, const struct token_i
 	http_request_each_header(req, note_connection, &copy);
 	http_request_each_header(req, copy_field, &copy);
 	if (copy.error == 0)
-		copy.error = http_headers_add(ret, "Nephos-Trace", http_request_trace(req));
+		copy.error = http_headers_add(ret, HEADER_TRACE, http_request_trace(req));
 	if (copy.error == 0 && client)
-		copy.error = http_headers_add(ret, "Nephos-Client", client);
+		copy.error = http_headers_add(ret, HEADER_CLIENT, client);
 	if (copy.error == 0)
-		copy.error = http_headers_add(ret, "Nephos-Patience", "1");
+		copy.error = http_headers_add(ret, HEADER_PATIENCE, "1");
 	if (copy.error == 0 && identity)
 		copy.error = add_identity(identity, ret);
 	return copy.error;

@@ -21,6 +21,7 @@
 #include "common/base/text.h"
 #include "gateway/proxy/forward_headers.h"
 #include "gateway/proxy/pipe.h"
+#include "common/proto/headers.h"
 #include "gateway/access/recheck.h"
 #include "gateway/upstream/upstream.h"
 
@@ -246,7 +247,7 @@ static int on_head(void *cookie, const struct http_response *head, unsigned atte
 		head->status == 204 || head->status == 304 || (strcmp(x->method, "HEAD") == 0 && x->answer_length >= 0);
 	int error = forward_headers_answer(&head->headers, &x->answer_headers);
 	if (error == 0 && attempts > 1 && !x->reads)
-		error = http_headers_addf(&x->answer_headers, "Nephos-Attempts", "%u", attempts);
+		error = http_headers_addf(&x->answer_headers, HEADER_ATTEMPTS, "%u", attempts);
 	/* What has no length may have no end, and its first byte may be long in coming: the head goes now. */
 	if (error == 0 && !bodiless && (x->answer_length < 0 || x->answer_length > (int64_t)PROXY_ANSWER_BYTES))
 		error = begin_stream(x);
@@ -427,9 +428,9 @@ static void classify(struct exchange *x, bool asks)
 	const bool post = strcmp(x->method, "POST") == 0, put = strcmp(x->method, "PUT") == 0;
 	x->poll = (is_route(what, "changes") && (safe || post)) || (is_route(what, "locks/wait") && post);
 	x->reads = safe || x->poll;
-	x->patient = http_request_header(x->req, "Nephos-Patience") != NULL;
+	x->patient = http_request_header(x->req, HEADER_PATIENCE) != NULL;
 	x->repeatable = x->reads || has_field(x, "Idempotency-Key") ||
-		(has_field(x, "Nephos-Session") && has_field(x, "Nephos-Batch")) ||
+		(has_field(x, HEADER_SESSION) && has_field(x, HEADER_BATCH)) ||
 		(put && strncmp(what, "blocks/", 7) == 0) || (post && is_route(what, "locks"));
 	/* Blocks and batches are told to come at once: they are rarely refused, and are kept here for a second try. */
 	x->asked = asks && put && (is_route(what, "files") || strncmp(what, "items/", 6) == 0);
@@ -454,7 +455,7 @@ static uint64_t part_of(const char *text)
 static void find_place(struct exchange *x, const struct token_identity *identity)
 {
 	const char *what = below_drive(x->target.data);
-	const char *session = http_headers_get(&x->headers, "Nephos-Session");
+	const char *session = http_headers_get(&x->headers, HEADER_SESSION);
 	const bool post = strcmp(x->method, "POST") == 0;
 	struct share_claim *place = &x->place;
 

@@ -7,6 +7,7 @@
 #include "common/base/error.h"
 #include "common/base/limits.h"
 #include "common/base/text.h"
+#include "common/proto/headers.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -192,13 +193,13 @@ static void change_run(struct call *call, struct docs_store *store)
 /* What send_drive says, as an answer that can be kept. */
 static int answer_drive(struct mutate *m, int status, const struct docs_drive *drive)
 {
-	char text[64];
+	char text[HEADERS_VALUE_SIZE];
 	int r = mutate_body_take(m, drive_json(m->call->docs, drive));
 
-	snprintf(text, sizeof(text), "%" PRId64 ".%" PRId64, drive->at.incarnation, drive->at.seq);
-	r = r < 0 ? r : mutate_header(m, "Nephos-Seq", text);
-	snprintf(text, sizeof(text), "%" PRId64 "/%" PRId64, drive->row.used, drive->row.quota);
-	r = r < 0 ? r : mutate_header(m, "Nephos-Usage", text);
+	headers_position_print(drive->at.incarnation, drive->at.seq, text);
+	r = r < 0 ? r : mutate_header(m, HEADER_SEQ, text);
+	headers_usage_print(drive->row.used, drive->row.quota, text);
+	r = r < 0 ? r : mutate_header(m, HEADER_USAGE, text);
 	snprintf(text, sizeof(text), "/api/v2/docs/drives/%" PRIu32, drive->row.id);
 	if (r == 0 && status == 201)
 		r = mutate_header(m, "Location", text);

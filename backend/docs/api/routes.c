@@ -5,6 +5,7 @@
 #include "backend/service/service.h"
 #include "common/base/limits.h"
 #include "common/http/server/openapi.h"
+#include "common/proto/headers.h"
 #include "common/proto/op_answer.h"
 
 #include <errno.h>
@@ -54,7 +55,7 @@
 #define PARENTS QUERY("parents", "boolean", "make missing folders")
 #define RANGE HEADER("Range", "bytes=0-99, several with commas")
 
-#define SESSION HEADER("Nephos-Session", "the session of the mount")
+#define SESSION HEADER(HEADER_SESSION, "the session of the mount")
 #define LOCK_RANGE \
 	"{\"type\":\"array\",\"description\":\"first byte, last byte, and whether nobody else may hold one there\"}"
 

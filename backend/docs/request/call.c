@@ -4,6 +4,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
+#include "common/proto/headers.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -28,27 +29,13 @@ static void call_free(void *data)
 	free(call);
 }
 
-/* "INCARNATION.SEQ" */
-static int parse_position(const char *text, struct docs_position *ret)
-{
-	const char *dot = strchr(text, '.');
-	uint64_t incarnation, seq;
-
-	if (!dot || text_parse_u64(span_of(text, (size_t)(dot - text)), INT64_MAX, &incarnation) < 0 ||
-		text_parse_u64(span_str(dot + 1), INT64_MAX, &seq) < 0)
-		return -ERR_BAD_REQUEST;
-	ret->incarnation = (int64_t)incarnation;
-	ret->seq = (int64_t)seq;
-	return 0;
-}
-
 static int parse_headers(struct call *call)
 {
-	const char *floor = http_request_header(call->req, "Nephos-Floor");
-	const char *session = http_request_header(call->req, "Nephos-Session");
+	const char *floor = http_request_header(call->req, HEADER_FLOOR);
+	const char *session = http_request_header(call->req, HEADER_SESSION);
 	uint64_t number;
 
-	if (floor && parse_position(floor, &call->scope.floor) < 0)
+	if (floor && headers_position_parse(floor, &call->scope.floor.incarnation, &call->scope.floor.seq) < 0)
 		return -ERR_BAD_REQUEST;
 	if (!session)
 		return 0;

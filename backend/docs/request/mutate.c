@@ -6,6 +6,7 @@
 #include "common/base/sha256.h"
 #include "common/base/text.h"
 #include "common/proto/batch_key.h"
+#include "common/proto/headers.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -42,7 +43,7 @@ static int parse_key(struct mutate *m)
 	struct docs_key *k = &m->request.key;
 	size_t size = key ? strlen(key) : 0;
 	int64_t batch = -1;
-	int r = parse_header_number(m->call, "Nephos-Batch", &batch);
+	int r = parse_header_number(m->call, HEADER_BATCH, &batch);
 
 	k->user = m->call->user;
 	if (r == 0 && batch >= 0) {
@@ -85,9 +86,9 @@ int mutate_init(struct mutate *m, struct call *call)
 	m->request.done = on_done;
 	r = parse_key(m);
 	if (r == 0)
-		r = parse_header_number(call, "Nephos-Epoch", &m->request.epoch);
+		r = parse_header_number(call, HEADER_EPOCH, &m->request.epoch);
 	if (r == 0)
-		r = parse_header_number(call, "Nephos-Lease", &m->request.lease_epoch);
+		r = parse_header_number(call, HEADER_LEASE, &m->request.lease_epoch);
 	return r;
 }
 
@@ -216,10 +217,10 @@ static int append_problem(struct mutate *m, int error, int index)
 
 int mutate_header_position(struct mutate *m, struct docs_position at)
 {
-	char text[48];
+	char text[HEADERS_VALUE_SIZE];
 
-	snprintf(text, sizeof(text), "%" PRId64 ".%" PRId64, at.incarnation, at.seq);
-	return mutate_header(m, "Nephos-Seq", text);
+	headers_position_print(at.incarnation, at.seq, text);
+	return mutate_header(m, HEADER_SEQ, text);
 }
 
 /* budget: commit's form */
@@ -280,7 +281,7 @@ void mutate_respond(struct mutate *m, const struct docs_answer *answer, bool rep
 	/* Of a batch: its number is used up, and this is what came of it. A refusal without it says nothing of the
 	 * number. */
 	if (m->request.key.kind == DOCS_KEY_SESSION)
-		(void)http_headers_addf(&headers, "Nephos-Batch", "%" PRId64, m->request.key.number);
+		(void)http_headers_addf(&headers, HEADER_BATCH, "%" PRId64, m->request.key.number);
 	http_respond(m->call->req, answer->status, &headers, answer->body);
 	http_headers_fini(&headers);
 }

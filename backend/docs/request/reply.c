@@ -4,6 +4,7 @@
 #include "common/base/error.h"
 #include "common/base/limits.h"
 #include "common/base/text.h"
+#include "common/proto/headers.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -11,12 +12,18 @@
 
 void reply_position(struct http_headers *headers, struct docs_position at)
 {
-	(void)http_headers_addf(headers, "Nephos-Seq", "%" PRId64 ".%" PRId64, at.incarnation, at.seq);
+	char text[HEADERS_VALUE_SIZE];
+
+	headers_position_print(at.incarnation, at.seq, text);
+	(void)http_headers_add(headers, HEADER_SEQ, text);
 }
 
 void reply_usage(struct http_headers *headers, int64_t used, int64_t quota)
 {
-	(void)http_headers_addf(headers, "Nephos-Usage", "%" PRId64 "/%" PRId64, used, quota);
+	char text[HEADERS_VALUE_SIZE];
+
+	headers_usage_print(used, quota, text);
+	(void)http_headers_add(headers, HEADER_USAGE, text);
 }
 
 static void respond_take(struct call *call, int status, struct http_headers *headers, json_t *object, const char *type)

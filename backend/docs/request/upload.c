@@ -12,6 +12,7 @@
 #include "common/base/error.h"
 #include "common/base/sha256.h"
 #include "common/base/timer.h"
+#include "common/proto/headers.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -531,7 +532,7 @@ static int upload_new(struct call *call, const struct upload_options *options, s
 	u->options = *options;
 	u->room = -1;
 	u->turn.user = call->user;
-	u->patient = http_request_header(call->req, "Nephos-Patience") != NULL;
+	u->patient = http_request_header(call->req, HEADER_PATIENCE) != NULL;
 	if (options->digest.present || options->hash || options->what == UPLOAD_BLOCK) {
 		r = sha256_init(&u->whole);
 		u->has_whole = r == 0;

@@ -3,6 +3,7 @@
 #include "backend/service/service.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
+#include "common/proto/headers.h"
 #include "common/proto/item.h"
 
 #include <errno.h>
@@ -87,7 +88,7 @@ static int ask_one(struct users *u, const char *path, const char *trace, struct 
 	snprintf(url, sizeof(url), "%s%s", base, path);
 	http_headers_init(&headers);
 	if (trace)
-		(void)http_headers_add(&headers, "Nephos-Trace", trace);
+		(void)http_headers_add(&headers, HEADER_TRACE, trace);
 	options.headers = &headers;
 	r = http_client_perform(service_client(u->service), &options, NULL, ret);
 	http_headers_fini(&headers);

@@ -4,6 +4,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
+#include "common/proto/headers.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -96,7 +97,7 @@ static int user_request_init(struct user_request *u, struct pg *pg, struct http_
 		.hasher = app->hasher, .now_ns = clock_real_ns(), .open_registration = app->open_registration};
 	u->call.secret = app->guess_key;
 	u->call.network = u->network;
-	network_of(http_request_header(req, USER_CLIENT_HEADER), u->network);
+	network_of(http_request_header(req, HEADER_CLIENT), u->network);
 	int r = service_identity(req, &u->who);
 	if (r == 0)
 		r = user_pg_new(pg, &u->call.store);

@@ -11,12 +11,12 @@
 #include "backend/user/api/answer.h"
 #include "backend/user/api/revoker.h"
 #include "backend/user/api/fair_queue.h"
+#include "common/proto/headers.h"
 
 #include <jansson.h>
 
 /* The address of who asks, as a gateway saw it. Only gateways reach this service, and none passes on what a client
  * says of himself. */
-#define USER_CLIENT_HEADER "Nephos-Client"
 
 #define HASHING_MAX 128	 /* requests that hash or wait for it: at 50 ms and two at once, three seconds */
 #define HASHING_SHARE 16 /* of one user, or of one network of people who are nobody yet: a class that logs in at once */

@@ -3,6 +3,7 @@
 #include "backend/user/rules/network.h"
 #include "backend/user/api/user_request.h"
 #include "common/base/error.h"
+#include "common/proto/headers.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -61,10 +62,10 @@ static void hash_next(struct pg *pg, void *cookie)
 /* Whose share it is: a user's own, whatever network he is in; who is nobody yet has his network's. */
 static void find_party(const struct http_request *req, char ret[FAIR_QUEUE_WHO_SIZE])
 {
-	const char *user = http_request_header(req, "Nephos-User");
+	const char *user = http_request_header(req, HEADER_USER);
 	char network[NETWORK_SIZE];
 
-	network_of(http_request_header(req, USER_CLIENT_HEADER), network);
+	network_of(http_request_header(req, HEADER_CLIENT), network);
 	if (user)
 		(void)snprintf(ret, FAIR_QUEUE_WHO_SIZE, "user %s", user);
 	else

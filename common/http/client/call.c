@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/http/loopback.h"
+#include "common/proto/headers.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -124,7 +125,7 @@ static int take_field(struct http_call *call, const char *line, size_t size)
 static bool is_unknown(const struct http_call *call)
 {
 	return call->client->options.greeter && call->response.status == 401 &&
-		http_headers_get(&call->response.headers, HTTP_GREETING_FIELD);
+		http_headers_get(&call->response.headers, HEADER_HELLO);
 }
 
 static int take_end_of_head(struct http_call *call)

@@ -11,7 +11,7 @@
  *
  * With a greeter no byte of a call goes to anybody whom the greeter has not found to be the call's peer: a connection
  * is used after that only, and kept. Whoever else listens there: the call ends as if he had refused the connection,
- * with what the greeter said (-EKEYREJECTED). An answer of 401 with HTTP_GREETING_FIELD says that the other side does
+ * with what the greeter said (-EKEYREJECTED). An answer of 401 with HEADER_HELLO says that the other side does
  * not know us (any more) on a kept connection, and has done nothing: the call is sent again on a new one, once, if no
  * byte of its body was pulled.
  */

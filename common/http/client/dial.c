@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/http/endpoint.h"
 #include "common/http/loopback.h"
+#include "common/proto/headers.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -116,7 +117,7 @@ static int step(struct dial *d, struct span heard)
 	if (r <= 0)
 		return r;
 	r = snprintf(d->out, sizeof(d->out),
-		"POST " HTTP_GREETING_TARGET " HTTP/1.1\r\nHost: nephos\r\n" HTTP_GREETING_FIELD
+		"POST " HTTP_GREETING_TARGET " HTTP/1.1\r\nHost: nephos\r\n" HEADER_HELLO
 		": %s\r\nContent-Length: 0\r\n\r\n",
 		text);
 	if (r < 0 || (size_t)r >= sizeof(d->out))
@@ -143,7 +144,7 @@ static int say(struct dial *d)
 /* The field's value in a head that is whole: 204, and nothing behind it. -EACCES: a refusal. */
 static int read_head(const char *head, const char *end, struct span *ret)
 {
-	static const char FIELD[] = HTTP_GREETING_FIELD ":";
+	static const char FIELD[] = HEADER_HELLO ":";
 
 	if (strncmp(head, "HTTP/1.1 ", 9) != 0)
 		return -EPROTO;

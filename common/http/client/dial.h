@@ -1,7 +1,7 @@
 /*
  * dial: a connection that is not used before it is known who is at its other end.
  *
- * It connects without blocking, then says in small requests (POST HTTP_GREETING_TARGET, one field HTTP_GREETING_FIELD,
+ * It connects without blocking, then says in small requests (POST HTTP_GREETING_TARGET, one field HEADER_HELLO,
  * no body) what a greeter from above tells it to, and gives the greeter what is answered (204, the same field), until
  * that one is content or refuses. Nothing else has been said on the connection then. For one thread.
  */
@@ -14,7 +14,6 @@
 #include <stdint.h>
 
 #define HTTP_GREETING_TARGET "/internal/v1/hello"
-#define HTTP_GREETING_FIELD "Nephos-Hello"
 #define HTTP_GREETING_TEXT_SIZE 512    /* of one field's value, with its NUL */
 #define HTTP_GREETING_STATE_BYTES 1024 /* what a greeter remembers of one connection */
 #define HTTP_GREETING_HEAD_BYTES 2048  /* of an answer; ours have 300 */

@@ -1,5 +1,7 @@
 #include "common/http/server/fields.h"
 
+#include "common/proto/headers.h"
+
 #include <strings.h>
 
 static const struct {
@@ -59,7 +61,7 @@ static const struct {
 
 enum field_kind field_kind(const char *name)
 {
-	static const char ours[] = "Nephos-";
+	static const char ours[] = HEADER_OURS;
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (strcasecmp(known[i].name, name) == 0)

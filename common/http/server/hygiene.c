@@ -4,6 +4,7 @@
 #include "common/base/text.h"
 #include "common/http/server/fields.h"
 #include "common/http/server/query.h"
+#include "common/proto/headers.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -110,7 +111,7 @@ static void scan_known(struct scan *s, const char *name, const char *value)
 			s->expect = value;
 		break;
 	case 'n':
-		if (strcasecmp(name, "Nephos-Trace") == 0)
+		if (strcasecmp(name, HEADER_TRACE) == 0)
 			s->trace = value;
 		break;
 	default:

@@ -3,6 +3,7 @@
 #include "common/base/error.h"
 #include "common/base/text.h"
 #include "common/http/server/cors.h"
+#include "common/proto/headers.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -38,7 +39,7 @@ struct answer {
 static bool is_ours(const char *name)
 {
 	static const char *const names[] = {
-		"Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Nephos-Trace"};
+		"Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", HEADER_TRACE};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcasecmp(name, names[i]) == 0)
@@ -83,7 +84,7 @@ static void add_headers(struct http_request *req, const struct answer *a, struct
 	add_cors(req, &cors);
 	add_list(a->headers, response);
 	add_list(&cors, response);
-	MHD_add_response_header(response, "Nephos-Trace", req->trace);
+	MHD_add_response_header(response, HEADER_TRACE, req->trace);
 	if (must_close(req, a))
 		MHD_add_response_header(response, "Connection", "close");
 	http_headers_fini(&cors);
@@ -120,7 +121,7 @@ static void write_early(struct http_request *req, const struct answer *a)
 	http_headers_init(&cors);
 	add_cors(req, &cors);
 	buf_init(&head, 2 * HEADER_BYTES_MAX);
-	buf_printf(&head, "HTTP/1.1 %d %s\r\nConnection: close\r\nNephos-Trace: %s\r\n", a->status,
+	buf_printf(&head, "HTTP/1.1 %d %s\r\nConnection: close\r\n" HEADER_TRACE ": %s\r\n", a->status,
 		MHD_get_reason_phrase_for((unsigned)a->status), req->trace);
 	print_list(a->headers, &head);
 	print_list(&cors, &head);

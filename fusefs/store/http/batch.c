@@ -3,6 +3,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
+#include "common/proto/headers.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -45,11 +46,9 @@ static int parse_answer(
 
 static void parse_usage(const struct http_response *response, struct store_batch_reply *ret)
 {
-	const char *text = http_headers_get(&response->headers, "Nephos-Usage");
-	const char *slash = text ? strchr(text, '/') : NULL;
+	const char *text = http_headers_get(&response->headers, HEADER_USAGE);
 
-	if (!slash || text_parse_i64(span_of(text, (size_t)(slash - text)), &ret->used) < 0 ||
-		text_parse_i64(span_str(slash + 1), &ret->quota) < 0 || ret->used < 0 || ret->quota < 0)
+	if (headers_usage_parse(text, &ret->used, &ret->quota) < 0)
 		ret->used = ret->quota = -1;
 }
 

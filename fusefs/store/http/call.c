@@ -4,6 +4,7 @@
 #include "common/base/cond.h"
 #include "common/base/error.h"
 #include "common/base/text.h"
+#include "common/proto/headers.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -138,6 +139,7 @@ static int add_headers(struct store_http_call *call, struct http_headers *h)
 {
 	struct store_http *s = call->s;
 	int r = http_headers_add(h, "Authorization", s->authorization);
+	char floor[HEADERS_VALUE_SIZE];
 
 	if (r == 0 && call->accept)
 		r = http_headers_add(h, "Accept", call->accept);
@@ -149,16 +151,18 @@ static int add_headers(struct store_http_call *call, struct http_headers *h)
 	/* While there is none, the one that is to be replaced still holds what has no name. */
 	call->session_sent = s->session ? s->session : s->replaces;
 	if (r == 0 && call->session_sent != 0 && !(call->flags & CALL_FLAG_OUTSIDE))
-		r = http_headers_addf(h, "Nephos-Session", "%" PRId64, call->session_sent);
+		r = http_headers_addf(h, HEADER_SESSION, "%" PRId64, call->session_sent);
 	if (r == 0 && call->key[0])
 		r = http_headers_add(h, "Idempotency-Key", call->key);
 	if (r == 0 && call->kind == CALL_BATCH)
-		r = http_headers_addf(h, "Nephos-Batch", "%" PRId64, call->as.batch.number);
+		r = http_headers_addf(h, HEADER_BATCH, "%" PRId64, call->as.batch.number);
 	if (r == 0 && call->kind == CALL_BLOCK_PUT)
-		r = http_headers_add(h, "Nephos-Patience", "1");
+		r = http_headers_add(h, HEADER_PATIENCE, "1");
 	call->floor_sent = (call->flags & CALL_FLAG_FLOOR) && s->seen.seq > 0;
-	if (r == 0 && call->floor_sent)
-		r = http_headers_addf(h, "Nephos-Floor", "%" PRId64 ".%" PRId64, s->seen.incarnation, s->seen.seq);
+	if (r == 0 && call->floor_sent) {
+		headers_position_print(s->seen.incarnation, s->seen.seq, floor);
+		r = http_headers_add(h, HEADER_FLOOR, floor);
+	}
 	return r;
 }
 

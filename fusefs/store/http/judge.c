@@ -3,6 +3,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
+#include "common/proto/headers.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -10,29 +11,11 @@
 
 #define RENEWALS_MAX 3 /* of the session, for one batch: a store that wants more of them is broken */
 
-int store_http_position_parse(const char *text, struct store_position *ret)
-{
-	const char *dot = text ? strchr(text, '.') : NULL;
-	struct store_position at;
-	int r;
-
-	if (!dot)
-		return -EINVAL;
-	r = text_parse_i64(span_of(text, (size_t)(dot - text)), &at.incarnation);
-	if (r == 0)
-		r = text_parse_i64(span_str(dot + 1), &at.seq);
-	if (r == 0 && (at.incarnation < 0 || at.seq < 0))
-		r = -EINVAL;
-	if (r == 0)
-		*ret = at;
-	return r;
-}
-
 struct store_position store_http_response_position(const struct http_response *response)
 {
 	struct store_position at = {0, 0};
 
-	(void)store_http_position_parse(http_headers_get(&response->headers, "Nephos-Seq"), &at);
+	(void)headers_position_parse(http_headers_get(&response->headers, HEADER_SEQ), &at.incarnation, &at.seq);
 	return at;
 }
 
@@ -176,8 +159,7 @@ static enum verdict judge_busy(struct store_http_call *call, int code, int *ret_
 
 bool store_http_batch_is_settled(const struct store_http_call *call, const struct http_response *response)
 {
-	return call->as.batch.number > 0 &&
-		store_http_response_number(response, "Nephos-Batch") == call->as.batch.number;
+	return call->as.batch.number > 0 && store_http_response_number(response, HEADER_BATCH) == call->as.batch.number;
 }
 
 enum verdict store_http_judge(struct store_http_call *call, const struct http_response *response, int *ret_error)
@@ -186,7 +168,7 @@ enum verdict store_http_judge(struct store_http_call *call, const struct http_re
 
 	if (response->error < 0)
 		return judge_network(call, response, ret_error);
-	if (call->kind == CALL_BATCH && store_http_response_number(response, "Nephos-Attempts") > 1)
+	if (call->kind == CALL_BATCH && store_http_response_number(response, HEADER_ATTEMPTS) > 1)
 		call->as.batch.in_doubt = true;
 	if (response->status >= 200 && response->status < 300) {
 		store_http_note_position(call->s, store_http_response_position(response));

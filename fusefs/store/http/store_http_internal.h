@@ -230,7 +230,6 @@ enum verdict store_http_judge(
  * try. */
 bool store_http_batch_is_settled(const struct store_http_call *call, const struct http_response *response);
 void store_http_note_position(struct store_http *s, struct store_position at); /* with the lock held */
-int store_http_position_parse(const char *text, struct store_position *ret);
 struct store_position store_http_response_position(const struct http_response *response);
 int64_t store_http_response_number(
 	const struct http_response *response, const char *name); /* of a header; 0: not there */

@@ -1,0 +1,41 @@
+#include "common/proto/headers.h"
+
+#include "common/base/text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static int parse_pair(const char *text, char between, int64_t *ret_first, int64_t *ret_second)
+{
+	const char *at = text ? strchr(text, between) : NULL;
+	uint64_t first, second;
+
+	if (!at || text_parse_u64(span_of(text, (size_t)(at - text)), INT64_MAX, &first) < 0 ||
+		text_parse_u64(span_str(at + 1), INT64_MAX, &second) < 0)
+		return -EINVAL;
+	*ret_first = (int64_t)first;
+	*ret_second = (int64_t)second;
+	return 0;
+}
+
+void headers_position_print(int64_t incarnation, int64_t seq, char ret[HEADERS_VALUE_SIZE])
+{
+	(void)snprintf(ret, HEADERS_VALUE_SIZE, "%" PRId64 ".%" PRId64, incarnation, seq);
+}
+
+int headers_position_parse(const char *text, int64_t *ret_incarnation, int64_t *ret_seq)
+{
+	return parse_pair(text, '.', ret_incarnation, ret_seq);
+}
+
+void headers_usage_print(int64_t used, int64_t quota, char ret[HEADERS_VALUE_SIZE])
+{
+	(void)snprintf(ret, HEADERS_VALUE_SIZE, "%" PRId64 "/%" PRId64, used, quota);
+}
+
+int headers_usage_parse(const char *text, int64_t *ret_used, int64_t *ret_quota)
+{
+	return parse_pair(text, '/', ret_used, ret_quota);
+}

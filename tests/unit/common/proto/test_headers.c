@@ -1,0 +1,63 @@
+#include "common/proto/headers.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void what_is_printed_is_parsed_again(void **state)
+{
+	static const int64_t numbers[] = {0, 1, 17, INT64_MAX};
+	char text[HEADERS_VALUE_SIZE];
+	int64_t first, second;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		headers_position_print(numbers[i], 5, text);
+		assert_int_equal(headers_position_parse(text, &first, &second), 0);
+		assert_true(first == numbers[i] && second == 5);
+		headers_usage_print(9, numbers[i], text);
+		assert_int_equal(headers_usage_parse(text, &first, &second), 0);
+		assert_true(first == 9 && second == numbers[i]);
+	}
+}
+
+static void a_position_is_two_numbers_with_a_dot_and_usage_with_a_slash(void **state)
+{
+	char text[HEADERS_VALUE_SIZE];
+
+	(void)state;
+	headers_position_print(3, 41, text);
+	assert_string_equal(text, "3.41");
+	headers_usage_print(100, 0, text);
+	assert_string_equal(text, "100/0");
+}
+
+static void any_other_text_is_refused_and_sets_nothing(void **state)
+{
+	static const char *const positions[] = {"", ".", "1", "1.", ".1", "1/2", "-1.2", "1.-2", "1.2.3", "1.2 ",
+		" 1.2", "+1.2", "0x1.2", "9223372036854775808.1", "1.9223372036854775808"};
+	int64_t first = 7, second = 8;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(positions) / sizeof(positions[0]); i++)
+		assert_int_equal(headers_position_parse(positions[i], &first, &second), -EINVAL);
+	assert_int_equal(headers_position_parse(NULL, &first, &second), -EINVAL);
+	assert_int_equal(headers_usage_parse("1.2", &first, &second), -EINVAL);
+	assert_int_equal(headers_usage_parse("-1/2", &first, &second), -EINVAL);
+	assert_true(first == 7 && second == 8);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_printed_is_parsed_again),
+		cmocka_unit_test(a_position_is_two_numbers_with_a_dot_and_usage_with_a_slash),
+		cmocka_unit_test(any_other_text_is_refused_and_sets_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
