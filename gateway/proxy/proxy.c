@@ -19,9 +19,10 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
+#include "common/proto/headers.h"
 #include "gateway/proxy/forward_headers.h"
 #include "gateway/proxy/pipe.h"
-#include "common/proto/headers.h"
+#include "gateway/proxy/traits.h"
 #include "gateway/access/recheck.h"
 #include "gateway/upstream/upstream.h"
 
@@ -33,7 +34,40 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <xxhash.h>
+
+/*
+ * The states of an exchange: who owes whom what. One function (move) changes them, with the lock held, by the table.
+ *
+ * state     what is going on                                     call   request       moved on by
+ * COLLECTS  the body is being collected, or the token asked      none   ours          whoever does that
+ *           about
+ * WAITS     an instance has the request, and owes the answer     set    ours          the client's thread
+ * ANSWERS   the instance is done, the client is not answered     none   ours          the client's thread
+ *           yet
+ * STREAMS   the answer goes on as it comes                       set    the server's  either side's end
+ * DRAINS    all of the answer is here, or it is cut; the         none   the server's  the server's thread
+ *           client still takes what there is
+ * LEAVES    the client has all it wanted, or is gone; the        set    the server's  the client's thread
+ *           instance is not done
+ * DONE      answered, and nothing more will come                 none   the server's  nobody
+ *
+ * Beside the state stand the reasons for an end before its time: `aborted` (the client is gone) and `ended` (its token
+ * is), which may come in any state. They cancel the call, and the state goes its way when that is over.
+ */
+enum exchange_state { COLLECTS, WAITS, ANSWERS, STREAMS, DRAINS, LEAVES, DONE, EXCHANGE_STATES };
+
+static const struct {
+	bool has_call;
+	unsigned to; /* bits of the states that may come next */
+} STATES[EXCHANGE_STATES] = {
+	[COLLECTS] = {false, 1u << WAITS | 1u << DONE},
+	[WAITS] = {true, 1u << ANSWERS | 1u << STREAMS},
+	[ANSWERS] = {false, 1u << DONE},
+	[STREAMS] = {true, 1u << DRAINS | 1u << LEAVES},
+	[DRAINS] = {false, 1u << DONE},
+	[LEAVES] = {true, 1u << DONE},
+	[DONE] = {false, 0},
+};
 
 struct proxy {
 	struct proxy_options with;
@@ -47,13 +81,10 @@ struct exchange {
 	struct under_way_entry entry; /* first */
 	struct proxy *proxy;
 	struct share_claim place; /* at a service; amount 0: none */
-	struct http_request *req; /* until answered */
+	struct http_request *req; /* the server's from STREAMS or DONE on */
 	enum registry_kind kind;
-	bool reads;	 /* changes nothing */
-	bool poll;	 /* may be owed its answer for a long time */
-	bool repeatable; /* has one effect however often it comes */
-	bool asked;	 /* the client waits to be told whether its body is wanted: the service says */
-	bool in_doubt;	 /* its token may have ended since the guard asked */
+	struct traits traits;
+	bool in_doubt; /* its token may have ended since the guard asked */
 	int64_t doubted_ns;
 	bool patient; /* wants to hear that it waits */
 	char method[16];
@@ -78,14 +109,22 @@ struct exchange {
 	struct pipe *pipe; /* when streamed */
 
 	pthread_mutex_t lock; /* guards the rest */
+	enum exchange_state state;
 	struct upstream_call *call;
-	struct http_stream *stream;
-	bool answered;
+	struct http_stream *stream; /* from STREAMS to its end */
 	bool aborted;
 	bool judged; /* a user service has all of it, and knows itself what its token is worth */
 	int ended;   /* why, by under_way; 0: not */
 	unsigned holders;
 };
+
+/* With the lock held. */
+static void move(struct exchange *x, enum exchange_state to)
+{
+	assert(STATES[x->state].to & 1u << to);
+	assert(STATES[to].has_call == (x->call != NULL));
+	x->state = to;
+}
 
 static void exchange_free(struct exchange *x)
 {
@@ -163,20 +202,19 @@ static void on_request_freed(void *data)
 /* ---- the answer ---- */
 
 /* The request is the server's again after this; the abort callback cannot come any more. */
-static struct http_request *take_request(struct exchange *x)
+static struct http_request *take_request(struct exchange *x, enum exchange_state to)
 {
 	pthread_mutex_lock(&x->lock);
-	struct http_request *req = x->answered ? NULL : x->req;
-	x->answered = true;
+	move(x, to);
+	struct http_request *req = x->req;
 	pthread_mutex_unlock(&x->lock);
 	return req;
 }
 
+/* From COLLECTS or ANSWERS. */
 static void answer_error(struct exchange *x, int error)
 {
-	struct http_request *req = take_request(x);
-	if (req)
-		http_respond_error(req, error, NULL);
+	http_respond_error(take_request(x, DONE), error, NULL);
 }
 
 static int answer_pull(void *cookie, void *data, size_t size, size_t *ret_size)
@@ -200,6 +238,7 @@ static void answer_done(void *cookie, bool complete)
 	x->stream = NULL;
 	if (!complete && x->call)
 		upstream_cancel(x->call);
+	move(x, x->state == STREAMS ? LEAVES : DONE);
 	pthread_mutex_unlock(&x->lock);
 	release(x);
 }
@@ -228,11 +267,10 @@ static int begin_stream(struct exchange *x)
 	int error = pipe_new(&x->pipe);
 	if (error < 0)
 		return error;
-	struct http_request *req = take_request(x);
-	if (!req)
-		return -ECANCELED;
 	pthread_mutex_lock(&x->lock);
-	x->holders++;
+	move(x, STREAMS);
+	x->holders++; /* the stream */
+	struct http_request *req = x->req;
 	pthread_mutex_unlock(&x->lock);
 	http_respond_stream(req, x->status, &x->answer_headers, x->answer_length, &ANSWER_STREAM, x, &x->stream);
 	return 0;
@@ -246,7 +284,7 @@ static int on_head(void *cookie, const struct http_response *head, unsigned atte
 	bool bodiless =
 		head->status == 204 || head->status == 304 || (strcmp(x->method, "HEAD") == 0 && x->answer_length >= 0);
 	int error = forward_headers_answer(&head->headers, &x->answer_headers);
-	if (error == 0 && attempts > 1 && !x->reads)
+	if (error == 0 && attempts > 1 && !x->traits.reads)
 		error = http_headers_addf(&x->answer_headers, HEADER_ATTEMPTS, "%u", attempts);
 	/* What has no length may have no end, and its first byte may be long in coming: the head goes now. */
 	if (error == 0 && !bodiless && (x->answer_length < 0 || x->answer_length > (int64_t)PROXY_ANSWER_BYTES))
@@ -271,17 +309,14 @@ static void on_waits(void *cookie)
 {
 	struct exchange *x = cookie;
 	pthread_mutex_lock(&x->lock);
-	struct http_request *req = x->patient && !x->answered ? x->req : NULL;
-	if (req)
-		http_request_tell_waiting(req);
+	if (x->patient && x->state == WAITS)
+		http_request_tell_waiting(x->req);
 	pthread_mutex_unlock(&x->lock);
 }
 
 static void answer_whole(struct exchange *x)
 {
-	struct http_request *req = take_request(x);
-	if (!req)
-		return;
+	struct http_request *req = take_request(x, DONE);
 	if (strcmp(x->method, "HEAD") == 0 || x->status == 304) {
 		http_respond_length(
 			req, x->status, &x->answer_headers, x->answer_length > 0 ? (uint64_t)x->answer_length : 0);
@@ -297,7 +332,7 @@ static int told_error(const struct exchange *x, int error)
 {
 	if (error == -ERR_UNAVAILABLE || error == -ERR_UNKNOWN_OUTCOME || error == -ERR_TOO_LARGE)
 		return error;
-	return x->reads ? -ERR_UNAVAILABLE : -ERR_UNKNOWN_OUTCOME;
+	return x->traits.reads ? -ERR_UNAVAILABLE : -ERR_UNKNOWN_OUTCOME;
 }
 
 static void give_place_back(struct exchange *x)
@@ -313,6 +348,7 @@ static void on_upstream_done(void *cookie, int error, struct http_response *resp
 
 	pthread_mutex_lock(&x->lock);
 	x->call = NULL;
+	move(x, x->state == WAITS ? ANSWERS : x->state == STREAMS ? DRAINS : DONE);
 	bool aborted = x->aborted;
 	int why = x->ended;
 	pthread_mutex_unlock(&x->lock);
@@ -364,7 +400,7 @@ static int pull_body(void *cookie, void *data, size_t size, size_t *ret_size)
 {
 	struct exchange *x = cookie;
 	pthread_mutex_lock(&x->lock);
-	struct http_request *req = x->answered ? NULL : x->req;
+	struct http_request *req = x->state == WAITS ? x->req : NULL;
 	pthread_mutex_unlock(&x->lock);
 	if (!req)
 		return -ECANCELED; /* the instance answered before it had read all: what is left is not its business */
@@ -391,88 +427,6 @@ static void on_abort(struct http_request *req, void *cookie)
 	pthread_mutex_unlock(&x->lock);
 }
 
-/* What follows the drive in a target, "" for others. Another spelling of the same is not found, and only handled with
- * more care. */
-static const char *below_drive(const char *target)
-{
-	static const char DRIVES[] = "/api/v2/docs/drives/";
-	if (strncmp(target, DRIVES, sizeof(DRIVES) - 1) != 0)
-		return "";
-	const char *drive = target + sizeof(DRIVES) - 1;
-	const char *rest = drive + strcspn(drive, "/?");
-	return *rest == '/' ? rest + 1 : "";
-}
-
-static bool has_field(const struct exchange *x, const char *name)
-{
-	const char *value = http_headers_get(&x->headers, name);
-	return value && *value;
-}
-
-/* Is `what` (behind the drive) this route? */
-static bool is_route(const char *what, const char *route)
-{
-	const size_t size = strlen(route);
-
-	return strncmp(what, route, size) == 0 && strchr("?/", what[size]);
-}
-
-/* A mutation may be repeated under a key, or when it is content named by its own hash. The poll of a mount is a POST
- * that only reads, and so is its wait for a file lock; what it says about the locks that it holds has a number, and one
- * effect. */
-static void classify(struct exchange *x, bool asks)
-{
-	const char *what = below_drive(x->target.data);
-	bool safe =
-		strcmp(x->method, "GET") == 0 || strcmp(x->method, "HEAD") == 0 || strcmp(x->method, "OPTIONS") == 0;
-	const bool post = strcmp(x->method, "POST") == 0, put = strcmp(x->method, "PUT") == 0;
-	x->poll = (is_route(what, "changes") && (safe || post)) || (is_route(what, "locks/wait") && post);
-	x->reads = safe || x->poll;
-	x->patient = http_request_header(x->req, HEADER_PATIENCE) != NULL;
-	x->repeatable = x->reads || has_field(x, "Idempotency-Key") ||
-		(has_field(x, HEADER_SESSION) && has_field(x, HEADER_BATCH)) ||
-		(put && strncmp(what, "blocks/", 7) == 0) || (post && is_route(what, "locks"));
-	/* Blocks and batches are told to come at once: they are rarely refused, and are kept here for a second try. */
-	x->asked = asks && put && (is_route(what, "files") || strncmp(what, "items/", 6) == 0);
-}
-
-/* Does a GET of changes wait for some? */
-static bool asks_to_wait(const struct exchange *x)
-{
-	const char *wait = http_request_query(x->req, "wait");
-	const char *accept = http_headers_get(&x->headers, "Accept");
-	return (wait && strcmp(wait, "0") != 0) || (accept && strstr(accept, "text/event-stream"));
-}
-
-/* 0 means none. */
-static uint64_t part_of(const char *text)
-{
-	return XXH64(text, strlen(text), 0) | 1;
-}
-
-/* What waits has lanes of its own, and a mount, which a service knows by its session, one of its own beside those of
- * scripts. */
-static void find_place(struct exchange *x, const struct token_identity *identity)
-{
-	const char *what = below_drive(x->target.data);
-	const char *session = http_headers_get(&x->headers, HEADER_SESSION);
-	const bool post = strcmp(x->method, "POST") == 0;
-	struct share_claim *place = &x->place;
-
-	*place = (struct share_claim){.lane = SHARE_REQUESTS, .user = identity ? identity->user : 0};
-	if (!x->poll)
-		return;
-	if (is_route(what, "locks/wait")) {
-		place->lane = SHARE_LOCKS;
-	} else if (post && session && *session) {
-		place->lane = SHARE_MOUNTS;
-		place->part = part_of(session);
-	} else if (post || asks_to_wait(x)) {
-		place->lane = SHARE_POLLS;
-		place->part = part_of(x->key);
-	}
-}
-
 static int take_place(struct exchange *x)
 {
 	x->place.amount = 1;
@@ -485,7 +439,7 @@ static int take_place(struct exchange *x)
 static int on_waiting(void *cookie)
 {
 	const struct exchange *x = cookie;
-	return x->poll && atomic_load(&x->proxy->draining) ? -ECANCELED : 0;
+	return x->traits.poll && atomic_load(&x->proxy->draining) ? -ECANCELED : 0;
 }
 
 static void send_upstream(struct exchange *x, bool stream)
@@ -501,16 +455,16 @@ static void send_upstream(struct exchange *x, bool stream)
 		.body = span_of(x->body, x->body_filled),
 		.pull = stream ? pull_body : NULL,
 		.body_length = x->length,
-		.expect = stream && x->asked,
+		.expect = stream && x->traits.asked,
 		.on_head = on_head,
 		.on_data = on_data,
 		.on_waits = on_waits,
-		.repeatable = x->repeatable,
-		.reads = x->reads,
-		.stall_ms = x->poll ? PROXY_POLL_STALL_MS : PROXY_STALL_MS,
-		.first_byte_ms = x->poll ? 0
-			: x->reads	 ? PROXY_READ_FIRST_BYTE_MS
-					 : PROXY_WRITE_FIRST_BYTE_MS,
+		.repeatable = x->traits.repeatable,
+		.reads = x->traits.reads,
+		.stall_ms = x->traits.poll ? PROXY_POLL_STALL_MS : PROXY_STALL_MS,
+		.first_byte_ms = x->traits.poll ? 0
+			: x->traits.reads	? PROXY_READ_FIRST_BYTE_MS
+						: PROXY_WRITE_FIRST_BYTE_MS,
 		.waiting = on_waiting,
 		.cookie = x,
 		.done = on_upstream_done,
@@ -531,6 +485,8 @@ static void send_upstream(struct exchange *x, bool stream)
 	/* The lock keeps done(), which clears call, behind the store to it. */
 	pthread_mutex_lock(&x->lock);
 	error = x->ended ? x->ended : x->aborted ? -ERR_UNAVAILABLE : upstream_start(&options, &x->call);
+	if (error == 0)
+		move(x, WAITS);
 	x->judged = error == 0 && !stream && x->kind == REGISTRY_USER;
 	pthread_mutex_unlock(&x->lock);
 	if (error < 0) {
@@ -602,7 +558,7 @@ static int be_under_way(struct exchange *x, const struct token_identity *identit
 
 static void begin(struct exchange *x)
 {
-	if (x->asked || x->length < 0 || x->length > (int64_t)PROXY_REPLAY_BYTES) {
+	if (x->traits.asked || x->length < 0 || x->length > (int64_t)PROXY_REPLAY_BYTES) {
 		send_upstream(x, true);
 		return;
 	}
@@ -654,6 +610,20 @@ static bool find_client(
 	return true;
 }
 
+static void find_traits(struct exchange *x, const struct token_identity *identity)
+{
+	const struct traits_request request = {.method = x->method,
+		.target = x->target.data,
+		.headers = &x->headers,
+		.key = x->key,
+		.user = identity ? identity->user : 0,
+		.expects = x->length != 0 && http_request_header(x->req, "Expect")};
+
+	x->patient = http_request_header(x->req, HEADER_PATIENCE) != NULL;
+	traits_find(&request, &x->traits);
+	traits_place(&request, &x->traits, x->traits.poll ? http_request_query(x->req, "wait") : NULL, &x->place);
+}
+
 static int exchange_new(struct proxy *p, struct http_request *req, enum registry_kind kind, struct exchange **ret)
 {
 	char client[CLIENT_ADDRESS_SIZE];
@@ -693,8 +663,7 @@ static int exchange_new(struct proxy *p, struct http_request *req, enum registry
 		release(x);
 		return error;
 	}
-	classify(x, x->length != 0 && http_request_header(req, "Expect"));
-	find_place(x, identity);
+	find_traits(x, identity);
 	x->kept = (struct share_claim){.lane = SHARE_BODIES, .user = x->place.user};
 	*ret = x;
 	return 0;
@@ -710,7 +679,7 @@ void proxy_forward(struct proxy *p, struct http_request *req, enum registry_kind
 	}
 	/* The identity is in the headers by now; the request's own data becomes the exchange. */
 	http_request_set_data(req, x, on_request_freed);
-	if (x->poll)
+	if (x->traits.poll)
 		http_request_is_poll(req);
 	http_request_on_abort(req, on_abort, x);
 	if (x->in_doubt)

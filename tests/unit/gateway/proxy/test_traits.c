@@ -1,0 +1,116 @@
+#include "gateway/proxy/traits.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define DRIVE "/api/v2/docs/drives/7"
+
+static struct traits traits_of(const char *method, const char *target, const char *field)
+{
+	struct traits_request request = {.method = method, .target = target, .key = "7", .expects = true};
+	struct http_headers headers;
+	struct traits traits;
+
+	http_headers_init(&headers);
+	if (field)
+		assert_int_equal(http_headers_add(&headers, field, "1"), 0);
+	if (field && strcmp(field, "Nephos-Session") == 0)
+		assert_int_equal(http_headers_add(&headers, "Nephos-Batch", "1"), 0);
+	request.headers = &headers;
+	traits_find(&request, &traits);
+	http_headers_fini(&headers);
+	return traits;
+}
+
+static struct share_claim place_of(const char *method, const char *target, const char *session, const char *wait)
+{
+	struct traits_request request = {.method = method, .target = target, .key = "7", .user = 5};
+	struct http_headers headers;
+	struct share_claim claim;
+	struct traits traits;
+
+	http_headers_init(&headers);
+	if (session)
+		assert_int_equal(http_headers_add(&headers, "Nephos-Session", session), 0);
+	request.headers = &headers;
+	traits_find(&request, &traits);
+	traits_place(&request, &traits, wait, &claim);
+	http_headers_fini(&headers);
+	assert_int_equal(claim.user, 5);
+	assert_int_equal(claim.amount, 0);
+	return claim;
+}
+
+static void only_requests_that_change_nothing_are_reads(void **state)
+{
+	(void)state;
+	assert_true(traits_of("GET", DRIVE "/files/a", NULL).reads);
+	assert_true(traits_of("HEAD", DRIVE "/files/a", NULL).reads);
+	assert_true(traits_of("POST", DRIVE "/changes", NULL).reads);
+	assert_true(traits_of("POST", DRIVE "/locks/wait", NULL).reads);
+	assert_false(traits_of("POST", DRIVE "/ops", NULL).reads);
+	assert_false(traits_of("PUT", DRIVE "/changes", NULL).reads);
+	assert_false(traits_of("DELETE", DRIVE "/files/a", NULL).reads);
+}
+
+static void a_change_may_be_repeated_only_under_a_key_or_a_name_of_its_own(void **state)
+{
+	(void)state;
+	assert_false(traits_of("POST", DRIVE "/ops", NULL).repeatable);
+	assert_true(traits_of("POST", DRIVE "/ops", "Nephos-Session").repeatable);
+	assert_true(traits_of("POST", DRIVE "/ops", "Idempotency-Key").repeatable);
+	assert_true(traits_of("PUT", DRIVE "/blocks/00ff", NULL).repeatable);
+	assert_true(traits_of("POST", DRIVE "/locks", NULL).repeatable);
+	assert_false(traits_of("POST", DRIVE "/locksmith", NULL).repeatable);
+	assert_false(traits_of("PUT", DRIVE "/files/a", NULL).repeatable);
+	assert_false(traits_of("PUT", "/api/v2/docs//drives/7/blocks/00ff", NULL).repeatable);
+}
+
+static void only_content_by_path_or_item_waits_to_be_asked_for(void **state)
+{
+	(void)state;
+	assert_true(traits_of("PUT", DRIVE "/files/a", NULL).asked);
+	assert_true(traits_of("PUT", DRIVE "/items/9/content", NULL).asked);
+	assert_false(traits_of("PUT", DRIVE "/blocks/00ff", NULL).asked);
+	assert_false(traits_of("POST", DRIVE "/files/a", NULL).asked);
+}
+
+static void what_waits_takes_its_place_in_a_lane_of_its_own(void **state)
+{
+	(void)state;
+	assert_int_equal(place_of("GET", DRIVE "/files/a", "3", NULL).lane, SHARE_REQUESTS);
+	assert_int_equal(place_of("GET", DRIVE "/changes", NULL, NULL).lane, SHARE_REQUESTS);
+	assert_int_equal(place_of("GET", DRIVE "/changes", NULL, "0").lane, SHARE_REQUESTS);
+	assert_int_equal(place_of("GET", DRIVE "/changes", NULL, "30").lane, SHARE_POLLS);
+	assert_int_equal(place_of("POST", DRIVE "/changes", NULL, NULL).lane, SHARE_POLLS);
+	assert_int_equal(place_of("POST", DRIVE "/changes", "3", NULL).lane, SHARE_MOUNTS);
+	assert_int_equal(place_of("POST", DRIVE "/locks/wait", "3", NULL).lane, SHARE_LOCKS);
+}
+
+static void polls_of_one_session_share_a_part_and_others_do_not(void **state)
+{
+	const uint64_t three = place_of("POST", DRIVE "/changes", "3", NULL).part;
+
+	(void)state;
+	assert_true(three != 0);
+	assert_true(three == place_of("POST", DRIVE "/changes", "3", NULL).part);
+	assert_true(three != place_of("POST", DRIVE "/changes", "4", NULL).part);
+	assert_true(place_of("GET", DRIVE "/files/a", "3", NULL).part == 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(only_requests_that_change_nothing_are_reads),
+		cmocka_unit_test(a_change_may_be_repeated_only_under_a_key_or_a_name_of_its_own),
+		cmocka_unit_test(only_content_by_path_or_item_waits_to_be_asked_for),
+		cmocka_unit_test(what_waits_takes_its_place_in_a_lane_of_its_own),
+		cmocka_unit_test(polls_of_one_session_share_a_part_and_others_do_not),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
