@@ -26,7 +26,7 @@ static int rm_run(struct command_run *run)
 	int code, r;
 
 	if (remote_last(path).size == 0)
-		return command_say(run, EXIT_USAGE, path, "the root of a drive stays");
+		return command_say(run, EXIT_USAGE, path, "the root of a drive cannot be moved or removed");
 	buf_init(&url, REMOTE_URL_BYTES_MAX);
 	code = command_path(run, REMOTE_FILES, path, &url);
 	if (code == EXIT_DONE) {
@@ -82,7 +82,7 @@ static int find_parent(struct command_run *run, const char *path, char ret_id[24
 	if (r == -ERR_NOT_FOUND)
 		code = command_say(run, EXIT_REFUSED, path, "its folder is missing; -p makes it");
 	else if (r == -ENOTDIR && answer.status == 200)
-		code = command_say(run, EXIT_REFUSED, path, "what should hold it is no folder");
+		code = command_say(run, EXIT_REFUSED, path, "the path goes through something that is not a folder");
 	else
 		code = command_judge(run, r, &answer, path);
 	api_answer_fini(&answer);
@@ -138,7 +138,8 @@ static int have_folder(struct command_run *run, const char *path, char id[24])
 		r = look_for_folder(run, path, own, &answer);
 	}
 	if (r == -ENOTDIR && answer.status == 200)
-		code = command_say(run, EXIT_REFUSED, path, "this is there, and is no folder");
+		code = command_say(
+			run, EXIT_REFUSED, path, "something of this name exists already, and it is not a folder");
 	else
 		code = command_judge(run, r, &answer, path);
 	memcpy(id, own, sizeof(own));
@@ -189,7 +190,7 @@ static int mkdir_run(struct command_run *run)
 	int code;
 
 	if (remote_last(path).size == 0)
-		return command_say(run, EXIT_USAGE, path, "what shall the folder be called?");
+		return command_say(run, EXIT_USAGE, path, "the path names no folder to make: add its name at the end");
 	buf_init(&url, REMOTE_URL_BYTES_MAX);
 	code = command_path(run, REMOTE_ITEM, path, &url); /* before anything of it is asked or made */
 	buf_fini(&url);

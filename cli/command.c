@@ -222,7 +222,7 @@ int command_path(const struct command_run *run, const char *prefix, const char *
 	case 0:
 		return EXIT_DONE;
 	case -EINVAL:
-		return command_say(run, EXIT_USAGE, path, "\"..\" is no name in the store");
+		return command_say(run, EXIT_USAGE, path, "a path in the store cannot contain \"..\"");
 	case -ENAMETOOLONG:
 	case -E2BIG:
 		return command_say(run, EXIT_USAGE, path, strerror(ENAMETOOLONG));

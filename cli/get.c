@@ -145,9 +145,10 @@ static int judge(struct download *d, int r, const struct api_answer *answer)
 	if (d->local_error < 0)
 		return command_fail(d->run, d->local_error, "writing it here");
 	if (r == -ERR_BAD_DIGEST && answer->status < 300)
-		return command_say(d->run, EXIT_REFUSED, d->path, "it arrived damaged: its digest is another");
+		return command_say(d->run, EXIT_REFUSED, d->path,
+			"it arrived damaged (its digest does not match) and was not kept: try again");
 	if (r == -EPROTO && answer->status < 300)
-		return command_say(d->run, EXIT_REFUSED, d->path, "it arrived incomplete");
+		return command_say(d->run, EXIT_REFUSED, d->path, "it arrived incomplete and was not kept: try again");
 	if (r == -ERR_PRECONDITION)
 		return command_say(d->run, EXIT_REFUSED, d->path, "it was changed while it was read; try again");
 	return command_judge(d->run, r, answer, d->path);

@@ -56,7 +56,7 @@ static int key_add_run(struct command_run *run)
 	int code, r;
 
 	if (!body)
-		return command_say(run, EXIT_USAGE, name, "a name must be UTF-8");
+		return command_say(run, EXIT_USAGE, name, "the name of a key must be UTF-8");
 	r = api_call(run->api, &request, &answer);
 	if (r == 0 && !*text_of(answer.json, "token"))
 		r = -EPROTO;
@@ -178,7 +178,8 @@ static int key_revoke_run(struct command_run *run)
 	if (s.by_id[0])
 		return revoke_key(run, s.by_id, s.wanted);
 	if (s.names == 0)
-		return command_say(run, EXIT_REFUSED, s.wanted, "there is no such key");
+		return command_say(
+			run, EXIT_REFUSED, s.wanted, "no key has this name or id: \"nephos key list\" shows them");
 	if (s.names > 1)
 		return command_say(run, EXIT_REFUSED, s.wanted,
 			"several keys have this name: \"nephos key list\" shows their ids");

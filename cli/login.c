@@ -266,7 +266,8 @@ static int logout_with(struct command_run *run, const char *path, struct buf *wh
 	int r = credentials_read(path, &run->credentials, why);
 
 	if (r == -ENOENT)
-		return command_say(run, EXIT_UNAUTHENTICATED, path, "nobody is logged in");
+		return command_say(
+			run, EXIT_UNAUTHENTICATED, path, "nobody is logged in: there is no credentials file to remove");
 	if (r < 0)
 		return command_say(run, EXIT_USAGE, NULL, why->data ? why->data : strerror(error_errno(r)));
 	if (!run->credentials.token || run->credentials.key_id == 0)
@@ -283,7 +284,8 @@ static int logout_run(struct command_run *run)
 	int code, r = credentials_path(run->options.credentials, &path);
 
 	if (r < 0)
-		return command_say(run, EXIT_UNAUTHENTICATED, NULL, "nobody is logged in");
+		return command_say(
+			run, EXIT_UNAUTHENTICATED, NULL, "nobody is logged in: there is no credentials file to remove");
 	buf_init(&why, PRINT_LINE_BYTES_MAX);
 	code = logout_with(run, path, &why);
 	buf_fini(&why);

@@ -189,8 +189,8 @@ static int put_run(struct command_run *run)
 	int code, r = choose_target(&u, &target);
 
 	if (r == -EISDIR)
-		return command_say(
-			run, EXIT_USAGE, run->args.words[1], "this is a folder: what shall the file be called?");
+		return command_say(run, EXIT_USAGE, run->args.words[1],
+			"this is a folder in the store: add the name that the file shall have in it");
 	buf_init(&url, REMOTE_URL_BYTES_MAX);
 	code = r < 0 ? command_fail(run, r, NULL) : command_path(run, REMOTE_FILES, target, &url);
 	if (code == EXIT_DONE && run->options.parents && buf_append_str(&url, "?parents=1") < 0)

@@ -338,7 +338,7 @@ static int umount_run(struct command_run *run)
 		return command_fail(run, r, typed);
 	entry = find(&mounts, typed);
 	if (!entry) {
-		code = command_say(run, EXIT_REFUSED, typed, "no drive is mounted there");
+		code = command_say(run, EXIT_REFUSED, typed, "no nephos drive is mounted there");
 	} else {
 		/* The descriptor names this process even when its number is another's by then. */
 		if (mounts_process(entry, &pid) == 0)

@@ -113,7 +113,7 @@ static int find_user(struct command_run *run, const char *name, json_t **ret_use
 	code = command_judge(run, r, &answer, name);
 	items = json_object_get(answer.json, "items");
 	if (code == EXIT_DONE && json_array_size(items) != 1)
-		code = command_say(run, EXIT_REFUSED, name, "there is no such user");
+		code = command_say(run, EXIT_REFUSED, name, "no user has this name");
 	if (code == EXIT_DONE)
 		*ret_user = json_incref(json_array_get(items, 0));
 	api_answer_fini(&answer);
@@ -162,7 +162,7 @@ static int user_add_run(struct command_run *run)
 		body = NULL;
 	}
 	if (!body)
-		return command_say(run, EXIT_USAGE, name, "name, email and password are UTF-8");
+		return command_say(run, EXIT_USAGE, name, "name, email and password must be UTF-8");
 	return send_json(run, "POST", USERS, body, name);
 }
 
@@ -394,7 +394,7 @@ static int user_quota_run(struct command_run *run)
 	int code, r;
 
 	if (words < first || words > first + 1)
-		return command_say(run, EXIT_USAGE, NULL, "whose: NAME, or --default");
+		return command_say(run, EXIT_USAGE, NULL, "say whose: NAME, or --default");
 	code = words > first ? parse_quota(run, run->args.words[first], &request.body) : EXIT_DONE;
 	if (code == EXIT_DONE)
 		code = account_path(run, name, path, sizeof(path));

@@ -86,7 +86,7 @@ check "mkdir -p makes the folders on the way" "$N" mkdir -p "/way/to/a/folder"
 check "and is content with what is there" "$N" mkdir -p way/to/a
 check_eq "they are there" "/way/to/a: folder" "$("$N" ls -R /way | tr '\n' ' ' | grep -o '/way/to/a: folder')"
 check "a file on the way is refused" ends 1 "$N" mkdir -p /a/b/small/x
-check "with the reason" complains "is no folder"
+check "with the reason" complains "is not a folder"
 check_eq "ls --json has paths" \
 	"/a/b/big" "$("$N" ls -R --json | json '[i["path"] for i in v if i["name"] == "big"][0]')"
 check "a dangerous name is stored" sh -c 'printf x | "$1" put - "$2"' - "$N" "$(printf '/a/\033[2Jred\nline')"

@@ -131,9 +131,9 @@ static enum MHD_Result on_field(
 		scan_refuse(
 			s, -ERR_BAD_REQUEST, "a line of the header is folded, has a NUL, or does not end with CR LF");
 	else if (!is_token(name, name_size))
-		scan_refuse(s, -ERR_BAD_REQUEST, "a header's name is no token");
+		scan_refuse(s, -ERR_BAD_REQUEST, "the name of a header field has characters that no name may have");
 	else if (!is_field_value(value, value_size))
-		scan_refuse(s, -ERR_BAD_REQUEST, "a header's value has control characters");
+		scan_refuse(s, -ERR_BAD_REQUEST, "the value of a header field has control characters");
 	else if (req->field_count == HTTP_HEADERS_MAX)
 		scan_refuse(s, -ERR_HEADERS_TOO_LARGE, "too many header fields");
 	if (s->error)
@@ -164,15 +164,15 @@ static void check_framing(struct scan *s)
 	/* HTTP/1.0 came before Host. */
 	if (s->hosts > 1 || (s->hosts == 0 && s->version_1_1) ||
 		(s->hosts == 1 && !is_host(field_trim(span_str(s->host)))))
-		scan_refuse(s, -ERR_BAD_REQUEST, "not exactly one valid Host");
+		scan_refuse(s, -ERR_BAD_REQUEST, "there must be exactly one valid Host field");
 	else if (s->lengths > 1 || s->codings > 1 || (s->lengths && s->codings))
 		scan_refuse(s, -ERR_BAD_REQUEST, "Content-Length and Transfer-Encoding are doubled or combined");
 	else if (s->codings && strcasecmp(s->coding, "chunked") != 0)
-		scan_refuse(s, -ERR_BAD_REQUEST, "a transfer coding other than chunked");
+		scan_refuse(s, -ERR_BAD_REQUEST, "the only transfer coding that is understood is chunked");
 	else if (s->lengths && text_parse_u64(span_str(s->length), INT64_MAX, &length) != 0)
-		scan_refuse(s, -ERR_BAD_REQUEST, "Content-Length is no number");
+		scan_refuse(s, -ERR_BAD_REQUEST, "Content-Length is not a decimal number");
 	else if (s->expect && !is_continue(s->expect))
-		scan_refuse(s, -ERR_BAD_REQUEST, "an unknown expectation");
+		scan_refuse(s, -ERR_BAD_REQUEST, "the only expectation that is understood is 100-continue");
 	req->chunked = s->codings != 0;
 	req->length = req->chunked ? -1 : (int64_t)length;
 	/* HTTP/1.0 knows no interim answers; with white space behind it the library says none, and the client does
@@ -213,7 +213,7 @@ static void check_line(struct scan *s, const struct request_line *line)
 	if (s->version_1_1)
 		return;
 	if (strcmp(line->version, "HTTP/1.0") != 0)
-		scan_refuse(s, -ERR_BAD_REQUEST, "a version of HTTP other than 1.0 and 1.1");
+		scan_refuse(s, -ERR_BAD_REQUEST, "the only versions of HTTP that are understood are 1.0 and 1.1");
 	/* HTTP/1.0 has no chunks; a body sent so would be framed by guessing. */
 	else if (s->codings)
 		scan_refuse(s, -ERR_BAD_REQUEST, "Transfer-Encoding in HTTP/1.0");
