@@ -56,13 +56,13 @@ static enum MHD_Result close_connection(struct http_request *req)
 static void enter(struct http_request *req, enum stage stage)
 {
 	pthread_mutex_lock(&req->lock);
-	req->stage = stage;
+	request_enter(req, stage);
 	pthread_mutex_unlock(&req->lock);
 }
 
 static void run_handler(struct http_request *req)
 {
-	req->handed = true;
+	request_owe(req, OWED_BY_HANDLER);
 	req->route->handler(req, req->server->options.cookie);
 }
 
@@ -124,11 +124,11 @@ static enum MHD_Result asked_step(struct http_request *req)
 	pthread_mutex_lock(&req->lock);
 	if (atomic_load(&req->server->stopping))
 		return close_connection(req);
-	answered = req->answered;
+	answered = request_is_answered(req);
 	if (!answered && req->expects_continue && req->route->body == HTTP_BODY_STREAM && !req->wanted)
 		r = request_suspend(req) ? MHD_YES : MHD_NO;
 	else if (!answered)
-		req->stage = STAGE_BODY;
+		request_enter(req, STAGE_BODY);
 	pthread_mutex_unlock(&req->lock);
 	return answered ? settle(req) : r;
 }
@@ -151,7 +151,7 @@ static enum MHD_Result begin_body(struct http_request *req)
 /* With the lock held. */
 static bool is_undecided(const struct http_request *req)
 {
-	return req->stage == STAGE_GUARD && req->kept && !req->proceed && !req->answered;
+	return req->stage == STAGE_GUARD && req->owed == OWED_BY_GUARD;
 }
 
 static enum MHD_Result guard_step(struct http_request *req)
@@ -159,7 +159,7 @@ static enum MHD_Result guard_step(struct http_request *req)
 	pthread_mutex_lock(&req->lock);
 	if (atomic_load(&req->server->stopping))
 		return close_connection(req);
-	if (req->answered) {
+	if (request_is_answered(req)) {
 		pthread_mutex_unlock(&req->lock);
 		return settle(req);
 	}
@@ -200,7 +200,7 @@ static bool answer_without_route(struct http_request *req)
 		respond_options(req, r ? req->match.allow : NULL);
 	else if (r)
 		respond_no_route(req, r);
-	return req->answered;
+	return request_is_answered(req);
 }
 
 static void ask_guard(struct http_request *req)
@@ -211,7 +211,8 @@ static void ask_guard(struct http_request *req)
 		return;
 	pthread_mutex_lock(&req->lock);
 	req->kept = true;
-	req->handed = !req->proceed;
+	if (req->owed == OWED_BY_LOOP)
+		request_owe(req, OWED_BY_GUARD);
 	pthread_mutex_unlock(&req->lock);
 }
 
@@ -287,7 +288,7 @@ static enum MHD_Result on_stream_data(struct http_request *req, const char *data
 		*size -= taken;
 		stream_notify(req);
 		pthread_mutex_lock(&req->lock);
-		if (req->answered)
+		if (request_is_answered(req))
 			return discard(req, size);
 		if (beyond || (req->ring_used >= HTTP_STREAM_BYTES && request_body_left(req) > 0)) {
 			/* Further chunks of what the library has read come although it sleeps. */
@@ -356,7 +357,7 @@ static enum MHD_Result on_data(struct http_request *req, const char *data, size_
 	pthread_mutex_lock(&req->lock);
 	if (atomic_load(&req->server->stopping))
 		return close_connection(req);
-	if (req->answered)
+	if (request_is_answered(req))
 		return discard(req, size);
 	pthread_mutex_unlock(&req->lock);
 	if (req->route->body == HTTP_BODY_STREAM)
@@ -377,9 +378,9 @@ static enum MHD_Result on_end(struct http_request *req, struct MHD_Connection *c
 	if (req->early || atomic_load(&req->server->stopping))
 		return close_connection(req);
 	first = req->stage != STAGE_WHOLE;
-	req->stage = STAGE_WHOLE;
-	req->ended = true;
-	answered = req->answered;
+	request_enter(req, STAGE_WHOLE);
+	req->body_end = BODY_ENDED;
+	answered = request_is_answered(req);
 	pthread_mutex_unlock(&req->lock);
 	if (first && !answered) {
 		if (req->route->body == HTTP_BODY_STREAM)
@@ -388,7 +389,7 @@ static enum MHD_Result on_end(struct http_request *req, struct MHD_Connection *c
 			run_handler(req);
 	}
 	pthread_mutex_lock(&req->lock);
-	answered = req->answered;
+	answered = request_is_answered(req);
 	if (!answered)
 		r = rest(req);
 	pthread_mutex_unlock(&req->lock);
@@ -403,7 +404,7 @@ static enum MHD_Result on_guarded(struct http_request *req, struct MHD_Connectio
 	/* One in chunks did not sleep at its header: this is its end. */
 	if (req->chunked && is_held(req)) {
 		pthread_mutex_lock(&req->lock);
-		req->ended = true;
+		req->body_end = BODY_ENDED;
 		pthread_mutex_unlock(&req->lock);
 	}
 	r = guard_step(req);
@@ -465,11 +466,12 @@ void exchange_on_completed(
 	pthread_mutex_lock(&req->lock);
 	req->connection = NULL;
 	req->suspended = false;
-	req->lost = true;
+	if (req->body_end == BODY_COMES)
+		req->body_end = BODY_LOST;
 	on_abort = req->on_abort;
 	req->on_abort = NULL;
 	streaming = req->streaming;
-	nobody_answers = req->stage != STAGE_LINE && !req->handed && !req->answered;
+	nobody_answers = req->stage != STAGE_LINE && (req->owed == OWED_BY_LOOP || req->owed == OWED_BY_LET_IN);
 	pthread_mutex_unlock(&req->lock);
 	stream_notify(req);
 	if (on_abort)

@@ -53,6 +53,39 @@ struct http_request *request_new(struct http_server *s, const char *target, stru
 	return req;
 }
 
+/* Bits of what may come next. */
+static const unsigned char STAGE_NEXT[STAGES] = {
+	[STAGE_LINE] = 1u << STAGE_GUARD,
+	[STAGE_GUARD] = 1u << STAGE_ASKED | 1u << STAGE_BODY, /* BODY: answered already, the rest is read away */
+	[STAGE_ASKED] = 1u << STAGE_BODY,
+	[STAGE_BODY] = 1u << STAGE_WHOLE,
+};
+
+static const unsigned char OWED_NEXT[OWED_STATES] = {
+	/* A guard on another thread may let it in, or answer, before it has said to the loop that it keeps it. */
+	[OWED_BY_LOOP] = 1u << OWED_BY_GUARD | 1u << OWED_BY_LET_IN | 1u << OWED_BY_HANDLER | 1u << OWED_BY_NOBODY,
+	[OWED_BY_GUARD] = 1u << OWED_BY_LET_IN | 1u << OWED_BY_NOBODY,
+	[OWED_BY_LET_IN] = 1u << OWED_BY_HANDLER | 1u << OWED_BY_NOBODY,
+	[OWED_BY_HANDLER] = 1u << OWED_BY_NOBODY,
+};
+
+void request_enter(struct http_request *req, enum stage stage)
+{
+	assert(req->stage == stage || STAGE_NEXT[req->stage] & 1u << stage);
+	req->stage = stage;
+}
+
+void request_owe(struct http_request *req, enum owed owed)
+{
+	assert(OWED_NEXT[req->owed] & 1u << owed);
+	req->owed = owed;
+}
+
+bool request_is_answered(const struct http_request *req)
+{
+	return req->owed == OWED_BY_NOBODY;
+}
+
 void request_unref(struct http_request *req)
 {
 	struct http_server *s = req->server;
@@ -94,7 +127,7 @@ void request_wake(struct http_request *req)
 
 uint64_t request_body_left(const struct http_request *req)
 {
-	if (req->ended)
+	if (req->body_end == BODY_ENDED)
 		return 0;
 	if (req->chunked)
 		return UINT64_MAX;
@@ -106,8 +139,7 @@ void http_request_proceed(struct http_request *req)
 	bool gone;
 
 	pthread_mutex_lock(&req->lock);
-	req->proceed = true;
-	req->handed = false;
+	request_owe(req, OWED_BY_LET_IN);
 	gone = !req->connection;
 	request_wake(req);
 	pthread_mutex_unlock(&req->lock);
@@ -267,7 +299,7 @@ void http_request_tell_waiting(struct http_request *req)
 
 	pthread_mutex_lock(&req->lock);
 	/* Before the end of the header the library may be sending; from the answer on it will be. */
-	if (req->connection && !req->answered && req->stage >= STAGE_BODY && !req->is_http_1_0) {
+	if (req->connection && !request_is_answered(req) && req->stage >= STAGE_BODY && !req->is_http_1_0) {
 		info = MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 		ssize_t sent = send(info->connect_fd, WORD, sizeof(WORD) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 

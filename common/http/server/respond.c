@@ -146,8 +146,7 @@ static void hand_over(struct http_request *req, const struct answer *a, struct M
 	if (response)
 		add_headers(req, a, response);
 	pthread_mutex_lock(&req->lock);
-	assert(!req->answered);
-	req->answered = true;
+	request_owe(req, OWED_BY_NOBODY);
 	req->on_abort = NULL;
 	req->on_readable = NULL;
 	alive = req->connection != NULL;

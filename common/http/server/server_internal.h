@@ -39,14 +39,29 @@
 
 static_assert(CONNECTION_POOL_BYTES / 2 >= HEADER_BYTES_MAX, "a legal header fits the pool beside what is made of it");
 
-enum stage {
-	STAGE_LINE,  /* only the request line was seen */
-	STAGE_GUARD, /* headers checked, the guard runs or has kept it; no byte of the body is taken */
-	/* the handler runs, and has not asked for the body; the client waits to be told that it may send it */
-	STAGE_ASKED,
-	STAGE_BODY,  /* the body comes */
-	STAGE_WHOLE, /* the request is complete */
-};
+/*
+ * The states of a request, in three columns that move by themselves. Only the functions that are named move them, by
+ * tables in request.c, and assert it; all with the request's lock held, but where it says otherwise.
+ *
+ * How much of it is there (request_enter; only the loop moves it, others look at it):
+ *   LINE    only the request line was seen
+ *   GUARD   the head was checked; the guard runs, or has kept the request. The body is not given to anybody yet
+ *   ASKED   the handler runs and has not asked for the body, and the client waits to be told to send it
+ *   BODY    the body comes, to whoever wants it, or to nobody
+ *   WHOLE   the request is complete
+ *
+ * Who owes its answer (request_owe): one of them gives up the request's second reference by answering.
+ *   LOOP      nobody has it but the loop, which owes it if the request ends like this
+ *   GUARD     the guard has kept it, and answers or lets it go on, on any thread
+ *   LET_IN    the guard has let it go on: the loop's again, and the guard is not asked once more
+ *   HANDLER   the handler, on any thread, at any time
+ *   NOBODY    it was answered
+ *
+ * What becomes of its body (request.body_end): COMES, ENDED when all of it was taken, LOST when the rest never comes.
+ */
+enum stage { STAGE_LINE, STAGE_GUARD, STAGE_ASKED, STAGE_BODY, STAGE_WHOLE, STAGES };
+enum owed { OWED_BY_LOOP, OWED_BY_GUARD, OWED_BY_LET_IN, OWED_BY_HANDLER, OWED_BY_NOBODY, OWED_STATES };
+enum body_end { BODY_COMES, BODY_ENDED, BODY_LOST };
 
 struct request_field {
 	const char *name;
@@ -162,17 +177,13 @@ struct http_request {
 	/* Guarded by lock. */
 	struct MHD_Connection *connection; /* NULL when the loop is done with it */
 	bool suspended;
-	bool kept;    /* the guard said so */
-	bool proceed; /* it may go on */
-	bool rested;  /* it was whole for one turn of the loop */
-	bool wanted;  /* the handler has asked for the body */
-	/* the guard or the handler has it and will answer; else the loop has to give up its reference for them */
-	bool handed;
-	bool answered;
-	bool early; /* answered past libmicrohttpd: the connection is closed when the body ends, or goes on */
+	bool kept; /* the guard said so */
+	enum owed owed;
+	enum body_end body_end;
+	bool rested; /* it was whole for one turn of the loop */
+	bool wanted; /* the handler has asked for the body */
+	bool early;  /* answered past libmicrohttpd: the connection is closed when the body ends, or goes on */
 	uint64_t early_received; /* what had come of the body by then */
-	bool ended;		 /* the whole body came */
-	bool lost;		 /* it never will */
 	bool absent;		 /* the client has hung up, and the loop has not seen it yet */
 	bool is_poll;		 /* the answer may be a long time coming */
 	int64_t half_closed_ns;	 /* since when nothing more comes from the client, and it may still listen; 0: not */
@@ -198,6 +209,13 @@ struct http_request {
 /* request.c */
 struct http_request *request_new(struct http_server *s, const char *target, struct MHD_Connection *connection);
 void request_unref(struct http_request *req);
+/* The next stage; on the loop, with req->lock held. The same one again is fine. */
+void request_enter(struct http_request *req, enum stage stage);
+/* With req->lock held, or when only the loop can know of the request: before the guard, and between it and the
+ * handler. */
+void request_owe(struct http_request *req, enum owed owed);
+/* It was answered; with req->lock held. */
+bool request_is_answered(const struct http_request *req);
 /* Puts the request to sleep; on the loop, with req->lock held. false: the server stops, so close instead. */
 bool request_suspend(struct http_request *req);
 /* Lets the loop look at the request again; any thread, with req->lock held. */

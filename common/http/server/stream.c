@@ -66,9 +66,9 @@ static int read_state(const struct http_request *req)
 		return 0;
 	if (req->received > req->route->body_max)
 		return -ERR_TOO_LARGE;
-	if (req->ended)
+	if (req->body_end == BODY_ENDED)
 		return 0;
-	return req->lost ? -ECONNRESET : -EAGAIN;
+	return req->body_end == BODY_LOST ? -ECONNRESET : -EAGAIN;
 }
 
 /* The body is asked for, with the lock held. */
@@ -121,7 +121,7 @@ static bool is_readable(const struct http_request *req, bool filled)
 
 	if (r != 0 || !filled)
 		return r != -EAGAIN;
-	return req->ended || req->lost || req->ring_used >= HTTP_STREAM_BYTES || request_body_left(req) == 0;
+	return req->body_end != BODY_COMES || req->ring_used >= HTTP_STREAM_BYTES || request_body_left(req) == 0;
 }
 
 static void on_readable(
@@ -164,7 +164,7 @@ void stream_notify(struct http_request *req)
 	void *cookie = NULL;
 
 	pthread_mutex_lock(&req->lock);
-	if (req->on_readable && !req->answered && is_readable(req, req->on_readable_filled)) {
+	if (req->on_readable && !request_is_answered(req) && is_readable(req, req->on_readable_filled)) {
 		fn = req->on_readable;
 		cookie = req->on_readable_cookie;
 		req->on_readable = NULL;
