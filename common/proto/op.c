@@ -1,6 +1,6 @@
 #include "common/proto/op.h"
 
-#include "common/proto/op_private.h"
+#include "common/proto/op_internal.h"
 
 #include "common/base/error.h"
 #include "common/base/text.h"

@@ -1,7 +1,7 @@
 #include "common/proto/op_answer.h"
 
 #include "common/proto/compact.h"
-#include "common/proto/op_private.h"
+#include "common/proto/op_internal.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -3,7 +3,7 @@
  * the parser may allocate. Then each op is read by the table of fields (op.c): a field that its kind does not know, or
  * one that is missing, is refused; what the values may be says op_check.
  */
-#include "common/proto/op_private.h"
+#include "common/proto/op_internal.h"
 
 #include "common/base/clock.h"
 #include "common/base/error.h"

@@ -1,4 +1,4 @@
-#include "common/proto/op_private.h"
+#include "common/proto/op_internal.h"
 
 #include "common/base/clock.h"
 #include "common/base/text.h"

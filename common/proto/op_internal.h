@@ -1,7 +1,7 @@
-/* op_private: what op.c, op_decode.c and op_encode.c share: the batch, and the table of fields that both directions go
+/* op_internal: what op.c, op_decode.c and op_encode.c share: the batch, and the table of fields that both directions go
  * by. */
-#ifndef NEPHOS_PROTO_OP_PRIVATE_H
-#define NEPHOS_PROTO_OP_PRIVATE_H
+#ifndef NEPHOS_PROTO_OP_INTERNAL_H
+#define NEPHOS_PROTO_OP_INTERNAL_H
 
 #include "common/proto/op.h"
 
