@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 /*
- * A batch as a sender writes it. Each op becomes an object of JSON by the table `op_wire` (op_private.h), which the
+ * A batch as a sender writes it. Each op becomes an object of JSON by the table `op_wire` (op_internal.h), which the
  * decoder reads, too: a row says what a field is called, of which kinds of op it is, where it lies in struct op, and
  * what kind of value it is. So a field cannot be written in one way and read in another.
  *
