@@ -93,7 +93,7 @@ static void room_came(struct flusher *fl)
 static void check(const struct file *f)
 {
 	file_check(f);
-	assert(f->flushing.count == 0 || f->round->with_data);
+	assert(f->flushing.count == 0 || (f->round && f->round->with_data));
 }
 
 void flush_step(struct flusher *fl, struct file *f)

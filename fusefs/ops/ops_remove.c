@@ -49,12 +49,12 @@ static void learn_removed(struct ask *ask, const struct op_result *result)
 
 static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, enum op_kind kind)
 {
-	struct ask *ask = ops_ask_name(req, name, PATIENCE_OTHER);
 	struct fs *fs = fs_of(req);
+	struct ask *ask = ops_ask_name(req, name, PATIENCE_OTHER);
 	int r;
 
 	if (!ask)
-		return;
+		return; /* answered, and req with it */
 	ask->op.kind = kind;
 	ask->op.parent = ops_id_of(fs, parent);
 	core_lock(&fs->core);
@@ -130,9 +130,9 @@ static int rename_op(struct ask *ask, fuse_ino_t parent, fuse_ino_t new_parent, 
 void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent, const char *new_name,
 	unsigned flags)
 {
+	struct core *core = &fs_of(req)->core;
 	struct ask *ask = ops_ask_name(req, name, PATIENCE_OTHER);
 	struct span new_wanted = SPAN_LITERAL("");
-	struct core *core = &fs_of(req)->core;
 	int r;
 
 	if (!ask)

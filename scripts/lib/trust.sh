@@ -201,10 +201,11 @@ is_part() {
 	! is_zombie "$2" || return 1
 	exe=$(readlink "/proc/$2/exe" 2>/dev/null) || return 1
 	exe=${exe% (deleted)}
-	[ "${exe##*/}" = "$(program_of "$1")" ] || return 1
+	mapfile -t -d '' words 2>/dev/null <"/proc/$2/cmdline" || return 1
+	# A new version may have been put in its place, and the old file renamed: then it still says how it was started.
+	[ "${exe##*/}" = "$(program_of "$1")" ] || [ "$(basename -- "${words[0]:-}")" = "$(program_of "$1")" ] || return 1
 	uid=$(sed -n 's/^Uid:[[:space:]]*[0-9]*[[:space:]]*\([0-9]*\).*/\1/p' "/proc/$2/status" 2>/dev/null)
 	[ -n "$uid" ] && { [ "$uid" = "$EUID" ] || [ "$uid" = "$(id -u "$(user_of "$1")" 2>/dev/null)" ]; } || return 1
-	mapfile -t -d '' words 2>/dev/null <"/proc/$2/cmdline" || return 1
 	for word in "${words[@]}"; do
 		case $word in "$DATA"/* | *"=$DATA/"*) return 0 ;; esac
 	done

@@ -56,27 +56,38 @@ static inline int64_t one_number(
 	return number;
 }
 
-/* Ends the backend of another connection once it is seen asleep in a statement: so the loss falls into the statement
- * for sure. */
-static inline void *kill_sleeper(void *cookie)
+/* Ends a backend (its process id) once it is seen asleep in a statement: so the loss falls into the statement for sure.
+ * Only that one: those of connections that were given up in a test before may be asleep still. */
+static inline void *kill_sleeper(void *pid)
 {
 	static const struct pg_statement KILL = {"kill",
-		"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'PgSleep'", false};
+		"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND pid = $1",
+		false};
+	const struct pg_param victim = PG_P_I32((int32_t)(intptr_t)pid);
 	struct pg *killer = NULL;
 	const struct timespec pause = {.tv_nsec = 2000000};
 
-	(void)cookie;
 	if (pg_new(server.conninfo, &killer) < 0)
 		return NULL;
 	struct pg_result *result = NULL;
 	int64_t killed = 0;
-	for (int i = 0; i < 5000 && killed == 0 && pg_run(killer, &KILL, NULL, 0, &result) == 0; i++) {
+	for (int i = 0; i < 5000 && killed == 0 && pg_run(killer, &KILL, &victim, 1, &result) == 0; i++) {
 		killed = pg_number(result, 0, 0);
 		pg_result_free(result);
 		nanosleep(&pause, NULL);
 	}
 	pg_free(killer);
 	return NULL;
+}
+
+/* The thread that does so to the backend of pg, which is connected. */
+static inline pthread_t start_killer(const struct pg *pg)
+{
+	pthread_t killer;
+
+	assert_int_not_equal(pg_backend(pg), 0);
+	assert_int_equal(pthread_create(&killer, NULL, kill_sleeper, (void *)(intptr_t)pg_backend(pg)), 0);
+	return killer;
 }
 
 #define with_connection(test) cmocka_unit_test_setup_teardown(test, connection_new, connection_free)

@@ -127,7 +127,7 @@ static void a_write_under_way_when_the_connection_is_lost_is_of_unknown_outcome(
 	pthread_t killer;
 
 	assert_int_equal(pg_connect(*state), 0);
-	assert_int_equal(pthread_create(&killer, NULL, kill_sleeper, NULL), 0);
+	killer = start_killer(*state);
 	assert_int_equal(pg_run(*state, &SLEEP, NULL, 0, NULL), -ERR_UNKNOWN_OUTCOME);
 	pthread_join(killer, NULL);
 }
@@ -141,7 +141,7 @@ static void a_read_whose_connection_is_lost_is_repeated(void **state)
 	pthread_t killer;
 
 	assert_int_equal(pg_script(*state, "CREATE TABLE sleeper AS SELECT pg_backend_pid() AS pid"), 0);
-	assert_int_equal(pthread_create(&killer, NULL, kill_sleeper, NULL), 0);
+	killer = start_killer(*state);
 	assert_int_equal(one_number(*state, &SLEEP, NULL, 0), 42);
 	pthread_join(killer, NULL);
 }
@@ -228,7 +228,7 @@ static void a_single_commit_that_is_lost_is_of_unknown_outcome(void **state)
 		0);
 	assert_int_equal(pg_run(*state, &PG_BEGIN, NULL, 0, NULL), 0);
 	assert_int_equal(pg_run(*state, &INSERT, NULL, 0, NULL), 0);
-	assert_int_equal(pthread_create(&killer, NULL, kill_sleeper, NULL), 0);
+	killer = start_killer(*state);
 	assert_int_equal(pg_run(*state, &PG_COMMIT, NULL, 0, NULL), -ERR_UNKNOWN_OUTCOME);
 	pthread_join(killer, NULL);
 }

@@ -150,7 +150,7 @@ static void losing_the_connection_in_the_commit_is_of_unknown_outcome(void **sta
 	in_commit(*state, "PERFORM pg_sleep(20);");
 	begin_and_insert(*state, 1);
 	assert_int_equal(pg_pipeline_add(*state, &PG_COMMIT, NULL, 0), 0);
-	assert_int_equal(pthread_create(&killer, NULL, kill_sleeper, NULL), 0);
+	killer = start_killer(*state);
 	assert_int_equal(pg_pipeline_flush(*state, NULL), -ERR_UNKNOWN_OUTCOME);
 	pthread_join(killer, NULL);
 	pg_pipeline_end(*state);
@@ -166,7 +166,7 @@ static void losing_the_connection_before_the_commit_is_safe_to_repeat(void **sta
 	begin_and_insert(*state, 1);
 	assert_int_equal(pg_pipeline_flush(*state, NULL), 0);
 	assert_int_equal(pg_pipeline_add(*state, &SLEEP, NULL, 0), 0);
-	assert_int_equal(pthread_create(&killer, NULL, kill_sleeper, NULL), 0);
+	killer = start_killer(*state);
 	assert_int_equal(pg_pipeline_flush(*state, NULL), -ENOTCONN);
 	pthread_join(killer, NULL);
 	assert_int_equal(pg_pipeline_rollback(*state), 0);
