@@ -2,7 +2,7 @@
 # Goal: clang-tidy 14 has nothing to say about any file. Usage: check_tidy.sh BUILD_DIR [FILE…] BUILD_DIR has
 # compile_commands.json; FILE from the root; no FILE: all in it What passed is remembered in BUILD_DIR/tidy under the
 # hash of the preprocessed text, so that only changes cost time. Where the tree lies is no part of it. The analyzer
-# looks at up to NEPHOS_TIDY_NODES states of a function (50,000 unless told). The library's own bound is 225,000, which
+# looks at up to NEPHOS_TIDY_NODES states of a function (20,000 unless told). The library's own bound is 225,000, which
 # scripts/test long takes: most of the time goes into the last states of a few long functions. Exits 77 (skipped) where
 # version 14 is not to be had: other versions say other things.
 set -eu
@@ -12,7 +12,7 @@ shift
 root=$(cd "$(dirname "$0")/../.." && pwd)
 commands=$build/compile_commands.json
 model=$root/tests/arch/analyzer_uthash.h
-nodes=${NEPHOS_TIDY_NODES:-50000}
+nodes=${NEPHOS_TIDY_NODES:-20000}
 cd "$root"
 
 # The files of the tree that are compiled. The header probes are generated and lie in the build directory.
