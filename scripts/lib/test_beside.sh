@@ -1,6 +1,6 @@
 # A second lane of scripts/test: suites that run beside those of the first, on a store and ports of their own, and whose
-# words are shown when they have come to their end. Both lanes wait for disks and timers more than they compute. Sourced
-# by scripts/test.
+# words are shown when they have come to their end: while one waits for disks and timers, the other computes. Sourced by
+# scripts/test.
 # shellcheck shell=bash
 
 beside=

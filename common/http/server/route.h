@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define HTTP_PARAMS_MAX 6 /* {placeholders} in one route */
+#define HTTP_PARAMS_MAX 6 /* {placeholders} in one route; one with more is refused when the routes are read */
 
 struct http_request;
 typedef void (*http_handler_fn)(struct http_request *req, void *cookie);

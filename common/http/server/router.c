@@ -1,6 +1,7 @@
 #include "common/http/server/router.h"
 
 #include "common/base/error.h"
+#include "common/base/text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -187,17 +188,6 @@ void router_free(struct router *r)
 
 /* Splitting a target. */
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static bool is_dots(struct span s)
 {
 	return (s.size == 1 && s.data[0] == '.') || (s.size == 2 && s.data[0] == '.' && s.data[1] == '.');
@@ -214,12 +204,8 @@ static bool segment_decode(struct span raw, char *decoded, struct span *ret)
 		if (c <= ' ' || c == 0x7f || c == '#')
 			return false;
 		if (c == '%') {
-			int high = i + 2 < raw.size ? hex_digit(raw.data[i + 1]) : -1;
-			int low = i + 2 < raw.size ? hex_digit(raw.data[i + 2]) : -1;
-
-			if (high < 0 || low < 0)
+			if (i + 2 >= raw.size || text_unhex(span_of(raw.data + i + 1, 2), &c, 1) < 0)
 				return false;
-			c = (unsigned char)(high << 4 | low);
 			i += 2;
 			if (c == '\0' || c == '/')
 				return false;
