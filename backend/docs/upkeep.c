@@ -7,6 +7,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -92,6 +93,7 @@ static int on_old_block(const struct block_name *name, void *cookie)
 {
 	struct strays *s = cookie;
 
+	assert(s->count < UPKEEP_PIECE);
 	s->names[s->count++] = *name;
 	return s->count < UPKEEP_PIECE ? 0 : remove_strays(s);
 }

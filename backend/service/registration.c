@@ -206,6 +206,7 @@ static void on_answer(void *cookie, struct http_response *response)
 	if (good)
 		take_answer(r, &response->body);
 	pthread_mutex_lock(&r->lock);
+	assert(g->busy && g->body);
 	if (good && g->down)
 		log_info(NULL, "gateway=%s knows this service again", g->url);
 	if (!good && !g->down && !r->leaving)
@@ -258,6 +259,7 @@ static void post_to(struct gateway *g, bool leaving)
 
 	if (g->busy)
 		return;
+	assert(!g->body);
 	g->busy = true;
 	pthread_mutex_unlock(&r->lock);
 	int result = start_post(g, leaving);

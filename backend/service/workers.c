@@ -50,6 +50,7 @@ static struct worker *rouse(struct workers *w)
 
 	if (!one)
 		return NULL;
+	assert(!one->woken);
 	w->asleep = one->next;
 	one->woken = true;
 	return one;
@@ -178,6 +179,7 @@ int workers_submit(struct workers *w, worker_fn fn, void *cookie)
 	if (!w->stopping && w->count < w->queue_max) {
 		w->jobs[(w->first + w->count) % WORKERS_QUEUE_MAX] = (struct job){fn, cookie, clock_mono_ns()};
 		w->count++;
+		assert(w->count <= w->queue_max);
 		r = 0;
 		metric_add(w->waiting, 1);
 		roused = rouse(w);
@@ -204,6 +206,8 @@ void workers_free(struct workers *w)
 		pthread_join(w->list[i].id, NULL);
 		pthread_cond_destroy(&w->list[i].wake);
 	}
+	/* What was accepted has run. */
+	assert(w->count == 0 && !w->asleep);
 	pthread_mutex_destroy(&w->lock);
 	free(w->conninfo);
 	free(w);

@@ -222,6 +222,9 @@ budget_tree
 sed -i '/assert/d' "$tree/common/base/timer.c"
 sees ../../scripts/budget "carry state have fewer" "state without assertions"
 budget_tree
+file common/http/door.c 'static int open(struct door *d)' '{' '	return pthread_mutex_trylock(&d->lock);' '}'
+sees ../../scripts/budget "common/http: its modules that carry state have fewer" "a folder without assertions beside one that has them"
+budget_tree
 file tests/e2e/10.sh 1
 file tests/bench/b.c 1 2 3 4 5 6 7
 sees ../../scripts/budget "fewer than" "too few tests"

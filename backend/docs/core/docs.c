@@ -8,6 +8,7 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -27,9 +28,10 @@ static struct docs_store *store_of(struct docs *d, struct pg *pg)
 	for (size_t i = 0; i < DOCS_STORES_MAX && !worker; i++)
 		if (d->workers[i].pg == pg || !d->workers[i].pg)
 			worker = &d->workers[i];
-	if (worker && !worker->pg && docs_pg_new(pg, d->drive_cache, &worker->store) == 0)
+	assert(worker); /* there is one for each worker */
+	if (!worker->pg && docs_pg_new(pg, d->drive_cache, &worker->store) == 0)
 		worker->pg = pg;
-	if (worker && worker->pg)
+	if (worker->pg)
 		store = worker->store;
 	pthread_mutex_unlock(&d->lock);
 	return store;

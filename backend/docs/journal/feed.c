@@ -53,6 +53,7 @@ static void unlink_waiter(struct feed *f, struct feed_waiter *waiter)
 /* Takes a waiting one out, onto a list of those to fire once the lock is released. */
 static void collect(struct feed *f, struct feed_waiter *waiter, struct feed_waiter **list)
 {
+	assert(waiter->state == FEED_WAITING);
 	unlink_waiter(f, waiter);
 	waiter->all_next = *list;
 	*list = waiter;
@@ -148,7 +149,8 @@ void feed_free(struct feed *f)
 	pthread_cond_signal(&f->sooner);
 	pthread_mutex_unlock(&f->lock);
 	pthread_join(f->timer, NULL);
-	assert(!f->drives);
+	assert(!f->drives && !f->all);
+	assert(f->count == 0);
 	pthread_cond_destroy(&f->sooner);
 	pthread_mutex_destroy(&f->lock);
 	free(f);
@@ -268,6 +270,7 @@ static void wake_drive(struct feed *f, struct feed_drive *drive, int64_t session
 	/* The drive goes with its last waiter, so it is not looked at after one was taken. */
 	for (; waiter; waiter = next) {
 		next = waiter->next;
+		assert(waiter->state != FEED_IDLE);
 		if (can_wait(f, waiter, session))
 			continue;
 		if (waiter->state == FEED_WAITING)

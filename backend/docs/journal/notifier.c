@@ -6,6 +6,7 @@
 #include "common/base/cond.h"
 #include "common/base/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -39,6 +40,7 @@ static void add(struct notifier *h, const struct docs_moved *moved)
 {
 	size_t i = 0;
 
+	assert(h->count <= NOTIFIER_DRIVES_MAX);
 	while (i < h->count && h->waiting[i].drive != moved->drive)
 		i++;
 	if (i == NOTIFIER_DRIVES_MAX)

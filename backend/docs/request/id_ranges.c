@@ -1,5 +1,6 @@
 #include "backend/docs/request/id_ranges.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -54,6 +55,7 @@ static void keep_rest(struct id_ranges *n, uint32_t drive, int64_t next, uint32_
 {
 	struct range_of_drive *range = &n->ranges[drive % ID_RANGES_DRIVES];
 
+	assert(left < ID_RANGES_RANGE);
 	pthread_mutex_lock(&n->lock);
 	*range = (struct range_of_drive){.drive = drive, .left = left, .next = next};
 	pthread_mutex_unlock(&n->lock);
@@ -66,6 +68,7 @@ int id_ranges_take(struct id_ranges *n, struct docs_store *store, const struct d
 	int64_t first;
 	int r;
 
+	assert(count > 0 && count <= IDS_PER_RESERVATION_MAX);
 	if (take_kept(n, scope->drive, count, ret_first))
 		return 0;
 	r = store->ops->ids_reserve(store, scope, wanted, &first);

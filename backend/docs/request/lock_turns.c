@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <utlist.h>
@@ -91,6 +92,7 @@ static unsigned clear(struct lock_turns *t, uint32_t drive, int64_t now_ns)
 		else
 			count += e->who.drive == drive;
 	}
+	assert(count <= LOCK_WAITERS_PER_DRIVE_MAX);
 	return count;
 }
 

@@ -13,6 +13,7 @@
 #include "common/base/log.h"
 #include "common/base/timer.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -58,6 +59,7 @@ static void retry_fire(struct timer_entry *entry)
 /* The one who set `filling` calls this, without the lock. */
 static void start_job(struct streamed *p)
 {
+	assert(p->filling);
 	retry_fire(&p->retry);
 }
 
@@ -67,6 +69,7 @@ static bool filled(struct streamed *p, int r)
 	bool last;
 
 	pthread_mutex_lock(&p->lock);
+	assert(p->filling && !p->back_full);
 	p->filling = false;
 	p->back_full = r >= 0;
 	p->ended = r == STREAMED_END;
@@ -114,6 +117,7 @@ static bool turn(struct streamed *p)
 {
 	struct buf empty = p->front;
 
+	assert(!p->filling); /* it had the back buffer */
 	p->front = p->back;
 	p->back = empty;
 	p->sent = 0;
@@ -132,6 +136,7 @@ static int streamed_pull(void *cookie, void *data, size_t size, size_t *ret_size
 	pthread_mutex_lock(&p->lock);
 	if (p->sent == p->front.size && p->back_full)
 		start = turn(p);
+	assert(p->sent <= p->front.size);
 	left = p->front.size - p->sent;
 	if (left > 0) {
 		*ret_size = left < size ? left : size;

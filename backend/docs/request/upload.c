@@ -14,6 +14,7 @@
 #include "common/base/timer.h"
 #include "common/proto/headers.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -78,6 +79,7 @@ static struct upload *find_slow(struct uploads *all, int64_t now_ns)
 	DL_FOREACH(all->turns.running, turn) {
 		struct upload *u = (struct upload *)turn;
 
+		assert(turn->state == TURN_RUNNING);
 		if (u->idle && upload_turns_is_slow(turn, u->used, now_ns)) {
 			slow = u;
 			slow->idle = false;
@@ -147,6 +149,9 @@ void uploads_free(struct uploads *all)
 {
 	if (!all)
 		return;
+	/* The timer is gone, and has fired before. */
+	assert(!all->ticking);
+	assert(!all->turns.running && !all->turns.waiting);
 	pthread_mutex_destroy(&all->lock);
 	free(all);
 }
@@ -216,6 +221,7 @@ static int buffer_make(struct upload *u, size_t capacity)
 {
 	void *p;
 
+	assert(!u->buffer);
 	if (capacity <= UPLOAD_SMALL_MAX + 1) {
 		p = malloc(capacity);
 	} else {
@@ -463,6 +469,7 @@ static bool wait_for_bytes(struct upload *u)
 	bool waits;
 
 	pthread_mutex_lock(&all->lock);
+	assert(!u->idle);
 	u->pending = false;
 	pthread_mutex_unlock(&all->lock);
 	http_request_on_readable(u->call->req, on_readable, u);

@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 
+#include <assert.h>
 #include <utlist.h>
 
 static unsigned count_of(struct upload_turn *list, int64_t user)
@@ -36,6 +37,7 @@ static void run(struct upload_turns *all, struct upload_turn *turn, int64_t now_
 
 int upload_turns_ask(struct upload_turns *all, struct upload_turn *turn, int64_t now_ns)
 {
+	assert(turn->state == TURN_NONE);
 	/* Not past those of its own user that wait; past others', who have more than their share. */
 	if (count_of(all->waiting, turn->user) == 0 && may_run(all, turn->user)) {
 		run(all, turn, now_ns);
@@ -54,9 +56,11 @@ void upload_turns_leave(struct upload_turns *all, struct upload_turn *turn)
 {
 	if (turn->state == TURN_RUNNING) {
 		DL_DELETE(all->running, turn);
+		assert(all->running_count > 0);
 		all->running_count--;
 	} else if (turn->state == TURN_WAITING) {
 		DL_DELETE(all->waiting, turn);
+		assert(all->waiting_count > 0);
 		all->waiting_count--;
 	}
 	turn->state = TURN_NONE;

@@ -485,6 +485,7 @@ static int mem_block_stored(
 
 static void mem_store_free(struct docs_store *s)
 {
+	assert(((struct mem_store *)s)->drive == 0); /* no transaction is open */
 	free(s);
 }
 

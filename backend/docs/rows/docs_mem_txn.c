@@ -5,6 +5,7 @@
 #include "common/base/error.h"
 #include "common/proto/acl.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -452,8 +453,8 @@ static void txn_end(struct mem_store *s)
 {
 	struct mem_drive *drive = docs_mem_drive(s->mem, s->drive);
 
-	if (drive)
-		drive->locked = false;
+	assert(drive && drive->locked);
+	drive->locked = false;
 	s->drive = 0;
 	free(s->keys);
 	free(s->seen);

@@ -96,6 +96,7 @@ void commit_free(struct commit *c)
 	if (!c)
 		return;
 	assert(!c->queues);
+	assert(c->waiting == 0);
 	(void)pthread_mutex_destroy(&c->mutex);
 	free(c);
 }
@@ -153,6 +154,8 @@ static void take(struct queue *q, struct round *r)
 	}
 	if (!q->first)
 		q->last = NULL;
+	/* A queue has a job only while something waits in it, and what comes first always fits. */
+	assert(r->count > 0);
 	assert(q->commit->waiting >= r->count);
 	q->commit->waiting -= r->count;
 	(void)pthread_mutex_unlock(&q->commit->mutex);
@@ -481,6 +484,7 @@ static struct queue *queue_get(struct commit *c, uint32_t drive, bool *ret_new)
 static void queue_append(struct queue *q, struct commit_request *request)
 {
 	request->next = NULL;
+	assert(!q->first == !q->last);
 	if (q->last)
 		q->last->next = request;
 	else

@@ -107,6 +107,7 @@ static struct http_call *next_signalled(struct http_client *c, unsigned *ret_sig
 		c->signalled = call->next_signalled;
 		if (!c->signalled)
 			c->signalled_tail = &c->signalled;
+		assert(call->signals);
 		*ret_signals = call->signals;
 		call->signals = 0;
 	}
@@ -150,6 +151,7 @@ static void call_end(struct http_call *call, CURLcode code, int error)
 	if (call->running)
 		curl_multi_remove_handle(c->multi, call->easy);
 	c->cutting = false;
+	assert(call->prev ? call->prev->next == call : c->calls == call);
 	if (call->prev)
 		call->prev->next = call->next;
 	else
@@ -262,6 +264,7 @@ void client_run_again(struct http_call *call)
 {
 	struct http_client *c = call->client;
 
+	assert(!call->running && !call->dial);
 	call->running = curl_multi_add_handle(c->multi, call->easy) == CURLM_OK;
 	if (!call->running)
 		call_end(call, CURLE_OUT_OF_MEMORY, 0);

@@ -95,8 +95,10 @@ void perform_fini(struct http_client *c)
 		struct blocking_handle *h = c->blocking;
 
 		c->blocking = h->next;
+		c->blocking_count--;
 		drop(h);
 	}
+	assert(c->blocking_count == 0);
 }
 
 /* As the client's thread does it, but here may be waited. */

@@ -80,6 +80,7 @@ static void connection_free(struct http_server *s, struct connection *c)
 	if (!c)
 		return;
 	pthread_mutex_lock(&s->lock);
+	assert(c->prev ? c->prev->next == c : s->open == c);
 	if (c->prev)
 		c->prev->next = c->next;
 	else

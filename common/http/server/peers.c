@@ -164,6 +164,7 @@ static bool is_in(const struct network *network, const struct peer_key *key)
 	size_t whole = network->bits / 8;
 	unsigned rest = network->bits % 8;
 
+	assert(network->bits <= 8 * PEERS_KEY_BYTES);
 	if (memcmp(network->bytes, key->bytes, whole) != 0)
 		return false;
 	return rest == 0 || ((network->bytes[whole] ^ key->bytes[whole]) >> (8 - rest)) == 0;

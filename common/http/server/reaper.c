@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -54,6 +55,7 @@ static void wait_input(struct reaper *r)
 
 	pthread_mutex_lock(&r->lock);
 	count = r->count;
+	assert(count <= LINGER_CONNECTIONS_MAX);
 	for (size_t i = 0; i < count; i++)
 		fds[i + 1] = (struct pollfd){.fd = r->guests[i].fd, .events = POLLIN};
 	pthread_mutex_unlock(&r->lock);
@@ -132,6 +134,8 @@ void reaper_free(struct reaper *r)
 		(void)eventfd_write(r->wake_fd, 1);
 		pthread_join(r->thread, NULL);
 	}
+	/* Its thread has closed them all, and none was taken once it was to stop. */
+	assert(r->count == 0);
 	if (r->wake_fd >= 0)
 		close(r->wake_fd);
 	pthread_mutex_destroy(&r->lock);

@@ -92,6 +92,8 @@ void request_unref(struct http_request *req)
 
 	if (atomic_fetch_sub(&req->refs, 1) != 1)
 		return;
+	/* The loop's reference is gone, too. */
+	assert(!req->connection && !req->suspended);
 	if (req->data_free)
 		req->data_free(req->data);
 	/* An answer that came when the loop had ended. */
@@ -121,6 +123,7 @@ void request_wake(struct http_request *req)
 {
 	if (!req->suspended)
 		return;
+	assert(req->connection);
 	req->suspended = false;
 	MHD_resume_connection(req->connection);
 }

@@ -147,6 +147,7 @@ static void hand_over(struct http_request *req, const struct answer *a, struct M
 		add_headers(req, a, response);
 	pthread_mutex_lock(&req->lock);
 	request_owe(req, OWED_BY_NOBODY);
+	assert(!req->response && !req->early);
 	req->on_abort = NULL;
 	req->on_readable = NULL;
 	alive = req->connection != NULL;

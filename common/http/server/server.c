@@ -51,6 +51,7 @@ void server_forget(struct http_request *req)
 	struct http_server *s = req->server;
 
 	pthread_mutex_lock(&s->lock);
+	assert(req->prev ? req->prev->next == req : s->requests == req);
 	if (req->prev)
 		req->prev->next = req->next;
 	else
@@ -362,6 +363,9 @@ void server_unref(struct http_server *s)
 {
 	if (atomic_fetch_sub(&s->refs, 1) != 1)
 		return;
+	/* Each of these would still hold a reference, or be the library's, which has stopped. */
+	assert(!s->requests);
+	assert(!s->open && s->open_count == 0);
 	router_free(s->router);
 	peers_free(s->peers);
 	free(s->route_metrics);

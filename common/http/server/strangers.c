@@ -61,6 +61,7 @@ void strangers_leave(struct http_server *s, struct connection *c)
 		return;
 	c->is_stranger = false;
 	assert(s->strangers.count > 0);
+	assert(c->older ? c->older->younger == c : s->strangers.first == c);
 	s->strangers.count--;
 	if (c->older)
 		c->older->younger = c->younger;
@@ -79,6 +80,7 @@ void strangers_look_after(struct http_server *s, int64_t now_ns)
 
 	for (struct connection *c = s->strangers.first; c; c = next) {
 		next = c->younger;
+		assert(!next || next->came_ns >= c->came_ns);
 		if (now_ns - c->came_ns < s->options.stranger_ms * NS_PER_MS)
 			return;
 		/* What anybody may ask is answered first. */

@@ -99,6 +99,7 @@ int http_request_read(struct http_request *req, void *data, size_t size, size_t 
 		return 0;
 	}
 
+	assert(head < req->ring_size);
 	first = min_size(taken, req->ring_size - head);
 	memcpy(data, req->ring + head, first);
 	memcpy((char *)data + first, req->ring, taken - first);

@@ -89,6 +89,7 @@ static void forget_all(struct cached_drive *d)
 		forget_document(d, d->documents);
 	while (d->names)
 		forget_name(d, d->names);
+	assert(d->bytes == sizeof(*d));
 }
 
 /* The head of a table is its oldest. */
@@ -395,6 +396,7 @@ void drive_cache_committed(struct cached_drive *d, const struct tree_delta *delt
 	for (size_t i = 0; i < delta->added_entry_count; i++)
 		drive_cache_entry(
 			d, delta->added_entries[i].parent, delta->added_entries[i].name, delta->added_entries[i].child);
+	assert(delta->drive.id == d->id);
 	d->row = delta->drive;
 	d->guesses++;
 	d->session = session ? *session : (struct cached_session){0};
@@ -425,8 +427,10 @@ void drive_cache_free(struct drive_cache *k)
 {
 	if (!k)
 		return;
-	while (k->drives)
+	while (k->drives) {
+		assert(!k->drives->taken);
 		drive_free(k, k->drives);
+	}
 	pthread_mutex_destroy(&k->lock);
 	free(k);
 }
@@ -490,6 +494,7 @@ void drive_cache_give(struct drive_cache *k, struct cached_drive *d)
 	if (!d)
 		return;
 	pthread_mutex_lock(&k->lock);
+	assert(d->taken);
 	d->taken = false;
 	k->bytes += d->bytes;
 	forget_drives(k);
