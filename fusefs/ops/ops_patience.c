@@ -33,7 +33,8 @@ static bool is_due(const struct ask *ask, int64_t now)
 	return now >= ask->look_ns && (ask->interrupted || silent_ns(ask, now) >= PATIENCE_OUTAGE_NS);
 }
 
-/* Those that are due, and how many; NULL: none, or no memory for them. ret_later: others will be soon. */
+/* Those that are due, and how many; NULL: none, or no memory for them. ret_later: others will be soon. The store may be
+ * heard, or missed, between the two passes: who becomes due by that is found by the next look. */
 static struct candidate *gather(struct fs *fs, size_t *ret_count, bool *ret_later)
 {
 	const int64_t now = clock_mono_ns();
@@ -46,17 +47,17 @@ static struct candidate *gather(struct fs *fs, size_t *ret_count, bool *ret_late
 		count += is_due(ask, now);
 		*ret_later = *ret_later || ask->interrupted;
 	}
-	*ret_count = count;
 	list = count > 0 ? calloc(count, sizeof(*list)) : NULL;
 	if (!list)
 		return NULL;
 	HASH_ITER(hh, fs->asks.by_req, ask, next) {
-		if (!is_due(ask, now))
+		if (at == count || !is_due(ask, now))
 			continue;
 		ask->look_ns = now + PATIENCE_LOOK_NS;
 		list[at++] = (struct candidate){
 			.req = ask->req, .number = ask->number, .tid = ask->tid, .interrupted = ask->interrupted};
 	}
+	*ret_count = at;
 	return list;
 }
 
