@@ -69,6 +69,7 @@ static void on_answer(void *cookie, struct http_response *response)
 	struct answers *a = q->answers;
 
 	pthread_mutex_lock(&a->lock);
+	assert(q->response.error == -ENOENT); /* as ask_all left it: an answer comes once */
 	q->response = *response;
 	memset(response, 0, sizeof(*response));
 	assert(a->missing > 0);

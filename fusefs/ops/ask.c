@@ -75,6 +75,7 @@ fuse_req_t ask_take(struct ask *ask)
 
 	if (!req)
 		return NULL;
+	assert(ask->number > 0 && ask->number <= ask->fs->asks.begun); /* it began to wait, so it is in the table */
 	HASH_DEL(ask->fs->asks.by_req, ask);
 	ask->req = NULL;
 	ask->cancel = NULL;

@@ -5,6 +5,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -37,6 +38,7 @@ struct follow {
 
 static void call_is_over(struct follow *f, int error)
 {
+	assert(f->under_way);
 	f->under_way = false;
 	f->in_touch = error == 0 || (error == -EINTR && f->in_touch);
 	f->error = error;
@@ -56,6 +58,7 @@ static void on_poll(void *cookie, int error, const struct store_changes *changes
 		f->options.on_changes(f->options.cookie, changes, f->sent_ns);
 	pthread_mutex_lock(&f->lock);
 	if (error == 0 && !blind) {
+		assert(changes->reset || changes->last.seq >= f->since.seq);
 		f->since = changes->last;
 		f->proven_ns = f->sent_ns;
 	}
@@ -106,6 +109,7 @@ static void start(struct follow *f)
 	store_ticket ticket;
 	size_t held = 0;
 
+	assert(!f->under_way); /* the thread waits for each call before it starts the next */
 	f->under_way = true;
 	f->held_changed = false;
 	f->wanted = false;
@@ -123,6 +127,7 @@ static void start(struct follow *f)
 	} else {
 		if (f->options.held)
 			held = f->options.held(f->options.cookie, f->held, FOLLOW_HELD_MAX);
+		assert(held <= FOLLOW_HELD_MAX);
 		ticket = store->ops->poll(store, since, wait_s, f->held, held, on_poll, f);
 	}
 	pthread_mutex_lock(&f->lock);
@@ -183,6 +188,7 @@ static void after_failure(struct follow *f)
 
 static void after_success(struct follow *f)
 {
+	assert(f->failures > 0 || !f->lost); /* people are told that it is lost by a failure */
 	if (f->lost)
 		log_info(NULL, "following the drive again");
 	f->silent_since_ns = 0;
@@ -271,6 +277,7 @@ void follow_free(struct follow *f)
 	pthread_cond_signal(&f->wake);
 	pthread_mutex_unlock(&f->lock);
 	pthread_join(f->thread, NULL);
+	assert(!f->under_way);
 	pthread_cond_destroy(&f->wake);
 	pthread_mutex_destroy(&f->lock);
 	free(f);

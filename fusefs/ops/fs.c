@@ -33,6 +33,7 @@ bool fs_in_use(struct fs *fs)
 void fs_set_waker(struct fs *fs, void (*wake)(void *cookie), void *cookie)
 {
 	core_lock(&fs->core);
+	assert(!fs->wake || !wake); /* one follower at a time */
 	fs->wake = wake;
 	fs->wake_cookie = cookie;
 	core_unlock(&fs->core);
@@ -58,6 +59,7 @@ static void on_batch(void *cookie, const struct store_batch_reply *reply)
 	struct fs *fs = cookie;
 	int64_t last = reply->at.seq;
 
+	assert(reply->results || reply->count == 0);
 	core_lock(&fs->core);
 	if (reply->used >= 0)
 		ops_learn_used(fs, reply->used, reply->quota);
@@ -107,6 +109,7 @@ static void on_release(void *cookie, struct inode *inode)
 {
 	struct fs *fs = cookie;
 
+	assert(inode->opens == 0 && inode->mappable == 0); /* a handle has a reference */
 	listing_release(inode);
 	prefetch_release(inode);
 	shared_locks_free(inode->posix);

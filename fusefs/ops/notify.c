@@ -5,6 +5,7 @@
 
 #include "common/base/clock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -88,8 +89,10 @@ static void *lane_main(void *cookie);
 
 static int lane_grow(struct lane *lane)
 {
-	int r = pthread_create(&lane->threads[lane->thread_count], NULL, lane_main, lane);
+	int r;
 
+	assert(lane->thread_count < NOTIFY_THREADS);
+	r = pthread_create(&lane->threads[lane->thread_count], NULL, lane_main, lane);
 	lane->thread_count += r == 0;
 	return -r;
 }
@@ -102,6 +105,7 @@ static void grow_for_more(struct lane *lane)
 
 static void make_ready(struct lane *lane, struct place *p)
 {
+	assert(!p->busy && has_news(p));
 	DL_APPEND(lane->ready, p);
 	grow_for_more(lane);
 	pthread_cond_signal(&lane->wake);
@@ -124,6 +128,7 @@ static struct place *place_get(struct lane *lane, uint64_t node)
 
 static void name_drop(struct lane *lane, struct place *p, struct name *name)
 {
+	assert(lane->count > 0);
 	HASH_DEL(p->by_bytes, name);
 	DL_DELETE(p->names, name);
 	lane->count--;
@@ -143,6 +148,7 @@ static void thens_fire(struct then *list)
 
 static void place_free(struct lane *lane, struct place *p)
 {
+	assert(!p->busy);
 	thens_fire(p->thens);
 	while (p->names) {
 		struct name *name = p->names;
@@ -180,6 +186,7 @@ static void tell_document(struct notify *n, struct lane *lane, struct place *p)
 	bool content = p->content, attached = n->attached;
 	struct then *thens = p->thens;
 
+	assert(p->attributes && lane->count > 0); /* pages never go without the attributes */
 	p->content = p->attributes = false;
 	p->thens = NULL;
 	lane->count--;

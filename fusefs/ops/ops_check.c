@@ -1,5 +1,6 @@
 #include "fusefs/ops/ops_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -97,6 +98,7 @@ static void start(struct ask *ask, struct check *check)
 	struct store *store = fs->core.store;
 	const struct looked_name *name = &check->name;
 
+	assert(!ask->extra); /* one check at a time */
 	ask->extra = check;
 	core_call_begins(&fs->core);
 	ask->cancel = ask_cancel_ticket;

@@ -3,6 +3,7 @@
 #include "common/base/metrics.h"
 #include "fusefs/content/file.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 
@@ -18,6 +19,7 @@ static void reply_open(struct ask *ask)
 {
 	fuse_req_t req;
 
+	assert(!ask->handle);
 	ask->handle = ops_open_handle(ask->fs, ask->inode, &ask->fi);
 	if (!ask->handle) {
 		ask_end(ask, -ENOMEM);

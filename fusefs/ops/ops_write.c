@@ -5,6 +5,7 @@
 #include "common/base/metrics.h"
 #include "fusefs/content/file.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ static void on_usage(void *cookie, int error, const struct store_drive *drive)
 
 	core_lock(&fs->core);
 	core_call_over(&fs->core);
+	assert(fs->usage_asked);
 	fs->usage_asked = false;
 	if (error == 0)
 		ops_learn_usage(fs, drive);
@@ -122,6 +124,7 @@ static void on_room(struct room_wait *room, int error)
 {
 	struct ask *ask = ((struct waiting_write *)room)->ask;
 
+	assert(ask->req && ask->text); /* who is let go leaves the line, see cancel_room */
 	ask->cancel = NULL;
 	if (error < 0)
 		fail(ask, error);
@@ -142,6 +145,7 @@ static void wait_for_room(struct ask *ask, const char *data)
 {
 	struct waiting_write *w = calloc(1, sizeof(*w));
 
+	assert(!ask->extra && !ask->text);
 	ask->extra = w;
 	ask->text = malloc(ask->size);
 	if (!w || !ask->text) {

@@ -1,5 +1,6 @@
 #include "fusefs/ops/prune.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 void prune_init(struct prune *p)
@@ -11,6 +12,7 @@ void prune_init(struct prune *p)
 
 void prune_fini(struct prune *p)
 {
+	assert(!p->tell); /* nothing is added any more */
 	pthread_mutex_lock(&p->lock);
 	p->stop = true;
 	pthread_cond_signal(&p->wake);
@@ -41,12 +43,14 @@ static void *prune_main(void *cookie)
 			pthread_cond_wait(&p->wake, &p->lock);
 			continue;
 		}
+		assert(nodes && count <= PRUNE_QUEUE_MAX);
 		p->nodes = NULL;
 		p->count = 0;
 		pthread_mutex_unlock(&p->lock);
 		/* A failure: the kernel is gone, or without memory. It will be told of others. */
 		(void)p->tell(p->cookie, nodes, count);
 		pthread_mutex_lock(&p->lock);
+		assert(p->nodes || p->count == 0);
 		if (p->nodes)
 			free(nodes);
 		else

@@ -5,6 +5,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
@@ -44,6 +45,7 @@ static void tell_end(struct session_loop *loop)
 	pthread_mutex_lock(&loop->lock);
 	first = !loop->ended;
 	loop->ended = true;
+	assert(loop->running > 0);
 	loop->running--;
 	pthread_mutex_unlock(&loop->lock);
 	if (first)
@@ -137,6 +139,7 @@ static int start_threads(struct session_loop *loop)
 	sigset_t wake, before;
 	int r = 0;
 
+	assert(loop->wanted <= SESSION_LOOP_THREADS_MAX);
 	sigemptyset(&wake);
 	sigaddset(&wake, WAKE_SIGNAL);
 	pthread_sigmask(SIG_UNBLOCK, &wake, &before);
@@ -226,5 +229,6 @@ void session_loop_stop(struct session_loop *loop)
 	}
 	for (unsigned i = 0; i < loop->count; i++)
 		pthread_join(loop->threads[i], NULL);
+	assert(loop->ended); /* whoever waits for the end was told of it */
 	loop_free(loop);
 }

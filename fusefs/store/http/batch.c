@@ -5,6 +5,7 @@
 #include "common/base/text.h"
 #include "common/proto/headers.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -134,6 +135,7 @@ static int prepare(struct store_http_call *call)
 	struct store_http *s = call->s;
 	int index;
 
+	assert(s->session != 0 && s->next_batch > 0); /* CALL_FLAG_SESSION: it waits while there is none */
 	if (call->as.batch.number != 0 && call->session_sent == s->session)
 		return 0;
 	/* Under another session it would be another batch, and might be applied twice: first, what became of it is

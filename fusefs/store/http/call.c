@@ -262,6 +262,7 @@ store_ticket store_http_call_start_locked(struct store_http_call *call)
 	struct store_http *s = call->s;
 	store_ticket ticket = ++s->next_ticket;
 
+	assert(call->state == CALL_MADE && call->ticket == 0);
 	call->ticket = ticket;
 	if (call->began_ns == 0)
 		call->began_ns = clock_mono_ns();
@@ -420,6 +421,7 @@ void store_http_call_again(struct store_http_call *call, bool elsewhere)
 	struct store_http *s = call->s;
 
 	pthread_mutex_lock(&s->lock);
+	assert(call->state == CALL_IN_HAND && !call->http);
 	if (elsewhere)
 		leave_gateway(call);
 	if (call->cancelled || s->closing) {

@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 #include "common/proto/batch_key.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -95,6 +96,7 @@ static void end_happened(struct inquiry *q)
 	struct store_batch_reply answer = {
 		.results = q->results, .count = count, .index = -1, .at = q->since, .used = -1, .quota = -1};
 
+	assert(q->found == count);
 	log_warning(NULL, "batch %s: it had happened, before its session was replaced", q->key);
 	for (size_t i = 0; i < count; i++)
 		take_items(&q->results[i], &q->wanted[i * ITEMS_OF_ENTRY]);
@@ -138,6 +140,8 @@ static void on_item(void *cookie, int error, const struct item *item, struct sto
 	struct inquiry *q = cookie;
 	struct wanted *w = &q->wanted[q->next];
 
+	assert(q->next < q->batch->as.batch.count * ITEMS_OF_ENTRY);
+	assert(w->id != 0 && !w->there); /* each is asked for once */
 	(void)at;
 	/* Not there: unlinked by this op, or by somebody since. */
 	if (error == 0)
@@ -300,6 +304,7 @@ void store_http_inquire(struct store_http_call *batch, int error)
 	bool ready, waited, over;
 
 	pthread_mutex_lock(&s->lock);
+	assert(batch->kind == CALL_BATCH && batch->state == CALL_IN_HAND);
 	store_http_session_lost(s, batch->session_sent);
 	ready = s->session != 0;
 	waited = b->lost;

@@ -3,6 +3,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -84,6 +85,7 @@ void store_http_locks_fini(struct store_http *s)
 {
 	struct store_http_locked *k, *next;
 
+	assert(!s->calls); /* nobody asks for one, or waits for one, any more */
 	HASH_ITER(hh, s->locked, k, next) {
 		HASH_DEL(s->locked, k);
 		free(k);
@@ -162,6 +164,7 @@ static int prepare_hold(struct store_http_call *call)
 	json_t *body, *held;
 	int r;
 
+	assert(l->life <= s->lock_life); /* it only grows, and callers have it from here */
 	/* What is asked for was made of what another session held. */
 	if (l->life != s->lock_life || (call->session_sent != 0 && call->session_sent != s->session))
 		return -ERR_SESSION_GONE;
@@ -259,6 +262,7 @@ static struct store_http_call *lock_call_new(
 	struct store_http_call *call = store_http_call_new(store_http_of(base), CALL_META, finish, cookie);
 	struct lock_call *l = &call->as.lock;
 
+	assert(lock->count <= LOCK_RANGES_MAX && (lock->held || lock->count == 0));
 	call->flags = CALL_FLAG_SESSION;
 	call->response_max = ANSWER_BYTES_MAX;
 	l->id = lock->id;
@@ -300,6 +304,7 @@ store_ticket store_http_lock_wait(struct store *base, const struct store_lock *l
 	struct store_http_call *call = lock_call_new(base, lock, on_wait, cookie);
 	json_t *body = body_new(&call->as.lock);
 
+	assert(lock->queue);
 	call->method = "POST";
 	call->deadline_ms = wait_s * 1000 + STORE_HTTP_POLL_SLACK_MS;
 	call->as.lock.wait = done;

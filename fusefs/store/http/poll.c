@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 #include "fusefs/store/http/journal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -60,6 +61,7 @@ static int prepare(struct store_http_call *call)
 	json_t *held = json_array();
 	json_t *body;
 
+	assert(call->s->session != 0); /* CALL_FLAG_SESSION: it waits while there is none */
 	for (size_t i = 0; i < p->held_count; i++) {
 		(void)snprintf(id, sizeof(id), "%" PRId64, p->held[i]);
 		json_array_append_new(held, json_string(id));
@@ -90,6 +92,7 @@ store_ticket store_http_poll(struct store *base, struct store_position since, un
 	struct poll_call *p = &call->as.poll;
 	const unsigned lease_s = store_http_of(base)->lock_lease_s;
 
+	assert(held || held_count == 0);
 	/* The lease of file locks is renewed by polls: of three, two may be lost. */
 	if (lease_s > 0 && wait_s > lease_s / POLLS_PER_LEASE)
 		wait_s = lease_s / POLLS_PER_LEASE;

@@ -5,6 +5,7 @@
 #include "common/base/text.h"
 #include "common/proto/extent.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -286,6 +287,7 @@ store_ticket store_http_children(struct store *base, int64_t folder, struct span
 	struct item_call *i = &call->as.item;
 	size_t bytes = (size_t)limit * (with_inline ? ITEM_BYTES_MAX : 1024) + 64 * 1024;
 
+	assert(limit > 0); /* the answer would be refused as one that brings nobody further */
 	call->flags = CALL_FLAG_FLOOR;
 	call->accept = ITEMS_TYPE;
 	call->response_max = bytes < STORE_HTTP_PAGE_BYTES_MAX ? bytes : STORE_HTTP_PAGE_BYTES_MAX;

@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 #include "common/proto/item.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -41,6 +42,7 @@ static void on_session(struct store_http_call *call, int error, struct http_resp
 	if (error == 0)
 		error = session_parse(response, &answer);
 	pthread_mutex_lock(&s->lock);
+	assert(s->renewing && s->session == 0); /* one opening at a time, and it is never in vain */
 	if (error == 0 && answer.session == s->replaces)
 		error = -EPROTO;
 	s->renewing = false;
@@ -78,6 +80,7 @@ void store_http_session_lost(struct store_http *s, int64_t session)
 {
 	if (session == 0 || s->session != session)
 		return;
+	assert(s->replaces == 0); /* either there is a session, or one to be replaced */
 	s->session = 0;
 	s->replaces = session;
 }

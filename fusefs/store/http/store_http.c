@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/text.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -30,6 +31,7 @@ static void on_opened_drive(void *cookie, int error, const struct store_drive *d
 	struct waiter *w = cookie;
 
 	pthread_mutex_lock(&w->lock);
+	assert(!w->done); /* a callback comes once */
 	w->done = true;
 	w->error = error;
 	if (drive)
@@ -139,6 +141,7 @@ static void http_free(struct store *base)
 
 	store_http_quiet(base);
 	store_http_call_clock_end(s);
+	assert(!s->waiting); /* all calls are over, so none is left to the clock */
 	if (s->drive_number != 0)
 		store_http_session_end(s);
 	http_client_free(s->client);

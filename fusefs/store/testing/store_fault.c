@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/cond.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -153,6 +154,7 @@ static void *fault_main(void *cookie)
 /* With the lock held. */
 static void fail(struct pending *p, int error)
 {
+	assert(error < 0);
 	if (!p->refuse && error != -EINTR)
 		atomic_store(&p->f->base.missed_ns, clock_mono_ns());
 	p->error = error;
@@ -169,6 +171,7 @@ static bool came_back(struct pending *p)
 	bool lose = p->lose;
 
 	pthread_mutex_lock(&f->lock);
+	assert(f->passed); /* the inner store answers only what it was asked */
 	DL_DELETE(f->passed, p);
 	pthread_mutex_unlock(&f->lock);
 	atomic_store(lose ? &f->base.missed_ns : &f->base.heard_ns, clock_mono_ns());
@@ -493,6 +496,7 @@ static void fault_free(struct store *s)
 	pthread_cond_signal(&f->work);
 	pthread_mutex_unlock(&f->lock);
 	pthread_join(f->thread, NULL);
+	assert(!f->held && !f->failing && !f->passed); /* each call was answered */
 	pthread_cond_destroy(&f->work);
 	pthread_cond_destroy(&f->held_more);
 	pthread_mutex_destroy(&f->lock);
@@ -587,9 +591,9 @@ void fault_add(struct store *s, const struct fault_rule *rule)
 {
 	struct fault *f = (struct fault *)s;
 
+	assert(rule->kind == FAULT_HOLD || rule->error < 0);
 	pthread_mutex_lock(&f->lock);
-	if (f->rule_count == FAULT_RULES_MAX)
-		abort();
+	assert(f->rule_count < FAULT_RULES_MAX);
 	f->seen[f->rule_count] = 0;
 	f->rules[f->rule_count++] = *rule;
 	pthread_mutex_unlock(&f->lock);

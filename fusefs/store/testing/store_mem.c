@@ -516,6 +516,7 @@ static void run_batch(struct job *job)
 		d->seq = seq;
 		d->next_number = next_number;
 	} else {
+		assert(d->seq == seq + (int64_t)job->op_count); /* each op is one entry of the journal */
 		mem_tree_fini(&before);
 		job->reply.results = results;
 		job->reply.count = job->op_count;
@@ -673,6 +674,8 @@ static void mem_free(struct store *base)
 	pthread_mutex_unlock(&d->lock);
 	pthread_join(s->thread, NULL);
 	pthread_mutex_lock(&d->lock);
+	assert(!s->queue && !s->polls); /* the thread ends when it has told all of them */
+	assert(d->store_count > 0);
 	mem_locks_drop(s);
 	DL_DELETE(d->stores, s);
 	d->store_count--;

@@ -1,5 +1,6 @@
 #include "fusefs/store/testing/store_mem_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -25,6 +26,8 @@ void mem_drive_free(struct mem_drive *d)
 
 	if (!d)
 		return;
+	assert(!d->stores && d->store_count == 0);
+	assert(!d->locks); /* a store takes its own with it */
 	mem_tree_fini(&d->tree);
 	HASH_ITER(hh, d->blocks, b, next) {
 		HASH_DEL(d->blocks, b);

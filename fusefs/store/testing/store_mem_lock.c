@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <utlist.h>
@@ -48,6 +49,7 @@ static const struct store_lock_range *conflict(
 
 static void drop(struct mem_drive *d, struct mem_lock *k)
 {
+	assert(d->locks && k->count > 0); /* one that holds nothing is not kept */
 	DL_DELETE(d->locks, k);
 	free(k->ranges);
 	free(k);
@@ -148,6 +150,7 @@ store_ticket mem_lock_wait(struct store *base, const struct store_lock *lock, un
 {
 	struct job *job = job_new(base, run_nothing, tell_wait, cookie);
 
+	assert(lock->queue);
 	job->lock = *lock;
 	job->range = *lock->queue;
 	job->due_ns = clock_mono_ns() + wait_s * NS_PER_S;
