@@ -1,7 +1,6 @@
 #include "fusefs/log/flush.h"
 
 #include "common/base/clock.h"
-#include "common/base/cond.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "fusefs/log/flush_internal.h"
@@ -395,7 +394,7 @@ bool flush_job_withdraw(struct flusher *fl, struct job *job, int error)
 	return true;
 }
 
-static void discard(struct flusher *fl, struct file *f)
+void flush_discard(struct flusher *fl, struct file *f)
 {
 	log_error(NULL, "document %" PRId64 ": %" PRIu64 " bytes that could not be stored are dropped: %s",
 		f->inode->id, f->dirty.bytes, strerror(error_errno(f->error)));
@@ -422,7 +421,7 @@ void flush_lost_over(struct flusher *fl, struct file *f)
 	f->lost = false;
 	fl->core->store->ops->lock_settled(fl->core->store, f->inode->id);
 	if (f->dirty.count > 0)
-		discard(fl, f);
+		flush_discard(fl, f);
 }
 
 void flush_drop(struct flusher *fl, struct inode *inode, int error)
@@ -452,7 +451,7 @@ void flush_released(struct flusher *fl, struct inode *inode)
 	if (!f || inode->opens > 0 || f->round || f->dirty.count == 0)
 		return;
 	if (file_is_refused(f))
-		discard(fl, f);
+		flush_discard(fl, f);
 }
 
 int flush_take_error(struct file *f, uint32_t *seen)
@@ -461,92 +460,4 @@ int flush_take_error(struct file *f, uint32_t *seen)
 		return 0;
 	*seen = f->error_seq;
 	return f->error;
-}
-
-/* Begins the rounds whose time has come. Returns when the next one is due. */
-static int64_t look_through(struct flusher *fl, int64_t now)
-{
-	int64_t next_ns = now + NS_PER_S;
-	struct room_wait *w, *next_wait;
-	struct file *f, *next;
-
-	DL_FOREACH_SAFE2(fl->due, f, next, due_next)
-	{
-		if (f->round)
-			continue;
-		if (f->due_ns <= now)
-			flush_step(fl, f);
-		else if (f->due_ns < next_ns)
-			next_ns = f->due_ns;
-	}
-	DL_FOREACH_SAFE(fl->room, w, next_wait) {
-		if (w->deadline_ns > now)
-			continue;
-		DL_DELETE(fl->room, w);
-		w->ready(w, -EIO);
-	}
-	return next_ns;
-}
-
-static void *flusher_main(void *cookie)
-{
-	struct flusher *fl = cookie;
-	int64_t busy_ns = 0;
-
-	core_lock(fl->core);
-	while (!fl->stop) {
-		const int64_t now = clock_mono_ns();
-		const int64_t look_ns = look_through(fl, now);
-
-		/* What look_through left for later is not left lying. */
-		if (core_run_later(fl->core))
-			continue;
-		if (fl->due || fl->room)
-			busy_ns = now;
-		fl->looks_ns = now - busy_ns < FLUSH_ATTENTIVE_NS ? look_ns : INT64_MAX;
-		core_wait(fl->core, &fl->wake, fl->looks_ns);
-	}
-	core_unlock(fl->core);
-	return NULL;
-}
-
-int flusher_start(struct flusher *fl, struct core *core, struct oplog *oplog, struct blocks *blocks)
-{
-	int r;
-
-	fl->core = core;
-	fl->oplog = oplog;
-	fl->blocks = blocks;
-	fl->after_ms = FLUSH_AFTER_MS;
-	cond_init(&fl->wake);
-	r = worker_new(FLUSH_HASHERS, &fl->hashers);
-	if (r == 0)
-		r = -pthread_create(&fl->thread, NULL, flusher_main, fl);
-	if (r < 0) {
-		worker_free(fl->hashers);
-		pthread_cond_destroy(&fl->wake);
-		return r;
-	}
-	fl->running = true;
-	return 0;
-}
-
-void flusher_stop(struct flusher *fl)
-{
-	struct file *f, *next;
-
-	if (!fl->running)
-		return;
-	core_lock(fl->core);
-	fl->stop = true;
-	pthread_cond_signal(&fl->wake);
-	core_unlock(fl->core);
-	pthread_join(fl->thread, NULL);
-	worker_free(fl->hashers);
-	DL_FOREACH_SAFE2(fl->due, f, next, due_next)
-	{
-		if (f->dirty.count > 0)
-			discard(fl, f);
-	}
-	pthread_cond_destroy(&fl->wake);
 }

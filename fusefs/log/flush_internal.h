@@ -79,10 +79,29 @@ static inline struct upload *upload_of(struct dirty_tag *tag)
 
 /* flush_round.c */
 void flush_round_begin(struct flusher *fl, struct file *f);
+/* The content that a round stores. Nothing, when it only has another job. */
+static inline struct dirty *flush_round_content(struct round *r)
+{
+	return r->with_data ? &r->file->flushing : &r->tried;
+}
+
+/* flush_round_ops.c */
+#define FLUSH_ROUND_OPS_MAX 3 /* what has its place, what was appended, and one behind them */
+/* The writes, and the job in the last or behind it. Returns how many ops. There is room for an extent more than the
+ * content has pieces. */
+size_t flush_round_ops(struct round *r, struct op *ops, struct op_extent *extents);
+
+/* flush_round_end.c */
+/* The answer, or why there is none. Frees. */
+void flush_round_end(struct round *r, int error, const struct op_result *results, size_t count);
+/* It could not even begin. Soon again; nobody is told anything, as whoever asked may be on the stack. Frees. */
+void flush_round_end_unsent(struct round *r);
 
 /* flush.c */
 /* After every change of what there is to be done of f: what follows from it, see file.h. f may be gone then. */
 void flush_step(struct flusher *fl, struct file *f);
+/* What is dirty will not be stored: it is dropped, and that is logged. */
+void flush_discard(struct flusher *fl, struct file *f);
 void flush_lost_over(struct flusher *fl, struct file *f); /* its round is: the rest of flush_drop */
 void flush_schedule(struct flusher *fl, struct file *f, int64_t after_ms);
 void flush_room_failed(struct flusher *fl, struct file *f, int error);

@@ -6,6 +6,108 @@
 #include <errno.h>
 #include <utlist.h>
 
+/*
+ * What concerns all files of a mount: the thread that looks after them, and storing everything for who ends the mount
+ * or calls syncfs.
+ *
+ * A file is in the flusher's list while it has anything to be done. The thread begins the rounds whose time has come:
+ * FLUSH_AFTER_MS after the first byte became dirty, or after a pause when a round failed. As long as files come and go
+ * it looks by itself once a second, so that a program that writes has nobody to wake; when nothing was dirty for
+ * FLUSH_ATTENTIVE_NS it sleeps until it is woken. It also ends the wait of writes that found no room for too long.
+ */
+
+/* -- the thread -- */
+
+/* Begins the rounds whose time has come. Returns when the next one is due. */
+static int64_t look_through(struct flusher *fl, int64_t now)
+{
+	int64_t next_ns = now + NS_PER_S;
+	struct room_wait *w, *next_wait;
+	struct file *f, *next;
+
+	DL_FOREACH_SAFE2(fl->due, f, next, due_next)
+	{
+		if (f->round)
+			continue;
+		if (f->due_ns <= now)
+			flush_step(fl, f);
+		else if (f->due_ns < next_ns)
+			next_ns = f->due_ns;
+	}
+	DL_FOREACH_SAFE(fl->room, w, next_wait) {
+		if (w->deadline_ns > now)
+			continue;
+		DL_DELETE(fl->room, w);
+		w->ready(w, -EIO);
+	}
+	return next_ns;
+}
+
+static void *flusher_main(void *cookie)
+{
+	struct flusher *fl = cookie;
+	int64_t busy_ns = 0;
+
+	core_lock(fl->core);
+	while (!fl->stop) {
+		const int64_t now = clock_mono_ns();
+		const int64_t look_ns = look_through(fl, now);
+
+		/* What look_through left for later is not left lying. */
+		if (core_run_later(fl->core))
+			continue;
+		if (fl->due || fl->room)
+			busy_ns = now;
+		fl->looks_ns = now - busy_ns < FLUSH_ATTENTIVE_NS ? look_ns : INT64_MAX;
+		core_wait(fl->core, &fl->wake, fl->looks_ns);
+	}
+	core_unlock(fl->core);
+	return NULL;
+}
+
+int flusher_start(struct flusher *fl, struct core *core, struct oplog *oplog, struct blocks *blocks)
+{
+	int r;
+
+	fl->core = core;
+	fl->oplog = oplog;
+	fl->blocks = blocks;
+	fl->after_ms = FLUSH_AFTER_MS;
+	cond_init(&fl->wake);
+	r = worker_new(FLUSH_HASHERS, &fl->hashers);
+	if (r == 0)
+		r = -pthread_create(&fl->thread, NULL, flusher_main, fl);
+	if (r < 0) {
+		worker_free(fl->hashers);
+		pthread_cond_destroy(&fl->wake);
+		return r;
+	}
+	fl->running = true;
+	return 0;
+}
+
+void flusher_stop(struct flusher *fl)
+{
+	struct file *f, *next;
+
+	if (!fl->running)
+		return;
+	core_lock(fl->core);
+	fl->stop = true;
+	pthread_cond_signal(&fl->wake);
+	core_unlock(fl->core);
+	pthread_join(fl->thread, NULL);
+	worker_free(fl->hashers);
+	DL_FOREACH_SAFE2(fl->due, f, next, due_next)
+	{
+		if (f->dirty.count > 0)
+			flush_discard(fl, f);
+	}
+	pthread_cond_destroy(&fl->wake);
+}
+
+/* -- everything at once -- */
+
 struct store_all {
 	size_t waiting;
 	int error;

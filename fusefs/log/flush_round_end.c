@@ -1,0 +1,348 @@
+#include "fusefs/log/flush_internal.h"
+
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "fusefs/content/blocks.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <utlist.h>
+
+/*
+ * How a round ends, and what follows for the file and for those who wait:
+ *
+ * - Stored: what was flushing is known as stored content, its blocks are kept, and the attributes are those of the
+ *   answer. Whoever waited for the data, or asked for a job, is told.
+ * - Refused together, data and job: neither is told anything. The file is FILE_SEPARATE, and each goes by itself. The
+ *   same with several writes in one round, each of which then goes alone.
+ * - Refused alone, or not answered: a job is told so. Data are dirty again, below what was written since, and are tried
+ *   again after a pause that doubles; who waits for them is told, and so is every handle that is open.
+ * - Not sent at all (no memory, or the op log is full): everything is as before, and it is tried again soon.
+ *
+ * First all that is known of the file is brought up to date, then people are told, as they may come back with more.
+ */
+
+/* Who is told when a round is over, and the file again what it is to be. */
+struct news {
+	struct flush_wait *waits;
+	struct job *jobs;
+	const struct op_result *result; /* of the jobs */
+	int error;
+	int data_error; /* for who waits for the data */
+	bool no_room;
+};
+
+static void round_free(struct round *r)
+{
+	dirty_fini(&r->tried);
+	inode_unref(r->file->inode);
+	free(r);
+}
+
+static void tell_failure(struct file *f, int error)
+{
+	f->error = error;
+	f->error_seq++;
+}
+
+/* What was flushing is dirty again, below what came since. */
+static void put_back(struct file *f)
+{
+	if (dirty_merge_under(&f->dirty, &f->flushing) < 0) {
+		log_error(NULL, "document %" PRId64 ": no memory to keep %" PRIu64 " bytes that are not stored",
+			f->inode->id, f->flushing.bytes);
+		tell_failure(f, -ENOMEM);
+	}
+	dirty_fini(&f->flushing);
+}
+
+/* A failure of the way, not of the content: the same may succeed later. */
+static bool is_passing(int error)
+{
+	switch (-error) {
+	case EIO:
+	case EAGAIN:
+	case EINTR:
+	case ENOMEM:
+	case ECANCELED:
+	case ETIMEDOUT:
+	case EBADMSG:
+	case ERR_BEHIND:
+	case ERR_UNAVAILABLE:
+	case ERR_NO_GATEWAY:
+	case ERR_UNKNOWN_OUTCOME:
+	case ERR_IN_DOUBT:
+	case ERR_OUT_OF_ORDER:
+	case ERR_SESSION_GONE:
+	case ERR_TOO_MANY:
+	case ERR_BLOCK_MISSING:
+	case ERR_DRIVE_TRASHED: /* it may come back */
+	case ESHUTDOWN:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The jobs of the round are over. */
+static void take_jobs(struct round *r, struct news *news)
+{
+	struct file *f = r->file;
+
+	while (r->jobs > 0) {
+		struct job *job = f->jobs;
+
+		assert(job);
+		DL_DELETE(f->jobs, job);
+		DL_APPEND(news->jobs, job);
+		r->jobs--;
+	}
+}
+
+/* They stay, for another round. */
+static void leave_jobs(struct round *r)
+{
+	struct job *job = r->job;
+
+	for (; job && r->jobs > 0; job = job->next) {
+		job->under_way = false;
+		r->jobs--;
+	}
+}
+
+static int64_t retry_ms(unsigned failures)
+{
+	int64_t ms = FLUSH_RETRY_MS_MIN;
+
+	while (failures-- > 1 && ms < FLUSH_RETRY_MS_MAX)
+		ms *= 2;
+	return ms < FLUSH_RETRY_MS_MAX ? ms : FLUSH_RETRY_MS_MAX;
+}
+
+static void data_failed(struct round *r, int error, struct news *news)
+{
+	struct flusher *fl = r->flusher;
+	struct file *f = r->file;
+
+	/* Of an outage only who waits is told: nothing is dropped, and whoever asks later gets the answer of then. */
+	if (error == -ERR_NO_GATEWAY)
+		f->error = error;
+	else
+		tell_failure(f, error);
+	file_moves(f, is_passing(error) ? FILE_FAILED : FILE_REJECTED);
+	log_warning(NULL, "document %" PRId64 ": %" PRIu64 " bytes are not stored yet: %s", f->inode->id,
+		f->dirty.bytes, error_lookup(error)->title);
+	flush_schedule(fl, f, retry_ms(f->failures));
+	flush_waits_move(&f->flushing_waits, &news->waits);
+	news->no_room = true;
+}
+
+/* -- the answer -- */
+
+/* at: where what was appended lies. */
+static void learn_blocks(struct round *r, int64_t at)
+{
+	const struct dirty *d = flush_round_content(r);
+	struct file *f = r->file;
+	int error = 0;
+
+	for (size_t i = 0; i < d->count && error == 0; i++) {
+		const struct dirty_piece *p = d->list[i];
+		struct segment s = {.at = p->at + (p->at >= d->tail ? at - d->tail : 0),
+			.len = (int64_t)p->len,
+			.kind = SEGMENT_INLINE};
+
+		if (p->tag) {
+			struct upload *u = upload_of(p->tag);
+
+			s.kind = SEGMENT_BLOCK;
+			s.from = (uint32_t)p->tag_from;
+			s.block_size = (uint32_t)u->size;
+			memcpy(s.sha256, u->sha256, sizeof(s.sha256));
+			if (u->from == 0)
+				blocks_put(r->flusher->blocks, u->sha256, u->bytes);
+		} else {
+			s.from = (uint32_t)p->from;
+			s.bytes = p->bytes;
+		}
+		error = content_own_part(&f->content, &s);
+	}
+	if (error < 0)
+		content_drop(&f->content);
+	file_count_content(r->flusher->core, f);
+}
+
+/* Somebody else's bytes lie where ours were taken to go: all that is known, and what the kernel has, is of another
+ * file. */
+static void place_was_another(struct round *r)
+{
+	file_drop_content(r->flusher->core, r->file);
+	core_drop_pages(r->flusher->core, r->file->inode);
+}
+
+static void content_stored(struct round *r, const struct op_result *result, int64_t before)
+{
+	struct inode *inode = r->file->inode;
+
+	inode_unref(attributes_learn_own(r->flusher->core, result));
+	if (!result->has_item)
+		return;
+	if (r->drop_setid)
+		r->file->drop_setid = false;
+	content_own(&r->file->content, before, result->item.content_seq, result->item.seq);
+	if (flush_round_content(r)->tail != DIRTY_NO_TAIL && result->value != r->assumed) {
+		place_was_another(r);
+		return;
+	}
+	learn_blocks(r, result->value);
+	if (inode->pages_seq == before)
+		inode->pages_seq = result->item.content_seq;
+}
+
+static void data_stored(struct round *r, struct news *news)
+{
+	struct file *f = r->file;
+
+	dirty_fini(&f->flushing);
+	file_moves(f, FILE_STORED);
+	flush_waits_move(&f->flushing_waits, &news->waits);
+}
+
+static void round_stored(struct round *r, const struct op_result *results, size_t count, struct news *news)
+{
+	struct file *f = r->file;
+	bool content = flush_round_content(r)->count > 0, extra = r->job && !job_is_write(r->job) && !r->merged;
+	/* When somebody changed something before this that is not told yet, nobody knows what it was laid over. */
+	int64_t before = fill_behind(&r->flusher->core->view) ? CONTENT_OF_OTHERS : f->inode->attr.content_seq;
+	struct job *job;
+
+	news->result = &results[r->writes > 0 && !extra ? r->writes - 1 : r->writes];
+	assert(news->result < results + count);
+	if (content)
+		content_stored(r, &results[r->writes - 1], before);
+	if (r->sets_ctime)
+		inode_unref(attributes_learn_own(r->flusher->core, &results[r->writes]));
+	if (r->with_data)
+		data_stored(r, news);
+	if (r->job && !job_is_write(r->job)) {
+		inode_unref(attributes_learn_own(r->flusher->core, news->result));
+		job_apply(r->flusher->core, r->job, content ? results[r->writes - 1].item.content_seq : before,
+			news->result);
+	}
+	take_jobs(r, news);
+	DL_FOREACH(news->jobs, job)
+		job_hides_dirty(job, news->result);
+}
+
+/* Of a round that had data and a job. The job is tried without the data; then the data goes by itself. */
+static void separate(struct round *r)
+{
+	struct file *f = r->file;
+
+	file_moves(f, FILE_SPLIT);
+	flush_waits_move(&f->flushing_waits, &f->waits);
+	leave_jobs(r);
+	flush_schedule(r->flusher, f, 0);
+}
+
+/* Of a round with several writes: each gets an answer of its own. */
+static void one_by_one(struct round *r)
+{
+	struct job *job = r->job;
+
+	for (unsigned left = r->jobs; job && left > 0; job = job->next, left--)
+		job->alone = true;
+	leave_jobs(r);
+}
+
+/* Sent again it might be there twice: it is given up, and whoever wrote it is told. What has its place is written there
+ * again, as often as need be. */
+static bool give_up_tail(struct round *r)
+{
+	struct dirty *d = &r->file->flushing;
+
+	if (d->tail == DIRTY_NO_TAIL)
+		return false;
+	log_error(NULL,
+		"document %" PRId64 ": %" PRId64 " bytes that were appended are stored or not: they are dropped here",
+		r->file->inode->id, dirty_end(d) - d->tail);
+	(void)dirty_cut(d, d->tail, INT64_MAX);
+	core_drop_pages(r->flusher->core, r->file->inode);
+	return true;
+}
+
+static void round_refused(struct round *r, int error, struct news *news)
+{
+	news->data_error = error;
+	/* What has its place goes again, whether it is there or not: to who waits for it that is an outage. */
+	if (r->with_data && error == -ERR_IN_DOUBT && !give_up_tail(r))
+		news->data_error = -ERR_NO_GATEWAY;
+	if (r->with_data)
+		put_back(r->file);
+	if (r->with_data && r->job && !is_passing(error)) {
+		separate(r);
+		return;
+	}
+	if (r->jobs > 1 && !is_passing(error)) {
+		one_by_one(r);
+		return;
+	}
+	take_jobs(r, news);
+	if (r->with_data)
+		data_failed(r, news->data_error, news);
+}
+
+static void tell(struct round *r, struct news *news)
+{
+	struct job *job, *next;
+
+	flush_waits_over(&news->waits, news->data_error);
+	DL_FOREACH_SAFE(news->jobs, job, next) {
+		DL_DELETE(news->jobs, job);
+		job_over(job, news->error, news->error == 0 ? news->result : NULL);
+	}
+	if (news->no_room)
+		flush_room_failed(r->flusher, r->file, news->error);
+}
+
+void flush_round_end(struct round *r, int error, const struct op_result *results, size_t count)
+{
+	struct flusher *fl = r->flusher;
+	struct file *f = r->file;
+	struct inode *inode = inode_ref(f->inode);
+	struct news news = {.error = error};
+
+	/* Its ops name documents by their numbers, and those are open: what is not found is gone for good. */
+	if (error == -ENOENT)
+		news.error = error = -ESTALE;
+	assert(f->round == r && r->missing == 0);
+	f->round = NULL;
+	f->jobs_went = !r->with_data;
+	if (error == 0)
+		round_stored(r, results, count, &news);
+	else
+		round_refused(r, error, &news);
+	if (file_place_tail(inode))
+		core_drop_pages(fl->core, inode);
+	tell(r, &news);
+	round_free(r);
+	if (f->lost)
+		flush_lost_over(fl, f);
+	flush_released(fl, inode);
+	flush_step(fl, f);
+	inode_unref(inode);
+}
+
+void flush_round_end_unsent(struct round *r)
+{
+	struct file *f = r->file;
+
+	f->round = NULL;
+	if (r->with_data)
+		put_back(f);
+	flush_waits_move(&f->flushing_waits, &f->waits);
+	leave_jobs(r);
+	flush_schedule(r->flusher, f, FLUSH_FULL_MS);
+	round_free(r);
+}
