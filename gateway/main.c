@@ -1,4 +1,14 @@
-/* nephos-gateway: settings, and what is made of them. */
+/*
+ * nephos-gateway: the settings of the program, and what is made of them. How a process starts, logs, hears signals and
+ * ends is common/process; all that a gateway does is gateway/front/gateway.
+ *
+ * The table SETTINGS is what can be said on the command line, in the environment or in a file. The table PHASES is the
+ * start, in order: each phase does one thing or says in words for a person why it cannot, and the process ends.
+ * Settings are checked first and the ports opened last, so that a gateway which listens is one that works.
+ *
+ * At the end the gateway stops taking connections and lets what is under way finish, for DRAIN_MS at most; long polls
+ * are cut, as their clients come again through another gateway.
+ */
 #include "common/base/descriptors.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"

@@ -20,6 +20,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/*
+ * The service as one object, `struct docs`, which all handlers share. It is made at the start and torn down at the end;
+ * in between nothing here runs but two callbacks that pass news on.
+ *
+ * docs_service_start reads the settings, registers the metrics and starts the parts, each after what it needs: the
+ * block store, the timer, the two feeds (who waits for changes, who waits for file locks), the notifier to other
+ * instances, the client of the user service, uploads, ids, the cache of drives, group commit, the second pool of
+ * workers, upkeep. If one of them fails, docs_service_stop takes down those that are there; so each of its calls
+ * accepts a part that is not.
+ *
+ * Ending is in two steps. docs_service_drain answers all who wait for something that may be long in coming, so that
+ * requests come to their end; then main stops the HTTP server, and docs_service_stop frees the parts, those that use
+ * others first.
+ */
+
 static void on_committed(uint32_t drive, struct docs_position at, int64_t session, void *cookie)
 {
 	struct docs *d = cookie;

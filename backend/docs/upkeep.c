@@ -12,6 +12,22 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+/*
+ * One thread that wakes every period and does its chores one after the other: it hears which users were deleted, and
+ * puts their drives into the trash; it removes documents without a name that no mount holds open, what has expired
+ * (sessions, keys, journals, drives long in the trash), blocks that nothing refers to, and files of blocks that have no
+ * row.
+ *
+ * Each chore is a row in a table. It works in pieces of UPKEEP_PIECE rows, so that no transaction is long, and goes on
+ * until a piece was not full; the rest waits for the next period. A failure is logged and tried again next time:
+ * nothing here is owed to anybody at once.
+ *
+ * Every instance of the service does all of it, and needs to know nothing of the others: a piece that two of them take
+ * at the same time is done once, as the rows are locked or gone for the second. The rows of blocks go before their
+ * files: a file without a row is found later as a stray, where a row without its file would be a document that cannot
+ * be read.
+ */
+
 struct upkeep {
 	struct upkeep_options options;
 	struct pg *pg;

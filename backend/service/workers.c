@@ -9,6 +9,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/*
+ * A pool of threads with a queue. The HTTP server's own threads must never wait for the database, so a handler puts a
+ * job here and returns; a worker, which has a connection of its own, runs it and answers the request.
+ *
+ * The queue is a ring of fixed size. It is the patience of the service: a job that finds it full is refused at once,
+ * and the client is told to come again, which is better than an answer after its deadline. Each worker sleeps on a
+ * condition of its own, in a stack (`asleep`): the one that fell asleep last is woken first, since its connection and
+ * the server's process behind it are still warm, and one job wakes exactly one thread. A worker that is woken may find
+ * the job gone, taken by one that was just done with its own; then it sleeps again.
+ *
+ * At the end no job is taken any more, and those that were are run: each owes somebody an answer.
+ */
+
 struct job {
 	worker_fn fn;
 	void *cookie;

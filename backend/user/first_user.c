@@ -12,6 +12,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/*
+ * A store has no user when it is new, and all its routes want one. Who may run this program with the store's settings
+ * owns the machine anyway, so the first way in is a flag of the program, not a route.
+ *
+ * --first-user NAME opens the database (and brings its tables up to date), finds the account or makes it, as an
+ * administrator without a password, and makes a device key for it by the same rule that serves the API. What it prints
+ * is a credentials file, which the command line reads as it stands. So the flag may be used again: somebody who has
+ * lost every key gets another one. --setup-token prints a token that can be used once, for POST /api/v2/user/setup,
+ * where a person then chooses name and password; that is refused as soon as there is any user.
+ *
+ * Everything goes to stdout or stderr, in whole sentences: it is a person who reads it.
+ */
+
 #define CREDENTIALS_BYTES_MAX 4096
 
 static int open_store(struct service *s, struct pg **ret_pg, struct user_store **ret_store)

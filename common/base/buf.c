@@ -4,6 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/*
+ * One array that doubles when it is full, so that appending costs the same however long the text has become. The
+ * maximum is part of the buffer: who makes it decides once how much it may hold, and every append after that either
+ * fits or says -E2BIG. So no caller has to count, and no peer can make a process grow by sending more. The last step of
+ * growing stops at the maximum, or a full buffer would hold twice its limit.
+ *
+ * All appends go through buf_reserve. It makes room for the bytes and for the NUL behind them before anything is
+ * written: after a failure the content is what it was, and a text can always be printed. Numbers are written byte by
+ * byte, the lowest first, so that binary formats are the same on every machine.
+ */
+
 #define BUF_FIRST_BYTES 64u /* first allocation: most texts of ours fit */
 
 void buf_init(struct buf *b, size_t max)

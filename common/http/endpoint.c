@@ -13,6 +13,18 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/*
+ * What the kernel knows of a connection's two ends, asked when it is needed and kept nowhere. Three questions are
+ * answered from it: which way a connection goes ("CLIENT>SERVER", what both ends mix into their greeting, so that it
+ * cannot be replayed on another one); whether the other end is on this machine, so that it need not be greeted; and
+ * whether it is a process of our own user, which only a unix socket can tell. Where the kernel does not answer, the
+ * answer is the careful one.
+ *
+ * A unix socket is protected by its folder: who may enter that may connect. So endpoint_unix_check wants a folder that
+ * nobody else can write to. The kernel takes at most 107 bytes of path; a longer one is reached through a descriptor of
+ * its folder, as /proc/self/fd/N/NAME. To change into the folder was rejected, as all threads share where they are.
+ */
+
 #define ADDRESS_SIZE 56 /* [IPv6]:port */
 
 const char *endpoint_unix_path(const char *address)

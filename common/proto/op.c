@@ -10,6 +10,20 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+/*
+ * The vocabulary of changes: what kinds of op there are, which members each has, and which values are acceptable. An op
+ * is one change of a drive (make this file, write these bytes there); a batch is a list of them that is done whole or
+ * not at all.
+ *
+ * The table op_wire is the heart. It has one row for each member that an op may have on the wire: its name, the form of
+ * its value, the kinds of op that may have it, the kinds that must, and where in `struct op` the value goes. The
+ * decoder (op_decode) and the encoder (op_encode) both walk this table, so that they cannot disagree; a new member is
+ * one row. op_check adds what a table cannot say: members that exclude each other, names that no file may have, sizes.
+ *
+ * A batch that was decoded owns all that its ops point to. What is small is taken from one list of pieces
+ * (op_batch_alloc), which goes with the batch; nothing is freed one by one.
+ */
+
 static const char *const kind_names[OP_KINDS] = {
 	[OP_CREATE] = "create",
 	[OP_WRITE] = "write",

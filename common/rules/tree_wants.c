@@ -1,7 +1,13 @@
 /*
- * What a set of batches needs to be loaded. Each op adds what it names; then everything is sorted, and what is there
- * twice goes. Nothing of the store is known yet: an op by name may mean a folder or a file, so wants are what any
- * outcome could need.
+ * What a set of batches needs to be loaded before the rules can be applied to it. The tree (tree.c) never asks a
+ * database: everything that it may look at is loaded into it first, by a few statements for all batches together. This
+ * module reads the ops and says what that is: documents by id, entries by folder and name, ranges of files, chains of
+ * folders up to the root (a folder must not be moved into itself), xattrs, blocks.
+ *
+ * Each op adds what it names; then every list is sorted, and what is there twice goes. Nothing of the store is known at
+ * this point: a name may turn out to be a folder or a file, or nothing. So the wants are what any outcome could need,
+ * and loading more than the ops then use is the price. Folders that the batches themselves make are followed in memory,
+ * since the store does not have them yet.
  */
 #include "common/rules/tree_internal.h"
 

@@ -11,6 +11,21 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+/*
+ * The keys of the store, as they are in their file now. A process reads the file when it starts and when it is told
+ * that it has changed (cluster_reload); everybody else asks this module, and gets copies. A file that cannot be read,
+ * or is not right, changes nothing: the keys that worked go on working, and the caller says so in the log.
+ *
+ * Keys are exchanged while all processes run: all of them accept each key of the file, and begin with the first. So a
+ * new key is added, becomes the first one once everybody knows it, and then the old one goes. The generation grows with
+ * each change, so that a process sees cheaply whether what it derived is still right. When a key was taken out, the
+ * moment is kept too: connections that were greeted before it may have been greeted with that key, and are greeted
+ * anew.
+ *
+ * No key leaves this module but as something derived from it (HMAC), one purpose a label: what one purpose gives away
+ * tells nothing about another. Copies on the stack are wiped.
+ */
+
 #define KEY_FILE_BYTES_MAX 1024 /* CLUSTER_KEYS_MAX lines and some white space */
 
 struct keys {

@@ -14,6 +14,20 @@
 #include <strings.h>
 #include <xxhash.h>
 
+/*
+ * Who asks. Every request passes auth_guard before it goes anywhere. It takes the bearer token out of the head; a token
+ * that it knows from before (tokens, for some seconds) is answered at once. Otherwise a user service is asked, and the
+ * request waits without a thread: the guard says that it has kept it, and on_answer lets it go on or refuses it.
+ *
+ * What comes back is an identity: the user's number and name, whether he is an administrator, the id of the token. It
+ * is attached to the request, and from there it goes to the service as header fields; what the client said in those
+ * fields was dropped before.
+ *
+ * A token can be revoked while the question about it is under way. So each question notes a fence, a counter that grows
+ * with each revocation; an answer that was asked for before the last one is not kept. Tokens that nobody knows cost a
+ * question each: one address may have only so many under way.
+ */
+
 struct auth {
 	struct tokens *tokens;
 	struct auth_options with;
@@ -224,9 +238,8 @@ static int question_send(struct question *q, const char *trace)
 	int error = buf_printf(&q->body, "{\"token\":\"%.*s\"}", (int)q->token.size, q->token.data);
 	if (error == 0)
 		error = http_headers_add(&q->headers, "Content-Type", "application/json");
-	if (error == 0)
-		if (error == 0 && trace)
-			error = http_headers_add(&q->headers, HEADER_TRACE, trace);
+	if (error == 0 && trace)
+		error = http_headers_add(&q->headers, HEADER_TRACE, trace);
 	if (error < 0)
 		goto out;
 

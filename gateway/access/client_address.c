@@ -10,6 +10,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/*
+ * Where a request comes from, for limits by address and for the log. The connection says it; but behind a reverse proxy
+ * every connection is the proxy's, and the client's address is only in a header field, which anybody can write.
+ *
+ * So the operator names his proxies. X-Forwarded-For is a list to which each proxy appends whom it got the request
+ * from. It is read from its end: as long as the address in hand is one of the named proxies, the entry before it was
+ * written by somebody who is trusted, and is taken instead. The first address that is no such proxy is the client's;
+ * whatever stands before it in the list may be invented, and is not looked at.
+ *
+ * IPv4 addresses are kept as IPv6 ones (::ffff:a.b.c.d), so that there is one comparison, of the first bits.
+ */
+
 #define BITS_V4 96 /* IPv4 lies behind so many bits of IPv6 */
 #define BITS_MAX 128
 

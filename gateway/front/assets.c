@@ -12,6 +12,20 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/*
+ * The files of the API pages, which the gateway itself serves. There are few, and they do not change while it runs: so
+ * they are read into memory at the start, and a request never touches the disk. A name in a URL is compared with the
+ * names that were found, and never becomes a path; so there is no way out of the folder.
+ *
+ * Each file has an etag made of its bytes. Browsers are told to ask each time ("no-cache"), and mostly hear that what
+ * they have is still right (304): so a new version of the gateway shows its own pages at once. The content type comes
+ * from the ending, and browsers are told not to guess another one. The security policy lets scripts come from here
+ * only.
+ *
+ * How many files there may be, and how many bytes together, is limited, so that a wrong folder in the settings is
+ * noticed at the start.
+ */
+
 struct asset {
 	char *name;
 	const char *type;

@@ -7,6 +7,21 @@
 #include <string.h>
 #include <xxhash.h>
 
+/*
+ * A table of the instances of the services, of fixed size, under one lock that is held for a walk through it only. An
+ * instance registers every second (registry_put), which makes its row or renews it; a row whose time is over counts no
+ * more, and its place is used by the next who comes.
+ *
+ * A request asks for a choice: up to REGISTRY_TRIES_MAX instances, in the order in which it should try them. For
+ * requests of one drive that order comes from a hash of drive and instance together (rendezvous hashing): all gateways
+ * choose the same instance while it lives, since it has that drive in its cache, and when it goes only its drives move.
+ * All other requests take the instances in turn. One that has refused a connection is tried last until it registers
+ * again.
+ *
+ * The caller gets copies, so that nothing of the table is touched without the lock. The time is a parameter: tests
+ * choose it.
+ */
+
 struct registry {
 	pthread_mutex_t lock; /* guards everything below; held for a table walk only */
 	struct registry_instance table[REGISTRY_INSTANCES_MAX];

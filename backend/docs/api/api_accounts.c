@@ -1,4 +1,15 @@
-/* What users may hold: set by administrators, seen by whom it is about. */
+/*
+ * What users may hold: bytes and documents, over all of their drives. GET shows the limits of one user and what is used
+ * of them, to himself or to an administrator; PUT sets them, for administrators. The path names the user by his id, as
+ * "me", or as "default", which means the limits of all who have none of their own.
+ *
+ * Who may do which is asked of the rules (call_may). A user that an administrator names is asked for at the user
+ * service first, as limits of nobody would be a row that nobody ever takes away. A number of -1 inside means "the
+ * default", and is null in JSON; 0 means that there is no limit.
+ *
+ * Setting limits is no op of a drive, and yet may be repeated under a key: so it runs as an idempotent change, whose
+ * key is kept with the caller's first drive.
+ */
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/body.h"
 #include "backend/docs/request/idempotent.h"

@@ -1,5 +1,16 @@
-/* Blocks by their hash: PUT stores one durably, GET gives it to whoever has a capability, or to the owner of a drive
- * that refers to it. */
+/*
+ * Blocks by their hash: PUT stores one durably, GET gives it to whoever has a capability, or to the owner of a drive
+ * that refers to it.
+ *
+ * PUT reads the whole body (upload), compares its SHA-256 with the one in the URL, and keeps the bytes (blocks_keep).
+ * Nothing refers to the block yet: the client sends a batch afterwards whose ops name it. It is answered with 201, or
+ * with 200 when the drive had it already, and in both cases the bytes are on the disk.
+ *
+ * GET wants to know which generation of the block is meant. A capability, which came signed with the extents of a file,
+ * says so, and the database need not be asked: that is the way of a mount that reads. Without one, rows of the caller's
+ * own drive must refer to the block. A block never changes, so its hash is its etag, and who has it may keep it for
+ * ever.
+ */
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/blocks.h"
 #include "backend/docs/request/content.h"

@@ -1,8 +1,15 @@
 /*
- * The journal: a page, a long poll (GET for everybody, POST for mounts), and server-sent events.
+ * The journal of a drive, read in three ways: a page of changes since a position, a long poll that waits until there
+ * are some (GET for everybody, POST for mounts), and server-sent events (events.c), when the client accepts those.
  *
- * A long poll is armed at the feed before it looks, so that it cannot miss what comes between looking and waiting.
- * While it waits it is nothing but its memory.
+ * A long poll goes like this: a job arms the waiter at the feed, looks at the journal, and if there is nothing leaves
+ * the waiter there; the feed fires it at the next change or at the deadline, and another job looks again and answers.
+ * The waiter is armed before the look, so that a change in between is not missed. While it waits, a poll is nothing but
+ * its memory: no thread, no connection to the database. A client that hangs up is noticed (poll_on_abort), and the poll
+ * is ended by whoever has it at that moment.
+ *
+ * A mount also says which documents it holds open and how many other mounts it knows of: polling is its sign of life.
+ * What it did itself it knows already, so its own changes wake it only once more of them have come together.
  */
 #include "backend/docs/api/api.h"
 #include "backend/docs/api/events.h"

@@ -1,4 +1,16 @@
-/* Drives: list, make, look at, change, throw away. */
+/*
+ * Drives: to list, make, look at, change, throw away, and take out of the trash again.
+ *
+ * Reads run a statement and print rows. A user who has no drive gets a first one, called "home", when he first asks
+ * (call_drive). Changes are no ops of the journal, and still may be sent again under a key without happening twice:
+ * each is a `struct drive_change`, whose `once` (idempotent) looks for the key, runs the change and keeps the answer,
+ * all in one transaction. The functions that end in _change are what runs inside.
+ *
+ * A key is kept with a drive. Of a drive that is only being made, or lies in the trash and cannot be locked, it is kept
+ * with the user's first drive instead (call->home); then `target` is the drive that is meant. Deleting puts into the
+ * trash, from where a drive goes for good after some days, or when it is deleted once more there. When a drive goes or
+ * comes back, those who wait for its changes are woken, at every instance: they look, and find out.
+ */
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/blocks.h"
 #include "backend/docs/request/body.h"

@@ -1,4 +1,15 @@
-/* POST …/folders: a folder by its parent's id and a name, by the parent's path and a name, or by its own path. */
+/*
+ * POST …/folders makes a folder: named by the id of its parent and a name, by the path of its parent and a name, or by
+ * its own path alone.
+ *
+ * It is a friendlier way to send one op. The body is parsed on the server's thread; a job then finds the parent, takes
+ * an id for the folder (id_ranges), and hands an op "create" to `mutate`, which puts it into a batch, has it committed
+ * with whatever else waits for the drive, and keeps the answer under the request's key. The rules (common/rules/tree)
+ * decide whether the folder can be made there; here is only decided what the request means.
+ *
+ * A folder belongs to whom the root of the drive belongs, since a request over HTTP has no user and group of its own.
+ * Its mode is 0755 unless the body says another one.
+ */
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/body.h"
 #include "backend/docs/request/mutate.h"

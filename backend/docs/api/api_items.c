@@ -1,4 +1,16 @@
-/* Attributes, folders, extents, xattrs: reads of one statement each, and the making of folders. */
+/*
+ * What there is to be read of a document beside its bytes: its attributes (by id, by path, by name in a folder), the
+ * children of a folder, the extents of a file, extended attributes.
+ *
+ * Each route is one job on a worker and one statement, so that an answer shows one moment; `Nephos-Seq` says which
+ * position of the drive that was. Rows are turned into the answer one by one as they come (the on_ functions), as JSON
+ * or, when the client accepts it, in the compact form that mounts ask for.
+ *
+ * Lists come in pages. One row more than a page has is asked for, which says whether there is another page; a cursor
+ * says where that begins, by the name or the position, and so holds while the folder changes. An extent of a block
+ * comes with a capability: a signature under which the block can be read without asking the database again. What a page
+ * may have is bounded by its rows and by its bytes.
+ */
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/cursor.h"
 #include "backend/docs/request/reply.h"

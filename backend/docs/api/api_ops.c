@@ -1,4 +1,17 @@
-/* Batches of ops, reserved ids, sessions of mounts. */
+/*
+ * What a mount needs in order to write: batches of ops, ranges of document ids, and sessions.
+ *
+ * POST …/ops takes a batch: a list of changes that is done whole or not at all. The body is read into one buffer
+ * (upload), its digest becomes the fingerprint under which a repeat is recognised, and it is decoded: here, or on a
+ * worker when it is large. Then it goes to group commit by way of `mutate`, which keeps the answer under its key. An op
+ * that is not acceptable is named by its index.
+ *
+ * A session is a mount that is connected. Its batches are numbered, so that each takes effect once and in order,
+ * however often it is sent. A mount that does not know what became of a batch has its session replaced by a new one:
+ * from then on nothing of the old one can take effect any more, and the answer says up to where the journal may have
+ * something of it. Ids and sessions are no ops, but may be repeated under a key like them; they run as idempotent
+ * changes.
+ */
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/body.h"
 #include "backend/docs/request/idempotent.h"

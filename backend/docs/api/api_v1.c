@@ -1,6 +1,16 @@
 /*
- * The first API: documents as JSON. A document is a file: its title is its name, its text the content, its owner the
- * drive's. So a change here is ops like everywhere, and what the mount writes is seen here.
+ * The first version of the API, which knows documents as JSON: a title, a text, an owner. It is kept on top of what
+ * there is now. A document is a file in the root of a drive: its title is the file's name, its text the content, its
+ * owner the drive's. So a change here is ops like everywhere else, what a mount writes is seen here, and a file that is
+ * no text, or too long for one, is not listed.
+ *
+ * A change is read on the server's thread (change_new) into a `struct v1_change`. A job on a worker looks up what is
+ * there, makes one or two ops of the difference (create and write; rename and write), and hands them to `mutate`. If
+ * somebody else was faster, the ops are refused, as they are bound to what was found; then the job looks again, some
+ * times. A text is sent inline when it is small, and as a block otherwise.
+ *
+ * Ids here are the numbers of documents, which have their drive in them, so a request needs no drive in its path. Other
+ * users are as good as not there, but for administrators.
  */
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/blocks.h"

@@ -12,7 +12,19 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* A streamed answer without end, which waits at the feed when there is nothing to tell. */
+/*
+ * The journal as server-sent events: an answer that has no end, of which each change is one event with its position as
+ * its id. It is made of two parts that exist anyway: `streamed`, an answer that is made piece by piece on the workers,
+ * and `feed`, where one waits for changes of a drive without holding a thread.
+ *
+ * events_fill makes a piece: it arms the waiter, reads the journal from `since` on, and appends what it found. If there
+ * was nothing it leaves the waiter at the feed and says -EAGAIN; when the feed fires, streamed_ready has the next piece
+ * made. A wait that ends without a change sends a comment, so that proxies see that the connection lives.
+ *
+ * What is wrong with a request is found before the answer begins (events_job), as there is no status to send later.
+ * After EVENTS_LIFE_S the answer ends and the client comes again, by itself, with Last-Event-ID: so a token that was
+ * revoked does not listen for ever.
+ */
 
 struct events {
 	struct feed_waiter waiter;

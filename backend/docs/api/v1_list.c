@@ -10,6 +10,20 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/*
+ * GET /api/v1/docs/: all documents of a user in one JSON array, with their texts, as the first version promised. A
+ * drive may have a million of them, so the array is never whole in memory: it is a streamed answer (streamed), of which
+ * list_fill makes one piece after the other on a worker.
+ *
+ * Two steps alternate. next_page reads LIST_PAGE children of the root, with the content of small files; append_entry
+ * appends one document, for a larger file after reading its blocks. Where a page ended is remembered as a name
+ * (`after`), so that each page is one statement over an index.
+ *
+ * There is no transaction around all pages, since a slow client would hold it open for minutes. So a document that is
+ * renamed meanwhile may be there twice or not at all, and one that went or grew since its page was read is left out.
+ * Each one that is there is one version of it.
+ */
+
 #define LIST_PAGE 32 /* files looked at in one statement: their contents, where inline, are 1 MiB at most */
 
 struct list_entry {

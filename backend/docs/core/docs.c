@@ -12,6 +12,20 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/*
+ * What handlers need of the service as a whole: a worker to run on, and signatures.
+ *
+ * A handler runs on a thread of the HTTP server and must not wait there. docs_run puts its job into the pool for
+ * requests, docs_run_slow into the one for what hashes and waits for disks, so that uploads cannot keep look-ups
+ * waiting. A worker has a connection to PostgreSQL; the store on top of it, with its prepared arrays, is made at the
+ * worker's first job and kept in a table by the connection. A job that was accepted always runs, as it owes somebody an
+ * answer.
+ *
+ * A capability lets its holder read one block without asking the database: it is signed by a key that is derived from
+ * the key of the store. All docs services derive the same one. When the store's keys are exchanged, the new first one
+ * signs at once, and signatures of the others hold until they leave the file (docs_keys_changed).
+ */
+
 struct docs_job {
 	void (*job)(struct docs_store *store, void *cookie);
 	void *cookie;

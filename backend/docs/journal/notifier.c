@@ -11,6 +11,19 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+/*
+ * Several instances of the docs service share one database. When one of them commits a change, polls that wait at the
+ * others must wake, too. PostgreSQL carries the word: NOTIFY at the one, LISTEN at the others.
+ *
+ * The teller thread collects which drives have changed in `waiting`, one entry a drive with its highest position, and
+ * tells all of them with one NOTIFY; then it rests for some milliseconds, since each NOTIFY is a commit of its own and
+ * wakes every listener. What could not be told is told again. The listener thread waits on a second connection and
+ * passes what it hears to the feeds of this process. What this process has told comes back as well, and is dropped.
+ *
+ * A word can be lost, with a connection or when too many drives wait. Nothing depends on it but speed: whoever listens
+ * anew has everybody look, and a poll looks by itself at its deadline.
+ */
+
 struct notifier {
 	struct feed *feed, *locks;
 	struct pg *tell_pg, *hear_pg;

@@ -6,6 +6,19 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/*
+ * How bytes become a block of a drive. A block is known by the SHA-256 of its bytes. blocks_keep looks whether the
+ * drive has it; if so, it is done, and the bytes need not be written again. Otherwise the owner's quota and the disk
+ * are asked for room, the database gives the block a generation (a number that is given only once), the file is written
+ * under hash and generation and made durable, and at last the row is written. Only then may anybody name it.
+ *
+ * If the process dies in between there is a file without a row, which upkeep collects. Two uploads of the same bytes
+ * get two generations; the row of one of them wins, and the other one removes its file. Where an owner has no room,
+ * blocks that nothing refers to any more are collected at once (make_room), the oldest first.
+ *
+ * An upload that came to nothing gives its blocks back by a job of its own, later: nobody waits for that.
+ */
+
 #define BLOCKS_COLLECTED_MAX 1024 /* of one drive at once, when there is no room for another */
 #define BLOCKS_COLLECT_TRIES \
 	8 /* for one block: what is looked at first may turn out to be needed, and is not looked at again */

@@ -8,6 +8,19 @@
 #include <string.h>
 #include <time.h>
 
+/*
+ * Conditions of a request: "only if it is still the version that I know" (If-Match, If-Unmodified-Since), "only if it
+ * is another one than I know" (If-None-Match, If-Modified-Since), and "this range, if it is still that version"
+ * (If-Range). RFC 9110, section 13, says what they mean and in which order they are looked at: etags before dates, and
+ * a date only where the etag of its kind was not sent.
+ *
+ * The handler hands over the texts of the fields and what it found of the document; nothing is read or kept here. A
+ * read whose condition says that the client has it already is told 304; every other condition that does not hold is
+ * 412. A list of etags is parsed by hand, as an etag may have commas in it. A weak etag ("W/") counts as equal only
+ * where the RFC lets it: never for If-Match and If-Range. A date that cannot be read is as good as none, as the RFC
+ * wants.
+ */
+
 static const char *skip_space(const char *at)
 {
 	return at + strspn(at, " \t");

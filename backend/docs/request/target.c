@@ -6,6 +6,20 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+/*
+ * Most requests are about one document, which they name by its id or by its path, in the URL or in ?path=. This module
+ * makes one thing of the three: target_init takes the name and the conditions out of the request, on the server's
+ * thread; target_find resolves the drive and looks the document up, on a worker; target_check compares the conditions
+ * with what was found.
+ *
+ * A path that leads nowhere is no failure here, as a PUT makes the document: then `exists` is false, and `folder` and
+ * `depth` say how far the path leads, so that the caller knows which folders are to be made. An id that is not there is
+ * a failure, since nobody can make a document with an id of his choice.
+ *
+ * Between looking and changing somebody else may change the document. So target_bind writes what was found into the op:
+ * the rules refuse it if the document is another version by then.
+ */
+
 static void target_fini(void *p)
 {
 	struct target *t = p;

@@ -12,6 +12,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/*
+ * The docs service has no table of users: it asks a user service, over HTTP. There are two questions: is there such a
+ * user (for requests of administrators that name somebody else), and who was deleted since the last time (for upkeep).
+ *
+ * Where a user service is comes from the registration, which hears it from the gateways, or from the setting
+ * --user-service, whose addresses are taken in turn. A question that one instance does not answer in USERS_DEADLINE_MS,
+ * or answers with a failure of its own, goes to the next one; after USERS_TRIES the caller hears -ERR_UNAVAILABLE and
+ * tells its client to come again. An answer that makes no sense counts as none: what is not understood must not look
+ * like "there is no such user".
+ *
+ * The call blocks its thread, which is a worker or that of upkeep, never one of the HTTP server's.
+ */
+
 #define ANSWER_BYTES_MAX (1024u * 1024)
 
 struct users {

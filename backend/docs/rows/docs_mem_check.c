@@ -1,4 +1,16 @@
-/* What must hold of a drive, whatever was done to it. */
+/*
+ * What must hold of a drive, whatever was done to it. Tests of the rules end with docs_mem_check: it walks through all
+ * rows of the drive and compares what is counted with what is there.
+ *
+ * Of each document: its entries are as many as its link count says, it has the name that it says it has, a folder has
+ * the children that it counts, and everything that has a name can be reached from the root. Of each file: extents lie
+ * within its size and do not overlap, and their sum is what it counts as allocated and what the owner is charged for.
+ * Of the drive: its usage and its number of documents are the sums of those, and nothing is newer than its own
+ * position.
+ *
+ * Whatever does not hold is printed with the number of the document, and the check goes on: one mistake of a rule
+ * mostly shows in several places, which together say what it was. It is quadratic, and fine for the drives of tests.
+ */
 #include "backend/docs/rows/docs_mem_internal.h"
 
 #include "common/proto/acl.h"

@@ -1,5 +1,16 @@
-/* Transactions of docs_mem. Each row that a delta removes must be there, each that it adds must not: a rule that
- * forgets something is found here, not much later. */
+/*
+ * Transactions of docs_mem, the storage of the rules' tests.
+ *
+ * txn_begin locks the drive, looks up the keys of the batches (new, a repeat, out of order), and loads into a tree just
+ * the rows that were wanted, no others: a rule that looks at something which it did not ask for does not find it here
+ * either. txn_commit takes the delta that the tree made of the batches and applies it to the lists: each row that it
+ * removes must be there, each that it adds must not, each that it changes must exist, and the journal must have no gap.
+ * A rule that forgets something is found here, not much later, and what was wrong is printed.
+ *
+ * The lock of a drive is a flag with a condition variable, as a transaction lasts from begin to commit or abort and
+ * threads of a test wait for each other in between. Failures are injected at the begin, before the commit, and after
+ * it, which is the one where nobody can know the outcome.
+ */
 #include "backend/docs/rows/docs_mem_internal.h"
 
 #include "common/base/error.h"

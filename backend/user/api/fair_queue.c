@@ -8,6 +8,19 @@
 #include <uthash.h>
 #include <utlist.h>
 
+/*
+ * Hashing a password costs tens of milliseconds and 19 MiB, so only a few may run at once, and many may wait. A plain
+ * queue would let one who sends a thousand log-ins keep everybody else out; this one goes round by who asks.
+ *
+ * Each one who asks (a user, or a network of somebody unknown) is a party, with a queue of its own. Parties that have
+ * somebody waiting stand in a ring, `round`: a worker takes the oldest of the first party, and that party goes to the
+ * end. A party may hold `share` places, all parties together `max`. When all places are taken, one who comes with less
+ * than another already has takes the last place of whoever has most; the displaced one is told to come again. So
+ * however many come from one side, the next party finds a place.
+ *
+ * `held` counts the places of a party, waiting or being worked on. A party is in the table as long as it holds one.
+ */
+
 struct fair_queue_party {
 	char who[FAIR_QUEUE_WHO_SIZE];
 	size_t held; /* waiting and taken */

@@ -16,6 +16,21 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+/*
+ * Gateways remember for a few seconds what a token means. When a token is revoked, the answer must not be sent before
+ * no gateway accepts it any more: either each gateway has confirmed that it has forgotten, or the time for which it may
+ * remember has passed.
+ *
+ * revoker_post puts a revocation on the list, with one post for each configured gateway. The thread here walks the
+ * list: it sends the posts that are due, and ends revocations that all gateways have confirmed or whose time is over.
+ * The HTTP client answers on its own thread (on_answer), marks the post, and wakes ours. A post that failed is sent
+ * again after REVOKER_RETRY_MS.
+ *
+ * `done` is called without the lock, as it sends an answer. A revocation may be over while a call for it is still under
+ * way; then the last call to end frees it (under_way, over). `alive` counts all of them, so that the end of the process
+ * waits for the calls.
+ */
+
 enum post_state { POST_WAITING, POST_SENT, POST_CONFIRMED };
 
 struct post {

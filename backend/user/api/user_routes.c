@@ -9,6 +9,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/*
+ * The table of routes, put together from four tables: version 1, version 2, what administrators do, and what the other
+ * services ask. A row says what is to be done, as a mutation or a query (user_request); this module decides where it
+ * runs. The HTTP server calls on_request on one of its own threads, which must not wait. So a request goes to the
+ * workers that talk to the database.
+ *
+ * Requests that hash a password go to a second lane with a fair queue in front (fair_queue): hashing is slow on
+ * purpose, and a storm of log-ins must not keep those waiting who have a token already. For each turn in that queue
+ * there is one job in the lane, and a job takes whichever turn is next when it runs. So a turn can be displaced by
+ * another one without touching the lane. A request that finds no place is told to come again (429).
+ */
+
 static const struct user_route *const TABLES[] = {
 	USER_V1_ROUTES, USER_V2_ROUTES, USER_ADMIN_ROUTES, USER_INTERNAL_ROUTES};
 

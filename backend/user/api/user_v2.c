@@ -10,7 +10,18 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Version 2: sessions, oneself, device keys, the set-up. user_admin.c has what administrators do to others. */
+/*
+ * Version 2 of the users' API: sessions (logging in and out), oneself, device keys, and the set-up of a new store.
+ * user_admin.c has what administrators do to others.
+ *
+ * Nothing here decides anything. Each route is a row of the table at the end, which names a mutation or a query:
+ * user_request reads the body, finds out who asks, runs the function on a worker with a database connection, keeps the
+ * answer under the request's idempotency key, and sends it. The apply_ and ask_ functions here take the texts out of
+ * the body and call a rule (account, login, key); the show_ functions say how its outcome looks as JSON. Texts that are
+ * wrong are refused by the rules, which say why.
+ *
+ * A token is shown exactly once, in the answer that makes it: the database only has its hash.
+ */
 
 json_t *user_v2_show(const struct account_outcome *outcome)
 {

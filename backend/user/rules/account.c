@@ -7,6 +7,20 @@
 #include <errno.h>
 #include <inttypes.h>
 
+/*
+ * Who may make, see, change and delete accounts. Rules know neither HTTP nor SQL: they get the store as a vtable
+ * (user_store) and the caller as numbers, in `struct account_call`, and leave in there why they refused.
+ *
+ * A function first asks whether the caller may (account_permit, which reads the table in permit). What is dear comes
+ * next, before any transaction: a password is compared and hashed there, since that takes tens of milliseconds. Then,
+ * in a transaction, the account is read anew and locked, changed, and written; a new password is refused if the one
+ * that it replaces is another one by now. What a caller must not learn is refused in the words of an account that does
+ * not exist.
+ *
+ * The last administrator can neither be deleted nor stop being one, or nobody could let anybody in. Two administrators
+ * may do that to each other at the same time: so all who make administrators less wait for each other (keep_one_admin).
+ */
+
 static int not_found(struct account_call *call, uint64_t id)
 {
 	return account_call_refuse(call, -ERR_USER_NOT_FOUND, "User with id:%" PRIu64 " not found", id);

@@ -10,6 +10,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/*
+ * Passwords as they are stored: Argon2id, by libsodium, which puts salt and costs into the text of the hash. So costs
+ * can be raised later, and old hashes still say how they were made.
+ *
+ * The same password can be typed as different bytes: an accented letter as one code point or as two. It is brought to
+ * one form (NFC) before it is hashed, on every keyboard. Hashes of long ago were made of what was typed; where the two
+ * differ, both are tried.
+ *
+ * Each hashing takes 19 MiB and tens of milliseconds, so a semaphore admits some at once, and one who has waited for
+ * PASSWORD_WAIT_MS is told to come again. For a user without a password, or one who is not there at all, a hash of a
+ * secret that nobody knows is compared instead: the time that an answer takes must not tell who has an account.
+ */
+
 static_assert(PASSWORD_TYPED_BYTES_MAX <= SPELLING_TYPED_BYTES_MAX, "a password is normalised whole");
 static_assert(USER_PASSWORD_HASH_SIZE == crypto_pwhash_STRBYTES, "a hash fits its place");
 

@@ -11,6 +11,17 @@
 #include <string.h>
 #include <uthash.h>
 
+/*
+ * A table from address to the number of its connections. The server asks before it accepts a connection
+ * (peers_may_enter) and tells when one is there and when it has gone (peers_enter, peers_leave). Between the question
+ * and the entry others may come in, so an address may have some few more than its share: that is fine for a limit
+ * against a flood, and needs no reservation.
+ *
+ * An address is in the table as long as it has a connection, so the table is as large as the server's connections at
+ * most. Without memory for an entry the connection is let in and not counted; its leaving then finds nothing, and does
+ * nothing. Which networks have no limit is read once, at the start, and is compared without the lock.
+ */
+
 #define V6_HOST_BYTES 8 /* of an IPv6 address: those that say which network, a /64 */
 
 static const uint8_t V4_MAPPED[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};

@@ -3,9 +3,19 @@
 #include <stdlib.h>
 
 /*
- * One round trip: statements for what there is, and COMMIT. A batch of any size makes the same number of them, except
- * that inline content goes in pieces of DATA_BYTES. The order is that of tree_delta: what goes before what comes.
+ * Writes what a transaction has changed. The tree gives a delta: documents, entries, extents and xattrs that go or
+ * come, the entries of the journal, the drive's new row. Here it becomes statements, which are sent together with
+ * COMMIT in one round trip. The order is that of tree_delta: what goes before what comes.
+ *
+ * How many ops a batch has does not matter: rows of one kind go as arrays into one statement, and drive, journal,
+ * documents, entries and the session's answer into a single one (SQL_COMMIT, in variants by which parts there are).
+ * Only inline content goes in pieces of DATA_BYTES, as one parameter has a limit. The most frequent batch, one op on
+ * one or two documents, has statements of its own (commit_one.c).
+ *
+ * A transaction that began with a guess (guess.c) has no lock yet: its statement also says what the drive's row must
+ * still be. If it is not, nothing was written, and commit answers -ENOTCONN, which has the batch tried again.
  */
+
 #define DATA_BYTES (16u << 20) /* of one parameter: a quarter of what one may have */
 
 static int add_numbers(struct pg_array *a, const int64_t *numbers, size_t count)

@@ -1,5 +1,17 @@
 #include "backend/docs/rows/pg/docs_pg_internal.h"
 
+/*
+ * Rows of drives and what hangs on their owners: making, listing, changing, the trash, the accounts with their limits,
+ * ranges of document ids, and the cursor up to which the deletions of users have been followed.
+ *
+ * Each function is one statement, or a few that do not depend on each other. That the drive is the caller's is part of
+ * every statement ($1 is the drive, $2 its owner), so another user's drive is not found, whatever the function.
+ *
+ * A user's first drive is made when he first needs one (docs_pg_drive_home). Two requests may do that at the same time:
+ * the statement then makes none for the second, which looks again. The name of the drive that a call returns lives in
+ * the store until its next call, since results are freed here.
+ */
+
 #define FOLLOWED "deleted-users" /* name of the cursor in table progress */
 
 /* One drive of a result; its name lives in the store until the next one. */

@@ -1,8 +1,16 @@
 #include "backend/docs/rows/pg/docs_pg_internal.h"
 
 /*
- * File locks: BEGIN, the document's advisory lock, what was found silent, then the question, COMMIT: one round trip.
- * Nothing else is waited for inside, so that nobody waits longer than for the commits of those before.
+ * File locks of mounts: who holds which range of which document. A mount sends all that it holds of a document, with a
+ * number that grows; the rows of its session are replaced by that, or nothing is changed if somebody else's are in the
+ * way.
+ *
+ * It is one round trip: BEGIN, the document's advisory lock (so that two mounts are decided one after the other), a
+ * look at the own session, the ending of sessions that hold something in the way and have been silent for too long,
+ * then the question itself, COMMIT. Nothing else is waited for inside, so that nobody waits longer than for the commits
+ * of those before. A question that is sent again has the same number, and gets the same answer from the row.
+ *
+ * To test a lock, as F_GETLK does, changes nothing, and is a single statement without a transaction.
  */
 
 #define PARAMS_MAX 10

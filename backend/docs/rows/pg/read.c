@@ -2,7 +2,17 @@
 
 #include <sys/stat.h>
 
-/* Reads: one statement each, so that what it says and the position it says it for are one snapshot. */
+/*
+ * Reads: one statement each, so that what it says and the position it says it for are one snapshot.
+ *
+ * Every statement begins with the drive: whether it is the caller's, and at which position it stands (READ_COLUMNS).
+ * The rest is an outer join, so that a row comes back even when the document is not there, and the caller learns where
+ * the drive stood when it was not. A client may say which position it has seen already, the floor; an instance whose
+ * view is older must not answer (docs_pg_read checks it), or a client would see its own change undone.
+ *
+ * Rows are handed to a callback one by one, while the result lives; what is to be kept is copied there. Reads that take
+ * several statements and must show one moment (a file in pages) are put between snapshot_begin and snapshot_end.
+ */
 
 #define ITEM_AT READ_COLUMNS
 

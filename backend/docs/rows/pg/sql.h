@@ -2,6 +2,13 @@
  * sql: all SQL of the docs service. The statements lie in backend/sql/docs/statements, one a file, where the first line
  * says what $1 and the following are, and are made C at build time (cmake/SqlStatements.cmake): SQL_NAME is NAME.sql.
  * Here is what C and SQL must agree about. Only for the files of this folder.
+ *
+ * Three kinds of things are agreed on. Columns: a statement that reads documents, extents or drives has these columns
+ * in this order, and C reads them by these names. Parameters of the statements that write a whole transaction, which
+ * has rows of several kinds: they come as arrays of numbers with a fixed stride for each row, and texts beside them.
+ * And variants: where a statement exists with and without some of its parts, a set of bits picks one.
+ *
+ * docs_pg_internal.h has the functions that read rows by these columns.
  */
 #ifndef NEPHOS_DOCS_DOCS_SQL_H
 #define NEPHOS_DOCS_DOCS_SQL_H
