@@ -151,7 +151,7 @@ static enum MHD_Result begin_body(struct http_request *req)
 /* With the lock held. */
 static bool is_undecided(const struct http_request *req)
 {
-	return req->stage == STAGE_GUARD && req->owed == OWED_BY_GUARD;
+	return req->stage == STAGE_HELD && req->owed == OWED_BY_GUARD;
 }
 
 static enum MHD_Result guard_step(struct http_request *req)
@@ -210,7 +210,7 @@ static void ask_guard(struct http_request *req)
 	if (!o->guard || o->guard(req, req->route, o->cookie))
 		return;
 	pthread_mutex_lock(&req->lock);
-	req->kept = true;
+	request_enter(req, STAGE_HELD);
 	if (req->owed == OWED_BY_LOOP)
 		request_owe(req, OWED_BY_GUARD);
 	pthread_mutex_unlock(&req->lock);
@@ -350,7 +350,7 @@ static enum MHD_Result on_data(struct http_request *req, const char *data, size_
 	bool go = true;
 	int r;
 
-	if (req->stage == STAGE_GUARD && on_early_data(req, data, size, &go) == MHD_NO)
+	if (req->stage == STAGE_HELD && on_early_data(req, data, size, &go) == MHD_NO)
 		return MHD_NO;
 	if (!go)
 		return MHD_YES;
@@ -425,7 +425,7 @@ enum MHD_Result exchange_on_access(void *cookie, struct MHD_Connection *connecti
 		return on_data(req, upload_data, upload_size);
 	if (req->stage == STAGE_LINE)
 		return on_header(req, connection, &(struct request_line){method, url, version});
-	if (req->stage == STAGE_GUARD)
+	if (req->stage == STAGE_HELD)
 		return on_guarded(req, connection);
 	if (req->stage == STAGE_ASKED)
 		return asked_step(req);

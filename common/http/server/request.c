@@ -56,7 +56,9 @@ struct http_request *request_new(struct http_server *s, const char *target, stru
 /* Bits of what may come next. */
 static const unsigned char STAGE_NEXT[STAGES] = {
 	[STAGE_LINE] = 1u << STAGE_GUARD,
-	[STAGE_GUARD] = 1u << STAGE_ASKED | 1u << STAGE_BODY, /* BODY: answered already, the rest is read away */
+	/* BODY: answered already, the rest is read away */
+	[STAGE_GUARD] = 1u << STAGE_HELD | 1u << STAGE_ASKED | 1u << STAGE_BODY,
+	[STAGE_HELD] = 1u << STAGE_ASKED | 1u << STAGE_BODY,
 	[STAGE_ASKED] = 1u << STAGE_BODY,
 	[STAGE_BODY] = 1u << STAGE_WHOLE,
 };

@@ -94,7 +94,7 @@ static void add_headers(struct http_request *req, const struct answer *a, struct
 static bool is_too_early(const struct http_request *req, const struct answer *a)
 {
 	/* The guard's word comes while a body in chunks is taken in (exchange.c). */
-	bool held = req->stage == STAGE_GUARD && req->kept && req->chunked && !req->expects_continue;
+	bool held = req->stage == STAGE_HELD && req->chunked && !req->expects_continue;
 	bool in_body = req->stage == STAGE_BODY || held;
 
 	return a->buffered && a->body.size <= EARLY_ANSWER_BYTES_MAX && req->connection && in_body &&

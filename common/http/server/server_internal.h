@@ -45,7 +45,8 @@ static_assert(CONNECTION_POOL_BYTES / 2 >= HEADER_BYTES_MAX, "a legal header fit
  *
  * How much of it is there (request_enter; only the loop moves it, others look at it):
  *   LINE    only the request line was seen
- *   GUARD   the head was checked; the guard runs, or has kept the request. The body is not given to anybody yet
+ *   GUARD   the head was checked, and the guard is asked; nothing of the body is read yet
+ *   HELD    the guard has kept the request. A small body is taken in, and given to nobody
  *   ASKED   the handler runs and has not asked for the body, and the client waits to be told to send it
  *   BODY    the body comes, to whoever wants it, or to nobody
  *   WHOLE   the request is complete
@@ -58,8 +59,17 @@ static_assert(CONNECTION_POOL_BYTES / 2 >= HEADER_BYTES_MAX, "a legal header fit
  *   NOBODY    it was answered
  *
  * What becomes of its body (request.body_end): COMES, ENDED when all of it was taken, LOST when the rest never comes.
+ *
+ * Beside these the request has flags. They are no states: each is one fact for itself, true or not in several states
+ * of each column, and none says what may happen next. A column with all their combinations would have hundreds of
+ * states, most of which differ in nothing.
+ *   traits, from the head: expects_continue, chunked, is_head, is_http_1_0, preflight; from the handler: is_poll
+ *   once true, true for good: rested, wanted, early, absent, streaming
+ *   suspended: whether libmicrohttpd looks at the connection, whatever the stage. Only request_suspend and request_wake
+ *     change it, and the end of the loop's part
+ *   on_readable_filled belongs to on_readable, woken to the stream
  */
-enum stage { STAGE_LINE, STAGE_GUARD, STAGE_ASKED, STAGE_BODY, STAGE_WHOLE, STAGES };
+enum stage { STAGE_LINE, STAGE_GUARD, STAGE_HELD, STAGE_ASKED, STAGE_BODY, STAGE_WHOLE, STAGES };
 enum owed { OWED_BY_LOOP, OWED_BY_GUARD, OWED_BY_LET_IN, OWED_BY_HANDLER, OWED_BY_NOBODY, OWED_STATES };
 enum body_end { BODY_COMES, BODY_ENDED, BODY_LOST };
 
@@ -177,7 +187,6 @@ struct http_request {
 	/* Guarded by lock. */
 	struct MHD_Connection *connection; /* NULL when the loop is done with it */
 	bool suspended;
-	bool kept; /* the guard said so */
 	enum owed owed;
 	enum body_end body_end;
 	bool rested; /* it was whole for one turn of the loop */
