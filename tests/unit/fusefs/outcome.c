@@ -1,4 +1,6 @@
 #include "tests/unit/fusefs/outcome.h"
+#include "common/base/clock.h"
+#include "common/base/cond.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +13,7 @@ void outcome_init(struct outcome *o)
 {
 	memset(o, 0, sizeof(*o));
 	pthread_mutex_init(&o->lock, NULL);
-	pthread_cond_init(&o->over, NULL);
+	cond_init(&o->over);
 }
 
 void outcome_tell(struct outcome *o, int error)
@@ -26,14 +28,11 @@ void outcome_tell(struct outcome *o, int error)
 
 int outcome_wait(struct outcome *o)
 {
-	struct timespec until;
-	int r = 0;
+	const int64_t until_ns = clock_mono_ns() + OUTCOME_WAIT_S * NS_PER_S;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += OUTCOME_WAIT_S;
 	pthread_mutex_lock(&o->lock);
-	while (!o->done && r == 0)
-		r = pthread_cond_timedwait(&o->over, &o->lock, &until);
+	while (!o->done && cond_wait_until(&o->over, &o->lock, until_ns))
+		;
 	pthread_mutex_unlock(&o->lock);
 	assert_true(o->done);
 	return o->error;

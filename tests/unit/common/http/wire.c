@@ -1,4 +1,6 @@
 #include "tests/unit/common/http/wire.h"
+#include "common/base/clock.h"
+#include "common/base/cond.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -157,7 +159,7 @@ int wire_accept(int listener)
 void gate_init(struct gate *g)
 {
 	pthread_mutex_init(&g->lock, NULL);
-	pthread_cond_init(&g->changed, NULL);
+	cond_init(&g->changed);
 	g->count = 0;
 }
 
@@ -181,13 +183,11 @@ int gate_count(struct gate *g)
 
 bool gate_wait(struct gate *g, int count)
 {
-	struct timespec until;
+	const int64_t until_ns = clock_mono_ns() + WIRE_TIMEOUT_S * NS_PER_S;
 	bool open;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += WIRE_TIMEOUT_S;
 	pthread_mutex_lock(&g->lock);
-	while (g->count < count && pthread_cond_timedwait(&g->changed, &g->lock, &until) == 0)
+	while (g->count < count && cond_wait_until(&g->changed, &g->lock, until_ns))
 		;
 	open = g->count >= count;
 	pthread_mutex_unlock(&g->lock);

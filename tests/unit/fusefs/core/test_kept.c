@@ -6,6 +6,8 @@
 #include "fusefs/store/testing/store_mem.h"
 #include "fusefs/ops/trim.h"
 #include "fusefs/names/xattrs.h"
+#include "common/base/clock.h"
+#include "common/base/cond.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -191,6 +193,13 @@ struct told {
 	size_t count;
 };
 
+static void told_init(struct told *told)
+{
+	memset(told, 0, sizeof(*told));
+	pthread_mutex_init(&told->lock, NULL);
+	cond_init(&told->changed);
+}
+
 static int tell(void *cookie, const uint64_t *nodes, size_t count)
 {
 	struct told *told = cookie;
@@ -205,13 +214,12 @@ static int tell(void *cookie, const uint64_t *nodes, size_t count)
 
 static void await_told(struct told *told, size_t count)
 {
-	struct timespec until = {.tv_sec = time(NULL) + 10};
-	int r = 0;
+	const int64_t until_ns = clock_mono_ns() + 120 * NS_PER_S; /* only reached when something hangs */
 
 	pthread_mutex_lock(&told->lock);
-	while (told->count < count && r == 0)
-		r = pthread_cond_timedwait(&told->changed, &told->lock, &until);
-	assert_int_equal(r, 0);
+	while (told->count < count && cond_wait_until(&told->changed, &told->lock, until_ns))
+		;
+	assert_true(told->count >= count);
 	pthread_mutex_unlock(&told->lock);
 }
 
@@ -219,10 +227,11 @@ static void await_told(struct told *told, size_t count)
 
 static void the_kernel_is_told_of_documents_whose_names_went(void **state)
 {
-	struct told told = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+	struct told told;
 	struct fixture *f = *state;
 	struct inode *list[MANY];
 
+	told_init(&told);
 	core_lock(&f->fs->core);
 	f->fs->init.minor = 45;
 	prune_attach(&f->fs->prune, tell, &told);
@@ -248,10 +257,11 @@ static void the_kernel_is_told_of_documents_whose_names_went(void **state)
 
 static void an_older_kernel_is_not_told(void **state)
 {
-	struct told told = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+	struct told told;
 	struct fixture *f = *state;
 	struct inode *inode;
 
+	told_init(&told);
 	core_lock(&f->fs->core);
 	f->fs->init.minor = 44;
 	prune_attach(&f->fs->prune, tell, &told);
@@ -266,11 +276,12 @@ static void an_older_kernel_is_not_told(void **state)
 
 static void a_folder_is_told_of_again_when_the_last_name_in_it_went(void **state)
 {
-	struct told told = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+	struct told told;
 	struct fixture *f = *state;
 	struct item item = {.id = ITEM_ID(7, 50), .parent = ITEM_ROOT(7), .mode = S_IFDIR | 0755, .nlink = 2, .seq = 1};
 	struct inode *folder, *file;
 
+	told_init(&told);
 	core_lock(&f->fs->core);
 	f->fs->init.minor = 45;
 	prune_attach(&f->fs->prune, tell, &told);

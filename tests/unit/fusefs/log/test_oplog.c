@@ -1,6 +1,7 @@
 #include "fusefs/log/oplog.h"
 
 #include "common/base/clock.h"
+#include "common/base/cond.h"
 #include "common/base/error.h"
 #include "fusefs/store/testing/store_fault.h"
 #include "fusefs/store/testing/store_mem.h"
@@ -38,7 +39,7 @@ static void outcome_init(struct outcome *o, unsigned *order)
 {
 	memset(o, 0, sizeof(*o));
 	pthread_mutex_init(&o->lock, NULL);
-	pthread_cond_init(&o->over, NULL);
+	cond_init(&o->over);
 	o->order = order;
 }
 
@@ -61,14 +62,11 @@ static void on_done(void *cookie, int error, const struct op_result *results, si
 
 static int outcome_wait(struct outcome *o)
 {
-	struct timespec until;
-	int r = 0;
+	const int64_t until_ns = clock_mono_ns() + WAIT_MS * NS_PER_MS;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += WAIT_MS / 1000;
 	pthread_mutex_lock(&o->lock);
-	while (!o->done && r == 0)
-		r = pthread_cond_timedwait(&o->over, &o->lock, &until);
+	while (!o->done && cond_wait_until(&o->over, &o->lock, until_ns))
+		;
 	pthread_mutex_unlock(&o->lock);
 	assert_true(o->done);
 	return o->error;

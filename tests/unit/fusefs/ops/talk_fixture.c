@@ -6,6 +6,8 @@
 #include "fusefs/ops/ask.h"
 #include "fusefs/ops/ops_fs.h"
 #include "tests/unit/fusefs/outcome.h"
+#include "common/base/clock.h"
+#include "common/base/cond.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -338,12 +340,11 @@ void talk_lose_locks(struct fixture *f, uint64_t handle)
 
 void talk_wait_quiet(struct fixture *f)
 {
-	const struct timespec until = clock_timespec(clock_mono_ns() + SEND_WAIT_MS * NS_PER_MS);
-	int r = 0;
+	const int64_t until_ns = clock_mono_ns() + SEND_WAIT_MS * NS_PER_MS;
 
 	core_lock(&f->fs->core);
-	while (f->fs->core.calls > 0 && r == 0)
-		r = pthread_cond_timedwait(&f->fs->core.quiet, &f->fs->core.lock, &until);
+	while (f->fs->core.calls > 0 && cond_wait_until(&f->fs->core.quiet, &f->fs->core.lock, until_ns))
+		;
 	assert_int_equal(f->fs->core.calls, 0);
 	core_unlock(&f->fs->core);
 }

@@ -1,4 +1,6 @@
 #include "fusefs/ops/notify.h"
+#include "common/base/clock.h"
+#include "common/base/cond.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -72,14 +74,11 @@ static void content(void *cookie, uint64_t node)
 /* Until *what is that; fails after DEADLINE_S. */
 static void await(struct kernel *k, const unsigned *what, unsigned wanted)
 {
-	struct timespec until;
-	int r = 0;
+	const int64_t until_ns = clock_mono_ns() + DEADLINE_S * NS_PER_S;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += DEADLINE_S;
 	pthread_mutex_lock(&k->lock);
-	while (*what != wanted && r == 0)
-		r = pthread_cond_timedwait(&k->changed, &k->lock, &until);
+	while (*what != wanted && cond_wait_until(&k->changed, &k->lock, until_ns))
+		;
 	assert_int_equal(*what, wanted);
 	pthread_mutex_unlock(&k->lock);
 }
@@ -98,7 +97,7 @@ static int setup(void **state)
 	struct kernel *k = calloc(1, sizeof(*k));
 
 	pthread_mutex_init(&k->lock, NULL);
-	pthread_cond_init(&k->changed, NULL);
+	cond_init(&k->changed);
 	assert_int_equal(notify_new(&k->notify), 0);
 	notify_entry(k->notify, 1, span_str("nobody is told")); /* and nothing is lost */
 	assert_int_equal(notify_lost(k->notify), 0);

@@ -2,6 +2,8 @@
 #include "fusefs/ops/session_loop.h"
 
 #include "fusefs/mount/kernel.h"
+#include "common/base/clock.h"
+#include "common/base/cond.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,15 +51,12 @@ static void bump(struct fixture *f, unsigned *what)
 
 static bool comes(struct fixture *f, const unsigned *what, unsigned count)
 {
-	struct timespec until;
-	int r = 0;
+	const int64_t until_ns = clock_mono_ns() + 120 * NS_PER_S; /* only reached when something hangs */
 	bool reached;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 120; /* only reached when something hangs */
 	pthread_mutex_lock(&f->lock);
-	while (*what < count && r == 0)
-		r = pthread_cond_timedwait(&f->changed, &f->lock, &until);
+	while (*what < count && cond_wait_until(&f->changed, &f->lock, until_ns))
+		;
 	reached = *what >= count;
 	pthread_mutex_unlock(&f->lock);
 	return reached;
@@ -243,7 +242,7 @@ static int setup(void **state)
 	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
 
 	pthread_mutex_init(&f->lock, NULL);
-	pthread_cond_init(&f->changed, NULL);
+	cond_init(&f->changed);
 	(void)snprintf(f->directory, sizeof(f->directory), "/tmp/nephos-loop-XXXXXX");
 	assert_non_null(mkdtemp(f->directory));
 	f->session = fuse_session_new(&args, &ops, sizeof(ops), f);

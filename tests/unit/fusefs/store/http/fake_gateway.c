@@ -1,4 +1,6 @@
 #include "tests/unit/fusefs/store/http/fake_gateway.h"
+#include "common/base/clock.h"
+#include "common/base/cond.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -191,7 +193,7 @@ struct fake_gateway *fake_start(uint16_t port)
 
 	assert_non_null(g);
 	pthread_mutex_init(&g->lock, NULL);
-	pthread_cond_init(&g->came, NULL);
+	cond_init(&g->came);
 	assert_int_equal(http_server_start(&options, &g->server), 0);
 	(void)snprintf(g->url, sizeof(g->url), "http://127.0.0.1:%u", (unsigned)http_server_port(g->server));
 	return g;
@@ -268,15 +270,13 @@ const struct fake_request *fake_request(struct fake_gateway *g, const char *meth
 
 void fake_wait(struct fake_gateway *g, const char *method, const char *target, size_t count)
 {
-	struct timespec until;
+	const int64_t until_ns = clock_mono_ns() + 120 * NS_PER_S; /* only reached when something hangs */
 	size_t so_far = 0;
-	int r = 0;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 120; /* only reached when something hangs */
 	pthread_mutex_lock(&g->lock);
-	while (r == 0 && ((void)nth(g, method, target, 0, &so_far), so_far < count))
-		r = pthread_cond_timedwait(&g->came, &g->lock, &until);
+	while (((void)nth(g, method, target, 0, &so_far), so_far < count) &&
+		cond_wait_until(&g->came, &g->lock, until_ns))
+		;
 	pthread_mutex_unlock(&g->lock);
 	assert_true(so_far >= count);
 }

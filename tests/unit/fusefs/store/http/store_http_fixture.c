@@ -1,4 +1,6 @@
 #include "tests/unit/fusefs/store/http/store_http_fixture.h"
+#include "common/base/clock.h"
+#include "common/base/cond.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -13,7 +15,7 @@ void answer_init(struct answer *a)
 {
 	memset(a, 0, sizeof(*a));
 	pthread_mutex_init(&a->lock, NULL);
-	pthread_cond_init(&a->over, NULL);
+	cond_init(&a->over);
 }
 
 static void answer_come(struct answer *a, int error)
@@ -27,14 +29,11 @@ static void answer_come(struct answer *a, int error)
 
 int answer_wait(struct answer *a)
 {
-	struct timespec until;
-	int r = 0;
+	const int64_t until_ns = clock_mono_ns() + 120 * NS_PER_S; /* only reached when something hangs */
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 120; /* only reached when something hangs */
 	pthread_mutex_lock(&a->lock);
-	while (a->calls == 0 && r == 0)
-		r = pthread_cond_timedwait(&a->over, &a->lock, &until);
+	while (a->calls == 0 && cond_wait_until(&a->over, &a->lock, until_ns))
+		;
 	pthread_mutex_unlock(&a->lock);
 	assert_int_equal(a->calls, 1);
 	return a->error;
