@@ -126,9 +126,9 @@ static int start_parts(struct docs *d, const struct config *config)
 	}
 	r = timer_new(&d->timer);
 	if (r == 0)
-		r = feed_new(d->metrics.polls, &d->feed);
+		r = feed_new(d->timer, d->metrics.polls, &d->feed);
 	if (r == 0)
-		r = feed_new(d->metrics.lock_waits, &d->lock_feed);
+		r = feed_new(d->timer, d->metrics.lock_waits, &d->lock_feed);
 	if (r == 0)
 		r = lock_turns_new(&d->lock_turns);
 	if (r == 0)
@@ -168,7 +168,7 @@ void docs_service_stop(void *docs)
 	notifier_free(d->notifier);
 	commit_free(d->commit);
 	id_ranges_free(d->id_ranges);
-	timer_free(d->timer); /* the uploads' and the streamed answers' */
+	timer_free(d->timer); /* the uploads', the streamed answers', the feeds' */
 	uploads_free(d->uploads);
 	users_free(d->users);
 	feed_free(d->feed);

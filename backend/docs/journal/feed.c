@@ -1,8 +1,8 @@
 #include "backend/docs/journal/feed.h"
 
 #include "common/base/clock.h"
-#include "common/base/cond.h"
 #include "common/base/error.h"
+#include "common/base/timer.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -11,6 +11,16 @@
 #include <uthash.h>
 #include <utlist.h>
 
+/*
+ * A waiter is in the list of its drive from feed_arm on, and from feed_wait on in the list of all that wait, which is
+ * walked when a deadline has come. The deadlines are one entry of a timer, set to the earliest of them: an entry for
+ * each waiter was rejected, as waits differ (a poll's minute, a mount's own changes in a fifth of a second), and the
+ * timer would walk past the long ones for each short one. Those to fire are collected under the lock, and fired
+ * without it.
+ */
+
+#define NEVER_NS INT64_MAX
+
 struct feed_drive {
 	uint32_t id;
 	struct feed_waiter *waiters; /* armed or waiting */
@@ -18,16 +28,15 @@ struct feed_drive {
 };
 
 struct feed {
+	struct timer_entry tick; /* first; set to next_ns, unless that is NEVER_NS */
+	struct timer *timer;	 /* locked with the lock held, never the other way round */
 	struct metric *waiting;
-	pthread_t timer;
-	pthread_cond_t sooner; /* next_ns was moved forward, or stopping */
-	pthread_mutex_t lock;  /* guards all below, and the waiters */
+	pthread_mutex_t lock; /* guards all below, and the waiters */
 	struct feed_drive *drives;
 	struct feed_waiter *all; /* those in state FEED_WAITING */
 	size_t count;
-	int64_t next_ns; /* the earliest deadline; COND_FOREVER: none */
+	int64_t next_ns; /* the earliest deadline, or one before it; NEVER_NS: none */
 	bool closed;	 /* every deadline has passed */
-	bool stopping;
 };
 
 static void unlink_waiter(struct feed *f, struct feed_waiter *waiter)
@@ -74,68 +83,55 @@ static int64_t due_ns(const struct feed_waiter *waiter)
 	return waiter->own_ns && waiter->own_ns < waiter->deadline_ns ? waiter->own_ns : waiter->deadline_ns;
 }
 
+/* With the lock held. A timer that is closed does not tick any more: the process ends, and the feed is closed, too. */
 static void notice(struct feed *f, int64_t due)
 {
-	if (!f->closed && due >= f->next_ns)
+	if (due >= f->next_ns)
 		return;
 	f->next_ns = due;
-	pthread_cond_signal(&f->sooner);
+	(void)timer_set(f->timer, &f->tick, due);
 }
 
-/* Those whose time is over, and the earliest deadline of the rest. */
+/* Those whose time is over; the tick comes again at the earliest deadline of the rest. */
 static struct feed_waiter *collect_expired(struct feed *f, int64_t now_ns)
 {
 	struct feed_waiter *waiter, *next, *list = NULL;
+	int64_t earliest_ns = NEVER_NS;
 
-	f->next_ns = COND_FOREVER;
 	DL_FOREACH_SAFE2(f->all, waiter, next, all_next)
 	{
-		if (f->closed || due_ns(waiter) <= now_ns)
+		if (due_ns(waiter) <= now_ns)
 			collect(f, waiter, &list);
-		else if (due_ns(waiter) < f->next_ns)
-			f->next_ns = due_ns(waiter);
+		else if (due_ns(waiter) < earliest_ns)
+			earliest_ns = due_ns(waiter);
 	}
+	f->next_ns = NEVER_NS;
+	notice(f, earliest_ns);
 	return list;
 }
 
-static void *timer_main(void *cookie)
+static void on_tick(struct timer_entry *entry)
 {
-	struct feed *f = cookie;
+	struct feed *f = (struct feed *)entry;
+	struct feed_waiter *list;
 
 	pthread_mutex_lock(&f->lock);
-	while (!f->stopping) {
-		struct feed_waiter *list = collect_expired(f, clock_mono_ns());
-
-		if (list) {
-			pthread_mutex_unlock(&f->lock);
-			fire_all(list, false);
-			pthread_mutex_lock(&f->lock);
-		} else {
-			cond_wait_until(&f->sooner, &f->lock, f->next_ns);
-		}
-	}
+	list = collect_expired(f, clock_mono_ns());
 	pthread_mutex_unlock(&f->lock);
-	return NULL;
+	fire_all(list, false);
 }
 
-int feed_new(struct metric *waiting, struct feed **ret)
+int feed_new(struct timer *timer, struct metric *waiting, struct feed **ret)
 {
 	struct feed *f = calloc(1, sizeof(*f));
-	int r;
 
 	if (!f)
 		return -ENOMEM;
+	f->tick.fire = on_tick;
+	f->timer = timer;
 	f->waiting = waiting;
-	f->next_ns = COND_FOREVER;
+	f->next_ns = NEVER_NS;
 	pthread_mutex_init(&f->lock, NULL);
-	cond_init(&f->sooner);
-	r = pthread_create(&f->timer, NULL, timer_main, f);
-	if (r != 0) {
-		pthread_cond_destroy(&f->sooner);
-		pthread_mutex_destroy(&f->lock);
-		free(f);
-		return -r;
-	}
 	*ret = f;
 	return 0;
 }
@@ -144,14 +140,8 @@ void feed_free(struct feed *f)
 {
 	if (!f)
 		return;
-	pthread_mutex_lock(&f->lock);
-	f->stopping = true;
-	pthread_cond_signal(&f->sooner);
-	pthread_mutex_unlock(&f->lock);
-	pthread_join(f->timer, NULL);
 	assert(!f->drives && !f->all);
 	assert(f->count == 0);
-	pthread_cond_destroy(&f->sooner);
 	pthread_mutex_destroy(&f->lock);
 	free(f);
 }
@@ -193,12 +183,13 @@ int feed_arm(struct feed *f, struct feed_waiter *waiter, uint32_t drive)
 
 void feed_wait(struct feed *f, struct feed_waiter *waiter, int64_t deadline_ns)
 {
-	bool changed;
+	bool changed, now;
 
 	pthread_mutex_lock(&f->lock);
 	assert(waiter->state == FEED_ARMED || waiter->state == FEED_CHANGED);
 	changed = waiter->state == FEED_CHANGED;
-	if (changed) {
+	now = changed || f->closed;
+	if (now) {
 		unlink_waiter(f, waiter);
 	} else {
 		waiter->state = FEED_WAITING;
@@ -208,8 +199,8 @@ void feed_wait(struct feed *f, struct feed_waiter *waiter, int64_t deadline_ns)
 		notice(f, due_ns(waiter));
 	}
 	pthread_mutex_unlock(&f->lock);
-	if (changed)
-		waiter->fire(waiter, true);
+	if (now)
+		waiter->fire(waiter, changed || waiter->own > 0);
 }
 
 void feed_drop(struct feed *f, struct feed_waiter *waiter)
@@ -234,10 +225,14 @@ bool feed_cancel(struct feed *f, struct feed_waiter *waiter)
 
 void feed_close(struct feed *f)
 {
+	struct feed_waiter *list = NULL;
+
 	pthread_mutex_lock(&f->lock);
 	f->closed = true;
-	pthread_cond_signal(&f->sooner);
+	while (f->all)
+		collect(f, f->all, &list);
 	pthread_mutex_unlock(&f->lock);
+	fire_all(list, false);
 }
 
 bool feed_closed(struct feed *f)

@@ -6,8 +6,8 @@
  * and only when that had nothing feed_wait; a change in between fires at once. Woken by commits of this process, and by
  * the listener for those of other instances. A mount follows the journal mostly to hear of others: what it did itself
  * it knows from the answers. So its own changes do not fire its waiter at once but within FEED_OWN_MS, many together.
- * Any thread. fire runs without a lock of ours, on the thread that brought the change or on the feed's own; it must not
- * block.
+ * Any thread. fire runs without a lock of ours, on the thread that brought the change, waits, or closes, or on that of
+ * the timer; it must not block.
  */
 #ifndef NEPHOS_DOCS_FEED_H
 #define NEPHOS_DOCS_FEED_H
@@ -26,6 +26,7 @@
 	256 /* transactions that wait so: their entries are in the way of somebody else's, and fit into a page */
 
 struct feed;
+struct timer;
 
 /* Embedded by who waits; belongs to the feed from feed_arm until it fired or was dropped. */
 struct feed_waiter {
@@ -41,9 +42,9 @@ struct feed_waiter {
 	struct feed_waiter *all_prev, *all_next; /* of all; also the list of those to fire */
 };
 
-/* waiting: gauge, may be NULL. */
-int feed_new(struct metric *waiting, struct feed **ret);
-void feed_free(struct feed *f); /* nobody may be armed any more; NULL is fine */
+/* timer: for the deadlines; waiting: gauge, may be NULL. -ENOMEM. */
+int feed_new(struct timer *timer, struct metric *waiting, struct feed **ret);
+void feed_free(struct feed *f); /* after its timer; nobody may be armed any more; NULL is fine */
 
 /* From now on changes of the drive are noticed. -ERR_TOO_MANY. An armed waiter is armed again by this. */
 int feed_arm(struct feed *f, struct feed_waiter *waiter, uint32_t drive);

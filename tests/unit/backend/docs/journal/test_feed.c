@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/error.h"
+#include "common/base/timer.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -50,17 +51,21 @@ static int64_t far_away(void)
 	return clock_mono_ns() + 3600 * NS_PER_S;
 }
 
+static struct timer *timer; /* the feed's; its tick ends before the feed does */
+
 static int setup(void **state)
 {
 	struct feed *f;
 
-	assert_int_equal(feed_new(NULL, &f), 0);
+	assert_int_equal(timer_new(&timer), 0);
+	assert_int_equal(feed_new(timer, NULL, &f), 0);
 	*state = f;
 	return 0;
 }
 
 static int teardown(void **state)
 {
+	timer_free(timer);
 	feed_free(*state);
 	return 0;
 }
@@ -189,6 +194,22 @@ static void a_deadline_fires_without_a_change(void **state)
 	assert_true(feed_cancel(*state, &late.waiter));
 }
 
+static void each_deadline_fires_though_an_earlier_one_did(void **state)
+{
+	struct listener l[3];
+	const int64_t begun = clock_mono_ns();
+
+	for (int i = 0; i < 3; i++) {
+		listener_init(&l[i]);
+		assert_int_equal(feed_arm(*state, &l[i].waiter, 1), 0);
+		feed_wait(*state, &l[i].waiter, begun + (3 - i) * 2 * NS_PER_MS);
+	}
+	for (int i = 2; i >= 0; i--) {
+		listener_await(&l[i]);
+		assert_true(clock_mono_ns() - begun >= (3 - i) * 2 * NS_PER_MS);
+	}
+}
+
 static void a_cancelled_waiter_never_fires(void **state)
 {
 	struct listener l;
@@ -315,6 +336,7 @@ int main(void)
 		FEED_TEST(the_change_of_another_fires_at_once_whatever_was_before),
 		FEED_TEST(many_own_changes_fire_at_once),
 		FEED_TEST(a_deadline_fires_without_a_change),
+		FEED_TEST(each_deadline_fires_though_an_earlier_one_did),
 		FEED_TEST(a_cancelled_waiter_never_fires),
 		FEED_TEST(a_dropped_waiter_is_forgotten),
 		FEED_TEST(feed_changed_all_wakes_every_drive),
