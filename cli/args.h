@@ -1,6 +1,13 @@
 /*
- * args: the words and flags of one command. Not common/base/config: what a command line asks for holds for that line
- * only, and no variable or file may change it behind the back of the one who types. Pure, any thread.
+ * args: the words and flags of one command. Pure, any thread.
+ *
+ * A command lists its flags in a table: name, letter, whether it takes a value, where that goes, and a line of help.
+ * From the same table come the parser, the help, and the suggestion for a flag that was misspelt, so that none of them
+ * can know a flag that the others do not.
+ *
+ * common/base/config reads command lines, too, and is not used here on purpose: there a variable or a file may say what
+ * the command line does not, which is right for a service. What somebody types to a command holds for that line only,
+ * and nothing may change it behind his back. Where a variable counts (the store, the key) the command says so itself.
  */
 #ifndef NEPHOS_CLI_ARGS_H
 #define NEPHOS_CLI_ARGS_H

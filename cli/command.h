@@ -1,6 +1,15 @@
 /*
- * command: what "nephos NAME …" is: one row a command, one file each, and what all of them share: flags, credentials,
- * the way to the store, and what they end with. Used by one thread.
+ * command: what "nephos NAME …" is, and what all commands share. Used by one thread.
+ *
+ * Each command has a file of its own, and describes itself in a struct command: its name, flags, help, how many words
+ * it takes, whether it needs a store and a key, and a function that does it. One list in command.c has them all; the
+ * help, and what is suggested for a misspelt name, come from there.
+ *
+ * The life of a command: its name is found; its flags and words are read (args); when it needs a store, URL and key are
+ * found (credentials) and the way there is made (api); then its function runs, and what that returns is what the
+ * program ends with (enum command_exit). At the end it is seen whether all output has arrived, as a full disk must not
+ * look like success. Failures are said by command_say, command_judge and command_fail only, so that all of them have
+ * one form, for people or with --json for programs.
  */
 #ifndef NEPHOS_CLI_COMMAND_H
 #define NEPHOS_CLI_COMMAND_H

@@ -1,7 +1,13 @@
 /*
- * folders: where folders of one drive lie, for whoever is told of changes by number: each is asked for once, with its
- * parent and name, and kept until it is moved or goes. At most FOLDERS_MAX are kept; then all are forgotten and asked
- * for again. Used by one thread; asking blocks.
+ * folders: where folders of one drive lie, for whoever is told of changes by number ("nephos watch").
+ *
+ * The journal names a folder by its id, and people want a path. A path is made by going from the folder to its parent,
+ * and on to the top, and asking the store for the name and parent of each that is not known yet. What was asked for is
+ * kept, so that a second change in the same place costs nothing; when the journal says that a folder was moved, renamed
+ * or removed, it is forgotten here (folders_forget) and asked for when it is needed next.
+ *
+ * At most FOLDERS_MAX are kept. When one more path could make it more, all are forgotten and asked for again: simpler
+ * than keeping them in the order of their use, and rare. Used by one thread; asking blocks.
  */
 #ifndef NEPHOS_CLI_FOLDERS_H
 #define NEPHOS_CLI_FOLDERS_H

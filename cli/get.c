@@ -13,9 +13,16 @@
 #include <sys/stat.h>
 
 /*
+ * "nephos get": a file of the store becomes a file here, or goes to the standard output.
+ *
  * Content comes in one stream. When it breaks, the rest is asked for, from another gateway if need be, on condition
  * that the document is still the one that was begun (If-Match): what lies here in the end is one state of it, never the
  * beginning of one and the end of another.
+ *
+ * The bytes go into a file without a name that replaces the target only when everything has come and was found right
+ * (local): its size is that which was announced, and its SHA-256 that of the Repr-Digest field, where the store has
+ * one. So a command that fails leaves nothing behind, and what was there before stays. What goes to the standard output
+ * cannot be taken back; then the end of the command says whether it was right.
  */
 
 #define PIECES_MAX 8 /* times that a stream may break without an end */

@@ -1,7 +1,14 @@
 /*
- * holders: who keeps a mount busy, as /proc tells: a working directory, a root, a program, a file that is open or
- * mapped below it; or a mount namespace that still has the mount. It reads links and lists and never the mount itself,
- * which may answer nobody. Processes of others are not found when one is not root. Any thread.
+ * holders: who keeps a mount busy, so that "nephos umount" can say whom to ask. Any thread.
+ *
+ * A mount cannot be taken off while a process has something below it: its working directory, its root, its program, a
+ * file that is open or mapped. For each process /proc tells where these lie, as links and lists of paths; a path that
+ * begins with the directory of the mount makes the process a holder. It is named once, by the first thing that was
+ * found. Only /proc is read, never the mount itself, which may answer nobody.
+ *
+ * A mount that is off here may live on in other mount namespaces (containers, services with a private /tmp). These are
+ * found by the list of mounts of one process in each (holders_elsewhere). Processes of others cannot be looked at when
+ * one is not root; then `hidden` says that there may be more than were found.
  */
 #ifndef NEPHOS_CLI_HOLDERS_H
 #define NEPHOS_CLI_HOLDERS_H

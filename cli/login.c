@@ -12,8 +12,16 @@
 #include <unistd.h>
 
 /*
+ * "nephos login" and "nephos logout": a key for this machine, and its end.
+ *
  * Logging in leaves a device key, not the session it took: a key is named after this machine, does not end by itself,
  * and can be revoked from elsewhere without a new password. The session ends before the command does.
+ *
+ * The steps of a login: whom and where is chosen (the command line, then variables, then the last login); the password
+ * is asked for; a session is opened with it; under the session a key is made; the key is written to the credentials
+ * file; then the key of an earlier login of the same account is revoked, and the session. When the file cannot be
+ * written it is the new key that is revoked, so that no key is left which nobody has. Logging out revokes the key and
+ * removes the file; when the store cannot be reached, the file stays, since the key still holds.
  */
 
 #define KEY_PATH_SIZE 64

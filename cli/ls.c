@@ -12,8 +12,15 @@
 #include <sys/stat.h>
 
 /*
- * Folders are listed page by page and printed as they come. With -R the folders found in one are kept until it is done,
- * ids and paths only, and then walked in order: as ls does, and without more than one folder's listing in memory.
+ * "nephos ls": a document, the entries of a folder, or with -R everything below it.
+ *
+ * Folders are listed page by page and printed as they come, so that the first lines of a large one are there at once,
+ * and its size in memory is that of a page. With -R the folders found in one are kept until it is done, ids and paths
+ * only, and then walked in order: as ls does, and without more than one folder's listing in memory.
+ *
+ * For people an entry is one line, with -l in the form of ls -l; names are escaped when they go to a terminal, so that
+ * none of them can move its cursor. With --json the output is one array, each entry as the store describes it and with
+ * its path added, which neither its name nor its parent's number says.
  */
 
 #define ITEM_STORAGE_BYTES (8u * 1024) /* a name and a target that are not UTF-8, as item.h asks for */

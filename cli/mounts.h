@@ -1,6 +1,13 @@
 /*
- * mounts: the mounts of nephos on this machine, as the kernel lists them, and the process that serves one. Asks nobody:
- * a mount whose store is gone is listed like any other. Any thread.
+ * mounts: the mounts of nephos on this machine, as the kernel lists them, and the process that serves one. Any thread.
+ *
+ * The kernel's list (/proc/self/mountinfo) has a line for each mount, with its type, directory and source; those of our
+ * type are ours. Nobody else is asked: a mount whose store is gone, or whose process hangs, is listed like any other,
+ * and looking for it waits for nothing.
+ *
+ * The list does not say which process serves a mount. That one has /dev/fuse open, and newer kernels say in its fdinfo
+ * which connection that is: then it is certain. With older kernels its command line is compared with the directory, as
+ * both end in the same words. Several mounts may lie on one directory, each hiding the one before; the topmost counts.
  */
 #ifndef NEPHOS_CLI_MOUNTS_H
 #define NEPHOS_CLI_MOUNTS_H

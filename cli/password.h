@@ -1,7 +1,13 @@
 /*
- * password: a secret from whoever runs the command: a file that was named ("-": the standard input), else
- * NEPHOS_PASSWORD, else typed on the terminal without echo. Never from the command line, where others see it. Used by
- * one thread.
+ * password: a secret from whoever runs the command. Used by one thread.
+ *
+ * It comes from the first of these that there is: a file that was named ("-" is the standard input), of which the first
+ * line counts; a variable (NEPHOS_PASSWORD); or a person who types it at the terminal. Never from the command line,
+ * where everybody on the machine sees it. A new password is typed twice, as nobody sees what he types.
+ *
+ * At the terminal nothing is shown of it. A signal that comes meanwhile (Ctrl-C, Ctrl-Z, a hang-up) ends the reading,
+ * and the terminal is put right before the command goes on. A file that everybody on this machine can read is used,
+ * with a warning. What has held a password is overwritten before its memory is given back.
  */
 #ifndef NEPHOS_CLI_PASSWORD_H
 #define NEPHOS_CLI_PASSWORD_H

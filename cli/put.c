@@ -14,9 +14,16 @@
 #include <unistd.h>
 
 /*
- * A file is read twice: once for its digest, which goes ahead, and once to be sent; a file that changes in between is
- * refused by the store instead of being stored as something that never was. What comes from a pipe has no digest, and
- * cannot be sent again once some of it was.
+ * "nephos put": a file here, or the standard input, becomes a file in the store.
+ *
+ * A file is read twice: once for its digest, which goes ahead, and once to be sent. A file that changes in between is
+ * refused by the store instead of being stored as something that never was. It is sent as it is read, a piece at a
+ * time, whatever its size; when an attempt breaks off, it is read from its beginning again and sent to another gateway
+ * if need be, under the same key, so that it is stored once.
+ *
+ * What comes from a pipe has no digest, and cannot be sent again once some of it was: then a break is a failure. The
+ * same holds for a standard input that is a file of which somebody has read a part. The store replaces the document
+ * when all has come: until then, and when that fails, what it had before stays.
  */
 
 #define HASH_PIECE_BYTES (256u * 1024)

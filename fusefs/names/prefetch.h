@@ -1,7 +1,15 @@
 /*
  * prefetch: who reads one small file after another in a folder (tar, cp -r, grep -r) gets the next ones with one
- * request: a page of the folder's entries with their content. It goes on from where the page before ended, and doubles
- * while what came is read; when it is not, it shrinks, and ends. Guarded by the lock of the core.
+ * request.
+ *
+ * It hangs on the inode of the folder. The first PREFETCH_MISSES files whose content has to be asked for are asked for
+ * alone. From then on each miss also brings a page of the folder's entries with their content, from where the page
+ * before ended. Names, attributes and content in it become known as those of any answer do, so that the next reads find
+ * them.
+ *
+ * How many of the files of a page are read before the next miss decides how large the next page is: half of them or
+ * more doubles it, fewer make it small again, none ends it for PREFETCH_REST_NS, as does the end of the folder. So a
+ * program that reads one file here and there costs at most one page that nobody reads. Guarded by the lock of the core.
  */
 #ifndef NEPHOS_FUSEFS_NAMES_PREFETCH_H
 #define NEPHOS_FUSEFS_NAMES_PREFETCH_H

@@ -12,6 +12,20 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+/*
+ * How locks get to the store, and what comes back: the other half of shared_locks.
+ *
+ * A request that has become CURRENT says to the store all that the table would hold of the document from then on. There
+ * are four answers. It is granted: then the table holds it, the document is known as it is now, and the kernel has
+ * dropped what it had of an older version before the caller goes on. Another mount has something in the way: then the
+ * request waits, or its caller is told so. The session had ended: then the locks of before are lost, and the request is
+ * asked again or fails. Nothing came in time: then the store may have either; the table is unsure, and says anew what
+ * it holds after the next poll that is answered.
+ *
+ * Who waits for other mounts waits at the store, by a call that comes back when it is worth asking again. All that want
+ * the same range in the same way share one such call, and there are at most SHARED_LOCKS_AWAY_MAX of them.
+ */
+
 /* -- a lock that the store granted -- */
 
 /*

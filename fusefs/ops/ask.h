@@ -1,7 +1,16 @@
 /*
  * ask: a request of the kernel that waits for an answer: what it is about, what it waits for, and how that is taken
- * back. Each way of waiting is one function here; who waits for what is the handler's to say (ops_*.c). Guarded by the
- * lock of the core.
+ * back.
+ *
+ * A handler (ops_*.c) that cannot answer at once makes an ask and begins to wait by one of the functions here: for a
+ * call of the store, for a group in the op log, for a job of a file, for dirty data to be stored, for attributes. Its
+ * thread goes back to the kernel. Later a callback of the handler comes, with the lock held; it takes the request out
+ * of the ask (ask_take), answers it, and frees the ask.
+ *
+ * A request is answered exactly once, by whoever takes it first: the callback, a signal that may end the call, or the
+ * thread that looks after those who wait for too long (ops_patience). What was asked for may then still be under way:
+ * its callback comes all the same, finds that the request was taken, and only frees the ask. Guarded by the lock of the
+ * core.
  */
 #ifndef NEPHOS_FUSEFS_OPS_ASK_H
 #define NEPHOS_FUSEFS_OPS_ASK_H

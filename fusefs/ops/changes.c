@@ -9,9 +9,17 @@
 #include <utlist.h>
 
 /*
- * What the journal says about others' changes: it is dropped here, and the kernel is told by the notify thread. Own
- * changes are known from their results; here they only take away what was seen before them, should the journal be
- * faster than the answer.
+ * What the journal says of changes (fs_on_changes, called by the follower after each poll) is applied to what is known.
+ *
+ * Of somebody else's change, whatever it may have touched is not trusted any more: the name in its folder, the
+ * attributes of the document and of its folders, its content, its xattrs. Nothing new is learnt from the journal, as it
+ * does not say what things are now: that is asked for when somebody wants it. The kernel is told to drop the same, by
+ * the threads of notify. Each change is also remembered for a while (core/recent), so that an answer which was computed
+ * before it and comes after it is not kept.
+ *
+ * Own changes are known from their results; here they only take away what was seen before them, should the journal be
+ * faster than the answer. When the journal does not reach back to where this mount was, or the drive is another
+ * incarnation of itself, everything that was known is dropped.
  */
 
 static bool kernel_knows(const struct inode *inode)

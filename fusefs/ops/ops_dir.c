@@ -7,8 +7,16 @@
 #include <stdlib.h>
 
 /*
+ * Open directories: OPENDIR, READDIR, READDIRPLUS, RELEASEDIR.
+ *
+ * An open directory is a handle with a listing (names/listing), which fetches the entries ahead of the reader. One
+ * answer takes as many entries from it as fit into the buffer of the kernel. When the next entry is not here yet and
+ * the answer would be empty, the request waits until the listing has it. READDIRPLUS gives an entry with its attributes
+ * where they are known and valid, and without them where not: then the kernel asks when it wants them.
+ *
  * The offset of an entry is its place in the listing of this open directory: 1 behind ".", 2 behind "..", then the
- * entries. What the kernel is given as the offset of an entry is where to go on behind it.
+ * entries. What the kernel is given as the offset of an entry is where to go on behind it. A reader that goes back to
+ * offset 0 is shown the folder as it is then, as rewinddir(3) says.
  */
 #define DOTS 2
 

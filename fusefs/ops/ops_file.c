@@ -9,6 +9,19 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+/*
+ * Open files: READ, FLUSH (which comes with each close), FSYNC, RELEASE. OPEN and WRITE have files of their own.
+ *
+ * A read is done by a reader (content/reader). When all that it needs is in memory it is answered on the thread that
+ * read the request, without an ask. Otherwise it waits, and a signal may end it. What follows on a sequential read, or
+ * lies around one of many at random, is asked for beside it (content/readahead); small files that are read one after
+ * the other bring each other along (names/prefetch).
+ *
+ * FLUSH and FSYNC wait until everything that was dirty when they came is stored. They report the first failure that
+ * this handle has not reported yet, also one of before. FLUSH gives up the POSIX locks of the process that closes,
+ * before it stores. Of a file that has no name any more a close stores nothing: nobody will ever open it again.
+ */
+
 /* -- release -- */
 
 void ops_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)

@@ -8,8 +8,18 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-/* Locks of files: flock and POSIX locks do not see each other. What is decided about them, and where, shared_locks
- * says. */
+/*
+ * Locks of files: SETLK and SETLKW, FLOCK, GETLK, and what goes when an open file is closed.
+ *
+ * flock and POSIX locks do not see each other: each kind has its own table of a document. A request is handed to
+ * shared_locks, which decides between the processes of this mount and asks the store about other mounts; here it is
+ * only translated, and answered when that is done. Who asks for a lock that cannot be had at once waits in an ask,
+ * without a thread. A signal ends that wait only while somebody else is known to have the lock: before that the request
+ * is on its way to the store and back, and far from the store a timer would let no call ever come to its end.
+ *
+ * When a process closes a file its POSIX locks of the document go, whichever descriptor it used (ops_locks_closed).
+ * When the last descriptor of an open file goes, so do its flock and what else belongs to it (ops_locks_released).
+ */
 
 static struct lock lock_of(const struct flock *f, const struct fuse_file_info *fi)
 {

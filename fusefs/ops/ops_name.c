@@ -9,7 +9,18 @@
 #include <stdlib.h>
 #include <sys/sysmacros.h>
 
-/* Names that come into being: create, mknod, mkdir, symlink, link. One op each; its result is the entry. */
+/*
+ * Names that come into being: CREATE, MKNOD, MKDIR, SYMLINK, LINK.
+ *
+ * Each is one op in the op log. When the store has it, its result says what the new document is: from that the inode,
+ * the name and the folder are known here, and the kernel gets its entry. What is new is known whole: a file without
+ * content, a folder without entries, so that nothing about them has to be asked.
+ *
+ * CREATE without O_EXCL may find that somebody else has just made the name. Then it is looked up at the store and
+ * opened as it is, provided that the caller surely may (the kernel, which took it for new, has not checked that); where
+ * that is not sure, ESTALE makes the kernel look it up itself. When the name is gone again meanwhile, it is made once
+ * more, a bounded number of times. LINK first checks that the document still is what the caller named (ops_check).
+ */
 
 /* What is new is known whole: no content, no entries. */
 static void learn_new(struct fs *fs, struct inode *inode, const struct item *item)

@@ -7,6 +7,20 @@
 
 #include <errno.h>
 
+/*
+ * What the kernel asks about a name or a document: LOOKUP, FORGET, GETATTR, SETATTR, READLINK, STATFS.
+ *
+ * LOOKUP and GETATTR are the most frequent requests of all. They are answered from memory, on the thread that read
+ * them, when what is known is valid: no newer change is known, and somebody tells of changes (core.h). Only where
+ * others have changed a folder lately is the store asked whether a name is really absent. Everything else waits in an
+ * ask for an answer of the store, which becomes known here on its way.
+ *
+ * SETATTR becomes a job of the file (log/flush), so that it comes behind the bytes that were written before it. A
+ * change that would change nothing but the time of change, right after a change of this mount, is answered without the
+ * store. What is named by a path is checked first, where others are at work (ops_check). STATFS asks the store each
+ * time.
+ */
+
 /* -- names to nodes -- */
 
 static void on_lookup(void *cookie, int error, const struct item *item, struct store_position at)

@@ -10,7 +10,19 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Ranges of a file: fallocate, lseek for data and holes, copy_file_range. */
+/*
+ * Ranges of a file: FALLOCATE, LSEEK for data and holes, COPY_FILE_RANGE.
+ *
+ * FALLOCATE and COPY_FILE_RANGE are jobs of the file that they change: they come behind what was written to it before.
+ * The quota is the store's to guard; of the disk below nobody reserves anything, so that FALLOCATE asks how much there
+ * is and refuses what surely does not fit. COPY_FILE_RANGE first has the source stored. Then the store lets the target
+ * refer to the same blocks, and no byte goes through the mount.
+ *
+ * LSEEK looks through what is dirty and what is known of the stored content, and asks for the extents that are missing,
+ * until it has met the kind of range that was asked for. Of a file that others change faster than that it takes a
+ * snapshot, as readers do. The kernel alone knows what was stored in a mapping: where there may be one it is told to
+ * drop its pages first, for which it writes them back.
+ */
 
 /* -- fallocate -- */
 

@@ -13,7 +13,17 @@
 #define RENAME_WHITEOUT (1u << 2)
 #endif
 
-/* Names that go: unlink, rmdir, and rename, which takes one away and may replace another. */
+/*
+ * Names that go: UNLINK, RMDIR, and RENAME, which takes one away and may replace another.
+ *
+ * Each is one op in the op log, answered when the store has it. From the result the folders and the document are known
+ * as they are then. Of a document that the result does not have, since it lost its name, it is only known that it did:
+ * one whose last name went has no links from then on, and the others' attributes are asked for when somebody wants
+ * them.
+ *
+ * A rename says what both names are afterwards. An exchange, a whiteout, or a rename between two names of one document
+ * leaves something that the result does not say: that name becomes unknown here, and is asked for at the next LOOKUP.
+ */
 
 /* A document lost a name, by an own op of this seq, whose result does not have it. */
 static void lost_name(struct fs *fs, int64_t id, int64_t seq)

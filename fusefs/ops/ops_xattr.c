@@ -13,9 +13,17 @@
 #include <sys/xattr.h>
 
 /*
- * Extended attributes are fetched all at once and kept until the journal says otherwise: before each write the kernel
- * asks for security.capability, which must not cost a request. Nor must the ACLs that it asks for where it checks
- * permissions: of a document that has no xattrs at all its attributes say so.
+ * Extended attributes: GETXATTR, LISTXATTR, SETXATTR, REMOVEXATTR.
+ *
+ * All of a document's are fetched at once and kept until the journal says otherwise (names/xattrs): before each write
+ * the kernel asks for security.capability, which must not cost a request. Nor must the ACLs that it asks for where it
+ * checks permissions: of a document that has no xattrs at all its attributes say so, and of a drive without any the
+ * kernel is told that there is no such thing.
+ *
+ * A change is one op. What is kept is changed with it, but for ACLs: those the store keeps in step with the mode, so
+ * that they are fetched again. ACLs are offered only where owners and permissions are shown as they are stored;
+ * otherwise they would speak of what is not shown. A write by O_DIRECT passes the place where the kernel removes a
+ * file's capability, so that it is removed here.
  */
 
 static bool is_acl(struct span name)

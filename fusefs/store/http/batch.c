@@ -10,6 +10,19 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+/*
+ * A batch of ops on its way to the store, under the mount's session and a number that grows by one.
+ *
+ * The number makes repeats safe: the store applies a batch once, and answers a repeat with what it answered first. So
+ * an attempt without an answer goes again, through another gateway if need be, with the same number (call.c, judge.c).
+ * What is to be decided here is what the end of a batch means for the number, and for the session; see below at
+ * settle_number.
+ *
+ * When nobody can say whether a batch happened, because its session was lost meanwhile or the answer makes no sense,
+ * the journal is asked (inquiry.c), and only when that does not know either is -ERR_IN_DOUBT the answer. A batch that
+ * would write to a document whose file locks were lost is refused here, before it is sent.
+ */
+
 #define RESPONSE_BYTES_MAX \
 	(32u * 1024 * 1024) /* 4096 results with an item and two folders of 800 bytes each fit twice */
 

@@ -9,6 +9,18 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+/*
+ * Blocks are fetched, whole or in part, and stored.
+ *
+ * The bytes of a block go from the network into the memory that the caller gave, without a copy. Nobody on the way is
+ * trusted with them: a whole block must have the hash that is its name, a part the digest that its answer carries.
+ * Bytes that do not are asked for once more, from another gateway, since they may have been damaged on the way; when
+ * they are wrong again the caller gets -EBADMSG. Large blocks are hashed on threads of their own.
+ *
+ * A block is asked for with the capability that came with its extents. When that has become too old, it is asked for
+ * without one, which is enough for the owner of the drive. Content never changes under its name, so that a block may be
+ * sent and asked for as often as need be.
+ */
 #define PROBLEM_BYTES_MAX (64u * 1024) /* of a refusal */
 
 /* Bytes are hashed on the hasher's threads: 4 MiB take milliseconds, which every other answer would wait for on the

@@ -1,6 +1,13 @@
 /*
  * journal: what the answer to a poll says (PROTOCOL.md, "Journal"), from any bytes: they come from whoever answers at
- * the address of a gateway. Pure.
+ * the address of a gateway. Pure; fuzzed.
+ *
+ * It is read in two steps. First the bytes are taken apart (journal_parse): each entry is a change of one document,
+ * whose names lie in a buffer of this struct. An op that a newer store knows and we do not counts as a change of
+ * everything about its document. Then the changes are held against the position up to which the mount has followed the
+ * drive (journal_judge). The journal has no gaps. So when the first entry is not the next one, or one is missing, or
+ * the drive is another incarnation of itself, nothing that is known can be trusted, and the answer becomes a `reset`. A
+ * page may end before the journal does; then the mount is told how far the page goes, and that there is more.
  */
 #ifndef NEPHOS_FUSEFS_JOURNAL_H
 #define NEPHOS_FUSEFS_JOURNAL_H

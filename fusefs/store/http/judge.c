@@ -9,6 +9,21 @@
 #include <inttypes.h>
 #include <jansson.h>
 
+/*
+ * What an answer means for the call that it belongs to: whether the call is over, and with which error, or where and
+ * when it is sent again.
+ *
+ * A success is over, and moves the position that this mount has seen. A failure of the network, or an answer that
+ * speaks of the gateway rather than of the request, sends the call to the next gateway; a store that is busy, or behind
+ * what this mount has seen, is asked again after a pause. A session that the store does not know any more is replaced
+ * first. All other refusals are over: a problem that is known by its type becomes its code, else the errno in it
+ * counts, else the HTTP status.
+ *
+ * For a batch it is also noted whether it may have happened without our being told (in_doubt): the request went out and
+ * no answer came, or the answer came from behind somebody who repeated it. Called with the lock of the store held;
+ * sends nothing itself.
+ */
+
 #define RENEWALS_MAX 3 /* of the session, for one batch: a store that wants more of them is broken */
 
 struct store_position store_http_response_position(const struct http_response *response)

@@ -15,6 +15,18 @@
 #define EXTENTS_TYPE "application/vnd.nephos.extents"
 #define ITEM_BYTES_MAX (INLINE_BYTES_MAX + 8 * 1024) /* one compact item with its names and content */
 
+/*
+ * Questions to the store that change nothing, but for numbers: the drive, a name, a document, a page of a folder,
+ * extents, extended attributes, and ids for new documents.
+ *
+ * Each has two functions: one makes the request, the other reads the answer and calls back. They carry the floor
+ * (CALL_FLAG_FLOOR): an answer must not be older than what this mount has seen already. What comes back is checked
+ * before anybody believes it: documents belong to this drive, a page is in the order of its names and goes on behind
+ * where it was asked to, extents follow each other within the size of the file. An answer that does not pass is -EPROTO
+ * and a line in the log, since something between us and the store is broken. The position that an answer saw is noted
+ * before the caller hears of it.
+ */
+
 /* An answer that was refused for what it says is worth a line: something between us and the store is broken. */
 static int nonsense(const struct store_http_call *call, int error)
 {

@@ -1,4 +1,16 @@
-/* What the parts of store_http share: a call and its life. Not for others. */
+/*
+ * What the parts of store_http share: a call and its life. Not for others.
+ *
+ * Every request to the store is a struct store_http_call. What is asked, how the answer is read and whom to tell is set
+ * by the file that makes it: read.c, batch.c, block.c, poll.c, lock.c, session.c, inquiry.c. How it gets to a gateway,
+ * is repeated, parked, cancelled and ended is the same for all and lies in call.c; what an answer means for that is in
+ * judge.c.
+ *
+ * The store has one lock. It guards which gateway is asked, the session and the number of its next batch, the position
+ * that was seen, and the state of every call. It is held while a request is handed to the HTTP client, and never while
+ * somebody is called back. Answers come on the client's thread; what has to wait is sent by a thread of our own, the
+ * clock.
+ */
 #ifndef NEPHOS_FUSEFS_STORE_HTTP_STORE_HTTP_INTERNAL_H
 #define NEPHOS_FUSEFS_STORE_HTTP_STORE_HTTP_INTERNAL_H
 

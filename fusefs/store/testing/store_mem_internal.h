@@ -1,4 +1,16 @@
-/* What the parts of store_mem share. Not for others. */
+/*
+ * What the parts of store_mem share. Not for others.
+ *
+ * A drive (struct mem_drive) is the whole truth: a tree of documents and names, blocks by their hash, a journal, and
+ * the file locks. Several stores may be opened on one drive, as several mounts are; each has a thread, on which its
+ * callbacks come. Everything is guarded by the lock of the drive.
+ *
+ * A call of the seam is a job: its arguments are copied into it, the thread runs it with the lock held, copies the
+ * answer into it, and tells the caller without the lock. Calls that wait, polls and waits for locks, lie in a list of
+ * their own until what they wait for has come or their time is over. A batch works on the tree itself and gets a copy
+ * of before back when it fails. All memory of an answer hangs on its job and goes with it. When memory is missing the
+ * process ends: this is for tests, which have store_fault for failures.
+ */
 #ifndef NEPHOS_FUSEFS_STORE_TESTING_STORE_MEM_INTERNAL_H
 #define NEPHOS_FUSEFS_STORE_TESTING_STORE_MEM_INTERNAL_H
 
