@@ -1,0 +1,353 @@
+#include "fusefs/core/attributes.h"
+
+#include "common/base/clock.h"
+#include "fusefs/core/holds.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#define DRIVE 7
+#define FILE_ID ITEM_ID(DRIVE, 50)
+
+/* A store that keeps the questions that it is asked until the test answers. */
+struct question {
+	void (*done)(void *cookie, int error, const struct item *item, struct store_position at);
+	void *cookie;
+};
+
+struct fixture {
+	struct store store; /* first */
+	struct core core;
+	struct holds holds;
+	struct question questions[4];
+	size_t asked, answered;
+	unsigned learnt, fresh, mode_changes;
+};
+
+static store_ticket on_item(struct store *s, int64_t id,
+	void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie)
+{
+	struct fixture *f = (struct fixture *)s;
+
+	assert_int_equal(id, FILE_ID);
+	assert_true(f->asked < sizeof(f->questions) / sizeof(f->questions[0]));
+	f->questions[f->asked++] = (struct question){done, cookie};
+	return f->asked;
+}
+
+static const struct store_ops store_ops = {.item = on_item};
+
+static void on_learnt(void *cookie, struct inode *inode, const struct item *item, int64_t seen, bool fresh)
+{
+	struct fixture *f = cookie;
+
+	(void)inode;
+	(void)item;
+	(void)seen;
+	f->learnt++;
+	f->fresh += fresh;
+}
+
+static void on_mode_changes(void *cookie, struct inode *inode, const struct item *item)
+{
+	struct fixture *f = cookie;
+
+	assert_int_not_equal(inode->attr.mode, item->mode); /* it does not have it yet */
+	f->mode_changes++;
+}
+
+static const struct core_hooks hooks = {.learnt = on_learnt, .mode_changes = on_mode_changes};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	f->store.ops = &store_ops;
+	core_init(&f->core, &(struct core_options){.store = &f->store, .hooks = &hooks, .cookie = f});
+	holds_init(&f->holds, &f->core);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	/* A test that failed holds it still. */
+	(void)pthread_mutex_trylock(&f->core.lock);
+	core_unlock(&f->core);
+	holds_stop(&f->holds);
+	core_fini(&f->core);
+	free(f);
+	return 0;
+}
+
+static struct item item_of(int64_t size, int64_t seq)
+{
+	return (struct item){.id = FILE_ID,
+		.parent = ITEM_ROOT(DRIVE),
+		.size = size,
+		.mode = S_IFREG | 0644,
+		.nlink = 1,
+		.seq = seq,
+		.content_seq = seq};
+}
+
+static void answer(struct fixture *f, int error, const struct item *item, int64_t seq)
+{
+	const struct question q = f->questions[f->answered++];
+
+	assert_true(f->answered <= f->asked);
+	q.done(q.cookie, error, item, (struct store_position){1, seq});
+}
+
+/* -- answers -- */
+
+static void an_answer_becomes_what_is_known_and_may_be_kept(void **state)
+{
+	const struct item item = item_of(100, 10);
+	struct fixture *f = *state;
+	struct inode *inode;
+	bool fresh = false;
+
+	core_lock(&f->core);
+	inode = attributes_learn(&f->core, &item, 10, &fresh);
+	assert_non_null(inode);
+	assert_true(fresh);
+	assert_true(inode_valid(inode));
+	assert_int_equal(inode->attr.size, 100);
+	assert_int_equal(f->fresh, 1);
+	inode_unref(inode);
+	core_unlock(&f->core);
+}
+
+static void an_answer_that_is_older_than_an_announced_change_is_not_kept(void **state)
+{
+	const struct item item = item_of(100, 10);
+	struct fixture *f = *state;
+	struct inode *inode;
+	bool fresh = true;
+
+	core_lock(&f->core);
+	recent_add_document(&f->core.recent, 11, FILE_ID);
+	inode = attributes_learn(&f->core, &item, 10, &fresh);
+	assert_false(fresh);
+	assert_false(inode_valid(inode));
+	assert_int_equal(f->learnt, 1);
+	assert_int_equal(f->fresh, 0);
+	inode_unref(inode);
+	core_unlock(&f->core);
+}
+
+static void an_answer_that_is_older_than_what_is_known_changes_nothing(void **state)
+{
+	const struct item newer = item_of(200, 12), older = item_of(100, 10);
+	struct fixture *f = *state;
+	struct inode *inode;
+
+	core_lock(&f->core);
+	inode = attributes_learn(&f->core, &newer, 12, NULL);
+	inode_unref(attributes_learn(&f->core, &older, 10, NULL));
+	assert_int_equal(inode->attr.size, 200);
+	assert_int_equal(f->learnt, 1);
+	inode_unref(inode);
+	core_unlock(&f->core);
+}
+
+static void other_content_is_a_foreign_change_only_where_others_are_at_work(void **state)
+{
+	const struct item first = item_of(100, 10), second = item_of(100, 11), third = item_of(100, 12);
+	struct fixture *f = *state;
+	struct inode *inode;
+
+	core_lock(&f->core);
+	inode = attributes_learn(&f->core, &first, 10, NULL);
+	inode_unref(attributes_learn(&f->core, &second, 11, NULL));
+	assert_int_equal(inode->foreign_ns, 0); /* alone it can be nobody else's */
+	f->core.others = true;
+	inode_unref(attributes_learn(&f->core, &second, 11, NULL));
+	assert_int_equal(inode->foreign_ns, 0); /* the same content as before */
+	inode_unref(attributes_learn(&f->core, &third, 12, NULL));
+	assert_int_equal(inode->foreign_ns, f->core.now_ns);
+	inode_unref(inode);
+	core_unlock(&f->core);
+}
+
+/* -- own changes -- */
+
+static void an_own_change_makes_older_answers_worthless_and_tells_of_the_mode(void **state)
+{
+	const struct item before = item_of(100, 10);
+	struct op_result result = {.has_item = true, .item = item_of(300, 12)};
+	struct fixture *f = *state;
+	struct inode *inode;
+	bool fresh = true;
+
+	core_lock(&f->core);
+	inode = attributes_learn(&f->core, &before, 10, NULL);
+	inode_unref(attributes_learn_own(&f->core, &result));
+	assert_int_equal(f->mode_changes, 0);
+	assert_int_equal(inode->attr.size, 300);
+	assert_int_equal(inode->told, 300); /* what the op does to the size, the kernel does to its own */
+	inode_unref(attributes_learn(&f->core, &before, 11, &fresh));
+	assert_false(fresh);
+	assert_int_equal(inode->attr.size, 300);
+	result.item.mode = S_IFREG | 0600;
+	result.item.seq = 13;
+	inode_unref(attributes_learn_own(&f->core, &result));
+	assert_int_equal(f->mode_changes, 1);
+	inode_unref(inode);
+	core_unlock(&f->core);
+}
+
+static void the_change_that_an_op_is_has_the_highest_seq_of_what_it_changed(void **state)
+{
+	const struct op_result nothing = {.has_item = false};
+	struct op_result result = {.has_item = true, .item = item_of(0, 12), .dir_count = 2};
+
+	(void)state;
+	assert_int_equal(attributes_seq_of(&nothing), 0);
+	result.dirs[0].seq = 11;
+	result.dirs[1].seq = 14;
+	assert_int_equal(attributes_seq_of(&result), 14);
+	result.has_item = false;
+	result.dir_count = 1;
+	assert_int_equal(attributes_seq_of(&result), 11);
+}
+
+static void a_document_changed_now_as_long_as_it_is_of_the_newest_change(void **state)
+{
+	const struct op_result mine = {.has_item = true, .item = item_of(100, 10)};
+	struct op_result another = mine;
+	struct fixture *f = *state;
+	struct inode *inode;
+
+	another.item.id = ITEM_ID(DRIVE, 51);
+	core_lock(&f->core);
+	inode = attributes_learn_own(&f->core, &mine);
+	f->core.newest_ns = INT64_MAX; /* however slow this is */
+	assert_true(attributes_changed_now(&f->core, inode));
+	f->core.newest_ns = clock_mono_ns() - ATTRIBUTES_TICK_NS;
+	assert_false(attributes_changed_now(&f->core, inode));
+	inode_unref(attributes_learn_own(&f->core, &another));
+	f->core.newest_ns = INT64_MAX;
+	assert_false(attributes_changed_now(&f->core, inode));
+	inode_unref(inode);
+	core_unlock(&f->core);
+}
+
+/* -- asking -- */
+
+struct told {
+	unsigned times;
+	int error;
+};
+
+static void on_ready(void *cookie, int error)
+{
+	struct told *t = cookie;
+
+	t->times++;
+	t->error = error;
+}
+
+static void who_wants_the_same_attributes_at_once_shares_one_question(void **state)
+{
+	const struct item item = item_of(100, 10);
+	struct told first = {0}, second = {0};
+	struct fixture *f = *state;
+	struct inode *inode;
+
+	core_lock(&f->core);
+	inode = inodes_get(&f->core.inodes, FILE_ID);
+	assert_int_equal(attributes_refresh(&f->core, inode, on_ready, &first), 0);
+	assert_int_equal(attributes_refresh(&f->core, inode, on_ready, &second), 0);
+	assert_int_equal(f->asked, 1);
+	core_unlock(&f->core);
+	answer(f, 0, &item, 10);
+	assert_int_equal(first.times, 1);
+	assert_int_equal(second.times, 1);
+	assert_int_equal(first.error, 0);
+	core_lock(&f->core);
+	assert_true(inode_valid(inode));
+	assert_int_equal(f->asked, 1);
+	inode_unref(inode);
+	core_unlock(&f->core);
+}
+
+static void who_knows_of_more_than_the_answer_saw_gets_another_one(void **state)
+{
+	const struct item old = item_of(100, 10), now = item_of(200, 20);
+	struct told early = {0}, late = {0};
+	struct fixture *f = *state;
+	struct inode *inode;
+
+	core_lock(&f->core);
+	inode = inodes_get(&f->core.inodes, FILE_ID);
+	assert_int_equal(attributes_refresh(&f->core, inode, on_ready, &early), 0);
+	fill_view_saw(&f->core.view, 1, 20, f->core.now_ns); /* while the question is on its way */
+	core_view_changed(&f->core);
+	assert_int_equal(attributes_refresh(&f->core, inode, on_ready, &late), 0);
+	core_unlock(&f->core);
+	answer(f, 0, &old, 10);
+	assert_int_equal(early.times, 1);
+	assert_int_equal(late.times, 0);
+	assert_int_equal(f->asked, 2);
+	answer(f, 0, &now, 20);
+	assert_int_equal(late.times, 1);
+	core_lock(&f->core);
+	assert_int_equal(inode->attr.size, 200);
+	inode_unref(inode);
+	core_unlock(&f->core);
+}
+
+static void a_failure_is_told_to_all_and_the_next_one_asks_anew(void **state)
+{
+	struct told first = {0}, second = {0}, later = {0};
+	struct fixture *f = *state;
+	struct inode *inode;
+
+	core_lock(&f->core);
+	inode = inodes_get(&f->core.inodes, FILE_ID);
+	assert_int_equal(attributes_refresh(&f->core, inode, on_ready, &first), 0);
+	assert_int_equal(attributes_refresh(&f->core, inode, on_ready, &second), 0);
+	core_unlock(&f->core);
+	answer(f, -EIO, NULL, 0);
+	assert_int_equal(first.error, -EIO);
+	assert_int_equal(second.error, -EIO);
+	core_lock(&f->core);
+	assert_int_equal(attributes_refresh(&f->core, inode, on_ready, &later), 0);
+	assert_int_equal(f->asked, 2);
+	inode_unref(inode);
+	core_unlock(&f->core);
+	answer(f, -ENOENT, NULL, 11);
+	assert_int_equal(later.error, -ENOENT);
+	assert_null(inodes_find(&f->core.inodes, FILE_ID)); /* nobody needs it any more */
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(an_answer_becomes_what_is_known_and_may_be_kept),
+		TEST(an_answer_that_is_older_than_an_announced_change_is_not_kept),
+		TEST(an_answer_that_is_older_than_what_is_known_changes_nothing),
+		TEST(other_content_is_a_foreign_change_only_where_others_are_at_work),
+		TEST(an_own_change_makes_older_answers_worthless_and_tells_of_the_mode),
+		cmocka_unit_test(the_change_that_an_op_is_has_the_highest_seq_of_what_it_changed),
+		TEST(a_document_changed_now_as_long_as_it_is_of_the_newest_change),
+		TEST(who_wants_the_same_attributes_at_once_shares_one_question),
+		TEST(who_knows_of_more_than_the_answer_saw_gets_another_one),
+		TEST(a_failure_is_told_to_all_and_the_next_one_asks_anew),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

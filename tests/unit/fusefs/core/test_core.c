@@ -1,0 +1,298 @@
+#include "fusefs/core/core.h"
+
+#include "common/base/clock.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#define WAIT_NS (30 * NS_PER_S)
+
+struct fixture {
+	struct core core;
+	char said[64]; /* what happened, a letter each */
+	struct inode *gone;
+};
+
+static void say(struct fixture *f, char what)
+{
+	size_t size = strlen(f->said);
+
+	assert_true(size + 1 < sizeof(f->said));
+	f->said[size] = what;
+}
+
+static void on_leaving(void *cookie)
+{
+	say(cookie, 'l');
+}
+
+static void on_pages_gone(void *cookie, struct inode *inode)
+{
+	((struct fixture *)cookie)->gone = inode;
+}
+
+static const struct core_hooks hooks = {.leaving = on_leaving, .pages_gone = on_pages_gone};
+
+static int setup_with(void **state, bool follows, bool shared)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	core_init(&f->core,
+		&(struct core_options){.hooks = &hooks, .cookie = f, .follows = follows, .shared = shared});
+	*state = f;
+	return 0;
+}
+
+static int setup(void **state)
+{
+	return setup_with(state, false, false);
+}
+
+static int setup_following(void **state)
+{
+	return setup_with(state, true, false);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	core_fini(&f->core);
+	free(f);
+	return 0;
+}
+
+/* -- what is left for later -- */
+
+struct work {
+	struct later later; /* first */
+	struct fixture *f;
+	char what;
+	bool again; /* leaves itself once more */
+};
+
+static void run(struct later *later)
+{
+	struct work *w = (struct work *)later;
+
+	/* Without the lock, or this would stand still for ever. */
+	core_lock(&w->f->core);
+	say(w->f, w->what);
+	if (w->again)
+		core_later(&w->f->core, later);
+	w->again = false;
+	core_unlock(&w->f->core);
+}
+
+static void what_is_left_for_later_runs_in_its_order_once_the_lock_is_let_go_of(void **state)
+{
+	struct fixture *f = *state;
+	struct work a = {.later.run = run, .f = f, .what = 'a'}, b = {.later.run = run, .f = f, .what = 'b'};
+
+	core_lock(&f->core);
+	core_later(&f->core, &a.later);
+	core_later(&f->core, &b.later);
+	assert_string_equal(f->said, "");
+	core_unlock(&f->core);
+	assert_string_equal(f->said, "lalbl"); /* the hook comes with each unlock, before what was left */
+}
+
+static void what_runs_later_may_leave_more(void **state)
+{
+	struct fixture *f = *state;
+	struct work a = {.later.run = run, .f = f, .what = 'a', .again = true};
+
+	core_lock(&f->core);
+	core_later(&f->core, &a.later);
+	core_unlock(&f->core);
+	assert_string_equal(f->said, "lalal");
+}
+
+static void who_holds_the_lock_for_long_can_have_it_run_in_between(void **state)
+{
+	struct fixture *f = *state;
+	struct work a = {.later.run = run, .f = f, .what = 'a'};
+
+	core_lock(&f->core);
+	assert_false(core_run_later(&f->core));
+	core_later(&f->core, &a.later);
+	assert_true(core_run_later(&f->core));
+	assert_string_equal(f->said, "lal");
+	assert_false(core_run_later(&f->core));
+	core_unlock(&f->core);
+}
+
+/* -- calls -- */
+
+static void it_is_not_quiet_as_long_as_a_call_has_not_come_back(void **state)
+{
+	struct fixture *f = *state;
+
+	core_lock(&f->core);
+	core_call_begins(&f->core);
+	core_call_begins(&f->core);
+	core_call_over(&f->core);
+	core_unlock(&f->core);
+	assert_false(core_wait_quiet(&f->core, clock_mono_ns()));
+	core_lock(&f->core);
+	core_call_over(&f->core);
+	core_unlock(&f->core);
+	assert_true(core_wait_quiet(&f->core, clock_mono_ns()));
+}
+
+static void *end_call(void *cookie)
+{
+	struct fixture *f = cookie;
+
+	core_lock(&f->core);
+	core_call_over(&f->core);
+	core_unlock(&f->core);
+	return NULL;
+}
+
+static void who_waits_for_quiet_is_woken_by_the_last_call(void **state)
+{
+	struct fixture *f = *state;
+	pthread_t thread;
+
+	core_lock(&f->core);
+	core_call_begins(&f->core);
+	assert_int_equal(pthread_create(&thread, NULL, end_call, f), 0); /* stands at the lock */
+	core_unlock(&f->core);
+	assert_true(core_wait_quiet(&f->core, INT64_MAX)); /* nobody else wakes it */
+	pthread_join(thread, NULL);
+}
+
+/* -- others at work -- */
+
+static void a_mount_alone_is_not_shared_and_another_mount_makes_it_so(void **state)
+{
+	struct fixture *f = *state;
+
+	core_lock(&f->core);
+	assert_false(core_is_shared(&f->core));
+	f->core.others = true;
+	assert_true(core_is_shared(&f->core));
+	core_unlock(&f->core);
+}
+
+static void a_drive_of_which_nobody_tells_counts_as_shared(void **state)
+{
+	struct fixture *f = *state;
+
+	core_lock(&f->core);
+	assert_false(f->core.inodes.trusted);
+	assert_true(core_is_shared(&f->core));
+	fill_view_follow(&f->core.view, 10, f->core.now_ns, f->core.now_ns + WAIT_NS);
+	core_view_changed(&f->core);
+	assert_true(f->core.inodes.trusted);
+	assert_false(core_is_shared(&f->core));
+	core_unlock(&f->core);
+}
+
+static void a_foreign_change_makes_it_shared_for_a_while(void **state)
+{
+	struct fixture *f = *state;
+
+	core_lock(&f->core);
+	core_saw_foreign(&f->core);
+	assert_true(core_is_shared(&f->core));
+	f->core.now_ns += CORE_FOREIGN_S * NS_PER_S - 1;
+	assert_true(core_is_shared(&f->core));
+	f->core.now_ns += 1;
+	assert_false(core_is_shared(&f->core));
+	core_unlock(&f->core);
+}
+
+static void a_foreign_change_in_one_folder_says_nothing_of_another(void **state)
+{
+	struct inode there = {0}, elsewhere = {0};
+	struct fixture *f = *state;
+
+	core_lock(&f->core);
+	there.foreign_ns = f->core.now_ns;
+	assert_true(core_is_shared_folder(&f->core, &there));
+	assert_false(core_is_shared_folder(&f->core, &elsewhere));
+	assert_false(core_is_shared_folder(&f->core, NULL));
+	f->core.now_ns += CORE_FOREIGN_S * NS_PER_S;
+	assert_false(core_is_shared_folder(&f->core, &there));
+	core_unlock(&f->core);
+}
+
+static void a_file_is_contended_until_nobody_changed_it_for_a_while(void **state)
+{
+	struct fixture *f = *state;
+	struct inode file = {0};
+
+	core_lock(&f->core);
+	assert_false(core_is_contended(&f->core, &file));
+	file.foreign_ns = f->core.now_ns;
+	assert_true(core_is_contended(&f->core, &file));
+	f->core.now_ns += CORE_CONTENDED_S * NS_PER_S;
+	assert_false(core_is_contended(&f->core, &file));
+	core_unlock(&f->core);
+}
+
+static void a_position_is_settled_only_when_it_was_seen_long_enough_ago(void **state)
+{
+	struct fixture *f = *state;
+
+	core_lock(&f->core);
+	core_saw(&f->core, (struct store_position){1, 10}); /* the first look is always due */
+	assert_int_equal(f->core.settled, 0);
+	f->core.now_ns += CORE_CONTENDED_S * NS_PER_S - 1;
+	core_saw(&f->core, (struct store_position){1, 20});
+	assert_int_equal(f->core.settled, 0);
+	f->core.now_ns += 1;
+	core_saw(&f->core, (struct store_position){1, 30});
+	assert_int_equal(f->core.settled, 10);
+	f->core.now_ns += CORE_CONTENDED_S * NS_PER_S;
+	core_saw(&f->core, (struct store_position){1, 40});
+	assert_int_equal(f->core.settled, 30);
+	core_unlock(&f->core);
+}
+
+/* -- pages -- */
+
+static void pages_that_are_given_up_are_known_to_be_right_no_more(void **state)
+{
+	struct inode file = {.pages_seq = 12};
+	struct fixture *f = *state;
+
+	core_lock(&f->core);
+	core_drop_pages(&f->core, &file);
+	core_unlock(&f->core);
+	assert_int_equal(file.pages_seq, 0);
+	assert_ptr_equal(f->gone, &file);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_is_left_for_later_runs_in_its_order_once_the_lock_is_let_go_of),
+		TEST(what_runs_later_may_leave_more),
+		TEST(who_holds_the_lock_for_long_can_have_it_run_in_between),
+		TEST(it_is_not_quiet_as_long_as_a_call_has_not_come_back),
+		TEST(who_waits_for_quiet_is_woken_by_the_last_call),
+		TEST(a_mount_alone_is_not_shared_and_another_mount_makes_it_so),
+		cmocka_unit_test_setup_teardown(
+			a_drive_of_which_nobody_tells_counts_as_shared, setup_following, teardown),
+		TEST(a_foreign_change_makes_it_shared_for_a_while),
+		TEST(a_foreign_change_in_one_folder_says_nothing_of_another),
+		TEST(a_file_is_contended_until_nobody_changed_it_for_a_while),
+		TEST(a_position_is_settled_only_when_it_was_seen_long_enough_ago),
+		TEST(pages_that_are_given_up_are_known_to_be_right_no_more),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
