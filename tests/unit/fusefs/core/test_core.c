@@ -45,8 +45,7 @@ static int setup_with(void **state, bool follows, bool shared)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	assert_non_null(f);
-	core_init(&f->core,
-		&(struct core_options){.hooks = &hooks, .cookie = f, .follows = follows, .shared = shared});
+	core_init(&f->core, &(struct core_options){.hooks = &hooks, .cookie = f, .follows = follows, .shared = shared});
 	*state = f;
 	return 0;
 }
