@@ -5,11 +5,11 @@
  * the file locks. Several stores may be opened on one drive, as several mounts are; each has a thread, on which its
  * callbacks come. Everything is guarded by the lock of the drive.
  *
- * A call of the seam is a job: its arguments are copied into it, the thread runs it with the lock held, copies the
- * answer into it, and tells the caller without the lock. Calls that wait, polls and waits for locks, lie in a list of
- * their own until what they wait for has come or their time is over. A batch works on the tree itself and gets a copy
- * of before back when it fails. All memory of an answer hangs on its job and goes with it. When memory is missing the
- * process ends: this is for tests, which have store_fault for failures.
+ * A call of the seam is a struct mem_call: its arguments are copied into it, the thread runs it with the lock held,
+ * copies the answer into it, and tells the caller without the lock. Calls that wait, polls and waits for locks, lie in
+ * a list of their own until what they wait for has come or their time is over. A batch works on the tree itself and
+ * gets a copy of before back when it fails. All memory of an answer hangs on its call and goes with it. When memory is
+ * missing the process ends: this is for tests, which have store_fault for failures.
  */
 #ifndef NEPHOS_FUSEFS_STORE_TESTING_STORE_MEM_INTERNAL_H
 #define NEPHOS_FUSEFS_STORE_TESTING_STORE_MEM_INTERNAL_H
@@ -101,20 +101,20 @@ struct mem_drive {
 	struct mem_lock *locks;
 };
 
-struct chunk {
-	struct chunk *next;
+struct mem_chunk {
+	struct mem_chunk *next;
 	char bytes[];
 };
 
-struct job {
-	struct job *prev, *next;
+struct mem_call {
+	struct mem_call *prev, *next;
 	struct mem_store *s;
-	bool (*is_over)(const struct job *job); /* of one that waits; NULL: a poll */
+	bool (*is_over)(const struct mem_call *call); /* of one that waits; NULL: a poll */
 	store_ticket ticket;
 	bool cancelled;
-	struct chunk *chunks;
-	void (*run)(struct job *job); /* with the lock; fills in what tell needs */
-	void (*tell)(struct job *job);
+	struct mem_chunk *chunks;
+	void (*run)(struct mem_call *call); /* with the lock; fills in what tell needs */
+	void (*tell)(struct mem_call *call);
 	void *cookie;
 	int error;
 	/* what is asked */
@@ -169,7 +169,7 @@ struct mem_store {
 	struct mem_store *prev, *next; /* in d->stores */
 	pthread_t thread;
 	pthread_cond_t work;
-	struct job *queue, *polls;
+	struct mem_call *queue, *waiting; /* in their order; and those that wait for something */
 	store_ticket tickets;
 	int64_t *held;
 	size_t held_count;
@@ -195,9 +195,10 @@ int64_t mem_used(struct mem_drive *d);
 bool mem_is_held(struct mem_drive *d, int64_t id); /* store_mem.c */
 void mem_wake_all(struct mem_drive *d);		   /* store_mem.c: the journal went on */
 
-struct job *job_new(struct store *base, void (*run)(struct job *job), void (*tell)(struct job *job), void *cookie);
-void *job_alloc(struct job *job, size_t size);
-store_ticket job_start(struct job *job, bool waits); /* waits: aside, until it is over */
+struct mem_call *mem_call_new(
+	struct store *base, void (*run)(struct mem_call *call), void (*tell)(struct mem_call *call), void *cookie);
+void *mem_call_alloc(struct mem_call *call, size_t size);
+store_ticket mem_call_start(struct mem_call *call, bool waits); /* waits: aside, until it is over */
 
 /* store_mem_lock.c; with the drive's lock held */
 void mem_locks_drop(struct mem_store *s);

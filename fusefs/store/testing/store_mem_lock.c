@@ -12,7 +12,7 @@
  * File locks of the store in memory. A drive keeps one entry for each session, document and kind of lock, with the
  * ranges that are held, as the contract has it: a request says all that the session holds of one document from now on.
  *
- * A request is a job of the drive's thread like any other call. Who has to wait asks again when something was let go:
+ * A request is a call like any other, done by the store's thread. Who has to wait asks again when something was let go:
  * it is looked at whenever the drive changes, and told when its range is free. A test can have locks lost, as when a
  * session was away for too long: then batches of that session about the document are refused until it has said so.
  */
@@ -88,100 +88,100 @@ static void hold(struct mem_store *s, const struct store_lock *lock)
 	mem_wake_all(s->d);
 }
 
-static void run_lock(struct job *job)
+static void run_lock(struct mem_call *call)
 {
-	struct mem_store *s = job->s;
-	struct mem_doc *doc = mem_doc_find(s->d, job->lock.id);
-	struct store_lock_reply *reply = &job->lock_reply;
+	struct mem_store *s = call->s;
+	struct mem_doc *doc = mem_doc_find(s->d, call->lock.id);
+	struct store_lock_reply *reply = &call->lock_reply;
 	const struct store_lock_range *other;
 
 	s->d->counts.locks++;
 	reply->life = s->lock_life;
-	if (job->lock.life != s->lock_life || !doc) {
-		job->error = doc ? -ERR_SESSION_GONE : -ENOENT;
+	if (call->lock.life != s->lock_life || !doc) {
+		call->error = doc ? -ERR_SESSION_GONE : -ENOENT;
 		return;
 	}
-	other = conflict(s, &job->lock, job->lock.held, job->lock.count);
+	other = conflict(s, &call->lock, call->lock.held, call->lock.count);
 	reply->granted = !other;
 	reply->in_the_way = other != NULL;
 	if (other) {
 		reply->other = *other;
 		return;
 	}
-	hold(s, &job->lock);
-	mem_item(doc, NULL, &job->item);
-	job->item.has_inline = false;
-	reply->item = &job->item;
+	hold(s, &call->lock);
+	mem_item(doc, NULL, &call->item);
+	call->item.has_inline = false;
+	reply->item = &call->item;
 	reply->at = (struct store_position){1, s->d->seq};
 }
 
-static void tell_lock(struct job *job)
+static void tell_lock(struct mem_call *call)
 {
-	job->done.lock(job->cookie, job->error, &job->lock_reply);
+	call->done.lock(call->cookie, call->error, &call->lock_reply);
 }
 
 store_ticket mem_lock(struct store *base, const struct store_lock *lock,
 	void (*done)(void *cookie, int error, const struct store_lock_reply *reply), void *cookie)
 {
-	struct job *job = job_new(base, run_lock, tell_lock, cookie);
+	struct mem_call *call = mem_call_new(base, run_lock, tell_lock, cookie);
 
-	job->lock = *lock;
-	job->done.lock = done;
-	return job_start(job, false);
+	call->lock = *lock;
+	call->done.lock = done;
+	return mem_call_start(call, false);
 }
 
-static bool is_free(const struct job *job)
+static bool is_free(const struct mem_call *call)
 {
-	return !conflict(job->s, &job->lock, &job->range, 1);
+	return !conflict(call->s, &call->lock, &call->range, 1);
 }
 
-static void run_nothing(struct job *job)
+static void run_nothing(struct mem_call *call)
 {
-	(void)job;
+	(void)call;
 }
 
-static void tell_wait(struct job *job)
+static void tell_wait(struct mem_call *call)
 {
-	job->done.lock_wait(job->cookie, job->error);
+	call->done.lock_wait(call->cookie, call->error);
 }
 
 store_ticket mem_lock_wait(struct store *base, const struct store_lock *lock, unsigned wait_s,
 	void (*done)(void *cookie, int error), void *cookie)
 {
-	struct job *job = job_new(base, run_nothing, tell_wait, cookie);
+	struct mem_call *call = mem_call_new(base, run_nothing, tell_wait, cookie);
 
 	assert(lock->queue);
-	job->lock = *lock;
-	job->range = *lock->queue;
-	job->due_ns = clock_mono_ns() + wait_s * NS_PER_S;
-	job->is_over = is_free;
-	job->done.lock_wait = done;
-	return job_start(job, true);
+	call->lock = *lock;
+	call->range = *lock->queue;
+	call->due_ns = clock_mono_ns() + wait_s * NS_PER_S;
+	call->is_over = is_free;
+	call->done.lock_wait = done;
+	return mem_call_start(call, true);
 }
 
-static void run_test(struct job *job)
+static void run_test(struct mem_call *call)
 {
-	const struct store_lock_range *other = conflict(job->s, &job->lock, &job->range, 1);
+	const struct store_lock_range *other = conflict(call->s, &call->lock, &call->range, 1);
 
-	job->lock_reply.in_the_way = other != NULL;
+	call->lock_reply.in_the_way = other != NULL;
 	if (other)
-		job->lock_reply.other = *other;
+		call->lock_reply.other = *other;
 }
 
-static void tell_test(struct job *job)
+static void tell_test(struct mem_call *call)
 {
-	job->done.lock_test(job->cookie, job->error, job->lock_reply.in_the_way ? &job->lock_reply.other : NULL);
+	call->done.lock_test(call->cookie, call->error, call->lock_reply.in_the_way ? &call->lock_reply.other : NULL);
 }
 
 store_ticket mem_lock_test(struct store *base, const struct store_lock *lock,
 	void (*done)(void *cookie, int error, const struct store_lock_range *other), void *cookie)
 {
-	struct job *job = job_new(base, run_test, tell_test, cookie);
+	struct mem_call *call = mem_call_new(base, run_test, tell_test, cookie);
 
-	job->lock = *lock;
-	job->range = *lock->queue;
-	job->done.lock_test = done;
-	return job_start(job, false);
+	call->lock = *lock;
+	call->range = *lock->queue;
+	call->done.lock_test = done;
+	return mem_call_start(call, false);
 }
 
 /* ---- what is lost ---- */

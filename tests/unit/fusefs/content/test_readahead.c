@@ -21,7 +21,7 @@
 
 /* A store that notes what it is asked for, and answers when the test ends. */
 struct asked {
-	char block;  /* the first byte of its name */
+	char block; /* the first byte of its name */
 	bool whole;
 	void (*done)(void *cookie, int error);
 	void *cookie;
@@ -47,8 +47,7 @@ static store_ticket on_block_get(struct store *s, const struct extent *extent, s
 	struct fixture *f = (struct fixture *)s;
 
 	assert_true(f->count < ASKED_MAX);
-	f->asked[f->count++] =
-		(struct asked){(char)extent->sha256[0], store_part_whole(extent, part), done, cookie};
+	f->asked[f->count++] = (struct asked){(char)extent->sha256[0], store_part_whole(extent, part), done, cookie};
 	return f->count;
 }
 
