@@ -1,6 +1,6 @@
 /*
  * store: THE SEAM of the mount. Above it: the kernel conversation, inodes, dirty data, caches. Below it: the way to the
- * store, with its failures. http/ talks to gateways; testing/store_mem.c keeps a drive in memory (tests), store_fault.c
+ * store, with its failures. http/ talks to gateways; testing/mem.c keeps a drive in memory (tests), fault.c
  * wraps another one and fails, delays and reorders on purpose.
  *
  * Everything is asynchronous: a call returns at once, its callback comes exactly once, on a thread of the store's, and

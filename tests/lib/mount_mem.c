@@ -15,7 +15,7 @@
 #include "fusefs/ops/fs.h"
 #include "fusefs/ops/ops.h"
 #include "fusefs/ops/session_loop.h"
-#include "fusefs/store/testing/store_mem.h"
+#include "fusefs/store/testing/mem.h"
 
 #include <fuse_lowlevel.h>
 #include <signal.h>

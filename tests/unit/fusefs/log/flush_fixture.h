@@ -9,8 +9,8 @@
 #include "fusefs/log/flush.h"
 #include "fusefs/ops/fs.h"
 #include "fusefs/ops/ops_fs.h"
-#include "fusefs/store/testing/store_fault.h"
-#include "fusefs/store/testing/store_mem.h"
+#include "fusefs/store/testing/fault.h"
+#include "fusefs/store/testing/mem.h"
 #include "tests/unit/fusefs/outcome.h"
 
 #define WAIT_MS 120000 /* a deadline of tests: only reached when something hangs */

@@ -7,8 +7,8 @@
 
 #include "fusefs/ops/fs.h"
 #include "fusefs/ops/ops_fs.h"
-#include "fusefs/store/testing/store_fault.h"
-#include "fusefs/store/testing/store_mem.h"
+#include "fusefs/store/testing/fault.h"
+#include "fusefs/store/testing/mem.h"
 #include "tests/unit/fusefs/outcome.h"
 
 #include <errno.h>

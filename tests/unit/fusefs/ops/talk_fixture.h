@@ -7,8 +7,8 @@
 
 #include "common/proto/op.h"
 #include "fusefs/ops/fs.h"
-#include "fusefs/store/testing/store_fault.h"
-#include "fusefs/store/testing/store_mem.h"
+#include "fusefs/store/testing/fault.h"
+#include "fusefs/store/testing/mem.h"
 #include "tests/unit/fusefs/ops/fake_kernel.h"
 
 #include <errno.h>

@@ -3,8 +3,8 @@
 #include "common/base/clock.h"
 #include "common/base/cond.h"
 #include "common/base/error.h"
-#include "fusefs/store/testing/store_fault.h"
-#include "fusefs/store/testing/store_mem.h"
+#include "fusefs/store/testing/fault.h"
+#include "fusefs/store/testing/mem.h"
 
 #include <errno.h>
 #include <pthread.h>

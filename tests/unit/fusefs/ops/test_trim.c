@@ -3,7 +3,7 @@
 #include "fusefs/content/file.h"
 #include "fusefs/ops/ops_fs.h"
 #include "fusefs/ops/fs.h"
-#include "fusefs/store/testing/store_mem.h"
+#include "fusefs/store/testing/mem.h"
 #include "fusefs/names/xattrs.h"
 #include "common/base/clock.h"
 #include "common/base/cond.h"

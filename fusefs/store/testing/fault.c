@@ -1,4 +1,4 @@
-#include "fusefs/store/testing/store_fault.h"
+#include "fusefs/store/testing/fault.h"
 
 #include "common/base/clock.h"
 #include "common/base/cond.h"

@@ -1,4 +1,4 @@
-#include "fusefs/store/testing/store_mem_internal.h"
+#include "fusefs/store/testing/mem_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /*
- * store_fault: wraps a store and has it misbehave on purpose, for tests. Rules are looked at for each call, first match
+ * fault: wraps a store and has it misbehave on purpose, for tests. Rules are looked at for each call, first match
  * wins:
  *   FAULT_FAIL    does not reach the store; fails with `error`, as an outage would (a batch without a reply)
  *   FAULT_REFUSE  for batches: refused with `error` at op `index`
@@ -8,8 +8,8 @@
  *                 coming when `reorder`
  * Threads: any. Callbacks come on the fault store's own thread or the inner one's.
  */
-#ifndef NEPHOS_FUSEFS_STORE_TESTING_STORE_FAULT_H
-#define NEPHOS_FUSEFS_STORE_TESTING_STORE_FAULT_H
+#ifndef NEPHOS_FUSEFS_STORE_TESTING_FAULT_H
+#define NEPHOS_FUSEFS_STORE_TESTING_FAULT_H
 
 #include "fusefs/store/store.h"
 

@@ -1,10 +1,10 @@
 /*
- * store_mem: a drive in memory, behind the store seam, for tests: names, documents, extents, blocks, journal and polls
+ * mem: a drive in memory, behind the store seam, for tests: names, documents, extents, blocks, journal and polls
  * behave as PROTOCOL.md says; nothing is ever lost on the way. Several stores (mounts) may share one drive. Each has a
  * thread of its own, on which its callbacks come.
  */
-#ifndef NEPHOS_FUSEFS_STORE_TESTING_STORE_MEM_H
-#define NEPHOS_FUSEFS_STORE_TESTING_STORE_MEM_H
+#ifndef NEPHOS_FUSEFS_STORE_TESTING_MEM_H
+#define NEPHOS_FUSEFS_STORE_TESTING_MEM_H
 
 #include "fusefs/store/store.h"
 

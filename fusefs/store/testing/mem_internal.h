@@ -1,5 +1,5 @@
 /*
- * What the parts of store_mem share. Not for others.
+ * What the parts of mem share. Not for others.
  *
  * A drive (struct mem_drive) is the whole truth: a tree of documents and names, blocks by their hash, a journal, and
  * the file locks. Several stores may be opened on one drive, as several mounts are; each has a thread, on which its
@@ -9,12 +9,12 @@
  * copies the answer into it, and tells the caller without the lock. Calls that wait, polls and waits for locks, lie in
  * a list of their own until what they wait for has come or their time is over. A batch works on the tree itself and
  * gets a copy of before back when it fails. All memory of an answer hangs on its call and goes with it. When memory is
- * missing the process ends: this is for tests, which have store_fault for failures.
+ * missing the process ends: this is for tests, which have fault for failures.
  */
-#ifndef NEPHOS_FUSEFS_STORE_TESTING_STORE_MEM_INTERNAL_H
-#define NEPHOS_FUSEFS_STORE_TESTING_STORE_MEM_INTERNAL_H
+#ifndef NEPHOS_FUSEFS_STORE_TESTING_MEM_INTERNAL_H
+#define NEPHOS_FUSEFS_STORE_TESTING_MEM_INTERNAL_H
 
-#include "fusefs/store/testing/store_mem.h"
+#include "fusefs/store/testing/mem.h"
 
 #include <pthread.h>
 #include <uthash.h>
@@ -180,7 +180,7 @@ struct mem_store {
 	bool stop;
 };
 
-/* store_mem_tree.c: with the drive's lock held. */
+/* mem_tree.c: with the drive's lock held. */
 int mem_tree_init(struct mem_drive *d);
 void mem_tree_fini(struct mem_tree *t);
 int mem_tree_copy(const struct mem_tree *t, struct mem_tree *ret);
@@ -192,15 +192,15 @@ void mem_name_add(struct mem_drive *d, int64_t parent, struct span name, int64_t
 void mem_name_drop(struct mem_drive *d, struct mem_name *name);
 void mem_doc_drop_unused(struct mem_drive *d); /* without a name, and held by nobody */
 int64_t mem_used(struct mem_drive *d);
-bool mem_is_held(struct mem_drive *d, int64_t id); /* store_mem.c */
-void mem_wake_all(struct mem_drive *d);		   /* store_mem.c: the journal went on */
+bool mem_is_held(struct mem_drive *d, int64_t id); /* mem.c */
+void mem_wake_all(struct mem_drive *d);		   /* mem.c: the journal went on */
 
 struct mem_call *mem_call_new(
 	struct store *base, void (*run)(struct mem_call *call), void (*tell)(struct mem_call *call), void *cookie);
 void *mem_call_alloc(struct mem_call *call, size_t size);
 store_ticket mem_call_start(struct mem_call *call, bool waits); /* waits: aside, until it is over */
 
-/* store_mem_lock.c; with the drive's lock held */
+/* mem_lock.c; with the drive's lock held */
 void mem_locks_drop(struct mem_store *s);
 bool mem_lock_refuses(const struct mem_store *s, const struct op *op);
 /* and without */
@@ -212,7 +212,7 @@ store_ticket mem_lock_test(struct store *base, const struct store_lock *lock,
 	void (*done)(void *cookie, int error, const struct store_lock_range *other), void *cookie);
 void mem_lock_settled(struct store *base, int64_t id);
 
-/* store_mem_content.c */
+/* mem_content.c */
 void mem_piece_free(struct mem_piece *p);
 void mem_content_free(struct mem_doc *doc);
 int mem_content_copy(const struct mem_doc *from, struct mem_doc *to);
@@ -222,7 +222,7 @@ void mem_content_reserve(struct mem_doc *doc, int64_t from, int64_t to);
 void mem_content_put(
 	struct mem_doc *doc, const struct mem_piece *piece); /* copied; len bytes of data, unless in a block */
 
-/* store_mem_op.c: one op; -errno, nothing changed then. */
+/* mem_op.c: one op; -errno, nothing changed then. */
 int mem_op_apply(struct mem_drive *d, const struct op *op, const void *author, struct op_result *ret);
 
 #endif

@@ -1,4 +1,4 @@
-#include "fusefs/store/testing/store_mem_internal.h"
+#include "fusefs/store/testing/mem_internal.h"
 
 #include "common/base/clock.h"
 
@@ -12,7 +12,7 @@
  * that a document with several names is one document. A document stays while a name or a session holds it.
  *
  * A tree can be copied whole, which is how a batch that fails is undone. Memory that cannot be had ends the process
- * here: this is for tests, and failures of the store are made elsewhere, on purpose (store_fault).
+ * here: this is for tests, and failures of the store are made elsewhere, on purpose (fault).
  */
 
 static char *bytes_copy(const char *data, size_t size)

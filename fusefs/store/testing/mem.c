@@ -1,6 +1,6 @@
-#include "fusefs/store/testing/store_mem.h"
+#include "fusefs/store/testing/mem.h"
 
-#include "fusefs/store/testing/store_mem_internal.h"
+#include "fusefs/store/testing/mem_internal.h"
 
 #include "common/base/clock.h"
 #include "common/base/cond.h"
@@ -16,8 +16,8 @@
 /*
  * A call of the seam is a struct mem_call. The store's thread takes them in order, does each under the lock of the
  * drive, and calls back without it. What the callback is given was copied into the call: another store may change the
- * drive meanwhile. Calls that wait, polls and waits for locks, lie aside until what they wait for has come or their time
- * is over.
+ * drive meanwhile. Calls that wait, polls and waits for locks, lie aside until what they wait for has come or their
+ * time is over.
  */
 
 void *mem_call_alloc(struct mem_call *call, size_t size)

@@ -1,4 +1,4 @@
-#include "fusefs/store/testing/store_mem_internal.h"
+#include "fusefs/store/testing/mem_internal.h"
 
 #include "common/base/clock.h"
 #include "common/base/error.h"
@@ -13,7 +13,7 @@
 /*
  * Ops on the drive in memory, one at a time: what the rules of the docs service do for a mount, as far as a mount can
  * see it. An op is checked first and changes the tree only then, so that one that fails has done nothing; a batch of
- * several is made whole by a copy of the tree (store_mem.c).
+ * several is made whole by a copy of the tree (mem.c).
  *
  * Each op that took effect becomes one change in the journal, with its author, so that other stores of the same drive
  * hear of it. It is a second implementation on purpose, and much shorter than the first: where the two differ, a test
