@@ -73,7 +73,7 @@ static int up(struct mount_mem *m, struct mem_drive *drive, const char *dir)
 
 	(void)snprintf(list, sizeof(list), "default_permissions,allow_other,subtype=nephos,fsname=%s%s",
 		device ? device : "memory", device ? ",blkdev" : "");
-	if (store_mem_new(drive, &m->store) < 0 || oplog_new(m->store, &m->oplog) < 0)
+	if (mem_store_new(drive, &m->store) < 0 || oplog_new(m->store, &m->oplog) < 0)
 		return -1;
 	options.store = follow.store = m->store;
 	options.oplog = m->oplog;

@@ -570,7 +570,7 @@ static const struct store_ops fault_ops = {
 	.free = fault_free,
 };
 
-int store_fault_new(struct store *inner_take, struct store **ret)
+int fault_new(struct store *inner_take, struct store **ret)
 {
 	struct fault *f = calloc(1, sizeof(*f));
 

@@ -46,7 +46,7 @@ struct fault_rule {
 };
 
 /* The inner store is freed with it. */
-int store_fault_new(struct store *inner_take, struct store **ret);
+int fault_new(struct store *inner_take, struct store **ret);
 void fault_add(struct store *s, const struct fault_rule *rule);
 void fault_clear(struct store *s); /* rules; what is held stays held */
 /* Lets go of all held calls of that kind; returns how many. */

@@ -709,7 +709,7 @@ static const struct store_ops mem_ops = {
 	.free = mem_free,
 };
 
-int store_mem_new(struct mem_drive *d, struct store **ret)
+int mem_store_new(struct mem_drive *d, struct store **ret)
 {
 	struct mem_store *s = calloc(1, sizeof(*s));
 	int r;

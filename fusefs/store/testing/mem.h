@@ -27,8 +27,8 @@ void mem_drive_collect(struct mem_drive *d);
 bool mem_drive_has(struct mem_drive *d, int64_t id);
 
 /* Its file locks go as those of a mount that was silent for its lease; it hears of it as one does. */
-void store_mem_lose_locks(struct store *s);
+void mem_store_lose_locks(struct store *s);
 
-int store_mem_new(struct mem_drive *d, struct store **ret);
+int mem_store_new(struct mem_drive *d, struct store **ret);
 
 #endif

@@ -186,7 +186,7 @@ store_ticket mem_lock_test(struct store *base, const struct store_lock *lock,
 
 /* ---- what is lost ---- */
 
-void store_mem_lose_locks(struct store *s)
+void mem_store_lose_locks(struct store *s)
 {
 	struct mem_store *m = (struct mem_store *)s;
 	struct mem_lock *k;

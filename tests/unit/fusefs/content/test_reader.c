@@ -113,8 +113,8 @@ static int setup_with(void **state, size_t cache_bytes)
 	f->model = malloc(FILE_BYTES + 4);
 	assert_non_null(f->model);
 	assert_int_equal(mem_drive_new(7, 0, &f->drive), 0);
-	assert_int_equal(store_mem_new(f->drive, &memory), 0);
-	assert_int_equal(store_fault_new(memory, &f->store), 0);
+	assert_int_equal(mem_store_new(f->drive, &memory), 0);
+	assert_int_equal(fault_new(memory, &f->store), 0);
 	assert_int_equal(oplog_new(f->store, &f->log), 0);
 	options.store = f->store;
 	options.oplog = f->log;

@@ -29,8 +29,8 @@ int setup_quota(void **state, int64_t quota)
 	assert_non_null(f);
 	create.fields = OP_HAS_MODE;
 	assert_int_equal(mem_drive_new(7, quota, &f->drive), 0);
-	assert_int_equal(store_mem_new(f->drive, &memory), 0);
-	assert_int_equal(store_fault_new(memory, &f->store), 0);
+	assert_int_equal(mem_store_new(f->drive, &memory), 0);
+	assert_int_equal(fault_new(memory, &f->store), 0);
 	assert_int_equal(oplog_new(f->store, &f->log), 0);
 	options.store = f->store;
 	options.oplog = f->log;

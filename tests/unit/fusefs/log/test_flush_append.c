@@ -74,7 +74,7 @@ static void other_appends(struct fixture *f, const char *text)
 	struct outcome o;
 
 	outcome_init(&o);
-	assert_int_equal(store_mem_new(f->drive, &other), 0);
+	assert_int_equal(mem_store_new(f->drive, &other), 0);
 	other->ops->batch(other, &op, 1, on_batch, &o);
 	assert_int_equal(outcome_wait(&o), 0);
 	other->ops->free(other);

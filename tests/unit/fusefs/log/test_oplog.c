@@ -88,8 +88,8 @@ static int setup(void **state)
 	struct store *memory;
 
 	assert_int_equal(mem_drive_new(7, 0, &f->drive), 0);
-	assert_int_equal(store_mem_new(f->drive, &memory), 0);
-	assert_int_equal(store_fault_new(memory, &f->store), 0);
+	assert_int_equal(mem_store_new(f->drive, &memory), 0);
+	assert_int_equal(fault_new(memory, &f->store), 0);
 	assert_int_equal(oplog_new(f->store, &f->log), 0);
 	*state = f;
 	return 0;

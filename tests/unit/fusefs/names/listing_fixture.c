@@ -55,8 +55,8 @@ int listing_setup(void **state)
 
 	assert_non_null(f);
 	assert_int_equal(mem_drive_new(7, 0, &f->drive), 0);
-	assert_int_equal(store_mem_new(f->drive, &mem), 0);
-	assert_int_equal(store_fault_new(mem, &f->store), 0);
+	assert_int_equal(mem_store_new(f->drive, &mem), 0);
+	assert_int_equal(fault_new(mem, &f->store), 0);
 	assert_int_equal(oplog_new(f->store, &f->log), 0);
 	options.store = f->store;
 	options.oplog = f->log;

@@ -39,8 +39,8 @@ static int setup_two(void **state)
 	assert_non_null(t);
 	assert_int_equal(setup(&fixture), 0);
 	t->a = fixture;
-	assert_int_equal(store_mem_new(t->a->drive, &b->memory), 0);
-	assert_int_equal(store_fault_new(b->memory, &b->store), 0);
+	assert_int_equal(mem_store_new(t->a->drive, &b->memory), 0);
+	assert_int_equal(fault_new(b->memory, &b->store), 0);
 	assert_int_equal(oplog_new(b->store, &b->log), 0);
 	options.store = b->store;
 	options.oplog = b->log;
@@ -420,7 +420,7 @@ static void whoever_has_the_file_open_when_its_locks_are_lost_is_told_and_what_w
 
 	assert_int_equal(lock(asked_of_b(t), 1, 0, 0, true), 0);
 	write_at(&b, 0, 4);
-	store_mem_lose_locks(t->b.memory);
+	mem_store_lose_locks(t->b.memory);
 	assert_int_equal(lock(asked_of_a(t), 1, 0, 0, true), 0);
 	/* What goes to the store before the mount knows is refused there. */
 	assert_true(sync_file(&b) < 0);
@@ -447,7 +447,7 @@ static void a_lock_that_is_asked_for_is_the_first_to_hear_that_the_others_are_lo
 	struct two *t = *state;
 
 	assert_int_equal(lock(asked_of_b(t), 1, 0, 0, true), 0);
-	store_mem_lose_locks(t->b.memory);
+	mem_store_lose_locks(t->b.memory);
 	assert_int_equal(lock(asked_of_b(t), 1, 10, 19, true), -EIO);
 	assert_true(atomic_load(&t->b.handle->locks_lost));
 	assert_int_equal(lock(asked_of_a(t), 1, 0, 19, true), 0);

@@ -31,8 +31,8 @@ static int start(void **state, const struct fs_options *wanted, int64_t quota)
 
 	assert_non_null(f);
 	assert_int_equal(mem_drive_new(DRIVE, quota, &f->drive), 0);
-	assert_int_equal(store_mem_new(f->drive, &memory), 0);
-	assert_int_equal(store_fault_new(memory, &f->store), 0);
+	assert_int_equal(mem_store_new(f->drive, &memory), 0);
+	assert_int_equal(fault_new(memory, &f->store), 0);
 	assert_int_equal(oplog_new(f->store, &f->log), 0);
 	options.store = f->store;
 	options.oplog = f->log;
@@ -154,7 +154,7 @@ static void on_elsewhere(void *cookie, int error, const struct store_batch_reply
 static void open_other(struct fixture *f)
 {
 	if (!f->other)
-		assert_int_equal(store_mem_new(f->drive, &f->other), 0);
+		assert_int_equal(mem_store_new(f->drive, &f->other), 0);
 }
 
 int64_t talk_elsewhere(struct fixture *f, const struct op *op)

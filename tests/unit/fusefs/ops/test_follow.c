@@ -109,9 +109,9 @@ static int setup(void **state)
 	pthread_mutex_init(&f->lock, NULL);
 	cond_init(&f->told);
 	assert_int_equal(mem_drive_new(7, 0, &f->drive), 0);
-	assert_int_equal(store_mem_new(f->drive, &memory), 0);
-	assert_int_equal(store_fault_new(memory, &f->store), 0);
-	assert_int_equal(store_mem_new(f->drive, &f->other), 0);
+	assert_int_equal(mem_store_new(f->drive, &memory), 0);
+	assert_int_equal(fault_new(memory, &f->store), 0);
+	assert_int_equal(mem_store_new(f->drive, &f->other), 0);
 	*state = f;
 	return 0;
 }

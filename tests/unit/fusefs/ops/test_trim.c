@@ -31,7 +31,7 @@ static int setup(void **state)
 	struct fs_options options = {.root = ITEM_ROOT(7), .root_mode = true, .cache_bytes = 1024 * 1024};
 
 	assert_int_equal(mem_drive_new(7, 0, &f->drive), 0);
-	assert_int_equal(store_mem_new(f->drive, &f->store), 0);
+	assert_int_equal(mem_store_new(f->drive, &f->store), 0);
 	assert_int_equal(oplog_new(f->store, &f->log), 0);
 	options.store = f->store;
 	options.oplog = f->log;
