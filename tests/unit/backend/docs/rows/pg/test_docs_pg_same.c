@@ -230,7 +230,7 @@ static void run_side(struct side *s, struct op ops[BATCHES][OPS], const size_t *
 		.user = s->scope.user,
 		.session = s->session,
 		.number = ++s->number};
-	struct op_batch *batches[BATCHES];
+	struct op_batch *batches[BATCHES] = {NULL};
 
 	for (size_t i = 0; i < batch_count; i++) {
 		struct op mine[OPS];
