@@ -32,7 +32,7 @@ begin() {
 	shift
 	[ -z "${ahead[$name]:-}" ] || return 0
 	export ROOT work builds
-	export -f build configure begin_ahead tsan_targets
+	export -f build configure begin_ahead unit_targets asan_targets tsan_targets
 	setsid nice -n 19 bash -c 'begin_ahead "$@"' - "$@" >"$work/ahead-$name.log" 2>&1 </dev/null &
 	ahead[$name]=$!
 }
@@ -49,7 +49,8 @@ await_ahead() {
 make_images() { "$ROOT/scripts/deps" compose && E2E_IMAGES=$work/images bash "$ROOT/tests/e2e/90-compose.sh" prepare; }
 
 compile_ahead() { # in this order they are needed
-	! wanted asan || build asan || return 1
+	# shellcheck disable=SC2046 # each is a word
+	! wanted asan || build asan $(asan_targets) || return 1
 	# shellcheck disable=SC2046 # each is a word
 	! wanted tsan || build tsan $(tsan_targets) || return 1
 	# What passes is remembered: the suite looks only at what did not.
@@ -59,7 +60,7 @@ compile_ahead() { # in this order they are needed
 # begin_all: what suites that were asked for will need.
 begin_all() {
 	export -f wanted compile_ahead make_images
-	export suites TSAN_TESTS
+	export suites long TSAN_TESTS
 	! wanted compose || begin images make_images
 	suite "build" need dev
 	begin compile compile_ahead

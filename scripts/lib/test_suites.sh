@@ -12,16 +12,23 @@ suite_arch() {
 	run_ctest "$builds/dev" -L arch
 }
 
+# unit_targets BUILD [CTEST-ARGUMENT…]: the programs that are unit tests.
+unit_targets() { configure "$1" && ctest --test-dir "$builds/$1" -N -L unit "${@:2}" | sed -n 's/^ *Test *#[0-9]*: //p'; }
+
+# All, where end-to-end scripts are run by these programs, too.
+asan_targets() {
+	case ${long:+-asan/}$suites in *-asan/*) ;; *) unit_targets asan ;; esac
+}
+
 suite_asan() {
-	need asan || return
+	# shellcheck disable=SC2046 # each is a word
+	need asan $(asan_targets) || return
 	run_ctest "$builds/asan" -L unit
 }
 
 # What has threads. Only these are built.
 TSAN_TESTS=${TSAN_TESTS:-http|commit|oplog|feed|workers|gateway|flush|follow|metrics|log|kept|notify|fills|lock|trust}
-tsan_targets() {
-	configure tsan && ctest --test-dir "$builds/tsan" -N -L unit -R "$TSAN_TESTS" | sed -n 's/^ *Test *#[0-9]*: //p'
-}
+tsan_targets() { unit_targets tsan -R "$TSAN_TESTS"; }
 
 suite_tsan() {
 	# shellcheck disable=SC2046 # each is a word
