@@ -43,10 +43,10 @@ rm first second
 check_eq "without a quota" 200 "$(set_quota 0)"
 
 # ---- trees ----
-# The long form takes all of /usr/include, the short one a part of it.
+# The long form takes all of /usr/include, the short one 400 files of it: each is made, read and removed ten times.
 mkdir -p "$WORK/tree/include" inc
 if [ -n "${E2E_LONG:-}" ]; then cp -a /usr/include "$WORK/tree/"; else
-	cp -a /usr/include/linux /usr/include/x86_64-linux-gnu "$WORK/tree/include/"; fi
+	cp -a /usr/include/x86_64-linux-gnu "$WORK/tree/include/"; fi
 T=$WORK/tree/include
 check "tar unpacks a tree of headers" sh -c 'tar -C "$1" -cf - include | tar -C inc -xf -' - "$WORK/tree"
 check "and it is equal" diff -r --no-dereference "$T" inc/include
@@ -89,9 +89,14 @@ rm -rf clone inc
 # ---- a C project ----
 mkdir -p project/tests && cp -r "$E2E_ROOT"/{CMakeLists.txt,cmake,common,backend,gateway,fusefs,cli} project/
 cp -r "$E2E_ROOT"/tests/{CMakeLists.txt,bench} project/tests/ # what is looked at without NEPHOS_TESTS
-check "cmake configures a project on the mount" cmake -S project -B project/build -G Ninja -DNEPHOS_TESTS=OFF
-check "and ninja builds it" ninja -C project/build nephos_base nephos_proto
-check "and builds nothing twice" sh -c 'ninja -C project/build nephos_base nephos_proto | grep -q "no work to do"'
+# The compiler's own work is nothing that the mount is tested by: the short form has less of it.
+targets=(nephos_base) kind=Debug
+[ -z "${E2E_LONG:-}" ] || targets=(nephos_base nephos_proto) kind=RelWithDebInfo
+check "cmake configures a project on the mount" \
+	cmake -S project -B project/build -G Ninja -DNEPHOS_TESTS=OFF -DCMAKE_BUILD_TYPE=$kind
+check "and ninja builds it" ninja -C project/build "${targets[@]}"
+check "and builds nothing twice" \
+	sh -c 'ninja -C project/build "$@" | grep -q "no work to do"' - "${targets[@]}"
 rm -rf project
 
 # ---- a database ----
@@ -121,7 +126,7 @@ rm big
 
 # ---- many files in one folder ----
 # More than a page of a listing (fusefs/names/listing.h), in either form.
-count=3000
+count=2400
 [ -z "${E2E_LONG:-}" ] || count=10000
 mkdir many
 check "$count files in one folder" python3 -c "

@@ -88,9 +88,11 @@ check "two writers in one folder: the first sees all" \
 	eventually 5 sh -c 'test "$(ls "$1"/31 | grep -c "^[ab][0-9]")" = 400' - "$A"
 check "and the second" eventually 5 sh -c 'test "$(ls "$1"/31 | grep -c "^[ab][0-9]")" = 400' - "$B"
 check "with the same bytes" diff -r "$A/31" "$B/31"
-mkdir "$A/31/deep" && cp -r /usr/include/linux "$A/31/deep/"
+tree=/usr/include/linux/netfilter
+[ -z "${E2E_LONG:-}" ] || tree=/usr/include/linux
+mkdir "$A/31/deep" && cp -r $tree "$A/31/deep/"
 check "a tree that one copies in, the other has whole" \
-	eventually 5 diff -r --no-dereference /usr/include/linux "$B/31/deep/linux"
+	eventually 5 diff -r --no-dereference $tree "$B/31/deep/${tree##*/}"
 check "git works across: commit here" \
 	sh -c 'cd "$1/31" && git init -q g && cd g && echo 1 >f && git add f && git -c user.name=t -c user.email=t@t commit -qm 1' - "$A"
 check "clean there" \
