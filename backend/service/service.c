@@ -8,7 +8,7 @@
 #include "common/base/file.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
-#include "common/http/server/watch.h"
+#include "common/http/server/monitoring.h"
 #include "common/process/process.h"
 #include "common/proto/headers.h"
 
@@ -45,11 +45,11 @@ struct service {
 	const struct config *config; /* the process's, as are the name and the cluster */
 	const char *name;
 	struct config_setting *settings; /* of all services, and this one's own */
-	struct http_route *routes;	 /* the service's and the watch routes */
+	struct http_route *routes;	 /* the service's and the monitoring routes */
 	char url[REGISTRATION_URL_MAX];
 	struct door *door;
 	struct metrics *metrics;
-	struct watch watch;
+	struct monitoring monitoring;
 	struct http_client *client;
 	struct workers *workers;
 	struct workers *slow; /* NULL: the service has no slow lane */
@@ -193,7 +193,7 @@ static int join_routes(void *cookie, struct buf *why)
 
 	(void)why;
 	struct http_route *common = NULL;
-	int r = http_routes_concat(WATCH_ROUTES, HELLO_ROUTES, &common);
+	int r = http_routes_concat(MONITORING_ROUTES, HELLO_ROUTES, &common);
 
 	if (r == 0)
 		r = http_routes_concat(s->options.routes, common, &s->routes);
@@ -201,7 +201,7 @@ static int join_routes(void *cookie, struct buf *why)
 	return r;
 }
 
-static int watch_ready(void *cookie, struct buf *ret_why)
+static int monitoring_ready(void *cookie, struct buf *ret_why)
 {
 	if (service_is_ready(cookie))
 		return 0;
@@ -209,7 +209,7 @@ static int watch_ready(void *cookie, struct buf *ret_why)
 	return -ERR_UNAVAILABLE;
 }
 
-static int watch_status(void *cookie, struct buf *ret)
+static int monitoring_status(void *cookie, struct buf *ret)
 {
 	struct service *s = cookie;
 	json_t *status = json_pack("{s:s, s:s, s:b, s:I, s:I}", "kind", s->options.kind, "name", s->name, "ready",
@@ -304,7 +304,8 @@ static int start_server(void *cookie, struct buf *why)
 	struct service *s = cookie;
 
 	(void)why;
-	s->watch = (struct watch){.metrics = s->metrics, .ready = watch_ready, .status = watch_status, .cookie = s};
+	s->monitoring = (struct monitoring){
+		.metrics = s->metrics, .ready = monitoring_ready, .status = monitoring_status, .cookie = s};
 	const struct http_server_options server = {.address = config_text(s->config, "listen"),
 		.port = (uint16_t)config_number(s->config, "port"),
 		.threads = (unsigned)config_number(s->config, "threads"),
@@ -314,7 +315,7 @@ static int start_server(void *cookie, struct buf *why)
 		.guard = guard,
 		.cookie = s,
 		.metrics = s->metrics,
-		.watch = &s->watch};
+		.monitoring = &s->monitoring};
 
 	return http_server_start(&server, &s->server);
 }

@@ -7,7 +7,7 @@
  * 	              SIGTERM or SIGINT and the drain
  * 	service_free
  *
- * Everything but the watch routes (/healthz, /readyz, /metrics, /status) and the greeting is for connections whose
+ * Everything but the monitoring routes (/healthz, /readyz, /metrics, /status) and the greeting is for connections whose
  * other end is known as a part of the store (door), and a public route that is not open needs an identity: the guard
  * answers 401 before a handler runs. The cookie of every handler is the struct service; service_app gives what the
  * start hook returned. After start all accessors may be called from any thread.
@@ -37,7 +37,7 @@ struct service_options {
 	const char *kind;		       /* "user", "docs": of the registration */
 	const char *help;		       /* first lines of --help */
 	const struct config_setting *settings; /* the service's own; ends with a row whose flag is NULL; may be NULL */
-	const struct http_route *routes;       /* without the watch routes; ends with a row whose method is NULL */
+	const struct http_route *routes;       /* without the monitoring routes; ends with a row whose method is NULL */
 	const struct pg_migration *migrations;
 	size_t migration_count;
 	int64_t migration_lock;

@@ -2,7 +2,7 @@
 
 #include "backend/user/rules/account.h"
 #include "backend/user/rules/account_name.h"
-#include "backend/user/rules/account_refold.h"
+#include "backend/user/rules/account_name_backfill.h"
 #include "backend/user/rows/pg/user_pg.h"
 #include "backend/user/rules/key.h"
 #include "common/base/envfile.h"
@@ -36,7 +36,7 @@ static int open_store(struct service *s, struct pg **ret_pg, struct user_store *
 		r = service_migrate(s, pg);
 	if (r == 0)
 		r = user_pg_new(pg, ret_store);
-	if (r == 0 && (r = account_refold(*ret_store)) < 0)
+	if (r == 0 && (r = account_name_backfill(*ret_store)) < 0)
 		(*ret_store)->ops->free(*ret_store);
 	if (r != 0) {
 		pg_free(pg);

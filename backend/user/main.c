@@ -1,5 +1,5 @@
 #include "backend/user/rules/guess.h"
-#include "backend/user/rules/account_refold.h"
+#include "backend/user/rules/account_name_backfill.h"
 #include "backend/user/first_user.h"
 #include "backend/user/api/user_request.h"
 #include "backend/user/rows/pg/user_pg.h"
@@ -105,7 +105,7 @@ static int fold_names(struct service *s)
 	if (r == 0)
 		r = user_pg_new(pg, &store);
 	if (r == 0)
-		r = account_refold(store);
+		r = account_name_backfill(store);
 	if (store)
 		store->ops->free(store);
 	pg_free(pg);
@@ -158,7 +158,7 @@ static void housekeep(struct pg *pg, void *cookie)
 		r = store->ops->guesses_trim(
 			store, now_ns - GUESS_MEMORY_S * NS_PER_S, GUESS_ROWS_MAX, now_ns - NETWORK_KNOWN_S * NS_PER_S);
 	if (r == 0) /* an instance of before may have made an account */
-		r = account_refold(store);
+		r = account_name_backfill(store);
 	if (r < 0)
 		log_warning(NULL, "op=housekeep error=%d text=\"%s\" outcome=later", r, pg_error(pg));
 	if (store)

@@ -2,7 +2,7 @@
 #ifndef NEPHOS_FUSEFS_MOUNT_MOUNT_INTERNAL_H
 #define NEPHOS_FUSEFS_MOUNT_MOUNT_INTERNAL_H
 
-#include "common/http/server/watch.h"
+#include "common/http/server/monitoring.h"
 #include "fusefs/ops/follow.h"
 #include "fusefs/ops/fs.h"
 #include "fusefs/mount/options.h"
@@ -22,7 +22,7 @@ struct mount {
 	struct fuse_session *session;
 	struct session_loop *loop;
 	bool mounted;
-	struct watch watch;
+	struct monitoring monitoring;
 	struct http_server *server;
 	char *port_file;
 };

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static int watch_ready(void *cookie, struct buf *ret_why)
+static int monitoring_ready(void *cookie, struct buf *ret_why)
 {
 	struct mount *m = cookie;
 	int64_t silent = m->follow ? follow_silent_ms(m->follow) : 0;
@@ -21,7 +21,7 @@ static int watch_ready(void *cookie, struct buf *ret_why)
 	return -ERR_UNAVAILABLE;
 }
 
-static int watch_status(void *cookie, struct buf *ret)
+static int monitoring_status(void *cookie, struct buf *ret)
 {
 	struct mount *m = cookie;
 	char gateway[1024];
@@ -66,12 +66,13 @@ int mount_watch_start(struct mount *m)
 	struct http_server_options options = {
 		.address = "127.0.0.1",
 		.port = m->o->watch_port,
-		.routes = WATCH_ROUTES,
-		.watch = &m->watch,
+		.routes = MONITORING_ROUTES,
+		.monitoring = &m->monitoring,
 	};
 	int r;
 
-	m->watch = (struct watch){.metrics = m->metrics, .ready = watch_ready, .status = watch_status, .cookie = m};
+	m->monitoring = (struct monitoring){
+		.metrics = m->metrics, .ready = monitoring_ready, .status = monitoring_status, .cookie = m};
 	r = http_server_start(&options, &m->server);
 	return r < 0 || !m->o->pid_file ? r : write_port(m);
 }

@@ -4,14 +4,14 @@
 #include "common/base/error.h"
 #include "common/base/limits.h"
 #include "common/http/loopback.h"
-#include "common/http/server/watch.h"
+#include "common/http/server/monitoring.h"
 #include "common/trust/door.h"
 #include "gateway/front/assets.h"
 #include "gateway/access/auth.h"
 #include "gateway/access/client_address.h"
 #include "gateway/proxy/proxy.h"
 #include "gateway/access/recheck.h"
-#include "gateway/front/said.h"
+#include "gateway/front/service_messages.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -38,8 +38,8 @@ struct gateway {
 	struct proxy *proxy;
 	struct recheck *recheck;
 	struct assets *assets;
-	struct http_route *routes; /* ROUTES and those of watch */
-	struct watch watch;
+	struct http_route *routes; /* ROUTES and those of monitoring */
+	struct monitoring monitoring;
 	struct http_server *server;
 	struct http_server *internal; /* for services */
 };
@@ -86,7 +86,7 @@ static json_t *services_to_json(struct registry *registry, bool with_addresses)
 static void handle_registry(struct http_request *req, void *cookie)
 {
 	struct gateway *g = cookie;
-	int error = said_register(g->registry, http_request_body(req));
+	int error = service_messages_register(g->registry, http_request_body(req));
 	if (error < 0)
 		http_respond_error(req, error, NULL);
 	else
@@ -118,8 +118,8 @@ static void forget_user(void *cookie, int64_t user)
 
 static void handle_forget(struct http_request *req, void *cookie)
 {
-	static const struct said_forgetter FORGETTER = {forget_token, forget_user};
-	int error = said_forget(http_request_body(req), &FORGETTER, cookie);
+	static const struct service_messages_forgetter FORGETTER = {forget_token, forget_user};
+	int error = service_messages_forget(http_request_body(req), &FORGETTER, cookie);
 	if (error < 0)
 		http_respond_error(req, error, NULL);
 	else
@@ -176,7 +176,7 @@ static void handle_asset(struct http_request *req, void *cookie)
 	assets_respond(g->assets, req, http_request_param(req, "name"));
 }
 
-static int watch_ready(void *cookie, struct buf *ret_why)
+static int monitoring_ready(void *cookie, struct buf *ret_why)
 {
 	const struct gateway *g = cookie;
 	struct registry_choice choice;
@@ -190,7 +190,7 @@ static int watch_ready(void *cookie, struct buf *ret_why)
 	return 0;
 }
 
-static int watch_status(void *cookie, struct buf *ret)
+static int monitoring_status(void *cookie, struct buf *ret)
 {
 	const struct gateway *g = cookie;
 	json_t *status = json_pack(
@@ -335,8 +335,9 @@ static int build(const struct gateway_options *options, struct gateway *g, struc
 	if (error == 0)
 		error = build_forwarding(g);
 	if (error == 0)
-		error = http_routes_concat(ROUTES, WATCH_ROUTES, &g->routes);
-	g->watch = (struct watch){.metrics = g->metrics, .ready = watch_ready, .status = watch_status, .cookie = g};
+		error = http_routes_concat(ROUTES, MONITORING_ROUTES, &g->routes);
+	g->monitoring = (struct monitoring){
+		.metrics = g->metrics, .ready = monitoring_ready, .status = monitoring_status, .cookie = g};
 	if (error == 0 && options->assets_dir) {
 		error = assets_load(options->assets_dir, &g->assets);
 		if (error < 0)
@@ -381,7 +382,7 @@ int gateway_start(const struct gateway_options *options, struct buf *why, struct
 		.connections_per_address_max = options->connections_per_address,
 		.exempt = options->trusted_proxies,
 		.routes = g->routes,
-		.watch = &g->watch,
+		.monitoring = &g->monitoring,
 		.guard = guard,
 		.cookie = g,
 		.metrics = g->metrics,

@@ -168,10 +168,10 @@ static int row_for_key(struct user_store *s, uint64_t id, const char *name_key, 
 	return named && named != *ret ? -EEXIST : 0;
 }
 
-static int op_account_refold(struct user_store *s, uint64_t id, const char *name_key)
+static int op_account_set_name_key(struct user_store *s, uint64_t id, const char *name_key)
 {
 	struct user_account *row;
-	int r = user_mem_enter(s, "account_refold");
+	int r = user_mem_enter(s, "account_set_name_key");
 
 	if (r < 0)
 		return r;
@@ -530,7 +530,7 @@ static const struct user_store_ops OPS = {
 	.account_find = op_account_find,
 	.account_list = op_account_list,
 	.account_unfolded = op_account_unfolded,
-	.account_refold = op_account_refold,
+	.account_set_name_key = op_account_set_name_key,
 	.account_update = op_account_update,
 	.account_delete = op_account_delete,
 	.guess_look = user_mem_guess_look,

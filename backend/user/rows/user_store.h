@@ -111,7 +111,7 @@ struct user_store_ops {
 	/* Those whose key is of before names were folded, in the order of ids; and the one that one of them has
 	 * from now on: -EEXIST, -ENOENT. */
 	int (*account_unfolded)(struct user_store *s, size_t limit, struct user_account *ret, size_t *ret_count);
-	int (*account_refold)(struct user_store *s, uint64_t id, const char *name_key);
+	int (*account_set_name_key)(struct user_store *s, uint64_t id, const char *name_key);
 	int (*account_list)(
 		struct user_store *s, const struct user_page *page, struct user_account *ret, size_t *ret_count);
 	/* Name, email, password, admin. -EEXIST: the name. -ENOENT. */

@@ -46,7 +46,7 @@
 
 struct http_server;
 struct http_request;
-struct watch;
+struct monitoring;
 
 struct http_server_options {
 	const char
@@ -70,8 +70,8 @@ struct http_server_options {
 	struct metrics *metrics; /* may be NULL: requests by route and status, latency, bytes, connections */
 	/* Pages of which other origins may use it from a browser (cors.h); NULL: of none. Must outlive the server. */
 	const char *cors_origins;
-	const struct watch
-		*watch; /* for the rows of common/http/server/watch.h; may be NULL; must outlive the server */
+	const struct monitoring
+		*monitoring; /* for the rows of common/http/server/monitoring.h; may be NULL; must outlive the server */
 };
 
 int http_server_start(const struct http_server_options *options, struct http_server **ret);

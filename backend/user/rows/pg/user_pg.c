@@ -195,11 +195,11 @@ static int op_account_unfolded(struct user_store *s, size_t limit, struct user_a
 	return r < 0 ? r : read_accounts(result, ret, ret_count);
 }
 
-static int op_account_refold(struct user_store *s, uint64_t id, const char *name_key)
+static int op_account_set_name_key(struct user_store *s, uint64_t id, const char *name_key)
 {
 	const struct pg_param params[] = {PG_P_I64(id), PG_P_TEXT(span_str(name_key))};
 
-	return change(s, &SQL_ACCOUNT_REFOLD, params, 2);
+	return change(s, &SQL_ACCOUNT_SET_NAME_KEY, params, 2);
 }
 
 static int op_account_update(struct user_store *s, const struct user_account *a)
@@ -506,7 +506,7 @@ static const struct user_store_ops OPS = {
 	.account_find = op_account_find,
 	.account_list = op_account_list,
 	.account_unfolded = op_account_unfolded,
-	.account_refold = op_account_refold,
+	.account_set_name_key = op_account_set_name_key,
 	.account_update = op_account_update,
 	.account_delete = op_account_delete,
 	.guess_look = op_guess_look,

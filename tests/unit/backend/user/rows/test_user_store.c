@@ -115,13 +115,13 @@ static void old_keys_are_replaced_once(void **state)
 	assert_int_equal(s->ops->account_insert(s, &older, &next), 0);
 	assert_int_equal(s->ops->account_unfolded(s, 1, got, &count), 0);
 	assert_true(count == 1 && got[0].id == id && got[0].unfolded);
-	assert_int_equal(s->ops->account_refold(s, id, "ann"), -EEXIST);
-	assert_int_equal(s->ops->account_refold(s, id, "old"), 0);
+	assert_int_equal(s->ops->account_set_name_key(s, id, "ann"), -EEXIST);
+	assert_int_equal(s->ops->account_set_name_key(s, id, "old"), 0);
 	assert_int_equal(s->ops->account_unfolded(s, 3, got, &count), 0);
 	assert_true(count == 1 && got[0].id == next);
 	assert_int_equal(s->ops->account_find(s, "old", "old", got), 0);
 	assert_true(got[0].id == id && !got[0].unfolded);
-	assert_int_equal(s->ops->account_refold(s, next + 100, "x"), -ENOENT);
+	assert_int_equal(s->ops->account_set_name_key(s, next + 100, "x"), -ENOENT);
 }
 
 static void empty_texts_come_back_empty(void **state)

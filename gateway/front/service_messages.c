@@ -1,4 +1,4 @@
-#include "gateway/front/said.h"
+#include "gateway/front/service_messages.h"
 
 #include "common/base/clock.h"
 #include "common/base/error.h"
@@ -25,24 +25,24 @@ static int register_service(struct registry *registry, const json_t *body)
 	return registry_put(registry, &entry, clock_mono_ns());
 }
 
-static json_t *said_json(struct span body)
+static json_t *parse_message(struct span body)
 {
 	return json_loadb(body.data ? body.data : "", body.size, JSON_REJECT_DUPLICATES, NULL);
 }
 
-int said_register(struct registry *registry, struct span body)
+int service_messages_register(struct registry *registry, struct span body)
 {
-	json_t *said = said_json(body);
-	int error = said ? register_service(registry, said) : -ERR_BAD_JSON;
-	json_decref(said);
+	json_t *message = parse_message(body);
+	int error = message ? register_service(registry, message) : -ERR_BAD_JSON;
+	json_decref(message);
 	return error;
 }
 
 /* 0: a user, tokens, or both, each of which makes sense. */
-static int check_forget(const json_t *said, int64_t *ret_user)
+static int check_forget(const json_t *message, int64_t *ret_user)
 {
-	const json_t *ids = json_object_get(said, "token_ids");
-	int error = item_json_get_id(said, "user_id", ret_user);
+	const json_t *ids = json_object_get(message, "token_ids");
+	int error = item_json_get_id(message, "user_id", ret_user);
 
 	if (error == -ENOENT && ids)
 		error = 0;
@@ -54,17 +54,17 @@ static int check_forget(const json_t *said, int64_t *ret_user)
 	return error < 0 ? -ERR_BAD_REQUEST : 0;
 }
 
-int said_forget(struct span body, const struct said_forgetter *forgetter, void *cookie)
+int service_messages_forget(struct span body, const struct service_messages_forgetter *forgetter, void *cookie)
 {
-	json_t *said = said_json(body);
-	const json_t *ids = json_object_get(said, "token_ids");
+	json_t *message = parse_message(body);
+	const json_t *ids = json_object_get(message, "token_ids");
 	int64_t user = 0;
-	int error = said ? check_forget(said, &user) : -ERR_BAD_JSON;
+	int error = message ? check_forget(message, &user) : -ERR_BAD_JSON;
 
 	for (size_t i = 0; error == 0 && i < json_array_size(ids); i++)
 		forgetter->token(cookie, json_string_value(json_array_get(ids, i)));
 	if (error == 0 && user > 0)
 		forgetter->user(cookie, user);
-	json_decref(said);
+	json_decref(message);
 	return error;
 }

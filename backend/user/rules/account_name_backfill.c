@@ -1,4 +1,4 @@
-#include "backend/user/rules/account_refold.h"
+#include "backend/user/rules/account_name_backfill.h"
 
 #include "backend/user/rules/account_name.h"
 
@@ -10,7 +10,7 @@
  * is found by that. Nobody else has
  * such a key: it begins with what is in no name.
  */
-static int refold_one(struct user_store *store, const struct user_account *a)
+static int backfill_one(struct user_store *store, const struct user_account *a)
 {
 	struct account_name_keys keys;
 
@@ -18,23 +18,23 @@ static int refold_one(struct user_store *store, const struct user_account *a)
 	if (r == -ENOMEM)
 		return r;
 	if (r == 0)
-		r = store->ops->account_refold(store, a->id, keys.fold);
+		r = store->ops->account_set_name_key(store, a->id, keys.fold);
 	/* What cannot be folded cannot be mistaken for another, either. */
 	if (r == -EEXIST || r == -EINVAL || r == -ENAMETOOLONG)
-		r = store->ops->account_refold(store, a->id, keys.exact);
+		r = store->ops->account_set_name_key(store, a->id, keys.exact);
 	return r == -ENOENT ? 0 : r; /* deleted since */
 }
 
-int account_refold(struct user_store *store)
+int account_name_backfill(struct user_store *store)
 {
-	size_t count = REFOLD_AT_ONCE;
+	size_t count = BACKFILL_AT_ONCE;
 
-	struct user_account *list = calloc(REFOLD_AT_ONCE, sizeof(*list));
+	struct user_account *list = calloc(BACKFILL_AT_ONCE, sizeof(*list));
 	int r = list ? 0 : -ENOMEM;
-	while (r == 0 && count == REFOLD_AT_ONCE) {
-		r = store->ops->account_unfolded(store, REFOLD_AT_ONCE, list, &count);
+	while (r == 0 && count == BACKFILL_AT_ONCE) {
+		r = store->ops->account_unfolded(store, BACKFILL_AT_ONCE, list, &count);
 		for (size_t i = 0; r == 0 && i < count; i++)
-			r = refold_one(store, &list[i]);
+			r = backfill_one(store, &list[i]);
 	}
 	free(list);
 	return r;

@@ -3,7 +3,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "common/base/error.h"
-#include "gateway/front/said.h"
+#include "gateway/front/service_messages.h"
 
 #include <errno.h>
 #include <string.h>
@@ -32,7 +32,7 @@ static void check_register(struct span body)
 	int r;
 
 	FUZZ_CHECK(registry_new(&registry) == 0);
-	r = said_register(registry, body);
+	r = service_messages_register(registry, body);
 	FUZZ_CHECK(r == 0 || r == -EINVAL || r == -ERR_BAD_JSON);
 	check_instances(registry, r == 0 ? 1 : 0);
 	registry_free(registry);
@@ -56,9 +56,9 @@ static void on_user(void *cookie, int64_t user)
 
 static void check_forget(struct span body)
 {
-	static const struct said_forgetter FORGETTER = {on_token, on_user};
+	static const struct service_messages_forgetter FORGETTER = {on_token, on_user};
 	struct forgotten f = {0};
-	int r = said_forget(body, &FORGETTER, &f);
+	int r = service_messages_forget(body, &FORGETTER, &f);
 
 	FUZZ_CHECK(r == 0 || r == -ERR_BAD_JSON || r == -ERR_BAD_REQUEST);
 	FUZZ_CHECK(f.users <= 1 && (r == 0 || (f.users == 0 && f.tokens == 0)));

@@ -1,4 +1,4 @@
-#include "common/http/server/watch.h"
+#include "common/http/server/monitoring.h"
 
 #include "common/base/error.h"
 #include "tests/unit/common/http/wire.h"
@@ -17,7 +17,7 @@ struct world {
 	struct http_server *server;
 	struct http_route *routes;
 	struct metrics *metrics;
-	struct watch watch;
+	struct monitoring monitoring;
 	int ready;
 };
 
@@ -50,12 +50,12 @@ static const struct http_route own[] = {
 static int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	struct http_server_options options = {.address = "127.0.0.1", .watch = &w->watch};
+	struct http_server_options options = {.address = "127.0.0.1", .monitoring = &w->monitoring};
 
 	*state = w;
-	if (metrics_new(&w->metrics) || http_routes_concat(WATCH_ROUTES, own, &w->routes))
+	if (metrics_new(&w->metrics) || http_routes_concat(MONITORING_ROUTES, own, &w->routes))
 		return -1;
-	w->watch = (struct watch){.metrics = w->metrics, .ready = is_ready, .status = status, .cookie = w};
+	w->monitoring = (struct monitoring){.metrics = w->metrics, .ready = is_ready, .status = status, .cookie = w};
 	options.routes = w->routes;
 	options.metrics = w->metrics;
 	return http_server_start(&options, &w->server);
@@ -111,10 +111,10 @@ static void a_process_shows_its_status_and_its_metrics(void **state)
 	free(text);
 }
 
-static void a_process_without_a_watch_answers_all_the_same(void **state)
+static void a_process_without_monitoring_answers_all_the_same(void **state)
 {
 	static const char *const paths[] = {"/healthz", "/readyz", "/status", "/metrics"};
-	const struct http_server_options options = {.address = "127.0.0.1", .routes = WATCH_ROUTES};
+	const struct http_server_options options = {.address = "127.0.0.1", .routes = MONITORING_ROUTES};
 	struct world w = {0};
 	char text[4096];
 
@@ -130,7 +130,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_process_says_that_it_lives_and_whether_it_is_ready, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_process_shows_its_status_and_its_metrics, setup, teardown),
-		cmocka_unit_test(a_process_without_a_watch_answers_all_the_same),
+		cmocka_unit_test(a_process_without_monitoring_answers_all_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

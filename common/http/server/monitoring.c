@@ -1,4 +1,4 @@
-#include "common/http/server/watch.h"
+#include "common/http/server/monitoring.h"
 
 #include "common/http/server/server_internal.h"
 
@@ -9,10 +9,10 @@
 
 #define WHY_BYTES_MAX 1024
 
-static const struct watch *watch_of(const struct http_request *req)
+static const struct monitoring *monitoring_of(const struct http_request *req)
 {
-	static const struct watch none;
-	const struct watch *w = req->server->options.watch;
+	static const struct monitoring none;
+	const struct monitoring *w = req->server->options.monitoring;
 
 	return w ? w : &none;
 }
@@ -50,7 +50,7 @@ static void on_healthz(struct http_request *req, void *cookie)
 
 static void on_readyz(struct http_request *req, void *cookie)
 {
-	const struct watch *w = watch_of(req);
+	const struct monitoring *w = monitoring_of(req);
 	struct buf why;
 	int r;
 
@@ -66,7 +66,7 @@ static void on_readyz(struct http_request *req, void *cookie)
 
 static void on_metrics(struct http_request *req, void *cookie)
 {
-	const struct watch *w = watch_of(req);
+	const struct monitoring *w = monitoring_of(req);
 	struct buf text;
 
 	(void)cookie;
@@ -76,7 +76,7 @@ static void on_metrics(struct http_request *req, void *cookie)
 
 static void on_status(struct http_request *req, void *cookie)
 {
-	const struct watch *w = watch_of(req);
+	const struct monitoring *w = monitoring_of(req);
 	struct buf text;
 
 	(void)cookie;
@@ -91,7 +91,7 @@ static void on_status(struct http_request *req, void *cookie)
 		.internal = true, .open = true                                                         \
 	}
 
-const struct http_route WATCH_ROUTES[] = {
+const struct http_route MONITORING_ROUTES[] = {
 	ROW("/healthz", on_healthz),
 	ROW("/readyz", on_readyz),
 	ROW("/metrics", on_metrics),

@@ -1,6 +1,6 @@
 /* Accounts that were made before names were folded go on to be found. */
 #include "backend/user/rules/account_name.h"
-#include "backend/user/rules/account_refold.h"
+#include "backend/user/rules/account_name_backfill.h"
 #include "tests/unit/backend/user/rules/fixture.h"
 
 #include <stdio.h>
@@ -30,7 +30,7 @@ static void an_old_name_is_found_however_it_is_typed(void **state)
 	struct account_call *call = *state;
 	const uint64_t zoe = old(call, "Zoe\xcc\x88", "zoe\xcc\x88"), fine = old(call, "Straße", "straße");
 
-	assert_int_equal(account_refold(call->store), 0);
+	assert_int_equal(account_name_backfill(call->store), 0);
 	assert_int_equal(logs_in(call, "Zoe\xcc\x88"), zoe);
 	assert_int_equal(logs_in(call, "ZOË"), zoe);
 	assert_int_equal(logs_in(call, "straße"), fine);
@@ -45,7 +45,7 @@ static void of_two_that_look_alike_each_keeps_his_name(void **state)
 	const struct account_fields again = {.name = "ＲＯＯＴ", .password = "correct horse"};
 	struct account_outcome outcome;
 
-	assert_int_equal(account_refold(call->store), 0);
+	assert_int_equal(account_name_backfill(call->store), 0);
 	assert_int_equal(logs_in(call, "root"), root);
 	assert_int_equal(logs_in(call, "ROOT"), root);
 	assert_int_equal(logs_in(call, "Ｒｏｏｔ"), wide);
@@ -61,7 +61,7 @@ static void names_that_are_none_any_more_are_kept(void **state)
 	struct account_call *call = *state;
 	const uint64_t mixed = old(call, "rооt", "rооt"); /* with two letters of another script */
 
-	assert_int_equal(account_refold(call->store), 0);
+	assert_int_equal(account_name_backfill(call->store), 0);
 	assert_int_equal(logs_in(call, "Rооt"), mixed);
 	assert_int_equal(logs_in(call, "root"), 0);
 }
@@ -71,11 +71,11 @@ static void it_goes_on_where_it_was_cut(void **state)
 	struct account_call *call = *state;
 	const uint64_t ann = old(call, "Ann", "x-old"), bob = old(call, "Bob", "y-old");
 
-	user_mem_fail(call->store, "account_refold", 2, -ENOTCONN);
-	assert_int_equal(account_refold(call->store), -ENOTCONN);
+	user_mem_fail(call->store, "account_set_name_key", 2, -ENOTCONN);
+	assert_int_equal(account_name_backfill(call->store), -ENOTCONN);
 	assert_int_equal(logs_in(call, "ann"), ann);
 	assert_int_equal(logs_in(call, "bob"), 0);
-	assert_int_equal(account_refold(call->store), 0);
+	assert_int_equal(account_name_backfill(call->store), 0);
 	assert_int_equal(logs_in(call, "bob"), bob);
 }
 

@@ -1,18 +1,19 @@
 /*
- * watch: what every process says of itself, without credentials: GET /healthz, /readyz, /metrics, /status.
+ * monitoring: what every process says of itself, without credentials: GET /healthz, /readyz, /metrics, /status.
  *
- * A program puts WATCH_ROUTES into its table (http_routes_concat) and a struct watch into http_server_options.watch. A
- * process without one answers /healthz, is always ready, and has no metrics and no status.
+ * A program puts MONITORING_ROUTES into its table (http_routes_concat) and a struct monitoring into
+ * http_server_options.monitoring. A process without one answers /healthz, is always ready, and has no metrics and no
+ * status.
  */
-#ifndef NEPHOS_HTTP_SERVER_WATCH_H
-#define NEPHOS_HTTP_SERVER_WATCH_H
+#ifndef NEPHOS_HTTP_SERVER_MONITORING_H
+#define NEPHOS_HTTP_SERVER_MONITORING_H
 
 #include "common/http/server/server.h"
 
 #define STATUS_BYTES_MAX (256u * 1024)	 /* of /status: thousands of sessions or services would still fit */
 #define METRICS_BYTES_MAX (1024u * 1024) /* of /metrics: METRICS_MAX lines with their histograms */
 
-struct watch {
+struct monitoring {
 	struct metrics *metrics;
 	/* 0: can serve. Else the failure that /readyz shows (-ERR_UNAVAILABLE: 503), with the reason appended to
 	 * ret_why. On the server's thread. */
@@ -23,6 +24,6 @@ struct watch {
 };
 
 /* Ends with a row whose method is NULL; all open and internal. */
-extern const struct http_route WATCH_ROUTES[];
+extern const struct http_route MONITORING_ROUTES[];
 
 #endif

@@ -1,0 +1,14 @@
+/*
+ * account_name_backfill: gives accounts of before names were folded the key that they are found by now. Runs at every
+ * start and in between, by any instance.
+ */
+#ifndef NEPHOS_USER_ACCOUNT_NAME_BACKFILL_H
+#define NEPHOS_USER_ACCOUNT_NAME_BACKFILL_H
+
+#include "backend/user/rows/user_store.h"
+
+#define BACKFILL_AT_ONCE 100
+
+int account_name_backfill(struct user_store *store); /* failures are those of the store */
+
+#endif
