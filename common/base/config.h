@@ -45,9 +45,9 @@ struct config_program {
 struct config;
 
 /*
- * What program points to must outlive the config. Words that are not flags are kept as
- * arguments, in order; "--" ends flags. The file comes from --config FILE or NEPHOS_CONFIG. -EINVAL: text in ret_why
- * (caller's buf). -ECANCELED: --help or --version was asked for and printed to stdout. -ENOMEM, -EIO: stdout failed.
+ * What program points to must outlive the config. Words that are not flags are kept as arguments, in order; "--" ends
+ * flags. The file comes from --config FILE or NEPHOS_CONFIG. -EINVAL: text in ret_why (caller's buf). -ECANCELED:
+ * --help or --version was asked for and printed to stdout. -ENOMEM, -EIO: stdout failed.
  */
 int config_load(const struct config_program *program, int argc, char **argv, struct config **ret, struct buf *ret_why);
 void config_free(struct config *c);

@@ -16,8 +16,8 @@ bool loopback_is(const struct sockaddr *address);
  * one. */
 bool loopback_is_here(const struct sockaddr *address);
 /* Whether http(s)://HOST… leads to the machine of whoever goes there: by its address in any spelling, also the one
- * that means "here", or by the name localhost or one below it. Other
- * names are not looked up. What is no such URL is treated as one that does. */
+ * that means "here", or by the name localhost or one below it. Other names are not looked up. What is no such URL is
+ * treated as one that does. */
 bool loopback_url(const char *url);
 /* Whether an address that somebody at `asked` named may be gone to: what is his own machine is another one here. */
 bool loopback_may_follow(const char *asked, const char *named);

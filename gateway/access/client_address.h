@@ -1,7 +1,7 @@
 /*
  * client_address: where a request comes from: whoever has the connection; or, when that is a reverse proxy that was
- * named, the last one in its X-Forwarded-For that is
- * none of those. What any other says of where it comes from is not believed. Read-only once made; any thread.
+ * named, the last one in its X-Forwarded-For that is none of those. What any other says of where it comes from is not
+ * believed. Read-only once made; any thread.
  */
 #ifndef NEPHOS_GATEWAY_ACCESS_CLIENT_ADDRESS_H
 #define NEPHOS_GATEWAY_ACCESS_CLIENT_ADDRESS_H

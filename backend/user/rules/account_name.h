@@ -3,12 +3,10 @@
  * Pure, any thread.
  *
  * A name is made of letters of one script with their marks, digits of one kind, and " . _ - @ + ' "; one space at a
- * time, none at either end.
- * Han goes with kana, with bopomofo and with hangul, and all of these with Latin, as they are written; what belongs
- * to every script
- * goes with each (UTS 39, "highly restrictive"). Joiners stand where a script needs them. Other characters could be
- * invisible, turn the
- * direction of writing, or mean something in a path. Two names that look alike have one key: the fold of spelling.
+ * time, none at either end. Han goes with kana, with bopomofo and with hangul, and all of these with Latin, as they are
+ * written; what belongs to every script goes with each (UTS 39, "highly restrictive"). Joiners stand where a script
+ * needs them. Other characters could be invisible, turn the direction of writing, or mean something in a path. Two
+ * names that look alike have one key: the fold of spelling.
  */
 #ifndef NEPHOS_USER_ACCOUNT_NAME_H
 #define NEPHOS_USER_ACCOUNT_NAME_H

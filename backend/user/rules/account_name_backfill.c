@@ -6,9 +6,8 @@
 #include <stdlib.h>
 
 /*
- * The fold goes to whom it was the key of already, else to the oldest. Who comes too late for it keeps his name, and
- * is found by that. Nobody else has
- * such a key: it begins with what is in no name.
+ * The fold goes to whom it was the key of already, else to the oldest. Who comes too late for it keeps his name, and is
+ * found by that. Nobody else has such a key: it begins with what is in no name.
  */
 static int backfill_one(struct user_store *store, const struct user_account *a)
 {

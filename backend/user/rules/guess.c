@@ -6,12 +6,10 @@
 #include <errno.h>
 
 /*
- * Wrong passwords are counted after they were tried, so several may be tried at once: as many as one network's share
- * of hashings. That none of
- * those tells more than the limit allows, what was counted is read again after the hashing, and a right password that
- * came while its network
- * had to wait is refused like a wrong one. Counting before trying was rejected: it would refuse a person whose
- * devices log in together.
+ * Wrong passwords are counted after they were tried, so several may be tried at once: as many as one network's share of
+ * hashings. That none of those tells more than the limit allows, what was counted is read again after the hashing, and
+ * a right password that came while its network had to wait is refused like a wrong one. Counting before trying was
+ * rejected: it would refuse a person whose devices log in together.
  */
 
 #define DELAYS_HERE (GUESS_FREE + 11)
@@ -61,9 +59,8 @@ static int make_guess(struct account_call *call, const char *name_key, const str
 }
 
 /*
- * How long there is to wait; 0: not at all. right: of a right password, that of who is known from here is let
- * through. A wrong one waits as
- * if it came from anywhere: else the answer told his neighbours that there is such a name.
+ * How long there is to wait; 0: not at all. right: of a right password, that of who is known from here is let through.
+ * A wrong one waits as if it came from anywhere: else the answer told his neighbours that there is such a name.
  */
 static int64_t wait_of(const struct user_guesses *seen, const struct guess *g, int64_t now_ns, bool right)
 {

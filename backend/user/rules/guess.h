@@ -1,14 +1,11 @@
 /*
  * guess: how often somebody may guess a password. As account: neither HTTP, nor SQL, nor a clock.
  *
- * Wrong passwords are counted for a name and the network that they came from: after GUESS_FREE of them each further
- * one makes that network wait
- * for that name: 1 s, 2 s, 4 s … 15 minutes. Nobody else waits: whoever fails for another's name keeps his own
- * network out, and no session ends.
- * All networks together have GUESS_FREE_ALL; then networks that the account has not logged in from wait for each
- * other, a minute at most.
- * Where the account has logged in from, a right password is let through all the same, until GUESS_KNOWN_TRIES wrong
- * ones.
+ * Wrong passwords are counted for a name and the network that they came from: after GUESS_FREE of them each further one
+ * makes that network wait for that name: 1 s, 2 s, 4 s … 15 minutes. Nobody else waits: whoever fails for another's
+ * name keeps his own network out, and no session ends. All networks together have GUESS_FREE_ALL; then networks that
+ * the account has not logged in from wait for each other, a minute at most. Where the account has logged in from, a
+ * right password is let through all the same, until GUESS_KNOWN_TRIES wrong ones.
  *
  * A name that nobody has is counted and answered like any other, and costs the same: one hashing, always, also of who
  * has to wait.
@@ -33,9 +30,8 @@
 enum guess_place { GUESS_LOG_IN, GUESS_OLD_PASSWORD };
 
 /*
- * account NULL: nobody has this name. 0: right, and nothing stands against it. -ERR_FORBIDDEN: wrong. -ERR_TOO_MANY:
- * to be asked again later, whether it was right
- * or not; call->wait_ns. Else failures of the store and of hashing.
+ * account NULL: nobody has this name. 0: right, and nothing stands against it. -ERR_FORBIDDEN: wrong. -ERR_TOO_MANY: to
+ * be asked again later, whether it was right or not; call->wait_ns. Else failures of the store and of hashing.
  */
 int guess_password(struct account_call *call, const char *name_key, const struct user_account *account,
 	const char *password, enum guess_place place);

@@ -1,7 +1,6 @@
 /*
- * network: where somebody asks from, as coarse as addresses are given out: 24 bits of IPv4, 64 of IPv6. Who
- * has one address of such a
- * network has, or can get, the others. Pure, any thread.
+ * network: where somebody asks from, as coarse as addresses are given out: 24 bits of IPv4, 64 of IPv6. Who has one
+ * address of such a network has, or can get, the others. Pure, any thread.
  */
 #ifndef NEPHOS_USER_NETWORK_H
 #define NEPHOS_USER_NETWORK_H

@@ -1,7 +1,6 @@
 /*
- * password: Argon2id of a password in NFC: however its letters were typed. Each hashing takes
- * PASSWORD_MEMORY_BYTES and tens of
- * milliseconds, so only some run at once. Any thread.
+ * password: Argon2id of a password in NFC: however its letters were typed. Each hashing takes PASSWORD_MEMORY_BYTES and
+ * tens of milliseconds, so only some run at once. Any thread.
  */
 #ifndef NEPHOS_USER_PASSWORD_H
 #define NEPHOS_USER_PASSWORD_H

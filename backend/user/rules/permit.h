@@ -1,7 +1,7 @@
 /*
- * permit: who may do what to whom, as one table. Every change of accounts and of what opens them asks it,
- * whatever route it came by,
- * and does so before a kept answer is looked for: who repeats a request is judged as who he is now. Pure, any thread.
+ * permit: who may do what to whom, as one table. Every change of accounts and of what opens them asks it, whatever
+ * route it came by, and does so before a kept answer is looked for: who repeats a request is judged as who he is now.
+ * Pure, any thread.
  */
 #ifndef NEPHOS_USER_PERMIT_H
 #define NEPHOS_USER_PERMIT_H

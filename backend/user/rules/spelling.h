@@ -1,8 +1,7 @@
 /*
  * spelling: what people write, in one spelling. The same letters can be typed as different code points; texts are
- * brought to NFC before they are kept,
- * compared or hashed, and folded (NFKC, without case, without what nobody sees) where two must not look alike. Pure,
- * any thread.
+ * brought to NFC before they are kept, compared or hashed, and folded (NFKC, without case, without what nobody sees)
+ * where two must not look alike. Pure, any thread.
  */
 #ifndef NEPHOS_USER_SPELLING_H
 #define NEPHOS_USER_SPELLING_H

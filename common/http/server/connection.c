@@ -22,13 +22,10 @@
  *     that is being sent.
  *
  * Gone is who has reset the connection. Who has shut his sending side may have done only that (RFC 9112, 9.6: "nc -N"
- * does), and is owed his
- * answer; who has closed altogether looks the same until something is sent to him, and then resets. So a FIN ends no
- * request that is
- * answered in bounded time, and none whose answer is under way, which finds out by being sent: the events of a drive
- * have a heartbeat. What
- * may sleep for as long as a poll is given up when its client was half closed for some seconds, or those who left
- * would pile up.
+ * does), and is owed his answer; who has closed altogether looks the same until something is sent to him, and then
+ * resets. So a FIN ends no request that is answered in bounded time, and none whose answer is under way, which finds
+ * out by being sent: the events of a drive have a heartbeat. What may sleep for as long as a poll is given up when its
+ * client was half closed for some seconds, or those who left would pile up.
  *
  * What is on the server's lists has an open socket for as long as the server's lock is held.
  */

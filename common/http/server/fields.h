@@ -2,10 +2,8 @@
  * fields: which header fields may stand several times in a request, and what that means (RFC 9110, 5.3). Pure.
  *
  * A field that is a list is one list, however many lines it came in: they are joined. A field that has one value and
- * comes twice has
- * none: one reader would take the first, the next one the last, so the request is refused. Fields that are not known
- * here stay as they
- * came, line by line: nobody here reads them.
+ * comes twice has none: one reader would take the first, the next one the last, so the request is refused. Fields that
+ * are not known here stay as they came, line by line: nobody here reads them.
  */
 #ifndef NEPHOS_HTTP_SERVER_FIELDS_H
 #define NEPHOS_HTTP_SERVER_FIELDS_H

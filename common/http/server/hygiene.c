@@ -238,9 +238,8 @@ static size_t scheme_size(const char *target)
 
 /*
  * A target names a path ("/a"), this server as a whole ("*", for OPTIONS alone), or both server and path
- * ("http://host/a": what is said to
- * proxies, and must be taken from everybody; RFC 9112, 3.2.2). Of the last only the path goes on: here are no
- * documents of other hosts.
+ * ("http://host/a": what is said to proxies, and must be taken from everybody; RFC 9112, 3.2.2). Of the last only the
+ * path goes on: here are no documents of other hosts.
  */
 static void take_target(struct scan *s, const struct request_line *line)
 {
@@ -369,11 +368,9 @@ static void take_trace(struct http_request *req, struct span trace)
 }
 
 /*
- * There is nothing that a request without a body could be told to go on with. The library (0.9.75) says so all the
- * same and takes what
- * follows for a body of no bytes, after which no answer can be queued. It looks for the field once more when we are
- * through with it, so the
- * field, in its buffer, must not say that any more.
+ * There is nothing that a request without a body could be told to go on with. The library (0.9.75) says so all the same
+ * and takes what follows for a body of no bytes, after which no answer can be queued. It looks for the field once more
+ * when we are through with it, so the field, in its buffer, must not say that any more.
  */
 static void drop_expectation(struct scan *s)
 {

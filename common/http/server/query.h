@@ -1,7 +1,6 @@
 /*
- * query: the parameters behind the '?' of a target, as forms write them (application/x-www-form-urlencoded): names
- * and values are decoded,
- * a plus is a space. Pure.
+ * query: the parameters behind the '?' of a target, as forms write them (application/x-www-form-urlencoded): names and
+ * values are decoded, a plus is a space. Pure.
  */
 #ifndef NEPHOS_HTTP_SERVER_QUERY_H
 #define NEPHOS_HTTP_SERVER_QUERY_H

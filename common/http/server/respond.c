@@ -60,8 +60,8 @@ static void add_cors(const struct http_request *req, struct http_headers *ret)
 
 /*
  * Before 0.9.77 the library takes a bare LF for the end of a chunk's line, extensions included, where others in front
- * of us may not: what is
- * a request of its own to us may have been part of a body to them. So nothing follows a chunked request.
+ * of us may not: what is a request of its own to us may have been part of a body to them. So nothing follows a chunked
+ * request.
  */
 static bool must_close(const struct http_request *req, const struct answer *a)
 {

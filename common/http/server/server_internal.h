@@ -233,8 +233,7 @@ void request_wake(struct http_request *req);
 uint64_t request_body_left(const struct http_request *req);
 
 /* hygiene.c: 0, -ERR_BAD_REQUEST, -ERR_HEADERS_TOO_LARGE, -ENOMEM; ret_why, of HYGIENE_WHY_BYTES, says what for.
- * Fills fields (lists in one
- * line each), length, trace; makes the target a path. */
+ * Fills fields (lists in one line each), length, trace; makes the target a path. */
 #define HYGIENE_WHY_BYTES 160
 struct request_line {
 	const char *method, *url, *version; /* as libmicrohttpd hands them out: in its buffer */

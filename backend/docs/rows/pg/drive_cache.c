@@ -342,8 +342,7 @@ static bool load_chain(const struct cached_drive *d, int64_t folder, struct tree
 
 /*
  * Xattrs are not kept; but of a document that has none, that is known. So a truncation that clears set-id bits, which
- * asks
- * for this one, needs no more than any other.
+ * asks for this one, needs no more than any other.
  */
 static bool load_xattr(const struct loading *l, const struct tree_name *want)
 {

@@ -74,7 +74,7 @@ static void keep(struct pg *pg, void *cookie)
 	sem_post(cookie);
 }
 
-static void the_house_is_kept_on_a_connection_that_works(void **state)
+static void housekeeping_runs_on_a_connection_that_works(void **state)
 {
 	const struct timespec until = clock_timespec(clock_mono_ns() + 30 * NS_PER_S);
 	struct pulse *p = NULL;
@@ -94,7 +94,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_database_that_goes_and_comes_back_is_noticed),
-		cmocka_unit_test(the_house_is_kept_on_a_connection_that_works),
+		cmocka_unit_test(housekeeping_runs_on_a_connection_that_works),
 	};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);

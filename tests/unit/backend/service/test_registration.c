@@ -117,7 +117,7 @@ static const char *said(const struct fixture *f, const char *name)
 	return json_string_value(json_object_get(f->last, name));
 }
 
-static void it_says_who_it_is_and_where(void **state)
+static void a_service_says_who_it_is_and_where(void **state)
 {
 	struct fixture *f = *state;
 
@@ -134,7 +134,7 @@ static void it_says_who_it_is_and_where(void **state)
 	assert_int_equal(atomic_load(&f->farewells), 1);
 }
 
-static void it_renews_and_takes_turns_among_those_it_learns_of(void **state)
+static void a_service_renews_and_takes_turns_among_those_it_learns_of(void **state)
 {
 	struct fixture *f = *state;
 	char url[REGISTRATION_URL_MAX], again[REGISTRATION_URL_MAX], peer[REGISTRATION_PEER_MAX];
@@ -203,7 +203,7 @@ static void a_gateway_may_have_a_name_that_no_other_one_answers_to(void **state)
 	assert_string_equal(gateway.peer, "gateway/"); /* any of them */
 }
 
-static void what_is_no_address_is_refused(void **state)
+static void a_bad_gateway_address_is_refused(void **state)
 {
 	struct registration_gateway gateway;
 	struct fixture *f = *state;
@@ -224,12 +224,12 @@ static void what_is_no_address_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_gateway(it_says_who_it_is_and_where),
-		with_gateway(it_renews_and_takes_turns_among_those_it_learns_of),
+		with_gateway(a_service_says_who_it_is_and_where),
+		with_gateway(a_service_renews_and_takes_turns_among_those_it_learns_of),
 		with_gateway(a_dead_gateway_delays_no_other),
 		with_gateway(gateways_are_read_with_spaces_and_slashes),
 		with_gateway(a_gateway_may_have_a_name_that_no_other_one_answers_to),
-		with_gateway(what_is_no_address_is_refused),
+		with_gateway(a_bad_gateway_address_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,7 +79,7 @@ static void as_many_jobs_run_at_once_as_there_are_threads(void **state)
 	assert_int_equal(atomic_load(&g->runs), 3);
 }
 
-static void a_full_queue_refuses(void **state)
+static void a_full_queue_refuses_jobs(void **state)
 {
 	struct gate *g = *state;
 	struct workers *w = start(1, 2);
@@ -122,7 +122,7 @@ static void jobs_run_in_the_order_they_came(void **state)
 		assert_int_equal(g->order[i], i);
 }
 
-static void what_was_accepted_is_run_before_the_end(void **state)
+static void accepted_jobs_are_run_before_the_end(void **state)
 {
 	struct gate *g = *state;
 	struct workers *w = start(2, 0);
@@ -134,7 +134,7 @@ static void what_was_accepted_is_run_before_the_end(void **state)
 	workers_free(NULL);
 }
 
-static void limits_are_kept(void **state)
+static void a_pool_beyond_its_limits_is_not_made(void **state)
 {
 	const struct workers_options none = {.threads = 0, .conninfo = ""},
 				     many = {.threads = WORKERS_MAX + 1, .conninfo = ""};
@@ -153,10 +153,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		with_gate(as_many_jobs_run_at_once_as_there_are_threads),
-		with_gate(a_full_queue_refuses),
+		with_gate(a_full_queue_refuses_jobs),
 		with_gate(jobs_run_in_the_order_they_came),
-		with_gate(what_was_accepted_is_run_before_the_end),
-		with_gate(limits_are_kept),
+		with_gate(accepted_jobs_are_run_before_the_end),
+		with_gate(a_pool_beyond_its_limits_is_not_made),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

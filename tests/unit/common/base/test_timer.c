@@ -120,7 +120,7 @@ static void an_earlier_entry_does_not_wait_for_a_later_one(void **state)
 	assert_true(timer_cancel(r->timer, &late.entry));
 }
 
-static void one_that_is_set_again_moves_and_fires_once(void **state)
+static void an_entry_that_is_set_again_moves_and_fires_once(void **state)
 {
 	struct record *r = *state;
 	struct alarm a = alarm_of(r, 'a'), b = alarm_of(r, 'b');
@@ -135,7 +135,7 @@ static void one_that_is_set_again_moves_and_fires_once(void **state)
 	assert_memory_equal(r->fired, "ab", 2);
 }
 
-static void one_that_is_cancelled_does_not_fire(void **state)
+static void an_entry_that_is_cancelled_does_not_fire(void **state)
 {
 	struct record *r = *state;
 	struct alarm a = alarm_of(r, 'a'), b = alarm_of(r, 'b');
@@ -181,7 +181,7 @@ static void an_entry_may_set_itself_again_until_the_timer_is_closed(void **state
 	assert_int_equal(r->count, 3);
 }
 
-static void freeing_fires_what_is_set_first(void **state)
+static void freeing_a_timer_fires_its_entries_first(void **state)
 {
 	struct record *r = *state;
 	struct alarm a = alarm_of(r, 'a'), b = alarm_of(r, 'b');
@@ -205,7 +205,7 @@ static void *cancel_always(void *cookie)
 }
 
 /* Set while another thread cancels: each time either the one or the other, never both and never neither. */
-static void what_is_set_either_fires_or_is_cancelled(void **state)
+static void an_entry_either_fires_or_is_cancelled(void **state)
 {
 	struct record *r = *state;
 	struct alarm a = alarm_of(r, 'a');
@@ -233,14 +233,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			entries_fire_by_their_time_whatever_the_order_in_which_they_were_set, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_earlier_entry_does_not_wait_for_a_later_one, setup, teardown),
-		cmocka_unit_test_setup_teardown(one_that_is_set_again_moves_and_fires_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(one_that_is_cancelled_does_not_fire, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_entry_that_is_set_again_moves_and_fires_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_entry_that_is_cancelled_does_not_fire, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_closed_timer_fires_what_is_set_and_takes_nothing_more, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			an_entry_may_set_itself_again_until_the_timer_is_closed, setup, teardown),
-		cmocka_unit_test_setup_teardown(freeing_fires_what_is_set_first, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_is_set_either_fires_or_is_cancelled, setup, teardown),
+		cmocka_unit_test_setup_teardown(freeing_a_timer_fires_its_entries_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_entry_either_fires_or_is_cancelled, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,7 +49,7 @@ static void one_thread_does_jobs_in_the_order_in_which_they_came(void **state)
 		assert_int_equal(jobs[i].place, i);
 }
 
-static void what_waits_is_done_before_the_worker_is_gone(void **state)
+static void waiting_jobs_are_done_before_the_worker_is_gone(void **state)
 {
 	struct job jobs[JOBS];
 	atomic_uint done;
@@ -111,7 +111,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_thread_does_jobs_in_the_order_in_which_they_came),
-		cmocka_unit_test(what_waits_is_done_before_the_worker_is_gone),
+		cmocka_unit_test(waiting_jobs_are_done_before_the_worker_is_gone),
 		cmocka_unit_test(jobs_run_on_the_worker_s_threads_not_on_the_caller_s),
 		cmocka_unit_test(as_many_jobs_run_at_once_as_there_are_threads),
 	};

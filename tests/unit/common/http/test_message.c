@@ -78,7 +78,7 @@ static void headers_refused_set_keeps_the_old_value(void **state)
 	http_headers_fini(&h);
 }
 
-static void headers_are_limited(void **state)
+static void the_number_and_bytes_of_headers_are_limited(void **state)
 {
 	struct http_headers h;
 
@@ -101,7 +101,7 @@ int main(void)
 		cmocka_unit_test(headers_set_replaces_all_of_the_name),
 		cmocka_unit_test(headers_refuse_what_would_end_the_line),
 		cmocka_unit_test(headers_refused_set_keeps_the_old_value),
-		cmocka_unit_test(headers_are_limited),
+		cmocka_unit_test(the_number_and_bytes_of_headers_are_limited),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -113,7 +113,7 @@ static void a_process_has_common_settings_and_its_own(void **state)
 	assert_string_equal(process_name(l->process), "test-1");
 }
 
-static void its_name_is_the_one_that_it_is_given(void **state)
+static void a_process_has_the_name_that_it_is_given(void **state)
 {
 	struct life *l = *state;
 
@@ -148,7 +148,7 @@ static void variables_of_other_programs_are_accepted_and_unknown_ones_are_not(vo
 	unsetenv("NEPHOS_QUOTTA");
 }
 
-static void a_signal_ends_what_was_started(void **state)
+static void a_signal_ends_the_phases_that_were_started(void **state)
 {
 	struct life *l = *state;
 
@@ -207,11 +207,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_process_has_common_settings_and_its_own, clear_environment, end),
-		cmocka_unit_test_setup_teardown(its_name_is_the_one_that_it_is_given, clear_environment, end),
+		cmocka_unit_test_setup_teardown(a_process_has_the_name_that_it_is_given, clear_environment, end),
 		cmocka_unit_test_setup_teardown(settings_that_make_no_sense_are_refused, clear_environment, end),
 		cmocka_unit_test_setup_teardown(
 			variables_of_other_programs_are_accepted_and_unknown_ones_are_not, clear_environment, end),
-		cmocka_unit_test_setup_teardown(a_signal_ends_what_was_started, clear_environment, end),
+		cmocka_unit_test_setup_teardown(a_signal_ends_the_phases_that_were_started, clear_environment, end),
 		cmocka_unit_test_setup_teardown(
 			a_phase_that_fails_ends_the_start_and_stops_what_was_started, clear_environment, end),
 		cmocka_unit_test_setup_teardown(

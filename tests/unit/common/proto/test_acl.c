@@ -143,7 +143,7 @@ static void acl_inherit_grants_what_both_do(void **state)
 	assert_memory_equal(again, wanted.data, wanted.size);
 }
 
-static void acl_names_are_two(void **state)
+static void the_xattrs_of_acls_have_two_names(void **state)
 {
 	bool is_default = true;
 
@@ -166,7 +166,7 @@ int main(void)
 		cmocka_unit_test(acl_mode_has_the_mask_as_its_group),
 		cmocka_unit_test(acl_chmod_changes_the_mask_and_not_the_group),
 		cmocka_unit_test(acl_inherit_grants_what_both_do),
-		cmocka_unit_test(acl_names_are_two),
+		cmocka_unit_test(the_xattrs_of_acls_have_two_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

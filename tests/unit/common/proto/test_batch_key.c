@@ -21,7 +21,7 @@ static void the_key_of_a_batch_is_known_as_its_sessions(void **state)
 	assert_true(batch_key_is_of(span_str(key), INT64_MAX));
 }
 
-static void what_a_client_may_choose_is_no_batch(void **state)
+static void a_key_that_a_client_may_choose_is_no_batchs(void **state)
 {
 	static const char *const keys[] = {
 		"", "/", "12", "12/", "/1", "12/1/1", "12/x", "x/1", "2026/11/25", "-1/1", " 1/1", "1:2"};
@@ -39,7 +39,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_key_of_a_batch_is_known_as_its_sessions),
-		cmocka_unit_test(what_a_client_may_choose_is_no_batch),
+		cmocka_unit_test(a_key_that_a_client_may_choose_is_no_batchs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-static void what_is_printed_is_parsed_again(void **state)
+static void header_values_that_are_printed_are_parsed_again(void **state)
 {
 	static const int64_t numbers[] = {0, 1, 17, INT64_MAX};
 	char text[HEADERS_VALUE_SIZE];
@@ -36,7 +36,7 @@ static void a_position_is_two_numbers_with_a_dot_and_usage_with_a_slash(void **s
 	assert_string_equal(text, "100/0");
 }
 
-static void any_other_text_is_refused_and_sets_nothing(void **state)
+static void a_malformed_header_value_is_refused_and_sets_nothing(void **state)
 {
 	static const char *const positions[] = {"", ".", "1", "1.", ".1", "1/2", "-1.2", "1.-2", "1.2.3", "1.2 ",
 		" 1.2", "+1.2", "0x1.2", "9223372036854775808.1", "1.9223372036854775808"};
@@ -54,9 +54,9 @@ static void any_other_text_is_refused_and_sets_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_is_printed_is_parsed_again),
+		cmocka_unit_test(header_values_that_are_printed_are_parsed_again),
 		cmocka_unit_test(a_position_is_two_numbers_with_a_dot_and_usage_with_a_slash),
-		cmocka_unit_test(any_other_text_is_refused_and_sets_nothing),
+		cmocka_unit_test(a_malformed_header_value_is_refused_and_sets_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

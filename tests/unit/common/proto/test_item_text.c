@@ -45,7 +45,7 @@ static void assert_same_text(const struct item *item)
 	json_decref(object);
 }
 
-static void the_text_is_that_of_the_tree(void **state)
+static void the_text_of_an_item_is_that_of_its_json_tree(void **state)
 {
 	struct item item = sample();
 
@@ -90,7 +90,7 @@ static void every_kind_of_document_has_its_fields(void **state)
 	}
 }
 
-static void what_does_not_fit_leaves_the_text_as_it_was(void **state)
+static void an_item_that_does_not_fit_leaves_the_text_as_it_was(void **state)
 {
 	struct item plain = sample(), escaped = sample();
 	struct buf b;
@@ -110,10 +110,10 @@ static void what_does_not_fit_leaves_the_text_as_it_was(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_text_is_that_of_the_tree),
+		cmocka_unit_test(the_text_of_an_item_is_that_of_its_json_tree),
 		cmocka_unit_test(names_that_need_escaping_are_escaped_as_in_the_tree),
 		cmocka_unit_test(every_kind_of_document_has_its_fields),
-		cmocka_unit_test(what_does_not_fit_leaves_the_text_as_it_was),
+		cmocka_unit_test(an_item_that_does_not_fit_leaves_the_text_as_it_was),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

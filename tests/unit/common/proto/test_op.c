@@ -160,7 +160,7 @@ static void batch_of_every_kind_comes_back_as_it_was(void **state)
 	op_batch_free(b);
 }
 
-static void what_few_ops_say_comes_back_as_it_was(void **state)
+static void rare_fields_of_ops_come_back_as_they_were(void **state)
 {
 	struct op ops[] = {
 		{.kind = OP_RENAME,
@@ -461,7 +461,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(batch_of_every_kind_comes_back_as_it_was),
-		cmocka_unit_test(what_few_ops_say_comes_back_as_it_was),
+		cmocka_unit_test(rare_fields_of_ops_come_back_as_they_were),
 		cmocka_unit_test(an_append_is_a_write_without_a_size_of_its_own),
 		cmocka_unit_test(room_comes_back_as_it_was_and_bytes_do_not_keep_the_size),
 		cmocka_unit_test(encode_without_data_is_json_and_with_data_is_not),

@@ -157,7 +157,7 @@ static void compact_form_of_a_rename_is_half_of_the_json(void **state)
 }
 
 /* Those who do not ask for another form have read these bytes since there are batches. */
-static void json_has_these_words(void **state)
+static void an_answer_in_json_has_these_words(void **state)
 {
 	struct sample *s = *state;
 	const char *const item =
@@ -220,7 +220,7 @@ static void content_of_an_item_is_never_in_an_answer(void **state)
 	op_answer_free(back);
 }
 
-static void content_type_says_which_form_it_is(void **state)
+static void the_content_type_says_which_form_an_answer_has(void **state)
 {
 	static const char *const json[] = {"application/json", "application/json; charset=utf-8", "text/plain", NULL,
 		"application/vnd.nephos.resultsets", "application/vnd.nephos.items"};
@@ -260,7 +260,7 @@ static void assert_none(const struct sample *s, size_t size, size_t count)
 	free(copy);
 }
 
-static void cut_anywhere_it_is_none(void **state)
+static void an_answer_cut_anywhere_is_refused(void **state)
 {
 	struct sample *s = *state;
 
@@ -269,7 +269,7 @@ static void cut_anywhere_it_is_none(void **state)
 		assert_none(s, size, COUNT);
 }
 
-static void with_a_byte_behind_its_end_it_is_none(void **state)
+static void an_answer_with_a_byte_behind_its_end_is_refused(void **state)
 {
 	struct sample *s = *state;
 
@@ -278,7 +278,7 @@ static void with_a_byte_behind_its_end_it_is_none(void **state)
 	assert_none(s, s->bytes.size, COUNT);
 }
 
-static void answer_to_more_or_fewer_ops_is_none(void **state)
+static void an_answer_to_more_or_fewer_ops_is_refused(void **state)
 {
 	struct sample *s = *state;
 	struct op_answer *back = NULL;
@@ -293,7 +293,7 @@ static void answer_to_more_or_fewer_ops_is_none(void **state)
 	assert_int_equal(op_answer_decode(OP_ANSWER_JSON, buf_span(&s->bytes), COUNT + 1, &back), -EBADMSG);
 }
 
-static void fields_that_cannot_be_are_refused(void **state)
+static void an_answer_with_impossible_fields_is_refused(void **state)
 {
 	static const struct {
 		size_t at;
@@ -325,7 +325,7 @@ static void fields_that_cannot_be_are_refused(void **state)
 	}
 }
 
-static void mark_that_nobody_knows_is_refused(void **state)
+static void an_answer_with_an_unknown_mark_is_refused(void **state)
 {
 	struct sample *s = *state;
 
@@ -336,7 +336,7 @@ static void mark_that_nobody_knows_is_refused(void **state)
 	assert_none(s, s->bytes.size, 1);
 }
 
-static void item_with_content_is_refused(void **state)
+static void an_answer_whose_item_has_content_is_refused(void **state)
 {
 	const size_t inline_len = HEAD_BYTES + RESULT_BYTES + 4 + 108;
 	struct sample *s = *state;
@@ -370,17 +370,17 @@ int main(void)
 		TEST(answer_in_json_comes_back_as_it_was),
 		TEST(answer_in_the_compact_form_comes_back_as_it_was),
 		TEST(compact_form_of_a_rename_is_half_of_the_json),
-		TEST(json_has_these_words),
+		TEST(an_answer_in_json_has_these_words),
 		TEST(only_a_clone_has_a_length_in_json),
 		TEST(an_append_says_its_place_in_json),
 		TEST(content_of_an_item_is_never_in_an_answer),
-		TEST(content_type_says_which_form_it_is),
-		TEST(cut_anywhere_it_is_none),
-		TEST(with_a_byte_behind_its_end_it_is_none),
-		TEST(answer_to_more_or_fewer_ops_is_none),
-		TEST(fields_that_cannot_be_are_refused),
-		TEST(mark_that_nobody_knows_is_refused),
-		TEST(item_with_content_is_refused),
+		TEST(the_content_type_says_which_form_an_answer_has),
+		TEST(an_answer_cut_anywhere_is_refused),
+		TEST(an_answer_with_a_byte_behind_its_end_is_refused),
+		TEST(an_answer_to_more_or_fewer_ops_is_refused),
+		TEST(an_answer_with_impossible_fields_is_refused),
+		TEST(an_answer_with_an_unknown_mark_is_refused),
+		TEST(an_answer_whose_item_has_content_is_refused),
 		cmocka_unit_test(json_that_is_no_answer_is_refused),
 	};
 

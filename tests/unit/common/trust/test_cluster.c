@@ -71,7 +71,7 @@ static void keys_that_others_can_read_are_refused(void **state)
 	assert_int_equal(cluster_new(path, &c), -EPERM);
 }
 
-static void what_are_no_keys_is_refused(void **state)
+static void a_file_without_good_keys_is_refused(void **state)
 {
 	static const char *const texts[] = {"", "\n\n", "00", ZEROS "0", "x" ZEROS, ZEROS "\n" ZEROS,
 		ZEROS "\nnonsense", ZEROS MUCH_SPACE,
@@ -123,7 +123,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		with_file(each_purpose_has_a_key_of_its_own),
 		with_file(keys_that_others_can_read_are_refused),
-		with_file(what_are_no_keys_is_refused),
+		with_file(a_file_without_good_keys_is_refused),
 		with_file(keys_are_exchanged_while_the_process_runs),
 	};
 

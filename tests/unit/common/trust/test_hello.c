@@ -105,7 +105,7 @@ static void who_has_another_key_is_refused_by_both(void **state)
 	assert_int_equal(t.server.state, HELLO_STRANGER);
 }
 
-static void what_was_recorded_is_worth_nothing_on_another_connection(void **state)
+static void a_recorded_greeting_is_worth_nothing_on_another_connection(void **state)
 {
 	struct hello_side side = SIDE;
 	char ret[HELLO_TEXT_SIZE];
@@ -139,7 +139,7 @@ static void a_key_that_was_taken_out_confirms_nothing_that_was_asked_before(void
 	assert_int_equal(t.server.state, HELLO_STRANGER);
 }
 
-static void what_one_side_says_is_no_answer_of_the_other(void **state)
+static void a_message_of_one_side_is_no_answer_of_the_other(void **state)
 {
 	char ret[HELLO_TEXT_SIZE], forged[HELLO_TEXT_SIZE];
 	struct talk t;
@@ -153,7 +153,7 @@ static void what_one_side_says_is_no_answer_of_the_other(void **state)
 	assert_int_equal(hello_confirm(&t.client, span_str(t.ask), NAME, ret), -EBADMSG);
 }
 
-static void who_stands_between_is_found_by_the_way(void **state)
+static void somebody_between_the_two_is_found_by_the_way_of_the_connection(void **state)
 {
 	struct hello_side side = SIDE;
 	struct talk t;
@@ -187,7 +187,7 @@ static void another_part_of_the_store_is_not_taken_for_the_one_that_was_meant(vo
 	assert_int_equal(hello_confirm(&t.client, span_str(t.answer), "docs/", t.confirm), 0);
 }
 
-static void every_changed_character_is_noticed(void **state)
+static void a_greeting_with_any_changed_character_is_refused(void **state)
 {
 	char changed[HELLO_TEXT_SIZE], ret[HELLO_TEXT_SIZE];
 	struct talk t;
@@ -210,7 +210,7 @@ static void every_changed_character_is_noticed(void **state)
 	}
 }
 
-static void what_is_none_of_the_messages_is_refused(void **state)
+static void a_text_that_is_no_greeting_is_refused(void **state)
 {
 	static const char *const texts[] = {"", " ", "ask", "ask a b c", "ask  a b", "confirm", "confirm x", "known",
 		"ask 0000000000000000 00000000000000000000000000000000", "answer a b c",
@@ -262,13 +262,13 @@ int main(void)
 		cmocka_unit_test(two_who_have_the_key_know_each_other),
 		cmocka_unit_test(neither_shows_the_key_nor_anything_that_is_always_the_same),
 		cmocka_unit_test(who_has_another_key_is_refused_by_both),
-		cmocka_unit_test(what_was_recorded_is_worth_nothing_on_another_connection),
+		cmocka_unit_test(a_recorded_greeting_is_worth_nothing_on_another_connection),
 		cmocka_unit_test(a_key_that_was_taken_out_confirms_nothing_that_was_asked_before),
-		cmocka_unit_test(what_one_side_says_is_no_answer_of_the_other),
-		cmocka_unit_test(who_stands_between_is_found_by_the_way),
+		cmocka_unit_test(a_message_of_one_side_is_no_answer_of_the_other),
+		cmocka_unit_test(somebody_between_the_two_is_found_by_the_way_of_the_connection),
 		cmocka_unit_test(another_part_of_the_store_is_not_taken_for_the_one_that_was_meant),
-		cmocka_unit_test(every_changed_character_is_noticed),
-		cmocka_unit_test(what_is_none_of_the_messages_is_refused),
+		cmocka_unit_test(a_greeting_with_any_changed_character_is_refused),
+		cmocka_unit_test(a_text_that_is_no_greeting_is_refused),
 		cmocka_unit_test(a_key_is_exchanged_in_three_steps),
 	};
 

@@ -48,7 +48,7 @@ static void a_client_is_where_his_connection_or_a_named_proxy_says(void **state)
 	assert_string_equal(found, "192.0.2.9");
 }
 
-static void what_is_no_network_is_refused(void **state)
+static void a_malformed_list_of_proxies_is_refused(void **state)
 {
 	static const char *const WRONG[] = {
 		"localhost", "192.0.2", "192.0.2.0/33", "::/129", "192.0.2.0/", "192.0.2.0/x", "192.0.2.0/-1", "/8"};
@@ -68,7 +68,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_client_is_where_his_connection_or_a_named_proxy_says),
-		cmocka_unit_test(what_is_no_network_is_refused),
+		cmocka_unit_test(a_malformed_list_of_proxies_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

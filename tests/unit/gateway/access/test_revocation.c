@@ -98,7 +98,7 @@ static void a_poll_and_a_stream_end_with_their_token(void **state)
 	assert_true(gate_wait(&f->service.closed, closed + 1));
 }
 
-static void those_of_another_token_go_on(void **state)
+static void polls_and_streams_of_another_token_go_on(void **state)
 {
 	struct front *f = *state;
 	int came = gate_count(&f->service.came);
@@ -123,7 +123,7 @@ static void the_last_byte_of_an_upload_does_not_go_on(void **state)
 	assert_true(gate_wait(&f->service.closed, closed + 1));
 }
 
-static void nor_does_a_body_that_was_being_collected(void **state)
+static void a_body_that_was_being_collected_does_not_go_on_after_its_token(void **state)
 {
 	struct front *f = *state;
 	int came = gate_count(&f->service.came), asked = gate_count(&f->service.asked);
@@ -141,7 +141,7 @@ static void nor_does_a_body_that_was_being_collected(void **state)
 	assert_int_equal(gate_count(&f->service.came), came);
 }
 
-static void one_that_is_let_in_when_other_tokens_end_is_asked_about_and_goes_on(void **state)
+static void a_request_let_in_when_other_tokens_end_is_asked_about_and_goes_on(void **state)
 {
 	struct front *f = *state;
 	int asked = gate_count(&f->service.asked);
@@ -189,7 +189,7 @@ static void a_token_that_ended_without_a_word_is_found_out(void **state)
 	is_cut(stream);
 }
 
-static void what_ends_its_own_token_at_the_user_service_is_answered(void **state)
+static void a_request_that_ends_its_own_token_is_answered(void **state)
 {
 	struct front *f = *state;
 	int came = gate_count(&f->service.came);
@@ -208,11 +208,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_poll_and_a_stream_end_with_their_token),
-		TEST(those_of_another_token_go_on),
-		TEST(what_ends_its_own_token_at_the_user_service_is_answered),
+		TEST(polls_and_streams_of_another_token_go_on),
+		TEST(a_request_that_ends_its_own_token_is_answered),
 		TEST(the_last_byte_of_an_upload_does_not_go_on),
-		TEST(nor_does_a_body_that_was_being_collected),
-		TEST(one_that_is_let_in_when_other_tokens_end_is_asked_about_and_goes_on),
+		TEST(a_body_that_was_being_collected_does_not_go_on_after_its_token),
+		TEST(a_request_let_in_when_other_tokens_end_is_asked_about_and_goes_on),
 		TEST(of_a_user_who_was_changed_what_is_still_good_goes_on),
 		TEST(and_what_is_not_ends),
 		TEST(a_token_that_ended_without_a_word_is_found_out),

@@ -36,7 +36,7 @@ static unsigned take_all(struct share_policy *p, enum share_lane lane, int64_t u
 	return count;
 }
 
-static void the_first_takes_half_and_each_after_it_half_of_the_rest(void **state)
+static void the_first_user_takes_half_of_a_lane_and_each_next_half_of_the_rest(void **state)
 {
 	assert_int_equal(take_all(*state, SHARE_REQUESTS, 1, 0), SHARE_REQUESTS_MAX / 2);
 	assert_int_equal(take_all(*state, SHARE_REQUESTS, 2, 0), SHARE_REQUESTS_MAX / 4);
@@ -44,14 +44,14 @@ static void the_first_takes_half_and_each_after_it_half_of_the_rest(void **state
 	assert_int_equal(take_all(*state, SHARE_REQUESTS, 1, 0), 0);
 }
 
-static void who_comes_with_little_finds_room_however_many_are_greedy(void **state)
+static void a_user_with_little_finds_room_however_many_are_greedy(void **state)
 {
 	for (int64_t user = 1; user <= 9; user++)
 		(void)take_all(*state, SHARE_REQUESTS, user, 0);
 	assert_int_equal(share_policy_take(*state, &(struct share_claim){SHARE_REQUESTS, 100, 0, 1}), 0);
 }
 
-static void a_lane_is_never_fuller_than_it_is(void **state)
+static void a_lane_never_takes_more_than_it_has(void **state)
 {
 	for (int64_t user = 1; user <= 4000; user++)
 		(void)take_all(*state, SHARE_REQUESTS, user, 0);
@@ -81,7 +81,7 @@ static void one_session_has_few_polls_and_leaves_room_for_the_next(void **state)
 	assert_int_equal(take_all(*state, SHARE_MOUNTS, 1, 4), SHARE_MOUNTS_PER_SESSION);
 }
 
-static void what_is_given_back_can_be_taken_again(void **state)
+static void a_share_that_is_given_back_can_be_taken_again(void **state)
 {
 	const struct share_claim claim = {SHARE_POLLS, 1, 7, 1};
 
@@ -107,7 +107,7 @@ static void bytes_are_taken_by_the_piece_and_given_back_at_once(void **state)
 	assert_int_equal(share_policy_taken(*state, SHARE_BODIES), 64u << 20);
 }
 
-static void a_refusal_takes_nothing(void **state)
+static void a_refused_claim_takes_nothing(void **state)
 {
 	const struct share_claim much = {SHARE_BODIES, 1, 0, SHARE_BODIES_BYTES};
 
@@ -120,15 +120,15 @@ static void a_refusal_takes_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_first_takes_half_and_each_after_it_half_of_the_rest),
-		TEST(who_comes_with_little_finds_room_however_many_are_greedy),
-		TEST(a_lane_is_never_fuller_than_it_is),
+		TEST(the_first_user_takes_half_of_a_lane_and_each_next_half_of_the_rest),
+		TEST(a_user_with_little_finds_room_however_many_are_greedy),
+		TEST(a_lane_never_takes_more_than_it_has),
 		TEST(polls_of_a_user_and_of_one_of_its_drives_have_limits),
 		TEST(polls_keep_away_neither_a_mount_nor_its_lock_waits_nor_requests),
 		TEST(one_session_has_few_polls_and_leaves_room_for_the_next),
-		TEST(what_is_given_back_can_be_taken_again),
+		TEST(a_share_that_is_given_back_can_be_taken_again),
 		TEST(bytes_are_taken_by_the_piece_and_given_back_at_once),
-		TEST(a_refusal_takes_nothing),
+		TEST(a_refused_claim_takes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

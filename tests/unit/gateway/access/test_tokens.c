@@ -61,7 +61,7 @@ static void answer_that_was_asked_for_before_a_revocation_is_not_remembered(void
 	assert_false(tokens_get(t, span_str("secret"), 1, &got));
 }
 
-static void oldest_falls_out_of_a_full_cache(void **state)
+static void the_oldest_token_falls_out_of_a_full_cache(void **state)
 {
 	struct tokens *t = *state;
 	struct token_identity got;
@@ -83,7 +83,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(revoked_token_is_forgotten_and_others_are_not, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			answer_that_was_asked_for_before_a_revocation_is_not_remembered, setup, teardown),
-		cmocka_unit_test_setup_teardown(oldest_falls_out_of_a_full_cache, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_oldest_token_falls_out_of_a_full_cache, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

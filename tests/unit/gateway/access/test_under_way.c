@@ -85,7 +85,7 @@ static void the_end_of_a_token_ends_what_came_under_it_and_nothing_else(void **s
 	under_way_remove(*state, &yours.entry);
 }
 
-static void one_that_is_about_to_go_is_left_alone(void **state)
+static void a_request_that_is_about_to_go_is_left_alone(void **state)
 {
 	struct request r;
 
@@ -128,7 +128,7 @@ static void a_newer_request_under_a_token_that_was_asked_about_saves_the_questio
 	under_way_remove(*state, &fresh.entry);
 }
 
-static void when_nobody_could_say_it_is_asked_again_and_not_confirmed(void **state)
+static void a_token_nobody_could_judge_is_asked_about_again_and_not_confirmed(void **state)
 {
 	struct request r;
 	struct under_way_doubt doubt;
@@ -176,7 +176,7 @@ static void a_question_from_before_a_change_does_not_confirm_what_came_after(voi
 	under_way_remove(*state, &r.entry);
 }
 
-static void what_is_nobodys_needs_no_token(void **state)
+static void a_request_of_nobody_needs_no_token(void **state)
 {
 	struct request r = {0};
 
@@ -190,13 +190,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(the_end_of_a_token_ends_what_came_under_it_and_nothing_else),
-		TEST(one_that_is_about_to_go_is_left_alone),
+		TEST(a_request_that_is_about_to_go_is_left_alone),
 		TEST(a_token_is_asked_about_once_when_it_was_not_confirmed_for_long),
 		TEST(a_newer_request_under_a_token_that_was_asked_about_saves_the_question),
-		TEST(when_nobody_could_say_it_is_asked_again_and_not_confirmed),
+		TEST(a_token_nobody_could_judge_is_asked_about_again_and_not_confirmed),
 		TEST(after_a_change_of_its_user_only_what_was_asked_later_counts),
 		TEST(a_question_from_before_a_change_does_not_confirm_what_came_after),
-		TEST(what_is_nobodys_needs_no_token),
+		TEST(a_request_of_nobody_needs_no_token),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

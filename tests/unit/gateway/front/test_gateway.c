@@ -117,7 +117,7 @@ static void nonsense_does_not_get_into_the_registry(void **state)
 	}
 }
 
-static void one_that_leaves_gets_nothing_more(void **state)
+static void a_service_that_leaves_gets_nothing_more(void **state)
 {
 	struct front *f = *state;
 	assert_int_equal(
@@ -196,7 +196,7 @@ static void messages_that_could_be_read_in_two_ways_are_refused(void **state)
 
 /* Each kind of waiting: a question, a collected body, a streamed one, an answer, an endless answer. And requests that
  * come while it ends. */
-static void it_can_be_stopped_with_requests_of_every_kind_under_way(void **state)
+static void a_gateway_can_be_stopped_with_requests_of_every_kind_under_way(void **state)
 {
 	static const char *const lines[] = {
 		"GET /api/v2/docs/hold HTTP/1.1\r\n\r\n",
@@ -298,12 +298,12 @@ int main(void)
 		cmocka_unit_test(nothing_of_what_services_say_is_on_the_public_listener),
 		cmocka_unit_test(who_has_not_greeted_is_told_nothing_by_the_listener_for_services),
 		cmocka_unit_test(nonsense_does_not_get_into_the_registry),
-		cmocka_unit_test(one_that_leaves_gets_nothing_more),
+		cmocka_unit_test(a_service_that_leaves_gets_nothing_more),
 		cmocka_unit_test(a_stranger_sees_the_gateways_and_no_addresses_of_services),
 		cmocka_unit_test(who_asks_is_told_of_the_gateways_that_he_can_reach),
 		cmocka_unit_test(a_slash_at_the_end_is_the_services_business),
 		cmocka_unit_test(messages_that_could_be_read_in_two_ways_are_refused),
-		cmocka_unit_test(it_can_be_stopped_with_requests_of_every_kind_under_way),
+		cmocka_unit_test(a_gateway_can_be_stopped_with_requests_of_every_kind_under_way),
 		cmocka_unit_test(a_drain_ends_polls_and_lets_other_requests_finish),
 		cmocka_unit_test(many_idle_connections_leave_room_for_one_that_works),
 	};

@@ -61,7 +61,7 @@ static void reader_gets_all_bytes_before_the_end_or_the_error(void **state)
 	assert_int_equal(pipe_read(p, bytes, sizeof(bytes), &got, &wanted), -ECONNRESET);
 }
 
-static void end_is_zero_bytes(void **state)
+static void the_end_of_a_pipe_is_zero_bytes(void **state)
 {
 	struct pipe *p = *state;
 	char byte;
@@ -88,7 +88,7 @@ static void *write_counting_bytes(void *cookie)
 	return NULL;
 }
 
-static void bytes_cross_threads_in_order(void **state)
+static void bytes_cross_a_pipe_between_threads_in_order(void **state)
 {
 	struct pipe *p = *state;
 	pthread_t writer;
@@ -117,8 +117,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(full_pipe_takes_nothing_and_says_when_there_is_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(reader_gets_all_bytes_before_the_end_or_the_error, setup, teardown),
-		cmocka_unit_test_setup_teardown(end_is_zero_bytes, setup, teardown),
-		cmocka_unit_test_setup_teardown(bytes_cross_threads_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_end_of_a_pipe_is_zero_bytes, setup, teardown),
+		cmocka_unit_test_setup_teardown(bytes_cross_a_pipe_between_threads_in_order, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -76,7 +76,7 @@ static void fields_that_any_connection_line_names_stop_at_the_gateway(void **sta
 	has_not("\nTE:");
 }
 
-static void a_chunked_request_arrives(void **state)
+static void a_chunked_request_arrives_at_the_service(void **state)
 {
 	assert_int_equal(
 		front_ask(*state, "POST /api/v2/docs/echo/a",
@@ -155,7 +155,7 @@ static void head_of_a_stream_of_unknown_length_claims_no_length(void **state)
 	close(fd);
 }
 
-static void long_answers_come_whole(void **state)
+static void long_answers_come_whole_through_the_gateway(void **state)
 {
 	struct front *f = *state;
 	static const char *const targets[] = {"/api/v2/docs/flood/20000000", "/api/v2/docs/flood-chunked/20000000"};
@@ -218,7 +218,7 @@ static void a_refusal_before_the_body_was_read_is_passed_on(void **state)
 	close(fd);
 }
 
-static void large_bodies_stream_through(void **state)
+static void large_bodies_stream_through_the_gateway(void **state)
 {
 	struct front *f = *state;
 	int fd = wire_connect(f->port);
@@ -437,16 +437,16 @@ int main(void)
 		cmocka_unit_test(a_request_comes_as_it_was_with_the_identity),
 		cmocka_unit_test(an_identity_that_a_client_claims_is_dropped_in_any_spelling),
 		cmocka_unit_test(fields_that_any_connection_line_names_stop_at_the_gateway),
-		cmocka_unit_test(a_chunked_request_arrives),
+		cmocka_unit_test(a_chunked_request_arrives_at_the_service),
 		cmocka_unit_test(a_client_that_asks_first_is_told_to_go_on),
 		cmocka_unit_test(answers_without_a_body_keep_the_connection),
 		cmocka_unit_test(head_tells_the_length_without_the_bytes),
 		cmocka_unit_test(head_of_a_stream_of_unknown_length_claims_no_length),
-		cmocka_unit_test(long_answers_come_whole),
+		cmocka_unit_test(long_answers_come_whole_through_the_gateway),
 		cmocka_unit_test(events_come_at_once_and_end_with_their_stream),
 		cmocka_unit_test(the_head_of_a_stream_does_not_wait_for_its_first_byte),
 		cmocka_unit_test(a_refusal_before_the_body_was_read_is_passed_on),
-		cmocka_unit_test(large_bodies_stream_through),
+		cmocka_unit_test(large_bodies_stream_through_the_gateway),
 		cmocka_unit_test(a_client_that_leaves_cancels_the_request),
 		cmocka_unit_test(a_client_that_only_listens_gets_its_answer),
 		cmocka_unit_test(half_an_upload_ends_at_the_service),

@@ -52,7 +52,7 @@ static void put_two(struct registry *r)
 	assert_int_equal(put(r, REGISTRY_DOCS, "docs-2", "http://127.0.0.1:2/", true, 0), 0);
 }
 
-static void turn_gives_each_instance_its_turn(void **state)
+static void requests_in_turn_meet_each_instance(void **state)
 {
 	struct registry *r = *state;
 	struct registry_instance first[2], second[2];
@@ -63,7 +63,7 @@ static void turn_gives_each_instance_its_turn(void **state)
 	assert_string_equal(first[0].name, second[1].name);
 }
 
-static void url_loses_its_last_slash(void **state)
+static void a_registered_url_loses_its_last_slash(void **state)
 {
 	struct registry *r = *state;
 	struct registry_instance list[4];
@@ -174,7 +174,7 @@ static void bad_registrations_are_refused(void **state)
 	assert_int_equal(registry_kind_parse(NULL, &kind), -EINVAL);
 }
 
-static void full_table_refuses_until_somebody_expires(void **state)
+static void a_full_registry_refuses_until_an_instance_expires(void **state)
 {
 	struct registry *r = *state;
 	char name[16];
@@ -189,8 +189,8 @@ static void full_table_refuses_until_somebody_expires(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(turn_gives_each_instance_its_turn, setup, teardown),
-		cmocka_unit_test_setup_teardown(url_loses_its_last_slash, setup, teardown),
+		cmocka_unit_test_setup_teardown(requests_in_turn_meet_each_instance, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_registered_url_loses_its_last_slash, setup, teardown),
 		cmocka_unit_test_setup_teardown(instance_without_renewal_is_gone_after_the_lease, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			instance_that_is_not_ready_or_of_another_kind_is_not_offered, setup, teardown),
@@ -199,7 +199,7 @@ int main(void)
 			key_meets_one_instance_while_it_lives_and_gateways_agree, setup, teardown),
 		cmocka_unit_test_setup_teardown(instance_that_leaves_moves_only_its_own_keys, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_registrations_are_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(full_table_refuses_until_somebody_expires, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_full_registry_refuses_until_an_instance_expires, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -112,7 +112,7 @@ static void a_change_before_arming_does_not_count(void **state)
 	assert_true(feed_cancel(*state, &l.waiter));
 }
 
-static void arming_again_forgets_what_was_seen(void **state)
+static void arming_a_waiter_again_forgets_what_it_saw(void **state)
 {
 	struct listener l;
 
@@ -164,7 +164,7 @@ static void the_change_of_another_fires_at_once_whatever_was_before(void **state
 	assert_int_equal(l.changes, 2);
 }
 
-static void many_own_changes_fire_at_once(void **state)
+static void many_own_changes_fire_a_waiter_at_once(void **state)
 {
 	struct listener l;
 
@@ -269,7 +269,7 @@ static void feed_close_fires_all_and_later_ones_at_once(void **state)
 	assert_int_equal(after.timeouts, 1);
 }
 
-static void one_more_than_the_limit_is_refused(void **state)
+static void one_waiter_more_than_the_limit_is_refused(void **state)
 {
 	struct listener *many = calloc(FEED_WAITERS_MAX + 1, sizeof(*many));
 
@@ -331,17 +331,17 @@ int main(void)
 		FEED_TEST(feed_changed_fires_who_waits_for_that_drive),
 		FEED_TEST(a_change_between_arming_and_waiting_fires_at_once),
 		FEED_TEST(a_change_before_arming_does_not_count),
-		FEED_TEST(arming_again_forgets_what_was_seen),
+		FEED_TEST(arming_a_waiter_again_forgets_what_it_saw),
 		FEED_TEST(own_changes_of_a_mount_fire_it_a_little_later),
 		FEED_TEST(the_change_of_another_fires_at_once_whatever_was_before),
-		FEED_TEST(many_own_changes_fire_at_once),
+		FEED_TEST(many_own_changes_fire_a_waiter_at_once),
 		FEED_TEST(a_deadline_fires_without_a_change),
 		FEED_TEST(each_deadline_fires_though_an_earlier_one_did),
 		FEED_TEST(a_cancelled_waiter_never_fires),
 		FEED_TEST(a_dropped_waiter_is_forgotten),
 		FEED_TEST(feed_changed_all_wakes_every_drive),
 		FEED_TEST(feed_close_fires_all_and_later_ones_at_once),
-		FEED_TEST(one_more_than_the_limit_is_refused),
+		FEED_TEST(one_waiter_more_than_the_limit_is_refused),
 		FEED_TEST(each_wait_ends_once_among_many_threads),
 	};
 

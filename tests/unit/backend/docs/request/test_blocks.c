@@ -125,7 +125,7 @@ static void the_reserve_is_at_most_a_small_part_of_the_disk(void **state)
 	assert_int_equal(left, 0);
 }
 
-static void where_there_is_room_nothing_is_collected(void **state)
+static void no_block_is_collected_where_there_is_room(void **state)
 {
 	struct world *w = *state;
 
@@ -134,7 +134,7 @@ static void where_there_is_room_nothing_is_collected(void **state)
 	assert_int_equal(w->collections, 0);
 }
 
-static void what_nothing_refers_to_makes_room_first(void **state)
+static void blocks_that_nothing_refers_to_make_room_first(void **state)
 {
 	struct world *w = *state;
 
@@ -145,7 +145,7 @@ static void what_nothing_refers_to_makes_room_first(void **state)
 	assert_int_equal(w->collections, 1);
 }
 
-static void what_turns_out_to_be_needed_is_passed_over(void **state)
+static void a_block_that_turns_out_to_be_needed_is_passed_over(void **state)
 {
 	struct world *w = *state;
 
@@ -174,9 +174,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_block_that_would_take_of_the_reserve_is_refused_and_leaves_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_reserve_is_at_most_a_small_part_of_the_disk, setup, teardown),
-		cmocka_unit_test_setup_teardown(where_there_is_room_nothing_is_collected, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_nothing_refers_to_makes_room_first, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_turns_out_to_be_needed_is_passed_over, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_block_is_collected_where_there_is_room, setup, teardown),
+		cmocka_unit_test_setup_teardown(blocks_that_nothing_refers_to_make_room_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_block_that_turns_out_to_be_needed_is_passed_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			without_room_a_block_is_refused_when_nothing_is_left_to_collect, setup, teardown),
 	};

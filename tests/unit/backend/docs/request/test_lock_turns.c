@@ -26,7 +26,7 @@ static int free_turns(void **state)
 	return 0;
 }
 
-static void who_came_first_goes_first_when_both_were_called(void **state)
+static void of_two_called_waiters_the_first_goes_first(void **state)
 {
 	const struct lock_wait first = wait_of(1, 0, 9, true), second = wait_of(2, 5, 14, true);
 	struct lock_turns *t = *state;
@@ -44,7 +44,7 @@ static void who_came_first_goes_first_when_both_were_called(void **state)
 	assert_false(lock_turns_stands_back(t, &second, NOW));
 }
 
-static void whose_turn_it_is_is_not_overtaken_by_who_comes_then(void **state)
+static void a_waiter_whose_turn_it_is_is_not_overtaken(void **state)
 {
 	const struct lock_wait first = wait_of(1, 0, 9, true), other = wait_of(2, 9, 9, false),
 			       beside = wait_of(2, 10, 19, true), same_mount = wait_of(1, 0, 9, false);
@@ -62,7 +62,7 @@ static void whose_turn_it_is_is_not_overtaken_by_who_comes_then(void **state)
 	assert_false(lock_turns_stands_back(t, &other, NOW));
 }
 
-static void who_does_not_come_for_its_turn_holds_up_nobody_for_long(void **state)
+static void a_waiter_that_misses_its_turn_holds_up_nobody_for_long(void **state)
 {
 	const struct lock_wait first = wait_of(1, 0, 9, true), second = wait_of(2, 0, 9, true);
 	struct lock_turns *t = *state;
@@ -73,7 +73,7 @@ static void who_does_not_come_for_its_turn_holds_up_nobody_for_long(void **state
 	assert_false(lock_turns_stands_back(t, &second, LATER));
 }
 
-static void who_asks_again_has_its_place(void **state)
+static void a_waiter_that_asks_again_has_its_place(void **state)
 {
 	const struct lock_wait first = wait_of(1, 0, 9, true), second = wait_of(2, 0, 9, true);
 	struct lock_turns *t = *state;
@@ -113,10 +113,10 @@ static void a_drive_has_so_many_waiters_and_no_more(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_turns(who_came_first_goes_first_when_both_were_called),
-		with_turns(whose_turn_it_is_is_not_overtaken_by_who_comes_then),
-		with_turns(who_does_not_come_for_its_turn_holds_up_nobody_for_long),
-		with_turns(who_asks_again_has_its_place),
+		with_turns(of_two_called_waiters_the_first_goes_first),
+		with_turns(a_waiter_whose_turn_it_is_is_not_overtaken),
+		with_turns(a_waiter_that_misses_its_turn_holds_up_nobody_for_long),
+		with_turns(a_waiter_that_asks_again_has_its_place),
 		with_turns(a_drive_has_so_many_waiters_and_no_more),
 	};
 

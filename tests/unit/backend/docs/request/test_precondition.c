@@ -53,7 +53,7 @@ static void if_none_match_is_304_for_reads_and_412_for_changes(void **state)
 	assert_int_equal(check((struct precondition){.if_none_match = "\"b\", \"c\""}, &there, false), 0);
 }
 
-static void a_list_of_etags_that_is_none_is_a_bad_request(void **state)
+static void a_malformed_list_of_etags_is_a_bad_request(void **state)
 {
 	static const char *const odd[] = {"a", "\"a", "\"a\" \"b\"", "*x", "\"a\",b", "W/a"};
 
@@ -64,7 +64,7 @@ static void a_list_of_etags_that_is_none_is_a_bad_request(void **state)
 	}
 }
 
-static void dates_count_only_without_etags(void **state)
+static void conditions_by_date_count_only_without_etags(void **state)
 {
 	const struct precondition old = {.if_modified_since = "Sun, 06 Nov 1994 08:49:36 GMT"};
 	const struct precondition same = {.if_modified_since = DATE};
@@ -102,7 +102,7 @@ static void if_range_names_this_very_state(void **state)
 	assert_false(precondition_if_range(DATE, &fresh));
 }
 
-static void dates_have_three_forms(void **state)
+static void http_dates_are_read_in_their_three_forms(void **state)
 {
 	static const char *const forms[] = {DATE, "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"};
 	char text[PRECONDITION_DATE_SIZE];
@@ -126,10 +126,10 @@ int main(void)
 		cmocka_unit_test(if_match_holds_for_the_etag_that_is_there),
 		cmocka_unit_test(if_match_never_takes_a_weak_etag),
 		cmocka_unit_test(if_none_match_is_304_for_reads_and_412_for_changes),
-		cmocka_unit_test(a_list_of_etags_that_is_none_is_a_bad_request),
-		cmocka_unit_test(dates_count_only_without_etags),
+		cmocka_unit_test(a_malformed_list_of_etags_is_a_bad_request),
+		cmocka_unit_test(conditions_by_date_count_only_without_etags),
 		cmocka_unit_test(if_range_names_this_very_state),
-		cmocka_unit_test(dates_have_three_forms),
+		cmocka_unit_test(http_dates_are_read_in_their_three_forms),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,7 +88,7 @@ static void a_crowd_fills_the_line_to_half_and_is_told_so(void **state)
 		assert_true(upload_turns_ask(&all, &mine[i], 0) >= 0);
 }
 
-static void what_leaves_the_line_is_not_called(void **state)
+static void an_upload_that_leaves_the_line_is_not_called(void **state)
 {
 	(void)state;
 	crowd();
@@ -135,7 +135,7 @@ int main(void)
 		TEST(of_those_who_wait_the_user_with_the_fewest_is_next),
 		TEST(of_one_user_the_first_that_came_is_next_and_nobody_passes_it),
 		TEST(a_crowd_fills_the_line_to_half_and_is_told_so),
-		TEST(what_leaves_the_line_is_not_called),
+		TEST(an_upload_that_leaves_the_line_is_not_called),
 		TEST(a_sender_is_slow_when_it_is_behind_the_rate_after_a_grace),
 	};
 

@@ -41,7 +41,7 @@ static const struct answer_slot *slot(
 	return &one;
 }
 
-static void a_repeat_gets_what_was_said(void **state)
+static void a_repeated_request_gets_the_answer_of_the_first(void **state)
 {
 	struct answer a = {0};
 
@@ -56,7 +56,7 @@ static void a_repeat_gets_what_was_said(void **state)
 	assert_int_equal(answer_get(slot(*state, 5, "other", REQUEST, USER_ANSWER_NS), &a), -ENOENT);
 }
 
-static void an_answer_without_a_body_stays_one(void **state)
+static void a_kept_answer_without_a_body_comes_back_without_one(void **state)
 {
 	const struct answer nothing = {.status = 204};
 	struct answer a = {0};
@@ -68,7 +68,7 @@ static void an_answer_without_a_body_stays_one(void **state)
 	answer_fini(&a);
 }
 
-static void another_request_under_the_key_is_refused(void **state)
+static void another_request_under_a_used_key_is_refused(void **state)
 {
 	struct answer a = {0};
 
@@ -77,7 +77,7 @@ static void another_request_under_the_key_is_refused(void **state)
 	assert_int_equal(answer_put(slot(*state, 5, "key", REQUEST, 1), &ANSWER), -EEXIST);
 }
 
-static void after_a_day_the_key_is_free_again(void **state)
+static void after_a_day_an_idempotency_key_is_free_again(void **state)
 {
 	struct answer a = {0};
 
@@ -86,7 +86,7 @@ static void after_a_day_the_key_is_free_again(void **state)
 	assert_int_equal(answer_put(slot(*state, 5, "key", OTHER_REQUEST, 2 + USER_ANSWER_NS), &ANSWER), 0);
 }
 
-static void the_store_alone_cannot_read_it(void **state)
+static void a_kept_answer_cannot_be_read_from_the_store_alone(void **state)
 {
 	struct user_store *s = *state;
 	struct user_answer row;
@@ -116,11 +116,11 @@ static void an_answer_that_is_too_long_is_not_kept(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_store(a_repeat_gets_what_was_said),
-		with_store(an_answer_without_a_body_stays_one),
-		with_store(another_request_under_the_key_is_refused),
-		with_store(after_a_day_the_key_is_free_again),
-		with_store(the_store_alone_cannot_read_it),
+		with_store(a_repeated_request_gets_the_answer_of_the_first),
+		with_store(a_kept_answer_without_a_body_comes_back_without_one),
+		with_store(another_request_under_a_used_key_is_refused),
+		with_store(after_a_day_an_idempotency_key_is_free_again),
+		with_store(a_kept_answer_cannot_be_read_from_the_store_alone),
 		with_store(an_answer_that_is_too_long_is_not_kept),
 	};
 

@@ -57,7 +57,7 @@ static void one_party_holds_no_more_than_its_share(void **state)
 	leave_all(t);
 }
 
-static void the_parties_go_round(void **state)
+static void the_queue_takes_one_of_each_party_in_turn(void **state)
 {
 	struct fair_queue *t = *state;
 	struct fair_queue_turn a[3], b[2], c[1];
@@ -77,7 +77,7 @@ static void the_parties_go_round(void **state)
 	assert_null(fair_queue_take(t));
 }
 
-static void who_comes_when_all_is_held_takes_the_place_of_who_has_most(void **state)
+static void who_comes_when_all_places_are_held_displaces_one_of_who_has_most(void **state)
 {
 	struct fair_queue *t = *state;
 	struct fair_queue_turn *displaced = NULL, late[MAX];
@@ -101,7 +101,7 @@ static void who_comes_when_all_is_held_takes_the_place_of_who_has_most(void **st
 	leave_all(t);
 }
 
-static void however_many_come_each_finds_a_place_until_all_have_one(void **state)
+static void each_party_finds_a_place_however_many_come_until_all_have_one(void **state)
 {
 	struct fair_queue *t = *state;
 	struct fair_queue_turn *displaced = NULL, late[MAX + 1];
@@ -124,9 +124,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(one_party_holds_no_more_than_its_share, start, end),
-		cmocka_unit_test_setup_teardown(the_parties_go_round, start, end),
-		cmocka_unit_test_setup_teardown(who_comes_when_all_is_held_takes_the_place_of_who_has_most, start, end),
-		cmocka_unit_test_setup_teardown(however_many_come_each_finds_a_place_until_all_have_one, start, end),
+		cmocka_unit_test_setup_teardown(the_queue_takes_one_of_each_party_in_turn, start, end),
+		cmocka_unit_test_setup_teardown(
+			who_comes_when_all_places_are_held_displaces_one_of_who_has_most, start, end),
+		cmocka_unit_test_setup_teardown(
+			each_party_finds_a_place_however_many_come_until_all_have_one, start, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,7 +99,7 @@ static void an_account_is_found_by_either_key(void **state)
 	assert_int_equal(s->ops->account_find(s, "eve", "=eve", &got), -ENOENT);
 }
 
-static void old_keys_are_replaced_once(void **state)
+static void old_name_keys_are_replaced_once(void **state)
 {
 	struct user_store *s = *state;
 	const struct user_account old = {.name = "Old", .name_key = "o", .unfolded = true};
@@ -136,7 +136,7 @@ static void empty_texts_come_back_empty(void **state)
 	assert_false(got.admin);
 }
 
-static void a_list_begins_after_its_cursor(void **state)
+static void a_list_of_accounts_begins_after_its_cursor(void **state)
 {
 	struct user_store *s = *state;
 	struct user_account got[3];
@@ -149,7 +149,7 @@ static void a_list_begins_after_its_cursor(void **state)
 	assert_true(count == 1 && got[0].id == second);
 }
 
-static void an_update_replaces(void **state)
+static void an_update_replaces_the_account(void **state)
 {
 	struct user_store *s = *state;
 	struct user_account a;
@@ -180,7 +180,7 @@ static struct user_guesses look(struct user_store *s, const struct user_guess_ke
 	return seen;
 }
 
-static void failures_take_their_delay_from_the_table(void **state)
+static void failed_logins_take_their_delay_from_the_table(void **state)
 {
 	static const int64_t DELAYS[] = {0, 7, 9};
 	static const int64_t WANTED[] = {0, 7, 9, 9};
@@ -238,7 +238,7 @@ static void guesses_are_bounded_by_age_and_by_number(void **state)
 	assert_int_equal(look(s, &OTHER, 0).here.failures, 1);
 }
 
-static void networks_are_known_the_newest_and_for_a_time(void **state)
+static void the_newest_networks_of_a_user_are_known_for_a_time(void **state)
 {
 	struct user_store *s = *state;
 	const uint64_t ann = add(s, "ann"), bob = add(s, "bob");
@@ -308,7 +308,7 @@ static void tokens_are_found_by_kind_and_hash_while_they_live(void **state)
 	assert_int_equal(s->ops->token_insert(s, &orphan, &id), -ENOENT);
 }
 
-static void use_is_written_down(void **state)
+static void the_last_use_of_a_token_is_written_down(void **state)
 {
 	struct user_store *s = *state;
 	const uint64_t ann = add(s, "ann");
@@ -366,7 +366,7 @@ static void sessions_end_all_but_one_or_the_oldest_first(void **state)
 	assert_true(has_token(s, USER_KEY, 8, &t));
 }
 
-static void keys_end_all_but_one(void **state)
+static void device_keys_end_all_but_one(void **state)
 {
 	struct user_store *s = *state;
 	const uint64_t ann = add(s, "ann"), bob = add(s, "bob");
@@ -529,7 +529,7 @@ static void answers_are_kept_for_a_day_under_any_key(void **state)
 	assert_int_equal(s->ops->answer_put(s, 5, KEY, NOW + USER_ANSWER_NS + 1, &a), 0);
 }
 
-static void what_is_old_is_cleared_away(void **state)
+static void expired_rows_are_cleared_away(void **state)
 {
 	const struct user_answer a = {.status = 201, .sealed = SPAN_LITERAL("x")};
 	struct user_store *s = *state;
@@ -561,19 +561,19 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		both(accounts_come_back_as_they_went),
 		both(an_account_is_found_by_either_key),
-		both(old_keys_are_replaced_once),
+		both(old_name_keys_are_replaced_once),
 		both(empty_texts_come_back_empty),
-		both(a_list_begins_after_its_cursor),
-		both(an_update_replaces),
-		both(failures_take_their_delay_from_the_table),
+		both(a_list_of_accounts_begins_after_its_cursor),
+		both(an_update_replaces_the_account),
+		both(failed_logins_take_their_delay_from_the_table),
 		both(guesses_are_forgotten_for_a_place_or_for_all),
 		both(guesses_are_bounded_by_age_and_by_number),
-		both(networks_are_known_the_newest_and_for_a_time),
+		both(the_newest_networks_of_a_user_are_known_for_a_time),
 		both(tokens_are_found_by_kind_and_hash_while_they_live),
-		both(use_is_written_down),
+		both(the_last_use_of_a_token_is_written_down),
 		both(tokens_are_deleted_by_their_owner_only),
 		both(sessions_end_all_but_one_or_the_oldest_first),
-		both(keys_end_all_but_one),
+		both(device_keys_end_all_but_one),
 		both(an_administrator_is_known_to_be_alone),
 		both(keys_are_listed_and_counted),
 		both(deletion_takes_the_tokens_and_leaves_a_note),
@@ -581,7 +581,7 @@ int main(void)
 		both(a_name_taken_in_a_transaction_can_be_rolled_back),
 		both(the_setup_token_is_one_and_is_taken_once),
 		both(answers_are_kept_for_a_day_under_any_key),
-		both(what_is_old_is_cleared_away),
+		both(expired_rows_are_cleared_away),
 	};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);

@@ -30,7 +30,7 @@ static void names_are_unique_without_case(void **state)
 	assert_false(user_mem_in_transaction(call->store));
 }
 
-static void what_is_missing_or_wrong_is_named(void **state)
+static void a_missing_or_wrong_member_of_an_account_is_named(void **state)
 {
 	static const struct {
 		struct account_fields fields;
@@ -64,7 +64,7 @@ static void a_password_over_1024_bytes_is_refused(void **state)
 	assert_int_equal(account_create(*state, &fields, &outcome), 0);
 }
 
-static void others_see_and_change_only_themselves(void **state)
+static void users_see_and_change_only_themselves(void **state)
 {
 	struct account_call *call = *state;
 	const uint64_t ann = make(call, "ann"), bob = make(call, "bob");
@@ -176,7 +176,7 @@ static void of_two_new_passwords_at_once_the_second_is_refused(void **state)
 	assert_string_equal(account.password, "set by another");
 }
 
-static void members_that_are_not_said_stay(void **state)
+static void members_that_a_change_does_not_name_stay(void **state)
 {
 	struct account_call *call = *state;
 	const uint64_t ann = make(call, "ann");
@@ -273,7 +273,7 @@ static int refuse_to_seal(void *cookie, const struct account_outcome *outcome)
 	return -EIO;
 }
 
-static void what_cannot_be_sealed_has_not_happened(void **state)
+static void a_change_whose_answer_cannot_be_kept_has_not_happened(void **state)
 {
 	struct account_call *call = *state;
 	const uint64_t ann = make(call, "ann");
@@ -354,21 +354,21 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		with_call(an_account_needs_an_administrator_or_an_open_store),
 		with_call(names_are_unique_without_case),
-		with_call(what_is_missing_or_wrong_is_named),
+		with_call(a_missing_or_wrong_member_of_an_account_is_named),
 		with_call(a_password_over_1024_bytes_is_refused),
-		with_call(others_see_and_change_only_themselves),
+		with_call(users_see_and_change_only_themselves),
 		with_call(nobody_makes_himself_an_administrator),
 		with_call(a_new_password_needs_the_old_one),
 		with_call(guessing_the_old_password_has_to_wait),
 		with_call(an_account_without_a_password_sets_its_first),
 		with_call(of_two_new_passwords_at_once_the_second_is_refused),
-		with_call(members_that_are_not_said_stay),
+		with_call(members_that_a_change_does_not_name_stay),
 		with_call(a_deleted_user_leaves_a_free_name_and_a_note),
 		with_call(the_setup_token_makes_one_administrator_once),
 		with_call(a_setup_token_is_looked_at_before_anything_is_hashed),
 		with_call(a_name_that_is_taken_is_found_so_before_anything_is_hashed),
 		with_call(a_setup_token_is_worth_nothing_once_there_is_a_user),
-		with_call(what_cannot_be_sealed_has_not_happened),
+		with_call(a_change_whose_answer_cannot_be_kept_has_not_happened),
 		cmocka_unit_test(a_store_that_fails_anywhere_leaves_nothing_half_done),
 	};
 

@@ -145,7 +145,7 @@ static void a_name_has_at_most_64_characters(void **state)
 	assert_non_null(strstr(why, "written out"));
 }
 
-static void what_is_typed_finds_what_was_made(void **state)
+static void a_typed_name_finds_the_account_that_was_made_by_it(void **state)
 {
 	static const char *const TYPED[] = {"ZOE\xcc\x88", "zoë", "Ｚｏë"};
 	struct account_name_keys keys;
@@ -174,7 +174,7 @@ static void labels_may_hold_any_printable_character(void **state)
 	assert_non_null(strstr(why, "the name of a key may not have characters that turn"));
 }
 
-static void addresses_have_two_sides(void **state)
+static void an_email_address_has_something_on_both_sides_of_its_at(void **state)
 {
 	static const char *const WRONG[] = {
 		"x", "@", "x@", "@x", "a@b@c", "a b@c", "a@b\n", "a@b\xe2\x80\xae", "a@\xc2\xa0", "a@\xff"};
@@ -204,9 +204,9 @@ int main(void)
 		cmocka_unit_test(names_that_look_alike_have_one_key),
 		cmocka_unit_test(what_could_mislead_is_no_name_and_it_is_said_why),
 		cmocka_unit_test(a_name_has_at_most_64_characters),
-		cmocka_unit_test(what_is_typed_finds_what_was_made),
+		cmocka_unit_test(a_typed_name_finds_the_account_that_was_made_by_it),
 		cmocka_unit_test(labels_may_hold_any_printable_character),
-		cmocka_unit_test(addresses_have_two_sides),
+		cmocka_unit_test(an_email_address_has_something_on_both_sides_of_its_at),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

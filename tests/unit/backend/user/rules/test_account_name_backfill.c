@@ -56,7 +56,7 @@ static void of_two_that_look_alike_each_keeps_his_name(void **state)
 	assert_int_equal(account_create(call, &again, &outcome), -ERR_EXISTS);
 }
 
-static void names_that_are_none_any_more_are_kept(void **state)
+static void names_that_would_be_refused_today_are_kept(void **state)
 {
 	struct account_call *call = *state;
 	const uint64_t mixed = old(call, "rооt", "rооt"); /* with two letters of another script */
@@ -66,7 +66,7 @@ static void names_that_are_none_any_more_are_kept(void **state)
 	assert_int_equal(logs_in(call, "root"), 0);
 }
 
-static void it_goes_on_where_it_was_cut(void **state)
+static void a_backfill_that_was_cut_goes_on_where_it_was(void **state)
 {
 	struct account_call *call = *state;
 	const uint64_t ann = old(call, "Ann", "x-old"), bob = old(call, "Bob", "y-old");
@@ -84,8 +84,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		with_call(an_old_name_is_found_however_it_is_typed),
 		with_call(of_two_that_look_alike_each_keeps_his_name),
-		with_call(names_that_are_none_any_more_are_kept),
-		with_call(it_goes_on_where_it_was_cut),
+		with_call(names_that_would_be_refused_today_are_kept),
+		with_call(a_backfill_that_was_cut_goes_on_where_it_was),
 	};
 
 	return cmocka_run_group_tests(tests, group_start, group_end);

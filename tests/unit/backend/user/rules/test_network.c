@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-static void addresses_are_taken_by_their_networks(void **state)
+static void an_address_counts_as_its_network(void **state)
 {
 	static const char *const OF[][2] = {
 		{"192.0.2.77", "192.0.2.0/24"},
@@ -35,7 +35,7 @@ static void addresses_are_taken_by_their_networks(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(addresses_are_taken_by_their_networks)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(an_address_counts_as_its_network)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

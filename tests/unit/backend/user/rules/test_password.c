@@ -25,7 +25,7 @@ static void a_password_is_known_by_its_hash(void **state)
 	password_hasher_free(h);
 }
 
-static void no_password_is_never_right(void **state)
+static void an_account_without_a_password_accepts_none(void **state)
 {
 	struct password_hasher *h = NULL;
 
@@ -71,7 +71,7 @@ static void a_password_that_was_hashed_as_it_was_typed_holds(void **state)
 	password_hasher_free(h);
 }
 
-static void what_is_no_password_is_refused_with_the_reason(void **state)
+static void a_bad_password_is_refused_with_the_reason(void **state)
 {
 	static const struct {
 		const char *password, *says;
@@ -110,10 +110,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_password_is_known_by_its_hash),
-		cmocka_unit_test(no_password_is_never_right),
+		cmocka_unit_test(an_account_without_a_password_accepts_none),
 		cmocka_unit_test(a_password_is_the_same_however_its_letters_are_typed),
 		cmocka_unit_test(a_password_that_was_hashed_as_it_was_typed_holds),
-		cmocka_unit_test(what_is_no_password_is_refused_with_the_reason),
+		cmocka_unit_test(a_bad_password_is_refused_with_the_reason),
 		cmocka_unit_test(a_hasher_for_nobody_or_for_too_many_is_not_made),
 	};
 

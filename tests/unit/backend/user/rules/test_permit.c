@@ -154,7 +154,7 @@ static bool differs(const struct cell *c)
 	return true;
 }
 
-static void every_cell_is_as_it_is_written(void **state)
+static void every_cell_of_the_permission_table_is_as_it_is_written_here(void **state)
 {
 	const unsigned cells = ACCOUNT_ROLES * ACTS * WHOMS * 4;
 	unsigned tried = 0;
@@ -173,7 +173,7 @@ static void every_cell_is_as_it_is_written(void **state)
 }
 
 /* Nothing that was forgotten in the table is a right. */
-static void what_the_table_does_not_name_is_never(void **state)
+static void an_action_that_the_table_does_not_name_is_never_permitted(void **state)
 {
 	(void)state;
 	for (unsigned what = 0; what < ACCOUNT_MUTATIONS; what++)
@@ -183,7 +183,7 @@ static void what_the_table_does_not_name_is_never(void **state)
 			assert_int_equal(permit_verdict(role, what, TARGET_OTHER), VERDICT_NOT_THERE);
 }
 
-static void who_asks_is_who_he_is_now(void **state)
+static void a_caller_is_judged_by_what_he_is_now(void **state)
 {
 	struct account_call *call = *state;
 	const uint64_t ann = person(call, "ann", false), root = person(call, "root", true);
@@ -233,9 +233,9 @@ static void of_two_administrators_that_go_at_once_the_second_stays(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_cell_is_as_it_is_written),
-		cmocka_unit_test(what_the_table_does_not_name_is_never),
-		with_call(who_asks_is_who_he_is_now),
+		cmocka_unit_test(every_cell_of_the_permission_table_is_as_it_is_written_here),
+		cmocka_unit_test(an_action_that_the_table_does_not_name_is_never_permitted),
+		with_call(a_caller_is_judged_by_what_he_is_now),
 		with_call(of_two_administrators_that_go_at_once_the_second_stays),
 	};
 

@@ -40,7 +40,7 @@ static void what_is_no_token_is_refused_before_it_is_looked_up(void **state)
 	assert_int_equal(token_parse("nps_", &kind, hash), -EINVAL);
 }
 
-static void ids_are_read_as_they_are_written(void **state)
+static void token_ids_are_read_as_they_are_written(void **state)
 {
 	char text[TOKEN_ID_SIZE];
 	enum user_token_kind kind = USER_SESSION;
@@ -63,7 +63,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_token_is_found_by_the_hash_it_was_made_with),
 		cmocka_unit_test(what_is_no_token_is_refused_before_it_is_looked_up),
-		cmocka_unit_test(ids_are_read_as_they_are_written),
+		cmocka_unit_test(token_ids_are_read_as_they_are_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -214,7 +214,7 @@ static const char *seen(const struct world *w)
 	return text ? text : "";
 }
 
-static void requests_say_what_was_asked(void **state)
+static void requests_are_sent_as_they_were_asked_for(void **state)
 {
 	static const struct {
 		const char *method, *path, *body, *seen;
@@ -309,7 +309,7 @@ static void a_response_beyond_its_limit_is_refused(void **state)
 	}
 }
 
-static void nobody_there_is_refused_and_not_connected(void **state)
+static void a_call_to_a_closed_port_is_refused_and_not_connected(void **state)
 {
 	struct world *w = *state;
 	uint16_t port;
@@ -770,12 +770,12 @@ static void a_call_may_be_started_under_a_lock_that_its_callbacks_take(void **st
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(requests_say_what_was_asked),
+		T(requests_are_sent_as_they_were_asked_for),
 		T(paths_are_sent_as_they_are),
 		T(headers_are_sent_but_never_the_framing),
 		T(a_large_collected_body_comes_back),
 		T(a_response_beyond_its_limit_is_refused),
-		T(nobody_there_is_refused_and_not_connected),
+		T(a_call_to_a_closed_port_is_refused_and_not_connected),
 		T(a_server_that_closes_without_a_word_is_a_reset),
 		T(a_dead_kept_connection_repeats_only_what_may_be_repeated),
 		T(a_pulled_body_is_never_sent_twice),

@@ -44,7 +44,7 @@ static void a_scheme_a_host_and_a_port_are_a_url(void **state)
 		assert_null(gateways_url_fault(span_str(table[i])));
 }
 
-static void what_is_more_or_less_is_none_and_the_reason_is_said(void **state)
+static void a_malformed_url_is_refused_with_the_reason(void **state)
 {
 	static const struct {
 		const char *url, *says;
@@ -98,7 +98,7 @@ static void what_is_more_or_less_is_none_and_the_reason_is_said(void **state)
 
 /* ---- who is on the list ---- */
 
-static void those_that_a_person_gives_are_listed_once_in_order(void **state)
+static void gateways_that_a_person_gives_are_listed_once_in_order(void **state)
 {
 	struct gateways *g = GIVEN("http://a:1", "https://b///");
 
@@ -112,7 +112,7 @@ static void those_that_a_person_gives_are_listed_once_in_order(void **state)
 	gateways_free(g);
 }
 
-static void no_more_are_listed_than_there_is_place_for(void **state)
+static void no_more_gateways_are_listed_than_there_is_place_for(void **state)
 {
 	struct gateways *g = NULL;
 
@@ -127,7 +127,7 @@ static void no_more_are_listed_than_there_is_place_for(void **state)
 	gateways_free(g);
 }
 
-static void one_that_is_named_comes_to_the_list_when_it_is_as_safe(void **state)
+static void a_gateway_that_another_names_is_listed_when_it_is_as_safe(void **state)
 {
 	struct gateways *g = GIVEN("http://store");
 
@@ -144,7 +144,7 @@ static void one_that_is_named_comes_to_the_list_when_it_is_as_safe(void **state)
 	gateways_free(g);
 }
 
-static void where_a_person_said_https_nobody_is_named_by_http(void **state)
+static void where_a_person_said_https_no_gateway_is_named_by_http(void **state)
 {
 	struct gateways *g = GIVEN("http://store", "https://safe");
 
@@ -156,7 +156,7 @@ static void where_a_person_said_https_nobody_is_named_by_http(void **state)
 	gateways_free(g);
 }
 
-static void this_machine_is_named_only_by_itself(void **state)
+static void a_loopback_gateway_is_named_only_by_a_loopback_gateway(void **state)
 {
 	static const char *const here[] = {
 		"http://127.0.0.1:9", "http://localhost", "http://[::1]:9", "http://127.1", "http://0.0.0.0"};
@@ -172,7 +172,7 @@ static void this_machine_is_named_only_by_itself(void **state)
 
 /* ---- who is asked ---- */
 
-static void the_first_is_asked_until_it_is_left_for_the_next(void **state)
+static void the_first_gateway_is_asked_until_it_is_left_for_the_next(void **state)
 {
 	struct gateways *g = GIVEN("http://a", "http://b", "http://c");
 
@@ -186,7 +186,7 @@ static void the_first_is_asked_until_it_is_left_for_the_next(void **state)
 	gateways_free(g);
 }
 
-static void one_that_was_left_already_is_not_left_again(void **state)
+static void a_gateway_that_was_left_already_is_not_left_again(void **state)
 {
 	struct gateways *g = GIVEN("http://a", "http://b", "http://c");
 
@@ -198,7 +198,7 @@ static void one_that_was_left_already_is_not_left_again(void **state)
 	gateways_free(g);
 }
 
-static void the_only_one_is_never_left(void **state)
+static void the_only_gateway_is_never_left(void **state)
 {
 	struct gateways *g = GIVEN("http://a");
 
@@ -252,7 +252,7 @@ static void each_failure_says_whether_another_one_is_asked(void **state)
 
 /* ---- for how long ---- */
 
-static void nobody_is_there_when_each_was_absent(void **state)
+static void no_gateway_is_there_when_each_was_absent(void **state)
 {
 	struct gateways *g = GIVEN("http://a", "http://b");
 
@@ -300,7 +300,7 @@ static void within_a_round_there_is_no_pause_and_between_rounds_a_longer_one_eac
 	gateways_free(g);
 }
 
-static void pauses_grow_to_a_limit(void **state)
+static void pauses_between_rounds_grow_to_a_limit(void **state)
 {
 	(void)state;
 	assert_pause(gateways_backoff_ns(1), GATEWAYS_PAUSE_MIN_MS);
@@ -311,7 +311,7 @@ static void pauses_grow_to_a_limit(void **state)
 }
 
 /* All equal by chance: once in 500^9. */
-static void those_who_failed_together_do_not_come_back_together(void **state)
+static void clients_that_failed_together_do_not_come_back_together(void **state)
 {
 	int64_t first = gateways_backoff_ns(9);
 	bool differs = false;
@@ -326,21 +326,21 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_scheme_a_host_and_a_port_are_a_url),
-		cmocka_unit_test(what_is_more_or_less_is_none_and_the_reason_is_said),
-		cmocka_unit_test(those_that_a_person_gives_are_listed_once_in_order),
-		cmocka_unit_test(no_more_are_listed_than_there_is_place_for),
-		cmocka_unit_test(one_that_is_named_comes_to_the_list_when_it_is_as_safe),
-		cmocka_unit_test(where_a_person_said_https_nobody_is_named_by_http),
-		cmocka_unit_test(this_machine_is_named_only_by_itself),
-		cmocka_unit_test(the_first_is_asked_until_it_is_left_for_the_next),
-		cmocka_unit_test(one_that_was_left_already_is_not_left_again),
-		cmocka_unit_test(the_only_one_is_never_left),
+		cmocka_unit_test(a_malformed_url_is_refused_with_the_reason),
+		cmocka_unit_test(gateways_that_a_person_gives_are_listed_once_in_order),
+		cmocka_unit_test(no_more_gateways_are_listed_than_there_is_place_for),
+		cmocka_unit_test(a_gateway_that_another_names_is_listed_when_it_is_as_safe),
+		cmocka_unit_test(where_a_person_said_https_no_gateway_is_named_by_http),
+		cmocka_unit_test(a_loopback_gateway_is_named_only_by_a_loopback_gateway),
+		cmocka_unit_test(the_first_gateway_is_asked_until_it_is_left_for_the_next),
+		cmocka_unit_test(a_gateway_that_was_left_already_is_not_left_again),
+		cmocka_unit_test(the_only_gateway_is_never_left),
 		cmocka_unit_test(each_failure_says_whether_another_one_is_asked),
-		cmocka_unit_test(nobody_is_there_when_each_was_absent),
+		cmocka_unit_test(no_gateway_is_there_when_each_was_absent),
 		cmocka_unit_test(patience_grows_from_round_to_round),
 		cmocka_unit_test(within_a_round_there_is_no_pause_and_between_rounds_a_longer_one_each_time),
-		cmocka_unit_test(pauses_grow_to_a_limit),
-		cmocka_unit_test(those_who_failed_together_do_not_come_back_together),
+		cmocka_unit_test(pauses_between_rounds_grow_to_a_limit),
+		cmocka_unit_test(clients_that_failed_together_do_not_come_back_together),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,7 @@ static void pair_at(int ret[2])
 
 /* A host name is looked up over a pair of sockets that libcurl closes by itself; the connection then gets their
  * number. */
-static void number_that_comes_back_as_another_socket_is_waited_for(void **state)
+static void a_descriptor_that_comes_back_as_another_socket_is_waited_for(void **state)
 {
 	struct sockets s;
 	int first[2], second[2];
@@ -46,7 +46,7 @@ static void number_that_comes_back_as_another_socket_is_waited_for(void **state)
 	sockets_fini(&s);
 }
 
-static void socket_that_nobody_wants_is_taken_out_when_it_has_something_to_say(void **state)
+static void a_socket_that_nobody_wants_is_taken_out_when_it_has_something_to_say(void **state)
 {
 	struct sockets s;
 	int pair[2];
@@ -70,8 +70,8 @@ static void socket_that_nobody_wants_is_taken_out_when_it_has_something_to_say(v
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(number_that_comes_back_as_another_socket_is_waited_for),
-		cmocka_unit_test(socket_that_nobody_wants_is_taken_out_when_it_has_something_to_say),
+		cmocka_unit_test(a_descriptor_that_comes_back_as_another_socket_is_waited_for),
+		cmocka_unit_test(a_socket_that_nobody_wants_is_taken_out_when_it_has_something_to_say),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,7 +40,7 @@ static void a_policy_names_origins_exactly(void **state)
 	}
 }
 
-static void a_policy_that_is_none_is_found_out(void **state)
+static void a_malformed_cors_policy_is_refused(void **state)
 {
 	static const char *const bad[] = {
 		"a", "a.example", "https://", "https://a/", "https://a/b", "https://a?b", "https://*.a", "://a"};
@@ -121,7 +121,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_policy_names_origins_exactly),
-		cmocka_unit_test(a_policy_that_is_none_is_found_out),
+		cmocka_unit_test(a_malformed_cors_policy_is_refused),
 		cmocka_unit_test(browsers_are_told_of_the_policy_alone),
 	};
 

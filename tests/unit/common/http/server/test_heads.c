@@ -88,7 +88,7 @@ static void a_head_that_trickles_in_ends_its_connection(void **state)
 	http_server_stop(s);
 }
 
-static void so_does_the_head_of_a_later_request(void **state)
+static void a_later_head_that_trickles_in_ends_its_connection_too(void **state)
 {
 	struct http_server *s = start(0, NULL);
 	int fd = wire_connect(http_server_port(s));
@@ -171,7 +171,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_head_that_trickles_in_ends_its_connection),
-		cmocka_unit_test(so_does_the_head_of_a_later_request),
+		cmocka_unit_test(a_later_head_that_trickles_in_ends_its_connection_too),
 		cmocka_unit_test(who_says_nothing_between_requests_or_is_slow_with_a_body_may_stay),
 		cmocka_unit_test(one_address_gets_no_more_than_its_connections_until_it_closes_some),
 		cmocka_unit_test(an_address_that_is_exempt_gets_more),

@@ -132,7 +132,7 @@ static void ambiguous_framing_is_refused_and_closed(void **state)
 		assert_refused(*state, requests[i], 400);
 }
 
-static void anything_but_one_host_is_refused(void **state)
+static void a_request_without_exactly_one_host_is_refused(void **state)
 {
 	static const char *const requests[] = {
 		"GET / HTTP/1.1\r\n\r\n",
@@ -190,7 +190,7 @@ static void strange_fields_are_refused(void **state)
 	assert_refused(*state, "GET /?a=1&b=2&a=1 HTTP/1.1\r\n" H "\r\n", 400);
 }
 
-static void what_the_library_would_forgive_is_refused(void **state)
+static void syntax_that_the_library_would_forgive_is_refused(void **state)
 {
 	static const char *const requests[] = {
 		"GET / HTTP/1.1\nHost: x\n\n",
@@ -329,7 +329,7 @@ static void ten_megabytes_of_header_are_answered_and_dropped(void **state)
 	refuses_ten_megabytes(*state, "GET /", 414);
 }
 
-static void chunks_that_are_none_are_refused(void **state)
+static void malformed_chunks_are_refused(void **state)
 {
 	static const char *const bodies[] = {"xyz\r\nhello\r\n0\r\n\r\n", "-5\r\nhello\r\n0\r\n\r\n",
 		"5 \r\nhello\r\n0\r\n\r\n", "5\r\nhelloX\r\n0\r\n\r\n", "\r\n", "0x5\r\nhello\r\n0\r\n\r\n"};
@@ -414,7 +414,7 @@ static void assert_seen(const struct http_server *server, const char *lines, con
 		fail_msg("%s\n: not %s but\n%s", lines, seen, text);
 }
 
-static void white_space_around_a_value_is_none_of_it(void **state)
+static void white_space_around_a_field_value_does_not_belong_to_it(void **state)
 {
 	assert_seen(*state, "Authorization: Bearer T \r\n", "/fields [Bearer T] [-] [-] [-] [-]");
 	assert_seen(*state, "Authorization:\t Bearer T\t \t\r\n", "[Bearer T]");
@@ -422,7 +422,7 @@ static void white_space_around_a_value_is_none_of_it(void **state)
 	assert_seen(*state, "Unknown: a  b \t\r\n", "[a  b]");
 }
 
-static void lines_of_one_list_are_one_list(void **state)
+static void field_lines_of_one_list_are_read_as_one_list(void **state)
 {
 	assert_seen(*state, "If-None-Match: \"a\"\r\nIf-Match: *\r\nif-none-match:\t\"b\" \r\nIF-NONE-MATCH: \"c\"\r\n",
 		"[-] [*] [\"a\", \"b\", \"c\"] [-] [-]");
@@ -431,7 +431,7 @@ static void lines_of_one_list_are_one_list(void **state)
 	assert_seen(*state, "Unknown: a\r\nUnknown: b\r\n", "[a]");
 }
 
-static void two_values_where_there_can_be_one_are_refused(void **state)
+static void two_values_of_a_field_that_can_have_one_are_refused(void **state)
 {
 	static const char *const names[] = {"Authorization", "Idempotency-Key", "Content-Type", "Range", "If-Range",
 		"Content-Range", "If-Modified-Since", "Last-Event-ID", "Origin", "Nephos-Floor", "Nephos-Anything",
@@ -504,7 +504,7 @@ static void a_body_that_means_nothing_is_read_away(void **state)
 	assert_refused(*state, "DELETE /fields HTTP/1.1\r\n" H "Content-Length: 9999999\r\n\r\nhello", 413);
 }
 
-static void what_expects_to_go_on_with_nothing_is_answered(void **state)
+static void an_expect_without_a_body_is_answered(void **state)
 {
 	char text[4096];
 	int fd = wire_connect(http_server_port(*state));
@@ -541,26 +541,26 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ambiguous_framing_is_refused_and_closed),
-		cmocka_unit_test(anything_but_one_host_is_refused),
+		cmocka_unit_test(a_request_without_exactly_one_host_is_refused),
 		cmocka_unit_test(strange_request_lines_are_refused),
 		cmocka_unit_test(strange_fields_are_refused),
-		cmocka_unit_test(what_the_library_would_forgive_is_refused),
+		cmocka_unit_test(syntax_that_the_library_would_forgive_is_refused),
 		cmocka_unit_test(a_nul_in_a_header_is_refused),
 		cmocka_unit_test(every_legal_spelling_of_a_field_is_served),
 		cmocka_unit_test(too_many_or_too_large_headers_are_431),
 		cmocka_unit_test(headers_up_to_the_limit_are_served),
 		cmocka_unit_test(ten_megabytes_of_header_are_answered_and_dropped),
-		cmocka_unit_test(chunks_that_are_none_are_refused),
+		cmocka_unit_test(malformed_chunks_are_refused),
 		cmocka_unit_test(chunks_sent_byte_by_byte_are_one_body),
 		cmocka_unit_test(requests_cut_anywhere_leave_the_server_serving),
 		cmocka_unit_test(pipelined_requests_are_answered_in_order),
-		cmocka_unit_test(white_space_around_a_value_is_none_of_it),
-		cmocka_unit_test(lines_of_one_list_are_one_list),
-		cmocka_unit_test(two_values_where_there_can_be_one_are_refused),
+		cmocka_unit_test(white_space_around_a_field_value_does_not_belong_to_it),
+		cmocka_unit_test(field_lines_of_one_list_are_read_as_one_list),
+		cmocka_unit_test(two_values_of_a_field_that_can_have_one_are_refused),
 		cmocka_unit_test(a_target_with_a_host_is_its_path),
 		cmocka_unit_test(options_are_answered_from_the_table),
 		cmocka_unit_test(a_body_that_means_nothing_is_read_away),
-		cmocka_unit_test(what_expects_to_go_on_with_nothing_is_answered),
+		cmocka_unit_test(an_expect_without_a_body_is_answered),
 		cmocka_unit_test(nothing_follows_chunks_that_the_library_reads_loosely),
 	};
 

@@ -99,7 +99,7 @@ static void proxies_that_are_trusted_have_no_limit(void **state)
 	peers_free(p);
 }
 
-static void without_a_limit_everybody_comes(void **state)
+static void without_a_limit_every_connection_is_let_in(void **state)
 {
 	struct peers *p;
 
@@ -130,7 +130,7 @@ static void only_the_first_refusal_is_news_until_the_address_has_gone(void **sta
 	peers_free(p);
 }
 
-static void a_list_that_is_none_is_refused(void **state)
+static void a_malformed_list_of_exempt_networks_is_refused(void **state)
 {
 	static const char *const wrong[] = {"x", "192.0.2.1/33", "::1/129", "192.0.2.1/", "192.0.2.1/-1", ",",
 		"192.0.2.1,,::1", "192.0.2", "1.2.3.4/8/8"};
@@ -151,9 +151,9 @@ int main(void)
 		cmocka_unit_test(a_v6_host_cannot_multiply_itself_within_its_network),
 		cmocka_unit_test(an_ipv4_address_is_the_same_however_it_is_written),
 		cmocka_unit_test(proxies_that_are_trusted_have_no_limit),
-		cmocka_unit_test(without_a_limit_everybody_comes),
+		cmocka_unit_test(without_a_limit_every_connection_is_let_in),
 		cmocka_unit_test(only_the_first_refusal_is_news_until_the_address_has_gone),
-		cmocka_unit_test(a_list_that_is_none_is_refused),
+		cmocka_unit_test(a_malformed_list_of_exempt_networks_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,7 +58,7 @@ static int check(const char *query)
 	return r;
 }
 
-static void what_two_readers_could_read_differently_is_refused(void **state)
+static void a_query_that_two_readers_could_read_differently_is_refused(void **state)
 {
 	static const char *const good[] = {"", "a", "a=b&c=d", "&&&", "a=b&", "a=1&A=1", "a=%20+%2B", "a&b&c"};
 	static const char *const bad[] = {"a=1&a=1", "a=1&a=2", "a&a", "a=1&%61=2", "a+b&a%20b", "=1&=2", "a=%", "a=%4",
@@ -129,7 +129,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_value_is_decoded_once_and_a_plus_is_a_space),
-		cmocka_unit_test(what_two_readers_could_read_differently_is_refused),
+		cmocka_unit_test(a_query_that_two_readers_could_read_differently_is_refused),
 		cmocka_unit_test(a_query_has_a_bounded_number_of_parameters),
 		cmocka_unit_test(a_flag_is_true_or_false_or_refused),
 		cmocka_unit_test(a_number_is_digits_within_its_limits),

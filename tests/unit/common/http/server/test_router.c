@@ -213,7 +213,7 @@ static void match_checks_deep_paths_to_the_end(void **state)
 	assert_int_equal(ask(w, "GET", path), -ERR_BAD_PATH);
 }
 
-static void router_refuses_a_table_that_is_none(void **state)
+static void router_refuses_a_malformed_table(void **state)
 {
 	static const struct http_route tables[][3] = {
 		{{"GET", "/a"}, {"GET", "/a/"}},
@@ -255,7 +255,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(match_of_another_method_names_those_there_are, setup, teardown),
 		cmocka_unit_test_setup_teardown(match_serves_head_by_get_unless_it_has_its_own, setup, teardown),
 		cmocka_unit_test_setup_teardown(match_checks_deep_paths_to_the_end, setup, teardown),
-		cmocka_unit_test(router_refuses_a_table_that_is_none),
+		cmocka_unit_test(router_refuses_a_malformed_table),
 		cmocka_unit_test(param_names_come_from_the_pattern),
 	};
 

@@ -343,7 +343,7 @@ static void a_large_refused_body_still_gets_its_answer(void **state)
 	free(block);
 }
 
-static void expect_is_answered_before_the_body(void **state)
+static void an_expect_is_answered_before_the_body(void **state)
 {
 	static const char request[] = "POST /echo/1 HTTP/1.1\r\n" H "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n";
 	struct world *w = *state;
@@ -599,7 +599,7 @@ static void let_the_server_look_around(struct world *w)
 	close(fd);
 }
 
-static void who_has_said_all_gets_the_answer(void **state)
+static void a_client_that_shut_its_sending_side_gets_its_answer(void **state)
 {
 	static const char *const requests[] = {"GET /abort HTTP/1.1\r\n" H "\r\n", "GET /abort HTTP/1.0\r\n\r\n",
 		"POST /abort HTTP/1.1\r\n" H "Content-Length: 4\r\n\r\nbody",
@@ -635,7 +635,7 @@ static void who_has_said_all_gets_the_answer(void **state)
 	assert_int_equal(gate_count(&w->aborted), (int)(2 * sizeof(requests) / sizeof(requests[0])));
 }
 
-static void all_that_was_said_before_the_end_is_answered(void **state)
+static void all_requests_sent_before_the_end_are_answered(void **state)
 {
 	const struct world *w = *state;
 	int fd = wire_connect(http_server_port(w->server));
@@ -762,7 +762,7 @@ int main(void)
 		T(head_has_the_length_and_no_body),
 		T(body_limits_are_exact),
 		T(a_large_refused_body_still_gets_its_answer),
-		T(expect_is_answered_before_the_body),
+		T(an_expect_is_answered_before_the_body),
 		T(guard_may_refuse_and_keep_the_connection),
 		T(guard_may_keep_a_request_and_proceed_from_another_thread),
 		T(a_body_in_chunks_is_taken_in_while_the_guard_thinks),
@@ -773,8 +773,8 @@ int main(void)
 		T(traces_are_kept_only_if_harmless),
 		T(response_headers_are_sent_but_never_the_framing),
 		T(a_client_that_leaves_is_noticed_while_its_request_waits),
-		T(who_has_said_all_gets_the_answer),
-		T(all_that_was_said_before_the_end_is_answered),
+		T(a_client_that_shut_its_sending_side_gets_its_answer),
+		T(all_requests_sent_before_the_end_are_answered),
 		T(drain_waits_for_requests_and_refuses_new_connections),
 		T(stop_leaves_unanswered_requests_to_their_handlers),
 		T(start_tells_why_it_cannot),

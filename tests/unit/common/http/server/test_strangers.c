@@ -52,7 +52,7 @@ static int status_of(int fd, const char *request)
 	return wire_response(fd, text, sizeof(text));
 }
 
-static void those_that_say_nothing_keep_nobody_out(void **state)
+static void connections_that_say_nothing_keep_nobody_out(void **state)
 {
 	struct http_server *s = start(600 * 1000);
 	int crowd[CROWD], friends[MOST / 2];
@@ -97,7 +97,7 @@ static void a_stranger_does_not_stay(void **state)
 	http_server_stop(s);
 }
 
-static void where_nobody_is_vouched_for_all_stay(void **state)
+static void where_nobody_is_vouched_for_all_connections_stay(void **state)
 {
 	struct http_server *s = start(0);
 	int fds[MOST];
@@ -117,9 +117,9 @@ static void where_nobody_is_vouched_for_all_stay(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(those_that_say_nothing_keep_nobody_out),
+		cmocka_unit_test(connections_that_say_nothing_keep_nobody_out),
 		cmocka_unit_test(a_stranger_does_not_stay),
-		cmocka_unit_test(where_nobody_is_vouched_for_all_stay),
+		cmocka_unit_test(where_nobody_is_vouched_for_all_connections_stay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

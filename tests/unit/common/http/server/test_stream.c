@@ -472,7 +472,7 @@ static void a_streamed_answer_waits_for_the_end_of_the_body(void **state)
 	close(s.fd);
 }
 
-static void beyond_the_limit_the_reader_is_told(void **state)
+static void a_body_beyond_its_limit_is_told_to_its_reader(void **state)
 {
 	struct world *w = *state;
 	struct sender s;
@@ -766,7 +766,7 @@ int main(void)
 		T(an_answer_in_the_middle_of_a_short_body_keeps_the_connection),
 		T(an_answer_in_the_middle_of_a_long_body_comes_at_once),
 		T(a_streamed_answer_waits_for_the_end_of_the_body),
-		T(beyond_the_limit_the_reader_is_told),
+		T(a_body_beyond_its_limit_is_told_to_its_reader),
 		T(half_a_body_is_an_error_for_its_reader),
 		T(a_body_whose_sender_has_said_all_is_read_to_its_end),
 		T(a_stream_goes_on_for_who_only_listens),

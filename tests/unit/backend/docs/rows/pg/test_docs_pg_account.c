@@ -88,7 +88,7 @@ static void a_first_drive_is_the_first_again_unless_another_one_is_in_use(void *
 	assert_ok(w, ops->drive_get(w->store, &w->scope, &now));
 }
 
-static void what_is_empty_or_thrown_away_twice_is_gone_at_once(void **state)
+static void a_drive_that_is_empty_or_thrown_away_twice_is_gone_at_once(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_store_ops *ops = w->store->ops;
@@ -173,7 +173,7 @@ static void drives_of_a_user_share_one_quota(void **state)
 	assert_int_equal(quota_of(w), 1);
 }
 
-static void the_default_is_for_those_without_a_quota_of_their_own(void **state)
+static void the_default_quota_is_for_those_without_one_of_their_own(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_store_ops *ops = w->store->ops;
@@ -323,7 +323,7 @@ static void rewrite(struct worker *w, int64_t id, uint8_t mark)
 	do_op(w, &(struct op){.kind = OP_WRITE, .id = id, .fields = OP_REPLACE, .extents = &extent, .extent_count = 1});
 }
 
-static void what_was_let_go_makes_room_at_once_the_oldest_first_and_no_more_than_is_needed(void **state)
+static void blocks_let_go_make_room_the_oldest_first_and_no_more_than_is_needed(void **state)
 {
 	struct worker *w = *state, other = *w;
 	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
@@ -350,7 +350,7 @@ static void what_was_let_go_makes_room_at_once_the_oldest_first_and_no_more_than
 	assert_false(is_there(w, 33));
 }
 
-static void what_a_refused_op_named_goes_unless_more_than_its_upload_brought_it(void **state)
+static void blocks_of_a_refused_op_go_unless_another_upload_brought_them(void **state)
 {
 	struct worker *w = *state;
 	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
@@ -430,7 +430,7 @@ static void a_short_block_counts_as_the_page_of_the_disk_that_it_takes(void **st
 	assert_int_equal(room_of(w), all);
 }
 
-static void what_an_upload_made_for_nothing_goes_unless_another_found_it(void **state)
+static void blocks_of_an_upload_for_nothing_go_unless_another_found_them(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_store_ops *ops = w->store->ops;
@@ -469,7 +469,7 @@ static void a_drive_has_only_so_many_sessions(void **state)
 	assert_ok(w, ops->session_create(w->store, &w->scope, SPAN_LITERAL("m"), 0, &session));
 }
 
-static void only_what_there_is_can_be_held(void **state)
+static void only_documents_that_exist_can_be_held(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_store_ops *ops = w->store->ops;
@@ -491,19 +491,19 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		with_worker(a_drive_with_content_goes_by_its_name_and_comes_back),
 		with_worker(a_first_drive_is_the_first_again_unless_another_one_is_in_use),
-		with_worker(what_is_empty_or_thrown_away_twice_is_gone_at_once),
+		with_worker(a_drive_that_is_empty_or_thrown_away_twice_is_gone_at_once),
 		with_worker(a_user_has_only_so_many_drives),
 		with_worker(drives_of_a_user_share_one_quota),
-		with_worker(the_default_is_for_those_without_a_quota_of_their_own),
+		with_worker(the_default_quota_is_for_those_without_one_of_their_own),
 		with_worker(documents_are_limited_with_a_quota_in_all_drives_together),
 		with_worker(a_document_counts_until_its_rows_are_gone),
 		with_worker(blocks_count_from_their_arrival_until_they_are_gone),
 		with_worker(a_short_block_counts_as_the_page_of_the_disk_that_it_takes),
-		with_worker(what_was_let_go_makes_room_at_once_the_oldest_first_and_no_more_than_is_needed),
-		with_worker(what_a_refused_op_named_goes_unless_more_than_its_upload_brought_it),
-		with_worker(what_an_upload_made_for_nothing_goes_unless_another_found_it),
+		with_worker(blocks_let_go_make_room_the_oldest_first_and_no_more_than_is_needed),
+		with_worker(blocks_of_a_refused_op_go_unless_another_upload_brought_them),
+		with_worker(blocks_of_an_upload_for_nothing_go_unless_another_found_them),
 		with_worker(a_drive_has_only_so_many_sessions),
-		with_worker(only_what_there_is_can_be_held),
+		with_worker(only_documents_that_exist_can_be_held),
 	};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);

@@ -71,7 +71,7 @@ static struct docs_lock_seen look(struct two *t, int64_t session, struct docs_lo
 	return seen;
 }
 
-static void one_writer_or_several_readers(void **state)
+static void a_range_is_locked_by_one_writer_or_several_readers(void **state)
 {
 	struct two t = two_of(state);
 
@@ -87,7 +87,7 @@ static void one_writer_or_several_readers(void **state)
 	assert_true(holds(&t, t.b, 0, INT64_MAX, true));
 }
 
-static void the_two_kinds_do_not_see_each_other(void **state)
+static void posix_locks_and_flock_do_not_see_each_other(void **state)
 {
 	struct two t = two_of(state);
 	const struct docs_lock_range all = {0, INT64_MAX, true};
@@ -101,7 +101,7 @@ static void the_two_kinds_do_not_see_each_other(void **state)
 	assert_true(reply.granted);
 }
 
-static void what_lies_first_is_said_to_be_in_the_way(void **state)
+static void the_first_lock_in_the_way_is_named(void **state)
 {
 	struct two t = two_of(state);
 	const struct docs_lock_range ranges[] = {{10, 14, true}, {1, 5, false}};
@@ -127,7 +127,7 @@ static void what_lies_first_is_said_to_be_in_the_way(void **state)
 	assert_true(seen.lease_ms > 50000 && seen.lease_ms <= 60000);
 }
 
-static void who_lets_go_of_what_somebody_waits_for_is_told_so(void **state)
+static void who_lets_go_of_a_lock_that_is_waited_for_is_told_so(void **state)
 {
 	struct two t = two_of(state);
 	const struct docs_lock_range all = {0, INT64_MAX, true};
@@ -146,7 +146,7 @@ static void who_lets_go_of_what_somebody_waits_for_is_told_so(void **state)
 	assert_false(look(&t, t.b, all, true).in_the_way);
 }
 
-static void a_request_happens_once_however_often_it_comes(void **state)
+static void a_lock_request_happens_once_however_often_it_comes(void **state)
 {
 	struct two t = two_of(state);
 	const struct docs_lock_range all = {0, INT64_MAX, true};
@@ -167,7 +167,7 @@ static void a_request_happens_once_however_often_it_comes(void **state)
 	assert_true(holds(&t, t.a, 0, 9, true));
 }
 
-static void whose_turn_it_is_not_is_refused_and_that_is_kept(void **state)
+static void a_lock_out_of_turn_is_refused_and_the_refusal_is_kept(void **state)
 {
 	struct two t = two_of(state);
 	const struct docs_lock_range all = {0, INT64_MAX, true};
@@ -186,7 +186,7 @@ static void whose_turn_it_is_not_is_refused_and_that_is_kept(void **state)
 	assert_true(reply.granted);
 }
 
-static void the_end_of_a_session_lets_go(void **state)
+static void the_end_of_a_session_lets_go_of_its_locks(void **state)
 {
 	struct two t = two_of(state);
 	const struct docs_store_ops *ops = t.w->store->ops;
@@ -200,7 +200,7 @@ static void the_end_of_a_session_lets_go(void **state)
 		-ERR_SESSION_GONE);
 }
 
-static void who_replaces_a_session_has_its_locks(void **state)
+static void a_session_that_replaces_another_has_its_locks(void **state)
 {
 	struct two t = two_of(state);
 	const struct docs_store_ops *ops = t.w->store->ops;
@@ -221,7 +221,7 @@ static void who_replaces_a_session_has_its_locks(void **state)
 }
 
 /* Terms of nothing: each is silent at once; the first who asks notices, the second one ends it. */
-static void who_is_silent_for_its_lease_is_doubted_and_then_ended_when_somebody_wants_what_it_has(void **state)
+static void a_silent_session_is_doubted_and_then_ended_when_its_lock_is_wanted(void **state)
 {
 	struct two t = two_of(state);
 	const struct docs_lock_range low = {0, 9, true}, high = {10, 19, true};
@@ -294,15 +294,15 @@ static void a_stranger_sees_no_locks_and_takes_none(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_worker(one_writer_or_several_readers),
-		with_worker(the_two_kinds_do_not_see_each_other),
-		with_worker(what_lies_first_is_said_to_be_in_the_way),
-		with_worker(who_lets_go_of_what_somebody_waits_for_is_told_so),
-		with_worker(a_request_happens_once_however_often_it_comes),
-		with_worker(whose_turn_it_is_not_is_refused_and_that_is_kept),
-		with_worker(the_end_of_a_session_lets_go),
-		with_worker(who_replaces_a_session_has_its_locks),
-		with_worker(who_is_silent_for_its_lease_is_doubted_and_then_ended_when_somebody_wants_what_it_has),
+		with_worker(a_range_is_locked_by_one_writer_or_several_readers),
+		with_worker(posix_locks_and_flock_do_not_see_each_other),
+		with_worker(the_first_lock_in_the_way_is_named),
+		with_worker(who_lets_go_of_a_lock_that_is_waited_for_is_told_so),
+		with_worker(a_lock_request_happens_once_however_often_it_comes),
+		with_worker(a_lock_out_of_turn_is_refused_and_the_refusal_is_kept),
+		with_worker(the_end_of_a_session_lets_go_of_its_locks),
+		with_worker(a_session_that_replaces_another_has_its_locks),
+		with_worker(a_silent_session_is_doubted_and_then_ended_when_its_lock_is_wanted),
 		with_worker(a_poll_says_that_a_session_with_locks_is_there),
 		with_worker(a_stranger_sees_no_locks_and_takes_none),
 	};

@@ -499,7 +499,7 @@ static void memory_and_postgresql_say_the_same(void **state)
 	assert_int_equal(run_both(w, (struct side){.store = w->store, .scope = w->scope}, BATCHES), 0);
 }
 
-static void they_do_when_batches_begin_with_what_is_known(void **state)
+static void memory_and_postgresql_say_the_same_of_guessed_batches(void **state)
 {
 	struct worker *w = *state;
 	struct side b = {.scope = w->scope};
@@ -517,7 +517,7 @@ static void they_do_when_batches_begin_with_what_is_known(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {with_worker(memory_and_postgresql_say_the_same),
-		with_worker(they_do_when_batches_begin_with_what_is_known)};
+		with_worker(memory_and_postgresql_say_the_same_of_guessed_batches)};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);
 }

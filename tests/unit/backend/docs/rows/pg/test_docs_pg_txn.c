@@ -738,7 +738,7 @@ static void on_moved(const struct docs_moved *moved, void *cookie)
 	*sum += moved->drive;
 }
 
-static void what_is_notified_is_heard(void **state)
+static void a_notified_change_is_heard(void **state)
 {
 	enum { COUNT = 1500 };
 	struct worker *w = *state;
@@ -793,7 +793,7 @@ int main(void)
 		with_worker(a_batch_of_a_thousand_creates_makes_few_statements),
 		with_worker(rows_that_change_often_are_updated_in_their_page),
 		with_worker(inline_content_of_many_batches_goes_in_pieces),
-		with_worker(what_is_notified_is_heard),
+		with_worker(a_notified_change_is_heard),
 	};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);

@@ -84,7 +84,7 @@ static bool loads_name(struct fixture *f, const char *text, bool fresh, bool *re
 	return loads(f, &wants, ret_assumed);
 }
 
-static void names_are_known_to_be_there_or_not(void **state)
+static void cached_names_are_known_to_be_there_or_not(void **state)
 {
 	struct fixture *f = *state;
 	bool assumed;
@@ -180,7 +180,7 @@ static void a_chain_of_folders_is_known_up_to_the_root_or_not_at_all(void **stat
 	assert_true(loads(f, &wants, NULL));
 }
 
-static void another_row_forgets_everything_and_makes_a_pause(void **state)
+static void another_row_of_the_drive_forgets_everything_and_makes_a_pause(void **state)
 {
 	struct fixture *f = *state;
 	struct tree_drive moved = ROW;
@@ -202,7 +202,7 @@ static void another_row_forgets_everything_and_makes_a_pause(void **state)
 	assert_true(drive_cache_is_sure(f->drive));
 }
 
-static void the_same_row_keeps_it(void **state)
+static void the_same_row_of_the_drive_keeps_what_is_known(void **state)
 {
 	struct fixture *f = *state;
 
@@ -227,7 +227,7 @@ static void a_load_that_was_broken_off_leaves_nothing_absent(void **state)
 	assert_false(drive_cache_is_sure(f->drive));
 }
 
-static void what_was_committed_is_known(void **state)
+static void rows_that_were_committed_are_known(void **state)
 {
 	struct fixture *f = *state;
 	const struct tree_node made = node(30, S_IFREG | 0600, 0);
@@ -277,7 +277,7 @@ static void a_drive_is_taken_once(void **state)
 	drive_cache_give(f->known, other);
 }
 
-static void memory_is_bounded_and_the_oldest_goes_first(void **state)
+static void the_memory_of_a_drive_is_bounded_and_the_oldest_goes_first(void **state)
 {
 	struct fixture *f = *state;
 	char name[NAME_BYTES_MAX + 1];
@@ -324,20 +324,20 @@ static void drives_that_were_not_used_for_longest_go_when_there_are_too_many(voi
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(names_are_known_to_be_there_or_not),
+		CASE(cached_names_are_known_to_be_there_or_not),
 		CASE(a_fresh_name_is_assumed_to_be_free_and_that_is_said),
 		CASE(an_unknown_folder_or_root_is_never_assumed_away),
 		CASE(content_is_known_only_of_a_file_that_has_none),
 		CASE(blocks_and_xattrs_are_always_asked_for),
 		CASE(of_a_bare_document_it_is_known_that_it_has_no_capability),
 		CASE(a_chain_of_folders_is_known_up_to_the_root_or_not_at_all),
-		CASE(another_row_forgets_everything_and_makes_a_pause),
-		CASE(the_same_row_keeps_it),
+		CASE(another_row_of_the_drive_forgets_everything_and_makes_a_pause),
+		CASE(the_same_row_of_the_drive_keeps_what_is_known),
 		CASE(a_load_that_was_broken_off_leaves_nothing_absent),
-		CASE(what_was_committed_is_known),
+		CASE(rows_that_were_committed_are_known),
 		CASE(documents_without_a_name_are_not_kept),
 		CASE(a_drive_is_taken_once),
-		CASE(memory_is_bounded_and_the_oldest_goes_first),
+		CASE(the_memory_of_a_drive_is_bounded_and_the_oldest_goes_first),
 		CASE(drives_that_were_not_used_for_longest_go_when_there_are_too_many),
 	};
 
