@@ -27,14 +27,28 @@ trap e2e_on_exit EXIT
 # at_end 'COMMAND': run when the script ends, last one first.
 at_end() { e2e_cleanups+=("$1"); }
 
+# A sentence may go on with what the one before it was about ("it is read", "and says so"). In a log each line has to
+# be understood alone, so such a one is told behind the last that did not.
+e2e_subject=
+E2E_GOES_ON='^(and|nor|but|so|or|it|its|is|are|was|were|has|have|had|with|without|as|which|to|there|says|shows|he|his|they'
+E2E_GOES_ON+='|their|them|then|whole|again|not|come|comes|in|by|of|at)( |$)'
+tell() { # HOW SENTENCE
+	if [[ $2 =~ $E2E_GOES_ON ]] && [ -n "$e2e_subject" ]; then
+		echo "$1 - $e2e_subject: $2"
+	else
+		e2e_subject=$2
+		echo "$1 - $2"
+	fi
+}
+
 pass() {
 	e2e_passed=$((e2e_passed + 1))
-	echo "ok - $1"
+	tell ok "$1"
 }
 
 fail() {
 	e2e_failed=$((e2e_failed + 1))
-	echo "not ok - $1"
+	tell "not ok" "$1"
 	shift
 	[ $# -eq 0 ] || printf '    %s\n' "$@"
 }
