@@ -22,7 +22,7 @@
 #include <errno.h>
 
 struct account_change {
-	struct idempotent once; /* first */
+	struct idempotent base; /* first */
 	int64_t user, quota;	/* quota -1: the default */
 	int64_t documents;	/* -1: as many as go with the quota */
 };
@@ -116,7 +116,7 @@ static void put_job(struct call *call, struct docs_store *store)
 	if (r < 0)
 		call_fail(call, r, NULL);
 	else
-		idempotent_run(&c->once, store);
+		idempotent_run(&c->base, store);
 }
 
 /* A member that is a number of at most max, or null or not there: -1. */
@@ -160,7 +160,7 @@ void api_account_put(struct http_request *req, void *cookie)
 	if (!c)
 		return;
 	call->data = c;
-	r = mutate_init_whole(&c->once.m, call);
+	r = mutate_init_whole(&c->base.m, call);
 	if (r == 0)
 		r = parse_account(call, c);
 	if (r < 0) {
@@ -171,7 +171,7 @@ void api_account_put(struct http_request *req, void *cookie)
 		return;
 	}
 	call->home = true; /* a key is kept with the caller's first drive */
-	c->once.change_name = "account";
-	c->once.change = put_change;
+	c->base.change_name = "account";
+	c->base.change = put_change;
 	call_work(call, put_job);
 }

@@ -142,7 +142,7 @@ void api_drive_get(struct http_request *req, void *cookie)
 	"the body must be {name, quota?}: a name of 1 to 255 bytes without / and NUL, and (from administrators) bytes; 0: no limit"
 
 struct drive_change {
-	struct idempotent once; /* first */
+	struct idempotent base; /* first */
 	struct buf name;
 	bool has_name, has_quota;
 	int64_t quota;
@@ -190,7 +190,7 @@ static struct drive_change *change_new(struct http_request *req, void *cookie)
 	buf_init(&c->name, NAME_BYTES_MAX);
 	r = call_keep(call, c, change_fini);
 	if (r == 0)
-		r = mutate_init_whole(&c->once.m, call);
+		r = mutate_init_whole(&c->base.m, call);
 	if (r == 0)
 		return c;
 	call_fail(call, r, NULL);
@@ -199,7 +199,7 @@ static struct drive_change *change_new(struct http_request *req, void *cookie)
 
 static void change_run(struct call *call, struct docs_store *store)
 {
-	idempotent_run(&((struct drive_change *)call->data)->once, store);
+	idempotent_run(&((struct drive_change *)call->data)->base, store);
 }
 
 /* What send_drive says, as an answer that can be kept. */
@@ -232,7 +232,7 @@ static int create_change(struct idempotent *o, struct docs_store *store)
 void api_drive_create(struct http_request *req, void *cookie)
 {
 	struct drive_change *c = change_new(req, cookie);
-	struct call *call = c ? c->once.m.call : NULL;
+	struct call *call = c ? c->base.m.call : NULL;
 	int r = c ? parse_drive(call, c) : 0;
 
 	if (!c)
@@ -244,11 +244,11 @@ void api_drive_create(struct http_request *req, void *cookie)
 		return;
 	}
 	call->home = true; /* the key of a drive's making is kept with the user's first one */
-	c->once.hint_of = -EDQUOT;
-	c->once.hint =
+	c->base.hint_of = -EDQUOT;
+	c->base.hint =
 		"you have as many drives as a user may have, those in the trash included: delete one for good first";
-	c->once.change_name = "drive-create";
-	c->once.change = create_change;
+	c->base.change_name = "drive-create";
+	c->base.change = create_change;
 	call_work(call, change_run);
 }
 
@@ -270,17 +270,17 @@ static int change_change(struct idempotent *o, struct docs_store *store)
 void api_drive_change(struct http_request *req, void *cookie)
 {
 	struct drive_change *c = change_new(req, cookie);
-	int r = c ? parse_drive(c->once.m.call, c) : 0;
+	int r = c ? parse_drive(c->base.m.call, c) : 0;
 
 	if (!c)
 		return;
 	if (r < 0) {
-		call_fail(c->once.m.call, r, r == -ERR_UNPROCESSABLE ? DRIVE_FORM : NULL);
+		call_fail(c->base.m.call, r, r == -ERR_UNPROCESSABLE ? DRIVE_FORM : NULL);
 		return;
 	}
-	c->once.change_name = "drive-change";
-	c->once.change = change_change;
-	call_work(c->once.m.call, change_run);
+	c->base.change_name = "drive-change";
+	c->base.change = change_change;
+	call_work(c->base.m.call, change_run);
 }
 
 /* ---- the trash ---- */
@@ -295,7 +295,7 @@ static void tell_drive(struct idempotent *o)
 
 static struct docs_scope target_of(const struct drive_change *c)
 {
-	struct docs_scope scope = c->once.m.call->scope;
+	struct docs_scope scope = c->base.m.call->scope;
 
 	if (c->target)
 		scope.drive = c->target;
@@ -315,7 +315,7 @@ static int delete_change(struct idempotent *o, struct docs_store *store)
 /* A drive in the trash cannot be locked: a key is kept with the user's first one, as that of a making is. */
 static int target_trashed(struct drive_change *c)
 {
-	struct call *call = c->once.m.call;
+	struct call *call = c->base.m.call;
 
 	if (call->home)
 		return -ERR_NOT_FOUND; /* it is named by its id */
@@ -336,17 +336,17 @@ void api_drive_delete(struct http_request *req, void *cookie)
 	if (r == 0 && trashed)
 		r = target_trashed(c);
 	if (r < 0) {
-		call_fail(c->once.m.call, r, NULL);
+		call_fail(c->base.m.call, r, NULL);
 		return;
 	}
-	c->once.change_name = "drive-delete";
-	c->once.change = delete_change;
-	c->once.changed = tell_drive;
-	c->once.ordered = !trashed; /* nothing comes into it between the look and the end */
-	c->once.hint_of = -ERR_CONFIRM;
-	c->once.hint =
+	c->base.change_name = "drive-delete";
+	c->base.change = delete_change;
+	c->base.changed = tell_drive;
+	c->base.ordered = !trashed; /* nothing comes into it between the look and the end */
+	c->base.hint_of = -ERR_CONFIRM;
+	c->base.hint =
 		"the drive has something in it: send the request again with ?confirm=NAME, the name of the drive";
-	call_work(c->once.m.call, change_run);
+	call_work(c->base.m.call, change_run);
 }
 
 static int restore_change(struct idempotent *o, struct docs_store *store)
@@ -367,12 +367,12 @@ void api_drive_restore(struct http_request *req, void *cookie)
 	if (!c)
 		return;
 	if (target_trashed(c) < 0) {
-		call_fail(c->once.m.call, -ERR_NOT_FOUND,
+		call_fail(c->base.m.call, -ERR_NOT_FOUND,
 			"a drive in the trash is restored by its id: ?trashed=true lists them");
 		return;
 	}
-	c->once.change_name = "drive-restore";
-	c->once.change = restore_change;
-	c->once.changed = tell_drive;
-	call_work(c->once.m.call, change_run);
+	c->base.change_name = "drive-restore";
+	c->base.change = restore_change;
+	c->base.changed = tell_drive;
+	call_work(c->base.m.call, change_run);
 }

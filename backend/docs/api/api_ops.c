@@ -123,32 +123,32 @@ void api_ops_apply(struct http_request *req, void *cookie)
 
 /* ---- ids, sessions: no ops, but with keys ---- */
 
-struct small {
-	struct idempotent once; /* first */
+struct keyed_change {
+	struct idempotent base; /* first */
 	int64_t count;		/* of ids */
 	int64_t session;	/* that ends; 0: none */
 	struct buf name;	/* of one that begins */
 };
 
-static void small_fini(void *p)
+static void keyed_change_fini(void *p)
 {
-	buf_fini(&((struct small *)p)->name);
+	buf_fini(&((struct keyed_change *)p)->name);
 }
 
 /* NULL: answered. */
-static struct small *small_new(struct http_request *req, void *cookie)
+static struct keyed_change *keyed_change_new(struct http_request *req, void *cookie)
 {
 	struct call *call = call_new(req, cookie);
-	struct small *s = call ? call_alloc(call, sizeof(*s)) : NULL;
+	struct keyed_change *s = call ? call_alloc(call, sizeof(*s)) : NULL;
 	int r;
 
 	if (!s)
 		return NULL;
 	call->data = s;
 	buf_init(&s->name, NAME_BYTES_MAX);
-	r = call_keep(call, s, small_fini);
+	r = call_keep(call, s, keyed_change_fini);
 	if (r == 0)
-		r = mutate_init_whole(&s->once.m, call);
+		r = mutate_init_whole(&s->base.m, call);
 	if (r == 0)
 		return s;
 	call_fail(call, r, NULL);
@@ -157,7 +157,7 @@ static struct small *small_new(struct http_request *req, void *cookie)
 
 static int ids_change(struct idempotent *o, struct docs_store *store)
 {
-	struct small *s = (struct small *)o;
+	struct keyed_change *s = (struct keyed_change *)o;
 	json_t *answer;
 	int64_t first = 0;
 	int r = store->ops->ids_reserve(store, &o->m.call->scope, (uint32_t)s->count, &first);
@@ -176,7 +176,7 @@ static int ids_change(struct idempotent *o, struct docs_store *store)
 
 static void ids_job(struct call *call, struct docs_store *store)
 {
-	struct small *s = call->data;
+	struct keyed_change *s = call->data;
 	json_t *object = NULL, *count;
 	int r = body_object(call, &object);
 
@@ -185,23 +185,23 @@ static void ids_job(struct call *call, struct docs_store *store)
 	if (r == 0 && (!json_is_integer(count) || s->count < 1 || s->count > IDS_PER_RESERVATION_MAX))
 		r = -ERR_UNPROCESSABLE;
 	json_decref(object);
-	s->once.change_name = "ids";
-	s->once.change = ids_change;
+	s->base.change_name = "ids";
+	s->base.change = ids_change;
 	if (r < 0)
 		call_fail(call, r, r == -ERR_UNPROCESSABLE ? "the body must be {count: N}, N from 1 to 65536" : NULL);
 	else
-		idempotent_run(&s->once, store);
+		idempotent_run(&s->base, store);
 }
 
 void api_ids_reserve(struct http_request *req, void *cookie)
 {
-	struct small *s = small_new(req, cookie);
+	struct keyed_change *s = keyed_change_new(req, cookie);
 
 	if (s)
-		call_work(s->once.m.call, ids_job);
+		call_work(s->base.m.call, ids_job);
 }
 
-static int session_fields(struct call *call, struct small *s)
+static int session_fields(struct call *call, struct keyed_change *s)
 {
 	json_t *object = NULL;
 	int r;
@@ -232,7 +232,7 @@ static void sessions_changed(struct idempotent *o)
 
 static int session_change(struct idempotent *o, struct docs_store *store)
 {
-	struct small *s = (struct small *)o;
+	struct keyed_change *s = (struct keyed_change *)o;
 	json_t *answer;
 	int64_t session = 0;
 	bool kept = false;
@@ -259,33 +259,33 @@ static int session_change(struct idempotent *o, struct docs_store *store)
 
 static void session_create_job(struct call *call, struct docs_store *store)
 {
-	struct small *s = call->data;
+	struct keyed_change *s = call->data;
 	int r = session_fields(call, s);
 
-	s->once.change_name = "session-create";
-	s->once.change = session_change;
-	s->once.ordered = s->session != 0;
-	s->once.changed = sessions_changed;
+	s->base.change_name = "session-create";
+	s->base.change = session_change;
+	s->base.ordered = s->session != 0;
+	s->base.changed = sessions_changed;
 	if (r < 0)
 		call_fail(call, r,
 			r == -ERR_UNPROCESSABLE
 				? "the body must be {name?: a string, replaces?: the id of a session, as a string}"
 				: NULL);
 	else
-		idempotent_run(&s->once, store);
+		idempotent_run(&s->base, store);
 }
 
 void api_session_create(struct http_request *req, void *cookie)
 {
-	struct small *s = small_new(req, cookie);
+	struct keyed_change *s = keyed_change_new(req, cookie);
 
 	if (s)
-		call_work(s->once.m.call, session_create_job);
+		call_work(s->base.m.call, session_create_job);
 }
 
 static int session_end_change(struct idempotent *o, struct docs_store *store)
 {
-	struct small *s = (struct small *)o;
+	struct keyed_change *s = (struct keyed_change *)o;
 	int r = store->ops->session_end(store, &o->m.call->scope, s->session);
 
 	return r < 0 ? r : 204;
@@ -293,20 +293,20 @@ static int session_end_change(struct idempotent *o, struct docs_store *store)
 
 static void session_end_job(struct call *call, struct docs_store *store)
 {
-	struct small *s = call->data;
+	struct keyed_change *s = call->data;
 	struct docs *docs = call->docs;
 	uint32_t drive;
 
-	s->once.change_name = "session-end";
-	s->once.change = session_end_change;
-	s->once.ordered = true; /* once it is answered nothing of the session takes effect */
-	s->once.changed = sessions_changed;
+	s->base.change_name = "session-end";
+	s->base.change = session_end_change;
+	s->base.ordered = true; /* once it is answered nothing of the session takes effect */
+	s->base.changed = sessions_changed;
 	if (text_parse_id(http_request_param(call->req, "session"), INT64_MAX, &s->session) < 0) {
 		call_fail(call, -ERR_NOT_FOUND, NULL);
 		return;
 	}
 	drive = call_drive(call, store) == 0 ? call->scope.drive : 0;
-	idempotent_run(&s->once, store);
+	idempotent_run(&s->base, store);
 	/* Its file locks went with it. The call is gone, too. */
 	if (drive > 0)
 		api_locks_released(docs, drive);
@@ -314,8 +314,8 @@ static void session_end_job(struct call *call, struct docs_store *store)
 
 void api_session_end(struct http_request *req, void *cookie)
 {
-	struct small *s = small_new(req, cookie);
+	struct keyed_change *s = keyed_change_new(req, cookie);
 
 	if (s)
-		call_work(s->once.m.call, session_end_job);
+		call_work(s->base.m.call, session_end_job);
 }

@@ -38,217 +38,217 @@ struct notifier {
 	bool stopping;
 };
 
-static bool is_stopping(struct notifier *h)
+static bool is_stopping(struct notifier *n)
 {
 	bool stopping;
 
-	pthread_mutex_lock(&h->lock);
-	stopping = h->stopping;
-	pthread_mutex_unlock(&h->lock);
+	pthread_mutex_lock(&n->lock);
+	stopping = n->stopping;
+	pthread_mutex_unlock(&n->lock);
 	return stopping;
 }
 
 /* With the lock held. */
-static void add(struct notifier *h, const struct docs_moved *moved)
+static void add(struct notifier *n, const struct docs_moved *moved)
 {
 	size_t i = 0;
 
-	assert(h->count <= NOTIFIER_DRIVES_MAX);
-	while (i < h->count && h->waiting[i].drive != moved->drive)
+	assert(n->count <= NOTIFIER_DRIVES_MAX);
+	while (i < n->count && n->waiting[i].drive != moved->drive)
 		i++;
 	if (i == NOTIFIER_DRIVES_MAX)
 		return;
-	if (i == h->count)
-		h->waiting[h->count++] = *moved;
-	if (moved->seq > h->waiting[i].seq)
-		h->waiting[i].seq = moved->seq;
-	h->waiting[i].locks |= moved->locks;
+	if (i == n->count)
+		n->waiting[n->count++] = *moved;
+	if (moved->seq > n->waiting[i].seq)
+		n->waiting[i].seq = moved->seq;
+	n->waiting[i].locks |= moved->locks;
 }
 
-static void tell(struct notifier *h, const struct docs_moved *moved)
+static void tell(struct notifier *n, const struct docs_moved *moved)
 {
-	pthread_mutex_lock(&h->lock);
-	add(h, moved);
-	pthread_cond_signal(&h->wake);
-	pthread_mutex_unlock(&h->lock);
+	pthread_mutex_lock(&n->lock);
+	add(n, moved);
+	pthread_cond_signal(&n->wake);
+	pthread_mutex_unlock(&n->lock);
 }
 
-void notifier_tell(struct notifier *h, uint32_t drive, int64_t seq)
+void notifier_tell(struct notifier *n, uint32_t drive, int64_t seq)
 {
-	tell(h, &(struct docs_moved){.drive = drive, .seq = seq});
+	tell(n, &(struct docs_moved){.drive = drive, .seq = seq});
 }
 
-void notifier_tell_locks(struct notifier *h, uint32_t drive)
+void notifier_tell_locks(struct notifier *n, uint32_t drive)
 {
-	tell(h, &(struct docs_moved){.drive = drive, .locks = true});
+	tell(n, &(struct docs_moved){.drive = drive, .locks = true});
 }
 
 /* What could not be told is told again: with the connection a word is lost, and polls elsewhere would sleep over the
  * change. */
-static void tell_again(struct notifier *h, const struct docs_moved *moved, size_t count)
+static void tell_again(struct notifier *n, const struct docs_moved *moved, size_t count)
 {
-	pthread_mutex_lock(&h->lock);
+	pthread_mutex_lock(&n->lock);
 	for (size_t i = 0; i < count; i++)
-		add(h, &moved[i]);
-	pthread_mutex_unlock(&h->lock);
+		add(n, &moved[i]);
+	pthread_mutex_unlock(&n->lock);
 }
 
 /* A NOTIFY is a transaction with a commit of its own, and wakes every listener: what moves meanwhile goes with the next
  * one. */
-static void rest(struct notifier *h, unsigned ms)
+static void rest(struct notifier *n, unsigned ms)
 {
 	const int64_t until_ns = clock_mono_ns() + ms * NS_PER_MS;
 
-	pthread_mutex_lock(&h->lock);
-	while (!h->stopping && cond_wait_until(&h->rest, &h->lock, until_ns))
+	pthread_mutex_lock(&n->lock);
+	while (!n->stopping && cond_wait_until(&n->rest, &n->lock, until_ns))
 		;
-	pthread_mutex_unlock(&h->lock);
+	pthread_mutex_unlock(&n->lock);
 }
 
 static void *teller_main(void *cookie)
 {
-	struct notifier *h = cookie;
+	struct notifier *n = cookie;
 	struct docs_moved moved[NOTIFIER_DRIVES_MAX];
 	bool failing = false;
 
-	pthread_mutex_lock(&h->lock);
-	while (!h->stopping) {
-		size_t count = h->count;
+	pthread_mutex_lock(&n->lock);
+	while (!n->stopping) {
+		size_t count = n->count;
 		int r;
 
 		if (count == 0) {
-			pthread_cond_wait(&h->wake, &h->lock);
+			pthread_cond_wait(&n->wake, &n->lock);
 			continue;
 		}
-		memcpy(moved, h->waiting, count * sizeof(moved[0]));
-		h->count = 0;
-		pthread_mutex_unlock(&h->lock);
-		r = docs_pg_notify(h->store, moved, count);
+		memcpy(moved, n->waiting, count * sizeof(moved[0]));
+		n->count = 0;
+		pthread_mutex_unlock(&n->lock);
+		r = docs_pg_notify(n->store, moved, count);
 		if (r < 0 && !failing)
 			log_warning(NULL,
 				"op=notify error=%d text=\"%s\" outcome=\"polls of other instances wait until it is told\"",
-				r, pg_error(h->tell_pg));
+				r, pg_error(n->tell_pg));
 		/* The first failure may be no more than a connection that was lost while nobody used it. */
 		const unsigned ms = r < 0 && failing ? NOTIFIER_RETRY_MS : NOTIFIER_REST_MS;
 		if (r < 0)
-			tell_again(h, moved, count);
+			tell_again(n, moved, count);
 		failing = r < 0;
-		rest(h, ms);
-		pthread_mutex_lock(&h->lock);
+		rest(n, ms);
+		pthread_mutex_lock(&n->lock);
 	}
-	pthread_mutex_unlock(&h->lock);
+	pthread_mutex_unlock(&n->lock);
 	return NULL;
 }
 
 static void on_moved(const struct docs_moved *moved, void *cookie)
 {
-	struct notifier *h = cookie;
+	struct notifier *n = cookie;
 
 	/* What this process has said comes back, too; its own feed knew before. */
-	if (moved->teller == pg_backend(h->tell_pg))
+	if (moved->teller == pg_backend(n->tell_pg))
 		return;
 	if (moved->seq > 0)
-		feed_changed(h->feed, moved->drive, 0);
+		feed_changed(n->feed, moved->drive, 0);
 	if (moved->locks)
-		feed_changed(h->locks, moved->drive, 0);
+		feed_changed(n->locks, moved->drive, 0);
 }
 
-static void pause_before_retry(struct notifier *h)
+static void pause_before_retry(struct notifier *n)
 {
-	pthread_mutex_lock(&h->lock);
-	if (!h->stopping)
-		cond_wait_until(&h->wake, &h->lock, clock_mono_ns() + NOTIFIER_RETRY_MS * NS_PER_MS);
-	pthread_mutex_unlock(&h->lock);
+	pthread_mutex_lock(&n->lock);
+	if (!n->stopping)
+		cond_wait_until(&n->wake, &n->lock, clock_mono_ns() + NOTIFIER_RETRY_MS * NS_PER_MS);
+	pthread_mutex_unlock(&n->lock);
 }
 
 /* Listening from scratch: what was said meanwhile is lost, so everybody looks. */
-static int listen_again(struct notifier *h)
+static int listen_again(struct notifier *n)
 {
-	int r = pg_connect(h->hear_pg);
+	int r = pg_connect(n->hear_pg);
 
 	if (r == 0)
-		r = docs_pg_listen(h->hear_pg);
+		r = docs_pg_listen(n->hear_pg);
 	if (r == 0) {
-		feed_changed_all(h->feed);
-		feed_changed_all(h->locks);
+		feed_changed_all(n->feed);
+		feed_changed_all(n->locks);
 	}
 	return r;
 }
 
 static void *listener_main(void *cookie)
 {
-	struct notifier *h = cookie;
+	struct notifier *n = cookie;
 	bool listening = false;
 
-	while (!is_stopping(h)) {
+	while (!is_stopping(n)) {
 		if (!listening) {
-			listening = listen_again(h) == 0;
+			listening = listen_again(n) == 0;
 			if (!listening)
-				pause_before_retry(h);
+				pause_before_retry(n);
 		} else {
-			listening = docs_pg_wait(h->hear_pg, NOTIFIER_WAIT_MS, on_moved, h) >= 0;
+			listening = docs_pg_wait(n->hear_pg, NOTIFIER_WAIT_MS, on_moved, n) >= 0;
 		}
 	}
 	return NULL;
 }
 
-static int start_threads(struct notifier *h)
+static int start_threads(struct notifier *n)
 {
-	int r = -pthread_create(&h->teller, NULL, teller_main, h);
+	int r = -pthread_create(&n->teller, NULL, teller_main, n);
 
-	h->has_teller = r == 0;
+	n->has_teller = r == 0;
 	if (r == 0)
-		r = -pthread_create(&h->listener, NULL, listener_main, h);
-	h->has_listener = r == 0;
+		r = -pthread_create(&n->listener, NULL, listener_main, n);
+	n->has_listener = r == 0;
 	return r;
 }
 
 int notifier_start(const char *conninfo, struct feed *feed, struct feed *locks, struct notifier **ret)
 {
-	struct notifier *h = calloc(1, sizeof(*h));
+	struct notifier *n = calloc(1, sizeof(*n));
 	int r;
 
-	if (!h)
+	if (!n)
 		return -ENOMEM;
-	h->feed = feed;
-	h->locks = locks;
-	pthread_mutex_init(&h->lock, NULL);
-	cond_init(&h->wake);
-	cond_init(&h->rest);
-	r = pg_new(conninfo, &h->tell_pg);
+	n->feed = feed;
+	n->locks = locks;
+	pthread_mutex_init(&n->lock, NULL);
+	cond_init(&n->wake);
+	cond_init(&n->rest);
+	r = pg_new(conninfo, &n->tell_pg);
 	if (r == 0)
-		r = pg_new(conninfo, &h->hear_pg);
+		r = pg_new(conninfo, &n->hear_pg);
 	if (r == 0)
-		r = docs_pg_new(h->tell_pg, NULL, &h->store);
+		r = docs_pg_new(n->tell_pg, NULL, &n->store);
 	if (r == 0)
-		r = start_threads(h);
+		r = start_threads(n);
 	if (r < 0) {
-		notifier_free(h);
+		notifier_free(n);
 		return r;
 	}
-	*ret = h;
+	*ret = n;
 	return 0;
 }
 
-void notifier_free(struct notifier *h)
+void notifier_free(struct notifier *n)
 {
-	if (!h)
+	if (!n)
 		return;
-	pthread_mutex_lock(&h->lock);
-	h->stopping = true;
-	pthread_cond_broadcast(&h->wake);
-	pthread_cond_broadcast(&h->rest);
-	pthread_mutex_unlock(&h->lock);
-	if (h->has_teller)
-		pthread_join(h->teller, NULL);
-	if (h->has_listener)
-		pthread_join(h->listener, NULL);
-	if (h->store)
-		h->store->ops->free(h->store);
-	pg_free(h->tell_pg);
-	pg_free(h->hear_pg);
-	pthread_cond_destroy(&h->wake);
-	pthread_cond_destroy(&h->rest);
-	pthread_mutex_destroy(&h->lock);
-	free(h);
+	pthread_mutex_lock(&n->lock);
+	n->stopping = true;
+	pthread_cond_broadcast(&n->wake);
+	pthread_cond_broadcast(&n->rest);
+	pthread_mutex_unlock(&n->lock);
+	if (n->has_teller)
+		pthread_join(n->teller, NULL);
+	if (n->has_listener)
+		pthread_join(n->listener, NULL);
+	if (n->store)
+		n->store->ops->free(n->store);
+	pg_free(n->tell_pg);
+	pg_free(n->hear_pg);
+	pthread_cond_destroy(&n->wake);
+	pthread_cond_destroy(&n->rest);
+	pthread_mutex_destroy(&n->lock);
+	free(n);
 }

@@ -19,10 +19,10 @@ struct notifier;
 
 /* feed: who waits for changes; locks: who waits for file locks. Both are woken by what other instances say. */
 int notifier_start(const char *conninfo, struct feed *feed, struct feed *locks, struct notifier **ret);
-void notifier_free(struct notifier *h); /* NULL is fine */
+void notifier_free(struct notifier *n); /* NULL is fine */
 /* A drive has a new seq. Never blocks for long. Any thread. */
-void notifier_tell(struct notifier *h, uint32_t drive, int64_t seq);
+void notifier_tell(struct notifier *n, uint32_t drive, int64_t seq);
 /* The same of a file lock that was let go of. */
-void notifier_tell_locks(struct notifier *h, uint32_t drive);
+void notifier_tell_locks(struct notifier *n, uint32_t drive);
 
 #endif

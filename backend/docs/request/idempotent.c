@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-#define ONCE_TRIES 2 /* of a transaction whose connection was lost before its COMMIT was sent */
+#define IDEMPOTENT_TRIES 2 /* of a transaction whose connection was lost before its COMMIT was sent */
 
 static struct docs_answer answer_of(const struct idempotent *o, int status)
 {
@@ -95,7 +95,7 @@ static int run_locked(struct idempotent *o, struct docs_store *store, bool *ret_
 {
 	int status = -ENOTCONN;
 
-	for (unsigned try = 0; try < ONCE_TRIES && status == -ENOTCONN; try++)
+	for (unsigned try = 0; try < IDEMPOTENT_TRIES && status == -ENOTCONN; try++)
 		status = transact(o, store, ret_repeat);
 	if (status != -ERR_NOT_FOUND && status != -ERR_DRIVE_TRASHED)
 		return status;

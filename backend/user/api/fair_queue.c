@@ -40,138 +40,138 @@ struct fair_queue {
 
 int fair_queue_new(size_t max, size_t share, struct fair_queue **ret)
 {
-	struct fair_queue *t = calloc(1, sizeof(*t));
+	struct fair_queue *q = calloc(1, sizeof(*q));
 
-	if (!t)
+	if (!q)
 		return -ENOMEM;
-	pthread_mutex_init(&t->lock, NULL);
-	t->max = max;
-	t->share = share;
-	*ret = t;
+	pthread_mutex_init(&q->lock, NULL);
+	q->max = max;
+	q->share = share;
+	*ret = q;
 	return 0;
 }
 
-void fair_queue_free(struct fair_queue *t)
+void fair_queue_free(struct fair_queue *q)
 {
-	if (!t)
+	if (!q)
 		return;
-	pthread_mutex_destroy(&t->lock);
-	free(t);
+	pthread_mutex_destroy(&q->lock);
+	free(q);
 }
 
-static struct fair_queue_party *party_of(struct fair_queue *t, const char *who)
+static struct fair_queue_party *party_of(struct fair_queue *q, const char *who)
 {
 	struct fair_queue_party *p;
 
-	HASH_FIND_STR(t->parties, who, p);
+	HASH_FIND_STR(q->parties, who, p);
 	if (p)
 		return p;
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return NULL;
 	(void)snprintf(p->who, sizeof(p->who), "%s", who);
-	HASH_ADD_STR(t->parties, who, p);
+	HASH_ADD_STR(q->parties, who, p);
 	return p;
 }
 
-static void drop_if_empty(struct fair_queue *t, struct fair_queue_party *p)
+static void drop_if_empty(struct fair_queue *q, struct fair_queue_party *p)
 {
 	if (p->held > 0)
 		return;
-	HASH_DEL(t->parties, p);
+	HASH_DEL(q->parties, p);
 	free(p);
 }
 
-static void wait_in(struct fair_queue *t, struct fair_queue_party *p, struct fair_queue_turn *turn)
+static void wait_in(struct fair_queue *q, struct fair_queue_party *p, struct fair_queue_turn *turn)
 {
 	if (!p->waiting)
-		DL_APPEND(t->round, p);
+		DL_APPEND(q->round, p);
 	*turn = (struct fair_queue_turn){.party = p};
 	DL_APPEND(p->waiting, turn);
 	p->waits++;
 	p->held++;
-	t->held++;
+	q->held++;
 }
 
-static void wait_no_more(struct fair_queue *t, struct fair_queue_party *p, struct fair_queue_turn *turn)
+static void wait_no_more(struct fair_queue *q, struct fair_queue_party *p, struct fair_queue_turn *turn)
 {
 	DL_DELETE(p->waiting, turn);
 	assert(p->waits > 0);
 	p->waits--;
 	if (!p->waiting)
-		DL_DELETE(t->round, p);
+		DL_DELETE(q->round, p);
 }
 
-static void let_go(struct fair_queue *t, struct fair_queue_party *p)
+static void let_go(struct fair_queue *q, struct fair_queue_party *p)
 {
-	assert(p->held > 0 && t->held >= p->held);
+	assert(p->held > 0 && q->held >= p->held);
 	p->held--;
-	t->held--;
-	drop_if_empty(t, p);
+	q->held--;
+	drop_if_empty(q, p);
 }
 
 /* The last that waits of whoever has most, if that is more than who comes would have. */
-static struct fair_queue_turn *displace(struct fair_queue *t, const struct fair_queue_party *by)
+static struct fair_queue_turn *displace(struct fair_queue *q, const struct fair_queue_party *by)
 {
 	struct fair_queue_party *p, *most = NULL;
 
-	DL_FOREACH(t->round, p) {
+	DL_FOREACH(q->round, p) {
 		if (!most || p->waits > most->waits)
 			most = p;
 	}
 	if (!most || most->waits <= by->held + 1)
 		return NULL;
 	struct fair_queue_turn *last = most->waiting->prev; /* of a list, the first one's previous is the last */
-	wait_no_more(t, most, last);
-	let_go(t, most);
+	wait_no_more(q, most, last);
+	let_go(q, most);
 	return last;
 }
 
 int fair_queue_enter(
-	struct fair_queue *t, const char *who, struct fair_queue_turn *turn, struct fair_queue_turn **ret_displaced)
+	struct fair_queue *q, const char *who, struct fair_queue_turn *turn, struct fair_queue_turn **ret_displaced)
 {
 	struct fair_queue_turn *displaced = NULL;
 	int r = 0;
 
-	pthread_mutex_lock(&t->lock);
-	struct fair_queue_party *p = party_of(t, who);
+	pthread_mutex_lock(&q->lock);
+	struct fair_queue_party *p = party_of(q, who);
 	if (!p)
 		r = -ENOMEM;
-	else if (p->held >= t->share)
+	else if (p->held >= q->share)
 		r = -EAGAIN;
-	else if (t->held >= t->max && !(displaced = displace(t, p)))
+	else if (q->held >= q->max && !(displaced = displace(q, p)))
 		r = -EAGAIN;
 	if (r == 0) {
-		wait_in(t, p, turn);
+		wait_in(q, p, turn);
 		*ret_displaced = displaced;
 	} else if (p) {
-		drop_if_empty(t, p);
+		drop_if_empty(q, p);
 	}
-	pthread_mutex_unlock(&t->lock);
+	pthread_mutex_unlock(&q->lock);
 	return r;
 }
 
-struct fair_queue_turn *fair_queue_take(struct fair_queue *t)
+struct fair_queue_turn *fair_queue_take(struct fair_queue *q)
 {
 	struct fair_queue_turn *turn = NULL;
 
-	pthread_mutex_lock(&t->lock);
-	struct fair_queue_party *p = t->round;
+	pthread_mutex_lock(&q->lock);
+	struct fair_queue_party *p = q->round;
 	if (p) {
 		turn = p->waiting;
-		wait_no_more(t, p, turn);
+		wait_no_more(q, p, turn);
 		if (p->waiting) { /* again when all others had theirs */
-			DL_DELETE(t->round, p);
-			DL_APPEND(t->round, p);
+			DL_DELETE(q->round, p);
+			DL_APPEND(q->round, p);
 		}
 	}
-	pthread_mutex_unlock(&t->lock);
+	pthread_mutex_unlock(&q->lock);
 	return turn;
 }
 
-void fair_queue_leave(struct fair_queue *t, struct fair_queue_turn *turn)
+void fair_queue_leave(struct fair_queue *q, struct fair_queue_turn *turn)
 {
-	pthread_mutex_lock(&t->lock);
-	let_go(t, turn->party);
-	pthread_mutex_unlock(&t->lock);
+	pthread_mutex_lock(&q->lock);
+	let_go(q, turn->party);
+	pthread_mutex_unlock(&q->lock);
 }

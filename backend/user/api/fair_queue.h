@@ -20,15 +20,15 @@ struct fair_queue_turn {
 };
 
 int fair_queue_new(size_t max, size_t share, struct fair_queue **ret); /* -ENOMEM */
-void fair_queue_free(struct fair_queue *t);			       /* when nobody is in it; NULL is fine */
+void fair_queue_free(struct fair_queue *q);			       /* when nobody is in it; NULL is fine */
 /*
  * -EAGAIN: as much as this party may hold, it holds. -ENOMEM. ret_displaced: another one that waited, and waits no
  * more: as if it had been taken and left; NULL: none.
  */
 int fair_queue_enter(
-	struct fair_queue *t, const char *who, struct fair_queue_turn *turn, struct fair_queue_turn **ret_displaced);
+	struct fair_queue *q, const char *who, struct fair_queue_turn *turn, struct fair_queue_turn **ret_displaced);
 /* The next one; NULL: nobody waits. Who was taken counts until fair_queue_leave. */
-struct fair_queue_turn *fair_queue_take(struct fair_queue *t);
-void fair_queue_leave(struct fair_queue *t, struct fair_queue_turn *turn);
+struct fair_queue_turn *fair_queue_take(struct fair_queue *q);
+void fair_queue_leave(struct fair_queue *q, struct fair_queue_turn *turn);
 
 #endif

@@ -78,26 +78,26 @@ static void on_answer(void *cookie, struct http_response *response)
 {
 	struct post *post = cookie;
 	struct revocation *v = post->revocation;
-	struct revoker *f = v->revoker;
+	struct revoker *revoker = v->revoker;
 
-	pthread_mutex_lock(&f->lock);
+	pthread_mutex_lock(&revoker->lock);
 	post->state = response->error == 0 && response->status == 204 ? POST_CONFIRMED : POST_WAITING;
 	post->not_before_ns = clock_mono_ns() + REVOKER_RETRY_MS * NS_PER_MS;
 	assert(v->under_way > 0);
 	v->under_way--;
 	if (v->over && v->under_way == 0)
 		revocation_free(v);
-	pthread_cond_broadcast(&f->wake);
-	pthread_mutex_unlock(&f->lock);
+	pthread_cond_broadcast(&revoker->wake);
+	pthread_mutex_unlock(&revoker->lock);
 }
 
-static int send_post(struct revoker *f, struct post *post, size_t gateway, int64_t left_ns)
+static int send_post(struct revoker *revoker, struct post *post, size_t gateway, int64_t left_ns)
 {
 	char url[REGISTRATION_URL_MAX + 32];
 	struct registration_gateway to;
 	struct http_headers headers;
 
-	int r = registration_gateway(f->gateways, gateway, &to);
+	int r = registration_gateway(revoker->gateways, gateway, &to);
 	if (r < 0)
 		return r;
 	snprintf(url, sizeof(url), "%s/internal/v1/tokens/forget", to.url);
@@ -111,80 +111,80 @@ static int send_post(struct revoker *f, struct post *post, size_t gateway, int64
 		.body = span_str(post->revocation->message),
 		.deadline_ms = (unsigned)(left_ns / NS_PER_MS) + 1};
 	if (r == 0)
-		r = http_client_start(f->client, &call, post, on_answer, NULL);
+		r = http_client_start(revoker->client, &call, post, on_answer, NULL);
 	http_headers_fini(&headers);
 	return r;
 }
 
 /* Locked, also while sending: the client calls back on its own thread, which waits for the lock, and never from
  * start. */
-static bool advance(struct revoker *f, struct revocation *v, int64_t now_ns)
+static bool advance(struct revoker *revoker, struct revocation *v, int64_t now_ns)
 {
 	size_t confirmed = 0;
 
-	if (now_ns >= v->until_ns || f->stopping)
+	if (now_ns >= v->until_ns || revoker->stopping)
 		return true;
-	for (size_t i = 0; i < f->gateway_count; i++) {
+	for (size_t i = 0; i < revoker->gateway_count; i++) {
 		struct post *post = &v->posts[i];
 
 		confirmed += post->state == POST_CONFIRMED;
 		if (post->state != POST_WAITING || post->not_before_ns > now_ns)
 			continue;
 		post->not_before_ns = now_ns + REVOKER_RETRY_MS * NS_PER_MS;
-		if (send_post(f, post, i, v->until_ns - now_ns) < 0)
+		if (send_post(revoker, post, i, v->until_ns - now_ns) < 0)
 			continue;
 		post->state = POST_SENT;
 		v->under_way++;
 	}
-	return confirmed == f->gateway_count;
+	return confirmed == revoker->gateway_count;
 }
 
 /* Locked. Takes those that are over out of the list; returns them. */
-static struct revocation *take_over(struct revoker *f)
+static struct revocation *take_over(struct revoker *revoker)
 {
 	const int64_t now_ns = clock_mono_ns();
 	struct revocation *v, *next, *over = NULL;
 
-	DL_FOREACH_SAFE(f->list, v, next) {
-		if (!advance(f, v, now_ns))
+	DL_FOREACH_SAFE(revoker->list, v, next) {
+		if (!advance(revoker, v, now_ns))
 			continue;
-		DL_DELETE(f->list, v);
+		DL_DELETE(revoker->list, v);
 		DL_APPEND(over, v);
 	}
 	return over;
 }
 
-static void finish(struct revoker *f, struct revocation *over)
+static void finish(struct revoker *revoker, struct revocation *over)
 {
 	struct revocation *v, *next;
 
 	DL_FOREACH_SAFE(over, v, next) {
 		v->done(v->cookie);
-		pthread_mutex_lock(&f->lock);
+		pthread_mutex_lock(&revoker->lock);
 		v->over = true;
 		if (v->under_way == 0)
 			revocation_free(v);
-		pthread_mutex_unlock(&f->lock);
+		pthread_mutex_unlock(&revoker->lock);
 	}
 }
 
-static void *forget_main(void *cookie)
+static void *revoker_main(void *cookie)
 {
-	struct revoker *f = cookie;
+	struct revoker *revoker = cookie;
 
-	pthread_mutex_lock(&f->lock);
-	while (!f->stopping || f->list) {
-		struct revocation *over = take_over(f);
+	pthread_mutex_lock(&revoker->lock);
+	while (!revoker->stopping || revoker->list) {
+		struct revocation *over = take_over(revoker);
 		if (over) {
-			pthread_mutex_unlock(&f->lock);
-			finish(f, over);
-			pthread_mutex_lock(&f->lock);
+			pthread_mutex_unlock(&revoker->lock);
+			finish(revoker, over);
+			pthread_mutex_lock(&revoker->lock);
 			continue;
 		}
-		cond_wait_until(
-			&f->wake, &f->lock, f->list ? clock_mono_ns() + REVOKER_RETRY_MS * NS_PER_MS : COND_FOREVER);
+		cond_wait_until(&revoker->wake, &revoker->lock,
+			revoker->list ? clock_mono_ns() + REVOKER_RETRY_MS * NS_PER_MS : COND_FOREVER);
 	}
-	pthread_mutex_unlock(&f->lock);
+	pthread_mutex_unlock(&revoker->lock);
 	return NULL;
 }
 
@@ -203,13 +203,14 @@ static char *make_message(uint64_t user_id, const char *token_id)
 	return text;
 }
 
-void revoker_post(struct revoker *f, uint64_t user_id, const char *token_id, void (*done)(void *cookie), void *cookie)
+void revoker_post(
+	struct revoker *revoker, uint64_t user_id, const char *token_id, void (*done)(void *cookie), void *cookie)
 {
-	if ((!user_id && !*token_id) || f->gateway_count == 0) {
+	if ((!user_id && !*token_id) || revoker->gateway_count == 0) {
 		done(cookie);
 		return;
 	}
-	struct revocation *v = calloc(1, sizeof(*v) + f->gateway_count * sizeof(v->posts[0]));
+	struct revocation *v = calloc(1, sizeof(*v) + revoker->gateway_count * sizeof(v->posts[0]));
 	if (v)
 		v->message = make_message(user_id, token_id);
 	if (!v || !v->message) {
@@ -221,57 +222,57 @@ void revoker_post(struct revoker *f, uint64_t user_id, const char *token_id, voi
 		done(cookie);
 		return;
 	}
-	v->revoker = f;
+	v->revoker = revoker;
 	v->until_ns = clock_mono_ns() + TOKEN_CACHE_S * NS_PER_S;
 	v->done = done;
 	v->cookie = cookie;
-	for (size_t i = 0; i < f->gateway_count; i++)
+	for (size_t i = 0; i < revoker->gateway_count; i++)
 		v->posts[i].revocation = v;
-	pthread_mutex_lock(&f->lock);
-	f->alive++;
-	DL_APPEND(f->list, v);
-	pthread_cond_broadcast(&f->wake);
-	pthread_mutex_unlock(&f->lock);
+	pthread_mutex_lock(&revoker->lock);
+	revoker->alive++;
+	DL_APPEND(revoker->list, v);
+	pthread_cond_broadcast(&revoker->wake);
+	pthread_mutex_unlock(&revoker->lock);
 }
 
 int revoker_new(struct http_client *client, const struct registration *gateways, struct revoker **ret)
 {
 	struct registration_gateway gateway;
 
-	struct revoker *f = calloc(1, sizeof(*f));
-	if (!f)
+	struct revoker *revoker = calloc(1, sizeof(*revoker));
+	if (!revoker)
 		return -ENOMEM;
-	f->client = client;
-	f->gateways = gateways;
-	while (registration_gateway(gateways, f->gateway_count, &gateway) == 0)
-		f->gateway_count++;
-	pthread_mutex_init(&f->lock, NULL);
-	cond_init(&f->wake);
-	int r = -pthread_create(&f->thread, NULL, forget_main, f);
-	f->started = r == 0;
+	revoker->client = client;
+	revoker->gateways = gateways;
+	while (registration_gateway(gateways, revoker->gateway_count, &gateway) == 0)
+		revoker->gateway_count++;
+	pthread_mutex_init(&revoker->lock, NULL);
+	cond_init(&revoker->wake);
+	int r = -pthread_create(&revoker->thread, NULL, revoker_main, revoker);
+	revoker->started = r == 0;
 	if (r < 0) {
-		revoker_free(f);
+		revoker_free(revoker);
 		return r;
 	}
-	*ret = f;
+	*ret = revoker;
 	return 0;
 }
 
-void revoker_free(struct revoker *f)
+void revoker_free(struct revoker *revoker)
 {
-	if (!f)
+	if (!revoker)
 		return;
-	pthread_mutex_lock(&f->lock);
-	f->stopping = true;
-	pthread_cond_broadcast(&f->wake);
-	pthread_mutex_unlock(&f->lock);
-	if (f->started)
-		pthread_join(f->thread, NULL);
-	pthread_mutex_lock(&f->lock);
-	while (f->alive > 0) /* calls end by their own deadline */
-		pthread_cond_wait(&f->wake, &f->lock);
-	pthread_mutex_unlock(&f->lock);
-	pthread_cond_destroy(&f->wake);
-	pthread_mutex_destroy(&f->lock);
-	free(f);
+	pthread_mutex_lock(&revoker->lock);
+	revoker->stopping = true;
+	pthread_cond_broadcast(&revoker->wake);
+	pthread_mutex_unlock(&revoker->lock);
+	if (revoker->started)
+		pthread_join(revoker->thread, NULL);
+	pthread_mutex_lock(&revoker->lock);
+	while (revoker->alive > 0) /* calls end by their own deadline */
+		pthread_cond_wait(&revoker->wake, &revoker->lock);
+	pthread_mutex_unlock(&revoker->lock);
+	pthread_cond_destroy(&revoker->wake);
+	pthread_mutex_destroy(&revoker->lock);
+	free(revoker);
 }

@@ -15,10 +15,11 @@ struct http_client;
 struct registration;
 
 int revoker_new(struct http_client *client, const struct registration *gateways, struct revoker **ret);
-void revoker_free(struct revoker *f); /* ends what waits; NULL is fine */
+void revoker_free(struct revoker *revoker); /* ends what waits; NULL is fine */
 
 /* All tokens of a user (0: none), and one token ("": none). done comes exactly once, from any thread, perhaps before
  * this returns. */
-void revoker_post(struct revoker *f, uint64_t user_id, const char *token_id, void (*done)(void *cookie), void *cookie);
+void revoker_post(
+	struct revoker *revoker, uint64_t user_id, const char *token_id, void (*done)(void *cookie), void *cookie);
 
 #endif

@@ -406,35 +406,35 @@ void drive_cache_committed(struct cached_drive *d, const struct tree_delta *delt
 
 int drive_cache_new(struct drive_cache **ret)
 {
-	struct drive_cache *k = calloc(1, sizeof(*k));
+	struct drive_cache *c = calloc(1, sizeof(*c));
 
-	if (!k)
+	if (!c)
 		return -ENOMEM;
-	pthread_mutex_init(&k->lock, NULL);
-	*ret = k;
+	pthread_mutex_init(&c->lock, NULL);
+	*ret = c;
 	return 0;
 }
 
-static void drive_free(struct drive_cache *k, struct cached_drive *d)
+static void drive_free(struct drive_cache *c, struct cached_drive *d)
 {
-	HASH_DEL(k->drives, d);
+	HASH_DEL(c->drives, d);
 	forget_all(d);
 	free(d);
 }
 
-void drive_cache_free(struct drive_cache *k)
+void drive_cache_free(struct drive_cache *c)
 {
-	if (!k)
+	if (!c)
 		return;
-	while (k->drives) {
-		assert(!k->drives->taken);
-		drive_free(k, k->drives);
+	while (c->drives) {
+		assert(!c->drives->taken);
+		drive_free(c, c->drives);
 	}
-	pthread_mutex_destroy(&k->lock);
-	free(k);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
 }
 
-static struct cached_drive *drive_new(struct drive_cache *k, uint32_t drive)
+static struct cached_drive *drive_new(struct drive_cache *c, uint32_t drive)
 {
 	struct cached_drive *d = calloc(1, sizeof(*d));
 
@@ -442,60 +442,60 @@ static struct cached_drive *drive_new(struct drive_cache *k, uint32_t drive)
 		return NULL;
 	d->id = drive;
 	d->bytes = sizeof(*d);
-	HASH_ADD(hh, k->drives, id, sizeof(d->id), d);
+	HASH_ADD(hh, c->drives, id, sizeof(d->id), d);
 	if (!d->hh.tbl) {
 		free(d);
 		return NULL;
 	}
-	k->bytes += d->bytes;
+	c->bytes += d->bytes;
 	return d;
 }
 
-struct cached_drive *drive_cache_take(struct drive_cache *k, uint32_t drive)
+struct cached_drive *drive_cache_take(struct drive_cache *c, uint32_t drive)
 {
 	struct cached_drive *d;
 
-	pthread_mutex_lock(&k->lock);
-	HASH_FIND(hh, k->drives, &drive, sizeof(drive), d);
+	pthread_mutex_lock(&c->lock);
+	HASH_FIND(hh, c->drives, &drive, sizeof(drive), d);
 	if (!d)
-		d = drive_new(k, drive);
+		d = drive_new(c, drive);
 	if (d && d->taken)
 		d = NULL;
 	if (d) {
 		d->taken = true;
-		d->used_at = ++k->clock;
-		assert(k->bytes >= d->bytes);
-		k->bytes -= d->bytes;
+		d->used_at = ++c->clock;
+		assert(c->bytes >= d->bytes);
+		c->bytes -= d->bytes;
 	}
-	pthread_mutex_unlock(&k->lock);
+	pthread_mutex_unlock(&c->lock);
 	return d;
 }
 
 /* With the lock held: few, and only looked through when there is too much. */
-static void forget_drives(struct drive_cache *k)
+static void forget_drives(struct drive_cache *c)
 {
-	while (k->bytes > DRIVE_CACHE_BYTES_MAX) {
+	while (c->bytes > DRIVE_CACHE_BYTES_MAX) {
 		struct cached_drive *oldest = NULL;
 
-		for (struct cached_drive *d = k->drives; d; d = d->hh.next)
+		for (struct cached_drive *d = c->drives; d; d = d->hh.next)
 			if (!d->taken && (!oldest || d->used_at < oldest->used_at))
 				oldest = d;
 		if (!oldest)
 			return;
-		assert(k->bytes >= oldest->bytes);
-		k->bytes -= oldest->bytes;
-		drive_free(k, oldest);
+		assert(c->bytes >= oldest->bytes);
+		c->bytes -= oldest->bytes;
+		drive_free(c, oldest);
 	}
 }
 
-void drive_cache_give(struct drive_cache *k, struct cached_drive *d)
+void drive_cache_give(struct drive_cache *c, struct cached_drive *d)
 {
 	if (!d)
 		return;
-	pthread_mutex_lock(&k->lock);
+	pthread_mutex_lock(&c->lock);
 	assert(d->taken);
 	d->taken = false;
-	k->bytes += d->bytes;
-	forget_drives(k);
-	pthread_mutex_unlock(&k->lock);
+	c->bytes += d->bytes;
+	forget_drives(c);
+	pthread_mutex_unlock(&c->lock);
 }

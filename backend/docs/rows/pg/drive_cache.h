@@ -31,11 +31,11 @@ struct cached_session { /* of the last batch of a mount; id 0: none */
 struct cached_drive;
 
 int drive_cache_new(struct drive_cache **ret);
-void drive_cache_free(struct drive_cache *k); /* all drives were given back; NULL is fine */
+void drive_cache_free(struct drive_cache *c); /* all drives were given back; NULL is fine */
 
 /* For this thread alone until drive_cache_give. NULL: another thread has it, or no memory. New ones know nothing. */
-struct cached_drive *drive_cache_take(struct drive_cache *k, uint32_t drive);
-void drive_cache_give(struct drive_cache *k, struct cached_drive *d); /* NULL is fine */
+struct cached_drive *drive_cache_take(struct drive_cache *c, uint32_t drive);
+void drive_cache_give(struct drive_cache *c, struct cached_drive *d); /* NULL is fine */
 
 /* Whether a transaction may begin with it. */
 bool drive_cache_is_sure(const struct cached_drive *d);
