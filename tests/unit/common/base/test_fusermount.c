@@ -1,0 +1,122 @@
+#include "common/base/fusermount.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* A folder that alone is searched for programs; fusermount3 in it is a script. */
+struct fixture {
+	char folder[64], *path;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	(void)snprintf(f->folder, sizeof(f->folder), "/tmp/nephos-test-XXXXXX");
+	assert_non_null(mkdtemp(f->folder));
+	f->path = strdup(getenv("PATH"));
+	assert_non_null(f->path);
+	assert_int_equal(setenv("PATH", f->folder, 1), 0);
+	*state = f;
+	return 0;
+}
+
+static void file_of(const struct fixture *f, const char *name, char ret[128])
+{
+	(void)snprintf(ret, 128, "%s/%s", f->folder, name);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	char file[128];
+
+	(void)setenv("PATH", f->path, 1);
+	file_of(f, "fusermount3", file);
+	(void)unlink(file);
+	file_of(f, "said", file);
+	(void)unlink(file);
+	assert_int_equal(rmdir(f->folder), 0);
+	free(f->path);
+	free(f);
+	return 0;
+}
+
+/* It writes down what it is called with, and ends as it is told. */
+static void make_program(const struct fixture *f, const char *end)
+{
+	char file[128];
+	FILE *script;
+
+	file_of(f, "fusermount3", file);
+	script = fopen(file, "w");
+	assert_non_null(script);
+	assert_true(fprintf(script, "#!/bin/sh\necho \"$@\" >%s/said\n%s\n", f->folder, end) > 0);
+	assert_int_equal(fclose(script), 0);
+	assert_int_equal(chmod(file, 0700), 0);
+}
+
+static const char *said(const struct fixture *f)
+{
+	static char text[256];
+	char file[128];
+	FILE *from;
+
+	file_of(f, "said", file);
+	from = fopen(file, "r");
+	assert_non_null(from);
+	assert_non_null(fgets(text, sizeof(text), from));
+	(void)fclose(from);
+	text[strcspn(text, "\n")] = '\0';
+	return text;
+}
+
+static void the_program_is_asked_to_take_the_mount_off_regularly_or_lazily(void **state)
+{
+	struct fixture *f = *state;
+
+	make_program(f, "exit 0");
+	assert_int_equal(fusermount_unmount("/some where", false), 0);
+	assert_string_equal(said(f), "-u -q -- /some where");
+	assert_int_equal(fusermount_unmount("-rf", true), 0); /* a folder, whatever it is called */
+	assert_string_equal(said(f), "-uz -q -- -rf");
+}
+
+static void a_refusal_is_a_mount_in_use_and_so_is_a_program_that_was_killed(void **state)
+{
+	struct fixture *f = *state;
+
+	make_program(f, "exit 1");
+	assert_int_equal(fusermount_unmount("/mnt", false), -EBUSY);
+	make_program(f, "kill -9 $$");
+	assert_int_equal(fusermount_unmount("/mnt", false), -EBUSY);
+}
+
+static void where_there_is_no_such_program_it_is_said(void **state)
+{
+	(void)state;
+	assert_int_equal(fusermount_unmount("/mnt", false), -ENOENT);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_program_is_asked_to_take_the_mount_off_regularly_or_lazily),
+		TEST(a_refusal_is_a_mount_in_use_and_so_is_a_program_that_was_killed),
+		TEST(where_there_is_no_such_program_it_is_said),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

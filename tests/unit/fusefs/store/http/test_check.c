@@ -1,0 +1,160 @@
+#include "fusefs/store/http/store_http_internal.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#define DRIVE 7
+
+static struct item file(void)
+{
+	return (struct item){.id = ITEM_ID(DRIVE, 50),
+		.parent = ITEM_ROOT(DRIVE),
+		.mode = S_IFREG | 0644,
+		.size = 5,
+		.name = SPAN_LITERAL("name")};
+}
+
+static bool is_ok(const struct item *item)
+{
+	return store_http_item_ok(item, DRIVE);
+}
+
+static void a_document_of_this_drive_is_believed(void **state)
+{
+	const uint32_t types[] = {S_IFREG, S_IFDIR, S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK};
+	struct item item = file();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		item.mode = types[i] | 07777;
+		assert_true(is_ok(&item));
+	}
+	item.parent = 0; /* the root, or one that lost its last name */
+	item.name = SPAN_LITERAL("");
+	assert_true(is_ok(&item));
+}
+
+static void one_of_another_drive_or_in_one_is_not(void **state)
+{
+	struct item item = file();
+
+	(void)state;
+	item.id = ITEM_ID(DRIVE + 1, 50);
+	assert_false(is_ok(&item));
+	item = file();
+	item.parent = ITEM_ROOT(DRIVE + 1);
+	assert_false(is_ok(&item));
+	item = file();
+	item.id = ITEM_ID(DRIVE, 0);
+	assert_false(is_ok(&item));
+	item.id = -5;
+	assert_false(is_ok(&item));
+}
+
+static void a_type_that_there_is_not_is_refused(void **state)
+{
+	struct item item = file();
+
+	(void)state;
+	item.mode = 0644;
+	assert_false(is_ok(&item));
+	item.mode = S_IFMT | 0644;
+	assert_false(is_ok(&item));
+	item.mode = S_IFREG | (1u << 30);
+	assert_false(is_ok(&item));
+}
+
+static void sizes_and_names_have_their_bounds(void **state)
+{
+	struct item item = file();
+
+	(void)state;
+	item.size = -1;
+	assert_false(is_ok(&item));
+	item.size = (int64_t)FILE_BYTES_MAX;
+	assert_true(is_ok(&item));
+	item.size++;
+	assert_false(is_ok(&item));
+	item = file();
+	item.allocated = -1;
+	assert_false(is_ok(&item));
+	item = file();
+	item.name = SPAN_LITERAL("..");
+	assert_false(is_ok(&item));
+	item.name = SPAN_LITERAL("a/b");
+	assert_false(is_ok(&item));
+}
+
+static void a_symlink_leads_somewhere_and_content_fits_its_size(void **state)
+{
+	struct item item = file();
+
+	(void)state;
+	item.mode = S_IFLNK | 0777;
+	assert_false(is_ok(&item));
+	item.target = SPAN_LITERAL("there");
+	assert_true(is_ok(&item));
+	item = file();
+	item.has_inline = true;
+	item.inline_data = SPAN_LITERAL("hello");
+	assert_true(is_ok(&item));
+	item.size = 6;
+	assert_false(is_ok(&item));
+	item.size = 5;
+	item.mode = S_IFDIR | 0755;
+	assert_false(is_ok(&item));
+}
+
+/* -- extents -- */
+
+static void extents_follow_each_other_within_the_file(void **state)
+{
+	struct extent e = {.at = 10, .len = 5, .kind = EXTENT_INLINE, .data = SPAN_LITERAL("hello")};
+
+	(void)state;
+	assert_true(store_http_extent_ok(&e, 15, 10));
+	assert_false(store_http_extent_ok(&e, 15, 11)); /* the one before reaches into it */
+	assert_false(store_http_extent_ok(&e, 14, 10)); /* it reaches behind the end */
+	e.len = 0;
+	assert_false(store_http_extent_ok(&e, 15, 10));
+	e.len = INT64_MAX;
+	assert_false(store_http_extent_ok(&e, 15, 10));
+	e.len = 4; /* and has as many bytes as it says */
+	assert_false(store_http_extent_ok(&e, 15, 10));
+}
+
+static void an_extent_lies_within_its_block(void **state)
+{
+	struct extent e = {.len = 100, .kind = EXTENT_BLOCK, .block_size = 150, .from = 50};
+
+	(void)state;
+	assert_true(store_http_extent_ok(&e, 100, 0));
+	e.from = 51;
+	assert_false(store_http_extent_ok(&e, 100, 0));
+	e.from = 151; /* behind it: what is left of the block must not be taken for very much */
+	assert_false(store_http_extent_ok(&e, 100, 0));
+	e.from = 0;
+	e.block_size = BLOCK_BYTES_MAX + 1;
+	assert_false(store_http_extent_ok(&e, 100, 0));
+	e.block_size = 0;
+	assert_false(store_http_extent_ok(&e, 100, 0));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_document_of_this_drive_is_believed),
+		cmocka_unit_test(one_of_another_drive_or_in_one_is_not),
+		cmocka_unit_test(a_type_that_there_is_not_is_refused),
+		cmocka_unit_test(sizes_and_names_have_their_bounds),
+		cmocka_unit_test(a_symlink_leads_somewhere_and_content_fits_its_size),
+		cmocka_unit_test(extents_follow_each_other_within_the_file),
+		cmocka_unit_test(an_extent_lies_within_its_block),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,231 @@
+#include "fusefs/store/http/journal.h"
+
+#include "common/base/limits.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define SESSION 5
+
+static const struct store_position since = {1, 10};
+
+/* What an answer says to a mount that has followed the drive to `since`. -EPROTO, or 0. */
+static int read_answer(struct journal *j, const char *text, struct store_changes *ret)
+{
+	int r;
+
+	journal_init(j);
+	*ret = (struct store_changes){0};
+	r = journal_parse(j, span_str(text), SESSION, ret);
+	if (r == 0)
+		journal_judge(j, since, ret);
+	return r;
+}
+
+static void changes_that_follow_without_a_gap_are_told_in_their_order(void **state)
+{
+	struct store_changes changes;
+	struct journal j;
+
+	(void)state;
+	assert_int_equal(
+		read_answer(&j,
+			"{\"incarnation\":1,\"last\":12,\"changes\":["
+			"{\"seq\":11,\"op\":\"create\",\"id\":70,\"parent\":60,\"name\":\"a\",\"key\":\"5/1\"},"
+			"{\"seq\":12,\"op\":\"rename\",\"id\":70,\"parent\":61,\"name\":\"b\",\"old_parent\":60,"
+			"\"old_name\":\"a\",\"replaced\":80,\"key\":\"6/1\"}]}",
+			&changes),
+		0);
+	assert_false(changes.reset);
+	assert_false(changes.more);
+	assert_int_equal(changes.count, 2);
+	assert_int_equal(changes.last.seq, 12);
+	assert_int_equal(changes.list[0].op, OP_CREATE);
+	assert_int_equal(changes.list[0].id, 70);
+	assert_int_equal(changes.list[0].parent, 60);
+	assert_true(span_eq_str(changes.list[0].name, "a"));
+	assert_true(changes.list[0].own); /* made by this mount's session */
+	assert_int_equal(changes.list[1].old_parent, 60);
+	assert_int_equal(changes.list[1].replaced, 80);
+	assert_true(span_eq_str(changes.list[1].name, "b"));
+	assert_true(span_eq_str(changes.list[1].old_name, "a"));
+	assert_false(changes.list[1].own);
+	journal_fini(&j);
+}
+
+static void names_that_are_no_utf8_come_as_base64(void **state)
+{
+	struct store_changes changes;
+	struct journal j;
+
+	(void)state;
+	assert_int_equal(read_answer(&j,
+				 "{\"incarnation\":1,\"last\":11,\"changes\":["
+				 "{\"seq\":11,\"op\":\"unlink\",\"id\":70,\"parent\":60,\"name_b64\":\"/w==\"}]}",
+				 &changes),
+		0);
+	assert_true(span_eq_str(changes.list[0].name, "\xff"));
+	journal_fini(&j);
+}
+
+static void an_op_says_what_it_touches_and_so_does_the_entry(void **state)
+{
+	struct store_changes changes;
+	struct journal j;
+
+	(void)state;
+	assert_int_equal(read_answer(&j,
+				 "{\"incarnation\":1,\"last\":14,\"changes\":["
+				 "{\"seq\":11,\"op\":\"write\",\"id\":70},"
+				 "{\"seq\":12,\"op\":\"setxattr\",\"id\":70},"
+				 "{\"seq\":13,\"op\":\"setattr\",\"id\":70,\"what\":[\"size\"]},"
+				 "{\"seq\":14,\"op\":\"setattr\",\"id\":70,\"what\":[\"attributes\",7]}]}",
+				 &changes),
+		0);
+	assert_true(changes.list[0].content && changes.list[0].attributes && !changes.list[0].xattrs);
+	assert_true(!changes.list[1].content && changes.list[1].attributes && changes.list[1].xattrs);
+	assert_true(changes.list[2].content && changes.list[2].attributes); /* another size is another content */
+	assert_true(!changes.list[3].content && changes.list[3].attributes);
+	journal_fini(&j);
+}
+
+static void an_op_of_a_newer_store_may_have_changed_anything(void **state)
+{
+	struct store_changes changes;
+	struct journal j;
+
+	(void)state;
+	assert_int_equal(read_answer(&j,
+				 "{\"incarnation\":1,\"last\":11,\"changes\":["
+				 "{\"seq\":11,\"op\":\"teleport\",\"id\":70}]}",
+				 &changes),
+		0);
+	assert_int_equal(changes.list[0].op, OP_KINDS);
+	assert_true(changes.list[0].content && changes.list[0].attributes && changes.list[0].xattrs);
+	journal_fini(&j);
+}
+
+static void a_page_that_ends_before_the_journal_says_that_there_is_more(void **state)
+{
+	struct store_changes changes;
+	struct journal j;
+
+	(void)state;
+	assert_int_equal(read_answer(&j,
+				 "{\"incarnation\":1,\"last\":50,\"others\":2,\"changes\":["
+				 "{\"seq\":11,\"op\":\"setattr\",\"id\":70}]}",
+				 &changes),
+		0);
+	assert_true(changes.more);
+	assert_int_equal(changes.last.seq, 11); /* how far the page goes */
+	assert_true(changes.counted);
+	assert_int_equal(changes.others, 2);
+	journal_fini(&j);
+}
+
+static void an_answer_without_changes_says_that_there_were_none(void **state)
+{
+	struct store_changes changes;
+	struct journal j;
+
+	(void)state;
+	assert_int_equal(read_answer(&j, "{\"incarnation\":1,\"last\":10,\"changes\":[]}", &changes), 0);
+	assert_false(changes.reset);
+	assert_int_equal(changes.count, 0);
+	assert_int_equal(changes.last.seq, 10);
+	assert_false(changes.counted);
+	journal_fini(&j);
+}
+
+static void what_does_not_follow_on_is_a_reset(void **state)
+{
+	static const char *const answers[] = {
+		/* a gap at the begin, and one in the midst */
+		"{\"incarnation\":1,\"last\":12,\"changes\":[{\"seq\":12,\"op\":\"setattr\",\"id\":7}]}",
+		"{\"incarnation\":1,\"last\":13,\"changes\":[{\"seq\":11,\"op\":\"setattr\",\"id\":7},"
+		"{\"seq\":13,\"op\":\"setattr\",\"id\":7}]}",
+		/* another incarnation, one that has not come so far, and more entries than there can be */
+		"{\"incarnation\":2,\"last\":11,\"changes\":[{\"seq\":11,\"op\":\"setattr\",\"id\":7}]}",
+		"{\"incarnation\":1,\"last\":9,\"changes\":[]}",
+		"{\"incarnation\":1,\"last\":10,\"changes\":[{\"seq\":11,\"op\":\"setattr\",\"id\":7}]}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		struct store_changes changes;
+		struct journal j;
+
+		assert_int_equal(read_answer(&j, answers[i], &changes), 0);
+		assert_true(changes.reset);
+		assert_int_equal(changes.count, 0);
+		journal_fini(&j);
+	}
+}
+
+static void what_makes_no_sense_is_refused_whole(void **state)
+{
+	static const char *const answers[] = {
+		"",
+		"[]",
+		"{}",
+		"{\"changes\":{}}",
+		"{\"incarnation\":1,\"changes\":[]}",
+		"{\"last\":10,\"changes\":[]}",
+		"{\"incarnation\":1,\"last\":-1,\"changes\":[]}",
+		"{\"incarnation\":1,\"last\":10,\"others\":-1,\"changes\":[]}",
+		"{\"incarnation\":1,\"last\":11,\"changes\":[7]}",
+		"{\"incarnation\":1,\"last\":11,\"changes\":[{\"op\":\"setattr\",\"id\":7}]}",
+		"{\"incarnation\":1,\"last\":11,\"changes\":[{\"seq\":11,\"op\":\"setattr\"}]}",
+		"{\"incarnation\":1,\"last\":11,\"changes\":[{\"seq\":11,\"id\":7,\"name\":5}]}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		struct store_changes changes;
+		struct journal j;
+
+		assert_int_equal(read_answer(&j, answers[i], &changes), -EPROTO);
+		journal_fini(&j);
+	}
+}
+
+static void a_name_longer_than_names_are_is_refused(void **state)
+{
+	struct store_changes changes;
+	char name[NAME_BYTES_MAX + 2], text[NAME_BYTES_MAX + 200];
+	struct journal j;
+
+	(void)state;
+	memset(name, 'n', sizeof(name));
+	for (size_t size = NAME_BYTES_MAX; size <= NAME_BYTES_MAX + 1; size++) {
+		(void)snprintf(text, sizeof(text),
+			"{\"incarnation\":1,\"last\":11,\"changes\":[{\"seq\":11,\"op\":\"unlink\",\"id\":7,\"parent\":6,"
+			"\"name\":\"%.*s\"}]}",
+			(int)size, name);
+		assert_int_equal(read_answer(&j, text, &changes), size > NAME_BYTES_MAX ? -EPROTO : 0);
+		journal_fini(&j);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(changes_that_follow_without_a_gap_are_told_in_their_order),
+		cmocka_unit_test(names_that_are_no_utf8_come_as_base64),
+		cmocka_unit_test(an_op_says_what_it_touches_and_so_does_the_entry),
+		cmocka_unit_test(an_op_of_a_newer_store_may_have_changed_anything),
+		cmocka_unit_test(a_page_that_ends_before_the_journal_says_that_there_is_more),
+		cmocka_unit_test(an_answer_without_changes_says_that_there_were_none),
+		cmocka_unit_test(what_does_not_follow_on_is_a_reset),
+		cmocka_unit_test(what_makes_no_sense_is_refused_whole),
+		cmocka_unit_test(a_name_longer_than_names_are_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
