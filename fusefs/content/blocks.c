@@ -155,7 +155,7 @@ void blocks_passed(struct blocks *t, const uint8_t sha256[32])
 	link_block(t, b);
 }
 
-static void came(struct blocks *t, struct block *b, struct bytes *bytes)
+static void arrived(struct blocks *t, struct block *b, struct bytes *bytes)
 {
 	b->fetch = NULL;
 	b->bytes = bytes_ref(bytes);
@@ -176,7 +176,7 @@ void blocks_put(struct blocks *t, const uint8_t sha256[32], struct bytes *bytes)
 		return; /* on its way: then it comes, and a block is dropped only when nobody is to put it there */
 	b = add(t, sha256, BLOCKS_WHOLE);
 	if (b)
-		came(t, b, bytes);
+		arrived(t, b, bytes);
 }
 
 /* -- what is fetched -- */
@@ -200,7 +200,7 @@ static void take(struct blocks *t, struct fetch *f, uint32_t n, struct bytes *by
 	if (!bytes || (whole && whole->bytes))
 		drop(t, b);
 	else
-		came(t, b, bytes);
+		arrived(t, b, bytes);
 }
 
 /* What came for one block is its own. What came for several is cut, so that each can go alone. */

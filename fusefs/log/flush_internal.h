@@ -11,13 +11,13 @@
 /*
  * The life of an upload. One function moves it, in upload.c, by a table of what may follow on what.
  *
- * | state          | what it means                        | where it is             | who moves it on            |
- * |----------------|--------------------------------------|-------------------------|----------------------------|
- * | UPLOAD_HASHING | its name is being computed           | with the hashers        | the hasher, when it has it |
- * | UPLOAD_QUEUED  | others have the connections          | in the flusher's queue  | upload_pump, in its turn   |
- * | UPLOAD_SENDING | the store is asked to keep it        | counted in uploading    | the store's answer         |
- * | UPLOAD_DONE    | the store has it                     | the tag of dirty pieces | nobody                     |
- * | UPLOAD_FAILED  | it has not; who needs it starts anew | the tag of dirty pieces | nobody                     |
+ * | state          | what it means                        | where it is             | who moves it on                 |
+ * |----------------|--------------------------------------|-------------------------|---------------------------------|
+ * | UPLOAD_HASHING | its name is being computed           | with the hashers        | the hasher, when it has it      |
+ * | UPLOAD_QUEUED  | others have the connections          | in the flusher's queue  | upload_send_queued, in its turn |
+ * | UPLOAD_SENDING | the store is asked to keep it        | counted in uploading    | the store's answer              |
+ * | UPLOAD_DONE    | the store has it                     | the tag of dirty pieces | nobody                          |
+ * | UPLOAD_FAILED  | it has not; who needs it starts anew | the tag of dirty pieces | nobody                          |
  */
 enum upload_state { UPLOAD_HASHING, UPLOAD_QUEUED, UPLOAD_SENDING, UPLOAD_DONE, UPLOAD_FAILED, UPLOAD_STATES };
 
@@ -71,7 +71,7 @@ struct round {
 
 /* upload.c */
 struct upload *upload_start(struct flusher *fl, struct bytes *bytes, size_t from, size_t size); /* NULL: no memory */
-void upload_pump(struct flusher *fl);
+void upload_send_queued(struct flusher *fl);
 static inline struct upload *upload_of(struct dirty_tag *tag)
 {
 	return (struct upload *)tag;

@@ -59,11 +59,11 @@ static void on_put(void *cookie, int error)
 
 	core_lock(fl->core);
 	over(u, error);
-	upload_pump(fl);
+	upload_send_queued(fl);
 	core_unlock(fl->core);
 }
 
-void upload_pump(struct flusher *fl)
+void upload_send_queued(struct flusher *fl)
 {
 	struct store *store = fl->core->store;
 
@@ -90,7 +90,7 @@ static void on_hasher(struct worker_job *job)
 		over(u, r);
 	} else {
 		moves(u, UPLOAD_QUEUED);
-		upload_pump(fl);
+		upload_send_queued(fl);
 	}
 	core_unlock(fl->core);
 }
