@@ -10,7 +10,7 @@ function(nephos_lib name)
 	set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
 	target_link_libraries(${name} PUBLIC ${arg_USES} PRIVATE nephos_policy)
 	# One way of building is enough to see it.
-	if(NOT NEPHOS_SANITIZE)
+	if(NEPHOS_TESTS AND NOT NEPHOS_SANITIZE)
 		nephos_check_headers(${name} ${arg_HEADERS})
 	endif()
 endfunction()

@@ -17,10 +17,12 @@ pids() { for p in $parts; do cat "$D/run/$p.pid"; done; }
 all_run() { for p in $parts; do kill -0 "$(cat "$D/run/$p.pid")" || return 1; done; }
 none_runs() { for p in $old; do ! kill -0 "$p" 2>/dev/null || grep -q 'State:.Z' "/proc/$p/status" || return 1; done; }
 
-# Programs of its own, of which one is replaced while it runs.
+# Programs of its own, of which one is replaced while it runs. There is nothing to build: scripts/build would otherwise
+# make all of them anew, which the images of 90-compose.sh do.
 mkdir -p "$WORK/build/web"
 cp -r "$NEPHOS_BUILD_DIR/bin" "$WORK/build/"
 [ ! -d "$NEPHOS_BUILD_DIR/web" ] || cp -r "$NEPHOS_BUILD_DIR/web" "$WORK/build/"
+echo 'build all: phony' >"$WORK/build/build.ninja"
 check "up starts a store from nothing" env NEPHOS_BUILD_DIR="$WORK/build" "$E2E_ROOT/scripts/up" --data "$D" --port $PORT --mount "$M" --user tester
 check "all its processes run" all_run
 check_eq "the credentials are nobody else's" 600 "$(stat -c %a "$D/credentials")"
