@@ -26,14 +26,6 @@ target_link_options(nephos_policy INTERFACE LINKER:-z,relro LINKER:-z,now LINKER
 include(CheckPIESupported)
 check_pie_supported(LANGUAGES C)
 
-# There are two hundred programs of tests, and mold links one in a quarter of the processor time of the default linker.
-if(NEPHOS_TESTS)
-	find_program(NEPHOS_MOLD mold)
-	if(NEPHOS_MOLD)
-		target_link_options(nephos_policy INTERFACE -fuse-ld=mold)
-	endif()
-endif()
-
 if(NEPHOS_SANITIZE)
 	target_compile_options(nephos_policy INTERFACE
 		-fsanitize=${NEPHOS_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
