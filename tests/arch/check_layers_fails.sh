@@ -232,6 +232,10 @@ budget_tree
 file common/base/long.c 'static int f(void)' '{' "$(seq 80 | sed 's/.*/\t;/')" '}'
 file tests/e2e/10.sh "$(seq 200)"
 sees ../../scripts/budget "common/base/long.c:1: f: " "a long function"
+budget_tree
+file common/base/mute.c '/* mute: a module. */' "$(seq 160 | sed 's/.*/static int v&;/')"
+file tests/e2e/10.sh "$(seq 200)"
+sees ../../scripts/budget "common/base/mute: 161 lines open with 1 of comment" "a long module that does not say how it works"
 
 [ $failed = 0 ] && echo "each kind of rule is seen when it is broken"
 exit $failed
