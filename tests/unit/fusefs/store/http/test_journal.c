@@ -143,17 +143,18 @@ static void an_answer_without_changes_says_that_there_were_none(void **state)
 	journal_fini(&j);
 }
 
+#define SETATTR(seq) "{\"seq\":" #seq ",\"op\":\"setattr\",\"id\":7}"
+
 static void what_does_not_follow_on_is_a_reset(void **state)
 {
 	static const char *const answers[] = {
 		/* a gap at the begin, and one in the midst */
-		"{\"incarnation\":1,\"last\":12,\"changes\":[{\"seq\":12,\"op\":\"setattr\",\"id\":7}]}",
-		"{\"incarnation\":1,\"last\":13,\"changes\":[{\"seq\":11,\"op\":\"setattr\",\"id\":7},"
-		"{\"seq\":13,\"op\":\"setattr\",\"id\":7}]}",
+		"{\"incarnation\":1,\"last\":12,\"changes\":[" SETATTR(12) "]}",
+		"{\"incarnation\":1,\"last\":13,\"changes\":[" SETATTR(11) "," SETATTR(13) "]}",
 		/* another incarnation, one that has not come so far, and more entries than there can be */
-		"{\"incarnation\":2,\"last\":11,\"changes\":[{\"seq\":11,\"op\":\"setattr\",\"id\":7}]}",
+		"{\"incarnation\":2,\"last\":11,\"changes\":[" SETATTR(11) "]}",
 		"{\"incarnation\":1,\"last\":9,\"changes\":[]}",
-		"{\"incarnation\":1,\"last\":10,\"changes\":[{\"seq\":11,\"op\":\"setattr\",\"id\":7}]}",
+		"{\"incarnation\":1,\"last\":10,\"changes\":[" SETATTR(11) "]}",
 	};
 
 	(void)state;
