@@ -35,9 +35,11 @@
 #define FLUSH_BYTES_MAX (64u * 1024 * 1024)   /* dirty in the whole mount: what its death may cost */
 #define FLUSH_STUCK_BYTES_MAX FLUSH_BYTES_MAX /* what the store refuses takes no room from others, up to here */
 #define FLUSH_ROOM_WAIT_S 60		      /* a write that found no room: twice the outage that is waited out */
-/* a large append comes from the kernel in parts, microseconds apart: so long a round waits for the next, that nobody
- * else's come between */
-#define FLUSH_WHOLE_MS 20
+/* A large append comes from the kernel in parts, mostly microseconds apart, but the writer may have to wait for a
+ * processor between two of them: a round waits so long for the next part, that nobody else's append comes between. It
+ * costs those who look from elsewhere this time, of a write() that nobody has synced or closed; whoever does is not
+ * kept waiting. (20 ms were too little on a machine with seven times as much to do as it has processors.) */
+#define FLUSH_WHOLE_MS 1000
 #define FLUSH_PART_BYTES \
 	(512u * 1024)	     /* a part that may have a next one is at least so large: half of what the kernel sends */
 #define FLUSH_ATTEMPTS_MAX 3 /* of a round whose blocks were collected meanwhile */
