@@ -1,11 +1,12 @@
 #include "gateway/upstream/registry.h"
 
+#include "common/ring/placement.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 /*
  * A table of the instances of the services, of fixed size, under one lock that is held for a walk through it only. An
@@ -13,7 +14,7 @@
  * more, and its place is used by the next who comes.
  *
  * A request asks for a choice: up to REGISTRY_TRIES_MAX instances, in the order in which it should try them. For
- * requests of one drive that order comes from a hash of drive and instance together (rendezvous hashing): all gateways
+ * requests of one drive that order is that of the drive's owners (common/ring/placement): all gateways
  * choose the same instance while it lives, since it has that drive in its cache, and when it goes only its drives move.
  * All other requests take the instances in turn. One that has refused a connection is tried last until it registers
  * again.
@@ -21,6 +22,8 @@
  * The caller gets copies, so that nothing of the table is touched without the lock. The time is a parameter: tests
  * choose it.
  */
+
+static_assert(REGISTRY_INSTANCES_MAX <= PLACEMENT_MEMBERS_MAX, "registry_for places among all of them");
 
 struct registry {
 	pthread_mutex_t lock; /* guards everything below; held for a table walk only */
@@ -247,22 +250,20 @@ void registry_turn(struct registry *r, enum registry_kind kind, int64_t now_ns, 
 	pthread_mutex_unlock(&r->lock);
 }
 
-/* xxh64 of the name, seeded with that of the key: what two gateways with the same members agree on without talking. */
-static uint64_t weight(const char *name, uint64_t key_hash)
-{
-	return XXH64(name, strlen(name), key_hash);
-}
-
 void registry_for(
 	struct registry *r, enum registry_kind kind, struct span key, int64_t now_ns, struct registry_choice *ret)
 {
 	struct candidate candidates[REGISTRY_INSTANCES_MAX];
-	uint64_t key_hash = XXH64(key.data, key.size, 0);
+	struct placement_member members[REGISTRY_INSTANCES_MAX];
+	size_t owners[REGISTRY_INSTANCES_MAX];
 
 	pthread_mutex_lock(&r->lock);
 	size_t count = collect(r, kind, now_ns, candidates);
 	for (size_t i = 0; i < count; i++)
-		candidates[i].rank = UINT64_MAX - weight(candidates[i].instance->name, key_hash);
+		members[i] = (struct placement_member){.name = candidates[i].instance->name, .weight = 1};
+	placement_owners(members, count, key, owners, REGISTRY_INSTANCES_MAX);
+	for (size_t i = 0; i < count; i++)
+		candidates[owners[i]].rank = i;
 	choose(candidates, count, ret);
 	pthread_mutex_unlock(&r->lock);
 }

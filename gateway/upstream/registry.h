@@ -61,7 +61,7 @@ struct registry_choice {
 };
 /* Round robin: each call begins with the next instance. */
 void registry_turn(struct registry *r, enum registry_kind kind, int64_t now_ns, struct registry_choice *ret);
-/* The highest rendezvous hash of the key first, so that one key meets one instance while it lives. */
+/* In the order in which the key belongs to them (placement), so that one key meets one instance while it lives. */
 void registry_for(
 	struct registry *r, enum registry_kind kind, struct span key, int64_t now_ns, struct registry_choice *ret);
 /* All live ones, in the order of their names; returns how many were written. */
