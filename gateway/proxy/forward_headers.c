@@ -13,6 +13,7 @@
 
 struct copy {
 	struct http_headers *to;
+	const char *const *ours;		      /* which fields of ours pass, up to NULL */
 	const char *connection[CONNECTION_LINES_MAX]; /* values of Connection: names of further fields that stop here */
 	size_t lines;
 	int error;
@@ -21,8 +22,12 @@ struct copy {
 /* RFC 9110 §7.6.1, and what is set anew on the other side. */
 static const char *const STOPS_HERE[] = {"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization",
 	"Proxy-Authenticate", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length", "Expect", "Host",
-	"Authorization", "Cookie", HEADER_HELLO, HEADER_USER, HEADER_USER_NAME, HEADER_ADMIN, HEADER_TOKEN_ID,
-	HEADER_TRACE, HEADER_CLIENT, HEADER_ATTEMPTS, HEADER_PATIENCE, "Date", "Server"};
+	"Authorization", "Cookie", "Date", "Server"};
+
+/* Of the fields of ours only these: all others are between the parts of the store, those that are yet to come as well.
+ * A client's word for who asks, or for the epoch of a drive's home, is worth nothing. */
+static const char *const OF_CLIENTS[] = {HEADER_FLOOR, HEADER_SESSION, HEADER_BATCH, HEADER_LEASE, NULL};
+static const char *const FOR_CLIENTS[] = {HEADER_SEQ, HEADER_USAGE, HEADER_BATCH, NULL};
 
 static int fold(char c)
 {
@@ -39,8 +44,22 @@ static bool same_name(const char *a, const char *b)
 	return *a == *b;
 }
 
-static bool stops_here(const char *name)
+static bool is_ours(const char *name)
 {
+	for (size_t i = 0; i < sizeof(HEADER_OURS) - 1; i++) {
+		if (fold(name[i]) != fold(HEADER_OURS[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool stops_here(const char *name, const char *const *ours)
+{
+	if (is_ours(name)) {
+		while (*ours && !same_name(name, *ours))
+			ours++;
+		return !*ours;
+	}
 	for (size_t i = 0; i < sizeof(STOPS_HERE) / sizeof(*STOPS_HERE); i++) {
 		if (same_name(name, STOPS_HERE[i]))
 			return true;
@@ -76,7 +95,7 @@ static void note_connection(const char *name, const char *value, void *cookie)
 static void copy_field(const char *name, const char *value, void *cookie)
 {
 	struct copy *copy = cookie;
-	bool stops = copy->error < 0 || stops_here(name);
+	bool stops = copy->error < 0 || stops_here(name, copy->ours);
 	for (size_t i = 0; i < copy->lines && !stops; i++)
 		stops = list_has(copy->connection[i], name);
 	if (!stops)
@@ -103,7 +122,7 @@ static int add_identity(const struct token_identity *identity, struct http_heade
 int forward_headers_request(const struct http_request *req, const struct token_identity *identity, const char *client,
 	struct http_headers *ret)
 {
-	struct copy copy = {.to = ret};
+	struct copy copy = {.to = ret, .ours = OF_CLIENTS};
 	http_request_each_header(req, note_connection, &copy);
 	http_request_each_header(req, copy_field, &copy);
 	if (copy.error == 0)
@@ -119,7 +138,7 @@ int forward_headers_request(const struct http_request *req, const struct token_i
 
 int forward_headers_answer(const struct http_headers *answer, struct http_headers *ret)
 {
-	struct copy copy = {.to = ret};
+	struct copy copy = {.to = ret, .ours = FOR_CLIENTS};
 	for (size_t i = 0; i < answer->count; i++)
 		note_connection(answer->list[i].name, answer->list[i].value, &copy);
 	for (size_t i = 0; i < answer->count; i++)

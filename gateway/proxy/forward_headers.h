@@ -1,6 +1,6 @@
 /*
  * forward_headers: which header fields cross the gateway. A request is written anew: nothing that speaks about the
- * connection or claims an identity passes. Pure.
+ * connection passes, and of the fields of ours only the few that clients may say, or may be told. Pure.
  */
 #ifndef NEPHOS_GATEWAY_PROXY_FORWARD_HEADERS_H
 #define NEPHOS_GATEWAY_PROXY_FORWARD_HEADERS_H

@@ -47,12 +47,13 @@ static void a_request_comes_as_it_was_with_the_identity(void **state)
 	has_not("Bearer");
 }
 
-static void an_identity_that_a_client_claims_is_dropped_in_any_spelling(void **state)
+static void what_only_parts_of_a_store_say_is_dropped_from_a_client_in_any_spelling(void **state)
 {
 	struct front *f = *state;
 	assert_int_equal(
 		front_ask(f, "GET /api/v2/docs/echo/a",
 			"nephos-USER: sixsix\r\nNEPHOS-ADMIN: sixsix\r\nNephos_User: sixsix\r\nnephos_admin: sixsix\r\n"
+			"Nephos-Epoch: sixsix\r\nNephos_Epoch: sixsix\r\nNephos-Whatever-Comes: sixsix\r\nNephos-Floor: 1.2\r\n"
 			"Nephos-User_Name: sixsix\r\nNephos-Token-Id: sixsix\r\nNephos-Hello: sixsix\r\nNephos_Hello: sixsix\r\n"
 			"Connection: Nephos-User, Nephos-Admin\r\nConnection: Nephos-Hello\r\n",
 			text, TEXT_BYTES),
@@ -60,6 +61,7 @@ static void an_identity_that_a_client_claims_is_dropped_in_any_spelling(void **s
 	has_not("sixsix");
 	has("Nephos-User: 5\n");
 	has("Nephos-Admin: 0\n");
+	has("Nephos-Floor: 1.2\n");
 }
 
 static void fields_that_any_connection_line_names_stop_at_the_gateway(void **state)
@@ -435,7 +437,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_request_comes_as_it_was_with_the_identity),
-		cmocka_unit_test(an_identity_that_a_client_claims_is_dropped_in_any_spelling),
+		cmocka_unit_test(what_only_parts_of_a_store_say_is_dropped_from_a_client_in_any_spelling),
 		cmocka_unit_test(fields_that_any_connection_line_names_stop_at_the_gateway),
 		cmocka_unit_test(a_chunked_request_arrives_at_the_service),
 		cmocka_unit_test(a_client_that_asks_first_is_told_to_go_on),
