@@ -37,11 +37,14 @@ static int take_kept(struct idempotent *o, const struct docs_answer *kept)
 static int find_or_make(
 	struct idempotent *o, struct docs_store *store, const struct tree_drive *drive, const struct docs_seen *seen)
 {
+	int r = commit_check_home(&o->m.request, drive);
+	if (r < 0)
+		return r;
 	if (seen->state == DOCS_REPEAT)
 		return take_kept(o, &seen->answer);
-	int r = docs_seen_error(seen);
+	r = docs_seen_error(seen);
 	if (r == 0)
-		r = commit_check_epochs(&o->m.request, drive);
+		r = commit_check_lease(&o->m.request, drive);
 	return r < 0 ? r : make(o, store);
 }
 

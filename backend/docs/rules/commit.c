@@ -237,16 +237,18 @@ static int slot_run(struct slot *s, struct tree *tree, const struct docs_seen *s
 	const struct tree_drive *drive = tree_peek_drive(tree);
 	const struct commit_request *request = s->request;
 
-	/* First of all, also for a repeat: is the drive (still) the caller's? */
+	/* First of all, also for a repeat: is the drive (still) the caller's, and was it sent by its home? */
 	const struct access_who who = {.user = request->user};
 	int r = request->user == 0 ? 0 : access_check(&who, ACCESS_DRIVE, drive->owner);
+	if (r == 0)
+		r = commit_check_home(request, drive);
 	if (r < 0)
 		return r;
 	if (seen->state == DOCS_REPEAT)
 		return slot_repeat(s, &seen->answer);
 	r = docs_seen_error(seen);
 	if (r == 0)
-		r = commit_check_epochs(request, drive);
+		r = commit_check_lease(request, drive);
 	return r < 0 ? r : slot_apply(s, tree, seen->began);
 }
 
