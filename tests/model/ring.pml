@@ -1,0 +1,569 @@
+/*
+ * How the home of a drive moves from gateway to gateway, and no cache is ever stale.
+ *
+ * One gateway is the home of a drive: it alone answers reads of it from memory, and every change is sent by it. The
+ * database keeps who is a member of the ring, the ring's epoch, and in each drive's row the epoch of who has claimed
+ * it. What the database does is one step each. Everything else may happen late or not at all: a gateway stands still
+ * for as long as it likes between any two of its steps, dies, and comes back as another boot; requests arrive after
+ * their sender has given them up or died, answers are late or lost, and a client asks again, by another gateway too,
+ * while its first request is still on its way.
+ *
+ * A value is the seq of the change that made it, so that "older" is "less". What must hold:
+ *
+ *   no read that began after a change was acknowledged returns what was there before it.
+ *
+ * Time has no clock here. A lease is a bit at its holder which ends by itself at any moment ("lapse"), and who waits
+ * for its end may go on only when it has ended. That this is so with clocks is a line of arithmetic: the holder counts
+ * from before it asked, the database notes the renewal after that, and who waits counts from a look at the database
+ * after that; so the holder's lease is over first. What clocks can do wrong is in two of the variants.
+ *
+ * The steps, by the names that they have below. Two of them are in the programs; the others are how they are to be:
+ *
+ *   renew, granted  a gateway asks for its lease; the answer comes later, and may be too late
+ *   lapse           the lease is over: nothing is served from memory
+ *   propose         the next members are written down; the ring prepares
+ *   stop, say       the old home of a drive that moves stops caching it, and then says so
+ *   activate        each member has said so or has no lease: the next members are the members, under a new epoch
+ *   learn           a gateway hears of the new epoch; what it holds it keeps only if it had a part in preparing it
+ *   claim, have     the new home writes its epoch into the drive's row; the answer tells the drive's seq
+ *   send            a change goes out with the epoch of the sender's claim, and no client's word for it
+ *                   (gateway/proxy/forward_headers.c)
+ *   commit          the database makes the change, on condition that the drive's row has that epoch
+ *   repeat          the change was made before: its answer is given again, on the same condition
+ *                   (both: commit_check_home, by backend/docs/rules/commit.c and request/idempotent.c)
+ *   apply           the answer is at its gateway, which drops what is stale and then acknowledges
+ *   lose            a gateway gives up waiting for the answer; the request may still arrive
+ *   ask, hear       a home that has missed something reads the journal, and is in doubt until it has
+ *   fill, keep      a read of a docs service for the cache, and for those who wait for it
+ *   tell            somebody is answered by a read of his own, which may have seen what the home has not heard of yet
+ *   copy            the home's entries go to another gateway, which serves none of them before it is home
+ *
+ * Each safeguard can be taken away, and then the property must fail:
+ *
+ *   NO_LEASE_WAIT     the ring goes on without a silent member whose lease may still hold
+ *   NO_PREPARE        the ring goes on without asking the old homes
+ *   SAY_FIRST         a home says that it has stopped before it has
+ *   NO_CLAIM          the new home does not write its epoch into the row
+ *   LATE_CLAIM        the answer to a claim counts although the gateway has stopped for the drive since
+ *   LATE_CLOCK        a lease counts from the answer
+ *   SAME_BOOT         a gateway that comes back takes the lease and the claims of its former boot for its own
+ *   KEEP_ALL          a gateway that had no part in a change of members keeps what it holds
+ *   NO_FENCE          a fill is kept whatever was dropped since it was sent
+ *   NO_WAITERS_RULE   who came after an acknowledged change is handed a fill from before it
+ *   WAIT_WITHOUT_LEASE  a fill is handed to those who wait for it by a gateway that has no lease any more
+ *   NO_GAP_RULE       a home whose change has a seq that is not the next goes on as if nothing were missing
+ *   NO_SEEN_RULE      a read that saw more than the home has followed is answered, and the home goes on all the same
+ *   TOLD_BY_CHANGES   for the rule about who waits only changes count, not what was read
+ *   REPEAT_UNCHECKED  a repeat is answered whatever the epoch of its sender is
+ *   OLD_REPLICA       the new home serves what was copied to it without comparing it with the journal
+ *
+ * What the search has shown to be needless: a home that gives up waiting for an answer need not be in doubt for that.
+ * Before anybody is told of the change, it comes by as an answer to the repeat, as a gap, or as a read that saw it.
+ *
+ * What is not promised, and not searched: that who reads at the services, by a gateway that is not the home and cannot
+ * reach it, sees a change before it is acknowledged, and another reader at the home then does not see it yet.
+ *
+ * How much is searched: gateways RUN, of them members at first BEGIN (sets: 7 is all three, 3 the first two), the last
+ * EPOCHS, one change to each of DOCS documents (1, 2), answers about the first one in so many FORMS (1, 2), which lie
+ * in so many DRIVES (1, 2), so many CRASHES and LOSSES of requests, COPIES (0, 1). All of it at once is more than can
+ * be searched; run.sh says what is searched when.
+ */
+
+#ifndef DRIVES
+#define DRIVES 1
+#endif
+#ifndef EPOCHS
+#define EPOCHS 2
+#endif
+#ifndef CRASHES
+#define CRASHES 0
+#endif
+#ifndef LOSSES
+#define LOSSES 0
+#endif
+#ifndef DOCS
+#define DOCS 1 /* documents that are changed, once each */
+#endif
+#ifndef FORMS
+#define FORMS 1 /* answers about the first document that may be cached; with two, the second is not asked for */
+#endif
+#define ENTRIES (DOCS == 2 || FORMS == 2)
+#ifndef COPIES
+#define COPIES 0
+#endif
+#ifndef RUN
+#define RUN 7 /* the gateways that there are, as a set */
+#endif
+#ifndef BEGIN
+#define BEGIN RUN /* the members at the beginning, as a set; the others run and ask to be in */
+#endif
+
+#define GATEWAYS 3
+#define NOTHING 15
+#if FORMS == 2
+#define DOC(x) 0
+#else
+#define DOC(x) (x)
+#endif
+#if DRIVES == 1
+#define DRIVE(x) 0
+#else
+#define DRIVE(x) (x)
+#endif
+#define GD(g, d) ((g) * 2 + (d)) /* of a gateway, by drive */
+#define GX(g, x) ((g) * 2 + (x)) /* of a gateway, by entry or by document */
+#define BIT(g) (1 << (g))
+#define MAX(a, b) ((a) > (b) -> (a) : (b))
+
+/* ---- in the database ---- */
+byte epoch = 1;
+bool preparing;
+byte members = BEGIN, next_members, said; /* sets of gateways */
+byte row_epoch[2] = 1, seq[2];	      /* of drives */
+byte made[2];			      /* the seq of the one change of each document, its value; 0: it is not made */
+
+/* ---- gateways ---- */
+byte up = RUN, fresh;		/* fresh: started since, and not admitted yet */
+byte lease = BEGIN, granted; /* who holds one; whose renewal is on its way */
+#ifdef LATE_CLOCK
+byte late; /* whose renewal comes when it does not count any more */
+#endif
+byte view[GATEWAYS];		/* the epoch that it knows */
+byte stopped[GATEWAYS];		/* the epoch for the sake of which it has stopped */
+byte claiming[6], claim_seq[6];	/* a claim's answer on its way: its epoch, and the drive's seq */
+byte claimed[6];		/* the epoch that it wrote into the drive's row; 0: it is not the home */
+byte known[6];			/* the seq up to which it has dropped */
+byte told[6];			/* the seq up to which it has acknowledged */
+bool doubt[6];			/* it may have missed something */
+byte journal[6];		/* the answer of the journal, on its way: a seq */
+byte cache[6], replica[6], dropped[6];
+byte fill[6], fill_seq[6];	/* a read on its way: the value, and the seq that it saw */
+
+/* ---- between them ---- */
+byte sent[6];	  /* a change on its way: the epoch that it was sent with */
+bool answered[6]; /* its answer is on its way */
+byte orphan[2];   /* a request whose sender does not wait for it any more: its epoch */
+byte acked[2];	  /* by document, the newest value that anybody was told of */
+byte crashes, losses;
+
+#define IN(set, g) (((set) & BIT(g)) != 0)
+#define FIRST(set, d) \
+	(IN(set, d) -> (d) : (IN(set, (d) + 1) -> (d) + 1 : (IN(set, ((d) + 2) % 3) -> ((d) + 2) % 3 : 9)))
+#define IS_MEMBER(g) (IN(up, g) && IN(members, g) && !IN(fresh, g))
+#define MOVES(g, d) (FIRST(members, d) == g && FIRST(next_members, d) != g)
+#define SERVES(g, d) (IN(up, g) && IN(lease, g) && claimed[GD(g, d)] && !doubt[GD(g, d)])
+
+inline clear(g, x)
+{
+	cache[GX(g, x)] = NOTHING; fill[GX(g, x)] = NOTHING; fill_seq[GX(g, x)] = 0; dropped[GX(g, x)] = 0
+}
+inline give_up(g, d)
+{
+#ifndef LATE_CLAIM
+	claiming[GD(g, d)] = 0; claim_seq[GD(g, d)] = 0;
+#endif
+	claimed[GD(g, d)] = 0; known[GD(g, d)] = 0; told[GD(g, d)] = 0; doubt[GD(g, d)] = false;
+	journal[GD(g, d)] = NOTHING;
+	if
+	:: DRIVE(0) == d -> clear(g, 0)
+	:: else
+	fi;
+	if
+	:: DRIVE(1) == d -> clear(g, 1)
+	:: else
+	fi
+}
+/* What the home has of the drive from before s does not count any more, nor what is on its way. */
+inline floor(g, d, s)
+{
+	known[GD(g, d)] = MAX(known[GD(g, d)], s);
+	if
+	:: DRIVE(0) == d -> cache[GX(g, 0)] = NOTHING; dropped[GX(g, 0)] = known[GD(g, d)]
+	:: else
+	fi;
+	if
+	:: DRIVE(1) == d -> cache[GX(g, 1)] = NOTHING; dropped[GX(g, 1)] = known[GD(g, d)]
+	:: else
+	fi
+}
+
+
+/* The lease of a gateway is over, and no renewal is on its way that still counts. */
+#define GONE(g) (!IN(lease, g) && !IN(granted, g))
+
+#ifdef NO_LEASE_WAIT
+#define IS_OUT(g) IN(members, g)
+#define MAY_GO_ON(g) (!IN(members, g) || IN(said, g) || GONE(g) || !IN(next_members, g))
+#else
+#define IS_OUT(g) (IN(members, g) && GONE(g))
+#ifdef NO_PREPARE
+#define MAY_GO_ON(g) (!IN(members, g) || IN(next_members, g) || GONE(g))
+#else
+#define MAY_GO_ON(g) (!IN(members, g) || IN(said, g) || GONE(g))
+#endif
+#endif
+
+/* What any gateway has done by the database, through any docs service, when it sees that it is due. */
+proctype ring()
+{
+	byte set;
+
+end:	do
+	:: atomic { !preparing && epoch < EPOCHS && (IS_OUT(0) || IS_OUT(1) || IS_OUT(2)) ->
+		/* propose: one who is silent is out */
+		if
+		:: IS_OUT(0) -> set = 1
+		:: IS_OUT(1) -> set = 2
+		:: IS_OUT(2) -> set = 4
+		fi;
+		preparing = true; next_members = members & (7 - set); set = 0 }
+	:: d_step { !preparing && epoch < EPOCHS && (up & (7 - members)) != 0 ->
+		/* propose: who runs and is no member is in */
+		preparing = true; next_members = members | up }
+	:: d_step { preparing && MAY_GO_ON(0) && MAY_GO_ON(1) && MAY_GO_ON(2) ->
+		/* activate */
+		preparing = false; epoch++;
+		fresh = fresh & (7 - (next_members & (7 - members)));
+		members = next_members; next_members = 0; said = 0 }
+	od
+}
+
+#ifdef NO_CLAIM
+#define WRITE_CLAIM(d) skip
+#else
+#define WRITE_CLAIM(d) row_epoch[d] = epoch
+#endif
+#ifdef OLD_REPLICA
+#define WARM(g, x) replica[GX(g, x)]
+#else
+#define WARM(g, x) (replica[GX(g, x)] == made[DOC(x)] -> replica[GX(g, x)] : NOTHING)
+#endif
+
+/* It is home now. What was copied to it stays where the journal since then names nothing of it. */
+inline have(g, d)
+{
+	claimed[GD(g, d)] = claiming[GD(g, d)]; told[GD(g, d)] = claim_seq[GD(g, d)];
+	floor(g, d, claim_seq[GD(g, d)]);
+	claiming[GD(g, d)] = 0; claim_seq[GD(g, d)] = 0;
+	if
+	:: DRIVE(0) == d -> cache[GX(g, 0)] = WARM(g, 0); replica[GX(g, 0)] = NOTHING
+	:: else
+	fi;
+	if
+	:: DRIVE(1) == d -> cache[GX(g, 1)] = WARM(g, 1); replica[GX(g, 1)] = NOTHING
+	:: else
+	fi
+}
+
+inline in_doubt(g, d)
+{
+	doubt[GD(g, d)] = true; journal[GD(g, d)] = NOTHING
+}
+
+/* The journal has told what happened up to its seq, and what it touched is dropped. */
+inline hear(g, d)
+{
+	floor(g, d, journal[GD(g, d)]);
+	doubt[GD(g, d)] = false; journal[GD(g, d)] = NOTHING
+}
+
+inline drop(g, doc, s)
+{
+	if
+	:: DOC(0) == doc -> cache[GX(g, 0)] = NOTHING; dropped[GX(g, 0)] = MAX(s, dropped[GX(g, 0)])
+	:: else
+	fi;
+	if
+	:: DOC(1) == doc -> cache[GX(g, 1)] = NOTHING; dropped[GX(g, 1)] = MAX(s, dropped[GX(g, 1)])
+	:: else
+	fi
+}
+
+/* The answer to a change is there: what it touched is dropped, and then the client is answered. */
+inline apply(g, doc)
+{
+	answered[GX(g, doc)] = false;
+	if
+	:: claimed[GD(g, DRIVE(doc))] ->
+		drop(g, doc, made[doc]);
+#ifndef NO_GAP_RULE
+		if
+		:: made[doc] > known[GD(g, DRIVE(doc))] + 1 -> in_doubt(g, DRIVE(doc))
+		:: else
+		fi;
+#endif
+		known[GD(g, DRIVE(doc))] = MAX(known[GD(g, DRIVE(doc))], made[doc]);
+		told[GD(g, DRIVE(doc))] = MAX(told[GD(g, DRIVE(doc))], made[doc])
+	:: else
+	fi;
+	acked[doc] = MAX(acked[doc], made[doc])
+}
+
+inline lose(g, doc)
+{
+	orphan[doc] = MAX(orphan[doc], sent[GX(g, doc)]);
+	sent[GX(g, doc)] = 0;
+	answered[GX(g, doc)] = false
+}
+
+#ifdef NO_FENCE
+#define KEPT(g, x) true
+#else
+#define KEPT(g, x) (fill_seq[GX(g, x)] >= dropped[GX(g, x)])
+#endif
+#define MAY_FILL(g, x) \
+	(IN(up, g) && claimed[GD(g, DRIVE(x))] && fill[GX(g, x)] == NOTHING && cache[GX(g, x)] == NOTHING)
+
+/* The answer of a read is there. One that saw more than the home has followed says that it missed something. */
+inline keep(g, x)
+{
+	cache[GX(g, x)] = (KEPT(g, x) -> fill[GX(g, x)] : cache[GX(g, x)]);
+	fill[GX(g, x)] = NOTHING; fill_seq[GX(g, x)] = 0
+}
+
+/* Entries go to whoever may be home next. */
+inline copy(g, x)
+{
+	replica[GX((g + 1) % 3, x)] = (IN(up, (g + 1) % 3) -> cache[GX(g, x)] : NOTHING)
+}
+
+#define MAY_CLAIM(g, d) \
+	(IS_MEMBER(g) && view[g] == epoch && FIRST(members, d) == g && !claimed[GD(g, d)] && !claiming[GD(g, d)] && \
+		!(stopped[g] == epoch + 1 && MOVES(g, d)))
+
+#ifdef NO_WAITERS_RULE
+#define NEW_ENOUGH(g, x, then) true
+#else
+#define NEW_ENOUGH(g, x, then) (fill_seq[GX(g, x)] >= (then))
+#endif
+#ifdef WAIT_WITHOUT_LEASE
+#define MAY_HAND_OUT(g, x, then) (fill[GX(g, x)] != NOTHING && NEW_ENOUGH(g, x, then))
+#else
+#define MAY_HAND_OUT(g, x, then) \
+	(fill[GX(g, x)] != NOTHING && IN(lease, g) && claimed[GD(g, DRIVE(x))] && NEW_ENOUGH(g, x, then))
+#endif
+
+/* Who reads for itself is answered whatever its answer saw; where that is more than the home knows of, the home is in
+   doubt first. (The value was read after the reader came, so that it needs no rule about who waits.) */
+inline tell(g)
+{
+#ifndef NO_SEEN_RULE
+	if
+	:: fill_seq[GX(g, 1)] > known[GD(g, DRIVE(1))] -> in_doubt(g, DRIVE(1))
+	:: else
+	fi;
+#endif
+#ifndef TOLD_BY_CHANGES
+	told[GD(g, DRIVE(1))] = MAX(told[GD(g, DRIVE(1))], fill_seq[GX(g, 1)]);
+#endif
+	acked[0] = MAX(acked[0], fill[GX(g, 1)])
+}
+#define SAW(g) (IN(up, g) && IN(lease, g) && claimed[GD(g, DRIVE(1))] && fill[GX(g, 1)] > acked[0])
+
+proctype gateway(byte g)
+{
+	byte d;
+
+end:	do
+	/* ---- its lease ---- */
+	:: d_step { IS_MEMBER(g) && view[g] == epoch && !IN(lease, g) && !IN(granted, g) ->
+		/* renew */
+		granted = granted | BIT(g) }
+	:: d_step { IN(granted, g) && IN(up, g) ->
+		/* granted */
+		lease = lease | BIT(g); granted = granted & (7 - BIT(g)) }
+	:: d_step { IN(lease, g) || IN(granted, g) ->
+		/* lapse */
+		lease = lease & (7 - BIT(g));
+#ifdef LATE_CLOCK
+		late = late | (granted & BIT(g));
+#endif
+		granted = granted & (7 - BIT(g)) }
+#ifdef LATE_CLOCK
+	:: d_step { IN(late, g) && IN(up, g) -> lease = lease | BIT(g); late = late & (7 - BIT(g)) }
+#endif
+	/* ---- the members ---- */
+	:: d_step { IS_MEMBER(g) && preparing && view[g] == epoch && stopped[g] != epoch + 1 ->
+		/* stop */
+		stopped[g] = epoch + 1;
+		if
+		:: MOVES(g, 0) -> give_up(g, 0)
+		:: else
+		fi;
+		if
+		:: DRIVES > 1 && MOVES(g, 1) -> give_up(g, 1)
+		:: else
+		fi }
+#ifdef SAY_FIRST
+	:: d_step { IS_MEMBER(g) && preparing && view[g] == epoch && !IN(said, g) -> said = said | BIT(g) }
+#else
+	:: d_step { IS_MEMBER(g) && preparing && stopped[g] == epoch + 1 && !IN(said, g) -> said = said | BIT(g) }
+#endif
+	:: d_step { IN(up, g) && view[g] < epoch ->
+		/* learn */
+		if
+		:: IS_MEMBER(g) && view[g] + 1 == epoch && stopped[g] == epoch -> skip
+		:: else ->
+#ifndef KEEP_ALL
+			give_up(g, 0); give_up(g, 1);
+#endif
+			lease = lease & (7 - BIT(g)); granted = granted & (7 - BIT(g))
+		fi;
+		stopped[g] = 0;
+		view[g] = epoch }
+	/* ---- drives ---- */
+	:: d_step { MAY_CLAIM(g, 0) -> WRITE_CLAIM(0); claiming[GD(g, 0)] = epoch; claim_seq[GD(g, 0)] = seq[0] }
+	:: d_step { IN(up, g) && claiming[GD(g, 0)] -> d = 0; have(g, d); d = 0 }
+	:: d_step { IN(up, g) && doubt[GD(g, 0)] && journal[GD(g, 0)] == NOTHING ->
+		/* ask */
+		journal[GD(g, 0)] = seq[0] }
+	:: d_step { IN(up, g) && journal[GD(g, 0)] != NOTHING -> d = 0; hear(g, d); d = 0 }
+#if DRIVES > 1
+	:: d_step { MAY_CLAIM(g, 1) -> WRITE_CLAIM(1); claiming[GD(g, 1)] = epoch; claim_seq[GD(g, 1)] = seq[1] }
+	:: d_step { IN(up, g) && claiming[GD(g, 1)] -> d = 1; have(g, d); d = 0 }
+	:: d_step { IN(up, g) && doubt[GD(g, 1)] && journal[GD(g, 1)] == NOTHING ->
+		/* ask */
+		journal[GD(g, 1)] = seq[1] }
+	:: d_step { IN(up, g) && journal[GD(g, 1)] != NOTHING -> d = 1; hear(g, d); d = 0 }
+#endif
+	/* ---- the cache ---- */
+	:: d_step { MAY_FILL(g, 0) -> fill[GX(g, 0)] = made[DOC(0)]; fill_seq[GX(g, 0)] = seq[DRIVE(0)] }
+	:: d_step { IN(up, g) && fill[GX(g, 0)] != NOTHING -> keep(g, 0) }
+#if ENTRIES
+	:: d_step { MAY_FILL(g, 1) -> fill[GX(g, 1)] = made[DOC(1)]; fill_seq[GX(g, 1)] = seq[DRIVE(1)] }
+	:: d_step { IN(up, g) && fill[GX(g, 1)] != NOTHING -> keep(g, 1) }
+#endif
+#if COPIES
+	:: d_step { SERVES(g, DRIVE(0)) && cache[GX(g, 0)] != NOTHING -> copy(g, 0) }
+	:: d_step { SERVES(g, DRIVE(1)) && cache[GX(g, 1)] != NOTHING -> copy(g, 1) }
+#endif
+	/* ---- changes ---- */
+	:: d_step { IN(up, g) && claimed[GD(g, DRIVE(0))] && !sent[GX(g, 0)] && !answered[GX(g, 0)] && !acked[0] ->
+		sent[GX(g, 0)] = claimed[GD(g, DRIVE(0))] }
+	:: d_step { IN(up, g) && answered[GX(g, 0)] -> apply(g, 0) }
+	:: d_step { IN(up, g) && losses < LOSSES && (sent[GX(g, 0)] || answered[GX(g, 0)]) -> losses++; lose(g, 0) }
+#if DOCS > 1
+	:: d_step { IN(up, g) && claimed[GD(g, DRIVE(1))] && !sent[GX(g, 1)] && !answered[GX(g, 1)] && !acked[1] ->
+		sent[GX(g, 1)] = claimed[GD(g, DRIVE(1))] }
+	:: d_step { IN(up, g) && answered[GX(g, 1)] -> apply(g, 1) }
+	:: d_step { IN(up, g) && losses < LOSSES && (sent[GX(g, 1)] || answered[GX(g, 1)]) -> losses++; lose(g, 1) }
+#endif
+	/* ---- the end, and another begin ---- */
+	:: d_step { IN(up, g) && crashes < CRASHES ->
+		crashes++; up = up & (7 - BIT(g));
+		stopped[g] = 0; replica[GX(g, 0)] = NOTHING; replica[GX(g, 1)] = NOTHING;
+		orphan[0] = MAX(orphan[0], sent[GX(g, 0)]); sent[GX(g, 0)] = 0; answered[GX(g, 0)] = false;
+		orphan[1] = MAX(orphan[1], sent[GX(g, 1)]); sent[GX(g, 1)] = 0; answered[GX(g, 1)] = false;
+#ifdef SAME_BOOT
+		/* What it takes for its own afterwards: the lease, the epoch that it knew, its claims. */
+		clear(g, 0); clear(g, 1)
+#else
+		lease = lease & (7 - BIT(g)); granted = granted & (7 - BIT(g)); view[g] = 0;
+		give_up(g, 0); give_up(g, 1)
+#endif
+	}
+	:: d_step { !IN(up, g) ->
+		up = up | BIT(g);
+#ifndef SAME_BOOT
+		fresh = fresh | BIT(g)
+#endif
+	}
+	od
+}
+
+#ifdef REPEAT_UNCHECKED
+#define MAY_REPEAT(g, x) true
+#else
+#define MAY_REPEAT(g, x) (row_epoch[DRIVE(x)] == sent[GX(g, x)])
+#endif
+#define COMMIT(x) seq[DRIVE(x)]++; made[x] = seq[DRIVE(x)]
+
+/* A docs service, and the database behind it: a request arrives. */
+proctype docs(byte x)
+{
+	byte g;
+
+end:	do
+	:: atomic { sent[GX(0, x)] || sent[GX(1, x)] || sent[GX(2, x)] ->
+		if
+		:: sent[GX(0, x)] -> g = 0
+		:: sent[GX(1, x)] -> g = 1
+		:: sent[GX(2, x)] -> g = 2
+		fi;
+		if
+		:: !made[x] && row_epoch[DRIVE(x)] == sent[GX(g, x)] -> COMMIT(x); answered[GX(g, x)] = true
+		:: !made[x] && row_epoch[DRIVE(x)] != sent[GX(g, x)] -> skip /* refused */
+		:: made[x] && MAY_REPEAT(g, x) -> answered[GX(g, x)] = true
+		:: made[x] && !MAY_REPEAT(g, x) -> skip
+		fi;
+		sent[GX(g, x)] = 0; g = 0 }
+	:: d_step { orphan[x] && !made[x] && row_epoch[DRIVE(x)] == orphan[x] -> COMMIT(x); orphan[x] = 0 }
+	od
+}
+
+/* One read, which begins at any time, at any gateway, and asks for an entry. */
+proctype reader()
+{
+	byte x, g, low, floor_then;
+
+	atomic {
+		if
+		:: x = 0
+#if ENTRIES
+		:: x = 1
+#endif
+		fi;
+		if
+		:: g = 0
+		:: g = 1
+#if RUN == 7
+		:: g = 2
+#endif
+		fi;
+		low = acked[DOC(x)];
+		floor_then = told[GD(g, DRIVE(x))]
+	}
+end:	do
+	:: d_step { SERVES(g, DRIVE(x)) && cache[GX(g, x)] != NOTHING -> assert(cache[GX(g, x)] >= low) } break
+	:: d_step { MAY_HAND_OUT(g, x, floor_then) -> assert(fill[GX(g, x)] >= low) } break
+	od
+}
+
+/* A reader before that one, whose answer was from a read of its own, tells what it saw. */
+proctype gossip()
+{
+	byte g;
+
+end:	do
+	:: d_step { fill[GX(0, 1)] != NOTHING && SAW(0) -> tell(0) }
+	:: d_step { fill[GX(1, 1)] != NOTHING && SAW(1) -> tell(1) }
+	od
+}
+
+init
+{
+	d_step {
+		clear(0, 0); clear(0, 1); clear(1, 0); clear(1, 1); clear(2, 0); clear(2, 1);
+		replica[0] = NOTHING; replica[1] = NOTHING; replica[2] = NOTHING;
+		replica[3] = NOTHING; replica[4] = NOTHING; replica[5] = NOTHING;
+		journal[0] = NOTHING; journal[1] = NOTHING; journal[2] = NOTHING;
+		journal[3] = NOTHING; journal[4] = NOTHING; journal[5] = NOTHING;
+		view[0] = 1; view[1] = 1; view[2] = 1
+	}
+	atomic {
+		run ring();
+		run gateway(0);
+		run gateway(1);
+#if RUN == 7
+		run gateway(2);
+#endif
+		run docs(0);
+#if DOCS > 1
+		run docs(1);
+#endif
+#if FORMS > 1
+		run gossip();
+#endif
+		run reader();
+	}
+}
