@@ -17,14 +17,19 @@
  * from before it asked, the database notes the renewal after that, and who waits counts from a look at the database
  * after that; so the holder's lease is over first. What clocks can do wrong is in two of the variants.
  *
- * The steps, by the names that they have below. Two of them are in the programs; the others are how they are to be:
+ * The steps, by the names that they have below. Those of members are rules in common/ring, which no program calls yet;
+ * send, commit and repeat are in the programs; the others are how they are to be:
  *
  *   renew, granted  a gateway asks for its lease; the answer comes later, and may be too late
- *   lapse           the lease is over: nothing is served from memory
- *   propose         the next members are written down; the ring prepares
+ *                   (membership_hear, member_ask, member_hear)
+ *   lapse           the lease is over: nothing is served from memory (member_has_lease)
+ *   propose         the next members are written down; the ring prepares (membership.c propose)
  *   stop, say       the old home of a drive that moves stops caching it, and then says so
+ *                   (member_moves, member_stopped)
  *   activate        each member has said so or has no lease: the next members are the members, under a new epoch
+ *                   (membership.c activate)
  *   learn           a gateway hears of the new epoch; what it holds it keeps only if it had a part in preparing it
+ *                   (member.c STEPS: NEXT and OTHER)
  *   claim, have     the new home writes its epoch into the drive's row; the answer tells the drive's seq
  *   send            a change goes out with the epoch of the sender's claim, and no client's word for it
  *                   (gateway/proxy/forward_headers.c)

@@ -1,0 +1,534 @@
+/* Gateways and the ring's book together, with time, losses, stops and crashes that a seed decides. */
+#include "common/ring/member.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define GATEWAYS 5
+#define KEYS 24
+#define STEPS 4000
+#define STEP_NS 20000000ll
+#define SEEDS 20
+
+struct sim_gateway {
+	struct member member;
+	struct member_call asked;
+	struct membership answer;
+	bool up, lease, under_way, answered;
+	int64_t arrives_ns; /* the request at the book, then the answer at the gateway */
+	int64_t stands_until_ns;
+	unsigned boots;
+	bool holds[KEYS]; /* it was home of the drive, and has not been told since that this counts for nothing */
+};
+
+struct sim {
+	struct membership book;
+	struct sim_gateway gateways[GATEWAYS];
+	const struct sim_gateway *last_home[KEYS];
+	int64_t now_ns;
+	uint64_t random;
+	bool trouble;
+};
+
+static uint64_t draw(struct sim *s, uint64_t below)
+{
+	s->random = s->random * 6364136223846793005ull + 1442695040888963407ull;
+	return (s->random >> 33) % below;
+}
+
+static void start(struct sim *s, size_t i)
+{
+	struct sim_gateway *g = &s->gateways[i];
+	char name[16], boot[MEMBERSHIP_BOOT_SIZE];
+
+	(void)snprintf(name, sizeof(name), "gateway-%zu", i + 1);
+	(void)snprintf(boot, sizeof(boot), "b%u", g->boots++);
+	*g = (struct sim_gateway){.up = true, .boots = g->boots};
+	assert_int_equal(member_init(&g->member, name, boot, "http://127.0.0.1:8050", 1), 0);
+}
+
+/* What is asked for comes after up to 400 ms, in times of trouble sometimes after 6 s or never. */
+static int64_t delay(struct sim *s)
+{
+	if (s->trouble && draw(s, 8) == 0)
+		return (int64_t)draw(s, 6000) * 1000000;
+	return (int64_t)draw(s, 400) * 1000000;
+}
+
+static struct span key(size_t n, char buffer[8])
+{
+	return span_of(buffer, (size_t)snprintf(buffer, 8, "%zu", n));
+}
+
+static void do_duty(struct sim_gateway *g, enum member_duty duty)
+{
+	char buffer[8];
+
+	for (size_t n = 0; n < KEYS; n++)
+		if (duty == MEMBER_FORGET || (duty == MEMBER_STOP && member_moves(&g->member, key(n, buffer))))
+			g->holds[n] = false;
+	if (duty == MEMBER_STOP)
+		member_stopped(&g->member); /* at once: what takes time is the claim that comes after */
+}
+
+static void run_gateway(struct sim *s, struct sim_gateway *g)
+{
+	enum member_duty due;
+
+	if (!g->up || s->now_ns < g->stands_until_ns)
+		return;
+	if (g->under_way && g->answered && s->now_ns >= g->arrives_ns) {
+		const struct member_answer answer = {.book = &g->answer, .lease = g->lease};
+
+		assert_int_equal(member_hear(&g->member, &g->asked, &answer, s->now_ns, &due), 0);
+		do_duty(g, due);
+		g->under_way = false;
+	}
+	/* It gives up waiting after a second and a half, and what it gave up may have been heard. */
+	if (g->under_way && s->now_ns - g->asked.sent_ns > 1500000000ll)
+		g->under_way = false;
+	if (!g->under_way && s->now_ns >= member_next_call_ns(&g->member)) {
+		member_ask(&g->member, s->now_ns, &g->asked);
+		g->under_way = true;
+		g->answered = false;
+		g->arrives_ns = s->now_ns + delay(s);
+	}
+}
+
+static void run_book(struct sim *s)
+{
+	for (size_t i = 0; i < GATEWAYS; i++) {
+		struct sim_gateway *g = &s->gateways[i];
+
+		if (!g->up || !g->under_way || g->answered || s->now_ns < g->arrives_ns)
+			continue;
+		assert_int_equal(membership_hear(&s->book, &g->asked.call, &g->lease), 0);
+		g->answer = s->book;
+		g->answered = true;
+		g->arrives_ns = s->now_ns + delay(s);
+	}
+}
+
+static void trouble(struct sim *s)
+{
+	struct sim_gateway *g = &s->gateways[draw(s, GATEWAYS)];
+
+	switch (draw(s, 120)) {
+	case 0:
+		g->up = false;
+		break;
+	case 1:
+	case 2:
+		if (!g->up)
+			start(s, (size_t)(g - s->gateways));
+		break;
+	case 3:
+		g->stands_until_ns = s->now_ns + (int64_t)draw(s, 10000) * 1000000;
+		break;
+	case 4:
+		if (draw(s, 4) == 0)
+			member_leave(&g->member);
+		break;
+	default:
+		break;
+	}
+}
+
+/* It would answer a read of this drive from memory, were it asked now. A process that stands still is asked when it
+ * goes on, which is another now. */
+static bool acts(const struct sim *s, const struct sim_gateway *g, struct span drive)
+{
+	return g->up && s->now_ns >= g->stands_until_ns && member_has_lease(&g->member, s->now_ns) &&
+		member_is_home(&g->member, drive);
+}
+
+/* Whoever is home is the only one, and what it holds is from no time before another's. */
+static size_t count_homes(struct sim *s, size_t n)
+{
+	size_t homes = 0;
+	char buffer[8];
+
+	for (size_t i = 0; i < GATEWAYS; i++) {
+		struct sim_gateway *g = &s->gateways[i];
+
+		if (!acts(s, g, key(n, buffer)))
+			continue;
+		homes++;
+		assert_true(!g->holds[n] || s->last_home[n] == g);
+		g->holds[n] = true;
+		s->last_home[n] = g;
+	}
+	return homes;
+}
+
+static void step(struct sim *s)
+{
+	int64_t epoch = s->book.epoch;
+
+	s->now_ns += STEP_NS;
+	if (s->trouble)
+		trouble(s);
+	for (size_t i = 0; i < GATEWAYS; i++)
+		run_gateway(s, &s->gateways[i]);
+	run_book(s);
+	assert_int_equal(membership_check(&s->book), 0);
+	assert_true(s->book.epoch >= epoch);
+	for (size_t n = 0; n < KEYS; n++)
+		assert_in_range(count_homes(s, n), 0, 1);
+}
+
+static void no_drive_has_two_homes_at_a_time_and_each_has_one_when_all_is_quiet(void **state)
+{
+	struct sim *s = calloc(1, sizeof(*s));
+
+	(void)state;
+	assert_non_null(s);
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		*s = (struct sim){.random = seed, .trouble = true};
+		for (size_t i = 0; i < GATEWAYS; i++)
+			start(s, i);
+		for (int i = 0; i < STEPS; i++)
+			step(s);
+		/* Two leases later whoever runs is a member, whoever does not is none, and each drive has its home. */
+		s->trouble = false;
+		start(s, 0);
+		for (int64_t until = s->now_ns + 10000000000ll + 4 * MEMBER_SILENCE_NS; s->now_ns < until;)
+			step(s);
+		for (size_t n = 0; n < KEYS; n++)
+			assert_int_equal(count_homes(s, n), 1);
+		for (size_t i = 0; i < GATEWAYS; i++) {
+			const struct sim_gateway *g = &s->gateways[i];
+
+			if (g->up && !g->member.leaving)
+				assert_int_equal(g->member.state, MEMBER_MEMBER);
+		}
+	}
+	free(s);
+}
+
+/* A call of the first gateway in a ring of its own, to begin with. */
+static void hear(struct membership *m, struct member *g, int64_t now_ns, enum member_duty *ret_duty)
+{
+	struct member_call call;
+	struct member_answer answer = {.book = m};
+
+	member_ask(g, now_ns, &call);
+	assert_int_equal(membership_hear(m, &call.call, &answer.lease), 0);
+	assert_int_equal(member_hear(g, &call, &answer, now_ns, ret_duty), 0);
+}
+
+static void the_first_gateway_is_a_member_by_its_first_call_and_has_its_lease_by_the_second(void **state)
+{
+	struct membership m = {.epoch = 0};
+	struct member g;
+	enum member_duty duty;
+
+	(void)state;
+	assert_int_equal(member_init(&g, "a", "b0", "http://x", 1), 0);
+	assert_false(member_is_home(&g, SPAN_LITERAL("1")));
+	hear(&m, &g, 100, &duty);
+	assert_int_equal(duty, MEMBER_FORGET);
+	assert_int_equal(m.epoch, 1);
+	assert_int_equal(g.state, MEMBER_MEMBER);
+	assert_false(member_has_lease(&g, 100));
+	assert_int_equal(member_next_call_ns(&g), 100);
+	hear(&m, &g, 200, &duty);
+	assert_true(member_has_lease(&g, 200 + MEMBER_LEASE_NS - 1));
+	assert_false(member_has_lease(&g, 200 + MEMBER_LEASE_NS));
+	assert_true(member_is_home(&g, SPAN_LITERAL("1")));
+	assert_int_equal(member_next_call_ns(&g), 200 + MEMBER_PERIOD_NS);
+}
+
+static void who_comes_waits_until_the_old_homes_have_stopped(void **state)
+{
+	struct membership m = {.epoch = 0};
+	struct member a, b;
+	enum member_duty duty;
+	char buffer[8];
+	size_t moving = 0;
+
+	(void)state;
+	member_init(&a, "a", "a0", "http://x", 1);
+	member_init(&b, "b", "b0", "http://y", 1);
+	hear(&m, &a, 0, &duty);
+	hear(&m, &a, 0, &duty);
+	hear(&m, &b, 0, &duty);
+	assert_true(m.preparing);
+	assert_int_equal(b.state, MEMBER_OUTSIDE);
+	hear(&m, &a, 10, &duty);
+	assert_int_equal(duty, MEMBER_STOP);
+	for (size_t n = 0; n < 100; n++)
+		moving += member_moves(&a, key(n, buffer));
+	assert_in_range(moving, 30, 70);
+	hear(&m, &a, 20, &duty); /* it has not stopped yet, and says nothing */
+	assert_true(m.preparing);
+	assert_int_equal(duty, MEMBER_STOP);
+	member_stopped(&a);
+	hear(&m, &a, 30, &duty);
+	assert_int_equal(duty, MEMBER_NOTHING);
+	assert_int_equal(m.epoch, 2);
+	assert_int_equal(a.state, MEMBER_MEMBER);
+	hear(&m, &b, 40, &duty);
+	assert_int_equal(b.state, MEMBER_MEMBER);
+	for (size_t n = 0; n < 100; n++)
+		assert_int_not_equal(member_is_home(&a, key(n, buffer)), member_is_home(&b, key(n, buffer)));
+}
+
+static void a_silent_member_is_out_after_its_lease_and_not_before(void **state)
+{
+	struct membership m = {.epoch = 0};
+	struct member a, b;
+	enum member_duty duty;
+	int64_t now = 0, silent_from;
+
+	(void)state;
+	member_init(&a, "a", "a0", "http://x", 1);
+	member_init(&b, "b", "b0", "http://y", 1);
+	for (int i = 0; i < 6; i++, now += 10) {
+		hear(&m, &a, now, &duty);
+		if (duty == MEMBER_STOP)
+			member_stopped(&a);
+		hear(&m, &b, now, &duty);
+		if (duty == MEMBER_STOP)
+			member_stopped(&b);
+	}
+	assert_int_equal(b.state, MEMBER_MEMBER);
+	silent_from = now - 10;
+	while (m.epoch == 2) {
+		now += 10000000;
+		hear(&m, &a, now, &duty);
+		if (duty == MEMBER_STOP)
+			member_stopped(&a);
+		assert_true(now < silent_from + 2 * MEMBER_LEASE_NS);
+	}
+	assert_true(now >= silent_from + MEMBER_LEASE_NS);
+	assert_false(member_has_lease(&b, now));
+	assert_int_equal(m.count, 1);
+	/* It goes on, and hears that all it holds is worth nothing. */
+	hear(&m, &b, now, &duty);
+	assert_int_equal(duty, MEMBER_FORGET);
+	assert_int_equal(b.state, MEMBER_OUTSIDE);
+}
+
+static void who_says_that_a_member_is_silent_must_have_seen_its_last_renewal(void **state)
+{
+	struct membership m = {.epoch = 0};
+	struct member a, b;
+	enum member_duty duty;
+	bool lease;
+
+	(void)state;
+	member_init(&a, "a", "a0", "http://x", 1);
+	member_init(&b, "b", "b0", "http://y", 1);
+	for (int i = 0; i < 6; i++) {
+		hear(&m, &a, 0, &duty);
+		if (duty == MEMBER_STOP)
+			member_stopped(&a);
+		hear(&m, &b, 0, &duty);
+	}
+	const struct membership_silence old = {.name = "b", .boot = "b0", .renewed_at = m.list[1].renewed_at - 1};
+	struct membership_call call = {.name = "a",
+		.boot = "a0",
+		.url = "http://x",
+		.weight = 1,
+		.view = m.epoch,
+		.silent = &old,
+		.silent_count = 1};
+	assert_string_equal(m.list[1].name, "b");
+	assert_int_equal(membership_hear(&m, &call, &lease), 0);
+	assert_false(m.preparing);
+	const struct membership_silence last = {.name = "b", .boot = "b0", .renewed_at = m.list[1].renewed_at};
+	call.silent = &last;
+	assert_int_equal(membership_hear(&m, &call, &lease), 0);
+	assert_true(m.preparing);
+}
+
+static void another_process_of_the_same_name_waits_for_the_lease_of_the_former(void **state)
+{
+	struct membership m = {.epoch = 0};
+	struct member former, a;
+	enum member_duty duty;
+	int64_t now = 0;
+
+	(void)state;
+	member_init(&former, "a", "a0", "http://x", 1);
+	member_init(&a, "a", "a1", "http://x", 1);
+	hear(&m, &former, now, &duty);
+	hear(&m, &former, now, &duty);
+	while (a.state == MEMBER_OUTSIDE) {
+		assert_int_equal(m.epoch, 1);
+		hear(&m, &a, now, &duty);
+		now += 100000000;
+	}
+	assert_true(now > MEMBER_LEASE_NS);
+	assert_int_equal(m.epoch, 2);
+	assert_int_equal(m.count, 1);
+}
+
+static void a_member_that_renews_but_cannot_stop_is_not_waited_for_without_end(void **state)
+{
+	struct membership m = {.epoch = 0};
+	struct member a, b;
+	enum member_duty duty;
+	int64_t now = 0;
+
+	(void)state;
+	member_init(&a, "a", "a0", "http://x", 1);
+	member_init(&b, "b", "b0", "http://y", 1);
+	hear(&m, &a, now, &duty);
+	hear(&m, &b, now, &duty);
+	while (b.state == MEMBER_OUTSIDE && now < 20 * MEMBER_LEASE_NS) {
+		now += MEMBER_SOON_NS;
+		hear(&m, &a, now, &duty); /* a is told to stop, and never has */
+		hear(&m, &b, now, &duty);
+	}
+	assert_int_equal(b.state, MEMBER_MEMBER);
+	assert_false(member_has_lease(&a, now));
+}
+
+static void processes_that_died_early_leave_no_rows(void **state)
+{
+	struct membership m = {.epoch = 0};
+	struct membership_call call = {.name = "a", .url = "http://x", .weight = 1};
+	char boot[16];
+	bool lease;
+
+	(void)state;
+	for (int i = 0; i < 3 * MEMBERSHIP_GATEWAYS_MAX; i++) {
+		(void)snprintf(boot, sizeof(boot), "b%d", i);
+		call.boot = boot;
+		assert_int_equal(membership_hear(&m, &call, &lease), 0);
+	}
+	assert_int_equal(m.count, 2); /* the one that is a member, until it is found silent, and the last */
+	assert_string_equal(m.list[1].boot, boot);
+}
+
+static void a_book_that_was_set_back_takes_all_away(void **state)
+{
+	struct membership m = {.epoch = 0}, old;
+	struct member a;
+	enum member_duty duty;
+
+	(void)state;
+	member_init(&a, "a", "a0", "http://x", 1);
+	hear(&m, &a, 0, &duty);
+	old = m;
+	m.epoch = 7;
+	hear(&m, &a, 1, &duty);
+	hear(&m, &a, 2, &duty);
+	assert_true(member_has_lease(&a, 3));
+	hear(&old, &a, 3, &duty);
+	assert_int_equal(duty, MEMBER_FORGET);
+	assert_false(member_has_lease(&a, 3));
+	hear(&old, &a, 4, &duty);
+	assert_true(member_has_lease(&a, 5));
+	old.list[0].weight = 0;
+	hear(&m, &a, 5, &duty);
+	assert_int_equal(membership_check(&old), -EINVAL);
+}
+
+static void who_leaves_is_out_as_soon_as_all_have_stopped(void **state)
+{
+	struct membership m = {.epoch = 0};
+	struct member a, b;
+	enum member_duty duty;
+
+	(void)state;
+	member_init(&a, "a", "a0", "http://x", 1);
+	member_init(&b, "b", "b0", "http://y", 1);
+	for (int i = 0; i < 6; i++) {
+		hear(&m, &a, 0, &duty);
+		if (duty == MEMBER_STOP)
+			member_stopped(&a);
+		hear(&m, &b, 0, &duty);
+	}
+	member_leave(&b);
+	for (int i = 0; i < 4; i++) {
+		hear(&m, &b, 1, &duty);
+		if (duty == MEMBER_STOP)
+			member_stopped(&b);
+		hear(&m, &a, 1, &duty);
+		if (duty == MEMBER_STOP)
+			member_stopped(&a);
+	}
+	assert_int_equal(b.state, MEMBER_OUTSIDE);
+	assert_int_equal(a.state, MEMBER_MEMBER);
+	assert_int_equal(m.epoch, 3);
+	assert_true(member_is_home(&a, SPAN_LITERAL("1")));
+}
+
+static void a_call_that_cannot_be_is_refused_and_changes_nothing(void **state)
+{
+	static const struct membership_call CALLS[] = {
+		{.name = "", .boot = "b", .url = "http://x", .weight = 1},
+		{.name = "a b", .boot = "b", .url = "http://x", .weight = 1},
+		{.name = "a", .boot = NULL, .url = "http://x", .weight = 1},
+		{.name = "a", .boot = "b-", .url = "http://x", .weight = 1},
+		{.name = "a", .boot = "0123456789abcdef0123456789abcdef0", .url = "http://x", .weight = 1},
+		{.name = "a", .boot = "b", .url = "http://x y", .weight = 1},
+		{.name = "a", .boot = "b", .url = "http://x", .weight = 0},
+		{.name = "a", .boot = "b", .url = "http://x", .weight = PLACEMENT_WEIGHT_MAX + 1},
+		{.name = "a", .boot = "b", .url = "http://x", .weight = 1, .view = -1},
+	};
+	struct membership m = {.epoch = 0};
+	bool lease;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(CALLS) / sizeof(CALLS[0]); i++)
+		assert_int_equal(membership_hear(&m, &CALLS[i], &lease), -EINVAL);
+	assert_int_equal(m.count, 0);
+	assert_int_equal(m.calls, 0);
+}
+
+static void the_book_has_room_for_64_and_forgets_who_never_came_back(void **state)
+{
+	struct membership m = {.epoch = 0};
+	struct membership_call call = {.boot = "b", .url = "http://x", .weight = 1};
+	char name[16];
+	bool lease;
+
+	(void)state;
+	call.name = "member";
+	assert_int_equal(membership_hear(&m, &call, &lease), 0);
+	for (int i = 0; i < MEMBERSHIP_GATEWAYS_MAX; i++) {
+		(void)snprintf(name, sizeof(name), "g%d", i);
+		call.name = name;
+		call.leaving = true;
+		assert_int_equal(membership_hear(&m, &call, &lease), 0);
+	}
+	/* The last one has the place of the one that had waited longest, and no member lost its own. */
+	assert_int_equal(m.count, MEMBERSHIP_GATEWAYS_MAX);
+	for (size_t i = 0; i < m.count; i++)
+		assert_string_not_equal(m.list[i].name, "g0");
+	assert_string_equal(m.list[0].name, "member");
+	call.name = "member";
+	call.leaving = false;
+	for (int i = 0; i < MEMBERSHIP_FORGET_CALLS + 1; i++)
+		assert_int_equal(membership_hear(&m, &call, &lease), 0);
+	assert_int_equal(m.count, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_first_gateway_is_a_member_by_its_first_call_and_has_its_lease_by_the_second),
+		cmocka_unit_test(who_comes_waits_until_the_old_homes_have_stopped),
+		cmocka_unit_test(a_silent_member_is_out_after_its_lease_and_not_before),
+		cmocka_unit_test(who_says_that_a_member_is_silent_must_have_seen_its_last_renewal),
+		cmocka_unit_test(another_process_of_the_same_name_waits_for_the_lease_of_the_former),
+		cmocka_unit_test(a_member_that_renews_but_cannot_stop_is_not_waited_for_without_end),
+		cmocka_unit_test(processes_that_died_early_leave_no_rows),
+		cmocka_unit_test(a_book_that_was_set_back_takes_all_away),
+		cmocka_unit_test(who_leaves_is_out_as_soon_as_all_have_stopped),
+		cmocka_unit_test(a_call_that_cannot_be_is_refused_and_changes_nothing),
+		cmocka_unit_test(the_book_has_room_for_64_and_forgets_who_never_came_back),
+		cmocka_unit_test(no_drive_has_two_homes_at_a_time_and_each_has_one_when_all_is_quiet),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
