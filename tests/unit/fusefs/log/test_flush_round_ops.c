@@ -156,6 +156,7 @@ static void bytes_that_were_uploaded_are_named_by_their_block(void **state)
 	assert_int_equal(f->extents[0].len, 6);
 	assert_int_equal(f->extents[0].from, 4);
 	assert_memory_equal(f->extents[0].sha256, upload.sha256, sizeof(upload.sha256));
+	dirty_fini(&f->file->flushing); /* before the upload goes that it names */
 }
 
 static void of_a_block_that_holds_both_the_appended_bytes_begin_further_on(void **state)
@@ -171,6 +172,7 @@ static void of_a_block_that_holds_both_the_appended_bytes_begin_further_on(void 
 	assert_int_equal(f->ops[0].extents[0].len, 3);
 	assert_int_equal(f->ops[1].extents[0].from, 3);
 	assert_int_equal(f->ops[1].extents[0].len, 3);
+	dirty_fini(&f->file->flushing);
 }
 
 static void set_id_bits_go_with_content_and_not_without(void **state)
