@@ -320,8 +320,7 @@ says "the repeat says the same" 409 POST "$H/ops" "$OPS" -H 'Idempotency-Key: tw
 check "to the byte" cmp "$WORK/first" "$WORK/body"
 says "a key that the journal would take for a mount's batch" 400 POST "$H/ops" "$OPS" -H 'Idempotency-Key: 1/2'
 says "a key that is too long" 400 POST "$H/ops" "$OPS" -H "Idempotency-Key: $(printf 'k%.0s' {1..256})"
-says "an epoch of the drive's home that a client says stops at the gateway" 200 POST "$H/ops" "$OPS" -H 'Nephos-Epoch: 7'
-says "and so the batch was done" 204 DELETE "$H/files/keyed"
+says "an epoch that is not the drive's" 409 POST "$H/ops" "$OPS" -H 'Nephos-Epoch: 7'
 says "a lease that is not the drive's" 409 POST "$H/ops" "$OPS" -H 'Nephos-Lease: 7'
 COMPACT=(-H 'Accept: application/vnd.nephos.results')
 compact() { # FIELD: of a compact answer in $WORK/body
