@@ -82,8 +82,8 @@ struct file {
 	int64_t mtime;			   /* of the last write; counts while something is dirty or flushing */
 	bool ctime_shown;		   /* somebody saw mtime as the time of change */
 	bool lost;			   /* what is on its way is dropped when it comes back */
-	int64_t whole_ns; /* until then more of one append may come: a round that nobody waits for does not begin */
-	bool drop_setid;  /* somebody without privilege wrote past the kernel's pages: the set-id bits go with that */
+	int64_t part_ns; /* when a part of an append came that may have a next one; 0: the last write was none */
+	bool drop_setid; /* somebody without privilege wrote past the kernel's pages: the set-id bits go with that */
 	/* The flusher's. */
 	enum file_state state;
 	struct job *jobs;

@@ -57,6 +57,17 @@ static void unlist(struct flusher *fl, struct file *f)
 	inode_unref(f->inode);
 }
 
+/* A part of a large append came just now, and nobody is known to wait. */
+static bool more_may_come(const struct flusher *fl, const struct file *f)
+{
+	if (f->part_ns == 0 || f->waits || fl->room || f->dirty.bytes >= FLUSH_FILE_BYTES)
+		return false;
+	const int64_t now = clock_mono_ns();
+	const bool overdue = now >= f->due_ns + FLUSH_WHOLE_MS * NS_PER_MS;
+
+	return now < f->part_ns + (overdue ? FLUSH_PAUSE_MS : FLUSH_WHOLE_MS) * NS_PER_MS;
+}
+
 /* Whether a round is to begin now. */
 static bool has_reason(const struct flusher *fl, const struct file *f)
 {
@@ -66,7 +77,7 @@ static bool has_reason(const struct flusher *fl, const struct file *f)
 		return true;
 	if (f->dirty.count == 0)
 		return false;
-	if (f->whole_ns != 0 && !f->waits && !fl->room && clock_mono_ns() < f->whole_ns)
+	if (more_may_come(fl, f))
 		return false;
 	if (f->waits || clock_mono_ns() >= f->due_ns)
 		return true;
@@ -156,7 +167,7 @@ static int write_dirty(struct flusher *fl, struct file *f, const struct flush_da
 	if (r < 0)
 		return r;
 	*ret_at = end;
-	f->whole_ns = may_go_on(fl, data) ? clock_mono_ns() + FLUSH_WHOLE_MS * NS_PER_MS : 0;
+	f->part_ns = may_go_on(fl, data) ? clock_mono_ns() : 0;
 	/* The kernel puts the bytes into its pages where it takes the end to be. */
 	if (end != data->at)
 		core_drop_pages(fl->core, f->inode);
