@@ -26,8 +26,10 @@ void prune_fini(struct prune *p)
 
 void prune_attach(struct prune *p, int (*tell)(void *cookie, const uint64_t *nodes, size_t count), void *cookie)
 {
+	pthread_mutex_lock(&p->lock);
 	p->tell = tell;
 	p->cookie = cookie;
+	pthread_mutex_unlock(&p->lock);
 }
 
 static void *prune_main(void *cookie)
@@ -44,11 +46,16 @@ static void *prune_main(void *cookie)
 			continue;
 		}
 		assert(nodes && count <= PRUNE_QUEUE_MAX);
+		/* Nobody is told any more when the mount ends between two batches. */
+		int (*tell)(void *cookie, const uint64_t *list, size_t length) = p->tell;
+		void *whom = p->cookie;
+
 		p->nodes = NULL;
 		p->count = 0;
 		pthread_mutex_unlock(&p->lock);
 		/* A failure: the kernel is gone, or without memory. It will be told of others. */
-		(void)p->tell(p->cookie, nodes, count);
+		if (tell)
+			(void)tell(whom, nodes, count);
 		pthread_mutex_lock(&p->lock);
 		assert(p->nodes || p->count == 0);
 		if (p->nodes)
@@ -72,10 +79,8 @@ static bool is_ready(struct prune *p)
 
 void prune_add(struct prune *p, uint64_t node)
 {
-	if (!p->tell)
-		return;
 	pthread_mutex_lock(&p->lock);
-	if (is_ready(p)) {
+	if (p->tell && is_ready(p)) {
 		p->nodes[p->count++] = node;
 		if (p->count == PRUNE_BATCH)
 			pthread_cond_signal(&p->wake);
