@@ -418,10 +418,10 @@ static void stop_all(void *cookie)
 		s->options.drain(s->app);
 	if (s->server)
 		http_server_drain(s->server, SERVICE_DRAIN_MS);
-	workers_free(s->workers);
-	s->workers = NULL;
-	workers_free(s->slow);
-	s->slow = NULL;
+	/* Connections that are kept may bring requests until the server has stopped, and what the service has under way
+	 * itself may ask for a worker until it has: both are refused, by workers that are still there to say so. */
+	workers_stop(s->workers);
+	workers_stop(s->slow);
 	http_server_stop(s->server);
 	s->server = NULL;
 	pulse_free(s->pulse);
@@ -429,6 +429,10 @@ static void stop_all(void *cookie)
 	if (s->options.stop && s->app)
 		s->options.stop(s->app);
 	s->app = NULL;
+	workers_free(s->workers);
+	s->workers = NULL;
+	workers_free(s->slow);
+	s->slow = NULL;
 	registration_free(s->registration);
 	s->registration = NULL;
 	if (pid_file)

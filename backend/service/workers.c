@@ -45,6 +45,7 @@ struct workers {
 	size_t first;
 	size_t count;
 	bool stopping;
+	bool stopped; /* the threads have ended */
 
 	size_t queue_max;
 	size_t threads; /* started; written before and after they run only */
@@ -206,7 +207,7 @@ int workers_submit(struct workers *w, worker_fn fn, void *cookie)
 	return r;
 }
 
-void workers_free(struct workers *w)
+void workers_stop(struct workers *w)
 {
 	if (!w)
 		return;
@@ -215,12 +216,21 @@ void workers_free(struct workers *w)
 	for (struct worker *one = rouse(w); one; one = rouse(w))
 		pthread_cond_signal(&one->wake);
 	pthread_mutex_unlock(&w->lock);
-	for (size_t i = 0; i < w->threads; i++) {
+	for (size_t i = 0; i < w->threads; i++)
 		pthread_join(w->list[i].id, NULL);
-		pthread_cond_destroy(&w->list[i].wake);
-	}
 	/* What was accepted has run. */
 	assert(w->count == 0 && !w->asleep);
+	w->stopped = true;
+}
+
+void workers_free(struct workers *w)
+{
+	if (!w)
+		return;
+	if (!w->stopped)
+		workers_stop(w);
+	for (size_t i = 0; i < w->threads; i++)
+		pthread_cond_destroy(&w->list[i].wake);
 	pthread_mutex_destroy(&w->lock);
 	free(w->conninfo);
 	free(w);

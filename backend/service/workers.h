@@ -30,6 +30,8 @@ int workers_new(
 	const struct workers_options *options, struct workers **ret); /* -EINVAL, -ENOMEM, -EAGAIN (no more threads) */
 /* Any thread. -EAGAIN: the queue is full, or the workers are stopping. */
 int workers_submit(struct workers *w, worker_fn fn, void *cookie);
-void workers_free(struct workers *w); /* runs what was accepted, then ends the threads; NULL is fine */
+/* Runs what was accepted, then ends the threads; workers_submit says -EAGAIN from then on. Once; NULL is fine. */
+void workers_stop(struct workers *w);
+void workers_free(struct workers *w); /* stops them first, if nobody has; nobody submits any more; NULL is fine */
 
 #endif

@@ -134,6 +134,19 @@ static void accepted_jobs_are_run_before_the_end(void **state)
 	workers_free(NULL);
 }
 
+static void who_comes_after_the_end_of_the_threads_is_refused(void **state)
+{
+	struct gate *g = *state;
+	struct workers *w = start(2, 0);
+
+	assert_int_equal(workers_submit(w, count, g), 0);
+	workers_stop(w);
+	assert_int_equal(atomic_load(&g->runs), 1);
+	assert_int_equal(workers_submit(w, count, g), -EAGAIN);
+	workers_free(w);
+	assert_int_equal(atomic_load(&g->runs), 1);
+}
+
 static void a_pool_beyond_its_limits_is_not_made(void **state)
 {
 	const struct workers_options none = {.threads = 0, .conninfo = ""},
@@ -156,6 +169,7 @@ int main(void)
 		with_gate(a_full_queue_refuses_jobs),
 		with_gate(jobs_run_in_the_order_they_came),
 		with_gate(accepted_jobs_are_run_before_the_end),
+		with_gate(who_comes_after_the_end_of_the_threads_is_refused),
 		with_gate(a_pool_beyond_its_limits_is_not_made),
 	};
 
