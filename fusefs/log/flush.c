@@ -60,7 +60,7 @@ static void unlist(struct flusher *fl, struct file *f)
 /* A part of a large append came just now, and nobody is known to wait. */
 static bool more_may_come(const struct flusher *fl, const struct file *f)
 {
-	if (f->part_ns == 0 || f->waits || fl->room || f->dirty.bytes >= FLUSH_FILE_BYTES)
+	if (f->part_ns == 0 || f->waits || fl->room)
 		return false;
 	const int64_t now = clock_mono_ns();
 	const bool overdue = now >= f->due_ns + FLUSH_WHOLE_MS * NS_PER_MS;

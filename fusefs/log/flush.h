@@ -38,7 +38,7 @@
 /* A large append comes from the kernel in parts, mostly microseconds apart, but the writer may have to wait for a
  * processor between two of them: a round waits so long for the next part, that nobody else's append comes between. It
  * costs those who look from elsewhere this time, of a write() that nobody has synced or closed; whoever does is not
- * kept waiting. (20 ms were too little on a machine with seven times as much to do as it has processors.) */
+ * kept waiting. Where a part has to wait for room (FLUSH_FILE_BYTES_MAX), the append is torn all the same. */
 #define FLUSH_WHOLE_MS 1000
 /* … and who appends on and on, a part now and then, is not waited for without end: when its first byte is so much over
  * the time at which it should be stored, a pause of this length is enough. */
