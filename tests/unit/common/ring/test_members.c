@@ -223,6 +223,30 @@ static void hear(struct membership *m, struct member *g, int64_t now_ns, enum me
 	assert_int_equal(member_hear(g, &call, &answer, now_ns, ret_duty), 0);
 }
 
+/* As a gateway does that has nothing to stop. */
+static void hear_and_stop(struct membership *m, struct member *g, int64_t now_ns)
+{
+	enum member_duty duty;
+
+	hear(m, g, now_ns, &duty);
+	if (duty == MEMBER_STOP)
+		member_stopped(g);
+}
+
+/* Two gateways that are members, at the time 0. */
+static void make_two(struct membership *m, struct member *a, struct member *b)
+{
+	*m = (struct membership){.epoch = 0};
+	assert_int_equal(member_init(a, "a", "a0", "http://x", 1), 0);
+	assert_int_equal(member_init(b, "b", "b0", "http://y", 1), 0);
+	for (int i = 0; i < 6; i++) {
+		hear_and_stop(m, a, 0);
+		hear_and_stop(m, b, 0);
+	}
+	assert_int_equal(a->state, MEMBER_MEMBER);
+	assert_int_equal(b->state, MEMBER_MEMBER);
+}
+
 static void the_first_gateway_is_a_member_by_its_first_call_and_has_its_lease_by_the_second(void **state)
 {
 	struct membership m = {.epoch = 0};
@@ -282,32 +306,19 @@ static void who_comes_waits_until_the_old_homes_have_stopped(void **state)
 
 static void a_silent_member_is_out_after_its_lease_and_not_before(void **state)
 {
-	struct membership m = {.epoch = 0};
+	struct membership m;
 	struct member a, b;
 	enum member_duty duty;
-	int64_t now = 0, silent_from;
+	int64_t now = 0;
 
 	(void)state;
-	member_init(&a, "a", "a0", "http://x", 1);
-	member_init(&b, "b", "b0", "http://y", 1);
-	for (int i = 0; i < 6; i++, now += 10) {
-		hear(&m, &a, now, &duty);
-		if (duty == MEMBER_STOP)
-			member_stopped(&a);
-		hear(&m, &b, now, &duty);
-		if (duty == MEMBER_STOP)
-			member_stopped(&b);
-	}
-	assert_int_equal(b.state, MEMBER_MEMBER);
-	silent_from = now - 10;
+	make_two(&m, &a, &b);
 	while (m.epoch == 2) {
 		now += 10000000;
-		hear(&m, &a, now, &duty);
-		if (duty == MEMBER_STOP)
-			member_stopped(&a);
-		assert_true(now < silent_from + 2 * MEMBER_LEASE_NS);
+		hear_and_stop(&m, &a, now);
+		assert_true(now < 2 * MEMBER_LEASE_NS);
 	}
-	assert_true(now >= silent_from + MEMBER_LEASE_NS);
+	assert_true(now >= MEMBER_LEASE_NS);
 	assert_false(member_has_lease(&b, now));
 	assert_int_equal(m.count, 1);
 	/* It goes on, and hears that all it holds is worth nothing. */
@@ -318,20 +329,12 @@ static void a_silent_member_is_out_after_its_lease_and_not_before(void **state)
 
 static void who_says_that_a_member_is_silent_must_have_seen_its_last_renewal(void **state)
 {
-	struct membership m = {.epoch = 0};
+	struct membership m;
 	struct member a, b;
-	enum member_duty duty;
 	bool lease;
 
 	(void)state;
-	member_init(&a, "a", "a0", "http://x", 1);
-	member_init(&b, "b", "b0", "http://y", 1);
-	for (int i = 0; i < 6; i++) {
-		hear(&m, &a, 0, &duty);
-		if (duty == MEMBER_STOP)
-			member_stopped(&a);
-		hear(&m, &b, 0, &duty);
-	}
+	make_two(&m, &a, &b);
 	const struct membership_silence old = {.name = "b", .boot = "b0", .renewed_at = m.list[1].renewed_at - 1};
 	struct membership_call call = {.name = "a",
 		.boot = "a0",
@@ -435,27 +438,15 @@ static void a_book_that_was_set_back_takes_all_away(void **state)
 
 static void who_leaves_is_out_as_soon_as_all_have_stopped(void **state)
 {
-	struct membership m = {.epoch = 0};
+	struct membership m;
 	struct member a, b;
-	enum member_duty duty;
 
 	(void)state;
-	member_init(&a, "a", "a0", "http://x", 1);
-	member_init(&b, "b", "b0", "http://y", 1);
-	for (int i = 0; i < 6; i++) {
-		hear(&m, &a, 0, &duty);
-		if (duty == MEMBER_STOP)
-			member_stopped(&a);
-		hear(&m, &b, 0, &duty);
-	}
+	make_two(&m, &a, &b);
 	member_leave(&b);
 	for (int i = 0; i < 4; i++) {
-		hear(&m, &b, 1, &duty);
-		if (duty == MEMBER_STOP)
-			member_stopped(&b);
-		hear(&m, &a, 1, &duty);
-		if (duty == MEMBER_STOP)
-			member_stopped(&a);
+		hear_and_stop(&m, &b, 1);
+		hear_and_stop(&m, &a, 1);
 	}
 	assert_int_equal(b.state, MEMBER_OUTSIDE);
 	assert_int_equal(a.state, MEMBER_MEMBER);
