@@ -40,8 +40,8 @@
  * costs those who look from elsewhere this time, of a write() that nobody has synced or closed; whoever does is not
  * kept waiting. Where a part has to wait for room (FLUSH_FILE_BYTES_MAX), the append is torn all the same. */
 #define FLUSH_WHOLE_MS 1000
-/* … and who appends on and on, a part now and then, is not waited for without end: when its first byte is so much over
- * the time at which it should be stored, a pause of this length is enough. */
+/* Who appends on and on, a part now and then, is not waited for without end: when its first byte should have been
+ * stored for as long, a pause of this length is enough. */
 #define FLUSH_PAUSE_MS 20
 #define FLUSH_PART_BYTES \
 	(512u * 1024)	     /* a part that may have a next one is at least so large: half of what the kernel sends */

@@ -1,6 +1,5 @@
 /*
- * POST …/folders makes a folder: named by the id of its parent and a name, by the path of its parent and a name, or by
- * its own path alone.
+ * POST …/folders makes a folder: named by the id or the path of its parent and a name, or by its own path alone.
  *
  * It is a friendlier way to send one op. The body is parsed on the server's thread; a job then finds the parent, takes
  * an id for the folder (id_ranges), and hands an op "create" to `mutate`, which puts it into a batch, has it committed

@@ -608,7 +608,8 @@ void fault_clear(struct store *s)
 	pthread_mutex_unlock(&f->lock);
 }
 
-size_t fault_release(struct store *s, enum fault_call call)
+/* error 0: they go on to the store. */
+static size_t end_held(struct store *s, enum fault_call call, int error)
 {
 	struct fault *f = (struct fault *)s;
 	struct pending *p, *next;
@@ -619,29 +620,25 @@ size_t fault_release(struct store *s, enum fault_call call)
 		if (p->call != call)
 			continue;
 		DL_DELETE(f->held, p);
-		pass(p);
+		if (error < 0)
+			fail(p, error);
+		else
+			pass(p);
 		count++;
 	}
 	pthread_mutex_unlock(&f->lock);
 	return count;
 }
 
+size_t fault_release(struct store *s, enum fault_call call)
+{
+	return end_held(s, call, 0);
+}
+
 size_t fault_cancel_held(struct store *s, enum fault_call call, int error)
 {
-	struct fault *f = (struct fault *)s;
-	struct pending *p, *next;
-	size_t count = 0;
-
-	pthread_mutex_lock(&f->lock);
-	DL_FOREACH_SAFE(f->held, p, next) {
-		if (p->call != call)
-			continue;
-		DL_DELETE(f->held, p);
-		fail(p, error);
-		count++;
-	}
-	pthread_mutex_unlock(&f->lock);
-	return count;
+	assert(error < 0);
+	return end_held(s, call, error);
 }
 
 static size_t held_of(struct fault *f, enum fault_call call)
