@@ -159,8 +159,9 @@ int tree_apply(struct tree *t, const struct op_batch *batch, struct span key, co
 struct tree_change {
 	int64_t seq;
 	enum op_kind op;
-	int64_t id, parent, old_parent;
-	int64_t replaced; /* rename: what lost its name; of an exchange what went to (old_parent, old_name) */
+	int64_t id, parent;
+	int64_t old_parent; /* rename: of old_name; link: where it lies by the name that its row has; 0: nowhere */
+	int64_t replaced;   /* rename: what lost its name; of an exchange what went to (old_parent, old_name) */
 	struct span name, old_name, key;
 	int64_t from, len; /* of a write; -1: none */
 	uint32_t what;	   /* enum tree_what */

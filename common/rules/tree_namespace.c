@@ -395,6 +395,7 @@ int tree_op_link(struct tree_call *c)
 		first_name(row);
 	else
 		t->drive.documents++;
+	c->change.old_parent = row->now.node.item.parent; /* what is shown of it there is another number of links now */
 	/* The row goes on naming the link it named: the store marks all others. */
 	if (row->now.node.item.parent == 0) {
 		row->now.node.item.parent = folder->id;

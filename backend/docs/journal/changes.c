@@ -42,11 +42,10 @@ static int set_change(json_t *o, const struct tree_change *c)
 		r = item_json_set_id(o, "parent", c->parent);
 	if (r == 0)
 		r = item_json_set_bytes(o, "name", c->name);
-	if (r == 0 && c->old_parent) {
+	if (r == 0 && c->old_parent)
 		r = item_json_set_id(o, "old_parent", c->old_parent);
-		if (r == 0)
-			r = item_json_set_bytes(o, "old_name", c->old_name);
-	}
+	if (r == 0 && c->op == OP_RENAME)
+		r = item_json_set_bytes(o, "old_name", c->old_name);
 	if (r == 0 && c->from >= 0) {
 		(void)json_object_set_new(o, "from", json_integer(c->from));
 		(void)json_object_set_new(o, "len", json_integer(c->len));

@@ -206,7 +206,8 @@ static int take_entry(struct inquiry *q, const json_t *object)
 		r = get_id(object, "replaced", &result->replaced);
 	if (r == 0)
 		r = get_id(object, "parent", &w[ITEM_FOLDER].id);
-	if (r == 0)
+	/* A link's is a folder that the op left alone. */
+	if (r == 0 && op && strcmp(op, op_kind_name(OP_RENAME)) == 0)
 		r = get_id(object, "old_parent", &w[ITEM_OLD_FOLDER].id);
 	if (w[ITEM_OLD_FOLDER].id == w[ITEM_FOLDER].id)
 		w[ITEM_OLD_FOLDER].id = 0;

@@ -307,6 +307,8 @@ static void unlink_of_one_of_two_names_keeps_the_document(void **state)
 	assert_int_equal(item.parent, d);
 	assert_true(span_eq_str(item.name, "b"));
 	assert_int_equal(trial_item(t, id).parent, t->root); /* the row names what it named */
+	assert_int_equal(trial_change(t).parent, d);
+	assert_int_equal(trial_change(t).old_parent, t->root); /* where its number of links is another one now */
 	op = op_unlink_of(d, "b");
 	assert_int_equal(trial_do(t, &op)->item.nlink, 1);
 	item = trial_item(t, id);

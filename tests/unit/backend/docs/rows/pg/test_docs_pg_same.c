@@ -357,7 +357,8 @@ static int dump_change(const struct tree_change *c, void *cookie)
 	const bool names =
 		c->op == OP_CREATE || c->op == OP_RENAME || c->op == OP_UNLINK || c->op == OP_RMDIR || c->op == OP_LINK;
 	const int64_t numbers[] = {c->seq, c->op, ITEM_NUMBER(c->id), names ? ITEM_NUMBER(c->parent) : 0,
-		names ? ITEM_NUMBER(c->old_parent) : 0, ITEM_NUMBER(c->replaced), c->from, c->len, c->what};
+		c->op == OP_RENAME ? ITEM_NUMBER(c->old_parent) : 0, ITEM_NUMBER(c->replaced), c->from, c->len,
+		c->what};
 
 	dump_bytes(cookie, numbers, sizeof(numbers));
 	if (names)
