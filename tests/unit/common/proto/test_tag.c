@@ -81,10 +81,11 @@ static void a_list_whose_text_is_too_long_says_nothing(void **state)
 
 static void nothing_else_is_read(void **state)
 {
-	static const char *const bad[] = {"", " ", "x", "5 ", " 5", "5  a1", "5 a1 ", "05", "0", "5/", "5/0", "5/03", "/3",
-		"5/86401", "5/3/3", "2147483648", "-5", "5 a", "5 a01", "5 A1", "5 aF", "5 a100000000", "5 a1.1", "5 d5", "5 n1",
-		"5 n1.", "5 n1.123456789abcdef", "5 n1.0123456789abcdef0", "5 n1.0123456789ABCDEF", "5 n1:0123456789abcdef",
-		"5 n.0123456789abcdef", "5 n01.0123456789abcdef", "5\ta1", "5,a1", "5 6", "5 z1"};
+	static const char *const bad[] = {"", " ", "x", "5 ", " 5", "5  a1", "5 a1 ", "05", "0", "5/", "5/0", "5/03",
+		"/3", "5/86401", "5/3/3", "2147483648", "-5", "5 a", "5 a01", "5 A1", "5 aF", "5 a100000000", "5 a1.1",
+		"5 d5", "5 n1", "5 n1.", "5 n1.123456789abcdef", "5 n1.0123456789abcdef0", "5 n1.0123456789ABCDEF",
+		"5 n1:0123456789abcdef", "5 n.0123456789abcdef", "5 n01.0123456789abcdef", "5\ta1", "5,a1", "5 6",
+		"5 z1"};
 	struct tag_list list;
 
 	(void)state;
