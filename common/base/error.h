@@ -34,6 +34,7 @@ enum error_code {
 	ERR_GONE,	       /* 410 EIDRM: the journal no longer reaches back that far */
 	ERR_PRECONDITION,      /* 412 ECANCELED */
 	ERR_TOO_LARGE,	       /* 413 E2BIG */
+	ERR_FRAGMENTED,	       /* 413 EFBIG: a document would have more extents than one may */
 	ERR_MEDIA_TYPE,	       /* 415 EINVAL: a body in a form or coding that nobody here reads */
 	ERR_RANGE,	       /* 416 ERANGE */
 	ERR_KEY_REUSED,	       /* 422 EINVAL: Idempotency-Key came before with another body */
@@ -41,6 +42,7 @@ enum error_code {
 	ERR_CONFIRM,	       /* 428 EPERM: would lose content, and was not confirmed */
 	ERR_TOO_MANY,	       /* 429 EAGAIN */
 	ERR_HEADERS_TOO_LARGE, /* 431 E2BIG */
+	ERR_EXTENTS,	       /* 507 EDQUOT: a drive would have more extents than its quota allows */
 	ERR_BEHIND,	       /* 503 EAGAIN: this view is older than the floor the reader stated */
 	ERR_UNAVAILABLE,       /* 503 EAGAIN: try again, nothing happened */
 	ERR_NO_GATEWAY,	       /* 503 EIO: nobody answered for as long as one waits */

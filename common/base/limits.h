@@ -63,6 +63,14 @@
 /* and one more for so much of it, as ext4 makes inodes; its rows take a tenth of that, with a long name a quarter.
  * Bare, for SQL */
 #define DOCUMENT_QUOTA_BYTES 4096
+/* extents beyond the first of each document that a user with a quota may have, whatever it is: some 5 MB of rows for
+ * what is written in pieces below a page. Bare, for SQL */
+#define EXTENTS_BASE 16384
+/* and one more for so much of it: who writes whole pages never meets the limit before the quota. Bare, for SQL */
+#define EXTENT_QUOTA_BYTES 4096
+/* of one document: 4 GiB of pages that were written one by one. All of them go by one statement when its content is
+ * replaced, which must be over long before the statement's time is */
+#define EXTENTS_PER_DOCUMENT_MAX 1048576
 /* of a drive: who is further behind is told so (410), and looks at the documents instead. Bare, for SQL */
 #define JOURNAL_ROWS_KEPT 100000
 #define JOURNAL_HOURS_KEPT \

@@ -610,7 +610,7 @@ static int apply_ops(
 {
 	const struct tree_drive before = t->drive;
 	struct tree_drive last = before;
-	int raised = 0, more = 0, r;
+	int raised = 0, more = 0, split = 0, r;
 
 	for (size_t i = 0; i < op_batch_count(batch); i++) {
 		struct tree_call c = {
@@ -626,6 +626,8 @@ static int apply_ops(
 			raised = (int)i;
 		if (t->drive.documents > last.documents)
 			more = (int)i;
+		if (t->drive.extents > last.extents)
+			split = (int)i;
 		last = t->drive;
 	}
 	if (last.quota > 0 && last.used > last.quota && last.used > before.used) {
@@ -635,6 +637,10 @@ static int apply_ops(
 	if (last.documents_max > 0 && last.documents > last.documents_max && last.documents > before.documents) {
 		*ret_index = more;
 		return -EDQUOT;
+	}
+	if (last.extents_max > 0 && last.extents > last.extents_max && last.extents > before.extents) {
+		*ret_index = split;
+		return -ERR_EXTENTS;
 	}
 	return 0;
 }

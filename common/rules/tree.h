@@ -11,9 +11,10 @@
  * -ENOENT, -EEXIST, -ENOTDIR, -EISDIR, -ENOTEMPTY, -EINVAL, -EMLINK, -ELOOP, -ENODATA, -EDQUOT, -EFBIG, -ESTALE,
  * -EPERM, -EXDEV, -ENOSPC (names of xattrs, or all of them), -EACCES (a default ACL on what is no folder), -EOPNOTSUPP
  * (an ACL on a symlink, or of another version), -E2BIG (an ACL; more rows than BATCH_ROWS_MAX, or more bytes),
- * -ERR_PARENT_MISSING, -ERR_BLOCK_MISSING, -ERR_PRECONDITION, -ERR_UNPROCESSABLE (an id that is not free, a range
- * outside its block), -ERR_UNAVAILABLE (a folder that another batch of this transaction made is not known well enough:
- * works when tried again), -ENOMEM.
+ * -ERR_EXTENTS (more of the drive than its quota allows), -ERR_FRAGMENTED (more of the document than
+ * EXTENTS_PER_DOCUMENT_MAX), -ERR_PARENT_MISSING, -ERR_BLOCK_MISSING, -ERR_PRECONDITION, -ERR_UNPROCESSABLE (an id that
+ * is not free, a range outside its block), -ERR_UNAVAILABLE (a folder that another batch of this transaction made is
+ * not known well enough: works when tried again), -ENOMEM.
  */
 #ifndef NEPHOS_DOCS_TREE_H
 #define NEPHOS_DOCS_TREE_H
@@ -34,6 +35,7 @@ struct tree_drive {
 	int64_t next_number;		  /* of documents */
 	int64_t quota, used;		  /* bytes; quota 0: none */
 	int64_t documents, documents_max; /* the root among them, each further link one more; max 0: none */
+	int64_t extents, extents_max;	  /* but for the first one of each document; max 0: none */
 	int64_t quota_own; /* the drive's own; quota may be less, of what the owner may hold in all drives */
 };
 
@@ -50,6 +52,7 @@ struct tree_node {
 	bool orphan;	     /* no name left, kept because somebody may have it open … */
 	int64_t nameless_at; /* … since this seq; 0: for longer than a session may take to say that it has it open */
 	struct span holders; /* of an orphan, when it is loaded: the sessions that said so (TREE_HOLDER_BYTES each) */
+	int64_t extents;     /* all of it, the reserved ones among them, loaded or not */
 	/* folders: how many entries lie in it; stored with the row, so that emptiness needs no look at the entries */
 	int64_t children;
 };
@@ -171,7 +174,7 @@ enum tree_what { TREE_CONTENT = 1, TREE_SIZE = 2, TREE_ATTRIBUTES = 4, TREE_XATT
 /* What the transaction must write. All arrays owned by the tree, valid until tree_free. Order of writing: deletes
  * before inserts. A changed entry or extent is in both lists. */
 struct tree_delta {
-	struct tree_drive drive; /* new values of seq, next_number, used, documents */
+	struct tree_drive drive; /* new values of seq, next_number, used, documents, extents */
 	const struct tree_node **created, **changed;
 	size_t created_count, changed_count;
 	/* rows that go now, with their xattrs: folders. Anything else without a name stays as an orphan, since somebody

@@ -36,6 +36,29 @@ static void content_changed(struct tree_call *c, struct tree_row *row)
 	row->now.node.item.mtime = c->tree->now;
 }
 
+static int64_t further(int64_t extents)
+{
+	return extents > 1 ? extents - 1 : 0;
+}
+
+/* What was done to its pieces: so many bytes more (or less), and so many extents are left of as many. */
+static void pieces_changed(struct tree_call *c, struct tree_row *row, int64_t bytes, int64_t extents)
+{
+	struct tree_node *node = &row->now.node;
+
+	tree_charge_content(c->tree, row, bytes);
+	c->tree->drive.extents += further(extents) - further(node->extents);
+	node->extents = extents;
+}
+
+/* More extents than a document may have; who had more before may have as many, and take some away. */
+static int check_extents(const struct tree_row *row, int64_t before)
+{
+	const int64_t extents = row->now.node.extents;
+
+	return extents > EXTENTS_PER_DOCUMENT_MAX && extents > before ? -ERR_FRAGMENTED : 0;
+}
+
 /* All pieces go, loaded or not. */
 static int drop_all(struct tree_call *c, struct tree_row *row)
 {
@@ -47,7 +70,7 @@ static int drop_all(struct tree_call *c, struct tree_row *row)
 	if (r < 0)
 		return r;
 	tree_pieces_clear(c->tree, row);
-	tree_charge_content(c->tree, row, -row->now.node.item.allocated);
+	pieces_changed(c, row, -row->now.node.item.allocated, 0);
 	return 0;
 }
 
@@ -55,10 +78,12 @@ static int cut(struct tree_call *c, struct tree_row *row, int64_t from, int64_t 
 {
 	int64_t change;
 	int r = tree_pieces_edit(c->tree, row);
+	/* What is not loaded stays: the difference is that of the whole document. */
+	const int64_t others = row->now.node.extents - (int64_t)row->pieces.count;
 
 	r = r < 0 ? r : tree_pieces_cut(c->tree, row, from, to, &change);
 	if (r == 0)
-		tree_charge_content(c->tree, row, change);
+		pieces_changed(c, row, change, others + (int64_t)row->pieces.count);
 	return r;
 }
 
@@ -66,10 +91,11 @@ static int put(struct tree_call *c, struct tree_row *row, const struct tree_exte
 {
 	int64_t change;
 	int r = tree_pieces_edit(c->tree, row);
+	const int64_t others = row->now.node.extents - (int64_t)row->pieces.count;
 
 	r = r < 0 ? r : tree_pieces_put(c->tree, row, extent, &change);
 	if (r == 0)
-		tree_charge_content(c->tree, row, change);
+		pieces_changed(c, row, change, others + (int64_t)row->pieces.count);
 	return r;
 }
 
@@ -174,6 +200,7 @@ static int write_base(struct tree_call *c, const struct tree_row *row, int64_t *
 static int write_content(struct tree_call *c, struct tree_row *row)
 {
 	struct item *item = &row->now.node.item;
+	const int64_t extents = row->now.node.extents;
 	int64_t old = item->size, end = c->op->fields & OP_REPLACE ? 0 : old, base;
 	int r = write_base(c, row, &base);
 
@@ -192,6 +219,7 @@ static int write_content(struct tree_call *c, struct tree_row *row)
 		if (!(c->op->fields & OP_KEEP_SIZE))
 			end = e.at + e.len > end ? e.at + e.len : end;
 	}
+	r = r < 0 ? r : check_extents(row, extents);
 	if (r < 0)
 		return r;
 	if (c->op->extent_count > 0 || (c->op->fields & OP_REPLACE))
@@ -295,12 +323,14 @@ static int clone_collect(struct tree_call *c, struct clone *clone)
 static int clone_put(struct tree_call *c, struct clone *clone)
 {
 	struct item *item = &clone->target->now.node.item;
+	const int64_t extents = clone->target->now.node.extents;
 	int64_t end = c->op->at + clone->len, old = item->size;
 	int r = clone_collect(c, clone);
 
 	r = r < 0 ? r : cut(c, clone->target, c->op->at, end);
 	for (size_t i = 0; r == 0 && i < clone->count; i++)
 		r = put(c, clone->target, &clone->parts[i]->extent);
+	r = r < 0 ? r : check_extents(clone->target, extents);
 	if (r < 0)
 		return r;
 	note_range(c, c->op->at, end, TREE_CONTENT);

@@ -45,6 +45,10 @@ static json_t *account_json(int64_t user, const struct docs_account *account)
 		r = json_object_set_new(o, "documents", json_integer(account->documents));
 	if (r == 0)
 		r = json_object_set_new(o, "documents_max", json_integer(account->documents_max));
+	if (r == 0 && !is_default)
+		r = json_object_set_new(o, "extents", json_integer(account->extents));
+	if (r == 0)
+		r = json_object_set_new(o, "extents_max", json_integer(account->extents_max));
 	if (r < 0) {
 		json_decref(o);
 		return NULL;

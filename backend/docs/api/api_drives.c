@@ -48,6 +48,8 @@ static json_t *drive_json(const struct docs *docs, const struct docs_drive *driv
 	r = r < 0 ? r : json_object_set_new(o, "used", json_integer(drive->row.used));
 	r = r < 0 ? r : json_object_set_new(o, "documents", json_integer(drive->row.documents));
 	r = r < 0 ? r : json_object_set_new(o, "documents_max", json_integer(drive->row.documents_max));
+	r = r < 0 ? r : json_object_set_new(o, "extents", json_integer(drive->row.extents));
+	r = r < 0 ? r : json_object_set_new(o, "extents_max", json_integer(drive->row.extents_max));
 	r = r < 0 ? r : json_object_set_new(o, "free", json_integer(free_bytes(docs, drive)));
 	r = r < 0 ? r : item_json_set_id(o, "seq", drive->at.seq);
 	r = r < 0 ? r : item_json_set_id(o, "incarnation", drive->at.incarnation);

@@ -67,7 +67,7 @@
 		"seq") "," TEXT("incarnation") "," TEXT("root"))
 #define ACCOUNT                                                                                               \
 	OBJECT(TEXT("user") "," NUMBER("quota") ",\"own\":{\"type\":\"boolean\"}," NUMBER("used") "," NUMBER( \
-		"blocks") "," NUMBER("documents") "," NUMBER("documents_max"))
+		"blocks") "," NUMBER("documents") "," NUMBER("documents_max") "," NUMBER("extents") "," NUMBER("extents_max"))
 #define ITEM                                                                                                                                                                              \
 	OBJECT(TEXT("id") "," TEXT("drive") "," TEXT("parent") "," TEXT("name") "," TEXT("type") "," NUMBER("size") "," NUMBER("blocks") "," NUMBER("mode") "," NUMBER("uid") "," NUMBER( \
 		"gid") "," NUMBER("nlink") "," TEXT("atime") "," TEXT("mtime") "," TEXT("ctime") "," TEXT("btime") "," TEXT("etag") "," TEXT("seq") "," LIST("protect",                   \

@@ -196,9 +196,14 @@ void mutate_respond_problem(struct call *call, int error, const char *detail, in
 	http_headers_fini(&headers);
 }
 
-/* Of a batch that is too much, what to do about it; an ACL may be too large, too. */
+/* Of what is too much, what to do about it; an ACL may be too large, too. */
 static const char *detail_of(const struct mutate *m, int error, int index)
 {
+	if (!m->detail && error == -ERR_EXTENTS)
+		return "the quota goes with so many extents, and the files of all drives lie in as many already: remove "
+		       "some, or write those that are in many small pieces again as a whole";
+	if (!m->detail && error == -ERR_FRAGMENTED)
+		return "the file lies in as many pieces as one may: write it again as a whole";
 	if (m->detail || error != -E2BIG || (index >= 0 && op_batch_at(m->batch, (size_t)index)->kind == OP_SETXATTR))
 		return m->detail;
 	return "the batch reads or makes more extents, or more inline content, than one may: send it in parts";

@@ -4,9 +4,9 @@
  *
  * Of each document: its entries are as many as its link count says, it has the name that it says it has, a folder has
  * the children that it counts, and everything that has a name can be reached from the root. Of each file: extents lie
- * within its size and do not overlap, and their sum is what it counts as allocated and what the owner is charged for.
- * Of the drive: its usage and its number of documents are the sums of those, and nothing is newer than its own
- * position.
+ * within its size and do not overlap, they are as many as it counts, and their sum is what it counts as allocated and
+ * what the owner is charged for. Of the drive: its usage, its documents and its extents are the sums of those, and
+ * nothing is newer than its own position.
  *
  * Whatever does not hold is printed with the number of the document, and the check goes on: one mistake of a rule
  * mostly shows in several places, which together say what it was. It is quadratic, and fine for the drives of tests.
@@ -70,7 +70,7 @@ static void check_links(struct check *c, const struct tree_node *node)
 static void check_content(struct check *c, const struct tree_node *node)
 {
 	const struct item *item = &node->item;
-	int64_t bytes = 0;
+	int64_t bytes = 0, extents = 0;
 
 	MEM_EACH(struct mem_extent, x, &c->m->extents)
 	{
@@ -79,6 +79,7 @@ static void check_content(struct check *c, const struct tree_node *node)
 		if (e->node != item->id)
 			continue;
 		bytes += e->len;
+		extents++;
 		must(c, e->len > 0 && e->at >= 0 && (e->kind == EXTENT_RESERVED || e->at + e->len <= item->size),
 			"has an extent beyond its end", item->id);
 		if (e->kind == EXTENT_INLINE)
@@ -95,6 +96,7 @@ static void check_content(struct check *c, const struct tree_node *node)
 		}
 	}
 	must(c, item->allocated == bytes, "counts its bytes wrong", item->id);
+	must(c, node->extents == extents, "counts its extents wrong", item->id);
 	bytes += (int64_t)item->target.size;
 	MEM_EACH(struct mem_xattr, a, &c->m->xattrs)
 	if (a->node == item->id)
@@ -137,7 +139,7 @@ static void check_xattrs(struct check *c, const struct item *item)
 int docs_mem_check(struct docs_mem *m, uint32_t drive)
 {
 	struct check c = {.m = m, .drive = drive};
-	int64_t used = 0, documents = 0;
+	int64_t used = 0, documents = 0, extents = 0;
 
 	(void)pthread_mutex_lock(&m->mutex);
 	MEM_EACH(struct mem_node, n, &m->nodes)
@@ -146,6 +148,7 @@ int docs_mem_check(struct docs_mem *m, uint32_t drive)
 			continue;
 		used += n->node.charged;
 		documents += S_ISDIR(n->node.item.mode) || n->node.item.nlink == 0 ? 1 : n->node.item.nlink;
+		extents += n->node.extents > 1 ? n->node.extents - 1 : 0;
 		check_links(&c, &n->node);
 		check_content(&c, &n->node);
 		check_xattrs(&c, &n->node.item);
@@ -162,6 +165,7 @@ int docs_mem_check(struct docs_mem *m, uint32_t drive)
 	must(&c, docs_mem_node(m, a->node) != NULL, "is gone and has an xattr", a->node);
 	must(&c, used == docs_mem_drive(m, drive)->row.used, "usage is wrong", 0);
 	must(&c, documents == docs_mem_drive(m, drive)->row.documents, "counts its documents wrong", documents);
+	must(&c, extents == docs_mem_drive(m, drive)->row.extents, "counts its extents wrong", extents);
 	(void)pthread_mutex_unlock(&m->mutex);
 	return c.error;
 }

@@ -158,6 +158,7 @@ struct docs_account {
 	int64_t used, blocks;  /* bytes of documents; of blocks that lie there, those included that nothing refers to */
 	int64_t default_quota; /* the same of the default, -1: there is none */
 	int64_t documents, documents_max; /* of all drives; max 0: no limit */
+	int64_t extents, extents_max;	  /* the same, as struct tree_drive counts them */
 };
 #define DOCS_DEFAULT_ACCOUNT 0 /* in place of a user: those without a quota of their own */
 

@@ -204,7 +204,7 @@ static int pack_node(struct pg_array *numbers, const struct tree_node *n)
 	const int64_t rdev = (int64_t)((uint64_t)i->rdev_major << 32 | i->rdev_minor);
 	const int64_t packed[SQL_NODE_STRIDE] = {i->id, i->parent, i->size, i->allocated, n->charged, docs_pg_mode(i),
 		i->uid, i->gid, i->nlink, i->atime, i->mtime, i->ctime, i->btime, i->seq, i->content_seq, rdev,
-		n->orphan, n->children};
+		n->orphan, n->children, n->extents};
 
 	return add_numbers(numbers, packed, SQL_NODE_STRIDE);
 }
@@ -363,6 +363,7 @@ static int queue_main(struct docs_pg *s, const struct tree_delta *d)
 		params[i] = pg_array_param(numbers ? numbers_of(s, i) : bytes_of(s, i));
 	}
 	params[COMMIT_DOCUMENTS] = PG_P_I64(d->drive.documents);
+	params[COMMIT_EXTENTS] = PG_P_I64(d->drive.extents);
 	parts |= d->created_count ? SQL_PART_CREATED : 0;
 	parts |= d->added_entry_count ? SQL_PART_ENTRIES_ADDED : 0;
 	parts |= pg_array_count(numbers_of(s, COMMIT_REMOVED)) ? SQL_PART_ENTRIES_REMOVED : 0;

@@ -55,7 +55,7 @@ static void put_changed(struct pg_param *at, const struct tree_node *n)
 	PUT(at, PG_P_I64(i->id), PG_P_I64(i->parent), PG_P_I64(i->size), PG_P_I64(i->allocated), PG_P_I64(n->charged),
 		PG_P_I64(docs_pg_mode(i)), PG_P_I64(i->uid), PG_P_I64(i->gid), PG_P_I64(i->nlink), PG_P_I64(i->atime),
 		PG_P_I64(i->mtime), PG_P_I64(i->ctime), PG_P_I64(i->seq), PG_P_I64(i->content_seq), PG_P_I64(n->orphan),
-		PG_P_I64(n->children), PG_P_BYTEA(i->name));
+		PG_P_I64(n->children), PG_P_I64(n->extents), PG_P_BYTEA(i->name));
 }
 
 static void put_created(struct pg_param *at, const struct tree_node *n)
@@ -66,7 +66,8 @@ static void put_created(struct pg_param *at, const struct tree_node *n)
 	PUT(at, PG_P_I64(i->id), PG_P_I64(i->parent), PG_P_I64(i->size), PG_P_I64(i->allocated), PG_P_I64(n->charged),
 		PG_P_I64(docs_pg_mode(i)), PG_P_I64(i->uid), PG_P_I64(i->gid), PG_P_I64(i->nlink), PG_P_I64(i->atime),
 		PG_P_I64(i->mtime), PG_P_I64(i->ctime), PG_P_I64(i->btime), PG_P_I64(i->seq), PG_P_I64(i->content_seq),
-		PG_P_I64(n->children), PG_P_I64(rdev), PG_P_BYTEA(i->name), PG_P_BYTEA(i->target));
+		PG_P_I64(n->children), PG_P_I64(n->extents), PG_P_I64(rdev), PG_P_BYTEA(i->name),
+		PG_P_BYTEA(i->target));
 }
 
 static void put_added(struct pg_param *at, const struct tree_delta *d)
@@ -101,7 +102,7 @@ int docs_pg_commit_one_queue(struct docs_pg *s, const struct tree_delta *d, cons
 	for (size_t i = 0; i < ONE_PARAMS; i++)
 		params[i] = PG_P_I64(0);
 	PUT(params, PG_P_I32(s->txn.drive.id), PG_P_I64(d->drive.seq), PG_P_I64(d->drive.next_number),
-		PG_P_I64(d->drive.used), PG_P_I64(d->drive.documents));
+		PG_P_I64(d->drive.used), PG_P_I64(d->drive.documents), PG_P_I64(d->drive.extents));
 	if (guess) {
 		const int r = docs_pg_guess_param(s, &params[ONE_KNOWN]);
 		if (r < 0)

@@ -210,7 +210,7 @@ int docs_pg_trash_user(struct docs_store *store, int64_t user)
 
 int docs_pg_account_get(struct docs_store *store, int64_t user, struct docs_account *ret)
 {
-	enum { QUOTA, USED, BLOCKS, DEFAULT, DOCUMENTS, DOCUMENTS_MAX };
+	enum { QUOTA, USED, BLOCKS, DEFAULT, DOCUMENTS, DOCUMENTS_MAX, EXTENTS, EXTENTS_MAX };
 	const struct pg_param owner = PG_P_I64(user);
 	struct pg_result *result = NULL;
 
@@ -222,7 +222,9 @@ int docs_pg_account_get(struct docs_store *store, int64_t user, struct docs_acco
 		.blocks = pg_number(result, 0, BLOCKS),
 		.default_quota = pg_is_null(result, 0, DEFAULT) ? -1 : pg_number(result, 0, DEFAULT),
 		.documents = pg_number(result, 0, DOCUMENTS),
-		.documents_max = pg_number(result, 0, DOCUMENTS_MAX)};
+		.documents_max = pg_number(result, 0, DOCUMENTS_MAX),
+		.extents = pg_number(result, 0, EXTENTS),
+		.extents_max = pg_number(result, 0, EXTENTS_MAX)};
 	pg_result_free(result);
 	return 0;
 }

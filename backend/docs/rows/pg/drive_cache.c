@@ -250,7 +250,7 @@ static bool is_same_row(const struct tree_drive *a, const struct tree_drive *b)
 	return a->id == b->id && a->owner == b->owner && a->incarnation == b->incarnation && a->seq == b->seq &&
 		a->epoch == b->epoch && a->lease_epoch == b->lease_epoch && a->lease_session == b->lease_session &&
 		a->next_number == b->next_number && a->quota_own == b->quota_own && a->used == b->used &&
-		a->documents == b->documents;
+		a->documents == b->documents && a->extents == b->extents;
 }
 
 void drive_cache_found(struct cached_drive *d, const struct tree_drive *row)
@@ -266,6 +266,7 @@ void drive_cache_found(struct cached_drive *d, const struct tree_drive *row)
 	}
 	d->row.quota = row->quota; /* what others of the owner leave: not of this row */
 	d->row.documents_max = row->documents_max;
+	d->row.extents_max = row->extents_max;
 	d->guesses = 0;
 	d->session = (struct cached_session){0};
 	d->sure = false;

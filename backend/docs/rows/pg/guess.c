@@ -52,7 +52,7 @@ int docs_pg_guess_param(struct docs_pg *s, struct pg_param *ret)
 {
 	const struct tree_drive *d = &s->txn.drive;
 	const int64_t row[SQL_KNOWN_COUNT] = {d->owner, d->incarnation, d->seq, d->epoch, d->lease_epoch,
-		d->lease_session, d->next_number, d->quota_own, d->used, d->documents};
+		d->lease_session, d->next_number, d->quota_own, d->used, d->documents, d->extents};
 	int r = 0;
 
 	pg_array_clear(s->numbers[0]);

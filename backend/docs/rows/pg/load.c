@@ -165,6 +165,7 @@ static int take_documents(const struct pg_result *result, struct tree *tree, str
 		struct tree_node node;
 
 		docs_pg_node(result, row, DOCUMENT, &node);
+		node.extents = pg_number(result, row, DOCUMENT + NODE_EXTENTS);
 		if (!node.item.bare)
 			take_acls(result, row, DOCUMENT, &node);
 		if (node.orphan)

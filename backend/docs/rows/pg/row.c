@@ -73,6 +73,8 @@ void docs_pg_drive(const struct pg_result *r, int row, struct docs_drive *ret)
 				.quota_own = pg_number(r, row, DRIVE_QUOTA_OWN),
 				.documents = pg_number(r, row, DRIVE_DOCUMENTS),
 				.documents_max = pg_number(r, row, DRIVE_DOCUMENTS_MAX),
+				.extents = pg_number(r, row, DRIVE_EXTENTS),
+				.extents_max = pg_number(r, row, DRIVE_EXTENTS_MAX),
 			},
 		.name = pg_bytes(r, row, DRIVE_NAME),
 	};

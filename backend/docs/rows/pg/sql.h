@@ -43,7 +43,7 @@ enum docs_sql_node_column {
 	NODE_COLUMNS
 };
 /* Where a transaction loads one, behind them: of those that have ACLs. */
-enum { NODE_ACCESS_ACL = NODE_COLUMNS, NODE_DEFAULT_ACL, NODE_NAMELESS_AT, NODE_HOLDERS };
+enum { NODE_ACCESS_ACL = NODE_COLUMNS, NODE_DEFAULT_ACL, NODE_NAMELESS_AT, NODE_HOLDERS, NODE_EXTENTS };
 
 #define SQL_MODE_XATTRS 65536	 /* the bit of a mode that says: it has xattrs */
 #define SQL_MODE_LINKABLE 262144 /* ITEM_LINKABLE */
@@ -78,6 +78,8 @@ enum docs_sql_drive_column {
 	DRIVE_QUOTA_OWN,
 	DRIVE_DOCUMENTS,
 	DRIVE_DOCUMENTS_MAX, /* with what the account leaves */
+	DRIVE_EXTENTS,
+	DRIVE_EXTENTS_MAX, /* the same */
 	DRIVE_COLUMNS
 };
 enum { DRIVE_BARE = DRIVE_COLUMNS, DRIVE_TRASHED_AT }; /* behind them, where people ask */
@@ -140,36 +142,37 @@ enum docs_sql_commit_param {
 	COMMIT_HEADERS,
 	COMMIT_BODIES,
 	COMMIT_DOCUMENTS,
+	COMMIT_EXTENTS,
 	COMMIT_PARAMS
 };
 #define SQL_JOURNAL_STRIDE 9
-#define SQL_NODE_STRIDE 18
+#define SQL_NODE_STRIDE 19
 #define SQL_ENTRY_STRIDE 3
 #define SQL_SESSION_STRIDE 3
 #define SQL_EXTENT_STRIDE 7
-#define SQL_KNOWN_COUNT \
-	10 /* owner, incarnation, seq, epoch, lease_epoch, lease_session, next_number, quota, used, documents */
+/* owner, incarnation, seq, epoch, lease_epoch, lease_session, next_number, quota, used, documents, extents */
+#define SQL_KNOWN_COUNT 11
 extern const struct pg_statement SQL_COMMIT[SQL_PARTS];
 
 /* The same of one op that changes one document, or two: where the parameters of each part begin; those up to the last
  * one that a variant uses are given. */
 enum docs_sql_one {
-	ONE_DRIVE = 0,	  /* id, seq, next_number, used, documents */
-	ONE_JOURNAL = 5,  /* seq, op, what, id, parent, old_parent, replaced, from, len, name, old_name, key */
-	ONE_SESSION = 17, /* id, number, status, fingerprint, headers, body */
-	ONE_KNOWN = 23,	  /* the drive as it must be, as bigint[]; not used by SQL_COMMIT_ONE */
+	ONE_DRIVE = 0,	  /* id, seq, next_number, used, documents, extents */
+	ONE_JOURNAL = 6,  /* seq, op, what, id, parent, old_parent, replaced, from, len, name, old_name, key */
+	ONE_SESSION = 18, /* id, number, status, fingerprint, headers, body */
+	ONE_KNOWN = 24,	  /* the drive as it must be, as bigint[]; not used by SQL_COMMIT_ONE */
 	ONE_CHANGED =
 		/* id, parent, size, allocated, charged, mode, uid, gid, nlink, atime, mtime, ctime, seq, content_seq,
-		 * orphan, children, name */
-	24,
-	ONE_REMOVED = 41, /* parent, name */
-	ONE_ADDED = 43,	  /* parent, child, linked, name */
+		 * orphan, children, extents, name */
+	25,
+	ONE_REMOVED = 43, /* parent, name */
+	ONE_ADDED = 45,	  /* parent, child, linked, name */
 	ONE_CREATED =
 		/* id, parent, size, allocated, charged, mode, uid, gid, nlink, atime, mtime, ctime, btime, seq,
-		 * content_seq, children, rdev, name, target */
-	47,
-	ONE_CHANGED_2 = 66,
-	ONE_PARAMS = 83
+		 * content_seq, children, extents, rdev, name, target */
+	49,
+	ONE_CHANGED_2 = 69,
+	ONE_PARAMS = 87
 };
 /* By the set of parts, for one changed document and for two. */
 extern const struct pg_statement SQL_COMMIT_ONE[SQL_PARTS], SQL_COMMIT_TWO[SQL_PARTS];

@@ -1,3 +1,3 @@
 -- one_added: Of one op: the entry that it adds.
 INSERT INTO entry (parent, child, linked, name)
-VALUES ($44, $45, $46 <> 0, $47)
+VALUES ($46, $47, $48 <> 0, $49)

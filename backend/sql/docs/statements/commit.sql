@@ -10,14 +10,14 @@
 -- bigint[] is found by its position, one of bytea[] is not.
 --
 -- Most batches are one op of a mount: for those see commit_one.sql.
-WITH d AS (UPDATE drive SET seq = $2, next_number = $3, used = $4, documents = $22 WHERE id = $1)
+WITH d AS (UPDATE drive SET seq = $2, next_number = $3, used = $4, documents = $22, extents = $23 WHERE id = $1)
 , u AS (
 	UPDATE node n SET parent = {{packed_changed 2}}, size = {{packed_changed 3}},
 		allocated = {{packed_changed 4}}, charged = {{packed_changed 5}}, mode = {{packed_changed 6}},
 		uid = {{packed_changed 7}}, gid = {{packed_changed 8}}, nlink = {{packed_changed 9}},
 		atime = {{packed_changed 10}}, mtime = {{packed_changed 11}}, ctime = {{packed_changed 12}},
 		seq = {{packed_changed 14}}, content_seq = {{packed_changed 15}},
-		children = {{packed_changed 18}}, name = c.name, orphaned_at =
+		children = {{packed_changed 18}}, extents = {{packed_changed 19}}, name = c.name, orphaned_at =
 		CASE WHEN {{packed_changed 17}} <> 0 THEN COALESCE(n.orphaned_at, now()) END, orphaned_seq =
 		CASE WHEN {{packed_changed 17}} <> 0 THEN COALESCE(n.orphaned_seq, {{packed_changed 14}}) END
 	FROM unnest($10::bytea[]) WITH ORDINALITY c (name, i)
@@ -25,12 +25,12 @@ WITH d AS (UPDATE drive SET seq = $2, next_number = $3, used = $4, documents = $
 )
 {{if created}}, c AS (
 	INSERT INTO node (id, parent, size, allocated, charged, mode, uid, gid, nlink, atime, mtime, ctime,
-		btime, seq, content_seq, rdev, children, orphaned_at, orphaned_seq, name, target)
+		btime, seq, content_seq, rdev, children, extents, orphaned_at, orphaned_seq, name, target)
 	SELECT {{packed_created 1}}, {{packed_created 2}}, {{packed_created 3}}, {{packed_created 4}},
 		{{packed_created 5}}, {{packed_created 6}}, {{packed_created 7}}, {{packed_created 8}},
 		{{packed_created 9}}, {{packed_created 10}}, {{packed_created 11}}, {{packed_created 12}},
 		{{packed_created 13}}, {{packed_created 14}}, {{packed_created 15}}, {{packed_created 16}},
-		{{packed_created 18}}, CASE WHEN {{packed_created 17}} <> 0 THEN now() END,
+		{{packed_created 18}}, {{packed_created 19}}, CASE WHEN {{packed_created 17}} <> 0 THEN now() END,
 		CASE WHEN {{packed_created 17}} <> 0 THEN {{packed_created 14}} END, c.name, c.target
 	FROM unnest($12::bytea[], $13::bytea[]) WITH ORDINALITY c (name, target, i)
 ){{end}}

@@ -2,8 +2,8 @@
 -- variants: created added removed session
 -- As commit_known_one.sql, of an op that changes two documents.
 WITH d AS (
-	UPDATE drive d SET seq = $2, next_number = $3, used = $4, documents = $5
-	WHERE d.id = $1 AND d.trashed_at IS NULL AND {{drive_known d}} = $24::bigint[]
+	UPDATE drive d SET seq = $2, next_number = $3, used = $4, documents = $5, extents = $6
+	WHERE d.id = $1 AND d.trashed_at IS NULL AND {{drive_known d}} = $25::bigint[]
 	RETURNING d.id
 )
 , u1 AS ({{one_changed}})
@@ -12,11 +12,11 @@ WITH d AS (
 {{if added}}, e AS ({{one_added}}){{end}}
 {{if removed}}, r AS ({{one_removed}}){{end}}
 {{if session}}, s AS (
-	UPDATE session s SET number = $19, status = $20, fingerprint = $21, headers = $22, body = $23,
+	UPDATE session s SET number = $20, status = $21, fingerprint = $22, headers = $23, body = $24,
 		seen_at = CASE WHEN s.seen_at < now() - {{seen_step}} THEN now() ELSE s.seen_at END
-	WHERE s.id = $18 AND s.drive = $1 AND s.number = $19 - 1 AND {{alive s}}
+	WHERE s.id = $19 AND s.drive = $1 AND s.number = $20 - 1 AND {{alive s}}
 	RETURNING s.id
 ){{end}}
 INSERT INTO journal (drive, seq, op, what, id, parent, old_parent, replaced, from_, len, name, old_name, key)
-VALUES ((SELECT CASE WHEN (SELECT true FROM s) THEN d.id END FROM d), $6, $7, $8, $9, $10, $11, $12, $13, $14,
-	$15, $16, $17)
+VALUES ((SELECT CASE WHEN (SELECT true FROM s) THEN d.id END FROM d), $7, $8, $9, $10, $11, $12, $13, $14, $15,
+	$16, $17, $18)

@@ -4,16 +4,16 @@
 -- unnest it takes the server half the time of the general statement (commit.sql). Those parameters that a variant does
 -- not use are there all the same.
 WITH d AS (
-	UPDATE drive SET seq = $2, next_number = $3, used = $4, documents = $5 WHERE id = $1
+	UPDATE drive SET seq = $2, next_number = $3, used = $4, documents = $5, extents = $6 WHERE id = $1
 )
 , u1 AS ({{one_changed}})
 {{if created}}, c AS ({{one_created}}){{end}}
 {{if added}}, e AS ({{one_added}}){{end}}
 {{if removed}}, r AS ({{one_removed}}){{end}}
 {{if session}}, s AS (
-	UPDATE session s SET number = $19, status = $20, fingerprint = $21, headers = $22, body = $23,
+	UPDATE session s SET number = $20, status = $21, fingerprint = $22, headers = $23, body = $24,
 		seen_at = CASE WHEN s.seen_at < now() - {{seen_step}} THEN now() ELSE s.seen_at END
-	WHERE s.id = $18
+	WHERE s.id = $19
 ){{end}}
 INSERT INTO journal (drive, seq, op, what, id, parent, old_parent, replaced, from_, len, name, old_name, key)
-VALUES ($1, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+VALUES ($1, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)

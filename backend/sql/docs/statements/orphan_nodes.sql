@@ -1,16 +1,18 @@
 -- write: nodes, grace
--- What an orphan grew after its last name went is charged to its drive until now.
+-- What an orphan grew after its last name went is charged to its drive until now, and its row and extents count there.
 WITH gone AS (
 	DELETE FROM node n
 	WHERE n.id = ANY ($1::bigint[]) AND {{let_go n}} AND NOT EXISTS (SELECT FROM extent x
 		WHERE x.node = n.id)
-	RETURNING n.id, n.charged
+	RETURNING n.id, n.charged, n.extents
 ),
 x AS (DELETE FROM xattr x USING gone WHERE x.node = gone.id),
 d AS (
-	UPDATE drive d SET used = d.used - g.charged, documents = d.documents - g.documents
+	UPDATE drive d SET used = d.used - g.charged, documents = d.documents - g.documents,
+		extents = d.extents - g.extents
 	FROM (
-		SELECT id >> 32 AS drive, sum(charged)::bigint AS charged, count(*) AS documents
+		SELECT id >> 32 AS drive, sum(charged)::bigint AS charged, count(*) AS documents,
+			sum({{extents_further extents}}) AS extents
 		FROM gone
 		GROUP BY 1
 	) g

@@ -69,6 +69,7 @@ int trial_apply(struct trial *t, const struct op *ops, size_t count, const struc
 	if (batch.error < 0) {
 		assert_int_equal(after.seq, before.seq);
 		assert_int_equal(after.used, before.used);
+		assert_int_equal(after.extents, before.extents);
 		assert_int_equal(after.next_number, before.next_number);
 		return batch.error;
 	}

@@ -262,6 +262,92 @@ static void a_document_counts_until_its_rows_are_gone(void **state)
 	assert_int_equal(drive_of(w).documents, 1);
 }
 
+/* ---- how many extents ---- */
+
+/* So many bytes with one byte of nothing between any two: what the write is told. */
+static int write_spread(struct worker *w, int64_t id, int64_t count)
+{
+	struct op_extent *extents = calloc((size_t)count, sizeof(*extents));
+
+	assert_non_null(extents);
+	for (int64_t i = 0; i < count; i++)
+		extents[i] =
+			(struct op_extent){.at = 2 * i, .len = 1, .kind = OP_EXTENT_DATA, .data = SPAN_LITERAL("x")};
+	const int r = refused_op(
+		w, &(struct op){.kind = OP_WRITE, .id = id, .extents = extents, .extent_count = (size_t)count});
+	free(extents);
+	return r;
+}
+
+static void extents_are_limited_with_a_quota_in_all_drives_together(void **state)
+{
+	struct worker *w = *state, other = *w;
+	const struct docs_store_ops *ops = w->store->ops;
+	const int64_t own = 8192, a = create(w, root_of(w), "a", S_IFREG | 0644);
+	struct docs_account account;
+
+	other.scope.drive = another_drive(w, "other").row.id;
+	const int64_t b = create(&other, root_of(&other), "b", S_IFREG | 0644);
+	assert_int_equal(drive_of(w).extents_max, 0);
+	assert_ok(w, ops->account_set(w->store, w->scope.user, 10 * EXTENT_QUOTA_BYTES, -1));
+	assert_int_equal(drive_of(w).extents_max, EXTENTS_BASE + 10);
+	assert_int_equal(write_spread(w, a, 6), 0);
+	assert_int_equal(drive_of(w).extents, 5);
+	assert_int_equal(drive_of(&other).extents_max, EXTENTS_BASE + 10 - 5);
+	number_of(w, "many", "UPDATE drive SET extents = extents + 16384 WHERE id = (SELECT max(id) FROM drive) - 1");
+	assert_int_equal(drive_of(&other).extents_max, 5);
+	assert_int_equal(write_spread(&other, b, 7), -ERR_EXTENTS);
+	assert_int_equal(write_spread(&other, b, 6), 0);
+	assert_int_equal(write_spread(w, a, 7), -ERR_EXTENTS);
+	assert_ok(w, ops->account_get(w->store, w->scope.user, &account));
+	assert_int_equal(account.extents, EXTENTS_BASE + 10);
+	assert_int_equal(account.extents_max, EXTENTS_BASE + 10);
+	/* None is not no limit. */
+	assert_ok(w, ops->account_set(w->store, w->scope.user, 1, -1));
+	assert_int_equal(drive_of(&other).extents_max, 1);
+	assert_ok(w, ops->account_set(w->store, w->scope.user, 0, -1));
+	assert_int_equal(drive_of(&other).extents_max, 0);
+	assert_ok(w, ops->account_set(w->store, w->scope.user, -1, -1));
+	assert_ok(w, ops->drive_change(w->store, &w->scope, NULL, &own));
+	assert_int_equal(drive_of(w).extents_max, EXTENTS_BASE + 2);
+}
+
+static void extents_count_until_their_rows_are_gone(void **state)
+{
+	struct worker *w = *state;
+	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
+	uint32_t count;
+
+	assert_int_equal(write_spread(w, id, 4), 0);
+	do_op(w, &(struct op){.kind = OP_UNLINK, .parent = root_of(w), .name = SPAN_LITERAL("f")});
+	assert_int_equal(drive_of(w).extents, 3);
+	assert_ok(w, w->store->ops->collect_orphans(w->store, 0, 100, &count));
+	assert_int_equal(count, 5);
+	assert_int_equal(drive_of(w).extents, 0);
+	assert_int_equal(
+		number_of(w, "rows", "SELECT count(*) FROM extent WHERE node >> 32 = (SELECT max(id) FROM drive)"), 0);
+}
+
+static void extents_of_before_they_were_counted_are_counted_by_migrating(void **state)
+{
+	struct worker *w = *state;
+	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
+
+	assert_int_equal(write_spread(w, id, 4), 0);
+	assert_int_equal(write_spread(w, create(w, root_of(w), "g", S_IFREG | 0644), 1), 0);
+	number_of_text("ALTER TABLE node DROP extents");
+	number_of_text("ALTER TABLE drive DROP extents");
+	number_of_text("DELETE FROM schema_migration WHERE name LIKE '%extents'");
+	assert_ok(w, docs_pg_migrate(w->pg));
+	assert_int_equal(number_of(w, "documents",
+				 "SELECT sum(extents) FROM node WHERE id >> 32 = "
+				 "(SELECT max(id) FROM drive)"),
+		5);
+	assert_int_equal(drive_of(w).extents, 3);
+	assert_int_equal(write_spread(w, id, 5), 0);
+	assert_int_equal(drive_of(w).extents, 4);
+}
+
 /* ---- blocks, whether anything refers to them or not ---- */
 
 static struct docs_block upload(struct worker *w, uint8_t mark, uint32_t size)
@@ -496,6 +582,9 @@ int main(void)
 		with_worker(drives_of_a_user_share_one_quota),
 		with_worker(the_default_quota_is_for_those_without_one_of_their_own),
 		with_worker(documents_are_limited_with_a_quota_in_all_drives_together),
+		with_worker(extents_are_limited_with_a_quota_in_all_drives_together),
+		with_worker(extents_count_until_their_rows_are_gone),
+		with_worker(extents_of_before_they_were_counted_are_counted_by_migrating),
 		with_worker(a_document_counts_until_its_rows_are_gone),
 		with_worker(blocks_count_from_their_arrival_until_they_are_gone),
 		with_worker(a_short_block_counts_as_the_page_of_the_disk_that_it_takes),

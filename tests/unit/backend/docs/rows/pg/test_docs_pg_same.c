@@ -402,6 +402,7 @@ static void compare_all(const struct side *a, const struct side *b)
 	assert_int_equal(b->store->ops->drive_get(b->store, &b->scope, &db), 0);
 	assert_int_equal(da.row.seq, db.row.seq);
 	assert_int_equal(da.row.used, db.row.used);
+	assert_int_equal(da.row.extents, db.row.extents);
 	assert_int_equal(da.row.next_number, db.row.next_number);
 	for (uint32_t number = 1; number < da.row.next_number; number++) {
 		int ra = dump_document(a, number, &x), rb = dump_document(b, number, &y);
@@ -483,6 +484,15 @@ static int run_both(struct worker *w, struct side b, size_t batches_max)
 	assert_int_equal(number_of(w, "unmarked",
 				 "SELECT count(*) FROM entry e JOIN node n ON n.id = e.child"
 				 " WHERE NOT e.linked AND (n.parent <> e.parent OR n.name <> e.name)"),
+		0);
+	assert_int_equal(number_of(w, "miscounted",
+				 "SELECT count(*) FROM node n"
+				 " WHERE extents <> (SELECT count(*) FROM extent x WHERE x.node = n.id)"),
+		0);
+	assert_int_equal(
+		number_of(w, "sums",
+			"SELECT count(*) FROM drive d"
+			" WHERE extents <> (SELECT COALESCE(sum(GREATEST(n.extents - 1, 0)), 0) FROM node n WHERE n.id >> 32 = d.id)"),
 		0);
 	print_message("%d batches applied\n", applied);
 	assert_true(applied > ROUNDS / 10);

@@ -15,21 +15,22 @@ struct explained {
 #define LOCK_OF ", bigint, bigint, smallint" /* document, session, kind */
 #define COMMIT_TYPES                                                                                                                                             \
 	"int, bigint, bigint, bigint, bigint[], bytea[], bytea[], bytea[], bigint[], bytea[], bigint[], bytea[], bytea[], bigint[], bytea[], bigint[], bytea[]," \
-	" bigint[], bytea[], bytea[], bytea[], bigint"
+	" bigint[], bytea[], bytea[], bytea[], bigint, bigint"
 #define CHANGED_TYPES \
-	"bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bytea"
+	"bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bytea"
 /* known: of the parameter that only SQL_COMMIT_KNOWN_ONE and _TWO use */
-#define COMMIT_ONE_TYPES(known)                                                                                                             \
-	"int, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bytea, bytea, bytea," \
-	" bigint, bigint, bigint, bytea, bytea, bytea, " known ", " CHANGED_TYPES                                                           \
-	", bigint, bytea, bigint, bigint, bigint, bytea,"                                                                                   \
-	" bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bytea, bytea, " CHANGED_TYPES
+#define COMMIT_ONE_TYPES(known)                                                                                                                     \
+	"int, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bytea, bytea, bytea," \
+	" bigint, bigint, bigint, bytea, bytea, bytea, " known ", " CHANGED_TYPES                                                                   \
+	", bigint, bytea, bigint, bigint, bigint, bytea,"                                                                                           \
+	" bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bytea, bytea, " CHANGED_TYPES
 
 static const struct explained EXPLAINED[] = {
 	{&SQL_DRIVE_HOME, "bigint"},
 	{&SQL_DRIVE_MAKE, "bigint, bytea, bigint, boolean"},
 	{&SQL_DRIVE_GET, SCOPE},
 	{&SQL_BLOCK_GENERATION, SCOPE},
+	{&SQL_ACCOUNT_GET, "bigint"},
 	{&SQL_DRIVE_LIST, "bigint"},
 	{&SQL_DRIVE_CHANGE, SCOPE ", bytea, bigint"},
 	{&SQL_DRIVE_TRASH, SCOPE ", bytea"},

@@ -1,0 +1,161 @@
+#!/usr/bin/env bash
+# Goal: who writes single bytes far apart makes no more rows than his quota goes with, and what he has by then can still
+# be read, shortened, written again and removed; nobody else notices. Who writes whole pages, in whatever order, is
+# refused for the quota's bytes or not at all.
+. "$(dirname "$0")/../lib/e2e.sh"
+e2e_store
+V2=$URL/api/v2
+DRIVES=$V2/docs/drives
+JSON=(-H 'Content-Type: application/json')
+NEPHOS=$NEPHOS_BUILD_DIR/bin/nephos
+name=spreader$$
+QUOTA=5000000
+MOST=$((16384 + QUOTA / 4096)) # EXTENTS_BASE, and one for each EXTENT_QUOTA_BYTES
+in_database() { psql -X -A -t -q "host=$E2E_DATA/run/postgres port=5432 user=nephos dbname=docs" -c "$1"; }
+
+check_status "another user is made" \
+	201 "${AUTH[@]}" "${JSON[@]}" -d "{\"name\":\"$name\",\"password\":\"correct horse battery\"}" "$URL/api/v1/user/"
+user=$(jq -r .id "$WORK/body")
+at_end 'curl -s --noproxy "*" -X DELETE "${AUTH[@]}" "$URL/api/v1/user/$user"'
+check_status "and logs in" \
+	201 "${JSON[@]}" -d "{\"name\":\"$name\",\"password\":\"correct horse battery\"}" "$V2/user/sessions"
+THEIRS=(-H "Authorization: Bearer $(jq -r .token "$WORK/body")")
+check_status "has a quota" 200 -X PUT "${AUTH[@]}" "${JSON[@]}" -d "{\"quota\":$QUOTA}" "$V2/docs/accounts/$user"
+check_status "has a drive" 200 "${THEIRS[@]}" "$DRIVES/home"
+D=$(jq -r .id "$WORK/body")
+check_eq "that may have so many extents" "0 $MOST" "$(jq -r '"\(.extents) \(.extents_max)"' "$WORK/body")"
+check_status "one more drive" 201 "${THEIRS[@]}" "${JSON[@]}" -d '{"name":"second"}' "$DRIVES"
+E=$(jq -r .id "$WORK/body")
+check_status "a drive of somebody else" 201 "${AUTH[@]}" "${JSON[@]}" -d "{\"name\":\"beside-$$\"}" "$DRIVES"
+S=$(jq -r .id "$WORK/body")
+at_end 'http -X DELETE "${AUTH[@]}" "$DRIVES/$S?confirm=beside-$$"; http -X DELETE "${AUTH[@]}" "$DRIVES/$S?confirm=beside-$$&trashed=1"'
+
+# ---- single bytes, until they are refused ----
+cat >"$WORK/spread.py" <<'PY'
+import json, struct, sys, urllib.error, urllib.request
+url, token, mode = sys.argv[1:4]
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+def ask(method, path, body=None, data=b""):
+    head = b"" if body is None else json.dumps(body).encode()
+    type = "application/vnd.nephos.ops" if data else "application/json"
+    r = urllib.request.Request(url + path, (struct.pack("<I", len(head)) + head + data if data else head) or None, {"Authorization": token, "Content-Type": type}, method=method)
+    try:
+        with opener.open(r, timeout=60) as a: return a.status, json.loads(a.read() or b"{}")
+    except urllib.error.HTTPError as e: return e.code, json.loads(e.read() or b"{}")
+def spread(id, at, count): return ask("POST", "/ops", {"ops": [{"op": "write", "id": id, "extents": [{"at": at + 2 * i, "len": 1, "data": i} for i in range(count)]}]}, b"x" * count)
+def item(name):
+    status, found = ask("GET", "/items?path=/" + name)
+    if status == 404:
+        root = ask("GET", "")[1]["root"]
+        found = ask("POST", "/ops", {"ops": [{"op": "create", "parent": root, "name": name, "type": "file"}]})[1]["results"][0]["item"]
+    return found["id"]
+def size(id, to): return ask("POST", "/ops", {"ops": [{"op": "setattr", "id": id, "size": to}]})[0]
+if mode == "fill":
+    made, step = 0, 2000
+    while step > 0:
+        status, answer = spread(item("spread"), 2 * made, step)
+        if status == 200: made += step
+        elif status == 507: step //= 2; last = answer
+        else: sys.exit(f"{status} {answer}")
+    print(made, last["status"], last["errno"], last["type"], "pieces" in last["detail"])
+elif mode == "beyond":
+    print(spread(item(sys.argv[4]), 10000000, int(sys.argv[5]))[0])
+elif mode == "size":
+    print(size(item("spread"), int(sys.argv[4])))
+PY
+spread() { python3 "$WORK/spread.py" "$DRIVES/$1" "$2" "${@:3}"; }
+T=${THEIRS[1]#Authorization: }
+before=$(in_database "SELECT pg_total_relation_size('extent')")
+check_eq "single bytes are written until there are as many as may be, and refused with a reason" \
+	"$((MOST + 1)) 507 EDQUOT /problems/too-many-extents True" "$(spread "$D" "$T" fill)"
+after=$(in_database "SELECT pg_total_relation_size('extent')")
+check_eq "the rows are as many" $((MOST + 1)) "$(in_database "SELECT count(*) FROM extent WHERE node >> 32 = $D")"
+check_eq "as the document says" $((MOST + 1)) "$(in_database "SELECT extents FROM node WHERE id >> 32 = $D AND name = 'spread'")"
+check "they take less room than the quota" test $((after - before)) -lt $QUOTA
+echo "# $((MOST + 1)) extents of one byte: $((after - before)) bytes of tables and indexes"
+check_status "they are what the account has" 200 "${THEIRS[@]}" "$V2/docs/accounts/me"
+check_eq "by the number" "$MOST $MOST" "$(jq -r '"\(.extents) \(.extents_max)"' "$WORK/body")"
+check_eq "the other drive of the same user is no way around" 507 "$(spread "$E" "$T" beyond f 3)"
+check_eq "but one extent of a file comes with it" 200 "$(spread "$E" "$T" beyond g 1)"
+check_eq "nobody else notices" 200 "$(spread "$S" "${AUTH[1]#Authorization: }" beyond f 3000)"
+
+# ---- what can be done at the limit ----
+check_status "the file is read" 200 "${THEIRS[@]}" "$DRIVES/$D/files/spread"
+check_eq "as it was written" "$((MOST + 1)) $((2 * MOST + 1))" \
+	"$(tr -dc x <"$WORK/body" | wc -c) $(stat -c %s "$WORK/body")"
+head -c 4500000 /dev/urandom >"$WORK/large"
+check_status "a file that needs two is refused" 507 -T "$WORK/large" "${THEIRS[@]}" "$DRIVES/$D/files/large"
+check_eq "and says why" /problems/too-many-extents "$(jq -r .type "$WORK/body")"
+echo small >"$WORK/small"
+check_status "a small one is not" 201 -T "$WORK/small" "${THEIRS[@]}" "$DRIVES/$D/files/small"
+check_status "nor is a document of the first API" \
+	201 "${THEIRS[@]}" "${JSON[@]}" -d '{"title":"t","text":"text"}' "$URL/api/v1/docs/"
+check_eq "what is full of pieces is shortened" 200 "$(spread "$D" "$T" size 20001)"
+check_eq "counted" 10001 "$(in_database "SELECT extents FROM node WHERE id >> 32 = $D AND name = 'spread'")"
+check_eq "and there is room for others" 200 "$(spread "$E" "$T" beyond f 3)"
+check_eq "it is filled once more" 507 "$(spread "$D" "$T" fill | cut -d ' ' -f 2)"
+check_status "and written again as a whole" 200 -T "$WORK/large" "${THEIRS[@]}" "$DRIVES/$D/files/spread"
+check_eq "which leaves what it needs" 2 "$(in_database "SELECT extents FROM node WHERE id >> 32 = $D AND name = 'spread'")"
+check_status "and removed" 204 -X DELETE "${THEIRS[@]}" "$DRIVES/$D/files/spread"
+
+# ---- by a mount ----
+M=$WORK/mnt
+mkdir "$M"
+DB=64000000
+check_status "the other drive gets a quota" 200 -X PATCH "${AUTH[@]}" "${JSON[@]}" -d "{\"quota\":$DB}" "$DRIVES/$S"
+check "and is mounted" \
+	env -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials" "$URL/$S" "$M"
+at_end '"$NEPHOS" umount "$M" || umount -l "$M"'
+cat >"$WORK/pages.py" <<'PY'
+import os, random, sqlite3, sys
+m, quota = sys.argv[1], int(sys.argv[2])
+# A file that its whole room is reserved for, of which each page is written by itself, in a random order.
+pages = quota * 6 // 10 // 4096
+f = os.open(m + "/database", os.O_CREAT | os.O_RDWR, 0o644)
+os.posix_fallocate(f, 0, pages * 4096)
+order = list(range(pages))
+random.seed(26)
+random.shuffle(order)
+for n, page in enumerate(order):
+    assert os.pwrite(f, page.to_bytes(4, "big") * 1024, page * 4096) == 4096
+    if n % 2000 == 1999: os.fsync(f)
+os.fsync(f)
+for page in order[:200]: assert os.pread(f, 4096, page * 4096) == page.to_bytes(4, "big") * 1024
+os.close(f)
+# And a real one.
+db = sqlite3.connect(m + "/db.sqlite")
+db.execute("CREATE TABLE t (k INTEGER PRIMARY KEY, v BLOB)")
+for n in range(20):
+    db.executemany("INSERT OR REPLACE INTO t VALUES (?, ?)", [(random.randrange(4000), os.urandom(300)) for _ in range(400)])
+    db.commit()
+assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+db.close()
+PY
+check "pages of a database, one by one in any order, are never refused" timeout 300 python3 "$WORK/pages.py" "$M" "$DB"
+check_eq "they are counted as they lie" \
+	"$(in_database "SELECT count(*) FROM extent WHERE node >> 32 = $S")" \
+	"$(in_database "SELECT sum(extents) FROM node WHERE id >> 32 = $S")"
+echo "# extents of the database: $(in_database "SELECT extents FROM node WHERE id >> 32 = $S AND name = 'database'")"
+cat >"$WORK/bytes.py" <<'PY'
+import errno, os, sys
+m = sys.argv[1]
+f = os.open(m + "/bytes", os.O_CREAT | os.O_RDWR, 0o644)
+at = 0
+try:
+    while at < 200000:
+        for _ in range(2000): os.pwrite(f, b"x", at); at += 2
+        os.fsync(f)
+        stored = at
+except OSError as e: print(errno.errorcode[e.errno])
+os.ftruncate(f, 1001)
+os.fsync(f)
+os.close(f)
+data = open(m + "/bytes", "rb").read()
+assert len(data) == 1001 and data[::2] == b"x" * 501 and not any(data[1::2]), len(data)
+os.unlink(m + "/bytes")
+open(m + "/after", "w").write("as before")
+print(open(m + "/after").read())
+PY
+check_eq "single bytes are EDQUOT there, too, and the file can be cut, read and removed" \
+	"EDQUOT as before" "$(timeout 120 python3 "$WORK/bytes.py" "$M" 2>&1 | tr '\n' ' ' | sed 's/ $//')"
+e2e_end
