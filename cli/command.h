@@ -31,7 +31,7 @@ enum command_exit {
 
 /* All flags of all commands; each lists those it has. */
 struct command_options {
-	bool json, details, recursive, parents, admin, force, revoke, keep, defaults;
+	bool json, details, recursive, parents, admin, force, revoke, keep, defaults, ring;
 	const char *credentials, *user, *password_file, *old_password_file, *email, *exec, *count;
 };
 

@@ -128,9 +128,11 @@ static void add_gateway(struct survey *s, size_t at, const struct http_response 
 		(void)snprintf(why, sizeof(why), "the answer was HTTP status %d", r->status);
 	else
 		(void)snprintf(why, sizeof(why), "what answers there is no gateway");
-	if (page)
+	if (page) {
 		(void)json_object_set(gateway, "name", json_object_get(page, "name"));
-	else
+		if (s->run->options.ring)
+			(void)json_object_set(gateway, "ring", json_object_get(page, "ring"));
+	} else
 		(void)json_object_set_new(gateway, "error", json_string(why));
 	(void)json_array_append_new(s->gateways, gateway);
 	json_decref(page);
@@ -231,6 +233,33 @@ static void print_gateway(struct buf *line, const json_t *g)
 								    : "not ready");
 }
 
+/* What a gateway says of itself among the others: its share of the keys is in the row of the members that is its. */
+static void print_ring(struct buf *line, const json_t *g)
+{
+	const json_t *ring = json_object_get(g, "ring");
+	const json_t *members = json_object_get(ring, "members");
+	const json_int_t lease_ms = json_integer_value(json_object_get(ring, "lease_ms"));
+	json_int_t share = 0;
+
+	for (size_t i = 0; i < json_array_size(members); i++) {
+		const json_t *one = json_array_get(members, i);
+
+		if (json_is_true(json_object_get(one, "self")))
+			share = json_integer_value(json_object_get(one, "share"));
+	}
+	(void)buf_append_str(line, "ring     ");
+	print_field(line, g, "name", 12);
+	if (!ring) {
+		(void)buf_append_str(line, "says nothing of a ring");
+		return;
+	}
+	(void)buf_printf(line, "epoch %lld, ", (long long)json_integer_value(json_object_get(ring, "epoch")));
+	print_field(line, ring, "state", 8);
+	(void)buf_printf(line, "one of %zu, %lld.%lld %% of the keys, lease for %lld ms more%s",
+		json_array_size(members), (long long)share / 10, (long long)share % 10, (long long)lease_ms,
+		json_is_true(json_object_get(ring, "preparing")) ? ", members change" : "");
+}
+
 static void print_service(struct buf *line, const json_t *service)
 {
 	const json_t *ready = json_object_get(service, "ready");
@@ -272,6 +301,8 @@ static void print_survey(const struct survey *s)
 
 	if (!s->run->options.json) {
 		print_each(s->gateways, print_gateway);
+		if (s->run->options.ring)
+			print_each(s->gateways, print_ring);
 		print_each(s->services, print_service);
 		print_each(s->mounts, print_mount);
 		return;
@@ -308,11 +339,13 @@ static int status_run(struct command_run *run)
 	return s.any_ready ? EXIT_DONE : command_say(run, EXIT_UNREACHABLE, NULL, "no gateway is ready");
 }
 
-static const struct args_flag status_flags[] = {COMMAND_FLAG_JSON, COMMAND_FLAG_CREDENTIALS, COMMAND_FLAGS_END};
+static const struct args_flag status_flags[] = {
+	COMMAND_FLAG("ring", 0, NULL, ring, "what each gateway knows of the ring: epoch, members, shares, its lease"),
+	COMMAND_FLAG_JSON, COMMAND_FLAG_CREDENTIALS, COMMAND_FLAGS_END};
 
 const struct command command_status = {
 	.name = "status",
-	.arguments = "[--json]",
+	.arguments = "[--ring] [--json]",
 	.summary = "the store's gateways and services, and the mounts of this machine",
 	.details = "Ends with 3 when no gateway is ready.\n",
 	.flags = status_flags,

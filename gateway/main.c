@@ -42,6 +42,9 @@ static const struct config_setting SETTINGS[] = {
 		.max = 65535,
 		.help = "port to listen on; 0 takes a free one"},
 	{.flag = "gateways", .kind = CONFIG_TEXT, .help = "base URLs of all gateways of the store, with commas"},
+	{.flag = "advertise",
+		.kind = CONFIG_TEXT,
+		.help = "base URL by which clients reach this gateway; address and port unless told"},
 	{.flag = "trusted-proxies",
 		.kind = CONFIG_TEXT,
 		.help = "addresses and networks of reverse proxies, whose X-Forwarded-For is believed, with commas"},
@@ -57,6 +60,9 @@ static const struct config_setting SETTINGS[] = {
 		.min = 0,
 		.max = GATEWAY_CONNECTIONS_MAX,
 		.help = "connections that one address, no trusted proxy, may have (of IPv6: one /64); 0: no limit"},
+	{.flag = "print-fsm",
+		.kind = CONFIG_SWITCH,
+		.help = "print the states of a member of the ring, and what leads from one to another, and end"},
 	{.flag = "web-dir", .kind = CONFIG_TEXT, .help = "folder with the files of the API pages"},
 	{0},
 };
@@ -151,6 +157,7 @@ static int start_gateway(void *cookie, struct buf *why)
 		.address = config_text(m->config, "listen"),
 		.port = (uint16_t)config_number(m->config, "port"),
 		.threads = (unsigned)config_number(m->config, "threads"),
+		.advertise = config_text(m->config, "advertise"),
 		.peers = config_text(m->config, "gateways"),
 		.trusted_proxies = config_text(m->config, "trusted-proxies"),
 		.internal_address = m->internal,
@@ -197,7 +204,10 @@ int main(int argc, char **argv)
 
 	if (r == 0) {
 		m.config = process_config(m.process);
-		r = process_run(m.process, &OPS, &m);
+		if (config_switch(m.config, "print-fsm"))
+			gateway_print_fsm(stdout);
+		else
+			r = process_run(m.process, &OPS, &m);
 	}
 	process_free(m.process);
 	return r == 0 || r == -ECANCELED ? EXIT_SUCCESS : EXIT_FAILURE;

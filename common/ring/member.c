@@ -71,7 +71,7 @@ static enum member_duty move(struct member *m, enum event event)
 
 static bool is_me(const struct member *m, const struct membership_gateway *g)
 {
-	return strcmp(g->name, m->name) == 0 && strcmp(g->boot, m->boot) == 0;
+	return strcmp(g->name, m->self.name) == 0 && strcmp(g->boot, m->self.boot) == 0;
 }
 
 static bool lists_me(const struct member *m, const struct membership *book)
@@ -82,19 +82,17 @@ static bool lists_me(const struct member *m, const struct membership *book)
 	return false;
 }
 
-int member_init(struct member *m, const char *name, const char *boot, const char *url, uint32_t weight)
+int member_init(struct member *m, const struct member_self *self)
 {
-	const struct membership_call call = {.name = name, .boot = boot, .url = url, .weight = weight};
+	const struct membership_call call = {
+		.name = self->name, .boot = self->boot, .url = self->url, .weight = self->weight};
 	struct membership book = {.epoch = 0};
 	bool lease;
 	int r = membership_hear(&book, &call, &lease);
 
 	if (r < 0)
 		return r;
-	*m = (struct member){.weight = weight, .state = MEMBER_OUTSIDE};
-	memcpy(m->name, name, strlen(name) + 1);
-	memcpy(m->boot, boot, strlen(boot) + 1);
-	memcpy(m->url, url, strlen(url) + 1);
+	*m = (struct member){.self = *self, .state = MEMBER_OUTSIDE};
 	return 0;
 }
 
@@ -104,19 +102,25 @@ void member_leave(struct member *m)
 	m->next_call_ns = 0;
 }
 
+/* What it knows of the others' renewals is not too old to speak of. */
+static bool watches(const struct member *m, int64_t now_ns)
+{
+	return now_ns - m->heard_ns < MEMBER_LEASE_NS;
+}
+
 void member_ask(struct member *m, int64_t now_ns, struct member_call *ret)
 {
 	m->next_call_ns = now_ns + (m->book.preparing ? MEMBER_SOON_NS : MEMBER_PERIOD_NS);
 	ret->sent_ns = now_ns;
-	ret->call = (struct membership_call){.name = m->name,
-		.boot = m->boot,
-		.url = m->url,
-		.weight = m->weight,
+	ret->call = (struct membership_call){.name = m->self.name,
+		.boot = m->self.boot,
+		.url = m->self.url,
+		.weight = m->self.weight,
 		.view = m->book.epoch,
 		.said = m->state == MEMBER_STOPPED ? m->book.epoch + 1 : 0,
 		.leaving = m->leaving,
 		.silent = ret->silent};
-	for (size_t i = 0; i < m->book.count; i++) {
+	for (size_t i = 0; watches(m, now_ns) && i < m->book.count; i++) {
 		const struct membership_gateway *g = &m->book.list[i];
 
 		if (!g->member || is_me(m, g) || now_ns - m->since_ns[i] < MEMBER_SILENCE_NS)
@@ -136,7 +140,7 @@ static void watch(struct member *m, const struct membership *book, int64_t now_n
 		const struct membership_gateway *g = &book->list[i];
 
 		since_ns[i] = now_ns;
-		for (size_t k = 0; k < m->book.count; k++) {
+		for (size_t k = 0; watches(m, now_ns) && k < m->book.count; k++) {
 			const struct membership_gateway *old = &m->book.list[k];
 
 			if (strcmp(old->name, g->name) == 0 && strcmp(old->boot, g->boot) == 0 &&
@@ -168,6 +172,7 @@ int member_hear(struct member *m, const struct member_call *call, const struct m
 	bool epoch_is_new = event == NEXT || event == OTHER;
 
 	watch(m, book, now_ns);
+	m->heard_ns = now_ns;
 	m->book = *book;
 	*ret_duty = move(m, event);
 	if (*ret_duty == MEMBER_FORGET)

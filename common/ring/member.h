@@ -11,6 +11,10 @@
  * Every way between them is in one table (member_fsm_print). A new epoch that it had no part in, as it stood still or
  * was cut off, takes away all that it holds: its drives may have been another's since.
  *
+ * It names as silent whom it has watched for the length of a lease without a renewal. To watch is to hear an answer
+ * within each such time: who did not, begins anew with everybody. (Otherwise the first one to be answered after an
+ * outage of the database would leave out all others.)
+ *
  * The lease counts from before the call that renewed it, on the clock that the caller passes in, which must be
  * monotonic and count the time that the machine sleeps (CLOCK_BOOTTIME). Ask for it after whatever is to be answered
  * has come: then no answer from memory is given after the lease. tests/model/ring.pml: renew, granted, lapse, stop,
@@ -37,15 +41,21 @@ enum member_duty {
 	MEMBER_FORGET, /* nothing that is held of any drive counts any more: cache, claims, fills on their way */
 };
 
-struct member {
+/* Who it is, as it tells the others. */
+struct member_self {
 	char name[MEMBERSHIP_NAME_SIZE];
 	char boot[MEMBERSHIP_BOOT_SIZE];
 	char url[MEMBERSHIP_URL_SIZE];
 	uint32_t weight;
+};
+
+struct member {
+	struct member_self self;
 	bool leaving;
 	enum member_state state;
 	int64_t lease_until_ns;
 	int64_t next_call_ns;
+	int64_t heard_ns;			   /* when the last answer came */
 	struct membership book;			   /* of the last answer */
 	int64_t since_ns[MEMBERSHIP_GATEWAYS_MAX]; /* by row: when its last renewal was first seen */
 };
@@ -58,8 +68,8 @@ struct member_call {
 	int64_t sent_ns;
 };
 
-/* boot: of this process, from random; the texts are copied. -EINVAL: membership_hear would refuse them. */
-int member_init(struct member *m, const char *name, const char *boot, const char *url, uint32_t weight);
+/* self is copied; its boot is from random, of this process alone. -EINVAL: membership_hear would refuse it. */
+int member_init(struct member *m, const struct member_self *self);
 /* It wants to be no member from now on: its next calls say so. */
 void member_leave(struct member *m);
 /* What to ask now; the next call is due a period later, whatever comes of this one. */

@@ -31,12 +31,16 @@ static bool is_word(const char *text, size_t size, const char *also)
 	return true;
 }
 
+static bool is_url(const char *text)
+{
+	return is_word(text, MEMBERSHIP_URL_SIZE, ".:/_-[]%~");
+}
+
 static bool is_call(const struct membership_call *call)
 {
 	return is_word(call->name, MEMBERSHIP_NAME_SIZE, "._-") && is_word(call->boot, MEMBERSHIP_BOOT_SIZE, "") &&
-		is_word(call->url, MEMBERSHIP_URL_SIZE, ".:/_-[]%~") && call->weight >= 1 &&
-		call->weight <= PLACEMENT_WEIGHT_MAX && call->view >= 0 && call->said >= 0 &&
-		call->silent_count <= MEMBERSHIP_GATEWAYS_MAX;
+		is_url(call->url) && call->weight >= 1 && call->weight <= PLACEMENT_WEIGHT_MAX && call->view >= 0 &&
+		call->said >= 0 && call->silent_count <= MEMBERSHIP_GATEWAYS_MAX;
 }
 
 /* ---- rows ---- */
@@ -249,8 +253,7 @@ int membership_check(const struct membership *m)
 		const struct membership_gateway *g = &m->list[i];
 
 		if (!is_word(g->name, sizeof(g->name), "._-") || !is_word(g->boot, sizeof(g->boot), "") ||
-			!is_word(g->url, sizeof(g->url), ".:/_-[]%~") || g->weight < 1 ||
-			g->weight > PLACEMENT_WEIGHT_MAX)
+			!is_url(g->url) || g->weight < 1 || g->weight > PLACEMENT_WEIGHT_MAX)
 			return -EINVAL;
 		if ((g->next && !m->preparing) || (g->member && m->epoch == 0) || g->said > m->epoch + 1)
 			return -EINVAL;

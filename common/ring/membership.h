@@ -45,7 +45,7 @@
 struct membership_gateway {
 	char name[MEMBERSHIP_NAME_SIZE];
 	char boot[MEMBERSHIP_BOOT_SIZE];
-	char url[MEMBERSHIP_URL_SIZE]; /* where the other gateways reach it */
+	char url[MEMBERSHIP_URL_SIZE]; /* where clients reach it */
 	uint32_t weight;
 	bool member;
 	bool next;	    /* only while the ring prepares: it is one afterwards */

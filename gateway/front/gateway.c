@@ -11,6 +11,7 @@
 #include "gateway/access/client_address.h"
 #include "gateway/proxy/proxy.h"
 #include "gateway/access/recheck.h"
+#include "gateway/ring/ring.h"
 #include "gateway/front/service_messages.h"
 
 #include <assert.h>
@@ -21,6 +22,9 @@
 #include <string.h>
 
 #define GATEWAY_UPSTREAM_MAX 256 /* connections kept alive to services */
+
+/* To leave the ring takes three calls. After the length of a lease there is nothing left to give back. */
+#define GATEWAY_LEAVE_MS 3000
 
 static_assert(SHARE_CALLS_MAX + RECHECK_AT_ONCE + GATEWAY_UPSTREAM_MAX <= GATEWAY_CALLS_MAX,
 	"services have a connection for all that a gateway may ask of them at once");
@@ -37,6 +41,7 @@ struct gateway {
 	struct auth *auth;
 	struct proxy *proxy;
 	struct recheck *recheck;
+	struct ring *ring;
 	struct assets *assets;
 	struct http_route *routes; /* ROUTES and those of monitoring */
 	struct monitoring monitoring;
@@ -193,8 +198,8 @@ static int monitoring_ready(void *cookie, struct buf *ret_why)
 static int monitoring_status(void *cookie, struct buf *ret)
 {
 	const struct gateway *g = cookie;
-	json_t *status = json_pack(
-		"{sssOso}", "name", g->name, "gateways", g->peers, "services", services_to_json(g->registry, false));
+	json_t *status = json_pack("{sssOsoso*}", "name", g->name, "gateways", g->peers, "services",
+		services_to_json(g->registry, false), "ring", ring_status(g->ring));
 	char *text = status ? json_dumps(status, JSON_COMPACT) : NULL;
 	int error = text ? buf_append_str(ret, text) : -ENOMEM;
 	free(text);
@@ -303,7 +308,9 @@ static int build_forwarding(struct gateway *g)
 		.clients = g->clients,
 		.metrics = g->metrics,
 	};
-	return proxy_new(&proxy, &g->proxy);
+	const struct ring_options ring = {.client = g->client, .registry = g->registry, .metrics = g->metrics};
+	error = proxy_new(&proxy, &g->proxy);
+	return error < 0 ? error : ring_new(&ring, &g->ring);
 }
 
 static int build(const struct gateway_options *options, struct gateway *g, struct buf *why)
@@ -365,6 +372,28 @@ static int start_internal(const struct gateway_options *options, struct gateway 
 	return error;
 }
 
+/* Where it is reached is known when it listens. */
+static int start_ring(const struct gateway_options *options, struct gateway *g, struct buf *why)
+{
+	struct member_self self = {.weight = 1};
+	const bool v6 = strchr(options->address, ':') != NULL;
+	int size = options->advertise ? snprintf(self.url, sizeof(self.url), "%s", options->advertise)
+				      : snprintf(self.url, sizeof(self.url), v6 ? "http://[%s]:%u" : "http://%s:%u",
+						options->address, http_server_port(g->server));
+	int error = size > 0 && (size_t)size < sizeof(self.url) ? 0 : -EINVAL;
+
+	(void)snprintf(self.name, sizeof(self.name), "%s", options->name);
+	(void)snprintf(self.boot, sizeof(self.boot), "%s", door_instance(g->door));
+	if (error == 0)
+		error = ring_start(g->ring, &self);
+	if (error == -EINVAL)
+		(void)buf_printf(why,
+			"the other gateways cannot be told of this one: the name \"%s\" (--name) or the address \"%s\" "
+			"(--advertise) is too long, or has characters that it may not",
+			options->name, self.url);
+	return error;
+}
+
 int gateway_start(const struct gateway_options *options, struct buf *why, struct gateway **ret)
 {
 	struct gateway *g = calloc(1, sizeof(*g));
@@ -397,6 +426,8 @@ int gateway_start(const struct gateway_options *options, struct buf *why, struct
 	}
 	if (error == 0)
 		error = start_internal(options, g, why);
+	if (error == 0 && !options->ringless)
+		error = start_ring(options, g, why);
 	if (error == 0) {
 		*ret = g;
 		g = NULL; /* moved to the caller */
@@ -418,10 +449,16 @@ uint16_t gateway_internal_port(const struct gateway *g)
 
 void gateway_drain(struct gateway *g, unsigned deadline_ms)
 {
+	ring_leave(g->ring, GATEWAY_LEAVE_MS);
 	proxy_drain(g->proxy);
 	http_server_drain(g->server, deadline_ms);
 	/* Services were heard until here: what is under way asks whether they live. */
 	http_server_drain(g->internal, 0);
+}
+
+void gateway_print_fsm(FILE *out)
+{
+	member_fsm_print(out);
 }
 
 void gateway_free(struct gateway *g)
@@ -433,8 +470,10 @@ void gateway_free(struct gateway *g)
 	http_server_stop(g->server);
 	http_server_stop(g->internal);
 	recheck_stop(g->recheck);
+	ring_stop(g->ring);
 	http_client_free(g->client);
 	recheck_free(g->recheck);
+	ring_free(g->ring);
 	door_free(g->door);
 	proxy_free(g->proxy);
 	under_way_free(g->under_way);

@@ -1,6 +1,6 @@
 /*
- * gateway: the front door as one object: registry, tokens, proxy, assets and the route table over them. main.c gives it
- * settings and signals.
+ * gateway: the front door as one object: registry, tokens, proxy, ring, assets and the route table over them. main.c
+ * gives it settings and signals.
  */
 #ifndef NEPHOS_GATEWAY_FRONT_GATEWAY_H
 #define NEPHOS_GATEWAY_FRONT_GATEWAY_H
@@ -8,6 +8,8 @@
 #include "common/base/metrics.h"
 #include "common/http/server/server.h"
 #include "common/trust/cluster.h"
+
+#include <stdio.h>
 
 #define GATEWAY_CONNECTIONS_MAX 16384 /* of clients; a suspended long poll is one */
 /* Of one address, unless told: a large office behind one, with a mount and a browser each. It takes four to take
@@ -25,13 +27,16 @@ struct gateway_options {
 	 * public listener. */
 	const char *internal_address;
 	uint16_t internal_port; /* 0: any free one */
-	const char *peers;	/* base URLs of all gateways, with commas; may be NULL: shown in /status, for clients */
+	/* Base URL by which clients reach this one, as the others name it; NULL: address and port. */
+	const char *advertise;
+	const char *peers; /* base URLs of all gateways, with commas; may be NULL: shown in /status, for clients */
 	/* ADDRESS[/BITS], with commas: their X-Forwarded-For is believed (client_address), and they are exempt from the
 	 * limit of connections; may be NULL */
 	const char *trusted_proxies;
 	struct cluster *cluster; /* outlives the gateway */
 	/* asked on connections to services; NULL: the door of the cluster. For tests of what comes after */
 	const struct http_greeter *greeter;
+	bool ringless; /* it stays outside of the ring. For the same tests: their services hear what they expect */
 	unsigned connections_max;	  /* 0: GATEWAY_CONNECTIONS_MAX */
 	unsigned connections_per_address; /* 0: no limit */
 	const char *cors_origins;	  /* pages of which other origins may use the store (cors.h); NULL: of none */
@@ -44,5 +49,6 @@ uint16_t gateway_port(const struct gateway *g);
 uint16_t gateway_internal_port(const struct gateway *g);     /* 0: a unix socket */
 void gateway_drain(struct gateway *g, unsigned deadline_ms); /* no new connections; what is under way may finish */
 void gateway_free(struct gateway *g);
+void gateway_print_fsm(FILE *out); /* the states of a member of the ring, and the ways between them */
 
 #endif

@@ -54,6 +54,9 @@ void api_drive_restore(struct http_request *req, void *cookie);
 void api_account_get(struct http_request *req, void *cookie);
 void api_account_put(struct http_request *req, void *cookie);
 
+/* api_ring.c */
+void api_ring_call(struct http_request *req, void *cookie);
+
 /* api_blocks.c */
 void api_block_put(struct http_request *req, void *cookie);
 void api_block_get(struct http_request *req, void *cookie);

@@ -7,6 +7,7 @@
 #include "common/http/server/openapi.h"
 #include "common/proto/headers.h"
 #include "common/proto/op_answer.h"
+#include "common/ring/ring_message.h"
 
 #include <errno.h>
 
@@ -279,6 +280,9 @@ const struct http_route docs_routes[] = {
 		.doc = "{" PARAMETERS(QUERY("cap", "string", "capability from an extent list") "," RANGE) "," RESPONSES(
 			ANSWER("200", "the bytes") "," ANSWER(
 				"206", "a part; one range of up to 1 MiB with its Content-Digest")) "}"},
+	/* ---- for gateways ---- */
+	{"POST", "/internal/v1/ring", .body = HTTP_BODY_WHOLE, .body_max = RING_MESSAGE_BYTES_MAX,
+		.handler = api_ring_call, .internal = true},
 	{NULL},
 };
 

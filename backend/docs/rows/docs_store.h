@@ -11,6 +11,7 @@
 #define NEPHOS_DOCS_STORE_H
 
 #include "backend/docs/blocks/block_store.h"
+#include "common/ring/membership.h"
 #include "common/rules/tree.h"
 #include "common/base/error.h"
 
@@ -301,6 +302,11 @@ struct docs_store_ops {
 		uint32_t *ret_count); /* documents without name and holder, their extents, xattrs */
 	int (*collect_expired)(struct docs_store *s, uint32_t limit,
 		uint32_t *ret_count); /* sessions, idempotency keys, drives after 30 days in the trash */
+	/* A gateway's call to the book of the ring: read, changed by membership_hear and written back in one
+	 * transaction that holds the ring's row. Failures of membership_hear: nothing was written. An unknown outcome
+	 * is none to worry about: a call may come again. */
+	int (*ring_call)(
+		struct docs_store *s, const struct membership_call *call, struct membership *ret_book, bool *ret_lease);
 	void (*free)(struct docs_store *s);
 };
 

@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/cond.h"
 #include "common/base/error.h"
+#include "common/ring/ring_message.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -43,6 +44,47 @@ static void handle_authenticate(struct http_request *req, void *cookie)
 		answer_text(req, 200, "{\"user\":[");
 	else
 		http_respond_error(req, -ERR_UNAUTHENTICATED, NULL);
+}
+
+static void handle_ring(struct http_request *req, void *cookie)
+{
+	struct service *s = cookie;
+	struct ring_message_call message;
+	struct buf text;
+	bool lease = false;
+
+	if (ring_message_read_call(http_request_body(req), &message) < 0) {
+		http_respond_error(req, -ERR_BAD_REQUEST, NULL);
+		return;
+	}
+	buf_init(&text, RING_MESSAGE_BYTES_MAX);
+	pthread_mutex_lock(&s->lock);
+	if (s->ring_nonsense)
+		(void)buf_append_str(&text, s->ring_nonsense);
+	else if (membership_hear(&s->book, &message.call, &lease) == 0)
+		(void)ring_message_write_answer(&s->book, lease, &text);
+	pthread_mutex_unlock(&s->lock);
+	http_respond(req, 200, NULL, buf_span(&text));
+	buf_fini(&text);
+	ring_message_call_fini(&message);
+}
+
+void service_answer_ring(struct service *s, const char *nonsense)
+{
+	pthread_mutex_lock(&s->lock);
+	s->ring_nonsense = nonsense;
+	pthread_mutex_unlock(&s->lock);
+}
+
+size_t service_ring_members(struct service *s)
+{
+	size_t members = 0;
+
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < s->book.count; i++)
+		members += s->book.list[i].member;
+	pthread_mutex_unlock(&s->lock);
+	return members;
 }
 
 static void append_field(const char *name, const char *value, void *cookie)
@@ -220,6 +262,7 @@ static void handle_refuse(struct http_request *req, void *cookie)
 
 static const struct http_route ROUTES[] = {
 	ROW("POST", "/internal/v1/authenticate", HTTP_BODY_WHOLE, handle_authenticate),
+	ROW("POST", "/internal/v1/ring", HTTP_BODY_WHOLE, handle_ring),
 	ECHO("/api/v2/docs/echo/{rest...}"),
 	ECHO("/api/v2/docs/drives/{rest...}"),
 	ECHO("/api/v2/user/{rest...}"),
@@ -393,7 +436,7 @@ static int greet_nobody(void *cookie, const struct http_greeting *greeting, char
 	return 0;
 }
 
-static int setup(void **state, const struct http_greeter *greeter)
+static int setup(void **state, const struct http_greeter *greeter, bool in_ring)
 {
 	struct front *f = calloc(1, sizeof(*f));
 	struct gateway_options options = {.name = "g",
@@ -401,6 +444,7 @@ static int setup(void **state, const struct http_greeter *greeter)
 		.internal_address = "127.0.0.1",
 		.threads = 1,
 		.peers = "http://127.0.0.1:1,http://127.0.0.1:2",
+		.ringless = !in_ring,
 		.greeter = greeter};
 	struct buf why;
 
@@ -422,15 +466,21 @@ static int setup(void **state, const struct http_greeter *greeter)
 	return 0;
 }
 
+static const struct http_greeter NOBODY = {.step = greet_nobody};
+
 int front_setup(void **state)
 {
-	static const struct http_greeter nobody = {.step = greet_nobody};
-	return setup(state, &nobody);
+	return setup(state, &NOBODY, false);
+}
+
+int front_setup_in_ring(void **state)
+{
+	return setup(state, &NOBODY, true);
 }
 
 int front_setup_greeting(void **state)
 {
-	return setup(state, NULL);
+	return setup(state, NULL, false);
 }
 
 int front_teardown(void **state)

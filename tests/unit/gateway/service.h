@@ -2,6 +2,7 @@
  * service: a user and docs service in one, that answers as its routes say, and a front: a gateway with such services
  * registered behind it, renewed by a thread of its own.
  *
+ *   POST /internal/v1/ring                  the ring's book, by its rules
  *   POST /internal/v1/authenticate          "anna": user 5, "root": user 1, an administrator; others 401
  *   any  /api/v2/docs/echo/…                what came: line, fields, body
  *   any  /api/v2/docs/drives/{drive}/…      the same
@@ -18,6 +19,7 @@
 #define NEPHOS_TESTS_GATEWAY_SERVICE_H
 
 #include "gateway/front/gateway.h"
+#include "common/ring/membership.h"
 #include "common/trust/door.h"
 #include "gateway/upstream/registry.h"
 #include "tests/unit/common/http/wire.h"
@@ -38,7 +40,9 @@ struct service {
 	struct http_stream *streams[SERVICE_HELD_MAX];
 	size_t stream_count;
 	bool released;
-	bool gone_anna; /* her token means nothing any more */
+	bool gone_anna;		   /* her token means nothing any more */
+	struct membership book;	   /* of the ring, in memory */
+	const char *ring_nonsense; /* what is answered about the ring instead of the book; NULL: the book */
 };
 
 void service_start(struct service *s);
@@ -47,6 +51,9 @@ void service_hold(struct service *s); /* what waits for the release waits again 
 void service_release(struct service *s);
 
 void service_end_anna(struct service *s, bool gone);
+/* Whatever is asked about the ring is answered with this from now on; NULL: with the book. */
+void service_answer_ring(struct service *s, const char *nonsense);
+size_t service_ring_members(struct service *s);
 
 struct front_service {
 	enum registry_kind kind;
@@ -70,9 +77,11 @@ struct front {
 };
 
 /* Groups of cmocka: state becomes a struct front. The gateway greets nobody, so that a test may be the instance byte by
- * byte; front_setup_greeting: it does. */
+ * byte; front_setup_greeting: it does. None of them
+ * calls the ring's book, but front_setup_in_ring. */
 int front_setup(void **state);
 int front_setup_greeting(void **state);
+int front_setup_in_ring(void **state);
 int front_teardown(void **state);
 /* Another registered service, renewed until it is removed. */
 void front_add(struct front *f, enum registry_kind kind, const char *name, const char *url);

@@ -91,6 +91,7 @@ static const struct docs_store_ops OPS = {
 	.block_refused = docs_pg_block_refused,
 	.collect_orphans = docs_pg_collect_orphans,
 	.collect_expired = docs_pg_collect_expired,
+	.ring_call = docs_pg_ring_call,
 	.free = docs_pg_free,
 };
 

@@ -182,4 +182,7 @@ int docs_pg_collect_short(struct docs_store *store, const struct docs_shortage *
 int docs_pg_collect_orphans(struct docs_store *store, int64_t grace_s, uint32_t limit, uint32_t *ret_count);
 int docs_pg_collect_expired(struct docs_store *store, uint32_t limit, uint32_t *ret_count);
 
+int docs_pg_ring_call(
+	struct docs_store *store, const struct membership_call *call, struct membership *ret_book, bool *ret_lease);
+
 #endif

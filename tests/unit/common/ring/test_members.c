@@ -42,6 +42,16 @@ static uint64_t draw(struct sim *s, uint64_t below)
 	return (s->random >> 33) % below;
 }
 
+static int member_begins(struct member *m, const char *name, const char *boot, const char *url)
+{
+	struct member_self self = {.weight = 1};
+
+	(void)snprintf(self.name, sizeof(self.name), "%s", name);
+	(void)snprintf(self.boot, sizeof(self.boot), "%s", boot);
+	(void)snprintf(self.url, sizeof(self.url), "%s", url);
+	return member_init(m, &self);
+}
+
 static void start(struct sim *s, size_t i)
 {
 	struct sim_gateway *g = &s->gateways[i];
@@ -50,7 +60,7 @@ static void start(struct sim *s, size_t i)
 	(void)snprintf(name, sizeof(name), "gateway-%zu", i + 1);
 	(void)snprintf(boot, sizeof(boot), "b%u", g->boots++);
 	*g = (struct sim_gateway){.up = true, .boots = g->boots};
-	assert_int_equal(member_init(&g->member, name, boot, "http://127.0.0.1:8050", 1), 0);
+	assert_int_equal(member_begins(&g->member, name, boot, "http://127.0.0.1:8050"), 0);
 }
 
 /* What is asked for comes after up to 400 ms, in times of trouble sometimes after 6 s or never. */
@@ -237,8 +247,8 @@ static void hear_and_stop(struct membership *m, struct member *g, int64_t now_ns
 static void make_two(struct membership *m, struct member *a, struct member *b)
 {
 	*m = (struct membership){.epoch = 0};
-	assert_int_equal(member_init(a, "a", "a0", "http://x", 1), 0);
-	assert_int_equal(member_init(b, "b", "b0", "http://y", 1), 0);
+	assert_int_equal(member_begins(a, "a", "a0", "http://x"), 0);
+	assert_int_equal(member_begins(b, "b", "b0", "http://y"), 0);
 	for (int i = 0; i < 6; i++) {
 		hear_and_stop(m, a, 0);
 		hear_and_stop(m, b, 0);
@@ -254,7 +264,7 @@ static void the_first_gateway_is_a_member_by_its_first_call_and_has_its_lease_by
 	enum member_duty duty;
 
 	(void)state;
-	assert_int_equal(member_init(&g, "a", "b0", "http://x", 1), 0);
+	assert_int_equal(member_begins(&g, "a", "b0", "http://x"), 0);
 	assert_false(member_is_home(&g, SPAN_LITERAL("1")));
 	hear(&m, &g, 100, &duty);
 	assert_int_equal(duty, MEMBER_FORGET);
@@ -278,8 +288,8 @@ static void who_comes_waits_until_the_old_homes_have_stopped(void **state)
 	size_t moving = 0;
 
 	(void)state;
-	member_init(&a, "a", "a0", "http://x", 1);
-	member_init(&b, "b", "b0", "http://y", 1);
+	member_begins(&a, "a", "a0", "http://x");
+	member_begins(&b, "b", "b0", "http://y");
 	hear(&m, &a, 0, &duty);
 	hear(&m, &a, 0, &duty);
 	hear(&m, &b, 0, &duty);
@@ -360,8 +370,8 @@ static void another_process_of_the_same_name_waits_for_the_lease_of_the_former(v
 	int64_t now = 0;
 
 	(void)state;
-	member_init(&former, "a", "a0", "http://x", 1);
-	member_init(&a, "a", "a1", "http://x", 1);
+	member_begins(&former, "a", "a0", "http://x");
+	member_begins(&a, "a", "a1", "http://x");
 	hear(&m, &former, now, &duty);
 	hear(&m, &former, now, &duty);
 	while (a.state == MEMBER_OUTSIDE) {
@@ -382,8 +392,8 @@ static void a_member_that_renews_but_cannot_stop_is_not_waited_for_without_end(v
 	int64_t now = 0;
 
 	(void)state;
-	member_init(&a, "a", "a0", "http://x", 1);
-	member_init(&b, "b", "b0", "http://y", 1);
+	member_begins(&a, "a", "a0", "http://x");
+	member_begins(&b, "b", "b0", "http://y");
 	hear(&m, &a, now, &duty);
 	hear(&m, &b, now, &duty);
 	while (b.state == MEMBER_OUTSIDE && now < 20 * MEMBER_LEASE_NS) {
@@ -419,7 +429,7 @@ static void a_book_that_was_set_back_takes_all_away(void **state)
 	enum member_duty duty;
 
 	(void)state;
-	member_init(&a, "a", "a0", "http://x", 1);
+	member_begins(&a, "a", "a0", "http://x");
 	hear(&m, &a, 0, &duty);
 	old = m;
 	m.epoch = 7;
@@ -454,6 +464,35 @@ static void who_leaves_is_out_as_soon_as_all_have_stopped(void **state)
 	assert_true(member_is_home(&a, SPAN_LITERAL("1")));
 }
 
+/* The database was away, for all of them. */
+static void after_an_outage_nobody_is_left_out_by_the_first_one_that_is_heard(void **state)
+{
+	const int64_t outage_ns = 10 * MEMBER_LEASE_NS;
+	struct membership m = {.epoch = 0};
+	struct member a, b;
+	enum member_duty duty;
+
+	(void)state;
+	make_two(&m, &a, &b);
+	const int64_t epoch = m.epoch;
+	hear(&m, &a, 1, &duty); /* it has seen the last renewal of the other */
+	hear(&m, &a, outage_ns, &duty);
+	assert_int_equal(m.epoch, epoch);
+	assert_false(m.preparing);
+	hear(&m, &b, outage_ns + MEMBER_PERIOD_NS, &duty);
+	hear(&m, &a, outage_ns + MEMBER_PERIOD_NS, &duty);
+	assert_int_equal(m.epoch, epoch);
+	assert_int_equal(duty, MEMBER_NOTHING);
+	assert_true(member_has_lease(&b, outage_ns + MEMBER_PERIOD_NS));
+	/* One that does not come back is out after the length of a lease from then on. */
+	for (int n = 2; n < 4; n++)
+		hear(&m, &a, outage_ns + n * MEMBER_PERIOD_NS, &duty);
+	assert_int_equal(m.epoch, epoch);
+	for (int n = 4; n < 8; n++)
+		hear_and_stop(&m, &a, outage_ns + n * MEMBER_PERIOD_NS);
+	assert_int_equal(m.epoch, epoch + 1);
+}
+
 static void a_call_that_cannot_be_is_refused_and_changes_nothing(void **state)
 {
 	static const struct membership_call CALLS[] = {
@@ -462,6 +501,7 @@ static void a_call_that_cannot_be_is_refused_and_changes_nothing(void **state)
 		{.name = "a", .boot = NULL, .url = "http://x", .weight = 1},
 		{.name = "a", .boot = "b-", .url = "http://x", .weight = 1},
 		{.name = "a", .boot = "0123456789abcdef0123456789abcdef0", .url = "http://x", .weight = 1},
+		{.name = "a", .boot = "b", .url = "http://x\n", .weight = 1},
 		{.name = "a", .boot = "b", .url = "http://x y", .weight = 1},
 		{.name = "a", .boot = "b", .url = "http://x", .weight = 0},
 		{.name = "a", .boot = "b", .url = "http://x", .weight = PLACEMENT_WEIGHT_MAX + 1},
@@ -517,6 +557,7 @@ int main(void)
 		cmocka_unit_test(processes_that_died_early_leave_no_rows),
 		cmocka_unit_test(a_book_that_was_set_back_takes_all_away),
 		cmocka_unit_test(who_leaves_is_out_as_soon_as_all_have_stopped),
+		cmocka_unit_test(after_an_outage_nobody_is_left_out_by_the_first_one_that_is_heard),
 		cmocka_unit_test(a_call_that_cannot_be_is_refused_and_changes_nothing),
 		cmocka_unit_test(the_book_has_room_for_64_and_forgets_who_never_came_back),
 		cmocka_unit_test(no_drive_has_two_homes_at_a_time_and_each_has_one_when_all_is_quiet),

@@ -88,6 +88,10 @@ static const struct explained EXPLAINED[] = {
 	{&SQL_NAME_AGAIN, "bigint[]"},
 	{&SQL_SESSION_ANSWERS, "bigint[], bytea[], bytea[], bytea[]"},
 	{&SQL_USER_ANSWERS, "int, bigint[], bytea[], bytea[], bytea[], bytea[]"},
+	/* Not SQL_RING_LOCK and SQL_RING_WRITE, which are about the only row that its table may have, and not
+	 * SQL_RING_GATEWAYS, which wants all 64 of its own. */
+	{&SQL_RING_PUT, "bytea[], bytea[], bytea[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[]"},
+	{&SQL_RING_REMOVE, "bytea[], bytea[]"},
 	{&SQL_USER_FORGET, "bigint[], bytea[]"},
 	{&SQL_SESSION_REPEATS, "bigint[]"},
 	{&SQL_USER_REPEATS, "bigint[], bytea[]"},
@@ -145,6 +149,8 @@ static const char FILL[] =
 	"INSERT INTO xattr (node, name, value) SELECT id, 'user.a', 'b' FROM node WHERE id % 3 = 0;"
 	"INSERT INTO journal (drive, seq, op, what, id, parent, old_parent, replaced, from_, len, name, old_name, key)"
 	" SELECT d.id, s, 0, 0, 1, 1, 0, 0, -1, -1, 'n', '', '' FROM drive d, generate_series(1, 300) s WHERE d.id <= 200;"
+	"INSERT INTO ring_gateway (weight, renewed_at, unsaid, said, called_at, member, next, leaving, name, boot, url)"
+	" SELECT 1, 0, 0, 0, 0, false, false, false, i::text::bytea, 'b', 'u' FROM generate_series(1, 2000) i;"
 	"INSERT INTO session (user_id, drive, name, seen_at) SELECT 1, 1 + i % 2000, 'm', now() - i * interval '1 s' FROM generate_series(1, 5000) i;"
 	"INSERT INTO hold (session, node) SELECT s.id, n.id FROM (SELECT id FROM session LIMIT 20) s, (SELECT id FROM node LIMIT 400) n;"
 	"INSERT INTO file_lock (session, node, kind, number, granted, froms, tos, exclusive)"

@@ -1,0 +1,5 @@
+-- write
+SELECT epoch, calls, preparing
+FROM ring
+WHERE single
+FOR UPDATE

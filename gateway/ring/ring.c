@@ -1,0 +1,305 @@
+/*
+ * One call is under way at a time, and everything about it is behind one lock: the thread begins it when it is due, the
+ * HTTP client's thread hears the answer. What the member says is to be done follows at once, under the same lock, so
+ * that nobody asks in between.
+ */
+#include "gateway/ring/ring.h"
+
+#include "common/base/clock.h"
+#include "common/base/cond.h"
+#include "common/base/log.h"
+#include "common/ring/ring_message.h"
+#include "gateway/upstream/upstream.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Shares are measured by so many keys: to a thousandth of all is as near as anybody looks. */
+#define SHARE_KEYS 4000
+
+struct ring {
+	struct ring_options with;
+	pthread_t thread;
+	bool started;
+	struct http_headers headers;
+	struct metric *epoch, *leases, *failures;
+
+	pthread_mutex_t lock; /* guards all below */
+	pthread_cond_t wake;  /* the thread, and who waits for ring_leave */
+	struct member member;
+	bool calling;
+	bool failing; /* the last call had no answer: said once */
+	bool stopping;
+	struct member_call asked;
+	struct buf body; /* of the call that is under way */
+	struct membership book;
+};
+
+/* ---- the answer; with the lock held ---- */
+
+static void do_duty(struct ring *r, enum member_duty duty)
+{
+	/* Nothing is kept of any drive yet that would have to be given up first. */
+	if (duty == MEMBER_STOP)
+		member_stopped(&r->member);
+}
+
+static void note_change(struct ring *r, enum member_state before, int64_t epoch)
+{
+	const struct member *m = &r->member;
+
+	if (m->state == before && m->book.epoch == epoch)
+		return;
+	if (m->book.epoch != epoch)
+		metric_set(r->epoch, m->book.epoch);
+	log_info(NULL, "op=ring epoch=%lld state=%s was=%s members=%zu", (long long)m->book.epoch,
+		member_state_name(m->state), member_state_name(before), m->book.count);
+}
+
+static int hear(struct ring *r, const struct http_response *response)
+{
+	const struct member_answer answer = {.book = &r->book};
+	struct member_answer heard = answer;
+	const enum member_state before = r->member.state;
+	const int64_t epoch = r->member.book.epoch;
+	enum member_duty duty = MEMBER_NOTHING;
+	int error = response->status == 200 ? 0 : -EPROTO;
+
+	if (error == 0)
+		error = ring_message_read_answer(buf_span(&response->body), &r->book, &heard.lease);
+	if (error == 0)
+		error = member_hear(&r->member, &r->asked, &heard, clock_boot_ns(), &duty);
+	if (error < 0)
+		return error;
+	if (heard.lease)
+		metric_inc(r->leases);
+	do_duty(r, duty);
+	note_change(r, before, epoch);
+	return 0;
+}
+
+static void on_done(void *cookie, int error, struct http_response *response)
+{
+	struct ring *r = cookie;
+
+	pthread_mutex_lock(&r->lock);
+	assert(r->calling);
+	if (error == 0)
+		error = hear(r, response);
+	r->calling = false;
+	if (error < 0) {
+		metric_inc(r->failures);
+		if (!r->failing && !r->stopping)
+			log_warning(NULL, "op=ring error=%d outcome=\"no docs service has answered: without a lease this "
+					  "gateway is home of nothing\"",
+				error);
+	}
+	r->failing = error < 0;
+	pthread_cond_broadcast(&r->wake);
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* ---- the call; with the lock held ---- */
+
+static int begin_call(struct ring *r)
+{
+	struct upstream_call *call;
+	const struct upstream_options options = {
+		.client = r->with.client,
+		.registry = r->with.registry,
+		.kind = REGISTRY_DOCS,
+		.method = "POST",
+		.target = "/internal/v1/ring",
+		.headers = &r->headers,
+		.repeatable = true, /* to be heard twice changes nothing */
+		.response_max = RING_MESSAGE_BYTES_MAX,
+		.deadline_ms = RING_CALL_MS,
+		.stall_ms = RING_CALL_MS,
+		.cookie = r,
+		.done = on_done,
+	};
+	struct upstream_options o = options;
+
+	member_ask(&r->member, clock_boot_ns(), &r->asked);
+	buf_reset(&r->body);
+	int error = ring_message_write_call(&r->asked.call, &r->body);
+	if (error < 0)
+		return error;
+	o.body = buf_span(&r->body);
+	r->calling = true;
+	error = upstream_start(&o, &call);
+	if (error < 0)
+		r->calling = false;
+	return error;
+}
+
+static void wait_until_due(struct ring *r)
+{
+	const int64_t in_ns = member_next_call_ns(&r->member) - clock_boot_ns();
+
+	(void)cond_wait_until(&r->wake, &r->lock, r->calling ? COND_FOREVER : clock_mono_ns() + in_ns);
+}
+
+static void *ring_main(void *cookie)
+{
+	struct ring *r = cookie;
+
+	pthread_mutex_lock(&r->lock);
+	while (!r->stopping) {
+		if (r->calling || member_next_call_ns(&r->member) > clock_boot_ns()) {
+			wait_until_due(r);
+		} else if (begin_call(r) < 0) {
+			/* No docs service is there; the next call is due in a second. */
+			r->failing = true;
+			pthread_cond_broadcast(&r->wake);
+		}
+	}
+	pthread_mutex_unlock(&r->lock);
+	return NULL;
+}
+
+/* ---- life ---- */
+
+static int add_metrics(struct ring *r, struct metrics *metrics)
+{
+	int error = metrics_add(metrics, METRIC_GAUGE, "nephos_gateway_ring_epoch", "",
+		"Epoch of the ring of gateways that this one knows", &r->epoch);
+
+	if (error == 0)
+		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_ring_leases_total", "",
+			"Times that this gateway's lease was renewed", &r->leases);
+	if (error == 0)
+		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_ring_failures_total", "",
+			"Calls about the ring that no docs service has answered", &r->failures);
+	return error;
+}
+
+int ring_new(const struct ring_options *options, struct ring **ret)
+{
+	struct ring *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return -ENOMEM;
+	r->with = *options;
+	pthread_mutex_init(&r->lock, NULL);
+	cond_init(&r->wake);
+	buf_init(&r->body, RING_MESSAGE_BYTES_MAX);
+	http_headers_init(&r->headers);
+	int error = http_headers_add(&r->headers, "Content-Type", "application/json");
+	if (error == 0)
+		error = add_metrics(r, options->metrics);
+	if (error < 0)
+		ring_free(r);
+	else
+		*ret = r;
+	return error;
+}
+
+int ring_start(struct ring *r, const struct member_self *self)
+{
+	pthread_mutex_lock(&r->lock);
+	int error = member_init(&r->member, self);
+	pthread_mutex_unlock(&r->lock);
+	assert(!r->started);
+	if (error == 0)
+		error = -pthread_create(&r->thread, NULL, ring_main, r);
+	r->started = error == 0;
+	return error;
+}
+
+/* With the lock held. A call that finds nobody says that it is of no use to wait. */
+static bool is_in(const struct ring *r)
+{
+	return r->member.state != MEMBER_OUTSIDE && !(r->failing && !r->calling);
+}
+
+void ring_leave(struct ring *r, unsigned deadline_ms)
+{
+	const int64_t until_ns = clock_mono_ns() + deadline_ms * NS_PER_MS;
+
+	if (!r)
+		return;
+	pthread_mutex_lock(&r->lock);
+	member_leave(&r->member);
+	r->failing = false; /* it counts from here */
+	pthread_cond_broadcast(&r->wake);
+	while (is_in(r) && cond_wait_until(&r->wake, &r->lock, until_ns))
+		;
+	pthread_mutex_unlock(&r->lock);
+}
+
+void ring_stop(struct ring *r)
+{
+	if (!r || !r->started)
+		return;
+	pthread_mutex_lock(&r->lock);
+	r->stopping = true;
+	pthread_cond_broadcast(&r->wake);
+	pthread_mutex_unlock(&r->lock);
+	pthread_join(r->thread, NULL);
+	r->started = false;
+}
+
+void ring_free(struct ring *r)
+{
+	if (!r)
+		return;
+	ring_stop(r);
+	assert(!r->calling);
+	http_headers_fini(&r->headers);
+	buf_fini(&r->body);
+	pthread_cond_destroy(&r->wake);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}
+
+/* ---- what people see ---- */
+
+static void count_shares(const struct member *m, unsigned ret[MEMBERSHIP_GATEWAYS_MAX])
+{
+	memset(ret, 0, MEMBERSHIP_GATEWAYS_MAX * sizeof(*ret));
+	for (unsigned key = 0; key < SHARE_KEYS; key++) {
+		size_t row;
+
+		if (member_owners(m, span_of(&key, sizeof(key)), &row, 1) == 1)
+			ret[row]++;
+	}
+}
+
+static json_t *member_json(const struct member *m, const struct membership_gateway *g, unsigned keys)
+{
+	const bool is_self = strcmp(g->name, m->self.name) == 0 && strcmp(g->boot, m->self.boot) == 0;
+
+	return json_pack("{s:s, s:s, s:i, s:b, s:b}", "name", g->name, "url", g->url, "share",
+		(int)(keys * 1000 / SHARE_KEYS), "self", (int)is_self, "leaving", (int)g->leaving);
+}
+
+json_t *ring_status(struct ring *r)
+{
+	struct member *m = malloc(sizeof(*m)); /* a copy, as shares take a millisecond */
+	unsigned keys[MEMBERSHIP_GATEWAYS_MAX];
+	json_t *members = json_array();
+
+	if (!m || !members) {
+		free(m);
+		json_decref(members);
+		return NULL;
+	}
+	pthread_mutex_lock(&r->lock);
+	*m = r->member;
+	pthread_mutex_unlock(&r->lock);
+	count_shares(m, keys);
+	for (size_t i = 0; i < m->book.count; i++)
+		if (m->book.list[i].member)
+			(void)json_array_append_new(members, member_json(m, &m->book.list[i], keys[i]));
+	const int64_t now_ns = clock_boot_ns();
+	const int64_t lease_ms = member_has_lease(m, now_ns) ? (m->lease_until_ns - now_ns) / NS_PER_MS : 0;
+	json_t *status = json_pack("{s:I, s:s, s:I, s:b, s:o}", "epoch", (json_int_t)m->book.epoch, "state",
+		member_state_name(m->state), "lease_ms", (json_int_t)lease_ms, "preparing", (int)m->book.preparing,
+		"members", members);
+	free(m);
+	return status;
+}

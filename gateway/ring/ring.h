@@ -1,0 +1,47 @@
+/*
+ * ring: this gateway among the others. A thread calls the ring's book each second, through any docs service, by the
+ * rules of common/ring/member; whoever handles a request asks here which gateway is the home of its drive.
+ *
+ * 	ring_new     nothing happens yet; it is nobody's home
+ * 	ring_start   from now on it calls; it is a member when the others have heard of it
+ * 	ring_leave   it asks to be no member any more, and returns when it is none, when nobody can be asked, or when
+ * 	             the deadline is over: what it is home of goes to others without a wait for its lease
+ * 	ring_stop    no call begins any more; what is under way ends with the HTTP client
+ * 	ring_free
+ *
+ * Threads: any, but for ring_new, ring_start, ring_stop and ring_free, which are of who owns it. Times are of
+ * clock_boot_ns: a lease runs out while the machine sleeps, too.
+ */
+#ifndef NEPHOS_GATEWAY_RING_RING_H
+#define NEPHOS_GATEWAY_RING_RING_H
+
+#include "common/base/metrics.h"
+#include "common/http/client/client.h"
+#include "common/ring/member.h"
+#include "gateway/upstream/registry.h"
+
+#include <jansson.h>
+
+/* Of one try to call the book: two of them, and the answer still comes within the lease that it renews. */
+#define RING_CALL_MS 1000
+
+struct ring;
+
+struct ring_options {
+	struct http_client *client; /* to services; outlives ring_stop, is freed before ring_free */
+	struct registry *registry;  /* outlives the ring */
+	struct metrics *metrics;
+};
+
+int ring_new(const struct ring_options *options, struct ring **ret);
+/* Once. self is copied. -EINVAL: it cannot be said of a gateway (member_init). */
+int ring_start(struct ring *r, const struct member_self *self);
+void ring_leave(struct ring *r, unsigned deadline_ms);
+void ring_stop(struct ring *r); /* NULL is fine, for both */
+void ring_free(struct ring *r);
+
+/* {epoch, state, lease_ms, preparing, members: [{name, url, share, self, leaving}]}; lease_ms: what is left of this
+ * gateway's. share: of all keys, in thousandths. NULL: no memory. */
+json_t *ring_status(struct ring *r);
+
+#endif

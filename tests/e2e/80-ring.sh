@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Goal: gateways agree on who is in their ring and in which epoch, through anything that happens to one of them: it
+# leaves when it is asked to end, it is left out when it is killed or stands still, and it comes back as another.
+. "$(dirname "$0")/../lib/e2e.sh"
+BIN=${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}/bin
+NEPHOS=$BIN/nephos
+DATA=$WORK/store
+UP=("$E2E_ROOT/scripts/up" --data "$DATA" --user tester)
+at_end '"$E2E_ROOT/scripts/down" --data "$DATA"'
+PORT=$((${E2E_PORT:-8050} + 60))
+check "a store with three gateways" "${UP[@]}" --port "$PORT" --gateways 3
+URLS=(x "http://127.0.0.1:$PORT" "http://127.0.0.1:$((PORT + 1))" "http://127.0.0.1:$((PORT + 2))")
+pid() { cat "$DATA/run/$1.pid"; }
+
+# ring_of N FILTER: what gateway N says of the ring.
+ring_of() { curl -s --noproxy '*' --max-time 5 "${URLS[$1]}/status" | jq -c ".ring | $2"; }
+names_of() { ring_of "$1" '[.members[].name] | sort' | tr -d '[]"'; }
+# agree NAMES GATEWAY…: these gateways say the same epoch, these members, and that each has a lease.
+agree() {
+	local names=$1 n epochs=
+	shift
+	for n in "$@"; do
+		[ "$(names_of "$n")" = "$names" ] && [ "$(ring_of "$n" '.lease_ms > 0')" = true ] || return 1
+		epochs+="$(ring_of "$n" .epoch) "
+	done
+	[ "$(tr ' ' '\n' <<<"$epochs" | grep -c .)" = $# ] && [ "$(tr ' ' '\n' <<<"$epochs" | grep . | sort -u | wc -l)" = 1 ]
+}
+ALL=gateway-1,gateway-2,gateway-3
+
+check "three gateways are members of one ring" eventually 20 agree $ALL 1 2 3
+check_eq "the shares of the keys are all keys" true \
+	"$(ring_of 1 '([.members[].share] | add) >= 997 and ([.members[].share] | min) > 300')"
+check_eq "every gateway gives each member the same share" 1 \
+	"$(for n in 1 2 3; do ring_of $n '[.members[] | [.name, .share]] | sort'; done | sort -u | wc -l)"
+check_eq "a gateway knows itself" gateway-2 "$(ring_of 2 '.members[] | select(.self) | .name' | tr -d '"')"
+"$NEPHOS" status --credentials "$DATA/credentials" --ring >"$WORK/status"
+check_eq "nephos status --ring has a line for each gateway" 3 "$(grep -c '^ring .*epoch.*member.*one of 3' "$WORK/status")"
+"$NEPHOS" status --credentials "$DATA/credentials" --ring --json >"$WORK/status"
+check_eq "in JSON it is what the gateways say" 3 "$(jq '[.gateways[].ring.members | length] | min' "$WORK/status")"
+check_eq "without --ring nothing is said of it" null \
+	"$("$NEPHOS" status --credentials "$DATA/credentials" --json | jq '.gateways[0].ring')"
+check_eq "the metrics have the epoch" "$(ring_of 1 .epoch)" \
+	"$(curl -s --noproxy '*' "${URLS[1]}/metrics" | sed -n 's/^nephos_gateway_ring_epoch //p')"
+check "the states of a member are printed" sh -c '"$1" --print-fsm | grep -q "^stopped *next epoch *member"' - \
+	"$BIN/nephos-gateway"
+
+# ---- who is asked to end leaves first ----
+before=$(ring_of 1 .epoch)
+gone=$(pid gateway-3)
+kill -TERM "$gone"
+left_by_asking() { agree gateway-1,gateway-2 1 2; }
+check "one that is asked to end has left when it is gone" \
+	sh -c 'while kill -0 "$1" 2>/dev/null; do sleep 0.05; done' - "$gone"
+check "the others know it within a call" eventually 5 left_by_asking
+check_eq "it took one change of members" "$((before + 1))" "$(ring_of 1 .epoch)"
+check "up again" "${UP[@]}"
+check "it is back, as a third member" eventually 20 agree $ALL 1 2 3
+
+# ---- who is killed is waited for until its lease is over, and no longer ----
+before=$(ring_of 1 .epoch)
+kill -9 "$(pid gateway-3)"
+check_eq "one that was killed a moment ago is still a member" $ALL "$(names_of 1)"
+check "one that was killed is left out when its lease is over" eventually 20 agree gateway-1,gateway-2 1 2
+check "up again" "${UP[@]}"
+check "it comes back" eventually 20 agree $ALL 1 2 3
+
+# ---- who is killed and comes back within its lease is another process, and waits for the end of the first one's ----
+before=$(ring_of 1 .epoch)
+kill -9 "$(pid gateway-2)"
+check "up again at once" "${UP[@]}"
+another_epoch() { [ "$(ring_of 1 .epoch)" -gt "$before" ] && agree $ALL 1 2 3; }
+check "a process of the same name is a member after a change of members" eventually 20 another_epoch
+
+# ---- who stands still has no lease when it goes on, and comes back ----
+before=$(ring_of 1 .epoch)
+kill -STOP "$(pid gateway-2)"
+at_end 'kill -CONT "$(pid gateway-2)"'
+check "one that stands still is left out" eventually 20 agree gateway-1,gateway-3 1 3
+kill -CONT "$(pid gateway-2)"
+check "when it goes on it comes back by itself" eventually 20 agree $ALL 1 2 3
+check "in a new epoch" test "$(ring_of 1 .epoch)" -gt "$before"
+
+# ---- one docs service is enough, none is too few ----
+kill -9 "$(pid docs-1)"
+kept_lease() { [ "$(ring_of 1 .lease_ms)" -gt 0 ] && [ "$(ring_of 2 .lease_ms)" -gt 0 ]; }
+check "with one docs service the leases go on" eventually 10 kept_lease
+kill -9 "$(pid docs-2)"
+no_lease() { [ "$(ring_of 1 .lease_ms)" = 0 ] && [ "$(ring_of 2 .lease_ms)" = 0 ] && [ "$(ring_of 3 .lease_ms)" = 0 ]; }
+check "without one no gateway has a lease" eventually 15 no_lease
+check "up again" "${UP[@]}"
+check "the ring is whole again" eventually 20 agree $ALL 1 2 3
+
+# ---- what is no call ----
+check_status "from outside nobody calls the book" 404 -X POST "${URLS[1]}/internal/v1/ring" -d '{}'
+e2e_end

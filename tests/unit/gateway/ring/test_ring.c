@@ -1,0 +1,93 @@
+/* A gateway and the ring's book, which a service keeps in memory: how it comes in, what it does about answers that are
+ * none, and that it is out before it ends. */
+#include "gateway/ring/ring.h"
+
+#include "common/base/clock.h"
+#include "tests/unit/gateway/service.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#define PATIENCE_NS (30 * NS_PER_S) /* of a busy machine */
+
+static char text[1u << 20];
+
+static bool says(struct front *f, const char *target, const char *what)
+{
+	char request[128];
+
+	(void)snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: g\r\n\r\n", target);
+	assert_int_equal(wire_ask(f->port, request, text, sizeof(text)), 200);
+	return strstr(text, what) != NULL;
+}
+
+/* Polls: nothing tells when. */
+static void assert_says_soon(struct front *f, const char *target, const char *what)
+{
+	const int64_t until_ns = clock_mono_ns() + PATIENCE_NS;
+	const struct timespec pause = clock_timespec(10 * NS_PER_MS);
+
+	while (!says(f, target, what)) {
+		if (clock_mono_ns() > until_ns)
+			fail_msg("%s does not say %s, but %s", target, what, text);
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
+static void a_gateway_comes_in_and_has_a_lease(void **state)
+{
+	struct front *f = *state;
+
+	assert_says_soon(f, "/status", "\"state\":\"member\"");
+	assert_says_soon(f, "/metrics", "nephos_gateway_ring_epoch 1\n");
+	assert_true(says(f, "/status", "\"share\":1000"));
+	assert_false(says(f, "/status", "\"lease_ms\":0,"));
+	assert_int_equal(service_ring_members(&f->service), 1);
+}
+
+static void an_answer_that_is_no_book_changes_nothing_and_is_counted(void **state)
+{
+	static const char *const NONSENSE[] = {"", "[", "{\"lease\":true}",
+		"{\"lease\":true,\"epoch\":7,\"calls\":1,\"preparing\":false,\"gateways\":[{\"name\":\"other\"}]}"};
+	struct front *f = *state;
+
+	for (size_t i = 0; i < sizeof(NONSENSE) / sizeof(NONSENSE[0]); i++) {
+		char wanted[64];
+		long before = 0;
+
+		assert_true(says(f, "/metrics", "nephos_gateway_ring_failures_total "));
+		before = strtol(strstr(text, "\nnephos_gateway_ring_failures_total ") + 36, NULL, 10);
+		service_answer_ring(&f->service, NONSENSE[i]);
+		(void)snprintf(wanted, sizeof(wanted), "nephos_gateway_ring_failures_total %ld\n", before + 1);
+		assert_says_soon(f, "/metrics", wanted);
+		assert_true(says(f, "/status", "\"epoch\":1"));
+		service_answer_ring(&f->service, NULL);
+	}
+	assert_says_soon(f, "/status", "\"state\":\"member\"");
+}
+
+static void a_gateway_that_is_asked_to_end_has_left_when_it_has_ended(void **state)
+{
+	struct front *f = *state;
+
+	assert_says_soon(f, "/status", "\"state\":\"member\"");
+	gateway_drain(f->gateway, 1000);
+	assert_int_equal(service_ring_members(&f->service), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_gateway_comes_in_and_has_a_lease),
+		cmocka_unit_test(an_answer_that_is_no_book_changes_nothing_and_is_counted),
+		cmocka_unit_test(a_gateway_that_is_asked_to_end_has_left_when_it_has_ended),
+	};
+
+	return cmocka_run_group_tests(tests, front_setup_in_ring, front_teardown);
+}
