@@ -65,8 +65,8 @@ int ring_message_write_call(const struct membership_call *call, struct buf *ret)
 
 	for (size_t i = 0; i < call->silent_count && r == 0; i++) {
 		const struct membership_silence *s = &call->silent[i];
-		json_t *one = json_pack("{s:s, s:s, s:I}", "name", s->name, "boot", s->boot, "renewed_at",
-			(json_int_t)s->renewed_at);
+		json_t *one = json_pack(
+			"{s:s, s:s, s:I}", "name", s->name, "boot", s->boot, "renewed_at", (json_int_t)s->renewed_at);
 
 		r = json_array_append_new(silent, one) < 0 ? -ENOMEM : 0;
 	}
@@ -76,9 +76,8 @@ int ring_message_write_call(const struct membership_call *call, struct buf *ret)
 	}
 	return write_json_take(
 		json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:o}", "name", call->name, "boot", call->boot, "url",
-			call->url, "weight", (json_int_t)call->weight, "view",
-			(json_int_t)call->view, "said", (json_int_t)call->said, "leaving", (int)call->leaving, "silent",
-			silent),
+			call->url, "weight", (json_int_t)call->weight, "view", (json_int_t)call->view, "said",
+			(json_int_t)call->said, "leaving", (int)call->leaving, "silent", silent),
 		ret);
 }
 
@@ -116,9 +115,9 @@ int ring_message_write_answer(const struct membership *book, bool lease, struct 
 		json_decref(list);
 		return r;
 	}
-	return write_json_take(json_pack("{s:b, s:I, s:I, s:b, s:o}", "lease", (int)lease, "epoch",
-				       (json_int_t)book->epoch, "calls", (json_int_t)book->calls, "preparing",
-				       (int)book->preparing, "gateways", list),
+	return write_json_take(
+		json_pack("{s:b, s:I, s:I, s:b, s:o}", "lease", (int)lease, "epoch", (json_int_t)book->epoch, "calls",
+			(json_int_t)book->calls, "preparing", (int)book->preparing, "gateways", list),
 		ret);
 }
 

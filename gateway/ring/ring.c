@@ -93,8 +93,9 @@ static void on_done(void *cookie, int error, struct http_response *response)
 	if (error < 0) {
 		metric_inc(r->failures);
 		if (!r->failing && !r->stopping)
-			log_warning(NULL, "op=ring error=%d outcome=\"no docs service has answered: without a lease this "
-					  "gateway is home of nothing\"",
+			log_warning(NULL,
+				"op=ring error=%d outcome=\"no docs service has answered: without a lease this "
+				"gateway is home of nothing\"",
 				error);
 	}
 	r->failing = error < 0;

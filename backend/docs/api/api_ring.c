@@ -56,8 +56,8 @@ static void call_book(struct docs_store *store, void *cookie)
 		return;
 	}
 	if (error != -EINVAL && error != -ENOSPC)
-		log_error(http_request_trace(r->req), "op=ring gateway=%s error=%d outcome=failed", r->message.call.name,
-			error);
+		log_error(http_request_trace(r->req), "op=ring gateway=%s error=%d outcome=failed",
+			r->message.call.name, error);
 	http_respond_error(r->req, error == -EINVAL ? -ERR_BAD_REQUEST : error, NULL);
 }
 

@@ -136,11 +136,10 @@ static int commit(struct docs_pg *s, const struct membership *before, const stru
 		return r;
 	const struct pg_param ring[] = {PG_P_I64(after->epoch), PG_P_I64(after->calls), PG_P_BOOL(after->preparing)};
 	const struct pg_param put[] = {pg_array_param(s->bytes[PUT_NAMES]), pg_array_param(s->bytes[PUT_BOOTS]),
-		pg_array_param(s->bytes[PUT_URLS]),
-		pg_array_param(s->numbers[0]), pg_array_param(s->numbers[1]), pg_array_param(s->numbers[2]),
-		pg_array_param(s->numbers[3]), pg_array_param(s->numbers[4]), pg_array_param(s->numbers[5])};
-	const struct pg_param gone[] = {
-		pg_array_param(s->bytes[REMOVE_NAMES]), pg_array_param(s->bytes[REMOVE_BOOTS])};
+		pg_array_param(s->bytes[PUT_URLS]), pg_array_param(s->numbers[0]), pg_array_param(s->numbers[1]),
+		pg_array_param(s->numbers[2]), pg_array_param(s->numbers[3]), pg_array_param(s->numbers[4]),
+		pg_array_param(s->numbers[5])};
+	const struct pg_param gone[] = {pg_array_param(s->bytes[REMOVE_NAMES]), pg_array_param(s->bytes[REMOVE_BOOTS])};
 
 	if (pg_array_count(s->bytes[REMOVE_NAMES]) > 0)
 		r = pg_pipeline_add(s->pg, &SQL_RING_REMOVE, gone, sizeof(gone) / sizeof(gone[0]));
@@ -153,8 +152,8 @@ static int commit(struct docs_pg *s, const struct membership *before, const stru
 	return r == 0 ? pg_pipeline_flush(s->pg, NULL) : r;
 }
 
-int docs_pg_ring_call(struct docs_store *store, const struct membership_call *call, struct membership *ret_book,
-	bool *ret_lease)
+int docs_pg_ring_call(
+	struct docs_store *store, const struct membership_call *call, struct membership *ret_book, bool *ret_lease)
 {
 	struct docs_pg *s = docs_pg_of(store);
 	struct membership *before = malloc(sizeof(*before)); /* 50 KiB: a worker's stack may have less */

@@ -12,9 +12,9 @@ static int empty_book(void **state)
 	int r = worker_new(state);
 	struct worker *w = *state;
 
-	return r == 0 ? pg_script(w->pg,
-				"DELETE FROM ring_gateway; UPDATE ring SET epoch = 0, calls = 0, preparing = false")
-		      : r;
+	return r == 0
+		? pg_script(w->pg, "DELETE FROM ring_gateway; UPDATE ring SET epoch = 0, calls = 0, preparing = false")
+		: r;
 }
 
 #define with_empty_book(test) cmocka_unit_test_setup_teardown(test, empty_book, worker_free)
@@ -68,8 +68,13 @@ static void rows_say_what_a_book_in_memory_says_after_each_call(void **state)
 		(void)snprintf(name, sizeof(name), "g%u", which % 4);
 		(void)snprintf(boot, sizeof(boot), "b%u", which);
 		(void)snprintf(url, sizeof(url), "http://h%u", fate % 3);
-		struct membership_call call = {.name = name, .boot = boot, .url = url, .weight = 1 + fate % 2,
-			.view = memory.epoch, .said = fate < 12 ? memory.epoch + 1 : 0, .leaving = fate == 15};
+		struct membership_call call = {.name = name,
+			.boot = boot,
+			.url = url,
+			.weight = 1 + fate % 2,
+			.view = memory.epoch,
+			.said = fate < 12 ? memory.epoch + 1 : 0,
+			.leaving = fate == 15};
 		if (fate == 14 && memory.count > 0) {
 			const struct membership_gateway *g = &memory.list[(random >> 50) % memory.count];
 
