@@ -25,6 +25,7 @@
 #define HEADER_PATIENCE "Nephos-Patience"   /* request: 102 is understood while it waits for its turn */
 #define HEADER_EPOCH "Nephos-Epoch"	    /* request: what the drive row must still have */
 #define HEADER_LEASE "Nephos-Lease"	    /* the same */
+#define HEADER_TOUCHED "Nephos-Touched"	    /* answer to a home: what the change has made untrue (touched.h) */
 
 #define HEADERS_VALUE_SIZE 48 /* two decimal numbers, what is between them, and the NUL */
 

@@ -209,19 +209,19 @@ int tag_list_parse(struct span text, struct tag_list *ret)
 
 /* ---- journal entries ---- */
 
-struct touched {
+struct touches {
 	struct tag *tags;
 	size_t count;
 };
 
-static void touch(struct touched *t, struct tag tag)
+static void touch(struct touches *t, struct tag tag)
 {
 	assert(t->count < TAG_TOUCHED_MAX);
 	t->tags[t->count++] = tag;
 }
 
 /* A name in a folder comes, goes, or leads elsewhere. */
-static void touch_name(struct touched *t, int64_t folder, struct span name)
+static void touch_name(struct touches *t, int64_t folder, struct span name)
 {
 	if (folder == 0 || name.size == 0)
 		return; /* what is made without a name */
@@ -231,7 +231,7 @@ static void touch_name(struct touched *t, int64_t folder, struct span name)
 }
 
 /* What lost a name may be gone with all that it had. A folder was empty, which an answer may have said. */
-static void touch_gone(struct touched *t, int64_t id)
+static void touch_gone(struct touches *t, int64_t id)
 {
 	touch(t, tag_of(TAG_ATTRIBUTES, id));
 	touch(t, tag_of(TAG_CONTENT, id));
@@ -239,13 +239,13 @@ static void touch_gone(struct touched *t, int64_t id)
 	touch(t, tag_of(TAG_LISTING, id));
 }
 
-static void touch_listing(struct touched *t, int64_t folder)
+static void touch_listing(struct touches *t, int64_t folder)
 {
 	if (folder != 0)
 		touch(t, tag_of(TAG_LISTING, folder));
 }
 
-static void touch_document(struct touched *t, const struct tag_change *c)
+static void touch_document(struct touches *t, const struct tag_change *c)
 {
 	touch(t, tag_of(TAG_ATTRIBUTES, c->id));
 	touch_listing(t, c->parent);
@@ -255,7 +255,7 @@ static void touch_document(struct touched *t, const struct tag_change *c)
 		touch(t, tag_of(TAG_XATTRS, c->id));
 }
 
-static void touch_moved(struct touched *t, const struct tag_change *c)
+static void touch_moved(struct touches *t, const struct tag_change *c)
 {
 	touch(t, tag_of(TAG_ATTRIBUTES, c->id));
 	touch_name(t, c->old_parent, c->old_name);
@@ -266,7 +266,7 @@ static void touch_moved(struct touched *t, const struct tag_change *c)
 
 size_t tag_touched(const struct tag_change *change, struct tag ret[TAG_TOUCHED_MAX])
 {
-	struct touched t = {.tags = ret};
+	struct touches t = {.tags = ret};
 
 	switch (change->op) {
 	case OP_CREATE:

@@ -17,8 +17,8 @@
  * from before it asked, the database notes the renewal after that, and who waits counts from a look at the database
  * after that; so the holder's lease is over first. What clocks can do wrong is in two of the variants.
  *
- * The steps, by the names that they have below. Those of members are rules in common/ring, which no program calls yet;
- * send, commit and repeat are in the programs; the others are how they are to be:
+ * The steps, by the names that they have below. Those of members are rules in common/ring, run by gateway/ring/ring.c
+ * and backend/docs/rows/pg/ring.c; claim, commit and repeat are in the docs service; the others are how they are to be:
  *
  *   renew, granted  a gateway asks for its lease; the answer comes later, and may be too late
  *                   (membership_hear, member_ask, member_hear)
@@ -31,6 +31,7 @@
  *   learn           a gateway hears of the new epoch; what it holds it keeps only if it had a part in preparing it
  *                   (member.c STEPS: NEXT and OTHER)
  *   claim, have     the new home writes its epoch into the drive's row; the answer tells the drive's seq
+ *                   (sql ring_claim)
  *   send            a change goes out with the epoch of the sender's claim, and no client's word for it
  *                   (gateway/proxy/forward_headers.c)
  *   commit          the database makes the change, on condition that the drive's row has that epoch

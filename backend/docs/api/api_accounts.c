@@ -175,6 +175,7 @@ void api_account_put(struct http_request *req, void *cookie)
 		return;
 	}
 	call->home = true; /* a key is kept with the caller's first drive */
+	c->base.beside = true;
 	c->base.change_name = "account";
 	c->base.change = put_change;
 	call_work(call, put_job);

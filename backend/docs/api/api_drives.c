@@ -249,6 +249,7 @@ void api_drive_create(struct http_request *req, void *cookie)
 	c->base.hint_of = -EDQUOT;
 	c->base.hint =
 		"you have as many drives as a user may have, those in the trash included: delete one for good first";
+	c->base.beside = true;
 	c->base.change_name = "drive-create";
 	c->base.change = create_change;
 	call_work(call, change_run);
@@ -341,6 +342,7 @@ void api_drive_delete(struct http_request *req, void *cookie)
 		call_fail(c->base.m.call, r, NULL);
 		return;
 	}
+	c->base.beside = trashed; /* the key is kept with the caller's first drive */
 	c->base.change_name = "drive-delete";
 	c->base.change = delete_change;
 	c->base.changed = tell_drive;
@@ -373,6 +375,7 @@ void api_drive_restore(struct http_request *req, void *cookie)
 			"a drive in the trash is restored by its id: ?trashed=true lists them");
 		return;
 	}
+	c->base.beside = true;
 	c->base.change_name = "drive-restore";
 	c->base.change = restore_change;
 	c->base.changed = tell_drive;

@@ -185,6 +185,7 @@ static void ids_job(struct call *call, struct docs_store *store)
 	if (r == 0 && (!json_is_integer(count) || s->count < 1 || s->count > IDS_PER_RESERVATION_MAX))
 		r = -ERR_UNPROCESSABLE;
 	json_decref(object);
+	s->base.hidden = true;
 	s->base.change_name = "ids";
 	s->base.change = ids_change;
 	if (r < 0)
@@ -262,6 +263,7 @@ static void session_create_job(struct call *call, struct docs_store *store)
 	struct keyed_change *s = call->data;
 	int r = session_fields(call, s);
 
+	s->base.hidden = true;
 	s->base.change_name = "session-create";
 	s->base.change = session_change;
 	s->base.ordered = s->session != 0;
@@ -297,6 +299,7 @@ static void session_end_job(struct call *call, struct docs_store *store)
 	struct docs *docs = call->docs;
 	uint32_t drive;
 
+	s->base.hidden = true;
 	s->base.change_name = "session-end";
 	s->base.change = session_end_change;
 	s->base.ordered = true; /* once it is answered nothing of the session takes effect */

@@ -1,17 +1,28 @@
 /*
- * POST /internal/v1/ring: a gateway's call to the book of the ring, and the book after it. Nobody but gateways comes
- * here, and no user is behind it. The rules are common/ring/membership; the store runs them on the rows. Whatever
- * becomes of the answer, the caller calls again within the second.
+ * What gateways say and ask for the sake of their ring. Nobody but gateways comes here, and no user is behind it.
+ *
+ * POST /internal/v1/ring: a call to the book of the ring, and the book after it. The rules are common/ring/membership;
+ * the store runs them on the rows. Whatever becomes of the answer, the caller calls again within the second.
+ *
+ * POST /internal/v1/ring/claims: the gateway is home of a drive from now on, and hears where the drive stands.
+ *
+ * GET /internal/v1/ring/journal: what has become untrue of a drive behind a seq, for a home that has missed something.
+ * It is told in the words of touched.h, so that a gateway knows nothing of journal entries.
  */
 #include "backend/docs/api/api.h"
 #include "backend/docs/core/docs.h"
+#include "backend/docs/rules/touches.h"
 #include "backend/service/service.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
+#include "common/base/text.h"
+#include "common/proto/headers.h"
 #include "common/ring/ring_message.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+#define JOURNAL_ENTRIES_MAX 1000u /* of which tags are told; behind more of them all of the drive counts as touched */
 
 struct ring_request {
 	struct http_request *req;
@@ -75,4 +86,129 @@ void api_ring_call(struct http_request *req, void *cookie)
 	}
 	if (error < 0)
 		http_respond_error(req, error, NULL);
+}
+
+/* ---- claims, and what was missed ---- */
+
+struct drive_request {
+	struct http_request *req;
+	uint32_t drive;
+	int64_t number; /* the epoch of a claim; the seq that the caller knows */
+};
+
+static void claim_drive(struct docs_store *store, void *cookie)
+{
+	const struct drive_request *r = cookie;
+	struct docs_position at;
+	struct http_headers headers;
+	char text[HEADERS_VALUE_SIZE];
+	int error = store->ops->ring_claim(store, r->drive, r->number, &at);
+
+	if (error < 0) {
+		http_respond_error(r->req, error, NULL);
+		return;
+	}
+	http_headers_init(&headers);
+	headers_position_print(at.incarnation, at.seq, text);
+	error = http_headers_add(&headers, HEADER_SEQ, text);
+	if (error < 0)
+		http_respond_error(r->req, error, NULL);
+	else
+		http_respond(r->req, 204, &headers, span_of(NULL, 0));
+	http_headers_fini(&headers);
+}
+
+static int touch_entry(const struct tree_change *change, void *cookie)
+{
+	touches_add(cookie, change);
+	return 0;
+}
+
+static void tell_touched(struct docs_store *store, void *cookie)
+{
+	const struct drive_request *r = cookie;
+	const struct docs_scope scope = {.drive = r->drive};
+	struct docs_position at = {.seq = -1};
+	struct touched touched;
+	char text[TOUCHED_TEXT_SIZE];
+
+	touched_init(&touched, r->drive, 0, r->number);
+	int error = store->ops->changes(store, &scope, r->number, JOURNAL_ENTRIES_MAX, touch_entry, &touched, &at);
+	/* What the journal has no longer, is not known. */
+	if (error == -ERR_GONE && at.seq >= r->number)
+		error = 0;
+	if (error == 0 && at.seq < r->number)
+		error = -ERR_EPOCH; /* the drive was set back */
+	if (error < 0) {
+		http_respond_error(r->req, error, NULL);
+		return;
+	}
+	touched.incarnation = at.incarnation;
+	if (touched.last < at.seq)
+		touched_all(&touched, at.seq);
+	touched_print(&touched, text);
+	http_respond(r->req, 200, NULL, span_str(text));
+}
+
+static void run(struct http_request *req, void *cookie, const struct drive_request *what,
+	void (*job)(struct docs_store *store, void *cookie))
+{
+	struct drive_request *r = malloc(sizeof(*r));
+	int error = r ? 0 : -ENOMEM;
+
+	if (r) {
+		*r = *what;
+		r->req = req;
+		http_request_set_data(req, r, free);
+		error = docs_run(job, r, service_app(cookie)) < 0 ? -ERR_UNAVAILABLE : 0;
+	}
+	if (error < 0)
+		http_respond_error(req, error, NULL);
+}
+
+static int get_number(const json_t *object, const char *name, int64_t max, int64_t *ret)
+{
+	const json_t *value = json_object_get(object, name);
+
+	if (!json_is_integer(value) || json_integer_value(value) < 1 || json_integer_value(value) > max)
+		return -ERR_BAD_REQUEST;
+	*ret = json_integer_value(value);
+	return 0;
+}
+
+void api_ring_claim(struct http_request *req, void *cookie)
+{
+	const struct span body = http_request_body(req);
+	json_t *object = json_loadb(body.data ? body.data : "", body.size, JSON_REJECT_DUPLICATES, NULL);
+	struct drive_request what = {.drive = 0};
+	int64_t drive = 0;
+	int error = object ? get_number(object, "drive", INT32_MAX, &drive) : -ERR_BAD_JSON;
+
+	if (error == 0)
+		error = get_number(object, "epoch", INT64_MAX, &what.number);
+	json_decref(object);
+	what.drive = (uint32_t)drive;
+	if (error < 0)
+		http_respond_error(req, error, NULL);
+	else
+		run(req, cookie, &what, claim_drive);
+}
+
+void api_ring_journal(struct http_request *req, void *cookie)
+{
+	const char *drive = http_request_query(req, "drive"), *since = http_request_query(req, "since");
+	struct drive_request what = {.drive = 0};
+	uint64_t number = 0;
+	int64_t id = 0;
+	int error = drive && since && text_parse_id(span_str(drive), INT32_MAX, &id) == 0 &&
+			text_parse_u64(span_str(since), INT64_MAX - 1, &number) == 0
+		? 0
+		: -ERR_BAD_REQUEST;
+
+	what.drive = (uint32_t)id;
+	what.number = (int64_t)number;
+	if (error < 0)
+		http_respond_error(req, error, NULL);
+	else
+		run(req, cookie, &what, tell_touched);
 }

@@ -33,13 +33,25 @@ static int take_kept(struct idempotent *o, const struct docs_answer *kept)
 	return r < 0 ? r : kept->status;
 }
 
+/* The journal says nothing of the change: whatever it is, nothing is kept beyond it. */
+static void tell_home(struct idempotent *o, const struct tree_drive *drive)
+{
+	if (o->beside || o->m.request.epoch < 0)
+		return;
+	touched_init(&o->touched, drive->id, drive->incarnation, drive->seq);
+	if (!o->hidden)
+		touched_all(&o->touched, drive->seq);
+	o->m.request.touched = &o->touched;
+}
+
 /* With the drive locked. The status of the answer, new or kept; or a failure. */
 static int find_or_make(
 	struct idempotent *o, struct docs_store *store, const struct tree_drive *drive, const struct docs_seen *seen)
 {
-	int r = commit_check_home(&o->m.request, drive);
+	int r = o->beside ? 0 : commit_check_home(&o->m.request, drive);
 	if (r < 0)
 		return r;
+	tell_home(o, drive);
 	if (seen->state == DOCS_REPEAT)
 		return take_kept(o, &seen->answer);
 	r = docs_seen_error(seen);

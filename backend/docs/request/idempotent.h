@@ -16,6 +16,9 @@ struct idempotent {
 	 * m.body. The status; or a failure: then nothing of it holds, where there is a key. A second time, from the
 	 * start, when the connection was lost. */
 	int (*change)(struct idempotent *o, struct docs_store *store);
+	/* It says nothing of the drive, which is only where the key is kept: it is no business of the drive's home. */
+	bool beside;
+	bool hidden;		 /* what it changes is in no answer that may be kept */
 	bool ordered;		 /* with the batches of the drive: under its lock, also without a key */
 	struct docs_position at; /* for change: of the drive, where it is locked; else 0 */
 	void (*changed)(struct idempotent
@@ -23,6 +26,7 @@ struct idempotent {
 	const char *detail;  /* of a failure; may be NULL */
 	const char *hint;    /* the same of this failure alone */
 	int hint_of;
+	struct touched touched; /* for the home that sends it, where the drive was locked */
 };
 
 /* On a worker: finds the drive, makes the change, answers the call. */

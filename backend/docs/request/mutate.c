@@ -283,6 +283,12 @@ void mutate_respond(struct mutate *m, const struct docs_answer *answer, bool rep
 		reply_usage(&headers, drive->used, drive->quota);
 	if (repeat)
 		(void)http_headers_add(&headers, "Idempotency-Replayed", "true");
+	if (m->request.touched) {
+		char touched[TOUCHED_TEXT_SIZE];
+
+		touched_print(m->request.touched, touched);
+		(void)http_headers_add(&headers, HEADER_TOUCHED, touched);
+	}
 	/* Of a batch: its number is used up, and this is what came of it. A refusal without it says nothing of the
 	 * number. */
 	if (m->request.key.kind == DOCS_KEY_SESSION)

@@ -13,6 +13,7 @@
 #include "backend/docs/rules/commit.h"
 
 #include "backend/docs/rules/access.h"
+#include "backend/docs/rules/touches.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/proto/batch_key.h"
@@ -61,6 +62,7 @@ struct round {
 	struct docs_key keys[COMMIT_BATCHES_MAX];
 	size_t count;
 	struct tree_drive before, after;
+	struct touched touched; /* where a home is told of it */
 };
 
 /* A job that was just submitted asks for the mutex that its submitter is about to give back: not worth a sleep. */
@@ -261,6 +263,16 @@ static bool must_write(const struct round *r, const struct docs_answer *answers)
 	return false;
 }
 
+/* A home drops what the whole transaction has made untrue before it passes on the first answer of it: so it need not
+ * wait for the others. */
+static bool tells_home(const struct round *r)
+{
+	for (size_t i = 0; i < r->count; i++)
+		if (r->slots[i].request->epoch >= 0)
+			return true;
+	return false;
+}
+
 static int round_commit(struct round *r, struct tree *tree)
 {
 	struct docs_answer answers[COMMIT_BATCHES_MAX];
@@ -280,6 +292,9 @@ static int round_commit(struct round *r, struct tree *tree)
 		error = r->store->ops->txn_commit(r->store, delta, answers);
 	if (error < 0)
 		r->store->ops->txn_abort(r->store);
+	else if (tells_home(r))
+		for (size_t i = 0; i < delta->change_count; i++)
+			touches_add(&r->touched, &delta->changes[i]);
 	return error;
 }
 
@@ -337,6 +352,7 @@ static int round_try(struct round *r)
 	for (size_t i = 0; i < r->count; i++)
 		r->slots[i].error = slot_run(&r->slots[i], tree, &seen[i]);
 	r->after = *tree_peek_drive(tree);
+	touched_init(&r->touched, r->drive, r->before.incarnation, r->before.seq);
 	error = is_to_be_split(r, tree) ? -E2BIG : is_unfounded(r, seen) ? -ENOTCONN : 0;
 	if (error < 0)
 		r->store->ops->txn_abort(r->store);
@@ -381,6 +397,7 @@ static void round_tell(struct round *r, int error)
 		s->error = s->error < 0 ? s->error : error;
 		if (s->refused && s->error == 0 && options->on_refused)
 			options->on_refused(r->drive, s->refused, options->on_refused_cookie);
+		request->touched = s->error == 0 && request->epoch >= 0 ? &r->touched : NULL;
 		request->done(request, s->error, s->error < 0 ? NULL : &s->answer, s->repeat,
 			s->error < 0 ? NULL : &r->after);
 		free(s->copy);

@@ -14,6 +14,7 @@
 #define NEPHOS_DOCS_COMMIT_H
 
 #include "backend/docs/rows/docs_store.h"
+#include "common/proto/touched.h"
 
 #define COMMIT_BATCHES_MAX 64 /* combined into one transaction */
 /* and their ops and extents together, each COMMIT_DATA_BYTES of inline data counting as one: bounds the time the drive
@@ -29,7 +30,8 @@ struct commit_request {
 	uint32_t drive;
 	int64_t user; /* must own the drive, else -ERR_NOT_FOUND */
 	struct docs_key key;
-	int64_t epoch, lease_epoch; /* -1: not checked */
+	int64_t epoch;	     /* of the drive's home that sends it; -1: none, good only while the drive has no home */
+	int64_t lease_epoch; /* -1: not checked */
 	const struct op_batch *batch;
 	/* Makes the answer that is kept and sent, from what the batch did (error 0) or why it was refused (its own
 	 * negative code, with the index of the op). Called on the worker before COMMIT, unless the answer is a repeat;
@@ -45,18 +47,23 @@ struct commit_request {
 	void (*done)(struct commit_request *request, int error, const struct docs_answer *answer, bool repeat,
 		const struct tree_drive *drive);
 	void *cookie;
+	/* During done, where an epoch was checked and nothing failed: what the whole transaction has made untrue, of
+	 * others' batches too. A repeat alone touches nothing, and says where the drive stands. */
+	const struct touched *touched;
 	/* Commit's own. */
 	size_t weight; /* what it asks of a transaction, in ops */
 	struct commit_request *next;
 };
 
-/* -ERR_EPOCH: somebody else is the drive's home by now. A repeat is looked at as well: what it answers is acknowledged
- * by the gateway that hears it, and only the home drops what the change made stale. Were a former home given the answer
- * again while the home's own answer is on its way, the client would be told of a change that the home does not know of
- * yet (tests/model/ring.pml, REPEAT_UNCHECKED). */
+/* -ERR_EPOCH: somebody else is the drive's home by now. Once a drive has a home, nobody changes it but by that. A
+ * repeat is looked at as well: what it answers is acknowledged by the gateway that hears it, and only the home drops
+ * what the change made stale. Were a former home given the answer again while the home's own answer is on its way, the
+ * client would be told of a change that the home does not know of yet (tests/model/ring.pml, REPEAT_UNCHECKED). */
 static inline int commit_check_home(const struct commit_request *request, const struct tree_drive *drive)
 {
-	return request->epoch >= 0 && request->epoch != drive->epoch ? -ERR_EPOCH : 0;
+	const int64_t none = 0;
+
+	return (request->epoch >= 0 ? request->epoch : none) != drive->epoch ? -ERR_EPOCH : 0;
 }
 /* -ERR_EPOCH: somebody else works ahead on the drive by now. A repeat is answered all the same: what was done was done,
  * and whoever did it has to know. */

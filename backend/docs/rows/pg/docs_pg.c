@@ -92,6 +92,7 @@ static const struct docs_store_ops OPS = {
 	.collect_orphans = docs_pg_collect_orphans,
 	.collect_expired = docs_pg_collect_expired,
 	.ring_call = docs_pg_ring_call,
+	.ring_claim = docs_pg_ring_claim,
 	.free = docs_pg_free,
 };
 

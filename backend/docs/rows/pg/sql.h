@@ -209,9 +209,11 @@ enum docs_sql_ring_column {
 	RING_NEXT,
 	RING_LEAVING
 };
+enum { CLAIM_IN_EPOCH, CLAIM_HAS_DRIVE, CLAIM_INCARNATION, CLAIM_SEQ };
 /* Of the last array of SQL_RING_PUT. */
 enum { RING_FLAG_MEMBER = 1, RING_FLAG_NEXT = 2, RING_FLAG_LEAVING = 4 };
-extern const struct pg_statement SQL_RING_LOCK, SQL_RING_GATEWAYS, SQL_RING_WRITE, SQL_RING_PUT, SQL_RING_REMOVE;
+extern const struct pg_statement SQL_RING_LOCK, SQL_RING_GATEWAYS, SQL_RING_WRITE, SQL_RING_PUT, SQL_RING_REMOVE,
+	SQL_RING_CLAIM;
 
 extern const struct pg_statement SQL_NOTIFY, SQL_LISTEN;
 

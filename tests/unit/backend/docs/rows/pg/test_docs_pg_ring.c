@@ -171,12 +171,75 @@ static void calls_at_once_come_one_after_the_other_and_none_is_lost(void **state
 	}
 }
 
+/* ---- claims ---- */
+
+static int64_t call_once(struct worker *w)
+{
+	const struct membership_call call = {.name = "a", .boot = "b", .url = "http://x", .weight = 1};
+	struct membership book;
+	bool lease;
+
+	assert_ok(w, w->store->ops->ring_call(w->store, &call, &book, &lease));
+	return book.epoch;
+}
+
+static int64_t epoch_of(struct worker *w)
+{
+	struct docs_drive drive;
+
+	assert_ok(w, w->store->ops->drive_get(w->store, &w->scope, &drive));
+	return drive.row.epoch;
+}
+
+static void a_claim_writes_the_epoch_and_tells_where_the_drive_stands(void **state)
+{
+	struct worker *w = *state;
+	const int64_t epoch = call_once(w);
+	struct docs_position at = {0}, again = {0};
+
+	assert_int_equal(epoch, 1);
+	assert_ok(w, w->store->ops->ring_claim(w->store, w->scope.drive, epoch, &at));
+	assert_int_equal(epoch_of(w), epoch);
+	assert_int_equal(at.seq, 0);
+	assert_true(at.incarnation > 0);
+	assert_ok(w, w->store->ops->ring_claim(w->store, w->scope.drive, epoch, &again));
+	assert_memory_equal(&again, &at, sizeof(at));
+}
+
+static void a_claim_in_another_epoch_than_the_ring_s_changes_nothing(void **state)
+{
+	struct worker *w = *state;
+	const int64_t epoch = call_once(w);
+	struct docs_position at = {-1, -1};
+
+	assert_int_equal(w->store->ops->ring_claim(w->store, w->scope.drive, epoch + 1, &at), -ERR_EPOCH);
+	assert_int_equal(w->store->ops->ring_claim(w->store, w->scope.drive, epoch - 1, &at), -ERR_EPOCH);
+	assert_int_equal(epoch_of(w), 0);
+	/* The book was set back: who has claimed in a later epoch keeps the drive. */
+	assert_ok(w, w->store->ops->ring_claim(w->store, w->scope.drive, epoch, &at));
+	assert_ok(w, pg_script(w->pg, "UPDATE drive SET epoch = epoch + 5"));
+	assert_int_equal(w->store->ops->ring_claim(w->store, w->scope.drive, epoch, &at), -ERR_EPOCH);
+	assert_int_equal(epoch_of(w), epoch + 5);
+}
+
+static void a_drive_that_is_not_there_cannot_be_claimed(void **state)
+{
+	struct worker *w = *state;
+	const int64_t epoch = call_once(w);
+	struct docs_position at;
+
+	assert_int_equal(w->store->ops->ring_claim(w->store, INT32_MAX, epoch, &at), -ERR_NOT_FOUND);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		with_empty_book(rows_say_what_a_book_in_memory_says_after_each_call),
 		with_empty_book(a_call_that_cannot_be_writes_nothing),
 		with_empty_book(rows_that_are_no_book_are_no_answer),
+		with_empty_book(a_claim_writes_the_epoch_and_tells_where_the_drive_stands),
+		with_empty_book(a_claim_in_another_epoch_than_the_ring_s_changes_nothing),
+		with_empty_book(a_drive_that_is_not_there_cannot_be_claimed),
 		with_empty_book(calls_at_once_come_one_after_the_other_and_none_is_lost),
 	};
 

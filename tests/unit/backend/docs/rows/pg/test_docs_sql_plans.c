@@ -88,8 +88,10 @@ static const struct explained EXPLAINED[] = {
 	{&SQL_NAME_AGAIN, "bigint[]"},
 	{&SQL_SESSION_ANSWERS, "bigint[], bytea[], bytea[], bytea[]"},
 	{&SQL_USER_ANSWERS, "int, bigint[], bytea[], bytea[], bytea[], bytea[]"},
-	/* Not SQL_RING_LOCK and SQL_RING_WRITE, which are about the only row that its table may have, and not
-	 * SQL_RING_GATEWAYS, which wants all 64 of its own. */
+	/* Not SQL_RING_GATEWAYS, which wants all 64 of its table. */
+	{&SQL_RING_LOCK, ""},
+	{&SQL_RING_WRITE, "bigint, bigint, boolean"},
+	{&SQL_RING_CLAIM, "int, bigint"},
 	{&SQL_RING_PUT, "bytea[], bytea[], bytea[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[]"},
 	{&SQL_RING_REMOVE, "bytea[], bytea[]"},
 	{&SQL_USER_FORGET, "bigint[], bytea[]"},
@@ -188,6 +190,12 @@ static struct pg_result *explain(struct worker *w, const struct explained *e)
 	return result;
 }
 
+/* Table ring has one row, and may have no more. */
+static bool is_scan(struct span line)
+{
+	return memmem(line.data, line.size, "Seq Scan", 8) && !memmem(line.data, line.size, "Seq Scan on ring ", 17);
+}
+
 static void no_statement_reads_a_whole_table(void **state)
 {
 	struct worker *w = *state;
@@ -205,7 +213,7 @@ static void no_statement_reads_a_whole_table(void **state)
 			const struct span line = pg_bytes(plan, row, 0);
 			/* An index read from end to end is no better; a sorted or hashed one neither, but those scan
 			 * something below. */
-			scans = scans || memmem(line.data, line.size, "Seq Scan", 8);
+			scans = scans || is_scan(line);
 		}
 		if (scans || getenv("DOCS_SQL_PLANS"))
 			for (int row = 0; row < pg_rows(plan); row++)

@@ -1,0 +1,18 @@
+-- write: drive, epoch
+-- The ring's row is held to the end, so that a claim is made in that epoch, or not at all. A drive that was claimed in a
+-- later one stays so. The first two columns say why there is nothing in the others.
+WITH r AS (
+	SELECT epoch
+	FROM ring
+	WHERE single AND epoch = $2
+	FOR SHARE
+)
+, c AS (
+	UPDATE drive d SET epoch = r.epoch
+	FROM r
+	WHERE d.id = $1 AND d.epoch <= r.epoch
+	RETURNING d.incarnation, d.seq
+)
+SELECT EXISTS (SELECT FROM r), EXISTS (SELECT FROM drive WHERE id = $1), c.incarnation, c.seq
+FROM (SELECT 1) AS one
+LEFT JOIN c ON true
