@@ -127,8 +127,8 @@ static void whatever_happened_up_to_a_seq_is_all(void **state)
 
 static void what_is_no_such_text_is_refused(void **state)
 {
-	static const char *const WRONG[] = {"", "17", "17.1", "17.1-2", "17.1-2 ", "17.1-2 6", "17.1-2 5/300", "17.1-2 **",
-		"17.0-2 5", "17.5-3 5", "17.01-2 5", "-1.1-2 5", "17.1-2  5", "17.1-2 5 ", "17.1-2 5 zz",
+	static const char *const WRONG[] = {"", "17", "17.1", "17.1-2", "17.1-2 ", "17.1-2 6", "17.1-2 5/300",
+		"17.1-2 **", "17.0-2 5", "17.5-3 5", "17.01-2 5", "-1.1-2 5", "17.1-2  5", "17.1-2 5 ", "17.1-2 5 zz",
 		"17.9223372036854775808-1 5", "17,1-2 5"};
 	struct touched t;
 
