@@ -342,6 +342,11 @@ int tree_load_extent(struct tree *t, const struct tree_extent *extent)
 	return 0;
 }
 
+void tree_load_sweep(struct tree *t, const struct tree_range *range, int64_t extents, int64_t bytes)
+{
+	t->sweep = (struct tree_sweep){.range = *range, .extents = extents, .bytes = bytes};
+}
+
 int tree_load_xattr(
 	struct tree *t, int64_t node, struct span name, struct span value, const struct tree_xattr_sums *sums)
 {
@@ -538,6 +543,7 @@ static void undo_all(struct tree *t)
 {
 	while (t->undo_count > 0)
 		undo_one(&t->undo[--t->undo_count]);
+	t->sweep.done = false;
 	while (t->pieces && t->pieces->born == t->batch)
 		tree_piece_free(t, t->pieces);
 }

@@ -103,11 +103,17 @@ struct tree_wants {
 	size_t xattr_count;
 	uint8_t (*blocks)[32];
 	size_t block_count;
+	/* Extents that lie whole in here are counted and not loaded, see tree_wants_sweep_new. node 0: none. */
+	struct tree_range sweep;
 	/* the ranges may have more inline content than BATCH_LOADED_BYTES_MAX: what is beyond it is loaded without its
 	 * bytes */
 	bool wide;
 };
 int tree_wants_new(const struct op_batch *const *batches, size_t count, uint32_t drive, struct tree_wants **ret);
+/* The same of a batch that was too much alone: what it cuts away whole need not be loaded, if only one of its ops reads
+ * extents, all in one range, and cuts all that is in it (a smaller size; a write without a gap). -EINVAL: it is no such
+ * batch. */
+int tree_wants_sweep_new(const struct op_batch *batch, uint32_t drive, struct tree_wants **ret);
 void tree_wants_free(struct tree_wants *w);
 
 /*
@@ -118,6 +124,8 @@ void tree_wants_free(struct tree_wants *w);
 int tree_load_node(struct tree *t, const struct tree_node *node);
 int tree_load_entry(struct tree *t, int64_t parent, struct span name, int64_t child);
 int tree_load_extent(struct tree *t, const struct tree_extent *extent);
+/* What is in wants.sweep: how many, and the sum of their lengths. */
+void tree_load_sweep(struct tree *t, const struct tree_range *range, int64_t extents, int64_t bytes);
 struct tree_xattr_sums { /* of all xattrs of one node */
 	size_t names;	 /* bytes of the names, each with one byte more */
 	size_t total;	 /* bytes of names and values */
@@ -191,6 +199,7 @@ struct tree_delta {
 	/* all extents of these go, loaded or not (replace, truncate to 0), before what is in added_extents */
 	const int64_t *cleared_nodes;
 	size_t cleared_node_count;
+	struct tree_range swept; /* those that lie whole in here go, before the same; node 0: none */
 	const struct tree_xattr {
 		int64_t node;
 		struct span name, value;

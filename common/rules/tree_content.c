@@ -99,6 +99,22 @@ static int put(struct tree_call *c, struct tree_row *row, const struct tree_exte
 	return r;
 }
 
+/* What the op is to cut away was counted, and not loaded but for the pieces at both ends. */
+static int sweep(struct tree_call *c, struct tree_row *row)
+{
+	struct tree_sweep *s = &c->tree->sweep;
+	int r;
+
+	if (s->range.node != row->id || s->done || row->now.cleared)
+		return 0;
+	r = cut(c, row, s->range.from, s->range.to);
+	if (r < 0)
+		return r;
+	pieces_changed(c, row, -s->bytes, row->now.node.extents - s->extents);
+	s->done = true;
+	return 0;
+}
+
 /* What no piece covers becomes one without bytes. */
 static int reserve(struct tree_call *c, struct tree_row *row, int64_t from, int64_t to)
 {
@@ -129,7 +145,9 @@ int tree_resize(struct tree_call *c, struct tree_row *row, int64_t size)
 
 	if (r < 0)
 		return r;
-	if (size < old)
+	if (size < old && size > 0)
+		r = sweep(c, row);
+	if (r == 0 && size < old)
 		r = size == 0 ? drop_all(c, row) : cut(c, row, size, INT64_MAX);
 	if (r < 0)
 		return r;
@@ -210,6 +228,8 @@ static int write_content(struct tree_call *c, struct tree_row *row)
 	if (c->op->fields & OP_REPLACE) {
 		r = drop_all(c, row);
 		note_range(c, 0, old, TREE_CONTENT);
+	} else if (c->op->extent_count > 0) {
+		r = sweep(c, row);
 	}
 	for (size_t i = 0; r == 0 && i < c->op->extent_count; i++) {
 		struct op_extent e = c->op->extents[i];

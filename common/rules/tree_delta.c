@@ -113,7 +113,10 @@ int tree_delta(struct tree *t, const struct tree_delta **ret)
 
 	for (struct tree_piece *piece = t->pieces; piece; piece = piece->next)
 		piece->kept = false;
-	*d = (struct tree_delta){.drive = t->drive, .changes = t->changes, .change_count = t->change_count};
+	*d = (struct tree_delta){.drive = t->drive,
+		.changes = t->changes,
+		.change_count = t->change_count,
+		.swept = t->sweep.done ? t->sweep.range : (struct tree_range){0}};
 	r = delta_alloc(t, d, &n);
 	if (r < 0)
 		return r;

@@ -112,9 +112,14 @@ struct tree {
 	size_t change_count, change_capacity;
 	struct tree_chunk *chunks;
 	struct tree_delta delta;
-	bool any_protected;	       /* a document here may be: a guess that errs to yes */
-	struct tree_writer writer;     /* see tree_by */
-	bool overfull;		       /* see tree_is_overfull */
+	bool any_protected;	   /* a document here may be: a guess that errs to yes */
+	struct tree_writer writer; /* see tree_by */
+	bool overfull;		   /* see tree_is_overfull */
+	struct tree_sweep {
+		struct tree_range range; /* node 0: none */
+		int64_t extents, bytes;
+		bool done; /* by the batch */
+	} sweep;
 	size_t rows_loaded, rows_made; /* extents, of all batches; ancestors count as loaded */
 	size_t bytes_cloned;
 };

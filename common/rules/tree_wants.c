@@ -341,9 +341,9 @@ static void wants_fini(struct tree_wants *w)
 	free(w->blocks);
 }
 
-int tree_wants_new(const struct op_batch *const *batches, size_t count, uint32_t drive, struct tree_wants **ret)
+static struct making making_of(uint32_t drive)
 {
-	struct making m = {
+	return (struct making){
 		.drive = drive,
 		.nodes.element = sizeof(int64_t),
 		.names.element = sizeof(struct tree_name),
@@ -353,22 +353,89 @@ int tree_wants_new(const struct op_batch *const *batches, size_t count, uint32_t
 		.blocks.element = 32,
 		.made.element = sizeof(struct made),
 	};
-	struct tree_wants *w = calloc(1, sizeof(*w));
-	int r = w ? 0 : -ENOMEM;
+}
+
+/* All of it, or with a failure nothing. */
+static int make(struct making *m, int error, struct tree_wants **ret)
+{
+	int r = error < 0 ? error : follow_made(m);
+	struct tree_wants all, *w = r == 0 ? malloc(sizeof(*w)) : NULL;
+
+	free(m->made.data);
+	finish(m, &all);
+	if (!w) {
+		wants_fini(&all);
+		return r < 0 ? r : -ENOMEM;
+	}
+	*w = all;
+	*ret = w;
+	return 0;
+}
+
+int tree_wants_new(const struct op_batch *const *batches, size_t count, uint32_t drive, struct tree_wants **ret)
+{
+	struct making m = making_of(drive);
+	int r = 0;
 
 	for (size_t b = 0; r == 0 && b < count; b++)
 		for (size_t i = 0; r == 0 && i < op_batch_count(batches[b]); i++)
 			r = want_op(&m, op_batch_at(batches[b], i));
-	r = r < 0 ? r : follow_made(&m);
-	free(m.made.data);
-	if (w)
-		finish(&m, w);
-	if (r < 0) {
-		tree_wants_free(w);
-		return r;
+	return make(&m, r, ret);
+}
+
+/* The range in which an op cuts away whatever is there, whole, and reads nothing. */
+static bool sweep_of(const struct op *op, struct tree_range *ret)
+{
+	const struct op_extent *e = op->extents;
+
+	*ret = (struct tree_range){.node = op->id, .from = op->size, .to = INT64_MAX};
+	if (op->kind == OP_SETATTR)
+		return (op->fields & OP_HAS_SIZE) && op->size > 0;
+	if (op->kind != OP_WRITE || op->extent_count == 0 || (op->fields & (OP_REPLACE | OP_APPEND)))
+		return false;
+	ret->from = ret->to = e->at;
+	for (size_t i = 0; i < op->extent_count; i++, e++) {
+		if (e->at != ret->to || e->kind == OP_EXTENT_RESERVE)
+			return false;
+		ret->to += e->len;
 	}
-	*ret = w;
-	return 0;
+	return !(op->fields & OP_HAS_SIZE) || op->size == 0 || op->size >= ret->to;
+}
+
+/* In place of its ranges: what lies across both ends, or touches them; and what a size cuts behind. */
+static int want_around(struct making *m, const struct op *op, const struct tree_range *sweep)
+{
+	int r = want_range(m, op->id, sweep->from - 1, sweep->from);
+
+	if (r == 0 && sweep->to < INT64_MAX)
+		r = want_range(m, op->id, sweep->to, sweep->to + 1);
+	if (r == 0 && op->kind == OP_WRITE && (op->fields & OP_HAS_SIZE) && op->size > 0)
+		r = want_range(m, op->id, op->size, INT64_MAX);
+	return r;
+}
+
+int tree_wants_sweep_new(const struct op_batch *batch, uint32_t drive, struct tree_wants **ret)
+{
+	struct making m = making_of(drive);
+	struct tree_range sweep = {0};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < op_batch_count(batch); i++) {
+		const struct op *op = op_batch_at(batch, i);
+		const size_t ranges = m.ranges.count;
+
+		r = want_op(&m, op);
+		if (r < 0 || m.ranges.count == ranges)
+			continue;
+		m.ranges.count = ranges;
+		r = sweep.node == 0 && sweep_of(op, &sweep) ? want_around(&m, op, &sweep) : -EINVAL;
+	}
+	if (r == 0 && sweep.node == 0)
+		r = -EINVAL;
+	r = make(&m, r, ret);
+	if (r == 0)
+		(*ret)->sweep = sweep;
+	return r;
 }
 
 void tree_wants_free(struct tree_wants *w)

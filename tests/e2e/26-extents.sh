@@ -59,7 +59,7 @@ if mode == "fill":
         else: sys.exit(f"{status} {answer}")
     print(made, last["status"], last["errno"], last["type"], "pieces" in last["detail"])
 elif mode == "beyond":
-    print(spread(item(sys.argv[4]), 10000000, int(sys.argv[5]))[0])
+    print(spread(item(sys.argv[4]), int(sys.argv[6]) if len(sys.argv) > 6 else 10000000, int(sys.argv[5]))[0])
 elif mode == "size":
     print(size(item("spread"), int(sys.argv[4])))
 PY
@@ -102,10 +102,26 @@ check_status "and removed" 204 -X DELETE "${THEIRS[@]}" "$DRIVES/$D/files/spread
 M=$WORK/mnt
 mkdir "$M"
 DB=64000000
-check_status "the other drive gets a quota" 200 -X PATCH "${AUTH[@]}" "${JSON[@]}" -d "{\"quota\":$DB}" "$DRIVES/$S"
-check "and is mounted" \
+check "a drive without a quota is mounted" \
 	env -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials" "$URL/$S" "$M"
 at_end '"$NEPHOS" umount "$M" || umount -l "$M"'
+
+# More than a batch may read (BATCH_ROWS_MAX).
+check_eq "a file in 98,000 pieces is made" "200 200 200 200 200 200 200" \
+	"$(for n in 0 1 2 3 4 5 6; do spread "$S" "${AUTH[1]#Authorization: }" beyond many 14000 $((28000 * n)); done | tr '\n' ' ' | sed 's/ $//')"
+count() { in_database "SELECT extents FROM node WHERE id >> 32 = $S AND name = '$1'"; }
+check_eq "and counted" 98000 "$(count many)"
+check "a hole through most of it can be made" fallocate -p -o 1001 -l 180000 "$M/many"
+check_eq "which leaves what is around it" $((501 + 7499)) "$(count many)"
+check_eq "is seen by all" "$((501 + 7499))" "$(tr -dc x <"$M/many" | wc -c)"
+check_eq "can be written again" "200 200 200 200 200 200 200" \
+	"$(for n in 0 1 2 3 4 5 6; do spread "$S" "${AUTH[1]#Authorization: }" beyond many 14000 $((28000 * n)); done | tr '\n' ' ' | sed 's/ $//')"
+check "is shortened" truncate -s 101 "$M/many"
+check_eq "to what is left" 51 "$(count many)"
+check_eq "which is there" "51 101" "$(tr -dc x <"$M/many" | wc -c) $(stat -c %s "$M/many")"
+rm "$M/many"
+
+check_status "the drive gets a quota" 200 -X PATCH "${AUTH[@]}" "${JSON[@]}" -d "{\"quota\":$DB}" "$DRIVES/$S"
 cat >"$WORK/pages.py" <<'PY'
 import os, random, sqlite3, sys
 m, quota = sys.argv[1], int(sys.argv[2])

@@ -157,6 +157,24 @@ static bool range_takes(struct docs_mem *m, const struct tree_range *want, const
 	return extent->node == want->node && extent->at < want->to && extent->at + extent->len > from;
 }
 
+static bool lies_in(const struct tree_extent *extent, const struct tree_range *range)
+{
+	return extent->node == range->node && extent->at >= range->from && extent->at < range->to &&
+		extent->at + extent->len <= range->to;
+}
+
+static void load_sweep(struct docs_mem *m, const struct tree_range *range, struct tree *t)
+{
+	int64_t extents = 0, bytes = 0;
+
+	MEM_EACH(struct mem_extent, x, &m->extents)
+	{
+		extents += lies_in(&x->extent, range);
+		bytes += lies_in(&x->extent, range) ? x->extent.len : 0;
+	}
+	tree_load_sweep(t, range, extents, bytes);
+}
+
 static int load(struct docs_mem *m, uint32_t drive, const struct tree_wants *w, struct tree *t)
 {
 	int r = load_names(m, w, t);
@@ -165,6 +183,8 @@ static int load(struct docs_mem *m, uint32_t drive, const struct tree_wants *w, 
 		MEM_EACH(struct mem_extent, x, &m->extents)
 	if (r == 0 && range_takes(m, &w->ranges[i], &x->extent))
 		r = tree_load_extent(t, &x->extent);
+	if (w->sweep.node != 0)
+		load_sweep(m, &w->sweep, t);
 	for (size_t i = 0; r == 0 && i < w->xattr_count; i++)
 		r = load_xattr(m, &w->xattrs[i], t);
 	for (size_t i = 0; i < w->block_count; i++)
@@ -350,6 +370,9 @@ static int write_extents(struct docs_mem *m, const struct tree_delta *d)
 		for (size_t n = m->extents.count; n > 0; n--)
 			if (((struct mem_extent *)docs_mem_at(&m->extents, n - 1))->extent.node == d->cleared_nodes[i])
 				remove_extent(m, n - 1);
+	for (size_t n = d->swept.node != 0 ? m->extents.count : 0; n > 0; n--)
+		if (lies_in(&((struct mem_extent *)docs_mem_at(&m->extents, n - 1))->extent, &d->swept))
+			remove_extent(m, n - 1);
 	for (size_t i = 0; r == 0 && i < d->removed_extent_count; i++)
 		r = remove_extent_at(m, d->removed_extents[i]->node, d->removed_extents[i]->at);
 	for (size_t i = 0; r == 0 && i < d->added_extent_count; i++) {

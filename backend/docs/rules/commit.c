@@ -61,6 +61,7 @@ struct round {
 	struct slot slots[COMMIT_BATCHES_MAX];
 	struct docs_key keys[COMMIT_BATCHES_MAX];
 	size_t count;
+	bool sweep; /* of one batch: what it cuts away whole is counted, see tree_wants_sweep_new */
 	struct tree_drive before, after;
 	struct touched touched; /* where a home is told of it */
 };
@@ -302,6 +303,8 @@ static int round_wants(const struct round *r, struct tree_wants **ret)
 {
 	const struct op_batch *batches[COMMIT_BATCHES_MAX];
 
+	if (r->sweep)
+		return tree_wants_sweep_new(r->slots[0].request->batch, r->drive, ret);
 	for (size_t i = 0; i < r->count; i++)
 		batches[i] = r->slots[i].request->batch;
 	return tree_wants_new(batches, r->count, r->drive, ret);
@@ -330,6 +333,19 @@ static bool is_to_be_split(const struct round *r, const struct tree *tree)
 	return r->count > 1 && tree_is_overfull(tree);
 }
 
+/* Alone it is too much, but it may not have to be read. */
+static bool is_to_be_swept(struct round *r, const struct tree *tree)
+{
+	const struct slot *s = r->slots;
+	struct tree_wants *wants = NULL;
+
+	if (r->count > 1 || r->sweep || !tree_is_overfull(tree) || s->error < 0 || s->repeat)
+		return false;
+	r->sweep = tree_wants_sweep_new(s->request->batch, r->drive, &wants) == 0;
+	tree_wants_free(wants);
+	return r->sweep;
+}
+
 /* The whole transaction once. A failure is everybody's; what only one of them did wrong is in its slot. */
 static int round_try(struct round *r)
 {
@@ -353,7 +369,7 @@ static int round_try(struct round *r)
 		r->slots[i].error = slot_run(&r->slots[i], tree, &seen[i]);
 	r->after = *tree_peek_drive(tree);
 	touched_init(&r->touched, r->drive, r->before.incarnation, r->before.seq);
-	error = is_to_be_split(r, tree) ? -E2BIG : is_unfounded(r, seen) ? -ENOTCONN : 0;
+	error = is_to_be_split(r, tree) || is_to_be_swept(r, tree) ? -E2BIG : is_unfounded(r, seen) ? -ENOTCONN : 0;
 	if (error < 0)
 		r->store->ops->txn_abort(r->store);
 	else
@@ -415,6 +431,14 @@ static int round_tries(struct round *r)
 	return error;
 }
 
+/* Of one batch, or of those that fit one transaction. */
+static int round_all(struct round *r)
+{
+	const int error = round_tries(r);
+
+	return error == -E2BIG && r->sweep ? round_tries(r) : error;
+}
+
 static void round_one_by_one(struct round *r)
 {
 	round_reset(r);
@@ -426,13 +450,13 @@ static void round_one_by_one(struct round *r)
 			.keys = {r->keys[i]},
 			.count = 1};
 
-		round_tell(&one, round_tries(&one));
+		round_tell(&one, round_all(&one));
 	}
 }
 
 static void round_run(struct round *r)
 {
-	const int error = round_tries(r);
+	const int error = round_all(r);
 
 	/* Why there is no such drive, only who has it is told. */
 	if ((error == -E2BIG || error == -ERR_NOT_FOUND) && r->count > 1)

@@ -61,6 +61,13 @@ static int queue_removed_extents(struct docs_pg *s, const struct tree_delta *d)
 	return pg_pipeline_add(s->pg, &SQL_REMOVE_EXTENTS, params, 2);
 }
 
+static int queue_swept(struct docs_pg *s, const struct tree_range *swept)
+{
+	const struct pg_param params[] = {PG_P_I64(swept->node), PG_P_I64(swept->from), PG_P_I64(swept->to)};
+
+	return swept->node == 0 ? 0 : pg_pipeline_add(s->pg, &SQL_SWEEP_EXTENTS, params, 3);
+}
+
 /* ---- extents ---- */
 
 static int queue_extents_now(struct docs_pg *s)
@@ -423,6 +430,8 @@ static int queue_delta(struct docs_pg *s, const struct tree_delta *d, const stru
 		r = queue_removed_nodes(s, d);
 	if (r == 0)
 		r = queue_removed_extents(s, d);
+	if (r == 0)
+		r = queue_swept(s, &d->swept);
 	if (r == 0 && !first)
 		r = one ? docs_pg_commit_one_queue(s, d, answers) : queue_all(s, d, answers);
 	if (r == 0)

@@ -359,7 +359,7 @@ bool drive_cache_load(
 {
 	struct loading l = {.d = d, .wants = wants, .tree = tree};
 	/* A block's row has to be locked. */
-	bool known = wants->block_count == 0;
+	bool known = wants->block_count == 0 && wants->sweep.node == 0;
 
 	for (size_t i = 0; known && i < wants->node_count; i++)
 		known = load_node(&l, wants->nodes[i]);

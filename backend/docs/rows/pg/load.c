@@ -117,6 +117,13 @@ static int queue_blocks(struct docs_pg *s, uint32_t drive, const struct tree_wan
 	return pg_pipeline_add(s->pg, &SQL_LOAD_BLOCKS, params, 2);
 }
 
+static int queue_sweep(struct docs_pg *s, const struct tree_range *range)
+{
+	const struct pg_param params[] = {PG_P_I64(range->node), PG_P_I64(range->from), PG_P_I64(range->to)};
+
+	return pg_pipeline_add(s->pg, &SQL_LOAD_SWEEP, params, 3);
+}
+
 int docs_pg_load_queue(struct docs_pg *s, uint32_t drive, const struct tree_wants *w, size_t *ret_count)
 {
 	size_t count = 0;
@@ -135,6 +142,8 @@ int docs_pg_load_queue(struct docs_pg *s, uint32_t drive, const struct tree_want
 		count++, r = queue_xattrs(s, drive, w);
 	if (r == 0 && w->block_count)
 		count++, r = queue_blocks(s, drive, w);
+	if (r == 0 && w->sweep.node)
+		count++, r = queue_sweep(s, &w->sweep);
 	if (r == 0)
 		*ret_count += count;
 	return r;
@@ -258,6 +267,8 @@ int docs_pg_load_take(
 	if (r == 0 && w->xattr_count)
 		r = take_xattrs(*results++, tree);
 	if (r == 0 && w->block_count)
-		r = take_blocks(*results, tree);
+		r = take_blocks(*results++, tree);
+	if (r == 0 && w->sweep.node)
+		tree_load_sweep(tree, &w->sweep, pg_number(*results, 0, 0), pg_number(*results, 0, 1));
 	return r;
 }

@@ -113,6 +113,60 @@ static void batches_that_are_too_much_together_go_one_by_one(void **state)
 	docs_mem_free(mem);
 }
 
+static void a_cut_through_more_than_may_be_read_is_made_without_reading(void **state)
+{
+	enum { MANY = BATCH_ROWS_MAX + 10 };
+	struct pool pool = {0};
+	const struct commit_options options = {.run_on_worker = keep_job, .pool = &pool};
+	struct docs_mem *mem;
+	struct docs_store *store;
+	struct docs_drive drive;
+	struct tree_node *file;
+	struct commit *commit;
+	struct sent sent;
+
+	(void)state;
+	assert_int_equal(docs_mem_new(&mem), 0);
+	assert_int_equal(docs_mem_open(mem, &store), 0);
+	assert_int_equal(store->ops->drive_create(store, OWNER, SPAN_LITERAL("home"), 0, &drive), 0);
+	assert_int_equal(commit_new(&options, &commit), 0);
+	const int64_t id = ITEM_ID(drive.row.id, 2);
+	const struct op make = {
+		.kind = OP_CREATE, .parent = ITEM_ROOT(drive.row.id), .name = SPAN_LITERAL("a"), .mode = S_IFREG};
+	const struct op cut = {.kind = OP_SETATTR, .id = id, .fields = OP_HAS_SIZE, .size = 4};
+	const struct op_extent filled = {.at = 1, .len = 1, .kind = OP_EXTENT_DATA, .data = SPAN_LITERAL("y")};
+	const struct op fill = {.kind = OP_WRITE, .id = id, .extents = (struct op_extent *)&filled, .extent_count = 1};
+
+	submit(commit, &sent, drive.row.id, &make);
+	pool.job(store, pool.cookie);
+	op_batch_free(sent.batch);
+	for (int64_t i = 0; i < MANY; i++)
+		((struct mem_extent *)docs_mem_add(&mem->extents))->extent =
+			(struct tree_extent){.node = id, .at = 3 * i, .len = 2, .kind = EXTENT_BLOCK, .block_size = 2};
+	file = docs_mem_node(mem, id);
+	file->item.size = 3 * (int64_t)MANY;
+	file->item.allocated = file->charged = 2 * (int64_t)MANY;
+	file->extents = MANY;
+	drive.row = docs_mem_get_drive(mem, drive.row.id);
+	drive.row.used = 2 * (int64_t)MANY;
+	drive.row.extents = MANY - 1;
+	docs_mem_set_drive(mem, &drive.row);
+	submit(commit, &sent, drive.row.id, &cut);
+	pool.job(store, pool.cookie);
+	op_batch_free(sent.batch);
+	assert_int_equal(sent.refused, 0);
+	assert_int_equal(docs_mem_node(mem, id)->item.allocated, 3); /* two, and half of what lay across the end */
+	assert_int_equal(docs_mem_node(mem, id)->extents, 2);
+	assert_int_equal(docs_mem_check(mem, drive.row.id), 0);
+	submit(commit, &sent, drive.row.id, &fill);
+	pool.job(store, pool.cookie);
+	op_batch_free(sent.batch);
+	assert_int_equal(docs_mem_check(mem, drive.row.id), 0);
+	commit_free(commit);
+	store->ops->free(store);
+	docs_mem_free(mem);
+}
+
 struct refusals {
 	struct pool pool; /* first */
 	unsigned count;
@@ -168,6 +222,7 @@ static void what_was_uploaded_for_a_refused_op_is_told_unless_it_may_come_again(
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(batches_that_are_too_much_together_go_one_by_one),
+		cmocka_unit_test(a_cut_through_more_than_may_be_read_is_made_without_reading),
 		cmocka_unit_test(what_was_uploaded_for_a_refused_op_is_told_unless_it_may_come_again)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <cmocka.h>
 
 #define PAGE 4096
@@ -240,6 +241,120 @@ static void a_document_has_no_more_than_one_may(void **state)
 	tree_free(t);
 }
 
+/* ---- what is cut away whole need not be loaded ---- */
+
+#define SPAN_BYTES 60
+
+static uint32_t chance(uint64_t *state, uint32_t below)
+{
+	*state = *state * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(*state >> 33) % below;
+}
+
+/* A batch that a sweep may be for: writes without a gap, holes, sizes. Extents must have room for three. */
+static struct op some_op(uint64_t *state, int64_t id, struct op_extent *extents)
+{
+	static const char bytes[SPAN_BYTES] = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefg";
+	struct op op = {.kind = OP_WRITE, .id = id, .extents = extents, .extent_count = 1 + chance(state, 3)};
+	int64_t at = chance(state, SPAN_BYTES);
+
+	if (chance(state, 5) == 0)
+		return op_size_of(id, chance(state, SPAN_BYTES));
+	for (size_t i = 0; i < op.extent_count; i++) {
+		struct op_extent *e = &extents[i];
+
+		*e = (struct op_extent){.at = at, .len = 1 + chance(state, 6)};
+		switch (chance(state, 4)) {
+		case 0:
+			e->kind = OP_EXTENT_HOLE;
+			break;
+		case 1:
+			e->kind = OP_EXTENT_BLOCK;
+			e->sha256[0] = 1;
+			e->from = chance(state, 90);
+			break;
+		case 2:
+			e->kind = chance(state, 3) == 0 ? OP_EXTENT_RESERVE : OP_EXTENT_HOLE;
+			break;
+		default:
+			e->kind = OP_EXTENT_DATA;
+			e->data = span_of(bytes, (size_t)e->len);
+		}
+		at += e->len + (chance(state, 8) == 0);
+	}
+	if (chance(state, 6) == 0) {
+		op.fields = OP_HAS_SIZE;
+		op.size = chance(state, 2 * SPAN_BYTES);
+	}
+	return op;
+}
+
+static int sizes_and_counts(struct trial *t, int64_t id, struct tree_node *ret, char *bytes)
+{
+	const int r = docs_mem_get_node(t->mem, id, ret);
+
+	if (r == 0)
+		docs_mem_read(t->mem, id, bytes, (size_t)ret->item.size);
+	return r;
+}
+
+static void what_is_swept_is_as_if_it_had_been_loaded(void **state)
+{
+	struct trial *t = *state, other;
+	const char *seed = getenv("TREE_EXTENTS_SEED");
+	uint64_t lots = seed ? strtoull(seed, NULL, 10) : (uint64_t)time(NULL);
+	static char x[4 * SPAN_BYTES], y[4 * SPAN_BYTES];
+	unsigned swept = 0;
+
+	print_message("TREE_EXTENTS_SEED=%llu\n", (unsigned long long)lots);
+	trial_init(&other);
+	trial_block(t, 1, 100);
+	trial_block(&other, 1, 100);
+	const int64_t id = trial_file(t, t->root, "f");
+	assert_int_equal(trial_file(&other, other.root, "f"), id);
+	other.sweeps = true;
+	for (int i = 0; i < 3000; i++) {
+		struct op_extent extents[3];
+		const struct op op = some_op(&lots, id, extents);
+		struct tree_node a, b;
+
+		assert_int_equal(trial_error(&other, &op), trial_error(t, &op));
+		assert_int_equal(sizes_and_counts(t, id, &a, x), 0);
+		assert_int_equal(sizes_and_counts(&other, id, &b, y), 0);
+		assert_int_equal(a.item.size, b.item.size);
+		assert_int_equal(a.item.allocated, b.item.allocated);
+		assert_int_equal(a.extents, b.extents);
+		assert_int_equal(a.charged, b.charged);
+		assert_memory_equal(x, y, (size_t)a.item.size);
+		swept += other.swept;
+	}
+	assert_true(swept > 1000);
+	trial_fini(&other);
+}
+
+static void a_sweep_that_is_refused_takes_nothing(void **state)
+{
+	struct trial *t = *state;
+	const int64_t id = trial_file(t, t->root, "f");
+	const struct op_extent hole = {.at = 3, .len = 20, .kind = OP_EXTENT_HOLE};
+	const struct op bad[] = {op_write_of(id, &hole, 1), op_unlink_of(t->root, "none")};
+	const struct op twice[] = {op_write_of(id, &hole, 1), op_size_of(id, 4)};
+	const struct op cleared[] = {op_size_of(id, 0), op_write_of(id, &hole, 1)};
+
+	assert_int_equal(write_bytes(t, id, 0, 20), 0);
+	t->sweeps = true;
+	assert_int_equal(trial_apply(t, bad, 2, NULL), -ENOENT);
+	assert_true(t->swept);
+	assert_int_equal(extents_of(t, id), 20);
+	assert_int_equal(trial_apply(t, twice, 2, NULL), 0);
+	assert_false(t->swept); /* two ranges are loaded */
+	assert_int_equal(extents_of(t, id), 2);
+	assert_int_equal(write_bytes(t, id, 0, 20), 0);
+	assert_int_equal(trial_apply(t, cleared, 2, NULL), 0);
+	assert_true(t->swept); /* but there is nothing left of it */
+	assert_int_equal(extents_of(t, id), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -248,6 +363,8 @@ int main(void)
 		TRIAL_CASE(a_drive_has_no_more_than_its_limit_and_what_takes_none_goes_on),
 		TRIAL_CASE(whole_pages_never_meet_the_limit_before_the_quota),
 		cmocka_unit_test(a_document_has_no_more_than_one_may),
+		TRIAL_CASE(what_is_swept_is_as_if_it_had_been_loaded),
+		TRIAL_CASE(a_sweep_that_is_refused_takes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

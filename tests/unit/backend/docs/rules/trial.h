@@ -18,6 +18,8 @@ struct trial {
 	int64_t root;
 	int64_t now;		   /* raised by 1 s at each apply */
 	int index;		   /* of the op that failed */
+	bool sweeps;		   /* what can be cut without being loaded is (tree_wants_sweep_new) … */
+	bool swept;		   /* … as that of the last apply was */
 	struct tree_writer writer; /* whose the batches are: of a session that was there from the start */
 };
 

@@ -139,6 +139,7 @@ struct request {
 	size_t count;
 	struct docs_key key;
 	struct span body; /* of the answer */
+	bool sweep;	  /* see tree_wants_sweep_new */
 };
 
 /* How long the storage took of it, for who measures. */
@@ -159,7 +160,8 @@ static inline int transact(
 	int index = -1;
 
 	const struct op_batch *const batches[] = {batch};
-	int r = tree_wants_new(batches, 1, w->scope.drive, &wants);
+	int r = request->sweep ? tree_wants_sweep_new(batch, w->scope.drive, &wants)
+			       : tree_wants_new(batches, 1, w->scope.drive, &wants);
 	const int64_t started = clock_mono_ns();
 	if (r == 0)
 		r = w->store->ops->txn_begin(

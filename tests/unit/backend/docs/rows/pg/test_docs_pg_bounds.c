@@ -11,7 +11,8 @@ static void put_rows(int64_t id, int rows, const char *what)
 		id, what, rows - 1);
 	number_of_text(sql);
 	(void)snprintf(sql, sizeof(sql),
-		"UPDATE node SET size = 1000000000000, allocated = (SELECT sum(len) FROM extent WHERE node = id) WHERE id = %" PRId64,
+		"UPDATE node SET size = 1000000000000, allocated = (SELECT sum(len) FROM extent WHERE node = id),"
+		" extents = (SELECT count(*) FROM extent WHERE node = id) WHERE id = %" PRId64,
 		id);
 	number_of_text(sql);
 }
@@ -35,6 +36,54 @@ static void a_cut_through_too_many_extents_is_refused_until_it_is_made_in_parts(
 	assert_int_equal(cut(w, id, 1), 0);
 	assert_int_equal(
 		number_of(w, "left", "SELECT count(*) FROM extent WHERE node = (SELECT max(id) FROM node)"), 1);
+}
+
+/* The write is made at once, however much lies where it goes, or the file is cut. */
+static void sweep(struct worker *w, const struct op *op)
+{
+	const struct request request = {
+		.ops = op, .count = 1, .key = {.kind = DOCS_KEY_NONE, .user = w->scope.user}, .sweep = true};
+	struct done done = {0};
+
+	assert_ok(w, transact(w, &request, NULL, &done));
+	assert_int_equal(done.error, 0);
+}
+
+static int64_t sum(const char *what)
+{
+	char sql[128];
+
+	(void)snprintf(sql, sizeof(sql), "SELECT %s FROM extent WHERE node = (SELECT max(id) FROM node)", what);
+	return number_of_text(sql);
+}
+
+static void what_is_cut_away_whole_may_be_as_much_as_there_is(void **state)
+{
+	enum { ROWS = BATCH_ROWS_MAX + 1000 };
+	struct worker *w = *state;
+	const int64_t id = create(w, root_of(w), "many", S_IFREG | 0644);
+	struct op_extent extent = {.at = 101, .len = 2 * ROWS - 200, .kind = OP_EXTENT_HOLE};
+
+	put_rows(id, ROWS, "2, 1, 5, 1, 0, 1, sha256(i::text::bytea), NULL");
+	number_of_text(
+		"INSERT INTO block (drive, size, generation, uploader, doubtful, sha256) SELECT max(id), 1, 5, 1, false,"
+		" sha256('60'::bytea) FROM drive");
+	sweep(w, &(struct op){.kind = OP_WRITE, .id = id, .extents = &extent, .extent_count = 1});
+	assert_int_equal(sum("count(*)"), 51 + 49);
+	assert_int_equal(sum("count(*) FILTER (WHERE at BETWEEN 101 AND 2 * 66536 - 100)"), 0);
+	assert_int_equal(number_of(w, "counted", "SELECT extents FROM node ORDER BY id DESC LIMIT 1"), 100);
+	assert_int_equal(number_of(w, "allocated", "SELECT allocated FROM node ORDER BY id DESC LIMIT 1"), 100);
+	assert_int_equal(number_of(w, "let go",
+				 "SELECT count(*) FROM block WHERE drive = (SELECT max(id) FROM drive) AND let_go"),
+		1);
+	sweep(w, &(struct op){.kind = OP_SETATTR, .id = id, .fields = OP_HAS_SIZE, .size = 21});
+	assert_int_equal(sum("count(*)"), 11);
+	extent = (struct op_extent){
+		.at = 1, .len = 19, .kind = OP_EXTENT_DATA, .data = SPAN_LITERAL("0123456789012345678")};
+	sweep(w, &(struct op){.kind = OP_WRITE, .id = id, .extents = &extent, .extent_count = 1});
+	assert_int_equal(sum("count(*)"), 3);
+	assert_int_equal(sum("sum(len)::bigint"), 21);
+	assert_int_equal(number_of(w, "counted", "SELECT extents FROM node ORDER BY id DESC LIMIT 1"), 3);
 }
 
 static void content_that_goes_whole_is_cut_without_its_bytes(void **state)
@@ -109,6 +158,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		with_worker(a_cut_through_too_many_extents_is_refused_until_it_is_made_in_parts),
+		with_worker(what_is_cut_away_whole_may_be_as_much_as_there_is),
 		with_worker(content_that_goes_whole_is_cut_without_its_bytes),
 		with_worker(ancestors_are_not_followed_without_end),
 		with_worker(sums_of_xattrs_come_with_each_document),
