@@ -40,7 +40,7 @@ if [ "${1:-}" = prepare ]; then
 	exit
 fi
 # Who has the ports already would be taken for the gateways of the containers.
-for port in 8050 9090; do
+for port in 8050 9090 9091; do
 	if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
 		fail "port $port is free" "another process listens there: it must end first"
 		e2e_end
@@ -51,11 +51,18 @@ at_end 'compose down -v -t 20'
 # The two images one after the other: they share their first stages.
 check "the images build" compose build
 compose up -d >"$WORK/up.log" 2>&1 || { tail -n 30 "$WORK/up.log"; docker ps -a; }
-both_ready() { curl -fs -o /dev/null http://127.0.0.1:8050/readyz &&
-	curl -fs -o /dev/null http://127.0.0.1:9090/readyz; }
-all_healthy() { [ "$(docker ps --filter health=healthy -q | wc -l)" = 7 ]; }
-check "both gateways are ready" eventually 90 both_ready
-check "all seven containers are healthy" eventually 60 all_healthy
+all_ready() {
+	local port
+	for port in 8050 9090 9091; do curl -fs -o /dev/null "http://127.0.0.1:$port/readyz" || return 1; done
+}
+all_healthy() { [ "$(docker ps --filter health=healthy -q | wc -l)" = 8 ]; }
+in_ring() {
+	[ "$(curl -s http://127.0.0.1:9091/status | jq -c '[.ring.members[].url] | sort')" = \
+		'["http://localhost:8050","http://localhost:9090","http://localhost:9091"]' ]
+}
+check "the three gateways are ready" eventually 90 all_ready
+check "all eight containers are healthy" eventually 60 all_healthy
+check "the gateways are members of one ring, by the addresses of this machine" eventually 30 in_ring
 check_not "no process runs as root" sh -c 'for c in $(docker ps -q); do docker exec "$c" id -u; done | grep -x 0'
 
 compose exec -T user-1 nephos-user --first-user composer >"$WORK/credentials" 2>"$WORK/first.log" ||
@@ -69,7 +76,7 @@ AUTH=(-H "Authorization: Bearer ${NEPHOS_TOKEN:-}")
 head -c 5000000 /dev/urandom >"$WORK/data"
 check_status "a file goes in through one gateway" \
 	201 "${AUTH[@]}" -T "$WORK/data" http://127.0.0.1:8050/api/v2/docs/drives/home/files/data
-check_status "and comes out through the other" 200 "${AUTH[@]}" http://127.0.0.1:9090/api/v2/docs/drives/home/files/data
+check_status "and comes out through another" 200 "${AUTH[@]}" http://127.0.0.1:9090/api/v2/docs/drives/home/files/data
 check "with the same bytes" cmp "$WORK/data" "$WORK/body"
 check_status "the API page answers" 200 http://127.0.0.1:8050/api/v1/docs/docs
 check_status "and its OpenAPI" 200 http://127.0.0.1:9090/api/v2/user/docs/openapi.json
@@ -87,7 +94,7 @@ fi
 
 compose down -t 20 >/dev/null 2>&1
 compose up -d >"$WORK/up.log" 2>&1 || tail -n 30 "$WORK/up.log"
-check "it comes back after down and up" eventually 90 both_ready
+check "it comes back after down and up" eventually 90 all_ready
 check_status "with the data there" 200 "${AUTH[@]}" http://127.0.0.1:8050/api/v2/docs/drives/home/files/data
 check "byte for byte" cmp "$WORK/data" "$WORK/body"
 [ "$e2e_failed" = 0 ] || compose logs --tail 30
