@@ -63,9 +63,9 @@
 #define V1_DOC OBJECT(NUMBER("id") "," TEXT("title") "," TEXT("text") "," LIST("user_id", "{\"type\":\"integer\"}"))
 #define V1_BODY(example) \
 	JSON_BODY_LIKE(OBJECT(TEXT("title") "," TEXT("text") "," LIST("user_id", "{\"type\":\"integer\"}")), example)
-#define DRIVE                                                                                                  \
-	OBJECT(TEXT("id") "," TEXT("name") "," NUMBER("quota") "," NUMBER("used") "," NUMBER("free") "," TEXT( \
-		"seq") "," TEXT("incarnation") "," TEXT("root"))
+#define DRIVE                                                                                                                            \
+	OBJECT(TEXT("id") "," TEXT("name") "," NUMBER("quota") "," NUMBER("used") "," NUMBER("free") "," NUMBER("documents") "," NUMBER( \
+		"documents_max") "," NUMBER("extents") "," NUMBER("extents_max") "," TEXT("seq") "," TEXT("incarnation") "," TEXT("root"))
 #define ACCOUNT                                                                                               \
 	OBJECT(TEXT("user") "," NUMBER("quota") ",\"own\":{\"type\":\"boolean\"}," NUMBER("used") "," NUMBER( \
 		"blocks") "," NUMBER("documents") "," NUMBER("documents_max") "," NUMBER("extents") "," NUMBER("extents_max"))
