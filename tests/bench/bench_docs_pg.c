@@ -320,6 +320,7 @@ static void bench(void **state)
 	struct bench b = {.w = *(struct worker *)*state};
 
 	run(&b);
+	*(struct worker *)*state = b.w; /* its store is another one than at first */
 }
 
 int main(int argc, char **argv)
