@@ -354,6 +354,29 @@ int64_t dirty_rest_end(const struct dirty *d)
 	return i > 0 ? piece_end(d->list[i - 1]) : 0;
 }
 
+int dirty_split(struct dirty *d, int64_t at, struct dirty *rest)
+{
+	size_t i = dirty_find(d, at), count;
+	int r = make_room(rest, d->count - i + 1);
+
+	assert(at >= d->tail && rest->count == 0);
+	if (r == 0 && i < d->count && d->list[i]->at < at)
+		r = split(d, i++, at, at);
+	if (r < 0)
+		return r;
+	count = d->count - i;
+	for (size_t k = i; k < d->count; k++)
+		rest->bytes += d->list[k]->len;
+	memcpy(rest->list, d->list + i, count * sizeof(*d->list));
+	rest->count = count;
+	rest->tail = at;
+	d->count = i;
+	d->bytes -= rest->bytes;
+	if (d->tail == at)
+		d->tail = DIRTY_NO_TAIL;
+	return 0;
+}
+
 int dirty_move_tail(struct dirty *d, int64_t to)
 {
 	const int64_t by = to - d->tail;

@@ -48,6 +48,8 @@ int dirty_write(struct dirty *d, int64_t at, const void *data, size_t size);
 int dirty_append(struct dirty *d, int64_t at, const void *data, size_t size);
 /* What was appended is taken to lie from `to` on: not before the end of the rest. -ENOMEM: it is where it was. */
 int dirty_move_tail(struct dirty *d, int64_t to);
+/* Moves what was appended from `at` on to rest, which is empty. -ENOMEM: everything is what it was. */
+int dirty_split(struct dirty *d, int64_t at, struct dirty *rest);
 int64_t dirty_rest_end(const struct dirty *d); /* of what was not appended; 0: there is none */
 /* The same as a write with the used bytes themselves, which are not copied: at most DIRTY_PIECE_BYTES_MAX. */
 int dirty_lay(struct dirty *d, int64_t at, struct bytes *bytes);

@@ -19,6 +19,7 @@
 #ifndef NEPHOS_FUSEFS_CONTENT_FILE_H
 #define NEPHOS_FUSEFS_CONTENT_FILE_H
 
+#include "fusefs/content/append.h"
 #include "fusefs/content/content.h"
 #include "fusefs/content/dirty.h"
 #include "fusefs/core/core.h"
@@ -32,6 +33,7 @@ struct extents_snapshot;
 struct flush_wait {
 	struct flush_wait *prev, *next;
 	struct flush_wait **list; /* which he is on */
+	unsigned run;		  /* of the write() that was under way when he came (append.h); 0: none was */
 	void (*done)(void *cookie, int error);
 	void *cookie;
 };
@@ -82,7 +84,7 @@ struct file {
 	int64_t mtime;			   /* of the last write; counts while something is dirty or flushing */
 	bool ctime_shown;		   /* somebody saw mtime as the time of change */
 	bool lost;			   /* what is on its way is dropped when it comes back */
-	int64_t part_ns; /* when a part of an append came that may have a next one; 0: the last write was none */
+	struct append append; /* the last write() to the end, of which more may come; what is here ends what is dirty */
 	bool drop_setid; /* somebody without privilege wrote past the kernel's pages: the set-id bits go with that */
 	/* The flusher's. */
 	enum file_state state;

@@ -10,14 +10,17 @@
 #include <inttypes.h>
 #include <utlist.h>
 
-#define PAGE_BYTES 4096 /* the least that a page of the kernel has */
+static void look_before(struct flusher *fl, int64_t ns)
+{
+	if (ns < fl->looks_ns)
+		pthread_cond_signal(&fl->wake);
+}
 
 /* Will be stored, or tried, in so many ms at the latest. It is in the list, or will be at the next step. */
 void flush_schedule(struct flusher *fl, struct file *f, int64_t after_ms)
 {
 	f->due_ns = clock_mono_ns() + after_ms * NS_PER_MS;
-	if (f->due_ns < fl->looks_ns)
-		pthread_cond_signal(&fl->wake);
+	look_before(fl, f->due_ns);
 }
 
 /* -- what follows from a change -- */
@@ -57,15 +60,50 @@ static void unlist(struct flusher *fl, struct file *f)
 	inode_unref(f->inode);
 }
 
-/* A part of a large append came just now, and nobody is known to wait. */
-static bool more_may_come(const struct flusher *fl, const struct file *f)
+/* Somebody waits for what was there before the last append. */
+static bool waits_for_older(const struct file *f)
 {
-	if (f->part_ns == 0 || f->waits || fl->room)
-		return false;
-	const int64_t now = clock_mono_ns();
-	const bool overdue = now >= f->due_ns + FLUSH_WHOLE_MS * NS_PER_MS;
+	const struct flush_wait *w;
 
-	return now < f->part_ns + (overdue ? FLUSH_PAUSE_MS : FLUSH_WHOLE_MS) * NS_PER_MS;
+	DL_FOREACH(f->waits, w) {
+		if (w->run != f->append.run)
+			return true;
+	}
+	return false;
+}
+
+/* When what flush_stays says ends by itself. */
+static int64_t stays_until_ns(const struct flusher *fl, const struct file *f, bool waited)
+{
+	return flush_room_part_waits(fl, f) ? INT64_MAX : append_until_ns(&f->append, waited);
+}
+
+static uint64_t stays(const struct flusher *fl, const struct file *f, int64_t now_ns, bool waited)
+{
+	const struct dirty *d = &f->dirty;
+	const uint64_t bytes = f->append.bytes;
+
+	/* What a job does, it does behind all that is here. */
+	if (bytes == 0 || d->tail == DIRTY_NO_TAIL || f->jobs || f->state != FILE_DIRTY)
+		return 0;
+	/* Some of it may have been cut away. */
+	if (bytes > (uint64_t)(dirty_end(d) - d->tail))
+		return 0;
+	return now_ns < stays_until_ns(fl, f, waited) ? bytes : 0;
+}
+
+uint64_t flush_stays(const struct flusher *fl, const struct file *f, int64_t now_ns)
+{
+	return stays(fl, f, now_ns, f->waits != NULL);
+}
+
+int64_t flush_due_ns(const struct flusher *fl, const struct file *f, int64_t now_ns)
+{
+	const bool waited = f->waits != NULL;
+	const bool all = f->dirty.count > 0 && stays(fl, f, now_ns, waited) == f->dirty.bytes;
+	const int64_t until = all ? stays_until_ns(fl, f, waited) : 0;
+
+	return waited && all ? until : until > f->due_ns ? until : f->due_ns;
 }
 
 /* Whether a round is to begin now. */
@@ -77,27 +115,16 @@ static bool has_reason(const struct flusher *fl, const struct file *f)
 		return true;
 	if (f->dirty.count == 0)
 		return false;
-	if (more_may_come(fl, f))
+	if (waits_for_older(f))
+		return true;
+	const int64_t now = clock_mono_ns();
+
+	if (flush_stays(fl, f, now) == f->dirty.bytes)
 		return false;
-	if (f->waits || clock_mono_ns() >= f->due_ns)
+	if (f->waits || now >= f->due_ns)
 		return true;
 	return f->failures == 0 &&
 		(f->dirty.bytes >= FLUSH_FILE_BYTES || f->dirty.count >= FLUSH_FILE_PIECES || fl->room);
-}
-
-static void room_came(struct flusher *fl)
-{
-	struct room_wait *w = fl->room;
-
-	while (w) {
-		if (!flush_room(fl, w->file, w->size)) {
-			w = w->next;
-			continue;
-		}
-		DL_DELETE(fl->room, w);
-		w->ready(w, 0);
-		w = fl->room; /* it may have changed */
-	}
 }
 
 static void check(const struct file *f)
@@ -113,6 +140,8 @@ void flush_step(struct flusher *fl, struct file *f)
 
 	if (!file_is_dirty(f))
 		file_moves(f, FILE_EMPTIED);
+	if (f->dirty.count == 0)
+		append_over(&f->append);
 	if (f->dirty.count == 0 && f->flushing.count > 0)
 		flush_waits_move(&f->waits, &f->flushing_waits);
 	else if (f->dirty.count == 0)
@@ -125,8 +154,8 @@ void flush_step(struct flusher *fl, struct file *f)
 	if (!has_work(f))
 		unlist(fl, f);
 	check(f);
-	if (less)
-		room_came(fl);
+	if (fl->room)
+		flush_room_look(fl, less);
 	inode_unref(inode);
 }
 
@@ -145,19 +174,13 @@ static void upload_full(struct flusher *fl, struct file *f, int64_t from, int64_
 	}
 }
 
-/* The kernel sends a large write in parts that end with a page; nobody says which is the last. */
-static bool may_go_on(const struct flusher *fl, const struct flush_data *data)
-{
-	return core_is_shared(fl->core) && data->size >= FLUSH_PART_BYTES &&
-		(data->at + (int64_t)data->size) % PAGE_BYTES == 0;
-}
-
 static int write_dirty(struct flusher *fl, struct file *f, const struct flush_data *data, int64_t *ret_at)
 {
 	int64_t end = file_size(f->inode);
 	int r;
 
 	if (!data->append) {
+		append_over(&f->append);
 		*ret_at = data->at;
 		return dirty_write(&f->dirty, data->at, data->from, data->size);
 	}
@@ -167,7 +190,9 @@ static int write_dirty(struct flusher *fl, struct file *f, const struct flush_da
 	if (r < 0)
 		return r;
 	*ret_at = end;
-	f->part_ns = may_go_on(fl, data) ? clock_mono_ns() : 0;
+	/* Alone, nobody's append comes between. */
+	if (core_is_shared(fl->core))
+		append_part(&f->append, data->tid, data->size, data->at + (int64_t)data->size, clock_mono_ns());
 	/* The kernel puts the bytes into its pages where it takes the end to be. */
 	if (end != data->at)
 		core_drop_pages(fl->core, f->inode);
@@ -248,68 +273,6 @@ int flush_through(struct flusher *fl, struct inode *inode, const struct flush_da
 	return 0;
 }
 
-bool flush_room(const struct flusher *fl, const struct file *f, size_t size)
-{
-	uint64_t stuck = fl->sums.stuck < FLUSH_STUCK_BYTES_MAX ? fl->sums.stuck : FLUSH_STUCK_BYTES_MAX;
-	uint64_t all = fl->sums.bytes - stuck;
-
-	/* A write that is answered by the store only has to find room in the mount. */
-	if (f && !flush_in_line(f) &&
-		(f->counted + size > FLUSH_FILE_BYTES_MAX ||
-			f->dirty.count + f->flushing.count >= FLUSH_FILE_PIECES_MAX))
-		return false;
-	return all + size <= FLUSH_BYTES_MAX || all == 0;
-}
-
-void flush_room_wait(struct flusher *fl, struct room_wait *wait)
-{
-	struct file *f, *next;
-
-	wait->deadline_ns = clock_mono_ns() + FLUSH_ROOM_WAIT_S * NS_PER_S;
-	DL_APPEND(fl->room, wait);
-	/* Also what failed before: either it makes room now, or whoever waits is told why there is none. */
-	DL_FOREACH_SAFE2(fl->due, f, next, due_next)
-	{
-		if (!f->round && f->dirty.count > 0)
-			flush_round_begin(fl, f);
-	}
-}
-
-void flush_room_cancel(struct flusher *fl, struct room_wait *wait)
-{
-	assert(fl->room);
-	DL_DELETE(fl->room, wait);
-}
-
-/* Something is on its way that may make room. */
-static bool room_may_come(const struct flusher *fl)
-{
-	const struct file *f;
-
-	DL_FOREACH2(fl->due, f, due_next)
-	{
-		if (f->round || (f->dirty.count > 0 && f->failures == 0))
-			return true;
-	}
-	return false;
-}
-
-void flush_room_failed(struct flusher *fl, struct file *f, int error)
-{
-	struct room_wait *w = fl->room;
-	bool hopeless = !room_may_come(fl);
-
-	while (w) {
-		if (w->file != f && !hopeless) {
-			w = w->next;
-			continue;
-		}
-		DL_DELETE(fl->room, w);
-		w->ready(w, error);
-		w = fl->room; /* it may have changed */
-	}
-}
-
 void flush_waits_move(struct flush_wait **from, struct flush_wait **to)
 {
 	struct flush_wait *w;
@@ -334,6 +297,24 @@ void flush_waits_over(struct flush_wait **list, int error)
 	}
 }
 
+void flush_hurry(struct flusher *fl, struct file *f)
+{
+	const int64_t until = stays_until_ns(fl, f, true);
+
+	if (until < f->due_ns)
+		f->due_ns = until;
+	look_before(fl, f->due_ns);
+}
+
+/* Who came while a write() is under way waits until that is over: a round that began for him would tear it. */
+static void came_in_the_midst(struct flusher *fl, struct file *f, struct flush_wait *w)
+{
+	if (w->list != &f->waits || stays(fl, f, clock_mono_ns(), true) == 0)
+		return;
+	w->run = f->append.run;
+	flush_hurry(fl, f);
+}
+
 int flush_until_stored(struct flusher *fl, struct inode *inode, void (*done)(void *cookie, int error), void *cookie,
 	struct flush_wait **ret_wait)
 {
@@ -350,6 +331,7 @@ int flush_until_stored(struct flusher *fl, struct inode *inode, void (*done)(voi
 	DL_APPEND(*w->list, w);
 	if (ret_wait)
 		*ret_wait = w;
+	came_in_the_midst(fl, f, w);
 	flush_step(fl, f);
 	return 0;
 }

@@ -35,17 +35,7 @@
 #define FLUSH_BYTES_MAX (64u * 1024 * 1024)   /* dirty in the whole mount: what its death may cost */
 #define FLUSH_STUCK_BYTES_MAX FLUSH_BYTES_MAX /* what the store refuses takes no room from others, up to here */
 #define FLUSH_ROOM_WAIT_S 60		      /* a write that found no room: twice the outage that is waited out */
-/* A large append comes from the kernel in parts, mostly microseconds apart, but the writer may have to wait for a
- * processor between two of them: a round waits so long for the next part, that nobody else's append comes between. It
- * costs those who look from elsewhere this time, of a write() that nobody has synced or closed; whoever does is not
- * kept waiting. Where a part has to wait for room (FLUSH_FILE_BYTES_MAX), the append is torn all the same. */
-#define FLUSH_WHOLE_MS 1000
-/* Who appends on and on, a part now and then, is not waited for without end: when its first byte should have been
- * stored for as long, a pause of this length is enough. */
-#define FLUSH_PAUSE_MS 20
-#define FLUSH_PART_BYTES \
-	(512u * 1024)	     /* a part that may have a next one is at least so large: half of what the kernel sends */
-#define FLUSH_ATTEMPTS_MAX 3 /* of a round whose blocks were collected meanwhile */
+#define FLUSH_ATTEMPTS_MAX 3		      /* of a round whose blocks were collected meanwhile */
 
 struct blocks;
 struct core;
@@ -61,6 +51,8 @@ struct room_wait {
 	struct room_wait *prev, *next;
 	struct file *file;
 	size_t size;
+	bool append;
+	pid_t tid; /* of the thread that writes */
 	int64_t deadline_ns;
 	void (*ready)(struct room_wait *wait, int error); /* with the lock held; taken out of the list before */
 };
@@ -105,6 +97,7 @@ struct flush_data {
 	const void *from; /* copied */
 	size_t size;
 	bool append;
+	pid_t tid; /* of the thread that writes: one write() may come in parts, see append.h */
 	/* Of flush_through. */
 	void (*done)(void *cookie, int error,
 		const struct op_result *result); /* with the lock held, not from inside the call */

@@ -104,9 +104,23 @@ void flush_step(struct flusher *fl, struct file *f);
 void flush_discard(struct flusher *fl, struct file *f);
 void flush_lost_over(struct flusher *fl, struct file *f); /* its round is: the rest of flush_drop */
 void flush_schedule(struct flusher *fl, struct file *f, int64_t after_ms);
-void flush_room_failed(struct flusher *fl, struct file *f, int error);
+/* So many of the last dirty bytes a round leaves for the next: a write() that may go on, and whose parts are to lie
+ * together. A round that begins though there is nothing else takes it. */
+uint64_t flush_stays(const struct flusher *fl, const struct file *f, int64_t now_ns);
+/* When it is to be looked at: what is dirty is due then, or the only write() that is counts as over. INT64_MAX: its
+ * next part waits for room, and that has a time of its own. */
+int64_t flush_due_ns(const struct flusher *fl, const struct file *f, int64_t now_ns);
+/* Somebody waits for that write(): it is due when it is over. */
+void flush_hurry(struct flusher *fl, struct file *f);
 void flush_waits_move(struct flush_wait **from, struct flush_wait **to); /* behind those that are there */
 void flush_waits_over(struct flush_wait **list, int error);
+
+/* flush_room.c */
+/* Something changed, less: there is less that is not stored. Who waits for room is helped, as far as it goes. */
+void flush_room_look(struct flusher *fl, bool less);
+/* The next part of the write() that f->append tells of is here, and waits: it is not over. */
+bool flush_room_part_waits(const struct flusher *fl, const struct file *f);
+void flush_room_failed(struct flusher *fl, struct file *f, int error);
 
 /* job.c */
 static inline bool job_is_write(const struct job *job)

@@ -1,5 +1,6 @@
 #include "fusefs/log/flush_internal.h"
 
+#include "common/base/clock.h"
 #include "common/base/error.h"
 
 #include <assert.h>
@@ -10,7 +11,8 @@
  * A round brings what is dirty in one file, or the jobs that wait there, to the store. There is one at a time for each
  * file, and it has four steps:
  *
- * 1. It begins: a table says what it takes, the data, the next job, or both. The data move from dirty to flushing.
+ * 1. It begins: a table says what it takes, the data, the next job, or both. The data move from dirty to flushing, but
+ *    for the end of them when that is of a write() that may go on (flush_stays).
  * 2. Pieces that have no upload get one, small ones together. What is small enough as a whole travels inside the ops.
  * 3. When the last upload is stored, the ops go into the op log as one group (flush_round_ops.c).
  * 4. Whatever the answer, the round ends (flush_round_end.c), and the next one, if there is a reason, begins.
@@ -293,6 +295,39 @@ static int take_along(struct round *r, struct job *job)
 	return error;
 }
 
+/* Whoever came in the midst of the write() that stays waits for the next round. */
+static void move_waits(struct file *f)
+{
+	struct flush_wait *w, *next;
+
+	DL_FOREACH_SAFE(f->waits, w, next) {
+		if (f->append.bytes > 0 && w->run == f->append.run)
+			continue;
+		DL_DELETE(f->waits, w);
+		w->list = &f->flushing_waits;
+		DL_APPEND(f->flushing_waits, w);
+	}
+}
+
+static void take_data(struct round *r)
+{
+	struct flusher *fl = r->flusher;
+	struct file *f = r->file;
+	const uint64_t stays = flush_stays(fl, f, clock_mono_ns());
+
+	f->flushing = f->dirty;
+	dirty_init(&f->dirty);
+	/* Without memory all of it goes. */
+	if (stays > 0 && stays < f->flushing.bytes &&
+		dirty_split(&f->flushing, dirty_end(&f->flushing) - (int64_t)stays, &f->dirty) == 0)
+		flush_schedule(fl, f, fl->after_ms);
+	else
+		append_over(&f->append);
+	move_waits(f);
+	if (f->waits)
+		flush_hurry(fl, f);
+}
+
 void flush_round_begin(struct flusher *fl, struct file *f)
 {
 	struct takes take = takes(f);
@@ -313,11 +348,8 @@ void flush_round_begin(struct flusher *fl, struct file *f)
 	f->round = r;
 	if (take.job)
 		error = take_along(r, f->jobs);
-	if (take.data) {
-		f->flushing = f->dirty;
-		dirty_init(&f->dirty);
-		flush_waits_move(&f->waits, &f->flushing_waits);
-	}
+	if (take.data)
+		take_data(r);
 	if (error < 0)
 		flush_round_end_unsent(r);
 	else

@@ -29,10 +29,12 @@ static int64_t look_through(struct flusher *fl, int64_t now)
 	{
 		if (f->round)
 			continue;
-		if (f->due_ns <= now)
+		const int64_t due = flush_due_ns(fl, f, now);
+
+		if (due <= now)
 			flush_step(fl, f);
-		else if (f->due_ns < next_ns)
-			next_ns = f->due_ns;
+		else if (due < next_ns)
+			next_ns = due;
 	}
 	DL_FOREACH_SAFE(fl->room, w, next_wait) {
 		if (w->deadline_ns > now)

@@ -60,7 +60,8 @@ static void on_stored(void *cookie, int error)
 	ask_free(ask);
 }
 
-static void store(fuse_req_t req, struct handle *h)
+/* whole: what was appended is whole for sure. */
+static void store(fuse_req_t req, struct handle *h, bool whole)
 {
 	struct fs *fs = fs_of(req);
 	struct inode *inode = h->inode;
@@ -70,6 +71,8 @@ static void store(fuse_req_t req, struct handle *h)
 
 	core_lock(&fs->core);
 	f = inode->file;
+	if (f && whole)
+		append_over(&f->append);
 	if (!file_is_dirty(f)) {
 		int error = flush_take_error(f, &h->error_seen);
 
@@ -130,6 +133,8 @@ void ops_flush(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	(void)node;
 	metric_inc(fs->requests);
 	core_lock(&fs->core);
+	if (h->inode->file)
+		append_seen(&h->inode->file->append, fuse_req_ctx(req)->pid);
 	locked = shared_locks_has_owner(h->inode->posix, fi->lock_owner);
 	/* Nobody will ever open it again: what others who have it open see is here. */
 	nameless = inode_valid(h->inode) && h->inode->attr.nlink == 0;
@@ -139,7 +144,7 @@ void ops_flush(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	else if (nameless)
 		fuse_reply_err(req, 0);
 	else
-		store(req, h);
+		store(req, h, false);
 }
 
 void ops_fsync(fuse_req_t req, fuse_ino_t node, int datasync, struct fuse_file_info *fi)
@@ -147,8 +152,9 @@ void ops_fsync(fuse_req_t req, fuse_ino_t node, int datasync, struct fuse_file_i
 	(void)node;
 	(void)datasync; /* size and time go with the data anyway */
 	metric_inc(fs_of(req)->requests);
+	/* The kernel takes the lock of the file for this: no write() is under way. */
 	if (!ops_refuse_lost(req, handle_of(fi->fh)))
-		store(req, handle_of(fi->fh));
+		store(req, handle_of(fi->fh), true);
 }
 
 /* -- read -- */

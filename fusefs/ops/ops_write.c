@@ -99,7 +99,8 @@ static void on_through(void *cookie, int error, const struct op_result *result)
 /* There is room. With the lock held; data may be the ask's own. */
 static void write_now(struct ask *ask, const void *from)
 {
-	const struct flush_data data = {.at = ask->off, .from = from, .size = ask->size, .append = ask->append};
+	const struct flush_data data = {
+		.at = ask->off, .from = from, .size = ask->size, .append = ask->append, .tid = ask->tid};
 	struct fs *fs = ask->fs;
 	int r;
 
@@ -154,7 +155,11 @@ static void wait_for_room(struct ask *ask, const char *data)
 	}
 	memcpy(ask->text, data, ask->size);
 	w->ask = ask;
-	w->room = (struct room_wait){.file = file_get(ask->inode), .size = ask->size, .ready = on_room};
+	w->room = (struct room_wait){.file = file_get(ask->inode),
+		.size = ask->size,
+		.append = ask->append,
+		.tid = ask->tid,
+		.ready = on_room};
 	ask->cancel = cancel_room;
 	flush_room_wait(&ask->fs->flusher, &w->room);
 }
@@ -215,7 +220,8 @@ void ops_write(fuse_req_t req, fuse_ino_t node, const char *data, size_t size, o
 	const struct flush_data what = {.at = off,
 		.from = data,
 		.size = writable(off, size),
-		.append = (fi->flags & O_APPEND) && !fi->writepage};
+		.append = (fi->flags & O_APPEND) && !fi->writepage,
+		.tid = fuse_req_ctx(req)->pid};
 	bool waits;
 	int r;
 

@@ -6,6 +6,7 @@
 #include "common/base/text.h"
 #include "common/proto/acl.h"
 #include "common/proto/xattr_name.h"
+#include "fusefs/content/file.h"
 #include "fusefs/names/xattrs.h"
 
 #include <errno.h>
@@ -16,15 +17,17 @@
  * Extended attributes: GETXATTR, LISTXATTR, SETXATTR, REMOVEXATTR.
  *
  * All of a document's are fetched at once and kept until the journal says otherwise (names/xattrs): before each write
- * the kernel asks for security.capability, which must not cost a request. Nor must the ACLs that it asks for where it
- * checks permissions: of a document that has no xattrs at all its attributes say so, and of a drive without any the
- * kernel is told that there is no such thing.
+ * the kernel asks for security.capability, which must not cost a request, and tells where a write() begins (append.h).
+ * Nor must the ACLs that it asks for where it checks permissions: of a document that has no xattrs at all its
+ * attributes say so, and of a drive without any the kernel is told that there is no such thing.
  *
  * A change is one op. What is kept is changed with it, but for ACLs: those the store keeps in step with the mode, so
  * that they are fetched again. ACLs are offered only where owners and permissions are shown as they are stored;
  * otherwise they would speak of what is not shown. A write by O_DIRECT passes the place where the kernel removes a
  * file's capability, so that it is removed here.
  */
+
+#define CAPABILITY "security.capability"
 
 static bool is_acl(struct span name)
 {
@@ -192,6 +195,8 @@ static void read_xattrs(fuse_req_t req, fuse_ino_t node, const struct wish *wish
 
 	core_lock(&fs->core);
 	inode = ops_inode(fs, node);
+	if (inode && inode->file && wish->name && strcmp(wish->name, CAPABILITY) == 0)
+		append_seen(&inode->file->append, fuse_req_ctx(req)->pid);
 	x = inode ? known(inode) : NULL;
 	if (x)
 		answer(req, x, wish);
@@ -426,7 +431,7 @@ static void on_dropped(void *cookie, int error, const struct op_result *results,
 
 void ops_drop_capability(struct fs *fs, struct handle *h)
 {
-	const struct op op = {.kind = OP_REMOVEXATTR, .id = h->inode->id, .name = SPAN_LITERAL("security.capability")};
+	const struct op op = {.kind = OP_REMOVEXATTR, .id = h->inode->id, .name = SPAN_LITERAL(CAPABILITY)};
 	const struct xattrs *x = known(h->inode);
 	struct drop *drop;
 

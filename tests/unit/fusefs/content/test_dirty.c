@@ -288,6 +288,40 @@ static void what_older_data_had_appended_is_appended_when_they_are_one_again(voi
 	dirty_fini(&older);
 }
 
+static void the_end_of_what_was_appended_can_be_taken_away_whole(void **state)
+{
+	struct dirty_tag tag = {.refs = 2};
+	struct dirty d, rest;
+
+	(void)state;
+	dirty_init(&d);
+	dirty_init(&rest);
+	assert_int_equal(dirty_write(&d, 0, "0123", 4), 0);
+	assert_int_equal(dirty_append(&d, 4, "abcdef", 6), 0);
+	dirty_tag(d.list[0], &tag, 0);
+	assert_int_equal(dirty_append(&d, 10, "gh", 2), 0);
+	assert_int_equal(dirty_split(&d, 6, &rest), 0);
+	assert_int_equal(d.bytes, 6);
+	assert_int_equal(d.tail, 4);
+	assert_int_equal(dirty_end(&d), 6);
+	assert_int_equal(rest.bytes, 6);
+	assert_int_equal(rest.tail, 6);
+	assert_int_equal(dirty_end(&rest), 12);
+	assert_int_equal(rest.count, 2);
+	assert_memory_equal(rest.list[0]->bytes->data + rest.list[0]->from, "cdef", 4);
+	assert_int_equal(rest.list[0]->tag_from, 6);
+	assert_memory_equal(rest.list[1]->bytes->data + rest.list[1]->from, "gh", 2);
+	/* One that lies where a piece begins, and is all that was appended. */
+	assert_int_equal(dirty_merge_under(&rest, &d), 0);
+	assert_int_equal(dirty_split(&rest, 4, &d), 0);
+	assert_int_equal(rest.tail, DIRTY_NO_TAIL);
+	assert_int_equal(rest.bytes, 4);
+	assert_int_equal(d.bytes, 8);
+	dirty_fini(&d);
+	dirty_fini(&rest);
+	assert_int_equal(tag.refs, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -299,6 +333,7 @@ int main(void)
 		cmocka_unit_test(parts_of_a_tagged_piece_know_where_they_lie_in_it),
 		cmocka_unit_test(a_tagged_piece_is_never_written_in_place),
 		cmocka_unit_test(what_was_appended_moves_as_one_and_leaves_the_rest),
+		cmocka_unit_test(the_end_of_what_was_appended_can_be_taken_away_whole),
 		cmocka_unit_test(nothing_is_appended_any_more_when_all_of_it_is_cut),
 		cmocka_unit_test(what_older_data_had_appended_is_appended_when_they_are_one_again),
 	};

@@ -1,0 +1,116 @@
+#include "fusefs/content/append.h"
+
+#include "common/base/clock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define MIB (1024 * 1024)
+#define PAGE 4096
+#define NOW (1000 * NS_PER_S)
+#define ME 7
+#define OTHER 8
+
+static void parts_of_a_thread_are_one_write_until_it_is_seen_at_something_else(void **state)
+{
+	struct append a = {0};
+	unsigned first;
+
+	(void)state;
+	append_part(&a, ME, PAGE - 100, PAGE, NOW);
+	first = a.run;
+	append_part(&a, ME, MIB, PAGE + MIB, NOW + NS_PER_MS);
+	append_seen(&a, OTHER); /* whoever asks for its capability */
+	append_part(&a, ME, 10, PAGE + MIB + 10, NOW + 2 * NS_PER_MS);
+	assert_int_equal(a.bytes, PAGE - 100 + MIB + 10);
+	assert_int_equal(a.run, first);
+	assert_int_equal(a.began_ns, NOW);
+	append_seen(&a, ME);
+	assert_int_equal(append_until_ns(&a, false), INT64_MIN);
+	append_part(&a, ME, 5, PAGE + MIB + 15, NOW + 3 * NS_PER_MS);
+	assert_int_equal(a.bytes, 5);
+	assert_int_not_equal(a.run, first);
+}
+
+static void a_part_of_another_thread_is_another_write(void **state)
+{
+	struct append a = {0};
+	unsigned first;
+
+	(void)state;
+	append_part(&a, ME, MIB, MIB, NOW);
+	first = a.run;
+	append_part(&a, OTHER, 10, MIB + 10, NOW);
+	assert_int_equal(a.bytes, 10);
+	assert_int_not_equal(a.run, first);
+}
+
+static void how_long_a_next_part_is_waited_for_depends_on_how_likely_it_is(void **state)
+{
+	static const struct {
+		size_t size;
+		int64_t end;
+		int64_t ms, waited_ms; /* 0: not at all */
+	} cases[] = {
+		{MIB, 3 * MIB, APPEND_MORE_MS, APPEND_PAUSE_MS},
+		{100, PAGE, APPEND_MORE_MS, APPEND_PAUSE_MS},	    /* the page of the end of the file */
+		{PAGE, 2 * PAGE, APPEND_PAUSE_MS, APPEND_PAUSE_MS}, /* a record of that size, most likely */
+		{100, 300, APPEND_PAUSE_MS, 0},
+		{MIB - 5, 3 * MIB - 5, APPEND_PAUSE_MS, 0}, /* the end of a large one, most likely */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct append a = {0};
+
+		append_part(&a, ME, cases[i].size, cases[i].end, NOW);
+		assert_int_equal(append_until_ns(&a, false), NOW + cases[i].ms * NS_PER_MS);
+		assert_int_equal(append_until_ns(&a, true),
+			cases[i].waited_ms > 0 ? NOW + cases[i].waited_ms * NS_PER_MS : INT64_MIN);
+	}
+}
+
+static void a_write_that_never_ends_is_not_waited_for_for_ever(void **state)
+{
+	struct append a = {0};
+	int64_t now = NOW;
+
+	(void)state;
+	while (now < NOW + APPEND_LASTS_MS * NS_PER_MS) {
+		append_part(&a, ME, PAGE, a.bytes + PAGE, now);
+		assert_true(append_until_ns(&a, false) <= NOW + APPEND_LASTS_MS * NS_PER_MS);
+		assert_true(append_until_ns(&a, true) <= NOW + APPEND_WAITED_MS * NS_PER_MS);
+		now += (APPEND_PAUSE_MS - 1) * NS_PER_MS;
+	}
+	assert_int_equal(append_until_ns(&a, false), NOW + APPEND_LASTS_MS * NS_PER_MS);
+	assert_int_equal(append_until_ns(&a, true), NOW + APPEND_WAITED_MS * NS_PER_MS);
+}
+
+static void of_more_than_is_kept_together_what_comes_next_is_another_write(void **state)
+{
+	struct append a = {0};
+
+	(void)state;
+	append_part(&a, ME, APPEND_BYTES_MAX, APPEND_BYTES_MAX, NOW);
+	assert_int_equal(append_until_ns(&a, false), NOW + APPEND_MORE_MS * NS_PER_MS);
+	append_part(&a, ME, 1, APPEND_BYTES_MAX + 1, NOW);
+	assert_int_equal(append_until_ns(&a, false), INT64_MIN);
+	append_part(&a, ME, 2, APPEND_BYTES_MAX + 3, NOW);
+	assert_int_equal(a.bytes, 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(parts_of_a_thread_are_one_write_until_it_is_seen_at_something_else),
+		cmocka_unit_test(a_part_of_another_thread_is_another_write),
+		cmocka_unit_test(how_long_a_next_part_is_waited_for_depends_on_how_likely_it_is),
+		cmocka_unit_test(a_write_that_never_ends_is_not_waited_for_for_ever),
+		cmocka_unit_test(of_more_than_is_kept_together_what_comes_next_is_another_write),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,376 @@
+#include "common/base/clock.h"
+#include "fusefs/log/flush_internal.h"
+#include "tests/unit/fusefs/log/flush_fixture.h"
+
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/*
+ * A write() that appends comes in parts, and another mount appends at the same time. A part is a page here: what looks
+ * as if more may come. How long that counts is told by the tests, not by the clock.
+ */
+
+#define PAGE 4096
+#define WRITER 7
+#define EARLIER 8
+
+static int setup_shared(void **state)
+{
+	int r = setup(state);
+	struct fixture *f = *state;
+
+	f->fs->core.others = 1;
+	return r;
+}
+
+static void hold_batches(struct fixture *f)
+{
+	fault_add(f->store, &(struct fault_rule){.call = FAULT_BATCH, .kind = FAULT_HOLD});
+}
+
+static void let_batches_go(struct fixture *f)
+{
+	fault_clear(f->store);
+	(void)fault_release(f->store, FAULT_BATCH);
+}
+
+/* The last write() has all its parts. */
+static void finish(struct fixture *f)
+{
+	core_lock(&f->fs->core);
+	append_over(&f->inode->file->append);
+	core_unlock(&f->fs->core);
+}
+
+static int teardown_shared(void **state)
+{
+	finish(*state);
+	let_batches_go(*state); /* of a test that failed */
+	return teardown(state);
+}
+
+/* With the lock. */
+static struct flush_data part(const struct fixture *f, pid_t tid, const void *from, size_t size)
+{
+	return (struct flush_data){.at = file_size(f->inode), .from = from, .size = size, .append = true, .tid = tid};
+}
+
+/* An append of one letter, of which more may come for as long as the test likes. */
+static void append(struct fixture *f, pid_t tid, char letter, size_t size)
+{
+	char *text = malloc(size);
+	struct flush_data data;
+	struct file *file;
+
+	assert_non_null(text);
+	memset(text, letter, size);
+	core_lock(&f->fs->core);
+	file = file_get(f->inode);
+	assert_non_null(file);
+	data = part(f, tid, text, size);
+	assert_int_equal(flush_write(&f->fs->flusher, f->inode, &data), 0);
+	file->append.began_ns = file->append.part_ns = clock_mono_ns() + WAIT_MS * NS_PER_MS;
+	core_unlock(&f->fs->core);
+	free(text);
+}
+
+static void on_batch(void *cookie, int error, const struct store_batch_reply *reply)
+{
+	(void)reply;
+	outcome_tell(cookie, error);
+}
+
+static void other_appends(struct fixture *f, const char *text)
+{
+	struct op_extent extent = {.len = (int64_t)strlen(text), .kind = OP_EXTENT_DATA, .data = span_str(text)};
+	struct op op = {
+		.kind = OP_WRITE, .fields = OP_APPEND, .id = f->inode->id, .extents = &extent, .extent_count = 1};
+	struct store *other;
+	struct outcome o;
+
+	outcome_init(&o);
+	assert_int_equal(mem_store_new(f->drive, &other), 0);
+	other->ops->batch(other, &op, 1, on_batch, &o);
+	assert_int_equal(outcome_wait(&o), 0);
+	other->ops->free(other);
+}
+
+/* The lengths of the runs of one letter in the store, which follow each other so. */
+static void assert_runs(struct fixture *f, const char *letters, const size_t *lengths)
+{
+	const size_t size = 64 * (size_t)PAGE;
+	char *data = malloc(size);
+	size_t used, at = 0;
+
+	assert_non_null(data);
+	used = read_at(f, 0, data, size, false);
+	for (size_t i = 0; letters[i]; i++) {
+		size_t len = 0;
+
+		while (at + len < used && data[at + len] == letters[i])
+			len++;
+		assert_int_equal(len, lengths[i]);
+		at += len;
+	}
+	assert_int_equal(at, used);
+	free(data);
+}
+
+static uint64_t bytes_of(struct fixture *f, bool flushing)
+{
+	uint64_t bytes;
+
+	core_lock(&f->fs->core);
+	bytes = flushing ? f->inode->file->flushing.bytes : f->inode->file->dirty.bytes;
+	core_unlock(&f->fs->core);
+	return bytes;
+}
+
+/* Nobody is told of the end of a round that nobody waits for. */
+static void wait_for_round(struct fixture *f)
+{
+	const int64_t until = clock_mono_ns() + WAIT_MS * NS_PER_MS;
+
+	while (bytes_of(f, true) > 0) {
+		assert_true(clock_mono_ns() < until);
+		sched_yield();
+	}
+}
+
+static void come_due(struct fixture *f)
+{
+	core_lock(&f->fs->core);
+	f->inode->file->due_ns = 0;
+	flush_step(&f->fs->flusher, f->inode->file);
+	core_unlock(&f->fs->core);
+}
+
+/* -- rounds -- */
+
+static void a_round_that_is_due_leaves_a_write_that_may_go_on(void **state)
+{
+	struct fixture *f = *state;
+
+	append(f, EARLIER, 'a', 100);
+	append(f, WRITER, 'b', PAGE - 100);
+	hold_batches(f);
+	come_due(f);
+	assert_int_equal(fault_wait_held(f->store, FAULT_BATCH, 1, WAIT_MS), 0);
+	assert_int_equal(bytes_of(f, true), 100);
+	assert_int_equal(bytes_of(f, false), PAGE - 100);
+	let_batches_go(f);
+	wait_for_round(f);
+	other_appends(f, "ccc");
+	append(f, WRITER, 'b', PAGE);
+	finish(f);
+	assert_int_equal(sync_file(f), 0);
+	assert_runs(f, "acb", (const size_t[]){100, 3, 2 * PAGE - 100});
+}
+
+static void when_there_is_nothing_else_no_round_begins_before_the_write_is_over(void **state)
+{
+	struct fixture *f = *state;
+
+	append(f, WRITER, 'b', PAGE);
+	come_due(f);
+	assert_int_equal(bytes_of(f, false), PAGE);
+	append(f, WRITER, 'b', PAGE);
+	come_due(f);
+	assert_int_equal(bytes_of(f, false), 2 * PAGE);
+	core_lock(&f->fs->core);
+	append_seen(&f->inode->file->append, WRITER);
+	core_unlock(&f->fs->core);
+	come_due(f);
+	assert_int_equal(bytes_of(f, false), 0);
+	assert_int_equal(sync_file(f), 0);
+	assert_runs(f, "b", (const size_t[]){2 * PAGE});
+}
+
+static void a_write_with_a_place_says_that_the_append_before_it_is_over(void **state)
+{
+	struct fixture *f = *state;
+
+	append(f, EARLIER, 'a', PAGE);
+	finish(f);
+	assert_int_equal(sync_file(f), 0);
+	append(f, WRITER, 'b', PAGE);
+	write_at(f, 0, 10);
+	come_due(f);
+	assert_int_equal(bytes_of(f, false), 0);
+}
+
+static void alone_nothing_is_left_for_later(void **state)
+{
+	struct fixture *f = *state;
+
+	core_lock(&f->fs->core);
+	f->fs->core.others = 0;
+	f->fs->core.inodes.trusted = true;
+	core_unlock(&f->fs->core);
+	append(f, WRITER, 'b', PAGE);
+	come_due(f);
+	assert_int_equal(bytes_of(f, false), 0);
+}
+
+static void a_write_of_more_than_is_kept_together_is_not_waited_for(void **state)
+{
+	struct fixture *f = *state;
+
+	append(f, WRITER, 'b', APPEND_BYTES_MAX);
+	assert_int_equal(bytes_of(f, false), APPEND_BYTES_MAX);
+	append(f, WRITER, 'b', PAGE);
+	assert_int_equal(bytes_of(f, false), 0);
+}
+
+/* -- who waits -- */
+
+static void who_waits_in_the_midst_of_a_write_gets_all_of_it_in_one_piece(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome o;
+
+	append(f, EARLIER, 'a', PAGE);
+	append(f, WRITER, 'b', PAGE);
+	hold_batches(f);
+	begin_sync(f, &o);
+	assert_int_equal(fault_wait_held(f->store, FAULT_BATCH, 1, WAIT_MS), 0);
+	assert_int_equal(bytes_of(f, true), PAGE);
+	append(f, WRITER, 'b', 10);
+	let_batches_go(f);
+	assert_int_equal(outcome_wait(&o), 0); /* what does not end with a page is the end */
+	assert_int_equal(bytes_of(f, true) + bytes_of(f, false), 0);
+	assert_runs(f, "ab", (const size_t[]){PAGE, PAGE + 10});
+}
+
+static void who_waits_is_not_kept_by_a_write_that_began_later(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome o;
+
+	hold_batches(f);
+	append(f, EARLIER, 'a', PAGE);
+	begin_sync(f, &o);
+	assert_int_equal(bytes_of(f, false), PAGE); /* that one may go on as well … */
+	append(f, WRITER, 'b', PAGE);		    /* … until another begins */
+	assert_int_equal(fault_wait_held(f->store, FAULT_BATCH, 1, WAIT_MS), 0);
+	let_batches_go(f);
+	assert_int_equal(outcome_wait(&o), 0);
+	assert_int_equal(bytes_of(f, false), PAGE);
+}
+
+static void who_waits_is_not_kept_by_a_record(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome o;
+
+	append(f, EARLIER, 'a', 100);
+	append(f, WRITER, 'b', 100);
+	begin_sync(f, &o);
+	assert_int_equal(bytes_of(f, false), 0);
+	assert_int_equal(outcome_wait(&o), 0);
+}
+
+static void who_waits_is_kept_for_a_moment_only_when_no_part_follows(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome o;
+
+	append(f, WRITER, 'b', PAGE);
+	core_lock(&f->fs->core);
+	f->inode->file->append.began_ns = f->inode->file->append.part_ns = clock_mono_ns();
+	core_unlock(&f->fs->core);
+	begin_sync(f, &o);
+	assert_int_equal(outcome_wait(&o), 0); /* the thread looks, though nothing is due for ten minutes */
+}
+
+/* -- room -- */
+
+struct waiting {
+	struct room_wait wait; /* first */
+	struct fixture *fixture;
+	struct outcome outcome;
+};
+
+/* The part that waited is written, as the mount does. */
+static void on_room(struct room_wait *wait, int error)
+{
+	struct waiting *w = (struct waiting *)wait;
+	static const char text[PAGE] = "";
+	const struct flush_data data = part(w->fixture, WRITER, text, PAGE);
+
+	assert_int_equal(error, 0);
+	assert_int_equal(flush_write(&w->fixture->fs->flusher, w->fixture->inode, &data), 0);
+	outcome_tell(&w->outcome, error);
+}
+
+static void begin_to_wait(struct fixture *f, struct waiting *w)
+{
+	outcome_init(&w->outcome);
+	w->fixture = f;
+	core_lock(&f->fs->core);
+	/* All that the mount may hold is asked for: there is room when nothing else is there. */
+	w->wait = (struct room_wait){
+		.file = f->inode->file, .size = FLUSH_BYTES_MAX, .append = true, .tid = WRITER, .ready = on_room};
+	flush_room_wait(&f->fs->flusher, &w->wait);
+	core_unlock(&f->fs->core);
+}
+
+static void a_part_that_waits_for_room_does_not_tear_the_write(void **state)
+{
+	struct fixture *f = *state;
+	struct waiting w;
+
+	append(f, EARLIER, 'a', 100);
+	append(f, WRITER, 'b', PAGE - 100);
+	core_lock(&f->fs->core);
+	f->inode->file->append.part_ns = f->inode->file->append.began_ns = 0; /* it waits for long */
+	core_unlock(&f->fs->core);
+	hold_batches(f);
+	begin_to_wait(f, &w);
+	assert_int_equal(fault_wait_held(f->store, FAULT_BATCH, 1, WAIT_MS), 0);
+	assert_int_equal(bytes_of(f, true), 100);
+	assert_int_equal(bytes_of(f, false), PAGE - 100);
+	core_lock(&f->fs->core);
+	flush_room_cancel(&f->fs->flusher, &w.wait);
+	core_unlock(&f->fs->core);
+	let_batches_go(f);
+}
+
+static void when_nothing_else_makes_room_the_beginning_of_a_write_goes(void **state)
+{
+	struct fixture *f = *state;
+	struct waiting w;
+
+	append(f, WRITER, 'b', PAGE);
+	begin_to_wait(f, &w);
+	core_lock(&f->fs->core);
+	assert_int_equal(f->inode->file->dirty.bytes, 0);
+	flush_room_cancel(&f->fs->flusher, &w.wait);
+	core_unlock(&f->fs->core);
+	assert_int_equal(sync_file(f), 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup_shared, teardown_shared)
+	const struct CMUnitTest tests[] = {
+		TEST(a_round_that_is_due_leaves_a_write_that_may_go_on),
+		TEST(when_there_is_nothing_else_no_round_begins_before_the_write_is_over),
+		TEST(a_write_with_a_place_says_that_the_append_before_it_is_over),
+		TEST(alone_nothing_is_left_for_later),
+		TEST(a_write_of_more_than_is_kept_together_is_not_waited_for),
+		TEST(who_waits_in_the_midst_of_a_write_gets_all_of_it_in_one_piece),
+		TEST(who_waits_is_not_kept_by_a_write_that_began_later),
+		TEST(who_waits_is_not_kept_by_a_record),
+		TEST(who_waits_is_kept_for_a_moment_only_when_no_part_follows),
+		TEST(a_part_that_waits_for_room_does_not_tear_the_write),
+		TEST(when_nothing_else_makes_room_the_beginning_of_a_write_goes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
