@@ -1,6 +1,7 @@
 #include "common/proto/compact.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define MAGIC_BYTES 4u
 #define FLAG_MORE 1u
@@ -27,6 +28,19 @@ void compact_head_end(struct buf *b, size_t count_at, uint32_t count, bool more)
 {
 	put_u32_at(b, count_at, count);
 	put_u32_at(b, count_at - (COMPACT_COUNT_AT - FLAGS_AT), more ? FLAG_MORE : 0);
+}
+
+int compact_head_set_position(char *page, size_t size, int64_t incarnation, int64_t seq)
+{
+	const uint64_t numbers[] = {(uint64_t)incarnation, (uint64_t)seq};
+	const size_t at = COMPACT_COUNT_AT + sizeof(uint32_t);
+
+	if (size < at + sizeof(numbers) ||
+		(memcmp(page, "NPI1", MAGIC_BYTES) != 0 && memcmp(page, "NPX1", MAGIC_BYTES) != 0))
+		return -EBADMSG;
+	for (size_t i = 0; i < sizeof(numbers); i++)
+		page[at + i] = (char)(numbers[i / 8] >> (8 * (i % 8)));
+	return 0;
 }
 
 void compact_cut(struct buf *b, size_t size)

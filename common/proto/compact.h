@@ -19,6 +19,10 @@ int compact_head_begin(struct buf *b, const char *magic, const int64_t *numbers,
 void compact_head_end(struct buf *b, size_t count_at, uint32_t count, bool more);
 void compact_cut(struct buf *b, size_t size); /* back to a size that it had */
 
+/* Which position a page of items or extents (NPI1, NPX1) saw: for who keeps it, and gives it away when it is known to
+ * be true at a later one. -EBADMSG: it is no such page. */
+int compact_head_set_position(char *page, size_t size, int64_t incarnation, int64_t seq);
+
 struct compact_reader {
 	struct span left;
 	bool bad;

@@ -26,6 +26,8 @@
 #define HEADER_EPOCH "Nephos-Epoch"	    /* request: what the drive row must still have */
 #define HEADER_LEASE "Nephos-Lease"	    /* the same */
 #define HEADER_TOUCHED "Nephos-Touched"	    /* answer to a home: what the change has made untrue (touched.h) */
+#define HEADER_TAGS "Nephos-Tags"	    /* request of a gateway: tags are wanted; answer: what it was made from */
+#define HEADER_TAGS_WANTED "?1"
 
 #define HEADERS_VALUE_SIZE 48 /* two decimal numbers, what is between them, and the NUL */
 

@@ -204,10 +204,9 @@ static void do_path(struct bench *b)
 		SPAN_LITERAL("deep"), SPAN_LITERAL("deep"), SPAN_LITERAL("deep")};
 	struct docs_position at;
 	struct seen_item seen;
-	size_t found;
+	struct docs_walk walk = {.names = names, .count = depth};
 
-	assert_ok(&b->w,
-		b->w.store->ops->item_path(b->w.store, &b->w.scope, names, depth, keep_item, &seen, &at, &found));
+	assert_ok(&b->w, b->w.store->ops->item_path(b->w.store, &b->w.scope, &walk, keep_item, &seen, &at));
 }
 
 static int count_item(const struct item *item, void *cookie)

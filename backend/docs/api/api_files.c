@@ -12,6 +12,7 @@
 #include "backend/docs/request/mutate.h"
 #include "backend/docs/request/id_ranges.h"
 #include "backend/docs/request/reply.h"
+#include "backend/docs/request/tagging.h"
 #include "backend/docs/request/target.h"
 #include "backend/docs/request/upload.h"
 #include "common/base/error.h"
@@ -55,6 +56,7 @@ static void respond_not_modified(struct call *call, const struct target *t)
 	(void)http_headers_add(&headers, "ETag", t->etag);
 	(void)http_headers_add(&headers, "Cache-Control", CONTENT_CACHE_CONTROL);
 	reply_position(&headers, t->at);
+	tagging_say(call, &headers);
 	/* A length in a 304 is that of the content which does not go out. */
 	http_respond_length(call->req, 304, &headers, (uint64_t)t->item.size);
 	http_headers_fini(&headers);
@@ -85,16 +87,22 @@ static void get_send(struct call *call, struct docs_store *store)
 static void get_job(struct call *call, struct docs_store *store)
 {
 	struct target *t = &((struct get *)call->data)->target;
-	int r = target_find(t, store);
+	int r = call_drive(call, store);
 
+	if (r == 0) {
+		tagging_begin(call);
+		r = target_find(t, store);
+	}
 	if (r == 0)
 		r = check_readable(t);
 	if (r == PRECONDITION_NOT_MODIFIED) {
 		respond_not_modified(call, t);
 		return;
 	}
-	if (r < 0)
-		call_fail(call, r, NULL);
+	if (r == -ERR_NOT_FOUND && t->by_path)
+		tagging_not_found(call, t->at);
+	else if (r < 0)
+		tagging_fail(call, r);
 	else if (t->item.size > INLINE_BYTES_MAX)
 		call_work_slow(call, get_send);
 	else

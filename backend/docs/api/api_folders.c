@@ -58,7 +58,7 @@ static int find_parent(struct folder *f, struct docs_store *store, struct item *
 	struct target_copy copy = {.item = ret};
 	struct docs_scope *scope = &f->m.call->scope;
 	struct docs_position at;
-	size_t depth;
+	struct docs_walk walk = {.names = f->path.names, .count = f->path.count};
 	int r;
 
 	if (f->parent && ITEM_DRIVE(f->parent) != scope->drive)
@@ -66,8 +66,7 @@ static int find_parent(struct folder *f, struct docs_store *store, struct item *
 	if (f->parent)
 		r = store->ops->item_get(store, scope, f->parent, target_on_item, &copy, &at);
 	else
-		r = store->ops->item_path(
-			store, scope, f->path.names, f->path.count, target_on_item, &copy, &at, &depth);
+		r = store->ops->item_path(store, scope, &walk, target_on_item, &copy, &at);
 	if (r == -ERR_NOT_FOUND && (f->parent || f->path.count))
 		return -ERR_PARENT_MISSING;
 	return r;

@@ -14,6 +14,7 @@
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/cursor.h"
 #include "backend/docs/request/reply.h"
+#include "backend/docs/request/tagging.h"
 #include "backend/docs/request/target.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
@@ -29,15 +30,37 @@
 #define CHILDREN_INLINE_MAX 512 /* items of a page with contents: 16 MiB of rows in a worker at most */
 #define EXTENTS_MAX 512 /* of a page: 2 GiB of a file written in one go; 16 MiB of inline rows in a worker at most */
 #define EXTENTS_INLINE_SOFT (4u * 1024 * 1024)
+#define EXTENTS_KEPT_S (CAP_ROUND_S / 2) /* with capabilities, which are good for CAP_ROUND_S when they are new */
+
+/* On a worker: what every read begins with. */
+static int begin(struct call *call, struct docs_store *store)
+{
+	int r = call_drive(call, store);
+
+	if (r == 0)
+		tagging_begin(call);
+	return r;
+}
 
 /* ---- one item ---- */
 
 static void send_item(struct call *call, int r, struct reply_items *items, struct docs_position at)
 {
 	if (r < 0)
-		call_fail(call, r, NULL);
+		tagging_fail(call, r);
 	else
 		reply_items_send(call, items, at);
+	reply_items_fini(items);
+}
+
+/* By name: that there is none is an answer, too. */
+static void send_named(struct call *call, int r, struct reply_items *items, struct docs_position at)
+{
+	if (r != -ERR_NOT_FOUND) {
+		send_item(call, r, items, at);
+		return;
+	}
+	tagging_not_found(call, at);
 	reply_items_fini(items);
 }
 
@@ -46,7 +69,7 @@ static void item_get_job(struct call *call, struct docs_store *store)
 	struct docs_position at = {0};
 	struct reply_items items;
 	int64_t id = 0;
-	int r = call_drive(call, store);
+	int r = begin(call, store);
 
 	reply_items_init(&items, call);
 	if (r == 0)
@@ -69,16 +92,20 @@ static void path_fini_kept(void *p)
 static void item_by_path_job(struct call *call, struct docs_store *store)
 {
 	struct path *path = call->data;
+	struct docs_walk walk = {.names = path->names, .count = path->count};
+	int64_t folders[TAGGING_STEPS_MAX];
 	struct docs_position at = {0};
 	struct reply_items items;
-	size_t depth;
-	int r = call_drive(call, store);
+	int r = begin(call, store);
 
 	reply_items_init(&items, call);
-	if (r == 0)
-		r = store->ops->item_path(
-			store, &call->scope, path->names, path->count, reply_items_on_item, &items, &at, &depth);
-	send_item(call, r, &items, at);
+	if (r == 0) {
+		tagging_begin_walk(call, &walk, folders);
+		r = store->ops->item_path(store, &call->scope, &walk, reply_items_on_item, &items, &at);
+	}
+	if (at.incarnation != 0)
+		tagging_add_walk(call, &walk);
+	send_named(call, r, &items, at);
 }
 
 void api_item_by_path(struct http_request *req, void *cookie)
@@ -132,16 +159,18 @@ static void lookup_job(struct call *call, struct docs_store *store)
 	struct docs_position at = {0};
 	struct reply_items items;
 	int64_t folder = 0;
-	int r = call_drive(call, store);
+	int r = begin(call, store);
 
 	reply_items_init(&items, call);
 	items.with_inline = true;
 	if (r == 0)
 		r = call_id(call, "id", &folder);
-	if (r == 0)
+	if (r == 0) {
+		tagging_add(call, tag_name(folder, buf_span(&n->name)));
 		r = store->ops->item_lookup(
 			store, &call->scope, folder, buf_span(&n->name), reply_items_on_item, &items, &at);
-	send_item(call, r, &items, at);
+	}
+	send_named(call, r, &items, at);
 }
 
 void api_item_lookup(struct http_request *req, void *cookie)
@@ -170,7 +199,7 @@ static void children_job(struct call *call, struct docs_store *store)
 	struct docs_position at = {0};
 	struct reply_items items;
 	int64_t limit = PAGE_ITEMS_DEFAULT;
-	int r = call_drive(call, store);
+	int r = begin(call, store);
 
 	reply_items_init(&items, call);
 	items.page = true;
@@ -187,8 +216,10 @@ static void children_job(struct call *call, struct docs_store *store)
 	items.limit = (uint32_t)limit;
 	what.limit = items.limit + 1; /* the one more says whether there is more */
 	what.with_inline = items.with_inline;
-	if (r == 0)
+	if (r == 0) {
+		tagging_add(call, tag_of(TAG_LISTING, what.folder));
 		r = store->ops->children(store, &call->scope, &what, reply_items_on_item, &items, &at);
+	}
 	send_item(call, r, &items, at);
 }
 
@@ -276,6 +307,7 @@ static int extents_on_extent(const struct tree_extent *found, void *cookie)
 	}
 	memcpy(e.sha256, found->sha256, sizeof(e.sha256));
 	if (e.kind == EXTENT_BLOCK) {
+		tagging_ends(call, EXTENTS_KEPT_S);
 		docs_cap_sign(call->docs, call->scope.drive, &e, page->now_s, cap);
 		e.cap = span_str(cap);
 	} else {
@@ -323,6 +355,7 @@ static void send_extents(struct extents_page *page, struct docs_position at)
 
 	http_headers_init(&headers);
 	reply_position(&headers, at);
+	tagging_say(page->call, &headers);
 	(void)http_headers_add(&headers, "Vary", "Accept");
 	item_etag(&page->item, etag);
 	if (page->compact) {
@@ -342,7 +375,7 @@ static void extents_job(struct call *call, struct docs_store *store)
 	struct extents_page page = {.call = call, .now_s = clock_real_ns() / NS_PER_S};
 	int64_t id = 0, from = 0, len = INT64_MAX;
 	struct docs_position at = {0};
-	int r = call_drive(call, store);
+	int r = begin(call, store);
 
 	page.compact = call_accepts(call, REPLY_EXTENTS_TYPE);
 	page.list = json_array();
@@ -355,13 +388,15 @@ static void extents_job(struct call *call, struct docs_store *store)
 		r = http_request_query_number(call->req, "len", 1, INT64_MAX, &len);
 	if (len > INT64_MAX - from)
 		len = INT64_MAX - from;
-	if (r == 0)
+	if (r == 0) {
+		tagging_add(call, tag_of(TAG_CONTENT, id));
 		r = store->ops->extents(store, &call->scope, id, from, len, EXTENTS_MAX + 1, extents_on_item,
 			extents_on_extent, &page, &at);
+	}
 	if (r == 0 && !S_ISREG(page.item.mode))
 		r = S_ISDIR(page.item.mode) ? -EISDIR : -EINVAL;
 	if (r < 0)
-		call_fail(call, r, NULL);
+		tagging_fail(call, r);
 	else
 		send_extents(&page, at);
 	json_decref(page.list);
@@ -409,19 +444,22 @@ static void xattrs_job(struct call *call, struct docs_store *store)
 	struct http_headers headers;
 	struct xattrs_page page = {.list = json_array()};
 	int64_t id = 0;
-	int r = call_drive(call, store);
+	int r = begin(call, store);
 
 	if (r == 0)
 		r = call_id(call, "id", &id);
-	if (r == 0)
+	if (r == 0) {
+		tagging_add(call, tag_of(TAG_XATTRS, id));
 		r = store->ops->xattrs(store, &call->scope, id, xattrs_on_xattr, &page, &at);
+	}
 	if (r < 0) {
 		json_decref(page.list);
-		call_fail(call, r, NULL);
+		tagging_fail(call, r);
 		return;
 	}
 	http_headers_init(&headers);
 	reply_position(&headers, at);
+	tagging_say(call, &headers);
 	reply_json_take(call, 200, &headers, json_pack("{s:o}", "xattrs", page.list));
 	http_headers_fini(&headers);
 }

@@ -18,6 +18,7 @@
 #include "backend/docs/request/mutate.h"
 #include "backend/docs/request/id_ranges.h"
 #include "backend/docs/request/reply.h"
+#include "backend/docs/request/tagging.h"
 #include "backend/docs/request/target.h"
 #include "backend/docs/request/users.h"
 #include "backend/docs/api/v1_doc.h"
@@ -43,10 +44,12 @@ static void list_job(struct call *call, struct docs_store *store)
 
 	call->home = true;
 	r = call_drive(call, store);
-	if (r < 0)
+	if (r < 0) {
 		call_fail(call, r, NULL);
-	else
-		v1_list_respond(call, store);
+		return;
+	}
+	tagging_begin(call);
+	v1_list_respond(call, store);
 }
 
 void api_v1_list(struct http_request *req, void *cookie)
@@ -70,6 +73,7 @@ static int get_version(struct target *t, struct docs_store *store, struct buf *t
 
 	for (unsigned i = 0; i < V1_TRIES && r == -ESTALE; i++) {
 		buf_reset(text);
+		tagging_begin(t->call);
 		r = target_find(t, store);
 		if (r == 0)
 			r = target_check(t, true);
@@ -92,12 +96,15 @@ static void get_job(struct call *call, struct docs_store *store)
 		r = get_version(t, store, &text);
 	http_headers_init(&headers);
 	(void)http_headers_add(&headers, "ETag", t->etag);
+	if (r == 0 || r == PRECONDITION_NOT_MODIFIED) {
+		reply_position(&headers, t->at);
+		tagging_say(call, &headers);
+	}
 	if (r == PRECONDITION_NOT_MODIFIED) {
 		http_respond(call->req, 304, &headers, span_of(NULL, 0));
 	} else if (r < 0) {
-		call_fail(call, r, NULL);
+		tagging_fail(call, r);
 	} else {
-		reply_position(&headers, t->at);
 		reply_json_take(call, 200, &headers, v1_doc_json(id, t->item.name, buf_span(&text), call->scope.user));
 	}
 	http_headers_fini(&headers);

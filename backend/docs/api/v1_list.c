@@ -2,6 +2,7 @@
 
 #include "backend/docs/request/streamed.h"
 #include "backend/docs/request/reply.h"
+#include "backend/docs/request/tagging.h"
 #include "backend/docs/request/target.h"
 #include "backend/docs/api/v1_doc.h"
 #include "common/base/error.h"
@@ -9,11 +10,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 /*
  * GET /api/v1/docs/: all documents of a user in one JSON array, with their texts, as the first version promised. A
- * drive may have a million of them, so the array is never whole in memory: it is a streamed answer (streamed), of which
- * list_fill makes one piece after the other on a worker.
+ * drive may have a million of them, so the array is not made in memory as a whole: it is a streamed answer (streamed),
+ * of which list_fill makes one piece after the other on a worker. Only who asks for tags has a list of up to
+ * TAGGING_BYTES_MAX made first, as the head of the answer has to say what all of it was made from.
  *
  * Two steps alternate. next_page reads LIST_PAGE children of the root, with the content of small files; append_entry
  * appends one document, for a larger file after reading its blocks. Where a page ended is remembered as a name
@@ -21,7 +24,8 @@
  *
  * There is no transaction around all pages, since a slow client would hold it open for minutes. So a document that is
  * renamed meanwhile may be there twice or not at all, and one that went or grew since its page was read is left out.
- * Each one that is there is one version of it.
+ * Each one that is there is one version of it. The position that the answer says is that of the first page: what was
+ * read later may be newer, and whoever keeps the answer is told of it behind that position.
  */
 
 #define LIST_PAGE 32 /* files looked at in one statement: their contents, where inline, are 1 MiB at most */
@@ -34,6 +38,8 @@ struct list_entry {
 
 struct v1_list {
 	struct docs *docs;
+	struct call *call; /* while tags are gathered, before the answer; else NULL */
+	struct buf made;   /* then: what is the first piece */
 	struct docs_scope scope;
 	struct buf after;
 	struct docs_position at; /* that the last page saw */
@@ -47,9 +53,12 @@ static void list_free(void *cookie)
 {
 	struct v1_list *l = cookie;
 
+	if (!l)
+		return;
 	for (size_t i = 0; i < LIST_PAGE; i++)
 		buf_fini(&l->page[i].text);
 	buf_fini(&l->after);
+	buf_fini(&l->made);
 	free(l);
 }
 
@@ -62,6 +71,9 @@ static int list_on_item(const struct item *item, void *cookie)
 
 	if (l->count == LIST_PAGE)
 		return -ENOBUFS;
+	/* One that is none may become one, and a folder never. */
+	if (l->call && S_ISREG(item->mode))
+		tagging_add_child(l->call, item);
 	buf_reset(&entry->text);
 	(void)target_on_item(item, &copy);
 	entry->item.has_inline = item->has_inline;
@@ -123,17 +135,20 @@ static int append_entry(struct v1_list *l, struct docs_store *store, struct list
 	if (r == 0)
 		r = append_doc(l, entry, buf_span(&text), out);
 	buf_fini(&text);
+	/* What the next look may show is not to be kept without. */
+	if (r == -ERR_UNAVAILABLE && l->call)
+		tagging_give_up(l->call);
 	/* What went or grew since the page was read is not listed. */
 	return r == -ERR_NOT_FOUND || r == -ERR_UNAVAILABLE ? 0 : r;
 }
 
-static int list_fill(void *cookie, struct docs_store *store, struct buf *out)
+/* Until it is so many bytes, or STREAMED_END. */
+static int append_more(struct v1_list *l, struct docs_store *store, struct buf *out, size_t enough)
 {
-	struct v1_list *l = cookie;
 	int r = l->begun ? 0 : buf_append_str(out, "[");
 
 	l->begun = true;
-	while (r == 0 && out->size < STREAMED_PIECE_BYTES) {
+	while (r == 0 && out->size < enough) {
 		if (l->next < l->count) {
 			r = append_entry(l, store, &l->page[l->next++], out);
 		} else if (l->last_page) {
@@ -146,25 +161,56 @@ static int list_fill(void *cookie, struct docs_store *store, struct buf *out)
 	return r == -EAGAIN ? -ERR_UNAVAILABLE : r;
 }
 
+static int list_fill(void *cookie, struct docs_store *store, struct buf *out)
+{
+	struct v1_list *l = cookie;
+	int r = buf_append_span(out, buf_span(&l->made));
+
+	buf_fini(&l->made);
+	buf_init(&l->made, 0);
+	return r < 0 ? r : append_more(l, store, out, STREAMED_PIECE_BYTES);
+}
+
 static const struct streamed_source list_source = {.fill = list_fill, .free = list_free};
 
-void v1_list_respond(struct call *call, struct docs_store *store)
+static struct v1_list *list_new(struct call *call)
 {
 	struct v1_list *l = calloc(1, sizeof(*l));
-	struct streamed_answer answer = {.status = 200, .length = -1, .source = &list_source, .cookie = l};
-	struct http_headers headers;
-	int r;
 
-	if (!l) {
-		call_fail(call, -ENOMEM, NULL);
-		return;
-	}
+	if (!l)
+		return NULL;
 	l->docs = call->docs;
 	l->scope = call->scope;
+	l->call = call->tags ? call : NULL;
+	buf_init(&l->made, STREAMED_BYTES_MAX);
 	buf_init(&l->after, NAME_BYTES_MAX);
 	for (size_t i = 0; i < LIST_PAGE; i++)
 		buf_init(&l->page[i].text, INLINE_BYTES_MAX);
-	r = next_page(l, store); /* what is wrong is a problem, not a cut list */
+	return l;
+}
+
+/* What is wrong at the first look is a problem, not a cut list. */
+static int list_begin(struct v1_list *l, struct docs_store *store, struct docs_position *ret_at)
+{
+	int r;
+
+	if (l->call)
+		tagging_add(l->call, tag_of(TAG_LISTING, ITEM_ROOT(l->scope.drive)));
+	r = next_page(l, store);
+	*ret_at = l->at;
+	if (r == 0 && l->call)
+		r = append_more(l, store, &l->made, TAGGING_BYTES_MAX + 1);
+	return r;
+}
+
+void v1_list_respond(struct call *call, struct docs_store *store)
+{
+	struct v1_list *l = list_new(call);
+	struct streamed_answer answer = {.status = 200, .length = -1, .source = &list_source, .cookie = l};
+	struct docs_position at;
+	struct http_headers headers;
+	int r = l ? list_begin(l, store, &at) : -ENOMEM;
+
 	if (r < 0) {
 		list_free(l);
 		call_fail(call, r, NULL);
@@ -172,8 +218,15 @@ void v1_list_respond(struct call *call, struct docs_store *store)
 	}
 	http_headers_init(&headers);
 	(void)http_headers_add(&headers, "Content-Type", "application/json");
-	reply_position(&headers, l->at);
-	answer.headers = &headers;
-	streamed_respond(call, store, &answer, NULL);
+	reply_position(&headers, at);
+	if (r == STREAMED_END) {
+		tagging_say(call, &headers);
+		http_respond(call->req, 200, &headers, buf_span(&l->made));
+		list_free(l);
+	} else {
+		l->call = NULL;
+		answer.headers = &headers;
+		streamed_respond(call, store, &answer, NULL);
+	}
 	http_headers_fini(&headers);
 }

@@ -12,6 +12,7 @@
 #include "backend/docs/core/docs.h"
 #include "backend/docs/rules/access.h"
 #include "common/http/server/server.h"
+#include "common/proto/tag.h"
 
 struct call {
 	struct docs *docs;
@@ -20,6 +21,9 @@ struct call {
 	bool admin;
 	bool home; /* the drive is the user's first one: call_drive says which */
 	struct docs_scope scope;
+	struct tag_list *tags; /* tagging; NULL: nobody asks for them */
+	int64_t session;       /* the request's, while tags are gathered */
+	bool untagged;	       /* what it is about depends on the session */
 	void (*job)(struct call *call, struct docs_store *store);
 	void *data; /* the handler's own */
 	struct call_kept *kept;

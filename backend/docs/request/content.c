@@ -6,6 +6,7 @@
 #include "backend/docs/request/range.h"
 #include "backend/docs/request/reader.h"
 #include "backend/docs/request/reply.h"
+#include "backend/docs/request/tagging.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/sha256.h"
@@ -317,6 +318,8 @@ static int respond_body(
 		add_range(b, headers);
 	else
 		(void)http_headers_add(headers, "Content-Type", c->type);
+	if (ranges->count == 0 && (head || answer.length <= (int64_t)TAGGING_BYTES_MAX))
+		tagging_say(c->call, headers);
 	answer.cookie = b;
 	if (head) {
 		body_free(b);

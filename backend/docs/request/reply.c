@@ -1,6 +1,7 @@
 #include "backend/docs/request/reply.h"
 
 #include "backend/docs/request/cursor.h"
+#include "backend/docs/request/tagging.h"
 #include "common/base/error.h"
 #include "common/base/limits.h"
 #include "common/base/text.h"
@@ -54,9 +55,10 @@ void reply_problem_take(struct call *call, int status, struct http_headers *head
 	respond_take(call, status, headers, problem, "application/problem+json");
 }
 
-void reply_items_init(struct reply_items *items, const struct call *call)
+void reply_items_init(struct reply_items *items, struct call *call)
 {
 	memset(items, 0, sizeof(*items));
+	items->call = call;
 	items->compact = call_accepts(call, REPLY_ITEMS_TYPE);
 	items->limit = 1;
 	if (!items->compact)
@@ -82,6 +84,10 @@ int reply_items_on_item(const struct item *found, void *cookie)
 		items->more = true;
 		return 0;
 	}
+	if (items->page)
+		tagging_add_child(items->call, found);
+	else
+		tagging_add(items->call, tag_of(TAG_ATTRIBUTES, found->id));
 	if (!items->with_inline || items->bytes.size > REPLY_INLINE_BYTES_SOFT)
 		item.has_inline = false;
 	if (items->compact)
@@ -148,6 +154,7 @@ void reply_items_send(struct call *call, struct reply_items *items, struct docs_
 
 	http_headers_init(&headers);
 	reply_position(&headers, at);
+	tagging_say(call, &headers);
 	(void)http_headers_add(&headers, "Vary", "Accept");
 	if (items->compact)
 		send_compact(call, items, &headers, at);

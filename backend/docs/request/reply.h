@@ -27,6 +27,7 @@ void reply_problem_take(struct call *call, int status, struct http_headers *head
 
 /* Gathers the items of a read, in the form that the caller wants. */
 struct reply_items {
+	struct call *call;
 	bool compact;
 	bool with_inline;
 	bool page;	/* of a folder: an item without this is the only one */
@@ -37,7 +38,7 @@ struct reply_items {
 	struct buf bytes;     /* compact */
 	struct buf last_name; /* of the last item given */
 };
-void reply_items_init(struct reply_items *items, const struct call *call);
+void reply_items_init(struct reply_items *items, struct call *call);
 void reply_items_fini(struct reply_items *items);
 int reply_items_on_item(const struct item *found, void *cookie); /* a docs_on_item; cookie is the struct reply_items */
 void reply_items_send(struct call *call, struct reply_items *items, struct docs_position at);

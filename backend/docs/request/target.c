@@ -1,5 +1,6 @@
 #include "backend/docs/request/target.h"
 
+#include "backend/docs/request/tagging.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
 
@@ -75,25 +76,28 @@ int target_on_item(const struct item *item, void *cookie)
 static int find_folder(struct target *t, struct docs_store *store)
 {
 	struct target_copy copy = {.item = &t->folder};
-	size_t depth;
+	struct docs_walk walk = {.names = t->path.names, .count = t->depth};
+	struct docs_position at; /* later than that of what was not found */
 
-	return store->ops->item_path(
-		store, &t->call->scope, t->path.names, t->depth, target_on_item, &copy, &t->at, &depth);
+	return store->ops->item_path(store, &t->call->scope, &walk, target_on_item, &copy, &at);
 }
 
 static int find_path(struct target *t, struct docs_store *store)
 {
 	struct target_copy copy = {.item = &t->item, .name = t->name};
-	size_t depth = 0;
-	int r = store->ops->item_path(
-		store, &t->call->scope, t->path.names, t->path.count, target_on_item, &copy, &t->at, &depth);
+	struct docs_walk walk = {.names = t->path.names, .count = t->path.count};
+	int64_t folders[TAGGING_STEPS_MAX];
+	int r;
 
+	tagging_begin_walk(t->call, &walk, folders);
+	r = store->ops->item_path(store, &t->call->scope, &walk, target_on_item, &copy, &t->at);
 	t->exists = r == 0;
 	/* With no name at all it is the drive that is not there. */
-	if (r != -ERR_NOT_FOUND || t->path.count == 0)
+	if ((r != 0 && r != -ERR_NOT_FOUND) || (r < 0 && t->at.incarnation == 0))
 		return r;
-	t->depth = depth;
-	return find_folder(t, store);
+	tagging_add_walk(t->call, &walk);
+	t->depth = walk.depth;
+	return r == 0 || t->call->tags ? 0 : find_folder(t, store);
 }
 
 int target_find(struct target *t, struct docs_store *store)
@@ -103,6 +107,7 @@ int target_find(struct target *t, struct docs_store *store)
 	int r = call_drive(t->call, store);
 
 	t->exists = false;
+	t->at = (struct docs_position){0};
 	if (r == 0 && t->by_path)
 		r = find_path(t, store);
 	else if (r == 0) {
@@ -111,8 +116,10 @@ int target_find(struct target *t, struct docs_store *store)
 			r = store->ops->item_get(store, &t->call->scope, id, target_on_item, &copy, &t->at);
 		t->exists = r == 0;
 	}
-	if (r == 0 && t->exists)
+	if (r == 0 && t->exists) {
+		tagging_add(t->call, tag_of(TAG_ATTRIBUTES, t->item.id));
 		item_etag(&t->item, t->etag);
+	}
 	return r;
 }
 

@@ -240,14 +240,9 @@ void docs_mem_read(struct docs_mem *m, int64_t id, char *ret, size_t size)
 
 /* ---- the store ---- */
 
-static struct docs_mem *mem_of(struct docs_store *s)
-{
-	return ((struct mem_store *)s)->mem;
-}
-
 static int mem_drive_create(struct docs_store *s, int64_t user, struct span name, int64_t quota, struct docs_drive *ret)
 {
-	struct docs_mem *m = mem_of(s);
+	struct docs_mem *m = docs_mem_of(s);
 	struct mem_drive *drive;
 	struct mem_node *root;
 
@@ -274,49 +269,41 @@ static int mem_drive_create(struct docs_store *s, int64_t user, struct span name
 	return 0;
 }
 
-/* With the mutex held. */
-static int check_scope(struct docs_mem *m, const struct docs_scope *scope, struct docs_position *ret_at)
+static int mem_drive_get(struct docs_store *s, const struct docs_scope *scope, struct docs_drive *ret)
 {
-	const struct mem_drive *drive = docs_mem_drive(m, scope->drive);
+	struct docs_mem *m = docs_mem_of(s);
+	int r;
 
-	if (!drive || (scope->user != 0 && scope->user != drive->row.owner))
-		return -ERR_NOT_FOUND;
-	*ret_at = (struct docs_position){.incarnation = drive->row.incarnation, .seq = drive->row.seq};
-	if (scope->floor.incarnation != 0 && scope->floor.incarnation != ret_at->incarnation)
-		return -ERR_EPOCH;
-	return scope->floor.seq > ret_at->seq ? -ERR_BEHIND : 0;
+	*ret = (struct docs_drive){0};
+	r = docs_mem_enter(m, scope, &ret->at);
+	if (r == 0)
+		ret->row = docs_mem_drive(m, scope->drive)->row;
+	return docs_mem_leave(m, r);
 }
 
-/* What is done to a drive is done between these two: with the mutex held, and what check_scope says. */
-static int enter(struct docs_mem *m, const struct docs_scope *scope, struct docs_position *ret_at)
+/* The first of the user's that there is; none is made. */
+static int mem_drive_home(struct docs_store *s, int64_t user, struct docs_drive *ret)
 {
+	struct docs_mem *m = docs_mem_of(s);
+	int r = -ERR_NOT_FOUND;
+
 	(void)pthread_mutex_lock(&m->mutex);
-	return check_scope(m, scope, ret_at);
-}
-
-static int leave(struct docs_mem *m, int r)
-{
+	MEM_EACH(struct mem_drive, d, &m->drives)
+	{
+		if (r == 0 || d->row.owner != user)
+			continue;
+		*ret = (struct docs_drive){.row = d->row, .at = {.incarnation = d->row.incarnation, .seq = d->row.seq}};
+		r = 0;
+	}
 	(void)pthread_mutex_unlock(&m->mutex);
 	return r;
 }
 
-static int mem_drive_get(struct docs_store *s, const struct docs_scope *scope, struct docs_drive *ret)
-{
-	struct docs_mem *m = mem_of(s);
-	int r;
-
-	*ret = (struct docs_drive){0};
-	r = enter(m, scope, &ret->at);
-	if (r == 0)
-		ret->row = docs_mem_drive(m, scope->drive)->row;
-	return leave(m, r);
-}
-
 static int mem_ids_reserve(struct docs_store *s, const struct docs_scope *scope, uint32_t count, int64_t *ret_first)
 {
-	struct docs_mem *m = mem_of(s);
+	struct docs_mem *m = docs_mem_of(s);
 	struct docs_position at;
-	int r = enter(m, scope, &at);
+	int r = docs_mem_enter(m, scope, &at);
 
 	if (r == 0) {
 		struct mem_drive *drive = docs_mem_drive(m, scope->drive);
@@ -324,94 +311,7 @@ static int mem_ids_reserve(struct docs_store *s, const struct docs_scope *scope,
 		*ret_first = ITEM_ID(drive->row.id, drive->row.next_number);
 		drive->row.next_number += count;
 	}
-	return leave(m, r);
-}
-
-/* budget: the signature is the store's */
-static int mem_item_get(struct docs_store *s, const struct docs_scope *scope, int64_t id, docs_on_item on_item,
-	void *cookie, struct docs_position *ret_at)
-{
-	struct docs_mem *m = mem_of(s);
-	const struct tree_node *node;
-	int r = enter(m, scope, ret_at);
-
-	node = docs_mem_node(m, id);
-	if (r == 0)
-		r = node && !node->orphan ? on_item(&node->item, cookie) : -ERR_NOT_FOUND;
-	return leave(m, r);
-}
-
-/* budget: the signature is the store's */
-static int mem_item_lookup(struct docs_store *s, const struct docs_scope *scope, int64_t parent, struct span name,
-	docs_on_item on_item, void *cookie, struct docs_position *ret_at)
-{
-	struct docs_mem *m = mem_of(s);
-	const struct mem_entry *entry;
-	int r = enter(m, scope, ret_at);
-
-	entry = docs_mem_entry(m, parent, name);
-	if (r == 0)
-		r = entry ? on_item(&docs_mem_node(m, entry->child)->item, cookie) : -ERR_NOT_FOUND;
-	return leave(m, r);
-}
-
-/* budget: the signature is the store's */
-static int mem_xattrs(struct docs_store *s, const struct docs_scope *scope, int64_t id, docs_on_xattr on_xattr,
-	void *cookie, struct docs_position *ret_at)
-{
-	struct docs_mem *m = mem_of(s);
-	int r = enter(m, scope, ret_at);
-
-	MEM_EACH(struct mem_xattr, a, &m->xattrs)
-	if (r == 0 && a->node == id)
-		r = on_xattr(a->name, a->value, cookie);
-	return leave(m, r);
-}
-
-static int extent_order(const void *a, const void *b)
-{
-	const struct mem_extent *x = a, *y = b;
-
-	return (x->extent.at > y->extent.at) - (x->extent.at < y->extent.at);
-}
-
-/* budget: the signature is the store's */
-static int mem_extents(struct docs_store *s, const struct docs_scope *scope, int64_t id, int64_t from, int64_t len,
-	uint32_t limit, docs_on_item on_item, docs_on_extent on_extent, void *cookie, struct docs_position *ret_at)
-{
-	struct docs_mem *m = mem_of(s);
-	const struct tree_node *node;
-	int r = enter(m, scope, ret_at);
-
-	node = docs_mem_node(m, id);
-	if (r == 0)
-		r = node && (!node->orphan || scope->session) ? on_item(&node->item, cookie) : -ERR_NOT_FOUND;
-	if (m->extents.count > 0)
-		qsort(m->extents.data, m->extents.count, m->extents.element, extent_order);
-	MEM_EACH(struct mem_extent, x, &m->extents)
-	{
-		const struct tree_extent *e = &x->extent;
-
-		if (r == 0 && e->node == id && e->kind != EXTENT_RESERVED && e->at < from + len &&
-			e->at + e->len > from && limit > 0) {
-			limit--;
-			r = on_extent(e, cookie);
-		}
-	}
-	return leave(m, r);
-}
-
-/* budget: the signature is the store's */
-static int mem_changes(struct docs_store *s, const struct docs_scope *scope, int64_t since, uint32_t limit,
-	docs_on_change on_change, void *cookie, struct docs_position *ret_at)
-{
-	struct docs_mem *m = mem_of(s);
-	int r = enter(m, scope, ret_at);
-
-	MEM_EACH(struct tree_change, c, &m->changes)
-	if (r == 0 && ITEM_DRIVE(c->id) == scope->drive && c->seq > since && limit > 0 && limit--)
-		r = on_change(c, cookie);
-	return leave(m, r);
+	return docs_mem_leave(m, r);
 }
 
 /* Its tests have one thread where it matters, and content_seq tells of a change in between. */
@@ -429,10 +329,10 @@ static void mem_snapshot_end(struct docs_store *s)
 static int mem_session_create(
 	struct docs_store *s, const struct docs_scope *scope, struct span name, int64_t replaces, int64_t *ret_session)
 {
-	struct docs_mem *m = mem_of(s);
+	struct docs_mem *m = docs_mem_of(s);
 	struct docs_position at = {0};
 	int64_t began;
-	int r = enter(m, scope, &at);
+	int r = docs_mem_enter(m, scope, &at);
 
 	(void)name;
 	began = at.seq;
@@ -454,25 +354,25 @@ static int mem_session_create(
 		if (h->session == replaces)
 			h->session = session->id;
 	}
-	return leave(m, r);
+	return docs_mem_leave(m, r);
 }
 
 static int mem_session_end(struct docs_store *s, const struct docs_scope *scope, int64_t session)
 {
-	struct docs_mem *m = mem_of(s);
+	struct docs_mem *m = docs_mem_of(s);
 	struct docs_position at;
-	int r = enter(m, scope, &at);
+	int r = docs_mem_enter(m, scope, &at);
 
 	MEM_EACH(struct mem_session, x, &m->sessions)
 	if (r == 0 && x->id == session && x->user == scope->user)
 		x->ended = true;
-	return leave(m, r);
+	return docs_mem_leave(m, r);
 }
 
 static int mem_block_stored(
 	struct docs_store *s, const struct docs_scope *scope, const struct docs_block *block, struct docs_block *ret)
 {
-	struct docs_mem *m = mem_of(s);
+	struct docs_mem *m = docs_mem_of(s);
 	struct mem_block *row;
 
 	(void)pthread_mutex_lock(&m->mutex);
@@ -492,12 +392,15 @@ static void mem_store_free(struct docs_store *s)
 static const struct docs_store_ops mem_ops = {
 	.drive_create = mem_drive_create,
 	.drive_get = mem_drive_get,
+	.drive_home = mem_drive_home,
 	.ids_reserve = mem_ids_reserve,
-	.item_get = mem_item_get,
-	.item_lookup = mem_item_lookup,
-	.extents = mem_extents,
-	.xattrs = mem_xattrs,
-	.changes = mem_changes,
+	.item_get = docs_mem_item_get,
+	.item_lookup = docs_mem_item_lookup,
+	.item_path = docs_mem_item_path,
+	.children = docs_mem_children,
+	.extents = docs_mem_extents,
+	.xattrs = docs_mem_xattrs,
+	.changes = docs_mem_changes,
 	.snapshot_begin = mem_snapshot_begin,
 	.snapshot_end = mem_snapshot_end,
 	.session_create = mem_session_create,

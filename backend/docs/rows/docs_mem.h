@@ -14,7 +14,7 @@ struct docs_mem;
 
 int docs_mem_new(struct docs_mem **ret);
 void docs_mem_free(struct docs_mem *m); /* after all its stores */
-/* A store has drives (create, get, reserved ids), item_get, item_lookup, extents, xattrs, changes, sessions (create,
+/* A store has drives (create, get, home, reserved ids), all reads of documents and of the journal, sessions (create,
  * end), transactions, block_stored; nothing else. */
 int docs_mem_open(struct docs_mem *m, struct docs_store **ret);
 

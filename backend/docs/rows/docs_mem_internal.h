@@ -75,6 +75,16 @@ struct mem_store {
 	size_t key_count;
 };
 
+static inline struct docs_mem *docs_mem_of(struct docs_store *s)
+{
+	return ((struct mem_store *)s)->mem;
+}
+
+/* What is done to a drive is done between these two: with the mutex held. enter says whether the scope may see the
+ * drive, and where it is; leave gives back r. */
+int docs_mem_enter(struct docs_mem *m, const struct docs_scope *scope, struct docs_position *ret_at);
+int docs_mem_leave(struct docs_mem *m, int r);
+
 void *docs_mem_at(const struct mem_list *l, size_t n);
 void *docs_mem_add(struct mem_list *l); /* zeroed; aborts without memory: it is for tests */
 void docs_mem_remove(struct mem_list *l, size_t n);
@@ -89,6 +99,21 @@ struct mem_drive *docs_mem_drive(struct docs_mem *m, uint32_t id);
 struct tree_node *docs_mem_node(struct docs_mem *m, int64_t id);
 struct mem_entry *docs_mem_entry(struct docs_mem *m, int64_t parent, struct span name);
 int docs_mem_fails(struct docs_mem *m, enum docs_mem_call call); /* the failure asked for, or 0 */
+
+int docs_mem_item_get(struct docs_store *s, const struct docs_scope *scope, int64_t id, docs_on_item on_item,
+	void *cookie, struct docs_position *ret_at);
+int docs_mem_item_lookup(struct docs_store *s, const struct docs_scope *scope, int64_t parent, struct span name,
+	docs_on_item on_item, void *cookie, struct docs_position *ret_at);
+int docs_mem_item_path(struct docs_store *s, const struct docs_scope *scope, struct docs_walk *walk,
+	docs_on_item on_item, void *cookie, struct docs_position *ret_at);
+int docs_mem_children(struct docs_store *s, const struct docs_scope *scope, const struct docs_children *what,
+	docs_on_item on_item, void *cookie, struct docs_position *ret_at);
+int docs_mem_extents(struct docs_store *s, const struct docs_scope *scope, int64_t id, int64_t from, int64_t len,
+	uint32_t limit, docs_on_item on_item, docs_on_extent on_extent, void *cookie, struct docs_position *ret_at);
+int docs_mem_xattrs(struct docs_store *s, const struct docs_scope *scope, int64_t id, docs_on_xattr on_xattr,
+	void *cookie, struct docs_position *ret_at);
+int docs_mem_changes(struct docs_store *s, const struct docs_scope *scope, int64_t since, uint32_t limit,
+	docs_on_change on_change, void *cookie, struct docs_position *ret_at);
 
 int docs_mem_txn_begin(struct docs_store *store, uint32_t id, const struct docs_key *keys, size_t key_count,
 	const struct tree_wants *wants, int64_t now_ns, struct tree **ret_tree, const struct docs_seen **ret_seen);

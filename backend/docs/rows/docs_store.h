@@ -86,6 +86,13 @@ typedef int (*docs_on_xattr)(struct span name, struct span value, void *cookie);
 typedef int (*docs_on_change)(const struct tree_change *change, void *cookie);
 typedef int (*docs_on_drive)(const struct docs_drive *drive, void *cookie);
 
+struct docs_walk {		  /* along a path */
+	const struct span *names; /* decoded segments, from the root */
+	size_t count;
+	int64_t *folders; /* NULL, or room for count: where each name was looked up, as far as the path led */
+	size_t depth;	  /* so many names were found, so that the caller can tell a missing parent */
+};
+
 struct docs_children {
 	int64_t folder;
 	struct span after; /* name to begin behind; empty: from the start */
@@ -194,11 +201,10 @@ struct docs_store_ops {
 		void *cookie, struct docs_position *ret_at);
 	int (*item_lookup)(struct docs_store *s, const struct docs_scope *scope, int64_t parent, struct span name,
 		docs_on_item on_item, void *cookie, struct docs_position *ret_at);
-	/* names: decoded segments from the root; one statement for the whole path. No symlink is followed. Gives the
-	 * last item. -ERR_NOT_FOUND; ret_depth: how many segments were found, so that the caller can tell a missing
-	 * parent. */
-	int (*item_path)(struct docs_store *s, const struct docs_scope *scope, const struct span *names, size_t count,
-		docs_on_item on_item, void *cookie, struct docs_position *ret_at, size_t *ret_depth);
+	/* One statement for the whole path. No symlink is followed. Gives the last item. -ERR_NOT_FOUND; then depth and
+	 * folders are set, too. */
+	int (*item_path)(struct docs_store *s, const struct docs_scope *scope, struct docs_walk *walk,
+		docs_on_item on_item, void *cookie, struct docs_position *ret_at);
 	int (*children)(struct docs_store *s, const struct docs_scope *scope, const struct docs_children *what,
 		docs_on_item on_item, void *cookie, struct docs_position *ret_at);
 	/* Extents that touch [from, from+len), in order, at most limit; the item first. */

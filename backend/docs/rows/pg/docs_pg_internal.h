@@ -102,8 +102,8 @@ int docs_pg_item_get(struct docs_store *store, const struct docs_scope *scope, i
 	void *cookie, struct docs_position *ret_at);
 int docs_pg_item_lookup(struct docs_store *store, const struct docs_scope *scope, int64_t parent, struct span name,
 	docs_on_item on_item, void *cookie, struct docs_position *ret_at);
-int docs_pg_item_path(struct docs_store *store, const struct docs_scope *scope, const struct span *names, size_t count,
-	docs_on_item on_item, void *cookie, struct docs_position *ret_at, size_t *ret_depth);
+int docs_pg_item_path(struct docs_store *store, const struct docs_scope *scope, struct docs_walk *walk,
+	docs_on_item on_item, void *cookie, struct docs_position *ret_at);
 int docs_pg_children(struct docs_store *store, const struct docs_scope *scope, const struct docs_children *what,
 	docs_on_item on_item, void *cookie, struct docs_position *ret_at);
 int docs_pg_extents(struct docs_store *store, const struct docs_scope *scope, int64_t id, int64_t from, int64_t len,

@@ -83,33 +83,53 @@ int docs_pg_item_lookup(struct docs_store *store, const struct docs_scope *scope
 	return r;
 }
 
+/* Where each name was looked up: row i is what the first i names led to. */
+static void give_folders(const struct pg_result *r, struct docs_walk *walk)
+{
+	for (size_t i = 0; i <= walk->depth && i < walk->count; i++)
+		walk->folders[i] = pg_number(r, (int)i, ITEM_AT + 2 + NODE_ID);
+}
+
+static int give_walked(const struct pg_result *r, struct docs_walk *walk, docs_on_item on_item, void *cookie)
+{
+	const bool all = walk->folders != NULL; /* steps have a row each */
+	const int last = pg_rows(r) - 1;
+	struct named named = {pg_number(r, last, ITEM_AT + 1), SPAN_LITERAL(""), on_item, cookie};
+
+	walk->depth = (size_t)pg_number(r, last, ITEM_AT);
+	if (walk->depth > walk->count || (all && walk->depth != (size_t)last))
+		return -EIO;
+	if (all)
+		give_folders(r, walk);
+	if (walk->count > 0)
+		named.name = walk->names[walk->count - 1];
+	return walk->depth < walk->count ? -ERR_NOT_FOUND : give_item(r, last, ITEM_AT + 2, give_named, &named);
+}
+
 /* budget: the signature is the seam's */
-int docs_pg_item_path(struct docs_store *store, const struct docs_scope *scope, const struct span *names, size_t count,
-	docs_on_item on_item, void *cookie, struct docs_position *ret_at, size_t *ret_depth)
+int docs_pg_item_path(struct docs_store *store, const struct docs_scope *scope, struct docs_walk *walk,
+	docs_on_item on_item, void *cookie, struct docs_position *ret_at)
 {
 	struct docs_pg *s = docs_pg_of(store);
 	struct pg_result *result = NULL;
 	int r = 0;
 
-	if (count == 1) { /* no walk is needed, and it would cost a third more */
-		r = docs_pg_item_lookup(store, scope, ITEM_ROOT(scope->drive), names[0], on_item, cookie, ret_at);
-		if (r == 0 || r == -ERR_NOT_FOUND)
-			*ret_depth = r == 0;
+	if (walk->count == 1) { /* no walk is needed, and it would cost a third more */
+		r = docs_pg_item_lookup(store, scope, ITEM_ROOT(scope->drive), walk->names[0], on_item, cookie, ret_at);
+		walk->depth = r == 0;
+		if (walk->folders)
+			walk->folders[0] = ITEM_ROOT(scope->drive);
 		return r;
 	}
 	docs_pg_reset(s);
-	for (size_t i = 0; r == 0 && i < count; i++)
-		r = pg_array_add_bytes(s->bytes[0], names[i]);
-	const struct docs_pg_question q = {&SQL_ITEM_PATH, scope, {pg_array_param(s->bytes[0])}, 1};
+	for (size_t i = 0; r == 0 && i < walk->count; i++)
+		r = pg_array_add_bytes(s->bytes[0], walk->names[i]);
+	const struct docs_pg_question q = {
+		walk->folders ? &SQL_ITEM_PATH_STEPS : &SQL_ITEM_PATH, scope, {pg_array_param(s->bytes[0])}, 1};
 	if (r == 0)
 		r = docs_pg_read(s, &q, ret_at, &result);
-	if (r < 0)
-		return r;
-	const size_t depth = (size_t)pg_number(result, 0, ITEM_AT);
-	*ret_depth = depth;
-	struct named named = {
-		pg_number(result, 0, ITEM_AT + 1), count ? names[count - 1] : SPAN_LITERAL(""), on_item, cookie};
-	r = depth < count ? -ERR_NOT_FOUND : give_item(result, 0, ITEM_AT + 2, give_named, &named);
+	if (r == 0)
+		r = give_walked(result, walk, on_item, cookie);
 	pg_result_free(result);
 	return r;
 }

@@ -1,6 +1,7 @@
 #include "common/proto/item.h"
 
 #include "common/base/limits.h"
+#include "common/proto/compact.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -81,6 +82,27 @@ static void item_page_has_the_bytes_of_the_contract(void **state)
 	buf_fini(&b);
 }
 
+static void a_page_that_was_kept_may_say_a_later_position(void **state)
+{
+	struct buf b, other;
+	struct item_page page;
+	size_t at = 0;
+
+	(void)state;
+	buf_init(&b, 4096);
+	make_page(&b);
+	assert_int_equal(compact_head_set_position(b.data, b.size, 3, 1ll << 40), 0);
+	assert_int_equal(item_page_read(buf_span(&b), &page, &at), 0);
+	assert_int_equal(page.incarnation, 3);
+	assert_int_equal(page.seq, 1ll << 40);
+	assert_int_equal(compact_head_set_position(b.data, 27, 3, 4), -EBADMSG);
+	buf_init(&other, 100);
+	assert_int_equal(buf_append_str(&other, "NPR1 has its positions elsewhere, and is not kept"), 0);
+	assert_int_equal(compact_head_set_position(other.data, other.size, 3, 4), -EBADMSG);
+	buf_fini(&other);
+	buf_fini(&b);
+}
+
 static void item_page_that_is_cut_or_counts_wrong_is_refused(void **state)
 {
 	struct item_page page;
@@ -126,6 +148,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(item_page_comes_back_as_it_was),
 		cmocka_unit_test(item_page_has_the_bytes_of_the_contract),
+		cmocka_unit_test(a_page_that_was_kept_may_say_a_later_position),
 		cmocka_unit_test(item_page_that_is_cut_or_counts_wrong_is_refused),
 		cmocka_unit_test(item_page_add_that_does_not_fit_leaves_the_page_as_it_was),
 	};

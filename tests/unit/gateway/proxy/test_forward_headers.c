@@ -39,6 +39,7 @@ static void nothing_about_the_connection_comes_back(void **state)
 	http_headers_add(&answer, "Transfer-Encoding", "chunked");
 	http_headers_add(&answer, "Content-Length", "5");
 	http_headers_add(&answer, "Nephos-Attempts", "7");
+	http_headers_add(&answer, "Nephos-Tags", "5 a1");
 	http_headers_add(&answer, "Nephos-Whatever-Comes", "1");
 	http_headers_add(&answer, "ETag", "\"a\"");
 	http_headers_add(&answer, "Nephos-Seq", "1.2");

@@ -81,7 +81,7 @@ static void another_users_drive_is_not_found_by_any_call(void **state)
 	struct docs_drive drive;
 	struct docs_block block = {.size = 1};
 	int64_t number;
-	size_t depth;
+	struct docs_walk walk = {.names = &SPAN_LITERAL("secret"), .count = 1};
 
 	create(w, root, "secret", S_IFREG | 0600);
 	scope.user = another_user();
@@ -92,8 +92,7 @@ static void another_users_drive_is_not_found_by_any_call(void **state)
 	assert_int_equal(ops->item_get(w->store, &scope, root, keep_item, &seen, &at), -ERR_NOT_FOUND);
 	assert_int_equal(ops->item_lookup(w->store, &scope, root, SPAN_LITERAL("secret"), keep_item, &seen, &at),
 		-ERR_NOT_FOUND);
-	assert_int_equal(ops->item_path(w->store, &scope, &SPAN_LITERAL("secret"), 1, keep_item, &seen, &at, &depth),
-		-ERR_NOT_FOUND);
+	assert_int_equal(ops->item_path(w->store, &scope, &walk, keep_item, &seen, &at), -ERR_NOT_FOUND);
 	const struct docs_children children = {.folder = root, .limit = 10};
 	assert_int_equal(ops->children(w->store, &scope, &children, keep_item, &seen, &at), -ERR_NOT_FOUND);
 	assert_int_equal(ops->extents(w->store, &scope, root, 0, 1, 1, keep_item, NULL, &seen, &at), -ERR_NOT_FOUND);
@@ -196,36 +195,6 @@ static void what_is_created_is_read_as_it_was_given(void **state)
 			&(struct op){
 				.kind = OP_CREATE, .parent = root_of(w), .name = SPAN_LITERAL("dev"), .mode = S_IFREG}),
 		-EEXIST);
-}
-
-static void names_are_found_by_lookup_and_by_path(void **state)
-{
-	struct worker *w = *state;
-	const int64_t a = create(w, root_of(w), "a", S_IFDIR | 0755), b = create(w, a, "b", S_IFDIR | 0755),
-		      c = create(w, b, "c", S_IFREG | 0644);
-	const struct span names[] = {SPAN_LITERAL("a"), SPAN_LITERAL("b"), SPAN_LITERAL("c"), SPAN_LITERAL("d")};
-	const struct docs_store_ops *ops = w->store->ops;
-	struct docs_position at;
-	struct seen_item seen;
-	size_t depth = 99;
-
-	assert_ok(w, lookup(w, a, "b", &seen));
-	assert_int_equal(seen.item.id, b);
-	assert_int_equal(lookup(w, a, "c", &seen), -ERR_NOT_FOUND);
-	assert_int_equal(lookup(w, c, "x", &seen), -ERR_NOT_FOUND);
-	assert_ok(w, ops->item_path(w->store, &w->scope, names, 3, keep_item, &seen, &at, &depth));
-	assert_int_equal(seen.item.id, c);
-	assert_int_equal(seen.item.parent, b);
-	assert_string_equal(seen.name, "c");
-	assert_int_equal(depth, 3);
-	assert_int_equal(at.seq, 3);
-	assert_ok(w, ops->item_path(w->store, &w->scope, names, 0, keep_item, &seen, &at, &depth));
-	assert_int_equal(seen.item.id, root_of(w));
-	assert_int_equal(ops->item_path(w->store, &w->scope, names, 4, keep_item, &seen, &at, &depth), -ERR_NOT_FOUND);
-	assert_int_equal(depth, 3);
-	assert_int_equal(
-		ops->item_path(w->store, &w->scope, names + 1, 2, keep_item, &seen, &at, &depth), -ERR_NOT_FOUND);
-	assert_int_equal(depth, 0);
 }
 
 static void a_read_below_its_floor_is_refused(void **state)
@@ -748,7 +717,6 @@ int main(void)
 		with_worker(reserved_ids_are_nobody_elses),
 		with_worker(the_cursor_of_deleted_users_only_goes_on),
 		with_worker(what_is_created_is_read_as_it_was_given),
-		with_worker(names_are_found_by_lookup_and_by_path),
 		with_worker(a_read_below_its_floor_is_refused),
 		with_worker(children_come_in_the_order_of_bytes_page_by_page),
 		with_worker(small_files_come_along_with_their_folder),

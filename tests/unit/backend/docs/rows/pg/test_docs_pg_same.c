@@ -3,21 +3,14 @@
  * they answer, and all that can be read afterwards, is the same. The seed is printed; DOCS_PG_SAME_SEED repeats a run.
  */
 #include "backend/docs/rows/docs_mem.h"
-#include "common/proto/acl.h"
 #include "tests/unit/backend/docs/rows/pg/pg_fixture.h"
+#include "tests/unit/backend/docs/rules/random_op.h"
 
 #define ROUNDS 250
 #define BATCHES 3
 #define OPS 4
-#define BLOCKS 4
 
-static uint64_t state_of_chance;
-
-static uint32_t chance(uint32_t below)
-{
-	state_of_chance = state_of_chance * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)(state_of_chance >> 33) % below;
-}
+static struct random_op chance; /* goes by the side in memory */
 
 /* One side: a store and its drive. */
 struct side {
@@ -30,171 +23,6 @@ struct side {
 	int errors[BATCHES], index[BATCHES];
 	const struct op_result *results[BATCHES];
 };
-
-static const char *const NAMES[] = {"a", "b", "c", "d", "long name with spaces", "\377\001"};
-
-static struct span some_name(void)
-{
-	return span_str(NAMES[chance(sizeof(NAMES) / sizeof(NAMES[0]))]);
-}
-
-/* The side in memory says what there is, so that most ops can be done. */
-static struct docs_mem *mem;
-static uint32_t mem_drive;
-
-/* A document of that type, or any (0); now and then one that is not, or does not exist. */
-static int64_t some_number(uint32_t type)
-{
-	const int64_t next = docs_mem_get_drive(mem, mem_drive).next_number;
-	int64_t number = 1;
-
-	for (int i = 0; i < 12; i++) {
-		struct tree_node node;
-
-		number = 1 + chance((uint32_t)next);
-		if (!type || chance(20) == 0)
-			return number;
-		if (docs_mem_get_node(mem, ITEM_ID(mem_drive, number), &node) == 0 && !node.orphan &&
-			(node.item.mode & S_IFMT) == type)
-			return number;
-	}
-	return type == S_IFDIR ? 1 : number;
-}
-
-static struct op_extent some_extent(void)
-{
-	static const char text[] = "The quick brown fox jumps over the lazy dog. 0123456789";
-	struct op_extent extent = {.at = chance(8) * 16, .len = 1 + chance(40), .kind = (enum op_extent_kind)chance(4)};
-
-	if (extent.kind == OP_EXTENT_BLOCK) {
-		memset(extent.sha256, 1 + (int)chance(BLOCKS), sizeof(extent.sha256));
-		extent.from = chance(60);
-	} else if (extent.kind == OP_EXTENT_DATA) {
-		extent.data = span_of(text + chance(10), (size_t)extent.len);
-	}
-	return extent;
-}
-
-static void some_create(struct op *op)
-{
-	static const uint32_t modes[] = {S_IFREG | 0644, S_IFDIR | 0755, S_IFDIR | 0700, S_IFIFO | 0600};
-
-	op->kind = OP_CREATE;
-	op->mode = modes[chance(4)];
-	op->fields = (chance(3) ? OP_HAS_MODE : 0) | (chance(2) ? OP_HAS_UMASK : 0);
-	op->umask = chance(2) ? 022 : 077;
-	if (!S_ISREG(op->mode) || chance(4))
-		return;
-	op->fields |= OP_NAMELESS;
-	op->name = (struct span){0};
-}
-
-#define ACL_ENTRY(tag, bits, id) tag "\0" bits "\0" id
-#define NO_ONE "\377\377\377\377"
-#define ACL_HEAD "\2\0\0\0"
-
-static void some_xattr(struct op *op)
-{
-	static const struct span names[] = {SPAN_LITERAL(ACL_ACCESS), SPAN_LITERAL(ACL_DEFAULT), SPAN_LITERAL("user.a"),
-		SPAN_LITERAL("user.b"), SPAN_LITERAL("nobody's")};
-	static const struct span acls[] = {
-		SPAN_LITERAL(ACL_HEAD ACL_ENTRY("\1", "\7", NO_ONE) ACL_ENTRY("\4", "\5", NO_ONE)
-				ACL_ENTRY("\40", "\1", NO_ONE)),
-		SPAN_LITERAL(ACL_HEAD ACL_ENTRY("\1", "\7", NO_ONE) ACL_ENTRY("\2", "\6", "\7\1\0\0") ACL_ENTRY(
-			"\4", "\5", NO_ONE) ACL_ENTRY("\20", "\7", NO_ONE) ACL_ENTRY("\40", "\0", NO_ONE)),
-		SPAN_LITERAL(ACL_HEAD ACL_ENTRY("\1", "\7", NO_ONE)),
-		SPAN_LITERAL(ACL_HEAD),
-	};
-	size_t n = chance(5);
-
-	op->kind = chance(4) ? OP_SETXATTR : OP_REMOVEXATTR;
-	op->name = op->kind == OP_SETXATTR && n == 4 ? names[0] : names[n];
-	op->id = chance(2) ? op->parent : op->id;
-	if (op->kind == OP_SETXATTR)
-		op->target = n < 2 || n == 4 ? acls[chance(4)] : op->new_name;
-}
-
-/* A table of what may be asked; ids are numbers in a drive. */
-static struct op some_op(struct op_extent *extents)
-{
-	struct op op = {.parent = some_number(S_IFDIR),
-		.new_parent = some_number(S_IFDIR),
-		.name = some_name(),
-		.new_name = some_name(),
-		.id = some_number(chance(4) ? S_IFREG : 0)};
-
-	switch (chance(14)) {
-	case 0:
-	case 1:
-	case 2:
-		some_create(&op);
-		break;
-	case 3:
-	case 4:
-	case 5:
-		op.kind = OP_WRITE;
-		op.extents = extents;
-		op.extent_count = 1 + chance(2);
-		op.fields = chance(6) ? 0 : OP_REPLACE;
-		op.fields = op.fields == 0 && chance(2) ? OP_APPEND : op.fields;
-		for (size_t i = 0; i < op.extent_count; i++) {
-			extents[i] = some_extent();
-			extents[i].at += (int64_t)i * 200; /* apart */
-			if (extents[i].kind == OP_EXTENT_RESERVE && op.extent_count == 1 && !(op.fields & OP_APPEND) &&
-				chance(2))
-				op.fields |= OP_KEEP_SIZE;
-		}
-		break;
-	case 6:
-		op.kind = OP_SETATTR;
-		op.fields = chance(2) ? OP_HAS_SIZE : OP_HAS_MODE | OP_HAS_UID;
-		op.id = chance(3) ? op.id : op.parent;
-		op.size = chance(200);
-		op.mode = 0700;
-		op.uid = chance(5);
-		break;
-	case 7:
-		op.kind = OP_UNLINK;
-		break;
-	case 8:
-		op.kind = OP_RMDIR;
-		break;
-	case 9:
-	case 10:
-		op.kind = OP_RENAME;
-		op.fields = chance(3) ? 0 : chance(3) == 0 ? OP_EXCHANGE : chance(2) ? OP_NOREPLACE : OP_WHITEOUT;
-		break;
-	case 11:
-		op.kind = OP_LINK;
-		if (chance(2))
-			op.id = 1 + chance((uint32_t)docs_mem_get_drive(mem, mem_drive).next_number);
-		break;
-	case 12:
-		some_xattr(&op);
-		break;
-	default:
-		op.kind = OP_CLONE;
-		op.from = chance(100);
-		op.len = 1 + chance(100);
-		op.at = chance(100);
-		op.to = some_number(S_IFREG);
-		break;
-	}
-	if (op.kind == OP_UNLINK || op.kind == OP_RMDIR || op.kind == OP_CREATE || op.kind == OP_RENAME)
-		op.id = 0;
-	return op;
-}
-
-static struct op in_drive(const struct op *op, uint32_t drive)
-{
-	struct op ret = *op;
-
-	ret.id = op->id ? ITEM_ID(drive, op->id) : 0;
-	ret.parent = ITEM_ID(drive, op->parent);
-	ret.new_parent = ITEM_ID(drive, op->new_parent);
-	ret.to = ITEM_ID(drive, op->to);
-	return ret;
-}
 
 /* The transaction once. */
 static int try_side(
@@ -240,7 +68,7 @@ static void run_side(struct side *s, struct op ops[BATCHES][OPS], const size_t *
 		struct op mine[OPS];
 
 		for (size_t k = 0; k < counts[i]; k++)
-			mine[k] = in_drive(&ops[i][k], s->scope.drive);
+			mine[k] = random_op_in_drive(&ops[i][k], s->scope.drive);
 		assert_int_equal(op_batch_new(mine, counts[i], &batches[i]), 0);
 	}
 	/* A guess that does not hold is asked for at the second try. */
@@ -386,11 +214,11 @@ static int dump_document(const struct side *s, uint32_t number, struct dump *d)
 	assert_int_equal(ops->extents(s->store, &s->scope, id, 0, INT64_MAX, 1000, dump_item, dump_extent, d, &at), 0);
 	d->item = item;
 	assert_int_equal(ops->xattrs(s->store, &s->scope, id, dump_xattr, d, &at), 0);
-	for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++) {
+	for (size_t i = 0; i < RANDOM_OP_NAMES; i++) {
 		struct dump found = {0};
 
 		dump_number(d,
-			ops->item_lookup(s->store, &s->scope, id, span_str(NAMES[i]), dump_item, &found, &at) == 0
+			ops->item_lookup(s->store, &s->scope, id, random_op_name(i), dump_item, &found, &at) == 0
 				? ITEM_NUMBER(found.item.id)
 				: 0);
 	}
@@ -432,7 +260,7 @@ static void compare_all(const struct side *a, const struct side *b)
 
 static void store_blocks(struct side *s)
 {
-	for (uint8_t i = 1; i <= BLOCKS; i++) {
+	for (uint8_t i = 1; i <= RANDOM_OP_BLOCKS; i++) {
 		struct docs_block block = {.generation = 100 + i, .size = 100}, ret;
 
 		memset(block.sha256, i, sizeof(block.sha256));
@@ -443,32 +271,32 @@ static void store_blocks(struct side *s)
 static int run_both(struct worker *w, struct side b, size_t batches_max)
 {
 	struct side a = {0};
-	struct op_extent extents[BATCHES][OPS][2];
+	struct op_extent extents[BATCHES][OPS][RANDOM_OP_EXTENTS];
 	struct op ops[BATCHES][OPS];
 	struct docs_drive drive;
 	size_t counts[BATCHES];
 	int applied = 0;
 
 	const char *seed = getenv("DOCS_PG_SAME_SEED");
-	state_of_chance = seed ? strtoull(seed, NULL, 10) : (uint64_t)clock_real_ns();
-	print_message("DOCS_PG_SAME_SEED=%llu\n", (unsigned long long)state_of_chance);
-	assert_int_equal(docs_mem_new(&mem), 0);
-	assert_int_equal(docs_mem_open(mem, &a.store), 0);
+	chance.state = seed ? strtoull(seed, NULL, 10) : (uint64_t)clock_real_ns();
+	print_message("DOCS_PG_SAME_SEED=%llu\n", (unsigned long long)chance.state);
+	assert_int_equal(docs_mem_new(&chance.mem), 0);
+	assert_int_equal(docs_mem_open(chance.mem, &a.store), 0);
 	assert_int_equal(a.store->ops->drive_create(a.store, 7, SPAN_LITERAL("home"), 0, &drive), 0);
 	a.scope = (struct docs_scope){.user = 7, .drive = drive.row.id};
 	/* The root was not made at the same time, and is somebody else's. */
 	number_of(w, "times",
 		"UPDATE node SET atime = 0, mtime = 0, ctime = 0, uid = 1000, gid = 1001 WHERE id = (SELECT max(id) FROM node)");
-	mem_drive = drive.row.id;
+	chance.drive = drive.row.id;
 	store_blocks(&a);
 	store_blocks(&b);
 	for (int round = 0; round < ROUNDS; round++) {
-		const size_t batch_count = 1 + chance((uint32_t)batches_max);
+		const size_t batch_count = 1 + random_op_chance(&chance, (uint32_t)batches_max);
 
 		for (size_t i = 0; i < batch_count; i++) {
-			counts[i] = 1 + (chance(2) ? chance(OPS) : 0);
+			counts[i] = 1 + (random_op_chance(&chance, 2) ? random_op_chance(&chance, OPS) : 0);
 			for (size_t k = 0; k < counts[i]; k++)
-				ops[i][k] = some_op(extents[i][k]);
+				ops[i][k] = random_op_next(&chance, extents[i][k]);
 		}
 		run_side(&a, ops, counts, batch_count, 1000 + round);
 		run_side(&b, ops, counts, batch_count, 1000 + round);
@@ -479,7 +307,7 @@ static int run_both(struct worker *w, struct side b, size_t batches_max)
 			compare_all(&a, &b);
 	}
 	compare_all(&a, &b);
-	assert_int_equal(docs_mem_check(mem, a.scope.drive), 0);
+	assert_int_equal(docs_mem_check(chance.mem, a.scope.drive), 0);
 	assert_int_equal(
 		number_of(w, "unnamed",
 			"SELECT count(*) FROM node n WHERE orphaned_at IS NULL AND id & 4294967295 <> 1"
@@ -503,7 +331,7 @@ static int run_both(struct worker *w, struct side b, size_t batches_max)
 	tree_free(a.tree);
 	tree_free(b.tree);
 	a.store->ops->free(a.store);
-	docs_mem_free(mem);
+	docs_mem_free(chance.mem);
 	return b.guesses;
 }
 

@@ -42,6 +42,7 @@ static const struct explained EXPLAINED[] = {
 	{&SQL_ITEM_GET, SCOPE ", bigint, bigint"},
 	{&SQL_ITEM_LOOKUP, SCOPE ", bigint, bytea"},
 	{&SQL_ITEM_PATH, SCOPE ", bytea[]"},
+	{&SQL_ITEM_PATH_STEPS, SCOPE ", bytea[]"},
 	{&SQL_CHILDREN, SCOPE ", bigint, bytea, bigint"},
 	{&SQL_CHILDREN_INLINE, SCOPE ", bigint, bytea, bigint, bigint"},
 	{&SQL_EXTENTS, SCOPE ", bigint, bigint, bigint, bigint, bigint"},

@@ -1,0 +1,139 @@
+/*
+ * What answers say they were made from is true: random drives, over the handlers themselves. TAGS_SEED=N repeats a run,
+ * TAGS_SEEDS=N makes it as long as one likes.
+ */
+#include "tests/unit/backend/docs/api/tag_trial.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#define SEEDS 60
+#define ROUNDS 40
+#define RULE_SEEDS_MAX 1000 /* in which a rule that is missing has shown; the rarest took some dozens */
+
+static const struct tag_trial_side none = {0};
+
+static uint64_t number_from(const char *name, uint64_t otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+static void an_answer_is_what_it_was_until_one_of_its_tags_is_touched(void **state)
+{
+	const uint64_t first = number_from("TAGS_SEED", 1), seeds = number_from("TAGS_SEEDS", SEEDS);
+	unsigned tagged = 0, compared = 0, dropped = 0, entries[OP_KINDS] = {0}, by_kind[TAG_KINDS] = {0};
+
+	(void)state;
+	for (uint64_t seed = first; seed < first + seeds; seed++) {
+		struct tag_trial t;
+
+		tag_trial_init(&t, seed, &none);
+		tag_trial_run(&t, ROUNDS);
+		tagged += t.tagged;
+		compared += t.compared;
+		dropped += t.dropped;
+		for (size_t i = 0; i < OP_KINDS; i++)
+			entries[i] += t.entries[i];
+		for (size_t i = 0; i < TAG_KINDS; i++)
+			by_kind[i] += t.by_kind[i];
+		tag_trial_fini(&t);
+	}
+	print_message("%u answers kept, %u dropped, %u compared\n", tagged, dropped, compared);
+	for (size_t i = 0; i < OP_KINDS; i++)
+		assert_true(entries[i] > 0);
+	for (size_t i = 0; i < TAG_KINDS; i++)
+		assert_true(by_kind[i] > 0);
+}
+
+/*
+ * What tag_touched does beyond these is more than must be: a document that comes into being is in no answer yet, a
+ * file has no listing, a folder no content, and who shows what a name leads to has the attributes of that, too, which
+ * go with the name.
+ */
+static const struct tag_trial_rule RULES[] = {
+	{OP_CREATE, TAG_NAME, TAG_TRIAL_PARENT},
+	{OP_CREATE, TAG_LISTING, TAG_TRIAL_PARENT},
+	{OP_CREATE, TAG_ATTRIBUTES, TAG_TRIAL_PARENT},
+	{OP_LINK, TAG_NAME, TAG_TRIAL_PARENT},
+	{OP_LINK, TAG_LISTING, TAG_TRIAL_PARENT},
+	{OP_LINK, TAG_ATTRIBUTES, TAG_TRIAL_PARENT},
+	{OP_LINK, TAG_ATTRIBUTES, TAG_TRIAL_ID},
+	{OP_LINK, TAG_LISTING, TAG_TRIAL_OLD_PARENT},
+	{OP_UNLINK, TAG_LISTING, TAG_TRIAL_PARENT},
+	{OP_UNLINK, TAG_ATTRIBUTES, TAG_TRIAL_PARENT},
+	{OP_UNLINK, TAG_ATTRIBUTES, TAG_TRIAL_ID},
+	{OP_UNLINK, TAG_CONTENT, TAG_TRIAL_ID},
+	{OP_UNLINK, TAG_XATTRS, TAG_TRIAL_ID},
+	{OP_RMDIR, TAG_LISTING, TAG_TRIAL_PARENT},
+	{OP_RMDIR, TAG_ATTRIBUTES, TAG_TRIAL_PARENT},
+	{OP_RMDIR, TAG_ATTRIBUTES, TAG_TRIAL_ID},
+	{OP_RMDIR, TAG_XATTRS, TAG_TRIAL_ID},
+	{OP_RMDIR, TAG_LISTING, TAG_TRIAL_ID},
+	{OP_RENAME, TAG_NAME, TAG_TRIAL_OLD_PARENT},
+	{OP_RENAME, TAG_NAME, TAG_TRIAL_PARENT},
+	{OP_RENAME, TAG_LISTING, TAG_TRIAL_OLD_PARENT},
+	{OP_RENAME, TAG_LISTING, TAG_TRIAL_PARENT},
+	{OP_RENAME, TAG_ATTRIBUTES, TAG_TRIAL_OLD_PARENT},
+	{OP_RENAME, TAG_ATTRIBUTES, TAG_TRIAL_PARENT},
+	{OP_RENAME, TAG_ATTRIBUTES, TAG_TRIAL_ID},
+	{OP_RENAME, TAG_ATTRIBUTES, TAG_TRIAL_REPLACED},
+	{OP_RENAME, TAG_CONTENT, TAG_TRIAL_REPLACED},
+	{OP_RENAME, TAG_XATTRS, TAG_TRIAL_REPLACED},
+	{OP_RENAME, TAG_LISTING, TAG_TRIAL_REPLACED},
+	{OP_WRITE, TAG_ATTRIBUTES, TAG_TRIAL_ID},
+	{OP_WRITE, TAG_LISTING, TAG_TRIAL_PARENT},
+	{OP_WRITE, TAG_CONTENT, TAG_TRIAL_ID},
+	{OP_WRITE, TAG_XATTRS, TAG_TRIAL_ID}, /* security.capability */
+	{OP_SETATTR, TAG_ATTRIBUTES, TAG_TRIAL_ID},
+	{OP_SETATTR, TAG_LISTING, TAG_TRIAL_PARENT},
+	{OP_SETATTR, TAG_CONTENT, TAG_TRIAL_ID},
+	{OP_SETATTR, TAG_XATTRS, TAG_TRIAL_ID}, /* an ACL follows the mode */
+	{OP_SETXATTR, TAG_ATTRIBUTES, TAG_TRIAL_ID},
+	{OP_SETXATTR, TAG_LISTING, TAG_TRIAL_PARENT},
+	{OP_SETXATTR, TAG_XATTRS, TAG_TRIAL_ID},
+	{OP_REMOVEXATTR, TAG_ATTRIBUTES, TAG_TRIAL_ID},
+	{OP_REMOVEXATTR, TAG_LISTING, TAG_TRIAL_PARENT},
+	{OP_REMOVEXATTR, TAG_XATTRS, TAG_TRIAL_ID},
+	{OP_CLONE, TAG_ATTRIBUTES, TAG_TRIAL_ID},
+	{OP_CLONE, TAG_LISTING, TAG_TRIAL_PARENT},
+	{OP_CLONE, TAG_CONTENT, TAG_TRIAL_ID},
+};
+
+static void without_any_one_rule_an_answer_is_wrong_before_long(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(RULES) / sizeof(RULES[0]); i++) {
+		bool stale = false;
+		uint64_t seed;
+
+		for (seed = 1; !stale && seed < RULE_SEEDS_MAX; seed++) {
+			struct tag_trial t;
+
+			tag_trial_init(&t, seed, &none);
+			t.without = &RULES[i];
+			tag_trial_run(&t, ROUNDS);
+			stale = t.stale;
+			tag_trial_fini(&t);
+		}
+		if (getenv("TAGS_SAY"))
+			print_message("%s, tag %d, of %d: %d after %d drives\n", op_kind_name(RULES[i].op),
+				(int)RULES[i].kind, (int)RULES[i].whose, (int)stale, (int)seed - 1);
+		if (!stale)
+			fail_msg("nothing is wrong without tag %d of %d in %s", (int)RULES[i].kind, (int)RULES[i].whose,
+				op_kind_name(RULES[i].op));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_answer_is_what_it_was_until_one_of_its_tags_is_touched),
+		cmocka_unit_test(without_any_one_rule_an_answer_is_wrong_before_long),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
