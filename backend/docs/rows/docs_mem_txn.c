@@ -338,6 +338,8 @@ static int write_entries(struct docs_mem *m, const struct tree_delta *d)
 	}
 	for (size_t i = 0; i < d->changed_count; i++)
 		name_again(m, docs_mem_node(m, d->changed[i]->item.id));
+	for (size_t i = 0; i < d->created_count; i++)
+		name_again(m, docs_mem_node(m, d->created[i]->item.id));
 	return 0;
 }
 

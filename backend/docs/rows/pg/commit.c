@@ -378,14 +378,23 @@ static int queue_main(struct docs_pg *s, const struct tree_delta *d)
 	return pg_pipeline_add(s->pg, &SQL_COMMIT[parts], params, COMMIT_PARAMS);
 }
 
-static int queue_named_again(struct docs_pg *s, const struct tree_delta *d)
+/* Also of what was made here: by a second name, with the first one gone again. */
+static int add_unnamed(struct docs_pg *s, const struct tree_node *const *nodes, size_t count)
 {
 	int r = 0;
 
+	for (size_t i = 0; r == 0 && i < count; i++)
+		if (nodes[i]->item.parent == 0 && nodes[i]->item.nlink > 0)
+			r = pg_array_add_number(s->numbers[0], nodes[i]->item.id);
+	return r;
+}
+
+static int queue_named_again(struct docs_pg *s, const struct tree_delta *d)
+{
 	docs_pg_reset(s);
-	for (size_t i = 0; r == 0 && i < d->changed_count; i++)
-		if (d->changed[i]->item.parent == 0 && d->changed[i]->item.nlink > 0)
-			r = pg_array_add_number(s->numbers[0], d->changed[i]->item.id);
+	int r = add_unnamed(s, d->changed, d->changed_count);
+	if (r == 0)
+		r = add_unnamed(s, d->created, d->created_count);
 	if (r < 0 || pg_array_count(s->numbers[0]) == 0)
 		return r;
 	const struct pg_param params[] = {pg_array_param(s->numbers[0])};
