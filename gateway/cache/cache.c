@@ -1,0 +1,159 @@
+/*
+ * Why no late answer slips in: who drops tells the fence first, then goes through the shards. Who puts asks the fence
+ * while he holds his shard's lock. Either he asks after it was told, and is refused; or his entry is in before the drop
+ * takes that lock, and goes with the others.
+ */
+#include "gateway/cache/cache.h"
+
+#include "gateway/cache/cost.h"
+#include "gateway/cache/fence.h"
+#include "gateway/cache/shard.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include <xxhash.h>
+
+#define KEYS_AT_ONCE 256u	   /* tags that are dropped under one lock */
+#define BYTES_PER_FENCE_SLOT 4096u /* 65,536 slots with 256 MiB */
+
+static_assert(CACHE_SHARD_BYTES / SHARD_ENTRY_PART >= SHARD_BODY_MAX * 3 / 2, "an entry with the largest body fits");
+static_assert(KEYS_AT_ONCE >= TAG_LIST_MAX, "the tags of one answer are dropped at once");
+
+struct cache {
+	uint64_t seed;
+	size_t fixed; /* bytes that it takes itself */
+	struct fence *fence;
+	atomic_uint_fast64_t untagged; /* fills that came to no shard */
+	size_t shard_count;	       /* a power of two */
+	struct shard *shards[CACHE_SHARDS_MAX];
+};
+
+static size_t shards_for(size_t bytes)
+{
+	size_t count = 1;
+
+	while (count < CACHE_SHARDS_MAX && bytes / (count * 2) >= CACHE_SHARD_BYTES)
+		count *= 2;
+	return count;
+}
+
+int cache_new(const struct cache_options *options, struct cache **ret)
+{
+	const size_t slots = options->bytes / BYTES_PER_FENCE_SLOT;
+	struct cache *c;
+	int r;
+
+	if (options->bytes < CACHE_BYTES_MIN || options->bytes > CACHE_BYTES_MAX)
+		return -EINVAL;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return -ENOMEM;
+	c->seed = options->seed;
+	c->fixed = cost_of(sizeof(*c)) + fence_cost(slots);
+	c->shard_count = shards_for(options->bytes);
+	r = fence_new(slots, &c->fence);
+	for (size_t i = 0; r == 0 && i < c->shard_count; i++)
+		r = shard_new((options->bytes - c->fixed) / c->shard_count, c->fence, &c->shards[i]);
+	if (r < 0)
+		goto out;
+	*ret = c;
+	c = NULL;
+out:
+	cache_free(c);
+	return r;
+}
+
+void cache_free(struct cache *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < c->shard_count; i++)
+		shard_free(c->shards[i]);
+	fence_free(c->fence);
+	free(c);
+}
+
+/* By the upper bits: tables in a shard use the lower ones. */
+static struct shard *shard_of(struct cache *c, uint64_t hash)
+{
+	return c->shards[hash >> 60 & (c->shard_count - 1)];
+}
+
+struct answer *cache_get(struct cache *c, enum cache_kind kind, struct span key, int64_t now_ns)
+{
+	const uint64_t hash = XXH64(key.data, key.size, c->seed);
+
+	return shard_get(shard_of(c, hash), kind, hash, key, now_ns);
+}
+
+uint64_t cache_fence(struct cache *c)
+{
+	return fence_now(c->fence);
+}
+
+enum cache_verdict cache_put(struct cache *c, const struct cache_fill *fill)
+{
+	const uint64_t hash = XXH64(fill->key.data, fill->key.size, c->seed);
+	const struct tag_list *tags = fill->tags;
+	uint64_t keys[TAG_LIST_MAX];
+
+	assert(tags->count > 0 && tags->tags[0].kind == TAG_DRIVE);
+	if (tags->overfull) {
+		atomic_fetch_add_explicit(&c->untagged, 1, memory_order_relaxed);
+		return CACHE_UNTAGGED;
+	}
+	for (size_t i = 0; i < tags->count; i++)
+		keys[i] = tag_key(&tags->tags[i]);
+	return shard_put(shard_of(c, hash), hash, fill, keys);
+}
+
+void cache_drop(struct cache *c, const struct tag *tags, size_t count, int64_t seq)
+{
+	uint64_t keys[KEYS_AT_ONCE];
+
+	while (count > 0) {
+		const size_t n = count < KEYS_AT_ONCE ? count : KEYS_AT_ONCE;
+
+		for (size_t i = 0; i < n; i++)
+			keys[i] = tag_key(&tags[i]);
+		fence_drop(c->fence, keys, n, seq);
+		for (size_t i = 0; i < c->shard_count; i++)
+			shard_drop(c->shards[i], keys, n, seq);
+		tags += n;
+		count -= n;
+	}
+}
+
+void cache_forget_drive(struct cache *c, uint32_t drive)
+{
+	const struct tag tag = tag_drive(drive);
+
+	fence_forget(c->fence, tag_key(&tag));
+	for (size_t i = 0; i < c->shard_count; i++)
+		shard_forget_key(c->shards[i], tag_key(&tag));
+}
+
+void cache_forget_user(struct cache *c, int64_t user)
+{
+	fence_raise(c->fence);
+	for (size_t i = 0; i < c->shard_count; i++)
+		shard_forget_user(c->shards[i], user);
+}
+
+void cache_forget_all(struct cache *c)
+{
+	fence_raise(c->fence);
+	for (size_t i = 0; i < c->shard_count; i++)
+		shard_forget_all(c->shards[i]);
+}
+
+void cache_count(struct cache *c, struct cache_counters *ret)
+{
+	*ret = (struct cache_counters){.bytes = c->fixed};
+	for (size_t i = 0; i < c->shard_count; i++)
+		shard_count(c->shards[i], ret);
+	ret->fills[CACHE_UNTAGGED] = atomic_load_explicit(&c->untagged, memory_order_relaxed);
+}

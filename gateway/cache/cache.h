@@ -1,0 +1,61 @@
+/*
+ * cache: what a gateway keeps of the docs services' answers. An entry is an answer under a key that its maker chooses
+ * (user, class of method, target, negotiated form: an answer is only ever repeated to whom it was given), with the tags
+ * of what it was made from (common/proto/tag.h). It says nothing of whether it may be served: whether this gateway is
+ * the drive's home, has a lease, and has followed the drive, its caller knows.
+ *
+ * What falls out is said in shard.h, which late answers are refused in fence.h. To keep an answer: take cache_fence,
+ * ask the docs service, then cache_put. When a change is known, cache_drop with the tags that it touches comes before
+ * anybody is told of it. An entry that saw the change, or more, stays.
+ *
+ * Bytes are bounded with all that belongs to an entry: key, links of tags, head, body, tables, and what the allocator
+ * adds. Not in the bound are answers that are gone and still being sent: their senders hold them, and are bounded
+ * themselves.
+ *
+ * Shards, each with a lock: by the key's hash and not by drive, so that one busy drive may use the whole cache and all
+ * its locks. The price is that a drop visits each shard, so there are few. Any thread.
+ * Pure: no I/O and no clock.
+ */
+#ifndef NEPHOS_GATEWAY_CACHE_CACHE_H
+#define NEPHOS_GATEWAY_CACHE_CACHE_H
+
+#include "gateway/cache/terms.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define CACHE_BYTES_MIN ((size_t)1024 * 1024)
+#define CACHE_BYTES_DEFAULT ((size_t)256 * 1024 * 1024)
+#define CACHE_BYTES_MAX ((size_t)1 << 40)
+/* Smaller ones would refuse entries of 1 MiB, see SHARD_ENTRY_PART. */
+#define CACHE_SHARD_BYTES ((size_t)16 * 1024 * 1024)
+#define CACHE_SHARDS_MAX 4u /* a lock is held for less than a microsecond, and each drop takes all of them */
+
+struct cache;
+
+struct cache_options {
+	size_t bytes;  /* all that it may take */
+	uint64_t seed; /* of hashes: random, so that nobody can choose keys that meet */
+};
+
+/* -EINVAL: bytes is out of range. -ENOMEM */
+int cache_new(const struct cache_options *options, struct cache **ret);
+void cache_free(struct cache *c); /* NULL is fine; answers that were handed out stay valid */
+
+/* A reference, for the caller to drop (answer_unref); NULL: a miss. */
+struct answer *cache_get(struct cache *c, enum cache_kind kind, struct span key, int64_t now_ns);
+/* Before an answer is asked for. */
+uint64_t cache_fence(struct cache *c);
+enum cache_verdict cache_put(struct cache *c, const struct cache_fill *fill);
+
+/* These tags were touched at seq. They say themselves of which drive they are. */
+void cache_drop(struct cache *c, const struct tag *tags, size_t count, int64_t seq);
+/* All of a drive, and what is on its way: it was deleted, begins another life, or is another gateway's now. */
+void cache_forget_drive(struct cache *c, uint32_t drive);
+/* All that was given to a user, and what is on its way. Looks at each entry: some milliseconds for 100,000. */
+void cache_forget_user(struct cache *c, int64_t user);
+void cache_forget_all(struct cache *c);
+
+void cache_count(struct cache *c, struct cache_counters *ret);
+
+#endif

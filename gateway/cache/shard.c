@@ -1,0 +1,483 @@
+/*
+ * Bytes: `used` is what entries and nodes of tags take, `room` what they may take: what was given, less the tables.
+ * Room is made before an entry is linked, for the most that its nodes can take; so `used` never exceeds `room`.
+ */
+#include "gateway/cache/shard.h"
+
+#include "common/base/clock.h"
+#include "gateway/cache/cost.h"
+#include "gateway/cache/ghost.h"
+#include "gateway/cache/tag_index.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#define READS_MAX 3u	 /* that are counted */
+#define READS_TO_STAY 2u /* in the small queue, to move on to the main one */
+#define SMALL_PART 10u	 /* of the room is for the small queue */
+#define ROUNDS_MAX 256u	 /* entries that go round in a search for one that falls out: bounds the time of the lock */
+#define BYTES_PER_BUCKET 1024u	  /* about what an entry takes */
+#define BYTES_PER_TAG_BUCKET 256u /* most look-ups are of tags that nobody has: an empty bucket ends them */
+#define BYTES_PER_MARK 1024u
+
+enum queue_name { SMALL, MAIN, QUEUES };
+
+struct entry {
+	struct entry *next;	     /* in its bucket; once it is gone, in the list of those to be freed */
+	struct entry *older, *newer; /* in its queue */
+	struct answer *answer;
+	uint64_t hash;
+	int64_t user;
+	int64_t expires_ns; /* INT64_MAX: not by the clock */
+	size_t cost;	    /* with its answer, without nodes of tags */
+	uint32_t key_size;
+	uint16_t links_room, links_used;
+	uint8_t queue; /* enum queue_name */
+	uint8_t reads;
+	struct tag_link links[]; /* links_room; the key lies behind */
+};
+
+struct queue {
+	struct entry *oldest, *newest;
+	size_t bytes;
+};
+
+struct shard {
+	pthread_mutex_t lock; /* guards all below */
+	struct fence *fence;
+	size_t room, used;
+	size_t fixed; /* what its tables take */
+	struct queue queues[QUEUES];
+	struct entry **buckets;
+	size_t bucket_count;
+	struct tag_index tags;
+	struct ghost ghost;
+	struct entry *gone; /* to be freed when the lock is released */
+	struct cache_counters counters;
+};
+
+/* ---- entries ---- */
+
+static char *key_of(struct entry *e)
+{
+	return (char *)(e->links + e->links_room);
+}
+
+static size_t entry_size(const struct cache_fill *fill)
+{
+	return sizeof(struct entry) + fill->tags->count * sizeof(struct tag_link) + fill->key.size;
+}
+
+static struct entry *entry_new(uint64_t hash, const struct cache_fill *fill)
+{
+	struct entry *e = calloc(1, entry_size(fill));
+
+	if (!e)
+		return NULL;
+	e->answer = answer_ref(fill->answer);
+	e->hash = hash;
+	e->user = fill->user;
+	e->expires_ns =
+		fill->tags->lifetime_s > 0 ? fill->asked_ns + (int64_t)fill->tags->lifetime_s * NS_PER_S : INT64_MAX;
+	e->cost = cost_of(entry_size(fill)) + answer_cost(fill->answer);
+	e->key_size = (uint32_t)fill->key.size;
+	e->links_room = (uint16_t)fill->tags->count;
+	memcpy(key_of(e), fill->key.data, fill->key.size);
+	return e;
+}
+
+static void entries_free(struct entry *list)
+{
+	while (list) {
+		struct entry *next = list->next;
+
+		answer_unref(list->answer);
+		free(list);
+		list = next;
+	}
+}
+
+/* ---- queues; lock held ---- */
+
+static void push(struct shard *s, struct entry *e, enum queue_name name)
+{
+	struct queue *q = &s->queues[name];
+
+	e->queue = (uint8_t)name;
+	e->newer = NULL;
+	e->older = q->newest;
+	if (q->newest)
+		q->newest->newer = e;
+	else
+		q->oldest = e;
+	q->newest = e;
+	q->bytes += e->cost;
+}
+
+static void pull(struct shard *s, struct entry *e)
+{
+	struct queue *q = &s->queues[e->queue];
+
+	assert(q->bytes >= e->cost);
+	q->bytes -= e->cost;
+	*(e->older ? &e->older->newer : &q->oldest) = e->newer;
+	*(e->newer ? &e->newer->older : &q->newest) = e->older;
+}
+
+/* ---- the table; lock held ---- */
+
+static struct entry **place_of(struct shard *s, uint64_t hash, struct span key)
+{
+	struct entry **place = &s->buckets[hash & (s->bucket_count - 1)];
+
+	while (*place && ((*place)->hash != hash || !span_eq(span_of(key_of(*place), (*place)->key_size), key)))
+		place = &(*place)->next;
+	return place;
+}
+
+/* What nodes of tags take changes with what is linked. */
+static void use_links(struct shard *s, size_t nodes_before)
+{
+	s->used += tag_index_node_bytes(&s->tags) - nodes_before;
+}
+
+static void remove_entry(struct shard *s, struct entry *e)
+{
+	struct entry **place = place_of(s, e->hash, span_of(key_of(e), e->key_size));
+	const size_t before = tag_index_node_bytes(&s->tags);
+
+	assert(*place == e && s->used >= e->cost);
+	*place = e->next;
+	pull(s, e);
+	tag_index_remove(&s->tags, e->links, e->links_used);
+	use_links(s, before);
+	s->used -= e->cost;
+	s->counters.entries--;
+	e->next = s->gone;
+	s->gone = e;
+}
+
+/* -ENOMEM: it is not there. */
+static int add_entry(struct shard *s, struct entry *e, const uint64_t *keys, enum queue_name queue)
+{
+	const size_t before = tag_index_node_bytes(&s->tags);
+	struct entry **bucket = &s->buckets[e->hash & (s->bucket_count - 1)];
+	int used = tag_index_add(&s->tags, e, e->links, keys, e->links_room);
+
+	if (used < 0)
+		return used;
+	e->links_used = (uint16_t)used;
+	use_links(s, before);
+	s->used += e->cost;
+	assert(s->used <= s->room);
+	e->next = *bucket;
+	*bucket = e;
+	push(s, e, queue);
+	s->counters.entries++;
+	return 0;
+}
+
+/* ---- what falls out; lock held ---- */
+
+static void evict_entry(struct shard *s, struct entry *e)
+{
+	s->counters.evicted++;
+	s->counters.evicted_bytes += e->cost;
+	remove_entry(s, e);
+}
+
+static void evict_small(struct shard *s)
+{
+	struct entry *e = s->queues[SMALL].oldest;
+
+	if (e->reads >= READS_TO_STAY) {
+		pull(s, e);
+		e->reads = 0;
+		push(s, e, MAIN);
+		return;
+	}
+	ghost_add(&s->ghost, e->hash, e->cost);
+	evict_entry(s, e);
+}
+
+static void evict_main(struct shard *s)
+{
+	struct entry *e = s->queues[MAIN].oldest;
+
+	for (unsigned round = 0; e->reads > 0 && round < ROUNDS_MAX; round++) {
+		e->reads--;
+		pull(s, e);
+		push(s, e, MAIN);
+		e = s->queues[MAIN].oldest;
+	}
+	evict_entry(s, e);
+}
+
+static void make_room(struct shard *s, size_t bytes)
+{
+	assert(bytes <= s->room);
+	while (s->room - s->used < bytes) {
+		assert(s->counters.entries > 0);
+		if (s->queues[SMALL].bytes > s->room / SMALL_PART || !s->queues[MAIN].oldest)
+			evict_small(s);
+		else
+			evict_main(s);
+	}
+}
+
+/* ---- the shard ---- */
+
+static size_t power_of_two_below(size_t n)
+{
+	size_t power = 1;
+
+	while (power <= n / 2)
+		power *= 2;
+	return power;
+}
+
+int shard_new(size_t bytes, struct fence *fence, struct shard **ret)
+{
+	const size_t buckets = power_of_two_below(bytes / BYTES_PER_BUCKET);
+	const size_t tag_buckets = power_of_two_below(bytes / BYTES_PER_TAG_BUCKET);
+	const size_t marks = bytes / BYTES_PER_MARK;
+	struct shard *s = calloc(1, sizeof(*s));
+	int r = -ENOMEM;
+
+	assert(bytes >= SHARD_BYTES_MIN);
+	if (!s)
+		return r;
+	pthread_mutex_init(&s->lock, NULL);
+	s->fence = fence;
+	s->fixed = cost_of(sizeof(*s)) + cost_of(buckets * sizeof(*s->buckets)) + tag_index_cost(tag_buckets) +
+		ghost_cost(marks);
+	s->room = bytes - s->fixed;
+	s->bucket_count = buckets;
+	s->buckets = calloc(buckets, sizeof(*s->buckets));
+	if (!s->buckets)
+		goto out;
+	r = tag_index_init(&s->tags, tag_buckets);
+	if (r == 0)
+		r = ghost_init(&s->ghost, marks, s->room - s->room / SMALL_PART);
+	if (r < 0)
+		goto out;
+	*ret = s;
+	s = NULL;
+out:
+	shard_free(s);
+	return r;
+}
+
+/* Releases the lock, and frees what is gone. */
+static void release(struct shard *s)
+{
+	struct entry *gone = s->gone;
+
+	s->gone = NULL;
+	pthread_mutex_unlock(&s->lock);
+	entries_free(gone);
+}
+
+static void forget_queue(struct shard *s, enum queue_name name, const int64_t *user)
+{
+	struct entry *e = s->queues[name].oldest;
+
+	while (e) {
+		struct entry *newer = e->newer;
+
+		if (!user || e->user == *user) {
+			s->counters.forgotten++;
+			remove_entry(s, e);
+		}
+		e = newer;
+	}
+}
+
+/* user: only what was given to him; NULL: all. */
+static void forget(struct shard *s, const int64_t *user)
+{
+	pthread_mutex_lock(&s->lock);
+	for (int name = 0; name < QUEUES; name++)
+		forget_queue(s, (enum queue_name)name, user);
+	release(s);
+}
+
+void shard_forget_user(struct shard *s, int64_t user)
+{
+	forget(s, &user);
+}
+
+void shard_forget_all(struct shard *s)
+{
+	forget(s, NULL);
+}
+
+void shard_free(struct shard *s)
+{
+	if (!s)
+		return;
+	if (s->buckets)
+		forget(s, NULL);
+	assert(s->used == 0);
+	tag_index_fini(&s->tags);
+	ghost_fini(&s->ghost);
+	free(s->buckets);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+/* Lock held. */
+static struct entry *find(struct shard *s, uint64_t hash, struct span key, int64_t now_ns)
+{
+	struct entry *e = *place_of(s, hash, key);
+
+	if (e && e->expires_ns <= now_ns) {
+		s->counters.expired++;
+		remove_entry(s, e);
+		return NULL;
+	}
+	return e;
+}
+
+struct answer *shard_get(struct shard *s, enum cache_kind kind, uint64_t hash, struct span key, int64_t now_ns)
+{
+	struct answer *answer = NULL;
+
+	pthread_mutex_lock(&s->lock);
+	struct entry *e = find(s, hash, key, now_ns);
+	if (e) {
+		answer = answer_ref(e->answer);
+		if (e->reads < READS_MAX)
+			e->reads++;
+	}
+	(*(e ? &s->counters.hits[kind] : &s->counters.misses[kind]))++;
+	release(s);
+	return answer;
+}
+
+/* What is there already, and what was there before, say where a fill goes and whether it does. Lock held. */
+struct place {
+	struct entry *present;
+	enum queue_name queue;
+	uint8_t reads;
+	size_t bytes; /* the most that it can take */
+};
+
+static enum cache_verdict judge(
+	struct shard *s, const struct cache_fill *fill, uint64_t hash, const uint64_t *keys, struct place *p)
+{
+	const int64_t seq = answer_seq(fill->answer);
+	const enum fence_verdict fence = fence_check(s->fence, keys, fill->tags->count, seq, fill->sent);
+
+	if (fence != FENCE_STANDS)
+		return fence == FENCE_DROPPED ? CACHE_OUTDATED : CACHE_FENCED;
+	p->present = *place_of(s, hash, fill->key);
+	if (p->present) {
+		p->queue = (enum queue_name)p->present->queue;
+		p->reads = p->present->reads;
+		return answer_seq(p->present->answer) > seq ? CACHE_SUPERSEDED : CACHE_KEPT;
+	}
+	p->queue = ghost_take(&s->ghost, hash) ? MAIN : SMALL;
+	if (p->queue == MAIN || p->bytes <= s->room / SHARD_LARGE_PART)
+		return CACHE_KEPT;
+	ghost_add(&s->ghost, hash, p->bytes);
+	return CACHE_FIRST_TIME;
+}
+
+/* Lock held. *e is NULL afterwards if it was kept. */
+static enum cache_verdict put(
+	struct shard *s, struct entry **e, const struct cache_fill *fill, const uint64_t *keys, size_t bytes)
+{
+	struct place p = {.bytes = bytes};
+	enum cache_verdict verdict = judge(s, fill, (*e)->hash, keys, &p);
+
+	if (verdict != CACHE_KEPT)
+		return verdict;
+	if (p.present)
+		remove_entry(s, p.present);
+	make_room(s, bytes);
+	(*e)->reads = p.reads;
+	if (add_entry(s, *e, keys, p.queue) < 0)
+		return CACHE_NO_MEMORY;
+	*e = NULL;
+	return CACHE_KEPT;
+}
+
+enum cache_verdict shard_put(struct shard *s, uint64_t hash, const struct cache_fill *fill, const uint64_t *keys)
+{
+	const size_t bytes =
+		cost_of(entry_size(fill)) + answer_cost(fill->answer) + tag_index_nodes_cost(fill->tags->count);
+	const bool fits = answer_body(fill->answer).size <= SHARD_BODY_MAX && bytes <= s->room / SHARD_ENTRY_PART;
+	struct entry *e = fits ? entry_new(hash, fill) : NULL;
+	enum cache_verdict verdict = fits ? CACHE_NO_MEMORY : CACHE_TOO_LARGE;
+
+	pthread_mutex_lock(&s->lock);
+	if (e)
+		verdict = put(s, &e, fill, keys, bytes);
+	s->counters.fills[verdict]++;
+	release(s);
+	entries_free(e); /* it was not kept, and stands in no list */
+	return verdict;
+}
+
+/* Lock held. Its successor is worth what it was worth. */
+static void drop_entry(struct shard *s, struct entry *e)
+{
+	if (e->queue == MAIN || e->reads > 0)
+		ghost_add(&s->ghost, e->hash, e->cost);
+	s->counters.dropped++;
+	remove_entry(s, e);
+}
+
+void shard_drop(struct shard *s, const uint64_t *keys, size_t count, int64_t seq)
+{
+	pthread_mutex_lock(&s->lock);
+	tag_index_fetch(&s->tags, keys, count);
+	for (size_t i = 0; i < count; i++) {
+		struct tag_link *next;
+
+		for (struct tag_link *link = tag_index_first(&s->tags, keys[i]); link; link = next) {
+			struct entry *e = link->owner;
+
+			next = link->next; /* another entry's: that one stays when this one goes */
+			if (answer_seq(e->answer) < seq)
+				drop_entry(s, e);
+		}
+	}
+	release(s);
+}
+
+void shard_forget_key(struct shard *s, uint64_t key)
+{
+	struct tag_link *link;
+
+	pthread_mutex_lock(&s->lock);
+	while ((link = tag_index_first(&s->tags, key))) {
+		s->counters.forgotten++;
+		remove_entry(s, link->owner);
+	}
+	release(s);
+}
+
+void shard_count(struct shard *s, struct cache_counters *sum)
+{
+	pthread_mutex_lock(&s->lock);
+	const struct cache_counters *c = &s->counters;
+
+	sum->entries += c->entries;
+	sum->bytes += s->fixed + s->used;
+	for (int i = 0; i < CACHE_KINDS; i++) {
+		sum->hits[i] += c->hits[i];
+		sum->misses[i] += c->misses[i];
+	}
+	for (int i = 0; i < CACHE_VERDICTS; i++)
+		sum->fills[i] += c->fills[i];
+	sum->expired += c->expired;
+	sum->evicted += c->evicted;
+	sum->evicted_bytes += c->evicted_bytes;
+	sum->dropped += c->dropped;
+	sum->forgotten += c->forgotten;
+	pthread_mutex_unlock(&s->lock);
+}

@@ -1,0 +1,49 @@
+/* terms: what the modules of the cache say to each other and to whom they serve: kinds of answers, what a fill is,
+ * whether it was kept, and what is counted. */
+#ifndef NEPHOS_GATEWAY_CACHE_TERMS_H
+#define NEPHOS_GATEWAY_CACHE_TERMS_H
+
+#include "common/base/span.h"
+#include "common/proto/tag.h"
+#include "gateway/cache/answer.h"
+
+#include <stdint.h>
+
+/* Hits and misses are counted by these; they are no part of a key. */
+enum cache_kind { CACHE_ITEM, CACHE_LISTING, CACHE_CONTENT, CACHE_EXTENTS, CACHE_XATTRS, CACHE_KINDS };
+
+/* What became of a fill. */
+enum cache_verdict {
+	CACHE_KEPT,
+	CACHE_OUTDATED,	  /* one of its tags was dropped behind the position that it saw */
+	CACHE_FENCED,	  /* something was forgotten, or is not remembered, since it was asked for */
+	CACHE_SUPERSEDED, /* an answer of a later position is kept */
+	CACHE_UNTAGGED,	  /* it was made from more than its tags can say */
+	CACHE_TOO_LARGE,
+	CACHE_FIRST_TIME, /* it is large, and nobody has asked for it before */
+	CACHE_NO_MEMORY,
+	CACHE_VERDICTS
+};
+
+/* An answer to be kept. All is borrowed; of the answer the cache takes a reference of its own. */
+struct cache_fill {
+	struct span key;
+	int64_t user; /* to whom it was given */
+	struct answer *answer;
+	const struct tag_list *tags;
+	uint64_t sent;	  /* cache_fence, before it was asked for */
+	int64_t asked_ns; /* the time before it was asked for: its lifetime counts from there */
+};
+
+/* Numbers since the cache began, but for entries and bytes, which are there now. */
+struct cache_counters {
+	uint64_t entries, bytes; /* bytes: with all tables, which are there from the beginning */
+	uint64_t hits[CACHE_KINDS], misses[CACHE_KINDS];
+	uint64_t expired; /* misses because a lifetime was over */
+	uint64_t fills[CACHE_VERDICTS];
+	uint64_t evicted, evicted_bytes; /* to make room */
+	uint64_t dropped;		 /* by a tag */
+	uint64_t forgotten;		 /* with a drive, a user, or all */
+};
+
+#endif

@@ -1,0 +1,61 @@
+/* What falls out is chosen well: by simulated reads that are the same in each run. Each margin is a point below what
+ * was measured; tests/bench/bench_cache has more and larger ones. */
+#include "tests/unit/gateway/cache/trace.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static void with_1000_keys_by_zipf_and_room_for_a_twentieth_it_is_ten_points_above_lru(void **state)
+{
+	const struct trace_ratios r = trace_run(&(struct trace_options){.seed = 1,
+		.keys = 1000,
+		.body_bytes = 32768,
+		.part = 0.05,
+		.warm_requests = 100000,
+		.requests = 100000});
+
+	(void)state;
+	assert_true(r.cache >= r.lru + 0.10);
+	assert_true(r.cache >= r.best - 0.05);
+}
+
+static void with_20000_keys_it_is_within_four_points_of_the_best_there_is(void **state)
+{
+	const struct trace_ratios r = trace_run(&(struct trace_options){.seed = 2,
+		.keys = 20000,
+		.body_bytes = 1024,
+		.part = 0.05,
+		.warm_requests = 100000,
+		.requests = 100000});
+
+	(void)state;
+	assert_true(r.cache >= r.lru + 0.06);
+	assert_true(r.cache >= r.best - 0.04);
+}
+
+static void a_walk_over_more_than_fits_costs_the_hot_set_less_than_a_point(void **state)
+{
+	struct trace_options o = {
+		.seed = 3, .keys = 20000, .body_bytes = 1024, .part = 0.05, .warm_requests = 100000, .requests = 50000};
+	const struct trace_ratios without = trace_run(&o);
+	struct trace_ratios with;
+
+	(void)state;
+	o.walk_keys = o.requests;
+	with = trace_run(&o);
+	assert_true(with.cache >= without.cache - 0.01);
+	assert_true(with.lru < without.lru - 0.05); /* it was one that counts */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(with_1000_keys_by_zipf_and_room_for_a_twentieth_it_is_ten_points_above_lru),
+		cmocka_unit_test(with_20000_keys_it_is_within_four_points_of_the_best_there_is),
+		cmocka_unit_test(a_walk_over_more_than_fits_costs_the_hot_set_less_than_a_point),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

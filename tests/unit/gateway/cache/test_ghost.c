@@ -1,0 +1,87 @@
+#include "gateway/cache/ghost.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define WINDOW 65536u
+#define MARKS 1024u
+
+/* Spread over all bits, as hashes are. */
+static uint64_t hash_of(uint64_t n)
+{
+	return (n + 1) * 0x9e3779b97f4a7c15u;
+}
+
+static int set_up(void **state)
+{
+	static struct ghost g;
+
+	assert_int_equal(ghost_init(&g, MARKS, WINDOW), 0);
+	*state = &g;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	ghost_fini(*state);
+	return 0;
+}
+
+static void what_fell_out_is_there_once(void **state)
+{
+	ghost_add(*state, hash_of(1), 1000);
+	assert_true(ghost_take(*state, hash_of(1)));
+	assert_false(ghost_take(*state, hash_of(1)));
+	assert_false(ghost_take(*state, hash_of(2)));
+}
+
+static void what_fell_out_is_forgotten_after_as_many_bytes_as_it_reaches_back(void **state)
+{
+	ghost_add(*state, hash_of(1), 1024);
+	ghost_add(*state, hash_of(2), 1024);
+	ghost_add(*state, hash_of(3), WINDOW - 512);
+	assert_false(ghost_take(*state, hash_of(1)));
+	assert_true(ghost_take(*state, hash_of(3)));
+}
+
+static void few_large_entries_and_many_small_ones_reach_equally_far(void **state)
+{
+	size_t there = 0;
+
+	for (uint64_t n = 0; n < 1000; n++)
+		ghost_add(*state, hash_of(n), 256);
+	for (uint64_t n = 0; n < 1000; n++)
+		there += ghost_take(*state, hash_of(n));
+	/* 65536 bytes are 256 of them, and the one that has just come. */
+	assert_in_range(there, 240, 257);
+}
+
+static void of_more_than_it_has_room_for_the_latest_are_there(void **state)
+{
+	size_t late = 0, early = 0;
+
+	for (uint64_t n = 0; n < 4 * MARKS; n++)
+		ghost_add(*state, hash_of(n), 1);
+	for (uint64_t n = 0; n < MARKS / 2; n++) {
+		early += ghost_take(*state, hash_of(n));
+		late += ghost_take(*state, hash_of(4 * MARKS - 1 - n));
+	}
+	assert_int_equal(early, 0);
+	assert_in_range(late, MARKS / 2 * 9 / 10, MARKS / 2);
+}
+
+#define test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		test(what_fell_out_is_there_once),
+		test(what_fell_out_is_forgotten_after_as_many_bytes_as_it_reaches_back),
+		test(few_large_entries_and_many_small_ones_reach_equally_far),
+		test(of_more_than_it_has_room_for_the_latest_are_there),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
