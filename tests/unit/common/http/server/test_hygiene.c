@@ -48,7 +48,21 @@ static void on_fields(struct http_request *req, void *cookie)
 	buf_fini(&text);
 }
 
+#define LONG_VALUE 4095 /* the longest field of ours: what an answer was made from */
+
+static void on_long_head(struct http_request *req, void *cookie)
+{
+	struct http_headers headers;
+
+	(void)cookie;
+	http_headers_init(&headers);
+	assert_int_equal(http_headers_addf(&headers, "Long", "%0*d", LONG_VALUE, 0), 0);
+	http_respond(req, 200, &headers, SPAN_LITERAL("hello"));
+	http_headers_fini(&headers);
+}
+
 static const struct http_route routes[] = {
+	{"GET", "/long", .handler = on_long_head, .internal = true},
 	{"GET", "/", .handler = on_hello, .internal = true},
 	{"GET", "/fields", .handler = on_fields, .internal = true},
 	{"DELETE", "/fields", .handler = on_fields, .internal = true},
@@ -304,6 +318,23 @@ static void headers_up_to_the_limit_are_served(void **state)
 	}
 }
 
+/* What is made of a request lies beside the head of its answer. */
+static void the_longest_heads_of_a_request_and_of_an_answer_go_together(void **state)
+{
+	const struct http_server *server = *state;
+	char *requests[] = {
+		padded("GET /long HTTP/1.1\r\n" H "A: ", HEADER_BYTES_MAX - 100, "\r\n\r\n"),
+		padded("GET /long?", HEADER_BYTES_MAX - 100, " HTTP/1.1\r\n" H "\r\n"),
+	};
+	char text[2 * LONG_VALUE];
+
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+		assert_int_equal(wire_ask(http_server_port(server), requests[i], text, sizeof(text)), 200);
+		assert_true(strlen(text) > LONG_VALUE);
+		free(requests[i]);
+	}
+}
+
 static void refuses_ten_megabytes(const struct http_server *server, const char *start, int status)
 {
 	char text[4096];
@@ -549,6 +580,7 @@ int main(void)
 		cmocka_unit_test(every_legal_spelling_of_a_field_is_served),
 		cmocka_unit_test(too_many_or_too_large_headers_are_431),
 		cmocka_unit_test(headers_up_to_the_limit_are_served),
+		cmocka_unit_test(the_longest_heads_of_a_request_and_of_an_answer_go_together),
 		cmocka_unit_test(ten_megabytes_of_header_are_answered_and_dropped),
 		cmocka_unit_test(malformed_chunks_are_refused),
 		cmocka_unit_test(chunks_sent_byte_by_byte_are_one_body),
