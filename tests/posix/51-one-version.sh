@@ -19,15 +19,16 @@ def ask(method, path, headers={}, body=None, slow=False):
     c = http.client.HTTPConnection(url.hostname, url.port, timeout=60)
     c.request(method, "/api/v2/docs/drives/home/" + path, body=body, headers={"Authorization": "Bearer " + token, **headers})
     r = c.getresponse()
-    data = b""
+    pieces = [] # put together at the end: bytes that grow by += are copied each time
     try:
         while True:
             piece = r.read(65536)
             if not piece: break
-            data += piece
+            pieces.append(piece)
     except http.client.IncompleteRead:
         with lock: wrong.append("%s %s: cut" % (method, path))
     c.close()
+    data = b"".join(pieces)
     if r.status == 503: wrong.append("%s %s: 503" % (method, path))
     return r, data
 
