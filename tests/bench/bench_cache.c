@@ -1,10 +1,10 @@
 /*
  * bench_cache: the hit ratio of the gateway's cache beside that of an LRU of the same bytes, on simulated reads
- * (tests/unit/gateway/cache/trace.h), and what its calls cost. Prints tables; with an argument (zipf, walk, calls) only
+ * (tests/bench/cache_trace.h), and what its calls cost. Prints tables; with an argument (zipf, walk, calls) only
  * that one. The ratios are the same in every run.
  */
 #include "gateway/cache/cache.h"
-#include "tests/unit/gateway/cache/trace.h"
+#include "tests/bench/cache_trace.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* What falls out is chosen well: by simulated reads that are the same in each run. Each margin is a point below what
  * was measured; tests/bench/bench_cache has more and larger ones. */
-#include "tests/unit/gateway/cache/trace.h"
+#include "tests/bench/cache_trace.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "tests/unit/gateway/cache/trace.h"
+#include "tests/bench/cache_trace.h"
 
 #include "gateway/cache/cache.h"
 
