@@ -96,6 +96,7 @@ echo content >"$E2E_MOUNT/88/by-another/file"
 mv "$E2E_MOUNT/88/by-another/file" "$E2E_MOUNT/88/moved"
 check_status "a file comes by curl" \
 	201 "${AUTH[@]}" -T /etc/hostname "$URL/api/v2/docs/drives/home/files/88/by-another/curl"
+check "the other mount sees it" eventually 20 test -e "$E2E_MOUNT/88/by-another/curl"
 rm -r "$E2E_MOUNT/88/by-another"
 check "what another mount makes is told" eventually 20 told "create      $M/88/by-another"
 check "and what it makes in the new folder" eventually 20 told "create      $M/88/by-another/file"

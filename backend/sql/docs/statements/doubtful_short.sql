@@ -1,10 +1,10 @@
 -- read: drive, grace, limit, bytes: drive, hash
--- Where the owner of a drive is short of room: of all his drives what is old enough, and of what was
--- let go so much of the oldest as is needed.
+-- Where a drive, or its owner, is short of room: of all his drives what is old enough, and of what was let go so much
+-- as is needed, of the drive itself first (what goes from another one gives it no room of its own), then the oldest.
 SELECT c.drive, c.sha256
 FROM (
 	SELECT b.*, sum(CASE WHEN b.old THEN 0
-		ELSE b.size END) OVER (ORDER BY b.touched_at ROWS UNBOUNDED PRECEDING) AS bytes
+		ELSE b.size END) OVER (ORDER BY b.drive <> $1, b.touched_at ROWS UNBOUNDED PRECEDING) AS bytes
 	FROM drive d
 	JOIN drive o ON o.owner = d.owner
 	CROSS JOIN LATERAL (
