@@ -1,6 +1,7 @@
 /*
  * ring: this gateway among the others. A thread calls the ring's book each second, through any docs service, by the
- * rules of common/ring/member; whoever handles a request asks here which gateway is the home of its drive.
+ * rules of common/ring/member, and keeps this gateway's lease. So far it says who is a member, to whoever looks at the
+ * status; no request goes by it yet.
  *
  * 	ring_new     nothing happens yet; it is nobody's home
  * 	ring_start   from now on it calls; it is a member when the others have heard of it

@@ -61,9 +61,9 @@ struct commit_request {
  * client would be told of a change that the home does not know of yet (tests/model/ring.pml, REPEAT_UNCHECKED). */
 static inline int commit_check_home(const struct commit_request *request, const struct tree_drive *drive)
 {
-	const int64_t none = 0;
+	const int64_t sent = request->epoch < 0 ? 0 : request->epoch; /* a drive without a home has epoch 0 */
 
-	return (request->epoch >= 0 ? request->epoch : none) != drive->epoch ? -ERR_EPOCH : 0;
+	return sent != drive->epoch ? -ERR_EPOCH : 0;
 }
 /* -ERR_EPOCH: somebody else works ahead on the drive by now. A repeat is answered all the same: what was done was done,
  * and whoever did it has to know. */
