@@ -98,6 +98,7 @@ static const struct error_info table[] = {
 	CODE(ERR_FRAGMENTED, EFBIG, 413, "too-fragmented", "File in too many pieces"),
 	CODE(ERR_MEDIA_TYPE, EINVAL, 415, "unsupported-media-type", "Not a form of content that is taken"),
 	CODE(ERR_RANGE, ERANGE, 416, "range-not-satisfiable", "Range not satisfiable"),
+	CODE(ERR_NOT_HOME, EAGAIN, 421, "not-home", "Not the drive's home"),
 	CODE(ERR_KEY_REUSED, EINVAL, 422, "key-reused", "Idempotency-Key came before with another request"),
 	CODE(ERR_UNPROCESSABLE, EINVAL, 422, "unprocessable", "Not acceptable"),
 	CODE(ERR_CONFIRM, EPERM, 428, "confirm-needed", "To be confirmed"),

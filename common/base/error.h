@@ -37,6 +37,7 @@ enum error_code {
 	ERR_FRAGMENTED,	       /* 413 EFBIG: a document would have more extents than one may */
 	ERR_MEDIA_TYPE,	       /* 415 EINVAL: a body in a form or coding that nobody here reads */
 	ERR_RANGE,	       /* 416 ERANGE */
+	ERR_NOT_HOME,	       /* 421 EAGAIN: sent to a gateway, or for a drive, that it does not belong to */
 	ERR_KEY_REUSED,	       /* 422 EINVAL: Idempotency-Key came before with another body */
 	ERR_UNPROCESSABLE,     /* 422 EINVAL: well-formed, not acceptable */
 	ERR_CONFIRM,	       /* 428 EPERM: would lose content, and was not confirmed */
