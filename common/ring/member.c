@@ -84,8 +84,11 @@ static bool lists_me(const struct member *m, const struct membership *book)
 
 int member_init(struct member *m, const struct member_self *self)
 {
-	const struct membership_call call = {
-		.name = self->name, .boot = self->boot, .url = self->url, .weight = self->weight};
+	const struct membership_call call = {.name = self->name,
+		.boot = self->boot,
+		.url = self->url,
+		.hop_url = self->hop_url,
+		.weight = self->weight};
 	struct membership book = {.epoch = 0};
 	bool lease;
 	int r = membership_hear(&book, &call, &lease);
@@ -115,6 +118,7 @@ void member_ask(struct member *m, int64_t now_ns, struct member_call *ret)
 	ret->call = (struct membership_call){.name = m->self.name,
 		.boot = m->self.boot,
 		.url = m->self.url,
+		.hop_url = m->self.hop_url,
 		.weight = m->self.weight,
 		.view = m->book.epoch,
 		.said = m->state == MEMBER_STOPPED ? m->book.epoch + 1 : 0,

@@ -46,6 +46,7 @@ struct member_self {
 	char name[MEMBERSHIP_NAME_SIZE];
 	char boot[MEMBERSHIP_BOOT_SIZE];
 	char url[MEMBERSHIP_URL_SIZE];
+	char hop_url[MEMBERSHIP_URL_SIZE]; /* empty: no requests of other gateways */
 	uint32_t weight;
 };
 

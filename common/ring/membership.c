@@ -36,11 +36,17 @@ static bool is_url(const char *text)
 	return is_word(text, MEMBERSHIP_URL_SIZE, ".:/_-[]%~");
 }
 
+static bool is_hop_url(const char *text)
+{
+	return text && (*text == '\0' || is_url(text));
+}
+
 static bool is_call(const struct membership_call *call)
 {
 	return is_word(call->name, MEMBERSHIP_NAME_SIZE, "._-") && is_word(call->boot, MEMBERSHIP_BOOT_SIZE, "") &&
-		is_url(call->url) && call->weight >= 1 && call->weight <= PLACEMENT_WEIGHT_MAX && call->view >= 0 &&
-		call->said >= 0 && call->silent_count <= MEMBERSHIP_GATEWAYS_MAX;
+		is_url(call->url) && is_hop_url(call->hop_url) && call->weight >= 1 &&
+		call->weight <= PLACEMENT_WEIGHT_MAX && call->view >= 0 && call->said >= 0 &&
+		call->silent_count <= MEMBERSHIP_GATEWAYS_MAX;
 }
 
 /* ---- rows ---- */
@@ -113,6 +119,8 @@ static int note(struct membership *m, const struct membership_call *call, struct
 	if (!g->member && !g->next)
 		g->weight = call->weight;
 	memcpy(g->url, call->url, strlen(call->url) + 1);
+	memcpy(g->hop_url, call->hop_url, strlen(call->hop_url) + 1);
+
 	g->leaving = call->leaving;
 	g->called_at = m->calls;
 	*ret = g;
@@ -253,7 +261,7 @@ int membership_check(const struct membership *m)
 		const struct membership_gateway *g = &m->list[i];
 
 		if (!is_word(g->name, sizeof(g->name), "._-") || !is_word(g->boot, sizeof(g->boot), "") ||
-			!is_url(g->url) || g->weight < 1 || g->weight > PLACEMENT_WEIGHT_MAX)
+			!is_url(g->url) || !is_hop_url(g->hop_url) || g->weight < 1 || g->weight > PLACEMENT_WEIGHT_MAX)
 			return -EINVAL;
 		if ((g->next && !m->preparing) || (g->member && m->epoch == 0) || g->said > m->epoch + 1)
 			return -EINVAL;

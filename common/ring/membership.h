@@ -45,7 +45,8 @@
 struct membership_gateway {
 	char name[MEMBERSHIP_NAME_SIZE];
 	char boot[MEMBERSHIP_BOOT_SIZE];
-	char url[MEMBERSHIP_URL_SIZE]; /* where clients reach it */
+	char url[MEMBERSHIP_URL_SIZE];	   /* where clients reach it */
+	char hop_url[MEMBERSHIP_URL_SIZE]; /* where other gateways do; empty: it takes no requests of theirs */
 	uint32_t weight;
 	bool member;
 	bool next;	    /* only while the ring prepares: it is one afterwards */
@@ -71,7 +72,7 @@ struct membership_silence {
 };
 
 struct membership_call {
-	const char *name, *boot, *url;
+	const char *name, *boot, *url, *hop_url;
 	uint32_t weight;
 	int64_t view; /* the epoch that the caller knows; 0: none */
 	int64_t said; /* the epoch for the sake of which it has stopped; 0: none */
@@ -81,8 +82,9 @@ struct membership_call {
 };
 
 /* Takes the call, and whatever becomes due by it. ret_lease: the caller has its lease anew, counted from before it
- * asked. -EINVAL: a name, boot or URL that is empty, too long or has other characters than it may; a weight, epoch or
- * count that cannot be; -ENOSPC: so many are members. Nothing is to be written back then. */
+ * asked. -EINVAL: a name, boot or URL that is empty, too long or has other characters than it may (hop_url may be
+ * empty, but not NULL); a weight, epoch or count that cannot be; -ENOSPC: so many are members. Nothing is to be written
+ * back then. */
 int membership_hear(struct membership *m, const struct membership_call *call, bool *ret_lease);
 
 /* -EINVAL: no state that membership_hear leaves behind: two members of one name, next members without a preparation,

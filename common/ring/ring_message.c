@@ -42,6 +42,7 @@ static const struct text_field TEXTS[] = {
 	{"name", offsetof(struct membership_gateway, name), MEMBERSHIP_NAME_SIZE},
 	{"boot", offsetof(struct membership_gateway, boot), MEMBERSHIP_BOOT_SIZE},
 	{"url", offsetof(struct membership_gateway, url), MEMBERSHIP_URL_SIZE},
+	{"hop_url", offsetof(struct membership_gateway, hop_url), MEMBERSHIP_URL_SIZE},
 };
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
@@ -74,10 +75,10 @@ int ring_message_write_call(const struct membership_call *call, struct buf *ret)
 		json_decref(silent);
 		return r;
 	}
-	return write_json_take(
-		json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:o}", "name", call->name, "boot", call->boot, "url",
-			call->url, "weight", (json_int_t)call->weight, "view", (json_int_t)call->view, "said",
-			(json_int_t)call->said, "leaving", (int)call->leaving, "silent", silent),
+	return write_json_take(json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:o}", "name", call->name, "boot",
+				       call->boot, "url", call->url, "hop_url", call->hop_url, "weight",
+				       (json_int_t)call->weight, "view", (json_int_t)call->view, "said",
+				       (json_int_t)call->said, "leaving", (int)call->leaving, "silent", silent),
 		ret);
 }
 
@@ -197,6 +198,8 @@ int ring_message_read_call(struct span body, struct ring_message_call *ret)
 		r = get_text(ret->json, "boot", &call->boot);
 	if (r == 0)
 		r = get_text(ret->json, "url", &call->url);
+	if (r == 0)
+		r = get_text(ret->json, "hop_url", &call->hop_url);
 	if (r == 0)
 		r = get_weight(ret->json, &call->weight);
 	if (r == 0)

@@ -14,7 +14,7 @@ R=/internal/v1/ring
 touched() { sed -n 's/^[Nn]ephos-[Tt]ouched: \([^\r]*\).*/\1/p' "$WORK/headers"; }
 
 call() { # NAME BOOT VIEW SAID: a gateway calls
-	ask POST $R '{"name":"'"$1"'","boot":"'"$2"'","url":"http://'"$1"'","weight":1,"view":'"$3"',"said":'"$4"',"leaving":false,"silent":[]}'
+	ask POST $R '{"name":"'"$1"'","boot":"'"$2"'","url":"http://'"$1"'","hop_url":"http://'"$1"':1","weight":1,"view":'"$3"',"said":'"$4"',"leaving":false,"silent":[]}'
 }
 claim() { ask POST $R/claims "{\"drive\":$1,\"epoch\":$2}"; } # DRIVE EPOCH
 
@@ -27,7 +27,7 @@ check_eq "through the other service it has its lease" "200 true" "$(call g1 a 1 
 U=$URL_docs_1
 says "a call that is none is refused" 400 POST $R '{"name":"g1"}'
 says "a call of a name that cannot be is refused" 400 POST $R \
-	'{"name":"g 1","boot":"a","url":"http://x","weight":1,"view":0,"said":0,"leaving":false,"silent":[]}'
+	'{"name":"g 1","boot":"a","url":"http://x","hop_url":"","weight":1,"view":0,"said":0,"leaving":false,"silent":[]}'
 says "what is no JSON is refused" 400 POST $R '{'
 
 # ---- a drive without a home ----

@@ -27,6 +27,7 @@ static void check_call(struct span body)
 		FUZZ_CHECK(ring_message_write_call(&message.call, &text) == 0);
 		FUZZ_CHECK(ring_message_read_call(buf_span(&text), &again) == 0);
 		FUZZ_CHECK(strcmp(again.call.name, message.call.name) == 0 && again.call.view == message.call.view);
+		FUZZ_CHECK(strcmp(again.call.hop_url, message.call.hop_url) == 0);
 		FUZZ_CHECK(again.call.silent_count == message.call.silent_count);
 		ring_message_call_fini(&again);
 		buf_fini(&text);
@@ -49,6 +50,8 @@ static void check_answer(struct span body)
 	FUZZ_CHECK(ring_message_write_answer(&book, lease, &text) == 0);
 	FUZZ_CHECK(ring_message_read_answer(buf_span(&text), &again, &lease_again) == 0);
 	FUZZ_CHECK(again.epoch == book.epoch && again.count == book.count && lease_again == lease);
+	for (size_t i = 0; i < book.count; i++)
+		FUZZ_CHECK(strcmp(again.list[i].hop_url, book.list[i].hop_url) == 0);
 	buf_fini(&text);
 }
 

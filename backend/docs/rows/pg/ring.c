@@ -32,6 +32,8 @@ static int get_gateway(const struct pg_result *r, int row, struct membership_gat
 		error = get_text(r, row, RING_BOOT, ret->boot, sizeof(ret->boot));
 	if (error == 0)
 		error = get_text(r, row, RING_URL, ret->url, sizeof(ret->url));
+	if (error == 0)
+		error = get_text(r, row, RING_HOP_URL, ret->hop_url, sizeof(ret->hop_url));
 	ret->weight = (uint32_t)pg_number(r, row, RING_WEIGHT);
 	ret->renewed_at = pg_number(r, row, RING_RENEWED_AT);
 	ret->unsaid = pg_number(r, row, RING_UNSAID);
@@ -84,7 +86,7 @@ static int begin(struct docs_pg *s, struct membership *ret)
 
 /* ---- writing back ---- */
 
-enum { PUT_NAMES, PUT_BOOTS, PUT_URLS, REMOVE_NAMES, REMOVE_BOOTS };
+enum { PUT_NAMES, PUT_BOOTS, PUT_URLS, PUT_HOP_URLS, REMOVE_NAMES, REMOVE_BOOTS };
 static_assert(REMOVE_BOOTS < DOCS_PG_BYTES, "an array each");
 
 static int add_row(struct docs_pg *s, const struct membership_gateway *g)
@@ -98,6 +100,8 @@ static int add_row(struct docs_pg *s, const struct membership_gateway *g)
 		r = pg_array_add_bytes(s->bytes[PUT_BOOTS], span_str(g->boot));
 	if (r == 0)
 		r = pg_array_add_bytes(s->bytes[PUT_URLS], span_str(g->url));
+	if (r == 0)
+		r = pg_array_add_bytes(s->bytes[PUT_HOP_URLS], span_str(g->hop_url));
 	for (size_t i = 0; i < DOCS_PG_NUMBERS && r == 0; i++)
 		r = pg_array_add_number(s->numbers[i], numbers[i]);
 	return r;
@@ -136,9 +140,9 @@ static int commit(struct docs_pg *s, const struct membership *before, const stru
 		return r;
 	const struct pg_param ring[] = {PG_P_I64(after->epoch), PG_P_I64(after->calls), PG_P_BOOL(after->preparing)};
 	const struct pg_param put[] = {pg_array_param(s->bytes[PUT_NAMES]), pg_array_param(s->bytes[PUT_BOOTS]),
-		pg_array_param(s->bytes[PUT_URLS]), pg_array_param(s->numbers[0]), pg_array_param(s->numbers[1]),
-		pg_array_param(s->numbers[2]), pg_array_param(s->numbers[3]), pg_array_param(s->numbers[4]),
-		pg_array_param(s->numbers[5])};
+		pg_array_param(s->bytes[PUT_URLS]), pg_array_param(s->bytes[PUT_HOP_URLS]),
+		pg_array_param(s->numbers[0]), pg_array_param(s->numbers[1]), pg_array_param(s->numbers[2]),
+		pg_array_param(s->numbers[3]), pg_array_param(s->numbers[4]), pg_array_param(s->numbers[5])};
 	const struct pg_param gone[] = {pg_array_param(s->bytes[REMOVE_NAMES]), pg_array_param(s->bytes[REMOVE_BOOTS])};
 
 	if (pg_array_count(s->bytes[REMOVE_NAMES]) > 0)

@@ -201,6 +201,7 @@ enum docs_sql_ring_column {
 	RING_NAME,
 	RING_BOOT,
 	RING_URL,
+	RING_HOP_URL,
 	RING_WEIGHT,
 	RING_RENEWED_AT,
 	RING_UNSAID,

@@ -349,6 +349,7 @@ static void who_says_that_a_member_is_silent_must_have_seen_its_last_renewal(voi
 	struct membership_call call = {.name = "a",
 		.boot = "a0",
 		.url = "http://x",
+		.hop_url = "",
 		.weight = 1,
 		.view = m.epoch,
 		.silent = &old,
@@ -408,7 +409,7 @@ static void a_member_that_renews_but_cannot_stop_is_not_waited_for_without_end(v
 static void processes_that_died_early_leave_no_rows(void **state)
 {
 	struct membership m = {.epoch = 0};
-	struct membership_call call = {.name = "a", .url = "http://x", .weight = 1};
+	struct membership_call call = {.name = "a", .url = "http://x", .hop_url = "", .weight = 1};
 	char boot[16];
 	bool lease;
 
@@ -496,16 +497,23 @@ static void after_an_outage_nobody_is_left_out_by_the_first_one_that_is_heard(vo
 static void a_call_that_cannot_be_is_refused_and_changes_nothing(void **state)
 {
 	static const struct membership_call CALLS[] = {
-		{.name = "", .boot = "b", .url = "http://x", .weight = 1},
-		{.name = "a b", .boot = "b", .url = "http://x", .weight = 1},
-		{.name = "a", .boot = NULL, .url = "http://x", .weight = 1},
-		{.name = "a", .boot = "b-", .url = "http://x", .weight = 1},
-		{.name = "a", .boot = "0123456789abcdef0123456789abcdef0", .url = "http://x", .weight = 1},
-		{.name = "a", .boot = "b", .url = "http://x\n", .weight = 1},
-		{.name = "a", .boot = "b", .url = "http://x y", .weight = 1},
-		{.name = "a", .boot = "b", .url = "http://x", .weight = 0},
-		{.name = "a", .boot = "b", .url = "http://x", .weight = PLACEMENT_WEIGHT_MAX + 1},
-		{.name = "a", .boot = "b", .url = "http://x", .weight = 1, .view = -1},
+		{.name = "", .boot = "b", .url = "http://x", .hop_url = "", .weight = 1},
+		{.name = "a b", .boot = "b", .url = "http://x", .hop_url = "", .weight = 1},
+		{.name = "a", .boot = NULL, .url = "http://x", .hop_url = "", .weight = 1},
+		{.name = "a", .boot = "b-", .url = "http://x", .hop_url = "", .weight = 1},
+		{.name = "a",
+			.boot = "0123456789abcdef0123456789abcdef0",
+			.url = "http://x",
+			.hop_url = "",
+			.weight = 1},
+		{.name = "a", .boot = "b", .url = "http://x\n", .hop_url = "", .weight = 1},
+		{.name = "a", .boot = "b", .url = "http://x y", .hop_url = "", .weight = 1},
+		{.name = "a", .boot = "b", .url = "", .hop_url = "", .weight = 1},
+		{.name = "a", .boot = "b", .url = "http://x", .hop_url = NULL, .weight = 1},
+		{.name = "a", .boot = "b", .url = "http://x", .hop_url = "http://x y", .weight = 1},
+		{.name = "a", .boot = "b", .url = "http://x", .hop_url = "", .weight = 0},
+		{.name = "a", .boot = "b", .url = "http://x", .hop_url = "", .weight = PLACEMENT_WEIGHT_MAX + 1},
+		{.name = "a", .boot = "b", .url = "http://x", .hop_url = "", .weight = 1, .view = -1},
 	};
 	struct membership m = {.epoch = 0};
 	bool lease;
@@ -517,10 +525,43 @@ static void a_call_that_cannot_be_is_refused_and_changes_nothing(void **state)
 	assert_int_equal(m.calls, 0);
 }
 
+static void where_a_gateway_is_reached_is_what_its_last_call_says(void **state)
+{
+	struct membership_call call = {
+		.name = "a", .boot = "b", .url = "http://x", .hop_url = "http://x:1", .weight = 1};
+	struct membership m = {.epoch = 0};
+	bool lease;
+
+	(void)state;
+	assert_int_equal(membership_hear(&m, &call, &lease), 0);
+	assert_string_equal(m.list[0].url, "http://x");
+	assert_string_equal(m.list[0].hop_url, "http://x:1");
+	call.url = "http://y";
+	call.hop_url = "";
+	assert_int_equal(membership_hear(&m, &call, &lease), 0);
+	assert_string_equal(m.list[0].url, "http://y");
+	assert_string_equal(m.list[0].hop_url, "");
+}
+
+static void what_a_member_says_of_itself_stands_in_its_call(void **state)
+{
+	struct member_self self = {.name = "a", .boot = "b", .url = "http://x", .hop_url = "http://x:1", .weight = 1};
+	struct member m;
+	struct member_call call;
+
+	(void)state;
+	assert_int_equal(member_init(&m, &self), 0);
+	member_ask(&m, 0, &call);
+	assert_string_equal(call.call.url, self.url);
+	assert_string_equal(call.call.hop_url, self.hop_url);
+	self.hop_url[1] = ' ';
+	assert_int_equal(member_init(&m, &self), -EINVAL);
+}
+
 static void the_book_has_room_for_64_and_forgets_who_never_came_back(void **state)
 {
 	struct membership m = {.epoch = 0};
-	struct membership_call call = {.boot = "b", .url = "http://x", .weight = 1};
+	struct membership_call call = {.boot = "b", .url = "http://x", .hop_url = "", .weight = 1};
 	char name[16];
 	bool lease;
 
@@ -559,6 +600,8 @@ int main(void)
 		cmocka_unit_test(who_leaves_is_out_as_soon_as_all_have_stopped),
 		cmocka_unit_test(after_an_outage_nobody_is_left_out_by_the_first_one_that_is_heard),
 		cmocka_unit_test(a_call_that_cannot_be_is_refused_and_changes_nothing),
+		cmocka_unit_test(where_a_gateway_is_reached_is_what_its_last_call_says),
+		cmocka_unit_test(what_a_member_says_of_itself_stands_in_its_call),
 		cmocka_unit_test(the_book_has_room_for_64_and_forgets_who_never_came_back),
 		cmocka_unit_test(no_drive_has_two_homes_at_a_time_and_each_has_one_when_all_is_quiet),
 	};

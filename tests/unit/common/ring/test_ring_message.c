@@ -15,6 +15,7 @@ static const struct membership_silence SILENT[] = {{.name = "b", .boot = "b0", .
 static const struct membership_call CALL = {.name = "a",
 	.boot = "a0",
 	.url = "http://[::1]:8050",
+	.hop_url = "http://10.0.0.1:8060",
 	.weight = PLACEMENT_WEIGHT_MAX,
 	.view = 7,
 	.said = 8,
@@ -34,6 +35,7 @@ static void a_call_arrives_as_it_was_sent(void **state)
 	assert_string_equal(message.call.name, CALL.name);
 	assert_string_equal(message.call.boot, CALL.boot);
 	assert_string_equal(message.call.url, CALL.url);
+	assert_string_equal(message.call.hop_url, CALL.hop_url);
 	assert_int_equal(message.call.weight, CALL.weight);
 	assert_int_equal(message.call.view, CALL.view);
 	assert_int_equal(message.call.said, CALL.said);
@@ -51,7 +53,7 @@ static void fill(struct membership *book, size_t count)
 	memset(book, 0, sizeof(*book));
 	for (size_t i = 0; i < count; i++) {
 		char name[MEMBERSHIP_NAME_SIZE], boot[MEMBERSHIP_BOOT_SIZE], url[MEMBERSHIP_URL_SIZE];
-		struct membership_call call = {.name = name, .boot = boot, .url = url, .weight = 1};
+		struct membership_call call = {.name = name, .boot = boot, .url = url, .hop_url = url, .weight = 1};
 		bool lease;
 
 		memset(url, 'u', sizeof(url));
@@ -90,13 +92,14 @@ static void what_is_no_call_is_refused(void **state)
 	static const char *const WRONG[] = {
 		"[]",
 		"{\"name\":\"a\"}",
-		"{\"name\":1,\"boot\":\"b\",\"url\":\"u\",\"weight\":1,\"view\":0,\"said\":0,\"leaving\":false,\"silent\":[]}",
-		"{\"name\":\"a\",\"boot\":\"b\",\"url\":\"u\",\"weight\":-1,\"view\":0,\"said\":0,\"leaving\":false,\"silent\":[]}",
-		"{\"name\":\"a\",\"boot\":\"b\",\"url\":\"u\",\"weight\":4294967296,\"view\":0,\"said\":0,\"leaving\":false,\"silent\":[]}",
-		"{\"name\":\"a\",\"boot\":\"b\",\"url\":\"u\",\"weight\":1,\"view\":0.5,\"said\":0,\"leaving\":false,\"silent\":[]}",
-		"{\"name\":\"a\",\"boot\":\"b\",\"url\":\"u\",\"weight\":1,\"view\":0,\"said\":0,\"leaving\":0,\"silent\":[]}",
-		"{\"name\":\"a\",\"boot\":\"b\",\"url\":\"u\",\"weight\":1,\"view\":0,\"said\":0,\"leaving\":false}",
-		"{\"name\":\"a\",\"boot\":\"b\",\"url\":\"u\",\"weight\":1,\"view\":0,\"said\":0,\"leaving\":false,\"silent\":[{}]}",
+		"{\"name\":\"a\",\"boot\":\"b\",\"url\":\"u\",\"weight\":1,\"view\":0,\"said\":0,\"leaving\":false,\"silent\":[]}",
+		"{\"name\":1,\"boot\":\"b\",\"url\":\"u\",\"hop_url\":\"\",\"weight\":1,\"view\":0,\"said\":0,\"leaving\":false,\"silent\":[]}",
+		"{\"name\":\"a\",\"boot\":\"b\",\"url\":\"u\",\"hop_url\":\"\",\"weight\":-1,\"view\":0,\"said\":0,\"leaving\":false,\"silent\":[]}",
+		"{\"name\":\"a\",\"boot\":\"b\",\"url\":\"u\",\"hop_url\":\"\",\"weight\":4294967296,\"view\":0,\"said\":0,\"leaving\":false,\"silent\":[]}",
+		"{\"name\":\"a\",\"boot\":\"b\",\"url\":\"u\",\"hop_url\":\"\",\"weight\":1,\"view\":0.5,\"said\":0,\"leaving\":false,\"silent\":[]}",
+		"{\"name\":\"a\",\"boot\":\"b\",\"url\":\"u\",\"hop_url\":\"\",\"weight\":1,\"view\":0,\"said\":0,\"leaving\":0,\"silent\":[]}",
+		"{\"name\":\"a\",\"boot\":\"b\",\"url\":\"u\",\"hop_url\":\"\",\"weight\":1,\"view\":0,\"said\":0,\"leaving\":false}",
+		"{\"name\":\"a\",\"boot\":\"b\",\"url\":\"u\",\"hop_url\":\"\",\"weight\":1,\"view\":0,\"said\":0,\"leaving\":false,\"silent\":[{}]}",
 	};
 	struct ring_message_call message;
 

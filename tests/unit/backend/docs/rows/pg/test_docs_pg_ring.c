@@ -31,6 +31,7 @@ static void assert_same_gateway(const struct membership_gateway *a, const struct
 {
 	assert_non_null(b);
 	assert_string_equal(a->url, b->url);
+	assert_string_equal(a->hop_url, b->hop_url);
 	assert_int_equal(a->weight, b->weight);
 	assert_int_equal(a->member, b->member);
 	assert_int_equal(a->next, b->next);
@@ -59,7 +60,7 @@ static void rows_say_what_a_book_in_memory_says_after_each_call(void **state)
 	uint64_t random = 20261127;
 
 	for (int n = 0; n < ORDERED; n++) {
-		char name[16], boot[16], url[32];
+		char name[16], boot[16], url[32], hop_url[32];
 		struct membership_silence silent = {.name = NULL};
 		bool lease_memory = false, lease_rows = true;
 
@@ -68,9 +69,11 @@ static void rows_say_what_a_book_in_memory_says_after_each_call(void **state)
 		(void)snprintf(name, sizeof(name), "g%u", which % 4);
 		(void)snprintf(boot, sizeof(boot), "b%u", which);
 		(void)snprintf(url, sizeof(url), "http://h%u", fate % 3);
+		(void)snprintf(hop_url, sizeof(hop_url), "http://h%u:8060", fate % 5);
 		struct membership_call call = {.name = name,
 			.boot = boot,
 			.url = url,
+			.hop_url = fate % 5 > 0 ? hop_url : "",
 			.weight = 1 + fate % 2,
 			.view = memory.epoch,
 			.said = fate < 12 ? memory.epoch + 1 : 0,
@@ -93,7 +96,7 @@ static void rows_say_what_a_book_in_memory_says_after_each_call(void **state)
 static void a_call_that_cannot_be_writes_nothing(void **state)
 {
 	struct worker *w = *state;
-	struct membership_call call = {.name = "a", .boot = "b", .url = "http://x", .weight = 1};
+	struct membership_call call = {.name = "a", .boot = "b", .url = "http://x", .hop_url = "", .weight = 1};
 	struct membership book;
 	bool lease = true;
 
@@ -109,7 +112,7 @@ static void a_call_that_cannot_be_writes_nothing(void **state)
 static void rows_that_are_no_book_are_no_answer(void **state)
 {
 	struct worker *w = *state;
-	const struct membership_call call = {.name = "a", .boot = "b", .url = "http://x", .weight = 1};
+	const struct membership_call call = {.name = "a", .boot = "b", .url = "http://x", .hop_url = "", .weight = 1};
 	struct membership book;
 	bool lease = false;
 
@@ -135,7 +138,7 @@ static void *call_again_and_again(void *cookie)
 	bool lease;
 
 	(void)snprintf(name, sizeof(name), "g%u", c->number);
-	struct membership_call call = {.name = name, .boot = "b", .url = "http://x", .weight = 1};
+	struct membership_call call = {.name = name, .boot = "b", .url = "http://x", .hop_url = "", .weight = 1};
 	c->error = worker_connect(&c->worker);
 	for (unsigned n = 0; n < CALLS_EACH && c->error == 0; n++) {
 		c->error = c->worker.store->ops->ring_call(c->worker.store, &call, &book, &lease);
@@ -175,7 +178,7 @@ static void calls_at_once_come_one_after_the_other_and_none_is_lost(void **state
 
 static int64_t call_once(struct worker *w)
 {
-	const struct membership_call call = {.name = "a", .boot = "b", .url = "http://x", .weight = 1};
+	const struct membership_call call = {.name = "a", .boot = "b", .url = "http://x", .hop_url = "", .weight = 1};
 	struct membership book;
 	bool lease;
 
