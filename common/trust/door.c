@@ -107,7 +107,7 @@ static int greet(void *cookie, const struct http_greeting *g, char ret[HTTP_GREE
 		return ask(d, g, visit, ret);
 	int r;
 	if (!visit->confirmed) {
-		r = hello_confirm(&visit->hello, g->heard, g->peer, ret);
+		r = hello_confirm(&visit->hello, g->heard, g->peer, d->name, ret);
 		visit->confirmed = r == 0;
 		r = r == 0 ? 1 : -EKEYREJECTED;
 	} else {
@@ -206,18 +206,42 @@ static bool is_known(struct door *d, struct guest *guest)
 	return guest->hello.state == HELLO_KNOWN_NOW;
 }
 
-bool door_admits(struct door *d, struct http_request *req)
+static void turn_away(struct door *d, struct http_request *req)
 {
 	struct http_headers headers;
 
-	if (is_known(d, http_connection_data(req)) || http_connection_is_own(req))
-		return true;
 	metric_inc(d->refused);
 	http_headers_init(&headers);
 	/* One of ours knows by it that nothing was done, and that he has to greet anew. */
 	(void)http_headers_add(&headers, HEADER_HELLO, "who-are-you");
 	http_respond_error_with(req, -ERR_UNAUTHENTICATED, "only parts of this store are answered here", &headers);
 	http_headers_fini(&headers);
+}
+
+bool door_admits(struct door *d, struct http_request *req)
+{
+	if (is_known(d, http_connection_data(req)) || http_connection_is_own(req))
+		return true;
+	turn_away(d, req);
+	return false;
+}
+
+/* Of KIND/NAME/INSTANCE. */
+static bool is_of_kind(const struct guest *guest, const char *kind)
+{
+	const size_t size = strlen(kind);
+
+	assert(guest->hello.state == HELLO_KNOWN_NOW);
+	return strncmp(guest->hello.client, kind, size) == 0 && guest->hello.client[size] == '/';
+}
+
+bool door_admits_kind(struct door *d, struct http_request *req, const char *kind)
+{
+	struct guest *guest = http_connection_data(req);
+
+	if (is_known(d, guest) && is_of_kind(guest, kind))
+		return true;
+	turn_away(d, req);
 	return false;
 }
 

@@ -2,7 +2,7 @@
  * door: how a process of a store greets the others (hello) on its connections, and whom it lets in. One per process.
  *
  * In: DOOR_ROUTE's handler calls door_answer; the guard asks door_admits, which knows the connections whose other end
- * has shown that it has a key of the store.
+ * has shown that it has a key of the store; or door_admits_kind, which goes by what kind of part it said it is, too.
  * 	Who comes over a unix socket and is of this user or root needs no greeting: the kernel knows him.
  * Out: door_greeter, for an HTTP client whose calls are for parts of the store only. call.peer is the name that is
  * expected: "docs/docs-1/INSTANCE", or "gateway/" for any of them. Who does not have the key learns nothing, is
@@ -38,6 +38,9 @@ const char *door_instance(const struct door *d);
 void door_answer(struct door *d, struct http_request *req);
 /* false: it has answered, 401. */
 bool door_admits(struct door *d, struct http_request *req);
+/* The same, of parts of one kind only; all others are told what a stranger is told. Over a unix socket nobody says what
+ * he is: who comes so is none. */
+bool door_admits_kind(struct door *d, struct http_request *req, const char *kind);
 
 const struct http_greeter *door_greeter(struct door *d);
 

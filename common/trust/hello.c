@@ -2,6 +2,7 @@
 
 #include "common/base/text.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -78,6 +79,14 @@ static void prove(const uint8_t key[HELLO_KEY_BYTES], const char *transcript, ui
 		ret, HELLO_PROOF_BYTES, (const unsigned char *)transcript, strlen(transcript), key, HELLO_KEY_BYTES);
 }
 
+/* The client says its name after all the rest was said. What stands for the rest is the key of that proof, and is never
+ * shown: so the server need not keep the rest. */
+static void prove_client(const uint8_t rest[HELLO_PROOF_BYTES], struct span name, uint8_t ret[HELLO_PROOF_BYTES])
+{
+	(void)crypto_generichash(
+		ret, HELLO_PROOF_BYTES, (const unsigned char *)name.data, name.size, rest, HELLO_PROOF_BYTES);
+}
+
 static bool is_proof(struct span hex, const uint8_t expected[HELLO_PROOF_BYTES])
 {
 	uint8_t given[HELLO_PROOF_BYTES];
@@ -117,20 +126,25 @@ static bool is_expected(struct span name, const char *expected)
 	return span_eq_str(name, expected);
 }
 
-int hello_confirm(struct hello_client *c, struct span answer, const char *expected, char ret[HELLO_TEXT_SIZE])
+int hello_confirm(
+	struct hello_client *c, struct span answer, const char *expected, const char *self, char ret[HELLO_TEXT_SIZE])
 {
-	char transcript[TRANSCRIPT_SIZE];
-	uint8_t proof[HELLO_PROOF_BYTES];
+	char transcript[TRANSCRIPT_SIZE], text[HELLO_NAME_SIZE + 16];
+	uint8_t proof[HELLO_PROOF_BYTES], rest[HELLO_PROOF_BYTES];
 	struct words words;
 
+	if (!is_word(span_str(self)) || strlen(self) >= HELLO_NAME_SIZE)
+		return -EINVAL;
 	if (split(answer, &words) < 0 || words.count != 4 || !span_eq_str(words.list[0], "answer") ||
 		transcribe(span_str(c->asked), words.list[1], words.list[2], transcript) < 0)
 		return -EBADMSG;
 	prove(c->key.server, transcript, proof);
 	if (!is_proof(words.list[3], proof) || !is_expected(words.list[2], expected))
 		return -EKEYREJECTED;
-	prove(c->key.client, transcript, proof);
-	put_proof("confirm", proof, ret);
+	prove(c->key.client, transcript, rest);
+	prove_client(rest, span_str(self), proof);
+	(void)snprintf(text, sizeof(text), "confirm %s", self);
+	put_proof(text, proof, ret);
 	return 0;
 }
 
@@ -171,6 +185,25 @@ static int answer(struct hello_server *s, const struct hello_keys *keys, const s
 	return 0;
 }
 
+static int take_confirm(struct hello_server *s, const struct hello_keys *keys, const struct words *words)
+{
+	const struct span name = words->list[1];
+	uint8_t proof[HELLO_PROOF_BYTES];
+
+	assert(s->state == HELLO_STRANGER);
+	if (name.size >= sizeof(s->client))
+		return -EBADMSG;
+	prove_client(s->expected, name, proof);
+	/* The key may have been taken out since the question, which can be as long ago as somebody likes. */
+	if (!find_key(keys, s->key_id) || !is_proof(words->list[2], proof))
+		return -EKEYREJECTED;
+	memcpy(s->client, name.data, name.size);
+	s->client[name.size] = '\0';
+	sodium_memzero(s->expected, sizeof(s->expected));
+	s->state = HELLO_KNOWN_NOW;
+	return 0;
+}
+
 int hello_hear(struct hello_server *s, const struct hello_keys *keys, const struct hello_side *side,
 	struct span message, char ret[HELLO_TEXT_SIZE])
 {
@@ -182,15 +215,12 @@ int hello_hear(struct hello_server *s, const struct hello_keys *keys, const stru
 		return -EBADMSG;
 	if (words.count == 4 && span_eq_str(words.list[0], "ask"))
 		return answer(s, keys, side, &words, ret);
-	if (words.count != 2 || !span_eq_str(words.list[0], "confirm") || before != HELLO_ASKED)
+	if (words.count != 3 || !span_eq_str(words.list[0], "confirm") || before != HELLO_ASKED)
 		return -EBADMSG;
-	/* The key may have been taken out since the question, which can be as long ago as somebody likes. */
-	if (!find_key(keys, s->key_id) || !is_proof(words.list[1], s->expected))
-		return -EKEYREJECTED;
-	sodium_memzero(s->expected, sizeof(s->expected));
-	s->state = HELLO_KNOWN_NOW;
-	(void)snprintf(ret, HELLO_TEXT_SIZE, "%s", HELLO_KNOWN);
-	return 0;
+	int r = take_confirm(s, keys, &words);
+	if (r == 0)
+		(void)snprintf(ret, HELLO_TEXT_SIZE, "%s", HELLO_KNOWN);
+	return r;
 }
 
 bool hello_still_known(const struct hello_server *s, const struct hello_keys *keys)

@@ -6,8 +6,12 @@
  * 	                  address > the server's
  * 	server → client   answer NONCE NAME PROOF who it is, and that it has the key: MAC(server's key, all of the
  * 	                  above)
- * 	client → server   confirm PROOF                   that the client has it: MAC(client's key, the same)
+ * 	client → server   confirm NAME PROOF              who the client is, and that it has it: MAC(MAC(client's
+ * 	                  key, the same), NAME)
  * 	server → client   known
+ *
+ * All parts have the same key, so what kind of part somebody is, is his own word: whoever has the key may say anything
+ * of himself, and nobody between may change what he said.
  *
  * A message is the value of one header field, of visible ASCII. Pure: keys, numbers and ways are passed in. Any thread,
  * one at a time per struct.
@@ -50,15 +54,18 @@ struct hello_client {
 int hello_ask(struct hello_client *c, const struct hello_keys *keys, const uint8_t nonce[HELLO_NONCE_BYTES],
 	const char *way, char ret[HELLO_TEXT_SIZE]);
 /* Takes the answer and writes the third message. expected: the name that it must give, or how that begins when it ends
- * in a slash. -EBADMSG: no answer of this protocol; -EKEYREJECTED: not who it should be, or without the key. */
-int hello_confirm(struct hello_client *c, struct span answer, const char *expected, char ret[HELLO_TEXT_SIZE]);
+ * in a slash; self: the client's own name. -EBADMSG: no answer of this protocol; -EKEYREJECTED: not who it should be,
+ * or without the key; -EINVAL: self is no name. */
+int hello_confirm(
+	struct hello_client *c, struct span answer, const char *expected, const char *self, char ret[HELLO_TEXT_SIZE]);
 
 enum hello_state { HELLO_STRANGER, HELLO_ASKED, HELLO_KNOWN_NOW };
 
 struct hello_server {
 	enum hello_state state;
 	uint8_t key_id[HELLO_ID_BYTES];
-	uint8_t expected[HELLO_PROOF_BYTES]; /* the client's proof, while ASKED */
+	uint8_t expected[HELLO_PROOF_BYTES]; /* the key of the client's proof, while ASKED */
+	char client[HELLO_NAME_SIZE];	     /* who the client is, when KNOWN_NOW */
 };
 
 struct hello_side {

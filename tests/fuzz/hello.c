@@ -17,7 +17,7 @@ static void as_server(struct span message, bool was_asked)
 	if (was_asked) {
 		FUZZ_CHECK(hello_ask(&client, &keys, nonce, "a>b", text) == 0);
 		FUZZ_CHECK(hello_hear(&server, &keys, &side, span_str(text), ret) == 0);
-		FUZZ_CHECK(hello_confirm(&client, message, "docs/", text) < 0);
+		FUZZ_CHECK(hello_confirm(&client, message, "docs/", "gateway/g/0c", text) < 0);
 	}
 	if (hello_hear(&server, &keys, &side, message, ret) == 0)
 		FUZZ_CHECK(memchr(ret, '\0', sizeof(ret)));

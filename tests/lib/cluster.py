@@ -30,7 +30,7 @@ def transcript(asked, nonce, name):
 
 
 class Server:
-    """The answers of one connection; hear() gives the next one, or None for a refusal."""
+    """The answers of one connection; hear() gives the next one, or None for a refusal. client: who it is, once known."""
 
     def __init__(self, keys, name):
         self.keys, self.name, self.expected, self.known = keys, name, None, False
@@ -43,10 +43,10 @@ class Server:
                 if key.id == words[1]:
                     nonce = os.urandom(16).hex()
                     said = transcript(text, nonce, self.name)
-                    self.expected = mac(key.client, said).hex()
+                    self.expected = mac(key.client, said)
                     return "answer %s %s %s" % (nonce, self.name, mac(key.server, said).hex())
-        elif len(words) == 2 and words[0] == "confirm" and words[1] == expected:
-            self.known = True
+        elif len(words) == 3 and words[0] == "confirm" and expected and words[2] == mac(expected, words[1]).hex():
+            self.known, self.client = True, words[1]
             return "known"
         return None
 
@@ -73,23 +73,23 @@ def say(s, text):
     raise ConnectionError("no greeting")
 
 
-def greet(s, key):
+def greet(s, key, self="gateway/test/0a"):
     way = "%s:%d>%s:%d" % (s.getsockname()[:2] + s.getpeername()[:2])
     asked = "ask %s %s %s" % (key.id, os.urandom(16).hex(), way)
     answer, nonce, name, proof = say(s, asked).split(" ")
     said = transcript(asked, nonce, name)
     if answer != "answer" or proof != mac(key.server, said).hex():
         raise ConnectionError("a wrong proof")
-    if say(s, "confirm " + mac(key.client, said).hex()) != "known":
+    if say(s, "confirm %s %s" % (self, mac(mac(key.client, said), self).hex())) != "known":
         raise ConnectionError("not known")
     return name
 
 
-def connect(url, key):
+def connect(url, key, self="gateway/test/0a"):
     at = urllib.parse.urlsplit(url)
     s = socket.create_connection((at.hostname, at.port))
     s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    greet(s, key)
+    greet(s, key, self)
     return s
 
 

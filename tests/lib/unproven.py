@@ -11,8 +11,8 @@ FIELDS = "Nephos-Hello: known\r\nNephos-User: 1\r\nNephos-User-Name: root\r\nNep
 HELLO = "POST /internal/v1/hello HTTP/1.1\r\nHost: x\r\nNephos-Hello: %s\r\nContent-Length: 0\r\n\r\n"
 ZERO = "0" * 64
 # Said before the request, on the same connection and in the same packet: nothing, and what looks like a greeting.
-BEFORE = ["", HELLO % "known", HELLO % ("confirm " + ZERO),
-        HELLO % ("ask %s %s -" % (ZERO[:16], ZERO[:32])) + HELLO % ("confirm " + ZERO)]
+BEFORE = ["", HELLO % "known", HELLO % ("confirm gateway/g/0a " + ZERO),
+        HELLO % ("ask %s %s -" % (ZERO[:16], ZERO[:32])) + HELLO % ("confirm gateway/g/0a " + ZERO)]
 made, wrong = 0, []
 
 

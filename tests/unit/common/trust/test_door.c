@@ -37,6 +37,7 @@ struct world {
 	struct metric *met;
 	char url[64], peer[HTTP_PEER_SIZE];
 	int served;
+	const char *kind; /* only parts of this kind are let in; NULL: any */
 };
 
 static void handle_hello(struct http_request *req, void *cookie)
@@ -64,7 +65,8 @@ static const struct http_route ROUTES[] = {DOOR_ROUTE(handle_hello),
 static bool guard(struct http_request *req, const struct http_route *route, void *cookie)
 {
 	struct world *w = cookie;
-	return route->open || door_admits(w->server_door, req);
+	return route->open ||
+		(w->kind ? door_admits_kind(w->server_door, req, w->kind) : door_admits(w->server_door, req));
 }
 
 static void make_keys(char *path, struct cluster **ret)
@@ -180,6 +182,25 @@ static void who_did_not_greet_is_served_nothing(void **state)
 				 text, sizeof(text)),
 		401);
 	assert_int_equal(w->served, 0);
+}
+
+static void a_part_of_another_kind_is_served_nothing(void **state)
+{
+	static const char *const others[] = {"docs", "gatewa", "gateways", ""};
+	struct world *w = *state;
+
+	for (int blocking = 0; blocking < 2; blocking++) {
+		for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+			w->kind = others[i];
+			/* He is told that he is not known, and greets once more, in vain. */
+			struct outcome o = ask(w, w->url, w->peer, blocking);
+			assert_true(o.error < 0 || o.status == 401);
+			assert_int_equal(w->served, blocking);
+		}
+		w->kind = "gateway";
+		assert_int_equal(ask(w, w->url, w->peer, blocking).status, 200);
+	}
+	assert_int_equal(w->served, 2);
 }
 
 static void another_part_is_told_nothing(void **state)
@@ -372,6 +393,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		with_world(parts_serve_each_other_and_keep_the_connection),
 		with_world(who_did_not_greet_is_served_nothing),
+		with_world(a_part_of_another_kind_is_served_nothing),
 		with_world(another_part_is_told_nothing),
 		with_world(a_squatter_is_told_nothing_whatever_he_answers),
 		with_world(the_key_is_exchanged_under_kept_connections),

@@ -13,6 +13,7 @@
 
 #define WAY "127.0.0.1:1000>127.0.0.1:2000"
 #define NAME "docs/docs-1/0a0b"
+#define SELF "gateway/gateway-1/0c0d"
 
 static const uint8_t KEY[HELLO_KEY_BYTES] = {1}, OTHER[HELLO_KEY_BYTES] = {2};
 static const uint8_t NONCE[HELLO_NONCE_BYTES] = {3};
@@ -43,7 +44,7 @@ static void talk_to_the_end(struct talk *t)
 {
 	begin(t);
 	assert_int_equal(hear(t, t->ask, t->answer), 0);
-	assert_int_equal(hello_confirm(&t->client, span_str(t->answer), NAME, t->confirm), 0);
+	assert_int_equal(hello_confirm(&t->client, span_str(t->answer), NAME, SELF, t->confirm), 0);
 	assert_int_equal(hear(t, t->confirm, t->known), 0);
 }
 
@@ -55,6 +56,7 @@ static void two_who_have_the_key_know_each_other(void **state)
 	talk_to_the_end(&t);
 	assert_int_equal(t.server.state, HELLO_KNOWN_NOW);
 	assert_string_equal(t.known, HELLO_KNOWN);
+	assert_string_equal(t.server.client, SELF);
 	assert_true(hello_still_known(&t.server, &t.server_keys));
 }
 
@@ -78,7 +80,7 @@ static void neither_shows_the_key_nor_anything_that_is_always_the_same(void **st
 	side.nonce[0]++;
 	assert_int_equal(hello_hear(&again.server, &again.keys, &side, span_str(again.ask), answer), 0);
 	assert_string_not_equal(answer, t.answer);
-	assert_int_equal(hello_confirm(&again.client, span_str(answer), NAME, again.confirm), 0);
+	assert_int_equal(hello_confirm(&again.client, span_str(answer), NAME, SELF, again.confirm), 0);
 	assert_string_not_equal(again.confirm, t.confirm);
 }
 
@@ -94,13 +96,14 @@ static void who_has_another_key_is_refused_by_both(void **state)
 	/* One who says that he has the key that was asked for, and does not. */
 	memcpy(t.server_keys.list[0].id, t.keys.list[0].id, HELLO_ID_BYTES);
 	assert_int_equal(hear(&t, t.ask, t.answer), 0);
-	assert_int_equal(hello_confirm(&t.client, span_str(t.answer), NAME, ret), -EKEYREJECTED);
+	assert_int_equal(hello_confirm(&t.client, span_str(t.answer), NAME, SELF, ret), -EKEYREJECTED);
 	begin(&t);
 	hello_key_derive(OTHER, &t.keys.list[0]);
 	memcpy(t.keys.list[0].id, t.server_keys.list[0].id, HELLO_ID_BYTES);
 	assert_int_equal(hello_ask(&t.client, &t.keys, NONCE, WAY, t.ask), 0);
 	assert_int_equal(hear(&t, t.ask, t.answer), 0);
-	assert_int_equal(hear(&t, "confirm 0000000000000000000000000000000000000000000000000000000000000000", ret),
+	assert_int_equal(
+		hear(&t, "confirm " SELF " 0000000000000000000000000000000000000000000000000000000000000000", ret),
 		-EKEYREJECTED);
 	assert_int_equal(t.server.state, HELLO_STRANGER);
 }
@@ -122,7 +125,7 @@ static void a_recorded_greeting_is_worth_nothing_on_another_connection(void **st
 	/* To a client that asks with another number: the answer of then is wrong. */
 	const uint8_t nonce[HELLO_NONCE_BYTES] = {77};
 	assert_int_equal(hello_ask(&later.client, &later.keys, nonce, WAY, later.ask), 0);
-	assert_int_equal(hello_confirm(&later.client, span_str(t.answer), NAME, ret), -EKEYREJECTED);
+	assert_int_equal(hello_confirm(&later.client, span_str(t.answer), NAME, SELF, ret), -EKEYREJECTED);
 }
 
 static void a_key_that_was_taken_out_confirms_nothing_that_was_asked_before(void **state)
@@ -133,7 +136,7 @@ static void a_key_that_was_taken_out_confirms_nothing_that_was_asked_before(void
 	(void)state;
 	begin(&t);
 	assert_int_equal(hear(&t, t.ask, t.answer), 0);
-	assert_int_equal(hello_confirm(&t.client, span_str(t.answer), NAME, t.confirm), 0);
+	assert_int_equal(hello_confirm(&t.client, span_str(t.answer), NAME, SELF, t.confirm), 0);
 	hello_key_derive(OTHER, &t.server_keys.list[0]);
 	assert_int_equal(hear(&t, t.confirm, ret), -EKEYREJECTED);
 	assert_int_equal(t.server.state, HELLO_STRANGER);
@@ -148,9 +151,9 @@ static void a_message_of_one_side_is_no_answer_of_the_other(void **state)
 	begin(&t);
 	assert_int_equal(hear(&t, t.ask, t.answer), 0);
 	/* The server's proof, sent back to it as the client's. */
-	(void)snprintf(forged, sizeof(forged), "confirm %.64s", strrchr(t.answer, ' ') + 1);
+	(void)snprintf(forged, sizeof(forged), "confirm " SELF " %.64s", strrchr(t.answer, ' ') + 1);
 	assert_int_equal(hear(&t, forged, ret), -EKEYREJECTED);
-	assert_int_equal(hello_confirm(&t.client, span_str(t.ask), NAME, ret), -EBADMSG);
+	assert_int_equal(hello_confirm(&t.client, span_str(t.ask), NAME, SELF, ret), -EBADMSG);
 }
 
 static void somebody_between_the_two_is_found_by_the_way_of_the_connection(void **state)
@@ -169,7 +172,7 @@ static void somebody_between_the_two_is_found_by_the_way_of_the_connection(void 
 	char ask[HELLO_TEXT_SIZE];
 	(void)snprintf(ask, sizeof(ask), "%.20s%s", t.ask, forged + 20);
 	assert_int_equal(hello_hear(&t.server, &t.server_keys, &side, span_str(ask), t.answer), 0);
-	assert_int_equal(hello_confirm(&t.client, span_str(t.answer), NAME, t.confirm), -EKEYREJECTED);
+	assert_int_equal(hello_confirm(&t.client, span_str(t.answer), NAME, SELF, t.confirm), -EKEYREJECTED);
 }
 
 static void another_part_of_the_store_is_not_taken_for_the_one_that_was_meant(void **state)
@@ -179,12 +182,14 @@ static void another_part_of_the_store_is_not_taken_for_the_one_that_was_meant(vo
 	(void)state;
 	begin(&t);
 	assert_int_equal(hear(&t, t.ask, t.answer), 0);
-	assert_int_equal(hello_confirm(&t.client, span_str(t.answer), "docs/docs-2/0a0b", t.confirm), -EKEYREJECTED);
-	assert_int_equal(hello_confirm(&t.client, span_str(t.answer), "docs/docs-1/0a0c", t.confirm), -EKEYREJECTED);
-	assert_int_equal(hello_confirm(&t.client, span_str(t.answer), "docs/docs-1", t.confirm), -EKEYREJECTED);
-	assert_int_equal(hello_confirm(&t.client, span_str(t.answer), "gateway/", t.confirm), -EKEYREJECTED);
-	assert_int_equal(hello_confirm(&t.client, span_str(t.answer), "", t.confirm), -EKEYREJECTED);
-	assert_int_equal(hello_confirm(&t.client, span_str(t.answer), "docs/", t.confirm), 0);
+	assert_int_equal(
+		hello_confirm(&t.client, span_str(t.answer), "docs/docs-2/0a0b", SELF, t.confirm), -EKEYREJECTED);
+	assert_int_equal(
+		hello_confirm(&t.client, span_str(t.answer), "docs/docs-1/0a0c", SELF, t.confirm), -EKEYREJECTED);
+	assert_int_equal(hello_confirm(&t.client, span_str(t.answer), "docs/docs-1", SELF, t.confirm), -EKEYREJECTED);
+	assert_int_equal(hello_confirm(&t.client, span_str(t.answer), "gateway/", SELF, t.confirm), -EKEYREJECTED);
+	assert_int_equal(hello_confirm(&t.client, span_str(t.answer), "", SELF, t.confirm), -EKEYREJECTED);
+	assert_int_equal(hello_confirm(&t.client, span_str(t.answer), "docs/", SELF, t.confirm), 0);
 }
 
 static void a_greeting_with_any_changed_character_is_refused(void **state)
@@ -198,9 +203,9 @@ static void a_greeting_with_any_changed_character_is_refused(void **state)
 	for (size_t i = 0; i < strlen(t.answer); i++) {
 		memcpy(changed, t.answer, sizeof(changed));
 		changed[i] = changed[i] == '0' ? '1' : '0';
-		assert_true(hello_confirm(&t.client, span_str(changed), "docs/", ret) < 0);
+		assert_true(hello_confirm(&t.client, span_str(changed), "docs/", SELF, ret) < 0);
 	}
-	assert_int_equal(hello_confirm(&t.client, span_str(t.answer), NAME, t.confirm), 0);
+	assert_int_equal(hello_confirm(&t.client, span_str(t.answer), NAME, SELF, t.confirm), 0);
 	for (size_t i = 0; i < strlen(t.confirm); i++) {
 		struct talk one = t;
 		memcpy(changed, t.confirm, sizeof(changed));
@@ -210,11 +215,28 @@ static void a_greeting_with_any_changed_character_is_refused(void **state)
 	}
 }
 
+static void a_client_that_has_no_name_confirms_nothing(void **state)
+{
+	char large[2 * HELLO_NAME_SIZE];
+	struct talk t;
+
+	(void)state;
+	memset(large, 'a', sizeof(large) - 1);
+	large[sizeof(large) - 1] = '\0';
+	begin(&t);
+	assert_int_equal(hear(&t, t.ask, t.answer), 0);
+	assert_int_equal(hello_confirm(&t.client, span_str(t.answer), NAME, "", t.confirm), -EINVAL);
+	assert_int_equal(hello_confirm(&t.client, span_str(t.answer), NAME, "a b", t.confirm), -EINVAL);
+	assert_int_equal(hello_confirm(&t.client, span_str(t.answer), NAME, large, t.confirm), -EINVAL);
+	(void)snprintf(t.confirm, sizeof(t.confirm), "confirm %.200s %.64s", large, t.answer);
+	assert_int_equal(hear(&t, t.confirm, t.known), -EBADMSG);
+}
+
 static void a_text_that_is_no_greeting_is_refused(void **state)
 {
-	static const char *const texts[] = {"", " ", "ask", "ask a b c", "ask  a b", "confirm", "confirm x", "known",
-		"ask 0000000000000000 00000000000000000000000000000000", "answer a b c",
-		"ask 0000000000000000 00000000000000000000000000000000 a\tb",
+	static const char *const texts[] = {"", " ", "ask", "ask a b c", "ask  a b", "confirm", "confirm x",
+		"confirm x y", "confirm x y z", "known", "ask 0000000000000000 00000000000000000000000000000000",
+		"answer a b c", "ask 0000000000000000 00000000000000000000000000000000 a\tb",
 		"ask 0000000000000000 00000000000000000000000000000000 w x",
 		"ask 000000000000000z 00000000000000000000000000000000 w"};
 	char ret[HELLO_TEXT_SIZE], large[2 * HELLO_TEXT_SIZE];
@@ -223,7 +245,8 @@ static void a_text_that_is_no_greeting_is_refused(void **state)
 	(void)state;
 	begin(&t);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
-		if (hear(&t, texts[i], ret) != -EBADMSG || hello_confirm(&t.client, span_str(texts[i]), NAME, ret) >= 0)
+		if (hear(&t, texts[i], ret) != -EBADMSG ||
+			hello_confirm(&t.client, span_str(texts[i]), NAME, SELF, ret) >= 0)
 			fail_msg("%s", texts[i]);
 	}
 	memset(large, 'a', sizeof(large) - 1);
@@ -248,7 +271,7 @@ static void a_key_is_exchanged_in_three_steps(void **state)
 	t.keys = (struct hello_keys){.list = {new, old}, .count = 2};
 	assert_int_equal(hello_ask(&t.client, &t.keys, NONCE, WAY, t.ask), 0);
 	assert_int_equal(hear(&t, t.ask, t.answer), 0);
-	assert_int_equal(hello_confirm(&t.client, span_str(t.answer), NAME, t.confirm), 0);
+	assert_int_equal(hello_confirm(&t.client, span_str(t.answer), NAME, SELF, t.confirm), 0);
 	assert_int_equal(hear(&t, t.confirm, ret), 0);
 	t.server_keys = (struct hello_keys){.list = {new}, .count = 1};
 	assert_true(hello_still_known(&t.server, &t.server_keys));
@@ -268,6 +291,7 @@ int main(void)
 		cmocka_unit_test(somebody_between_the_two_is_found_by_the_way_of_the_connection),
 		cmocka_unit_test(another_part_of_the_store_is_not_taken_for_the_one_that_was_meant),
 		cmocka_unit_test(a_greeting_with_any_changed_character_is_refused),
+		cmocka_unit_test(a_client_that_has_no_name_confirms_nothing),
 		cmocka_unit_test(a_text_that_is_no_greeting_is_refused),
 		cmocka_unit_test(a_key_is_exchanged_in_three_steps),
 	};
