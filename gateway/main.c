@@ -51,6 +51,12 @@ static const struct config_setting SETTINGS[] = {
 	{.flag = "internal-listen",
 		.kind = CONFIG_TEXT,
 		.help = "where services register: ADDRESS:PORT, or unix:PATH of a socket"},
+	{.flag = "ring-listen",
+		.kind = CONFIG_TEXT,
+		.help = "where other gateways reach this one: ADDRESS:PORT; a free port of --listen unless told"},
+	{.flag = "ring-advertise",
+		.kind = CONFIG_TEXT,
+		.help = "base URL by which other gateways reach this one; address and port of --ring-listen unless told"},
 	{.flag = "cors-origins",
 		.kind = CONFIG_TEXT,
 		.help = "origins whose pages may use the store from a browser, with commas; * for all; none unless told"},
@@ -73,11 +79,13 @@ struct main {
 	const struct config *config;
 	char internal[PATH_MAX]; /* where services register */
 	uint16_t internal_port;
+	char ring[PATH_MAX]; /* where other gateways reach it */
+	uint16_t ring_port;
 	struct gateway *gateway;
 };
 
 /* ADDRESS:PORT, [ADDRESS]:PORT or unix:PATH; address gets the part that is listened on. */
-static int parse_internal(const char *text, char *address, size_t size, uint16_t *ret_port)
+static int parse_listen(const char *text, char *address, size_t size, uint16_t *ret_port)
 {
 	const char *colon = text ? strrchr(text, ':') : NULL;
 	uint64_t port = 0;
@@ -101,7 +109,7 @@ static int check_internal(void *cookie, struct buf *why)
 {
 	struct main *m = cookie;
 	const char *text = config_text(m->config, "internal-listen");
-	int r = parse_internal(text, m->internal, sizeof(m->internal), &m->internal_port);
+	int r = parse_listen(text, m->internal, sizeof(m->internal), &m->internal_port);
 
 	if (r < 0 && text)
 		(void)buf_printf(why, "--internal-listen: \"%s\", expected ADDRESS:PORT or unix:PATH", text);
@@ -109,6 +117,19 @@ static int check_internal(void *cookie, struct buf *why)
 		(void)buf_append_str(why,
 			"--internal-listen (NEPHOS_INTERNAL_LISTEN) is missing: where services register, "
 			"ADDRESS:PORT or unix:PATH");
+	return r;
+}
+
+static int check_ring(void *cookie, struct buf *why)
+{
+	struct main *m = cookie;
+	const char *text = config_text(m->config, "ring-listen");
+	int r = 0;
+
+	if (text)
+		r = parse_listen(text, m->ring, sizeof(m->ring), &m->ring_port);
+	if (r < 0)
+		(void)buf_printf(why, "--ring-listen: \"%s\", expected ADDRESS:PORT", text);
 	return r;
 }
 
@@ -135,15 +156,19 @@ static int load_keys(void *cookie, struct buf *why)
 	return process_load_keys(m->process, why);
 }
 
-/* A connection of a client each, beside those to services. */
+/* A connection of a client each, beside those to services and of other gateways. */
 static unsigned allow_connections(void)
 {
-	const unsigned wanted = GATEWAY_CONNECTIONS_MAX + GATEWAY_CALLS_MAX;
+	const unsigned others = GATEWAY_CALLS_MAX + GATEWAY_HOPS_MAX;
+	const unsigned wanted = GATEWAY_CONNECTIONS_MAX + others;
 	const unsigned allowed = descriptors_allow(wanted);
 
 	if (allowed == wanted)
 		return GATEWAY_CONNECTIONS_MAX;
-	const unsigned clients = allowed > 2 * GATEWAY_CALLS_MAX ? allowed - GATEWAY_CALLS_MAX : allowed / 2;
+	/* More than half goes to clients only when the others have all they may need; few have 63 of them. */
+	unsigned clients = allowed > 2 * others ? allowed - others : allowed / 2;
+
+	clients = clients < GATEWAY_CONNECTIONS_MAX ? clients : GATEWAY_CONNECTIONS_MAX;
 	log_warning(NULL, "op=start connections=%d outcome=\"descriptors for %u clients at once only (ulimit -Hn)\"",
 		GATEWAY_CONNECTIONS_MAX, clients);
 	return clients;
@@ -162,6 +187,9 @@ static int start_gateway(void *cookie, struct buf *why)
 		.trusted_proxies = config_text(m->config, "trusted-proxies"),
 		.internal_address = m->internal,
 		.internal_port = m->internal_port,
+		.ring_address = m->ring[0] ? m->ring : NULL,
+		.ring_port = m->ring_port,
+		.ring_advertise = config_text(m->config, "ring-advertise"),
 		.cluster = process_cluster(m->process),
 		.cors_origins = config_text(m->config, "cors-origins"),
 		.connections_max = allow_connections(),
@@ -171,8 +199,9 @@ static int start_gateway(void *cookie, struct buf *why)
 	int r = gateway_start(&options, why, &m->gateway);
 
 	if (r == 0)
-		log_info(NULL, "op=start listen=%s port=%u internal=%s internal_port=%u outcome=serving",
-			options.address, gateway_port(m->gateway), m->internal, gateway_internal_port(m->gateway));
+		log_info(NULL, "op=start listen=%s port=%u internal=%s internal_port=%u ring=%s outcome=serving",
+			options.address, gateway_port(m->gateway), m->internal, gateway_internal_port(m->gateway),
+			gateway_hop_url(m->gateway));
 	return r;
 }
 
@@ -188,6 +217,7 @@ static void stop(void *cookie)
 
 static const struct process_phase PHASES[] = {
 	{"settings", check_internal},
+	{"settings", check_ring},
 	{"settings", check_lists},
 	{"cluster key", load_keys},
 	{"gateway", start_gateway},

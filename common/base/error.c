@@ -105,6 +105,7 @@ static const struct error_info table[] = {
 	CODE(ERR_TOO_MANY, EAGAIN, 429, "too-many-requests", "Too many requests"),
 	CODE(ERR_HEADERS_TOO_LARGE, E2BIG, 431, "headers-too-large", "Header fields too large"),
 	CODE(ERR_EXTENTS, EDQUOT, 507, "too-many-extents", "Files in more pieces than the quota allows"),
+	CODE(ERR_LOOP, ELOOP, 508, "hop-loop", "The request came back to the gateway that had passed it on"),
 	CODE(ERR_BEHIND, EAGAIN, 503, "behind", "This view is older than what the reader has seen"),
 	CODE(ERR_UNAVAILABLE, EAGAIN, 503, "unavailable", "Unavailable, nothing happened: try again"),
 	CODE(ERR_NO_GATEWAY, EIO, 503, "no-gateway", "No gateway answers"),

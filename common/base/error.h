@@ -44,6 +44,7 @@ enum error_code {
 	ERR_TOO_MANY,	       /* 429 EAGAIN */
 	ERR_HEADERS_TOO_LARGE, /* 431 E2BIG */
 	ERR_EXTENTS,	       /* 507 EDQUOT: a drive would have more extents than its quota allows */
+	ERR_LOOP,	       /* 508 ELOOP: a request came back to the gateway that passed it on */
 	ERR_BEHIND,	       /* 503 EAGAIN: this view is older than the floor the reader stated */
 	ERR_UNAVAILABLE,       /* 503 EAGAIN: try again, nothing happened */
 	ERR_NO_GATEWAY,	       /* 503 EIO: nobody answered for as long as one waits */

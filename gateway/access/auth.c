@@ -84,6 +84,8 @@ bool auth_may_have_ended(struct auth *auth, const struct token_identity *identit
 {
 	struct token_identity now;
 
+	if (identity->hopped)
+		return false;
 	return tokens_fence(auth->tokens) != identity->fence && !tokens_get(auth->tokens, token, clock_mono_ns(), &now);
 }
 

@@ -42,7 +42,8 @@ int auth_ask_again(struct auth *auth, const char *token, void (*done)(void *cook
 /* What these tokens mean is not known any more: the next request with one of them has it asked about. */
 void auth_forget_token(struct auth *auth, const char *token_id);
 void auth_forget_user(struct auth *auth, int64_t user);
-/* Whether something was forgotten since the guard found this identity, and it may have been this token. */
+/* Whether something was forgotten since the guard found this identity, and it may have been this token. Of a hopped one
+ * that is not for this gateway to say: false. */
 bool auth_may_have_ended(struct auth *auth, const struct token_identity *identity, struct span token);
 
 #endif

@@ -29,6 +29,8 @@ struct token_identity {
 	int64_t asked_ns; /* before the user service was asked */
 	/* when this was found out: with another one by now, the token may be one that was forgotten meanwhile */
 	uint64_t fence;
+	/* said by another gateway (hop), which has the token, and ends the request with it; here there is none */
+	bool hopped;
 };
 
 int tokens_new(struct tokens **ret);

@@ -86,6 +86,8 @@ int under_way_add(
 {
 	struct under_way_token *token;
 
+	if (identity->hopped)
+		return 0;
 	if (text.size > TOKENS_TOKEN_BYTES_MAX)
 		return -EINVAL;
 	pthread_mutex_lock(&u->lock);

@@ -40,7 +40,7 @@ int under_way_new(const struct under_way_ops *ops, struct under_way **ret); /* -
 void under_way_free(struct under_way *u);				    /* nothing may be under way; NULL is fine */
 
 /* What the token of this text means is what identity says, as known at identity->asked_ns. -ENOMEM, -EINVAL: no such
- * token. */
+ * token. Of a hopped identity there is no text: the entry is added under no token, and never ended from here. */
 int under_way_add(
 	struct under_way *u, struct under_way_entry *entry, const struct token_identity *identity, struct span text);
 void under_way_remove(

@@ -3,10 +3,11 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/limits.h"
-#include "common/http/loopback.h"
 #include "common/http/server/monitoring.h"
 #include "common/trust/door.h"
 #include "gateway/front/assets.h"
+#include "gateway/front/hop_listener.h"
+#include "gateway/front/peer_list.h"
 #include "gateway/access/auth.h"
 #include "gateway/access/client_address.h"
 #include "gateway/proxy/proxy.h"
@@ -28,6 +29,8 @@
 
 static_assert(SHARE_CALLS_MAX + RECHECK_AT_ONCE + GATEWAY_UPSTREAM_MAX <= GATEWAY_CALLS_MAX,
 	"services have a connection for all that a gateway may ask of them at once");
+static_assert(GATEWAY_UPSTREAM_MAX <= HOP_IDLE_MAX && HOP_CONNECTIONS_MAX == GATEWAY_HOPS_MAX,
+	"a gateway has a place for what others keep open to it");
 
 struct gateway {
 	char *name;
@@ -47,6 +50,7 @@ struct gateway {
 	struct monitoring monitoring;
 	struct http_server *server;
 	struct http_server *internal; /* for services */
+	struct hop_listener *hops;    /* for other gateways */
 };
 
 /* ---- internal routes: the guard of their listener knows who comes ---- */
@@ -133,28 +137,10 @@ static void handle_forget(struct http_request *req, void *cookie)
 
 /* ---- public routes ---- */
 
-/* Addresses that mean the machine of whoever uses them are for those who came by such a one; to others they would
- * be their own machine. */
-static json_t *peers_for(const struct gateway *g, const struct http_request *req)
-{
-	const char *host = http_request_header(req, "Host");
-	char url[HEADER_BYTES_MAX];
-	json_t *list = json_array();
-	json_t *peer;
-	size_t i;
-
-	(void)snprintf(url, sizeof(url), "http://%s", host ? host : "");
-	const bool is_here = loopback_url(url);
-	json_array_foreach(g->peers, i, peer) {
-		if (is_here || !loopback_url(json_string_value(peer)))
-			(void)json_array_append(list, peer);
-	}
-	return list;
-}
-
 static void handle_gateways(struct http_request *req, void *cookie)
 {
-	respond_json(req, 200, json_pack("{so}", "gateways", peers_for(cookie, req)));
+	const struct gateway *g = cookie;
+	respond_json(req, 200, json_pack("{so}", "gateways", peer_list_for(g->peers, req)));
 }
 
 static void handle_docs(struct http_request *req, void *cookie)
@@ -281,19 +267,6 @@ static bool internal_guard(struct http_request *req, const struct http_route *ro
 	return route->open || door_admits(g->door, req);
 }
 
-static int parse_peers(const char *peers, json_t **ret)
-{
-	json_t *list = json_array();
-	while (list && peers && *peers) {
-		size_t size = strcspn(peers, ",");
-		if (size > 0)
-			json_array_append_new(list, json_stringn(peers, size));
-		peers += size + (peers[size] == ',');
-	}
-	*ret = list;
-	return list ? 0 : -ENOMEM;
-}
-
 static int build_forwarding(struct gateway *g)
 {
 	const struct auth_options auth = {.registry = g->registry, .client = g->client, .under_way = g->under_way};
@@ -320,7 +293,7 @@ static int build(const struct gateway_options *options, struct gateway *g, struc
 		.user_agent = "nephos-gateway",
 	};
 	g->name = strdup(options->name);
-	int error = g->name ? parse_peers(options->peers, &g->peers) : -ENOMEM;
+	int error = g->name ? peer_list_parse(options->peers, &g->peers) : -ENOMEM;
 	if (error == 0) {
 		error = client_address_new(options->trusted_proxies, &g->clients);
 		if (error < 0)
@@ -370,6 +343,20 @@ static int start_internal(const struct gateway_options *options, struct gateway 
 		(void)buf_printf(why, "cannot listen for services on %s port %u (--internal-listen): %s",
 			options->internal_address, options->internal_port, strerror(-error));
 	return error;
+}
+
+static int start_hops(const struct gateway_options *options, struct gateway *g, struct buf *why)
+{
+	const struct hop_listener_options hops = {
+		.name = options->name,
+		.address = options->ring_address ? options->ring_address : options->address,
+		.port = options->ring_port,
+		.advertise = options->ring_advertise,
+		.threads = options->threads,
+		.door = g->door,
+		.proxy = g->proxy,
+	};
+	return hop_listener_start(&hops, why, &g->hops);
 }
 
 /* Where it is reached is known when it listens. */
@@ -426,6 +413,8 @@ int gateway_start(const struct gateway_options *options, struct buf *why, struct
 	}
 	if (error == 0)
 		error = start_internal(options, g, why);
+	if (error == 0)
+		error = start_hops(options, g, why);
 	if (error == 0 && !options->ringless)
 		error = start_ring(options, g, why);
 	if (error == 0) {
@@ -447,11 +436,19 @@ uint16_t gateway_internal_port(const struct gateway *g)
 	return http_server_port(g->internal);
 }
 
+const char *gateway_hop_url(const struct gateway *g)
+{
+	return hop_listener_url(g->hops);
+}
+
 void gateway_drain(struct gateway *g, unsigned deadline_ms)
 {
 	ring_leave(g->ring, GATEWAY_LEAVE_MS);
 	proxy_drain(g->proxy);
+	const int64_t until_ns = clock_mono_ns() + (int64_t)deadline_ms * NS_PER_MS;
 	http_server_drain(g->server, deadline_ms);
+	const int64_t left_ns = until_ns - clock_mono_ns();
+	hop_listener_drain(g->hops, left_ns > 0 ? (unsigned)(left_ns / NS_PER_MS) : 0);
 	/* Services were heard until here: what is under way asks whether they live. */
 	http_server_drain(g->internal, 0);
 }
@@ -469,6 +466,7 @@ void gateway_free(struct gateway *g)
 	 * ends its calls. */
 	http_server_stop(g->server);
 	http_server_stop(g->internal);
+	hop_listener_stop(g->hops);
 	recheck_stop(g->recheck);
 	ring_stop(g->ring);
 	http_client_free(g->client);

@@ -15,6 +15,8 @@
 /* Of one address, unless told: a large office behind one, with a mount and a browser each. It takes four to take
  * all. */
 #define GATEWAY_CONNECTIONS_PER_ADDRESS 4096
+/* Connections of other gateways: what is at work here at once, and for each of 63 others what it keeps open. */
+#define GATEWAY_HOPS_MAX (8704u + 63u * 256u)
 
 struct gateway;
 
@@ -27,6 +29,10 @@ struct gateway_options {
 	 * public listener. */
 	const char *internal_address;
 	uint16_t internal_port; /* 0: any free one */
+	/* Where other gateways reach it; NULL: address, and any free port. A wildcard needs ring_advertise. */
+	const char *ring_address;
+	uint16_t ring_port;	    /* 0: any free one */
+	const char *ring_advertise; /* base URL by which the others reach it; NULL: that address and port */
 	/* Base URL by which clients reach this one, as the others name it; NULL: address and port. */
 	const char *advertise;
 	const char *peers; /* base URLs of all gateways, with commas; may be NULL: shown in /status, for clients */
@@ -47,6 +53,7 @@ struct gateway_options {
 int gateway_start(const struct gateway_options *options, struct buf *why, struct gateway **ret);
 uint16_t gateway_port(const struct gateway *g);
 uint16_t gateway_internal_port(const struct gateway *g);     /* 0: a unix socket */
+const char *gateway_hop_url(const struct gateway *g);	     /* by which other gateways reach it */
 void gateway_drain(struct gateway *g, unsigned deadline_ms); /* no new connections; what is under way may finish */
 void gateway_free(struct gateway *g);
 void gateway_print_fsm(FILE *out); /* the states of a member of the ring, and the ways between them */

@@ -44,6 +44,34 @@ check "every route of the services is tried" test "$(head -n 1 "$WORK/unproven")
 check_eq "none answers who has not greeted, and what is internal is not on the public listener" \
 	"" "$(tail -n +2 "$WORK/unproven")"
 
+# ---- where gateways listen for each other: strangers and services get nothing, and a gateway has to say who asks ----
+hops=$(tail -n 2000 "$E2E_DATA/log/gateway-1.log" | sed -n 's/.*op=start .* ring=\([^ ]*\) .*/\1/p' | tail -n 1)
+FIELDS=(-H 'Nephos-Hop: 1 other' -H 'Nephos-User: 1' -H 'Nephos-User-Name: root' -H 'Nephos-Admin: 1' -H 'Nephos-Token-Id: k1')
+for method in GET POST OPTIONS; do
+	check_status "a stranger's $method there" 401 -X "$method" "${FIELDS[@]}" -H "Authorization: Bearer $TOKEN" \
+		"$hops/api/v2/docs/drives"
+done
+check_status "what is internal is not there" 404 -X POST "$hops/internal/v1/registry"
+# as_part KIND FIELDS: what is answered to who has the key and says that he is of that kind
+as_part() {
+	python3 - "$E2E_ROOT/tests/lib" "$E2E_DATA/cluster.key" "$hops" "$@" <<'PY'
+import sys
+sys.path.insert(0, sys.argv[1])
+import cluster
+s = cluster.connect(sys.argv[3], cluster.keys_of(sys.argv[2])[0], sys.argv[4] + "/other/0a")
+s.sendall(("GET /api/v2/docs/drives HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\n" % "".join(f + "\r\n" for f in sys.argv[5:])).encode())
+print(cluster.read_head(s).split(" ")[1])
+PY
+}
+WHO=("Nephos-User: 1" "Nephos-User-Name: root" "Nephos-Admin: 1" "Nephos-Token-Id: k1")
+check_eq "a docs service is no gateway" 401 "$(as_part docs "Nephos-Hop: 1 other" "${WHO[@]}")"
+check_eq "nor is a user service" 401 "$(as_part user "Nephos-Hop: 1 other" "${WHO[@]}")"
+check_eq "a gateway is answered" 200 "$(as_part gateway "Nephos-Hop: 1 other" "${WHO[@]}")"
+check_eq "without Nephos-Hop it is not" 400 "$(as_part gateway "${WHO[@]}")"
+check_eq "nor with one that is none" 400 "$(as_part gateway "Nephos-Hop: one other" "${WHO[@]}")"
+check_eq "nor when it does not say who asks" 400 "$(as_part gateway "Nephos-Hop: 1 other")"
+check_eq "what comes back to its sender goes no further" 508 "$(as_part gateway "Nephos-Hop: 1 gateway-1" "${WHO[@]}")"
+
 SECRET="not for you $RANDOM"
 check_eq "a file" \
 	201 "$(printf %s "$SECRET" | http -T - -H "Authorization: Bearer $TOKEN" "$URL/api/v2/docs/drives/home/files/secret.txt")"
