@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Goal: what docs services do for the homes of drives: a claim is made in the ring's epoch only; from then on nobody but
-# the home changes the drive, by whichever way; and the home is told what each change has made untrue.
+# the home changes the drive, by whichever way; the home is told what each change has made untrue; and what is meant for
+# one drive is done in no other.
 . "$(dirname "$0")/../lib/e2e.sh"
 . "$(dirname "$0")/../lib/docs.sh"
 
@@ -119,4 +120,139 @@ check_eq "the new one claims" 204 "$(claim "$D" 2)"
 says "and the old one changes nothing any more" 409 POST "$E/folders" '{"path":"/later"}' "${HOME_EPOCH[@]}"
 says "the new one does" 201 POST "$E/folders" '{"path":"/later"}' -H 'Nephos-Epoch: 2'
 says "a drive that nobody has claimed is as it was" 201 POST "$V2/drives/$SECOND/folders" '{"path":"/free"}'
+
+# ---- which drive is home ----
+start_docs docs-quota --quota 1000000
+home_of() { ask GET "$R/home?user=$1" >/dev/null; cat "$WORK/body"; }
+check_eq "the first drive of a user is known" "$D" "$(home_of 1)"
+U=$URL_docs_quota
+says "one is made for a user who has none" 200 GET "$R/home?user=4"
+FOURTH=$(cat "$WORK/body")
+as 4
+check_eq "it is his home, with the quota that new drives have" "200 $FOURTH 1000000" \
+	"$(ask GET "$H") $(value '"\(.id) \(.quota)"')"
+check_eq "and stays so" "$FOURTH" "$(home_of 4)"
+as 1
+U=$URL_docs_1
+for wrong in '' '?user=' '?user=0' '?user=01' '?user=-1' '?user=x' '?user=9223372036854775808'; do
+	says "no user: $wrong" 400 GET "$R/home$wrong"
+done
+
+# ---- a request that is meant for one drive ----
+HOME_EPOCH=(-H 'Nephos-Epoch: 2')
+MEANT=(-H "Nephos-Drive: $D")
+ELSE=(-H "Nephos-Drive: $SECOND")
+actual() { sed -n 's/^[Nn]ephos-[Dd]rive: \([^\r]*\).*/\1/p' "$WORK/headers"; }
+says "a document by the home" 201 POST $V1 '{"title":"doc","text":"text"}' "${HOME_EPOCH[@]}" "${MEANT[@]}" -H 'Idempotency-Key: doc'
+DOC=$(value .id)
+says "a session" 201 POST "$E/sessions" '{"name":"m"}' "${HOME_EPOCH[@]}" "${MEANT[@]}"
+SESSION=$(value .session)
+head -c 70000 /dev/urandom >"$WORK/bytes"
+HASH=$(sha256sum "$WORK/bytes" | cut -c1-64)
+check_eq "a block" 201 "$(http "${AS[@]}" "${MEANT[@]}" -T "$WORK/bytes" -H 'Content-Type: application/octet-stream' "$U$E/blocks/$HASH")"
+check_eq "a file of it" 201 "$(http "${AS[@]}" "${MEANT[@]}" "${HOME_EPOCH[@]}" -H 'Idempotency-Key: file' -T "$WORK/bytes" "$U$E/files/file")"
+as 2
+ask GET "$H" >/dev/null
+SECOND_USER=$(value .id)
+as 1 1
+state() { # all that a request could have changed
+	psql -X -A -t -q "$DATABASE" -c 'SELECT id, seq, name, used, trashed_at, next_number FROM drive ORDER BY id' \
+		-c 'SELECT count(*) FROM session' -c 'SELECT count(*) FROM idempotency' -c 'SELECT count(*) FROM block' \
+		-c 'SELECT count(*) FROM file_lock' -c 'SELECT count(*) FROM extent'
+}
+BEFORE=$(state)
+elsewhere() { # WHAT METHOD PATH BODY …: it is refused, as it would be for the drive that the last word names
+	local what=$1 drive=${*: -1} got
+	shift
+	got="$(ask "${@:1:$# - 1}" "${ELSE[@]}" "${HOME_EPOCH[@]}") $(value '.type | split("/") | last') $(actual)"
+	check_eq "what is meant for another drive is refused: $what" "421 not-home $drive" "$got"
+}
+BIG=$(jq -nc --arg root "$ROOT" '{ops: [range(1000) | {op: "create", parent: $root, name: "\(.) of a large batch", type: "file"}]}')
+OPS='{"ops":[{"op":"create","parent":"'$ROOT'","name":"by batch","type":"file"}]}'
+LOCK='{"id":"'$DOC'","kind":"posix","number":"1","held":[[0,9,true]]}'
+WANT='{"id":"'$DOC'","kind":"posix","want":[0,9,true],"wait":1}'
+IN_SESSION=(-H "Nephos-Session: $SESSION")
+for P in "$H" "$E"; do
+	by=number
+	[ "$P" = "$H" ] && by="name home"
+	elsewhere "a drive by $by" GET "$P" "" "$D"
+	elsewhere "an item by $by" GET "$P/items/$DOC" "" "$D"
+	elsewhere "an item by $by and path" GET "$P/items?path=/file" "" "$D"
+	elsewhere "a name by $by" GET "$P/items/$ROOT/lookup?name=file" "" "$D"
+	elsewhere "a listing by $by" GET "$P/items/$ROOT/children" "" "$D"
+	elsewhere "extents by $by" GET "$P/items/$DOC/extents" "" "$D"
+	elsewhere "xattrs by $by" GET "$P/items/$DOC/xattrs" "" "$D"
+	elsewhere "content by $by" GET "$P/files/file" "" "$D"
+	elsewhere "content by $by and id" GET "$P/items/$DOC/content" "" "$D"
+	elsewhere "a block by $by" GET "$P/blocks/$HASH" "" "$D"
+	elsewhere "the journal by $by" GET "$P/changes?since=0" "" "$D"
+	elsewhere "a poll by $by" GET "$P/changes?since=999999&wait=5" "" "$D"
+	elsewhere "events by $by" GET "$P/changes?since=0" "" -H 'Accept: text/event-stream' "$D"
+	elsewhere "a mount's poll by $by" POST "$P/changes" '{"since":"0","session":"'"$SESSION"'"}' "$D"
+	elsewhere "a folder by $by" POST "$P/folders" '{"path":"/elsewhere"}' "$D"
+	elsewhere "a folder by $by, with a key" POST "$P/folders" '{"path":"/elsewhere"}' -H 'Idempotency-Key: else' "$D"
+	elsewhere "a batch by $by" POST "$P/ops" "$OPS" "$D"
+	elsewhere "a batch by $by, with a key" POST "$P/ops" "$OPS" -H 'Idempotency-Key: else' "$D"
+	elsewhere "a batch by $by of a session" POST "$P/ops" "$OPS" "${IN_SESSION[@]}" -H 'Nephos-Batch: 1' "$D"
+	elsewhere "a large batch by $by" POST "$P/ops" "$BIG" "$D"
+	elsewhere "a file by $by" PUT "$P/files/elsewhere" "" -T "$WORK/bytes" "$D"
+	elsewhere "a file by $by under a key that has an answer" PUT "$P/files/file" "" -T "$WORK/bytes" \
+		-H 'Idempotency-Key: file' "$D"
+	elsewhere "a removal by $by" DELETE "$P/files/file" "" "$D"
+	elsewhere "a removal by $by, with a key" DELETE "$P/items/$DOC" "" -H 'Idempotency-Key: else' "$D"
+	elsewhere "a new block by $by" PUT "$P/blocks/$(sha256sum "$E2E_ROOT/README.md" | cut -c1-64)" "" \
+		-T "$E2E_ROOT/README.md" -H 'Content-Type: application/octet-stream' "$D"
+	elsewhere "ids by $by" POST "$P/ids" '{"count":1}' "$D"
+	elsewhere "a session by $by" POST "$P/sessions" '{"name":"n"}' "$D"
+	elsewhere "a session by $by, with a key" POST "$P/sessions" '{"name":"n"}' -H 'Idempotency-Key: else' "$D"
+	elsewhere "the end of a session by $by" DELETE "$P/sessions/$SESSION" "" "$D"
+	elsewhere "a file lock by $by" POST "$P/locks" "$LOCK" "${IN_SESSION[@]}" "$D"
+	elsewhere "a wait for one by $by" POST "$P/locks/wait" "$WANT" "${IN_SESSION[@]}" "$D"
+	elsewhere "a look for one by $by" GET "$P/locks?id=$DOC&kind=posix" "" "${IN_SESSION[@]}" "$D"
+	elsewhere "a new name by $by" PATCH "$P" '{"name":"elsewhere"}' "$D"
+	elsewhere "a drive's deletion by $by" DELETE "$P?confirm=renamed" "" "$D"
+done
+elsewhere "the list of version 1" GET $V1 "" "$D"
+elsewhere "a document" GET "$V1/$DOC" "" "$D"
+elsewhere "a new document" POST $V1 '{"title":"elsewhere","text":"y"}' "$D"
+elsewhere "a new document, with a key" POST $V1 '{"title":"elsewhere","text":"y"}' -H 'Idempotency-Key: else' "$D"
+elsewhere "a new document under a key that has an answer" POST $V1 '{"title":"doc","text":"text"}' \
+	-H 'Idempotency-Key: doc' "$D"
+elsewhere "a new document of another user" POST $V1 '{"title":"x","text":"y","user_id":[2]}' "$SECOND_USER"
+elsewhere "another text" PUT "$V1/$DOC" '{"text":"elsewhere"}' "$D"
+elsewhere "another text, with a key" PUT "$V1/$DOC" '{"text":"elsewhere"}' -H 'Idempotency-Key: else' "$D"
+elsewhere "a document's removal" DELETE "$V1/$DOC" "" "$D"
+elsewhere "a document's removal, with a key" DELETE "$V1/$DOC" "" -H 'Idempotency-Key: else' "$D"
+check_eq "all of it has changed nothing, and kept no answer" "$BEFORE" "$(state)"
+for wrong in 0 01 -1 x "$D " "$D.0" 2147483648 4294967297; do
+	says "a drive that is none is refused: $wrong" 400 GET "$E" "" -H "Nephos-Drive: ${wrong/ /,}"
+done
+says "an empty one, too" 400 GET "$E" "" -H 'Nephos-Drive;'
+
+# ---- the drive that is meant ----
+for P in "$H" "$E"; do
+	says "what is meant for its drive passes" 200 GET "$P" "" "${MEANT[@]}"
+	check_eq "and nothing is said of another" "" "$(actual)"
+	says "its content is read" 200 GET "$P/files/file" "" "${MEANT[@]}"
+	says "its journal" 200 GET "$P/changes?since=$(($(seq_now) - 1))" "" "${MEANT[@]}"
+done
+says "the list of version 1" 200 GET $V1 "" "${MEANT[@]}"
+says "a document" 200 GET "$V1/$DOC" "" "${MEANT[@]}"
+says "the key that was refused elsewhere is free" 201 POST "$E/folders" '{"path":"/here"}' "${MEANT[@]}" \
+	"${HOME_EPOCH[@]}" -H 'Idempotency-Key: else'
+check_eq "a kept answer is found in its drive" "201 true $DOC" \
+	"$(ask POST $V1 '{"title":"doc","text":"text"}' "${MEANT[@]}" "${HOME_EPOCH[@]}" -H 'Idempotency-Key: doc') $(sed -n \
+		's/^[Ii]dempotency-[Rr]eplayed: \([a-z]*\).*/\1/p' "$WORK/headers") $(value .id)"
+says "a batch of its session" 200 POST "$E/ops" "$OPS" "${MEANT[@]}" "${HOME_EPOCH[@]}" "${IN_SESSION[@]}" -H 'Nephos-Batch: 1'
+says "a document of another user, in his drive" 201 POST $V1 '{"title":"x","text":"y","user_id":[2]}' \
+	-H "Nephos-Drive: $SECOND_USER"
+says "what is beside all drives is meant for none: the list" 200 GET $V2/drives "" "${ELSE[@]}"
+says "a new drive" 201 POST $V2/drives '{"name":"third"}' "${ELSE[@]}" -H 'Idempotency-Key: third'
+THIRD=$(value .id)
+ask POST "$V2/drives/$THIRD/folders" '{"path":"/kept"}' >/dev/null
+says "an account" 200 PUT $V2/accounts/2 '{"quota":null}' "${ELSE[@]}" -H 'Idempotency-Key: account'
+says "a drive goes to the trash" 204 DELETE "$V2/drives/$THIRD?confirm=third" "" -H "Nephos-Drive: $THIRD"
+says "comes out of it" 200 POST "$V2/drives/$THIRD/restore" "" "${ELSE[@]}" -H 'Idempotency-Key: restored'
+says "and goes for good" 204 DELETE "$V2/drives/$THIRD?confirm=third" ""
+says "from the trash" 204 DELETE "$V2/drives/$THIRD?trashed=1&confirm=third" "" "${ELSE[@]}" -H 'Idempotency-Key: gone'
 e2e_end

@@ -57,6 +57,7 @@ void api_account_put(struct http_request *req, void *cookie);
 /* api_ring.c */
 void api_ring_call(struct http_request *req, void *cookie);
 void api_ring_claim(struct http_request *req, void *cookie);
+void api_ring_home(struct http_request *req, void *cookie);
 void api_ring_journal(struct http_request *req, void *cookie);
 
 /* api_blocks.c */

@@ -120,6 +120,8 @@ void api_block_put(struct http_request *req, void *cookie)
 	if (r == 0)
 		r = digest_parse(http_request_header(req, "Repr-Digest"), http_request_header(req, "Content-Digest"),
 			&p->digest);
+	if (r == 0)
+		r = call_drive_number(call);
 	if (r < 0)
 		call_fail(call, r, NULL);
 	else if (call->home)

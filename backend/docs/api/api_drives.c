@@ -100,7 +100,7 @@ static void list_job(struct call *call, struct docs_store *store)
 
 	call->home = true; /* the first drive is made at first use, and this may be it */
 	if (r == 0 && !trashed)
-		r = call_drive(call, store);
+		r = call_drive_beside(call, store);
 	if (r == 0 && trashed)
 		r = store->ops->drive_trash_list(store, call->user, list_on_drive, &l);
 	else if (r == 0)

@@ -115,6 +115,8 @@ void api_ops_apply(struct http_request *req, void *cookie)
 	call->data = o;
 	r = mutate_init(&o->m, call);
 	o->m.answer = ops_answer;
+	if (r == 0)
+		r = call_drive_number(call);
 	if (r < 0)
 		call_fail(call, r, NULL);
 	else

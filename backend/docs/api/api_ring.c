@@ -6,11 +6,14 @@
  *
  * POST /internal/v1/ring/claims: the gateway is home of a drive from now on, and hears where the drive stands.
  *
+ * GET /internal/v1/ring/home: which drive is a user's `home`, for who must know it before he knows whom to ask.
+ *
  * GET /internal/v1/ring/journal: what has become untrue of a drive behind a seq, for a home that has missed something.
  * It is told in the words of touched.h, so that a gateway knows nothing of journal entries.
  */
 #include "backend/docs/api/api.h"
 #include "backend/docs/core/docs.h"
+#include "backend/docs/request/call.h"
 #include "backend/docs/rules/touches.h"
 #include "backend/service/service.h"
 #include "common/base/error.h"
@@ -20,6 +23,8 @@
 #include "common/ring/ring_message.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define JOURNAL_ENTRIES_MAX 1000u /* of which tags are told; behind more of them all of the drive counts as touched */
@@ -92,8 +97,9 @@ void api_ring_call(struct http_request *req, void *cookie)
 
 struct drive_request {
 	struct http_request *req;
+	const struct docs *docs;
 	uint32_t drive;
-	int64_t number; /* the epoch of a claim; the seq that the caller knows */
+	int64_t number; /* the epoch of a claim; the seq that the caller knows; a user */
 };
 
 static void claim_drive(struct docs_store *store, void *cookie)
@@ -150,6 +156,20 @@ static void tell_touched(struct docs_store *store, void *cookie)
 	http_respond(r->req, 200, NULL, span_str(text));
 }
 
+static void tell_home(struct docs_store *store, void *cookie)
+{
+	const struct drive_request *r = cookie;
+	char text[16];
+	uint32_t drive = 0;
+	int error = call_home(r->docs, store, r->number, &drive);
+
+	(void)snprintf(text, sizeof(text), "%" PRIu32, drive);
+	if (error < 0)
+		http_respond_error(r->req, error, NULL);
+	else
+		http_respond(r->req, 200, NULL, span_str(text));
+}
+
 static void run(struct http_request *req, void *cookie, const struct drive_request *what,
 	void (*job)(struct docs_store *store, void *cookie))
 {
@@ -159,11 +179,23 @@ static void run(struct http_request *req, void *cookie, const struct drive_reque
 	if (r) {
 		*r = *what;
 		r->req = req;
+		r->docs = service_app(cookie);
 		http_request_set_data(req, r, free);
 		error = docs_run(job, r, service_app(cookie)) < 0 ? -ERR_UNAVAILABLE : 0;
 	}
 	if (error < 0)
 		http_respond_error(req, error, NULL);
+}
+
+void api_ring_home(struct http_request *req, void *cookie)
+{
+	const char *user = http_request_query(req, "user");
+	struct drive_request what = {.drive = 0};
+
+	if (!user || text_parse_id(span_str(user), INT64_MAX, &what.number) < 0)
+		http_respond_error(req, -ERR_BAD_REQUEST, "the query must have user=N, the number of a user");
+	else
+		run(req, cookie, &what, tell_home);
 }
 
 static int get_number(const json_t *object, const char *name, int64_t max, int64_t *ret)

@@ -7,6 +7,7 @@
 #include "common/proto/headers.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 struct call_kept {
@@ -33,10 +34,15 @@ static int parse_headers(struct call *call)
 {
 	const char *floor = http_request_header(call->req, HEADER_FLOOR);
 	const char *session = http_request_header(call->req, HEADER_SESSION);
+	const char *drive = http_request_header(call->req, HEADER_DRIVE);
 	uint64_t number;
+	int64_t meant = 0;
 
 	if (floor && headers_position_parse(floor, &call->scope.floor.incarnation, &call->scope.floor.seq) < 0)
 		return -ERR_BAD_REQUEST;
+	if (drive && text_parse_id(span_str(drive), INT32_MAX, &meant) < 0)
+		return -ERR_BAD_REQUEST;
+	call->meant = (uint32_t)meant;
 	if (!session)
 		return 0;
 	if (text_parse_u64(span_str(session), INT64_MAX, &number) < 0)
@@ -164,21 +170,50 @@ void call_start_slow(struct http_request *req, void *cookie, void (*job)(struct 
 		call_work_slow(call, job);
 }
 
-int call_drive(struct call *call, struct docs_store *store)
+int call_home(const struct docs *docs, struct docs_store *store, int64_t user, uint32_t *ret_drive)
 {
 	struct docs_drive drive;
-	int r;
+	int r = store->ops->drive_home(store, user, &drive);
 
-	if (!call->home || call->scope.drive)
-		return 0;
-	r = store->ops->drive_home(store, call->scope.user, &drive);
 	if (r < 0)
 		return r;
-	call->scope.drive = drive.row.id;
+	const struct docs_scope scope = {.user = user, .drive = drive.row.id};
 	/* One that nothing was ever done to has the quota that new drives have. */
-	if (call->docs->default_quota > 0 && drive.row.quota == 0 && drive.at.seq == 0)
-		r = store->ops->drive_change(store, &call->scope, NULL, &call->docs->default_quota);
+	if (docs->default_quota > 0 && drive.row.quota == 0 && drive.at.seq == 0)
+		r = store->ops->drive_change(store, &scope, NULL, &docs->default_quota);
+	if (r == 0)
+		*ret_drive = scope.drive;
 	return r;
+}
+
+int call_drive_beside(struct call *call, struct docs_store *store)
+{
+	if (!call->home || call->scope.drive)
+		return 0;
+	return call_home(call->docs, store, call->scope.user, &call->scope.drive);
+}
+
+/* The drive that it is not meant for is forgotten: so nobody goes on with it, whatever he does about the failure. */
+static int check_meant(struct call *call)
+{
+	if (call->meant == 0 || call->scope.drive == call->meant)
+		return 0;
+	if (call->scope.drive)
+		call->other = call->scope.drive;
+	call->scope.drive = 0;
+	return -ERR_NOT_HOME;
+}
+
+int call_drive_number(struct call *call)
+{
+	return call->home && !call->scope.drive ? 0 : check_meant(call);
+}
+
+int call_drive(struct call *call, struct docs_store *store)
+{
+	int r = call_drive_beside(call, store);
+
+	return r < 0 ? r : check_meant(call);
 }
 
 int call_id(const struct call *call, const char *placeholder, int64_t *ret)
@@ -204,6 +239,17 @@ bool call_accepts(const struct call *call, const char *media)
 	return accept && strstr(accept, media);
 }
 
+static void fail_other(struct call *call)
+{
+	struct http_headers headers;
+
+	http_headers_init(&headers);
+	(void)http_headers_addf(&headers, HEADER_DRIVE, "%" PRIu32, call->other);
+	http_respond_error_with(
+		call->req, -ERR_NOT_HOME, "the request is meant for another drive than it is for", &headers);
+	http_headers_fini(&headers);
+}
+
 void call_fail(struct call *call, int error, const char *detail)
 {
 	const struct error_info *info = error_lookup(error);
@@ -212,5 +258,8 @@ void call_fail(struct call *call, int error, const char *detail)
 		log_error(http_request_trace(call->req), "op=\"%s %s\" user=%lld error=%d outcome=failed",
 			http_request_method(call->req), http_request_route(call->req)->pattern, (long long)call->user,
 			error);
-	http_respond_error(call->req, error, detail);
+	if (error == -ERR_NOT_HOME && call->other)
+		fail_other(call);
+	else
+		http_respond_error(call->req, error, detail);
 }

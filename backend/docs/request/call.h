@@ -21,6 +21,8 @@ struct call {
 	bool admin;
 	bool home; /* the drive is the user's first one: call_drive says which */
 	struct docs_scope scope;
+	uint32_t meant;	       /* HEADER_DRIVE: for this drive or for none; 0: whichever it is */
+	uint32_t other;	       /* which one it would have been for instead */
 	struct tag_list *tags; /* tagging; NULL: nobody asks for them */
 	int64_t session;       /* the request's, while tags are gathered */
 	bool untagged;	       /* what it is about depends on the session */
@@ -45,15 +47,23 @@ void call_work_slow(struct call *call, void (*job)(struct call *call, struct doc
 /* The whole handler of a request of which nothing is looked at before its job runs. */
 void call_start(struct http_request *req, void *cookie, void (*job)(struct call *call, struct docs_store *store));
 void call_start_slow(struct http_request *req, void *cookie, void (*job)(struct call *call, struct docs_store *store));
-/* On a worker: scope.drive, also for `home`. */
+/* On a worker: scope.drive, also for `home`. Nothing is read or changed of a drive, and no key looked for, before this
+ * has said so. -ERR_NOT_HOME: it is another one than the request is meant for, and stays unknown. */
 int call_drive(struct call *call, struct docs_store *store);
+/* The same as far as it goes without a worker: 0 says that scope.drive is known, or is `home`. */
+int call_drive_number(struct call *call);
+/* The same for what says nothing of a drive, and only keeps its key with the user's first one: it is meant for none. */
+int call_drive_beside(struct call *call, struct docs_store *store);
+/* The user's first drive; made when there is none. */
+int call_home(const struct docs *docs, struct docs_store *store, int64_t user, uint32_t *ret_drive);
 /* The document of a {placeholder}. -ERR_NOT_FOUND: not a number, or of another drive. The drive must be known. */
 int call_id(const struct call *call, const char *placeholder, int64_t *ret);
 /* Whether who asks may do that to what is whose (access_check). */
 int call_may(const struct call *call, enum access_action what, int64_t whose);
 bool call_accepts(const struct call *call, const char *media);
 
-/* Answers with a problem. error: any failure; detail may be NULL. Logs what is our own fault. */
+/* Answers with a problem. error: any failure; detail may be NULL. Logs what is our own fault; says which drive it is,
+ * where it is not the one that was meant. */
 void call_fail(struct call *call, int error, const char *detail);
 
 #endif

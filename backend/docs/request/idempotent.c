@@ -124,8 +124,10 @@ void idempotent_run(struct idempotent *o, struct docs_store *store)
 	struct docs_answer answer;
 	bool repeat = false;
 	/* Numbers of sessions are for batches. */
-	int status = o->m.request.key.kind == DOCS_KEY_SESSION ? -ERR_BAD_REQUEST : call_drive(call, store);
+	int status = o->m.request.key.kind == DOCS_KEY_SESSION ? -ERR_BAD_REQUEST : 0;
 
+	if (status == 0)
+		status = o->beside ? call_drive_beside(call, store) : call_drive(call, store);
 	if (status == 0)
 		status = mutate_has_key(&o->m) || o->ordered ? run_locked(o, store, &repeat) : make(o, store);
 	if (status < 0) {

@@ -8,6 +8,7 @@
 #include "common/proto/batch_key.h"
 #include "common/proto/headers.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -367,6 +368,7 @@ void mutate_submit_take(struct mutate *m, struct op_batch *batch)
 {
 	int r;
 
+	assert(m->call->meant == 0 || m->call->scope.drive == m->call->meant);
 	op_batch_free(m->batch);
 	m->batch = batch;
 	m->request.batch = batch;
