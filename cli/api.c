@@ -222,9 +222,18 @@ static void leave(struct api *a, const struct http_response *response)
 {
 	const char *left = api_url(a);
 
-	if (gateways_leave(a->gateways, gateways_current(a->gateways)) && response->error == -ETIMEDOUT &&
-		a->on_silence)
+	if (gateways_leave(a->gateways, gateways_current(a->gateways), clock_mono_ns()) &&
+		response->error == -ETIMEDOUT && a->on_silence)
 		a->on_silence(left, api_url(a), a->silence_cookie);
+}
+
+/* What is asked next is mostly about the same drive, and its home need not ask another gateway. */
+static void follow_home(struct api *a, const struct http_response *response)
+{
+	const char *home = http_headers_get(&response->headers, HEADER_HOME);
+
+	if (home)
+		(void)gateways_prefer(a->gateways, home, clock_mono_ns());
 }
 
 static void pause_for(int64_t ns)
@@ -242,6 +251,8 @@ static void send_on(struct api *a, struct trip *t, struct http_response *ret)
 
 		(void)try_once(a, t, ret);
 		verdict = gateways_judge(ret);
+		if (verdict == GATEWAYS_ANSWERED)
+			follow_home(a, ret);
 		if (!may_again(t, verdict))
 			return;
 		t->failures++;

@@ -16,10 +16,16 @@
 
 static const struct span HTTP = SPAN_LITERAL("http://"), HTTPS = SPAN_LITERAL("https://");
 
+struct known {
+	char *url;
+	int64_t failed_ns; /* when it was left … */
+	int64_t avoid_ns;  /* … and for how long it is not preferred after that; 0: it was never left */
+};
+
 struct gateways {
 	size_t most, count, current;
 	bool secure; /* a person gave one that is reached by https */
-	char *urls[];
+	struct known list[];
 };
 
 int gateways_new(size_t most, struct gateways **ret)
@@ -28,7 +34,7 @@ int gateways_new(size_t most, struct gateways **ret)
 
 	if (most == 0)
 		return -EINVAL;
-	g = calloc(1, sizeof(*g) + most * sizeof(g->urls[0]));
+	g = calloc(1, sizeof(*g) + most * sizeof(g->list[0]));
 	if (!g)
 		return -ENOMEM;
 	g->most = most;
@@ -41,7 +47,7 @@ void gateways_free(struct gateways *g)
 	if (!g)
 		return;
 	for (size_t i = 0; i < g->count; i++)
-		free(g->urls[i]);
+		free(g->list[i].url);
 	free(g);
 }
 
@@ -140,6 +146,17 @@ const char *gateways_url_fault(struct span url)
 
 /* ---- who is on the list ---- */
 
+/* count: it is not on the list. */
+static size_t find(const struct gateways *g, struct span url)
+{
+	size_t i = 0;
+
+	while (i < g->count &&
+		(strlen(g->list[i].url) != url.size || strncasecmp(g->list[i].url, url.data, url.size) != 0))
+		i++;
+	return i;
+}
+
 int gateways_add(struct gateways *g, struct span url)
 {
 	char *copy;
@@ -147,15 +164,14 @@ int gateways_add(struct gateways *g, struct span url)
 	url = gateways_url_trim(url);
 	if (gateways_url_fault(url))
 		return -EINVAL;
-	for (size_t i = 0; i < g->count; i++)
-		if (strlen(g->urls[i]) == url.size && strncasecmp(g->urls[i], url.data, url.size) == 0)
-			return -EEXIST;
+	if (find(g, url) < g->count)
+		return -EEXIST;
 	if (g->count == g->most)
 		return -ENOSPC;
 	copy = strndup(url.data, url.size);
 	if (!copy)
 		return -ENOMEM;
-	g->urls[g->count++] = copy;
+	g->list[g->count++].url = copy;
 	g->secure = g->secure || starts_with(url, HTTPS);
 	return 0;
 }
@@ -172,9 +188,9 @@ int gateways_add_named(struct gateways *g, size_t by, struct span url)
 		return -EINVAL;
 	memcpy(copy, url.data, url.size);
 	copy[url.size] = '\0';
-	if ((secure || starts_with(span_str(g->urls[by]), HTTPS)) && !starts_with(url, HTTPS))
+	if ((secure || starts_with(span_str(g->list[by].url), HTTPS)) && !starts_with(url, HTTPS))
 		return -EPERM;
-	if (!loopback_may_follow(g->urls[by], copy))
+	if (!loopback_may_follow(g->list[by].url, copy))
 		return -EPERM;
 	r = gateways_add(g, url);
 	/* What a gateway names binds no other one: only a person's word does. */
@@ -190,7 +206,7 @@ size_t gateways_count(const struct gateways *g)
 const char *gateways_url(const struct gateways *g, size_t at)
 {
 	assert(at < g->count);
-	return g->urls[at];
+	return g->list[at].url;
 }
 
 /* ---- who is asked ---- */
@@ -200,11 +216,45 @@ size_t gateways_current(const struct gateways *g)
 	return g->current;
 }
 
-bool gateways_leave(struct gateways *g, size_t at)
+static bool is_avoided(const struct known *k, int64_t now_ns)
 {
+	return k->avoid_ns > 0 && now_ns - k->failed_ns < k->avoid_ns;
+}
+
+static void avoid(struct known *k, int64_t now_ns)
+{
+	const int64_t most = GATEWAYS_AVOID_MAX_MS * NS_PER_MS;
+
+	if (is_avoided(k, now_ns))
+		return; /* the same failure, of a request that was under way */
+	if (k->avoid_ns > 0 && now_ns - k->failed_ns < k->avoid_ns + most)
+		k->avoid_ns = 2 * k->avoid_ns < most ? 2 * k->avoid_ns : most;
+	else
+		k->avoid_ns = GATEWAYS_AVOID_MIN_MS * NS_PER_MS;
+	k->failed_ns = now_ns;
+}
+
+bool gateways_leave(struct gateways *g, size_t at, int64_t now_ns)
+{
+	assert(at < g->count);
+	avoid(&g->list[at], now_ns);
 	if (g->count < 2 || g->current != at)
 		return false;
 	g->current = (g->current + 1) % g->count;
+	return true;
+}
+
+bool gateways_prefer(struct gateways *g, const char *url, int64_t now_ns)
+{
+	size_t at;
+
+	/* As it nearly always is; and it is said as we know it, or we look at it once more. */
+	if (strcmp(g->list[g->current].url, url) == 0)
+		return false;
+	at = find(g, gateways_url_trim(span_str(url)));
+	if (at == g->count || at == g->current || is_avoided(&g->list[at], now_ns))
+		return false;
+	g->current = at;
 	return true;
 }
 

@@ -26,6 +26,13 @@
 #define GATEWAYS_PATIENCE_MS 1000
 #define GATEWAYS_PAUSE_MIN_MS 20   /* the first one; doubled each time … */
 #define GATEWAYS_PAUSE_MAX_MS 1000 /* … up to what a person does not notice beside the outage itself */
+/*
+ * A gateway that failed is not preferred for so long: one that died is the home of its drives, in the words of the
+ * others, until its lease of 3 s is over and they have agreed on that. When it fails once more soon after that, it is
+ * for twice as long each time, up to the second: they may reach it, and this client not.
+ */
+#define GATEWAYS_AVOID_MIN_MS 5000
+#define GATEWAYS_AVOID_MAX_MS 300000
 
 struct gateways;
 
@@ -58,8 +65,14 @@ const char *gateways_url(const struct gateways *g, size_t at);
 
 size_t gateways_current(const struct gateways *g); /* 0 at first */
 /* After it failed: the next one is the current one from now on. false: nothing changed, as it was left already or is
- * the only one. */
-bool gateways_leave(struct gateways *g, size_t at);
+ * the only one. now_ns: of a clock that never goes back. */
+bool gateways_leave(struct gateways *g, size_t at, int64_t now_ns);
+/*
+ * A gateway has said that this one is the best to ask (where a drive's home is): it is the current one from now on, if
+ * it is on the list. Nobody comes onto the list by that; the key goes nowhere where it would not go after a failure.
+ * false: nothing changed, as it is the current one, not on the list, or has failed not long ago.
+ */
+bool gateways_prefer(struct gateways *g, const char *url, int64_t now_ns);
 
 enum gateways_verdict {
 	GATEWAYS_ANSWERED,  /* with whatever */

@@ -286,7 +286,7 @@ store_ticket store_http_call_start(struct store_http_call *call)
 
 static void leave_gateway(struct store_http_call *call)
 {
-	if (gateways_leave(call->s->gateways, call->gateway))
+	if (gateways_leave(call->s->gateways, call->gateway, clock_mono_ns()))
 		metric_inc(call->s->failovers);
 }
 
@@ -377,6 +377,15 @@ static int go_on(struct store_http_call *call, enum verdict verdict, int error)
 	return 0;
 }
 
+/* Which gateway is the home of the drive: to ask it saves a way between gateways. */
+static void follow_home(struct store_http *s, enum verdict verdict, const struct http_response *response)
+{
+	const char *home = response->error == 0 ? http_headers_get(&response->headers, HEADER_HOME) : NULL;
+
+	if (home && verdict != VERDICT_NEXT)
+		(void)gateways_prefer(s->gateways, home, clock_mono_ns());
+}
+
 /* Whether the store is there, for those who wait. */
 static void note_answer(struct store_http_call *call, enum verdict verdict, const struct http_response *response)
 {
@@ -403,6 +412,7 @@ static void on_response(void *cookie, struct http_response *response)
 	metric_add(s->counts[call->kind].received, (int64_t)response->body.size);
 	verdict = store_http_judge(call, response, &error);
 	note_answer(call, verdict, response);
+	follow_home(s, verdict, response);
 	if (call->kind == CALL_POLL)
 		judge_poll(call, response->error);
 	if (verdict != VERDICT_FINISH) {

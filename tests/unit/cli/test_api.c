@@ -92,6 +92,34 @@ static void a_refused_connection_goes_to_the_next_gateway(void **state)
 	store_stop(&s);
 }
 
+/* One program that asks several times: the first of the two that it knows says where the drive's home is. */
+static void the_home_that_an_answer_names_is_asked_next(void **state)
+{
+	static const struct api_request request = {.method = "GET", .path = "/x"};
+	struct store first, home;
+	struct api_answer answer;
+	struct api *api = NULL;
+	char field[128];
+
+	(void)state;
+	store_start(&home, STORE_STEPS({200, "{}", NULL}, {200, "{}", NULL}));
+	(void)snprintf(field, sizeof(field), "Nephos-Home: %s", home.credentials.urls[0]);
+	store_start(&first, STORE_STEPS({404, "{}", field}));
+	store_credentials(&home, first.credentials.urls[0], "t0ken");
+	assert_int_equal(api_new(&home.credentials, &api), 0);
+	assert_int_equal(api_call(api, &request, &answer), -ERR_NOT_FOUND);
+	api_answer_fini(&answer);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(api_call(api, &request, &answer), 0);
+		api_answer_fini(&answer);
+	}
+	assert_int_equal(first.count, 1);
+	assert_int_equal(home.count, 2);
+	api_free(api);
+	store_stop(&first);
+	store_stop(&home);
+}
+
 static void nobody_there_is_said_at_once(void **state)
 {
 	struct store s;
@@ -451,6 +479,7 @@ int main(void)
 		cmocka_unit_test(an_anonymous_request_carries_no_token_but_a_key),
 		cmocka_unit_test(a_refused_connection_goes_to_the_next_gateway),
 		cmocka_unit_test(nobody_there_is_said_at_once),
+		cmocka_unit_test(the_home_that_an_answer_names_is_asked_next),
 		cmocka_unit_test(a_gateway_that_hangs_is_left_for_the_next_long_before_the_deadline),
 		cmocka_unit_test(a_passing_refusal_is_repeated_under_the_same_key),
 		cmocka_unit_test(two_requests_have_two_keys),

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #define MOST 16
+#define NOW (7 * NS_PER_S) /* any time */
 #define LENGTH(list) (sizeof(list) / sizeof((list)[0]))
 
 /* A list of those that a person gave, up to NULL. */
@@ -178,10 +179,10 @@ static void the_first_gateway_is_asked_until_it_is_left_for_the_next(void **stat
 
 	(void)state;
 	assert_int_equal(gateways_current(g), 0);
-	assert_true(gateways_leave(g, 0));
+	assert_true(gateways_leave(g, 0, NOW));
 	assert_int_equal(gateways_current(g), 1);
-	assert_true(gateways_leave(g, 1));
-	assert_true(gateways_leave(g, 2));
+	assert_true(gateways_leave(g, 1, NOW));
+	assert_true(gateways_leave(g, 2, NOW));
 	assert_int_equal(gateways_current(g), 0);
 	gateways_free(g);
 }
@@ -191,9 +192,9 @@ static void a_gateway_that_was_left_already_is_not_left_again(void **state)
 	struct gateways *g = GIVEN("http://a", "http://b", "http://c");
 
 	(void)state;
-	assert_true(gateways_leave(g, 0));
+	assert_true(gateways_leave(g, 0, NOW));
 	/* A second request met the same failure a moment later: the good one must not pay for it. */
-	assert_false(gateways_leave(g, 0));
+	assert_false(gateways_leave(g, 0, NOW));
 	assert_int_equal(gateways_current(g), 1);
 	gateways_free(g);
 }
@@ -203,8 +204,88 @@ static void the_only_gateway_is_never_left(void **state)
 	struct gateways *g = GIVEN("http://a");
 
 	(void)state;
-	assert_false(gateways_leave(g, 0));
+	assert_false(gateways_leave(g, 0, NOW));
 	assert_int_equal(gateways_current(g), 0);
+	gateways_free(g);
+}
+
+static void the_gateway_that_is_named_as_home_is_the_current_one(void **state)
+{
+	struct gateways *g = GIVEN("http://a", "http://b:1", "http://c");
+
+	(void)state;
+	assert_true(gateways_prefer(g, "http://c", NOW));
+	assert_int_equal(gateways_current(g), 2);
+	assert_false(gateways_prefer(g, "http://c", NOW));
+	assert_false(gateways_prefer(g, "HTTP://C/", NOW));
+	assert_true(gateways_prefer(g, "http://B:1/", NOW));
+	assert_int_equal(gateways_current(g), 1);
+	/* When it fails, it goes on as ever. */
+	assert_true(gateways_leave(g, 1, NOW));
+	assert_int_equal(gateways_current(g), 2);
+	gateways_free(g);
+}
+
+static void a_home_that_is_not_on_the_list_is_not_followed(void **state)
+{
+	static const char *const others[] = {"http://c", "https://a", "https://b", "http://b:80", "http://b.",
+		"http://b/x", "http://", "", "/", "b", "http://b http://b", "http://127.0.0.1:1"};
+	struct gateways *g = GIVEN("http://a", "http://b");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+		if (gateways_prefer(g, others[i], NOW) || gateways_count(g) != 2 || gateways_current(g) != 0)
+			fail_msg("%s", others[i]);
+	}
+	gateways_free(g);
+}
+
+static void a_home_that_has_just_failed_is_not_followed_for_a_while(void **state)
+{
+	const int64_t least = GATEWAYS_AVOID_MIN_MS * NS_PER_MS;
+	struct gateways *g = GIVEN("http://a", "http://b");
+
+	(void)state;
+	assert_true(gateways_leave(g, 0, NOW));
+	assert_false(gateways_prefer(g, "http://a", NOW));
+	/* Another request fails there later, which was sent before: that is no failure of its own. */
+	assert_false(gateways_leave(g, 0, NOW + least - 1));
+	assert_false(gateways_prefer(g, "http://a", NOW + least - 1));
+	assert_true(gateways_prefer(g, "http://a", NOW + least));
+	assert_int_equal(gateways_current(g), 0);
+	/* Nothing is known against the other one. */
+	assert_true(gateways_prefer(g, "http://b", NOW + least));
+	gateways_free(g);
+}
+
+/* How long it is avoided after a failure at that time. */
+static int64_t avoided_ns(struct gateways *g, int64_t failed_ns)
+{
+	int64_t left = 0;
+
+	(void)gateways_leave(g, 0, failed_ns);
+	while (!gateways_prefer(g, "http://a", failed_ns + left))
+		left += NS_PER_S;
+	return left;
+}
+
+static void a_home_that_fails_again_and_again_is_followed_ever_less_often(void **state)
+{
+	const int64_t most = GATEWAYS_AVOID_MAX_MS * NS_PER_MS;
+	struct gateways *g = GIVEN("http://a", "http://b");
+	int64_t now = NOW, avoided = 0, wanted = GATEWAYS_AVOID_MIN_MS * NS_PER_MS;
+
+	(void)state;
+	for (int i = 0; i < 10; i++) {
+		avoided = avoided_ns(g, now);
+		assert_int_equal(avoided, wanted);
+		/* Up to ten seconds pass before a request finds out that nobody answers. */
+		now += avoided + 10 * NS_PER_S;
+		wanted = 2 * wanted < most ? 2 * wanted : most;
+	}
+	assert_int_equal(avoided, most);
+	/* A failure long after is a new one. */
+	assert_int_equal(avoided_ns(g, now + 2 * most), GATEWAYS_AVOID_MIN_MS * NS_PER_MS);
 	gateways_free(g);
 }
 
@@ -335,6 +416,10 @@ int main(void)
 		cmocka_unit_test(the_first_gateway_is_asked_until_it_is_left_for_the_next),
 		cmocka_unit_test(a_gateway_that_was_left_already_is_not_left_again),
 		cmocka_unit_test(the_only_gateway_is_never_left),
+		cmocka_unit_test(the_gateway_that_is_named_as_home_is_the_current_one),
+		cmocka_unit_test(a_home_that_is_not_on_the_list_is_not_followed),
+		cmocka_unit_test(a_home_that_has_just_failed_is_not_followed_for_a_while),
+		cmocka_unit_test(a_home_that_fails_again_and_again_is_followed_ever_less_often),
 		cmocka_unit_test(each_failure_says_whether_another_one_is_asked),
 		cmocka_unit_test(no_gateway_is_there_when_each_was_absent),
 		cmocka_unit_test(patience_grows_from_round_to_round),
