@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# Goal: no gateway answers with what is no longer so: what was acknowledged, or shown to anybody, is what all see who
+# ask afterwards, by whatever gateway and by whatever kind of read, also while gateways are killed, stand still and come
+# back. On mounts others' changes are seen as late as docs/posix.md allows, their own at once.
+# E2E_CLIENTS, E2E_DOCUMENTS, E2E_SECONDS, E2E_TRIES: how much. E2E_SEED: the disturbances of a run that printed it.
+. "$(dirname "$0")/../lib/e2e.sh"
+LIB=$E2E_ROOT/tests/lib
+NEPHOS=${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}/bin/nephos
+DATA=$WORK/store
+A=$WORK/a
+B=$WORK/b
+SEED=${E2E_SEED:-$RANDOM}
+if [ -n "${E2E_LONG:-}" ]; then
+	CLIENTS=${E2E_CLIENTS:-50} DOCUMENTS=${E2E_DOCUMENTS:-1000}
+	LASTS=${E2E_SECONDS:-3600} TRIES=${E2E_TRIES:-10000}
+else
+	CLIENTS=${E2E_CLIENTS:-12} DOCUMENTS=${E2E_DOCUMENTS:-60}
+	LASTS=${E2E_SECONDS:-45} TRIES=${E2E_TRIES:-600}
+fi
+clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
+at_end '"$E2E_ROOT/scripts/down" --data "$DATA"'
+PORT=$((${E2E_PORT:-18050} + 80))
+GATEWAYS=http://127.0.0.1:$PORT,http://127.0.0.1:$((PORT + 1)),http://127.0.0.1:$((PORT + 2))
+mkdir -p "$A" "$B"
+check "a store with three gateways and a mount" "$E2E_ROOT/scripts/up" --data "$DATA" --port "$PORT" --gateways 3 \
+	--mount "$A" --user tester
+at_end 'clean "$NEPHOS" umount "$B" || umount -l "$B"'
+check "a second mount of the same drive" clean "$NEPHOS" mount \
+	-o "credentials=$DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$GATEWAYS" "$B"
+# A load that was ended in the midst of it leaves a gateway that stands still.
+at_end 'for n in 1 2 3; do kill -CONT "$(cat "$DATA/run/gateway-$n.pid")"; done'
+at_end '[ -z "${load:-}" ] || kill "$load"'
+
+whole() {
+	"$NEPHOS" status --credentials "$DATA/credentials" --ring --json | jq -e '(.gateways | length) == 3 and
+		([.gateways[].ring.epoch] | unique | length) == 1 and
+		all(.gateways[].ring; (.members | length) == 3 and .lease_ms > 0)'
+}
+ring_is_whole() { check "$1" eventually 30 whole; }
+counted() { tail -n 1 "$WORK/$1.out" | jq -r "$2"; }
+stale_py() { python3 "$LIB/stale_$1.py" "${@:2}"; }
+
+# load NAME ARGUMENT…: under way as $load; its log is $WORK/NAME.log.
+load() {
+	stale_py load "$DATA" "$WORK/$1.log" --prefix "$1-" --mount "$A" --mount "$B" --seed "$SEED" "${@:2}" >"$WORK/$1.out" 2>&1 &
+	load=$!
+}
+# ended NAME: what must be true of every load.
+ended() {
+	local name=$1
+	wait "$load"
+	check_eq "$name: the load ended by itself" 0 $?
+	load=
+	grep -v '^{' "$WORK/$name.out"
+	echo "# $name: $(tail -n 1 "$WORK/$name.out")"
+	check_eq "$name: no read over HTTP failed" 0 "$(counted "$name" '."failed reads" // 0')"
+	check_eq "$name: no keyed write over HTTP failed" 0 "$(counted "$name" '."failed writes" // 0')"
+	check_eq "$name: no call on a mount failed" 0 "$(counted "$name" '."failed calls of mounts" // 0')"
+	check_eq "$name: nothing was refused" 0 "$(counted "$name" '(."refused reads" // 0) + (."refused writes" // 0)')"
+	check_eq "$name: no answer was of two versions" 0 "$(counted "$name" '."torn reads" // 0')"
+	check "$name: nothing stood still for longer than 30 s" test "$(counted "$name" '[.longest_ms[]] | max')" -lt 30000
+	check "$name: nothing that was read was stale" stale_py judge "$WORK/$name.log"
+	echo "# $name: $(tail -n 1 "$WORK/check.out")"
+}
+
+# ---- who judges can find what is stale ----
+ring_is_whole "the gateways are a ring"
+load quiet --clients 6 --documents 12 --seconds 3 --do "wait - 60"
+ended quiet
+for kind in old back gone mount own position; do
+	check_not "a planted read is found: $kind" stale_py judge "$WORK/quiet.log" --plant $kind
+	check_eq "it is that one: $kind" 1 "$(sed -n 's/.* \([0-9]*\) stale$/\1/p' "$WORK/check.out")"
+done
+# A mount may be late: this one is by 2.9 s, that one by 3.1 s, and here one shows its own change late.
+register() { printf '%s\n' "w c/d 0 0 1000 2000 http" "w c/d 1 1 10000000000 10000001000 mount-0" "$@" >"$WORK/made.log"; }
+register "r c/d 0 12900000000 12900001000 mount-1 read"
+check "what a mount shows of others' may be 3 s old" stale_py judge "$WORK/made.log"
+register "r c/d 0 13100000000 13100001000 mount-1 read"
+check_not "and no older" stale_py judge "$WORK/made.log"
+register "r c/d 0 10000002000 10000003000 mount-0 read"
+check_not "its own changes it shows at once" stale_py judge "$WORK/made.log"
+register "w c/d 2 2 20000000000 - http" "r c/d 2 21000000000 21000001000 http path" "r c/d 1 20500000000 20500001000 http path"
+check "a write of unknown outcome may happen late" stale_py judge "$WORK/made.log"
+register "w c/d 2 2 20000000000 - http" "r c/d 2 21000000000 21000001000 http path" "r c/d 1 21500000000 21500001000 http path"
+check_not "but once it was seen it has happened" stale_py judge "$WORK/made.log"
+mkdir "$WORK/proxy" && install -m 600 "$DATA/credentials" "$WORK/proxy/credentials"
+stale_py proxy "http://127.0.0.1:$PORT" "$WORK/proxy" &
+at_end "kill $!"
+check "a cache that is not told of changes" eventually 10 sh -c '! grep -q "$2" "$1/proxy/credentials"' - "$WORK" ":$PORT"
+# found SENTENCE PATTERN COMMAND…: it fails, because of a line like that.
+found() {
+	local output
+	output=$("${@:3}" 2>&1) && { fail "$1" "this should have failed: ${*:3}"; return; }
+	check "$1" grep -q "$2" <<<"$output"
+}
+found "the race finds it" '^stale: ' stale_py race "$WORK/proxy" --tries 20 --seconds 20
+check "the load runs through it" stale_py load "$WORK/proxy" "$WORK/proxy.log" --prefix proxy- --clients 6 --documents 12 \
+	--seconds 3 --do "wait - 60"
+found "the judge finds it" ' shows .*, although state ' stale_py judge "$WORK/proxy.log"
+
+# ---- a GET in flight while a PUT is acknowledged ----
+check "no GET that began after a PUT was acknowledged shows what was before" \
+	stale_py race "$DATA" --tries "$TRIES" --seconds $((60 + TRIES / 10)) --seed "$SEED"
+echo "# race: $(tail -n 1 "$WORK/check.out")"
+
+# ---- reads and writes everywhere, while gateways die and stand still ----
+load load --clients "$CLIENTS" --documents "$DOCUMENTS" --seconds "$LASTS"
+ended load
+check "gateways were disturbed" test "$(counted load '(.kill // 0) + (.stop // 0)')" -ge $((LASTS / 15))
+
+# ---- the home of the drive is killed under cp -r ----
+ring_is_whole "the gateways are a ring again"
+SOURCE=/usr/include/linux
+mkdir "$A/copies"
+load home --clients 6 --documents 24 --seconds 9 --do "kill home 2"
+copies=0
+: >"$WORK/cp.err"
+while kill -0 "$load" 2>/dev/null; do
+	copies=$((copies + 1))
+	cp -r "$SOURCE" "$A/copies/$copies" 2>>"$WORK/cp.err" || echo "cp: $?" >>"$WORK/cp.err"
+done
+check_eq "cp -r under which the home was killed ends without an error" "" "$(cat "$WORK/cp.err")"
+ended home
+check_eq "the home was killed" 1 "$(counted home .kill)"
+check "what was copied is equal" diff -r "$SOURCE" "$A/copies/1"
+echo "# home: $copies copies; longest stalls in ms: $(counted home '.longest_ms | tojson')"
+e2e_end
