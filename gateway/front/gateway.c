@@ -371,6 +371,7 @@ static int start_ring(const struct gateway_options *options, struct gateway *g, 
 
 	(void)snprintf(self.name, sizeof(self.name), "%s", options->name);
 	(void)snprintf(self.boot, sizeof(self.boot), "%s", door_instance(g->door));
+	(void)snprintf(self.hop_url, sizeof(self.hop_url), "%s", hop_listener_url(g->hops));
 	if (error == 0)
 		error = ring_start(g->ring, &self);
 	if (error == -EINVAL)

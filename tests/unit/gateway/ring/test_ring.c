@@ -49,6 +49,9 @@ static void a_gateway_comes_in_and_has_a_lease(void **state)
 	assert_true(says(f, "/status", "\"share\":1000"));
 	assert_false(says(f, "/status", "\"lease_ms\":0,"));
 	assert_int_equal(service_ring_members(&f->service), 1);
+	pthread_mutex_lock(&f->service.lock);
+	assert_string_equal(f->service.book.list[0].hop_url, gateway_hop_url(f->gateway));
+	pthread_mutex_unlock(&f->service.lock);
 }
 
 static void an_answer_that_is_no_book_changes_nothing_and_is_counted(void **state)
