@@ -411,7 +411,8 @@ static void restart(struct listing *l)
 	l->reached = 0;
 	l->touched = false;
 	l->epoch = l->core->inodes.epoch;
-	if (recall(l))
+	/* Of a folder that nobody but this mount has listed, others may have been told things for the first time. */
+	if (!core_is_shared(l->core) && recall(l))
 		return;
 	s = add_sheet(l, span_of(NULL, 0));
 	if (s)
@@ -437,7 +438,8 @@ static struct listing *listing_new(struct names *names, struct core *core, struc
 
 struct listing *listing_open(struct names *names, struct core *core, struct inode *folder)
 {
-	struct listing *l = find_kept(folder);
+	/* What somebody else has just been told is in there, nobody is told is not. */
+	struct listing *l = core_is_shared_folder(core, folder) ? NULL : find_kept(folder);
 
 	return l ? l : listing_new(names, core, folder, false);
 }

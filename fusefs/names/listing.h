@@ -3,9 +3,11 @@
  * order of their names. The place of an entry in it is its offset, so that offsets stay what they are while others
  * create and remove. What was passed long ago is forgotten, and fetched again when somebody seeks back to it. Every
  * entry is also learnt as a name and an inode. When all came and nothing changed meanwhile, the folder is known to be
- * complete; a small listing is then kept, and whoever opens the folder while it is unchanged gets the same one. A
- * folder of which every name is known already, as one that was made here, is listed from them, and the store is not
- * asked: one page, of what LOOKUP would have said of each name at that moment. From then on it is like any other.
+ * complete; a small listing is then kept, and whoever opens the folder while it is unchanged gets the same one. While
+ * nobody else is at work on the drive, a folder of which every name is known already, as one that was made here, is
+ * listed from them, and the store is not asked: one page, of what LOOKUP would have said of each name at that moment.
+ * From then on it is like any other. Where others changed names in the folder lately, it is always asked for: who was
+ * told that something is in it can rely on it to be listed, also within the milliseconds that the journal takes.
  * Guarded by the lock of the core.
  */
 #ifndef NEPHOS_FUSEFS_NAMES_LISTING_H

@@ -243,7 +243,34 @@ void names_gone(struct names *t, int64_t folder, struct span name, const struct 
 		names_changed(t, folder, name, n->seen + 1);
 }
 
+void names_contradicted(struct names *t, int64_t folder, struct span name, int64_t after)
+{
+	struct name_key key;
+	size_t size = make_key(&key, folder, name);
+	struct name *n = find(t, &key, size);
+
+	names_changed(t, folder, name, (n && n->seen > after ? n->seen : after) + 1);
+}
+
 /* -- all of a folder -- */
+
+bool names_is_empty(struct names *t, int64_t folder)
+{
+	struct inode *inode = inodes_find(t->inodes, folder);
+	struct names_folder *f = folder_find(t, folder);
+	struct name *n;
+
+	if (!inode || !inode_has_all_names(inode))
+		return false;
+	if (!f)
+		return true;
+	DL_FOREACH2(f->names, n, folder_next)
+	{
+		if (n->state != NAME_ABSENT)
+			return false;
+	}
+	return true;
+}
 
 static int by_bytes(const void *a, const void *b)
 {

@@ -70,6 +70,10 @@ int names_list(struct names *t, int64_t folder, size_t max, struct name ***ret, 
 void names_learn(struct names *t, int64_t folder, struct span name, struct inode *inode, int64_t seen);
 /* A change of position seq was announced: what was seen before it is not known any more. */
 void names_changed(struct names *t, int64_t folder, struct span name, int64_t seq);
+/* What is known of it is not so any more: by a change that is later than that, and than position `after`. */
+void names_contradicted(struct names *t, int64_t folder, struct span name, int64_t after);
+/* All names in it are known, and none is there. */
+bool names_is_empty(struct names *t, int64_t folder);
 /* It is that document no longer, at a position that nobody said: it is not known any more. */
 void names_gone(struct names *t, int64_t folder, struct span name, const struct inode *inode);
 

@@ -4,6 +4,7 @@
 #include "common/base/error.h"
 #include "fusefs/content/extents.h"
 #include "fusefs/ops/ops_fs.h"
+#include "fusefs/ops/refusal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -164,6 +165,8 @@ static void on_change(void *cookie, int error, const struct op_result *results, 
 	core_call_over(core);
 	if (error == 0)
 		ask->learn(ask, &results[0]);
+	else
+		refusal_learn(ask->fs, &ask->op, error);
 	ask_end(ask, error);
 	core_unlock(core);
 }

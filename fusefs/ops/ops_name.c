@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/metrics.h"
 #include "fusefs/content/file.h"
+#include "fusefs/ops/refusal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -69,6 +70,8 @@ static void on_made(void *cookie, int error, const struct op_result *results, si
 	core_call_over(&fs->core);
 	if (error == 0)
 		inode = learn_entry(ask, &results[0], ask->op.kind == OP_CREATE);
+	else
+		refusal_learn(fs, &ask->op, error);
 	req = ask_take(ask);
 	if (req && inode)
 		ops_reply_entry(fs, req, inode, true);
@@ -314,6 +317,8 @@ static void on_created(void *cookie, int error, const struct op_result *results,
 	ask->cancel = NULL;
 	if (error == 0)
 		inode = learn_entry(ask, &results[0], true);
+	else
+		refusal_learn(fs, &ask->op, error);
 	if (inode) {
 		inode->pages_seq = results[0].item.content_seq;
 		reply_create(ask, inode);

@@ -17,7 +17,7 @@ check "a second mount of the same drive" \
 
 # Steps of one process each: what it says is counted, and a step that fails names what was wrong.
 cat >"$WORK/two.py" <<'PY'
-import ctypes, json, os, subprocess, sys, threading, time, urllib.request, urllib.error
+import ctypes, json, os, shutil, subprocess, sys, threading, time, urllib.request, urllib.error
 a, b, rounds, url, token = sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5], sys.argv[6]
 dirs = (a, b)
 def fail(*what): print(*what); sys.exit(1)
@@ -323,6 +323,33 @@ def let_go():
         after = [(s.st_mode, s.st_uid, s.st_size, s.st_mtime_ns) for s in [os.fstat(fd)]]
         if before != after or os.listxattr(fd) != ["user.b"] or os.pread(fd, 9, 0) != b"mine": fail("round", i, "changed it", before, after)
         os.close(fd)
+def wait_for(what):
+    until = time.monotonic() + 20
+    while not os.path.exists(what):
+        if time.monotonic() > until: fail("never seen", what)
+        time.sleep(0.001)
+def emptied():
+    """rm -r of a folder that was made here removes what others have put into it, and were answered: by REST, by the other mount."""
+    for i in range(rounds):
+        who, name = i % 2, "d%d" % i
+        for folder in (name, name + "/sub"): os.mkdir(path(who, folder))
+        append(who, name + "/sub/mine", b"mine", sync=False)
+        if i % 4 < 2:
+            request("PUT", name + "/sub/rest", b"theirs")
+        else:
+            wait_for(path(1 - who, name + "/sub"))
+            append(1 - who, name + "/sub/mount", b"theirs")
+        try: shutil.rmtree(path(who, name))
+        except OSError as e: fail("round", i, e)
+def in_the_way():
+    """mkdir -p of a folder that the other has just made in one that was made here."""
+    for i in range(rounds):
+        who, name = i % 2, "w%d" % i
+        os.mkdir(path(who, name))
+        wait_for(path(1 - who, name))
+        os.mkdir(path(1 - who, name + "/sub"))
+        try: os.makedirs(path(who, name + "/sub"), exist_ok=True)
+        except OSError as e: fail("round", i, e)
 globals()[sys.argv[1]]()
 PY
 two() { timeout 120 python3 "$WORK/two.py" "$1" "$A" "$B" "${ROUNDS:-${2:-30}}" "$URL" "$TOKEN"; }
@@ -354,6 +381,8 @@ check "what is done by a descriptor is done to its document" two by_descriptor 8
 check "a name that comes and goes fails no open, and O_EXCL makes one" two come_and_go 25
 check "the same with REST for the other" two rest 15
 check "what a PUT made is there, though it was looked for before" two put 30
+check "rm -r of a folder removes what others have put into it" two emptied 24
+check "mkdir -p finds what the other has just made" two in_the_way 24
 check "a file that is open goes on without its name" two held
 check "and is not reached any more by who never opened it" two let_go 16
 

@@ -191,6 +191,12 @@ void follow_up_to(struct fixture *f, int64_t seq)
 	core_lock(&f->fs->core);
 }
 
+void others_are_over(struct fixture *f, struct inode *folder)
+{
+	f->fs->core.foreign_ns = 0;
+	folder->foreign_ns = 0;
+}
+
 /* The answer to an own op came: what the op log tells the fs, and what the op learns. */
 static struct inode *answered(struct fixture *f, const struct outcome *o)
 {

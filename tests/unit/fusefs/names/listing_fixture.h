@@ -53,6 +53,8 @@ void announce_in(struct fixture *f, int64_t folder, const char *name, int64_t se
 void announce(struct fixture *f, const char *name, int64_t seq);
 /* The journal has come so far, and brought nothing else. */
 void follow_up_to(struct fixture *f, int64_t seq);
+/* What others changed, in the folder and elsewhere, was long ago. */
+void others_are_over(struct fixture *f, struct inode *folder);
 /* As this mount does it: what came of it is learnt. The inode has a reference. */
 struct inode *make(struct fixture *f, struct inode *folder, const char *name, uint32_t mode);
 int64_t make_file(struct fixture *f, struct inode *folder, const char *name);

@@ -264,7 +264,48 @@ static void after_anothers_change_of_one_name_the_store_is_asked(void **state)
 	assert_true(inode_valid(folder));
 	assert_listed(f, folder, "mine next theirs ", 1);
 	(void)make_file(f, folder, "last");
+	others_are_over(f, folder);
 	assert_listed(f, folder, "last mine next theirs ", 0); /* what was asked for is known as well */
+	inode_unref(folder);
+	core_unlock(&f->fs->core);
+}
+
+static void while_others_are_at_work_in_a_folder_each_who_lists_it_asks(void **state)
+{
+	struct fixture *f = *state;
+	struct inode *folder;
+
+	core_lock(&f->fs->core);
+	folder = make_folder(f);
+	(void)make_file(f, folder, "mine");
+	follow_up_to(f, create_in(f, folder->id, "first"));
+	folder->complete = false;
+	assert_listed(f, folder, "first mine ", 1);
+	assert_listed(f, folder, "first mine ", 0);
+	announce_in(f, folder->id, "second", create_in(f, folder->id, "second"));
+	follow_up_to(f, make_file(f, folder, "next")); /* its answer says how the folder is now */
+	assert_listed(f, folder, "first mine next second ", 1);
+	(void)create_in(f, folder->id, "third"); /* which nobody has told yet */
+	assert_listed(f, folder, "first mine next second third ", 1);
+	follow_up_to(f, make_file(f, folder, "zero"));
+	others_are_over(f, folder);
+	assert_listed(f, folder, "first mine next second third zero ", 0);
+	inode_unref(folder);
+	core_unlock(&f->fs->core);
+}
+
+static void with_others_on_the_drive_what_was_made_here_is_asked_for_once(void **state)
+{
+	struct fixture *f = *state;
+	struct inode *folder;
+
+	core_lock(&f->fs->core);
+	folder = make_folder(f);
+	f->fs->core.others = true;
+	(void)create_in(f, folder->id, "theirs"); /* which nobody has told yet */
+	(void)make_file(f, folder, "mine");
+	assert_listed(f, folder, "mine theirs ", 1);
+	assert_listed(f, folder, "mine theirs ", 0);
 	inode_unref(folder);
 	core_unlock(&f->fs->core);
 }
@@ -465,6 +506,8 @@ int main(void)
 		CASE(a_folder_made_here_is_listed_without_asking_the_store),
 		CASE(it_is_listed_as_the_store_lists_it),
 		CASE(after_anothers_change_of_one_name_the_store_is_asked),
+		CASE(while_others_are_at_work_in_a_folder_each_who_lists_it_asks),
+		CASE(with_others_on_the_drive_what_was_made_here_is_asked_for_once),
 		CASE(what_the_journal_brings_late_ends_what_is_kept),
 		CASE(it_is_kept_once_the_journal_has_come_so_far),
 		CASE(who_reads_it_sees_what_it_was_until_he_rewinds),

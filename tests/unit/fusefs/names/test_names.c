@@ -224,12 +224,56 @@ static void a_folder_whose_names_went_for_lack_of_room_is_not_listed(void **stat
 	table_fini(&t);
 }
 
+static void what_is_contradicted_is_not_known_until_a_later_answer(void **state)
+{
+	struct table t;
+
+	(void)state;
+	table_init(&t, 100);
+	make_complete(&t);
+	names_learn(&t.names, 1, span_str("a"), t.file, 10);
+	names_contradicted(&t.names, 1, span_str("a"), 7); /* though it was seen later than that */
+	assert_int_equal(find(&t, "a"), NAME_UNKNOWN);
+	names_learn(&t.names, 1, span_str("a"), t.file, 10);
+	assert_int_equal(find(&t, "a"), NAME_UNKNOWN);
+	names_learn(&t.names, 1, span_str("a"), NULL, 11);
+	assert_int_equal(find(&t, "a"), NAME_ABSENT);
+	assert_int_equal(find(&t, "b"), NAME_ABSENT);
+	names_contradicted(&t.names, 1, span_str("b"), 20); /* only known as one that the folder does not have */
+	assert_int_equal(find(&t, "b"), NAME_UNKNOWN);
+	names_learn(&t.names, 1, span_str("b"), t.file, 20);
+	assert_int_equal(find(&t, "b"), NAME_UNKNOWN);
+	names_learn(&t.names, 1, span_str("b"), t.file, 21);
+	assert_int_equal(find(&t, "b"), NAME_PRESENT);
+	table_fini(&t);
+}
+
+static void a_folder_is_empty_when_all_is_known_and_nothing_is_there(void **state)
+{
+	struct table t;
+
+	(void)state;
+	table_init(&t, 100);
+	assert_false(names_is_empty(&t.names, 1));
+	make_complete(&t);
+	assert_true(names_is_empty(&t.names, 1));
+	names_learn(&t.names, 1, span_str("a"), t.file, 10);
+	assert_false(names_is_empty(&t.names, 1));
+	names_learn(&t.names, 1, span_str("a"), NULL, 11);
+	assert_true(names_is_empty(&t.names, 1));
+	names_changed(&t.names, 1, span_str("b"), 12);
+	assert_false(names_is_empty(&t.names, 1));
+	table_fini(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_name_is_known_until_a_later_change_of_it),
 		cmocka_unit_test(in_a_complete_folder_what_is_not_known_does_not_exist),
 		cmocka_unit_test(a_folder_that_lost_a_name_for_lack_of_room_is_not_complete),
+		cmocka_unit_test(what_is_contradicted_is_not_known_until_a_later_answer),
+		cmocka_unit_test(a_folder_is_empty_when_all_is_known_and_nothing_is_there),
 		cmocka_unit_test(the_names_of_a_complete_folder_are_listed_by_their_bytes),
 		cmocka_unit_test(a_folder_with_a_name_that_is_not_known_is_not_listed),
 		cmocka_unit_test(absent_names_count_for_what_is_too_many_to_list),

@@ -169,17 +169,19 @@ int64_t talk_elsewhere(struct fixture *f, const struct op *op)
 	return r < 0 ? r : o.id;
 }
 
-int64_t talk_make_elsewhere(struct fixture *f, const char *name, uint32_t mode)
+int64_t talk_make_in_elsewhere(struct fixture *f, int64_t folder, const char *name, uint32_t mode)
 {
-	const struct op op = {.kind = OP_CREATE,
-		.fields = OP_HAS_MODE,
-		.parent = ITEM_ROOT(DRIVE),
-		.name = span_str(name),
-		.mode = mode};
+	const struct op op = {
+		.kind = OP_CREATE, .fields = OP_HAS_MODE, .parent = folder, .name = span_str(name), .mode = mode};
 	int64_t id = talk_elsewhere(f, &op);
 
 	assert_true(id > 0);
 	return id;
+}
+
+int64_t talk_make_elsewhere(struct fixture *f, const char *name, uint32_t mode)
+{
+	return talk_make_in_elsewhere(f, ITEM_ROOT(DRIVE), name, mode);
 }
 
 void talk_store_elsewhere(struct fixture *f, int64_t id, struct span content)

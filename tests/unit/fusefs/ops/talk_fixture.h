@@ -57,6 +57,7 @@ void talk_fail_held(struct fixture *f, enum fault_call call, int error);
 struct mem_counts talk_counts(struct fixture *f);
 /* A change of the drive by another mount, of which this one hears nothing. The id of its document; < 0: an error. */
 int64_t talk_elsewhere(struct fixture *f, const struct op *op);
+int64_t talk_make_in_elsewhere(struct fixture *f, int64_t folder, const char *name, uint32_t mode);
 int64_t talk_make_elsewhere(struct fixture *f, const char *name, uint32_t mode);     /* in the root */
 uint64_t talk_make_protected(struct fixture *f, const char *name, uint32_t protect); /* of ITEM_PROTECTED */
 int64_t talk_remove_elsewhere(struct fixture *f, const char *name);

@@ -190,6 +190,57 @@ static void a_folder_that_is_read_from_its_start_again_shows_what_is_there_now(v
 	check_names(f, handle, false, ". .. a b ");
 }
 
+/* -- others at work -- */
+
+static void a_folder_made_here_shows_what_others_have_put_into_it(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t folder = talk_make_folder(f, ROOT, "folder");
+
+	(void)talk_make_in_elsewhere(f, (int64_t)folder, "theirs", S_IFREG | 0644);
+	check_names(f, open_folder(f, folder), false, ". .. theirs ");
+}
+
+static void who_cannot_remove_a_folder_finds_what_is_in_it(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t folder = talk_make_folder(f, ROOT, "folder");
+
+	check_names(f, open_folder(f, folder), false, ". .. ");
+	(void)talk_make_in_elsewhere(f, (int64_t)folder, "theirs", S_IFREG | 0644);
+	assert_int_equal(fake_error(k, fake_rmdir(k, ROOT, "folder")), ENOTEMPTY);
+	check_names(f, open_folder(f, folder), false, ". .. theirs ");
+	assert_int_equal(fake_error(k, fake_unlink(k, folder, "theirs")), 0);
+	assert_int_equal(fake_error(k, fake_rmdir(k, ROOT, "folder")), 0);
+}
+
+static void who_cannot_replace_a_folder_finds_what_is_in_it(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t folder = talk_make_folder(f, ROOT, "folder");
+	const struct fake_rename move = {.from = ROOT, .name = "other", .to = ROOT, .new_name = "folder"};
+
+	(void)talk_make_folder(f, ROOT, "other");
+	(void)talk_make_in_elsewhere(f, (int64_t)folder, "theirs", S_IFREG | 0644);
+	assert_int_equal(fake_error(k, fake_rename(k, &move)), ENOTEMPTY);
+	check_names(f, open_folder(f, folder), false, ". .. theirs ");
+}
+
+static void a_folder_that_is_not_empty_as_far_as_is_known_stays_known(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t folder = talk_make_folder(f, ROOT, "folder");
+	const uint64_t pages = talk_counts(f).children;
+
+	(void)talk_make_file(f, folder, "mine");
+	assert_int_equal(fake_error(k, fake_rmdir(k, ROOT, "folder")), ENOTEMPTY);
+	check_names(f, open_folder(f, folder), false, ". .. mine ");
+	assert_int_equal(talk_counts(f).children, pages);
+}
+
 static void a_node_that_is_not_known_is_no_open_folder(void **state)
 {
 	struct fixture *f = *state;
@@ -292,6 +343,7 @@ static void a_folder_that_the_kernel_never_heard_to_be_open_is_not(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, talk_setup, talk_teardown)
+#define SHARED(name) cmocka_unit_test_setup_teardown(name, talk_setup_shared, talk_teardown)
 
 int main(void)
 {
@@ -305,6 +357,10 @@ int main(void)
 		TEST(behind_the_last_entry_there_is_nothing),
 		TEST(a_folder_of_many_pages_is_listed_whole),
 		TEST(a_folder_that_is_read_from_its_start_again_shows_what_is_there_now),
+		SHARED(a_folder_made_here_shows_what_others_have_put_into_it),
+		TEST(who_cannot_remove_a_folder_finds_what_is_in_it),
+		TEST(who_cannot_replace_a_folder_finds_what_is_in_it),
+		TEST(a_folder_that_is_not_empty_as_far_as_is_known_stays_known),
 		TEST(a_node_that_is_not_known_is_no_open_folder),
 		TEST(a_folder_that_is_gone_lists_nothing_or_says_so),
 		TEST(why_a_folder_cannot_be_listed_is_what_the_caller_hears),

@@ -101,6 +101,44 @@ static void a_name_that_exists_is_not_made_again(void **state)
 	assert_int_equal(fake_error(k, fake_create(k, ROOT, "a", S_IFREG | 0644, O_RDWR | O_EXCL)), EEXIST);
 }
 
+static uint64_t make_in_the_way(struct fake_kernel *k, int kind, uint64_t folder, uint64_t file, const char *name)
+{
+	switch (kind) {
+	case 0:
+		return fake_mkdir(k, folder, name, 0755);
+	case 1:
+		return fake_mknod(k, folder, name, S_IFREG | 0644, 0);
+	case 2:
+		return fake_symlink(k, folder, name, "x");
+	case 3:
+		return fake_link(k, file, folder, name);
+	case 4:
+		return fake_create(k, folder, name, S_IFREG | 0644, O_RDWR | O_EXCL);
+	default:
+		return fake_rename(k,
+			&(struct fake_rename){
+				.from = ROOT, .name = "a", .to = folder, .new_name = name, .flags = RENAME_NOREPLACE});
+	}
+}
+
+static void whose_name_is_taken_finds_what_is_in_his_way(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	const uint64_t folder = talk_make_folder(f, ROOT, "folder"), file = talk_make_file(f, ROOT, "a");
+	char name[] = "0";
+
+	for (int kind = 0; kind < 6; kind++) {
+		name[0] = (char)('0' + kind);
+		if (kind % 2) /* known by itself, not only as one of those that a new folder does not have */
+			assert_true(fake_is_absent(k, fake_lookup(k, folder, name)));
+		(void)talk_make_in_elsewhere(f, (int64_t)folder, name, S_IFDIR | 0755);
+		assert_true(fake_is_absent(k, fake_lookup(k, folder, name)));
+		assert_int_equal(fake_error(k, make_in_the_way(k, kind, folder, file, name)), EEXIST);
+		assert_true(S_ISDIR(fake_entry(k, fake_lookup(k, folder, name))->attr.mode));
+	}
+}
+
 static void a_name_of_256_bytes_is_too_long_for_every_kind(void **state)
 {
 	struct fixture *f = *state;
@@ -486,6 +524,7 @@ int main(void)
 		TEST(a_fifo_has_no_number),
 		TEST(a_new_folder_has_two_links_and_its_parent_one_more),
 		TEST(a_name_that_exists_is_not_made_again),
+		TEST(whose_name_is_taken_finds_what_is_in_his_way),
 		TEST(a_name_of_256_bytes_is_too_long_for_every_kind),
 		TEST(a_name_of_255_bytes_is_made),
 		TEST(a_name_that_names_nothing_is_refused),

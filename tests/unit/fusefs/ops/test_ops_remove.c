@@ -100,6 +100,32 @@ static void what_does_not_exist_is_not_removed(void **state)
 	assert_int_equal(fake_error(k, fake_unlink(k, NO_SUCH_NODE, "a")), ENOENT);
 }
 
+static void what_others_removed_is_not_found_after_it_could_not_be_removed(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+
+	(void)talk_make_file(f, ROOT, "a");
+	(void)talk_make_folder(f, ROOT, "b");
+	(void)talk_make_file(f, ROOT, "c");
+	(void)talk_make_file(f, ROOT, "d");
+	for (const char *name = "a\0b\0c\0"; *name; name += 2) {
+		const struct op op = {.kind = *name == 'b' ? OP_RMDIR : OP_UNLINK,
+			.parent = ITEM_ROOT(DRIVE),
+			.name = span_str(name)};
+
+		assert_true(talk_elsewhere(f, &op) >= 0);
+		assert_true(is_there(f, name));
+	}
+	assert_int_equal(fake_error(k, fake_unlink(k, ROOT, "a")), ENOENT);
+	assert_int_equal(fake_error(k, fake_rmdir(k, ROOT, "b")), ENOENT);
+	assert_int_equal(fake_error(k, rename_in_root(f, "c", "d", RENAME_EXCHANGE)), ENOENT);
+	assert_false(is_there(f, "a"));
+	assert_false(is_there(f, "b"));
+	assert_false(is_there(f, "c"));
+	assert_true(is_there(f, "d"));
+}
+
 static void a_name_that_names_nothing_is_not_removed(void **state)
 {
 	struct fixture *f = *state;
@@ -343,6 +369,7 @@ int main(void)
 		TEST(only_an_empty_folder_is_removed),
 		TEST(files_and_folders_are_removed_each_in_their_way),
 		TEST(what_does_not_exist_is_not_removed),
+		TEST(what_others_removed_is_not_found_after_it_could_not_be_removed),
 		TEST(a_name_that_names_nothing_is_not_removed),
 		TEST(a_removal_that_is_refused_leaves_the_name),
 		TEST(a_signal_does_not_end_unlink),
