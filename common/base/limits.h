@@ -97,6 +97,11 @@
 #define TOKEN_CACHE_S 5u	       /* a gateway keeps what a token means at most so long */
 #define TRACE_BYTES_MAX 64u
 
+/* A gateway believes so long what a service says is a user's `home`, counted from before it asked, on a clock that goes
+ * on while the machine sleeps. A restore that makes it another drive is answered when nobody believes so any more: long
+ * enough that few requests ask, short enough to wait for. */
+#define RING_HOME_BELIEVED_MS 2000
+
 /* That one gateway has under way at services at once, and some that it keeps open: its shares add up to less
  * (gateway/access/share_policy.c). */
 #define GATEWAY_CALLS_MAX 9216u

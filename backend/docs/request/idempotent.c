@@ -118,10 +118,44 @@ static int run_locked(struct idempotent *o, struct docs_store *store, bool *ret_
 	return find_kept(o, store, status);
 }
 
+static void respond(struct idempotent *o, int status, bool repeat)
+{
+	const struct docs_answer answer = answer_of(o, status);
+
+	mutate_respond(&o->m, &answer, repeat, NULL);
+}
+
+static void respond_too_early(struct idempotent *o)
+{
+	call_fail(o->m.call, -ERR_UNAVAILABLE,
+		"this service ends: what was asked for is done, but not all know of it yet");
+}
+
+static void late_fire(struct timer_entry *entry)
+{
+	const struct idempotent_late *late = (const struct idempotent_late *)entry;
+
+	/* A timer that is closed fires at once. */
+	if (clock_mono_ns() < late->due_ns)
+		respond_too_early(late->o);
+	else
+		respond(late->o, late->status, late->repeat);
+}
+
+/* Counted from now, as it holds already. */
+static void respond_late(struct idempotent *o, int status, bool repeat)
+{
+	const int64_t due_ns = clock_mono_ns() + o->late_ns;
+
+	o->late = (struct idempotent_late){
+		.entry = {.fire = late_fire}, .o = o, .due_ns = due_ns, .status = status, .repeat = repeat};
+	if (!timer_set(o->m.call->docs->timer, &o->late.entry, due_ns))
+		respond_too_early(o);
+}
+
 void idempotent_run(struct idempotent *o, struct docs_store *store)
 {
 	struct call *call = o->m.call;
-	struct docs_answer answer;
 	bool repeat = false;
 	/* Numbers of sessions are for batches. */
 	int status = o->m.request.key.kind == DOCS_KEY_SESSION ? -ERR_BAD_REQUEST : 0;
@@ -138,6 +172,8 @@ void idempotent_run(struct idempotent *o, struct docs_store *store)
 		failpoint_after_change(&call->docs->failpoint, o->change_name);
 	if (o->changed)
 		o->changed(o);
-	answer = answer_of(o, status);
-	mutate_respond(&o->m, &answer, repeat, NULL);
+	if (o->late_ns > 0)
+		respond_late(o, status, repeat);
+	else
+		respond(o, status, repeat);
 }

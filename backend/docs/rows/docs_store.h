@@ -185,8 +185,9 @@ struct docs_store_ops {
 	 * is in the trash: it goes for good. */
 	int (*drive_trash)(struct docs_store *s, const struct docs_scope *scope, const struct span *confirm);
 	int (*drive_trash_list)(struct docs_store *s, int64_t user, docs_on_drive on_drive, void *cookie);
-	/* Out of the trash. -ERR_NOT_FOUND: it is not there. */
-	int (*drive_restore)(struct docs_store *s, const struct docs_scope *scope);
+	/* Out of the trash. ret_replaced: it is its owner's first one again, in place of another, which is gone.
+	 * -ERR_NOT_FOUND: it is not there. */
+	int (*drive_restore)(struct docs_store *s, const struct docs_scope *scope, bool *ret_replaced);
 	int (*trash_user)(struct docs_store *s, int64_t user); /* all drives of one who was deleted */
 	int (*account_get)(struct docs_store *s, int64_t user, struct docs_account *ret);
 	/* quota -1: the default, for both; documents 0: no limit, -1: as many as go with the quota. */

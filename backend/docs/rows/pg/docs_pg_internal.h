@@ -88,7 +88,7 @@ int docs_pg_drive_change(
 	struct docs_store *store, const struct docs_scope *scope, const struct span *name, const int64_t *quota);
 int docs_pg_drive_trash(struct docs_store *store, const struct docs_scope *scope, const struct span *confirm);
 int docs_pg_drive_trash_list(struct docs_store *store, int64_t user, docs_on_drive on_drive, void *cookie);
-int docs_pg_drive_restore(struct docs_store *store, const struct docs_scope *scope);
+int docs_pg_drive_restore(struct docs_store *store, const struct docs_scope *scope, bool *ret_replaced);
 /* There is no such drive for the scope: -ERR_DRIVE_TRASHED or -ERR_NOT_FOUND, or why that cannot be found out. */
 int docs_pg_no_drive(struct docs_pg *s, const struct docs_scope *scope);
 int docs_pg_trash_user(struct docs_store *store, int64_t user);

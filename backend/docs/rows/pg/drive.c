@@ -188,7 +188,7 @@ int docs_pg_drive_trash_list(struct docs_store *store, int64_t user, docs_on_dri
 	return list_drives(docs_pg_of(store), &SQL_DRIVE_TRASH_LIST, user, on_drive, cookie);
 }
 
-int docs_pg_drive_restore(struct docs_store *store, const struct docs_scope *scope)
+int docs_pg_drive_restore(struct docs_store *store, const struct docs_scope *scope, bool *ret_replaced)
 {
 	const struct docs_pg_question q = {&SQL_DRIVE_RESTORE, scope, {{PG_NULL}}, 0};
 	struct pg_result *result = NULL;
@@ -196,7 +196,9 @@ int docs_pg_drive_restore(struct docs_store *store, const struct docs_scope *sco
 	int r = docs_pg_ask(docs_pg_of(store), &q, &result);
 	if (r < 0)
 		return r;
-	r = pg_touched(result) > 0 ? 0 : -ERR_NOT_FOUND;
+	r = pg_rows(result) > 0 ? 0 : -ERR_NOT_FOUND;
+	if (r == 0)
+		*ret_replaced = pg_number(result, 0, 0) != 0;
 	pg_result_free(result);
 	return r;
 }

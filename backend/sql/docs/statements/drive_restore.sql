@@ -1,4 +1,4 @@
--- write: drive, owner
+-- write: drive, owner: whether it is the first one in place of another
 -- One that was its owner's first one is it again, unless another one has become that and is in use.
 WITH t AS MATERIALIZED (
 	SELECT d.id, d.owner, d.home FROM drive d WHERE {{mine_trashed}} FOR NO KEY UPDATE
@@ -21,3 +21,4 @@ UPDATE drive d SET trashed_at = NULL, home = t.home AND ((SELECT count(*) FROM g
 	FROM h))
 FROM t
 WHERE d.id = t.id
+RETURNING (SELECT count(*) FROM gone) = 1

@@ -1,17 +1,23 @@
 #include "tests/unit/backend/docs/api/fake_request.h"
 
 #include "backend/service/service.h"
+#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/text.h"
 #include "common/http/server/query.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <strings.h>
 
 struct http_request {
 	const struct fake_request *question;
 	int64_t user;
+	pthread_t asker;
+	pthread_mutex_t lock; /* guards answered */
+	pthread_cond_t given;
+	bool answered;
 	struct fake_answer *answer;
 	void *data;
 	void (*free_fn)(void *data);
@@ -145,6 +151,8 @@ static void respond(struct http_request *req, int status, const struct http_head
 {
 	assert(req->answer->status == 0); /* once */
 	req->answer->status = status;
+	req->answer->late = !pthread_equal(req->asker, pthread_self());
+	req->answer->at_ns = clock_mono_ns();
 	for (size_t i = 0; headers && i < headers->count; i++)
 		if (http_headers_add(&req->answer->headers, headers->list[i].name, headers->list[i].value) < 0)
 			abort();
@@ -156,10 +164,20 @@ static void append(struct http_request *req, struct span bytes)
 		abort();
 }
 
+/* Nothing of the request may be touched afterwards. */
+static void end(struct http_request *req)
+{
+	pthread_mutex_lock(&req->lock);
+	req->answered = true;
+	pthread_cond_signal(&req->given);
+	pthread_mutex_unlock(&req->lock);
+}
+
 void http_respond(struct http_request *req, int status, const struct http_headers *headers, struct span body)
 {
 	respond(req, status, headers);
 	append(req, body);
+	end(req);
 }
 
 void http_respond_take(
@@ -174,6 +192,7 @@ void http_respond_length(struct http_request *req, int status, const struct http
 	respond(req, status, headers);
 	if (http_headers_addf(&req->answer->headers, "Content-Length", "%llu", (unsigned long long)length) < 0)
 		abort();
+	end(req);
 }
 
 void http_respond_error_with(struct http_request *req, int code, const char *detail, const struct http_headers *headers)
@@ -181,6 +200,7 @@ void http_respond_error_with(struct http_request *req, int code, const char *det
 	respond(req, error_lookup(code)->http_status, headers);
 	if (buf_printf(&req->answer->body, "%d %s", code, detail ? detail : "") < 0)
 		abort();
+	end(req);
 }
 
 void http_respond_error(struct http_request *req, int code, const char *detail)
@@ -197,6 +217,7 @@ void http_respond_stream(struct http_request *req, int status, const struct http
 	req->stream = ops;
 	req->stream_cookie = cookie;
 	*ret_stream = NULL;
+	end(req);
 }
 
 void http_stream_wake(struct http_stream *stream)
@@ -269,13 +290,21 @@ void docs_cap_sign(struct docs *docs, uint32_t drive, const struct extent *block
 
 void fake_request_ask(const struct fake_request *question, struct docs *docs, int64_t user, struct fake_answer *ret)
 {
-	struct http_request req = {.question = question, .user = user, .answer = ret};
+	struct http_request req = {.question = question,
+		.user = user,
+		.asker = pthread_self(),
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.given = PTHREAD_COND_INITIALIZER,
+		.answer = ret};
 
 	ret->status = 0;
 	http_headers_init(&ret->headers);
 	buf_init(&ret->body, 64u << 20);
 	question->handler(&req, docs);
-	assert(ret->status != 0);
+	pthread_mutex_lock(&req.lock);
+	while (!req.answered)
+		pthread_cond_wait(&req.given, &req.lock);
+	pthread_mutex_unlock(&req.lock);
 	if (req.stream)
 		pull(&req);
 	if (req.data)

@@ -1,6 +1,7 @@
 /*
  * fake_request: the handlers of the docs service without a server. A request is a few texts; jobs run at once, on the
- * store that docs.workers[0] has; the answer is there when fake_request_ask returns. The functions of a server and of a
+ * store that docs.workers[0] has; the answer is there when fake_request_ask returns, which waits for one that another
+ * thread gives. The functions of a server and of a
  * service that handlers call are defined here: a program with this file is linked with neither.
  */
 #ifndef NEPHOS_TESTS_DOCS_FAKE_REQUEST_H
@@ -24,6 +25,8 @@ struct fake_request {
 
 struct fake_answer {
 	int status;
+	bool late;     /* given by another thread, after the handler and its jobs */
+	int64_t at_ns; /* when it was given */
 	struct http_headers headers;
 	struct buf body; /* of a problem: its code and detail */
 };

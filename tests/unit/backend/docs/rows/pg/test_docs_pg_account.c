@@ -35,6 +35,7 @@ static void a_drive_with_content_goes_by_its_name_and_comes_back(void **state)
 	struct docs_drive drive;
 	struct seen_item seen;
 	int64_t session, others;
+	bool replaced = true;
 
 	assert_ok(w, ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), 0, &session));
 	assert_int_equal(ops->drive_trash(w->store, &w->scope, NULL), -ERR_CONFIRM);
@@ -47,20 +48,21 @@ static void a_drive_with_content_goes_by_its_name_and_comes_back(void **state)
 	assert_int_equal(get(w, id, &seen), -ERR_DRIVE_TRASHED);
 	assert_int_equal(ops->drive_get(w->store, &w->scope, &drive), -ERR_DRIVE_TRASHED);
 	assert_int_equal(ops->drive_get(w->store, &stranger, &drive), -ERR_NOT_FOUND);
-	assert_int_equal(ops->drive_restore(w->store, &stranger), -ERR_NOT_FOUND);
+	assert_int_equal(ops->drive_restore(w->store, &stranger, &replaced), -ERR_NOT_FOUND);
 	assert_int_equal(ops->session_poll(w->store, &w->scope, &(struct docs_poll){session, NULL, 0}, &others),
 		-ERR_DRIVE_TRASHED);
 	const struct op op = {
 		.kind = OP_CREATE, .parent = root_of(w), .name = SPAN_LITERAL("g"), .mode = S_IFREG | 0644};
 	const struct request request = {.ops = &op, .count = 1, .key = {.kind = DOCS_KEY_NONE, .user = w->scope.user}};
 	assert_int_equal(transact(w, &request, NULL, NULL), -ERR_DRIVE_TRASHED);
-	assert_ok(w, ops->drive_restore(w->store, &w->scope));
+	assert_ok(w, ops->drive_restore(w->store, &w->scope, &replaced));
+	assert_false(replaced); /* there was none in its place */
 	assert_int_equal(in_trash(w), 0);
 	assert_ok(w, get(w, id, &seen));
 	assert_ok(w, ops->session_poll(w->store, &w->scope, &(struct docs_poll){session, NULL, 0}, &others));
 	assert_ok(w, ops->drive_home(w->store, w->scope.user, &drive));
 	assert_int_equal(drive.row.id, w->scope.drive);
-	assert_int_equal(ops->drive_restore(w->store, &w->scope), -ERR_NOT_FOUND);
+	assert_int_equal(ops->drive_restore(w->store, &w->scope, &replaced), -ERR_NOT_FOUND);
 }
 
 static void a_first_drive_is_the_first_again_unless_another_one_is_in_use(void **state)
@@ -68,13 +70,15 @@ static void a_first_drive_is_the_first_again_unless_another_one_is_in_use(void *
 	struct worker *w = *state;
 	const struct docs_store_ops *ops = w->store->ops;
 	struct docs_drive second, now;
+	bool replaced = false;
 
 	(void)create(w, root_of(w), "f", S_IFREG | 0644);
 	assert_ok(w, ops->drive_trash(w->store, &w->scope, &SPAN_LITERAL("home")));
 	assert_ok(w, ops->drive_home(w->store, w->scope.user, &second));
 	assert_int_not_equal(second.row.id, w->scope.drive);
 	/* Nothing was done with the one that came in its place: it goes. */
-	assert_ok(w, ops->drive_restore(w->store, &w->scope));
+	assert_ok(w, ops->drive_restore(w->store, &w->scope, &replaced));
+	assert_true(replaced);
 	assert_ok(w, ops->drive_home(w->store, w->scope.user, &now));
 	assert_int_equal(now.row.id, w->scope.drive);
 	assert_ok(w, ops->drive_trash(w->store, &w->scope, &SPAN_LITERAL("home")));
@@ -82,7 +86,8 @@ static void a_first_drive_is_the_first_again_unless_another_one_is_in_use(void *
 	struct worker other = *w;
 	other.scope.drive = second.row.id;
 	(void)create(&other, root_of(&other), "in use", S_IFREG | 0644);
-	assert_ok(w, ops->drive_restore(w->store, &w->scope));
+	assert_ok(w, ops->drive_restore(w->store, &w->scope, &replaced));
+	assert_false(replaced);
 	assert_ok(w, ops->drive_home(w->store, w->scope.user, &now));
 	assert_int_equal(now.row.id, second.row.id);
 	assert_ok(w, ops->drive_get(w->store, &w->scope, &now));
@@ -95,11 +100,12 @@ static void a_drive_that_is_empty_or_thrown_away_twice_is_gone_at_once(void **st
 	struct docs_drive empty = another_drive(w, "empty");
 	const struct docs_scope scope = {.user = w->scope.user, .drive = empty.row.id};
 	uint32_t count = 1;
+	bool replaced = false;
 
 	assert_ok(w, ops->drive_trash(w->store, &scope, NULL));
 	assert_int_equal(in_trash(w), 0);
 	assert_int_equal(ops->drive_get(w->store, &scope, &empty), -ERR_NOT_FOUND);
-	assert_int_equal(ops->drive_restore(w->store, &scope), -ERR_NOT_FOUND);
+	assert_int_equal(ops->drive_restore(w->store, &scope, &replaced), -ERR_NOT_FOUND);
 	(void)create(w, root_of(w), "f", S_IFREG | 0644);
 	assert_ok(w, ops->drive_trash(w->store, &w->scope, &SPAN_LITERAL("home")));
 	assert_int_equal(ops->drive_trash(w->store, &w->scope, NULL), -ERR_CONFIRM);
