@@ -1,12 +1,14 @@
 /*
  * bench_gateway: a gateway and the parts behind it, without a database, for measuring what the gateway adds. The docs
  * service answers 4 KiB from memory; it asks nobody who he is, so that another proxy can be put in front of it, too.
- * The gateway greets it, and asks the user service about tokens, as it does in a store. Prints "GATEWAY-URL DOCS-URL",
- * and serves until it is ended. The token is "bench".
+ * The gateway greets it, asks the user service about tokens, and is the only member of a ring, as it is in a store with
+ * one gateway. Prints "GATEWAY-URL DOCS-URL", and serves until it is ended. The token is "bench".
  */
 #include "backend/service/registration.h"
 #include "common/http/client/client.h"
 #include "common/http/server/server.h"
+#include "common/proto/headers.h"
+#include "common/ring/ring_message.h"
 #include "common/trust/door.h"
 #include "gateway/front/gateway.h"
 
@@ -49,10 +51,41 @@ static void handle_authenticate(struct http_request *req, void *cookie)
 		SPAN_LITERAL("{\"user\":{\"id\":\"1\",\"name\":\"bench\",\"admin\":true},\"token_id\":\"k1\"}"));
 }
 
+/* Without tags: nothing that a gateway could keep. */
 static void handle_content(struct http_request *req, void *cookie)
 {
 	(void)cookie;
 	http_respond(req, 200, NULL, span_of(content, sizeof(content)));
+}
+
+/* The book of the ring. The server has one thread. */
+static struct membership book;
+
+static void handle_ring(struct http_request *req, void *cookie)
+{
+	struct ring_message_call message;
+	struct buf body;
+	bool lease;
+
+	(void)cookie;
+	must(ring_message_read_call(http_request_body(req), &message), "a call to the ring");
+	must(membership_hear(&book, &message.call, &lease), "the ring");
+	ring_message_call_fini(&message);
+	buf_init(&body, RING_MESSAGE_BYTES_MAX);
+	must(ring_message_write_answer(&book, lease, &body), "an answer of the ring");
+	http_respond(req, 200, NULL, span_of(body.data, body.size));
+	buf_fini(&body);
+}
+
+static void handle_claim(struct http_request *req, void *cookie)
+{
+	struct http_headers headers;
+
+	(void)cookie;
+	http_headers_init(&headers);
+	must(http_headers_add(&headers, HEADER_SEQ, "1.1"), "headers");
+	http_respond(req, 204, &headers, span_of(NULL, 0));
+	http_headers_fini(&headers);
 }
 
 static const struct http_route ROUTES[] = {
@@ -62,6 +95,18 @@ static const struct http_route ROUTES[] = {
 		.body = HTTP_BODY_WHOLE,
 		.body_max = 4096,
 		.handler = handle_authenticate,
+		.internal = true},
+	{.method = "POST",
+		.pattern = "/internal/v1/ring",
+		.body = HTTP_BODY_WHOLE,
+		.body_max = RING_MESSAGE_BYTES_MAX,
+		.handler = handle_ring,
+		.internal = true},
+	{.method = "POST",
+		.pattern = "/internal/v1/ring/claims",
+		.body = HTTP_BODY_WHOLE,
+		.body_max = 4096,
+		.handler = handle_claim,
 		.internal = true},
 	{.method = "GET", .pattern = "/api/v2/docs/drives/{rest...}", .handler = handle_content, .internal = true},
 	{0},
