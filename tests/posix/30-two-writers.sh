@@ -89,6 +89,16 @@ def shells():
     if any(p.wait() for p in runs): fail("echo failed")
     lines = open(path(0, "shells")).read().split("\n")[:-1]
     if sorted(lines) != sorted("%d %d" % (w, i) for w in (0, 1) for i in range(rounds)): fail(len(lines), "of", 2 * rounds)
+def runs(name):
+    """The lengths of the runs of each byte, in their order."""
+    data, at, seen = open(path(0, name), "rb").read(), 0, {}
+    while at < len(data):
+        first, start = data[at:at + 1], at
+        while at < len(data) and data[at:at + 1] == first:
+            piece = data[at:at + (1 << 20)]
+            at += len(piece) - len(piece.lstrip(first))
+        seen.setdefault(first, []).append(at - start)
+    return seen
 def large():
     """A write() that the kernel sends in parts is one piece of the file."""
     size, count = 3 << 20, max(4, rounds // 10)
@@ -101,12 +111,24 @@ def large():
     threads = [threading.Thread(target=run, args=(w,)) for w in (0, 1)]
     for t in threads: t.start()
     for t in threads: t.join()
-    data, at, seen = open(path(0, "large"), "rb").read(), 0, []
-    while at < len(data):
-        end = at + len(data[at:]) - len(data[at:].lstrip(data[at:at + 1]))
-        seen.append(end - at)
-        at = end
-    if sorted(seen) != sorted([size + i for i in range(count)] * 2): fail("pieces of", sorted(seen))
+    seen = sorted(n for lengths in runs("large").values() for n in lengths)
+    if seen != sorted([size + i for i in range(count)] * 2): fail("pieces of", seen)
+def huge():
+    """One of more than 16 MiB: whole where only this mount appends; beside another mount in pieces of 16 MiB or more, but for the last."""
+    size, count = (40 << 20) + 1, 2
+    def run(who, name, letter):
+        fd = os.open(path(who, name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        for i in range(count):
+            if os.write(fd, bytes([letter + i]) * size) != size: fail("a short write")
+        os.close(fd)
+    for name, other in (("huge-here", 0), ("huge-both", 1)):
+        threads = [threading.Thread(target=run, args=a) for a in ((0, name, 65), (other, name, 75))]
+        for t in threads: t.start()
+        for t in threads: t.join()
+        for letter, lengths in runs(name).items():
+            if sum(lengths) != size: fail(name, letter, "has", sum(lengths), "bytes")
+            if len(lengths) > 1 and (other == 0 or min(lengths[:-1]) < 16 << 20): fail(name, letter, "lies in pieces of", lengths)
+        os.unlink(path(0, name))
 def mixed():
     """Writes with a place and appends of one file keep their order."""
     name = "mixed"
@@ -362,6 +384,7 @@ check "so are those of open, write, fsync, close" two open_turns 40
 check "appends of four threads at once are whole, once, and in order" two at_once 40
 check "echo >> of two shells" two shells 30
 check "a large append is not torn" two large
+check "one of more than 16 MiB is not torn by its own mount, nor into small pieces by another" two huge
 check "appends and writes with a place keep their order" two mixed
 
 # ---- names ----

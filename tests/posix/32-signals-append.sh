@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Goal: signals in the midst of large appends, by several processes on two mounts, tear, double and lose nothing. While
+# the store answers no call is cut short; when it has been silent for long, who hears EINTR has stored nothing by that
+# call, and who hears of less than he gave can write the rest.
+. "$(dirname "$0")/../lib/e2e.sh"
+e2e_store
+BIN=${NEPHOS_BUILD_DIR:?}/bin
+A=$E2E_MOUNT/32
+B_ROOT=$WORK/b
+B=$B_ROOT/32
+EXECS=${E2E_LONG:+12}
+EXECS=${EXECS:-3} # programs one after the other for each writer …
+EACH=4		  # … and the records of each: 1 to 3 MiB
+clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
+gateways() { for g in gateway-1 gateway-2; do kill "-$1" "$(cat "$E2E_DATA/run/$g.pid")"; done; }
+mkdir -p "$A" "$B_ROOT" || exit 2
+at_end 'gateways CONT; clean "$BIN/nephos" umount "$B_ROOT" || umount -l "$B_ROOT"; rm -rf "$A"'
+check "a second mount of the same drive" \
+	clean "$BIN/nephos" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL" \
+		"$B_ROOT"
+check "the other sees the folder" eventually 5 test -d "$B"
+
+# writer WHO HOW: to descriptor 5, which it shares with another one; each program of it is a new process.
+writer() {
+	local i
+	for ((i = 0; i < EXECS; i++)); do
+		"$BIN/appends" write 5 "$1" $((i * EACH)) $EACH "$2" || return 1
+	done
+}
+# writers FILE: two on each mount, with SA_RESTART and without. What they say is in $WORK/said.
+writers() {
+	local w failed=0 pids=()
+	: >"$WORK/said"
+	{ writer 0 restart & pids+=($!); writer 1 plain & pids+=($!); } 5>>"$A/$1" >>"$WORK/said"
+	{ writer 2 restart & pids+=($!); writer 3 plain & pids+=($!); } 5>>"$B/$1" >>"$WORK/said"
+	for w in "${pids[@]}"; do wait "$w" || failed=1; done
+	[ $failed = 0 ] || { cat "$WORK/said"; return 1; }
+}
+whole() { "$BIN/appends" check "$1" 4 $((EXECS * EACH)) <"$WORK/said"; }
+
+check "appends under signals succeed, with SA_RESTART and without" writers rain
+check_eq "and none was interrupted or cut short" "" "$(cat "$WORK/said")"
+check "each record is there once, whole, in order" whole "$A/rain"
+check "and so the other mount reads it" whole "$B/rain"
+
+# ---- the store is silent ----
+
+# A program that ends waits for what it wrote, so each has to write more than a mount takes of a file.
+EXECS=1
+EACH=20
+writers silence >"$WORK/writers" 2>&1 &
+writing=$!
+check "appends go on" eventually 60 test -s "$A/silence"
+gateways STOP
+check "while the store is silent, somebody is interrupted" eventually 25 test -s "$WORK/said"
+gateways CONT
+wait $writing
+check_eq "when it answers again all writers succeed" "0 " "$? $(cat "$WORK/writers")"
+check "and each piece of a record is there once, in order" whole "$A/silence"
+check "and so the other mount reads it" whole "$B/silence"
+e2e_end
