@@ -8,6 +8,7 @@
 #include "backend/docs/request/lock_turns.h"
 #include "backend/docs/request/upload.h"
 #include "backend/docs/request/users.h"
+#include "backend/docs/rows/pg/block_pg.h"
 #include "backend/docs/rows/pg/docs_pg.h"
 #include "backend/docs/upkeep.h"
 #include "backend/service/service.h"
@@ -19,6 +20,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define SPOOL_FOLDER "/tmp" /* of a store whose blocks lie in the database, unless told */
 
 /*
  * The service as one object, `struct docs`, which all handlers share. It is made at the start and torn down at the end;
@@ -102,6 +106,20 @@ static int add_metrics(struct docs *d, struct metrics *metrics)
 
 /* ---- life ---- */
 
+static int start_blocks(struct docs *d, const struct config *config)
+{
+	const char *path = config_has(config, "blocks-dir") ? config_text(config, "blocks-dir") : SPOOL_FOLDER;
+	const struct block_pg_options rows = {.conninfo = config_text(config, "database"),
+		.spool_folder = path,
+		.connections = (unsigned)config_number(config, "block-workers") + 1}; /* upkeep's */
+	int r = strcmp(config_text(config, "blocks"), DOCS_BLOCKS_PG) == 0 ? block_pg_new(&rows, &d->blocks)
+									   : block_dir_new(path, &d->blocks);
+
+	if (r < 0)
+		log_error(NULL, "op=start part=blocks path=\"%s\" error=%d", path, r);
+	return r;
+}
+
 static int start_parts(struct docs *d, const struct config *config)
 {
 	const struct commit_options commit = {.run_on_worker = docs_run,
@@ -118,13 +136,10 @@ static int start_parts(struct docs *d, const struct config *config)
 	const struct workers_options slow = {
 		.threads = (unsigned)config_number(config, "block-workers"), .conninfo = conninfo};
 	d->file_grace_s = (unsigned)config_number(config, "file-grace");
-	int r = block_dir_new(config_text(config, "blocks-dir"), &d->blocks);
+	int r = start_blocks(d, config);
 
-	if (r < 0) {
-		log_error(NULL, "op=start part=blocks-dir path=\"%s\" error=%d", config_text(config, "blocks-dir"), r);
-		return r;
-	}
-	r = timer_new(&d->timer);
+	if (r == 0)
+		r = timer_new(&d->timer);
 	if (r == 0)
 		r = feed_new(d->timer, d->metrics.polls, &d->feed);
 	if (r == 0)

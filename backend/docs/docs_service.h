@@ -7,6 +7,10 @@
 
 struct service;
 
+/* What setting blocks can be. */
+#define DOCS_BLOCKS_DIR "dir"
+#define DOCS_BLOCKS_PG "pg"
+
 /* ret_app is a struct docs. Failures are those of the parts; they are logged. */
 int docs_service_start(struct service *s, void **ret_app);
 /* Who waits for something is answered at once; the process is asked to end. */

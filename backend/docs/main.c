@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define QUOTA_MAX ((uint64_t)1 << 50)
 #define MIGRATION_LOCK 0x6e6570686f736463ll /* that of docs_pg_migrate: whoever migrates this database takes it */
@@ -19,9 +20,15 @@ static_assert(LOCK_LEASE_S == 60, "LOCK_LEASE_TEXT");
 static_assert(BLOCKS_YOUNG_S == 120, "BLOCKS_YOUNG_TEXT");
 
 static const struct config_setting settings[] = {
-	{"blocks-dir", CONFIG_TEXT, NULL, 0, 0, "directory where the blocks lie", false},
+	{"blocks", CONFIG_TEXT, "dir", 0, 0,
+		"where the blocks lie: dir, as files in blocks-dir; pg, as rows of the database. The same at all instances, and as long as the store lives",
+		false},
+	{"blocks-dir", CONFIG_TEXT, NULL, 0, 0,
+		"directory where the blocks lie; with --blocks pg, only what is on its way to slow readers (then /tmp unless told)",
+		false},
 	{"blocks-reserve", CONFIG_SIZE, "268435456", 0, QUOTA_MAX,
-		"bytes of the disk below blocks-dir that blocks leave free: the database may need them", false},
+		"bytes of the disk below blocks-dir that blocks leave free: the database may need them; not with --blocks pg",
+		false},
 	{"quota", CONFIG_SIZE, "0", 0, QUOTA_MAX, "bytes that a new drive may hold; 0: no limit", false},
 	{"user-service", CONFIG_TEXT, NULL, 0, 0,
 		"base URLs of user services, each perhaps with NAME= before; unless told, the gateways say", false},
@@ -41,14 +48,29 @@ static const struct config_setting settings[] = {
 	{0},
 };
 
-static int start(struct service *s, void **ret_app)
+static int check_blocks(const struct config *config)
 {
-	if (!config_has(service_config(s), "blocks-dir")) {
+	const char *blocks = config_text(config, "blocks");
+
+	if (strcmp(blocks, DOCS_BLOCKS_DIR) != 0 && strcmp(blocks, DOCS_BLOCKS_PG) != 0) {
+		log_error(NULL,
+			"op=start part=settings blocks=\"%s\" outcome=\"--blocks (NEPHOS_BLOCKS) is neither dir nor pg\"",
+			blocks);
+		return -EINVAL;
+	}
+	if (strcmp(blocks, DOCS_BLOCKS_DIR) == 0 && !config_has(config, "blocks-dir")) {
 		log_error(NULL,
 			"op=start part=settings outcome=\"--blocks-dir (NEPHOS_BLOCKS_DIR) is missing: the directory where blocks lie\"");
 		return -EINVAL;
 	}
-	return docs_service_start(s, ret_app);
+	return 0;
+}
+
+static int start(struct service *s, void **ret_app)
+{
+	int r = check_blocks(service_config(s));
+
+	return r < 0 ? r : docs_service_start(s, ret_app);
 }
 
 int main(int argc, char **argv)

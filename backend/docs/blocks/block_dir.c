@@ -12,6 +12,7 @@
  * never follows a symlink; names are made of numbers and hex digits only.
  */
 #include "backend/docs/blocks/block_store.h"
+#include "backend/docs/blocks/spool.h"
 
 #include "common/base/clock.h"
 #include "common/base/text.h"
@@ -269,18 +270,7 @@ static int dir_remove(struct block_store *s, const struct block_name *name)
 
 static int dir_spool(struct block_store *s)
 {
-	struct block_dir *d = (struct block_dir *)s;
-	char fresh_name[FRESH_NAME_SIZE];
-	int fd = openat(d->fresh, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-
-	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT))
-		return fd >= 0 ? fd : errno == EMFILE || errno == ENFILE ? -EMFILE : -EIO;
-	/* A file system that makes none without a name. */
-	fresh_name_of(d, fresh_name);
-	fd = openat(d->fresh, fresh_name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd >= 0)
-		(void)unlinkat(d->fresh, fresh_name, 0);
-	return fd >= 0 ? fd : -EIO;
+	return spool_open(((struct block_dir *)s)->fresh);
 }
 
 static int dir_free_bytes(struct block_store *s, int64_t *ret, int64_t *ret_total)

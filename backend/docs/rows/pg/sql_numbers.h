@@ -13,6 +13,8 @@
 #define IDEMPOTENCY_TEXT 24
 #define TRASH_TEXT 30
 #define SQL_LOCKS_STEP_SECONDS 2
+/* Of a block that lies in rows, all but its last piece. What was stored has it: another number needs a migration. */
+#define BLOCK_PIECE_BYTES 262144
 
 static_assert(SESSION_TIMEOUT_S == SESSION_TIMEOUT_SECONDS && SESSION_PRESENT_S == SESSION_PRESENT_SECONDS &&
 		IDEMPOTENCY_HOURS == IDEMPOTENCY_TEXT && TRASH_DAYS == TRASH_TEXT,

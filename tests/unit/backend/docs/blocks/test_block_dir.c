@@ -1,5 +1,6 @@
 #include "backend/docs/blocks/block_mem.h"
 #include "backend/docs/blocks/block_store.h"
+#include "tests/unit/backend/docs/blocks/block_suite.h"
 
 #include "common/base/limits.h"
 #include "common/base/text.h"
@@ -58,8 +59,8 @@ static bool was_synced(const char *below, const char *folder)
 }
 
 struct fixture {
+	struct block_trial trial; /* first: what the suite takes */
 	char folder[64];
-	struct block_store *blocks;
 };
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
@@ -94,7 +95,7 @@ static int setup_dir(void **state)
 	memset(&syncs, 0, sizeof(syncs));
 	strcpy(f->folder, "/tmp/test_block_dir.XXXXXX");
 	assert_non_null(mkdtemp(f->folder));
-	assert_int_equal(block_dir_new(f->folder, &f->blocks), 0);
+	assert_int_equal(block_dir_new(f->folder, &f->trial.blocks), 0);
 	*state = f;
 	return 0;
 }
@@ -103,7 +104,7 @@ static int setup_mem(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
-	assert_int_equal(block_mem_new(&f->blocks), 0);
+	assert_int_equal(block_mem_new(&f->trial.blocks), 0);
 	*state = f;
 	return 0;
 }
@@ -112,109 +113,22 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	f->blocks->ops->free(f->blocks);
+	f->trial.blocks->ops->free(f->trial.blocks);
 	if (f->folder[0])
 		nftw(f->folder, remove_one, 8, FTW_PHYS | FTW_DEPTH);
 	free(f);
 	return 0;
 }
 
-static struct block_name name_of(uint8_t first, int64_t generation)
-{
-	struct block_name name = {.drive = 7, .generation = generation};
-
-	memset(name.sha256, first, sizeof(name.sha256));
-	return name;
-}
-
-static int put(struct fixture *f, const struct block_name *name, const char *text)
-{
-	return f->blocks->ops->put(f->blocks, name, span_str(text));
-}
-
-static void what_was_put_is_got(void **state)
-{
-	struct fixture *f = *state;
-	struct block_name name = name_of(0xab, 5), other = name_of(0xab, 6);
-	char data[16];
-	uint32_t size = 0;
-
-	assert_int_equal(put(f, &name, "hello, block"), 0);
-	assert_int_equal(f->blocks->ops->get(f->blocks, &name, 0, data, sizeof(data), &size), 0);
-	assert_int_equal(size, 12);
-	assert_memory_equal(data, "hello, block", 12);
-	assert_int_equal(f->blocks->ops->get(f->blocks, &name, 7, data, 3, &size), 0);
-	assert_int_equal(size, 3);
-	assert_memory_equal(data, "blo", 3);
-	assert_int_equal(f->blocks->ops->get(f->blocks, &name, 100, data, 3, &size), 0);
-	assert_int_equal(size, 0);
-	assert_int_equal(f->blocks->ops->size(f->blocks, &name, &size), 0);
-	assert_int_equal(size, 12);
-	assert_int_equal(f->blocks->ops->get(f->blocks, &other, 0, data, 1, &size), -ENOENT);
-	assert_int_equal(f->blocks->ops->size(f->blocks, &other, &size), -ENOENT);
-}
-
-static void a_block_is_never_overwritten(void **state)
-{
-	struct fixture *f = *state;
-	struct block_name name = name_of(1, 1);
-	char data[16];
-	uint32_t size;
-
-	assert_int_equal(put(f, &name, "first"), 0);
-	assert_int_equal(put(f, &name, "second"), -EEXIST);
-	assert_int_equal(f->blocks->ops->get(f->blocks, &name, 0, data, sizeof(data), &size), 0);
-	assert_memory_equal(data, "first", 5);
-}
-
-static void generations_drives_and_hashes_are_apart(void **state)
-{
-	struct fixture *f = *state;
-	struct block_name a = name_of(1, 1), b = name_of(1, 2), c = name_of(1, 1);
-	uint32_t size;
-
-	c.drive = 8;
-	assert_int_equal(put(f, &a, "a"), 0);
-	assert_int_equal(put(f, &b, "bb"), 0);
-	assert_int_equal(put(f, &c, "ccc"), 0);
-	assert_int_equal(f->blocks->ops->remove(f->blocks, &a), 0);
-	assert_int_equal(f->blocks->ops->size(f->blocks, &a, &size), -ENOENT);
-	assert_int_equal(f->blocks->ops->size(f->blocks, &b, &size), 0);
-	assert_int_equal(size, 2);
-	assert_int_equal(f->blocks->ops->size(f->blocks, &c, &size), 0);
-	assert_int_equal(size, 3);
-}
-
-static void removing_what_is_not_there_is_done(void **state)
-{
-	struct fixture *f = *state;
-	struct block_name name = name_of(9, 1);
-
-	assert_int_equal(f->blocks->ops->remove(f->blocks, &name), 0);
-	assert_int_equal(put(f, &name, "x"), 0);
-	assert_int_equal(f->blocks->ops->remove(f->blocks, &name), 0);
-	assert_int_equal(f->blocks->ops->remove(f->blocks, &name), 0);
-}
-
-static void there_is_room(void **state)
-{
-	struct fixture *f = *state;
-	int64_t room = 0, total = 0;
-
-	assert_int_equal(f->blocks->ops->free_bytes(f->blocks, &room, &total), 0);
-	assert_true(room > 0);
-	assert_true(total >= room);
-}
-
 static void a_block_lies_where_its_hash_says(void **state)
 {
 	struct fixture *f = *state;
-	struct block_name name = name_of(0xcd, 42);
+	struct block_name name = block_trial_name(0xcd, 42);
 	char path[256], hex[65];
 	struct stat st;
 
 	name.sha256[1] = 0x01;
-	assert_int_equal(put(f, &name, "x"), 0);
+	assert_int_equal(block_trial_put(&f->trial, &name, "x"), 0);
 	text_hex(name.sha256, 32, hex);
 	snprintf(path, sizeof(path), "%s/cd/01/7-%s-42", f->folder, hex);
 	assert_int_equal(stat(path, &st), 0);
@@ -236,23 +150,23 @@ static void with_file_limit(rlim_t limit)
 static void no_room_is_said_and_leaves_nothing(void **state)
 {
 	struct fixture *f = *state;
-	struct block_name name = name_of(3, 1);
+	struct block_name name = block_trial_name(3, 1);
 	char *large = calloc(1, BLOCK_BYTES_MAX);
 	int r;
 
 	with_file_limit(1000000);
-	r = f->blocks->ops->put(f->blocks, &name, span_of(large, BLOCK_BYTES_MAX));
+	r = f->trial.blocks->ops->put(f->trial.blocks, &name, span_of(large, BLOCK_BYTES_MAX));
 	with_file_limit(RLIM_INFINITY);
 	assert_int_equal(r, -ENOSPC);
 	assert_int_equal(count_files(f->folder), 0);
-	assert_int_equal(f->blocks->ops->put(f->blocks, &name, span_of(large, BLOCK_BYTES_MAX)), 0);
+	assert_int_equal(f->trial.blocks->ops->put(f->trial.blocks, &name, span_of(large, BLOCK_BYTES_MAX)), 0);
 	free(large);
 }
 
 static void a_folder_that_cannot_be_made_is_a_failure(void **state)
 {
 	struct fixture *f = *state;
-	struct block_name name = name_of(0xee, 1);
+	struct block_name name = block_trial_name(0xee, 1);
 	char path[128];
 	FILE *file;
 
@@ -260,19 +174,19 @@ static void a_folder_that_cannot_be_made_is_a_failure(void **state)
 	file = fopen(path, "w");
 	assert_non_null(file);
 	fclose(file);
-	assert_int_equal(put(f, &name, "x"), -EIO);
+	assert_int_equal(block_trial_put(&f->trial, &name, "x"), -EIO);
 	assert_int_equal(count_files(f->folder), 1);
 }
 
 static void a_symlink_in_the_place_of_a_folder_is_not_followed(void **state)
 {
 	struct fixture *f = *state;
-	struct block_name name = name_of(0xee, 1);
+	struct block_name name = block_trial_name(0xee, 1);
 	char path[128];
 
 	snprintf(path, sizeof(path), "%s/ee", f->folder);
 	assert_int_equal(symlink("/tmp", path), 0);
-	assert_int_equal(put(f, &name, "x"), -EIO);
+	assert_int_equal(block_trial_put(&f->trial, &name, "x"), -EIO);
 }
 
 static void old_leftovers_go_at_the_next_start_and_fresh_ones_stay(void **state)
@@ -296,20 +210,20 @@ static void old_leftovers_go_at_the_next_start_and_fresh_ones_stay(void **state)
 static void a_folder_that_somebody_else_has_just_made_is_made_durable_too(void **state)
 {
 	struct fixture *f = *state;
-	struct block_name name = name_of(0xcd, 1), second = name_of(0xcd, 2);
+	struct block_name name = block_trial_name(0xcd, 1), second = block_trial_name(0xcd, 2);
 	char path[128];
 
 	snprintf(path, sizeof(path), "%s/cd", f->folder);
 	assert_int_equal(mkdir(path, 0700), 0);
 	snprintf(path, sizeof(path), "%s/cd/cd", f->folder);
 	assert_int_equal(mkdir(path, 0700), 0);
-	assert_int_equal(put(f, &name, "x"), 0);
+	assert_int_equal(block_trial_put(&f->trial, &name, "x"), 0);
 	assert_true(was_synced("", f->folder));
 	assert_true(was_synced("/cd", f->folder));
 	assert_true(was_synced("/cd/cd", f->folder));
 	/* Once: from then on only the block's own name is new. */
 	syncs.count = 0;
-	assert_int_equal(put(f, &second, "x"), 0);
+	assert_int_equal(block_trial_put(&f->trial, &second, "x"), 0);
 	assert_int_equal(syncs.count, 1);
 	assert_true(was_synced("/cd/cd", f->folder));
 }
@@ -318,74 +232,47 @@ static void a_folder_whose_sync_failed_is_synced_again_or_fails_again(void **sta
 {
 	static const char *const parents[] = {"", "/cd"};
 	struct fixture *f = *state;
-	struct block_name name = name_of(0xcd, 1);
+	struct block_name name = block_trial_name(0xcd, 1);
 
 	for (size_t i = 0; i < 2; i++) {
 		snprintf(syncs.failing, sizeof(syncs.failing), "%s%s", f->folder, parents[i]);
 		for (int n = 0; n < 2; n++) {
 			syncs.count = 0;
-			assert_int_equal(put(f, &name, "x"), -EIO);
+			assert_int_equal(block_trial_put(&f->trial, &name, "x"), -EIO);
 			assert_true(was_synced(parents[i], f->folder));
 			assert_int_equal(count_files(f->folder), 0);
 		}
 	}
 	syncs.failing[0] = '\0';
 	syncs.count = 0;
-	assert_int_equal(put(f, &name, "x"), 0);
+	assert_int_equal(block_trial_put(&f->trial, &name, "x"), 0);
 	assert_true(was_synced("/cd", f->folder));
 }
 
 static void a_block_whose_name_is_not_durable_is_not_left(void **state)
 {
 	struct fixture *f = *state;
-	struct block_name name = name_of(0xcd, 1);
+	struct block_name name = block_trial_name(0xcd, 1);
 
 	snprintf(syncs.failing, sizeof(syncs.failing), "%s/cd/cd", f->folder);
-	assert_int_equal(put(f, &name, "x"), -EIO);
+	assert_int_equal(block_trial_put(&f->trial, &name, "x"), -EIO);
 	assert_int_equal(count_files(f->folder), 0);
 	syncs.failing[0] = '\0';
-	assert_int_equal(put(f, &name, "x"), 0);
-}
-
-struct seen_names {
-	int64_t sum; /* of generations */
-	unsigned count;
-};
-
-static int on_name(const struct block_name *name, void *cookie)
-{
-	struct seen_names *seen = cookie;
-
-	assert_int_equal(name->drive, 7);
-	assert_int_equal(name->sha256[5], name->sha256[0]);
-	seen->sum += name->generation;
-	seen->count++;
-	return 0;
-}
-
-static struct seen_names go_through(struct fixture *f, uint32_t folder, int64_t older_s)
-{
-	struct seen_names seen = {0, 0};
-	unsigned steps = 0;
-
-	do {
-		assert_int_equal(f->blocks->ops->each(f->blocks, &folder, older_s, on_name, &seen), 0);
-		assert_true(++steps < 10); /* one folder of blocks a step */
-	} while (folder != 0);
-	return seen;
+	assert_int_equal(block_trial_put(&f->trial, &name, "x"), 0);
 }
 
 static void all_old_blocks_are_gone_through_folder_by_folder(void **state)
 {
 	struct fixture *f = *state;
-	const struct block_name names[] = {name_of(0, 1), name_of(0, 2), name_of(0x80, 4), name_of(0xff, 8)};
+	const struct block_name names[] = {
+		block_trial_name(0, 1), block_trial_name(0, 2), block_trial_name(0x80, 4), block_trial_name(0xff, 8)};
 	static const char *const others[] = {"/80/80/7-80-4", "/80/80/notes", "/80/80/07-", "/new/left"};
 	struct utimbuf long_ago = {1000000000, 1000000000};
 	char path[256], hex[65];
-	struct seen_names seen;
+	struct block_trial_seen seen;
 
 	for (size_t i = 0; i < 4; i++) {
-		assert_int_equal(put(f, &names[i], "x"), 0);
+		assert_int_equal(block_trial_put(&f->trial, &names[i], "x"), 0);
 		text_hex(names[i].sha256, 32, hex);
 		snprintf(path, sizeof(path), "%s/%.2s/%.2s/7-%s-%d", f->folder, hex, hex, hex, 1 << i);
 		if (i < 3)
@@ -396,27 +283,22 @@ static void all_old_blocks_are_gone_through_folder_by_folder(void **state)
 		fclose(fopen(path, "w"));
 		assert_int_equal(utime(path, &long_ago), 0);
 	}
-	seen = go_through(f, 0, 3600);
+	seen = block_trial_each(&f->trial, 0, 3600);
 	assert_int_equal(seen.sum, 1 + 2 + 4);
 	assert_int_equal(access(path, F_OK), -1); /* what an upload left */
-	seen = go_through(f, 0x8081, 3600);
+	seen = block_trial_each(&f->trial, 0x8081, 3600);
 	assert_int_equal(seen.count, 0);
-	seen = go_through(f, 0, -3600);
+	seen = block_trial_each(&f->trial, 0, -3600);
 	assert_int_equal(seen.sum, 1 + 2 + 4 + 8);
 }
 
-static void a_spool_is_a_file_without_a_name(void **state)
+static void a_spool_leaves_no_name(void **state)
 {
 	struct fixture *f = *state;
-	char data[4];
-	int fd = f->blocks->ops->spool(f->blocks);
+	int fd = f->trial.blocks->ops->spool(f->trial.blocks);
 
 	assert_true(fd >= 0);
-	assert_int_equal(pwrite(fd, "abcd", 4, 100000), 4);
-	assert_int_equal(pread(fd, data, 4, 100000), 4);
-	assert_memory_equal(data, "abcd", 4);
-	if (f->folder[0])
-		assert_int_equal(count_files(f->folder), 0);
+	assert_int_equal(count_files(f->folder), 0);
 	close(fd);
 }
 
@@ -432,30 +314,20 @@ static void a_place_that_is_no_folder_is_refused(void **state)
 static void the_store_in_memory_fails_when_told(void **state)
 {
 	struct fixture *f = *state;
-	struct block_name name = name_of(1, 1);
+	struct block_name name = block_trial_name(1, 1);
 
-	block_mem_fail(f->blocks, 1, -EIO);
-	assert_int_equal(put(f, &name, "a"), 0);
-	assert_int_equal(put(f, &name, "a"), -EIO);
-	block_mem_fail(f->blocks, 0, 0);
-	assert_int_equal(put(f, &name, "a"), -EEXIST);
-	assert_int_equal(block_mem_count(f->blocks), 1);
+	block_mem_fail(f->trial.blocks, 1, -EIO);
+	assert_int_equal(block_trial_put(&f->trial, &name, "a"), 0);
+	assert_int_equal(block_trial_put(&f->trial, &name, "a"), -EIO);
+	block_mem_fail(f->trial.blocks, 0, 0);
+	assert_int_equal(block_trial_put(&f->trial, &name, "a"), -EEXIST);
+	assert_int_equal(block_mem_count(f->trial.blocks), 1);
 }
 
 #define DIR_TEST(name) cmocka_unit_test_setup_teardown(name, setup_dir, teardown)
-#define MEM_TEST(name)                                              \
-	{                                                           \
-#name "_in_memory", name, setup_mem, teardown, NULL \
-	}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		DIR_TEST(what_was_put_is_got),
-		DIR_TEST(a_block_is_never_overwritten),
-		DIR_TEST(generations_drives_and_hashes_are_apart),
-		DIR_TEST(removing_what_is_not_there_is_done),
-		DIR_TEST(there_is_room),
 		DIR_TEST(a_block_lies_where_its_hash_says),
 		DIR_TEST(no_room_is_said_and_leaves_nothing),
 		DIR_TEST(a_folder_that_cannot_be_made_is_a_failure),
@@ -465,15 +337,11 @@ int main(void)
 		DIR_TEST(a_folder_whose_sync_failed_is_synced_again_or_fails_again),
 		DIR_TEST(a_block_whose_name_is_not_durable_is_not_left),
 		DIR_TEST(all_old_blocks_are_gone_through_folder_by_folder),
-		DIR_TEST(a_spool_is_a_file_without_a_name),
-		MEM_TEST(a_spool_is_a_file_without_a_name),
+		DIR_TEST(a_spool_leaves_no_name),
 		cmocka_unit_test(a_place_that_is_no_folder_is_refused),
-		MEM_TEST(what_was_put_is_got),
-		MEM_TEST(a_block_is_never_overwritten),
-		MEM_TEST(generations_drives_and_hashes_are_apart),
-		MEM_TEST(removing_what_is_not_there_is_done),
-		MEM_TEST(there_is_room),
-		MEM_TEST(the_store_in_memory_fails_when_told),
+		cmocka_unit_test_setup_teardown(the_store_in_memory_fails_when_told, setup_mem, teardown),
+		BLOCK_SUITE("in_files", setup_dir, teardown),
+		BLOCK_SUITE("in_memory", setup_mem, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@ struct explained {
 
 #define SCOPE "int, bigint"
 #define LOCK_OF ", bigint, bigint, smallint" /* document, session, kind */
+#define DATA_OF "bytea, bigint, int"	     /* hash, generation, drive */
 #define COMMIT_TYPES                                                                                                                                             \
 	"int, bigint, bigint, bigint, bigint[], bytea[], bytea[], bytea[], bigint[], bytea[], bigint[], bytea[], bytea[], bigint[], bytea[], bigint[], bytea[]," \
 	" bigint[], bytea[], bytea[], bytea[], bigint, bigint"
@@ -136,6 +137,12 @@ static const struct explained EXPLAINED[] = {
 	{&SQL_BLOCK_DROP, "int, bytea[], bigint[]"},
 	{&SQL_BLOCK_REFUSED, "int, bytea[]"},
 	{&SQL_DOUBTFUL_SHORT, "int, bigint, bigint, bigint"},
+	{&SQL_BLOCK_DATA_ADD, DATA_OF ", int"},
+	{&SQL_BLOCK_DATA_ADD_PIECE, DATA_OF ", int, bytea"},
+	{&SQL_BLOCK_DATA_READ, DATA_OF ", int, int, int, int"},
+	{&SQL_BLOCK_DATA_SIZE, DATA_OF},
+	{&SQL_BLOCK_DATA_REMOVE, DATA_OF},
+	{&SQL_BLOCK_DATA_PAGE, DATA_OF ", bigint, bigint"},
 };
 
 #define FILL_MS 500000 /* half a second here when nothing else runs */
@@ -165,6 +172,8 @@ static const char FILL[] =
 	" SELECT 1 + i % 100, 1 + i % 200, 200, i::text::bytea, '', '', 'body', now() - i * interval '10 s' FROM generate_series(1, 20000) i;"
 	"INSERT INTO block (drive, sha256, generation, size, uploader, doubtful, touched_at)"
 	" SELECT id >> 32, sha256(id::text::bytea), 1, 100, 1, id % 20 = 0, now() - interval '1 h' FROM node;"
+	"INSERT INTO block_data (drive, size, generation, sha256) SELECT drive, 40, 1, sha256 FROM block;"
+	"INSERT INTO block_piece (drive, piece, generation, sha256, bytes) SELECT drive, p, 1, sha256, 'twenty bytes of data' FROM block, generate_series(0, 1) p;"
 	"ANALYZE";
 
 /* The plan's lines. */

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Goal: docs services that keep blocks in the database (--blocks pg) keep them nowhere else: content of any size comes
+# back whole and in parts, at every instance, and after a restart; what nothing refers to goes, and what an upload left.
+. "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/docs.sh"
+
+rows() { start_docs "$@" --blocks pg --upkeep-period 1 --file-grace 600; }
+rows docs-1
+rows docs-2
+U=$URL_docs_1
+ask GET "$H" >/dev/null
+D=$(value .id)
+E=$V2/drives/$D
+number() { psql -X -q -A -t "$DATABASE" -c "$1"; }
+blocks() { number "SELECT count(*) FROM block_data"; }
+pieces() { number "SELECT count(*) FROM block_piece"; }
+whole() { curl -s "${AS[@]}" "$1$H/files/$2" | sha256sum; }
+part() { curl -s "${AS[@]}" -H "Range: bytes=$3-$4" "$1$H/files/$2" | sha256sum; }
+cut() { tail -c "+$(($2 + 1))" "$WORK/$1" | head -c "$(($3 - $2 + 1))" | sha256sum; }
+
+# ---- sizes ----
+: >"$WORK/empty"
+printf x >"$WORK/byte"
+head -c 5000000 /dev/urandom >"$WORK/five"
+head -c 40000000 /dev/urandom >"$WORK/forty"
+for name in empty byte five forty; do
+	check_eq "$name comes" 201 "$(http -T "$WORK/$name" "${AS[@]}" "$U$H/files/$name")"
+done
+for url in "$URL_docs_1" "$URL_docs_2"; do
+	for name in empty byte five forty; do
+		check_eq "$name is whole at ${url##*:}" "$(sha256sum <"$WORK/$name")" "$(whole "$url" "$name")"
+	done
+	for range in "0 0" "262143 262144" "4194303 4194304" "1000000 4999999" "4999999 4999999"; do
+		# shellcheck disable=SC2086 # two numbers
+		check_eq "bytes $range of five" "$(cut five $range)" "$(part "$url" five $range)"
+	done
+	check_eq "and a range of forty" "$(cut forty 7777777 33333333)" "$(part "$url" forty 7777777 33333333)"
+done
+check_eq "no byte of it lies in a file" 0 "$(find "$WORK/blocks" -type f | wc -l)"
+check "but in rows" test "$(blocks)" -ge 12
+check_eq "of at most 256 KiB" t "$(number "SELECT max(length(bytes)) = 262144 FROM block_piece")"
+
+# ---- by their hash ----
+hash=$(head -c 100000 "$WORK/five" | tee "$WORK/block" | sha256sum | head -c 64)
+put_block() { http -T "$2" -H 'Expect:' "${AS[@]}" "$1$E/blocks/$(sha256sum "$2" | head -c 64)"; }
+check_eq "a block is new" 201 "$(put_block "$URL_docs_1" "$WORK/block")"
+check_eq "and known at the other" 200 "$(put_block "$URL_docs_2" "$WORK/block")"
+
+# ---- restart ----
+kill -9 "$PID_docs_1" "$PID_docs_2"
+wait "$PID_docs_1" "$PID_docs_2" 2>/dev/null
+rows docs-3
+U=$URL_docs_3
+check_eq "forty is whole after a restart" "$(sha256sum <"$WORK/forty")" "$(whole "$U" forty)"
+
+# ---- an upload that dies between bytes and row ----
+before=$(blocks)
+head -c 100000 /dev/urandom >"$WORK/lost"
+start_docs dies --blocks pg --failpoint after-commit:block-file
+check_eq "an upload whose service dies between bytes and row" 000 "$(put_block "$URL_dies" "$WORK/lost")"
+wait "$PID_dies" 2>/dev/null # the shell would say "Killed", as is meant
+check_eq "leaves its bytes" $((before + 1)) "$(blocks)"
+number "UPDATE block_data SET written_at = now() - interval '1 h'" >/dev/null
+collected() { [ "$(blocks)" = "$1" ]; }
+KEPT=$(number "SELECT count(*) FROM block")
+check "which go when they are old, and only they" eventually 30 collected "$KEPT"
+check_eq "forty is whole" "$(sha256sum <"$WORK/forty")" "$(whole "$U" forty)"
+
+# ---- deletion ----
+rows docs-4 --block-grace 0 --block-young 0
+for name in byte five forty; do check_eq "$name goes" 204 "$(http -X DELETE "${AS[@]}" "$U$H/files/$name")"; done
+# A mount may have them open for a while: nobody waits for that.
+number "UPDATE node SET orphaned_at = orphaned_at - interval '1 h' WHERE orphaned_at IS NOT NULL" >/dev/null
+check "and its blocks with it" eventually 60 collected 0
+check_eq "and their pieces" 0 "$(pieces)"
+check_eq "no failure was logged" 0 "$(cat "$WORK"/docs-*.log | grep -c '"level":"error"')"
+
+# ---- settings ----
+"$DOCS_PROGRAM" --name odd --database "$DATABASE" --cluster-key "$WORK/cluster.key" --blocks rows \
+	--user-service "http://127.0.0.1:$USERS_PORT" --port 0 2>"$WORK/odd.log"
+check_eq "another kind of store is refused" 1 $?
+check "with a word" grep -q 'neither dir nor pg' "$WORK/odd.log"
+e2e_end
