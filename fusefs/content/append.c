@@ -32,7 +32,8 @@ void append_over(struct append *a)
 
 int64_t append_until_ns(const struct append *a, bool waited)
 {
-	const int64_t pause_ms = a->more && !waited ? APPEND_MORE_MS : APPEND_PAUSE_MS,
+	const int64_t more_ms = waited ? APPEND_MORE_WAITED_MS : APPEND_MORE_MS,
+		      pause_ms = a->more ? more_ms : APPEND_PAUSE_MS,
 		      lasts_ms = waited ? APPEND_WAITED_MS : APPEND_LASTS_MS, until = a->part_ns + pause_ms * NS_PER_MS,
 		      last = a->began_ns + lasts_ms * NS_PER_MS;
 

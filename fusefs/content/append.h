@@ -10,7 +10,7 @@
  * apart, but the writer may have to wait for a processor in between. After a part that looks as if another followed
  * that is APPEND_MORE_MS, after any other APPEND_PAUSE_MS. It looks so when it ends with a page and is large, or began
  * within a page: the one that the end of the file lies in is mostly sent by itself. Who waits for all that is dirty is
- * kept waiting for APPEND_PAUSE_MS, and only after a part that ends with a page.
+ * kept waiting for less, APPEND_MORE_WAITED_MS or APPEND_PAUSE_MS, and only after a part that ends with a page.
  *
  * A kernel that does not ask leaves all appends of one thread looking like one: APPEND_BYTES_MAX and APPEND_LASTS_MS
  * end it then. Pure: the time is passed in. Embedded; zero is one that is over. Not thread-safe.
@@ -24,6 +24,8 @@
 #include <sys/types.h>
 
 #define APPEND_MORE_MS 1000
+#define APPEND_MORE_WAITED_MS \
+	250 /* the same, when somebody waits: a busy machine gives the writer no turn for so long */
 #define APPEND_PAUSE_MS 20
 #define APPEND_PART_BYTES (512u * 1024)	     /* large: half of what the kernel sends at most */
 #define APPEND_LASTS_MS 5000		     /* longer than that no write() is kept together by time alone … */

@@ -55,8 +55,8 @@ static void how_long_a_next_part_is_waited_for_depends_on_how_likely_it_is(void 
 		int64_t end;
 		int64_t ms, waited_ms; /* 0: not at all */
 	} cases[] = {
-		{MIB, 3 * MIB, APPEND_MORE_MS, APPEND_PAUSE_MS},
-		{100, PAGE, APPEND_MORE_MS, APPEND_PAUSE_MS},	    /* the page of the end of the file */
+		{MIB, 3 * MIB, APPEND_MORE_MS, APPEND_MORE_WAITED_MS},
+		{100, PAGE, APPEND_MORE_MS, APPEND_MORE_WAITED_MS}, /* the page of the end of the file */
 		{PAGE, 2 * PAGE, APPEND_PAUSE_MS, APPEND_PAUSE_MS}, /* a record of that size, most likely */
 		{100, 300, APPEND_PAUSE_MS, 0},
 		{MIB - 5, 3 * MIB - 5, APPEND_PAUSE_MS, 0}, /* the end of a large one, most likely */
