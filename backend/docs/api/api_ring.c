@@ -108,7 +108,8 @@ static void claim_drive(struct docs_store *store, void *cookie)
 	struct docs_position at;
 	struct http_headers headers;
 	char text[HEADERS_VALUE_SIZE];
-	int error = store->ops->ring_claim(store, r->drive, r->number, &at);
+	int64_t owner = 0;
+	int error = store->ops->ring_claim(store, r->drive, r->number, &at, &owner);
 
 	if (error < 0) {
 		http_respond_error(r->req, error, NULL);
@@ -117,6 +118,8 @@ static void claim_drive(struct docs_store *store, void *cookie)
 	http_headers_init(&headers);
 	headers_position_print(at.incarnation, at.seq, text);
 	error = http_headers_add(&headers, HEADER_SEQ, text);
+	if (error == 0)
+		error = http_headers_addf(&headers, HEADER_USER, "%" PRId64, owner);
 	if (error < 0)
 		http_respond_error(r->req, error, NULL);
 	else

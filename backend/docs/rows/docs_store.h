@@ -316,7 +316,8 @@ struct docs_store_ops {
 		struct docs_store *s, const struct membership_call *call, struct membership *ret_book, bool *ret_lease);
 	/* The caller is home of the drive from now on, in that epoch: only what says so changes it. -ERR_EPOCH: it is
 	 * not the ring's epoch, or the drive was claimed in a later one; -ERR_NOT_FOUND. */
-	int (*ring_claim)(struct docs_store *s, uint32_t drive, int64_t epoch, struct docs_position *ret_at);
+	int (*ring_claim)(
+		struct docs_store *s, uint32_t drive, int64_t epoch, struct docs_position *ret_at, int64_t *ret_owner);
 	void (*free)(struct docs_store *s);
 };
 

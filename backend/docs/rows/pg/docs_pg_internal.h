@@ -184,6 +184,7 @@ int docs_pg_collect_expired(struct docs_store *store, uint32_t limit, uint32_t *
 
 int docs_pg_ring_call(
 	struct docs_store *store, const struct membership_call *call, struct membership *ret_book, bool *ret_lease);
-int docs_pg_ring_claim(struct docs_store *store, uint32_t drive, int64_t epoch, struct docs_position *ret_at);
+int docs_pg_ring_claim(
+	struct docs_store *store, uint32_t drive, int64_t epoch, struct docs_position *ret_at, int64_t *ret_owner);
 
 #endif

@@ -178,7 +178,8 @@ int docs_pg_ring_call(
 	return r;
 }
 
-int docs_pg_ring_claim(struct docs_store *store, uint32_t drive, int64_t epoch, struct docs_position *ret_at)
+int docs_pg_ring_claim(
+	struct docs_store *store, uint32_t drive, int64_t epoch, struct docs_position *ret_at, int64_t *ret_owner)
 {
 	const struct pg_param params[] = {PG_P_I32(drive), PG_P_I64(epoch)};
 	struct pg_result *result = NULL;
@@ -187,10 +188,11 @@ int docs_pg_ring_claim(struct docs_store *store, uint32_t drive, int64_t epoch, 
 	if (r < 0)
 		return r;
 	assert(pg_rows(result) == 1);
-	if (!pg_is_null(result, 0, CLAIM_SEQ))
+	if (!pg_is_null(result, 0, CLAIM_SEQ)) {
 		*ret_at = (struct docs_position){
 			pg_number(result, 0, CLAIM_INCARNATION), pg_number(result, 0, CLAIM_SEQ)};
-	else if (pg_number(result, 0, CLAIM_IN_EPOCH) != 0 && pg_number(result, 0, CLAIM_HAS_DRIVE) == 0)
+		*ret_owner = pg_number(result, 0, CLAIM_OWNER);
+	} else if (pg_number(result, 0, CLAIM_IN_EPOCH) != 0 && pg_number(result, 0, CLAIM_HAS_DRIVE) == 0)
 		r = -ERR_NOT_FOUND;
 	else
 		r = -ERR_EPOCH;

@@ -11,8 +11,8 @@ WITH r AS (
 	UPDATE drive d SET epoch = r.epoch
 	FROM r
 	WHERE d.id = $1 AND d.epoch <= r.epoch
-	RETURNING d.incarnation, d.seq
+	RETURNING d.incarnation, d.seq, d.owner
 )
-SELECT EXISTS (SELECT FROM r), EXISTS (SELECT FROM drive WHERE id = $1), c.incarnation, c.seq
+SELECT EXISTS (SELECT FROM r), EXISTS (SELECT FROM drive WHERE id = $1), c.incarnation, c.seq, c.owner
 FROM (SELECT 1) AS one
 LEFT JOIN c ON true

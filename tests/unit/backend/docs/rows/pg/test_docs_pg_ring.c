@@ -199,13 +199,15 @@ static void a_claim_writes_the_epoch_and_tells_where_the_drive_stands(void **sta
 	struct worker *w = *state;
 	const int64_t epoch = call_once(w);
 	struct docs_position at = {0}, again = {0};
+	int64_t owner = 0;
 
 	assert_int_equal(epoch, 1);
-	assert_ok(w, w->store->ops->ring_claim(w->store, w->scope.drive, epoch, &at));
+	assert_ok(w, w->store->ops->ring_claim(w->store, w->scope.drive, epoch, &at, &owner));
 	assert_int_equal(epoch_of(w), epoch);
+	assert_int_equal(owner, w->scope.user);
 	assert_int_equal(at.seq, 0);
 	assert_true(at.incarnation > 0);
-	assert_ok(w, w->store->ops->ring_claim(w->store, w->scope.drive, epoch, &again));
+	assert_ok(w, w->store->ops->ring_claim(w->store, w->scope.drive, epoch, &again, &owner));
 	assert_memory_equal(&again, &at, sizeof(at));
 }
 
@@ -214,14 +216,15 @@ static void a_claim_in_another_epoch_than_the_ring_s_changes_nothing(void **stat
 	struct worker *w = *state;
 	const int64_t epoch = call_once(w);
 	struct docs_position at = {-1, -1};
+	int64_t owner;
 
-	assert_int_equal(w->store->ops->ring_claim(w->store, w->scope.drive, epoch + 1, &at), -ERR_EPOCH);
-	assert_int_equal(w->store->ops->ring_claim(w->store, w->scope.drive, epoch - 1, &at), -ERR_EPOCH);
+	assert_int_equal(w->store->ops->ring_claim(w->store, w->scope.drive, epoch + 1, &at, &owner), -ERR_EPOCH);
+	assert_int_equal(w->store->ops->ring_claim(w->store, w->scope.drive, epoch - 1, &at, &owner), -ERR_EPOCH);
 	assert_int_equal(epoch_of(w), 0);
 	/* The book was set back: who has claimed in a later epoch keeps the drive. */
-	assert_ok(w, w->store->ops->ring_claim(w->store, w->scope.drive, epoch, &at));
+	assert_ok(w, w->store->ops->ring_claim(w->store, w->scope.drive, epoch, &at, &owner));
 	assert_ok(w, pg_script(w->pg, "UPDATE drive SET epoch = epoch + 5"));
-	assert_int_equal(w->store->ops->ring_claim(w->store, w->scope.drive, epoch, &at), -ERR_EPOCH);
+	assert_int_equal(w->store->ops->ring_claim(w->store, w->scope.drive, epoch, &at, &owner), -ERR_EPOCH);
 	assert_int_equal(epoch_of(w), epoch + 5);
 }
 
@@ -230,8 +233,9 @@ static void a_drive_that_is_not_there_cannot_be_claimed(void **state)
 	struct worker *w = *state;
 	const int64_t epoch = call_once(w);
 	struct docs_position at;
+	int64_t owner;
 
-	assert_int_equal(w->store->ops->ring_claim(w->store, INT32_MAX, epoch, &at), -ERR_NOT_FOUND);
+	assert_int_equal(w->store->ops->ring_claim(w->store, INT32_MAX, epoch, &at, &owner), -ERR_NOT_FOUND);
 }
 
 int main(void)
