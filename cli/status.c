@@ -24,6 +24,9 @@
 #define STATUS_DEADLINE_MS 2000 /* a gateway that needs longer to say how it is, is not well */
 #define STATUS_BYTES_MAX (1024u * 1024)
 
+/* What a gateway says of its part in the ring. */
+static const char *const RING_PARTS[] = {"ring", "homes", "cache"};
+
 struct survey {
 	struct command_run *run;
 	struct http_client *client;
@@ -130,8 +133,8 @@ static void add_gateway(struct survey *s, size_t at, const struct http_response 
 		(void)snprintf(why, sizeof(why), "what answers there is no gateway");
 	if (page) {
 		(void)json_object_set(gateway, "name", json_object_get(page, "name"));
-		if (s->run->options.ring)
-			(void)json_object_set(gateway, "ring", json_object_get(page, "ring"));
+		for (size_t i = 0; s->run->options.ring && i < sizeof(RING_PARTS) / sizeof(RING_PARTS[0]); i++)
+			(void)json_object_set(gateway, RING_PARTS[i], json_object_get(page, RING_PARTS[i]));
 	} else
 		(void)json_object_set_new(gateway, "error", json_string(why));
 	(void)json_array_append_new(s->gateways, gateway);
@@ -260,6 +263,39 @@ static void print_ring(struct buf *line, const json_t *g)
 		json_is_true(json_object_get(ring, "preparing")) ? ", members change" : "");
 }
 
+static json_int_t sum(const json_t *object)
+{
+	json_int_t total = 0;
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)object, key, value)
+		total += json_integer_value(value);
+	return total;
+}
+
+static void print_kept(struct buf *line, const json_t *g)
+{
+	const json_t *cache = json_object_get(g, "cache"), *homes = json_object_get(g, "homes");
+	const json_int_t hits = sum(json_object_get(cache, "hits")), misses = sum(json_object_get(cache, "misses"));
+
+	(void)buf_append_str(line, "cache    ");
+	print_field(line, g, "name", 12);
+	if (!cache) {
+		(void)buf_append_str(line, "says nothing of a cache");
+		return;
+	}
+	(void)buf_printf(line, "home of %lld drives, %lld answers, %lld KiB, ",
+		(long long)(json_integer_value(json_object_get(homes, "held")) +
+			json_integer_value(json_object_get(homes, "behind"))),
+		(long long)json_integer_value(json_object_get(cache, "entries")),
+		(long long)json_integer_value(json_object_get(cache, "bytes")) / 1024);
+	if (hits + misses > 0)
+		(void)buf_printf(line, "%lld of 100 from memory", (long long)(hits * 100 / (hits + misses)));
+	else
+		(void)buf_append_str(line, "nothing asked yet");
+}
+
 static void print_service(struct buf *line, const json_t *service)
 {
 	const json_t *ready = json_object_get(service, "ready");
@@ -303,6 +339,8 @@ static void print_survey(const struct survey *s)
 		print_each(s->gateways, print_gateway);
 		if (s->run->options.ring)
 			print_each(s->gateways, print_ring);
+		if (s->run->options.ring)
+			print_each(s->gateways, print_kept);
 		print_each(s->services, print_service);
 		print_each(s->mounts, print_mount);
 		return;

@@ -33,6 +33,8 @@ static const char HELP[] = "nephos-gateway: the front door of a nephos store.\n"
 
 #define PER_ADDRESS_TEXT "4096"
 static_assert(GATEWAY_CONNECTIONS_PER_ADDRESS == 4096, "PER_ADDRESS_TEXT");
+#define CACHE_BYTES_TEXT "268435456"
+static_assert(GATEWAY_CACHE_BYTES == 268435456, "CACHE_BYTES_TEXT");
 
 static const struct config_setting SETTINGS[] = {
 	{.flag = "port",
@@ -66,6 +68,12 @@ static const struct config_setting SETTINGS[] = {
 		.min = 0,
 		.max = GATEWAY_CONNECTIONS_MAX,
 		.help = "connections that one address, no trusted proxy, may have (of IPv6: one /64); 0: no limit"},
+	{.flag = "cache-bytes",
+		.kind = CONFIG_NUMBER,
+		.fallback = CACHE_BYTES_TEXT,
+		.min = GATEWAY_CACHE_BYTES_MIN,
+		.max = GATEWAY_CACHE_BYTES_MAX,
+		.help = "memory for answers that are kept and given again, in bytes"},
 	{.flag = "print-fsm",
 		.kind = CONFIG_SWITCH,
 		.help = "print the states of a member of the ring, and what leads from one to another, and end"},
@@ -191,6 +199,7 @@ static int start_gateway(void *cookie, struct buf *why)
 		.ring_port = m->ring_port,
 		.ring_advertise = config_text(m->config, "ring-advertise"),
 		.cluster = process_cluster(m->process),
+		.cache_bytes = (size_t)config_number(m->config, "cache-bytes"),
 		.cors_origins = config_text(m->config, "cors-origins"),
 		.connections_max = allow_connections(),
 		.connections_per_address = (unsigned)config_number(m->config, "connections-per-address"),

@@ -6,18 +6,22 @@
 #include "common/http/server/monitoring.h"
 #include "common/trust/door.h"
 #include "gateway/front/assets.h"
+#include "gateway/front/cache_report.h"
 #include "gateway/front/hop_listener.h"
 #include "gateway/front/peer_list.h"
 #include "gateway/access/auth.h"
 #include "gateway/access/client_address.h"
 #include "gateway/proxy/proxy.h"
 #include "gateway/access/recheck.h"
+#include "gateway/cache/cache.h"
+#include "gateway/ring/keeper.h"
 #include "gateway/ring/ring.h"
 #include "gateway/front/service_messages.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <jansson.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +31,7 @@
 /* To leave the ring takes three calls. After the length of a lease there is nothing left to give back. */
 #define GATEWAY_LEAVE_MS 3000
 
-static_assert(SHARE_CALLS_MAX + RECHECK_AT_ONCE + GATEWAY_UPSTREAM_MAX <= GATEWAY_CALLS_MAX,
+static_assert(SHARE_CALLS_MAX + RECHECK_AT_ONCE + KEEPER_CALLS_MAX + GATEWAY_UPSTREAM_MAX <= GATEWAY_CALLS_MAX,
 	"services have a connection for all that a gateway may ask of them at once");
 static_assert(GATEWAY_UPSTREAM_MAX <= HOP_IDLE_MAX && HOP_CONNECTIONS_MAX == GATEWAY_HOPS_MAX,
 	"a gateway has a place for what others keep open to it");
@@ -45,6 +49,9 @@ struct gateway {
 	struct proxy *proxy;
 	struct recheck *recheck;
 	struct ring *ring;
+	struct cache *cache; /* what is kept of services' answers */
+	struct cache_report *report;
+	struct keeper *keeper; /* which drives this gateway is home of */
 	struct assets *assets;
 	struct http_route *routes; /* ROUTES and those of monitoring */
 	struct monitoring monitoring;
@@ -181,11 +188,19 @@ static int monitoring_ready(void *cookie, struct buf *ret_why)
 	return 0;
 }
 
+static void monitoring_refresh(void *cookie)
+{
+	const struct gateway *g = cookie;
+
+	cache_report_refresh(g->report);
+}
+
 static int monitoring_status(void *cookie, struct buf *ret)
 {
 	const struct gateway *g = cookie;
-	json_t *status = json_pack("{sssOsoso*}", "name", g->name, "gateways", g->peers, "services",
-		services_to_json(g->registry, false), "ring", ring_status(g->ring));
+	json_t *status = json_pack("{sssOsoso*so*so*}", "name", g->name, "gateways", g->peers, "services",
+		services_to_json(g->registry, false), "ring", ring_status(g->ring), "homes", keeper_status(g->keeper),
+		"cache", cache_report_json(g->report));
 	char *text = status ? json_dumps(status, JSON_COMPACT) : NULL;
 	int error = text ? buf_append_str(ret, text) : -ENOMEM;
 	free(text);
@@ -267,10 +282,41 @@ static bool internal_guard(struct http_request *req, const struct http_route *ro
 	return route->open || door_admits(g->door, req);
 }
 
-static int build_forwarding(struct gateway *g)
+static int build_ring(const struct gateway_options *options, struct gateway *g)
+{
+	const struct cache_options cache = {
+		.bytes = options->cache_bytes ? options->cache_bytes : GATEWAY_CACHE_BYTES,
+		.seed = randombytes_random() | (uint64_t)randombytes_random() << 32,
+	};
+	const struct keeper_options keeper = {.client = g->client, .registry = g->registry, .metrics = g->metrics};
+	const struct ring_options ring = {
+		.client = g->client,
+		.registry = g->registry,
+		.metrics = g->metrics,
+		.on_duty = keeper_on_duty,
+		.on_heard = keeper_on_heard,
+	};
+	struct keeper_options k = keeper;
+	struct ring_options r = ring;
+	int error = cache_new(&cache, &g->cache);
+
+	k.cache = g->cache;
+	if (error == 0)
+		error = cache_report_new(g->cache, g->metrics, &g->report);
+	if (error == 0)
+		error = keeper_new(&k, &g->keeper);
+	r.cookie = g->keeper;
+	if (error == 0)
+		error = ring_new(&r, &g->ring);
+	return error < 0 ? error : keeper_start(g->keeper, g->ring);
+}
+
+static int build_forwarding(const struct gateway_options *options, struct gateway *g)
 {
 	const struct auth_options auth = {.registry = g->registry, .client = g->client, .under_way = g->under_way};
 	int error = auth_new(&auth, &g->auth);
+	if (error == 0)
+		error = build_ring(options, g);
 	if (error < 0)
 		return error;
 	const struct proxy_options proxy = {
@@ -280,10 +326,11 @@ static int build_forwarding(struct gateway *g)
 		.under_way = g->under_way,
 		.clients = g->clients,
 		.metrics = g->metrics,
+		.name = g->name,
+		.keeper = options->ringless ? NULL : g->keeper,
+		.cache = options->ringless ? NULL : g->cache,
 	};
-	const struct ring_options ring = {.client = g->client, .registry = g->registry, .metrics = g->metrics};
-	error = proxy_new(&proxy, &g->proxy);
-	return error < 0 ? error : ring_new(&ring, &g->ring);
+	return proxy_new(&proxy, &g->proxy);
 }
 
 static int build(const struct gateway_options *options, struct gateway *g, struct buf *why)
@@ -313,11 +360,14 @@ static int build(const struct gateway_options *options, struct gateway *g, struc
 	if (error == 0)
 		error = under_way_new(&PROXY_UNDER_WAY, &g->under_way);
 	if (error == 0)
-		error = build_forwarding(g);
+		error = build_forwarding(options, g);
 	if (error == 0)
 		error = http_routes_concat(ROUTES, MONITORING_ROUTES, &g->routes);
-	g->monitoring = (struct monitoring){
-		.metrics = g->metrics, .ready = monitoring_ready, .status = monitoring_status, .cookie = g};
+	g->monitoring = (struct monitoring){.metrics = g->metrics,
+		.refresh = monitoring_refresh,
+		.ready = monitoring_ready,
+		.status = monitoring_status,
+		.cookie = g};
 	if (error == 0 && options->assets_dir) {
 		error = assets_load(options->assets_dir, &g->assets);
 		if (error < 0)
@@ -463,6 +513,7 @@ void gateway_free(struct gateway *g)
 {
 	if (!g)
 		return;
+	keeper_stop(g->keeper); /* who waits for a home is answered */
 	/* The server first: it begins calls. What it had under way is kept by whoever is to answer it, until the client
 	 * ends its calls. */
 	http_server_stop(g->server);
@@ -473,8 +524,11 @@ void gateway_free(struct gateway *g)
 	http_client_free(g->client);
 	recheck_free(g->recheck);
 	ring_free(g->ring);
+	keeper_free(g->keeper);
 	door_free(g->door);
 	proxy_free(g->proxy);
+	cache_report_free(g->report);
+	cache_free(g->cache);
 	under_way_free(g->under_way);
 	assets_free(g->assets);
 	free(g->routes);

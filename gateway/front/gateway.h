@@ -8,6 +8,7 @@
 #include "common/base/metrics.h"
 #include "common/http/server/server.h"
 #include "common/trust/cluster.h"
+#include "gateway/cache/cache.h"
 
 #include <stdio.h>
 
@@ -17,6 +18,11 @@
 #define GATEWAY_CONNECTIONS_PER_ADDRESS 4096
 /* Connections of other gateways: what is at work here at once, and for each of 63 others what it keeps open. */
 #define GATEWAY_HOPS_MAX (8704u + 63u * 256u)
+
+/* Of answers that are kept, with all that belongs to them. */
+#define GATEWAY_CACHE_BYTES CACHE_BYTES_DEFAULT
+#define GATEWAY_CACHE_BYTES_MIN CACHE_BYTES_MIN
+#define GATEWAY_CACHE_BYTES_MAX CACHE_BYTES_MAX
 
 struct gateway;
 
@@ -42,7 +48,8 @@ struct gateway_options {
 	struct cluster *cluster; /* outlives the gateway */
 	/* asked on connections to services; NULL: the door of the cluster. For tests of what comes after */
 	const struct http_greeter *greeter;
-	bool ringless; /* it stays outside of the ring. For the same tests: their services hear what they expect */
+	size_t cache_bytes; /* that answers may take which are kept; 0: GATEWAY_CACHE_BYTES */
+	bool ringless;	    /* it stays outside of the ring. For the same tests: their services hear what they expect */
 	unsigned connections_max;	  /* 0: GATEWAY_CONNECTIONS_MAX */
 	unsigned connections_per_address; /* 0: no limit */
 	const char *cors_origins;	  /* pages of which other origins may use the store (cors.h); NULL: of none */

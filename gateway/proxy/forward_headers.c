@@ -28,6 +28,8 @@ static const char *const STOPS_HERE[] = {"Connection", "Keep-Alive", "Proxy-Conn
  * A client's word for who asks, or for the epoch of a drive's home, is worth nothing. */
 static const char *const OF_CLIENTS[] = {HEADER_FLOOR, HEADER_SESSION, HEADER_BATCH, HEADER_LEASE, NULL};
 static const char *const FOR_CLIENTS[] = {HEADER_SEQ, HEADER_USAGE, HEADER_BATCH, NULL};
+/* Another gateway has made its answer for a client: what it says of itself passes. */
+static const char *const OF_GATEWAYS[] = {HEADER_SEQ, HEADER_USAGE, HEADER_BATCH, HEADER_ATTEMPTS, HEADER_HOME, NULL};
 
 static int fold(char c)
 {
@@ -136,9 +138,9 @@ int forward_headers_request(const struct http_request *req, const struct token_i
 	return copy.error;
 }
 
-int forward_headers_answer(const struct http_headers *answer, struct http_headers *ret)
+int forward_headers_answer(const struct http_headers *answer, bool of_gateway, struct http_headers *ret)
 {
-	struct copy copy = {.to = ret, .ours = FOR_CLIENTS};
+	struct copy copy = {.to = ret, .ours = of_gateway ? OF_GATEWAYS : FOR_CLIENTS};
 	for (size_t i = 0; i < answer->count; i++)
 		note_connection(answer->list[i].name, answer->list[i].value, &copy);
 	for (size_t i = 0; i < answer->count; i++)

@@ -13,8 +13,8 @@
  * many lines of Connection. */
 int forward_headers_request(const struct http_request *req, const struct token_identity *identity, const char *client,
 	struct http_headers *ret);
-/* Fields for the client, out of an answer. */
-int forward_headers_answer(const struct http_headers *answer, struct http_headers *ret);
+/* Fields for the client, out of an answer of a service, or of another gateway. */
+int forward_headers_answer(const struct http_headers *answer, bool of_gateway, struct http_headers *ret);
 /* What one request is balanced by: the drive in its target, or the caller's home; empty when any instance will do.
  * Written to ret, which must hold FORWARD_KEY_SIZE. */
 #define FORWARD_KEY_SIZE 48

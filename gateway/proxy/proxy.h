@@ -9,6 +9,8 @@
 #include "common/base/limits.h"
 #include "gateway/access/auth.h"
 #include "gateway/access/client_address.h"
+#include "gateway/cache/cache.h"
+#include "gateway/ring/keeper.h"
 
 #define PROXY_REPLAY_BYTES BATCH_BYTES_MAX /* the largest body that is kept for a second try: a batch, or two blocks */
 /* Memory for a body is taken for what has come of it, in such steps; of all at once SHARE_BODIES_BYTES, and of one user
@@ -19,7 +21,10 @@
 /* Another instance, if there is one, is asked after so long without a byte; the mount gives up after 10 s. One that was
  * stopped or lost is left earlier, when its registration runs out. */
 #define PROXY_READ_FIRST_BYTE_MS 3000
-#define PROXY_WRITE_FIRST_BYTE_MS 6000			    /* a full batch on a busy disk */
+#define PROXY_WRITE_FIRST_BYTE_MS 6000 /* a full batch on a busy disk */
+/* How long a change waits for its drive to have a home: a lease, the change of members, a claim, twice over. A mount
+ * gives up after 10 s. */
+#define PROXY_HOME_WAIT_MS 8000
 #define PROXY_POLL_STALL_MS ((POLL_WAIT_S_MAX + 15) * 1000) /* except for long polls */
 
 struct proxy;
@@ -34,6 +39,9 @@ struct proxy_options {
 	struct under_way *under_way;	      /* where its requests are found by their tokens, and get their shares */
 	const struct client_address *clients; /* NULL: no reverse proxy is believed */
 	struct metrics *metrics;	      /* NULL: nothing is counted */
+	const char *name;		      /* of this gateway */
+	struct keeper *keeper;		      /* NULL: there is no ring: everything goes to services, nothing is kept */
+	struct cache *cache;		      /* with a keeper: what is kept */
 };
 
 int proxy_new(const struct proxy_options *options, struct proxy **ret);

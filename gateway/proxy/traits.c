@@ -1,20 +1,10 @@
 #include "gateway/proxy/traits.h"
 
 #include "common/proto/headers.h"
+#include "gateway/proxy/drive_ref.h"
 
 #include <string.h>
 #include <xxhash.h>
-
-/* What follows the drive in a target, "" for others. */
-static const char *below_drive(const char *target)
-{
-	static const char DRIVES[] = "/api/v2/docs/drives/";
-	if (strncmp(target, DRIVES, sizeof(DRIVES) - 1) != 0)
-		return "";
-	const char *drive = target + sizeof(DRIVES) - 1;
-	const char *rest = drive + strcspn(drive, "/?");
-	return *rest == '/' ? rest + 1 : "";
-}
 
 static bool has_field(const struct traits_request *request, const char *name)
 {
@@ -27,7 +17,7 @@ static bool is_route(const char *what, const char *route)
 {
 	const size_t size = strlen(route);
 
-	return strncmp(what, route, size) == 0 && strchr("?/", what[size]);
+	return strncmp(what, route, size) == 0 && strchr("/", what[size]);
 }
 
 /* A mutation may be repeated under a key, or when it is content named by its own hash. The poll of a mount is a POST
@@ -35,7 +25,8 @@ static bool is_route(const char *what, const char *route)
  * effect. */
 void traits_find(const struct traits_request *request, struct traits *ret)
 {
-	const char *what = below_drive(request->target), *method = request->method;
+	const struct drive_ref about = drive_ref_find(request->target);
+	const char *what = about.below, *method = request->method;
 	const bool safe = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 || strcmp(method, "OPTIONS") == 0;
 	const bool post = strcmp(method, "POST") == 0, put = strcmp(method, "PUT") == 0;
 
@@ -72,7 +63,8 @@ void traits_place(
 	*ret = (struct share_claim){.lane = SHARE_REQUESTS, .user = request->user};
 	if (!traits->poll)
 		return;
-	if (is_route(below_drive(request->target), "locks/wait")) {
+	const struct drive_ref about = drive_ref_find(request->target);
+	if (is_route(about.below, "locks/wait")) {
 		ret->lane = SHARE_LOCKS;
 	} else if (post && session && *session) {
 		ret->lane = SHARE_MOUNTS;

@@ -13,7 +13,9 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,7 +44,8 @@ struct ring {
 
 static void do_duty(struct ring *r, enum member_duty duty)
 {
-	/* Nothing is kept of any drive yet that would have to be given up first. */
+	if (duty != MEMBER_NOTHING && r->with.on_duty)
+		r->with.on_duty(r->with.cookie, duty, &r->member);
 	if (duty == MEMBER_STOP)
 		member_stopped(&r->member);
 }
@@ -101,6 +104,8 @@ static void on_done(void *cookie, int error, struct http_response *response)
 	r->failing = error < 0;
 	pthread_cond_broadcast(&r->wake);
 	pthread_mutex_unlock(&r->lock);
+	if (error == 0 && r->with.on_heard)
+		r->with.on_heard(r->with.cookie);
 }
 
 /* ---- the call; with the lock held ---- */
@@ -255,6 +260,41 @@ void ring_free(struct ring *r)
 	pthread_cond_destroy(&r->wake);
 	pthread_mutex_destroy(&r->lock);
 	free(r);
+}
+
+/* ---- places ---- */
+
+void ring_place(struct ring *r, uint32_t drive, struct ring_place *ret)
+{
+	char text[16];
+	size_t row = 0;
+	const int size = snprintf(text, sizeof(text), "%" PRIu32, drive);
+	const struct span key = span_of(text, (size_t)size);
+
+	pthread_mutex_lock(&r->lock);
+	const struct member *m = &r->member;
+	ret->known = member_owners(m, key, &row, 1) == 1;
+	ret->self = ret->known && member_is_home(m, key);
+	ret->lease = member_has_lease(m, clock_boot_ns());
+	ret->epoch = m->book.epoch;
+	if (ret->known)
+		ret->home = m->book.list[row];
+	/* What is this one's and is to be given up is nobody's for the moment. */
+	if (ret->known && !ret->self)
+		ret->known = strcmp(ret->home.boot, m->self.boot) != 0;
+	pthread_mutex_unlock(&r->lock);
+}
+
+bool ring_has(struct ring *r, const char *boot)
+{
+	bool has = false;
+
+	pthread_mutex_lock(&r->lock);
+	const struct membership *book = &r->member.book;
+	for (size_t i = 0; i < book->count && !has; i++)
+		has = book->list[i].member && strcmp(book->list[i].boot, boot) == 0;
+	pthread_mutex_unlock(&r->lock);
+	return has;
 }
 
 /* ---- what people see ---- */

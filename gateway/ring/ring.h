@@ -1,7 +1,7 @@
 /*
  * ring: this gateway among the others. A thread calls the ring's book each second, through any docs service, by the
- * rules of common/ring/member, and keeps this gateway's lease. So far it says who is a member, to whoever looks at the
- * status; no request goes by it yet.
+ * rules of common/ring/member, and keeps this gateway's lease. It says whose home a drive is, and tells who keeps
+ * something of drives (keeper.h) when that is to be given up.
  *
  * 	ring_new     nothing happens yet; it is nobody's home
  * 	ring_start   from now on it calls; it is a member when the others have heard of it
@@ -32,6 +32,20 @@ struct ring_options {
 	struct http_client *client; /* to services; outlives ring_stop, is freed before ring_free */
 	struct registry *registry;  /* outlives the ring */
 	struct metrics *metrics;
+	/* With the lock of the ring held, so that nobody asks for a place in between: must not call back. May be NULL.
+	 * What moves (member_moves), or all, is to be given up before it returns. */
+	void (*on_duty)(void *cookie, enum member_duty duty, const struct member *member);
+	void (*on_heard)(void *cookie); /* without the lock: the book was heard, places may be others. May be NULL */
+	void *cookie;
+};
+
+/* Where a drive belongs. */
+struct ring_place {
+	bool known; /* there is a home, as far as this gateway knows */
+	bool self;  /* this gateway is it, and does not have to give it up */
+	bool lease; /* this gateway's runs: what it keeps counts. The clock was read in here */
+	int64_t epoch;
+	struct membership_gateway home; /* known: the one */
 };
 
 int ring_new(const struct ring_options *options, struct ring **ret);
@@ -40,6 +54,10 @@ int ring_start(struct ring *r, const struct member_self *self);
 void ring_leave(struct ring *r, unsigned deadline_ms);
 void ring_stop(struct ring *r); /* NULL is fine, for both */
 void ring_free(struct ring *r);
+
+void ring_place(struct ring *r, uint32_t drive, struct ring_place *ret);
+/* Whether the gateway of this boot is a member, as far as this one knows. */
+bool ring_has(struct ring *r, const char *boot);
 
 /* {epoch, state, lease_ms, preparing, members: [{name, url, share, self, leaving}]}; lease_ms: what is left of this
  * gateway's. share: of all keys, in thousandths. NULL: no memory. */

@@ -13,6 +13,8 @@
 
 struct upstream_call {
 	struct upstream_options options;
+	char fixed_url[REGISTRY_URL_SIZE];
+	char fixed_peer[HTTP_PEER_SIZE];
 	struct registry_choice choice;
 	size_t next;	  /* instance to try */
 	bool body_begun;  /* a byte was pulled: the body cannot be sent again */
@@ -74,6 +76,8 @@ static int on_waiting(void *cookie, unsigned waited_ms)
 
 	if (error < 0)
 		return -ECANCELED;
+	if (o->fixed)
+		return o->lost && o->lost(o->cookie, waited_ms) ? -ETIMEDOUT : 0;
 	if (another && o->first_byte_ms && waited_ms >= o->first_byte_ms)
 		return -ETIMEDOUT;
 	/* A machine that is too busy to renew is too busy to answer, and may do both in the end: without somebody else
@@ -107,6 +111,11 @@ static void note_failure(struct upstream_call *call, const struct http_response 
 	bool silent = response->error == -ETIMEDOUT && !response->first_byte;
 
 	call->sent += response->connected;
+	if (call->options.fixed) {
+		log_info(NULL, "%s: %s%s%s", call->fixed_url, error_text(response->error),
+			response->connected ? ", connected" : "", response->first_byte ? ", answering" : "");
+		return;
+	}
 	log_info(NULL, "%s at %s: %s%s%s", failed->name, failed->url, error_text(response->error),
 		response->connected ? ", connected" : "", response->first_byte ? ", answering" : "");
 	if (!call->body_error && response->error != -ECANCELED && (!response->connected || silent))
@@ -142,9 +151,13 @@ static int try_next(struct upstream_call *call)
 	char peer[HTTP_PEER_SIZE];
 	struct buf url;
 	buf_init(&url, REGISTRY_URL_SIZE + HEADER_BYTES_MAX);
-	(void)snprintf(
-		peer, sizeof(peer), "%s/%s/%s", registry_kind_name(instance->kind), instance->name, instance->instance);
-	int error = buf_printf(&url, "%s%s", instance->url, call->options.target);
+	if (call->options.fixed)
+		(void)snprintf(peer, sizeof(peer), "%s", call->fixed_peer);
+	else
+		(void)snprintf(peer, sizeof(peer), "%s/%s/%s", registry_kind_name(instance->kind), instance->name,
+			instance->instance);
+	int error =
+		buf_printf(&url, "%s%s", call->options.fixed ? call->fixed_url : instance->url, call->options.target);
 	if (error < 0)
 		goto out;
 
@@ -185,7 +198,11 @@ int upstream_start(const struct upstream_options *options, struct upstream_call 
 	pthread_mutex_init(&call->lock, NULL);
 
 	int64_t now = clock_mono_ns();
-	if (options->key.size > 0)
+	if (options->fixed) {
+		(void)snprintf(call->fixed_url, sizeof(call->fixed_url), "%s", options->fixed->url);
+		(void)snprintf(call->fixed_peer, sizeof(call->fixed_peer), "%s", options->fixed->peer);
+		call->choice.count = 1;
+	} else if (options->key.size > 0)
 		registry_for(options->registry, options->kind, options->key, now, &call->choice);
 	else
 		registry_turn(options->registry, options->kind, now, &call->choice);

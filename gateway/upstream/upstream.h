@@ -21,11 +21,18 @@
 
 struct upstream_call;
 
+/* One that is asked instead of an instance of a service; all are copied. */
+struct upstream_fixed {
+	const char *url;  /* base, no slash at the end */
+	const char *peer; /* as whom it is greeted */
+};
+
 struct upstream_options {
 	struct http_client *client;
 	struct registry *registry;
 	enum registry_kind kind;
-	struct span key; /* empty: round robin, else the key's own instance first */
+	struct span key;		    /* empty: round robin, else the key's own instance first */
+	const struct upstream_fixed *fixed; /* NULL: an instance of the kind. No other one is tried then */
 	const char *method;
 	const char *target; /* path and query, raw; kept by the caller */
 	const struct http_headers *headers;
@@ -48,6 +55,8 @@ struct upstream_options {
 	/* May be NULL. Asked about once a second while an answer is owed; a failure ends the call as if it was
 	 * cancelled. */
 	int (*waiting)(void *cookie);
+	/* Of a fixed one, asked likewise: it is gone, or not the right one any more, and has timed out. */
+	bool (*lost)(void *cookie, unsigned waited_ms);
 	void *cookie;
 	/* Exactly once. error 0: response as the instance gave it; -ERR_UNAVAILABLE: nobody lives or all refused;
 	 * -ERR_UNKNOWN_OUTCOME: it may have happened; -ECANCELED: by upstream_cancel; what pull said; after on_head:

@@ -124,4 +124,27 @@ ended home
 check_eq "the home was killed" 1 "$(counted home .kill)"
 check "what was copied is equal" diff -r "$SOURCE" "$A/copies/1"
 echo "# home: $copies copies; longest stalls in ms: $(counted home '.longest_ms | tojson')"
+
+# ---- with nobody writing, what was read once is answered from memory ----
+ring_is_whole "the gateways are a ring after all that"
+# shellcheck disable=SC1091
+. "$DATA/credentials"
+# read_all FILE: each of the documents by each gateway; FILE has the cache's word of each answer, "none" where it is
+# missing. The first document is larger than what is kept whole.
+read_all() {
+	local n url
+	for url in ${GATEWAYS//,/ }; do
+		for n in $(seq -f %04g 1 23); do
+			curl -s --noproxy '*' -o /dev/null -D "$WORK/headers" -H "Authorization: Bearer $NEPHOS_TOKEN" \
+				"$url/api/v2/docs/drives/home/files/home-d$n"
+			header Cache-Status | grep . || echo none
+		done
+	done >"$1"
+}
+read_all "$WORK/first"
+read_all "$WORK/again"
+check_eq "every answer says what the cache did" 0 "$(cat "$WORK/first" "$WORK/again" | grep -c '^none$')"
+HITS=$(grep -c '; hit' "$WORK/again")
+check "nine of ten reads that are made again are answered from memory" test "$HITS" -gt 62
+echo "# hits: $HITS of 69; the last one: $(tail -n 1 "$WORK/again")"
 e2e_end

@@ -180,8 +180,9 @@ def plant(log, kind):
         if kind == "old":  # the state before, after the next one was acknowledged
             register.add(Read(before.value, after.end + 1, after.end + 2, "http", "planted"))
         elif kind == "back" and before.value != "-":  # new, and then old, while the write is under way
-            register.add(Read(after.value, after.begin, after.begin + 10, "http", "planted"))
-            register.add(Read(before.value, after.begin + 20, after.begin + 30, "http", "planted"))
+            # At its very end: a read that was there and showed the old state would be wrong by the first of these.
+            register.add(Read(after.value, after.end - 40, after.end - 30, "http", "planted"))
+            register.add(Read(before.value, after.end - 20, after.end - 10, "http", "planted"))
         elif kind == "gone" and before.value == "-":  # a name that was absent is said to be so still
             register.add(Read("-", after.end + 1, after.end + 2, "http", "planted"))
         elif kind == "mount" and after.by != "mount-x":  # by a mount, older than it may be

@@ -18,7 +18,8 @@
  * after that; so the holder's lease is over first. What clocks can do wrong is in two of the variants.
  *
  * The steps, by the names that they have below. Those of members are rules in common/ring, run by gateway/ring/ring.c
- * and backend/docs/rows/pg/ring.c; claim, commit and repeat are in the docs service; the others are how they are to be:
+ * and backend/docs/rows/pg/ring.c; claim, commit and repeat are in the docs service; the others are rules in
+ * gateway/ring/homes, run by gateway/ring/keeper. Copies are not built:
  *
  *   renew, granted  a gateway asks for its lease; the answer comes later, and may be too late
  *                   (membership_hear, member_ask, member_hear)
@@ -31,17 +32,21 @@
  *   learn           a gateway hears of the new epoch; what it holds it keeps only if it had a part in preparing it
  *                   (member.c STEPS: NEXT and OTHER)
  *   claim, have     the new home writes its epoch into the drive's row; the answer tells the drive's seq
- *                   (sql ring_claim)
+ *                   (sql ring_claim; homes_claim, homes_claimed)
  *   send            a change goes out with the epoch of the sender's claim, and no client's word for it
- *                   (gateway/proxy/forward_headers.c)
+ *                   (gateway/proxy/proxy_home.c go_here, forward_headers.c)
  *   commit          the database makes the change, on condition that the drive's row has that epoch
  *   repeat          the change was made before: its answer is given again, on the same condition
  *                   (both: commit_check_home, by backend/docs/rules/commit.c and request/idempotent.c)
  *   apply           the answer is at its gateway, which drops what is stale and then acknowledges
+ *                   (homes_touched, by keeper_answered, before anything of the answer is passed on)
  *   lose            a gateway gives up waiting for the answer; the request may still arrive
  *   ask, hear       a home that has missed something reads the journal, and is in doubt until it has
+ *                   (homes_ask, homes_told; in doubt is HOME_BEHIND)
  *   fill, keep      a read of a docs service for the cache, and for those who wait for it
+ *                   (proxy_cache.c, gateway/cache/fence.c; nobody waits for another's fill yet)
  *   tell            somebody is answered by a read of his own, which may have seen what the home has not heard of yet
+ *                   (homes_saw, homes_doubt)
  *   copy            the home's entries go to another gateway, which serves none of them before it is home
  *
  * Each safeguard can be taken away, and then the property must fail:

@@ -71,6 +71,8 @@ static void on_metrics(struct http_request *req, void *cookie)
 
 	(void)cookie;
 	buf_init(&text, METRICS_BYTES_MAX);
+	if (w->refresh)
+		w->refresh(w->cookie);
 	respond_text(req, "text/plain; version=0.0.4", w->metrics ? metrics_render(w->metrics, &text) : 0, &text);
 }
 

@@ -15,6 +15,7 @@
 
 struct monitoring {
 	struct metrics *metrics;
+	void (*refresh)(void *cookie); /* before they are rendered: what is counted elsewhere is set; may be NULL */
 	/* 0: can serve. Else the failure that /readyz shows (-ERR_UNAVAILABLE: 503), with the reason appended to
 	 * ret_why. On the server's thread. */
 	int (*ready)(void *cookie, struct buf *ret_why);

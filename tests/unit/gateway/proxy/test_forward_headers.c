@@ -43,7 +43,7 @@ static void nothing_about_the_connection_comes_back(void **state)
 	http_headers_add(&answer, "Nephos-Whatever-Comes", "1");
 	http_headers_add(&answer, "ETag", "\"a\"");
 	http_headers_add(&answer, "Nephos-Seq", "1.2");
-	assert_int_equal(forward_headers_answer(&answer, &out), 0);
+	assert_int_equal(forward_headers_answer(&answer, false, &out), 0);
 	assert_int_equal(out.count, 2);
 	assert_string_equal(http_headers_get(&out, "etag"), "\"a\"");
 	assert_string_equal(http_headers_get(&out, "Nephos-Seq"), "1.2");

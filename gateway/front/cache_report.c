@@ -1,0 +1,143 @@
+#include "gateway/front/cache_report.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *const KINDS[CACHE_KINDS] = {
+	[CACHE_ITEM] = "item",
+	[CACHE_LISTING] = "listing",
+	[CACHE_CONTENT] = "content",
+	[CACHE_EXTENTS] = "extents",
+	[CACHE_XATTRS] = "xattrs",
+};
+
+static const char *const VERDICTS[CACHE_VERDICTS] = {
+	[CACHE_KEPT] = "kept",
+	[CACHE_OUTDATED] = "outdated",
+	[CACHE_FENCED] = "fenced",
+	[CACHE_SUPERSEDED] = "superseded",
+	[CACHE_UNTAGGED] = "untagged",
+	[CACHE_TOO_LARGE] = "too_large",
+	[CACHE_FIRST_TIME] = "first_time",
+	[CACHE_NO_MEMORY] = "no_memory",
+};
+
+struct cache_report {
+	struct cache *cache;
+	pthread_mutex_t lock; /* of who refreshes: each adds what has come since the one before */
+	struct metric *entries, *bytes, *evicted, *dropped, *forgotten;
+	struct metric *hits[CACHE_KINDS], *misses[CACHE_KINDS];
+	struct metric *fills[CACHE_VERDICTS];
+};
+
+static int add(struct metrics *m, enum metric_kind kind, const char *name, const char *help, struct metric **ret)
+{
+	return metrics_add(m, kind, name, "", help, ret);
+}
+
+static int add_labelled(struct metrics *m, const char *name, const char *label, const char *value, struct metric **ret)
+{
+	char labels[48];
+
+	(void)snprintf(labels, sizeof(labels), "%s=\"%s\"", label, value);
+	return metrics_add(m, METRIC_COUNTER, name, labels,
+		"Requests for what may be kept, by kind, and answers that were offered to be kept", ret);
+}
+
+static int add_metrics(struct cache_report *r, struct metrics *m)
+{
+	int error = add(m, METRIC_GAUGE, "nephos_gateway_cache_entries", "Answers that are kept", &r->entries);
+
+	if (error == 0)
+		error = add(m, METRIC_GAUGE, "nephos_gateway_cache_bytes", "Memory that they take, tables included",
+			&r->bytes);
+	if (error == 0)
+		error = add(m, METRIC_COUNTER, "nephos_gateway_cache_evicted_total", "Answers that gave way to others",
+			&r->evicted);
+	if (error == 0)
+		error = add(m, METRIC_COUNTER, "nephos_gateway_cache_dropped_total",
+			"Answers that were dropped because something changed", &r->dropped);
+	if (error == 0)
+		error = add(m, METRIC_COUNTER, "nephos_gateway_cache_forgotten_total",
+			"Answers that were dropped with all of a drive, or of a user", &r->forgotten);
+	for (int i = 0; i < CACHE_KINDS && error == 0; i++) {
+		error = add_labelled(m, "nephos_gateway_cache_hits_total", "kind", KINDS[i], &r->hits[i]);
+		if (error == 0)
+			error = add_labelled(m, "nephos_gateway_cache_misses_total", "kind", KINDS[i], &r->misses[i]);
+	}
+	for (int i = 0; i < CACHE_VERDICTS && error == 0; i++)
+		error = add_labelled(m, "nephos_gateway_cache_fills_total", "outcome", VERDICTS[i], &r->fills[i]);
+	return error;
+}
+
+int cache_report_new(struct cache *cache, struct metrics *metrics, struct cache_report **ret)
+{
+	struct cache_report *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return -ENOMEM;
+	pthread_mutex_init(&r->lock, NULL);
+	r->cache = cache;
+	int error = add_metrics(r, metrics);
+	if (error < 0)
+		cache_report_free(r);
+	else
+		*ret = r;
+	return error;
+}
+
+void cache_report_free(struct cache_report *r)
+{
+	if (!r)
+		return;
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}
+
+static void count_up(struct metric *m, uint64_t now)
+{
+	metric_add(m, (int64_t)now - metric_value(m));
+}
+
+void cache_report_refresh(struct cache_report *r)
+{
+	struct cache_counters now;
+
+	pthread_mutex_lock(&r->lock);
+	cache_count(r->cache, &now);
+	metric_set(r->entries, (int64_t)now.entries);
+	metric_set(r->bytes, (int64_t)now.bytes);
+	count_up(r->evicted, now.evicted);
+	count_up(r->dropped, now.dropped);
+	count_up(r->forgotten, now.forgotten);
+	for (int i = 0; i < CACHE_KINDS; i++) {
+		count_up(r->hits[i], now.hits[i]);
+		count_up(r->misses[i], now.misses[i]);
+	}
+	for (int i = 0; i < CACHE_VERDICTS; i++)
+		count_up(r->fills[i], now.fills[i]);
+	pthread_mutex_unlock(&r->lock);
+}
+
+static json_t *numbers(const char *const *names, const uint64_t *values, int count)
+{
+	json_t *object = json_object();
+
+	for (int i = 0; i < count && object; i++)
+		(void)json_object_set_new(object, names[i], json_integer((json_int_t)values[i]));
+	return object;
+}
+
+json_t *cache_report_json(struct cache_report *r)
+{
+	struct cache_counters now;
+
+	cache_count(r->cache, &now);
+	return json_pack("{s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:I}", "entries", (json_int_t)now.entries, "bytes",
+		(json_int_t)now.bytes, "hits", numbers(KINDS, now.hits, CACHE_KINDS), "misses",
+		numbers(KINDS, now.misses, CACHE_KINDS), "fills", numbers(VERDICTS, now.fills, CACHE_VERDICTS),
+		"evicted", (json_int_t)now.evicted, "dropped", (json_int_t)now.dropped, "forgotten",
+		(json_int_t)now.forgotten);
+}

@@ -1,0 +1,500 @@
+/*
+ * Where a request for a drive goes. It is found out anew each time that it cannot be answered where it was sent:
+ *
+ *   which drive      its target says the number, or that it is the caller's first one: then a service is asked, and
+ *                    believed for a while (first_drives). A service that says 421 says which drive it is.
+ *   here             this gateway is the home. A change goes with the epoch of its claim, and waits until it has
+ *                    one; a read goes at once. What the answer tells is noted before it is passed on.
+ *   there            another one is: it goes there, with the epoch that it was found by. If that gateway does not
+ *                    answer, reads go to the services, and changes wait for the ring to go on without it, if they may
+ *                    be sent again. 421: that gateway knows better; it is looked at again when the ring was heard.
+ *   nowhere          the ring changes: the same, without having been sent.
+ *
+ * A request that came from another gateway goes to no third one: 421. Each wait has an end (PROXY_HOME_WAIT_MS).
+ */
+#include "gateway/proxy/proxy_internal.h"
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/base/text.h"
+#include "common/proto/headers.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HEADER_CACHE_STATUS "Cache-Status"
+#define MOVES_MAX 3	  /* of a drive while it is read: after that the answer is passed on, and is as new as any */
+#define CORRECTIONS_MAX 4 /* a first drive that is made another one while it is asked for is met once */
+#define FIRST_DRIVE_BYTES_MAX 32 /* a number of 10 digits */
+
+/* ---- going ---- */
+
+/* Fields of ours that the last way had. */
+static void clear_fields(struct exchange *x)
+{
+	http_headers_remove(&x->headers, HEADER_EPOCH);
+	http_headers_remove(&x->headers, HEADER_DRIVE);
+	http_headers_remove(&x->headers, HEADER_HOP);
+	http_headers_remove(&x->headers, HEADER_TAGS);
+	x->fill.wanted = false;
+	if (x->drive)
+		(void)snprintf(x->key, sizeof(x->key), "%" PRIu32, x->drive);
+}
+
+/* What it was found to be about, and not what that has become since. */
+static int say_drive(struct exchange *x)
+{
+	return x->drive ? http_headers_addf(&x->headers, HEADER_DRIVE, "%" PRIu32, x->drive) : 0;
+}
+
+static void pass_on(struct exchange *x, int error, const struct upstream_fixed *hop)
+{
+	if (error < 0)
+		proxy_exchange_fail(x, error == -ENOSPC ? -ERR_HEADERS_TOO_LARGE : error);
+	else
+		proxy_send(x, hop);
+}
+
+static void go_to_service(struct exchange *x)
+{
+	clear_fields(x);
+	x->way = WAY_SERVICE;
+	pass_on(x, say_drive(x), NULL);
+}
+
+static void go_here(struct exchange *x)
+{
+	clear_fields(x);
+	x->way = WAY_HERE;
+	int error = say_drive(x);
+	if (error == 0 && x->where.held)
+		error = http_headers_addf(&x->headers, HEADER_EPOCH, "%" PRId64, x->where.epoch);
+	if (error == 0 && x->where.held)
+		error = proxy_cache_want(x);
+	pass_on(x, error, NULL);
+}
+
+static void go_there(struct exchange *x)
+{
+	char peer[HTTP_PEER_SIZE];
+	const struct membership_gateway *home = &x->where.home;
+	const struct upstream_fixed hop = {.url = home->hop_url, .peer = peer};
+
+	clear_fields(x);
+	x->way = WAY_HOP;
+	(void)snprintf(peer, sizeof(peer), "gateway/%s/%s", home->name, home->boot);
+	int error = http_headers_addf(&x->headers, HEADER_HOP, "%" PRId64 " %s", x->where.epoch, x->proxy->with.name);
+	if (error == 0)
+		error = say_drive(x);
+	metric_inc(x->proxy->hops);
+	pass_on(x, error, &hop);
+}
+
+/* It belongs to another gateway, and the one that has sent it goes by an older epoch, or the same: that one looks
+ * again. */
+static void refuse(struct exchange *x)
+{
+	struct http_headers headers;
+
+	http_headers_init(&headers);
+	(void)http_headers_add(&headers, HEADER_HOME, x->where.home.url);
+	(void)http_headers_addf(&headers, HEADER_DRIVE, "%" PRIu32, x->drive);
+	http_respond_error_with(proxy_exchange_take_request(x, DONE), -ERR_NOT_HOME, NULL, &headers);
+	http_headers_fini(&headers);
+	proxy_exchange_release(x);
+}
+
+/* ---- waiting ---- */
+
+static bool is_over(struct exchange *x, int *ret_why)
+{
+	pthread_mutex_lock(&x->lock);
+	*ret_why = x->ended ? x->ended : -ERR_UNAVAILABLE;
+	const bool over = x->ended || x->aborted;
+	pthread_mutex_unlock(&x->lock);
+	return over;
+}
+
+static void on_look(struct keeper_waiter *waiter)
+{
+	struct exchange *x = (struct exchange *)((char *)waiter - offsetof(struct exchange, waiter));
+	int why;
+
+	if (is_over(x, &why))
+		proxy_exchange_fail(x, why);
+	else if (waiter->absent)
+		go_to_service(x); /* which says so */
+	else
+		proxy_home_send(x);
+}
+
+static void hold(struct exchange *x)
+{
+	const int64_t now_ns = clock_mono_ns();
+	const bool first = x->held_since_ns == 0;
+	int why;
+
+	if (first) {
+		x->held_since_ns = now_ns;
+		metric_inc(x->proxy->held);
+	}
+	if (is_over(x, &why) || now_ns - x->held_since_ns > PROXY_HOME_WAIT_MS * NS_PER_MS) {
+		if (why == -ERR_UNAVAILABLE)
+			log_warning(x->trace, "%s %s: nobody has become the home of drive %" PRIu32 " in time",
+				x->method, x->target.data, x->drive);
+		proxy_exchange_fail(x, why);
+		return;
+	}
+	pthread_mutex_lock(&x->lock);
+	proxy_exchange_move(x, HELD);
+	pthread_mutex_unlock(&x->lock);
+	x->waiter.drive = x->drive;
+	x->waiter.user = x->user;
+	x->waiter.absent = false;
+	x->waiter.look = on_look;
+	if (!keeper_wait(x->proxy->with.keeper, &x->waiter))
+		proxy_exchange_fail(x, -ERR_UNAVAILABLE);
+}
+
+/* ---- a user's first drive ---- */
+
+static int parse_first_drive(int error, struct http_response *response, uint32_t *ret)
+{
+	int64_t number = 0;
+
+	if (error == 0 && response->status == 200)
+		error = text_parse_id(buf_span(&response->body), INT32_MAX, &number);
+	else if (error == 0)
+		error = -ERR_UNAVAILABLE;
+	*ret = (uint32_t)number;
+	return error;
+}
+
+static void on_first_drive(void *cookie, int error, struct http_response *response)
+{
+	struct exchange *x = cookie;
+	int why;
+
+	error = parse_first_drive(error, response, &x->drive);
+	if (error == 0)
+		first_drives_put(x->proxy->first_drives, x->user, x->drive, x->asked_first_ns);
+	if (is_over(x, &why))
+		proxy_exchange_fail(x, why);
+	else if (error < 0)
+		proxy_exchange_fail(x, -ERR_UNAVAILABLE); /* past the home it may be told what is not to be known yet */
+	else if (!proxy_cache_answer_held(x))
+		proxy_home_send(x);
+}
+
+static void ask_first_drive(struct exchange *x)
+{
+	static const struct http_headers NONE;
+	char target[64];
+	struct upstream_call *call;
+
+	(void)snprintf(target, sizeof(target), "/internal/v1/ring/home?user=%" PRId64, x->user);
+	buf_reset(&x->question);
+	int error = buf_append_str(&x->question, target);
+	const struct upstream_options options = {
+		.client = x->proxy->with.client,
+		.registry = x->proxy->with.registry,
+		.kind = REGISTRY_DOCS,
+		.method = "GET",
+		.target = x->question.data,
+		.headers = &NONE,
+		.repeatable = true,
+		.reads = true,
+		.response_max = FIRST_DRIVE_BYTES_MAX,
+		.deadline_ms = KEEPER_CALL_MS,
+		.stall_ms = KEEPER_CALL_MS,
+		.first_byte_ms = KEEPER_CALL_MS / 2,
+		.cookie = x,
+		.done = on_first_drive,
+	};
+	pthread_mutex_lock(&x->lock);
+	proxy_exchange_move(x, HELD);
+	pthread_mutex_unlock(&x->lock);
+	x->asked_first_ns = clock_boot_ns();
+	if (error == 0)
+		error = upstream_start(&options, &call);
+	if (error < 0)
+		proxy_exchange_fail(x, -ERR_UNAVAILABLE);
+}
+
+/* ---- the way ---- */
+
+/* It came from a gateway that went by a later epoch, if by none that is known here: reads have the services, and
+ * changes wait until this one has heard of it. */
+static void find_way_of_hopped(struct exchange *x)
+{
+	if (x->traits.reads && (x->where.way == KEEPER_NOWHERE || x->hop_epoch > x->where.epoch))
+		go_to_service(x);
+	else if (x->where.way == KEEPER_NOWHERE || x->hop_epoch > x->where.epoch)
+		hold(x);
+	else
+		refuse(x);
+}
+
+static void find_way_there(struct exchange *x)
+{
+	const struct membership_gateway *home = &x->where.home;
+	const bool reachable = home->hop_url[0] && !suspects_has(x->proxy->suspects, home->boot, clock_mono_ns());
+
+	if (x->hopped)
+		find_way_of_hopped(x);
+	else if (reachable)
+		go_there(x);
+	else if (x->traits.reads)
+		go_to_service(x);
+	else
+		hold(x);
+}
+
+static void find_way(struct exchange *x)
+{
+	if (!x->drive && x->about.first)
+		x->drive = first_drives_get(x->proxy->first_drives, x->user, clock_boot_ns());
+	if (!x->drive) {
+		ask_first_drive(x);
+		return;
+	}
+	keeper_place(x->proxy->with.keeper, x->drive, x->user, &x->where);
+	switch (x->where.way) {
+	case KEEPER_NO_RING:
+		go_to_service(x);
+		break;
+	case KEEPER_HERE:
+		if (x->where.held || x->traits.reads)
+			go_here(x);
+		else
+			hold(x);
+		break;
+	case KEEPER_THERE:
+		find_way_there(x);
+		break;
+	case KEEPER_NOWHERE:
+		if (x->hopped)
+			find_way_of_hopped(x);
+		else if (x->traits.reads)
+			go_to_service(x);
+		else
+			hold(x);
+		break;
+	}
+}
+
+void proxy_home_send(struct exchange *x)
+{
+	int error = x->streams ? 0 : proxy_exchange_ended(x);
+
+	if (error == 0 && !x->streams && x->body_filled > 0 && !proxy_exchange_is_confirmed(x)) {
+		proxy_begin_in_doubt(x); /* which comes back here */
+		return;
+	}
+	if (error == 0 && x->place.amount == 0)
+		error = proxy_exchange_take_place(x);
+	if (error < 0)
+		proxy_exchange_fail(x, error);
+	else if (x->proxy->with.keeper && (x->about.first || x->drive))
+		find_way(x);
+	else
+		proxy_send(x, NULL);
+}
+
+/* ---- the answer ---- */
+
+/* A service says which drive it is about: a first drive has become another one, or a document is made in another
+ * user's. */
+static bool learn_drive(struct exchange *x, const struct http_headers *headers)
+{
+	const char *text = http_headers_get(headers, HEADER_DRIVE);
+	int64_t number = 0;
+
+	if (!text || text_parse_id(span_str(text), INT32_MAX, &number) < 0 || (uint32_t)number == x->drive)
+		return false;
+	x->drive = (uint32_t)number;
+	x->corrections++;
+	if (x->about.first)
+		first_drives_forget(x->proxy->first_drives, x->user);
+	return true;
+}
+
+/* It says where the drive stands: so it is about one that the caller may see. */
+static bool is_told(const struct http_headers *headers)
+{
+	return http_headers_get(headers, HEADER_SEQ) || http_headers_get(headers, HEADER_TOUCHED);
+}
+
+/* A refusal tells that something is there, or is not. The list of version 1 is made by many looks, and says the
+ * position of the first. What changes the drive itself is in no journal. */
+static void note_answer(struct exchange *x, const struct http_response *head)
+{
+	const bool refused = head->status >= 400 && head->status < 500 && head->status != 401 && head->status != 429;
+	const struct keeper_answer answer = {
+		.touched = http_headers_get(&head->headers, HEADER_TOUCHED),
+		.seq = http_headers_get(&head->headers, HEADER_SEQ),
+		.told = (refused && !is_told(&head->headers)) || x->about.v1_list,
+	};
+
+	if (x->about.itself && !x->traits.reads)
+		keeper_forget(x->proxy->with.keeper, x->drive);
+	keeper_answered(x->proxy->with.keeper, x->drive, &answer);
+}
+
+void proxy_home_on_failure(struct exchange *x)
+{
+	if (x->way == WAY_HERE && x->about.itself && !x->traits.reads)
+		keeper_forget(x->proxy->with.keeper, x->drive);
+}
+
+/* A read that was sent while this gateway was the home, or nobody was, may have seen what only the home of now has
+ * changed, and has not been heard of: it is not passed on from here. Asked after the answer was noted. */
+static bool has_moved(struct exchange *x)
+{
+	struct keeper_place now;
+
+	if (!x->traits.reads || x->way == WAY_HOP || (x->way == WAY_SERVICE && x->where.way != KEEPER_NOWHERE))
+		return false;
+	keeper_look(x->proxy->with.keeper, x->drive, x->user, &now);
+	if (x->way == WAY_SERVICE)
+		return now.way == KEEPER_HERE || now.way == KEEPER_THERE;
+	return now.way != KEEPER_HERE || (x->where.held && (!now.held || now.epoch != x->where.epoch));
+}
+
+static const char *forward_reason(const struct exchange *x)
+{
+	if (!x->traits.reads)
+		return "method";
+	return x->fill.answer ? "miss" : "bypass";
+}
+
+static int say_where(struct exchange *x)
+{
+	const char *before = x->way == WAY_HOP ? http_headers_get(&x->answer_headers, HEADER_CACHE_STATUS) : NULL;
+	char text[HOME_STATUS_SIZE];
+
+	(void)snprintf(text, sizeof(text), "%.*s%s%s; fwd=%s%s", HOME_STATUS_SIZE / 2, before ? before : "",
+		before ? ", " : "", x->proxy->with.name, forward_reason(x), x->way == WAY_HOP ? "; detail=home" : "");
+	int error = http_headers_set(&x->answer_headers, HEADER_CACHE_STATUS, text);
+
+	if (error == 0 && x->way == WAY_HERE)
+		error = http_headers_set(&x->answer_headers, HEADER_HOME, x->where.home.url);
+	return error;
+}
+
+int proxy_home_on_head(struct exchange *x, const struct http_response *head)
+{
+	if (head->status == 421 && x->proxy->with.keeper) {
+		x->misplaced = true;
+		(void)learn_drive(x, &head->headers);
+		return 0;
+	}
+	if (!x->proxy->with.keeper || !x->drive)
+		return 0;
+	if (x->way == WAY_HERE)
+		note_answer(x, head);
+	if (has_moved(x) && x->moves < MOVES_MAX) {
+		x->moves++;
+		x->misplaced = true;
+		return 0;
+	}
+	if (x->way == WAY_HERE)
+		proxy_cache_on_head(x, head);
+	/* Of a drive that he may not see, nobody is told anything. */
+	if (x->way == WAY_HOP ? !http_headers_get(&head->headers, HEADER_CACHE_STATUS) : !is_told(&head->headers))
+		return 0;
+	return say_where(x);
+}
+
+void proxy_home_say_kept(struct exchange *x)
+{
+	char text[HOME_STATUS_SIZE];
+
+	(void)snprintf(text, sizeof(text), "%s; fwd=miss; stored", x->proxy->with.name);
+	if (x->fill.kept)
+		(void)http_headers_set(&x->answer_headers, HEADER_CACHE_STATUS, text);
+}
+
+/* What has no length may be put together while it is sent, and tell of changes behind the position in its head. One
+ * that goes on for longer than this gateway is the home ends here: its client asks again. */
+int proxy_home_on_data(struct exchange *x)
+{
+	static const struct keeper_answer TOLD = {.told = true};
+
+	if (x->way != WAY_HERE || x->answer_length >= 0)
+		return 0;
+	keeper_answered(x->proxy->with.keeper, x->drive, &TOLD);
+	return has_moved(x) ? -ECONNRESET : 0;
+}
+
+/* Of a refusal that came whole: its problem's type. */
+static bool is_problem(const struct exchange *x, const char *type)
+{
+	return x->status == 409 && x->answer.size > 0 && memmem(x->answer.data, x->answer.size, type, strlen(type));
+}
+
+/* What a refusal says about the claim. A client that named an epoch of its own, by a lease or a floor, may have been
+ * refused for that. */
+static void judge_refusal(struct exchange *x)
+{
+	if (x->way != WAY_HERE)
+		return;
+	if (is_problem(x, "/drive-trashed\"")) {
+		keeper_forget(x->proxy->with.keeper, x->drive);
+	} else if (!x->traits.reads && is_problem(x, "/epoch-changed\"")) {
+		keeper_refused(x->proxy->with.keeper, x->drive, x->where.epoch);
+		x->misplaced =
+			!http_headers_get(&x->headers, HEADER_LEASE) && !http_headers_get(&x->headers, HEADER_FLOOR);
+	}
+}
+
+static bool try_after_failure(struct exchange *x, int error, bool absent)
+{
+	if (x->way != WAY_HOP)
+		return false;
+	metric_inc(x->proxy->hop_failures);
+	/* One that is only slow goes on giving answers from memory: past it, more could be seen than it knows. */
+	if (absent)
+		suspects_add(x->proxy->suspects, x->where.home.boot, clock_mono_ns());
+	if (error != -ERR_UNAVAILABLE && !x->traits.repeatable)
+		return false;
+	if (x->traits.reads && absent) {
+		go_to_service(x);
+		return true;
+	}
+	x->sent_before += error != -ERR_UNAVAILABLE && !x->traits.reads;
+	hold(x);
+	return true;
+}
+
+bool proxy_home_try_again(struct exchange *x, int error, bool absent)
+{
+	if (x->kind != REGISTRY_DOCS || !x->proxy->with.keeper || !x->drive)
+		return false;
+	if (error == 0 && !x->misplaced)
+		judge_refusal(x);
+	if ((error == 0 && !x->misplaced) || (x->streams && x->pulled > 0) || x->corrections > CORRECTIONS_MAX)
+		return false;
+	if (!x->misplaced)
+		return try_after_failure(x, error, absent);
+	/* A service has named another drive: that is looked at now. Else the ring has to be heard first. */
+	if (x->corrections > x->corrected || x->moves > x->moved) {
+		x->corrected = x->corrections;
+		x->moved = x->moves;
+		proxy_home_send(x);
+	} else {
+		hold(x);
+	}
+	return true;
+}
+
+bool proxy_home_is_lost(struct exchange *x)
+{
+	return !keeper_has_gateway(x->proxy->with.keeper, x->where.home.boot);
+}

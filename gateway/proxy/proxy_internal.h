@@ -1,0 +1,218 @@
+/*
+ * proxy_internal: the exchange, for the files of the proxy. One exchange, two sides that run on different threads: the
+ * server's (request body in, answer out) and the HTTP client's (the instance).
+ *
+ *   proxy.c           takes a request, collects its body
+ *   proxy_home.c      decides where it goes: which drive it is about, whose home that is; waits, and looks again
+ *   proxy_send.c      sends it there, and passes the answer on
+ *   proxy_cache.c     answers from memory; keeps answers
+ *   proxy_exchange.c  the exchange's life and states
+ *
+ *   collect:  body of known, small size → read whole → upstream with replay
+ *   stream:   upstream pulls the body, what was collected of it and then from the request as it comes; tried once
+ *   answer:   small → collected, sent in one piece at the end; large → through a pipe
+ *
+ * The exchange is held by the request (whose callbacks come on the server's thread until the request itself is freed
+ * there), by whoever works on it (the collector, who waits for a home, the upstream call) and by the answer stream; the
+ * last one frees it.
+ *
+ * When its token is gone: what waits for a service is answered 401, what is being answered is cut, and of a body the
+ * last byte does not go on. Only the server's thread may read and answer a request whose body is being collected: there
+ * the next byte finds out.
+ */
+#ifndef NEPHOS_GATEWAY_PROXY_PROXY_INTERNAL_H
+#define NEPHOS_GATEWAY_PROXY_PROXY_INTERNAL_H
+
+#include "common/base/metrics.h"
+#include "common/http/server/server.h"
+#include "common/proto/tag.h"
+#include "gateway/cache/answer.h"
+#include "gateway/proxy/drive_ref.h"
+#include "gateway/proxy/first_drives.h"
+#include "gateway/proxy/forward_headers.h"
+#include "gateway/proxy/pipe.h"
+#include "gateway/proxy/proxy.h"
+#include "gateway/proxy/suspects.h"
+#include "gateway/proxy/traits.h"
+#include "gateway/ring/keeper.h"
+#include "gateway/upstream/upstream.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+/*
+ * The states of an exchange: who owes whom what. One function (proxy_exchange_move) changes them, with the lock held,
+ * by the table.
+ *
+ * state     what is going on                                     call   request       moved on by
+ * COLLECTS  the body is being collected, or the token asked      none   ours          whoever does that
+ *           about
+ * HELD      nobody can be sent it now: the drive's home is       none   ours          the keeper's thread, or the
+ *           being found out, or made                                                  client's
+ * WAITS     an instance has the request, and owes the answer     set    ours          the client's thread
+ * ANSWERS   the instance is done, the client is not answered     none   ours          the client's thread
+ *           yet: the answer is passed on, or asked for elsewhere
+ * STREAMS   the answer goes on as it comes                       set    the server's  either side's end
+ * DRAINS    all of the answer is here, or it is cut; the         none   the server's  the server's thread
+ *           client still takes what there is
+ * LEAVES    the client has all it wanted, or is gone; the        set    the server's  the client's thread
+ *           instance is not done
+ * DONE      answered, and nothing more will come                 none   the server's  nobody
+ *
+ * Beside the state stand the reasons for an end before its time: `aborted` (the client is gone) and `ended` (its token
+ * is), which may come in any state. They cancel the call, and the state goes its way when that is over; who is held
+ * finds out when he looks again.
+ */
+enum exchange_state { COLLECTS, HELD, WAITS, ANSWERS, STREAMS, DRAINS, LEAVES, DONE, EXCHANGE_STATES };
+
+struct proxy {
+	struct proxy_options with;
+	struct under_way *under_way; /* with.under_way */
+	atomic_bool draining;
+	struct metric *requests[REGISTRY_KINDS];
+	struct metric *failures[REGISTRY_KINDS];
+	struct metric *hops, *hop_failures, *held; /* NULL: nothing is counted */
+	struct first_drives *first_drives;
+	struct suspects *suspects;
+};
+
+#define HOME_STATUS_SIZE 256 /* Cache-Status: what two gateways say, each with a name of at most 63 bytes */
+
+/* Where an exchange was sent. */
+enum exchange_way {
+	WAY_SERVICE, /* to a service, as any request */
+	WAY_HERE,    /* the same, and this gateway is the drive's home: what the answer tells is noted first */
+	WAY_HOP,     /* to the gateway that is its home */
+};
+
+/* The answer is to be kept. */
+struct exchange_fill {
+	bool wanted;
+	struct answer *answer; /* NULL: not any more */
+	struct tag_list *tags;
+	uint64_t sent;
+	int64_t asked_ns;
+	struct share_claim room;
+	bool kept;
+};
+
+struct exchange {
+	struct under_way_entry entry; /* first */
+	struct proxy *proxy;
+	struct share_claim place; /* at a service; amount 0: none */
+	struct http_request *req; /* the server's from STREAMS or DONE on */
+	enum registry_kind kind;
+	struct traits traits;
+	bool in_doubt; /* its token may have ended since the guard asked */
+	int64_t doubted_ns;
+	bool patient; /* wants to hear that it waits */
+	char method[16];
+	char key[FORWARD_KEY_SIZE];
+	struct buf target;
+	struct http_headers headers;
+	char trace[TRACE_BYTES_MAX + 1];
+
+	/* Where it goes; one thread at a time. */
+	int64_t user;
+	struct drive_ref about; /* the drive that it names */
+	uint32_t drive;		/* which one that is; 0: none, or not known yet */
+	bool hopped;		/* it came from another gateway, and goes to none */
+	int64_t hop_epoch;	/* by which that one went */
+	struct keeper_waiter waiter;
+	int64_t held_since_ns; /* 0: it was not */
+	unsigned corrections;  /* times that an answer has said which drive it is about */
+	unsigned corrected;    /* times that it was gone by */
+	unsigned moves, moved; /* likewise, times that the drive has moved while it was read */
+	struct buf question;   /* about the first drive */
+	unsigned sent_before;  /* times that it was sent, may have been done, and was not answered */
+	enum exchange_way way;
+	struct keeper_place where; /* as it was sent */
+	bool misplaced;		   /* the answer is that it belongs elsewhere: 421, or 409 of an epoch that is over */
+	struct exchange_fill fill;
+	int64_t asked_first_ns;
+
+	/* Request body. */
+	char *body;
+	size_t body_size;	 /* when it is complete */
+	struct share_claim kept; /* memory that was taken for it, by the step */
+	size_t body_filled;
+	int64_t pulled; /* by the upstream, when it streams */
+	int64_t length; /* -1: chunked */
+	bool streams;	/* the body does */
+
+	/* Answer; client thread until answered. */
+	int status;
+	int64_t answer_length; /* -1: unknown */
+	struct http_headers answer_headers;
+	struct buf answer; /* when collected */
+	struct pipe *pipe; /* when streamed */
+
+	pthread_mutex_t lock; /* guards the rest */
+	enum exchange_state state;
+	struct upstream_call *call;
+	struct http_stream *stream; /* from STREAMS to its end */
+	bool aborted;
+	bool judged; /* a user service has all of it, and knows itself what its token is worth */
+	int ended;   /* why, by under_way; 0: not */
+	unsigned holders;
+};
+
+/* ---- proxy_exchange.c ---- */
+
+void proxy_exchange_move(struct exchange *x, enum exchange_state to); /* with the lock held */
+void proxy_exchange_release(struct exchange *x);
+int proxy_exchange_ended(struct exchange *x); /* why, as it was when it was asked; 0: it is not */
+/* Before the last byte of a body goes on, its token must be known to be good. */
+bool proxy_exchange_is_confirmed(struct exchange *x);
+/* The request is the server's again after this; the abort callback cannot come any more. */
+struct http_request *proxy_exchange_take_request(struct exchange *x, enum exchange_state to);
+/* What its client is told of a failure: one that nobody had may have been done by somebody before. */
+int proxy_exchange_told(const struct exchange *x, int error);
+/* From COLLECTS, HELD or ANSWERS; whoever worked on it works no more. */
+void proxy_exchange_fail(struct exchange *x, int error);
+/* Its place among those that ask services; once. */
+int proxy_exchange_take_place(struct exchange *x);
+
+/* ---- proxy.c ---- */
+
+void proxy_begin_in_doubt(struct exchange *x);
+
+/* ---- proxy_home.c ---- */
+
+/* The body is here, or streams: it goes where it belongs, now or later. From COLLECTS, HELD or ANSWERS. */
+void proxy_home_send(struct exchange *x);
+/* What was answered (error 0), or why there is no answer, does not settle it: true: it is on its way again. From
+ * ANSWERS. absent: no byte of it has reached anybody. */
+bool proxy_home_try_again(struct exchange *x, int error, bool absent);
+/* Of a hop that has no answer yet: whether that gateway is none any more. */
+bool proxy_home_is_lost(struct exchange *x);
+/* The head of an answer, before anything of it is passed on. */
+int proxy_home_on_head(struct exchange *x, const struct http_response *head);
+/* The answer that is about to be sent was kept. */
+void proxy_home_say_kept(struct exchange *x);
+/* A piece of it, likewise. -ECONNRESET: what follows is not to be passed on from here. */
+int proxy_home_on_data(struct exchange *x);
+/* It was sent as the drive's home, and there is no answer. */
+void proxy_home_on_failure(struct exchange *x);
+
+/* ---- proxy_send.c ---- */
+
+/* From COLLECTS, HELD or ANSWERS. hop: to that gateway, NULL: to a service. */
+void proxy_send(struct exchange *x, const struct upstream_fixed *hop);
+
+/* ---- proxy_cache.c ---- */
+
+/* Answers a request from memory; false: it is to be asked. */
+bool proxy_cache_answer(struct proxy *p, struct http_request *req);
+/* The same, of one whose drive was not known before. From HELD; true: it is answered, and may be gone. */
+bool proxy_cache_answer_held(struct exchange *x);
+/* Whether the answer to this request is to be kept; sets the field that asks for tags. */
+int proxy_cache_want(struct exchange *x);
+/* The head that goes to the client is complete. */
+void proxy_cache_on_head(struct exchange *x, const struct http_response *head);
+void proxy_cache_on_data(struct exchange *x, struct span bytes);
+/* All of it is here (complete), or will not come. */
+void proxy_cache_on_end(struct exchange *x, bool complete);
+
+#endif

@@ -1,0 +1,22 @@
+/*
+ * suspects: gateways that did not answer a short time ago. Who has just met one spares the others the wait. A gateway
+ * is known by its boot: one that has come back is another. Few gateways are gone at once, and a suspicion is only worth
+ * time, so the table is small and forgets the oldest. Times are passed in. Pure; any thread.
+ */
+#ifndef NEPHOS_GATEWAY_PROXY_SUSPECTS_H
+#define NEPHOS_GATEWAY_PROXY_SUSPECTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SUSPECTS_MAX 8u
+#define SUSPECTS_NS 500000000ll /* then it is tried again: a sixth of a lease */
+
+struct suspects;
+
+int suspects_new(struct suspects **ret); /* -ENOMEM */
+void suspects_free(struct suspects *s);	 /* NULL is fine */
+void suspects_add(struct suspects *s, const char *boot, int64_t now_ns);
+bool suspects_has(struct suspects *s, const char *boot, int64_t now_ns);
+
+#endif
