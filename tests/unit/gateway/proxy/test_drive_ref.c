@@ -1,0 +1,232 @@
+#include "gateway/proxy/drive_ref.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct row {
+	const char *target;
+	bool first;
+	uint32_t drive;
+};
+
+static void check(const struct row *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct drive_ref ref = drive_ref_find(rows[i].target);
+
+		if (ref.first != rows[i].first || ref.drive != rows[i].drive)
+			fail_msg("%s: %s%u", rows[i].target, ref.first ? "first " : "", ref.drive);
+	}
+}
+
+#define CHECK(rows) check(rows, sizeof(rows) / sizeof(*(rows)))
+
+static void a_drive_is_named_by_its_number(void **state)
+{
+	static const struct row ROWS[] = {
+		{"/api/v2/docs/drives/1", false, 1},
+		{"/api/v2/docs/drives/27/documents/4/children", false, 27},
+		{"/api/v2/docs/drives/27?x=1", false, 27},
+		{"/api/v2/docs/drives/27/", false, 27},
+		{"/api/v2/docs/drives/2147483647/changes", false, 2147483647},
+	};
+
+	(void)state;
+	CHECK(ROWS);
+}
+
+static void home_is_the_callers_first_drive(void **state)
+{
+	static const struct row ROWS[] = {
+		{"/api/v2/docs/drives/home", true, 0},
+		{"/api/v2/docs/drives/home/files/a", true, 0},
+		{"/api/v2/docs/drives/home?x", true, 0},
+		{"/api/v2/docs/drives/Home", false, 0},
+		{"/api/v2/docs/drives/homes", false, 0},
+		{"/api/v2/docs/drives/hom", false, 0},
+	};
+
+	(void)state;
+	CHECK(ROWS);
+}
+
+static void escapes_are_read_as_services_read_them(void **state)
+{
+	static const struct row ROWS[] = {
+		{"/api/v2/docs/drives/%31", false, 1},
+		{"/api/v2/docs/drives/1%32/files/a", false, 12},
+		{"/api/v2/docs/drives/%68ome", true, 0},
+		{"/api/v2/docs/drives/%68%6f%6D%65/x", true, 0},
+		{"/%61pi/v2/docs/drives/5", false, 5},
+		{"/api/%762/docs/drives/5", false, 5},
+		{"/api/v2/d%6fcs/drives/5", false, 5},
+		{"/api/v2/docs/%64rives/5", false, 5},
+		{"/api/v%31/docs/4294967297", false, 1},
+		{"/api/v1/docs/%34294967297", false, 1},
+		/* As long as a number can be, each digit escaped. */
+		{"/api/v1/docs/%39%32%32%33%33%37%32%30%33%36%38%35%34%37%37%35%38%30%37", false, 2147483647},
+		/* It is decoded once, and what comes out is no path. */
+		{"/api/v2/docs/drives/%2531", false, 0},
+		{"/api/v2/docs/drives/1%2f2", false, 0},
+		{"/api/v2/docs%2fdrives/1", false, 0},
+		{"/api/v2/docs/drives/1%3fx", false, 0},
+	};
+
+	(void)state;
+	CHECK(ROWS);
+}
+
+static void what_is_no_name_of_a_drive_names_none(void **state)
+{
+	static const struct row ROWS[] = {
+		{"", false, 0},
+		{"/", false, 0},
+		{"*", false, 0},
+		{"api/v2/docs/drives/1", false, 0},
+		{"/api", false, 0},
+		{"/api/v2", false, 0},
+		{"/api/v2/docs", false, 0},
+		{"/api/v2/docs/drives", false, 0},
+		{"/api/v2/docs/drives/", false, 0},
+		{"/api/v2/docs/drives//1", false, 0},
+		{"/api/v2/docs/drives?drive=1", false, 0},
+		{"/api/v2/docs/drives/?1", false, 0},
+		{"//api/v2/docs/drives/1", false, 0},
+		{"/api//v2/docs/drives/1", false, 0},
+		{"/api/v3/docs/drives/1", false, 0},
+		{"/api/v2/user/drives/1", false, 0},
+		{"/api/v2/docs/drive/1", false, 0},
+		{"/api?/v2/docs/drives/1", false, 0},
+		/* Escapes that are none, or of what ends a text. */
+		{"/api/v2/docs/drives/%", false, 0},
+		{"/api/v2/docs/drives/1%", false, 0},
+		{"/api/v2/docs/drives/1%3", false, 0},
+		{"/api/v2/docs/drives/%zz", false, 0},
+		{"/api/v2/docs/drives/%00", false, 0},
+		{"/api/v2/docs/drives/1%00", false, 0},
+		{"/api/v2/docs/drives/home%00", false, 0},
+		{"/api%00/v2/docs/drives/1", false, 0},
+		/* Longer than any name of ours is. */
+		{"/api/v2/docs/drives/0000000000000000000000000000000000000000000000000000000000000000001", false, 0},
+		{"/api/v2/docs/drives/%30%30%30%30%30%30%30%30%30%30%30%30%30%30%30%30%30%30%30%30%30%31", false, 0},
+	};
+
+	(void)state;
+	CHECK(ROWS);
+}
+
+static void a_number_is_in_the_one_form_that_services_take(void **state)
+{
+	static const struct row ROWS[] = {
+		{"/api/v2/docs/drives/0", false, 0},
+		{"/api/v2/docs/drives/01", false, 0},
+		{"/api/v2/docs/drives/%301", false, 0},
+		{"/api/v2/docs/drives/+1", false, 0},
+		{"/api/v2/docs/drives/-1", false, 0},
+		{"/api/v2/docs/drives/%201", false, 0},
+		{"/api/v2/docs/drives/1%20", false, 0},
+		{"/api/v2/docs/drives/0x1", false, 0},
+		{"/api/v2/docs/drives/1a", false, 0},
+		{"/api/v2/docs/drives/1.0", false, 0},
+		{"/api/v2/docs/drives/2147483648", false, 0},
+		{"/api/v2/docs/drives/4294967297", false, 0},
+		{"/api/v2/docs/drives/18446744073709551617", false, 0},
+		{"/api/v1/docs/04294967297", false, 0},
+		{"/api/v1/docs/9223372036854775808", false, 0},
+		{"/api/v1/docs/18446744073709551617", false, 0},
+	};
+
+	(void)state;
+	CHECK(ROWS);
+}
+
+static void of_the_first_version_a_document_has_its_drive_and_the_list_is_of_the_first(void **state)
+{
+	static const struct row ROWS[] = {
+		{"/api/v1/docs", true, 0},
+		{"/api/v1/docs/", true, 0},
+		{"/api/v1/docs?q=1", true, 0},
+		{"/api/v1/docs/?q=1", true, 0},
+		{"/api/v1/docs/4294967297", false, 1},
+		{"/api/v1/docs/30064771076", false, 7},
+		{"/api/v1/docs/30064771076/", false, 7},
+		{"/api/v1/docs/30064771076?x", false, 7},
+		{"/api/v1/docs/30064771076/content", false, 7},
+		{"/api/v1/docs/4294967295", false, 0},
+		{"/api/v1/docs/home", false, 0},
+		{"/api/v1/docs//", false, 0},
+		{"/api/v1/docs/drives/7", false, 0},
+		{"/api/v1/docsx", false, 0},
+		{"/api/v1/doc", false, 0},
+		{"/api/v1", false, 0},
+	};
+
+	(void)state;
+	CHECK(ROWS);
+}
+
+static void what_follows_the_drive_is_told_in_two_segments(void **state)
+{
+	static const struct {
+		const char *target, *below;
+		bool itself;
+	} ROWS[] = {
+		{"/api/v2/docs/drives/7", "", true},
+		{"/api/v2/docs/drives/7/", "", true},
+		{"/api/v2/docs/drives/7?x=/y", "", true},
+		{"/api/v2/docs/drives/7/?x", "", true},
+		{"/api/v2/docs/drives/home", "", true},
+		{"/api/v2/docs/drives/7/batch", "batch", false},
+		{"/api/v2/docs/drives/7/batch/", "batch", false},
+		{"/api/v2/docs/drives/7/batch?x/y", "batch", false},
+		{"/api/v2/docs/drives/home/documents/4/children", "documents/4", false},
+		{"/api/v2/docs/drives/7/d%6fcuments/%34/children", "documents/4", false},
+		{"/api/v2/docs/drives/7//documents", "", false},
+		{"/api/v2/docs/drives/7/%zz/documents", "", false},
+		{"/api/v2/docs/drives/7/files/%zz", "files", false},
+		{"/api/v2/docs", "", false},
+		{"/api/v1/docs/30064771076/content", "", false},
+	};
+	static const char LONG[] =
+		"/api/v2/docs/drives/7/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/bbb";
+	const struct drive_ref cut = drive_ref_find(LONG);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ROWS) / sizeof(*ROWS); i++) {
+		const struct drive_ref ref = drive_ref_find(ROWS[i].target);
+
+		if (strcmp(ref.below, ROWS[i].below) != 0 || ref.itself != ROWS[i].itself)
+			fail_msg("%s: \"%s\"%s", ROWS[i].target, ref.below, ref.itself ? " itself" : "");
+	}
+	assert_int_equal(strspn(cut.below, "a"), DRIVE_REF_BELOW_SIZE - 1);
+}
+
+static void only_the_list_of_the_first_version_is_that(void **state)
+{
+	(void)state;
+	assert_true(drive_ref_find("/api/v1/docs").v1_list);
+	assert_true(drive_ref_find("/api/v1/docs/?q").v1_list);
+	assert_false(drive_ref_find("/api/v1/docs/30064771076").v1_list);
+	assert_false(drive_ref_find("/api/v2/docs/drives/home").v1_list);
+	assert_false(drive_ref_find("/api/v2/docs").v1_list);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_drive_is_named_by_its_number),
+		cmocka_unit_test(home_is_the_callers_first_drive),
+		cmocka_unit_test(escapes_are_read_as_services_read_them),
+		cmocka_unit_test(what_is_no_name_of_a_drive_names_none),
+		cmocka_unit_test(a_number_is_in_the_one_form_that_services_take),
+		cmocka_unit_test(of_the_first_version_a_document_has_its_drive_and_the_list_is_of_the_first),
+		cmocka_unit_test(what_follows_the_drive_is_told_in_two_segments),
+		cmocka_unit_test(only_the_list_of_the_first_version_is_that),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,617 @@
+#include "gateway/ring/homes.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define DRIVE 7u
+#define LIFE 3
+#define OWNER 8
+#define MAX 3u
+
+static struct homes *h;
+
+static int set_up(void **state)
+{
+	(void)state;
+	return homes_new(MAX, &h);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	homes_free(h);
+	return 0;
+}
+
+/* ---- what is done and seen ---- */
+
+static uint64_t claim(void)
+{
+	uint32_t forgotten = 99;
+	const uint64_t number = homes_claim(h, DRIVE, 5, OWNER, &forgotten);
+
+	assert_int_equal(forgotten, 0);
+	return number;
+}
+
+static bool claimed(uint32_t drive, uint64_t number, int64_t life, int64_t seq)
+{
+	return homes_claimed(h, drive, number, &(struct home_claim){.owner = OWNER, .incarnation = life, .seq = seq});
+}
+
+/* Held, and followed up to there. */
+static void hold(int64_t seq)
+{
+	assert_true(claimed(DRIVE, claim(), LIFE, seq));
+}
+
+static enum home_duty touch(int64_t first, int64_t last)
+{
+	return homes_touched(h, DRIVE, &(struct home_stretch){LIFE, first, last});
+}
+
+static enum home_duty tell(uint64_t number, int64_t first, int64_t last)
+{
+	return homes_told(h, DRIVE, number, &(struct home_stretch){LIFE, first, last});
+}
+
+static uint64_t ask(int64_t wanted_since)
+{
+	int64_t since = -1;
+	const uint64_t number = homes_ask(h, DRIVE, &since);
+
+	assert_int_not_equal(number, 0);
+	assert_int_equal(since, wanted_since);
+	return number;
+}
+
+static bool may_ask(void)
+{
+	int64_t since = -1;
+	const uint64_t number = homes_ask(h, DRIVE, &since);
+
+	assert_true(number != 0 || since == -1);
+	return number != 0;
+}
+
+static void assert_is(enum home_state state, int64_t followed, int64_t known)
+{
+	const struct home_view view = homes_view(h, DRIVE);
+
+	assert_string_equal(home_state_name(view.state), home_state_name(state));
+	assert_int_equal(view.followed, followed);
+	assert_int_equal(view.known, known);
+}
+
+static void assert_is_none(void)
+{
+	assert_int_equal(homes_view(h, DRIVE).state, HOME_NONE);
+}
+
+/* ---- claims ---- */
+
+static void nothing_is_known_of_a_drive_that_was_not_claimed(void **state)
+{
+	int64_t since = -1;
+
+	(void)state;
+	assert_is_none();
+	assert_int_equal(homes_ask(h, DRIVE, &since), 0);
+	assert_int_equal(touch(1, 1), HOME_NOTHING);
+	assert_int_equal(homes_saw(h, DRIVE, LIFE, 1), HOME_NOTHING);
+	assert_int_equal(tell(1, 1, 1), HOME_NOTHING);
+	assert_false(claimed(DRIVE, 1, LIFE, 1));
+	homes_doubt(h, DRIVE);
+	homes_refused(h, DRIVE, 1);
+	homes_give_up(h, DRIVE);
+	assert_is_none();
+}
+
+static void a_claimed_drive_is_held_where_its_row_stood(void **state)
+{
+	(void)state;
+	const uint64_t number = claim();
+	assert_int_not_equal(number, 0);
+	assert_int_equal(homes_view(h, DRIVE).state, HOME_CLAIMING);
+	assert_int_equal(homes_view(h, DRIVE).epoch, 5);
+	assert_false(may_ask());
+	assert_true(claimed(DRIVE, number, LIFE, 40));
+	assert_is(HOME_HELD, 40, 40);
+	assert_int_equal(homes_view(h, DRIVE).epoch, 5);
+	assert_int_equal(homes_view(h, DRIVE).incarnation, LIFE);
+	assert_false(may_ask());
+}
+
+static void a_drive_is_claimed_once_at_a_time(void **state)
+{
+	(void)state;
+	const uint64_t number = claim();
+	assert_int_equal(claim(), 0);
+	assert_true(claimed(DRIVE, number, LIFE, 40));
+	assert_int_equal(claim(), 0);
+	(void)touch(42, 42);
+	assert_int_equal(claim(), 0); /* behind */
+}
+
+static void a_refused_claim_may_be_made_again(void **state)
+{
+	(void)state;
+	homes_refused(h, DRIVE, claim());
+	assert_is_none();
+	hold(40);
+	assert_is(HOME_HELD, 40, 40);
+}
+
+static void a_late_answer_to_a_claim_means_nothing_to_the_next_one(void **state)
+{
+	(void)state;
+	const uint64_t first = claim();
+	homes_give_up(h, DRIVE);
+	const uint64_t second = claim();
+	assert_true(second != first);
+	assert_false(claimed(DRIVE, first, LIFE, 39));
+	homes_refused(h, DRIVE, first);
+	assert_int_equal(homes_view(h, DRIVE).state, HOME_CLAIMING);
+	assert_true(claimed(DRIVE, second, LIFE, 40));
+	assert_false(claimed(DRIVE, second, LIFE, 50));
+	homes_refused(h, DRIVE, second);
+	assert_false(claimed(DRIVE, first, LIFE, 50));
+	assert_is(HOME_HELD, 40, 40);
+}
+
+static void what_was_touched_while_it_is_claimed_is_dropped_and_asked_about(void **state)
+{
+	(void)state;
+	const uint64_t number = claim();
+	assert_int_equal(touch(41, 42), HOME_DROP);
+	assert_int_equal(homes_view(h, DRIVE).state, HOME_CLAIMING);
+	assert_true(claimed(DRIVE, number, LIFE, 40));
+	assert_is(HOME_BEHIND, 40, 42);
+	assert_int_equal(tell(ask(40), 41, 42), HOME_DROP);
+	assert_is(HOME_HELD, 42, 42);
+}
+
+static void what_was_seen_while_it_is_claimed_is_asked_about_unless_the_row_had_it(void **state)
+{
+	(void)state;
+	const uint64_t number = claim();
+	assert_int_equal(homes_saw(h, DRIVE, LIFE, 41), HOME_NOTHING);
+	assert_true(claimed(DRIVE, number, LIFE, 40));
+	assert_is(HOME_BEHIND, 40, 41);
+	homes_give_up(h, DRIVE);
+	const uint64_t again = claim();
+	(void)homes_saw(h, DRIVE, LIFE, 41);
+	assert_true(claimed(DRIVE, again, LIFE, 41));
+	assert_is(HOME_HELD, 41, 41);
+}
+
+static void a_doubt_while_it_is_claimed_is_asked_about(void **state)
+{
+	(void)state;
+	const uint64_t number = claim();
+	homes_doubt(h, DRIVE);
+	assert_true(claimed(DRIVE, number, LIFE, 40));
+	assert_is(HOME_BEHIND, 40, 40);
+	assert_int_equal(tell(ask(40), 41, 40), HOME_DROP);
+	assert_is(HOME_HELD, 40, 40);
+}
+
+static void a_drive_of_another_user_than_asked_for_it_takes_no_place(void **state)
+{
+	(void)state;
+	const uint64_t number = claim();
+	assert_int_equal(homes_view(h, DRIVE).owner, 0); /* that it was asked for says nothing */
+	assert_false(homes_claimed(
+		h, DRIVE, number, &(struct home_claim){.owner = OWNER + 1, .incarnation = LIFE, .seq = 40}));
+	assert_is_none();
+	assert_false(homes_claimed(h, DRIVE, claim(), &(struct home_claim){.incarnation = LIFE, .seq = 40}));
+	assert_is_none();
+	hold(40);
+	assert_int_equal(homes_view(h, DRIVE).owner, OWNER);
+}
+
+/* ---- following ---- */
+
+static void changes_in_order_are_followed(void **state)
+{
+	(void)state;
+	hold(40);
+	assert_int_equal(touch(41, 41), HOME_DROP);
+	assert_is(HOME_HELD, 41, 41);
+	assert_int_equal(touch(42, 45), HOME_DROP);
+	assert_is(HOME_HELD, 45, 45);
+	/* One that was followed already, and one that begins before there. */
+	assert_int_equal(touch(41, 43), HOME_DROP);
+	assert_is(HOME_HELD, 45, 45);
+	assert_int_equal(touch(44, 46), HOME_DROP);
+	assert_is(HOME_HELD, 46, 46);
+	assert_int_equal(touch(47, 46), HOME_DROP); /* of nothing */
+	assert_is(HOME_HELD, 46, 46);
+}
+
+static void a_gap_is_closed_by_the_answer_that_was_overtaken(void **state)
+{
+	(void)state;
+	hold(40);
+	assert_int_equal(touch(43, 44), HOME_DROP);
+	assert_is(HOME_BEHIND, 40, 44);
+	assert_int_equal(touch(41, 42), HOME_DROP);
+	assert_is(HOME_HELD, 44, 44);
+	assert_false(may_ask());
+}
+
+static void stretches_that_overtake_each_other_are_followed_when_the_last_gap_is_closed(void **state)
+{
+	(void)state;
+	hold(0);
+	(void)touch(9, 10);
+	(void)touch(3, 4);
+	(void)touch(7, 8);
+	(void)touch(2, 2);
+	assert_is(HOME_BEHIND, 0, 10);
+	(void)touch(1, 1);
+	assert_is(HOME_BEHIND, 4, 10);
+	(void)touch(5, 6);
+	assert_is(HOME_HELD, 10, 10);
+}
+
+static void as_many_stretches_are_remembered_as_it_has_places(void **state)
+{
+	(void)state;
+	hold(0);
+	for (int64_t i = HOMES_STRETCHES_MAX; i >= 1; i--)
+		assert_int_equal(touch(1 + i, 1 + i), HOME_DROP);
+	assert_is(HOME_BEHIND, 0, 1 + HOMES_STRETCHES_MAX);
+	(void)touch(1, 1);
+	assert_is(HOME_HELD, 1 + HOMES_STRETCHES_MAX, 1 + HOMES_STRETCHES_MAX);
+	/* The places are free again. */
+	(void)touch(11, 12);
+	(void)touch(10, 10);
+	assert_is(HOME_HELD, 12, 12);
+}
+
+static void what_has_no_place_is_dropped_and_known_and_the_journal_tells_it_again(void **state)
+{
+	const int64_t last = HOMES_STRETCHES_MAX + 2;
+
+	(void)state;
+	hold(0);
+	for (int64_t i = 2; i <= last; i++)
+		assert_int_equal(touch(i, i), HOME_DROP);
+	(void)touch(1, 1);
+	assert_is(HOME_BEHIND, last - 1, last); /* the one too many was the last */
+	assert_int_equal(tell(ask(last - 1), last, last), HOME_DROP);
+	assert_is(HOME_HELD, last, last);
+}
+
+static void a_position_that_an_answer_saw_is_asked_about(void **state)
+{
+	(void)state;
+	hold(40);
+	assert_int_equal(homes_saw(h, DRIVE, LIFE, 40), HOME_NOTHING);
+	assert_int_equal(homes_saw(h, DRIVE, LIFE, 12), HOME_NOTHING);
+	assert_is(HOME_HELD, 40, 40);
+	assert_int_equal(homes_saw(h, DRIVE, LIFE, 42), HOME_NOTHING);
+	assert_is(HOME_BEHIND, 40, 42);
+	(void)touch(41, 41);
+	assert_is(HOME_BEHIND, 41, 42);
+	(void)touch(42, 42);
+	assert_is(HOME_HELD, 42, 42);
+}
+
+/* ---- the journal ---- */
+
+static void the_journal_closes_a_gap(void **state)
+{
+	(void)state;
+	hold(40);
+	(void)touch(43, 44);
+	const uint64_t number = ask(40);
+	assert_false(may_ask()); /* one question at a time */
+	assert_int_equal(tell(number, 41, 44), HOME_DROP);
+	assert_is(HOME_HELD, 44, 44);
+	assert_int_equal(tell(number, 45, 60), HOME_NOTHING);
+	assert_is(HOME_HELD, 44, 44);
+}
+
+static void more_that_was_seen_while_the_journal_was_asked_is_asked_about_then(void **state)
+{
+	(void)state;
+	hold(40);
+	(void)homes_saw(h, DRIVE, LIFE, 43);
+	const uint64_t first = ask(40);
+	(void)homes_saw(h, DRIVE, LIFE, 45);
+	assert_int_equal(tell(first, 41, 43), HOME_DROP);
+	assert_is(HOME_BEHIND, 43, 45);
+	const uint64_t second = ask(43);
+	assert_true(second != first);
+	assert_int_equal(tell(second, 44, 46), HOME_DROP);
+	assert_is(HOME_HELD, 46, 46);
+}
+
+static void a_journal_that_ends_before_what_was_known_is_of_a_drive_that_was_set_back(void **state)
+{
+	(void)state;
+	hold(40);
+	(void)homes_saw(h, DRIVE, LIFE, 45);
+	assert_int_equal(tell(ask(40), 41, 44), HOME_FORGET);
+	assert_is_none();
+}
+
+static void a_journal_that_fails_is_asked_again(void **state)
+{
+	(void)state;
+	hold(40);
+	(void)homes_saw(h, DRIVE, LIFE, 41);
+	assert_int_equal(homes_told(h, DRIVE, ask(40), NULL), HOME_NOTHING);
+	assert_is(HOME_BEHIND, 40, 41);
+	assert_int_equal(tell(ask(40), 41, 41), HOME_DROP);
+	assert_is(HOME_HELD, 41, 41);
+}
+
+static void an_answer_of_the_journal_is_good_after_changes_that_came_meanwhile(void **state)
+{
+	(void)state;
+	hold(40);
+	(void)touch(42, 42);
+	const uint64_t number = ask(40);
+	(void)touch(41, 41);
+	(void)touch(43, 44);
+	assert_is(HOME_HELD, 44, 44);
+	assert_int_equal(tell(number, 41, 42), HOME_DROP);
+	assert_is(HOME_HELD, 44, 44);
+}
+
+static void a_doubt_is_over_when_the_journal_has_told(void **state)
+{
+	(void)state;
+	hold(40);
+	homes_doubt(h, DRIVE);
+	assert_is(HOME_BEHIND, 40, 40);
+	(void)touch(41, 41);
+	assert_is(HOME_BEHIND, 41, 41); /* an answer to a change does not say what else there was */
+	assert_int_equal(homes_told(h, DRIVE, ask(41), NULL), HOME_NOTHING);
+	assert_is(HOME_BEHIND, 41, 41);
+	assert_int_equal(tell(ask(41), 42, 43), HOME_DROP);
+	assert_is(HOME_HELD, 43, 43);
+}
+
+static void a_doubt_while_the_journal_is_asked_needs_another_question(void **state)
+{
+	(void)state;
+	hold(40);
+	homes_doubt(h, DRIVE);
+	const uint64_t first = ask(40);
+	homes_doubt(h, DRIVE);
+	assert_false(may_ask());
+	assert_int_equal(tell(first, 41, 41), HOME_DROP);
+	assert_is(HOME_BEHIND, 41, 41);
+	const uint64_t second = ask(41);
+	assert_int_equal(tell(first, 42, 42), HOME_NOTHING);
+	assert_is(HOME_BEHIND, 41, 41);
+	assert_int_equal(tell(second, 42, 42), HOME_DROP);
+	assert_is(HOME_HELD, 42, 42);
+}
+
+static void a_doubt_outlives_a_question_that_failed(void **state)
+{
+	(void)state;
+	hold(40);
+	homes_doubt(h, DRIVE);
+	const uint64_t number = ask(40);
+	homes_doubt(h, DRIVE);
+	assert_int_equal(homes_told(h, DRIVE, number, NULL), HOME_NOTHING);
+	assert_is(HOME_BEHIND, 40, 40);
+	assert_int_equal(tell(ask(40), 41, 40), HOME_DROP);
+	assert_is(HOME_HELD, 40, 40);
+}
+
+static void an_answer_of_the_journal_to_a_former_claim_means_nothing(void **state)
+{
+	(void)state;
+	hold(40);
+	homes_doubt(h, DRIVE);
+	const uint64_t number = ask(40);
+	homes_give_up(h, DRIVE);
+	hold(50);
+	homes_doubt(h, DRIVE);
+	assert_int_equal(tell(number, 41, 60), HOME_NOTHING);
+	(void)ask(50);
+	assert_int_equal(tell(number, 41, 60), HOME_NOTHING);
+	assert_is(HOME_BEHIND, 50, 50);
+}
+
+/* ---- other lives ---- */
+
+static void a_drive_in_another_life_is_forgotten_whoever_says_so(void **state)
+{
+	(void)state;
+	for (int64_t life = LIFE - 1; life <= LIFE + 1; life += 2) {
+		hold(40);
+		assert_int_equal(homes_saw(h, DRIVE, life, 40), HOME_FORGET);
+		assert_is_none();
+		hold(40);
+		assert_int_equal(homes_touched(h, DRIVE, &(struct home_stretch){life, 41, 41}), HOME_FORGET);
+		assert_is_none();
+		hold(40);
+		homes_doubt(h, DRIVE);
+		assert_int_equal(homes_told(h, DRIVE, ask(40), &(struct home_stretch){life, 41, 41}), HOME_FORGET);
+		assert_is_none();
+	}
+}
+
+static void a_claim_that_finds_an_earlier_life_than_was_seen_is_none(void **state)
+{
+	(void)state;
+	const uint64_t number = claim();
+	assert_int_equal(homes_saw(h, DRIVE, LIFE + 1, 2), HOME_NOTHING);
+	assert_int_equal(touch(41, 41), HOME_NOTHING); /* of the earlier life: it says nothing about this one */
+	assert_int_equal(homes_view(h, DRIVE).state, HOME_CLAIMING);
+	assert_false(claimed(DRIVE, number, LIFE, 41));
+	assert_is_none();
+}
+
+static void a_claim_that_finds_a_later_life_than_was_seen_begins_there(void **state)
+{
+	(void)state;
+	const uint64_t number = claim();
+	assert_int_equal(touch(40, 41), HOME_DROP);
+	assert_true(claimed(DRIVE, number, LIFE + 1, 7));
+	assert_is(HOME_HELD, 7, 7);
+	assert_int_equal(homes_view(h, DRIVE).incarnation, LIFE + 1);
+}
+
+static void what_was_seen_of_the_earlier_life_does_not_count_in_the_later_one(void **state)
+{
+	(void)state;
+	const uint64_t number = claim();
+	(void)homes_saw(h, DRIVE, LIFE, 41);
+	(void)homes_saw(h, DRIVE, LIFE + 1, 9);
+	assert_true(claimed(DRIVE, number, LIFE + 1, 7));
+	assert_is(HOME_BEHIND, 7, 9);
+}
+
+/* ---- giving up ---- */
+
+static bool is_odd(void *cookie, uint32_t drive)
+{
+	(void)cookie;
+	return drive % 2 != 0;
+}
+
+static void note(void *cookie, uint32_t drive)
+{
+	*(uint32_t *)cookie += drive;
+}
+
+static void take(uint32_t drive, uint32_t wanted_forgotten)
+{
+	uint32_t forgotten = 99;
+	const uint64_t number = homes_claim(h, drive, 5, OWNER, &forgotten);
+
+	assert_int_not_equal(number, 0);
+	assert_int_equal(forgotten, wanted_forgotten);
+	assert_true(claimed(drive, number, LIFE, 1));
+}
+
+static void the_one_that_was_used_the_longest_ago_gives_way(void **state)
+{
+	struct homes_counters counters;
+
+	(void)state;
+	take(1, 0);
+	take(2, 0);
+	take(3, 0);
+	(void)homes_view(h, 1);
+	take(4, 2);
+	take(5, 3);
+	assert_int_equal(homes_view(h, 1).state, HOME_HELD);
+	assert_int_equal(homes_view(h, 2).state, HOME_NONE);
+	homes_count(h, &counters);
+	assert_int_equal(counters.held, MAX);
+}
+
+static void the_states_of_drives_are_counted(void **state)
+{
+	struct homes_counters counters;
+	uint32_t forgotten;
+
+	(void)state;
+	take(1, 0);
+	take(2, 0);
+	homes_doubt(h, 2);
+	(void)homes_claim(h, 3, 5, OWNER, &forgotten);
+	homes_count(h, &counters);
+	assert_int_equal(counters.held, 1);
+	assert_int_equal(counters.behind, 1);
+	assert_int_equal(counters.claiming, 1);
+}
+
+static void a_drive_that_gave_way_while_it_was_claimed_ignores_the_answer(void **state)
+{
+	uint32_t forgotten = 0;
+
+	(void)state;
+	const uint64_t number = homes_claim(h, 1, 5, OWNER, &forgotten);
+	take(2, 0);
+	take(3, 0);
+	take(4, 1);
+	assert_false(claimed(1, number, LIFE, 1));
+	assert_int_equal(homes_view(h, 1).state, HOME_NONE);
+}
+
+static void those_that_move_are_given_up_and_told_of(void **state)
+{
+	uint32_t sum = 0, forgotten;
+
+	(void)state;
+	take(1, 0);
+	take(2, 0);
+	const uint64_t number = homes_claim(h, 5, 5, OWNER, &forgotten);
+	homes_give_up_if(h, is_odd, note, &sum);
+	assert_int_equal(sum, 6);
+	assert_int_equal(homes_view(h, 1).state, HOME_NONE);
+	assert_int_equal(homes_view(h, 2).state, HOME_HELD);
+	assert_false(claimed(5, number, LIFE, 1));
+	homes_give_up_if(h, is_odd, note, &sum);
+	assert_int_equal(sum, 6);
+}
+
+static void all_are_given_up(void **state)
+{
+	struct homes_counters counters;
+
+	(void)state;
+	take(1, 0);
+	take(2, 0);
+	(void)claim();
+	homes_give_up_all(h);
+	homes_count(h, &counters);
+	assert_int_equal(counters.held + counters.behind + counters.claiming, 0);
+	take(1, 0);
+}
+
+#define test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		test(nothing_is_known_of_a_drive_that_was_not_claimed),
+		test(a_claimed_drive_is_held_where_its_row_stood),
+		test(a_drive_is_claimed_once_at_a_time),
+		test(a_refused_claim_may_be_made_again),
+		test(a_late_answer_to_a_claim_means_nothing_to_the_next_one),
+		test(what_was_touched_while_it_is_claimed_is_dropped_and_asked_about),
+		test(what_was_seen_while_it_is_claimed_is_asked_about_unless_the_row_had_it),
+		test(a_doubt_while_it_is_claimed_is_asked_about),
+		test(a_drive_of_another_user_than_asked_for_it_takes_no_place),
+		test(changes_in_order_are_followed),
+		test(a_gap_is_closed_by_the_answer_that_was_overtaken),
+		test(stretches_that_overtake_each_other_are_followed_when_the_last_gap_is_closed),
+		test(as_many_stretches_are_remembered_as_it_has_places),
+		test(what_has_no_place_is_dropped_and_known_and_the_journal_tells_it_again),
+		test(a_position_that_an_answer_saw_is_asked_about),
+		test(the_journal_closes_a_gap),
+		test(more_that_was_seen_while_the_journal_was_asked_is_asked_about_then),
+		test(a_journal_that_ends_before_what_was_known_is_of_a_drive_that_was_set_back),
+		test(a_journal_that_fails_is_asked_again),
+		test(an_answer_of_the_journal_is_good_after_changes_that_came_meanwhile),
+		test(a_doubt_is_over_when_the_journal_has_told),
+		test(a_doubt_while_the_journal_is_asked_needs_another_question),
+		test(a_doubt_outlives_a_question_that_failed),
+		test(an_answer_of_the_journal_to_a_former_claim_means_nothing),
+		test(a_drive_in_another_life_is_forgotten_whoever_says_so),
+		test(a_claim_that_finds_an_earlier_life_than_was_seen_is_none),
+		test(a_claim_that_finds_a_later_life_than_was_seen_begins_there),
+		test(what_was_seen_of_the_earlier_life_does_not_count_in_the_later_one),
+		test(the_one_that_was_used_the_longest_ago_gives_way),
+		test(the_states_of_drives_are_counted),
+		test(a_drive_that_gave_way_while_it_was_claimed_ignores_the_answer),
+		test(those_that_move_are_given_up_and_told_of),
+		test(all_are_given_up),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
