@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -103,6 +104,29 @@ static void handle_echo(struct http_request *req, void *cookie)
 	(void)buf_append(&text, http_request_body(req).data, http_request_body(req).size);
 	http_respond(req, 200, NULL, buf_span(&text));
 	buf_fini(&text);
+}
+
+static void handle_drive(struct http_request *req, void *cookie)
+{
+	struct service *s = cookie;
+
+	if (!service_drive_answer(&s->drive, req))
+		handle_echo(req, s);
+}
+
+static void handle_claim(struct http_request *req, void *cookie)
+{
+	service_drive_claim(&((struct service *)cookie)->drive, req);
+}
+
+static void handle_journal(struct http_request *req, void *cookie)
+{
+	service_drive_journal(&((struct service *)cookie)->drive, req);
+}
+
+static void handle_first_drive(struct http_request *req, void *cookie)
+{
+	service_drive_first(&((struct service *)cookie)->drive, req);
 }
 
 static void handle_code(struct http_request *req, void *cookie)
@@ -255,16 +279,19 @@ static void handle_refuse(struct http_request *req, void *cookie)
 		.internal = true, .rest_may_end_in_slash = true, .open = true                                       \
 	}
 /* NOLINTEND(bugprone-macro-parentheses) */
-#define ECHO(pattern_)                                                                                          \
-	ROW("GET", pattern_, HTTP_BODY_WHOLE, handle_echo), ROW("PUT", pattern_, HTTP_BODY_WHOLE, handle_echo), \
-		ROW("POST", pattern_, HTTP_BODY_WHOLE, handle_echo),                                            \
-		ROW("DELETE", pattern_, HTTP_BODY_WHOLE, handle_echo)
+#define ALL(pattern_, handler_)                                                                           \
+	ROW("GET", pattern_, HTTP_BODY_WHOLE, handler_), ROW("PUT", pattern_, HTTP_BODY_WHOLE, handler_), \
+		ROW("POST", pattern_, HTTP_BODY_WHOLE, handler_), ROW("DELETE", pattern_, HTTP_BODY_WHOLE, handler_)
+#define ECHO(pattern_) ALL(pattern_, handle_echo)
 
 static const struct http_route ROUTES[] = {
 	ROW("POST", "/internal/v1/authenticate", HTTP_BODY_WHOLE, handle_authenticate),
 	ROW("POST", "/internal/v1/ring", HTTP_BODY_WHOLE, handle_ring),
 	ECHO("/api/v2/docs/echo/{rest...}"),
-	ECHO("/api/v2/docs/drives/{rest...}"),
+	ALL("/api/v2/docs/drives/{rest...}", handle_drive),
+	ROW("POST", "/internal/v1/ring/claims", HTTP_BODY_WHOLE, handle_claim),
+	ROW("GET", "/internal/v1/ring/journal", HTTP_BODY_NONE, handle_journal),
+	ROW("GET", "/internal/v1/ring/home", HTTP_BODY_NONE, handle_first_drive),
 	ECHO("/api/v2/user/{rest...}"),
 	ECHO("/api/v1/user/{rest...}"),
 	ROW("GET", "/api/v2/docs/code/{status}", HTTP_BODY_NONE, handle_code),
@@ -288,6 +315,7 @@ void service_start(struct service *s)
 	gate_init(&s->asked);
 	gate_init(&s->closed);
 	pthread_mutex_init(&s->lock, NULL);
+	service_drive_init(&s->drive);
 	const struct http_server_options options = {.address = "127.0.0.1", .routes = ROUTES, .cookie = s};
 	assert_int_equal(http_server_start(&options, &s->server), 0);
 	(void)snprintf(s->url, sizeof(s->url), "http://127.0.0.1:%u", http_server_port(s->server));
@@ -405,6 +433,21 @@ void front_remove(struct front *f, const char *name)
 	pthread_mutex_unlock(&f->lock);
 }
 
+void front_await(struct front *f, const char *target, const char *what)
+{
+	static char text[1u << 20];
+	char request[128];
+	const int64_t until_ns = clock_mono_ns() + WIRE_TIMEOUT_S * NS_PER_S;
+	const struct timespec pause = clock_timespec(10 * NS_PER_MS);
+
+	(void)snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: g\r\n\r\n", target);
+	while (wire_ask(f->port, request, text, sizeof(text)) != 200 || !strstr(text, what)) {
+		if (clock_mono_ns() > until_ns)
+			fail_msg("%s does not say %s, but %s", target, what, text);
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
 int front_drive_of(const char *name, const char *other)
 {
 	char drive[16];
@@ -427,6 +470,36 @@ int front_ask(struct front *f, const char *line, const char *more, char *text, s
 	return wire_ask(f->port, request, text, size);
 }
 
+static char drive_answer[1u << 20];
+
+int front_ask_drive(struct front *f, const char *method, unsigned drive, const char *path, const char *more)
+{
+	char line[256];
+
+	(void)snprintf(line, sizeof(line), "%s /api/v2/docs/drives/%u/%s", method, drive, path);
+	return front_ask(f, line, more, drive_answer, sizeof(drive_answer));
+}
+
+const char *front_answer(void)
+{
+	return drive_answer;
+}
+
+unsigned front_new_drive(void)
+{
+	static unsigned last = 100;
+
+	return ++last;
+}
+
+unsigned front_new_home(struct front *f)
+{
+	const unsigned drive = front_new_drive();
+
+	assert_int_equal(front_ask_drive(f, "PUT", drive, "new", "Content-Length: 0\r\n"), 200);
+	return drive;
+}
+
 /* NOLINTNEXTLINE(readability-non-const-parameter): the type of the callback */
 static int greet_nobody(void *cookie, const struct http_greeting *greeting, char ret[HTTP_GREETING_TEXT_SIZE])
 {
@@ -436,32 +509,49 @@ static int greet_nobody(void *cookie, const struct http_greeting *greeting, char
 	return 0;
 }
 
-static int setup(void **state, const struct http_greeter *greeter, bool in_ring)
+/* Other gateways as a gateway does, and nobody else. */
+static int greet_gateways(void *cookie, const struct http_greeting *greeting, char ret[HTTP_GREETING_TEXT_SIZE])
 {
-	struct front *f = calloc(1, sizeof(*f));
-	struct gateway_options options = {.name = "g",
-		.address = "127.0.0.1",
-		.internal_address = "127.0.0.1",
-		.threads = 1,
-		.peers = "http://127.0.0.1:1,http://127.0.0.1:2",
-		.ringless = !in_ring,
-		.greeter = greeter};
+	struct front *f = cookie;
+	const struct http_greeter *door = door_greeter(f->as_gateway);
+
+	return strncmp(greeting->peer, "gateway/", 8) == 0 ? door->step(door->cookie, greeting, ret) : 0;
+}
+
+static void start_gateway(struct front *f, const char *name, const char *service, struct gateway_options options)
+{
 	struct buf why;
 
 	pthread_mutex_init(&f->lock, NULL);
 	cond_init(&f->changed);
-	assert_int_equal(cluster_new_of(KEY, &f->cluster), 0);
 	assert_int_equal(door_new(f->cluster, "docs", "d", NULL, &f->door), 0);
+	assert_int_equal(door_new(f->cluster, "gateway", name, NULL, &f->as_gateway), 0);
+	f->greeter = (struct http_greeter){.step = greet_gateways, .cookie = f};
+	options.name = name;
+	options.address = "127.0.0.1";
+	options.internal_address = "127.0.0.1";
+	options.threads = 1;
+	options.peers = "http://127.0.0.1:1,http://127.0.0.1:2";
 	options.cluster = f->cluster;
-	service_start(&f->service);
+	if (!options.ringless)
+		options.greeter = &f->greeter;
 	buf_init(&why, 1024);
 	assert_int_equal(gateway_start(&options, &why, &f->gateway), 0);
 	buf_fini(&why);
 	f->port = gateway_port(f->gateway);
 	f->internal = gateway_internal_port(f->gateway);
-	front_add(f, REGISTRY_USER, "u", f->service.url);
-	front_add(f, REGISTRY_DOCS, "d", f->service.url);
+	front_add(f, REGISTRY_USER, "u", service);
+	front_add(f, REGISTRY_DOCS, "d", service);
 	assert_int_equal(pthread_create(&f->beat, NULL, beat, f), 0);
+}
+
+static int setup(void **state, const struct http_greeter *greeter, bool in_ring)
+{
+	struct front *f = calloc(1, sizeof(*f));
+
+	assert_int_equal(cluster_new_of(KEY, &f->cluster), 0);
+	service_start(&f->service);
+	start_gateway(f, "g", f->service.url, (struct gateway_options){.ringless = !in_ring, .greeter = greeter});
 	*state = f;
 	return 0;
 }
@@ -478,23 +568,60 @@ int front_setup_in_ring(void **state)
 	return setup(state, &NOBODY, true);
 }
 
+int front_setup_home(void **state)
+{
+	struct front *f;
+
+	(void)setup(state, NULL, true);
+	f = *state;
+	service_drive_reset(&f->service.drive);
+	front_await(f, "/status", "\"state\":\"member\"");
+	return 0;
+}
+
+int front_setup_homes(void **state)
+{
+	struct front *f;
+
+	(void)front_setup_home(state);
+	f = *state;
+	f->other = calloc(1, sizeof(*f->other));
+	f->other->cluster = f->cluster;
+	start_gateway(f->other, "h", f->service.url, (struct gateway_options){0});
+	front_await(f->other, "/status", "\"state\":\"member\"");
+	front_await(f, "/metrics", "nephos_gateway_ring_epoch 2\n");
+	front_await(f->other, "/metrics", "nephos_gateway_ring_epoch 2\n");
+	return 0;
+}
+
 int front_setup_greeting(void **state)
 {
 	return setup(state, NULL, false);
 }
 
-int front_teardown(void **state)
+static void end_gateway(struct front *f)
 {
-	struct front *f = *state;
 	pthread_mutex_lock(&f->lock);
 	f->stopping = true;
 	pthread_cond_signal(&f->changed);
 	pthread_mutex_unlock(&f->lock);
 	pthread_join(f->beat, NULL);
 	gateway_free(f->gateway);
-	service_stop(&f->service);
 	door_free(f->door);
+	door_free(f->as_gateway);
+}
+
+int front_teardown(void **state)
+{
+	struct front *f = *state;
+
+	service_drive_release(&f->service.drive);
+	if (f->other)
+		end_gateway(f->other);
+	end_gateway(f);
+	service_stop(&f->service);
 	cluster_free(f->cluster);
+	free(f->other);
 	free(f);
 	return 0;
 }

@@ -5,7 +5,7 @@
  *   POST /internal/v1/ring                  the ring's book, by its rules
  *   POST /internal/v1/authenticate          "anna": user 5, "root": user 1, an administrator; others 401
  *   any  /api/v2/docs/echo/…                what came: line, fields, body
- *   any  /api/v2/docs/drives/{drive}/…      the same
+ *   any  /api/v2/docs/drives/{drive}/…      the same; or as service_drive.h says, with all that is of the ring's homes
  *   GET  /api/v2/docs/code/{status}         that status, with ETag, and no body
  *   GET  /api/v2/docs/hold                  kept until service_release; `came` and `gone` count
  *   DELETE /api/v2/user/hold                the same, of the user service
@@ -23,6 +23,7 @@
 #include "common/trust/door.h"
 #include "gateway/upstream/registry.h"
 #include "tests/unit/common/http/wire.h"
+#include "tests/unit/gateway/service_drive.h"
 
 #define SERVICE_HELD_MAX 64
 #define FRONT_SERVICES_MAX 6
@@ -40,8 +41,9 @@ struct service {
 	struct http_stream *streams[SERVICE_HELD_MAX];
 	size_t stream_count;
 	bool released;
-	bool gone_anna;		   /* her token means nothing any more */
-	struct membership book;	   /* of the ring, in memory */
+	bool gone_anna;		/* her token means nothing any more */
+	struct membership book; /* of the ring, in memory */
+	struct service_drive drive;
 	const char *ring_nonsense; /* what is answered about the ring instead of the book; NULL: the book */
 };
 
@@ -66,7 +68,10 @@ struct front {
 	uint16_t port;
 	uint16_t internal; /* of the listener for services */
 	struct cluster *cluster;
-	struct door *door;	/* as a service that registers has it */
+	struct door *door;	 /* as a service that registers has it */
+	struct door *as_gateway; /* by which it greets other gateways */
+	struct http_greeter greeter;
+	struct front *other;	/* a second gateway before the same services; NULL: there is none */
 	struct service service; /* registered as user "u" and docs "d" */
 	struct front_service list[FRONT_SERVICES_MAX];
 	size_t count;
@@ -82,11 +87,17 @@ struct front {
 int front_setup(void **state);
 int front_setup_greeting(void **state);
 int front_setup_in_ring(void **state);
+/* Two of them, "g" and "h", that greet each other; in_ring waits until all are members, and the service answers for
+ * drives (service_drive.h). */
+int front_setup_home(void **state);
+int front_setup_homes(void **state);
 int front_teardown(void **state);
 /* Another registered service, renewed until it is removed. */
 void front_add(struct front *f, enum registry_kind kind, const char *name, const char *url);
 void front_remove(struct front *f, const char *name); /* is not renewed any more */
 void front_register(struct front *f, enum registry_kind kind, const char *name, const char *url); /* once */
+/* Polls a page of the gateway until it has that text: nothing tells when. */
+void front_await(struct front *f, const char *target, const char *what);
 /* A number of a drive that goes to the docs service of that name first. */
 int front_drive_of(const char *name, const char *other);
 /* What a user service says when tokens end; the status. */
@@ -94,6 +105,11 @@ int front_forget(struct front *f, const char *body);
 /* "METHOD target HTTP/1.1", Host, anna's token, more (lines with CR LF), empty line, body. Status; text gets the
  * answer. */
 int front_ask(struct front *f, const char *line, const char *more, char *text, size_t size);
+/* The same of /api/v2/docs/drives/{drive}/{path}. */
+int front_ask_drive(struct front *f, const char *method, unsigned drive, const char *path, const char *more);
+const char *front_answer(void);		  /* the last answer of that */
+unsigned front_new_drive(void);		  /* that nobody has named before */
+unsigned front_new_home(struct front *f); /* the same, and f is its home after a change */
 /* The same of the listener for services, after a greeting, with a body. */
 int front_tell(struct front *f, const char *line, const char *body, char *text, size_t size);
 int front_greet(struct front *f); /* a connection there whose two ends know each other */

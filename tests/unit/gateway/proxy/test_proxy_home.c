@@ -1,0 +1,385 @@
+/* Where requests for drives go: to services with the claim, to the home, or to nobody yet. */
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/http/client/dial.h"
+#include "common/ring/placement.h"
+#include "tests/unit/gateway/service.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define NO_BODY "Content-Length: 0\r\n"
+#define WHO "Nephos-User: 5\r\nNephos-User-Name: anna\r\nNephos-Admin: 0\r\nNephos-Token-Id: s12\r\n"
+
+static char text[65536];
+
+static struct service_drive *drive_of(struct front *f)
+{
+	return &f->service.drive;
+}
+
+/* What the service does from now on. */
+#define SET(f, field, value)                              \
+	do {                                              \
+		pthread_mutex_lock(&drive_of(f)->lock);   \
+		drive_of(f)->field = (value);             \
+		pthread_mutex_unlock(&drive_of(f)->lock); \
+	} while (0)
+
+static int set_up(void **state)
+{
+	struct front *f = *state;
+
+	service_drive_reset(drive_of(f));
+	return 0;
+}
+
+static bool says(const char *what)
+{
+	return strstr(front_answer(), what) != NULL;
+}
+
+static void assert_says(const char *what)
+{
+	if (!says(what))
+		fail_msg("not \"%s\": %.900s", what, front_answer());
+}
+
+static bool came(struct front *f, const char *what)
+{
+	return strstr(drive_of(f)->fields, what) != NULL;
+}
+
+/* A request whose answer is read later. */
+static int begin(const struct front *f, const char *method, unsigned drive, const char *path, const char *more)
+{
+	char request[1024];
+	const int fd = wire_connect(f->port);
+
+	(void)snprintf(request, sizeof(request),
+		"%s /api/v2/docs/drives/%u/%s HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer anna\r\n%s\r\n", method,
+		drive, path, more);
+	wire_say(fd, request);
+	return fd;
+}
+
+static int end(int fd)
+{
+	const int status = wire_response(fd, text, sizeof(text));
+
+	close(fd);
+	return status;
+}
+
+/* ---- changes and their claims ---- */
+
+static void a_change_waits_for_the_claim_and_goes_with_its_epoch(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_drive();
+	const int claims = gate_count(&drive_of(f)->claims), changes = gate_count(&drive_of(f)->changes);
+	char meant[64];
+
+	SET(f, waits, true);
+	const int fd = begin(f, "PUT", drive, "files/a", NO_BODY);
+	assert_true(gate_wait(&drive_of(f)->claims, claims + 1));
+	/* A read does not wait, and is not kept: nothing says yet that this is its home. */
+	assert_int_equal(front_ask_drive(f, "GET", drive, "documents/2", ""), 200);
+	assert_says("Cache-Status: g; fwd=bypass\r\n");
+	assert_false(came(f, "Nephos-Tags") || came(f, "Nephos-Epoch"));
+	assert_int_equal(gate_count(&drive_of(f)->changes), changes);
+	service_drive_release(drive_of(f));
+	assert_int_equal(end(fd), 200);
+	assert_int_equal(gate_count(&drive_of(f)->changes), changes + 1);
+	assert_int_equal(gate_count(&drive_of(f)->claims), claims + 1);
+	(void)snprintf(meant, sizeof(meant), "Nephos-Drive: %u\n", drive);
+	assert_true(came(f, "PUT ") && came(f, meant));
+	assert_true(came(f, "Nephos-Epoch: 1\n"));
+	/* The next ones need no other claim. */
+	assert_int_equal(front_ask_drive(f, "DELETE", drive, "files/a", ""), 200);
+	assert_true(came(f, "DELETE ") && came(f, "Nephos-Epoch: 1\n") && came(f, meant));
+	assert_int_equal(gate_count(&drive_of(f)->claims), claims + 1);
+}
+
+static void a_claim_that_is_refused_is_made_again_for_who_waits(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_drive();
+	const int claims = gate_count(&drive_of(f)->claims);
+
+	SET(f, claim_error, -ERR_EPOCH);
+	const int fd = begin(f, "PUT", drive, "files/a", NO_BODY);
+	assert_true(gate_wait(&drive_of(f)->claims, claims + 2));
+	SET(f, claim_error, 0);
+	assert_int_equal(end(fd), 200);
+}
+
+static void a_claim_that_says_no_owner_is_none(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_drive();
+	const int claims = gate_count(&drive_of(f)->claims);
+
+	SET(f, owner, 0);
+	const int fd = begin(f, "PUT", drive, "files/a", NO_BODY);
+	assert_true(gate_wait(&drive_of(f)->claims, claims + 2));
+	SET(f, owner, 5);
+	assert_int_equal(end(fd), 200);
+	assert_true(came(f, "Nephos-Epoch: 1\n"));
+}
+
+static void a_change_of_a_drive_that_does_not_exist_gets_the_services_refusal(void **state)
+{
+	struct front *f = *state;
+
+	SET(f, claim_error, -ERR_NOT_FOUND);
+	SET(f, refusal, -ERR_NOT_FOUND);
+	SET(f, refusals, 1);
+	assert_int_equal(front_ask_drive(f, "PUT", front_new_drive(), "files/a", NO_BODY), 404);
+	assert_says("/not-found\"");
+	assert_false(came(f, "Nephos-Epoch"));
+}
+
+static void a_change_that_is_refused_for_its_epoch_is_claimed_for_and_sent_again(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_home(f);
+	const int claims = gate_count(&drive_of(f)->claims), changes = gate_count(&drive_of(f)->changes);
+
+	SET(f, refusal, -ERR_EPOCH);
+	SET(f, refusals, 1);
+	assert_int_equal(front_ask_drive(f, "POST", drive, "folders", "Content-Length: 3\r\n\r\nabc"), 200);
+	assert_int_equal(gate_count(&drive_of(f)->claims), claims + 1);
+	assert_int_equal(gate_count(&drive_of(f)->changes), changes + 2);
+	assert_true(came(f, "Content-Length: 3\n"));
+}
+
+static void who_named_a_lease_or_a_floor_is_told_that_the_epoch_is_another(void **state)
+{
+	static const char *const NAMED[] = {"Nephos-Lease: 1.9\r\n" NO_BODY, "Nephos-Floor: 1.2\r\n" NO_BODY};
+	struct front *f = *state;
+
+	for (size_t i = 0; i < sizeof(NAMED) / sizeof(*NAMED); i++) {
+		const unsigned drive = front_new_home(f);
+		const int claims = gate_count(&drive_of(f)->claims), changes = gate_count(&drive_of(f)->changes);
+
+		SET(f, refusal, -ERR_EPOCH);
+		SET(f, refusals, 1);
+		assert_int_equal(front_ask_drive(f, "PUT", drive, "files/a", NAMED[i]), 409);
+		assert_says("/epoch-changed\"");
+		assert_int_equal(gate_count(&drive_of(f)->changes), changes + 1);
+		/* It may have been for the claim all the same. */
+		assert_int_equal(front_ask_drive(f, "PUT", drive, "files/a", NO_BODY), 200);
+		assert_int_equal(gate_count(&drive_of(f)->claims), claims + 1);
+	}
+}
+
+static void what_is_sent_again_has_no_end_without_an_answer(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_home(f);
+
+	SET(f, refusal, -ERR_EPOCH);
+	SET(f, refusals, 3);
+	assert_int_equal(front_ask_drive(f, "PUT", drive, "files/a", NO_BODY), 200);
+	assert_int_equal(drive_of(f)->refusals, 0);
+}
+
+/* ---- which drive ---- */
+
+static void a_first_drive_is_asked_about_once_and_named(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_drive();
+	const int questions = gate_count(&drive_of(f)->first_questions);
+	char meant[64];
+
+	SET(f, first_drive, drive);
+	(void)snprintf(meant, sizeof(meant), "Nephos-Drive: %u\n", drive);
+	assert_int_equal(front_ask(f, "PUT /api/v2/docs/drives/home/files/a", NO_BODY, text, sizeof(text)), 200);
+	assert_true(came(f, "PUT /api/v2/docs/drives/home/files/a\n") && came(f, meant));
+	assert_true(gate_count(&drive_of(f)->first_questions) > questions);
+}
+
+static void a_service_that_names_another_drive_is_believed(void **state)
+{
+	struct front *f = *state;
+	const unsigned before = front_new_home(f), after = front_new_drive();
+	char meant[64];
+
+	SET(f, refusal, -ERR_NOT_HOME);
+	SET(f, refusal_drive, after);
+	SET(f, refusals, 1);
+	(void)snprintf(meant, sizeof(meant), "Nephos-Drive: %u\n", after);
+	assert_int_equal(front_ask_drive(f, "PUT", before, "files/a", NO_BODY), 200);
+	assert_true(came(f, meant) && came(f, "Nephos-Epoch: 1\n"));
+}
+
+/* ---- what is forged ---- */
+
+static void what_a_client_says_of_the_ring_goes_no_further(void **state)
+{
+	static const char FORGED[] = "Nephos-Hop: 1 other\r\nNephos-Drive: 3\r\nNephos-Epoch: 99\r\nNephos-Tags: ?0\r\n"
+				     "Nephos-Touched: 1.1-2 3\r\nNephos-Home: http://forged\r\n";
+	struct front *f = *state;
+	const unsigned drive = front_new_home(f);
+	char more[512], meant[64];
+
+	(void)snprintf(meant, sizeof(meant), "Nephos-Drive: %u\n", drive);
+	for (int i = 0; i < 2; i++) {
+		(void)snprintf(more, sizeof(more), "%s%s", FORGED, i ? "" : NO_BODY);
+		assert_int_equal(front_ask_drive(f, i ? "GET" : "PUT", drive, "documents/2", more), 200);
+		assert_true(came(f, meant) && came(f, "Nephos-Epoch: 1\n"));
+		assert_false(came(f, "Nephos-Hop") || came(f, "Nephos-Drive: 3\n") || came(f, "Nephos-Epoch: 99"));
+		assert_false(came(f, "?0") || came(f, "Nephos-Touched") || came(f, "forged"));
+		assert_false(says("forged") || says("Nephos-Touched") || says("Nephos-Epoch"));
+	}
+	/* It is answered from memory all the same: that it hopped is nobody's word but a gateway's. */
+	assert_int_equal(front_ask_drive(f, "GET", drive, "documents/2", FORGED), 200);
+	assert_says("Cache-Status: g; hit\r\n");
+}
+
+/* ---- two gateways ---- */
+
+/* A drive that nobody has named before, whose home is the first one of these. */
+static unsigned drive_at(const char *name, const char *other)
+{
+	const struct placement_member members[] = {{name, 1}, {other, 1}};
+	unsigned drive = 0;
+	size_t owner = 1;
+
+	while (owner != 0) {
+		char key[16];
+
+		drive = front_new_drive();
+		(void)snprintf(key, sizeof(key), "%u", drive);
+		assert_int_equal(placement_owners(members, 2, span_str(key), &owner, 1), 1);
+	}
+	return drive;
+}
+
+static void a_request_reaches_the_home_through_another_gateway(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = drive_at("h", "g");
+	char home[64], meant[64];
+
+	(void)snprintf(home, sizeof(home), "Nephos-Home: http://127.0.0.1:%u\r\n", f->other->port);
+	(void)snprintf(meant, sizeof(meant), "Nephos-Drive: %u\n", drive);
+	assert_int_equal(front_ask_drive(f, "PUT", drive, "files/a", "Content-Length: 3\r\n\r\nabc"), 200);
+	assert_says("Cache-Status: h; fwd=method, g; fwd=method; detail=home\r\n");
+	assert_says(home);
+	assert_says("\r\n\r\nchanged");
+	assert_true(came(f, "Nephos-Epoch: 2\n") && came(f, meant) && came(f, "Nephos-User: 5\n"));
+	assert_true(came(f, "Content-Length: 3\n"));
+	assert_false(came(f, "Nephos-Hop"));
+	const int reads = gate_count(&drive_of(f)->reads);
+	assert_int_equal(front_ask_drive(f, "GET", drive, "documents/2", ""), 200);
+	assert_says("Cache-Status: h; fwd=miss; stored, g; ");
+	assert_int_equal(front_ask_drive(f, "GET", drive, "documents/2", ""), 200);
+	assert_says("Cache-Status: h; hit, g; ");
+	assert_says(home);
+	assert_false(says("forged"));
+	assert_int_equal(gate_count(&drive_of(f)->reads), reads + 1);
+	/* The same answer, and the same change, by either of them. */
+	assert_int_equal(front_ask_drive(f->other, "GET", drive, "documents/2", ""), 200);
+	assert_says("Cache-Status: h; hit\r\n");
+	assert_int_equal(front_ask_drive(f, "PUT", drive, "documents/2", NO_BODY), 200);
+	assert_int_equal(front_ask_drive(f->other, "GET", drive, "documents/2", ""), 200);
+	assert_says("Cache-Status: h; fwd=miss; stored\r\n");
+}
+
+/* As another gateway passes a request on. */
+static int hop(struct front *f, const char *method, unsigned drive, int epoch)
+{
+	char request[1024];
+	const uint16_t port = (uint16_t)strtoul(strrchr(gateway_hop_url(f->gateway), ':') + 1, NULL, 10);
+	struct sockaddr_in name = {
+		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct endpoint_address address = {.size = sizeof(name), .type = SOCK_STREAM};
+	struct door *door;
+	struct dial *dial;
+
+	memcpy(&address.name, &name, sizeof(name));
+	assert_int_equal(door_new(f->cluster, "gateway", "third", NULL, &door), 0);
+	assert_int_equal(dial_new(&address, door_greeter(door), "gateway/g/", &dial), 0);
+	assert_int_equal(dial_wait(dial, clock_mono_ns() + WIRE_TIMEOUT_S * NS_PER_S), 0);
+	const int fd = dial_take(dial);
+	dial_free(dial);
+	door_free(door);
+	assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+	(void)snprintf(request, sizeof(request),
+		"%s /api/v2/docs/drives/%u/documents/2 HTTP/1.1\r\nHost: g\r\n" NO_BODY WHO
+		"Nephos-Hop: %d third\r\nNephos-Drive: %u\r\n\r\n",
+		method, drive, epoch, drive);
+	wire_say(fd, request);
+	return end(fd);
+}
+
+static void what_was_passed_on_to_a_gateway_that_is_not_the_home_is_refused(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = drive_at("h", "g");
+	const int reads = gate_count(&drive_of(f)->reads), changes = gate_count(&drive_of(f)->changes);
+	char home[64], meant[64];
+
+	(void)snprintf(home, sizeof(home), "Nephos-Home: http://127.0.0.1:%u\r\n", f->other->port);
+	(void)snprintf(meant, sizeof(meant), "Nephos-Drive: %u\r\n", drive);
+	for (int epoch = 1; epoch <= 2; epoch++) {
+		assert_int_equal(hop(f, "PUT", drive, epoch), 421);
+		assert_non_null(strstr(text, "/not-home\""));
+		assert_non_null(strstr(text, home));
+		assert_non_null(strstr(text, meant));
+		assert_int_equal(hop(f, "GET", drive, epoch), 421);
+	}
+	assert_int_equal(gate_count(&drive_of(f)->reads), reads);
+	assert_int_equal(gate_count(&drive_of(f)->changes), changes);
+	/* Who goes by an epoch that is not known here may be right: a read has the services. */
+	assert_int_equal(hop(f, "GET", drive, 3), 200);
+	assert_int_equal(gate_count(&drive_of(f)->reads), reads + 1);
+}
+
+static void what_was_passed_on_to_the_home_is_done_there(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = drive_at("g", "h");
+
+	assert_int_equal(hop(f, "PUT", drive, 2), 200);
+	assert_true(came(f, "Nephos-Epoch: 2\n"));
+	assert_int_equal(hop(f, "GET", drive, 2), 200);
+	assert_int_equal(hop(f, "GET", drive, 2), 200);
+	assert_non_null(strstr(text, "Cache-Status: g; hit\r\n"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(a_change_waits_for_the_claim_and_goes_with_its_epoch, set_up),
+		cmocka_unit_test_setup(a_claim_that_is_refused_is_made_again_for_who_waits, set_up),
+		cmocka_unit_test_setup(a_claim_that_says_no_owner_is_none, set_up),
+		cmocka_unit_test_setup(a_change_of_a_drive_that_does_not_exist_gets_the_services_refusal, set_up),
+		cmocka_unit_test_setup(a_change_that_is_refused_for_its_epoch_is_claimed_for_and_sent_again, set_up),
+		cmocka_unit_test_setup(who_named_a_lease_or_a_floor_is_told_that_the_epoch_is_another, set_up),
+		cmocka_unit_test_setup(what_is_sent_again_has_no_end_without_an_answer, set_up),
+		cmocka_unit_test_setup(a_first_drive_is_asked_about_once_and_named, set_up),
+		cmocka_unit_test_setup(a_service_that_names_another_drive_is_believed, set_up),
+		cmocka_unit_test_setup(what_a_client_says_of_the_ring_goes_no_further, set_up),
+	};
+
+	const struct CMUnitTest of_two[] = {
+		cmocka_unit_test_setup(a_request_reaches_the_home_through_another_gateway, set_up),
+		cmocka_unit_test_setup(what_was_passed_on_to_a_gateway_that_is_not_the_home_is_refused, set_up),
+		cmocka_unit_test_setup(what_was_passed_on_to_the_home_is_done_there, set_up),
+	};
+
+	return cmocka_run_group_tests(tests, front_setup_home, front_teardown) +
+		cmocka_run_group_tests(of_two, front_setup_homes, front_teardown);
+}
