@@ -164,6 +164,21 @@ static enum event event_of(const struct member *m, const struct membership *book
 	return book->epoch == m->book.epoch + 1 ? NEXT : OTHER;
 }
 
+/* A period later, or when the next of the others will have been silent for long enough: who is dead is named without a
+ * wait for the next period. */
+static int64_t due_ns(const struct member *m, int64_t now_ns)
+{
+	int64_t due = now_ns + (m->book.preparing ? MEMBER_SOON_NS : MEMBER_PERIOD_NS);
+
+	for (size_t i = 0; i < m->book.count; i++) {
+		const int64_t silent_ns = m->since_ns[i] + MEMBER_SILENCE_NS;
+
+		if (m->book.list[i].member && !is_me(m, &m->book.list[i]) && silent_ns > now_ns && silent_ns < due)
+			due = silent_ns;
+	}
+	return due;
+}
+
 int member_hear(struct member *m, const struct member_call *call, const struct member_answer *answer, int64_t now_ns,
 	enum member_duty *ret_duty)
 {
@@ -183,7 +198,7 @@ int member_hear(struct member *m, const struct member_call *call, const struct m
 		m->lease_until_ns = 0;
 	else if (answer->lease && m->state != MEMBER_OUTSIDE)
 		m->lease_until_ns = call->sent_ns + MEMBER_LEASE_NS;
-	m->next_call_ns = now_ns + (book->preparing ? MEMBER_SOON_NS : MEMBER_PERIOD_NS);
+	m->next_call_ns = due_ns(m, now_ns);
 	/* With the epoch that it knows now it has its lease anew, and hears whether the one after it is prepared. */
 	if (epoch_is_new || (m->state == MEMBER_MEMBER && m->lease_until_ns == 0))
 		m->next_call_ns = now_ns;

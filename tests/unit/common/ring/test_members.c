@@ -494,6 +494,29 @@ static void after_an_outage_nobody_is_left_out_by_the_first_one_that_is_heard(vo
 	assert_int_equal(m.epoch, epoch + 1);
 }
 
+static void who_is_silent_is_named_when_its_time_is_over_and_not_a_period_later(void **state)
+{
+	struct membership m = {.epoch = 0};
+	struct member a, b;
+	enum member_duty duty;
+	int64_t now_ns = 1, silent_ns;
+
+	(void)state;
+	make_two(&m, &a, &b);
+	hear(&m, &b, now_ns, &duty); /* for the last time */
+	now_ns += MEMBER_PERIOD_NS / 3;
+	hear(&m, &a, now_ns, &duty);
+	silent_ns = now_ns + MEMBER_SILENCE_NS;
+	while (member_next_call_ns(&a) < silent_ns) {
+		now_ns = member_next_call_ns(&a);
+		hear(&m, &a, now_ns, &duty);
+		assert_false(m.preparing);
+	}
+	assert_int_equal(member_next_call_ns(&a), silent_ns);
+	hear(&m, &a, silent_ns, &duty);
+	assert_true(m.preparing);
+}
+
 static void a_call_that_cannot_be_is_refused_and_changes_nothing(void **state)
 {
 	static const struct membership_call CALLS[] = {
@@ -599,6 +622,7 @@ int main(void)
 		cmocka_unit_test(a_book_that_was_set_back_takes_all_away),
 		cmocka_unit_test(who_leaves_is_out_as_soon_as_all_have_stopped),
 		cmocka_unit_test(after_an_outage_nobody_is_left_out_by_the_first_one_that_is_heard),
+		cmocka_unit_test(who_is_silent_is_named_when_its_time_is_over_and_not_a_period_later),
 		cmocka_unit_test(a_call_that_cannot_be_is_refused_and_changes_nothing),
 		cmocka_unit_test(where_a_gateway_is_reached_is_what_its_last_call_says),
 		cmocka_unit_test(what_a_member_says_of_itself_stands_in_its_call),
