@@ -40,9 +40,9 @@ ring_is_whole() { check "$1" eventually 30 whole; }
 counted() { tail -n 1 "$WORK/$1.out" | jq -r "$2"; }
 stale_py() { python3 "$LIB/stale_$1.py" "${@:2}"; }
 
-# load NAME ARGUMENT…: under way as $load; its log is $WORK/NAME.log.
+# load NAME ARGUMENT…: under way as $load; its log is $WORK/NAME.log. (Not by stale_py: $! would be a shell's.)
 load() {
-	stale_py load "$DATA" "$WORK/$1.log" --prefix "$1-" --mount "$A" --mount "$B" --seed "$SEED" "${@:2}" >"$WORK/$1.out" 2>&1 &
+	python3 "$LIB/stale_load.py" "$DATA" "$WORK/$1.log" --prefix "$1-" --mount "$A" --mount "$B" --seed "$SEED" "${@:2}" >"$WORK/$1.out" 2>&1 &
 	load=$!
 }
 # ended NAME: what must be true of every load.
@@ -84,7 +84,7 @@ check "a write of unknown outcome may happen late" stale_py judge "$WORK/made.lo
 register "w c/d 2 2 20000000000 - http" "r c/d 2 21000000000 21000001000 http path" "r c/d 1 21500000000 21500001000 http path"
 check_not "but once it was seen it has happened" stale_py judge "$WORK/made.log"
 mkdir "$WORK/proxy" && install -m 600 "$DATA/credentials" "$WORK/proxy/credentials"
-stale_py proxy "http://127.0.0.1:$PORT" "$WORK/proxy" &
+python3 "$LIB/stale_proxy.py" "http://127.0.0.1:$PORT" "$WORK/proxy" &
 at_end "kill $!"
 check "a cache that is not told of changes" eventually 10 sh -c '! grep -q "$2" "$1/proxy/credentials"' - "$WORK" ":$PORT"
 # found SENTENCE PATTERN COMMAND…: it fails, because of a line like that.
