@@ -102,8 +102,9 @@ class Judge:
             for value in filter(None, (cell.value, *re.findall(r"id:(\d+)", str(p.get("detail"))))):
                 p["detail"] = re.sub(r"\bid:%s\b" % re.escape(value), "id:…", p.get("detail", ""))
             body = json.dumps(p, sort_keys=True).encode()
-        seen = (a.status, sorted((n, v) for n, v in a.headers if n not in ("date", "nephos-trace", "content-length")),
-                body)
+        # Whether an answer came from memory is its asker's own doing; that it may have is the same for all of a group.
+        seen = (a.status, sorted((n, v if n != "cache-status" else "") for n, v in a.headers
+                                 if n not in ("date", "nephos-trace", "content-length")), body)
         with self.lock:
             first = self.groups.setdefault(cell.group, (seen, cell))
         if first[0] != seen:
