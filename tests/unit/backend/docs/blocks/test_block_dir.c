@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -23,10 +24,11 @@
 
 /* The program's own fsync: remembers what was synced, and fails for what a test says. */
 static struct {
-	char failing[128]; /* a folder's path; "": none */
+	pthread_mutex_t lock; /* the suite puts on several threads; the rest is looked at when they have ended */
+	char failing[128];    /* a folder's path; "": none */
 	char synced[16][128];
 	size_t count;
-} syncs;
+} syncs = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* The C library's header calls the parameter __fd, a name that only it may use. */
 /* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
@@ -37,8 +39,10 @@ int fsync(int fd)
 
 	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	n = readlink(link, path, sizeof(path) - 1);
+	pthread_mutex_lock(&syncs.lock);
 	if (n > 0 && syncs.count < 16)
 		(void)snprintf(syncs.synced[syncs.count++], sizeof(syncs.synced[0]), "%s", path);
+	pthread_mutex_unlock(&syncs.lock);
 	if (syncs.failing[0] && strcmp(path, syncs.failing) == 0) {
 		errno = EIO;
 		return -1;
@@ -92,7 +96,8 @@ static int setup_dir(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
-	memset(&syncs, 0, sizeof(syncs));
+	syncs.failing[0] = '\0';
+	syncs.count = 0;
 	strcpy(f->folder, "/tmp/test_block_dir.XXXXXX");
 	assert_non_null(mkdtemp(f->folder));
 	assert_int_equal(block_dir_new(f->folder, &f->trial.blocks), 0);
