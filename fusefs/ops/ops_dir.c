@@ -106,11 +106,14 @@ static bool add_entry(struct answer *a, const struct listing_entry *entry, off_t
 	return true;
 }
 
-/* From `off` on, as much as fits. 0, or why the next entry is not here (-EAGAIN: not yet) when there is none at all. */
+/* From `off` on, as much as fits. 0, or why the next entry is not here (-EAGAIN: not yet) when there is none at all.
+ * The dots alone are no answer while the rest is on its way: overlayfs reads once, and takes a folder without entries
+ * for one of a file system without types. */
 static int fill(struct answer *a, off_t off)
 {
 	struct inode *folder = a->handle->inode;
 	struct listing_entry entry;
+	bool any = false;
 
 	if (off == 0 && add_plain(a, ".", folder->id, S_IFDIR, 1))
 		off = 1;
@@ -119,10 +122,13 @@ static int fill(struct answer *a, off_t off)
 	while (off >= DOTS) {
 		int r = listing_at(a->handle->listing, (uint64_t)off - DOTS, &entry);
 
+		if (r == -EAGAIN && !any)
+			return r;
 		if (r <= 0)
 			return a->used > 0 ? 0 : r;
 		if (!add_entry(a, &entry, off + 1))
 			break;
+		any = true;
 		off++;
 	}
 	return 0;

@@ -76,7 +76,10 @@ print("%d reads, %d stale, at worst %.0f ms behind" % (reads, stale, worst * 100
 sys.exit(stale > 0 or reads < 10)
 PY
 
-check_eq "B talks to the other gateway" "$URL2" "$(curl -s --noproxy '*' "$b_watch/status" | jq -r .gateway)"
+home=$(curl -si --noproxy '*' -H "Authorization: Bearer $NEPHOS_TOKEN" "$URL/api/v2/docs/drives/home" |
+	sed -n 's/^Nephos-Home: \([^\r]*\).*/\1/p')
+check_eq "B talks to the home of the drive, by whichever way it came" "$home" \
+	"$(curl -s --noproxy '*' "$b_watch/status" | jq -r .gateway)"
 pid=$(gateway_pid "$b_watch")
 [ -n "$pid" ] || fail "B's gateway is found"
 (sleep 1; kill -STOP "$pid"; sleep 5; kill -CONT "$pid") &
