@@ -63,14 +63,29 @@ check_eq "du -b counts the same bytes" "$(cd "$T" && find . -type f -printf '%s\
 	"$(find inc/include -type f -printf '%s\n' | awk '{s+=$1} END {print s}')"
 check "rm -r removes it" rm -r inc/copy inc/rsynced
 
-# What the mount made itself it need not ask for: a request for each folder would be 40.
-asked() { curl -s --noproxy '*' "http://127.0.0.1:$(cat "$E2E_DATA/run/mount.port")/metrics" |
+# What the mount made itself it need not ask for while nobody else is on the drive: a request for each folder would be
+# 40. On a drive of its own, as whoever was on this one counts as present for a while.
+A=$WORK/alone
+alone="alone 30-$$"
+encoded=$(printf %s "$alone" | jq -sRr @uri)
+mkdir "$A"
+check_status "another drive" 201 "${AUTH[@]}" -H 'Content-Type: application/json' -d "{\"name\":\"$alone\"}" \
+	"$URL/api/v2/docs/drives"
+D=$(jq -r .id "$WORK/body")
+NEPHOS=$NEPHOS_BUILD_DIR/bin/nephos
+clean() { env -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN -u NEPHOS_BUILD_DIR "$@"; }
+check "is mounted" clean "$NEPHOS" mount \
+	-o "credentials=$E2E_DATA/credentials,pidfile=$WORK/alone.pid,log=$WORK/alone.log" "$URL/$encoded" "$A"
+at_end 'http -X DELETE "${AUTH[@]}" "$URL/api/v2/docs/drives/$D?confirm=$encoded"
+	http -X DELETE "${AUTH[@]}" "$URL/api/v2/docs/drives/$D?confirm=$encoded&trashed=1"'
+asked() { curl -s --noproxy '*' "http://127.0.0.1:$(cat "$WORK/alone.port")/metrics" |
 	awk '/^nephos_mount_http_requests_total[{]kind="meta"/ {print $2}'; }
 for n in $(seq 40); do mkdir -p "$WORK/folders/$n" && echo "$n" >"$WORK/folders/$n/file"; done
-check "cp -r copies some folders" cp -r "$WORK/folders" folders
+check "cp -r copies some folders" cp -r "$WORK/folders" "$A/folders"
 before=$(asked)
-check "rm -r removes them" rm -r folders
+check "rm -r removes them" rm -r "$A/folders"
 check "and asks for less than one of ten" test $(($(asked) - before)) -lt 4
+check "it is unmounted" clean "$NEPHOS" umount "$A"
 
 # ---- git ----
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null HOME=$WORK GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@t \

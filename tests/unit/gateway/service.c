@@ -404,12 +404,20 @@ static void *beat(void *cookie)
 	struct front *f = cookie;
 	pthread_mutex_lock(&f->lock);
 	while (!f->stopping) {
-		for (size_t i = 0; i < f->count; i++)
+		for (size_t i = 0; i < f->count && !f->draining; i++)
 			front_register(f, f->list[i].kind, f->list[i].name, f->list[i].url);
 		cond_wait_until(&f->changed, &f->lock, clock_mono_ns() + NS_PER_S / 2);
 	}
 	pthread_mutex_unlock(&f->lock);
 	return NULL;
+}
+
+void front_drain(struct front *f, unsigned deadline_ms)
+{
+	pthread_mutex_lock(&f->lock);
+	f->draining = true;
+	pthread_mutex_unlock(&f->lock);
+	gateway_drain(f->gateway, deadline_ms);
 }
 
 void front_add(struct front *f, enum registry_kind kind, const char *name, const char *url)

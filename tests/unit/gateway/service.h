@@ -78,6 +78,7 @@ struct front {
 	pthread_mutex_t lock; /* guards list, count, stopping */
 	pthread_cond_t changed;
 	bool stopping;
+	bool draining; /* nobody registers any more */
 	pthread_t beat;
 };
 
@@ -93,6 +94,8 @@ int front_setup_home(void **state);
 int front_setup_homes(void **state);
 int front_teardown(void **state);
 /* Another registered service, renewed until it is removed. */
+/* gateway_drain, which ends the listener that services register at: what is registered lives on for three seconds. */
+void front_drain(struct front *f, unsigned deadline_ms);
 void front_add(struct front *f, enum registry_kind kind, const char *name, const char *url);
 void front_remove(struct front *f, const char *name); /* is not renewed any more */
 void front_register(struct front *f, enum registry_kind kind, const char *name, const char *url); /* once */

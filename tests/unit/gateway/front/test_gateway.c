@@ -264,7 +264,7 @@ static void a_drain_ends_polls_and_lets_other_requests_finish(void **state)
 	front_remove(f, "b"); /* nobody listens to registrations from here on */
 	front_remove(f, "u");
 	front_remove(f, "d");
-	gateway_drain(f->gateway, 100000); /* would take as long if the poll was not ended */
+	front_drain(f, 100000); /* would take as long if the poll was not ended */
 	assert_int_equal(wire_response(poll_fd, text, sizeof(text)), 503);
 	close(poll_fd);
 	close(instance);

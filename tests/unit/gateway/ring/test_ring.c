@@ -89,7 +89,7 @@ static void a_gateway_that_is_asked_to_end_has_left_when_it_has_ended(void **sta
 	struct front *f = *state;
 
 	assert_says_soon(f, "/status", "\"state\":\"member\"");
-	gateway_drain(f->gateway, 1000);
+	front_drain(f, 1000);
 	assert_int_equal(service_ring_members(&f->service), 0);
 }
 
