@@ -133,7 +133,7 @@ static int read_head(struct hit *hit)
 	if (error == 0)
 		error = http_headers_add(&hit->headers, HEADER_HOME, hit->at.home.url);
 	if (error == 0)
-		error = http_headers_addf(&hit->headers, "Cache-Status", "%s; hit", hit->proxy->with.name);
+		error = http_headers_addf(&hit->headers, HEADER_CACHE_STATUS, "%s; hit", hit->proxy->with.name);
 	return error;
 }
 
@@ -351,7 +351,7 @@ int proxy_cache_want(struct exchange *x)
 
 static bool is_kept_field(const char *name)
 {
-	return strncasecmp(name, HEADER_OURS, strlen(HEADER_OURS)) != 0 && strcasecmp(name, "Cache-Status") != 0;
+	return strncasecmp(name, HEADER_OURS, strlen(HEADER_OURS)) != 0 && strcasecmp(name, HEADER_CACHE_STATUS) != 0;
 }
 
 static int write_head(const struct http_headers *headers, struct buf *ret)

@@ -20,15 +20,12 @@
 #include "common/base/text.h"
 #include "common/proto/headers.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define HEADER_CACHE_STATUS "Cache-Status"
 #define MOVES_MAX 3	  /* of a drive while it is read: after that the answer is passed on, and is as new as any */
 #define CORRECTIONS_MAX 4 /* a first drive that is made another one while it is asked for is met once */
 #define FIRST_DRIVE_BYTES_MAX 32 /* a number of 10 digits */
@@ -311,18 +308,17 @@ void proxy_home_send(struct exchange *x)
 
 /* A service says which drive it is about: a first drive has become another one, or a document is made in another
  * user's. */
-static bool learn_drive(struct exchange *x, const struct http_headers *headers)
+static void learn_drive(struct exchange *x, const struct http_headers *headers)
 {
 	const char *text = http_headers_get(headers, HEADER_DRIVE);
 	int64_t number = 0;
 
 	if (!text || text_parse_id(span_str(text), INT32_MAX, &number) < 0 || (uint32_t)number == x->drive)
-		return false;
+		return;
 	x->drive = (uint32_t)number;
 	x->corrections++;
 	if (x->about.first)
 		first_drives_forget(x->proxy->first_drives, x->user);
-	return true;
 }
 
 /* It says where the drive stands: so it is about one that the caller may see. */
@@ -392,7 +388,7 @@ int proxy_home_on_head(struct exchange *x, const struct http_response *head)
 {
 	if (head->status == 421 && x->proxy->with.keeper) {
 		x->misplaced = true;
-		(void)learn_drive(x, &head->headers);
+		learn_drive(x, &head->headers);
 		return 0;
 	}
 	if (!x->proxy->with.keeper || !x->drive)

@@ -77,6 +77,7 @@ struct proxy {
 	struct suspects *suspects;
 };
 
+#define HEADER_CACHE_STATUS "Cache-Status" /* RFC 9211: where an answer came from */
 #define HOME_STATUS_SIZE 256 /* Cache-Status: what two gateways say, each with a name of at most 63 bytes */
 
 /* Where an exchange was sent. */

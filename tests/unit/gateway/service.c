@@ -633,3 +633,16 @@ int front_teardown(void **state)
 	free(f);
 	return 0;
 }
+
+struct service_drive *front_drive(struct front *f)
+{
+	return &f->service.drive;
+}
+
+int front_reset_drive(void **state)
+{
+	struct front *f = *state;
+
+	service_drive_reset(front_drive(f));
+	return 0;
+}

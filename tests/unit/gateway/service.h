@@ -117,4 +117,15 @@ unsigned front_new_home(struct front *f); /* the same, and f is its home after a
 int front_tell(struct front *f, const char *line, const char *body, char *text, size_t size);
 int front_greet(struct front *f); /* a connection there whose two ends know each other */
 
+/* For tests of drives: what the docs service behind f says of them (service_drive.h). */
+struct service_drive *front_drive(struct front *f);
+/* What it does from now on. */
+#define FRONT_SET(f, field, value)                           \
+	do {                                                 \
+		pthread_mutex_lock(&front_drive(f)->lock);   \
+		front_drive(f)->field = (value);             \
+		pthread_mutex_unlock(&front_drive(f)->lock); \
+	} while (0)
+int front_reset_drive(void **state); /* before a test: it does as it did at first */
+
 #endif

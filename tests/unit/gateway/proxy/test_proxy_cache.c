@@ -16,27 +16,6 @@
 #define LARGE ((size_t)200 * 1024)
 #define NO_BODY "Content-Length: 0\r\n"
 
-static struct service_drive *drive_of(struct front *f)
-{
-	return &f->service.drive;
-}
-
-/* What the service does from now on. */
-#define SET(f, field, value)                              \
-	do {                                              \
-		pthread_mutex_lock(&drive_of(f)->lock);   \
-		drive_of(f)->field = (value);             \
-		pthread_mutex_unlock(&drive_of(f)->lock); \
-	} while (0)
-
-static int set_up(void **state)
-{
-	struct front *f = *state;
-
-	service_drive_reset(drive_of(f));
-	return 0;
-}
-
 static bool says(const char *text)
 {
 	return strstr(front_answer(), text) != NULL;
@@ -50,19 +29,19 @@ static void assert_says(const char *text)
 
 static void assert_asked(struct front *f, const char *method, unsigned drive, const char *path, const char *more)
 {
-	const int reads = gate_count(&drive_of(f)->reads);
+	const int reads = gate_count(&front_drive(f)->reads);
 
 	(void)front_ask_drive(f, method, drive, path, more);
-	if (gate_count(&drive_of(f)->reads) != reads + 1 || says("; hit"))
+	if (gate_count(&front_drive(f)->reads) != reads + 1 || says("; hit"))
 		fail_msg("%s %s %s was not asked for: %.900s", method, path, more, front_answer());
 }
 
 static void assert_hit(struct front *f, const char *method, unsigned drive, const char *path, const char *more)
 {
-	const int reads = gate_count(&drive_of(f)->reads);
+	const int reads = gate_count(&front_drive(f)->reads);
 
 	(void)front_ask_drive(f, method, drive, path, more);
-	if (gate_count(&drive_of(f)->reads) != reads || !says("Cache-Status: g; hit\r\n"))
+	if (gate_count(&front_drive(f)->reads) != reads || !says("Cache-Status: g; hit\r\n"))
 		fail_msg("%s %s %s was not in memory: %.900s", method, path, more, front_answer());
 }
 
@@ -85,7 +64,7 @@ static void a_read_is_answered_from_memory_the_second_time(void **state)
 	const unsigned drive = front_new_home(f);
 	char seq[64], home[64];
 
-	(void)snprintf(seq, sizeof(seq), "Nephos-Seq: 1.%lld\r\n", (long long)drive_of(f)->seq);
+	(void)snprintf(seq, sizeof(seq), "Nephos-Seq: 1.%lld\r\n", (long long)front_drive(f)->seq);
 	(void)snprintf(home, sizeof(home), "Nephos-Home: http://127.0.0.1:%u\r\n", f->port);
 	assert_asked(f, "GET", drive, "documents/2", "");
 	assert_says("Cache-Status: g; fwd=miss; stored\r\n");
@@ -110,13 +89,13 @@ static void a_change_that_touches_it_takes_it_out_of_memory(void **state)
 	assert_asked(f, "GET", drive, "documents/2", "");
 	assert_int_equal(front_ask_drive(f, "PUT", drive, "documents/2", NO_BODY), 200);
 	assert_says("Cache-Status: g; fwd=method\r\n");
-	(void)snprintf(version, sizeof(version), "\r\n\r\nversion %d", drive_of(f)->version);
+	(void)snprintf(version, sizeof(version), "\r\n\r\nversion %d", front_drive(f)->version);
 	assert_asked(f, "GET", drive, "documents/2", "");
 	assert_says(version);
 	/* What touches something else leaves it, and it is true at that position as well. */
-	SET(f, touches, " a3");
+	FRONT_SET(f, touches, " a3");
 	assert_int_equal(front_ask_drive(f, "PUT", drive, "documents/3", NO_BODY), 200);
-	(void)snprintf(seq, sizeof(seq), "Nephos-Seq: 1.%lld\r\n", (long long)drive_of(f)->seq);
+	(void)snprintf(seq, sizeof(seq), "Nephos-Seq: 1.%lld\r\n", (long long)front_drive(f)->seq);
 	assert_hit(f, "GET", drive, "documents/2", "");
 	assert_says(version);
 	assert_says(seq);
@@ -126,7 +105,7 @@ static void an_answer_is_repeated_to_nobody_else(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
-	const int reads = gate_count(&drive_of(f)->reads);
+	const int reads = gate_count(&front_drive(f)->reads);
 	char request[256], text[4096];
 
 	assert_asked(f, "GET", drive, "documents/2", "");
@@ -135,11 +114,11 @@ static void an_answer_is_repeated_to_nobody_else(void **state)
 		drive);
 	assert_int_equal(wire_ask(f->port, request, text, sizeof(text)), 200);
 	assert_null(strstr(text, "; hit"));
-	assert_int_equal(gate_count(&drive_of(f)->reads), reads + 2);
-	assert_non_null(strstr(drive_of(f)->fields, "Nephos-User: 1\n"));
+	assert_int_equal(gate_count(&front_drive(f)->reads), reads + 2);
+	assert_non_null(strstr(front_drive(f)->fields, "Nephos-User: 1\n"));
 	/* It is another user's drive: nothing of it is kept for him, and no claim of this gateway's is his. */
-	assert_null(strstr(drive_of(f)->fields, "Nephos-Tags"));
-	assert_null(strstr(drive_of(f)->fields, "Nephos-Epoch"));
+	assert_null(strstr(front_drive(f)->fields, "Nephos-Tags"));
+	assert_null(strstr(front_drive(f)->fields, "Nephos-Epoch"));
 }
 
 static void who_has_no_token_gets_nothing_from_memory(void **state)
@@ -162,7 +141,7 @@ static void the_head_is_made_from_what_is_kept(void **state)
 	char request[256], text[4096];
 
 	assert_asked(f, "GET", drive, "documents/2", "");
-	const int reads = gate_count(&drive_of(f)->reads);
+	const int reads = gate_count(&front_drive(f)->reads);
 	const int fd = wire_connect(f->port);
 	(void)snprintf(request, sizeof(request),
 		"HEAD /api/v2/docs/drives/%u/documents/2 HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer anna\r\n"
@@ -178,7 +157,7 @@ static void the_head_is_made_from_what_is_kept(void **state)
 	assert_null(strstr(text, "Content-Length: 0\r\n"));
 	assert_non_null(strstr(text, "Content-Length: "));
 	assert_string_equal(text + got - 4, "\r\n\r\n");
-	assert_int_equal(gate_count(&drive_of(f)->reads), reads);
+	assert_int_equal(gate_count(&front_drive(f)->reads), reads);
 }
 
 static void who_has_it_already_is_told_so_from_memory(void **state)
@@ -190,7 +169,7 @@ static void who_has_it_already_is_told_so_from_memory(void **state)
 
 	assert_asked(f, "GET", drive, "documents/2", "");
 	for (size_t i = 0; i < sizeof(BEFORE) / sizeof(*BEFORE); i++) {
-		(void)snprintf(more, sizeof(more), "If-None-Match: %s\"v%d\"\r\n", BEFORE[i], drive_of(f)->version);
+		(void)snprintf(more, sizeof(more), "If-None-Match: %s\"v%d\"\r\n", BEFORE[i], front_drive(f)->version);
 		assert_hit(f, "GET", drive, "documents/2", more);
 		assert_says("HTTP/1.1 304");
 		assert_says("ETag: \"v");
@@ -206,13 +185,13 @@ static void that_there_is_nothing_is_kept_as_well(void **state)
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
 
-	SET(f, status, 404);
+	FRONT_SET(f, status, 404);
 	assert_asked(f, "GET", drive, "files/a", "");
 	assert_says("HTTP/1.1 404");
 	assert_hit(f, "GET", drive, "files/a", "");
 	assert_says("HTTP/1.1 404");
 	assert_says("/not-found\"");
-	SET(f, status, 200);
+	FRONT_SET(f, status, 200);
 	assert_int_equal(front_ask_drive(f, "PUT", drive, "files/a", NO_BODY), 200);
 	assert_asked(f, "GET", drive, "files/a", "");
 	assert_says("HTTP/1.1 200");
@@ -229,7 +208,7 @@ static void who_has_seen_more_than_was_followed_is_sent_to_the_service(void **st
 	char more[64];
 
 	assert_asked(f, "GET", drive, "documents/2", "");
-	const long long seq = drive_of(f)->seq;
+	const long long seq = front_drive(f)->seq;
 	(void)snprintf(more, sizeof(more), "Nephos-Floor: 1.%lld\r\n", seq);
 	assert_hit(f, "GET", drive, "documents/2", more);
 	assert_hit(f, "GET", drive, "documents/2", "Nephos-Floor: 1.0\r\n");
@@ -239,7 +218,8 @@ static void who_has_seen_more_than_was_followed_is_sent_to_the_service(void **st
 		assert_asked(f, "GET", drive, "documents/2", more);
 	}
 	assert_asked(f, "GET", drive, "documents/2", "Nephos-Floor: nonsense\r\n");
-	assert_non_null(strstr(drive_of(f)->fields, "Nephos-Floor: nonsense\n")); /* the service says what it thinks */
+	assert_non_null(
+		strstr(front_drive(f)->fields, "Nephos-Floor: nonsense\n")); /* the service says what it thinks */
 }
 
 static void what_is_large_is_kept_and_given_whole(void **state)
@@ -248,9 +228,9 @@ static void what_is_large_is_kept_and_given_whole(void **state)
 	const unsigned drive = front_new_home(f);
 	char etag[32];
 
-	SET(f, size, LARGE);
+	FRONT_SET(f, size, LARGE);
 	assert_asked(f, "GET", drive, "documents/2/content", "");
-	(void)snprintf(etag, sizeof(etag), "ETag: \"v%d\"", drive_of(f)->version);
+	(void)snprintf(etag, sizeof(etag), "ETag: \"v%d\"", front_drive(f)->version);
 	await_hit(f, drive, "documents/2/content");
 	for (int i = 0; i < 2; i++) {
 		assert_hit(f, "GET", drive, "documents/2/content", "");
@@ -258,7 +238,7 @@ static void what_is_large_is_kept_and_given_whole(void **state)
 		assert_says(etag);
 		const char *body = strstr(front_answer(), "\r\n\r\n") + 4;
 		assert_int_equal(strlen(body), LARGE);
-		assert_int_equal(strspn(body, (char[]){(char)('a' + drive_of(f)->version % 26), '\0'}), LARGE);
+		assert_int_equal(strspn(body, (char[]){(char)('a' + front_drive(f)->version % 26), '\0'}), LARGE);
 	}
 }
 
@@ -267,14 +247,14 @@ static void what_does_not_say_what_it_was_made_from_is_not_kept(void **state)
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
 
-	SET(f, tags, NULL);
+	FRONT_SET(f, tags, NULL);
 	assert_asked(f, "GET", drive, "documents/2", "");
 	assert_false(says("stored"));
 	assert_asked(f, "GET", drive, "documents/2", "");
-	SET(f, tags, " nonsense");
+	FRONT_SET(f, tags, " nonsense");
 	assert_asked(f, "GET", drive, "documents/2", "");
 	assert_asked(f, "GET", drive, "documents/2", "");
-	SET(f, tags, "9 a2"); /* of another drive */
+	FRONT_SET(f, tags, "9 a2"); /* of another drive */
 	assert_asked(f, "GET", drive, "documents/2", "");
 	assert_asked(f, "GET", drive, "documents/2", "");
 }
@@ -322,20 +302,20 @@ static void a_drive_in_the_trash_is_dropped(void **state)
 	assert_asked(f, "GET", drive, "documents/2", "");
 	assert_hit(f, "GET", drive, "documents/2", "");
 	/* The journal knows of nothing. */
-	(void)snprintf(
-		journal, sizeof(journal), "1.%lld-%lld", (long long)drive_of(f)->seq + 1, (long long)drive_of(f)->seq);
-	SET(f, journal, journal);
-	SET(f, refusal, -ERR_DRIVE_TRASHED);
-	SET(f, refusals, 1);
+	(void)snprintf(journal, sizeof(journal), "1.%lld-%lld", (long long)front_drive(f)->seq + 1,
+		(long long)front_drive(f)->seq);
+	FRONT_SET(f, journal, journal);
+	FRONT_SET(f, refusal, -ERR_DRIVE_TRASHED);
+	FRONT_SET(f, refusals, 1);
 	assert_int_equal(front_ask_drive(f, "GET", drive, "documents/7", ""), 409);
 	assert_says("/drive-trashed\"");
-	SET(f, tags, " a5");
+	FRONT_SET(f, tags, " a5");
 	await_hit(f, drive, "documents/5");
 	assert_asked(f, "GET", drive, "documents/2", "");
-	SET(f, journal, NULL);
+	FRONT_SET(f, journal, NULL);
 }
 
-#define test(f) cmocka_unit_test_setup(f, set_up)
+#define test(f) cmocka_unit_test_setup(f, front_reset_drive)
 
 int main(void)
 {

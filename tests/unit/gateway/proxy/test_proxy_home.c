@@ -21,27 +21,6 @@
 
 static char text[65536];
 
-static struct service_drive *drive_of(struct front *f)
-{
-	return &f->service.drive;
-}
-
-/* What the service does from now on. */
-#define SET(f, field, value)                              \
-	do {                                              \
-		pthread_mutex_lock(&drive_of(f)->lock);   \
-		drive_of(f)->field = (value);             \
-		pthread_mutex_unlock(&drive_of(f)->lock); \
-	} while (0)
-
-static int set_up(void **state)
-{
-	struct front *f = *state;
-
-	service_drive_reset(drive_of(f));
-	return 0;
-}
-
 static bool says(const char *what)
 {
 	return strstr(front_answer(), what) != NULL;
@@ -55,7 +34,7 @@ static void assert_says(const char *what)
 
 static bool came(struct front *f, const char *what)
 {
-	return strstr(drive_of(f)->fields, what) != NULL;
+	return strstr(front_drive(f)->fields, what) != NULL;
 }
 
 /* A request whose answer is read later. */
@@ -85,40 +64,40 @@ static void a_change_waits_for_the_claim_and_goes_with_its_epoch(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_drive();
-	const int claims = gate_count(&drive_of(f)->claims), changes = gate_count(&drive_of(f)->changes);
+	const int claims = gate_count(&front_drive(f)->claims), changes = gate_count(&front_drive(f)->changes);
 	char meant[64];
 
-	SET(f, waits, true);
+	FRONT_SET(f, waits, true);
 	const int fd = begin(f, "PUT", drive, "files/a", NO_BODY);
-	assert_true(gate_wait(&drive_of(f)->claims, claims + 1));
+	assert_true(gate_wait(&front_drive(f)->claims, claims + 1));
 	/* A read does not wait, and is not kept: nothing says yet that this is its home. */
 	assert_int_equal(front_ask_drive(f, "GET", drive, "documents/2", ""), 200);
 	assert_says("Cache-Status: g; fwd=bypass\r\n");
 	assert_false(came(f, "Nephos-Tags") || came(f, "Nephos-Epoch"));
-	assert_int_equal(gate_count(&drive_of(f)->changes), changes);
-	service_drive_release(drive_of(f));
+	assert_int_equal(gate_count(&front_drive(f)->changes), changes);
+	service_drive_release(front_drive(f));
 	assert_int_equal(end(fd), 200);
-	assert_int_equal(gate_count(&drive_of(f)->changes), changes + 1);
-	assert_int_equal(gate_count(&drive_of(f)->claims), claims + 1);
+	assert_int_equal(gate_count(&front_drive(f)->changes), changes + 1);
+	assert_int_equal(gate_count(&front_drive(f)->claims), claims + 1);
 	(void)snprintf(meant, sizeof(meant), "Nephos-Drive: %u\n", drive);
 	assert_true(came(f, "PUT ") && came(f, meant));
 	assert_true(came(f, "Nephos-Epoch: 1\n"));
 	/* The next ones need no other claim. */
 	assert_int_equal(front_ask_drive(f, "DELETE", drive, "files/a", ""), 200);
 	assert_true(came(f, "DELETE ") && came(f, "Nephos-Epoch: 1\n") && came(f, meant));
-	assert_int_equal(gate_count(&drive_of(f)->claims), claims + 1);
+	assert_int_equal(gate_count(&front_drive(f)->claims), claims + 1);
 }
 
 static void a_claim_that_is_refused_is_made_again_for_who_waits(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_drive();
-	const int claims = gate_count(&drive_of(f)->claims);
+	const int claims = gate_count(&front_drive(f)->claims);
 
-	SET(f, claim_error, -ERR_EPOCH);
+	FRONT_SET(f, claim_error, -ERR_EPOCH);
 	const int fd = begin(f, "PUT", drive, "files/a", NO_BODY);
-	assert_true(gate_wait(&drive_of(f)->claims, claims + 2));
-	SET(f, claim_error, 0);
+	assert_true(gate_wait(&front_drive(f)->claims, claims + 2));
+	FRONT_SET(f, claim_error, 0);
 	assert_int_equal(end(fd), 200);
 }
 
@@ -126,12 +105,12 @@ static void a_claim_that_says_no_owner_is_none(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_drive();
-	const int claims = gate_count(&drive_of(f)->claims);
+	const int claims = gate_count(&front_drive(f)->claims);
 
-	SET(f, owner, 0);
+	FRONT_SET(f, owner, 0);
 	const int fd = begin(f, "PUT", drive, "files/a", NO_BODY);
-	assert_true(gate_wait(&drive_of(f)->claims, claims + 2));
-	SET(f, owner, 5);
+	assert_true(gate_wait(&front_drive(f)->claims, claims + 2));
+	FRONT_SET(f, owner, 5);
 	assert_int_equal(end(fd), 200);
 	assert_true(came(f, "Nephos-Epoch: 1\n"));
 }
@@ -140,9 +119,9 @@ static void a_change_of_a_drive_that_does_not_exist_gets_the_services_refusal(vo
 {
 	struct front *f = *state;
 
-	SET(f, claim_error, -ERR_NOT_FOUND);
-	SET(f, refusal, -ERR_NOT_FOUND);
-	SET(f, refusals, 1);
+	FRONT_SET(f, claim_error, -ERR_NOT_FOUND);
+	FRONT_SET(f, refusal, -ERR_NOT_FOUND);
+	FRONT_SET(f, refusals, 1);
 	assert_int_equal(front_ask_drive(f, "PUT", front_new_drive(), "files/a", NO_BODY), 404);
 	assert_says("/not-found\"");
 	assert_false(came(f, "Nephos-Epoch"));
@@ -152,13 +131,13 @@ static void a_change_that_is_refused_for_its_epoch_is_claimed_for_and_sent_again
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
-	const int claims = gate_count(&drive_of(f)->claims), changes = gate_count(&drive_of(f)->changes);
+	const int claims = gate_count(&front_drive(f)->claims), changes = gate_count(&front_drive(f)->changes);
 
-	SET(f, refusal, -ERR_EPOCH);
-	SET(f, refusals, 1);
+	FRONT_SET(f, refusal, -ERR_EPOCH);
+	FRONT_SET(f, refusals, 1);
 	assert_int_equal(front_ask_drive(f, "POST", drive, "folders", "Content-Length: 3\r\n\r\nabc"), 200);
-	assert_int_equal(gate_count(&drive_of(f)->claims), claims + 1);
-	assert_int_equal(gate_count(&drive_of(f)->changes), changes + 2);
+	assert_int_equal(gate_count(&front_drive(f)->claims), claims + 1);
+	assert_int_equal(gate_count(&front_drive(f)->changes), changes + 2);
 	assert_true(came(f, "Content-Length: 3\n"));
 }
 
@@ -169,16 +148,16 @@ static void who_named_a_lease_or_a_floor_is_told_that_the_epoch_is_another(void 
 
 	for (size_t i = 0; i < sizeof(NAMED) / sizeof(*NAMED); i++) {
 		const unsigned drive = front_new_home(f);
-		const int claims = gate_count(&drive_of(f)->claims), changes = gate_count(&drive_of(f)->changes);
+		const int claims = gate_count(&front_drive(f)->claims), changes = gate_count(&front_drive(f)->changes);
 
-		SET(f, refusal, -ERR_EPOCH);
-		SET(f, refusals, 1);
+		FRONT_SET(f, refusal, -ERR_EPOCH);
+		FRONT_SET(f, refusals, 1);
 		assert_int_equal(front_ask_drive(f, "PUT", drive, "files/a", NAMED[i]), 409);
 		assert_says("/epoch-changed\"");
-		assert_int_equal(gate_count(&drive_of(f)->changes), changes + 1);
+		assert_int_equal(gate_count(&front_drive(f)->changes), changes + 1);
 		/* It may have been for the claim all the same. */
 		assert_int_equal(front_ask_drive(f, "PUT", drive, "files/a", NO_BODY), 200);
-		assert_int_equal(gate_count(&drive_of(f)->claims), claims + 1);
+		assert_int_equal(gate_count(&front_drive(f)->claims), claims + 1);
 	}
 }
 
@@ -187,10 +166,10 @@ static void what_is_sent_again_has_no_end_without_an_answer(void **state)
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
 
-	SET(f, refusal, -ERR_EPOCH);
-	SET(f, refusals, 3);
+	FRONT_SET(f, refusal, -ERR_EPOCH);
+	FRONT_SET(f, refusals, 3);
 	assert_int_equal(front_ask_drive(f, "PUT", drive, "files/a", NO_BODY), 200);
-	assert_int_equal(drive_of(f)->refusals, 0);
+	assert_int_equal(front_drive(f)->refusals, 0);
 }
 
 /* ---- which drive ---- */
@@ -199,14 +178,14 @@ static void a_first_drive_is_asked_about_once_and_named(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_drive();
-	const int questions = gate_count(&drive_of(f)->first_questions);
+	const int questions = gate_count(&front_drive(f)->first_questions);
 	char meant[64];
 
-	SET(f, first_drive, drive);
+	FRONT_SET(f, first_drive, drive);
 	(void)snprintf(meant, sizeof(meant), "Nephos-Drive: %u\n", drive);
 	assert_int_equal(front_ask(f, "PUT /api/v2/docs/drives/home/files/a", NO_BODY, text, sizeof(text)), 200);
 	assert_true(came(f, "PUT /api/v2/docs/drives/home/files/a\n") && came(f, meant));
-	assert_true(gate_count(&drive_of(f)->first_questions) > questions);
+	assert_true(gate_count(&front_drive(f)->first_questions) > questions);
 }
 
 static void a_service_that_names_another_drive_is_believed(void **state)
@@ -215,9 +194,9 @@ static void a_service_that_names_another_drive_is_believed(void **state)
 	const unsigned before = front_new_home(f), after = front_new_drive();
 	char meant[64];
 
-	SET(f, refusal, -ERR_NOT_HOME);
-	SET(f, refusal_drive, after);
-	SET(f, refusals, 1);
+	FRONT_SET(f, refusal, -ERR_NOT_HOME);
+	FRONT_SET(f, refusal_drive, after);
+	FRONT_SET(f, refusals, 1);
 	(void)snprintf(meant, sizeof(meant), "Nephos-Drive: %u\n", after);
 	assert_int_equal(front_ask_drive(f, "PUT", before, "files/a", NO_BODY), 200);
 	assert_true(came(f, meant) && came(f, "Nephos-Epoch: 1\n"));
@@ -281,14 +260,14 @@ static void a_request_reaches_the_home_through_another_gateway(void **state)
 	assert_true(came(f, "Nephos-Epoch: 2\n") && came(f, meant) && came(f, "Nephos-User: 5\n"));
 	assert_true(came(f, "Content-Length: 3\n"));
 	assert_false(came(f, "Nephos-Hop"));
-	const int reads = gate_count(&drive_of(f)->reads);
+	const int reads = gate_count(&front_drive(f)->reads);
 	assert_int_equal(front_ask_drive(f, "GET", drive, "documents/2", ""), 200);
 	assert_says("Cache-Status: h; fwd=miss; stored, g; ");
 	assert_int_equal(front_ask_drive(f, "GET", drive, "documents/2", ""), 200);
 	assert_says("Cache-Status: h; hit, g; ");
 	assert_says(home);
 	assert_false(says("forged"));
-	assert_int_equal(gate_count(&drive_of(f)->reads), reads + 1);
+	assert_int_equal(gate_count(&front_drive(f)->reads), reads + 1);
 	/* The same answer, and the same change, by either of them. */
 	assert_int_equal(front_ask_drive(f->other, "GET", drive, "documents/2", ""), 200);
 	assert_says("Cache-Status: h; hit\r\n");
@@ -328,7 +307,7 @@ static void what_was_passed_on_to_a_gateway_that_is_not_the_home_is_refused(void
 {
 	struct front *f = *state;
 	const unsigned drive = drive_at("h", "g");
-	const int reads = gate_count(&drive_of(f)->reads), changes = gate_count(&drive_of(f)->changes);
+	const int reads = gate_count(&front_drive(f)->reads), changes = gate_count(&front_drive(f)->changes);
 	char home[64], meant[64];
 
 	(void)snprintf(home, sizeof(home), "Nephos-Home: http://127.0.0.1:%u\r\n", f->other->port);
@@ -340,11 +319,11 @@ static void what_was_passed_on_to_a_gateway_that_is_not_the_home_is_refused(void
 		assert_non_null(strstr(text, meant));
 		assert_int_equal(hop(f, "GET", drive, epoch), 421);
 	}
-	assert_int_equal(gate_count(&drive_of(f)->reads), reads);
-	assert_int_equal(gate_count(&drive_of(f)->changes), changes);
+	assert_int_equal(gate_count(&front_drive(f)->reads), reads);
+	assert_int_equal(gate_count(&front_drive(f)->changes), changes);
 	/* Who goes by an epoch that is not known here may be right: a read has the services. */
 	assert_int_equal(hop(f, "GET", drive, 3), 200);
-	assert_int_equal(gate_count(&drive_of(f)->reads), reads + 1);
+	assert_int_equal(gate_count(&front_drive(f)->reads), reads + 1);
 }
 
 static void what_was_passed_on_to_the_home_is_done_there(void **state)
@@ -362,22 +341,26 @@ static void what_was_passed_on_to_the_home_is_done_there(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(a_change_waits_for_the_claim_and_goes_with_its_epoch, set_up),
-		cmocka_unit_test_setup(a_claim_that_is_refused_is_made_again_for_who_waits, set_up),
-		cmocka_unit_test_setup(a_claim_that_says_no_owner_is_none, set_up),
-		cmocka_unit_test_setup(a_change_of_a_drive_that_does_not_exist_gets_the_services_refusal, set_up),
-		cmocka_unit_test_setup(a_change_that_is_refused_for_its_epoch_is_claimed_for_and_sent_again, set_up),
-		cmocka_unit_test_setup(who_named_a_lease_or_a_floor_is_told_that_the_epoch_is_another, set_up),
-		cmocka_unit_test_setup(what_is_sent_again_has_no_end_without_an_answer, set_up),
-		cmocka_unit_test_setup(a_first_drive_is_asked_about_once_and_named, set_up),
-		cmocka_unit_test_setup(a_service_that_names_another_drive_is_believed, set_up),
-		cmocka_unit_test_setup(what_a_client_says_of_the_ring_goes_no_further, set_up),
+		cmocka_unit_test_setup(a_change_waits_for_the_claim_and_goes_with_its_epoch, front_reset_drive),
+		cmocka_unit_test_setup(a_claim_that_is_refused_is_made_again_for_who_waits, front_reset_drive),
+		cmocka_unit_test_setup(a_claim_that_says_no_owner_is_none, front_reset_drive),
+		cmocka_unit_test_setup(
+			a_change_of_a_drive_that_does_not_exist_gets_the_services_refusal, front_reset_drive),
+		cmocka_unit_test_setup(
+			a_change_that_is_refused_for_its_epoch_is_claimed_for_and_sent_again, front_reset_drive),
+		cmocka_unit_test_setup(
+			who_named_a_lease_or_a_floor_is_told_that_the_epoch_is_another, front_reset_drive),
+		cmocka_unit_test_setup(what_is_sent_again_has_no_end_without_an_answer, front_reset_drive),
+		cmocka_unit_test_setup(a_first_drive_is_asked_about_once_and_named, front_reset_drive),
+		cmocka_unit_test_setup(a_service_that_names_another_drive_is_believed, front_reset_drive),
+		cmocka_unit_test_setup(what_a_client_says_of_the_ring_goes_no_further, front_reset_drive),
 	};
 
 	const struct CMUnitTest of_two[] = {
-		cmocka_unit_test_setup(a_request_reaches_the_home_through_another_gateway, set_up),
-		cmocka_unit_test_setup(what_was_passed_on_to_a_gateway_that_is_not_the_home_is_refused, set_up),
-		cmocka_unit_test_setup(what_was_passed_on_to_the_home_is_done_there, set_up),
+		cmocka_unit_test_setup(a_request_reaches_the_home_through_another_gateway, front_reset_drive),
+		cmocka_unit_test_setup(
+			what_was_passed_on_to_a_gateway_that_is_not_the_home_is_refused, front_reset_drive),
+		cmocka_unit_test_setup(what_was_passed_on_to_the_home_is_done_there, front_reset_drive),
 	};
 
 	return cmocka_run_group_tests(tests, front_setup_home, front_teardown) +

@@ -16,27 +16,6 @@
 
 #define NO_BODY "Content-Length: 0\r\n"
 
-static struct service_drive *drive_of(struct front *f)
-{
-	return &f->service.drive;
-}
-
-/* What the service does from now on. */
-#define SET(f, field, value)                              \
-	do {                                              \
-		pthread_mutex_lock(&drive_of(f)->lock);   \
-		drive_of(f)->field = (value);             \
-		pthread_mutex_unlock(&drive_of(f)->lock); \
-	} while (0)
-
-static int set_up(void **state)
-{
-	struct front *f = *state;
-
-	service_drive_reset(drive_of(f));
-	return 0;
-}
-
 static bool is_hit(struct front *f, unsigned drive, const char *path)
 {
 	assert_int_equal(front_ask_drive(f, "GET", drive, path, ""), 200);
@@ -67,7 +46,7 @@ static unsigned home_with_two(struct front *f)
 	const unsigned drive = front_new_home(f);
 
 	assert_false(is_hit(f, drive, "documents/2"));
-	SET(f, tags, " a5");
+	FRONT_SET(f, tags, " a5");
 	assert_false(is_hit(f, drive, "documents/5"));
 	assert_true(is_hit(f, drive, "documents/2"));
 	assert_true(is_hit(f, drive, "documents/5"));
@@ -86,21 +65,21 @@ static void behind_a_gap_nothing_is_given_until_the_journal_has_told(void **stat
 {
 	struct front *f = *state;
 	const unsigned drive = home_with_two(f);
-	const int questions = gate_count(&drive_of(f)->questions);
-	const int64_t seq = drive_of(f)->seq;
+	const int questions = gate_count(&front_drive(f)->questions);
+	const int64_t seq = front_drive(f)->seq;
 
 	/* Somebody has changed a2 before, and nobody has told; what this one touches is something else. */
-	SET(f, waits, true);
-	SET(f, skips, 1);
-	SET(f, touches, " a9");
+	FRONT_SET(f, waits, true);
+	FRONT_SET(f, skips, 1);
+	FRONT_SET(f, touches, " a9");
 	change(f, drive);
-	assert_true(gate_wait(&drive_of(f)->questions, questions + 1));
-	SET(f, tags, NULL); /* so that what is given afterwards was kept before */
+	assert_true(gate_wait(&front_drive(f)->questions, questions + 1));
+	FRONT_SET(f, tags, NULL); /* so that what is given afterwards was kept before */
 	assert_false(is_hit(f, drive, "documents/2"));
 	assert_false(is_hit(f, drive, "documents/5"));
-	assert_int_equal(gate_count(&drive_of(f)->questions), questions + 1); /* one at a time */
-	SET(f, journal, journal_of(seq + 1, seq + 2, " a2 a9"));
-	service_drive_release(drive_of(f));
+	assert_int_equal(gate_count(&front_drive(f)->questions), questions + 1); /* one at a time */
+	FRONT_SET(f, journal, journal_of(seq + 1, seq + 2, " a2 a9"));
+	service_drive_release(front_drive(f));
 	await_hit(f, drive, "documents/5");
 	assert_false(is_hit(f, drive, "documents/2"));
 }
@@ -109,17 +88,17 @@ static void a_position_that_nobody_has_told_of_is_asked_about(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = home_with_two(f);
-	const int questions = gate_count(&drive_of(f)->questions);
-	const int64_t seq = drive_of(f)->seq;
+	const int questions = gate_count(&front_drive(f)->questions);
+	const int64_t seq = front_drive(f)->seq;
 
-	SET(f, waits, true);
-	SET(f, seq, seq + 3);
-	SET(f, tags, NULL);
+	FRONT_SET(f, waits, true);
+	FRONT_SET(f, seq, seq + 3);
+	FRONT_SET(f, tags, NULL);
 	assert_false(is_hit(f, drive, "documents/7")); /* which has seen it */
-	assert_true(gate_wait(&drive_of(f)->questions, questions + 1));
+	assert_true(gate_wait(&front_drive(f)->questions, questions + 1));
 	assert_false(is_hit(f, drive, "documents/5"));
-	SET(f, journal, journal_of(seq + 1, seq + 3, " a2"));
-	service_drive_release(drive_of(f));
+	FRONT_SET(f, journal, journal_of(seq + 1, seq + 3, " a2"));
+	service_drive_release(front_drive(f));
 	await_hit(f, drive, "documents/5");
 	assert_false(is_hit(f, drive, "documents/2"));
 }
@@ -128,36 +107,36 @@ static void a_journal_that_fails_is_asked_by_the_next_request(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = home_with_two(f);
-	const int64_t seq = drive_of(f)->seq;
-	int questions = gate_count(&drive_of(f)->questions);
+	const int64_t seq = front_drive(f)->seq;
+	int questions = gate_count(&front_drive(f)->questions);
 
-	SET(f, skips, 1);
-	SET(f, touches, " a9");
+	FRONT_SET(f, skips, 1);
+	FRONT_SET(f, touches, " a9");
 	change(f, drive);
-	assert_true(gate_wait(&drive_of(f)->questions, questions + 1));
-	SET(f, journal, journal_of(seq + 1, seq + 2, " a9"));
+	assert_true(gate_wait(&front_drive(f)->questions, questions + 1));
+	FRONT_SET(f, journal, journal_of(seq + 1, seq + 2, " a9"));
 	await_hit(f, drive, "documents/5");
 	await_hit(f, drive, "documents/2");
-	questions = gate_count(&drive_of(f)->questions);
+	questions = gate_count(&front_drive(f)->questions);
 	assert_true(is_hit(f, drive, "documents/2"));
-	assert_int_equal(gate_count(&drive_of(f)->questions), questions);
+	assert_int_equal(gate_count(&front_drive(f)->questions), questions);
 }
 
 static void a_drive_that_does_not_reach_so_far_is_claimed_anew(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = home_with_two(f);
-	const int claims = gate_count(&drive_of(f)->claims);
+	const int claims = gate_count(&front_drive(f)->claims);
 	const int64_t until_ns = clock_mono_ns() + WIRE_TIMEOUT_S * NS_PER_S;
 
-	SET(f, journal_status, 409);
-	SET(f, skips, 1);
+	FRONT_SET(f, journal_status, 409);
+	FRONT_SET(f, skips, 1);
 	change(f, drive);
-	SET(f, skips, 0);
-	while (gate_count(&drive_of(f)->claims) == claims && clock_mono_ns() < until_ns)
+	FRONT_SET(f, skips, 0);
+	while (gate_count(&front_drive(f)->claims) == claims && clock_mono_ns() < until_ns)
 		change(f, drive);
-	assert_int_equal(gate_count(&drive_of(f)->claims), claims + 1);
-	SET(f, tags, " a2");
+	assert_int_equal(gate_count(&front_drive(f)->claims), claims + 1);
+	FRONT_SET(f, tags, " a2");
 	assert_false(is_hit(f, drive, "documents/2"));
 	assert_true(is_hit(f, drive, "documents/2"));
 }
@@ -166,15 +145,15 @@ static void what_cannot_be_read_is_forgotten_and_claimed_anew(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = home_with_two(f);
-	const int claims = gate_count(&drive_of(f)->claims);
+	const int claims = gate_count(&front_drive(f)->claims);
 
-	SET(f, touches, " nonsense");
+	FRONT_SET(f, touches, " nonsense");
 	change(f, drive);
 	assert_null(strstr(front_answer(), "nonsense"));
-	SET(f, touches, " a2");
-	SET(f, tags, " a5");
+	FRONT_SET(f, touches, " a2");
+	FRONT_SET(f, tags, " a5");
 	change(f, drive);
-	assert_int_equal(gate_count(&drive_of(f)->claims), claims + 1);
+	assert_int_equal(gate_count(&front_drive(f)->claims), claims + 1);
 	assert_false(is_hit(f, drive, "documents/5"));
 	assert_true(is_hit(f, drive, "documents/5"));
 }
@@ -184,9 +163,9 @@ static void a_drive_of_another_user_is_no_place_of_its_home(void **state)
 	struct front *f = *state;
 	const unsigned drive = front_new_drive();
 
-	SET(f, owner, 6);
+	FRONT_SET(f, owner, 6);
 	change(f, drive);
-	assert_null(strstr(drive_of(f)->fields, "Nephos-Epoch"));
+	assert_null(strstr(front_drive(f)->fields, "Nephos-Epoch"));
 	assert_false(is_hit(f, drive, "documents/2"));
 	assert_false(is_hit(f, drive, "documents/2"));
 }
@@ -203,13 +182,13 @@ static void what_it_holds_is_told_on_its_status_page(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(behind_a_gap_nothing_is_given_until_the_journal_has_told, set_up),
-		cmocka_unit_test_setup(a_position_that_nobody_has_told_of_is_asked_about, set_up),
-		cmocka_unit_test_setup(a_journal_that_fails_is_asked_by_the_next_request, set_up),
-		cmocka_unit_test_setup(a_drive_that_does_not_reach_so_far_is_claimed_anew, set_up),
-		cmocka_unit_test_setup(what_cannot_be_read_is_forgotten_and_claimed_anew, set_up),
-		cmocka_unit_test_setup(a_drive_of_another_user_is_no_place_of_its_home, set_up),
-		cmocka_unit_test_setup(what_it_holds_is_told_on_its_status_page, set_up),
+		cmocka_unit_test_setup(behind_a_gap_nothing_is_given_until_the_journal_has_told, front_reset_drive),
+		cmocka_unit_test_setup(a_position_that_nobody_has_told_of_is_asked_about, front_reset_drive),
+		cmocka_unit_test_setup(a_journal_that_fails_is_asked_by_the_next_request, front_reset_drive),
+		cmocka_unit_test_setup(a_drive_that_does_not_reach_so_far_is_claimed_anew, front_reset_drive),
+		cmocka_unit_test_setup(what_cannot_be_read_is_forgotten_and_claimed_anew, front_reset_drive),
+		cmocka_unit_test_setup(a_drive_of_another_user_is_no_place_of_its_home, front_reset_drive),
+		cmocka_unit_test_setup(what_it_holds_is_told_on_its_status_page, front_reset_drive),
 	};
 
 	return cmocka_run_group_tests(tests, front_setup_home, front_teardown);
