@@ -48,7 +48,7 @@ check_eq "and known at the other" 200 "$(put_block "$URL_docs_2" "$WORK/block")"
 
 # ---- restart ----
 kill -9 "$PID_docs_1" "$PID_docs_2"
-wait "$PID_docs_1" "$PID_docs_2" 2>/dev/null
+wait "$PID_docs_1" "$PID_docs_2" 2>/dev/null # they were killed: what they ended with says nothing
 rows docs-3
 U=$URL_docs_3
 check_eq "forty is whole after a restart" "$(sha256sum <"$WORK/forty")" "$(whole "$U" forty)"
