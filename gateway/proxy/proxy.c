@@ -230,7 +230,7 @@ void proxy_forward(struct proxy *p, struct http_request *req, enum registry_kind
 {
 	struct exchange *x;
 
-	if (kind == REGISTRY_DOCS && proxy_cache_answer(p, req))
+	if (kind == REGISTRY_DOCS && proxy_hit_answer(p, req))
 		return;
 	int error = exchange_new(p, req, kind, &x);
 	if (error < 0) {

@@ -73,7 +73,7 @@ static void go_here(struct exchange *x)
 	if (error == 0 && x->where.held)
 		error = http_headers_addf(&x->headers, HEADER_EPOCH, "%" PRId64, x->where.epoch);
 	if (error == 0 && x->where.held)
-		error = proxy_cache_want(x);
+		error = proxy_fill_want(x);
 	pass_on(x, error, NULL);
 }
 
@@ -185,7 +185,7 @@ static void on_first_drive(void *cookie, int error, struct http_response *respon
 		proxy_exchange_fail(x, why);
 	else if (error < 0)
 		proxy_exchange_fail(x, -ERR_UNAVAILABLE); /* past the home it may be told what is not to be known yet */
-	else if (!proxy_cache_answer_held(x))
+	else if (!proxy_hit_answer_held(x))
 		proxy_home_send(x);
 }
 
@@ -401,7 +401,7 @@ int proxy_home_on_head(struct exchange *x, const struct http_response *head)
 		return 0;
 	}
 	if (x->way == WAY_HERE)
-		proxy_cache_on_head(x, head);
+		proxy_fill_on_head(x, head);
 	/* Of a drive that he may not see, nobody is told anything. */
 	if (x->way == WAY_HOP ? !http_headers_get(&head->headers, HEADER_CACHE_STATUS) : !is_told(&head->headers))
 		return 0;

@@ -5,7 +5,8 @@
  *   proxy.c           takes a request, collects its body
  *   proxy_home.c      decides where it goes: which drive it is about, whose home that is; waits, and looks again
  *   proxy_send.c      sends it there, and passes the answer on
- *   proxy_cache.c     answers from memory; keeps answers
+ *   proxy_hit.c       answers from memory
+ *   proxy_fill.c      keeps answers
  *   proxy_exchange.c  the exchange's life and states
  *
  *   collect:  body of known, small size → read whole → upstream with replay
@@ -202,18 +203,23 @@ void proxy_home_on_failure(struct exchange *x);
 /* From COLLECTS, HELD or ANSWERS. hop: to that gateway, NULL: to a service. */
 void proxy_send(struct exchange *x, const struct upstream_fixed *hop);
 
-/* ---- proxy_cache.c ---- */
+/* ---- proxy_hit.c ---- */
 
 /* Answers a request from memory; false: it is to be asked. */
-bool proxy_cache_answer(struct proxy *p, struct http_request *req);
+bool proxy_hit_answer(struct proxy *p, struct http_request *req);
 /* The same, of one whose drive was not known before. From HELD; true: it is answered, and may be gone. */
-bool proxy_cache_answer_held(struct exchange *x);
+bool proxy_hit_answer_held(struct exchange *x);
+
+/* ---- proxy_fill.c ---- */
+
+/* Whether it is one whose answer could be kept, by what it says of itself. */
+bool proxy_fill_may_keep(const struct http_request *req);
 /* Whether the answer to this request is to be kept; sets the field that asks for tags. */
-int proxy_cache_want(struct exchange *x);
+int proxy_fill_want(struct exchange *x);
 /* The head that goes to the client is complete. */
-void proxy_cache_on_head(struct exchange *x, const struct http_response *head);
-void proxy_cache_on_data(struct exchange *x, struct span bytes);
+void proxy_fill_on_head(struct exchange *x, const struct http_response *head);
+void proxy_fill_on_data(struct exchange *x, struct span bytes);
 /* All of it is here (complete), or will not come. */
-void proxy_cache_on_end(struct exchange *x, bool complete);
+void proxy_fill_on_end(struct exchange *x, bool complete);
 
 #endif

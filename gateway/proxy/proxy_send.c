@@ -123,7 +123,7 @@ static int on_data(void *cookie, const void *data, size_t size)
 		return error;
 	error = x->pipe ? pipe_write(x->pipe, data, size) : buf_append(&x->answer, data, size);
 	if (error == 0)
-		proxy_cache_on_data(x, span_of(data, size));
+		proxy_fill_on_data(x, span_of(data, size));
 	if (error == 0 && x->pipe)
 		wake_reader(x);
 	return error;
@@ -203,7 +203,7 @@ static void on_upstream_done(void *cookie, int error, struct http_response *resp
 	const bool answers = x->state == ANSWERS;
 	int why = x->ended;
 	pthread_mutex_unlock(&x->lock);
-	proxy_cache_on_end(x, error == 0);
+	proxy_fill_on_end(x, error == 0);
 	if (error < 0)
 		proxy_home_on_failure(x);
 	if (answers && !over && proxy_home_try_again(x, error, absent))

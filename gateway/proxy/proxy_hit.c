@@ -1,13 +1,9 @@
 /*
- * Answers from memory. What is kept is the answer of a service to a plain GET: its status, its fields but for ours,
- * its body. From that are also made the answers to HEAD and to If-None-Match. Everything else (parts, other conditions,
- * what has no tags) is asked for each time.
+ * Answers from memory: to a plain GET what is kept (proxy_fill.c), and from that also to HEAD and to If-None-Match.
  *
  * A request is answered from memory when this gateway is the drive's home, has a lease, has followed the drive, and
  * keeps the answer under this user, drive, target and Accept: an answer is only ever repeated to whom it was given. The
  * position that it says is that up to which the drive was followed, as the answer is true there.
- *
- * An answer is kept when it says what it was made from; the number of its fence was taken before it was asked for.
  */
 #include "gateway/proxy/proxy_internal.h"
 
@@ -17,57 +13,14 @@
 #include "common/proto/compact.h"
 #include "common/proto/headers.h"
 #include "gateway/access/hop.h"
-#include "gateway/cache/shard.h"
+#include "gateway/proxy/kept_key.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-
-#define KEY_SIZE 2048 /* of longer targets nothing is kept: a path of a dozen long names */
 
 #define PAGE_HEAD_SIZE 32 /* of a page in a compact form: the position is in it */
-
-/* ---- keys ---- */
-
-struct key {
-	size_t size;
-	char text[KEY_SIZE];
-};
-
-/* Conditions and ranges that only a service understands. */
-static const char *const BEYOND[] = {"Range", "If-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range"};
-
-static bool make_key(struct key *key, int64_t user, uint32_t drive, const char *accept, const char *target)
-{
-	const int size = snprintf(key->text, sizeof(key->text), "%" PRId64 " %" PRIu32 " %s\n%s", user, drive,
-		accept ? accept : "", target);
-
-	key->size = size > 0 ? (size_t)size : 0;
-	return size > 0 && (size_t)size < sizeof(key->text);
-}
-
-static enum cache_kind kind_of(const char *target)
-{
-	static const struct {
-		const char *end;
-		enum cache_kind kind;
-	} ENDS[] = {{"/children", CACHE_LISTING}, {"/content", CACHE_CONTENT}, {"/extents", CACHE_EXTENTS},
-		{"/xattrs", CACHE_XATTRS}};
-	const size_t path = strcspn(target, "?");
-
-	for (size_t i = 0; i < sizeof(ENDS) / sizeof(ENDS[0]); i++) {
-		const size_t size = strlen(ENDS[i].end);
-
-		if (path >= size && strncmp(target + path - size, ENDS[i].end, size) == 0)
-			return ENDS[i].kind;
-	}
-	return strstr(target, "/files/") ? CACHE_CONTENT : CACHE_ITEM;
-}
-
-/* ---- a hit ---- */
 
 struct hit {
 	struct http_request *req;
@@ -228,18 +181,6 @@ static void send_hit(struct hit *hit)
 		send_body(hit);
 }
 
-static bool may_be_kept(const struct http_request *req)
-{
-	const char *method = http_request_method(req);
-
-	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-		return false;
-	for (size_t i = 0; i < sizeof(BEYOND) / sizeof(BEYOND[0]); i++)
-		if (http_request_header(req, BEYOND[i]))
-			return false;
-	return true;
-}
-
 /* The drive, as far as it is known without asking; 0: it is not. */
 static uint32_t known_drive(const struct proxy *p, const struct http_request *req, int64_t user)
 {
@@ -279,14 +220,15 @@ static bool find(struct hit *hit, int64_t user, uint32_t drive)
 {
 	struct http_request *req = hit->req;
 	const char *target = http_request_target(req);
-	struct key key;
+	struct kept_key key;
 
-	if (!make_key(&key, user, drive, http_request_header(req, "Accept"), target))
+	if (!kept_key_make(&key, user, drive, http_request_header(req, "Accept"), target))
 		return false;
 	keeper_look(hit->proxy->with.keeper, drive, user, &hit->at);
 	if (hit->at.way != KEEPER_HERE || !hit->at.serves || !reaches_floor(req, &hit->at))
 		return false;
-	hit->answer = cache_get(hit->proxy->with.cache, kind_of(target), span_of(key.text, key.size), clock_boot_ns());
+	hit->answer =
+		cache_get(hit->proxy->with.cache, kept_key_kind(target), span_of(key.text, key.size), clock_boot_ns());
 	if (hit->answer && !take_sending_room(hit, user)) {
 		answer_unref(hit->answer);
 		hit->answer = NULL;
@@ -306,12 +248,12 @@ static void respond(struct hit *hit)
 	answer_unref(hit->answer);
 }
 
-bool proxy_cache_answer(struct proxy *p, struct http_request *req)
+bool proxy_hit_answer(struct proxy *p, struct http_request *req)
 {
 	const struct token_identity *identity = auth_identity(req);
 	struct hit hit = {.req = req, .proxy = p};
 
-	if (!p->with.cache || !identity || !may_be_kept(req))
+	if (!p->with.cache || !identity || !proxy_fill_may_keep(req))
 		return false;
 	const uint32_t drive = known_drive(p, req, identity->user);
 	if (!drive || auth_may_have_ended(p->with.auth, identity, auth_token(req)) ||
@@ -321,139 +263,15 @@ bool proxy_cache_answer(struct proxy *p, struct http_request *req)
 	return true;
 }
 
-bool proxy_cache_answer_held(struct exchange *x)
+bool proxy_hit_answer_held(struct exchange *x)
 {
 	struct hit hit = {.req = x->req, .proxy = x->proxy};
 
-	if (!x->proxy->with.cache || !x->traits.reads || x->traits.poll || !may_be_kept(x->req) ||
+	if (!x->proxy->with.cache || !x->traits.reads || x->traits.poll || !proxy_fill_may_keep(x->req) ||
 		!find(&hit, x->user, x->drive))
 		return false;
 	hit.req = proxy_exchange_take_request(x, DONE);
 	respond(&hit);
 	proxy_exchange_release(x);
 	return true;
-}
-
-/* ---- a fill ---- */
-
-/* A service that is asked for tags gives a listing a length; so HEAD asks for them, too, and says the same as GET. */
-int proxy_cache_want(struct exchange *x)
-{
-	const bool gets = strcmp(x->method, "GET") == 0;
-
-	if (!x->proxy->with.cache || x->traits.poll || !may_be_kept(x->req))
-		return 0;
-	x->fill.wanted = gets && !http_request_header(x->req, "If-None-Match");
-	x->fill.sent = cache_fence(x->proxy->with.cache);
-	x->fill.asked_ns = clock_boot_ns();
-	return http_headers_set(&x->headers, HEADER_TAGS, HEADER_TAGS_WANTED);
-}
-
-static bool is_kept_field(const char *name)
-{
-	return strncasecmp(name, HEADER_OURS, strlen(HEADER_OURS)) != 0 && strcasecmp(name, HEADER_CACHE_STATUS) != 0;
-}
-
-static int write_head(const struct http_headers *headers, struct buf *ret)
-{
-	int error = 0;
-
-	for (size_t i = 0; i < headers->count && error == 0; i++) {
-		const struct http_header *field = &headers->list[i];
-
-		if (!is_kept_field(field->name))
-			continue;
-		error = buf_append(ret, field->name, strlen(field->name) + 1);
-		if (error == 0)
-			error = buf_append(ret, field->value, strlen(field->value) + 1);
-	}
-	return error;
-}
-
-/* What is larger than what is collected anyway takes its user's share of bodies until it is kept or not. */
-static bool take_room(struct exchange *x, int64_t length)
-{
-	struct share_claim *room = &x->fill.room;
-
-	if (length < 0 || length > (int64_t)SHARD_BODY_MAX)
-		return false;
-	*room = (struct share_claim){.lane = SHARE_BODIES, .user = x->place.user, .amount = (uint64_t)length};
-	if (length <= (int64_t)PROXY_ANSWER_BYTES)
-		room->amount = 0;
-	if (room->amount > 0 && under_way_take(x->proxy->under_way, room) < 0) {
-		room->amount = 0;
-		return false;
-	}
-	return true;
-}
-
-static void give_up(struct exchange *x)
-{
-	under_way_give_back(x->proxy->under_way, &x->fill.room);
-	x->fill.room.amount = 0;
-	answer_unref(x->fill.answer);
-	free(x->fill.tags);
-	x->fill.answer = NULL;
-	x->fill.tags = NULL;
-	x->fill.wanted = false;
-}
-
-static int begin_fill(struct exchange *x, const struct http_response *head)
-{
-	const char *tags = http_headers_get(&head->headers, HEADER_TAGS);
-	int64_t incarnation, seq;
-	struct buf kept;
-	int error = (head->status == 200 || head->status == 404) && tags ? 0 : -ENOENT;
-
-	if (error == 0)
-		error = headers_position_parse(http_headers_get(&head->headers, HEADER_SEQ), &incarnation, &seq);
-	if (error < 0 || incarnation != x->where.incarnation || !take_room(x, x->answer_length))
-		return -ENOENT;
-	buf_init(&kept, HEADER_BYTES_MAX);
-	x->fill.tags = malloc(sizeof(*x->fill.tags));
-	error = x->fill.tags ? tag_list_parse(span_str(tags), x->fill.tags) : -ENOMEM;
-	if (error == 0 && x->fill.tags->tags[0].id != x->drive)
-		error = -EBADMSG; /* what touches this drive would not drop it */
-	if (error == 0 && head->status == 200)
-		error = write_head(&x->answer_headers, &kept);
-	if (error == 0) {
-		x->fill.answer = answer_new(head->status, seq, buf_span(&kept), (size_t)x->answer_length);
-		error = x->fill.answer ? 0 : -ENOMEM;
-	}
-	buf_fini(&kept);
-	return error;
-}
-
-void proxy_cache_on_head(struct exchange *x, const struct http_response *head)
-{
-	if (x->fill.wanted && begin_fill(x, head) < 0)
-		give_up(x);
-}
-
-void proxy_cache_on_data(struct exchange *x, struct span bytes)
-{
-	if (x->fill.answer && answer_append(x->fill.answer, bytes) < 0)
-		give_up(x);
-}
-
-void proxy_cache_on_end(struct exchange *x, bool complete)
-{
-	struct key key;
-
-	if (!x->fill.answer)
-		return;
-	if (complete && (int64_t)answer_body(x->fill.answer).size == x->answer_length &&
-		make_key(&key, x->user, x->drive, http_headers_get(&x->headers, "Accept"), x->target.data)) {
-		const struct cache_fill fill = {
-			.key = span_of(key.text, key.size),
-			.user = x->user,
-			.answer = x->fill.answer,
-			.tags = x->fill.tags,
-			.sent = x->fill.sent,
-			.asked_ns = x->fill.asked_ns,
-		};
-
-		x->fill.kept = cache_put(x->proxy->with.cache, &fill) == CACHE_KEPT;
-	}
-	give_up(x);
 }

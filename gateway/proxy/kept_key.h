@@ -1,0 +1,26 @@
+/*
+ * kept_key: under what an answer is kept: the user to whom it was given, the drive, the form that he asked for, the
+ * target. Pure.
+ */
+#ifndef NEPHOS_GATEWAY_PROXY_KEPT_KEY_H
+#define NEPHOS_GATEWAY_PROXY_KEPT_KEY_H
+
+#include "gateway/cache/terms.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define KEPT_KEY_SIZE 2048 /* of longer targets nothing is kept: a path of a dozen long names */
+
+struct kept_key {
+	size_t size;
+	char text[KEPT_KEY_SIZE];
+};
+
+/* accept: of the request, may be NULL. false: it is too long. */
+bool kept_key_make(struct kept_key *key, int64_t user, uint32_t drive, const char *accept, const char *target);
+/* As what it is counted. */
+enum cache_kind kept_key_kind(const char *target);
+
+#endif

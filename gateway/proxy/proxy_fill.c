@@ -1,0 +1,154 @@
+/*
+ * Keeps answers: what a service answered to a plain GET, its status, its fields but for ours, its body. Everything else
+ * (parts, conditions, what has no tags) is asked for each time.
+ *
+ * An answer is kept when it says what it was made from; the number of its fence was taken before it was asked for.
+ */
+#include "gateway/proxy/proxy_internal.h"
+
+#include "common/base/clock.h"
+#include "common/proto/headers.h"
+#include "gateway/cache/shard.h"
+#include "gateway/proxy/kept_key.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* Conditions and ranges that only a service understands. */
+static const char *const BEYOND[] = {"Range", "If-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range"};
+
+bool proxy_fill_may_keep(const struct http_request *req)
+{
+	const char *method = http_request_method(req);
+
+	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
+		return false;
+	for (size_t i = 0; i < sizeof(BEYOND) / sizeof(BEYOND[0]); i++)
+		if (http_request_header(req, BEYOND[i]))
+			return false;
+	return true;
+}
+
+/* A service that is asked for tags gives a listing a length; so HEAD asks for them, too, and says the same as GET. */
+int proxy_fill_want(struct exchange *x)
+{
+	const bool gets = strcmp(x->method, "GET") == 0;
+
+	if (!x->proxy->with.cache || x->traits.poll || !proxy_fill_may_keep(x->req))
+		return 0;
+	x->fill.wanted = gets && !http_request_header(x->req, "If-None-Match");
+	x->fill.sent = cache_fence(x->proxy->with.cache);
+	x->fill.asked_ns = clock_boot_ns();
+	return http_headers_set(&x->headers, HEADER_TAGS, HEADER_TAGS_WANTED);
+}
+
+static bool is_kept_field(const char *name)
+{
+	return strncasecmp(name, HEADER_OURS, strlen(HEADER_OURS)) != 0 && strcasecmp(name, HEADER_CACHE_STATUS) != 0;
+}
+
+static int write_head(const struct http_headers *headers, struct buf *ret)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < headers->count && error == 0; i++) {
+		const struct http_header *field = &headers->list[i];
+
+		if (!is_kept_field(field->name))
+			continue;
+		error = buf_append(ret, field->name, strlen(field->name) + 1);
+		if (error == 0)
+			error = buf_append(ret, field->value, strlen(field->value) + 1);
+	}
+	return error;
+}
+
+/* What is larger than what is collected anyway takes its user's share of bodies until it is kept or not. */
+static bool take_room(struct exchange *x, int64_t length)
+{
+	struct share_claim *room = &x->fill.room;
+
+	if (length < 0 || length > (int64_t)SHARD_BODY_MAX)
+		return false;
+	*room = (struct share_claim){.lane = SHARE_BODIES, .user = x->place.user, .amount = (uint64_t)length};
+	if (length <= (int64_t)PROXY_ANSWER_BYTES)
+		room->amount = 0;
+	if (room->amount > 0 && under_way_take(x->proxy->under_way, room) < 0) {
+		room->amount = 0;
+		return false;
+	}
+	return true;
+}
+
+static void give_up(struct exchange *x)
+{
+	under_way_give_back(x->proxy->under_way, &x->fill.room);
+	x->fill.room.amount = 0;
+	answer_unref(x->fill.answer);
+	free(x->fill.tags);
+	x->fill.answer = NULL;
+	x->fill.tags = NULL;
+	x->fill.wanted = false;
+}
+
+static int begin_fill(struct exchange *x, const struct http_response *head)
+{
+	const char *tags = http_headers_get(&head->headers, HEADER_TAGS);
+	int64_t incarnation, seq;
+	struct buf kept;
+	int error = (head->status == 200 || head->status == 404) && tags ? 0 : -ENOENT;
+
+	if (error == 0)
+		error = headers_position_parse(http_headers_get(&head->headers, HEADER_SEQ), &incarnation, &seq);
+	if (error < 0 || incarnation != x->where.incarnation || !take_room(x, x->answer_length))
+		return -ENOENT;
+	buf_init(&kept, HEADER_BYTES_MAX);
+	x->fill.tags = malloc(sizeof(*x->fill.tags));
+	error = x->fill.tags ? tag_list_parse(span_str(tags), x->fill.tags) : -ENOMEM;
+	if (error == 0 && x->fill.tags->tags[0].id != x->drive)
+		error = -EBADMSG; /* what touches this drive would not drop it */
+	if (error == 0 && head->status == 200)
+		error = write_head(&x->answer_headers, &kept);
+	if (error == 0) {
+		x->fill.answer = answer_new(head->status, seq, buf_span(&kept), (size_t)x->answer_length);
+		error = x->fill.answer ? 0 : -ENOMEM;
+	}
+	buf_fini(&kept);
+	return error;
+}
+
+void proxy_fill_on_head(struct exchange *x, const struct http_response *head)
+{
+	if (x->fill.wanted && begin_fill(x, head) < 0)
+		give_up(x);
+}
+
+void proxy_fill_on_data(struct exchange *x, struct span bytes)
+{
+	if (x->fill.answer && answer_append(x->fill.answer, bytes) < 0)
+		give_up(x);
+}
+
+void proxy_fill_on_end(struct exchange *x, bool complete)
+{
+	struct kept_key key;
+
+	if (!x->fill.answer)
+		return;
+	if (complete && (int64_t)answer_body(x->fill.answer).size == x->answer_length &&
+		kept_key_make(&key, x->user, x->drive, http_headers_get(&x->headers, "Accept"), x->target.data)) {
+		const struct cache_fill fill = {
+			.key = span_of(key.text, key.size),
+			.user = x->user,
+			.answer = x->fill.answer,
+			.tags = x->fill.tags,
+			.sent = x->fill.sent,
+			.asked_ns = x->fill.asked_ns,
+		};
+
+		x->fill.kept = cache_put(x->proxy->with.cache, &fill) == CACHE_KEPT;
+	}
+	give_up(x);
+}
