@@ -1,3 +1,8 @@
+/*
+ * Lists of fields. Each owns copies of its name and its value, two allocations: a list is short, and lives for one
+ * request. Whatever could end a field's line early is refused when it is added, so that nobody who writes a list out
+ * has to look again.
+ */
 #include "common/http/message.h"
 
 #include <errno.h>
@@ -27,35 +32,42 @@ void http_headers_fini(struct http_headers *h)
 }
 
 /* A field that could end its line early would let a value write the rest of the message. */
-static bool text_is_safe(const char *text, bool is_name)
+static bool is_safe(struct span text, bool is_name)
 {
-	if (is_name && !*text)
+	if (is_name && text.size == 0)
 		return false;
-	for (; *text; text++) {
-		if (*text == '\r' || *text == '\n')
+	for (size_t i = 0; i < text.size; i++) {
+		const char c = text.data[i];
+
+		if (c == '\r' || c == '\n' || c == '\0')
 			return false;
-		if (is_name && (*text == ' ' || *text == '\t' || *text == ':'))
+		if (is_name && (c == ' ' || c == '\t' || c == ':'))
 			return false;
 	}
 	return true;
 }
 
-int http_headers_add(struct http_headers *h, const char *name, const char *value)
+int http_headers_add_spans(struct http_headers *h, struct span name, struct span value)
 {
 	struct http_header header;
 
-	if (!text_is_safe(name, true) || !text_is_safe(value, false))
+	if (!is_safe(name, true) || !is_safe(value, false))
 		return -EINVAL;
 	if (h->count == HTTP_HEADERS_MAX)
 		return -ENOSPC;
-	header.name = strdup(name);
-	header.value = strdup(value);
+	header.name = strndup(name.data, name.size);
+	header.value = strndup(value.data, value.size);
 	if (!header.name || !header.value) {
 		header_fini(&header);
 		return -ENOMEM;
 	}
 	h->list[h->count++] = header;
 	return 0;
+}
+
+int http_headers_add(struct http_headers *h, const char *name, const char *value)
+{
+	return http_headers_add_spans(h, span_str(name), span_str(value));
 }
 
 void http_headers_remove(struct http_headers *h, const char *name)
@@ -81,7 +93,7 @@ int http_headers_set(struct http_headers *h, const char *name, const char *value
 	if (!name_copy || !value_copy)
 		goto out;
 	r = -EINVAL;
-	if (!text_is_safe(name_copy, true) || !text_is_safe(value_copy, false))
+	if (!is_safe(span_str(name_copy), true) || !is_safe(span_str(value_copy), false))
 		goto out;
 	http_headers_remove(h, name_copy);
 	r = http_headers_add(h, name_copy, value_copy);

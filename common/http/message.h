@@ -23,6 +23,8 @@ void http_headers_init(struct http_headers *h);
 void http_headers_fini(struct http_headers *h);
 int http_headers_add(
 	struct http_headers *h, const char *name, const char *value); /* -ENOMEM, -ENOSPC, -EINVAL (CR, LF, NUL) */
+/* The same, of bytes that need not end with a NUL, and may not have one. */
+int http_headers_add_spans(struct http_headers *h, struct span name, struct span value);
 int http_headers_set(struct http_headers *h, const char *name, const char *value); /* replaces all of that name */
 int http_headers_addf(struct http_headers *h, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

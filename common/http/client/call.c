@@ -22,7 +22,7 @@
 
 #define EXPECT_SLACK_MS 2000 /* by which the look for a sign of life may come late */
 
-static bool is_ours(const char *name)
+bool call_writes_itself(const char *name)
 {
 	static const char *const names[] = {
 		"Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Expect"};
@@ -297,7 +297,7 @@ static int set_fields(struct http_call *call, const struct http_headers *headers
 	int r = 0;
 
 	for (size_t i = 0; !r && headers && i < headers->count; i++) {
-		if (!is_ours(headers->list[i].name))
+		if (!call_writes_itself(headers->list[i].name))
 			r = add_field(call, headers->list[i].name, headers->list[i].value);
 	}
 	/* What the library would say of itself. */
@@ -528,12 +528,9 @@ static bool may_repeat(const struct http_call_options *o)
 	return o->headers && http_headers_get(o->headers, "Idempotency-Key");
 }
 
-int call_init(struct http_call *call, struct http_client *client, CURL *easy, const struct http_call_options *options)
+int call_prepare(struct http_call *call, struct http_client *client, const struct http_call_options *options)
 {
-	int r;
-
 	call->client = client;
-	call->easy = easy;
 	call->ready_fd = -1;
 	call->options = *options;
 	if (options->peer && strlen(options->peer) >= sizeof(call->peer))
@@ -545,6 +542,22 @@ int call_init(struct http_call *call, struct http_client *client, CURL *easy, co
 	call->last_byte_ns = clock_mono_ns();
 	http_headers_init(&call->response.headers);
 	buf_init(&call->response.body, options->response_max ? options->response_max : RESPONSE_BYTES_DEFAULT);
+	return 0;
+}
+
+void call_forget_options(struct http_call *call)
+{
+	call->options.url = call->options.socket_path = call->options.peer = NULL;
+	call->options.headers = NULL;
+}
+
+int call_init(struct http_call *call, struct http_client *client, CURL *easy, const struct http_call_options *options)
+{
+	int r = call_prepare(call, client, options);
+
+	call->easy = easy;
+	if (r)
+		return r;
 	set_manners(call);
 	set_method(call);
 	set_limits(call);
@@ -552,8 +565,7 @@ int call_init(struct http_call *call, struct http_client *client, CURL *easy, co
 	if (!options->url || curl_easy_setopt(easy, CURLOPT_URL, options->url) != CURLE_OK)
 		return -EINVAL;
 	r = set_fields(call, options->headers);
-	call->options.url = call->options.socket_path = call->options.peer = NULL;
-	call->options.headers = NULL;
+	call_forget_options(call);
 	return r;
 }
 

@@ -60,7 +60,7 @@ static void handle_put(struct http_client *c, CURL *easy)
 
 /* Signals. */
 
-static void wake(struct http_client *c)
+void client_wake(struct http_client *c)
 {
 	bool asleep;
 
@@ -116,7 +116,7 @@ static struct http_call *next_signalled(struct http_client *c, unsigned *ret_sig
 }
 
 /* A call that ends takes its signals with it. */
-static void forget_signals(struct http_call *call)
+void client_forget_signals(struct http_call *call)
 {
 	struct http_client *c = call->client;
 	struct http_call **p;
@@ -161,7 +161,7 @@ static void call_end(struct http_call *call, CURLcode code, int error)
 	assert(c->call_count > 0);
 	c->call_count--;
 	call->done(call->cookie, &call->response);
-	forget_signals(call);
+	client_forget_signals(call);
 	handle_put(c, call->easy);
 	call_fini(call);
 	free(call);
@@ -221,19 +221,36 @@ static void call_resume(struct http_call *call)
 	curl_easy_pause(call->easy, CURLPAUSE_CONT);
 }
 
+static void take_call_signals(struct http_call *call, unsigned signals)
+{
+	if ((signals & SIGNAL_START) && !call_begin(call))
+		return;
+	if (signals & SIGNAL_CANCEL)
+		call_end(call, CURLE_OK, -ECANCELED);
+	else if (signals & SIGNAL_RESUME)
+		call_resume(call);
+}
+
+static void take_plain_signals(struct http_call *call, unsigned signals)
+{
+	if ((signals & SIGNAL_START) && !plain_begin(call))
+		return;
+	if (signals & SIGNAL_CANCEL)
+		plain_end(call, -ECANCELED);
+	else if (signals & SIGNAL_RESUME)
+		plain_resume(call);
+}
+
 static void take_signals(struct http_client *c)
 {
 	struct http_call *call;
 	unsigned signals;
 
 	while ((call = next_signalled(c, &signals)) != NULL) {
-		if ((signals & SIGNAL_START) && !call_begin(call))
-			continue;
-		if (signals & SIGNAL_CANCEL) {
-			call_end(call, CURLE_OK, -ECANCELED);
-		} else if (signals & SIGNAL_RESUME) {
-			call_resume(call);
-		}
+		if (call->plain.is)
+			take_plain_signals(call, signals);
+		else
+			take_call_signals(call, signals);
 	}
 }
 
@@ -368,6 +385,7 @@ static int wait_ms(struct http_client *c)
 
 	if (now - c->begun_ns < ATTENTIVE_NS && until > now + ATTENTIVE_SLEEP_NS)
 		until = now + ATTENTIVE_SLEEP_NS;
+	until = plain_sleep_until(&c->plain, until);
 	c->asleep_until_ns = until;
 	if (until == INT64_MAX)
 		return -1;
@@ -410,6 +428,8 @@ static void act(struct http_client *c, const struct epoll_event *event)
 
 	if (fd == c->wake_fd)
 		(void)eventfd_read(fd, &ignored);
+	else if (plain_act(&c->plain, fd, event->events))
+		return;
 	else if (c->dialing && dialing_act(c, fd))
 		return;
 	else if (sockets_wanted(&c->sockets, fd))
@@ -430,6 +450,7 @@ static void *run(void *cookie)
 		run_timer(c);
 		take_results(c);
 		check_stalls(c, clock_mono_ns());
+		plain_check(&c->plain, clock_mono_ns());
 		ms = may_sleep(c) ? wait_ms(c) : 0;
 		pthread_mutex_unlock(&c->driving);
 		count = epoll_wait(c->sockets.epoll_fd, events, EVENTS_PER_TURN, ms);
@@ -443,6 +464,7 @@ static void *run(void *cookie)
 		next = call->next;
 		call_end(call, CURLE_OK, -ECANCELED);
 	}
+	plain_close(&c->plain);
 	c->ended = true;
 	pthread_mutex_unlock(&c->driving);
 	return NULL;
@@ -470,7 +492,7 @@ static void send_here(struct http_call *call, int64_t now_ns)
 		(void)send_signal(call, SIGNAL_RESUME);
 	/* One may have failed already, which is told on the thread; and timers may be earlier than it looks at them. */
 	if (running < c->call_count || next_timer_ns(c) < c->asleep_until_ns - BEGIN_HERE_TIMER_NS)
-		wake(c);
+		client_wake(c);
 }
 
 /* Sends it from the caller's thread; false: the client's thread has to. */
@@ -541,7 +563,9 @@ int http_client_new(const struct http_client_options *options, struct http_clien
 	c->signalled_tail = &c->signalled;
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_mutex_init(&c->driving, NULL);
-	r = setup(c);
+	r = plain_init(&c->plain, c);
+	if (!r)
+		r = setup(c);
 	if (!r)
 		r = -pthread_create(&c->thread, NULL, run, c);
 	if (r) {
@@ -569,6 +593,7 @@ void http_client_free(struct http_client *c)
 		curl_easy_cleanup(c->free_handles[--c->free_count]);
 	assert(!c->calls && c->call_count == 0);
 	curl_multi_cleanup(c->multi);
+	plain_fini(&c->plain);
 	sockets_fini(&c->sockets);
 	if (c->wake_fd >= 0)
 		close(c->wake_fd);
@@ -578,31 +603,61 @@ void http_client_free(struct http_client *c)
 	free(c);
 }
 
-int http_client_start(struct http_client *c, const struct http_call_options *options, void *cookie,
-	void (*done)(void *cookie, struct http_response *response), struct http_call **ret_call)
+/* Without libcurl, which takes most of the time of a small call. */
+static int start_plain(struct http_client *c, const struct http_call_options *options, struct http_call *call,
+	struct http_call **ret_call)
+{
+	int r = call_prepare(call, c, options);
+
+	if (r == 0)
+		r = plain_call_init(call, options);
+	if (r == 0) {
+		if (ret_call)
+			*ret_call = call;
+		r = plain_start(call);
+	}
+	if (r == -EAGAIN)
+		r = send_signal(call, SIGNAL_START);
+	if (r)
+		plain_call_fini(call);
+	return r;
+}
+
+static int start_by_library(struct http_client *c, const struct http_call_options *options, struct http_call *call,
+	struct http_call **ret_call)
 {
 	CURL *easy = handle_get(c);
-	struct http_call *call = calloc(1, sizeof(*call));
-	int r = -ENOMEM;
+	int r = easy ? call_init(call, c, easy, options) : -ENOMEM;
 
-	if (!easy || !call)
-		goto out;
-	call->cookie = cookie;
-	call->done = done;
-	r = call_init(call, c, easy, options);
 	if (!r) {
-		/* Before the thread may see it: done may have run when send_signal returns. */
 		if (ret_call)
 			*ret_call = call;
 		r = begin_here(call) ? 0 : send_signal(call, SIGNAL_START);
 	}
 	if (!r)
 		return 0;
-	call_fini(call);
-out:
-	free(call);
-	if (easy)
+	if (easy) {
+		call_fini(call);
 		handle_put(c, easy);
+	}
+	return r;
+}
+
+int http_client_start(struct http_client *c, const struct http_call_options *options, void *cookie,
+	void (*done)(void *cookie, struct http_response *response), struct http_call **ret_call)
+{
+	struct http_call *call = calloc(1, sizeof(*call));
+	int r;
+
+	if (!call)
+		return -ENOMEM;
+	call->cookie = cookie;
+	call->done = done;
+	call->plain.is = plain_takes(options);
+	/* *ret_call is set before the thread may see it: done may have run when this returns. */
+	r = call->plain.is ? start_plain(c, options, call, ret_call) : start_by_library(c, options, call, ret_call);
+	if (r)
+		free(call);
 	return r;
 }
 

@@ -1,5 +1,6 @@
 /*
- * client: HTTP/1.1 over libcurl: keep-alive pool, deadlines, size limits, cancellation.
+ * client: HTTP/1.1: keep-alive pool, deadlines, size limits, cancellation. Calls over plain HTTP to an address, with a
+ * body in memory, are made by our own code (plain.c), all others by libcurl; who calls does not see which.
  *
  * One thread runs all asynchronous calls; callbacks run on it and must not block. http_client_perform is for threads
  * that may wait (workers, the command): it runs in the calling thread on a pooled handle, without a hand-over.
@@ -83,7 +84,7 @@ struct http_call_options {
 };
 
 struct http_client_options {
-	unsigned connections_max;	   /* kept alive, all hosts; 0 = 64 */
+	unsigned connections_max;	   /* kept alive, all hosts, by either; 0 = 64 */
 	unsigned connections_per_host_max; /* 0 = no limit */
 	const char *user_agent;
 	const struct http_greeter

@@ -36,6 +36,38 @@
 #define DIAL_ADDRESSES_MAX 4 /* of one host, tried one after the other */
 #define DIALS_MAX 3	     /* of one call: a kept connection that was dead, or not known any more, and one for luck */
 
+struct plain_connection;
+
+/* What a call of ours has beside what all have. */
+struct plain_call {
+	bool is; /* it is none of libcurl's */
+	bool is_head;
+	struct endpoint_address address;
+	struct buf head; /* of the request */
+	int64_t deadline_ns;
+	unsigned dials;
+	struct plain_connection *connection; /* from its beginning to its end, but for moments */
+	int64_t look_ns;		     /* when it is to be looked at; guarded by plain->lock */
+};
+
+struct plain {
+	struct http_client *client;
+	char *received; /* RECEIVE_BUFFER_BYTES, the client's thread's */
+	/* By descriptor; the client's thread's. */
+	struct plain_connection **table;
+	size_t table_size;
+
+	pthread_mutex_t lock;
+	/* Guarded by lock. */
+	struct http_call *calls;
+	struct plain_connection *idle; /* used last: first */
+	struct plain_connection *idle_last;
+	size_t idle_count;
+	bool closed;		 /* no call can begin any more */
+	int64_t check_ns;	 /* when calls are to be looked at: INT64_MAX: never */
+	int64_t asleep_until_ns; /* by when the thread looks again without being woken */
+};
+
 enum signal { SIGNAL_START = 1, SIGNAL_RESUME = 2, SIGNAL_CANCEL = 4 };
 
 struct http_call {
@@ -75,7 +107,9 @@ struct http_call {
 	bool unknown;  /* the other side does not know us on this connection */
 	struct http_call *next_dialing;
 
-	struct http_call *prev, *next; /* the client's list of calls; the driver's */
+	struct plain_call plain; /* then nothing above that is libcurl's is there */
+
+	struct http_call *prev, *next; /* the client's list of calls, the driver's; or plain's */
 
 	/* Guarded by client->lock. */
 	unsigned signals;
@@ -84,6 +118,7 @@ struct http_call {
 
 struct http_client {
 	struct http_client_options options;
+	struct plain plain;
 	char *user_agent;
 	int wake_fd;
 	pthread_t thread;
@@ -124,9 +159,13 @@ struct blocking_handle {
 };
 
 /* call.c */
+int call_prepare(struct http_call *call, struct http_client *client,
+	const struct http_call_options *options); /* what all calls have; -EINVAL: the peer is too long */
+void call_forget_options(struct http_call *call); /* those that belong to the caller */
 int call_init(struct http_call *call, struct http_client *client, CURL *easy, const struct http_call_options *options);
 void call_fini(struct http_call *call);			 /* all but the handle */
 void call_finish(struct http_call *call, CURLcode code); /* fills call->response */
+bool call_writes_itself(const char *name);		 /* fields of the framing: they are never the caller's */
 int call_tell_head(struct http_call *call);		 /* what on_head says, if it is owed; else 0 */
 bool call_is_stalled(const struct http_call *call, int64_t now_ns);
 int call_waiting(const struct http_call *call, int64_t now_ns); /* what options.waiting says, 0 where it is not asked */
@@ -149,10 +188,41 @@ void dialing_check(struct http_client *c, int64_t now_ns); /* deadlines */
 void client_over(struct http_call *call, CURLcode code, int error);
 /* Back into the multi handle. */
 void client_run_again(struct http_call *call);
+void client_wake(struct http_client *c);	    /* its thread, if it sleeps; any thread */
+void client_forget_signals(struct http_call *call); /* it ends, and takes them with it */
 void client_look_again_by(struct http_client *c, int64_t when_ns);
 
 /* client.c: libcurl closes a socket of the multi handle. */
 int client_on_close(void *cookie, curl_socket_t fd);
+
+/*
+ * plain.c: calls without libcurl.
+ */
+
+int plain_init(struct plain *p, struct http_client *client);
+void plain_fini(struct plain *p); /* after the client's thread has ended */
+
+/* Whether it is one for here. */
+bool plain_takes(const struct http_call_options *options);
+/* -EINVAL: no URL, or one that cannot be sent. -ENOMEM */
+int plain_call_init(struct http_call *call, const struct http_call_options *options);
+void plain_call_fini(struct http_call *call);
+/* By its caller. 0: it is on its way, and may be over already. -EAGAIN: the client's thread is to begin it
+ * (plain_begin). -ECANCELED: the client ends. */
+int plain_start(struct http_call *call);
+
+/* ---- by the client's thread ---- */
+
+bool plain_begin(struct http_call *call); /* false: it is over at once */
+void plain_resume(struct http_call *call);
+void plain_end(struct http_call *call, int error); /* 0: its response is complete */
+/* An event of a descriptor; false: it is none of ours. */
+bool plain_act(struct plain *p, int fd, uint32_t events);
+/* Deadlines, and callers who want to know that it takes long. */
+void plain_check(struct plain *p, int64_t now_ns);
+/* The earlier of when_ns and when it has to look at its own; until then it may sleep. */
+int64_t plain_sleep_until(struct plain *p, int64_t when_ns);
+void plain_close(struct plain *p); /* ends all calls, for ever */
 
 /* perform.c */
 void perform_fini(struct http_client *c);

@@ -199,7 +199,7 @@ int dial_go_on(struct dial *d)
 	do {
 		if (d->state == DIAL_CONNECTS) {
 			r = finish_connect(d);
-			if (r == 0)
+			if (r == 0 && d->greeter)
 				r = step(d, span_of(NULL, 0));
 		} else if (d->state == DIAL_SAYS) {
 			r = say(d);

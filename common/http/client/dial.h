@@ -41,7 +41,8 @@ struct http_greeter {
 
 struct dial;
 
-/* Begins to connect. The greeter and the peer's text must stay. -ENOMEM, or what the kernel says at once. */
+/* Begins to connect. The greeter and the peer's text must stay. No greeter: whoever listens is the right one. -ENOMEM,
+ * or what the kernel says at once. */
 int dial_new(const struct endpoint_address *address, const struct http_greeter *greeter, const char *peer,
 	struct dial **ret);
 void dial_free(struct dial *d); /* closes what was not taken; NULL is fine */

@@ -1,0 +1,158 @@
+#include "common/http/client/client.h"
+
+#include "tests/unit/common/http/script.h"
+#include "tests/unit/common/http/wire.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+/* What the client's own connections do that libcurl's need not. Everything else is in test_client, which asks both. */
+
+#define OK_ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+struct world {
+	struct http_client *client;
+	struct script script;
+	char url[128];
+	struct gate done;
+	struct http_response response; /* moved out of done */
+	unsigned waits;
+};
+
+static int setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	gate_init(&w->done);
+	*state = w;
+	return http_client_new(NULL, &w->client);
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+
+	http_client_free(w->client);
+	http_response_fini(&w->response);
+	free(w);
+	return 0;
+}
+
+static const char *url(struct world *w, const char *target)
+{
+	snprintf(w->url, sizeof(w->url), "http://127.0.0.1:%u%s", w->script.port, target);
+	return w->url;
+}
+
+static void done(void *cookie, struct http_response *response)
+{
+	struct world *w = cookie;
+
+	http_response_fini(&w->response);
+	w->response = *response;
+	response->headers.count = 0;
+	buf_init(&response->body, 0);
+	gate_open(&w->done);
+}
+
+static int call(struct world *w, const struct http_call_options *options)
+{
+	const int seen = gate_count(&w->done);
+
+	assert_int_equal(http_client_start(w->client, options, w, done, NULL), 0);
+	assert_true(gate_wait(&w->done, seen + 1));
+	return w->response.error;
+}
+
+static void a_connection_is_used_again_where_the_answer_leaves_it_in_order(void **state)
+{
+	static const char *const answers[][2] = {{OK_ANSWER, OK_ANSWER},
+		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", OK_ANSWER},
+		{"HTTP/1.1 103 Early Hints\r\n\r\n" OK_ANSWER, OK_ANSWER},
+		{"HTTP/1.1 200 CUT\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", OK_ANSWER},
+		{"HTTP/1.1 200 CUT\r\n\r\nok", OK_ANSWER}};
+	struct world *w = *state;
+
+	for (int i = 0; i < 5; i++) {
+		script_start(&w->script, answers[i], 2);
+		const struct http_call_options o = {.url = url(w, "/")};
+		for (int turn = 0; turn < 2; turn++) {
+			assert_int_equal(call(w, &o), 0);
+			assert_true(span_eq_str(buf_span(&w->response.body), "ok"));
+		}
+		script_end(&w->script);
+		assert_int_equal(w->script.connections, i < 3 ? 1 : 2);
+	}
+}
+
+/* Nobody asked for them: the next answer would begin with them. */
+static void bytes_behind_an_answer_are_not_taken_for_the_next_one(void **state)
+{
+	static const char *const answers[] = {OK_ANSWER "HTTP/1.1 500 CUT\r\n\r\n", OK_ANSWER};
+	struct world *w = *state;
+
+	script_start(&w->script, answers, 2);
+	const struct http_call_options o = {.url = url(w, "/")};
+	for (int turn = 0; turn < 2; turn++) {
+		assert_int_equal(call(w, &o), 0);
+		assert_int_equal(w->response.status, 200);
+	}
+	script_end(&w->script);
+	assert_int_equal(w->script.connections, 2);
+}
+
+static void note_wait(void *cookie)
+{
+	struct world *w = cookie;
+
+	w->waits++;
+}
+
+static void who_waits_for_its_turn_is_told(void **state)
+{
+	static const char *const answers[] = {"HTTP/1.1 102 Processing\r\n\r\n" OK_ANSWER};
+	struct world *w = *state;
+
+	script_start(&w->script, answers, 1);
+	const struct http_call_options o = {.url = url(w, "/"), .on_waits = note_wait};
+	assert_int_equal(call(w, &o), 0);
+	assert_int_equal(w->waits, 1);
+	assert_int_equal(w->response.status, 200);
+	script_end(&w->script);
+}
+
+static void what_would_end_a_line_is_never_sent(void **state)
+{
+	static const char *const targets[] = {"/a b", "/a\r\nX: y", "/a\tb", "/\x7f"};
+	struct world *w = *state;
+
+	w->script.port = 9; /* where nobody is asked */
+	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+		const struct http_call_options o = {.url = url(w, targets[i])};
+
+		assert_int_equal(http_client_start(w->client, &o, w, done, NULL), -EINVAL);
+	}
+	const struct http_call_options o = {.method = "GET / HTTP/1.1\r\nX:", .url = url(w, "/")};
+	assert_int_equal(http_client_start(w->client, &o, w, done, NULL), -EINVAL);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_connection_is_used_again_where_the_answer_leaves_it_in_order),
+		T(bytes_behind_an_answer_are_not_taken_for_the_next_one),
+		T(who_waits_for_its_turn_is_told),
+		T(what_would_end_a_line_is_never_sent),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
