@@ -10,6 +10,7 @@
 #include "backend/docs/request/users.h"
 #include "backend/docs/rows/pg/block_pg.h"
 #include "backend/docs/rows/pg/docs_pg.h"
+#include "backend/docs/s3/block_s3.h"
 #include "backend/docs/upkeep.h"
 #include "backend/service/service.h"
 #include "backend/service/workers.h"
@@ -106,17 +107,38 @@ static int add_metrics(struct docs *d, struct metrics *metrics)
 
 /* ---- life ---- */
 
+static int open_s3(const struct config *config, const char *spool_folder, struct block_store **ret)
+{
+	const struct block_s3_options options = {
+		.s3 = {.endpoint = config_text(config, "s3-endpoint"),
+			.bucket = config_text(config, "s3-bucket"),
+			.region = config_text(config, "s3-region"),
+			.prefix = config_text(config, "s3-prefix"),
+			.keys_file = config_text(config, "s3-keys"),
+			.ca_file = config_text(config, "s3-ca"),
+			.connections = (unsigned)config_number(config, "block-workers") + 1}, /* upkeep's */
+		.spool_folder = spool_folder};
+
+	return block_s3_new(&options, ret);
+}
+
 static int start_blocks(struct docs *d, const struct config *config)
 {
 	const char *path = config_has(config, "blocks-dir") ? config_text(config, "blocks-dir") : SPOOL_FOLDER;
+	const char *kind = config_text(config, "blocks");
 	const struct block_pg_options rows = {.conninfo = config_text(config, "database"),
 		.spool_folder = path,
 		.connections = (unsigned)config_number(config, "block-workers") + 1}; /* upkeep's */
-	int r = strcmp(config_text(config, "blocks"), DOCS_BLOCKS_PG) == 0 ? block_pg_new(&rows, &d->blocks)
-									   : block_dir_new(path, &d->blocks);
+	int r;
 
+	if (strcmp(kind, DOCS_BLOCKS_PG) == 0)
+		r = block_pg_new(&rows, &d->blocks);
+	else if (strcmp(kind, DOCS_BLOCKS_S3) == 0)
+		r = open_s3(config, path, &d->blocks);
+	else
+		r = block_dir_new(path, &d->blocks);
 	if (r < 0)
-		log_error(NULL, "op=start part=blocks path=\"%s\" error=%d", path, r);
+		log_error(NULL, "op=start part=blocks kind=%s path=\"%s\" error=%d", kind, path, r);
 	return r;
 }
 

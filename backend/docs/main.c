@@ -21,14 +21,22 @@ static_assert(BLOCKS_YOUNG_S == 120, "BLOCKS_YOUNG_TEXT");
 
 static const struct config_setting settings[] = {
 	{"blocks", CONFIG_TEXT, "dir", 0, 0,
-		"where the blocks lie: dir, as files in blocks-dir; pg, as rows of the database. The same at all instances, and as long as the store lives",
+		"where the blocks lie: dir, as files in blocks-dir; pg, as rows of the database; s3, as objects of a service of S3. The same at all instances, and as long as the store lives",
 		false},
 	{"blocks-dir", CONFIG_TEXT, NULL, 0, 0,
-		"directory where the blocks lie; with --blocks pg, only what is on its way to slow readers (then /tmp unless told)",
+		"directory where the blocks lie; with --blocks pg or s3, only what is on its way to slow readers (then /tmp unless told)",
 		false},
 	{"blocks-reserve", CONFIG_SIZE, "268435456", 0, QUOTA_MAX,
-		"bytes of the disk below blocks-dir that blocks leave free: the database may need them; not with --blocks pg",
+		"bytes of the disk below blocks-dir that blocks leave free: the database may need them; not with --blocks pg or s3",
 		false},
+	{"s3-endpoint", CONFIG_TEXT, NULL, 0, 0, "with --blocks s3: http[s]://HOST[:PORT] of the service of S3", false},
+	{"s3-bucket", CONFIG_TEXT, NULL, 0, 0, "its bucket, which must be there; asked for by its path", false},
+	{"s3-region", CONFIG_TEXT, "us-east-1", 0, 0, "the region that requests are signed for", false},
+	{"s3-prefix", CONFIG_TEXT, "", 0, 0, "what the names of all objects begin with, such as nephos/", false},
+	{"s3-keys", CONFIG_TEXT, NULL, 0, 0,
+		"file of mode 0600 with the lines AWS_ACCESS_KEY_ID=... and AWS_SECRET_ACCESS_KEY=...", false},
+	{"s3-ca", CONFIG_TEXT, NULL, 0, 0,
+		"file of certificates that may sign that of the service; unless told, as libcurl has them", false},
 	{"quota", CONFIG_SIZE, "0", 0, QUOTA_MAX, "bytes that a new drive may hold; 0: no limit", false},
 	{"user-service", CONFIG_TEXT, NULL, 0, 0,
 		"base URLs of user services, each perhaps with NAME= before; unless told, the gateways say", false},
@@ -48,22 +56,37 @@ static const struct config_setting settings[] = {
 	{0},
 };
 
+/* Which other setting each kind of store cannot do without. */
+static const struct {
+	const char *kind, *flag, *variable, *what;
+} needs[] = {
+	{DOCS_BLOCKS_DIR, "blocks-dir", "NEPHOS_BLOCKS_DIR", "the directory where blocks lie"},
+	{DOCS_BLOCKS_PG, NULL, NULL, NULL},
+	{DOCS_BLOCKS_S3, "s3-endpoint", "NEPHOS_S3_ENDPOINT", "where the service of S3 is"},
+	{DOCS_BLOCKS_S3, "s3-bucket", "NEPHOS_S3_BUCKET", "the bucket where blocks lie"},
+	{DOCS_BLOCKS_S3, "s3-keys", "NEPHOS_S3_KEYS", "the file with the keys to the service"},
+};
+
 static int check_blocks(const struct config *config)
 {
 	const char *blocks = config_text(config, "blocks");
+	bool known = false;
 
-	if (strcmp(blocks, DOCS_BLOCKS_DIR) != 0 && strcmp(blocks, DOCS_BLOCKS_PG) != 0) {
+	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
+		if (strcmp(blocks, needs[i].kind) != 0)
+			continue;
+		known = true;
+		if (!needs[i].flag || config_has(config, needs[i].flag))
+			continue;
+		log_error(NULL, "op=start part=settings outcome=\"--%s (%s) is missing: %s\"", needs[i].flag,
+			needs[i].variable, needs[i].what);
+		return -EINVAL;
+	}
+	if (!known)
 		log_error(NULL,
-			"op=start part=settings blocks=\"%s\" outcome=\"--blocks (NEPHOS_BLOCKS) is neither dir nor pg\"",
+			"op=start part=settings blocks=\"%s\" outcome=\"--blocks (NEPHOS_BLOCKS) is neither dir nor pg nor s3\"",
 			blocks);
-		return -EINVAL;
-	}
-	if (strcmp(blocks, DOCS_BLOCKS_DIR) == 0 && !config_has(config, "blocks-dir")) {
-		log_error(NULL,
-			"op=start part=settings outcome=\"--blocks-dir (NEPHOS_BLOCKS_DIR) is missing: the directory where blocks lie\"");
-		return -EINVAL;
-	}
-	return 0;
+	return known ? 0 : -EINVAL;
 }
 
 static int start(struct service *s, void **ret_app)

@@ -20,9 +20,15 @@
  * accepted, and any other one is refused as a mistake in writing. Whoever gives a program a new setting adds it here.
  */
 static const char *const OTHERS[] = {
-	"ADVERTISE",	     /* the address that others reach this process at */
-	"BLOCKS",	     /* kind of block store */
-	"BLOCKS_DIR",	     /* where the dir block store lies */
+	"ADVERTISE",  /* the address that others reach this process at */
+	"BLOCKS",     /* kind of block store */
+	"BLOCKS_DIR", /* where the dir block store lies */
+	"S3_BUCKET",  /* of the s3 block store, as all of S3_ */
+	"S3_CA",
+	"S3_ENDPOINT",
+	"S3_KEYS",
+	"S3_PREFIX",
+	"S3_REGION",
 	"BUILD_DIR",	     /* scripts: where the programs were built */
 	"CLUSTER_KEY",	     /* file with the key that services know each other by */
 	"CONFIG",	     /* file of settings */

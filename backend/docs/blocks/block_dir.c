@@ -12,6 +12,7 @@
  * never follows a symlink; names are made of numbers and hex digits only.
  */
 #include "backend/docs/blocks/block_store.h"
+#include "backend/docs/blocks/block_name.h"
 #include "backend/docs/blocks/spool.h"
 
 #include "common/base/clock.h"
@@ -20,7 +21,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +28,6 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define BLOCK_FILE_SIZE 112 /* 10 + 1 + 64 + 1 + 19 and NUL, rounded up */
 #define NEW_FOLDER "new"
 #define LEFTOVER_S 3600 /* no upload of one block takes an hour */
 
@@ -43,14 +42,6 @@ struct block_dir {
 		32];  /* a bit for each folder whose name this process has synced: inner, then outer ones */
 	char run[17]; /* of this process, so that two never choose the same temporary name */
 };
-
-static void file_name(const struct block_name *name, char *ret)
-{
-	char hex[65];
-
-	text_hex(name->sha256, sizeof(name->sha256), hex);
-	snprintf(ret, BLOCK_FILE_SIZE, "%" PRIu32 "-%s-%" PRId64, name->drive, hex, name->generation);
-}
 
 static int open_folder(int parent, const char *name)
 {
@@ -171,13 +162,13 @@ static void fresh_name_of(struct block_dir *d, char ret[FRESH_NAME_SIZE])
 static int dir_put(struct block_store *s, const struct block_name *name, struct span bytes)
 {
 	struct block_dir *d = (struct block_dir *)s;
-	char final_name[BLOCK_FILE_SIZE], fresh_name[FRESH_NAME_SIZE];
+	char final_name[BLOCK_NAME_SIZE], fresh_name[FRESH_NAME_SIZE];
 	int folder = block_folder(d, name, true);
 	int r;
 
 	if (folder < 0)
 		return write_error(-folder);
-	file_name(name, final_name);
+	block_name_format(name, final_name);
 	fresh_name_of(d, fresh_name);
 	r = write_fresh(d, fresh_name, bytes);
 	if (r == 0)
@@ -207,13 +198,13 @@ static int read_at(int fd, uint32_t from, char *data, uint32_t size, uint32_t *r
 }
 
 /* DIR/ab/cd/FILE from DIR: only we make what lies below it, so one path does what three steps would. */
-#define BLOCK_PATH_SIZE (BLOCK_FILE_SIZE + 8)
+#define BLOCK_PATH_SIZE (BLOCK_NAME_SIZE + 8)
 static void block_path(const struct block_name *name, char *ret)
 {
-	char hex[5], file[BLOCK_FILE_SIZE];
+	char hex[5], file[BLOCK_NAME_SIZE];
 
 	text_hex(name->sha256, 2, hex);
-	file_name(name, file);
+	block_name_format(name, file);
 	snprintf(ret, BLOCK_PATH_SIZE, "%.2s/%.2s/%s", hex, hex + 2, file);
 }
 
@@ -255,13 +246,13 @@ static int dir_size(struct block_store *s, const struct block_name *name, uint32
 static int dir_remove(struct block_store *s, const struct block_name *name)
 {
 	struct block_dir *d = (struct block_dir *)s;
-	char file[BLOCK_FILE_SIZE];
+	char file[BLOCK_NAME_SIZE];
 	int folder = block_folder(d, name, false);
 	int r = 0;
 
 	if (folder < 0)
 		return folder == -ENOENT ? 0 : -EIO;
-	file_name(name, file);
+	block_name_format(name, file);
 	if (unlinkat(folder, file, 0) < 0 && errno != ENOENT)
 		r = -EIO;
 	close(folder);
@@ -327,28 +318,6 @@ static int remove_leftovers(struct block_dir *d)
 
 /* ---- going through all of it ---- */
 
-/* Ours only, in the form that file_name makes. */
-static bool parse_name(const char *file, struct block_name *ret)
-{
-	char again[BLOCK_FILE_SIZE];
-	const char *hex = strchr(file, '-'), *end = hex ? strchr(hex + 1, '-') : NULL;
-	struct block_name name = {.drive = 0};
-	int64_t drive;
-
-	if (!end || end - hex - 1 != 2 * (ptrdiff_t)sizeof(name.sha256) ||
-		text_parse_i64(span_of(file, (size_t)(hex - file)), &drive) < 0 || drive <= 0 || drive > INT32_MAX ||
-		text_parse_i64(span_str(end + 1), &name.generation) < 0)
-		return false;
-	name.drive = (uint32_t)drive;
-	memcpy(again, hex + 1, 2 * sizeof(name.sha256));
-	again[2 * sizeof(name.sha256)] = '\0';
-	if (text_unhex(span_str(again), name.sha256, sizeof(name.sha256)) < 0)
-		return false;
-	file_name(&name, again);
-	*ret = name;
-	return strcmp(again, file) == 0;
-}
-
 struct visit {
 	int64_t before_s; /* files that were written before */
 	block_store_on_name on_name;
@@ -368,7 +337,7 @@ static int visit_folder(int fd, const struct visit *v)
 		return -EIO;
 	}
 	while (r == 0 && (entry = readdir(dir))) {
-		if (!parse_name(entry->d_name, &name) ||
+		if (!block_name_parse(entry->d_name, &name) ||
 			fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		if (S_ISREG(st.st_mode) && st.st_mtime < v->before_s)

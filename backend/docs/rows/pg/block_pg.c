@@ -1,5 +1,6 @@
 #include "backend/docs/rows/pg/block_pg.h"
 
+#include "backend/docs/blocks/block_name.h"
 #include "backend/docs/blocks/spool.h"
 #include "backend/docs/rows/pg/sql.h"
 #include "backend/docs/rows/pg/sql_numbers.h"
@@ -28,8 +29,6 @@
  * The connections are a stack: the one that was last in use is taken first, so that a quiet service has few. No
  * connection is held while a callback runs, which may call the store again.
  */
-
-#define FOLDERS 65536u /* as those of block_dir: by the first two bytes of the hash */
 
 static_assert(BLOCK_PG_WAIT_MS == PG_ANSWER_MS, "BLOCK_PG_WAIT_MS");
 
@@ -329,14 +328,9 @@ static int name_of(const struct pg_result *result, int row, struct block_name *r
 	return 0;
 }
 
-static uint32_t folder_of(const struct block_name *name)
-{
-	return (uint32_t)name->sha256[0] << 8 | name->sha256[1];
-}
-
 struct walk {
 	struct block_name at; /* the last one that was seen */
-	uint32_t folder;      /* FOLDERS: not known yet */
+	uint32_t folder;      /* BLOCK_NAME_FOLDERS: not known yet */
 	bool over;	      /* nothing more in it */
 };
 
@@ -348,9 +342,9 @@ static int visit_page(struct walk *w, const struct pg_result *page, block_store_
 	w->over = pg_rows(page) < BLOCK_PG_NAMES;
 	for (int row = 0; r == 0 && row < pg_rows(page); row++) {
 		r = name_of(page, row, &name);
-		if (r == 0 && w->folder == FOLDERS)
-			w->folder = folder_of(&name);
-		if (r < 0 || folder_of(&name) != w->folder) {
+		if (r == 0 && w->folder == BLOCK_NAME_FOLDERS)
+			w->folder = block_name_folder(&name);
+		if (r < 0 || block_name_folder(&name) != w->folder) {
 			w->over = true;
 			break;
 		}
@@ -368,7 +362,7 @@ static int block_pg_each(
 {
 	struct block_pg *b = (struct block_pg *)s;
 	struct walk w = {.at = {.generation = INT64_MIN, .sha256 = {(uint8_t)(*folder >> 8), (uint8_t)*folder}},
-		.folder = FOLDERS};
+		.folder = BLOCK_NAME_FOLDERS};
 	int r = 0;
 
 	while (r == 0 && !w.over) {
@@ -379,8 +373,8 @@ static int block_pg_each(
 			r = visit_page(&w, page, on_name, cookie);
 		pg_result_free(page);
 	}
-	if (r == 0 || w.folder != FOLDERS)
-		*folder = w.folder + 1 < FOLDERS ? w.folder + 1 : 0;
+	if (r == 0 || w.folder != BLOCK_NAME_FOLDERS)
+		*folder = w.folder + 1 < BLOCK_NAME_FOLDERS ? w.folder + 1 : 0;
 	return r;
 }
 

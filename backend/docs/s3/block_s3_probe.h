@@ -1,0 +1,13 @@
+/* block_s3_probe: tries out, with an object of its own, whether a service of S3 does what a store of blocks needs. */
+#ifndef NEPHOS_DOCS_BLOCK_S3_PROBE_H
+#define NEPHOS_DOCS_BLOCK_S3_PROBE_H
+
+#include "backend/docs/s3/s3_client.h"
+
+#include <stdbool.h>
+
+/* ret_new_only: it refuses a PUT "only if there is none" where there is one. -EINVAL: it cannot hold blocks; why is
+ * logged. Else what s3_ask says: nothing is known yet. */
+int block_s3_probe(struct s3_client *client, bool *ret_new_only);
+
+#endif
