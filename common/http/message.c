@@ -1,9 +1,11 @@
 /*
- * Lists of fields. Each owns copies of its name and its value, two allocations: a list is short, and lives for one
+ * Lists of fields. Each owns copies of its name and its value, in one allocation: a list is short, and lives for one
  * request. Whatever could end a field's line early is refused when it is added, so that nobody who writes a list out
  * has to look again.
  */
 #include "common/http/message.h"
+
+#include "common/base/line.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -20,8 +22,7 @@ void http_headers_init(struct http_headers *h)
 
 static void header_fini(struct http_header *header)
 {
-	free(header->name);
-	free(header->value);
+	free(header->name); /* and the value, which lies behind it */
 }
 
 void http_headers_fini(struct http_headers *h)
@@ -49,20 +50,29 @@ static bool is_safe(struct span text, bool is_name)
 
 int http_headers_add_spans(struct http_headers *h, struct span name, struct span value)
 {
-	struct http_header header;
+	char *text;
 
 	if (!is_safe(name, true) || !is_safe(value, false))
 		return -EINVAL;
 	if (h->count == HTTP_HEADERS_MAX)
 		return -ENOSPC;
-	header.name = strndup(name.data, name.size);
-	header.value = strndup(value.data, value.size);
-	if (!header.name || !header.value) {
-		header_fini(&header);
+	text = malloc(name.size + value.size + 2);
+	if (!text)
 		return -ENOMEM;
-	}
-	h->list[h->count++] = header;
+	memcpy(text, name.data, name.size);
+	text[name.size] = '\0';
+	if (value.size)
+		memcpy(text + name.size + 1, value.data, value.size);
+	text[name.size + 1 + value.size] = '\0';
+	h->list[h->count++] = (struct http_header){.name = text, .value = text + name.size + 1};
 	return 0;
+}
+
+int http_headers_add_number(struct http_headers *h, const char *name, int64_t value)
+{
+	char text[LINE_NUMBER_SIZE];
+
+	return http_headers_add_spans(h, span_str(name), span_of(text, line_of_number(value, text)));
 }
 
 int http_headers_add(struct http_headers *h, const char *name, const char *value)
@@ -70,12 +80,18 @@ int http_headers_add(struct http_headers *h, const char *name, const char *value
 	return http_headers_add_spans(h, span_str(name), span_str(value));
 }
 
+/* Most names differ in their first letter. */
+static bool is_named(const struct http_header *header, const char *name)
+{
+	return ((header->name[0] ^ name[0]) & ~0x20) == 0 && strcasecmp(header->name, name) == 0;
+}
+
 void http_headers_remove(struct http_headers *h, const char *name)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < h->count; i++) {
-		if (strcasecmp(h->list[i].name, name) == 0)
+		if (is_named(&h->list[i], name))
 			header_fini(&h->list[i]);
 		else
 			h->list[kept++] = h->list[i];
@@ -120,7 +136,7 @@ int http_headers_addf(struct http_headers *h, const char *name, const char *form
 const char *http_headers_get(const struct http_headers *h, const char *name)
 {
 	for (size_t i = 0; i < h->count; i++) {
-		if (strcasecmp(h->list[i].name, name) == 0)
+		if (is_named(&h->list[i], name))
 			return h->list[i].value;
 	}
 	return NULL;

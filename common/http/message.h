@@ -25,7 +25,8 @@ int http_headers_add(
 	struct http_headers *h, const char *name, const char *value); /* -ENOMEM, -ENOSPC, -EINVAL (CR, LF, NUL) */
 /* The same, of bytes that need not end with a NUL, and may not have one. */
 int http_headers_add_spans(struct http_headers *h, struct span name, struct span value);
-int http_headers_set(struct http_headers *h, const char *name, const char *value); /* replaces all of that name */
+int http_headers_add_number(struct http_headers *h, const char *name, int64_t value); /* in decimal */
+int http_headers_set(struct http_headers *h, const char *name, const char *value);    /* replaces all of that name */
 int http_headers_addf(struct http_headers *h, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void http_headers_remove(struct http_headers *h, const char *name);

@@ -1,10 +1,9 @@
 #include "common/proto/headers.h"
 
+#include "common/base/line.h"
 #include "common/base/text.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 static int parse_pair(const char *text, char between, int64_t *ret_first, int64_t *ret_second)
@@ -20,9 +19,19 @@ static int parse_pair(const char *text, char between, int64_t *ret_first, int64_
 	return 0;
 }
 
+static void print_pair(int64_t first, const char *between, int64_t second, char ret[HEADERS_VALUE_SIZE])
+{
+	struct line line;
+
+	line_begin(&line, ret, HEADERS_VALUE_SIZE);
+	line_number(&line, first);
+	line_text(&line, between);
+	line_number(&line, second);
+}
+
 void headers_position_print(int64_t incarnation, int64_t seq, char ret[HEADERS_VALUE_SIZE])
 {
-	(void)snprintf(ret, HEADERS_VALUE_SIZE, "%" PRId64 ".%" PRId64, incarnation, seq);
+	print_pair(incarnation, ".", seq, ret);
 }
 
 int headers_position_parse(const char *text, int64_t *ret_incarnation, int64_t *ret_seq)
@@ -32,7 +41,7 @@ int headers_position_parse(const char *text, int64_t *ret_incarnation, int64_t *
 
 void headers_usage_print(int64_t used, int64_t quota, char ret[HEADERS_VALUE_SIZE])
 {
-	(void)snprintf(ret, HEADERS_VALUE_SIZE, "%" PRId64 "/%" PRId64, used, quota);
+	print_pair(used, "/", quota, ret);
 }
 
 int headers_usage_parse(const char *text, int64_t *ret_used, int64_t *ret_quota)

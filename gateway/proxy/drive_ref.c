@@ -1,9 +1,9 @@
 #include "gateway/proxy/drive_ref.h"
 
+#include "common/base/line.h"
 #include "common/base/text.h"
 #include "common/proto/item.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define SEGMENT_SIZE 64 /* a number of 19 digits, each escaped, has 57 */
@@ -46,15 +46,12 @@ static bool next_is(struct walk *w, const char *name)
 /* Long segments are names of documents, and no part of a route. */
 static void read_below(struct walk *w, struct drive_ref *ref)
 {
-	size_t size = 0;
+	struct line below;
 
-	for (int i = 0; i < 2 && next(w); i++) {
-		const int more = snprintf(ref->below + size, sizeof(ref->below) - size, "%s%.*s", i ? "/" : "",
-			(int)w->segment.size, w->segment.data);
-
-		size += (size_t)more;
-		if (size >= sizeof(ref->below))
-			return;
+	line_begin(&below, ref->below, sizeof(ref->below));
+	for (int i = 0; i < 2 && !below.cut && next(w); i++) {
+		line_text(&below, i ? "/" : "");
+		line_span(&below, w->segment);
 	}
 }
 

@@ -1,11 +1,10 @@
 #include "gateway/proxy/forward_headers.h"
 
+#include "common/base/line.h"
 #include "common/base/text.h"
 #include "common/proto/headers.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -110,7 +109,7 @@ static int add_identity(const struct token_identity *identity, struct http_heade
 	buf_init(&name, 3 * TOKENS_NAME_SIZE);
 	int error = text_url_encode(span_str(identity->name), &name);
 	if (error == 0)
-		error = http_headers_addf(ret, HEADER_USER, "%" PRId64, identity->user);
+		error = http_headers_add_number(ret, HEADER_USER, identity->user);
 	if (error == 0)
 		error = http_headers_add(ret, HEADER_USER_NAME, name.data ? name.data : "");
 	if (error == 0)
@@ -148,6 +147,15 @@ int forward_headers_answer(const struct http_headers *answer, bool of_gateway, s
 	return copy.error;
 }
 
+static void write_key_of_user(int64_t user, char *ret)
+{
+	struct line line;
+
+	line_begin(&line, ret, FORWARD_KEY_SIZE);
+	line_text(&line, "home-of-");
+	line_number(&line, user);
+}
+
 void forward_headers_key(const char *target, const struct token_identity *identity, char *ret)
 {
 	static const char DRIVES[] = "/api/v2/docs/drives/";
@@ -166,5 +174,5 @@ void forward_headers_key(const char *target, const struct token_identity *identi
 		return;
 	}
 	if (identity)
-		(void)snprintf(ret, FORWARD_KEY_SIZE, "home-of-%" PRId64, identity->user);
+		write_key_of_user(identity->user, ret);
 }

@@ -1,16 +1,26 @@
 #include "gateway/proxy/kept_key.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include "common/base/line.h"
+
 #include <string.h>
 
 bool kept_key_make(struct kept_key *key, int64_t user, uint32_t drive, const char *accept, const char *target)
 {
-	const int size = snprintf(key->text, sizeof(key->text), "%" PRId64 " %" PRIu32 " %s\n%s", user, drive,
-		accept ? accept : "", target);
+	struct line line;
+	struct span made;
 
-	key->size = size > 0 ? (size_t)size : 0;
-	return size > 0 && (size_t)size < sizeof(key->text);
+	line_begin(&line, key->text, sizeof(key->text));
+	line_number(&line, user);
+	line_text(&line, " ");
+	line_number(&line, drive);
+	line_text(&line, " ");
+	line_text(&line, accept);
+	line_text(&line, "\n");
+	line_text(&line, target);
+	const bool whole = line_end(&line, &made);
+
+	key->size = made.size;
+	return whole;
 }
 
 enum cache_kind kept_key_kind(const char *target)

@@ -9,6 +9,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/error.h"
+#include "common/base/line.h"
 #include "common/base/text.h"
 #include "common/proto/compact.h"
 #include "common/proto/headers.h"
@@ -66,6 +67,17 @@ static bool is_unchanged(const struct hit *hit)
 		tag_is_listed(wanted, strncmp(etag, "W/", 2) == 0 ? etag + 2 : etag);
 }
 
+static int say_hit(struct hit *hit)
+{
+	char text[HOME_STATUS_SIZE];
+	struct line line;
+
+	line_begin(&line, text, sizeof(text));
+	line_text(&line, hit->proxy->with.name);
+	line_text(&line, "; hit");
+	return http_headers_add(&hit->headers, HEADER_CACHE_STATUS, text);
+}
+
 /* Fields as they were kept, NAME NUL VALUE NUL each; then ours. */
 static int read_head(struct hit *hit)
 {
@@ -86,7 +98,7 @@ static int read_head(struct hit *hit)
 	if (error == 0)
 		error = http_headers_add(&hit->headers, HEADER_HOME, hit->at.home.url);
 	if (error == 0)
-		error = http_headers_addf(&hit->headers, HEADER_CACHE_STATUS, "%s; hit", hit->proxy->with.name);
+		error = say_hit(hit);
 	return error;
 }
 

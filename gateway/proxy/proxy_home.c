@@ -16,6 +16,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/error.h"
+#include "common/base/line.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "common/proto/headers.h"
@@ -41,13 +42,13 @@ static void clear_fields(struct exchange *x)
 	http_headers_remove(&x->headers, HEADER_TAGS);
 	x->fill.wanted = false;
 	if (x->drive)
-		(void)snprintf(x->key, sizeof(x->key), "%" PRIu32, x->drive);
+		(void)line_of_number(x->drive, x->key);
 }
 
 /* What it was found to be about, and not what that has become since. */
 static int say_drive(struct exchange *x)
 {
-	return x->drive ? http_headers_addf(&x->headers, HEADER_DRIVE, "%" PRIu32, x->drive) : 0;
+	return x->drive ? http_headers_add_number(&x->headers, HEADER_DRIVE, x->drive) : 0;
 }
 
 static void pass_on(struct exchange *x, int error, const struct upstream_fixed *hop)
@@ -71,7 +72,7 @@ static void go_here(struct exchange *x)
 	x->way = WAY_HERE;
 	int error = say_drive(x);
 	if (error == 0 && x->where.held)
-		error = http_headers_addf(&x->headers, HEADER_EPOCH, "%" PRId64, x->where.epoch);
+		error = http_headers_add_number(&x->headers, HEADER_EPOCH, x->where.epoch);
 	if (error == 0 && x->where.held)
 		error = proxy_fill_want(x);
 	pass_on(x, error, NULL);
@@ -79,14 +80,23 @@ static void go_here(struct exchange *x)
 
 static void go_there(struct exchange *x)
 {
-	char peer[HTTP_PEER_SIZE];
+	char peer[HTTP_PEER_SIZE], way[MEMBERSHIP_NAME_SIZE + LINE_NUMBER_SIZE];
+	struct line line;
 	const struct membership_gateway *home = &x->where.home;
 	const struct upstream_fixed hop = {.url = home->hop_url, .peer = peer};
 
 	clear_fields(x);
 	x->way = WAY_HOP;
-	(void)snprintf(peer, sizeof(peer), "gateway/%s/%s", home->name, home->boot);
-	int error = http_headers_addf(&x->headers, HEADER_HOP, "%" PRId64 " %s", x->where.epoch, x->proxy->with.name);
+	line_begin(&line, peer, sizeof(peer));
+	line_text(&line, "gateway/");
+	line_text(&line, home->name);
+	line_text(&line, "/");
+	line_text(&line, home->boot);
+	line_begin(&line, way, sizeof(way));
+	line_number(&line, x->where.epoch);
+	line_text(&line, " ");
+	line_text(&line, x->proxy->with.name);
+	int error = http_headers_add(&x->headers, HEADER_HOP, way);
 	if (error == 0)
 		error = say_drive(x);
 	metric_inc(x->proxy->hops);
@@ -101,7 +111,7 @@ static void refuse(struct exchange *x)
 
 	http_headers_init(&headers);
 	(void)http_headers_add(&headers, HEADER_HOME, x->where.home.url);
-	(void)http_headers_addf(&headers, HEADER_DRIVE, "%" PRIu32, x->drive);
+	(void)http_headers_add_number(&headers, HEADER_DRIVE, x->drive);
 	http_respond_error_with(proxy_exchange_take_request(x, DONE), -ERR_NOT_HOME, NULL, &headers);
 	http_headers_fini(&headers);
 	proxy_exchange_release(x);
@@ -373,10 +383,17 @@ static const char *forward_reason(const struct exchange *x)
 static int say_where(struct exchange *x)
 {
 	const char *before = x->way == WAY_HOP ? http_headers_get(&x->answer_headers, HEADER_CACHE_STATUS) : NULL;
+	const size_t size = before ? strnlen(before, HOME_STATUS_SIZE / 2) : 0;
 	char text[HOME_STATUS_SIZE];
+	struct line line;
 
-	(void)snprintf(text, sizeof(text), "%.*s%s%s; fwd=%s%s", HOME_STATUS_SIZE / 2, before ? before : "",
-		before ? ", " : "", x->proxy->with.name, forward_reason(x), x->way == WAY_HOP ? "; detail=home" : "");
+	line_begin(&line, text, sizeof(text));
+	line_span(&line, span_of(before, size));
+	line_text(&line, before ? ", " : "");
+	line_text(&line, x->proxy->with.name);
+	line_text(&line, "; fwd=");
+	line_text(&line, forward_reason(x));
+	line_text(&line, x->way == WAY_HOP ? "; detail=home" : "");
 	int error = http_headers_set(&x->answer_headers, HEADER_CACHE_STATUS, text);
 
 	if (error == 0 && x->way == WAY_HERE)

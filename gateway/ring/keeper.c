@@ -7,6 +7,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/cond.h"
+#include "common/base/line.h"
 #include "common/base/text.h"
 #include "common/proto/headers.h"
 #include "common/proto/touched.h"
@@ -404,10 +405,9 @@ struct leaving {
 static bool moves(void *cookie, uint32_t drive)
 {
 	const struct leaving *leaving = cookie;
-	char text[16];
-	const int size = snprintf(text, sizeof(text), "%" PRIu32, drive);
+	char text[LINE_NUMBER_SIZE];
 
-	return member_moves(leaving->member, span_of(text, (size_t)size));
+	return member_moves(leaving->member, span_of(text, line_of_number(drive, text)));
 }
 
 static void gone(void *cookie, uint32_t drive)

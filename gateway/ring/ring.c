@@ -7,6 +7,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/cond.h"
+#include "common/base/line.h"
 #include "common/base/log.h"
 #include "common/ring/ring_message.h"
 #include "gateway/upstream/upstream.h"
@@ -266,10 +267,9 @@ void ring_free(struct ring *r)
 
 void ring_place(struct ring *r, uint32_t drive, struct ring_place *ret)
 {
-	char text[16];
+	char text[LINE_NUMBER_SIZE];
 	size_t row = 0;
-	const int size = snprintf(text, sizeof(text), "%" PRIu32, drive);
-	const struct span key = span_of(text, (size_t)size);
+	const struct span key = span_of(text, line_of_number(drive, text));
 
 	pthread_mutex_lock(&r->lock);
 	const struct member *m = &r->member;

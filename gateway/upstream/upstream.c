@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/limits.h"
+#include "common/base/line.h"
 #include "common/base/log.h"
 
 #include <errno.h>
@@ -145,19 +146,34 @@ static void on_done(void *cookie, struct http_response *response)
 	finish(call, told_error(call, response), response);
 }
 
+/* As whom it is greeted. */
+static void write_peer(
+	const struct upstream_call *call, const struct registry_instance *instance, char ret[HTTP_PEER_SIZE])
+{
+	struct line line;
+
+	line_begin(&line, ret, HTTP_PEER_SIZE);
+	if (call->options.fixed) {
+		line_text(&line, call->fixed_peer);
+		return;
+	}
+	line_text(&line, registry_kind_name(instance->kind));
+	line_text(&line, "/");
+	line_text(&line, instance->name);
+	line_text(&line, "/");
+	line_text(&line, instance->instance);
+}
+
 static int try_next(struct upstream_call *call)
 {
 	const struct registry_instance *instance = &call->choice.list[call->next++];
 	char peer[HTTP_PEER_SIZE];
 	struct buf url;
 	buf_init(&url, REGISTRY_URL_SIZE + HEADER_BYTES_MAX);
-	if (call->options.fixed)
-		(void)snprintf(peer, sizeof(peer), "%s", call->fixed_peer);
-	else
-		(void)snprintf(peer, sizeof(peer), "%s/%s/%s", registry_kind_name(instance->kind), instance->name,
-			instance->instance);
-	int error =
-		buf_printf(&url, "%s%s", call->options.fixed ? call->fixed_url : instance->url, call->options.target);
+	write_peer(call, instance, peer);
+	int error = buf_append_str(&url, call->options.fixed ? call->fixed_url : instance->url);
+	if (error == 0)
+		error = buf_append_str(&url, call->options.target);
 	if (error < 0)
 		goto out;
 

@@ -28,7 +28,7 @@ bool call_writes_itself(const char *name)
 		"Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Expect"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcasecmp(name, names[i]) == 0)
+		if (((name[0] ^ names[i][0]) & ~0x20) == 0 && strcasecmp(name, names[i]) == 0)
 			return true;
 	}
 	return false;

@@ -6,6 +6,7 @@
  */
 #include "common/http/client/plain_internal.h"
 
+#include "common/base/line.h"
 #include "common/base/text.h"
 
 #include <arpa/inet.h>
@@ -15,6 +16,7 @@
 
 #define SCHEME "http://"
 #define PORT_DEFAULT 80
+#define REQUEST_BYTES_USUAL ((size_t)1000)    /* of a head: one allocation for most */
 #define REQUEST_BYTES_MAX ((size_t)64 * 1024) /* of a head; four times what our servers take */
 
 /* "HOST:PORT" behind the scheme. */
@@ -145,6 +147,14 @@ static int write_field(struct buf *ret, const char *name, const char *value)
 	return error ? error : buf_append_str(ret, "\r\n");
 }
 
+static int write_length(struct buf *ret, size_t size)
+{
+	char text[LINE_NUMBER_SIZE];
+
+	(void)line_of_number((int64_t)size, text);
+	return write_field(ret, "Content-Length", text);
+}
+
 /* Methods whose requests have a body, if an empty one. */
 static bool says_length(const char *method, size_t body)
 {
@@ -159,14 +169,16 @@ int plain_request_write(const struct http_call *call, const struct http_call_opt
 	int error;
 
 	buf_init(ret, REQUEST_BYTES_MAX);
-	error = write_line(ret, method, options->url);
+	error = buf_reserve(ret, REQUEST_BYTES_USUAL);
+	if (error == 0)
+		error = write_line(ret, method, options->url);
 	if (error == 0 && agent && !(headers && http_headers_get(headers, "User-Agent")))
 		error = write_field(ret, "User-Agent", agent);
 	for (size_t i = 0; error == 0 && headers && i < headers->count; i++)
 		if (!call_writes_itself(headers->list[i].name))
 			error = write_field(ret, headers->list[i].name, headers->list[i].value);
 	if (error == 0 && says_length(method, options->body.size))
-		error = buf_printf(ret, "Content-Length: %zu\r\n", options->body.size);
+		error = write_length(ret, options->body.size);
 	if (error == 0)
 		error = buf_append_str(ret, "\r\n");
 	return error == -E2BIG ? -EINVAL : error;
