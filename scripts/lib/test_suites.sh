@@ -36,6 +36,11 @@ suite_tsan() {
 	run_ctest "$builds/tsan" -L unit -R "$TSAN_TESTS"
 }
 
+suite_sabotage() {
+	need dev || return
+	run_e2e "$ROOT/tests/sabotage/run.sh"
+}
+
 suite_compose() {
 	"$ROOT/scripts/deps" compose test
 	need dev || return

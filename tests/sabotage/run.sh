@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Goal: the tests see what must never happen. Each patch here takes one safeguard away; it says in its head which test
+# has to fail then, and that one fails. With names of patches, or their numbers: only those.
+#
+# A patch is applied to a copy: a layer over the tree at its own place, in a namespace of this script's own, so that
+# what was built is built on, and the tree itself stays as it is.
+. "$(dirname "$0")/../lib/e2e.sh"
+here=$(cd "$(dirname "$0")" && pwd)
+BUILD_NAME=build/dev
+SEEN_WITHIN_S=120 # a test without a safeguard may wait for what never comes
+
+field() { sed -n "s/^$2: //p" "$1"; }
+run_test() { timeout "$SEEN_WITHIN_S" ctest --test-dir "$BUILD_NAME" -R "^$1\$" --output-on-failure; }
+build() { ninja -C "$BUILD_NAME" "$1"; }
+
+# in_copy COMMAND…: at the root of a copy that is gone afterwards.
+in_copy() {
+	local layer status user=()
+	[ "$(id -u)" = 0 ] || user=(--user --map-root-user)
+	layer=$(mktemp -d "$WORK/copy.XXXXXX")
+	mkdir "$layer/upper" "$layer/work"
+	export -f run_test build is_seen
+	export BUILD_NAME SEEN_WITHIN_S
+	# shellcheck disable=SC2016 # it is for the other shell
+	unshare "${user[@]}" --mount --propagation private bash -c '
+		mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$1" || exit 3
+		cd "$1" && "${@:3}"' - "$E2E_ROOT" "$layer" "$@"
+	status=$?
+	rm -rf "$layer"
+	return "$status"
+}
+
+# 0: the test fails without what the patch takes away. Everything before that must go well.
+is_seen() { # PATCH TEST
+	git apply "$1" || { echo "The patch does not apply any more: write it anew for what the code is now."; return 1; }
+	build "$2" || return 1
+	! run_test "$2"
+}
+
+wanted() { # NAME
+	local one
+	[ "${#names[@]}" -gt 0 ] || return 0
+	for one in "${names[@]}"; do [[ $1 != "$one"* ]] || return 0; done
+	return 1
+}
+names=("$@")
+
+tests=()
+for patch in "$here"/*.patch; do
+	wanted "$(basename "$patch")" || continue
+	tests+=("$(field "$patch" "Seen by")")
+done
+for test in $(printf '%s\n' "${tests[@]}" | sort -u); do
+	check "$test passes where nothing was taken away" env -C "$E2E_ROOT" bash -c "$(declare -f run_test build)
+		BUILD_NAME=$BUILD_NAME SEEN_WITHIN_S=$SEEN_WITHIN_S; build $test && run_test $test"
+done
+for patch in "$here"/*.patch; do
+	wanted "$(basename "$patch")" || continue
+	check "$(field "$patch" Fault): $(field "$patch" "Seen by") fails" in_copy is_seen "$patch" "$(field "$patch" "Seen by")"
+done
+
+e2e_end
