@@ -1,5 +1,6 @@
 #include "backend/docs/docs_service.h"
 
+#include "backend/docs/blocks/block_packed.h"
 #include "backend/docs/core/docs.h"
 #include "backend/docs/journal/feed.h"
 #include "backend/docs/journal/notifier.h"
@@ -122,6 +123,15 @@ static int open_s3(const struct config *config, const char *spool_folder, struct
 	return block_s3_new(&options, ret);
 }
 
+/* Blocks that zstd makes shorter lie so in whatever store it is. */
+static int pack_blocks(const struct config *config, bool far, struct block_store **blocks)
+{
+	const struct block_packed_options options = {
+		.memory = (size_t)config_number(config, "block-memory"), .far = far};
+
+	return block_packed_new(*blocks, &options, blocks);
+}
+
 static int start_blocks(struct docs *d, const struct config *config)
 {
 	const char *path = config_has(config, "blocks-dir") ? config_text(config, "blocks-dir") : SPOOL_FOLDER;
@@ -137,6 +147,8 @@ static int start_blocks(struct docs *d, const struct config *config)
 		r = open_s3(config, path, &d->blocks);
 	else
 		r = block_dir_new(path, &d->blocks);
+	if (r == 0)
+		r = pack_blocks(config, strcmp(kind, DOCS_BLOCKS_DIR) != 0, &d->blocks);
 	if (r < 0)
 		log_error(NULL, "op=start part=blocks kind=%s path=\"%s\" error=%d", kind, path, r);
 	return r;

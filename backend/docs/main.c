@@ -5,6 +5,7 @@
 #include "backend/docs/rows/pg/sql.h"
 #include "backend/service/service.h"
 #include "backend/service/workers.h"
+#include "common/base/limits.h"
 #include "common/base/log.h"
 
 #include <errno.h>
@@ -18,6 +19,8 @@ static_assert(LOCK_LEASE_S == 60, "LOCK_LEASE_TEXT");
 
 #define BLOCKS_YOUNG_TEXT "120"
 static_assert(BLOCKS_YOUNG_S == 120, "BLOCKS_YOUNG_TEXT");
+
+#define BLOCK_MEMORY_TEXT "67108864" /* for 16 readers at once */
 
 static const struct config_setting settings[] = {
 	{"blocks", CONFIG_TEXT, "dir", 0, 0,
@@ -41,6 +44,9 @@ static const struct config_setting settings[] = {
 	{"user-service", CONFIG_TEXT, NULL, 0, 0,
 		"base URLs of user services, each perhaps with NAME= before; unless told, the gateways say", false},
 	{"block-workers", CONFIG_NUMBER, "4", 1, WORKERS_MAX, "threads that hash, and read and write blocks", false},
+	{"block-memory", CONFIG_SIZE, BLOCK_MEMORY_TEXT, BLOCK_BYTES_MAX, QUOTA_MAX,
+		"bytes of blocks that are remembered: those that lie in a short form, or not on a disk of this machine",
+		false},
 	{"upkeep-period", CONFIG_NUMBER, "30", 1, 86400, "seconds between rounds of collecting", false},
 	{"file-grace", CONFIG_NUMBER, "86400", 2, 31536000,
 		"seconds that the file of a block may lie without a row before it is removed", false},

@@ -23,11 +23,12 @@ cut() { tail -c "+$(($2 + 1))" "$WORK/$1" | head -c "$(($3 - $2 + 1))" | sha256s
 printf x >"$WORK/byte"
 head -c 5000000 /dev/urandom >"$WORK/five"
 head -c 40000000 /dev/urandom >"$WORK/forty"
-for name in empty byte five forty; do
+yes "a line that comes again, and is not worth its room" | head -c 20000000 >"$WORK/lines"
+for name in empty byte five forty lines; do
 	check_eq "$name comes" 201 "$(http -T "$WORK/$name" "${AS[@]}" "$U$H/files/$name")"
 done
 for url in "$URL_docs_1" "$URL_docs_2"; do
-	for name in empty byte five forty; do
+	for name in empty byte five forty lines; do
 		check_eq "$name is whole at ${url##*:}" "$(sha256sum <"$WORK/$name")" "$(whole "$url" "$name")"
 	done
 	for range in "0 0" "262143 262144" "4194303 4194304" "1000000 4999999" "4999999 4999999"; do
@@ -38,6 +39,7 @@ for url in "$URL_docs_1" "$URL_docs_2"; do
 done
 check_eq "no byte of it lies in a file" 0 "$(find "$WORK/blocks" -type f | wc -l)"
 check "but in rows" test "$(blocks)" -ge 12
+check "which are shorter where they can be" test "$(number "SELECT sum(length(bytes)) FROM block_piece")" -lt 46000000
 check_eq "of at most 256 KiB" t "$(number "SELECT max(length(bytes)) = 262144 FROM block_piece")"
 
 # ---- by their hash ----
@@ -68,7 +70,7 @@ check_eq "forty is whole" "$(sha256sum <"$WORK/forty")" "$(whole "$U" forty)"
 
 # ---- deletion ----
 rows docs-4 --block-grace 0 --block-young 0
-for name in byte five forty; do check_eq "$name goes" 204 "$(http -X DELETE "${AS[@]}" "$U$H/files/$name")"; done
+for name in byte five forty lines; do check_eq "$name goes" 204 "$(http -X DELETE "${AS[@]}" "$U$H/files/$name")"; done
 # A mount may have them open for a while: nobody waits for that.
 number "UPDATE node SET orphaned_at = orphaned_at - interval '1 h' WHERE orphaned_at IS NOT NULL" >/dev/null
 check "and its blocks with it" eventually 60 collected 0

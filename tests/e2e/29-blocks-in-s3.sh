@@ -38,9 +38,10 @@ E=$V2/drives/$D
 printf x >"$WORK/byte"
 head -c 5000000 /dev/urandom >"$WORK/five"
 head -c 40000000 /dev/urandom >"$WORK/forty"
-for name in empty byte five forty; do check_eq "$name comes" 201 "$(put "$U" "$name")"; done
+yes "a line that comes again, and is not worth its room" | head -c 20000000 >"$WORK/lines"
+for name in empty byte five forty lines; do check_eq "$name comes" 201 "$(put "$U" "$name")"; done
 for url in "$URL_docs_1" "$URL_docs_2"; do
-	for name in empty byte five forty; do
+	for name in empty byte five forty lines; do
 		check_eq "$name is whole at ${url##*:}" "$(sha256sum <"$WORK/$name")" "$(whole "$url" "$name")"
 	done
 	for range in "0 0" "262143 262144" "4194303 4194304" "1000000 4999999" "4999999 4999999"; do
@@ -51,6 +52,8 @@ for url in "$URL_docs_1" "$URL_docs_2"; do
 done
 check_eq "no byte of it lies in a file" 0 "$(find "$WORK/blocks" -type f | wc -l)"
 check "but in objects" test "$(s3_count)" -ge 12
+s3_bytes() { s3 GET "/$S3_BUCKET?list-type=2&max-keys=1000" | grep -o '<Size>[0-9]*' | tr -dc '0-9\n' | paste -sd+ | bc; }
+check "which are shorter where they can be" test "$(s3_bytes)" -lt 46000000
 check_eq "all of which have the prefix" 0 "$(s3_names | grep -cv '^store/')"
 head -c 100000 "$WORK/five" >"$WORK/block"
 check_eq "a block is new" 201 "$(put_block "$URL_docs_1" "$WORK/block")"
@@ -96,7 +99,7 @@ check "a docs service starts without it, with a word" grep -q 'does not answer; 
 s3_again rgw
 stored() { [ "$(put "$URL_early" later early)" = 201 ]; }
 check "and stores when it is there" eventually 60 stored
-for name in empty byte five forty nine three later; do
+for name in empty byte five forty lines nine three later; do
 	check_eq "nothing of $name is lost" "$(sha256sum <"$WORK/$name")" "$(whole "$URL_docs_2" "$name")"
 done
 
@@ -119,7 +122,7 @@ check_eq "leaves its bytes" $((before + 1)) "$(s3_count)"
 at_s3 docs-4 --file-grace 2 --block-grace 0 --block-young 0
 check "which go when they are old, and only they" eventually 30 collected "$kept"
 check_eq "forty is whole" "$(sha256sum <"$WORK/forty")" "$(whole "$U" forty)"
-for name in byte small five forty nine three later early; do
+for name in byte small five forty lines nine three later early; do
 	check_eq "$name goes" 204 "$(http -X DELETE "${AS[@]}" "$U$H/files/$name")"
 done
 # A mount may have them open for a while: nobody waits for that.

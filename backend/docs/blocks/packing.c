@@ -1,0 +1,81 @@
+#include "backend/docs/blocks/packing.h"
+
+#include "common/base/limits.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <zstd.h>
+#include <zstd_errors.h>
+
+#define MAGIC "\xffNphsZs1" /* 0xff: no text begins so, and no usual file does */
+#define MAGIC_BYTES (sizeof(MAGIC) - 1)
+
+static_assert(MAGIC_BYTES + sizeof(uint32_t) == PACKING_HEAD_BYTES, "PACKING_HEAD_BYTES");
+
+static size_t most(size_t plain)
+{
+	return plain - plain / PACKING_PART;
+}
+
+int packing_pack(struct span plain, struct buf *ret)
+{
+	const size_t before = ret->size;
+
+	if (plain.size < PACKING_MIN_BYTES || plain.size > BLOCK_BYTES_MAX)
+		return -E2BIG;
+	int r = buf_reserve(ret, most(plain.size));
+	if (r == 0)
+		r = buf_append(ret, MAGIC, MAGIC_BYTES);
+	if (r == 0)
+		r = buf_append_u32(ret, (uint32_t)plain.size);
+	if (r < 0) {
+		ret->size = before;
+		return r;
+	}
+	/* What does not fit the room is not worth it: zstd ends there. */
+	const size_t n = ZSTD_compress(
+		ret->data + ret->size, most(plain.size) - PACKING_HEAD_BYTES, plain.data, plain.size, PACKING_LEVEL);
+	if (ZSTD_isError(n)) {
+		ret->size = before;
+		return ZSTD_getErrorCode(n) == ZSTD_error_memory_allocation ? -ENOMEM : -E2BIG;
+	}
+	ret->size += n;
+	return 0;
+}
+
+bool packing_is_packed(struct span stored)
+{
+	return stored.size >= PACKING_HEAD_BYTES && memcmp(stored.data, MAGIC, MAGIC_BYTES) == 0;
+}
+
+static uint32_t said_size(struct span stored)
+{
+	const uint8_t *at = (const uint8_t *)stored.data + MAGIC_BYTES;
+
+	return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+int packing_unpack(struct span stored, char **ret, size_t *ret_size)
+{
+	char *plain;
+
+	if (!packing_is_packed(stored))
+		return -EBADMSG;
+	const uint32_t size = said_size(stored);
+	if (size < PACKING_MIN_BYTES || size > BLOCK_BYTES_MAX || stored.size > most(size))
+		return -EBADMSG;
+	plain = malloc(size);
+	if (!plain)
+		return -ENOMEM;
+	/* Never more than fits, whatever the frame says of itself. */
+	const size_t n =
+		ZSTD_decompress(plain, size, stored.data + PACKING_HEAD_BYTES, stored.size - PACKING_HEAD_BYTES);
+	if (ZSTD_isError(n) || n != size) {
+		free(plain);
+		return ZSTD_isError(n) && ZSTD_getErrorCode(n) == ZSTD_error_memory_allocation ? -ENOMEM : -EBADMSG;
+	}
+	*ret = plain;
+	*ret_size = size;
+	return 0;
+}

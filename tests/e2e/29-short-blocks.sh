@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Goal: blocks that zstd makes shorter by an eighth or more lie so, and nobody who reads sees it; blocks that lie as
+# they were written, also where they could be shorter or look as if they were, are read as ever; damage is found.
+. "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/docs.sh"
+
+start_docs docs
+U=$URL_docs
+ask GET "$H" >/dev/null
+E=$V2/drives/$(value .id)
+stored() { find "$WORK/blocks" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum + 0 }'; }
+whole() { curl -s "${AS[@]}" "$U$H/files/$1" | sha256sum; }
+part() { curl -s "${AS[@]}" -H "Range: bytes=$2-$3" "$U$H/files/$1" | sha256sum; }
+cut() { tail -c "+$(($2 + 1))" "$WORK/$1" | head -c "$(($3 - $2 + 1))" | sha256sum; }
+put() { http -T "$WORK/$1" "${AS[@]}" "$U$H/files/$1"; }
+
+yes "a line that comes again, and is not worth its room" | head -c 20000000 >"$WORK/lines"
+check_eq "lines come" 201 "$(put lines)"
+check "and take little room" test "$(stored)" -lt 200000
+check_eq "they are whole" "$(sha256sum <"$WORK/lines")" "$(whole lines)"
+for range in "0 0" "4194303 4194304" "1000000 9999999" "19999999 19999999"; do
+	# shellcheck disable=SC2086 # two numbers
+	check_eq "bytes $range of them" "$(cut lines $range)" "$(part lines $range)"
+done
+before=$(stored)
+head -c 20000000 /dev/urandom >"$WORK/noise"
+check_eq "noise comes" 201 "$(put noise)"
+check_eq "and takes the room that it has" 20000000 $(($(stored) - before))
+check_eq "it is whole" "$(sha256sum <"$WORK/noise")" "$(whole noise)"
+used=$(ask GET "$H" >/dev/null; value '.used // .usage // empty')
+[ -z "$used" ] || check "a quota counts what was written" test "$used" -ge 40000000
+
+# A block by its hash is the plain one, for whoever has the right to it.
+head -c 4194304 "$WORK/lines" >"$WORK/block"
+hash=$(sha256sum <"$WORK/block" | head -c 64)
+check_eq "a block is asked for by its hash" 200 "$(http "${AS[@]}" "$U$E/blocks/$hash")"
+check "and is the plain one" cmp "$WORK/block" "$WORK/body"
+
+# ---- what lies there from before ----
+PID=$PID_docs starts=0
+again() { # under another name, with a log of its own
+	local url pid
+	kill "$PID"
+	wait "$PID"
+	starts=$((starts + 1))
+	start_docs "docs-$starts"
+	url=URL_docs_$starts pid=PID_docs_$starts
+	U=${!url} PID=${!pid}
+}
+file=$(find "$WORK/blocks" -name "*-$hash-*")
+cp "$file" "$WORK/short"
+cat "$WORK/block" >"$file"
+again
+check_eq "a block that lies as it was written is read" "$(sha256sum <"$WORK/lines")" "$(whole lines)"
+cat "$WORK/short" >"$WORK/looks" # bytes that look like a short block, as somebody's content
+head -c 200000 /dev/urandom >>"$WORK/looks"
+check_eq "content that looks like a short block comes" 201 "$(put looks)"
+again
+check_eq "and is what it was" "$(sha256sum <"$WORK/looks")" "$(whole looks)"
+
+# ---- damage ----
+head -c 200 "$WORK/short" >"$file"
+again
+check_eq "a short block that is cut is not sent" 500 "$(http "${AS[@]}" "$U$H/files/lines")"
+check "and said in the log" grep -q 'the block is damaged' "$WORK/docs-$starts.log"
+cat "$WORK/short" >"$file"
+again
+check_eq "as it was, all is there" "$(sha256sum <"$WORK/lines")" "$(whole lines)"
+e2e_end

@@ -1,0 +1,250 @@
+/* Short forms over any store: the suite of all stores, near and far, and what lies below. */
+#include "backend/docs/blocks/block_mem.h"
+#include "backend/docs/blocks/block_packed.h"
+#include "backend/docs/blocks/packing.h"
+#include "common/base/limits.h"
+#include "common/base/sha256.h"
+#include "tests/unit/backend/docs/blocks/block_suite.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+struct fixture {
+	struct block_trial trial; /* first: what the suite takes */
+	struct block_store *below;
+};
+
+static int make(void **state, bool far, size_t memory)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	assert_int_equal(block_mem_new(&f->below), 0);
+	assert_int_equal(block_packed_new(f->below, &(struct block_packed_options){memory, far}, &f->trial.blocks), 0);
+	*state = f;
+	return 0;
+}
+
+static int setup_near(void **state)
+{
+	return make(state, false, 16 * (size_t)BLOCK_BYTES_MAX);
+}
+
+static int setup_far(void **state)
+{
+	return make(state, true, 16 * (size_t)BLOCK_BYTES_MAX);
+}
+
+static int setup_without_memory(void **state)
+{
+	return make(state, true, 0);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	f->trial.blocks->ops->free(f->trial.blocks);
+	free(f);
+	return 0;
+}
+
+static uint32_t stored_size(struct fixture *f, const struct block_name *name)
+{
+	uint32_t size = 0;
+
+	assert_int_equal(f->below->ops->size(f->below, name, &size), 0);
+	return size;
+}
+
+/* The name that these bytes have. */
+static struct block_name name_of(struct span bytes, int64_t generation)
+{
+	struct block_name name = {.drive = 7, .generation = generation};
+
+	assert_int_equal(sha256_of(bytes, name.sha256), 0);
+	return name;
+}
+
+static int get(struct fixture *f, const struct block_name *name, uint32_t from, struct span into, uint32_t *ret)
+{
+	return f->trial.blocks->ops->get(f->trial.blocks, name, from, (char *)into.data, (uint32_t)into.size, ret);
+}
+
+static void reads_back(struct fixture *f, const struct block_name *name, struct span bytes)
+{
+	char *data = malloc(bytes.size + 1);
+	uint32_t size = 0;
+
+	assert_non_null(data);
+	assert_int_equal(f->trial.blocks->ops->size(f->trial.blocks, name, &size), 0);
+	assert_int_equal(size, bytes.size);
+	assert_int_equal(get(f, name, 0, span_of(data, bytes.size + 1), &size), 0);
+	assert_int_equal(size, bytes.size);
+	assert_memory_equal(data, bytes.data, bytes.size);
+	assert_int_equal(get(f, name, 5, span_of(data, 7), &size), 0);
+	assert_int_equal(size, 7);
+	assert_memory_equal(data, bytes.data + 5, 7);
+	free(data);
+}
+
+static void what_shrinks_lies_shorter_and_reads_the_same(void **state)
+{
+	struct fixture *f = *state;
+	const struct block_name name = block_trial_name(1, 1), other = block_trial_name(2, 2);
+	char *bytes = calloc(1, BLOCK_BYTES_MAX);
+	const struct span plain = span_of(bytes, BLOCK_BYTES_MAX);
+
+	assert_non_null(bytes);
+	(void)snprintf(bytes, BLOCK_BYTES_MAX, "hello, block");
+	assert_int_equal(f->trial.blocks->ops->put(f->trial.blocks, &name, plain), 0);
+	assert_true(stored_size(f, &name) < 10000);
+	reads_back(f, &name, plain);
+	arc4random_buf(bytes, BLOCK_BYTES_MAX);
+	assert_int_equal(f->trial.blocks->ops->put(f->trial.blocks, &other, plain), 0);
+	assert_int_equal(stored_size(f, &other), BLOCK_BYTES_MAX);
+	reads_back(f, &other, plain);
+	free(bytes);
+}
+
+/* As a store from before there were short forms has them: also such as look like one. */
+static void plain_bytes_are_read_whatever_they_look_like(void **state)
+{
+	struct fixture *f = *state;
+	char *zeros = calloc(1, 100000);
+	struct buf looks;
+
+	assert_non_null(zeros);
+	buf_init(&looks, 100000);
+	assert_int_equal(packing_pack(span_of(zeros, 100000), &looks), 0);
+	const struct span odd = buf_span(&looks), usual = span_of(zeros, 50000);
+	const struct block_name a = name_of(odd, 1), b = name_of(usual, 2), c = name_of(odd, 3);
+	assert_int_equal(f->below->ops->put(f->below, &a, odd), 0);
+	assert_int_equal(f->below->ops->put(f->below, &b, usual), 0);
+	assert_int_equal(f->trial.blocks->ops->put(f->trial.blocks, &c, odd), 0);
+	reads_back(f, &a, odd);
+	reads_back(f, &b, usual);
+	reads_back(f, &c, odd);
+	buf_fini(&looks);
+	free(zeros);
+}
+
+static void a_short_form_that_is_damaged_is_a_failure(void **state)
+{
+	struct fixture *f = *state;
+	char *zeros = calloc(1, 100000), data[8];
+	const struct block_name name = name_of(span_of(zeros, 100000), 1), huge = name_of(span_of(zeros, 10), 2);
+	struct buf packed;
+	uint32_t size;
+
+	buf_init(&packed, 100000);
+	assert_int_equal(packing_pack(span_of(zeros, 100000), &packed), 0);
+	packed.data[packed.size - 1] = (char)(packed.data[packed.size - 1] ^ 1);
+	packed.data[packed.size - 6] = (char)(packed.data[packed.size - 6] ^ 0x55);
+	packed.size--;
+	assert_int_equal(f->below->ops->put(f->below, &name, buf_span(&packed)), 0);
+	assert_int_equal(get(f, &name, 0, span_of(data, sizeof(data)), &size), -EIO);
+	assert_int_equal(f->trial.blocks->ops->size(f->trial.blocks, &name, &size), -EIO);
+	memcpy(packed.data + 8, "\xff\xff\xff\xff", 4); /* says that it is 4 GiB */
+	assert_int_equal(f->below->ops->put(f->below, &huge, buf_span(&packed)), 0);
+	assert_int_equal(get(f, &huge, 0, span_of(data, sizeof(data)), &size), -EIO);
+	buf_fini(&packed);
+	free(zeros);
+}
+
+/* Whoever goes on to read asks below once, whether it is short or far. */
+static void what_was_read_is_remembered(void **state)
+{
+	struct fixture *f = *state;
+	const struct block_name name = block_trial_name(1, 1);
+	char *bytes = calloc(1, BLOCK_BYTES_MAX), *data = malloc(65536);
+	uint32_t size;
+
+	assert_int_equal(f->trial.blocks->ops->put(f->trial.blocks, &name, span_of(bytes, BLOCK_BYTES_MAX)), 0);
+	assert_int_equal(get(f, &name, 0, span_of(data, 65536), &size), 0);
+	block_mem_fail(f->below, 0, -EIO);
+	for (uint32_t at = 0; at < BLOCK_BYTES_MAX; at += 65536) {
+		assert_int_equal(get(f, &name, at, span_of(data, 65536), &size), 0);
+		assert_int_equal(size, 65536);
+	}
+	assert_int_equal(f->trial.blocks->ops->size(f->trial.blocks, &name, &size), 0);
+	assert_int_equal(size, BLOCK_BYTES_MAX);
+	free(bytes);
+	free(data);
+}
+
+static void what_was_removed_is_forgotten(void **state)
+{
+	struct fixture *f = *state;
+	const struct block_name name = block_trial_name(1, 1);
+	char *bytes = calloc(1, 100000), byte;
+	uint32_t size;
+
+	assert_int_equal(f->trial.blocks->ops->put(f->trial.blocks, &name, span_of(bytes, 100000)), 0);
+	assert_int_equal(get(f, &name, 0, span_of(&byte, 1), &size), 0);
+	assert_int_equal(f->trial.blocks->ops->remove(f->trial.blocks, &name), 0);
+	assert_int_equal(get(f, &name, 0, span_of(&byte, 1), &size), -ENOENT);
+	free(bytes);
+}
+
+static void no_more_is_remembered_than_may_be(void **state)
+{
+	struct fixture *f = *state;
+	char *bytes = calloc(1, 100000), *data = malloc(100000);
+	uint32_t size;
+
+	for (int64_t i = 1; i <= 3; i++) {
+		const struct block_name name = block_trial_name(1, i);
+
+		assert_int_equal(f->trial.blocks->ops->put(f->trial.blocks, &name, span_of(bytes, 100000)), 0);
+		assert_int_equal(get(f, &name, 0, span_of(data, 100000), &size), 0);
+	}
+	block_mem_fail(f->below, 0, -EIO);
+	const struct block_name last = block_trial_name(1, 3), first = block_trial_name(1, 1);
+	assert_int_equal(get(f, &last, 0, span_of(data, 100000), &size), 0);
+	assert_int_equal(get(f, &first, 0, span_of(data, 100000), &size), -EIO);
+	free(bytes);
+	free(data);
+}
+
+static void failures_below_are_told(void **state)
+{
+	struct fixture *f = *state;
+	const struct block_name name = block_trial_name(1, 1);
+	char byte;
+	uint32_t size;
+
+	assert_int_equal(block_trial_put(&f->trial, &name, "x"), 0);
+	block_mem_fail(f->below, 0, -ENOTCONN);
+	assert_int_equal(get(f, &name, 0, span_of(&byte, 1), &size), -ENOTCONN);
+	assert_int_equal(f->trial.blocks->ops->size(f->trial.blocks, &name, &size), -ENOTCONN);
+	assert_int_equal(block_trial_put(&f->trial, &name, "y"), -ENOTCONN);
+}
+
+#define BOTH(name)                                            \
+	{#name "_near", name, setup_near, teardown, NULL},    \
+	{                                                     \
+#name "_far", name, setup_far, teardown, NULL \
+	}
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		BLOCK_SUITE("short_near", setup_near, teardown),
+		BLOCK_SUITE("short_far", setup_far, teardown),
+		BLOCK_SUITE("short_without_memory", setup_without_memory, teardown),
+		BOTH(what_shrinks_lies_shorter_and_reads_the_same),
+		BOTH(plain_bytes_are_read_whatever_they_look_like),
+		BOTH(a_short_form_that_is_damaged_is_a_failure),
+		BOTH(what_was_read_is_remembered),
+		BOTH(what_was_removed_is_forgotten),
+		BOTH(failures_below_are_told),
+		cmocka_unit_test_setup_teardown(no_more_is_remembered_than_may_be, setup_without_memory, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
