@@ -24,21 +24,7 @@
  * -ERR_UNKNOWN_OUTCOME.
  */
 
-static void on_notice(void *cookie, const PGresult *result)
-{
-	struct pg *pg = cookie;
-	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
-
-	if (!severity)
-		return;
-	if (strcmp(severity, "WARNING") == 0)
-		pg->warned = true;
-	/* What is fatal comes as a notice when the connection was idle. */
-	if (pg->warned || strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0)
-		pg_remember(pg, result);
-}
-
-int pg_new(const char *conninfo, struct pg **ret)
+int pg_new_unproven(const char *conninfo, struct pg_primary *p, struct pg **ret)
 {
 	struct pg *pg = calloc(1, sizeof(*pg));
 
@@ -50,7 +36,24 @@ int pg_new(const char *conninfo, struct pg **ret)
 		free(pg);
 		return -ENOMEM;
 	}
+	pg->primary = p;
+	pg->unproven = true;
 	*ret = pg;
+	return 0;
+}
+
+int pg_new(const char *conninfo, struct pg **ret)
+{
+	struct pg_primary *primary = NULL;
+
+	int r = pg_primary_get(conninfo, &primary);
+	if (r == 0)
+		r = pg_new_unproven(conninfo, primary, ret);
+	if (r < 0) {
+		pg_primary_put(primary);
+		return r;
+	}
+	(*ret)->unproven = false;
 	return 0;
 }
 
@@ -59,6 +62,8 @@ void pg_free(struct pg *pg)
 	if (!pg)
 		return;
 	pg_close(pg);
+	if (!pg->unproven)
+		pg_primary_put(pg->primary);
 	free(pg->queue);
 	free(pg->conninfo);
 	free(pg);
@@ -73,6 +78,7 @@ void pg_close(struct pg *pg)
 	pg->queued = 0;
 	pg->in_pipeline = false;
 	pg->doomed = false;
+	pg->timeline = 0;
 	PQfinish(pg->conn);
 	pg->conn = NULL;
 }
@@ -161,67 +167,6 @@ int pg_refusal(struct pg *pg)
 	return -EIO;
 }
 
-static int connect_now(struct pg *pg)
-{
-	char timeouts[128];
-	const char *const names[] = {"connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
-		"tcp_user_timeout", "client_encoding", "application_name", "options", "dbname", NULL};
-	const char *const values[] = {"2", "10", "3", "3", "10000", "UTF8", "nephos", timeouts, pg->conninfo, NULL};
-
-	static_assert(PG_CONNECT_S == 2, "connect_timeout above");
-	snprintf(timeouts, sizeof(timeouts), "-c statement_timeout=%d -c idle_in_transaction_session_timeout=%d",
-		PG_STATEMENT_MS, PG_IDLE_TX_MS);
-	/* The conninfo comes last: what it says itself wins. */
-	pg->conn = PQconnectdbParams(names, values, 1);
-	if (pg->conn && PQstatus(pg->conn) == CONNECTION_OK && PQsetnonblocking(pg->conn, 1) == 0) {
-		PQsetNoticeReceiver(pg->conn, on_notice, pg);
-		atomic_store(&pg->backend, PQbackendPID(pg->conn));
-		pg->attempt_ns = 0;
-		return 0;
-	}
-	pg_remember(pg, NULL);
-	pg_close(pg);
-	pg->attempt_ns = clock_mono_ns();
-	return -ENOTCONN;
-}
-
-int pg_connect(struct pg *pg)
-{
-	if (pg->conn && PQstatus(pg->conn) == CONNECTION_OK)
-		return 0;
-	if (pg->conn)
-		pg_close(pg);
-	if (pg->attempt_ns && clock_mono_ns() - pg->attempt_ns < PG_RECONNECT_MS * NS_PER_MS)
-		return -ENOTCONN;
-	return connect_now(pg);
-}
-
-/* Takes in what came while the connection lay idle: notifications and notices, or its end. */
-static bool is_alive(struct pg *pg)
-{
-	struct pollfd p = {.fd = PQsocket(pg->conn), .events = POLLIN};
-
-	while (!pg->doomed && poll(&p, 1, 0) > 0) {
-		if (!PQconsumeInput(pg->conn))
-			return false;
-		(void)PQisBusy(pg->conn); /* parses */
-	}
-	return !pg->doomed && PQstatus(pg->conn) == CONNECTION_OK;
-}
-
-int pg_ensure(struct pg *pg)
-{
-	if (!pg->conn || PQstatus(pg->conn) != CONNECTION_OK)
-		return pg_connect(pg);
-	if (PQtransactionStatus(pg->conn) != PQTRANS_IDLE)
-		return 0;
-	/* A server that has restarted has closed the socket; better noticed before the statement is sent than after. */
-	if (is_alive(pg))
-		return 0;
-	pg_close(pg);
-	return pg_connect(pg);
-}
-
 int pg_await(struct pg *pg, int64_t until_ns)
 {
 	for (;;) {
@@ -233,9 +178,11 @@ int pg_await(struct pg *pg, int64_t until_ns)
 		int64_t left_ms = (until_ns - clock_mono_ns() + NS_PER_MS - 1) / NS_PER_MS;
 		if (left_ms <= 0)
 			return -ETIMEDOUT;
+		if (pg->primary && left_ms > PG_LOOK_MS)
+			left_ms = PG_LOOK_MS;
 		struct pollfd p = {.fd = PQsocket(pg->conn), .events = (short)(POLLIN | (unsent ? POLLOUT : 0))};
 		int n = poll(&p, 1, (int)left_ms);
-		if (n < 0 && errno != EINTR)
+		if ((n < 0 && errno != EINTR) || (n == 0 && pg_primary_is_over(pg)))
 			return -ENOTCONN;
 		if (n > 0 && (p.revents & (POLLIN | POLLERR | POLLHUP)) && !PQconsumeInput(pg->conn))
 			return -ENOTCONN;
@@ -302,9 +249,7 @@ void pg_prepared_drop(struct pg *pg, struct pg_prepared *p)
 	free(p);
 }
 
-/* Takes the results of what was sent up to the NULL that ends them; the first failure counts, the last result is
- * kept. */
-static int take_results(struct pg *pg, int64_t until_ns, PGresult **ret)
+int pg_take_results(struct pg *pg, int64_t until_ns, PGresult **ret)
 {
 	PGresult *kept = NULL;
 	bool failed = false;
@@ -347,7 +292,7 @@ static int prepare_now(struct pg *pg, const struct pg_statement *statement, cons
 		pg_remember(pg, NULL);
 		return -ENOTCONN;
 	}
-	int r = take_results(pg, until_ns, NULL);
+	int r = pg_take_results(pg, until_ns, NULL);
 	if (r < 0)
 		return r;
 	r = pg_prepared_add(pg, statement->name, &p);
@@ -389,7 +334,7 @@ static int run_once(
 		pg_remember(pg, NULL);
 		return drop(pg, -ENOTCONN);
 	}
-	r = take_results(pg, until_ns, ret);
+	r = pg_take_results(pg, until_ns, ret);
 	const bool refused = !pg_is_lost(pg) && PQtransactionStatus(pg->conn) != PQTRANS_ACTIVE;
 	const bool is_commit = strcmp(statement->name, PG_COMMIT.name) == 0;
 	const bool commits = is_commit || (alone && !statement->read_only);
@@ -401,6 +346,8 @@ static int run_once(
 		r = -EIO;
 	else if (r == 0 && commits && pg->warned)
 		r = -ERR_UNKNOWN_OUTCOME;
+	if (pg_primary_prove(pg, until_ns) < 0)
+		r = drop(pg, commits && r != -EIO ? -ERR_UNKNOWN_OUTCOME : -ENOTCONN);
 	if (r < 0 && *ret) {
 		PQclear(*ret);
 		*ret = NULL;
@@ -441,7 +388,7 @@ int pg_script_until(struct pg *pg, const char *sql, int64_t until_ns)
 		pg_remember(pg, NULL);
 		return drop(pg, -ENOTCONN);
 	}
-	r = take_results(pg, until_ns, NULL);
+	r = pg_take_results(pg, until_ns, NULL);
 	return r == -ETIMEDOUT || r == -ENOTCONN ? drop(pg, -ERR_UNKNOWN_OUTCOME) : r;
 }
 

@@ -9,6 +9,10 @@
  * -ERR_UNKNOWN_OUTCOME (lost during or after COMMIT was sent), -EIO (server refused the statement; pg_error says the
  * SQLSTATE and text), -ENOSPC (its disk is full), -ETIMEDOUT. A WARNING that arrives with a COMMIT (a cancelled wait
  * for a standby) makes it -ERR_UNKNOWN_OUTCOME.
+ *
+ * A connection string that names several hosts means a primary with standbys: the one that takes changes is found, and
+ * whatever it answers counts only when a synchronous commit has proven that it is the primary (primary.c). Without that
+ * proof the connection is dropped: -ENOTCONN, or -ERR_UNKNOWN_OUTCOME of what may have been committed.
  */
 #ifndef NEPHOS_PG_H
 #define NEPHOS_PG_H

@@ -8,7 +8,12 @@
 #include <stdatomic.h>
 #include <uthash.h>
 
-#define PG_ERROR_BYTES 512 /* primary message and detail; longer ones are cut */
+#define PG_PROOF_MS 2000 /* less than any failover takes whose old primary may still answer (docs/reliability.md) */
+#define PG_PROOF_PERIOD_MS 500 /* several may be late before answers have to wait */
+#define PG_PROOF_WAIT_MS 5000  /* an answer waits so long: standbys find a new primary in the meantime */
+#define PG_LOOK_MS 250	       /* how often who waits for a server looks whether it is the primary still */
+#define PG_SEEK_MS 1000	       /* how often another primary is looked for while a proof does not come */
+#define PG_ERROR_BYTES 512     /* primary message and detail; longer ones are cut */
 
 /* A statement that this connection has prepared, or will have when the queue is answered. */
 struct pg_prepared {
@@ -26,7 +31,11 @@ struct pg_queued {
 struct pg {
 	char *conninfo;
 	PGconn *conn;
-	int64_t attempt_ns; /* of the last failed attempt to connect, 0: none failed */
+	struct pg_primary *primary; /* NULL: one host, nothing to prove */
+	bool unproven;		    /* one of the primary's own, which lives longer than it does */
+	int64_t connected_ns;
+	int64_t timeline, server_us; /* of the server: who it is, and when it was started; 0: not asked */
+	int64_t attempt_ns;	     /* of the last failed attempt to connect, 0: none failed */
 	unsigned deadline_ms;
 	struct pg_prepared *prepared;
 	bool doomed; /* the server has said that it will close this connection */
@@ -56,10 +65,15 @@ struct pg_prepared *pg_prepared_find(struct pg *pg, const char *name);
 int pg_prepared_add(struct pg *pg, const char *name, struct pg_prepared **ret); /* -ENOMEM */
 void pg_prepared_drop(struct pg *pg, struct pg_prepared *p);
 
-/* Sends what is buffered and reads until the next result can be taken. -ETIMEDOUT, -ENOTCONN; the connection is then
- * still open. */
+/* A connection of p's own. */
+int pg_new_unproven(const char *conninfo, struct pg_primary *p, struct pg **ret);
+/* Sends what is buffered and reads until the next result can be taken. -ETIMEDOUT, -ENOTCONN (also: another server has
+ * taken this one's place); the connection is then still open. */
 int pg_await(struct pg *pg, int64_t until_ns);
 int64_t pg_until(const struct pg *pg);
+/* Takes the results of what was sent up to the NULL that ends them; the first failure counts, the last result is
+ * kept. */
+int pg_take_results(struct pg *pg, int64_t until_ns, PGresult **ret);
 /* Keeps the text of a failure. result NULL: the connection's. */
 void pg_remember(struct pg *pg, const PGresult *result);
 /* Closed, or the server has said that it is about to be. */
@@ -69,5 +83,21 @@ int pg_refusal(struct pg *pg);
 /* Connected, and (outside a transaction) not closed by the server while it lay idle. */
 int pg_ensure(struct pg *pg);
 int pg_script_until(struct pg *pg, const char *sql, int64_t until_ns);
+
+/* What is known of the server behind a connection string: one for each string, shared by all connections of the
+ * process. Thread-safe. */
+struct pg_primary;
+/* NULL is returned for a string that names one host, or none: nothing needs proof. -EINVAL, -ENOMEM, -EAGAIN. */
+int pg_primary_get(const char *conninfo, struct pg_primary **ret);
+void pg_primary_put(struct pg_primary *p); /* NULL is fine */
+
+/* A server of that timeline is met. false: one of a higher timeline was met before. */
+bool pg_primary_meet(struct pg_primary *p, int64_t timeline);
+/* Another server has taken the place of the one that this connection speaks to. Looks for it, for the connection that
+ * brings the proofs. */
+bool pg_primary_is_over(struct pg *pg);
+/* 0: what this connection has answered until now came from the primary. -ENOTCONN: nobody knows. Waits until until_ns
+ * at most. */
+int pg_primary_prove(struct pg *pg, int64_t until_ns);
 
 #endif

@@ -227,7 +227,9 @@ int pg_pipeline_flush(struct pg *pg, struct pg_result **ret_results)
 		r = pg_refusal(pg);
 	else if (commits && pg->warned)
 		r = -ERR_UNKNOWN_OUTCOME;
-	else
+	if (pg_primary_prove(pg, pg_until(pg)) < 0)
+		r = flush_lost(pg, commits && !failed, -ENOTCONN);
+	if (r == 0)
 		return 0;
 out:
 	for (size_t i = 0; i < count; i++)

@@ -31,7 +31,7 @@ static int server_stop(void **state)
 	return 0;
 }
 
-static int connection_new(void **state)
+static inline int connection_new(void **state)
 {
 	return pg_new(server.conninfo, (struct pg **)state);
 }

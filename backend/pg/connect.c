@@ -1,0 +1,123 @@
+#include "backend/pg/pg_internal.h"
+
+#include "common/base/clock.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+static void on_notice(void *cookie, const PGresult *result)
+{
+	struct pg *pg = cookie;
+	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+	if (!severity)
+		return;
+	if (strcmp(severity, "WARNING") == 0)
+		pg->warned = true;
+	/* What is fatal comes as a notice when the connection was idle. */
+	if (pg->warned || strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0)
+		pg_remember(pg, result);
+}
+
+/* Opens it. What the server must never do: acknowledge before a standby has it. */
+static void open_connection(struct pg *pg)
+{
+	char options[160];
+	const char *const names[] = {"connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
+		"tcp_user_timeout", "client_encoding", "application_name", "target_session_attrs", "options", "dbname",
+		NULL};
+	const char *const values[] = {
+		"2", "10", "3", "3", "10000", "UTF8", "nephos", "read-write", options, pg->conninfo, NULL};
+
+	static_assert(PG_CONNECT_S == 2, "connect_timeout above");
+	snprintf(options, sizeof(options),
+		"-c statement_timeout=%d -c idle_in_transaction_session_timeout=%d -c synchronous_commit=on",
+		PG_STATEMENT_MS, PG_IDLE_TX_MS);
+	/* The conninfo comes last: what it says itself wins. */
+	pg->conn = PQconnectdbParams(names, values, 1);
+}
+
+/* Who the server is. One that was the primary before another took its place does not know it yet. */
+static int identify(struct pg *pg)
+{
+	static const char WHO[] =
+		"SELECT ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint, (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint";
+	int r = -ENOTCONN;
+
+	if (!PQsendQueryParams(pg->conn, WHO, 0, NULL, NULL, NULL, NULL, 1))
+		return r;
+	PGresult *result = NULL;
+	r = pg_take_results(pg, clock_mono_ns() + PG_CONNECT_S * NS_PER_S, &result);
+	if (r == 0 && PQntuples(result) == 1) {
+		const int64_t timeline = pg_number((struct pg_result *)result, 0, 0);
+		pg->server_us = pg_number((struct pg_result *)result, 0, 1);
+		pg->timeline = timeline;
+		if (!pg_primary_meet(pg->primary, timeline)) {
+			snprintf(pg->error, sizeof(pg->error), "this server was the primary before another");
+			r = -ENOTCONN;
+		}
+	}
+	PQclear(result);
+	return r;
+}
+
+static int connect_now(struct pg *pg)
+{
+	open_connection(pg);
+	bool usable = pg->conn && PQstatus(pg->conn) == CONNECTION_OK && PQsetnonblocking(pg->conn, 1) == 0;
+	if (!usable)
+		pg_remember(pg, NULL);
+	else {
+		PQsetNoticeReceiver(pg->conn, on_notice, pg);
+		usable = !pg->primary || identify(pg) == 0;
+	}
+	if (!usable) {
+		pg_close(pg);
+		pg->attempt_ns = clock_mono_ns();
+		return -ENOTCONN;
+	}
+	atomic_store(&pg->backend, PQbackendPID(pg->conn));
+	pg->attempt_ns = 0;
+	pg->connected_ns = clock_mono_ns();
+	return 0;
+}
+
+int pg_connect(struct pg *pg)
+{
+	if (pg->conn && PQstatus(pg->conn) == CONNECTION_OK)
+		return 0;
+	if (pg->conn)
+		pg_close(pg);
+	if (pg->attempt_ns && clock_mono_ns() - pg->attempt_ns < PG_RECONNECT_MS * NS_PER_MS)
+		return -ENOTCONN;
+	return connect_now(pg);
+}
+
+/* Takes in what came while the connection lay idle: notifications and notices, or its end. */
+static bool is_alive(struct pg *pg)
+{
+	struct pollfd p = {.fd = PQsocket(pg->conn), .events = POLLIN};
+
+	while (!pg->doomed && poll(&p, 1, 0) > 0) {
+		if (!PQconsumeInput(pg->conn))
+			return false;
+		(void)PQisBusy(pg->conn); /* parses */
+	}
+	return !pg->doomed && PQstatus(pg->conn) == CONNECTION_OK;
+}
+
+int pg_ensure(struct pg *pg)
+{
+	if (!pg->conn || PQstatus(pg->conn) != CONNECTION_OK)
+		return pg_connect(pg);
+	if (PQtransactionStatus(pg->conn) != PQTRANS_IDLE)
+		return 0;
+	/* A server that has restarted has closed the socket; better noticed before the statement is sent than after. */
+	if (is_alive(pg) && !pg_primary_is_over(pg))
+		return 0;
+	pg_close(pg);
+	return pg_connect(pg);
+}

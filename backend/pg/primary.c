@@ -1,0 +1,268 @@
+#include "backend/pg/pg_internal.h"
+#include "common/base/clock.h"
+#include "common/base/cond.h"
+#include "common/base/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Whether the server that answers is the one that takes changes.
+ *
+ * A connection string that names several hosts means a primary with standbys, of which one may take its place. Then a
+ * server that has answered proves nothing by that: one that was restarted shows changes that no standby has, and which
+ * go when it is lost; one that was cut off goes on answering reads while another has taken its place. What proves it is
+ * a synchronous commit, which a standby has confirmed (pg_logical_emit_message: it needs no table). A thread of this
+ * module makes one every PG_PROOF_PERIOD_MS, on a connection of its own. It holds for PG_PROOF_MS, from before it was
+ * sent, for answers of that server (its timeline, and when it was started) over connections that were made before it
+ * was sent. An answer for which none holds waits for the next one.
+ *
+ * A server whose timeline is below the highest that was seen is an old primary: connections to it are not made, and
+ * those that wait for it are given up.
+ *
+ * One for each connection string, shared by all connections of the process. Thread-safe.
+ */
+static const struct pg_statement PROOF = {"proof", "SELECT pg_logical_emit_message(true, 'nephos', '')", false};
+
+struct pg_primary {
+	struct pg_primary *next; /* guarded by all_lock, as are users */
+	unsigned users;
+	char *conninfo;
+	atomic_llong highest; /* timeline that was met */
+	struct pg *prover;    /* the thread's, as are seeker and sought_ns */
+	struct pg *seeker;    /* looks for another primary while the prover waits */
+	int64_t sought_ns;
+	bool failed; /* the last attempt; the thread's, too */
+	pthread_t thread;
+	bool started;
+
+	pthread_mutex_t lock; /* guards all below */
+	pthread_cond_t wake;  /* the thread's */
+	pthread_cond_t tried; /* a proof was had, or could not be */
+	bool stopping;
+	bool wanted; /* somebody waits for a proof that is yet to be sent */
+	int64_t timeline, server_us; /* of whom it was had; 0: none yet */
+	int64_t since_ns;	     /* when it was sent */
+};
+
+static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct pg_primary *all;
+
+/* ---- the thread ---- */
+
+static void prove_once(struct pg_primary *p)
+{
+	const int64_t since_ns = clock_mono_ns();
+
+	pthread_mutex_lock(&p->lock);
+	p->wanted = false;
+	pthread_mutex_unlock(&p->lock);
+	p->sought_ns = since_ns;
+	const int r = pg_run(p->prover, &PROOF, NULL, 0, NULL);
+	p->failed = r < 0;
+	pthread_mutex_lock(&p->lock);
+	const bool other = r == 0 && (p->timeline != p->prover->timeline || p->server_us != p->prover->server_us);
+	if (r == 0) {
+		assert(p->prover->timeline && since_ns >= p->since_ns);
+		p->timeline = p->prover->timeline;
+		p->server_us = p->prover->server_us;
+		p->since_ns = since_ns;
+	}
+	pthread_cond_broadcast(&p->tried);
+	pthread_mutex_unlock(&p->lock);
+	if (other)
+		log_info(NULL, "database=primary timeline=%lld", (long long)p->prover->timeline);
+}
+
+/* Until the next one is due or wanted; false: it is time to stop. Failed attempts keep their distance. */
+static bool await_next(struct pg_primary *p)
+{
+	pthread_mutex_lock(&p->lock);
+	const int64_t begun_ns = clock_mono_ns();
+	while (!p->stopping) {
+		const int64_t pause_ms = p->failed ? PG_RECONNECT_MS : p->wanted ? 0 : PG_PROOF_PERIOD_MS;
+		if (pause_ms == 0 || !cond_wait_until(&p->wake, &p->lock, begun_ns + pause_ms * NS_PER_MS))
+			break;
+	}
+	const bool go_on = !p->stopping;
+	pthread_mutex_unlock(&p->lock);
+	return go_on;
+}
+
+static void *primary_main(void *cookie)
+{
+	struct pg_primary *p = cookie;
+
+	do
+		prove_once(p);
+	while (await_next(p));
+	return NULL;
+}
+
+/* ---- one for each connection string ---- */
+
+static int names_several(const char *conninfo, bool *ret)
+{
+	PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
+
+	if (!options)
+		return -EINVAL;
+	*ret = false;
+	for (const PQconninfoOption *o = options; o->keyword; o++)
+		if (o->val && (strcmp(o->keyword, "host") == 0 || strcmp(o->keyword, "hostaddr") == 0))
+			*ret = *ret || strchr(o->val, ',') != NULL;
+	PQconninfoFree(options);
+	return 0;
+}
+
+static void primary_free(struct pg_primary *p)
+{
+	pthread_mutex_lock(&p->lock);
+	p->stopping = true;
+	pthread_cond_broadcast(&p->wake);
+	pthread_mutex_unlock(&p->lock);
+	if (p->started)
+		pthread_join(p->thread, NULL);
+	pg_free(p->prover);
+	pg_free(p->seeker);
+	pthread_cond_destroy(&p->tried);
+	pthread_cond_destroy(&p->wake);
+	pthread_mutex_destroy(&p->lock);
+	free(p->conninfo);
+	free(p);
+}
+
+static int primary_new(const char *conninfo, struct pg_primary **ret)
+{
+	struct pg_primary *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return -ENOMEM;
+	p->users = 1;
+	pthread_mutex_init(&p->lock, NULL);
+	cond_init(&p->wake);
+	cond_init(&p->tried);
+	p->conninfo = strdup(conninfo);
+	int r = p->conninfo ? pg_new_unproven(conninfo, p, &p->prover) : -ENOMEM;
+	if (r == 0)
+		r = pg_new_unproven(conninfo, p, &p->seeker);
+	if (r == 0) {
+		r = -pthread_create(&p->thread, NULL, primary_main, p);
+		p->started = r == 0;
+	}
+	if (r < 0) {
+		primary_free(p);
+		return r;
+	}
+	*ret = p;
+	return 0;
+}
+
+int pg_primary_get(const char *conninfo, struct pg_primary **ret)
+{
+	struct pg_primary *p;
+	bool several = false;
+
+	*ret = NULL;
+	int r = names_several(conninfo, &several);
+	if (r < 0 || !several)
+		return r;
+	pthread_mutex_lock(&all_lock);
+	for (p = all; p && strcmp(p->conninfo, conninfo) != 0; p = p->next)
+		;
+	if (p) {
+		p->users++;
+	} else {
+		r = primary_new(conninfo, &p);
+		if (r == 0) {
+			p->next = all;
+			all = p;
+		}
+	}
+	pthread_mutex_unlock(&all_lock);
+	*ret = r == 0 ? p : NULL;
+	return r;
+}
+
+void pg_primary_put(struct pg_primary *p)
+{
+	bool last = false;
+
+	if (!p)
+		return;
+	pthread_mutex_lock(&all_lock);
+	assert(p->users > 0);
+	if (--p->users == 0) {
+		struct pg_primary **at = &all;
+		while (*at != p)
+			at = &(*at)->next;
+		*at = p->next;
+		last = true;
+	}
+	pthread_mutex_unlock(&all_lock);
+	if (last)
+		primary_free(p);
+}
+
+/* ---- what connections ask ---- */
+
+bool pg_primary_meet(struct pg_primary *p, int64_t timeline)
+{
+	long long highest = atomic_load(&p->highest);
+
+	while (timeline > highest)
+		if (atomic_compare_exchange_weak(&p->highest, &highest, timeline))
+			return true;
+	return timeline == highest;
+}
+
+bool pg_primary_is_over(struct pg *pg)
+{
+	struct pg_primary *p = pg->primary;
+
+	if (!p || !pg->timeline)
+		return false;
+	if (pg == p->prover && clock_mono_ns() - p->sought_ns >= PG_SEEK_MS * NS_PER_MS) {
+		/* Connecting is enough: what is met raises the highest timeline. */
+		(void)pg_connect(p->seeker);
+		pg_close(p->seeker);
+		p->sought_ns = clock_mono_ns();
+	}
+	return pg->timeline < atomic_load(&p->highest);
+}
+
+static bool holds(const struct pg_primary *p, const struct pg *pg)
+{
+	return p->since_ns && p->timeline == pg->timeline && p->server_us == pg->server_us &&
+	       p->since_ns >= pg->connected_ns && clock_mono_ns() - p->since_ns < PG_PROOF_MS * NS_PER_MS;
+}
+
+int pg_primary_prove(struct pg *pg, int64_t until_ns)
+{
+	struct pg_primary *p = pg->primary;
+	const int64_t last_ns = clock_mono_ns() + PG_PROOF_WAIT_MS * NS_PER_MS;
+	bool proven;
+
+	/* Without a connection there is a failure already. */
+	if (!p || pg->unproven || !pg->conn)
+		return 0;
+	if (until_ns > last_ns)
+		until_ns = last_ns;
+	assert(pg->timeline);
+	pthread_mutex_lock(&p->lock);
+	while (!(proven = holds(p, pg)) && pg->timeline >= atomic_load(&p->highest)) {
+		p->wanted = true;
+		pthread_cond_signal(&p->wake);
+		if (!cond_wait_until(&p->tried, &p->lock, until_ns))
+			break;
+	}
+	pthread_mutex_unlock(&p->lock);
+	if (proven)
+		return 0;
+	snprintf(pg->error, sizeof(pg->error), "no standby has confirmed in time that this server is the primary");
+	return -ENOTCONN;
+}

@@ -1,0 +1,252 @@
+#include "tests/unit/backend/pg/fixture.h"
+
+#include "backend/pg/pg_internal.h"
+#include "common/base/clock.h"
+#include "common/base/error.h"
+
+#include <stdlib.h>
+
+/*
+ * One server that is told to wait for a standby which does not exist: its commits then wait without end, as those of a
+ * primary that was cut off do.
+ */
+static const struct pg_statement ONE = {"one", "SELECT 1::bigint", true};
+static const struct pg_statement INSERT = {"insert", "INSERT INTO row VALUES (1)", false};
+static const struct pg_statement COUNT = {"count", "SELECT count(*) FROM row", true};
+static char several[512]; /* conninfo that names a host which is none, and the server */
+
+static void sleep_ms(long ms)
+{
+	const struct timespec pause = {.tv_nsec = ms * 1000000L};
+
+	nanosleep(&pause, NULL);
+}
+
+/* The server waits for that standby from now on; "": for none. */
+static void set_standby(const char *names)
+{
+	static const struct pg_statement IS = {
+		"is", "SELECT (current_setting('synchronous_standby_names') = $1)::int::bigint", true};
+	const struct pg_param wanted = PG_P_TEXT(span_str(names));
+	struct pg *pg = NULL;
+	char sql[128];
+
+	snprintf(sql, sizeof(sql), "ALTER SYSTEM SET synchronous_standby_names = '%s'", names);
+	assert_int_equal(pg_new(server.conninfo, &pg), 0);
+	assert_int_equal(pg_script(pg, sql), 0);
+	assert_int_equal(pg_script(pg, "SELECT pg_reload_conf()"), 0);
+	while (one_number(pg, &IS, &wanted, 1) != 1)
+		sleep_ms(5);
+	pg_free(pg);
+}
+
+static int group_start(void **state)
+{
+	int r = server_start(state);
+	const char *host = strstr(server.conninfo, "host=");
+
+	if (r != 0 || !host)
+		return -1;
+	snprintf(several, sizeof(several), "%.*shost=/nonexistent,%s", (int)(host - server.conninfo), server.conninfo,
+		host + strlen("host="));
+	return 0;
+}
+
+static int several_new(void **state)
+{
+	struct pg *pg = NULL;
+
+	if (pg_new(server.conninfo, &pg) < 0 ||
+		pg_script(pg, "DROP TABLE IF EXISTS row; CREATE TABLE row (n int)") < 0)
+		return -1;
+	pg_free(pg);
+	return pg_new(several, (struct pg **)state);
+}
+
+static int several_free(void **state)
+{
+	set_standby("");
+	return connection_free(state);
+}
+
+static void what_the_primary_answers_is_proven(void **state)
+{
+	assert_int_equal(one_number(*state, &ONE, NULL, 0), 1);
+	assert_int_equal(pg_run(*state, &INSERT, NULL, 0, NULL), 0);
+	assert_int_equal(one_number(*state, &COUNT, NULL, 0), 1);
+}
+
+static void an_answer_without_a_proof_is_none(void **state)
+{
+	set_standby("nobody");
+	pg_set_deadline(*state, 300);
+	assert_int_equal(pg_run(*state, &ONE, NULL, 0, NULL), -ENOTCONN);
+	assert_non_null(strstr(pg_error(*state), "no standby has confirmed"));
+	assert_int_equal(pg_fd(*state), -1);
+	assert_int_equal(pg_pipeline_begin(*state), 0);
+	assert_int_equal(pg_pipeline_add(*state, &ONE, NULL, 0), 0);
+	struct pg_result *r = NULL;
+	assert_int_equal(pg_pipeline_flush(*state, &r), -ENOTCONN);
+	assert_null(r);
+	pg_pipeline_end(*state);
+	set_standby("");
+	pg_set_deadline(*state, PG_ANSWER_MS);
+	assert_int_equal(one_number(*state, &ONE, NULL, 0), 1);
+}
+
+static void a_refusal_without_a_proof_is_none(void **state)
+{
+	static const struct pg_statement DIVIDE = {"divide", "SELECT 1 / $1::int", true};
+	const struct pg_param zero = PG_P_I32(0);
+
+	assert_int_equal(pg_run(*state, &DIVIDE, &zero, 1, NULL), -EIO);
+	set_standby("nobody");
+	pg_close(*state);
+	pg_set_deadline(*state, 300);
+	assert_int_equal(pg_run(*state, &DIVIDE, &zero, 1, NULL), -ENOTCONN);
+}
+
+/* It was had before this connection, and so perhaps before the server was started again. */
+static void a_proof_does_not_hold_for_connections_made_after_it(void **state)
+{
+	struct pg *later = NULL;
+
+	assert_int_equal(one_number(*state, &ONE, NULL, 0), 1);
+	set_standby("nobody");
+	assert_int_equal(pg_new(several, &later), 0);
+	pg_set_deadline(later, 300);
+	assert_int_equal(pg_run(later, &ONE, NULL, 0, NULL), -ENOTCONN);
+	pg_free(later);
+}
+
+static void a_proof_ends(void **state)
+{
+	int r = 0;
+
+	assert_int_equal(one_number(*state, &ONE, NULL, 0), 1);
+	set_standby("nobody");
+	pg_set_deadline(*state, 100);
+	for (int i = 0; i < 1000 && r == 0; i++) {
+		r = pg_run(*state, &ONE, NULL, 0, NULL);
+		sleep_ms(20);
+	}
+	assert_int_equal(r, -ENOTCONN);
+}
+
+static void a_write_that_changed_nothing_is_no_proof(void **state)
+{
+	static const struct pg_statement NOTHING = {"nothing", "DELETE FROM row", false};
+
+	set_standby("nobody");
+	pg_set_deadline(*state, 300);
+	assert_int_equal(pg_run(*state, &NOTHING, NULL, 0, NULL), -ERR_UNKNOWN_OUTCOME);
+}
+
+/* Ends the wait of that backend as an administrator may. */
+static void *cancel_wait(void *pid)
+{
+	static const struct pg_statement CANCEL = {"cancel",
+		"SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND pid = $1",
+		false};
+	const struct pg_param waiter = PG_P_I32((int32_t)(intptr_t)pid);
+	struct pg *pg = NULL;
+
+	if (pg_new(server.conninfo, &pg) < 0)
+		return NULL;
+	struct pg_result *result = NULL;
+	int64_t cancelled = 0;
+	for (int i = 0; i < 5000 && cancelled == 0 && pg_run(pg, &CANCEL, &waiter, 1, &result) == 0; i++) {
+		cancelled = pg_number(result, 0, 0);
+		pg_result_free(result);
+		sleep_ms(2);
+	}
+	pg_free(pg);
+	return NULL;
+}
+
+/* The server says INSERT 0 1, or COMMIT, and warns. */
+static void a_cancelled_wait_for_a_standby_is_of_unknown_outcome(void **state)
+{
+	struct pg *pg = NULL;
+	pthread_t canceller;
+
+	(void)state;
+	assert_int_equal(pg_new(server.conninfo, &pg), 0);
+	assert_int_equal(one_number(pg, &ONE, NULL, 0), 1);
+	set_standby("nobody");
+	assert_int_equal(
+		pthread_create(&canceller, NULL, cancel_wait, (void *)(intptr_t)pg_backend(pg)), 0);
+	assert_int_equal(pg_run(pg, &INSERT, NULL, 0, NULL), -ERR_UNKNOWN_OUTCOME);
+	pthread_join(canceller, NULL);
+	assert_int_equal(pg_pipeline_begin(pg), 0);
+	assert_int_equal(pg_pipeline_add(pg, &PG_BEGIN, NULL, 0), 0);
+	assert_int_equal(pg_pipeline_add(pg, &INSERT, NULL, 0), 0);
+	assert_int_equal(pg_pipeline_add(pg, &PG_COMMIT, NULL, 0), 0);
+	assert_int_equal(
+		pthread_create(&canceller, NULL, cancel_wait, (void *)(intptr_t)pg_backend(pg)), 0);
+	assert_int_equal(pg_pipeline_flush(pg, NULL), -ERR_UNKNOWN_OUTCOME);
+	pthread_join(canceller, NULL);
+	pg_pipeline_end(pg);
+	pg_free(pg);
+}
+
+static int older_new(void **state)
+{
+	char conninfo[600];
+
+	snprintf(conninfo, sizeof(conninfo), "%s application_name=older", several);
+	return pg_new(conninfo, (struct pg **)state);
+}
+
+static void an_old_primary_is_not_connected_to(void **state)
+{
+	struct pg *pg = *state;
+
+	assert_int_equal(one_number(pg, &ONE, NULL, 0), 1);
+	assert_true(pg_primary_meet(pg->primary, pg->timeline));
+	assert_true(pg_primary_meet(pg->primary, pg->timeline + 1));
+	assert_int_equal(pg_run(pg, &ONE, NULL, 0, NULL), -ENOTCONN);
+	assert_string_equal(pg_error(pg), "this server was the primary before another");
+}
+
+static void *meet_another(void *cookie)
+{
+	struct pg *pg = cookie;
+
+	sleep_ms(100);
+	(void)pg_primary_meet(pg->primary, pg->timeline + 1);
+	return NULL;
+}
+
+static void who_waits_for_an_old_primary_gives_up(void **state)
+{
+	static const struct pg_statement SLEEP = {"sleep", "SELECT pg_sleep(60)", false};
+	const int64_t begun_ns = clock_mono_ns();
+	pthread_t other;
+
+	assert_int_equal(one_number(*state, &ONE, NULL, 0), 1);
+	assert_int_equal(pthread_create(&other, NULL, meet_another, *state), 0);
+	assert_int_equal(pg_run(*state, &SLEEP, NULL, 0, NULL), -ERR_UNKNOWN_OUTCOME);
+	pthread_join(other, NULL);
+	assert_true(clock_mono_ns() - begun_ns < PG_STATEMENT_MS * NS_PER_MS);
+}
+
+#define with_several(test) cmocka_unit_test_setup_teardown(test, several_new, several_free)
+#define with_older(test) cmocka_unit_test_setup_teardown(test, older_new, several_free)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		with_several(what_the_primary_answers_is_proven),
+		with_several(an_answer_without_a_proof_is_none),
+		with_several(a_refusal_without_a_proof_is_none),
+		with_several(a_proof_does_not_hold_for_connections_made_after_it),
+		with_several(a_proof_ends),
+		with_several(a_write_that_changed_nothing_is_no_proof),
+		with_several(a_cancelled_wait_for_a_standby_is_of_unknown_outcome),
+		with_older(an_old_primary_is_not_connected_to),
+		with_older(who_waits_for_an_old_primary_gives_up),
+	};
+
+	return cmocka_run_group_tests(tests, group_start, server_stop);
+}
