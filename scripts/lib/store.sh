@@ -3,6 +3,7 @@
 # shellcheck shell=bash
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+GATEWAYS_MAX=16 # as settings take
 BUILD=$(realpath -m "${NEPHOS_BUILD_DIR:-$ROOT/build/release}")
 # shellcheck source=scripts/lib/trust.sh
 . "$ROOT/scripts/lib/trust.sh"
@@ -21,6 +22,24 @@ gateway_parts() {
 	local n
 	for ((n = 1; n <= GATEWAYS; n++)); do echo "gateway-$n"; done
 }
+
+# The parts of a database with standbys: what Patroni runs below it has pid files, too (database_parts).
+standby_parts() { [ "$STANDBYS" = 0 ] || echo etcd-1 etcd-2 etcd-3 patroni-1 patroni-2 patroni-3; }
+database_parts() { if [ "$STANDBYS" = 0 ]; then echo postgres; else echo postgres-1 postgres-2 postgres-3; fi; }
+
+# standby_port KIND N: of node N's postgres, patroni, etcd, and etcd for its peers; with --port P behind the gateways'.
+standby_port() {
+	local base=9120
+	[ -z "${PORT:-}" ] || base=$((PORT + GATEWAYS_MAX))
+	case $1 in
+	postgres) ;;
+	patroni) base=$((base + 3)) ;;
+	etcd) base=$((base + 6)) ;;
+	peer) base=$((base + 9)) ;;
+	esac
+	echo $((base + $2 - 1))
+}
+standby_url() { echo "127.0.0.1:$(standby_port "$1" "$2")"; }
 
 # gateway_port N: 8050, 9090, 9091 …; with --port P: P, P+1 …
 gateway_port() {
@@ -55,7 +74,9 @@ program_of() {
 	docs-*) echo nephos-docs ;;
 	gateway-*) echo nephos-gateway ;;
 	mount) echo nephos ;;
-	postgres) echo postgres ;;
+	postgres | postgres-*) echo postgres ;;
+	patroni-*) echo python3 ;;
+	etcd-*) echo etcd ;;
 	esac
 }
 
@@ -66,7 +87,7 @@ user_of() {
 		id -un
 	else
 		case $1 in
-		postgres) echo postgres ;;
+		postgres | postgres-* | patroni-* | etcd-*) echo postgres ;;
 		mount) echo root ;;
 		*) echo nephos ;;
 		esac
@@ -91,34 +112,39 @@ pg_bin() {
 	echo "$dir"
 }
 
-# The folder of PostgreSQL's socket. A socket's path has at most 107 bytes: a long DATA gets a private folder under
-# /tmp, recorded in DATA. One that is not there any more is not made again under its name, which others know by now.
+# socket_dir [-N]: the folder of PostgreSQL's socket, of node N. A socket's path has at most 107 bytes: a long DATA gets
+# a private folder under /tmp, recorded in DATA. One that is not there any more is not made again under its name, which
+# others know by now.
 socket_dir() {
-	local dir=$DATA/run/postgres recorded
+	local dir=$DATA/run/postgres${1:-} recorded
 	if [ ${#dir} -le 90 ]; then
 		echo "$dir"
 		return
 	fi
-	recorded=$(own_line "$DATA/run/socket-dir") || exit
+	recorded=$(own_line "$DATA/run/socket-dir${1:-}") || exit
 	if [[ $recorded =~ ^/tmp/nephos\.[A-Za-z0-9]+$ ]] && [ -d "$recorded" ] && [ ! -L "$recorded" ] &&
 		is_ours "$(stat -c %u "$recorded")" "$(user_of postgres)"; then
 		echo "$recorded"
 	else
-		(umask 077 && mktemp -d /tmp/nephos.XXXXXX) | tee "$DATA/run/socket-dir"
+		(umask 077 && mktemp -d /tmp/nephos.XXXXXX) | tee "$DATA/run/socket-dir${1:-}"
 	fi
 }
 
-# conninfo DATABASE [ROLE]
+# One a line.
+socket_dirs() { if [ "$STANDBYS" = 0 ]; then socket_dir; else socket_dir -1; socket_dir -2; socket_dir -3; fi; }
+
+# conninfo DATABASE [ROLE]. With standbys: whichever of the three takes changes.
 conninfo() {
-	local sockets
-	sockets=$(socket_dir)
+	local sockets more=
+	sockets=$(socket_dirs | paste -sd,)
 	case $sockets in
-	*[!A-Za-z0-9/._-]*)
+	*[!A-Za-z0-9/._,-]*)
 		sockets=${sockets//\\/\\\\}
 		sockets="'${sockets//\'/\\\'}'"
 		;;
 	esac
-	echo "host=$sockets port=5432 user=${2:-nephos} dbname=$1"
+	[ "$STANDBYS" = 0 ] || more=" target_session_attrs=read-write connect_timeout=2"
+	echo "host=$sockets port=5432 user=${2:-nephos} dbname=$1$more"
 }
 
 # stop_part PART SIGNAL SECONDS

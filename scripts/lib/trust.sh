@@ -64,12 +64,12 @@ own_path() {
 	OWN_PATH=$at
 }
 
-# own_file PATH: it is there, and may be believed; dies when it is there and may not.
+# own_file PATH [USER]: it is there, and may be believed; dies when it is there and may not.
 own_file() {
 	local mode
 	[ -e "$1" ] || [ -L "$1" ] || return 1
 	[ -f "$1" ] && [ ! -L "$1" ] || die "$1 is no plain file; remove it"
-	check_owned file "$1"
+	check_owned file "$1" "${2:-}"
 	mode=0$(stat -c %a -- "$1")
 	[ $((mode & 022)) = 0 ] ||
 		die "others than its owner can write to $1 (mode ${mode#0}); chmod go-w it when you know who wrote it"
@@ -81,6 +81,7 @@ own_file() {
 check_setting() {
 	case $1 in
 	PORT) [[ $2 =~ ^([1-9][0-9]{0,4})?$ ]] && [ "${2:-0}" -le 65535 ] || die "gateways listen on a port from 1 to 65535, not on '$2'" ;;
+	STANDBYS) [[ $2 =~ ^[02]$ ]] || die "there are no standbys, or 2 of them, not '$2'" ;;
 	GATEWAYS) [[ $2 =~ ^([1-9]|1[0-6])$ ]] || die "there are 1 to 16 gateways, not '$2'" ;;
 	FIRST_USER) case $2 in '' | -* | *[[:cntrl:]]*) die "'$2' is no user's name" ;; esac ;;
 	MOUNT) case $2 in *[[:cntrl:]]*) die "a path with control characters is not taken for the mount" ;; '' | /*) ;; *) die "the mount's path is absolute, not '$2'" ;; esac ;;
@@ -89,8 +90,11 @@ check_setting() {
 }
 
 check_last_port() {
-	[ -z "$PORT" ] || [ $((PORT + GATEWAYS - 1)) -le 65535 ] ||
+	[ -n "$PORT" ] || return 0
+	[ $((PORT + GATEWAYS - 1)) -le 65535 ] ||
 		die "$GATEWAYS gateways from port $PORT on go beyond port 65535; take a lower one"
+	[ "$STANDBYS" = 0 ] || [ "$(standby_port peer 3)" -le 65535 ] ||
+		die "the ports of the standbys, behind those of the gateways from $PORT on, go beyond port 65535; take a lower one"
 }
 
 # plain_value TEXT: sets PLAIN to what bash's printf %q wrote so, as earlier versions did. What that never writes is
@@ -117,16 +121,17 @@ plain_value() {
 	esac
 }
 
-# read_settings FILE: sets PORT, GATEWAYS, FIRST_USER and MOUNT. Lines KEY=value; with FORMAT=2 above them the values
-# are as they stand.
+# read_settings FILE: sets PORT, GATEWAYS, FIRST_USER, MOUNT and STANDBYS, which earlier versions did not write. Lines
+# KEY=value; with FORMAT=2 above them the values are as they stand.
 read_settings() {
 	local line key value seen=' ' format=1
+	STANDBYS=0
 	own_file "$1" || die "there is no $1"
 	while IFS= read -r line || [ -n "$line" ]; do
 		key=${line%%=*} value=${line#*=}
 		case $line in
 		FORMAT=2) format=2; continue ;;
-		PORT=* | GATEWAYS=* | FIRST_USER=* | MOUNT=*) ;;
+		PORT=* | GATEWAYS=* | FIRST_USER=* | MOUNT=* | STANDBYS=*) ;;
 		*) die "$1 has a line that is no setting: $(printf %q "$line")" ;;
 		esac
 		case $seen in *" $key "*) die "$1 says $key twice" ;; esac
@@ -145,23 +150,25 @@ read_settings() {
 }
 
 write_settings() { # write_settings FILE
-	printf '%s=%s\n' FORMAT 2 PORT "$PORT" GATEWAYS "$GATEWAYS" FIRST_USER "$FIRST_USER" MOUNT "$MOUNT" >"$1.new"
+	printf '%s=%s\n' FORMAT 2 PORT "$PORT" GATEWAYS "$GATEWAYS" FIRST_USER "$FIRST_USER" MOUNT "$MOUNT" STANDBYS "$STANDBYS" >"$1.new"
 	mv -f "$1.new" "$1"
 }
 
 # ---- processes ----
 
-# own_line FILE: the first line of a small file of ours, or nothing.
+# own_line FILE [USER]: the first line of a small file of ours or USER's, or nothing.
 own_line() {
 	local line=
-	! own_file "$1" || IFS= read -r line <"$1" || :
+	! own_file "$1" "${2:-}" || IFS= read -r line <"$1" || :
 	printf %s "$line"
 }
 
-# pid_of PART: the number that is recorded, when it is one.
+# pid_of PART: the number that is recorded, when it is one. A node's PostgreSQL writes its own, for Patroni starts it;
+# nothing is done with the number before is_part has said what that process is.
 pid_of() {
-	local pid
-	pid=$(own_line "$DATA/run/$1.pid") || exit
+	local pid user=
+	case $1 in postgres-*) user=$(user_of "$1") ;; esac
+	pid=$(own_line "$DATA/run/$1.pid" "$user") || exit
 	if [[ $pid =~ ^[1-9][0-9]{0,9}$ ]]; then echo "$pid"; fi
 }
 
@@ -181,7 +188,11 @@ record() {
 	[ "$(pid_of "$1")" = "$2" ] || echo "$2" >"$DATA/run/$1.pid"
 }
 
-forget() { rm -f "$DATA/run/$1.pid" "$DATA/run/$1.start"; }
+# The file of one that writes it itself stays, being its.
+forget() {
+	case $1 in postgres-*) return 0 ;; esac
+	rm -f "$DATA/run/$1.pid" "$DATA/run/$1.start"
+}
 
 # is_running PART: the recorded process lives, and is what this store started: its program, of its user or of the
 # caller, for this DATA, and started when that one was. A number alone may be anybody's by now. Earlier versions

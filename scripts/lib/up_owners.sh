@@ -22,13 +22,13 @@ runs_as_it_should() {
 # What an earlier version started, as root and trusting, ends; a mount waits for what comes in its place.
 end_earlier_parts() {
 	local part earlier=
-	for part in $(gateway_parts) $(service_parts) postgres; do
+	for part in $(gateway_parts) $(service_parts) $(database_parts); do
 		! is_running "$part" || runs_as_it_should "$part" || earlier+="${earlier:+ }$part"
 	done
 	[ -n "$earlier" ] || return 0
 	say "ending what an earlier version started: $earlier"
 	for part in $(gateway_parts) $(service_parts); do stop_part "$part" TERM 20 || stop_part "$part" KILL 5; done
-	stop_part postgres INT 60 || failed postgres "it does not end"
+	[ "$STANDBYS" != 0 ] || stop_part postgres INT 60 || failed postgres "it does not end"
 }
 
 # By root: each part's files are its own, the rest is root's. Blocks that root's services of an earlier version wrote

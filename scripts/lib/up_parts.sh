@@ -41,8 +41,9 @@ start() {
 	is_running "$part" && return 0
 	say "starting $part"
 	case $part in
-	postgres) become "$part" "$DATA" "$PGDATA" "$SOCKETS" ;;
-	*) become "$part" "$DATA" "$BLOCKS" "$SOCKETS" "$BUILD/bin" "$BUILD/web/api" ;;
+	postgres) become "$part" "$DATA" "$PGDATA" "${SOCKETS[@]}" ;;
+	etcd-* | patroni-*) become "$part" "$DATA" "$DATA/postgres-${part#*-}" "$DATA/etcd-${part#*-}" "${SOCKETS[@]}" "$PATRONI" ;;
+	*) become "$part" "$DATA" "$BLOCKS" "${SOCKETS[@]}" "$BUILD/bin" "$BUILD/web/api" ;;
 	esac
 	env -i "${environment[@]}" setsid "${BECOME[@]}" "$@" </dev/null >>"$DATA/log/$part.log" 2>&1 {keep}>&- &
 	record "$part" $!

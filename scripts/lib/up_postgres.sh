@@ -3,7 +3,7 @@
 
 # by_postgres COMMAND…: as the user of PostgreSQL, from its folder.
 by_postgres() {
-	become postgres "$DATA" "$PGDATA" "$SOCKETS"
+	become postgres "$DATA" "$PGDATA" "${SOCKETS[@]}"
 	(cd / && env -i "${environment[@]}" "${BECOME[@]}" "$@")
 }
 
@@ -25,12 +25,15 @@ clear_killed_postgres() {
 
 # Who may connect as whom. The kernel says whose the process at the other end is; there are no passwords, and nobody is
 # trusted for knowing a name. PostgreSQL's user sets up, and takes over what earlier versions made. Root could become
-# either.
+# either. Nodes copy from each other by two roles that have passwords.
 write_rules() {
-	local role who roles=(postgres nephos)
-	printf '%s\n' 'local all postgres peer map=nephos' \
-		'local users,docs,postgres nephos peer map=nephos' >"$DATA/run/pg_hba.conf"
+	local role who roles=(postgres nephos) rules=('local all postgres peer map=nephos'
+		'local users,docs,postgres nephos peer map=nephos')
+	[ "$STANDBYS" = 0 ] || rules+=('local replication replicator peer map=nephos'
+		'host replication replicator 127.0.0.1/32 scram-sha-256' 'host postgres rewinder 127.0.0.1/32 scram-sha-256')
+	printf '%s\n' "${rules[@]}" >"$DATA/run/pg_hba.conf"
 	{
+		[ "$STANDBYS" = 0 ] || printf 'nephos "%s" replicator\n' "$(user_of postgres-1)"
 		for role in "${roles[@]}"; do
 			for who in $(printf '%s\n' "$(user_of postgres)" "$(id -un)" | sort -u); do
 				printf 'nephos "%s" %s\n' "$who" "$role"
@@ -41,9 +44,19 @@ write_rules() {
 	chmod 644 "$DATA/run/pg_hba.conf" "$DATA/run/pg_ident.conf"
 }
 
-# Folders of PostgreSQL's, and the program that made its cluster.
-find_postgres() {
+# choose_postgres FOLDER: sets PGBIN to where the programs lie that made the cluster in it, or the newest ones.
+choose_postgres() {
 	local version
+	PGBIN=$(pg_bin)
+	by_postgres test -s "$1/PG_VERSION" || return 0
+	version=$(by_postgres head -c 16 "$1/PG_VERSION")
+	[[ $version =~ ^[0-9]+$ ]] || die "$1/PG_VERSION is not that of a cluster"
+	PGBIN=/usr/lib/postgresql/$version/bin
+	[ -x "$PGBIN/postgres" ] || die "PostgreSQL $version, which made $1, is not installed; install it"
+}
+
+# Folders of PostgreSQL's.
+find_postgres() {
 	mkdir -p "$DATA/postgres"
 	own_path "$DATA/postgres" "$(user_of postgres)"
 	PGDATA=$OWN_PATH
@@ -61,13 +74,7 @@ find_postgres() {
 	else
 		chmod 700 "$SOCKETS"
 	fi
-	PGBIN=$(pg_bin)
-	if [ -s "$PGDATA/PG_VERSION" ]; then
-		version=$(by_postgres head -c 16 "$PGDATA/PG_VERSION")
-		[[ $version =~ ^[0-9]+$ ]] || die "$PGDATA/PG_VERSION is not that of a cluster"
-		PGBIN=/usr/lib/postgresql/$version/bin
-		[ -x "$PGBIN/postgres" ] || die "PostgreSQL $version, which made $PGDATA, is not installed; install it"
-	fi
+	choose_postgres "$PGDATA"
 }
 
 start_postgres() {

@@ -34,10 +34,12 @@ choose_settings() {
 	local wanted
 	if [ ! -s "$DATA/settings" ]; then
 		PORT=$flag_port GATEWAYS=${flag_gateways:-2} FIRST_USER=${flag_user:-$(id -un)} MOUNT=$(mount_point)
+		STANDBYS=${flag_standbys:-0}
 		check_setting PORT "$PORT"
 		check_setting GATEWAYS "$GATEWAYS"
 		check_setting FIRST_USER "$FIRST_USER"
 		check_setting MOUNT "$MOUNT"
+		check_setting STANDBYS "$STANDBYS"
 		check_last_port
 		# Before they are remembered: with ports that cannot be had, the store would never come up.
 		check_ports "; --port N makes a store with others"
@@ -50,6 +52,8 @@ choose_settings() {
 		say "--gateways $flag_gateways is ignored: this store was made with $GATEWAYS"
 	[ -z "$flag_user" ] || [ "$flag_user" = "$FIRST_USER" ] ||
 		say "--user $flag_user is ignored: this store was made for $FIRST_USER"
+	[ -z "$flag_standbys" ] || [ "$flag_standbys" = "$STANDBYS" ] ||
+		say "--standbys $flag_standbys is ignored: this store was made with $STANDBYS"
 	wanted=$(mount_point)
 	if [ -n "$wanted" ] && [ "$wanted" != "$MOUNT" ]; then
 		! is_running mount || die "it is mounted on $MOUNT; scripts/down first, then mount it elsewhere"
@@ -66,5 +70,19 @@ check_ports() {
 	for ((n = 1; n <= GATEWAYS; n++)); do
 		is_running "gateway-$n" || ! port_taken "$(gateway_port "$n")" ||
 			die "port $(gateway_port "$n"), on which gateway-$n listens, is taken by $HOLDER${1:-; end that, and start again}"
+	done
+	[ "$STANDBYS" = 0 ] || check_standby_ports "$@"
+}
+
+# Those of a node whose Patroni runs may be taken by what that has started.
+check_standby_ports() {
+	local n kind port
+	for n in 1 2 3; do
+		for kind in postgres patroni etcd peer; do
+			case $kind in etcd | peer) ! is_running "etcd-$n" || continue ;; *) ! is_running "patroni-$n" || continue ;; esac
+			port=$(standby_port "$kind" "$n")
+			{ [ "$kind" = postgres ] && is_running "postgres-$n"; } || ! port_taken "$port" ||
+				die "port $port, on which node $n of the database listens ($kind), is taken by $HOLDER${1:-; end that, and start again}"
+		done
 	done
 }
