@@ -26,17 +26,20 @@ static void on_notice(void *cookie, const PGresult *result)
 static void open_connection(struct pg *pg)
 {
 	char options[160];
+	struct pg_order order = {0};
+	if (pg->primary)
+		pg_primary_order(pg->primary, &order);
 	const char *const names[] = {"connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
 		"tcp_user_timeout", "client_encoding", "application_name", "target_session_attrs", "options", "dbname",
-		NULL};
-	const char *const values[] = {
-		"2", "10", "3", "3", "10000", "UTF8", "nephos", "read-write", options, pg->conninfo, NULL};
+		order.known ? "host" : NULL, order.ports_known ? "port" : NULL, NULL};
+	const char *const values[] = {"2", "10", "3", "3", "10000", "UTF8", "nephos", "read-write", options,
+		pg->conninfo, order.known ? order.hosts : NULL, order.ports_known ? order.ports : NULL, NULL};
 
 	static_assert(PG_CONNECT_S == 2, "connect_timeout above");
 	snprintf(options, sizeof(options),
 		"-c statement_timeout=%d -c idle_in_transaction_session_timeout=%d -c synchronous_commit=on",
 		PG_STATEMENT_MS, PG_IDLE_TX_MS);
-	/* The conninfo comes last: what it says itself wins. */
+	/* The conninfo comes last but for the order of its own hosts: what it says itself wins. */
 	pg->conn = PQconnectdbParams(names, values, 1);
 }
 
@@ -55,7 +58,7 @@ static int identify(struct pg *pg)
 		const int64_t timeline = pg_number((struct pg_result *)result, 0, 0);
 		pg->server_us = pg_number((struct pg_result *)result, 0, 1);
 		pg->timeline = timeline;
-		if (!pg_primary_meet(pg->primary, timeline)) {
+		if (!pg_primary_met(pg)) {
 			snprintf(pg->error, sizeof(pg->error), "this server was the primary before another");
 			r = -ENOTCONN;
 		}

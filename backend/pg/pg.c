@@ -315,11 +315,11 @@ static int drop(struct pg *pg, int r)
 static int run_once(
 	struct pg *pg, const struct pg_statement *statement, const struct pg_bound *bound, size_t count, PGresult **ret)
 {
-	const int64_t until_ns = pg_until(pg);
-
 	int r = pg_ensure(pg);
 	if (r < 0)
 		return r;
+	/* Connecting has limits of its own: behind a server that has stopped it takes longer than some deadlines. */
+	const int64_t until_ns = pg_until(pg);
 	pg->warned = false;
 	pg->sqlstate[0] = '\0';
 	assert(!pg->in_pipeline);

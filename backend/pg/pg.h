@@ -30,6 +30,7 @@
 	10000 /* idle_in_transaction_session_timeout: no transaction of ours waits for anything but the next flush */
 #define PG_MIGRATE_MS \
 	600000		 /* deadline while migrating, the wait for the lock included: an index over millions of rows */
+#define PG_HOSTS_MAX 8	 /* servers in a connection string: nobody has more that may all become the primary */
 #define PG_PARAMS_MAX 96 /* of one statement; more are arrays */
 #define PG_PIPELINE_MAX 16384	       /* statements between two flushes */
 #define PG_ARRAY_BYTES_MAX (64u << 20) /* one array parameter: the data of the largest batch several times over */
@@ -77,7 +78,8 @@ size_t pg_array_count(const struct pg_array *a);
 void pg_array_clear(struct pg_array *a);
 struct pg_param pg_array_param(const struct pg_array *a); /* valid until the array changes */
 
-int pg_new(const char *conninfo, struct pg **ret); /* does not connect yet; -ENOMEM */
+/* Does not connect yet. -EINVAL: no connection string; -E2BIG: more than PG_HOSTS_MAX hosts; -ENOMEM, -EAGAIN. */
+int pg_new(const char *conninfo, struct pg **ret);
 void pg_free(struct pg *pg);
 int pg_connect(struct pg *pg); /* connects when not connected; -ENOTCONN */
 void pg_close(struct pg *pg);  /* drops the connection without waiting; the next use opens a new one */

@@ -91,6 +91,14 @@ struct pg_primary;
 int pg_primary_get(const char *conninfo, struct pg_primary **ret);
 void pg_primary_put(struct pg_primary *p); /* NULL is fine */
 
+/* Hosts and ports in the order in which they are to be tried. */
+struct pg_order {
+	char hosts[1024], ports[64]; /* eight paths of sockets, eight ports */
+	bool known, ports_known;     /* not known: as the string has them */
+};
+void pg_primary_order(const struct pg_primary *p, struct pg_order *ret);
+/* The connection's server is met: see pg_primary_meet. */
+bool pg_primary_met(struct pg *pg);
 /* A server of that timeline is met. false: one of a higher timeline was met before. */
 bool pg_primary_meet(struct pg_primary *p, int64_t timeline);
 /* Another server has taken the place of the one that this connection speaks to. Looks for it, for the connection that

@@ -28,10 +28,20 @@
  */
 static const struct pg_statement PROOF = {"proof", "SELECT pg_logical_emit_message(true, 'nephos', '')", false};
 
+/* The servers of a connection string, in its order; ports has one entry, or one for each. Those that are named by
+ * addresses (hostaddr) are only counted: they are tried in their order. */
+struct servers {
+	char *hosts[PG_HOSTS_MAX], *ports[PG_HOSTS_MAX];
+	size_t count, port_count;
+	bool several, by_address;
+};
+
 struct pg_primary {
 	struct pg_primary *next; /* guarded by all_lock, as are users */
 	unsigned users;
 	char *conninfo;
+	struct servers servers;
+	atomic_size_t found;  /* which of them was the primary last */
 	atomic_llong highest; /* timeline that was met */
 	struct pg *prover;    /* the thread's, as are seeker and sought_ns */
 	struct pg *seeker;    /* looks for another primary while the prover waits */
@@ -44,7 +54,7 @@ struct pg_primary {
 	pthread_cond_t wake;  /* the thread's */
 	pthread_cond_t tried; /* a proof was had, or could not be */
 	bool stopping;
-	bool wanted; /* somebody waits for a proof that is yet to be sent */
+	bool wanted;		     /* somebody waits for a proof that is yet to be sent */
 	int64_t timeline, server_us; /* of whom it was had; 0: none yet */
 	int64_t since_ns;	     /* when it was sent */
 };
@@ -105,18 +115,81 @@ static void *primary_main(void *cookie)
 
 /* ---- one for each connection string ---- */
 
-static int names_several(const char *conninfo, bool *ret)
+static int split(const char *list, char **ret, size_t *ret_count)
+{
+	const char *end;
+
+	for (*ret_count = 0; *ret_count < PG_HOSTS_MAX; list = end + 1) {
+		end = strchrnul(list, ',');
+		ret[*ret_count] = strndup(list, (size_t)(end - list));
+		if (!ret[*ret_count])
+			return -ENOMEM;
+		(*ret_count)++;
+		if (!*end)
+			return 0;
+	}
+	return -E2BIG;
+}
+
+static void servers_free(struct servers *s)
+{
+	for (size_t i = 0; i < PG_HOSTS_MAX; i++) {
+		free(s->hosts[i]);
+		free(s->ports[i]);
+	}
+	*s = (struct servers){0};
+}
+
+static int servers_parse(const char *conninfo, struct servers *ret)
 {
 	PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
+	int r = options ? 0 : -EINVAL;
 
-	if (!options)
-		return -EINVAL;
-	*ret = false;
-	for (const PQconninfoOption *o = options; o->keyword; o++)
-		if (o->val && (strcmp(o->keyword, "host") == 0 || strcmp(o->keyword, "hostaddr") == 0))
-			*ret = *ret || strchr(o->val, ',') != NULL;
+	for (const PQconninfoOption *o = options; r == 0 && o->keyword; o++) {
+		const bool address = strcmp(o->keyword, "hostaddr") == 0;
+		const bool host = strcmp(o->keyword, "host") == 0;
+		if (!o->val)
+			continue;
+		if (host)
+			r = split(o->val, ret->hosts, &ret->count);
+		else if (strcmp(o->keyword, "port") == 0)
+			r = split(o->val, ret->ports, &ret->port_count);
+		ret->by_address = ret->by_address || address;
+		ret->several = ret->several || ((host || address) && strchr(o->val, ','));
+	}
 	PQconninfoFree(options);
-	return 0;
+	return r;
+}
+
+/* The one that was the primary last comes first: one that hangs would cost each connection PG_CONNECT_S. */
+void pg_primary_order(const struct pg_primary *p, struct pg_order *ret)
+{
+	const struct servers *s = &p->servers;
+	const size_t first = atomic_load(&p->found);
+	size_t hosts = 0, ports = 0;
+
+	for (size_t i = 0; i < s->count && !s->by_address; i++) {
+		const size_t at = (first + i) % s->count;
+		const char *comma = i ? "," : "";
+		hosts += (size_t)snprintf(ret->hosts + hosts, sizeof(ret->hosts) - hosts, "%s%s", comma, s->hosts[at]);
+		if (s->port_count == s->count)
+			ports += (size_t)snprintf(
+				ret->ports + ports, sizeof(ret->ports) - ports, "%s%s", comma, s->ports[at]);
+		if (hosts >= sizeof(ret->hosts) || ports >= sizeof(ret->ports))
+			break;
+	}
+	ret->known = hosts > 0 && hosts < sizeof(ret->hosts) && ports < sizeof(ret->ports);
+	ret->ports_known = ret->known && ports > 0;
+}
+
+static void remember_server(struct pg_primary *p, const struct pg *pg)
+{
+	const struct servers *s = &p->servers;
+
+	for (size_t i = 0; i < s->count; i++)
+		if (strcmp(s->hosts[i], PQhost(pg->conn)) == 0 &&
+			(s->port_count != s->count || strcmp(s->ports[i], PQport(pg->conn)) == 0))
+			atomic_store(&p->found, i);
 }
 
 static void primary_free(struct pg_primary *p)
@@ -132,17 +205,21 @@ static void primary_free(struct pg_primary *p)
 	pthread_cond_destroy(&p->tried);
 	pthread_cond_destroy(&p->wake);
 	pthread_mutex_destroy(&p->lock);
+	servers_free(&p->servers);
 	free(p->conninfo);
 	free(p);
 }
 
-static int primary_new(const char *conninfo, struct pg_primary **ret)
+/* Takes over servers. */
+static int primary_new(const char *conninfo, struct servers *servers, struct pg_primary **ret)
 {
 	struct pg_primary *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return -ENOMEM;
 	p->users = 1;
+	p->servers = *servers;
+	*servers = (struct servers){0};
 	pthread_mutex_init(&p->lock, NULL);
 	cond_init(&p->wake);
 	cond_init(&p->tried);
@@ -164,26 +241,29 @@ static int primary_new(const char *conninfo, struct pg_primary **ret)
 
 int pg_primary_get(const char *conninfo, struct pg_primary **ret)
 {
+	struct servers servers = {0};
 	struct pg_primary *p;
-	bool several = false;
 
 	*ret = NULL;
-	int r = names_several(conninfo, &several);
-	if (r < 0 || !several)
+	int r = servers_parse(conninfo, &servers);
+	if (r < 0 || !servers.several) {
+		servers_free(&servers);
 		return r;
+	}
 	pthread_mutex_lock(&all_lock);
 	for (p = all; p && strcmp(p->conninfo, conninfo) != 0; p = p->next)
 		;
 	if (p) {
 		p->users++;
 	} else {
-		r = primary_new(conninfo, &p);
+		r = primary_new(conninfo, &servers, &p);
 		if (r == 0) {
 			p->next = all;
 			all = p;
 		}
 	}
 	pthread_mutex_unlock(&all_lock);
+	servers_free(&servers);
 	*ret = r == 0 ? p : NULL;
 	return r;
 }
@@ -209,6 +289,12 @@ void pg_primary_put(struct pg_primary *p)
 }
 
 /* ---- what connections ask ---- */
+
+bool pg_primary_met(struct pg *pg)
+{
+	remember_server(pg->primary, pg);
+	return pg_primary_meet(pg->primary, pg->timeline);
+}
 
 bool pg_primary_meet(struct pg_primary *p, int64_t timeline)
 {
@@ -238,7 +324,7 @@ bool pg_primary_is_over(struct pg *pg)
 static bool holds(const struct pg_primary *p, const struct pg *pg)
 {
 	return p->since_ns && p->timeline == pg->timeline && p->server_us == pg->server_us &&
-	       p->since_ns >= pg->connected_ns && clock_mono_ns() - p->since_ns < PG_PROOF_MS * NS_PER_MS;
+		p->since_ns >= pg->connected_ns && clock_mono_ns() - p->since_ns < PG_PROOF_MS * NS_PER_MS;
 }
 
 int pg_primary_prove(struct pg *pg, int64_t until_ns)

@@ -168,10 +168,12 @@ static int prepare_database(void *cookie, struct buf *why)
 {
 	struct service *s = cookie;
 
-	(void)why;
 	struct pg *pg = NULL;
 
 	int r = pg_new(config_text(s->config, "database"), &pg);
+	if (r == -EINVAL || r == -E2BIG)
+		(void)buf_printf(
+			why, "--database: not a connection string of PostgreSQL, with %d hosts at most", PG_HOSTS_MAX);
 	if (r == 0)
 		r = service_migrate(s, pg);
 	pg_free(pg);

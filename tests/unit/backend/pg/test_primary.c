@@ -56,8 +56,7 @@ static int several_new(void **state)
 {
 	struct pg *pg = NULL;
 
-	if (pg_new(server.conninfo, &pg) < 0 ||
-		pg_script(pg, "DROP TABLE IF EXISTS row; CREATE TABLE row (n int)") < 0)
+	if (pg_new(server.conninfo, &pg) < 0 || pg_script(pg, "DROP TABLE IF EXISTS row; CREATE TABLE row (n int)") < 0)
 		return -1;
 	pg_free(pg);
 	return pg_new(several, (struct pg **)state);
@@ -174,20 +173,43 @@ static void a_cancelled_wait_for_a_standby_is_of_unknown_outcome(void **state)
 	assert_int_equal(pg_new(server.conninfo, &pg), 0);
 	assert_int_equal(one_number(pg, &ONE, NULL, 0), 1);
 	set_standby("nobody");
-	assert_int_equal(
-		pthread_create(&canceller, NULL, cancel_wait, (void *)(intptr_t)pg_backend(pg)), 0);
+	assert_int_equal(pthread_create(&canceller, NULL, cancel_wait, (void *)(intptr_t)pg_backend(pg)), 0);
 	assert_int_equal(pg_run(pg, &INSERT, NULL, 0, NULL), -ERR_UNKNOWN_OUTCOME);
 	pthread_join(canceller, NULL);
 	assert_int_equal(pg_pipeline_begin(pg), 0);
 	assert_int_equal(pg_pipeline_add(pg, &PG_BEGIN, NULL, 0), 0);
 	assert_int_equal(pg_pipeline_add(pg, &INSERT, NULL, 0), 0);
 	assert_int_equal(pg_pipeline_add(pg, &PG_COMMIT, NULL, 0), 0);
-	assert_int_equal(
-		pthread_create(&canceller, NULL, cancel_wait, (void *)(intptr_t)pg_backend(pg)), 0);
+	assert_int_equal(pthread_create(&canceller, NULL, cancel_wait, (void *)(intptr_t)pg_backend(pg)), 0);
 	assert_int_equal(pg_pipeline_flush(pg, NULL), -ERR_UNKNOWN_OUTCOME);
 	pthread_join(canceller, NULL);
 	pg_pipeline_end(pg);
 	pg_free(pg);
+}
+
+static void what_is_no_connection_string_is_refused(void **state)
+{
+	struct pg *pg = NULL;
+
+	(void)state;
+	assert_int_equal(pg_new("host=a,b nonsense", &pg), -EINVAL);
+	assert_int_equal(pg_new("host=a,b,c,d,e,f,g,h,i", &pg), -E2BIG);
+	assert_null(pg);
+}
+
+static void the_server_that_was_the_primary_is_tried_first(void **state)
+{
+	struct pg_order order = {0};
+	struct pg *pg = *state;
+
+	pg_primary_order(pg->primary, &order);
+	assert_true(order.known);
+	assert_int_equal(one_number(pg, &ONE, NULL, 0), 1);
+	pg_primary_order(pg->primary, &order);
+	assert_null(strstr(order.hosts, "/nonexistent,"));
+	assert_non_null(strstr(order.hosts, ",/nonexistent"));
+	pg_close(pg);
+	assert_int_equal(one_number(pg, &ONE, NULL, 0), 1);
 }
 
 static int older_new(void **state)
@@ -244,6 +266,8 @@ int main(void)
 		with_several(a_proof_ends),
 		with_several(a_write_that_changed_nothing_is_no_proof),
 		with_several(a_cancelled_wait_for_a_standby_is_of_unknown_outcome),
+		cmocka_unit_test(what_is_no_connection_string_is_refused),
+		with_several(the_server_that_was_the_primary_is_tried_first),
 		with_older(an_old_primary_is_not_connected_to),
 		with_older(who_waits_for_an_old_primary_gives_up),
 	};
