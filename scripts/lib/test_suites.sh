@@ -41,6 +41,12 @@ suite_sabotage() {
 	run_e2e "$ROOT/tests/sabotage/run.sh"
 }
 
+suite_failover() {
+	"$ROOT/scripts/deps" standbys test
+	need dev || return
+	NEPHOS_BUILD_DIR=$builds/dev run_e2e "$ROOT/tests/failover/run.sh"
+}
+
 suite_compose() {
 	"$ROOT/scripts/deps" compose test
 	need dev || return

@@ -110,11 +110,17 @@ find_standbys() {
 # yaml TEXT: as one word of YAML.
 yaml() { printf "'%s'" "${1//\'/\'\'}"; }
 
-# What Patroni runs as postgres: leaves the postmaster's number where people look for it, whoever started it.
+# What Patroni runs as postgres: leaves the postmaster's number where people look for it, whoever started it, and has a
+# watchdog look after Patroni (which is nobody's child: the postmaster must have none that it does not know).
 write_wrapper() {
-	local file=$DATA/standbys/postgres-$1
+	local file=$DATA/standbys/postgres-$1 watchdog
+	cp "$ROOT/scripts/lib/patroni/watchdog" "$DATA/standbys/watchdog.new"
+	mv -f "$DATA/standbys/watchdog.new" "$DATA/standbys/watchdog"
+	printf -v watchdog '%q $$ %q %q %q' "$DATA/standbys/watchdog" "$DATA/postgres-$1/data" \
+		"https://$(standby_url patroni "$1")" "$DATA/standbys"
 	{
-		printf '#!/bin/sh\ncase ${3-} in --config-file=*) echo $$ >%q ;; esac\n' "$DATA/run/postgres-$1.pid"
+		printf '#!/bin/sh\ncase ${3-} in --config-file=*)\n\techo $$ >%q\n' "$DATA/run/postgres-$1.pid"
+		printf '\t(setsid %s </dev/null &)\n\t;;\nesac\n' "$watchdog"
 		printf 'exec %q "$@"\n' "$PGBIN/postgres"
 	} >"$file.new"
 	chmod 755 "$file.new"

@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# Goal: with standbys, the loss of the primary, in whatever way, costs seconds, and nothing that was acknowledged: not
+# lost, not doubled, not un-said, no error on a mount. What was lost comes back by itself.
+# FAILOVER_ROUNDS: how often each of the losses of the long form is repeated (default 3).
+. "$(dirname "$0")/../lib/e2e.sh"
+PORT=$((${E2E_PORT:-18050} + 60))
+D=$WORK/store M=$WORK/mount LOG=$WORK/acknowledged
+up() { "$E2E_ROOT/scripts/up" --data "$D" "$@"; }
+at_end '"$E2E_ROOT/scripts/down" --data "$D"'
+pid() { cat "$D/run/$1.pid"; }
+is_primary() { kill -0 "$(pid "postgres-$1")" && ! pgrep -P "$(pid "postgres-$1")" -f '(walreceiver|startup)' >/dev/null; }
+primary() { for n in 1 2 3; do ! is_primary $n 2>/dev/null || echo $n; done | head -n 1; }
+# Patroni's own view, by its certificate.
+cluster() {
+	local n
+	for n in 1 2 3; do
+		curl -fs --noproxy '*' --max-time 2 --cacert "$D/standbys/ca.crt" --cert "$D/standbys/node.crt" --key "$D/standbys/node.key" \
+			"https://127.0.0.1:$((PORT + 18 + n))/cluster" && return
+	done
+}
+is_whole() { [ "$(cluster | jq '[.members[] | select(.state == "streaming" and .role == "quorum_standby")] | length')" = 2 ]; }
+# All processes of a node, what watches over it included.
+node() {
+	pgrep -f "watchdog .* $D/postgres-$1/data " || :
+	pid "patroni-$1"; pid "etcd-$1"; pid "postgres-$1"
+	pgrep -P "$(pid "postgres-$1")" || :
+}
+seconds() { python3 -c 'import time; print(time.monotonic())'; }
+load() { python3 "$E2E_ROOT/tests/failover/load.py" "$1" "$URLS" "$NEPHOS_TOKEN" "$M" "$LOG"; }
+gap() { python3 "$E2E_ROOT/tests/failover/load.py" gap "$LOG" "$1"; }
+has_gap() { [ "$(gap "$1")" != none ]; }
+
+# lose NAME LIMIT COMMAND…: what it costs until the next change is acknowledged. LIMIT: seconds, on a busy machine.
+lose() {
+	local name=$1 limit=$2 at was
+	shift 2
+	was=$(primary)
+	"$@" "$was"
+	at=$(seconds)
+	check "$name: changes go on" eventually "$limit" has_gap "$at"
+	echo "# $name: node $was, $(gap "$at") s to the next acknowledged change"
+}
+comes_back() { check "and the node comes back as a standby" eventually 120 is_whole; }
+
+kill_postmaster() { kill -9 "$(pid "postgres-$1")"; }
+# shellcheck disable=SC2046 # each is a word
+kill_node() { kill -9 $(node "$1"); }
+# shellcheck disable=SC2046 # each is a word
+stop_node() { kill -STOP $(node "$1"); }
+stop_patroni() { kill -STOP "$(pid "patroni-$1")"; }
+kill_patroni() { kill -9 "$(pid "patroni-$1")"; }
+
+check "up makes a store with standbys" up --port "$PORT" --standbys 2 --mount "$M" --user tester
+cat "$WORK/check.out" | sed 's/^/# /' | head -n 30
+check "two standbys follow the primary" is_whole
+check_not "etcd does not answer who has no certificate" curl -fsk --noproxy '*' --max-time 3 "https://127.0.0.1:$((PORT + 22))/health"
+check_not "Patroni does not either" curl -fsk --noproxy '*' --max-time 3 "https://127.0.0.1:$((PORT + 19))/patroni"
+check_eq "the secrets are nobody else's" "" "$(find "$D/standbys" -perm /o=rwx)"
+# shellcheck disable=SC1091
+. "$D/credentials"
+URLS=http://127.0.0.1:$PORT,http://127.0.0.1:$((PORT + 1))
+load run >"$WORK/load.out" 2>&1 &
+loader=$!
+at_end "kill $loader"
+begun=$(seconds)
+check "changes are acknowledged" eventually 10 has_gap "$begun"
+lose "postmaster killed" 30 kill_postmaster
+comes_back
+for ((round = 1; ${E2E_LONG:+1}0 && round <= ${FAILOVER_ROUNDS:-3}; round++)); do
+	lose "postmaster killed" 30 kill_postmaster
+	comes_back
+	lose "node killed" 60 kill_node
+	check "up starts it again" up
+	comes_back
+	stopped=$(primary)
+	# shellcheck disable=SC2046 # each is a word
+	held=$(node "$stopped")
+	lose "node stopped" 60 stop_node
+	# shellcheck disable=SC2086 # each is a word
+	kill -CONT $held
+	comes_back
+	stopped=$(primary)
+	lose "Patroni stopped" 60 stop_patroni
+	check "the primary that Patroni does not watch over ends" eventually 30 sh -c "! kill -0 $(pid "postgres-$stopped")"
+	begun=$(seconds)
+	check "changes go on at another" eventually 60 has_gap "$begun"
+	kill -CONT "$(pid "patroni-$stopped")"
+	comes_back
+	for n in 1 2 3; do
+		begun=$(seconds)
+		kill -TERM "$(pid "patroni-$n")"
+		eventually 60 sh -c "! kill -0 $(pid "patroni-$n") 2>/dev/null"
+		check "a node is started again in turn" up
+		check "and changes go on" eventually 60 has_gap "$begun"
+		comes_back
+	done
+done
+kill -TERM $loader
+wait $loader
+sed 's/^/# /' "$WORK/load.out" | tail -n 20
+check "what was acknowledged is there, once, and no call on the mount failed" load check
+sed 's/^/# /' "$WORK/check.out"
+if [ -n "${E2E_LONG:-}" ]; then
+	# shellcheck disable=SC2046 # each is a word
+	kill -9 $(cat "$D"/run/{user,docs,gateway,patroni,etcd,postgres}-*.pid)
+	begun=$(seconds)
+	check "all processes killed at once: up starts the store" up
+	echo "# whole store killed: $(python3 -c "print('%.1f' % ($(seconds) - $begun))") s until up returned"
+	check "what was acknowledged is there still" load check
+fi
+e2e_end
