@@ -34,7 +34,7 @@
 	(64u * 1024) /* a range below shares a block with others; copying it costs less than a request */
 #define FLUSH_BYTES_MAX (64u * 1024 * 1024)   /* dirty in the whole mount: what its death may cost */
 #define FLUSH_STUCK_BYTES_MAX FLUSH_BYTES_MAX /* what the store refuses takes no room from others, up to here */
-#define FLUSH_ROOM_WAIT_S 60		      /* a write that found no room: twice the outage that is waited out */
+#define FLUSH_ROOM_WAIT_S 120		      /* a write that found no room: twice the outage that is waited out */
 #define FLUSH_ATTEMPTS_MAX 3		      /* of a round whose blocks were collected meanwhile */
 
 struct blocks;

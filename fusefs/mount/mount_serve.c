@@ -24,7 +24,7 @@
  * made quiet, so that no answer comes to who is gone.
  */
 
-#define DRAIN_MS 30000	    /* for all of it together: an outage that calls wait out is waited out here, too */
+#define DRAIN_MS 30000	    /* for all of it together: a failover of the database is waited out here, too */
 #define DRAIN_LEAST_MS 1000 /* of it for each step */
 #define UNMOUNT_MS 10000    /* from the kernel's unmount to the end of the session */
 #define BUSY_MS 3000	    /* a folder that somebody still uses: then it goes without them */

@@ -20,7 +20,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define STORE_OUTAGE_S 30      /* an outage of all gateways that is waited out */
+#define STORE_OUTAGE_S 60      /* of all gateways, or the database: a failover of it takes up to 30 */
 #define STORE_OUTAGE_SLACK_S 3 /* one last round after it: whoever comes back just in time is found */
 #define STORE_OUTAGE_NS ((STORE_OUTAGE_S + STORE_OUTAGE_SLACK_S) * NS_PER_S)
 #define STORE_BATCH_BYTES_MAX (2u * 1024 * 1024) /* inline data of one batch: below BATCH_DATA_BYTES_MAX */
