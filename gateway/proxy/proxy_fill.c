@@ -1,6 +1,6 @@
 /*
- * Keeps answers: what a service answered to a plain GET, its status, its fields but for ours, its body. Everything else
- * (parts, conditions, what has no tags) is asked for each time.
+ * Keeps answers: what a service answered to a GET, its status, its fields but for ours, its body; all of it, or that
+ * there is nothing. Everything else (parts, refusals, what has no tags) is asked for each time.
  *
  * An answer is kept when it says what it was made from; the number of its fence was taken before it was asked for.
  */
@@ -16,29 +16,17 @@
 #include <string.h>
 #include <strings.h>
 
-/* Conditions and ranges that only a service understands. */
-static const char *const BEYOND[] = {"Range", "If-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range"};
-
-bool proxy_fill_may_keep(const struct http_request *req)
+static bool is_read(const struct exchange *x)
 {
-	const char *method = http_request_method(req);
-
-	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-		return false;
-	for (size_t i = 0; i < sizeof(BEYOND) / sizeof(BEYOND[0]); i++)
-		if (http_request_header(req, BEYOND[i]))
-			return false;
-	return true;
+	return strcmp(x->method, "GET") == 0 || strcmp(x->method, "HEAD") == 0;
 }
 
 /* A service that is asked for tags gives a listing a length; so HEAD asks for them, too, and says the same as GET. */
 int proxy_fill_want(struct exchange *x)
 {
-	const bool gets = strcmp(x->method, "GET") == 0;
-
-	if (!x->proxy->with.cache || x->traits.poll || !proxy_fill_may_keep(x->req))
+	if (!x->proxy->with.cache || x->traits.poll || !is_read(x))
 		return 0;
-	x->fill.wanted = gets && !http_request_header(x->req, "If-None-Match");
+	x->fill.wanted = strcmp(x->method, "GET") == 0;
 	x->fill.sent = cache_fence(x->proxy->with.cache);
 	x->fill.asked_ns = clock_boot_ns();
 	return http_headers_set(&x->headers, HEADER_TAGS, HEADER_TAGS_WANTED);

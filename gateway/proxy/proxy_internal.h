@@ -31,6 +31,7 @@
 #include "gateway/proxy/drive_ref.h"
 #include "gateway/proxy/first_drives.h"
 #include "gateway/proxy/forward_headers.h"
+#include "gateway/proxy/kept_reply.h"
 #include "gateway/proxy/pipe.h"
 #include "gateway/proxy/proxy.h"
 #include "gateway/proxy/suspects.h"
@@ -78,7 +79,6 @@ struct proxy {
 	struct suspects *suspects;
 };
 
-#define HEADER_CACHE_STATUS "Cache-Status" /* RFC 9211: where an answer came from */
 #define HOME_STATUS_SIZE 256 /* Cache-Status: what two gateways say, each with a name of at most 63 bytes */
 
 /* Where an exchange was sent. */
@@ -212,8 +212,6 @@ bool proxy_hit_answer_held(struct exchange *x);
 
 /* ---- proxy_fill.c ---- */
 
-/* Whether it is one whose answer could be kept, by what it says of itself. */
-bool proxy_fill_may_keep(const struct http_request *req);
 /* Whether the answer to this request is to be kept; sets the field that asks for tags. */
 int proxy_fill_want(struct exchange *x);
 /* The head that goes to the client is complete. */

@@ -4,8 +4,8 @@
 
 #include "backend/docs/request/digest.h"
 #include "backend/docs/request/path.h"
-#include "backend/docs/request/precondition.h"
-#include "backend/docs/request/range.h"
+#include "common/http/precondition.h"
+#include "common/http/range.h"
 #include "common/base/text.h"
 
 #include <string.h>

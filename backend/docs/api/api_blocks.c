@@ -14,7 +14,7 @@
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/blocks.h"
 #include "backend/docs/request/content.h"
-#include "backend/docs/request/precondition.h"
+#include "common/http/precondition.h"
 #include "backend/docs/request/reply.h"
 #include "backend/docs/request/upload.h"
 #include "common/base/clock.h"

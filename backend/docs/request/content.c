@@ -1,25 +1,20 @@
 #include "backend/docs/request/content.h"
 
 #include "backend/docs/request/digest.h"
-#include "backend/docs/request/precondition.h"
+#include "common/http/precondition.h"
 #include "backend/docs/request/streamed.h"
-#include "backend/docs/request/range.h"
+#include "common/http/range.h"
 #include "backend/docs/request/reader.h"
 #include "backend/docs/request/reply.h"
 #include "backend/docs/request/tagging.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/sha256.h"
-#include "common/base/text.h"
+#include "common/http/byteranges.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-
-#define BOUNDARY_BYTES 12 /* random: content cannot guess it */
-#define PART_HEAD_MAX 256
 
 /* The body: parts of a document or of a block, with heads between them when there are several. */
 struct body {
@@ -27,12 +22,9 @@ struct body {
 	struct reader *reader; /* of a document */
 	struct block_name block;
 	int64_t at, end; /* of the part of a block that is still to come */
-	struct range_set ranges;
+	struct byteranges parts;
 	size_t next; /* part */
-	bool multi, finished;
-	char boundary[2 * BOUNDARY_BYTES + 1];
-	const char *type;
-	int64_t size;
+	bool finished;
 };
 
 static void body_free(void *cookie)
@@ -76,32 +68,15 @@ static int read_block(struct body *b, size_t max, struct buf *out)
 	return 0;
 }
 
-static int part_head(const struct body *b, size_t n, struct buf *out)
-{
-	const struct range *part = &b->ranges.parts[n];
-
-	return buf_printf(out,
-		"%s--%s\r\nContent-Type: %s\r\nContent-Range: bytes %" PRId64 "-%" PRId64 "/%" PRId64 "\r\n\r\n",
-		n > 0 ? "\r\n" : "", b->boundary, b->type, part->from, part->from + part->len - 1, b->size);
-}
-
-static int part_tail(const struct body *b, struct buf *out)
-{
-	return buf_printf(out, "\r\n--%s--\r\n", b->boundary);
-}
-
 /* The next part, or the end. */
 static int body_turn(struct body *b, struct buf *out)
 {
-	int r = 0;
-
-	if (b->next == b->ranges.count) {
+	if (b->next == b->parts.ranges.count) {
 		b->finished = true;
-		return b->multi ? part_tail(b, out) : 0;
+		return byteranges_append_tail(&b->parts, out);
 	}
-	if (b->multi)
-		r = part_head(b, b->next, out);
-	body_seek(b, &b->ranges.parts[b->next++]);
+	const int r = byteranges_append_head(&b->parts, b->next, out);
+	body_seek(b, &b->parts.ranges.parts[b->next++]);
 	return r;
 }
 
@@ -128,25 +103,6 @@ static int body_fill(void *cookie, struct docs_store *store, struct buf *out)
 
 static const struct streamed_source body_source = {.fill = body_fill, .free = body_free};
 
-static int body_length(const struct body *b, int64_t *ret)
-{
-	struct buf text;
-	int64_t length = 0;
-	int r = 0;
-
-	buf_init(&text, (RANGE_PARTS_MAX + 1) * (size_t)PART_HEAD_MAX);
-	for (size_t i = 0; r == 0 && i < b->ranges.count; i++) {
-		length += b->ranges.parts[i].len;
-		if (b->multi)
-			r = part_head(b, i, &text);
-	}
-	if (r == 0 && b->multi)
-		r = part_tail(b, &text);
-	*ret = length + (int64_t)text.size;
-	buf_fini(&text);
-	return r;
-}
-
 static int body_new(const struct content *c, const struct range_set *ranges, struct body **ret)
 {
 	struct reader_options options = {.docs = c->call->docs,
@@ -162,20 +118,12 @@ static int body_new(const struct content *c, const struct range_set *ranges, str
 	else if (r == 0)
 		r = reader_new(&options, &b->reader);
 	if (r == 0)
-		r = text_random_hex(BOUNDARY_BYTES, b->boundary);
+		r = byteranges_init(&b->parts, ranges, c->type, c->size);
 	if (r < 0) {
 		body_free(b);
 		return r;
 	}
 	b->docs = c->call->docs;
-	b->type = c->type;
-	b->size = c->size;
-	b->ranges = *ranges;
-	b->multi = ranges->count > 1;
-	if (ranges->count == 0 && c->size > 0) {
-		b->ranges.count = 1;
-		b->ranges.parts[0] = (struct range){0, c->size};
-	}
 	*ret = b;
 	return 0;
 }
@@ -200,19 +148,6 @@ static void add_fields(const struct content *c, struct http_headers *headers)
 		reply_position(headers, c->at);
 }
 
-static void add_range(const struct body *b, struct http_headers *headers)
-{
-	const struct range *part = &b->ranges.parts[0];
-
-	if (b->multi) {
-		(void)http_headers_addf(headers, "Content-Type", "multipart/byteranges; boundary=%s", b->boundary);
-		return;
-	}
-	(void)http_headers_add(headers, "Content-Type", b->type);
-	(void)http_headers_addf(headers, "Content-Range", "bytes %" PRId64 "-%" PRId64 "/%" PRId64, part->from,
-		part->from + part->len - 1, b->size);
-}
-
 static bool is_head(const struct content *c)
 {
 	return strcmp(http_request_method(c->call->req), "HEAD") == 0;
@@ -232,7 +167,7 @@ static int find_ranges(const struct content *c, struct range_set *ret)
 
 static void refuse_range(const struct content *c, struct http_headers *headers)
 {
-	(void)http_headers_addf(headers, "Content-Range", "bytes */%" PRId64, c->size);
+	(void)byteranges_add_size(c->size, headers);
 	http_respond_error_with(c->call->req, -ERR_RANGE, NULL, headers);
 }
 
@@ -253,21 +188,22 @@ static int read_part(struct body *b, const struct range *part, struct buf *out, 
 /* A part of a block cannot be checked by the block's name: a digest of just these bytes comes with it. */
 static void respond_part(const struct content *c, const struct range_set *ranges, struct http_headers *headers)
 {
-	struct body b = {
-		.docs = c->call->docs, .block = *c->block, .ranges = *ranges, .type = c->type, .size = c->size};
+	struct body b = {.docs = c->call->docs, .block = *c->block};
 	char digest[DIGEST_TEXT_SIZE], *bytes;
 	struct buf part;
 	size_t size;
 	int r;
 
 	buf_init(&part, BLOCK_PART_BYTES_MAX);
-	r = read_part(&b, &ranges->parts[0], &part, digest);
+	r = byteranges_init(&b.parts, ranges, c->type, c->size);
+	if (r == 0)
+		r = read_part(&b, &ranges->parts[0], &part, digest);
 	if (r < 0) {
 		buf_fini(&part);
 		call_fail(c->call, r, NULL);
 		return;
 	}
-	add_range(&b, headers);
+	(void)byteranges_add_fields(&b.parts, headers);
 	(void)http_headers_add(headers, "Content-Digest", digest);
 	bytes = buf_take(&part, &size);
 	http_respond_take(c->call->req, 206, headers, bytes, size);
@@ -285,8 +221,8 @@ static int body_look(struct body *b, struct docs_store *store)
 
 	if (!b->reader)
 		return 0;
-	for (size_t i = 0; i < b->ranges.count; i++) {
-		const struct range *part = &b->ranges.parts[i];
+	for (size_t i = 0; i < b->parts.ranges.count; i++) {
+		const struct range *part = &b->parts.ranges.parts[i];
 
 		from = part->from < from ? part->from : from;
 		to = part->from + part->len > to ? part->from + part->len : to;
@@ -305,7 +241,7 @@ static int respond_body(
 	int r = body_new(c, ranges, &b);
 
 	if (r == 0)
-		r = body_length(b, &answer.length);
+		r = byteranges_length(&b->parts, &answer.length);
 	if (r == 0 && !head)
 		r = body_look(b, store);
 	if (r < 0) {
@@ -315,7 +251,7 @@ static int respond_body(
 		return r == -ESTALE ? r : 0;
 	}
 	if (ranges->count)
-		add_range(b, headers);
+		(void)byteranges_add_fields(&b->parts, headers);
 	else
 		(void)http_headers_add(headers, "Content-Type", c->type);
 	if (ranges->count == 0 && (head || answer.length <= (int64_t)TAGGING_BYTES_MAX))

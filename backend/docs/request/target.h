@@ -7,7 +7,7 @@
 
 #include "backend/docs/request/call.h"
 #include "backend/docs/request/path.h"
-#include "backend/docs/request/precondition.h"
+#include "common/http/precondition.h"
 #include "common/proto/op.h"
 
 struct target {

@@ -16,6 +16,7 @@ void service_drive_reset(struct service_drive *d)
 	d->tags = " a2";
 	d->touches = " a2";
 	d->size = 0;
+	d->date = NULL;
 	d->skips = 0;
 	d->refusal = 0;
 	d->refusals = 0;
@@ -167,6 +168,11 @@ static void answer_read(struct service_drive *d, struct http_request *req, struc
 	if (d->tags && wanted && strcmp(wanted, "?1") == 0)
 		(void)http_headers_addf(headers, "Nephos-Tags", "%d%s", drive_of(req), d->tags);
 	(void)http_headers_addf(headers, "ETag", "\"v%d\"", d->version);
+	if (d->date) {
+		(void)http_headers_add(headers, "Last-Modified", d->date);
+		(void)http_headers_add(headers, "Accept-Ranges", "bytes");
+		(void)http_headers_add(headers, "Content-Type", "text/x");
+	}
 	if (d->status == 404) {
 		http_respond_error_with(req, -ERR_NOT_FOUND, NULL, headers);
 	} else if (d->size > 0) {

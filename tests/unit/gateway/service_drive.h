@@ -25,6 +25,7 @@ struct service_drive {
 	int status;	     /* of reads: 200, or 404 */
 	const char *tags;    /* that an answer to a read has, behind the drive's; NULL: none */
 	size_t size;	     /* of a read's body; 0: the version */
+	const char *date;    /* when what is read was changed, which has parts then; NULL: that is not said */
 	const char *touches; /* tags of the next changes, behind the drive's */
 	int64_t skips;	     /* so many seqs before the next change, whose answers nobody gets */
 	int refusal;	     /* of changes and reads: an error; 0: none */

@@ -259,19 +259,140 @@ static void what_does_not_say_what_it_was_made_from_is_not_kept(void **state)
 	assert_asked(f, "GET", drive, "documents/2", "");
 }
 
-static void what_only_a_service_understands_is_asked_each_time(void **state)
+static void another_form_is_another_answer(void **state)
 {
-	static const char *const MORE[] = {"Range: bytes=0-1\r\n", "If-Match: \"x\"\r\n",
-		"If-Modified-Since: Sat, 28 Nov 2026 04:00:00 GMT\r\n",
-		"If-Unmodified-Since: Sat, 28 Nov 2026 04:00:00 GMT\r\n", "Accept: text/other\r\n"};
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
 
 	assert_asked(f, "GET", drive, "documents/2", "");
-	for (size_t i = 0; i < sizeof(MORE) / sizeof(*MORE); i++)
-		assert_asked(f, "GET", drive, "documents/2", MORE[i]);
+	assert_asked(f, "GET", drive, "documents/2", "Accept: text/other\r\n");
 	assert_hit(f, "GET", drive, "documents/2", "Accept: text/other\r\n");
 	assert_hit(f, "GET", drive, "documents/2", "");
+}
+
+#define DATE "Sun, 06 Nov 1994 08:49:37 GMT"
+#define LATER "Sun, 06 Nov 1994 08:49:38 GMT"
+#define EARLIER "Sun, 06 Nov 1994 08:49:36 GMT"
+
+static void conditions_are_judged_by_what_is_kept(void **state)
+{
+	static const struct {
+		const char *more, *status;
+	} CASES[] = {
+		{"If-Match: *\r\n", "200"},
+		{"If-Match: \"x\"\r\n", "412"},
+		{"If-Match: nonsense\r\n", "400"},
+		{"If-None-Match: nonsense\r\n", "400"},
+		{"If-Modified-Since: " DATE "\r\n", "304"},
+		{"If-Modified-Since: " EARLIER "\r\n", "200"},
+		{"If-Modified-Since: nonsense\r\n", "200"},
+		{"If-Unmodified-Since: " DATE "\r\n", "200"},
+		{"If-Unmodified-Since: " EARLIER "\r\n", "412"},
+		{"If-None-Match: \"x\"\r\nIf-Modified-Since: " LATER "\r\n", "200"},
+		{"If-Match: *\r\nIf-Unmodified-Since: " EARLIER "\r\n", "200"},
+		{"If-Match: *\r\nIf-None-Match: *\r\n", "304"},
+	};
+	struct front *f = *state;
+	const unsigned drive = front_new_home(f);
+	char line[32];
+
+	FRONT_SET(f, date, DATE);
+	assert_asked(f, "GET", drive, "documents/2/content", "");
+	for (size_t i = 0; i < sizeof(CASES) / sizeof(*CASES); i++) {
+		assert_hit(f, "GET", drive, "documents/2/content", CASES[i].more);
+		(void)snprintf(line, sizeof(line), "HTTP/1.1 %s ", CASES[i].status);
+		if (!says(line))
+			fail_msg("%s: not %s: %.300s", CASES[i].more, CASES[i].status, front_answer());
+	}
+}
+
+static void what_says_no_date_is_asked_about_and_what_says_no_parts_has_none(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_home(f);
+
+	assert_asked(f, "GET", drive, "documents/2", "");
+	assert_asked(f, "GET", drive, "documents/2", "If-Modified-Since: " DATE "\r\n");
+	assert_asked(f, "GET", drive, "documents/2", "If-Unmodified-Since: " DATE "\r\n");
+	assert_hit(f, "GET", drive, "documents/2", "If-None-Match: \"x\"\r\nIf-Modified-Since: " DATE "\r\n");
+	assert_hit(f, "GET", drive, "documents/2", "Range: bytes=0-1\r\n"); /* it does not say that it has parts */
+	assert_says("HTTP/1.1 200");
+	assert_says("\r\n\r\nversion ");
+	FRONT_SET(f, date, "Thu, 01 Jan 1970 00:00:00 GMT"); /* stands for what cannot be said */
+	assert_asked(f, "GET", drive, "documents/3", "");
+	assert_asked(f, "GET", drive, "documents/3", "If-Modified-Since: " DATE "\r\n");
+}
+
+static void parts_are_given_from_memory(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_home(f);
+
+	FRONT_SET(f, date, DATE);
+	assert_asked(f, "GET", drive, "documents/2/content", "");
+	assert_hit(f, "GET", drive, "documents/2/content", "Range: bytes=3-6\r\n");
+	assert_says("HTTP/1.1 206");
+	assert_says("Content-Range: bytes 3-6/");
+	assert_says("Content-Type: text/x\r\n");
+	assert_says("\r\n\r\nsion");
+	assert_hit(f, "GET", drive, "documents/2/content", "Range: bytes=0-0,3-4\r\n");
+	assert_says("HTTP/1.1 206");
+	assert_says("Content-Type: multipart/byteranges; boundary=");
+	assert_says("\r\n\r\nv\r\n--");
+	assert_says("\r\n\r\nsi\r\n--");
+	assert_says("--\r\n");
+	assert_hit(f, "GET", drive, "documents/2/content", "Range: bytes=100-\r\n");
+	assert_says("HTTP/1.1 416");
+	assert_says("Content-Range: bytes */");
+	assert_hit(f, "GET", drive, "documents/2/content", "Range: lines=1-2\r\n");
+	assert_says("HTTP/1.1 200");
+}
+
+static void a_part_is_given_only_of_the_state_that_was_named(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_home(f);
+	const time_t now = time(NULL);
+	char more[128], date[64];
+	struct tm tm;
+
+	FRONT_SET(f, date, DATE);
+	assert_asked(f, "GET", drive, "documents/2/content", "");
+	(void)snprintf(more, sizeof(more), "Range: bytes=3-6\r\nIf-Range: \"v%d\"\r\n", front_drive(f)->version);
+	assert_hit(f, "GET", drive, "documents/2/content", more);
+	assert_says("HTTP/1.1 206");
+	assert_hit(f, "GET", drive, "documents/2/content", "Range: bytes=3-6\r\nIf-Range: " DATE "\r\n");
+	assert_says("HTTP/1.1 206");
+	assert_hit(f, "GET", drive, "documents/2/content", "Range: bytes=3-6\r\nIf-Range: \"other\"\r\n");
+	assert_says("HTTP/1.1 200");
+	assert_hit(f, "GET", drive, "documents/2/content", "Range: bytes=3-6\r\nIf-Range: " LATER "\r\n");
+	assert_says("HTTP/1.1 200");
+	/* A second that is not over, as far as anybody may know, names no state. */
+	(void)strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&(time_t){now + 3600}, &tm));
+	FRONT_SET(f, date, date);
+	assert_asked(f, "GET", drive, "documents/3/content", "");
+	(void)snprintf(more, sizeof(more), "Range: bytes=3-6\r\nIf-Range: %s\r\n", date);
+	assert_hit(f, "GET", drive, "documents/3/content", more);
+	assert_says("HTTP/1.1 200");
+	FRONT_SET(f, date, DATE);
+}
+
+static void parts_of_what_is_large_come_whole(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_home(f);
+
+	FRONT_SET(f, size, LARGE);
+	FRONT_SET(f, date, DATE);
+	assert_asked(f, "GET", drive, "documents/2/content", "");
+	await_hit(f, drive, "documents/2/content");
+	assert_hit(f, "GET", drive, "documents/2/content", "Range: bytes=1-150000\r\n");
+	assert_says("Content-Length: 150000\r\n");
+	assert_int_equal(strlen(strstr(front_answer(), "\r\n\r\n") + 4), 150000);
+	assert_hit(f, "GET", drive, "documents/2/content", "Range: bytes=0-99999,100000-199999\r\n");
+	const char *length = strstr(front_answer(), "Content-Length: ");
+	assert_non_null(length);
+	assert_int_equal(strlen(strstr(front_answer(), "\r\n\r\n") + 4), strtol(length + 16, NULL, 10));
 }
 
 static void of_fields_between_parts_of_the_store_none_comes_out_of_memory_or_past_it(void **state)
@@ -330,7 +451,12 @@ int main(void)
 		test(who_has_seen_more_than_was_followed_is_sent_to_the_service),
 		test(what_is_large_is_kept_and_given_whole),
 		test(what_does_not_say_what_it_was_made_from_is_not_kept),
-		test(what_only_a_service_understands_is_asked_each_time),
+		test(another_form_is_another_answer),
+		test(conditions_are_judged_by_what_is_kept),
+		test(what_says_no_date_is_asked_about_and_what_says_no_parts_has_none),
+		test(parts_are_given_from_memory),
+		test(a_part_is_given_only_of_the_state_that_was_named),
+		test(parts_of_what_is_large_come_whole),
 		test(of_fields_between_parts_of_the_store_none_comes_out_of_memory_or_past_it),
 		test(a_drive_in_the_trash_is_dropped),
 	};

@@ -1,4 +1,4 @@
-#include "backend/docs/request/range.h"
+#include "common/http/range.h"
 
 #include "common/base/error.h"
 #include "common/base/text.h"

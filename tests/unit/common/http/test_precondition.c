@@ -1,4 +1,4 @@
-#include "backend/docs/request/precondition.h"
+#include "common/http/precondition.h"
 
 #include "common/base/clock.h"
 #include "common/base/error.h"

@@ -2,8 +2,8 @@
  * precondition: If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since and If-Range (RFC 9110, 13) against a
  * document. Pure.
  */
-#ifndef NEPHOS_DOCS_PRECONDITION_H
-#define NEPHOS_DOCS_PRECONDITION_H
+#ifndef NEPHOS_HTTP_PRECONDITION_H
+#define NEPHOS_HTTP_PRECONDITION_H
 
 #include <stdbool.h>
 #include <stdint.h>

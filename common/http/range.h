@@ -4,8 +4,8 @@
  * there is)
  * is as if it was not said; so is the end of an empty document.
  */
-#ifndef NEPHOS_DOCS_RANGE_H
-#define NEPHOS_DOCS_RANGE_H
+#ifndef NEPHOS_HTTP_RANGE_H
+#define NEPHOS_HTTP_RANGE_H
 
 #include <stddef.h>
 #include <stdint.h>
