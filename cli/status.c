@@ -25,7 +25,7 @@
 #define STATUS_BYTES_MAX (1024u * 1024)
 
 /* What a gateway says of its part in the ring. */
-static const char *const RING_PARTS[] = {"ring", "homes", "cache"};
+static const char *const RING_PARTS[] = {"ring", "homes", "cache", "blocks"};
 
 struct survey {
 	struct command_run *run;
@@ -274,6 +274,25 @@ static json_int_t sum(const json_t *object)
 	return total;
 }
 
+static json_int_t number_of(const json_t *object, const char *name)
+{
+	return json_integer_value(json_object_get(object, name));
+}
+
+static void print_blocks(struct buf *line, const json_t *g)
+{
+	const json_t *blocks = json_object_get(g, "blocks");
+	const json_int_t hits = number_of(blocks, "hits"), all = hits + number_of(blocks, "misses");
+
+	if (!blocks)
+		return;
+	assert(hits <= all || hits < 0);
+	(void)buf_printf(line, "; %lld blocks, %lld KiB", (long long)number_of(blocks, "blocks"),
+		(long long)number_of(blocks, "bytes") / 1024);
+	if (all > 0)
+		(void)buf_printf(line, ", %lld of 100 from memory", (long long)(hits * 100 / all));
+}
+
 static void print_kept(struct buf *line, const json_t *g)
 {
 	const json_t *cache = json_object_get(g, "cache"), *homes = json_object_get(g, "homes");
@@ -294,6 +313,7 @@ static void print_kept(struct buf *line, const json_t *g)
 		(void)buf_printf(line, "%lld of 100 from memory", (long long)(hits * 100 / (hits + misses)));
 	else
 		(void)buf_append_str(line, "nothing asked yet");
+	print_blocks(line, g);
 }
 
 static void print_service(struct buf *line, const json_t *service)

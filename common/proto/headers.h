@@ -28,6 +28,10 @@
 #define HEADER_TOUCHED "Nephos-Touched"	    /* answer to a home: what the change has made untrue (touched.h) */
 #define HEADER_TAGS "Nephos-Tags"	    /* request of a gateway: tags are wanted; answer: what it was made from */
 #define HEADER_TAGS_WANTED "?1"
+/* request of a gateway (?1): content that is longer than what it keeps as one answer may come as extents; answer: it
+ * does, and this is its media type */
+#define HEADER_CONTENT "Nephos-Content"
+#define HEADER_CONTENT_WANTED "?1"
 #define HEADER_DRIVE "Nephos-Drive" /* request of a gateway: for this drive or none; refused so: which one it is */
 #define HEADER_HOP "Nephos-Hop"	    /* request between gateways: the epoch that the sender went by, and its name */
 #define HEADER_HOME "Nephos-Home"   /* answer: where the drive's home is, for who asks next */

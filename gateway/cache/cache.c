@@ -89,6 +89,13 @@ struct answer *cache_get(struct cache *c, enum cache_kind kind, struct span key,
 	return shard_get(shard_of(c, hash), kind, hash, key, now_ns);
 }
 
+struct answer *cache_peek(struct cache *c, struct span key, int64_t now_ns)
+{
+	const uint64_t hash = XXH64(key.data, key.size, c->seed);
+
+	return shard_peek(shard_of(c, hash), hash, key, now_ns);
+}
+
 uint64_t cache_fence(struct cache *c)
 {
 	return fence_now(c->fence);

@@ -44,6 +44,8 @@ void cache_free(struct cache *c); /* NULL is fine; answers that were handed out 
 
 /* A reference, for the caller to drop (answer_unref); NULL: a miss. */
 struct answer *cache_get(struct cache *c, enum cache_kind kind, struct span key, int64_t now_ns);
+/* The same, by who has looked before: it counts as nothing. */
+struct answer *cache_peek(struct cache *c, struct span key, int64_t now_ns);
 /* Before an answer is asked for. */
 uint64_t cache_fence(struct cache *c);
 enum cache_verdict cache_put(struct cache *c, const struct cache_fill *fill);

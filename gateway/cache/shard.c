@@ -357,6 +357,15 @@ struct answer *shard_get(struct shard *s, enum cache_kind kind, uint64_t hash, s
 	return answer;
 }
 
+struct answer *shard_peek(struct shard *s, uint64_t hash, struct span key, int64_t now_ns)
+{
+	pthread_mutex_lock(&s->lock);
+	const struct entry *e = find(s, hash, key, now_ns);
+	struct answer *answer = e ? answer_ref(e->answer) : NULL;
+	release(s);
+	return answer;
+}
+
 /* What is there already, and what was there before, say where a fill goes and whether it does. Lock held. */
 struct place {
 	struct entry *present;

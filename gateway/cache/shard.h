@@ -37,6 +37,7 @@ void shard_free(struct shard *s); /* NULL is fine */
 
 /* A reference, for the caller to drop; NULL: it is not here. */
 struct answer *shard_get(struct shard *s, enum cache_kind kind, uint64_t hash, struct span key, int64_t now_ns);
+struct answer *shard_peek(struct shard *s, uint64_t hash, struct span key, int64_t now_ns); /* not counted */
 /* keys: of the fill's tags, in their order. */
 enum cache_verdict shard_put(struct shard *s, uint64_t hash, const struct cache_fill *fill, const uint64_t *keys);
 /* What has one of these keys and saw less than seq. */

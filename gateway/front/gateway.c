@@ -6,6 +6,7 @@
 #include "common/http/server/monitoring.h"
 #include "common/trust/door.h"
 #include "gateway/front/assets.h"
+#include "gateway/front/block_report.h"
 #include "gateway/front/cache_report.h"
 #include "gateway/front/hop_listener.h"
 #include "gateway/front/peer_list.h"
@@ -13,6 +14,7 @@
 #include "gateway/access/client_address.h"
 #include "gateway/proxy/proxy.h"
 #include "gateway/access/recheck.h"
+#include "gateway/blocks/block_source.h"
 #include "gateway/cache/cache.h"
 #include "gateway/ring/keeper.h"
 #include "gateway/ring/ring.h"
@@ -31,7 +33,8 @@
 /* To leave the ring takes three calls. After the length of a lease there is nothing left to give back. */
 #define GATEWAY_LEAVE_MS 3000
 
-static_assert(SHARE_CALLS_MAX + RECHECK_AT_ONCE + KEEPER_CALLS_MAX + GATEWAY_UPSTREAM_MAX <= GATEWAY_CALLS_MAX,
+static_assert(SHARE_CALLS_MAX + RECHECK_AT_ONCE + KEEPER_CALLS_MAX + BLOCK_FETCHES_MAX + GATEWAY_UPSTREAM_MAX <=
+		GATEWAY_CALLS_MAX,
 	"services have a connection for all that a gateway may ask of them at once");
 static_assert(GATEWAY_UPSTREAM_MAX <= HOP_IDLE_MAX && HOP_CONNECTIONS_MAX == GATEWAY_HOPS_MAX,
 	"a gateway has a place for what others keep open to it");
@@ -52,6 +55,10 @@ struct gateway {
 	struct cache *cache; /* what is kept of services' answers */
 	struct cache_report *report;
 	struct keeper *keeper; /* which drives this gateway is home of */
+	struct block_caps *caps;
+	struct block_cache *block_cache;
+	struct block_source *blocks;
+	struct block_report *block_report;
 	struct assets *assets;
 	struct http_route *routes; /* ROUTES and those of monitoring */
 	struct monitoring monitoring;
@@ -193,14 +200,15 @@ static void monitoring_refresh(void *cookie)
 	const struct gateway *g = cookie;
 
 	cache_report_refresh(g->report);
+	block_report_refresh(g->block_report);
 }
 
 static int monitoring_status(void *cookie, struct buf *ret)
 {
 	const struct gateway *g = cookie;
-	json_t *status = json_pack("{sssOsoso*so*so*}", "name", g->name, "gateways", g->peers, "services",
+	json_t *status = json_pack("{sssOsoso*so*so*so*}", "name", g->name, "gateways", g->peers, "services",
 		services_to_json(g->registry, false), "ring", ring_status(g->ring), "homes", keeper_status(g->keeper),
-		"cache", cache_report_json(g->report));
+		"cache", cache_report_json(g->report), "blocks", block_report_json(g->block_report));
 	char *text = status ? json_dumps(status, JSON_COMPACT) : NULL;
 	int error = text ? buf_append_str(ret, text) : -ENOMEM;
 	free(text);
@@ -282,10 +290,38 @@ static bool internal_guard(struct http_request *req, const struct http_route *ro
 	return route->open || door_admits(g->door, req);
 }
 
+/* Blocks have half of the room, if that holds some; answers the rest. Each has its own: what is read is mostly one or
+ * the other, and a store of large files is not to have no room for its listings. */
+static size_t block_bytes_of(const struct gateway_options *options)
+{
+	const size_t half = (options->cache_bytes ? options->cache_bytes : GATEWAY_CACHE_BYTES) / 2;
+
+	return half < BLOCK_CACHE_BYTES_MIN ? 0 : half;
+}
+
+static int build_blocks(const struct gateway_options *options, struct gateway *g)
+{
+	int error = block_caps_new(options->cluster, &g->caps);
+
+	if (error == 0)
+		error = block_cache_new(block_bytes_of(options), &g->block_cache);
+	if (error == 0)
+		error = block_report_new(g->block_cache, g->metrics, &g->block_report);
+	const struct block_source_options blocks = {
+		.client = g->client,
+		.registry = g->registry,
+		.ring = options->ringless ? NULL : g->ring,
+		.cache = g->block_cache,
+		.caps = g->caps,
+		.metrics = g->metrics,
+	};
+	return error < 0 ? error : block_source_new(&blocks, &g->blocks);
+}
+
 static int build_ring(const struct gateway_options *options, struct gateway *g)
 {
 	const struct cache_options cache = {
-		.bytes = options->cache_bytes ? options->cache_bytes : GATEWAY_CACHE_BYTES,
+		.bytes = (options->cache_bytes ? options->cache_bytes : GATEWAY_CACHE_BYTES) - block_bytes_of(options),
 		.seed = randombytes_random() | (uint64_t)randombytes_random() << 32,
 	};
 	const struct keeper_options keeper = {.client = g->client, .registry = g->registry, .metrics = g->metrics};
@@ -317,6 +353,8 @@ static int build_forwarding(const struct gateway_options *options, struct gatewa
 	int error = auth_new(&auth, &g->auth);
 	if (error == 0)
 		error = build_ring(options, g);
+	if (error == 0)
+		error = build_blocks(options, g);
 	if (error < 0)
 		return error;
 	const struct proxy_options proxy = {
@@ -329,6 +367,8 @@ static int build_forwarding(const struct gateway_options *options, struct gatewa
 		.name = g->name,
 		.keeper = options->ringless ? NULL : g->keeper,
 		.cache = options->ringless ? NULL : g->cache,
+		.blocks = options->ringless ? NULL : g->blocks,
+		.caps = g->caps,
 	};
 	return proxy_new(&proxy, &g->proxy);
 }
@@ -405,6 +445,7 @@ static int start_hops(const struct gateway_options *options, struct gateway *g, 
 		.threads = options->threads,
 		.door = g->door,
 		.proxy = g->proxy,
+		.blocks = {.source = g->blocks, .caps = g->caps},
 	};
 	return hop_listener_start(&hops, why, &g->hops);
 }
@@ -521,7 +562,9 @@ void gateway_free(struct gateway *g)
 	hop_listener_stop(g->hops);
 	recheck_stop(g->recheck);
 	ring_stop(g->ring);
+	block_source_stop(g->blocks);
 	http_client_free(g->client);
+	block_source_free(g->blocks);
 	recheck_free(g->recheck);
 	ring_free(g->ring);
 	keeper_free(g->keeper);
@@ -529,6 +572,9 @@ void gateway_free(struct gateway *g)
 	proxy_free(g->proxy);
 	cache_report_free(g->report);
 	cache_free(g->cache);
+	block_report_free(g->block_report);
+	block_cache_free(g->block_cache);
+	block_caps_free(g->caps);
 	under_way_free(g->under_way);
 	assets_free(g->assets);
 	free(g->routes);

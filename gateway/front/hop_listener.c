@@ -12,6 +12,7 @@
 struct hop_listener {
 	struct door *door;
 	struct proxy *proxy;
+	struct block_peer blocks;
 	char name[MEMBERSHIP_NAME_SIZE];
 	char url[MEMBERSHIP_URL_SIZE];
 	struct http_server *server;
@@ -29,6 +30,22 @@ static void handle_docs(struct http_request *req, void *cookie)
 	proxy_forward(l->proxy, req, REGISTRY_DOCS);
 }
 
+static void handle_block_get(struct http_request *req, void *cookie)
+{
+	const struct hop_listener *l = cookie;
+
+	block_peer_get(&l->blocks, req);
+}
+
+static void handle_block_put(struct http_request *req, void *cookie)
+{
+	const struct hop_listener *l = cookie;
+
+	block_peer_put(&l->blocks, req);
+}
+
+#define BLOCKS "/internal/v1/blocks/{sha256}"
+
 /* What is said to the docs services, as on the public listener; but none of it is open to anybody. */
 #define HOP(method_, pattern_, body_)                                                                       \
 	{                                                                                                   \
@@ -42,6 +59,13 @@ static void handle_docs(struct http_request *req, void *cookie)
 
 static const struct http_route HOP_ROUTES[] = {
 	DOOR_ROUTE(handle_hello),
+	{.method = "GET", .pattern = BLOCKS, .handler = handle_block_get, .internal = true},
+	{.method = "PUT",
+		.pattern = BLOCKS,
+		.body = HTTP_BODY_WHOLE,
+		.body_max = BLOCK_BYTES_MAX,
+		.handler = handle_block_put,
+		.internal = true},
 	HOP_ALL("/api/v1/docs/{rest...}"),
 	HOP_ALL("/api/v2/docs/{rest...}"),
 	{0},
@@ -51,7 +75,11 @@ static bool guard(struct http_request *req, const struct http_route *route, void
 {
 	const struct hop_listener *l = cookie;
 
-	return route->open || (door_admits_kind(l->door, req, "gateway") && hop_admit(req, l->name));
+	if (route->open)
+		return true;
+	/* A block is asked for by a gateway, and not for somebody: a capability says that it may be. */
+	return door_admits_kind(l->door, req, "gateway") &&
+		(strcmp(route->pattern, BLOCKS) == 0 || hop_admit(req, l->name));
 }
 
 /* All addresses of this machine: good to listen on, and none that others could go to. */
@@ -124,6 +152,7 @@ int hop_listener_start(const struct hop_listener_options *options, struct buf *w
 	};
 	l->door = options->door;
 	l->proxy = options->proxy;
+	l->blocks = options->blocks;
 	(void)snprintf(l->name, sizeof(l->name), "%s", options->name);
 	r = http_server_start(&server, &l->server);
 	if (r == 0)

@@ -1,6 +1,7 @@
 /*
  * hop_listener: where other gateways reach this one, and nobody else. Requests for drives that they pass on (hop) go to
- * the proxy, as those of clients do. A service, or who is no part of the store, is told what a stranger is told.
+ * the proxy, as those of clients do; blocks that this gateway owns are asked for and brought here. A service, or who is
+ * no part of the store, is told what a stranger is told.
  */
 #ifndef NEPHOS_GATEWAY_FRONT_HOP_LISTENER_H
 #define NEPHOS_GATEWAY_FRONT_HOP_LISTENER_H
@@ -8,6 +9,7 @@
 #include "common/ring/membership.h"
 #include "common/trust/door.h"
 #include "gateway/access/share_policy.h"
+#include "gateway/blocks/block_peer.h"
 #include "gateway/proxy/proxy.h"
 
 #define HOP_IDLE_MAX 256u /* connections that another gateway keeps open for what comes next */
@@ -23,8 +25,9 @@ struct hop_listener_options {
 	uint16_t port;	       /* 0: any free one */
 	const char *advertise; /* http://HOST[:PORT], by which the others reach it; NULL: address and port */
 	unsigned threads;
-	struct door *door; /* this and the proxy outlive the listener */
+	struct door *door; /* this and the next two outlive the listener */
 	struct proxy *proxy;
+	struct block_peer blocks;
 };
 
 /* -EINVAL: an address or URL that others cannot use; why says what to give. Other failures: it cannot listen there. */

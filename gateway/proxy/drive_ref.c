@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define SEGMENT_SIZE 64 /* a number of 19 digits, each escaped, has 57 */
+#define SEGMENT_SIZE 72 /* the hash of a block has 64; a number of 19 digits, each escaped, 57 */
 
 /* The segments of a path, one after the other. Most have no escapes, and are compared where they stand. */
 struct walk {

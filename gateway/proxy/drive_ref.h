@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define DRIVE_REF_BELOW_SIZE 64 /* what routes have behind the drive is shorter; what is longer is cut */
+#define DRIVE_REF_BELOW_SIZE 80 /* the longest that a route has is a block: 71; what is longer is cut */
 
 struct drive_ref {
 	bool first;	/* the caller's first drive */

@@ -39,6 +39,11 @@ static const char *field_of(const struct answer *answer, const char *name)
 	return NULL;
 }
 
+static int64_t size_of(const struct kept_reply *r)
+{
+	return r->content_type ? r->content_size : (int64_t)answer_body(r->answer).size;
+}
+
 static bool has_ranges(const struct answer *answer)
 {
 	const char *unit = field_of(answer, "Accept-Ranges");
@@ -96,7 +101,7 @@ static int judge_ranges(struct kept_reply *r, struct precondition_target *target
 		return 0;
 	int error = judge_if_range(r, target, &holds);
 	if (error == 0 && holds)
-		r->error = range_parse(range, (int64_t)answer_body(r->answer).size, &r->ranges);
+		r->error = range_parse(range, size_of(r), &r->ranges);
 	return error;
 }
 
@@ -136,10 +141,17 @@ static bool is_said(const struct kept_reply *r, const char *name)
 	if (r->unchanged)
 		return strcasecmp(name, "ETag") == 0 || strcasecmp(name, "Cache-Control") == 0 ||
 			strcasecmp(name, "Vary") == 0;
-	return r->error == 0 && (r->ranges.count == 0 || strcasecmp(name, "Content-Type") != 0);
+	if (strcasecmp(name, HEADER_CONTENT) == 0)
+		return false;
+	return r->error == 0 && ((r->ranges.count == 0 && !r->content_type) || strcasecmp(name, "Content-Type") != 0);
 }
 
-static int add_fields(const struct kept_reply *r, struct http_headers *ret)
+bool kept_reply_has_body(const struct kept_reply *r)
+{
+	return r->error == 0 && !r->unchanged && is_get(r);
+}
+
+int kept_reply_add_fields(const struct kept_reply *r, struct http_headers *ret)
 {
 	struct http_header field;
 	char position[HEADERS_VALUE_SIZE];
@@ -336,17 +348,20 @@ static void send_parts(struct kept_reply *r, struct http_headers *headers)
 static void refuse(struct kept_reply *r, struct http_headers *headers)
 {
 	if (r->error == -ERR_RANGE)
-		(void)byteranges_add_size((int64_t)answer_body(r->answer).size, headers);
+		(void)byteranges_add_size(size_of(r), headers);
 	http_respond_error_with(r->req, r->error, NULL, headers);
 }
 
 void kept_reply_send(struct kept_reply *r)
 {
-	const uint64_t size = answer_body(r->answer).size;
+	const uint64_t size = (uint64_t)size_of(r);
 	struct http_headers headers;
 
 	http_headers_init(&headers);
-	if (add_fields(r, &headers) < 0)
+	int error = kept_reply_add_fields(r, &headers);
+	if (error == 0 && r->content_type && r->error == 0 && !r->unchanged)
+		error = http_headers_add(&headers, "Content-Type", r->content_type);
+	if (error < 0)
 		http_respond_error(r->req, -ENOMEM, NULL);
 	else if (r->error < 0)
 		refuse(r, &headers);

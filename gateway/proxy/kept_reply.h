@@ -20,7 +20,11 @@
 
 struct kept_reply {
 	struct http_request *req;
-	struct answer *answer;	  /* borrowed; what is still sent later has a reference of its own */
+	struct answer *answer; /* borrowed; what is still sent later has a reference of its own */
+	/* The answer says where the content lies: what that is; NULL: its body is what is answered. The caller sends
+	 * it, when kept_reply_has_body. */
+	const char *content_type;
+	int64_t content_size;
 	int64_t incarnation, seq; /* where it is true */
 	const char *home, *cache_status;
 	struct under_way *under_way;
@@ -33,6 +37,10 @@ struct kept_reply {
 
 /* -EAGAIN: only a service can say. */
 int kept_reply_judge(struct kept_reply *r, int64_t now_real_ns);
+/* After that: bytes are to be sent, all or some. */
+bool kept_reply_has_body(const struct kept_reply *r);
+/* Fields of the answer, but for those that say what is sent of it. */
+int kept_reply_add_fields(const struct kept_reply *r, struct http_headers *ret);
 /* Answers the request. */
 void kept_reply_send(struct kept_reply *r);
 /* The same with all of it, and with these fields; room is taken. */

@@ -9,6 +9,7 @@
 #include "common/base/limits.h"
 #include "gateway/access/auth.h"
 #include "gateway/access/client_address.h"
+#include "gateway/blocks/block_source.h"
 #include "gateway/cache/cache.h"
 #include "gateway/ring/keeper.h"
 
@@ -42,6 +43,8 @@ struct proxy_options {
 	const char *name;		      /* of this gateway */
 	struct keeper *keeper;		      /* NULL: there is no ring: everything goes to services, nothing is kept */
 	struct cache *cache;		      /* with a keeper: what is kept */
+	struct block_source *blocks;	      /* with a keeper: blocks, and what large content is put together from */
+	struct block_caps *caps;	      /* with blocks */
 };
 
 int proxy_new(const struct proxy_options *options, struct proxy **ret);

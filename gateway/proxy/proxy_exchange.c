@@ -11,10 +11,10 @@ static const struct {
 	bool has_call;
 	unsigned to; /* bits of the states that may come next */
 } STATES[EXCHANGE_STATES] = {
-	[COLLECTS] = {false, 1u << HELD | 1u << WAITS | 1u << DONE},
-	[HELD] = {false, 1u << HELD | 1u << WAITS | 1u << DONE},
+	[COLLECTS] = {false, 1u << HELD | 1u << WAITS | 1u << DRAINS | 1u << DONE},
+	[HELD] = {false, 1u << HELD | 1u << WAITS | 1u << DRAINS | 1u << DONE},
 	[WAITS] = {true, 1u << ANSWERS | 1u << STREAMS},
-	[ANSWERS] = {false, 1u << HELD | 1u << WAITS | 1u << DONE},
+	[ANSWERS] = {false, 1u << HELD | 1u << WAITS | 1u << DRAINS | 1u << DONE},
 	[STREAMS] = {true, 1u << DRAINS | 1u << LEAVES},
 	[DRAINS] = {false, 1u << DONE},
 	[LEAVES] = {true, 1u << DONE},
@@ -35,6 +35,8 @@ static void exchange_free(struct exchange *x)
 	under_way_remove(x->proxy->under_way, &x->entry);
 	under_way_give_back(x->proxy->under_way, &x->kept);
 	under_way_give_back(x->proxy->under_way, &x->place);
+	assert(x->block.room.amount == 0 && x->content.room.amount == 0 && !x->content.reader);
+	answer_unref(x->content.page);
 	free(x->body);
 	buf_fini(&x->target);
 	buf_fini(&x->answer);
@@ -78,6 +80,9 @@ static void entry_end(struct under_way_entry *entry, int error)
 		x->ended = error;
 		if (x->call)
 			upstream_cancel(x->call);
+		/* What is put together here has no call: whoever pulls it finds out. */
+		if (x->stream && x->state == DRAINS)
+			http_stream_wake(x->stream);
 	}
 	pthread_mutex_unlock(&x->lock);
 	proxy_exchange_release(x);

@@ -34,10 +34,12 @@ int proxy_fill_want(struct exchange *x)
 
 static bool is_kept_field(const char *name)
 {
+	if (strcmp(name, HEADER_CONTENT) == 0)
+		return true; /* it says what kind of answer that is, here and wherever it is copied to */
 	return strncasecmp(name, HEADER_OURS, strlen(HEADER_OURS)) != 0 && strcasecmp(name, HEADER_CACHE_STATUS) != 0;
 }
 
-static int write_head(const struct http_headers *headers, struct buf *ret)
+int proxy_fill_write_head(const struct http_headers *headers, struct buf *ret)
 {
 	int error = 0;
 
@@ -98,7 +100,7 @@ static int begin_fill(struct exchange *x, const struct http_response *head)
 	if (error == 0 && x->fill.tags->tags[0].id != x->drive)
 		error = -EBADMSG; /* what touches this drive would not drop it */
 	if (error == 0 && head->status == 200)
-		error = write_head(&x->answer_headers, &kept);
+		error = proxy_fill_write_head(&x->answer_headers, &kept);
 	if (error == 0) {
 		x->fill.answer = answer_new(head->status, seq, buf_span(&kept), (size_t)x->answer_length);
 		error = x->fill.answer ? 0 : -ENOMEM;

@@ -90,6 +90,11 @@ static bool find(struct hit *hit, int64_t user, uint32_t drive)
 		return false;
 	struct answer *answer =
 		cache_get(hit->proxy->with.cache, kept_key_kind(target), span_of(key.text, key.size), clock_boot_ns());
+	/* Where content lies is passed on to nobody: the exchange looks at it (proxy_content.c). */
+	if (answer && proxy_content_is(answer)) {
+		answer_unref(answer);
+		return false;
+	}
 	return answer && take(hit, answer, user);
 }
 

@@ -40,6 +40,8 @@ static void clear_fields(struct exchange *x)
 	http_headers_remove(&x->headers, HEADER_DRIVE);
 	http_headers_remove(&x->headers, HEADER_HOP);
 	http_headers_remove(&x->headers, HEADER_TAGS);
+	http_headers_remove(&x->headers, HEADER_CONTENT);
+	x->content.asked = false;
 	x->fill.wanted = false;
 	if (x->drive)
 		(void)line_of_number(x->drive, x->key);
@@ -68,6 +70,8 @@ static void go_to_service(struct exchange *x)
 
 static void go_here(struct exchange *x)
 {
+	if (proxy_block_answer(x) || proxy_content_answer(x))
+		return;
 	clear_fields(x);
 	x->way = WAY_HERE;
 	int error = say_drive(x);
@@ -75,6 +79,8 @@ static void go_here(struct exchange *x)
 		error = http_headers_add_number(&x->headers, HEADER_EPOCH, x->where.epoch);
 	if (error == 0 && x->where.held)
 		error = proxy_fill_want(x);
+	if (error == 0 && x->where.held)
+		error = proxy_content_want(x);
 	pass_on(x, error, NULL);
 }
 
@@ -417,8 +423,16 @@ int proxy_home_on_head(struct exchange *x, const struct http_response *head)
 		x->misplaced = true;
 		return 0;
 	}
-	if (x->way == WAY_HERE)
+	if (x->way == WAY_HERE) {
+		int error = proxy_content_on_head(x, head);
+
+		if (error < 0)
+			return error;
 		proxy_fill_on_head(x, head);
+		error = proxy_content_collect(x, head);
+		if (error < 0)
+			return error;
+	}
 	/* Of a drive that he may not see, nobody is told anything. */
 	if (x->way == WAY_HOP ? !http_headers_get(&head->headers, HEADER_CACHE_STATUS) : !is_told(&head->headers))
 		return 0;

@@ -7,6 +7,8 @@
  *   proxy_send.c      sends it there, and passes the answer on
  *   proxy_hit.c       answers from memory
  *   proxy_fill.c      keeps answers
+ *   proxy_block.c     answers requests for blocks from memory
+ *   proxy_content.c   puts long content together from what is kept of it
  *   proxy_exchange.c  the exchange's life and states
  *
  *   collect:  body of known, small size → read whole → upstream with replay
@@ -27,7 +29,9 @@
 #include "common/base/metrics.h"
 #include "common/http/server/server.h"
 #include "common/proto/tag.h"
+#include "gateway/blocks/block_source.h"
 #include "gateway/cache/answer.h"
+#include "gateway/content/content_reader.h"
 #include "gateway/proxy/drive_ref.h"
 #include "gateway/proxy/first_drives.h"
 #include "gateway/proxy/forward_headers.h"
@@ -56,8 +60,8 @@
  * ANSWERS   the instance is done, the client is not answered     none   ours          the client's thread
  *           yet: the answer is passed on, or asked for elsewhere
  * STREAMS   the answer goes on as it comes                       set    the server's  either side's end
- * DRAINS    all of the answer is here, or it is cut; the         none   the server's  the server's thread
- *           client still takes what there is
+ * DRAINS    the client takes what is here of the answer, or      none   the server's  the server's thread
+ *           what is put together of it here
  * LEAVES    the client has all it wanted, or is gone; the        set    the server's  the client's thread
  *           instance is not done
  * DONE      answered, and nothing more will come                 none   the server's  nobody
@@ -99,6 +103,24 @@ struct exchange_fill {
 	bool kept;
 };
 
+/* It is about a block that may be answered from memory. */
+struct exchange_block {
+	struct block_name name;
+	struct block_waiter waiter;
+	struct share_claim room;
+	bool tried; /* it was fetched, or could not be */
+};
+
+/* It is about long content that may be put together here. */
+struct exchange_content {
+	bool asked;   /* a service was, for where it lies */
+	bool comes;   /* it says so: what comes is no body of an answer */
+	bool refused; /* that could not be made use of */
+	struct answer *page;
+	struct content_reader *reader; /* in DRAINS */
+	struct share_claim room;
+};
+
 struct exchange {
 	struct under_way_entry entry; /* first */
 	struct proxy *proxy;
@@ -132,6 +154,8 @@ struct exchange {
 	struct keeper_place where; /* as it was sent */
 	bool misplaced;		   /* the answer is that it belongs elsewhere: 421, or 409 of an epoch that is over */
 	struct exchange_fill fill;
+	struct exchange_block block;
+	struct exchange_content content;
 	int64_t asked_first_ns;
 
 	/* Request body. */
@@ -203,6 +227,29 @@ void proxy_home_on_failure(struct exchange *x);
 /* From COLLECTS, HELD or ANSWERS. hop: to that gateway, NULL: to a service. */
 void proxy_send(struct exchange *x, const struct upstream_fixed *hop);
 
+/* ---- proxy_block.c ---- */
+
+/* At the home of its drive. From COLLECTS, HELD or ANSWERS; false: it is to be sent to a service. */
+bool proxy_block_answer(struct exchange *x);
+
+/* ---- proxy_content.c ---- */
+
+/* At the home of its drive. From COLLECTS, HELD or ANSWERS; false: it is to be sent to a service. */
+bool proxy_content_answer(struct exchange *x);
+/* Sets the field by which a service may say where content lies. After proxy_fill_want. */
+int proxy_content_want(struct exchange *x);
+/* What was kept says where content lies: it is no answer for anybody. */
+bool proxy_content_is(const struct answer *answer);
+/* Before, and after, proxy_fill_on_head; with proxy_fill_on_data; before proxy_fill_on_end. */
+int proxy_content_on_head(struct exchange *x, const struct http_response *head);
+int proxy_content_collect(struct exchange *x, const struct http_response *head);
+int proxy_content_on_data(struct exchange *x, struct span bytes);
+void proxy_content_on_end(struct exchange *x, bool complete);
+/* Nothing of what came counts. */
+void proxy_content_forget(struct exchange *x);
+/* From ANSWERS: all of it is here. true: it is answered, or asked for again, and may be gone. */
+bool proxy_content_pass_on(struct exchange *x);
+
 /* ---- proxy_hit.c ---- */
 
 /* Answers a request from memory; false: it is to be asked. */
@@ -214,6 +261,8 @@ bool proxy_hit_answer_held(struct exchange *x);
 
 /* Whether the answer to this request is to be kept; sets the field that asks for tags. */
 int proxy_fill_want(struct exchange *x);
+/* NAME NUL VALUE NUL for each field that is kept. */
+int proxy_fill_write_head(const struct http_headers *headers, struct buf *ret);
 /* The head that goes to the client is complete. */
 void proxy_fill_on_head(struct exchange *x, const struct http_response *head);
 void proxy_fill_on_data(struct exchange *x, struct span bytes);

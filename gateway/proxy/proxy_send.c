@@ -107,7 +107,8 @@ static int on_head(void *cookie, const struct http_response *head, unsigned atte
 	if (error < 0 || x->misplaced)
 		return error; /* what else it says is for nobody */
 	/* What has no length may have no end, and its first byte may be long in coming: the head goes now. */
-	if (error == 0 && !bodiless && (x->answer_length < 0 || x->answer_length > (int64_t)PROXY_ANSWER_BYTES))
+	if (error == 0 && !bodiless && !x->content.comes &&
+		(x->answer_length < 0 || x->answer_length > (int64_t)PROXY_ANSWER_BYTES))
 		error = begin_stream(x);
 	return error;
 }
@@ -121,7 +122,10 @@ static int on_data(void *cookie, const void *data, size_t size)
 	int error = proxy_home_on_data(x);
 	if (error < 0)
 		return error;
-	error = x->pipe ? pipe_write(x->pipe, data, size) : buf_append(&x->answer, data, size);
+	if (x->content.comes)
+		error = proxy_content_on_data(x, span_of(data, size));
+	else
+		error = x->pipe ? pipe_write(x->pipe, data, size) : buf_append(&x->answer, data, size);
 	if (error == 0)
 		proxy_fill_on_data(x, span_of(data, size));
 	if (error == 0 && x->pipe)
@@ -203,10 +207,13 @@ static void on_upstream_done(void *cookie, int error, struct http_response *resp
 	const bool answers = x->state == ANSWERS;
 	int why = x->ended;
 	pthread_mutex_unlock(&x->lock);
+	proxy_content_on_end(x, error == 0 && answers && !over);
 	proxy_fill_on_end(x, error == 0);
 	if (error < 0)
 		proxy_home_on_failure(x);
 	if (answers && !over && proxy_home_try_again(x, error, absent))
+		return;
+	if (error == 0 && answers && !over && !x->misplaced && proxy_content_pass_on(x))
 		return;
 	if (x->misplaced)
 		error = -ERR_UNAVAILABLE;
@@ -325,6 +332,7 @@ void proxy_send(struct exchange *x, const struct upstream_fixed *hop)
 	metric_inc(x->proxy->requests[x->kind]);
 	x->status = 0;
 	x->misplaced = false;
+	proxy_content_forget(x);
 	buf_reset(&x->answer);
 	http_headers_fini(&x->answer_headers);
 	http_headers_init(&x->answer_headers);

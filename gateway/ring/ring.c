@@ -285,6 +285,30 @@ void ring_place(struct ring *r, uint32_t drive, struct ring_place *ret)
 	pthread_mutex_unlock(&r->lock);
 }
 
+void ring_owners(struct ring *r, struct span key, size_t max, struct ring_owners *ret)
+{
+	size_t rows[RING_OWNERS_MAX];
+
+	assert(max <= RING_OWNERS_MAX);
+	pthread_mutex_lock(&r->lock);
+	const struct member *m = &r->member;
+	const size_t count = member_owners(m, key, rows, max);
+	ret->epoch = m->book.epoch;
+	ret->count = 0;
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(m->book.list[rows[i]].boot, m->self.boot) != 0)
+			ret->list[ret->count++] = m->book.list[rows[i]];
+	pthread_mutex_unlock(&r->lock);
+}
+
+int64_t ring_epoch(struct ring *r)
+{
+	pthread_mutex_lock(&r->lock);
+	const int64_t epoch = r->member.book.epoch;
+	pthread_mutex_unlock(&r->lock);
+	return epoch;
+}
+
 bool ring_has(struct ring *r, const char *boot)
 {
 	bool has = false;

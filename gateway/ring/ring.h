@@ -56,6 +56,16 @@ void ring_stop(struct ring *r); /* NULL is fine, for both */
 void ring_free(struct ring *r);
 
 void ring_place(struct ring *r, uint32_t drive, struct ring_place *ret);
+/* The gateways but this one that own a key which is no drive's (a block): of its first `max` owners. Opinion, not
+ * agreement: what is found by it must be good wherever it lies. */
+#define RING_OWNERS_MAX 4u
+struct ring_owners {
+	int64_t epoch;
+	size_t count;
+	struct membership_gateway list[RING_OWNERS_MAX];
+};
+void ring_owners(struct ring *r, struct span key, size_t max, struct ring_owners *ret);
+int64_t ring_epoch(struct ring *r);
 /* Whether the gateway of this boot is a member, as far as this one knows. */
 bool ring_has(struct ring *r, const char *boot);
 

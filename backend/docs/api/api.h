@@ -63,6 +63,7 @@ void api_ring_journal(struct http_request *req, void *cookie);
 /* api_blocks.c */
 void api_block_put(struct http_request *req, void *cookie);
 void api_block_get(struct http_request *req, void *cookie);
+void api_block_for_gateway(struct http_request *req, void *cookie);
 
 /* api_v1.c */
 void api_v1_list(struct http_request *req, void *cookie);

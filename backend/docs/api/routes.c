@@ -285,6 +285,7 @@ const struct http_route docs_routes[] = {
 		.handler = api_ring_call, .internal = true},
 	{"POST", "/internal/v1/ring/claims", .body = HTTP_BODY_WHOLE, .body_max = JSON_BYTES_MAX,
 		.handler = api_ring_claim, .internal = true},
+	{"GET", "/internal/v1/blocks/{sha256}", BODY_NONE, .handler = api_block_for_gateway, .internal = true},
 	{"GET", "/internal/v1/ring/home", BODY_NONE, .handler = api_ring_home, .internal = true},
 	{"GET", "/internal/v1/ring/journal", BODY_NONE, .handler = api_ring_journal, .internal = true},
 	{NULL},

@@ -80,10 +80,9 @@ static int identify(struct call *call)
 	return 0;
 }
 
-struct call *call_new(struct http_request *req, void *cookie)
+struct call *call_of_part(struct http_request *req, void *cookie)
 {
 	struct call *call = calloc(1, sizeof(*call));
-	int r;
 
 	if (!call) {
 		http_respond_error(req, -ENOMEM, NULL);
@@ -92,6 +91,16 @@ struct call *call_new(struct http_request *req, void *cookie)
 	call->docs = service_app(cookie);
 	call->req = req;
 	http_request_set_data(req, call, call_free);
+	return call;
+}
+
+struct call *call_new(struct http_request *req, void *cookie)
+{
+	struct call *call = call_of_part(req, cookie);
+	int r;
+
+	if (!call)
+		return NULL;
 	r = identify(call);
 	if (r == 0)
 		r = parse_headers(call);

@@ -33,6 +33,8 @@ struct call {
 
 /* NULL: has been answered (no identity, malformed headers, no such drive). cookie: the handler's. */
 struct call *call_new(struct http_request *req, void *cookie);
+/* Of a gateway's own question: no user is behind it, and nothing is read from its fields. NULL: has been answered. */
+struct call *call_of_part(struct http_request *req, void *cookie);
 /* Zeroed memory that goes with the call; NULL: no memory, and the call has been answered. */
 void *call_alloc(struct call *call, size_t size);
 /* The same without answering. */

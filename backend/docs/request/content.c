@@ -11,6 +11,7 @@
 #include "common/base/error.h"
 #include "common/base/sha256.h"
 #include "common/http/byteranges.h"
+#include "common/proto/headers.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -230,6 +231,57 @@ static int body_look(struct body *b, struct docs_store *store)
 	return to > from ? reader_look(b->reader, store, from, to) : 0;
 }
 
+/* ---- where it lies, instead ---- */
+
+static bool may_be_extents(const struct content *c)
+{
+	const char *wanted = http_request_header(c->call->req, HEADER_CONTENT);
+
+	return !c->block && c->size > (int64_t)TAGGING_BYTES_MAX && !is_head(c) && wanted &&
+		strcmp(wanted, HEADER_CONTENT_WANTED) == 0;
+}
+
+static int send_page(const struct content *c, struct buf *page)
+{
+	struct http_headers headers;
+	size_t size;
+	char *bytes;
+
+	http_headers_init(&headers);
+	add_fields(c, &headers);
+	int r = http_headers_add(&headers, HEADER_CONTENT, c->type);
+	if (r == 0)
+		r = http_headers_add(&headers, "Content-Type", REPLY_EXTENTS_TYPE);
+	tagging_say(c->call, &headers);
+	if (r == 0) {
+		bytes = buf_take(page, &size);
+		http_respond_take(c->call->req, 200, &headers, bytes, size);
+	}
+	http_headers_fini(&headers);
+	return r;
+}
+
+/* All of it, whatever part is asked for: the gateway keeps it for the next part. 1: it is answered. 0: it lies in too
+ * many places, or too much of it in line. -ESTALE: as content_respond. */
+static int respond_extents(const struct content *c, struct docs_store *store)
+{
+	static const struct range_set WHOLE;
+	struct body *b = NULL;
+	struct buf page;
+	int r = body_new(c, &WHOLE, &b);
+
+	buf_init(&page, TAGGING_BYTES_MAX);
+	if (r == 0)
+		r = body_look(b, store);
+	if (r == 0)
+		r = reader_page(b->reader, &c->at, &page);
+	if (r == 0)
+		r = send_page(c, &page);
+	buf_fini(&page);
+	body_free(b);
+	return r == 0 ? 1 : r == -ESTALE ? r : 0;
+}
+
 /* -ESTALE: not answered. */
 static int respond_body(
 	const struct content *c, struct docs_store *store, const struct range_set *ranges, struct http_headers *headers)
@@ -270,7 +322,11 @@ int content_respond(const struct content *c, struct docs_store *store)
 {
 	struct http_headers headers;
 	struct range_set ranges;
-	int r = find_ranges(c, &ranges);
+	int r = may_be_extents(c) ? respond_extents(c, store) : 0;
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = find_ranges(c, &ranges);
 
 	http_headers_init(&headers);
 	if (r < 0) {

@@ -1,5 +1,7 @@
 #include "backend/docs/request/layout.h"
 
+#include "common/proto/extent.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -236,4 +238,44 @@ int layout_inline(struct layout *l, const struct layout_piece *piece, uint32_t s
 		}
 	}
 	return 0;
+}
+
+/* ---- as a page ---- */
+
+static int add_piece(struct layout *l, const struct layout_piece *piece, struct buf *ret)
+{
+	struct extent extent = {
+		.at = piece->at, .len = piece->len, .from = piece->from, .block_size = piece->block_size};
+	char *bytes = NULL;
+	int r = 0;
+
+	extent.kind = piece->in_line ? EXTENT_INLINE : EXTENT_BLOCK;
+	extent.generation = piece->in_line ? 0 : piece->place;
+	memcpy(extent.sha256, piece->sha256, sizeof(extent.sha256));
+	if (piece->in_line) {
+		bytes = malloc(piece->len);
+		r = bytes ? layout_inline(l, piece, 0, bytes, piece->len) : -ENOMEM;
+		extent.data = span_of(bytes, piece->len);
+	}
+	if (r == 0)
+		r = extent_page_add(ret, &extent);
+	free(bytes);
+	return r;
+}
+
+int layout_page(struct layout *l, const struct docs_position *at, struct buf *ret)
+{
+	const struct extent_page page = {.count = (uint32_t)l->count,
+		.incarnation = at->incarnation,
+		.seq = at->seq,
+		.size = l->version.size,
+		.content_seq = l->version.content_seq};
+	size_t count_at;
+
+	if (l->from != 0 || l->to < l->version.size)
+		return -E2BIG;
+	int r = extent_page_begin(ret, &page, &count_at);
+	for (size_t i = 0; r == 0 && i < l->count; i++)
+		r = add_piece(l, &l->pieces[i], ret);
+	return r;
 }

@@ -45,6 +45,9 @@ bool layout_knows(const struct layout *l, int64_t at);
 int64_t layout_end(const struct layout *l);
 /* The first piece that reaches beyond at, which is known; NULL: from there to the end are zeros. */
 const struct layout_piece *layout_find(struct layout *l, int64_t at);
+/* All of it as a compact page (common/proto/extent.h), without capabilities, at most as large as the buffer may be.
+ * -E2BIG: it would be larger, or not all of it is known. */
+int layout_page(struct layout *l, const struct docs_position *at, struct buf *ret);
 /* Bytes of an inline piece. */
 int layout_inline(struct layout *l, const struct layout_piece *piece, uint32_t skip, void *data, size_t size);
 

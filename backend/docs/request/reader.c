@@ -44,6 +44,11 @@ int reader_look(struct reader *r, struct docs_store *store, int64_t from, int64_
 	return to > from ? layout_load(r->layout, store, from, to) : 0;
 }
 
+int reader_page(struct reader *r, const struct docs_position *at, struct buf *ret)
+{
+	return layout_page(r->layout, at, ret);
+}
+
 void reader_seek(struct reader *r, int64_t from, int64_t len)
 {
 	r->at = from;

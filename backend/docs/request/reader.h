@@ -26,6 +26,8 @@ void reader_free(struct reader *r); /* NULL is fine */
 /* Where all bytes in [from, to) lie, from one snapshot: what is read of them later is not -ESTALE. Without it a range
  * is looked up when it is read. */
 int reader_look(struct reader *r, struct docs_store *store, int64_t from, int64_t to);
+/* What was looked up, which was all of it, as a compact page (layout_page). */
+int reader_page(struct reader *r, const struct docs_position *at, struct buf *ret);
 /* The next bytes to come are [from, from+len), which lie inside the size. */
 void reader_seek(struct reader *r, int64_t from, int64_t len);
 int64_t reader_left(const struct reader *r);

@@ -64,6 +64,9 @@ static void a_change_may_be_repeated_only_under_a_key_or_a_name_of_its_own(void 
 	assert_true(traits_of("POST", DRIVE "/ops", "Nephos-Session").repeatable);
 	assert_true(traits_of("POST", DRIVE "/ops", "Idempotency-Key").repeatable);
 	assert_true(traits_of("PUT", DRIVE "/blocks/00ff", NULL).repeatable);
+	assert_true(
+		traits_of("PUT", DRIVE "/blocks/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", NULL)
+			.repeatable);
 	assert_true(traits_of("POST", DRIVE "/locks", NULL).repeatable);
 	assert_false(traits_of("POST", DRIVE "/locksmith", NULL).repeatable);
 	assert_false(traits_of("PUT", DRIVE "/files/a", NULL).repeatable);

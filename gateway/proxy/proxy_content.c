@@ -1,0 +1,338 @@
+/*
+ * Content that is longer than what is kept as one answer. The docs service is asked for it in a form that says where
+ * its bytes lie (Nephos-Content), with the fields that the content itself would have come with. That is an answer as
+ * any other: it is kept under its user's key with its tags, and is as little stale. What the client gets is made of it
+ * here: the whole or parts of it, HEAD and 304 as well, from blocks (gateway/content), in constant memory.
+ *
+ * An answer in that form reaches no client. When it cannot be made use of, as its user has no room left for what he
+ * reads, the content is asked for as it is.
+ */
+#include "gateway/proxy/proxy_internal.h"
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/limits.h"
+#include "common/proto/headers.h"
+#include "gateway/cache/shard.h"
+#include "gateway/proxy/kept_key.h"
+#include "gateway/proxy/kept_reply.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool may_be_made_here(const struct exchange *x)
+{
+	const bool reads = strcmp(x->method, "GET") == 0 || strcmp(x->method, "HEAD") == 0;
+
+	if (!x->proxy->with.blocks || !block_source_keeps(x->proxy->with.blocks) || !reads || x->content.refused ||
+		kept_key_kind(x->target.data) != CACHE_CONTENT)
+		return false;
+	return true;
+}
+
+/* ---- what is kept ---- */
+
+/* Fields as they were kept, NAME NUL VALUE NUL each. */
+static const char *field_of(const struct answer *answer, const char *name)
+{
+	const struct span head = answer_head(answer);
+
+	for (size_t at = 0; at < head.size;) {
+		const char *field = head.data + at, *value = field + strlen(field) + 1;
+
+		if (strcmp(field, name) == 0)
+			return value;
+		at = (size_t)(value - head.data) + strlen(value) + 1;
+	}
+	return NULL;
+}
+
+bool proxy_content_is(const struct answer *answer)
+{
+	return answer_status(answer) == 200 && field_of(answer, HEADER_CONTENT) != NULL;
+}
+
+/* ---- one answer to a client ---- */
+
+struct making {
+	struct exchange *x;
+	struct answer *page;
+	struct kept_reply reply;
+	struct http_headers headers;
+	char status[HOME_STATUS_SIZE];
+};
+
+static const char *cache_status(const struct exchange *x)
+{
+	if (!x->content.asked)
+		return "hit";
+	return x->fill.kept ? "fwd=miss; stored" : "fwd=miss";
+}
+
+static void make_reply(struct making *m)
+{
+	const struct exchange *x = m->x;
+	const int64_t saw = answer_seq(m->page);
+
+	(void)snprintf(m->status, sizeof(m->status), "%s; %s", x->proxy->with.name, cache_status(x));
+	m->reply = (struct kept_reply){
+		.req = x->req,
+		.answer = m->page,
+		.content_type = field_of(m->page, HEADER_CONTENT),
+		.incarnation = x->where.incarnation,
+		.seq = saw > x->where.seq ? saw : x->where.seq,
+		.home = x->where.home.url,
+		.cache_status = m->status,
+		.under_way = x->proxy->under_way,
+	};
+}
+
+/* ---- the stream ---- */
+
+static int pull(void *cookie, void *data, size_t size, size_t *ret_size)
+{
+	struct exchange *x = cookie;
+	int error =
+		proxy_exchange_ended(x) ? -ECONNRESET : content_reader_pull(x->content.reader, data, size, ret_size);
+
+	/* What the list names must be there: this list is not to be believed any longer. */
+	if (error == -ERR_NOT_FOUND || error == -EBADMSG)
+		keeper_forget(x->proxy->with.keeper, x->drive);
+	return error < 0 && error != -EAGAIN ? -ECONNRESET : error;
+}
+
+static void done(void *cookie, bool complete)
+{
+	struct exchange *x = cookie;
+
+	(void)complete;
+	pthread_mutex_lock(&x->lock);
+	x->stream = NULL;
+	proxy_exchange_move(x, DONE);
+	pthread_mutex_unlock(&x->lock);
+	content_reader_free(x->content.reader);
+	x->content.reader = NULL;
+	under_way_give_back(x->proxy->under_way, &x->content.room);
+	x->content.room.amount = 0;
+	proxy_exchange_release(x);
+}
+
+static const struct http_stream_ops STREAM = {.pull = pull, .done = done};
+
+static void wake(void *cookie)
+{
+	struct exchange *x = cookie;
+
+	pthread_mutex_lock(&x->lock);
+	if (x->stream)
+		http_stream_wake(x->stream);
+	pthread_mutex_unlock(&x->lock);
+}
+
+/* A window for its user, or half of one: he reads more slowly then, but he reads. 0: none. */
+static unsigned take_window(struct exchange *x, const struct answer *page)
+{
+	for (unsigned window = CONTENT_WINDOW; window > 0; window--) {
+		x->content.room = (struct share_claim){.lane = SHARE_BODIES,
+			.user = x->user,
+			.amount = content_reader_room(answer_body(page), window)};
+		if (under_way_take(x->proxy->under_way, &x->content.room) == 0)
+			return window;
+	}
+	x->content.room.amount = 0;
+	return 0;
+}
+
+static int make_reader(struct making *m, const struct byteranges *parts)
+{
+	struct exchange *x = m->x;
+	const struct content_reader_options options = {
+		.source = x->proxy->with.blocks,
+		.page = m->page,
+		.drive = x->drive,
+		.parts = *parts,
+		.window = take_window(x, m->page),
+		.wake = wake,
+		.cookie = x,
+	};
+
+	if (options.window == 0)
+		return -ERR_TOO_MANY;
+	return content_reader_new(&options, &x->content.reader);
+}
+
+/* Its place at the services is another's; its memory is its window. From here on the stream has the exchange. */
+static void begin_stream(struct making *m)
+{
+	struct exchange *x = m->x;
+	const int64_t length = content_reader_length(x->content.reader);
+
+	under_way_give_back(x->proxy->under_way, &x->place);
+	x->place.amount = 0;
+	struct http_request *req = proxy_exchange_take_request(x, DRAINS);
+	http_respond_stream(req, m->reply.ranges.count > 0 ? 206 : 200, &m->headers, length, &STREAM, x, &x->stream);
+}
+
+static int make_fields(struct making *m, const struct byteranges *parts)
+{
+	const int error = kept_reply_add_fields(&m->reply, &m->headers);
+
+	if (error < 0)
+		return error;
+	return m->reply.ranges.count > 0 ? byteranges_add_fields(parts, &m->headers)
+					 : http_headers_add(&m->headers, "Content-Type", m->reply.content_type);
+}
+
+/* false: there is no room for it, and nothing was answered. */
+static bool respond_body(struct making *m)
+{
+	struct exchange *x = m->x;
+	struct byteranges parts;
+	int error = byteranges_init(&parts, &m->reply.ranges, m->reply.content_type, m->reply.content_size);
+
+	http_headers_init(&m->headers);
+	if (error == 0)
+		error = make_reader(m, &parts);
+	if (error == 0)
+		error = make_fields(m, &parts);
+	if (error == 0) {
+		begin_stream(m);
+	} else {
+		content_reader_free(x->content.reader);
+		x->content.reader = NULL;
+		under_way_give_back(x->proxy->under_way, &x->content.room);
+		x->content.room.amount = 0;
+	}
+	http_headers_fini(&m->headers);
+	return error == 0;
+}
+
+/* From COLLECTS, HELD or ANSWERS. true: it is answered, and may be gone. */
+static bool respond(struct exchange *x, struct answer *page)
+{
+	struct making m = {.x = x, .page = page};
+
+	make_reply(&m);
+	if (assembly_check(answer_body(page), &m.reply.content_size) < 0 ||
+		kept_reply_judge(&m.reply, clock_real_ns()) < 0)
+		return false;
+	if (kept_reply_has_body(&m.reply))
+		return respond_body(&m);
+	m.reply.req = proxy_exchange_take_request(x, DONE);
+	kept_reply_send(&m.reply);
+	proxy_exchange_release(x);
+	return true;
+}
+
+/* ---- from memory ---- */
+
+static bool reaches_floor(const struct exchange *x)
+{
+	const char *floor = http_headers_get(&x->headers, HEADER_FLOOR);
+	int64_t incarnation, seq;
+
+	return !floor ||
+		(headers_position_parse(floor, &incarnation, &seq) == 0 && incarnation == x->where.incarnation &&
+			seq <= x->where.seq);
+}
+
+bool proxy_content_answer(struct exchange *x)
+{
+	struct kept_key key;
+	bool answered = false;
+
+	x->content.asked = false;
+	if (!x->where.serves || !may_be_made_here(x) || !reaches_floor(x) ||
+		!kept_key_make(&key, x->user, x->drive, http_headers_get(&x->headers, "Accept"), x->target.data))
+		return false;
+	struct answer *page = cache_peek(x->proxy->with.cache, span_of(key.text, key.size), clock_boot_ns());
+	if (page && proxy_content_is(page))
+		answered = respond(x, page);
+	answer_unref(page);
+	return answered;
+}
+
+/* ---- from a service ---- */
+
+int proxy_content_want(struct exchange *x)
+{
+	if (!may_be_made_here(x) || strcmp(x->method, "GET") != 0)
+		return 0;
+	if (!x->fill.wanted) {
+		x->fill.sent = cache_fence(x->proxy->with.cache);
+		x->fill.asked_ns = clock_boot_ns();
+		x->fill.wanted = true;
+	}
+	x->content.asked = true;
+	int error = http_headers_set(&x->headers, HEADER_TAGS, HEADER_TAGS_WANTED);
+	return error < 0 ? error : http_headers_set(&x->headers, HEADER_CONTENT, HEADER_CONTENT_WANTED);
+}
+
+void proxy_content_forget(struct exchange *x)
+{
+	answer_unref(x->content.page);
+	x->content.page = NULL;
+	x->content.comes = false;
+}
+
+int proxy_content_on_head(struct exchange *x, const struct http_response *head)
+{
+	const char *type = http_headers_get(&head->headers, HEADER_CONTENT);
+
+	x->content.comes = x->content.asked && type && head->status == 200 && x->answer_length >= 0 &&
+		x->answer_length <= (int64_t)SHARD_BODY_MAX;
+	return x->content.comes ? http_headers_add(&x->answer_headers, HEADER_CONTENT, type) : 0;
+}
+
+/* When it is not to be kept, it is collected here. */
+int proxy_content_collect(struct exchange *x, const struct http_response *head)
+{
+	int64_t incarnation, seq;
+	struct buf kept;
+
+	if (!x->content.comes || x->fill.answer)
+		return 0;
+	buf_init(&kept, HEADER_BYTES_MAX);
+	int error = headers_position_parse(http_headers_get(&head->headers, HEADER_SEQ), &incarnation, &seq);
+	if (error == 0)
+		error = proxy_fill_write_head(&x->answer_headers, &kept);
+	if (error == 0) {
+		x->content.page = answer_new(200, seq, buf_span(&kept), (size_t)x->answer_length);
+		error = x->content.page ? 0 : -ENOMEM;
+	}
+	buf_fini(&kept);
+	return error;
+}
+
+int proxy_content_on_data(struct exchange *x, struct span bytes)
+{
+	return x->content.page ? answer_append(x->content.page, bytes) : 0;
+}
+
+void proxy_content_on_end(struct exchange *x, bool complete)
+{
+	if (x->content.comes && complete && !x->content.page && x->fill.answer)
+		x->content.page = answer_ref(x->fill.answer);
+	if (!complete)
+		proxy_content_forget(x);
+}
+
+bool proxy_content_pass_on(struct exchange *x)
+{
+	struct answer *page = x->content.page;
+
+	if (!x->content.comes)
+		return false;
+	x->content.page = NULL;
+	x->content.comes = false;
+	const bool answered = page && (int64_t)answer_body(page).size == x->answer_length && respond(x, page);
+	answer_unref(page);
+	if (!answered) {
+		x->content.refused = true;
+		proxy_home_send(x);
+	}
+	return true;
+}

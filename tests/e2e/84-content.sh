@@ -1,0 +1,147 @@
+#!/usr/bin/env bash
+# Goal: content that is longer than what a gateway keeps as one answer is given from memory, too: whole and in parts,
+# without a docs service, one version of it, never an old one; its blocks lie on two gateways each, whichever of them
+# goes; and nobody gets a block without a capability.
+# E2E_SEED: the changes of a run that printed it.
+. "$(dirname "$0")/../lib/e2e.sh"
+LIB=$E2E_ROOT/tests/lib
+NEPHOS=${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}/bin/nephos
+DATA=$WORK/store
+SEED=${E2E_SEED:-$RANDOM}
+at_end '"$E2E_ROOT/scripts/down" --data "$DATA"'
+PORT=$((${E2E_PORT:-18050} + 90))
+check "a store with three gateways" "$E2E_ROOT/scripts/up" --data "$DATA" --port "$PORT" --gateways 3 --user tester
+TOKEN=$(sed -n 's/^NEPHOS_TOKEN=//p' "$DATA/credentials")
+AUTH=(-H "Authorization: Bearer $TOKEN")
+FILES=/api/v2/docs/drives/home/files
+url() { echo "http://127.0.0.1:$((PORT + $1 - 1))"; } # of gateway N
+at_end 'for n in 1 2 3; do kill -CONT "$(cat "$DATA/run/gateway-$n.pid")"; done'
+
+whole() {
+	"$NEPHOS" status --credentials "$DATA/credentials" --ring --json | jq -e '(.gateways | length) == 3 and
+		([.gateways[].ring.epoch] | unique | length) == 1 and
+		all(.gateways[].ring; (.members | length) == 3 and .lease_ms > 0)'
+}
+check "the gateways are a ring" eventually 30 whole
+
+# metric NAME [GATEWAY…]: its sum over gateways. One that is down counts for nothing.
+metric() {
+	local name=$1 n
+	shift
+	for n in "${@:-1 2 3}"; do
+		for n in $n; do curl -s --noproxy '*' "$(url "$n")/metrics"; done
+	done | awk -v name="$name" 'index($0, name) == 1 { sum += $NF } END { print sum + 0 }'
+}
+# asked [GATEWAY…]: requests at docs services, for what clients asked for.
+asked() {
+	echo $(($(metric 'nephos_gateway_forwarded_total{service="docs"}' "$@") + $(metric 'nephos_gateway_blocks_fetched_total{from="docs"}' "$@") - $(metric nephos_gateway_hops_total "$@")))
+}
+get() { http "${AUTH[@]}" "${@:3}" "$(url "$1")$FILES/$2"; } # GATEWAY FILE …
+is_same() { cmp "$WORK/body" "$1"; }
+from_memory() { header Cache-Status | grep -q '; hit'; }
+is_part() { dd if="$WORK/big" bs=1M skip="$1" count="$2" iflag=skip_bytes,count_bytes status=none | cmp - "$WORK/body"; }
+
+# ---- whole, and in parts ----
+head -c 8388608 /dev/urandom >"$WORK/big"
+check_eq "a file of 8 MiB is made" 201 "$(http "${AUTH[@]}" -T "$WORK/big" "$(url 1)$FILES/big")"
+ITEM=$(curl -s --noproxy '*' "${AUTH[@]}" "$(url 1)/api/v2/docs/drives/home/items?path=/big" | jq -r .id)
+DRIVE=$(curl -s --noproxy '*' "${AUTH[@]}" "$(url 1)/api/v2/docs/drives/home" | jq -r .id)
+check_eq "it is read" 200 "$(get 2 big)"
+check "as it is" is_same "$WORK/big"
+ETAG=$(header ETag) HOME_OF=$(($(header Nephos-Home | sed 's/.*://') - PORT + 1))
+before=$(asked)
+check_eq "and again, through another gateway" 200 "$(get 3 big)"
+check "from memory" from_memory
+check "the same bytes" is_same "$WORK/big"
+check_eq "with the same etag" "$ETAG" "$(header ETag)"
+check_eq "a part of it" 206 "$(get 1 big -H 'Range: bytes=4194000-4195000')"
+check "from memory as well" from_memory
+check "is that part" is_part 4194000 1001
+check_eq "its end" 206 "$(get 1 big -H 'Range: bytes=-5')"
+check "is its end" is_part 8388603 5
+check_eq "and says where it lies" "bytes 8388603-8388607/8388608" "$(header Content-Range)"
+check_eq "several parts" 206 "$(get 2 big -H 'Range: bytes=8388600-8388607,10-19')"
+check "are a multipart" grep -q 'multipart/byteranges' <(header Content-Type)
+check_eq "in the order in which they were asked for" "8388600 10" \
+	"$(tr -d '\r' <"$WORK/body" | grep -a '^Content-Range' | sed 's/.*bytes \([0-9]*\)-.*/\1/' | xargs)"
+check_eq "what lies behind its end" 416 "$(get 1 big -H 'Range: bytes=8388608-')"
+check_eq "the part, if it is still this one" 206 "$(get 1 big -H 'Range: bytes=1-2' -H "If-Range: $ETAG")"
+check_eq "all of it, if it is not" 200 "$(get 1 big -H 'Range: bytes=1-2' -H 'If-Range: "other"')"
+check_eq "nothing, for who has it" 304 "$(get 1 big -H "If-None-Match: $ETAG")"
+check_eq "its head" 200 "$(get 1 big -I)"
+check_eq "says how long it is" 8388608 "$(header Content-Length)"
+check_eq "for all of that no docs service was asked" "$before" "$(asked)"
+check_eq "by its number" 200 "$(http "${AUTH[@]}" "$(url 1)/api/v2/docs/drives/home/items/$ITEM/content")"
+check "it is the same" is_same "$WORK/big"
+check_eq "one question, and no block" $((before + 1)) "$(asked)"
+
+# ---- a change ----
+head -c 5000000 /dev/urandom >"$WORK/other"
+for n in 1 2 3; do
+	check_eq "it is another one, made through gateway $n" 200 "$(http "${AUTH[@]}" -T "$WORK/other" "$(url "$n")$FILES/big")"
+	check_eq "and read at once through the next" 200 "$(get $((n % 3 + 1)) big)"
+	check "is the new one" is_same "$WORK/other"
+	check_eq "a part of it likewise" 206 "$(get $(((n + 1) % 3 + 1)) big -H 'Range: bytes=4900000-4999999')"
+	check "is of the new one" cmp <(tail -c 100000 "$WORK/other") "$WORK/body"
+	head -c 5000000 /dev/urandom >"$WORK/other"
+done
+check_eq "and back" 200 "$(http "${AUTH[@]}" -T "$WORK/big" "$(url 1)$FILES/big")"
+check_eq "what changes at random" 201 "$(http "${AUTH[@]}" -T "$WORK/big" "$(url 1)$FILES/changing")"
+check "is never another one than was written (seed $SEED)" python3 "$LIB/content_changes.py" "$TOKEN" "$WORK/big" changing 50 "$SEED" \
+	"$(url 1)" "$(url 2)" "$(url 3)"
+echo "# $(tail -n 1 "$WORK/check.out")"
+
+# ---- capabilities ----
+block() { http "${AUTH[@]}" "${@:3}" "$(url 1)/api/v2/docs/drives/$DRIVE/blocks/$1?cap=$2"; } # HASH CAP …
+check_eq "the extents of the file" 200 "$(http "${AUTH[@]}" "$(url 1)/api/v2/docs/drives/home/items/$ITEM/extents")"
+read -r HASH CAP OTHER < <(jq -r '"\(.items[0].block) \(.items[0].cap) \(.items[1].block)"' "$WORK/body")
+check_eq "its first block is in memory once it was read" 200 "$(get 1 big)"
+before=$(asked)
+check_eq "the block, by its capability" 200 "$(block "$HASH" "$CAP")"
+check "is given from memory" from_memory
+check_eq "and is that block" "$HASH" "$(sha256sum <"$WORK/body" | cut -d' ' -f1)"
+check_eq "a part of it" 206 "$(block "$HASH" "$CAP" -H 'Range: bytes=100-199')"
+check_eq "comes with its digest" "sha-256=:$(openssl dgst -sha256 -binary "$WORK/body" | base64):" "$(header Content-Digest)"
+check_eq "no docs service was asked" "$before" "$(asked)"
+# Without a good one it is the docs service that judges, which lets the owner of the drive read what it refers to.
+for wrong in "${CAP%?}x" "" "1.1.$(printf '0%.0s' {1..32})" "$(printf 'x%.0s' {1..300})"; do
+	check_eq "not from memory with the capability '${wrong:0:40}'" 200 "$(block "$HASH" "$wrong")"
+	check_not "the docs service has judged" from_memory
+done
+check_eq "another block by that capability" 200 "$(block "$OTHER" "$CAP")"
+check_not "is not given from memory" from_memory
+check_eq "a hash that no block has" 404 "$(block "$(printf '0%.0s' {1..64})" "$CAP")"
+NEPHOS_PASSWORD=second-secret check "there is somebody else" "$NEPHOS" user add stranger --email s@example.org --credentials "$DATA/credentials"
+check_eq "who logs in" 201 "$(http -H 'Content-Type: application/json' -d '{"name":"stranger","password":"second-secret"}' "$(url 1)/api/v2/user/sessions")"
+AUTH=(-H "Authorization: Bearer $(jq -r .token "$WORK/body")")
+check_eq "and gets no block without a capability" 404 "$(block "$HASH" "")"
+check_eq "nor by a forged one" 404 "$(block "$HASH" "${CAP%?}x")"
+check_eq "nor by one of another drive" 404 "$(http "${AUTH[@]}" "$(url 1)/api/v2/docs/drives/home/blocks/$HASH?cap=$CAP")"
+block "$HASH" "$CAP" >/dev/null
+check_not "and nothing of a drive that is not his from memory" from_memory
+check_eq "nor is the file" 404 "$(http "${AUTH[@]}" "$(url 1)/api/v2/docs/drives/$DRIVE/files/big")"
+AUTH=(-H "Authorization: Bearer $TOKEN")
+check_eq "who has no token gets nothing" 401 "$(http "$(url 1)/api/v2/docs/drives/$DRIVE/blocks/$HASH?cap=$CAP")"
+check_not "nobody but a gateway asks for one at a gateway's own door" \
+	curl -sf --noproxy '*' "$(url 1)/internal/v1/blocks/$HASH?drive=$DRIVE&cap=$CAP"
+
+# ---- an owner goes ----
+# The home has all of it in memory; who becomes the home has to get it from those who own it.
+check_eq "the file is read" 200 "$(get "$HOME_OF" big)"
+both_have() { test "$(metric 'nephos_gateway_block_cache_blocks' "$@")" -ge "$1"; }
+LEFT=$(for n in 1 2 3; do [ "$n" = "$HOME_OF" ] || echo "$n"; done | xargs)
+settled() { test "$(metric nephos_gateway_blocks_brought_total)" = "$1" && sleep 0.2 && test "$(metric nephos_gateway_blocks_brought_total)" = "$1"; }
+quiet() { settled "$(metric nephos_gateway_blocks_brought_total)"; }
+check "its owners have been brought it" eventually 20 quiet
+check "blocks lie on other gateways" test "$(metric nephos_gateway_blocks_brought_total "$HOME_OF")" -gt 0
+kill -KILL "$(cat "$DATA/run/gateway-$HOME_OF.pid")"
+from_docs=$(metric 'nephos_gateway_blocks_fetched_total{from="docs"}' $LEFT)
+A_LEFT=${LEFT%% *}
+is_home_again() { get "$A_LEFT" big >/dev/null && is_same "$WORK/big" && header Cache-Status | grep -Eq '; (hit|fwd=miss; stored)'; }
+check "the home of the file is killed, and another one has it" eventually 20 is_home_again
+check_eq "its blocks were not asked of a docs service" "$from_docs" "$(metric 'nephos_gateway_blocks_fetched_total{from="docs"}' $LEFT)"
+check_eq "it is read once more" 200 "$(get "${LEFT##* }" big)"
+check "from memory" from_memory
+have_both() { for n in $LEFT; do test "$(block_count "$n")" -ge 2 || return 1; done; }
+block_count() { metric nephos_gateway_block_cache_blocks "$1"; }
+check "and both that are left have its blocks" eventually 20 have_both

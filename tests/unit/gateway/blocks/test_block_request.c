@@ -1,0 +1,107 @@
+/* What a client's GET of a block asks for, and what another gateway's does. */
+#include "gateway/blocks/block_request.h"
+
+#include "common/base/error.h"
+#include "common/base/text.h"
+#include "gateway/blocks/block_peer.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define HEX "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+static void a_hash_is_the_last_segment(void **state)
+{
+	static const char *const NONE[] = {"", "/", "/blocks/", "/blocks/" HEX "0", "/blocks/" HEX "/", "/blacks/" HEX,
+		"/blocks/x" HEX, "/blocks?/blocks/" HEX, HEX, "/blocks/%65" HEX};
+	uint8_t hash[SHA256_BYTES] = {0};
+	char text[SHA256_HEX_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(NONE) / sizeof(*NONE); i++)
+		if (block_request_hash(NONE[i], hash))
+			fail_msg("%s", NONE[i]);
+	assert_true(block_request_hash("/api/v2/docs/drives/7/blocks/" HEX "?cap=1.2.3", hash));
+	text_hex(hash, sizeof(hash), text);
+	assert_string_equal(text, HEX);
+}
+
+static void one_part_of_a_bounded_length_is_understood(void **state)
+{
+	static const char *const NONE[] = {"", "bytes", "bytes=", "bytes=-", "bytes=1-", "bytes=-1", "bytes=2-1",
+		"bytes=0-1,3-4", "bytes= 0-1", "bytes=0-1048576", "bytes=0-4194304", "bytes=0-99999999999999999999",
+		"octets=0-1", "bytes=0x1-2", "bytes=+1-2"};
+	struct block_request_part part;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(NONE) / sizeof(*NONE); i++)
+		if (block_request_part(NONE[i], &part))
+			fail_msg("%s", NONE[i]);
+	assert_true(block_request_part(NULL, &part));
+	assert_true(part.whole);
+	assert_true(block_request_part("bytes=5-5", &part));
+	assert_true(!part.whole && part.from == 5 && part.len == 1);
+	assert_true(block_request_part("bytes=3145728-4194303", &part));
+	assert_true(part.from == 3145728 && part.len == 1048576);
+}
+
+static void a_capability_is_for_one_block_of_one_drive(void **state)
+{
+	const uint8_t key[SHA256_BYTES] = {9}, other_key[SHA256_BYTES] = {8};
+	struct cluster *cluster = NULL, *strangers = NULL;
+	struct block_caps *caps = NULL, *theirs = NULL;
+	struct block_name name = {.drive = 7, .generation = 12}, read = {.drive = 0};
+	char cap[CAP_TEXT_SIZE], forged[CAP_TEXT_SIZE];
+
+	(void)state;
+	assert_int_equal(cluster_new_of(key, &cluster), 0);
+	assert_int_equal(cluster_new_of(other_key, &strangers), 0);
+	assert_int_equal(block_caps_new(cluster, &caps), 0);
+	assert_int_equal(block_caps_new(strangers, &theirs), 0);
+	assert_int_equal(text_unhex(span_str(HEX), name.sha256, sizeof(name.sha256)), 0);
+	assert_int_equal(block_caps_sign(caps, &name, cap), 0);
+	assert_int_equal(block_caps_sign(theirs, &name, forged), 0);
+	const struct block_peer_question good = {.sha256 = span_str(HEX), .drive = "7", .cap = cap};
+	assert_int_equal(block_peer_read(caps, &good, &read), 0);
+	assert_int_equal(read.drive, 7);
+	assert_int_equal(read.generation, 12);
+	assert_memory_equal(read.sha256, name.sha256, sizeof(read.sha256));
+	const struct {
+		struct block_peer_question question;
+		int error;
+	} rows[] = {
+		{{span_str(HEX), "8", cap}, -ERR_FORBIDDEN},
+		{{span_str(HEX), "7", forged}, -ERR_FORBIDDEN},
+		{{span_str(HEX), "7", NULL}, -ERR_FORBIDDEN},
+		{{span_str(HEX), "7", ""}, -ERR_FORBIDDEN},
+		{{span_str(HEX), NULL, cap}, -ERR_BAD_REQUEST},
+		{{span_str(HEX), "07", cap}, -ERR_BAD_REQUEST},
+		{{span_str(HEX), "2147483648", cap}, -ERR_BAD_REQUEST},
+		{{span_str("00"), "7", cap}, -ERR_NOT_FOUND},
+		{{span_str("f3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"), "7", cap},
+			-ERR_FORBIDDEN},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (block_peer_read(caps, &rows[i].question, &read) != rows[i].error)
+			fail_msg("row %zu", i);
+	block_caps_free(caps);
+	block_caps_free(theirs);
+	block_caps_free(NULL);
+	cluster_free(cluster);
+	cluster_free(strangers);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_hash_is_the_last_segment),
+		cmocka_unit_test(one_part_of_a_bounded_length_is_understood),
+		cmocka_unit_test(a_capability_is_for_one_block_of_one_drive),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
