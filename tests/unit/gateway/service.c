@@ -124,6 +124,11 @@ static void handle_journal(struct http_request *req, void *cookie)
 	service_drive_journal(&((struct service *)cookie)->drive, req);
 }
 
+static void handle_block(struct http_request *req, void *cookie)
+{
+	service_content_block(&((struct service *)cookie)->drive.content, req);
+}
+
 static void handle_first_drive(struct http_request *req, void *cookie)
 {
 	service_drive_first(&((struct service *)cookie)->drive, req);
@@ -290,6 +295,7 @@ static const struct http_route ROUTES[] = {
 	ECHO("/api/v2/docs/echo/{rest...}"),
 	ALL("/api/v2/docs/drives/{rest...}", handle_drive),
 	ROW("POST", "/internal/v1/ring/claims", HTTP_BODY_WHOLE, handle_claim),
+	ROW("GET", "/internal/v1/blocks/{sha256}", HTTP_BODY_NONE, handle_block),
 	ROW("GET", "/internal/v1/ring/journal", HTTP_BODY_NONE, handle_journal),
 	ROW("GET", "/internal/v1/ring/home", HTTP_BODY_NONE, handle_first_drive),
 	ECHO("/api/v2/user/{rest...}"),

@@ -26,6 +26,8 @@ void service_drive_reset(struct service_drive *d)
 	d->journal = NULL;
 	d->journal_status = 503;
 	d->waits = false;
+	d->content.long_ = d->content.wrong = d->content.gone = d->content.damaged = false;
+	d->content.let_on = NULL;
 	pthread_mutex_unlock(&d->lock);
 }
 
@@ -39,6 +41,7 @@ void service_drive_init(struct service_drive *d)
 	pthread_mutex_init(&d->lock, NULL);
 	d->seq = 40;
 	d->version = 1;
+	service_content_init(&d->content);
 }
 
 /* ---- claims, the journal ---- */
@@ -175,6 +178,8 @@ static void answer_read(struct service_drive *d, struct http_request *req, struc
 	}
 	if (d->status == 404) {
 		http_respond_error_with(req, -ERR_NOT_FOUND, NULL, headers);
+	} else if (d->content.long_) {
+		service_content_answer(&d->content, req, d->version, headers);
 	} else if (d->size > 0) {
 		char *body = malloc(d->size);
 

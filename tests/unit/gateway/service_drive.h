@@ -13,6 +13,7 @@
 
 #include "common/http/server/server.h"
 #include "tests/unit/common/http/wire.h"
+#include "tests/unit/gateway/service_content.h"
 
 #define SERVICE_DRIVE_TEXT_SIZE 8192
 
@@ -39,6 +40,7 @@ struct service_drive {
 	struct http_request *kept[8];
 	size_t kept_count;
 	uint32_t first_drive;
+	struct service_content content;
 	char fields[SERVICE_DRIVE_TEXT_SIZE]; /* of the last request: line and fields */
 };
 
