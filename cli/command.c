@@ -18,6 +18,7 @@ static const struct command *const commands[] = {
 	&command_login,
 	&command_logout,
 	&command_status,
+	&command_fsck,
 	&command_umount,
 	&command_ls,
 	&command_get,

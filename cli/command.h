@@ -31,7 +31,7 @@ enum command_exit {
 
 /* All flags of all commands; each lists those it has. */
 struct command_options {
-	bool json, details, recursive, parents, admin, force, revoke, keep, defaults, ring;
+	bool json, details, recursive, parents, admin, force, revoke, keep, defaults, ring, repair, last, stop;
 	const char *credentials, *user, *password_file, *old_password_file, *email, *exec, *count;
 };
 
@@ -76,7 +76,7 @@ struct command {
 	}
 
 extern const struct command command_login, command_logout;
-extern const struct command command_umount, command_status, command_watch;
+extern const struct command command_umount, command_status, command_watch, command_fsck;
 extern const struct command command_ls, command_put, command_get, command_rm, command_mkdir;
 extern const struct command command_user_add, command_user_list, command_user_passwd, command_user_rm,
 	command_user_quota;

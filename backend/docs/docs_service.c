@@ -2,6 +2,7 @@
 
 #include "backend/docs/blocks/block_packed.h"
 #include "backend/docs/core/docs.h"
+#include "backend/docs/fsck.h"
 #include "backend/docs/journal/feed.h"
 #include "backend/docs/journal/notifier.h"
 #include "backend/docs/request/blocks.h"
@@ -33,8 +34,8 @@
  * docs_service_start reads the settings, registers the metrics and starts the parts, each after what it needs: the
  * block store, the timer, the two feeds (who waits for changes, who waits for file locks), the notifier to other
  * instances, the client of the user service, uploads, ids, the cache of drives, group commit, the second pool of
- * workers, upkeep. If one of them fails, docs_service_stop takes down those that are there; so each of its calls
- * accepts a part that is not.
+ * workers, the check of the store, upkeep. If one of them fails, docs_service_stop takes down those that are there; so
+ * each of its calls accepts a part that is not.
  *
  * Ending is in two steps. docs_service_drain answers all who wait for something that may be long in coming, so that
  * requests come to their end; then main stops the HTTP server, and docs_service_stop frees the parts, those that use
@@ -194,6 +195,8 @@ static int start_parts(struct docs *d, const struct config *config)
 		r = commit_new(&commit, &d->commit);
 	if (r == 0)
 		r = workers_new(&slow, &d->slow);
+	if (r == 0)
+		r = fsck_new(d, conninfo, &d->fsck);
 	return r < 0 ? r : upkeep_start(&upkeep, &d->upkeep);
 }
 
@@ -213,6 +216,7 @@ void docs_service_stop(void *docs)
 	if (!d)
 		return;
 	workers_free(d->slow);
+	fsck_free(d->fsck);
 	upkeep_free(d->upkeep);
 	notifier_free(d->notifier);
 	commit_free(d->commit);

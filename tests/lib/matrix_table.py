@@ -74,6 +74,10 @@ ROWS = {
             empty_is_fine=True),
     "GET " + V2 + "/accounts/{user}": Row(SELF, 200),
     "PUT " + V2 + "/accounts/{user}": Row(GRANTED, 200, {"quota": None}),
+    "POST " + V2 + "/fsck": Row(ADMIN, {200, 202}, {"repair": False}, empty_is_fine=True),
+    "GET " + V2 + "/fsck": Row(ADMIN, 200),
+    "DELETE " + V2 + "/fsck": Row(ADMIN, 200),
+    "GET " + V2 + "/fsck/findings": Row(ADMIN, 200),
     # ---- content ----
     "GET " + ONE + "/files/{path}": Row(OWNER, 200, kind={404, 409}),
     "PUT " + ONE + "/files/{path}": Row(OWNER, (200, 201), b"{word}", kind={409}, missing={200, 201, 409}, fresh="file",

@@ -54,6 +54,12 @@ void api_drive_restore(struct http_request *req, void *cookie);
 void api_account_get(struct http_request *req, void *cookie);
 void api_account_put(struct http_request *req, void *cookie);
 
+/* api_fsck.c */
+void api_fsck_start(struct http_request *req, void *cookie);
+void api_fsck_get(struct http_request *req, void *cookie);
+void api_fsck_stop(struct http_request *req, void *cookie);
+void api_fsck_findings(struct http_request *req, void *cookie);
+
 /* api_ring.c */
 void api_ring_call(struct http_request *req, void *cookie);
 void api_ring_claim(struct http_request *req, void *cookie);

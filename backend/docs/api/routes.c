@@ -16,6 +16,7 @@
 /* Pieces of the descriptions. */
 #define JSON_BODY(schema) \
 	"\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":" schema "}}}"
+#define JSON_BODY_OPTIONAL(schema) "\"requestBody\":{\"content\":{\"application/json\":{\"schema\":" schema "}}}"
 /* With an example that can be sent as it stands, in a store of one's own. */
 #define JSON_BODY_LIKE(schema, example)                                                            \
 	"\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":" schema \
@@ -73,6 +74,12 @@
 	OBJECT(TEXT("id") "," TEXT("drive") "," TEXT("parent") "," TEXT("name") "," TEXT("type") "," NUMBER("size") "," NUMBER("blocks") "," NUMBER("mode") "," NUMBER("uid") "," NUMBER( \
 		"gid") "," NUMBER("nlink") "," TEXT("atime") "," TEXT("mtime") "," TEXT("ctime") "," TEXT("btime") "," TEXT("etag") "," TEXT("seq") "," LIST("protect",                   \
 		"{\"type\":\"string\",\"enum\":[\"append_only\",\"immutable\"]}"))
+#define FSCK                                                                                                                                            \
+	OBJECT(TEXT("run") "," TEXT("state") ",\"repair\":{\"type\":\"boolean\"}," NUMBER("drives") "," NUMBER("rows") "," NUMBER("blocks") "," NUMBER( \
+		"bytes") "," NUMBER("bytes_total") "," NUMBER("found") "," NUMBER("mended") "," NUMBER("started_at") "," NUMBER("ended_at"))
+#define FINDING                                                                                             \
+	OBJECT(TEXT("number") "," TEXT("kind") "," TEXT("text") ",\"mended\":{\"type\":\"boolean\"}," TEXT( \
+		"drive") "," TEXT("drive_name") "," TEXT("id") "," TEXT("path") "," NUMBER("is") "," NUMBER("should"))
 #define ITEM_PAGE OBJECT(LIST("items", ITEM) ",\"next\":{\"type\":[\"string\",\"null\"]}")
 #define CHANGES                                                                                                \
 	OBJECT(LIST("changes",                                                                                 \
@@ -149,6 +156,27 @@ const struct http_route docs_routes[] = {
 			"\"quota\":{\"type\":[\"integer\",\"null\"],\"description\":\"bytes; 0: no limit; null: the default\"},"
 			"\"documents\":{\"type\":[\"integer\",\"null\"],\"description\":\"with a quota: how many; 0: no limit; null: as many as go with it\"}")) "," RESPONSES(JSON_ANSWER("200",
 			"set", ACCOUNT) "," ANSWER("403", "not an administrator")) "}"},
+
+	{"POST", V2 "/fsck", BODY_JSON, .handler = api_fsck_start, .tag = "store",
+		.summary = "Start a check of the whole store (administrators)",
+		.doc = "{\"description\":\"every row and every byte is read while the store is in use; repair: what can be derived is mended\"," JSON_BODY_OPTIONAL(
+			OBJECT("\"repair\":{\"type\":\"boolean\"}")) "," RESPONSES(JSON_ANSWER("202", "started",
+			FSCK) "," JSON_ANSWER("200", "one of that kind runs already", FSCK) "," ANSWER("409",
+			"one of the other kind runs") "," ANSWER("403", "not an administrator")) "}"},
+	{"GET", V2 "/fsck", BODY_NONE, .handler = api_fsck_get, .tag = "store",
+		.summary = "How far the check has come, or how the last one ended (administrators)",
+		.doc = "{" RESPONSES(
+			JSON_ANSWER("200", "the check", FSCK) "," ANSWER("403", "not an administrator")) "}"},
+	{"DELETE", V2 "/fsck", BODY_NONE, .handler = api_fsck_stop, .tag = "store",
+		.summary = "Stop the check (administrators)",
+		.doc = "{" RESPONSES(JSON_ANSWER("200", "stopped; or it was over", FSCK) "," ANSWER(
+			"403", "not an administrator")) "}"},
+	{"GET", V2 "/fsck/findings", BODY_NONE, .handler = api_fsck_findings, .tag = "store",
+		.summary = "What the check, or the last one, has found (administrators)",
+		.doc = "{" PARAMETERS(QUERY("limit", "integer", "1 to 1000") "," QUERY(
+			"cursor", "string", "next of the page before")) "," RESPONSES(JSON_ANSWER("200", "a page",
+			OBJECT(LIST("items", FINDING) ",\"next\":{\"type\":[\"string\",\"null\"]}")) "," ANSWER("403",
+			"not an administrator")) "}"},
 
 	/* ---- content ---- */
 	{"GET", ONE "/files/{path...}", BODY_NONE, .handler = api_file_get, .tag = "content",

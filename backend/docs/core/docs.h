@@ -48,6 +48,7 @@ struct docs {
 	struct uploads *uploads;
 	struct id_ranges *id_ranges;
 	struct upkeep *upkeep;
+	struct fsck *fsck;
 	struct workers *slow;			   /* for what hashes and waits for disks */
 	pthread_mutex_t cap_lock;		   /* guards the next two; held for a copy */
 	struct cap_key cap_keys[CLUSTER_KEYS_MAX]; /* the first one signs, all are accepted */

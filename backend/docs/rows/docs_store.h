@@ -11,6 +11,7 @@
 #define NEPHOS_DOCS_STORE_H
 
 #include "backend/docs/blocks/block_store.h"
+#include "backend/docs/rows/fsck.h"
 #include "common/ring/membership.h"
 #include "common/rules/tree.h"
 #include "common/base/error.h"
@@ -84,6 +85,7 @@ typedef int (*docs_on_item)(const struct item *item, void *cookie);
 typedef int (*docs_on_extent)(const struct tree_extent *extent, void *cookie);
 typedef int (*docs_on_xattr)(struct span name, struct span value, void *cookie);
 typedef int (*docs_on_change)(const struct tree_change *change, void *cookie);
+typedef int (*docs_on_finding)(const struct docs_fsck_finding *finding, void *cookie);
 typedef int (*docs_on_drive)(const struct docs_drive *drive, void *cookie);
 
 struct docs_walk {		  /* along a path */
@@ -318,6 +320,14 @@ struct docs_store_ops {
 	 * not the ring's epoch, or the drive was claimed in a later one; -ERR_NOT_FOUND. */
 	int (*ring_claim)(
 		struct docs_store *s, uint32_t drive, int64_t epoch, struct docs_position *ret_at, int64_t *ret_owner);
+	/* ---- the check of the whole store; docs_mem has none ---- */
+	/* One runs at a time: ret_new false: one does already. */
+	int (*fsck_start)(struct docs_store *s, bool repair, bool *ret_new);
+	int (*fsck_get)(struct docs_store *s, struct docs_fsck *ret);
+	int (*fsck_stop)(struct docs_store *s);
+	/* Of the run that is, or of the last one, behind a number. */
+	int (*fsck_findings)(
+		struct docs_store *s, int64_t after, uint32_t limit, docs_on_finding on_finding, void *cookie);
 	void (*free)(struct docs_store *s);
 };
 

@@ -15,6 +15,7 @@ enum access_action {
 	ACCESS_DRIVE_QUOTA, /* how much one of one's drives holds, where it is made or changed */
 	ACCESS_ACCOUNT_SEE, /* what a user may hold in all drives; DOCS_DEFAULT_ACCOUNT is another one than anybody */
 	ACCESS_ACCOUNT_SET,
+	ACCESS_STORE,	     /* the store as a whole: the check of all of it, which names what is in others' drives */
 	ACCESS_DOCUMENT_FOR, /* a document of a user's, made by whoever asks */
 	ACCESS_ACTIONS
 };

@@ -182,6 +182,12 @@ int docs_pg_collect_short(struct docs_store *store, const struct docs_shortage *
 int docs_pg_collect_orphans(struct docs_store *store, int64_t grace_s, uint32_t limit, uint32_t *ret_count);
 int docs_pg_collect_expired(struct docs_store *store, uint32_t limit, uint32_t *ret_count);
 
+int docs_pg_fsck_start(struct docs_store *store, bool repair, bool *ret_new);
+int docs_pg_fsck_get(struct docs_store *store, struct docs_fsck *ret);
+int docs_pg_fsck_stop(struct docs_store *store);
+int docs_pg_fsck_findings(
+	struct docs_store *store, int64_t after, uint32_t limit, docs_on_finding on_finding, void *cookie);
+
 int docs_pg_ring_call(
 	struct docs_store *store, const struct membership_call *call, struct membership *ret_book, bool *ret_lease);
 int docs_pg_ring_claim(

@@ -223,6 +223,17 @@ enum { RING_FLAG_MEMBER = 1, RING_FLAG_NEXT = 2, RING_FLAG_LEAVING = 4 };
 extern const struct pg_statement SQL_RING_LOCK, SQL_RING_GATEWAYS, SQL_RING_WRITE, SQL_RING_PUT, SQL_RING_REMOVE,
 	SQL_RING_CLAIM;
 
+/* The check of the whole store: the run; pages by phase, as fsck_pg.h has their columns; blocks; and what mends, with
+ * the drive, two numbers and a name or hash. */
+extern const struct pg_statement SQL_FSCK_START, SQL_FSCK_GET, SQL_FSCK_STOP, SQL_FSCK_END, SQL_FSCK_TAKE,
+	SQL_FSCK_MOVE, SQL_FSCK_FOUND, SQL_FSCK_FINDINGS, SQL_FSCK_NEXT_DRIVE;
+extern const struct pg_statement SQL_FSCK_ENTRIES, SQL_FSCK_NAMES, SQL_FSCK_NODES, SQL_FSCK_EXTENTS, SQL_FSCK_XATTRS,
+	SQL_FSCK_JOURNAL, SQL_FSCK_SUMS, SQL_FSCK_STRAYS;
+extern const struct pg_statement SQL_FSCK_BLOCKS, SQL_FSCK_BLOCK_IS, SQL_FSCK_BLOCK_USERS, SQL_FSCK_EXTENT_BLOCK;
+extern const struct pg_statement SQL_FSCK_MEND_ENTRY, SQL_FSCK_MEND_MARK, SQL_FSCK_MEND_NAME, SQL_FSCK_MEND_NODE,
+	SQL_FSCK_MEND_ROWS, SQL_FSCK_MEND_SUMS, SQL_FSCK_MEND_BLOCKS, SQL_FSCK_MEND_DOUBT, SQL_FSCK_MEND_BLOCK,
+	SQL_FSCK_MEND_JOURNAL, SQL_FSCK_MEND_JOURNAL_END, SQL_FSCK_LIFE;
+
 extern const struct pg_statement SQL_NOTIFY, SQL_LISTEN;
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef NEPHOS_DOCS_SQL_NUMBERS_H
 #define NEPHOS_DOCS_SQL_NUMBERS_H
 
+#include "backend/docs/rows/fsck.h"
 #include "common/base/limits.h"
 #include "common/rules/tree.h"
 
@@ -15,6 +16,11 @@
 #define SQL_LOCKS_STEP_SECONDS 2
 /* Of a block that lies in rows, all but its last piece. What was stored has it: another number needs a migration. */
 #define BLOCK_PIECE_BYTES 262144
+/* An entry of the journal that says nothing new: attributes of the root. */
+#define FSCK_JOURNAL_OP 2
+#define FSCK_JOURNAL_WHAT 4
+
+static_assert(FSCK_JOURNAL_OP == OP_SETATTR && FSCK_JOURNAL_WHAT == TREE_ATTRIBUTES, "what rows hold");
 
 static_assert(SESSION_TIMEOUT_S == SESSION_TIMEOUT_SECONDS && SESSION_PRESENT_S == SESSION_PRESENT_SECONDS &&
 		IDEMPOTENCY_HOURS == IDEMPOTENCY_TEXT && TRASH_DAYS == TRASH_TEXT,

@@ -51,6 +51,12 @@ static void only_administrators_make_documents_for_others(void **state)
 	expect(ACCESS_DOCUMENT_FOR, (int[]){0, -ERR_USER_NOT_FOUND}, (int[]){0, 0});
 }
 
+static void only_administrators_check_the_store(void **state)
+{
+	(void)state;
+	expect(ACCESS_STORE, (int[]){-ERR_FORBIDDEN, -ERR_FORBIDDEN}, (int[]){0, 0});
+}
+
 static void the_account_of_everybody_is_nobodys_own(void **state)
 {
 	(void)state;
@@ -68,6 +74,7 @@ int main(void)
 		cmocka_unit_test(only_administrators_set_what_a_user_may_hold),
 		cmocka_unit_test(the_account_of_everybody_is_nobodys_own),
 		cmocka_unit_test(only_administrators_make_documents_for_others),
+		cmocka_unit_test(only_administrators_check_the_store),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,7 @@
+-- fsck_nlink n: What the link count of a document should be.
+CASE WHEN {{fsck_is_folder {{n}}}} THEN 2 + (
+	SELECT count(*)
+	FROM entry e
+	JOIN node c ON c.id = e.child
+	WHERE e.parent = {{n}}.id AND {{fsck_is_folder c}}
+) ELSE {{fsck_links {{n}}}} END

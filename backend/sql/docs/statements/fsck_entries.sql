@@ -1,0 +1,26 @@
+-- read: drive, parent, name, limit
+-- Names that lead nowhere, that lie in no folder, or that nobody finds who looks for the names of a document.
+WITH page AS MATERIALIZED (
+	SELECT e.*
+	FROM entry e
+	WHERE (e.parent, e.name) > ($2, $3) AND e.parent < ($1::bigint + 1) << 32
+		AND {{fsck_checked}}
+	ORDER BY e.parent, e.name
+	LIMIT $4
+),
+found AS (
+	SELECT k.kind, e.child AS id, e.parent, e.name, k.is_, k.should
+	FROM page e
+	LEFT JOIN LATERAL (SELECT c.* FROM node c WHERE c.id = e.child AND c.id >> 32 = $1 LIMIT 1) c ON true
+	LEFT JOIN LATERAL (SELECT p.id FROM node p WHERE p.id = e.parent AND {{fsck_is_folder p}} LIMIT 1) p ON true
+	CROSS JOIN LATERAL (VALUES
+		({{FSCK_ENTRY_WITHOUT_CHILD}}, (c.id IS NOT NULL)::int::bigint, 1::bigint),
+		({{FSCK_ENTRY_WITHOUT_PARENT}}, (p.id IS NOT NULL)::int, 1),
+		({{FSCK_ENTRY_UNMARKED}}, (c.id IS NULL OR e.linked OR (c.parent = e.parent AND c.name = e.name))::int, 1)
+	) k (kind, is_, should)
+	WHERE k.is_ <> k.should
+),
+reached AS (
+	SELECT parent AS last, name AS last_bytes FROM page ORDER BY parent DESC, name DESC LIMIT 1
+)
+{{fsck_rows}}

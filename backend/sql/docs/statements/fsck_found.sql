@@ -1,0 +1,21 @@
+-- write: run, holder, drive, kind, mended, id, parent, name, is, should
+-- The names from the document up to the root; what is in a circle ends somewhere.
+WITH RECURSIVE up (depth, id, name) AS (
+	SELECT 0, $7::bigint, $8::bytea
+	WHERE $7::bigint IS NOT NULL
+	UNION ALL
+	SELECT u.depth + 1, n.parent, n.name
+	FROM up u
+	JOIN node n ON n.id = u.id
+	WHERE u.id & 4294967295 <> 1 AND u.depth < {{FSCK_PATH_NAMES_MAX}}
+),
+counted AS (
+	UPDATE fsck SET found = found + 1, mended = mended + ($5::boolean)::int
+	WHERE {{fsck_held}}
+	RETURNING found
+)
+INSERT INTO fsck_finding (run, number, drive, kind, mended, id, is_, should, drive_name, path)
+SELECT $1, c.found, $3, $4, $5, $6, $9, $10, COALESCE((SELECT d.name FROM drive d WHERE d.id = $3), ''),
+	COALESCE((SELECT string_agg('\x2f'::bytea || u.name, '' ORDER BY u.depth DESC) FROM up u), '')
+FROM counted c
+WHERE c.found <= {{FSCK_FINDINGS_MAX}}

@@ -1,0 +1,29 @@
+-- read: drive, seq, -, limit
+-- What is in front may be trimmed meanwhile; what is behind may come.
+WITH page AS MATERIALIZED (
+	SELECT j.seq
+	FROM journal j
+	WHERE j.drive = $1 AND j.seq > $2 AND {{fsck_checked}}
+	ORDER BY j.seq
+	LIMIT $4
+),
+found AS (
+	SELECT {{FSCK_JOURNAL_GAP}} AS kind, 0::bigint AS id, NULL::bigint AS parent, NULL::bytea AS name, p.before + 1 AS is_,
+		p.seq AS should
+	FROM (
+		SELECT q.seq, lag(q.seq, 1, COALESCE((
+			SELECT j.seq FROM journal j WHERE j.drive = $1 AND j.seq = $2
+		), q.seq - 1)) OVER (ORDER BY q.seq) AS before
+		FROM page q
+	) p
+	WHERE p.seq <> p.before + 1
+	UNION ALL
+	SELECT {{FSCK_JOURNAL_END}}, 0, NULL, NULL, l.seq, d.seq
+	FROM drive d
+	CROSS JOIN (SELECT COALESCE(max(p.seq), $2) AS seq, count(*) AS rows FROM page p) l
+	WHERE d.id = $1 AND l.rows < $4 AND l.seq <> d.seq AND {{fsck_checked}}
+),
+reached AS (
+	SELECT max(seq) AS last, ''::bytea AS last_bytes FROM page
+)
+{{fsck_rows}}

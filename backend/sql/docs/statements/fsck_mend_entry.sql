@@ -1,0 +1,7 @@
+-- write: drive, id, parent, name
+-- One that leads nowhere, or lies nowhere.
+DELETE FROM entry e
+WHERE e.parent = $3 AND e.name = $4 AND e.parent >> 32 = $1 AND e.child = $2 AND (NOT EXISTS (SELECT
+	FROM node c
+	WHERE c.id = e.child AND c.id >> 32 = $1) OR NOT EXISTS (SELECT FROM node p WHERE p.id = e.parent
+	AND {{fsck_is_folder p}}))

@@ -1,0 +1,23 @@
+-- write: drive, id, parent, name
+-- Any of its names that there are; else the one that it says, where that is free.
+WITH named AS (
+	UPDATE node n SET parent = e.parent, name = e.name
+	FROM (SELECT e.* FROM entry e WHERE e.child = $2 AND e.linked LIMIT 1) e
+	WHERE n.id = $2 AND n.id >> 32 = $1 AND n.orphaned_at IS NULL
+	RETURNING n.id
+),
+made AS (
+	INSERT INTO entry (parent, child, linked, name)
+	SELECT n.parent, n.id, false, n.name
+	FROM node n
+	JOIN node p ON p.id = n.parent AND p.id >> 32 = $1 AND {{fsck_is_folder p}} AND p.orphaned_at IS NULL
+	WHERE n.id = $2 AND n.id >> 32 = $1 AND n.orphaned_at IS NULL AND n.parent = $3 AND n.name = $4 AND length(n.name) > 0
+		AND NOT EXISTS (SELECT FROM named)
+	ON CONFLICT (parent, name) DO NOTHING
+	RETURNING child
+)
+SELECT id
+FROM named
+UNION ALL
+SELECT child
+FROM made

@@ -1,0 +1,34 @@
+-- read: drive, id, -, limit
+-- What a document counts, beside what is there.
+WITH page AS MATERIALIZED (
+	SELECT n.*
+	FROM node n
+	WHERE n.id > $2 AND n.id < ($1::bigint + 1) << 32 AND {{fsck_checked}}
+	ORDER BY n.id
+	LIMIT $4
+),
+found AS (
+	SELECT k.kind, n.id, CASE WHEN n.orphaned_at IS NULL THEN n.parent END AS parent, n.name, k.is_, k.should
+	FROM page n
+	JOIN drive d ON d.id = $1
+	CROSS JOIN LATERAL ({{fsck_content n}}) x
+	CROSS JOIN LATERAL ({{fsck_attributes n}}) a
+	CROSS JOIN LATERAL (VALUES
+		({{FSCK_LINKS}}, n.nlink::bigint, {{fsck_nlink n}}::bigint),
+		({{FSCK_CHILDREN}}, n.children, {{fsck_children n}}),
+		({{FSCK_ALLOCATED}}, n.allocated, CASE WHEN n.orphaned_at IS NULL THEN x.bytes ELSE n.allocated END),
+		({{FSCK_EXTENTS}}, n.extents::bigint, CASE WHEN n.orphaned_at IS NULL THEN x.extents ELSE n.extents END),
+		({{FSCK_CHARGED}}, n.charged, CASE WHEN n.orphaned_at IS NULL
+			THEN x.bytes + length(n.target) + a.xattr_bytes ELSE n.charged END),
+		({{FSCK_XATTRS}}, (n.mode & {{SQL_MODE_XATTRS}} <> 0)::int::bigint, (a.xattrs > 0)::int::bigint),
+		({{FSCK_EXTENT_BAD}}, x.bad, 0),
+		({{FSCK_EXTENTS_OVERLAP}}, x.over, 0),
+		({{FSCK_AHEAD}}, GREATEST(n.seq, n.content_seq), LEAST(GREATEST(n.seq, n.content_seq), d.seq)),
+		({{FSCK_NUMBER}}, n.id & 4294967295, LEAST(n.id & 4294967295, d.next_number - 1))
+	) k (kind, is_, should)
+	WHERE k.is_ <> k.should
+),
+reached AS (
+	SELECT max(id) AS last, ''::bytea AS last_bytes FROM page
+)
+{{fsck_rows}}

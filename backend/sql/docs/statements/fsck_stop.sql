@@ -1,0 +1,3 @@
+-- write
+UPDATE fsck SET state = 3, ended_at = clock_timestamp()
+WHERE state = 1

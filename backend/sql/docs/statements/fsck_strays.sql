@@ -1,0 +1,25 @@
+-- read: -, drive, -, limit
+-- The next drive that anything is of; nothing must be of one that is not there.
+WITH page AS MATERIALIZED (
+	SELECT n.drive
+	FROM (
+		SELECT LEAST(
+			(SELECT n.id >> 32 FROM node n WHERE n.id >= ($2 + 1) << 32 ORDER BY n.id LIMIT 1),
+			(SELECT e.parent >> 32 FROM entry e WHERE e.parent >= ($2 + 1) << 32 ORDER BY e.parent LIMIT 1),
+			(SELECT x.node >> 32 FROM extent x WHERE x.node >= ($2 + 1) << 32 ORDER BY x.node LIMIT 1),
+			(SELECT x.node >> 32 FROM xattr x WHERE x.node >= ($2 + 1) << 32 ORDER BY x.node LIMIT 1),
+			(SELECT j.drive FROM journal j WHERE j.drive > $2 ORDER BY j.drive LIMIT 1),
+			(SELECT b.drive FROM block b WHERE b.drive > $2 ORDER BY b.drive LIMIT 1)
+		) AS drive
+	) n
+	WHERE n.drive IS NOT NULL
+),
+found AS (
+	SELECT {{FSCK_STRAY}} AS kind, 0::bigint AS id, NULL::bigint AS parent, NULL::bytea AS name, p.drive AS is_, 0::bigint AS should
+	FROM page p
+	WHERE NOT EXISTS (SELECT FROM drive d WHERE d.id = p.drive)
+),
+reached AS (
+	SELECT drive::bigint AS last, ''::bytea AS last_bytes FROM page
+)
+{{fsck_rows}}

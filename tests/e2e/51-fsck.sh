@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Goal: "nephos fsck" as an administrator uses it, on a store that has been in use, by mounts as well: nothing is wrong
+# in it, exit codes say so, and who is no administrator is refused.
+. "$(dirname "$0")/../lib/e2e.sh"
+e2e_store
+N=${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}/bin/nephos
+ADMIN=$E2E_DATA/credentials
+export HOME=$WORK/home XDG_CONFIG_HOME=$WORK/config
+unset NEPHOS_URL NEPHOS_USER NEPHOS_TOKEN NEPHOS_CREDENTIALS NEPHOS_PASSWORD
+mkdir -p "$HOME"
+
+ends() {
+	local wanted=$1 got=0
+	shift
+	"$@" >"$WORK/out" 2>"$WORK/err" || got=$?
+	[ "$got" = "$wanted" ] || { echo "ended with $got, not $wanted"; cat "$WORK/out" "$WORK/err"; return 1; }
+}
+
+# ---- something to look at, and somebody who goes on meanwhile ----
+M=$E2E_MOUNT/fsck-$$
+mkdir "$M"
+at_end 'rm -rf "$M"'
+head -c 20000000 /dev/urandom >"$M/large"
+for i in $(seq 50); do echo "$i" >"$M/f$i"; done
+ln "$M/f1" "$M/f1-again"
+ln -s large "$M/link"
+setfattr -n user.a -v b "$M/f2" 2>/dev/null
+exec 7>"$M/nameless"
+rm "$M/nameless" # a document without a name is held open
+head -c 300000 /dev/zero >&7
+truncate -s 1G "$M/sparse"
+fallocate -l 1000000 "$M/reserved" 2>/dev/null
+while [ ! -e "$WORK/stop" ]; do
+	for i in 1 2 3 4 5; do head -c 50000 /dev/urandom >"$M/w$i" && mv "$M/w$i" "$M/v$i"; done
+	rm -f "$M"/v*
+done &
+writer=$!
+at_end 'touch "$WORK/stop"; wait $writer'
+
+check "a store in use is clean" ends 0 "$N" fsck --credentials "$ADMIN"
+check "and it says how much it has looked at" grep -qE '^[0-9]+ drives, [0-9]+ rows, [0-9]+ blocks of [0-9]+ bytes: nothing is wrong$' "$WORK/out"
+check "the last one is shown again" ends 0 "$N" fsck --last --json --credentials "$ADMIN"
+check_eq "for programs, too" "done 0" "$(jq -r '"\(.state) \(.found)"' "$WORK/out")"
+check "with all bytes" test "$(jq .bytes "$WORK/out")" -ge 20000000
+check "a check that may mend finds nothing to do" ends 0 "$N" fsck --repair --credentials "$ADMIN"
+touch "$WORK/stop"
+wait "$writer"
+exec 7>&-
+
+# ---- who may ----
+name=fsck-$$
+check "an account" env NEPHOS_PASSWORD=first-secret "$N" user add "$name" --credentials "$ADMIN"
+at_end '"$N" user rm "$name" --credentials "$ADMIN"'
+printf 'first-secret\n' >"$WORK/password"
+chmod 600 "$WORK/password"
+check "logs in" ends 0 "$N" login "$URL" --user "$name" --password-file "$WORK/password"
+check "and may not check the store" ends 2 "$N" fsck
+check "which it is told" grep -qi 'administrator\|not allowed\|forbidden' "$WORK/err"
+check "flags that contradict each other are refused" ends 2 "$N" fsck --last --repair --credentials "$ADMIN"
+check "without a store it could not be done" ends 2 env NEPHOS_URL=http://127.0.0.1:9 NEPHOS_TOKEN=x "$N" fsck
+e2e_end
