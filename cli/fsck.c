@@ -133,7 +133,8 @@ static int conclude(struct command_run *run, const json_t *state)
 	if (strcmp(how, "stopped") == 0)
 		return command_say(run, COULD_NOT, NULL, "the check was stopped before its end");
 	if (strcmp(how, "failed") == 0)
-		return command_say(run, COULD_NOT, NULL, "the check could not go on; the log of a docs service says why");
+		return command_say(
+			run, COULD_NOT, NULL, "the check could not go on; the log of a docs service says why");
 	return code;
 }
 
@@ -221,7 +222,8 @@ static int fsck_run(struct command_run *run)
 
 static const struct args_flag fsck_flags[] = {
 	COMMAND_FLAG("repair", 0, NULL, repair, "mend what can be derived from other rows"),
-	COMMAND_FLAG("last", 0, NULL, last, "start nothing: follow the check that runs, or show what the last one found"),
+	COMMAND_FLAG(
+		"last", 0, NULL, last, "start nothing: follow the check that runs, or show what the last one found"),
 	COMMAND_FLAG("stop", 0, NULL, stop, "stop the check that runs"),
 	COMMAND_FLAG_JSON,
 	COMMAND_FLAG_CREDENTIALS,

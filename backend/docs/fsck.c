@@ -260,10 +260,8 @@ static int mend(struct fsck *f, const struct fsck_found *found, bool *ret)
 
 static int mend_leaked(struct fsck *f, const struct block_name *name, struct findings *to)
 {
-	const struct fsck_found found = {
-		.kind = FSCK_BLOCK_LEAKED, .drive = name->drive, .should = name->generation};
-	const struct fsck_mend how = {
-		.number = name->generation, .bytes = span_of(name->sha256, sizeof(name->sha256))};
+	const struct fsck_found found = {.kind = FSCK_BLOCK_LEAKED, .drive = name->drive, .should = name->generation};
+	const struct fsck_mend how = {.number = name->generation, .bytes = span_of(name->sha256, sizeof(name->sha256))};
 	bool mended = false;
 	int r = f->job.repair ? fsck_pg_mend(f->pg, &f->job, &found, &how, &mended) : 0;
 
@@ -272,11 +270,10 @@ static int mend_leaked(struct fsck *f, const struct block_name *name, struct fin
 
 /* ---- steps ---- */
 
-static int check_block(struct fsck *f, const struct pg_result *page, int row, struct findings *found,
-	struct fsck_counts *counts)
+static int check_block(
+	struct fsck *f, const struct pg_result *page, int row, struct findings *found, struct fsck_counts *counts)
 {
-	struct block_name name = {
-		.drive = f->job.at.drive, .generation = pg_number(page, row, FSCK_GENERATION)};
+	struct block_name name = {.drive = f->job.at.drive, .generation = pg_number(page, row, FSCK_GENERATION)};
 	const uint32_t size = (uint32_t)pg_number(page, row, FSCK_SIZE);
 	struct fsck_found bad;
 	int r;
@@ -422,7 +419,8 @@ static void failed(struct fsck *f, int r)
 {
 	if (r == -ESTALE) /* stopped, or another's */
 		return;
-	log_warning(NULL, "op=fsck run=%" PRId64 " phase=%d drive=%" PRIu32 " error=%d text=\"%s\" outcome=\"tried again\"",
+	log_warning(NULL,
+		"op=fsck run=%" PRId64 " phase=%d drive=%" PRIu32 " error=%d text=\"%s\" outcome=\"tried again\"",
 		f->job.run, f->job.at.phase, f->job.at.drive, r, pg_error(f->pg));
 	f->failures += r == -EIO;
 	if (f->failures < FSCK_TRIES_MAX)

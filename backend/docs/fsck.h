@@ -13,12 +13,12 @@
 
 #include "backend/docs/core/docs.h"
 
-#define FSCK_LOOK_MS 1000 /* between two looks whether a run was started at another instance */
-#define FSCK_STEP_MS 200  /* that a page of rows, or of blocks, is to take: requests beside it wait less than that */
-#define FSCK_ROWS_MAX 512 /* of a page: each can have ten findings, which are written in one round trip */
-#define FSCK_BLOCKS_MAX 64	 /* of a page; how many of them are read is a matter of time */
-#define FSCK_USERS_MAX 32	 /* documents that are named for one bad block */
-#define FSCK_TRIES_MAX 5	 /* of a step that the database refuses, before the run ends as failed */
+#define FSCK_LOOK_MS 1000  /* between two looks whether a run was started at another instance */
+#define FSCK_STEP_MS 200   /* that a page of rows, or of blocks, is to take: requests beside it wait less than that */
+#define FSCK_ROWS_MAX 512  /* of a page: each can have ten findings, which are written in one round trip */
+#define FSCK_BLOCKS_MAX 64 /* of a page; how many of them are read is a matter of time */
+#define FSCK_USERS_MAX 32  /* documents that are named for one bad block */
+#define FSCK_TRIES_MAX 5   /* of a step that the database refuses, before the run ends as failed */
 #define FSCK_READ_BYTES (1u << 20) /* of a block at once */
 
 struct fsck;

@@ -103,7 +103,7 @@ static void start_job(struct call *call, struct docs_store *store)
 		r = store->ops->fsck_start(store, repair, &new);
 	if (r == 0)
 		r = store->ops->fsck_get(store, &run);
-	if (r == 0 && !new && run.state == DOCS_FSCK_RUNS && run.repair != repair)
+	if (r == 0 && !new &&run.state == DOCS_FSCK_RUNS && run.repair != repair)
 		r = -EBUSY;
 	if (r < 0) {
 		fail(call, r);
@@ -161,9 +161,9 @@ struct finding_page {
 
 static json_t *finding_json(const struct docs_fsck_finding *f)
 {
-	json_t *o = json_pack("{s:s, s:s, s:b, s:I, s:I}", "kind", fsck_kind_name(f->kind), "text",
-		fsck_kind_text(f->kind), "mended", (int)f->mended, "is", (json_int_t)f->is, "should",
-		(json_int_t)f->should);
+	json_t *o =
+		json_pack("{s:s, s:s, s:b, s:I, s:I}", "kind", fsck_kind_name(f->kind), "text", fsck_kind_text(f->kind),
+			"mended", (int)f->mended, "is", (json_int_t)f->is, "should", (json_int_t)f->should);
 	int r = o ? item_json_set_id(o, "number", f->number) : -ENOMEM;
 
 	if (r == 0)

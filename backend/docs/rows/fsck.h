@@ -68,7 +68,7 @@ struct docs_fsck_finding {
 	uint32_t drive;
 	int kind;
 	bool mended;
-	int64_t id;	 /* of the document; 0: of none */
+	int64_t id; /* of the document; 0: of none */
 	int64_t is, should;
 	struct span drive_name, path; /* path empty: none is known */
 };

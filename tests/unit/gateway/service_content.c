@@ -121,7 +121,8 @@ void service_content_block(struct service_content *c, struct http_request *req)
 	char *bytes = malloc(SERVICE_CONTENT_BLOCK);
 
 	pthread_mutex_lock(&c->lock);
-	const bool gone = c->gone || !http_request_query(req, "cap") || !find_block(http_request_param(req, "sha256"), bytes);
+	const bool gone =
+		c->gone || !http_request_query(req, "cap") || !find_block(http_request_param(req, "sha256"), bytes);
 	struct gate *let_on = c->let_on;
 	if (c->wrong)
 		bytes[SERVICE_CONTENT_BLOCK / 2] ^= 1;

@@ -1,6 +1,6 @@
 /*
- * service_content: what the docs service of service.h says about long content, once a test has made it `long_`: where it
- * lies, to a gateway that asks for that, and its blocks; else the bytes. Its bytes follow from its version.
+ * service_content: what the docs service of service.h says about long content, once a test has made it `long_`: where
+ * it lies, to a gateway that asks for that, and its blocks; else the bytes. Its bytes follow from its version.
  */
 #ifndef NEPHOS_TESTS_GATEWAY_SERVICE_CONTENT_H
 #define NEPHOS_TESTS_GATEWAY_SERVICE_CONTENT_H
@@ -13,13 +13,13 @@
 #define SERVICE_CONTENT_SIZE ((SERVICE_CONTENT_BLOCKS + 1) * SERVICE_CONTENT_BLOCK + 50u)
 
 struct service_content {
-	struct gate asked;     /* for blocks */
-	pthread_mutex_t lock;  /* guards the rest */
-	bool long_;	       /* content is */
-	bool wrong;	       /* blocks come with other bytes */
-	bool gone;	       /* there are no blocks */
-	bool damaged;	       /* the list of where it lies is */
-	struct gate *let_on;   /* blocks wait until it opens; NULL: they do not */
+	struct gate asked;    /* for blocks */
+	pthread_mutex_t lock; /* guards the rest */
+	bool long_;	      /* content is */
+	bool wrong;	      /* blocks come with other bytes */
+	bool gone;	      /* there are no blocks */
+	bool damaged;	      /* the list of where it lies is */
+	struct gate *let_on;  /* blocks wait until it opens; NULL: they do not */
 };
 
 void service_content_init(struct service_content *c);

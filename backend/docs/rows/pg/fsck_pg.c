@@ -100,8 +100,8 @@ int fsck_pg_next_drive(struct pg *pg, uint32_t after, uint32_t *ret)
 	return r;
 }
 
-static int ask_at(struct pg *pg, const struct pg_statement *statement, const struct fsck_place *at,
-	struct pg_result **ret)
+static int ask_at(
+	struct pg *pg, const struct pg_statement *statement, const struct fsck_place *at, struct pg_result **ret)
 {
 	const struct pg_param params[] = {PG_P_I32(at->drive), PG_P_I64(at->number),
 		PG_P_BYTEA(span_of(at->bytes, at->size)), PG_P_I64(at->page)};
@@ -241,8 +241,7 @@ bool fsck_pg_mendable(const struct fsck_found *found)
 	return MENDS[found->kind].statement != NULL;
 }
 
-static int mend_locked(
-	struct pg *pg, const struct fsck_found *found, const struct fsck_mend *how, int64_t *ret_touched)
+static int mend_locked(struct pg *pg, const struct fsck_found *found, const struct fsck_mend *how, int64_t *ret_touched)
 {
 	const struct pg_param params[] = {
 		PG_P_I32(found->drive), PG_P_I64(how->number), PG_P_I64(how->other), PG_P_BYTEA(how->bytes)};
@@ -255,8 +254,8 @@ static int mend_locked(
 	return r == 0 ? flush(pg, 3, 2, ret_touched) : r;
 }
 
-int fsck_pg_mend(struct pg *pg, const struct fsck_job *job, const struct fsck_found *found,
-	const struct fsck_mend *how, bool *ret)
+int fsck_pg_mend(struct pg *pg, const struct fsck_job *job, const struct fsck_found *found, const struct fsck_mend *how,
+	bool *ret)
 {
 	const struct pg_param drive = PG_P_I32(found->drive);
 	int64_t touched = 0;

@@ -60,7 +60,7 @@ struct fsck_counts {
 	int64_t drives, rows, blocks, bytes;
 };
 
-struct fsck_step { /* what came of one */
+struct fsck_step {			/* what came of one */
 	const struct fsck_found *found; /* that was not mended */
 	size_t count;
 	struct fsck_place to;
@@ -101,8 +101,8 @@ int fsck_pg_extent_block(struct pg *pg, int64_t node, int64_t at, struct block_n
 
 bool fsck_pg_mendable(const struct fsck_found *found);
 /* Mends, and writes it down as mended; ret: whether it could be. */
-int fsck_pg_mend(struct pg *pg, const struct fsck_job *job, const struct fsck_found *found,
-	const struct fsck_mend *how, bool *ret);
+int fsck_pg_mend(struct pg *pg, const struct fsck_job *job, const struct fsck_found *found, const struct fsck_mend *how,
+	bool *ret);
 /* What was found, and how far it has come: both or none. job->at is step->to then. */
 int fsck_pg_move(struct pg *pg, struct fsck_job *job, const struct fsck_step *step);
 int fsck_pg_end(struct pg *pg, const struct fsck_job *job, int state); /* enum docs_fsck_state */

@@ -1,4 +1,4 @@
-/* Long content, and blocks, from memory: by gateways that are the homes of drives whose service is service_content.h. */
+/* Long content, and blocks, from memory: by gateways that are homes of drives whose service is service_content.h. */
 #include "common/base/clock.h"
 #include "common/base/text.h"
 #include "common/proto/headers.h"
@@ -22,8 +22,8 @@ static struct service_content *content_of(struct front *f)
 	return &front_drive(f)->content;
 }
 
-#define SET(f, field, value)                           \
-	do {                                           \
+#define SET(f, field, value)                                \
+	do {                                                \
 		pthread_mutex_lock(&content_of(f)->lock);   \
 		content_of(f)->field = (value);             \
 		pthread_mutex_unlock(&content_of(f)->lock); \
@@ -203,7 +203,6 @@ static void make_path(struct front *f, unsigned drive, char ret[256])
 	struct block_caps *caps = NULL;
 	char hex[SHA256_HEX_SIZE], cap[CAP_TEXT_SIZE];
 
-	
 	service_content_hash(version_of(f), 0, name.sha256);
 	assert_int_equal(block_caps_new(f->cluster, &caps), 0);
 	assert_int_equal(block_caps_sign(caps, &name, cap), 0);
@@ -321,8 +320,8 @@ static void who_asks_for_the_same_waits_for_one_fetch(void **state)
 	for (int i = 0; i < READERS; i++) {
 		readers[i].port = f->port;
 		(void)snprintf(readers[i].request, sizeof(readers[i].request),
-			"GET /api/v2/docs/drives/%u/%s HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer anna\r\n\r\n", drive,
-			path);
+			"GET /api/v2/docs/drives/%u/%s HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer anna\r\n\r\n",
+			drive, path);
 		assert_int_equal(pthread_create(&readers[i].thread, NULL, read_it, &readers[i]), 0);
 	}
 	assert_true(gate_wait(&content_of(f)->asked, before.blocks + 1));
