@@ -6,12 +6,14 @@
  */
 #include "gateway/blocks/block_source.h"
 
+#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "common/base/worker.h"
 #include "gateway/blocks/block_repair.h"
+#include "gateway/upstream/suspects.h"
 #include "gateway/upstream/upstream.h"
 
 #include <assert.h>
@@ -50,6 +52,7 @@ struct block_source {
 	struct http_headers headers;
 	struct worker *verifier;
 	struct block_repair *repair;
+	struct suspects *suspects; /* owners that have not answered: the next block does not wait for them */
 	struct metric *from_owners, *from_services, *failures, *wrong;
 	pthread_mutex_t lock; /* guards the rest, and of fetches what is not of who is at work on them */
 	struct block_fetch *fetches;
@@ -94,6 +97,7 @@ static void finish(struct block_fetch *f, int error)
 		HASH_DEL(s->fetches, f);
 	assert(s->under_way > 0);
 	s->under_way--;
+	error = s->stopping ? -ECANCELED : error;
 	struct block_waiter *waiters = f->waiters;
 	DL_FOREACH(waiters, waiter)
 		waiter->fetch = NULL;
@@ -176,6 +180,8 @@ static void on_done(void *cookie, int error, struct http_response *response)
 
 	if (error < 0 && response && response->ours)
 		error = response->error;
+	if (f->step < f->owners.count && response && response->error < 0 && !response->ours && !response->first_byte)
+		suspects_add(f->source->suspects, f->owners.list[f->step].boot, clock_mono_ns());
 	if (error == 0 && !f->block)
 		error = f->status == 404 ? -ERR_NOT_FOUND : -ERR_UNAVAILABLE;
 	if (error < 0) {
@@ -258,7 +264,7 @@ static void take_step(struct block_fetch *f)
 			fixed.url = owner->hop_url;
 			(void)snprintf(peer, sizeof(peer), "gateway/%s/%s", owner->name, owner->boot);
 		}
-		if (!owner || owner->hop_url[0])
+		if (!owner || (owner->hop_url[0] && !suspects_has(f->source->suspects, owner->boot, clock_mono_ns())))
 			r = call(f, owner ? &fixed : NULL);
 		if (r == 0)
 			return;
@@ -432,6 +438,8 @@ int block_source_new(const struct block_source_options *options, struct block_so
 	http_headers_init(&s->headers);
 	int r = worker_new(VERIFIERS, &s->verifier);
 	if (r == 0)
+		r = suspects_new(&s->suspects);
+	if (r == 0)
 		r = add_metrics(s, options->metrics);
 	if (r == 0)
 		r = block_repair_new(&repair, &s->repair);
@@ -472,6 +480,7 @@ void block_source_free(struct block_source *s)
 	worker_free(s->verifier); /* what is being verified is handed over */
 	assert(!s->fetches && s->under_way == 0);
 	block_repair_free(s->repair);
+	suspects_free(s->suspects);
 	http_headers_fini(&s->headers);
 	pthread_mutex_destroy(&s->lock);
 	free(s);

@@ -21,7 +21,7 @@
 
 /* Fetches under way at once: 64 MiB of blocks on their way, and as much as a network of 10 Gbit/s carries in 50 ms. */
 #define BLOCK_FETCHES_MAX 16u
-#define BLOCK_PEER_MS 1000     /* of one question to an owner: the docs service has it, too */
+#define BLOCK_PEER_MS 500      /* of one question to an owner: the docs service has it, too */
 #define BLOCK_SERVICE_MS 20000 /* no byte from a docs service for so long: as of any answer (PROXY_STALL_MS) */
 
 struct block_source;
@@ -38,8 +38,8 @@ struct block_source_options {
 
 /* Somebody who waits; embedded. */
 struct block_waiter {
-	/* Once for each block_source_ask. error: nobody has it (-ERR_NOT_FOUND), or nobody could be asked
-	 * (-ERR_UNAVAILABLE); block is borrowed. */
+	/* Once for each block_source_ask. error: nobody has it (-ERR_NOT_FOUND), nobody could be asked
+	 * (-ERR_UNAVAILABLE), or it was stopped (-ECANCELED); block is borrowed. */
 	void (*done)(struct block_waiter *waiter, int error, struct block *block);
 	/* The source's own. */
 	struct block_fetch *fetch;

@@ -8,6 +8,7 @@
  */
 #include "gateway/proxy/proxy_internal.h"
 
+#include "common/base/error.h"
 #include "common/base/limits.h"
 #include "common/base/sha256.h"
 #include "common/base/text.h"
@@ -148,11 +149,13 @@ static void on_fetched(struct block_waiter *waiter, int error, struct block *blo
 {
 	struct exchange *x = (struct exchange *)((char *)waiter - offsetof(struct exchange, block.waiter));
 
-	(void)error;
 	(void)block;
 	under_way_give_back(x->proxy->under_way, &x->block.room);
 	x->block.room.amount = 0;
-	proxy_home_send(x);
+	if (error == -ECANCELED) /* this gateway ends: nobody can be asked any more */
+		proxy_exchange_fail(x, -ERR_UNAVAILABLE);
+	else
+		proxy_home_send(x);
 }
 
 static bool fetch(struct exchange *x)

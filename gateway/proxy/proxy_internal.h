@@ -38,7 +38,7 @@
 #include "gateway/proxy/kept_reply.h"
 #include "gateway/proxy/pipe.h"
 #include "gateway/proxy/proxy.h"
-#include "gateway/proxy/suspects.h"
+#include "gateway/upstream/suspects.h"
 #include "gateway/proxy/traits.h"
 #include "gateway/ring/keeper.h"
 #include "gateway/upstream/upstream.h"

@@ -3,8 +3,8 @@
  * is known by its boot: one that has come back is another. Few gateways are gone at once, and a suspicion is only worth
  * time, so the table is small and forgets the oldest. Times are passed in. Pure; any thread.
  */
-#ifndef NEPHOS_GATEWAY_PROXY_SUSPECTS_H
-#define NEPHOS_GATEWAY_PROXY_SUSPECTS_H
+#ifndef NEPHOS_GATEWAY_UPSTREAM_SUSPECTS_H
+#define NEPHOS_GATEWAY_UPSTREAM_SUSPECTS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "gateway/proxy/suspects.h"
+#include "gateway/upstream/suspects.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

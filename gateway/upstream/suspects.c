@@ -1,4 +1,4 @@
-#include "gateway/proxy/suspects.h"
+#include "gateway/upstream/suspects.h"
 
 #include <errno.h>
 #include <pthread.h>
