@@ -5,6 +5,7 @@
  */
 #include "gateway/cache/cache.h"
 
+#include "common/base/clock.h"
 #include "gateway/cache/cost.h"
 #include "gateway/cache/fence.h"
 #include "gateway/cache/shard.h"
@@ -27,7 +28,8 @@ struct cache {
 	size_t fixed; /* bytes that it takes itself */
 	struct fence *fence;
 	atomic_uint_fast64_t untagged; /* fills that came to no shard */
-	size_t shard_count;	       /* a power of two */
+	struct cache_listener listener;
+	size_t shard_count; /* a power of two */
 	struct shard *shards[CACHE_SHARDS_MAX];
 };
 
@@ -114,8 +116,71 @@ enum cache_verdict cache_put(struct cache *c, const struct cache_fill *fill)
 	}
 	for (size_t i = 0; i < tags->count; i++)
 		keys[i] = tag_key(&tags->tags[i]);
-	return shard_put(shard_of(c, hash), hash, fill, keys);
+	const struct cache_copy what = {.key = fill->key,
+		.user = fill->user,
+		.drive = (uint32_t)tags->tags[0].id,
+		.answer = fill->answer,
+		.keys = keys,
+		.key_count = tags->count,
+		.expires_ns = tags->lifetime_s > 0 ? fill->asked_ns + (int64_t)tags->lifetime_s * NS_PER_S : INT64_MAX};
+	const struct shard_put put = {.hash = hash, .what = &what, .sent = fill->sent};
+	const enum cache_verdict verdict = shard_put(shard_of(c, hash), &put);
+
+	if (verdict == CACHE_KEPT && c->listener.kept)
+		c->listener.kept(c->listener.cookie, &(struct cache_mark){.hash = hash, .drive = what.drive});
+	return verdict;
 }
+
+/* ---- copies ---- */
+
+void cache_listen(struct cache *c, const struct cache_listener *listener)
+{
+	c->listener = *listener;
+}
+
+size_t cache_walk(struct cache *c, struct cache_walk *at, struct cache_mark *list, size_t max, bool *ret_end)
+{
+	size_t count = 0;
+
+	assert(max > 0);
+	if (at->shard < c->shard_count)
+		count = shard_walk(c->shards[at->shard], &at->bucket, list, max);
+	if (at->shard < c->shard_count && shard_walked(c->shards[at->shard], at->bucket))
+		*at = (struct cache_walk){.shard = at->shard + 1};
+	*ret_end = at->shard >= c->shard_count;
+	return count;
+}
+
+struct cache_copy *cache_copy_of(struct cache *c, const struct cache_mark *mark)
+{
+	return shard_copy(shard_of(c, mark->hash), mark);
+}
+
+void cache_copy_free(struct cache_copy *copy)
+{
+	if (!copy)
+		return;
+	answer_unref(copy->answer);
+	free(copy);
+}
+
+bool cache_has(struct cache *c, struct span key, int64_t seq, unsigned reads)
+{
+	const uint64_t hash = XXH64(key.data, key.size, c->seed);
+
+	return shard_has(shard_of(c, hash), hash, key, seq, reads);
+}
+
+enum cache_verdict cache_put_copy(struct cache *c, const struct cache_copy *copy, uint64_t sent)
+{
+	const struct shard_put put = {
+		.hash = XXH64(copy->key.data, copy->key.size, c->seed), .what = copy, .sent = sent, .copy = true};
+
+	assert(copy->key_count > 0 && copy->key_count <= TAG_LIST_MAX);
+	return shard_put(shard_of(c, put.hash), &put);
+}
+
+/* ---- what is dropped ---- */
 
 void cache_drop(struct cache *c, const struct tag *tags, size_t count, int64_t seq)
 {

@@ -21,6 +21,7 @@
 
 #include "gateway/cache/terms.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,12 @@ struct cache;
 struct cache_options {
 	size_t bytes;  /* all that it may take */
 	uint64_t seed; /* of hashes: random, so that nobody can choose keys that meet */
+};
+
+/* Who is told of each fill that was kept, on its thread, without a lock. NULL: nobody. Before the first fill. */
+struct cache_listener {
+	void (*kept)(void *cookie, const struct cache_mark *mark);
+	void *cookie;
 };
 
 /* -EINVAL: bytes is out of range. -ENOMEM */
@@ -57,6 +64,28 @@ void cache_forget_drive(struct cache *c, uint32_t drive);
 /* All that was given to a user, and what is on its way. Looks at each entry: some milliseconds for 100,000. */
 void cache_forget_user(struct cache *c, int64_t user);
 void cache_forget_all(struct cache *c);
+
+/*
+ * Copies: what another gateway keeps of a drive, and sends here for the time when this one is its home. They lie in the
+ * same bytes (shard.h), so that what is dropped and forgotten, also of a user, is dropped of them by the same call.
+ * That they are not given to anybody before, their callers know, as of all else here.
+ *
+ * The answer of a copy says as its seq up to where it is known to be true, which is as good as to have seen it. Its
+ * fence is of a moment at which nothing behind that position had been dropped here.
+ */
+void cache_listen(struct cache *c, const struct cache_listener *listener);
+/* By which a walk goes on; all zero: from the beginning. */
+struct cache_walk {
+	size_t shard, bucket;
+};
+/* Some more of all entries. ret_end: that was all. */
+size_t cache_walk(struct cache *c, struct cache_walk *at, struct cache_mark *list, size_t max, bool *ret_end);
+struct cache_copy *cache_copy_of(struct cache *c, const struct cache_mark *mark); /* NULL: it is gone, or no memory */
+void cache_copy_free(struct cache_copy *copy);					  /* NULL is fine */
+/* It has this key, seen at seq or later; reads: how often it was read at its home. */
+bool cache_has(struct cache *c, struct span key, int64_t seq, unsigned reads);
+/* All is borrowed, but for a reference of the answer. */
+enum cache_verdict cache_put_copy(struct cache *c, const struct cache_copy *copy, uint64_t sent);
 
 void cache_count(struct cache *c, struct cache_counters *ret);
 

@@ -4,7 +4,6 @@
  */
 #include "gateway/cache/shard.h"
 
-#include "common/base/clock.h"
 #include "gateway/cache/cost.h"
 #include "gateway/cache/ghost.h"
 #include "gateway/cache/tag_index.h"
@@ -21,8 +20,11 @@
 #define BYTES_PER_BUCKET 1024u	  /* about what an entry takes */
 #define BYTES_PER_TAG_BUCKET 256u /* most look-ups are of tags that nobody has: an empty bucket ends them */
 #define BYTES_PER_MARK 1024u
+#define WALK_BUCKETS 1024u /* looked at under one lock */
 
-enum queue_name { SMALL, MAIN, QUEUES };
+#define COPY_PART 3u /* of the room is for copies; they have more where nobody else wants it */
+
+enum queue_name { SMALL, MAIN, COPIES, QUEUES };
 
 struct entry {
 	struct entry *next;	     /* in its bucket; once it is gone, in the list of those to be freed */
@@ -33,6 +35,7 @@ struct entry {
 	int64_t expires_ns; /* INT64_MAX: not by the clock */
 	size_t cost;	    /* with its answer, without nodes of tags */
 	uint32_t key_size;
+	uint32_t drive;
 	uint16_t links_room, links_used;
 	uint8_t queue; /* enum queue_name */
 	uint8_t reads;
@@ -41,7 +44,7 @@ struct entry {
 
 struct queue {
 	struct entry *oldest, *newest;
-	size_t bytes;
+	size_t bytes, entries;
 };
 
 struct shard {
@@ -65,26 +68,26 @@ static char *key_of(struct entry *e)
 	return (char *)(e->links + e->links_room);
 }
 
-static size_t entry_size(const struct cache_fill *fill)
+static size_t entry_size(const struct cache_copy *what)
 {
-	return sizeof(struct entry) + fill->tags->count * sizeof(struct tag_link) + fill->key.size;
+	return sizeof(struct entry) + what->key_count * sizeof(struct tag_link) + what->key.size;
 }
 
-static struct entry *entry_new(uint64_t hash, const struct cache_fill *fill)
+static struct entry *entry_new(uint64_t hash, const struct cache_copy *what)
 {
-	struct entry *e = calloc(1, entry_size(fill));
+	struct entry *e = calloc(1, entry_size(what));
 
 	if (!e)
 		return NULL;
-	e->answer = answer_ref(fill->answer);
+	e->answer = answer_ref(what->answer);
 	e->hash = hash;
-	e->user = fill->user;
-	e->expires_ns =
-		fill->tags->lifetime_s > 0 ? fill->asked_ns + (int64_t)fill->tags->lifetime_s * NS_PER_S : INT64_MAX;
-	e->cost = cost_of(entry_size(fill)) + answer_cost(fill->answer);
-	e->key_size = (uint32_t)fill->key.size;
-	e->links_room = (uint16_t)fill->tags->count;
-	memcpy(key_of(e), fill->key.data, fill->key.size);
+	e->user = what->user;
+	e->drive = what->drive;
+	e->expires_ns = what->expires_ns;
+	e->cost = cost_of(entry_size(what)) + answer_cost(what->answer);
+	e->key_size = (uint32_t)what->key.size;
+	e->links_room = (uint16_t)what->key_count;
+	memcpy(key_of(e), what->key.data, what->key.size);
 	return e;
 }
 
@@ -114,14 +117,16 @@ static void push(struct shard *s, struct entry *e, enum queue_name name)
 		q->oldest = e;
 	q->newest = e;
 	q->bytes += e->cost;
+	q->entries++;
 }
 
 static void pull(struct shard *s, struct entry *e)
 {
 	struct queue *q = &s->queues[e->queue];
 
-	assert(q->bytes >= e->cost);
+	assert(q->bytes >= e->cost && q->entries > 0);
 	q->bytes -= e->cost;
+	q->entries--;
 	*(e->older ? &e->older->newer : &q->oldest) = e->newer;
 	*(e->newer ? &e->newer->older : &q->newest) = e->older;
 }
@@ -202,17 +207,22 @@ static void evict_small(struct shard *s)
 	evict_entry(s, e);
 }
 
-static void evict_main(struct shard *s)
+static void evict_round(struct shard *s, enum queue_name queue)
 {
-	struct entry *e = s->queues[MAIN].oldest;
+	struct entry *e = s->queues[queue].oldest;
 
 	for (unsigned round = 0; e->reads > 0 && round < ROUNDS_MAX; round++) {
 		e->reads--;
 		pull(s, e);
-		push(s, e, MAIN);
-		e = s->queues[MAIN].oldest;
+		push(s, e, queue);
+		e = s->queues[queue].oldest;
 	}
 	evict_entry(s, e);
+}
+
+static bool copies_give_way(const struct shard *s)
+{
+	return s->queues[COPIES].bytes > s->room / COPY_PART || (!s->queues[SMALL].oldest && !s->queues[MAIN].oldest);
 }
 
 static void make_room(struct shard *s, size_t bytes)
@@ -220,10 +230,12 @@ static void make_room(struct shard *s, size_t bytes)
 	assert(bytes <= s->room);
 	while (s->room - s->used < bytes) {
 		assert(s->counters.entries > 0);
-		if (s->queues[SMALL].bytes > s->room / SMALL_PART || !s->queues[MAIN].oldest)
+		if (copies_give_way(s))
+			evict_round(s, COPIES);
+		else if (s->queues[SMALL].bytes > s->room / SMALL_PART || !s->queues[MAIN].oldest)
 			evict_small(s);
 		else
-			evict_main(s);
+			evict_round(s, MAIN);
 	}
 }
 
@@ -341,6 +353,13 @@ static struct entry *find(struct shard *s, uint64_t hash, struct span key, int64
 	return e;
 }
 
+/* Lock held. Who reads a copy is this gateway's client now: what was worth to be copied is worth to stay. */
+static void adopt(struct shard *s, struct entry *e)
+{
+	pull(s, e);
+	push(s, e, MAIN);
+}
+
 struct answer *shard_get(struct shard *s, enum cache_kind kind, uint64_t hash, struct span key, int64_t now_ns)
 {
 	struct answer *answer = NULL;
@@ -351,6 +370,8 @@ struct answer *shard_get(struct shard *s, enum cache_kind kind, uint64_t hash, s
 		answer = answer_ref(e->answer);
 		if (e->reads < READS_MAX)
 			e->reads++;
+		if (e->queue == COPIES)
+			adopt(s, e);
 	}
 	(*(e ? &s->counters.hits[kind] : &s->counters.misses[kind]))++;
 	release(s);
@@ -374,20 +395,28 @@ struct place {
 	size_t bytes; /* the most that it can take */
 };
 
-static enum cache_verdict judge(
-	struct shard *s, const struct cache_fill *fill, uint64_t hash, const uint64_t *keys, struct place *p)
+static enum cache_verdict judge_fence(struct shard *s, const struct cache_copy *what, uint64_t sent)
 {
-	const int64_t seq = answer_seq(fill->answer);
-	const enum fence_verdict fence = fence_check(s->fence, keys, fill->tags->count, seq, fill->sent);
+	const enum fence_verdict fence =
+		fence_check(s->fence, what->keys, what->key_count, answer_seq(what->answer), sent);
 
-	if (fence != FENCE_STANDS)
-		return fence == FENCE_DROPPED ? CACHE_OUTDATED : CACHE_FENCED;
-	p->present = *place_of(s, hash, fill->key);
-	if (p->present) {
-		p->queue = (enum queue_name)p->present->queue;
-		p->reads = p->present->reads;
-		return answer_seq(p->present->answer) > seq ? CACHE_SUPERSEDED : CACHE_KEPT;
-	}
+	if (fence == FENCE_STANDS)
+		return CACHE_KEPT;
+	return fence == FENCE_DROPPED ? CACHE_OUTDATED : CACHE_FENCED;
+}
+
+/* What is there already stays where it is; but a copy is a new entry like others once it was filled here. */
+static enum cache_verdict judge_present(const struct cache_copy *what, bool copy, struct place *p)
+{
+	p->queue = (enum queue_name)p->present->queue;
+	p->reads = p->present->reads;
+	if (p->queue == COPIES && !copy)
+		p->queue = SMALL;
+	return answer_seq(p->present->answer) > answer_seq(what->answer) ? CACHE_SUPERSEDED : CACHE_KEPT;
+}
+
+static enum cache_verdict judge_fill(struct shard *s, uint64_t hash, struct place *p)
+{
 	p->queue = ghost_take(&s->ghost, hash) ? MAIN : SMALL;
 	if (p->queue == MAIN || p->bytes <= s->room / SHARD_LARGE_PART)
 		return CACHE_KEPT;
@@ -396,39 +425,123 @@ static enum cache_verdict judge(
 }
 
 /* Lock held. *e is NULL afterwards if it was kept. */
-static enum cache_verdict put(
-	struct shard *s, struct entry **e, const struct cache_fill *fill, const uint64_t *keys, size_t bytes)
+static enum cache_verdict put(struct shard *s, struct entry **e, const struct shard_put *put, size_t bytes)
 {
-	struct place p = {.bytes = bytes};
-	enum cache_verdict verdict = judge(s, fill, (*e)->hash, keys, &p);
+	struct place p = {.bytes = bytes, .queue = COPIES, .reads = put->what->reads};
+	enum cache_verdict verdict = judge_fence(s, put->what, put->sent);
 
+	if (verdict != CACHE_KEPT)
+		return verdict;
+	p.present = *place_of(s, put->hash, put->what->key);
+	if (p.present)
+		verdict = judge_present(put->what, put->copy, &p);
+	else if (!put->copy)
+		verdict = judge_fill(s, put->hash, &p);
 	if (verdict != CACHE_KEPT)
 		return verdict;
 	if (p.present)
 		remove_entry(s, p.present);
 	make_room(s, bytes);
-	(*e)->reads = p.reads;
-	if (add_entry(s, *e, keys, p.queue) < 0)
+	(*e)->reads = p.reads < READS_MAX ? p.reads : READS_MAX;
+	if (add_entry(s, *e, put->what->keys, p.queue) < 0)
 		return CACHE_NO_MEMORY;
 	*e = NULL;
 	return CACHE_KEPT;
 }
 
-enum cache_verdict shard_put(struct shard *s, uint64_t hash, const struct cache_fill *fill, const uint64_t *keys)
+enum cache_verdict shard_put(struct shard *s, const struct shard_put *p)
 {
+	const struct cache_copy *what = p->what;
 	const size_t bytes =
-		cost_of(entry_size(fill)) + answer_cost(fill->answer) + tag_index_nodes_cost(fill->tags->count);
-	const bool fits = answer_body(fill->answer).size <= SHARD_BODY_MAX && bytes <= s->room / SHARD_ENTRY_PART;
-	struct entry *e = fits ? entry_new(hash, fill) : NULL;
+		cost_of(entry_size(what)) + answer_cost(what->answer) + tag_index_nodes_cost(what->key_count);
+	const bool fits = answer_body(what->answer).size <= SHARD_BODY_MAX && bytes <= s->room / SHARD_ENTRY_PART;
+	struct entry *e = fits ? entry_new(p->hash, what) : NULL;
 	enum cache_verdict verdict = fits ? CACHE_NO_MEMORY : CACHE_TOO_LARGE;
 
 	pthread_mutex_lock(&s->lock);
 	if (e)
-		verdict = put(s, &e, fill, keys, bytes);
-	s->counters.fills[verdict]++;
+		verdict = put(s, &e, p, bytes);
+	(*(p->copy ? &s->counters.copied[verdict] : &s->counters.fills[verdict]))++;
 	release(s);
 	entries_free(e); /* it was not kept, and stands in no list */
 	return verdict;
+}
+
+bool shard_has(struct shard *s, uint64_t hash, struct span key, int64_t seq, unsigned reads)
+{
+	pthread_mutex_lock(&s->lock);
+	struct entry *e = *place_of(s, hash, key);
+	const bool has = e && answer_seq(e->answer) >= seq;
+	if (has && e->queue == COPIES)
+		e->reads = (uint8_t)(reads < READS_MAX ? reads : READS_MAX);
+	release(s);
+	return has;
+}
+
+/* ---- what is copied from here ---- */
+
+size_t shard_walk(struct shard *s, size_t *bucket, struct cache_mark *list, size_t max)
+{
+	size_t count = 0;
+
+	pthread_mutex_lock(&s->lock);
+	for (size_t looked = 0; looked < WALK_BUCKETS && *bucket < s->bucket_count; looked++, ++*bucket) {
+		const size_t before = count;
+		const struct entry *e = s->buckets[*bucket];
+
+		for (; e && count < max; e = e->next)
+			list[count++] = (struct cache_mark){.drive = e->drive, .hash = e->hash};
+		/* A bucket goes as a whole, but where it alone is too much. */
+		if (e && before > 0) {
+			count = before;
+			break;
+		}
+	}
+	release(s);
+	return count;
+}
+
+bool shard_walked(const struct shard *s, size_t bucket)
+{
+	return bucket >= s->bucket_count;
+}
+
+/* Lock held. One allocation: keys of tags, then the key. */
+static struct cache_copy *copy_entry(struct entry *e)
+{
+	struct cache_copy *copy = malloc(sizeof(*copy) + e->links_used * sizeof(uint64_t) + e->key_size);
+
+	if (!copy)
+		return NULL;
+	uint64_t *keys = (uint64_t *)(copy + 1);
+	char *key = (char *)(keys + e->links_used);
+
+	for (size_t i = 0; i < e->links_used; i++)
+		keys[i] = tag_index_key(&e->links[i]);
+	memcpy(key, key_of(e), e->key_size);
+	*copy = (struct cache_copy){.key = span_of(key, e->key_size),
+		.user = e->user,
+		.drive = e->drive,
+		.answer = answer_ref(e->answer),
+		.keys = keys,
+		.key_count = e->links_used,
+		.expires_ns = e->expires_ns,
+		.reads = e->reads};
+	return copy;
+}
+
+struct cache_copy *shard_copy(struct shard *s, const struct cache_mark *mark)
+{
+	struct cache_copy *copy = NULL;
+
+	pthread_mutex_lock(&s->lock);
+	struct entry *e = s->buckets[mark->hash & (s->bucket_count - 1)];
+	while (e && (e->hash != mark->hash || e->drive != mark->drive))
+		e = e->next;
+	if (e)
+		copy = copy_entry(e);
+	release(s);
+	return copy;
 }
 
 /* Lock held. Its successor is worth what it was worth. */
@@ -476,13 +589,17 @@ void shard_count(struct shard *s, struct cache_counters *sum)
 	const struct cache_counters *c = &s->counters;
 
 	sum->entries += c->entries;
+	sum->copies += s->queues[COPIES].entries;
+	sum->copy_bytes += s->queues[COPIES].bytes;
 	sum->bytes += s->fixed + s->used;
 	for (int i = 0; i < CACHE_KINDS; i++) {
 		sum->hits[i] += c->hits[i];
 		sum->misses[i] += c->misses[i];
 	}
-	for (int i = 0; i < CACHE_VERDICTS; i++)
+	for (int i = 0; i < CACHE_VERDICTS; i++) {
 		sum->fills[i] += c->fills[i];
+		sum->copied[i] += c->copied[i];
+	}
 	sum->expired += c->expired;
 	sum->evicted += c->evicted;
 	sum->evicted_bytes += c->evicted_bytes;

@@ -9,6 +9,11 @@
  *
  * Large entries take the room of many: what is over a part of the shard is kept when it is asked for a second time.
  *
+ * Copies of what other gateways keep (cache.h) are not read as long as they are that, and would have no place in these
+ * queues. They have one of their own, and take what room nobody else wants. Where it is wanted they give way first,
+ * down to a third of it: a gateway that takes over drives is to have the others' hot set beside its own. In that queue
+ * an entry goes round by the reads that it had at its home. A copy that is read moves to the main queue.
+ *
  * An entry that is dropped because it changed leaves its fingerprint if it was worth keeping: its successor is.
  *
  * Any thread. Under the lock are table look-ups and list moves; entries are made before it is taken, and freed after it
@@ -20,6 +25,7 @@
 #include "gateway/cache/fence.h"
 #include "gateway/cache/terms.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,8 +44,21 @@ void shard_free(struct shard *s); /* NULL is fine */
 /* A reference, for the caller to drop; NULL: it is not here. */
 struct answer *shard_get(struct shard *s, enum cache_kind kind, uint64_t hash, struct span key, int64_t now_ns);
 struct answer *shard_peek(struct shard *s, uint64_t hash, struct span key, int64_t now_ns); /* not counted */
-/* keys: of the fill's tags, in their order. */
-enum cache_verdict shard_put(struct shard *s, uint64_t hash, const struct cache_fill *fill, const uint64_t *keys);
+/* What is to be put: borrowed, but for a reference of the answer that the shard takes. */
+struct shard_put {
+	uint64_t hash;
+	const struct cache_copy *what; /* keys[0]: the drive's */
+	uint64_t sent;		       /* as of cache_fill */
+	bool copy;		       /* from another gateway */
+};
+enum cache_verdict shard_put(struct shard *s, const struct shard_put *p);
+/* It is here and saw as much; the reads of a copy are that many from now on. */
+bool shard_has(struct shard *s, uint64_t hash, struct span key, int64_t seq, unsigned reads);
+/* Marks of entries from that bucket on, which moves on; shard_walked: that was the last. Entries that come and go
+ * meanwhile may be among them or not. */
+size_t shard_walk(struct shard *s, size_t *bucket, struct cache_mark *list, size_t max);
+bool shard_walked(const struct shard *s, size_t bucket);
+struct cache_copy *shard_copy(struct shard *s, const struct cache_mark *mark); /* as cache_copy_of */
 /* What has one of these keys and saw less than seq. */
 void shard_drop(struct shard *s, const uint64_t *keys, size_t count, int64_t seq);
 /* What has this key, whatever it saw. */

@@ -129,3 +129,8 @@ struct tag_link *tag_index_first(const struct tag_index *ix, uint64_t key)
 
 	return node ? node->first : NULL;
 }
+
+uint64_t tag_index_key(const struct tag_link *link)
+{
+	return link->node->key;
+}

@@ -41,6 +41,7 @@ int tag_index_add(struct tag_index *ix, void *owner, struct tag_link *links, con
 void tag_index_remove(struct tag_index *ix, struct tag_link *links, size_t count);
 /* These keys are looked for next: their memory is fetched meanwhile, all at once instead of one after the other. */
 void tag_index_fetch(const struct tag_index *ix, const uint64_t *keys, size_t count);
+uint64_t tag_index_key(const struct tag_link *link);
 /* The first link of a key; NULL: nobody has it. An owner has one link of it at most. */
 struct tag_link *tag_index_first(const struct tag_index *ix, uint64_t key);
 

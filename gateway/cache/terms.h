@@ -35,12 +35,32 @@ struct cache_fill {
 	int64_t asked_ns; /* the time before it was asked for: its lifetime counts from there */
 };
 
+/* An entry by itself, as one gateway has it and another one may. */
+struct cache_copy {
+	struct span key;
+	int64_t user;
+	uint32_t drive;
+	struct answer *answer;
+	const uint64_t *keys; /* of its tags (tag_key), the drive's first */
+	size_t key_count;
+	int64_t expires_ns; /* INT64_MAX: not by the clock */
+	uint8_t reads;	    /* not long ago, at most three are counted */
+};
+
+/* Which entry: enough to find it again while it is there. */
+struct cache_mark {
+	uint64_t hash; /* of its key, in this cache alone */
+	uint32_t drive;
+};
+
 /* Numbers since the cache began, but for entries and bytes, which are there now. */
 struct cache_counters {
 	uint64_t entries, bytes; /* bytes: with all tables, which are there from the beginning */
 	uint64_t hits[CACHE_KINDS], misses[CACHE_KINDS];
 	uint64_t expired; /* misses because a lifetime was over */
 	uint64_t fills[CACHE_VERDICTS];
+	uint64_t copies, copy_bytes;	 /* of entries and bytes: not read here since they came from another gateway */
+	uint64_t copied[CACHE_VERDICTS]; /* as fills, of what other gateways sent */
 	uint64_t evicted, evicted_bytes; /* to make room */
 	uint64_t dropped;		 /* by a tag */
 	uint64_t forgotten;		 /* with a drive, a user, or all */

@@ -27,7 +27,7 @@ static const char *const VERDICTS[CACHE_VERDICTS] = {
 struct cache_report {
 	struct cache *cache;
 	pthread_mutex_t lock; /* of who refreshes: each adds what has come since the one before */
-	struct metric *entries, *bytes, *evicted, *dropped, *forgotten;
+	struct metric *entries, *bytes, *copies, *copy_bytes, *evicted, *dropped, *forgotten;
 	struct metric *hits[CACHE_KINDS], *misses[CACHE_KINDS];
 	struct metric *fills[CACHE_VERDICTS];
 };
@@ -53,6 +53,13 @@ static int add_metrics(struct cache_report *r, struct metrics *m)
 	if (error == 0)
 		error = add(m, METRIC_GAUGE, "nephos_gateway_cache_bytes", "Memory that they take, tables included",
 			&r->bytes);
+	if (error == 0)
+		error = add(m, METRIC_GAUGE, "nephos_gateway_cache_copies",
+			"Of the answers that are kept, those that other gateways have copied here, and nobody has read yet",
+			&r->copies);
+	if (error == 0)
+		error = add(
+			m, METRIC_GAUGE, "nephos_gateway_cache_copy_bytes", "Memory that these take", &r->copy_bytes);
 	if (error == 0)
 		error = add(m, METRIC_COUNTER, "nephos_gateway_cache_evicted_total", "Answers that gave way to others",
 			&r->evicted);
@@ -109,6 +116,8 @@ void cache_report_refresh(struct cache_report *r)
 	cache_count(r->cache, &now);
 	metric_set(r->entries, (int64_t)now.entries);
 	metric_set(r->bytes, (int64_t)now.bytes);
+	metric_set(r->copies, (int64_t)now.copies);
+	metric_set(r->copy_bytes, (int64_t)now.copy_bytes);
 	count_up(r->evicted, now.evicted);
 	count_up(r->dropped, now.dropped);
 	count_up(r->forgotten, now.forgotten);
@@ -135,8 +144,9 @@ json_t *cache_report_json(struct cache_report *r)
 	struct cache_counters now;
 
 	cache_count(r->cache, &now);
-	return json_pack("{s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:I}", "entries", (json_int_t)now.entries, "bytes",
-		(json_int_t)now.bytes, "hits", numbers(KINDS, now.hits, CACHE_KINDS), "misses",
+	return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:I}", "entries", (json_int_t)now.entries,
+		"bytes", (json_int_t)now.bytes, "copies", (json_int_t)now.copies, "copy_bytes",
+		(json_int_t)now.copy_bytes, "hits", numbers(KINDS, now.hits, CACHE_KINDS), "misses",
 		numbers(KINDS, now.misses, CACHE_KINDS), "fills", numbers(VERDICTS, now.fills, CACHE_VERDICTS),
 		"evicted", (json_int_t)now.evicted, "dropped", (json_int_t)now.dropped, "forgotten",
 		(json_int_t)now.forgotten);
