@@ -25,7 +25,7 @@
 #define STATUS_BYTES_MAX (1024u * 1024)
 
 /* What a gateway says of its part in the ring. */
-static const char *const RING_PARTS[] = {"ring", "homes", "cache", "blocks"};
+static const char *const RING_PARTS[] = {"ring", "homes", "cache", "blocks", "replicas", "replication"};
 
 struct survey {
 	struct command_run *run;
@@ -316,6 +316,28 @@ static void print_kept(struct buf *line, const json_t *g)
 	print_blocks(line, g);
 }
 
+/* What it keeps for the time when it is the home of others' drives, and what of its own others keep. */
+static void print_copies(struct buf *line, const json_t *g)
+{
+	const json_t *cache = json_object_get(g, "cache"), *homes = json_object_get(g, "homes");
+	const json_t *replication = json_object_get(g, "replication");
+
+	assert(json_is_object(g));
+	(void)buf_append_str(line, "copies   ");
+	print_field(line, g, "name", 12);
+	if (!replication) {
+		(void)buf_append_str(line, "says nothing of copies");
+		return;
+	}
+	(void)buf_printf(line, "of %lld drives, %lld answers, %lld KiB; of its own %lld sent, %lld wait, for %lld ms",
+		(long long)json_integer_value(json_object_get(homes, "replicas")),
+		(long long)json_integer_value(json_object_get(cache, "copies")),
+		(long long)json_integer_value(json_object_get(cache, "copy_bytes")) / 1024,
+		(long long)json_integer_value(json_object_get(replication, "sent")),
+		(long long)json_integer_value(json_object_get(replication, "queued")),
+		(long long)json_integer_value(json_object_get(replication, "lag_ms")));
+}
+
 static void print_service(struct buf *line, const json_t *service)
 {
 	const json_t *ready = json_object_get(service, "ready");
@@ -361,6 +383,8 @@ static void print_survey(const struct survey *s)
 			print_each(s->gateways, print_ring);
 		if (s->run->options.ring)
 			print_each(s->gateways, print_kept);
+		if (s->run->options.ring)
+			print_each(s->gateways, print_copies);
 		print_each(s->services, print_service);
 		print_each(s->mounts, print_mount);
 		return;

@@ -48,6 +48,19 @@ void touched_all(struct touched *t, int64_t last)
 	t->all = true;
 }
 
+bool touched_join(struct touched *t, const struct touched *next)
+{
+	if (next->incarnation != t->incarnation || next->first != t->last + 1)
+		return false;
+	t->last = next->last;
+	t->all = t->all || next->all;
+	for (size_t i = 1; i < next->tags.count && !t->all; i++)
+		if (!has(&t->tags, &next->tags.tags[i]))
+			tag_list_add(&t->tags, next->tags.tags[i]);
+	t->all = t->all || t->tags.overfull;
+	return true;
+}
+
 const struct tag *touched_tags(const struct touched *t, size_t *ret_count)
 {
 	assert(!t->all && t->tags.count > 0);

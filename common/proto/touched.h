@@ -27,6 +27,8 @@ void touched_init(struct touched *t, uint32_t drive, int64_t incarnation, int64_
 /* The next entry. One whose seq is not the next: all of the drive is touched. */
 void touched_add(struct touched *t, int64_t seq, const struct tag_change *change);
 void touched_all(struct touched *t, int64_t last); /* whatever happened up to there */
+/* The stretch behind t, as one with it. false: it is not the next one of that incarnation, and t is what it was. */
+bool touched_join(struct touched *t, const struct touched *next);
 /* All that is touched, without the drive's own tag. Not when it is all. */
 const struct tag *touched_tags(const struct touched *t, size_t *ret_count);
 

@@ -17,6 +17,8 @@
 #include "gateway/blocks/block_source.h"
 #include "gateway/cache/cache.h"
 #include "gateway/ring/keeper.h"
+#include "gateway/ring/replicas.h"
+#include "gateway/ring/replicator.h"
 #include "gateway/ring/ring.h"
 #include "gateway/front/service_messages.h"
 
@@ -32,6 +34,8 @@
 
 /* To leave the ring takes three calls. After the length of a lease there is nothing left to give back. */
 #define GATEWAY_LEAVE_MS 3000
+/* Before that, for what its successors lack yet: mostly nothing. At 100 MB/s the most that they keep of others. */
+#define GATEWAY_COPY_MS 2000
 
 static_assert(SHARE_CALLS_MAX + RECHECK_AT_ONCE + KEEPER_CALLS_MAX + BLOCK_FETCHES_MAX + GATEWAY_UPSTREAM_MAX <=
 		GATEWAY_CALLS_MAX,
@@ -54,7 +58,9 @@ struct gateway {
 	struct ring *ring;
 	struct cache *cache; /* what is kept of services' answers */
 	struct cache_report *report;
-	struct keeper *keeper; /* which drives this gateway is home of */
+	struct keeper *keeper;	       /* which drives this gateway is home of */
+	struct replicas *replicas;     /* what others copy here */
+	struct replicator *replicator; /* what is copied from here */
 	struct block_caps *caps;
 	struct block_cache *block_cache;
 	struct block_source *blocks;
@@ -135,6 +141,7 @@ static void forget_user(void *cookie, int64_t user)
 {
 	struct gateway *g = cookie;
 	auth_forget_user(g->auth, user);
+	cache_forget_user(g->cache, user); /* copies of what others keep, too */
 	under_way_doubt_user(g->under_way, user, clock_mono_ns());
 	recheck_now(g->recheck);
 }
@@ -201,14 +208,16 @@ static void monitoring_refresh(void *cookie)
 
 	cache_report_refresh(g->report);
 	block_report_refresh(g->block_report);
+	replicator_refresh(g->replicator);
 }
 
 static int monitoring_status(void *cookie, struct buf *ret)
 {
 	const struct gateway *g = cookie;
-	json_t *status = json_pack("{sssOsoso*so*so*so*}", "name", g->name, "gateways", g->peers, "services",
+	json_t *status = json_pack("{sssOsoso*so*so*so*so*so*}", "name", g->name, "gateways", g->peers, "services",
 		services_to_json(g->registry, false), "ring", ring_status(g->ring), "homes", keeper_status(g->keeper),
-		"cache", cache_report_json(g->report), "blocks", block_report_json(g->block_report));
+		"cache", cache_report_json(g->report), "blocks", block_report_json(g->block_report), "replicas",
+		replicas_status(g->replicas), "replication", replicator_status(g->replicator));
 	char *text = status ? json_dumps(status, JSON_COMPACT) : NULL;
 	int error = text ? buf_append_str(ret, text) : -ENOMEM;
 	free(text);
@@ -324,7 +333,8 @@ static int build_ring(const struct gateway_options *options, struct gateway *g)
 		.bytes = (options->cache_bytes ? options->cache_bytes : GATEWAY_CACHE_BYTES) - block_bytes_of(options),
 		.seed = randombytes_random() | (uint64_t)randombytes_random() << 32,
 	};
-	const struct keeper_options keeper = {.client = g->client, .registry = g->registry, .metrics = g->metrics};
+	const struct keeper_options keeper = {
+		.client = g->client, .registry = g->registry, .metrics = g->metrics, .touched = replicator_touched};
 	const struct ring_options ring = {
 		.client = g->client,
 		.registry = g->registry,
@@ -336,15 +346,23 @@ static int build_ring(const struct gateway_options *options, struct gateway *g)
 	struct ring_options r = ring;
 	int error = cache_new(&cache, &g->cache);
 
+	if (error == 0)
+		error = replicator_new(g->metrics, &g->replicator);
 	k.cache = g->cache;
+	k.touched_cookie = g->replicator;
 	if (error == 0)
 		error = cache_report_new(g->cache, g->metrics, &g->report);
 	if (error == 0)
 		error = keeper_new(&k, &g->keeper);
+	if (error == 0)
+		error = replicas_new(g->cache, g->keeper, g->metrics, &g->replicas);
 	r.cookie = g->keeper;
 	if (error == 0)
 		error = ring_new(&r, &g->ring);
-	return error < 0 ? error : keeper_start(g->keeper, g->ring);
+	if (error < 0)
+		return error;
+	cache_listen(g->cache, &(struct cache_listener){.kept = replicator_kept, .cookie = g->replicator});
+	return keeper_start(g->keeper, g->ring);
 }
 
 static int build_forwarding(const struct gateway_options *options, struct gateway *g)
@@ -446,6 +464,7 @@ static int start_hops(const struct gateway_options *options, struct gateway *g, 
 		.door = g->door,
 		.proxy = g->proxy,
 		.blocks = {.source = g->blocks, .caps = g->caps},
+		.replicas = g->replicas,
 	};
 	return hop_listener_start(&hops, why, &g->hops);
 }
@@ -465,6 +484,10 @@ static int start_ring(const struct gateway_options *options, struct gateway *g, 
 	(void)snprintf(self.hop_url, sizeof(self.hop_url), "%s", hop_listener_url(g->hops));
 	if (error == 0)
 		error = ring_start(g->ring, &self);
+	if (error == 0)
+		error = replicator_start(g->replicator,
+			&(struct replicator_options){
+				.client = g->client, .cache = g->cache, .keeper = g->keeper, .ring = g->ring});
 	if (error == -EINVAL)
 		(void)buf_printf(why,
 			"the other gateways cannot be told of this one: the name \"%s\" (--name) or the address \"%s\" "
@@ -535,6 +558,7 @@ const char *gateway_hop_url(const struct gateway *g)
 
 void gateway_drain(struct gateway *g, unsigned deadline_ms)
 {
+	replicator_flush(g->replicator, GATEWAY_COPY_MS);
 	ring_leave(g->ring, GATEWAY_LEAVE_MS);
 	proxy_drain(g->proxy);
 	const int64_t until_ns = clock_mono_ns() + (int64_t)deadline_ms * NS_PER_MS;
@@ -555,6 +579,7 @@ void gateway_free(struct gateway *g)
 	if (!g)
 		return;
 	keeper_stop(g->keeper); /* who waits for a home is answered */
+	replicator_stop(g->replicator);
 	/* The server first: it begins calls. What it had under way is kept by whoever is to answer it, until the client
 	 * ends its calls. */
 	http_server_stop(g->server);
@@ -567,7 +592,9 @@ void gateway_free(struct gateway *g)
 	block_source_free(g->blocks);
 	recheck_free(g->recheck);
 	ring_free(g->ring);
+	replicas_free(g->replicas);
 	keeper_free(g->keeper);
+	replicator_free(g->replicator);
 	door_free(g->door);
 	proxy_free(g->proxy);
 	cache_report_free(g->report);

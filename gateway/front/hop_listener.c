@@ -1,7 +1,9 @@
 #include "gateway/front/hop_listener.h"
 
+#include "common/base/error.h"
 #include "common/base/limits.h"
 #include "gateway/access/hop.h"
+#include "gateway/ring/replica_message.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,6 +15,7 @@ struct hop_listener {
 	struct door *door;
 	struct proxy *proxy;
 	struct block_peer blocks;
+	struct replicas *replicas;
 	char name[MEMBERSHIP_NAME_SIZE];
 	char url[MEMBERSHIP_URL_SIZE];
 	struct http_server *server;
@@ -46,6 +49,37 @@ static void handle_block_put(struct http_request *req, void *cookie)
 
 #define BLOCKS "/internal/v1/blocks/{sha256}"
 
+static void handle_offer(struct http_request *req, void *cookie)
+{
+	const struct hop_listener *l = cookie;
+	struct buf ticket;
+
+	buf_init(&ticket, REPLICA_BYTES_MAX);
+	int error = replicas_take_offer(l->replicas, http_request_body(req), &ticket);
+	if (error < 0)
+		http_respond_error(req, error == -EBADMSG ? -ERR_BAD_REQUEST : error, NULL);
+	else
+		http_respond(req, 200, NULL, buf_span(&ticket));
+	buf_fini(&ticket);
+}
+
+static void handle_entries(struct http_request *req, void *cookie)
+{
+	const struct hop_listener *l = cookie;
+	int error = replicas_take_entries(l->replicas, http_request_body(req));
+
+	if (error < 0)
+		http_respond_error(req, error == -EBADMSG ? -ERR_BAD_REQUEST : error, NULL);
+	else
+		http_respond(req, 204, NULL, span_of(NULL, 0));
+}
+
+#define REPLICAS(pattern_, handler_)                                                                             \
+	{                                                                                                        \
+		.method = "POST", .pattern = (pattern_), .body = HTTP_BODY_WHOLE, .body_max = REPLICA_BYTES_MAX, \
+		.handler = (handler_), .internal = true                                                          \
+	}
+
 /* What is said to the docs services, as on the public listener; but none of it is open to anybody. */
 #define HOP(method_, pattern_, body_)                                                                       \
 	{                                                                                                   \
@@ -66,10 +100,29 @@ static const struct http_route HOP_ROUTES[] = {
 		.body_max = BLOCK_BYTES_MAX,
 		.handler = handle_block_put,
 		.internal = true},
+	REPLICAS("/internal/v1/replicas/offer", handle_offer),
+	REPLICAS("/internal/v1/replicas/entries", handle_entries),
 	HOP_ALL("/api/v1/docs/{rest...}"),
 	HOP_ALL("/api/v2/docs/{rest...}"),
 	{0},
 };
+
+/* Of copies: what is refused is counted, by its reason. */
+static bool guard_replicas(const struct hop_listener *l, struct http_request *req)
+{
+	const int64_t length = http_request_length(req);
+
+	if (!door_admits_kind(l->door, req, "gateway")) {
+		replicas_count_refusal(l->replicas, REPLICAS_STRANGER);
+		return false;
+	}
+	if (length < 0 || length > (int64_t)REPLICA_BYTES_MAX) {
+		replicas_count_refusal(l->replicas, REPLICAS_TOO_LARGE);
+		http_respond_error(req, -ERR_TOO_LARGE, NULL);
+		return false;
+	}
+	return true;
+}
 
 static bool guard(struct http_request *req, const struct http_route *route, void *cookie)
 {
@@ -77,6 +130,8 @@ static bool guard(struct http_request *req, const struct http_route *route, void
 
 	if (route->open)
 		return true;
+	if (route->handler == handle_offer || route->handler == handle_entries)
+		return guard_replicas(l, req);
 	/* A block is asked for by a gateway, and not for somebody: a capability says that it may be. */
 	return door_admits_kind(l->door, req, "gateway") &&
 		(strcmp(route->pattern, BLOCKS) == 0 || hop_admit(req, l->name));
@@ -153,6 +208,7 @@ int hop_listener_start(const struct hop_listener_options *options, struct buf *w
 	l->door = options->door;
 	l->proxy = options->proxy;
 	l->blocks = options->blocks;
+	l->replicas = options->replicas;
 	(void)snprintf(l->name, sizeof(l->name), "%s", options->name);
 	r = http_server_start(&server, &l->server);
 	if (r == 0)

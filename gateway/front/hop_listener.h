@@ -1,7 +1,7 @@
 /*
  * hop_listener: where other gateways reach this one, and nobody else. Requests for drives that they pass on (hop) go to
- * the proxy, as those of clients do; blocks that this gateway owns are asked for and brought here. A service, or who is
- * no part of the store, is told what a stranger is told.
+ * the proxy, as those of clients do; blocks that this gateway owns are asked for and brought here, and what others keep
+ * as homes is copied here. A service, or who is no part of the store, is told what a stranger is told.
  */
 #ifndef NEPHOS_GATEWAY_FRONT_HOP_LISTENER_H
 #define NEPHOS_GATEWAY_FRONT_HOP_LISTENER_H
@@ -11,11 +11,13 @@
 #include "gateway/access/share_policy.h"
 #include "gateway/blocks/block_peer.h"
 #include "gateway/proxy/proxy.h"
+#include "gateway/ring/replicas.h"
 
-#define HOP_IDLE_MAX 256u /* connections that another gateway keeps open for what comes next */
+#define HOP_COPYING_MAX 1u /* calls of another gateway, at once, about what it copies here */
+#define HOP_IDLE_MAX 256u  /* connections that another gateway keeps open for what comes next */
 /* What is at work here at once has a place in the shares, whoever it came from; what has none is refused at once.
  * Beside that stand the idle connections of all others. */
-#define HOP_CONNECTIONS_MAX (SHARE_CALLS_MAX + (MEMBERSHIP_GATEWAYS_MAX - 1) * HOP_IDLE_MAX)
+#define HOP_CONNECTIONS_MAX (SHARE_CALLS_MAX + (MEMBERSHIP_GATEWAYS_MAX - 1) * (HOP_IDLE_MAX + HOP_COPYING_MAX))
 
 struct hop_listener;
 
@@ -25,9 +27,10 @@ struct hop_listener_options {
 	uint16_t port;	       /* 0: any free one */
 	const char *advertise; /* http://HOST[:PORT], by which the others reach it; NULL: address and port */
 	unsigned threads;
-	struct door *door; /* this and the next two outlive the listener */
+	struct door *door; /* this and the next three outlive the listener */
 	struct proxy *proxy;
 	struct block_peer blocks;
+	struct replicas *replicas;
 };
 
 /* -EINVAL: an address or URL that others cannot use; why says what to give. Other failures: it cannot listen there. */

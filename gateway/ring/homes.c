@@ -17,6 +17,9 @@ struct home {
 	int64_t owner;	     /* CLAIMING: the user who has asked for it */
 	int64_t asked_known; /* known when the journal was asked */
 	int64_t epoch, incarnation, followed, known;
+	bool has_replica;	   /* CLAIMING: what it was before, that counts again if the row is not had */
+	struct home_stand replica; /* followed and known, as they were */
+	int64_t replica_known;
 	struct home_stretch ahead[HOMES_STRETCHES_MAX]; /* that were dropped, and do not follow on followed yet */
 	size_t ahead_count;
 	struct home *prev, *next; /* by use; the last one was used the longest ago */
@@ -40,14 +43,6 @@ int homes_new(size_t max, struct homes **ret)
 	return 0;
 }
 
-void homes_free(struct homes *h)
-{
-	if (!h)
-		return;
-	homes_give_up_all(h);
-	free(h);
-}
-
 static struct home *find(struct homes *h, uint32_t drive)
 {
 	struct home *home;
@@ -63,6 +58,17 @@ static void let_go(struct homes *h, struct home *home)
 	free(home);
 }
 
+void homes_free(struct homes *h)
+{
+	struct home *home, *next;
+
+	if (!h)
+		return;
+	DL_FOREACH_SAFE(h->by_use, home, next)
+		let_go(h, home);
+	free(h);
+}
+
 static void use(struct homes *h, struct home *home)
 {
 	if (h->by_use == home)
@@ -76,8 +82,14 @@ static void settle(struct home *home)
 {
 	if (home->state == HOME_CLAIMING)
 		return;
-	assert(home->followed <= home->known);
-	home->state = home->followed == home->known && !home->doubtful ? HOME_HELD : HOME_BEHIND;
+	assert(!home->has_replica && home->followed <= home->known);
+	if (home->state != HOME_REPLICA)
+		home->state = home->followed == home->known && !home->doubtful ? HOME_HELD : HOME_BEHIND;
+}
+
+static bool is_held(const struct home *home)
+{
+	return home->state == HOME_HELD || home->state == HOME_BEHIND;
 }
 
 struct home_view homes_view(struct homes *h, uint32_t drive)
@@ -88,7 +100,7 @@ struct home_view homes_view(struct homes *h, uint32_t drive)
 		return (struct home_view){.state = HOME_NONE};
 	use(h, home);
 	return (struct home_view){.state = home->state,
-		.owner = home->state == HOME_CLAIMING ? 0 : home->owner,
+		.owner = is_held(home) ? home->owner : 0,
 		.epoch = home->epoch,
 		.incarnation = home->incarnation,
 		.followed = home->followed,
@@ -115,12 +127,36 @@ static struct home *make(struct homes *h, uint32_t drive, uint32_t *ret_forgotte
 	return home;
 }
 
+/* While the row is asked, only what comes meanwhile is noted. */
+static void set_aside(struct home *home)
+{
+	home->has_replica = true;
+	home->replica =
+		(struct home_stand){.epoch = home->epoch, .incarnation = home->incarnation, .followed = home->followed};
+	home->replica_known = home->known;
+	home->incarnation = home->followed = home->known = 0;
+	home->asking = home->again = false;
+	home->ahead_count = 0;
+}
+
+/* What was kept when the drive was in that life, and had come so far, and no database was set back since. */
+static bool replica_counts(const struct home *home, const struct home_claim *claim)
+{
+	return home->has_replica && home->replica.incarnation == claim->incarnation &&
+		home->replica.followed <= claim->seq && home->replica.epoch <= home->epoch;
+}
+
 uint64_t homes_claim(struct homes *h, uint32_t drive, int64_t epoch, int64_t user, uint32_t *ret_forgotten)
 {
 	*ret_forgotten = 0;
-	if (find(h, drive))
+	struct home *home = find(h, drive);
+
+	if (home && home->state != HOME_REPLICA)
 		return 0;
-	struct home *home = make(h, drive, ret_forgotten);
+	if (home)
+		set_aside(home);
+	else
+		home = make(h, drive, ret_forgotten);
 	if (!home)
 		return 0;
 	home->state = HOME_CLAIMING;
@@ -128,6 +164,33 @@ uint64_t homes_claim(struct homes *h, uint32_t drive, int64_t epoch, int64_t use
 	home->epoch = epoch;
 	home->number = ++h->numbers;
 	return home->number;
+}
+
+static void take_up(struct home *home)
+{
+	const bool of_it = home->incarnation == home->replica.incarnation;
+
+	if (!of_it || home->known < home->replica_known)
+		home->known = home->replica_known;
+	home->epoch = home->replica.epoch;
+	home->incarnation = home->replica.incarnation;
+	home->followed = home->replica.followed;
+}
+
+/* It holds the drive no longer, or does not get it: what is kept is true where it was followed to. */
+static void become_replica(struct homes *h, struct home *home)
+{
+	if (home->state == HOME_CLAIMING && !home->has_replica) {
+		let_go(h, home);
+		return;
+	}
+	if (home->state == HOME_CLAIMING)
+		take_up(home);
+	home->state = HOME_REPLICA;
+	home->has_replica = home->asking = home->doubtful = home->again = false;
+	home->ahead_count = 0;
+	home->owner = 0;
+	settle(home);
 }
 
 static struct home *find_claim(struct homes *h, uint32_t drive, uint64_t number)
@@ -138,20 +201,27 @@ static struct home *find_claim(struct homes *h, uint32_t drive, uint64_t number)
 }
 
 /* What was seen since the row was asked may be more than the row had then. */
-bool homes_claimed(struct homes *h, uint32_t drive, uint64_t number, const struct home_claim *claim)
+bool homes_claimed(
+	struct homes *h, uint32_t drive, uint64_t number, const struct home_claim *claim, enum home_duty *ret_duty)
 {
 	struct home *home = find_claim(h, drive, number);
 
+	*ret_duty = HOME_NOTHING;
 	if (!home)
 		return false;
 	if (home->incarnation > claim->incarnation || home->owner != claim->owner) {
-		let_go(h, home);
+		become_replica(h, home);
 		return false;
 	}
+	const bool warm = replica_counts(home, claim);
+	if (home->has_replica && !warm)
+		*ret_duty = HOME_FORGET;
+	home->has_replica = false;
+	home->doubtful = home->doubtful || warm;
 	if (home->incarnation < claim->incarnation || home->known < claim->seq)
 		home->known = claim->seq;
 	home->incarnation = claim->incarnation;
-	home->followed = claim->seq;
+	home->followed = warm ? home->replica.followed : claim->seq;
 	home->state = HOME_HELD;
 	settle(home);
 	return true;
@@ -162,7 +232,7 @@ void homes_refused(struct homes *h, uint32_t drive, uint64_t number)
 	struct home *home = find_claim(h, drive, number);
 
 	if (home)
-		let_go(h, home);
+		become_replica(h, home);
 }
 
 /* ---- following ---- */
@@ -255,18 +325,23 @@ void homes_doubt(struct homes *h, uint32_t drive)
 {
 	struct home *home = find(h, drive);
 
-	if (!home)
+	if (!home || home->state == HOME_REPLICA)
 		return;
 	home->again = home->asking; /* what is being told may be from before this */
 	home->doubtful = true;
 	settle(home);
 }
 
+static bool is_lagging(const struct home *home)
+{
+	return home->state == HOME_REPLICA && home->followed < home->known;
+}
+
 uint64_t homes_ask(struct homes *h, uint32_t drive, int64_t *ret_since)
 {
 	struct home *home = find(h, drive);
 
-	if (!home || home->state != HOME_BEHIND || home->asking)
+	if (!home || home->asking || (home->state != HOME_BEHIND && !is_lagging(home)))
 		return 0;
 	home->asking = true;
 	home->again = false;
@@ -295,7 +370,7 @@ enum home_duty homes_told(struct homes *h, uint32_t drive, uint64_t number, cons
 
 /* ---- giving up ---- */
 
-void homes_give_up(struct homes *h, uint32_t drive)
+void homes_forget(struct homes *h, uint32_t drive)
 {
 	struct home *home = find(h, drive);
 
@@ -303,27 +378,92 @@ void homes_give_up(struct homes *h, uint32_t drive)
 		let_go(h, home);
 }
 
-void homes_give_up_all(struct homes *h)
+void homes_give_up(struct homes *h, uint32_t drive)
+{
+	struct home *home = find(h, drive);
+
+	if (home && home->state != HOME_REPLICA)
+		become_replica(h, home);
+}
+
+void homes_give_up_if(struct homes *h, bool (*moves)(void *cookie, uint32_t drive), void *cookie)
 {
 	struct home *home, *next;
 
 	DL_FOREACH_SAFE(h->by_use, home, next)
-		let_go(h, home);
+		if (home->state != HOME_REPLICA && moves(cookie, home->drive))
+			become_replica(h, home);
 }
 
-void homes_give_up_if(struct homes *h, bool (*moves)(void *cookie, uint32_t drive),
-	void (*gone)(void *cookie, uint32_t drive), void *cookie)
+static bool any(void *cookie, uint32_t drive)
 {
-	struct home *home, *next;
+	(void)cookie;
+	(void)drive;
+	return true;
+}
 
-	DL_FOREACH_SAFE(h->by_use, home, next) {
-		const uint32_t drive = home->drive;
+void homes_give_up_all(struct homes *h)
+{
+	homes_give_up_if(h, any, NULL);
+}
 
-		if (!moves(cookie, drive))
-			continue;
-		let_go(h, home);
-		gone(cookie, drive);
+/* ---- copies ---- */
+
+bool homes_stand(struct homes *h, uint32_t drive, struct home_stand *ret)
+{
+	const struct home *home = find(h, drive);
+
+	if (!home || !is_held(home))
+		return false;
+	*ret = (struct home_stand){.epoch = home->epoch, .incarnation = home->incarnation, .followed = home->followed};
+	return true;
+}
+
+static void begin_replica(struct home *home, const struct home_stand *stand)
+{
+	home->state = HOME_REPLICA;
+	home->asking = false;
+	home->ahead_count = 0;
+	home->epoch = stand->epoch;
+	home->incarnation = stand->incarnation;
+	home->followed = home->known = stand->followed;
+}
+
+bool homes_offered(struct homes *h, uint32_t drive, const struct home_stand *stand, enum home_duty *ret_duty)
+{
+	struct home *home = find(h, drive);
+	uint32_t forgotten = 0;
+
+	*ret_duty = HOME_NOTHING;
+	if (!home && HASH_COUNT(h->table) < h->max) {
+		home = make(h, drive, &forgotten);
+		assert(forgotten == 0);
+		if (home)
+			begin_replica(home, stand);
+		return home != NULL;
 	}
+	if (!home || home->state != HOME_REPLICA || home->incarnation > stand->incarnation)
+		return false;
+	if (home->incarnation < stand->incarnation) {
+		begin_replica(home, stand);
+		*ret_duty = HOME_FORGET;
+		return true;
+	}
+	if (home->known > stand->followed)
+		return false; /* what is true there may have been dropped here, and that be forgotten */
+	know(home, stand->followed);
+	if (home->epoch < stand->epoch)
+		home->epoch = stand->epoch;
+	return true;
+}
+
+bool homes_is_of(struct homes *h, uint32_t drive, int64_t incarnation)
+{
+	const struct home *home = find(h, drive);
+
+	if (!home)
+		return false;
+	return home->incarnation == incarnation || (home->has_replica && home->replica.incarnation == incarnation);
 }
 
 void homes_count(const struct homes *h, struct homes_counters *ret)
@@ -335,12 +475,14 @@ void homes_count(const struct homes *h, struct homes_counters *ret)
 		ret->held += home->state == HOME_HELD;
 		ret->behind += home->state == HOME_BEHIND;
 		ret->claiming += home->state == HOME_CLAIMING;
+		ret->replicas += home->state == HOME_REPLICA;
+		ret->lagging += is_lagging(home);
 	}
 }
 
 const char *home_state_name(enum home_state state)
 {
-	static const char *const NAMES[HOME_STATES] = {"none", "claiming", "held", "behind"};
+	static const char *const NAMES[HOME_STATES] = {"none", "replica", "claiming", "held", "behind"};
 
 	return NAMES[state];
 }

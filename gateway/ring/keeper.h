@@ -23,7 +23,9 @@
 #ifndef NEPHOS_GATEWAY_RING_KEEPER_H
 #define NEPHOS_GATEWAY_RING_KEEPER_H
 
+#include "common/proto/touched.h"
 #include "gateway/cache/cache.h"
+#include "gateway/ring/homes.h"
 #include "gateway/ring/ring.h"
 
 #define KEEPER_TICK_MS 50     /* as often as the ring is called while it prepares */
@@ -37,6 +39,10 @@ struct keeper_options {
 	struct registry *registry;
 	struct cache *cache;
 	struct metrics *metrics;
+	/* What was touched in a drive that is followed here, each time that it is dropped from the cache. With a lock
+	 * held: must not call back. May be NULL. */
+	void (*touched)(void *cookie, uint32_t drive, const struct touched *touched);
+	void *touched_cookie;
 };
 
 enum keeper_way { KEEPER_NO_RING, KEEPER_HERE, KEEPER_THERE, KEEPER_NOWHERE };
@@ -90,11 +96,23 @@ void keeper_forget(struct keeper *k, uint32_t drive);
 /* A change was refused for its epoch: another gateway has claimed the drive. */
 void keeper_refused(struct keeper *k, uint32_t drive, int64_t epoch);
 
+/* ---- replicas: homes.h says what they are ---- */
+
+/* Where this home of the drive stands: what is in the cache after this is true there. `at` is called before anything
+ * more of the drive is touched, with a lock held. false: it is not the home. */
+bool keeper_stand_at(struct keeper *k, uint32_t drive, struct home_stand *ret, void (*at)(void *cookie, uint32_t drive),
+	void *cookie);
+/* The home of the drive offers copies, and says what it has touched of late (NULL: nothing). true: they are taken, with
+ * the fence of the cache as it is after this. */
+bool keeper_offered(struct keeper *k, uint32_t drive, const struct home_stand *stand, const struct touched *touched);
+/* What is kept of the drive is of that incarnation. */
+bool keeper_has_life(struct keeper *k, uint32_t drive, int64_t incarnation);
+
 /* For ring_options. */
 void keeper_on_duty(void *cookie, enum member_duty duty, const struct member *member);
 void keeper_on_heard(void *cookie);
 
-/* {drives, behind, claiming, claims, questions}. NULL: no memory. */
+/* {held, behind, claiming, replicas, lagging}. NULL: no memory. */
 json_t *keeper_status(struct keeper *k);
 
 #endif

@@ -301,10 +301,38 @@ void ring_owners(struct ring *r, struct span key, size_t max, struct ring_owners
 	pthread_mutex_unlock(&r->lock);
 }
 
+bool ring_successor(struct ring *r, uint32_t drive, struct membership_gateway *ret)
+{
+	char text[LINE_NUMBER_SIZE];
+	size_t rows[2];
+	const struct span key = span_of(text, line_of_number(drive, text));
+
+	pthread_mutex_lock(&r->lock);
+	const struct member *m = &r->member;
+	bool found = member_is_home(m, key) && member_owners(m, key, rows, 2) == 2;
+	if (found)
+		*ret = m->book.list[rows[1]];
+	pthread_mutex_unlock(&r->lock);
+	return found && ret->hop_url[0];
+}
+
 int64_t ring_epoch(struct ring *r)
 {
 	pthread_mutex_lock(&r->lock);
 	const int64_t epoch = r->member.book.epoch;
+	pthread_mutex_unlock(&r->lock);
+	return epoch;
+}
+
+int64_t ring_company(struct ring *r)
+{
+	size_t members = 0;
+
+	pthread_mutex_lock(&r->lock);
+	const struct membership *book = &r->member.book;
+	for (size_t i = 0; i < book->count; i++)
+		members += book->list[i].member;
+	const int64_t epoch = members > 1 && r->member.state != MEMBER_OUTSIDE ? book->epoch : 0;
 	pthread_mutex_unlock(&r->lock);
 	return epoch;
 }

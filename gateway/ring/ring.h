@@ -66,6 +66,11 @@ struct ring_owners {
 };
 void ring_owners(struct ring *r, struct span key, size_t max, struct ring_owners *ret);
 int64_t ring_epoch(struct ring *r);
+/* The gateway that is the drive's home when this one, which is it now, is none any more. false: this one is not, or
+ * there is no other that takes requests of gateways. */
+bool ring_successor(struct ring *r, uint32_t drive, struct membership_gateway *ret);
+/* The epoch whose members ring_successor goes by; 0: this gateway is alone, or in no ring. */
+int64_t ring_company(struct ring *r);
 /* Whether the gateway of this boot is a member, as far as this one knows. */
 bool ring_has(struct ring *r, const char *boot);
 

@@ -1,6 +1,7 @@
 /*
  * The homes of one gateway beside the truth: services that change drives and answer late, in any order, or never; a
- * cache that does what it is told to. Thousands of random steps, by seed. Of each drive that is held must be true:
+ * cache that does what it is told to; other gateways that are home while this one is not, and copy to it what they
+ * keep. Thousands of random steps, by seed. Of each drive that is held must be true:
  *
  *   - nothing that is kept is older than what anybody was told, and
  *   - the position that a kept answer would be given with is not lower than one that anybody was told.
@@ -53,7 +54,7 @@ struct drive {
 	unsigned forgotten; /* so many times all was dropped: what was asked for before is not kept */
 };
 
-enum kind { NO_MESSAGE, CLAIM, CHANGE, READ, SILENT_READ, JOURNAL };
+enum kind { NO_MESSAGE, COPY, CLAIM, CHANGE, READ, SILENT_READ, JOURNAL };
 
 struct message {
 	enum kind kind;
@@ -164,7 +165,7 @@ static void request(struct world *w, uint32_t drive)
 
 	if (!has_room(w))
 		return;
-	if (view.state == HOME_NONE) {
+	if (view.state == HOME_NONE || view.state == HOME_REPLICA) {
 		const uint64_t number = homes_claim(w->homes, drive, 1, 1, &forgotten);
 
 		if (forgotten)
@@ -227,18 +228,50 @@ static void tell(struct drive *d, const struct home_stretch *s)
 		d->told = at;
 }
 
+/* While another gateway is the home, it changes the drive, tells of that, and copies what it keeps. */
+static void be_elsewhere(struct world *w, uint32_t drive)
+{
+	struct drive *d = &w->drives[drive - 1];
+	const enum home_state state = homes_view(w->homes, drive).state;
+	struct message other = {.kind = CHANGE, .drive = drive};
+	enum home_duty duty;
+
+	if ((state != HOME_NONE && state != HOME_REPLICA) || !has_room(w))
+		return;
+	if (below(w, 3) == 0)
+		serve(w, &other);
+	if (other.done)
+		tell(d, &other.stretch);
+	const struct home_stand stand = {.epoch = 1, .incarnation = d->now.life, .followed = d->now.seq};
+	const bool taken = homes_offered(w->homes, drive, &stand, &duty);
+	do_duty(w, &other, taken ? duty : HOME_NOTHING);
+	if (taken && other.done && below(w, 2) == 0)
+		do_duty(w, &other, homes_touched(w->homes, drive, &other.stretch));
+	if (!taken)
+		return;
+	struct message *m = send(w, COPY, drive);
+	m->done = true;
+	m->key = (unsigned)below(w, KEYS);
+	m->stretch = (struct home_stretch){.incarnation = d->now.life, .first = 1, .last = d->now.seq};
+	ask(w, drive);
+}
+
 static void on_claimed(struct world *w, const struct message *m)
 {
 	const struct home_claim said = {.owner = 1, .incarnation = m->stretch.incarnation, .seq = m->stretch.last};
 
-	(void)homes_claimed(w->homes, m->drive, m->number, &said);
+	enum home_duty duty;
+
+	(void)homes_claimed(w->homes, m->drive, m->number, &said, &duty);
+	do_duty(w, m, duty);
+	ask(w, m->drive);
 }
 
 static void on_journal(struct world *w, const struct message *m)
 {
 	if (m->refused) {
 		(void)homes_told(w->homes, m->drive, m->number, NULL);
-		homes_give_up(w->homes, m->drive);
+		homes_forget(w->homes, m->drive);
 		forget(w, m->drive);
 		return;
 	}
@@ -252,6 +285,10 @@ static void deliver(struct world *w, const struct message *m)
 
 	switch (m->kind) {
 	case NO_MESSAGE:
+		break;
+	case COPY:
+		if (homes_is_of(w->homes, m->drive, m->stretch.incarnation))
+			keep(d, m);
 		break;
 	case CLAIM:
 		on_claimed(w, m);
@@ -339,7 +376,7 @@ static size_t check(struct world *w)
 		struct homes_counters counters;
 
 		homes_count(w->homes, &counters);
-		assert_true(counters.held + counters.behind + counters.claiming <= HOMES);
+		assert_true(counters.held + counters.behind + counters.claiming + counters.replicas <= HOMES);
 		const struct home_view view = homes_view(w->homes, drive);
 		if (view.state != HOME_HELD)
 			continue;
@@ -364,9 +401,14 @@ static void step(struct world *w)
 		request(w, drive);
 	} else if (what < 990) {
 		move_message(w);
-	} else if (what < 996) {
+	} else if (what < 995) {
 		homes_give_up(w->homes, drive);
+	} else if (what < 996) {
+		homes_forget(w->homes, drive);
 		forget(w, drive);
+	} else if (what < 998) {
+		for (size_t times = below(w, 4); times > 0; times--)
+			be_elsewhere(w, drive);
 	} else {
 		set_back(w, &w->drives[drive - 1]);
 	}

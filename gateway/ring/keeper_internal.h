@@ -1,0 +1,47 @@
+/*
+ * keeper_internal: struct keeper, for the files of the keeper.
+ *
+ *   keeper.c          where a drive is, what answers tell of it, who waits
+ *   keeper_ask.c      claims, and questions to the journal
+ *   keeper_replica.c  what other gateways copy here, and what is copied from here
+ */
+#ifndef NEPHOS_GATEWAY_RING_KEEPER_INTERNAL_H
+#define NEPHOS_GATEWAY_RING_KEEPER_INTERNAL_H
+
+#include "gateway/ring/homes.h"
+#include "gateway/ring/keeper.h"
+
+#include <pthread.h>
+
+struct keeper {
+	struct keeper_options with;
+	struct ring *ring;
+	pthread_t thread;
+	bool started;
+	struct http_headers json; /* of claims */
+	struct metric *claims, *claim_failures, *questions, *forgotten;
+
+	pthread_mutex_t lock; /* guards all below */
+	pthread_cond_t wake;
+	struct homes *homes;
+	struct keeper_waiter *waiting;
+	unsigned calls;	 /* under way */
+	bool look;	 /* it is worth for all who wait */
+	uint64_t duties; /* so many times the ring had something to be given up */
+	bool stopping;
+};
+
+/* ---- keeper.c; with the lock held ---- */
+
+void keeper_do_duty(struct keeper *k, uint32_t drive, enum home_duty duty, const struct touched *touched);
+void keeper_forget_home(struct keeper *k, uint32_t drive);
+struct home_stretch keeper_stretch(const struct touched *t);
+void keeper_wake_all(struct keeper *k);
+
+/* ---- keeper_ask.c ---- */
+
+/* With the lock held; returns with it released: the question itself is begun without it. */
+void keeper_ask_and_unlock(struct keeper *k, uint32_t drive);
+void keeper_ask_claim(struct keeper *k, uint32_t drive, uint64_t number, int64_t epoch); /* without it */
+
+#endif

@@ -1,0 +1,272 @@
+/* What the home of a drive keeps is copied to the next gateway, which gives it to nobody before it is the home, and
+ * then what the journal leaves of it. */
+#include "gateway/ring/replicas.h"
+
+#include "common/base/clock.h"
+#include "common/http/client/dial.h"
+#include "common/ring/placement.h"
+#include "gateway/ring/replica_message.h"
+#include "tests/unit/gateway/service.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define NO_BODY "Content-Length: 0\r\n"
+#define OFFER "POST /internal/v1/replicas/offer"
+#define ENTRIES "POST /internal/v1/replicas/entries"
+
+static char text[1u << 20];
+
+static bool is_hit_at(struct front *f, const char *name, unsigned drive, const char *path)
+{
+	char hit[64];
+
+	(void)snprintf(hit, sizeof(hit), "Cache-Status: %s; hit", name);
+	assert_int_equal(front_ask_drive(f, "GET", drive, path, ""), 200);
+	return strstr(front_answer(), hit) != NULL;
+}
+
+static void await_hit_at(struct front *f, const char *name, unsigned drive, const char *path)
+{
+	const int64_t until_ns = clock_mono_ns() + WIRE_TIMEOUT_S * NS_PER_S;
+	const struct timespec pause = clock_timespec(5 * NS_PER_MS);
+
+	while (!is_hit_at(f, name, drive, path)) {
+		if (clock_mono_ns() > until_ns)
+			fail_msg("%s is not given from memory: %.900s", path, front_answer());
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
+/* A drive whose home is the first one of these. */
+static unsigned drive_at(const char *name, const char *other)
+{
+	const struct placement_member members[] = {{name, 1}, {other, 1}};
+	unsigned drive = 0;
+	size_t owner = 1;
+
+	while (owner != 0) {
+		char key[16];
+
+		drive = front_new_drive();
+		(void)snprintf(key, sizeof(key), "%u", drive);
+		assert_int_equal(placement_owners(members, 2, span_str(key), &owner, 1), 1);
+	}
+	return drive;
+}
+
+static long long metric_of(struct front *f, const char *name)
+{
+	const char *at;
+
+	assert_int_equal(wire_ask(f->port, "GET /metrics HTTP/1.1\r\nHost: g\r\n\r\n", text, sizeof(text)), 200);
+	at = strstr(text, name); /* HELP and TYPE name it, too */
+	while (at && (at[-1] != '\n' || at[strlen(name)] != ' '))
+		at = strstr(at + 1, name);
+	assert_non_null(at);
+	return strtoll(at + strlen(name), NULL, 10);
+}
+
+/* A round of the home may bring more, or bring something again. */
+static void await_metric(struct front *f, const char *name, long long least, long long most)
+{
+	const int64_t until_ns = clock_mono_ns() + WIRE_TIMEOUT_S * NS_PER_S;
+	const struct timespec pause = clock_timespec(5 * NS_PER_MS);
+	long long value = metric_of(f, name);
+
+	for (; value < least || value > most; value = metric_of(f, name)) {
+		if (clock_mono_ns() > until_ns)
+			fail_msg("%s is %lld, not %lld to %lld", name, value, least, most);
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
+/* Made from a2 and from a5, at "g", and copied to "h". */
+static unsigned home_with_two(struct front *f)
+{
+	const unsigned drive = drive_at("g", "h");
+	const long long copied = metric_of(f->other, "nephos_gateway_replica_copied_total");
+
+	assert_int_equal(front_ask_drive(f, "PUT", drive, "files/a", NO_BODY), 200);
+	assert_false(is_hit_at(f, "g", drive, "documents/2"));
+	FRONT_SET(f, tags, " a5");
+	assert_false(is_hit_at(f, "g", drive, "documents/5"));
+	assert_true(is_hit_at(f, "g", drive, "documents/2"));
+	await_metric(f->other, "nephos_gateway_replica_copied_total", copied + 2, LLONG_MAX);
+	return drive;
+}
+
+/* ---- what is no message ---- */
+
+static int come_as(struct front *f, const char *kind)
+{
+	const uint16_t port = (uint16_t)strtoul(strrchr(gateway_hop_url(f->gateway), ':') + 1, NULL, 10);
+	struct sockaddr_in name = {
+		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct endpoint_address address = {.size = sizeof(name), .type = SOCK_STREAM};
+	struct door *door;
+	struct dial *dial;
+
+	if (!kind)
+		return wire_connect(port);
+	memcpy(&address.name, &name, sizeof(name));
+	assert_int_equal(door_new(f->cluster, kind, "other", NULL, &door), 0);
+	assert_int_equal(dial_new(&address, door_greeter(door), "gateway/g/", &dial), 0);
+	assert_int_equal(dial_wait(dial, clock_mono_ns() + WIRE_TIMEOUT_S * NS_PER_S), 0);
+	const int fd = dial_take(dial);
+	dial_free(dial);
+	door_free(door);
+	assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+	return fd;
+}
+
+static int tell_as(struct front *f, const char *kind, const char *line, size_t length, struct span body)
+{
+	char head[256];
+	const int fd = come_as(f, kind);
+
+	(void)snprintf(head, sizeof(head), "%s HTTP/1.1\r\nHost: g\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
+		line, length);
+	wire_say(fd, head);
+	(void)wire_send(fd, body.data, body.size);
+	const int status = wire_response(fd, text, sizeof(text));
+	close(fd);
+	return status;
+}
+
+static long long refused(struct front *f, const char *why)
+{
+	char name[96];
+
+	(void)snprintf(name, sizeof(name), "nephos_gateway_replica_refused_total{why=\"%s\"}", why);
+	return metric_of(f, name);
+}
+
+static void what_is_no_message_is_refused_and_counted(void **state)
+{
+	struct front *f = *state;
+	const struct span nonsense = SPAN_LITERAL("NRO1 and no more");
+
+	assert_int_equal(tell_as(f, "gateway", OFFER, nonsense.size, nonsense), 400);
+	assert_int_equal(tell_as(f, "gateway", ENTRIES, nonsense.size, nonsense), 400);
+	assert_int_equal(refused(f, "malformed"), 2);
+	assert_int_equal(tell_as(f, "gateway", ENTRIES, REPLICA_BYTES_MAX + 1, nonsense), 413);
+	assert_int_equal(refused(f, "too_large"), 1);
+	assert_int_equal(tell_as(f, NULL, OFFER, nonsense.size, nonsense), 401);
+	assert_int_equal(tell_as(f, "docs", ENTRIES, nonsense.size, nonsense), 401);
+	assert_int_equal(refused(f, "stranger"), 2);
+	assert_int_equal(refused(f, "malformed"), 2);
+	/* Clients have no such thing. */
+	assert_int_equal(
+		wire_ask(f->port, OFFER " HTTP/1.1\r\nHost: g\r\nContent-Length: 0\r\n\r\n", text, sizeof(text)), 404);
+}
+
+/* A ticket that nobody gave: of a fence that is yet to come, or of long ago. */
+static void entries_for_another_ticket_are_refused(void **state)
+{
+	struct front *f = *state;
+	const long long before = refused(f, "malformed");
+	const struct replica_ticket tickets[] = {{.fence = UINT64_MAX / 2, .clock_ns = clock_boot_ns()},
+		{.fence = 0, .clock_ns = clock_boot_ns() + 3600 * NS_PER_S}, {.fence = 0, .clock_ns = 0}};
+	struct buf message;
+
+	buf_init(&message, REPLICA_BYTES_MAX);
+	for (size_t i = 0; i < sizeof(tickets) / sizeof(tickets[0]); i++) {
+		buf_reset(&message);
+		assert_int_equal(replica_message_write_entries(&message, &tickets[i], 0), 0);
+		const int status = tell_as(f, "gateway", ENTRIES, message.size, buf_span(&message));
+		/* A machine that was started a minute ago has given one at 0. */
+		assert_int_equal(status, i == 2 && clock_boot_ns() < REPLICAS_TICKET_S * NS_PER_S ? 204 : 400);
+	}
+	assert_true(refused(f, "malformed") >= before + 2);
+	buf_fini(&message);
+}
+
+/* ---- two gateways ---- */
+
+static void what_the_home_keeps_is_copied_and_answers_nobody(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = home_with_two(f);
+
+	assert_false(is_hit_at(f->other, "h", drive, "documents/2"));
+	assert_true(is_hit_at(f->other, "g", drive, "documents/2"));
+	assert_int_equal(metric_of(f->other, "nephos_gateway_home_claims_total"), 0);
+	assert_true(metric_of(f->other, "nephos_gateway_cache_copies") >= 2);
+}
+
+static void what_is_touched_is_dropped_of_the_copies(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = home_with_two(f);
+	const long long copies = metric_of(f->other, "nephos_gateway_cache_copies");
+	const int questions = gate_count(&front_drive(f)->questions);
+
+	FRONT_SET(f, touches, " a5");
+	assert_int_equal(front_ask_drive(f, "PUT", drive, "files/a", NO_BODY), 200);
+	await_metric(f->other, "nephos_gateway_cache_copies", 0, copies - 1);
+	/* By what the home has told, and nobody was asked. */
+	assert_int_equal(gate_count(&front_drive(f)->questions), questions);
+}
+
+static void a_user_whose_account_was_changed_is_forgotten_of_the_copies(void **state)
+{
+	struct front *f = *state;
+
+	(void)home_with_two(f);
+	assert_true(metric_of(f->other, "nephos_gateway_cache_copies") >= 2);
+	assert_int_equal(front_forget(f->other, "{\"user_id\":\"5\"}"), 204);
+	/* Until the home offers them anew; it was not told. */
+	assert_true(metric_of(f->other, "nephos_gateway_cache_forgotten_total") >= 2);
+	assert_int_equal(front_forget(f, "{\"user_id\":\"5\"}"), 204);
+}
+
+/* The last one: the first gateway is none afterwards. */
+static void the_next_home_gives_what_the_journal_leaves(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = home_with_two(f);
+	const int64_t seq = front_drive(f)->seq;
+	char journal[64];
+
+	(void)snprintf(journal, sizeof(journal), "1.%lld-%lld a2", (long long)seq + 1, (long long)seq + 1);
+	FRONT_SET(f, waits, true);
+	front_drain(f, 100);
+	FRONT_SET(f, seq, seq + 1); /* somebody has changed a2 before the claim, and nobody has told */
+	front_await(f->other, "/metrics", "nephos_gateway_ring_epoch 3\n");
+	const int claims = gate_count(&front_drive(f)->claims), questions = gate_count(&front_drive(f)->questions);
+	FRONT_SET(f, tags, NULL);
+	assert_false(is_hit_at(f->other, "h", drive, "documents/5"));
+	assert_true(gate_wait(&front_drive(f)->claims, claims + 1));
+	assert_false(is_hit_at(f->other, "h", drive, "documents/5"));
+	service_drive_release(front_drive(f)); /* the claim; of the journal nobody knows anything */
+	assert_true(gate_wait(&front_drive(f)->questions, questions + 1));
+	assert_false(is_hit_at(f->other, "h", drive, "documents/5"));
+	FRONT_SET(f, journal, journal);
+	await_hit_at(f->other, "h", drive, "documents/5");
+	assert_false(is_hit_at(f->other, "h", drive, "documents/2"));
+}
+
+#define test(f) cmocka_unit_test_setup(f, front_reset_drive)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		test(what_is_no_message_is_refused_and_counted),
+		test(entries_for_another_ticket_are_refused),
+		test(what_the_home_keeps_is_copied_and_answers_nobody),
+		test(what_is_touched_is_dropped_of_the_copies),
+		test(a_user_whose_account_was_changed_is_forgotten_of_the_copies),
+		test(the_next_home_gives_what_the_journal_leaves),
+	};
+	return cmocka_run_group_tests(tests, front_setup_homes, front_teardown);
+}
