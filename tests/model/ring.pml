@@ -19,7 +19,7 @@
  *
  * The steps, by the names that they have below. Those of members are rules in common/ring, run by gateway/ring/ring.c
  * and backend/docs/rows/pg/ring.c; claim, commit and repeat are in the docs service; the others are rules in
- * gateway/ring/homes, run by gateway/ring/keeper. Copies are not built:
+ * gateway/ring/homes, run by gateway/ring/keeper:
  *
  *   renew, granted  a gateway asks for its lease; the answer comes later, and may be too late
  *                   (membership_hear, member_ask, member_hear)
@@ -47,7 +47,11 @@
  *                   (proxy_fill.c, gateway/cache/fence.c; nobody waits for another's fill yet)
  *   tell            somebody is answered by a read of his own, which may have seen what the home has not heard of yet
  *                   (homes_saw, homes_doubt)
- *   copy            the home's entries go to another gateway, which serves none of them before it is home
+ *   lift, put       the home's entries go to another gateway, which has dropped nothing behind where they are true, and
+ *                   serves none of them before it is home (homes_offered, replicas_take_offer; cache_put_copy)
+ *   follow          what the home has dropped is dropped of the copies (keeper_offered); or the journal tells it
+ *                   Who gives up a drive keeps his entries likewise; what he claims begins where they are true, in
+ *                   doubt (homes_give_up, homes_claimed)
  *
  * Each safeguard can be taken away, and then the property must fail:
  *
@@ -66,7 +70,10 @@
  *   NO_SEEN_RULE      a read that saw more than the home has followed is answered, and the home goes on all the same
  *   TOLD_BY_CHANGES   for the rule about who waits only changes count, not what was read
  *   REPEAT_UNCHECKED  a repeat is answered whatever the epoch of its sender is
- *   OLD_REPLICA       the new home serves what was copied to it without comparing it with the journal
+ *   OLD_REPLICA       the new home serves what was copied to it, or what it kept, without asking the journal since then
+ *   SERVE_REPLICA     what was copied to a gateway is served before it is home
+ *   NEW_REPLICA       a copy counts as true where the replica has come to, not where its home was when it was taken
+ *   PUT_REPLICA       a copy is kept whatever was dropped since it was taken
  *
  * What the search has shown to be needless: a home that gives up waiting for an answer need not be in doubt for that.
  * Before anybody is told of the change, it comes by as an answer to the repeat, as a gap, or as a read that saw it.
@@ -76,8 +83,9 @@
  *
  * How much is searched: gateways RUN, of them members at first BEGIN (sets: 7 is all three, 3 the first two), the last
  * EPOCHS, one change to each of DOCS documents (1, 2), answers about the first one in so many FORMS (1, 2), which lie
- * in so many DRIVES (1, 2), so many CRASHES and LOSSES of requests, COPIES (0, 1). All of it at once is more than can
- * be searched; run.sh says what is searched when.
+ * in so many DRIVES (1, 2), so many CRASHES and LOSSES of requests, COPIES (0: a gateway that gives a drive up forgets
+ * it, 1: it keeps it, and homes copy). All of it at once is more than can be searched; run.sh says what is searched
+ * when.
  */
 
 #ifndef DRIVES
@@ -143,11 +151,13 @@ byte view[GATEWAYS];		/* the epoch that it knows */
 byte stopped[GATEWAYS];		/* the epoch for the sake of which it has stopped */
 byte claiming[6], claim_seq[6];	/* a claim's answer on its way: its epoch, and the drive's seq */
 byte claimed[6];		/* the epoch that it wrote into the drive's row; 0: it is not the home */
-byte known[6];			/* the seq up to which it has dropped */
+byte known[6];			/* the seq up to which it has dropped all; of a replica, up to which it is true */
+bool has[6];			/* it is home, or has a replica */
 byte told[6];			/* the seq up to which it has acknowledged */
 bool doubt[6];			/* it may have missed something */
 byte journal[6];		/* the answer of the journal, on its way: a seq */
-byte cache[6], replica[6], dropped[6];
+byte cache[6], dropped[6];
+byte lift[6], lift_seq[6];	/* an entry on its way to it from the home, and where that is true */
 byte fill[6], fill_seq[6];	/* a read on its way: the value, and the seq that it saw */
 
 /* ---- between them ---- */
@@ -162,25 +172,46 @@ byte crashes, losses;
 	(IN(set, d) -> (d) : (IN(set, (d) + 1) -> (d) + 1 : (IN(set, ((d) + 2) % 3) -> ((d) + 2) % 3 : 9)))
 #define IS_MEMBER(g) (IN(up, g) && IN(members, g) && !IN(fresh, g))
 #define MOVES(g, d) (FIRST(members, d) == g && FIRST(next_members, d) != g)
+#ifdef SERVE_REPLICA
+#define SERVES(g, d) (IN(up, g) && IN(lease, g) && !doubt[GD(g, d)])
+#else
 #define SERVES(g, d) (IN(up, g) && IN(lease, g) && claimed[GD(g, d)] && !doubt[GD(g, d)])
+#endif
 
 inline clear(g, x)
 {
-	cache[GX(g, x)] = NOTHING; fill[GX(g, x)] = NOTHING; fill_seq[GX(g, x)] = 0; dropped[GX(g, x)] = 0
+	cache[GX(g, x)] = NOTHING; fill[GX(g, x)] = NOTHING; fill_seq[GX(g, x)] = 0; dropped[GX(g, x)] = 0;
+	lift[GX(g, x)] = NOTHING; lift_seq[GX(g, x)] = 0
+}
+/* What is kept stays, and what is on its way may still be kept: but nobody is handed it. */
+inline leave(g, x)
+{
+#if COPIES
+	if
+	:: fill[GX(g, x)] != NOTHING -> lift[GX(g, x)] = fill[GX(g, x)]; lift_seq[GX(g, x)] = fill_seq[GX(g, x)]
+	:: else
+	fi;
+	fill[GX(g, x)] = NOTHING; fill_seq[GX(g, x)] = 0
+#else
+	clear(g, x)
+#endif
 }
 inline give_up(g, d)
 {
 #ifndef LATE_CLAIM
 	claiming[GD(g, d)] = 0; claim_seq[GD(g, d)] = 0;
 #endif
-	claimed[GD(g, d)] = 0; known[GD(g, d)] = 0; told[GD(g, d)] = 0; doubt[GD(g, d)] = false;
+#if !COPIES
+	known[GD(g, d)] = 0; has[GD(g, d)] = false;
+#endif
+	claimed[GD(g, d)] = 0; told[GD(g, d)] = 0; doubt[GD(g, d)] = false;
 	journal[GD(g, d)] = NOTHING;
 	if
-	:: DRIVE(0) == d -> clear(g, 0)
+	:: DRIVE(0) == d -> leave(g, 0)
 	:: else
 	fi;
 	if
-	:: DRIVE(1) == d -> clear(g, 1)
+	:: DRIVE(1) == d -> leave(g, 1)
 	:: else
 	fi
 }
@@ -196,6 +227,20 @@ inline floor(g, d, s)
 	:: DRIVE(1) == d -> cache[GX(g, 1)] = NOTHING; dropped[GX(g, 1)] = known[GD(g, d)]
 	:: else
 	fi
+}
+#define TOUCHED(g, d, x, s) (DRIVE(x) == d && made[DOC(x)] > known[GD(g, d)] && made[DOC(x)] <= (s))
+/* What was touched up to s is dropped. */
+inline follow(g, d, s)
+{
+	if
+	:: TOUCHED(g, d, 0, s) -> cache[GX(g, 0)] = NOTHING; dropped[GX(g, 0)] = MAX(s, dropped[GX(g, 0)])
+	:: else
+	fi;
+	if
+	:: TOUCHED(g, d, 1, s) -> cache[GX(g, 1)] = NOTHING; dropped[GX(g, 1)] = MAX(s, dropped[GX(g, 1)])
+	:: else
+	fi;
+	known[GD(g, d)] = MAX(known[GD(g, d)], s)
 }
 
 
@@ -244,37 +289,31 @@ end:	do
 #else
 #define WRITE_CLAIM(d) row_epoch[d] = epoch
 #endif
-#ifdef OLD_REPLICA
-#define WARM(g, x) replica[GX(g, x)]
-#else
-#define WARM(g, x) (replica[GX(g, x)] == made[DOC(x)] -> replica[GX(g, x)] : NOTHING)
-#endif
-
-/* It is home now. What was copied to it stays where the journal since then names nothing of it. */
-inline have(g, d)
-{
-	claimed[GD(g, d)] = claiming[GD(g, d)]; told[GD(g, d)] = claim_seq[GD(g, d)];
-	floor(g, d, claim_seq[GD(g, d)]);
-	claiming[GD(g, d)] = 0; claim_seq[GD(g, d)] = 0;
-	if
-	:: DRIVE(0) == d -> cache[GX(g, 0)] = WARM(g, 0); replica[GX(g, 0)] = NOTHING
-	:: else
-	fi;
-	if
-	:: DRIVE(1) == d -> cache[GX(g, 1)] = WARM(g, 1); replica[GX(g, 1)] = NOTHING
-	:: else
-	fi
-}
-
 inline in_doubt(g, d)
 {
 	doubt[GD(g, d)] = true; journal[GD(g, d)] = NOTHING
 }
 
+/* It is home now. What was copied to it, or what it kept, stays where the journal since then names nothing of it. */
+inline have(g, d)
+{
+	claimed[GD(g, d)] = claiming[GD(g, d)]; told[GD(g, d)] = claim_seq[GD(g, d)];
+	if
+	:: !has[GD(g, d)] -> floor(g, d, claim_seq[GD(g, d)])
+#ifdef OLD_REPLICA
+	:: else -> known[GD(g, d)] = MAX(known[GD(g, d)], claim_seq[GD(g, d)])
+#else
+	:: else -> in_doubt(g, d)
+#endif
+	fi;
+	has[GD(g, d)] = true;
+	claiming[GD(g, d)] = 0; claim_seq[GD(g, d)] = 0
+}
+
 /* The journal has told what happened up to its seq, and what it touched is dropped. */
 inline hear(g, d)
 {
-	floor(g, d, journal[GD(g, d)]);
+	follow(g, d, journal[GD(g, d)]);
 	doubt[GD(g, d)] = false; journal[GD(g, d)] = NOTHING
 }
 
@@ -300,10 +339,11 @@ inline apply(g, doc)
 #ifndef NO_GAP_RULE
 		if
 		:: made[doc] > known[GD(g, DRIVE(doc))] + 1 -> in_doubt(g, DRIVE(doc))
-		:: else
+		:: else -> known[GD(g, DRIVE(doc))] = MAX(known[GD(g, DRIVE(doc))], made[doc])
 		fi;
-#endif
+#else
 		known[GD(g, DRIVE(doc))] = MAX(known[GD(g, DRIVE(doc))], made[doc]);
+#endif
 		told[GD(g, DRIVE(doc))] = MAX(told[GD(g, DRIVE(doc))], made[doc])
 	:: else
 	fi;
@@ -332,11 +372,43 @@ inline keep(g, x)
 	fill[GX(g, x)] = NOTHING; fill_seq[GX(g, x)] = 0
 }
 
-/* Entries go to whoever may be home next. */
-inline copy(g, x)
+/* Entries go to whoever may be home next. It is asked first, and takes what is true where it is itself, or later. */
+#if RUN == 7
+#define NEXT(g) (((g) + 1) % 3)
+#else
+#define NEXT(g) (1 - (g))
+#endif
+#define MAY_LIFT(g, x) \
+	(IN(up, g) && claimed[GD(g, DRIVE(x))] && cache[GX(g, x)] != NOTHING && IN(up, NEXT(g)) && \
+		!claimed[GD(NEXT(g), DRIVE(x))] && !claiming[GD(NEXT(g), DRIVE(x))] && \
+		lift[GX(NEXT(g), x)] == NOTHING && cache[GX(NEXT(g), x)] == NOTHING && \
+		(!has[GD(NEXT(g), DRIVE(x))] || known[GD(NEXT(g), DRIVE(x))] <= known[GD(g, DRIVE(x))]))
+inline lift_to(g, h, x)
 {
-	replica[GX((g + 1) % 3, x)] = (IN(up, (g + 1) % 3) -> cache[GX(g, x)] : NOTHING)
+	if
+	:: !has[GD(h, DRIVE(x))] -> has[GD(h, DRIVE(x))] = true; known[GD(h, DRIVE(x))] = known[GD(g, DRIVE(x))]
+	:: else
+	fi;
+	lift[GX(h, x)] = cache[GX(g, x)]; lift_seq[GX(h, x)] = known[GD(g, DRIVE(x))]
 }
+/* It is there, sooner or later. */
+#ifdef PUT_REPLICA
+#define PUTS(g, x) true
+#else
+#ifdef NEW_REPLICA
+#define PUTS(g, x) (known[GD(g, DRIVE(x))] >= dropped[GX(g, x)])
+#else
+#define PUTS(g, x) (lift_seq[GX(g, x)] >= dropped[GX(g, x)])
+#endif
+#endif
+inline put(g, x)
+{
+	cache[GX(g, x)] = (cache[GX(g, x)] == NOTHING && PUTS(g, x) -> lift[GX(g, x)] : cache[GX(g, x)]);
+	lift[GX(g, x)] = NOTHING; lift_seq[GX(g, x)] = 0
+}
+#define MAY_FOLLOW(g, d) \
+	(IN(up, g) && claimed[GD(g, d)] && IN(up, NEXT(g)) && has[GD(NEXT(g), d)] && !claimed[GD(NEXT(g), d)] && \
+		!claiming[GD(NEXT(g), d)] && known[GD(NEXT(g), d)] < known[GD(g, d)])
 
 #define MAY_CLAIM(g, d) \
 	(IS_MEMBER(g) && view[g] == epoch && FIRST(members, d) == g && !claimed[GD(g, d)] && !claiming[GD(g, d)] && \
@@ -374,6 +446,9 @@ inline tell(g)
 proctype gateway(byte g)
 {
 	byte d;
+#if COPIES
+	byte h;
+#endif
 
 end:	do
 	/* ---- its lease ---- */
@@ -445,8 +520,13 @@ end:	do
 	:: d_step { IN(up, g) && fill[GX(g, 1)] != NOTHING -> keep(g, 1) }
 #endif
 #if COPIES
-	:: d_step { SERVES(g, DRIVE(0)) && cache[GX(g, 0)] != NOTHING -> copy(g, 0) }
-	:: d_step { SERVES(g, DRIVE(1)) && cache[GX(g, 1)] != NOTHING -> copy(g, 1) }
+	:: d_step { MAY_LIFT(g, 0) -> h = NEXT(g); lift_to(g, h, 0); h = 0 }
+	:: d_step { IN(up, g) && lift[GX(g, 0)] != NOTHING -> put(g, 0) }
+	:: d_step { MAY_FOLLOW(g, 0) -> h = NEXT(g); d = 0; follow(h, d, known[GD(g, 0)]); h = 0; d = 0 }
+#if ENTRIES
+	:: d_step { MAY_LIFT(g, 1) -> h = NEXT(g); lift_to(g, h, 1); h = 0 }
+	:: d_step { IN(up, g) && lift[GX(g, 1)] != NOTHING -> put(g, 1) }
+#endif
 #endif
 	/* ---- changes ---- */
 	:: d_step { IN(up, g) && claimed[GD(g, DRIVE(0))] && !sent[GX(g, 0)] && !answered[GX(g, 0)] && !acked[0] ->
@@ -462,7 +542,7 @@ end:	do
 	/* ---- the end, and another begin ---- */
 	:: d_step { IN(up, g) && crashes < CRASHES ->
 		crashes++; up = up & (7 - BIT(g));
-		stopped[g] = 0; replica[GX(g, 0)] = NOTHING; replica[GX(g, 1)] = NOTHING;
+		stopped[g] = 0;
 		orphan[0] = MAX(orphan[0], sent[GX(g, 0)]); sent[GX(g, 0)] = 0; answered[GX(g, 0)] = false;
 		orphan[1] = MAX(orphan[1], sent[GX(g, 1)]); sent[GX(g, 1)] = 0; answered[GX(g, 1)] = false;
 #ifdef SAME_BOOT
@@ -470,7 +550,9 @@ end:	do
 		clear(g, 0); clear(g, 1)
 #else
 		lease = lease & (7 - BIT(g)); granted = granted & (7 - BIT(g)); view[g] = 0;
-		give_up(g, 0); give_up(g, 1)
+		give_up(g, 0); give_up(g, 1);
+		clear(g, 0); clear(g, 1);
+		known[GD(g, 0)] = 0; has[GD(g, 0)] = false; known[GD(g, 1)] = 0; has[GD(g, 1)] = false
 #endif
 	}
 	:: d_step { !IN(up, g) ->
@@ -555,8 +637,6 @@ init
 {
 	d_step {
 		clear(0, 0); clear(0, 1); clear(1, 0); clear(1, 1); clear(2, 0); clear(2, 1);
-		replica[0] = NOTHING; replica[1] = NOTHING; replica[2] = NOTHING;
-		replica[3] = NOTHING; replica[4] = NOTHING; replica[5] = NOTHING;
 		journal[0] = NOTHING; journal[1] = NOTHING; journal[2] = NOTHING;
 		journal[3] = NOTHING; journal[4] = NOTHING; journal[5] = NOTHING;
 		view[0] = 1; view[1] = 1; view[2] = 1

@@ -43,11 +43,13 @@ check "ring: one home, answers lost, two documents: no stale read" model ring -D
 check "ring: … nor after the home has crashed" model ring -DRUN=3 -DEPOCHS=2 -DCRASHES=1
 check "ring: … nor when a gateway comes and takes a drive over" model ring -DRUN=3 -DEPOCHS=2 -DBEGIN=2 -DLOSSES=1
 check "ring: … nor when one goes and comes back" model ring -DRUN=3 -DEPOCHS=3
+check "ring: … nor by what was copied to the next home" model ring -DRUN=3 -DEPOCHS=2 -DCOPIES=1
 if [ -n "${E2E_LONG:-}" ]; then
 	optimize=-O2
 	check "ring: … nor among three gateways" model ring -DEPOCHS=2
 	check "ring: … nor by two answers about one document" model ring -DRUN=3 -DEPOCHS=1 -DDOCS=2 -DFORMS=2 -DLOSSES=1
-	check "ring: … nor by what was copied to the next home" model ring -DRUN=3 -DEPOCHS=2 -DFORMS=2 -DCOPIES=1
+	check "ring: … nor by what was copied, in two forms" model ring -DRUN=3 -DEPOCHS=2 -DFORMS=2 -DCOPIES=1
+	check "ring: … nor by a replica of one that another takes over from" model ring -DRUN=3 -DEPOCHS=2 -DBEGIN=2 -DLOSSES=1 -DCOPIES=1
 	check "ring: … nor with two drives on three gateways" model ring -DEPOCHS=2 -DDOCS=2 -DDRIVES=2
 	check "ring: … nor by one that comes back within its lease" model ring -DRUN=3 -DEPOCHS=3 -DCRASHES=1
 	optimize=-O0
@@ -67,5 +69,8 @@ check "ring: … at a gateway without a lease" fails ring -DRUN=3 -DEPOCHS=2 -DW
 check "ring: a gap that is taken for nothing hides a change" fails ring -DRUN=3 -DEPOCHS=1 -DDOCS=2 -DFORMS=2 -DLOSSES=1 -DNO_GAP_RULE
 check "ring: so does a read that saw more and is not heeded" fails ring -DRUN=3 -DEPOCHS=1 -DFORMS=2 -DNO_SEEN_RULE
 check "ring: … a repeat that is answered to a former home" fails ring -DRUN=3 -DEPOCHS=2 -DREPEAT_UNCHECKED
-check "ring: … a copy that is not compared with the journal" fails ring -DRUN=3 -DEPOCHS=2 -DCOPIES=1 -DOLD_REPLICA
+check "ring: … a replica that is not compared with the journal" fails ring -DRUN=3 -DEPOCHS=2 -DCOPIES=1 -DOLD_REPLICA
+check "ring: … one that is served by a gateway that is not home" fails ring -DRUN=3 -DEPOCHS=2 -DCOPIES=1 -DSERVE_REPLICA
+check "ring: … a copy that was overtaken on its way by what was dropped" fails ring -DRUN=3 -DEPOCHS=2 -DCOPIES=1 -DPUT_REPLICA
+check "ring: … one that counts as true where the replica is by now" fails ring -DRUN=3 -DEPOCHS=2 -DCOPIES=1 -DNEW_REPLICA
 e2e_end

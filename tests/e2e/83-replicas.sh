@@ -1,0 +1,134 @@
+#!/usr/bin/env bash
+# Goal: what the home of a drive keeps, the next gateway on the ring keeps as well, and answers nobody with it before it
+# is the home itself. Then it answers as much from memory as the one before, however that one ended, and nothing that
+# was changed meanwhile.
+. "$(dirname "$0")/../lib/e2e.sh"
+LIB=$E2E_ROOT/tests/lib
+NEPHOS=${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}/bin/nephos
+DATA=$WORK/store
+UP=("$E2E_ROOT/scripts/up" --data "$DATA" --user tester)
+SEED=${E2E_SEED:-$RANDOM}
+at_end '"$E2E_ROOT/scripts/down" --data "$DATA"'
+PORT=$((${E2E_PORT:-18050} + 83))
+check "a store with three gateways" "${UP[@]}" --port "$PORT" --gateways 3
+# shellcheck disable=SC1091
+. "$DATA/credentials"
+url() { echo "http://127.0.0.1:$((PORT + ${1#gateway-} - 1))"; }
+status_of() { curl -s --noproxy '*' --max-time 5 "$(url "$1")/status" | jq -c "$2"; }
+whole() { # GATEWAY…: these are the ring
+	local name
+	for name in "$@"; do
+		[ "$(status_of "$name" "(.ring.members | length) == $# and .ring.lease_ms > 0")" = true ] || return 1
+	done
+}
+ALL=(gateway-1 gateway-2 gateway-3)
+# home: the gateway that answers name as the home of the drive.
+home() {
+	local of
+	curl -s --noproxy '*' -o /dev/null -D "$WORK/headers" -H "Authorization: Bearer $NEPHOS_TOKEN" \
+		"$(url "${1:-gateway-1}")/api/v2/docs/drives/home/items?path=/"
+	of=$(header Nephos-Home)
+	echo "gateway-$((${of##*:} - PORT + 1))"
+}
+others() { printf '%s\n' "${ALL[@]}" | grep -vx "$1"; }
+# read_set NAME ARGUMENT…: reads the hot set; what was seen is $WORK/NAME.
+read_set() {
+	python3 "$LIB/hot_set.py" read "$DATA" "$WORK/list" "${@:2}" >"$WORK/$1" && tail -n 1 "$WORK/$1"
+}
+seen() { tail -n 1 "$WORK/$1" | jq -r "$2"; }
+# as_warm BEFORE NOW CHANGED: no read failed, the answers that were changed are others, and the hit ratio is within two
+# points.
+as_warm() {
+	echo "# $1: $(tail -n 1 "$WORK/$1"); $2: $(tail -n 1 "$WORK/$2")"
+	check_eq "$2: no read failed, and what was changed was seen, and no more" "0 $3" "$(seen "$2" '"\(.failed) \(.odd)"')"
+	check "$2: as many answers from memory as before, but for two in a hundred" \
+		jq -ne --slurpfile b "$WORK/$1" --slurpfile n "$WORK/$2" '$n[0].hits / $n[0].all >= $b[0].hits / $b[0].all - 0.02'
+}
+# copied HOME: all that it keeps of the drive lies at another gateway, and nothing waits. (What that one keeps from a
+# time when it was the home itself is no copy.)
+copied() {
+	local name
+	[ "$(status_of "$1" '.replication.queued')" = 0 ] || return 1
+	for name in $(others "$1"); do
+		[ "$(status_of "$name" '.cache.entries')" -ge 2000 ] && SUCCESSOR=$name && return 0
+	done
+	return 1
+}
+
+check "the gateways are a ring" eventually 30 whole "${ALL[@]}"
+check "a thousand documents" python3 "$LIB/hot_set.py" make "$DATA" "$WORK/list" 1000
+check "two answers of each are read" read_set first
+check "and read again" read_set before
+check_eq "nothing of it failed" "2000 0 0" "$(seen before '"\(.all) \(.failed) \(.odd)"')"
+check "they come from memory" test "$(seen before .hits)" -gt 1980
+HOME_1=$(home)
+check "all of it is copied to another gateway" eventually 20 copied "$HOME_1"
+check_eq "it does not answer with it" 0 "$(status_of "$SUCCESSOR" '.homes.held')"
+"$NEPHOS" status --credentials "$DATA/credentials" --ring >"$WORK/status"
+check "nephos status --ring says what is a copy" grep -q "^copies  *$SUCCESSOR .*of 1 drives, 2[0-9]* answers" "$WORK/status"
+check_eq "what was copied is counted" true "$(curl -s --noproxy '*' "$(url "$SUCCESSOR")/metrics" |
+	awk '$1 == "nephos_gateway_replica_copied_total" { print ($2 >= 2000 ? "true" : $2) }')"
+
+# ---- the home is killed, right after somebody has changed something ----
+change() { # GATEWAY NUMBER…: of documents of the hot set
+	local n
+	for n in "${@:2}"; do
+		curl -fsS --noproxy '*' -o /dev/null -X PUT --data-binary "new-$RANDOM-$n" \
+			-H "Authorization: Bearer $NEPHOS_TOKEN" \
+			"$(url "$1")/api/v2/docs/drives/home/files/hot-$(printf %05d "$n")" || return 1
+	done
+}
+# serves GATEWAY: it is home, and has heard from the journal what it has missed. Who asks for the drive makes it so.
+serves() {
+	home "$1" >/dev/null
+	[ "$(status_of "$1" .homes.held)" = 1 ]
+}
+check "ten documents are changed" change "$HOME_1" 1 2 3 4 5 6 7 8 9 10
+kill -KILL "$(cat "$DATA/run/$HOME_1.pid")"
+mapfile -t LEFT < <(others "$HOME_1")
+check "the ring goes on without it" eventually 20 whole "${LEFT[@]}"
+check "the next gateway is home when it is asked" eventually 10 serves "$SUCCESSOR"
+check "the set is read, while others write" read_set killed --gateway "${LEFT[0]}" --gateway "${LEFT[1]}" --write 20
+as_warm before killed 20
+check_eq "the successor is the home now" "$SUCCESSOR" "$(home "${LEFT[0]}")"
+
+# ---- the next one leaves by itself ----
+check "up again" "${UP[@]}"
+check "the ring is whole" eventually 30 whole "${ALL[@]}"
+check "the set is read at its first home, which is back" read_set back
+check "and read again" read_set again
+HOME_2=$(home)
+check_eq "it is the home" "$HOME_1" "$HOME_2"
+check "all of it is copied" eventually 20 copied "$HOME_2"
+kill -TERM "$(cat "$DATA/run/$HOME_2.pid")"
+mapfile -t LEFT < <(others "$HOME_2")
+check "the ring goes on" eventually 20 whole "${LEFT[@]}"
+check "the next gateway is home when it is asked" eventually 10 serves "$SUCCESSOR"
+check "the set is read" read_set left --gateway "${LEFT[0]}" --gateway "${LEFT[1]}"
+as_warm again left 0
+
+# ---- it stands still, is left out, and comes back ----
+HOME_3=$(home "${LEFT[0]}")
+kill -STOP "$(cat "$DATA/run/$HOME_3.pid")"
+at_end 'kill -CONT "$(cat "$DATA/run/$HOME_3.pid")"'
+OTHER=$(printf '%s\n' "${LEFT[@]}" | grep -vx "$HOME_3")
+check "the ring goes on without it" eventually 20 whole "$OTHER"
+check "a document is changed meanwhile" change "$OTHER" 1
+kill -CONT "$(cat "$DATA/run/$HOME_3.pid")"
+check "it is back" eventually 30 whole "${LEFT[@]}"
+check "it is home again" eventually 10 serves "$HOME_3"
+check "the set is read" read_set stood --gateway "${LEFT[0]}" --gateway "${LEFT[1]}"
+check_eq "what was changed is seen, and nothing else is odd" "0 2" "$(seen stood '"\(.failed) \(.odd)"')"
+check "what it kept is given again" jq -e '.hits >= 1950' "$WORK/stood"
+check_eq "nothing was refused, as nobody sent what is no message" 0 \
+	"$(for name in "${LEFT[@]}"; do status_of "$name" '[.replicas.refused[]] | add'; done | sort -u)"
+
+# ---- under all that, nothing is stale ----
+check "up again" "${UP[@]}"
+check "the ring is whole" eventually 30 whole "${ALL[@]}"
+python3 "$LIB/stale_load.py" "$DATA" "$WORK/load.log" --prefix load- --seed "$SEED" --clients 6 --documents 24 \
+	--seconds 14 --do "kill home 1" --do "stop home 4" --do "kill home 1" >"$WORK/load.out" 2>&1
+check_eq "homes were killed and stood still under a load (seed $SEED)" 0 $?
+check "nothing that was read was stale" python3 "$LIB/stale_judge.py" "$WORK/load.log"
+echo "# $(tail -n 1 "$WORK/load.out")"
+e2e_end
