@@ -270,6 +270,16 @@ static int add_metrics(struct proxy *p, struct metrics *metrics)
 	if (error == 0)
 		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_held_total", "",
 			"Changes that waited until their drive had a home", &p->held);
+	if (error == 0)
+		error = metrics_add(metrics, METRIC_GAUGE, "nephos_gateway_reads_waiting", "",
+			"Reads that wait for the answer to the same one by another client", &p->waiting);
+	if (error == 0)
+		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_collapsed_total", "",
+			"Reads that were answered by what another one had asked for", &p->collapsed);
+	if (error == 0)
+		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_collapsed_anew_total", "",
+			"Times that the answer to another one did not do for a read that waited for it",
+			&p->asked_anew);
 	return error;
 }
 
@@ -283,6 +293,8 @@ int proxy_new(const struct proxy_options *options, struct proxy **ret)
 	int error = options->metrics ? add_metrics(p, options->metrics) : 0;
 	if (error == 0)
 		error = first_drives_new(&p->first_drives);
+	if (error == 0)
+		error = flights_new(FLIGHTS_MAX, FLIGHTS_FOLLOWERS_MAX, &p->flights);
 	if (error == 0)
 		error = suspects_new(&p->suspects);
 	if (error < 0)
@@ -302,6 +314,7 @@ void proxy_free(struct proxy *p)
 	if (!p)
 		return;
 	first_drives_free(p->first_drives);
+	flights_free(p->flights);
 	suspects_free(p->suspects);
 	free(p);
 }

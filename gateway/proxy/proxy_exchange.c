@@ -1,3 +1,9 @@
+/*
+ * The life of an exchange: its states, who holds it, and its ends before its time: the client goes (on_abort in
+ * proxy.c), or the token ends (PROXY_UNDER_WAY). Neither frees anything: they say so in the exchange, cancel the call,
+ * and whoever works on it finds out. Only one who waits for another's answer (proxy_flight.c) is told at once.
+ * Everybody who may still touch it holds it; the last one frees it, on whatever thread that is.
+ */
 #include "gateway/proxy/proxy_internal.h"
 
 #include "common/base/clock.h"
@@ -37,6 +43,8 @@ static void exchange_free(struct exchange *x)
 	under_way_give_back(x->proxy->under_way, &x->place);
 	assert(x->block.room.amount == 0 && x->content.room.amount == 0 && !x->content.reader);
 	answer_unref(x->content.page);
+	proxy_fill_give_up(x);
+	assert(!x->rider.flight);
 	free(x->body);
 	buf_fini(&x->target);
 	buf_fini(&x->answer);
@@ -70,6 +78,16 @@ static bool entry_hold(struct under_way_entry *entry)
 	return alive;
 }
 
+/* Nobody works on it any more; who calls this holds it, too. */
+static void fail_waiting(struct exchange *x, int error)
+{
+	pthread_mutex_lock(&x->lock);
+	assert(x->holders > 1);
+	x->holders--;
+	pthread_mutex_unlock(&x->lock);
+	http_respond_error(proxy_exchange_take_request(x, DONE), error, NULL);
+}
+
 /* A log-out ends its own token, and is answered when the gateways have forgotten it: it was done, and its client hears
  * so. */
 static void entry_end(struct under_way_entry *entry, int error)
@@ -84,7 +102,10 @@ static void entry_end(struct under_way_entry *entry, int error)
 		if (x->stream && x->state == DRAINS)
 			http_stream_wake(x->stream);
 	}
+	const int ended = x->ended;
 	pthread_mutex_unlock(&x->lock);
+	if (ended && proxy_flight_leave(x))
+		fail_waiting(x, ended);
 	proxy_exchange_release(x);
 }
 
@@ -94,6 +115,15 @@ int proxy_exchange_ended(struct exchange *x)
 	int error = x->ended;
 	pthread_mutex_unlock(&x->lock);
 	return error;
+}
+
+bool proxy_exchange_is_over(struct exchange *x, int *ret_why)
+{
+	pthread_mutex_lock(&x->lock);
+	*ret_why = x->ended ? x->ended : -ERR_UNAVAILABLE;
+	const bool over = x->ended || x->aborted;
+	pthread_mutex_unlock(&x->lock);
+	return over;
 }
 
 /* Before the last byte of a body goes on, its token must be known to be good. */
@@ -119,6 +149,7 @@ int proxy_exchange_told(const struct exchange *x, int error)
 
 void proxy_exchange_fail(struct exchange *x, int error)
 {
+	proxy_flight_land(x, NULL);
 	http_respond_error(proxy_exchange_take_request(x, DONE), proxy_exchange_told(x, error), NULL);
 	proxy_exchange_release(x);
 }

@@ -1,6 +1,7 @@
 /*
  * Keeps answers: what a service answered to a GET, its status, its fields but for ours, its body; all of it, or that
- * there is nothing. Everything else (parts, refusals, what has no tags) is asked for each time.
+ * there is nothing. Everything else (parts, refusals, what has no tags) is asked for each time. What is large is
+ * gathered before any of it goes on, so that whoever waits for the same does not wait for this client.
  *
  * An answer is kept when it says what it was made from; the number of its fence was taken before it was asked for.
  */
@@ -9,7 +10,6 @@
 #include "common/base/clock.h"
 #include "common/proto/headers.h"
 #include "gateway/cache/shard.h"
-#include "gateway/proxy/kept_key.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -72,7 +72,7 @@ static bool take_room(struct exchange *x, int64_t length)
 	return true;
 }
 
-static void give_up(struct exchange *x)
+void proxy_fill_give_up(struct exchange *x)
 {
 	under_way_give_back(x->proxy->under_way, &x->fill.room);
 	x->fill.room.amount = 0;
@@ -80,7 +80,7 @@ static void give_up(struct exchange *x)
 	free(x->fill.tags);
 	x->fill.answer = NULL;
 	x->fill.tags = NULL;
-	x->fill.wanted = false;
+	x->fill.gathers = false;
 }
 
 static int begin_fill(struct exchange *x, const struct http_response *head)
@@ -111,34 +111,82 @@ static int begin_fill(struct exchange *x, const struct http_response *head)
 
 void proxy_fill_on_head(struct exchange *x, const struct http_response *head)
 {
-	if (x->fill.wanted && begin_fill(x, head) < 0)
-		give_up(x);
+	if (!x->fill.wanted)
+		return;
+	x->fill.wanted = false;
+	if (begin_fill(x, head) < 0) {
+		proxy_fill_give_up(x);
+		proxy_flight_part(x);
+		return;
+	}
+	x->fill.gathers = head->status == 200 && !x->content.comes && x->answer_length > (int64_t)PROXY_ANSWER_BYTES;
 }
 
-void proxy_fill_on_data(struct exchange *x, struct span bytes)
+int proxy_fill_on_data(struct exchange *x, struct span bytes)
 {
-	if (x->fill.answer && answer_append(x->fill.answer, bytes) < 0)
-		give_up(x);
+	int error = x->fill.answer ? answer_append(x->fill.answer, bytes) : 0;
+
+	if (error == 0 || x->fill.gathers)
+		return error;
+	proxy_fill_give_up(x);
+	return 0;
 }
 
-void proxy_fill_on_end(struct exchange *x, bool complete)
+/* What the service hears must be what the next one is looked for by. */
+bool proxy_fill_key(const struct exchange *x, struct kept_key *ret)
+{
+	const char *sent = http_headers_get(&x->headers, "Accept"), *came = http_request_header(x->req, "Accept");
+
+	return strcmp(sent ? sent : "", came ? came : "") == 0 &&
+		kept_key_make(ret, x->user, x->drive, came, x->target.data);
+}
+
+static void keep(struct exchange *x)
 {
 	struct kept_key key;
 
-	if (!x->fill.answer)
+	if (!proxy_fill_key(x, &key))
 		return;
-	if (complete && (int64_t)answer_body(x->fill.answer).size == x->answer_length &&
-		kept_key_make(&key, x->user, x->drive, http_headers_get(&x->headers, "Accept"), x->target.data)) {
-		const struct cache_fill fill = {
-			.key = span_of(key.text, key.size),
-			.user = x->user,
-			.answer = x->fill.answer,
-			.tags = x->fill.tags,
-			.sent = x->fill.sent,
-			.asked_ns = x->fill.asked_ns,
-		};
+	const struct cache_fill fill = {
+		.key = span_of(key.text, key.size),
+		.user = x->user,
+		.answer = x->fill.answer,
+		.tags = x->fill.tags,
+		.sent = x->fill.sent,
+		.asked_ns = x->fill.asked_ns,
+	};
 
-		x->fill.kept = cache_put(x->proxy->with.cache, &fill) == CACHE_KEPT;
-	}
-	give_up(x);
+	x->fill.kept = cache_put(x->proxy->with.cache, &fill) == CACHE_KEPT;
+}
+
+/* What came too late to be kept still does for those who came before it was too late. */
+void proxy_fill_on_end(struct exchange *x, bool complete)
+{
+	if (x->fill.answer && (!complete || (int64_t)answer_body(x->fill.answer).size != x->answer_length))
+		proxy_fill_give_up(x);
+	if (x->fill.answer)
+		keep(x);
+	/* Where long content lies is for nobody: who waits finds it in memory, or asks for himself. */
+	if (x->fill.answer && proxy_content_is(x->fill.answer))
+		proxy_flight_part(x);
+	else
+		proxy_flight_land(x, x->fill.answer);
+	if (!x->fill.gathers)
+		proxy_fill_give_up(x);
+}
+
+void proxy_fill_respond(struct exchange *x, struct http_request *req)
+{
+	struct kept_reply reply = {
+		.req = req,
+		.answer = x->fill.answer,
+		.incarnation = x->where.incarnation,
+		.seq = answer_seq(x->fill.answer),
+		.under_way = x->proxy->under_way,
+		.room = x->fill.room,
+	};
+
+	x->fill.room.amount = 0; /* moved */
+	kept_reply_send_whole(&reply, &x->answer_headers);
+	under_way_give_back(x->proxy->under_way, &reply.room);
 }

@@ -13,7 +13,6 @@
 #include "common/base/text.h"
 #include "common/proto/headers.h"
 #include "gateway/access/hop.h"
-#include "gateway/proxy/kept_key.h"
 
 #include <string.h>
 
@@ -76,11 +75,13 @@ static bool take(struct hit *hit, struct answer *answer, int64_t user)
 	return false;
 }
 
-/* The answer, and where it is known to be true; false: it is to be asked. */
-static bool find(struct hit *hit, int64_t user, uint32_t drive)
+/* The answer, and where it is known to be true; false: it is to be asked. again: a miss was counted already. */
+static bool find(struct hit *hit, int64_t user, uint32_t drive, bool again)
 {
 	const struct http_request *req = hit->reply.req;
+	struct cache *cache = hit->proxy->with.cache;
 	const char *target = http_request_target(req);
+	const int64_t now_ns = clock_boot_ns();
 	struct kept_key key;
 
 	if (!kept_key_make(&key, user, drive, http_request_header(req, "Accept"), target))
@@ -88,8 +89,9 @@ static bool find(struct hit *hit, int64_t user, uint32_t drive)
 	keeper_look(hit->proxy->with.keeper, drive, user, &hit->at);
 	if (hit->at.way != KEEPER_HERE || !hit->at.serves || !reaches_floor(req, &hit->at))
 		return false;
+	const struct span text = span_of(key.text, key.size);
 	struct answer *answer =
-		cache_get(hit->proxy->with.cache, kept_key_kind(target), span_of(key.text, key.size), clock_boot_ns());
+		again ? cache_peek(cache, text, now_ns) : cache_get(cache, kept_key_kind(target), text, now_ns);
 	/* Where content lies is passed on to nobody: the exchange looks at it (proxy_content.c). */
 	if (answer && proxy_content_is(answer)) {
 		answer_unref(answer);
@@ -98,19 +100,27 @@ static bool find(struct hit *hit, int64_t user, uint32_t drive)
 	return answer && take(hit, answer, user);
 }
 
-static void respond(struct hit *hit)
+static void respond(struct hit *hit, const char *how)
 {
 	char status[HOME_STATUS_SIZE];
 	struct line line;
 
 	line_begin(&line, status, sizeof(status));
 	line_text(&line, hit->proxy->with.name);
-	line_text(&line, "; hit");
+	line_text(&line, "; ");
+	line_text(&line, how);
 	hit->reply.home = hit->at.home.url;
 	hit->reply.cache_status = status;
 	kept_reply_send(&hit->reply);
 	under_way_give_back(hit->proxy->under_way, &hit->reply.room);
 	answer_unref(hit->reply.answer);
+}
+
+static void respond_held(struct hit *hit, struct exchange *x, const char *how)
+{
+	hit->reply.req = proxy_exchange_take_request(x, DONE);
+	respond(hit, how);
+	proxy_exchange_release(x);
 }
 
 static bool is_read(const struct http_request *req)
@@ -129,9 +139,9 @@ bool proxy_hit_answer(struct proxy *p, struct http_request *req)
 		return false;
 	const uint32_t drive = known_drive(p, req, identity->user);
 	if (!drive || auth_may_have_ended(p->with.auth, identity, auth_token(req)) ||
-		!find(&hit, identity->user, drive))
+		!find(&hit, identity->user, drive, false))
 		return false;
-	respond(&hit);
+	respond(&hit, "hit");
 	return true;
 }
 
@@ -140,10 +150,29 @@ bool proxy_hit_answer_held(struct exchange *x)
 	struct hit hit = {.proxy = x->proxy, .reply = {.req = x->req}};
 
 	if (!x->proxy->with.cache || !x->traits.reads || x->traits.poll || !is_read(x->req) ||
-		!find(&hit, x->user, x->drive))
+		!find(&hit, x->user, x->drive, false))
 		return false;
-	hit.reply.req = proxy_exchange_take_request(x, DONE);
-	respond(&hit);
-	proxy_exchange_release(x);
+	respond_held(&hit, x, "hit");
+	return true;
+}
+
+bool proxy_hit_answer_again(struct exchange *x)
+{
+	struct hit hit = {.proxy = x->proxy, .reply = {.req = x->req}};
+
+	if (!find(&hit, x->user, x->drive, true))
+		return false;
+	proxy_flight_land(x, hit.reply.answer);
+	respond_held(&hit, x, "hit");
+	return true;
+}
+
+bool proxy_hit_answer_by(struct exchange *x, struct answer *answer, const struct keeper_place *at)
+{
+	struct hit hit = {.proxy = x->proxy, .reply = {.req = x->req}, .at = *at};
+
+	if (!take(&hit, answer_ref(answer), x->user))
+		return false;
+	respond_held(&hit, x, "fwd=miss; collapsed");
 	return true;
 }

@@ -74,6 +74,8 @@ static void go_here(struct exchange *x)
 		return;
 	clear_fields(x);
 	x->way = WAY_HERE;
+	if (proxy_flight_board(x))
+		return;
 	int error = say_drive(x);
 	if (error == 0 && x->where.held)
 		error = http_headers_add_number(&x->headers, HEADER_EPOCH, x->where.epoch);
@@ -125,21 +127,12 @@ static void refuse(struct exchange *x)
 
 /* ---- waiting ---- */
 
-static bool is_over(struct exchange *x, int *ret_why)
-{
-	pthread_mutex_lock(&x->lock);
-	*ret_why = x->ended ? x->ended : -ERR_UNAVAILABLE;
-	const bool over = x->ended || x->aborted;
-	pthread_mutex_unlock(&x->lock);
-	return over;
-}
-
 static void on_look(struct keeper_waiter *waiter)
 {
 	struct exchange *x = (struct exchange *)((char *)waiter - offsetof(struct exchange, waiter));
 	int why;
 
-	if (is_over(x, &why))
+	if (proxy_exchange_is_over(x, &why))
 		proxy_exchange_fail(x, why);
 	else if (waiter->absent)
 		go_to_service(x); /* which says so */
@@ -157,7 +150,7 @@ static void hold(struct exchange *x)
 		x->held_since_ns = now_ns;
 		metric_inc(x->proxy->held);
 	}
-	if (is_over(x, &why) || now_ns - x->held_since_ns > PROXY_HOME_WAIT_MS * NS_PER_MS) {
+	if (proxy_exchange_is_over(x, &why) || now_ns - x->held_since_ns > PROXY_HOME_WAIT_MS * NS_PER_MS) {
 		if (why == -ERR_UNAVAILABLE)
 			log_warning(x->trace, "%s %s: nobody has become the home of drive %" PRIu32 " in time",
 				x->method, x->target.data, x->drive);
@@ -197,7 +190,7 @@ static void on_first_drive(void *cookie, int error, struct http_response *respon
 	error = parse_first_drive(error, response, &x->drive);
 	if (error == 0)
 		first_drives_put(x->proxy->first_drives, x->user, x->drive, x->asked_first_ns);
-	if (is_over(x, &why))
+	if (proxy_exchange_is_over(x, &why))
 		proxy_exchange_fail(x, why);
 	else if (error < 0)
 		proxy_exchange_fail(x, -ERR_UNAVAILABLE); /* past the home it may be told what is not to be known yet */

@@ -9,6 +9,7 @@
  *   proxy_fill.c      keeps answers
  *   proxy_block.c     answers requests for blocks from memory
  *   proxy_content.c   puts long content together from what is kept of it
+ *   proxy_flight.c    has those who want the same answer at once wait for one
  *   proxy_exchange.c  the exchange's life and states
  *
  *   collect:  body of known, small size → read whole → upstream with replay
@@ -34,7 +35,9 @@
 #include "gateway/content/content_reader.h"
 #include "gateway/proxy/drive_ref.h"
 #include "gateway/proxy/first_drives.h"
+#include "gateway/proxy/flights.h"
 #include "gateway/proxy/forward_headers.h"
+#include "gateway/proxy/kept_key.h"
 #include "gateway/proxy/kept_reply.h"
 #include "gateway/proxy/pipe.h"
 #include "gateway/proxy/proxy.h"
@@ -55,7 +58,8 @@
  * COLLECTS  the body is being collected, or the token asked      none   ours          whoever does that
  *           about
  * HELD      nobody can be sent it now: the drive's home is       none   ours          the keeper's thread, or the
- *           being found out, or made                                                  client's
+ *           being found out, or made; or another one has asked                        client's
+ *           for the same
  * WAITS     an instance has the request, and owes the answer     set    ours          the client's thread
  * ANSWERS   the instance is done, the client is not answered     none   ours          the client's thread
  *           yet: the answer is passed on, or asked for elsewhere
@@ -79,7 +83,9 @@ struct proxy {
 	struct metric *requests[REGISTRY_KINDS];
 	struct metric *failures[REGISTRY_KINDS];
 	struct metric *hops, *hop_failures, *held; /* NULL: nothing is counted */
+	struct metric *waiting, *collapsed, *asked_anew;
 	struct first_drives *first_drives;
+	struct flights *flights;
 	struct suspects *suspects;
 };
 
@@ -96,6 +102,7 @@ enum exchange_way {
 struct exchange_fill {
 	bool wanted;
 	struct answer *answer; /* NULL: not any more */
+	bool gathers;	       /* its body is nowhere else, and goes on when all of it is here */
 	struct tag_list *tags;
 	uint64_t sent;
 	int64_t asked_ns;
@@ -157,6 +164,10 @@ struct exchange {
 	struct exchange_block block;
 	struct exchange_content content;
 	int64_t asked_first_ns;
+	struct flight_rider rider;
+	unsigned flights_taken;
+	int64_t needed;	 /* of an answer that another one asks for: the position that it must have seen */
+	bool asks_alone; /* another one's answer does not do */
 
 	/* Request body. */
 	char *body;
@@ -195,6 +206,8 @@ bool proxy_exchange_is_confirmed(struct exchange *x);
 struct http_request *proxy_exchange_take_request(struct exchange *x, enum exchange_state to);
 /* What its client is told of a failure: one that nobody had may have been done by somebody before. */
 int proxy_exchange_told(const struct exchange *x, int error);
+/* Whether it is of no use to go on with it: its token has ended, which is why, or its client is gone. */
+bool proxy_exchange_is_over(struct exchange *x, int *ret_why);
 /* From COLLECTS, HELD or ANSWERS; whoever worked on it works no more. */
 void proxy_exchange_fail(struct exchange *x, int error);
 /* Its place among those that ask services; once. */
@@ -256,6 +269,23 @@ bool proxy_content_pass_on(struct exchange *x);
 bool proxy_hit_answer(struct proxy *p, struct http_request *req);
 /* The same, of one whose drive was not known before. From HELD; true: it is answered, and may be gone. */
 bool proxy_hit_answer_held(struct exchange *x);
+/* The same, once more; what is not there is not counted as a miss again. */
+bool proxy_hit_answer_again(struct exchange *x);
+/* By this answer, which another one has asked for, as it is at that place. From HELD; false: only a service can. */
+bool proxy_hit_answer_by(struct exchange *x, struct answer *answer, const struct keeper_place *at);
+
+/* ---- proxy_flight.c ---- */
+
+/* true: it is not to be sent: it waits for the answer to another one, or was answered; it may be gone. From COLLECTS,
+ * HELD or ANSWERS; false: it is HELD, or what it was. */
+bool proxy_flight_board(struct exchange *x);
+/* Those who wait for this one get its answer; NULL: it has none, they ask anew. Of one that nobody can wait for,
+ * nothing. */
+void proxy_flight_land(struct exchange *x, struct answer *answer);
+/* Its answer does for nobody else. */
+void proxy_flight_part(struct exchange *x);
+/* true: it waited, does not any more, and is the caller's. */
+bool proxy_flight_leave(struct exchange *x);
 
 /* ---- proxy_fill.c ---- */
 
@@ -263,10 +293,17 @@ bool proxy_hit_answer_held(struct exchange *x);
 int proxy_fill_want(struct exchange *x);
 /* NAME NUL VALUE NUL for each field that is kept. */
 int proxy_fill_write_head(const struct http_headers *headers, struct buf *ret);
+/* Under what it is kept; false: it is not. The request is not answered yet. */
+bool proxy_fill_key(const struct exchange *x, struct kept_key *ret);
 /* The head that goes to the client is complete. */
 void proxy_fill_on_head(struct exchange *x, const struct http_response *head);
-void proxy_fill_on_data(struct exchange *x, struct span bytes);
+/* What fails is the answer: it is gathered here, and larger than it said. */
+int proxy_fill_on_data(struct exchange *x, struct span bytes);
 /* All of it is here (complete), or will not come. */
 void proxy_fill_on_end(struct exchange *x, bool complete);
+/* Answers the request with what was gathered. */
+void proxy_fill_respond(struct exchange *x, struct http_request *req);
+/* What was kept for it is not needed any more. */
+void proxy_fill_give_up(struct exchange *x);
 
 #endif

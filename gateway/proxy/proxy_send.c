@@ -107,7 +107,7 @@ static int on_head(void *cookie, const struct http_response *head, unsigned atte
 	if (error < 0 || x->misplaced)
 		return error; /* what else it says is for nobody */
 	/* What has no length may have no end, and its first byte may be long in coming: the head goes now. */
-	if (error == 0 && !bodiless && !x->content.comes &&
+	if (error == 0 && !bodiless && !x->content.comes && !x->fill.gathers &&
 		(x->answer_length < 0 || x->answer_length > (int64_t)PROXY_ANSWER_BYTES))
 		error = begin_stream(x);
 	return error;
@@ -124,10 +124,12 @@ static int on_data(void *cookie, const void *data, size_t size)
 		return error;
 	if (x->content.comes)
 		error = proxy_content_on_data(x, span_of(data, size));
-	else
-		error = x->pipe ? pipe_write(x->pipe, data, size) : buf_append(&x->answer, data, size);
+	else if (x->pipe)
+		error = pipe_write(x->pipe, data, size);
+	else if (!x->fill.gathers)
+		error = buf_append(&x->answer, data, size);
 	if (error == 0)
-		proxy_fill_on_data(x, span_of(data, size));
+		error = proxy_fill_on_data(x, span_of(data, size));
 	if (error == 0 && x->pipe)
 		wake_reader(x);
 	return error;
@@ -147,6 +149,10 @@ static void answer_whole(struct exchange *x)
 {
 	proxy_home_say_kept(x);
 	struct http_request *req = proxy_exchange_take_request(x, DONE);
+	if (x->fill.gathers) {
+		proxy_fill_respond(x, req);
+		return;
+	}
 	if (strcmp(x->method, "HEAD") == 0 || x->status == 304) {
 		http_respond_length(
 			req, x->status, &x->answer_headers, x->answer_length > 0 ? (uint64_t)x->answer_length : 0);
@@ -333,6 +339,7 @@ void proxy_send(struct exchange *x, const struct upstream_fixed *hop)
 	x->status = 0;
 	x->misplaced = false;
 	proxy_content_forget(x);
+	proxy_fill_give_up(x);
 	buf_reset(&x->answer);
 	http_headers_fini(&x->answer_headers);
 	http_headers_init(&x->answer_headers);

@@ -65,6 +65,7 @@ static void read_view(const struct home_view *view, const struct ring_place *rin
 {
 	ret->held = view->state == HOME_HELD || view->state == HOME_BEHIND;
 	ret->serves = view->state == HOME_HELD && ring->lease;
+	ret->lease = ring->lease;
 	ret->epoch = view->epoch;
 	ret->incarnation = view->incarnation;
 	ret->seq = view->followed;

@@ -49,8 +49,8 @@ enum keeper_way { KEEPER_NO_RING, KEEPER_HERE, KEEPER_THERE, KEEPER_NOWHERE };
 
 struct keeper_place {
 	enum keeper_way way;
-	int64_t user; /* as it was asked */
-	bool held, serves;
+	int64_t user;			/* as it was asked */
+	bool held, serves, lease;	/* HERE; lease: what this gateway keeps counts, where it is held */
 	int64_t epoch;			/* HERE: of the claim; THERE: that the way was found by */
 	int64_t incarnation, seq;	/* serves */
 	int64_t known;			/* HERE: nobody was told of more before now */

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Goal: what a gateway answers from memory is what the docs service would say, whatever part of it is asked for and
-# under whatever condition.
-# E2E_TRIES: how many of both at random. E2E_SEED: those of a run that printed it.
+# under whatever condition; and what many ask for at the same moment, by whatever gateway, is asked of a docs service
+# once.
+# E2E_TRIES: how many parts and conditions at random. E2E_SEED: those of a run that printed it.
 . "$(dirname "$0")/../lib/e2e.sh"
 LIB=$E2E_ROOT/tests/lib
 DATA=$WORK/store
@@ -14,4 +15,17 @@ check "a store with three gateways" "$E2E_ROOT/scripts/up" --data "$DATA" --port
 check "an answer from memory is that of the service, byte for byte" \
 	python3 "$LIB/kept_twin.py" "$DATA" --tries "${TRIES:-1000}" --seed "${E2E_SEED:-$RANDOM}"
 echo "# twin: $(tail -n 1 "$WORK/check.out")"
+
+# ---- the same, by many at once ----
+together() { python3 "$LIB/read_together.py" "$DATA" "$@"; }
+together_is() { # SENTENCE ARGUMENT…
+	check "$1" together "${@:2}"
+	sed 's/^/# together: /' "$WORK/check.out"
+}
+ulimit -n 2048
+together_is "1,000 clients who ask for a document at once are one request to the docs services" --clients 1000
+together_is "of what is large, too" --clients 60 --bytes 1000000
+check "a gateway counts those who waited for another one" \
+	test "$(for n in 0 1 2; do curl -s --noproxy '*' "http://127.0.0.1:$((PORT + n))/metrics"; done |
+		awk '/^nephos_gateway_collapsed_total/ {s += $2} END {print s + 0}')" -gt 0
 e2e_end

@@ -44,7 +44,7 @@
  *   ask, hear       a home that has missed something reads the journal, and is in doubt until it has
  *                   (homes_ask, homes_told; in doubt is HOME_BEHIND)
  *   fill, keep      a read of a docs service for the cache, and for those who wait for it
- *                   (proxy_fill.c, gateway/cache/fence.c; nobody waits for another's fill yet)
+ *                   (proxy_fill.c, gateway/cache/fence.c; proxy_flight.c for who waits)
  *   tell            somebody is answered by a read of his own, which may have seen what the home has not heard of yet
  *                   (homes_saw, homes_doubt)
  *   lift, put       the home's entries go to another gateway, which has dropped nothing behind where they are true, and

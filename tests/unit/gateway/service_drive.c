@@ -28,6 +28,7 @@ void service_drive_reset(struct service_drive *d)
 	d->waits = false;
 	d->content.long_ = d->content.wrong = d->content.gone = d->content.damaged = false;
 	d->content.let_on = NULL;
+	d->reads_wait = false;
 	pthread_mutex_unlock(&d->lock);
 }
 
@@ -200,11 +201,45 @@ static void answer_change(struct service_drive *d, struct http_request *req, str
 	http_respond(req, 200, headers, span_str("changed"));
 }
 
+static void answer(struct service_drive *d, struct http_request *req, bool reads)
+{
+	struct http_headers headers;
+
+	http_headers_init(&headers);
+	(void)http_headers_addf(&headers, "Nephos-Seq", "1.%" PRId64, d->seq);
+	/* What no service says to a gateway, and no gateway to a client. */
+	(void)http_headers_add(&headers, "Nephos-Hop", "1 forged");
+	(void)http_headers_add(&headers, "Nephos-Home", "http://forged");
+	(void)http_headers_add(&headers, "Nephos-Epoch", "77");
+	if (reads)
+		answer_read(d, req, &headers);
+	else
+		answer_change(d, req, &headers);
+	http_headers_fini(&headers);
+}
+
+void service_drive_release_reads(struct service_drive *d)
+{
+	pthread_mutex_lock(&d->lock);
+	const int64_t seq = d->seq;
+	const int version = d->version;
+
+	for (size_t i = 0; i < d->waiting_count; i++) {
+		d->seq = d->waiting[i].seq;
+		d->version = d->waiting[i].version;
+		answer(d, d->waiting[i].req, true);
+	}
+	d->waiting_count = 0;
+	d->reads_wait = false;
+	d->seq = seq;
+	d->version = version;
+	pthread_mutex_unlock(&d->lock);
+}
+
 bool service_drive_answer(struct service_drive *d, struct http_request *req)
 {
 	const char *method = http_request_method(req);
 	const bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
-	struct http_headers headers;
 
 	pthread_mutex_lock(&d->lock);
 	if (!d->answers) {
@@ -212,19 +247,13 @@ bool service_drive_answer(struct service_drive *d, struct http_request *req)
 		return false;
 	}
 	note_request(d, req);
-	if (!refuse(d, req)) {
+	if (reads && d->reads_wait && d->waiting_count < SERVICE_DRIVE_READS_MAX) {
+		d->waiting[d->waiting_count].req = req;
+		d->waiting[d->waiting_count].seq = d->seq;
+		d->waiting[d->waiting_count++].version = d->version;
+	} else if (!refuse(d, req)) {
 		d->seq += reads ? 0 : 1 + d->skips;
-		http_headers_init(&headers);
-		(void)http_headers_addf(&headers, "Nephos-Seq", "1.%" PRId64, d->seq);
-		/* What no service says to a gateway, and no gateway to a client. */
-		(void)http_headers_add(&headers, "Nephos-Hop", "1 forged");
-		(void)http_headers_add(&headers, "Nephos-Home", "http://forged");
-		(void)http_headers_add(&headers, "Nephos-Epoch", "77");
-		if (reads)
-			answer_read(d, req, &headers);
-		else
-			answer_change(d, req, &headers);
-		http_headers_fini(&headers);
+		answer(d, req, reads);
 	}
 	pthread_mutex_unlock(&d->lock);
 	gate_open(reads ? &d->reads : &d->changes);

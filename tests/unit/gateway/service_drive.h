@@ -16,6 +16,7 @@
 #include "tests/unit/gateway/service_content.h"
 
 #define SERVICE_DRIVE_TEXT_SIZE 8192
+#define SERVICE_DRIVE_READS_MAX 64
 
 struct service_drive {
 	struct gate reads, changes, claims, questions, first_questions; /* that came */
@@ -39,6 +40,13 @@ struct service_drive {
 	bool waits; /* claims and questions to the journal are kept until service_drive_release */
 	struct http_request *kept[8];
 	size_t kept_count;
+	bool reads_wait; /* reads see what is there when they come, and are answered by service_drive_release_reads */
+	struct {
+		struct http_request *req;
+		int64_t seq;
+		int version;
+	} waiting[SERVICE_DRIVE_READS_MAX];
+	size_t waiting_count;
 	uint32_t first_drive;
 	struct service_content content;
 	char fields[SERVICE_DRIVE_TEXT_SIZE]; /* of the last request: line and fields */
@@ -47,6 +55,7 @@ struct service_drive {
 void service_drive_init(struct service_drive *d);
 void service_drive_reset(struct service_drive *d); /* as at first, but for what was counted, and answers */
 void service_drive_release(struct service_drive *d);
+void service_drive_release_reads(struct service_drive *d); /* those that came later do not wait */
 
 /* Handlers; cookie: the service. */
 void service_drive_claim(struct service_drive *d, struct http_request *req);

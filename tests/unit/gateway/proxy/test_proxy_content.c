@@ -294,7 +294,7 @@ struct reader {
 	uint16_t port;
 	char request[512];
 	int status;
-	char text[2 * SERVICE_CONTENT_BLOCK];
+	char text[SERVICE_CONTENT_SIZE + 4096];
 };
 
 static void *read_it(void *cookie)
@@ -334,6 +334,34 @@ static void who_asks_for_the_same_waits_for_one_fetch(void **state)
 	free(readers);
 }
 
+/* Who waits for a list finds it in memory, and is never given the list. */
+static void who_asks_for_the_same_long_content_is_no_request_more(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = new_long_content(f);
+	struct reader *readers = calloc(READERS, sizeof(*readers));
+	const struct asked before = count(f);
+
+	FRONT_SET(f, reads_wait, true);
+	for (int i = 0; i < READERS; i++) {
+		readers[i].port = f->port;
+		(void)snprintf(readers[i].request, sizeof(readers[i].request),
+			"GET /api/v2/docs/drives/%u/" PATH " HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer anna\r\n\r\n",
+			drive);
+		assert_int_equal(pthread_create(&readers[i].thread, NULL, read_it, &readers[i]), 0);
+	}
+	front_await(f, "/metrics", "\nnephos_gateway_reads_waiting 7\n");
+	service_drive_release_reads(front_drive(f));
+	for (int i = 0; i < READERS; i++) {
+		pthread_join(readers[i].thread, NULL);
+		assert_int_equal(readers[i].status, 200);
+		assert_non_null(strstr(readers[i].text, "Content-Type: text/x-long\r\n"));
+		assert_null(strstr(readers[i].text, "Nephos-Content"));
+	}
+	assert_int_equal(count(f).reads, before.reads + 1);
+	free(readers);
+}
+
 /* ---- two gateways ---- */
 
 static void what_one_reads_lies_on_both(void **state)
@@ -366,6 +394,7 @@ int main(void)
 		test(only_the_second_part_has_a_block_fetched),
 		test(a_block_that_is_wrong_or_nowhere_is_the_services_to_answer),
 		test(who_asks_for_the_same_waits_for_one_fetch),
+		test(who_asks_for_the_same_long_content_is_no_request_more),
 	};
 	const struct CMUnitTest two[] = {
 		test(what_one_reads_lies_on_both),

@@ -1,0 +1,150 @@
+/*
+ * One request to a service for all who want the same answer at the same time.
+ *
+ * Where a read would be sent to a service by the home of its drive, and its answer may be kept, it leads a flight
+ * (flights.h); who asks for the same meanwhile waits for its answer. A request for parts, for the head, or under
+ * conditions never leads, but may follow: it gets of the whole what it wants, as from memory.
+ *
+ * The rule about who waits (tests/model/ring.pml, MAY_HAND_OUT): an answer is handed to a follower only if it saw at
+ * least what this home had told anybody when he came, and only while this gateway has a lease and the claim. Else he
+ * asks anew, which may be together with others again. Whoever cannot know what was told when he came, as the home is in
+ * doubt itself, does not follow.
+ *
+ * What becomes of the leader is not to harm those who follow:
+ *
+ *   landed     all of the answer is here: they get it
+ *   cut        it failed, its client has gone, its token has ended, the drive has moved: the first of them leads
+ *   alone      its answer does for nobody else (too large, a refusal, made from more than it can say): each asks for
+ *              himself, at once, as one after the other would be slow. Where long content lies is such an answer, too:
+ *              who asks then finds that in memory (proxy_content.c)
+ *
+ * Each wait ends with the leader's request, whose deadlines are those of any other, and after FLIGHTS_TAKEN_MAX of them
+ * nobody waits any more. An answer that may be kept is gathered whole before its leader gets it, so that no slow client
+ * of his is waited for.
+ */
+#include "gateway/proxy/proxy_internal.h"
+
+#include "common/proto/headers.h"
+
+#include <string.h>
+
+#define FLIGHTS_TAKEN_MAX 3u /* of one request: the leaders of so many were cut, or came too late */
+
+/* The newest position that the answer must have seen; false: it is not known, or only a service can say. */
+static bool find_needed(struct exchange *x)
+{
+	const char *floor = http_headers_get(&x->headers, HEADER_FLOOR);
+	int64_t incarnation, seq;
+
+	x->needed = x->where.known;
+	if (!x->where.serves)
+		return false;
+	if (!floor)
+		return true;
+	return headers_position_parse(floor, &incarnation, &seq) == 0 && incarnation == x->where.incarnation &&
+		seq <= x->where.known;
+}
+
+/* Its answer, if it is one that is kept, is all that anybody may ask for under the key. */
+static bool may_lead(const struct exchange *x)
+{
+	static const char *const LESS[] = {
+		"Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"};
+
+	for (size_t i = 0; i < sizeof(LESS) / sizeof(*LESS); i++)
+		if (http_headers_get(&x->headers, LESS[i]))
+			return false;
+	return strcmp(x->method, "GET") == 0;
+}
+
+static bool may_ride(struct exchange *x)
+{
+	return x->proxy->with.cache && !x->traits.poll && !x->asks_alone && x->flights_taken < FLIGHTS_TAKEN_MAX &&
+		(strcmp(x->method, "GET") == 0 || strcmp(x->method, "HEAD") == 0) && find_needed(x);
+}
+
+bool proxy_flight_board(struct exchange *x)
+{
+	struct kept_key key;
+
+	if (!may_ride(x) || !proxy_fill_key(x, &key))
+		return false;
+	x->flights_taken++;
+	pthread_mutex_lock(&x->lock);
+	proxy_exchange_move(x, HELD); /* before a leader can have it */
+	pthread_mutex_unlock(&x->lock);
+	metric_add(x->proxy->waiting, 1);
+	const enum flights_verdict verdict =
+		flights_join(x->proxy->flights, span_of(key.text, key.size), may_lead(x), &x->rider);
+	if (verdict == FLIGHTS_FOLLOWS)
+		return true; /* and may be gone by now */
+	metric_add(x->proxy->waiting, -1);
+	/* The leader before may have landed since this one was looked for in memory. */
+	return verdict == FLIGHTS_LEADS && proxy_hit_answer_again(x);
+}
+
+/* The answer that its leader got is good for it. */
+static bool hand_out(struct exchange *x, struct answer *answer, int64_t incarnation)
+{
+	struct keeper_place now;
+
+	if (answer_seq(answer) < x->needed || incarnation != x->where.incarnation)
+		return false;
+	keeper_look(x->proxy->with.keeper, x->drive, x->user, &now);
+	if (now.way != KEEPER_HERE || !now.held || !now.lease || now.incarnation != incarnation)
+		return false;
+	now.seq = answer_seq(answer);
+	return proxy_hit_answer_by(x, answer, &now);
+}
+
+/* answer: NULL: there is none for others. */
+static void disembark(struct exchange *x, struct answer *answer, int64_t incarnation, bool alone)
+{
+	int why;
+
+	metric_add(x->proxy->waiting, -1);
+	x->asks_alone = x->asks_alone || alone;
+	if (proxy_exchange_is_over(x, &why)) {
+		proxy_exchange_fail(x, why);
+		return;
+	}
+	struct metric *collapsed = x->proxy->collapsed, *anew = x->proxy->asked_anew;
+	if (answer && hand_out(x, answer, incarnation)) {
+		metric_inc(collapsed);
+		return;
+	}
+	metric_inc(anew);
+	proxy_home_send(x);
+}
+
+static void land(struct exchange *x, struct answer *answer, bool alone)
+{
+	const int64_t incarnation = x->where.incarnation;
+	struct flight_rider *rider, *next;
+
+	if (!x->rider.leads)
+		return;
+	for (rider = flights_land(x->proxy->flights, &x->rider); rider; rider = next) {
+		next = rider->next; /* he may be gone after that, or in another list */
+		disembark((struct exchange *)((char *)rider - offsetof(struct exchange, rider)), answer, incarnation,
+			alone);
+	}
+}
+
+void proxy_flight_land(struct exchange *x, struct answer *answer)
+{
+	land(x, answer, false);
+}
+
+void proxy_flight_part(struct exchange *x)
+{
+	land(x, NULL, true);
+}
+
+bool proxy_flight_leave(struct exchange *x)
+{
+	if (!flights_leave(x->proxy->flights, &x->rider))
+		return false;
+	metric_add(x->proxy->waiting, -1);
+	return true;
+}

@@ -1,0 +1,369 @@
+/* Those who want the same answer at the same time, at the home of a drive whose service is service_drive.h. */
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "tests/unit/gateway/service.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define MANY 20
+#define NO_BODY "Content-Length: 0\r\n"
+#define LARGE ((size_t)300 * 1024)
+#define TOO_LARGE ((size_t)1100 * 1024)
+
+static char text[2u << 20];
+
+static int begin(struct front *f, const char *method, unsigned drive, const char *path, const char *more)
+{
+	char request[512];
+	const int fd = wire_connect(f->port);
+
+	(void)snprintf(request, sizeof(request),
+		"%s /api/v2/docs/drives/%u/%s HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer anna\r\n"
+		"Connection: close\r\n%s\r\n",
+		method, drive, path, more);
+	assert_true(wire_say(fd, request));
+	return fd;
+}
+
+/* All that is answered; its status. */
+static int finish(int fd)
+{
+	const long got = wire_receive(fd, text, sizeof(text) - 1);
+
+	assert_true(got > 0);
+	text[got] = '\0';
+	close(fd);
+	return (int)strtol(text + strlen("HTTP/1.1 "), NULL, 10);
+}
+
+static bool says(const char *what)
+{
+	return strstr(text, what) != NULL;
+}
+
+static void assert_says(const char *what)
+{
+	if (!says(what))
+		fail_msg("not \"%s\": %.700s", what, text);
+}
+
+static int count_reads(struct front *f)
+{
+	return gate_count(&front_drive(f)->reads);
+}
+
+static void await_waiting(struct front *f, unsigned count)
+{
+	char line[64];
+
+	(void)snprintf(line, sizeof(line), "\nnephos_gateway_reads_waiting %u\n", count);
+	front_await(f, "/metrics", line);
+}
+
+/* One that is at the service, which does not answer yet. */
+static int begin_leader(struct front *f, unsigned drive, const char *more)
+{
+	const int reads = count_reads(f);
+
+	FRONT_SET(f, reads_wait, true);
+	const int fd = begin(f, "GET", drive, "documents/2", more);
+	assert_true(gate_wait(&front_drive(f)->reads, reads + 1));
+	return fd;
+}
+
+static void release(struct front *f)
+{
+	service_drive_release_reads(front_drive(f));
+}
+
+static void those_who_come_together_are_one_request(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_home(f);
+	const int reads = count_reads(f);
+	int fds[MANY];
+
+	const int leader = begin_leader(f, drive, "");
+	for (size_t i = 0; i < MANY; i++)
+		fds[i] = begin(f, "GET", drive, "documents/2", "");
+	await_waiting(f, MANY);
+	release(f);
+	assert_int_equal(finish(leader), 200);
+	assert_says("Cache-Status: g; fwd=miss; stored\r\n");
+	for (size_t i = 0; i < MANY; i++) {
+		assert_int_equal(finish(fds[i]), 200);
+		assert_says("Cache-Status: g; fwd=miss; collapsed\r\n");
+		assert_says("Nephos-Home: http://127.0.0.1:");
+		assert_says("ETag: \"v");
+		assert_says("\r\n\r\nversion ");
+	}
+	assert_int_equal(count_reads(f), reads + 1);
+	await_waiting(f, 0);
+}
+
+static void what_is_large_is_one_request_too_whatever_its_leader_takes(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_home(f);
+	const int reads = count_reads(f);
+
+	FRONT_SET(f, size, LARGE);
+	const int leader = begin_leader(f, drive, "");
+	const int follower = begin(f, "GET", drive, "documents/2", "");
+	await_waiting(f, 1);
+	release(f);
+	assert_int_equal(finish(follower), 200); /* the leader has not taken a byte yet */
+	assert_says("; collapsed\r\n");
+	assert_int_equal(strlen(strstr(text, "\r\n\r\n") + 4), LARGE);
+	assert_int_equal(finish(leader), 200);
+	assert_int_equal(strlen(strstr(text, "\r\n\r\n") + 4), LARGE);
+	assert_int_equal(count_reads(f), reads + 1);
+}
+
+static void who_came_after_a_change_was_acknowledged_is_not_given_what_was_before(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_home(f);
+	const int reads = count_reads(f);
+	char before[32], after[32];
+
+	(void)snprintf(before, sizeof(before), "\r\n\r\nversion %d", front_drive(f)->version);
+	const int leader = begin_leader(f, drive, "");
+	const int early = begin(f, "GET", drive, "documents/2", "");
+	await_waiting(f, 1);
+	assert_int_equal(front_ask_drive(f, "PUT", drive, "documents/2", NO_BODY), 200);
+	(void)snprintf(after, sizeof(after), "\r\n\r\nversion %d", front_drive(f)->version);
+	const int late = begin(f, "GET", drive, "documents/2", "");
+	const int too = begin(f, "GET", drive, "documents/2", "");
+	await_waiting(f, 3);
+	release(f);
+	assert_int_equal(finish(leader), 200);
+	assert_says(before);
+	assert_false(says("stored"));
+	assert_int_equal(finish(early), 200);
+	assert_says(before);
+	assert_says("; collapsed\r\n");
+	assert_int_equal(finish(late), 200);
+	assert_says(after);
+	assert_int_equal(finish(too), 200);
+	assert_says(after);
+	assert_int_equal(count_reads(f), reads + 2); /* and the two are one again */
+}
+
+static void who_was_shown_more_than_the_leader_is_not_given_that(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_home(f);
+	char floor[64], seq[64];
+
+	const int leader = begin_leader(f, drive, "");
+	/* He knows of a later position, by a change of something else. */
+	FRONT_SET(f, touches, " a9");
+	assert_int_equal(front_ask_drive(f, "PUT", drive, "documents/9", NO_BODY), 200);
+	(void)snprintf(floor, sizeof(floor), "Nephos-Floor: 1.%lld\r\n", (long long)front_drive(f)->seq);
+	(void)snprintf(seq, sizeof(seq), "Nephos-Seq: 1.%lld\r\n", (long long)front_drive(f)->seq);
+	const int late = begin(f, "GET", drive, "documents/2", floor);
+	await_waiting(f, 1);
+	release(f);
+	assert_int_equal(finish(leader), 200);
+	assert_says("stored"); /* what it was made from was not touched: it is as good as new for whoever looks */
+	assert_int_equal(finish(late), 200);
+	assert_says(seq);
+	assert_false(says("collapsed"));
+}
+
+static void a_leader_whose_client_goes_leaves_them_another(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_home(f);
+	const int reads = count_reads(f);
+	int fds[MANY];
+
+	const int leader = begin_leader(f, drive, "");
+	for (size_t i = 0; i < MANY; i++)
+		fds[i] = begin(f, "GET", drive, "documents/2", "");
+	await_waiting(f, MANY);
+	wire_reset(leader);
+	assert_true(gate_wait(&front_drive(f)->reads, reads + 2));
+	await_waiting(f, MANY - 1);
+	release(f);
+	for (size_t i = 0; i < MANY; i++) {
+		assert_int_equal(finish(fds[i]), 200);
+		assert_says("\r\n\r\nversion ");
+	}
+	assert_int_equal(count_reads(f), reads + 2);
+}
+
+static void an_answer_that_does_for_nobody_else_is_asked_for_by_each(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_home(f);
+	const int reads = count_reads(f);
+	int fds[3];
+
+	FRONT_SET(f, tags, NULL);
+	const int leader = begin_leader(f, drive, "");
+	for (size_t i = 0; i < 3; i++)
+		fds[i] = begin(f, "GET", drive, "documents/2", "");
+	await_waiting(f, 3);
+	release(f);
+	assert_int_equal(finish(leader), 200);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(finish(fds[i]), 200);
+		assert_false(says("collapsed"));
+	}
+	assert_int_equal(count_reads(f), reads + 4);
+}
+
+static void what_is_too_large_to_keep_is_asked_for_by_each(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_home(f);
+	const int reads = count_reads(f);
+
+	FRONT_SET(f, size, TOO_LARGE);
+	const int leader = begin_leader(f, drive, "");
+	const int follower = begin(f, "GET", drive, "documents/2", "");
+	await_waiting(f, 1);
+	release(f);
+	assert_int_equal(finish(follower), 200); /* without its leader's client taking a byte */
+	assert_int_equal(strlen(strstr(text, "\r\n\r\n") + 4), TOO_LARGE);
+	assert_int_equal(finish(leader), 200);
+	assert_int_equal(strlen(strstr(text, "\r\n\r\n") + 4), TOO_LARGE);
+	assert_int_equal(count_reads(f), reads + 2);
+}
+
+static void a_refusal_of_the_leader_is_his_own(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_home(f);
+	const int reads = count_reads(f);
+
+	FRONT_SET(f, status, 404); /* without tags: it may be by somebody's session */
+	FRONT_SET(f, tags, NULL);
+	const int leader = begin_leader(f, drive, "");
+	const int follower = begin(f, "GET", drive, "documents/2", "");
+	await_waiting(f, 1);
+	release(f);
+	assert_int_equal(finish(leader), 404);
+	assert_int_equal(finish(follower), 404);
+	assert_int_equal(count_reads(f), reads + 2);
+}
+
+static void that_there_is_nothing_is_one_answer(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_home(f);
+	const int reads = count_reads(f);
+
+	FRONT_SET(f, status, 404);
+	const int leader = begin_leader(f, drive, "");
+	const int follower = begin(f, "GET", drive, "documents/2", "");
+	await_waiting(f, 1);
+	release(f);
+	assert_int_equal(finish(leader), 404);
+	assert_int_equal(finish(follower), 404);
+	assert_says("; collapsed\r\n");
+	assert_says("/not-found\"");
+	assert_int_equal(count_reads(f), reads + 1);
+}
+
+static void whose_token_ends_is_told_at_once(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_home(f);
+	const int reads = count_reads(f);
+
+	const int leader = begin_leader(f, drive, "");
+	const int follower = begin(f, "GET", drive, "documents/2", "");
+	await_waiting(f, 1);
+	service_end_anna(&f->service, true);
+	assert_int_equal(front_forget(f, "{\"token_ids\":[\"s12\"]}"), 204);
+	assert_int_equal(finish(follower), 401); /* the service has not answered yet */
+	assert_false(says("version"));
+	assert_int_equal(finish(leader), 401);
+	await_waiting(f, 0);
+	release(f);
+	service_end_anna(&f->service, false);
+	assert_int_equal(count_reads(f), reads + 1);
+}
+
+static void who_wants_less_may_wait_but_nobody_waits_for_him(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_home(f);
+	const int reads = count_reads(f);
+
+	FRONT_SET(f, date, "Sun, 06 Nov 1994 08:49:37 GMT");
+	const int part = begin_leader(f, drive, "Range: bytes=0-2\r\n");
+	const int leader = begin(f, "GET", drive, "documents/2", "");
+	assert_true(gate_wait(&front_drive(f)->reads, reads + 2));
+	const int other = begin(f, "GET", drive, "documents/2", "Range: bytes=3-6\r\n");
+	const int head = begin(f, "HEAD", drive, "documents/2", "");
+	const int known = begin(f, "GET", drive, "documents/2", "If-None-Match: *\r\n");
+	await_waiting(f, 3);
+	release(f);
+	assert_int_equal(finish(part), 200); /* this service knows no parts */
+	assert_int_equal(finish(leader), 200);
+	assert_int_equal(finish(other), 206);
+	assert_says("\r\n\r\nsion");
+	assert_says("; collapsed\r\n");
+	assert_int_equal(finish(head), 200);
+	assert_says("; collapsed\r\n");
+	assert_int_equal(finish(known), 304);
+	assert_int_equal(count_reads(f), reads + 2);
+}
+
+static void another_form_and_another_user_are_other_answers(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_home(f);
+	const int reads = count_reads(f);
+	char request[256];
+
+	const int leader = begin_leader(f, drive, "");
+	const int form = begin(f, "GET", drive, "documents/2", "Accept: text/other\r\n");
+	assert_true(gate_wait(&front_drive(f)->reads, reads + 2));
+	const int root = wire_connect(f->port);
+	(void)snprintf(request, sizeof(request),
+		"GET /api/v2/docs/drives/%u/documents/2 HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer root\r\n"
+		"Connection: close\r\n\r\n",
+		drive);
+	assert_true(wire_say(root, request));
+	assert_true(gate_wait(&front_drive(f)->reads, reads + 3));
+	release(f);
+	assert_int_equal(finish(leader), 200);
+	assert_int_equal(finish(form), 200);
+	assert_false(says("collapsed"));
+	assert_int_equal(finish(root), 200);
+	assert_false(says("collapsed"));
+}
+
+#define test(f) cmocka_unit_test_setup(f, front_reset_drive)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		test(those_who_come_together_are_one_request),
+		test(what_is_large_is_one_request_too_whatever_its_leader_takes),
+		test(who_came_after_a_change_was_acknowledged_is_not_given_what_was_before),
+		test(who_was_shown_more_than_the_leader_is_not_given_that),
+		test(a_leader_whose_client_goes_leaves_them_another),
+		test(an_answer_that_does_for_nobody_else_is_asked_for_by_each),
+		test(what_is_too_large_to_keep_is_asked_for_by_each),
+		test(a_refusal_of_the_leader_is_his_own),
+		test(that_there_is_nothing_is_one_answer),
+		test(whose_token_ends_is_told_at_once),
+		test(who_wants_less_may_wait_but_nobody_waits_for_him),
+		test(another_form_and_another_user_are_other_answers),
+	};
+
+	return cmocka_run_group_tests(tests, front_setup_home, front_teardown);
+}
