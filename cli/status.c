@@ -1,5 +1,6 @@
 #include "cli/command.h"
 #include "cli/mounts.h"
+#include "cli/owner.h"
 #include "cli/print.h"
 #include "common/base/error.h"
 #include "common/http/client/gateways.h"
@@ -12,7 +13,7 @@
 
 /*
  * "nephos status": what the gateways say of themselves and of the services behind them, and what is mounted here. It
- * needs no key.
+ * needs no key, but for the question who owns a path.
  *
  * The gateways that the command was told of are asked all at once, each with a deadline of its own, so that one that
  * hangs costs its deadline once, whatever their number. What they name is asked in the next round, and so on until
@@ -32,6 +33,8 @@ struct survey {
 	struct http_client *client;
 	struct gateways *known; /* those that were asked come first, as in the answer's list */
 	json_t *gateways, *services, *mounts;
+	json_t *owner; /* of the path that was asked about; NULL: none was, or it was said why not */
+	int owner_code;
 	bool any_ready;
 };
 
@@ -359,18 +362,21 @@ static void print_mount(struct buf *line, const json_t *mount)
 		(void)buf_printf(line, "process %lld", (long long)json_integer_value(pid));
 }
 
-static void print_each(const json_t *list, void (*print)(struct buf *line, const json_t *one))
+static void print_line(const json_t *one, void (*print)(struct buf *line, const json_t *one))
 {
 	struct buf line;
 
 	buf_init(&line, PRINT_LINE_BYTES_MAX);
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		buf_reset(&line);
-		print(&line, json_array_get(list, i));
-		(void)buf_append_str(&line, "\n");
-		command_print(&line);
-	}
+	print(&line, one);
+	(void)buf_append_str(&line, "\n");
+	command_print(&line);
 	buf_fini(&line);
+}
+
+static void print_each(const json_t *list, void (*print)(struct buf *line, const json_t *one))
+{
+	for (size_t i = 0; i < json_array_size(list); i++)
+		print_line(json_array_get(list, i), print);
 }
 
 static void print_survey(const struct survey *s)
@@ -385,21 +391,41 @@ static void print_survey(const struct survey *s)
 			print_each(s->gateways, print_kept);
 		if (s->run->options.ring)
 			print_each(s->gateways, print_copies);
+		if (s->owner)
+			print_line(s->owner, owner_print);
 		print_each(s->services, print_service);
 		print_each(s->mounts, print_mount);
 		return;
 	}
-	all = json_pack("{s:O, s:O, s:O}", "gateways", s->gateways, "services", s->services, "mounts", s->mounts);
+	all = json_pack("{s:O, s:O, s:O, s:O*}", "gateways", s->gateways, "services", s->services, "mounts", s->mounts,
+		"owner", s->owner);
 	command_print_json(all);
 	json_decref(all);
 }
 
+static void find_owner(struct survey *s)
+{
+	struct command_run *run = s->run;
+
+	if (run->args.count == 0)
+		return;
+	assert(run->options.ring && !s->owner);
+	if (run->credentials.token)
+		s->owner_code = owner_find(run, run->args.words[0], &s->owner);
+	else
+		s->owner_code = command_say(run, EXIT_UNAUTHENTICATED, run->args.words[0],
+			"who owns it is told to those who may read it, and there is no key: use \"nephos login\", or "
+			"--credentials FILE");
+}
+
 static int status_run(struct command_run *run)
 {
-	struct survey s = {.run = run, .gateways = json_array(), .services = json_array(), .mounts = json_array()};
 	const struct http_client_options options = {.user_agent = "nephos/" NEPHOS_VERSION};
 	int r;
 
+	if (run->args.count > 0 && !run->options.ring)
+		return command_say(run, EXIT_USAGE, run->args.words[0], "a path goes with --ring");
+	struct survey s = {.run = run, .gateways = json_array(), .services = json_array(), .mounts = json_array()};
 	r = gateways_new(GATEWAYS_MAX, &s.known);
 	for (size_t i = 0; r == 0 && i < run->credentials.url_count; i++) {
 		r = gateways_add(s.known, span_str(run->credentials.urls[i]));
@@ -410,15 +436,19 @@ static int status_run(struct command_run *run)
 	while (r == 0 && json_array_size(s.gateways) < gateways_count(s.known))
 		r = survey_round(&s);
 	survey_mounts(&s);
+	find_owner(&s);
 	print_survey(&s);
 	gateways_free(s.known);
 	json_decref(s.gateways);
 	json_decref(s.services);
 	json_decref(s.mounts);
+	json_decref(s.owner);
 	http_client_free(s.client);
 	if (r < 0)
 		return command_fail(run, r, NULL);
-	return s.any_ready ? EXIT_DONE : command_say(run, EXIT_UNREACHABLE, NULL, "no gateway is ready");
+	if (!s.any_ready)
+		return command_say(run, EXIT_UNREACHABLE, NULL, "no gateway is ready");
+	return s.owner_code;
 }
 
 static const struct args_flag status_flags[] = {
@@ -427,10 +457,14 @@ static const struct args_flag status_flags[] = {
 
 const struct command command_status = {
 	.name = "status",
-	.arguments = "[--ring] [--json]",
+	.arguments = "[--ring [PATH]] [--json]",
 	.summary = "the store's gateways and services, and the mounts of this machine",
-	.details = "Ends with 3 when no gateway is ready.\n",
+	.details =
+		"With a PATH, which begins at the root of the first drive: which gateway answers for it, which one would without that,\n"
+		"and whether it is in memory there. That needs a key; the rest does not.\n"
+		"Ends with 3 when no gateway is ready.\n",
 	.flags = status_flags,
+	.words_max = 1,
 	.needs = COMMAND_NEEDS_URL,
 	.run = status_run,
 };

@@ -164,6 +164,21 @@ static void handle_gateways(struct http_request *req, void *cookie)
 	respond_json(req, 200, json_pack("{so}", "gateways", peer_list_for(g->peers, req)));
 }
 
+/* By a drive's number, whosever it is: it says no more than that the members are these. */
+static void handle_owners(struct http_request *req, void *cookie)
+{
+	const struct gateway *g = cookie;
+	int64_t drive = 0;
+	int error = http_request_query_number(req, "drive", 1, INT32_MAX, &drive);
+
+	if (error == 0 && drive == 0)
+		http_respond_error(req, -ERR_BAD_REQUEST, "drive: the number of a drive is missing");
+	else if (error < 0)
+		http_respond_error(req, error, NULL);
+	else
+		respond_json(req, 200, ring_drive_status(g->ring, (uint32_t)drive));
+}
+
 static void handle_docs(struct http_request *req, void *cookie)
 {
 	struct gateway *g = cookie;
@@ -270,6 +285,12 @@ static const struct http_route ROUTES[] = {
 		.handler = handle_gateways,
 		.tag = "gateways",
 		.summary = "The gateways of the store, as whoever asks reaches them",
+		.doc = "{}"},
+	{.method = "GET",
+		.pattern = "/api/v2/gateways/owners",
+		.handler = handle_owners,
+		.tag = "gateways",
+		.summary = "The gateway that is the home of a drive, and the one after it",
 		.doc = "{}"},
 	API_PAGES("/api/v1/docs", handle_docs),
 	API_PAGES("/api/v2/docs", handle_docs),

@@ -22,6 +22,7 @@
 
 /* Shares are measured by so many keys: to a thousandth of all is as near as anybody looks. */
 #define SHARE_KEYS 4000
+#define OWNERS_TOLD 2 /* of a drive: its home, and who comes after it */
 
 struct ring {
 	struct ring_options with;
@@ -395,4 +396,24 @@ json_t *ring_status(struct ring *r)
 		"members", members);
 	free(m);
 	return status;
+}
+
+json_t *ring_drive_status(struct ring *r, uint32_t drive)
+{
+	size_t rows[OWNERS_TOLD];
+	char text[LINE_NUMBER_SIZE];
+	const struct span key = span_of(text, line_of_number(drive, text));
+	json_t *list = json_array();
+
+	pthread_mutex_lock(&r->lock);
+	const struct member *m = &r->member;
+	const size_t count = member_owners(m, key, rows, OWNERS_TOLD);
+	for (size_t i = 0; i < count; i++) {
+		const struct membership_gateway *g = &m->book.list[rows[i]];
+
+		(void)json_array_append_new(list, json_pack("{s:s, s:s}", "name", g->name, "url", g->url));
+	}
+	const json_int_t epoch = m->book.epoch;
+	pthread_mutex_unlock(&r->lock);
+	return json_pack("{s:s#, s:I, s:o}", "drive", key.data, (int)key.size, "epoch", epoch, "owners", list);
 }

@@ -78,4 +78,8 @@ bool ring_has(struct ring *r, const char *boot);
  * gateway's. share: of all keys, in thousandths. NULL: no memory. */
 json_t *ring_status(struct ring *r);
 
+/* {drive, epoch, owners: [{name, url}]}: the home of the drive, and who would be it without that one; none while this
+ * gateway knows no members. NULL: no memory. */
+json_t *ring_drive_status(struct ring *r, uint32_t drive);
+
 #endif

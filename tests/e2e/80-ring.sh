@@ -35,6 +35,29 @@ check_eq "every gateway gives each member the same share" 1 \
 check_eq "a gateway knows itself" gateway-2 "$(ring_of 2 '.members[] | select(.self) | .name' | tr -d '"')"
 "$NEPHOS" status --credentials "$DATA/credentials" --ring >"$WORK/status"
 check_eq "nephos status --ring has a line for each gateway" 3 "$(grep -c '^ring .*epoch.*member.*one of 3' "$WORK/status")"
+# ---- who owns a path ----
+nephos() { "$NEPHOS" "$@" --credentials "$DATA/credentials"; }
+check "a folder is made" nephos mkdir /owned
+printf 'hello\n' | check "and a file in it" nephos put - /owned/file
+nephos status --ring /owned/file --json >"$WORK/owner"
+HOME_NAME=$(jq -r '.owner.owners[0].name' "$WORK/owner")
+check_eq "a path has a home, and one after it" 2 "$(jq '[.owner.owners[].name] | unique | length' "$WORK/owner")"
+check_eq "it was not asked for yet" false "$(jq .owner.in_memory "$WORK/owner")"
+check "it is read" nephos get /owned/file -
+nephos status --ring /owned/file >"$WORK/owner"
+check "then it is in memory at its home" grep -q "^path .*: home $HOME_NAME, after it gateway-[123], in memory there$" \
+	"$WORK/owner"
+owners_by() { # N
+	curl -s --noproxy '*' -H "Authorization: Bearer $(sed -n 's/^NEPHOS_TOKEN=//p' "$DATA/credentials")" \
+		"${URLS[$1]}/api/v2/gateways/owners?drive=1" | jq -c '[.owners[].name]'
+}
+check_eq "all gateways say the same" 1 "$(for n in 1 2 3; do owners_by $n; done | sort -u | wc -l)"
+nephos status --ring /owned/nothing >"$WORK/status" 2>"$WORK/why"
+check_eq "a path that is none is refused" 1 $?
+check "and said to be missing" grep -q '/owned/nothing' "$WORK/why"
+check_not "a path without --ring is refused" nephos status /owned/file
+check_not "without a key nobody is told" env -u NEPHOS_TOKEN NEPHOS_URL="${URLS[1]}" HOME="$WORK" "$NEPHOS" status --ring /owned
+
 "$NEPHOS" status --credentials "$DATA/credentials" --ring --json >"$WORK/status"
 check_eq "in JSON it is what the gateways say" 3 "$(jq '[.gateways[].ring.members | length] | min' "$WORK/status")"
 check_eq "without --ring nothing is said of it" null \

@@ -58,12 +58,59 @@ static void what_is_no_store_is_not_taken_for_one(void **state)
 	store_stop(&s);
 }
 
+#define OWNERS                                                                              \
+	"{\"drive\":\"4\",\"epoch\":7,\"owners\":[{\"name\":\"g2\",\"url\":\"http://g2\"}," \
+	"{\"name\":\"g1\",\"url\":\"http://g1\"}]}"
+
+static void assert_owner(const char *cache_status, const char *said)
+{
+	struct store s;
+
+	store_start(&s,
+		STORE_STEPS({200, STATUS(""), NULL}, {200, "ready", NULL},
+			{200, "{\"id\":\"17179869189\",\"type\":\"file\"}", NULL}, {200, "", cache_status},
+			{200, OWNERS, NULL}));
+	assert_int_equal(STORE_COMMAND(&s, "status", "--ring", "a b"), EXIT_DONE);
+	assert_string_equal(s.asked[2].target, "/api/v2/docs/drives/home/items?path=/a%20b");
+	assert_string_equal(s.asked[3].method, "HEAD");
+	assert_string_equal(s.asked[3].target, "/api/v2/docs/drives/home/files/a%20b");
+	assert_string_equal(s.asked[4].target, "/api/v2/gateways/owners?drive=4");
+	assert_non_null(strstr(s.out, said));
+	store_stop(&s);
+}
+
+static void who_owns_a_path_is_said_and_whether_it_is_in_memory(void **state)
+{
+	(void)state;
+	assert_owner("Cache-Status: g2; hit", "path     a b  of drive 4: home g2, after it g1, in memory there\n");
+	assert_owner("Cache-Status: g2; hit, g1; fwd=bypass; detail=home", "after it g1, in memory there\n");
+	assert_owner("Cache-Status: g2; fwd=miss, g1; hit", "after it g1, not in memory\n");
+	assert_owner(NULL, "after it g1, not in memory\n");
+}
+
+static void a_path_goes_with_ring(void **state)
+{
+	struct store s;
+
+	(void)state;
+	store_start(&s, STORE_STEPS({200, STATUS(""), NULL}));
+	assert_int_equal(STORE_COMMAND(&s, "status", "a"), EXIT_USAGE);
+	store_stop(&s);
+	store_start(&s,
+		STORE_STEPS({200, STATUS(""), NULL}, {200, "ready", NULL},
+			{404, "{\"type\":\"/problems/not-found\",\"detail\":\"nothing\"}", NULL}));
+	assert_int_equal(STORE_COMMAND(&s, "status", "--ring", "a"), EXIT_REFUSED);
+	store_stop(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gateways_that_others_name_are_asked_too),
 		cmocka_unit_test(a_store_that_is_not_ready_is_said),
 		cmocka_unit_test(what_is_no_store_is_not_taken_for_one),
+		cmocka_unit_test(who_owns_a_path_is_said_and_whether_it_is_in_memory),
+		cmocka_unit_test(a_path_goes_with_ring),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
