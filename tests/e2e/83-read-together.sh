@@ -24,7 +24,7 @@ together_is() { # SENTENCE ARGUMENT…
 }
 ulimit -n 2048
 together_is "1,000 clients who ask for a document at once are one request to the docs services" --clients 1000
-together_is "of what is large, too" --clients 60 --bytes 1000000
+together_is "of what is large, too" --clients 60 --bytes 300000
 check "a gateway counts those who waited for another one" \
 	test "$(for n in 0 1 2; do curl -s --noproxy '*' "http://127.0.0.1:$((PORT + n))/metrics"; done |
 		awk '/^nephos_gateway_collapsed_total/ {s += $2} END {print s + 0}')" -gt 0
