@@ -48,7 +48,7 @@ suite_failover() {
 }
 
 # Members, placement, homes, the cache, and what is answered from it.
-RING_TESTS='unit_ring_|test_touches|unit_proto_(tag|touched|fill)|docs_pg_ring|commit_home|test_tagging|gateway_(ring|homes|keeper|cache|proxy|flights|drive_ref|first_drives|suspects|hop|revocation)'
+RING_TESTS='unit_ring_|test_touches|unit_proto_(tag|touched|fill)|docs_pg_ring|commit_home|test_tagging|gateway_(ring|homes|keeper|replica|cache|proxy|flights|drive_ref|first_drives|suspects|hop|revocation)'
 suite_ring() {
 	need dev || return
 	run_ctest "$builds/dev" -L unit -R "$RING_TESTS"
