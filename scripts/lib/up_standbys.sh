@@ -232,7 +232,7 @@ start_etcd() {
 		"$(standby_url peer 1)" "$(standby_url peer 2)" "$(standby_url peer 3)")
 	start "etcd-$n" /usr/bin/etcd --name "etcd-$n" --data-dir "$DATA/etcd-$n" --initial-cluster "$peers" \
 		--initial-cluster-token "$(own_line "$tls/token")" --listen-client-urls "$client" --advertise-client-urls "$client" \
-		--listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" --heartbeat-interval 200 --election-timeout 2000 \
+		--listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" --heartbeat-interval 100 --election-timeout 1000 \
 		--auto-compaction-retention 1 --client-cert-auth --trusted-ca-file "$tls/ca.crt" --cert-file "$tls/node.crt" \
 		--key-file "$tls/node.key" --peer-client-cert-auth --peer-trusted-ca-file "$tls/ca.crt" --peer-cert-file "$tls/node.crt" \
 			--peer-key-file "$tls/node.key" --log-level warn --logger zap

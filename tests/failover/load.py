@@ -15,6 +15,7 @@ import time
 import urllib.parse
 
 WRITERS, APPENDERS = 4, 2
+CONTENT_STRIDE = 10 # each tenth file is read at the end; all were, when they had been acknowledged
 ANSWER_S = 40 # more than a gateway takes to say 503
 stop = threading.Event()
 out_lock = threading.Lock()
@@ -122,14 +123,31 @@ def journal(client):
         since = page["changes"][-1]["seq"]
 
 
+def names(client):
+    """Of all files that were made over HTTP."""
+    status, said = client.ask("GET", "/api/v2/docs/drives/home/items?path=/failover-http")
+    assert status == 200, (status, said)
+    target, found, cursor = "/api/v2/docs/drives/home/items/%s/children?limit=1000" % json.loads(said)["id"], set(), ""
+    while True:
+        status, said = client.ask("GET", target + cursor)
+        assert status == 200, (status, said)
+        page = json.loads(said)
+        found |= {item["name"] for item in page["items"]}
+        if not page["next"]:
+            return found
+        cursor = "&cursor=" + urllib.parse.quote(page["next"])
+
+
 def check(urls, token, mount, path):
     client, wrong, counted = Client(urls, token, 0), [], {}
-    acknowledged = list(lines(path))
+    acknowledged, there = list(lines(path)), names(client)
     for kind, begin, end, name in acknowledged:
         counted[kind] = counted.get(kind, 0) + 1
         if kind not in ("http", "mount"):
             wrong.append("%s %s" % (kind, name))
-        if kind == "http":
+        if kind == "http" and name not in there:
+            wrong.append("lost: " + name)
+        if kind == "http" and counted[kind] % CONTENT_STRIDE == 0:
             status, said = client.ask("GET", "/api/v2/docs/drives/home/files/failover-http/" + name)
             if (status, said) != (200, name.encode()):
                 wrong.append("lost: %s (%d)" % (name, status))

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Goal: with standbys, the loss of the primary, in whatever way, costs seconds, and nothing that was acknowledged: not
 # lost, not doubled, not un-said, no error on a mount. What was lost comes back by itself.
-# FAILOVER_ROUNDS: how often each of the losses of the long form is repeated (default 3).
+# FAILOVER_ROUNDS: how often each of the losses of the long form is repeated (default 3); FAILOVER_KILLS: how often, in
+# either form, the postmaster is killed at first (default 1).
 . "$(dirname "$0")/../lib/e2e.sh"
 PORT=$((${E2E_PORT:-18050} + 60))
 D=$WORK/store M=$WORK/mount LOG=$WORK/acknowledged
@@ -26,7 +27,8 @@ node() {
 	pgrep -P "$(pid "postgres-$1")" || :
 }
 seconds() { python3 -c 'import time; print(time.monotonic())'; }
-load() { python3 "$E2E_ROOT/tests/failover/load.py" "$1" "$URLS" "$NEPHOS_TOKEN" "$M" "$LOG"; }
+load() { exec python3 "$E2E_ROOT/tests/failover/load.py" "$1" "$URLS" "$NEPHOS_TOKEN" "$M" "$LOG"; }
+checks() { (load check); }
 gap() { python3 "$E2E_ROOT/tests/failover/load.py" gap "$LOG" "$1"; }
 has_gap() { [ "$(gap "$1")" != none ]; }
 
@@ -64,8 +66,10 @@ loader=$!
 at_end "kill $loader"
 begun=$(seconds)
 check "changes are acknowledged" eventually 10 has_gap "$begun"
-lose "postmaster killed" 30 kill_postmaster
-comes_back
+for ((round = 1; round <= ${FAILOVER_KILLS:-1}; round++)); do
+	lose "postmaster killed" 30 kill_postmaster
+	comes_back
+done
 for ((round = 1; ${E2E_LONG:+1}0 && round <= ${FAILOVER_ROUNDS:-3}; round++)); do
 	lose "postmaster killed" 30 kill_postmaster
 	comes_back
@@ -98,7 +102,7 @@ done
 kill -TERM $loader
 wait $loader
 sed 's/^/# /' "$WORK/load.out" | tail -n 20
-check "what was acknowledged is there, once, and no call on the mount failed" load check
+check "what was acknowledged is there, once, and no call on the mount failed" checks
 sed 's/^/# /' "$WORK/check.out"
 if [ -n "${E2E_LONG:-}" ]; then
 	# shellcheck disable=SC2046 # each is a word
@@ -106,6 +110,6 @@ if [ -n "${E2E_LONG:-}" ]; then
 	begun=$(seconds)
 	check "all processes killed at once: up starts the store" up
 	echo "# whole store killed: $(python3 -c "print('%.1f' % ($(seconds) - $begun))") s until up returned"
-	check "what was acknowledged is there still" load check
+	check "what was acknowledged is there still" checks
 fi
 e2e_end
