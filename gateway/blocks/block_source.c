@@ -86,6 +86,44 @@ static void begin(struct block_fetch *f)
 	take_step(f);
 }
 
+static struct block_fetch *fetch_new(struct block_source *s, const struct block_name *key)
+{
+	struct block_fetch *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return NULL;
+	f->source = s;
+	memcpy(&f->name, key, sizeof(*key));
+	f->error = -ERR_UNAVAILABLE;
+	HASH_ADD(hh, s->fetches, name, sizeof(f->name), f);
+	DL_APPEND(s->queue, f);
+	return f;
+}
+
+/* With the lock held, of one that has failed: who came when it was on its way already waits for another one. What
+ * failed may have been over when he came. */
+static void move_latecomers(struct block_fetch *f)
+{
+	struct block_source *s = f->source;
+	struct block_fetch *again = NULL;
+	struct block_waiter *waiter, *next;
+
+	DL_FOREACH_SAFE(f->waiters, waiter, next) {
+		if (!waiter->late)
+			continue;
+		if (!again)
+			HASH_FIND(hh, s->fetches, &f->name, sizeof(f->name), again);
+		if (!again)
+			again = fetch_new(s, &f->name);
+		if (!again)
+			return;
+		DL_DELETE(f->waiters, waiter);
+		waiter->late = false;
+		waiter->fetch = again;
+		DL_APPEND(again->waiters, waiter);
+	}
+}
+
 /* Calls who waits; frees it. */
 static void finish(struct block_fetch *f, int error)
 {
@@ -98,6 +136,8 @@ static void finish(struct block_fetch *f, int error)
 	assert(s->under_way > 0);
 	s->under_way--;
 	error = s->stopping ? -ECANCELED : error;
+	if (error < 0 && !s->stopping)
+		move_latecomers(f);
 	struct block_waiter *waiters = f->waiters;
 	DL_FOREACH(waiters, waiter)
 		waiter->fetch = NULL;
@@ -290,20 +330,6 @@ struct block *block_source_peek(struct block_source *s, const uint8_t sha256[SHA
 	return block_cache_peek(s->with.cache, sha256);
 }
 
-static struct block_fetch *fetch_new(struct block_source *s, const struct block_name *key)
-{
-	struct block_fetch *f = calloc(1, sizeof(*f));
-
-	if (!f)
-		return NULL;
-	f->source = s;
-	memcpy(&f->name, key, sizeof(*key));
-	f->error = -ERR_UNAVAILABLE;
-	HASH_ADD(hh, s->fetches, name, sizeof(f->name), f);
-	DL_APPEND(s->queue, f);
-	return f;
-}
-
 int block_source_ask(struct block_source *s, const struct block_name *name, struct block_waiter *waiter)
 {
 	struct block_fetch *f = NULL, *next = NULL;
@@ -323,6 +349,7 @@ int block_source_ask(struct block_source *s, const struct block_name *name, stru
 	}
 	if (r == 0) {
 		waiter->fetch = f;
+		waiter->late = f->begun;
 		DL_APPEND(f->waiters, waiter);
 		next = next_turn(s);
 	}

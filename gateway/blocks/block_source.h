@@ -43,6 +43,7 @@ struct block_waiter {
 	void (*done)(struct block_waiter *waiter, int error, struct block *block);
 	/* The source's own. */
 	struct block_fetch *fetch;
+	bool late; /* it was on its way when he came */
 	struct block_waiter *prev, *next;
 };
 
