@@ -1,6 +1,6 @@
 #include "backend/docs/docs_service.h"
 
-#include "backend/docs/blocks/block_packed.h"
+#include "backend/docs/block_stores.h"
 #include "backend/docs/core/docs.h"
 #include "backend/docs/fsck.h"
 #include "backend/docs/journal/feed.h"
@@ -10,9 +10,7 @@
 #include "backend/docs/request/lock_turns.h"
 #include "backend/docs/request/upload.h"
 #include "backend/docs/request/users.h"
-#include "backend/docs/rows/pg/block_pg.h"
 #include "backend/docs/rows/pg/docs_pg.h"
-#include "backend/docs/s3/block_s3.h"
 #include "backend/docs/upkeep.h"
 #include "backend/service/service.h"
 #include "backend/service/workers.h"
@@ -24,8 +22,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define SPOOL_FOLDER "/tmp" /* of a store whose blocks lie in the database, unless told */
 
 /*
  * The service as one object, `struct docs`, which all handlers share. It is made at the start and torn down at the end;
@@ -109,52 +105,6 @@ static int add_metrics(struct docs *d, struct metrics *metrics)
 
 /* ---- life ---- */
 
-static int open_s3(const struct config *config, const char *spool_folder, struct block_store **ret)
-{
-	const struct block_s3_options options = {
-		.s3 = {.endpoint = config_text(config, "s3-endpoint"),
-			.bucket = config_text(config, "s3-bucket"),
-			.region = config_text(config, "s3-region"),
-			.prefix = config_text(config, "s3-prefix"),
-			.keys_file = config_text(config, "s3-keys"),
-			.ca_file = config_text(config, "s3-ca"),
-			.connections = (unsigned)config_number(config, "block-workers") + 1}, /* upkeep's */
-		.spool_folder = spool_folder};
-
-	return block_s3_new(&options, ret);
-}
-
-/* Blocks that zstd makes shorter lie so in whatever store it is. */
-static int pack_blocks(const struct config *config, bool far, struct block_store **blocks)
-{
-	const struct block_packed_options options = {
-		.memory = (size_t)config_number(config, "block-memory"), .far = far};
-
-	return block_packed_new(*blocks, &options, blocks);
-}
-
-static int start_blocks(struct docs *d, const struct config *config)
-{
-	const char *path = config_has(config, "blocks-dir") ? config_text(config, "blocks-dir") : SPOOL_FOLDER;
-	const char *kind = config_text(config, "blocks");
-	const struct block_pg_options rows = {.conninfo = config_text(config, "database"),
-		.spool_folder = path,
-		.connections = (unsigned)config_number(config, "block-workers") + 1}; /* upkeep's */
-	int r;
-
-	if (strcmp(kind, DOCS_BLOCKS_PG) == 0)
-		r = block_pg_new(&rows, &d->blocks);
-	else if (strcmp(kind, DOCS_BLOCKS_S3) == 0)
-		r = open_s3(config, path, &d->blocks);
-	else
-		r = block_dir_new(path, &d->blocks);
-	if (r == 0)
-		r = pack_blocks(config, strcmp(kind, DOCS_BLOCKS_DIR) != 0, &d->blocks);
-	if (r < 0)
-		log_error(NULL, "op=start part=blocks kind=%s path=\"%s\" error=%d", kind, path, r);
-	return r;
-}
-
 static int start_parts(struct docs *d, const struct config *config)
 {
 	const struct commit_options commit = {.run_on_worker = docs_run,
@@ -171,7 +121,7 @@ static int start_parts(struct docs *d, const struct config *config)
 	const struct workers_options slow = {
 		.threads = (unsigned)config_number(config, "block-workers"), .conninfo = conninfo};
 	d->file_grace_s = (unsigned)config_number(config, "file-grace");
-	int r = start_blocks(d, config);
+	int r = block_stores_open(config, &d->blocks);
 
 	if (r == 0)
 		r = timer_new(&d->timer);

@@ -7,11 +7,6 @@
 
 struct service;
 
-/* What setting blocks can be. */
-#define DOCS_BLOCKS_DIR "dir"
-#define DOCS_BLOCKS_PG "pg"
-#define DOCS_BLOCKS_S3 "s3"
-
 /* ret_app is a struct docs. Failures are those of the parts; they are logged. */
 int docs_service_start(struct service *s, void **ret_app);
 /* Who waits for something is answered at once; the process is asked to end. */

@@ -1,7 +1,9 @@
 /* nephos-docs: drives, documents, their journal and their blocks. */
 #include "backend/docs/api/api.h"
+#include "backend/docs/block_stores.h"
 #include "backend/docs/core/docs.h"
 #include "backend/docs/docs_service.h"
+#include "backend/docs/mover.h"
 #include "backend/docs/rows/pg/sql.h"
 #include "backend/service/service.h"
 #include "backend/service/workers.h"
@@ -11,6 +13,9 @@
 #include <errno.h>
 #include <string.h>
 
+#define HELP                                        \
+	"nephos-docs: the docs service of nephos\n" \
+	"  nephos-docs --blocks-move FROM:TO SETTINGS...   moves all blocks of a live store to another kind of store"
 #define QUOTA_MAX ((uint64_t)1 << 50)
 #define MIGRATION_LOCK 0x6e6570686f736463ll /* that of docs_pg_migrate: whoever migrates this database takes it */
 
@@ -24,7 +29,7 @@ static_assert(BLOCKS_YOUNG_S == 120, "BLOCKS_YOUNG_TEXT");
 
 static const struct config_setting settings[] = {
 	{"blocks", CONFIG_TEXT, "dir", 0, 0,
-		"where the blocks lie: dir, as files in blocks-dir; pg, as rows of the database; s3, as objects of a service of S3. The same at all instances, and as long as the store lives",
+		"where the blocks lie: dir, as files in blocks-dir; pg, as rows of the database; s3, as objects of a service of S3. The database remembers what the first instance said; --blocks-move changes it",
 		false},
 	{"blocks-dir", CONFIG_TEXT, NULL, 0, 0,
 		"directory where the blocks lie; with --blocks pg or s3, only what is on its way to slow readers (then /tmp unless told)",
@@ -32,7 +37,10 @@ static const struct config_setting settings[] = {
 	{"blocks-reserve", CONFIG_SIZE, "268435456", 0, QUOTA_MAX,
 		"bytes of the disk below blocks-dir that blocks leave free: the database may need them; not with --blocks pg or s3",
 		false},
-	{"s3-endpoint", CONFIG_TEXT, NULL, 0, 0, "with --blocks s3: http[s]://HOST[:PORT] of the service of S3", false},
+	{"blocks-move", CONFIG_TEXT, NULL, 0, 0,
+		"FROM:TO, as dir:s3: moves all blocks from one kind of store to another while services run, and ends. Interrupted, it goes on when it is started again. All services must have been told how to reach both",
+		false},
+	{"s3-endpoint", CONFIG_TEXT, NULL, 0, 0, "for blocks at s3: http[s]://HOST[:PORT] of the service of S3", false},
 	{"s3-bucket", CONFIG_TEXT, NULL, 0, 0, "its bucket, which must be there; asked for by its path", false},
 	{"s3-region", CONFIG_TEXT, "us-east-1", 0, 0, "the region that requests are signed for", false},
 	{"s3-prefix", CONFIG_TEXT, "", 0, 0, "what the names of all objects begin with, such as nephos/", false},
@@ -62,42 +70,9 @@ static const struct config_setting settings[] = {
 	{0},
 };
 
-/* Which other setting each kind of store cannot do without. */
-static const struct {
-	const char *kind, *flag, *variable, *what;
-} needs[] = {
-	{DOCS_BLOCKS_DIR, "blocks-dir", "NEPHOS_BLOCKS_DIR", "the directory where blocks lie"},
-	{DOCS_BLOCKS_PG, NULL, NULL, NULL},
-	{DOCS_BLOCKS_S3, "s3-endpoint", "NEPHOS_S3_ENDPOINT", "where the service of S3 is"},
-	{DOCS_BLOCKS_S3, "s3-bucket", "NEPHOS_S3_BUCKET", "the bucket where blocks lie"},
-	{DOCS_BLOCKS_S3, "s3-keys", "NEPHOS_S3_KEYS", "the file with the keys to the service"},
-};
-
-static int check_blocks(const struct config *config)
-{
-	const char *blocks = config_text(config, "blocks");
-	bool known = false;
-
-	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
-		if (strcmp(blocks, needs[i].kind) != 0)
-			continue;
-		known = true;
-		if (!needs[i].flag || config_has(config, needs[i].flag))
-			continue;
-		log_error(NULL, "op=start part=settings outcome=\"--%s (%s) is missing: %s\"", needs[i].flag,
-			needs[i].variable, needs[i].what);
-		return -EINVAL;
-	}
-	if (!known)
-		log_error(NULL,
-			"op=start part=settings blocks=\"%s\" outcome=\"--blocks (NEPHOS_BLOCKS) is neither dir nor pg nor s3\"",
-			blocks);
-	return known ? 0 : -EINVAL;
-}
-
 static int start(struct service *s, void **ret_app)
 {
-	int r = check_blocks(service_config(s));
+	int r = block_stores_check(service_config(s));
 
 	return r < 0 ? r : docs_service_start(s, ret_app);
 }
@@ -106,7 +81,7 @@ int main(int argc, char **argv)
 {
 	const struct service_options options = {
 		.kind = "docs",
-		.help = "nephos-docs: the docs service of nephos",
+		.help = HELP,
 		.settings = settings,
 		.routes = docs_routes,
 		.migrations = docs_migrations,
@@ -120,7 +95,9 @@ int main(int argc, char **argv)
 	struct service *s = NULL;
 	int r = service_new(&options, argc, argv, &s);
 
-	if (r == 0)
+	if (r == 0 && config_has(service_config(s), "blocks-move"))
+		r = mover_run(s, config_text(service_config(s), "blocks-move"));
+	else if (r == 0)
 		r = service_run(s);
 	service_free(s);
 	return r == 0 || r == -ECANCELED ? 0 : 1;

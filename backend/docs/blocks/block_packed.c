@@ -347,6 +347,14 @@ static int packed_free_bytes(struct block_store *s, int64_t *ret, int64_t *ret_t
 	return p->below->ops->free_bytes(p->below, ret, ret_total);
 }
 
+static int packed_step(struct block_store *s, int64_t refused, int64_t *ret)
+{
+	struct block_packed *p = (struct block_packed *)s;
+
+	*ret = 0;
+	return p->below->ops->step ? p->below->ops->step(p->below, refused, ret) : 0;
+}
+
 static void packed_free(struct block_store *s)
 {
 	struct block_packed *p = (struct block_packed *)s;
@@ -367,6 +375,7 @@ static const struct block_store_ops block_packed_ops = {
 	.each = packed_each,
 	.spool = packed_spool,
 	.free_bytes = packed_free_bytes,
+	.step = packed_step,
 	.free = packed_free,
 };
 

@@ -43,6 +43,9 @@ struct block_store_ops {
 	int (*spool)(struct block_store *s);
 	/* Room that is left, and all there is; BLOCK_ROOM_UNKNOWN both where nobody can know. */
 	int (*free_bytes)(struct block_store *s, int64_t *ret, int64_t *ret_total);
+	/* By which step of where blocks lie (block_moving.h) what is put from now on is put, for block_stored: asked
+	 * before the put. refused: the step that was refused, 0: none. NULL: it does not move. -ENOTCONN. */
+	int (*step)(struct block_store *s, int64_t refused, int64_t *ret);
 	void (*free)(struct block_store *s);
 };
 

@@ -7,8 +7,8 @@
 
 static const char *find_name(const char *text)
 {
-	static const char *const CHANGES[] = {
-		"drive-create", "drive-change", "drive-delete", "ids", "session-create", "session-end", "block-file"};
+	static const char *const CHANGES[] = {"drive-create", "drive-change", "drive-delete", "ids", "session-create",
+		"session-end", "block-file", "move-begin", "move-copy", "move-page", "move-switch", "move-remove"};
 
 	for (unsigned kind = 0; kind < OP_KINDS; kind++)
 		if (strcmp(text, op_kind_name((enum op_kind)kind)) == 0)

@@ -2,7 +2,8 @@
  * failpoint: dies on purpose, so that tests see what a crash leaves. Offered only by builds with NEPHOS_FAILPOINTS; in
  * others nothing can be set. "after-commit:OP" kills the process between the COMMIT of a batch with such an op and its
  * answer; OP may also be a change that is no op: drive-create, drive-change, drive-delete, ids, session-create,
- * session-end. "block-file": between the file of a block and its row.
+ * session-end. "block-file": between the file of a block and its row. "move-begin", "move-copy",
+ * "move-page", "move-switch", "move-remove": behind the first such step of a move of blocks.
  */
 #ifndef NEPHOS_DOCS_FAILPOINT_H
 #define NEPHOS_DOCS_FAILPOINT_H

@@ -20,6 +20,7 @@
  */
 
 #define BLOCKS_COLLECTED_MAX 1024 /* of one drive at once, when there is no room for another */
+#define BLOCKS_PUT_TRIES 2
 #define BLOCKS_COLLECT_TRIES \
 	8 /* for one block: what is looked at first may turn out to be needed, and is not looked at again */
 
@@ -99,7 +100,9 @@ static int keep_new(struct docs *docs, struct docs_store *store, const struct do
 
 	memcpy(name.sha256, block->sha256, sizeof(name.sha256));
 	name.generation = block->generation;
-	r = docs->blocks->ops->put(docs->blocks, &name, bytes);
+	r = docs->blocks->ops->step ? docs->blocks->ops->step(docs->blocks, block->step, &block->step) : 0;
+	if (r == 0)
+		r = docs->blocks->ops->put(docs->blocks, &name, bytes);
 	if (r < 0)
 		return r;
 	failpoint_after_change(&docs->failpoint, "block-file");
@@ -123,9 +126,12 @@ int blocks_keep(struct docs *docs, struct docs_store *store, const struct docs_s
 	memcpy(block.sha256, piece->sha256, sizeof(block.sha256));
 	r = store->ops->block_find(store, scope, piece->sha256, &known);
 	if (r == -ENOENT) {
-		r = admit(docs, store, scope, &block);
-		if (r == 0)
-			r = keep_new(docs, store, scope, &block, piece->bytes);
+		/* Once more where blocks have got another place meanwhile. */
+		for (unsigned tries = 0; tries == 0 || (tries < BLOCKS_PUT_TRIES && r == -ERR_UNAVAILABLE); tries++) {
+			r = admit(docs, store, scope, &block);
+			if (r == 0)
+				r = keep_new(docs, store, scope, &block, piece->bytes);
+		}
 		if (r == 0 && ret_new)
 			*ret_new = block;
 		return r;

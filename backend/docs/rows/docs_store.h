@@ -110,6 +110,7 @@ struct docs_block {
 	int64_t touched;   /* as its row has it, for block_drop: whoever finds it moves it on */
 	int64_t made_at;   /* the generation, in seconds of the store's clock */
 	uint32_t within_s; /* block_stored: so long after made_at, or not at all; 0: whenever */
+	int64_t step;	   /* block_stored: as block_store.h says, or not at all; 0: whichever */
 };
 
 struct docs_shortage {	 /* of room for blocks */
@@ -279,8 +280,8 @@ struct docs_store_ops {
 	int (*block_generation)(
 		struct docs_store *s, const struct docs_scope *scope, struct docs_block *ret, int64_t *ret_room);
 	/* The bytes are durable under hash and generation: from now on the block exists. When another upload won: its
-	 * generation in ret, and ours is to be removed. -ENOENT: too late: nothing was done, and the bytes may be gone
-	 * (blocks_strays). */
+	 * generation in ret, and ours is to be removed. -ENOENT: too late, or blocks have another place: nothing was
+	 * done, and the bytes may be gone (blocks_strays). */
 	int (*block_stored)(struct docs_store *s, const struct docs_scope *scope, const struct docs_block *block,
 		struct docs_block *ret);
 	/* Is there an extent of the drive that names it? (reading without a capability) */

@@ -60,8 +60,8 @@ int docs_pg_block_stored(struct docs_store *store, const struct docs_scope *scop
 	const struct docs_pg_question q = {&SQL_BLOCK_STORED, scope,
 		{PG_P_BYTEA(span_of(block->sha256, sizeof(block->sha256))), PG_P_I64(block->generation),
 			PG_P_I32(block->size), PG_P_I64(block->uploader),
-			PG_P_I64(block->within_s ? block->made_at + block->within_s : 0)},
-		5};
+			PG_P_I64(block->within_s ? block->made_at + block->within_s : 0), PG_P_I64(block->step)},
+		6};
 
 	return ask_block(store, &q, block->sha256, ret);
 }

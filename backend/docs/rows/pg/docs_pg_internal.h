@@ -62,7 +62,7 @@ void docs_pg_drive(const struct pg_result *r, int row, struct docs_drive *ret);
 /* 0: a view of that position may be shown to who has seen the floor. */
 int docs_pg_check_floor(const struct docs_position *floor, const struct docs_position *at);
 
-#define DOCS_PG_MORE 5
+#define DOCS_PG_MORE 6
 struct docs_pg_question { /* a statement whose $1 and $2 are the scope's drive and user */
 	const struct pg_statement *statement;
 	const struct docs_scope *scope;

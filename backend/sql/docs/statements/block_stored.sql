@@ -1,12 +1,18 @@
--- write: drive, owner, hash, generation, size, uploader, latest or 0
+-- write: drive, owner, hash, generation, size, uploader, latest or 0, step or 0
 -- A new one is charged, its row first and then a part of the sum: whoever holds that waits for nothing
 -- any more.
-WITH d AS (SELECT d.id FROM drive d WHERE {{mine}}),
+-- The step stays what it is until this is committed.
+WITH place AS (
+	SELECT step
+	FROM block_place
+	FOR SHARE
+),
+d AS (SELECT d.id FROM drive d WHERE {{mine}}),
 b AS (
 	INSERT INTO block AS b (drive, sha256, generation, size, uploader)
 	SELECT d.id, $3, $4, $5, $6
 	FROM d
-	WHERE $7 = 0 OR extract(epoch FROM clock_timestamp())::bigint <= $7
+	WHERE ($7 = 0 OR extract(epoch FROM clock_timestamp())::bigint <= $7) AND ($8 = 0 OR $8 = (SELECT step FROM place))
 	ON CONFLICT (drive, sha256) DO UPDATE SET {{block_found}}
 	RETURNING {{block_columns}}
 ),

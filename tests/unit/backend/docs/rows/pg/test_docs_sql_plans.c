@@ -105,7 +105,7 @@ static const struct explained EXPLAINED[] = {
 	{&SQL_SESSION_REPEATS, "bigint[]"},
 	{&SQL_USER_REPEATS, "bigint[], bytea[]"},
 	{&SQL_BLOCK_FIND, SCOPE ", bytea"},
-	{&SQL_BLOCK_STORED, SCOPE ", bytea, bigint, int, bigint, bigint"},
+	{&SQL_BLOCK_STORED, SCOPE ", bytea, bigint, int, bigint, bigint, bigint"},
 	{&SQL_BLOCK_STRAYS, "bigint[], bytea[], bigint[]"},
 	{&SQL_BLOCK_REFERENCED, SCOPE ", bytea"},
 	{&SQL_LOCK_ANY, "int"},
@@ -145,6 +145,7 @@ static const struct explained EXPLAINED[] = {
 	{&SQL_BLOCK_DATA_SIZE, DATA_OF},
 	{&SQL_BLOCK_DATA_REMOVE, DATA_OF},
 	{&SQL_BLOCK_DATA_PAGE, DATA_OF ", bigint, bigint"},
+	{&SQL_BLOCK_PLACE_PAGE, "int, bytea, bigint"},
 	/* Not SQL_FSCK_START, which counts all that is to be read. */
 	{&SQL_FSCK_NEXT_DRIVE, "int"},
 	{&SQL_FSCK_MOVE, "bigint, bytea, smallint, int, bigint, bytea, int, bigint, bigint, bigint, bigint"},
@@ -236,11 +237,12 @@ static struct pg_result *explain(struct worker *w, const struct explained *e)
 	return result;
 }
 
-/* Tables ring and fsck have one row, and may have no more. */
+/* Tables ring, fsck and block_place have one row, and may have no more. */
 static bool is_scan(struct span line)
 {
 	return memmem(line.data, line.size, "Seq Scan", 8) && !memmem(line.data, line.size, "Seq Scan on ring ", 17) &&
-		!memmem(line.data, line.size, "Seq Scan on fsck ", 17);
+		!memmem(line.data, line.size, "Seq Scan on fsck ", 17) &&
+		!memmem(line.data, line.size, "Seq Scan on block_place ", 24);
 }
 
 static void no_statement_reads_a_whole_table(void **state)

@@ -1,0 +1,331 @@
+#include "backend/docs/mover.h"
+
+#include "backend/docs/block_stores.h"
+#include "backend/docs/blocks/packing.h"
+#include "backend/docs/core/failpoint.h"
+#include "backend/docs/rows/pg/block_place.h"
+#include "backend/docs/rows/pg/docs_pg.h"
+#include "backend/service/service.h"
+#include "common/base/config.h"
+#include "common/base/error.h"
+#include "common/base/limits.h"
+#include "common/base/log.h"
+#include "common/base/sha256.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * A move has three steps, which the row of block_place remembers.
+ *
+ * It begins by naming the target, under a new step. The statement waits for all who are writing the row of a block by
+ * the old step, and nobody can afterwards: so every block that has a row now and is not in the target was there before,
+ * and the list of rows, in the order of their key, has it. New ones go to the target.
+ *
+ * Then the list is gone through a page at a time, on several threads. Blocks are copied as they lie there, short or
+ * plain; before and after they are checked by their hash. A block that is in the target already was put there by the
+ * run before. One that is gone and has no row was collected meanwhile. Behind each page the place in the list is
+ * written down. When a block is missing or damaged nothing is switched: it is named, and somebody has to decide.
+ *
+ * The switch is one statement. What lies in the old store is then nobody's, and is removed; whoever still reads there
+ * does not find it, and looks up the place. All steps may be done twice.
+ */
+
+#define EVERYTHING_S (-3600) /* older than an hour from now */
+
+struct mover {
+	struct pg *pg;
+	struct docs_store *store; /* over the same connection */
+	struct block_store *stores[BLOCK_KINDS];
+	struct block_store *from, *to;
+	enum block_kind from_kind, to_kind;
+	struct failpoint failpoint;
+	pthread_mutex_t lock; /* guards all below */
+	struct block_name page[BLOCK_PLACE_PAGE];
+	size_t count, next;
+	bool gone[BLOCK_PLACE_PAGE]; /* not in the old store, nor whole in the new one */
+	uint64_t bad, removed;
+	int error; /* that ends it */
+};
+
+/* ---- one block ---- */
+
+/* The plain bytes or the short form of the block of that name. -EBADMSG. */
+static int check_bytes(struct span stored, const struct block_name *name)
+{
+	uint8_t digest[SHA256_BYTES];
+	size_t size;
+	char *plain;
+	int r = sha256_of(stored, digest);
+
+	if (r < 0 || memcmp(digest, name->sha256, sizeof(digest)) == 0)
+		return r;
+	r = packing_unpack(stored, &plain, &size);
+	if (r < 0)
+		return r;
+	r = sha256_of(span_of(plain, size), digest);
+	free(plain);
+	return r == 0 && memcmp(digest, name->sha256, sizeof(digest)) != 0 ? -EBADMSG : r;
+}
+
+/* room: BLOCK_BYTES_MAX + 1 bytes. */
+static int read_checked(struct block_store *s, const struct block_name *name, char *room, uint32_t *ret_size)
+{
+	const int r = s->ops->get(s, name, 0, room, BLOCK_BYTES_MAX + 1, ret_size);
+
+	return r == 0 ? check_bytes(span_of(room, *ret_size), name) : r;
+}
+
+static int put_checked(struct mover *m, const struct block_name *name, char *room, uint32_t size)
+{
+	int r = m->to->ops->put(m->to, name, span_of(room, size));
+
+	if (r == 0)
+		r = read_checked(m->to, name, room, &size);
+	return r == -EEXIST ? -EBADMSG : r; /* what was there was not whole, and was removed: somebody else writes it */
+}
+
+/* 0: it is in the target, and whole. -ENOENT, -EBADMSG: it is not, and not whole in the old store either. */
+static int copy(struct mover *m, const struct block_name *name, char *room)
+{
+	uint32_t size;
+	int r = read_checked(m->to, name, room, &size);
+
+	if (r != -ENOENT && r != -EBADMSG)
+		return r;
+	const bool damaged = r == -EBADMSG;
+	r = read_checked(m->from, name, room, &size);
+	if (r == 0 && damaged)
+		r = m->to->ops->remove(m->to, name);
+	if (r < 0)
+		return r;
+	r = put_checked(m, name, room, size);
+	if (r == 0)
+		failpoint_after_change(&m->failpoint, "move-copy");
+	return r;
+}
+
+/* ---- a page ---- */
+
+static bool next_of(struct mover *m, size_t *ret)
+{
+	pthread_mutex_lock(&m->lock);
+	const bool more = m->error == 0 && m->next < m->count;
+	if (more)
+		*ret = m->next++;
+	pthread_mutex_unlock(&m->lock);
+	return more;
+}
+
+static void *copy_some(void *cookie)
+{
+	struct mover *m = cookie;
+	char *room = malloc(BLOCK_BYTES_MAX + 1);
+	size_t i = 0;
+
+	while (next_of(m, &i)) {
+		const int r = room ? copy(m, &m->page[i], room) : -ENOMEM;
+
+		pthread_mutex_lock(&m->lock);
+		m->gone[i] = r == -ENOENT || r == -EBADMSG;
+		if (r < 0 && !m->gone[i])
+			m->error = r;
+		pthread_mutex_unlock(&m->lock);
+	}
+	free(room);
+	return NULL;
+}
+
+/* Those that were not found and still have a row are lost, or damaged. */
+static int judge_gone(struct mover *m)
+{
+	bool stray[BLOCK_PLACE_PAGE];
+	int r = m->store->ops->blocks_strays(m->store, m->page, m->count, stray);
+
+	for (size_t i = 0; r == 0 && i < m->count; i++) {
+		char hex[SHA256_HEX_SIZE];
+
+		if (!m->gone[i] || stray[i])
+			continue;
+		for (size_t n = 0; n < sizeof(m->page[i].sha256); n++)
+			(void)snprintf(hex + 2 * n, 3, "%02x", m->page[i].sha256[n]);
+		log_error(NULL,
+			"op=move drive=%" PRIu32 " block=%s outcome=\"missing or damaged; it stays where it is\"",
+			m->page[i].drive, hex);
+		m->bad++;
+	}
+	return r;
+}
+
+static int copy_page(struct mover *m)
+{
+	pthread_t threads[MOVER_THREADS];
+	unsigned count = 0;
+
+	m->next = 0;
+	memset(m->gone, 0, sizeof(m->gone));
+	while (count < MOVER_THREADS && pthread_create(&threads[count], NULL, copy_some, m) == 0)
+		count++;
+	if (count == 0)
+		return -EAGAIN;
+	for (unsigned i = 0; i < count; i++)
+		pthread_join(threads[i], NULL);
+	return m->error < 0 ? m->error : judge_gone(m);
+}
+
+/* ---- the steps ---- */
+
+static int copy_all(struct mover *m, struct block_place_row *row)
+{
+	int r = 0;
+
+	for (m->count = 1; r == 0 && m->count > 0;) {
+		r = block_place_page(m->pg, row, m->page, &m->count);
+		if (r < 0 || m->count == 0)
+			break;
+		r = copy_page(m);
+		const struct block_name *last = &m->page[m->count - 1];
+		if (r == 0 && m->bad == 0) /* else the next run has to look at them again */
+			r = block_place_progress(m->pg, row->place.step, last, m->count);
+		if (r < 0)
+			break;
+		row->drive = last->drive;
+		memcpy(row->sha256, last->sha256, sizeof(row->sha256));
+		row->begun = true;
+		row->moved += (int64_t)m->count;
+		log_info(NULL, "op=move moved=%" PRId64, row->moved);
+		failpoint_after_change(&m->failpoint, "move-page");
+	}
+	if (r == 0 && m->bad > 0) {
+		log_error(NULL,
+			"op=move bad=%" PRIu64 " outcome=\"nothing is switched before these are whole, or gone\"",
+			m->bad);
+		r = -EBADMSG;
+	}
+	return r;
+}
+
+static int remove_one(const struct block_name *name, void *cookie)
+{
+	struct mover *m = cookie;
+	const int r = m->from->ops->remove(m->from, name);
+
+	m->removed += r == 0;
+	if (r == 0)
+		failpoint_after_change(&m->failpoint, "move-remove");
+	return r;
+}
+
+static int remove_all(struct mover *m)
+{
+	uint32_t folder = 0;
+	int r;
+
+	do
+		r = m->from->ops->each(m->from, &folder, EVERYTHING_S, remove_one, m);
+	while (r == 0 && folder != 0);
+	return r;
+}
+
+static int begin(struct mover *m, struct block_place_row *row)
+{
+	int r = block_place_begin(m->pg, row->place.step, m->to_kind);
+
+	if (r == 0)
+		r = block_place_read(m->pg, row);
+	if (r == 0)
+		failpoint_after_change(&m->failpoint, "move-begin");
+	return r;
+}
+
+static int refuse(const char *what)
+{
+	log_error(NULL, "op=move outcome=\"%s\"", what);
+	return -EINVAL;
+}
+
+static int move(struct mover *m)
+{
+	struct block_place_row row = {.moved = 0};
+	int r = block_place_lock(m->pg);
+
+	if (r == -EBUSY)
+		return refuse("another move is under way");
+	if (r == 0)
+		r = block_place_read(m->pg, &row);
+	if (r == -ENOENT)
+		return refuse("no docs service has been started on this database yet");
+	if (r < 0)
+		return r;
+	if (row.place.kind == m->from_kind && row.place.target == BLOCK_KINDS)
+		r = begin(m, &row);
+	if (r == 0 && row.place.kind == m->from_kind && row.place.target == m->to_kind) {
+		r = copy_all(m, &row);
+		if (r == 0)
+			r = block_place_switch(m->pg, row.place.step);
+		if (r < 0)
+			return r;
+		log_info(NULL, "op=move outcome=\"blocks lie in %s from now on\"", block_kind_name(m->to_kind));
+		failpoint_after_change(&m->failpoint, "move-switch");
+	} else if (r == 0 && (row.place.kind != m->to_kind || row.place.target != BLOCK_KINDS)) {
+		log_error(NULL, "op=move kind=%s target=%s outcome=\"blocks lie, or move, elsewhere\"",
+			block_kind_name(row.place.kind), block_kind_name(row.place.target));
+		return -EINVAL;
+	}
+	return r == 0 ? remove_all(m) : r;
+}
+
+/* ---- start ---- */
+
+static int parse(struct mover *m, const struct config *config, const char *text)
+{
+	const char *colon = strchr(text, ':');
+
+	if (!colon || block_kind_parse(span_of(text, (size_t)(colon - text)), &m->from_kind) < 0 ||
+		block_kind_parse(span_str(colon + 1), &m->to_kind) < 0 || m->from_kind == m->to_kind)
+		return refuse("--blocks-move is FROM:TO, two of dir, pg and s3");
+#ifdef NEPHOS_FAILPOINTS
+	if (failpoint_parse(config_text(config, "failpoint"), &m->failpoint) < 0)
+		return refuse("no such failpoint");
+#endif
+	int r = block_stores_each(config, m->stores);
+	m->from = m->stores[m->from_kind];
+	m->to = m->stores[m->to_kind];
+	return r == 0 && (!m->from || !m->to) ? refuse("the settings must say how to reach both stores") : r;
+}
+
+int mover_run(struct service *s, const char *text)
+{
+	const struct config *config = service_config(s);
+	struct mover *m = calloc(1, sizeof(*m));
+	int r;
+
+	if (!m)
+		return -ENOMEM;
+	pthread_mutex_init(&m->lock, NULL);
+	r = parse(m, config, text);
+	if (r == 0)
+		r = pg_new(config_text(config, "database"), &m->pg);
+	if (r == 0)
+		r = service_migrate(s, m->pg);
+	if (r == 0)
+		r = docs_pg_new(m->pg, NULL, &m->store);
+	if (r == 0)
+		r = move(m);
+	if (r == 0)
+		log_info(NULL, "op=move from=%s to=%s removed=%" PRIu64 " outcome=\"done\"",
+			block_kind_name(m->from_kind), block_kind_name(m->to_kind), m->removed);
+	else
+		log_error(NULL, "op=move error=%d text=\"%s\" outcome=\"not done; started again it goes on\"", r,
+			error_text(r));
+	if (m->store)
+		m->store->ops->free(m->store);
+	pg_free(m->pg);
+	block_stores_close(m->stores);
+	pthread_mutex_destroy(&m->lock);
+	free(m);
+	return r;
+}

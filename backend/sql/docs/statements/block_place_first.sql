@@ -1,0 +1,4 @@
+-- write: kind
+INSERT INTO block_place (kind)
+VALUES ($1)
+ON CONFLICT DO NOTHING

@@ -1,0 +1,172 @@
+/* Where blocks lie: the row that says so, and that no block gets a row by what is no longer so. */
+#include "backend/docs/rows/pg/block_place.h"
+
+#include "tests/unit/backend/docs/rows/pg/pg_fixture.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+static void forget(struct worker *w)
+{
+	if (pg_script(w->pg, "TRUNCATE block_place") < 0)
+		fail_msg("%s", pg_error(w->pg));
+}
+
+static struct block_place_row row_of(struct worker *w)
+{
+	struct block_place_row row = {.moved = -1};
+
+	assert_ok(w, block_place_read(w->pg, &row));
+	return row;
+}
+
+/* A block of that mark that was put by step; what block_stored says. */
+static int store_block(struct worker *w, uint8_t mark, int64_t step)
+{
+	struct docs_block block = {.size = 100, .uploader = w->scope.user, .step = step}, ret;
+	int64_t room;
+
+	memset(block.sha256, mark, sizeof(block.sha256));
+	const int r = w->store->ops->block_generation(w->store, &w->scope, &block, &room);
+	return r < 0 ? r : w->store->ops->block_stored(w->store, &w->scope, &block, &ret);
+}
+
+static void the_first_word_counts(void **state)
+{
+	struct worker *w = *state;
+	struct block_place_row row;
+
+	forget(w);
+	assert_int_equal(block_place_read(w->pg, &row), -ENOENT);
+	assert_ok(w, block_place_first(w->pg, BLOCK_KIND_PG));
+	assert_ok(w, block_place_first(w->pg, BLOCK_KIND_DIR));
+	row = row_of(w);
+	assert_int_equal(row.place.kind, BLOCK_KIND_PG);
+	assert_int_equal(row.place.target, BLOCK_KINDS);
+	assert_int_equal(row.place.step, 1);
+}
+
+static void a_move_has_a_beginning_and_an_end(void **state)
+{
+	struct worker *w = *state;
+	struct block_name page[BLOCK_PLACE_PAGE];
+	size_t count;
+
+	forget(w);
+	assert_ok(w, block_place_first(w->pg, BLOCK_KIND_DIR));
+	assert_int_equal(block_place_switch(w->pg, 1), -ESTALE);
+	assert_ok(w, block_place_begin(w->pg, 1, BLOCK_KIND_S3));
+	assert_int_equal(block_place_begin(w->pg, 1, BLOCK_KIND_S3), -ESTALE);
+	assert_int_equal(block_place_begin(w->pg, 2, BLOCK_KIND_PG), -ESTALE);
+	struct block_place_row row = row_of(w);
+	assert_int_equal(row.place.step, 2);
+	assert_int_equal(row.place.target, BLOCK_KIND_S3);
+	assert_false(row.begun);
+	assert_ok(w, store_block(w, 1, 2));
+	assert_ok(w, block_place_page(w->pg, &row, page, &count));
+	assert_true(count > 0);
+	assert_ok(w, block_place_progress(w->pg, 2, &page[count - 1], count));
+	assert_int_equal(block_place_progress(w->pg, 1, &page[count - 1], count), -ESTALE);
+	row = row_of(w);
+	assert_true(row.begun);
+	assert_int_equal(row.drive, page[count - 1].drive);
+	assert_memory_equal(row.sha256, page[count - 1].sha256, 32);
+	assert_int_equal(row.moved, count);
+	assert_ok(w, block_place_page(w->pg, &row, page, &count));
+	assert_int_equal(count, 0);
+	assert_ok(w, block_place_switch(w->pg, 2));
+	row = row_of(w);
+	assert_int_equal(row.place.kind, BLOCK_KIND_S3);
+	assert_int_equal(row.place.target, BLOCK_KINDS);
+	assert_int_equal(row.place.step, 3);
+}
+
+static void a_block_gets_a_row_by_the_step_that_is(void **state)
+{
+	struct worker *w = *state;
+
+	forget(w);
+	assert_ok(w, store_block(w, 1, 0)); /* of a store that does not move */
+	assert_int_equal(store_block(w, 2, 1), -ENOENT);
+	assert_ok(w, block_place_first(w->pg, BLOCK_KIND_DIR));
+	assert_ok(w, store_block(w, 3, 1));
+	assert_ok(w, block_place_begin(w->pg, 1, BLOCK_KIND_S3));
+	assert_int_equal(store_block(w, 4, 1), -ENOENT);
+	assert_ok(w, store_block(w, 4, 2));
+}
+
+struct late {
+	struct worker worker;
+	int result;
+};
+
+static void *store_late(void *cookie)
+{
+	struct late *l = cookie;
+
+	l->result = store_block(&l->worker, 5, 1);
+	return NULL;
+}
+
+/* The writer has read the old step, waits for the mover's transaction, and sees the new one when that is committed. */
+static void who_writes_while_a_move_begins_is_refused(void **state)
+{
+	struct worker *w = *state;
+	struct late late = {.worker.scope = w->scope};
+	pthread_t thread;
+
+	forget(w);
+	assert_ok(w, block_place_first(w->pg, BLOCK_KIND_DIR));
+	assert_int_equal(worker_connect(&late.worker), 0);
+	assert_ok(w, pg_script(w->pg, "BEGIN; UPDATE block_place SET step = 2, target = 'pg'"));
+	assert_int_equal(pthread_create(&thread, NULL, store_late, &late), 0);
+	while (number_of_text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == 0)
+		usleep(1000);
+	assert_ok(w, pg_script(w->pg, "COMMIT"));
+	pthread_join(thread, NULL);
+	assert_int_equal(late.result, -ENOENT);
+	worker_fini(&late.worker);
+}
+
+/* And the other way round: a move does not begin before the row of a block is there, or is not. */
+static void a_move_waits_for_who_writes(void **state)
+{
+	struct worker *w = *state;
+	struct late late = {.worker.scope = w->scope};
+
+	forget(w);
+	assert_ok(w, block_place_first(w->pg, BLOCK_KIND_DIR));
+	assert_int_equal(worker_connect(&late.worker), 0);
+	assert_ok(w, pg_script(late.worker.pg, "BEGIN"));
+	assert_ok(w, store_block(&late.worker, 6, 1));
+	assert_ok(w, pg_script(w->pg, "SET lock_timeout = '50ms'"));
+	assert_true(block_place_begin(w->pg, 1, BLOCK_KIND_S3) < 0);
+	assert_ok(w, pg_script(late.worker.pg, "COMMIT"));
+	assert_ok(w, block_place_begin(w->pg, 1, BLOCK_KIND_S3));
+	worker_fini(&late.worker);
+}
+
+static void one_mover_at_a_time(void **state)
+{
+	struct worker *w = *state;
+	struct worker other = {0};
+
+	assert_int_equal(worker_connect(&other), 0);
+	assert_ok(w, block_place_lock(w->pg));
+	assert_int_equal(block_place_lock(other.pg), -EBUSY);
+	worker_fini(&other);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		with_worker(the_first_word_counts),
+		with_worker(a_move_has_a_beginning_and_an_end),
+		with_worker(a_block_gets_a_row_by_the_step_that_is),
+		with_worker(who_writes_while_a_move_begins_is_refused),
+		with_worker(a_move_waits_for_who_writes),
+		with_worker(one_mover_at_a_time),
+	};
+
+	return cmocka_run_group_tests(tests, server_start, server_stop);
+}
