@@ -49,6 +49,7 @@ LOOK = {200, 404, 409, 422}  # of a read that does not fit what is there: harmle
 
 ROWS = {
     "GET /api/v2/gateways": Row(SOMEBODY, 200),
+    "GET /api/v2/gateways/owners": Row(SOMEBODY, 200, query="drive=1"),
     "GET /api/assets/{name}": Row(ANYBODY, 200),
     "GET /healthz": Row(ANYBODY, 200),
     "GET /readyz": Row(ANYBODY, 200),

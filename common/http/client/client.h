@@ -85,7 +85,7 @@ struct http_call_options {
 
 struct http_client_options {
 	unsigned connections_max;	   /* kept alive, all hosts, by either; 0 = 64 */
-	unsigned connections_per_host_max; /* 0 = no limit */
+	unsigned connections_per_host_max; /* by libcurl; 0 = no limit */
 	const char *user_agent;
 	const struct http_greeter
 		*greeter; /* asked on each new connection; NULL: whoever listens is served. Outlives the client */

@@ -86,14 +86,15 @@ void plain_call_fini(struct http_call *call)
 static int64_t look_ns(const struct http_call *call, int64_t now_ns)
 {
 	const struct http_call_options *o = &call->options;
+	const struct plain_connection *c = call->plain.connection;
 	int64_t after = o->stall_ms ? (int64_t)o->stall_ms * NS_PER_MS / 4 : INT64_MAX / 2;
 	int64_t look;
 
-	if (o->waiting && after > NS_PER_S)
+	if (o->stall_ms && o->waiting && after > NS_PER_S)
 		after = NS_PER_S;
-	if (call->plain.dials && (int64_t)call_connect_ms(call) * NS_PER_MS < after)
-		after = (int64_t)call_connect_ms(call) * NS_PER_MS;
 	look = now_ns + after;
+	if (c && c->state == PLAIN_DIALS && c->dialed_ns + (int64_t)call_connect_ms(call) * NS_PER_MS < look)
+		look = c->dialed_ns + (int64_t)call_connect_ms(call) * NS_PER_MS;
 	return look < call->plain.deadline_ns ? look : call->plain.deadline_ns;
 }
 
@@ -146,10 +147,33 @@ int plain_start(struct http_call *call)
 	pthread_mutex_unlock(&p->lock);
 	if (!c)
 		return error ? error : -EAGAIN;
-	plain_connection_send_first(c);
+	/* Before it is sent: after that the call may be over, and the client freed. */
 	if (early)
 		client_wake(client);
+	plain_connection_send_first(c);
 	return 0;
+}
+
+/* What a connection could not be made for, in the words of client.h. */
+static int told(int error)
+{
+	if (error == -EHOSTUNREACH || error == -ENETUNREACH)
+		return -EHOSTUNREACH;
+	return error == -EKEYREJECTED || error == -ETIMEDOUT || error == -ENOMEM ? error : -ECONNREFUSED;
+}
+
+/* It has less time for the connection than for the rest. */
+static void look_earlier(struct http_call *call)
+{
+	struct plain *p = &call->client->plain;
+	const int64_t by_ns = call->plain.connection->dialed_ns + (int64_t)call_connect_ms(call) * NS_PER_MS;
+
+	pthread_mutex_lock(&p->lock);
+	if (by_ns < call->plain.look_ns)
+		call->plain.look_ns = by_ns;
+	if (by_ns < p->check_ns)
+		p->check_ns = by_ns;
+	pthread_mutex_unlock(&p->lock);
 }
 
 /* On a connection of its own; false: there cannot be one, and the call is over. */
@@ -158,7 +182,9 @@ static bool dial(struct http_call *call)
 	int error = plain_connection_dial(call);
 
 	if (error < 0)
-		plain_end(call, error);
+		plain_end(call, told(error));
+	else
+		look_earlier(call);
 	return error == 0;
 }
 
@@ -183,16 +209,8 @@ void plain_resume(struct http_call *call)
 		plain_connection_resume(call->plain.connection);
 }
 
-/* What a connection could not be made for. */
-static int told(int error)
-{
-	if (error == -EHOSTUNREACH || error == -ENETUNREACH)
-		return -EHOSTUNREACH;
-	return error == -EKEYREJECTED || error == -ETIMEDOUT || error == -ENOMEM ? error : -ECONNREFUSED;
-}
-
-/* Nobody has done it, or it may be done twice. */
-static bool may_begin_anew(const struct http_call *call, const struct plain_connection *c)
+/* Nobody has done it, or it may be done twice; and the connection was dead, or of no use. */
+static bool may_begin_anew(const struct http_call *call, const struct plain_connection *c, int error)
 {
 	if (call->plain.dials == DIALS_MAX)
 		return false;
@@ -200,13 +218,14 @@ static bool may_begin_anew(const struct http_call *call, const struct plain_conn
 		return true;
 	if (c->state == PLAIN_DIALS)
 		return !c->dial; /* it was made, and is of no use any more */
-	return c->used && c->state == PLAIN_BUSY && call->response.status == 0 && (c->sent == 0 || call->replayable);
+	return error == -ECONNRESET && c->used && call->response.status == 0 && c->held.size == 0 &&
+		(c->sent == 0 || call->replayable);
 }
 
 void plain_failed(struct http_call *call, int error)
 {
 	struct plain_connection *c = call->plain.connection;
-	const bool dials = c->state == PLAIN_DIALS, again = may_begin_anew(call, c);
+	const bool dials = c->state == PLAIN_DIALS, again = may_begin_anew(call, c, error);
 
 	if (!again) {
 		plain_end(call, dials ? told(error) : error);
@@ -214,8 +233,8 @@ void plain_failed(struct http_call *call, int error)
 	}
 	call->was_sent = call->was_sent || (!call->unknown && c->sent > 0);
 	plain_connection_leave(c, false);
-	call->attempts = 0;
 	call->unknown = false;
+	call->response.first_byte = false;
 	call->response.status = 0;
 	http_headers_fini(&call->response.headers);
 	(void)dial(call);
@@ -228,11 +247,12 @@ void plain_end(struct http_call *call, int error)
 	const bool whole = error == 0;
 
 	r->error = error;
-	r->connected = call->attempts > 0 || r->first_byte || call->was_sent;
+	r->connected = r->first_byte || call->was_sent;
 	if (c) {
 		/* The thread that began it may be sending still. */
 		pthread_mutex_lock(&c->sending);
 		pthread_mutex_unlock(&c->sending);
+		r->connected = r->connected || c->sent > 0;
 		plain_connection_leave(c, whole);
 	}
 	unlink_call(call);
@@ -252,7 +272,7 @@ static int verdict(const struct http_call *call, int64_t now_ns)
 		return -ETIMEDOUT;
 	if (c && c->state == PLAIN_DIALS)
 		return now_ns - c->dialed_ns >= (int64_t)call_connect_ms(call) * NS_PER_MS ? -ETIMEDOUT : 0;
-	return call_waiting(call, now_ns);
+	return call->options.stall_ms ? call_waiting(call, now_ns) : 0;
 }
 
 /* Those that are to be looked at; how many. They stay what they are, as only this thread ends calls. */

@@ -161,8 +161,16 @@ static void begin_request(struct plain_connection *c)
 	c->state = PLAIN_BUSY;
 	c->sent = 0;
 	response_parser_init(&c->parser, c->call->plain.is_head);
-	c->call->attempts++;
 	c->call->last_byte_ns = clock_mono_ns();
+}
+
+/* Its other end has closed it, or said what nobody has asked for; the client's thread is about to be told, too, and
+ * closes it then. What is sent on it now would be lost, or be answered with that. */
+static bool has_something(const struct plain_connection *c)
+{
+	char byte;
+
+	return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || (errno != EAGAIN && errno != EINTR);
 }
 
 struct plain_connection *plain_connection_take(struct http_call *call)
@@ -170,7 +178,7 @@ struct plain_connection *plain_connection_take(struct http_call *call)
 	const int64_t now = clock_mono_ns();
 	struct plain_connection *c = call->client->plain.idle;
 
-	while (c && (!is_for(c, call) || plain_connection_is_stale(c, now)))
+	while (c && (!is_for(c, call) || plain_connection_is_stale(c, now) || has_something(c)))
 		c = c->next;
 	if (!c)
 		return NULL;
@@ -199,7 +207,11 @@ static void keep(struct plain_connection *c)
 {
 	struct plain *p = c->plain;
 
-	buf_reset(&c->held);
+	/* What a large answer needed is not kept for small ones. */
+	buf_fini(&c->held);
+	buf_fini(&c->refused);
+	buf_init(&c->held, HELD_BYTES_MAX);
+	buf_init(&c->refused, RECEIVE_BUFFER_BYTES);
 	c->used = true;
 	c->kept_ns = clock_mono_ns();
 	pthread_mutex_lock(&p->lock);
@@ -229,8 +241,8 @@ void plain_connection_leave(struct plain_connection *c, bool whole)
 
 /* ---- sending ---- */
 
-/* As much as the socket takes. A failure shows in its events, too, where the call is ended. */
-static void send_some(struct plain_connection *c)
+/* As much as the socket takes; false: nothing. A failure shows in its events, too, where the call is ended. */
+static bool send_some(struct plain_connection *c)
 {
 	const struct http_call *call = c->call;
 	const struct buf *head = &call->plain.head;
@@ -244,18 +256,19 @@ static void send_some(struct plain_connection *c)
 
 	if (n > 0)
 		c->sent += (size_t)n;
+	return n > 0;
 }
 
-static void send_on(struct plain_connection *c)
+static uint32_t events_of(const struct plain_connection *c)
 {
-	send_some(c);
-	(void)wait_for(c, c->sent == request_bytes(c->call) ? EPOLLIN : EPOLLIN | EPOLLOUT);
+	return c->sent == request_bytes(c->call) ? EPOLLIN : EPOLLIN | EPOLLOUT;
 }
 
 void plain_connection_send_first(struct plain_connection *c)
 {
-	/* Once it is unlocked the call may be over. */
-	send_on(c);
+	/* Once it is unlocked the call may be over. Whoever fails to wait is ended by his deadline. */
+	(void)send_some(c);
+	(void)wait_for(c, events_of(c));
 	pthread_mutex_unlock(&c->sending);
 }
 
@@ -294,6 +307,17 @@ int plain_connection_dial(struct http_call *call)
 	return 0;
 }
 
+/* By the client's thread; false: the call is over. */
+static bool send_on(struct plain_connection *c)
+{
+	if (send_some(c))
+		c->call->last_byte_ns = clock_mono_ns();
+	if (wait_for(c, events_of(c)) == 0)
+		return true;
+	plain_end(c->call, -ENOMEM);
+	return false;
+}
+
 static void dialed(struct plain_connection *c)
 {
 	(void)dial_take(c->dial);
@@ -305,7 +329,7 @@ static void dialed(struct plain_connection *c)
 		return;
 	}
 	begin_request(c);
-	send_on(c);
+	(void)send_on(c);
 }
 
 static void go_on_dialing(struct plain_connection *c)
@@ -340,6 +364,8 @@ static int take_head_end(struct http_call *call)
 	}
 	call->head_done = true;
 	error = o->on_head ? o->on_head(call->cookie, &call->response) : 0;
+	if (error == -EAGAIN)
+		error = -EPROTO; /* only data can wait */
 	call->response.ours = call->response.ours || error < 0;
 	return error;
 }
@@ -452,7 +478,7 @@ static void receive(struct plain_connection *c)
 	if (n > 0) {
 		c->call->last_byte_ns = clock_mono_ns();
 		take(c, span_of(c->plain->received, (size_t)n));
-	} else if (n == 0 && response_parser_end(&c->parser) == 0) {
+	} else if (n == 0 && c->sent == request_bytes(c->call) && response_parser_end(&c->parser) == 0) {
 		plain_end(c->call, 0);
 	} else {
 		plain_failed(c->call, -ECONNRESET);
@@ -465,8 +491,10 @@ void plain_connection_resume(struct plain_connection *c)
 		return;
 	c->call->paused_in = false;
 	c->call->last_byte_ns = clock_mono_ns();
-	(void)wait_for(c, c->sent == request_bytes(c->call) ? EPOLLIN : EPOLLIN | EPOLLOUT);
-	take(c, span_of(NULL, 0));
+	if (wait_for(c, events_of(c)) < 0)
+		plain_end(c->call, -ENOMEM);
+	else
+		take(c, span_of(NULL, 0));
 }
 
 void plain_connection_act(struct plain_connection *c, uint32_t events)
@@ -489,8 +517,8 @@ void plain_connection_act(struct plain_connection *c, uint32_t events)
 		go_on_dialing(c);
 		return;
 	}
-	if (events & EPOLLOUT)
-		send_on(c);
+	if ((events & EPOLLOUT) && !send_on(c))
+		return;
 	if (events & ~(uint32_t)EPOLLOUT)
 		receive(c);
 }

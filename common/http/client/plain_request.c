@@ -175,7 +175,7 @@ int plain_request_write(const struct http_call *call, const struct http_call_opt
 	if (error == 0 && agent && !(headers && http_headers_get(headers, "User-Agent")))
 		error = write_field(ret, "User-Agent", agent);
 	for (size_t i = 0; error == 0 && headers && i < headers->count; i++)
-		if (!call_writes_itself(headers->list[i].name))
+		if (!call_writes_itself(headers->list[i].name) && strcasecmp(headers->list[i].name, "Host") != 0)
 			error = write_field(ret, headers->list[i].name, headers->list[i].value);
 	if (error == 0 && says_length(method, options->body.size))
 		error = write_length(ret, options->body.size);

@@ -3,6 +3,7 @@
 #include "tests/unit/common/http/script.h"
 #include "tests/unit/common/http/wire.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 /* What the client's own connections do that libcurl's need not. Everything else is in test_client, which asks both. */
@@ -128,6 +131,43 @@ static void who_waits_for_its_turn_is_told(void **state)
 	script_end(&w->script);
 }
 
+static void who_cannot_be_reached_refuses_in_words_that_callers_know(void **state)
+{
+	struct world *w = *state;
+	/* The kernel says at once that there is no way, or that there may be none. */
+	const struct http_call_options o = {.url = "http://255.255.255.255:9/"};
+	const int error = call(w, &o);
+
+	assert_true(error == -ECONNREFUSED || error == -EHOSTUNREACH);
+	assert_false(w->response.connected);
+}
+
+/* The deadline of the whole call is behind the patience of this test. */
+static void a_connection_that_is_not_made_is_given_up_before_the_call(void **state)
+{
+	struct world *w = *state;
+	int taken[8];
+	uint16_t port;
+	const int listener = wire_listen(&port);
+
+	/* Nobody accepts: with a queue of one, and some in it, further ones are not answered. */
+	assert_int_equal(listen(listener, 0), 0);
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+		struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(port)};
+
+		name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		taken[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		(void)connect(taken[i], (struct sockaddr *)&name, sizeof(name));
+	}
+	w->script.port = port;
+	const struct http_call_options o = {.url = url(w, "/"), .connect_ms = 100, .deadline_ms = 600000};
+	assert_int_equal(call(w, &o), -ETIMEDOUT);
+	assert_false(w->response.connected);
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+		close(taken[i]);
+	close(listener);
+}
+
 static void what_would_end_a_line_is_never_sent(void **state)
 {
 	static const char *const targets[] = {"/a b", "/a\r\nX: y", "/a\tb", "/\x7f"};
@@ -151,6 +191,8 @@ int main(void)
 		T(a_connection_is_used_again_where_the_answer_leaves_it_in_order),
 		T(bytes_behind_an_answer_are_not_taken_for_the_next_one),
 		T(who_waits_for_its_turn_is_told),
+		T(who_cannot_be_reached_refuses_in_words_that_callers_know),
+		T(a_connection_that_is_not_made_is_given_up_before_the_call),
 		T(what_would_end_a_line_is_never_sent),
 	};
 
