@@ -187,6 +187,17 @@ static void verify(struct worker_job *job)
 	finish(f, 0);
 }
 
+/* false: it ends, and the verifier with it. */
+static bool hand_over(struct block_source *s, struct worker_job *job)
+{
+	pthread_mutex_lock(&s->lock);
+	const bool runs = !s->stopping;
+	if (runs)
+		worker_run(s->verifier, job);
+	pthread_mutex_unlock(&s->lock);
+	return runs;
+}
+
 /* ---- one call ---- */
 
 static int on_head(void *cookie, const struct http_response *head, unsigned attempts)
@@ -229,7 +240,8 @@ static void on_done(void *cookie, int error, struct http_response *response)
 		return;
 	}
 	f->job.run = verify;
-	worker_run(f->source->verifier, &f->job);
+	if (!hand_over(f->source, &f->job))
+		fail_step(f, -ERR_UNAVAILABLE);
 }
 
 static int make_target(struct block_fetch *f)
@@ -413,8 +425,11 @@ int block_source_take(struct block_source *s, struct block *block, void (*done)(
 	}
 	*a = (struct arrival){.source = s, .block = block, .done = done, .cookie = cookie};
 	a->job.run = verify_arrival;
-	worker_run(s->verifier, &a->job);
-	return 0;
+	if (hand_over(s, &a->job))
+		return 0;
+	block_unref(block);
+	free(a);
+	return -ENOMEM;
 }
 
 bool block_source_keeps(const struct block_source *s)
@@ -498,6 +513,9 @@ void block_source_stop(struct block_source *s)
 		DL_DELETE(queue, f);
 		finish(f, -ERR_UNAVAILABLE);
 	}
+	/* What is being verified ends before the client does, which it might have asked for more. */
+	worker_free(s->verifier);
+	s->verifier = NULL;
 }
 
 void block_source_free(struct block_source *s)

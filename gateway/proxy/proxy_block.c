@@ -134,10 +134,13 @@ static bool respond(struct exchange *x, struct block *block, const struct block_
 		answer.len = part->len;
 		r = make_part(&headers, whole, &answer);
 	}
-	if (r < 0)
+	if (r < 0) {
+		under_way_give_back(x->proxy->under_way, &x->block.room);
+		x->block.room.amount = 0;
 		proxy_exchange_fail(x, r);
-	else
+	} else {
 		block_answer_send(proxy_exchange_take_request(x, DONE), block, &answer);
+	}
 	http_headers_fini(&headers);
 	return true;
 }

@@ -262,7 +262,6 @@ int proxy_content_want(struct exchange *x)
 	if (!may_be_made_here(x) || strcmp(x->method, "GET") != 0)
 		return 0;
 	if (!x->fill.wanted) {
-		x->fill.sent = cache_fence(x->proxy->with.cache);
 		x->fill.asked_ns = clock_boot_ns();
 		x->fill.wanted = true;
 	}

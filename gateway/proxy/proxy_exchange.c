@@ -149,7 +149,7 @@ int proxy_exchange_told(const struct exchange *x, int error)
 
 void proxy_exchange_fail(struct exchange *x, int error)
 {
-	proxy_flight_land(x, NULL);
+	proxy_flight_land(x, NULL, 0);
 	http_respond_error(proxy_exchange_take_request(x, DONE), proxy_exchange_told(x, error), NULL);
 	proxy_exchange_release(x);
 }

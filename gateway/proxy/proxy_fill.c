@@ -27,7 +27,6 @@ int proxy_fill_want(struct exchange *x)
 	if (!x->proxy->with.cache || x->traits.poll || !is_read(x))
 		return 0;
 	x->fill.wanted = strcmp(x->method, "GET") == 0;
-	x->fill.sent = cache_fence(x->proxy->with.cache);
 	x->fill.asked_ns = clock_boot_ns();
 	return http_headers_set(&x->headers, HEADER_TAGS, HEADER_TAGS_WANTED);
 }
@@ -170,7 +169,7 @@ void proxy_fill_on_end(struct exchange *x, bool complete)
 	if (x->fill.answer && proxy_content_is(x->fill.answer))
 		proxy_flight_part(x);
 	else
-		proxy_flight_land(x, x->fill.answer);
+		proxy_flight_land(x, x->fill.answer, x->fill.answer ? answer_seq(x->fill.answer) : 0);
 	if (!x->fill.gathers)
 		proxy_fill_give_up(x);
 }

@@ -83,33 +83,38 @@ bool proxy_flight_board(struct exchange *x)
 	return verdict == FLIGHTS_LEADS && proxy_hit_answer_again(x);
 }
 
-/* The answer that its leader got is good for it. */
-static bool hand_out(struct exchange *x, struct answer *answer, int64_t incarnation)
+/* The answer that its leader got, and up to which position of that life it is true. */
+struct landing {
+	struct answer *answer; /* NULL: there is none for others */
+	int64_t incarnation, seq;
+	bool alone; /* each asks for himself then */
+};
+
+static bool hand_out(struct exchange *x, const struct landing *landing)
 {
 	struct keeper_place now;
 
-	if (answer_seq(answer) < x->needed || incarnation != x->where.incarnation)
+	if (landing->seq < x->needed || landing->incarnation != x->where.incarnation)
 		return false;
 	keeper_look(x->proxy->with.keeper, x->drive, x->user, &now);
-	if (now.way != KEEPER_HERE || !now.held || !now.lease || now.incarnation != incarnation)
+	if (now.way != KEEPER_HERE || !now.held || !now.lease || now.incarnation != landing->incarnation)
 		return false;
-	now.seq = answer_seq(answer);
-	return proxy_hit_answer_by(x, answer, &now);
+	now.seq = landing->seq;
+	return proxy_hit_answer_by(x, landing->answer, &now);
 }
 
-/* answer: NULL: there is none for others. */
-static void disembark(struct exchange *x, struct answer *answer, int64_t incarnation, bool alone)
+static void disembark(struct exchange *x, const struct landing *landing)
 {
 	int why;
 
 	metric_add(x->proxy->waiting, -1);
-	x->asks_alone = x->asks_alone || alone;
+	x->asks_alone = x->asks_alone || landing->alone;
 	if (proxy_exchange_is_over(x, &why)) {
 		proxy_exchange_fail(x, why);
 		return;
 	}
 	struct metric *collapsed = x->proxy->collapsed, *anew = x->proxy->asked_anew;
-	if (answer && hand_out(x, answer, incarnation)) {
+	if (landing->answer && hand_out(x, landing)) {
 		metric_inc(collapsed);
 		return;
 	}
@@ -117,28 +122,26 @@ static void disembark(struct exchange *x, struct answer *answer, int64_t incarna
 	proxy_home_send(x);
 }
 
-static void land(struct exchange *x, struct answer *answer, bool alone)
+static void land(struct exchange *x, const struct landing *landing)
 {
-	const int64_t incarnation = x->where.incarnation;
 	struct flight_rider *rider, *next;
 
 	if (!x->rider.leads)
 		return;
 	for (rider = flights_land(x->proxy->flights, &x->rider); rider; rider = next) {
 		next = rider->next; /* he may be gone after that, or in another list */
-		disembark((struct exchange *)((char *)rider - offsetof(struct exchange, rider)), answer, incarnation,
-			alone);
+		disembark((struct exchange *)((char *)rider - offsetof(struct exchange, rider)), landing);
 	}
 }
 
-void proxy_flight_land(struct exchange *x, struct answer *answer)
+void proxy_flight_land(struct exchange *x, struct answer *answer, int64_t seq)
 {
-	land(x, answer, false);
+	land(x, &(struct landing){.answer = answer, .incarnation = x->where.incarnation, .seq = seq});
 }
 
 void proxy_flight_part(struct exchange *x)
 {
-	land(x, NULL, true);
+	land(x, &(struct landing){.alone = true});
 }
 
 bool proxy_flight_leave(struct exchange *x)

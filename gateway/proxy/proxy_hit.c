@@ -162,7 +162,8 @@ bool proxy_hit_answer_again(struct exchange *x)
 
 	if (!find(&hit, x->user, x->drive, true))
 		return false;
-	proxy_flight_land(x, hit.reply.answer);
+	/* Memory knows it to be true where the drive is now, however long ago it was made. */
+	proxy_flight_land(x, hit.reply.answer, hit.reply.seq);
 	respond_held(&hit, x, "hit");
 	return true;
 }

@@ -270,6 +270,9 @@ static void find_way(struct exchange *x)
 		ask_first_drive(x);
 		return;
 	}
+	/* Of before it was looked whether this gateway is the home: what is given up in between is not kept. */
+	if (x->proxy->with.cache)
+		x->fill.sent = cache_fence(x->proxy->with.cache);
 	keeper_place(x->proxy->with.keeper, x->drive, x->user, &x->where);
 	switch (x->where.way) {
 	case KEEPER_NO_RING:

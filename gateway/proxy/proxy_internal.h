@@ -279,9 +279,9 @@ bool proxy_hit_answer_by(struct exchange *x, struct answer *answer, const struct
 /* true: it is not to be sent: it waits for the answer to another one, or was answered; it may be gone. From COLLECTS,
  * HELD or ANSWERS; false: it is HELD, or what it was. */
 bool proxy_flight_board(struct exchange *x);
-/* Those who wait for this one get its answer; NULL: it has none, they ask anew. Of one that nobody can wait for,
- * nothing. */
-void proxy_flight_land(struct exchange *x, struct answer *answer);
+/* Those who wait for this one get its answer, which is true at that position; NULL: it has none, they ask anew. Of one
+ * that nobody can wait for, nothing. */
+void proxy_flight_land(struct exchange *x, struct answer *answer, int64_t seq);
 /* Its answer does for nobody else. */
 void proxy_flight_part(struct exchange *x);
 /* true: it waited, does not any more, and is the caller's. */

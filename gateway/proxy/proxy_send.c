@@ -212,6 +212,8 @@ static void on_upstream_done(void *cookie, int error, struct http_response *resp
 	const bool over = x->aborted || x->ended;
 	const bool answers = x->state == ANSWERS;
 	int why = x->ended;
+	/* What came says where content lies: nobody is to be told that instead of the content. */
+	const bool page = x->content.comes;
 	pthread_mutex_unlock(&x->lock);
 	proxy_content_on_end(x, error == 0 && answers && !over);
 	proxy_fill_on_end(x, error == 0);
@@ -221,7 +223,7 @@ static void on_upstream_done(void *cookie, int error, struct http_response *resp
 		return;
 	if (error == 0 && answers && !over && !x->misplaced && proxy_content_pass_on(x))
 		return;
-	if (x->misplaced)
+	if (x->misplaced || (page && over))
 		error = -ERR_UNAVAILABLE;
 	give_place_back(x);
 
@@ -338,6 +340,7 @@ void proxy_send(struct exchange *x, const struct upstream_fixed *hop)
 	metric_inc(x->proxy->requests[x->kind]);
 	x->status = 0;
 	x->misplaced = false;
+	x->fill.kept = false;
 	proxy_content_forget(x);
 	proxy_fill_give_up(x);
 	buf_reset(&x->answer);

@@ -139,11 +139,13 @@ static void set_aside(struct home *home)
 	home->ahead_count = 0;
 }
 
-/* What was kept when the drive was in that life, and had come so far, and no database was set back since. */
+/* What was kept when the drive was in that life, and had come so far, and no database was set back since: then what an
+ * answer has seen might come a second time, and be another change. */
 static bool replica_counts(const struct home *home, const struct home_claim *claim)
 {
 	return home->has_replica && home->replica.incarnation == claim->incarnation &&
-		home->replica.followed <= claim->seq && home->replica.epoch <= home->epoch;
+		home->replica.followed <= claim->seq && home->replica_known <= claim->seq &&
+		home->replica.epoch <= home->epoch;
 }
 
 uint64_t homes_claim(struct homes *h, uint32_t drive, int64_t epoch, int64_t user, uint32_t *ret_forgotten)

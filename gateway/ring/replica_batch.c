@@ -162,6 +162,9 @@ static void fill_entry(
 	ret->seq = saw > followed ? saw : followed;
 	ret->status = answer_status(copy->answer);
 	ret->lifetime_ns = copy->expires_ns == INT64_MAX ? 0 : (uint64_t)(copy->expires_ns - now_ns);
+	/* It may live for a shorter time there; a longer one than a message may say would have all of it refused. */
+	if (ret->lifetime_ns > REPLICA_LIFETIME_S_MAX * (uint64_t)NS_PER_S)
+		ret->lifetime_ns = REPLICA_LIFETIME_S_MAX * (uint64_t)NS_PER_S;
 	ret->reads = copy->reads;
 	ret->key_count = copy->key_count;
 	memcpy(ret->keys, copy->keys, copy->key_count * sizeof(*copy->keys));

@@ -119,8 +119,9 @@ int replicas_take_offer(struct replicas *r, struct span message, struct buf *ret
 	if (error < 0)
 		return error;
 	metric_inc(r->offers);
-	(void)take_sections(r, message, taken);
+	/* Before anything is looked at: what is dropped from now on is refused later, whichever section it is of. */
 	const struct replica_ticket ticket = {.fence = cache_fence(r->cache), .clock_ns = clock_boot_ns()};
+	(void)take_sections(r, message, taken);
 	const size_t keys = choose(r, message, taken, wanted);
 
 	return replica_message_write_ticket(ret, &ticket, wanted, keys);

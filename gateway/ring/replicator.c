@@ -361,6 +361,7 @@ static bool look(struct replicator *r, int64_t epoch)
 
 	r->alone = epoch == 0;
 	if (r->alone) {
+		pthread_cond_broadcast(&r->wake); /* nobody has to wait for a round */
 		forget_all(r);
 		r->walking = false;
 		r->epoch = 0;
@@ -372,7 +373,7 @@ static bool look(struct replicator *r, int64_t epoch)
 }
 
 /* With the lock held. What comes within a tick goes together; while nothing comes, the members are looked at. */
-static void pause_for_more(struct replicator *r)
+static void pause_for_more(struct replicator *r, bool works)
 {
 	const bool idle = r->count == 0 && !r->pending && !r->walking;
 	const int64_t tick_ns = REPLICATOR_TICK_MS * NS_PER_MS;
@@ -380,7 +381,8 @@ static void pause_for_more(struct replicator *r)
 	if (idle && !r->stopping && !r->hurry)
 		(void)cond_wait_until(&r->wake, &r->lock, clock_mono_ns() + REPLICATOR_LOOK_MS * NS_PER_MS);
 	const int64_t until_ns = clock_mono_ns() + tick_ns;
-	while (!r->stopping && !r->hurry && cond_wait_until(&r->wake, &r->lock, until_ns))
+	/* Whoever is in a hurry waits as well while there is nothing that could be done: its successor is silent. */
+	while (!r->stopping && (!r->hurry || !works) && cond_wait_until(&r->wake, &r->lock, until_ns))
 		;
 }
 
@@ -395,10 +397,11 @@ static void *replicator_main(void *cookie)
 		pthread_mutex_unlock(&r->lock);
 		const int64_t epoch = ring_company(r->with.ring); /* without the lock: the ring's comes first */
 		pthread_mutex_lock(&r->lock);
-		if (look(r, epoch))
+		const bool works = look(r, epoch);
+		if (works)
 			work(r);
 		if (!was_walking || !r->walking)
-			pause_for_more(r);
+			pause_for_more(r, works);
 	}
 	pthread_mutex_unlock(&r->lock);
 	return NULL;
