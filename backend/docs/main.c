@@ -1,5 +1,12 @@
-/* nephos-docs: drives, documents, their journal and their blocks. */
+/*
+ * nephos-docs: drives, documents, their journal and their blocks.
+ *
+ * It serves gateways until it is told to end. With --blocks-move it moves the blocks of a store that is served
+ * meanwhile; with --blocks-save and --blocks-load it copies them to a folder and back, for scripts/backup and
+ * scripts/restore. Then it ends.
+ */
 #include "backend/docs/api/api.h"
+#include "backend/docs/block_copy.h"
 #include "backend/docs/block_stores.h"
 #include "backend/docs/core/docs.h"
 #include "backend/docs/docs_service.h"
@@ -7,10 +14,13 @@
 #include "backend/docs/rows/pg/sql.h"
 #include "backend/service/service.h"
 #include "backend/service/workers.h"
+#include "common/base/error.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define HELP                                        \
@@ -39,6 +49,12 @@ static const struct config_setting settings[] = {
 		false},
 	{"blocks-move", CONFIG_TEXT, NULL, 0, 0,
 		"FROM:TO, as dir:s3: moves all blocks from one kind of store to another while services run, and ends. Interrupted, it goes on when it is started again. All services must have been told how to reach both",
+		false},
+	{"blocks-save", CONFIG_TEXT, NULL, 0, 0,
+		"copies the blocks that the standard input lists into this folder of a backup, and ends; for scripts/backup",
+		false},
+	{"blocks-load", CONFIG_TEXT, NULL, 0, 0,
+		"copies the blocks that the standard input lists from this folder into the store, and ends; for scripts/restore",
 		false},
 	{"s3-endpoint", CONFIG_TEXT, NULL, 0, 0, "for blocks at s3: http[s]://HOST[:PORT] of the service of S3", false},
 	{"s3-bucket", CONFIG_TEXT, NULL, 0, 0, "its bucket, which must be there; asked for by its path", false},
@@ -77,6 +93,43 @@ static int start(struct service *s, void **ret_app)
 	return r < 0 ? r : docs_service_start(s, ret_app);
 }
 
+/* What is done is one line on the standard output. What it ends with: 0; 2: blocks are missing; 3: some are damaged. */
+static int copy_blocks(const struct config *config)
+{
+	struct block_copied done = {0};
+	struct block_store *blocks = NULL;
+	int r = block_stores_check(config);
+
+	if (r == 0)
+		r = block_stores_open(config, &blocks);
+	if (r < 0 || !blocks)
+		return 1;
+	r = config_has(config, "blocks-load")
+		? block_copy_load(blocks, stdin, config_text(config, "blocks-load"), &done)
+		: block_copy_save(blocks, stdin, config_text(config, "blocks-save"), &done);
+	blocks->ops->free(blocks);
+	printf("%" PRIu64 " blocks of %" PRIu64 " bytes copied, %" PRIu64 " there, %" PRIu64 " missing, %" PRIu64
+	       " damaged\n",
+		done.blocks, done.bytes, done.there, done.missing, done.damaged);
+	if (r < 0)
+		log_error(NULL, "op=copy error=%d text=\"%s\"", r, error_text(r));
+	if (done.damaged > 0)
+		return 3;
+	return done.missing > 0 ? 2 : r < 0;
+}
+
+/* A database that comes from a backup may be one of an earlier version. */
+static int load_blocks(struct service *s)
+{
+	struct pg *pg = NULL;
+	int r = pg_new(config_text(service_config(s), "database"), &pg);
+
+	if (r == 0)
+		r = service_migrate(s, pg);
+	pg_free(pg);
+	return r < 0 ? 1 : copy_blocks(service_config(s));
+}
+
 int main(int argc, char **argv)
 {
 	const struct service_options options = {
@@ -95,6 +148,11 @@ int main(int argc, char **argv)
 	struct service *s = NULL;
 	int r = service_new(&options, argc, argv, &s);
 
+	if (r == 0 && (config_has(service_config(s), "blocks-save") || config_has(service_config(s), "blocks-load"))) {
+		r = config_has(service_config(s), "blocks-load") ? load_blocks(s) : copy_blocks(service_config(s));
+		service_free(s);
+		return r;
+	}
 	if (r == 0 && config_has(service_config(s), "blocks-move"))
 		r = mover_run(s, config_text(service_config(s), "blocks-move"));
 	else if (r == 0)

@@ -41,6 +41,7 @@ choose_settings() {
 		check_setting MOUNT "$MOUNT"
 		check_setting STANDBYS "$STANDBYS"
 		check_last_port
+		[ "$STANDBYS" = 0 ] || [ ! -e "$DATA/postgres" ] || die "the store in $DATA was restored without standbys; start it without --standbys"
 		# Before they are remembered: with ports that cannot be had, the store would never come up.
 		check_ports "; --port N makes a store with others"
 		write_settings "$DATA/settings"

@@ -1,0 +1,74 @@
+"""A store that is written while it is copied: who writes, and who judges whether the copy is one moment of it.
+
+cut.py write URL WORK N        one change after the other until WORK/stop is there: WORK/sent.N has a line "number name
+                               sha256" for each before it is sent, WORK/acked.N its number when it was answered
+cut.py judge URL WORK N ACKED  what URL has must be what stood there behind one of these changes: all before it are
+                               there, of those behind it none, and it is not in front of change ACKED
+The key is in WORK/key, as a header.
+"""
+import hashlib
+import os
+import sys
+import urllib.error
+import urllib.request
+
+NAMES = 25
+SIZES = (90, 30000, 700000, 5000)
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def ask(method, url, work, body=None):
+    name, value = open(work + "/key").read().strip().split(": ", 1)
+    headers = {name: value, "Content-Type": "application/octet-stream"}
+    return opener.open(urllib.request.Request(url, body, headers, method=method), timeout=60).read()
+
+
+def path_of(url, n, name):
+    return f"{url}/api/v2/docs/drives/home/files/w{n}/{name}"
+
+
+def write(url, work, n):
+    number = 0
+    with open(f"{work}/sent.{n}", "w") as sent, open(f"{work}/acked.{n}", "w") as acked:
+        while not os.path.exists(work + "/stop"):
+            number += 1
+            name = f"f{number * 7 % NAMES}"
+            body = os.urandom(SIZES[number % len(SIZES)]) * (3 if number % 5 == 0 else 1)
+            print(number, name, hashlib.sha256(body).hexdigest(), file=sent, flush=True)
+            ask("PUT", path_of(url, n, name) + "?parents=true", work, body)
+            print(number, file=acked, flush=True)
+
+
+def seen(url, work, n):
+    there = {}
+    for i in range(NAMES):
+        try:
+            there[f"f{i}"] = hashlib.sha256(ask("GET", path_of(url, n, f"f{i}"), work)).hexdigest()
+        except urllib.error.HTTPError as e:
+            if e.code != 404:
+                raise
+    return there
+
+
+def judge(url, work, n, acked):
+    there = seen(url, work, n)
+    changes = [line.split() for line in open(f"{work}/sent.{n}")]
+    numbers = {(name, digest): int(number) for number, name, digest in changes}
+    for name, digest in there.items():
+        if (name, digest) not in numbers:
+            return f"{name} has content that nobody wrote: {digest}"
+    cut = max((numbers[each] for each in there.items()), default=0)
+    wanted = {name: digest for number, name, digest in changes if int(number) <= cut}
+    if there != wanted:
+        wrong = [name for name in wanted if there.get(name) != wanted[name]]
+        return f"change {cut} of {len(changes)} is there, and changes before it are not: {wrong}"
+    if cut < acked:
+        return f"what is there ends with change {cut}, and {acked} was acknowledged before"
+    print(f"cut behind change {cut} of {len(changes)}; {acked} were acknowledged before")
+    return None
+
+
+if sys.argv[1] == "write":
+    write(*sys.argv[2:5])
+else:
+    sys.exit(judge(*sys.argv[2:5], int(sys.argv[5])))
