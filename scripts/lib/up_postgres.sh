@@ -97,10 +97,16 @@ start_postgres() {
 	make_roles >>"$DATA/log/postgres.log" 2>&1 || failed postgres "its roles and databases could not be made"
 }
 
+has_database() { psql_as postgres "$1" -c 'SELECT' >/dev/null 2>&1; }
+
 # The services' role owns its two databases and nothing else; earlier versions had made it the superuser.
 make_roles() {
 	local database role=postgres
 	psql_as postgres postgres -c 'SELECT' >/dev/null 2>&1 || role=nephos
 	psql_as $role postgres <"$ROOT/scripts/sql/roles.sql" || return 1
-	for database in users docs; do psql_as postgres $database <"$ROOT/scripts/sql/owner.sql" || return 1; done
+	for database in users docs; do
+		# A standby may not have it yet, and is asked before the primary: a database that is not there ends the search.
+		wait_until 30 has_database $database || return 1
+		psql_as postgres $database <"$ROOT/scripts/sql/owner.sql" || return 1
+	done
 }
