@@ -105,7 +105,7 @@ make_roles() {
 	psql_as postgres postgres -c 'SELECT' >/dev/null 2>&1 || role=nephos
 	psql_as $role postgres <"$ROOT/scripts/sql/roles.sql" || return 1
 	for database in users docs; do
-		# A standby may not have it yet, and is asked before the primary: a database that is not there ends the search.
+		# A standby may not have it yet, and is asked before the primary: that there is none ends the search.
 		wait_until 30 has_database $database || return 1
 		psql_as postgres $database <"$ROOT/scripts/sql/owner.sql" || return 1
 	done

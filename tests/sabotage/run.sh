@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Goal: the tests see what must never happen. Each patch here takes one safeguard away; it says in its head which test
-# has to fail then, and that one fails. With names of patches, or their numbers: only those.
+# has to fail then, and that one fails. With names of patches, or their numbers (or these in SABOTAGE): only those.
 #
 # A patch is applied to a copy: a layer over the tree at its own place, in a namespace of this script's own, so that
 # what was built is built on, and the tree itself stays as it is.
@@ -44,6 +44,7 @@ wanted() { # NAME
 	return 1
 }
 names=("$@")
+[ $# -gt 0 ] || read -ra names <<<"${SABOTAGE:-}"
 
 tests=()
 for patch in "$here"/*.patch; do
