@@ -130,6 +130,7 @@ check_not "nobody but a gateway asks for one at a gateway's own door" \
 check_eq "the file is read" 200 "$(get "$HOME_OF" big)"
 both_have() { test "$(metric 'nephos_gateway_block_cache_blocks' "$@")" -ge "$1"; }
 LEFT=$(for n in 1 2 3; do [ "$n" = "$HOME_OF" ] || echo "$n"; done | xargs)
+# They are brought in the background, and nothing says that the last one was: that the count stands still has to do.
 settled() { test "$(metric nephos_gateway_blocks_brought_total)" = "$1" && sleep 0.2 && test "$(metric nephos_gateway_blocks_brought_total)" = "$1"; }
 quiet() { settled "$(metric nephos_gateway_blocks_brought_total)"; }
 check "its owners have been brought it" eventually 20 quiet
