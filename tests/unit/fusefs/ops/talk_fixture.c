@@ -124,12 +124,14 @@ void talk_wait_held(struct fixture *f, enum fault_call call, size_t count)
 
 void talk_let_go(struct fixture *f, enum fault_call call)
 {
+	talk_wait_held(f, call, 1);
 	fault_clear(f->store);
 	assert_true(fault_release(f->store, call) > 0);
 }
 
 void talk_fail_held(struct fixture *f, enum fault_call call, int error)
 {
+	talk_wait_held(f, call, 1);
 	fault_clear(f->store);
 	assert_true(fault_cancel_held(f->store, call, error) > 0);
 }
