@@ -1,18 +1,29 @@
-# A second lane of scripts/test: suites that run beside those of the first, on a store and ports of their own, and whose
-# words are shown when they have come to their end: while one waits for disks and timers, the other computes. Sourced by
-# scripts/test.
+# The further lanes of scripts/test: suites that run beside those of the first, each lane on a store and ports of its
+# own, and whose words are shown when they have come to their end: while one waits for disks and timers, another
+# computes. Sourced by scripts/test.
 # shellcheck shell=bash
 
-beside=
-begin_beside() { # begin_beside PORT SUITE…
-	E2E_PORT=$1 setsid "$ROOT/scripts/test" "${@:2}" >"$work/beside.log" 2>&1 </dev/null &
-	beside=$!
+# The ports of one lane's stores: more than its scripts ask for.
+LANE_PORTS=200
+
+beside=()
+
+# begin_beside LANE…: each is a list of suites.
+begin_beside() {
+	local lane
+	for lane in "$@"; do
+		# shellcheck disable=SC2086 # each word is a suite
+		E2E_PORT=$((${E2E_PORT:-18050} + (${#beside[@]} + 1) * LANE_PORTS)) NEPHOS_TEST_LANE=1 \
+			setsid "$ROOT/scripts/test" $lane >"$work/beside-${#beside[@]}.log" 2>&1 </dev/null &
+		beside+=($!)
+	done
 }
 
+# show_beside INDEX
 show_beside() {
-	local log=$work/beside.log counts
-	wait "$beside"
-	beside=
+	local log=$work/beside-$1.log counts
+	wait "${beside[$1]}"
+	beside[$1]=
 	counts=$(tail -n 1 "$log" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p')
 	if [ -z "$counts" ]; then
 		cat "$log"
@@ -24,7 +35,11 @@ show_beside() {
 	failed=$((failed + ${counts#* }))
 }
 
-# It stops its store at its end.
+# Each stops its store at its end.
 stop_beside() {
-	[ -z "$beside" ] || { kill -TERM -- "-$beside" 2>/dev/null; wait "$beside"; }
+	local lane
+	for lane in "${beside[@]}"; do
+		[ -z "$lane" ] || kill -TERM -- "-$lane" 2>/dev/null
+	done
+	wait
 }

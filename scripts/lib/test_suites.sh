@@ -39,7 +39,7 @@ suite_tsan() {
 # Without a name, some that need no database: the others take two minutes.
 suite_sabotage() {
 	need dev || return
-	[ -z "$lane" ] || local -x SABOTAGE="03 05 06 09 12"
+	[ -z "$short" ] || local -x SABOTAGE="03 05 06 09 12"
 	run_e2e "$ROOT/tests/sabotage/run.sh"
 }
 
