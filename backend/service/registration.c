@@ -400,15 +400,34 @@ int registration_pick(struct registration *r, const char *kind, char ret_url[REG
 	return result;
 }
 
-size_t registration_count(struct registration *r, const char *kind)
+static size_t count_of(const struct registration *r, const char *kind)
 {
 	size_t count = 0;
 
-	pthread_mutex_lock(&r->lock);
 	for (size_t i = 0; i < r->peer_count; i++)
 		count += strcmp(r->peers[i].kind, kind) == 0;
+	return count;
+}
+
+size_t registration_count(struct registration *r, const char *kind)
+{
+	pthread_mutex_lock(&r->lock);
+	const size_t count = count_of(r, kind);
 	pthread_mutex_unlock(&r->lock);
 	return count;
+}
+
+int registration_await(struct registration *r, const char *kind, unsigned wait_ms)
+{
+	const int64_t until_ns = clock_mono_ns() + wait_ms * NS_PER_MS;
+
+	pthread_mutex_lock(&r->lock);
+	bool waits = r->gateway_count > 0;
+	while (waits && count_of(r, kind) == 0 && !r->leaving && !r->stopping)
+		waits = cond_wait_until(&r->wake, &r->lock, until_ns);
+	const bool known = count_of(r, kind) > 0;
+	pthread_mutex_unlock(&r->lock);
+	return known ? 0 : -ENOENT;
 }
 
 int registration_gateway(const struct registration *r, size_t n, struct registration_gateway *ret)

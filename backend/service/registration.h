@@ -48,6 +48,9 @@ void registration_free(struct registration *r); /* NULL is fine */
 /* The next live service of a kind, round robin, and whom to expect there. -ENOENT: none is known. */
 int registration_pick(struct registration *r, const char *kind, char ret_url[REGISTRATION_URL_MAX],
 	char ret_peer[REGISTRATION_PEER_MAX]);
+/* Waits until a live service of a kind is known, for wait_ms at most: one that has just started has heard of nobody
+ * yet. -ENOENT: none is, or there is no gateway to hear it from. */
+int registration_await(struct registration *r, const char *kind, unsigned wait_ms);
 size_t registration_count(struct registration *r, const char *kind);
 /* The gateways that were configured, valid as long as the registration. -ENOENT after the last. */
 struct registration_gateway {

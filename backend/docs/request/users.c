@@ -16,11 +16,11 @@
  * The docs service has no table of users: it asks a user service, over HTTP. There are two questions: is there such a
  * user (for requests of administrators that name somebody else), and who was deleted since the last time (for upkeep).
  *
- * Where a user service is comes from the registration, which hears it from the gateways, or from the setting
- * --user-service, whose addresses are taken in turn. A question that one instance does not answer in USERS_DEADLINE_MS,
- * or answers with a failure of its own, goes to the next one; after USERS_TRIES the caller hears -ERR_UNAVAILABLE and
- * tells its client to come again. An answer that makes no sense counts as none: what is not understood must not look
- * like "there is no such user".
+ * Where a user service is comes from the registration, which hears it from the gateways (a question that comes before
+ * they have named one waits for that), or from the setting --user-service, whose addresses are taken in turn. A
+ * question that one instance does not answer in USERS_DEADLINE_MS, or answers with a failure of its own, goes to the
+ * next one; after USERS_TRIES the caller hears -ERR_UNAVAILABLE and tells its client to come again. An answer that
+ * makes no sense counts as none: what is not understood must not look like "there is no such user".
  *
  * The call blocks its thread, which is a worker or that of upkeep, never one of the HTTP server's.
  */
@@ -78,9 +78,12 @@ static int pick_configured(struct users *u, char ret[REGISTRATION_URL_MAX], char
 
 static int pick(struct users *u, char ret[REGISTRATION_URL_MAX], char ret_peer[REGISTRATION_PEER_MAX])
 {
-	if (!u->urls)
-		return registration_pick(service_registration(u->service), "user", ret, ret_peer);
-	return pick_configured(u, ret, ret_peer);
+	struct registration *known = service_registration(u->service);
+
+	if (u->urls)
+		return pick_configured(u, ret, ret_peer);
+	int r = registration_await(known, "user", USERS_DEADLINE_MS);
+	return r < 0 ? r : registration_pick(known, "user", ret, ret_peer);
 }
 
 static int ask_one(struct users *u, const char *path, const char *trace, struct http_response *ret)

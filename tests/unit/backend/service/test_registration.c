@@ -157,6 +157,19 @@ static void a_service_renews_and_takes_turns_among_those_it_learns_of(void **sta
 	assert_int_equal(registration_pick(f->registration, "mail", url, peer), -ENOENT);
 }
 
+static void who_asks_before_anybody_was_named_waits_for_that(void **state)
+{
+	struct fixture *f = *state;
+	char url[REGISTRATION_URL_MAX], peer[REGISTRATION_PEER_MAX];
+
+	assert_int_equal(make_registration(f, f->gateway), 0);
+	assert_int_equal(registration_await(f->registration, "user", 1), -ENOENT);
+	assert_int_equal(registration_start(f->registration, "http://here:1"), 0);
+	assert_int_equal(registration_await(f->registration, "user", 30000), 0);
+	assert_int_equal(registration_pick(f->registration, "user", url, peer), 0);
+	assert_int_equal(registration_await(f->registration, "mail", 1), -ENOENT);
+}
+
 static void a_dead_gateway_delays_no_other(void **state)
 {
 	struct fixture *f = *state;
@@ -226,6 +239,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		with_gateway(a_service_says_who_it_is_and_where),
 		with_gateway(a_service_renews_and_takes_turns_among_those_it_learns_of),
+		with_gateway(who_asks_before_anybody_was_named_waits_for_that),
 		with_gateway(a_dead_gateway_delays_no_other),
 		with_gateway(gateways_are_read_with_spaces_and_slashes),
 		with_gateway(a_gateway_may_have_a_name_that_no_other_one_answers_to),
