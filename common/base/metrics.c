@@ -151,6 +151,14 @@ void metric_add(struct metric *m, int64_t delta)
 	atomic_fetch_add_explicit(&m->value, delta, memory_order_relaxed);
 }
 
+void metric_count_to(struct metric *m, uint64_t total)
+{
+	const int64_t before = metric_value(m);
+
+	if ((int64_t)total > before)
+		metric_add(m, (int64_t)total - before);
+}
+
 void metric_set(struct metric *m, int64_t value)
 {
 	if (!m)

@@ -54,11 +54,6 @@ void block_report_free(struct block_report *r)
 	free(r);
 }
 
-static void count_up(struct metric *m, uint64_t now)
-{
-	metric_add(m, (int64_t)now - metric_value(m));
-}
-
 void block_report_refresh(struct block_report *r)
 {
 	struct block_cache_counters now;
@@ -67,9 +62,9 @@ void block_report_refresh(struct block_report *r)
 	block_cache_count(r->cache, &now);
 	metric_set(r->blocks, (int64_t)now.blocks);
 	metric_set(r->bytes, (int64_t)now.bytes);
-	count_up(r->hits, now.hits);
-	count_up(r->misses, now.misses);
-	count_up(r->evicted, now.evicted);
+	metric_count_to(r->hits, now.hits);
+	metric_count_to(r->misses, now.misses);
+	metric_count_to(r->evicted, now.evicted);
 	pthread_mutex_unlock(&r->lock);
 }
 

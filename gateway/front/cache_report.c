@@ -103,11 +103,6 @@ void cache_report_free(struct cache_report *r)
 	free(r);
 }
 
-static void count_up(struct metric *m, uint64_t now)
-{
-	metric_add(m, (int64_t)now - metric_value(m));
-}
-
 void cache_report_refresh(struct cache_report *r)
 {
 	struct cache_counters now;
@@ -118,15 +113,15 @@ void cache_report_refresh(struct cache_report *r)
 	metric_set(r->bytes, (int64_t)now.bytes);
 	metric_set(r->copies, (int64_t)now.copies);
 	metric_set(r->copy_bytes, (int64_t)now.copy_bytes);
-	count_up(r->evicted, now.evicted);
-	count_up(r->dropped, now.dropped);
-	count_up(r->forgotten, now.forgotten);
+	metric_count_to(r->evicted, now.evicted);
+	metric_count_to(r->dropped, now.dropped);
+	metric_count_to(r->forgotten, now.forgotten);
 	for (int i = 0; i < CACHE_KINDS; i++) {
-		count_up(r->hits[i], now.hits[i]);
-		count_up(r->misses[i], now.misses[i]);
+		metric_count_to(r->hits[i], now.hits[i]);
+		metric_count_to(r->misses[i], now.misses[i]);
 	}
 	for (int i = 0; i < CACHE_VERDICTS; i++)
-		count_up(r->fills[i], now.fills[i]);
+		metric_count_to(r->fills[i], now.fills[i]);
 	pthread_mutex_unlock(&r->lock);
 }
 

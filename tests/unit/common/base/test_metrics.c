@@ -115,6 +115,19 @@ static void metrics_render_into_a_small_buffer_says_so(void **state)
 	buf_fini(&text);
 }
 
+static void metric_count_to_follows_a_sum_and_never_goes_back(void **state)
+{
+	struct metric *sum;
+
+	(void)state;
+	assert_int_equal(metrics_add(m, METRIC_COUNTER, "sum_total", "", "h", &sum), 0);
+	metric_count_to(sum, 7);
+	assert_int_equal(metric_value(sum), 7);
+	metric_count_to(sum, 5);
+	assert_int_equal(metric_value(sum), 7);
+	metric_count_to(NULL, 9);
+}
+
 static void metrics_add_twice_gives_the_same_metric(void **state)
 {
 	struct metric *a, *b;
@@ -210,6 +223,7 @@ int main(void)
 		TEST(metrics_render_of_a_histogram_is_cumulative_and_in_seconds),
 		TEST(metrics_render_of_a_histogram_without_labels_has_no_empty_braces),
 		TEST(metrics_render_into_a_small_buffer_says_so),
+		TEST(metric_count_to_follows_a_sum_and_never_goes_back),
 		TEST(metrics_add_twice_gives_the_same_metric),
 		TEST(metrics_add_refuses_bad_names_and_a_second_kind),
 		TEST(metrics_add_ends_at_its_limit),

@@ -6,6 +6,13 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#define LOOKS 30000 /* a millisecond apart, at least */
+
+static bool waits_for_a_lock(void)
+{
+	return number_of_text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") > 0;
+}
+
 static void forget(struct worker *w)
 {
 	if (pg_script(w->pg, "TRUNCATE block_place") < 0)
@@ -120,8 +127,9 @@ static void who_writes_while_a_move_begins_is_refused(void **state)
 	assert_int_equal(worker_connect(&late.worker), 0);
 	assert_ok(w, pg_script(w->pg, "BEGIN; UPDATE block_place SET step = 2, target = 'pg'"));
 	assert_int_equal(pthread_create(&thread, NULL, store_late, &late), 0);
-	while (number_of_text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == 0)
+	for (int i = 0; !waits_for_a_lock() && i < LOOKS; i++)
 		usleep(1000);
+	assert_true(waits_for_a_lock());
 	assert_ok(w, pg_script(w->pg, "COMMIT"));
 	pthread_join(thread, NULL);
 	assert_int_equal(late.result, -ENOENT);
