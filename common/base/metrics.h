@@ -29,7 +29,8 @@ int metrics_add(struct metrics *m, enum metric_kind kind, const char *name, cons
 void metric_inc(struct metric *m);
 void metric_add(struct metric *m, int64_t delta);
 void metric_set(struct metric *m, int64_t value);
-/* Of a counter whose sum is kept elsewhere, and is total by now; a smaller one changes nothing. One thread at a time. */
+/* Of a counter whose sum is kept elsewhere, and is total by now; a smaller one changes nothing. One thread at a time.
+ */
 void metric_count_to(struct metric *m, uint64_t total);
 void metric_observe_ns(struct metric *m, int64_t ns);
 int64_t metric_value(const struct metric *m); /* count for a histogram */

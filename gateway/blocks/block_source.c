@@ -61,7 +61,7 @@ struct block_source {
 	bool stopping;
 };
 
-static void take_step(struct block_fetch *f);
+static struct block_fetch *take_step(struct block_fetch *f);
 
 /* ---- the end of a fetch ---- */
 
@@ -77,13 +77,16 @@ static struct block_fetch *next_turn(struct block_source *s)
 	return f;
 }
 
+/* NULL: nothing. Where nobody can be called, each fetch ends at once and hands on to the next: in a loop, as so many
+ * may wait that a stack would not do. */
 static void begin(struct block_fetch *f)
 {
-	struct block_source *s = f->source;
-
-	if (s->with.ring)
-		ring_owners(s->with.ring, span_of(f->name.sha256, sizeof(f->name.sha256)), BLOCK_OWNERS, &f->owners);
-	take_step(f);
+	while (f) {
+		if (f->source->with.ring)
+			ring_owners(f->source->with.ring, span_of(f->name.sha256, sizeof(f->name.sha256)), BLOCK_OWNERS,
+				&f->owners);
+		f = take_step(f);
+	}
 }
 
 static struct block_fetch *fetch_new(struct block_source *s, const struct block_name *key)
@@ -124,8 +127,8 @@ static void move_latecomers(struct block_fetch *f)
 	}
 }
 
-/* Calls who waits; frees it. */
-static void finish(struct block_fetch *f, int error)
+/* Calls who waits; frees it. Returns whose turn it is now, who has to begin. */
+static struct block_fetch *finish(struct block_fetch *f, int error)
 {
 	struct block_source *s = f->source;
 	struct block_waiter *waiter;
@@ -152,8 +155,7 @@ static void finish(struct block_fetch *f, int error)
 	}
 	block_unref(f->block);
 	free(f);
-	if (next)
-		begin(next);
+	return next;
 }
 
 static void fail_step(struct block_fetch *f, int error)
@@ -163,7 +165,7 @@ static void fail_step(struct block_fetch *f, int error)
 	/* That an owner does not have it says nothing. */
 	f->error = error;
 	f->step++;
-	take_step(f);
+	begin(take_step(f));
 }
 
 /* ---- verifying ---- */
@@ -184,7 +186,7 @@ static void verify(struct worker_job *job)
 	metric_inc(from_owner ? s->from_owners : s->from_services);
 	block_cache_put(s->with.cache, f->block);
 	block_repair_offer(s->repair, f->block, &f->name);
-	finish(f, 0);
+	begin(finish(f, 0));
 }
 
 /* false: it ends, and the verifier with it. */
@@ -303,7 +305,8 @@ static bool is_wanted(struct block_fetch *f)
 	return !f->out;
 }
 
-static void take_step(struct block_fetch *f)
+/* Calls the next who may have it. Returns who has to begin, when this one is over instead. */
+static struct block_fetch *take_step(struct block_fetch *f)
 {
 	while (f->step <= f->owners.count && is_wanted(f) && !is_stopping(f->source)) {
 		const bool at_owner = f->step < f->owners.count;
@@ -319,11 +322,11 @@ static void take_step(struct block_fetch *f)
 		if (!owner || (owner->hop_url[0] && !suspects_has(f->source->suspects, owner->boot, clock_mono_ns())))
 			r = call(f, owner ? &fixed : NULL);
 		if (r == 0)
-			return;
+			return NULL;
 		f->error = r;
 		f->step++;
 	}
-	finish(f, f->error == -ERR_NOT_FOUND ? -ERR_NOT_FOUND : -ERR_UNAVAILABLE);
+	return finish(f, f->error == -ERR_NOT_FOUND ? -ERR_NOT_FOUND : -ERR_UNAVAILABLE);
 }
 
 /* ---- asking ---- */
@@ -366,8 +369,7 @@ int block_source_ask(struct block_source *s, const struct block_name *name, stru
 		next = next_turn(s);
 	}
 	pthread_mutex_unlock(&s->lock);
-	if (next)
-		begin(next);
+	begin(next);
 	return r;
 }
 
@@ -511,7 +513,7 @@ void block_source_stop(struct block_source *s)
 	pthread_mutex_unlock(&s->lock);
 	DL_FOREACH_SAFE(queue, f, more) {
 		DL_DELETE(queue, f);
-		finish(f, -ERR_UNAVAILABLE);
+		(void)finish(f, -ERR_UNAVAILABLE);
 	}
 	/* What is being verified ends before the client does, which it might have asked for more. */
 	worker_free(s->verifier);
