@@ -61,6 +61,18 @@ if [ "$(id -u)" = 0 ]; then
 	wait $elsewhere 2>/dev/null # it ends by the signal, which the shell would print
 	check "its process ends with the other namespace" eventually 30 ended "$pid"
 	check "it can be mounted again" mount_it
+
+	# A service of a store below a closed folder has such a namespace. Many mounts: it once kept each second one.
+	mkdir -p "$WORK/closed/store" "$WORK/many"
+	chmod 700 "$WORK/closed" && chown nobody "$WORK/closed/store"
+	for n in 1 2 3 4 5 6; do
+		mkdir "$WORK/many/$n"
+		clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials" "$URL" "$WORK/many/$n"
+		at_end 'umount -l "$WORK"/many/*'
+	done
+	check_eq "a service started meanwhile keeps none of six mounts" 0 \
+		"$("$E2E_ROOT/scripts/lib/as-user" nobody "$WORK/closed/store" -- grep -c "$WORK/many/" /proc/self/mountinfo)"
+	for n in 1 2 3 4 5 6; do clean "$NEPHOS" umount "$WORK/many/$n"; done
 fi
 
 # ---- by force, while it hangs ----
