@@ -19,6 +19,8 @@ static const struct command *const commands[] = {
 	&command_logout,
 	&command_status,
 	&command_fsck,
+	&command_backup,
+	&command_restore,
 	&command_umount,
 	&command_ls,
 	&command_get,

@@ -31,8 +31,9 @@ enum command_exit {
 
 /* All flags of all commands; each lists those it has. */
 struct command_options {
-	bool json, details, recursive, parents, admin, force, revoke, keep, defaults, ring, repair, last, stop;
+	bool json, details, recursive, parents, admin, force, revoke, keep, defaults, ring, repair, last, stop, check;
 	const char *credentials, *user, *password_file, *old_password_file, *email, *exec, *count;
+	const char *data, *s3_endpoint, *s3_keys, *s3_region, *s3_ca, *standbys, *port, *gateways;
 };
 
 struct command_run {
@@ -77,6 +78,7 @@ struct command {
 
 extern const struct command command_login, command_logout;
 extern const struct command command_umount, command_status, command_watch, command_fsck;
+extern const struct command command_backup, command_restore;
 extern const struct command command_ls, command_put, command_get, command_rm, command_mkdir;
 extern const struct command command_user_add, command_user_list, command_user_passwd, command_user_rm,
 	command_user_quota;

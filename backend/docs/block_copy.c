@@ -1,39 +1,49 @@
 #include "backend/docs/block_copy.h"
 
-#include "common/base/file.h"
 #include "common/base/limits.h"
 #include "common/base/sha256.h"
 #include "common/base/text.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /*
- * The list is gone through once, a block at a time, with one buffer. In the folder a file comes to its name when all of
- * it is on the disk (file_write_atomic): what is there in the right size was whole when it was written, and whether it
- * still is, loading finds out. A block that is missing or has other bytes is counted and named, and the rest goes on,
- * so that one run says all; anything else, as a disk that is full, ends it.
+ * The caller's thread goes through the list once, and hands what is to be copied to others through a short queue: at a
+ * service of S3, and in a folder whose disk has to say that it has a block, one waits most of the time. A block that is
+ * missing or has other bytes is counted and named, and the rest goes on, so that one run says all; anything else, as a
+ * disk that is full, ends it.
  */
 
 #define LINE_SIZE 256 /* three numbers and a hash have 110 */
-#define PATH_SIZE 4200
+#define QUEUE_MAX 128 /* lines read ahead: two for each of the threads at most */
 
-struct copy {
-	struct block_store *blocks;
-	const char *folder;
-	struct block_copied *done;
-	uint8_t *buffer; /* BLOCK_BYTES_MAX */
-};
+static_assert(QUEUE_MAX >= 2 * BLOCK_COPY_THREADS_MAX, "no thread waits for the reader of the list");
 
 struct listed {
 	struct block_name name;
 	uint32_t size;
 	char hex[SHA256_HEX_SIZE];
+	char place[VAULT_NAME_SIZE];
+};
+
+struct copy;
+typedef int (*copy_one)(struct copy *c, const struct listed *block, struct buf *bytes); /* an empty one */
+
+struct copy {
+	const struct block_copy *from;
+	copy_one one;
+	bool by_hash, saves;  /* a hash that comes again is no work; what the vault has is none */
+	pthread_mutex_t lock; /* guards all below */
+	pthread_cond_t filled, taken;
+	struct listed queue[QUEUE_MAX];
+	size_t first, count;
+	bool ended;
+	int error; /* the first that ends it */
+	struct block_copied *done;
 };
 
 /* ---- the list ---- */
@@ -56,33 +66,8 @@ static int parse_line(char *line, struct listed *ret)
 	if (text_unhex(span_str(words[3]), ret->name.sha256, sizeof(ret->name.sha256)) < 0)
 		return -EINVAL;
 	text_hex(ret->name.sha256, sizeof(ret->name.sha256), ret->hex);
+	(void)snprintf(ret->place, sizeof(ret->place), "blocks/%.2s/%s", ret->hex, ret->hex);
 	return 0;
-}
-
-static int each(FILE *list, struct copy *c, int (*one)(struct copy *c, const struct listed *block))
-{
-	char line[LINE_SIZE];
-	struct listed block;
-	int r = 0;
-
-	while (r == 0 && fgets(line, sizeof(line), list)) {
-		r = parse_line(line, &block);
-		if (r == 0)
-			r = one(c, &block);
-	}
-	return r == 0 && ferror(list) ? -EIO : r;
-}
-
-static void say(const struct listed *block, const char *what)
-{
-	(void)fprintf(stderr, "block %s of drive %" PRIu32 ": %s\n", block->hex, block->name.drive, what);
-}
-
-static int path_of(const struct copy *c, const struct listed *block, char ret[PATH_SIZE])
-{
-	const int size = snprintf(ret, PATH_SIZE, "%s/%.2s/%s", c->folder, block->hex, block->hex);
-
-	return size < PATH_SIZE ? 0 : -ENAMETOOLONG;
 }
 
 static bool is_right(struct span bytes, const struct listed *block)
@@ -93,114 +78,252 @@ static bool is_right(struct span bytes, const struct listed *block)
 		memcmp(digest, block->name.sha256, sizeof(digest)) == 0;
 }
 
+/* ---- what was done ---- */
+
+static void count(struct copy *c, uint64_t *counter, uint64_t bytes)
+{
+	pthread_mutex_lock(&c->lock);
+	++*counter;
+	c->done->bytes += bytes;
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* It goes on. */
+static int say(struct copy *c, uint64_t *counter, const struct listed *block, const char *what)
+{
+	count(c, counter, 0);
+	(void)fprintf(stderr, "block %s of drive %" PRIu32 ": %s\n", block->hex, block->name.drive, what);
+	return 0;
+}
+
 /* ---- out of the store ---- */
 
-/* 0: the buffer has it; 1: it was said why not. */
-static int fetch(struct copy *c, const struct listed *block)
+static int fetch(const struct copy *c, const struct listed *block, struct buf *ret)
 {
+	struct block_store *blocks = c->from->blocks;
 	uint32_t got = 0, there = 0;
-	int r = c->blocks->ops->size(c->blocks, &block->name, &there);
+	int r = blocks->ops->size(blocks, &block->name, &there);
 
-	for (uint32_t at = 0; r == 0 && there == block->size && at < there; at += got) {
-		r = c->blocks->ops->get(c->blocks, &block->name, at, c->buffer + at, there - at, &got);
+	if (r == 0 && there == block->size)
+		r = buf_reserve(ret, there);
+	while (r == 0 && there == block->size && ret->size < there) {
+		r = blocks->ops->get(blocks, &block->name, (uint32_t)ret->size, ret->data + ret->size,
+			there - (uint32_t)ret->size, &got);
 		if (r == 0 && got == 0)
 			r = -EIO;
-	}
-	if (r == -ENOENT) {
-		c->done->missing++;
-		say(block, "is not there");
-		return 1;
-	}
-	if (r == -EIO || (r == 0 && !is_right(span_of(c->buffer, there), block))) {
-		c->done->damaged++;
-		say(block, r < 0 ? "cannot be read" : "has other bytes than were stored");
-		return 1;
+		ret->size += r == 0 ? got : 0;
 	}
 	return r;
 }
 
-static int save(struct copy *c, const struct listed *block)
+static int save(struct copy *c, const struct listed *block, struct buf *bytes)
 {
-	char path[PATH_SIZE], folder[PATH_SIZE];
-	struct stat s;
-	int r = path_of(c, block, path);
+	int r = fetch(c, block, bytes);
 
-	if (r == 0 && stat(path, &s) == 0 && S_ISREG(s.st_mode) && s.st_size == (off_t)block->size) {
-		c->done->there++;
-		return 0;
-	}
+	if (r == -ENOENT)
+		return say(c, &c->done->missing, block, "is not there");
+	if (r == -EIO)
+		return say(c, &c->done->damaged, block, "cannot be read");
+	if (r < 0)
+		return r;
+	if (!is_right(buf_span(bytes), block))
+		return say(c, &c->done->damaged, block, "has other bytes than were stored");
+	r = c->from->vault->ops->put(c->from->vault, block->place, buf_span(bytes));
 	if (r == 0)
-		r = fetch(c, block);
-	if (r != 0)
-		return r < 0 ? r : 0;
-	(void)snprintf(folder, sizeof(folder), "%s/%.2s", c->folder, block->hex);
-	if (mkdir(folder, 0700) < 0 && errno != EEXIST)
-		return -errno;
-	r = file_write_atomic(path, 0600, span_of(c->buffer, block->size));
-	c->done->blocks += r == 0;
-	c->done->bytes += r == 0 ? block->size : 0;
+		count(c, &c->done->blocks, block->size);
 	return r;
 }
 
-/* ---- into the store ---- */
+/* ---- out of the backup ---- */
 
 static int put(struct copy *c, const struct listed *block, struct span bytes)
 {
-	const int r = c->blocks->ops->put(c->blocks, &block->name, bytes);
+	struct block_store *blocks = c->from->blocks;
+	const int r = blocks ? blocks->ops->put(blocks, &block->name, bytes) : 0;
 
-	c->done->there += r == -EEXIST;
-	c->done->blocks += r == 0;
-	c->done->bytes += r == 0 ? bytes.size : 0;
+	if (r == -EEXIST)
+		count(c, &c->done->there, 0);
+	else if (r == 0)
+		count(c, &c->done->blocks, bytes.size);
 	return r == -EEXIST ? 0 : r;
 }
 
-static int load(struct copy *c, const struct listed *block)
+static int load(struct copy *c, const struct listed *block, struct buf *bytes)
 {
-	char path[PATH_SIZE];
-	struct buf bytes;
-	int r = path_of(c, block, path);
+	const int r = c->from->vault->ops->get(c->from->vault, block->place, bytes);
 
-	buf_init(&bytes, BLOCK_BYTES_MAX);
-	if (r == 0)
-		r = file_read(path, BLOCK_BYTES_MAX, false, &bytes);
-	if (r == -ENOENT) {
-		c->done->missing++;
-		say(block, "is not in the backup");
-		r = 0;
-	} else if (r == -EFBIG || r == -EIO || (r == 0 && !is_right(buf_span(&bytes), block))) {
-		c->done->damaged++;
-		say(block, "has other bytes in the backup than were stored, or cannot be read there");
-		r = 0;
-	} else if (r == 0) {
-		r = put(c, block, buf_span(&bytes));
-	}
-	buf_fini(&bytes);
-	return r;
+	if (r == -ENOENT)
+		return say(c, &c->done->missing, block, "is not in the backup");
+	if (r == -EFBIG || r == -EIO || (r == 0 && !is_right(buf_span(bytes), block)))
+		return say(c, &c->done->damaged, block,
+			"has other bytes in the backup than were stored, or cannot be read there");
+	return r == 0 ? put(c, block, buf_span(bytes)) : r;
 }
 
-static int copy(struct copy *c, FILE *list, int (*one)(struct copy *c, const struct listed *block))
+/* ---- threads ---- */
+
+static bool take(struct copy *c, struct listed *ret)
+{
+	bool got;
+
+	pthread_mutex_lock(&c->lock);
+	while (c->count == 0 && !c->ended && c->error == 0)
+		pthread_cond_wait(&c->filled, &c->lock); /* the reader of the list ends it */
+	got = c->count > 0 && c->error == 0;
+	if (got) {
+		*ret = c->queue[c->first];
+		c->first = (c->first + 1) % QUEUE_MAX;
+		c->count--;
+		pthread_cond_signal(&c->taken);
+	}
+	pthread_mutex_unlock(&c->lock);
+	return got;
+}
+
+static int hand_over(struct copy *c, const struct listed *block)
 {
 	int r;
 
-	*c->done = (struct block_copied){0};
-	c->buffer = malloc(BLOCK_BYTES_MAX);
-	r = c->buffer ? each(list, c, one) : -ENOMEM;
-	free(c->buffer);
-	if (r == 0 && c->done->damaged > 0)
+	pthread_mutex_lock(&c->lock);
+	while (c->count == QUEUE_MAX && c->error == 0)
+		pthread_cond_wait(&c->taken, &c->lock);
+	assert(c->count < QUEUE_MAX || c->error < 0);
+	r = c->error;
+	if (r == 0) {
+		c->queue[(c->first + c->count) % QUEUE_MAX] = *block;
+		c->count++;
+		pthread_cond_signal(&c->filled);
+	}
+	pthread_mutex_unlock(&c->lock);
+	return r;
+}
+
+static void end(struct copy *c, int error)
+{
+	pthread_mutex_lock(&c->lock);
+	c->ended = true;
+	if (c->error == 0)
+		c->error = error;
+	pthread_cond_broadcast(&c->filled);
+	pthread_cond_broadcast(&c->taken);
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void *work(void *cookie)
+{
+	struct copy *c = cookie;
+	struct listed block;
+	struct buf bytes;
+	int r = 0;
+
+	buf_init(&bytes, BLOCK_BYTES_MAX);
+	while (r == 0 && take(c, &block)) {
+		buf_reset(&bytes);
+		r = c->one(c, &block, &bytes);
+	}
+	if (r < 0)
+		end(c, r);
+	buf_fini(&bytes);
+	return NULL;
+}
+
+/* ---- all ---- */
+
+/* 1: there is nothing to do for it. */
+static int look(struct copy *c, const struct listed *block, const char *before)
+{
+	struct vault *vault = c->from->vault;
+	int r = c->by_hash && strcmp(before, block->hex) == 0;
+
+	if (r == 0 && c->saves)
+		r = vault->ops->has(vault, block->place, block->size);
+	if (r == 1)
+		count(c, &c->done->there, 0);
+	return r;
+}
+
+static int read_list(struct copy *c)
+{
+	char line[LINE_SIZE], before[SHA256_HEX_SIZE] = "";
+	struct listed block;
+	int r = 0;
+
+	while (r == 0 && fgets(line, sizeof(line), c->from->list)) {
+		r = parse_line(line, &block);
+		if (r < 0)
+			break;
+		r = look(c, &block, before);
+		if (r == 0)
+			r = hand_over(c, &block);
+		memcpy(before, block.hex, sizeof(before));
+		r = r > 0 ? 0 : r;
+	}
+	return r == 0 && ferror(c->from->list) ? -EIO : r;
+}
+
+static int run(struct copy *c)
+{
+	pthread_t threads[BLOCK_COPY_THREADS_MAX];
+	unsigned count = 0;
+	int r = 0;
+
+	assert(c->from->threads > 0 && c->from->threads <= BLOCK_COPY_THREADS_MAX);
+	while (r == 0 && count < c->from->threads) {
+		r = -pthread_create(&threads[count], NULL, work, c);
+		count += r == 0;
+	}
+	if (r == 0)
+		r = read_list(c);
+	end(c, r);
+	for (unsigned i = 0; i < count; i++)
+		pthread_join(threads[i], NULL);
+	return c->error;
+}
+
+static int copy(const struct block_copy *from, copy_one one, struct block_copied *ret)
+{
+	struct copy *c = calloc(1, sizeof(*c));
+	int r;
+
+	*ret = (struct block_copied){0};
+	if (!c)
+		return -ENOMEM;
+	c->from = from;
+	c->one = one;
+	c->saves = one == save;
+	c->by_hash = one == save || !from->blocks;
+	c->done = ret;
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_cond_init(&c->filled, NULL);
+	pthread_cond_init(&c->taken, NULL);
+	r = run(c);
+	pthread_cond_destroy(&c->taken);
+	pthread_cond_destroy(&c->filled);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+	if (one == save) {
+		const int synced = from->vault->ops->sync(from->vault);
+
+		r = r == 0 ? synced : r;
+	}
+	if (r == 0 && ret->damaged > 0)
 		return -EIO;
-	return r == 0 && c->done->missing > 0 ? -ENOENT : r;
+	return r == 0 && ret->missing > 0 ? -ENOENT : r;
 }
 
-int block_copy_save(struct block_store *blocks, FILE *list, const char *folder, struct block_copied *ret)
+int block_copy_save(const struct block_copy *from, struct block_copied *ret)
 {
-	struct copy c = {.blocks = blocks, .folder = folder, .done = ret};
-
-	return copy(&c, list, save);
+	return copy(from, save, ret);
 }
 
-int block_copy_load(struct block_store *blocks, FILE *list, const char *folder, struct block_copied *ret)
+int block_copy_load(const struct block_copy *from, struct block_copied *ret)
 {
-	struct copy c = {.blocks = blocks, .folder = folder, .done = ret};
+	return copy(from, load, ret);
+}
 
-	return copy(&c, list, load);
+int block_copy_check(const struct block_copy *from, struct block_copied *ret)
+{
+	const struct block_copy backup = {.vault = from->vault, .list = from->list, .threads = from->threads};
+
+	return copy(&backup, load, ret);
 }

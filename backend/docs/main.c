@@ -2,11 +2,10 @@
  * nephos-docs: drives, documents, their journal and their blocks.
  *
  * It serves gateways until it is told to end. With --blocks-move it moves the blocks of a store that is served
- * meanwhile; with --blocks-save and --blocks-load it copies them to a folder and back, for scripts/backup and
- * scripts/restore. Then it ends.
+ * meanwhile; with --backup it does one thing with a backup, for scripts/backup and scripts/restore. Then it ends.
  */
 #include "backend/docs/api/api.h"
-#include "backend/docs/block_copy.h"
+#include "backend/docs/backup.h"
 #include "backend/docs/block_stores.h"
 #include "backend/docs/core/docs.h"
 #include "backend/docs/docs_service.h"
@@ -14,13 +13,9 @@
 #include "backend/docs/rows/pg/sql.h"
 #include "backend/service/service.h"
 #include "backend/service/workers.h"
-#include "common/base/error.h"
 #include "common/base/limits.h"
-#include "common/base/log.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #define HELP                                        \
@@ -50,12 +45,19 @@ static const struct config_setting settings[] = {
 	{"blocks-move", CONFIG_TEXT, NULL, 0, 0,
 		"FROM:TO, as dir:s3: moves all blocks from one kind of store to another while services run, and ends. Interrupted, it goes on when it is started again. All services must have been told how to reach both",
 		false},
-	{"blocks-save", CONFIG_TEXT, NULL, 0, 0,
-		"copies the blocks that the standard input lists into this folder of a backup, and ends; for scripts/backup",
+	{"backup", CONFIG_TEXT, NULL, 0, 0,
+		"folder, or s3://BUCKET[/PREFIX], of a backup, for nephos backup and nephos restore: one thing is done with it, and the program ends",
 		false},
-	{"blocks-load", CONFIG_TEXT, NULL, 0, 0,
-		"copies the blocks that the standard input lists from this folder into the store, and ends; for scripts/restore",
+	{"backup-do", CONFIG_TEXT, NULL, 0, 0,
+		"which: save-blocks, load-blocks or check-blocks, of the list on the standard input; put, get, list or remove, of backup-name",
 		false},
+	{"backup-name", CONFIG_TEXT, NULL, 0, 0, "of a part of the backup; what the names begin with that are listed",
+		false},
+	{"backup-endpoint", CONFIG_TEXT, NULL, 0, 0, "http[s]://HOST[:PORT] of the service of S3 where the backup lies",
+		false},
+	{"backup-region", CONFIG_TEXT, "us-east-1", 0, 0, "the region that requests to it are signed for", false},
+	{"backup-keys", CONFIG_TEXT, NULL, 0, 0, "file of its keys, as s3-keys", false},
+	{"backup-ca", CONFIG_TEXT, NULL, 0, 0, "file of certificates that may sign its own, as s3-ca", false},
 	{"s3-endpoint", CONFIG_TEXT, NULL, 0, 0, "for blocks at s3: http[s]://HOST[:PORT] of the service of S3", false},
 	{"s3-bucket", CONFIG_TEXT, NULL, 0, 0, "its bucket, which must be there; asked for by its path", false},
 	{"s3-region", CONFIG_TEXT, "us-east-1", 0, 0, "the region that requests are signed for", false},
@@ -93,43 +95,6 @@ static int start(struct service *s, void **ret_app)
 	return r < 0 ? r : docs_service_start(s, ret_app);
 }
 
-/* What is done is one line on the standard output. What it ends with: 0; 2: blocks are missing; 3: some are damaged. */
-static int copy_blocks(const struct config *config)
-{
-	struct block_copied done = {0};
-	struct block_store *blocks = NULL;
-	int r = block_stores_check(config);
-
-	if (r == 0)
-		r = block_stores_open(config, &blocks);
-	if (r < 0 || !blocks)
-		return 1;
-	r = config_has(config, "blocks-load")
-		? block_copy_load(blocks, stdin, config_text(config, "blocks-load"), &done)
-		: block_copy_save(blocks, stdin, config_text(config, "blocks-save"), &done);
-	blocks->ops->free(blocks);
-	printf("%" PRIu64 " blocks of %" PRIu64 " bytes copied, %" PRIu64 " there, %" PRIu64 " missing, %" PRIu64
-	       " damaged\n",
-		done.blocks, done.bytes, done.there, done.missing, done.damaged);
-	if (r < 0)
-		log_error(NULL, "op=copy error=%d text=\"%s\"", r, error_text(r));
-	if (done.damaged > 0)
-		return 3;
-	return done.missing > 0 ? 2 : r < 0;
-}
-
-/* A database that comes from a backup may be one of an earlier version. */
-static int load_blocks(struct service *s)
-{
-	struct pg *pg = NULL;
-	int r = pg_new(config_text(service_config(s), "database"), &pg);
-
-	if (r == 0)
-		r = service_migrate(s, pg);
-	pg_free(pg);
-	return r < 0 ? 1 : copy_blocks(service_config(s));
-}
-
 int main(int argc, char **argv)
 {
 	const struct service_options options = {
@@ -148,8 +113,8 @@ int main(int argc, char **argv)
 	struct service *s = NULL;
 	int r = service_new(&options, argc, argv, &s);
 
-	if (r == 0 && (config_has(service_config(s), "blocks-save") || config_has(service_config(s), "blocks-load"))) {
-		r = config_has(service_config(s), "blocks-load") ? load_blocks(s) : copy_blocks(service_config(s));
+	if (r == 0 && config_has(service_config(s), "backup")) {
+		r = backup_run(s);
 		service_free(s);
 		return r;
 	}

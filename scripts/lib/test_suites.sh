@@ -56,6 +56,14 @@ suite_ring() {
 	run_ctest "$builds/dev" -L unit -R "$RING_TESTS"
 }
 
+# Those of tests/backup run by this name only; what takes long says so, and looks at E2E_LONG itself.
+suite_backup() {
+	local script
+	"$ROOT/scripts/deps" standbys s3 test
+	need dev || return
+	for script in "$ROOT"/tests/e2e/5[23]-*.sh "$ROOT"/tests/backup/*.sh; do NEPHOS_BUILD_DIR=$builds/dev run_e2e "$script"; done
+}
+
 suite_compose() {
 	"$ROOT/scripts/deps" compose test
 	need dev || return

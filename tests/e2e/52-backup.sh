@@ -14,8 +14,8 @@ HOME_DRIVE=$URL/api/v2/docs/drives/home
 FILES=$HOME_DRIVE/files
 up() { "$E2E_ROOT/scripts/up" --data "$1" --port $PORT --user tester --gateways 1; }
 down() { "$E2E_ROOT/scripts/down" --data "$1"; }
-backup() { "$E2E_ROOT/scripts/backup" --data "$@" >"$WORK/out" 2>"$WORK/err"; }
-restore() { "$E2E_ROOT/scripts/restore" --data "$@" >"$WORK/out" 2>"$WORK/err"; }
+backup() { "$BIN/nephos" backup --data "$@" >"$WORK/out" 2>"$WORK/err"; }
+restore() { "$BIN/nephos" restore --data "$@" >"$WORK/out" 2>"$WORK/err"; }
 copied() { sed -n 's/^\([0-9]*\) blocks of .* copied.*/\1/p' "$WORK/out" | tail -n 1; }
 fsck() { "$BIN/nephos" fsck --credentials "$R/credentials"; }
 put() { http -T "$1" -H "@$WORK/key" "$FILES/$2"; }

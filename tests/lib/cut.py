@@ -1,6 +1,7 @@
 """A store that is written while it is copied: who writes, and who judges whether the copy is one moment of it.
 
-cut.py write URL WORK N        one change after the other until WORK/stop is there: WORK/sent.N has a line "number name
+cut.py write URL WORK N [patient]   one change after the other until WORK/stop is there; who is patient comes again
+                               when he is told so (503): WORK/sent.N has a line "number name
                                sha256" for each before it is sent, WORK/acked.N its number when it was answered
 cut.py judge URL WORK N ACKED  what URL has must be what stood there behind one of these changes: all before it are
                                there, of those behind it none, and it is not in front of change ACKED
@@ -9,6 +10,7 @@ The key is in WORK/key, as a header.
 import hashlib
 import os
 import sys
+import time
 import urllib.error
 import urllib.request
 
@@ -27,7 +29,17 @@ def path_of(url, n, name):
     return f"{url}/api/v2/docs/drives/home/files/w{n}/{name}"
 
 
-def write(url, work, n):
+def put(url, work, body, patient):
+    while True:
+        try:
+            return ask("PUT", url, work, body)
+        except urllib.error.HTTPError as e:
+            if not patient or e.code != 503:
+                raise
+            time.sleep(0.2)  # as Retry-After says, but sooner
+
+
+def write(url, work, n, patient=None):
     number = 0
     with open(f"{work}/sent.{n}", "w") as sent, open(f"{work}/acked.{n}", "w") as acked:
         while not os.path.exists(work + "/stop"):
@@ -35,7 +47,7 @@ def write(url, work, n):
             name = f"f{number * 7 % NAMES}"
             body = os.urandom(SIZES[number % len(SIZES)]) * (3 if number % 5 == 0 else 1)
             print(number, name, hashlib.sha256(body).hexdigest(), file=sent, flush=True)
-            ask("PUT", path_of(url, n, name) + "?parents=true", work, body)
+            put(path_of(url, n, name) + "?parents=true", work, body, patient)
             print(number, file=acked, flush=True)
 
 
@@ -69,6 +81,6 @@ def judge(url, work, n, acked):
 
 
 if sys.argv[1] == "write":
-    write(*sys.argv[2:5])
+    write(*sys.argv[2:6])
 else:
     sys.exit(judge(*sys.argv[2:5], int(sys.argv[5])))

@@ -80,13 +80,15 @@ static int64_t parse_time(struct span text)
 
 bool s3_list_next(struct span page, size_t *at, struct s3_item *ret)
 {
-	struct span item, modified;
+	struct span item, modified, size;
 
 	while (s3_element(span_of(page.data + *at, page.size - *at), "Contents", &item)) {
 		*at = (size_t)(item.data - page.data) + item.size;
 		if (!s3_element(item, "Key", &ret->key))
 			continue;
 		ret->modified_s = s3_element(item, "LastModified", &modified) ? parse_time(modified) : INT64_MAX;
+		if (!s3_element(item, "Size", &size) || text_parse_i64(size, &ret->size) < 0 || ret->size < 0)
+			ret->size = -1;
 		return true;
 	}
 	return false;

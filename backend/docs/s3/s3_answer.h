@@ -20,6 +20,7 @@ int s3_unescape(struct span text, struct buf *ret);
 struct s3_item {
 	struct span key;
 	int64_t modified_s; /* INT64_MAX: not said, so it is never old */
+	int64_t size;	    /* -1: not said */
 };
 /* The next object of a listing from *at on, which moves on; false: there is none. */
 bool s3_list_next(struct span page, size_t *at, struct s3_item *ret);

@@ -1,6 +1,7 @@
 /* Blocks to a folder and back: all of the list, each once, and nothing that is not what it was. */
 #include "backend/docs/block_copy.h"
 #include "backend/docs/blocks/block_mem.h"
+#include "backend/docs/vault/vaults.h"
 #include "common/base/sha256.h"
 #include "common/base/text.h"
 
@@ -10,6 +11,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -20,6 +22,7 @@ static const char *const texts[TEXTS] = {"one", "the second block", ""};
 
 struct fixture {
 	struct block_store *from, *to;
+	struct vault *vault;
 	char folder[32];
 	char list[1024];
 };
@@ -55,6 +58,7 @@ static int setup(void **state)
 	assert_non_null(f);
 	strcpy(f->folder, "/tmp/block_copy.XXXXXX");
 	assert_non_null(mkdtemp(f->folder));
+	assert_int_equal(vaults_open(&(struct vault_options){.target = f->folder}, &f->vault), 0);
 	assert_int_equal(block_mem_new(&f->from), 0);
 	assert_int_equal(block_mem_new(&f->to), 0);
 	for (size_t i = 0; i < TEXTS; i++) {
@@ -72,6 +76,7 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 	char command[64];
 
+	f->vault->ops->free(f->vault);
 	f->from->ops->free(f->from);
 	f->to->ops->free(f->to);
 	(void)snprintf(command, sizeof(command), "rm -r %s", f->folder);
@@ -80,14 +85,21 @@ static int teardown(void **state)
 	return 0;
 }
 
-static int run(struct fixture *f, bool load, struct block_copied *ret)
+enum what { SAVE, LOAD, CHECK };
+
+static int run(struct fixture *f, enum what what, struct block_copied *ret)
 {
-	FILE *list = fmemopen(f->list, strlen(f->list), "r");
+	struct block_copy copy = {
+		.blocks = what == LOAD ? f->to : f->from, .vault = f->vault, .list = NULL, .threads = 3};
 	int r;
 
-	assert_non_null(list);
-	r = load ? block_copy_load(f->to, list, f->folder, ret) : block_copy_save(f->from, list, f->folder, ret);
-	assert_int_equal(fclose(list), 0);
+	copy.list = fmemopen(f->list, strlen(f->list), "r");
+	assert_non_null(copy.list);
+	if (what == SAVE)
+		r = block_copy_save(&copy, ret);
+	else
+		r = what == LOAD ? block_copy_load(&copy, ret) : block_copy_check(&copy, ret);
+	assert_int_equal(fclose(copy.list), 0);
 	return r;
 }
 
@@ -96,7 +108,7 @@ static void path_of(const struct fixture *f, const char *text, char ret[128])
 	char hex[SHA256_HEX_SIZE];
 
 	hex_of(text, hex);
-	(void)snprintf(ret, 128, "%s/%.2s/%s", f->folder, hex, hex);
+	(void)snprintf(ret, 128, "%s/blocks/%.2s/%s", f->folder, hex, hex);
 }
 
 static void overwrite(const struct fixture *f, const char *text, const char *bytes)
@@ -118,10 +130,10 @@ static void test_what_was_saved_is_loaded(void **state)
 	char room[32];
 	uint32_t size;
 
-	assert_int_equal(run(f, false, &done), 0);
+	assert_int_equal(run(f, SAVE, &done), 0);
 	assert_int_equal(done.blocks, TEXTS);
 	assert_int_equal(done.bytes, 3 + 16);
-	assert_int_equal(run(f, true, &done), 0);
+	assert_int_equal(run(f, LOAD, &done), 0);
 	assert_int_equal(done.blocks, TEXTS);
 	for (size_t i = 0; i < TEXTS; i++) {
 		const struct block_name name = name_of(texts[i], 7);
@@ -130,7 +142,7 @@ static void test_what_was_saved_is_loaded(void **state)
 		assert_int_equal(size, strlen(texts[i]));
 		assert_memory_equal(room, texts[i], size);
 	}
-	assert_int_equal(run(f, true, &done), 0);
+	assert_int_equal(run(f, LOAD, &done), 0);
 	assert_int_equal(done.there, TEXTS);
 	assert_int_equal(done.blocks, 0);
 }
@@ -142,12 +154,17 @@ static void test_a_block_of_two_drives_is_saved_once(void **state)
 	struct block_copied done;
 
 	assert_int_equal(f->from->ops->put(f->from, &name, span_str(texts[0])), 0);
+	f->list[0] = '\0';
+	list_add(f, texts[0], 7);
 	list_add(f, texts[0], 8);
-	assert_int_equal(run(f, false, &done), 0);
-	assert_int_equal(done.blocks, TEXTS);
+	list_add(f, texts[1], 7);
+	assert_int_equal(run(f, SAVE, &done), 0);
+	assert_int_equal(done.blocks, 2);
 	assert_int_equal(done.there, 1);
-	assert_int_equal(run(f, true, &done), 0);
-	assert_int_equal(done.blocks, TEXTS + 1);
+	assert_int_equal(run(f, CHECK, &done), 0);
+	assert_int_equal(done.blocks, 2);
+	assert_int_equal(run(f, LOAD, &done), 0);
+	assert_int_equal(done.blocks, 3);
 }
 
 static void test_what_is_missing_is_counted_and_the_rest_saved(void **state)
@@ -157,10 +174,10 @@ static void test_what_is_missing_is_counted_and_the_rest_saved(void **state)
 	struct block_copied done;
 
 	assert_int_equal(f->from->ops->remove(f->from, &name), 0);
-	assert_int_equal(run(f, false, &done), -ENOENT);
+	assert_int_equal(run(f, SAVE, &done), -ENOENT);
 	assert_int_equal(done.missing, 1);
 	assert_int_equal(done.blocks, TEXTS - 1);
-	assert_int_equal(run(f, true, &done), -ENOENT);
+	assert_int_equal(run(f, LOAD, &done), -ENOENT);
 	assert_int_equal(done.missing, 1);
 }
 
@@ -173,17 +190,63 @@ static void test_other_bytes_are_neither_saved_nor_loaded(void **state)
 
 	assert_int_equal(f->from->ops->remove(f->from, &name), 0);
 	assert_int_equal(f->from->ops->put(f->from, &name, span_str("eno")), 0);
-	assert_int_equal(run(f, false, &done), -EIO);
+	assert_int_equal(run(f, SAVE, &done), -EIO);
 	assert_int_equal(done.damaged, 1);
 	path_of(f, texts[0], path);
 	assert_int_equal(access(path, F_OK), -1);
 
 	overwrite(f, texts[1], "the second clock");
 	overwrite(f, texts[2], "not empty");
-	assert_int_equal(run(f, true, &done), -EIO);
+	assert_int_equal(run(f, CHECK, &done), -EIO);
+	assert_int_equal(done.damaged, 2);
+	assert_int_equal(run(f, LOAD, &done), -EIO);
 	assert_int_equal(done.damaged, 2);
 	assert_int_equal(done.missing, 1);
 	assert_int_equal(block_mem_count(f->to), 0);
+}
+
+/* More than the queue holds, so that threads and the reader of the list wait for each other. */
+static void test_many_blocks_are_saved_by_several_threads(void **state)
+{
+	enum { BLOCKS = 3000, LINE = 100 };
+	struct fixture *f = *state;
+	struct block_copied done;
+	struct block_copy copy = {.blocks = f->from, .vault = f->vault, .threads = 5};
+	char *lines = calloc(BLOCKS, LINE), text[32], hex[SHA256_HEX_SIZE];
+	size_t at = 0;
+
+	assert_non_null(lines);
+	for (unsigned i = 0; i < BLOCKS; i++) {
+		(void)snprintf(text, sizeof(text), "block %u", i);
+		const struct block_name name = name_of(text, 7);
+
+		assert_int_equal(f->from->ops->put(f->from, &name, span_str(text)), 0);
+		hex_of(text, hex);
+		at += (size_t)snprintf(lines + at, LINE, "7 5 %zu %s\n", strlen(text), hex);
+	}
+	for (unsigned again = 0; again < 3; again++) {
+		copy.list = fmemopen(lines, at, "r");
+		copy.blocks = again == 2 ? f->to : f->from;
+		assert_int_equal((again == 2 ? block_copy_load : block_copy_save)(&copy, &done), 0);
+		assert_int_equal(done.blocks, again == 1 ? 0 : BLOCKS);
+		assert_int_equal(done.there, again == 1 ? BLOCKS : 0);
+		assert_int_equal(fclose(copy.list), 0);
+	}
+	assert_int_equal(block_mem_count(f->to), BLOCKS);
+	free(lines);
+}
+
+/* A disk that is full ends it, however much is left to do. */
+static void test_a_vault_that_takes_nothing_ends_it(void **state)
+{
+	struct fixture *f = *state;
+	struct block_copied done;
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "%s/blocks", f->folder);
+	assert_int_equal(mkfifo(path, 0600), 0); /* where a folder should be */
+	assert_int_equal(run(f, SAVE, &done), -ENOTDIR);
+	assert_int_equal(done.blocks, 0);
 }
 
 static void test_a_list_of_something_else_is_refused(void **state)
@@ -194,12 +257,12 @@ static void test_a_list_of_something_else_is_refused(void **state)
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
 		snprintf(f->list, sizeof(f->list), "%s", lists[i]);
-		assert_int_equal(run(f, false, &done), -EINVAL);
+		assert_int_equal(run(f, SAVE, &done), -EINVAL);
 	}
 	f->list[0] = '\0';
 	list_add(f, texts[0], 7);
 	memcpy(f->list + strlen(f->list) - 1, " and more\n", sizeof(" and more\n"));
-	assert_int_equal(run(f, false, &done), -EINVAL);
+	assert_int_equal(run(f, SAVE, &done), -EINVAL);
 }
 
 int main(void)
@@ -209,6 +272,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_block_of_two_drives_is_saved_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_is_missing_is_counted_and_the_rest_saved, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_bytes_are_neither_saved_nor_loaded, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many_blocks_are_saved_by_several_threads, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_vault_that_takes_nothing_ends_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_list_of_something_else_is_refused, setup, teardown),
 	};
 

@@ -22,10 +22,26 @@ static void items_of_a_page_come_in_order(void **state)
 	assert_true(s3_list_next(span_str(page), &at, &item));
 	assert_true(span_eq_str(item.key, "p/0001/a"));
 	assert_int_equal(item.modified_s, 1795848671);
+	assert_int_equal(item.size, 1);
 	assert_true(s3_list_next(span_str(page), &at, &item));
 	assert_true(span_eq_str(item.key, "p/0002/b"));
 	assert_int_equal(item.modified_s, 60);
 	assert_false(s3_list_next(span_str(page), &at, &item));
+}
+
+static void a_size_that_nobody_can_read_is_none(void **state)
+{
+	static const char page[] =
+		"<Contents><Key>a</Key><Size>-3</Size></Contents><Contents><Key>b</Key><Size>x</Size></Contents>"
+		"<Contents><Key>c</Key></Contents>";
+	struct s3_item item;
+	size_t at = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		assert_true(s3_list_next(span_str(page), &at, &item));
+		assert_int_equal(item.size, -1);
+	}
 }
 
 /* What is never old is never collected. */
@@ -129,6 +145,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(items_of_a_page_come_in_order),
+		cmocka_unit_test(a_size_that_nobody_can_read_is_none),
 		cmocka_unit_test(a_time_that_nobody_can_read_is_never_old),
 		cmocka_unit_test(a_page_says_whether_another_one_follows),
 		cmocka_unit_test(what_is_no_listing_is_not_the_end_of_one),

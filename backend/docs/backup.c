@@ -1,0 +1,173 @@
+#include "backend/docs/backup.h"
+
+#include "backend/docs/block_copy.h"
+#include "backend/docs/block_stores.h"
+#include "backend/docs/rows/pg/sql.h"
+#include "backend/docs/vault/part.h"
+#include "backend/docs/vault/vaults.h"
+#include "common/base/config.h"
+#include "common/base/error.h"
+#include "common/base/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+/* One thing to do, with a backup that is open. */
+struct backup_task {
+	const char *name;
+	int (*run)(struct service *s, struct vault *v);
+	bool named; /* needs --backup-name */
+};
+
+static int sum_up(int r, const struct block_copied *done)
+{
+	(void)printf("%" PRIu64 " blocks of %" PRIu64 " bytes copied, %" PRIu64 " there, %" PRIu64 " missing, %" PRIu64
+		     " damaged\n",
+		done->blocks, done->bytes, done->there, done->missing, done->damaged);
+	return r;
+}
+
+static int copy_blocks(
+	struct service *s, struct vault *v, int (*copy)(const struct block_copy *from, struct block_copied *ret))
+{
+	const struct config *config = service_config(s);
+	struct block_copied done = {0};
+	struct block_copy from = {
+		.vault = v, .list = stdin, .threads = (unsigned)config_number(config, "block-workers")};
+	int r = block_stores_check(config);
+
+	if (from.threads > BLOCK_COPY_THREADS_MAX)
+		from.threads = BLOCK_COPY_THREADS_MAX;
+	if (r == 0)
+		r = block_stores_open(config, &from.blocks);
+	if (r < 0)
+		return r;
+	r = copy(&from, &done);
+	from.blocks->ops->free(from.blocks);
+	return sum_up(r, &done);
+}
+
+static int save_blocks(struct service *s, struct vault *v)
+{
+	return copy_blocks(s, v, block_copy_save);
+}
+
+/* A database that comes from a backup may be one of an earlier version. */
+static int load_blocks(struct service *s, struct vault *v)
+{
+	struct pg *pg = NULL;
+	int r = pg_new(config_text(service_config(s), "database"), &pg);
+
+	if (r == 0)
+		r = service_migrate(s, pg);
+	pg_free(pg);
+	return r < 0 ? r : copy_blocks(s, v, block_copy_load);
+}
+
+static int check_blocks(struct service *s, struct vault *v)
+{
+	const unsigned threads = (unsigned)config_number(service_config(s), "block-workers");
+	const struct block_copy from = {.vault = v,
+		.list = stdin,
+		.threads = threads < BLOCK_COPY_THREADS_MAX ? threads : BLOCK_COPY_THREADS_MAX};
+	struct block_copied done = {0};
+	const int r = block_copy_check(&from, &done);
+
+	return sum_up(r, &done);
+}
+
+static int put(struct service *s, struct vault *v)
+{
+	return part_put(v, config_text(service_config(s), "backup-name"), stdin);
+}
+
+static int get(struct service *s, struct vault *v)
+{
+	return part_get(v, config_text(service_config(s), "backup-name"), stdout);
+}
+
+static int print_name(const char *name, void *cookie)
+{
+	(void)cookie;
+	return puts(name) == EOF ? -errno : 0;
+}
+
+static int list(struct service *s, struct vault *v)
+{
+	const int r = v->ops->each(v, config_text(service_config(s), "backup-name"), print_name, NULL);
+
+	return r == 0 && fflush(stdout) == EOF ? -errno : r;
+}
+
+static int remove_piece(struct service *s, struct vault *v)
+{
+	return v->ops->remove(v, config_text(service_config(s), "backup-name"));
+}
+
+static const struct backup_task tasks[] = {
+	{"save-blocks", save_blocks, false},
+	{"load-blocks", load_blocks, false},
+	{"check-blocks", check_blocks, false},
+	{"put", put, true},
+	{"get", get, true},
+	{"list", list, true},
+	{"remove", remove_piece, true},
+};
+
+static const struct backup_task *find_task(const struct config *config)
+{
+	const char *name = config_text(config, "backup-do");
+
+	for (size_t i = 0; name && i < sizeof(tasks) / sizeof(tasks[0]); i++)
+		if (strcmp(tasks[i].name, name) == 0 && (!tasks[i].named || config_has(config, "backup-name")))
+			return &tasks[i];
+	log_error(NULL,
+		"op=backup backup-do=\"%s\" outcome=\"it is none of those that --help lists, or lacks --backup-name\"",
+		name ? name : "");
+	return NULL;
+}
+
+static int open_vault(const struct config *config, struct vault **ret)
+{
+	const struct vault_options options = {.target = config_text(config, "backup"),
+		.endpoint = config_text(config, "backup-endpoint"),
+		.region = config_text(config, "backup-region"),
+		.keys_file = config_text(config, "backup-keys"),
+		.ca_file = config_text(config, "backup-ca"),
+		.connections = (unsigned)config_number(config, "block-workers") + 1};
+
+	return vaults_open(&options, ret);
+}
+
+static enum backup_exit exit_of(int r)
+{
+	switch (r) {
+	case 0:
+		return BACKUP_DONE;
+	case -ENOENT:
+		return BACKUP_MISSING;
+	case -EIO:
+		return BACKUP_DAMAGED;
+	case -ENOSPC:
+	case -EDQUOT:
+		return BACKUP_NO_ROOM;
+	default:
+		return BACKUP_FAILED;
+	}
+}
+
+enum backup_exit backup_run(struct service *s)
+{
+	const struct backup_task *task = find_task(service_config(s));
+	struct vault *v = NULL;
+	int r;
+
+	if (!task || open_vault(service_config(s), &v) < 0)
+		return BACKUP_FAILED;
+	r = task->run(s, v);
+	v->ops->free(v);
+	if (r < 0 && r != -ENOENT)
+		log_error(NULL, "op=backup what=%s error=%d text=\"%s\"", task->name, r, error_text(r));
+	return exit_of(r);
+}
