@@ -9,6 +9,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -43,6 +44,7 @@ static int copy_blocks(
 		r = block_stores_open(config, &from.blocks);
 	if (r < 0)
 		return r;
+	assert(from.blocks);
 	r = copy(&from, &done);
 	from.blocks->ops->free(from.blocks);
 	return sum_up(r, &done);
