@@ -49,6 +49,14 @@ suite_failover() {
 	NEPHOS_BUILD_DIR=$builds/dev run_e2e "$ROOT/tests/failover/run.sh"
 }
 
+# With standbys in the long form.
+suite_chaos() {
+	# shellcheck disable=SC2086 # a word, or none
+	"$ROOT/scripts/deps" ${long:+standbys} test
+	need dev || return
+	NEPHOS_BUILD_DIR=$builds/dev E2E_TIMEOUT=$((${CHAOS_SECONDS:-3600} * 3 + 3600)) run_e2e "$ROOT/tests/chaos/run.sh"
+}
+
 # Members, placement, homes, the cache, and what is answered from it.
 RING_TESTS='unit_ring_|test_touches|unit_proto_(tag|touched|fill)|docs_pg_ring|commit_home|test_tagging|gateway_(ring|homes|keeper|replica|cache|proxy|flights|drive_ref|first_drives|suspects|hop|revocation)'
 suite_ring() {

@@ -3,9 +3,10 @@
 each op for stale_judge.py.
 
 stale_load.py STORE LOG [--mount DIR]… [--clients N] [--documents N] [--seconds N] [--prefix TEXT] [--seed N]
-        [--do "VERB WHO S"]…
+        [--do "VERB WHO S"]… [--patience S] [--until-told]
     STORE: the folder of a store of scripts/up      --prefix: of all names in the root; one load, one prefix
-    --do: these disturbances instead of those of the seed
+    --do: these disturbances instead of those of the seed      --patience: until a client gives up (default 30)
+    --until-told: who disturbs is somebody else; ends with SIGTERM
 Disturbances: "kill WHO S": killed, and started again S seconds later; "stop WHO S": stands still for S seconds; WHO is
 a gateway's name, or "home": the gateway that answers name as the home of the drive (that of the first mount, where
 none is named). "wait - S".
@@ -14,7 +15,7 @@ The last line that is printed is what was done and seen, as JSON. Ends with 1 wh
 """
 import argparse, json, os, random, signal, subprocess, sys, threading, time, urllib.request
 from stale_mount import MountReader, MountWriter
-from stale_store import Client, Count, Store
+from stale_store import Client, Count, PATIENCE_S, Store
 from stale_world import Document, Log, Reader, V1_BYTES_MAX, World
 
 UP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts", "up")
@@ -239,16 +240,21 @@ def main():
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--prefix", default="")
     options.add_argument("--do", action="append")
+    options.add_argument("--patience", type=float, default=PATIENCE_S)
+    options.add_argument("--until-told", action="store_true")
     given = options.parse_args()
-    store, count, log, world = Store(given.store), Count(), Log(given.log), World(given.documents, given.prefix)
+    store, count = Store(given.store, given.patience), Count()
+    log, world = Log(given.log), World(given.documents, given.prefix)
     set_up(world, Client(store, random.Random(given.seed)), log)
     disturber = Disturber(store, count)
-    steps = given.do or disturber.plan(given.seed, given.seconds)
+    steps = [] if given.until_told else given.do or disturber.plan(given.seed, given.seconds)
     print("seed %d: %s" % (given.seed, " ".join('--do "%s"' % step for step in steps)), flush=True)
     crew = Crew(given.clients)
     begin_clients(crew, given, store, world, log, count)
     crew.begin(disturber.run, steps, crew.over)
-    crew.end(given.seconds)
+    if given.until_told:
+        signal.signal(signal.SIGTERM, lambda *_: crew.over.set())
+    crew.end(None if given.until_told else given.seconds)
     log.close()
     dead = sum(slot.dead for slot in world.slots())
     for line in crew.broken:

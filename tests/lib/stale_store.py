@@ -32,7 +32,8 @@ class Answer:
 class Store:
     """A store by its folder: where its gateways are, and its first user's token."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, patience=PATIENCE_S):
+        self.patience = patience
         with open(os.path.join(folder, "credentials")) as f:
             given = dict(line.strip().split("=", 1) for line in f if "=" in line)
         self.folder, self.token = folder, given["NEPHOS_TOKEN"]
@@ -84,12 +85,16 @@ class Client:
             c.request(method, target, body=body, headers=fields)
             r = c.getresponse()
             answer = Answer(begin, 0, r.status, r.headers, r.read(), url)
-        except LOST:
+        except LOST as e:
             c.close()
+            self.lost(url, begin, e)
             return None
         answer.end = now()
         self.note(answer)
         return answer
+
+    def lost(self, url, begin, error):
+        """For who wants to know of each attempt that got no answer."""
 
     def note(self, answer):
         self.store.home = answer.headers.get("Nephos-Home", self.store.home)
@@ -97,11 +102,11 @@ class Client:
             self.count.add("hits")
 
     def until_decided(self, what, method, target, body, headers):
-        """The first answer that decides, or None after PATIENCE_S, and when the first attempt began. Which gateway
+        """The first answer that decides, or None after the store's patience, and when the first attempt began. Which gateway
         gets the first attempt is chance; each other one goes to the next gateway."""
         first, gateways = now(), self.store.gateways
         at = self.rng.randrange(len(gateways))
-        while now() - first < PATIENCE_S * 10**9:
+        while now() - first < self.store.patience * 10**9:
             answer = self.once(gateways[at], method, target, body, headers)
             at = (at + 1) % len(gateways)
             if answer is not None and answer.decides():

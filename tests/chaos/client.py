@@ -1,0 +1,124 @@
+"""What the workloads have alike: a hand works over HTTP or on a mount, notes what it was told, and is one thread."""
+import contextlib, errno, json, os, select, struct, sys, threading, time, traceback, urllib.parse
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import stale_store  # noqa: E402 (its folder is known only now)
+
+PATIENCE_S = 240  # of a client that asks again: longer than any fault, and what brings back after it, lasts
+THINK_S = 0.05  # between two calls, on average
+TOP = "chaos"  # the folder in the drive in which all of this lies
+KILLED = (errno.ECONNABORTED, errno.ENOTCONN, errno.ENOENT, errno.EIO)  # what callers of a killed mount are told
+FULL = 507
+
+
+class Client(stale_store.Client):
+    """Notes each attempt that was in vain."""
+
+    def __init__(self, store, rng, history):
+        super().__init__(store, rng)
+        self.history = history
+
+    def once(self, url, method, target, body=None, headers=()):
+        c = self.connections.get(url)
+        if c is not None and c.sock is not None and select.select([c.sock], [], [], 0)[0]:
+            c.close()  # it was closed while nobody asked; any client looks
+        begin = stale_store.now()
+        answer = super().once(url, method, target, body, headers)
+        if answer is not None and not answer.decides():
+            self.in_vain(url, begin, str(answer.status))
+        return answer
+
+    def lost(self, url, begin, error):
+        self.in_vain(url, begin, type(error).__name__)
+
+    def in_vain(self, url, begin, what):
+        self.history.note("attempt", gateway=self.store.name_of(url), begin=begin, end=stale_store.now(), what=what)
+
+
+class Hand:
+    """where: "http" or the name of a mount."""
+
+    def __init__(self, crew, where, rng):
+        self.crew, self.where, self.rng, self.history = crew, where, rng, crew.history
+        self.drive, self.rest = crew.store.drive, Client(crew.store, rng, crew.history)
+
+    # ---- over HTTP ----
+
+    def ask(self, method, target, body=None, headers=()):
+        """A change, or None: nobody knows its outcome."""
+        answer, _ = self.rest.change(method, self.drive + target, body, headers)
+        if answer is None:
+            self.failed("%s %s" % (method, target), "no gateway decided it")
+        return answer
+
+    def look(self, target, headers=()):
+        answer = self.rest.read("GET", self.drive + target, headers)
+        if answer is None:
+            self.failed("GET " + target, "no gateway answered")
+        return answer
+
+    def ops(self, op, data=None):
+        """A batch of one op."""
+        head = json.dumps({"ops": [op]}).encode()
+        if data is None:
+            return self.ask("POST", "/ops", head, {"Content-Type": "application/json"})
+        return self.ask("POST", "/ops", struct.pack("<I", len(head)) + head + data,
+                        {"Content-Type": "application/vnd.nephos.ops"})
+
+    def id_of(self, path):
+        """A document's, or None: there is none."""
+        answer = self.look("/items?path=/" + urllib.parse.quote("%s/%s" % (TOP, path)))
+        return answer.json()["id"] if answer is not None and answer.status == 200 else None
+
+    # ---- on a mount ----
+
+    def path(self, *names):
+        return os.path.join(self.crew.folder, self.where, TOP, *names)
+
+    def failed(self, what, error):
+        self.history.note("failed", where=self.where, what="%s: %s" % (what, error), at=stale_store.now())
+
+    def refused(self, what, answer):
+        self.failed(what, "%d %r" % (answer.status, answer.body[:200]))
+
+
+class Crew:
+    """All hands. What one of them did not expect makes the run fail."""
+
+    def __init__(self, folder, store, history):
+        self.folder, self.store, self.history = folder, store, history
+        self.over, self.threads, self.broken = threading.Event(), [], []
+
+    def begin(self, function):
+        self.threads.append(threading.Thread(target=self.guarded, args=(function,)))
+        self.threads[-1].start()
+
+    def guarded(self, function):
+        try:
+            function()
+        except Exception:  # a thread that ends unseen would be a load that nobody made
+            self.broken.append(traceback.format_exc())
+            self.over.set()
+
+    def pause(self, rng):
+        """False: it is over."""
+        return not self.over.wait(rng.uniform(0, 2 * THINK_S))
+
+    def end(self, seconds):
+        """How many do not come to their end: their calls hang."""
+        self.over.set()
+        until = time.monotonic() + seconds
+        for thread in self.threads:
+            thread.join(max(0.1, until - time.monotonic()))
+        return sum(thread.is_alive() for thread in self.threads)
+
+
+@contextlib.contextmanager
+def full_disk(hand, unknown):
+    """A call on a mount that meets a full disk may fail; unknown() notes that nobody knows what became of it."""
+    try:
+        yield
+    except OSError as e:
+        if e.errno != errno.ENOSPC:
+            hand.failed("a call", repr(e))
+        unknown()

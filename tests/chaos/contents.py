@@ -1,0 +1,133 @@
+"""Whole contents that are replaced: each says in its head which version it is, and what of it must follow. Nobody ever
+reads a torn one; only who reads it on a mount, in several calls, while it is replaced over HTTP in its place may get
+parts of two. What is read goes into the log of stale_judge.py, too: none is older than it may be."""
+import os, threading
+from client import Hand, TOP, full_disk
+from stale_store import now
+
+PIECE = 1 << 17  # bytes, of one write()
+# Inline, a block, within what the gateways' cache keeps, and beyond; the last two are replaced on a mount.
+SIZES = (3000, 90000, 700000, 2500000, 90000, 2500000)
+FILES, BY_MOUNT = len(SIZES), 2
+NEVER = 1 << 62
+OLD_NS = 3 * 10**9  # a mount may show for so long what others have changed
+
+
+def name(number):
+    return "contents/f%d" % number
+
+
+def content(number, version):
+    line = b"%02d %010d\n" % (number, version)
+    size = SIZES[number] + version % 97
+    return (line * (size // len(line) + 1))[:size]
+
+
+def version_of(number, body):
+    """As text; "torn": it is none."""
+    try:
+        version = int(body[3:13])
+    except ValueError:
+        return "torn"
+    return str(version) if body == content(number, version) else "torn"
+
+
+class Files:
+    """Whoever writes one holds its lock, so that its versions come one after the other."""
+
+    def __init__(self):
+        self.locks, self.versions = [threading.Lock() for _ in range(FILES)], [0] * FILES
+        self.dead = [False] * FILES  # a write of unknown outcome is the last one
+        self.replaced = [0] * FILES  # when that was over; NEVER while it is under way
+
+    def may_be_mixed(self, number, begin):
+        """For a read on a mount that began then and has ended now."""
+        return number < FILES - BY_MOUNT and self.replaced[number] > begin - OLD_NS
+
+
+def set_up(hand):
+    hand.crew.files = Files()
+    for number in range(FILES):
+        begin = now()
+        hand.ask("PUT", "/files/%s/%s?parents=true" % (TOP, name(number)), content(number, 0))
+        hand.crew.log.write("c/" + name(number), 0, 0, begin, now(), "http")
+
+
+class Writer(Hand):
+    def run(self):
+        while self.crew.pause(self.rng) and self.crew.pause(self.rng):
+            at_http = FILES - BY_MOUNT
+            number = self.rng.randrange(at_http) if self.where == "http" else self.rng.randrange(at_http, FILES)
+            if not self.crew.files.locks[number].acquire(blocking=False):
+                continue
+            try:
+                if not self.crew.files.dead[number]:
+                    self.replace(number)
+            finally:
+                self.crew.files.locks[number].release()
+
+    def replace(self, number):
+        files, begin = self.crew.files, now()
+        files.versions[number] += 1
+        version = files.versions[number]
+        files.replaced[number] = NEVER
+        store = self.over_http if self.where == "http" else self.on_mount
+        done = store(number, content(number, version))
+        files.dead[number] = not done
+        if done:
+            files.replaced[number] = now()
+        by = "http" if self.where == "http" else "mount-" + self.where
+        self.crew.log.write("c/" + name(number), version, version, begin, now() if done else None, by)
+        self.history.note("content", file=name(number), version=version, how="ok" if done else "unknown")
+
+    def over_http(self, number, body):
+        answer = self.ask("PUT", "/files/%s/%s" % (TOP, name(number)), body)
+        if answer is not None and answer.status >= 300:
+            self.refused("PUT of " + name(number), answer)
+        return answer is not None and answer.status < 300
+
+    def on_mount(self, number, body):
+        """As programs do that want it whole: beside it, and then in its place."""
+        beside, done = self.path(name(number) + ".new"), False
+        with full_disk(self, lambda: None):
+            with open(beside, "wb", buffering=0) as f:
+                left = memoryview(body)
+                while left:
+                    left = left[f.write(left[:PIECE]):]
+                os.fsync(f.fileno())
+            os.rename(beside, self.path(name(number)))
+            done = True
+        return done
+
+
+class Reader(Hand):
+    def run(self):
+        while self.crew.pause(self.rng):
+            number, begin = self.rng.randrange(FILES), now()
+            if self.where == "http":
+                answer = self.look("/files/%s/%s" % (TOP, name(number)))
+                if answer is None:
+                    continue
+                if answer.status != 200:
+                    self.refused("GET of " + name(number), answer)
+                    continue
+                body, begin, end, by = answer.body, answer.begin, answer.end, "http"
+            else:
+                body, by = self.on_mount(number), "mount-" + self.where
+                if body is None:
+                    continue
+                end = now()
+            version = version_of(number, body)
+            if version == "torn":
+                if by != "http" and self.crew.files.may_be_mixed(number, begin):
+                    continue
+                self.history.note("torn", file=name(number), by=by, at=begin, size=len(body), head=repr(body[:20]))
+            self.crew.log.read("c/" + name(number), version, begin, end, by, "whole")
+
+    def on_mount(self, number):
+        try:
+            with open(self.path(name(number)), "rb", buffering=0) as f:
+                return f.readall()
+        except OSError as e:
+            self.failed("read of " + name(number), e)
+            return None

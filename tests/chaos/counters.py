@@ -1,0 +1,39 @@
+"""Counters that several raise by one: read, and written back on condition that nobody was faster (If-Match). Each
+acknowledged raise counts once, and no read shows less than what was acknowledged before it began."""
+from client import Hand, TOP
+from stale_store import now
+
+COUNTERS = 2
+
+
+def name(number):
+    return "counters/c%d" % number
+
+
+def set_up(hand):
+    for number in range(COUNTERS):
+        hand.ask("PUT", "/files/%s/%s?parents=true" % (TOP, name(number)), b"0")
+
+
+class Counter(Hand):
+    def run(self):
+        while self.crew.pause(self.rng):
+            self.raise_one(name(self.rng.randrange(COUNTERS)))
+
+    def raise_one(self, counter):
+        target = "/files/%s/%s" % (TOP, counter)
+        answer = self.look(target)
+        if answer is None:
+            return
+        if answer.status != 200:
+            return self.refused("read of " + counter, answer)
+        value = int(answer.body)
+        self.history.note("read", of=counter, value=value, begin=answer.begin, end=answer.end, by="http")
+        begin = now()
+        answer = self.ask("PUT", target, b"%d" % (value + 1), {"If-Match": answer.headers["ETag"]})
+        if answer is not None and answer.status == 412:
+            return  # somebody was faster
+        if answer is not None and answer.status >= 300:
+            return self.refused("write of " + counter, answer)
+        self.history.note("count", of=counter, value=value + 1, begin=begin, end=answer and answer.end,
+                          how="ok" if answer is not None else "unknown")

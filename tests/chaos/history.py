@@ -1,0 +1,27 @@
+"""What clients did and were told, a line of JSON each; judge.py reads it.
+
+    {"w": KIND, …, "how": "ok" | "unknown"}    a change: it was acknowledged, or nobody knows what became of it
+    {"w": "read", …}                           what was shown
+    {"w": "failed", "where", "what"}           a call that should not have failed
+    {"w": "attempt", "gateway", "begin", "end", "what"}    a request that one gateway did not decide; it was asked again
+    {"w": "fault", "name", "victim", "begin", "end"}
+Times are nanoseconds of CLOCK_MONOTONIC.
+"""
+import json, threading
+
+
+class History:
+    def __init__(self, path):
+        self.file, self.lock = open(path, "w", buffering=1 << 16), threading.Lock()
+
+    def note(self, kind, **fields):
+        with self.lock:
+            self.file.write(json.dumps(dict(fields, w=kind), separators=(",", ":")) + "\n")
+
+    def close(self):
+        self.file.close()
+
+
+def read(path):
+    with open(path) as f:
+        return [json.loads(line) for line in f]

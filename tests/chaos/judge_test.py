@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Can the judge fail? Plants each kind of violation in a run that has none, and looks for it.
+
+judge_test.py                   in a run that is made up
+judge_test.py HISTORY FINAL     in one that was made, and had none
+"""
+import copy, json, sys
+import appends, contents, history, judge, moves, plants, streams
+
+
+def append_notes():
+    for n in range(5):
+        for who in ("a0", "http1"):
+            yield {"w": "append", "who": who, "n": n, "how": "ok"}
+    yield {"w": "append", "who": "http1", "n": 5, "how": "unknown"}
+
+
+def count_notes():
+    for value in range(1, 5):
+        yield {"w": "count", "of": "counters/c0", "value": value, "begin": 100 * value, "end": 100 * value + 50, "how": "ok"}
+        yield {"w": "read", "of": "counters/c0", "value": value, "begin": 100 * value + 60, "end": 100 * value + 70}
+
+
+def move_notes():
+    for thing, first in [("i%d" % i, moves.place(0)) for i in range(4)] + [("t%d" % i, "tree") for i in range(moves.FOLDERS)]:
+        yield {"w": "move", "item": thing, "old": "", "new": first, "how": "ok"}
+    yield {"w": "move", "item": "i3", "old": moves.place(0), "new": moves.place(2), "how": "ok"}
+    yield {"w": "move", "item": "t2", "old": "tree", "new": "t1", "how": "ok"}
+
+
+def other_notes():
+    for version in (1, 2, 3):
+        yield {"w": "content", "file": contents.name(0), "version": version, "how": "ok"}
+    yield {"w": "stream", "folder": streams.folder("c", 0), "how": "killed", "written": 9, "synced": 5}
+    yield {"w": "fault", "name": "kill", "victim": "gateway-1", "begin": 1000, "end": 2000}
+    yield {"w": "attempt", "gateway": "gateway-1", "begin": 900, "end": 1100, "what": "RemoteDisconnected"}
+
+
+def made_up():
+    """(notes, final) without a violation."""
+    view = {"items/": None, "tree/": None, appends.NAME: "".join(
+        appends.record(who, n) for n in range(5) for who in ("a0", "http1")), "counters/c0": "4"}
+    view.update({"items/d0/i%d" % i: "i%d" % i for i in (0, 1, 2)})
+    view["items/d2/i3"] = "i3"
+    for path, name in [("tree/t0", "t0"), ("tree/t1", "t1"), ("tree/t1/t2", "t2"), ("tree/t3", "t3"), ("tree/t4", "t4")]:
+        view.update({path + "/": None, path + "/in": name})
+    view[contents.name(0)] = "3"
+    view[streams.folder("c", 0) + "/s00000"] = "".join(streams.line(n) for n in range(7)) + streams.line(7)[:4]
+    notes = list(append_notes()) + list(count_notes()) + list(move_notes()) + list(other_notes())
+    journal = [[seq, "key-%d" % (seq // 2)] for seq in range(11, 31)]
+    return notes, {"views": {"gateway-1": view, "mount-a": copy.deepcopy(view)}, "since": 10, "journal": journal,
+                   "fsck": {"status": 0, "said": ""}}
+
+
+def tell(good, sentence, more=()):
+    print("%s - %s" % ("ok" if good else "not ok", sentence))
+    for line in more if not good else ():
+        print("    " + line)
+
+
+def plant_all(notes, final):
+    for name, plant in sorted(plants.PLANTS.items()):
+        here = copy.deepcopy(notes), copy.deepcopy(final)
+        word = plant(*here)
+        wrong = judge.judge(*here)
+        tell(any(line.startswith(word) for line in wrong), "what is planted is found: " + name, wrong[:3])
+
+
+def doubts(notes, final):
+    """What nobody knows of may be, or not; what is known to be wrong for some only is no violation for others."""
+    there = copy.deepcopy(final)
+    for view in there["views"].values():
+        view[appends.NAME] += appends.record("http1", 5)
+    tell(not judge.judge(notes, there), "a record of which nobody knows may be there", judge.judge(notes, there))
+    raised = notes + [dict(notes[-1], w="count", of="counters/c0", value=5, end=None, how="unknown")]
+    tell(not judge.judge(raised, final), "a raise of which nobody knows may be missing", judge.judge(raised, final))
+    tell(not judge.judge(notes, final, "kills"), "who had asked what was killed is left out")
+    asked = [dict(note, gateway="gateway-2") if note["w"] == "attempt" else note for note in notes]
+    tell(judge.judge(asked, final, "kills"), "who had asked another is not")
+    tell(judge.judge(notes, final, "rolling"), "where nothing is killed nobody is left out")
+
+
+def main():
+    if len(sys.argv) > 1:
+        notes = history.read(sys.argv[1])
+        with open(sys.argv[2]) as f:
+            final = json.load(f)
+        return plant_all(notes, final)
+    notes, final = made_up()
+    wrong = judge.judge(notes, final)
+    tell(not wrong, "in a run without a violation the judge finds none", wrong)
+    plant_all(notes, final)
+    return doubts(notes, final)
+
+
+if __name__ == "__main__":
+    main()

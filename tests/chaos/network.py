@@ -1,0 +1,137 @@
+"""A network of this process's own, in which all of a store runs, and cuts in it.
+
+A part's processes are put into a control group of net_cls, by which nftables knows the packets that they send, those of
+connections that are there already, too. Each connection is marked with the bits of the parts that take part in it. So a
+cut of a part takes exactly what it sends ("out"), what is sent to it ("in"), or either ("both"), whoever began the
+connection. What goes over sockets of the file system (to PostgreSQL, to gateways from the services) is not cut.
+"""
+import ctypes, fcntl, os, shutil, socket, struct, subprocess
+
+CLONE_NEWNET = 0x40000000
+SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
+PARTS_MAX = 31  # a bit of a connection's mark for each
+CLASS = 0x10000
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def enter():
+    """This process, and what it starts, see a network of their own from here on. False: that is not allowed here."""
+    if LIBC.unshare(CLONE_NEWNET) != 0:
+        return False
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        asked = struct.pack("16sh14x", b"lo", 0)
+        _, flags = struct.unpack("16sh14x", fcntl.ioctl(s, SIOCGIFFLAGS, asked))
+        fcntl.ioctl(s, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", flags | IFF_UP))
+    return True
+
+
+def nft(text):
+    subprocess.run(["nft", "-f", "-"], input=text, text=True, check=True)
+
+
+def children(pid):
+    """Of all its threads, and theirs."""
+    found = []
+    try:
+        for task in os.listdir("/proc/%d/task" % pid):
+            with open("/proc/%d/task/%s/children" % (pid, task)) as f:
+                for child in map(int, f.read().split()):
+                    found += [child] + children(child)
+    except OSError:
+        pass  # it has ended
+    return found
+
+
+def listens_on(pid):
+    """The ports of TCP on which a process takes connections."""
+    inodes, ports = set(), set()
+    try:
+        for fd in os.listdir("/proc/%d/fd" % pid):
+            at = os.readlink("/proc/%d/fd/%s" % (pid, fd))
+            if at.startswith("socket:["):
+                inodes.add(at[8:-1])
+        for table in ("tcp", "tcp6"):
+            with open("/proc/%d/net/%s" % (pid, table)) as f:
+                for words in map(str.split, list(f)[1:]):
+                    if words[3] == "0A" and words[9] in inodes:
+                        ports.add(int(words[1].rsplit(":", 1)[1], 16))
+    except OSError:
+        pass  # it has ended
+    return ports
+
+
+class Network:
+    """why_not: why nothing can be cut here, else None."""
+
+    def __init__(self, own, folder):
+        self.folder, self.bits, self.groups = os.path.join(folder, "net_cls"), {}, False
+        self.why_not = None if own else "no network of its own is allowed here"
+        if not self.why_not and not shutil.which("nft"):
+            self.why_not = "there is no nft"
+        if not self.why_not:
+            self._begin()
+
+    def _begin(self):
+        os.makedirs(self.folder, exist_ok=True)
+        mounted = subprocess.run(["mount", "-t", "cgroup", "-o", "net_cls", "none", self.folder], capture_output=True)
+        if mounted.returncode != 0:
+            self.why_not = "there are no control groups of net_cls here"
+            return
+        self.groups = True
+        nft("table inet chaos {\n"
+            "  chain marks { type filter hook output priority 0; policy accept; }\n"
+            "  chain cuts { type filter hook output priority 10; policy accept; }\n}\n")
+
+    def _group(self, part):
+        """Its bit, in whose group it is from now on."""
+        if part not in self.bits:
+            assert len(self.bits) < PARTS_MAX
+            bit = self.bits[part] = len(self.bits)
+            os.makedirs(os.path.join(self.folder, part), exist_ok=True)
+            with open(os.path.join(self.folder, part, "net_cls.classid"), "w") as f:
+                f.write("%d" % (CLASS + bit + 1))
+            nft("add rule inet chaos marks meta cgroup %d ct mark set ct mark or %d\n" % (CLASS + bit + 1, 1 << bit))
+        return self.bits[part]
+
+    def enrol(self, part, pids):
+        """These processes, and what they have started, are that part."""
+        if self.why_not:
+            return
+        self._group(part)
+        for pid in pids:
+            for each in [pid] + children(pid):
+                try:
+                    with open(os.path.join(self.folder, part, "cgroup.procs"), "w") as f:
+                        f.write(str(each))
+                except OSError:
+                    pass  # it has ended
+
+    def cut(self, part, way, pids):
+        """pids: those of the part, enrolled."""
+        group, mark = CLASS + self.bits[part] + 1, 1 << self.bits[part]
+        rules = []
+        if way in ("out", "both"):
+            rules.append("meta cgroup %d counter drop" % group)
+        if way in ("in", "both"):
+            rules.append("meta cgroup != %d ct mark and %d == %d counter drop" % (group, mark, mark))
+            ports = sorted(set().union(*map(listens_on, pids)))
+            if ports:
+                rules.append("meta cgroup != %d tcp dport { %s } counter drop" % (group, ", ".join(map(str, ports))))
+        nft("".join('add rule inet chaos cuts %s comment "%s"\n' % (rule, part) for rule in rules))
+
+    def mend(self, part):
+        listed = subprocess.run(["nft", "-a", "list", "chain", "inet", "chaos", "cuts"], capture_output=True, text=True,
+                                check=True).stdout
+        handles = [line.rsplit(" ", 1)[1] for line in listed.splitlines() if 'comment "%s"' % part in line]
+        nft("".join("delete rule inet chaos cuts handle %s\n" % handle for handle in handles))
+
+    def end(self):
+        """When all of the store has ended."""
+        if not self.groups:
+            return
+        for part in self.bits:
+            try:
+                os.rmdir(os.path.join(self.folder, part))
+            except OSError:
+                pass  # somebody is in it still: then it goes with the machine
+        subprocess.run(["umount", self.folder], capture_output=True)

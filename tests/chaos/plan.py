@@ -1,0 +1,101 @@
+"""What is done when: made from a seed, as text, so that it is printed and can be given again.
+
+A step is "FAULT VICTIM SECONDS", with "&" in front when the next one begins while it lasts, or "wait - SECONDS".
+"""
+import random, threading, time
+from faults import FAULTS
+
+BESIDE = 0.2  # so many steps last while the next one is under way
+REST_S = (0.5, 5)  # quiet, between two
+KILL_EVERY_S = 5
+TAKES_S = 3  # what bringing back costs, about
+
+
+def wait(seconds):
+    return "wait - %.1f" % seconds
+
+
+def mixed(world, names, seed, seconds, most):
+    """most: none lasts longer."""
+    rng, left, steps, beside = random.Random(seed), seconds, [wait(2)], None
+    weights = [FAULTS[name].weight for name in names]
+    while names and left > 0:
+        name = rng.choices(names, weights)[0]
+        fault = FAULTS[name]
+        victim, lasts = rng.choice(fault.victims(world)), rng.uniform(fault.least, min(fault.most, most))
+        if beside:
+            if beside == victim or fault.victims(world) == ["-"]:
+                continue
+            beside = None
+        elif rng.random() < BESIDE and fault.most > 0 and victim != "-":
+            beside = victim
+        steps.append("%s%s %s %.1f" % ("& " if beside else "", name, victim, lasts))
+        left -= lasts + TAKES_S
+        if not beside:
+            rest = rng.uniform(*REST_S)
+            steps.append(wait(rest))
+            left -= rest
+    return steps
+
+
+def rolling(world, names, seed, seconds, most):
+    """Every process is restarted in turn, again and again."""
+    every = [name for name in ("in-turn", "nodes-in-turn") if name in names]
+    takes = 20 + 60 * (len(every) - 1)
+    return [wait(2)] + ["%s - 0" % name for _ in range(max(1, int(seconds / takes))) for name in every]
+
+
+def kills(world, names, seed, seconds, most):
+    """A service or gateway is killed every few seconds."""
+    rng, steps = random.Random(seed), [wait(2)]
+    for _ in range(max(1, int(seconds / KILL_EVERY_S))):
+        steps += ["& kill %s 1.0" % rng.choice(FAULTS["kill"].victims(world)), wait(KILL_EVERY_S)]
+    return steps
+
+
+PLANS = {"mixed": mixed, "rolling": rolling, "kills": kills}
+
+
+class Runner:
+    """Does the steps; notes each in the history."""
+
+    def __init__(self, world, history, over):
+        self.world, self.history, self.over, self.broken = world, history, over, []
+
+    def fault(self, name, victim, seconds):
+        fault, begin = FAULTS[name], time.monotonic_ns()
+        print("%s %s for %.1f s" % (name, victim, seconds), flush=True)
+        fault.begin(self.world, victim)
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends and not self.over.is_set():
+            time.sleep(min(0.1, max(0, ends - time.monotonic())))
+        fault.end(self.world, victim)
+        self.history.note("fault", name=name, victim=victim, begin=begin, end=time.monotonic_ns())
+
+    def guarded(self, name, victim, seconds):
+        try:
+            self.fault(name, victim, seconds)
+        except Exception as e:  # what did not come back is the finding
+            self.broken.append("%s %s: %s" % (name, victim, e))
+            self.over.set()
+
+    def run(self, steps, most):
+        """most: seconds, after which no other step begins; a busy machine takes longer for each than was planned."""
+        beside, ends = [], time.monotonic() + most
+        for step in steps:
+            words = step.split()
+            name, victim, seconds = words[-3], words[-2], float(words[-1])
+            if self.over.is_set() or time.monotonic() > ends:
+                break
+            if name == "wait":
+                self.over.wait(seconds)
+            elif words[0] == "&":
+                beside.append(threading.Thread(target=self.guarded, args=(name, victim, seconds)))
+                beside[-1].start()
+            else:
+                self.guarded(name, victim, seconds)
+                for each in beside:
+                    each.join()
+                beside = []
+        for each in beside:
+            each.join()

@@ -1,0 +1,180 @@
+"""Violations that are planted in the log of a run or in what was there in the end: judge.py has to find each. Each
+returns the word with which what it says has to begin."""
+import appends, moves
+
+
+def each_view(final, change):
+    for view in final["views"].values():
+        change(view)
+
+
+def last(notes, kind, how="ok"):
+    return [note for note in notes if note["w"] == kind and note.get("how", how) == how][-1]
+
+
+def replace(final, path, old, new):
+    def change(view):
+        assert old in view[path]
+        view[path] = view[path].replace(old, new, 1)
+
+    each_view(final, change)
+
+
+def a_record(notes):
+    note = last(notes, "append")
+    return appends.record(note["who"], note["n"])
+
+
+def append_lost(notes, final):
+    replace(final, appends.NAME, a_record(notes), "")
+    return "appends: "
+
+
+def append_doubled(notes, final):
+    replace(final, appends.NAME, a_record(notes), a_record(notes) * 2)
+    return "appends: "
+
+
+def append_torn(notes, final):
+    replace(final, appends.NAME, a_record(notes), a_record(notes)[3:])
+    return "appends: "
+
+
+def append_moved(notes, final):
+    text = a_record(notes)
+    replace(final, appends.NAME, text, "")
+    each_view(final, lambda view: view.update({appends.NAME: text + view[appends.NAME]}))
+    return "appends: "
+
+
+def raise_by(difference):
+    def plant(notes, final):
+        of = last(notes, "count")["of"]
+        each_view(final, lambda view: view.update({of: str(int(view[of]) + difference)}))
+        return "counters: "
+
+    return plant
+
+
+def read_old(notes, final):
+    raised = last(notes, "count")
+    notes.append({"w": "read", "of": raised["of"], "value": raised["value"] - 1, "begin": raised["end"] + 1,
+                  "end": raised["end"] + 2, "by": "http"})
+    return "counters: "
+
+
+def place_of(view, thing):
+    return next(path for path in view if path.startswith("items/") and path.endswith("/" + thing))
+
+
+def item_gone(notes, final):
+    each_view(final, lambda view: view.pop(place_of(view, "i3")))
+    return "moves: "
+
+
+def item_twice(notes, final):
+    def change(view):
+        here = place_of(view, "i3")
+        other = next(moves.place(i) for i in range(moves.PLACES) if not here.startswith(moves.place(i) + "/"))
+        view[other + "/i3"] = view[here]
+
+    each_view(final, change)
+    return "moves: "
+
+
+def item_moved_back(notes, final):
+    def change(view):
+        here = place_of(view, "i3")
+        other = next(moves.place(i) for i in range(moves.PLACES) if not here.startswith(moves.place(i) + "/"))
+        view[other + "/i3"] = view.pop(here)
+
+    each_view(final, change)
+    return "moves: "
+
+
+def folder_gone(notes, final):
+    def change(view):
+        gone = next(path for path in view if path.endswith("/t2/"))
+        for path in [path for path in view if path.startswith(gone)]:
+            del view[path]
+
+    each_view(final, change)
+    return "moves: "
+
+
+def content_old(notes, final):
+    note = last(notes, "content")
+    each_view(final, lambda view: view.update({note["file"]: str(note["version"] - 1)}))
+    return "contents: "
+
+
+def content_torn(notes, final):
+    note = last(notes, "content")
+    each_view(final, lambda view: view.update({note["file"]: "torn"}))
+    return "contents: "
+
+
+def read_torn(notes, final):
+    notes.append({"w": "torn", "file": "contents/f0", "by": "http", "at": 0, "size": 3, "head": "abc"})
+    return "torn: "
+
+
+def stream_hole(notes, final):
+    note = [n for n in notes if n["w"] == "stream" and n["written"] > 3][-1]
+    path = note["folder"] + "/s00000"
+
+    def change(view):
+        lines = view[path].splitlines(keepends=True)
+        view[path] = "".join(lines[:1] + lines[2:])
+
+    each_view(final, change)
+    return "streams: "
+
+
+def stream_short(notes, final):
+    note = [n for n in notes if n["w"] == "stream" and n["synced"] > 3][-1]
+
+    def change(view):
+        for path in [path for path in view if path.startswith(note["folder"] + "/s")]:
+            del view[path]
+        view[note["folder"] + "/s00000"] = ""
+
+    each_view(final, change)
+    return "streams: "
+
+
+def journal_gap(notes, final):
+    del final["journal"][len(final["journal"]) // 2]
+    return "journal: "
+
+
+def journal_again(notes, final):
+    seq, key = next(entry for entry in final["journal"] if entry[1])
+    final["journal"].append([final["journal"][-1][0] + 1, key])
+    return "journal: "
+
+
+def call_failed(notes, final):
+    notes.append({"w": "failed", "where": "a", "what": "EIO", "at": 0})
+    return "calls: "
+
+
+def views_differ(notes, final):
+    view = list(final["views"].values())[-1]
+    view["strange"] = ""
+    return "views: "
+
+
+def fsck_finds(notes, final):
+    final["fsck"] = {"status": 1, "said": "usage is wrong"}
+    return "fsck: "
+
+
+PLANTS = {
+    "append-lost": append_lost, "append-doubled": append_doubled, "append-torn": append_torn,
+    "append-moved": append_moved, "count-lost": raise_by(-1), "count-doubled": raise_by(1), "read-old": read_old,
+    "item-gone": item_gone, "item-twice": item_twice, "item-moved-back": item_moved_back, "folder-gone": folder_gone,
+    "content-old": content_old, "content-torn": content_torn, "read-torn": read_torn, "stream-hole": stream_hole,
+    "stream-short": stream_short, "journal-gap": journal_gap, "journal-again": journal_again,
+    "call-failed": call_failed, "views-differ": views_differ, "fsck-finds": fsck_finds,
+}

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Goal: whatever is killed, stopped, cut off, filled or set wrong, and in whatever order: what was acknowledged is
+# there, once, whole, and was never shown older; chaos.py says how, faults.py what.
+# CHAOS_SEED: of a run that printed it. CHAOS_SECONDS, CHAOS_FAULTS, CHAOS_SCENARIO: how long (default 40; long form
+# 3600), and only these. The long form has standbys, and ends with a service or gateway killed every five seconds, and
+# with all of it restarted in turn, where no request may fail.
+. "$(dirname "$0")/../lib/e2e.sh"
+HERE=$E2E_ROOT/tests/chaos
+SEED=${CHAOS_SEED:-$RANDOM}
+BUILD=${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}
+PORT=$((${E2E_PORT:-18050} + 110))
+KEPT=${CHAOS_KEEP:-} # a folder, into which what was noted of a run with violations is moved
+long=() seconds=${CHAOS_SECONDS:-40} longest=5
+if [ -n "${E2E_LONG:-}" ]; then
+	long=(--standbys) seconds=${CHAOS_SECONDS:-3600} longest=60
+	# In its network the registry of Python's packages is out of reach.
+	# shellcheck disable=SC1091
+	(say() { echo "# $*"; } && . "$E2E_ROOT/scripts/lib/store.sh" && . "$E2E_ROOT/scripts/lib/up_standbys.sh" && make_patroni)
+fi
+
+# What the judge's own test says is counted as if it were said here.
+tests_of_the_judge() { while IFS= read -r line; do case $line in 'ok - '*) pass "${line#ok - }" ;; *) fail "${line#not ok - }" ;; esac; done; }
+tests_of_the_judge < <(python3 "$HERE/judge_test.py")
+
+# run SCENARIO SECONDS ARGUMENT…
+run() {
+	local scenario=$1 at=$WORK/$1
+	shift
+	python3 "$HERE/chaos.py" "$at" --scenario "$scenario" --seed "$SEED" --seconds "$1" --longest "$longest" --port "$PORT" \
+		--build "$BUILD" ${CHAOS_FAULTS:+--faults "$CHAOS_FAULTS"} "${long[@]}" "${@:2}" >"$at.out" 2>&1
+	check_eq "$scenario: the store comes up, and back, and there is no violation" 0 $?
+	sed 's/^/# /' "$at.out" | cut -c1-1500
+	[ -z "$KEPT" ] || { mkdir -p "$KEPT" && cp -r "$at.out" "$at"/{history,final,load.log,load.out,contents.log,up.log,store/log} "$KEPT"; }
+}
+
+case ${CHAOS_SCENARIO:-} in
+'')
+	run mixed "$seconds"
+	check "hundreds of changes were acknowledged" test "$(grep -c '"how":"ok"' "$WORK/mixed/history")" -ge 200
+	tests_of_the_judge < <(python3 "$HERE/judge_test.py" "$WORK/mixed/history" "$WORK/mixed/final")
+	if [ -n "${E2E_LONG:-}" ]; then
+		run kills 600
+		run rolling 300
+	fi
+	;;
+*) run "$CHAOS_SCENARIO" "$seconds" ;;
+esac
+e2e_end

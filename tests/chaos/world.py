@@ -1,0 +1,223 @@
+"""The store that is to be broken: three gateways and three mounts of one drive (a, b and c), started, ended and looked
+after by scripts/up."""
+import json, os, signal, subprocess, threading, time
+from life import Life
+from network import children
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+GATEWAYS = 3
+UP_S = 240  # until scripts/up has brought back what is down, all attempts: with standbys a node may be copied anew
+END_S = 60  # until a part ends that was asked to
+MOUNT_S = 60
+NODES = (1, 2, 3)
+
+
+def is_gone(pid):
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            return f.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def wait_until(seconds, question):
+    until = time.monotonic() + seconds
+    while not question():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+class Broken(Exception):
+    """The store does not come back."""
+
+
+class World:
+    def __init__(self, folder, port, standbys, build):
+        self.folder, self.port, self.standbys, self.build = folder, port, standbys, build
+        self.data, self.lives, self.lock = os.path.join(folder, "store"), {"c": Life(folder, "c")}, threading.Lock()
+        self.nephos = os.path.join(build, "bin", "nephos")
+        self.gateways = ["http://127.0.0.1:%d" % (port + i) for i in range(GATEWAYS)]
+        self.network = None
+
+    # ---- what there is ----
+
+    def services(self):
+        return ["docs-1", "docs-2", "user-1", "user-2"]
+
+    def gateway_parts(self):
+        return ["gateway-%d" % (i + 1) for i in range(GATEWAYS)]
+
+    def databases(self):
+        return ["postgres-%d" % n for n in NODES] if self.standbys else ["postgres"]
+
+    def nodes(self):
+        return ["node-%d" % n for n in NODES] if self.standbys else []
+
+    def mount_folder(self, name):
+        return os.path.join(self.folder, name)
+
+    def pid(self, part):
+        """Of the process that is it; None: there is none. A number alone may be anybody's by now."""
+        of_mount = {"mount-a": "store/run/mount.pid", "mount-b": "b.pid", "mount-c": "c.pid"}
+        path = os.path.join(self.folder, of_mount.get(part, "store/run/%s.pid" % part))
+        try:
+            with open(path) as f:
+                pid = int(f.read())
+            with open("/proc/%d/cmdline" % pid, "rb") as f:
+                words = f.read()
+        except (OSError, ValueError):
+            return None
+        return pid if self.data.encode() + b"/" in words and not is_gone(pid) else None
+
+    def watchdog(self, node):
+        """It is no child of anybody's (scripts/lib/patroni/watchdog)."""
+        found = subprocess.run(["pgrep", "-f", "watchdog .* %s/postgres-%s/data " % (self.data, node)],
+                               capture_output=True, text=True)
+        return [int(pid) for pid in found.stdout.split()]
+
+    def pids(self, part):
+        """All processes of a part; of a node, those of its database, of Patroni and of etcd."""
+        kind, _, number = part.partition("-")
+        of = ["patroni-" + number, "etcd-" + number, "postgres-" + number] if kind == "node" else [part]
+        found = self.watchdog(number) if kind == "node" else []
+        for each in of:
+            pid = self.pid(each)
+            if pid:
+                found += [pid] + children(pid)
+        return found
+
+    # ---- beginning and end ----
+
+    def environment(self):
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("NEPHOS_")}
+        return dict(kept, NEPHOS_BUILD_DIR=self.build)
+
+    def clean_environment(self):
+        return {name: value for name, value in self.environment().items() if name != "NEPHOS_BUILD_DIR"}
+
+    def _up(self, *flags):
+        with open(os.path.join(self.folder, "up.log"), "a") as log:
+            return subprocess.run([os.path.join(ROOT, "scripts", "up"), "--data", self.data, *flags], stdout=log,
+                                  stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=self.environment(),
+                                  timeout=UP_S).returncode == 0
+
+    def begin(self):
+        standbys = ["--standbys", "2"] if self.standbys else []
+        if not self._up("--port", str(self.port), "--gateways", str(GATEWAYS), "--mount", self.mount_folder("a"),
+                        "--user", "tester", *standbys):
+            raise Broken("the store does not come up; see up.log")
+        for name in ("b", "c"):
+            self.mount(name)
+        self.enrol()
+
+    def mount(self, name):
+        at = self.mount_folder(name)
+        os.makedirs(at, exist_ok=True)
+        options = "credentials=%s/credentials,pidfile=%s/%s.pid,log=%s/%s.log" % (self.data, self.folder, name,
+                                                                                self.folder, name)
+        done = subprocess.run([self.nephos, "mount", "-o", options, ",".join(self.gateways), at], timeout=MOUNT_S,
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, env=self.clean_environment())
+        if done.returncode != 0:
+            raise Broken("mount %s: %s" % (name, done.stderr))
+
+    def unmount(self, name):
+        done = subprocess.run([self.nephos, "umount", self.mount_folder(name)], capture_output=True, text=True,
+                              timeout=MOUNT_S, env=self.clean_environment())
+        return "" if done.returncode == 0 else done.stderr
+
+    def end(self):
+        for name in ("b", "c"):
+            if self.unmount(name):
+                subprocess.run(["umount", "-l", self.mount_folder(name)], capture_output=True)
+        subprocess.run([os.path.join(ROOT, "scripts", "down"), "--data", self.data], capture_output=True,
+                       env=self.environment())
+
+    # ---- being looked after ----
+
+    def enrol(self):
+        if self.network:
+            for part in self.gateway_parts() + self.services() + self.nodes() + ["mount-a", "mount-b", "mount-c"]:
+                self.network.enrol(part, self.pids(part))
+
+    def is_up(self):
+        databases = self.databases() + ["%s-%d" % (kind, n) for kind in ("etcd", "patroni") for n in NODES
+                                        if self.standbys]
+        return all(self.pid(part) for part in self.gateway_parts() + self.services() + databases)
+
+    def heal(self):
+        """What is down is started. While another fault is at work that may take several attempts."""
+        with self.lock:
+            if self.is_up():
+                return
+            until = time.monotonic() + UP_S
+            while not self._up():
+                if time.monotonic() > until:
+                    raise Broken("scripts/up does not bring the store back; see up.log")
+            self.enrol()
+
+    def signal(self, part, number):
+        for pid in self.pids(part):
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+
+    def kill(self, part):
+        """A postmaster's own processes end by themselves."""
+        pids = self.pids(part) if part.startswith("node-") else [self.pid(part)]
+        for pid in filter(None, pids):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    def ask_to_end(self, part):
+        """As a restart does that is wanted."""
+        pid = self.pid(part)
+        if not pid:
+            return
+        os.kill(pid, signal.SIGTERM)
+        if not wait_until(END_S, lambda: is_gone(pid)):
+            raise Broken("%s does not end within %d s" % (part, END_S))
+
+    def kill_mount(self, name):
+        self.lives[name].goes_on()
+        self.kill("mount-" + name)
+
+    def remount(self, name):
+        at = self.mount_folder(name)
+        subprocess.run(["umount", "-l", at], capture_output=True)
+        self.mount(name)
+        self.enrol()
+        self.lives[name].goes_on()
+
+    # ---- Patroni ----
+
+    def ask_patroni(self, path, body=None):
+        """What the first of them that answers says."""
+        tls, port = os.path.join(self.data, "standbys"), self.port + 16 + 3
+        data = ["-X", "POST", "-d", json.dumps(body)] if body else []
+        for n in NODES:
+            asked = subprocess.run(["curl", "-fsS", "--noproxy", "*", "--max-time", "30" if body else "3", "--cacert",
+                                    tls + "/ca.crt", "--cert", tls + "/node.crt", "--key", tls + "/node.key", *data,
+                                    "https://127.0.0.1:%d%s" % (port + n - 1, path)], capture_output=True, text=True)
+            if asked.returncode == 0:
+                return asked.stdout
+        return None
+
+    def members(self):
+        said = self.ask_patroni("/cluster") if self.standbys else None
+        return json.loads(said)["members"] if said else []
+
+    def primary(self):
+        """The number of the node that is it, or None."""
+        for member in self.members():
+            if member["role"] == "leader":
+                return int(member["name"].rsplit("-", 1)[1])
+        return None
+
+    def is_whole(self):
+        return not self.standbys or sum(m["role"] == "quorum_standby" and m["state"] == "streaming"
+                                        for m in self.members()) == 2
