@@ -34,11 +34,17 @@
 
 static const char LATE_ANSWER[] = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
-static void set_peer(struct connection *c, struct MHD_Connection *connection)
-{
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	const struct sockaddr *address = info ? info->client_addr : NULL;
+/* What is kept of a connection while it goes from the shortcut to the library. */
+struct moved {
+	struct moved *next;
+	int fd;
+	bool is_stranger;
+	void *data;
+	void (*data_free)(void *data);
+};
 
+static void set_peer(struct connection *c, const struct sockaddr *address)
+{
 	c->counted = peers_key(address, &c->key);
 	if (address && address->sa_family == AF_INET)
 		inet_ntop(AF_INET, &((const struct sockaddr_in *)address)->sin_addr, c->peer, sizeof(c->peer));
@@ -46,19 +52,19 @@ static void set_peer(struct connection *c, struct MHD_Connection *connection)
 		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)address)->sin6_addr, c->peer, sizeof(c->peer));
 }
 
-static int descriptor(struct MHD_Connection *connection)
+int connection_descriptor(struct MHD_Connection *connection)
 {
 	return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 }
 
-static struct connection *connection_new(struct http_server *s, struct MHD_Connection *connection)
+struct connection *connection_new(struct http_server *s, int fd, const struct sockaddr *address)
 {
 	struct connection *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return NULL;
-	c->fd = descriptor(connection);
-	set_peer(c, connection);
+	c->fd = fd;
+	set_peer(c, address);
 	if (c->counted)
 		peers_enter(s->peers, &c->key);
 	pthread_mutex_lock(&s->lock);
@@ -72,7 +78,7 @@ static struct connection *connection_new(struct http_server *s, struct MHD_Conne
 	return c;
 }
 
-static void connection_free(struct http_server *s, struct connection *c)
+void connection_free(struct http_server *s, struct connection *c)
 {
 	if (!c)
 		return;
@@ -88,6 +94,7 @@ static void connection_free(struct http_server *s, struct connection *c)
 	s->open_count--;
 	strangers_leave(s, c);
 	pthread_mutex_unlock(&s->lock);
+	shortcut_has_room(s->shortcut);
 	if (c->counted)
 		peers_leave(s->peers, &c->key);
 	if (c->data_free)
@@ -95,9 +102,79 @@ static void connection_free(struct http_server *s, struct connection *c)
 	free(c);
 }
 
+static void moved_free(struct moved *m)
+{
+	if (m && m->data_free)
+		m->data_free(m->data);
+	free(m);
+}
+
+/* With the lock held. */
+static struct moved *take_moved(struct http_server *s, int fd)
+{
+	struct moved **p = &s->moved, *m;
+
+	while (*p && (*p)->fd != fd)
+		p = &(*p)->next;
+	m = *p;
+	if (m)
+		*p = m->next;
+	return m;
+}
+
+int connection_move(struct http_server *s, struct connection *c)
+{
+	struct moved *m = calloc(1, sizeof(*m)), *stale;
+
+	if (!m)
+		return -ENOMEM;
+	*m = (struct moved){.fd = c->fd, .data = c->data, .data_free = c->data_free};
+	c->data_free = NULL;
+	pthread_mutex_lock(&s->lock);
+	m->is_stranger = c->is_stranger;
+	/* One that the library had no memory for. */
+	stale = take_moved(s, m->fd);
+	m->next = s->moved;
+	s->moved = m;
+	pthread_mutex_unlock(&s->lock);
+	moved_free(stale);
+	connection_free(s, c);
+	return 0;
+}
+
+void connection_forget_moved(struct http_server *s)
+{
+	struct moved *m;
+
+	while ((m = s->moved) != NULL) {
+		s->moved = m->next;
+		moved_free(m);
+	}
+}
+
+static struct connection *connection_arrive(struct http_server *s, struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	struct connection *c = connection_new(s, connection_descriptor(connection), info ? info->client_addr : NULL);
+	struct moved *m;
+
+	pthread_mutex_lock(&s->lock);
+	m = take_moved(s, connection_descriptor(connection));
+	if (m && c && !m->is_stranger)
+		strangers_leave(s, c);
+	pthread_mutex_unlock(&s->lock);
+	if (m && c) {
+		c->data = m->data;
+		c->data_free = m->data_free;
+		m->data_free = NULL;
+	}
+	moved_free(m);
+	return c;
+}
+
 /* Closing a socket with unread input resets the connection, and the client may lose the answer that it has not read
  * yet. */
-static void linger(struct http_server *s, int fd, const struct connection *c)
+void connection_linger(struct http_server *s, int fd, const struct connection *c)
 {
 	char byte;
 	ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
@@ -136,10 +213,10 @@ void connection_on_change(
 	struct http_server *s = cookie;
 
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-		*context = connection_new(s, connection);
+		*context = connection_arrive(s, connection);
 		metric_add(s->connections, 1);
 	} else {
-		linger(s, descriptor(connection), *context);
+		connection_linger(s, connection_descriptor(connection), *context);
 		connection_free(s, *context);
 		*context = NULL;
 		metric_add(s->connections, -1);
@@ -197,7 +274,7 @@ static void look_after_head(struct http_server *s, struct connection *c, int64_t
 
 void http_connection_set_data(struct http_request *req, void *data, void (*free_fn)(void *data))
 {
-	struct connection *c = req->connection ? connection_of(req->connection) : NULL;
+	struct connection *c = request_connection(req);
 
 	if (!c) {
 		free_fn(data); /* there was no memory for it, or it is gone */
@@ -211,14 +288,14 @@ void http_connection_set_data(struct http_request *req, void *data, void (*free_
 
 void *http_connection_data(const struct http_request *req)
 {
-	const struct connection *c = req->connection ? connection_of(req->connection) : NULL;
+	const struct connection *c = request_connection(req);
 
 	return c ? c->data : NULL;
 }
 
 bool http_connection_way(const struct http_request *req, char ret[HTTP_WAY_SIZE])
 {
-	const int fd = req->connection ? descriptor(req->connection) : -1;
+	const int fd = request_is_connected(req) ? request_fd(req) : -1;
 
 	endpoint_way(fd, false, ret);
 	return endpoint_is_here(fd);
@@ -226,13 +303,13 @@ bool http_connection_way(const struct http_request *req, char ret[HTTP_WAY_SIZE]
 
 bool http_connection_is_own(const struct http_request *req)
 {
-	return req->connection && endpoint_is_own(descriptor(req->connection));
+	return request_is_connected(req) && endpoint_is_own(request_fd(req));
 }
 
 /* With the request's lock held. */
 static bool is_gone(struct http_request *req, int64_t now_ns)
 {
-	struct pollfd p = {.fd = descriptor(req->connection), .events = POLLRDHUP};
+	struct pollfd p = {.fd = request_fd(req), .events = POLLRDHUP};
 
 	if (poll(&p, 1, 0) <= 0)
 		return false;

@@ -7,6 +7,9 @@
 #include <strings.h>
 
 /*
+ * The shortcut begins a request with exchange_begin, all of which is there, and goes on by exchange_on_access until it
+ * sleeps or is answered.
+ *
  * libmicrohttpd calls exchange_on_access once with the header (again after each resume there), then with pieces of the
  * body, then once more when the request is complete (again after each resume there). An answer queued at the header
  * closes the connection, as whatever is left of the body would be taken for the next request; so it is queued there
@@ -216,25 +219,11 @@ static void ask_guard(struct http_request *req)
 	pthread_mutex_unlock(&req->lock);
 }
 
-static enum MHD_Result on_header(
-	struct http_request *req, struct MHD_Connection *connection, const struct request_line *line)
+/* Its head is in order. */
+static enum MHD_Result after_head(struct http_request *req)
 {
-	char why[HYGIENE_WHY_BYTES];
 	bool held;
-	int r;
 
-	if (!connection_take_head(connection_of(connection)))
-		return MHD_NO;
-	/* From here on somebody has to answer. */
-	atomic_fetch_add(&req->refs, 1);
-	req->is_head = strcmp(line->method, "HEAD") == 0;
-	(void)snprintf(req->method, sizeof(req->method), "%s", line->method);
-	server_identify(req, connection_of(connection));
-	r = hygiene_check(req, connection, line, why);
-	if (r) {
-		respond_refusal(req, r, why);
-		return respond_queue(req, connection);
-	}
 	enter(req, STAGE_GUARD);
 	if (answer_without_route(req))
 		return settle(req);
@@ -245,6 +234,39 @@ static enum MHD_Result on_header(
 	held = is_undecided(req) && is_held(req);
 	pthread_mutex_unlock(&req->lock);
 	return held ? MHD_YES : guard_step(req);
+}
+
+/* From here on somebody has to answer. */
+static void take_method(struct http_request *req, const char *method)
+{
+	atomic_fetch_add(&req->refs, 1);
+	req->is_head = strcmp(method, "HEAD") == 0;
+	(void)snprintf(req->method, sizeof(req->method), "%s", method);
+}
+
+void exchange_begin(struct http_request *req, const char *method)
+{
+	take_method(req, method);
+	/* It is whole: what says otherwise ends the connection when it is looked at next. */
+	(void)after_head(req);
+}
+
+static enum MHD_Result on_header(
+	struct http_request *req, struct MHD_Connection *connection, const struct request_line *line)
+{
+	char why[HYGIENE_WHY_BYTES];
+	int r;
+
+	if (!connection_take_head(connection_of(connection)))
+		return MHD_NO;
+	take_method(req, line->method);
+	server_identify(req, connection_of(connection));
+	r = hygiene_check(req, connection, line, why);
+	if (r) {
+		respond_refusal(req, r, why);
+		return respond_queue(req, connection);
+	}
+	return after_head(req);
 }
 
 static int take_whole(struct http_request *req, const char *data, size_t size)
@@ -434,21 +456,11 @@ enum MHD_Result exchange_on_access(void *cookie, struct MHD_Connection *connecti
 
 static void note_unread(const struct http_request *req, struct MHD_Connection *connection)
 {
-	struct connection *c = connection_of(connection);
+	struct connection *c = connection ? connection_of(connection) : request_connection(req);
 
 	if (c)
-		c->unread = req->stage != STAGE_WHOLE;
+		c->unread = !req->is_short && req->stage != STAGE_WHOLE;
 	connection_end_request(c);
-}
-
-static void end_stream(const struct http_request *req, bool whole)
-{
-	const struct http_stream *stream = &req->stream;
-	bool has_body = !req->is_head && req->status != 204 && req->status != 304;
-
-	if (has_body && stream->length >= 0 && stream->sent != (uint64_t)stream->length)
-		whole = false;
-	stream->ops->done(stream->cookie, whole);
 }
 
 void exchange_on_completed(
@@ -465,6 +477,7 @@ void exchange_on_completed(
 	note_unread(req, connection);
 	pthread_mutex_lock(&req->lock);
 	req->connection = NULL;
+	req->strand = NULL;
 	req->suspended = false;
 	if (req->body_end == BODY_COMES)
 		req->body_end = BODY_LOST;
@@ -477,7 +490,7 @@ void exchange_on_completed(
 	if (on_abort)
 		on_abort(req, req->on_abort_cookie);
 	if (streaming)
-		end_stream(req, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+		stream_end(req, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
 	server_count(req);
 	server_forget(req);
 	if (nobody_answers)

@@ -119,6 +119,15 @@ static void scan_known(struct scan *s, const char *name, const char *value)
 	}
 }
 
+static void keep_field(struct scan *s, struct span name, struct span value)
+{
+	struct http_request *req = s->req;
+
+	req->fields[req->field_count++] = (struct request_field){name.data, value.data, name.size};
+	s->bytes += name.size + value.size + 2;
+	scan_known(s, name.data, value.data);
+}
+
 /* budget: the library's signature */
 static enum MHD_Result on_field(
 	void *cookie, enum MHD_ValueKind kind, const char *name, size_t name_size, const char *value, size_t value_size)
@@ -138,10 +147,8 @@ static enum MHD_Result on_field(
 		scan_refuse(s, -ERR_HEADERS_TOO_LARGE, "too many header fields");
 	if (s->error)
 		return MHD_NO;
-	req->fields[req->field_count++] = (struct request_field){name, value, name_size};
-	s->bytes += name_size + value_size + 2;
 	s->next = value + value_size + 2;
-	scan_known(s, name, value);
+	keep_field(s, span_of(name, name_size), span_of(value, value_size));
 	return MHD_YES;
 }
 
@@ -180,6 +187,15 @@ static void check_framing(struct scan *s)
 	req->expects_continue = s->expect && s->version_1_1 && strcasecmp(s->expect, EXPECT_CONTINUE) == 0;
 }
 
+/* Before check_line, which makes nothing of the words. */
+static void check_words(struct scan *s, const struct request_line *line)
+{
+	const char *target = line->method + strlen(line->method) + 1;
+
+	if (PARSES_IN_PLACE && (line->url != target || line->version != target + s->req->target_size + 1))
+		scan_refuse(s, -ERR_BAD_REQUEST, "the request line is not three words with one space between");
+}
+
 /* After the last field comes an empty line, and with it the end of the header. */
 static void check_extent(struct scan *s, const struct request_line *line)
 {
@@ -197,7 +213,6 @@ static void check_extent(struct scan *s, const struct request_line *line)
 static void check_line(struct scan *s, const struct request_line *line)
 {
 	struct http_request *req = s->req;
-	const char *target = line->method + strlen(line->method) + 1;
 
 	for (const char *p = req->target; *p; p++) {
 		unsigned char c = (unsigned char)*p;
@@ -206,8 +221,6 @@ static void check_line(struct scan *s, const struct request_line *line)
 			scan_refuse(s, -ERR_BAD_REQUEST,
 				"the request line has more than three words, or control characters");
 	}
-	if (PARSES_IN_PLACE && (line->url != target || line->version != target + req->target_size + 1))
-		scan_refuse(s, -ERR_BAD_REQUEST, "the request line is not three words with one space between");
 	s->version_1_1 = strcmp(line->version, "HTTP/1.1") == 0;
 	req->is_http_1_0 = !s->version_1_1;
 	if (s->version_1_1)
@@ -381,6 +394,19 @@ static void drop_expectation(struct scan *s)
 		*(char *)s->expect = '-';
 }
 
+/* The rest, whoever has read the head. */
+static int check(struct scan *s, const struct request_line *line)
+{
+	if (s->trace)
+		take_trace(s->req, field_trim(span_str(s->trace)));
+	check_line(s, line);
+	check_framing(s);
+	check_repeats(s);
+	check_query(s);
+	take_target(s, line);
+	return s->error ? s->error : keep_fields(s->req, s->bytes);
+}
+
 int hygiene_check(
 	struct http_request *req, struct MHD_Connection *connection, const struct request_line *line, char *ret_why)
 {
@@ -388,16 +414,10 @@ int hygiene_check(
 	int r;
 
 	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, on_field, &s);
-	if (s.trace)
-		take_trace(req, field_trim(span_str(s.trace)));
 	if (!s.error)
 		check_extent(&s, line);
-	check_line(&s, line);
-	check_framing(&s);
-	check_repeats(&s);
-	check_query(&s);
-	take_target(&s, line);
-	r = s.error ? s.error : keep_fields(req, s.bytes);
+	check_words(&s, line);
+	r = check(&s, line);
 	if (r) {
 		(void)snprintf(ret_why, HYGIENE_WHY_BYTES, "%s%s%s", s.about ? s.about : "", s.about ? " " : "",
 			s.error ? s.why : "out of memory");
@@ -407,4 +427,17 @@ int hygiene_check(
 	}
 	drop_expectation(&s);
 	return 0;
+}
+
+bool hygiene_take(struct http_request *req, const struct request_head *head)
+{
+	const struct request_line line = {head->method, head->target, "HTTP/1.1"};
+	struct scan s = {.req = req};
+
+	for (size_t i = 0; i < head->count; i++) {
+		const struct request_head_field *f = &head->fields[i];
+
+		keep_field(&s, span_of(f->name, f->name_size), span_of(f->value, f->value_size));
+	}
+	return check(&s, &line) == 0;
 }

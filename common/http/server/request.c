@@ -95,7 +95,7 @@ void request_unref(struct http_request *req)
 	if (atomic_fetch_sub(&req->refs, 1) != 1)
 		return;
 	/* The loop's reference is gone, too. */
-	assert(!req->connection && !req->suspended);
+	assert(!request_is_connected(req) && !req->suspended);
 	if (req->data_free)
 		req->data_free(req->data);
 	/* An answer that came when the loop had ended. */
@@ -111,13 +111,31 @@ void request_unref(struct http_request *req)
 	server_unref(s);
 }
 
+bool request_is_connected(const struct http_request *req)
+{
+	return req->connection || req->strand;
+}
+
+int request_fd(const struct http_request *req)
+{
+	return req->strand ? req->strand->fd : connection_descriptor(req->connection);
+}
+
+struct connection *request_connection(const struct http_request *req)
+{
+	if (req->strand)
+		return req->strand->connection;
+	return req->connection ? connection_of(req->connection) : NULL;
+}
+
 bool request_suspend(struct http_request *req)
 {
 	if (atomic_load(&req->server->stopping))
 		return false;
 	assert(!req->suspended);
 	req->suspended = true;
-	MHD_suspend_connection(req->connection);
+	if (req->connection)
+		MHD_suspend_connection(req->connection);
 	return true;
 }
 
@@ -125,9 +143,12 @@ void request_wake(struct http_request *req)
 {
 	if (!req->suspended)
 		return;
-	assert(req->connection);
+	assert(request_is_connected(req));
 	req->suspended = false;
-	MHD_resume_connection(req->connection);
+	if (req->strand)
+		shortcut_wake(req->strand);
+	else
+		MHD_resume_connection(req->connection);
 }
 
 uint64_t request_body_left(const struct http_request *req)
@@ -145,7 +166,7 @@ void http_request_proceed(struct http_request *req)
 
 	pthread_mutex_lock(&req->lock);
 	request_owe(req, OWED_BY_LET_IN);
-	gone = !req->connection;
+	gone = !request_is_connected(req);
 	request_wake(req);
 	pthread_mutex_unlock(&req->lock);
 	/* The loop will not come back for it. */
@@ -300,17 +321,15 @@ void http_request_on_abort(struct http_request *req, void (*fn)(struct http_requ
 void http_request_tell_waiting(struct http_request *req)
 {
 	static const char WORD[] = "HTTP/1.1 102 Processing\r\n\r\n";
-	const union MHD_ConnectionInfo *info;
 
 	pthread_mutex_lock(&req->lock);
 	/* Before the end of the header the library may be sending; from the answer on it will be. */
-	if (req->connection && !request_is_answered(req) && req->stage >= STAGE_BODY && !req->is_http_1_0) {
-		info = MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-		ssize_t sent = send(info->connect_fd, WORD, sizeof(WORD) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (request_is_connected(req) && !request_is_answered(req) && req->stage >= STAGE_BODY && !req->is_http_1_0) {
+		ssize_t sent = send(request_fd(req), WORD, sizeof(WORD) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		/* Half a word would spoil the answer. Nobody who reads lets it come to that. */
 		if (sent > 0 && sent != sizeof(WORD) - 1)
-			(void)shutdown(info->connect_fd, SHUT_RDWR);
+			(void)shutdown(request_fd(req), SHUT_RDWR);
 	}
 	pthread_mutex_unlock(&req->lock);
 }

@@ -36,18 +36,6 @@ struct answer {
 	bool close;
 };
 
-static bool is_ours(const char *name)
-{
-	static const char *const names[] = {
-		"Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", HEADER_TRACE};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcasecmp(name, names[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* To a page of another origin that the policy names. */
 static void add_cors(const struct http_request *req, struct http_headers *ret)
 {
@@ -71,7 +59,7 @@ static bool must_close(const struct http_request *req, const struct answer *a)
 static void add_list(const struct http_headers *headers, struct MHD_Response *response)
 {
 	for (size_t i = 0; headers && i < headers->count; i++) {
-		if (!is_ours(headers->list[i].name))
+		if (!answer_head_is_ours(headers->list[i].name))
 			MHD_add_response_header(response, headers->list[i].name, headers->list[i].value);
 	}
 }
@@ -104,7 +92,7 @@ static bool is_too_early(const struct http_request *req, const struct answer *a)
 static void print_list(const struct http_headers *headers, struct buf *ret)
 {
 	for (size_t i = 0; headers && i < headers->count; i++) {
-		if (!is_ours(headers->list[i].name))
+		if (!answer_head_is_ours(headers->list[i].name))
 			buf_printf(ret, "%s: %s\r\n", headers->list[i].name, headers->list[i].value);
 	}
 }
@@ -136,6 +124,45 @@ static void write_early(struct http_request *req, const struct answer *a)
 	http_headers_fini(&cors);
 	req->early = true;
 	req->early_received = req->received;
+}
+
+static bool has_body(const struct http_request *req, const struct answer *a)
+{
+	return !req->is_head && a->status != 204 && a->status != 304;
+}
+
+/* By the shortcut: as much of it as the socket takes goes from here. memory: of the body, or NULL. */
+static void send_short(struct http_request *req, const struct answer *a, int64_t length, char *memory)
+{
+	struct buf head;
+	struct http_headers cors;
+	const bool closes = must_close(req, a) || req->wants_close;
+	const struct answer_head h = {a->status, a->headers, &cors, req->trace, length, closes};
+	int r;
+
+	http_headers_init(&cors);
+	add_cors(req, &cors);
+	buf_init(&head, ANSWER_HEAD_BYTES_MAX);
+	r = answer_head_print(&h, &head);
+	http_headers_fini(&cors);
+	pthread_mutex_lock(&req->lock);
+	request_owe(req, OWED_BY_NOBODY);
+	req->on_abort = NULL;
+	req->on_readable = NULL;
+	if (req->strand) {
+		struct strand *w = req->strand;
+
+		req->status = a->status;
+		req->response_bytes = a->buffered ? a->body.size : 0;
+		w->closes = w->closes || closes;
+		w->streams = req->streaming && has_body(req, a);
+		w->broken = r < 0;
+		strand_send(w, buf_span(&head), has_body(req, a) ? a->body : span_of(NULL, 0), &memory);
+	}
+	request_wake(req);
+	pthread_mutex_unlock(&req->lock);
+	buf_fini(&head);
+	free(memory);
 }
 
 /* Hands the answer to the loop; response may be NULL (no memory): the connection is closed. */
@@ -170,8 +197,14 @@ static void hand_over(struct http_request *req, const struct answer *a, struct M
 
 static void respond_buffer(struct http_request *req, const struct answer *a, enum MHD_ResponseMemoryMode mode)
 {
-	struct MHD_Response *response = MHD_create_response_from_buffer(a->body.size, (void *)a->body.data, mode);
+	struct MHD_Response *response;
 
+	if (req->is_short) {
+		send_short(req, a, (int64_t)a->body.size, mode == MHD_RESPMEM_MUST_FREE ? (char *)a->body.data : NULL);
+		request_unref(req);
+		return;
+	}
+	response = MHD_create_response_from_buffer(a->body.size, (void *)a->body.data, mode);
 	if (!response && mode == MHD_RESPMEM_MUST_FREE)
 		free((void *)a->body.data);
 	hand_over(req, a, response);
@@ -207,7 +240,10 @@ void http_respond_length(struct http_request *req, int status, const struct http
 {
 	struct answer a = {.status = status, .headers = headers};
 
-	hand_over(req, &a, MHD_create_response_from_callback(length, 1, pull_nothing, NULL, NULL));
+	if (req->is_short)
+		send_short(req, &a, (int64_t)length, NULL);
+	else
+		hand_over(req, &a, MHD_create_response_from_callback(length, 1, pull_nothing, NULL, NULL));
 	request_unref(req);
 }
 
@@ -222,9 +258,11 @@ void http_respond_stream(struct http_request *req, int status, const struct http
 {
 	struct answer a = {.status = status, .headers = headers};
 	uint64_t size = length < 0 ? MHD_SIZE_UNKNOWN : (uint64_t)length;
-	struct MHD_Response *response =
-		MHD_create_response_from_callback(size, pull_block(length), stream_on_pull, req, NULL);
+	struct MHD_Response *response = NULL;
 	bool streaming;
+
+	if (!req->is_short)
+		response = MHD_create_response_from_callback(size, pull_block(length), stream_on_pull, req, NULL);
 
 	/* The library (0.9.75) ends the chunks of a body that a HEAD does not get: five bytes in front of the
 	 * connection's next answer. */
@@ -234,9 +272,12 @@ void http_respond_stream(struct http_request *req, int status, const struct http
 	if (ret_stream)
 		*ret_stream = &req->stream;
 	pthread_mutex_lock(&req->lock);
-	streaming = req->streaming = req->connection != NULL;
+	streaming = req->streaming = request_is_connected(req);
 	pthread_mutex_unlock(&req->lock);
-	hand_over(req, &a, response);
+	if (req->is_short)
+		send_short(req, &a, length, NULL);
+	else
+		hand_over(req, &a, response);
 	/* The loop calls done, at the latest when the connection ends, unless it is through with the request
 	 * already. */
 	if (!streaming)
@@ -249,6 +290,8 @@ enum MHD_Result respond_queue(struct http_request *req, struct MHD_Connection *c
 	struct MHD_Response *response = req->response;
 	enum MHD_Result r;
 
+	if (req->is_short)
+		return MHD_YES; /* its strand sees to it */
 	if (!response)
 		return MHD_NO;
 	req->response = NULL;

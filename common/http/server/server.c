@@ -195,14 +195,14 @@ static int start_daemon(struct http_server *s)
 		{MHD_OPTION_END, 0, NULL},
 	};
 
-	s->daemon = MHD_start_daemon(
-		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO | MHD_USE_ERROR_LOG, 0,
-		connection_on_accept, s, exchange_on_access, s, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, s,
-		MHD_OPTION_LISTEN_SOCKET, s->listen_fd, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)CONNECTION_POOL_BYTES, MHD_OPTION_CONNECTION_LIMIT, o->connections_max,
-		MHD_OPTION_CONNECTION_TIMEOUT, o->idle_s, MHD_OPTION_URI_LOG_CALLBACK, exchange_on_line, s,
-		MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, s, MHD_OPTION_NOTIFY_COMPLETED, exchange_on_completed, s,
-		MHD_OPTION_NOTIFY_CONNECTION, connection_on_change, s, MHD_OPTION_ARRAY, extra, MHD_OPTION_END);
+	s->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET |
+			MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO | MHD_USE_ERROR_LOG,
+		0, NULL, NULL, exchange_on_access, s, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, s,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_POOL_BYTES, MHD_OPTION_CONNECTION_LIMIT,
+		o->connections_max, MHD_OPTION_CONNECTION_TIMEOUT, o->idle_s, MHD_OPTION_URI_LOG_CALLBACK,
+		exchange_on_line, s, MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, s, MHD_OPTION_NOTIFY_COMPLETED,
+		exchange_on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, connection_on_change, s, MHD_OPTION_ARRAY,
+		extra, MHD_OPTION_END);
 	return s->daemon ? 0 : -EIO;
 }
 
@@ -300,6 +300,8 @@ int http_server_start(const struct http_server_options *options, struct http_ser
 		r = reaper_new(connection_look_around, s, &s->reaper);
 	if (!r)
 		r = start_daemon(s);
+	if (!r)
+		r = shortcut_new(s, s->options.threads > 1 ? s->options.threads : 1, &s->shortcut);
 	if (r)
 		http_server_stop(s);
 	else
@@ -317,10 +319,10 @@ void http_server_drain(struct http_server *s, unsigned deadline_ms)
 	int64_t until_ns = clock_mono_ns() + (int64_t)deadline_ms * NS_PER_MS;
 
 	atomic_store(&s->draining, true);
-	if (s->daemon && s->listen_fd >= 0) {
-		MHD_quiesce_daemon(s->daemon);
-		/* Refuses from now on. The library's thread may still have its hands on the number, so that is given
-		 * back when it is gone. */
+	if (s->shortcut && s->listen_fd >= 0) {
+		shortcut_quiesce(s->shortcut);
+		/* Refuses from now on. A loop may still have its hands on the number, so that is given back when it is
+		 * gone. */
 		shutdown(s->listen_fd, SHUT_RD);
 	}
 	pthread_mutex_lock(&s->lock);
@@ -348,10 +350,15 @@ void http_server_stop(struct http_server *s)
 		return;
 	http_server_drain(s, 0);
 	atomic_store(&s->stopping, true);
+	wake_all(s);
+	shortcut_stop(s->shortcut);
 	if (s->daemon) {
 		wake_all(s);
 		MHD_stop_daemon(s->daemon);
 	}
+	connection_forget_moved(s);
+	shortcut_free(s->shortcut);
+	s->shortcut = NULL;
 	reaper_free(s->reaper);
 	s->reaper = NULL;
 	if (s->listen_fd >= 0)

@@ -1,6 +1,7 @@
 /*
- * server: HTTP/1.1 over libmicrohttpd, one internal epoll thread (options.threads of them), connections suspended while
- * anything waits.
+ * server: HTTP/1.1. Requests that are small and plain are read and answered by a thread of our own (options.threads of
+ * them; shortcut_internal.h), all others by one of libmicrohttpd's; who handles them does not see which, and "the
+ * server's thread" below is either. Nothing waits on it.
  *
  * Life of a request: request line and headers are checked (hygiene, host, limits), the route is found on the raw
  * target, the route's `guard` may refuse, then

@@ -1,9 +1,9 @@
 /*
  * server_internal: what the server's own files know of each other.
  *
- * Threads. "The loop" is the libmicrohttpd thread that owns a connection; the answer, proceed, read and wake come from
- * any thread. A request has two owners: the loop, until on_completed, and the handler, until it answers. Whoever is
- * last frees it.
+ * Threads. "The loop" is the thread that owns a connection, libmicrohttpd's or the shortcut's; the answer, proceed,
+ * read and wake come from any thread. A request has two owners: the loop, until on_completed, and the handler, until it
+ * answers. Whoever is last frees it.
  *
  * Who calls libmicrohttpd: suspending, queueing and everything about a response happens on the loop, inside its own
  * callbacks; other threads do one thing only, MHD_resume_connection, under req->lock and only if req->suspended. So a
@@ -13,9 +13,11 @@
 #define NEPHOS_HTTP_SERVER_SERVER_INTERNAL_H
 
 #include "common/base/limits.h"
+#include "common/http/server/answer_head.h"
 #include "common/http/server/peers.h"
 #include "common/http/server/reaper.h"
 #include "common/http/server/router.h"
+#include "common/http/server/request_head.h"
 #include "common/http/server/server.h"
 
 #include <microhttpd.h>
@@ -117,6 +119,34 @@ struct connection {
 	struct connection *older, *younger;
 };
 
+/* What has not been sent yet of an answer. */
+struct strand_rest {
+	char *memory; /* to be freed */
+	const char *data;
+	size_t size;
+};
+
+/* A connection that has not gone to the library. */
+struct strand {
+	struct shortcut_loop *loop;
+	struct connection *connection;
+	struct http_request *req; /* under way; the loop's */
+	int fd;
+	bool readable; /* something came that was not looked at */
+	bool ended;    /* and it was the last */
+	bool dead;     /* closed, or given away; freed at the end of the loop's turn */
+	struct strand *older, *younger;
+	int64_t active_ns;
+	/* Guarded by the loop's lock. */
+	bool is_ready;
+	struct strand *next_ready;
+	/* Guarded by the request's lock; the loop's once it is answered. */
+	struct strand_rest rest;
+	bool streams; /* its body is pulled */
+	bool broken;  /* nothing more can be sent */
+	bool closes;  /* after this answer */
+};
+
 struct route_metrics {
 	struct metric *by_class[4]; /* 2xx … 5xx */
 	struct metric *latency;
@@ -124,6 +154,7 @@ struct route_metrics {
 
 struct http_server {
 	struct MHD_Daemon *daemon;
+	struct shortcut *shortcut;
 	struct router *router;
 	struct reaper *reaper;
 	struct peers *peers;
@@ -145,6 +176,7 @@ struct http_server {
 	struct http_request *requests; /* that the loop owns; guarded by lock */
 	struct connection *open;       /* guarded by lock */
 	size_t open_count;	       /* guarded by lock */
+	struct moved *moved;	       /* guarded by lock */
 	struct {
 		struct connection *first, *last;
 		size_t count;
@@ -163,8 +195,10 @@ struct http_request {
 	bool chunked;
 	bool is_head;
 	bool is_http_1_0;
-	bool preflight; /* a browser asks whether a page may send a request */
-	char method[16];
+	bool preflight;	  /* a browser asks whether a page may send a request */
+	bool wants_close; /* the client, after it */
+	bool is_short;	  /* it came by the shortcut: then it has a strand, and no connection of the library's */
+	char method[REQUEST_METHOD_SIZE];
 	char trace[TRACE_BYTES_MAX + 1];
 	char peer[48];
 	int64_t length;	   /* Content-Length, -1 chunked */
@@ -186,6 +220,7 @@ struct http_request {
 	pthread_mutex_t lock;
 	/* Guarded by lock. */
 	struct MHD_Connection *connection; /* NULL when the loop is done with it */
+	struct strand *strand;		   /* the same */
 	bool suspended;
 	enum owed owed;
 	enum body_end body_end;
@@ -229,6 +264,11 @@ bool request_is_answered(const struct http_request *req);
 bool request_suspend(struct http_request *req);
 /* Lets the loop look at the request again; any thread, with req->lock held. */
 void request_wake(struct http_request *req);
+/* The loop is not done with it. With req->lock held. */
+bool request_is_connected(const struct http_request *req);
+/* Of its connection, as long as it is that. On the loop, or with req->lock held. */
+int request_fd(const struct http_request *req);
+struct connection *request_connection(const struct http_request *req); /* NULL: there was no memory for it */
 /* Bytes of the body that are still to come; UINT64_MAX: nobody knows. With req->lock held, or on the loop. */
 uint64_t request_body_left(const struct http_request *req);
 
@@ -240,10 +280,13 @@ struct request_line {
 };
 int hygiene_check(
 	struct http_request *req, struct MHD_Connection *connection, const struct request_line *line, char *ret_why);
+/* The same of a head that was read already; false: somebody else has to look at it. */
+bool hygiene_take(struct http_request *req, const struct request_head *head);
 
 /* stream.c; on the loop. */
 int stream_fill(struct http_request *req, const char *data, size_t size, size_t *ret_taken);
-void stream_notify(struct http_request *req); /* calls on_readable if a read would not be -EAGAIN */
+void stream_notify(struct http_request *req);		     /* calls on_readable if a read would not be -EAGAIN */
+void stream_end(const struct http_request *req, bool whole); /* of an answer; whole: as far as the loop knows */
 ssize_t stream_on_pull(void *cookie, uint64_t position, char *data, size_t size);
 
 /* respond.c; on the loop. */
@@ -260,15 +303,40 @@ enum MHD_Result exchange_on_access(void *cookie, struct MHD_Connection *connecti
 void exchange_on_completed(
 	void *cookie, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode code);
 
+/* A request that came by the shortcut, all of it: its head was taken. Its body is given to exchange_on_access, which
+ * needs no more of its parameters. */
+void exchange_begin(struct http_request *req, const char *method);
+
 /* connection.c */
+struct connection *connection_new(struct http_server *s, int fd, const struct sockaddr *address);
+void connection_free(struct http_server *s, struct connection *c); /* NULL is fine */
+/* Before it is closed; c may be NULL. */
+void connection_linger(struct http_server *s, int fd, const struct connection *c);
+/* It goes to the library, which makes another one of it; -ENOMEM: c is as it was. */
+int connection_move(struct http_server *s, struct connection *c);
+void connection_forget_moved(struct http_server *s);
 void connection_on_change(
 	void *cookie, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode code);
 enum MHD_Result connection_on_accept(void *cookie, const struct sockaddr *address, socklen_t size);
 struct connection *connection_of(struct MHD_Connection *connection);
+int connection_descriptor(struct MHD_Connection *connection);
 /* The head is complete; false: too late, nothing may be sent any more. c may be NULL. */
 bool connection_take_head(struct connection *c);
 void connection_end_request(struct connection *c);
 void connection_look_around(void *cookie); /* the reaper's tick */
+
+/* shortcut.c: the way of small requests past the library (shortcut_internal.h) */
+int shortcut_new(struct http_server *server, unsigned threads, struct shortcut **ret);
+void shortcut_quiesce(struct shortcut *s); /* no new connections */
+void shortcut_stop(struct shortcut *s);	   /* ends its requests, and its threads; NULL is fine */
+void shortcut_free(struct shortcut *s);	   /* after that; NULL is fine */
+/* Another connection may come, if none could before. Any thread. */
+void shortcut_has_room(struct shortcut *s);
+/* The loop looks at it again. Any thread, with the lock of its request held. */
+void shortcut_wake(struct strand *w);
+
+/* strand.c. With the lock of its request held, any thread. memory: of the body, taken if it is needed. */
+void strand_send(struct strand *w, struct span head, struct span body, char **memory);
 
 /* strangers.c; with the server's lock held */
 void strangers_enter(struct http_server *s, struct connection *c);

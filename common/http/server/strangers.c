@@ -92,7 +92,7 @@ void strangers_look_after(struct http_server *s, int64_t now_ns)
 void http_connection_vouch(const struct http_request *req)
 {
 	struct http_server *s = req->server;
-	struct connection *c = req->connection ? connection_of(req->connection) : NULL;
+	struct connection *c = request_connection(req);
 
 	if (!c || !s->options.stranger_ms)
 		return;

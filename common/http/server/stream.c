@@ -204,6 +204,8 @@ static bool sleep_until_woken(struct http_request *req)
  */
 static ssize_t end_and_close(struct http_request *req, ssize_t how)
 {
+	if (req->is_short)
+		return how;
 	MHD_suspend_connection(req->connection);
 	MHD_resume_connection(req->connection);
 	return how;
@@ -233,6 +235,16 @@ ssize_t stream_on_pull(void *cookie, uint64_t position, char *data, size_t size)
 	assert(got <= size);
 	stream->sent += got;
 	return (ssize_t)got;
+}
+
+void stream_end(const struct http_request *req, bool whole)
+{
+	const struct http_stream *stream = &req->stream;
+	bool has_body = !req->is_head && req->status != 204 && req->status != 304;
+
+	if (has_body && stream->length >= 0 && stream->sent != (uint64_t)stream->length)
+		whole = false;
+	stream->ops->done(stream->cookie, whole);
 }
 
 void http_stream_wake(struct http_stream *stream)

@@ -14,6 +14,13 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Said on each connection before anything else. */
+#ifdef WIRE_EMPTY_LINE_FIRST
+#define WIRE_FIRST "\r\n"
+#else
+#define WIRE_FIRST ""
+#endif
+
 static void set_timeouts(int fd)
 {
 	struct timeval limit = {.tv_sec = WIRE_TIMEOUT_S};
@@ -31,7 +38,7 @@ int wire_connect(uint16_t port)
 
 	set_timeouts(fd);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (connect(fd, (struct sockaddr *)&name, sizeof(name)) == 0)
+	if (connect(fd, (struct sockaddr *)&name, sizeof(name)) == 0 && wire_say(fd, WIRE_FIRST))
 		return fd;
 	close(fd);
 	return -1;

@@ -1,0 +1,286 @@
+/* What goes past the library, what goes to it, and that nobody can tell but by the time. */
+#include "common/http/server/server.h"
+#include "tests/unit/common/http/wire.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define BIG_BYTES ((size_t)16 * 1024 * 1024) /* more than both sockets take */
+#define LARGE_BYTES ((size_t)128 * 1024)     /* nothing to go past the library */
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
+
+static char text[256 * 1024];
+static struct gate gone; /* data of connections that was freed */
+
+static void on_ok(struct http_request *req, void *cookie)
+{
+	(void)cookie;
+	http_respond(req, 200, NULL, span_str(http_request_target(req)));
+}
+
+static void on_big(struct http_request *req, void *cookie)
+{
+	char *body = malloc(BIG_BYTES);
+
+	(void)cookie;
+	assert_non_null(body);
+	for (size_t i = 0; i < BIG_BYTES; i++)
+		body[i] = (char)(i * 31 >> 3);
+	if (strcmp(http_request_target(req), "/taken") == 0) {
+		http_respond_take(req, 200, NULL, body, BIG_BYTES);
+		return;
+	}
+	http_respond(req, 200, NULL, span_of(body, BIG_BYTES));
+	free(body);
+}
+
+static void on_body(struct http_request *req, void *cookie)
+{
+	(void)cookie;
+	http_respond(req, 200, NULL, http_request_body(req));
+}
+
+static void *answer_late(void *cookie)
+{
+	http_respond(cookie, 200, NULL, SPAN_LITERAL("late"));
+	return NULL;
+}
+
+static void on_late(struct http_request *req, void *cookie)
+{
+	pthread_t thread;
+
+	(void)cookie;
+	assert_int_equal(pthread_create(&thread, NULL, answer_late, req), 0);
+	pthread_detach(thread);
+}
+
+struct counted {
+	int requests;
+};
+
+static void counted_free(void *data)
+{
+	free(data);
+	gate_open(&gone);
+}
+
+/* How many requests this connection has had. */
+static void on_count(struct http_request *req, void *cookie)
+{
+	struct counted *c = http_connection_data(req);
+	char number[16];
+
+	(void)cookie;
+	if (!c) {
+		c = calloc(1, sizeof(*c));
+		assert_non_null(c);
+		http_connection_set_data(req, c, counted_free);
+	}
+	http_connection_vouch(req);
+	http_respond(req, 200, NULL, span_of(number, (size_t)sprintf(number, "%d", ++c->requests)));
+}
+
+#define ROUTE(m, p, b, h)                                                                                       \
+	{                                                                                                       \
+		.method = m, .pattern = p, .body = b, .body_max = sizeof(text), .handler = h, .internal = true, \
+		.open = true                                                                                    \
+	}
+
+static const struct http_route routes[] = {
+	ROUTE("GET", "/a", HTTP_BODY_NONE, on_ok),
+	ROUTE("GET", "/b", HTTP_BODY_NONE, on_ok),
+	ROUTE("GET", "/taken", HTTP_BODY_NONE, on_big),
+	ROUTE("GET", "/copied", HTTP_BODY_NONE, on_big),
+	ROUTE("GET", "/late", HTTP_BODY_NONE, on_late),
+	ROUTE("PUT", "/body", HTTP_BODY_WHOLE, on_body),
+	ROUTE("PUT", "/count", HTTP_BODY_WHOLE, on_count),
+	{0},
+};
+
+static struct http_server *start(unsigned connections_max, unsigned stranger_ms)
+{
+	const struct http_server_options options = {.address = "127.0.0.1",
+		.routes = routes,
+		.connections_max = connections_max,
+		.stranger_ms = stranger_ms};
+	struct http_server *s;
+
+	assert_int_equal(http_server_start(&options, &s), 0);
+	return s;
+}
+
+static void is_answered(int fd, const char *body)
+{
+	const char *found;
+
+	assert_int_equal(wire_response(fd, text, sizeof(text)), 200);
+	found = strstr(text, "\r\n\r\n");
+	assert_non_null(found);
+	assert_string_equal(found + 4, body);
+}
+
+static void requests_that_come_together_are_answered_in_turn(void **state)
+{
+	struct http_server *s = start(0, 0);
+	int fd = wire_connect(http_server_port(s));
+
+	(void)state;
+	assert_true(wire_say(
+		fd, GET("/a") GET("/late") "PUT /body HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc" GET("/b")));
+	is_answered(fd, "/a");
+	is_answered(fd, "late");
+	is_answered(fd, "abc");
+	is_answered(fd, "/b");
+	close(fd);
+	http_server_stop(s);
+}
+
+static void what_comes_in_pieces_is_answered_once_it_is_there(void **state)
+{
+	static const char request[] = "PUT /body HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabcde" GET("/a");
+	struct http_server *s = start(0, 0);
+
+	(void)state;
+	/* Cut everywhere: whichever way it goes, and however often the loop sees a part. */
+	for (size_t cut = 1; cut < sizeof(request) - 1; cut++) {
+		int fd = wire_connect(http_server_port(s));
+
+		assert_true(wire_send(fd, request, cut));
+		assert_true(wire_send(fd, request + cut, sizeof(request) - 1 - cut));
+		is_answered(fd, "abcde");
+		is_answered(fd, "/a");
+		close(fd);
+	}
+	http_server_stop(s);
+}
+
+static void a_connection_is_the_same_after_it_went_to_the_library(void **state)
+{
+	static const char small[] = "PUT /count HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
+	struct http_server *s = start(0, 200);
+	int fd = wire_connect(http_server_port(s));
+	char *large = calloc(1, LARGE_BYTES);
+
+	(void)state;
+	assert_non_null(large);
+	gate_init(&gone);
+	assert_true(wire_say(fd, small));
+	is_answered(fd, "1");
+	assert_true(wire_say(fd, "PUT /count HTTP/1.1\r\nHost: x\r\nContent-Length: 131072\r\n\r\n"));
+	assert_true(wire_send(fd, large, LARGE_BYTES));
+	is_answered(fd, "2");
+	/* Long after a stranger had been shown out. */
+	for (int i = 0; i < 3; i++) {
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+
+		assert_int_equal(poll(&p, 1, 600), 0);
+	}
+	assert_true(wire_say(fd, small));
+	is_answered(fd, "3");
+	assert_int_equal(gate_count(&gone), 0);
+	close(fd);
+	assert_true(gate_wait(&gone, 1));
+	free(large);
+	http_server_stop(s);
+}
+
+/* Slower than it is sent, so that most of it has to wait for the socket. */
+static void is_big(int fd, const char *request)
+{
+	static char piece[64 * 1024];
+	const char *body = NULL;
+	size_t size = 0, at = 0;
+
+	assert_true(wire_say(fd, request));
+	while (!body) {
+		const long n = wire_receive(fd, text + size, 1);
+
+		assert_int_equal(n, 1);
+		text[++size] = '\0';
+		body = strstr(text, "\r\n\r\n");
+	}
+	while (at < BIG_BYTES) {
+		const size_t left = BIG_BYTES - at;
+		const long n = wire_receive(fd, piece, left < sizeof(piece) ? left : sizeof(piece));
+
+		assert_true(n > 0);
+		for (long i = 0; i < n; i++, at++)
+			assert_true(piece[i] == (char)(at * 31 >> 3));
+	}
+}
+
+static void an_answer_that_the_socket_does_not_take_comes_whole(void **state)
+{
+	struct http_server *s = start(0, 0);
+	int fd = wire_connect(http_server_port(s));
+
+	(void)state;
+	is_big(fd, GET("/taken"));
+	is_big(fd, GET("/copied"));
+	assert_true(wire_say(fd, GET("/a")));
+	is_answered(fd, "/a");
+	close(fd);
+	http_server_stop(s);
+}
+
+static void who_says_close_is_left_after_the_answer(void **state)
+{
+	struct http_server *s = start(0, 0);
+	int fd = wire_connect(http_server_port(s));
+
+	(void)state;
+	assert_true(wire_say(fd, "GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+	is_answered(fd, "/a");
+	assert_non_null(strstr(text, "\r\nConnection: close\r\n"));
+	assert_true(wire_is_closed(fd));
+	close(fd);
+	http_server_stop(s);
+}
+
+static void more_connections_than_fit_wait_for_one_to_end(void **state)
+{
+	struct http_server *s = start(2, 0);
+	int fds[3];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct pollfd p = {.events = POLLIN};
+
+		p.fd = fds[i] = wire_connect(http_server_port(s));
+		assert_true(wire_say(fds[i], GET("/a")));
+		if (i < 2)
+			is_answered(fds[i], "/a");
+		else
+			assert_int_equal(poll(&p, 1, 50), 0);
+	}
+	close(fds[0]);
+	is_answered(fds[2], "/a");
+	close(fds[1]);
+	close(fds[2]);
+	http_server_stop(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(requests_that_come_together_are_answered_in_turn),
+		cmocka_unit_test(what_comes_in_pieces_is_answered_once_it_is_there),
+		cmocka_unit_test(a_connection_is_the_same_after_it_went_to_the_library),
+		cmocka_unit_test(an_answer_that_the_socket_does_not_take_comes_whole),
+		cmocka_unit_test(who_says_close_is_left_after_the_answer),
+		cmocka_unit_test(more_connections_than_fit_wait_for_one_to_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
