@@ -1,6 +1,6 @@
 /*
- * answer_head: the head of an answer that goes past libmicrohttpd, as that would write it. No I/O; the clock is read for
- * the Date.
+ * answer_head: the head of an answer that goes past libmicrohttpd, as that would write it. No I/O; the clock is read
+ * for the Date.
  */
 #ifndef NEPHOS_HTTP_SERVER_ANSWER_HEAD_H
 #define NEPHOS_HTTP_SERVER_ANSWER_HEAD_H

@@ -247,6 +247,7 @@ bool service_drive_answer(struct service_drive *d, struct http_request *req)
 		return false;
 	}
 	note_request(d, req);
+	gate_open(reads ? &d->reads : &d->changes); /* before the answer, which its client has at once */
 	if (reads && d->reads_wait && d->waiting_count < SERVICE_DRIVE_READS_MAX) {
 		d->waiting[d->waiting_count].req = req;
 		d->waiting[d->waiting_count].seq = d->seq;
@@ -256,6 +257,5 @@ bool service_drive_answer(struct service_drive *d, struct http_request *req)
 		answer(d, req, reads);
 	}
 	pthread_mutex_unlock(&d->lock);
-	gate_open(reads ? &d->reads : &d->changes);
 	return true;
 }
