@@ -24,8 +24,9 @@ NEPHOS_S3_PREFIX=store/
 NEPHOS_S3_KEYS=$D/s3.keys
 END
 chmod 666 "$D/docs.conf"
-check_not "settings that others can change are not told" up "$D" $PORT
-check "which is said" grep -q 'others than its owner can write' "$WORK/check.out"
+refused_up() { up "$D" $PORT >"$WORK/err" 2>&1; }
+check_not "settings that others can change are not told" refused_up
+check "which is said" grep -q 'others than its owner can write' "$WORK/err"
 chmod 644 "$D/docs.conf"
 check "a store with its blocks at S3" up "$D" $PORT
 (umask 077; . "$D/credentials"; printf 'Authorization: Bearer %s\n' "$NEPHOS_TOKEN" >"$WORK/key")
