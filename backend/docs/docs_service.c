@@ -17,6 +17,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/timer.h"
+#include "common/proto/headers.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -105,6 +106,16 @@ static int add_metrics(struct docs *d, struct metrics *metrics)
 
 /* ---- life ---- */
 
+static int start_standbys(struct docs *d, const char *conninfo)
+{
+	int r = standbys_new(conninfo, service_metrics(d->service), &d->standbys);
+
+	if (r == -EINVAL)
+		log_error(NULL,
+			"op=start part=standbys outcome=\"--standby-reads: --database names one server, which has no standbys to read from\"");
+	return r;
+}
+
 static int start_parts(struct docs *d, const struct config *config)
 {
 	const struct commit_options commit = {.run_on_worker = docs_run,
@@ -123,6 +134,10 @@ static int start_parts(struct docs *d, const struct config *config)
 	d->file_grace_s = (unsigned)config_number(config, "file-grace");
 	int r = block_stores_open(config, &d->blocks);
 
+	if (r == 0)
+		r = pg_new(conninfo, &d->database);
+	if (r == 0 && config_switch(config, "standby-reads"))
+		r = start_standbys(d, conninfo);
 	if (r == 0)
 		r = timer_new(&d->timer);
 	if (r == 0)
@@ -148,6 +163,15 @@ static int start_parts(struct docs *d, const struct config *config)
 	if (r == 0)
 		r = fsck_new(d, conninfo, &d->fsck);
 	return r < 0 ? r : upkeep_start(&upkeep, &d->upkeep);
+}
+
+void docs_service_stamp(struct http_headers *ret, void *docs)
+{
+	const struct docs *d = docs;
+	const int64_t timeline = pg_timeline(d->database);
+
+	if (timeline > 0)
+		(void)http_headers_add_number(ret, HEADER_TIMELINE, timeline);
 }
 
 void docs_service_drain(void *docs)
@@ -179,6 +203,8 @@ void docs_service_stop(void *docs)
 	lock_turns_free(d->lock_turns);
 	for (size_t i = 0; i < DOCS_STORES_MAX && d->workers[i].store; i++)
 		d->workers[i].store->ops->free(d->workers[i].store);
+	standbys_free(d->standbys);
+	pg_free(d->database);
 	drive_cache_free(d->drive_cache);
 	if (d->blocks)
 		d->blocks->ops->free(d->blocks);

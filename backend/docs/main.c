@@ -82,6 +82,9 @@ static const struct config_setting settings[] = {
 		"seconds that such a block stays at least, however short of room its owner is", false},
 	{"lock-lease", CONFIG_NUMBER, LOCK_LEASE_TEXT, 3, SESSION_TIMEOUT_S,
 		"seconds that a mount may be silent before another gets the file locks that it holds", false},
+	{"standby-reads", CONFIG_SWITCH, NULL, 0, 0,
+		"what a gateway has not in memory is read from a standby that stands where the drive does, else from the primary; --database must name several servers",
+		false},
 #ifdef NEPHOS_FAILPOINTS
 	{"failpoint", CONFIG_TEXT, NULL, 0, 0, "where to die, for tests: after-commit:OP", false},
 #endif
@@ -108,6 +111,7 @@ int main(int argc, char **argv)
 		.start = start,
 		.drain = docs_service_drain,
 		.stop = docs_service_stop,
+		.stamp = docs_service_stamp,
 		.keys_changed = docs_keys_changed,
 	};
 	struct service *s = NULL;

@@ -8,6 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
+/*
+ * How a connection is made, and whether it still is one. Of several hosts the one that was the primary last is tried
+ * first, and who answers is asked who he is before anything else; one that was the primary before another is none. For
+ * a read that a standby may answer nothing of that is asked, and connecting has a deadline of its own, as the primary
+ * is there instead.
+ */
+
 static void on_notice(void *cookie, const PGresult *result)
 {
 	struct pg *pg = cookie;
@@ -22,25 +29,59 @@ static void on_notice(void *cookie, const PGresult *result)
 		pg_remember(pg, result);
 }
 
+/* With a deadline of its own: libpq's least is two seconds for each host. */
+static PGconn *connect_standby(const char *const *names, const char *const *values)
+{
+	const int64_t until_ns = clock_mono_ns() + PG_STANDBY_CONNECT_MS * NS_PER_MS;
+	PGconn *conn = PQconnectStartParams(names, values, 1);
+	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+
+	while (conn && PQstatus(conn) != CONNECTION_BAD && status != PGRES_POLLING_OK &&
+		status != PGRES_POLLING_FAILED) {
+		const short events = status == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+		struct pollfd p = {.fd = PQsocket(conn), .events = events};
+		const int64_t left_ms = (until_ns - clock_mono_ns()) / NS_PER_MS;
+
+		if (left_ms <= 0 || (poll(&p, 1, (int)left_ms) <= 0 && errno != EINTR))
+			break;
+		status = PQconnectPoll(conn);
+	}
+	if (status == PGRES_POLLING_OK)
+		return conn;
+	PQfinish(conn);
+	return NULL;
+}
+
 /* Opens it. What the server must never do: acknowledge before a standby has it. */
 static void open_connection(struct pg *pg)
 {
 	char options[160];
 	struct pg_order order = {0};
-	if (pg->primary)
+	if (pg->standby)
+		pg_primary_order_standbys(pg->primary, &order);
+	else if (pg->primary)
 		pg_primary_order(pg->primary, &order);
-	const char *const names[] = {"connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
-		"tcp_user_timeout", "client_encoding", "application_name", "target_session_attrs", "options", "dbname",
-		order.known ? "host" : NULL, order.ports_known ? "port" : NULL, NULL};
-	const char *const values[] = {"2", "10", "3", "3", "10000", "UTF8", "nephos", "read-write", options,
-		pg->conninfo, order.known ? order.hosts : NULL, order.ports_known ? order.ports : NULL, NULL};
+	/* The conninfo comes last but for the order of its own hosts, and which of them is looked for where that is not
+	 * the primary: what it says itself wins. */
+	const char *names[14] = {"connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
+		"tcp_user_timeout", "client_encoding", "application_name", "target_session_attrs", "options", "dbname"};
+	const char *values[14] = {"2", "10", "3", "3", "10000", "UTF8", "nephos", "read-write", options, pg->conninfo};
+	size_t count = 10;
+	const char *const more[][2] = {{order.known ? "host" : NULL, order.hosts},
+		{order.ports_known ? "port" : NULL, order.ports},
+		{pg->standby ? "target_session_attrs" : NULL, "standby"}};
+	for (size_t i = 0; i < sizeof(more) / sizeof(*more); i++) {
+		if (!more[i][0])
+			continue;
+		names[count] = more[i][0];
+		values[count++] = more[i][1];
+	}
 
 	static_assert(PG_CONNECT_S == 2, "connect_timeout above");
 	snprintf(options, sizeof(options),
 		"-c statement_timeout=%d -c idle_in_transaction_session_timeout=%d -c synchronous_commit=on",
 		PG_STATEMENT_MS, PG_IDLE_TX_MS);
-	/* The conninfo comes last but for the order of its own hosts: what it says itself wins. */
-	pg->conn = PQconnectdbParams(names, values, 1);
+	pg->conn = pg->standby ? connect_standby(names, values) : PQconnectdbParams(names, values, 1);
 }
 
 /* Who the server is. One that was the primary before another took its place does not know it yet. */
@@ -75,7 +116,7 @@ static int connect_now(struct pg *pg)
 		pg_remember(pg, NULL);
 	else {
 		PQsetNoticeReceiver(pg->conn, on_notice, pg);
-		usable = !pg->primary || identify(pg) == 0;
+		usable = !pg->primary || pg->standby || identify(pg) == 0;
 	}
 	if (!usable) {
 		pg_close(pg);
@@ -84,6 +125,7 @@ static int connect_now(struct pg *pg)
 	}
 	atomic_store(&pg->backend, PQbackendPID(pg->conn));
 	pg->attempt_ns = 0;
+	pg->connections++;
 	pg->connected_ns = clock_mono_ns();
 	return 0;
 }

@@ -49,11 +49,27 @@ int pg_new(const char *conninfo, struct pg **ret)
 	int r = pg_primary_get(conninfo, &primary);
 	if (r == 0)
 		r = pg_new_unproven(conninfo, primary, ret);
-	if (r < 0) {
+	if (r != 0) {
 		pg_primary_put(primary);
 		return r;
 	}
 	(*ret)->unproven = false;
+	return 0;
+}
+
+int pg_new_standby(const char *conninfo, struct pg **ret)
+{
+	struct pg *pg = NULL;
+	int r = pg_new(conninfo, &pg);
+
+	if (r == 0 && !pg->primary)
+		r = -EINVAL;
+	if (r != 0) {
+		pg_free(pg);
+		return r;
+	}
+	pg->standby = true;
+	*ret = pg;
 	return 0;
 }
 
@@ -86,6 +102,11 @@ void pg_close(struct pg *pg)
 int pg_fd(struct pg *pg)
 {
 	return pg->conn ? PQsocket(pg->conn) : -1;
+}
+
+uint64_t pg_connections(const struct pg *pg)
+{
+	return pg->connections;
 }
 
 int pg_backend(const struct pg *pg)

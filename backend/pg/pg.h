@@ -13,6 +13,8 @@
  * A connection string that names several hosts means a primary with standbys: the one that takes changes is found, and
  * whatever it answers counts only when a synchronous commit has proven that it is the primary (primary.c). Without that
  * proof the connection is dropped: -ENOTCONN, or -ERR_UNKNOWN_OUTCOME of what may have been committed.
+ *
+ * Who reads from the standbys of such a string (pg_new_standby) is told what one of them has, proven by nothing.
  */
 #ifndef NEPHOS_PG_H
 #define NEPHOS_PG_H
@@ -29,10 +31,11 @@
 #define PG_IDLE_TX_MS \
 	10000 /* idle_in_transaction_session_timeout: no transaction of ours waits for anything but the next flush */
 #define PG_MIGRATE_MS \
-	600000		 /* deadline while migrating, the wait for the lock included: an index over millions of rows */
-#define PG_HOSTS_MAX 8	 /* servers in a connection string: nobody has more that may all become the primary */
-#define PG_PARAMS_MAX 96 /* of one statement; more are arrays */
-#define PG_PIPELINE_MAX 16384	       /* statements between two flushes */
+	600000 /* deadline while migrating, the wait for the lock included: an index over millions of rows */
+#define PG_STANDBY_CONNECT_MS 300 /* of a standby: without one there is the primary, and a request waits for this */
+#define PG_HOSTS_MAX 8		  /* servers in a connection string: nobody has more that may all become the primary */
+#define PG_PARAMS_MAX 96	  /* of one statement; more are arrays */
+#define PG_PIPELINE_MAX 16384	  /* statements between two flushes */
 #define PG_ARRAY_BYTES_MAX (64u << 20) /* one array parameter: the data of the largest batch several times over */
 
 struct pg;	  /* one connection; used by one thread at a time */
@@ -80,6 +83,10 @@ struct pg_param pg_array_param(const struct pg_array *a); /* valid until the arr
 
 /* Does not connect yet. -EINVAL: no connection string; -E2BIG: more than PG_HOSTS_MAX hosts; -ENOMEM, -EAGAIN. */
 int pg_new(const char *conninfo, struct pg **ret);
+/* Of the standbys of a string that names several hosts, another one first each time that it connects. What it answers
+ * is as old as it may be, and was perhaps never acknowledged: that is for the caller to judge. After a failover it may
+ * be the primary that it is connected to. -EINVAL: the string names one host, or none. */
+int pg_new_standby(const char *conninfo, struct pg **ret);
 void pg_free(struct pg *pg);
 int pg_connect(struct pg *pg); /* connects when not connected; -ENOTCONN */
 void pg_close(struct pg *pg);  /* drops the connection without waiting; the next use opens a new one */
@@ -119,6 +126,11 @@ void pg_result_free(struct pg_result *r);
 /* Notifications that have arrived; wait at most timeout_ms for one. 1: payload copied (cut at size), and whose backend
  * said it; 0: none, negative: failure. Does not connect by itself (-ENOTCONN): a new connection has to LISTEN first. */
 int pg_notification(struct pg *pg, unsigned timeout_ms, char *payload, size_t size, int *ret_backend);
+/* The highest timeline on which this process has met a primary of the connection string; 0: none, or it names one host.
+ * Any thread. */
+int64_t pg_timeline(const struct pg *pg);
+/* How often it has connected: what was learnt of a server holds as long as this stays the same. */
+uint64_t pg_connections(const struct pg *pg);
 /* The server's process of this connection as it was last made, 0 before; any thread. */
 int pg_backend(const struct pg *pg);
 

@@ -33,9 +33,11 @@ struct pg {
 	PGconn *conn;
 	struct pg_primary *primary; /* NULL: one host, nothing to prove */
 	bool unproven;		    /* one of the primary's own, which lives longer than it does */
+	bool standby;		    /* it reads from those that follow the primary, and nothing is proven */
 	int64_t connected_ns;
 	int64_t timeline, server_us; /* of the server: who it is, and when it was started; 0: not asked */
-	int64_t attempt_ns;	     /* of the last failed attempt to connect, 0: none failed */
+	uint64_t connections;
+	int64_t attempt_ns; /* of the last failed attempt to connect, 0: none failed */
 	unsigned deadline_ms;
 	struct pg_prepared *prepared;
 	bool doomed; /* the server has said that it will close this connection */
@@ -97,6 +99,8 @@ struct pg_order {
 	bool known, ports_known;     /* not known: as the string has them */
 };
 void pg_primary_order(const struct pg_primary *p, struct pg_order *ret);
+/* The same for who looks for a standby: each time another one comes first. */
+void pg_primary_order_standbys(struct pg_primary *p, struct pg_order *ret);
 /* The connection's server is met: see pg_primary_meet. */
 bool pg_primary_met(struct pg *pg);
 /* A server of that timeline is met. false: one of a higher timeline was met before. */

@@ -42,6 +42,7 @@ struct pg_primary {
 	char *conninfo;
 	struct servers servers;
 	atomic_size_t found;  /* which of them was the primary last */
+	atomic_size_t turn;   /* which of them is tried first as a standby */
 	atomic_llong highest; /* timeline that was met */
 	struct pg *prover;    /* the thread's, as are seeker and sought_ns */
 	struct pg *seeker;    /* looks for another primary while the prover waits */
@@ -161,11 +162,8 @@ static int servers_parse(const char *conninfo, struct servers *ret)
 	return r;
 }
 
-/* The one that was the primary last comes first: one that hangs would cost each connection PG_CONNECT_S. */
-void pg_primary_order(const struct pg_primary *p, struct pg_order *ret)
+static void order_from(const struct servers *s, size_t first, struct pg_order *ret)
 {
-	const struct servers *s = &p->servers;
-	const size_t first = atomic_load(&p->found);
 	size_t hosts = 0, ports = 0;
 
 	for (size_t i = 0; i < s->count && !s->by_address; i++) {
@@ -180,6 +178,17 @@ void pg_primary_order(const struct pg_primary *p, struct pg_order *ret)
 	}
 	ret->known = hosts > 0 && hosts < sizeof(ret->hosts) && ports < sizeof(ret->ports);
 	ret->ports_known = ret->known && ports > 0;
+}
+
+/* The one that was the primary last comes first: one that hangs would cost each connection PG_CONNECT_S. */
+void pg_primary_order(const struct pg_primary *p, struct pg_order *ret)
+{
+	order_from(&p->servers, atomic_load(&p->found), ret);
+}
+
+void pg_primary_order_standbys(struct pg_primary *p, struct pg_order *ret)
+{
+	order_from(&p->servers, atomic_fetch_add(&p->turn, 1), ret);
 }
 
 static void remember_server(struct pg_primary *p, const struct pg *pg)
@@ -296,6 +305,11 @@ bool pg_primary_met(struct pg *pg)
 	return pg_primary_meet(pg->primary, pg->timeline);
 }
 
+int64_t pg_timeline(const struct pg *pg)
+{
+	return pg->primary ? atomic_load(&pg->primary->highest) : 0;
+}
+
 bool pg_primary_meet(struct pg_primary *p, int64_t timeline)
 {
 	long long highest = atomic_load(&p->highest);
@@ -334,7 +348,7 @@ int pg_primary_prove(struct pg *pg, int64_t until_ns)
 	bool proven;
 
 	/* Without a connection there is a failure already. */
-	if (!p || pg->unproven || !pg->conn)
+	if (!p || pg->unproven || pg->standby || !pg->conn)
 		return 0;
 	if (until_ns > last_ns)
 		until_ns = last_ns;

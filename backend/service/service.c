@@ -301,6 +301,13 @@ static unsigned allow_connections(const struct service *s)
 	return allowed;
 }
 
+static void stamp(struct http_headers *ret, void *cookie)
+{
+	const struct service *s = cookie;
+
+	s->options.stamp(ret, s->app);
+}
+
 static int start_server(void *cookie, struct buf *why)
 {
 	struct service *s = cookie;
@@ -315,6 +322,7 @@ static int start_server(void *cookie, struct buf *why)
 		.stranger_ms = DOOR_STRANGER_MS,
 		.routes = s->routes,
 		.guard = guard,
+		.stamp = s->options.stamp ? stamp : NULL,
 		.cookie = s,
 		.metrics = s->metrics,
 		.monitoring = &s->monitoring};

@@ -54,6 +54,8 @@ struct service_options {
 	void (*housekeep)(struct pg *pg, void *app);
 	/* Adds to the object that /status shows; on the server's thread. May be NULL. */
 	void (*status)(void *app, struct json_t *object);
+	/* Adds fields to each answer; any thread. May be NULL. */
+	void (*stamp)(struct http_headers *ret, void *app);
 	/* The keys of the store are others now (SIGHUP). May be NULL. */
 	void (*keys_changed)(void *app);
 };

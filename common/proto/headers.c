@@ -39,6 +39,35 @@ int headers_position_parse(const char *text, int64_t *ret_incarnation, int64_t *
 	return parse_pair(text, '.', ret_incarnation, ret_seq);
 }
 
+void headers_stand_print(const struct headers_stand *stand, char ret[HEADERS_STAND_SIZE])
+{
+	struct line line;
+
+	line_begin(&line, ret, HEADERS_STAND_SIZE);
+	line_number(&line, stand->incarnation);
+	line_text(&line, ".");
+	line_number(&line, stand->seq);
+	line_text(&line, "/");
+	line_number(&line, stand->timeline);
+}
+
+int headers_stand_parse(const char *text, struct headers_stand *ret)
+{
+	const char *slash = text ? strchr(text, '/') : NULL;
+	char position[HEADERS_VALUE_SIZE];
+	struct headers_stand stand;
+
+	if (!slash || (size_t)(slash - text) >= sizeof(position))
+		return -EINVAL;
+	memcpy(position, text, (size_t)(slash - text));
+	position[slash - text] = '\0';
+	if (headers_position_parse(position, &stand.incarnation, &stand.seq) < 0 || stand.incarnation == 0 ||
+		text_parse_id(span_str(slash + 1), INT64_MAX, &stand.timeline) < 0)
+		return -EINVAL;
+	*ret = stand;
+	return 0;
+}
+
 void headers_usage_print(int64_t used, int64_t quota, char ret[HEADERS_VALUE_SIZE])
 {
 	print_pair(used, "/", quota, ret);

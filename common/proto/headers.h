@@ -32,16 +32,29 @@
  * does, and this is its media type */
 #define HEADER_CONTENT "Nephos-Content"
 #define HEADER_CONTENT_WANTED "?1"
+/* request of a home: a standby may answer that stands there; answer to a gateway: of which timeline the database is */
+#define HEADER_STANDBY "Nephos-Standby"
+#define HEADER_TIMELINE "Nephos-Timeline"
 #define HEADER_DRIVE "Nephos-Drive" /* request of a gateway: for this drive or none; refused so: which one it is */
 #define HEADER_HOP "Nephos-Hop"	    /* request between gateways: the epoch that the sender went by, and its name */
 #define HEADER_HOME "Nephos-Home"   /* answer: where the drive's home is, for who asks next */
 
 #define HEADERS_VALUE_SIZE 48 /* two decimal numbers, what is between them, and the NUL */
+#define HEADERS_STAND_SIZE 64 /* the same of three */
+
+/* Where a drive stands, and the newest timeline of the database that anybody was told of before that. */
+struct headers_stand {
+	int64_t incarnation, seq, timeline;
+};
 
 /* INCARNATION.SEQ, of HEADER_SEQ and HEADER_FLOOR. */
 void headers_position_print(int64_t incarnation, int64_t seq, char ret[HEADERS_VALUE_SIZE]);
 /* -EINVAL: no such text, or NULL; nothing is set then. Neither number is negative. */
 int headers_position_parse(const char *text, int64_t *ret_incarnation, int64_t *ret_seq);
+/* INCARNATION.SEQ/TIMELINE, of HEADER_STANDBY. */
+void headers_stand_print(const struct headers_stand *stand, char ret[HEADERS_STAND_SIZE]);
+int headers_stand_parse(
+	const char *text, struct headers_stand *ret); /* -EINVAL, also of an incarnation or timeline 0 */
 /* USED/QUOTA, of HEADER_USAGE: bytes; a quota of 0 is none. */
 void headers_usage_print(int64_t used, int64_t quota, char ret[HEADERS_VALUE_SIZE]);
 int headers_usage_parse(const char *text, int64_t *ret_used, int64_t *ret_quota); /* as a position */

@@ -21,6 +21,19 @@ static bool is_read(const struct exchange *x)
 	return strcmp(x->method, "GET") == 0 || strcmp(x->method, "HEAD") == 0;
 }
 
+/* What could be answered from memory at this moment, if it were there, a standby may answer that stands where the drive
+ * is known to stand. */
+static int say_stand(struct exchange *x)
+{
+	const struct headers_stand stand = {x->where.incarnation, x->where.known, x->where.timeline};
+	char text[HEADERS_STAND_SIZE];
+
+	if (!x->where.serves || stand.timeline == 0 || stand.incarnation == 0)
+		return 0;
+	headers_stand_print(&stand, text);
+	return http_headers_set(&x->headers, HEADER_STANDBY, text);
+}
+
 /* A service that is asked for tags gives a listing a length; so HEAD asks for them, too, and says the same as GET. */
 int proxy_fill_want(struct exchange *x)
 {
@@ -28,7 +41,8 @@ int proxy_fill_want(struct exchange *x)
 		return 0;
 	x->fill.wanted = strcmp(x->method, "GET") == 0;
 	x->fill.asked_ns = clock_boot_ns();
-	return http_headers_set(&x->headers, HEADER_TAGS, HEADER_TAGS_WANTED);
+	const int error = http_headers_set(&x->headers, HEADER_TAGS, HEADER_TAGS_WANTED);
+	return error < 0 ? error : say_stand(x);
 }
 
 static bool is_kept_field(const char *name)

@@ -40,6 +40,7 @@ static void clear_fields(struct exchange *x)
 	http_headers_remove(&x->headers, HEADER_DRIVE);
 	http_headers_remove(&x->headers, HEADER_HOP);
 	http_headers_remove(&x->headers, HEADER_TAGS);
+	http_headers_remove(&x->headers, HEADER_STANDBY);
 	http_headers_remove(&x->headers, HEADER_CONTENT);
 	x->content.asked = false;
 	x->fill.wanted = false;
@@ -347,6 +348,7 @@ static void note_answer(struct exchange *x, const struct http_response *head)
 	const struct keeper_answer answer = {
 		.touched = http_headers_get(&head->headers, HEADER_TOUCHED),
 		.seq = http_headers_get(&head->headers, HEADER_SEQ),
+		.timeline = http_headers_get(&head->headers, HEADER_TIMELINE),
 		.told = (refused && !is_told(&head->headers)) || x->about.v1_list,
 	};
 

@@ -8,6 +8,7 @@
 #include "common/base/clock.h"
 #include "common/base/cond.h"
 #include "common/base/line.h"
+#include "common/base/text.h"
 #include "common/proto/headers.h"
 #include "gateway/ring/keeper_internal.h"
 
@@ -59,6 +60,16 @@ void keeper_wake_all(struct keeper *k)
 	pthread_cond_broadcast(&k->wake);
 }
 
+void keeper_note_timeline(struct keeper *k, const char *text)
+{
+	int64_t timeline = 0;
+
+	if (!text || text_parse_id(span_str(text), INT64_MAX, &timeline) < 0)
+		k->unnamed = true;
+	else if (timeline > k->timeline)
+		k->timeline = timeline;
+}
+
 /* ---- places ---- */
 
 static void read_view(const struct home_view *view, const struct ring_place *ring, struct keeper_place *ret)
@@ -93,6 +104,7 @@ static bool place_here(
 	const struct home_view view = homes_view(k->homes, drive);
 	ret->way = is_foreign(&view, ret->user) ? KEEPER_NO_RING : KEEPER_HERE;
 	read_view(&view, ring, ret);
+	ret->timeline = k->unnamed ? 0 : k->timeline;
 	if ((view.state == HOME_NONE || view.state == HOME_REPLICA) && ring->lease && !k->stopping &&
 		k->calls < KEEPER_CALLS_MAX)
 		number = homes_claim(k->homes, drive, ring->epoch, ret->user, &forgotten);
@@ -169,6 +181,8 @@ void keeper_answered(struct keeper *k, uint32_t drive, const struct keeper_answe
 	int64_t incarnation, seq;
 
 	pthread_mutex_lock(&k->lock);
+	if (answer->touched || answer->seq)
+		keeper_note_timeline(k, answer->timeline);
 	if (answer->touched && touched_parse(span_str(answer->touched), drive, &touched) == 0) {
 		const struct home_stretch stretch = keeper_stretch(&touched);
 

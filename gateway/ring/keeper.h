@@ -49,11 +49,13 @@ enum keeper_way { KEEPER_NO_RING, KEEPER_HERE, KEEPER_THERE, KEEPER_NOWHERE };
 
 struct keeper_place {
 	enum keeper_way way;
-	int64_t user;			/* as it was asked */
-	bool held, serves, lease;	/* HERE; lease: what this gateway keeps counts, where it is held */
-	int64_t epoch;			/* HERE: of the claim; THERE: that the way was found by */
-	int64_t incarnation, seq;	/* serves */
-	int64_t known;			/* HERE: nobody was told of more before now */
+	int64_t user;		  /* as it was asked */
+	bool held, serves, lease; /* HERE; lease: what this gateway keeps counts, where it is held */
+	int64_t epoch;		  /* HERE: of the claim; THERE: that the way was found by */
+	int64_t incarnation, seq; /* serves */
+	int64_t known;		  /* HERE: nobody was told of more before now */
+	/* HERE: nor of a later timeline of the database; 0: there are no standbys, or it is not known */
+	int64_t timeline;
 	struct membership_gateway home; /* HERE, THERE: the one */
 };
 
@@ -72,7 +74,8 @@ struct keeper_waiter {
 struct keeper_answer {
 	const char *touched; /* values of Nephos-Touched and Nephos-Seq; NULL: there was none */
 	const char *seq;
-	bool told; /* it may show more of the drive than that, or something without a position */
+	const char *timeline; /* of Nephos-Timeline */
+	bool told;	      /* it may show more of the drive than that, or something without a position */
 };
 
 int keeper_new(const struct keeper_options *options, struct keeper **ret);

@@ -104,6 +104,8 @@ static void on_claimed(void *cookie, int error, struct http_response *response)
 	pthread_mutex_lock(&k->lock);
 	k->calls--;
 	if (claimed)
+		keeper_note_timeline(k, http_headers_get(&response->headers, HEADER_TIMELINE));
+	if (claimed)
 		claimed = homes_claimed(k->homes, q->drive, q->number, &said, &duty);
 	else
 		homes_refused(k->homes, q->drive, q->number);
@@ -161,6 +163,8 @@ static void on_journal(void *cookie, int error, struct http_response *response)
 
 	pthread_mutex_lock(&k->lock);
 	k->calls--;
+	if (told)
+		keeper_note_timeline(k, http_headers_get(&response->headers, HEADER_TIMELINE));
 	if (told) {
 		const struct home_stretch stretch = keeper_stretch(&touched);
 

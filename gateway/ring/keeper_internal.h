@@ -25,8 +25,12 @@ struct keeper {
 	pthread_cond_t wake;
 	struct homes *homes;
 	struct keeper_waiter *waiting;
-	unsigned calls;	 /* under way */
-	bool look;	 /* it is worth for all who wait */
+	unsigned calls; /* under way */
+	bool look;	/* it is worth for all who wait */
+	/* The highest timeline that a service has named. Positions that came without one may be of any: then nothing is
+	 * said about it any more. */
+	int64_t timeline;
+	bool unnamed;
 	uint64_t duties; /* so many times the ring had something to be given up */
 	bool stopping;
 };
@@ -37,6 +41,8 @@ void keeper_do_duty(struct keeper *k, uint32_t drive, enum home_duty duty, const
 void keeper_forget_home(struct keeper *k, uint32_t drive);
 struct home_stretch keeper_stretch(const struct touched *t);
 void keeper_wake_all(struct keeper *k);
+/* A service has told a position, and this as its timeline, or NULL. */
+void keeper_note_timeline(struct keeper *k, const char *text);
 
 /* ---- keeper_ask.c ---- */
 

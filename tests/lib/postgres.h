@@ -13,6 +13,7 @@ struct test_postgres {
 };
 
 int test_postgres_start(struct test_postgres *p); /* -EIO; what went wrong is on stderr */
+int test_postgres_follow(struct test_postgres *p, const struct test_postgres *of); /* a standby of it; the same */
 void test_postgres_stop(struct test_postgres *p);
 
 #endif

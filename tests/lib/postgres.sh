@@ -2,6 +2,7 @@
 # A private PostgreSQL for tests: its own cluster, a unix socket only, trusting whoever may enter its directory.
 #
 #   postgres.sh start DIR   makes and starts it when it is not running; prints the conninfo of database postgres
+#   postgres.sh follow DIR OF   makes and starts in DIR a standby of the one that runs in OF; prints its conninfo
 #   postgres.sh stop DIR    stops it and removes DIR
 #
 # Run by root it becomes the user postgres, who must be able to enter the folder that DIR lies in. A second start of a
@@ -12,11 +13,11 @@
 set -eu
 
 usage() {
-	sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
+	sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 }
 
-[ $# -eq 2 ] || usage
+[ $# -eq 2 ] || [ "$1 $#" = "follow 3" ] || usage
 command=$1
 mkdir -p "$2"
 dir=$(cd "$2" && pwd -P)
@@ -92,6 +93,16 @@ start() {
 	echo "host=$sockets user=nephos dbname=postgres"
 }
 
+# As start does, which finds the copy.
+follow() {
+	if [ "$(id -u)" = 0 ]; then
+		chown postgres: "$dir"
+	fi
+	as_postgres "$bin/pg_basebackup" -D "$dir/data" -h "$(cat "$1/socket")" -U nephos -R -X stream -c fast --no-sync \
+		>"$dir/copy.log" 2>&1 || { cat "$dir/copy.log" >&2; exit 1; }
+	start
+}
+
 stop() {
 	if [ -f "$dir/data/postmaster.pid" ]; then
 		as_postgres "$bin/pg_ctl" -D "$dir/data" -m immediate -w stop >/dev/null 2>&1 || true
@@ -104,6 +115,7 @@ stop() {
 
 case $command in
 start) start ;;
+follow) follow "$3" ;;
 stop) stop ;;
 *) usage ;;
 esac

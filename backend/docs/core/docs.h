@@ -29,6 +29,7 @@ struct docs_metrics {
 
 struct pg;
 struct service;
+struct standbys;
 struct docs_worker { /* the store that belongs to the connection of a worker */
 	struct pg *pg;
 	struct docs_store *store;
@@ -38,6 +39,8 @@ struct docs {
 	struct service *service;
 	struct commit *commit;
 	struct drive_cache *drive_cache;
+	struct pg *database;	   /* says the timeline, and never connects */
+	struct standbys *standbys; /* NULL: the primary answers all reads */
 	struct block_store *blocks;
 	struct timer *timer;
 	struct feed *feed;

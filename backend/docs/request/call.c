@@ -30,6 +30,21 @@ static void call_free(void *data)
 	free(call);
 }
 
+/* Only the home of a drive says this, of a read. */
+static int parse_stand(struct call *call)
+{
+	const char *text = http_request_header(call->req, HEADER_STANDBY);
+	const char *method = http_request_method(call->req);
+	struct headers_stand stand;
+
+	if (!text)
+		return 0;
+	if ((strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) || headers_stand_parse(text, &stand) < 0)
+		return -ERR_BAD_REQUEST;
+	call->stand = (struct docs_stand){.at = {stand.incarnation, stand.seq}, .timeline = stand.timeline};
+	return 0;
+}
+
 static int parse_headers(struct call *call)
 {
 	const char *floor = http_request_header(call->req, HEADER_FLOOR);
@@ -43,6 +58,8 @@ static int parse_headers(struct call *call)
 	if (drive && text_parse_id(span_str(drive), INT32_MAX, &meant) < 0)
 		return -ERR_BAD_REQUEST;
 	call->meant = (uint32_t)meant;
+	if (parse_stand(call) < 0)
+		return -ERR_BAD_REQUEST;
 	if (!session)
 		return 0;
 	if (text_parse_u64(span_str(session), INT64_MAX, &number) < 0)

@@ -21,11 +21,12 @@ struct call {
 	bool admin;
 	bool home; /* the drive is the user's first one: call_drive says which */
 	struct docs_scope scope;
-	uint32_t meant;	       /* HEADER_DRIVE: for this drive or for none; 0: whichever it is */
-	uint32_t other;	       /* which one it would have been for instead */
-	struct tag_list *tags; /* tagging; NULL: nobody asks for them */
-	int64_t session;       /* the request's, while tags are gathered */
-	bool untagged;	       /* what it is about depends on the session */
+	uint32_t meant;		 /* HEADER_DRIVE: for this drive or for none; 0: whichever it is */
+	uint32_t other;		 /* which one it would have been for instead */
+	struct tag_list *tags;	 /* tagging; NULL: nobody asks for them */
+	int64_t session;	 /* the request's, while tags are gathered */
+	struct docs_stand stand; /* HEADER_STANDBY; in the scope while tags are gathered */
+	bool untagged;		 /* what it is about depends on the session */
 	void (*job)(struct call *call, struct docs_store *store);
 	void *data; /* the handler's own */
 	struct call_kept *kept;

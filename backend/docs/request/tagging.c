@@ -24,6 +24,8 @@ void tagging_begin(struct call *call)
 			call->scope.session = 0;
 	}
 	if (call->tags)
+		call->scope.stand = call->stand;
+	if (call->tags)
 		tag_list_init(call->tags, call->scope.drive);
 }
 
@@ -99,6 +101,7 @@ void tagging_fail(struct call *call, int error)
 	}
 	call->tags = NULL;
 	call->untagged = true;
+	call->scope.stand = (struct docs_stand){0};
 	call->scope.session = call->session;
 	call_work(call, call->job);
 }

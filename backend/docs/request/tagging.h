@@ -6,7 +6,8 @@
  * with the answer. Who never begins, or whose answer is no 200, 304 or 404 of a name, says nothing: it is not kept. An
  * answer must not depend on who asks beyond his user, nor on the session, which shows documents without a name: so a
  * request that asks for tags is looked up as if it came without a session, and once more with it, without tags, when
- * nothing is found. All on the worker that has the call.
+ * nothing is found. For the same reason it is these that a standby may answer (docs_stand): what such an answer says
+ * follows from the position that it names. All on the worker that has the call.
  */
 #ifndef NEPHOS_DOCS_TAGGING_H
 #define NEPHOS_DOCS_TAGGING_H

@@ -24,6 +24,13 @@ struct docs_position { /* of a drive: what an answer saw, or the floor of a read
 	int64_t incarnation, seq;
 };
 
+/* Where a drive stood when a read was asked for, and the newest timeline of the database that anybody had been told of
+ * by then: a standby may answer the read that stands exactly there (rows/pg/standby.h). timeline 0: none may. */
+struct docs_stand {
+	struct docs_position at;
+	int64_t timeline;
+};
+
 struct docs_drive {
 	struct tree_drive row;
 	struct docs_position at;
@@ -39,6 +46,7 @@ struct docs_scope {
 	uint32_t drive;
 	int64_t session;
 	struct docs_position floor;
+	struct docs_stand stand; /* only of reads whose answer follows from the drive's journal (tagging) */
 };
 
 /* A transaction on one drive, from lock to COMMIT; see commit.h, its only caller. */

@@ -97,7 +97,7 @@ int answer_head_print(const struct answer_head *h, struct buf *ret)
 	if (!r)
 		r = print_fields(h->headers, ret);
 	if (!r)
-		r = print_fields(h->cors, ret);
+		r = print_fields(h->common, ret);
 	if (!r)
 		r = print_field(ret, HEADER_TRACE, h->trace);
 	if (!r && h->closes)

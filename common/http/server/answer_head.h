@@ -15,7 +15,7 @@
 struct answer_head {
 	int status;
 	const struct http_headers *headers; /* may be NULL */
-	const struct http_headers *cors;
+	const struct http_headers *common;
 	const char *trace;
 	int64_t length; /* of the body that a GET would have; -1: unknown, it comes in chunks */
 	bool closes;

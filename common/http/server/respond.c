@@ -36,14 +36,16 @@ struct answer {
 	bool close;
 };
 
-/* To a page of another origin that the policy names. */
-static void add_cors(const struct http_request *req, struct http_headers *ret)
+/* What every answer has, and what only one to a page of another origin that the policy names. */
+static void add_common(const struct http_request *req, struct http_headers *ret)
 {
 	const char *policy = req->server->options.cors_origins;
 	const char *allowed = policy ? cors_allows(policy, http_request_header(req, "Origin")) : NULL;
 
 	if (allowed)
 		(void)cors_add(ret, allowed, req->preflight);
+	if (req->server->options.stamp)
+		req->server->options.stamp(ret, req->server->options.cookie);
 }
 
 /*
@@ -66,16 +68,16 @@ static void add_list(const struct http_headers *headers, struct MHD_Response *re
 
 static void add_headers(struct http_request *req, const struct answer *a, struct MHD_Response *response)
 {
-	struct http_headers cors;
+	struct http_headers common;
 
-	http_headers_init(&cors);
-	add_cors(req, &cors);
+	http_headers_init(&common);
+	add_common(req, &common);
 	add_list(a->headers, response);
-	add_list(&cors, response);
+	add_list(&common, response);
 	MHD_add_response_header(response, HEADER_TRACE, req->trace);
 	if (must_close(req, a))
 		MHD_add_response_header(response, "Connection", "close");
-	http_headers_fini(&cors);
+	http_headers_fini(&common);
 }
 
 /* With the lock held: in the middle of a body, too far from its end to wait. */
@@ -104,15 +106,15 @@ static void write_early(struct http_request *req, const struct answer *a)
 	struct buf head;
 	struct iovec parts[2];
 	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
-	struct http_headers cors;
+	struct http_headers common;
 
-	http_headers_init(&cors);
-	add_cors(req, &cors);
+	http_headers_init(&common);
+	add_common(req, &common);
 	buf_init(&head, 2 * HEADER_BYTES_MAX);
 	buf_printf(&head, "HTTP/1.1 %d %s\r\nConnection: close\r\n" HEADER_TRACE ": %s\r\n", a->status,
 		MHD_get_reason_phrase_for((unsigned)a->status), req->trace);
 	print_list(a->headers, &head);
-	print_list(&cors, &head);
+	print_list(&common, &head);
 	buf_printf(&head, "Content-Length: %zu\r\n\r\n", a->body.size);
 	parts[0] = (struct iovec){head.data, head.size};
 	parts[1] = (struct iovec){(void *)a->body.data, a->body.size};
@@ -121,7 +123,7 @@ static void write_early(struct http_request *req, const struct answer *a)
 	(void)sendmsg(info->connect_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)shutdown(info->connect_fd, SHUT_WR);
 	buf_fini(&head);
-	http_headers_fini(&cors);
+	http_headers_fini(&common);
 	req->early = true;
 	req->early_received = req->received;
 }
@@ -135,16 +137,16 @@ static bool has_body(const struct http_request *req, const struct answer *a)
 static void send_short(struct http_request *req, const struct answer *a, int64_t length, char *memory)
 {
 	struct buf head;
-	struct http_headers cors;
+	struct http_headers common;
 	const bool closes = must_close(req, a) || req->wants_close;
-	const struct answer_head h = {a->status, a->headers, &cors, req->trace, length, closes};
+	const struct answer_head h = {a->status, a->headers, &common, req->trace, length, closes};
 	int r;
 
-	http_headers_init(&cors);
-	add_cors(req, &cors);
+	http_headers_init(&common);
+	add_common(req, &common);
 	buf_init(&head, ANSWER_HEAD_BYTES_MAX);
 	r = answer_head_print(&h, &head);
-	http_headers_fini(&cors);
+	http_headers_fini(&common);
 	pthread_mutex_lock(&req->lock);
 	request_owe(req, OWED_BY_NOBODY);
 	req->on_abort = NULL;

@@ -13,6 +13,7 @@ void service_drive_reset(struct service_drive *d)
 	pthread_mutex_lock(&d->lock);
 	d->answers = true;
 	d->status = 200;
+	d->timeline = 0;
 	d->tags = " a2";
 	d->touches = " a2";
 	d->size = 0;
@@ -45,6 +46,13 @@ void service_drive_init(struct service_drive *d)
 	service_content_init(&d->content);
 }
 
+static void say_position(const struct service_drive *d, struct http_headers *headers)
+{
+	(void)http_headers_addf(headers, "Nephos-Seq", "1.%" PRId64, d->seq);
+	if (d->timeline)
+		(void)http_headers_addf(headers, "Nephos-Timeline", "%" PRId64, d->timeline);
+}
+
 /* ---- claims, the journal ---- */
 
 static void answer_claim(const struct service_drive *d, struct http_request *req)
@@ -56,7 +64,7 @@ static void answer_claim(const struct service_drive *d, struct http_request *req
 		return;
 	}
 	http_headers_init(&headers);
-	(void)http_headers_addf(&headers, "Nephos-Seq", "1.%" PRId64, d->seq);
+	say_position(d, &headers);
 	if (d->owner)
 		(void)http_headers_addf(&headers, "Nephos-User", "%d", d->owner);
 	http_respond(req, 204, &headers, span_of(NULL, 0));
@@ -206,7 +214,7 @@ static void answer(struct service_drive *d, struct http_request *req, bool reads
 	struct http_headers headers;
 
 	http_headers_init(&headers);
-	(void)http_headers_addf(&headers, "Nephos-Seq", "1.%" PRId64, d->seq);
+	say_position(d, &headers);
 	/* What no service says to a gateway, and no gateway to a client. */
 	(void)http_headers_add(&headers, "Nephos-Hop", "1 forged");
 	(void)http_headers_add(&headers, "Nephos-Home", "http://forged");

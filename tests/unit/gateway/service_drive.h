@@ -21,8 +21,9 @@
 struct service_drive {
 	struct gate reads, changes, claims, questions, first_questions; /* that came */
 	pthread_mutex_t lock;						/* guards the rest */
-	bool answers; /* else requests for drives are echoed, and there are no claims */
-	int64_t seq;  /* of incarnation 1 */
+	bool answers;	  /* else requests for drives are echoed, and there are no claims */
+	int64_t seq;	  /* of incarnation 1 */
+	int64_t timeline; /* of the database, said with each position; 0: it is not */
 	int version;
 	int status;	     /* of reads: 200, or 404 */
 	const char *tags;    /* that an answer to a read has, behind the drive's; NULL: none */

@@ -6,8 +6,8 @@
 
 /*
  * The storage of the docs service in PostgreSQL. The files: sql* all the SQL; row what rows mean; read,
- * drive, session, block one statement each; lock; begin, load, commit, answer, guess the transaction of a batch;
- * upkeep; notify.
+ * drive, session, block one statement each; standby; lock; begin, load, commit, answer, guess the transaction of a
+ * batch; upkeep; notify.
  *
  * Order of locks, always: the drive's row, keys (in their order), the rest. Nothing but the drive's row is ever waited
  * for long; who holds a row of a session or of a block without it holds that one row and finishes by itself. Hence no
@@ -39,6 +39,7 @@ static void docs_pg_free(struct docs_store *store)
 		return;
 	struct docs_pg *s = docs_pg_of(store);
 	docs_pg_txn_abort(store);
+	standby_free(s->standby);
 	for (size_t i = 0; i < DOCS_PG_NUMBERS; i++)
 		pg_array_free(s->numbers[i]);
 	for (size_t i = 0; i < DOCS_PG_BYTES; i++)
@@ -120,6 +121,13 @@ int docs_pg_new(struct pg *pg, struct drive_cache *cache, struct docs_store **re
 	}
 	*ret = &s->store;
 	return 0;
+}
+
+int docs_pg_use_standbys(struct docs_store *store, struct standbys *standbys)
+{
+	struct docs_pg *s = docs_pg_of(store);
+
+	return s->standby ? 0 : standby_new(standbys, &s->standby);
 }
 
 int docs_pg_migrate(struct pg *pg)

@@ -12,6 +12,7 @@
 
 #include "backend/docs/rows/docs_store.h"
 #include "backend/docs/rows/pg/drive_cache.h"
+#include "backend/docs/rows/pg/standby.h"
 #include "backend/pg/pg.h"
 
 #define DOCS_PG_PIECE_ROWS 5000u /* rows of one kind that upkeep removes under one lock of a drive: some 20 ms */
@@ -22,6 +23,9 @@
 
 /* cache: shared by the stores of a process, borrowed; NULL: every transaction asks for all it needs. -ENOMEM. */
 int docs_pg_new(struct pg *pg, struct drive_cache *cache, struct docs_store **ret);
+/* Reads that may (docs_scope.stand) go to a standby first, from now on. standbys: borrowed, outlives the store.
+ * -ENOMEM, -EAGAIN: they go on without. */
+int docs_pg_use_standbys(struct docs_store *store, struct standbys *standbys);
 int docs_pg_migrate(struct pg *pg);
 
 /*

@@ -39,6 +39,7 @@ struct docs_pg {
 	struct docs_store store; /* first */
 	struct pg *pg;
 	struct drive_cache *cache; /* may be NULL */
+	struct standby *standby;   /* NULL: the primary answers all */
 	struct pg_array *numbers[DOCS_PG_NUMBERS];
 	struct pg_array *bytes[DOCS_PG_BYTES];
 	struct docs_txn txn;

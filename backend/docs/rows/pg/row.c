@@ -2,6 +2,14 @@
 
 #include <assert.h>
 
+/*
+ * What rows mean: documents, extents and drives by their columns.
+ *
+ * And how a read is asked: of a standby first where that may answer, else of the primary; then whether the drive is
+ * there, and whether what was seen is as new as the client's floor. What a standby has said is as new as that already,
+ * or it is not taken.
+ */
+
 void docs_pg_node(const struct pg_result *r, int row, int column, struct tree_node *ret)
 {
 	const uint64_t rdev = (uint64_t)pg_number(r, row, column + NODE_RDEV);
@@ -81,14 +89,36 @@ void docs_pg_drive(const struct pg_result *r, int row, struct docs_drive *ret)
 	ret->at = (struct docs_position){ret->row.incarnation, ret->row.seq};
 }
 
+static size_t collect(const struct docs_pg_question *q, struct pg_param ret[2 + DOCS_PG_MORE])
+{
+	assert(q->count <= DOCS_PG_MORE);
+	ret[0] = PG_P_I32(q->scope->drive);
+	ret[1] = PG_P_I64(q->scope->user);
+	for (size_t i = 0; i < q->count; i++)
+		ret[2 + i] = q->more[i];
+	return 2 + q->count;
+}
+
 int docs_pg_ask(struct docs_pg *s, const struct docs_pg_question *q, struct pg_result **ret)
 {
-	struct pg_param params[2 + DOCS_PG_MORE] = {PG_P_I32(q->scope->drive), PG_P_I64(q->scope->user)};
+	struct pg_param params[2 + DOCS_PG_MORE];
+	const size_t count = collect(q, params);
 
-	assert(q->count <= DOCS_PG_MORE);
-	for (size_t i = 0; i < q->count; i++)
-		params[2 + i] = q->more[i];
-	return docs_pg_run(s, q->statement, params, 2 + q->count, ret);
+	return docs_pg_run(s, q->statement, params, count, ret);
+}
+
+/* What a standby says that stands where the drive does. Within a snapshot the rest comes from there. false: the primary
+ * is to be asked. */
+static bool ask_standby(struct docs_pg *s, const struct docs_pg_question *q, struct pg_result **ret)
+{
+	const struct docs_stand *stand = &q->scope->stand;
+	struct pg_param params[2 + DOCS_PG_MORE];
+
+	if (!s->standby || stand->timeline == 0 || docs_pg_check_floor(&q->scope->floor, &stand->at) < 0 ||
+		s->txn.open || pg_in_transaction(s->pg))
+		return false;
+	const struct standby_question question = {q->statement, params, collect(q, params), stand};
+	return standby_ask(s->standby, &question, ret);
 }
 
 int docs_pg_check_floor(const struct docs_position *floor, const struct docs_position *at)
@@ -105,9 +135,13 @@ int docs_pg_read(
 {
 	struct pg_result *result = NULL;
 
-	int r = docs_pg_ask(s, q, &result);
-	if (r < 0)
-		return r;
+	if (!ask_standby(s, q, &result)) {
+		standby_count_primary(s->standby);
+		const int r = docs_pg_ask(s, q, &result);
+		if (r < 0)
+			return r;
+	}
+	int r = 0;
 	if (pg_rows(result) == 0) {
 		r = docs_pg_no_drive(s, q->scope);
 		goto out;

@@ -240,4 +240,8 @@ extern const struct pg_statement SQL_FSCK_MEND_ENTRY, SQL_FSCK_MEND_MARK, SQL_FS
 
 extern const struct pg_statement SQL_NOTIFY, SQL_LISTEN;
 
+/* Which primary the rows come from. */
+enum { TIMELINE_NUMBER, TIMELINE_FOLLOWS };
+extern const struct pg_statement SQL_TIMELINE_MARK, SQL_TIMELINE_SEEN;
+
 #endif

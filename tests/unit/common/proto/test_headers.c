@@ -51,11 +51,35 @@ static void a_malformed_header_value_is_refused_and_sets_nothing(void **state)
 	assert_true(first == 7 && second == 8);
 }
 
+static void a_stand_is_a_position_and_a_timeline(void **state)
+{
+	static const char *const wrong[] = {"", "/", "1.2", "1.2/", "1.2/0", "0.2/1", "1.2/-1", "1.2/1 ", "1/2/3",
+		"1.2/3/4", "/1", "1./3", "1.2/9223372036854775808",
+		"1.0000000000000000000000000000000000000000000000000000000000000002/3"};
+	const struct headers_stand most = {INT64_MAX, INT64_MAX, INT64_MAX};
+	struct headers_stand stand = {7, 8, 9};
+	char text[HEADERS_STAND_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_int_equal(headers_stand_parse(wrong[i], &stand), -EINVAL);
+	assert_int_equal(headers_stand_parse(NULL, &stand), -EINVAL);
+	assert_true(stand.incarnation == 7 && stand.seq == 8 && stand.timeline == 9);
+	headers_stand_print(&stand, text);
+	assert_string_equal(text, "7.8/9");
+	headers_stand_print(&most, text);
+	assert_int_equal(headers_stand_parse(text, &stand), 0);
+	assert_memory_equal(&stand, &most, sizeof(most));
+	assert_int_equal(headers_stand_parse("1.0/2", &stand), 0);
+	assert_true(stand.incarnation == 1 && stand.seq == 0 && stand.timeline == 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(header_values_that_are_printed_are_parsed_again),
 		cmocka_unit_test(a_position_is_two_numbers_with_a_dot_and_usage_with_a_slash),
+		cmocka_unit_test(a_stand_is_a_position_and_a_timeline),
 		cmocka_unit_test(a_malformed_header_value_is_refused_and_sets_nothing),
 	};
 

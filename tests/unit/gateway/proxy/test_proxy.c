@@ -53,7 +53,7 @@ static void what_only_parts_of_a_store_say_is_dropped_from_a_client_in_any_spell
 	assert_int_equal(
 		front_ask(f, "GET /api/v2/docs/echo/a",
 			"nephos-USER: sixsix\r\nNEPHOS-ADMIN: sixsix\r\nNephos_User: sixsix\r\nnephos_admin: sixsix\r\n"
-			"Nephos-Tags: sixsix\r\nNephos-Epoch: sixsix\r\nNephos_Epoch: sixsix\r\nNephos-Whatever-Comes: sixsix\r\nNephos-Floor: 1.2\r\n"
+			"Nephos-Tags: sixsix\r\nNephos-Epoch: sixsix\r\nNephos_Epoch: sixsix\r\nNephos-Standby: sixsix\r\nNephos-Whatever-Comes: sixsix\r\nNephos-Floor: 1.2\r\n"
 			"Nephos-Hop: sixsix\r\nnephos_hop: sixsix\r\nNephos-Home: sixsix\r\nNephos-Drive: sixsix\r\nNephos-Touched: sixsix\r\n"
 			"Nephos-User_Name: sixsix\r\nNephos-Token-Id: sixsix\r\nNephos-Hello: sixsix\r\nNephos_Hello: sixsix\r\n"
 			"Connection: Nephos-User, Nephos-Admin\r\nConnection: Nephos-Hello\r\n",

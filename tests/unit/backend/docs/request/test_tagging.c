@@ -336,6 +336,71 @@ static void of_another_ones_drive_nothing_is_said(void **state)
 	assert_null(http_headers_get(&w->answer.headers, HEADER_TAGS));
 }
 
+/* ---- which reads a standby may answer ---- */
+
+static struct docs_stand asked_with[4]; /* of the reads of an item, in their order */
+static size_t asked;
+
+/* budget: the signature is the seam's */
+static int spy_item_get(struct docs_store *s, const struct docs_scope *scope, int64_t id, docs_on_item on_item,
+	void *cookie, struct docs_position *ret_at)
+{
+	(void)s;
+	(void)id;
+	(void)on_item;
+	(void)cookie;
+	(void)ret_at;
+	assert_true(asked < 4);
+	asked_with[asked++] = scope->stand;
+	return -ERR_NOT_FOUND;
+}
+
+static void only_reads_with_tags_may_be_answered_by_a_standby(void **state)
+{
+	struct world *w = *state;
+	struct fake_request q = about(api_item_get, trial_file(&w->trial, w->trial.root, "f"));
+	const struct docs_store_ops *ops = w->trial.store->ops;
+	struct docs_store_ops spying = *ops;
+
+	spying.item_get = spy_item_get;
+	w->trial.store->ops = &spying;
+	asked = 0;
+	q.headers[1] = (struct fake_pair){HEADER_STANDBY, "3.41/2"};
+	q.headers[2] = (struct fake_pair){HEADER_SESSION, "1"};
+	ask_as(w, &q, USER);
+	/* What is not found is looked for once more, as the session sees it, which no position says. */
+	assert_int_equal(asked, 2);
+	assert_int_equal(asked_with[0].at.incarnation, 3);
+	assert_int_equal(asked_with[0].at.seq, 41);
+	assert_int_equal(asked_with[0].timeline, 2);
+	assert_int_equal(asked_with[1].timeline, 0);
+	q.headers[0] = (struct fake_pair){HEADER_TAGS, "no"};
+	ask_as(w, &q, USER);
+	assert_int_equal(asked, 3);
+	assert_int_equal(asked_with[2].timeline, 0);
+	w->trial.store->ops = ops;
+}
+
+static void a_malformed_stand_or_one_of_a_change_is_refused(void **state)
+{
+	static const char *const wrong[] = {"", "1.2", "1.2/0", "0.1/1", "1.2/x", "1.2/3 4"};
+	struct world *w = *state;
+	struct fake_request q = about(api_item_get, trial_file(&w->trial, w->trial.root, "f"));
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		q.headers[1] = (struct fake_pair){HEADER_STANDBY, ""};
+		(void)snprintf(q.headers[1].value, FAKE_VALUE_SIZE, "%s", wrong[i]);
+		ask_as(w, &q, USER);
+		assert_int_equal(w->answer.status, 400);
+	}
+	q.headers[1] = (struct fake_pair){HEADER_STANDBY, "3.41/2"};
+	ask_as(w, &q, USER);
+	assert_int_equal(w->answer.status, 200);
+	q.method = "POST";
+	ask_as(w, &q, USER);
+	assert_int_equal(w->answer.status, 400);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -350,6 +415,8 @@ int main(void)
 		CASE(a_list_of_texts_that_is_long_comes_without_tags_and_whole),
 		CASE(extents_with_capabilities_end_by_the_clock),
 		CASE(parts_refusals_and_the_row_of_the_drive_are_not_tagged),
+		CASE(only_reads_with_tags_may_be_answered_by_a_standby),
+		CASE(a_malformed_stand_or_one_of_a_change_is_refused),
 		CASE(of_another_ones_drive_nothing_is_said),
 	};
 
