@@ -124,29 +124,37 @@ static int name_all(const struct vault_dir *d, const struct pending *pending, si
 	return r;
 }
 
+static bool is_due(const struct vault_dir *d, bool all)
+{
+	assert(d->pending_count <= VAULT_DIR_PENDING_MAX);
+	return d->pending_count > 0 &&
+		(all || d->pending_count == VAULT_DIR_PENDING_MAX || d->pending_bytes >= VAULT_DIR_PENDING_BYTES_MAX);
+}
+
 /* Whoever fills the list takes it, and waits for the disk; others begin a new one meanwhile. */
 static int name_pending(struct vault_dir *d, bool all)
 {
-	struct pending *taken = NULL, *fresh = calloc(VAULT_DIR_PENDING_MAX, sizeof(*fresh));
+	struct pending *taken = NULL;
 	size_t count = 0;
-	int r = fresh ? 0 : -ENOMEM;
+	int r = 0;
 
 	pthread_mutex_lock(&d->lock);
-	assert(d->pending_count <= VAULT_DIR_PENDING_MAX);
-	if (fresh && d->pending_count > 0 &&
-		(all || d->pending_count == VAULT_DIR_PENDING_MAX || d->pending_bytes >= VAULT_DIR_PENDING_BYTES_MAX)) {
-		taken = d->pending;
-		count = d->pending_count;
-		d->pending = fresh;
-		fresh = NULL;
-		d->pending_count = 0;
-		d->pending_bytes = 0;
+	if (is_due(d, all)) {
+		struct pending *fresh = calloc(VAULT_DIR_PENDING_MAX, sizeof(*fresh));
+
+		r = fresh ? 0 : -ENOMEM;
+		if (fresh) {
+			taken = d->pending;
+			count = d->pending_count;
+			d->pending = fresh;
+			d->pending_count = 0;
+			d->pending_bytes = 0;
+		}
 	}
 	pthread_mutex_unlock(&d->lock);
 	if (taken)
 		r = name_all(d, taken, count);
 	free(taken);
-	free(fresh);
 	return r;
 }
 
