@@ -166,7 +166,10 @@ def run(world, given, names):
         both.write(f.read())
     notes = history.read(os.path.join(given.folder, "history"))
     wrong += load_verdict(given)
-    final = look(world, store, int(since), os.path.join(given.folder, "final"))
+    try:
+        final = look(world, store, int(since), os.path.join(given.folder, "final"))
+    except (OSError, observe.Broken) as e:
+        return wrong + ["final: what is there cannot be looked at: %s" % e], notes
     return wrong + judge.judge(notes, final, given.scenario), notes
 
 

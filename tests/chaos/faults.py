@@ -89,7 +89,7 @@ def node_goes_on(world, victim):
 
 def ask_to_end(world, victim):
     world.ask_to_end(victim)
-    world.heal()
+    world.serve_again()
 
 
 def in_turn(world, _):

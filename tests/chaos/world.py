@@ -3,6 +3,7 @@ after by scripts/up."""
 import json, os, signal, subprocess, threading, time
 from life import Life
 from network import children
+from starter import Starter
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 GATEWAYS = 3
@@ -39,7 +40,7 @@ class World:
         self.data, self.lives, self.lock = os.path.join(folder, "store"), {"c": Life(folder, "c")}, threading.Lock()
         self.nephos = os.path.join(build, "bin", "nephos")
         self.gateways = ["http://127.0.0.1:%d" % (port + i) for i in range(GATEWAYS)]
-        self.network = None
+        self.network, self.starter = None, Starter(self.data, build)
 
     # ---- what there is ----
 
@@ -111,6 +112,7 @@ class World:
         for name in ("b", "c"):
             self.mount(name)
         self.enrol()
+        self.starter.remember(self.gateway_parts() + self.services(), self.pid)
 
     def mount(self, name):
         at = self.mount_folder(name)
@@ -147,9 +149,14 @@ class World:
         return all(self.pid(part) for part in self.gateway_parts() + self.services() + databases)
 
     def heal(self):
-        """What is down is started. While another fault is at work that may take several attempts."""
+        """What is down is started: gateways and services as scripts/up had started them, but quicker; the rest by it.
+        While another fault is at work that may take several attempts."""
         with self.lock:
+            for part in self.gateway_parts() + self.services():
+                if not self.pid(part):
+                    self.starter.start(part)
             if self.is_up():
+                self.enrol()
                 return
             until = time.monotonic() + UP_S
             while not self._up():
@@ -173,6 +180,13 @@ class World:
             except ProcessLookupError:
                 pass
 
+    def serve_again(self):
+        """By scripts/up, which returns when what it has started serves."""
+        with self.lock:
+            if not self._up():
+                raise Broken("scripts/up does not start what was ended in order; see up.log")
+            self.enrol()
+
     def ask_to_end(self, part):
         """As a restart does that is wanted."""
         pid = self.pid(part)
@@ -189,7 +203,14 @@ class World:
     def remount(self, name):
         at = self.mount_folder(name)
         subprocess.run(["umount", "-l", at], capture_output=True)
-        self.mount(name)
+        until = time.monotonic() + UP_S
+        while True:  # while another fault is at work it may be refused
+            try:
+                self.mount(name)
+                break
+            except Broken:
+                if time.monotonic() > until:
+                    raise
         self.enrol()
         self.lives[name].goes_on()
 
