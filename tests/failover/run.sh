@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Goal: with standbys, the loss of the primary, in whatever way, costs seconds, and nothing that was acknowledged: not
-# lost, not doubled, not un-said, no error on a mount. What was lost comes back by itself.
+# lost, not doubled, not un-said, no error on a mount. What was lost comes back by itself. Standbys answer reads before
+# and after it, and none that is behind is read from; the long form has every read of a load judged for that.
 # FAILOVER_ROUNDS: how often each of the losses of the long form is repeated (default 3); FAILOVER_KILLS: how often, in
 # either form, the postmaster is killed at first (default 1).
 . "$(dirname "$0")/../lib/e2e.sh"
@@ -52,6 +53,46 @@ stop_node() { kill -STOP $(node "$1"); }
 stop_patroni() { kill -STOP "$(pid "patroni-$1")"; }
 kill_patroni() { kill -9 "$(pid "patroni-$1")"; }
 
+# Patroni would go on with a replay that is paused: so the process that replays stands still instead.
+replay() { # replay SIGNAL: of all standbys
+	local n pid
+	for n in 1 2 3; do
+		pid=$(pgrep -P "$(pid "postgres-$n")" -f ' startup ') && kill "-$1" "$pid"
+	done
+	return 0
+}
+# Each moment a while.
+stutter() {
+	while :; do
+		replay STOP
+		sleep 0.3
+		replay CONT
+		sleep 0.7
+	done
+}
+# counted TEXT: of both docs services, the sum of what that metric says.
+counted() {
+	local n url
+	for n in 1 2; do
+		url=$(sed -n 's/.*op=start url=\([^ "]*\).*/\1/p' "$D/log/docs-$n.log" | tail -n 1)
+		curl -fs --noproxy '*' "$url/metrics"
+	done | awk -v text="$1" 'index($0, text) == 1 { sum += $2 } END { print sum + 0 }'
+}
+of_standbys() { counted 'nephos_docs_reads_total{from="standby"}'; }
+refused_behind() { counted 'nephos_docs_standby_refused_total{why="behind"}'; }
+ask() { curl -fsS --noproxy '*' -H "Authorization: Bearer $NEPHOS_TOKEN" "$@"; }
+# read_new GATEWAY: a change, and what a read says then, which is not in memory.
+read_new() {
+	made=$((${made:-0} + 1))
+	ask -o /dev/null -X PUT --data-binary "version $made" "http://127.0.0.1:$PORT/api/v2/docs/drives/home/files/new" &&
+		said=$(ask "http://127.0.0.1:$1/api/v2/docs/drives/home/files/new")
+}
+standby_answers() {
+	local before
+	before=$(of_standbys)
+	read_new "$PORT" && [ "$(of_standbys)" -gt "$before" ]
+}
+
 check "up makes a store with standbys" up --port "$PORT" --standbys 2 --mount "$M" --user tester
 cat "$WORK/check.out" | sed 's/^/# /' | head -n 30
 check "two standbys follow the primary" is_whole
@@ -61,6 +102,23 @@ check_eq "the secrets are nobody else's" "" "$(find "$D/standbys" -perm /o=rwx)"
 # shellcheck disable=SC1091
 . "$D/credentials"
 URLS=http://127.0.0.1:$PORT,http://127.0.0.1:$((PORT + 1))
+
+check "a standby answers what no gateway has in memory" eventually 30 standby_answers
+replay STOP
+read_new "$PORT" # what was under way is over
+before=$(of_standbys) behind=$(refused_behind) wrong=0
+for gateway in $PORT $((PORT + 1)) $PORT $((PORT + 1)); do
+	read_new "$gateway" && [ "$said" = "version $made" ] || wrong=$((wrong + 1))
+done
+check_eq "each read shows the change before it while replay stands still" 0 $wrong
+check_eq "then nothing comes from a standby" "$before" "$(of_standbys)"
+check "as all are behind" test "$(refused_behind)" -gt "$behind"
+replay CONT
+check "a standby that has caught up answers again" eventually 30 standby_answers
+
+stutter 2>/dev/null &
+stutter=$!
+at_end "kill $stutter; replay CONT"
 load run >"$WORK/load.out" 2>&1 &
 loader=$!
 at_end "kill $loader"
@@ -70,6 +128,9 @@ for ((round = 1; round <= ${FAILOVER_KILLS:-1}; round++)); do
 	lose "postmaster killed" 30 kill_postmaster
 	comes_back
 done
+check "standbys of the new primary answer reads" eventually 30 standby_answers
+kill $stutter
+replay CONT
 for ((round = 1; ${E2E_LONG:+1}0 && round <= ${FAILOVER_ROUNDS:-3}; round++)); do
 	lose "postmaster killed" 30 kill_postmaster
 	comes_back
@@ -105,6 +166,22 @@ sed 's/^/# /' "$WORK/load.out" | tail -n 20
 check "what was acknowledged is there, once, and no call on the mount failed" checks
 sed 's/^/# /' "$WORK/check.out"
 if [ -n "${E2E_LONG:-}" ]; then
+	before=$(of_standbys)
+	stutter 2>/dev/null &
+	stutter=$!
+	python3 "$E2E_ROOT/tests/lib/stale_load.py" "$D" "$WORK/stale.log" --mount "$M" --seconds 60 --do "wait - 60" >"$WORK/stale.out" 2>&1 &
+	loader=$!
+	sleep 15 # of the load without a failover
+	lose "postmaster killed under reads" 30 kill_postmaster
+	wait $loader
+	check_eq "the load of reads ended by itself" 0 $?
+	kill $stutter
+	replay CONT
+	sed 's/^/# /' "$WORK/stale.out" | tail -n 3
+	check "nothing that was read was stale" python3 "$E2E_ROOT/tests/lib/stale_judge.py" "$WORK/stale.log"
+	sed 's/^/# /' "$WORK/check.out" | tail -n 3
+	echo "# of standbys: $(($(of_standbys) - before)) reads"
+	comes_back
 	# shellcheck disable=SC2046 # each is a word
 	kill -9 $(cat "$D"/run/{user,docs,gateway,patroni,etcd,postgres}-*.pid)
 	begun=$(seconds)
