@@ -51,11 +51,17 @@ static void handle_authenticate(struct http_request *req, void *cookie)
 		SPAN_LITERAL("{\"user\":{\"id\":\"1\",\"name\":\"bench\",\"admin\":true},\"token_id\":\"k1\"}"));
 }
 
-/* Without tags: nothing that a gateway could keep. */
+/* With its position, as a service has it in each answer; a gateway that is told none has to ask for it. Without tags:
+ * nothing that a gateway could keep. */
 static void handle_content(struct http_request *req, void *cookie)
 {
+	struct http_headers headers;
+
 	(void)cookie;
-	http_respond(req, 200, NULL, span_of(content, sizeof(content)));
+	http_headers_init(&headers);
+	must(http_headers_add(&headers, HEADER_SEQ, "1.1"), "headers");
+	http_respond(req, 200, &headers, span_of(content, sizeof(content)));
+	http_headers_fini(&headers);
 }
 
 /* The book of the ring. The server has one thread. */
@@ -77,6 +83,7 @@ static void handle_ring(struct http_request *req, void *cookie)
 	buf_fini(&body);
 }
 
+/* The drive is that of the user: a claim that does not say so is none, and would be made for each request again. */
 static void handle_claim(struct http_request *req, void *cookie)
 {
 	struct http_headers headers;
@@ -84,6 +91,7 @@ static void handle_claim(struct http_request *req, void *cookie)
 	(void)cookie;
 	http_headers_init(&headers);
 	must(http_headers_add(&headers, HEADER_SEQ, "1.1"), "headers");
+	must(http_headers_add(&headers, HEADER_USER, "1"), "headers");
 	http_respond(req, 204, &headers, span_of(NULL, 0));
 	http_headers_fini(&headers);
 }
