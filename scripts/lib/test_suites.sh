@@ -77,4 +77,5 @@ suite_compose() {
 	need dev || return
 	await_ahead images
 	NEPHOS_BUILD_DIR=$builds/dev E2E_IMAGES=$work/images run_e2e "$ROOT/tests/e2e/90-compose.sh"
+	[ -z "$long" ] || NEPHOS_BUILD_DIR=$builds/dev E2E_IMAGES=$work/images run_e2e "$ROOT/tests/e2e/91-compose-other.sh"
 }

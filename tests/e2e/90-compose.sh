@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Goal: docker-compose up gives a store that works through both gateways, can be mounted from outside, and keeps its
-# data over a restart. Usage: 90-compose.sh [prepare] prepare: only makes the images, in E2E_IMAGES, where a later run
-# finds them
+# Goal: docker-compose up gives a store that works through each gateway, can be mounted from outside, goes on with all
+# that it acknowledged when the primary's container is killed, and keeps its data over a restart; its containers can do
+# no more than they must. Usage: 90-compose.sh [prepare] prepare: only makes the images, in E2E_IMAGES, where a later
+# run finds them
 . "$(dirname "$0")/../lib/e2e.sh"
 cd "$E2E_ROOT" || exit 2
 
@@ -10,60 +11,52 @@ if [ "$(id -u)" != 0 ]; then
 	exit 1
 fi
 
-images=${E2E_IMAGES:-$WORK/images}
-mkdir -p "$images"
-# A daemon of our own, unless one answers.
-if ! docker info >/dev/null 2>&1; then
-	export DOCKER_HOST=unix://$WORK/docker.sock
-	dockerd --data-root "$images" --exec-root "$WORK/exec" --pidfile "$WORK/dockerd.pid" \
-		-H "$DOCKER_HOST" >"$WORK/dockerd.log" 2>&1 &
-	# The mounts of its containers end with it; only then can its folder go.
-	at_end 'kill $(cat "$WORK/dockerd.pid"); eventually 30 test ! -e "$WORK/dockerd.pid"; umount -R "$images" "$WORK/exec"'
-	eventually 60 docker info || { tail -n 20 "$WORK/dockerd.log"; exit 1; }
-fi
-if ! docker image inspect debian:bookworm-slim >/dev/null 2>&1; then
-	debootstrap --variant=minbase bookworm "$WORK/base" >"$WORK/debootstrap.log" 2>&1 ||
-		{ tail -n 20 "$WORK/debootstrap.log"; exit 1; }
-	# Whom this machine trusts, the build inside trusts too: the way to the registries may lead through a proxy.
-	mkdir -p "$WORK/base/usr/local/share/ca-certificates"
-	cp /usr/local/share/ca-certificates/*.crt "$WORK/base/usr/local/share/ca-certificates/" 2>/dev/null
-	tar -C "$WORK/base" -c . | docker import - debian:bookworm-slim >/dev/null
-	rm -rf "$WORK/base"
-fi
-
-compose() {
-	if command -v docker-compose >/dev/null; then docker-compose -p nephos-test "$@"; else
-		docker compose -p nephos-test "$@"; fi
-}
+# shellcheck source=tests/lib/compose.sh
+. tests/lib/compose.sh
+compose_begin
 if [ "${1:-}" = prepare ]; then
 	compose build
 	exit
 fi
-# Who has the ports already would be taken for the gateways of the containers.
-for port in 8050 9090 9091; do
-	if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-		fail "port $port is free" "another process listens there: it must end first"
-		e2e_end
-	fi
-done
+compose_ports_free || e2e_end
 at_end 'compose down -v -t 20'
 
 # The two images one after the other: they share their first stages.
 check "the images build" compose build
 compose up -d >"$WORK/up.log" 2>&1 || { tail -n 30 "$WORK/up.log"; docker ps -a; }
-all_ready() {
-	local port
-	for port in 8050 9090 9091; do curl -fs -o /dev/null "http://127.0.0.1:$port/readyz" || return 1; done
-}
-all_healthy() { [ "$(docker ps --filter health=healthy -q | wc -l)" = 8 ]; }
 in_ring() {
 	[ "$(curl -s http://127.0.0.1:9091/status | jq -c '[.ring.members[].url] | sort')" = \
 		'["http://localhost:8050","http://localhost:9090","http://localhost:9091"]' ]
 }
-check "the three gateways are ready" eventually 90 all_ready
-check "all eight containers are healthy" eventually 60 all_healthy
+check "the three gateways are ready" eventually "$COMPOSE_START_S" all_ready
+check "all thirteen containers are healthy" eventually "$COMPOSE_START_S" all_healthy 13
 check "the gateways are members of one ring, by the addresses of this machine" eventually 30 in_ring
-check_not "no process runs as root" sh -c 'for c in $(docker ps -q); do docker exec "$c" id -u; done | grep -x 0'
+
+# What containers may do. docker top names users by the numbers of this machine.
+PORTS='{{range .HostConfig.PortBindings}}{{range .}}{{.HostIp}}:{{.HostPort}} {{end}}{{end}}'
+users_of() { for c in $(docker ps -q); do docker top "$c" -eo pid,uid | tail -n +2; done | awk '{ print $2 }' | sort -u | tr '\n' ' '; }
+each_is() { # each_is FORMAT VALUE: of all containers
+	[ "$(docker ps -q | xargs docker inspect -f "$1" | sort -u)" = "$2" ] || { docker ps -q | xargs docker inspect -f "{{.Name}} $1"; false; }
+}
+check_eq "processes run as nephos and postgres only" "900 901 " "$(users_of)"
+check "each container's root is read-only" each_is '{{.HostConfig.ReadonlyRootfs}}' true
+check_not "it is: a file cannot be made there" docker exec "$(container postgres-1)" touch /var/lib/nephos/new
+check "each container has no capability" each_is '{{.HostConfig.CapDrop}} {{.HostConfig.CapAdd}}' '[ALL] []'
+check "each container can get no more rights" each_is '{{.HostConfig.SecurityOpt}}' '[no-new-privileges:true]'
+check_eq "only the three ports of the gateways are on this machine, on its loopback" \
+	"127.0.0.1:8050 127.0.0.1:9090 127.0.0.1:9091 " \
+	"$(docker ps -q | xargs docker inspect -f "$PORTS" | sort | tr -d '\n')"
+docker ps -q | xargs docker inspect >"$WORK/inspected"
+{
+	docker exec "$(container docs-1)" cat /var/lib/nephos/cluster/key
+	echo
+	for secret in replicator rewinder token; do
+		docker exec "$(container etcd-1)" cat "/var/lib/nephos/secrets/nodes/$secret"
+		echo
+	done
+} >"$WORK/secrets"
+check_eq "there are the cluster's key and three secrets of the nodes" 4 "$(grep -cE '^[0-9a-f]{48,64}$' "$WORK/secrets")"
+check_not "none of them is to be seen from outside" grep -qFf "$WORK/secrets" "$WORK/inspected"
 
 compose exec -T user-1 nephos-user --first-user composer >"$WORK/credentials" 2>"$WORK/first.log" ||
 	cat "$WORK/first.log"
@@ -78,23 +71,50 @@ check_status "a file goes in through one gateway" \
 	201 "${AUTH[@]}" -T "$WORK/data" http://127.0.0.1:8050/api/v2/docs/drives/home/files/data
 check_status "and comes out through another" 200 "${AUTH[@]}" http://127.0.0.1:9090/api/v2/docs/drives/home/files/data
 check "with the same bytes" cmp "$WORK/data" "$WORK/body"
+check_status "and out of the third" 200 "${AUTH[@]}" http://127.0.0.1:9091/api/v2/docs/drives/home/files/data
+check_eq "its blocks lie in the database" "" "$(docker exec "$(container docs-1)" find /var/lib/nephos/blocks -type f)"
 check_status "the API page answers" 200 http://127.0.0.1:8050/api/v1/docs/docs
 check_status "and its OpenAPI" 200 http://127.0.0.1:9090/api/v2/user/docs/openapi.json
 
-if [ -n "${NEPHOS_BUILD_DIR:-}" ] && [ -x "$NEPHOS_BUILD_DIR/bin/nephos" ] && [ -e /dev/fuse ]; then
-	mkdir "$WORK/mount"
-	at_end '"$NEPHOS_BUILD_DIR/bin/nephos" umount "$WORK/mount" || umount -l "$WORK/mount"'
-	check "it can be mounted from outside" env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_TOKEN -u NEPHOS_USER \
-		"$NEPHOS_BUILD_DIR/bin/nephos" mount -o "credentials=$WORK/credentials" \
-			http://127.0.0.1:8050,http://127.0.0.1:9090 "$WORK/mount"
-	check "the mount shows the file" cmp "$WORK/data" "$WORK/mount/data"
-	check "and writes one" sh -c 'echo from outside >"$1/outside"' - "$WORK/mount"
-	check "unmounting drains" "$NEPHOS_BUILD_DIR/bin/nephos" umount "$WORK/mount"
-fi
+# It is mounted from outside, and the primary's container killed while clients write, over HTTP and on the mount.
+nephos=$NEPHOS_BUILD_DIR/bin/nephos
+mkdir "$WORK/mount"
+at_end '"$nephos" umount "$WORK/mount" || umount -l "$WORK/mount"'
+check "it can be mounted from outside" env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_TOKEN -u NEPHOS_USER \
+	"$nephos" mount -o "credentials=$WORK/credentials" http://127.0.0.1:8050,http://127.0.0.1:9090 "$WORK/mount"
+check "the mount shows the file" cmp "$WORK/data" "$WORK/mount/data"
+
+URLS=http://127.0.0.1:8050,http://127.0.0.1:9090,http://127.0.0.1:9091
+seconds() { python3 -c 'import time; print(time.monotonic())'; }
+load() { exec python3 tests/failover/load.py "$1" "$URLS" "$NEPHOS_TOKEN" "$WORK/mount" "$WORK/acknowledged"; }
+gap() { python3 tests/failover/load.py gap "$WORK/acknowledged" "$1"; }
+has_gap() { [ "$(gap "$1")" != none ]; }
+checks() { (load check); }
+check "two standbys follow the primary" eventually 60 followers 2
+load run >"$WORK/load.out" 2>&1 &
+loader=$!
+at_end "kill $loader"
+begun=$(seconds)
+check "changes are acknowledged" eventually 30 has_gap "$begun"
+has_primary() { killed=$(primary) && [ -n "$killed" ]; }
+check "there is a primary" eventually 60 has_primary
+docker kill "$(container "$killed")" >/dev/null
+begun=$(seconds)
+check "when the primary's container is killed, changes go on" eventually 60 has_gap "$begun"
+echo "# $killed killed: $(gap "$begun") s to the next acknowledged change"
+docker start "$(container "$killed")" >/dev/null
+check "it comes back as a standby" eventually "$COMPOSE_START_S" followers 2
+check_not "and is not the primary" test "$(primary)" = "$killed"
+kill -TERM "$loader"
+wait "$loader"
+check "what was acknowledged is there, once, and no call on the mount failed" checks
+sed 's/^/# /' "$WORK/check.out"
+grep -E "error|gave|wrong|stale" "$WORK/acknowledged" | sed "s/^/# /" | head -n 5
+check "unmounting drains" "$nephos" umount "$WORK/mount"
 
 compose down -t 20 >/dev/null 2>&1
 compose up -d >"$WORK/up.log" 2>&1 || tail -n 30 "$WORK/up.log"
-check "it comes back after down and up" eventually 90 all_ready
+check "it comes back after down and up" eventually "$COMPOSE_START_S" all_ready
 check_status "with the data there" 200 "${AUTH[@]}" http://127.0.0.1:8050/api/v2/docs/drives/home/files/data
 check "byte for byte" cmp "$WORK/data" "$WORK/body"
 [ "$e2e_failed" = 0 ] || compose logs --tail 30

@@ -1,0 +1,68 @@
+# What containers of the database have in common, of PostgreSQL and of etcd; sourced by docker/postgres-run, etcd-run,
+# postgres-made and node-health. NODE says which one this is: etcd-N, postgres-N, or CLUSTER-postgres-N of a second
+# cluster.
+# shellcheck shell=bash
+
+share=/usr/local/share/nephos
+# shellcheck source=scripts/lib/patroni/node.sh
+. "$share/patroni/node.sh"
+
+NODE_TLS=/var/lib/nephos/secrets/nodes
+NODE_RULES=$share
+NODE_SCOPE=${NODE%-*}
+PGBIN=/usr/lib/postgresql/15/bin
+SOCKETS=/run/nephos-postgres # a folder in it for each node
+SOCKET=$SOCKETS/$NODE
+# All names that a node has in a network of the containers.
+NODE_NAMES=IP:127.0.0.1,DNS:localhost
+for n in 1 2 3; do NODE_NAMES+=",DNS:etcd-$n,DNS:postgres-$n,DNS:users-postgres-$n"; done
+
+node_port() {
+	case $1 in
+	postgres) echo 5432 ;;
+	patroni) echo 8008 ;;
+	etcd) echo 2379 ;;
+	peer) echo 2380 ;;
+	esac
+}
+
+node_at() {
+	case $1 in
+	postgres | patroni) echo "$(node_name "$2"):$(node_port "$1")" ;;
+	etcd | peer) echo "etcd-$2:$(node_port "$1")" ;;
+	esac
+}
+
+node_listens() { echo "0.0.0.0:$(node_port "$1")"; }
+node_name() { echo "$NODE_SCOPE-$1"; }
+node_secret() { cat "$NODE_TLS/$1"; }
+
+die() {
+	echo "$NODE: $*" >&2
+	exit 1
+}
+
+# The secrets of this store, once: whichever container is the first makes them, in a volume that only these share.
+make_node_secrets() {
+	local new
+	[ ! -d "$NODE_TLS" ] || return 0
+	new=$(mktemp -d "$NODE_TLS.XXXXXX") && fill_secrets "$new" "$NODE_NAMES" || die "the certificate could not be made"
+	mv -T "$new" "$NODE_TLS" 2>/dev/null || rm -rf "$new" # another one was first: its secrets count
+	[ -s "$NODE_TLS/token" ] || die "$NODE_TLS is not whole"
+}
+
+# ask SOCKETS ARGUMENTS…: the server whose socket lies there.
+ask() { psql -X -q -v ON_ERROR_STOP=1 -h "$@"; }
+
+# make_roles SOCKETS: the roles and databases of a store; those of an earlier version are brought over.
+make_roles() {
+	local database role=postgres
+	ask "$1" -U postgres -d postgres -c SELECT 2>/dev/null || role=nephos
+	ask "$1" -U "$role" -d postgres -f "$share/sql/roles.sql" || return 1
+	for database in $DATABASES; do ask "$1" -U postgres -d "$database" -f "$share/sql/owner.sql" || return 1; done
+}
+
+has_databases() {
+	local database
+	for database in $DATABASES; do ask "$1" -U postgres -d "$database" -c SELECT 2>/dev/null || return 1; done
+}

@@ -1,0 +1,159 @@
+# One node of a database with standbys: its certificate, the settings of its Patroni and the flags of its etcd,
+# wherever it runs; sourced by scripts/lib/up_standbys.sh and docker/node.sh. They say what is theirs:
+#   node_at KIND N        HOST:PORT where others reach node N's postgres, patroni, etcd, and etcd for its peers (peer)
+#   node_listens KIND N   the ADDRESS:PORT where that listens
+#   node_name N           of the node, for Patroni
+#   node_secret NAME      what that file of NODE_TLS holds
+#   NODE_TLS              folder of ca.crt, node.crt, node.key, and the secrets replicator, rewinder and token
+#   NODE_RULES            folder of pg_hba.conf and pg_ident.conf
+#   NODE_SCOPE            name of the cluster in etcd
+#   PGBIN                 folder of PostgreSQL's programs
+# shellcheck shell=bash
+
+# make_certificate FOLDER NAMES: a certificate authority that is forgotten at once, and the one certificate by which all
+# parts of this know each other. NAMES: those that it is for, as subjectAltName has them.
+make_certificate() {
+	local at=$1
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 36500 -subj "/CN=nephos $RANDOM$RANDOM" \
+		-keyout "$at/ca.key" -out "$at/ca.crt" 2>/dev/null &&
+		openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=nephos-node \
+			-keyout "$at/node.key" -out "$at/node.csr" 2>/dev/null &&
+		openssl x509 -req -in "$at/node.csr" -CA "$at/ca.crt" -CAkey "$at/ca.key" -CAcreateserial -days 36500 -out "$at/node.crt" \
+			-extfile <(printf '%s\n' "subjectAltName=$2" 'extendedKeyUsage=serverAuth,clientAuth') 2>/dev/null &&
+		rm -f "$at/ca.key" "$at/node.csr" "$at/ca.srl"
+}
+
+random_word() { head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n'; }
+
+# fill_secrets FOLDER NAMES: all that NODE_TLS holds, into a new folder.
+fill_secrets() {
+	make_certificate "$1" "$2" && random_word >"$1/replicator" && random_word >"$1/rewinder" && random_word >"$1/token"
+}
+
+# yaml TEXT: as one word of YAML.
+yaml() { printf "'%s'" "${1//\'/\'\'}"; }
+
+# node_wrapper N DATA PIDFILE WATCHDOG: what Patroni runs as postgres. It leaves the postmaster's number where people
+# look for it, whoever started it, and has a watchdog look after Patroni (which is nobody's child: the postmaster must
+# have none that it does not know).
+node_wrapper() {
+	local watchdog listens
+	listens=$(node_listens patroni "$1")
+	printf -v watchdog '%q $$ %q %q %q' "$4" "$2" "https://127.0.0.1:${listens##*:}" "$NODE_TLS"
+	printf '#!/bin/sh\ncase ${3-} in --config-file=*)\n\techo $$ >%q\n' "$3"
+	printf '\t(setsid %s </dev/null &)\n\t;;\nesac\n' "$watchdog"
+	printf 'exec %q "$@"\n' "$PGBIN/postgres"
+}
+
+# What all nodes agree about lies in etcd from the first start on. A primary that is lost is given up after 20 s, which
+# is the least that Patroni takes; one whose postmaster died at once, when another can take over. No change is
+# acknowledged that a second node does not have (strict), whatever is broken.
+bootstrap_config() {
+	cat <<-'END'
+		bootstrap:
+		  dcs:
+		    ttl: 20
+		    loop_wait: 1
+		    retry_timeout: 5
+		    maximum_lag_on_failover: 16777216
+		    primary_start_timeout: 0
+		    synchronous_mode: quorum
+		    synchronous_mode_strict: true
+		    synchronous_node_count: 1
+		    failsafe_mode: true
+		    postgresql:
+		      use_pg_rewind: true
+		      use_slots: true
+		      remove_data_directory_on_rewind_failure: true
+		      remove_data_directory_on_diverged_timelines: true
+		      parameters:
+		        max_connections: 123
+		        max_wal_size: 4GB
+		        checkpoint_timeout: 15min
+		        max_slot_wal_keep_size: 4GB
+		        wal_keep_size: 256MB
+		        wal_receiver_timeout: 5s
+		        wal_sender_timeout: 5s
+		        wal_retrieve_retry_interval: 250ms
+		  initdb:
+		    - auth-local: peer
+		    - auth-host: scram-sha-256
+		    - encoding: UTF8
+		    - locale: C.UTF-8
+		    - data-checksums
+	END
+}
+
+tls_config() { # tls_config INDENT: the same files for whoever asks and for whoever answers
+	printf "$1%s\n" "certfile: $(yaml "$NODE_TLS/node.crt")" "keyfile: $(yaml "$NODE_TLS/node.key")"
+}
+
+# node_config N FOLDER SOCKETS WRAPPER: Patroni's settings; FOLDER: where data and what Patroni writes lie; SOCKETS: the
+# folder of PostgreSQL's socket.
+node_config() {
+	local n=$1
+	cat <<-END
+		scope: $NODE_SCOPE
+		name: $(node_name "$n")
+		etcd3:
+		  hosts: [$(node_at etcd 1), $(node_at etcd 2), $(node_at etcd 3)]
+		  protocol: https
+		  cacert: $(yaml "$NODE_TLS/ca.crt")
+		  cert: $(yaml "$NODE_TLS/node.crt")
+		  key: $(yaml "$NODE_TLS/node.key")
+		restapi:
+		  listen: $(node_listens patroni "$n")
+		  connect_address: $(node_at patroni "$n")
+		  cafile: $(yaml "$NODE_TLS/ca.crt")
+		  verify_client: required
+		$(tls_config '  ')
+		ctl:
+		  cacert: $(yaml "$NODE_TLS/ca.crt")
+		$(tls_config '  ')
+		postgresql:
+		  listen: $(node_listens postgres "$n")
+		  connect_address: $(node_at postgres "$n")
+		  data_dir: $(yaml "$2/data")
+		  bin_dir: $(yaml "$PGBIN")
+		  bin_name:
+		    postgres: $(yaml "$4")
+		  pgpass: $(yaml "$2/pgpass")
+		  use_unix_socket: true
+		  use_unix_socket_repl: true
+		  basebackup: [{checkpoint: fast}]
+		  authentication:
+		    superuser: {username: postgres}
+		    replication: {username: replicator, password: $(node_secret replicator)}
+		    rewind: {username: rewinder, password: $(node_secret rewinder)}
+		  parameters:
+		    unix_socket_directories: $(yaml "$3")
+		    unix_socket_permissions: '0777'
+		    hba_file: $(yaml "$NODE_RULES/pg_hba.conf")
+		    ident_file: $(yaml "$NODE_RULES/pg_ident.conf")
+		    shared_buffers: 128MB
+		    jit: 'off'
+		    shared_preload_libraries: pg_stat_statements
+		$(bootstrap_config)
+	END
+}
+
+# etcd_flags N FOLDER: sets ETCD to the words that start member N, with its data in FOLDER.
+etcd_flags() {
+	local n=$1 tls=$NODE_TLS peers
+	peers=$(printf 'etcd-1=https://%s,etcd-2=https://%s,etcd-3=https://%s' \
+		"$(node_at peer 1)" "$(node_at peer 2)" "$(node_at peer 3)")
+	ETCD=(/usr/bin/etcd --name "etcd-$n" --data-dir "$2" --initial-cluster "$peers"
+		--initial-cluster-token "$(node_secret token)"
+		--listen-client-urls "https://$(node_listens etcd "$n")" --advertise-client-urls "https://$(node_at etcd "$n")"
+		--listen-peer-urls "https://$(node_listens peer "$n")" --initial-advertise-peer-urls "https://$(node_at peer "$n")"
+		--heartbeat-interval 100 --election-timeout 1000 --auto-compaction-retention 1
+		--client-cert-auth --trusted-ca-file "$tls/ca.crt" --cert-file "$tls/node.crt" --key-file "$tls/node.key"
+		--peer-client-cert-auth --peer-trusted-ca-file "$tls/ca.crt" --peer-cert-file "$tls/node.crt"
+		--peer-key-file "$tls/node.key" --log-level warn --logger zap)
+}
+
+# ask_at HOST:PORT PATH [CURL-ARGUMENTS…]: over TLS, with the certificate of the nodes.
+ask_at() {
+	curl -fsS --noproxy '*' --max-time 3 --cacert "$NODE_TLS/ca.crt" --cert "$NODE_TLS/node.crt" --key "$NODE_TLS/node.key" \
+		"${@:3}" "https://$1$2"
+}

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Goal: docker-compose takes over what an earlier version left, whose database was one server, with all its data, and
+# refuses while that one still runs; accounts can have a cluster of their own, if they had it from the beginning; two
+# containers never work on one volume. In the long form of the suite compose only: it takes minutes.
+. "$(dirname "$0")/../lib/e2e.sh"
+cd "$E2E_ROOT" || exit 2
+# shellcheck source=tests/lib/compose.sh
+. tests/lib/compose.sh
+compose_begin
+compose_ports_free || e2e_end
+at_end 'compose -f docker-compose.yml -f docker/two-clusters.yml down -v -t 5 --remove-orphans'
+check "the images build" compose build
+
+# ---- what an earlier version left ----
+earlier() { compose -f tests/lib/compose_earlier/docker-compose.yml "$@"; }
+first_user() { compose exec -T user-1 nephos-user --first-user composer >"$WORK/credentials" 2>"$WORK/first.log" || cat "$WORK/first.log"; }
+token() { # shellcheck disable=SC1091
+	. "$WORK/credentials"
+	AUTH=(-H "Authorization: Bearer ${NEPHOS_TOKEN:-}")
+}
+HOME_FILES=http://127.0.0.1:8050/api/v2/docs/drives/home/files
+gateway_ready() { curl -fs --noproxy '*' -o /dev/null http://127.0.0.1:8050/readyz; }
+says() { compose logs --tail 20 "$1" 2>&1 | grep -q "$2"; }
+
+earlier up -d >"$WORK/up.log" 2>&1 || tail -n 30 "$WORK/up.log"
+check "a store of an earlier version is ready" eventually "$COMPOSE_START_S" gateway_ready
+first_user
+token
+head -c 5000000 /dev/urandom >"$WORK/data"
+check_status "a file goes into it" 201 "${AUTH[@]}" -T "$WORK/data" "$HOME_FILES/data"
+earlier stop gateway-1 >/dev/null 2>&1
+compose up -d >"$WORK/up.log" 2>&1
+check "while its server runs, the first node refuses to start beside it, and says what to do" \
+	eventually 60 says postgres-1 'remove-orphans'
+compose up -d --remove-orphans >"$WORK/up.log" 2>&1 || tail -n 30 "$WORK/up.log"
+check "without it, the store is taken over" eventually "$COMPOSE_START_S" all_ready
+check_status "with its accounts and files" 200 "${AUTH[@]}" "$HOME_FILES/data"
+check "byte for byte" cmp "$WORK/data" "$WORK/body"
+check "two standbys follow it" eventually "$COMPOSE_START_S" followers 2
+check_status "new files go in" 201 "${AUTH[@]}" -T "$WORK/data" "$HOME_FILES/more"
+second_node() {
+	docker run --rm --read-only --tmpfs /tmp -e NODE=postgres-1 -e "DATABASES=users docs" -v nephos-test_postgres:/var/lib/nephos/postgres \
+		nephos-postgres >"$WORK/second.out" 2>&1
+	grep -q "another container runs on this volume" "$WORK/second.out"
+}
+check "a second container on the volume of a node refuses to start" second_node
+
+# ---- two clusters ----
+two() { compose -f docker-compose.yml -f docker/two-clusters.yml "$@"; }
+compose down -t 20 >/dev/null 2>&1
+two up -d postgres-1 >"$WORK/up.log" 2>&1
+two_says() { two logs --tail 20 "$1" 2>&1 | grep -q "$2"; }
+check "a store with one cluster is not started as one with two" eventually 60 two_says postgres-1 'decided when a store is made'
+two down -v -t 5 --remove-orphans >/dev/null 2>&1
+two up -d >"$WORK/up.log" 2>&1 || tail -n 30 "$WORK/up.log"
+check "a store is made with a cluster for accounts" eventually "$COMPOSE_START_S" all_ready
+check "all sixteen containers are healthy" eventually "$COMPOSE_START_S" all_healthy 16
+first_user
+token
+check_status "a file goes into it" 201 "${AUTH[@]}" -T "$WORK/data" "$HOME_FILES/data"
+check_status "and comes out again" 200 "${AUTH[@]}" "$HOME_FILES/data"
+tables() { docker exec "$(container "$1")" psql -h "/run/nephos-postgres/$1" -d "$2" -XAtc "SELECT to_regclass('$3') IS NOT NULL"; }
+check_eq "accounts lie in their cluster" t "$(tables "$(primary users-)" users account)"
+check_eq "and documents in the other" t "$(tables "$(primary)" docs drive)"
+[ "$e2e_failed" = 0 ] || two logs --tail 30
+e2e_end
