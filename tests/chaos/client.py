@@ -79,7 +79,9 @@ class Hand:
         self.history.note("failed", where=self.where, what="%s: %s" % (what, error), at=stale_store.now())
 
     def refused(self, what, answer):
-        self.failed(what, "%d %r" % (answer.status, answer.body[:200]))
+        """A full disk may refuse: it says so, and nothing happened."""
+        if answer.status != FULL:
+            self.failed(what, "%d %r" % (answer.status, answer.body[:200]))
 
 
 class Crew:

@@ -72,6 +72,11 @@ def doubts(notes, final):
     for view in there["views"].values():
         view[appends.NAME] += appends.record("http1", 5)
     tell(not judge.judge(notes, there), "a record of which nobody knows may be there", judge.judge(notes, there))
+    parts = copy.deepcopy(final)
+    text, other = appends.record("a0", 4), appends.record("http1", 4)
+    for view in parts["views"].values():
+        view[appends.NAME] = view[appends.NAME].replace(text + other, text[:6] + other + text[6:])
+    tell(not judge.judge(notes, parts), "a record of a mount may be in two pieces", judge.judge(notes, parts))
     raised = notes + [dict(notes[-1], w="count", of="counters/c0", value=5, end=None, how="unknown")]
     tell(not judge.judge(raised, final), "a raise of which nobody knows may be missing", judge.judge(raised, final))
     tell(not judge.judge(notes, final, "kills"), "who had asked what was killed is left out")

@@ -40,6 +40,15 @@ def append_torn(notes, final):
     return "appends: "
 
 
+def append_split(notes, final):
+    """Of one that came over HTTP: that is one change."""
+    note = [n for n in notes if n["w"] == "append" and n["who"].startswith("http") and n["how"] == "ok"][-1]
+    text = appends.record(note["who"], note["n"])
+    replace(final, appends.NAME, text, text[5:])
+    each_view(final, lambda view: view.update({appends.NAME: text[:5] + view[appends.NAME]}))
+    return "appends: "
+
+
 def append_moved(notes, final):
     text = a_record(notes)
     replace(final, appends.NAME, text, "")
@@ -172,7 +181,7 @@ def fsck_finds(notes, final):
 
 PLANTS = {
     "append-lost": append_lost, "append-doubled": append_doubled, "append-torn": append_torn,
-    "append-moved": append_moved, "count-lost": raise_by(-1), "count-doubled": raise_by(1), "read-old": read_old,
+    "append-moved": append_moved, "append-split": append_split, "count-lost": raise_by(-1), "count-doubled": raise_by(1), "read-old": read_old,
     "item-gone": item_gone, "item-twice": item_twice, "item-moved-back": item_moved_back, "folder-gone": folder_gone,
     "content-old": content_old, "content-torn": content_torn, "read-torn": read_torn, "stream-hole": stream_hole,
     "stream-short": stream_short, "journal-gap": journal_gap, "journal-again": journal_again,
