@@ -15,7 +15,11 @@ if [ -n "${E2E_LONG:-}" ]; then
 	long=(--standbys) seconds=${CHAOS_SECONDS:-3600} longest=60
 	# In its network the registry of Python's packages is out of reach.
 	# shellcheck disable=SC1091
-	(say() { echo "# $*"; } && . "$E2E_ROOT/scripts/lib/store.sh" && . "$E2E_ROOT/scripts/lib/up_standbys.sh" && make_patroni)
+	(
+		say() { echo "# $*"; }
+		export NEPHOS_BUILD_DIR=$BUILD
+		. "$E2E_ROOT/scripts/lib/store.sh" && . "$E2E_ROOT/scripts/lib/up_standbys.sh" && make_patroni
+	)
 fi
 
 # What the judge's own test says is counted as if it were said here.

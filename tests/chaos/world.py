@@ -106,9 +106,12 @@ class World:
 
     def begin(self):
         standbys = ["--standbys", "2"] if self.standbys else []
-        if not self._up("--port", str(self.port), "--gateways", str(GATEWAYS), "--mount", self.mount_folder("a"),
-                        "--user", "tester", *standbys):
-            raise Broken("the store does not come up; see up.log")
+        flags = ["--port", str(self.port), "--gateways", str(GATEWAYS), "--mount", self.mount_folder("a"), "--user",
+                 "tester", *standbys]
+        if not self._up(*flags):
+            print("scripts/up did not bring the store up at once; see up.log", flush=True)
+            if not self._up(*flags):
+                raise Broken("the store does not come up; see up.log")
         for name in ("b", "c"):
             self.mount(name)
         self.enrol()
