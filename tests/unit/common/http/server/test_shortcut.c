@@ -75,7 +75,7 @@ static void counted_free(void *data)
 	gate_open(&gone);
 }
 
-/* How many requests this connection has had. */
+/* How many requests this connection has had. The first vouches for it. */
 static void on_count(struct http_request *req, void *cookie)
 {
 	struct counted *c = http_connection_data(req);
@@ -86,8 +86,8 @@ static void on_count(struct http_request *req, void *cookie)
 		c = calloc(1, sizeof(*c));
 		assert_non_null(c);
 		http_connection_set_data(req, c, counted_free);
+		http_connection_vouch(req);
 	}
-	http_connection_vouch(req);
 	http_respond(req, 200, NULL, span_of(number, (size_t)sprintf(number, "%d", ++c->requests)));
 }
 
