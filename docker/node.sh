@@ -51,6 +51,16 @@ make_node_secrets() {
 	[ -s "$NODE_TLS/token" ] || die "$NODE_TLS is not whole"
 }
 
+# ask_etcd CALL: about the key by which Patroni says that the cluster is being made (empty), or is.
+ask_etcd() {
+	local n key
+	key=$(printf '/service/%s/initialize' "$NODE_SCOPE" | base64 -w 0)
+	for n in 1 2 3; do
+		ask_at "$(node_at etcd "$n")" "/v3/kv/$1" -d "{\"key\": \"$key\"}" 2>/dev/null && return
+	done
+	return 1
+}
+
 # ask SOCKETS ARGUMENTS…: the server whose socket lies there.
 ask() { psql -X -q -v ON_ERROR_STOP=1 -h "$@"; }
 
