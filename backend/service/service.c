@@ -143,6 +143,12 @@ static void on_keys_changed(void *cookie)
 		s->options.keys_changed(s->app);
 }
 
+/* A database that is not there yet, or whose standbys do not confirm yet that it is the primary. */
+static bool may_come(int r, int64_t until_ns)
+{
+	return (r == -ENOTCONN || r == -ERR_UNKNOWN_OUTCOME) && clock_mono_ns() < until_ns;
+}
+
 int service_migrate(struct service *s, struct pg *pg)
 {
 	const int64_t until_ns = clock_mono_ns() + SERVICE_DATABASE_WAIT_S * NS_PER_S;
@@ -152,7 +158,7 @@ int service_migrate(struct service *s, struct pg *pg)
 		int r = pg_migrate(pg, s->options.migrations, s->options.migration_count, s->options.migration_lock);
 		if (r == 0)
 			return 0;
-		const bool waits = (r == -ENOTCONN || r == -ERR_UNKNOWN_OUTCOME) && clock_mono_ns() < until_ns;
+		const bool waits = may_come(r, until_ns);
 		if (!waits || !said)
 			log_write(waits ? LOG_WARNING : LOG_ERROR, NULL, "op=migrate error=%d text=\"%s\" outcome=%s",
 				r, pg_error(pg), waits ? "waiting" : "refused");
@@ -258,6 +264,22 @@ static bool guard(struct http_request *req, const struct http_route *route, void
 	return true;
 }
 
+/* What was there for the migrations may be away again: a primary that was just made has standbys that come and go. */
+static int start_app(struct service *s)
+{
+	const int64_t until_ns = clock_mono_ns() + SERVICE_DATABASE_WAIT_S * NS_PER_S;
+
+	for (;;) {
+		const int r = s->options.start(s, &s->app);
+
+		if (!may_come(r, until_ns))
+			return r;
+		log_warning(NULL, "op=start error=%d outcome=waiting", r);
+		if (process_ends_within(s->process, 2 * PG_RECONNECT_MS))
+			return -ECANCELED;
+	}
+}
+
 static int start_workers(void *cookie, struct buf *why)
 {
 	struct service *s = cookie;
@@ -276,7 +298,7 @@ static int start_workers(void *cookie, struct buf *why)
 	if (r == 0 && s->options.slow_threads)
 		r = workers_new(&slow, &s->slow);
 	if (r == 0 && s->options.start)
-		r = s->options.start(s, &s->app);
+		r = start_app(s);
 	const struct pulse_options pulse = {.conninfo = config_text(s->config, "database"),
 		.housekeep_s = SERVICE_HOUSEKEEP_S,
 		.housekeep = s->options.housekeep,
