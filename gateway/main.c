@@ -26,7 +26,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DRAIN_MS 10000 /* what is under way may finish; a long poll is cut */
+#define SERVICES_WAIT_MS 2500 /* services register once a second; without any there is still somebody who says 503 */
+#define DRAIN_MS 10000	      /* what is under way may finish; a long poll is cut */
 
 static const char HELP[] = "nephos-gateway: the front door of a nephos store.\n"
 			   "Services register here; clients are authenticated and sent on to them.\n";
@@ -203,6 +204,7 @@ static int start_gateway(void *cookie, struct buf *why)
 		.cors_origins = config_text(m->config, "cors-origins"),
 		.connections_max = allow_connections(),
 		.connections_per_address = (unsigned)config_number(m->config, "connections-per-address"),
+		.services_wait_ms = SERVICES_WAIT_MS,
 		.assets_dir = config_text(m->config, "web-dir"),
 	};
 	int r = gateway_start(&options, why, &m->gateway);

@@ -30,7 +30,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GATEWAY_UPSTREAM_MAX 256 /* connections kept alive to services */
+#define GATEWAY_UPSTREAM_MAX 256    /* connections kept alive to services */
+#define GATEWAY_SERVICES_LOOK_MS 10 /* apart, until services have registered at its start */
 
 /* To leave the ring takes three calls. After the length of a lease there is nothing left to give back. */
 #define GATEWAY_LEAVE_MS 3000
@@ -517,15 +518,31 @@ static int start_ring(const struct gateway_options *options, struct gateway *g, 
 	return error;
 }
 
-int gateway_start(const struct gateway_options *options, struct buf *why, struct gateway **ret)
+static bool knows_services(struct gateway *g)
 {
-	struct gateway *g = calloc(1, sizeof(*g));
-	if (!g)
-		return -ENOMEM;
-	int error = build(options, g, why);
-	if (error < 0)
-		goto out;
+	static const enum registry_kind KINDS[] = {REGISTRY_USER, REGISTRY_DOCS};
+	struct registry_choice choice;
 
+	for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
+		registry_turn(g->registry, KINDS[i], clock_mono_ns(), &choice);
+		if (choice.count == 0)
+			return false;
+	}
+	return true;
+}
+
+/* Each registers once a second, and nothing tells when. */
+static void await_services(const struct gateway_options *options, struct gateway *g)
+{
+	const int64_t until_ns = clock_mono_ns() + options->services_wait_ms * NS_PER_MS;
+	const struct timespec pause = clock_timespec(GATEWAY_SERVICES_LOOK_MS * NS_PER_MS);
+
+	while (clock_mono_ns() < until_ns && !knows_services(g))
+		(void)nanosleep(&pause, NULL);
+}
+
+static int start_public(const struct gateway_options *options, struct gateway *g, struct buf *why)
+{
 	const struct http_server_options server = {
 		.address = options->address,
 		.port = options->port,
@@ -540,17 +557,31 @@ int gateway_start(const struct gateway_options *options, struct buf *why, struct
 		.metrics = g->metrics,
 		.cors_origins = options->cors_origins,
 	};
+	int error = http_server_start(&server, &g->server);
+	if (error < 0)
+		(void)buf_printf(why, "cannot listen on %s port %u (--listen, --port): %s", options->address,
+			options->port, strerror(-error));
+	return error;
+}
+
+int gateway_start(const struct gateway_options *options, struct buf *why, struct gateway **ret)
+{
+	struct gateway *g = calloc(1, sizeof(*g));
+	if (!g)
+		return -ENOMEM;
+	int error = build(options, g, why);
+	if (error < 0)
+		goto out;
+
 	error = recheck_start(g->auth, g->under_way, &g->recheck);
-	if (error == 0) {
-		error = http_server_start(&server, &g->server);
-		if (error < 0)
-			(void)buf_printf(why, "cannot listen on %s port %u (--listen, --port): %s", options->address,
-				options->port, strerror(-error));
-	}
 	if (error == 0)
 		error = start_internal(options, g, why);
 	if (error == 0)
 		error = start_hops(options, g, why);
+	if (error == 0) {
+		await_services(options, g);
+		error = start_public(options, g, why);
+	}
 	if (error == 0 && !options->ringless)
 		error = start_ring(options, g, why);
 	if (error == 0) {

@@ -52,8 +52,11 @@ struct gateway_options {
 	bool ringless;	    /* it stays outside of the ring. For the same tests: their services hear what they expect */
 	unsigned connections_max;	  /* 0: GATEWAY_CONNECTIONS_MAX */
 	unsigned connections_per_address; /* 0: no limit */
-	const char *cors_origins;	  /* pages of which other origins may use the store (cors.h); NULL: of none */
-	const char *assets_dir;		  /* of the API pages; may be NULL: there are none */
+	/* How long it takes no clients at its start as long as no service of each kind has registered: who is refused a
+	 * connection goes elsewhere, and who is told 503 has failed. 0: not at all */
+	unsigned services_wait_ms;
+	const char *cors_origins; /* pages of which other origins may use the store (cors.h); NULL: of none */
+	const char *assets_dir;	  /* of the API pages; may be NULL: there are none */
 };
 
 /* A failure may append to why what was wrong, with what, and by which setting. */

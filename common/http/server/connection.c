@@ -92,6 +92,8 @@ void connection_free(struct http_server *s, struct connection *c)
 		c->next->prev = c->prev;
 	assert(s->open_count > 0);
 	s->open_count--;
+	if (s->open_count == 0)
+		pthread_cond_broadcast(&s->idle);
 	strangers_leave(s, c);
 	pthread_mutex_unlock(&s->lock);
 	shortcut_has_room(s->shortcut);

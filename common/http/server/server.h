@@ -44,6 +44,7 @@
 /* A poll that its client may have left: somebody with a pipe waits so long for news, and no more polls than come
  * in this time are for nobody. */
 #define HTTP_HALF_CLOSED_MS 5000
+#define HTTP_QUIET_MS 500 /* of connections at the end: a client at work asks again sooner than that */
 
 struct http_server;
 struct http_request;
@@ -79,7 +80,8 @@ struct http_server_options {
 
 int http_server_start(const struct http_server_options *options, struct http_server **ret);
 uint16_t http_server_port(const struct http_server *s);
-/* No new connections; requests under way may finish for at most deadline_ms, idle connections are closed. */
+/* No new connections; requests under way may finish for at most deadline_ms, each answer ends its connection, and those
+ * that are idle for HTTP_QUIET_MS are closed. */
 void http_server_drain(struct http_server *s, unsigned deadline_ms);
 void http_server_stop(struct http_server *s); /* drain with 0, join, free; NULL is fine */
 

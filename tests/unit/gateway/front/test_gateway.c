@@ -1,5 +1,6 @@
 #include "gateway/front/gateway.h"
 
+#include "common/base/clock.h"
 #include "tests/unit/gateway/service.h"
 
 #include <setjmp.h>
@@ -48,6 +49,31 @@ static void tricks_with_the_path_reach_nothing(void **state)
 		if (status != rows[i].status)
 			fail_msg("%s: %d", rows[i].line, status);
 	}
+}
+
+#define WAIT_MS 200
+
+/* Who comes before any service would be told 503; who is refused goes to another gateway. */
+static void clients_are_taken_when_services_have_come_or_the_wait_is_over(void **state)
+{
+	struct front *f = *state;
+	const struct gateway_options options = {.name = "h",
+		.address = "127.0.0.1",
+		.internal_address = "127.0.0.1",
+		.threads = 1,
+		.cluster = f->cluster,
+		.services_wait_ms = WAIT_MS,
+		.ringless = true};
+	const int64_t since_ns = clock_mono_ns();
+	struct gateway *g;
+	struct buf why;
+
+	buf_init(&why, 1024);
+	assert_int_equal(gateway_start(&options, &why, &g), 0);
+	assert_true(clock_mono_ns() - since_ns >= WAIT_MS * NS_PER_MS);
+	assert_int_not_equal(gateway_port(g), 0);
+	gateway_free(g);
+	buf_fini(&why);
 }
 
 static void nothing_of_what_services_say_is_on_the_public_listener(void **state)
@@ -295,6 +321,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tricks_with_the_path_reach_nothing),
+		cmocka_unit_test(clients_are_taken_when_services_have_come_or_the_wait_is_over),
 		cmocka_unit_test(nothing_of_what_services_say_is_on_the_public_listener),
 		cmocka_unit_test(who_has_not_greeted_is_told_nothing_by_the_listener_for_services),
 		cmocka_unit_test(nonsense_does_not_get_into_the_registry),

@@ -1,5 +1,6 @@
 #include "common/http/server/server.h"
 
+#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "tests/unit/common/http/wire.h"
 
@@ -680,6 +681,10 @@ static void drain_waits_for_requests_and_refuses_new_connections(void **state)
 	assert_int_equal(wire_response(busy, text, sizeof(text)), 200);
 	assert_has(text, "Connection: close\r\n");
 	assert_true(wire_is_closed(busy));
+	/* Its client may be sending. */
+	const int64_t since_ns = clock_mono_ns();
+	http_server_drain(w->server, 20000);
+	assert_true(clock_mono_ns() - since_ns >= HTTP_QUIET_MS * NS_PER_MS);
 	close(idle);
 	close(busy);
 }
