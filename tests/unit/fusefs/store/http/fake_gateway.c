@@ -94,6 +94,20 @@ static void add_header(struct http_headers *headers, const char *line)
 	(void)http_headers_add(headers, name, colon + 2);
 }
 
+/* A test may free what it gave as soon as its client has all of it, which is before whoever sends it has returned: what
+ * is sent is a copy. */
+static void respond_body(struct http_request *req, const struct fake_answer *a, const struct http_headers *headers)
+{
+	const size_t size = a->body_size || !a->body ? a->body_size : strlen(a->body);
+	char *copy = malloc(size + 1);
+
+	if (!copy)
+		abort();
+	if (size > 0)
+		memcpy(copy, a->body, size);
+	http_respond_take(req, a->status, headers, copy, size);
+}
+
 static void respond(struct http_request *req, const struct fake_answer *a)
 {
 	static const struct http_stream_ops cut = {cut_pull, cut_done};
@@ -107,8 +121,7 @@ static void respond(struct http_request *req, const struct fake_answer *a)
 	if (a->kind == FAKE_CUT)
 		http_respond_stream(req, 200, &headers, 1000, &cut, NULL, NULL);
 	else
-		http_respond(req, a->status, &headers,
-			span_of(a->body, a->body_size || !a->body ? a->body_size : strlen(a->body)));
+		respond_body(req, a, &headers);
 	http_headers_fini(&headers);
 }
 
