@@ -5,12 +5,14 @@ read_together.py STORE [--clients N] [--rounds N] [--bytes N]
     Each round asks for a new document of so many bytes, by connections that were opened before, whose requests were
     sent all but for the last byte; those bytes are sent one behind the other. Prints for each round how often the docs
     services were asked for it, and what the gateways said. Fails when an answer is not the document, or when that was
-    more than once in a round.
+    more than once in a round. A round in which somebody was told 503 does not count, and another takes its place: on a
+    busy machine a gateway may lose its lease meanwhile.
 """
 import argparse, collections, glob, os, random, re, socket, sys, urllib.parse, urllib.request
 from stale_store import Client, Store
 
 WAIT_S = 60  # for all of a round
+UNCOUNTED_MAX = 3  # rounds with a 503; more of them are a failure
 
 
 def text_of(url):
@@ -76,21 +78,29 @@ def main():
     given = parser.parse_args()
     store = Store(given.store)
     services, client, crowd = docs_services(store), Client(store, random.Random(0)), Crowd(store, given.clients)
-    failed = 0
-    for n in range(given.rounds):
+    failed = counted = uncounted = 0
+    while counted < given.rounds and uncounted <= UNCOUNTED_MAX:
         body = random.randbytes(given.bytes)
-        target = "%s/files/together-%s-%d" % (store.drive, client.name, n)
+        target = "%s/files/together-%s-%d" % (store.drive, client.name, counted + uncounted)
         answer, _ = client.change("PUT", target, body)
         if answer is None or answer.status != 201:
             raise RuntimeError("PUT of %s: %s" % (target, answer and (answer.status, answer.body)))
         before = reads_of_files(services)
         answers = crowd.ask(target)
         asked = reads_of_files(services) - before
+        statuses = collections.Counter(status for status, _, _ in answers)
+        if statuses[503]:
+            print("not counted: %s" % dict(statuses))
+            uncounted += 1
+            continue
+        counted += 1
         wrong = sum(1 for status, _, got in answers if status != 200 or got != body)
         said = collections.Counter(how(cache) for _, cache, _ in answers)
         print("%d clients: %d asked of docs services, %d wrong answers; %s" % (len(answers), asked, wrong, dict(said)))
         failed += wrong > 0 or asked != 1
-    return 1 if failed else 0
+        if wrong:
+            print("statuses: %s" % dict(statuses))
+    return 1 if failed or counted < given.rounds else 0
 
 
 sys.exit(main())
