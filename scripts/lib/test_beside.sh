@@ -10,11 +10,11 @@ beside=()
 
 # begin_beside LANE…: each is a list of suites.
 begin_beside() {
-	local lane
+	local lane words
 	for lane in "$@"; do
-		# shellcheck disable=SC2086 # each word is a suite
+		read -ra words <<<"$lane"
 		E2E_PORT=$((${E2E_PORT:-18050} + (${#beside[@]} + 1) * LANE_PORTS)) NEPHOS_TEST_LANE=1 \
-			setsid "$ROOT/scripts/test" $lane >"$work/beside-${#beside[@]}.log" 2>&1 </dev/null &
+			setsid "$ROOT/scripts/test" "${words[@]}" >"$work/beside-${#beside[@]}.log" 2>&1 </dev/null &
 		beside+=($!)
 	done
 }
