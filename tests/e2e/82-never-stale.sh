@@ -83,6 +83,11 @@ register "w c/d 2 2 20000000000 - http" "r c/d 2 21000000000 21000001000 http pa
 check "a write of unknown outcome may happen late" stale_py judge "$WORK/made.log"
 register "w c/d 2 2 20000000000 - http" "r c/d 2 21000000000 21000001000 http path" "r c/d 1 21500000000 21500001000 http path"
 check_not "but once it was seen it has happened" stale_py judge "$WORK/made.log"
+own=("w c/d 2 2 20000000000 23000000000 mount-0" "r c/d 2 21000000000 21000001000 mount-0 stat")
+register "${own[@]}" "r c/d 1 22000000000 22000001000 http path"
+check "what a mount shows of its own is nobody else's before it is stored" stale_py judge "$WORK/made.log"
+register "${own[@]}" "r c/d 1 24000000000 24000001000 http path"
+check_not "and everybody's then" stale_py judge "$WORK/made.log"
 mkdir "$WORK/proxy" && install -m 600 "$DATA/credentials" "$WORK/proxy/credentials"
 python3 "$LIB/stale_proxy.py" "http://127.0.0.1:$PORT" "$WORK/proxy" &
 at_end "kill $!"

@@ -14,7 +14,7 @@ for all others, so there is such an order if and only if each read gets a number
 A write of unknown outcome is the last of its register, and ends never: it may happen at any time, or not at all.
 
 What a mount shows of others' changes may be MOUNT_AGE old (docs/posix.md): such a read is taken to have begun that much
-earlier. Its own changes it shows at once.
+earlier. Its own changes it shows at once, which says nothing of what others see before they are stored.
 
 Beside this, the position that an answer over HTTP names (Nephos-Seq) is never below one that was told before it was
 asked for.
@@ -110,6 +110,11 @@ class States:
         last = self.writes[-1]
         return len(self.writes) - 1 if last.value == ANY and last.begin < end else None
 
+    def shown_to_all(self, read, number):
+        """From when on nobody may see less than this read has shown."""
+        write = self.writes[number]
+        return max(read.end, write.end) if write.by == read.by != "http" else read.end
+
 
 def may_begin(read):
     return read.begin if read.by == "http" else read.begin - MOUNT_AGE
@@ -141,7 +146,7 @@ def judge_register(name, register):
             wrong.append("%s: %s by %s at %d shows %s" % (name, read.kind, read.by, read.begin,
                                                           why(states, read, lowest)))
         else:
-            heapq.heappush(ended, (read.end, number))
+            heapq.heappush(ended, (states.shown_to_all(read, number), number))
     return wrong
 
 
