@@ -27,6 +27,7 @@ struct shortcut_loop {
 	int epoll_fd, wake_fd;
 	pthread_t thread;
 	bool started, listens;
+	bool starved; /* of descriptors: it listens again with the next tick */
 	char *buffer;
 	struct strand *oldest, *youngest; /* by when something last happened */
 	struct strand *dead;		  /* by younger */
@@ -244,8 +245,11 @@ static bool accept_one(struct shortcut_loop *l)
 	}
 	fd = accept4(s->listen_fd, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	/* Whom others of our threads have taken, or who has gone again, is nothing; what ends listening is. */
-	if (fd < 0 && (errno == EINVAL || errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+	if (fd < 0 && (errno == EINVAL || errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
 		listen_again(l, false);
+		l->starved = true;
+		return false;
+	}
 	if (fd < 0)
 		return errno == ECONNABORTED || errno == EINTR;
 	if (connection_on_accept(s, (struct sockaddr *)&address, size) == MHD_YES)
@@ -303,8 +307,7 @@ static void look_for_idle(struct shortcut_loop *l, int64_t now_ns)
 		strand_close(w);
 	}
 	/* What has not come for want of descriptors may now. */
-	if (!l->listens && !atomic_load(&l->shortcut->quiet) && !is_full(shortcut_server(l)))
-		listen_again(l, true);
+	l->starved = false;
 }
 
 static bool may_sleep(struct shortcut_loop *l)
@@ -329,9 +332,9 @@ static void turn(struct shortcut_loop *l)
 		act(l, &events[i]);
 	while ((w = next_ready(l)) != NULL)
 		strand_act(w);
-	if (!l->listens && !atomic_load(&l->shortcut->quiet) && !atomic_load(&l->shortcut->full))
-		listen_again(l, true);
 	look_for_idle(l, clock_mono_ns());
+	if (!l->listens && !l->starved && !atomic_load(&l->shortcut->quiet) && !atomic_load(&l->shortcut->full))
+		listen_again(l, true);
 	bury(l);
 }
 

@@ -1,5 +1,7 @@
 /* What goes past the library, what goes to it, and that nobody can tell but by the time. */
 #include "common/http/server/server.h"
+
+#include "common/base/clock.h"
 #include "tests/unit/common/http/wire.h"
 
 #include <poll.h>
@@ -10,13 +12,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #define BIG_BYTES ((size_t)16 * 1024 * 1024) /* more than both sockets take */
 #define LARGE_BYTES ((size_t)128 * 1024)     /* nothing to go past the library */
+#define BUSY_LOOK_MS 400
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
 
 static char text[256 * 1024];
@@ -271,6 +276,42 @@ static void more_connections_than_fit_wait_for_one_to_end(void **state)
 	http_server_stop(s);
 }
 
+static int64_t processor_ns(void)
+{
+	struct timespec t;
+
+	assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t), 0);
+	return t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+/* Its client is in the kernel's queue, and readable all the time. */
+static void who_comes_when_there_are_no_descriptors_is_not_waited_for_busily(void **state)
+{
+	struct http_server *s = start(0, 0);
+	const struct timespec pause = clock_timespec(BUSY_LOOK_MS * NS_PER_MS);
+	const int next = dup(STDIN_FILENO);
+	struct rlimit before, none;
+
+	(void)state;
+	assert_true(next >= 0);
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = (rlim_t)next + 1; /* one more, which is the client's */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	const int fd = wire_connect(http_server_port(s));
+	const int64_t since_ns = processor_ns();
+	(void)nanosleep(&pause, NULL); /* which a loop that is busy would spend */
+	const int64_t used_ns = processor_ns() - since_ns;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_true(fd >= 0);
+	assert_true(used_ns < BUSY_LOOK_MS * NS_PER_MS / 4);
+	assert_true(wire_say(fd, GET("/a")));
+	is_answered(fd, "/a");
+	close(fd);
+	http_server_stop(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -280,6 +321,7 @@ int main(void)
 		cmocka_unit_test(an_answer_that_the_socket_does_not_take_comes_whole),
 		cmocka_unit_test(who_says_close_is_left_after_the_answer),
 		cmocka_unit_test(more_connections_than_fit_wait_for_one_to_end),
+		cmocka_unit_test(who_comes_when_there_are_no_descriptors_is_not_waited_for_busily),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
