@@ -14,11 +14,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* One thing to do, with a backup that is open. */
+/* One thing to do, with a backup that is open: with blocks, or with a part, which --backup-name says. */
 struct backup_task {
 	const char *name;
-	int (*run)(struct service *s, struct vault *v);
-	bool named; /* needs --backup-name */
+	int (*blocks)(struct service *s, struct vault *v, struct block_copied *done);
+	int (*part)(struct service *s, struct vault *v);
 };
 
 static int sum_up(int r, const struct block_copied *done)
@@ -29,11 +29,10 @@ static int sum_up(int r, const struct block_copied *done)
 	return r;
 }
 
-static int copy_blocks(
-	struct service *s, struct vault *v, int (*copy)(const struct block_copy *from, struct block_copied *ret))
+static int copy_blocks(struct service *s, struct vault *v,
+	int (*copy)(const struct block_copy *from, struct block_copied *ret), struct block_copied *done)
 {
 	const struct config *config = service_config(s);
-	struct block_copied done = {0};
 	struct block_copy from = {
 		.vault = v, .list = stdin, .threads = (unsigned)config_number(config, "block-workers")};
 	int r = block_stores_check(config);
@@ -45,18 +44,18 @@ static int copy_blocks(
 	if (r < 0)
 		return r;
 	assert(from.blocks);
-	r = copy(&from, &done);
+	r = copy(&from, done);
 	from.blocks->ops->free(from.blocks);
-	return sum_up(r, &done);
+	return sum_up(r, done);
 }
 
-static int save_blocks(struct service *s, struct vault *v)
+static int save_blocks(struct service *s, struct vault *v, struct block_copied *done)
 {
-	return copy_blocks(s, v, block_copy_save);
+	return copy_blocks(s, v, block_copy_save, done);
 }
 
 /* A database that comes from a backup may be one of an earlier version. */
-static int load_blocks(struct service *s, struct vault *v)
+static int load_blocks(struct service *s, struct vault *v, struct block_copied *done)
 {
 	struct pg *pg = NULL;
 	int r = pg_new(config_text(service_config(s), "database"), &pg);
@@ -64,19 +63,17 @@ static int load_blocks(struct service *s, struct vault *v)
 	if (r == 0)
 		r = service_migrate(s, pg);
 	pg_free(pg);
-	return r < 0 ? r : copy_blocks(s, v, block_copy_load);
+	return r < 0 ? r : copy_blocks(s, v, block_copy_load, done);
 }
 
-static int check_blocks(struct service *s, struct vault *v)
+static int check_blocks(struct service *s, struct vault *v, struct block_copied *done)
 {
 	const unsigned threads = (unsigned)config_number(service_config(s), "block-workers");
 	const struct block_copy from = {.vault = v,
 		.list = stdin,
 		.threads = threads < BLOCK_COPY_THREADS_MAX ? threads : BLOCK_COPY_THREADS_MAX};
-	struct block_copied done = {0};
-	const int r = block_copy_check(&from, &done);
 
-	return sum_up(r, &done);
+	return sum_up(block_copy_check(&from, done), done);
 }
 
 static int put(struct service *s, struct vault *v)
@@ -108,13 +105,13 @@ static int remove_piece(struct service *s, struct vault *v)
 }
 
 static const struct backup_task tasks[] = {
-	{"save-blocks", save_blocks, false},
-	{"load-blocks", load_blocks, false},
-	{"check-blocks", check_blocks, false},
-	{"put", put, true},
-	{"get", get, true},
-	{"list", list, true},
-	{"remove", remove_piece, true},
+	{"save-blocks", save_blocks, NULL},
+	{"load-blocks", load_blocks, NULL},
+	{"check-blocks", check_blocks, NULL},
+	{"put", NULL, put},
+	{"get", NULL, get},
+	{"list", NULL, list},
+	{"remove", NULL, remove_piece},
 };
 
 static const struct backup_task *find_task(const struct config *config)
@@ -122,7 +119,7 @@ static const struct backup_task *find_task(const struct config *config)
 	const char *name = config_text(config, "backup-do");
 
 	for (size_t i = 0; name && i < sizeof(tasks) / sizeof(tasks[0]); i++)
-		if (strcmp(tasks[i].name, name) == 0 && (!tasks[i].named || config_has(config, "backup-name")))
+		if (strcmp(tasks[i].name, name) == 0 && (!tasks[i].part || config_has(config, "backup-name")))
 			return &tasks[i];
 	log_error(NULL,
 		"op=backup backup-do=\"%s\" outcome=\"it is none of those that --help lists, or lacks --backup-name\"",
@@ -142,34 +139,37 @@ static int open_vault(const struct config *config, struct vault **ret)
 	return vaults_open(&options, ret);
 }
 
-static enum backup_exit exit_of(int r)
+enum backup_exit backup_exit_of(int r, const struct block_copied *done)
 {
-	switch (r) {
-	case 0:
+	if (r == 0)
 		return BACKUP_DONE;
-	case -ENOENT:
-		return BACKUP_MISSING;
-	case -EIO:
-		return BACKUP_DAMAGED;
-	case -ENOSPC:
-	case -EDQUOT:
+	if (r == -ENOSPC || r == -EDQUOT)
 		return BACKUP_NO_ROOM;
-	default:
-		return BACKUP_FAILED;
-	}
+	if (r == -EIO && done && done->damaged > 0)
+		return BACKUP_DAMAGED;
+	return r == -ENOENT && (!done || done->missing > 0) ? BACKUP_MISSING : BACKUP_FAILED;
+}
+
+static enum backup_exit run_task(const struct backup_task *task, struct service *s, struct vault *v)
+{
+	struct block_copied done = {0};
+	const int r = task->part ? task->part(s, v) : task->blocks(s, v, &done);
+	const enum backup_exit ret = backup_exit_of(r, task->part ? NULL : &done);
+
+	if (r < 0 && ret != BACKUP_MISSING)
+		log_error(NULL, "op=backup what=%s error=%d text=\"%s\"", task->name, r, error_text(r));
+	return ret;
 }
 
 enum backup_exit backup_run(struct service *s)
 {
 	const struct backup_task *task = find_task(service_config(s));
 	struct vault *v = NULL;
-	int r;
+	enum backup_exit ret;
 
 	if (!task || open_vault(service_config(s), &v) < 0)
 		return BACKUP_FAILED;
-	r = task->run(s, v);
+	ret = run_task(task, s, v);
 	v->ops->free(v);
-	if (r < 0 && r != -ENOENT)
-		log_error(NULL, "op=backup what=%s error=%d text=\"%s\"", task->name, r, error_text(r));
-	return exit_of(r);
+	return ret;
 }

@@ -1,4 +1,5 @@
 /* Blocks to a folder and back: all of the list, each once, and nothing that is not what it was. */
+#include "backend/docs/backup.h"
 #include "backend/docs/block_copy.h"
 #include "backend/docs/blocks/block_mem.h"
 #include "backend/docs/vault/vaults.h"
@@ -249,6 +250,49 @@ static void test_a_vault_that_takes_nothing_ends_it(void **state)
 	assert_int_equal(done.blocks, 0);
 }
 
+static int put_fails(struct vault *v, const char *name, struct span bytes)
+{
+	(void)v;
+	(void)name;
+	(void)bytes;
+	return -EIO;
+}
+
+/* A place that fails says nothing of the blocks. */
+static void test_a_vault_that_fails_is_told_from_damaged_blocks(void **state)
+{
+	struct fixture *f = *state;
+	struct vault_ops broken = *f->vault->ops;
+	const struct vault_ops *const right = f->vault->ops;
+	struct block_copied done;
+	int r;
+
+	broken.put = put_fails;
+	f->vault->ops = &broken;
+	r = run(f, SAVE, &done);
+	f->vault->ops = right;
+	assert_int_equal(r, -EIO);
+	assert_int_equal(backup_exit_of(r, &done), BACKUP_FAILED);
+}
+
+static void test_what_a_program_ends_with(void **state)
+{
+	const struct block_copied none = {0}, damaged = {.damaged = 1}, missing = {.missing = 1};
+
+	(void)state;
+	assert_int_equal(backup_exit_of(0, &none), BACKUP_DONE);
+	assert_int_equal(backup_exit_of(-EIO, &none), BACKUP_FAILED);
+	assert_int_equal(backup_exit_of(-EIO, &missing), BACKUP_FAILED);
+	assert_int_equal(backup_exit_of(-EIO, &damaged), BACKUP_DAMAGED);
+	assert_int_equal(backup_exit_of(-ENOENT, &none), BACKUP_FAILED);
+	assert_int_equal(backup_exit_of(-ENOENT, &missing), BACKUP_MISSING);
+	assert_int_equal(backup_exit_of(-ENOSPC, &damaged), BACKUP_NO_ROOM);
+	assert_int_equal(backup_exit_of(-EDQUOT, NULL), BACKUP_NO_ROOM);
+	assert_int_equal(backup_exit_of(-EROFS, &damaged), BACKUP_FAILED);
+	assert_int_equal(backup_exit_of(-EIO, NULL), BACKUP_FAILED);
+	assert_int_equal(backup_exit_of(-ENOENT, NULL), BACKUP_MISSING);
+}
+
 static void test_a_list_of_something_else_is_refused(void **state)
 {
 	static const char *const lists[] = {"something else\n", "7 5 3 abcd\n", "7 5 3\n", "\n"};
@@ -274,6 +318,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_other_bytes_are_neither_saved_nor_loaded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_blocks_are_saved_by_several_threads, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_vault_that_takes_nothing_ends_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_vault_that_fails_is_told_from_damaged_blocks, setup, teardown),
+		cmocka_unit_test(test_what_a_program_ends_with),
 		cmocka_unit_test_setup_teardown(test_a_list_of_something_else_is_refused, setup, teardown),
 	};
 
