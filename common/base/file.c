@@ -81,7 +81,7 @@ int file_read(const char *path, size_t max, bool secret, struct buf *ret)
 	return r;
 }
 
-static int file_write_all(int fd, struct span s)
+int file_write_all(int fd, struct span s)
 {
 	while (s.size > 0) {
 		ssize_t n = write(fd, s.data, s.size);

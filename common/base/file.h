@@ -18,6 +18,9 @@ int file_read(const char *path, size_t max, bool secret, struct buf *ret);
 /* Whether group or others may read it, so that its reader can say a word about a secret. */
 bool file_is_shared(const char *path);
 
+/* Writes all of it where fd stands, however little is taken at a time. What write says; a part may be there then. */
+int file_write_all(int fd, struct span s);
+
 /*
  * Replaces path by a file of this content and exactly this mode, or leaves it as it was: a temporary file beside it,
  * fsync, rename, fsync of the folder. A symlink at path is replaced, not followed. When the last step fails the new

@@ -82,26 +82,13 @@ static int open_new(const struct vault_dir *d, const char *name)
 	return fd >= 0 ? fd : -errno;
 }
 
-static int write_all(int fd, struct span bytes)
-{
-	while (bytes.size > 0) {
-		const ssize_t n = write(fd, bytes.data, bytes.size);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0)
-			bytes = span_of(bytes.data + n, bytes.size - (size_t)n);
-	}
-	return 0;
-}
-
 static int write_new(const struct vault_dir *d, const char *name, struct span bytes)
 {
 	int fd = open_new(d, name), r;
 
 	if (fd < 0)
 		return fd;
-	r = write_all(fd, bytes);
+	r = file_write_all(fd, bytes);
 	if (close(fd) < 0 && r == 0)
 		r = -errno;
 	if (r < 0)
