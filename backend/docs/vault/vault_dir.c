@@ -176,9 +176,14 @@ static int vault_dir_put(struct vault *v, const char *name, struct span bytes)
 	pthread_mutex_unlock(&d->lock);
 	new_name(name, number, path);
 	r = write_new(d, path, bytes);
+	if (r < 0)
+		return r;
 	while (r == 0 && !add_pending(d, name, number, bytes.size))
 		r = name_pending(d, false); /* others were quicker, and it is full again */
-	return r == 0 ? name_pending(d, false) : r;
+	if (r == 0)
+		return name_pending(d, false);
+	(void)unlinkat(d->folder, path, 0); /* nobody else knows of it */
+	return r;
 }
 
 static int vault_dir_sync(struct vault *v)
