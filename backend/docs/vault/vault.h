@@ -5,8 +5,8 @@
  *
  * put and get may be called by any thread, several at once; all else by one thread at a time. Failures: -ENOENT: there
  * is no such piece. -EFBIG: it is larger than any that was put. -ENOSPC, -EDQUOT: no room for it. -EACCES: it may not
- * be read or written. -ENOTCONN, -ETIMEDOUT: the service does not answer. -EIO, and what else a file says. What a
- * service says is logged.
+ * be read or written. -ENODEV: the service has no such bucket. -ENOTCONN, -ETIMEDOUT: it does not answer. -EIO: the
+ * disk fails, or the service refuses for another reason. What else a file says. What a service says is logged.
  */
 #ifndef NEPHOS_DOCS_VAULT_H
 #define NEPHOS_DOCS_VAULT_H

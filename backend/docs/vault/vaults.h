@@ -4,8 +4,8 @@
 
 #include "backend/docs/vault/vault.h"
 
-/* What is wrong with the options, and that a service cannot be used, is logged. -EINVAL; -ENOTCONN, -ETIMEDOUT; what a
- * folder says. */
+/* What is wrong with the options, and that a service cannot be used, is logged. -EINVAL: the options. Of a service,
+ * which is asked: -EACCES, -ENODEV, -ENOTCONN, -ETIMEDOUT and -EIO as in vault.h. What a folder says. */
 int vaults_open(const struct vault_options *options, struct vault **ret);
 
 #endif
