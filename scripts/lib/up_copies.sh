@@ -82,6 +82,7 @@ find_blocks() {
 know_store() {
 	if ! own_file "$DATA/store.id"; then
 		(umask 077 && random_word >"$DATA/store.id.new" && echo >>"$DATA/store.id.new")
+		sync "$DATA/store.id.new"
 		mv "$DATA/store.id.new" "$DATA/store.id"
 	fi
 	STORE=$(own_line "$DATA/store.id") || exit
