@@ -68,6 +68,12 @@ check "the next one goes on" backup "$B"
 check_eq "and leaves nothing of it" "" "$(find "$B" -name '*.new')"
 check "all of it is there" restore --check "$B"
 check_not "a check makes no store" restore --check --data "$R" "$B"
+for kept in credentials store.id etcd-1; do
+	mkdir "$WORK/kept" && echo mine >"$WORK/kept/$kept"
+	check_not "a folder with a file $kept is none for a store" restore --data "$WORK/kept" "$B"
+	check_eq "and the file stays" mine "$(cat "$WORK/kept/$kept")"
+	rm -r "$WORK/kept"
+done
 mkdir "$WORK/other" && cp "$B/store.id" "$WORK/other" && sed -i 's/^..../ffff/' "$WORK/other/store.id"
 refused "a place with the backups of another store is none" 'backups of another store' "$WORK/other"
 
