@@ -6,7 +6,8 @@
 . "$(dirname "$0")/../lib/s3.sh"
 PORT=$((${E2E_PORT:-18050} + 60))
 BIN=${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}/bin
-D=$WORK/store R=$WORK/restored
+D=$WORK/'a $tore`s "own"' R=$WORK/restored # backup has it in a line for sh
+FIRST_D=$D
 unset NEPHOS_URL NEPHOS_USER NEPHOS_TOKEN NEPHOS_CREDENTIALS NEPHOS_PASSWORD
 URL=http://127.0.0.1:$PORT
 FILES=$URL/api/v2/docs/drives/home/files
@@ -20,7 +21,7 @@ refused() { # SENTENCE WORD PLACE…
 	check_not "$1" backup "${@:3}"
 	check "which is said" grep -q -e "$2" "$WORK/err"
 }
-at_end 'down "$WORK/store"; down "$R"'
+at_end 'down "$FIRST_D"; down "$R"'
 
 check "a store" up "$D" $PORT
 (umask 077; . "$D/credentials"; printf 'Authorization: Bearer %s\n' "$NEPHOS_TOKEN" >"$WORK/key")
