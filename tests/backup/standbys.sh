@@ -57,4 +57,15 @@ check_not "and is not started with them" up "$S" --standbys 2 --port $PORT
 check "but without" up "$S" --port $PORT --gateways 1 --user tester
 judge "$before"
 check "it is whole" "$BIN/nephos" fsck --credentials "$S/credentials"
+psql_single() { psql -X -q -A -t -h "$S/run/postgres" -U postgres docs -c "$1"; }
+check "its server is told to wait for a standby that is not there" psql_single "ALTER SYSTEM SET synchronous_standby_names = 'nobody'"
+check "and hears it" psql_single 'SELECT pg_reload_conf()'
+names() { [ "$(psql_single "SHOW synchronous_standby_names")" = nobody ]; }
+check "and does so" eventually 20 names
+timeout 150 "$BIN/nephos" backup --data "$S" "$B" >"$WORK/out" 2>"$WORK/err"
+check_eq "a backup of what waits for ever ends" 1 $?
+check "and says why" grep -q 'no standby has confirmed' "$WORK/err"
+waiting="SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'psql' AND wait_event = 'SyncRep')"
+nobody_waits() { [ "$(psql_single "$waiting")" = t ]; }
+check "and nothing of it waits there any more" eventually 20 nobody_waits
 e2e_end
