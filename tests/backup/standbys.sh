@@ -30,11 +30,22 @@ check "he goes on" eventually 60 has_acked 1 $(($(acked 1) + 5))
 is_primary() { [ "$(psql -X -q -A -t -h "$D/run/postgres-$1" -U postgres -c 'SELECT NOT pg_is_in_recovery()' postgres)" = t ]; }
 for n in 1 2 3; do ! is_primary $n || primary=$n; done
 before=$(acked 1)
+psql_primary() { psql -X -q -A -t -h "$D/run/postgres-$primary" -U postgres "$@"; }
+mkfifo "$WORK/hold"
+psql_primary users <"$WORK/hold" >"$WORK/held" 2>&1 &
+exec {hold}>"$WORK/hold"
+printf 'BEGIN;\nLOCK TABLE account;\nSELECT 1;\n' >&$hold
+check "while somebody holds the accounts" eventually 20 test -s "$WORK/held"
 "$BIN/nephos" backup --data "$D" "$B" >"$WORK/out" 2>"$WORK/err" &
 backup=$!
+waiting="SELECT FROM pg_stat_activity WHERE application_name = 'pg_dump' AND wait_event_type = 'Lock'"
+dump_waits() { [ "$(psql_primary users -c "SELECT EXISTS ($waiting)")" = t ]; }
+check "a backup waits for them" eventually 30 dump_waits
 kill -9 "$(cat "$D/run/postgres-$primary.pid")"
+exec {hold}>&-
 wait $backup
 check_eq "a backup whose primary is killed meanwhile ends well" 0 $?
+check "by another dump" grep -q 'pg_dump: error' "$WORK/err"
 sed 's/^/# /' "$WORK/err"
 copy=$(tail -n 1 "$WORK/out")
 check "and he goes on" eventually 60 has_acked 1 $(($(acked 1) + 5))
