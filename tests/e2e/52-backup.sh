@@ -134,7 +134,7 @@ check "a backup of them" backup "$R" "$B"
 check_eq "copies none that it has" 0 "$(copied)"
 psql_r() { psql -X -q -A -t -h "$R/run/postgres" -U postgres docs -c "$1"; }
 check "the place can be said" psql_r "UPDATE block_place SET kind = 's3'"
-check_not "what lies at a service of S3 is no part of a backup" backup "$R" "$B"
+check_not "blocks at a service of S3 that nobody says how to reach are not copied" backup "$R" "$B"
 check "which is said" grep -q 'service of S3' "$WORK/err"
 check "the store ends" down "$R"
 check "they are restored, from the newest copy" restore "$WORK/rows" "$B"
