@@ -41,10 +41,12 @@ static PGconn *connect_standby(const char *const *names, const char *const *valu
 		const short events = status == PGRES_POLLING_READING ? POLLIN : POLLOUT;
 		struct pollfd p = {.fd = PQsocket(conn), .events = events};
 		const int64_t left_ms = (until_ns - clock_mono_ns()) / NS_PER_MS;
+		const int n = left_ms > 0 ? poll(&p, 1, (int)left_ms) : 0;
 
-		if (left_ms <= 0 || (poll(&p, 1, (int)left_ms) <= 0 && errno != EINTR))
+		if (n == 0 || (n < 0 && errno != EINTR))
 			break;
-		status = PQconnectPoll(conn);
+		if (n > 0)
+			status = PQconnectPoll(conn);
 	}
 	if (status == PGRES_POLLING_OK)
 		return conn;

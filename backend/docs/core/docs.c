@@ -43,10 +43,11 @@ static struct docs_store *store_of(struct docs *d, struct pg *pg)
 		if (d->workers[i].pg == pg || !d->workers[i].pg)
 			worker = &d->workers[i];
 	assert(worker); /* there is one for each worker */
-	if (!worker->pg && docs_pg_new(pg, d->drive_cache, &worker->store) == 0)
+	if (!worker->pg && docs_pg_new(pg, d->drive_cache, &worker->store) == 0) {
 		worker->pg = pg;
-	if (worker->pg && d->standbys)
-		(void)docs_pg_use_standbys(worker->store, d->standbys); /* else the primary answers */
+		if (d->standbys)
+			(void)docs_pg_use_standbys(worker->store, d->standbys); /* else the primary answers */
+	}
 	if (worker->pg)
 		store = worker->store;
 	pthread_mutex_unlock(&d->lock);

@@ -23,10 +23,10 @@ void tagging_begin(struct call *call)
 		if (call->tags)
 			call->scope.session = 0;
 	}
-	if (call->tags)
-		call->scope.stand = call->stand;
-	if (call->tags)
-		tag_list_init(call->tags, call->scope.drive);
+	if (!call->tags)
+		return;
+	call->scope.stand = call->stand;
+	tag_list_init(call->tags, call->scope.drive);
 }
 
 void tagging_add(struct call *call, struct tag tag)

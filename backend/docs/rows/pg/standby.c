@@ -197,6 +197,18 @@ static bool connect_in_time(struct standby *s)
 	return false;
 }
 
+/* One over which the connection was lost is left alone for a while: each attempt at one that hangs costs a read its
+ * time. */
+static int run(struct standby *s, const struct pg_statement *statement, const struct pg_param *params, size_t count,
+	struct pg_result **ret)
+{
+	const int r = pg_run(s->pg, statement, params, count, ret);
+
+	if (r < 0 && pg_fd(s->pg) < 0)
+		pause_all(s->all);
+	return r;
+}
+
 static bool is_known(const struct standby *s, int64_t timeline)
 {
 	return s->connection == pg_connections(s->pg) && s->timeline == timeline;
@@ -214,10 +226,13 @@ static bool look(struct standby *s, int64_t timeline)
 		return false;
 	assert(now_ns >= s->looked_ns);
 	s->looked_ns = now_ns;
-	if (pg_run(s->pg, &SQL_TIMELINE_SEEN, NULL, 0, &r) < 0)
-		return false;
+	s->timeline = 0;
+	const int error = run(s, &SQL_TIMELINE_SEEN, NULL, 0, &r);
 	s->connection = pg_connections(s->pg);
-	s->timeline = pg_rows(r) == 1 ? pg_number(r, 0, TIMELINE_NUMBER) : 0;
+	if (error < 0)
+		return false;
+	if (pg_rows(r) == 1)
+		s->timeline = pg_number(r, 0, TIMELINE_NUMBER);
 	const bool follows = pg_rows(r) == 0 || pg_number(r, 0, TIMELINE_FOLLOWS) != 0;
 	pg_result_free(r);
 	/* It has become the primary. That would do, but its load is to be taken off it. */
@@ -242,12 +257,8 @@ static int ask(struct standby *s, const struct standby_question *q, struct pg_re
 		return REFUSAL_UNREACHABLE;
 	if (!look(s, q->stand->timeline))
 		return pg_fd(s->pg) >= 0 ? REFUSAL_TIMELINE : REFUSAL_UNREACHABLE;
-	if (pg_run(s->pg, q->statement, q->params, q->count, ret) < 0) {
-		if (pg_fd(s->pg) >= 0)
-			return REFUSAL_OTHER;
-		pause_all(s->all);
-		return REFUSAL_UNREACHABLE;
-	}
+	if (run(s, q->statement, q->params, q->count, ret) < 0)
+		return pg_fd(s->pg) >= 0 ? REFUSAL_OTHER : REFUSAL_UNREACHABLE;
 	/* It may have connected anew, to another server. */
 	return is_known(s, q->stand->timeline) ? judge(*ret, q->stand) : REFUSAL_TIMELINE;
 }

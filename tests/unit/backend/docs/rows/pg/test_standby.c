@@ -90,6 +90,19 @@ static int64_t ask_at(const struct test_postgres *server, const struct pg_statem
 	return number;
 }
 
+/* Until the second says something else. Polls: nothing tells when. */
+static void await_other(const struct pg_statement *statement, int64_t number)
+{
+	const int64_t until_ns = clock_mono_ns() + EVENTUALLY_S * NS_PER_S;
+	const struct timespec pause = clock_timespec(20 * NS_PER_MS);
+
+	while (ask_at(&second, statement) == number) {
+		if (clock_mono_ns() > until_ns)
+			fail_msg("%s is still %lld", statement->name, (long long)number);
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
 /* ---- a store ---- */
 
 static void store_open(struct world *w)
@@ -302,8 +315,7 @@ static void the_row_that_a_dump_of_another_cluster_brought_along_says_nothing(vo
 	const int64_t system = ask_at(&first, &SYSTEM);
 	store_close(w);
 	run_at(&first, "UPDATE timeline SET system = system + 1");
-	while (ask_at(&second, &SYSTEM) == system)
-		;
+	await_other(&SYSTEM, system);
 	store_open(w);
 	const int64_t timeline = refused(w, "why=\"timeline\"");
 	assert_false(is_of_standby(w));
@@ -323,9 +335,39 @@ static void a_standby_that_hangs_is_not_waited_for_long(void **state)
 	const int64_t pid = ask_at(&second, &BACKEND);
 	assert_true(pid > 0);
 	assert_int_equal(kill((pid_t)pid, SIGSTOP), 0);
+	const int64_t since_ns = clock_mono_ns();
 	assert_false(is_of_standby(w)); /* and is answered */
+	const int64_t took_ns = clock_mono_ns() - since_ns;
 	assert_int_equal(kill((pid_t)pid, SIGCONT), 0);
+	assert_true(took_ns < PG_ANSWER_MS * NS_PER_MS / 2);
 	assert_true(refused(w, "why=\"unreachable\"") > 0);
+	await_standby(w);
+}
+
+#define READS 20
+
+/* It takes connections, and answers nothing on them. */
+static void one_that_hangs_anew_is_not_asked_by_each_read(void **state)
+{
+	static const struct pg_statement LOCKED = {"locked",
+		"SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE c.relname = 'timeline' AND l.mode = 'AccessExclusiveLock'",
+		true};
+	struct world *w = *state;
+	struct pg *holds = NULL;
+
+	await_standby(w);
+	store_close(w);
+	assert_int_equal(pg_new(first.conninfo, &holds), 0);
+	assert_int_equal(pg_script(holds, "BEGIN; LOCK TABLE timeline IN ACCESS EXCLUSIVE MODE"), 0);
+	await_other(&LOCKED, 0);
+	store_open(w);
+	const int64_t since_ns = clock_mono_ns();
+	for (int i = 0; i < READS; i++)
+		assert_false(is_of_standby(w));
+	const int64_t took_ns = clock_mono_ns() - since_ns;
+	assert_int_equal(pg_script(holds, "COMMIT"), 0);
+	pg_free(holds);
+	assert_true(took_ns < READS * STANDBY_ANSWER_MS * NS_PER_MS);
 	await_standby(w);
 }
 
@@ -348,10 +390,8 @@ static void one_that_becomes_the_primary_is_read_from_as_none(void **state)
 	w->scope.stand.timeline = timeline + 1;
 	assert_false(is_of_standby(w));
 	test_postgres_stop(&first);
-	const int64_t until_ns = clock_mono_ns() + EVENTUALLY_S * NS_PER_S;
 	static const struct pg_statement MARK = {"mark", "SELECT number FROM timeline", true};
-	while (ask_at(&second, &MARK) != timeline + 1)
-		assert_true(clock_mono_ns() < until_ns);
+	await_other(&MARK, timeline);
 	for (int i = 0; i < 3; i++)
 		assert_false(is_of_standby(w));
 	assert_int_equal(pg_timeline(w->pg), timeline + 1);
@@ -370,6 +410,7 @@ int main(void)
 		with_world(a_drive_in_another_life_or_with_a_later_floor_is_read_from_the_primary),
 		with_world(the_row_that_a_dump_of_another_cluster_brought_along_says_nothing),
 		with_world(a_standby_that_hangs_is_not_waited_for_long),
+		with_world(one_that_hangs_anew_is_not_asked_by_each_read),
 		with_world(a_string_that_names_one_server_has_no_standbys),
 		with_world(one_that_becomes_the_primary_is_read_from_as_none),
 	};
