@@ -167,6 +167,8 @@ await_nodes() {
 
 start_standbys() {
 	local n
+	second_standby_s=2
+	[ -d "$DATA/postgres-1/data" ] || second_standby_s=30
 	write_rules
 	for n in 1 2 3; do write_node "$n"; done
 	give_secrets
@@ -176,7 +178,13 @@ start_standbys() {
 		start "patroni-$n" "$PATRONI/bin/python3" "$PATRONI/bin/patroni" "$DATA/standbys/patroni-$n.yml"
 	done
 	await_nodes "$STANDBYS_START_S" has_followers 1 || failed patroni-1 "there is no primary that a standby follows"
-	await_nodes 30 has_followers 2 || say "one standby does not follow yet; see $DATA/log/patroni-1.log, -2 and -3"
 	case "$fresh " in *" patroni-"*) ;; *) return 0 ;; esac
 	make_roles >>"$DATA/log/patroni-1.log" 2>&1 || failed patroni-1 "the roles and databases could not be made"
+}
+
+# The store answers with one standby: the other one follows while the services start. A new store is whole when it is
+# said to be up; of one that was up before, users are waiting, and what a node has to mend may take long.
+await_all_standbys() {
+	await_nodes "$second_standby_s" has_followers 2 ||
+		say "one standby does not follow yet; see $DATA/log/patroni-1.log, -2 and -3"
 }
