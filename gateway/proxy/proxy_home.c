@@ -263,6 +263,8 @@ static void find_way_there(struct exchange *x)
 		hold(x);
 }
 
+/* A read that no home answers has the services, but not while nothing at all was heard of the ring: somebody is the
+ * home then, and does not know yet of the newest changes that the services would show. */
 static void find_way(struct exchange *x)
 {
 	if (!x->drive && x->about.first)
@@ -291,7 +293,7 @@ static void find_way(struct exchange *x)
 	case KEEPER_NOWHERE:
 		if (x->hopped)
 			find_way_of_hopped(x);
-		else if (x->traits.reads)
+		else if (x->traits.reads && x->where.epoch > 0)
 			go_to_service(x);
 		else
 			hold(x);

@@ -559,13 +559,21 @@ static void start_gateway(struct front *f, const char *name, const char *service
 	assert_int_equal(pthread_create(&f->beat, NULL, beat, f), 0);
 }
 
-static int setup(void **state, const struct http_greeter *greeter, bool in_ring)
+struct front_options {
+	const struct http_greeter *greeter;
+	bool in_ring;
+	const char *ring_nonsense; /* from the beginning; NULL: the book */
+};
+
+static int setup(void **state, const struct front_options *options)
 {
 	struct front *f = calloc(1, sizeof(*f));
 
 	assert_int_equal(cluster_new_of(KEY, &f->cluster), 0);
 	service_start(&f->service);
-	start_gateway(f, "g", f->service.url, (struct gateway_options){.ringless = !in_ring, .greeter = greeter});
+	service_answer_ring(&f->service, options->ring_nonsense);
+	start_gateway(f, "g", f->service.url,
+		(struct gateway_options){.ringless = !options->in_ring, .greeter = options->greeter});
 	*state = f;
 	return 0;
 }
@@ -574,22 +582,32 @@ static const struct http_greeter NOBODY = {.step = greet_nobody};
 
 int front_setup(void **state)
 {
-	return setup(state, &NOBODY, false);
+	return setup(state, &(struct front_options){.greeter = &NOBODY});
 }
 
 int front_setup_in_ring(void **state)
 {
-	return setup(state, &NOBODY, true);
+	return setup(state, &(struct front_options){.greeter = &NOBODY, .in_ring = true});
 }
 
 int front_setup_home(void **state)
 {
 	struct front *f;
 
-	(void)setup(state, NULL, true);
+	(void)setup(state, &(struct front_options){.in_ring = true});
 	f = *state;
 	service_drive_reset(&f->service.drive);
 	front_await(f, "/status", "\"state\":\"member\"");
+	return 0;
+}
+
+int front_setup_deaf(void **state)
+{
+	struct front *f;
+
+	(void)setup(state, &(struct front_options){.in_ring = true, .ring_nonsense = "[]"});
+	f = *state;
+	service_drive_reset(&f->service.drive);
 	return 0;
 }
 
@@ -610,7 +628,7 @@ int front_setup_homes(void **state)
 
 int front_setup_greeting(void **state)
 {
-	return setup(state, NULL, false);
+	return setup(state, &(struct front_options){0});
 }
 
 static void end_gateway(struct front *f)

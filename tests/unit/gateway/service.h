@@ -92,6 +92,8 @@ int front_setup_in_ring(void **state);
  * drives (service_drive.h). */
 int front_setup_home(void **state);
 int front_setup_homes(void **state);
+/* One that has heard nothing of the ring before service_answer_ring lets it. */
+int front_setup_deaf(void **state);
 int front_teardown(void **state);
 /* Another registered service, renewed until it is removed. */
 /* gateway_drain, which ends the listener that services register at: what is registered lives on for three seconds. */

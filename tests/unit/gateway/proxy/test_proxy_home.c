@@ -338,6 +338,20 @@ static void what_was_passed_on_to_the_home_is_done_there(void **state)
 	assert_non_null(strstr(text, "Cache-Status: g; hit\r\n"));
 }
 
+static void a_gateway_that_has_just_started_answers_no_read_before_it_knows_the_homes(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_drive();
+	const int reads = gate_count(&front_drive(f)->reads);
+	const int fd = begin(f, "GET", drive, "documents/2", "");
+
+	front_await(f, "/metrics", "nephos_gateway_held_total 1\n");
+	assert_int_equal(gate_count(&front_drive(f)->reads), reads);
+	service_answer_ring(&f->service, NULL);
+	assert_int_equal(end(fd), 200);
+	assert_int_equal(gate_count(&front_drive(f)->reads), reads + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -363,6 +377,11 @@ int main(void)
 		cmocka_unit_test_setup(what_was_passed_on_to_the_home_is_done_there, front_reset_drive),
 	};
 
+	const struct CMUnitTest deaf[] = {
+		cmocka_unit_test(a_gateway_that_has_just_started_answers_no_read_before_it_knows_the_homes),
+	};
+
 	return cmocka_run_group_tests(tests, front_setup_home, front_teardown) +
+		cmocka_run_group_tests(deaf, front_setup_deaf, front_teardown) +
 		cmocka_run_group_tests(of_two, front_setup_homes, front_teardown);
 }
