@@ -45,6 +45,9 @@ wanted() { # NAME
 }
 names=("$@")
 [ $# -gt 0 ] || read -ra names <<<"${SABOTAGE:-}"
+for name in "${names[@]}"; do
+	compgen -G "$here/$name*.patch" >/dev/null || fail "there is a patch whose name begins with $name"
+done
 
 tests=()
 for patch in "$here"/*.patch; do
