@@ -15,7 +15,8 @@ def place(number):
 
 
 def rename(old, new):
-    """Not rename(2): where the old name is out of date the kernel takes both for links of one file, and does nothing."""
+    """Not rename(2): where the old name is out of date the kernel takes both for links of one file, and does
+    nothing."""
     if LIBC.renameat2(AT_FDCWD, old.encode(), AT_FDCWD, new.encode(), RENAME_NOREPLACE) != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), old)
 

@@ -41,7 +41,8 @@ class Connection:
         return self.ask("POST", "/ops", struct.pack("<I", len(head)) + head + data, "application/vnd.nephos.ops")
 
     def folder(self, parent, name):
-        return self.ops([{"op": "create", "parent": parent, "name": name, "type": "dir"}], b"")["results"][0]["item"]["id"]
+        op = {"op": "create", "parent": parent, "name": name, "type": "dir"}
+        return self.ops([op], b"")["results"][0]["item"]["id"]
 
 
 def fill(c, parent, number, first, last):

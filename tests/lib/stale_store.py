@@ -102,8 +102,8 @@ class Client:
             self.count.add("hits")
 
     def until_decided(self, what, method, target, body, headers):
-        """The first answer that decides, or None after the store's patience, and when the first attempt began. Which gateway
-        gets the first attempt is chance; each other one goes to the next gateway."""
+        """The first answer that decides, or None after the store's patience, and when the first attempt began.
+        Which gateway gets the first attempt is chance; each other one goes to the next gateway."""
         first, gateways = now(), self.store.gateways
         at = self.rng.randrange(len(gateways))
         while now() - first < self.store.patience * 10**9:
