@@ -16,7 +16,7 @@ class Client(stale_store.Client):
 
     def __init__(self, store, rng, history):
         super().__init__(store, rng)
-        self.history = history
+        self.history, self.vain = history, 0  # attempts in vain, of all calls
 
     def once(self, url, method, target, body=None, headers=()):
         c = self.connections.get(url)
@@ -32,6 +32,7 @@ class Client(stale_store.Client):
         self.in_vain(url, begin, type(error).__name__)
 
     def in_vain(self, url, begin, what):
+        self.vain += 1
         self.history.note("attempt", gateway=self.store.name_of(url), begin=begin, end=stale_store.now(), what=what)
 
 
@@ -78,10 +79,17 @@ class Hand:
     def failed(self, what, error):
         self.history.note("failed", where=self.where, what="%s: %s" % (what, error), at=stale_store.now())
 
+    def unexpected(self, what, answer):
+        self.failed(what, "%d %r" % (answer.status, answer.body[:200]))
+
     def refused(self, what, answer):
-        """A full disk may refuse: it says so, and nothing happened."""
+        """Of a change: a full disk may refuse it, which it says. The judge looks whether one was full."""
         if answer.status != FULL:
-            self.failed(what, "%d %r" % (answer.status, answer.body[:200]))
+            return self.unexpected(what, answer)
+        return self.met_full(what)
+
+    def met_full(self, what):
+        self.history.note("full", where=self.where, what=what, at=stale_store.now())
 
 
 class Crew:
@@ -121,6 +129,8 @@ def full_disk(hand, unknown):
     try:
         yield
     except OSError as e:
-        if e.errno != errno.ENOSPC:
+        if e.errno == errno.ENOSPC:
+            hand.met_full("a call")
+        else:
             hand.failed("a call", repr(e))
         unknown()

@@ -1,8 +1,8 @@
 """Whole contents that are replaced: each says in its head which version it is, and what of it must follow. Nobody ever
 reads a torn one; only who reads it on a mount, in several calls, while it is replaced over HTTP in its place may get
 parts of two. What is read goes into the log of stale_judge.py, too: none is older than it may be."""
-import os, threading
-from client import Hand, TOP, full_disk
+import errno, os, threading
+from client import FULL, Hand, TOP
 from stale_store import now
 
 PIECE = 1 << 17  # bytes, of one write()
@@ -37,6 +37,7 @@ class Files:
 
     def __init__(self):
         self.locks, self.versions = [threading.Lock() for _ in range(FILES)], [0] * FILES
+        self.numbers = [0] * FILES  # of the writes in the log of stale_judge.py, where what was refused is none
         self.dead = [False] * FILES  # a write of unknown outcome is the last one
         self.replaced = [0] * FILES  # when that was over; NEVER while it is under way
 
@@ -72,32 +73,47 @@ class Writer(Hand):
         version = files.versions[number]
         files.replaced[number] = NEVER
         store = self.over_http if self.where == "http" else self.on_mount
-        done = store(number, content(number, version))
-        files.dead[number] = not done
-        if done:
+        how = store(number, content(number, version))
+        files.dead[number] = how == "unknown"
+        if how != "unknown":
             files.replaced[number] = now()
-        by = "http" if self.where == "http" else "mount-" + self.where
-        self.crew.log.write("c/" + name(number), version, version, begin, now() if done else None, by)
-        self.history.note("content", file=name(number), version=version, how="ok" if done else "unknown")
+        if how == "refused":
+            return  # nothing happened: who reads this version has read what was never written
+        files.numbers[number] += 1
+        by, end = "http" if self.where == "http" else "mount-" + self.where, now() if how == "ok" else None
+        self.crew.log.write("c/" + name(number), files.numbers[number], version, begin, end, by)
+        self.history.note("content", file=name(number), version=version, how=how)
 
     def over_http(self, number, body):
+        """ "ok", "refused": nothing happened, or "unknown". An earlier attempt that got no answer may have been done,
+        or be under way still, when another one is refused."""
+        vain = self.rest.vain
         answer = self.ask("PUT", "/files/%s/%s" % (TOP, name(number)), body)
-        if answer is not None and answer.status >= 300:
+        if answer is not None and answer.status < 300:
+            return "ok"
+        if answer is not None:
             self.refused("PUT of " + name(number), answer)
-        return answer is not None and answer.status < 300
+        return "refused" if answer is not None and answer.status == FULL and self.rest.vain == vain else "unknown"
 
     def on_mount(self, number, body):
-        """As programs do that want it whole: beside it, and then in its place."""
-        beside, done = self.path(name(number) + ".new"), False
-        with full_disk(self, lambda: None):
+        """As programs do that want it whole: beside it, and then in its place. Until then a full disk is met by what
+        is beside it alone."""
+        beside, outcome = self.path(name(number) + ".new"), "refused"
+        try:
             with open(beside, "wb", buffering=0) as f:
                 left = memoryview(body)
                 while left:
                     left = left[f.write(left[:PIECE]):]
                 os.fsync(f.fileno())
+            outcome = "unknown"
             os.rename(beside, self.path(name(number)))
-            done = True
-        return done
+            return "ok"
+        except OSError as e:
+            if e.errno == errno.ENOSPC:
+                self.met_full("replacement of " + name(number))
+                return outcome
+            self.failed("replacement of " + name(number), repr(e))
+            return "unknown"
 
 
 class Reader(Hand):
@@ -109,7 +125,7 @@ class Reader(Hand):
                 if answer is None:
                     continue
                 if answer.status != 200:
-                    self.refused("GET of " + name(number), answer)
+                    self.unexpected("GET of " + name(number), answer)
                     continue
                 body, begin, end, by = answer.body, answer.begin, answer.end, "http"
             else:

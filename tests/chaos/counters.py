@@ -26,7 +26,7 @@ class Counter(Hand):
         if answer is None:
             return
         if answer.status != 200:
-            return self.refused("read of " + counter, answer)
+            return self.unexpected("read of " + counter, answer)
         value = int(answer.body)
         self.history.note("read", of=counter, value=value, begin=answer.begin, end=answer.end, by="http")
         begin = now()

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""The clients of a run of chaos: hands that work over HTTP and on the mounts, and note what they were told, until SIGTERM.
+"""The clients of a run of chaos: hands that work over HTTP and on the mounts, and note what they were told, until
+SIGTERM.
 
-hands.py FOLDER STORE SEED      FOLDER: where the mounts lie; it gets history, contents.log, and "ready" when work begins
-Ends with 1 when one of them met what it did not expect, or a call hangs.
+hands.py FOLDER STORE SEED      FOLDER: where the mounts lie; it gets history, contents.log, and "ready" when work
+                                begins
+Ends with 1 when one of them met what it did not expect, a call hangs, or there was nothing left to replace.
 """
 import os, random, signal, sys
 import appends, contents, counters, history, moves, streams
@@ -57,10 +59,13 @@ def main():
         print("hands: " + text)
     if hanging:
         print("hands: the calls of %d hang" % hanging)
+    idle = all(crew.files.dead)
+    if idle:
+        print("hands: no file of contents was replaced any more")
     sys.stdout.flush()
     crew.history.close()
     crew.log.close()
-    os._exit(1 if hanging or crew.broken else 0)  # a thread whose call hangs would be waited for
+    os._exit(1 if hanging or crew.broken or idle else 0)  # a thread whose call hangs would be waited for
 
 
 if __name__ == "__main__":

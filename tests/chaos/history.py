@@ -3,8 +3,9 @@
     {"w": KIND, …, "how": "ok" | "unknown"}    a change: it was acknowledged, or nobody knows what became of it
     {"w": "read", …}                           what was shown
     {"w": "failed", "where", "what"}           a call that should not have failed
+    {"w": "full", "where", "what"}             a change that was refused for want of room
     {"w": "attempt", "gateway", "begin", "end", "what"}    a request that one gateway did not decide; it was asked again
-    {"w": "fault", "name", "victim", "begin", "end"}
+    {"w": "fault", "name", "victim", "begin", "end"}       of a cut, "dropped", too: how many packets it took
 Times are nanoseconds of CLOCK_MONOTONIC.
 """
 import json, threading
