@@ -15,6 +15,11 @@ def wait(seconds):
     return "wait - %.1f" % seconds
 
 
+def has_other(world, names, victim):
+    """Whether one of them can be done to something else."""
+    return any(other not in (victim, "-") for name in names for other in FAULTS[name].victims(world))
+
+
 def mixed(world, names, seed, seconds, most):
     """most: none lasts longer."""
     rng, left, steps, beside = random.Random(seed), seconds, [wait(2)], None
@@ -24,10 +29,10 @@ def mixed(world, names, seed, seconds, most):
         fault = FAULTS[name]
         victim, lasts = rng.choice(fault.victims(world)), rng.uniform(fault.least, min(fault.most, most))
         if beside:
-            if beside == victim or fault.victims(world) == ["-"]:
+            if victim in (beside, "-"):
                 continue
             beside = None
-        elif rng.random() < BESIDE and fault.most > 0 and victim != "-":
+        elif rng.random() < BESIDE and fault.most > 0 and victim != "-" and has_other(world, names, victim):
             beside = victim
         steps.append("%s%s %s %.1f" % ("& " if beside else "", name, victim, lasts))
         left -= lasts + TAKES_S
