@@ -146,6 +146,8 @@ def work(world, given, names):
         done.set()
         ended = [end_process(process) for process in processes]
     print("%d s under load" % (time.monotonic() - began), flush=True)
+    world.look_for_ended()
+    wrong += ["ended: " + text for text in world.by_itself]
     return wrong + ["%s: ended with %s" % (name, status) for name, status in zip(("hands", "load"), ended) if status]
 
 

@@ -12,7 +12,7 @@ def words_of(pid, what):
 
 class Starter:
     def __init__(self, data, build):
-        self.data, self.build, self.commands, self.children = data, build, {}, []
+        self.data, self.build, self.commands, self.children = data, build, {}, {}
 
     def remember(self, parts, pid_of):
         """How they were started: they run."""
@@ -32,12 +32,19 @@ class Starter:
             folders = [self.data, os.path.join(self.data, "blocks"), os.path.join(self.build, "bin"),
                        os.path.join(self.build, "web", "api")]
             become = [AS_USER, "nephos", *folders, "--"]
-        self.children = [child for child in self.children if child.poll() is None]  # nobody else waits for them
+        for child in list(self.children.values()):
+            child.poll()  # nobody else waits for them
         with open(os.path.join(self.data, "log", part + ".log"), "a") as log:
             child = subprocess.Popen(become + words, env=environment, stdin=subprocess.DEVNULL, stdout=log,
                                      stderr=subprocess.STDOUT, start_new_session=True)
-        self.children.append(child)
+        self.children[child.pid] = child
         self.record(part, child.pid)
+
+    def status_of(self, pid):
+        """With what one that was started here has ended, as text."""
+        child = self.children.get(pid)
+        status = child.poll() if child else None
+        return "with status %d" % status if status is not None else "with a status that nobody knows"
 
     def record(self, part, pid):
         """As scripts/lib/trust.sh does, which believes it then."""

@@ -41,6 +41,7 @@ class World:
         self.nephos = os.path.join(build, "bin", "nephos")
         self.gateways = ["http://127.0.0.1:%d" % (port + i) for i in range(GATEWAYS)]
         self.network, self.starter = None, Starter(self.data, build)
+        self.disk, self.ended, self.by_itself = None, set(), []  # ended: (part, pid) that a fault has ended
 
     # ---- what there is ----
 
@@ -59,16 +60,24 @@ class World:
     def mount_folder(self, name):
         return os.path.join(self.folder, name)
 
+    def last_pid(self, part):
+        """Of the process that was started last as it; None: none was."""
+        of_mount = {"mount-a": "store/run/mount.pid", "mount-b": "b.pid", "mount-c": "c.pid"}
+        try:
+            with open(os.path.join(self.folder, of_mount.get(part, "store/run/%s.pid" % part))) as f:
+                return int(f.read())
+        except (OSError, ValueError):
+            return None
+
     def pid(self, part):
         """Of the process that is it; None: there is none. A number alone may be anybody's by now."""
-        of_mount = {"mount-a": "store/run/mount.pid", "mount-b": "b.pid", "mount-c": "c.pid"}
-        path = os.path.join(self.folder, of_mount.get(part, "store/run/%s.pid" % part))
+        pid = self.last_pid(part)
+        if pid is None:
+            return None
         try:
-            with open(path) as f:
-                pid = int(f.read())
             with open("/proc/%d/cmdline" % pid, "rb") as f:
                 words = f.read()
-        except (OSError, ValueError):
+        except OSError:
             return None
         return pid if self.data.encode() + b"/" in words and not is_gone(pid) else None
 
@@ -155,6 +164,7 @@ class World:
         """What is down is started: gateways and services as scripts/up had started them, but quicker; the rest by it.
         While another fault is at work that may take several attempts."""
         with self.lock:
+            self.look_for_ended()
             for part in self.gateway_parts() + self.services():
                 if not self.pid(part):
                     self.starter.start(part)
@@ -167,6 +177,16 @@ class World:
                     raise Broken("scripts/up does not bring the store back; see up.log")
             self.enrol()
 
+    def look_for_ended(self):
+        """What is down though no fault has ended it went by itself, which is a finding. Not while it is started: what
+        it needs may be down, and then it may end and be started again. Patroni ends and starts databases itself."""
+        parts = self.gateway_parts() + self.services() + ["mount-a", "mount-b", "mount-c"]
+        for part in parts + ([] if self.standbys else self.databases()):
+            pid = self.last_pid(part)
+            if pid and not self.pid(part) and (part, pid) not in self.ended:
+                self.ended.add((part, pid))
+                self.by_itself.append("%s ended by itself, %s" % (part, self.starter.status_of(pid)))
+
     def signal(self, part, number):
         for pid in self.pids(part):
             try:
@@ -178,6 +198,7 @@ class World:
         """A postmaster's own processes end by themselves."""
         pids = self.pids(part) if part.startswith("node-") else [self.pid(part)]
         for pid in filter(None, pids):
+            self.ended.add((part, pid))
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -186,6 +207,7 @@ class World:
     def serve_again(self):
         """By scripts/up, which returns when what it has started serves."""
         with self.lock:
+            self.look_for_ended()
             if not self._up():
                 raise Broken("scripts/up does not start what was ended in order; see up.log")
             self.enrol()
@@ -195,6 +217,7 @@ class World:
         pid = self.pid(part)
         if not pid:
             return
+        self.ended.add((part, pid))
         os.kill(pid, signal.SIGTERM)
         if not wait_until(END_S, lambda: is_gone(pid)):
             raise Broken("%s does not end within %d s" % (part, END_S))
