@@ -24,6 +24,7 @@ OPEN_END = float("inf")
 LATE = 2  # so much longer than planned a busy machine may take
 END_S = PATIENCE_S + 120  # until every one of them has come to its end
 OLD_S = 3.2  # a mount may show for so long what others have changed
+WITH_US = ["setpriv", "--pdeathsig", "TERM"]  # what works on the store ends when this process is killed
 DISK_FAULTS, CLOCK_FAULTS = {"full", "slow"}, {"ahead", "behind"}
 
 
@@ -57,12 +58,16 @@ def make_world(given, wanted):
 def begin_hands(world, given):
     """When all is there that they work on. They are a process of their own: whoever has a file of a mount open cannot
     start another process while that mount waits (closing its copies waits, too)."""
-    hands = subprocess.Popen([sys.executable, os.path.join(HERE, "hands.py"), given.folder, world.data, str(given.seed)],
-                             stdin=subprocess.DEVNULL)
-    if not wait_until(READY_S, lambda: hands.poll() is not None or os.path.exists(os.path.join(given.folder, "ready"))):
+    words = WITH_US + [sys.executable, os.path.join(HERE, "hands.py"), given.folder, world.data, str(given.seed)]
+    hands, ready = subprocess.Popen(words, stdin=subprocess.DEVNULL), os.path.join(given.folder, "ready")
+    try:
+        if not wait_until(READY_S, lambda: hands.poll() is not None or os.path.exists(ready)):
+            raise Broken("the hands are not ready")
+        if hands.poll() is not None:
+            raise Broken("the hands cannot work")
+    except BaseException:
         hands.kill()
-    if hands.poll() is not None:
-        raise Broken("the hands cannot work")
+        raise
     return hands
 
 
@@ -70,6 +75,7 @@ def begin_load(world, given):
     """Beside the hands: reads and writes of all kinds, which stale_judge.py judges. It goes on until it is told."""
     with open(os.path.join(given.folder, "load.out"), "w") as out:
         return subprocess.Popen(
+            WITH_US +
             [sys.executable, os.path.join(LIB, "stale_load.py"), world.data, os.path.join(given.folder, "load.log"),
              "--prefix", "load-", "--clients", "8", "--documents", "24", "--mount", world.mount_folder("a"), "--mount",
              world.mount_folder("b"), "--seed", str(given.seed), "--patience", str(PATIENCE_S), "--until-told"],
@@ -188,6 +194,11 @@ def tell(notes, wrong, missing):
     print("%d violations" % len(wrong), flush=True)
 
 
+def told_to_end(*_):
+    os.write(1, b"told to end\n")  # not print(): that may be under way
+    sys.exit(2)
+
+
 def main():
     given = options()
     given.folder = os.path.realpath(given.folder)
@@ -197,7 +208,8 @@ def main():
         sys.exit("no such fault: %s; there are %s" % (", ".join(sorted(strange)), ", ".join(faults.FAULTS)))
     world = make_world(given, set(wanted))
     names, missing = faults.possible(world, wanted)
-    status = 2
+    status, ended = 2, []
+    signal.signal(signal.SIGTERM, told_to_end)
     try:
         world.begin()
         wrong, notes = run(world, given, names)
@@ -206,10 +218,17 @@ def main():
     except (Broken, observe.Broken) as e:
         print("broken: %s" % e)
     finally:
-        world.end()
-        world.disk.end()
-        world.network.end()
-    sys.exit(status)
+        signal.signal(signal.SIGTERM, lambda *_: None)  # it is about to; what is started meanwhile does not ignore it
+        try:
+            ended = world.end()
+        finally:
+            try:
+                world.disk.end()
+            finally:
+                world.network.end()
+    for text in ended:
+        print("broken: " + text)
+    sys.exit(2 if ended else status)
 
 
 if __name__ == "__main__":

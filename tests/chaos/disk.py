@@ -40,6 +40,12 @@ class Disk:
     def make_room(self):
         os.unlink(self.ballast)
 
+    def set_right(self):
+        """Whatever fault it has."""
+        self.thaw()
+        if os.path.exists(self.ballast):
+            self.make_room()
+
     def freeze(self):
         self.slow.set()
         self.thread = threading.Thread(target=self._stutter)
@@ -58,7 +64,8 @@ class Disk:
 
     def thaw(self):
         self.slow.clear()
-        self.thread.join()
+        if self.thread:
+            self.thread.join()
 
     def end(self):
         if self.mounted:

@@ -5,7 +5,7 @@ connections that are there already, too. Each connection is marked with the bits
 cut of a part takes exactly what it sends ("out"), what is sent to it ("in"), or either ("both"), whoever began the
 connection. What goes over sockets of the file system (to PostgreSQL, to gateways from the services) is not cut.
 """
-import ctypes, fcntl, os, shutil, socket, struct, subprocess
+import ctypes, fcntl, os, re, shutil, socket, struct, subprocess
 
 CLONE_NEWNET = 0x40000000
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
@@ -120,10 +120,16 @@ class Network:
         nft("".join('add rule inet chaos cuts %s comment "%s"\n' % (rule, part) for rule in rules))
 
     def mend(self, part):
+        """How many packets the cut has dropped."""
         listed = subprocess.run(["nft", "-a", "list", "chain", "inet", "chaos", "cuts"], capture_output=True, text=True,
                                 check=True).stdout
-        handles = [line.rsplit(" ", 1)[1] for line in listed.splitlines() if 'comment "%s"' % part in line]
-        nft("".join("delete rule inet chaos cuts handle %s\n" % handle for handle in handles))
+        rules = [line for line in listed.splitlines() if 'comment "%s"' % part in line]
+        nft("".join("delete rule inet chaos cuts handle %s\n" % rule.rsplit(" ", 1)[1] for rule in rules))
+        return sum(int(count) for rule in rules for count in re.findall(r"counter packets (\d+)", rule))
+
+    def mend_all(self):
+        if self.groups:
+            nft("flush chain inet chaos cuts\n")
 
     def end(self):
         """When all of the store has ended."""

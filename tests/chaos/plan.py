@@ -86,7 +86,17 @@ class Runner:
 
     def run(self, steps, most):
         """most: seconds, after which no other step begins; a busy machine takes longer for each than was planned."""
-        beside, ends = [], time.monotonic() + most
+        beside = []
+        try:
+            self.run_all(steps, time.monotonic() + most, beside)
+        except BaseException:  # somebody wants all of it to end
+            self.over.set()
+            raise
+        finally:
+            for each in beside:
+                each.join()
+
+    def run_all(self, steps, ends, beside):
         for step in steps:
             words = step.split()
             name, victim, seconds = words[-3], words[-2], float(words[-1])
@@ -101,6 +111,4 @@ class Runner:
                 self.guarded(name, victim, seconds)
                 for each in beside:
                     each.join()
-                beside = []
-        for each in beside:
-            each.join()
+                beside.clear()

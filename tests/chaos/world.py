@@ -10,6 +10,8 @@ GATEWAYS = 3
 UP_S = 240  # until scripts/up has brought back what is down, all attempts: with standbys a node may be copied anew
 END_S = 60  # until a part ends that was asked to
 MOUNT_S = 60
+UNMOUNT_S = 150  # nephos umount itself waits for 120
+DOWN_S = 600  # scripts/down: for the lock, for a mount, and for each part until it is killed
 NODES = (1, 2, 3)
 
 
@@ -108,10 +110,17 @@ class World:
         return {name: value for name, value in self.environment().items() if name != "NEPHOS_BUILD_DIR"}
 
     def _up(self, *flags):
-        with open(os.path.join(self.folder, "up.log"), "a") as log:
-            return subprocess.run([os.path.join(ROOT, "scripts", "up"), "--data", self.data, *flags], stdout=log,
-                                  stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=self.environment(),
-                                  timeout=UP_S).returncode == 0
+        return self._script("up", UP_S, *flags)
+
+    def _script(self, name, seconds, *flags):
+        """Whether it did what it should, in that time; what it says is in NAME.log."""
+        with open(os.path.join(self.folder, name + ".log"), "a") as log:
+            try:
+                return subprocess.run([os.path.join(ROOT, "scripts", name), "--data", self.data, *flags], stdout=log,
+                                      stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=self.environment(),
+                                      timeout=seconds).returncode == 0
+            except subprocess.TimeoutExpired:
+                return False
 
     def begin(self):
         standbys = ["--standbys", "2"] if self.standbys else []
@@ -131,22 +140,39 @@ class World:
         os.makedirs(at, exist_ok=True)
         options = "credentials=%s/credentials,pidfile=%s/%s.pid,log=%s/%s.log" % (self.data, self.folder, name,
                                                                                 self.folder, name)
-        done = subprocess.run([self.nephos, "mount", "-o", options, ",".join(self.gateways), at], timeout=MOUNT_S,
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, env=self.clean_environment())
-        if done.returncode != 0:
-            raise Broken("mount %s: %s" % (name, done.stderr))
+        said = self._nephos(MOUNT_S, "mount", "-o", options, ",".join(self.gateways), at)
+        if said:
+            raise Broken("mount %s: %s" % (name, said))
+
+    def _nephos(self, seconds, *words):
+        """What went wrong, as text, or ""."""
+        try:
+            done = subprocess.run([self.nephos, *words], timeout=seconds, stdin=subprocess.DEVNULL, capture_output=True,
+                                  text=True, env=self.clean_environment())
+        except subprocess.TimeoutExpired:
+            return "it took longer than %d s" % seconds
+        return "" if done.returncode == 0 else done.stderr or "it ended with %d" % done.returncode
 
     def unmount(self, name):
-        done = subprocess.run([self.nephos, "umount", self.mount_folder(name)], capture_output=True, text=True,
-                              timeout=MOUNT_S, env=self.clean_environment())
-        return "" if done.returncode == 0 else done.stderr
+        return self._nephos(UNMOUNT_S, "umount", self.mount_folder(name))
 
     def end(self):
+        """What did not end as it should, as text; of what a fault still holds it lets go first."""
+        wrong = []
+        if self.network:
+            self.network.mend_all()
+        if self.disk:
+            self.disk.set_right()
+        for part in self.gateway_parts() + self.services() + self.databases() + self.nodes():
+            self.signal(part, signal.SIGCONT)
         for name in ("b", "c"):
-            if self.unmount(name):
+            if os.path.ismount(self.mount_folder(name)):
+                said = self.unmount(name)
+                wrong += ["umount of %s: %s" % (name, said)] if said else []
                 subprocess.run(["umount", "-l", self.mount_folder(name)], capture_output=True)
-        subprocess.run([os.path.join(ROOT, "scripts", "down"), "--data", self.data], capture_output=True,
-                       env=self.environment())
+        if os.path.exists(os.path.join(self.data, "settings")) and not self._script("down", DOWN_S):
+            wrong.append("scripts/down does not end the store in order; see down.log")
+        return wrong
 
     # ---- being looked after ----
 
