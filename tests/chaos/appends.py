@@ -2,6 +2,7 @@
 piece, and those of one hand in their order."""
 import os
 from client import Hand, TOP, full_disk
+from stale_store import now
 
 NAME = "log"
 PAD_MOST = 200
@@ -20,6 +21,7 @@ class Appender(Hand):
     def __init__(self, crew, where, rng, number):
         super().__init__(crew, where, rng)
         self.who, self.number, self.fd, self.id = "%s%d" % (where, number), 0, None, None
+        self.opened = None
 
     def run(self):
         while self.crew.pause(self.rng):
@@ -43,6 +45,7 @@ class Appender(Hand):
     def on_mount(self, text):
         with full_disk(self, lambda: self.note("unknown")):
             if self.fd is None:
+                self.opened = now()
                 self.fd = os.open(self.path(NAME), os.O_WRONLY | os.O_APPEND)
             if os.write(self.fd, text.encode()) != len(text):
                 self.failed("append", "a short write")

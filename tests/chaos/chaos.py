@@ -82,15 +82,33 @@ def begin_load(world, given):
             stdout=out, stderr=subprocess.STDOUT)
 
 
-def load_verdict(given):
+def is_of_full_disk(line):
+    """Of a change; a read needs no room."""
+    reads = ["refused: GET", "refused: HEAD"] + ["failed: " + what for what in ("read", "stat", "name", "listing")]
+    return not line.startswith(tuple(reads)) and ("No space left" in line or ": 507 " in line)
+
+
+def last_counts(lines):
+    """None: whoever counted was ended before it could say so."""
+    try:
+        counted = json.loads(lines[-1])
+    except (IndexError, ValueError):
+        return None
+    return counted if isinstance(counted, dict) else None
+
+
+def load_verdict(given, notes):
     """What stale_load.py did not expect, and what of its log, and of that of the hands, is stale."""
     with open(os.path.join(given.folder, "load.out")) as f:
         lines = f.read().splitlines()
-    counted = json.loads(lines[-1])
-    print("load: " + lines[-1], flush=True)
-    full = "full" in given.faults
+    counted = last_counts(lines)
+    print("load: " + "".join(lines[-1:]), flush=True)
+    full = judge.was_full(notes)
     bad = [line for line in lines if line.startswith(("failed: ", "refused: "))
-           and not (full and ("No space left" in line or ": 507 " in line))]
+           and not (full and is_of_full_disk(line))]
+    if counted is None:
+        counted = {}
+        bad.append("it did not say what it has counted; see load.out")
     bad += ["%s: %d" % (name, counted[name]) for name in ("failed reads", "failed writes", "torn reads")
             if counted.get(name)]
     wrong = ["load: " + line for line in bad]
@@ -104,14 +122,15 @@ def load_verdict(given):
 
 
 def look(world, store, since, path):
-    final = {"views": {}, "since": since}
+    final = {"views": {}, "since": since, "journals": {}}
     time.sleep(OLD_S)  # by then each mount must know
     for url in store.gateways:
         one = stale_store.Store(world.data)
         one.gateways = [url]
         client = stale_store.Client(one, random.Random(0))
-        final["views"][store.name_of(url)] = observe.of_gateway(client, store.drive)
-        final["journal"] = observe.journal(client, store.drive, since)
+        name, seq = store.name_of(url), observe.seq_of(client, store.drive)  # before the journal, which must reach it
+        final["views"][name] = observe.of_gateway(client, store.drive)
+        final["journals"][name] = {"seq": seq, "entries": observe.journal(client, store.drive, since)}
     for name in ("a", "b", "c"):
         final["views"]["mount-" + name] = observe.of_mount(world.mount_folder(name))
     final["fsck"] = observe.fsck(world)
@@ -173,7 +192,7 @@ def run(world, given, names):
     with open(os.path.join(given.folder, "history"), "a") as both, open(os.path.join(given.folder, "faults")) as f:
         both.write(f.read())
     notes = history.read(os.path.join(given.folder, "history"))
-    wrong += load_verdict(given)
+    wrong += load_verdict(given, notes)
     try:
         final = look(world, store, int(since), os.path.join(given.folder, "final"))
     except (OSError, observe.Broken) as e:

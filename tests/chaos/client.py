@@ -86,10 +86,10 @@ class Hand:
         """Of a change: a full disk may refuse it, which it says. The judge looks whether one was full."""
         if answer.status != FULL:
             return self.unexpected(what, answer)
-        return self.met_full(what)
+        return self.met_full(what, answer.begin)
 
-    def met_full(self, what):
-        self.history.note("full", where=self.where, what=what, at=stale_store.now())
+    def met_full(self, what, begin):
+        self.history.note("full", where=self.where, what=what, begin=begin, end=stale_store.now())
 
 
 class Crew:
@@ -125,12 +125,13 @@ class Crew:
 
 @contextlib.contextmanager
 def full_disk(hand, unknown):
-    """A call on a mount that meets a full disk may fail; unknown() notes that nobody knows what became of it."""
+    """A call on a mount that meets a full disk may fail; unknown() notes that nobody knows what became of it. What it
+    was told may be of any time since the file was opened, which is hand.opened."""
     try:
         yield
     except OSError as e:
         if e.errno == errno.ENOSPC:
-            hand.met_full("a call")
+            hand.met_full("a call", hand.opened)
         else:
             hand.failed("a call", repr(e))
         unknown()

@@ -98,7 +98,7 @@ class Writer(Hand):
     def on_mount(self, number, body):
         """As programs do that want it whole: beside it, and then in its place. Until then a full disk is met by what
         is beside it alone."""
-        beside, outcome = self.path(name(number) + ".new"), "refused"
+        beside, outcome, begin = self.path(name(number) + ".new"), "refused", now()
         try:
             with open(beside, "wb", buffering=0) as f:
                 left = memoryview(body)
@@ -110,7 +110,7 @@ class Writer(Hand):
             return "ok"
         except OSError as e:
             if e.errno == errno.ENOSPC:
-                self.met_full("replacement of " + name(number))
+                self.met_full("replacement of " + name(number), begin)
                 return outcome
             self.failed("replacement of " + name(number), repr(e))
             return "unknown"

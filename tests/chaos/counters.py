@@ -34,6 +34,6 @@ class Counter(Hand):
         if answer is not None and answer.status == 412:
             return  # somebody was faster
         if answer is not None and answer.status >= 300:
-            return self.refused("write of " + counter, answer)
+            return self.unexpected("write of " + counter, answer)  # it lies in its row, and needs no room
         self.history.note("count", of=counter, value=value + 1, begin=begin, end=answer and answer.end,
                           how="ok" if answer is not None else "unknown")

@@ -1,8 +1,9 @@
 """What is done to a store: a table.
 
 Each fault has a name; victims(world), one of which it gets; the shortest and the longest time that it lasts, in
-seconds; begin(world, victim) and end(world, victim), between which it lasts; and needs(world): why it cannot be had
-here, or None. When it has ended, all of the store is up again, or on its way.
+seconds; begin(world, victim) and end(world, victim), between which it lasts (a cut's end returns how many packets it
+has dropped, all others nothing); and needs(world): why it cannot be had here, or None. When it has ended, all of the
+store is up again, or on its way.
 """
 import collections, os, signal, subprocess, time
 from world import Broken, UP_S, wait_until
@@ -140,13 +141,15 @@ def cutter(way):
 
 
 def mend(world, victim):
-    world.network.mend(victim)
+    dropped = world.network.mend(victim)
     world.heal()
+    return dropped
 
 
 def mend_node(world, victim):
-    world.network.mend(victim)
+    dropped = world.network.mend(victim)
     become_whole(world, victim)
+    return dropped
 
 
 # ---- disk and clock ----

@@ -14,7 +14,9 @@ What must be so, by each gateway and on each mount:
   contents   whole; the last acknowledged one, or a later one of which nobody knows
   streams    on a mount that was killed: a beginning of what was written, with all that was synced; else all
   journal    its numbers have no gaps; what has one key stands together, so nothing was done twice
-and no call failed that should not have, fsck finds nothing, and all views are the same.
+  cuts       if there were any, at least one packet was dropped: else nothing was tested by them
+and no call failed that should not have, none for want of room where no disk was full, fsck finds nothing, somebody was
+looked at, and all views are the same.
 """
 import argparse, collections, json, re, sys
 import appends, history, moves, streams
@@ -164,8 +166,12 @@ def judge_streams(notes, view):
     return wrong
 
 
-def judge_journal(entries, since):
+def judge_journal(entries, since, least):
+    """least: the drive's number before the journal was asked for, so that it must reach that."""
     wrong, seen, before = [], set(), None
+    last = entries[-1][0] if entries else since
+    if last < least:
+        wrong.append("journal: it ends with %d, and the drive had %d" % (last, least))
     seqs = [seq for seq, _ in entries]
     if seqs != list(range(since + 1, since + 1 + len(seqs))):
         gap = next(i for i, seq in enumerate(seqs) if seq != since + 1 + i)
@@ -178,8 +184,22 @@ def judge_journal(entries, since):
     return wrong
 
 
+def was_full(notes, begin=0, end=float("inf")):
+    """At any time between these."""
+    return any(fault["name"] == "full" and fault["begin"] <= end and begin <= fault["end"]
+               for fault in of_kind(notes, "fault"))
+
+
+def judge_cuts(notes):
+    """Of one alone that may be: its victim had nothing to say."""
+    dropped = [fault["dropped"] for fault in of_kind(notes, "fault") if "dropped" in fault]
+    return ["cuts: none of %d has dropped a packet" % len(dropped)] if dropped and not any(dropped) else []
+
+
 def judge_calls(notes):
     wrong = ["calls: by %s: %s" % (note["where"], note["what"]) for note in of_kind(notes, "failed")]
+    wrong += ["calls: by %s: %s was refused for want of room, and no disk was full then" % (note["where"], note["what"])
+              for note in of_kind(notes, "full") if not was_full(notes, note["begin"], note["end"])]
     return wrong + ["torn: %s by %s, %d bytes: %s" % (note["file"], note["by"], note["size"], note["head"])
                     for note in of_kind(notes, "torn")]
 
@@ -203,13 +223,20 @@ def judge_attempts(notes, scenario):
 
 def judge(notes, final, scenario="mixed"):
     """The violations, as text."""
-    wrong = judge_calls(notes) + judge_journal(final["journal"], final["since"]) + judge_attempts(notes, scenario)
+    wrong = judge_calls(notes) + judge_cuts(notes) + judge_attempts(notes, scenario)
+    for name, journal in sorted(final["journals"].items()):
+        wrong += ["%s (as %s shows it)" % (line, name)
+                  for line in judge_journal(journal["entries"], final["since"], journal["seq"])]
     for name, view in sorted(final["views"].items()):
         for part in (judge_appends, judge_counters, judge_moves, judge_contents, judge_streams):
             wrong += ["%s (as %s shows it)" % (line, name) for line in part(notes, view)]
     if final["fsck"]["status"] != 0:
         wrong.append("fsck: ended with %d: %s" % (final["fsck"]["status"], final["fsck"]["said"]))
     views = list(final["views"].items())
+    if not views:
+        wrong.append("views: nobody was looked at")
+    if not final["journals"]:
+        wrong.append("journal: nobody was asked for it")
     for name, view in views[1:]:
         differs = sorted(path for path in set(view) | set(views[0][1]) if view.get(path, 0) != views[0][1].get(path, 0))
         if differs:
@@ -235,8 +262,8 @@ def main():
         print(line)
     kinds = collections.Counter((note["w"], note.get("how", "")) for note in notes)
     print(", ".join("%d %s" % (n, " ".join(filter(None, kind))) for kind, n in sorted(kinds.items())))
-    print("%d views, %d entries of the journal: %d violations" % (
-        len(final["views"]), len(final["journal"]), len(wrong)))
+    print("%d views, %d entries of journals: %d violations" % (
+        len(final["views"]), sum(len(journal["entries"]) for journal in final["journals"].values()), len(wrong)))
     sys.exit(1 if wrong else 0)
 
 

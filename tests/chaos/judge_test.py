@@ -17,12 +17,14 @@ def append_notes():
 
 def count_notes():
     for value in range(1, 5):
-        yield {"w": "count", "of": "counters/c0", "value": value, "begin": 100 * value, "end": 100 * value + 50, "how": "ok"}
+        yield {"w": "count", "of": "counters/c0", "value": value, "begin": 100 * value,
+               "end": 100 * value + 50, "how": "ok"}
         yield {"w": "read", "of": "counters/c0", "value": value, "begin": 100 * value + 60, "end": 100 * value + 70}
 
 
 def move_notes():
-    for thing, first in [("i%d" % i, moves.place(0)) for i in range(4)] + [("t%d" % i, "tree") for i in range(moves.FOLDERS)]:
+    things = [("i%d" % i, moves.place(0)) for i in range(4)] + [("t%d" % i, "tree") for i in range(moves.FOLDERS)]
+    for thing, first in things:
         yield {"w": "move", "item": thing, "old": "", "new": first, "how": "ok"}
     yield {"w": "move", "item": "i3", "old": moves.place(0), "new": moves.place(2), "how": "ok"}
     yield {"w": "move", "item": "t2", "old": "tree", "new": "t1", "how": "ok"}
@@ -42,13 +44,15 @@ def made_up():
         appends.record(who, n) for n in range(5) for who in ("a0", "http1")), "counters/c0": "4"}
     view.update({"items/d0/i%d" % i: "i%d" % i for i in (0, 1, 2)})
     view["items/d2/i3"] = "i3"
-    for path, name in [("tree/t0", "t0"), ("tree/t1", "t1"), ("tree/t1/t2", "t2"), ("tree/t3", "t3"), ("tree/t4", "t4")]:
+    folders = ("tree/t0", "tree/t1", "tree/t1/t2", "tree/t3", "tree/t4")
+    for path, name in [(path, path.rsplit("/", 1)[1]) for path in folders]:
         view.update({path + "/": None, path + "/in": name})
     view[contents.name(0)] = "3"
     view[streams.folder("c", 0) + "/s00000"] = "".join(streams.line(n) for n in range(7)) + streams.line(7)[:4]
     notes = list(append_notes()) + list(count_notes()) + list(move_notes()) + list(other_notes())
-    journal = [[seq, "key-%d" % (seq // 2)] for seq in range(11, 31)]
-    return notes, {"views": {"gateway-1": view, "mount-a": copy.deepcopy(view)}, "since": 10, "journal": journal,
+    journal = {"seq": 30, "entries": [[seq, "key-%d" % (seq // 2)] for seq in range(11, 31)]}
+    journals = {"gateway-1": journal, "gateway-2": copy.deepcopy(journal)}
+    return notes, {"views": {"gateway-1": view, "mount-a": copy.deepcopy(view)}, "since": 10, "journals": journals,
                    "fsck": {"status": 0, "said": ""}}
 
 
@@ -80,6 +84,9 @@ def doubts(notes, final):
     raised = notes + [dict(notes[-1], w="count", of="counters/c0", value=5, end=None, how="unknown")]
     tell(not judge.judge(raised, final), "a raise of which nobody knows may be missing", judge.judge(raised, final))
     tell(not judge.judge(notes, final, "kills"), "who had asked what was killed is left out")
+    full = {"w": "full", "where": "http", "what": "append", "begin": 1, "end": 3}
+    filled = notes + [full, {"w": "fault", "name": "full", "victim": "blocks", "begin": 0, "end": 2}]
+    tell(not judge.judge(filled, final), "a full disk may refuse", judge.judge(filled, final))
     asked = [dict(note, gateway="gateway-2") if note["w"] == "attempt" else note for note in notes]
     tell(judge.judge(asked, final, "kills"), "who had asked another is not")
     tell(judge.judge(notes, final, "rolling"), "where nothing is killed nobody is left out")

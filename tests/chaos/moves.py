@@ -58,7 +58,7 @@ class Mover(Hand):
         elif answer.status == 200:
             self.note(thing, old, new, "ok")
         elif getattr(errno, answer.json().get("errno", ""), None) not in BEATEN:
-            self.refused("move of " + thing, answer)
+            self.unexpected("move of " + thing, answer)  # which needs no room
 
 
 class ItemMover(Mover):

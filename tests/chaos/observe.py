@@ -66,6 +66,10 @@ def of_mount(folder):
     return view
 
 
+def seq_of(client, drive):
+    return int(must(client, "GET", drive).json()["seq"])
+
+
 def journal(client, drive, since):
     """[[seq, key], …] of all changes behind that seq."""
     found = []
@@ -79,8 +83,11 @@ def journal(client, drive, since):
 
 def fsck(world):
     """What it says, when it found something, or could not be done."""
-    done = subprocess.run([world.nephos, "fsck", "--credentials", os.path.join(world.data, "credentials")],
-                          capture_output=True, text=True, timeout=FSCK_S, env=world.clean_environment())
+    try:
+        done = subprocess.run([world.nephos, "fsck", "--credentials", os.path.join(world.data, "credentials")],
+                              capture_output=True, text=True, timeout=FSCK_S, env=world.clean_environment())
+    except subprocess.TimeoutExpired:
+        raise Broken("fsck took longer than %d s" % FSCK_S)
     return {"status": done.returncode, "said": (done.stdout + done.stderr)[-4000:]}
 
 

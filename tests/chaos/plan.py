@@ -74,8 +74,11 @@ class Runner:
         ends = time.monotonic() + seconds
         while time.monotonic() < ends and not self.over.is_set():
             time.sleep(min(0.1, max(0, ends - time.monotonic())))
-        fault.end(self.world, victim)
-        self.history.note("fault", name=name, victim=victim, begin=begin, end=time.monotonic_ns())
+        dropped = fault.end(self.world, victim)
+        more = {} if dropped is None else {"dropped": dropped}
+        if more:
+            print("%s %s: it dropped %d packets" % (name, victim, dropped), flush=True)
+        self.history.note("fault", name=name, victim=victim, begin=begin, end=time.monotonic_ns(), **more)
 
     def guarded(self, name, victim, seconds):
         try:

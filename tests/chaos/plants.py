@@ -152,15 +152,66 @@ def stream_short(notes, final):
     return "streams: "
 
 
-def journal_gap(notes, final):
-    del final["journal"][len(final["journal"]) // 2]
+def in_journal(change, of):
+    """of: chooses which gateways' journals get it."""
+    def plant(notes, final):
+        for name in of(sorted(final["journals"])):
+            change(final["journals"][name]["entries"])
+        return "journal: "
+
+    return plant
+
+
+def all_of_them(names):
+    return names
+
+
+def first(names):
+    return names[:1]
+
+
+def gap(entries):
+    del entries[len(entries) // 2]
+
+
+def again(entries):
+    key = next(key for _, key in entries if key)
+    entries.append([entries[-1][0] + 1, key])
+
+
+def cut_short(entries):
+    entries.pop()
+
+
+def journals_none(notes, final):
+    final["journals"].clear()
     return "journal: "
 
 
-def journal_again(notes, final):
-    seq, key = next(entry for entry in final["journal"] if entry[1])
-    final["journal"].append([final["journal"][-1][0] + 1, key])
-    return "journal: "
+def cuts_of_nothing(notes, final):
+    notes.append({"w": "fault", "name": "cut", "victim": "docs-1", "begin": 0, "end": 1, "dropped": 0})
+    for note in notes:
+        if "dropped" in note:
+            note["dropped"] = 0
+    return "cuts: "
+
+
+def refused_unasked(notes, final):
+    notes[:] = [note for note in notes if note["w"] != "fault" or note["name"] != "full"]
+    notes.append({"w": "full", "where": "http", "what": "append", "begin": 1, "end": 2})
+    return "calls: "
+
+
+def refused_late(notes, final):
+    notes.append({"w": "fault", "name": "full", "victim": "blocks", "begin": 1, "end": 2})
+    ended = max(note["end"] for note in notes if note["w"] == "fault")
+    notes.append({"w": "full", "where": "http", "what": "append", "begin": ended + 1, "end": ended + 2})
+    return "calls: "
+
+
+def views_none(notes, final):
+    final["views"].clear()
+    return "views: "
 
 
 def call_failed(notes, final):
@@ -181,9 +232,15 @@ def fsck_finds(notes, final):
 
 PLANTS = {
     "append-lost": append_lost, "append-doubled": append_doubled, "append-torn": append_torn,
-    "append-moved": append_moved, "append-split": append_split, "count-lost": raise_by(-1), "count-doubled": raise_by(1), "read-old": read_old,
-    "item-gone": item_gone, "item-twice": item_twice, "item-moved-back": item_moved_back, "folder-gone": folder_gone,
+    "append-moved": append_moved, "append-split": append_split, "count-lost": raise_by(-1),
+    "count-doubled": raise_by(1), "read-old": read_old, "item-gone": item_gone, "item-twice": item_twice,
+    "item-moved-back": item_moved_back, "folder-gone": folder_gone,
     "content-old": content_old, "content-torn": content_torn, "read-torn": read_torn, "stream-hole": stream_hole,
-    "stream-short": stream_short, "journal-gap": journal_gap, "journal-again": journal_again,
+    "stream-short": stream_short, "journal-gap": in_journal(gap, all_of_them),
+    "journal-again": in_journal(again, all_of_them), "journal-empty": in_journal(list.clear, all_of_them),
+    "journal-cut": in_journal(cut_short, all_of_them), "journal-of-one-gap": in_journal(gap, first),
+    "journal-of-one-empty": in_journal(list.clear, first), "journals-none": journals_none,
+    "cuts-of-nothing": cuts_of_nothing, "refused-unasked": refused_unasked, "refused-late": refused_late,
+    "views-none": views_none,
     "call-failed": call_failed, "views-differ": views_differ, "fsck-finds": fsck_finds,
 }
