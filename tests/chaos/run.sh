@@ -9,7 +9,7 @@ HERE=$E2E_ROOT/tests/chaos
 SEED=${CHAOS_SEED:-$RANDOM}
 BUILD=${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}
 PORT=$((${E2E_PORT:-18050} + 110))
-KEPT=${CHAOS_KEEP:-} # a folder, into which what was noted of a run with violations is moved
+KEPT=${CHAOS_KEEP:-} # a folder, into which what was noted is copied after each run
 long=() seconds=${CHAOS_SECONDS:-40} longest=5
 if [ -n "${E2E_LONG:-}" ]; then
 	long=(--standbys) seconds=${CHAOS_SECONDS:-3600} longest=60
@@ -22,26 +22,54 @@ if [ -n "${E2E_LONG:-}" ]; then
 	)
 fi
 
-# What the judge's own test says is counted as if it were said here.
-tests_of_the_judge() { while IFS= read -r line; do case $line in 'ok - '*) pass "${line#ok - }" ;; *) fail "${line#not ok - }" ;; esac; done; }
-tests_of_the_judge < <(python3 "$HERE/judge_test.py")
+run_test() { python3 "$HERE/$1" "${@:2}" >"$WORK/test.out"; }
+# count_test SCRIPT ARGUMENT…: what a test of these parts says is counted as if it were said here, with its details
+# below what failed.
+count_test() {
+	local line
+	check "$1 comes to its end" run_test "$@"
+	while IFS= read -r line; do
+		case $line in
+		'ok - '*) pass "${line#ok - }" ;;
+		'not ok - '*) fail "${line#not ok - }" ;;
+		*) echo "$line" ;;
+		esac
+	done <"$WORK/test.out"
+}
+count_test parts_test.py
+count_test judge_test.py
+
+# stop_store FOLDER: what chaos.py has left when it was killed. What waits for a disk that stands still goes on first.
+stop_store() {
+	local at
+	[ -d "$1" ] || return 0
+	fsfreeze -u "$1/store/blocks"
+	"$E2E_ROOT/scripts/down" --data "$1/store"
+	for at in a b c store/blocks net_cls; do umount -l "$1/$at"; done
+}
+
+keep() {
+	mkdir -p "$KEPT" &&
+		cp -r "$1.out" "$1"/{history,final,load.log,load.out,contents.log,up.log,down.log,store/log} "$KEPT"
+}
 
 # run SCENARIO SECONDS ARGUMENT…
 run() {
 	local scenario=$1 at=$WORK/$1
 	shift
-	python3 "$HERE/chaos.py" "$at" --scenario "$scenario" --seed "$SEED" --seconds "$1" --longest "$longest" --port "$PORT" \
-		--build "$BUILD" ${CHAOS_FAULTS:+--faults "$CHAOS_FAULTS"} "${long[@]}" "${@:2}" >"$at.out" 2>&1
+	at_end "stop_store $at"
+	python3 "$HERE/chaos.py" "$at" --scenario "$scenario" --seed "$SEED" --seconds "$1" --longest "$longest" \
+		--port "$PORT" --build "$BUILD" ${CHAOS_FAULTS:+--faults "$CHAOS_FAULTS"} "${long[@]}" "${@:2}" >"$at.out" 2>&1
 	check_eq "$scenario: the store comes up, and back, and there is no violation" 0 $?
 	sed 's/^/# /' "$at.out" | cut -c1-1500
-	[ -z "$KEPT" ] || { mkdir -p "$KEPT" && cp -r "$at.out" "$at"/{history,final,load.log,load.out,contents.log,up.log,store/log} "$KEPT"; }
+	[ -z "$KEPT" ] || keep "$at"
 }
 
 case ${CHAOS_SCENARIO:-} in
 '')
 	run mixed "$seconds"
 	check "hundreds of changes were acknowledged" test "$(grep -c '"how":"ok"' "$WORK/mixed/history")" -ge 200
-	tests_of_the_judge < <(python3 "$HERE/judge_test.py" "$WORK/mixed/history" "$WORK/mixed/final")
+	count_test judge_test.py "$WORK/mixed/history" "$WORK/mixed/final"
 	if [ -n "${E2E_LONG:-}" ]; then
 		run kills 600
 		run rolling 300

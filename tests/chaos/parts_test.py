@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""Of chaos's own parts, what no run shows: that each plan comes to an end, that a full disk is no end of a file, that
+what ended by itself is found, and a load that was killed."""
+import contextlib, errno, io, os, random, signal, subprocess, tempfile, types
+import chaos, client, contents, plan, world
+from judge_test import tell
+
+PLAN_S = 20  # for two hundred plans, which take less than one
+SEEDS = 200
+
+
+class Notes:
+    def __init__(self):
+        self.lines = []
+
+    def note(self, kind, **fields):
+        self.lines.append(dict(fields, w=kind))
+
+    def write(self, *words):
+        self.lines.append(words)
+
+
+def endless(*_):
+    raise TimeoutError
+
+
+def plans_end(folder):
+    store = world.World(folder, 1, False, folder)
+    signal.signal(signal.SIGALRM, endless)
+    for names in (["kill-database"], ["full", "slow"], ["kill-mount"], ["kill-mount", "full"], ["kill"]):
+        signal.alarm(PLAN_S)
+        try:
+            for seed in range(SEEDS):
+                plan.mixed(store, names, seed, 60, 60)
+            good = True
+        except TimeoutError:
+            good = False
+        signal.alarm(0)
+        tell(good, "a plan of %s alone ends" % " and ".join(names))
+
+
+def writer(where, folder):
+    crew = types.SimpleNamespace(files=contents.Files(), log=Notes(), history=Notes(), folder=folder,
+                                 store=types.SimpleNamespace(drive=""))
+    made = contents.Writer(crew, where, random.Random(0))
+    made.rest.vain = 0
+    return made
+
+
+def left_by(hand, number):
+    """(whether it is dead, how many lines of the log it has, of changes in the history, and refusals there)."""
+    kinds = [note["w"] for note in hand.history.lines]
+    return hand.crew.files.dead[number], len(hand.crew.log.lines), kinds.count("content"), kinds.count("full")
+
+
+def full_over_http(folder):
+    hand = writer("http", folder)
+    hand.ask = lambda *_: types.SimpleNamespace(status=client.FULL, body=b"", begin=0)
+    hand.replace(0)
+    left = left_by(hand, 0)
+    tell(left == (False, 0, 0, 1), "a file whose change a full disk refused goes on", [str(left)])
+    hand.ask = lambda *_: types.SimpleNamespace(status=200)
+    hand.replace(0)
+    tell(left_by(hand, 0) == (False, 1, 1, 1) and hand.crew.log.lines[0][1:3] == (1, 2),
+         "the next change is the first one in the log", map(str, hand.crew.log.lines))
+
+    def second(*_):
+        hand.rest.vain += 1
+        return types.SimpleNamespace(status=client.FULL, body=b"", begin=0)
+
+    hand.ask = second
+    hand.replace(0)
+    tell(left_by(hand, 0)[0], "nobody knows of one that was refused after an attempt in vain", [str(left_by(hand, 0))])
+
+
+def full_on_mount(folder):
+    def no_room(*_):
+        raise OSError(errno.ENOSPC, "full")
+
+    os.makedirs(os.path.join(folder, "a", client.TOP, "contents"))
+    number, sync, rename = contents.FILES - 1, os.fsync, os.rename
+    for name, good in (("fsync", (False, 0, 0, 1)), ("rename", (True, 1, 1, 1))):
+        hand = writer("a", folder)
+        setattr(os, name, no_room)
+        hand.replace(number)
+        os.fsync, os.rename = sync, rename
+        tell(left_by(hand, number) == good, "a full disk on a mount, at " + name, [str(left_by(hand, number))])
+
+
+def ended(folder):
+    """gateway-1 is killed by a fault, gateway-2 by somebody else."""
+    store = world.World(folder, 1, False, folder)
+    os.makedirs(os.path.join(store.data, "run"))
+    for part in ("gateway-1", "gateway-2"):
+        child = subprocess.Popen(["sh", "-c", "read line; exit 3", store.data + "/"], stdin=subprocess.PIPE)
+        store.starter.children[child.pid] = child
+        with open(os.path.join(store.data, "run", part + ".pid"), "w") as f:
+            f.write("%d\n" % child.pid)
+        world.wait_until(10, lambda part=part: store.pid(part))
+        if part == "gateway-1":
+            store.kill(part)
+        child.stdin.close()
+        child.wait()
+    store.look_for_ended()
+    store.look_for_ended()
+    tell(store.by_itself == ["gateway-2 ended by itself, with status 3"], "what no fault has ended is found, once",
+         store.by_itself)
+
+
+def killed_load(folder):
+    said = {"load.log": "", "contents.log": "", "load.out": "failed: read on mount-a: [Errno 28] No space left"}
+    for name, text in said.items():
+        with open(os.path.join(folder, name), "w") as f:
+            f.write(text)
+    full = {"w": "fault", "name": "full", "victim": "blocks", "begin": 0, "end": 1}
+    with contextlib.redirect_stdout(io.StringIO()):
+        wrong = chaos.load_verdict(types.SimpleNamespace(folder=folder), [full])
+    tell(any("did not say what it has counted" in line for line in wrong), "a load that was killed is found", wrong)
+    tell(any("failed: read" in line for line in wrong), "no full disk may refuse a read", wrong)
+
+
+def main():
+    for test in (plans_end, full_over_http, full_on_mount, ended, killed_load):
+        with tempfile.TemporaryDirectory() as folder:
+            test(folder)
+
+
+if __name__ == "__main__":
+    main()
