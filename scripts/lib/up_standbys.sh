@@ -132,16 +132,11 @@ etcd_is_healthy() {
 	return 1
 }
 
-# followers: how many standbys follow the primary so that changes may count on them, as Patroni says.
+# followers: how many standbys follow the primary so that changes may count on them, as it says itself. What Patroni
+# says is of before, for a while, when all processes were killed.
 followers() {
-	local n status
-	for n in 1 2 3; do
-		status=$(ask_node patroni "$n" /cluster 2>/dev/null) || continue
-		case $status in *'"role": "leader"'*) ;; *) continue ;; esac
-		grep -o '"role": "quorum_standby", "state": "streaming"' <<<"$status" | wc -l
-		return
-	done
-	echo 0
+	psql_as postgres postgres -At -c "SELECT count(*) FROM pg_stat_replication
+		WHERE state = 'streaming' AND sync_state IN ('quorum', 'sync')" 2>/dev/null || echo 0
 }
 
 has_followers() { [ "$(followers)" -ge "$1" ]; }

@@ -3,7 +3,8 @@
 # lost, not doubled, not un-said, no error on a mount. What was lost comes back by itself. Standbys answer reads before
 # and after it, and none that is behind is read from; the long form has every read of a load judged for that.
 # FAILOVER_ROUNDS: how often each of the losses of the long form is repeated (default 3); FAILOVER_KILLS: how often, in
-# either form, the postmaster is killed at first (default 1).
+# either form, the postmaster is killed at first (default 1); FAILOVER_WHOLE: how often, in the long form, all
+# processes are killed at once (default 3).
 . "$(dirname "$0")/../lib/e2e.sh"
 PORT=$((${E2E_PORT:-18050} + 60))
 D=$WORK/store M=$WORK/mount LOG=$WORK/acknowledged
@@ -160,11 +161,23 @@ for ((round = 1; ${E2E_LONG:+1}0 && round <= ${FAILOVER_ROUNDS:-3}; round++)); d
 		comes_back
 	done
 done
+for ((round = 1; ${E2E_LONG:+1}0 && round <= ${FAILOVER_WHOLE:-3}; round++)); do
+	# shellcheck disable=SC2046 # each is a word
+	kill -9 $(cat "$D"/run/{user,docs,gateway,patroni,etcd,postgres}-*.pid)
+	begun=$(seconds)
+	check "all processes killed at once: up starts the store" up
+	echo "# whole store killed: $(python3 -c "print('%.1f' % ($(seconds) - $begun))") s until up returned"
+	check "and changes go on" eventually 60 has_gap "$begun"
+	echo "# whole store killed: $(gap "$begun") s to the next acknowledged change"
+	comes_back
+done
 kill -TERM $loader
 wait $loader
 sed 's/^/# /' "$WORK/load.out" | tail -n 20
 check "what was acknowledged is there, once, and no call on the mount failed" checks
 sed 's/^/# /' "$WORK/check.out"
+check "fsck finds nothing" "${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}/bin/nephos" fsck --credentials "$D/credentials"
+sed 's/^/# /' "$WORK/check.out" | tail -n 5
 if [ -n "${E2E_LONG:-}" ]; then
 	before=$(of_standbys)
 	stutter 2>/dev/null &
@@ -185,11 +198,5 @@ if [ -n "${E2E_LONG:-}" ]; then
 	echo "# of standbys: $answered reads"
 	check "standbys answered some of it" test "$answered" -gt 0
 	comes_back
-	# shellcheck disable=SC2046 # each is a word
-	kill -9 $(cat "$D"/run/{user,docs,gateway,patroni,etcd,postgres}-*.pid)
-	begun=$(seconds)
-	check "all processes killed at once: up starts the store" up
-	echo "# whole store killed: $(python3 -c "print('%.1f' % ($(seconds) - $begun))") s until up returned"
-	check "what was acknowledged is there still" checks
 fi
 e2e_end
