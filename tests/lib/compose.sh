@@ -42,7 +42,10 @@ compose_ports_free() {
 	done
 }
 
-container() { compose ps -q "$1" 2>/dev/null; }
+# container SERVICE: by its labels, for compose asks for the files that it was started with.
+container() {
+	docker ps -aq --no-trunc --filter label=com.docker.compose.project=nephos-test --filter "label=com.docker.compose.service=$1"
+}
 
 all_ready() {
 	local port
