@@ -219,9 +219,7 @@ static int send_request(struct store_http_call *call)
 /* Until there is a session, but no longer than a call waits for a store that is not there. */
 static void wait_for_session(struct store_http_call *call)
 {
-	int64_t now = clock_mono_ns();
-
-	if (now - call->began_ns >= call->s->outage_ns) {
+	if (store_http_call_is_late(call)) {
 		call->broken = -ERR_NO_GATEWAY;
 		wait_until(call, 0);
 		return;
@@ -426,22 +424,49 @@ static void on_response(void *cookie, struct http_response *response)
 	call->finish(call, error, response->error == 0 ? response : NULL);
 }
 
+/* Once more, from finish. With the lock held. */
+static void again(struct store_http_call *call, int64_t pause)
+{
+	struct store_http *s = call->s;
+
+	assert(call->state == CALL_IN_HAND && !call->http);
+	if (call->cancelled || s->closing) {
+		call->broken = -EINTR;
+		wait_until(call, 0);
+		return;
+	}
+	metric_inc(s->retries);
+	if (pause > 0)
+		wait_until(call, clock_mono_ns() + pause);
+	else
+		attempt(call);
+}
+
 void store_http_call_again(struct store_http_call *call, bool elsewhere)
 {
 	struct store_http *s = call->s;
 
 	pthread_mutex_lock(&s->lock);
-	assert(call->state == CALL_IN_HAND && !call->http);
 	if (elsewhere)
 		leave_gateway(call);
-	if (call->cancelled || s->closing) {
-		call->broken = -EINTR;
-		wait_until(call, 0);
-	} else {
-		metric_inc(s->retries);
-		attempt(call);
-	}
+	again(call, 0);
 	pthread_mutex_unlock(&s->lock);
+}
+
+void store_http_call_anew(struct store_http_call *call)
+{
+	struct store_http *s = call->s;
+
+	pthread_mutex_lock(&s->lock);
+	call->broken = 0;
+	call->first_failure_ns = 0;
+	again(call, call->failures > 0 ? gateways_backoff_ns(call->failures) : 0);
+	pthread_mutex_unlock(&s->lock);
+}
+
+bool store_http_call_is_late(const struct store_http_call *call)
+{
+	return clock_mono_ns() - call->began_ns >= call->s->outage_ns;
 }
 
 void store_http_call_cancel_locked(struct store_http_call *call)

@@ -21,7 +21,9 @@
 
 #define PAGE_BYTES_MAX (4u * 1024 * 1024) /* CHANGES_PAGE_MAX entries */
 #define PAGES_MAX 1000			  /* a million changes since the batch was sent: not worth the wait */
-#define ASKED_MAX 3 /* of one batch: who gets doubtful answers again and again has a broken store */
+/* Of one batch, by answers: who gets doubtful ones again and again has a broken store. Where none came the store was
+ * away, and that is waited out, however often. */
+#define ASKED_MAX 3
 
 /* The document of an entry, the folder it is in, and the one it was in. */
 enum { ITEM_ITSELF, ITEM_FOLDER, ITEM_OLD_FOLDER, ITEMS_OF_ENTRY };
@@ -66,18 +68,25 @@ static void end_unknown(struct inquiry *q)
 	store_http_batch_unknown(batch, -ERR_IN_DOUBT);
 }
 
+/* Nothing of it is under way any more, and nothing will come of it. */
 static void end_not_happened(struct inquiry *q)
 {
 	struct store_http_call *batch = q->batch;
+	const bool late = store_http_call_is_late(batch);
 
-	log_warning(NULL, "batch %s: it did not happen, and goes again under another session", q->key);
+	log_warning(NULL, "batch %s: it did not happen, and %s", q->key,
+		late ? "its time is over" : "goes again under another session");
 	pthread_mutex_lock(&q->s->lock);
 	batch->as.batch.in_doubt = false;
 	batch->as.batch.lost = false;
-	batch->broken = 0;
 	pthread_mutex_unlock(&q->s->lock);
 	inquiry_free(q);
-	store_http_call_again(batch, false);
+	if (!late) {
+		store_http_call_anew(batch);
+		return;
+	}
+	batch->as.batch.done(batch->cookie, -ERR_NO_GATEWAY, NULL);
+	store_http_call_over(batch);
 }
 
 static void take_items(struct op_result *result, const struct wanted *w)
@@ -165,7 +174,7 @@ static void ask_items(struct inquiry *q)
 		if (!w->id || (before && !before->there))
 			continue;
 		if (!before) {
-			(void)store_http_item(&q->s->base, w->id, on_item, q);
+			(void)store_http_item_for(q->batch, w->id, on_item, q);
 			return;
 		}
 		if (copy_item(w, &before->item) < 0) {
@@ -309,9 +318,9 @@ void store_http_inquire(struct store_http_call *batch, int error)
 	store_http_session_lost(s, batch->session_sent);
 	ready = s->session != 0;
 	waited = b->lost;
+	b->asked += !waited && error != -ERR_NO_GATEWAY;
 	b->lost = b->in_doubt = true;
-	over = batch->cancelled || s->closing || (waited && error != -ERR_SESSION_GONE) ||
-		(ready && ++b->asked > ASKED_MAX);
+	over = batch->cancelled || s->closing || (waited && error != -ERR_SESSION_GONE) || b->asked > ASKED_MAX;
 	/* Nobody waits for it, but what comes next will. */
 	if (over && !ready && !s->closing)
 		store_http_session_renew(s);

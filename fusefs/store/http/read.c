@@ -217,10 +217,10 @@ store_ticket store_http_lookup(struct store *base, int64_t parent, struct span n
 	return store_http_call_start(call);
 }
 
-store_ticket store_http_item(struct store *base, int64_t id,
+static struct store_http_call *item_call(struct store_http *s, int64_t id,
 	void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie)
 {
-	struct store_http_call *call = store_http_call_new(store_http_of(base), CALL_META, on_item, cookie);
+	struct store_http_call *call = store_http_call_new(s, CALL_META, on_item, cookie);
 
 	call->flags = CALL_FLAG_FLOOR | CALL_FLAG_BY_ID;
 	call->accept = ITEMS_TYPE;
@@ -229,6 +229,21 @@ store_ticket store_http_item(struct store *base, int64_t id,
 	call->as.item.limit = 1;
 	call->as.item.done = done;
 	store_http_call_path(call, "/items/%" PRId64, id);
+	return call;
+}
+
+store_ticket store_http_item(struct store *base, int64_t id,
+	void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie)
+{
+	return store_http_call_start(item_call(store_http_of(base), id, done, cookie));
+}
+
+store_ticket store_http_item_for(const struct store_http_call *whole, int64_t id,
+	void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie)
+{
+	struct store_http_call *call = item_call(whole->s, id, done, cookie);
+
+	call->began_ns = whole->began_ns;
 	return store_http_call_start(call);
 }
 

@@ -48,7 +48,7 @@ struct batch_call {
 	size_t count;
 	int64_t number;
 	unsigned renewals; /* because of it: of the session */
-	unsigned asked;	   /* of the journal */
+	unsigned asked;	   /* of the journal, by answers that were doubtful */
 	int index;
 	bool refused;  /* here: it writes under file locks that were lost */
 	bool in_doubt; /* an attempt without an answer: it may have been applied */
@@ -223,6 +223,10 @@ store_ticket store_http_call_start(struct store_http_call *call);
 store_ticket store_http_call_start_locked(struct store_http_call *call);  /* with the lock held */
 void store_http_call_over(struct store_http_call *call);		  /* frees */
 void store_http_call_again(struct store_http_call *call, bool elsewhere); /* from finish: once more, at once */
+/* From finish: what went before is known to have done nothing, and it begins anew after a pause that grows with what it
+ * has met; of its outage it gets no more for that. */
+void store_http_call_anew(struct store_http_call *call);
+bool store_http_call_is_late(const struct store_http_call *call); /* its outage was waited out */
 void store_http_cancel(struct store *base, store_ticket ticket);
 void store_http_call_cancel_locked(struct store_http_call *call); /* with the lock held */
 int store_http_call_clock_start(struct store_http *s);
@@ -283,6 +287,9 @@ store_ticket store_http_drive(
 store_ticket store_http_lookup(struct store *base, int64_t parent, struct span name,
 	void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie);
 store_ticket store_http_item(struct store *base, int64_t id,
+	void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie);
+/* For a call that began before, whose outage it shares. */
+store_ticket store_http_item_for(const struct store_http_call *whole, int64_t id,
 	void (*done)(void *cookie, int error, const struct item *item, struct store_position at), void *cookie);
 store_ticket store_http_children(struct store *base, int64_t folder, struct span after, uint32_t limit,
 	bool with_inline, void (*done)(void *cookie, int error, const struct store_page *page), void *cookie);

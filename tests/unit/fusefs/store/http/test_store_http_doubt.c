@@ -319,6 +319,32 @@ static void batch_given_up_is_fenced_before_anything_else_is_sent(void **state)
 	}
 }
 
+/* A database that comes and goes: each time nobody says what became of the batch, and the journal says that it did not
+ * happen. It is tried for as long as an outage is waited out, however often that is. */
+static void batch_that_is_in_doubt_again_and_again_is_tried_until_the_outage_is_over(void **state)
+{
+	struct fixture *f = *state;
+	const char *urls[1];
+	struct answer a;
+
+	f->a = fake_start(0);
+	urls[0] = fake_url(f->a);
+	assert_int_equal(open_store(f, urls, 1, 0, NULL), 0);
+	fake_add(f->a, &(struct fake_answer){.method = "POST", .target = OPS, .kind = FAKE_CUT, .times = 12});
+	fake_add(f->a,
+		&(struct fake_answer){
+			.method = "POST", .target = OPS, .status = 200, .type = JSON, .body = ONE_RESULT});
+	fake_add(f->a,
+		&(struct fake_answer){.method = "GET",
+			.target = "/changes?",
+			.status = 200,
+			.type = JSON,
+			.body = JOURNAL("", "10")});
+	assert_int_equal(run_batch(f, &a), 0);
+	assert_int_equal(fake_count(f->a, "POST", OPS), 13);
+	assert_int_equal(store_http_in_doubt(f->store), 0);
+}
+
 static void document_without_a_name_is_asked_for_again_when_the_session_was_replaced(void **state)
 {
 	struct fixture *f = *state;
@@ -386,6 +412,7 @@ int main(void)
 		TEST(batch_in_doubt_that_is_refused_on_the_way_is_looked_up),
 		TEST_BARE(batch_whose_answers_are_all_lost_is_fenced_and_looked_up_in_time),
 		TEST_BARE(batch_given_up_is_fenced_before_anything_else_is_sent),
+		TEST_BARE(batch_that_is_in_doubt_again_and_again_is_tried_until_the_outage_is_over),
 		TEST(document_without_a_name_is_asked_for_again_when_the_session_was_replaced),
 		cmocka_unit_test(batch_in_doubt_that_the_journal_cannot_tell_of_fails_and_is_not_sent_again),
 	};
