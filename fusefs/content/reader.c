@@ -131,8 +131,10 @@ static void on_ready(void *cookie, int error)
 	assert(r->missing > 0);
 	r->missing--;
 	/* Somebody who began before us, and whom we joined, has waited the outage out: we have not. */
-	if (error == -ERR_NO_GATEWAY && clock_mono_ns() - r->began_ns < STORE_OUTAGE_NS)
+	if (error == -ERR_NO_GATEWAY && clock_mono_ns() - r->began_ns < STORE_OUTAGE_NS) {
+		*r->away = true;
 		error = 0;
+	}
 	/* A block that is gone, or a right to it that is over: the extents are asked for again. */
 	if (error < 0 && error != -EIO && error != -ERR_NO_GATEWAY && r->rounds < READER_TRIES && r->inode->file) {
 		file_drop_content(r->core, r->inode->file);

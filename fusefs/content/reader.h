@@ -44,6 +44,7 @@ struct reader {
 	int64_t hold_until_ns; /* 0: it was not held yet */
 	bool trying, over;
 	int64_t began_ns; /* when the call came, if it waits; else 0 */
+	bool *away;	  /* if it waits: set when the store was away, and it asks again */
 	struct iovec *parts;
 	struct bytes **kept;
 	size_t part_count, kept_count, room;

@@ -217,9 +217,12 @@ int ask_stored(struct ask *ask, struct inode *inode, void (*done)(void *cookie, 
 	return r;
 }
 
-bool ask_is_early(const struct ask *ask, int error)
+bool ask_is_early(struct ask *ask, int error)
 {
-	return error == -ERR_NO_GATEWAY && ask->req && clock_mono_ns() - ask->began_ns < STORE_OUTAGE_NS;
+	const bool early = error == -ERR_NO_GATEWAY && ask->req && clock_mono_ns() - ask->began_ns < STORE_OUTAGE_NS;
+
+	ask->away = ask->away || early;
+	return early;
 }
 
 bool ask_stored_again(struct ask *ask, int error, void (*done)(void *cookie, int error))

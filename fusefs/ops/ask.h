@@ -48,6 +48,7 @@ struct ask {
 	pid_t tid;		   /* who waits; 0: nobody that can be seen from here */
 	int64_t began_ns, look_ns; /* when it came, and when it is looked at again */
 	int ends_with;		   /* what cancel tells */
+	bool away;		   /* the store was, when it said so of what it waits for, and it asked again */
 	bool let_go;		   /* its caller is dying: what is not wanted any more need not be waited for */
 	/* Takes back what was asked for, unless that is under way and would happen all the same: then nothing happens,
 	 * and it may be tried again. With the lock held. Set while there is something to end. Either the callback comes
@@ -118,8 +119,8 @@ void ask_cancel_shared(struct ask *ask);
 int ask_attributes(struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error));
 void ask_cancel_ticket(struct ask *ask);
 /* It joined the wait of somebody who began before it, for whom the outage is over: for this one it is not, and it asks
- * again. */
-bool ask_is_early(const struct ask *ask, int error);
+ * again, until its own is. */
+bool ask_is_early(struct ask *ask, int error);
 /* The same of ask_stored, which failed with that error: true, it waits again, and done comes. Not for what is about to
  * be dropped. */
 bool ask_stored_again(struct ask *ask, int error, void (*done)(void *cookie, int error));

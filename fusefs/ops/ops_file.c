@@ -271,6 +271,7 @@ static void read_waiting(struct fs *fs, struct read *read, struct readahead *ahe
 	ask->peer = read;
 	ask->cancel = cancel_read;
 	read->reader.began_ns = ask->began_ns;
+	read->reader.away = &ask->away;
 	reader_start(&read->reader);
 	readahead_missed(&fs->blocks, inode, ahead, at);
 	core_unlock(&fs->core);

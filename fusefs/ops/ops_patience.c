@@ -23,8 +23,12 @@ struct candidate {
 	bool interrupted, dying;
 };
 
+/* Gateways may answer others from what they have in memory. Who was told that the store is away, and asked again, gets
+ * no second outage by that. */
 static int64_t silent_ns(const struct ask *ask, int64_t now)
 {
+	if (ask->away)
+		return now - ask->began_ns;
 	return store_silent_ns(ask->fs->core.store, ask->began_ns, now);
 }
 

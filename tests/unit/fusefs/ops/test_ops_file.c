@@ -200,6 +200,26 @@ static void a_read_ends_when_the_store_was_silent_for_an_outage(void **state)
 	free(data);
 }
 
+static void a_read_that_asked_again_ends_with_its_own_outage_while_others_are_answered(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	char *data = malloc(BIG);
+	uint64_t handle, asked;
+
+	assert_non_null(data);
+	handle = open_block(f, "a", data);
+	talk_hold(f, FAULT_EXTENTS);
+	asked = fake_read(k, handle, 0, 4096);
+	talk_wait_held(f, FAULT_EXTENTS, 1);
+	/* As if somebody had asked before it. */
+	assert_true(fault_cancel_held(f->store, FAULT_EXTENTS, -ERR_NO_GATEWAY) > 0);
+	talk_wait_held(f, FAULT_EXTENTS, 1);
+	talk_wait_longer(f, STORE_OUTAGE_NS + NS_PER_S);
+	assert_int_equal(fake_error(k, asked), EIO);
+	free(data);
+}
+
 static void a_file_that_lost_its_locks_is_not_read_and_not_stored(void **state)
 {
 	struct fixture *f = *state;
@@ -420,6 +440,7 @@ int main(void)
 		TEST(a_signal_ends_a_read_once_the_store_is_silent),
 		TEST(a_file_may_be_closed_by_who_died_while_it_was_read),
 		TEST(a_read_ends_when_the_store_was_silent_for_an_outage),
+		TEST(a_read_that_asked_again_ends_with_its_own_outage_while_others_are_answered),
 		TEST(a_file_that_lost_its_locks_is_not_read_and_not_stored),
 		TEST(fsync_stores_what_was_written),
 		TEST(close_stores_what_was_written),
