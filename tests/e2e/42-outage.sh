@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: an outage of all gateways is waited out; a longer one ends in an error, and later calls work again; a waiting
-# call can be interrupted.
+# Goal: an outage of all gateways, of the services, or of the database is waited out by every kind of call; a longer one
+# ends in an error, and later calls work again; a waiting call can be interrupted.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 M=$E2E_MOUNT/42
@@ -37,7 +37,33 @@ wait "${waiters[@]}"
 check_eq "and so is what the two hundred wanted" 200 "$(find "$M" -type d -path '*/d[0-9]*/new' | wc -l)"
 check_eq "the file has its content" during "$(cat "$M/during")"
 
+NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos
+clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
+umount_own() { clean "$NEPHOS" umount "$WORK/own" || umount -l "$WORK/own"; }
+at_end umount_own
+running() { for n in "$@"; do cat "$E2E_DATA/run/$n.pid"; done; }
+# All processes of the database: who is asked says nothing, and refuses nothing.
+database() { running postgres; pgrep -P "$(running postgres)"; }
+# calls NAME SECONDS SIGNAL COMMAND…: every kind of call begins with the outage of the processes that the command names,
+# on a mount that knows of little.
+calls() {
+	local name=$1 seconds=$2 signal=$3
+	shift 3
+	mkdir "$M/calls" && python3 "$E2E_ROOT/tests/lib/outage_calls.py" "$M/calls" prepare && mkdir -p "$WORK/own" &&
+		clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,log=$WORK/own.log" "$URL" "$WORK/own"
+	# shellcheck disable=SC2046 # each is a word
+	check "$name" python3 "$E2E_ROOT/tests/lib/outage_calls.py" "$WORK/own/42/calls" "$seconds" "$signal" $("$@")
+	sed 's/^/# /' "$WORK/check.out"
+	umount_own
+	rm -rf "$M/calls"
+}
+calls "a database that stands still for 20 s: every kind of call waits, and none fails" 20 STOP database
+
 if [ -n "${E2E_LONG:-}" ]; then
+	calls "a database that stands still for 45 s: none fails" 45 STOP database
+	calls "services that stand still for 45 s: none fails" 45 STOP running docs-1 docs-2
+	calls "gateways that stand still for 45 s: none fails" 45 STOP running gateway-1 gateway-2
+	calls "a database that stands still for 75 s: each call fails 60 s after it began" 75 STOP database
 	cat >"$WORK/late.py" <<'PY'
 # Gateways get a signal. Calls that begin one after another then, each in a folder of its own: how long each waits,
 # counted from itself, and what it is told.
