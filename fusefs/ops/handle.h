@@ -10,11 +10,18 @@
 #include "fusefs/core/inode.h"
 
 #include <stdatomic.h>
+#include <sys/types.h>
 
 struct blocks;
 struct core;
 struct flusher;
 struct listing;
+
+/* A READ that an outage ended. */
+struct handle_outage {
+	pid_t tid; /* of its caller; 0: there was none, or nobody that can be seen from here */
+	int64_t began_ns, ended_ns;
+};
 
 struct handle {
 	struct handle *prev, *next; /* all of the mount */
@@ -24,8 +31,9 @@ struct handle {
 	atomic_bool locks_lost;	    /* file locks of the document were lost while it was open: EIO */
 	bool capability_gone;	    /* its removal was sent: see ops_drop_capability */
 	uint32_t error_seen;
-	struct readahead ahead;	 /* its direct is true for O_DIRECT; who opens may make it so for others */
-	struct listing *listing; /* of a directory */
+	struct handle_outage outage; /* the last one */
+	struct readahead ahead;	     /* its direct is true for O_DIRECT; who opens may make it so for others */
+	struct listing *listing;     /* of a directory */
 };
 
 /* All that is open. Embedded. */

@@ -1,5 +1,7 @@
 #include "fusefs/ops/ops_internal.h"
 
+#include "common/base/clock.h"
+#include "common/base/error.h"
 #include "common/base/metrics.h"
 #include "fusefs/content/file.h"
 #include "fusefs/content/reader.h"
@@ -159,9 +161,13 @@ void ops_fsync(fuse_req_t req, fuse_ino_t node, int datasync, struct fuse_file_i
 
 /* -- read -- */
 
+/* From the end of a READ to the next one of the same read(2). */
+#define READ_REPEAT_NS (100 * NS_PER_MS)
+
 struct read {
 	struct reader reader; /* first */
 	struct fs *fs;
+	struct handle *handle; /* there until the request is answered */
 	fuse_req_t req;
 	struct ask *ask; /* when it waits */
 };
@@ -189,6 +195,26 @@ static void answer_read(struct reader *r)
 		reply_read(read, req);
 }
 
+/* With the lock held, before the request is answered. */
+static void note_outage(const struct read *read, int error)
+{
+	const struct ask *ask = read->ask;
+
+	if (ask->req && error == -ERR_NO_GATEWAY)
+		read->handle->outage =
+			(struct handle_outage){.tid = ask->tid, .began_ns = ask->began_ns, .ended_ns = clock_mono_ns()};
+}
+
+/* The kernel reads ahead, and when that has failed it asks for the page that it needs once more: to the caller that is
+ * one call, and one outage. */
+static void goes_on(struct ask *ask, const struct handle_outage *before)
+{
+	if (before->tid == 0 || before->tid != ask->tid || ask->began_ns - before->ended_ns > READ_REPEAT_NS)
+		return;
+	ask->began_ns = before->began_ns;
+	ask->away = true;
+}
+
 static void on_read(struct reader *r)
 {
 	struct read *read = (struct read *)r;
@@ -197,6 +223,7 @@ static void on_read(struct reader *r)
 
 	if (read->ask) {
 		core_lock(&fs->core);
+		note_outage(read, r->error);
 		req = ask_take(read->ask);
 		ask_free(read->ask);
 		core_unlock(&fs->core);
@@ -211,6 +238,7 @@ static void cancel_read(struct ask *ask)
 {
 	struct read *read = ask->peer;
 
+	note_outage(read, ask->ends_with);
 	ask_cancel_shared(ask);
 	reader_cancel(&read->reader);
 }
@@ -270,6 +298,7 @@ static void read_waiting(struct fs *fs, struct read *read, struct readahead *ahe
 	core_lock(&fs->core);
 	ask->peer = read;
 	ask->cancel = cancel_read;
+	goes_on(ask, &read->handle->outage);
 	read->reader.began_ns = ask->began_ns;
 	read->reader.away = &ask->away;
 	reader_start(&read->reader);
@@ -301,6 +330,7 @@ void ops_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fu
 	}
 	read->req = req;
 	read->fs = fs;
+	read->handle = h;
 	read->reader.blocks = &fs->blocks;
 	read->reader.inode = h->inode; /* the handle keeps it until release, which comes after this answer */
 	read->reader.at = off;

@@ -165,5 +165,6 @@ for kind, begin, took, error in run(lasts, getattr(signal, "SIG" + sys.argv[3]),
         # What a gateway has in memory may be answered at once. All else that is says that there was no outage.
         wrong = wrong or error != "no error" or (begin + took < lasts and not kind.startswith("unknown"))
     else:
-        wrong = wrong or took > LATEST or (error != "no error" and took < PROMISED) or error not in ("no error", "EIO", "ENOLCK")
+        # copy_file_range is several requests to the mount, each of which waits for itself.
+        wrong = wrong or (took > LATEST and kind != "copy_file_range") or (error != "no error" and took < PROMISED) or error not in ("no error", "EIO", "ENOLCK")
 sys.exit(wrong)

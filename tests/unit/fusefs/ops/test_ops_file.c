@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* What is asked of an open file: READ, FLUSH, FSYNC, RELEASE. */
 
@@ -197,6 +198,26 @@ static void a_read_ends_when_the_store_was_silent_for_an_outage(void **state)
 	talk_wait_held(f, FAULT_EXTENTS, 1);
 	talk_age(f, STORE_OUTAGE_NS + NS_PER_S);
 	assert_int_equal(fake_error(k, asked), EIO);
+	free(data);
+}
+
+/* As the kernel does behind a read ahead that failed. */
+static void a_read_that_is_asked_for_once_more_after_an_outage_has_no_second_one(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_kernel *k = &f->kernel;
+	char *data = malloc(BIG);
+	uint64_t handle, asked;
+
+	assert_non_null(data);
+	handle = open_block(f, "a", data);
+	k->pid = (uint32_t)getpid(); /* one caller, who is seen from here */
+	talk_hold(f, FAULT_EXTENTS);
+	asked = fake_read(k, handle, 0, 8192);
+	talk_wait_held(f, FAULT_EXTENTS, 1);
+	talk_age(f, STORE_OUTAGE_NS + NS_PER_S);
+	assert_int_equal(fake_error(k, asked), EIO);
+	assert_int_equal(fake_error(k, fake_read(k, handle, 0, 4096)), EIO);
 	free(data);
 }
 
@@ -440,6 +461,7 @@ int main(void)
 		TEST(a_signal_ends_a_read_once_the_store_is_silent),
 		TEST(a_file_may_be_closed_by_who_died_while_it_was_read),
 		TEST(a_read_ends_when_the_store_was_silent_for_an_outage),
+		TEST(a_read_that_is_asked_for_once_more_after_an_outage_has_no_second_one),
 		TEST(a_read_that_asked_again_ends_with_its_own_outage_while_others_are_answered),
 		TEST(a_file_that_lost_its_locks_is_not_read_and_not_stored),
 		TEST(fsync_stores_what_was_written),
