@@ -265,6 +265,7 @@ enum gateways_verdict gateways_judge(const struct http_response *response)
 		int met;
 		enum gateways_verdict verdict;
 	} table[] = {
+		{408, GATEWAYS_ELSEWHERE},	      /* the request came too slowly, and was not taken */
 		{502, GATEWAYS_ELSEWHERE},	      /* it has no service to ask … */
 		{503, GATEWAYS_ELSEWHERE},	      /* … or none that can answer now … */
 		{504, GATEWAYS_ELSEWHERE},	      /* … or in time */

@@ -300,6 +300,7 @@ static void each_failure_says_whether_another_one_is_asked(void **state)
 		{0, 429, GATEWAYS_ANSWERED},
 		{0, 500, GATEWAYS_ANSWERED},
 		{0, 502, GATEWAYS_ELSEWHERE},
+		{0, 408, GATEWAYS_ELSEWHERE},
 		{0, 503, GATEWAYS_ELSEWHERE},
 		{0, 504, GATEWAYS_ELSEWHERE},
 		{0, 507, GATEWAYS_ANSWERED},
