@@ -1,12 +1,21 @@
 #!/usr/bin/env python3
 """Of chaos's own parts, what no run shows: that each plan comes to an end, that a full disk is no end of a file, that
-what ended by itself is found, and a load that was killed."""
-import contextlib, errno, io, os, random, signal, subprocess, tempfile, types
-import chaos, client, contents, plan, world
+what ended by itself is found, and a load that was killed, and that a clock that jumps lets all waits last."""
+import contextlib, errno, io, json, os, random, signal, subprocess, sys, tempfile, time, types
+import chaos, client, clocks, contents, plan, world
 from judge_test import tell
 
 PLAN_S = 20  # for two hundred plans, which take less than one
 SEEDS = 200
+BUILD = os.environ.get("NEPHOS_BUILD_DIR") or os.path.join(chaos.ROOT, "build", "dev")
+# At each line: the time of day, and how long a wait of 0.3 s took.
+WAITER = """#!%s
+import sys, threading, time
+for line in sys.stdin:
+    begin = time.monotonic()
+    threading.Event().wait(0.3)
+    print([time.time(), time.monotonic() - begin], flush=True)
+""" % sys.executable
 
 
 class Notes:
@@ -119,8 +128,32 @@ def killed_load(folder):
     tell(any("failed: read" in line for line in wrong), "no full disk may refuse a read", wrong)
 
 
+def jumping_clock(folder):
+    build = os.path.join(folder, "build")
+    os.makedirs(os.path.join(build, "bin"))
+    os.symlink(os.path.join(BUILD, "bin", "clock_preload.so"), os.path.join(build, "bin", "clock_preload.so"))
+    with open(os.path.join(build, "bin", "nephos-docs"), "w") as f:
+        f.write(WAITER)
+    os.chmod(f.name, 0o755)
+    made = clocks.Clocks(os.path.join(folder, "run"), build, True)
+    made.all_right(["docs-1", "docs-2"])
+    told = []
+    with subprocess.Popen([os.path.join(made.build, "bin", "nephos-docs"), "--name", "docs-1"], text=True,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        for off in (0, 3600, -3600):
+            made.shift("docs-2", 86400)
+            made.shift("docs-1", off)
+            before = time.time() + off
+            child.stdin.write("\n")
+            child.stdin.flush()
+            now, took = json.loads(child.stdout.readline())
+            told.append(before - 1 <= now <= time.time() + off + 1 and took >= 0.29)
+        child.stdin.close()
+    tell(all(told), "a clock jumps while its process runs, and its waits last", map(str, told))
+
+
 def main():
-    for test in (plans_end, full_over_http, full_on_mount, ended, killed_load):
+    for test in (plans_end, full_over_http, full_on_mount, ended, killed_load, jumping_clock):
         with tempfile.TemporaryDirectory() as folder:
             test(folder)
 

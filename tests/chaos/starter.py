@@ -19,7 +19,7 @@ class Starter:
         for part in parts:
             pid = pid_of(part)
             environment = dict(word.split("=", 1) for word in words_of(pid, "environ"))
-            for name in [name for name in environment if name == "LD_PRELOAD" or "FAKE" in name]:
+            for name in [name for name in environment if name in ("LD_PRELOAD", "CLOCK_PRELOAD_FILE")]:
                 del environment[name]  # that is for the program alone, whose script sets it again
             words = words_of(pid, "cmdline")
             words[0] = os.path.join(self.build, "bin", os.path.basename(words[0]))
