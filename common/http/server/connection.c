@@ -64,6 +64,7 @@ struct connection *connection_new(struct http_server *s, int fd, const struct so
 	if (!c)
 		return NULL;
 	c->fd = fd;
+	c->noted_turn = CONNECTION_LATE;
 	set_peer(c, address);
 	if (c->counted)
 		peers_enter(s->peers, &c->key);
@@ -121,6 +122,8 @@ static struct moved *take_moved(struct http_server *s, int fd)
 	m = *p;
 	if (m)
 		*p = m->next;
+	if (m && !s->moved)
+		pthread_cond_broadcast(&s->idle);
 	return m;
 }
 
@@ -142,6 +145,16 @@ int connection_move(struct http_server *s, struct connection *c)
 	moved_free(stale);
 	connection_free(s, c);
 	return 0;
+}
+
+void connection_not_moved(struct http_server *s, int fd)
+{
+	struct moved *m;
+
+	pthread_mutex_lock(&s->lock);
+	m = take_moved(s, fd);
+	pthread_mutex_unlock(&s->lock);
+	moved_free(m);
 }
 
 void connection_forget_moved(struct http_server *s)
@@ -251,6 +264,25 @@ static uint64_t bytes_received(int fd)
 	socklen_t size = sizeof(info);
 
 	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_bytes_received : 0;
+}
+
+void connection_note(struct connection *c)
+{
+	c->noted_turn = atomic_load(&c->turn);
+	c->noted_bytes = bytes_received(c->fd);
+}
+
+void connection_end_silent(struct connection *c)
+{
+	unsigned turn = c->noted_turn;
+	char byte;
+
+	/* What lies in the socket was not looked at yet, on a busy machine. */
+	if (turn & 1 || turn & CONNECTION_LATE || bytes_received(c->fd) != c->noted_bytes ||
+		recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
+		return;
+	if (atomic_compare_exchange_strong(&c->turn, &turn, turn | CONNECTION_LATE))
+		(void)shutdown(c->fd, SHUT_RDWR);
 }
 
 /* The library has a limit for silence only, which a byte now and then never meets. */

@@ -1,6 +1,7 @@
 #include "common/http/server/reaper.h"
 
 #include "common/base/clock.h"
+#include "common/base/cond.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -26,6 +27,7 @@ struct reaper {
 	pthread_t thread;
 	bool started;
 	pthread_mutex_t lock;
+	pthread_cond_t empty;
 	/* Guarded by lock. */
 	bool stopping;
 	struct guest guests[LINGER_CONNECTIONS_MAX];
@@ -83,6 +85,8 @@ static bool serve_guests(struct reaper *r)
 			close(g.fd);
 	}
 	r->count = kept;
+	if (kept == 0)
+		pthread_cond_broadcast(&r->empty);
 	pthread_mutex_unlock(&r->lock);
 	return !stopping;
 }
@@ -112,6 +116,7 @@ int reaper_new(void (*on_tick)(void *cookie), void *cookie, struct reaper **ret)
 	r->on_tick = on_tick;
 	r->cookie = cookie;
 	pthread_mutex_init(&r->lock, NULL);
+	cond_init(&r->empty);
 	r->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	error = r->wake_fd < 0 ? -errno : -pthread_create(&r->thread, NULL, run, r);
 	if (error) {
@@ -138,6 +143,7 @@ void reaper_free(struct reaper *r)
 	assert(r->count == 0);
 	if (r->wake_fd >= 0)
 		close(r->wake_fd);
+	pthread_cond_destroy(&r->empty);
 	pthread_mutex_destroy(&r->lock);
 	free(r);
 }
@@ -157,4 +163,12 @@ void reaper_linger_take(struct reaper *r, int fd)
 		(void)eventfd_write(r->wake_fd, 1);
 	else
 		close(fd);
+}
+
+void reaper_await(struct reaper *r, int64_t until_ns)
+{
+	pthread_mutex_lock(&r->lock);
+	while (r->count > 0 && cond_wait_until(&r->empty, &r->lock, until_ns))
+		;
+	pthread_mutex_unlock(&r->lock);
 }

@@ -9,6 +9,8 @@
 #ifndef NEPHOS_HTTP_SERVER_REAPER_H
 #define NEPHOS_HTTP_SERVER_REAPER_H
 
+#include <stdint.h>
+
 #define LINGER_CONNECTIONS_MAX 64 /* beyond: closed at once, as without us */
 #define LINGER_MS 2000		  /* a client that has not understood by then gets its reset */
 #define REAPER_TICK_MS 500	  /* how late an absence may be noticed */
@@ -20,5 +22,7 @@ int reaper_new(void (*on_tick)(void *cookie), void *cookie, struct reaper **ret)
 void reaper_free(struct reaper *r); /* joins, closes what lingers; NULL is fine */
 /* Takes fd, always: shuts its sending side and reads the rest away. Any thread. */
 void reaper_linger_take(struct reaper *r, int fd);
+/* Until nothing lingers, at most until then. Any thread. */
+void reaper_await(struct reaper *r, int64_t until_ns);
 
 #endif

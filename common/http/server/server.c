@@ -314,38 +314,6 @@ uint16_t http_server_port(const struct http_server *s)
 	return s->port;
 }
 
-/* Until nothing is under way, and nobody is there who might be sending: a request that meets a closing connection gets
- * no answer, and its client cannot tell what became of it. Each that is answered from now on says that its connection
- * ends, so who is at work goes by himself; who has been silent for HTTP_QUIET_MS is taken to be idle. */
-static void await_quiet(struct http_server *s, int64_t until_ns)
-{
-	const int64_t quiet_ns = clock_mono_ns() + HTTP_QUIET_MS * NS_PER_MS;
-	const int64_t silent_ns = quiet_ns < until_ns ? quiet_ns : until_ns;
-
-	pthread_mutex_lock(&s->lock);
-	while (s->active && cond_wait_until(&s->idle, &s->lock, until_ns))
-		;
-	while (s->open_count && cond_wait_until(&s->idle, &s->lock, silent_ns))
-		;
-	while (s->active && cond_wait_until(&s->idle, &s->lock, until_ns))
-		;
-	pthread_mutex_unlock(&s->lock);
-}
-
-void http_server_drain(struct http_server *s, unsigned deadline_ms)
-{
-	int64_t until_ns = clock_mono_ns() + (int64_t)deadline_ms * NS_PER_MS;
-
-	atomic_store(&s->draining, true);
-	if (s->shortcut && s->listen_fd >= 0) {
-		shortcut_quiesce(s->shortcut);
-		/* Refuses from now on. A loop may still have its hands on the number, so that is given back when it is
-		 * gone. */
-		shutdown(s->listen_fd, SHUT_RD);
-	}
-	await_quiet(s, until_ns);
-}
-
 /* The library may not be stopped with connections suspended: they are resumed, and refused when it asks what to do with
  * them. */
 static void wake_all(struct http_server *s)

@@ -111,7 +111,10 @@ struct connection {
 	unsigned seen_turn;
 	uint64_t seen_bytes; /* of all that ever came, before the head */
 	int64_t head_ns;     /* when the head was seen to have begun; 0: not yet */
-	void *data;	     /* of the guard */
+	/* connection_note; guarded by server->lock */
+	unsigned noted_turn; /* CONNECTION_LATE: not noted yet */
+	uint64_t noted_bytes;
+	void *data; /* of the guard */
 	void (*data_free)(void *data);
 	/* strangers.c; guarded by server->lock */
 	bool is_stranger;
@@ -176,7 +179,7 @@ struct http_server {
 	struct http_request *requests; /* that the loop owns; guarded by lock */
 	struct connection *open;       /* guarded by lock */
 	size_t open_count;	       /* guarded by lock */
-	struct moved *moved;	       /* guarded by lock */
+	struct moved *moved;	       /* guarded by lock; on their way to the library, and nowhere else */
 	struct {
 		struct connection *first, *last;
 		size_t count;
@@ -314,7 +317,12 @@ void connection_free(struct http_server *s, struct connection *c); /* NULL is fi
 void connection_linger(struct http_server *s, int fd, const struct connection *c);
 /* It goes to the library, which makes another one of it; -ENOMEM: c is as it was. */
 int connection_move(struct http_server *s, struct connection *c);
+void connection_not_moved(struct http_server *s, int fd); /* the library did not take it */
 void connection_forget_moved(struct http_server *s);
+/* How far it is; and, later, ends it, if nothing has happened since then and nobody waits for an answer. The loop it
+ * has finds out by itself, and lets go of it. With the server's lock held. */
+void connection_note(struct connection *c);
+void connection_end_silent(struct connection *c);
 void connection_on_change(
 	void *cookie, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode code);
 enum MHD_Result connection_on_accept(void *cookie, const struct sockaddr *address, socklen_t size);
@@ -327,9 +335,10 @@ void connection_look_around(void *cookie); /* the reaper's tick */
 
 /* shortcut.c: the way of small requests past the library (shortcut_internal.h) */
 int shortcut_new(struct http_server *server, unsigned threads, struct shortcut **ret);
-void shortcut_quiesce(struct shortcut *s); /* no new connections */
-void shortcut_stop(struct shortcut *s);	   /* ends its requests, and its threads; NULL is fine */
-void shortcut_free(struct shortcut *s);	   /* after that; NULL is fine */
+/* When there are no new connections any more: takes those that wait, and comes back when that is done. */
+void shortcut_quiesce(struct shortcut *s);
+void shortcut_stop(struct shortcut *s); /* ends its requests, and its threads; NULL is fine */
+void shortcut_free(struct shortcut *s); /* after that; NULL is fine */
 /* Another connection may come, if none could before. Any thread. */
 void shortcut_has_room(struct shortcut *s);
 /* The loop looks at it again. Any thread, with the lock of its request held. */

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -27,6 +28,7 @@ struct shortcut_loop {
 	int epoll_fd, wake_fd;
 	pthread_t thread;
 	bool started, listens;
+	bool quiet;   /* it has taken the last ones */
 	bool starved; /* of descriptors: it listens again with the next tick */
 	char *buffer;
 	struct strand *oldest, *youngest; /* by when something last happened */
@@ -42,6 +44,7 @@ struct shortcut_loop {
 struct shortcut {
 	struct http_server *server;
 	atomic_bool stopping, quiet, full;
+	sem_t quiesced; /* once by each loop */
 	unsigned count;
 	struct shortcut_loop loops[];
 };
@@ -265,6 +268,15 @@ static void accept_some(struct shortcut_loop *l)
 		;
 }
 
+static void take_last(struct shortcut_loop *l)
+{
+	while (accept_one(l))
+		;
+	listen_again(l, false);
+	l->quiet = true;
+	(void)sem_post(&l->shortcut->quiesced);
+}
+
 void shortcut_has_room(struct shortcut *s)
 {
 	if (!atomic_exchange(&s->full, false))
@@ -333,6 +345,8 @@ static void turn(struct shortcut_loop *l)
 	while ((w = next_ready(l)) != NULL)
 		strand_act(w);
 	look_for_idle(l, clock_mono_ns());
+	if (!l->quiet && atomic_load(&l->shortcut->quiet))
+		take_last(l);
 	if (!l->listens && !l->starved && !atomic_load(&l->shortcut->quiet) && !atomic_load(&l->shortcut->full))
 		listen_again(l, true);
 	bury(l);
@@ -380,6 +394,7 @@ int shortcut_new(struct http_server *server, unsigned threads, struct shortcut *
 		return -ENOMEM;
 	s->server = server;
 	s->count = threads;
+	(void)sem_init(&s->quiesced, 0, 0);
 	for (unsigned i = 0; i < threads; i++) {
 		struct shortcut_loop *l = &s->loops[i];
 
@@ -397,7 +412,16 @@ int shortcut_new(struct http_server *server, unsigned threads, struct shortcut *
 
 void shortcut_quiesce(struct shortcut *s)
 {
-	atomic_store(&s->quiet, true);
+	if (atomic_exchange(&s->quiet, true))
+		return;
+	for (unsigned i = 0; i < s->count; i++) {
+		if (s->loops[i].started)
+			(void)eventfd_write(s->loops[i].wake_fd, 1);
+	}
+	for (unsigned i = 0; i < s->count; i++) {
+		while (s->loops[i].started && sem_wait(&s->quiesced) < 0)
+			;
+	}
 }
 
 void shortcut_stop(struct shortcut *s)
@@ -431,5 +455,6 @@ void shortcut_free(struct shortcut *s)
 		free(l->buffer);
 		pthread_mutex_destroy(&l->lock);
 	}
+	(void)sem_destroy(&s->quiesced);
 	free(s);
 }

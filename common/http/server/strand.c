@@ -272,7 +272,8 @@ static void give_away(struct strand *w)
 		return;
 	}
 	/* It closes what it does not take. */
-	(void)MHD_add_connection(s->daemon, fd, (struct sockaddr *)&address, size);
+	if (MHD_add_connection(s->daemon, fd, (struct sockaddr *)&address, size) != MHD_YES)
+		connection_not_moved(s, fd);
 }
 
 static struct http_request *request_of(struct strand *w, const struct request_head *head)
