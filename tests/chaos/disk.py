@@ -1,7 +1,7 @@
 """A small disk below the blocks of the store, which can be full, and slow: ext4 in a file, by a loop device."""
 import fcntl, os, shutil, subprocess, threading
 
-BYTES = 1 << 29
+BYTES = 1 << 33  # an hour of contents, whose blocks stay for a day; the file below has holes
 FIFREEZE, FITHAW = 0xC0045877, 0xC0045878
 STANDS_S, GOES_S = 0.4, 0.1  # a slow disk takes nothing for the one, and all that waits in the other
 

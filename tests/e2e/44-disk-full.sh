@@ -57,6 +57,11 @@ finally:
 random 3000000 >"$WORK/kept"
 cp "$WORK/kept" "$M/kept"
 echo small >"$M/small"
+# In rows, and more of it than a docs service keeps in memory for one answer.
+check_eq "a file of many small pieces is stored" none "$(error_of 'f = os.open(m + "/pieces", os.O_CREAT | os.O_WRONLY, 0o644)
+for i in range(120):
+    os.pwrite(f, b"%4000d" % i, i * 8192)
+    os.fsync(f)')"
 
 # ---- the blocks' disk is full ----
 fill() { # fill DIR BYTES-LEFT
@@ -64,7 +69,10 @@ fill() { # fill DIR BYTES-LEFT
 	truncate -s "-$2" "$1/ballast"
 }
 empty() { rm -f "$1/ballast"; }
-fill "$D/blocks" 1M
+fill "$D/blocks" 0
+check_status "blocks, without any room: a file of many small pieces can be read" 200 "${AUTH[@]}" "$FILES/pieces"
+check "whole" cmp "$WORK/body" "$M/pieces"
+truncate -s -1M "$D/blocks/ballast"
 random 8000000 >"$WORK/large"
 http -T "$WORK/large" "${AUTH[@]}" "$FILES/put" >/dev/null
 check_eq "blocks, full: a PUT says so" "507 ENOSPC" "$(problem)"

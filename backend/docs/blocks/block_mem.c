@@ -169,7 +169,7 @@ static int mem_spool(struct block_store *s)
 	pthread_mutex_unlock(&((struct block_mem *)s)->lock);
 	if (r == 0)
 		r = memfd_create("spool", MFD_CLOEXEC);
-	return r < 0 ? -EIO : r;
+	return r < 0 && r != -ENOSPC ? -EIO : r;
 }
 
 static int mem_free_bytes(struct block_store *s, int64_t *ret, int64_t *ret_total)

@@ -39,7 +39,7 @@ struct block_store_ops {
 	int (*each)(
 		struct block_store *s, uint32_t *folder, int64_t older_s, block_store_on_name on_name, void *cookie);
 	/* An empty file without a name, for what does not fit in memory; gone with its last descriptor. The descriptor,
-	 * which the caller closes; -EMFILE, -EIO. */
+	 * which the caller closes; -EMFILE, -ENOSPC, -EIO. */
 	int (*spool)(struct block_store *s);
 	/* Room that is left, and all there is; BLOCK_ROOM_UNKNOWN both where nobody can know. */
 	int (*free_bytes)(struct block_store *s, int64_t *ret, int64_t *ret_total);

@@ -10,6 +10,8 @@
 
 static int spool_error(int error)
 {
+	if (error == ENOSPC || error == EDQUOT)
+		return -ENOSPC;
 	return error == EMFILE || error == ENFILE ? -EMFILE : -EIO;
 }
 

@@ -3,7 +3,7 @@
 #define NEPHOS_DOCS_SPOOL_H
 
 /* An empty one on the disk of an open folder; gone with its last descriptor. The descriptor, which the caller closes;
- * -EMFILE, -EIO. */
+ * -EMFILE, -ENOSPC, -EIO. */
 int spool_open(int folder);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 struct layout {
@@ -15,7 +16,8 @@ struct layout {
 	size_t next; /* where the last look-up ended: most go on from there */
 	char *bytes; /* inline content: the first LAYOUT_INLINE_BYTES of it, or as much as there is … */
 	int64_t inline_size;
-	int spool; /* … and what is beyond, at its offset; -1: not needed yet */
+	int spool;	      /* … and what is beyond, at its offset; -1: not needed yet */
+	bool spool_in_memory; /* there was no room for it beside the blocks */
 	/* While it loads. */
 	bool stale;
 	size_t page; /* pieces of this page */
@@ -62,23 +64,78 @@ static int make_room(struct layout *l)
 	return 0;
 }
 
-static int spool(struct layout *l, struct span data, int64_t at)
+static int write_at(int fd, struct span data, int64_t at)
 {
-	if (l->spool < 0)
-		l->spool = l->blocks->ops->spool(l->blocks);
-	if (l->spool < 0)
-		return l->spool;
 	while (data.size > 0) {
-		ssize_t n = pwrite(l->spool, data.data, data.size, at);
+		ssize_t n = pwrite(fd, data.data, data.size, at);
 
 		if (n < 0 && errno != EINTR)
-			return errno == ENOSPC ? -ENOSPC : -EIO;
+			return errno == ENOSPC || errno == EDQUOT ? -ENOSPC : -EIO;
 		if (n > 0) {
 			data = span_of(data.data + n, data.size - (size_t)n);
 			at += n;
 		}
 	}
 	return 0;
+}
+
+static int copy_spool(int from, int to, int64_t at, int64_t end)
+{
+	char piece[65536];
+	int r = 0;
+
+	while (r == 0 && at < end) {
+		const size_t most = end - at < (int64_t)sizeof(piece) ? (size_t)(end - at) : sizeof(piece);
+		const ssize_t n = pread(from, piece, most, at);
+
+		if (n == 0 || (n < 0 && errno != EINTR))
+			return -EIO;
+		if (n > 0) {
+			r = write_at(to, span_of(piece, (size_t)n), at);
+			at += n;
+		}
+	}
+	return r;
+}
+
+/* A disk without room refuses what is written, and nothing that is read: what was spooled goes on in memory. */
+static int spool_in_memory(struct layout *l)
+{
+	const int fd = memfd_create("layout", MFD_CLOEXEC);
+	int r = fd < 0 ? -ENOMEM : 0;
+
+	if (r == 0 && l->spool >= 0)
+		r = copy_spool(l->spool, fd, LAYOUT_INLINE_BYTES, l->inline_size);
+	if (r < 0) {
+		if (fd >= 0)
+			close(fd);
+		return r;
+	}
+	if (l->spool >= 0)
+		close(l->spool);
+	l->spool = fd;
+	l->spool_in_memory = true;
+	return 0;
+}
+
+static int spool(struct layout *l, struct span data, int64_t at)
+{
+	int r = 0;
+
+	if (l->spool < 0) {
+		const int fd = l->blocks->ops->spool(l->blocks);
+
+		l->spool = fd < 0 ? -1 : fd;
+		r = fd == -ENOSPC ? spool_in_memory(l) : fd < 0 ? fd : 0;
+	}
+	if (r == 0 && l->spool_in_memory && at + (int64_t)data.size > LAYOUT_MEMORY_BYTES)
+		r = -ENOSPC;
+	if (r == 0)
+		r = write_at(l->spool, data, at);
+	if (r != -ENOSPC || l->spool_in_memory)
+		return r;
+	r = spool_in_memory(l);
+	return r < 0 ? r : spool(l, data, at);
 }
 
 /* A piece lies in memory or in the spool, not in both. */

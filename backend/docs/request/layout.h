@@ -4,8 +4,9 @@
  *
  * 64 bytes an extent in memory. Inline content beyond LAYOUT_INLINE_BYTES goes to a file without a name beside the
  * blocks (block_store's spool): rows can be rewritten at any moment, and no transaction is held while a receiver takes
- * its time. Blocks are not copied: what an extent let go of stays for the grace of the collector (upkeep.h); a receiver
- * that is slower than that sees its answer cut.
+ * its time. Where the disk has no room for that, it goes to memory, up to LAYOUT_MEMORY_BYTES; -ENOSPC beyond. Blocks
+ * are not copied: what an extent let go of stays for the grace of the collector (upkeep.h); a receiver that is slower
+ * than that sees its answer cut.
  *
  * A range of more than LAYOUT_PIECES_MAX extents is known as far as they reach; what comes behind is loaded when the
  * reader gets there, and is -ESTALE then if the document has changed.
@@ -19,6 +20,7 @@
 #define LAYOUT_PAGE 128			  /* extents of one question: with inline content 4 MiB from the database */
 #define LAYOUT_PIECES_MAX 65536		  /* 4 MiB of memory for one reader: 256 GiB of whole blocks */
 #define LAYOUT_INLINE_BYTES (256u * 1024) /* kept in memory */
+#define LAYOUT_MEMORY_BYTES (8ll * 1024 * 1024) /* … while the disk is full: 200,000 lines that were appended */
 
 struct layout;
 

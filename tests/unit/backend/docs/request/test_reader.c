@@ -241,16 +241,48 @@ static void a_version_is_read_to_its_end_although_the_file_changes(void **state)
 	free(before);
 }
 
+static void write_much_inline(struct fixture *f, int count)
+{
+	char *text = calloc(1, INLINE_BYTES_MAX + 1);
+
+	for (int i = 0; i < count; i++) {
+		memset(text, 'a' + i % 26, INLINE_BYTES_MAX);
+		write_inline(f, i * 2 * (int64_t)INLINE_BYTES_MAX, text);
+	}
+	free(text);
+}
+
+static void a_full_disk_refuses_no_read(void **state)
+{
+	struct fixture *f = *state;
+	struct reader *r;
+
+	write_much_inline(f, 20);
+	r = reader_of(f);
+	block_mem_fail(f->docs.blocks, 0, -ENOSPC);
+	assert_int_equal(reader_look(r, f->trial.store, 0, (int64_t)f->size), 0);
+	expect_version(f, r, f->bytes, f->size);
+	reader_free(r);
+}
+
+static void a_full_disk_refuses_what_is_too_much_for_memory(void **state)
+{
+	struct fixture *f = *state;
+	struct reader *r;
+
+	write_much_inline(f, (int)(LAYOUT_MEMORY_BYTES / INLINE_BYTES_MAX) + 2);
+	r = reader_of(f);
+	block_mem_fail(f->docs.blocks, 0, -ENOSPC);
+	assert_int_equal(reader_look(r, f->trial.store, 0, (int64_t)f->size), -ENOSPC);
+	reader_free(r);
+}
+
 static void a_spool_that_cannot_be_had_fails(void **state)
 {
 	struct fixture *f = *state;
-	char *text = calloc(1, INLINE_BYTES_MAX + 1);
 	struct reader *r;
 
-	memset(text, 'q', INLINE_BYTES_MAX);
-	for (int i = 0; i < 20; i++)
-		write_inline(f, i * 2 * (int64_t)INLINE_BYTES_MAX, text);
-	free(text);
+	write_much_inline(f, 20);
 	r = reader_of(f);
 	block_mem_fail(f->docs.blocks, 0, -EIO);
 	assert_int_equal(reader_look(r, f->trial.store, 0, (int64_t)f->size), -EIO);
@@ -333,6 +365,8 @@ int main(void)
 		READER_TEST(more_extents_than_a_page_holds_are_read),
 		READER_TEST(more_inline_bytes_than_a_page_holds_are_read),
 		READER_TEST(a_version_is_read_to_its_end_although_the_file_changes),
+		READER_TEST(a_full_disk_refuses_no_read),
+		READER_TEST(a_full_disk_refuses_what_is_too_much_for_memory),
 		READER_TEST(a_spool_that_cannot_be_had_fails),
 		READER_TEST(a_file_that_is_gone_is_stale_to_whoever_saw_it),
 		READER_TEST(a_file_that_changed_is_stale),
