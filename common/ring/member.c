@@ -164,17 +164,24 @@ static enum event event_of(const struct member *m, const struct membership *book
 	return book->epoch == m->book.epoch + 1 ? NEXT : OTHER;
 }
 
+static int64_t sooner(int64_t due, int64_t at_ns, int64_t now_ns)
+{
+	return at_ns > now_ns && at_ns < due ? at_ns : due;
+}
+
 /* A period later, or when the next of the others will have been silent for long enough: who is dead is named without a
- * wait for the next period. */
+ * wait for the next period. While one of them is late, more often. */
 static int64_t due_ns(const struct member *m, int64_t now_ns)
 {
 	int64_t due = now_ns + (m->book.preparing ? MEMBER_SOON_NS : MEMBER_PERIOD_NS);
 
 	for (size_t i = 0; i < m->book.count; i++) {
-		const int64_t silent_ns = m->since_ns[i] + MEMBER_SILENCE_NS;
+		const int64_t late_ns = m->since_ns[i] + MEMBER_LATE_NS;
 
-		if (m->book.list[i].member && !is_me(m, &m->book.list[i]) && silent_ns > now_ns && silent_ns < due)
-			due = silent_ns;
+		if (!m->book.list[i].member || is_me(m, &m->book.list[i]))
+			continue;
+		due = sooner(due, m->since_ns[i] + MEMBER_SILENCE_NS, now_ns);
+		due = sooner(due, late_ns > now_ns ? late_ns : now_ns + MEMBER_LATE_PERIOD_NS, now_ns);
 	}
 	return due;
 }

@@ -517,6 +517,43 @@ static void who_is_silent_is_named_when_its_time_is_over_and_not_a_period_later(
 	assert_true(m.preparing);
 }
 
+/* How long the drives of one of three are without a home that dies then. */
+static int64_t orphaned_ns(int64_t dies_ns)
+{
+	static const char *const NAMES[] = {"a", "b", "c"};
+	struct member members[3];
+	struct membership m = {.epoch = 0};
+	int64_t epoch = 0, now_ns = 0;
+	size_t alive = 3;
+
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(member_begins(&members[i], NAMES[i], NAMES[i], "http://127.0.0.1:8050"), 0);
+	for (; alive == 3 || m.epoch == epoch; now_ns += 1000000) {
+		for (size_t i = 0; i < alive; i++)
+			/* Each in a phase of its own. */
+			if (now_ns >= (int64_t)i * 370000000 && now_ns >= member_next_call_ns(&members[i]))
+				hear_and_stop(&m, &members[i], now_ns);
+		if (alive == 3 && now_ns >= dies_ns) {
+			alive = 2;
+			epoch = m.epoch;
+		}
+	}
+	return now_ns - dies_ns;
+}
+
+static void the_drives_of_a_dead_member_wait_for_its_lease_and_hardly_longer(void **state)
+{
+	int64_t longest_ns = 0;
+	(void)state;
+
+	for (int64_t n = 0; n < 50; n++) {
+		const int64_t ns = orphaned_ns(20000000000ll + n * 27000000);
+
+		longest_ns = ns > longest_ns ? ns : longest_ns;
+	}
+	assert_in_range(longest_ns, MEMBER_LEASE_NS - MEMBER_PERIOD_NS, 3500000000ll);
+}
+
 static void a_call_that_cannot_be_is_refused_and_changes_nothing(void **state)
 {
 	static const struct membership_call CALLS[] = {
@@ -623,6 +660,7 @@ int main(void)
 		cmocka_unit_test(who_leaves_is_out_as_soon_as_all_have_stopped),
 		cmocka_unit_test(after_an_outage_nobody_is_left_out_by_the_first_one_that_is_heard),
 		cmocka_unit_test(who_is_silent_is_named_when_its_time_is_over_and_not_a_period_later),
+		cmocka_unit_test(the_drives_of_a_dead_member_wait_for_its_lease_and_hardly_longer),
 		cmocka_unit_test(a_call_that_cannot_be_is_refused_and_changes_nothing),
 		cmocka_unit_test(where_a_gateway_is_reached_is_what_its_last_call_says),
 		cmocka_unit_test(what_a_member_says_of_itself_stands_in_its_call),
