@@ -2,7 +2,11 @@
 # Goal: who asks for changes behind where the journal was trimmed is told so, and reads anew: a client of the API by
 # 410, a mount that stood still, and a gateway that was not the home meanwhile. None of them shows what was before.
 . "$(dirname "$0")/../lib/e2e.sh"
-e2e_store
+# A store of its own: others ask theirs for all that ever happened.
+E2E_DATA=$WORK/store E2E_MOUNT=$WORK/mount
+at_end '"$E2E_ROOT/scripts/down" --data "$E2E_DATA"'
+check "a store comes up" "$E2E_ROOT/scripts/up" --data "$E2E_DATA" --port $((${E2E_PORT:-18050} + 20)) --mount "$E2E_MOUNT" --user tester
+e2e_store # the one above
 M=$E2E_MOUNT/46
 FILES=$URL/api/v2/docs/drives/home/files/46
 cd / || exit 2 # nothing of this script may wait for the mount while that stands still
