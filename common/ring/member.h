@@ -32,8 +32,8 @@
 #define MEMBER_SILENCE_NS (MEMBER_LEASE_NS + MEMBER_LEASE_NS / 1000)
 #define MEMBER_PERIOD_NS 1000000000ll /* between calls: two may be lost */
 #define MEMBER_SOON_NS 50000000ll     /* … while the ring prepares: writes to a drive that moves wait for it */
-/* … while one of the others is late: who is told of the next epoch a period later holds up all. Two periods lie between
- * a renewal and the next one that is seen, if all goes well. */
+/* … while one of the others is late: who is told of the next epoch a period later holds up all. Two periods lie
+ * between a renewal and the next one that is seen, if all goes well. */
 #define MEMBER_LATE_NS (2 * MEMBER_PERIOD_NS + MEMBER_PERIOD_NS / 4)
 #define MEMBER_LATE_PERIOD_NS 200000000ll
 

@@ -269,7 +269,7 @@ static int add_metrics(struct proxy *p, struct metrics *metrics)
 			"Requests that the home of their drive has not answered", &p->hop_failures);
 	if (error == 0)
 		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_held_total", "",
-			"Changes that waited until their drive had a home", &p->held);
+			"Requests that waited until their drive had a home", &p->held);
 	if (error == 0)
 		error = metrics_add(metrics, METRIC_GAUGE, "nephos_gateway_reads_waiting", "",
 			"Reads that wait for the answer to the same one by another client", &p->waiting);

@@ -11,7 +11,8 @@
  *   KEEPER_THERE      another gateway is
  *   KEEPER_NOWHERE    nobody is, for the moment: the ring changes. Changes wait
  *
- * Reads may go to the services at any time: there is the truth.
+ * Reads may go to the services: there is the truth. Not before this gateway has heard of the ring (epoch 0), as who is
+ * the home then has not heard yet of the newest changes that they show.
  *
  * The answer to each request of a drive that was sent from here is told first (keeper_answered), and passed on then:
  * so what is kept is never older than what anybody was told.

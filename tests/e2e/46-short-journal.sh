@@ -34,7 +34,8 @@ check_eq "with nothing to tell" 0 "$(jq '.changes | length' "$WORK/body")"
 # ---- a mount that stood still ----
 check_eq "a mount shows the change" changed "$(cat "$M/a")"
 check_eq "and what is beside it" "a b" "$(ls "$M" | xargs)"
-# A descriptor of this shell would be closed by each of its children, which waits for the mount.
+# Somebody has a file open, until he is killed below. A descriptor of this shell would be closed by each of its
+# children, which waits for the mount.
 sh -c 'printf "from the mount"; exec sleep 1000' >>"$M/own" &
 holder=$!
 at_end 'kill $holder'

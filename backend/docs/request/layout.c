@@ -98,9 +98,13 @@ static int copy_spool(int from, int to, int64_t at, int64_t end)
 	return r;
 }
 
-/* A disk without room refuses what is written, and nothing that is read: what was spooled goes on in memory. */
+/* A disk without room refuses what is written, and nothing that is read: what was spooled goes on in memory, unless it
+ * is more than that may be already. */
 static int spool_in_memory(struct layout *l)
 {
+	if (l->inline_size > LAYOUT_MEMORY_BYTES)
+		return -ENOSPC;
+
 	const int fd = memfd_create("layout", MFD_CLOEXEC);
 	int r = fd < 0 ? -ENOMEM : 0;
 

@@ -265,28 +265,26 @@ static void a_full_disk_refuses_no_read(void **state)
 	reader_free(r);
 }
 
-static void a_full_disk_refuses_what_is_too_much_for_memory(void **state)
+/* A reader of so many pieces that go to the spool, which fails so. */
+static void expect_no_spool(struct fixture *f, int count, int error)
 {
-	struct fixture *f = *state;
 	struct reader *r;
 
-	write_much_inline(f, (int)(LAYOUT_MEMORY_BYTES / INLINE_BYTES_MAX) + 2);
+	write_much_inline(f, count);
 	r = reader_of(f);
-	block_mem_fail(f->docs.blocks, 0, -ENOSPC);
-	assert_int_equal(reader_look(r, f->trial.store, 0, (int64_t)f->size), -ENOSPC);
+	block_mem_fail(f->docs.blocks, 0, error);
+	assert_int_equal(reader_look(r, f->trial.store, 0, (int64_t)f->size), error);
 	reader_free(r);
+}
+
+static void a_full_disk_refuses_what_is_too_much_for_memory(void **state)
+{
+	expect_no_spool(*state, (int)(LAYOUT_MEMORY_BYTES / INLINE_BYTES_MAX) + 2, -ENOSPC);
 }
 
 static void a_spool_that_cannot_be_had_fails(void **state)
 {
-	struct fixture *f = *state;
-	struct reader *r;
-
-	write_much_inline(f, 20);
-	r = reader_of(f);
-	block_mem_fail(f->docs.blocks, 0, -EIO);
-	assert_int_equal(reader_look(r, f->trial.store, 0, (int64_t)f->size), -EIO);
-	reader_free(r);
+	expect_no_spool(*state, 20, -EIO);
 }
 
 static void a_file_that_is_gone_is_stale_to_whoever_saw_it(void **state)

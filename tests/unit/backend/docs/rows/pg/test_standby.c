@@ -350,7 +350,8 @@ static void a_standby_that_hangs_is_not_waited_for_long(void **state)
 static void one_that_hangs_anew_is_not_asked_by_each_read(void **state)
 {
 	static const struct pg_statement LOCKED = {"locked",
-		"SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE c.relname = 'timeline' AND l.mode = 'AccessExclusiveLock'",
+		"SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation "
+		"WHERE c.relname = 'timeline' AND l.mode = 'AccessExclusiveLock'",
 		true};
 	struct world *w = *state;
 	struct pg *holds = NULL;
