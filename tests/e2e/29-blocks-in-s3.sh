@@ -131,6 +131,9 @@ done
 # A mount may have them open for a while: nobody waits for that.
 psql -X -q "$DATABASE" -c "UPDATE node SET orphaned_at = orphaned_at - interval '1 h' WHERE orphaned_at IS NOT NULL"
 check "and its blocks with it" eventually 120 all_collected
+# It takes blocks of any age, those of an upload that is under way included: nobody uploads beside it.
+kill -9 "$PID_docs_4"
+wait "$PID_docs_4" 2>/dev/null
 check_eq "no failure was logged" 0 "$(cat "$WORK"/docs-*.log | grep -c '"level":"error"')"
 
 # ---- settings, keys, TLS ----
