@@ -206,6 +206,11 @@ sees check_width.py common/base/buf.c:6: "a wide comment"
 good_tree
 file scripts/up '#!/bin/sh' "# $wide"
 sees check_width.py scripts/up:2: "a wide comment of a script"
+good_tree
+file docs/adr/0001-bluff.md "$wide"
+sees check_width.py docs/adr/0001-bluff.md:1: "a wide line of a record"
+file docs/adr/0001-bluff.md "| $wide |"
+passes check_width.py
 
 # ---- budgets ----
 
