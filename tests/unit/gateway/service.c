@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/cond.h"
 #include "common/base/error.h"
+#include "common/ring/placement.h"
 #include "common/ring/ring_message.h"
 
 #include <arpa/inet.h>
@@ -504,6 +505,22 @@ unsigned front_new_drive(void)
 	static unsigned last = 100;
 
 	return ++last;
+}
+
+unsigned front_new_drive_at(const char *name, const char *other)
+{
+	const struct placement_member members[] = {{name, 1}, {other, 1}};
+	unsigned drive = 0;
+	size_t owner = 1;
+
+	while (owner != 0) {
+		char key[16];
+
+		drive = front_new_drive();
+		(void)snprintf(key, sizeof(key), "%u", drive);
+		assert_int_equal(placement_owners(members, 2, span_str(key), &owner, 1), 1);
+	}
+	return drive;
 }
 
 unsigned front_new_home(struct front *f)

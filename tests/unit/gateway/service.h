@@ -112,9 +112,10 @@ int front_forget(struct front *f, const char *body);
 int front_ask(struct front *f, const char *line, const char *more, char *text, size_t size);
 /* The same of /api/v2/docs/drives/{drive}/{path}. */
 int front_ask_drive(struct front *f, const char *method, unsigned drive, const char *path, const char *more);
-const char *front_answer(void);		  /* the last answer of that */
-unsigned front_new_drive(void);		  /* that nobody has named before */
-unsigned front_new_home(struct front *f); /* the same, and f is its home after a change */
+const char *front_answer(void);					  /* the last answer of that */
+unsigned front_new_drive(void);					  /* that nobody has named before */
+unsigned front_new_drive_at(const char *name, const char *other); /* such a one, whose home is the first of these */
+unsigned front_new_home(struct front *f);			  /* the same, and f is its home after a change */
 /* The same of the listener for services, after a greeting, with a body. */
 int front_tell(struct front *f, const char *line, const char *body, char *text, size_t size);
 int front_greet(struct front *f); /* a connection there whose two ends know each other */

@@ -203,3 +203,24 @@ struct mem_counts counts(struct fixture *f)
 	mem_drive_counts(f->drive, &c);
 	return c;
 }
+
+static void on_batch(void *cookie, int error, const struct store_batch_reply *reply)
+{
+	(void)reply;
+	outcome_tell(cookie, error);
+}
+
+void other_appends(struct fixture *f, const char *text)
+{
+	struct op_extent extent = {.len = (int64_t)strlen(text), .kind = OP_EXTENT_DATA, .data = span_str(text)};
+	struct op op = {
+		.kind = OP_WRITE, .fields = OP_APPEND, .id = f->inode->id, .extents = &extent, .extent_count = 1};
+	struct store *other;
+	struct outcome o;
+
+	outcome_init(&o);
+	assert_int_equal(mem_store_new(f->drive, &other), 0);
+	other->ops->batch(other, &op, 1, on_batch, &o);
+	assert_int_equal(outcome_wait(&o), 0);
+	other->ops->free(other);
+}

@@ -35,6 +35,7 @@ struct op truncate_to(const struct fixture *f, int64_t size);
 size_t read_at(struct fixture *f, int64_t at, char *ret, size_t size, bool here);
 void check_range(struct fixture *f, int64_t at, size_t size);
 struct mem_counts counts(struct fixture *f);
+void other_appends(struct fixture *f, const char *text); /* another mount, and nobody tells this one */
 int setup(void **state);
 int setup_small(void **state);
 int teardown(void **state);

@@ -58,28 +58,6 @@ static void assert_reads(struct fixture *f, const char *text, bool here)
 	assert_memory_equal(data, text, size);
 }
 
-static void on_batch(void *cookie, int error, const struct store_batch_reply *reply)
-{
-	(void)reply;
-	outcome_tell(cookie, error);
-}
-
-/* Another mount appends, which nobody has told this one. */
-static void other_appends(struct fixture *f, const char *text)
-{
-	struct op_extent extent = {.len = (int64_t)strlen(text), .kind = OP_EXTENT_DATA, .data = span_str(text)};
-	struct op op = {
-		.kind = OP_WRITE, .fields = OP_APPEND, .id = f->inode->id, .extents = &extent, .extent_count = 1};
-	struct store *other;
-	struct outcome o;
-
-	outcome_init(&o);
-	assert_int_equal(mem_store_new(f->drive, &other), 0);
-	other->ops->batch(other, &op, 1, on_batch, &o);
-	assert_int_equal(outcome_wait(&o), 0);
-	other->ops->free(other);
-}
-
 static void on_refreshed(void *cookie, int error)
 {
 	outcome_tell(cookie, error);

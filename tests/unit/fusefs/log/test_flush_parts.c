@@ -79,27 +79,6 @@ static void append(struct fixture *f, pid_t tid, char letter, size_t size)
 	free(text);
 }
 
-static void on_batch(void *cookie, int error, const struct store_batch_reply *reply)
-{
-	(void)reply;
-	outcome_tell(cookie, error);
-}
-
-static void other_appends(struct fixture *f, const char *text)
-{
-	struct op_extent extent = {.len = (int64_t)strlen(text), .kind = OP_EXTENT_DATA, .data = span_str(text)};
-	struct op op = {
-		.kind = OP_WRITE, .fields = OP_APPEND, .id = f->inode->id, .extents = &extent, .extent_count = 1};
-	struct store *other;
-	struct outcome o;
-
-	outcome_init(&o);
-	assert_int_equal(mem_store_new(f->drive, &other), 0);
-	other->ops->batch(other, &op, 1, on_batch, &o);
-	assert_int_equal(outcome_wait(&o), 0);
-	other->ops->free(other);
-}
-
 /* The lengths of the runs of one letter in the store, which follow each other so. */
 static void assert_runs(struct fixture *f, const char *letters, const size_t *lengths)
 {

@@ -2,7 +2,6 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/http/client/dial.h"
-#include "common/ring/placement.h"
 #include "tests/unit/gateway/service.h"
 
 #include <arpa/inet.h>
@@ -228,27 +227,10 @@ static void what_a_client_says_of_the_ring_goes_no_further(void **state)
 
 /* ---- two gateways ---- */
 
-/* A drive that nobody has named before, whose home is the first one of these. */
-static unsigned drive_at(const char *name, const char *other)
-{
-	const struct placement_member members[] = {{name, 1}, {other, 1}};
-	unsigned drive = 0;
-	size_t owner = 1;
-
-	while (owner != 0) {
-		char key[16];
-
-		drive = front_new_drive();
-		(void)snprintf(key, sizeof(key), "%u", drive);
-		assert_int_equal(placement_owners(members, 2, span_str(key), &owner, 1), 1);
-	}
-	return drive;
-}
-
 static void a_request_reaches_the_home_through_another_gateway(void **state)
 {
 	struct front *f = *state;
-	const unsigned drive = drive_at("h", "g");
+	const unsigned drive = front_new_drive_at("h", "g");
 	char home[64], meant[64];
 
 	(void)snprintf(home, sizeof(home), "Nephos-Home: http://127.0.0.1:%u\r\n", f->other->port);
@@ -306,7 +288,7 @@ static int hop(struct front *f, const char *method, unsigned drive, int epoch)
 static void what_was_passed_on_to_a_gateway_that_is_not_the_home_is_refused(void **state)
 {
 	struct front *f = *state;
-	const unsigned drive = drive_at("h", "g");
+	const unsigned drive = front_new_drive_at("h", "g");
 	const int reads = gate_count(&front_drive(f)->reads), changes = gate_count(&front_drive(f)->changes);
 	char home[64], meant[64];
 
@@ -329,7 +311,7 @@ static void what_was_passed_on_to_a_gateway_that_is_not_the_home_is_refused(void
 static void what_was_passed_on_to_the_home_is_done_there(void **state)
 {
 	struct front *f = *state;
-	const unsigned drive = drive_at("g", "h");
+	const unsigned drive = front_new_drive_at("g", "h");
 
 	assert_int_equal(hop(f, "PUT", drive, 2), 200);
 	assert_true(came(f, "Nephos-Epoch: 2\n"));

@@ -4,7 +4,6 @@
 
 #include "common/base/clock.h"
 #include "common/http/client/dial.h"
-#include "common/ring/placement.h"
 #include "gateway/ring/replica_message.h"
 #include "tests/unit/gateway/service.h"
 
@@ -47,23 +46,6 @@ static void await_hit_at(struct front *f, const char *name, unsigned drive, cons
 	}
 }
 
-/* A drive whose home is the first one of these. */
-static unsigned drive_at(const char *name, const char *other)
-{
-	const struct placement_member members[] = {{name, 1}, {other, 1}};
-	unsigned drive = 0;
-	size_t owner = 1;
-
-	while (owner != 0) {
-		char key[16];
-
-		drive = front_new_drive();
-		(void)snprintf(key, sizeof(key), "%u", drive);
-		assert_int_equal(placement_owners(members, 2, span_str(key), &owner, 1), 1);
-	}
-	return drive;
-}
-
 static long long metric_of(struct front *f, const char *name)
 {
 	const char *at;
@@ -93,7 +75,7 @@ static void await_metric(struct front *f, const char *name, long long least, lon
 /* Made from a2 and from a5, at "g", and copied to "h". */
 static unsigned home_with_two(struct front *f)
 {
-	const unsigned drive = drive_at("g", "h");
+	const unsigned drive = front_new_drive_at("g", "h");
 	const long long copied = metric_of(f->other, "nephos_gateway_replica_copied_total");
 
 	assert_int_equal(front_ask_drive(f, "PUT", drive, "files/a", NO_BODY), 200);
