@@ -280,6 +280,13 @@ static int add_metrics(struct proxy *p, struct metrics *metrics)
 		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_collapsed_anew_total", "",
 			"Times that the answer to another one did not do for a read that waited for it",
 			&p->asked_anew);
+	if (error == 0)
+		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_cut_total", "",
+			"Times that an answer was cut by who sent it while it was passed on, and its rest could be asked for",
+			&p->cut);
+	if (error == 0)
+		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_resumed_total", "",
+			"Times that the rest of such an answer came from another service", &p->resumed);
 	return error;
 }
 

@@ -26,6 +26,10 @@
 /* How long a change waits for its drive to have a home: a lease, the change of members, a claim, twice over. A mount
  * gives up after 10 s. */
 #define PROXY_HOME_WAIT_MS 8000
+/* An answer that is cut while it is passed on is gone on with so many times, and is for so long in all without anybody
+ * who sends it: as long as others wait for a home. */
+#define PROXY_RESTS_MAX 8u
+#define PROXY_REST_WAIT_MS PROXY_HOME_WAIT_MS
 #define PROXY_POLL_STALL_MS ((POLL_WAIT_S_MAX + 15) * 1000) /* except for long polls */
 
 struct proxy;

@@ -481,14 +481,28 @@ static void judge_refusal(struct exchange *x)
 	}
 }
 
+/* One that is only slow goes on giving answers from memory: past it, more could be seen than it knows. */
+static void note_failed_hop(struct exchange *x, bool absent)
+{
+	metric_inc(x->proxy->hop_failures);
+	if (absent)
+		suspects_add(x->proxy->suspects, x->where.home.boot, clock_mono_ns());
+}
+
+int proxy_home_leave(struct exchange *x, bool absent)
+{
+	if (x->way == WAY_HOP)
+		note_failed_hop(x, absent);
+	clear_fields(x);
+	x->way = WAY_SERVICE;
+	return say_drive(x);
+}
+
 static bool try_after_failure(struct exchange *x, int error, bool absent)
 {
 	if (x->way != WAY_HOP)
 		return false;
-	metric_inc(x->proxy->hop_failures);
-	/* One that is only slow goes on giving answers from memory: past it, more could be seen than it knows. */
-	if (absent)
-		suspects_add(x->proxy->suspects, x->where.home.boot, clock_mono_ns());
+	note_failed_hop(x, absent);
 	if (error != -ERR_UNAVAILABLE && !x->traits.repeatable)
 		return false;
 	if (x->traits.reads && absent) {

@@ -5,6 +5,7 @@
  *   proxy.c           takes a request, collects its body
  *   proxy_home.c      decides where it goes: which drive it is about, whose home that is; waits, and looks again
  *   proxy_send.c      sends it there, and passes the answer on
+ *   proxy_rest.c      asks for the rest of an answer that was cut
  *   proxy_hit.c       answers from memory
  *   proxy_fill.c      keeps answers
  *   proxy_block.c     answers requests for blocks from memory
@@ -14,7 +15,8 @@
  *
  *   collect:  body of known, small size → read whole → upstream with replay
  *   stream:   upstream pulls the body, what was collected of it and then from the request as it comes; tried once
- *   answer:   small → collected, sent in one piece at the end; large → through a pipe
+ *   answer:   small → collected, sent in one piece at the end; large → through a pipe, and if it is cut by who sent it
+ *             the rest is asked for, where that is sure to be of the same version
  *
  * The exchange is held by the request (whose callbacks come on the server's thread until the request itself is freed
  * there), by whoever works on it (the collector, who waits for a home, the upstream call) and by the answer stream; the
@@ -64,6 +66,8 @@
  * ANSWERS   the instance is done, the client is not answered     none   ours          the client's thread
  *           yet: the answer is passed on, or asked for elsewhere
  * STREAMS   the answer goes on as it comes                       set    the server's  either side's end
+ * RESUMES   it was cut: a service is asked for the rest, now     none   the server's  the client's thread, or the
+ *           or later; the client takes what is here                                   keeper's; the client's end
  * DRAINS    the client takes what is here of the answer, or      none   the server's  the server's thread
  *           what is put together of it here
  * LEAVES    the client has all it wanted, or is gone; the        set    the server's  the client's thread
@@ -74,7 +78,7 @@
  * is), which may come in any state. They cancel the call, and the state goes its way when that is over; who is held
  * finds out when he looks again.
  */
-enum exchange_state { COLLECTS, HELD, WAITS, ANSWERS, STREAMS, DRAINS, LEAVES, DONE, EXCHANGE_STATES };
+enum exchange_state { COLLECTS, HELD, WAITS, ANSWERS, STREAMS, RESUMES, DRAINS, LEAVES, DONE, EXCHANGE_STATES };
 
 struct proxy {
 	struct proxy_options with;
@@ -84,6 +88,7 @@ struct proxy {
 	struct metric *failures[REGISTRY_KINDS];
 	struct metric *hops, *hop_failures, *held; /* NULL: nothing is counted */
 	struct metric *waiting, *collapsed, *asked_anew;
+	struct metric *resumed, *cut;
 	struct first_drives *first_drives;
 	struct flights *flights;
 	struct suspects *suspects;
@@ -126,6 +131,20 @@ struct exchange_content {
 	struct answer *page;
 	struct content_reader *reader; /* in DRAINS */
 	struct share_claim room;
+};
+
+/* Its answer is streamed; the client's thread, or the keeper's in RESUMES. */
+struct exchange_rest {
+	bool may;	     /* it can be gone on with, if it is cut */
+	int64_t first, last; /* of the content, what is answered */
+	int64_t size;	     /* of the content */
+	int64_t passed;	     /* so much of the answer is in the pipe */
+	bool asked;	     /* the call is for the rest, and that has not begun to come */
+	unsigned times;	     /* that it was cut */
+	int64_t since_ns;    /* it is without anybody who sends it */
+	int64_t without_ns;  /* and was for so long before */
+	int64_t pause_ns;    /* until the next try, which is not before then_ns */
+	int64_t then_ns;
 };
 
 struct exchange {
@@ -184,6 +203,7 @@ struct exchange {
 	struct http_headers answer_headers;
 	struct buf answer; /* when collected */
 	struct pipe *pipe; /* when streamed */
+	struct exchange_rest rest;
 
 	pthread_mutex_t lock; /* guards the rest */
 	enum exchange_state state;
@@ -234,11 +254,30 @@ void proxy_home_say_kept(struct exchange *x);
 int proxy_home_on_data(struct exchange *x);
 /* It was sent as the drive's home, and there is no answer. */
 void proxy_home_on_failure(struct exchange *x);
+/* Who it was sent to has cut its answer; absent: and is gone. It is about to go to a service instead. */
+int proxy_home_leave(struct exchange *x, bool absent);
 
 /* ---- proxy_send.c ---- */
 
 /* From COLLECTS, HELD or ANSWERS. hop: to that gateway, NULL: to a service. */
 void proxy_send(struct exchange *x, const struct upstream_fixed *hop);
+/* To a service, for the rest of what is streamed. From RESUMES, with the lock held. */
+int proxy_send_for_rest(struct exchange *x);
+/* What is streamed ends with that, and nobody works on it any more. From DRAINS, or DONE. */
+void proxy_send_end_stream(struct exchange *x, int error);
+
+/* ---- proxy_rest.c ---- */
+
+/* The head of an answer that is about to be streamed. */
+void proxy_rest_begin(struct exchange *x);
+/* Of the rest: a failure if it is not exactly that. */
+int proxy_rest_on_head(struct exchange *x, const struct http_response *head);
+/* Whether the rest is to be asked for after this failure of what is streamed. */
+bool proxy_rest_is_wanted(struct exchange *x, int error, const struct http_response *response);
+/* From RESUMES; it may be gone after that. absent: who has cut it is. */
+void proxy_rest_ask(struct exchange *x, bool absent);
+/* No more time for it is left. */
+bool proxy_rest_is_late(const struct exchange *x);
 
 /* ---- proxy_block.c ---- */
 

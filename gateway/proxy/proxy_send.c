@@ -1,8 +1,9 @@
 /*
  * Sends an exchange to a service, or to the gateway that is the home of its drive, and passes the answer on. What the
  * head says is noted first (proxy_home_on_head). A short answer is collected, and can still become another try; a long
- * one is passed through a pipe, and from its head on it is the answer. Callbacks run on the HTTP client's thread, but
- * for those of the answer's stream, which are the server's.
+ * one is passed through a pipe, and from its head on it is the answer: if it is cut, only the rest can be asked for
+ * (proxy_rest.c). Callbacks run on the HTTP client's thread, but for those of the answer's stream, which are the
+ * server's.
  */
 #include "gateway/proxy/proxy_internal.h"
 
@@ -70,6 +71,7 @@ static int begin_stream(struct exchange *x)
 	int error = pipe_new(&x->pipe);
 	if (error < 0)
 		return error;
+	proxy_rest_begin(x);
 	pthread_mutex_lock(&x->lock);
 	proxy_exchange_move(x, STREAMS);
 	x->holders++; /* the stream */
@@ -95,6 +97,8 @@ static int say_attempts(struct exchange *x, unsigned attempts)
 static int on_head(void *cookie, const struct http_response *head, unsigned attempts)
 {
 	struct exchange *x = cookie;
+	if (x->rest.asked)
+		return proxy_rest_on_head(x, head);
 	x->status = head->status;
 	x->answer_length = content_length(&head->headers);
 	bool bodiless =
@@ -130,8 +134,10 @@ static int on_data(void *cookie, const void *data, size_t size)
 		error = buf_append(&x->answer, data, size);
 	if (error == 0)
 		error = proxy_fill_on_data(x, span_of(data, size));
-	if (error == 0 && x->pipe)
+	if (error == 0 && x->pipe) {
+		x->rest.passed += (int64_t)size;
 		wake_reader(x);
+	}
 	return error;
 }
 
@@ -199,6 +205,31 @@ static void answer(struct exchange *x, int error, int why)
 		answer_whole(x);
 }
 
+void proxy_send_end_stream(struct exchange *x, int error)
+{
+	pthread_mutex_lock(&x->lock);
+	const bool over = x->aborted || x->ended;
+	const int why = x->ended;
+	pthread_mutex_unlock(&x->lock);
+	give_place_back(x);
+	if (error < 0 && (why || !over))
+		log_failure(x, error, why);
+	pipe_close(x->pipe, error < 0 ? -ECONNRESET : 0);
+	wake_reader(x);
+	proxy_exchange_release(x);
+}
+
+/* What comes after a call. With the lock held. */
+static enum exchange_state state_after(struct exchange *x, int error, const struct http_response *response)
+{
+	if (x->state == WAITS)
+		return ANSWERS;
+	if (x->state != STREAMS)
+		return DONE;
+	const bool over = x->aborted || x->ended;
+	return !over && proxy_rest_is_wanted(x, error, response) ? RESUMES : DRAINS;
+}
+
 static void on_upstream_done(void *cookie, int error, struct http_response *response)
 {
 	struct exchange *x = cookie;
@@ -208,9 +239,9 @@ static void on_upstream_done(void *cookie, int error, struct http_response *resp
 
 	pthread_mutex_lock(&x->lock);
 	x->call = NULL;
-	proxy_exchange_move(x, x->state == WAITS ? ANSWERS : x->state == STREAMS ? DRAINS : DONE);
+	proxy_exchange_move(x, state_after(x, error, response));
 	const bool over = x->aborted || x->ended;
-	const bool answers = x->state == ANSWERS;
+	const bool answers = x->state == ANSWERS, resumes = x->state == RESUMES;
 	int why = x->ended;
 	/* What came says where content lies: nobody is to be told that instead of the content. */
 	const bool page = x->content.comes;
@@ -219,6 +250,14 @@ static void on_upstream_done(void *cookie, int error, struct http_response *resp
 	proxy_fill_on_end(x, error == 0);
 	if (error < 0)
 		proxy_home_on_failure(x);
+	if (resumes) {
+		proxy_rest_ask(x, absent);
+		return;
+	}
+	if (x->pipe) {
+		proxy_send_end_stream(x, error);
+		return;
+	}
 	if (answers && !over && proxy_home_try_again(x, error, absent))
 		return;
 	if (error == 0 && answers && !over && !x->misplaced && proxy_content_pass_on(x))
@@ -229,12 +268,7 @@ static void on_upstream_done(void *cookie, int error, struct http_response *resp
 
 	if (error < 0 && (why || !over))
 		log_failure(x, error, why);
-	if (x->pipe) {
-		pipe_close(x->pipe, error < 0 ? -ECONNRESET : 0);
-		wake_reader(x);
-	} else {
-		answer(x, error, why);
-	}
+	answer(x, error, why);
 	proxy_exchange_release(x);
 }
 
@@ -284,6 +318,8 @@ static int pull_body(void *cookie, void *data, size_t size, size_t *ret_size)
 static int on_waiting(void *cookie)
 {
 	const struct exchange *x = cookie;
+	if (x->rest.asked && proxy_rest_is_late(x))
+		return -ECANCELED;
 	return x->traits.poll && atomic_load(&x->proxy->draining) ? -ECANCELED : 0;
 }
 
@@ -331,8 +367,13 @@ static int start(struct exchange *x, const struct upstream_fixed *hop)
 	int error = upstream_start(&options, &x->call);
 
 	if (error == 0)
-		proxy_exchange_move(x, WAITS);
+		proxy_exchange_move(x, x->state == RESUMES ? STREAMS : WAITS);
 	return error;
+}
+
+int proxy_send_for_rest(struct exchange *x)
+{
+	return start(x, NULL);
 }
 
 void proxy_send(struct exchange *x, const struct upstream_fixed *hop)

@@ -660,17 +660,23 @@ static void end_gateway(struct front *f)
 	door_free(f->as_gateway);
 }
 
+void front_end_other(struct front *f)
+{
+	if (f->other)
+		end_gateway(f->other);
+	free(f->other);
+	f->other = NULL;
+}
+
 int front_teardown(void **state)
 {
 	struct front *f = *state;
 
 	service_drive_release(&f->service.drive);
-	if (f->other)
-		end_gateway(f->other);
+	front_end_other(f);
 	end_gateway(f);
 	service_stop(&f->service);
 	cluster_free(f->cluster);
-	free(f->other);
 	free(f);
 	return 0;
 }

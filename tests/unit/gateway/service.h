@@ -95,6 +95,7 @@ int front_setup_homes(void **state);
 /* One that has heard nothing of the ring before service_answer_ring lets it. */
 int front_setup_deaf(void **state);
 int front_teardown(void **state);
+void front_end_other(struct front *f); /* at once: what it is at is cut */
 /* Another registered service, renewed until it is removed. */
 /* gateway_drain, which ends the listener that services register at: what is registered lives on for three seconds. */
 void front_drain(struct front *f, unsigned deadline_ms);
