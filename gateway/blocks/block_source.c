@@ -1,8 +1,8 @@
 /*
- * A fetch has steps: each owner but this gateway, then a docs service. A step is one call; its answer is collected into
- * a block, and is verified when it is whole. What is no such block makes the next step; when the last one has failed,
- * who waits is told. A fetch lies in a table by what is wanted, so that who asks for the same joins it; it leaves the
- * table before its waiters are called.
+ * A fetch has steps: each owner but this gateway, then a docs service, and another one if that is killed while it
+ * answers. A step is one call; its answer is collected into a block, and is verified when it is whole. What is no
+ * such block makes the next step; when the last one has failed, who waits is told. A fetch lies in a table by what is
+ * wanted, so that who asks for the same joins it; it leaves the table before its waiters are called.
  */
 #include "gateway/blocks/block_source.h"
 
@@ -39,7 +39,8 @@ struct block_fetch {
 	bool out; /* of the table: nobody joins it any more */
 	/* Of who is at work on it. */
 	struct ring_owners owners;
-	size_t step; /* owners, then a service */
+	size_t step; /* owners, then a service, then once more */
+	bool again;  /* the last step is taken: the first service has cut its answer */
 	char target[TARGET_SIZE];
 	struct block *block;
 	int status;
@@ -227,6 +228,13 @@ static int on_data(void *cookie, const void *data, size_t size)
 	return f->block ? block_append(f->block, span_of(data, size)) : 0;
 }
 
+/* It says nothing of other services that one has cut its answer. */
+static bool is_cut(const struct block_fetch *f, const struct http_response *response)
+{
+	return f->step == f->owners.count && response && !response->ours && response->first_byte &&
+		(response->error == -ECONNRESET || response->error == -ETIMEDOUT);
+}
+
 static void on_done(void *cookie, int error, struct http_response *response)
 {
 	struct block_fetch *f = cookie;
@@ -238,6 +246,7 @@ static void on_done(void *cookie, int error, struct http_response *response)
 	if (error == 0 && !f->block)
 		error = f->status == 404 ? -ERR_NOT_FOUND : -ERR_UNAVAILABLE;
 	if (error < 0) {
+		f->again = is_cut(f, response);
 		fail_step(f, error);
 		return;
 	}
@@ -308,7 +317,7 @@ static bool is_wanted(struct block_fetch *f)
 /* Calls the next who may have it. Returns who has to begin, when this one is over instead. */
 static struct block_fetch *take_step(struct block_fetch *f)
 {
-	while (f->step <= f->owners.count && is_wanted(f) && !is_stopping(f->source)) {
+	while (f->step <= f->owners.count + f->again && is_wanted(f) && !is_stopping(f->source)) {
 		const bool at_owner = f->step < f->owners.count;
 		const struct membership_gateway *owner = at_owner ? &f->owners.list[f->step] : NULL;
 		char peer[HTTP_PEER_SIZE];

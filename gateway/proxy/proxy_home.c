@@ -498,10 +498,21 @@ int proxy_home_leave(struct exchange *x, bool absent)
 	return say_drive(x);
 }
 
+/* A service was killed in the midst of an answer to a read of which nothing has gone on yet: another one may have it.
+ * One that was killed before is left by upstream. */
+static bool try_after_cut(struct exchange *x, int error, bool absent)
+{
+	if (!x->traits.reads || x->traits.poll || !absent || error != -ECONNRESET || x->rest.times >= PROXY_RESTS_MAX)
+		return false;
+	x->rest.times++;
+	proxy_home_send(x);
+	return true;
+}
+
 static bool try_after_failure(struct exchange *x, int error, bool absent)
 {
 	if (x->way != WAY_HOP)
-		return false;
+		return try_after_cut(x, error, absent);
 	note_failed_hop(x, absent);
 	if (error != -ERR_UNAVAILABLE && !x->traits.repeatable)
 		return false;

@@ -6,6 +6,7 @@
 #include "common/proto/extent.h"
 #include "common/proto/headers.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -116,6 +117,32 @@ static bool find_block(struct span hex, char ret[SERVICE_CONTENT_BLOCK])
 	return false;
 }
 
+static int pull_half(void *cookie, void *data, size_t size, size_t *ret_size)
+{
+	size_t *left = cookie;
+
+	size = size < *left ? size : *left;
+	memset(data, 0, size);
+	*left -= size;
+	*ret_size = size;
+	return size ? 0 : -EIO;
+}
+
+static void half_done(void *cookie, bool complete)
+{
+	(void)complete;
+	free(cookie);
+}
+
+static void cut(struct http_request *req)
+{
+	static const struct http_stream_ops HALF = {.pull = pull_half, .done = half_done};
+	size_t *left = malloc(sizeof(*left));
+
+	*left = SERVICE_CONTENT_BLOCK / 2;
+	http_respond_stream(req, 200, NULL, SERVICE_CONTENT_BLOCK, &HALF, left, NULL);
+}
+
 void service_content_block(struct service_content *c, struct http_request *req)
 {
 	char *bytes = malloc(SERVICE_CONTENT_BLOCK);
@@ -124,12 +151,19 @@ void service_content_block(struct service_content *c, struct http_request *req)
 	const bool gone =
 		c->gone || !http_request_query(req, "cap") || !find_block(http_request_param(req, "sha256"), bytes);
 	struct gate *let_on = c->let_on;
-	if (c->wrong)
+	const bool cuts = c->cuts > 0;
+	c->cuts -= cuts;
+	if (c->wrong && !gone)
 		bytes[SERVICE_CONTENT_BLOCK / 2] ^= 1;
 	pthread_mutex_unlock(&c->lock);
 	gate_open(&c->asked);
 	if (let_on)
 		(void)gate_wait(let_on, 1);
+	if (cuts) {
+		free(bytes);
+		cut(req);
+		return;
+	}
 	if (!gone) {
 		http_respond_take(req, 200, NULL, bytes, SERVICE_CONTENT_BLOCK);
 		return;

@@ -19,6 +19,7 @@ struct service_content {
 	bool wrong;	      /* blocks come with other bytes */
 	bool gone;	      /* there are no blocks */
 	bool damaged;	      /* the list of where it lies is */
+	int cuts;	      /* so many of the next blocks end before their end */
 	struct gate *let_on;  /* blocks wait until it opens; NULL: they do not */
 };
 

@@ -27,8 +27,11 @@ void service_drive_reset(struct service_drive *d)
 	d->journal = NULL;
 	d->journal_status = 503;
 	d->waits = false;
+	pthread_mutex_lock(&d->content.lock); /* a block may still be asked for */
 	d->content.long_ = d->content.wrong = d->content.gone = d->content.damaged = false;
 	d->content.let_on = NULL;
+	d->content.cuts = 0;
+	pthread_mutex_unlock(&d->content.lock);
 	d->reads_wait = false;
 	pthread_mutex_unlock(&d->lock);
 }

@@ -212,6 +212,21 @@ static void make_path(struct front *f, unsigned drive, char ret[256])
 	FRONT_SET(f, tags, NULL);
 }
 
+static void a_block_that_a_service_cuts_is_asked_for_once_more(void **state)
+{
+	struct front *f = *state;
+	unsigned drive = new_long_content(f);
+	const struct asked before = count(f);
+
+	SET(f, cuts, 1);
+	assert_int_equal(front_ask_drive(f, "GET", drive, PATH, ""), 200);
+	assert_body(version_of(f), 0, SERVICE_CONTENT_SIZE);
+	assert_asked(f, before, 1, SERVICE_CONTENT_BLOCKS + 1);
+	drive = new_long_content(f);
+	SET(f, cuts, 1000);
+	assert_int_equal(front_ask_drive(f, "GET", drive, PATH, ""), 0);
+}
+
 static void a_block_is_given_by_its_capability(void **state)
 {
 	struct front *f = *state;
@@ -389,6 +404,7 @@ int main(void)
 		test(what_says_no_tags_is_put_together_and_not_kept),
 		test(of_a_damaged_list_nothing_is_made),
 		test(an_answer_is_cut_when_a_block_is_not_what_it_should_be),
+		test(a_block_that_a_service_cuts_is_asked_for_once_more),
 		test(a_block_is_given_by_its_capability),
 		test(without_a_good_one_the_service_judges),
 		test(only_the_second_part_has_a_block_fetched),

@@ -15,19 +15,20 @@
 
 #include <cmocka.h>
 
-#define SIZE 700000u /* of the content: more than a pipe has room for */
+#define SIZE 700000u	      /* of the content: more than a pipe has room for */
 #define LONG_SIZE (32u << 20) /* more than fits into all the buffers on the way to who does not read */
 #define HEAD_SIZE 4096
 
-#define PLAN(o, ...)                                                                           \
-	do {                                                                                   \
-		static const struct origin_step steps_[] = {__VA_ARGS__};                      \
-		origin_plan(o, steps_, sizeof(steps_) / sizeof(*steps_));                      \
+#define PLAN(o, ...)                                                      \
+	do {                                                              \
+		static const struct origin_step steps_[] = {__VA_ARGS__}; \
+		origin_plan(o, steps_, sizeof(steps_) / sizeof(*steps_)); \
 	} while (0)
 
 struct world {
 	struct front *f;
 	struct origin origin; /* "a" and "b" */
+	int left;	      /* a connection that is closed in the end; 0: none */
 };
 
 /* ---- a client ---- */
@@ -43,7 +44,8 @@ static void has(const char *what)
 /* A drive that goes to "a", then "b", before the service of the front; with a home, whose is that. */
 static unsigned new_drive(const char *home)
 {
-	static const struct placement_member services[] = {{"d", 1}, {"a", 1}, {"b", 1}}, gateways[] = {{"g", 1}, {"h", 1}};
+	static const struct placement_member services[] = {{"d", 1}, {"a", 1}, {"b", 1}},
+					     gateways[] = {{"g", 1}, {"h", 1}};
 	size_t owners[3], at[2] = {0};
 	char key[16];
 	unsigned drive;
@@ -302,6 +304,29 @@ static void nobody_is_waited_for_without_an_end(void **state)
 	assert_true(gate_count(&w->origin.asked) < 16);
 }
 
+/* The end of the group is the test. */
+static void a_gateway_that_ends_meanwhile_ends_it(void **state)
+{
+	struct world *w = *state;
+
+	w->left = begin_to_wait(w);
+}
+
+static void a_short_answer_is_asked_for_again(void **state)
+{
+	struct world *w = *state;
+
+	w->origin.size = 5000;
+	PLAN(&w->origin, {.until = 1000}, {.until = 4999}, {.version = 1, .until = 1}, {0});
+	const int fd = ask(w->f, new_drive(NULL), "");
+	assert_int_equal(read_head(fd), 200);
+	has("Content-Length: 5000\r\n");
+	read_all(fd, 0, 5000);
+	assert_int_equal(gate_count(&w->origin.asked), 4);
+	assert_string_equal(w->origin.range, "");
+	w->origin.size = SIZE;
+}
+
 /* ---- who sends it is gone ---- */
 
 static void who_reads_slowly_gets_it_from_another_service(void **state)
@@ -382,6 +407,8 @@ static int end(void **state)
 
 	(void)front_teardown(&f);
 	origin_stop(&w->origin);
+	if (w->left)
+		close(w->left);
 	free(w);
 	return 0;
 }
@@ -403,6 +430,8 @@ int main(void)
 		cmocka_unit_test(a_client_that_leaves_meanwhile_ends_it),
 		cmocka_unit_test(a_token_that_ends_meanwhile_ends_it),
 		cmocka_unit_test(nobody_is_waited_for_without_an_end),
+		cmocka_unit_test(a_short_answer_is_asked_for_again),
+		cmocka_unit_test(a_gateway_that_ends_meanwhile_ends_it),
 	};
 	const struct CMUnitTest of_long[] = {
 		cmocka_unit_test(who_reads_slowly_gets_it_from_another_service),
@@ -411,8 +440,6 @@ int main(void)
 		cmocka_unit_test(the_rest_comes_past_a_home_that_is_gone),
 	};
 
-	return cmocka_run_group_tests(tests, begin_alone, end) +
-		cmocka_run_group_tests(in_ring, begin_in_ring, end) +
-		cmocka_run_group_tests(of_long, begin_long, end) +
-		cmocka_run_group_tests(of_two, begin_with_two, end);
+	return cmocka_run_group_tests(tests, begin_alone, end) + cmocka_run_group_tests(in_ring, begin_in_ring, end) +
+		cmocka_run_group_tests(of_long, begin_long, end) + cmocka_run_group_tests(of_two, begin_with_two, end);
 }
