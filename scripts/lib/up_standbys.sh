@@ -172,9 +172,18 @@ start_standbys() {
 	for n in 1 2 3; do
 		start "patroni-$n" "$PATRONI/bin/python3" "$PATRONI/bin/patroni" "$DATA/standbys/patroni-$n.yml"
 	done
-	await_nodes "$STANDBYS_START_S" has_followers 1 || failed patroni-1 "there is no primary that a standby follows"
-	case "$fresh " in *" patroni-"*) ;; *) return 0 ;; esac
+	[ "$(cat "$DATA/standbys/roles" 2>/dev/null)" != "$(roles_sum)" ] || return 0
+	await_first_standby
 	make_roles >>"$DATA/log/patroni-1.log" 2>&1 || failed patroni-1 "the roles and databases could not be made"
+	(umask 077 && roles_sum >"$DATA/standbys/roles")
+}
+
+# What made the roles and databases; where it is known to be done, the services start beside the nodes, and wait for the
+# primary themselves.
+roles_sum() { cat "$ROOT/scripts/sql/roles.sql" "$ROOT/scripts/sql/owner.sql" | sha256sum; }
+
+await_first_standby() {
+	await_nodes "$STANDBYS_START_S" has_followers 1 || failed patroni-1 "there is no primary that a standby follows"
 }
 
 # The store answers with one standby: the other one follows while the services start. A new store is whole when it is

@@ -73,6 +73,14 @@ check_status "and comes out through another" 200 "${AUTH[@]}" http://127.0.0.1:9
 check "with the same bytes" cmp "$WORK/data" "$WORK/body"
 check_status "and out of the third" 200 "${AUTH[@]}" http://127.0.0.1:9091/api/v2/docs/drives/home/files/data
 check_eq "its blocks lie in the database" "" "$(docker exec "$(container docs-1)" find /var/lib/nephos/blocks -type f)"
+# Its own listener is open to those in its container only.
+metrics_of() { docker exec "$(container "$1")" bash -c 'exec 3<>/dev/tcp/localhost/7002 && printf "GET /metrics HTTP/1.0\r\n\r\n" >&3 && cat <&3'; }
+standby_reads() { # each read makes one more that no gateway has in memory
+	curl -s -o /dev/null "${AUTH[@]}" "http://127.0.0.1:8050/api/v2/docs/drives/home/items?path=/none-$RANDOM"
+	metrics_of docs-1 >"$WORK/metrics-1" && metrics_of docs-2 >"$WORK/metrics-2" &&
+		grep -q '^nephos_docs_reads_total{.*standby.*} [1-9]' "$WORK"/metrics-[12]
+}
+check "what no gateway has in memory is read from a standby" eventually 30 standby_reads
 check_status "the API page answers" 200 http://127.0.0.1:8050/api/v1/docs/docs
 check_status "and its OpenAPI" 200 http://127.0.0.1:9090/api/v2/user/docs/openapi.json
 
