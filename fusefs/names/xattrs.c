@@ -1,5 +1,7 @@
 #include "fusefs/names/xattrs.h"
 
+#include "common/base/limits.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -37,10 +39,12 @@ void xattrs_remove(struct xattrs *x, struct span name)
 
 int xattrs_add(struct xattrs *x, struct span name, struct span value)
 {
+	const struct xattr *old = xattrs_find(x, name);
+	const size_t others = x->bytes - (old ? old->name.size + old->value.size : 0);
 	struct xattr *a;
 	char *bytes;
 
-	if (x->bytes + name.size + value.size > XATTRS_CACHED_BYTES_MAX)
+	if (others + name.size + value.size > XATTRS_PER_ITEM_TOTAL_MAX)
 		return -E2BIG;
 	a = malloc(sizeof(*a) + name.size + value.size);
 	if (!a)

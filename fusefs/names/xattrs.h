@@ -1,7 +1,7 @@
 /*
  * xattrs: the extended attributes of one document, all of them, as last seen. Bounded as those of a document are:
- * XATTRS_PER_ITEM_BYTES_MAX of names, and XATTRS_CACHED_BYTES_MAX of everything: a document with more is asked each
- * time. How many of them are kept, with all else that is: kept.h.
+ * XATTRS_PER_ITEM_BYTES_MAX of names, and XATTRS_PER_ITEM_TOTAL_MAX of everything. How many of them are kept, with all
+ * else that is: kept.h.
  * Pure. Not thread-safe.
  */
 #ifndef NEPHOS_FUSEFS_NAMES_XATTRS_H
@@ -12,8 +12,6 @@
 #include "fusefs/core/kept.h"
 
 #include <stdint.h>
-
-#define XATTRS_CACHED_BYTES_MAX (256u * 1024)
 
 struct xattr {
 	struct xattr *next;

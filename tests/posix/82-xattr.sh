@@ -97,6 +97,15 @@ check "the capability goes, as with a write on the mount" \
 	eventually 5 sh -c '[ -z "$(getcap "$1")" ] && [ "$(cat "$1")" = new ]' - "$M/put"
 check_eq "and no other xattr" v "$(getfattr --only-values -n user.k "$M/put" 2>/dev/null)"
 
+cat >"$WORK/many.py" <<'PY'
+import os, sys
+names, value = ["user.%02d" % n for n in range(15)], os.urandom(65536)
+for name in names: os.setxattr(sys.argv[1], name, value)
+print(sorted(os.listxattr(sys.argv[1])) == names, all(os.getxattr(sys.argv[1], name) == value for name in names))
+PY
+check_eq "nearly as much as a document may have is listed and read" "True True" \
+	"$(touch "$M/many" && python3 "$WORK/many.py" "$M/many" 2>&1)"
+
 # ---- two mounts ----
 B=$WORK/b
 mkdir -p "$B"

@@ -1,5 +1,8 @@
 #include "fusefs/names/xattrs.h"
 
+#include "common/base/limits.h"
+
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,10 +30,30 @@ static void xattrs_are_replaced_removed_and_listed(void **state)
 	xattrs_free(x);
 }
 
+static void all_that_a_document_may_have_is_taken(void **state)
+{
+	static const char value[XATTR_VALUE_BYTES_MAX];
+	struct xattrs *x = xattrs_new();
+	char name[] = "user.a";
+	size_t left = XATTRS_PER_ITEM_TOTAL_MAX, size;
+
+	(void)state;
+	for (; left > 0; left -= size + strlen(name), name[5]++) {
+		size = left - strlen(name) < sizeof(value) ? left - strlen(name) : sizeof(value);
+		assert_int_equal(xattrs_add(x, span_str(name), span_of(value, size)), 0);
+	}
+	assert_int_equal(x->bytes, XATTRS_PER_ITEM_TOTAL_MAX);
+	assert_int_equal(xattrs_add(x, span_str("user.a"), span_of(value, sizeof(value))), 0);
+	assert_int_equal(x->bytes, XATTRS_PER_ITEM_TOTAL_MAX);
+	assert_int_equal(xattrs_add(x, span_str("user.more"), span_str("")), -E2BIG);
+	xattrs_free(x);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(xattrs_are_replaced_removed_and_listed),
+		cmocka_unit_test(all_that_a_document_may_have_is_taken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
