@@ -87,11 +87,10 @@ static int add_url(struct credentials *c, struct span url, struct buf *ret_why)
 	return c->urls[c->url_count] ? (c->url_count++, 0) : -ENOMEM;
 }
 
-int credentials_set_urls(struct credentials *c, const char *list, struct buf *ret_why)
+static int add_urls(struct credentials *c, const char *list, struct buf *ret_why)
 {
 	int r;
 
-	drop_urls(c);
 	do {
 		size_t size = strcspn(list, ",");
 
@@ -101,6 +100,12 @@ int credentials_set_urls(struct credentials *c, const char *list, struct buf *re
 	if (r < 0)
 		drop_urls(c);
 	return r;
+}
+
+int credentials_set_urls(struct credentials *c, const char *list, struct buf *ret_why)
+{
+	drop_urls(c);
+	return add_urls(c, list, ret_why);
 }
 
 int credentials_set_token(struct credentials *c, const char *token)
@@ -126,7 +131,8 @@ int credentials_set_token(struct credentials *c, const char *token)
 struct reading {
 	struct credentials *c;
 	struct buf *why;
-	bool said; /* why has the reason */
+	bool said;  /* why has the reason */
+	char *urls; /* of NEPHOS_URLS: behind that of NEPHOS_URL, wherever it stands */
 };
 
 static int on_pair(void *cookie, const char *key, const char *value, unsigned line)
@@ -139,6 +145,8 @@ static int on_pair(void *cookie, const char *key, const char *value, unsigned li
 	if (strcmp(key, "NEPHOS_URL") == 0) {
 		r = credentials_set_urls(reading->c, value, reading->why);
 		reading->said = r == -EINVAL;
+	} else if (strcmp(key, "NEPHOS_URLS") == 0) {
+		r = replace(&reading->urls, value);
 	} else if (strcmp(key, "NEPHOS_TOKEN") == 0) {
 		r = credentials_set_token(reading->c, value);
 	} else if (strcmp(key, "NEPHOS_USER") == 0) {
@@ -195,6 +203,11 @@ int credentials_read(const char *path, struct credentials *ret, struct buf *ret_
 	r = file_read(path, ENVFILE_BYTES_MAX, true, &text);
 	if (r == 0)
 		r = envfile_parse(buf_span(&text), &reading, on_pair, &line);
+	if (r == 0 && reading.urls) {
+		r = add_urls(&c, reading.urls, ret_why);
+		reading.said = r == -EINVAL;
+	}
+	free(reading.urls);
 	if (r == 0)
 		c.key_id = find_key_id(buf_span(&text));
 	if (r == 0 && file_is_shared(path))
@@ -249,7 +262,7 @@ static int make_folders(const char *path)
 	return r;
 }
 
-static int append_urls(struct buf *text, const struct credentials *c)
+int credentials_append_urls(const struct credentials *c, const char *variable, struct buf *ret)
 {
 	struct buf list;
 	int r = 0;
@@ -258,7 +271,7 @@ static int append_urls(struct buf *text, const struct credentials *c)
 	for (size_t i = 0; r == 0 && i < c->url_count; i++)
 		r = buf_printf(&list, "%s%s", i > 0 ? "," : "", c->urls[i]);
 	if (r == 0)
-		r = envfile_append(text, "NEPHOS_URL", list.data ? list.data : "");
+		r = envfile_append(ret, variable, list.data ? list.data : "");
 	buf_fini(&list);
 	return r;
 }
@@ -269,7 +282,7 @@ int credentials_write(const char *path, const struct credentials *c)
 	int r;
 
 	buf_init(&text, ENVFILE_BYTES_MAX);
-	r = append_urls(&text, c);
+	r = credentials_append_urls(c, "NEPHOS_URL", &text);
 	if (r == 0 && c->user)
 		r = envfile_append(&text, "NEPHOS_USER", c->user);
 	if (r == 0 && c->token)

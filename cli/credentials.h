@@ -2,7 +2,8 @@
  * credentials: which store, and who asks. Found in this order: a file that was named (--credentials, else
  * NEPHOS_CREDENTIALS); the variables NEPHOS_TOKEN, NEPHOS_URL, NEPHOS_USER; the file that "nephos login" left. A token
  * goes to no other store than the one it was made at: the file's is not used when NEPHOS_URL names another. NEPHOS_URL
- * may be several URLs with commas, gateways of one store. Used by one thread.
+ * may be several URLs with commas, gateways of one store. In a file NEPHOS_URLS may name more of them, so that
+ * NEPHOS_URL is one that curl can use. Used by one thread.
  */
 #ifndef NEPHOS_CLI_CREDENTIALS_H
 #define NEPHOS_CLI_CREDENTIALS_H
@@ -40,5 +41,7 @@ int credentials_path(const char *named, char **ret);
 int credentials_read(const char *path, struct credentials *ret, struct buf *ret_why);
 /* With mode 0600; folders that are missing are made with 0700. */
 int credentials_write(const char *path, const struct credentials *c);
+/* A line with all URLs of c. */
+int credentials_append_urls(const struct credentials *c, const char *variable, struct buf *ret);
 
 #endif

@@ -37,6 +37,8 @@ static int print_credentials(const struct command_run *run, const char *token)
 
 	buf_init(&text, ENVFILE_BYTES_MAX);
 	r = envfile_append(&text, "NEPHOS_URL", c->urls[0]);
+	if (r == 0 && c->url_count > 1)
+		r = credentials_append_urls(c, "NEPHOS_URLS", &text);
 	if (r == 0 && c->user)
 		r = envfile_append(&text, "NEPHOS_USER", c->user);
 	if (r == 0)

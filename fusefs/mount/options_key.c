@@ -26,6 +26,7 @@
 /* What a credentials file says. */
 struct found {
 	char *url, *token;
+	char *urls; /* all gateways of the store */
 };
 
 static void found_fini(struct found *f)
@@ -33,13 +34,23 @@ static void found_fini(struct found *f)
 	if (f->token)
 		explicit_bzero(f->token, strlen(f->token));
 	free(f->url);
+	free(f->urls);
 	free(f->token);
+}
+
+static char **field_of(struct found *f, const char *key)
+{
+	if (strcmp(key, "NEPHOS_URL") == 0)
+		return &f->url;
+	if (strcmp(key, "NEPHOS_URLS") == 0)
+		return &f->urls;
+	return strcmp(key, "NEPHOS_TOKEN") == 0 ? &f->token : NULL;
 }
 
 static int on_pair(void *cookie, const char *key, const char *value, unsigned line)
 {
 	struct found *f = cookie;
-	char **at = strcmp(key, "NEPHOS_URL") == 0 ? &f->url : strcmp(key, "NEPHOS_TOKEN") == 0 ? &f->token : NULL;
+	char **at = field_of(f, key);
 
 	(void)line;
 	if (!at)
@@ -51,7 +62,7 @@ static int on_pair(void *cookie, const char *key, const char *value, unsigned li
 
 static int read_file(const char *path, struct found *ret, struct buf *ret_why)
 {
-	struct found f = {NULL, NULL};
+	struct found f = {NULL, NULL, NULL};
 	unsigned line = 0;
 	int r = envfile_read(path, true, &f, on_pair, &line);
 
@@ -81,6 +92,20 @@ static void take_token(struct mount_options *o, struct found *f)
 	f->token = NULL;
 }
 
+/* The URLs that the file has, unless some were given. */
+static int take_urls(struct mount_options *o, const struct found *f, struct buf *ret_why)
+{
+	int r = 0;
+
+	if (o->url_count > 0)
+		return 0;
+	if (f->url && *f->url)
+		r = options_add_urls(o, f->url, ret_why);
+	if (r == 0 && f->urls && *f->urls)
+		r = options_add_urls(o, f->urls, ret_why);
+	return r;
+}
+
 static int use_file(struct mount_options *o, const char *path, struct buf *ret_why)
 {
 	struct found f;
@@ -88,8 +113,7 @@ static int use_file(struct mount_options *o, const char *path, struct buf *ret_w
 
 	if (r < 0)
 		return r;
-	if (o->url_count == 0 && f.url && *f.url)
-		r = options_add_urls(o, f.url, ret_why);
+	r = take_urls(o, &f, ret_why);
 	if (r == 0)
 		take_token(o, &f);
 	found_fini(&f);
@@ -158,10 +182,9 @@ static int use_login(struct mount_options *o, struct buf *ret_why)
 	if (r < 0)
 		return r;
 	meant = o->url_count == 0;
-	for (size_t i = 0; i < o->url_count && f.url; i++)
-		meant |= is_listed(f.url, o->urls[i]);
-	if (o->url_count == 0 && f.url)
-		r = options_add_urls(o, f.url, ret_why);
+	for (size_t i = 0; i < o->url_count; i++)
+		meant |= is_listed(f.url, o->urls[i]) || is_listed(f.urls, o->urls[i]);
+	r = take_urls(o, &f, ret_why);
 	if (r == 0 && meant)
 		take_token(o, &f);
 	found_fini(&f);

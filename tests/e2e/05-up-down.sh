@@ -40,6 +40,12 @@ cp "$WORK/build/bin/the-docs-before" "$WORK/build/bin/nephos-docs"
 check_eq "up again says that everything is up" "everything is up already" "$(up | head -n 1)"
 check_eq "and starts nothing" "$first" "$(pids)"
 check_eq "another --port is not taken over" "$first" "$(up --port 1 >/dev/null && pids)"
+kill -STOP "$(cat "$D/run/gateway-1.pid")"
+at_end 'kill -CONT "$(cat "$D/run/gateway-1.pid")"'
+# It waited 30 s for one gateway before, and then failed.
+check "a command goes on beside a gateway that hangs" \
+	timeout 15 "$WORK/build/bin/nephos" ls --credentials "$D/credentials" /tree
+kill -CONT "$(cat "$D/run/gateway-1.pid")"
 
 old=$first
 echo "written at the last moment" >"$M/last"

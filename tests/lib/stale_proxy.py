@@ -65,7 +65,8 @@ server = Server(("127.0.0.1", 0), Proxy)
 own = "http://127.0.0.1:%d" % server.server_address[1]
 credentials = os.path.join(folder, "credentials")
 with open(credentials) as f:
-    lines = ["NEPHOS_URL=%s\n" % own if line.startswith("NEPHOS_URL=") else line for line in f]
+    lines = ["NEPHOS_URL=%s\n" % own if line.startswith("NEPHOS_URL=") else line for line in f
+             if not line.startswith("NEPHOS_URLS=")]
 with open(credentials + ".new", "w") as f:
     f.writelines(lines)
 os.rename(credentials + ".new", credentials)

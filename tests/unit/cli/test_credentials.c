@@ -1,5 +1,7 @@
 #include "cli/credentials.h"
 
+#include "common/base/file.h"
+
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -122,6 +124,26 @@ static void a_named_file_goes_before_variables_and_login(void **state)
 	assert_int_equal(find(named, &c), 0);
 	assert_string_equal(c.token, "t-named");
 	credentials_fini(&c);
+}
+
+static void gateways_stand_beside_the_one_for_curl(void **state)
+{
+	static const char text[] = "NEPHOS_URLS=http://a,http://b/,http://c\nNEPHOS_URL=http://b\nNEPHOS_TOKEN=npk_1\n";
+	static const char bad[] = "NEPHOS_URLS=http://a,ftp://b\nNEPHOS_URL=http://b\nNEPHOS_TOKEN=npk_1\n";
+	const struct place *p = *state;
+	struct credentials c;
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "%s/named", p->folder);
+	assert_int_equal(file_write_atomic(path, 0600, span_of(text, sizeof(text) - 1)), 0);
+	assert_int_equal(find(path, &c), 0);
+	assert_int_equal(c.url_count, 3);
+	assert_string_equal(c.urls[0], "http://b");
+	assert_string_equal(c.urls[1], "http://a");
+	assert_string_equal(c.urls[2], "http://c");
+	credentials_fini(&c);
+	assert_int_equal(file_write_atomic(path, 0600, span_of(bad, sizeof(bad) - 1)), 0);
+	assert_int_equal(find(path, &c), -EINVAL);
 }
 
 static void the_key_of_a_login_goes_to_no_other_store(void **state)
@@ -250,6 +272,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_written_is_private_and_read_again),
 		TEST(a_named_file_goes_before_variables_and_login),
+		TEST(gateways_stand_beside_the_one_for_curl),
 		TEST(the_key_of_a_login_goes_to_no_other_store),
 		TEST(nothing_anywhere_is_no_failure),
 		TEST(a_file_that_others_can_read_is_refused),

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #define KEY(id_, name_) \
@@ -29,6 +30,25 @@ static void a_new_key_is_printed_as_credentials(void **state)
 	assert_string_equal(s.asked[0].body, "{\"name\":\"n\"}");
 	assert_non_null(strstr(s.out, "NEPHOS_TOKEN=npk_4\n"));
 	assert_int_equal(strncmp(s.out, "NEPHOS_URL=http://127.0.0.1:", 28), 0);
+	store_stop(&s);
+}
+
+static void a_new_key_is_printed_with_all_gateways(void **state)
+{
+	char file[] = "/tmp/test_key.XXXXXX", urls[256], line[600];
+	struct store s;
+	int fd = mkstemp(file);
+
+	(void)state;
+	store_start(&s, STORE_STEPS({201, "{\"id\":\"4\",\"name\":\"n\",\"token\":\"npk_4\"}", NULL}));
+	(void)snprintf(urls, sizeof(urls), "%s,http://127.0.0.1:1", s.credentials.urls[0]);
+	(void)snprintf(line, sizeof(line), "NEPHOS_URL=%s\nNEPHOS_URLS=%s\n", s.credentials.urls[0], urls);
+	assert_true(fd >= 0);
+	dprintf(fd, "NEPHOS_URL=%s\nNEPHOS_TOKEN=npk_1\n", urls);
+	(void)close(fd);
+	assert_int_equal(STORE_COMMAND(&s, "key", "add", "n", "--credentials", file), EXIT_DONE);
+	(void)unlink(file);
+	assert_memory_equal(s.out, line, strlen(line));
 	store_stop(&s);
 }
 
@@ -96,6 +116,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_new_key_is_printed_as_credentials),
+		cmocka_unit_test(a_new_key_is_printed_with_all_gateways),
 		cmocka_unit_test(an_id_goes_before_a_name),
 		cmocka_unit_test(a_name_of_one_key_is_enough),
 		cmocka_unit_test(a_name_of_two_keys_revokes_none),

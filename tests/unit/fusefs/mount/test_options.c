@@ -253,6 +253,13 @@ static void options_find_key_reads_the_file_that_is_named(void **state)
 	assert_string_equal(f->o.token, "k-1");
 	assert_int_equal(f->o.url_count, 2);
 	assert_string_equal(f->o.urls[1], "http://t:9090");
+	/* NEPHOS_URL may be one for curl, and the others stand beside it. */
+	write_file(f->file, "NEPHOS_URLS=http://s,http://t:9090\nNEPHOS_TOKEN='k-1'\nNEPHOS_URL=http://t:9090\n", 0600);
+	assert_int_equal(parse(f, line), 0);
+	assert_int_equal(options_find_key(&f->o, &f->why), 0);
+	assert_int_equal(f->o.url_count, 2);
+	assert_string_equal(f->o.urls[0], "http://t:9090");
+	assert_string_equal(f->o.urls[1], "http://s");
 	/* A URL on the line is the one that counts. */
 	(void)snprintf(line, sizeof(line), "mount -o credentials=%s http://other:1 /mnt", f->file);
 	assert_int_equal(parse(f, line), 0);
