@@ -45,7 +45,11 @@ at_end 'kill -CONT "$(cat "$D/run/gateway-1.pid")"'
 # It waited 30 s for one gateway before, and then failed.
 check "a command goes on beside a gateway that hangs" \
 	timeout 15 "$WORK/build/bin/nephos" ls --credentials "$D/credentials" /tree
+mkdir "$WORK/second"
+check "so does a mount that begins" timeout 60 "$WORK/build/bin/nephos" mount -o "credentials=$D/credentials" "$WORK/second"
+check_eq "which shows what is there" 10000000 "$(stat -c %s "$WORK/second/large")"
 kill -CONT "$(cat "$D/run/gateway-1.pid")"
+check "it is taken off" "$WORK/build/bin/nephos" umount "$WORK/second"
 
 old=$first
 echo "written at the last moment" >"$M/last"

@@ -173,6 +173,8 @@ static unsigned limited_ms(const struct store_http_call *call, unsigned wanted_m
 {
 	int64_t left = (call->began_ns + call->s->outage_ns - clock_mono_ns()) / NS_PER_MS;
 
+	if (call->s->attempt_ms > 0 && call->s->attempt_ms < wanted_ms)
+		wanted_ms = call->s->attempt_ms;
 	if (call->flags & CALL_FLAG_ONCE || left >= (int64_t)wanted_ms)
 		return wanted_ms;
 	return left > STORE_HTTP_LEAST_MS ? (unsigned)left : STORE_HTTP_LEAST_MS;

@@ -287,10 +287,25 @@ static void explain(struct store_http *s, int error, struct buf *ret_why)
 		(void)buf_printf(ret_why, "%s: %s", current, error_lookup(error)->title);
 }
 
+/* Each gateway beside the first has half as long, which is for one that is silent. */
+static int open_all(struct store_http *s, unsigned open_ms, struct store_drive *ret_drive)
+{
+	const size_t others = gateways_count(s->gateways) - 1;
+	const int64_t until = clock_mono_ns() + (open_ms + others * (open_ms / 2)) * NS_PER_MS;
+	int r;
+
+	s->attempt_ms = others > 0 ? open_ms / 2 : 0;
+	r = open_drive(s, until, ret_drive);
+	if (r == 0)
+		r = open_session(s, until);
+	if (r == 0)
+		s->attempt_ms = 0; /* all calls are over; of a failure some may not be */
+	return r;
+}
+
 int store_http_new(const struct store_http_options *options, struct store **ret, struct store_drive *ret_drive,
 	struct buf *ret_why)
 {
-	int64_t until = clock_mono_ns() + (options->open_ms ? options->open_ms : OPEN_MS) * NS_PER_MS;
 	struct store_http *s = calloc(1, sizeof(*s));
 	int r;
 
@@ -307,9 +322,7 @@ int store_http_new(const struct store_http_options *options, struct store **ret,
 		(void)buf_printf(ret_why, "%s", error_lookup(r)->title);
 		goto fail;
 	}
-	r = open_drive(s, until, ret_drive);
-	if (r == 0)
-		r = open_session(s, until);
+	r = open_all(s, options->open_ms ? options->open_ms : OPEN_MS, ret_drive);
 	if (r < 0) {
 		explain(s, r, ret_why);
 		goto fail;

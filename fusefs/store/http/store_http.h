@@ -37,7 +37,7 @@ struct store_http_options {
 	const char *drive; /* number, name, or "home" */
 	const char *token;
 	const char *name;	 /* of the session, for people */
-	unsigned open_ms;	 /* how long opening may try; 0: 5 s */
+	unsigned open_ms;	 /* how long opening may try with one gateway, and half of it for each other; 0: 5 s */
 	unsigned outage_ms;	 /* 0: STORE_OUTAGE_S and the slack; tests have less time */
 	unsigned doubt_ms;	 /* 0: STORE_HTTP_DOUBT_MS */
 	struct metrics *metrics; /* may be NULL */

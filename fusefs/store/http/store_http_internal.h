@@ -180,6 +180,9 @@ struct store_http {
 	struct worker *hasher;
 	char *authorization, *name;
 	int64_t outage_ns, doubt_ns;
+	/* While the store is opened: how long an attempt may take, as one gateway that is silent must not take all
+	 * the time that there is; 0: as long as the call says. */
+	unsigned attempt_ms;
 	struct store_http_counts counts[CALL_KINDS];
 	struct metric *retries, *failovers, *doubts;
 

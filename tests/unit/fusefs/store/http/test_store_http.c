@@ -118,6 +118,23 @@ static void store_http_new_takes_the_gateway_that_answers(void **state)
 	buf_fini(&why);
 }
 
+static void store_http_new_leaves_a_gateway_that_is_silent(void **state)
+{
+	struct fixture *f = *state;
+	const char *urls[2];
+	struct buf why;
+
+	buf_init(&why, 1000);
+	f->a = fake_start(0);
+	f->b = fake_start(0);
+	fake_add(f->a, &(struct fake_answer){.method = "GET", .target = "/drives/home", .kind = FAKE_HOLD});
+	urls[0] = fake_url(f->a);
+	urls[1] = fake_url(f->b);
+	assert_int_equal(open_store(f, urls, 2, 0, &why), 0);
+	assert_int_equal(fake_count(f->a, "GET", "/drives/home"), 1);
+	buf_fini(&why);
+}
+
 static void store_http_new_without_any_gateway_says_which_was_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -462,6 +479,7 @@ int main(void)
 		TEST_BARE(store_http_new_finds_a_drive_by_its_name),
 		TEST_BARE(store_http_new_names_a_drive_that_is_not_there_or_there_twice),
 		TEST_BARE(store_http_new_takes_the_gateway_that_answers),
+		TEST_BARE(store_http_new_leaves_a_gateway_that_is_silent),
 		TEST_BARE(store_http_new_without_any_gateway_says_which_was_refused),
 		TEST(batch_is_applied_under_session_and_growing_numbers),
 		TEST(batch_without_an_answer_is_repeated_elsewhere_with_the_same_key),
