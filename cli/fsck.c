@@ -156,7 +156,7 @@ static int ask(struct command_run *run, const char *method, json_t *body, json_t
 	return code;
 }
 
-/* The same, where nothing is said of a failure that may pass. */
+/* Asks how far the check has come. A failure that may pass is told only when it has come PATIENCE times in a row. */
 static int look(struct command_run *run, json_t **state)
 {
 	struct api_request request = {.method = "GET", .path = FSCK};

@@ -170,8 +170,8 @@ void docs_service_stamp(struct http_headers *ret, void *docs)
 	const struct docs *d = docs;
 	const int64_t timeline = pg_timeline(d->database);
 
-	/* Where there is no memory for it, the gateway that hears the position without it asks for no more reads of
-	 * standbys until it is started anew: all are right without. */
+	/* Without memory for it the timeline is left out. A gateway that hears of a position without its timeline asks
+	 * for no more reads of standbys until it is started anew. That costs speed; its answers stay right. */
 	if (timeline > 0)
 		(void)http_headers_add_number(ret, HEADER_TIMELINE, timeline);
 }

@@ -450,8 +450,8 @@ static void stop_all(void *cookie)
 		s->options.drain(s->app);
 	if (s->server)
 		http_server_drain(s->server, SERVICE_DRAIN_MS);
-	/* Connections that are kept may bring requests until the server has stopped, and what the service has under way
-	 * itself may ask for a worker until it has: both are refused, by workers that are still there to say so. */
+	/* The workers stop before the server does, and are freed after it. Until then connections that are kept may
+	 * bring requests, and the service's own work may ask for a worker: stopped workers refuse both. */
 	workers_stop(s->workers);
 	workers_stop(s->slow);
 	http_server_stop(s->server);

@@ -29,7 +29,7 @@
 #define BATCH_ROWS_MAX 65536
 #define BATCH_LOADED_BYTES_MAX \
 	134217728 /* inline content that it reads: what a mount changes at once may lie in 4096 pieces of 32 KiB */
-#define BATCH_CLONED_BYTES_MAX 33554432		/* inline content that its clones copy: as blocks it costs nothing */
+#define BATCH_CLONED_BYTES_MAX 33554432		/* inline content that its clones copy; blocks are not copied */
 #define JSON_BYTES_MAX (1024u * 1024)		/* JSON body of any request */
 #define JSON_DEPTH_MAX 32u			/* nesting; nothing of ours goes beyond 6 */
 #define BATCH_BYTES_MAX (8u * 1024 * 1024)	/* a batch with data (vnd.nephos.ops) */

@@ -184,7 +184,7 @@ static void reply_read(struct read *read, fuse_req_t req)
 		fuse_reply_iov(req, r->parts, (int)r->part_count);
 }
 
-/* With the lock: no reply that tells of another size comes between. */
+/* Answers with the lock held, so that no reply that tells of another size comes between. */
 static void answer_read(struct reader *r)
 {
 	struct read *read = (struct read *)r;

@@ -59,9 +59,10 @@ enum cache_verdict cache_put(struct cache *c, const struct cache_fill *fill);
 
 /* These tags were touched at seq. They say themselves of which drive they are. */
 void cache_drop(struct cache *c, const struct tag *tags, size_t count, int64_t seq);
-/* All of a drive, and what is on its way: it was deleted, begins another life, or is another gateway's now. */
+/* Drops all answers of a drive, also those that are on their way. The drive was deleted or begins another life, or
+ * another gateway is its home now. */
 void cache_forget_drive(struct cache *c, uint32_t drive);
-/* All that was given to a user, and what is on its way. Looks at each entry: some milliseconds for 100,000. */
+/* Drops all that was given to a user, also what is on its way. Looks at each entry: some milliseconds for 100,000. */
 void cache_forget_user(struct cache *c, int64_t user);
 void cache_forget_all(struct cache *c);
 

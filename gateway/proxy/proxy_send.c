@@ -109,7 +109,7 @@ static int on_head(void *cookie, const struct http_response *head, unsigned atte
 	if (error == 0 && x->kind == REGISTRY_DOCS)
 		error = proxy_home_on_head(x, head);
 	if (error < 0 || x->misplaced)
-		return error; /* what else it says is for nobody */
+		return error; /* nobody gets this answer */
 	/* What has no length may have no end, and its first byte may be long in coming: the head goes now. */
 	if (error == 0 && !bodiless && !x->content.comes && !x->fill.gathers &&
 		(x->answer_length < 0 || x->answer_length > (int64_t)PROXY_ANSWER_BYTES))

@@ -68,7 +68,7 @@ struct home_stretch {
 enum home_duty {
 	HOME_NOTHING,
 	HOME_DROP,   /* the tags that came with the stretch, at its last position */
-	HOME_FORGET, /* all of the drive: it is in another life, or it is not this gateway's any more */
+	HOME_FORGET, /* all answers of the drive: it began another life, or this gateway is not its home any more */
 };
 
 int homes_new(size_t max, struct homes **ret); /* max: HOMES_MAX, or fewer for tests. -ENOMEM */

@@ -66,12 +66,13 @@ static bool others_are_news(const struct poll *p)
 	return p->others_known >= 0 && p->others != p->others_known;
 }
 
-/* Nothing that the caller does not know: it did it itself. Once it waits for more of it, or for something else. */
+/* Whether the page has only the caller's own changes, which it knows. Then the poll waits once for more of them, or for
+ * somebody else's. */
 static bool is_only_own(struct poll *p, const struct changes_page *page)
 {
 	const size_t count = changes_page_count(page);
 	const bool only_own = count > 0 && page->own == count && count < FEED_OWN_MAX &&
-		count < (size_t)p->limit /* others' may lie behind it */ && !p->waited;
+		count < (size_t)p->limit /* behind a full page others' changes may lie */ && !p->waited;
 
 	p->waited = p->waited || only_own;
 	return only_own;

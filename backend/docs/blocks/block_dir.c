@@ -319,7 +319,7 @@ static int remove_leftovers(struct block_dir *d)
 /* ---- going through all of it ---- */
 
 struct visit {
-	int64_t before_s; /* files that were written before */
+	int64_t before_s; /* only files that were written before this time are told */
 	block_store_on_name on_name;
 	void *cookie;
 };

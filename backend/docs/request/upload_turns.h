@@ -33,7 +33,7 @@ struct upload_turns { /* all zeros at first */
 int upload_turns_ask(struct upload_turns *all, struct upload_turn *turn, int64_t now_ns);
 /* Has none any more, whatever it had. */
 void upload_turns_leave(struct upload_turns *all, struct upload_turn *turn);
-/* After a turn has ended: the next that has one now, until NULL. */
+/* Gives a turn to one that waited, and returns it. To be called after a turn has ended, until it returns NULL. */
 struct upload_turn *upload_turns_next(struct upload_turns *all, int64_t now_ns);
 /* Whether one that has got so many bytes in its turn is too slow for others to wait for. */
 bool upload_turns_is_slow(const struct upload_turn *turn, size_t bytes, int64_t now_ns);

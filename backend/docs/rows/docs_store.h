@@ -66,8 +66,8 @@ struct docs_seen { /* what the dedupe rows say, one for each key of the transact
 	enum { DOCS_NEW, DOCS_REPEAT, DOCS_REUSED, DOCS_OUT_OF_ORDER, DOCS_SESSION_GONE } state;
 	struct docs_answer answer; /* DOCS_REPEAT; valid until the transaction ends */
 	int64_t began;		   /* DOCS_NEW, of a session: the drive's seq then (tree_by) */
-	/* the store has not asked, and what follows from the drive's row is true only once txn_commit has found it
-	 * so */
+	/* the store took this from memory, without asking the database: what follows from the drive's row is true only
+	 * once txn_commit has found that the row is still like this */
 	bool guessed;
 };
 

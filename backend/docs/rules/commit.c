@@ -389,8 +389,8 @@ static int64_t round_session(const struct round *r)
 	return r->count == 1 && r->keys[0].kind == DOCS_KEY_SESSION ? r->keys[0].session : 0;
 }
 
-/* Others may have something to see: also what an earlier try did whose process died before it could say so, or whose
- * outcome nobody knows. */
+/* Whether others may have something to see. A repeat counts, too: its first try may have changed the drive in a process
+ * that died before it could tell. So does a transaction of which nobody knows whether it was committed. */
 static bool is_news(const struct round *r, int error)
 {
 	bool repeat = false;

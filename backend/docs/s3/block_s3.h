@@ -20,8 +20,8 @@ struct block_s3_options {
 	const char *spool_folder; /* where files without a name lie; made when it is not there */
 };
 
-/* A service that does not answer is no failure: it is tried out before the first put. -EINVAL: an option is wrong, or
- * the service cannot hold blocks; logged. Else those of the folder, -ENOMEM. */
+/* A service that does not answer is no failure here: then it is tried out before the first put. -EINVAL: an option is
+ * wrong, or the service cannot hold blocks; that is logged. -ENOMEM, and what the spool's folder fails with. */
 int block_s3_new(const struct block_s3_options *options, struct block_store **ret);
 
 #endif

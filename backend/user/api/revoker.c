@@ -214,7 +214,8 @@ void revoker_post(
 	if (v)
 		v->message = make_message(user_id, token_id);
 	if (!v || !v->message) {
-		/* Waiting here is what is left: it costs this worker, and the promise holds. */
+		/* There is no memory to tell the gateways. After this time they have forgotten the token by themselves:
+		 * waiting here keeps the promise, and costs this worker. */
 		const struct timespec wait = {.tv_sec = TOKEN_CACHE_S};
 		log_error(NULL, "op=forget error=%d outcome=waiting", -ENOMEM);
 		free(v);

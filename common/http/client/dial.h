@@ -28,8 +28,8 @@ struct http_greeting {
 };
 
 struct http_greeter {
-	/* 1: ret has what to say next; 0: it is who it should be; a failure: it is not, and the connection is closed.
-	 * Must not block. Any thread. */
+	/* 1: ret has what to say next. 0: the peer is who it should be. A failure: it is not, and the connection is
+	 * closed. Must not block. Any thread. */
 	int (*step)(void *cookie, const struct http_greeting *greeting, char ret[HTTP_GREETING_TEXT_SIZE]);
 	/* Told when whoever answers is not who he should be: said no, no HTTP, or what step refused. May be NULL. */
 	void (*refused)(void *cookie, const struct http_greeting *greeting);

@@ -193,7 +193,7 @@ int gateways_add_named(struct gateways *g, size_t by, struct span url)
 	if (!loopback_may_follow(g->list[by].url, copy))
 		return -EPERM;
 	r = gateways_add(g, url);
-	/* What a gateway names binds no other one: only a person's word does. */
+	/* Only what a person has named makes https a demand. The word of a gateway does not. */
 	g->secure = secure;
 	return r;
 }

@@ -256,8 +256,8 @@ void connection_end_request(struct connection *c)
 		atomic_fetch_add(&c->turn, 1);
 }
 
-/* What ever came over it, read or not. Where the kernel does not say, nothing ever comes, and the idle limit is all
- * there is. */
+/* How many bytes have come over a socket, read or not. 0 where the kernel does not say: a client that goes on sending
+ * then looks silent, and only the idle limit ends its connection. */
 static uint64_t bytes_received(int fd)
 {
 	struct tcp_info info = {0};

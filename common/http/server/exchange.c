@@ -323,7 +323,8 @@ static enum MHD_Result on_stream_data(struct http_request *req, const char *data
 	return MHD_YES;
 }
 
-/* Takes it in, wanted or not: it is bounded, and lies in memory anyway. */
+/* Takes in what comes of the body while the guard keeps the request. Nobody knows yet whether it is wanted, but it is
+ * bounded, and lies in memory anyway. */
 static int hold(struct http_request *req, const char *data, size_t size)
 {
 	bool fits = (req->chunked ? req->received + size : (uint64_t)req->length) <= body_limit(req);

@@ -266,8 +266,8 @@ void http_respond_stream(struct http_request *req, int status, const struct http
 	if (!req->is_short)
 		response = MHD_create_response_from_callback(size, pull_block(length), stream_on_pull, req, NULL);
 
-	/* The library (0.9.75) ends the chunks of a body that a HEAD does not get: five bytes in front of the
-	 * connection's next answer. */
+	/* The library (0.9.75) sends the end of a chunked body even after a HEAD, which has no body: five bytes that
+	 * would stand in front of the connection's next answer. Without chunks it does not. */
 	if (response && req->is_head && length < 0)
 		MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
 	req->stream = (struct http_stream){.ops = ops, .cookie = cookie, .length = length};

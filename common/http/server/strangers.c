@@ -14,7 +14,7 @@
 /* So many strangers may be there however full it is, and can be greeted at once; of more than that none has its place
  * for sure. */
 #define ROOM_MAX 256u
-#define ROOM_PART 16 /* of all connections, where these are few */
+#define ROOM_PART 16 /* a server of few connections has room for this part of them only */
 
 static bool is_in_the_way(const struct http_server *s)
 {

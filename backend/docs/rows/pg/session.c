@@ -54,7 +54,8 @@ int docs_pg_session_end(struct docs_store *store, const struct docs_scope *scope
 	if (pg_touched(result) == 0) {
 		struct docs_drive drive;
 
-		/* Of a drive that is not the caller's there is nothing to be gone. */
+		/* Where the drive is not the caller's, the answer is that there is no such drive: -ERR_SESSION_GONE
+		 * would tell that it exists. */
 		r = docs_pg_drive_get(store, scope, &drive);
 		r = r < 0 ? r : -ERR_SESSION_GONE;
 	}

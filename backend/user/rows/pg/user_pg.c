@@ -39,7 +39,8 @@ static struct pg_param hash_param(const uint8_t hash[SHA256_BYTES])
 	return PG_P_BYTEA(span_of(hash, SHA256_BYTES));
 }
 
-/* Runs; what the store calls by a name of its own gets it. */
+/* Runs a statement. The constraints that a request can break have codes of the store's own: -EEXIST for what is not
+ * unique, -ENOENT for a row that refers to nothing. */
 static int run(struct user_store *s, const struct pg_statement *statement, const struct pg_param *params, size_t count,
 	struct pg_result **ret)
 {

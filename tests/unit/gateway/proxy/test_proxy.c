@@ -246,7 +246,7 @@ static void a_client_that_leaves_cancels_the_request(void **state)
 		wire_say(fd, "GET /api/v2/docs/hold HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer anna\r\n\r\n");
 		assert_true(gate_wait(&f->service.came, came + i));
 		wire_reset(fd);
-		/* Whom the gateway leaves learns it by a reset, too. */
+		/* The gateway gives up its own request: the service sees that connection end. */
 		assert_true(gate_wait(&f->service.gone, gone + i));
 	}
 	service_release(&f->service);

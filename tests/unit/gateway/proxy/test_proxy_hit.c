@@ -367,7 +367,8 @@ static void a_part_is_given_only_of_the_state_that_was_named(void **state)
 	assert_says("HTTP/1.1 200");
 	assert_hit(f, "GET", drive, "documents/2/content", "Range: bytes=3-6\r\nIf-Range: " LATER "\r\n");
 	assert_says("HTTP/1.1 200");
-	/* A second that is not over, as far as anybody may know, names no state. */
+	/* Last-Modified counts whole seconds. While its second may still go on, a later change could have the same
+	 * date: such a date proves nothing, and If-Range gets all. */
 	(void)strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&(time_t){now + 3600}, &tm));
 	FRONT_SET(f, date, date);
 	assert_asked(f, "GET", drive, "documents/3/content", "");

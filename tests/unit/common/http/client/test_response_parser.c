@@ -164,7 +164,7 @@ static void who_says_so_or_speaks_an_older_version_closes(void **state)
 	assert_false(reading_of("HTTP/1.1 204 x\r\nConnection: x, Close\r\n\r\n", false).may_keep);
 	assert_false(reading_of("HTTP/1.0 204 x\r\n\r\n", false).may_keep);
 	assert_true(reading_of("HTTP/1.0 204 x\r\nConnection: keep-alive\r\n\r\n", false).may_keep);
-	/* Whom it told a length, and chunks, might see another end. */
+	/* An answer with a length and with chunks: another reader may take it to end elsewhere. */
 	assert_false(
 		reading_of("HTTP/1.1 200 x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false)
 			.may_keep);

@@ -613,7 +613,7 @@ static void a_client_that_shut_its_sending_side_gets_its_answer(void **state)
 		int fd = wire_connect(http_server_port(w->server)), arrived = gate_count(&w->arrived);
 		struct http_request *held;
 
-		/* Also while the guard thinks about it. */
+		/* Every second time the guard has not decided yet. */
 		w->guard_holds = i % 2;
 		assert_true(wire_say(fd, requests[i / 2]));
 		shutdown(fd, SHUT_WR);

@@ -44,7 +44,7 @@ static void a_drive_with_content_goes_by_its_name_and_comes_back(void **state)
 	assert_ok(w, get(w, id, &seen));
 	assert_ok(w, ops->drive_trash(w->store, &w->scope, &SPAN_LITERAL("home")));
 	assert_int_equal(in_trash(w), 1);
-	/* Whoever has it hears why; for others there is no such drive. */
+	/* The owner hears that the drive is in the trash; for everybody else there is no such drive. */
 	assert_int_equal(get(w, id, &seen), -ERR_DRIVE_TRASHED);
 	assert_int_equal(ops->drive_get(w->store, &w->scope, &drive), -ERR_DRIVE_TRASHED);
 	assert_int_equal(ops->drive_get(w->store, &stranger, &drive), -ERR_NOT_FOUND);

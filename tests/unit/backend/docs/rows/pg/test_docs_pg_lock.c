@@ -214,7 +214,7 @@ static void a_session_that_replaces_another_has_its_locks(void **state)
 	assert_false(holds(&t, t.b, 0, 9, false));
 	assert_true(holds(&t, next, 0, 9, false));
 	assert_true(holds(&t, t.b, 0, 9, false));
-	/* Of one that was gone there is nothing to have. */
+	/* The session a is gone by now, and so has no locks that a session in its place could get. */
 	assert_ok(t.w, ops->session_create(t.w->store, &t.w->scope, SPAN_LITERAL("m"), t.a, &last));
 	assert_ok(t.w, ops->lock_kept(t.w->store, &t.w->scope, last, &kept));
 	assert_false(kept);
