@@ -75,7 +75,7 @@ static void on_answer(void *cookie, struct http_response *response)
 	struct answers *a = q->answers;
 
 	pthread_mutex_lock(&a->lock);
-	assert(q->response.error == -ENOENT); /* as ask_all left it: an answer comes once */
+	assert(q->response.error == -ENOENT); /* ask_all set it: each answer comes once */
 	q->response = *response;
 	memset(response, 0, sizeof(*response));
 	assert(a->missing > 0);
@@ -304,7 +304,7 @@ static void print_kept(struct buf *line, const json_t *g)
 	(void)buf_append_str(line, "cache    ");
 	print_field(line, g, "name", 12);
 	if (!cache) {
-		(void)buf_append_str(line, "says nothing of a cache");
+		(void)buf_append_str(line, "this gateway does not say what it keeps: it may be of another version");
 		return;
 	}
 	(void)buf_printf(line, "home of %lld drives, %lld answers, %lld KiB, ",
@@ -329,7 +329,7 @@ static void print_copies(struct buf *line, const json_t *g)
 	(void)buf_append_str(line, "copies   ");
 	print_field(line, g, "name", 12);
 	if (!replication) {
-		(void)buf_append_str(line, "says nothing of copies");
+		(void)buf_append_str(line, "this gateway does not say what it copies: it may be of another version");
 		return;
 	}
 	(void)buf_printf(line, "of %lld drives, %lld answers, %lld KiB; of its own %lld sent, %lld wait, for %lld ms",

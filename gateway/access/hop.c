@@ -116,7 +116,7 @@ static int admit(struct http_request *req, const char *self, const char **ret_wh
 	}
 	int r = remember(req);
 	if (r == -EBADMSG) {
-		*ret_why = "the fields that say who asks are missing, or say what they cannot";
+		*ret_why = "the header fields that say who asks are missing, or have values that they cannot have";
 		r = -ERR_BAD_REQUEST;
 	}
 	return r;

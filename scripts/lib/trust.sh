@@ -144,7 +144,7 @@ read_settings() {
 		printf -v "$key" %s "$value"
 	done <"$1"
 	for key in PORT GATEWAYS FIRST_USER MOUNT; do
-		case $seen in *" $key "*) ;; *) die "$1 does not say $key" ;; esac
+		case $seen in *" $key "*) ;; *) die "$1 does not say $key: its line $key=… is missing" ;; esac
 	done
 	check_last_port
 }

@@ -9,7 +9,7 @@ open_data() {
 	DATA=$OWN_PATH
 	mkdir -p "$DATA/run" "$DATA/log" "$DATA/blocks"
 	own_path "$DATA"
-	[ "$OWN_PATH" = "$DATA" ] || die "somebody else changes the way to $DATA"
+	[ "$OWN_PATH" = "$DATA" ] || die "somebody else has just changed a folder above $DATA: choose another place (--data)"
 	check_folder "$DATA/run" last
 	check_folder "$DATA/log" last
 	own_path "$DATA/blocks" "$(user_of docs-1)"

@@ -139,7 +139,7 @@ const struct http_route docs_routes[] = {
 		.doc = "{" PARAMETERS(KEY "," QUERY("confirm", "string",
 			"the drive's name: needed when there is anything in it") "," QUERY("trashed", "integer",
 			"1: one that is in the trash, which ends there")) "," RESPONSES(ANSWER("204",
-			"in the trash, for 30 days; one that was empty is gone") "," ANSWER("428",
+			"the drive is in the trash for 30 days, or gone at once when it was empty or in the trash already") "," ANSWER("428",
 			"not confirmed")) "}"},
 	{"POST", ONE "/restore", BODY_JSON, .handler = api_drive_restore, .tag = "drives",
 		.summary = "Take a drive out of the trash",
@@ -161,15 +161,15 @@ const struct http_route docs_routes[] = {
 		.summary = "Start a check of the whole store (administrators)",
 		.doc = "{\"description\":\"every row and every byte is read while the store is in use; repair: what can be derived is mended\"," JSON_BODY_OPTIONAL(
 			OBJECT("\"repair\":{\"type\":\"boolean\"}")) "," RESPONSES(JSON_ANSWER("202", "started",
-			FSCK) "," JSON_ANSWER("200", "one of that kind runs already", FSCK) "," ANSWER("409",
-			"one of the other kind runs") "," ANSWER("403", "not an administrator")) "}"},
+			FSCK) "," JSON_ANSWER("200", "a check of that kind runs already", FSCK) "," ANSWER("409",
+			"a check of the other kind runs") "," ANSWER("403", "not an administrator")) "}"},
 	{"GET", V2 "/fsck", BODY_NONE, .handler = api_fsck_get, .tag = "store",
 		.summary = "How far the check has come, or how the last one ended (administrators)",
 		.doc = "{" RESPONSES(
 			JSON_ANSWER("200", "the check", FSCK) "," ANSWER("403", "not an administrator")) "}"},
 	{"DELETE", V2 "/fsck", BODY_NONE, .handler = api_fsck_stop, .tag = "store",
 		.summary = "Stop the check (administrators)",
-		.doc = "{" RESPONSES(JSON_ANSWER("200", "stopped; or it was over", FSCK) "," ANSWER(
+		.doc = "{" RESPONSES(JSON_ANSWER("200", "the check is stopped, or was over already", FSCK) "," ANSWER(
 			"403", "not an administrator")) "}"},
 	{"GET", V2 "/fsck/findings", BODY_NONE, .handler = api_fsck_findings, .tag = "store",
 		.summary = "What the check, or the last one, has found (administrators)",
