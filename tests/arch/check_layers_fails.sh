@@ -156,6 +156,9 @@ sees check_names.py "nothing needs this exception" "an exception that is not nee
 good_tree
 echo 'void other_end(void);' >>"$tree/common/http/client/client_internal.h"
 sees check_names.py "common/http/client/client_internal.h:4: other_end" "a function of a family by another name"
+good_tree
+file common/http/client/perform_private.h 'void perform_other(void);' 'void perform_private_end(void);'
+sees check_names.py "common/http/client/perform_private.h:1: perform_other" "an internal header by another word"
 
 # ---- SQL ----
 

@@ -45,7 +45,7 @@ def names_of(path, texts):
         stem = stem.rpartition("_")[0]
         if stem + ".h" in texts:
             heads.add(stem)
-    return {os.path.basename(head) for head in heads} - {"internal", "private"}
+    return {os.path.basename(head) for head in heads} - {"internal"}
 
 
 def read_allowed():

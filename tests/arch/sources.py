@@ -1,8 +1,8 @@
 """What the checks of this folder know of sources: which there are, what they include, and which module each belongs to.
 
 A module is a header with its source. Some headers have a family, which counts as one module:
-  X_internal.h, X_private.h     belong to X
-  internal.h, private.h         belong to the folder's own header: folder.h or X_folder.h
+  X_internal.h                  belongs to X
+  internal.h                    belongs to the folder's own header: folder.h or X_folder.h
   a source without a header     belongs to the internal header of its folder that it includes; otherwise X_part.c to X
 """
 import glob
@@ -11,7 +11,7 @@ import re
 
 FOLDERS = ("common", "backend", "gateway", "fusefs", "cli")
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+"([^"]+)"', re.M)
-INTERNAL = re.compile(r"(^|_)(internal|private)$")
+INTERNAL = re.compile(r"(^|_)internal$")
 NOISE = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
 DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\n\\]|\\.|\\\n)*", re.M)
 
