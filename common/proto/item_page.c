@@ -1,6 +1,11 @@
 /*
  * Compact pages of items (PROTOCOL.md). A page is walked once before its first item is handed out, so that a caller
  * never works through half of a damaged one.
+ *
+ * The head has the position and the cursor of the page, and the number of its items, which the writer fills in at the
+ * end (item_page_end). Each item has its own length in front: fixed numbers, then texts and bytes with their lengths.
+ * What a newer writer adds at the end of an item is passed over by an older reader. A writer appends an item whole or
+ * not at all.
  */
 #include "common/proto/item.h"
 

@@ -1,6 +1,11 @@
 /*
  * mount: what "nephos mount" runs: it connects to the store, mounts, serves until it is unmounted or told to end, and
- * stores what is left. Everything else about it is in options.h.
+ * stores what is left. What its options mean is in options.h.
+ *
+ * The key is found before anything is done with the mount point. Without -f a process goes to the background, and the
+ * caller's waits until that one says that the drive can be used, or why it cannot: a script goes on with a mount that
+ * works. Files that options name are made absolute first, as the process in the background works in another folder.
+ * What is up is taken down in the opposite order (mount_serve.c), and what could not be stored is a failure.
  */
 #ifndef NEPHOS_FUSEFS_MOUNT_MOUNT_H
 #define NEPHOS_FUSEFS_MOUNT_MOUNT_H

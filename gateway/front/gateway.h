@@ -1,6 +1,15 @@
 /*
  * gateway: the front door as one object: registry, tokens, proxy, ring, assets and the route table over them. main.c
  * gives it settings and signals.
+ *
+ * It has three servers. Clients come to the public one, whose routes are shown on the API pages. Services come to the
+ * internal one, which says that they live and which tokens are revoked. Other gateways come to the hop listener. All
+ * parts are made before the first of them listens; the public one listens last, when services have announced themselves
+ * or some time has passed, so that a client is not refused only because a gateway was faster than a service. The ring
+ * is joined after that.
+ *
+ * The end goes the other way: what others lack of this gateway's answers is copied to them, the ring is left, clients
+ * are answered and let go, then gateways, and services last, since what is under way still asks whether they live.
  */
 #ifndef NEPHOS_GATEWAY_FRONT_GATEWAY_H
 #define NEPHOS_GATEWAY_FRONT_GATEWAY_H

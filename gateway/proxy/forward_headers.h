@@ -1,6 +1,11 @@
 /*
  * forward_headers: which header fields cross the gateway. A request is written anew: nothing that speaks about the
- * connection passes, and of the fields of ours only the few that clients may say, or may be told. Pure.
+ * connection passes, and of the fields of ours (Nephos-…) only the few that clients may say, or may be told. Pure.
+ *
+ * The identity that a service goes by is put in here, from the token, and whatever the client said about it is dropped:
+ * names are compared without case, and an underscore counts as a dash, because what is behind us might read it so.
+ * Fields of ours that are not listed do not pass, so that one that is yet to come is not open to clients by mistake.
+ * Fields that Connection names stop here, as the protocol wants it.
  */
 #ifndef NEPHOS_GATEWAY_PROXY_FORWARD_HEADERS_H
 #define NEPHOS_GATEWAY_PROXY_FORWARD_HEADERS_H

@@ -1,4 +1,10 @@
-/* All routes of the docs service, with what the API pages say about them. */
+/*
+ * All routes of the docs service, with what the API pages say about them.
+ *
+ * A row has the method, the pattern, how the body comes, and the handler (api.h). `doc` is a piece of JSON for the
+ * description of the API (openapi.h), put together by the macros below; a row that is not described keeps the service
+ * from starting, unless it is internal. Internal rows are for gateways, and are not described.
+ */
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/reply.h"
 

@@ -1,6 +1,11 @@
 /*
  * reply: answers of the docs service in the forms of PROTOCOL.md: positions, items and pages of them, as JSON or
  * compact. Answers the call: it is not touched afterwards.
+ *
+ * Items are gathered while the store reads them, in the form that the client asks for (Accept). They are sent at the
+ * end, with the position that the store saw. One item more than the limit is not given: it says that there is a next
+ * page, whose cursor is made of the last name given. Each item is noted in the tags of the answer (tagging.h) by the
+ * way. The contents of small files go along until there are REPLY_INLINE_BYTES_SOFT of them.
  */
 #ifndef NEPHOS_DOCS_REPLY_H
 #define NEPHOS_DOCS_REPLY_H

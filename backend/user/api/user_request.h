@@ -1,6 +1,13 @@
 /*
  * user_request: what the handlers of all versions share: reading a request, running it on a worker, answering it,
  * keeping the answer under its Idempotency-Key, and holding it back until the gateways have forgotten what it revokes.
+ *
+ * A route says what is its own by a struct: a query has a function that asks, a mutation one that changes. A mutation
+ * goes in this order. The rules are asked whether the caller may do it at all; only then is anything said about the
+ * body. An answer that is kept under the key is looked for: a repeat gets that one. Otherwise the change is made, in
+ * one transaction with its sealed answer (answer.h). Of two with one key at the same moment the second fails, and finds
+ * the answer of the first. What the change revokes is told to the gateways (revoker.h); after that the caller is
+ * answered.
  */
 #ifndef NEPHOS_USER_USER_REQUEST_H
 #define NEPHOS_USER_USER_REQUEST_H
