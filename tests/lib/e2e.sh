@@ -27,18 +27,41 @@ trap e2e_on_exit EXIT
 # at_end 'COMMAND': run when the script ends, last one first.
 at_end() { e2e_cleanups+=("$1"); }
 
-# A sentence may go on with what the one before it was about ("it is read", "and says so"). In a log each line has to
-# be understood alone, so such a one is told behind the last that did not.
+# A sentence may go on with what the one before it was about ("it is read", "and says so"), or be a few words of it ("an
+# empty file"). In a log each line has to be understood alone. So one that goes on is told behind the last that does
+# not, and one of few words behind the last whole sentence.
+e2e_topic=
 e2e_subject=
 E2E_GOES_ON='^(and|nor|but|so|or|it|its|is|are|was|were|has|have|had|with|without|as|which|to|there|says|shows|he|his|they'
-E2E_GOES_ON+='|their|them|then|whole|again|not|come|comes|in|by|of|at)( |$)'
+E2E_GOES_ON+='|their|them|then|whole|again|not|come|comes|in|by|of|at|from|for|once|that|only|can|cannot|may|does|leaves'
+E2E_GOES_ON+='|brings|keeps|beyond|when|repeated|byte)( |$)'
+E2E_FEW_WORDS='^[^ ]+( [^ ]+){0,2}$'
 tell() { # HOW SENTENCE
 	if [[ $2 =~ $E2E_GOES_ON ]] && [ -n "$e2e_subject" ]; then
 		echo "$1 - $e2e_subject: $2"
-	else
-		e2e_subject=$2
-		echo "$1 - $2"
+		return
 	fi
+	e2e_subject=$2
+	if [[ $2 =~ $E2E_FEW_WORDS ]] && [ -n "$e2e_topic" ]; then
+		e2e_subject="$e2e_topic: $2"
+	else
+		e2e_topic=$2
+	fi
+	echo "$1 - $e2e_subject"
+}
+
+# The line of the script that says what does not hold.
+e2e_line() {
+	local i
+	for ((i = 1; i < ${#BASH_SOURCE[@]}; i++)); do
+		case ${BASH_SOURCE[i]} in
+		*/lib/*) ;;
+		*)
+			echo "${BASH_SOURCE[i]##*/}, line ${BASH_LINENO[i - 1]}"
+			return
+			;;
+		esac
+	done
 }
 
 pass() {
@@ -50,7 +73,7 @@ fail() {
 	e2e_failed=$((e2e_failed + 1))
 	tell "not ok" "$1"
 	shift
-	[ $# -eq 0 ] || printf '    %s\n' "$@"
+	printf '    %s\n' "$(e2e_line)" "$@"
 }
 
 check() {
