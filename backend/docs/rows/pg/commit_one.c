@@ -104,7 +104,7 @@ int docs_pg_commit_one_queue(struct docs_pg *s, const struct tree_delta *d, cons
 	PUT(params, PG_P_I32(s->txn.drive.id), PG_P_I64(d->drive.seq), PG_P_I64(d->drive.next_number),
 		PG_P_I64(d->drive.used), PG_P_I64(d->drive.documents), PG_P_I64(d->drive.extents));
 	if (guess) {
-		const int r = docs_pg_guess_param(s, &params[ONE_KNOWN]);
+		const int r = docs_pg_guess_param(s, &params[ONE_GUESS]);
 		if (r < 0)
 			return r;
 	}
@@ -135,8 +135,8 @@ int docs_pg_commit_one_queue(struct docs_pg *s, const struct tree_delta *d, cons
 		put_changed(params + ONE_CHANGED_2, d->changed[1]);
 		count = ONE_PARAMS;
 	}
-	const struct pg_statement *statements = guess ? SQL_COMMIT_KNOWN_ONE : SQL_COMMIT_ONE;
+	const struct pg_statement *statements = guess ? SQL_COMMIT_GUESS_ONE : SQL_COMMIT_ONE;
 	if (d->changed_count > 1)
-		statements = guess ? SQL_COMMIT_KNOWN_TWO : SQL_COMMIT_TWO;
+		statements = guess ? SQL_COMMIT_GUESS_TWO : SQL_COMMIT_TWO;
 	return pg_pipeline_add(s->pg, &statements[parts], params, count);
 }

@@ -155,7 +155,7 @@ int docs_pg_load_take(
 /* Takes the drive's knowledge; true: it is enough for this transaction, whose tree is made and loaded. False: ask. */
 bool docs_pg_guess(
 	struct docs_pg *s, uint32_t drive, const struct tree_wants *wants, int64_t now_ns, struct tree **ret_tree);
-/* The drive as it must be: the array of SQL_COMMIT_KNOWN_ONE, _TWO and SQL_CLAIM, in an array of the store's. */
+/* The drive as it must be: the array of SQL_COMMIT_GUESS_ONE, _TWO and SQL_CLAIM, in an array of the store's. */
 int docs_pg_guess_param(struct docs_pg *s, struct pg_param *ret);
 /* It was committed. */
 void docs_pg_guess_learn(struct docs_pg *s, const struct tree_delta *delta, const struct docs_answer *answers);

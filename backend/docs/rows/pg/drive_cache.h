@@ -4,7 +4,7 @@
  *
  * The drive's row says whether it is still true: whoever changes a document or an entry moves the row (seq, used,
  * next_number, an epoch or the incarnation). So a transaction may begin with what is known, without a look at the
- * database, if its one round trip ends with "provided that the row is still this one" (commit_known_one.sql).
+ * database, if its one round trip ends with "provided that the row is still this one" (commit_guess_one.sql).
  * Nothing is answered before that. What changes without the row is never kept: documents without a name, which upkeep
  * removes.
  *

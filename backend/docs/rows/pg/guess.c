@@ -51,12 +51,12 @@ bool docs_pg_guess(
 int docs_pg_guess_param(struct docs_pg *s, struct pg_param *ret)
 {
 	const struct tree_drive *d = &s->txn.drive;
-	const int64_t row[SQL_KNOWN_COUNT] = {d->owner, d->incarnation, d->seq, d->epoch, d->lease_epoch,
+	const int64_t row[SQL_GUESS_COUNT] = {d->owner, d->incarnation, d->seq, d->epoch, d->lease_epoch,
 		d->lease_session, d->next_number, d->quota_own, d->used, d->documents, d->extents};
 	int r = 0;
 
 	pg_array_clear(s->numbers[0]);
-	for (size_t i = 0; r == 0 && i < SQL_KNOWN_COUNT; i++)
+	for (size_t i = 0; r == 0 && i < SQL_GUESS_COUNT; i++)
 		r = pg_array_add_number(s->numbers[0], row[i]);
 	if (r == 0)
 		*ret = pg_array_param(s->numbers[0]);

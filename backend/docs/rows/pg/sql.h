@@ -151,7 +151,7 @@ enum docs_sql_commit_param {
 #define SQL_SESSION_STRIDE 3
 #define SQL_EXTENT_STRIDE 7
 /* owner, incarnation, seq, epoch, lease_epoch, lease_session, next_number, quota, used, documents, extents */
-#define SQL_KNOWN_COUNT 11
+#define SQL_GUESS_COUNT 11
 extern const struct pg_statement SQL_COMMIT[SQL_PARTS];
 
 /* The same of one op that changes one document, or two: where the parameters of each part begin; those up to the last
@@ -160,7 +160,7 @@ enum docs_sql_one {
 	ONE_DRIVE = 0,	  /* id, seq, next_number, used, documents, extents */
 	ONE_JOURNAL = 6,  /* seq, op, what, id, parent, old_parent, replaced, from, len, name, old_name, key */
 	ONE_SESSION = 18, /* id, number, status, fingerprint, headers, body */
-	ONE_KNOWN = 24,	  /* the drive as it must be, as bigint[]; not used by SQL_COMMIT_ONE */
+	ONE_GUESS = 24,	  /* the drive as it must be, as bigint[]; not used by SQL_COMMIT_ONE */
 	ONE_CHANGED =
 		/* id, parent, size, allocated, charged, mode, uid, gid, nlink, atime, mtime, ctime, seq, content_seq,
 		 * orphan, children, extents, name */
@@ -177,8 +177,8 @@ enum docs_sql_one {
 /* By the set of parts, for one changed document and for two. */
 extern const struct pg_statement SQL_COMMIT_ONE[SQL_PARTS], SQL_COMMIT_TWO[SQL_PARTS];
 /* The same without a transaction around it, provided that drive and session are as they were: see
- * commit_known_one.sql. Only sets with a session's answer are used. */
-extern const struct pg_statement SQL_COMMIT_KNOWN_ONE[SQL_PARTS], SQL_COMMIT_KNOWN_TWO[SQL_PARTS], SQL_CLAIM,
+ * commit_guess_one.sql. Only sets with a session's answer are used. */
+extern const struct pg_statement SQL_COMMIT_GUESS_ONE[SQL_PARTS], SQL_COMMIT_GUESS_TWO[SQL_PARTS], SQL_CLAIM,
 	SQL_REMOVE_NODES, SQL_REMOVE_EXTENTS, SQL_SWEEP_EXTENTS, SQL_ADD_EXTENTS, SQL_ADD_EXTENT, SQL_REMOVE_XATTRS,
 	SQL_SET_XATTRS, SQL_NAME_AGAIN, SQL_SESSION_ANSWERS, SQL_USER_ANSWERS, SQL_USER_FORGET, SQL_SESSION_REPEATS,
 	SQL_USER_REPEATS;

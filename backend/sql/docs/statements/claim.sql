@@ -4,6 +4,6 @@ FROM (
 	SELECT
 	FROM drive d
 	JOIN session s ON s.id = $3 AND s.drive = $1 AND s.number = $4 - 1 AND {{alive s}}
-	WHERE d.id = $1 AND d.trashed_at IS NULL AND {{drive_known d}} = $2::bigint[]
+	WHERE d.id = $1 AND d.trashed_at IS NULL AND {{drive_guessed d}} = $2::bigint[]
 	FOR NO KEY UPDATE OF d, s
 ) held

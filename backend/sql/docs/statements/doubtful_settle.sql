@@ -11,13 +11,7 @@ gone AS (
 	WHERE {{still_doubtful}} AND NOT {{block_referenced}}
 	RETURNING b.sha256, b.generation, b.size, b.uploader
 ),
-less AS (
-	INSERT INTO drive_blocks AS p (drive, part, bytes)
-	SELECT $1, 0, -sum({{block_counts size}})
-	FROM gone
-	HAVING count(*) > 0
-	ON CONFLICT (drive, part) DO UPDATE SET bytes = p.bytes + excluded.bytes
-)
+less AS ({{drive_blocks_less gone}})
 SELECT g.*, (SELECT count(*) FROM kept)
 FROM (SELECT) one
 LEFT JOIN gone g ON true

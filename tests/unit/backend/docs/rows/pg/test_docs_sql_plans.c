@@ -21,7 +21,7 @@ struct explained {
 	" bigint[], bytea[], bytea[], bytea[], bigint, bigint"
 #define CHANGED_TYPES \
 	"bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bytea"
-/* known: of the parameter that only SQL_COMMIT_KNOWN_ONE and _TWO use */
+/* known: of the parameter that only SQL_COMMIT_GUESS_ONE and _TWO use */
 #define COMMIT_ONE_TYPES(known)                                                                                                                     \
 	"int, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bytea, bytea, bytea," \
 	" bigint, bigint, bigint, bytea, bytea, bytea, " known ", " CHANGED_TYPES                                                                   \
@@ -82,8 +82,8 @@ static const struct explained EXPLAINED[] = {
 	{&SQL_COMMIT[15], COMMIT_TYPES},
 	{&SQL_COMMIT_ONE[15], COMMIT_ONE_TYPES("bigint")},
 	{&SQL_COMMIT_TWO[15], COMMIT_ONE_TYPES("bigint")},
-	{&SQL_COMMIT_KNOWN_ONE[15], COMMIT_ONE_TYPES("bigint[]")},
-	{&SQL_COMMIT_KNOWN_TWO[15], COMMIT_ONE_TYPES("bigint[]")},
+	{&SQL_COMMIT_GUESS_ONE[15], COMMIT_ONE_TYPES("bigint[]")},
+	{&SQL_COMMIT_GUESS_TWO[15], COMMIT_ONE_TYPES("bigint[]")},
 	{&SQL_CLAIM, "int, bigint[], bigint, bigint"},
 	{&SQL_REMOVE_NODES, "bigint[], bigint[]"},
 	{&SQL_REMOVE_EXTENTS, "bigint[], bigint[]"},

@@ -1,19 +1,13 @@
 -- write: as enum docs_sql_one
 -- variants: created added removed session
--- The whole transaction of a batch that began with what was known (drive_cache.h): one round trip, and no statement
--- around it. It writes provided that the drive's row and the number of the session are those that the batch was applied
--- to. Otherwise it fails and so leaves nothing: of one op with a row of the journal that has no drive (23502), of more
--- (claim.sql) with a division (22012). An error, not an empty answer, because statements behind it in the same round
--- trip must not run either.
---
--- The drive's row is locked first: s is read when d has given its row, and what nothing reads (documents, entries) is
--- run after the main statement.
+-- As commit_guess_one.sql, of an op that changes two documents.
 WITH d AS (
 	UPDATE drive d SET seq = $2, next_number = $3, used = $4, documents = $5, extents = $6
-	WHERE d.id = $1 AND d.trashed_at IS NULL AND {{drive_known d}} = $25::bigint[]
+	WHERE d.id = $1 AND d.trashed_at IS NULL AND {{drive_guessed d}} = $25::bigint[]
 	RETURNING d.id
 )
 , u1 AS ({{one_changed}})
+, u2 AS ({{one_changed_too}})
 {{if created}}, c AS ({{one_created}}){{end}}
 {{if added}}, e AS ({{one_added}}){{end}}
 {{if removed}}, r AS ({{one_removed}}){{end}}
