@@ -120,7 +120,7 @@ static void the_home_that_an_answer_names_is_asked_next(void **state)
 	store_stop(&home);
 }
 
-static void nobody_there_is_said_at_once(void **state)
+static void a_command_says_at_once_that_no_gateway_answers(void **state)
 {
 	struct store s;
 	struct api_answer answer;
@@ -478,7 +478,7 @@ int main(void)
 		cmocka_unit_test(a_read_carries_the_token_and_no_key),
 		cmocka_unit_test(an_anonymous_request_carries_no_token_but_a_key),
 		cmocka_unit_test(a_refused_connection_goes_to_the_next_gateway),
-		cmocka_unit_test(nobody_there_is_said_at_once),
+		cmocka_unit_test(a_command_says_at_once_that_no_gateway_answers),
 		cmocka_unit_test(the_home_that_an_answer_names_is_asked_next),
 		cmocka_unit_test(a_gateway_that_hangs_is_left_for_the_next_long_before_the_deadline),
 		cmocka_unit_test(a_passing_refusal_is_repeated_under_the_same_key),

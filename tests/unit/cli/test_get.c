@@ -29,7 +29,7 @@ static void a_file_arrives_under_the_name_it_was_given(void **state)
 	store_stop(&s);
 }
 
-static void without_a_name_it_keeps_its_own(void **state)
+static void get_without_a_local_name_keeps_the_name_in_the_store(void **state)
 {
 	struct store s;
 
@@ -142,7 +142,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FOLDER_TEST(a_file_arrives_under_the_name_it_was_given),
-		FOLDER_TEST(without_a_name_it_keeps_its_own),
+		FOLDER_TEST(get_without_a_local_name_keeps_the_name_in_the_store),
 		FOLDER_TEST(a_broken_transfer_goes_on_where_it_was),
 		FOLDER_TEST(two_states_of_a_file_are_not_mixed),
 		FOLDER_TEST(a_rest_that_is_another_part_is_refused),

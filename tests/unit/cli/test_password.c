@@ -121,7 +121,7 @@ static void the_standard_input_gives_one_line_and_keeps_the_rest(void **state)
 	(void)close(before);
 }
 
-static void it_is_typed_only_where_nothing_else_says_it(void **state)
+static void a_password_is_typed_only_where_nothing_else_says_it(void **state)
 {
 	const struct password_source file = {.file = "secret"}, variable = {.variable = VARIABLE};
 
@@ -145,7 +145,7 @@ int main(void)
 		FOLDER_TEST(a_file_that_is_not_there_is_named),
 		FOLDER_TEST(a_file_too_long_for_any_password_is_refused),
 		FOLDER_TEST(the_standard_input_gives_one_line_and_keeps_the_rest),
-		FOLDER_TEST(it_is_typed_only_where_nothing_else_says_it),
+		FOLDER_TEST(a_password_is_typed_only_where_nothing_else_says_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,7 +79,7 @@ static void a_list_whose_text_is_too_long_says_nothing(void **state)
 	assert_string_equal(text, "");
 }
 
-static void nothing_else_is_read(void **state)
+static void a_list_of_tags_in_another_form_is_refused(void **state)
 {
 	static const char *const bad[] = {"", " ", "x", "5 ", " 5", "5  a1", "5 a1 ", "05", "0", "5/", "5/0", "5/03",
 		"/3", "5/86401", "5/3/3", "2147483648", "-5", "5 a", "5 a01", "5 A1", "5 aF", "5 a100000000", "5 a1.1",
@@ -218,7 +218,7 @@ int main(void)
 		cmocka_unit_test(a_list_is_read_back_as_it_was_printed),
 		cmocka_unit_test(a_list_with_too_many_tags_says_nothing),
 		cmocka_unit_test(a_list_whose_text_is_too_long_says_nothing),
-		cmocka_unit_test(nothing_else_is_read),
+		cmocka_unit_test(a_list_of_tags_in_another_form_is_refused),
 		cmocka_unit_test(a_list_that_is_too_long_is_not_read),
 		cmocka_unit_test(names_are_told_apart_by_folder_and_bytes),
 		cmocka_unit_test(what_changes_a_document_touches_it_and_the_listing_that_shows_it),

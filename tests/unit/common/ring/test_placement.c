@@ -210,7 +210,7 @@ static void the_first_owners_are_the_same_however_many_are_asked_for(void **stat
 
 /* What others compute by the description in PROTOCOL.md, so that a change of the algorithm is seen: two versions of it
  * in one store would each send a drive to another home. */
-static void these_owners_are_the_same_for_ever(void **state)
+static void owners_of_a_list_of_keys_are_the_same_for_ever(void **state)
 {
 	static const struct {
 		size_t even, weighted;
@@ -241,7 +241,7 @@ int main(void)
 		cmocka_unit_test(the_order_of_the_members_does_not_matter),
 		cmocka_unit_test(each_member_is_named_once),
 		cmocka_unit_test(the_first_owners_are_the_same_however_many_are_asked_for),
-		cmocka_unit_test(these_owners_are_the_same_for_ever),
+		cmocka_unit_test(owners_of_a_list_of_keys_are_the_same_for_ever),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

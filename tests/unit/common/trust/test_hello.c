@@ -60,7 +60,7 @@ static void two_who_have_the_key_know_each_other(void **state)
 	assert_true(hello_still_known(&t.server, &t.server_keys));
 }
 
-static void neither_shows_the_key_nor_anything_that_is_always_the_same(void **state)
+static void neither_side_shows_the_key_nor_anything_that_is_always_the_same(void **state)
 {
 	struct hello_side side = SIDE;
 	struct talk t, again;
@@ -283,7 +283,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_who_have_the_key_know_each_other),
-		cmocka_unit_test(neither_shows_the_key_nor_anything_that_is_always_the_same),
+		cmocka_unit_test(neither_side_shows_the_key_nor_anything_that_is_always_the_same),
 		cmocka_unit_test(who_has_another_key_is_refused_by_both),
 		cmocka_unit_test(a_recorded_greeting_is_worth_nothing_on_another_connection),
 		cmocka_unit_test(a_key_that_was_taken_out_confirms_nothing_that_was_asked_before),

@@ -413,7 +413,7 @@ static void what_others_changed_before_the_journal_tells_it_is_read_so_too(void 
 	assert_true(opens_direct(f, O_RDONLY));
 }
 
-static void what_others_changed_before_it_was_known_here_is_read_so_too(void **state)
+static void what_others_changed_before_it_was_known_here_is_read_past_the_kernels_pages_too(void **state)
 {
 	struct fixture *f = *state;
 
@@ -423,7 +423,7 @@ static void what_others_changed_before_it_was_known_here_is_read_so_too(void **s
 	assert_true(opens_direct(f, O_RDONLY));
 }
 
-static void but_not_what_they_had_changed_long_before_that(void **state)
+static void what_others_changed_long_before_it_was_known_here_may_be_read_from_the_kernels_pages(void **state)
 {
 	struct fixture *f = *state;
 
@@ -466,8 +466,8 @@ int main(void)
 		TEST(once_the_kernel_is_told_of_the_end_it_is_the_end),
 		TEST(what_others_change_is_read_past_the_pages_of_the_kernel),
 		TEST(what_others_changed_before_the_journal_tells_it_is_read_so_too),
-		TEST(what_others_changed_before_it_was_known_here_is_read_so_too),
-		TEST(but_not_what_they_had_changed_long_before_that),
+		TEST(what_others_changed_before_it_was_known_here_is_read_past_the_kernels_pages_too),
+		TEST(what_others_changed_long_before_it_was_known_here_may_be_read_from_the_kernels_pages),
 		TEST(an_older_kernel_reads_its_pages_as_it_could_not_map_such_a_file),
 	};
 

@@ -131,7 +131,7 @@ static void who_holds_the_lock_for_long_can_have_it_run_in_between(void **state)
 
 /* -- calls -- */
 
-static void it_is_not_quiet_as_long_as_a_call_has_not_come_back(void **state)
+static void core_is_not_quiet_as_long_as_a_call_has_not_come_back(void **state)
 {
 	struct fixture *f = *state;
 
@@ -281,7 +281,7 @@ int main(void)
 		TEST(what_is_left_for_later_runs_in_its_order_once_the_lock_is_let_go_of),
 		TEST(what_runs_later_may_leave_more),
 		TEST(who_holds_the_lock_for_long_can_have_it_run_in_between),
-		TEST(it_is_not_quiet_as_long_as_a_call_has_not_come_back),
+		TEST(core_is_not_quiet_as_long_as_a_call_has_not_come_back),
 		TEST(who_waits_for_quiet_is_woken_by_the_last_call),
 		TEST(a_mount_alone_is_not_shared_and_another_mount_makes_it_so),
 		cmocka_unit_test_setup_teardown(

@@ -224,7 +224,7 @@ static void a_folder_made_here_is_listed_without_asking_the_store(void **state)
 	core_unlock(&f->fs->core);
 }
 
-static void it_is_listed_as_the_store_lists_it(void **state)
+static void a_listing_has_the_order_of_the_store(void **state)
 {
 	const char *const names[] = {"b", "a.c", "\xff", "a", "B", "ab", "a\x01", "\xc3\xa4", "a-"};
 	char known[TEXT_MAX], asked[TEXT_MAX];
@@ -328,7 +328,7 @@ static void what_the_journal_brings_late_ends_what_is_kept(void **state)
 	core_unlock(&f->fs->core);
 }
 
-static void it_is_kept_once_the_journal_has_come_so_far(void **state)
+static void a_listing_is_kept_once_the_journal_has_come_so_far(void **state)
 {
 	struct fixture *f = *state;
 	struct inode *folder;
@@ -504,12 +504,12 @@ int main(void)
 		CASE(who_closes_early_leaves_nothing_behind),
 		CASE(names_asked_for_one_by_one_bring_the_whole_folder),
 		CASE(a_folder_made_here_is_listed_without_asking_the_store),
-		CASE(it_is_listed_as_the_store_lists_it),
+		CASE(a_listing_has_the_order_of_the_store),
 		CASE(after_anothers_change_of_one_name_the_store_is_asked),
 		CASE(while_others_are_at_work_in_a_folder_each_who_lists_it_asks),
 		CASE(with_others_on_the_drive_what_was_made_here_is_asked_for_once),
 		CASE(what_the_journal_brings_late_ends_what_is_kept),
-		CASE(it_is_kept_once_the_journal_has_come_so_far),
+		CASE(a_listing_is_kept_once_the_journal_has_come_so_far),
 		CASE(who_reads_it_sees_what_it_was_until_he_rewinds),
 		CASE(hundreds_of_absent_names_are_passed_by_but_not_thousands),
 		CASE(a_folder_that_lost_a_name_for_lack_of_room_is_asked_for),

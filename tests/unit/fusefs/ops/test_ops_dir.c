@@ -113,7 +113,7 @@ static void what_is_listed_with_its_attributes_is_remembered_as_if_it_was_looked
 	assert_int_equal(talk_counts(f).lookups, lookups);
 }
 
-static void itself_and_its_parent_are_not_remembered(void **state)
+static void readdirplus_gives_no_node_for_the_folder_itself_and_its_parent(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -350,7 +350,7 @@ int main(void)
 		TEST(an_empty_folder_lists_itself_and_its_parent),
 		TEST(entries_have_the_number_and_the_type_of_their_documents),
 		TEST(what_is_listed_with_its_attributes_is_remembered_as_if_it_was_looked_up),
-		TEST(itself_and_its_parent_are_not_remembered),
+		TEST(readdirplus_gives_no_node_for_the_folder_itself_and_its_parent),
 		TEST(a_folder_is_read_on_from_where_an_answer_ended),
 		TEST(behind_the_last_entry_there_is_nothing),
 		TEST(a_folder_of_many_pages_is_listed_whole),

@@ -431,7 +431,7 @@ static void every_request_is_answered_once_and_what_is_read_is_what_is_stored(vo
 	storm(*state, seed ? (unsigned)strtoul(seed, NULL, 10) : 1);
 }
 
-static void the_same_holds_with_others_at_work(void **state)
+static void a_storm_of_calls_ends_in_a_sound_drive_with_others_at_work_too(void **state)
 {
 	const char *seed = getenv("STORM_SEED");
 
@@ -445,7 +445,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(every_request_is_answered_once_and_what_is_read_is_what_is_stored),
-		SHARED(the_same_holds_with_others_at_work),
+		SHARED(a_storm_of_calls_ends_in_a_sound_drive_with_others_at_work_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

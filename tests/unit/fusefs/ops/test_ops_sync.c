@@ -107,7 +107,7 @@ static void a_signal_does_not_end_it(void **state)
 	assert_int_equal(fake_error(k, asked), 0);
 }
 
-static void it_ends_with_the_outage(void **state)
+static void a_syncfs_fails_when_an_outage_lasts_too_long(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -171,7 +171,7 @@ int main(void)
 		TEST(one_file_that_cannot_be_stored_fails_it_and_the_others_are_stored),
 		TEST(a_store_that_is_away_fails_it_and_nothing_is_lost),
 		TEST(a_signal_does_not_end_it),
-		TEST(it_ends_with_the_outage),
+		TEST(a_syncfs_fails_when_an_outage_lasts_too_long),
 		TEST(who_syncs_late_in_an_outage_of_others_waits_for_his_own),
 		TEST(who_dies_in_it_is_let_go_and_the_data_is_stored),
 	};

@@ -87,7 +87,7 @@ static void the_names_are_listed_one_behind_the_other(void **state)
 	assert_true(memcmp(a->body, "user.a\0user.bb", 15) == 0 || memcmp(a->body, "user.bb\0user.a", 15) == 0);
 }
 
-static void all_are_asked_for_at_once_and_kept(void **state)
+static void all_xattrs_of_a_file_are_asked_for_at_once_and_kept(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -236,7 +236,7 @@ static void the_largest_value_is_taken_and_a_larger_one_is_not(void **state)
 	free(value);
 }
 
-static void what_was_removed_is_gone(void **state)
+static void an_xattr_that_was_removed_is_gone(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -408,7 +408,7 @@ int main(void)
 		TEST(a_value_may_be_empty),
 		TEST(what_was_not_set_is_not_there),
 		TEST(the_names_are_listed_one_behind_the_other),
-		TEST(all_are_asked_for_at_once_and_kept),
+		TEST(all_xattrs_of_a_file_are_asked_for_at_once_and_kept),
 		TEST(of_a_document_that_has_none_nothing_is_asked),
 		TEST(a_name_that_cannot_be_is_refused_by_every_request),
 		TEST(a_name_that_is_too_long_is_refused_by_every_request),
@@ -418,7 +418,7 @@ int main(void)
 		TEST(a_getxattr_of_who_is_dying_is_answered_at_once),
 		TEST(a_value_is_created_or_replaced_only_where_that_was_asked_for),
 		TEST(the_largest_value_is_taken_and_a_larger_one_is_not),
-		TEST(what_was_removed_is_gone),
+		TEST(an_xattr_that_was_removed_is_gone),
 		TEST(own_changes_are_known_without_asking),
 		TEST(a_change_that_is_refused_changes_nothing),
 		SHARED(a_name_that_somebody_else_took_over_is_not_given_attributes),

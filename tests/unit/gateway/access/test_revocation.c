@@ -167,7 +167,7 @@ static void of_a_user_who_was_changed_what_is_still_good_goes_on(void **state)
 	is_refused(poll, 200);
 }
 
-static void and_what_is_not_ends(void **state)
+static void of_a_user_who_was_changed_what_is_not_good_any_more_ends(void **state)
 {
 	struct front *f = *state;
 	int poll = begin_poll(f), upload = begin_upload(f);
@@ -214,7 +214,7 @@ int main(void)
 		TEST(a_body_that_was_being_collected_does_not_go_on_after_its_token),
 		TEST(a_request_let_in_when_other_tokens_end_is_asked_about_and_goes_on),
 		TEST(of_a_user_who_was_changed_what_is_still_good_goes_on),
-		TEST(and_what_is_not_ends),
+		TEST(of_a_user_who_was_changed_what_is_not_good_any_more_ends),
 		TEST(a_token_that_ended_without_a_word_is_found_out),
 	};
 

@@ -151,7 +151,7 @@ static void a_block_that_fell_out_stays_with_who_holds_it(void **state)
 	block_cache_free(c);
 }
 
-static void without_room_nothing_is_kept(void **state)
+static void a_block_cache_without_room_keeps_nothing(void **state)
 {
 	struct block_cache *c = cache_of(BLOCK_CACHE_BYTES_MIN - 1);
 	const uint8_t some[SHA256_BYTES] = {3};
@@ -187,7 +187,7 @@ int main(void)
 		cmocka_unit_test(bytes_are_bounded_with_all_that_belongs_to_a_block),
 		cmocka_unit_test(what_was_read_again_outlives_a_walk_over_much),
 		cmocka_unit_test(a_block_that_fell_out_stays_with_who_holds_it),
-		cmocka_unit_test(without_room_nothing_is_kept),
+		cmocka_unit_test(a_block_cache_without_room_keeps_nothing),
 		cmocka_unit_test(the_second_part_of_a_block_is_known_to_be_the_second),
 	};
 

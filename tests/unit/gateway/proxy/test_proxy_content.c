@@ -249,7 +249,7 @@ static void a_block_is_given_by_its_capability(void **state)
 	assert_asked(f, before, 0, 1);
 }
 
-static void without_a_good_one_the_service_judges(void **state)
+static void without_a_good_capability_the_service_judges(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = new_long_content(f);
@@ -406,7 +406,7 @@ int main(void)
 		test(an_answer_is_cut_when_a_block_is_not_what_it_should_be),
 		test(a_block_that_a_service_cuts_is_asked_for_once_more),
 		test(a_block_is_given_by_its_capability),
-		test(without_a_good_one_the_service_judges),
+		test(without_a_good_capability_the_service_judges),
 		test(only_the_second_part_has_a_block_fetched),
 		test(a_block_that_is_wrong_or_nowhere_is_the_services_to_answer),
 		test(who_asks_for_the_same_waits_for_one_fetch),

@@ -257,7 +257,7 @@ static void a_refusal_of_the_leader_is_his_own(void **state)
 	assert_int_equal(count_reads(f), reads + 2);
 }
 
-static void that_there_is_nothing_is_one_answer(void **state)
+static void a_404_is_one_answer_for_all_who_asked_together(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -359,7 +359,7 @@ int main(void)
 		test(an_answer_that_does_for_nobody_else_is_asked_for_by_each),
 		test(what_is_too_large_to_keep_is_asked_for_by_each),
 		test(a_refusal_of_the_leader_is_his_own),
-		test(that_there_is_nothing_is_one_answer),
+		test(a_404_is_one_answer_for_all_who_asked_together),
 		test(whose_token_ends_is_told_at_once),
 		test(who_wants_less_may_wait_but_nobody_waits_for_him),
 		test(another_form_and_another_user_are_other_answers),

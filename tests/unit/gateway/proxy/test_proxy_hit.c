@@ -180,7 +180,7 @@ static void who_has_it_already_is_told_so_from_memory(void **state)
 	assert_says("HTTP/1.1 200");
 }
 
-static void that_there_is_nothing_is_kept_as_well(void **state)
+static void an_answer_that_there_is_no_such_file_is_kept_as_well(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -448,7 +448,7 @@ int main(void)
 		test(who_has_no_token_gets_nothing_from_memory),
 		test(the_head_is_made_from_what_is_kept),
 		test(who_has_it_already_is_told_so_from_memory),
-		test(that_there_is_nothing_is_kept_as_well),
+		test(an_answer_that_there_is_no_such_file_is_kept_as_well),
 		test(who_has_seen_more_than_was_followed_is_sent_to_the_service),
 		test(what_is_large_is_kept_and_given_whole),
 		test(what_does_not_say_what_it_was_made_from_is_not_kept),

@@ -545,7 +545,7 @@ static void a_drive_that_gave_way_while_it_was_claimed_ignores_the_answer(void *
 	assert_int_equal(homes_view(h, 1).state, HOME_NONE);
 }
 
-static void those_that_move_are_given_up(void **state)
+static void only_the_drives_that_move_to_another_gateway_are_given_up(void **state)
 {
 	uint32_t forgotten;
 
@@ -562,7 +562,7 @@ static void those_that_move_are_given_up(void **state)
 	assert_int_equal(homes_view(h, 1).state, HOME_REPLICA);
 }
 
-static void all_are_given_up(void **state)
+static void a_gateway_that_leaves_gives_up_all_drives(void **state)
 {
 	struct homes_counters counters;
 
@@ -612,8 +612,8 @@ int main(void)
 		test(the_one_that_was_used_the_longest_ago_gives_way),
 		test(the_states_of_drives_are_counted),
 		test(a_drive_that_gave_way_while_it_was_claimed_ignores_the_answer),
-		test(those_that_move_are_given_up),
-		test(all_are_given_up),
+		test(only_the_drives_that_move_to_another_gateway_are_given_up),
+		test(a_gateway_that_leaves_gives_up_all_drives),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -103,7 +103,7 @@ static const struct tag_trial_rule RULES[] = {
 	{OP_CLONE, TAG_CONTENT, TAG_TRIAL_ID},
 };
 
-static void without_any_one_rule_an_answer_is_wrong_before_long(void **state)
+static void without_any_one_rule_of_tags_an_answer_is_wrong_before_long(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(RULES) / sizeof(RULES[0]); i++) {
@@ -132,7 +132,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_answer_is_what_it_was_until_one_of_its_tags_is_touched),
-		cmocka_unit_test(without_any_one_rule_an_answer_is_wrong_before_long),
+		cmocka_unit_test(without_any_one_rule_of_tags_an_answer_is_wrong_before_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

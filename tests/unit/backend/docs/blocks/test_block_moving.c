@@ -177,7 +177,7 @@ static void a_block_is_removed_from_both(void **state)
 	assert_false(has(f->pg, &name));
 }
 
-static void both_are_gone_through(void **state)
+static void a_walk_during_a_move_goes_through_both_stores(void **state)
 {
 	struct fixture *f = *state;
 
@@ -237,7 +237,7 @@ int main(void)
 		TEST(who_slept_through_a_whole_move_finds_out),
 		TEST(a_step_that_was_refused_is_looked_up_again),
 		TEST_MOVING(a_block_is_removed_from_both),
-		TEST_MOVING(both_are_gone_through),
+		TEST_MOVING(a_walk_during_a_move_goes_through_both_stores),
 		TEST(what_nobody_can_say_is_no_missing_block),
 		TEST(a_place_that_cannot_be_reached_is_said),
 	};

@@ -158,7 +158,7 @@ static void a_short_form_that_is_damaged_is_a_failure(void **state)
 }
 
 /* Whoever goes on to read asks below once, whether it is short or far. */
-static void what_was_read_is_remembered(void **state)
+static void a_block_that_was_unpacked_is_remembered(void **state)
 {
 	struct fixture *f = *state;
 	const struct block_name name = block_trial_name(1, 1);
@@ -178,7 +178,7 @@ static void what_was_read_is_remembered(void **state)
 	free(data);
 }
 
-static void what_was_removed_is_forgotten(void **state)
+static void a_block_that_was_removed_is_forgotten(void **state)
 {
 	struct fixture *f = *state;
 	const struct block_name name = block_trial_name(1, 1);
@@ -240,8 +240,8 @@ int main(void)
 		BOTH(what_shrinks_lies_shorter_and_reads_the_same),
 		BOTH(plain_bytes_are_read_whatever_they_look_like),
 		BOTH(a_short_form_that_is_damaged_is_a_failure),
-		BOTH(what_was_read_is_remembered),
-		BOTH(what_was_removed_is_forgotten),
+		BOTH(a_block_that_was_unpacked_is_remembered),
+		BOTH(a_block_that_was_removed_is_forgotten),
 		BOTH(failures_below_are_told),
 		cmocka_unit_test_setup_teardown(no_more_is_remembered_than_may_be, setup_without_memory, teardown),
 	};

@@ -42,7 +42,7 @@ static void a_user_alone_has_half_of_the_buffers(void **state)
 	assert_int_equal(crowd(), UPLOADS_MAX / 2);
 }
 
-static void one_who_comes_beside_a_crowd_has_one_at_once(void **state)
+static void who_comes_beside_a_crowd_of_uploads_has_a_turn_at_once(void **state)
 {
 	(void)state;
 	crowd();
@@ -131,7 +131,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_user_alone_has_half_of_the_buffers),
-		TEST(one_who_comes_beside_a_crowd_has_one_at_once),
+		TEST(who_comes_beside_a_crowd_of_uploads_has_a_turn_at_once),
 		TEST(of_those_who_wait_the_user_with_the_fewest_is_next),
 		TEST(of_one_user_the_first_that_came_is_next_and_nobody_passes_it),
 		TEST(a_crowd_fills_the_line_to_half_and_is_told_so),

@@ -38,7 +38,7 @@ static void a_document_of_this_drive_is_believed(void **state)
 	assert_true(is_ok(&item));
 }
 
-static void one_of_another_drive_or_in_one_is_not(void **state)
+static void an_item_of_another_drive_or_with_a_parent_in_one_is_refused(void **state)
 {
 	struct item item = file();
 
@@ -148,7 +148,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_document_of_this_drive_is_believed),
-		cmocka_unit_test(one_of_another_drive_or_in_one_is_not),
+		cmocka_unit_test(an_item_of_another_drive_or_with_a_parent_in_one_is_refused),
 		cmocka_unit_test(a_type_that_there_is_not_is_refused),
 		cmocka_unit_test(sizes_and_names_have_their_bounds),
 		cmocka_unit_test(a_symlink_leads_somewhere_and_content_fits_its_size),

@@ -239,7 +239,7 @@ static void a_connection_that_was_lost_is_made_again(void **state)
 	assert_int_equal(f->trial.blocks->ops->size(f->trial.blocks, &name, &size), 0);
 }
 
-static void what_cannot_be_made_is_refused(void **state)
+static void a_block_store_in_rows_that_cannot_work_is_refused(void **state)
 {
 	struct block_pg_options options = {.conninfo = server.conninfo, .spool_folder = "/dev/null", .connections = 1};
 	struct block_store *s;
@@ -292,7 +292,7 @@ int main(void)
 		PG_TEST(a_block_that_is_not_whole_is_a_failure),
 		PG_TEST(a_server_that_is_not_there_is_not_now),
 		PG_TEST(a_connection_that_was_lost_is_made_again),
-		PG_TEST(what_cannot_be_made_is_refused),
+		PG_TEST(a_block_store_in_rows_that_cannot_work_is_refused),
 		with_worker(bytes_without_a_row_are_strays),
 	};
 

@@ -243,7 +243,7 @@ static void a_read_of_which_nobody_says_where_the_drive_stands_goes_to_the_prima
 	assert_false(is_of_standby(w));
 }
 
-static void one_that_has_not_replayed_that_far_does_not_answer(void **state)
+static void a_standby_that_has_not_replayed_that_far_does_not_answer(void **state)
 {
 	struct world *w = *state;
 	struct docs_position at;
@@ -264,7 +264,7 @@ static void one_that_has_not_replayed_that_far_does_not_answer(void **state)
 }
 
 /* What nobody has been told of may be taken back yet. */
-static void one_that_has_replayed_more_than_anybody_was_told_of_does_not_answer(void **state)
+static void a_standby_that_has_replayed_more_than_anybody_was_told_of_does_not_answer(void **state)
 {
 	struct world *w = *state;
 
@@ -276,7 +276,7 @@ static void one_that_has_replayed_more_than_anybody_was_told_of_does_not_answer(
 	assert_int_equal(refused(w, "why=\"ahead\""), ahead + 1);
 }
 
-static void one_of_another_timeline_does_not_answer(void **state)
+static void a_standby_of_another_timeline_does_not_answer(void **state)
 {
 	struct world *w = *state;
 
@@ -347,7 +347,7 @@ static void a_standby_that_hangs_is_not_waited_for_long(void **state)
 #define READS 20
 
 /* It takes connections, and answers nothing on them. */
-static void one_that_hangs_anew_is_not_asked_by_each_read(void **state)
+static void a_standby_that_hangs_anew_is_not_asked_by_each_read(void **state)
 {
 	static const struct pg_statement LOCKED = {"locked",
 		"SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation "
@@ -381,7 +381,7 @@ static void a_string_that_names_one_server_has_no_standbys(void **state)
 }
 
 /* Whoever was told of the new timeline does not read from who has not followed there. */
-static void one_that_becomes_the_primary_is_read_from_as_none(void **state)
+static void a_standby_that_becomes_the_primary_is_read_from_as_no_standby(void **state)
 {
 	struct world *w = *state;
 	const int64_t timeline = w->scope.stand.timeline;
@@ -405,15 +405,15 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		with_world(a_standby_answers_that_stands_where_the_drive_does),
 		with_world(a_read_of_which_nobody_says_where_the_drive_stands_goes_to_the_primary),
-		with_world(one_that_has_not_replayed_that_far_does_not_answer),
-		with_world(one_that_has_replayed_more_than_anybody_was_told_of_does_not_answer),
-		with_world(one_of_another_timeline_does_not_answer),
+		with_world(a_standby_that_has_not_replayed_that_far_does_not_answer),
+		with_world(a_standby_that_has_replayed_more_than_anybody_was_told_of_does_not_answer),
+		with_world(a_standby_of_another_timeline_does_not_answer),
 		with_world(a_drive_in_another_life_or_with_a_later_floor_is_read_from_the_primary),
 		with_world(the_row_that_a_dump_of_another_cluster_brought_along_says_nothing),
 		with_world(a_standby_that_hangs_is_not_waited_for_long),
-		with_world(one_that_hangs_anew_is_not_asked_by_each_read),
+		with_world(a_standby_that_hangs_anew_is_not_asked_by_each_read),
 		with_world(a_string_that_names_one_server_has_no_standbys),
-		with_world(one_that_becomes_the_primary_is_read_from_as_none),
+		with_world(a_standby_that_becomes_the_primary_is_read_from_as_no_standby),
 	};
 
 	return cmocka_run_group_tests(tests, servers_start, servers_stop);
