@@ -7,6 +7,7 @@
 #include "backend/user/rules/key.h"
 #include "common/base/envfile.h"
 #include "common/base/error.h"
+#include "common/http/client/gateways.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -25,7 +26,8 @@
  * Everything goes to stdout or stderr, in whole sentences: it is a person who reads it.
  */
 
-#define CREDENTIALS_BYTES_MAX 4096
+#define CREDENTIALS_BYTES_MAX (16 * 1024)
+#define URL_USUAL "http://localhost:8050"
 
 static int open_store(struct service *s, struct pg **ret_pg, struct user_store **ret_store)
 {
@@ -53,33 +55,76 @@ static int complain(const char *what, int r, const char *why)
 }
 
 /* Where the key is of use: what was said, else the first gateway, else the usual port on this machine. */
-static void find_url(struct service *s, char *ret, size_t size)
+static struct span find_urls(struct service *s)
 {
-	const char *url = config_text(service_config(s), "url");
+	const char *urls = config_text(service_config(s), "url");
 	const char *gateways = config_text(service_config(s), "gateways");
 
-	if (url)
-		snprintf(ret, size, "%s", url);
-	else if (gateways && *gateways)
-		snprintf(ret, size, "%.*s", (int)strcspn(gateways, ","), gateways);
-	else
-		snprintf(ret, size, "http://localhost:8050");
-	while (*ret && ret[strlen(ret) - 1] == '/')
-		ret[strlen(ret) - 1] = '\0';
+	if (urls)
+		return span_str(urls);
+	return gateways && *gateways ? span_of(gateways, strcspn(gateways, ",")) : span_str(URL_USUAL);
+}
+
+/* The next URL of a list, without spaces around it and slashes behind it; false: there is none. */
+static bool next_url(struct span *list, struct span *ret)
+{
+	do {
+		const char *comma = list->size > 0 ? memchr(list->data, ',', list->size) : NULL;
+		struct span url = span_of(list->data, comma ? (size_t)(comma - list->data) : list->size);
+
+		*list = comma ? span_of(comma + 1, list->size - url.size - 1) : (struct span){0};
+		while (url.size > 0 && *url.data == ' ')
+			url = span_of(url.data + 1, url.size - 1);
+		while (url.size > 0 && strchr(" /", url.data[url.size - 1]))
+			url.size--;
+		*ret = url;
+	} while (ret->size == 0 && list->size > 0);
+	return ret->size > 0;
+}
+
+static int append_urls(struct span list, struct buf *ret)
+{
+	struct span url = {0};
+	struct buf first, all;
+	size_t count = 0;
+	int r = 0;
+
+	buf_init(&first, CREDENTIALS_BYTES_MAX);
+	buf_init(&all, CREDENTIALS_BYTES_MAX);
+	while (r == 0 && next_url(&list, &url)) {
+		r = count == GATEWAYS_GIVEN_MAX ? -E2BIG
+			: count > 0		? buf_append_str(&all, ",")
+						: buf_append_span(&first, url);
+		if (r == 0)
+			r = buf_append_span(&all, url);
+		count++;
+	}
+	if (r == 0)
+		r = envfile_append(ret, "NEPHOS_URL", count > 0 ? first.data : URL_USUAL);
+	if (r == 0 && count > 1)
+		r = envfile_append(ret, "NEPHOS_URLS", all.data);
+	buf_fini(&first);
+	buf_fini(&all);
+	return r;
+}
+
+int first_user_credentials(struct span urls, const char *name, const char *token, struct buf *ret)
+{
+	int r = append_urls(urls, ret);
+
+	if (r == 0)
+		r = envfile_append(ret, "NEPHOS_USER", name);
+	if (r == 0)
+		r = envfile_append(ret, "NEPHOS_TOKEN", token);
+	return r;
 }
 
 static int print_credentials(struct service *s, const char *name, const char *token)
 {
-	char url[REGISTRATION_URL_MAX];
 	struct buf text;
 
-	find_url(s, url, sizeof(url));
 	buf_init(&text, CREDENTIALS_BYTES_MAX);
-	int r = envfile_append(&text, "NEPHOS_URL", url);
-	if (r == 0)
-		r = envfile_append(&text, "NEPHOS_USER", name);
-	if (r == 0)
-		r = envfile_append(&text, "NEPHOS_TOKEN", token);
+	int r = first_user_credentials(find_urls(s), name, token, &text);
 	if (r == 0 && (fputs(text.data, stdout) < 0 || fflush(stdout) < 0))
 		r = -EIO;
 	buf_fini(&text);

@@ -3,12 +3,18 @@
 #define NEPHOS_USER_FIRST_USER_H
 
 #include "backend/service/service.h"
+#include "common/base/buf.h"
 
 /*
  * Makes an administrator without a password, unless there is a user of that name; makes a device key named "first" for
  * it, and prints a credentials file to stdout. Failures are on stderr.
  */
 int first_user(struct service *s, const char *name);
+/*
+ * Those credentials. urls are base URLs of gateways, with commas: NEPHOS_URL is the first, for curl, and NEPHOS_URLS
+ * all of them when there are several. -E2BIG: more than commands and mounts take.
+ */
+int first_user_credentials(struct span urls, const char *name, const char *token, struct buf *ret);
 /* Prints the one-time token of POST /api/v2/user/setup; refused when there is a user. */
 int first_user_setup_token(struct service *s);
 

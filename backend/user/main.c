@@ -37,7 +37,7 @@ static const struct config_setting SETTINGS[] = {
 	{"first-user", CONFIG_TEXT, NULL, 0, 0,
 		"make this administrator if there is none of the name, print credentials, end", false},
 	{"setup-token", CONFIG_SWITCH, NULL, 0, 0, "print a one-time token for the set-up over HTTP, end", false},
-	{"url", CONFIG_TEXT, NULL, 0, 0, "base URL of a gateway, for the credentials", false},
+	{"url", CONFIG_TEXT, NULL, 0, 0, "base URLs of gateways, with commas, for the credentials", false},
 #ifdef NEPHOS_FAILPOINTS
 	{"failpoint", CONFIG_TEXT, NULL, 0, 0, "where to die, for tests: after-commit, of any change", false},
 #endif

@@ -220,6 +220,9 @@ CAROL=$(value .user.id)
 says "without a password nobody logs in by one" 401 POST /api/v2/user/sessions '{"name":"carol","password":""}'
 as "$CAROL" 1 k1
 says "the first password needs no old one" 200 PATCH /api/v2/user/me '{"password":"fourth horse"}'
+check_eq "several gateways are named, the first alone for curl" "http://a http://a,http://b:8050" \
+	"$("$PROGRAM" --database "$DATABASE" --first-user carol --url http://a/,http://b:8050 >"$WORK/several" &&
+		. "$WORK/several" && echo "$NEPHOS_URL $NEPHOS_URLS")"
 check_eq "variables set the same" \
 	carol "$(NEPHOS_DATABASE=$DATABASE NEPHOS_FIRST_USER=carol "$PROGRAM" | sed -n 's/^NEPHOS_USER=//p')"
 

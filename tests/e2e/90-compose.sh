@@ -64,6 +64,8 @@ chmod 600 "$WORK/credentials"
 # shellcheck disable=SC1091
 . "$WORK/credentials"
 check_eq "the credentials name the user" composer "${NEPHOS_USER:-}"
+check_eq "one gateway for curl" http://localhost:8050 "${NEPHOS_URL:-}"
+check_eq "and all of them" http://localhost:8050,http://localhost:9090,http://localhost:9091 "${NEPHOS_URLS:-}"
 AUTH=(-H "Authorization: Bearer ${NEPHOS_TOKEN:-}")
 
 head -c 5000000 /dev/urandom >"$WORK/data"
