@@ -13,7 +13,9 @@
 #define XATTR_VALUE_BYTES_MAX 65536u	 /* XATTR_SIZE_MAX */
 #define XATTRS_PER_ITEM_BYTES_MAX 65536u /* XATTR_LIST_MAX: names of one document together */
 #define XATTRS_PER_ITEM_TOTAL_MAX \
-	(1024u * 1024)	 /* names and values of one document together: one answer has them all */
+	(1024u * 1024) /* names and values of one document together: a mount keeps all of them or none */
+#define XATTRS_PAGE_BYTES_MAX \
+	(256u * 1024)	 /* and of one page of them: four of the largest; what documents have every day is one page */
 #define LINKS_MAX 65000u /* hard links of one document: ext4's limit */
 
 #define BLOCK_BYTES_MAX (4u * 1024 * 1024) /* one block: SHA-256 of it takes 4 ms, a hop 2 ms; a worker's buffer */
@@ -110,6 +112,8 @@
 static_assert(BATCH_HEAD_BYTES_MAX + BATCH_DATA_BYTES_MAX + 4 <= BATCH_BYTES_MAX, "a legal batch fits its body limit");
 static_assert(BLOCK_PART_BYTES_MAX <= BLOCK_BYTES_MAX, "a part of a block is no more than a block");
 static_assert(2 * POLL_WAIT_S_MAX <= ORPHAN_GRACE_S, "a mount says in time what it has open");
+static_assert(XATTR_NAME_BYTES_MAX + XATTR_VALUE_BYTES_MAX <= XATTRS_PAGE_BYTES_MAX, "each page has one at least");
+static_assert(XATTR_NAME_BYTES_MAX <= NAME_BYTES_MAX, "the cursor of a page has room for the name of an xattr");
 static_assert(INLINE_BYTES_MAX <= BLOCK_BYTES_MAX, "what is not inline fits a block");
 
 #endif

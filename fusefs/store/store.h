@@ -136,6 +136,7 @@ struct store_ops {
 		void (*done)(void *cookie, int error, const struct store_page *page), void *cookie);
 	store_ticket (*extents)(struct store *s, int64_t id, int64_t from, int64_t len,
 		void (*done)(void *cookie, int error, const struct store_extents *extents), void *cookie);
+	/* All of them, of one version. -EBUSY: there is none for long enough. */
 	store_ticket (*xattrs)(struct store *s, int64_t id,
 		int (*each)(void *cookie, struct span name, struct span value), void (*done)(void *cookie, int error),
 		void *cookie);

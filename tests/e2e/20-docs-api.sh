@@ -242,6 +242,14 @@ says "extended attributes" 200 POST "$H/ops" \
 	"{\"ops\":[{\"op\":\"setxattr\",\"id\":\"$ID\",\"name\":\"user.x\",\"value_b64\":\"AAE=\"}]}"
 says "are listed" 200 GET "$H/items/$ID/xattrs"
 check_eq "as set" "user.x AAE=" "$(value '.xattrs[0]|.name + " " + .value_b64')"
+check_eq "all of them" "null null" "$(value '"\(.next) \(.seq)"')"
+says "another one" 200 POST "$H/ops" \
+	"{\"ops\":[{\"op\":\"setxattr\",\"id\":\"$ID\",\"name\":\"user.y\",\"value_b64\":\"AAI=\"}]}"
+says "a page" 200 GET "$H/items/$ID/xattrs?limit=1"
+check_eq "begins" user.x "$(value '[.xattrs[].name]|join(" ")')"
+NEXT=$(value .next) SEQ=$(value .seq)
+says "the page behind it" 200 GET "$H/items/$ID/xattrs?limit=1&cursor=$NEXT"
+check_eq "goes on, at the same version" "user.y null $SEQ" "$(value '"\(.xattrs[0].name) \(.next) \(.seq)"')"
 
 # ---- extents and blocks ----
 says "extents of a range" 200 GET "$H/items/$ID/extents?from=4194304&len=1"

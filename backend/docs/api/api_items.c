@@ -1,6 +1,6 @@
 /*
  * What there is to be read of a document beside its bytes: its attributes (by id, by path, by name in a folder), the
- * children of a folder, the extents of a file, extended attributes.
+ * children of a folder, the extents of a file.
  *
  * Each route is one job on a worker and one statement, so that an answer shows one moment; `Nephos-Seq` says which
  * position of the drive that was. Rows are turned into the answer one by one as they come (the on_ functions), as JSON
@@ -406,65 +406,4 @@ static void extents_job(struct call *call, struct docs_store *store)
 void api_item_extents(struct http_request *req, void *cookie)
 {
 	call_start(req, cookie, extents_job);
-}
-
-/* ---- xattrs ---- */
-
-struct xattrs_page {
-	json_t *list;
-	size_t bytes;
-};
-
-static int xattrs_on_xattr(struct span name, struct span value, void *cookie)
-{
-	struct xattrs_page *page = cookie;
-	struct buf text;
-	json_t *o = json_object();
-	int r;
-
-	buf_init(&text, 2 * (size_t)XATTR_VALUE_BYTES_MAX);
-	page->bytes += name.size + value.size;
-	/* More than can be set now, but it could once. */
-	r = page->bytes > XATTRS_PER_ITEM_TOTAL_MAX ? -E2BIG : o ? item_json_set_bytes(o, "name", name) : -ENOMEM;
-	if (r == 0)
-		r = text_base64(value, &text);
-	if (r == 0 && json_object_set_new(o, "value_b64", json_stringn(text.size ? text.data : "", text.size)) < 0)
-		r = -ENOMEM;
-	buf_fini(&text);
-	if (r < 0) {
-		json_decref(o);
-		return r;
-	}
-	return json_array_append_new(page->list, o) < 0 ? -ENOMEM : 0;
-}
-
-static void xattrs_job(struct call *call, struct docs_store *store)
-{
-	struct docs_position at = {0};
-	struct http_headers headers;
-	struct xattrs_page page = {.list = json_array()};
-	int64_t id = 0;
-	int r = begin(call, store);
-
-	if (r == 0)
-		r = call_id(call, "id", &id);
-	if (r == 0) {
-		tagging_add(call, tag_of(TAG_XATTRS, id));
-		r = store->ops->xattrs(store, &call->scope, id, xattrs_on_xattr, &page, &at);
-	}
-	if (r < 0) {
-		json_decref(page.list);
-		tagging_fail(call, r);
-		return;
-	}
-	http_headers_init(&headers);
-	reply_position(&headers, at);
-	tagging_say(call, &headers);
-	reply_json_take(call, 200, &headers, json_pack("{s:o}", "xattrs", page.list));
-	http_headers_fini(&headers);
-}
-
-void api_item_xattrs(struct http_request *req, void *cookie)
-{
-	call_start(req, cookie, xattrs_job);
 }

@@ -87,6 +87,10 @@
 	OBJECT(TEXT("number") "," TEXT("kind") "," TEXT("text") ",\"mended\":{\"type\":\"boolean\"}," TEXT( \
 		"drive") "," TEXT("drive_name") "," TEXT("id") "," TEXT("path") "," NUMBER("is") "," NUMBER("should"))
 #define ITEM_PAGE OBJECT(LIST("items", ITEM) ",\"next\":{\"type\":[\"string\",\"null\"]}")
+#define XATTR_PAGE                                                 \
+	OBJECT(LIST("xattrs",                                      \
+		OBJECT(TEXT("name") "," TEXT("name_b64") "," TEXT( \
+			"value_b64"))) ",\"next\":{\"type\":[\"string\",\"null\"]}," TEXT("seq"))
 #define CHANGES                                                                                                \
 	OBJECT(LIST("changes",                                                                                 \
 		OBJECT(TEXT("seq") "," TEXT("op") "," TEXT("id") "," TEXT("parent") "," TEXT("name") "," TEXT( \
@@ -247,7 +251,11 @@ const struct http_route docs_routes[] = {
 		.doc = "{" PARAMETERS(QUERY("from", "integer", "offset") "," QUERY("len", "integer",
 			"bytes")) "," RESPONSES(ANSWER("200", "extents, with capabilities to read the blocks")) "}"},
 	{"GET", ONE "/items/{id}/xattrs", BODY_NONE, .handler = api_item_xattrs, .tag = "items",
-		.summary = "Extended attributes", .doc = "{" RESPONSES(ANSWER("200", "names and values")) "}"},
+		.summary = "Extended attributes",
+		.doc = "{" PARAMETERS(QUERY("limit", "integer", "1 to 1000; 1000 unless told") "," QUERY(
+			"cursor", "string", "next of the page before")) "," RESPONSES(JSON_ANSWER("200",
+			"a page, in the order of the names' bytes; with seq when it is not all there is",
+			XATTR_PAGE)) "}"},
 	{"POST", ONE "/folders", BODY_JSON, .handler = api_folder_create, .tag = "items", .summary = "Make a folder",
 		.doc = "{" PARAMETERS(KEY) "," JSON_BODY_LIKE(
 			OBJECT(TEXT("parent") "," TEXT("path") "," TEXT("name") "," NUMBER("mode")),

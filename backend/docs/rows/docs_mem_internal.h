@@ -110,8 +110,8 @@ int docs_mem_children(struct docs_store *s, const struct docs_scope *scope, cons
 	docs_on_item on_item, void *cookie, struct docs_position *ret_at);
 int docs_mem_extents(struct docs_store *s, const struct docs_scope *scope, int64_t id, int64_t from, int64_t len,
 	uint32_t limit, docs_on_item on_item, docs_on_extent on_extent, void *cookie, struct docs_position *ret_at);
-int docs_mem_xattrs(struct docs_store *s, const struct docs_scope *scope, int64_t id, docs_on_xattr on_xattr,
-	void *cookie, struct docs_position *ret_at);
+int docs_mem_xattrs(struct docs_store *s, const struct docs_scope *scope, struct docs_xattrs *what,
+	docs_on_xattr on_xattr, void *cookie, struct docs_position *ret_at);
 int docs_mem_changes(struct docs_store *s, const struct docs_scope *scope, int64_t since, uint32_t limit,
 	docs_on_change on_change, void *cookie, struct docs_position *ret_at);
 

@@ -91,21 +91,6 @@ int docs_mem_item_lookup(struct docs_store *s, const struct docs_scope *scope, i
 }
 
 /* budget: the signature is the store's */
-int docs_mem_xattrs(struct docs_store *s, const struct docs_scope *scope, int64_t id, docs_on_xattr on_xattr,
-	void *cookie, struct docs_position *ret_at)
-{
-	struct docs_mem *m = docs_mem_of(s);
-	int r = docs_mem_enter(m, scope, ret_at);
-
-	if (r == 0)
-		r = find_visible(m, scope, id) ? 0 : -ERR_NOT_FOUND;
-	MEM_EACH(struct mem_xattr, a, &m->xattrs)
-	if (r == 0 && a->node == id)
-		r = on_xattr(a->name, a->value, cookie);
-	return docs_mem_leave(m, r);
-}
-
-/* budget: the signature is the store's */
 int docs_mem_item_path(struct docs_store *s, const struct docs_scope *scope, struct docs_walk *walk,
 	docs_on_item on_item, void *cookie, struct docs_position *ret_at)
 {
@@ -188,6 +173,43 @@ int docs_mem_children(struct docs_store *s, const struct docs_scope *scope, cons
 		if (what->with_inline)
 			set_inline(m, &item);
 		r = on_item(&item, cookie);
+	}
+	return docs_mem_leave(m, r);
+}
+
+static const struct mem_xattr *next_xattr(struct docs_mem *m, int64_t node, struct span after)
+{
+	const struct mem_xattr *next = NULL;
+
+	MEM_EACH(struct mem_xattr, a, &m->xattrs)
+	if (a->node == node && compare(a->name, after) > 0 && (!next || compare(a->name, next->name) < 0))
+		next = a;
+	return next;
+}
+
+/* budget: the signature is the store's */
+int docs_mem_xattrs(struct docs_store *s, const struct docs_scope *scope, struct docs_xattrs *what,
+	docs_on_xattr on_xattr, void *cookie, struct docs_position *ret_at)
+{
+	struct docs_mem *m = docs_mem_of(s);
+	const struct tree_node *node;
+	struct span after = what->after;
+	size_t bytes = 0;
+	int r = docs_mem_enter(m, scope, ret_at);
+
+	node = find_visible(m, scope, what->id);
+	if (r == 0)
+		r = node ? 0 : -ERR_NOT_FOUND;
+	if (r == 0)
+		what->seq = node->item.seq;
+	for (uint32_t i = 0; r == 0 && i < what->limit && bytes <= what->bytes; i++) {
+		const struct mem_xattr *a = next_xattr(m, what->id, after);
+
+		if (!a)
+			break;
+		after = a->name;
+		bytes += a->name.size + a->value.size;
+		r = on_xattr(a->name, a->value, cookie);
 	}
 	return docs_mem_leave(m, r);
 }

@@ -103,6 +103,14 @@ struct docs_walk {		  /* along a path */
 	size_t depth;	  /* so many names were found, so that the caller can tell a missing parent */
 };
 
+struct docs_xattrs {
+	int64_t id;
+	struct span after; /* name to begin behind; empty: from the start */
+	uint32_t limit;
+	size_t bytes; /* of names and values: no more are given behind the one that leads beyond this */
+	int64_t seq;  /* of the document's last change of any kind: set before the first is given */
+};
+
 struct docs_children {
 	int64_t folder;
 	struct span after; /* name to begin behind; empty: from the start */
@@ -227,8 +235,9 @@ struct docs_store_ops {
 	 * it reads says so by its seqs. Short, and nothing but reads. */
 	int (*snapshot_begin)(struct docs_store *s);
 	void (*snapshot_end)(struct docs_store *s);
-	int (*xattrs)(struct docs_store *s, const struct docs_scope *scope, int64_t id, docs_on_xattr on_xattr,
-		void *cookie, struct docs_position *ret_at);
+	/* In the order of their names' bytes. */
+	int (*xattrs)(struct docs_store *s, const struct docs_scope *scope, struct docs_xattrs *what,
+		docs_on_xattr on_xattr, void *cookie, struct docs_position *ret_at);
 	/* Entries with seq > since, in order. -ERR_GONE. */
 	int (*changes)(struct docs_store *s, const struct docs_scope *scope, int64_t since, uint32_t limit,
 		docs_on_change on_change, void *cookie, struct docs_position *ret_at);

@@ -17,7 +17,7 @@
 
 /*
  * Questions to the store that change nothing, but for numbers: the drive, a name, a document, a page of a folder,
- * extents, extended attributes, and ids for new documents.
+ * extents, and ids for new documents.
  *
  * Each has two functions: one makes the request, the other reads the answer and calls back. They carry the floor
  * (CALL_FLAG_FLOOR): an answer must not be older than what this mount has seen already. What comes back is checked
@@ -27,8 +27,7 @@
  * before the caller hears of it.
  */
 
-/* An answer that was refused for what it says is worth a line: something between us and the store is broken. */
-static int nonsense(const struct store_http_call *call, int error)
+int store_http_nonsense(const struct store_http_call *call, int error)
 {
 	if (error == -EPROTO || error == -EBADMSG)
 		log_error(NULL, "the answer to %s %s makes no sense", call->method,
@@ -122,7 +121,7 @@ static void on_drive(struct store_http_call *call, int error, struct http_respon
 	}
 	if (error == 0)
 		error = learn_drive(call->s, &drive);
-	call->as.other.drive(call->cookie, nonsense(call, error), error == 0 ? &drive : NULL);
+	call->as.other.drive(call->cookie, store_http_nonsense(call, error), error == 0 ? &drive : NULL);
 	store_http_call_over(call);
 }
 
@@ -192,7 +191,7 @@ static void on_item(struct store_http_call *call, int error, struct http_respons
 		at = (struct store_position){page.incarnation, page.seq};
 		note(call->s, at);
 	}
-	i->done(call->cookie, nonsense(call, error), error == 0 ? items : NULL, at);
+	i->done(call->cookie, store_http_nonsense(call, error), error == 0 ? items : NULL, at);
 	free(items);
 	store_http_call_over(call);
 }
@@ -282,7 +281,7 @@ static void on_children(struct store_http_call *call, int error, struct http_res
 			items[n].parent = i->parent;
 		note(call->s, ret.at);
 	}
-	i->page(call->cookie, nonsense(call, error), error == 0 ? &ret : NULL);
+	i->page(call->cookie, store_http_nonsense(call, error), error == 0 ? &ret : NULL);
 	free(items);
 	store_http_call_over(call);
 }
@@ -384,7 +383,7 @@ static void on_extents(struct store_http_call *call, int error, struct http_resp
 			.at = {page.incarnation, page.seq}};
 		note(call->s, ret.at);
 	}
-	call->as.other.extents(call->cookie, nonsense(call, error), error == 0 ? &ret : NULL);
+	call->as.other.extents(call->cookie, store_http_nonsense(call, error), error == 0 ? &ret : NULL);
 	free(extents);
 	store_http_call_over(call);
 }
@@ -399,58 +398,6 @@ store_ticket store_http_extents(struct store *base, int64_t id, int64_t from, in
 	call->accept = EXTENTS_TYPE;
 	call->as.other.extents = done;
 	store_http_call_path(call, "/items/%" PRId64 "/extents?from=%" PRId64 "&len=%" PRId64, id, from, len);
-	return store_http_call_start(call);
-}
-
-/* ---- extended attributes ---- */
-
-static int each_xattr(const struct store_http_call *call, const json_t *list)
-{
-	struct buf name, value;
-	int r = json_is_array(list) ? 0 : -EPROTO;
-
-	buf_init(&name, 2 * XATTR_NAME_BYTES_MAX);
-	buf_init(&value, XATTR_VALUE_BYTES_MAX + 4);
-	for (size_t i = 0; i < json_array_size(list) && r == 0; i++) {
-		const json_t *object = json_array_get(list, i);
-		const char *text = json_string_value(json_object_get(object, "value_b64"));
-
-		buf_reset(&name);
-		buf_reset(&value);
-		if (!text || item_json_get_bytes(object, "name", &name) < 0 ||
-			text_unbase64(span_str(text), &value) < 0 || name.size == 0 ||
-			name.size > XATTR_NAME_BYTES_MAX || memchr(name.data, '\0', name.size))
-			r = -EPROTO;
-		else
-			r = call->as.other.each(call->cookie, buf_span(&name), buf_span(&value));
-	}
-	buf_fini(&name);
-	buf_fini(&value);
-	return r;
-}
-
-static void on_xattrs(struct store_http_call *call, int error, struct http_response *response)
-{
-	if (error == 0) {
-		json_t *root = json_loadb(response->body.data ? response->body.data : "", response->body.size, 0, NULL);
-
-		error = each_xattr(call, json_object_get(root, "xattrs"));
-		json_decref(root);
-	}
-	call->as.other.xattrs(call->cookie, nonsense(call, error));
-	store_http_call_over(call);
-}
-
-store_ticket store_http_xattrs(struct store *base, int64_t id,
-	int (*each)(void *cookie, struct span name, struct span value), void (*done)(void *cookie, int error),
-	void *cookie)
-{
-	struct store_http_call *call = store_http_call_new(store_http_of(base), CALL_META, on_xattrs, cookie);
-
-	call->flags = CALL_FLAG_FLOOR | CALL_FLAG_BY_ID;
-	call->as.other.each = each;
-	call->as.other.xattrs = done;
-	store_http_call_path(call, "/items/%" PRId64 "/xattrs", id);
 	return store_http_call_start(call);
 }
 
@@ -480,7 +427,7 @@ static void on_ids(struct store_http_call *call, int error, struct http_response
 		error = ids_parse(call, root, &first);
 		json_decref(root);
 	}
-	call->as.other.ids(call->cookie, nonsense(call, error), first);
+	call->as.other.ids(call->cookie, store_http_nonsense(call, error), first);
 	store_http_call_over(call);
 }
 

@@ -2,9 +2,9 @@
  * What the parts of store_http share: a call and its life. Not for others.
  *
  * Every request to the store is a struct store_http_call. What is asked, how the answer is read and whom to tell is set
- * by the file that makes it: read.c, batch.c, block.c, poll.c, lock.c, session.c, inquiry.c. How it gets to a gateway,
- * is repeated, parked, cancelled and ended is the same for all and lies in call.c; what an answer means for that is in
- * judge.c.
+ * by the file that makes it: read.c, xattrs_read.c, batch.c, block.c, poll.c, lock.c, session.c, inquiry.c. How it gets
+ * to a gateway, is repeated, parked, cancelled and ended is the same for all and lies in call.c; what an answer means
+ * for that is in judge.c.
  *
  * The store has one lock. It guards which gateway is asked, the session and the number of its next batch, the position
  * that was seen, and the state of every call. It is held while a request is handed to the HTTP client, and never while
@@ -103,12 +103,20 @@ struct lock_call {
 	void (*test)(void *cookie, int error, const struct store_lock_range *other);
 };
 
+struct xattrs_call {
+	int64_t id;
+	json_t *pages; /* lists of those of one version, until the last has come; this call's */
+	int64_t seq;   /* of that version */
+	size_t bytes;  /* of the answers with these pages */
+	unsigned anew; /* versions that ended before their last page */
+	int (*each)(void *cookie, struct span name, struct span value);
+	void (*done)(void *cookie, int error);
+};
+
 struct other_call {
 	uint32_t count;
 	void (*drive)(void *cookie, int error, const struct store_drive *drive);
 	void (*extents)(void *cookie, int error, const struct store_extents *extents);
-	int (*each)(void *cookie, struct span name, struct span value);
-	void (*xattrs)(void *cookie, int error);
 	void (*ids)(void *cookie, int error, int64_t first);
 };
 
@@ -166,6 +174,7 @@ struct store_http_call {
 		struct item_call item;
 		struct poll_call poll;
 		struct lock_call lock;
+		struct xattrs_call xattrs;
 		struct other_call other;
 	} as;
 };
@@ -284,7 +293,11 @@ void store_http_lock_settled(struct store *base, int64_t id);
 bool store_http_item_ok(const struct item *item, uint32_t drive);
 bool store_http_extent_ok(const struct extent *extent, int64_t size, int64_t from);
 
-/* The calls: read.c, batch.c, block.c, poll.c */
+/* read.c: an answer that was refused for what it says is worth a line in the log, since something between us and the
+ * store is broken. Returns what the caller is told. */
+int store_http_nonsense(const struct store_http_call *call, int error);
+
+/* The calls: read.c, xattrs_read.c, batch.c, block.c, poll.c */
 store_ticket store_http_drive(
 	struct store *base, void (*done)(void *cookie, int error, const struct store_drive *drive), void *cookie);
 store_ticket store_http_lookup(struct store *base, int64_t parent, struct span name,

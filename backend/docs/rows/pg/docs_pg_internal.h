@@ -111,8 +111,8 @@ int docs_pg_extents(struct docs_store *store, const struct docs_scope *scope, in
 	uint32_t limit, docs_on_item on_item, docs_on_extent on_extent, void *cookie, struct docs_position *ret_at);
 int docs_pg_snapshot_begin(struct docs_store *store);
 void docs_pg_snapshot_end(struct docs_store *store);
-int docs_pg_xattrs(struct docs_store *store, const struct docs_scope *scope, int64_t id, docs_on_xattr on_xattr,
-	void *cookie, struct docs_position *ret_at);
+int docs_pg_xattrs(struct docs_store *store, const struct docs_scope *scope, struct docs_xattrs *what,
+	docs_on_xattr on_xattr, void *cookie, struct docs_position *ret_at);
 int docs_pg_changes(struct docs_store *store, const struct docs_scope *scope, int64_t since, uint32_t limit,
 	docs_on_change on_change, void *cookie, struct docs_position *ret_at);
 

@@ -247,21 +247,40 @@ void docs_pg_snapshot_end(struct docs_store *store)
 		pg_close(s->pg);
 }
 
-/* budget: the signature is the seam's */
-int docs_pg_xattrs(struct docs_store *store, const struct docs_scope *scope, int64_t id, docs_on_xattr on_xattr,
-	void *cookie, struct docs_position *ret_at)
+static int give_xattrs(const struct pg_result *result, struct docs_xattrs *what, docs_on_xattr on_xattr, void *cookie)
 {
-	const struct docs_pg_question q = {&SQL_XATTRS, scope, {PG_P_I64(id), PG_P_I64(scope->session)}, 2};
-	enum { XATTR_NODE = READ_COLUMNS, XATTR_NAME, XATTR_VALUE };
+	enum { XATTR_NODE = READ_COLUMNS, XATTR_SEQ, XATTR_NAME, XATTR_VALUE };
+	struct span before = what->after;
+	int r = 0;
+
+	if (pg_is_null(result, 0, XATTR_NODE))
+		return -ERR_NOT_FOUND;
+	what->seq = pg_number(result, 0, XATTR_SEQ);
+	for (int row = 0; r >= 0 && row < pg_rows(result) && !pg_is_null(result, row, XATTR_NAME); row++) {
+		const struct span name = pg_bytes(result, row, XATTR_NAME);
+
+		/* The order is that of the plan, as with children. */
+		r = is_after(name, before) ? on_xattr(name, pg_bytes(result, row, XATTR_VALUE), cookie) : -EIO;
+		before = name;
+	}
+	return r;
+}
+
+/* budget: the signature is the seam's */
+int docs_pg_xattrs(struct docs_store *store, const struct docs_scope *scope, struct docs_xattrs *what,
+	docs_on_xattr on_xattr, void *cookie, struct docs_position *ret_at)
+{
+	const struct docs_pg_question q = {&SQL_XATTRS, scope,
+		{PG_P_I64(what->id), PG_P_I64(scope->session), PG_P_BYTEA(what->after), PG_P_I64(what->limit),
+			PG_P_I64((int64_t)what->bytes)},
+		5};
 	struct pg_result *result = NULL;
 
-	if (!is_of_drive(scope, id))
+	if (!is_of_drive(scope, what->id))
 		return -ERR_NOT_FOUND;
 	int r = docs_pg_read(docs_pg_of(store), &q, ret_at, &result);
-	if (r == 0 && pg_is_null(result, 0, XATTR_NODE))
-		r = -ERR_NOT_FOUND;
-	for (int row = 0; r >= 0 && row < pg_rows(result) && !pg_is_null(result, row, XATTR_NAME); row++)
-		r = on_xattr(pg_bytes(result, row, XATTR_NAME), pg_bytes(result, row, XATTR_VALUE), cookie);
+	if (r == 0)
+		r = give_xattrs(result, what, on_xattr, cookie);
 	pg_result_free(result);
 	return r;
 }

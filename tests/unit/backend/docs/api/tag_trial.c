@@ -140,8 +140,14 @@ static void ask_extents(struct tag_trial *t, struct fake_request *q)
 
 static void ask_xattrs(struct tag_trial *t, struct fake_request *q)
 {
+	static const char *const cursors[] = {"dXNlci5h", "dXNlci5i", "c3lzdGVt"}; /* user.a, user.b, system */
+
 	q->handler = api_item_xattrs;
 	set_id(t, q);
+	if (chance(t, 2))
+		set(q->query, "limit", "%u", 1 + chance(t, 2));
+	if (chance(t, 3) == 0)
+		set(q->query, "cursor", "%s", cursors[chance(t, 3)]);
 }
 
 static void ask_content(struct tag_trial *t, struct fake_request *q)

@@ -61,10 +61,11 @@ static int find_acl(struct span name, struct span value, void *cookie)
 static struct found find(struct trial *t, int64_t id, const char *name)
 {
 	struct docs_scope scope = {.drive = t->drive};
+	struct docs_xattrs what = {.id = id, .limit = 100, .bytes = XATTRS_PAGE_BYTES_MAX};
 	struct found f = {.name = name};
 	struct docs_position at;
 
-	assert_int_equal(t->store->ops->xattrs(t->store, &scope, id, find_acl, &f, &at), 0);
+	assert_int_equal(t->store->ops->xattrs(t->store, &scope, &what, find_acl, &f, &at), 0);
 	return f;
 }
 

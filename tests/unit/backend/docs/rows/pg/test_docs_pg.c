@@ -96,7 +96,8 @@ static void another_users_drive_is_not_found_by_any_call(void **state)
 	const struct docs_children children = {.folder = root, .limit = 10};
 	assert_int_equal(ops->children(w->store, &scope, &children, keep_item, &seen, &at), -ERR_NOT_FOUND);
 	assert_int_equal(ops->extents(w->store, &scope, root, 0, 1, 1, keep_item, NULL, &seen, &at), -ERR_NOT_FOUND);
-	assert_int_equal(ops->xattrs(w->store, &scope, root, NULL, NULL, &at), -ERR_NOT_FOUND);
+	struct docs_xattrs xattrs = {.id = root, .limit = 10};
+	assert_int_equal(ops->xattrs(w->store, &scope, &xattrs, NULL, NULL, &at), -ERR_NOT_FOUND);
 	assert_int_equal(ops->changes(w->store, &scope, 0, 10, NULL, NULL, &at), -ERR_NOT_FOUND);
 	assert_int_equal(ops->session_create(w->store, &scope, SPAN_LITERAL("s"), 0, &number), -ERR_NOT_FOUND);
 	assert_int_equal(ops->session_poll(w->store, &scope, &(struct docs_poll){1, NULL, 0}, &number), -ERR_NOT_FOUND);
@@ -421,12 +422,22 @@ static int keep_xattr(struct span name, struct span value, void *cookie)
 	return 0;
 }
 
+/* What a page behind `after` has, in text; returns the position of the document that it was true at. */
+static int64_t xattrs_of(struct worker *w, struct docs_xattrs what, const char *text)
+{
+	struct docs_position at;
+	char found[256] = "";
+
+	assert_ok(w, w->store->ops->xattrs(w->store, &w->scope, &what, keep_xattr, found, &at));
+	assert_string_equal(found, text);
+	return what.seq;
+}
+
 static void xattrs_are_set_replaced_and_removed(void **state)
 {
 	struct worker *w = *state;
 	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
-	struct docs_position at;
-	char text[256] = "";
+	const struct docs_xattrs all = {.id = id, .limit = 10, .bytes = 1000};
 
 	do_op(w,
 		&(struct op){
@@ -443,14 +454,38 @@ static void xattrs_are_set_replaced_and_removed(void **state)
 					 .name = SPAN_LITERAL("user.b"),
 					 .fields = OP_XATTR_CREATE}),
 		-EEXIST);
-	assert_ok(w, w->store->ops->xattrs(w->store, &w->scope, id, keep_xattr, text, &at));
-	assert_string_equal(text, "user.a=2 user.b= ");
+	xattrs_of(w, all, "user.a=2 user.b= ");
 	do_op(w, &(struct op){.kind = OP_REMOVEXATTR, .id = id, .name = SPAN_LITERAL("user.a")});
 	assert_int_equal(refused_op(w, &(struct op){.kind = OP_REMOVEXATTR, .id = id, .name = SPAN_LITERAL("user.a")}),
 		-ENODATA);
-	text[0] = '\0';
-	assert_ok(w, w->store->ops->xattrs(w->store, &w->scope, id, keep_xattr, text, &at));
-	assert_string_equal(text, "user.b= ");
+	xattrs_of(w, all, "user.b= ");
+}
+
+static void xattrs_come_in_pages_that_are_bounded_by_number_and_bytes(void **state)
+{
+	static const char *const names[] = {"user.b", "user.a", "user.c", "user.d"};
+	struct worker *w = *state;
+	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
+	struct docs_drive drive;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		do_op(w,
+			&(struct op){.kind = OP_SETXATTR,
+				.id = id,
+				.name = span_str(names[i]),
+				.target = SPAN_LITERAL("four")});
+	assert_ok(w, w->store->ops->drive_get(w->store, &w->scope, &drive));
+	struct docs_xattrs what = {.id = id, .limit = 2, .bytes = 1000};
+	assert_int_equal(xattrs_of(w, what, "user.a=four user.b=four "), drive.row.seq);
+	what.after = SPAN_LITERAL("user.b");
+	xattrs_of(w, what, "user.c=four user.d=four ");
+	what = (struct docs_xattrs){.id = id, .limit = 10, .bytes = 20};
+	/* With the one that leads beyond them: whoever asks sees by it that there is more. */
+	xattrs_of(w, what, "user.a=four user.b=four user.c=four ");
+	what.bytes = 19;
+	xattrs_of(w, what, "user.a=four user.b=four ");
+	what.after = SPAN_LITERAL("user.d");
+	assert_int_equal(xattrs_of(w, what, ""), drive.row.seq);
 }
 
 /* ---- names ---- */
@@ -725,6 +760,7 @@ int main(void)
 		with_worker(a_block_that_is_not_stored_is_refused),
 		with_worker(large_inline_content_comes_back_whole),
 		with_worker(xattrs_are_set_replaced_and_removed),
+		with_worker(xattrs_come_in_pages_that_are_bounded_by_number_and_bytes),
 		with_worker(appends_grow_one_piece_that_is_found_without_its_place),
 		with_worker(appends_take_what_is_reserved_behind_the_end),
 		with_worker(rename_moves_replaces_and_exchanges),

@@ -204,6 +204,7 @@ static int dump_document(const struct side *s, uint32_t number, struct dump *d)
 {
 	const struct docs_store_ops *ops = s->store->ops;
 	const int64_t id = ITEM_ID(s->scope.drive, number);
+	struct docs_xattrs xattrs = {.id = id, .limit = 1000, .bytes = XATTRS_PER_ITEM_TOTAL_MAX};
 	struct docs_position at;
 
 	d->size = 0;
@@ -213,7 +214,8 @@ static int dump_document(const struct side *s, uint32_t number, struct dump *d)
 	struct item item = d->item;
 	assert_int_equal(ops->extents(s->store, &s->scope, id, 0, INT64_MAX, 1000, dump_item, dump_extent, d, &at), 0);
 	d->item = item;
-	assert_int_equal(ops->xattrs(s->store, &s->scope, id, dump_xattr, d, &at), 0);
+	assert_int_equal(ops->xattrs(s->store, &s->scope, &xattrs, dump_xattr, d, &at), 0);
+	dump_number(d, xattrs.seq);
 	for (size_t i = 0; i < RANDOM_OP_NAMES; i++) {
 		struct dump found = {0};
 

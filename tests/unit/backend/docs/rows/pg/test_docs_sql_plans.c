@@ -49,7 +49,7 @@ static const struct explained EXPLAINED[] = {
 	{&SQL_CHILDREN, SCOPE ", bigint, bytea, bigint"},
 	{&SQL_CHILDREN_INLINE, SCOPE ", bigint, bytea, bigint, bigint"},
 	{&SQL_EXTENTS, SCOPE ", bigint, bigint, bigint, bigint, bigint"},
-	{&SQL_XATTRS, SCOPE ", bigint, bigint"},
+	{&SQL_XATTRS, SCOPE ", bigint, bigint, bytea, bigint, bigint"},
 	{&SQL_CHANGES, SCOPE ", bigint, bigint"},
 	{&SQL_SESSION_CREATE, SCOPE ", bytea"},
 	{&SQL_SESSION_LOCK, SCOPE ", bigint"},

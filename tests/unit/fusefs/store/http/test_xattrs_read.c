@@ -1,0 +1,90 @@
+#include "tests/unit/fusefs/store/http/store_http_fixture.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#define XATTR(name, value) "{\"name\":\"user." name "\",\"value_b64\":\"" value "\"}"
+
+/* What a target is answered so many times; 0: always. */
+static void add_xattrs(struct fake_gateway *g, const char *target, unsigned times, const char *body)
+{
+	fake_add(g,
+		&(struct fake_answer){
+			.method = "GET", .target = target, .times = times, .status = 200, .type = JSON, .body = body});
+}
+
+static int run_xattrs(struct fixture *f, struct answer *a)
+{
+	answer_init(a);
+	f->store->ops->xattrs(f->store, ROOT, on_xattr, on_put, a);
+	return answer_wait(a);
+}
+
+static void xattrs_of_several_pages_are_given_as_one(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a;
+
+	add_xattrs(f->a, "/xattrs?cursor=a-_", 0, "{\"xattrs\":[" XATTR("b", "Yg==") "],\"next\":null,\"seq\":\"9\"}");
+	add_xattrs(f->a, "/xattrs", 0, "{\"xattrs\":[" XATTR("a", "YQ==") "],\"next\":\"a-_\",\"seq\":\"9\"}");
+	assert_int_equal(run_xattrs(f, &a), 0);
+	assert_int_equal(a.count, 2);
+	assert_string_equal(a.name, "user.b=b");
+	assert_int_equal(fake_count(f->a, "GET", "/xattrs"), 2);
+}
+
+static void xattrs_that_change_between_pages_are_of_the_later_version(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a;
+
+	add_xattrs(f->a, "/xattrs?cursor=Y", 1, "{\"xattrs\":[" XATTR("z", "eg==") "],\"next\":null,\"seq\":\"10\"}");
+	add_xattrs(f->a, "/xattrs?cursor=Y", 0, "{\"xattrs\":[" XATTR("b", "Yg==") "],\"next\":null,\"seq\":\"10\"}");
+	add_xattrs(f->a, "/xattrs", 1,
+		"{\"xattrs\":[" XATTR("x", "eA==") "," XATTR("y", "eQ==") "],\"next\":\"Y\",\"seq\":\"9\"}");
+	add_xattrs(f->a, "/xattrs", 0, "{\"xattrs\":[" XATTR("a", "YQ==") "],\"next\":\"Y\",\"seq\":\"10\"}");
+	assert_int_equal(run_xattrs(f, &a), 0);
+	assert_int_equal(a.count, 2); /* nothing of what was there before */
+	assert_string_equal(a.name, "user.b=b");
+	assert_int_equal(fake_count(f->a, "GET", "/xattrs"), 4);
+}
+
+static void xattrs_that_change_all_the_while_are_given_up(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a;
+
+	add_xattrs(f->a, "/xattrs?cursor=Y", 0, "{\"xattrs\":[],\"next\":null,\"seq\":\"10\"}");
+	add_xattrs(f->a, "/xattrs", 0, "{\"xattrs\":[" XATTR("a", "YQ==") "],\"next\":\"Y\",\"seq\":\"9\"}");
+	assert_int_equal(run_xattrs(f, &a), -EBUSY);
+	assert_int_equal(a.count, 0);
+}
+
+static void pages_of_xattrs_that_never_end_or_belong_to_nothing_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a;
+
+	add_xattrs(f->a, "/xattrs", 1, "{\"xattrs\":[" XATTR("a", "YQ==") "],\"next\":\"Y\"}");
+	add_xattrs(f->a, "/xattrs", 0, "{\"xattrs\":[" XATTR("a", "YQ==") "],\"next\":\"Y\",\"seq\":\"9\"}");
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(run_xattrs(f, &a), -EPROTO);
+	assert_int_equal(a.count, 0);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, http_setup, http_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(xattrs_of_several_pages_are_given_as_one),
+		TEST(xattrs_that_change_between_pages_are_of_the_later_version),
+		TEST(xattrs_that_change_all_the_while_are_given_up),
+		TEST(pages_of_xattrs_that_never_end_or_belong_to_nothing_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
