@@ -172,8 +172,11 @@ as 2
 ask GET "$H" >/dev/null
 SECOND_USER=$(value .id)
 as 1 1
-state() { # all that a request could have changed
-	psql -X -A -t -q "$DATABASE" -c 'SELECT id, seq, name, used, trashed_at, next_number FROM drive ORDER BY id' \
+# All that a request could have changed. A drive that is about to be cleared away (that which was in the place of the
+# restored one) is gone when a service has the time for it.
+state() {
+	psql -X -A -t -q "$DATABASE" -c "SELECT id, seq, name, used, trashed_at, next_number FROM drive
+			WHERE trashed_at IS DISTINCT FROM '-infinity' ORDER BY id" \
 		-c 'SELECT count(*) FROM session' -c 'SELECT count(*) FROM idempotency' -c 'SELECT count(*) FROM block' \
 		-c 'SELECT count(*) FROM file_lock' -c 'SELECT count(*) FROM extent'
 }
