@@ -133,7 +133,7 @@ psql -X -q "$DATABASE" -c "UPDATE node SET orphaned_at = orphaned_at - interval 
 check "and its blocks with it" eventually 120 all_collected
 # It takes blocks of any age, those of an upload that is under way included: nobody uploads beside it.
 kill -9 "$PID_docs_4"
-wait "$PID_docs_4" 2>/dev/null
+wait "$PID_docs_4" 2>/dev/null # it was killed: that says nothing
 check_eq "no failure was logged" 0 "$(cat "$WORK"/docs-*.log | grep -c '"level":"error"')"
 
 # ---- settings, keys, TLS ----

@@ -88,14 +88,9 @@ static int on_xattr(struct span name, struct span value, void *cookie)
 
 static json_t *page_json(const struct xattrs_page *page, int64_t seq, bool is_part)
 {
-	struct buf cursor;
-	json_t *object;
+	const struct span last = buf_span(&page->last);
+	json_t *object = reply_page("xattrs", page->list, page->more ? &last : NULL);
 
-	buf_init(&cursor, CURSOR_BYTES_MAX);
-	if (page->more)
-		(void)cursor_make(buf_span(&page->last), &cursor);
-	object = json_pack("{s:O, s:s?}", "xattrs", page->list, "next", cursor.size ? cursor.data : NULL);
-	buf_fini(&cursor);
 	if (object && is_part && item_json_set_id(object, "seq", seq) < 0) {
 		json_decref(object);
 		return NULL;

@@ -130,21 +130,27 @@ static void send_compact(
 	buf_fini(&body);
 }
 
-static void send_json(struct call *call, struct reply_items *items, struct http_headers *headers)
+json_t *reply_page(const char *name, json_t *list, const struct span *last)
 {
 	struct buf cursor;
-	json_t *object;
+	json_t *page = NULL;
+
+	buf_init(&cursor, CURSOR_BYTES_MAX);
+	if (!last || cursor_make(*last, &cursor) == 0)
+		page = json_pack("{s:O, s:s?}", name, list, "next", last ? cursor.data : NULL);
+	buf_fini(&cursor);
+	return page;
+}
+
+static void send_json(struct call *call, struct reply_items *items, struct http_headers *headers)
+{
+	const struct span last = buf_span(&items->last_name);
 
 	if (!items->page) {
 		reply_json_take(call, 200, headers, json_incref(json_array_get(items->list, 0)));
 		return;
 	}
-	buf_init(&cursor, 2 * NAME_BYTES_MAX);
-	if (items->more)
-		(void)cursor_make(buf_span(&items->last_name), &cursor);
-	object = json_pack("{s:O, s:s?}", "items", items->list, "next", cursor.size ? cursor.data : NULL);
-	buf_fini(&cursor);
-	reply_json_take(call, 200, headers, object);
+	reply_json_take(call, 200, headers, reply_page("items", items->list, items->more ? &last : NULL));
 }
 
 /* No ETag field: what is shown here changes with attributes too, and the document's etag, which is in it, does not. */
