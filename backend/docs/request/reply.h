@@ -43,8 +43,8 @@ struct reply_items {
 	struct buf bytes;     /* compact */
 	struct buf last_name; /* of the last item given */
 };
-/* {NAME: list, "next": a cursor behind the name `last`, or null without one}. A page that goes on must not look like the
- * last one: NULL when there is no memory for all of it. */
+/* {NAME: list, "next": a cursor behind the name `last`, or null without one}. A page that goes on must not look like
+ * the last one: NULL when there is no memory for all of it. */
 json_t *reply_page(const char *name, json_t *list, const struct span *last);
 void reply_items_init(struct reply_items *items, struct call *call);
 void reply_items_fini(struct reply_items *items);
