@@ -113,8 +113,13 @@ static bool watches(const struct member *m, int64_t now_ns)
 
 void member_ask(struct member *m, int64_t now_ns, struct member_call *ret)
 {
-	m->next_call_ns = now_ns + (m->book.preparing ? MEMBER_SOON_NS : MEMBER_PERIOD_NS);
+	/* One that is not heard is not repeated at once: the service that was asked may be gone. */
+	m->next_look_ns = now_ns + MEMBER_PERIOD_NS;
 	ret->sent_ns = now_ns;
+	ret->look = now_ns < m->next_call_ns;
+	if (ret->look)
+		return;
+	m->next_call_ns = now_ns + (m->book.preparing ? MEMBER_SOON_NS : MEMBER_PERIOD_NS);
 	ret->call = (struct membership_call){.name = m->self.name,
 		.boot = m->self.boot,
 		.url = m->self.url,
@@ -169,19 +174,35 @@ static int64_t sooner(int64_t due, int64_t at_ns, int64_t now_ns)
 	return at_ns > now_ns && at_ns < due ? at_ns : due;
 }
 
+static bool is_another(const struct member *m, size_t row)
+{
+	return m->book.list[row].member && !is_me(m, &m->book.list[row]);
+}
+
 /* A period later, or when the next of the others will have been silent for long enough: who is dead is named without a
- * wait for the next period. While one of them is late, more often. */
-static int64_t due_ns(const struct member *m, int64_t now_ns)
+ * wait for the next period. */
+static int64_t call_due_ns(const struct member *m, int64_t now_ns)
 {
 	int64_t due = now_ns + (m->book.preparing ? MEMBER_SOON_NS : MEMBER_PERIOD_NS);
 
-	for (size_t i = 0; i < m->book.count; i++) {
+	for (size_t i = 0; i < m->book.count; i++)
+		if (is_another(m, i))
+			due = sooner(due, m->since_ns[i] + MEMBER_SILENCE_NS, now_ns);
+	return due;
+}
+
+/* Only while there are others; more often while one of them is late. */
+static int64_t look_due_ns(const struct member *m, int64_t now_ns)
+{
+	int64_t due = INT64_MAX;
+
+	for (size_t i = 0; i < m->book.count && m->state != MEMBER_OUTSIDE; i++) {
 		const int64_t late_ns = m->since_ns[i] + MEMBER_LATE_NS;
 
-		if (!m->book.list[i].member || is_me(m, &m->book.list[i]))
+		if (!is_another(m, i))
 			continue;
-		due = sooner(due, m->since_ns[i] + MEMBER_SILENCE_NS, now_ns);
-		due = sooner(due, late_ns > now_ns ? late_ns : now_ns + MEMBER_LATE_PERIOD_NS, now_ns);
+		due = sooner(due, now_ns + MEMBER_LOOK_NS, now_ns);
+		due = sooner(due, late_ns > now_ns ? late_ns : now_ns + MEMBER_LATE_LOOK_NS, now_ns);
 	}
 	return due;
 }
@@ -203,9 +224,13 @@ int member_hear(struct member *m, const struct member_call *call, const struct m
 	*ret_duty = move(m, event);
 	if (*ret_duty == MEMBER_FORGET)
 		m->lease_until_ns = 0;
-	else if (answer->lease && m->state != MEMBER_OUTSIDE)
+	else if (answer->lease && !call->look && m->state != MEMBER_OUTSIDE)
 		m->lease_until_ns = call->sent_ns + MEMBER_LEASE_NS;
-	m->next_call_ns = due_ns(m, now_ns);
+	/* A look puts off no call. */
+	const int64_t call_ns = call_due_ns(m, now_ns);
+
+	m->next_call_ns = call->look && m->next_call_ns < call_ns ? m->next_call_ns : call_ns;
+	m->next_look_ns = look_due_ns(m, now_ns);
 	/* With the epoch that it knows now it has its lease anew, and hears whether the one after it is prepared. */
 	if (epoch_is_new || (m->state == MEMBER_MEMBER && m->lease_until_ns == 0))
 		m->next_call_ns = now_ns;
@@ -220,7 +245,7 @@ void member_stopped(struct member *m)
 
 int64_t member_next_call_ns(const struct member *m)
 {
-	return m->next_call_ns;
+	return m->next_look_ns < m->next_call_ns ? m->next_look_ns : m->next_call_ns;
 }
 
 bool member_has_lease(const struct member *m, int64_t now_ns)

@@ -1,7 +1,7 @@
 /*
  * member: what one gateway knows of the ring, and what it may do by it. It calls the ring's book (membership) each
- * second; between two calls it answers: is this gateway's lease still running, is it the home of this drive, must it
- * stop to be that.
+ * second, and looks at it more often, which writes nothing; in between it answers: is this gateway's lease still
+ * running, is it the home of this drive, must it stop to be that.
  *
  * states     what they mean, and who leaves them
  *   OUTSIDE    it is no member: never was, or was left out. It is nobody's home.
@@ -32,10 +32,12 @@
 #define MEMBER_SILENCE_NS (MEMBER_LEASE_NS + MEMBER_LEASE_NS / 1000)
 #define MEMBER_PERIOD_NS 1000000000ll /* between calls: two may be lost */
 #define MEMBER_SOON_NS 50000000ll     /* … while the ring prepares: writes to a drive that moves wait for it */
-/* … while one of the others is late: who is told of the next epoch a period later holds up all. Two periods lie
- * between a renewal and the next one that is seen, if all goes well. */
-#define MEMBER_LATE_NS (2 * MEMBER_PERIOD_NS + MEMBER_PERIOD_NS / 4)
-#define MEMBER_LATE_PERIOD_NS 200000000ll
+/* Between looks, while there are others. By so much later than it was made a renewal may be seen, and for so long the
+ * drives of who dies then wait in addition to his lease. */
+#define MEMBER_LOOK_NS 200000000ll
+/* … while one of them is late: who is told of the next epoch later than the others holds up all. */
+#define MEMBER_LATE_NS (MEMBER_PERIOD_NS + 3 * MEMBER_LOOK_NS)
+#define MEMBER_LATE_LOOK_NS 50000000ll
 
 enum member_state { MEMBER_OUTSIDE, MEMBER_MEMBER, MEMBER_STOPPING, MEMBER_STOPPED, MEMBER_STATES };
 
@@ -60,6 +62,7 @@ struct member {
 	enum member_state state;
 	int64_t lease_until_ns;
 	int64_t next_call_ns;
+	int64_t next_look_ns;
 	int64_t heard_ns;			   /* when the last answer came */
 	struct membership book;			   /* of the last answer */
 	int64_t since_ns[MEMBERSHIP_GATEWAYS_MAX]; /* by row: when its last renewal was first seen */
@@ -67,6 +70,7 @@ struct member {
 
 /* What a call says, and what it was sent with. */
 struct member_call {
+	bool look; /* it is a look at the book: there is no more to it, and its answer brings no lease */
 	struct membership_call call;
 	struct membership_silence
 		silent[MEMBERSHIP_GATEWAYS_MAX]; /* borrows names from the member, until the next answer */
@@ -77,7 +81,7 @@ struct member_call {
 int member_init(struct member *m, const struct member_self *self);
 /* It wants to be no member from now on: its next calls say so. */
 void member_leave(struct member *m);
-/* What to ask now; the next call is due a period later, whatever comes of this one. */
+/* What to ask now: a call when one is due, else a look. The next one is due a period later, whatever comes of it. */
 void member_ask(struct member *m, int64_t now_ns, struct member_call *ret);
 /* The answer to a call: the book after it, and whether the lease was renewed. */
 struct member_answer {
@@ -90,7 +94,7 @@ int member_hear(struct member *m, const struct member_call *call, const struct m
 	enum member_duty *ret_duty);
 /* What moves is stopped, after MEMBER_STOP. */
 void member_stopped(struct member *m);
-/* When the next call is due. */
+/* When the next call or look is due. */
 int64_t member_next_call_ns(const struct member *m);
 
 bool member_has_lease(const struct member *m, int64_t now_ns);

@@ -1,7 +1,7 @@
 /*
- * One call is under way at a time, and everything about it is behind one lock: the thread begins it when it is due, the
- * HTTP client's thread hears the answer. What the member says is to be done follows at once, under the same lock, so
- * that nobody asks in between.
+ * One call or look is under way at a time, and everything about it is behind one lock: the thread begins it when it is
+ * due, the HTTP client's thread hears the answer. What the member says is to be done follows at once, under the same
+ * lock, so that nobody asks in between.
  */
 #include "gateway/ring/ring.h"
 
@@ -95,6 +95,12 @@ static void on_done(void *cookie, int error, struct http_response *response)
 	if (error == 0)
 		error = hear(r, response);
 	r->calling = false;
+	/* Without a look others are missed later, and nothing else is. */
+	if (r->asked.look && error < 0) {
+		pthread_cond_broadcast(&r->wake);
+		pthread_mutex_unlock(&r->lock);
+		return;
+	}
 	if (error < 0) {
 		metric_inc(r->failures);
 		if (!r->failing && !r->stopping)
@@ -133,9 +139,14 @@ static int begin_call(struct ring *r)
 
 	member_ask(&r->member, clock_boot_ns(), &r->asked);
 	buf_reset(&r->body);
-	int error = ring_message_write_call(&r->asked.call, &r->body);
+	int error = r->asked.look ? 0 : ring_message_write_call(&r->asked.call, &r->body);
 	if (error < 0)
 		return error;
+	if (r->asked.look) {
+		o.method = "GET";
+		o.headers = NULL;
+		o.deadline_ms = o.stall_ms = RING_LOOK_MS;
+	}
 	o.body = buf_span(&r->body);
 	r->calling = true;
 	error = upstream_start(&o, &call);
@@ -161,7 +172,7 @@ static void *ring_main(void *cookie)
 			wait_until_due(r);
 		} else if (begin_call(r) < 0) {
 			/* No docs service is there; the next call is due in a second. */
-			r->failing = true;
+			r->failing = r->failing || !r->asked.look;
 			pthread_cond_broadcast(&r->wake);
 		}
 	}

@@ -25,6 +25,7 @@
 
 /* Of one try to call the book: two of them, and the answer still comes within the lease that it renews. */
 #define RING_CALL_MS 1000
+#define RING_LOOK_MS 300 /* a call waits behind it */
 
 struct ring;
 

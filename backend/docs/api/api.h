@@ -62,6 +62,7 @@ void api_fsck_findings(struct http_request *req, void *cookie);
 
 /* api_ring.c */
 void api_ring_call(struct http_request *req, void *cookie);
+void api_ring_look(struct http_request *req, void *cookie);
 void api_ring_claim(struct http_request *req, void *cookie);
 void api_ring_home(struct http_request *req, void *cookie);
 void api_ring_journal(struct http_request *req, void *cookie);

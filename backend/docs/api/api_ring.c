@@ -4,6 +4,8 @@
  * POST /internal/v1/ring: a call to the book of the ring, and the book after it. The rules are common/ring/membership;
  * the store runs them on the rows. Whatever becomes of the answer, the caller calls again within the second.
  *
+ * GET /internal/v1/ring: the book, for who looks whether the others live.
+ *
  * POST /internal/v1/ring/claims: the gateway is home of a drive from now on, and hears where the drive stands.
  *
  * GET /internal/v1/ring/home: which drive is a user's `home`, for who must know it before he knows whom to ask.
@@ -88,6 +90,33 @@ void api_ring_call(struct http_request *req, void *cookie)
 		error = docs_run(call_book, r, service_app(cookie)) < 0 ? -ERR_UNAVAILABLE : 0;
 	} else {
 		free(r);
+	}
+	if (error < 0)
+		http_respond_error(req, error, NULL);
+}
+
+static void look_at_book(struct docs_store *store, void *cookie)
+{
+	struct ring_request *r = cookie;
+	int error = store->ops->ring_look(store, &r->book);
+
+	if (error == 0) {
+		answer(r, false);
+		return;
+	}
+	log_error(http_request_trace(r->req), "op=ring-look error=%d outcome=failed", error);
+	http_respond_error(r->req, error, NULL);
+}
+
+void api_ring_look(struct http_request *req, void *cookie)
+{
+	struct ring_request *r = calloc(1, sizeof(*r));
+	int error = r ? 0 : -ENOMEM;
+
+	if (error == 0) {
+		r->req = req;
+		http_request_set_data(req, r, free_request);
+		error = docs_run(look_at_book, r, service_app(cookie)) < 0 ? -ERR_UNAVAILABLE : 0;
 	}
 	if (error < 0)
 		http_respond_error(req, error, NULL);

@@ -325,6 +325,7 @@ const struct http_route docs_routes[] = {
 	/* ---- for gateways ---- */
 	{"POST", "/internal/v1/ring", .body = HTTP_BODY_WHOLE, .body_max = RING_MESSAGE_BYTES_MAX,
 		.handler = api_ring_call, .internal = true},
+	{"GET", "/internal/v1/ring", BODY_NONE, .handler = api_ring_look, .internal = true},
 	{"POST", "/internal/v1/ring/claims", .body = HTTP_BODY_WHOLE, .body_max = JSON_BYTES_MAX,
 		.handler = api_ring_claim, .internal = true},
 	{"GET", "/internal/v1/blocks/{sha256}", BODY_NONE, .handler = api_block_for_gateway, .internal = true},

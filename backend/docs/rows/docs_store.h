@@ -334,6 +334,8 @@ struct docs_store_ops {
 	 * is none to worry about: a call may come again. */
 	int (*ring_call)(
 		struct docs_store *s, const struct membership_call *call, struct membership *ret_book, bool *ret_lease);
+	/* The book as it is; nothing is written. */
+	int (*ring_look)(struct docs_store *s, struct membership *ret_book);
 	/* The caller is home of the drive from now on, in that epoch: only what says so changes it. -ERR_EPOCH: it is
 	 * not the ring's epoch, or the drive was claimed in a later one; -ERR_NOT_FOUND. */
 	int (*ring_claim)(

@@ -71,6 +71,22 @@ static void handle_ring(struct http_request *req, void *cookie)
 	ring_message_call_fini(&message);
 }
 
+static void handle_ring_look(struct http_request *req, void *cookie)
+{
+	struct service *s = cookie;
+	struct buf text;
+
+	buf_init(&text, RING_MESSAGE_BYTES_MAX);
+	pthread_mutex_lock(&s->lock);
+	if (s->ring_nonsense)
+		(void)buf_append_str(&text, s->ring_nonsense);
+	else
+		(void)ring_message_write_answer(&s->book, false, &text);
+	pthread_mutex_unlock(&s->lock);
+	http_respond(req, 200, NULL, buf_span(&text));
+	buf_fini(&text);
+}
+
 void service_answer_ring(struct service *s, const char *nonsense)
 {
 	pthread_mutex_lock(&s->lock);
@@ -293,6 +309,7 @@ static void handle_refuse(struct http_request *req, void *cookie)
 static const struct http_route ROUTES[] = {
 	ROW("POST", "/internal/v1/authenticate", HTTP_BODY_WHOLE, handle_authenticate),
 	ROW("POST", "/internal/v1/ring", HTTP_BODY_WHOLE, handle_ring),
+	ROW("GET", "/internal/v1/ring", HTTP_BODY_NONE, handle_ring_look),
 	ECHO("/api/v2/docs/echo/{rest...}"),
 	ALL("/api/v2/docs/drives/{rest...}", handle_drive),
 	ROW("POST", "/internal/v1/ring/claims", HTTP_BODY_WHOLE, handle_claim),

@@ -3,6 +3,7 @@
  * registered behind it, renewed by a thread of its own.
  *
  *   POST /internal/v1/ring                  the ring's book, by its rules
+ *   GET  /internal/v1/ring                  the book as it is
  *   POST /internal/v1/authenticate          "anna": user 5, "root": user 1, an administrator; others 401
  *   any  /api/v2/docs/echo/…                what came: line, fields, body
  *   any  /api/v2/docs/drives/{drive}/…      the same; or as service_drive.h says, with all that is of the ring's homes

@@ -97,6 +97,7 @@ static const struct docs_store_ops OPS = {
 	.fsck_stop = docs_pg_fsck_stop,
 	.fsck_findings = docs_pg_fsck_findings,
 	.ring_call = docs_pg_ring_call,
+	.ring_look = docs_pg_ring_look,
 	.ring_claim = docs_pg_ring_claim,
 	.free = docs_pg_free,
 };

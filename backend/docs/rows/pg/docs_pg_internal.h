@@ -191,6 +191,7 @@ int docs_pg_fsck_findings(
 
 int docs_pg_ring_call(
 	struct docs_store *store, const struct membership_call *call, struct membership *ret_book, bool *ret_lease);
+int docs_pg_ring_look(struct docs_store *store, struct membership *ret_book);
 int docs_pg_ring_claim(
 	struct docs_store *store, uint32_t drive, int64_t epoch, struct docs_position *ret_at, int64_t *ret_owner);
 

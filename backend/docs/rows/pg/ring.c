@@ -7,8 +7,8 @@
 /*
  * The book of the ring of gateways. A call is two round trips: BEGIN, the ring's row locked, the gateways read; then,
  * when the rules have changed the book, the rows that are others now, those that went, the ring's row, COMMIT. Calls
- * wait for each other at that row, and for nothing else: it is in no other transaction. Rows that are no book, as no
- * rule leaves them behind, are -EIO and stay as they are.
+ * wait for each other at that row, and for nothing else: it is in no other transaction. A look is one round trip and
+ * waits for nobody. Rows that are no book, as no rule leaves them behind, are -EIO and stay as they are.
  */
 
 enum { READ_RING = 1, READ_GATEWAYS, READ_STEPS }; /* 0: BEGIN */
@@ -63,24 +63,48 @@ static int take_book(struct pg_result *const *results, struct membership *ret)
 	return error == 0 && membership_check(ret) < 0 ? -EIO : error;
 }
 
-static int begin(struct docs_pg *s, struct membership *ret)
+/* last: NULL when there is more to come in the transaction. */
+static int read_book(struct docs_pg *s, const struct pg_statement *const steps[READ_STEPS],
+	const struct pg_statement *last, struct membership *ret)
 {
-	struct pg_result *results[READ_STEPS] = {NULL};
+	struct pg_result *results[READ_STEPS + 1] = {NULL};
 	int r = pg_pipeline_begin(s->pg);
 
 	if (r < 0)
 		return r;
-	r = pg_pipeline_add(s->pg, &PG_BEGIN, NULL, 0);
-	if (r == 0)
-		r = pg_pipeline_add(s->pg, &SQL_RING_LOCK, NULL, 0);
-	if (r == 0)
-		r = pg_pipeline_add(s->pg, &SQL_RING_GATEWAYS, NULL, 0);
+	for (size_t i = 0; i < READ_STEPS && r == 0; i++)
+		r = pg_pipeline_add(s->pg, steps[i], NULL, 0);
+	if (r == 0 && last)
+		r = pg_pipeline_add(s->pg, last, NULL, 0);
 	if (r == 0)
 		r = pg_pipeline_flush(s->pg, results);
 	if (r == 0)
 		r = take_book(results, ret);
-	for (size_t i = 0; i < READ_STEPS; i++)
+	for (size_t i = 0; i < READ_STEPS + 1; i++)
 		pg_result_free(results[i]);
+	return r;
+}
+
+static int begin(struct docs_pg *s, struct membership *ret)
+{
+	static const struct pg_statement *const STEPS[READ_STEPS] = {
+		&PG_BEGIN, [READ_RING] = &SQL_RING_LOCK, [READ_GATEWAYS] = &SQL_RING_GATEWAYS};
+
+	return read_book(s, STEPS, NULL, ret);
+}
+
+int docs_pg_ring_look(struct docs_store *store, struct membership *ret_book)
+{
+	/* One round trip. A row's lock would be a write, and each look would wait for a disk. */
+	static const struct pg_statement *const STEPS[READ_STEPS] = {
+		&SQL_SNAPSHOT_BEGIN, [READ_RING] = &SQL_RING_LOOK, [READ_GATEWAYS] = &SQL_RING_GATEWAYS};
+	struct docs_pg *s = docs_pg_of(store);
+	int r = read_book(s, STEPS, &PG_COMMIT, ret_book);
+
+	if (r == 0)
+		pg_pipeline_end(s->pg);
+	else
+		(void)pg_pipeline_rollback(s->pg);
 	return r;
 }
 

@@ -205,7 +205,8 @@ extern const struct pg_statement SQL_LOCK_ANY, SQL_DOUBTFUL, SQL_DOUBTFUL_SHORT,
 extern const struct pg_statement SQL_PURGE_EXTENT, SQL_PURGE_XATTR, SQL_PURGE_ENTRY, SQL_PURGE_NODE, SQL_PURGE_JOURNAL,
 	SQL_PURGE_SESSION, SQL_PURGE_IDEMPOTENCY, SQL_PURGE_BLOCK, SQL_PURGE_SUM, SQL_PURGE_DRIVE;
 
-/* The ring of gateways: LOCK and GATEWAYS, then WRITE, PUT and REMOVE, in one transaction. */
+/* The ring of gateways: LOCK and GATEWAYS, then WRITE, PUT and REMOVE, in one transaction; or LOOK and GATEWAYS, in one
+ * snapshot. */
 enum { RING_EPOCH, RING_CALLS, RING_PREPARING };
 enum docs_sql_ring_column {
 	RING_NAME,
@@ -224,8 +225,8 @@ enum docs_sql_ring_column {
 enum { CLAIM_IN_EPOCH, CLAIM_HAS_DRIVE, CLAIM_INCARNATION, CLAIM_SEQ, CLAIM_OWNER };
 /* Of the last array of SQL_RING_PUT. */
 enum { RING_FLAG_MEMBER = 1, RING_FLAG_NEXT = 2, RING_FLAG_LEAVING = 4 };
-extern const struct pg_statement SQL_RING_LOCK, SQL_RING_GATEWAYS, SQL_RING_WRITE, SQL_RING_PUT, SQL_RING_REMOVE,
-	SQL_RING_CLAIM;
+extern const struct pg_statement SQL_RING_LOCK, SQL_RING_LOOK, SQL_RING_GATEWAYS, SQL_RING_WRITE, SQL_RING_PUT,
+	SQL_RING_REMOVE, SQL_RING_CLAIM;
 
 /* The check of the whole store: the run; pages by phase, as fsck_pg.h has their columns; blocks; and what mends, with
  * the drive, two numbers and a name or hash. */

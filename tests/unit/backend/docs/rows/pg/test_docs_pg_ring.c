@@ -89,6 +89,9 @@ static void rows_say_what_a_book_in_memory_says_after_each_call(void **state)
 		assert_int_equal(membership_hear(&memory, &call, &lease_memory), 0);
 		assert_int_equal(lease_rows, lease_memory);
 		assert_same_book(&memory, &rows);
+		rows.count = 0;
+		assert_ok(w, w->store->ops->ring_look(w->store, &rows));
+		assert_same_book(&memory, &rows);
 	}
 	assert_true(memory.epoch > 5);
 }
@@ -119,6 +122,7 @@ static void rows_that_are_no_book_are_no_answer(void **state)
 	assert_ok(w, w->store->ops->ring_call(w->store, &call, &book, &lease));
 	assert_ok(w, pg_script(w->pg, "UPDATE ring_gateway SET next = true"));
 	assert_int_equal(w->store->ops->ring_call(w->store, &call, &book, &lease), -EIO);
+	assert_int_equal(w->store->ops->ring_look(w->store, &book), -EIO);
 	assert_ok(w, pg_script(w->pg, "UPDATE ring_gateway SET next = false, name = repeat('x', 64)::bytea"));
 	assert_int_equal(w->store->ops->ring_call(w->store, &call, &book, &lease), -EIO);
 }

@@ -1,0 +1,4 @@
+-- read
+SELECT epoch, calls, preparing
+FROM ring
+WHERE single
