@@ -113,6 +113,28 @@ check_store
 check_eq "and is clean" 0 "$FOUND"
 
 # ---- what cannot ----
+# A disk that does not give the bytes, for both instances: either may be the one that checks.
+TRACERS=()
+traced() {
+	local task
+	for task in /proc/"$PID_docs_1"/task/* /proc/"$PID_docs_2"/task/*; do
+		grep -q 'TracerPid:[[:space:]]*[1-9]' "$task/status" || return 1
+	done
+}
+refuse_reads() {
+	local pid
+	for pid in "$PID_docs_1" "$PID_docs_2"; do
+		strace -f -qq -o "$WORK/trace.$pid" -P "$BLOCK" -e trace=pread64 -e inject=pread64:error=EIO -p "$pid" &
+		TRACERS+=($!)
+	done
+	eventually 10 traced || fail "strace does not attach" "$(cat "$WORK"/trace.*)"
+}
+end_tracers() {
+	[ ${#TRACERS[@]} -gt 0 ] || return 0
+	kill "${TRACERS[@]}"
+	wait "${TRACERS[@]}" 2>/dev/null # the shell would say "Terminated"
+	TRACERS=()
+}
 damaged() { # SENTENCE KIND COMMAND…: what the command does to the largest block of a/copy
 	local sentence=$1 kind=$2
 	shift 2
@@ -123,6 +145,7 @@ damaged() { # SENTENCE KIND COMMAND…: what the command does to the largest blo
 	check_eq "by the document's id" "$(id_of a/copy)" \
 		"$(jq -r --arg k "$kind" '[.items[] | select(.kind == $k and .path == "/a/copy") | .id][0]' "$WORK/findings")"
 	cp -p "$WORK/kept" "$BLOCK"
+	end_tracers
 	check_store
 	check_eq "and it alone: with the bytes back all is well" 0 "$FOUND"
 }
@@ -133,6 +156,7 @@ flip() { printf 'X' | dd of="$BLOCK" bs=1 seek=1234567 conv=notrunc status=none;
 damaged "a byte that has turned" block-digest flip
 damaged "a block that is cut" block-size truncate -s 1000 "$BLOCK"
 damaged "a block that is gone" block-lost rm "$BLOCK"
+damaged "a block that cannot be read" block-unreadable refuse_reads
 planted "extents over each other" extents-overlap /a/second false \
 	"UPDATE extent SET at = at - 1 WHERE node = $LARGE AND at > 0 AND at = (SELECT max(at) FROM extent WHERE node = $LARGE)"
 number "UPDATE extent SET at = at + 1 WHERE node = $LARGE AND at = (SELECT max(at) FROM extent WHERE node = $LARGE)" >/dev/null
@@ -145,6 +169,9 @@ planted "a document of the future" ahead /a/small false "UPDATE node SET seq = s
 number "UPDATE node SET seq = seq - 1000000 WHERE id = $SMALL" >/dev/null
 planted "a number that would be given again" number /a/small false "UPDATE drive SET next_number = 3 WHERE id = $D"
 number "UPDATE drive SET next_number = 100000 WHERE id = $D" >/dev/null
+ROOT="$D::bigint << 32 | 1"
+planted "a drive without a root" root - false "UPDATE node SET parent = id + 1 WHERE id = ($ROOT)"
+number "UPDATE node SET parent = id WHERE id = ($ROOT)" >/dev/null
 planted "rows of no drive" stray - false \
 	"INSERT INTO journal SELECT 4711, op, what, seq, id, parent, old_parent, replaced, from_, len, made_at, name, old_name, key FROM journal WHERE drive = $D LIMIT 1"
 number "DELETE FROM journal WHERE drive = 4711" >/dev/null
