@@ -140,6 +140,37 @@ says "and nothing is there" 404 GET "$H/files/digest2"
 check_eq "for small content too" 400 "$(put "$H/files/digest2" "$WORK/small" -H "Repr-Digest: $(digest "$WORK/large")")"
 check_eq "one that is none" 400 "$(put "$H/files/digest2" "$WORK/small" -H "Repr-Digest: sha-256=x")"
 check_eq "another algorithm is not looked at" 201 "$(put "$H/files/digest2" "$WORK/small" -H "Repr-Digest: md5=:AAAA:")"
+
+# says_digest FILE ARGUMENT…: what H/files/digest says of itself is the digest of FILE, by GET, by HEAD and of a part.
+says_digest() {
+	local wanted
+	wanted=$(digest "$1")
+	ask GET "$H/files/digest" >/dev/null && [ "$(header Repr-Digest)" = "$wanted" ] &&
+		ask HEAD "$H/files/digest" >/dev/null && [ "$(header Repr-Digest)" = "$wanted" ] &&
+		ask GET "$H/files/digest" "" -H 'Range: bytes=3-9' >/dev/null && [ "$(header Repr-Digest)" = "$wanted" ]
+}
+no_digest() { ask HEAD "$H/files/digest" >/dev/null && [ -z "$(header Repr-Digest)" ]; }
+head -c 9000000 /dev/urandom >"$WORK/blocks-of-it"
+head -c 300000 /dev/urandom >"$WORK/one-block"
+put_digest() { put "$H/files/digest" "$@"; }
+check_eq "content in one block" 200 "$(put_digest "$WORK/one-block")"
+check "says its digest, which is that of the block" says_digest "$WORK/one-block"
+check_eq "content in several blocks, with its digest" 200 \
+	"$(put_digest "$WORK/blocks-of-it" -H "Repr-Digest: $(digest "$WORK/blocks-of-it")")"
+check "says it" says_digest "$WORK/blocks-of-it"
+check_eq "other content in several blocks, of which nobody has taken it" 200 "$(put_digest <(tac "$WORK/blocks-of-it"))"
+check "says none, least of all the one from before" no_digest
+check_eq "the same, but for who puts it wants one" 200 \
+	"$(put_digest "$WORK/blocks-of-it" -H 'Want-Repr-Digest: sha-256=5')"
+check "says it" says_digest "$WORK/blocks-of-it"
+check_eq "a byte of it becomes a hole" 200 "$(ask POST "$H/ops" "{\"ops\":[{\"op\":\"write\",\"id\":\"$(
+	ask GET "$H/items?path=/digest" >/dev/null
+	value .id)\",\"extents\":[{\"at\":1,\"len\":1,\"hole\":true}]}]}")"
+check "it says none any more" no_digest
+check_eq "short content" 200 "$(put_digest "$WORK/small")"
+check "says its digest by a GET" test "$(ask GET "$H/files/digest" >/dev/null; header Repr-Digest)" = "$(digest "$WORK/small")"
+check_eq "no content" 200 "$(put_digest /dev/null)"
+check "says that of nothing" test "$(ask GET "$H/files/digest" >/dev/null; header Repr-Digest)" = "$(digest /dev/null)"
 check_eq "part of a file cannot be put" 400 "$(put "$H/files/part" "$WORK/small" -H 'Content-Range: bytes 0-9/100')"
 check_not "half an upload is owed no answer" \
 	http --max-time 2 -X PUT "${AS[@]}" -H 'Expect:' -H 'Content-Length: 20000000' --data-binary @"$WORK/large" \

@@ -43,20 +43,26 @@ is_part() { dd if="$WORK/big" bs=1M skip="$1" count="$2" iflag=skip_bytes,count_
 
 # ---- whole, and in parts ----
 head -c 8388608 /dev/urandom >"$WORK/big"
-check_eq "a file of 8 MiB is made" 201 "$(http "${AUTH[@]}" -T "$WORK/big" "$(url 1)$FILES/big")"
+check_eq "a file of 8 MiB is made" 201 \
+	"$(http "${AUTH[@]}" -H 'Want-Repr-Digest: sha-256=1' -T "$WORK/big" "$(url 1)$FILES/big")"
+digest() { echo "sha-256=:$(openssl dgst -sha256 -binary "$1" | base64):"; }
+says_digest() { test "$(header Repr-Digest)" = "$(digest "$WORK/big")"; }
 ITEM=$(curl -s --noproxy '*' "${AUTH[@]}" "$(url 1)/api/v2/docs/drives/home/items?path=/big" | jq -r .id)
 DRIVE=$(curl -s --noproxy '*' "${AUTH[@]}" "$(url 1)/api/v2/docs/drives/home" | jq -r .id)
 check_eq "it is read" 200 "$(get 2 big)"
 check "as it is" is_same "$WORK/big"
+check "it says its digest" says_digest
 ETAG=$(header ETag) HOME_OF=$(($(header Nephos-Home | sed 's/.*://') - PORT + 1))
 before=$(asked)
 check_eq "and again, through another gateway" 200 "$(get 3 big)"
 check "from memory" from_memory
 check "the same bytes" is_same "$WORK/big"
+check "the same digest" says_digest
 check_eq "with the same etag" "$ETAG" "$(header ETag)"
 check_eq "a part of it" 206 "$(get 1 big -H 'Range: bytes=4194000-4195000')"
 check "from memory as well" from_memory
 check "is that part" is_part 4194000 1001
+check "and says the digest of the whole" says_digest
 check_eq "its end" 206 "$(get 1 big -H 'Range: bytes=-5')"
 check "is its end" is_part 8388603 5
 check_eq "and says where it lies" "bytes 8388603-8388607/8388608" "$(header Content-Range)"

@@ -138,7 +138,8 @@ struct put {
 	bool looked;   /* what target says is fresh */
 	int refusal;   /* of what may be a repeat */
 	unsigned tries;
-	struct item root; /* whose owner new documents have */
+	struct item root;	       /* whose owner new documents have */
+	int64_t document, content_seq; /* as they are when the ops hold */
 };
 
 /* Whether the request may be done to what was found. */
@@ -163,16 +164,31 @@ static int put_judge(struct put *p, struct docs_store *store)
 	return missing > 0 && !p->parents ? -ERR_PARENT_MISSING : 0;
 }
 
+/* Of content in several blocks: what lies in one place tells its digest by itself. A failure is that none is known. */
+static void put_keep_digest(struct call *call, struct docs_store *store)
+{
+	struct put *p = call->data;
+
+	(void)store->ops->digest_keep(
+		store, p->document, p->content_seq, (const uint8_t *)upload_digest(p->upload).data);
+	mutate_answer(&p->m);
+}
+
 static int put_answer(struct mutate *m, const struct op_result *results, struct docs_position at)
 {
 	struct put *p = m->cookie;
 	const struct item *item = &results[op_batch_count(m->batch) - 1].item;
 	bool created = op_batch_count(m->batch) > 1;
+	size_t places;
 	char location[96];
 	int r = mutate_body_item(m, item);
 
 	(void)at;
 	upload_keep(p->upload);
+	p->document = item->id;
+	p->content_seq = item->content_seq;
+	(void)upload_extents(p->upload, &places);
+	m->afterwards = places > 1 && upload_is_hashed(p->upload) ? put_keep_digest : NULL;
 	if (r == 0 && created) {
 		snprintf(location, sizeof(location), "/api/v2/docs/drives/%" PRIu32 "/items/%" PRId64,
 			p->call->scope.drive, item->id);
@@ -317,7 +333,7 @@ static void put_job(struct call *call, struct docs_store *store)
 	p->looked = r == 0;
 	p->refusal = r;
 	options.look_only = r < 0;
-	options.hash = mutate_has_key(&p->m);
+	options.hash = mutate_has_key(&p->m) || http_request_header(call->req, "Want-Repr-Digest");
 	options.replaces = p->target.exists ? p->target.item.allocated : 0;
 	upload_start(call, &options, &p->upload);
 }

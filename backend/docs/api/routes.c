@@ -53,6 +53,7 @@
 	"},\"" compact "\":{\"schema\":{\"type\":\"string\",\"format\":\"binary\"}}}}"
 #define RESPONSES(list) "\"responses\":{" list "}"
 
+#define WANT_DIGEST HEADER("Want-Repr-Digest", "sha-256=1: the digest is kept, and said with the content")
 #define IF_MATCH HEADER("If-Match", "only if the document has this etag")
 #define IF_NONE_MATCH HEADER("If-None-Match", "* : only if there is nothing yet")
 #define KEY HEADER("Idempotency-Key", "a repeat with the same key gets the same answer, once done, for 24 hours")
@@ -197,7 +198,7 @@ const struct http_route docs_routes[] = {
 	{"PUT", ONE "/files/{path...}", BODY_CONTENT, .handler = api_file_put, .tag = "content",
 		.summary = "Store content at a path",
 		.doc = "{" PARAMETERS(PARENTS "," HEADER("Repr-Digest",
-			"sha-256=:BASE64:") "," KEY "," IF_MATCH
+			"sha-256=:BASE64:") "," WANT_DIGEST "," KEY "," IF_MATCH
 					    "," IF_NONE_MATCH) "," BYTES_BODY "," RESPONSES(JSON_ANSWER("201", "made",
 			ITEM) "," JSON_ANSWER("200", "replaced", ITEM)) "}"},
 	{"DELETE", ONE "/files/{path...}", BODY_NONE, .handler = api_file_delete, .tag = "content",
@@ -212,7 +213,7 @@ const struct http_route docs_routes[] = {
 	{"PUT", ONE "/files", BODY_CONTENT, .handler = api_file_put, .tag = "content",
 		.summary = "Store content at a path, encoded as a whole",
 		.doc = "{" PARAMETERS(FILE_PATH "," PARENTS "," HEADER("Repr-Digest",
-			"sha-256=:BASE64:") "," KEY "," IF_MATCH
+			"sha-256=:BASE64:") "," WANT_DIGEST "," KEY "," IF_MATCH
 					    "," IF_NONE_MATCH) "," BYTES_BODY "," RESPONSES(JSON_ANSWER("201", "made",
 			ITEM) "," JSON_ANSWER("200", "replaced", ITEM)) "}"},
 	{"DELETE", ONE "/files", BODY_NONE, .handler = api_file_delete, .tag = "content",
@@ -226,8 +227,9 @@ const struct http_route docs_routes[] = {
 	{"PUT", ONE "/items/{id}/content", BODY_CONTENT, .handler = api_file_put, .tag = "content",
 		.summary = "Replace the content of a document",
 		.doc = "{" PARAMETERS(HEADER("Repr-Digest",
-			"sha-256=:BASE64:") "," KEY "," IF_MATCH) "," BYTES_BODY "," RESPONSES(JSON_ANSWER("200",
-			"replaced", ITEM)) "}"},
+			"sha-256=:BASE64:") "," WANT_DIGEST "," KEY
+					    "," IF_MATCH) "," BYTES_BODY
+							  "," RESPONSES(JSON_ANSWER("200", "replaced", ITEM)) "}"},
 
 	/* ---- items ---- */
 	{"GET", ONE "/items", BODY_NONE, .handler = api_item_by_path, .tag = "items", .summary = "Attributes by path",

@@ -231,6 +231,25 @@ static int body_look(struct body *b, struct docs_store *store)
 	return to > from ? reader_look(b->reader, store, from, to) : 0;
 }
 
+/* Of all of the content, whatever part of it goes out; nothing is read for it that would not be read anyway. */
+static void say_digest(
+	const struct content *c, struct docs_store *store, const struct body *b, struct http_headers *headers)
+{
+	uint8_t sha256[SHA256_BYTES];
+	char text[DIGEST_TEXT_SIZE];
+
+	if (!b->reader)
+		return;
+	int r = reader_digest(b->reader, sha256);
+	/* What is short lies in one place, or its digest was not kept. */
+	if (r < 0 && c->size > (int64_t)INLINE_BYTES_MAX)
+		r = store->ops->digest_get(store, c->document, c->content_seq, sha256);
+	if (r < 0)
+		return;
+	digest_format(sha256, text);
+	(void)http_headers_add(headers, "Repr-Digest", text);
+}
+
 /* ---- where it lies, instead ---- */
 
 static bool may_be_extents(const struct content *c)
@@ -241,7 +260,7 @@ static bool may_be_extents(const struct content *c)
 		strcmp(wanted, HEADER_CONTENT_WANTED) == 0;
 }
 
-static int send_page(const struct content *c, struct buf *page)
+static int send_page(const struct content *c, struct docs_store *store, const struct body *b, struct buf *page)
 {
 	struct http_headers headers;
 	size_t size;
@@ -249,6 +268,7 @@ static int send_page(const struct content *c, struct buf *page)
 
 	http_headers_init(&headers);
 	add_fields(c, &headers);
+	say_digest(c, store, b, &headers);
 	int r = http_headers_add(&headers, HEADER_CONTENT, c->type);
 	if (r == 0)
 		r = http_headers_add(&headers, "Content-Type", REPLY_EXTENTS_TYPE);
@@ -276,7 +296,7 @@ static int respond_extents(const struct content *c, struct docs_store *store)
 	if (r == 0)
 		r = reader_page(b->reader, &c->at, &page);
 	if (r == 0)
-		r = send_page(c, &page);
+		r = send_page(c, store, b, &page);
 	buf_fini(&page);
 	body_free(b);
 	return r == 0 ? 1 : r == -ESTALE ? r : 0;
@@ -294,7 +314,8 @@ static int respond_body(
 
 	if (r == 0)
 		r = byteranges_length(&b->parts, &answer.length);
-	if (r == 0 && !head)
+	/* For HEAD, only what tells the digest. */
+	if (r == 0 && (!head || c->size <= (int64_t)BLOCK_BYTES_MAX))
 		r = body_look(b, store);
 	if (r < 0) {
 		body_free(b);
@@ -302,6 +323,7 @@ static int respond_body(
 			call_fail(c->call, r, NULL);
 		return r == -ESTALE ? r : 0;
 	}
+	say_digest(c, store, b, headers);
 	if (ranges->count)
 		(void)byteranges_add_fields(&b->parts, headers);
 	else

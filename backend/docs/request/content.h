@@ -1,7 +1,8 @@
 /*
  * content: the bytes of a document, or of one block, as an answer to GET and HEAD: conditions, ranges (one, or several
  * as multipart/byteranges), and the fields that say what they are. A part of a block, up to BLOCK_PART_BYTES_MAX, comes
- * with its digest.
+ * with its digest; a document, with that of all of it (Repr-Digest), where that is known: it was kept when the content
+ * was put, or the content is one block, or short.
  *
  * A gateway that says so (Nephos-Content) gets of a long document where its bytes lie instead of the bytes, if that is
  * no longer than an answer that it keeps: the fields are those of the content, and ranges are the gateway's to make.

@@ -278,6 +278,13 @@ const struct layout_piece *layout_find(struct layout *l, int64_t at)
 	return low < l->count ? &l->pieces[low] : NULL;
 }
 
+const struct layout_piece *layout_only(const struct layout *l)
+{
+	const struct layout_piece *piece = l->pieces;
+
+	return l->count == 1 && piece->at == 0 && piece->len == l->version.size ? piece : NULL;
+}
+
 int layout_inline(struct layout *l, const struct layout_piece *piece, uint32_t skip, void *data, size_t size)
 {
 	int64_t at = piece->place + skip;

@@ -50,6 +50,8 @@ const struct layout_piece *layout_find(struct layout *l, int64_t at);
 /* All of it as a compact page (common/proto/extent.h), without capabilities, at most as large as the buffer may be.
  * -E2BIG: it would be larger, or not all of it is known. */
 int layout_page(struct layout *l, const struct docs_position *at, struct buf *ret);
+/* The piece that all bytes of the document are in; NULL: they lie in several places, or not all of it is known. */
+const struct layout_piece *layout_only(const struct layout *l);
 /* Bytes of an inline piece. */
 int layout_inline(struct layout *l, const struct layout_piece *piece, uint32_t skip, void *data, size_t size);
 

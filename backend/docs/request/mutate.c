@@ -21,6 +21,7 @@ static void mutate_fini(void *p)
 	op_batch_free(m->batch);
 	buf_fini(&m->headers);
 	buf_fini(&m->body);
+	http_headers_fini(&m->all_headers);
 }
 
 /* ---- keys ---- */
@@ -79,6 +80,7 @@ int mutate_init(struct mutate *m, struct call *call)
 	m->call = call;
 	buf_init(&m->headers, MUTATE_HEADERS_MAX);
 	buf_init(&m->body, MUTATE_BODY_MAX);
+	http_headers_init(&m->all_headers);
 	r = call_keep(call, m, mutate_fini);
 	if (r < 0)
 		return r;
@@ -274,28 +276,47 @@ static void add_kept_headers(struct http_headers *headers, struct span kept)
 	}
 }
 
+static void add_headers(struct mutate *m, const struct docs_answer *answer, bool repeat, const struct tree_drive *drive,
+	struct http_headers *headers)
+{
+	add_kept_headers(headers, answer->headers);
+	if (drive)
+		reply_usage(headers, drive->used, drive->quota);
+	if (repeat)
+		(void)http_headers_add(headers, "Idempotency-Replayed", "true");
+	if (m->request.touched) {
+		char touched[TOUCHED_TEXT_SIZE];
+
+		touched_print(m->request.touched, touched);
+		(void)http_headers_add(headers, HEADER_TOUCHED, touched);
+	}
+	/* Of a batch: its number is used up, and this is what came of it. A refusal without it says nothing of the
+	 * number. */
+	if (m->request.key.kind == DOCS_KEY_SESSION)
+		(void)http_headers_addf(headers, HEADER_BATCH, "%" PRId64, m->request.key.number);
+}
+
 void mutate_respond(struct mutate *m, const struct docs_answer *answer, bool repeat, const struct tree_drive *drive)
 {
 	struct http_headers headers;
 
 	http_headers_init(&headers);
-	add_kept_headers(&headers, answer->headers);
-	if (drive)
-		reply_usage(&headers, drive->used, drive->quota);
-	if (repeat)
-		(void)http_headers_add(&headers, "Idempotency-Replayed", "true");
-	if (m->request.touched) {
-		char touched[TOUCHED_TEXT_SIZE];
-
-		touched_print(m->request.touched, touched);
-		(void)http_headers_add(&headers, HEADER_TOUCHED, touched);
-	}
-	/* Of a batch: its number is used up, and this is what came of it. A refusal without it says nothing of the
-	 * number. */
-	if (m->request.key.kind == DOCS_KEY_SESSION)
-		(void)http_headers_addf(&headers, HEADER_BATCH, "%" PRId64, m->request.key.number);
+	add_headers(m, answer, repeat, drive, &headers);
 	http_respond(m->call->req, answer->status, &headers, answer->body);
 	http_headers_fini(&headers);
+}
+
+/* The body is in m->body, as it was when it was made. */
+static void do_afterwards(struct mutate *m, const struct docs_answer *answer, const struct tree_drive *drive)
+{
+	m->status = answer->status;
+	add_headers(m, answer, false, drive, &m->all_headers);
+	call_work(m->call, m->afterwards);
+}
+
+void mutate_answer(struct mutate *m)
+{
+	http_respond(m->call->req, m->status, &m->all_headers, buf_span(&m->body));
 }
 
 static void count_ops(const struct mutate *m)
@@ -320,11 +341,12 @@ static void on_done(struct commit_request *request, int error, const struct docs
 		m->retry(m);
 		return;
 	}
-	if (error < 0) {
+	if (error < 0)
 		call_fail(m->call, error, NULL);
-		return;
-	}
-	mutate_respond(m, answer, repeat, drive);
+	else if (m->afterwards && !repeat && m->refused == 0)
+		do_afterwards(m, answer, drive);
+	else
+		mutate_respond(m, answer, repeat, drive);
 }
 
 /* ---- submitting ---- */

@@ -29,11 +29,16 @@ struct mutate {
 	 * answered, and retry, later on the same thread, has the call again. May be NULL. */
 	bool (*may_retry)(struct mutate *m, int error);
 	void (*retry)(struct mutate *m);
+	/* Set by answer, if there is something to be done on a worker when the ops hold, and before anybody is told.
+	 * It ends with mutate_answer. */
+	void (*afterwards)(struct call *call, struct docs_store *store);
 	void *cookie;
 	int refused; /* why the ops were, or 0 */
 	bool retrying;
 	int refusal; /* mutate_refuse: what is told instead */
 	const char *detail;
+	int status;			 /* while afterwards is at work */
+	struct http_headers all_headers; /* likewise */
 };
 
 /* In place, inside memory that the call keeps (call_alloc). -ERR_BAD_REQUEST: malformed keys or epochs. */
@@ -54,6 +59,8 @@ void mutate_refuse(struct mutate *m, int error, const char *detail);
 
 /* Answers the call with what was made, or (repeat) kept. drive: for the usage; may be NULL. */
 void mutate_respond(struct mutate *m, const struct docs_answer *answer, bool repeat, const struct tree_drive *drive);
+/* Answers the call with what was made, after mutate.afterwards. */
+void mutate_answer(struct mutate *m);
 /* A problem with the index of the op (when not negative), not kept. Answers the call. */
 void mutate_respond_problem(struct call *call, int error, const char *detail, int index);
 

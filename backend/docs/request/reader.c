@@ -49,6 +49,31 @@ int reader_page(struct reader *r, const struct docs_position *at, struct buf *re
 	return layout_page(r->layout, at, ret);
 }
 
+static int digest_inline(struct reader *r, const struct layout_piece *piece, uint8_t ret_sha256[SHA256_BYTES])
+{
+	char *bytes = piece->len <= INLINE_BYTES_MAX ? malloc(piece->len) : NULL;
+	int e = bytes ? layout_inline(r->layout, piece, 0, bytes, piece->len) : -ENOENT;
+
+	if (e == 0)
+		e = sha256_of(span_of(bytes, piece->len), ret_sha256);
+	free(bytes);
+	return e;
+}
+
+int reader_digest(struct reader *r, uint8_t ret_sha256[SHA256_BYTES])
+{
+	const struct layout_piece *piece = r->options.size > 0 ? layout_only(r->layout) : NULL;
+
+	if (r->options.size == 0)
+		return sha256_of(span_of("", 0), ret_sha256);
+	if (piece && piece->in_line)
+		return digest_inline(r, piece, ret_sha256);
+	if (!piece || piece->from != 0 || piece->block_size != piece->len)
+		return -ENOENT;
+	memcpy(ret_sha256, piece->sha256, SHA256_BYTES);
+	return 0;
+}
+
 void reader_seek(struct reader *r, int64_t from, int64_t len)
 {
 	r->at = from;

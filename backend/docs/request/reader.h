@@ -10,6 +10,7 @@
 #define NEPHOS_DOCS_READER_H
 
 #include "backend/docs/core/docs.h"
+#include "common/base/sha256.h"
 
 #define READER_VERIFY_BYTES (64u * 1024) /* read at once to verify a digest */
 
@@ -28,6 +29,9 @@ void reader_free(struct reader *r); /* NULL is fine */
 int reader_look(struct reader *r, struct docs_store *store, int64_t from, int64_t to);
 /* What was looked up, which was all of it, as a compact page (layout_page). */
 int reader_page(struct reader *r, const struct docs_position *at, struct buf *ret);
+/* The SHA-256 of all of the document, where what was looked up tells it without a block being read: it is one whole
+ * block, or short. -ENOENT: it does not. */
+int reader_digest(struct reader *r, uint8_t ret_sha256[SHA256_BYTES]);
 /* The next bytes to come are [from, from+len), which lie inside the size. */
 void reader_seek(struct reader *r, int64_t from, int64_t len);
 int64_t reader_left(const struct reader *r);

@@ -593,6 +593,11 @@ bool upload_has_blocks(const struct upload *u)
 	return u->count > 0 && u->extents[0].kind == OP_EXTENT_BLOCK;
 }
 
+bool upload_is_hashed(const struct upload *u)
+{
+	return u->has_whole;
+}
+
 struct span upload_digest(const struct upload *u)
 {
 	return span_of(u->digest, sizeof(u->digest));

@@ -51,7 +51,8 @@ void upload_keep(struct upload *u);
 int64_t upload_size(const struct upload *u);
 struct op_extent *upload_extents(const struct upload *u, size_t *ret_count);
 bool upload_has_blocks(const struct upload *u);
-struct span upload_digest(const struct upload *u); /* SHA-256 of the whole; options.hash, or of a block */
+struct span upload_digest(const struct upload *u); /* SHA-256 of the whole, if that was taken; of a block */
+bool upload_is_hashed(const struct upload *u);	   /* it was: by options.hash, or as the digest had to be checked */
 /* Block, bytes: until upload_release. */
 struct span upload_bytes(const struct upload *u);
 void upload_release(struct upload *u); /* gives the turn to the next; content has done it by itself */

@@ -17,6 +17,8 @@ struct mem_drive {
 };
 struct mem_node {
 	struct tree_node node; /* spans own their bytes */
+	uint8_t digest[SHA256_BYTES];
+	int64_t digest_seq; /* of which content it is; 0: none */
 };
 struct mem_entry {
 	int64_t parent, child;
@@ -100,6 +102,8 @@ struct tree_node *docs_mem_node(struct docs_mem *m, int64_t id);
 struct mem_entry *docs_mem_entry(struct docs_mem *m, int64_t parent, struct span name);
 int docs_mem_fails(struct docs_mem *m, enum docs_mem_call call); /* the failure asked for, or 0 */
 
+int docs_mem_digest_keep(struct docs_store *s, int64_t id, int64_t content_seq, const uint8_t sha256[SHA256_BYTES]);
+int docs_mem_digest_get(struct docs_store *s, int64_t id, int64_t content_seq, uint8_t ret_sha256[SHA256_BYTES]);
 int docs_mem_item_get(struct docs_store *s, const struct docs_scope *scope, int64_t id, docs_on_item on_item,
 	void *cookie, struct docs_position *ret_at);
 int docs_mem_item_lookup(struct docs_store *s, const struct docs_scope *scope, int64_t parent, struct span name,

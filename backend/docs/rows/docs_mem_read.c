@@ -76,6 +76,40 @@ int docs_mem_item_get(struct docs_store *s, const struct docs_scope *scope, int6
 	return docs_mem_leave(m, r);
 }
 
+static struct mem_node *node_of_version(struct docs_mem *m, int64_t id, int64_t content_seq)
+{
+	struct mem_node *node = (struct mem_node *)docs_mem_node(m, id);
+
+	return node && node->node.item.content_seq == content_seq ? node : NULL;
+}
+
+int docs_mem_digest_keep(struct docs_store *s, int64_t id, int64_t content_seq, const uint8_t sha256[SHA256_BYTES])
+{
+	struct docs_mem *m = docs_mem_of(s);
+
+	(void)pthread_mutex_lock(&m->mutex);
+	struct mem_node *node = node_of_version(m, id, content_seq);
+	if (node) {
+		memcpy(node->digest, sha256, SHA256_BYTES);
+		node->digest_seq = content_seq;
+	}
+	(void)pthread_mutex_unlock(&m->mutex);
+	return 0;
+}
+
+int docs_mem_digest_get(struct docs_store *s, int64_t id, int64_t content_seq, uint8_t ret_sha256[SHA256_BYTES])
+{
+	struct docs_mem *m = docs_mem_of(s);
+
+	(void)pthread_mutex_lock(&m->mutex);
+	const struct mem_node *node = node_of_version(m, id, content_seq);
+	const bool is_known = node && node->digest_seq == content_seq;
+	if (is_known)
+		memcpy(ret_sha256, node->digest, SHA256_BYTES);
+	(void)pthread_mutex_unlock(&m->mutex);
+	return is_known ? 0 : -ENOENT;
+}
+
 /* budget: the signature is the store's */
 int docs_mem_item_lookup(struct docs_store *s, const struct docs_scope *scope, int64_t parent, struct span name,
 	docs_on_item on_item, void *cookie, struct docs_position *ret_at)

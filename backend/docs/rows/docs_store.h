@@ -15,6 +15,7 @@
 #include "common/ring/membership.h"
 #include "common/rules/tree.h"
 #include "common/base/error.h"
+#include "common/base/sha256.h"
 
 #include <errno.h>
 
@@ -231,6 +232,11 @@ struct docs_store_ops {
 	int (*extents)(struct docs_store *s, const struct docs_scope *scope, int64_t id, int64_t from, int64_t len,
 		uint32_t limit, docs_on_item on_item, docs_on_extent on_extent, void *cookie,
 		struct docs_position *ret_at);
+	/* SHA-256 of the document's content as it was at that content_seq; nothing happens if that is another one by
+	 * now. In no transaction. */
+	int (*digest_keep)(struct docs_store *s, int64_t id, int64_t content_seq, const uint8_t sha256[SHA256_BYTES]);
+	/* -ENOENT: none was kept of that. */
+	int (*digest_get)(struct docs_store *s, int64_t id, int64_t content_seq, uint8_t ret_sha256[SHA256_BYTES]);
 	/* Between the two, reads see one state of all drives; a read that finds its connection lost may not, and what
 	 * it reads says so by its seqs. Short, and nothing but reads. */
 	int (*snapshot_begin)(struct docs_store *s);

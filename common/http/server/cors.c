@@ -67,15 +67,16 @@ int cors_add(struct http_headers *headers, const char *allowed, bool preflight)
 		r = http_headers_add(headers, "Vary", "Origin");
 	if (r == 0 && !preflight)
 		return http_headers_add(headers, "Access-Control-Expose-Headers",
-			"ETag, Location, Allow, Accept-Encoding, Content-Range, Content-Digest, Idempotency-Replayed, " HEADER_SEQ
-			", " HEADER_TRACE ", " HEADER_USAGE ", Retry-After, WWW-Authenticate");
+			"ETag, Location, Allow, Accept-Encoding, Content-Range, Content-Digest, Repr-Digest, "
+			"Idempotency-Replayed, " HEADER_SEQ ", " HEADER_TRACE ", " HEADER_USAGE
+			", Retry-After, WWW-Authenticate");
 	if (r == 0)
 		r = http_headers_add(
 			headers, "Access-Control-Allow-Methods", "GET, HEAD, PUT, POST, PATCH, DELETE, OPTIONS");
 	if (r == 0)
 		r = http_headers_add(headers, "Access-Control-Allow-Headers",
-			"Authorization, Content-Type, Content-Digest, Repr-Digest, Idempotency-Key, If-Match, "
-			"If-None-Match, If-Modified-Since, If-Unmodified-Since, If-Range, Range, Last-Event-ID, " HEADER_FLOOR
+			"Authorization, Content-Type, Content-Digest, Repr-Digest, Want-Repr-Digest, Idempotency-Key, "
+			"If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, If-Range, Range, Last-Event-ID, " HEADER_FLOOR
 			", " HEADER_TRACE);
 	return r ? r : http_headers_addf(headers, "Access-Control-Max-Age", "%d", CORS_MAX_AGE_S);
 }

@@ -189,6 +189,9 @@ int docs_pg_fsck_stop(struct docs_store *store);
 int docs_pg_fsck_findings(
 	struct docs_store *store, int64_t after, uint32_t limit, docs_on_finding on_finding, void *cookie);
 
+int docs_pg_digest_keep(struct docs_store *store, int64_t id, int64_t content_seq, const uint8_t sha256[SHA256_BYTES]);
+int docs_pg_digest_get(struct docs_store *store, int64_t id, int64_t content_seq, uint8_t ret_sha256[SHA256_BYTES]);
+
 int docs_pg_ring_call(
 	struct docs_store *store, const struct membership_call *call, struct membership *ret_book, bool *ret_lease);
 int docs_pg_ring_look(struct docs_store *store, struct membership *ret_book);
