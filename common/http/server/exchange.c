@@ -23,10 +23,8 @@
  *   a small body is taken in while the guard still thinks (hold): with all of it here the request is whole. One in
  *   chunks does not sleep for that before DRAIN_BYTES_MAX, as nobody can tell how much is left. Whatever the guard has
  *   decided is done with the next piece of it, or with its end;
- *   what the library has read of a large body is taken before it sleeps (stream.c), so that an end found then really
- *   is one in the middle.
- * Left are large bodies in chunks of which the last piece comes with the end, while the guard thinks or the reader is
- * behind: they get no answer, and are not done.
+ *   one that sleeps in the middle of its request goes on with what the library has of it before that reads on
+ *   (request.c): the last of a large body and its end may lie there, and behind them only an end in the middle is one.
  */
 
 void *exchange_on_line(void *cookie, const char *uri, struct MHD_Connection *connection)
@@ -443,6 +441,7 @@ enum MHD_Result exchange_on_access(void *cookie, struct MHD_Connection *connecti
 	(void)cookie;
 	if (!req)
 		return MHD_NO;
+	request_has_gone_on(req);
 	tell_absent(req);
 	if (*upload_size)
 		return on_data(req, upload_data, upload_size);

@@ -128,14 +128,39 @@ struct connection *request_connection(const struct http_request *req)
 	return req->connection ? connection_of(req->connection) : NULL;
 }
 
+/*
+ * The library (0.9.75 and 1.0.1) reads a connection first that is resumed in the middle of its request, and an end
+ * found there closes it, whatever lies in its buffer: the last of a body, for instance, whose reader was behind. But
+ * before that it looks whether the time of some is over, and goes on with what it has of these then: of the one that
+ * was silent for longest, which is why a connection that is alone is never closed so, and of all that have a limit of
+ * their own. So this one has one, longer by a second, from its sleep to the first call after it.
+ */
+static void go_on_before_reading(struct http_request *req, bool first)
+{
+	(void)MHD_set_connection_option(
+		req->connection, MHD_CONNECTION_OPTION_TIMEOUT, req->server->options.idle_s + (first ? 1 : 0));
+	req->has_own_limit = first;
+}
+
+void request_has_gone_on(struct http_request *req)
+{
+	/* Pieces may come although it sleeps; its limit cannot be changed then in later versions. */
+	if (req->has_own_limit &&
+		!MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CONNECTION_SUSPENDED)->suspended)
+		go_on_before_reading(req, false);
+}
+
 bool request_suspend(struct http_request *req)
 {
 	if (atomic_load(&req->server->stopping))
 		return false;
 	assert(!req->suspended);
 	req->suspended = true;
-	if (req->connection)
-		MHD_suspend_connection(req->connection);
+	if (!req->connection)
+		return true;
+	if (request_body_left(req) > 0)
+		go_on_before_reading(req, true);
+	MHD_suspend_connection(req->connection);
 	return true;
 }
 

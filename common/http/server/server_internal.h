@@ -198,9 +198,10 @@ struct http_request {
 	bool chunked;
 	bool is_head;
 	bool is_http_1_0;
-	bool preflight;	  /* a browser asks whether a page may send a request */
-	bool wants_close; /* the client, after it */
-	bool is_short;	  /* it came by the shortcut: then it has a strand, and no connection of the library's */
+	bool preflight;	    /* a browser asks whether a page may send a request */
+	bool wants_close;   /* the client, after it */
+	bool is_short;	    /* it came by the shortcut: then it has a strand, and no connection of the library's */
+	bool has_own_limit; /* its connection, of time (request.c); the loop's */
 	char method[REQUEST_METHOD_SIZE];
 	char trace[TRACE_BYTES_MAX + 1];
 	char peer[48];
@@ -265,6 +266,8 @@ void request_owe(struct http_request *req, enum owed owed);
 bool request_is_answered(const struct http_request *req);
 /* Puts the request to sleep; on the loop, with req->lock held. false: the server stops, so close instead. */
 bool request_suspend(struct http_request *req);
+/* The library has called for it, perhaps after that; on the loop. */
+void request_has_gone_on(struct http_request *req);
 /* Lets the loop look at the request again; any thread, with req->lock held. */
 void request_wake(struct http_request *req);
 /* The loop is not done with it. With req->lock held. */

@@ -10,8 +10,7 @@
  * Request bodies: a ring between the loop, which fills it, and one reader. The copies are made outside the lock: each
  * side only moves its own end, and the other side never touches what lies between. A full ring suspends the connection,
  * so that TCP slows the sender; it is resumed when half of the ring is free, not at every read. What libmicrohttpd has
- * read already is taken all the same: it would read on before it gives the rest, and take a sender that has shut its
- * side by then for one that left in the middle.
+ * read already is taken all the same, and need not wait for that.
  *
  * Response bodies: libmicrohttpd asks for the next bytes when the socket takes them. With none at hand the connection
  * is suspended; a wake that comes between the pull's -EAGAIN and the suspension is seen by `woken`.

@@ -676,7 +676,6 @@ static void a_body_whose_sender_has_said_all_is_read_to_its_end(void **state)
 	struct world *w = *state;
 	char text[512], expected[64];
 
-	/* Not in chunks: whether their end is seen in time then depends on how the pieces arrive (see exchange.c). */
 	for (uint64_t size = 300000; size < 300000 + 40 * 1021; size += 1021) {
 		int arrived = gate_count(&w->arrived), readable = gate_count(&w->readable);
 		struct sender s;
