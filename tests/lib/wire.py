@@ -138,12 +138,15 @@ def targets():
     eq("OPTIONS of the server", (204, True), (status, "DELETE" in head.get("allow", "")))
     for target, allow in ((FILES + "/25-fields", "GET, HEAD, PUT, DELETE, OPTIONS"),
             ("/api/v2/docs/drives/home/ops", "POST, OPTIONS"),
-                          ("/api/v2/user/me", "GET")):
-        w = Wire().say("OPTIONS %s HTTP/1.1\r\nHost: x\r\nOrigin: https://a.example\r\n\r\n" % target)
-        status, head, _ = w.answer()
-        w.close()
-        eq("OPTIONS of %s, by nobody" % target, (204, True), (status, head.get("allow", "").startswith(allow)))
-        ok("access-control-allow-origin" not in head, "a page of another origin is not let in", head)
+                          ("/api/v2/user/me", "GET, HEAD, PATCH, OPTIONS")):
+        for who, asks in (("by nobody", ""), ("by a browser, for a page of somewhere",
+                "Access-Control-Request-Method: PUT\r\n")):
+            w = Wire().say("OPTIONS %s HTTP/1.1\r\nHost: x\r\nOrigin: https://a.example\r\n%s\r\n" % (target, asks))
+            status, head, _ = w.answer()
+            w.close()
+            eq("OPTIONS of %s, %s" % (target, who), (204, True), (status, head.get("allow", "").startswith(allow)))
+            ok(not any(name.startswith("access-control-") for name in head), "a page of another origin is not let in",
+                    head)
     w = Wire().say(text("GET %s/25-fields" % FILES, body=b"GET / HTTP/1.1\r\n\r\n") + text("DELETE %s/25-none" % FILES,
             body=b"x" * 1000) +
                    text("GET %s/25-fields" % FILES))

@@ -185,19 +185,19 @@ static int find_route(struct http_request *req)
 	return r;
 }
 
-/* OPTIONS is answered from the table, unless it has rows of its own; a browser's question before a request is
- * always ours. */
+/* OPTIONS is answered from the table, unless it has rows of its own; a browser's question before a request of a page
+ * that the policy names is always ours. */
 static bool answer_without_route(struct http_request *req)
 {
 	bool options = strcmp(req->method, "OPTIONS") == 0;
 	int r;
 
 	if (options && strcmp(req->target, "*") == 0) {
-		respond_options(req, NULL);
+		respond_options(req, "GET, HEAD, PUT, POST, PATCH, DELETE, OPTIONS");
 		return true;
 	}
 	r = find_route(req);
-	if (options && (r == -ERR_METHOD || (r == 0 && http_request_header(req, "Access-Control-Request-Method"))))
+	if (options && (r == -ERR_METHOD || (r == 0 && respond_allows_page(req))))
 		respond_options(req, r ? req->match.allow : NULL);
 	else if (r)
 		respond_no_route(req, r);

@@ -36,11 +36,18 @@ struct answer {
 	bool close;
 };
 
-/* What every answer has, and what only one to a page of another origin that the policy names. */
-static void add_common(const struct http_request *req, struct http_headers *ret)
+/* What a page of another origin is told that the policy names; NULL: nothing. */
+static const char *allowed_origin(const struct http_request *req)
 {
 	const char *policy = req->server->options.cors_origins;
-	const char *allowed = policy ? cors_allows(policy, http_request_header(req, "Origin")) : NULL;
+
+	return policy ? cors_allows(policy, http_request_header(req, "Origin")) : NULL;
+}
+
+/* What every answer has, and what only one to such a page. */
+static void add_common(const struct http_request *req, struct http_headers *ret)
+{
+	const char *allowed = allowed_origin(req);
 
 	if (allowed)
 		(void)cors_add(ret, allowed, req->preflight);
@@ -404,12 +411,18 @@ void respond_no_route(struct http_request *req, int error)
 	http_headers_fini(&headers);
 }
 
+bool respond_allows_page(const struct http_request *req)
+{
+	return http_request_header(req, "Access-Control-Request-Method") && allowed_origin(req);
+}
+
 void respond_options(struct http_request *req, const char *allow)
 {
 	struct http_headers headers;
 
 	http_headers_init(&headers);
-	(void)http_headers_add(&headers, "Allow", allow ? allow : "GET, HEAD, PUT, POST, PATCH, DELETE, OPTIONS");
+	if (allow)
+		(void)http_headers_add(&headers, "Allow", allow);
 	if (http_request_header(req, "Access-Control-Request-Method"))
 		req->preflight = true;
 	http_respond(req, 204, &headers, span_of(NULL, 0));

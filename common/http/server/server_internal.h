@@ -298,8 +298,11 @@ ssize_t stream_on_pull(void *cookie, uint64_t position, char *data, size_t size)
 /* respond.c; on the loop. */
 enum MHD_Result respond_queue(struct http_request *req, struct MHD_Connection *connection);
 void respond_no_route(struct http_request *req, int error);
-void respond_options(struct http_request *req, const char *allow); /* to OPTIONS; a preflight by the server's policy */
-void respond_coded(struct http_request *req);			   /* 415: a content coding */
+/* To OPTIONS, a preflight by the server's policy. allow NULL: another has to say, who is not asked. */
+void respond_options(struct http_request *req, const char *allow);
+/* A browser asks whether a page may send a request, and the policy names the page's origin. */
+bool respond_allows_page(const struct http_request *req);
+void respond_coded(struct http_request *req);				    /* 415: a content coding */
 void respond_refusal(struct http_request *req, int error, const char *why); /* and closes the connection */
 
 /* exchange.c: one request from its first line to its end, as libmicrohttpd calls it. */

@@ -117,12 +117,60 @@ static void browsers_are_told_of_the_policy_alone(void **state)
 	http_server_stop(server);
 }
 
+static void on_options(struct http_request *req, void *cookie)
+{
+	struct http_headers headers;
+
+	(void)cookie;
+	http_headers_init(&headers);
+	(void)http_headers_add(&headers, "Allow", "PATCH");
+	http_respond(req, 204, &headers, span_of(NULL, 0));
+	http_headers_fini(&headers);
+}
+
+static void only_who_knows_says_what_may_be_done(void **state)
+{
+	static const struct http_route routes[] = {
+		{"PUT", "/table", .handler = on_hello, .internal = true},
+		{"PUT", "/other", .handler = on_hello, .internal = true},
+		{"OPTIONS", "/other", .handler = on_options, .internal = true},
+		{0},
+	};
+	static const struct {
+		const char *path, *origin;
+		const char *allow; /* NULL: it is not said */
+	} cases[] = {
+		{"/table", "https://a", "Allow: PUT, OPTIONS\r\n"},
+		{"/table", "https://b", "Allow: PUT, OPTIONS\r\n"},
+		/* That page has its answer from the policy, and the one who knows is not asked. */
+		{"/other", "https://a", NULL},
+		{"/other", "https://b", "Allow: PATCH\r\n"},
+	};
+	const struct http_server_options options = {
+		.address = "127.0.0.1", .routes = routes, .cors_origins = "https://a"};
+	struct http_server *server = NULL;
+	char request[256], text[4096];
+
+	(void)state;
+	assert_int_equal(http_server_start(&options, &server), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		(void)snprintf(request, sizeof(request),
+			"OPTIONS %s HTTP/1.1\r\nHost: x\r\nOrigin: %s\r\nAccess-Control-Request-Method: PUT\r\n\r\n",
+			cases[i].path, cases[i].origin);
+		assert_int_equal(wire_ask(http_server_port(server), request, text, sizeof(text)), 204);
+		if (cases[i].allow ? !strstr(text, cases[i].allow) : strstr(text, "\r\nAllow:") != NULL)
+			fail_msg("%s\n: %s", request, text);
+	}
+	http_server_stop(server);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_policy_names_origins_exactly),
 		cmocka_unit_test(a_malformed_cors_policy_is_refused),
 		cmocka_unit_test(browsers_are_told_of_the_policy_alone),
+		cmocka_unit_test(only_who_knows_says_what_may_be_done),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
