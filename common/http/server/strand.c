@@ -105,10 +105,10 @@ static bool flush(struct strand *w)
 	return !w->broken;
 }
 
-enum pumped { PUMP_WAITS, PUMP_MORE, PUMP_WHOLE, PUMP_CUT };
+enum pulled { PULL_WAITS, PULL_MORE, PULL_WHOLE, PULL_CUT };
 
 /* A piece of a body that is pulled, with what frames it, into the loop's buffer. */
-static enum pumped pull_piece(struct strand *w)
+static enum pulled pull_piece(struct strand *w)
 {
 	const bool chunked = w->req->stream.length < 0;
 	char *buffer = shortcut_buffer(w->loop), *data = buffer + (chunked ? CHUNK_HEAD_BYTES : 0);
@@ -117,45 +117,45 @@ static enum pumped pull_piece(struct strand *w)
 	ssize_t n;
 
 	if (!chunked && w->req->stream.sent == (uint64_t)w->req->stream.length)
-		return PUMP_WHOLE;
+		return PULL_WHOLE;
 	if (!chunked && (uint64_t)w->req->stream.length - w->req->stream.sent < room)
 		room = (size_t)((uint64_t)w->req->stream.length - w->req->stream.sent);
 	n = stream_on_pull(w->req, w->req->stream.sent, data, room);
 	if (n == 0)
-		return PUMP_WAITS;
+		return PULL_WAITS;
 	if (n == MHD_CONTENT_READER_END_OF_STREAM) {
 		strand_send(w, span_of(LAST_CHUNK, sizeof(LAST_CHUNK) - 1), span_of(NULL, 0), NULL);
-		return PUMP_WHOLE;
+		return PULL_WHOLE;
 	}
 	if (n < 0)
-		return PUMP_CUT;
+		return PULL_CUT;
 	if (!chunked) {
 		strand_send(w, span_of(data, (size_t)n), span_of(NULL, 0), NULL);
-		return PUMP_MORE;
+		return PULL_MORE;
 	}
 	const int size = snprintf(head, sizeof(head), "%zx\r\n", (size_t)n);
 
 	memcpy(data - size, head, (size_t)size);
 	memcpy(data + n, CHUNK_END, sizeof(CHUNK_END) - 1);
 	strand_send(w, span_of(data - size, (size_t)size + (size_t)n + sizeof(CHUNK_END) - 1), span_of(NULL, 0), NULL);
-	return PUMP_MORE;
+	return PULL_MORE;
 }
 
-static enum pumped pump(struct strand *w)
+static enum pulled pull_pieces(struct strand *w)
 {
-	enum pumped r = PUMP_MORE;
+	enum pulled r = PULL_MORE;
 
-	for (int i = 0; i < PIECES_PER_TURN && r == PUMP_MORE; i++) {
+	for (int i = 0; i < PIECES_PER_TURN && r == PULL_MORE; i++) {
 		if (!flush(w))
-			return w->broken ? PUMP_CUT : PUMP_WAITS;
+			return w->broken ? PULL_CUT : PULL_WAITS;
 		r = pull_piece(w);
 		shortcut_touch(w);
 	}
 	if (w->broken)
-		return PUMP_CUT;
-	if (r == PUMP_WHOLE)
+		return PULL_CUT;
+	if (r == PULL_WHOLE)
 		w->streams = false;
-	if (r == PUMP_MORE)
+	if (r == PULL_MORE)
 		shortcut_wake(w);
 	return r;
 }
@@ -214,14 +214,14 @@ bool strand_sleeps(const struct strand *w)
 static void go_on_answering(struct strand *w)
 {
 	if (w->streams) {
-		switch (pump(w)) {
-		case PUMP_CUT:
+		switch (pull_pieces(w)) {
+		case PULL_CUT:
 			strand_close(w);
 			return;
-		case PUMP_WAITS:
-		case PUMP_MORE:
+		case PULL_WAITS:
+		case PULL_MORE:
 			return;
-		case PUMP_WHOLE:
+		case PULL_WHOLE:
 			break;
 		}
 	}

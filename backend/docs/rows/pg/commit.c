@@ -236,25 +236,24 @@ static int pack_nodes(struct docs_pg *s, const struct tree_delta *d)
 }
 
 /* Rows in an order in which they are found. */
-struct drive_cache_node {
+struct node_row {
 	const struct tree_node *node;
 };
-struct drive_cache_entry {
+struct entry_row {
 	const struct tree_entry *entry;
 };
 
 static int compare_nodes(const void *a, const void *b)
 {
-	const struct item *x = &((const struct drive_cache_node *)a)->node->item,
-			  *y = &((const struct drive_cache_node *)b)->node->item;
+	const struct item *x = &((const struct node_row *)a)->node->item,
+			  *y = &((const struct node_row *)b)->node->item;
 
 	return (x->id > y->id) - (x->id < y->id);
 }
 
 static int compare_entries(const void *a, const void *b)
 {
-	const struct tree_entry *x = ((const struct drive_cache_entry *)a)->entry,
-				*y = ((const struct drive_cache_entry *)b)->entry;
+	const struct tree_entry *x = ((const struct entry_row *)a)->entry, *y = ((const struct entry_row *)b)->entry;
 	const size_t both = x->name.size < y->name.size ? x->name.size : y->name.size;
 
 	if (x->parent != y->parent)
@@ -263,26 +262,26 @@ static int compare_entries(const void *a, const void *b)
 	return order ? order : (x->name.size > y->name.size) - (x->name.size < y->name.size);
 }
 
-static bool is_linked(const struct tree_entry *entry, const struct drive_cache_node *nodes, size_t count)
+static bool is_linked(const struct tree_entry *entry, const struct node_row *nodes, size_t count)
 {
 	const struct tree_node wanted = {.item.id = entry->child};
-	const struct drive_cache_node key = {&wanted};
-	const struct drive_cache_node *found = count ? bsearch(&key, nodes, count, sizeof(key), compare_nodes) : NULL;
+	const struct node_row key = {&wanted};
+	const struct node_row *found = count ? bsearch(&key, nodes, count, sizeof(key), compare_nodes) : NULL;
 
 	return docs_pg_is_linked(entry, found ? found->node : NULL);
 }
 
-static int pack_added(struct docs_pg *s, const struct tree_delta *d, const struct drive_cache_entry *added)
+static int pack_added(struct docs_pg *s, const struct tree_delta *d, const struct entry_row *added)
 {
 	const size_t count = d->changed_count + d->created_count;
-	struct drive_cache_node *nodes = malloc((count + 1) * sizeof(struct drive_cache_node));
+	struct node_row *nodes = malloc((count + 1) * sizeof(struct node_row));
 	int r = 0;
 
 	if (!nodes)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++)
 		nodes[i].node = i < d->changed_count ? d->changed[i] : d->created[i - d->changed_count];
-	qsort(nodes, count, sizeof(struct drive_cache_node), compare_nodes);
+	qsort(nodes, count, sizeof(struct node_row), compare_nodes);
 	for (size_t i = 0; r == 0 && i < d->added_entry_count; i++) {
 		const struct tree_entry *entry = added[i].entry;
 		const int64_t packed[SQL_ENTRY_STRIDE] = {entry->parent, entry->child, is_linked(entry, nodes, count)};
@@ -298,21 +297,21 @@ static int pack_added(struct docs_pg *s, const struct tree_delta *d, const struc
 static int pack_entries(struct docs_pg *s, const struct tree_delta *d)
 {
 	const size_t count = d->added_entry_count;
-	struct drive_cache_entry *added = malloc((count + 1) * sizeof(struct drive_cache_entry));
+	struct entry_row *added = malloc((count + 1) * sizeof(struct entry_row));
 	int r = 0;
 
 	if (!added)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++)
 		added[i].entry = &d->added_entries[i];
-	qsort(added, count, sizeof(struct drive_cache_entry), compare_entries);
+	qsort(added, count, sizeof(struct entry_row), compare_entries);
 	if (count > 0)
 		r = pack_added(s, d, added);
 	for (size_t i = 0; r == 0 && i < d->removed_entry_count; i++) {
-		const struct drive_cache_entry removed = {&d->removed_entries[i]};
+		const struct entry_row removed = {&d->removed_entries[i]};
 
 		/* One that comes again is not removed but changed. */
-		if (count > 0 && bsearch(&removed, added, count, sizeof(struct drive_cache_entry), compare_entries))
+		if (count > 0 && bsearch(&removed, added, count, sizeof(struct entry_row), compare_entries))
 			continue;
 		r = pg_array_add_number(numbers_of(s, COMMIT_REMOVED), removed.entry->parent);
 		if (r == 0)

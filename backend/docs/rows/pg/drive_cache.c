@@ -13,7 +13,7 @@
  * that does not exist.
  */
 
-struct known_document {
+struct cached_document {
 	int64_t id;
 	bool exists;
 	struct tree_node node;
@@ -23,12 +23,12 @@ struct known_document {
 	char text[]; /* name, target, ACLs */
 };
 
-struct known_name {
+struct cached_name {
 	int64_t child; /* 0: none */
 	uint64_t born;
 	size_t bytes;
 	UT_hash_handle hh;
-	struct known_key {
+	struct name_key {
 		int64_t parent;
 		char name[];
 	} key;
@@ -46,8 +46,8 @@ struct cached_drive {
 	unsigned guesses;
 	struct tree_drive row;
 	struct cached_session session;
-	struct known_document *documents;
-	struct known_name *names;
+	struct cached_document *documents;
+	struct cached_name *names;
 	uint64_t births; /* of both */
 	size_t bytes;
 	uint64_t used_at;
@@ -63,7 +63,7 @@ struct drive_cache {
 
 /* ---- one drive ---- */
 
-static void forget_document(struct cached_drive *d, struct known_document *document)
+static void forget_document(struct cached_drive *d, struct cached_document *document)
 {
 	if (!document)
 		return;
@@ -73,7 +73,7 @@ static void forget_document(struct cached_drive *d, struct known_document *docum
 	free(document);
 }
 
-static void forget_name(struct cached_drive *d, struct known_name *name)
+static void forget_name(struct cached_drive *d, struct cached_name *name)
 {
 	if (!name)
 		return;
@@ -103,9 +103,9 @@ static void make_room(struct cached_drive *d)
 	}
 }
 
-static struct known_document *find_document(const struct cached_drive *d, int64_t id)
+static struct cached_document *find_document(const struct cached_drive *d, int64_t id)
 {
-	struct known_document *document;
+	struct cached_document *document;
 
 	HASH_FIND(hh, d->documents, &id, sizeof(id), document);
 	return document;
@@ -113,12 +113,12 @@ static struct known_document *find_document(const struct cached_drive *d, int64_
 
 static size_t key_bytes(struct span name)
 {
-	return offsetof(struct known_key, name) + name.size;
+	return offsetof(struct name_key, name) + name.size;
 }
 
-static struct known_name *find_name(const struct cached_drive *d, int64_t parent, struct span name)
+static struct cached_name *find_name(const struct cached_drive *d, int64_t parent, struct span name)
 {
-	struct known_name *found = NULL;
+	struct cached_name *found = NULL;
 	struct key_storage key;
 
 	if (name.size > sizeof(key.name))
@@ -146,7 +146,7 @@ static void set_document(struct cached_drive *d, int64_t id, const struct tree_n
 	size_t text = node
 		? node->item.name.size + node->item.target.size + node->access_acl.size + node->default_acl.size
 		: 0;
-	struct known_document *document = calloc(1, sizeof(*document) + text);
+	struct cached_document *document = calloc(1, sizeof(*document) + text);
 
 	forget_document(d, find_document(d, id));
 	if (!document)
@@ -188,8 +188,8 @@ void drive_cache_node(struct cached_drive *d, const struct tree_node *node)
 
 void drive_cache_entry(struct cached_drive *d, int64_t parent, struct span name, int64_t child)
 {
-	const size_t bytes = offsetof(struct known_name, key) + key_bytes(name);
-	struct known_name *known = find_name(d, parent, name);
+	const size_t bytes = offsetof(struct cached_name, key) + key_bytes(name);
+	struct cached_name *known = find_name(d, parent, name);
 
 	if (known) {
 		known->child = child;
@@ -294,7 +294,7 @@ static bool may_be_new(const struct loading *l, int64_t id)
 
 static bool load_node(struct loading *l, int64_t id)
 {
-	const struct known_document *document = find_document(l->d, id);
+	const struct cached_document *document = find_document(l->d, id);
 
 	if (document)
 		return !document->exists || tree_load_node(l->tree, &document->node) == 0;
@@ -304,7 +304,7 @@ static bool load_node(struct loading *l, int64_t id)
 
 static bool load_name(struct loading *l, const struct tree_name *want)
 {
-	const struct known_name *name = find_name(l->d, want->parent, want->name);
+	const struct cached_name *name = find_name(l->d, want->parent, want->name);
 
 	if (!name) {
 		l->assumed = true;
@@ -312,7 +312,7 @@ static bool load_name(struct loading *l, const struct tree_name *want)
 	}
 	if (name->child == 0)
 		return true;
-	const struct known_document *child = find_document(l->d, name->child);
+	const struct cached_document *child = find_document(l->d, name->child);
 	return child && child->exists && tree_load_node(l->tree, &child->node) == 0 &&
 		tree_load_entry(l->tree, want->parent, want->name, name->child) == 0;
 }
@@ -320,7 +320,7 @@ static bool load_name(struct loading *l, const struct tree_name *want)
 /* Extents are not kept; that there are none is seen by what is allocated. */
 static bool load_range(const struct cached_drive *d, const struct tree_range *want)
 {
-	const struct known_document *document = find_document(d, want->node);
+	const struct cached_document *document = find_document(d, want->node);
 
 	return document && (!document->exists || document->node.item.allocated == 0);
 }
@@ -328,7 +328,7 @@ static bool load_range(const struct cached_drive *d, const struct tree_range *wa
 static bool load_chain(const struct cached_drive *d, int64_t folder, struct tree *tree)
 {
 	while (folder != ITEM_ROOT(d->id)) {
-		const struct known_document *document = find_document(d, folder);
+		const struct cached_document *document = find_document(d, folder);
 
 		if (!document)
 			return false;
@@ -347,7 +347,7 @@ static bool load_chain(const struct cached_drive *d, int64_t folder, struct tree
  */
 static bool load_xattr(const struct loading *l, const struct tree_name *want)
 {
-	const struct known_document *document = find_document(l->d, want->parent);
+	const struct cached_document *document = find_document(l->d, want->parent);
 
 	return span_eq(want->name, SPAN_LITERAL(TREE_CAPABILITY)) && document && document->exists &&
 		document->node.item.bare &&
