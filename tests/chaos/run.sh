@@ -22,6 +22,12 @@ if [ -n "${E2E_LONG:-}" ]; then
 	)
 fi
 
+# Without it clocks would not jump, and nothing else would tell.
+if [ ! -e "$BUILD/bin/clock_preload.so" ]; then
+	fail "the build has all that the faults need" "$BUILD/bin/clock_preload.so is missing: take a build with the tests"
+	e2e_end
+fi
+
 run_test() { python3 "$HERE/$1" "${@:2}" >"$WORK/test.out"; }
 # count_test SCRIPT ARGUMENT…: what a test of these parts says is counted as if it were said here, with its details
 # below what failed.
