@@ -230,12 +230,24 @@ static enum exchange_state state_after(struct exchange *x, int error, const stru
 	return !over && proxy_rest_is_wanted(x, error, response) ? RESUMES : DRAINS;
 }
 
+/* Whether who was asked is no more. A service is not, as far as it matters, when it has cut its answer: another one may
+ * have the request. The home of a drive is only when nobody listens where it did, or somebody else. One that cuts an
+ * answer, or is not reached, may go on answering others from memory, and nobody may read past it: he would see changes
+ * of which it has not heard, and who reads there next, an older state. */
+static bool is_gone(const struct exchange *x, int error, const struct http_response *response)
+{
+	if (error == 0 || !response || response->ours)
+		return false;
+	if (x->way == WAY_HOP)
+		return !response->connected && (response->error == -ECONNREFUSED || response->error == -EKEYREJECTED);
+	return !response->connected || response->error == -ECONNRESET;
+}
+
 static void on_upstream_done(void *cookie, int error, struct http_response *response)
 {
 	struct exchange *x = cookie;
 	/* Head and data came through the callbacks. */
-	const bool absent =
-		error < 0 && response && !response->ours && (!response->connected || response->error == -ECONNRESET);
+	const bool absent = is_gone(x, error, response);
 
 	pthread_mutex_lock(&x->lock);
 	x->call = NULL;

@@ -357,6 +357,25 @@ static void the_rest_comes_past_a_home_that_is_gone(void **state)
 	assert_string_equal(w->origin.range, "bytes=300000-699999");
 }
 
+static void nobody_reads_past_a_home_that_has_cut_an_answer(void **state)
+{
+	struct world *w = *state;
+	const unsigned drive = new_drive("h");
+
+	/* The home cannot go on with it; who had asked the home can. */
+	PLAN(&w->origin, {.until = 300000}, {.twist = ORIGIN_OTHER_ETAG});
+	int fd = ask(w->f, drive, "");
+	assert_int_equal(read_head(fd), 200);
+	has("detail=home");
+	read_all(fd, 0, SIZE);
+	assert_int_equal(gate_count(&w->origin.asked), 3);
+	/* It lives, and may give others from memory what it knows. */
+	fd = ask(w->f, drive, "");
+	assert_int_equal(read_head(fd), 200);
+	has("detail=home");
+	read_all(fd, 0, SIZE);
+}
+
 /* ---- groups ---- */
 
 static void add_services(struct front *f, struct world *w)
@@ -437,6 +456,7 @@ int main(void)
 		cmocka_unit_test(who_reads_slowly_gets_it_from_another_service),
 	};
 	const struct CMUnitTest of_two[] = {
+		cmocka_unit_test(nobody_reads_past_a_home_that_has_cut_an_answer),
 		cmocka_unit_test(the_rest_comes_past_a_home_that_is_gone),
 	};
 
