@@ -130,7 +130,8 @@ def look(world, store, since, path):
         client = stale_store.Client(one, random.Random(0))
         name, seq = store.name_of(url), observe.seq_of(client, store.drive)  # before the journal, which must reach it
         final["views"][name] = observe.of_gateway(client, store.drive)
-        final["journals"][name] = {"seq": seq, "entries": observe.journal(client, store.drive, since)}
+        begin, entries = observe.whole_journal(client, store.drive, since)
+        final["journals"][name] = {"seq": seq, "begin": begin, "entries": entries}
     for name in ("a", "b", "c"):
         final["views"]["mount-" + name] = observe.of_mount(world.mount_folder(name))
     final["fsck"] = observe.fsck(world)

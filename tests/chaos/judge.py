@@ -22,6 +22,7 @@ import argparse, collections, json, re, sys
 import appends, history, moves, streams
 
 SHOWN = 20
+JOURNAL_ROWS_KEPT = 100000  # common/base/limits.h: so many entries stay, however old
 RECORD = re.compile(r"<([^:<>]+):(\d{6}):x*>\n")
 
 
@@ -166,16 +167,21 @@ def judge_streams(notes, view):
     return wrong
 
 
-def judge_journal(entries, since, least):
-    """least: the drive's number before the journal was asked for, so that it must reach that."""
+def judge_journal(journal, since):
+    """seq: the drive's number before the journal was asked for, so that it must reach that. begin: since, or the place
+    up to which it has lost what is old."""
     wrong, seen, before = [], set(), None
-    last = entries[-1][0] if entries else since
-    if last < least:
-        wrong.append("journal: it ends with %d, and the drive had %d" % (last, least))
+    entries, begin = journal["entries"], journal["begin"]
+    last = entries[-1][0] if entries else begin
+    if last < journal["seq"]:
+        wrong.append("journal: it ends with %d, and the drive had %d" % (last, journal["seq"]))
+    if begin > since and last - begin < JOURNAL_ROWS_KEPT:
+        wrong.append("journal: it begins behind %d and ends with %d, and must have %d entries" % (
+            begin, last, JOURNAL_ROWS_KEPT))
     seqs = [seq for seq, _ in entries]
-    if seqs != list(range(since + 1, since + 1 + len(seqs))):
-        gap = next(i for i, seq in enumerate(seqs) if seq != since + 1 + i)
-        wrong.append("journal: a gap: %d stands where %d should" % (seqs[gap], since + 1 + gap))
+    if seqs != list(range(begin + 1, begin + 1 + len(seqs))):
+        gap = next(i for i, seq in enumerate(seqs) if seq != begin + 1 + i)
+        wrong.append("journal: a gap: %d stands where %d should" % (seqs[gap], begin + 1 + gap))
     for seq, key in entries:
         if key and key != before and key in seen:
             wrong.append("journal: what has the key %s was done again, at %d" % (key, seq))
@@ -226,7 +232,7 @@ def judge(notes, final, scenario="mixed"):
     wrong = judge_calls(notes) + judge_cuts(notes) + judge_attempts(notes, scenario)
     for name, journal in sorted(final["journals"].items()):
         wrong += ["%s (as %s shows it)" % (line, name)
-                  for line in judge_journal(journal["entries"], final["since"], journal["seq"])]
+                  for line in judge_journal(journal, final["since"])]
     for name, view in sorted(final["views"].items()):
         for part in (judge_appends, judge_counters, judge_moves, judge_contents, judge_streams):
             wrong += ["%s (as %s shows it)" % (line, name) for line in part(notes, view)]

@@ -50,7 +50,7 @@ def made_up():
     view[contents.name(0)] = "3"
     view[streams.folder("c", 0) + "/s00000"] = "".join(streams.line(n) for n in range(7)) + streams.line(7)[:4]
     notes = list(append_notes()) + list(count_notes()) + list(move_notes()) + list(other_notes())
-    journal = {"seq": 30, "entries": [[seq, "key-%d" % (seq // 2)] for seq in range(11, 31)]}
+    journal = {"seq": 30, "begin": 10, "entries": [[seq, "key-%d" % (seq // 2)] for seq in range(11, 31)]}
     journals = {"gateway-1": journal, "gateway-2": copy.deepcopy(journal)}
     return notes, {"views": {"gateway-1": view, "mount-a": copy.deepcopy(view)}, "since": 10, "journals": journals,
                    "fsck": {"status": 0, "said": ""}}

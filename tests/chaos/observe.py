@@ -4,6 +4,7 @@ import contents
 from client import TOP
 
 FSCK_S = 900
+BEGINS_MAX = 5
 CONTENT = {contents.name(number): number for number in range(contents.FILES)}
 
 
@@ -68,6 +69,38 @@ def of_mount(folder):
 
 def seq_of(client, drive):
     return int(must(client, "GET", drive).json()["seq"])
+
+
+def reaches(client, drive, since):
+    """Whether the journal still has all that is behind that seq."""
+    answer = client.read("GET", "%s/changes?limit=1&since=%s" % (drive, since))
+    if answer is None or answer.status not in (200, 410):
+        raise Broken("the journal behind %s: %s" % (since, answer and (answer.status, answer.body[:200])))
+    return answer.status == 200
+
+
+def begin_of_journal(client, drive, since):
+    """That seq, or, where what is behind it has gone since, as it was older than an hour, the first one from which the
+    journal can be told."""
+    if reaches(client, drive, since):
+        return since
+    low, high = since, seq_of(client, drive)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if reaches(client, drive, middle) else (middle, high)
+    return high
+
+
+def whole_journal(client, drive, since):
+    """(where it begins, [[seq, key], …] of all changes behind that). What is old may go while it is looked for."""
+    for _ in range(BEGINS_MAX):
+        begin = begin_of_journal(client, drive, since)
+        try:
+            return begin, journal(client, drive, begin)
+        except Broken:
+            if reaches(client, drive, begin):
+                raise
+    raise Broken("the journal loses what is old faster than it can be read")
 
 
 def journal(client, drive, since):

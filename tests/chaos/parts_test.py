@@ -2,7 +2,7 @@
 """Of chaos's own parts, what no run shows: that each plan comes to an end, that a full disk is no end of a file, that
 what ended by itself is found, and a load that was killed, and that a clock that jumps lets all waits last."""
 import contextlib, errno, io, json, os, random, signal, subprocess, sys, tempfile, time, types
-import chaos, client, clocks, contents, plan, world
+import chaos, client, clocks, contents, observe, plan, world
 from judge_test import tell
 
 PLAN_S = 20  # for two hundred plans, which take less than one
@@ -128,6 +128,37 @@ def killed_load(folder):
     tell(any("failed: read" in line for line in wrong), "no full disk may refuse a read", wrong)
 
 
+class Trimmed:
+    """A client of a drive whose journal is told from a place on, which moves once while it is read."""
+    def __init__(self, last, kept, later):
+        self.last, self.kept, self.later, self.asked = last, kept, later, 0
+
+    def read(self, _method, target):
+        if "?" not in target:
+            return self.answer(200, {"seq": str(self.last)})
+        asked = {name: int(value) for name, value in (word.split("=") for word in target.split("?")[1].split("&"))}
+        self.asked += asked["limit"] > 1
+        kept = self.later if self.asked > 1 else self.kept
+        seqs = range(asked["since"] + 1, min(self.last, asked["since"] + asked["limit"]) + 1)
+        return self.answer(200, {"changes": [{"seq": str(n), "key": "k%d" % n} for n in seqs]}) \
+            if asked["since"] >= kept else self.answer(410, {})
+
+    @staticmethod
+    def answer(status, body):
+        return types.SimpleNamespace(status=status, body=json.dumps(body).encode(), json=lambda: body)
+
+
+def long_journal(_folder):
+    begin, entries = observe.whole_journal(Trimmed(5000, 0, 0), "/d", 10)
+    tell(begin == 10 and len(entries) == 4990, "a journal that has lost nothing is told from where it is asked for",
+         [begin, len(entries)])
+    begin, entries = observe.whole_journal(Trimmed(5000, 1234, 1234), "/d", 10)
+    tell(begin == 1234 and [seq for seq, _ in entries] == list(range(1235, 5001)),
+         "one that has lost what is old, from where it begins", [begin, len(entries)])
+    begin, entries = observe.whole_journal(Trimmed(5000, 1234, 2500), "/d", 10)
+    tell(begin == 2500 and len(entries) == 2500, "also when more of it goes meanwhile", [begin, len(entries)])
+
+
 def jumping_clock(folder):
     build = os.path.join(folder, "build")
     os.makedirs(os.path.join(build, "bin"))
@@ -153,7 +184,7 @@ def jumping_clock(folder):
 
 
 def main():
-    for test in (plans_end, full_over_http, full_on_mount, ended, killed_load, jumping_clock):
+    for test in (plans_end, full_over_http, full_on_mount, ended, killed_load, long_journal, jumping_clock):
         with tempfile.TemporaryDirectory() as folder:
             test(folder)
 

@@ -183,6 +183,14 @@ def cut_short(entries):
     entries.pop()
 
 
+def journal_front(notes, final):
+    """Younger than what may go."""
+    for journal in final["journals"].values():
+        del journal["entries"][:2]
+        journal["begin"] += 2
+    return "journal: "
+
+
 def journals_none(notes, final):
     final["journals"].clear()
     return "journal: "
@@ -240,6 +248,7 @@ PLANTS = {
     "journal-again": in_journal(again, all_of_them), "journal-empty": in_journal(list.clear, all_of_them),
     "journal-cut": in_journal(cut_short, all_of_them), "journal-of-one-gap": in_journal(gap, first),
     "journal-of-one-empty": in_journal(list.clear, first), "journals-none": journals_none,
+    "journal-front": journal_front,
     "cuts-of-nothing": cuts_of_nothing, "refused-unasked": refused_unasked, "refused-late": refused_late,
     "views-none": views_none,
     "call-failed": call_failed, "views-differ": views_differ, "fsck-finds": fsck_finds,
