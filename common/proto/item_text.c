@@ -60,16 +60,26 @@ static bool is_plain(struct span name)
 	return text_is_utf8(name);
 }
 
+/* The library says only that something failed. */
+struct sink {
+	struct buf *b;
+	int error;
+};
+
 static int append_part(const char *data, size_t size, void *cookie)
 {
-	return buf_append(cookie, data, size);
+	struct sink *sink = cookie;
+
+	sink->error = buf_append(sink->b, data, size);
+	return sink->error;
 }
 
 static int append_tree(struct buf *b, const struct item *item)
 {
 	json_t *object = item_to_json(item);
 	const size_t before = b->size;
-	int r = object ? json_dump_callback(object, append_part, b, JSON_COMPACT) : -ENOMEM;
+	struct sink sink = {.b = b};
+	int r = object ? json_dump_callback(object, append_part, &sink, JSON_COMPACT) : -ENOMEM;
 
 	json_decref(object);
 	if (r == 0)
@@ -77,7 +87,7 @@ static int append_tree(struct buf *b, const struct item *item)
 	b->size = before;
 	if (b->data)
 		b->data[before] = '\0';
-	return -ENOMEM;
+	return sink.error < 0 ? sink.error : -ENOMEM;
 }
 
 static char *put_fields(char *at, const struct item *item)

@@ -142,4 +142,33 @@ check_eq "who may have it open does" "opened before 200" "$(sed -n 3p "$WORK/nam
 check_eq "and who comes in that one's place" "in its place 200" "$(sed -n 4p "$WORK/nameless")"
 check_eq "but not in the place of another" "in the place of the later one 404" "$(sed -n 5p "$WORK/nameless")"
 check_eq "and nobody without a session" "nobody 404" "$(sed -n 6p "$WORK/nameless")"
+
+# ---- an answer that would be too long ----
+cat >"$WORK/long.py" <<'PY'
+import json, sys, urllib.error, urllib.request
+url, token = sys.argv[1:3]
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+def ask(method, path, body=None, **more):
+    data = json.dumps(body).encode() if body is not None else None
+    r = urllib.request.Request(url + path, data, {"Authorization": token, "Content-Type": "application/json", **more}, method=method)
+    try:
+        with opener.open(r, timeout=120) as a: return a.status, json.loads(a.read())
+    except urllib.error.HTTPError as e: return e.code, json.loads(e.read() or b"{}")
+root = ask("GET", "")[1]["root"]
+made = {"op": "create", "parent": root, "name": "long-23", "type": "symlink", "target": "t" * 4000}
+id = ask("POST", "/ops", {"ops": [made]})[1]["results"][0]["item"]["id"]
+seq = ask("GET", "")[1]["seq"]
+def changed(n):
+    status, body = ask("POST", "/ops", {"ops": [{"op": "setattr", "id": id, "mtime": "1.000000000"}] * n}, **{"Idempotency-Key": "long-23-%s" % id})
+    return status, body.get("type"), len(body.get("results", []))
+print("all", *changed(4096))
+print("nothing", ask("GET", "")[1]["seq"] == seq)
+print("parts", *changed(1000))
+ask("POST", "/ops", {"ops": [{"op": "unlink", "parent": root, "name": "long-23"}]})
+PY
+python3 "$WORK/long.py" "$URL/api/v2/docs/drives/home" "Bearer $TOKEN" >"$WORK/long"
+check_eq "a batch whose answer would be too long is refused" \
+	"all 413 /problems/too-large 0" "$(sed -n 1p "$WORK/long")"
+check_eq "and nothing of it is done" "nothing True" "$(sed -n 2p "$WORK/long")"
+check_eq "a part of it is, under the same key" "parts 200 None 1000" "$(sed -n 3p "$WORK/long")"
 e2e_end

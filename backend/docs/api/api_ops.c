@@ -43,7 +43,7 @@ static int ops_answer(struct mutate *m, const struct op_result *results, struct 
 		r = mutate_header(m, "Vary", "Accept");
 	if (r == 0)
 		r = mutate_header(m, "Content-Type", compact ? OP_ANSWER_COMPACT : OP_ANSWER_JSON);
-	return r < 0 ? -ENOMEM : 200;
+	return r == -E2BIG ? r : r < 0 ? -ENOMEM : 200;
 }
 
 static void respond_bad_batch(struct call *call, int error, int index)

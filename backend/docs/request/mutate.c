@@ -246,6 +246,10 @@ static void on_answer(struct commit_request *request, int error, int index, cons
 		status = append_problem(m, m->refusal ? m->refusal : error, index);
 	else
 		status = m->answer(m, results, at);
+	if (status == -E2BIG) {
+		ret->status = status;
+		return;
+	}
 	if (status < 0) {
 		/* What the ops did holds all the same; only the words are missing. */
 		buf_reset(&m->body);
@@ -342,7 +346,8 @@ static void on_done(struct commit_request *request, int error, const struct docs
 		return;
 	}
 	if (error < 0)
-		call_fail(m->call, error, NULL);
+		call_fail(m->call, error,
+			error == -E2BIG ? "the answer would be longer than one may be: send the batch in parts" : NULL);
 	else if (m->afterwards && !repeat && m->refused == 0)
 		do_afterwards(m, answer, drive);
 	else

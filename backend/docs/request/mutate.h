@@ -23,7 +23,8 @@ struct mutate {
 	struct op_batch *batch;
 	struct buf headers, body; /* of the answer; headers are lines "Name: value\n" */
 	/* Set before submitting: what is answered when the ops hold. Appends to headers and body; the status, or a
-	 * failure. On a worker, before COMMIT. */
+	 * failure: -E2BIG, and nothing holds; else the ops do, and only the words are missing. On a worker, before
+	 * COMMIT. */
 	int (*answer)(struct mutate *m, const struct op_result *results, struct docs_position at);
 	/* The ops were refused with this: is it worth another look (somebody was faster)? Then nothing is kept nor
 	 * answered, and retry, later on the same thread, has the call again. May be NULL. */

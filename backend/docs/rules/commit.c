@@ -333,6 +333,15 @@ static bool is_to_be_split(const struct round *r, const struct tree *tree)
 	return r->count > 1 && tree_is_overfull(tree);
 }
 
+/* What one of them did cannot be told. Alone, it is told so; of several, what the others did holds all the same. */
+static bool is_untold(const struct round *r)
+{
+	for (size_t i = 0; i < r->count; i++)
+		if (r->slots[i].applied && r->slots[i].answer.status == -E2BIG)
+			return true;
+	return false;
+}
+
 /* Alone it is too much, but it may not have to be read. */
 static bool is_to_be_swept(struct round *r, const struct tree *tree)
 {
@@ -369,7 +378,9 @@ static int round_try(struct round *r)
 		r->slots[i].error = slot_run(&r->slots[i], tree, &seen[i]);
 	r->after = *tree_peek_drive(tree);
 	touched_init(&r->touched, r->drive, r->before.incarnation, r->before.seq);
-	error = is_to_be_split(r, tree) || is_to_be_swept(r, tree) ? -E2BIG : is_unfounded(r, seen) ? -ENOTCONN : 0;
+	error = is_to_be_split(r, tree) || is_to_be_swept(r, tree) || is_untold(r) ? -E2BIG
+		: is_unfounded(r, seen)						   ? -ENOTCONN
+										   : 0;
 	if (error < 0)
 		r->store->ops->txn_abort(r->store);
 	else

@@ -6,9 +6,9 @@
  * batch (one that fails leaves the others alone), write, COMMIT; only then are the callers answered, on the worker's
  * thread, and the feed told. The journal's key is the request's own, or SESSION/NUMBER. A refusal by the rules is kept
  * under a key like any answer; what passes (503, 500) is not. Batches that are too much for one transaction together
- * (BATCH_ROWS_MAX) go one by one; one that is too much alone is refused (-E2BIG), and may be sent in parts. A lost
- * connection before COMMIT was sent: the whole transaction is tried once more; after: -ERR_UNKNOWN_OUTCOME to each, who
- * repeat with their key.
+ * (BATCH_ROWS_MAX) go one by one; one that is too much alone, or whose answer is, is refused (-E2BIG), and may be sent
+ * in parts. A lost connection before COMMIT was sent: the whole transaction is tried once more; after:
+ * -ERR_UNKNOWN_OUTCOME to each, who repeat with their key.
  */
 #ifndef NEPHOS_DOCS_COMMIT_H
 #define NEPHOS_DOCS_COMMIT_H
@@ -37,13 +37,13 @@ struct commit_request {
 	 * negative code, with the index of the op). Called on the worker before COMMIT, unless the answer is a repeat;
 	 * a second time, from the start, when the transaction is tried again. Spans must stay valid until done(). A
 	 * status of 0: this answer is not kept under the key (only for a refusal: what was done must be answered the
-	 * same the next time). */
+	 * same the next time). -E2BIG: it is more than one answer may say; nothing of the batch holds. */
 	void (*answer)(struct commit_request *request, int error, int index, const struct op_result *results,
 		struct docs_position at, struct docs_answer *ret);
 	/* After COMMIT, or when nothing was committed: error 0: the answer is valid (repeat says whether it is an old
 	 * one); else the failure that is to be told and was not kept: -ERR_NOT_FOUND, -ERR_KEY_REUSED,
-	 * -ERR_OUT_OF_ORDER, -ERR_SESSION_GONE, -ERR_EPOCH, and what passes (503). drive: after the transaction; NULL
-	 * with an error. */
+	 * -ERR_OUT_OF_ORDER, -ERR_SESSION_GONE, -ERR_EPOCH, -E2BIG of the answer, and what passes (503). drive: after
+	 * the transaction; NULL with an error. */
 	void (*done)(struct commit_request *request, int error, const struct docs_answer *answer, bool repeat,
 		const struct tree_drive *drive);
 	void *cookie;

@@ -22,6 +22,7 @@ struct sent {
 	struct commit_request request; /* first */
 	struct op_batch *batch;
 	int refused, done;
+	bool long_answer; /* longer than one may be */
 };
 
 static int keep_job(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *pool)
@@ -35,16 +36,20 @@ static void on_answer(struct commit_request *request, int error, int index, cons
 	struct docs_position at, struct docs_answer *ret)
 {
 	(void)index, (void)results, (void)at;
-	((struct sent *)request)->refused = error;
-	ret->status = error < 0 ? 409 : 200;
+	struct sent *s = (struct sent *)request;
+
+	s->refused = error;
+	ret->status = error < 0 ? 409 : s->long_answer ? -E2BIG : 200;
 }
 
 static void on_done(struct commit_request *request, int error, const struct docs_answer *answer, bool repeat,
 	const struct tree_drive *drive)
 {
+	struct sent *s = (struct sent *)request;
+
 	(void)answer, (void)repeat, (void)drive;
-	assert_int_equal(error, 0);
-	((struct sent *)request)->done++;
+	assert_int_equal(error, s->long_answer ? -E2BIG : 0);
+	s->done++;
 }
 
 static void submit(struct commit *commit, struct sent *s, uint32_t drive, const struct op *op)
@@ -219,9 +224,48 @@ static void what_was_uploaded_for_a_refused_op_is_told_unless_it_may_come_again(
 	docs_mem_free(mem);
 }
 
+static void a_batch_whose_answer_is_too_long_is_not_done_and_those_beside_it_are(void **state)
+{
+	struct pool pool = {0};
+	const struct commit_options options = {.run_on_worker = keep_job, .pool = &pool};
+	const struct span names[] = {SPAN_LITERAL("a"), SPAN_LITERAL("b"), SPAN_LITERAL("c")};
+	struct docs_mem *mem;
+	struct docs_store *store;
+	struct docs_drive drive;
+	struct commit *commit;
+	struct sent sent[3];
+
+	(void)state;
+	assert_int_equal(docs_mem_new(&mem), 0);
+	assert_int_equal(docs_mem_open(mem, &store), 0);
+	assert_int_equal(store->ops->drive_create(store, OWNER, SPAN_LITERAL("home"), 0, &drive), 0);
+	assert_int_equal(commit_new(&options, &commit), 0);
+	for (int i = 0; i < 3; i++) {
+		const struct op op = {
+			.kind = OP_CREATE, .parent = ITEM_ROOT(drive.row.id), .name = names[i], .mode = S_IFREG};
+
+		submit(commit, &sent[i], drive.row.id, &op);
+		sent[i].long_answer = i == 1;
+	}
+	pool.job(store, pool.cookie);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(sent[i].done, 1);
+		op_batch_free(sent[i].batch);
+	}
+	drive.row = docs_mem_get_drive(mem, drive.row.id);
+	assert_int_equal(drive.row.documents, 3); /* the root, and two */
+	assert_int_equal(drive.row.seq, 2);
+	assert_int_equal(docs_mem_check(mem, drive.row.id), 0);
+	commit_free(commit);
+	store->ops->free(store);
+	docs_mem_free(mem);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(batches_that_are_too_much_together_go_one_by_one),
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_batch_whose_answer_is_too_long_is_not_done_and_those_beside_it_are),
+		cmocka_unit_test(batches_that_are_too_much_together_go_one_by_one),
 		cmocka_unit_test(a_cut_through_more_than_may_be_read_is_made_without_reading),
 		cmocka_unit_test(what_was_uploaded_for_a_refused_op_is_told_unless_it_may_come_again)};
 
