@@ -1,6 +1,7 @@
 #include "backend/docs/upkeep.h"
 
 #include "backend/docs/rows/pg/docs_pg.h"
+#include "backend/docs/request/blocks.h"
 #include "backend/docs/request/users.h"
 #include "common/base/clock.h"
 #include "common/base/cond.h"
@@ -70,10 +71,19 @@ static int remove_block(uint32_t drive, const struct docs_block *block, void *co
 	return 0; /* its row is gone: the others must go all the same */
 }
 
+/* Where the disk is short, what nothing refers to stays no longer than where its owner is: others need the room. */
+static unsigned block_grace_s(const struct upkeep *u)
+{
+	const unsigned usual = u->options.block_grace_s, young = u->options.docs->block_young_s;
+	int64_t left;
+
+	return young < usual && blocks_disk_left(u->options.docs, &left) == 0 && left < BLOCKS_SLACK_BYTES ? young
+													   : usual;
+}
+
 static int collect_blocks(struct upkeep *u, uint32_t *ret_count)
 {
-	return u->store->ops->collect_blocks(
-		u->store, u->options.block_grace_s, UPKEEP_PIECE, remove_block, u, ret_count);
+	return u->store->ops->collect_blocks(u->store, block_grace_s(u), UPKEEP_PIECE, remove_block, u, ret_count);
 }
 
 /*

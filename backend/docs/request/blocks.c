@@ -13,8 +13,8 @@
  * under hash and generation and made durable, and at last the row is written. Only then may anybody name it.
  *
  * If the process dies in between there is a file without a row, which upkeep collects. Two uploads of the same bytes
- * get two generations; the row of one of them wins, and the other one removes its file. Where an owner has no room,
- * blocks that nothing refers to any more are collected at once (make_room), the oldest first.
+ * get two generations; the row of one of them wins, and the other one removes its file. Where an owner or the disk has
+ * no room, blocks of the owner that nothing refers to any more are collected at once, the oldest first.
  *
  * An upload that came to nothing gives its blocks back by a job of its own, later: nobody waits for that.
  */
@@ -35,7 +35,8 @@ static int remove_bytes(uint32_t drive, const struct docs_block *block, void *co
 	return 0;
 }
 
-int blocks_disk_left(const struct docs *docs, int64_t *ret)
+/* Below 0: so much of the reserve is taken, by whatever else lies on that disk. */
+static int disk_left(const struct docs *docs, int64_t *ret)
 {
 	int64_t left, total, reserve = docs->blocks_reserve;
 	const int r = docs->blocks->ops->free_bytes(docs->blocks, &left, &total);
@@ -44,11 +45,29 @@ int blocks_disk_left(const struct docs *docs, int64_t *ret)
 		return r;
 	if (reserve > total / BLOCKS_RESERVE_PART)
 		reserve = total / BLOCKS_RESERVE_PART;
-	*ret = left > reserve ? left - reserve : 0;
+	*ret = left - reserve;
 	return 0;
 }
 
-/* Room for the block, of what nothing refers to any more. */
+int blocks_disk_left(const struct docs *docs, int64_t *ret)
+{
+	const int r = disk_left(docs, ret);
+
+	if (r == 0 && *ret < 0)
+		*ret = 0;
+	return r;
+}
+
+/* Of what nothing refers to any more, as much as is missing: what the owner has let go, and what came long ago. */
+static int collect(struct docs *docs, struct docs_store *store, uint32_t drive, int64_t missing, uint32_t *ret_count)
+{
+	const struct docs_shortage shortage = {
+		.drive = drive, .bytes = missing, .grace_s = docs->block_young_s, .limit = BLOCKS_COLLECTED_MAX};
+
+	return store->ops->collect_short(store, &shortage, remove_bytes, docs, ret_count);
+}
+
+/* Room for the block in what its owner may have. */
 static int make_room(struct docs *docs, struct docs_store *store, const struct docs_scope *scope,
 	struct docs_block *block, int64_t *room)
 {
@@ -56,37 +75,43 @@ static int make_room(struct docs *docs, struct docs_store *store, const struct d
 	int r = 0;
 
 	for (unsigned i = 0; r == 0 && i < BLOCKS_COLLECT_TRIES && count > 0 && (int64_t)block->size > *room; i++) {
-		const struct docs_shortage shortage = {.drive = scope->drive,
-			.bytes = (int64_t)block->size - *room,
-			.grace_s = docs->block_young_s,
-			.limit = BLOCKS_COLLECTED_MAX};
-
-		r = store->ops->collect_short(store, &shortage, remove_bytes, docs, &count);
+		r = collect(docs, store, scope->drive, (int64_t)block->size - *room, &count);
 		if (r == 0 && count > 0)
 			r = store->ops->block_generation(store, scope, block, room);
 	}
-	return r;
+	return r == 0 && (int64_t)block->size > *room ? -EDQUOT : r;
+}
+
+/* Room for the block on the disk. */
+static int find_disk(struct docs *docs, struct docs_store *store, uint32_t drive, int64_t size)
+{
+	uint32_t count = 1;
+	int64_t left = 0;
+	int r = disk_left(docs, &left);
+
+	for (unsigned i = 0; r == 0 && i < BLOCKS_COLLECT_TRIES && count > 0 && left < size; i++) {
+		r = collect(docs, store, drive, size - left, &count);
+		if (r == 0 && count > 0)
+			r = disk_left(docs, &left);
+	}
+	return r == 0 && left < size ? -ENOSPC : r;
 }
 
 /*
  * A generation for one more block, if it may come. Everything that lies there counts, until it is gone. Where its owner
- * is short of room what nothing refers to goes now: what was let go, the oldest first, and what came and was never
- * named, unless it is young and may be about to be. Whoever reads a version that was overwritten since has the time in
- * which as much as the limit leaves is written over. Uploads side by side do not see each other: what they bring
- * together beyond the limit is one block each.
+ * or the disk is short of room what nothing refers to goes now: what was let go, the oldest first, and what came and
+ * was never named, unless it is young and may be about to be. Whoever reads a version that was overwritten since has
+ * the time in which as much as the limit leaves is written over. Uploads side by side do not see each other: what they
+ * bring together beyond the limit is one block each.
  */
 static int admit(struct docs *docs, struct docs_store *store, const struct docs_scope *scope, struct docs_block *block)
 {
-	int64_t left = 0, room = 0;
-	int r = blocks_disk_left(docs, &left);
+	int64_t room = 0;
+	int r = find_disk(docs, store, scope->drive, (int64_t)block->size);
 
-	if (r < 0 || left < (int64_t)block->size)
-		return r < 0 ? r : -ENOSPC;
-	r = store->ops->block_generation(store, scope, block, &room);
-	if (r < 0 || (int64_t)block->size <= room)
-		return r;
-	r = make_room(docs, store, scope, block, &room);
-	return r == 0 && (int64_t)block->size > room ? -EDQUOT : r;
+	if (r == 0)
+		r = store->ops->block_generation(store, scope, block, &room);
+	return r < 0 ? r : make_room(docs, store, scope, block, &room);
 }
 
 /* Puts the bytes under the generation that the block has, and tells the store; removes them when somebody else was

@@ -18,6 +18,7 @@ struct world {
 	int64_t room, collected; /* what may still come, and what a collection adds to it */
 	unsigned doubtful;	 /* collections that find something; the last one of them makes room */
 	unsigned collections, stored;
+	int64_t disk, disk_collected; /* the same of the disk; 0: as much as one likes */
 };
 
 static int no_block(
@@ -58,12 +59,15 @@ static int collect(struct docs_store *s, const struct docs_shortage *shortage,
 	(void)on_block;
 	(void)cookie;
 	assert_int_equal(shortage->drive, 2);
-	assert_int_equal(shortage->bytes, 1000 - w->room);
+	assert_int_equal(shortage->bytes, 1000 - (w->disk ? w->disk - w->docs.blocks_reserve : w->room));
 	w->collections++;
 	*ret_count = w->doubtful > 0;
 	w->doubtful -= w->doubtful > 0;
-	if (w->doubtful == 0)
-		w->room += w->collected;
+	if (w->doubtful > 0)
+		return 0;
+	w->room += w->collected;
+	if (w->disk)
+		block_mem_left(w->docs.blocks, w->disk += w->disk_collected);
 	return 0;
 }
 
@@ -102,12 +106,28 @@ static void a_block_that_would_take_of_the_reserve_is_refused_and_leaves_nothing
 	struct world *w = *state;
 
 	w->docs.blocks_reserve = 10 * MIB;
-	block_mem_left(w->docs.blocks, 10 * MIB + 999);
+	w->disk = 10 * MIB + 999;
+	block_mem_left(w->docs.blocks, w->disk);
 	assert_int_equal(keep(w), -ENOSPC);
 	assert_int_equal(block_mem_count(w->docs.blocks), 0);
 	assert_int_equal(w->stored, 0);
 	block_mem_left(w->docs.blocks, 10 * MIB + 1000);
 	assert_int_equal(keep(w), 0);
+	assert_int_equal(block_mem_count(w->docs.blocks), 1);
+}
+
+static void what_nothing_refers_to_makes_room_on_the_disk(void **state)
+{
+	struct world *w = *state;
+
+	w->room = 1000;
+	w->docs.blocks_reserve = 10 * MIB;
+	w->disk = 9 * MIB; /* of the reserve something is taken */
+	w->disk_collected = 1 * MIB + 1000;
+	w->doubtful = 2;
+	block_mem_left(w->docs.blocks, w->disk);
+	assert_int_equal(keep(w), 0);
+	assert_int_equal(w->collections, 2);
 	assert_int_equal(block_mem_count(w->docs.blocks), 1);
 }
 
@@ -117,9 +137,9 @@ static void the_reserve_is_at_most_a_small_part_of_the_disk(void **state)
 	int64_t left;
 
 	w->docs.blocks_reserve = 512 * MIB; /* of a disk of 1,024 */
-	block_mem_left(w->docs.blocks, 100 * MIB);
+	block_mem_left(w->docs.blocks, 300 * MIB);
 	assert_int_equal(blocks_disk_left(&w->docs, &left), 0);
-	assert_int_equal(left, 100 * MIB - 1024 * MIB / BLOCKS_RESERVE_PART);
+	assert_int_equal(left, 300 * MIB - 1024 * MIB / BLOCKS_RESERVE_PART);
 	block_mem_left(w->docs.blocks, 1 * MIB);
 	assert_int_equal(blocks_disk_left(&w->docs, &left), 0);
 	assert_int_equal(left, 0);
@@ -173,6 +193,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			a_block_that_would_take_of_the_reserve_is_refused_and_leaves_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_nothing_refers_to_makes_room_on_the_disk, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_reserve_is_at_most_a_small_part_of_the_disk, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_block_is_collected_where_there_is_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(blocks_that_nothing_refers_to_make_room_first, setup, teardown),
