@@ -145,4 +145,32 @@ assert sorted(set(sizes)) in ([3000], [0, 3000]), set(sizes)
 assert sizes.count(0) <= 1, sizes.count(0)" "$M/tables"
 check_eq "no process has ended" "$before" "$(pids)"
 check "the store goes down with all stored" down
+
+# ---- blocks fill the disk that they share with the database ----
+mkdir "$WORK/disk"
+mount -t tmpfs -o size=300m,mode=711 tmpfs "$WORK/disk" || exit 2
+D=$WORK/disk/store
+up() { "$E2E_ROOT/scripts/up" --data "$D" --port $((PORT + 5)) --user tester; }
+at_end 'umount "$WORK/disk"'
+at_end down
+check "one disk for all: a store comes up" up
+# shellcheck disable=SC1091
+. "$D/credentials"
+AUTH=(-H "Authorization: Bearer $NEPHOS_TOKEN")
+FILES=$NEPHOS_URL/api/v2/docs/drives/home/files
+put_large() { random 4000000 | http -T - "${AUTH[@]}" "$FILES/large$1"; }
+for ((n = 0; n < 100; n++)); do [ "$(put_large $n)" = 201 ] || break; done
+check_eq "a PUT says that it is full" "507 ENOSPC" "$(problem)"
+check "when there is room left for the database" \
+	test "$(df --output=avail -BM "$D" | tail -n 1 | tr -dc 0-9)" -ge 30
+random 30000 >"$WORK/inline"
+overwrites() { for ((i = 0; i < 600; i++)); do http -T "$WORK/inline" "${AUTH[@]}" "$FILES/inline"; echo; done | sort | uniq -c; }
+check_eq "it goes on with what needs no block, though that makes its log longer" "599 200 1 201" \
+	"$(overwrites | tr -s ' \n' ' ' | sed 's/^ //;s/ $//')"
+check_status "what was stored can be read" 200 "${AUTH[@]}" "$FILES/large0"
+for ((i = 0; i < 12; i++)); do
+	check_status "a large file becomes a small one" 200 -T "$WORK/inline" "${AUTH[@]}" "$FILES/large$i"
+done
+check_status "a file is removed" 204 -X DELETE "${AUTH[@]}" "$FILES/large12"
+check_eq "and what was let go makes room at once" 201 "$(put_large 99)"
 e2e_end
