@@ -53,7 +53,9 @@
 /* a mount that holds file locks and is silent for so long may lose them: an outage that is waited out and a poll fit */
 #define LOCK_LEASE_S 60u
 #define LOCK_RANGES_MAX \
-	4096u		/* that a mount holds of one document: bounds a request, and what others are compared with */
+	4096u /* that a mount holds of one document: bounds a request, and what others are compared with */
+/* of the rows in which the locks of a drive lie: 100,000 of one range. Bare, for SQL */
+#define LOCKS_BYTES_PER_DRIVE_MAX 16777216
 #define LOCK_WAIT_S 20u /* of one request that waits for a lock; then it asks again */
 /* a mount that was heard of within this counts as present to the others: the longest poll, and the steps in which that
  * is written down */

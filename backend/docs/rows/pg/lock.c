@@ -73,7 +73,7 @@ static bool get_range(const struct pg_result *r, int column, struct docs_lock_ra
 
 /* ---- holding ---- */
 
-enum { OLD_NUMBER = MY_SESSION + 1, OLD_GRANTED, OLD_WAITED, HELD_OTHER, HELD_NODE = HELD_OTHER + 3 };
+enum { OLD_NUMBER = MY_SESSION + 1, OLD_GRANTED, OLD_WAITED, HELD_OTHER, HELD_ROOM = HELD_OTHER + 3, HELD_NODE };
 
 static int answer_held(const struct pg_result *r, const struct docs_lock_held *held, struct docs_lock_reply *ret)
 {
@@ -82,6 +82,8 @@ static int answer_held(const struct pg_result *r, const struct docs_lock_held *h
 
 	if (number > held->number)
 		return -ERR_OUT_OF_ORDER;
+	if (number < held->number && pg_number(r, 0, HELD_ROOM) == 0)
+		return -EDQUOT;
 	ret->in_the_way = get_range(r, HELD_OTHER, &ret->other);
 	ret->granted = number == held->number ? pg_number(r, 0, OLD_GRANTED) != 0 : !ret->in_the_way && !held->refuse;
 	ret->waited = ret->granted && known && pg_number(r, 0, OLD_WAITED) != 0;

@@ -358,7 +358,7 @@ static int sweep(struct docs_pg *s, uint32_t *count)
 	const int64_t to = pg_is_null(next, 0, 0) ? s->swept : pg_number(next, 0, 0);
 	pg_result_free(next);
 	const struct pg_param params[] = {PG_P_I64(s->swept), PG_P_I64(to), PG_P_I64(DOCS_PG_PIECE_ROWS)};
-	const struct pg_statement *const statements[] = {&SQL_SWEEP_JOURNAL, &SQL_SWEEP_ANSWERS};
+	const struct pg_statement *const statements[] = {&SQL_SWEEP_JOURNAL, &SQL_SWEEP_ANSWERS, &SQL_SWEEP_SESSIONS};
 	for (size_t i = 0; r == 0 && i < sizeof(statements) / sizeof(statements[0]); i++) {
 		struct pg_result *result = NULL;
 

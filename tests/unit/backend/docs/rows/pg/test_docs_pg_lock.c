@@ -291,6 +291,35 @@ static void a_stranger_sees_no_locks_and_takes_none(void **state)
 	assert_true(holds(&t, t.b, 0, INT64_MAX, true));
 }
 
+static void locks_of_a_drive_take_only_so_much_room(void **state)
+{
+	struct two t = two_of(state);
+	const struct docs_lock_range range = {0, 9, true};
+	const struct asked more = {.held = {.id = t.id, .number = 2, .ranges = &range, .count = 1}, .session = t.b};
+	struct docs_lock_reply reply;
+	char sql[512];
+
+	t.number = 2;
+	assert_true(holds(&t, t.a, 20, 29, true));
+	/* What cannot be packed, of 64 KiB a row. */
+	(void)snprintf(sql, sizeof(sql),
+		"INSERT INTO file_lock (session, node, number, kind, granted, froms, tos, exclusive)"
+		" SELECT %" PRId64 ", %" PRId64
+		" + i, 1, 0, true, r.list, r.list, '{}' FROM generate_series(1, %d) i CROSS JOIN LATERAL (SELECT"
+		" ARRAY(SELECT (random() * 9e18)::bigint + i * 0 FROM generate_series(1, 4096)) AS list) r",
+		t.b, t.id, LOCKS_BYTES_PER_DRIVE_MAX / 65536 + 16);
+	(void)number_of_text(sql);
+	assert_int_equal(ask(&t, &more, &reply), -EDQUOT);
+	assert_int_equal(ask(&t, &more, &reply), -EDQUOT);
+	/* Who wants no more than he has is not asked for room. */
+	assert_true(holds(&t, t.a, 20, 24, true));
+	assert_true(holds(&t, t.a, 1, 0, false));
+	(void)snprintf(sql, sizeof(sql), "DELETE FROM file_lock WHERE session = %" PRId64, t.b);
+	(void)number_of_text(sql);
+	assert_ok(t.w, ask(&t, &more, &reply));
+	assert_true(reply.granted);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -304,6 +333,7 @@ int main(void)
 		with_worker(a_session_that_replaces_another_has_its_locks),
 		with_worker(a_silent_session_is_doubted_and_then_ended_when_its_lock_is_wanted),
 		with_worker(a_poll_says_that_a_session_with_locks_is_there),
+		with_worker(locks_of_a_drive_take_only_so_much_room),
 		with_worker(a_stranger_sees_no_locks_and_takes_none),
 	};
 

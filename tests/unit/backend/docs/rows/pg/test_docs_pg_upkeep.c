@@ -698,6 +698,32 @@ static void kept_answers_of_a_drive_are_bounded_the_oldest_go(void **state)
 	(void)number_of_text(sql);
 }
 
+static void last_answers_of_sessions_are_bounded_the_longest_silent_go(void **state)
+{
+	struct worker *w = *state;
+	char sql[512];
+	uint32_t count;
+
+	/* Five of a third of what may be: one each minute, the last one now. */
+	(void)snprintf(sql, sizeof(sql),
+		"INSERT INTO session (user_id, drive, number, seen_at, name, fingerprint, headers, body, began_seq)"
+		" SELECT %" PRId64
+		", %u, i, now() - i * interval '1 min', 'm', 'f', 'h', decode(repeat('00', %d), 'hex'), 0 FROM generate_series(0, 4) i",
+		w->scope.user, w->scope.drive, KEPT_ANSWERS_BYTES_MAX / 3);
+	(void)number_of_text(sql);
+	assert_ok(w, w->store->ops->collect_expired(w->store, 100, &count));
+	(void)snprintf(sql, sizeof(sql),
+		"SELECT sum(1 << number::int) FROM session WHERE drive = %u AND length(body) > 0 AND fingerprint = 'f'",
+		w->scope.drive);
+	assert_int_equal(number_of_text(sql), 1 + 2 + 4);
+	(void)snprintf(sql, sizeof(sql),
+		"SELECT count(*) FROM session WHERE drive = %u AND fingerprint = '' AND headers = '' AND number IN (3, 4)",
+		w->scope.drive);
+	assert_int_equal(number_of_text(sql), 2);
+	(void)snprintf(sql, sizeof(sql), "DELETE FROM session WHERE drive = %u", w->scope.drive);
+	(void)number_of_text(sql);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -710,6 +736,7 @@ int main(void)
 		with_worker(what_is_held_without_a_name_is_charged_after_a_while_until_it_is_gone),
 		with_worker(a_journal_keeps_its_last_changes_and_what_is_young),
 		with_worker(kept_answers_of_a_drive_are_bounded_the_oldest_go),
+		with_worker(last_answers_of_sessions_are_bounded_the_longest_silent_go),
 		with_worker(a_poll_renews_and_forgets_ids_of_other_drives),
 		with_worker(a_poll_counts_the_other_mounts_of_the_drive),
 		with_worker(much_content_of_an_orphan_goes_in_pieces),

@@ -115,6 +115,7 @@ static const struct explained EXPLAINED[] = {
 	{&SQL_SWEEP_NEXT, "bigint, bigint"},
 	{&SQL_SWEEP_JOURNAL, "bigint, bigint, bigint"},
 	{&SQL_SWEEP_ANSWERS, "bigint, bigint, bigint"},
+	{&SQL_SWEEP_SESSIONS, "bigint, bigint, bigint"},
 	{&SQL_DOUBTFUL_LOCK, "int, bytea[], bigint, bigint"},
 	{&SQL_DOUBTFUL_SETTLE, "int, bytea[], bigint, bigint"},
 	{&SQL_ORPHANS, "bigint, bigint"},
