@@ -155,6 +155,8 @@ static void housekeep(struct pg *pg, void *cookie)
 	if (r == 0)
 		r = store->ops->forget_old(store, now_ns, now_ns - USER_ANSWER_NS);
 	if (r == 0)
+		r = store->ops->answers_trim(store, USER_ANSWERS_MAX, now_ns - KEPT_ANSWERS_MINUTES * 60 * NS_PER_S);
+	if (r == 0)
 		r = store->ops->guesses_trim(
 			store, now_ns - GUESS_MEMORY_S * NS_PER_S, GUESS_ROWS_MAX, now_ns - NETWORK_KNOWN_S * NS_PER_S);
 	if (r == 0) /* an instance of before may have made an account */

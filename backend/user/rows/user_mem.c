@@ -516,6 +516,34 @@ static int op_forget_old(struct user_store *s, int64_t now_ns, int64_t oldest_an
 	return 0;
 }
 
+static size_t count_newer(const struct mem_state *st, const struct mem_answer *than)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < st->answer_count; i++)
+		count += st->answers[i].account_id == than->account_id && st->answers[i].created_ns > than->created_ns;
+	return count;
+}
+
+static int op_answers_trim(struct user_store *s, size_t keep, int64_t young_ns)
+{
+	struct mem_state *st = &user_mem_from(s)->state;
+	int r = user_mem_enter(s, "answers_trim");
+
+	if (r < 0)
+		return r;
+	/* The last one of the list takes the place of one that goes, and is looked at there. */
+	for (size_t i = 0; i < st->answer_count;) {
+		const struct mem_answer *a = &st->answers[i];
+
+		if (a->account_id == 0 || a->created_ns >= young_ns || count_newer(st, a) < keep)
+			i++;
+		else
+			st->answers[i] = st->answers[--st->answer_count];
+	}
+	return 0;
+}
+
 static void op_free(struct user_store *s)
 {
 	free(s);
@@ -556,6 +584,7 @@ static const struct user_store_ops OPS = {
 	.answer_get = op_answer_get,
 	.answer_put = op_answer_put,
 	.forget_old = op_forget_old,
+	.answers_trim = op_answers_trim,
 	.free = op_free,
 };
 

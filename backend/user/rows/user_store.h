@@ -21,6 +21,8 @@
 #define USER_EMAIL_BYTES_MAX 254u				      /* RFC 5321: a path of 256 without its brackets */
 #define USER_PASSWORD_HASH_SIZE 128				      /* crypto_pwhash_STRBYTES */
 #define USER_ANSWER_NS ((int64_t)IDEMPOTENCY_HOURS * 3600 * NS_PER_S) /* how long an answer is kept */
+/* of one account, 1.2 KB each: beyond them the oldest go, but not within KEPT_ANSWERS_MINUTES */
+#define USER_ANSWERS_MAX 10000u
 
 struct user_account {
 	uint64_t id;
@@ -165,6 +167,8 @@ struct user_store_ops {
 		const struct user_answer *a); /* -EEXIST */
 	/* Sessions that have ended, answers that are too old. */
 	int (*forget_old)(struct user_store *s, int64_t now_ns, int64_t oldest_answer_ns);
+	/* Of each account the newest answers stay, and those from young_ns on; all of those of nobody (0). */
+	int (*answers_trim)(struct user_store *s, size_t keep, int64_t young_ns);
 	void (*free)(struct user_store *s);
 };
 

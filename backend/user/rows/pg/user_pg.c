@@ -490,6 +490,13 @@ static int op_forget_old(struct user_store *s, int64_t now_ns, int64_t oldest_an
 	return r == 0 ? run(s, &SQL_ANSWERS_FORGET, &oldest, 1, NULL) : r;
 }
 
+static int op_answers_trim(struct user_store *s, size_t keep, int64_t young_ns)
+{
+	const struct pg_param params[] = {PG_P_I64(keep), PG_P_I64(young_ns)};
+
+	return run(s, &SQL_ANSWERS_TRIM, params, 2, NULL);
+}
+
 static void op_free(struct user_store *s)
 {
 	if (!s)
@@ -533,6 +540,7 @@ static const struct user_store_ops OPS = {
 	.answer_get = op_answer_get,
 	.answer_put = op_answer_put,
 	.forget_old = op_forget_old,
+	.answers_trim = op_answers_trim,
 	.free = op_free,
 };
 

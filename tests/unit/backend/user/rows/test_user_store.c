@@ -550,6 +550,29 @@ static void expired_rows_are_cleared_away(void **state)
 	assert_int_equal(s->ops->answer_get(s, 5, "new", 0, &got), 0);
 }
 
+static void answers_of_an_account_are_bounded_but_for_the_young(void **state)
+{
+	const struct user_answer a = {.status = 201, .sealed = SPAN_LITERAL("x")};
+	static const char *const KEYS[] = {"1", "2", "3", "4"};
+	struct user_store *s = *state;
+	struct user_answer got;
+
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(s->ops->answer_put(s, 5, KEYS[i], NOW + i, &a), 0);
+		assert_int_equal(s->ops->answer_put(s, i < 2 ? 6 : 0, KEYS[i], NOW + i, &a), 0);
+	}
+	assert_int_equal(s->ops->answers_trim(s, 1, NOW + 2), 0);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(s->ops->answer_get(s, 5, KEYS[i], 0, &got), i < 2 ? -ENOENT : 0);
+	assert_int_equal(s->ops->answer_get(s, 6, "1", 0, &got), -ENOENT);
+	assert_int_equal(s->ops->answer_get(s, 6, "2", 0, &got), 0);
+	assert_int_equal(s->ops->answers_trim(s, 1, NOW + 5), 0);
+	assert_int_equal(s->ops->answer_get(s, 5, "3", 0, &got), -ENOENT);
+	assert_int_equal(s->ops->answer_get(s, 5, "4", 0, &got), 0);
+	assert_int_equal(s->ops->answer_get(s, 0, "3", 0, &got), 0);
+	assert_int_equal(s->ops->answer_get(s, 0, "4", 0, &got), 0);
+}
+
 #define both(test)                                                        \
 	{#test ", in memory", test, mem_store, store_free, NULL},         \
 	{                                                                 \
@@ -582,6 +605,7 @@ int main(void)
 		both(the_setup_token_is_one_and_is_taken_once),
 		both(answers_are_kept_for_a_day_under_any_key),
 		both(expired_rows_are_cleared_away),
+		both(answers_of_an_account_are_bounded_but_for_the_young),
 	};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);
