@@ -61,7 +61,7 @@ struct command {
 	int (*run)(struct command_run *run); /* what the program ends with */
 };
 
-#define COMMAND_DEFAULT_URL "http://localhost:8050"
+#define COMMAND_DEFAULT_URL "http://127.0.0.1:8050"
 
 #define COMMAND_FLAG(name_, letter_, value_, field_, help_)                     \
 	{                                                                       \

@@ -74,7 +74,7 @@ static int add_url(struct credentials *c, struct span url, struct buf *ret_why)
 	if (fault) {
 		(void)buf_append_str(ret_why, "\"");
 		(void)print_name(ret_why, url, true);
-		(void)buf_printf(ret_why, "\" is not the URL of a store, like http://localhost:8050: %s", fault);
+		(void)buf_printf(ret_why, "\" is not the URL of a store, like http://127.0.0.1:8050: %s", fault);
 		return -EINVAL;
 	}
 	if (is_known(c, url))

@@ -27,7 +27,7 @@
  */
 
 #define CREDENTIALS_BYTES_MAX (16 * 1024)
-#define URL_USUAL "http://localhost:8050"
+#define URL_USUAL "http://127.0.0.1:8050"
 
 static int open_store(struct service *s, struct pg **ret_pg, struct user_store **ret_store)
 {

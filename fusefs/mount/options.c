@@ -357,7 +357,7 @@ static int parse_url(struct mount_options *o, char *url, struct buf *ret_why)
 	fault = gateways_url_fault(span_str(url));
 	if (fault) {
 		(void)buf_printf(
-			ret_why, "\"%s\" is not the URL of a store, like http://localhost:8050: %s", url, fault);
+			ret_why, "\"%s\" is not the URL of a store, like http://127.0.0.1:8050: %s", url, fault);
 		return -EINVAL;
 	}
 	if (slash) {

@@ -39,6 +39,9 @@ mv "$WORK/build/bin/nephos-docs" "$WORK/build/bin/the-docs-before"
 cp "$WORK/build/bin/the-docs-before" "$WORK/build/bin/nephos-docs"
 check_eq "up again says that everything is up" "everything is up already" "$(up | head -n 1)"
 check_eq "and starts nothing" "$first" "$(pids)"
+# "localhost" is ::1 first, where a gateway does not listen, and anybody may.
+check "it names the addresses on which gateways listen, and no other" \
+	sh -c '! sed -n "s|.*http://\([^/ ]*\).*|\1|p" | grep -vE "^127[.]0[.]0[.]1:($1|$(($1 + 1)))$"' - $PORT <<<"$(up | tr ' ' '\n')"
 check_eq "another --port is not taken over" "$first" "$(up --port 1 >/dev/null && pids)"
 kill -STOP "$(cat "$D/run/gateway-1.pid")"
 at_end 'kill -CONT "$(cat "$D/run/gateway-1.pid")"'

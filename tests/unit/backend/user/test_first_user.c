@@ -37,8 +37,8 @@ static void of_several_the_first_is_for_curl_and_all_are_named(void **state)
 static void without_any_it_is_the_usual_port_here(void **state)
 {
 	(void)state;
-	check("", "NEPHOS_URL=http://localhost:8050\n" REST);
-	check(" ,/", "NEPHOS_URL=http://localhost:8050\n" REST);
+	check("", "NEPHOS_URL=http://127.0.0.1:8050\n" REST);
+	check(" ,/", "NEPHOS_URL=http://127.0.0.1:8050\n" REST);
 }
 
 static void as_many_are_named_as_commands_take(void **state)
