@@ -10,19 +10,21 @@
 
 struct block_caps {
 	struct cluster *cluster;
+	struct service_clock *clock;
 	pthread_mutex_t lock; /* guards the rest */
 	uint64_t generation;  /* of the cluster's keys that these were derived from; 0: none yet */
 	struct cap_key keys[CLUSTER_KEYS_MAX];
 	size_t count;
 };
 
-int block_caps_new(struct cluster *cluster, struct block_caps **ret)
+int block_caps_new(struct cluster *cluster, struct service_clock *clock, struct block_caps **ret)
 {
 	struct block_caps *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return -ENOMEM;
 	c->cluster = cluster;
+	c->clock = clock;
 	pthread_mutex_init(&c->lock, NULL);
 	*ret = c;
 	return 0;
@@ -54,19 +56,15 @@ static size_t read_keys(struct block_caps *c, struct cap_key ret[CLUSTER_KEYS_MA
 	return count;
 }
 
-static int64_t now_s(void)
-{
-	return clock_real_ns() / NS_PER_S;
-}
-
 int block_caps_check(struct block_caps *c, struct block_name *name, struct span cap)
 {
 	struct cap_key keys[CLUSTER_KEYS_MAX];
 	const size_t count = read_keys(c, keys);
+	const int64_t now_s = clock_real_ns() / NS_PER_S;
 	int r = -ERR_FORBIDDEN;
 
 	for (size_t i = 0; r < 0 && i < count; i++)
-		r = cap_check(&keys[i], name->drive, name->sha256, cap, now_s(), &name->generation);
+		r = cap_check(&keys[i], name->drive, name->sha256, cap, now_s, &name->generation);
 	return r;
 }
 
@@ -76,6 +74,7 @@ int block_caps_sign(struct block_caps *c, const struct block_name *name, char re
 
 	if (read_keys(c, keys) == 0)
 		return -ENOENT;
-	cap_sign(&keys[0], name->drive, name->sha256, name->generation, now_s(), ret);
+	cap_sign(&keys[0], name->drive, name->sha256, name->generation,
+		service_clock_latest_s(c->clock, clock_boot_ns()), ret);
 	return 0;
 }

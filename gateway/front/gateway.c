@@ -62,6 +62,7 @@ struct gateway {
 	struct keeper *keeper;	       /* which drives this gateway is home of */
 	struct replicas *replicas;     /* what others copy here */
 	struct replicator *replicator; /* what is copied from here */
+	struct service_clock *clock;
 	struct block_caps *caps;
 	struct block_cache *block_cache;
 	struct block_source *blocks;
@@ -332,7 +333,7 @@ static size_t block_bytes_of(const struct gateway_options *options)
 
 static int build_blocks(const struct gateway_options *options, struct gateway *g)
 {
-	int error = block_caps_new(options->cluster, &g->caps);
+	int error = block_caps_new(options->cluster, g->clock, &g->caps);
 
 	if (error == 0)
 		error = block_cache_new(block_bytes_of(options), &g->block_cache);
@@ -361,6 +362,7 @@ static int build_ring(const struct gateway_options *options, struct gateway *g)
 		.client = g->client,
 		.registry = g->registry,
 		.metrics = g->metrics,
+		.clock = g->clock,
 		.on_duty = keeper_on_duty,
 		.on_heard = keeper_on_heard,
 	};
@@ -431,6 +433,8 @@ static int build(const struct gateway_options *options, struct gateway *g, struc
 		error = metrics_new(&g->metrics);
 	if (error == 0)
 		error = registry_new(&g->registry);
+	if (error == 0)
+		error = service_clock_new(&g->clock);
 	if (error == 0)
 		error = door_new(options->cluster, "gateway", options->name, g->metrics, &g->door);
 	if (error == 0) {
@@ -654,6 +658,7 @@ void gateway_free(struct gateway *g)
 	block_report_free(g->block_report);
 	block_cache_free(g->block_cache);
 	block_caps_free(g->caps);
+	service_clock_free(g->clock);
 	under_way_free(g->under_way);
 	assets_free(g->assets);
 	free(g->routes);

@@ -90,6 +90,8 @@ static void on_done(void *cookie, int error, struct http_response *response)
 {
 	struct ring *r = cookie;
 
+	if (error == 0 && r->with.clock)
+		service_clock_hear(r->with.clock, http_headers_get(&response->headers, "Date"), clock_boot_ns());
 	pthread_mutex_lock(&r->lock);
 	assert(r->calling);
 	if (error == 0)

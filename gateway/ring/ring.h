@@ -20,6 +20,7 @@
 #include "common/http/client/client.h"
 #include "common/ring/member.h"
 #include "gateway/upstream/registry.h"
+#include "gateway/upstream/service_clock.h"
 
 #include <jansson.h>
 
@@ -33,6 +34,7 @@ struct ring_options {
 	struct http_client *client; /* to services; outlives ring_stop, is freed before ring_free */
 	struct registry *registry;  /* outlives the ring */
 	struct metrics *metrics;
+	struct service_clock *clock; /* hears what time it is by the services; outlives the ring. May be NULL */
 	/* With the lock of the ring held, so that nobody asks for a place in between: must not call back. May be NULL.
 	 * What moves (member_moves), or all, is to be given up before it returns. */
 	void (*on_duty)(void *cookie, enum member_duty duty, const struct member *member);

@@ -1,4 +1,5 @@
 /* What a client's GET of a block asks for, and what another gateway's does. */
+#include "common/base/clock.h"
 #include "gateway/blocks/block_request.h"
 
 #include "common/base/error.h"
@@ -53,6 +54,7 @@ static void a_capability_is_for_one_block_of_one_drive(void **state)
 {
 	const uint8_t key[SHA256_BYTES] = {9}, other_key[SHA256_BYTES] = {8};
 	struct cluster *cluster = NULL, *strangers = NULL;
+	struct service_clock *clock;
 	struct block_caps *caps = NULL, *theirs = NULL;
 	struct block_name name = {.drive = 7, .generation = 12}, read = {.drive = 0};
 	char cap[CAP_TEXT_SIZE], forged[CAP_TEXT_SIZE];
@@ -60,8 +62,9 @@ static void a_capability_is_for_one_block_of_one_drive(void **state)
 	(void)state;
 	assert_int_equal(cluster_new_of(key, &cluster), 0);
 	assert_int_equal(cluster_new_of(other_key, &strangers), 0);
-	assert_int_equal(block_caps_new(cluster, &caps), 0);
-	assert_int_equal(block_caps_new(strangers, &theirs), 0);
+	assert_int_equal(service_clock_new(&clock), 0);
+	assert_int_equal(block_caps_new(cluster, clock, &caps), 0);
+	assert_int_equal(block_caps_new(strangers, clock, &theirs), 0);
 	assert_int_equal(text_unhex(span_str(HEX), name.sha256, sizeof(name.sha256)), 0);
 	assert_int_equal(block_caps_sign(caps, &name, cap), 0);
 	assert_int_equal(block_caps_sign(theirs, &name, forged), 0);
@@ -91,8 +94,37 @@ static void a_capability_is_for_one_block_of_one_drive(void **state)
 	block_caps_free(caps);
 	block_caps_free(theirs);
 	block_caps_free(NULL);
+	service_clock_free(clock);
 	cluster_free(cluster);
 	cluster_free(strangers);
+}
+
+static void a_gateway_whose_clock_is_behind_makes_capabilities_that_hold(void **state)
+{
+	const uint8_t key[SHA256_BYTES] = {9}, sha256[SHA256_BYTES] = {1};
+	struct cluster *cluster = NULL;
+	struct service_clock *clock;
+	struct block_caps *caps = NULL;
+	struct block_name name = {.drive = 7, .generation = 12};
+	struct cap_key derived;
+	char cap[CAP_TEXT_SIZE];
+	int64_t generation = 0;
+
+	(void)state;
+	assert_int_equal(cluster_new_of(key, &cluster), 0);
+	assert_int_equal(cluster_derive(cluster, 0, CAP_LABEL, derived.bytes), 0);
+	assert_int_equal(service_clock_new(&clock), 0);
+	assert_int_equal(block_caps_new(cluster, clock, &caps), 0);
+	memcpy(name.sha256, sha256, sizeof(sha256));
+	/* For the services it is the year 2040. */
+	service_clock_hear(clock, "Sun, 01 Jan 2040 00:00:00 GMT", clock_boot_ns());
+	assert_int_equal(block_caps_sign(caps, &name, cap), 0);
+	assert_int_equal(cap_check(&derived, 7, sha256, span_str(cap), 2208988800, &generation), 0);
+	assert_int_equal(generation, 12);
+	assert_int_equal(block_caps_check(caps, &name, span_str(cap)), 0);
+	block_caps_free(caps);
+	service_clock_free(clock);
+	cluster_free(cluster);
 }
 
 int main(void)
@@ -101,6 +133,7 @@ int main(void)
 		cmocka_unit_test(a_hash_is_the_last_segment),
 		cmocka_unit_test(one_part_of_a_bounded_length_is_understood),
 		cmocka_unit_test(a_capability_is_for_one_block_of_one_drive),
+		cmocka_unit_test(a_gateway_whose_clock_is_behind_makes_capabilities_that_hold),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -200,13 +200,16 @@ static void an_answer_is_cut_when_a_block_is_not_what_it_should_be(void **state)
 static void make_path(struct front *f, unsigned drive, char ret[256])
 {
 	struct block_name name = {.drive = drive, .generation = 1};
+	struct service_clock *clock;
 	struct block_caps *caps = NULL;
 	char hex[SHA256_HEX_SIZE], cap[CAP_TEXT_SIZE];
 
 	service_content_hash(version_of(f), 0, name.sha256);
-	assert_int_equal(block_caps_new(f->cluster, &caps), 0);
+	assert_int_equal(service_clock_new(&clock), 0);
+	assert_int_equal(block_caps_new(f->cluster, clock, &caps), 0);
 	assert_int_equal(block_caps_sign(caps, &name, cap), 0);
 	block_caps_free(caps);
+	service_clock_free(clock);
 	text_hex(name.sha256, sizeof(name.sha256), hex);
 	(void)snprintf(ret, 256, "blocks/%s?cap=%s", hex, cap);
 	FRONT_SET(f, tags, NULL);

@@ -1,0 +1,94 @@
+#include "common/base/clock.h"
+#include "common/http/precondition.h"
+#include "gateway/upstream/service_clock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define THEN_NS (5000 * NS_PER_S) /* that the machine has run for */
+#define HOUR_S 3600
+#define FAR_S 5 /* that a busy machine may take between two looks at a clock */
+
+static struct service_clock *c;
+static int64_t own_s;
+
+static int set_up(void **state)
+{
+	(void)state;
+	own_s = clock_real_ns() / NS_PER_S;
+	return service_clock_new(&c);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	service_clock_free(c);
+	return 0;
+}
+
+static void hear(int64_t unix_s, int64_t boot_ns)
+{
+	char date[PRECONDITION_DATE_SIZE];
+
+	precondition_format_date(unix_s * NS_PER_S, date);
+	service_clock_hear(c, date, boot_ns);
+}
+
+static void shows(int64_t unix_s, int64_t boot_ns)
+{
+	assert_in_range(service_clock_latest_s(c, boot_ns), unix_s, unix_s + FAR_S);
+}
+
+static void before_a_service_was_heard_it_is_the_own_time(void **state)
+{
+	(void)state;
+	shows(own_s, THEN_NS);
+	service_clock_hear(c, NULL, THEN_NS);
+	service_clock_hear(c, "tomorrow", THEN_NS);
+	shows(own_s, THEN_NS);
+	service_clock_free(NULL);
+}
+
+static void who_is_behind_takes_the_time_of_a_service_and_goes_on_by_it(void **state)
+{
+	(void)state;
+	hear(own_s + HOUR_S, THEN_NS);
+	shows(own_s + HOUR_S, THEN_NS);
+	shows(own_s + HOUR_S + 100, THEN_NS + 100 * NS_PER_S);
+}
+
+static void a_service_that_is_behind_makes_nobody_behind(void **state)
+{
+	(void)state;
+	hear(own_s - HOUR_S, THEN_NS);
+	shows(own_s, THEN_NS);
+	hear(own_s + HOUR_S, THEN_NS);
+	hear(own_s - HOUR_S, THEN_NS + NS_PER_S);
+	shows(own_s + HOUR_S, THEN_NS);
+}
+
+static void a_service_that_was_ahead_counts_for_a_while(void **state)
+{
+	(void)state;
+	hear(own_s + HOUR_S, THEN_NS);
+	hear(own_s + 10, THEN_NS + 10 * NS_PER_S);
+	shows(own_s + HOUR_S + 10, THEN_NS + 10 * NS_PER_S);
+	hear(own_s + 11, THEN_NS + 11 * NS_PER_S);
+	shows(own_s + 11, THEN_NS + 11 * NS_PER_S);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(before_a_service_was_heard_it_is_the_own_time, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			who_is_behind_takes_the_time_of_a_service_and_goes_on_by_it, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_service_that_is_behind_makes_nobody_behind, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_service_that_was_ahead_counts_for_a_while, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
