@@ -10,6 +10,12 @@
 
 /* ---- lists ---- */
 
+void *docs_mem_all(const struct mem_list *l, size_t element)
+{
+	assert(l->element == element);
+	return l->data;
+}
+
 void *docs_mem_at(const struct mem_list *l, size_t n)
 {
 	return (char *)l->data + n * l->element;

@@ -93,10 +93,12 @@ void docs_mem_remove(struct mem_list *l, size_t n);
 struct span docs_mem_dup(struct span s);
 void docs_mem_drop(struct span *s);
 /* NOLINTBEGIN(bugprone-macro-parentheses): a type and a name cannot have them */
-#define MEM_EACH(type, item, list) \
-	for (type *item = (list)->data, *item##_end = item ? item + (list)->count : item; item < item##_end; item++)
+#define MEM_EACH(type, item, list)                                                                            \
+	for (type *item = docs_mem_all(list, sizeof(type)), *item##_end = item ? item + (list)->count : item; \
+		item < item##_end; item++)
 /* NOLINTEND(bugprone-macro-parentheses) */
 
+void *docs_mem_all(const struct mem_list *l, size_t element); /* NULL: it is empty */
 struct mem_drive *docs_mem_drive(struct docs_mem *m, uint32_t id);
 struct tree_node *docs_mem_node(struct docs_mem *m, int64_t id);
 struct mem_entry *docs_mem_entry(struct docs_mem *m, int64_t parent, struct span name);

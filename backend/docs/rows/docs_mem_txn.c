@@ -151,9 +151,9 @@ static bool range_takes(struct docs_mem *m, const struct tree_range *want, const
 {
 	int64_t from = want->from;
 
-	MEM_EACH(struct tree_node, n, &m->nodes)
-	if (from == TREE_TAIL && n->item.id == want->node)
-		from = n->item.size - 1;
+	MEM_EACH(struct mem_node, n, &m->nodes)
+	if (from == TREE_TAIL && n->node.item.id == want->node)
+		from = n->node.item.size - 1;
 	return extent->node == want->node && extent->at < want->to && extent->at + extent->len > from;
 }
 
