@@ -39,7 +39,7 @@ static const struct config_setting settings[] = {
 	{"blocks-dir", CONFIG_TEXT, NULL, 0, 0,
 		"directory where the blocks lie; with --blocks pg or s3, only what is on its way to slow readers (then /tmp unless told)",
 		false},
-	{"blocks-reserve", CONFIG_SIZE, "5368709120", 0, QUOTA_MAX,
+	{"blocks-reserve", CONFIG_SIZE, "2147483648", 0, QUOTA_MAX,
 		"bytes of the disk below blocks-dir that blocks leave free, at most an eighth of it: the database may need them; not with --blocks pg or s3",
 		false},
 	{"blocks-move", CONFIG_TEXT, NULL, 0, 0,

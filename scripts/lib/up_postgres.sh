@@ -78,10 +78,10 @@ find_postgres() {
 }
 
 # How long the log of changes may become: less than what blocks leave free of the same disk (nephos-docs
-# --blocks-reserve: 5 GiB, at most an eighth). A server that has no room for its log ends.
+# --blocks-reserve: 2 GiB, at most an eighth). A server that has no room for its log ends.
 log_megabytes() {
 	local part=$(($(df --output=size -BM "$PGDATA" | tail -n 1 | tr -dc 0-9) / 16))
-	echo $((part < 32 ? 32 : part > 4096 ? 4096 : part)) # 32: the least that PostgreSQL takes
+	echo $((part < 32 ? 32 : part > 1536 ? 1536 : part)) # 32: the least that PostgreSQL takes
 }
 
 start_postgres() {
