@@ -40,7 +40,8 @@ static const struct config_setting settings[] = {
 		"directory where the blocks lie; with --blocks pg or s3, only what is on its way to slow readers (then /tmp unless told)",
 		false},
 	{"blocks-reserve", CONFIG_SIZE, "2147483648", 0, QUOTA_MAX,
-		"bytes of the disk below blocks-dir that blocks leave free, at most an eighth of it: the database may need them; not with --blocks pg or s3",
+		"bytes of the disk below blocks-dir that blocks leave free, at most an eighth of it: the database may need "
+		"them; not with --blocks pg or s3",
 		false},
 	{"blocks-move", CONFIG_TEXT, NULL, 0, 0,
 		"FROM:TO, as dir:s3: moves all blocks from one kind of store to another while services run, and ends. Interrupted, it goes on when it is started again. All services must have been told how to reach both",

@@ -481,7 +481,8 @@ static void judge_refusal(struct exchange *x)
 	}
 }
 
-/* One that is only slow goes on giving answers from memory: past it, more could be seen than it knows. */
+/* absent: nobody listens there any more. One that is slow, or cut an answer, goes on giving others from memory: past
+ * it, more could be seen than it knows. */
 static void note_failed_hop(struct exchange *x, bool absent)
 {
 	metric_inc(x->proxy->hop_failures);

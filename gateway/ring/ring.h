@@ -1,7 +1,7 @@
 /*
- * ring: this gateway among the others. A thread calls the ring's book each second, through any docs service, by the
- * rules of common/ring/member, and keeps this gateway's lease. It says whose home a drive is, and tells who keeps
- * something of drives (keeper.h) when that is to be given up.
+ * ring: this gateway among the others. A thread calls the ring's book each second, and looks at it in between, through
+ * any docs service, by the rules of common/ring/member, and keeps this gateway's lease. It says whose home a drive is,
+ * and tells who keeps something of drives (keeper.h) when that is to be given up.
  *
  * 	ring_new     nothing happens yet; it is nobody's home
  * 	ring_start   from now on it calls; it is a member when the others have heard of it

@@ -1,7 +1,8 @@
 /*
- * suspects: gateways that did not answer a short time ago. Who has just met one spares the others the wait. A gateway
- * is known by its boot: one that has come back is another. Few gateways are gone at once, and a suspicion is only worth
- * time, so the table is small and forgets the oldest. Times are passed in. Pure; any thread.
+ * suspects: gateways whose process was found gone a short time ago: nobody listens where it did, or somebody else. Who
+ * has just met one spares the others the way. One that is silent, or cuts an answer, is none. A gateway is known by its
+ * boot: one that has come back is another. Few gateways are gone at once, and a suspicion is only worth time, so the
+ * table is small and forgets the oldest. Times are passed in. Pure; any thread.
  */
 #ifndef NEPHOS_GATEWAY_UPSTREAM_SUSPECTS_H
 #define NEPHOS_GATEWAY_UPSTREAM_SUSPECTS_H

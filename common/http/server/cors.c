@@ -76,7 +76,7 @@ int cors_add(struct http_headers *headers, const char *allowed, bool preflight)
 	if (r == 0)
 		r = http_headers_add(headers, "Access-Control-Allow-Headers",
 			"Authorization, Content-Type, Content-Digest, Repr-Digest, Want-Repr-Digest, Idempotency-Key, "
-			"If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, If-Range, Range, Last-Event-ID, " HEADER_FLOOR
-			", " HEADER_TRACE);
+			"If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, If-Range, Range, "
+			"Last-Event-ID, " HEADER_FLOOR ", " HEADER_TRACE);
 	return r ? r : http_headers_addf(headers, "Access-Control-Max-Age", "%d", CORS_MAX_AGE_S);
 }

@@ -708,7 +708,8 @@ static void last_answers_of_sessions_are_bounded_the_longest_silent_go(void **st
 	(void)snprintf(sql, sizeof(sql),
 		"INSERT INTO session (user_id, drive, number, seen_at, name, fingerprint, headers, body, began_seq)"
 		" SELECT %" PRId64
-		", %u, i, now() - i * interval '1 min', 'm', 'f', 'h', decode(repeat('00', %d), 'hex'), 0 FROM generate_series(0, 4) i",
+		", %u, i, now() - i * interval '1 min', 'm', 'f', 'h', decode(repeat('00', %d), 'hex'), 0"
+		" FROM generate_series(0, 4) i",
 		w->scope.user, w->scope.drive, KEPT_ANSWERS_BYTES_MAX / 3);
 	(void)number_of_text(sql);
 	assert_ok(w, w->store->ops->collect_expired(w->store, 100, &count));
