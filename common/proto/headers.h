@@ -37,6 +37,7 @@
 #define HEADER_TIMELINE "Nephos-Timeline"
 #define HEADER_DRIVE "Nephos-Drive" /* request of a gateway: for this drive or none; refused so: which one it is */
 #define HEADER_HOP "Nephos-Hop"	    /* request between gateways: the epoch that the sender went by, and its name */
+#define HEADER_STAMP "Nephos-Stamp" /* answer between gateways: by which its sender knows it again while it is kept */
 #define HEADER_HOME "Nephos-Home"   /* answer: where the drive's home is, for who asks next */
 
 #define HEADERS_VALUE_SIZE 48 /* two decimal numbers, what is between them, and the NUL */

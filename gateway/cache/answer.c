@@ -11,6 +11,7 @@ struct answer {
 	atomic_uint refs;
 	int status;
 	int64_t seq;
+	atomic_int_fast64_t stamp;
 	size_t head_size, body_size, body_room;
 	char bytes[]; /* the head, then the body */
 };
@@ -24,6 +25,7 @@ struct answer *answer_new(int status, int64_t seq, struct span head, size_t body
 	atomic_init(&a->refs, 1);
 	a->status = status;
 	a->seq = seq;
+	atomic_init(&a->stamp, 0);
 	a->head_size = head.size;
 	a->body_size = 0;
 	a->body_room = body_room;
@@ -63,6 +65,16 @@ int answer_status(const struct answer *a)
 int64_t answer_seq(const struct answer *a)
 {
 	return a->seq;
+}
+
+int64_t answer_stamp(const struct answer *a)
+{
+	return atomic_load_explicit(&a->stamp, memory_order_relaxed);
+}
+
+void answer_set_stamp(struct answer *a, int64_t stamp)
+{
+	atomic_store_explicit(&a->stamp, stamp, memory_order_relaxed);
 }
 
 struct span answer_head(const struct answer *a)

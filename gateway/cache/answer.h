@@ -25,6 +25,9 @@ void answer_unref(struct answer *a); /* NULL is fine */
 
 int answer_status(const struct answer *a);
 int64_t answer_seq(const struct answer *a);
+/* By which it is told from all other answers of its cache: cache_put gives it one; 0: it has none yet. */
+int64_t answer_stamp(const struct answer *a);
+void answer_set_stamp(struct answer *a, int64_t stamp);
 /* Borrowed, as long as the reference is held. */
 struct span answer_head(const struct answer *a);
 struct span answer_body(const struct answer *a);

@@ -360,6 +360,15 @@ static void adopt(struct shard *s, struct entry *e)
 	push(s, e, MAIN);
 }
 
+/* Lock held. */
+static void count_read(struct shard *s, struct entry *e)
+{
+	if (e->reads < READS_MAX)
+		e->reads++;
+	if (e->queue == COPIES)
+		adopt(s, e);
+}
+
 struct answer *shard_get(struct shard *s, enum cache_kind kind, uint64_t hash, struct span key, int64_t now_ns)
 {
 	struct answer *answer = NULL;
@@ -368,10 +377,7 @@ struct answer *shard_get(struct shard *s, enum cache_kind kind, uint64_t hash, s
 	struct entry *e = find(s, hash, key, now_ns);
 	if (e) {
 		answer = answer_ref(e->answer);
-		if (e->reads < READS_MAX)
-			e->reads++;
-		if (e->queue == COPIES)
-			adopt(s, e);
+		count_read(s, e);
 	}
 	(*(e ? &s->counters.hits[kind] : &s->counters.misses[kind]))++;
 	release(s);
@@ -385,6 +391,20 @@ struct answer *shard_peek(struct shard *s, uint64_t hash, struct span key, int64
 	struct answer *answer = e ? answer_ref(e->answer) : NULL;
 	release(s);
 	return answer;
+}
+
+bool shard_is_same(struct shard *s, const struct shard_question *q, int64_t now_ns, int64_t *ret_seq)
+{
+	pthread_mutex_lock(&s->lock);
+	struct entry *e = find(s, q->hash, q->key, now_ns);
+	const bool same = e && answer_stamp(e->answer) == q->stamp;
+	if (same) {
+		*ret_seq = answer_seq(e->answer);
+		count_read(s, e);
+	}
+	(*(same ? &s->counters.hits[CACHE_ASKED] : &s->counters.misses[CACHE_ASKED]))++;
+	release(s);
+	return same;
 }
 
 /* What is there already, and what was there before, say where a fill goes and whether it does. Lock held. */

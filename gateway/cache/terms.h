@@ -9,8 +9,18 @@
 
 #include <stdint.h>
 
-/* Hits and misses are counted by these; they are no part of a key. */
-enum cache_kind { CACHE_ITEM, CACHE_LISTING, CACHE_CONTENT, CACHE_EXTENTS, CACHE_XATTRS, CACHE_KINDS };
+/* Hits and misses are counted by these; they are no part of a key. OTHERS: what another gateway has answered, and is
+ * to be asked about each time. ASKED: what another gateway has asked this one about, whatever it is of. */
+enum cache_kind {
+	CACHE_ITEM,
+	CACHE_LISTING,
+	CACHE_CONTENT,
+	CACHE_EXTENTS,
+	CACHE_XATTRS,
+	CACHE_OTHERS,
+	CACHE_ASKED,
+	CACHE_KINDS
+};
 
 /* What became of a fill. */
 enum cache_verdict {

@@ -11,6 +11,8 @@ static const char *const KINDS[CACHE_KINDS] = {
 	[CACHE_CONTENT] = "content",
 	[CACHE_EXTENTS] = "extents",
 	[CACHE_XATTRS] = "xattrs",
+	[CACHE_OTHERS] = "others",
+	[CACHE_ASKED] = "asked",
 };
 
 static const char *const VERDICTS[CACHE_VERDICTS] = {

@@ -3,6 +3,7 @@
 #include "common/base/error.h"
 #include "common/base/limits.h"
 #include "gateway/access/hop.h"
+#include "gateway/proxy/validation_message.h"
 #include "gateway/ring/replica_message.h"
 
 #include <arpa/inet.h>
@@ -48,6 +49,7 @@ static void handle_block_put(struct http_request *req, void *cookie)
 }
 
 #define BLOCKS "/internal/v1/blocks/{sha256}"
+#define VALIDATE "/internal/v1/validate"
 
 static void handle_offer(struct http_request *req, void *cookie)
 {
@@ -72,6 +74,20 @@ static void handle_entries(struct http_request *req, void *cookie)
 		http_respond_error(req, error == -EBADMSG ? -ERR_BAD_REQUEST : error, NULL);
 	else
 		http_respond(req, 204, NULL, span_of(NULL, 0));
+}
+
+static void handle_validate(struct http_request *req, void *cookie)
+{
+	const struct hop_listener *l = cookie;
+	struct buf verdicts;
+
+	buf_init(&verdicts, VALIDATION_VERDICTS_BYTES_MAX);
+	int error = proxy_validate(l->proxy, http_request_body(req), &verdicts);
+	if (error < 0)
+		http_respond_error(req, error == -EBADMSG ? -ERR_BAD_REQUEST : error, NULL);
+	else
+		http_respond(req, 200, NULL, buf_span(&verdicts));
+	buf_fini(&verdicts);
 }
 
 #define REPLICAS(pattern_, handler_)                                                                             \
@@ -102,6 +118,12 @@ static const struct http_route HOP_ROUTES[] = {
 		.internal = true},
 	REPLICAS("/internal/v1/replicas/offer", handle_offer),
 	REPLICAS("/internal/v1/replicas/entries", handle_entries),
+	{.method = "POST",
+		.pattern = VALIDATE,
+		.body = HTTP_BODY_WHOLE,
+		.body_max = VALIDATION_BYTES_MAX,
+		.handler = handle_validate,
+		.internal = true},
 	HOP_ALL("/api/v1/docs/{rest...}"),
 	HOP_ALL("/api/v2/docs/{rest...}"),
 	{0},
@@ -132,9 +154,10 @@ static bool guard(struct http_request *req, const struct http_route *route, void
 		return true;
 	if (route->handler == handle_offer || route->handler == handle_entries)
 		return guard_replicas(l, req);
-	/* A block is asked for by a gateway, and not for somebody: a capability says that it may be. */
+	/* A block is asked for by a gateway, and not for somebody: a capability says that it may be. Of answers that it
+	 * has kept, it asks for many users at once. */
 	return door_admits_kind(l->door, req, "gateway") &&
-		(strcmp(route->pattern, BLOCKS) == 0 || hop_admit(req, l->name));
+		(strcmp(route->pattern, BLOCKS) == 0 || route->handler == handle_validate || hop_admit(req, l->name));
 }
 
 /* All addresses of this machine: good to listen on, and none that others could go to. */

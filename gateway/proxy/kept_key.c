@@ -23,6 +23,23 @@ bool kept_key_make(struct kept_key *key, int64_t user, uint32_t drive, const cha
 	return whole;
 }
 
+/* No other key begins like that: those of this gateway's own begin with a number. */
+bool kept_key_of_other(struct kept_key *key, const char *boot, struct span theirs)
+{
+	struct line line;
+	struct span made;
+
+	line_begin(&line, key->text, sizeof(key->text));
+	line_text(&line, "of ");
+	line_text(&line, boot);
+	line_text(&line, " ");
+	line_span(&line, theirs);
+	const bool whole = line_end(&line, &made);
+
+	key->size = made.size;
+	return whole;
+}
+
 enum cache_kind kept_key_kind(const char *target)
 {
 	static const struct {

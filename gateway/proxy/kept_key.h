@@ -20,6 +20,8 @@ struct kept_key {
 
 /* accept: of the request, may be NULL. false: it is too long. */
 bool kept_key_make(struct kept_key *key, int64_t user, uint32_t drive, const char *accept, const char *target);
+/* Under what this gateway keeps what that one has answered to what has this key. false: it is too long. */
+bool kept_key_of_other(struct kept_key *key, const char *boot, struct span theirs);
 /* As what it is counted. */
 enum cache_kind kept_key_kind(const char *target);
 

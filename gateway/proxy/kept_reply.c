@@ -168,6 +168,8 @@ int kept_reply_add_fields(const struct kept_reply *r, struct http_headers *ret)
 		error = http_headers_add(ret, HEADER_HOME, r->home);
 	if (error == 0)
 		error = http_headers_add(ret, HEADER_CACHE_STATUS, r->cache_status);
+	if (error == 0 && r->for_gateway)
+		error = http_headers_add_number(ret, HEADER_STAMP, answer_stamp(r->answer));
 	return error;
 }
 

@@ -27,6 +27,7 @@ struct kept_reply {
 	int64_t content_size;
 	int64_t incarnation, seq; /* where it is true */
 	const char *home, *cache_status;
+	bool for_gateway; /* who asks is one, which may keep it: it is told the answer's stamp */
 	struct under_way *under_way;
 	struct share_claim room; /* that a large body takes while it is sent; amount 0: none, or moved */
 	/* How it is to be answered; by kept_reply_judge. */

@@ -228,10 +228,13 @@ static int exchange_new(struct proxy *p, struct http_request *req, enum registry
 
 void proxy_forward(struct proxy *p, struct http_request *req, enum registry_kind kind)
 {
-	struct exchange *x;
+	if (kind != REGISTRY_DOCS || !proxy_hit_answer(p, req))
+		proxy_forward_past_memory(p, req, kind);
+}
 
-	if (kind == REGISTRY_DOCS && proxy_hit_answer(p, req))
-		return;
+void proxy_forward_past_memory(struct proxy *p, struct http_request *req, enum registry_kind kind)
+{
+	struct exchange *x;
 	int error = exchange_new(p, req, kind, &x);
 	if (error < 0) {
 		http_respond_error(req, error == -ENOSPC ? -ERR_HEADERS_TOO_LARGE : error, NULL);
@@ -287,7 +290,21 @@ static int add_metrics(struct proxy *p, struct metrics *metrics)
 	if (error == 0)
 		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_resumed_total", "",
 			"Times that the rest of such an answer came from another service", &p->resumed);
+	if (error == 0)
+		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_validated_total", "",
+			"Reads that were answered by what is kept of another home's answers, as that would give it now",
+			&p->validated);
 	return error;
+}
+
+static int new_validator(struct proxy *p)
+{
+	const struct validator_options options = {.client = p->with.client,
+		.registry = p->with.registry,
+		.keeper = p->with.keeper,
+		.metrics = p->with.metrics};
+
+	return validator_new(&options, &p->validator);
 }
 
 int proxy_new(const struct proxy_options *options, struct proxy **ret)
@@ -304,6 +321,8 @@ int proxy_new(const struct proxy_options *options, struct proxy **ret)
 		error = flights_new(FLIGHTS_MAX, FLIGHTS_FOLLOWERS_MAX, &p->flights);
 	if (error == 0)
 		error = suspects_new(&p->suspects);
+	if (error == 0 && options->keeper && options->cache)
+		error = new_validator(p);
 	if (error < 0)
 		proxy_free(p);
 	else
@@ -323,5 +342,6 @@ void proxy_free(struct proxy *p)
 	first_drives_free(p->first_drives);
 	flights_free(p->flights);
 	suspects_free(p->suspects);
+	validator_free(p->validator);
 	free(p);
 }

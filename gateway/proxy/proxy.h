@@ -57,5 +57,8 @@ void proxy_drain(
 	struct proxy *p); /* long polls end with 503 within about a second, so that they do not hold up the end */
 /* Answers the request, now or later. The identity is the guard's. */
 void proxy_forward(struct proxy *p, struct http_request *req, enum registry_kind kind);
+/* What another gateway asks this home: of answers that it has kept, whether they are what this one would answer now
+ * (validation_message.h). -EBADMSG: it is no such message; -ENOMEM */
+int proxy_validate(struct proxy *p, struct span questions, struct buf *ret);
 
 #endif

@@ -170,6 +170,7 @@ static void keep(struct exchange *x)
 	};
 
 	x->fill.kept = cache_put(x->proxy->with.cache, &fill) == CACHE_KEPT;
+	x->fill.stamp = x->fill.kept ? answer_stamp(x->fill.answer) : 0;
 }
 
 /* What came too late to be kept still does for those who came before it was too late. */

@@ -20,16 +20,18 @@ struct hit {
 	const struct proxy *proxy;
 	struct kept_reply reply;
 	struct keeper_place at;
+	bool elsewhere; /* another gateway is the drive's home */
 };
 
 /* The drive, as far as it is known without asking; 0: it is not. */
-static uint32_t known_drive(const struct proxy *p, const struct http_request *req, int64_t user)
+static uint32_t known_drive(const struct proxy *p, const struct http_request *req, int64_t user, bool *ret_hopped)
 {
 	const struct drive_ref about = drive_ref_find(http_request_target(req));
 	const char *hopped = http_request_header(req, HEADER_DRIVE), *name;
 	int64_t number = 0;
 
-	if (hop_of(req, &number, &name))
+	*ret_hopped = hop_of(req, &number, &name);
+	if (*ret_hopped)
 		return hopped && text_parse_id(span_str(hopped), INT32_MAX, &number) == 0 ? (uint32_t)number : 0;
 	return about.first ? first_drives_get(p->first_drives, user, clock_boot_ns()) : about.drive;
 }
@@ -87,6 +89,7 @@ static bool find(struct hit *hit, int64_t user, uint32_t drive, bool again)
 	if (!kept_key_make(&key, user, drive, http_request_header(req, "Accept"), target))
 		return false;
 	keeper_look(hit->proxy->with.keeper, drive, user, &hit->at);
+	hit->elsewhere = hit->at.way == KEEPER_THERE;
 	if (hit->at.way != KEEPER_HERE || !hit->at.serves || !reaches_floor(req, &hit->at))
 		return false;
 	const struct span text = span_of(key.text, key.size);
@@ -100,12 +103,14 @@ static bool find(struct hit *hit, int64_t user, uint32_t drive, bool again)
 	return answer && take(hit, answer, user);
 }
 
-static void respond(struct hit *hit, const char *how)
+/* first: what the gateway before this one would have said of itself; may be empty. */
+static void respond(struct hit *hit, const char *first, const char *how)
 {
 	char status[HOME_STATUS_SIZE];
 	struct line line;
 
 	line_begin(&line, status, sizeof(status));
+	line_text(&line, first);
 	line_text(&line, hit->proxy->with.name);
 	line_text(&line, "; ");
 	line_text(&line, how);
@@ -119,7 +124,8 @@ static void respond(struct hit *hit, const char *how)
 static void respond_held(struct hit *hit, struct exchange *x, const char *how)
 {
 	hit->reply.req = proxy_exchange_take_request(x, DONE);
-	respond(hit, how);
+	hit->reply.for_gateway = x->hopped;
+	respond(hit, "", how);
 	proxy_exchange_release(x);
 }
 
@@ -137,11 +143,31 @@ bool proxy_hit_answer(struct proxy *p, struct http_request *req)
 
 	if (!p->with.cache || !identity || !is_read(req))
 		return false;
-	const uint32_t drive = known_drive(p, req, identity->user);
-	if (!drive || auth_may_have_ended(p->with.auth, identity, auth_token(req)) ||
-		!find(&hit, identity->user, drive, false))
+	const uint32_t drive = known_drive(p, req, identity->user, &hit.reply.for_gateway);
+	if (!drive || auth_may_have_ended(p->with.auth, identity, auth_token(req)))
 		return false;
-	respond(&hit, "hit");
+	if (find(&hit, identity->user, drive, false)) {
+		respond(&hit, "", "hit");
+		return true;
+	}
+	return hit.elsewhere && !hit.reply.for_gateway && proxy_validate_ask(p, req, drive, &hit.at.home);
+}
+
+bool proxy_hit_answer_valid(
+	struct proxy *p, struct http_request *req, struct answer *answer, const struct keeper_place *at)
+{
+	const struct token_identity *identity = auth_identity(req);
+	struct hit hit = {.proxy = p, .reply = {.req = req}, .at = *at};
+	char home[MEMBERSHIP_NAME_SIZE + sizeof("; hit, ")];
+	struct line line;
+
+	if (auth_may_have_ended(p->with.auth, identity, auth_token(req)) || !reaches_floor(req, at) ||
+		!take(&hit, answer_ref(answer), identity->user))
+		return false;
+	line_begin(&line, home, sizeof(home));
+	line_text(&line, at->home.name);
+	line_text(&line, "; hit, ");
+	respond(&hit, home, "fwd=stale; fwd-status=304; detail=home");
 	return true;
 }
 

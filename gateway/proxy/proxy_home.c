@@ -418,6 +418,8 @@ int proxy_home_on_head(struct exchange *x, const struct http_response *head)
 		return 0;
 	if (x->way == WAY_HERE)
 		note_answer(x, head);
+	if (x->way == WAY_HOP)
+		proxy_validate_on_head(x, head);
 	if (has_moved(x) && x->moves < MOVES_MAX) {
 		x->moves++;
 		x->misplaced = true;
@@ -444,8 +446,11 @@ void proxy_home_say_kept(struct exchange *x)
 	char text[HOME_STATUS_SIZE];
 
 	(void)snprintf(text, sizeof(text), "%s; fwd=miss; stored", x->proxy->with.name);
-	if (x->fill.kept)
-		(void)http_headers_set(&x->answer_headers, HEADER_CACHE_STATUS, text);
+	if (!x->fill.kept)
+		return;
+	(void)http_headers_set(&x->answer_headers, HEADER_CACHE_STATUS, text);
+	if (x->hopped)
+		(void)http_headers_add_number(&x->answer_headers, HEADER_STAMP, x->fill.stamp);
 }
 
 /* What has no length may be put together while it is sent, and tell of changes behind the position in its head. One

@@ -7,6 +7,7 @@
  *   proxy_send.c      sends it there, and passes the answer on
  *   proxy_rest.c      asks for the rest of an answer that was cut
  *   proxy_hit.c       answers from memory
+ *   proxy_validate.c  asks other homes whether what is kept of their answers is still what they would answer
  *   proxy_fill.c      keeps answers
  *   proxy_block.c     answers requests for blocks from memory
  *   proxy_content.c   puts long content together from what is kept of it
@@ -45,6 +46,7 @@
 #include "gateway/proxy/proxy.h"
 #include "gateway/upstream/suspects.h"
 #include "gateway/proxy/traits.h"
+#include "gateway/proxy/validator.h"
 #include "gateway/ring/keeper.h"
 #include "gateway/upstream/upstream.h"
 
@@ -92,6 +94,8 @@ struct proxy {
 	struct first_drives *first_drives;
 	struct flights *flights;
 	struct suspects *suspects;
+	struct validator *validator; /* NULL: there is no ring, or nothing is kept */
+	struct metric *validated;
 };
 
 #define HOME_STATUS_SIZE 256 /* Cache-Status: what two gateways say, each with a name of at most 63 bytes */
@@ -107,6 +111,7 @@ enum exchange_way {
 struct exchange_fill {
 	bool wanted;
 	struct answer *answer; /* NULL: not any more */
+	int64_t stamp;	       /* it is kept, and that is its; 0: it is not. Of a hop: its home has said that */
 	bool gathers;	       /* its body is nowhere else, and goes on when all of it is here */
 	struct tag_list *tags;
 	uint64_t sent;
@@ -236,6 +241,8 @@ int proxy_exchange_take_place(struct exchange *x);
 /* ---- proxy.c ---- */
 
 void proxy_begin_in_doubt(struct exchange *x);
+/* As proxy_forward, but memory is not looked at. Any thread. */
+void proxy_forward_past_memory(struct proxy *p, struct http_request *req, enum registry_kind kind);
 
 /* ---- proxy_home.c ---- */
 
@@ -312,6 +319,21 @@ bool proxy_hit_answer_held(struct exchange *x);
 bool proxy_hit_answer_again(struct exchange *x);
 /* By this answer, which another one has asked for, as it is at that place. From HELD; false: only a service can. */
 bool proxy_hit_answer_by(struct exchange *x, struct answer *answer, const struct keeper_place *at);
+/* By what was kept here of its home's answers, which that would give now, at that place; no exchange has begun. false:
+ * it is to be asked. */
+bool proxy_hit_answer_valid(
+	struct proxy *p, struct http_request *req, struct answer *answer, const struct keeper_place *at);
+
+/* ---- proxy_validate.c ---- */
+
+/* To a read of a drive that has another home: true: what is kept of its answers is asked about, and the request is
+ * answered, or forwarded, when it has said. false: nothing is kept. */
+bool proxy_validate_ask(
+	struct proxy *p, struct http_request *req, uint32_t drive, const struct membership_gateway *home);
+/* What another home has said of its answer, to keep that by. */
+void proxy_validate_on_head(struct exchange *x, const struct http_response *head);
+/* It has come whole, and is about to be passed on. */
+void proxy_validate_keep(struct exchange *x);
 
 /* ---- proxy_flight.c ---- */
 

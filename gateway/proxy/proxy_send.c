@@ -154,6 +154,7 @@ static void on_waits(void *cookie)
 static void answer_whole(struct exchange *x)
 {
 	proxy_home_say_kept(x);
+	proxy_validate_keep(x);
 	struct http_request *req = proxy_exchange_take_request(x, DONE);
 	if (x->fill.gathers) {
 		proxy_fill_respond(x, req);
@@ -394,6 +395,7 @@ void proxy_send(struct exchange *x, const struct upstream_fixed *hop)
 	x->status = 0;
 	x->misplaced = false;
 	x->fill.kept = false;
+	x->fill.stamp = 0;
 	proxy_content_forget(x);
 	proxy_fill_give_up(x);
 	buf_reset(&x->answer);

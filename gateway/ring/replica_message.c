@@ -6,6 +6,7 @@
 #include "gateway/ring/replica_message.h"
 
 #include "common/base/clock.h"
+#include "common/base/cut.h"
 #include "common/base/limits.h"
 #include "gateway/cache/shard.h"
 
@@ -14,66 +15,11 @@
 #include <string.h>
 
 static const char OFFER[] = "NRO1", TICKET[] = "NRT1", ENTRIES[] = "NRE1";
-#define MAGIC_SIZE (sizeof(OFFER) - 1)
 
 static_assert(REPLICA_BYTES_MAX > SHARD_BODY_MAX + HEADER_BYTES_MAX + REPLICA_KEY_BYTES_MAX + TAG_LIST_MAX * 8 + 256,
 	"a message has room for the largest entry");
 
 /* ---- reading ---- */
-
-static int cut(struct span *rest, size_t size, struct span *ret)
-{
-	if (rest->size < size)
-		return -EBADMSG;
-	*ret = span_of(rest->data, size);
-	*rest = span_of(rest->data + size, rest->size - size);
-	return 0;
-}
-
-static int cut_number(struct span *rest, unsigned bytes, uint64_t max, uint64_t *ret)
-{
-	struct span raw;
-	uint64_t number = 0;
-	int r = cut(rest, bytes, &raw);
-
-	if (r < 0)
-		return r;
-	for (unsigned i = bytes; i-- > 0;)
-		number = number << 8 | (unsigned char)raw.data[i];
-	if (number > max)
-		return -EBADMSG;
-	*ret = number;
-	return 0;
-}
-
-static int cut_size(struct span *rest, unsigned bytes, size_t max, size_t *ret)
-{
-	uint64_t number = 0;
-	int r = cut_number(rest, bytes, max, &number);
-
-	if (r == 0)
-		*ret = (size_t)number;
-	return r;
-}
-
-/* Not negative. */
-static int cut_i64(struct span *rest, int64_t *ret)
-{
-	uint64_t number = 0;
-	int r = cut_number(rest, 8, INT64_MAX, &number);
-
-	if (r == 0)
-		*ret = (int64_t)number;
-	return r;
-}
-
-static int cut_magic(struct span *rest, const char *magic)
-{
-	struct span raw;
-	int r = cut(rest, MAGIC_SIZE, &raw);
-
-	return r < 0 || memcmp(raw.data, magic, MAGIC_SIZE) != 0 ? -EBADMSG : 0;
-}
 
 /* What one section has, and all together. */
 static int cut_count(struct replica_cursor *c, size_t *ret)
@@ -106,7 +52,7 @@ static int cut_drive(struct replica_cursor *c, struct replica_section *s)
 int replica_message_open_offer(struct span message, struct replica_cursor *ret)
 {
 	*ret = (struct replica_cursor){.rest = message};
-	int r = cut_magic(&ret->rest, OFFER);
+	int r = cut_text(&ret->rest, OFFER);
 
 	return r < 0 ? r : cut_size(&ret->rest, 2, REPLICA_SECTIONS_MAX, &ret->sections);
 }
@@ -114,12 +60,12 @@ int replica_message_open_offer(struct span message, struct replica_cursor *ret)
 /* Touched is said in the words of touched.h, as everywhere. */
 static int cut_touched(struct replica_cursor *c, struct replica_section *s)
 {
-	struct span text;
+	struct span text = {NULL, 0};
 	size_t size = 0;
 	int r = cut_size(&c->rest, 2, TOUCHED_TEXT_SIZE - 1, &size);
 
 	if (r == 0)
-		r = cut(&c->rest, size, &text);
+		r = cut_bytes(&c->rest, size, &text);
 	s->has_touched = size > 0;
 	if (r < 0 || size == 0)
 		return r;
@@ -142,7 +88,7 @@ int replica_message_next_offer(struct replica_cursor *c, struct replica_section 
 
 static int cut_key(struct span *rest, size_t size, struct span *ret)
 {
-	return size == 0 || size > REPLICA_KEY_BYTES_MAX ? -EBADMSG : cut(rest, size, ret);
+	return size == 0 || size > REPLICA_KEY_BYTES_MAX ? -EBADMSG : cut_bytes(rest, size, ret);
 }
 
 static int cut_reads(struct span *rest, uint8_t *ret)
@@ -173,7 +119,7 @@ int replica_message_next_key(struct replica_cursor *c, struct replica_key *ret)
 
 static int cut_ticket(struct span *rest, const char *magic, struct replica_ticket *ret)
 {
-	int r = cut_magic(rest, magic);
+	int r = cut_text(rest, magic);
 
 	if (r == 0)
 		r = cut_number(rest, 8, UINT64_MAX, &ret->fence);
@@ -258,9 +204,9 @@ int replica_message_next_entry(struct replica_cursor *c, uint32_t drive, struct 
 	if (r == 0)
 		r = cut_key(&c->rest, sizes.key, &ret->key);
 	if (r == 0)
-		r = cut(&c->rest, sizes.head, &ret->head);
+		r = cut_bytes(&c->rest, sizes.head, &ret->head);
 	if (r == 0)
-		r = cut(&c->rest, sizes.body, &ret->body);
+		r = cut_bytes(&c->rest, sizes.body, &ret->body);
 	return r == 0 && !is_head(ret->head) ? -EBADMSG : r;
 }
 
@@ -315,7 +261,7 @@ int replica_message_read_ticket(
 
 static int put_magic(struct buf *b, const char *magic)
 {
-	return buf_append(b, magic, MAGIC_SIZE);
+	return buf_append_str(b, magic);
 }
 
 static int put_drive(struct buf *b, const struct replica_section *s)

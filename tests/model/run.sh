@@ -39,6 +39,13 @@ check "greeting: with one key for both directions a proof comes back as the othe
 check "greeting: a client that takes any part of the store tells a squatter, who passes it on" fails greeting -DNO_NAME
 check "greeting: without the way, so does one that means any gateway" fails greeting -DNO_WAY
 
+check "validation: who is told what another home has answered is told nothing old" model validation
+check "validation: a home that only says that it has an answer tells old ones" fails validation -DNO_STAMP
+check "validation: … one that is not the home any more" fails validation -DNO_LEASE
+check "validation: … a number that another boot has given" fails validation -DNO_BOOT
+check "validation: … a verdict that was under way when the reader came" fails validation -DJOIN
+check "validation: … one that is remembered" fails validation -DREMEMBER
+
 check "ring: one home, answers lost, two documents: no stale read" model ring -DRUN=3 -DEPOCHS=1 -DDOCS=2 -DLOSSES=1
 check "ring: … nor after the home has crashed" model ring -DRUN=3 -DEPOCHS=2 -DCRASHES=1
 check "ring: … nor when a gateway comes and takes a drive over" model ring -DRUN=3 -DEPOCHS=2 -DBEGIN=2 -DLOSSES=1

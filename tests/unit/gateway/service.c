@@ -381,6 +381,28 @@ void service_stop(struct service *s)
 
 /* ---- front ---- */
 
+int front_come_as(struct front *f, const char *kind, const char *name)
+{
+	const uint16_t port = (uint16_t)strtoul(strrchr(gateway_hop_url(f->gateway), ':') + 1, NULL, 10);
+	struct sockaddr_in at = {
+		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct endpoint_address address = {.size = sizeof(at), .type = SOCK_STREAM};
+	struct door *door;
+	struct dial *dial;
+
+	if (!kind)
+		return wire_connect(port);
+	memcpy(&address.name, &at, sizeof(at));
+	assert_int_equal(door_new(f->cluster, kind, name, NULL, &door), 0);
+	assert_int_equal(dial_new(&address, door_greeter(door), "gateway/g/", &dial), 0);
+	assert_int_equal(dial_wait(dial, clock_mono_ns() + WIRE_TIMEOUT_S * NS_PER_S), 0);
+	const int fd = dial_take(dial);
+	dial_free(dial);
+	door_free(door);
+	assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+	return fd;
+}
+
 int front_greet(struct front *f)
 {
 	struct sockaddr_in name = {

@@ -120,6 +120,8 @@ unsigned front_new_drive_at(const char *name, const char *other); /* such a one,
 unsigned front_new_home(struct front *f);			  /* the same, and f is its home after a change */
 /* The same of the listener for services, after a greeting, with a body. */
 int front_tell(struct front *f, const char *line, const char *body, char *text, size_t size);
+/* A connection to the listener for other gateways, greeted as one of this kind and name; kind NULL: not greeted. */
+int front_come_as(struct front *f, const char *kind, const char *name);
 int front_greet(struct front *f); /* a connection there whose two ends know each other */
 
 /* For tests of drives: what the docs service behind f says of them (service_drive.h). */

@@ -262,21 +262,8 @@ static void a_request_reaches_the_home_through_another_gateway(void **state)
 static int hop(struct front *f, const char *method, unsigned drive, int epoch)
 {
 	char request[1024];
-	const uint16_t port = (uint16_t)strtoul(strrchr(gateway_hop_url(f->gateway), ':') + 1, NULL, 10);
-	struct sockaddr_in name = {
-		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct endpoint_address address = {.size = sizeof(name), .type = SOCK_STREAM};
-	struct door *door;
-	struct dial *dial;
+	const int fd = front_come_as(f, "gateway", "third");
 
-	memcpy(&address.name, &name, sizeof(name));
-	assert_int_equal(door_new(f->cluster, "gateway", "third", NULL, &door), 0);
-	assert_int_equal(dial_new(&address, door_greeter(door), "gateway/g/", &dial), 0);
-	assert_int_equal(dial_wait(dial, clock_mono_ns() + WIRE_TIMEOUT_S * NS_PER_S), 0);
-	const int fd = dial_take(dial);
-	dial_free(dial);
-	door_free(door);
-	assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
 	(void)snprintf(request, sizeof(request),
 		"%s /api/v2/docs/drives/%u/documents/2 HTTP/1.1\r\nHost: g\r\n" NO_BODY WHO
 		"Nephos-Hop: %d third\r\nNephos-Drive: %u\r\n\r\n",

@@ -89,32 +89,10 @@ static unsigned home_with_two(struct front *f)
 
 /* ---- what is no message ---- */
 
-static int come_as(struct front *f, const char *kind)
-{
-	const uint16_t port = (uint16_t)strtoul(strrchr(gateway_hop_url(f->gateway), ':') + 1, NULL, 10);
-	struct sockaddr_in name = {
-		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct endpoint_address address = {.size = sizeof(name), .type = SOCK_STREAM};
-	struct door *door;
-	struct dial *dial;
-
-	if (!kind)
-		return wire_connect(port);
-	memcpy(&address.name, &name, sizeof(name));
-	assert_int_equal(door_new(f->cluster, kind, "other", NULL, &door), 0);
-	assert_int_equal(dial_new(&address, door_greeter(door), "gateway/g/", &dial), 0);
-	assert_int_equal(dial_wait(dial, clock_mono_ns() + WIRE_TIMEOUT_S * NS_PER_S), 0);
-	const int fd = dial_take(dial);
-	dial_free(dial);
-	door_free(door);
-	assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
-	return fd;
-}
-
 static int tell_as(struct front *f, const char *kind, const char *line, size_t length, struct span body)
 {
 	char head[256];
-	const int fd = come_as(f, kind);
+	const int fd = front_come_as(f, kind, "other");
 
 	(void)snprintf(head, sizeof(head), "%s HTTP/1.1\r\nHost: g\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
 		line, length);

@@ -1,0 +1,204 @@
+/*
+ * Short answers of other homes are kept here, too, and given to nobody unasked: each time their home says first whether
+ * it would give just that one now (validator.h). So it answers as a hop does, from its memory at that moment, but the
+ * answer itself does not come again, and one call asks for all who wait.
+ *
+ * What is kept lies in this gateway's cache, by the key that it has at its home, and that gateway's boot. Its seq is
+ * the stamp that it has there: a later answer replaces it. Nothing that happens to the drive drops it: its home would
+ * not know that stamp any more. The drive in its tag is none, so that nobody copies it to a successor.
+ *
+ * Whatever is not as it should be (nothing is kept, another answer is given now, nobody says anything, the token may
+ * have ended meanwhile) makes it a request like all others.
+ */
+#include "gateway/proxy/proxy_internal.h"
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/text.h"
+#include "common/proto/headers.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- asking the home ---- */
+
+/* A read that waits. */
+struct validation {
+	struct validator_question question; /* first */
+	struct proxy *proxy;
+	struct http_request *req;
+	struct answer *answer;
+	struct keeper_place at;
+	char key[];
+};
+
+static void on_heard(struct validator_question *question, int error, const struct validation_verdict *verdict)
+{
+	struct validation *v = (struct validation *)question;
+
+	v->at.incarnation = verdict->incarnation;
+	v->at.seq = verdict->seq;
+	if (error == 0 && verdict->same && proxy_hit_answer_valid(v->proxy, v->req, v->answer, &v->at))
+		metric_inc(v->proxy->validated);
+	else
+		proxy_forward_past_memory(v->proxy, v->req, REGISTRY_DOCS);
+	answer_unref(v->answer);
+	free(v);
+}
+
+static struct validation *validation_new(
+	struct proxy *p, struct http_request *req, struct span key, const struct membership_gateway *home)
+{
+	struct validation *v = calloc(1, sizeof(*v) + key.size);
+
+	if (!v)
+		return NULL;
+	v->proxy = p;
+	v->req = req;
+	v->at.way = KEEPER_THERE;
+	v->at.home = *home;
+	memcpy(v->key, key.data, key.size);
+	v->question.asked.key = span_of(v->key, key.size);
+	v->question.heard = on_heard;
+	return v;
+}
+
+/* What is kept of this home's answer; NULL: nothing. */
+static struct answer *find(struct proxy *p, const char *boot, struct span key)
+{
+	struct kept_key of_other;
+
+	if (!kept_key_of_other(&of_other, boot, key))
+		return NULL;
+	return cache_get(p->with.cache, CACHE_OTHERS, span_of(of_other.text, of_other.size), clock_boot_ns());
+}
+
+bool proxy_validate_ask(
+	struct proxy *p, struct http_request *req, uint32_t drive, const struct membership_gateway *home)
+{
+	const int64_t user = auth_identity(req)->user;
+	struct kept_key key;
+
+	if (!p->validator || !home->hop_url[0] || suspects_has(p->suspects, home->boot, clock_mono_ns()) ||
+		!kept_key_make(&key, user, drive, http_request_header(req, "Accept"), http_request_target(req)))
+		return false;
+	struct answer *answer = find(p, home->boot, span_of(key.text, key.size));
+	if (!answer)
+		return false;
+	struct validation *v = validation_new(p, req, span_of(key.text, key.size), home);
+	if (v) {
+		v->answer = answer;
+		v->question.asked.user = user;
+		v->question.asked.drive = drive;
+		v->question.asked.stamp = answer_seq(answer);
+		if (validator_ask(p->validator, home, &v->question))
+			return true;
+		free(v);
+	}
+	answer_unref(answer);
+	return false;
+}
+
+/* ---- keeping ---- */
+
+void proxy_validate_on_head(struct exchange *x, const struct http_response *head)
+{
+	const char *stamp = http_headers_get(&head->headers, HEADER_STAMP);
+	int64_t number = 0;
+
+	x->fill.stamp = 0;
+	if (stamp && x->proxy->validator && strcmp(x->method, "GET") == 0 &&
+		(head->status == 200 || head->status == 404) && text_parse_id(span_str(stamp), INT64_MAX, &number) == 0)
+		x->fill.stamp = number;
+}
+
+/* Of what there is not, nothing is said but that. */
+static struct answer *make_answer(const struct exchange *x)
+{
+	const bool found = x->status == 200;
+	struct answer *answer = NULL;
+	struct buf head;
+
+	buf_init(&head, HEADER_BYTES_MAX);
+	int error = found ? proxy_fill_write_head(&x->answer_headers, &head) : 0;
+	if (error == 0)
+		answer = answer_new(x->status, x->fill.stamp, buf_span(&head), found ? x->answer.size : 0);
+	if (answer && found && answer_append(answer, buf_span(&x->answer)) < 0) {
+		answer_unref(answer);
+		answer = NULL;
+	}
+	buf_fini(&head);
+	return answer;
+}
+
+static void keep(const struct exchange *x, struct span key)
+{
+	struct tag_list tags;
+	struct answer *answer = make_answer(x);
+
+	if (!answer)
+		return;
+	tag_list_init(&tags, 0);
+	const struct cache_fill fill = {.key = key,
+		.user = x->user,
+		.answer = answer,
+		.tags = &tags,
+		.sent = x->fill.sent,
+		.asked_ns = clock_boot_ns()};
+
+	(void)cache_put(x->proxy->with.cache, &fill);
+	answer_unref(answer);
+}
+
+void proxy_validate_keep(struct exchange *x)
+{
+	struct kept_key key, of_other;
+
+	if (x->way == WAY_HOP && x->fill.stamp > 0 && proxy_fill_key(x, &key) &&
+		kept_key_of_other(&of_other, x->where.home.boot, span_of(key.text, key.size)))
+		keep(x, span_of(of_other.text, of_other.size));
+}
+
+/* ---- at the home ---- */
+
+/* What a hit would be (proxy_hit.c): this gateway is the home and serves, and it is in memory. */
+static void judge(struct proxy *p, const struct validation_question *q, const struct keeper_place *at,
+	struct validation_verdict *ret)
+{
+	int64_t saw = 0;
+
+	*ret = (struct validation_verdict){.same = false};
+	if (at->way != KEEPER_HERE || !at->serves ||
+		!cache_is_same(p->with.cache, q->key, q->stamp, clock_boot_ns(), &saw))
+		return;
+	ret->same = true;
+	ret->incarnation = at->incarnation;
+	ret->seq = saw > at->seq ? saw : at->seq;
+}
+
+/* Where a drive stands is looked at once for all questions about it that follow on each other: after all of them were
+ * asked, which is all that matters. */
+int proxy_validate(struct proxy *p, struct span questions, struct buf *ret)
+{
+	struct validation_question q, last = {.drive = 0};
+	struct validation_verdict verdict;
+	struct keeper_place at = {.way = KEEPER_NOWHERE};
+	struct span rest;
+	size_t count = 0;
+	int error = p->validator ? validation_message_open_questions(questions, &rest) : -EBADMSG;
+
+	if (error == 0)
+		error = validation_message_begin_verdicts(ret);
+	while (error == 0 && (error = validation_message_next_question(&rest, &q)) == 0) {
+		if (++count > VALIDATION_QUESTIONS_MAX)
+			return -EBADMSG;
+		if (q.drive != last.drive || q.user != last.user)
+			keeper_look(p->with.keeper, q.drive, q.user, &at);
+		last = q;
+		judge(p, &q, &at, &verdict);
+		error = validation_message_write_verdict(ret, &verdict);
+	}
+	return error == -ENOENT ? 0 : error;
+}

@@ -1,0 +1,54 @@
+/*
+ * validation_message: what a gateway asks the home of drives about answers that it has kept of it, and what that says
+ * (PROTOCOL.md, "Between gateways"). Two messages:
+ *
+ *   questions  of each answer: for whom and of which drive it is, its key, and its stamp
+ *   verdicts   to each question, in the same order: whether the home would give just that answer now, and where the
+ *              drive stands
+ *
+ * Numbers are little-endian. What a message is not, is -EBADMSG, wherever it shows. What a reader returns is borrowed
+ * from the message. Pure.
+ */
+#ifndef NEPHOS_GATEWAY_PROXY_VALIDATION_MESSAGE_H
+#define NEPHOS_GATEWAY_PROXY_VALIDATION_MESSAGE_H
+
+#include "common/base/buf.h"
+#include "gateway/proxy/kept_key.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* In one message: more than come while the one before is under way. */
+#define VALIDATION_QUESTIONS_MAX 128u
+#define VALIDATION_QUESTION_BYTES_MAX (22u + KEPT_KEY_SIZE)
+/* Of questions: with a head it is a small request for the server of the other gateway (ADR 0041). With usual keys, of
+ * some hundred bytes, so many questions have room. */
+#define VALIDATION_BYTES_MAX (48u * 1024)
+#define VALIDATION_VERDICTS_BYTES_MAX (4u + VALIDATION_QUESTIONS_MAX * 17u)
+
+struct validation_question {
+	int64_t user, stamp; /* neither is negative */
+	uint32_t drive;
+	struct span key;
+};
+
+struct validation_verdict {
+	bool same;		  /* else nothing else is said */
+	int64_t incarnation, seq; /* the drive's position at which the answer is true */
+};
+
+/* ---- writing: -ENOMEM; -E2BIG: beyond the bound of the buffer ---- */
+
+int validation_message_begin_questions(struct buf *b);
+int validation_message_write_question(struct buf *b, const struct validation_question *q);
+int validation_message_begin_verdicts(struct buf *b);
+int validation_message_write_verdict(struct buf *b, const struct validation_verdict *v);
+
+/* ---- reading: rest is what is left; 0, -ENOENT at the end, or -EBADMSG ---- */
+
+int validation_message_open_questions(struct span message, struct span *ret_rest);
+int validation_message_next_question(struct span *rest, struct validation_question *ret);
+int validation_message_open_verdicts(struct span message, struct span *ret_rest);
+int validation_message_next_verdict(struct span *rest, struct validation_verdict *ret);
+
+#endif

@@ -1,0 +1,353 @@
+/* What a gateway has kept of another home's answers, and gives when that says that it is still what it would answer.
+ * "g" is asked; "h", f->other, is the home. */
+#include "gateway/proxy/validation_message.h"
+#include "tests/unit/gateway/service.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define NO_BODY "Content-Length: 0\r\n"
+static char text[65536];
+
+#define VALID "Cache-Status: h; hit, g; fwd=stale; fwd-status=304; detail=home\r\n"
+
+static bool says(const char *what)
+{
+	return strstr(front_answer(), what) != NULL;
+}
+
+static void assert_says(const char *what)
+{
+	if (!says(what))
+		fail_msg("not \"%s\": %.900s", what, front_answer());
+}
+
+static void assert_says_version(struct front *f)
+{
+	char version[32];
+
+	(void)snprintf(version, sizeof(version), "\r\n\r\nversion %d", front_drive(f)->version);
+	assert_says(version);
+}
+
+static void assert_says_position(struct front *f)
+{
+	char seq[64];
+
+	(void)snprintf(seq, sizeof(seq), "Nephos-Seq: 1.%lld\r\n", (long long)front_drive(f)->seq);
+	assert_says(seq);
+}
+
+/* A drive whose home is "h", after a change. */
+static unsigned new_drive(struct front *f)
+{
+	const unsigned drive = front_new_drive_at("h", "g");
+
+	assert_int_equal(front_ask_drive(f, "PUT", drive, "files/a", NO_BODY), 200);
+	return drive;
+}
+
+static void assert_valid(struct front *f, const char *method, unsigned drive, const char *path, const char *more)
+{
+	const int reads = gate_count(&front_drive(f)->reads);
+
+	(void)front_ask_drive(f, method, drive, path, more);
+	if (gate_count(&front_drive(f)->reads) != reads || !says(VALID))
+		fail_msg("%s %s %s was not found to be the same: %.900s", method, path, more, front_answer());
+}
+
+/* By a hop, whatever the home has. */
+static void assert_passed_on(struct front *f, unsigned drive, const char *path, const char *more)
+{
+	(void)front_ask_drive(f, "GET", drive, path, more);
+	if (says(VALID) || !says("Cache-Status: h; "))
+		fail_msg("%s %s was not passed on: %.900s", path, more, front_answer());
+}
+
+static void what_a_home_has_answered_is_given_again_when_it_says_that_it_would(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = new_drive(f);
+	char home[64];
+
+	(void)snprintf(home, sizeof(home), "Nephos-Home: http://127.0.0.1:%u\r\n", f->other->port);
+	assert_passed_on(f, drive, "documents/2", "");
+	assert_says("h; fwd=miss; stored, g; ");
+	assert_false(says("Nephos-Stamp"));
+	for (int i = 0; i < 3; i++) {
+		assert_valid(f, "GET", drive, "documents/2", "");
+		assert_says("HTTP/1.1 200");
+		assert_says(home);
+		assert_says("ETag: \"v");
+		assert_false(says("Nephos-Stamp"));
+		assert_says_version(f);
+		assert_says_position(f);
+	}
+	assert_passed_on(f, drive, "documents/3", "");
+}
+
+static void what_another_client_has_changed_is_not_given_again(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = new_drive(f);
+
+	assert_passed_on(f, drive, "documents/2", "");
+	for (int i = 0; i < 3; i++) {
+		assert_valid(f, "GET", drive, "documents/2", "");
+		assert_int_equal(front_ask_drive(f->other, "PUT", drive, "documents/2", NO_BODY), 200);
+		assert_passed_on(f, drive, "documents/2", "");
+		assert_says_version(f);
+	}
+}
+
+/* The same key, and the same bytes: but the home has asked for it anew, and only what it has now is its answer. */
+static void what_the_home_has_dropped_and_asked_for_again_is_another_answer(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = new_drive(f);
+
+	assert_passed_on(f, drive, "documents/2", "");
+	FRONT_SET(f, touches, " a2");
+	assert_int_equal(front_ask_drive(f->other, "PUT", drive, "documents/2", NO_BODY), 200);
+	assert_int_equal(front_ask_drive(f->other, "GET", drive, "documents/2", ""), 200);
+	assert_passed_on(f, drive, "documents/2", "");
+	assert_says("Cache-Status: h; hit, g; fwd="); /* and this one is kept instead */
+	assert_valid(f, "GET", drive, "documents/2", "");
+	assert_says_version(f);
+}
+
+static void a_change_of_something_else_shows_in_the_position_alone(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = new_drive(f);
+	char version[32];
+
+	assert_passed_on(f, drive, "documents/2", "");
+	(void)snprintf(version, sizeof(version), "\r\n\r\nversion %d", front_drive(f)->version);
+	FRONT_SET(f, touches, " a3");
+	assert_int_equal(front_ask_drive(f->other, "PUT", drive, "documents/3", NO_BODY), 200);
+	assert_valid(f, "GET", drive, "documents/2", "");
+	assert_says(version);
+	assert_says_position(f);
+}
+
+static void heads_conditions_and_parts_are_answered_from_what_is_kept(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = new_drive(f);
+	char match[64];
+
+	FRONT_SET(f, date, "Sun, 06 Nov 1994 08:49:37 GMT");
+	assert_passed_on(f, drive, "documents/2/content", "");
+	(void)snprintf(match, sizeof(match), "If-None-Match: \"v%d\"\r\n", front_drive(f)->version);
+	assert_valid(f, "GET", drive, "documents/2/content", match);
+	assert_says("HTTP/1.1 304");
+	assert_valid(f, "GET", drive, "documents/2/content", "If-None-Match: \"another\"\r\n");
+	assert_says_version(f);
+	assert_valid(f, "GET", drive, "documents/2/content", "If-Match: \"another\"\r\n");
+	assert_says("HTTP/1.1 412");
+	assert_valid(f, "GET", drive, "documents/2/content", "Range: bytes=0-6\r\n");
+	assert_says("HTTP/1.1 206");
+	assert_says("Content-Range: bytes 0-6/");
+	assert_says("\r\n\r\nversion");
+}
+
+static void that_there_is_no_such_document_is_kept_as_well(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = new_drive(f);
+
+	FRONT_SET(f, status, 404);
+	assert_passed_on(f, drive, "documents/2", "");
+	assert_valid(f, "GET", drive, "documents/2", "");
+	assert_says("HTTP/1.1 404");
+	assert_says("/not-found\"");
+}
+
+static void neither_parts_nor_refusals_are_kept_for_the_whole(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = new_drive(f);
+
+	FRONT_SET(f, date, "Sun, 06 Nov 1994 08:49:37 GMT");
+	assert_int_equal(front_ask_drive(f->other, "GET", drive, "documents/2/content", ""), 200);
+	assert_passed_on(f, drive, "documents/2/content", "Range: bytes=0-1\r\n");
+	assert_says("HTTP/1.1 206");
+	assert_passed_on(f, drive, "documents/2/content", "If-Match: \"another\"\r\n");
+	assert_says("HTTP/1.1 412");
+	assert_passed_on(f, drive, "documents/2/content", "");
+	assert_says_version(f);
+	assert_valid(f, "GET", drive, "documents/2/content", "");
+	assert_says_version(f);
+}
+
+static void who_has_seen_more_than_the_home_has_followed_is_passed_on(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = new_drive(f);
+	char more[64];
+
+	assert_passed_on(f, drive, "documents/2", "");
+	(void)snprintf(more, sizeof(more), "Nephos-Floor: 1.%lld\r\n", (long long)front_drive(f)->seq);
+	assert_valid(f, "GET", drive, "documents/2", more);
+	(void)snprintf(more, sizeof(more), "Nephos-Floor: 1.%lld\r\n", (long long)front_drive(f)->seq + 1);
+	assert_passed_on(f, drive, "documents/2", more);
+}
+
+static void it_is_given_to_nobody_else(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = new_drive(f);
+	char request[256];
+
+	assert_passed_on(f, drive, "documents/2", "");
+	(void)snprintf(request, sizeof(request),
+		"GET /api/v2/docs/drives/%u/documents/2 HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer root\r\n\r\n",
+		drive);
+	assert_int_equal(wire_ask(f->port, request, text, sizeof(text)), 200);
+	assert_null(strstr(text, "fwd=stale"));
+	(void)snprintf(
+		request, sizeof(request), "GET /api/v2/docs/drives/%u/documents/2 HTTP/1.1\r\nHost: g\r\n\r\n", drive);
+	assert_int_equal(wire_ask(f->port, request, text, sizeof(text)), 401);
+}
+
+static void what_a_client_says_of_stamps_means_nothing(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = new_drive(f);
+
+	assert_passed_on(f, drive, "documents/2", "Nephos-Stamp: 7\r\n");
+	assert_false(strstr(front_drive(f)->fields, "Nephos-Stamp") != NULL);
+	assert_valid(f, "GET", drive, "documents/2", "Nephos-Stamp: 7\r\n");
+}
+
+/* ---- the listener of the home ---- */
+
+/* The status, and what was answered; of the gateway that is asked: "g". */
+static int ask_as(struct front *f, const char *kind, struct span body)
+{
+	char head[192];
+	const int fd = front_come_as(f, kind, "other");
+
+	(void)snprintf(head, sizeof(head),
+		"POST /internal/v1/validate HTTP/1.1\r\nHost: g\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
+		body.size);
+	wire_say(fd, head);
+	(void)wire_send(fd, body.data, body.size);
+	const int status = wire_response(fd, text, sizeof(text));
+	close(fd);
+	return status;
+}
+
+static void begin(struct buf *b)
+{
+	buf_init(b, 2 * VALIDATION_BYTES_MAX);
+	assert_int_equal(validation_message_begin_questions(b), 0);
+}
+
+static void add(struct buf *b, unsigned drive, int64_t stamp, const char *key)
+{
+	assert_int_equal(
+		validation_message_write_question(b,
+			&(struct validation_question){.user = 5, .stamp = stamp, .drive = drive, .key = span_str(key)}),
+		0);
+}
+
+static void what_is_no_question_is_refused(void **state)
+{
+	struct front *f = *state;
+	static const char LARGE[VALIDATION_BYTES_MAX + 1];
+	const struct span nonsense = SPAN_LITERAL("NVQ1 and no more");
+	struct buf many;
+
+	assert_int_equal(ask_as(f, "gateway", nonsense), 400);
+	assert_int_equal(ask_as(f, "gateway", span_of(LARGE, sizeof(LARGE))), 413);
+	assert_int_equal(ask_as(f, "docs", nonsense), 401);
+	assert_int_equal(ask_as(f, NULL, nonsense), 401);
+	begin(&many);
+	for (unsigned i = 0; i <= VALIDATION_QUESTIONS_MAX; i++)
+		add(&many, 3, 1, "key");
+	assert_int_equal(ask_as(f, "gateway", buf_span(&many)), 400);
+	buf_fini(&many);
+	/* Clients have no such thing. */
+	assert_int_equal(front_ask(f, "POST /internal/v1/validate", NO_BODY, text, sizeof(text)), 404);
+}
+
+/* "g" keeps the first one's answer, and knows by which stamp; of the second "h" is the home. */
+static void a_home_says_no_to_whatever_it_would_not_answer_now(void **state)
+{
+	struct front *f = *state;
+	const unsigned own = front_new_drive_at("g", "h"), others = new_drive(f);
+	char key[256], key_of_others[256];
+	struct validation_verdict verdict;
+	struct span rest;
+	struct buf b;
+
+	assert_int_equal(front_ask_drive(f, "PUT", own, "files/a", NO_BODY), 200);
+	assert_int_equal(front_ask_drive(f, "GET", own, "documents/2", ""), 200);
+	(void)snprintf(key, sizeof(key), "5 %u \n/api/v2/docs/drives/%u/documents/2", own, own);
+	(void)snprintf(
+		key_of_others, sizeof(key_of_others), "5 %u \n/api/v2/docs/drives/%u/documents/2", others, others);
+	begin(&b);
+	unsigned same = 0;
+	for (int64_t stamp = 1; stamp <= 40; stamp++)
+		add(&b, own, stamp, key); /* it is one of these: a test before this one has given few */
+	add(&b, own, 1, "5 no such key");
+	add(&b, others, 1, key_of_others);
+	assert_int_equal(ask_as(f, "gateway", buf_span(&b)), 200);
+	const char *body = strstr(text, "\r\n\r\n") + 4;
+	assert_int_equal(validation_message_open_verdicts(span_of(body, 4 + 42 * 17), &rest), 0);
+	for (int i = 0; i < 42; i++) {
+		assert_int_equal(validation_message_next_verdict(&rest, &verdict), 0);
+		same += verdict.same;
+		assert_true(!verdict.same || (i < 40 && verdict.seq == front_drive(f)->seq));
+	}
+	assert_int_equal(same, 1);
+	buf_fini(&b);
+}
+
+/* ---- the end of a home ---- */
+
+/* Reads have the services then, as without anything kept. The last of all. */
+static void what_a_home_has_answered_is_given_to_nobody_when_that_is_gone(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = new_drive(f);
+
+	assert_passed_on(f, drive, "documents/2", "");
+	assert_valid(f, "GET", drive, "documents/2", "");
+	front_end_other(f);
+	const int reads = gate_count(&front_drive(f)->reads);
+	assert_int_equal(front_ask_drive(f, "GET", drive, "documents/2", ""), 200);
+	assert_false(says("fwd=stale"));
+	assert_int_equal(gate_count(&front_drive(f)->reads), reads + 1);
+}
+
+#define test(f) cmocka_unit_test_setup(f, front_reset_drive)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		test(what_a_home_has_answered_is_given_again_when_it_says_that_it_would),
+		test(what_another_client_has_changed_is_not_given_again),
+		test(what_the_home_has_dropped_and_asked_for_again_is_another_answer),
+		test(a_change_of_something_else_shows_in_the_position_alone),
+		test(heads_conditions_and_parts_are_answered_from_what_is_kept),
+		test(that_there_is_no_such_document_is_kept_as_well),
+		test(neither_parts_nor_refusals_are_kept_for_the_whole),
+		test(who_has_seen_more_than_the_home_has_followed_is_passed_on),
+		test(it_is_given_to_nobody_else),
+		test(what_a_client_says_of_stamps_means_nothing),
+		test(what_is_no_question_is_refused),
+		test(a_home_says_no_to_whatever_it_would_not_answer_now),
+		test(what_a_home_has_answered_is_given_to_nobody_when_that_is_gone),
+	};
+
+	return cmocka_run_group_tests(tests, front_setup_homes, front_teardown);
+}
