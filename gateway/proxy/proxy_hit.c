@@ -164,6 +164,7 @@ bool proxy_hit_answer_valid(
 	if (auth_may_have_ended(p->with.auth, identity, auth_token(req)) || !reaches_floor(req, at) ||
 		!take(&hit, answer_ref(answer), identity->user))
 		return false;
+	hit.reply.seq = at->seq; /* as its home has said: the seq of what is kept of others is another number */
 	line_begin(&line, home, sizeof(home));
 	line_text(&line, at->home.name);
 	line_text(&line, "; hit, ");

@@ -61,6 +61,7 @@ ended() {
 	check "$name: nothing stood still for longer than 30 s" test "$(counted "$name" '[.longest_ms[]] | max')" -lt 30000
 	check "$name: nothing that was read was stale" stale_py judge "$WORK/$name.log"
 	echo "# $name: $(tail -n 1 "$WORK/check.out")"
+	check "$name: some reads had what another home still answered" test "$(counted "$name" '.validated // 0')" -gt 0
 }
 
 # ---- who judges can find what is stale ----

@@ -15,6 +15,9 @@ check "a store with three gateways" "$E2E_ROOT/scripts/up" --data "$DATA" --port
 check "an answer from memory is that of the service, byte for byte" \
 	python3 "$LIB/kept_twin.py" "$DATA" --tries "${TRIES:-1000}" --seed "${E2E_SEED:-$RANDOM}"
 echo "# twin: $(tail -n 1 "$WORK/check.out")"
+check "so is what another gateway keeps of the home's answers, and gives when that says that it still would" \
+	python3 "$LIB/kept_twin.py" "$DATA" --tries "${TRIES:-1000}" --seed "${E2E_SEED:-$RANDOM}" --elsewhere
+echo "# twin elsewhere: $(tail -n 1 "$WORK/check.out")"
 
 # ---- the same, by many at once ----
 together() { python3 "$LIB/read_together.py" "$DATA" "$@"; }

@@ -100,6 +100,8 @@ class Client:
         self.store.home = answer.headers.get("Nephos-Home", self.store.home)
         if "; hit" in answer.headers.get("Cache-Status", ""):
             self.count.add("hits")
+        if "; fwd-status=304" in answer.headers.get("Cache-Status", ""):
+            self.count.add("validated")
 
     def until_decided(self, what, method, target, body, headers):
         """The first answer that decides, or None after the store's patience, and when the first attempt began.

@@ -137,6 +137,22 @@ static void a_change_of_something_else_shows_in_the_position_alone(void **state)
 	assert_says_position(f);
 }
 
+/* A gateway may have kept more answers than the drive has had changes. */
+static void the_number_of_an_answer_is_not_taken_for_a_position(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = new_drive(f);
+	char path[64];
+
+	for (int64_t i = 0; i <= front_drive(f)->seq; i++) {
+		(void)snprintf(path, sizeof(path), "documents/%d", (int)i + 100);
+		assert_int_equal(front_ask_drive(f->other, "GET", drive, path, ""), 200);
+	}
+	assert_passed_on(f, drive, "documents/2", "");
+	assert_valid(f, "GET", drive, "documents/2", "");
+	assert_says_position(f);
+}
+
 static void heads_conditions_and_parts_are_answered_from_what_is_kept(void **state)
 {
 	struct front *f = *state;
@@ -338,6 +354,7 @@ int main(void)
 		test(what_another_client_has_changed_is_not_given_again),
 		test(what_the_home_has_dropped_and_asked_for_again_is_another_answer),
 		test(a_change_of_something_else_shows_in_the_position_alone),
+		test(the_number_of_an_answer_is_not_taken_for_a_position),
 		test(heads_conditions_and_parts_are_answered_from_what_is_kept),
 		test(that_there_is_no_such_document_is_kept_as_well),
 		test(neither_parts_nor_refusals_are_kept_for_the_whole),
