@@ -3,7 +3,8 @@
  * allocation, shared by counted references: the cache, whoever sends it, and those who waited for the same question
  * hold the same bytes, and a drop from the cache takes nothing from under a sender.
  *
- * Its maker holds the only reference and appends the body as it comes; once it is shared, nobody writes any more.
+ * Its maker holds the only reference and appends the body as it comes; once it is shared, nobody writes any more, but
+ * for the stamp.
  * Threads: references are taken and dropped on any.
  */
 #ifndef NEPHOS_GATEWAY_CACHE_ANSWER_H
@@ -25,7 +26,8 @@ void answer_unref(struct answer *a); /* NULL is fine */
 
 int answer_status(const struct answer *a);
 int64_t answer_seq(const struct answer *a);
-/* By which it is told from all other answers of its cache: cache_put gives it one; 0: it has none yet. */
+/* By which it is told from all other answers that its cache has kept under its key: it gets one when it is kept there
+ * (cache_put); 0: it never was. */
 int64_t answer_stamp(const struct answer *a);
 void answer_set_stamp(struct answer *a, int64_t stamp);
 /* Borrowed, as long as the reference is held. */

@@ -28,7 +28,6 @@ struct cache {
 	size_t fixed; /* bytes that it takes itself */
 	struct fence *fence;
 	atomic_uint_fast64_t untagged; /* fills that came to no shard */
-	atomic_int_fast64_t stamps;    /* that were given out */
 	struct cache_listener listener;
 	size_t shard_count; /* a power of two */
 	struct shard *shards[CACHE_SHARDS_MAX];
@@ -99,16 +98,18 @@ struct answer *cache_peek(struct cache *c, struct span key, int64_t now_ns)
 	return shard_peek(shard_of(c, hash), hash, key, now_ns);
 }
 
-bool cache_is_same(struct cache *c, struct span key, int64_t stamp, int64_t now_ns, int64_t *ret_seq)
+bool cache_is_same(struct cache *c, const struct cache_question *q, int64_t now_ns, int64_t *ret_seq)
+{
+	const uint64_t hash = XXH64(q->key.data, q->key.size, c->seed);
+
+	return shard_is_same(shard_of(c, hash), hash, q, now_ns, ret_seq);
+}
+
+void cache_forget_answer(struct cache *c, struct span key, int64_t seq)
 {
 	const uint64_t hash = XXH64(key.data, key.size, c->seed);
 
-	return shard_is_same(shard_of(c, hash), &(struct shard_question){hash, key, stamp}, now_ns, ret_seq);
-}
-
-static void stamp(struct cache *c, struct answer *answer)
-{
-	answer_set_stamp(answer, (int64_t)atomic_fetch_add_explicit(&c->stamps, 1, memory_order_relaxed) + 1);
+	shard_forget_answer(shard_of(c, hash), hash, key, seq);
 }
 
 uint64_t cache_fence(struct cache *c)
@@ -137,10 +138,9 @@ enum cache_verdict cache_put(struct cache *c, const struct cache_fill *fill)
 		.key_count = tags->count,
 		.expires_ns = tags->lifetime_s > 0 ? fill->asked_ns + (int64_t)tags->lifetime_s * NS_PER_S : INT64_MAX};
 	const struct shard_put put = {.hash = hash, .what = &what, .sent = fill->sent};
-	stamp(c, fill->answer);
 	const enum cache_verdict verdict = shard_put(shard_of(c, hash), &put);
 
-	if (verdict == CACHE_KEPT && c->listener.kept)
+	if (verdict == CACHE_KEPT && c->listener.kept && what.drive != CACHE_NO_DRIVE)
 		c->listener.kept(c->listener.cookie, &(struct cache_mark){.hash = hash, .drive = what.drive});
 	return verdict;
 }
@@ -191,7 +191,6 @@ enum cache_verdict cache_put_copy(struct cache *c, const struct cache_copy *copy
 		.hash = XXH64(copy->key.data, copy->key.size, c->seed), .what = copy, .sent = sent, .copy = true};
 
 	assert(copy->key_count > 0 && copy->key_count <= TAG_LIST_MAX);
-	stamp(c, copy->answer);
 	return shard_put(shard_of(c, put.hash), &put);
 }
 

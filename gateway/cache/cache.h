@@ -53,11 +53,13 @@ void cache_free(struct cache *c); /* NULL is fine; answers that were handed out 
 struct answer *cache_get(struct cache *c, enum cache_kind kind, struct span key, int64_t now_ns);
 /* The same, by who has looked before: it counts as nothing. */
 struct answer *cache_peek(struct cache *c, struct span key, int64_t now_ns);
-/* It has this key, and its answer is the one with this stamp; ret_seq: what that saw. Counted as CACHE_ASKED. */
-bool cache_is_same(struct cache *c, struct span key, int64_t stamp, int64_t now_ns, int64_t *ret_seq);
+/* It has the answer that is asked about; ret_seq: what that saw. Counted as CACHE_ASKED. */
+bool cache_is_same(struct cache *c, const struct cache_question *q, int64_t now_ns, int64_t *ret_seq);
+/* Drops what has this key, if it saw just that. */
+void cache_forget_answer(struct cache *c, struct span key, int64_t seq);
 /* Before an answer is asked for. */
 uint64_t cache_fence(struct cache *c);
-enum cache_verdict cache_put(struct cache *c, const struct cache_fill *fill); /* gives the answer a new stamp */
+enum cache_verdict cache_put(struct cache *c, const struct cache_fill *fill); /* what is kept gets a stamp */
 
 /* These tags were touched at seq. They say themselves of which drive they are. */
 void cache_drop(struct cache *c, const struct tag *tags, size_t count, int64_t seq);

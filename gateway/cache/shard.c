@@ -57,6 +57,7 @@ struct shard {
 	size_t bucket_count;
 	struct tag_index tags;
 	struct ghost ghost;
+	int64_t stamps;	    /* that were given: no two answers to one key have the same */
 	struct entry *gone; /* to be freed when the lock is released */
 	struct cache_counters counters;
 };
@@ -393,11 +394,11 @@ struct answer *shard_peek(struct shard *s, uint64_t hash, struct span key, int64
 	return answer;
 }
 
-bool shard_is_same(struct shard *s, const struct shard_question *q, int64_t now_ns, int64_t *ret_seq)
+bool shard_is_same(struct shard *s, uint64_t hash, const struct cache_question *q, int64_t now_ns, int64_t *ret_seq)
 {
 	pthread_mutex_lock(&s->lock);
-	struct entry *e = find(s, q->hash, q->key, now_ns);
-	const bool same = e && answer_stamp(e->answer) == q->stamp;
+	struct entry *e = find(s, hash, q->key, now_ns);
+	const bool same = e && e->user == q->user && e->drive == q->drive && answer_stamp(e->answer) == q->stamp;
 	if (same) {
 		*ret_seq = answer_seq(e->answer);
 		count_read(s, e);
@@ -405,6 +406,17 @@ bool shard_is_same(struct shard *s, const struct shard_question *q, int64_t now_
 	(*(same ? &s->counters.hits[CACHE_ASKED] : &s->counters.misses[CACHE_ASKED]))++;
 	release(s);
 	return same;
+}
+
+void shard_forget_answer(struct shard *s, uint64_t hash, struct span key, int64_t seq)
+{
+	pthread_mutex_lock(&s->lock);
+	struct entry *e = *place_of(s, hash, key);
+	if (e && answer_seq(e->answer) == seq) {
+		s->counters.forgotten++;
+		remove_entry(s, e);
+	}
+	release(s);
 }
 
 /* What is there already, and what was there before, say where a fill goes and whether it does. Lock held. */
@@ -465,6 +477,7 @@ static enum cache_verdict put(struct shard *s, struct entry **e, const struct sh
 	(*e)->reads = p.reads < READS_MAX ? p.reads : READS_MAX;
 	if (add_entry(s, *e, put->what->keys, p.queue) < 0)
 		return CACHE_NO_MEMORY;
+	answer_set_stamp((*e)->answer, ++s->stamps);
 	*e = NULL;
 	return CACHE_KEPT;
 }
@@ -510,7 +523,8 @@ size_t shard_walk(struct shard *s, size_t *bucket, struct cache_mark *list, size
 		const struct entry *e = s->buckets[*bucket];
 
 		for (; e && count < max; e = e->next)
-			list[count++] = (struct cache_mark){.drive = e->drive, .hash = e->hash};
+			if (e->drive != CACHE_NO_DRIVE)
+				list[count++] = (struct cache_mark){.drive = e->drive, .hash = e->hash};
 		/* A bucket goes as a whole, but where it alone is too much. */
 		if (e && before > 0) {
 			count = before;

@@ -44,13 +44,9 @@ void shard_free(struct shard *s); /* NULL is fine */
 /* A reference, for the caller to drop; NULL: it is not here. */
 struct answer *shard_get(struct shard *s, enum cache_kind kind, uint64_t hash, struct span key, int64_t now_ns);
 struct answer *shard_peek(struct shard *s, uint64_t hash, struct span key, int64_t now_ns); /* not counted */
-struct shard_question {
-	uint64_t hash;
-	struct span key;
-	int64_t stamp;
-};
-bool shard_is_same(
-	struct shard *s, const struct shard_question *q, int64_t now_ns, int64_t *ret_seq); /* cache_is_same */
+bool shard_is_same(struct shard *s, uint64_t hash, const struct cache_question *q, int64_t now_ns,
+	int64_t *ret_seq);								/* as cache_is_same */
+void shard_forget_answer(struct shard *s, uint64_t hash, struct span key, int64_t seq); /* as cache_forget_answer */
 /* What is to be put: borrowed, but for a reference of the answer that the shard takes. */
 struct shard_put {
 	uint64_t hash;

@@ -9,8 +9,8 @@
 
 #include <stdint.h>
 
-/* Hits and misses are counted by these; they are no part of a key. OTHERS: what another gateway has answered, and is
- * to be asked about each time. ASKED: what another gateway has asked this one about, whatever it is of. */
+/* Hits and misses are counted by these; they are no part of a key. OTHERS: what other gateways have answered; a hit is
+ * one that they are asked about then. ASKED: other gateways' questions; a hit is an answer that is still the same. */
 enum cache_kind {
 	CACHE_ITEM,
 	CACHE_LISTING,
@@ -43,6 +43,17 @@ struct cache_fill {
 	const struct tag_list *tags;
 	uint64_t sent;	  /* cache_fence, before it was asked for */
 	int64_t asked_ns; /* the time before it was asked for: its lifetime counts from there */
+};
+
+/* Stands for the drive of what is no answer about a drive of this gateway's: it is not copied to others. */
+#define CACHE_NO_DRIVE 0u
+
+/* Whether an entry is still there: that of this key, for this user and drive, with this stamp. */
+struct cache_question {
+	struct span key;
+	int64_t user;
+	uint32_t drive;
+	int64_t stamp;
 };
 
 /* An entry by itself, as one gateway has it and another one may. */

@@ -26,7 +26,7 @@
  * all. */
 #define GATEWAY_CONNECTIONS_PER_ADDRESS 4096
 /* Connections of other gateways: what is at work here at once, and for each of 63 others what it keeps open. */
-#define GATEWAY_HOPS_MAX (8704u + 63u * 257u)
+#define GATEWAY_HOPS_MAX (8704u + 63u * 258u)
 
 /* Of answers that are kept, with all that belongs to them. */
 #define GATEWAY_CACHE_BYTES CACHE_BYTES_DEFAULT

@@ -82,7 +82,7 @@ static void handle_validate(struct http_request *req, void *cookie)
 	struct buf verdicts;
 
 	buf_init(&verdicts, VALIDATION_VERDICTS_BYTES_MAX);
-	int error = proxy_validate(l->proxy, http_request_body(req), &verdicts);
+	int error = proxy_judge_answers(l->proxy, http_request_body(req), &verdicts);
 	if (error < 0)
 		http_respond_error(req, error == -EBADMSG ? -ERR_BAD_REQUEST : error, NULL);
 	else
@@ -154,8 +154,8 @@ static bool guard(struct http_request *req, const struct http_route *route, void
 		return true;
 	if (route->handler == handle_offer || route->handler == handle_entries)
 		return guard_replicas(l, req);
-	/* A block is asked for by a gateway, and not for somebody: a capability says that it may be. Of answers that it
-	 * has kept, it asks for many users at once. */
+	/* A block is asked for by a gateway, and not for somebody: a capability says that it may be. What it asks about
+	 * kept answers, it asks for many users at once. */
 	return door_admits_kind(l->door, req, "gateway") &&
 		(strcmp(route->pattern, BLOCKS) == 0 || route->handler == handle_validate || hop_admit(req, l->name));
 }

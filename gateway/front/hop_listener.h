@@ -1,7 +1,8 @@
 /*
  * hop_listener: where other gateways reach this one, and nobody else. Requests for drives that they pass on (hop) go to
- * the proxy, as those of clients do; blocks that this gateway owns are asked for and brought here, and what others keep
- * as homes is copied here. A service, or who is no part of the store, is told what a stranger is told.
+ * the proxy, as those of clients do; blocks that this gateway owns are asked for and brought here, what others keep as
+ * homes is copied here, and what they have kept of this home's answers they ask about. A service, or who is no part of
+ * the store, is told what a stranger is told.
  */
 #ifndef NEPHOS_GATEWAY_FRONT_HOP_LISTENER_H
 #define NEPHOS_GATEWAY_FRONT_HOP_LISTENER_H
@@ -14,10 +15,12 @@
 #include "gateway/ring/replicas.h"
 
 #define HOP_COPYING_MAX 1u /* calls of another gateway, at once, about what it copies here */
+#define HOP_ASKING_MAX 1u  /* about what it has kept of this one's answers */
 #define HOP_IDLE_MAX 256u  /* connections that another gateway keeps open for what comes next */
 /* What is at work here at once has a place in the shares, whoever it came from; what has none is refused at once.
  * Beside that stand the idle connections of all others. */
-#define HOP_CONNECTIONS_MAX (SHARE_CALLS_MAX + (MEMBERSHIP_GATEWAYS_MAX - 1) * (HOP_IDLE_MAX + HOP_COPYING_MAX))
+#define HOP_CONNECTIONS_MAX \
+	(SHARE_CALLS_MAX + (MEMBERSHIP_GATEWAYS_MAX - 1) * (HOP_IDLE_MAX + HOP_COPYING_MAX + HOP_ASKING_MAX))
 
 struct hop_listener;
 

@@ -1,6 +1,9 @@
 /*
  * kept_key: under what an answer is kept: the user to whom it was given, the drive, the form that he asked for, the
  * target. Pure.
+ *
+ * Gateways say these keys to each other (validation_message.h): who changes what is in one changes the words that
+ * those messages begin with.
  */
 #ifndef NEPHOS_GATEWAY_PROXY_KEPT_KEY_H
 #define NEPHOS_GATEWAY_PROXY_KEPT_KEY_H
@@ -20,7 +23,7 @@ struct kept_key {
 
 /* accept: of the request, may be NULL. false: it is too long. */
 bool kept_key_make(struct kept_key *key, int64_t user, uint32_t drive, const char *accept, const char *target);
-/* Under what this gateway keeps what that one has answered to what has this key. false: it is too long. */
+/* For an answer of another gateway, of that boot, which keeps it under the key `theirs`. false: it is too long. */
 bool kept_key_of_other(struct kept_key *key, const char *boot, struct span theirs);
 /* As what it is counted. */
 enum cache_kind kept_key_kind(const char *target);

@@ -151,6 +151,13 @@ bool kept_reply_has_body(const struct kept_reply *r)
 	return r->error == 0 && !r->unchanged && is_get(r);
 }
 
+/* What another gateway may keep: the answer itself. */
+static bool is_all_of_it(const struct kept_reply *r)
+{
+	return is_get(r) && !r->unchanged && r->ranges.count == 0 && (r->error == 0 || r->error == -ERR_NOT_FOUND) &&
+		!r->content_type;
+}
+
 int kept_reply_add_fields(const struct kept_reply *r, struct http_headers *ret)
 {
 	struct http_header field;
@@ -168,7 +175,7 @@ int kept_reply_add_fields(const struct kept_reply *r, struct http_headers *ret)
 		error = http_headers_add(ret, HEADER_HOME, r->home);
 	if (error == 0)
 		error = http_headers_add(ret, HEADER_CACHE_STATUS, r->cache_status);
-	if (error == 0 && r->for_gateway)
+	if (error == 0 && r->for_gateway && answer_stamp(r->answer) > 0 && is_all_of_it(r))
 		error = http_headers_add_number(ret, HEADER_STAMP, answer_stamp(r->answer));
 	return error;
 }

@@ -297,12 +297,20 @@ static int add_metrics(struct proxy *p, struct metrics *metrics)
 	return error;
 }
 
+static bool is_gone(void *cookie, const char *boot)
+{
+	const struct proxy *p = cookie;
+
+	return !keeper_has_gateway(p->with.keeper, boot);
+}
+
 static int new_validator(struct proxy *p)
 {
 	const struct validator_options options = {.client = p->with.client,
 		.registry = p->with.registry,
-		.keeper = p->with.keeper,
-		.metrics = p->with.metrics};
+		.metrics = p->with.metrics,
+		.is_gone = is_gone,
+		.cookie = p};
 
 	return validator_new(&options, &p->validator);
 }

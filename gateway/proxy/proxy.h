@@ -59,6 +59,6 @@ void proxy_drain(
 void proxy_forward(struct proxy *p, struct http_request *req, enum registry_kind kind);
 /* What another gateway asks this home: of answers that it has kept, whether they are what this one would answer now
  * (validation_message.h). -EBADMSG: it is no such message; -ENOMEM */
-int proxy_validate(struct proxy *p, struct span questions, struct buf *ret);
+int proxy_judge_answers(struct proxy *p, struct span questions, struct buf *ret);
 
 #endif

@@ -2,9 +2,10 @@
  * Answers from memory: to a plain GET what is kept (proxy_fill.c), and from that also to HEAD, to conditions and to
  * Range (kept_reply.h).
  *
- * A request is answered from memory when this gateway is the drive's home, has a lease, has followed the drive, and
- * keeps the answer under this user, drive, target and Accept: an answer is only ever repeated to whom it was given. The
- * position that it says is that up to which the drive was followed, as the answer is true there.
+ * A request is answered from memory at once when this gateway is the drive's home, has a lease, has followed the drive,
+ * and keeps the answer under this user, drive, target and Accept: an answer is only ever repeated to whom it was given.
+ * The position that it says is that up to which the drive was followed, as the answer is true there. What is kept of
+ * another home's answers is given when that has said that it still would (proxy_validate.c).
  */
 #include "gateway/proxy/proxy_internal.h"
 
@@ -20,7 +21,7 @@ struct hit {
 	const struct proxy *proxy;
 	struct kept_reply reply;
 	struct keeper_place at;
-	bool elsewhere; /* another gateway is the drive's home */
+	const char *home_url;
 };
 
 /* The drive, as far as it is known without asking; 0: it is not. */
@@ -36,15 +37,13 @@ static uint32_t known_drive(const struct proxy *p, const struct http_request *re
 	return about.first ? first_drives_get(p->first_drives, user, clock_boot_ns()) : about.drive;
 }
 
-static bool reaches_floor(const struct http_request *req, const struct keeper_place *at)
+/* What is true at that position does for this request. */
+static bool reaches_floor(const struct http_request *req, int64_t incarnation, int64_t seq)
 {
-	const char *floor = http_request_header(req, HEADER_FLOOR);
-	int64_t incarnation, seq;
+	const char *text = http_request_header(req, HEADER_FLOOR);
+	int64_t life, floor;
 
-	if (!floor)
-		return true;
-	return headers_position_parse(floor, &incarnation, &seq) == 0 && incarnation == at->incarnation &&
-		seq <= at->seq;
+	return !text || (headers_position_parse(text, &life, &floor) == 0 && life == incarnation && floor <= seq);
 }
 
 /* false: this user has no more room for answers that he reads slowly; a service's is bounded otherwise. */
@@ -61,20 +60,29 @@ static bool take_sending_room(struct kept_reply *reply, int64_t user)
 	return false;
 }
 
-/* Whether it can be answered by this answer, whose reference is taken; false: it is dropped again. */
+/* Whether it can be answered by this answer, which is true at the reply's position. Its reference is taken; false: it
+ * is dropped again. */
 static bool take(struct hit *hit, struct answer *answer, int64_t user)
 {
 	struct kept_reply *reply = &hit->reply;
-	const int64_t saw = answer_seq(answer);
 
 	reply->answer = answer;
-	reply->incarnation = hit->at.incarnation;
-	reply->seq = saw > hit->at.seq ? saw : hit->at.seq;
 	reply->under_way = hit->proxy->under_way;
 	if (kept_reply_judge(reply, clock_real_ns()) == 0 && take_sending_room(reply, user))
 		return true;
 	answer_unref(answer);
 	return false;
+}
+
+/* The same, of an answer that is kept here, or was just asked for. */
+static bool take_own(struct hit *hit, struct answer *answer, int64_t user)
+{
+	const int64_t saw = answer_seq(answer);
+
+	hit->home_url = hit->at.home.url;
+	hit->reply.incarnation = hit->at.incarnation;
+	hit->reply.seq = saw > hit->at.seq ? saw : hit->at.seq;
+	return take(hit, answer, user);
 }
 
 /* The answer, and where it is known to be true; false: it is to be asked. again: a miss was counted already. */
@@ -89,8 +97,7 @@ static bool find(struct hit *hit, int64_t user, uint32_t drive, bool again)
 	if (!kept_key_make(&key, user, drive, http_request_header(req, "Accept"), target))
 		return false;
 	keeper_look(hit->proxy->with.keeper, drive, user, &hit->at);
-	hit->elsewhere = hit->at.way == KEEPER_THERE;
-	if (hit->at.way != KEEPER_HERE || !hit->at.serves || !reaches_floor(req, &hit->at))
+	if (hit->at.way != KEEPER_HERE || !hit->at.serves || !reaches_floor(req, hit->at.incarnation, hit->at.seq))
 		return false;
 	const struct span text = span_of(key.text, key.size);
 	struct answer *answer =
@@ -100,7 +107,7 @@ static bool find(struct hit *hit, int64_t user, uint32_t drive, bool again)
 		answer_unref(answer);
 		return false;
 	}
-	return answer && take(hit, answer, user);
+	return answer && take_own(hit, answer, user);
 }
 
 /* first: what the gateway before this one would have said of itself; may be empty. */
@@ -114,7 +121,7 @@ static void respond(struct hit *hit, const char *first, const char *how)
 	line_text(&line, hit->proxy->with.name);
 	line_text(&line, "; ");
 	line_text(&line, how);
-	hit->reply.home = hit->at.home.url;
+	hit->reply.home = hit->home_url;
 	hit->reply.cache_status = status;
 	kept_reply_send(&hit->reply);
 	under_way_give_back(hit->proxy->under_way, &hit->reply.room);
@@ -150,23 +157,25 @@ bool proxy_hit_answer(struct proxy *p, struct http_request *req)
 		respond(&hit, "", "hit");
 		return true;
 	}
-	return hit.elsewhere && !hit.reply.for_gateway && proxy_validate_ask(p, req, drive, &hit.at.home);
+	return hit.at.way == KEEPER_THERE && !hit.reply.for_gateway && proxy_validate_ask(p, req, drive, &hit.at.home);
 }
 
-bool proxy_hit_answer_valid(
-	struct proxy *p, struct http_request *req, struct answer *answer, const struct keeper_place *at)
+bool proxy_hit_answer_validated(struct proxy *p, struct http_request *req, const struct proxy_validated *validated)
 {
 	const struct token_identity *identity = auth_identity(req);
-	struct hit hit = {.proxy = p, .reply = {.req = req}, .at = *at};
+	struct hit hit = {.proxy = p, .reply = {.req = req}};
 	char home[MEMBERSHIP_NAME_SIZE + sizeof("; hit, ")];
 	struct line line;
 
-	if (auth_may_have_ended(p->with.auth, identity, auth_token(req)) || !reaches_floor(req, at) ||
-		!take(&hit, answer_ref(answer), identity->user))
+	hit.home_url = validated->home_url;
+	hit.reply.incarnation = validated->incarnation;
+	hit.reply.seq = validated->seq;
+	if (auth_may_have_ended(p->with.auth, identity, auth_token(req)) ||
+		!reaches_floor(req, validated->incarnation, validated->seq) ||
+		!take(&hit, answer_ref(validated->answer), identity->user))
 		return false;
-	hit.reply.seq = at->seq; /* as its home has said: the seq of what is kept of others is another number */
 	line_begin(&line, home, sizeof(home));
-	line_text(&line, at->home.name);
+	line_text(&line, validated->home_name);
 	line_text(&line, "; hit, ");
 	respond(&hit, home, "fwd=stale; fwd-status=304; detail=home");
 	return true;
@@ -199,7 +208,7 @@ bool proxy_hit_answer_by(struct exchange *x, struct answer *answer, const struct
 {
 	struct hit hit = {.proxy = x->proxy, .reply = {.req = x->req}, .at = *at};
 
-	if (!take(&hit, answer_ref(answer), x->user))
+	if (!take_own(&hit, answer_ref(answer), x->user))
 		return false;
 	respond_held(&hit, x, "fwd=miss; collapsed");
 	return true;

@@ -111,7 +111,7 @@ enum exchange_way {
 struct exchange_fill {
 	bool wanted;
 	struct answer *answer; /* NULL: not any more */
-	int64_t stamp;	       /* it is kept, and that is its; 0: it is not. Of a hop: its home has said that */
+	int64_t stamp;	       /* of the answer that is kept, here or (of a hop) at its home; 0: it is kept nowhere */
 	bool gathers;	       /* its body is nowhere else, and goes on when all of it is here */
 	struct tag_list *tags;
 	uint64_t sent;
@@ -319,10 +319,14 @@ bool proxy_hit_answer_held(struct exchange *x);
 bool proxy_hit_answer_again(struct exchange *x);
 /* By this answer, which another one has asked for, as it is at that place. From HELD; false: only a service can. */
 bool proxy_hit_answer_by(struct exchange *x, struct answer *answer, const struct keeper_place *at);
-/* By what was kept here of its home's answers, which that would give now, at that place; no exchange has begun. false:
- * it is to be asked. */
-bool proxy_hit_answer_valid(
-	struct proxy *p, struct http_request *req, struct answer *answer, const struct keeper_place *at);
+/* An answer of another home, of which that has said that it would give it now, at that position of the drive. */
+struct proxy_validated {
+	struct answer *answer;
+	int64_t incarnation, seq;
+	const char *home_name, *home_url;
+};
+/* By that; no exchange has begun. false: it is to be asked. */
+bool proxy_hit_answer_validated(struct proxy *p, struct http_request *req, const struct proxy_validated *validated);
 
 /* ---- proxy_validate.c ---- */
 

@@ -4,8 +4,8 @@
  * answer itself does not come again, and one call asks for all who wait.
  *
  * What is kept lies in this gateway's cache, by the key that it has at its home, and that gateway's boot. Its seq is
- * the stamp that it has there: a later answer replaces it. Nothing that happens to the drive drops it: its home would
- * not know that stamp any more. The drive in its tag is none, so that nobody copies it to a successor.
+ * the stamp that it has there: a later answer replaces it. Nothing that happens to the drive drops it: its home does
+ * not know that stamp any more, and when it says so, it goes. The drive in its tag is none (CACHE_NO_DRIVE).
  *
  * Whatever is not as it should be (nothing is kept, another answer is given now, nobody says anything, the token may
  * have ended meanwhile) makes it a request like all others.
@@ -24,23 +24,41 @@
 
 /* ---- asking the home ---- */
 
-/* A read that waits. */
+/* A read that waits. It has a place among those that are at services, as it may have to go there. */
 struct validation {
 	struct validator_question question; /* first */
 	struct proxy *proxy;
 	struct http_request *req;
 	struct answer *answer;
-	struct keeper_place at;
+	struct share_claim place;
+	char boot[MEMBERSHIP_BOOT_SIZE], name[MEMBERSHIP_NAME_SIZE], url[MEMBERSHIP_URL_SIZE]; /* of the home */
 	char key[];
 };
+
+/* Another answer than this one is given by now, and perhaps none that would be kept instead: who comes next is to ask
+ * for it at once. */
+static void forget(const struct validation *v)
+{
+	struct kept_key of_other;
+
+	if (kept_key_of_other(&of_other, v->boot, v->question.asked.key))
+		cache_forget_answer(v->proxy->with.cache, span_of(of_other.text, of_other.size), answer_seq(v->answer));
+}
 
 static void on_heard(struct validator_question *question, int error, const struct validation_verdict *verdict)
 {
 	struct validation *v = (struct validation *)question;
+	const struct proxy_validated validated = {.answer = v->answer,
+		.incarnation = verdict->incarnation,
+		.seq = verdict->seq,
+		.home_name = v->name,
+		.home_url = v->url};
 
-	v->at.incarnation = verdict->incarnation;
-	v->at.seq = verdict->seq;
-	if (error == 0 && verdict->same && proxy_hit_answer_valid(v->proxy, v->req, v->answer, &v->at))
+	under_way_give_back(v->proxy->under_way, &v->place);
+	if (error == 0 && verdict->outcome == VALIDATION_OTHER)
+		forget(v);
+	if (error == 0 && verdict->outcome == VALIDATION_SAME &&
+		proxy_hit_answer_validated(v->proxy, v->req, &validated))
 		metric_inc(v->proxy->validated);
 	else
 		proxy_forward_past_memory(v->proxy, v->req, REGISTRY_DOCS);
@@ -48,19 +66,34 @@ static void on_heard(struct validator_question *question, int error, const struc
 	free(v);
 }
 
-static struct validation *validation_new(
-	struct proxy *p, struct http_request *req, struct span key, const struct membership_gateway *home)
+static void validation_free(struct validation *v)
+{
+	under_way_give_back(v->proxy->under_way, &v->place);
+	answer_unref(v->answer);
+	free(v);
+}
+
+/* With the answer, whose reference is taken, or dropped if there is no memory, or no place. */
+static struct validation *validation_new(struct proxy *p, struct span key, int64_t user, struct answer *answer)
 {
 	struct validation *v = calloc(1, sizeof(*v) + key.size);
 
-	if (!v)
+	if (!v) {
+		answer_unref(answer);
 		return NULL;
+	}
 	v->proxy = p;
-	v->req = req;
-	v->at.way = KEEPER_THERE;
-	v->at.home = *home;
+	v->answer = answer;
+	v->place = (struct share_claim){.lane = SHARE_REQUESTS, .user = user, .amount = 1};
+	if (under_way_take(p->under_way, &v->place) < 0) {
+		v->place.amount = 0;
+		validation_free(v);
+		return NULL;
+	}
 	memcpy(v->key, key.data, key.size);
 	v->question.asked.key = span_of(v->key, key.size);
+	v->question.asked.user = user;
+	v->question.asked.stamp = answer_seq(answer);
 	v->question.heard = on_heard;
 	return v;
 }
@@ -87,17 +120,17 @@ bool proxy_validate_ask(
 	struct answer *answer = find(p, home->boot, span_of(key.text, key.size));
 	if (!answer)
 		return false;
-	struct validation *v = validation_new(p, req, span_of(key.text, key.size), home);
-	if (v) {
-		v->answer = answer;
-		v->question.asked.user = user;
-		v->question.asked.drive = drive;
-		v->question.asked.stamp = answer_seq(answer);
-		if (validator_ask(p->validator, home, &v->question))
-			return true;
-		free(v);
-	}
-	answer_unref(answer);
+	struct validation *v = validation_new(p, span_of(key.text, key.size), user, answer);
+	if (!v)
+		return false;
+	v->req = req;
+	v->question.asked.drive = drive;
+	memcpy(v->boot, home->boot, sizeof(v->boot));
+	memcpy(v->name, home->name, sizeof(v->name));
+	memcpy(v->url, home->url, sizeof(v->url));
+	if (validator_ask(p->validator, home, &v->question))
+		return true;
+	validation_free(v);
 	return false;
 }
 
@@ -140,7 +173,7 @@ static void keep(const struct exchange *x, struct span key)
 
 	if (!answer)
 		return;
-	tag_list_init(&tags, 0);
+	tag_list_init(&tags, CACHE_NO_DRIVE);
 	const struct cache_fill fill = {.key = key,
 		.user = x->user,
 		.answer = answer,
@@ -169,18 +202,22 @@ static void judge(struct proxy *p, const struct validation_question *q, const st
 {
 	int64_t saw = 0;
 
-	*ret = (struct validation_verdict){.same = false};
-	if (at->way != KEEPER_HERE || !at->serves ||
-		!cache_is_same(p->with.cache, q->key, q->stamp, clock_boot_ns(), &saw))
+	const struct cache_question about = {.key = q->key, .user = q->user, .drive = q->drive, .stamp = q->stamp};
+
+	*ret = (struct validation_verdict){.outcome = VALIDATION_UNKNOWN};
+	if (at->way != KEEPER_HERE || !at->serves)
 		return;
-	ret->same = true;
+	ret->outcome = VALIDATION_OTHER;
+	if (!cache_is_same(p->with.cache, &about, clock_boot_ns(), &saw))
+		return;
+	ret->outcome = VALIDATION_SAME;
 	ret->incarnation = at->incarnation;
 	ret->seq = saw > at->seq ? saw : at->seq;
 }
 
 /* Where a drive stands is looked at once for all questions about it that follow on each other: after all of them were
  * asked, which is all that matters. */
-int proxy_validate(struct proxy *p, struct span questions, struct buf *ret)
+int proxy_judge_answers(struct proxy *p, struct span questions, struct buf *ret)
 {
 	struct validation_question q, last = {.drive = 0};
 	struct validation_verdict verdict;

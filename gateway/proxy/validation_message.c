@@ -33,11 +33,11 @@ int validation_message_begin_verdicts(struct buf *b)
 
 int validation_message_write_verdict(struct buf *b, const struct validation_verdict *v)
 {
-	int r = buf_append_u8(b, v->same);
+	int r = buf_append_u8(b, (uint8_t)v->outcome);
 
 	if (r == 0)
-		r = buf_append_u64(b, v->same ? (uint64_t)v->incarnation : 0);
-	return r < 0 ? r : buf_append_u64(b, v->same ? (uint64_t)v->seq : 0);
+		r = buf_append_u64(b, (uint64_t)v->incarnation);
+	return r < 0 ? r : buf_append_u64(b, (uint64_t)v->seq);
 }
 
 int validation_message_open_questions(struct span message, struct span *ret_rest)
@@ -74,15 +74,15 @@ int validation_message_open_verdicts(struct span message, struct span *ret_rest)
 
 int validation_message_next_verdict(struct span *rest, struct validation_verdict *ret)
 {
-	uint64_t same = 0;
+	uint64_t outcome = 0;
 
 	if (rest->size == 0)
 		return -ENOENT;
-	int r = cut_number(rest, 1, 1, &same);
+	int r = cut_number(rest, 1, VALIDATION_OUTCOMES - 1, &outcome);
 	if (r == 0)
 		r = cut_i64(rest, &ret->incarnation);
 	if (r == 0)
 		r = cut_i64(rest, &ret->seq);
-	ret->same = same == 1;
-	return r == 0 && !ret->same && (ret->incarnation > 0 || ret->seq > 0) ? -EBADMSG : r;
+	ret->outcome = (enum validation_outcome)outcome;
+	return r == 0 && ret->outcome != VALIDATION_SAME && (ret->incarnation > 0 || ret->seq > 0) ? -EBADMSG : r;
 }

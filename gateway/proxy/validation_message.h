@@ -4,7 +4,7 @@
  *
  *   questions  of each answer: for whom and of which drive it is, its key, and its stamp
  *   verdicts   to each question, in the same order: whether the home would give just that answer now, and where the
- *              drive stands
+ *              drive stands then; or that it is no home now that could say
  *
  * Numbers are little-endian. What a message is not, is -EBADMSG, wherever it shows. What a reader returns is borrowed
  * from the message. Pure.
@@ -18,7 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* In one message: more than come while the one before is under way. */
+/* In one message: of a usual number of readers, all that come while the one before is under way. */
 #define VALIDATION_QUESTIONS_MAX 128u
 #define VALIDATION_QUESTION_BYTES_MAX (22u + KEPT_KEY_SIZE)
 /* Of questions: with a head it is a small request for the server of the other gateway (ADR 0041). With usual keys, of
@@ -32,9 +32,16 @@ struct validation_question {
 	struct span key;
 };
 
+enum validation_outcome {
+	VALIDATION_UNKNOWN, /* it is not the drive's home, or answers nothing from memory just now */
+	VALIDATION_SAME,
+	VALIDATION_OTHER, /* it would give another answer, or has to ask for one */
+	VALIDATION_OUTCOMES
+};
+
 struct validation_verdict {
-	bool same;		  /* else nothing else is said */
-	int64_t incarnation, seq; /* the drive's position at which the answer is true */
+	enum validation_outcome outcome;
+	int64_t incarnation, seq; /* SAME: the drive's position at which the answer is true; else 0 */
 };
 
 /* ---- writing: -ENOMEM; -E2BIG: beyond the bound of the buffer ---- */

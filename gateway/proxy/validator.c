@@ -1,8 +1,8 @@
 #include "gateway/proxy/validator.h"
 
+#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/line.h"
-#include "gateway/upstream/upstream.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -20,9 +20,10 @@ struct list {
 struct lane {
 	struct validator *validator;
 	struct membership_gateway home;
-	struct list waiting; /* for the next call */
-	struct list asked;   /* by the one that is under way; empty: there is none */
-	struct buf message;  /* of that */
+	struct list waiting;   /* for the next call */
+	struct list asked;     /* by the one that is under way; empty: there is none */
+	struct buf message;    /* of that */
+	int64_t not_before_ns; /* it is asked again */
 };
 
 struct validator {
@@ -99,7 +100,7 @@ static struct lane *lane_new(struct validator *v)
 	return lane;
 }
 
-/* That of this home; else a new one, or one that asks nobody. NULL: there is none. */
+/* That of this home; else one that asks nobody, which is its from now on, or a new one. NULL: there is none. */
 static struct lane *find_lane(struct validator *v, const struct membership_gateway *home)
 {
 	struct lane **free_place = NULL, **idle = NULL;
@@ -117,8 +118,10 @@ static struct lane *find_lane(struct validator *v, const struct membership_gatew
 	if (!idle && free_place)
 		*free_place = lane_new(v);
 	struct lane *lane = idle ? *idle : free_place ? *free_place : NULL;
-	if (lane)
+	if (lane) {
 		lane->home = *home;
+		lane->not_before_ns = 0;
+	}
 	return lane;
 }
 
@@ -128,10 +131,11 @@ static void on_done(void *cookie, int error, struct http_response *response);
 
 static bool is_lost(void *cookie, unsigned waited_ms)
 {
-	struct lane *lane = cookie;
+	const struct lane *lane = cookie;
+	const struct validator_options *with = &lane->validator->with;
 
 	(void)waited_ms;
-	return !keeper_has_gateway(lane->validator->with.keeper, lane->home.boot);
+	return with->is_gone(with->cookie, lane->home.boot);
 }
 
 /* What has room in one message, in the order in which it came. */
@@ -184,11 +188,21 @@ static int start(struct lane *lane)
 		.cookie = lane,
 		.done = on_done,
 	};
-	metric_inc(v->calls);
-	return upstream_start(&options, &call);
+	const int r = upstream_start(&options, &call);
+	metric_inc(r == 0 ? v->calls : v->failures);
+	return r;
 }
 
-/* The next call, if somebody waits for it; returns whom it could not be begun for. With the lock held. */
+/* All who wait at the lane, or whom it asks about; nobody does then. */
+static struct validator_question *take_all(struct lane *lane)
+{
+	while (lane->waiting.first)
+		list_push(&lane->asked, list_pop(&lane->waiting));
+	return list_take(&lane->asked);
+}
+
+/* The next call, if somebody waits for it. If it cannot be begun, all who wait are returned: nobody would send them
+ * later. With the lock held. */
 static struct validator_question *send_next(struct lane *lane)
 {
 	assert(!lane->asked.first);
@@ -197,11 +211,7 @@ static struct validator_question *send_next(struct lane *lane)
 	int r = write_message(lane);
 	if (r == 0)
 		r = start(lane);
-	if (r == 0)
-		return NULL;
-	while (lane->waiting.first)
-		list_push(&lane->asked, list_pop(&lane->waiting)); /* no call's end would have them sent */
-	return list_take(&lane->asked);
+	return r < 0 ? take_all(lane) : NULL;
 }
 
 static int read_verdicts(struct validator_question *q, const struct http_response *response)
@@ -225,22 +235,27 @@ static size_t count(const struct validator_question *q)
 	return n;
 }
 
-/* Who has come meanwhile is asked about before those who were are told, who then answer their clients. */
+/* The next call goes before those who were in this one are told, as they answer their clients then. */
 static void on_done(void *cookie, int error, struct http_response *response)
 {
 	struct lane *lane = cookie;
 	struct validator *v = lane->validator;
+	struct validator_question *heard, *unsent = NULL;
 
 	pthread_mutex_lock(&v->lock);
-	struct validator_question *asked = list_take(&lane->asked), *unsent;
 	if (error == 0)
-		error = read_verdicts(asked, response);
-	if (error < 0)
+		error = read_verdicts(lane->asked.first, response);
+	if (error < 0) {
+		lane->not_before_ns = clock_mono_ns() + VALIDATOR_PAUSE_MS * NS_PER_MS;
 		metric_inc(v->failures);
-	unsent = send_next(lane);
-	v->waiting -= count(asked) + count(unsent);
+		heard = take_all(lane);
+	} else {
+		heard = list_take(&lane->asked);
+		unsent = send_next(lane);
+	}
+	v->waiting -= count(heard) + count(unsent);
 	pthread_mutex_unlock(&v->lock);
-	tell(asked, error);
+	tell(heard, error);
 	tell(unsent, -ERR_UNAVAILABLE);
 }
 
@@ -250,6 +265,8 @@ bool validator_ask(struct validator *v, const struct membership_gateway *home, s
 
 	pthread_mutex_lock(&v->lock);
 	struct lane *lane = v->waiting < VALIDATOR_WAITING_MAX ? find_lane(v, home) : NULL;
+	if (lane && clock_mono_ns() < lane->not_before_ns)
+		lane = NULL;
 	if (lane) {
 		list_push(&lane->waiting, q);
 		if (!lane->asked.first)

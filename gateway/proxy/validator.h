@@ -5,6 +5,9 @@
  *
  * A question never goes into a call that was sent before it came: the verdict is of a moment after the read began.
  *
+ * A home that does not answer a call is left alone for a while, and all who wait for it are told at once: they ask it
+ * as if nothing was kept, with the patience of those requests.
+ *
  * Whoever asks keeps his question, with its key, until he is heard. Any thread.
  */
 #ifndef NEPHOS_GATEWAY_PROXY_VALIDATOR_H
@@ -12,22 +15,26 @@
 
 #include "common/base/metrics.h"
 #include "gateway/proxy/validation_message.h"
-#include "gateway/ring/keeper.h"
+#include "gateway/ring/ring.h"
+#include "gateway/upstream/upstream.h"
 
-#define VALIDATOR_WAITING_MAX \
-	4096u /* questions, of 2 KiB at most with their keys; more readers ask as if nothing was kept */
+/* Questions at once; more readers ask as if nothing was kept. Each holds its key and its answer, of 64 KiB at most: 33
+ * MiB, if all of that has fallen out of the cache meanwhile. */
+#define VALIDATOR_WAITING_MAX 512u
 #define VALIDATOR_HOMES_MAX 64u /* that are asked at once: as many as a ring has */
-/* Of one call. A home that is there answers within a millisecond; who has heard nothing for so long asks it as if
- * nothing was kept, and has the patience of those requests. */
+/* Of one call: a home that is there answers within a millisecond, on a busy machine within some more. */
 #define VALIDATOR_CALL_MS 1000
+#define VALIDATOR_PAUSE_MS 500 /* a home that has not answered is asked nothing for so long */
 
 struct validator;
 
 struct validator_options {
 	struct http_client *client;
 	struct registry *registry; /* as upstream wants one; no service is asked */
-	struct keeper *keeper;	   /* which gateways there are */
 	struct metrics *metrics;   /* NULL: nothing is counted */
+	/* The ring has gone on without this boot: what it was asked has no answer. Asked about while one is owed. */
+	bool (*is_gone)(void *cookie, const char *boot);
+	void *cookie;
 };
 
 /* Embedded by who asks. */

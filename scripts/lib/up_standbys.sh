@@ -99,8 +99,11 @@ find_standbys() {
 
 write_wrapper() {
 	local file=$DATA/standbys/postgres-$1
-	cp "$ROOT/scripts/lib/patroni/watchdog" "$DATA/standbys/watchdog.new"
-	mv -f "$DATA/standbys/watchdog.new" "$DATA/standbys/watchdog"
+	local name
+	for name in watchdog start; do # where the node's user may read them
+		cp "$ROOT/scripts/lib/patroni/$name" "$DATA/standbys/$name.new"
+		mv -f "$DATA/standbys/$name.new" "$DATA/standbys/$name"
+	done
 	node_wrapper "$1" "$DATA/postgres-$1/data" "$DATA/run/postgres-$1.pid" "$DATA/standbys/watchdog" >"$file.new"
 	chmod 755 "$file.new"
 	mv -f "$file.new" "$file"
@@ -168,10 +171,10 @@ start_standbys() {
 	for n in 1 2 3; do write_node "$n"; done
 	give_secrets
 	for n in 1 2 3; do start_etcd "$n"; done
-	wait_until "$ETCD_START_S" etcd_is_healthy || failed etcd-1 "two of the three do not find each other"
 	for n in 1 2 3; do
-		start "patroni-$n" "$PATRONI/bin/python3" "$PATRONI/bin/patroni" "$DATA/standbys/patroni-$n.yml"
+		start "patroni-$n" "$PATRONI/bin/python3" "$DATA/standbys/start" "$DATA/standbys/patroni-$n.yml"
 	done
+	wait_until "$ETCD_START_S" etcd_is_healthy || failed etcd-1 "two of the three do not find each other"
 	[ "$(cat "$DATA/standbys/roles" 2>/dev/null)" != "$(roles_sum)" ] || return 0
 	await_first_standby
 	make_roles >>"$DATA/log/patroni-1.log" 2>&1 || failed patroni-1 "the roles and databases could not be made"

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Goal: docker-compose takes over what an earlier version left, whose database was one server, with all its data, and
 # refuses while that one still runs; accounts can have a cluster of their own, if they had it from the beginning; two
-# containers never work on one volume. In the long form of the suite compose only: it takes minutes.
+# containers never work on one volume; blocks may lie at a service of S3. In the long form of the suite compose only:
+# it takes minutes.
 . "$(dirname "$0")/../lib/e2e.sh"
 cd "$E2E_ROOT" || exit 2
 # shellcheck source=tests/lib/compose.sh
 . tests/lib/compose.sh
+. tests/lib/s3.sh
 compose_begin
 compose_ports_free || e2e_end
 at_end 'compose -f docker-compose.yml -f docker/two-clusters.yml down -v -t 5 --remove-orphans'
@@ -63,4 +65,25 @@ tables() { docker exec "$(container "$1")" psql -h "/run/nephos-postgres/$1" -d 
 check_eq "accounts lie in their cluster" t "$(tables "$(primary users-)" users account)"
 check_eq "and documents in the other" t "$(tables "$(primary)" docs drive)"
 [ "$e2e_failed" = 0 ] || two logs --tail 30
+two down -v -t 5 --remove-orphans >/dev/null 2>&1
+
+# ---- blocks at a service of S3 ----
+s3_start
+compose up -d etcd-1 >"$WORK/up.log" 2>&1
+s3_proxy "$(docker network inspect nephos-test_default -f '{{(index .IPAM.Config 0).Gateway}}')"
+chown 900 "$WORK/s3.keys"
+export NEPHOS_S3_ENDPOINT=$S3_PROXY NEPHOS_S3_BUCKET=$S3_BUCKET NEPHOS_S3_KEYS=$WORK/s3.keys
+compose up -d >"$WORK/up.log" 2>&1 || tail -n 30 "$WORK/up.log"
+check "a store whose blocks lie at a service of S3 is ready" eventually "$COMPOSE_START_S" all_ready
+first_user
+token
+check_status "a file goes into it" 201 "${AUTH[@]}" -T "$WORK/data" "$HOME_FILES/data"
+check "as objects" test "$(s3_count)" -ge 2
+compose restart -t 5 docs-1 docs-2 gateway-1 gateway-2 gateway-3 >"$WORK/up.log" 2>&1
+check "it is ready again after a restart" eventually "$COMPOSE_START_S" all_ready
+check_status "and the file comes out again" 200 "${AUTH[@]}" "$HOME_FILES/data"
+check "byte for byte" cmp "$WORK/data" "$WORK/body"
+rows() { docker exec "$(container "$(primary)")" psql -h "/run/nephos-postgres/$(primary)" -d docs -XAtc "SELECT count(*) FROM block_data"; }
+check_eq "none of it lies in the database" 0 "$(rows)"
+[ "$e2e_failed" = 0 ] || compose logs --tail 30
 e2e_end

@@ -6,7 +6,8 @@
 #	s3 METHOD PATH…        a signed request by curl; prints the body
 #	s3_count               objects of the bucket
 #	s3_daemon NAME         pid of rgw, osd0 or mon
-#	s3_proxy               S3_PROXY: the same service behind s3_proxy.py; "s3_mode busy 3" tells it what to do
+#	s3_proxy [ADDRESS]     S3_PROXY: the same service behind s3_proxy.py, at that address of this machine;
+#	                       "s3_mode busy 3" tells it what to do
 
 S3_PORT=$((${E2E_PORT:-18050} + 100))
 S3_URL=http://127.0.0.1:$S3_PORT
@@ -44,12 +45,12 @@ s3_daemon() { cat "$S3_DIR/run/$1.pid"; }
 s3_again() { "$E2E_ROOT/tests/lib/ceph_rgw.sh" restart "$S3_DIR" "$1"; }
 
 s3_proxy() {
-	local port=$((S3_PORT + 50))
+	local port=$((S3_PORT + 50)) address=${1:-127.0.0.1}
 	s3_mode pass
-	python3 "$E2E_ROOT/tests/lib/s3_proxy.py" $port $S3_PORT "$WORK/s3.mode" >"$WORK/s3-proxy.log" 2>&1 &
+	python3 "$E2E_ROOT/tests/lib/s3_proxy.py" $port $S3_PORT "$WORK/s3.mode" "$address" >"$WORK/s3-proxy.log" 2>&1 &
 	at_end "kill $!"
 	eventually 10 grep -q ready "$WORK/s3-proxy.log"
-	S3_PROXY=http://127.0.0.1:$port
+	S3_PROXY=http://$address:$port
 }
 s3_mode() {
 	echo "$*" >"$WORK/s3.mode.told"

@@ -1,6 +1,7 @@
 """What stands between a store and a service of S3 and misbehaves when told: passes each request on, or does not.
 
-Usage: s3_proxy.py PORT TARGET_PORT MODE_FILE   on 127.0.0.1; says "ready" when it listens. MODE_FILE has one of
+Usage: s3_proxy.py PORT TARGET_PORT MODE_FILE [ADDRESS]   on ADDRESS (127.0.0.1); says "ready" when it listens.
+MODE_FILE has one of
   pass       every request goes on
   busy N     the next N requests are answered 503 SlowDown, and do not go on
   lose N     the next N PUTs go on, and their answer does not come back
@@ -12,6 +13,7 @@ import sys
 import threading
 
 port, target, mode_file = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+address = sys.argv[4] if len(sys.argv) > 4 else "127.0.0.1"
 lock = threading.Lock()
 BUSY = b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>told to</Message></Error>"
 
@@ -89,6 +91,6 @@ class Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
 
-server = Server(("127.0.0.1", port), Passer)
+server = Server((address, port), Passer)
 print("ready", flush=True)
 server.serve_forever()

@@ -6,15 +6,16 @@
  * what it had. There are two boots that are the home one after the other: the first ends its being one by its lease
  * (the ring's model shows that no change comes before it has), and goes on running, with what it had in memory. Each
  * numbers what it keeps from 1. A third gateway keeps copies, by boot and number, and asks the boot that it takes for
- * the home, which may be the wrong one by then. Readers come to it; questions of several go in one call. What must
- * hold: what a reader is told is no older than what was acknowledged before he came.
+ * the home, which may be the wrong one by then. Readers come to it, and each waits until no call is under way. (That
+ * one call may ask for several who came before it was sent makes no difference to any of them, and is left out.) What
+ * must hold: what a reader is told is no older than what was acknowledged before he came.
  *
  * step                 where
  *   change             any change through the home: proxy_home.c note_answer, before it is passed on
- *   fill               proxy_fill.c keep; the stamp: cache.c cache_put
+ *   fill               proxy_fill.c keep; the stamp: shard.c put
  *   copy               proxy_validate.c proxy_validate_keep, of an answer that came by a hop
  *   come, send         validator.c validator_ask, send_next
- *   judge              proxy_validate.c proxy_validate
+ *   judge              proxy_validate.c proxy_judge_answers
  *   tell               proxy_validate.c on_heard
  *
  * Each safeguard can be taken away, and then something must fail:

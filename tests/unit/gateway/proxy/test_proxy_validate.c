@@ -107,6 +107,34 @@ static void what_another_client_has_changed_is_not_given_again(void **state)
 }
 
 /* The same key, and the same bytes: but the home has asked for it anew, and only what it has now is its answer. */
+static long long metric_of(struct front *f, const char *name)
+{
+	static char page[262144];
+	char line[128];
+
+	assert_int_equal(front_ask(f, "GET /metrics", "", page, sizeof(page)), 200);
+	(void)snprintf(line, sizeof(line), "\n%s ", name);
+	const char *found = strstr(page, line);
+
+	assert_non_null(found);
+	return strtoll(found + strlen(line), NULL, 10);
+}
+
+/* Once: what is not the home's answer any more is forgotten, also where nothing is kept in its place. */
+static void who_reads_what_has_become_long_does_not_ask_about_what_it_was(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = new_drive(f);
+
+	assert_passed_on(f, drive, "documents/2", "");
+	FRONT_SET(f, size, (size_t)200 * 1024);
+	assert_int_equal(front_ask_drive(f->other, "PUT", drive, "documents/2", NO_BODY), 200);
+	const long long asked = metric_of(f, "nephos_gateway_validations_total");
+	for (int i = 0; i < 3; i++)
+		assert_passed_on(f, drive, "documents/2", "");
+	assert_int_equal(metric_of(f, "nephos_gateway_validations_total"), asked + 1);
+}
+
 static void what_the_home_has_dropped_and_asked_for_again_is_another_answer(void **state)
 {
 	struct front *f = *state;
@@ -295,36 +323,40 @@ static void what_is_no_question_is_refused(void **state)
 	assert_int_equal(front_ask(f, "POST /internal/v1/validate", NO_BODY, text, sizeof(text)), 404);
 }
 
-/* "g" keeps the first one's answer, and knows by which stamp; of the second "h" is the home. */
+/* "g" is the home of the first two drives, and keeps an answer about the first, under some stamp; "h" is that of the
+ * third. */
 static void a_home_says_no_to_whatever_it_would_not_answer_now(void **state)
 {
+	enum { STAMPS = 40, QUESTIONS = STAMPS + 1 + STAMPS + 1 };
 	struct front *f = *state;
-	const unsigned own = front_new_drive_at("g", "h"), others = new_drive(f);
-	char key[256], key_of_others[256];
+	const unsigned own = front_new_drive_at("g", "h"), empty = front_new_drive_at("g", "h"), others = new_drive(f);
 	struct validation_verdict verdict;
+	unsigned same = 0;
 	struct span rest;
 	struct buf b;
+	char key[256];
 
+	assert_int_equal(front_ask_drive(f, "PUT", empty, "files/a", NO_BODY), 200);
 	assert_int_equal(front_ask_drive(f, "PUT", own, "files/a", NO_BODY), 200);
 	assert_int_equal(front_ask_drive(f, "GET", own, "documents/2", ""), 200);
 	(void)snprintf(key, sizeof(key), "5 %u \n/api/v2/docs/drives/%u/documents/2", own, own);
-	(void)snprintf(
-		key_of_others, sizeof(key_of_others), "5 %u \n/api/v2/docs/drives/%u/documents/2", others, others);
 	begin(&b);
-	unsigned same = 0;
-	for (int64_t stamp = 1; stamp <= 40; stamp++)
-		add(&b, own, stamp, key); /* it is one of these: a test before this one has given few */
+	for (int64_t stamp = 1; stamp <= STAMPS; stamp++)
+		add(&b, own, stamp, key);
 	add(&b, own, 1, "5 no such key");
-	add(&b, others, 1, key_of_others);
+	for (int64_t stamp = 1; stamp <= STAMPS; stamp++)
+		add(&b, empty, stamp, key); /* it is no answer about that drive */
+	add(&b, others, 1, key);
 	assert_int_equal(ask_as(f, "gateway", buf_span(&b)), 200);
 	const char *body = strstr(text, "\r\n\r\n") + 4;
-	assert_int_equal(validation_message_open_verdicts(span_of(body, 4 + 42 * 17), &rest), 0);
-	for (int i = 0; i < 42; i++) {
+	assert_int_equal(validation_message_open_verdicts(span_of(body, 4 + QUESTIONS * 17), &rest), 0);
+	for (int i = 0; i < QUESTIONS; i++) {
 		assert_int_equal(validation_message_next_verdict(&rest, &verdict), 0);
-		same += verdict.same;
-		assert_true(!verdict.same || (i < 40 && verdict.seq == front_drive(f)->seq));
+		same += verdict.outcome == VALIDATION_SAME;
+		assert_true(verdict.outcome != VALIDATION_SAME || (i < STAMPS && verdict.seq == front_drive(f)->seq));
 	}
 	assert_int_equal(same, 1);
+	assert_int_equal(verdict.outcome, VALIDATION_UNKNOWN); /* of what it is not the home of */
 	buf_fini(&b);
 }
 
@@ -352,6 +384,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test(what_a_home_has_answered_is_given_again_when_it_says_that_it_would),
 		test(what_another_client_has_changed_is_not_given_again),
+		test(who_reads_what_has_become_long_does_not_ask_about_what_it_was),
 		test(what_the_home_has_dropped_and_asked_for_again_is_another_answer),
 		test(a_change_of_something_else_shows_in_the_position_alone),
 		test(the_number_of_an_answer_is_not_taken_for_a_position),

@@ -23,12 +23,10 @@ static void make_verdicts(struct buf *b)
 {
 	buf_init(b, VALIDATION_VERDICTS_BYTES_MAX);
 	assert_int_equal(validation_message_begin_verdicts(b), 0);
-	assert_int_equal(
-		validation_message_write_verdict(b, &(struct validation_verdict){true, .incarnation = 2, .seq = 99}),
+	assert_int_equal(validation_message_write_verdict(
+				 b, &(struct validation_verdict){VALIDATION_SAME, .incarnation = 2, .seq = 99}),
 		0);
-	assert_int_equal(
-		validation_message_write_verdict(b, &(struct validation_verdict){false, .incarnation = 2, .seq = 99}),
-		0);
+	assert_int_equal(validation_message_write_verdict(b, &(struct validation_verdict){VALIDATION_OTHER, 0, 0}), 0);
 }
 
 static void assert_question(struct span *rest, const struct validation_question *wanted)
@@ -57,7 +55,7 @@ static void questions_are_read_as_they_were_written(void **state)
 	buf_fini(&b);
 }
 
-static void verdicts_are_read_as_they_were_written_and_no_position_goes_with_a_no(void **state)
+static void verdicts_are_read_as_they_were_written(void **state)
 {
 	struct validation_verdict v;
 	struct span rest;
@@ -67,9 +65,9 @@ static void verdicts_are_read_as_they_were_written_and_no_position_goes_with_a_n
 	make_verdicts(&b);
 	assert_int_equal(validation_message_open_verdicts(buf_span(&b), &rest), 0);
 	assert_int_equal(validation_message_next_verdict(&rest, &v), 0);
-	assert_true(v.same && v.incarnation == 2 && v.seq == 99);
+	assert_true(v.outcome == VALIDATION_SAME && v.incarnation == 2 && v.seq == 99);
 	assert_int_equal(validation_message_next_verdict(&rest, &v), 0);
-	assert_true(!v.same && v.incarnation == 0 && v.seq == 0);
+	assert_true(v.outcome == VALIDATION_OTHER && v.incarnation == 0 && v.seq == 0);
 	assert_int_equal(validation_message_next_verdict(&rest, &v), -ENOENT);
 	buf_fini(&b);
 }
@@ -153,9 +151,9 @@ static void a_no_that_names_a_position_is_refused(void **state)
 	b.data[MAGIC + VERDICT + 1] = 1;
 	assert_int_equal(read_verdicts(buf_span(&b)), -EBADMSG);
 	b.data[MAGIC + VERDICT + 1] = 0;
-	b.data[MAGIC + VERDICT] = 2;
+	b.data[MAGIC + VERDICT] = VALIDATION_OUTCOMES;
 	assert_int_equal(read_verdicts(buf_span(&b)), -EBADMSG);
-	b.data[MAGIC + VERDICT] = 1;
+	b.data[MAGIC + VERDICT] = VALIDATION_UNKNOWN;
 	assert_int_equal(read_verdicts(buf_span(&b)), 0);
 	buf_fini(&b);
 }
@@ -164,7 +162,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(questions_are_read_as_they_were_written),
-		cmocka_unit_test(verdicts_are_read_as_they_were_written_and_no_position_goes_with_a_no),
+		cmocka_unit_test(verdicts_are_read_as_they_were_written),
 		cmocka_unit_test(what_was_cut_off_is_refused),
 		cmocka_unit_test(numbers_that_nothing_has_are_refused),
 		cmocka_unit_test(a_no_that_names_a_position_is_refused),
