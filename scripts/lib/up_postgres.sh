@@ -77,11 +77,11 @@ find_postgres() {
 	choose_postgres "$PGDATA"
 }
 
-# How long the log of changes may become: less than what blocks leave free of the same disk (nephos-docs
-# --blocks-reserve: 2 GiB, at most an eighth). A server that has no room for its log ends.
+# How long the log of changes may become: half of what blocks leave free of the same disk (nephos-docs
+# --blocks-reserve: 2 GiB, at most an eighth), which rows leave free, too. A server that has no room for its log ends.
 log_megabytes() {
 	local part=$(($(df --output=size -BM "$PGDATA" | tail -n 1 | tr -dc 0-9) / 16))
-	echo $((part < 32 ? 32 : part > 1536 ? 1536 : part)) # 32: the least that PostgreSQL takes
+	echo $((part < 32 ? 32 : part > 1024 ? 1024 : part)) # 32: the least that PostgreSQL takes
 }
 
 start_postgres() {
