@@ -116,6 +116,22 @@ static int start_standbys(struct docs *d, const char *conninfo)
 	return r;
 }
 
+static bool is_full(void *docs)
+{
+	return rows_disk_is_short(((struct docs *)docs)->rows_disk);
+}
+
+static int find_rows_disk(struct docs *d, const struct config *config)
+{
+	const struct rows_disk_options options = {
+		.folder = config_text(config, "rows-disk"), .reserve = d->blocks_reserve, .look_ns = ROWS_DISK_LOOK_NS};
+	int r = options.folder ? rows_disk_new(&options, &d->rows_disk) : 0;
+
+	if (r < 0)
+		log_error(NULL, "op=start part=rows-disk folder=\"%s\" error=%d", options.folder, r);
+	return r;
+}
+
 static int start_parts(struct docs *d, const struct config *config)
 {
 	const struct commit_options commit = {.run_on_worker = docs_run,
@@ -123,7 +139,9 @@ static int start_parts(struct docs *d, const struct config *config)
 		.on_committed = on_committed,
 		.on_committed_cookie = d,
 		.on_refused = on_refused,
-		.on_refused_cookie = d};
+		.on_refused_cookie = d,
+		.is_full = is_full,
+		.is_full_cookie = d};
 	const char *conninfo = config_text(config, "database");
 	const struct upkeep_options upkeep = {.docs = d,
 		.conninfo = conninfo,
@@ -208,6 +226,7 @@ void docs_service_stop(void *docs)
 	standbys_free(d->standbys);
 	pg_free(d->database);
 	drive_cache_free(d->drive_cache);
+	rows_disk_free(d->rows_disk);
 	if (d->blocks)
 		d->blocks->ops->free(d->blocks);
 	pthread_mutex_destroy(&d->lock);
@@ -248,6 +267,8 @@ int docs_service_start(struct service *s, void **ret_app)
 	d->blocks_reserve = (int64_t)config_number(config, "blocks-reserve");
 	d->block_young_s = (unsigned)config_number(config, "block-young");
 	r = find_failpoint(config, &d->failpoint);
+	if (r == 0)
+		r = find_rows_disk(d, config);
 	if (r == 0)
 		r = add_metrics(d, service_metrics(s));
 	if (r == 0)

@@ -43,6 +43,10 @@ static const struct config_setting settings[] = {
 		"bytes of the disk below blocks-dir that blocks leave free, at most an eighth of it: the database may need "
 		"them; not with --blocks pg or s3",
 		false},
+	{"rows-disk", CONFIG_TEXT, NULL, 0, 0,
+		"folder on the disk of the database, where that is one of this machine: when less than half of blocks-reserve "
+		"is left there, what makes more rows is refused; what takes some away goes on. Unset: nobody looks",
+		false},
 	{"blocks-move", CONFIG_TEXT, NULL, 0, 0,
 		"FROM:TO, as dir:s3: moves all blocks from one kind of store to another while services run, and ends. Interrupted, it goes on when it is started again. All services must have been told how to reach both",
 		false},

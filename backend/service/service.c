@@ -264,6 +264,11 @@ static bool guard(struct http_request *req, const struct http_route *route, void
 	return true;
 }
 
+static bool outdated(const void *guest, void *cookie)
+{
+	return door_is_outdated(((const struct service *)cookie)->door, guest);
+}
+
 /* What was there for the migrations may be away again: a primary that was just made has standbys that come and go. */
 static int start_app(struct service *s)
 {
@@ -344,6 +349,7 @@ static int start_server(void *cookie, struct buf *why)
 		.stranger_ms = DOOR_STRANGER_MS,
 		.routes = s->routes,
 		.guard = guard,
+		.outdated = outdated,
 		.stamp = s->options.stamp ? stamp : NULL,
 		.cookie = s,
 		.metrics = s->metrics,

@@ -610,6 +610,18 @@ static int apply_op(struct tree_call *c)
 	return 0;
 }
 
+void tree_no_growth(struct tree *t)
+{
+	t->no_growth = true;
+}
+
+/* Who cuts something out of a file has an extent more, and less in it. */
+static bool has_grown(const struct tree_drive *before, const struct tree_drive *after)
+{
+	return after->used > before->used || after->documents > before->documents ||
+		(after->extents > before->extents && after->used == before->used);
+}
+
 /* All ops, as long as they succeed; ret_index: the one that failed, or that last raised usage over the quota. */
 static int apply_ops(
 	struct tree *t, const struct op_batch *batch, struct span key, struct op_result *results, int *ret_index)
@@ -648,7 +660,7 @@ static int apply_ops(
 		*ret_index = split;
 		return -ERR_EXTENTS;
 	}
-	return 0;
+	return t->no_growth && has_grown(&before, &last) ? -ENOSPC : 0;
 }
 
 int tree_apply(struct tree *t, const struct op_batch *batch, struct span key, const struct op_result **ret_results,

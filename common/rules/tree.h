@@ -9,8 +9,9 @@
  *
  * Ownership: the tree copies what it is given. One thread at a time. Failures of tree_apply are what the caller gets:
  * -ENOENT, -EEXIST, -ENOTDIR, -EISDIR, -ENOTEMPTY, -EINVAL, -EMLINK, -ELOOP, -ENODATA, -EDQUOT, -EFBIG, -ESTALE,
- * -EPERM, -EXDEV, -ENOSPC (names of xattrs, or all of them), -EACCES (a default ACL on what is no folder), -EOPNOTSUPP
- * (an ACL on a symlink, or of another version), -E2BIG (an ACL; more rows than BATCH_ROWS_MAX, or more bytes),
+ * -EPERM, -EXDEV, -ENOSPC (names of xattrs, or all of them; of no op: tree_no_growth), -EACCES (a default ACL on what
+ * is no folder), -EOPNOTSUPP (an ACL on a symlink, or of another version), -E2BIG (an ACL; more rows than
+ * BATCH_ROWS_MAX, or more bytes),
  * -ERR_EXTENTS (more of the drive than its quota allows), -ERR_FRAGMENTED (more of the document than
  * EXTENTS_PER_DOCUMENT_MAX), -ERR_PARENT_MISSING, -ERR_BLOCK_MISSING, -ERR_PRECONDITION, -ERR_UNPROCESSABLE (an id that
  * is not free, a range outside its block), -ERR_UNAVAILABLE (a folder that another batch of this transaction made is
@@ -154,6 +155,10 @@ void tree_by(struct tree *t, const struct tree_writer *writer);
  * with others may fit alone. */
 bool tree_is_overfull(const struct tree *t);
 size_t tree_rows(const struct tree *t); /* extents and ancestors that were loaded and made so far */
+
+/* From now on a batch that leaves the drive with more bytes or documents than it found, or more extents for no fewer
+ * bytes, is refused: -ENOSPC, and no op is named. */
+void tree_no_growth(struct tree *t);
 
 /* The drive as the batches so far left it. */
 const struct tree_drive *tree_peek_drive(const struct tree *t);

@@ -115,6 +115,7 @@ struct tree {
 	bool any_protected;	   /* a document here may be: a guess that errs to yes */
 	struct tree_writer writer; /* see tree_by */
 	bool overfull;		   /* see tree_is_overfull */
+	bool no_growth;
 	struct tree_sweep {
 		struct tree_range range; /* node 0: none */
 		int64_t extents, bytes;

@@ -206,6 +206,19 @@ static bool is_known(struct door *d, struct guest *guest)
 	return guest->hello.state == HELLO_KNOWN_NOW;
 }
 
+bool door_is_outdated(struct door *d, const void *guest)
+{
+	const struct guest *g = guest;
+	struct hello_keys keys;
+
+	if (!g || g->hello.state != HELLO_KNOWN_NOW || g->generation == cluster_generation(d->cluster))
+		return false;
+	(void)cluster_hello_keys(d->cluster, &keys);
+	const bool known = hello_still_known(&g->hello, &keys);
+	sodium_memzero(&keys, sizeof(keys));
+	return !known;
+}
+
 static void turn_away(struct door *d, struct http_request *req)
 {
 	struct http_headers headers;

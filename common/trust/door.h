@@ -42,6 +42,9 @@ bool door_admits(struct door *d, struct http_request *req);
  * he is: who comes so is none. */
 bool door_admits_kind(struct door *d, struct http_request *req, const char *kind);
 
+/* http_server_options.outdated: whoever is there greeted with a key that was taken out since. */
+bool door_is_outdated(struct door *d, const void *guest);
+
 const struct http_greeter *door_greeter(struct door *d);
 
 #endif

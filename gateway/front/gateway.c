@@ -170,6 +170,7 @@ static void handle_gateways(struct http_request *req, void *cookie)
 static void handle_owners(struct http_request *req, void *cookie)
 {
 	const struct gateway *g = cookie;
+	json_t *status;
 	int64_t drive = 0;
 	int error = http_request_query_number(req, "drive", 1, INT32_MAX, &drive);
 
@@ -177,8 +178,11 @@ static void handle_owners(struct http_request *req, void *cookie)
 		http_respond_error(req, -ERR_BAD_REQUEST, "drive: the number of a drive is missing");
 	else if (error < 0)
 		http_respond_error(req, error, NULL);
-	else
-		respond_json(req, 200, ring_drive_status(g->ring, (uint32_t)drive));
+	else {
+		status = ring_drive_status(g->ring, (uint32_t)drive);
+		peer_list_tell(json_object_get(status, "owners"), req);
+		respond_json(req, 200, status);
+	}
 }
 
 static void handle_docs(struct http_request *req, void *cookie)

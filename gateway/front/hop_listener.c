@@ -160,6 +160,11 @@ static bool guard(struct http_request *req, const struct http_route *route, void
 		(strcmp(route->pattern, BLOCKS) == 0 || route->handler == handle_validate || hop_admit(req, l->name));
 }
 
+static bool outdated(const void *guest, void *cookie)
+{
+	return door_is_outdated(((const struct hop_listener *)cookie)->door, guest);
+}
+
 /* All addresses of this machine: good to listen on, and none that others could go to. */
 static bool is_wildcard(const char *address)
 {
@@ -226,6 +231,7 @@ int hop_listener_start(const struct hop_listener_options *options, struct buf *w
 		.stranger_ms = DOOR_STRANGER_MS,
 		.routes = HOP_ROUTES,
 		.guard = guard,
+		.outdated = outdated,
 		.cookie = l,
 	};
 	l->door = options->door;

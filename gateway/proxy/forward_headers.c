@@ -2,6 +2,7 @@
 
 #include "common/base/line.h"
 #include "common/base/text.h"
+#include "common/http/told_url.h"
 #include "common/proto/headers.h"
 
 #include <errno.h>
@@ -175,4 +176,10 @@ void forward_headers_key(const char *target, const struct token_identity *identi
 	}
 	if (identity)
 		write_key_of_user(identity->user, ret);
+}
+
+/* A client that says it is a gateway is told no more than the address as it is. */
+const char *forward_headers_home(const struct http_request *req, const char *url, char *ret)
+{
+	return http_request_header(req, HEADER_HOP) ? url : told_url(url, http_request_header(req, "Host"), ret);
 }

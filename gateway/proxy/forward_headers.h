@@ -25,4 +25,8 @@ int forward_headers_answer(const struct http_headers *answer, bool of_gateway, s
 #define FORWARD_KEY_SIZE 48
 void forward_headers_key(const char *target, const struct token_identity *identity, char *ret);
 
+/* The value of Nephos-Home for who asks: told_url of what he came by. Another gateway, which passes it on, gets it as
+ * it is. ret needs TOLD_URL_SIZE bytes. */
+const char *forward_headers_home(const struct http_request *req, const char *url, char *ret);
+
 #endif

@@ -4,8 +4,10 @@
 #include "common/base/error.h"
 #include "common/http/byteranges.h"
 #include "common/http/precondition.h"
+#include "common/http/told_url.h"
 #include "common/proto/compact.h"
 #include "common/proto/headers.h"
+#include "gateway/proxy/forward_headers.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -161,7 +163,7 @@ static bool is_all_of_it(const struct kept_reply *r)
 int kept_reply_add_fields(const struct kept_reply *r, struct http_headers *ret)
 {
 	struct http_header field;
-	char position[HEADERS_VALUE_SIZE];
+	char position[HEADERS_VALUE_SIZE], home[TOLD_URL_SIZE];
 	size_t at = 0;
 	int error = 0;
 
@@ -172,7 +174,7 @@ int kept_reply_add_fields(const struct kept_reply *r, struct http_headers *ret)
 	if (error == 0)
 		error = http_headers_add(ret, HEADER_SEQ, position);
 	if (error == 0)
-		error = http_headers_add(ret, HEADER_HOME, r->home);
+		error = http_headers_add(ret, HEADER_HOME, forward_headers_home(r->req, r->home, home));
 	if (error == 0)
 		error = http_headers_add(ret, HEADER_CACHE_STATUS, r->cache_status);
 	if (error == 0 && r->for_gateway && answer_stamp(r->answer) > 0 && is_all_of_it(r))

@@ -66,7 +66,7 @@ static int add_digest(struct http_headers *headers, struct span bytes)
 /* As the docs service says it. */
 static int make_fields(const struct exchange *x, struct http_headers *headers)
 {
-	char hex[SHA256_HEX_SIZE];
+	char hex[SHA256_HEX_SIZE], home[TOLD_URL_SIZE];
 
 	text_hex(x->block.name.sha256, SHA256_BYTES, hex);
 	int r = http_headers_addf(headers, "ETag", "\"%s\"", hex);
@@ -79,7 +79,7 @@ static int make_fields(const struct exchange *x, struct http_headers *headers)
 	if (r == 0)
 		r = http_headers_add(headers, "Content-Type", "application/octet-stream");
 	if (r == 0)
-		r = http_headers_add(headers, HEADER_HOME, x->where.home.url);
+		r = http_headers_add(headers, HEADER_HOME, forward_headers_home(x->req, x->where.home.url, home));
 	if (r == 0)
 		r = http_headers_addf(headers, HEADER_CACHE_STATUS, "%s; %s", x->proxy->with.name,
 			x->block.tried ? "fwd=miss; stored" : "hit");

@@ -386,6 +386,18 @@ static const char *forward_reason(const struct exchange *x)
 	return x->fill.answer ? "miss" : "bypass";
 }
 
+/* That gateway has said where it is as others of the store are told. */
+static int say_home(struct exchange *x)
+{
+	const char *url = x->way == WAY_HERE ? x->where.home.url : http_headers_get(&x->answer_headers, HEADER_HOME);
+	char home[TOLD_URL_SIZE];
+	const char *told = url ? forward_headers_home(x->req, url, home) : NULL;
+
+	if (!url || (x->way != WAY_HERE && told == url))
+		return 0;
+	return http_headers_set(&x->answer_headers, HEADER_HOME, told);
+}
+
 static int say_where(struct exchange *x)
 {
 	const char *before = x->way == WAY_HOP ? http_headers_get(&x->answer_headers, HEADER_CACHE_STATUS) : NULL;
@@ -402,9 +414,7 @@ static int say_where(struct exchange *x)
 	line_text(&line, x->way == WAY_HOP ? "; detail=home" : "");
 	int error = http_headers_set(&x->answer_headers, HEADER_CACHE_STATUS, text);
 
-	if (error == 0 && x->way == WAY_HERE)
-		error = http_headers_set(&x->answer_headers, HEADER_HOME, x->where.home.url);
-	return error;
+	return error < 0 ? error : say_home(x);
 }
 
 int proxy_home_on_head(struct exchange *x, const struct http_response *head)

@@ -32,6 +32,7 @@
 
 #include "common/base/metrics.h"
 #include "common/http/server/server.h"
+#include "common/http/told_url.h"
 #include "common/proto/tag.h"
 #include "gateway/blocks/block_source.h"
 #include "gateway/cache/answer.h"

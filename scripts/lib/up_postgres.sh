@@ -77,13 +77,6 @@ find_postgres() {
 	choose_postgres "$PGDATA"
 }
 
-# How long the log of changes may become: less than what blocks leave free of the same disk (nephos-docs
-# --blocks-reserve: 2 GiB, at most an eighth). A server that has no room for its log ends.
-log_megabytes() {
-	local part=$(($(df --output=size -BM "$PGDATA" | tail -n 1 | tr -dc 0-9) / 16))
-	echo $((part < 32 ? 32 : part > 1536 ? 1536 : part)) # 32: the least that PostgreSQL takes
-}
-
 start_postgres() {
 	local database
 	if [ ! -s "$PGDATA/PG_VERSION" ]; then
@@ -97,7 +90,7 @@ start_postgres() {
 	# connect. Three of the connections are kept for the superuser, which the services are not.
 	start postgres "$PGBIN/postgres" -D "$PGDATA" -k "$SOCKETS" \
 		-c listen_addresses= -c port=5432 -c max_connections=123 -c shared_buffers=256MB -c jit=off \
-		-c max_wal_size="$(log_megabytes)MB" -c checkpoint_timeout=15min -c shared_preload_libraries=pg_stat_statements \
+		-c max_wal_size="$(log_megabytes "$PGDATA")MB" -c checkpoint_timeout=15min -c shared_preload_libraries=pg_stat_statements \
 		-c unix_socket_permissions=0777 -c "hba_file=$DATA/run/pg_hba.conf" \
 			-c "ident_file=$DATA/run/pg_ident.conf"
 	await postgres 30 "$PGBIN/pg_isready" -q -h "$SOCKETS" -p 5432 -U postgres -d postgres

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Goal: the key that the parts of a store know each other by is exchanged while everything runs, in three steps, and no
-# request fails meanwhile; the old one opens nothing afterwards.
+# request fails meanwhile; the old one opens nothing afterwards, and what was begun by it and has no end is cut.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 KEY=$E2E_DATA/cluster.key
@@ -38,21 +38,56 @@ grown() { [ "$(codes | wc -l)" -ge $(($1 + 40)) ]; }
 goes_on() { eventually 60 grown "$(codes | wc -l)"; }
 
 old=$(cat "$KEY") new=$(new_key)
-load a & load b &
+load a &
+loads=($!)
+load b &
+loads+=($!)
 at_end "touch '$WORK/enough'"
 check "requests go through" goes_on
 check "a second key is accepted" step 1 "$old" "$new"
 check "requests go on" goes_on
 check "it becomes the first" step 2 "$new" "$old"
 check "requests go on with either" goes_on
-check "the old one is taken out" step 3 "$new"
-check "requests go on with the new one" goes_on
-touch "$WORK/enough"
-wait
-check_eq "none of them failed" "" "$(codes | grep -vxE '200|201' | sort | uniq -c)"
 
+# Somebody who has the old key listens for ever, at a service and at a gateway's door for gateways; a user does, too.
 echo "$old" >"$WORK/old.key"
 at=$(sed -n 's/.*op=start url=\([^ ]*\) .*/\1/p' "$E2E_DATA/log/docs-1.log" | tail -n 1)
+hop=$(sed -n 's/.*op=start .* ring=\([^ ]*\) .*/\1/p' "$E2E_DATA/log/gateway-1.log" | tail -n 1)
+relay before "$at" "$WORK/old.key"
+relay hop "$hop" "$WORK/old.key"
+me=$(curl -s --noproxy '*' "${AUTH[@]}" "$URL/api/v2/user/me" | jq -r .id)
+drive=$(curl -s --noproxy '*' "${AUTH[@]}" "$URL/api/v2/docs/drives/home" | jq -r .id)
+seq_now() { curl -s --noproxy '*' "${AUTH[@]}" "$URL/api/v2/docs/drives/home" | jq -r .seq; }
+as_part=(-H "Nephos-User: $me" -H 'Nephos-User-Name: x' -H 'Nephos-Admin: 0' -H 'Nephos-Token-Id: k1')
+listeners=()
+listen() { # NAME URL [FLAG…]
+	curl -s -N --noproxy '*' --max-time 120 -H 'Accept: text/event-stream' "${@:3}" \
+		"$2/api/v2/docs/drives/$drive/changes?since=$(seq_now)" >"$WORK/heard-$1" &
+	listeners+=($!)
+}
+listen service "$URL_before" "${as_part[@]}"
+listen gateway "$URL_hop" "${as_part[@]}" -H "Nephos-Drive: $drive" -H 'Nephos-Hop: 1000000000 third'
+listen user "$second" "${AUTH[@]}"
+# Mounts wait so, for a minute.
+curl -s --noproxy '*' --max-time 120 "${as_part[@]}" "$URL_before/api/v2/docs/drives/$drive/changes?since=1000000000&wait=60" >/dev/null &
+listeners+=($!)
+all_hear() { local n; for n in service gateway user; do grep -q ^data: "$WORK/heard-$n" || return 1; done; }
+all_listen() { kill -0 "${listeners[@]}"; }
+none_listens() { local p; for p in "${listeners[@]}"; do ! kill -0 "$p" 2>/dev/null || return 1; done; }
+check "who listens hears of changes" eventually 20 all_hear
+check "and goes on listening" all_listen
+
+check "the old one is taken out" step 3 "$new"
+check "who listens by it is cut off soon, as is who listens through a gateway" eventually 10 none_listens
+listen again "$second" "${AUTH[@]}"
+hears_again() { grep -q ^data: "$WORK/heard-again"; }
+check "a user who comes back goes on listening" eventually 20 hears_again
+kill "${listeners[3]}" "${listeners[4]}" 2>/dev/null
+check "requests go on with the new one" goes_on
+touch "$WORK/enough"
+wait "${loads[@]}"
+check_eq "none of them failed" "" "$(codes | grep -vxE '200|201' | sort | uniq -c)"
+
 relay old "$at" "$WORK/old.key"
 relay new "$at" "$KEY"
 check_eq "who has the old one is nobody" 000 "$(http "$URL_old/api/v2/docs/drives" -H 'Nephos-User: 1')"

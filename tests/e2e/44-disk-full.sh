@@ -16,7 +16,7 @@ PORT=$((${E2E_PORT:-18050} + 20))
 mkdir -p "$D/blocks" "$M"
 up() { "$E2E_ROOT/scripts/up" --data "$D" --port $PORT --mount "$M" --user tester; }
 down() { "$E2E_ROOT/scripts/down" --data "$D"; }
-at_end 'umount "$D/postgres/base" "$D/blocks"'
+at_end 'umount "$WORK/store/postgres/base" "$WORK/store/blocks"'
 at_end down
 mount -t tmpfs -o size=64m,mode=700 tmpfs "$D/blocks" || exit 2
 check "a store comes up" up
@@ -150,7 +150,7 @@ check "the store goes down with all stored" down
 mkdir "$WORK/disk"
 mount -t tmpfs -o size=300m,mode=711 tmpfs "$WORK/disk" || exit 2
 D=$WORK/disk/store
-up() { "$E2E_ROOT/scripts/up" --data "$D" --port $((PORT + 5)) --user tester; }
+up() { "$E2E_ROOT/scripts/up" --data "$D" --port $((PORT + 5)) --user tester "$@"; }
 at_end 'umount "$WORK/disk"'
 at_end down
 check "one disk for all: a store comes up" up
@@ -173,4 +173,38 @@ for ((i = 0; i < 12; i++)); do
 done
 check_status "a file is removed" 204 -X DELETE "${AUTH[@]}" "$FILES/large12"
 check_eq "and what was let go makes room at once" 201 "$(put_large 99)"
+
+# ---- and so do rows, from small files, names and xattrs ----
+check "with a mount" up --mount "$M"
+before=$(pids)
+left_kb() { df --output=avail -k "$D" | tail -n 1 | tr -dc 0-9; }
+mkdir "$M/tables"
+fill_names='for i in range(40000): os.symlink("x" * 4000, m + "/tables/name%d" % i)'
+check_eq "rows: the program that makes small files is told" ENOSPC "$(error_of "$fill_tables")"
+check "when there is room left for the database's log" test "$(left_kb)" -ge 8000
+check_eq "as is who makes names" ENOSPC "$(error_of "$fill_names")"
+check_eq "or sets an xattr" ENOSPC "$(error_of 'os.setxattr(m + "/inline", "user.more", b"x" * 5000)')"
+check_eq "or writes a file longer" ENOSPC "$(error_of 'f = os.open(m + "/tables/1", os.O_WRONLY | os.O_APPEND)
+try:
+    os.write(f, b"more")
+    os.fsync(f)
+finally:
+    try: os.close(f)
+    except OSError: pass')"
+random 30 >"$WORK/tiny"
+http -T "$WORK/tiny" "${AUTH[@]}" "$FILES/tiny" >/dev/null
+check_eq "or puts one by HTTP" "507 ENOSPC" "$(problem)"
+http -d '{"name":"more"}' -H 'Content-Type: application/json' "${AUTH[@]}" "$NEPHOS_URL/api/v2/docs/drives" >/dev/null
+check_eq "or makes a drive" "507 ENOSPC" "$(problem)"
+check_status "what is there is written over" 200 -T "$WORK/inline" "${AUTH[@]}" "$FILES/inline"
+check_status "and becomes shorter" 200 -T "$WORK/tiny" "${AUTH[@]}" "$FILES/inline"
+check_eq "on the mount, too" none "$(error_of 'os.truncate(m + "/tables/1", 10)')"
+check "names and modes can be changed" sh -c 'mv "$1/tables/2" "$1/tables/two" && chmod 600 "$1/tables/two"' - "$M"
+check "files can be removed" rm -r "$M/tables"
+# What upkeep takes away, PostgreSQL gives back to the disk when it cleans up; it is only told to do so now.
+vacuum() { (cd / && psql -X -q "host='$D/run/postgres' port=5432 user=postgres dbname=docs" -c VACUUM -c CHECKPOINT); }
+room_again() { vacuum && echo made >"$M/made"; }
+check "and make room for others" eventually 240 room_again
+check_eq "which are whole" made "$(cat "$M/made")"
+check_eq "no process has ended" "$before" "$(pids)"
 e2e_end

@@ -67,6 +67,53 @@ check_eq "the metrics have the epoch" "$(ring_of 1 .epoch)" \
 check "the states of a member are printed" sh -c 'env -i "$1" --print-fsm | grep -q "^stopped *next epoch *member"' - \
 	"$BIN/nephos-gateway"
 
+# ---- who comes by another host than localhost is told where gateways are by that one ----
+# They say of themselves that they are at 127.0.0.1, as those of docker-compose say that they are at localhost.
+TOKEN=$(sed -n 's/^NEPHOS_TOKEN=//p' "$DATA/credentials")
+by() { # HOST GATEWAY PATH [FLAG…]
+	curl -s --noproxy '*' -H "Host: $1" -H "Authorization: Bearer $TOKEN" "${@:4}" "${URLS[$2]}/api/v2/$3"
+}
+all_at() { echo "http://$1:$PORT http://$1:$((PORT + 1)) http://$1:$((PORT + 2))"; }
+check_eq "who comes by a name finds all gateways there" "$(all_at nephos.example)" \
+	"$(by nephos.example:80 1 gateways | jq -r '.gateways | join(" ")')"
+check_eq "who comes from this machine finds them here" "$(all_at 127.0.0.1)" \
+	"$(by localhost:80 1 gateways | jq -r '.gateways | join(" ")')"
+check_eq "what is no host is told to nobody" 0 "$(by 'nephos!example' 1 gateways | jq '.gateways | length')"
+check_eq "the owners of a drive are there, too" nephos.example \
+	"$(by nephos.example 1 'gateways/owners?drive=1' | jq -r '.owners[].url' | sed 's|http://\(.*\):.*|\1|' | sort -u)"
+HOME_PORT=$(by localhost 1 docs/drives/home/files/owned/file -o /dev/null -D - | tr -d '\r' | sed -n 's/^Nephos-Home: .*://p')
+for n in 1 2 3; do
+	check_eq "gateway $n names the home by the host that was asked" "http://[2001:db8::1]:$HOME_PORT" \
+		"$(by '[2001:db8::1]:80' $n docs/drives/home/files/owned/file -o /dev/null -D - | tr -d '\r' | sed -n 's/^Nephos-Home: //p')"
+done
+
+# A name of this machine that does not look like one, for those processes alone that look into this file of hosts.
+if [ "$(id -u)" = 0 ]; then
+	away=$PORT
+	[ "$away" != "$HOME_PORT" ] || away=$((PORT + 1))
+	hops() { curl -s --noproxy '*' "http://127.0.0.1:$away/metrics" | sed -n 's/^nephos_gateway_hops_total //p'; }
+	printf '127.0.0.1 localhost nephos.example\n' >"$WORK/hosts"
+	mkdir "$WORK/there"
+	cat >"$WORK/far" <<-'END'
+		set -e
+		mount --bind "$WORK/hosts" /etc/hosts
+		"$NEPHOS" mount -o "credentials=$DATA/credentials,pidfile=$WORK/far.pid,log=$WORK/far.log" \
+			"http://nephos.example:$away" "$WORK/there"
+		trap 'umount "$WORK/there"' EXIT
+		# It asks for the gateways when it has been let in, and hears of the home with its first answers.
+		for try in $(seq 50); do
+			before=$(hops)
+			for n in $(seq 10); do echo "$try" >"$WORK/there/far-$n"; done
+			[ "$(hops)" != "$before" ] || exit 0
+		done
+		echo "after $try tries each change still goes by way of the other gateway" >&2
+		exit 1
+	END
+	export WORK NEPHOS DATA away
+	export -f hops
+	check "a mount by that name goes to the home itself" env -u NEPHOS_URL -u NEPHOS_URLS unshare -m bash "$WORK/far"
+fi
+
 # ---- who is asked to end leaves first ----
 before=$(ring_of 1 .epoch)
 gone=$(pid gateway-3)

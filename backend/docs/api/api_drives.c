@@ -254,6 +254,7 @@ void api_drive_create(struct http_request *req, void *cookie)
 	c->base.hint =
 		"you have as many drives as a user may have, those in the trash included: delete one for good first";
 	c->base.beside = true;
+	c->base.grows = true;
 	c->base.change_name = "drive-create";
 	c->base.change = create_change;
 	call_work(call, change_run);

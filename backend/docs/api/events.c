@@ -175,5 +175,6 @@ void events_respond(struct call *call, int64_t since)
 	e->since = since;
 	e->end_ns = clock_mono_ns() + EVENTS_LIFE_S * NS_PER_S;
 	call->data = e;
+	http_request_is_poll(call->req);
 	call_work(call, events_job);
 }

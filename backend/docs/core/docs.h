@@ -8,6 +8,7 @@
 #include "backend/docs/blocks/block_store.h"
 #include "backend/docs/rules/commit.h"
 #include "backend/docs/core/failpoint.h"
+#include "backend/docs/core/rows_disk.h"
 #include "common/base/metrics.h"
 #include "common/proto/cap.h"
 #include "common/trust/cluster.h"
@@ -58,12 +59,13 @@ struct docs {
 	size_t cap_key_count;
 	struct docs_metrics metrics;
 	struct failpoint failpoint;
-	int64_t default_quota;	/* of a first drive; 0: none */
-	unsigned file_grace_s;	/* of a block's file without a row */
-	int64_t blocks_reserve; /* bytes of the disk that blocks leave free */
-	unsigned block_young_s; /* so long a block that nothing refers to stays, whoever needs room */
-	unsigned lock_lease_s;	/* so long a mount that holds file locks may be silent */
-	pthread_mutex_t lock;	/* guards workers */
+	int64_t default_quota;	     /* of a first drive; 0: none */
+	unsigned file_grace_s;	     /* of a block's file without a row */
+	int64_t blocks_reserve;	     /* bytes of the disk that blocks leave free */
+	struct rows_disk *rows_disk; /* below the database; NULL: nobody looks */
+	unsigned block_young_s;	     /* so long a block that nothing refers to stays, whoever needs room */
+	unsigned lock_lease_s;	     /* so long a mount that holds file locks may be silent */
+	pthread_mutex_t lock;	     /* guards workers */
 	struct docs_worker workers[DOCS_STORES_MAX];
 };
 

@@ -38,14 +38,12 @@ static int remove_bytes(uint32_t drive, const struct docs_block *block, void *co
 /* Below 0: so much of the reserve is taken, by whatever else lies on that disk. */
 static int disk_left(const struct docs *docs, int64_t *ret)
 {
-	int64_t left, total, reserve = docs->blocks_reserve;
+	int64_t left, total;
 	const int r = docs->blocks->ops->free_bytes(docs->blocks, &left, &total);
 
 	if (r < 0)
 		return r;
-	if (reserve > total / BLOCKS_RESERVE_PART)
-		reserve = total / BLOCKS_RESERVE_PART;
-	*ret = left - reserve;
+	*ret = left - rows_disk_reserve(docs->blocks_reserve, total);
 	return 0;
 }
 
@@ -97,6 +95,15 @@ static int find_disk(struct docs *docs, struct docs_store *store, uint32_t drive
 	return r == 0 && left < size ? -ENOSPC : r;
 }
 
+/* Room for its row, and for the block where it lies in rows. What was collected just now may have made some. */
+static int find_row(struct docs *docs)
+{
+	if (!rows_disk_is_short(docs->rows_disk))
+		return 0;
+	rows_disk_look_again(docs->rows_disk);
+	return rows_disk_is_short(docs->rows_disk) ? -ENOSPC : 0;
+}
+
 /*
  * A generation for one more block, if it may come. Everything that lies there counts, until it is gone. Where its owner
  * or the disk is short of room what nothing refers to goes now: what was let go, the oldest first, and what came and
@@ -109,6 +116,8 @@ static int admit(struct docs *docs, struct docs_store *store, const struct docs_
 	int64_t room = 0;
 	int r = find_disk(docs, store, scope->drive, (int64_t)block->size);
 
+	if (r == 0)
+		r = find_row(docs);
 	if (r == 0)
 		r = store->ops->block_generation(store, scope, block, &room);
 	return r < 0 ? r : make_room(docs, store, scope, block, &room);

@@ -25,7 +25,6 @@ void blocks_drop_take(struct docs *docs, uint32_t drive, struct docs_block *bloc
 /* The same for the blocks that an op names which was refused, later: of those that no other upload has brought, too. */
 void blocks_refused(struct docs *docs, uint32_t drive, const struct op *op);
 
-#define BLOCKS_RESERVE_PART 8 /* what is kept free is at most this part of the disk */
 /* Bytes that the disk still has for blocks, beyond what they leave free. -EIO. */
 int blocks_disk_left(const struct docs *docs, int64_t *ret);
 

@@ -17,6 +17,8 @@ static int make(struct idempotent *o, struct docs_store *store)
 {
 	buf_reset(&o->m.headers);
 	buf_reset(&o->m.body);
+	if (o->grows && rows_disk_is_short(o->m.call->docs->rows_disk))
+		return -ENOSPC;
 	return o->change(o, store);
 }
 

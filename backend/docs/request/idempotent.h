@@ -33,6 +33,7 @@ struct idempotent {
 	/* It says nothing of the drive, which is only where the key is kept: it is no business of the drive's home. */
 	bool beside;
 	bool hidden;  /* what it changes is in no answer that may be kept */
+	bool grows;   /* it makes what stays: -ENOSPC where there is no room for rows */
 	bool ordered; /* with the batches of the drive: under its lock, also without a key */
 	/* How long after the change holds it may be answered. What is set before it runs is for repeats, which do not
 	 * know when it came to hold; change may set another time, of what it did. 0: at once. */

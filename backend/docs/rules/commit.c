@@ -213,6 +213,12 @@ static bool is_passing(int error)
 	return error_lookup(error)->http_status == 503 || error_lookup(error)->http_status == 500;
 }
 
+/* Of no op: the disk is full, which is no fault of the batch, and passes, too. */
+static bool is_disk_full(int error, int index)
+{
+	return error == -ENOSPC && index < 0;
+}
+
 static int slot_apply(struct slot *s, struct tree *tree, int64_t began)
 {
 	struct commit_request *request = s->request;
@@ -226,7 +232,7 @@ static int slot_apply(struct slot *s, struct tree *tree, int64_t began)
 	tree_by(tree, &writer);
 	r = tree_apply(tree, request->batch, journal_key(&request->key, text), &results, &index);
 
-	if (r < 0 && is_passing(r))
+	if (r < 0 && (is_passing(r) || is_disk_full(r, index)))
 		return r;
 	s->applied = r == 0;
 	if (r < 0 && index >= 0 && !is_to_come_again(r))
@@ -355,6 +361,11 @@ static bool is_to_be_swept(struct round *r, const struct tree *tree)
 	return r->sweep;
 }
 
+static bool is_full(const struct commit *c)
+{
+	return c->options.is_full && c->options.is_full(c->options.is_full_cookie);
+}
+
 /* The whole transaction once. A failure is everybody's; what only one of them did wrong is in its slot. */
 static int round_try(struct round *r)
 {
@@ -374,6 +385,8 @@ static int round_try(struct round *r)
 		goto out;
 	}
 	r->before = *tree_peek_drive(tree);
+	if (is_full(r->commit))
+		tree_no_growth(tree);
 	for (size_t i = 0; i < r->count; i++)
 		r->slots[i].error = slot_run(&r->slots[i], tree, &seen[i]);
 	r->after = *tree_peek_drive(tree);

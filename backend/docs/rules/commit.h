@@ -42,8 +42,8 @@ struct commit_request {
 		struct docs_position at, struct docs_answer *ret);
 	/* After COMMIT, or when nothing was committed: error 0: the answer is valid (repeat says whether it is an old
 	 * one); else the failure that is to be told and was not kept: -ERR_NOT_FOUND, -ERR_KEY_REUSED,
-	 * -ERR_OUT_OF_ORDER, -ERR_SESSION_GONE, -ERR_EPOCH, -E2BIG of the answer, and what passes (503). drive: after
-	 * the transaction; NULL with an error. */
+	 * -ERR_OUT_OF_ORDER, -ERR_SESSION_GONE, -ERR_EPOCH, -E2BIG of the answer, -ENOSPC of the disk, and what passes
+	 * (503). drive: after the transaction; NULL with an error. */
 	void (*done)(struct commit_request *request, int error, const struct docs_answer *answer, bool repeat,
 		const struct tree_drive *drive);
 	void *cookie;
@@ -84,6 +84,10 @@ struct commit_options {
 	/* An op was refused, and would be again: what was uploaded for it came to nothing. May be NULL. */
 	void (*on_refused)(uint32_t drive, const struct op *op, void *cookie);
 	void *on_refused_cookie;
+	/* Whether there is no room for more rows. Asked once for each transaction: then what makes some is -ENOSPC by
+	 * done(), not kept under its key. May be NULL. */
+	bool (*is_full)(void *cookie);
+	void *is_full_cookie;
 };
 
 int commit_new(const struct commit_options *options, struct commit **ret);

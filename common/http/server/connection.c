@@ -355,9 +355,21 @@ static bool is_gone(struct http_request *req, int64_t now_ns)
 		now_ns - req->half_closed_ns >= (int64_t)req->server->options.half_closed_ms * NS_PER_MS;
 }
 
+/* With the request's lock held, and the server's: a connection goes after its request. The guard has set what is known
+ * of it before anybody said that this is a poll, and sets it again only for the next request. */
+static bool is_outdated(const struct http_request *req)
+{
+	const struct http_server_options *o = &req->server->options;
+	const struct connection *c = o->outdated && req->is_poll && !req->absent ? request_connection(req) : NULL;
+
+	return c && o->outdated(c->data, o->cookie);
+}
+
 static void look_after_request(struct http_request *req, int64_t now_ns)
 {
 	pthread_mutex_lock(&req->lock);
+	if (is_outdated(req))
+		(void)shutdown(request_fd(req), SHUT_RDWR);
 	if (req->suspended && !req->absent && (req->on_abort || req->streaming) && is_gone(req, now_ns)) {
 		req->absent = true;
 		request_wake(req);

@@ -68,9 +68,14 @@ struct http_server_options {
 	/* Runs before every handler, on the server's thread; false: it has answered, or will. It may also keep the
 	 * request and go on later by http_request_proceed. NULL: none. */
 	bool (*guard)(struct http_request *req, const struct http_route *route, void *cookie);
+	/* Whether what is known of a connection (http_connection_data) does not hold any more. Asked again and again,
+	 * on a thread of the server's own, while a poll (http_request_is_poll) is under way there, or its answer is
+	 * sent piece by piece: then the connection is cut. What else is under way may finish. NULL: it holds for good.
+	 */
+	bool (*outdated)(const void *data, void *cookie);
 	/* Adds fields to each answer, the server's own as well. Any thread. NULL: none. */
 	void (*stamp)(struct http_headers *ret, void *cookie);
-	void *cookie;		 /* for handlers, guard and stamp */
+	void *cookie;		 /* for handlers, guard, outdated and stamp */
 	struct metrics *metrics; /* may be NULL: requests by route and status, latency, bytes, connections */
 	/* Pages of which other origins may use it from a browser (cors.h); NULL: of none. Must outlive the server. */
 	const char *cors_origins;

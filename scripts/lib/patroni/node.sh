@@ -23,6 +23,15 @@ make_certificate() {
 		rm -f "$at/ca.key" "$at/node.csr" "$at/ca.srl"
 }
 
+# log_megabytes FOLDER [NODES]: how long a server's log of changes may become. All NODES on the disk of FOLDER together:
+# half of what blocks leave free there (nephos-docs --blocks-reserve: 2 GiB, at most an eighth), which rows leave free,
+# too. A server that has no room for its log ends. 32: the least that PostgreSQL takes.
+log_megabytes() {
+	local part=$(($(df --output=size -BM "$1" | tail -n 1 | tr -dc 0-9) / 16))
+	part=$(((part > 1024 ? 1024 : part) / ${2:-1}))
+	echo $((part < 32 ? 32 : part))
+}
+
 random_word() { head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n'; }
 
 # fill_secrets FOLDER NAMES: all that NODE_TLS holds, into a new folder.
@@ -48,8 +57,8 @@ node_wrapper() {
 # What all nodes agree about lies in etcd from the first start on. A primary that is lost is given up after 20 s, which
 # is the least that Patroni takes; one whose postmaster died at once, when another can take over. No change is
 # acknowledged that a second node does not have (strict), whatever is broken.
-bootstrap_config() {
-	cat <<-'END'
+bootstrap_config() { # bootstrap_config MEGABYTES: of each node's log
+	cat <<-END
 		bootstrap:
 		  dcs:
 		    ttl: 20
@@ -68,10 +77,8 @@ bootstrap_config() {
 		      remove_data_directory_on_diverged_timelines: true
 		      parameters:
 		        max_connections: 123
-		        max_wal_size: 4GB
 		        checkpoint_timeout: 15min
-		        max_slot_wal_keep_size: 4GB
-		        wal_keep_size: 256MB
+		        wal_keep_size: $(($1 < 256 ? $1 : 256))MB
 		        wal_receiver_timeout: 5s
 		        wal_sender_timeout: 5s
 		        wal_retrieve_retry_interval: 250ms
@@ -89,9 +96,11 @@ tls_config() { # tls_config INDENT: the same files for whoever asks and for whoe
 }
 
 # node_config N FOLDER SOCKETS WRAPPER: Patroni's settings; FOLDER: where data and what Patroni writes lie; SOCKETS: the
-# folder of PostgreSQL's socket.
+# folder of PostgreSQL's socket. The three nodes may lie on one disk, and so have a third each of what their logs may
+# come to, also of the log that is kept for a node which is away: when that is gone, it has to be copied anew.
 node_config() {
-	local n=$1
+	local n=$1 log
+	log=$(log_megabytes "$2" 3)
 	cat <<-END
 		scope: $NODE_SCOPE
 		name: $(node_name "$n")
@@ -132,8 +141,10 @@ node_config() {
 		    ident_file: $(yaml "$NODE_RULES/pg_ident.conf")
 		    shared_buffers: 128MB
 		    jit: 'off'
+		    max_wal_size: ${log}MB
+		    max_slot_wal_keep_size: ${log}MB
 		    shared_preload_libraries: pg_stat_statements
-		$(bootstrap_config)
+		$(bootstrap_config "$log")
 	END
 }
 

@@ -519,8 +519,8 @@ int front_drive_of(const char *name, const char *other)
 int front_ask(struct front *f, const char *line, const char *more, char *text, size_t size)
 {
 	char request[8192];
-	(void)snprintf(request, sizeof(request), "%s HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer anna\r\n%s%s", line,
-		more, strstr(more, "\r\n\r\n") ? "" : "\r\n");
+	(void)snprintf(request, sizeof(request), "%s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer anna\r\n%s%s",
+		line, more, strstr(more, "\r\n\r\n") ? "" : "\r\n");
 	return wire_ask(f->port, request, text, size);
 }
 

@@ -37,7 +37,9 @@ struct world {
 	struct metric *met;
 	char url[64], peer[HTTP_PEER_SIZE];
 	int served;
-	const char *kind; /* only parts of this kind are let in; NULL: any */
+	const char *kind;    /* only parts of this kind are let in; NULL: any */
+	struct gate waiting; /* requests for what takes its time */
+	struct http_request *slow;
 };
 
 static void handle_hello(struct http_request *req, void *cookie)
@@ -53,7 +55,69 @@ static void handle(struct http_request *req, void *cookie)
 	http_respond(req, 200, NULL, SPAN_LITERAL("for parts"));
 }
 
-static const struct http_route ROUTES[] = {DOOR_ROUTE(handle_hello),
+/* ---- what takes its time ---- */
+
+static void on_abort(struct http_request *req, void *cookie)
+{
+	(void)cookie;
+	http_respond_error(req, -ECANCELED, NULL);
+}
+
+static void handle_poll(struct http_request *req, void *cookie)
+{
+	struct world *w = cookie;
+
+	http_request_is_poll(req);
+	http_request_on_abort(req, on_abort, NULL);
+	gate_open(&w->waiting);
+}
+
+/* A few bytes, and then it waits for more. */
+static int pull_event(void *cookie, void *data, size_t size, size_t *ret_size)
+{
+	struct world *w = cookie;
+
+	if (w->served > 0)
+		return -EAGAIN;
+	w->served++;
+	assert_true(size > 0);
+	*(char *)data = 'e';
+	*ret_size = 1;
+	gate_open(&w->waiting);
+	return 0;
+}
+
+static void on_streamed(void *cookie, bool complete)
+{
+	(void)cookie;
+	assert_false(complete);
+}
+
+static void handle_events(struct http_request *req, void *cookie)
+{
+	static const struct http_stream_ops OPS = {.pull = pull_event, .done = on_streamed};
+
+	http_request_is_poll(req);
+	http_respond_stream(req, 200, NULL, -1, &OPS, cookie, NULL);
+}
+
+/* No poll: it is answered when the test says so. */
+static void handle_slow(struct http_request *req, void *cookie)
+{
+	struct world *w = cookie;
+
+	w->slow = req;
+	gate_open(&w->waiting);
+}
+
+#define WAITS(pattern_, handler_)                                                                  \
+	{                                                                                          \
+		.method = "POST", .pattern = (pattern_), .body = HTTP_BODY_WHOLE, .body_max = 100, \
+		.handler = (handler_), .internal = true                                            \
+	}
+
+static const struct http_route ROUTES[] = {DOOR_ROUTE(handle_hello), WAITS("/poll", handle_poll),
+	WAITS("/events", handle_events), WAITS("/slow", handle_slow),
 	{.method = "POST",
 		.pattern = "/x",
 		.body = HTTP_BODY_WHOLE,
@@ -69,6 +133,11 @@ static bool guard(struct http_request *req, const struct http_route *route, void
 		(w->kind ? door_admits_kind(w->server_door, req, w->kind) : door_admits(w->server_door, req));
 }
 
+static bool outdated(const void *guest, void *cookie)
+{
+	return door_is_outdated(((const struct world *)cookie)->server_door, guest);
+}
+
 static void make_keys(char *path, struct cluster **ret)
 {
 	(void)snprintf(path, KEY_PATH_SIZE, "/tmp/nephos-test-door.XXXXXX");
@@ -82,8 +151,10 @@ static void make_keys(char *path, struct cluster **ret)
 static int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	const struct http_server_options server = {.address = "0.0.0.0", .routes = ROUTES, .guard = guard, .cookie = w};
+	const struct http_server_options server = {
+		.address = "0.0.0.0", .routes = ROUTES, .guard = guard, .outdated = outdated, .cookie = w};
 
+	gate_init(&w->waiting);
 	make_keys(w->server_keys, &w->server_cluster);
 	make_keys(w->client_keys, &w->client_cluster);
 	assert_int_equal(metrics_new(&w->metrics), 0);
@@ -271,6 +342,40 @@ static void the_key_is_exchanged_under_kept_connections(void **state)
 	assert_int_equal(w->served, asked);
 }
 
+/* An answer that never ends would otherwise be heard until it is over by who greeted before. */
+static void what_waits_is_cut_when_the_key_is_taken_out_and_all_else_is_answered(void **state)
+{
+	static const char *const TARGETS[] = {"poll", "events", "slow"};
+	struct world *w = *state;
+	struct outcome outcomes[3];
+	char url[64];
+
+	for (size_t i = 0; i < 3; i++) {
+		const struct http_call_options call = {
+			.method = "POST", .url = url, .peer = w->peer, .deadline_ms = 60000, .connect_ms = 300};
+
+		(void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/%s", http_server_port(w->server), TARGETS[i]);
+		memset(&outcomes[i], 0, sizeof(outcomes[i]));
+		gate_init(&outcomes[i].over);
+		assert_int_equal(http_client_start(w->client, &call, &outcomes[i], on_done, NULL), 0);
+		assert_true(gate_wait(&w->waiting, (int)i + 1));
+	}
+	/* One more is let in: nobody has to go. */
+	set_keys(w->server_keys, w->server_cluster, ONES ZEROS);
+	assert_int_equal(ask(w, w->url, w->peer, true).status, 200);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(gate_count(&outcomes[i].over), 0);
+	set_keys(w->server_keys, w->server_cluster, ONES);
+	for (size_t i = 0; i < 2; i++) {
+		assert_true(gate_wait(&outcomes[i].over, 1));
+		assert_true(outcomes[i].error < 0);
+	}
+	assert_int_equal(gate_count(&outcomes[2].over), 0);
+	http_respond(w->slow, 200, NULL, SPAN_LITERAL("done"));
+	assert_true(gate_wait(&outcomes[2].over, 1));
+	assert_int_equal(outcomes[2].status, 200);
+}
+
 /* Who knows a key that was taken out does not say that he does not know us. */
 static void a_client_leaves_the_connections_of_a_key_that_was_taken_out(void **state)
 {
@@ -397,6 +502,7 @@ int main(void)
 		with_world(another_part_is_told_nothing),
 		with_world(a_squatter_is_told_nothing_whatever_he_answers),
 		with_world(the_key_is_exchanged_under_kept_connections),
+		with_world(what_waits_is_cut_when_the_key_is_taken_out_and_all_else_is_answered),
 		with_world(a_client_leaves_the_connections_of_a_key_that_was_taken_out),
 		with_world(a_body_that_is_gone_is_not_answered_as_if_the_caller_were_nobody),
 		with_world(who_passes_a_greeting_on_is_found_out_whichever_way_he_goes),

@@ -179,8 +179,13 @@ static void who_asks_is_told_of_the_gateways_that_he_can_reach(void **state)
 		{"Host: 127.0.0.1:8050\r\nAuthorization: Bearer anna\r\n", 200,
 			"{\"gateways\":[\"http://127.0.0.1:1\",\"http://127.0.0.1:2\"]}"},
 		{"Host: localhost\r\nAuthorization: Bearer anna\r\n", 200, "http://127.0.0.1:2"},
-		{"Host: cloud.example.com\r\nAuthorization: Bearer anna\r\n", 200, "{\"gateways\":[]}"},
-		{"Host: 10.0.0.1:8050\r\nAuthorization: Bearer anna\r\n", 200, "{\"gateways\":[]}"},
+		{"Host: cloud.example.com\r\nAuthorization: Bearer anna\r\n", 200,
+			"{\"gateways\":[\"http://cloud.example.com:1\",\"http://cloud.example.com:2\"]}"},
+		{"Host: 10.0.0.1:8050\r\nAuthorization: Bearer anna\r\n", 200,
+			"{\"gateways\":[\"http://10.0.0.1:1\",\"http://10.0.0.1:2\"]}"},
+		/* No host that can be told. */
+		{"Host: [fe80::1:8050\r\nAuthorization: Bearer anna\r\n", 200, "\"http://127.0.0.1:1\""},
+		{"Host: cloud!\r\nAuthorization: Bearer anna\r\n", 200, "{\"gateways\":[]}"},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		char request[512];

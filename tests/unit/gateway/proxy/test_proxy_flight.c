@@ -25,7 +25,7 @@ static int begin(struct front *f, const char *method, unsigned drive, const char
 	const int fd = wire_connect(f->port);
 
 	(void)snprintf(request, sizeof(request),
-		"%s /api/v2/docs/drives/%u/%s HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer anna\r\n"
+		"%s /api/v2/docs/drives/%u/%s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer anna\r\n"
 		"Connection: close\r\n%s\r\n",
 		method, drive, path, more);
 	assert_true(wire_say(fd, request));

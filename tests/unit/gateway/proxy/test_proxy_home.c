@@ -258,6 +258,42 @@ static void a_request_reaches_the_home_through_another_gateway(void **state)
 	assert_says("Cache-Status: h; fwd=miss; stored\r\n");
 }
 
+/* f: the gateway that is asked. */
+static void assert_home(const struct front *f, const char *method, unsigned drive, const char *host, const char *home)
+{
+	char request[512], field[128];
+
+	(void)snprintf(request, sizeof(request),
+		"%s /api/v2/docs/drives/%u/documents/2 HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer anna\r\n" NO_BODY
+		"\r\n",
+		method, drive, host);
+	(void)snprintf(field, sizeof(field), "Nephos-Home: %s\r\n", home);
+	assert_int_equal(wire_ask(f->port, request, text, sizeof(text)), 200);
+	if (!strstr(text, field))
+		fail_msg("%s by %s: not \"%s\": %.900s", method, host, field, text);
+}
+
+/* The gateways here say that they are at 127.0.0.1. */
+static void the_home_is_named_by_the_host_that_a_client_came_by(void **state)
+{
+	struct front *f = *state;
+	const struct front *const gateways[] = {f, f->other};
+	const unsigned drive = front_new_drive_at("h", "g");
+	char name[64], address[64], here[64];
+
+	(void)snprintf(name, sizeof(name), "http://nephos.example:%u", f->other->port);
+	(void)snprintf(address, sizeof(address), "http://[2001:db8::1]:%u", f->other->port);
+	(void)snprintf(here, sizeof(here), "http://127.0.0.1:%u", f->other->port);
+	for (size_t i = 0; i < 2; i++) {
+		assert_home(gateways[i], "PUT", drive, "nephos.example:8050", name);
+		for (int times = 0; times < 2; times++) { /* asked, and from memory */
+			assert_home(gateways[i], "GET", drive, "nephos.example", name);
+			assert_home(gateways[i], "GET", drive, "[2001:db8::1]:1", address);
+			assert_home(gateways[i], "GET", drive, "localhost:1", here);
+		}
+	}
+}
+
 /* As another gateway passes a request on. */
 static int hop(struct front *f, const char *method, unsigned drive, int epoch)
 {
@@ -341,6 +377,7 @@ int main(void)
 
 	const struct CMUnitTest of_two[] = {
 		cmocka_unit_test_setup(a_request_reaches_the_home_through_another_gateway, front_reset_drive),
+		cmocka_unit_test_setup(the_home_is_named_by_the_host_that_a_client_came_by, front_reset_drive),
 		cmocka_unit_test_setup(
 			what_was_passed_on_to_a_gateway_that_is_not_the_home_is_refused, front_reset_drive),
 		cmocka_unit_test_setup(what_was_passed_on_to_the_home_is_done_there, front_reset_drive),

@@ -116,6 +116,25 @@ static void a_block_that_would_take_of_the_reserve_is_refused_and_leaves_nothing
 	assert_int_equal(block_mem_count(w->docs.blocks), 1);
 }
 
+static int little(const char *folder, int64_t *ret_left, int64_t *ret_total)
+{
+	(void)folder;
+	*ret_left = 0;
+	*ret_total = 1024 * MIB;
+	return 0;
+}
+
+static void a_block_is_refused_where_no_row_may_come(void **state)
+{
+	struct world *w = *state;
+	const struct rows_disk_options options = {.folder = "/", .reserve = 10 * MIB, .look = little};
+
+	assert_int_equal(rows_disk_new(&options, &w->docs.rows_disk), 0);
+	assert_int_equal(keep(w), -ENOSPC);
+	assert_int_equal(block_mem_count(w->docs.blocks), 0);
+	rows_disk_free(w->docs.rows_disk);
+}
+
 static void what_nothing_refers_to_makes_room_on_the_disk(void **state)
 {
 	struct world *w = *state;
@@ -139,7 +158,7 @@ static void the_reserve_is_at_most_a_small_part_of_the_disk(void **state)
 	w->docs.blocks_reserve = 512 * MIB; /* of a disk of 1,024 */
 	block_mem_left(w->docs.blocks, 300 * MIB);
 	assert_int_equal(blocks_disk_left(&w->docs, &left), 0);
-	assert_int_equal(left, 300 * MIB - 1024 * MIB / BLOCKS_RESERVE_PART);
+	assert_int_equal(left, 300 * MIB - 1024 * MIB / ROWS_DISK_RESERVE_PART);
 	block_mem_left(w->docs.blocks, 1 * MIB);
 	assert_int_equal(blocks_disk_left(&w->docs, &left), 0);
 	assert_int_equal(left, 0);
@@ -193,6 +212,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			a_block_that_would_take_of_the_reserve_is_refused_and_leaves_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_block_is_refused_where_no_row_may_come, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_nothing_refers_to_makes_room_on_the_disk, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_reserve_is_at_most_a_small_part_of_the_disk, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_block_is_collected_where_there_is_room, setup, teardown),

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Goal: the logs of all PostgreSQL servers of a store, be they one or three, have room in half of what blocks leave free
+# of the disk; plain stores and those with standbys go by the same numbers. Usage: check_log_size.sh
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+# shellcheck source=scripts/lib/patroni/node.sh
+. scripts/lib/patroni/node.sh
+bad=0
+is() { # is WHAT WANTED GOT
+	[ "$2" = "$3" ] || { echo "$1: wanted $2, got $3"; bad=1; }
+}
+df() { printf '1M-blocks\n%sM\n' "$SIZE"; }
+# Megabytes of a disk, of one server's log, of each of three.
+while read -r SIZE one three; do
+	is "a disk of $SIZE MB, one server" "$one" "$(log_megabytes /)"
+	is "a disk of $SIZE MB, each of three" "$three" "$(log_megabytes / 3)"
+	# What PostgreSQL takes at the least is more than that on a disk below 1.5 GiB.
+	[ "$SIZE" -lt 1536 ] || is "a disk of $SIZE MB, all of them" 1 "$((3 * three <= one && one * 16 <= SIZE && one <= 1024))"
+done <<-'END'
+	100 32 32
+	1536 96 32
+	4096 256 85
+	16384 1024 341
+	16400 1024 341
+	4000000 1024 341
+END
+
+# The settings that scripts/up and the containers give to a node.
+node_at() { echo "h$2:1"; }
+node_listens() { echo "127.0.0.1:1"; }
+node_name() { echo "n-$1"; }
+node_secret() { echo secret; }
+NODE_TLS=/tls NODE_RULES=/rules NODE_SCOPE=scope PGBIN=/bin SIZE=4096
+node_config 2 /data/2 /sockets /wrapper >/dev/null || bad=1
+for setting in max_wal_size max_slot_wal_keep_size wal_keep_size; do
+	is "$setting of a node" "85MB" "$(node_config 2 /data/2 /sockets /wrapper | sed -n "s/^ *$setting: //p" | tr '\n' ' ' | sed 's/ $//')"
+done
+is "the setting of one server" 1 "$(grep -c 'max_wal_size="$(log_megabytes "$PGDATA")MB"' scripts/lib/up_postgres.sh)"
+[ "$bad" = 0 ] || exit 1
+echo "the logs of one server and of three are held to the same room"
