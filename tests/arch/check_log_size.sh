@@ -32,7 +32,12 @@ node_name() { echo "n-$1"; }
 node_secret() { echo secret; }
 NODE_TLS=/tls NODE_RULES=/rules NODE_SCOPE=scope PGBIN=/bin SIZE=4096
 node_config 2 /data/2 /sockets /wrapper >/dev/null || bad=1
-for setting in max_wal_size max_slot_wal_keep_size wal_keep_size; do
+is "what a node keeps for one that is away" "256MB" \
+	"$(node_config 2 /data/2 /sockets /wrapper | sed -n "s/^ *max_slot_wal_keep_size: //p")"
+SIZE=200000
+is "which is no more than 4 GiB" 4096 "$(kept_megabytes /)"
+SIZE=4096
+for setting in max_wal_size wal_keep_size; do
 	is "$setting of a node" "85MB" "$(node_config 2 /data/2 /sockets /wrapper | sed -n "s/^ *$setting: //p" | tr '\n' ' ' | sed 's/ $//')"
 done
 is "the setting of one server" 1 "$(grep -c 'max_wal_size="$(log_megabytes "$PGDATA")MB"' scripts/lib/up_postgres.sh)"

@@ -24,6 +24,7 @@ import appends, history, moves, streams
 SHOWN = 20
 JOURNAL_ROWS_KEPT = 100000  # common/base/limits.h: so many entries stay, however old
 RECORD = re.compile(r"<([^:<>]+):(\d{6}):x*>\n")
+PIECE = re.compile(r"<?[^<\n]*\n?")  # of what is no record: the end of one may stand before the beginning of the next
 
 
 def of_kind(notes, kind):
@@ -54,7 +55,7 @@ def judge_appends(notes, view):
             wrong.append("appends: a record that nobody wrote: %r" % found[0][:60])
         else:
             there[who].append(number)
-    left = [piece for piece in left + [text[at:]] if piece]
+    left = [piece for between in left + [text[at:]] for piece in PIECE.findall(between) if piece]
     for who, numbers in list(known.items()):
         wrong += judge_appender(who, numbers, there[who], left)
     return wrong + ["appends: a record that is none: %r" % piece[:60] for piece in left]

@@ -81,6 +81,13 @@ def doubts(notes, final):
     for view in parts["views"].values():
         view[appends.NAME] = view[appends.NAME].replace(text + other, text[:6] + other + text[6:])
     tell(not judge.judge(notes, parts), "a record of a mount may be in two pieces", judge.judge(notes, parts))
+    ends = copy.deepcopy(final)
+    first, second = appends.record("a0", 4), appends.record("a0", 3)
+    for view in ends["views"].values():
+        log = view[appends.NAME].replace(first, "").replace(second, "")
+        view[appends.NAME] = second[:6] + log.replace(other, second[6:] + first[:6] + other + first[6:])
+    wrong = judge.judge(notes, ends)
+    tell(not wrong, "the end of one may stand before the beginning of another", wrong)
     raised = notes + [dict(notes[-1], w="count", of="counters/c0", value=5, end=None, how="unknown")]
     tell(not judge.judge(raised, final), "a raise of which nobody knows may be missing", judge.judge(raised, final))
     tell(not judge.judge(notes, final, "kills"), "who had asked what was killed is left out")

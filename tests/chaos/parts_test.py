@@ -46,6 +46,15 @@ def plans_end(folder):
             good = False
         signal.alarm(0)
         tell(good, "a plan of %s alone ends" % " and ".join(names))
+    store, both, beside = world.World(folder, 1, True, folder), [], 0
+    for seed in range(SEEDS):
+        made = plan.mixed(store, list(plan.FAULTS), seed, 600, 60)
+        steps = [step.split() for step in made if not step.startswith("wait")]
+        for step, after in zip(steps, steps[1:]):
+            beside += step[0] == "&"
+            if step[0] == "&" and plan.is_of_nodes(step[1]) and plan.is_of_nodes(after[-3]):
+                both.append((seed, step, after))
+    tell(beside > 0 and not both, "no two nodes of the database are taken at once", both[:2])
 
 
 def writer(where, folder):

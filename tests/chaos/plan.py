@@ -20,20 +20,28 @@ def has_other(world, names, victim):
     return any(other not in (victim, "-") for name in names for other in FAULTS[name].victims(world))
 
 
+def is_of_nodes(name):
+    """It takes a node of the database, or its server. Two at once are a majority, without which changes wait; a mount
+    waits for no longer than a minute."""
+    return "node" in name or "database" in name
+
+
 def mixed(world, names, seed, seconds, most):
     """most: none lasts longer."""
-    rng, left, steps, beside = random.Random(seed), seconds, [wait(2)], None
+    rng, left, steps, beside, takes_node = random.Random(seed), seconds, [wait(2)], None, False
     weights = [FAULTS[name].weight for name in names]
     while names and left > 0:
         name = rng.choices(names, weights)[0]
         fault = FAULTS[name]
         victim, lasts = rng.choice(fault.victims(world)), rng.uniform(fault.least, min(fault.most, most))
         if beside:
-            if victim in (beside, "-"):
+            if victim in (beside, "-") or (takes_node and is_of_nodes(name)):
                 continue
             beside = None
-        elif rng.random() < BESIDE and fault.most > 0 and victim != "-" and has_other(world, names, victim):
-            beside = victim
+        elif rng.random() < BESIDE and fault.most > 0 and victim != "-":
+            takes_node = is_of_nodes(name)
+            others = [other for other in names if not (takes_node and is_of_nodes(other))]
+            beside = victim if has_other(world, others, victim) else None
         steps.append("%s%s %s %.1f" % ("& " if beside else "", name, victim, lasts))
         left -= lasts + TAKES_S
         if not beside:

@@ -32,6 +32,16 @@ log_megabytes() {
 	echo $((part < 32 ? 32 : part))
 }
 
+# kept_megabytes FOLDER: how much of its log a node keeps for one that is away, which has to be copied anew when that is
+# gone: 4 GiB, at most a sixteenth of the disk. Unlike the log's length it comes and goes with what is written meanwhile,
+# is seen by who looks at the room on the disk (nephos-docs --rows-disk), and needs no room kept free for it; what goes
+# on when that is short, deletions, writes little.
+kept_megabytes() {
+	local part=$(($(df --output=size -BM "$1" | tail -n 1 | tr -dc 0-9) / 16))
+	part=$((part > 4096 ? 4096 : part))
+	echo $((part < 32 ? 32 : part))
+}
+
 random_word() { head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n'; }
 
 # fill_secrets FOLDER NAMES: all that NODE_TLS holds, into a new folder.
@@ -97,10 +107,11 @@ tls_config() { # tls_config INDENT: the same files for whoever asks and for whoe
 
 # node_config N FOLDER SOCKETS WRAPPER: Patroni's settings; FOLDER: where data and what Patroni writes lie; SOCKETS: the
 # folder of PostgreSQL's socket. The three nodes may lie on one disk, and so have a third each of what their logs may
-# come to, also of the log that is kept for a node which is away: when that is gone, it has to be copied anew.
+# come to.
 node_config() {
-	local n=$1 log
+	local n=$1 log kept
 	log=$(log_megabytes "$2" 3)
+	kept=$(kept_megabytes "$2")
 	cat <<-END
 		scope: $NODE_SCOPE
 		name: $(node_name "$n")
@@ -142,7 +153,7 @@ node_config() {
 		    shared_buffers: 128MB
 		    jit: 'off'
 		    max_wal_size: ${log}MB
-		    max_slot_wal_keep_size: ${log}MB
+		    max_slot_wal_keep_size: ${kept}MB
 		    shared_preload_libraries: pg_stat_statements
 		$(bootstrap_config "$log")
 	END
