@@ -176,6 +176,17 @@ void request_wake(struct http_request *req)
 		MHD_resume_connection(req->connection);
 }
 
+void request_wake_later(struct http_request *req)
+{
+	if (!req->strand || !req->suspended) {
+		request_wake(req);
+		return;
+	}
+	req->suspended = false;
+	req->sent_ns = clock_mono_ns();
+	shortcut_leave_word(req->strand);
+}
+
 uint64_t request_body_left(const struct http_request *req)
 {
 	if (req->body_end == BODY_ENDED)

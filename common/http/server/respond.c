@@ -158,6 +158,7 @@ static void send_short(struct http_request *req, const struct answer *a, int64_t
 	request_owe(req, OWED_BY_NOBODY);
 	req->on_abort = NULL;
 	req->on_readable = NULL;
+	bool quiet = false;
 	if (req->strand) {
 		struct strand *w = req->strand;
 
@@ -167,8 +168,9 @@ static void send_short(struct http_request *req, const struct answer *a, int64_t
 		w->streams = req->streaming && has_body(req, a);
 		w->broken = r < 0;
 		strand_send(w, buf_span(&head), has_body(req, a) ? a->body : span_of(NULL, 0), &memory);
+		quiet = strand_is_quiet(w);
 	}
-	request_wake(req);
+	(quiet ? request_wake_later : request_wake)(req);
 	pthread_mutex_unlock(&req->lock);
 	buf_fini(&head);
 	free(memory);

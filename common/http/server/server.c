@@ -74,7 +74,7 @@ void server_count(struct http_request *req)
 	m = &s->route_metrics[req->route ? req->match.route : s->route_count];
 	if (req->status >= 200 && req->status < 600)
 		metric_inc(m->by_class[req->status / 100 - 2]);
-	metric_observe_ns(m->latency, clock_mono_ns() - req->started_ns);
+	metric_observe_ns(m->latency, (req->sent_ns ? req->sent_ns : clock_mono_ns()) - req->started_ns);
 	metric_add(s->bytes_in, (int64_t)req->received);
 	metric_add(s->bytes_out, (int64_t)(req->response_bytes + req->stream.sent));
 }

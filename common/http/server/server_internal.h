@@ -135,9 +135,9 @@ struct strand {
 	struct connection *connection;
 	struct http_request *req; /* under way; the loop's */
 	int fd;
-	bool readable; /* something came that was not looked at */
-	bool ended;    /* and it was the last */
-	bool dead;     /* closed, or given away; freed at the end of the loop's turn */
+	atomic_bool readable; /* something came that was not looked at; set by the loop */
+	bool ended;	      /* and it was the last */
+	bool dead;	      /* closed, or given away; freed at the end of the loop's turn */
 	struct strand *older, *younger;
 	int64_t active_ns;
 	/* Guarded by the loop's lock. */
@@ -208,6 +208,7 @@ struct http_request {
 	int64_t length;	   /* Content-Length, -1 chunked */
 	uint64_t received; /* of the body; the loop's, read by others under lock */
 	int64_t started_ns;
+	int64_t sent_ns; /* all of its answer had gone out, and the loop did not have to hear of it; 0: not so */
 	size_t path_size;
 	struct route_match match;
 	const struct http_route *route;
@@ -270,6 +271,9 @@ bool request_suspend(struct http_request *req);
 void request_has_gone_on(struct http_request *req);
 /* Lets the loop look at the request again; any thread, with req->lock held. */
 void request_wake(struct http_request *req);
+/* The same, when there is nothing left to be done but to end it: the loop does that when it looks at something else, or
+ * by its next tick. */
+void request_wake_later(struct http_request *req);
 /* The loop is not done with it. With req->lock held. */
 bool request_is_connected(const struct http_request *req);
 /* Of its connection, as long as it is that. On the loop, or with req->lock held. */
@@ -349,9 +353,13 @@ void shortcut_free(struct shortcut *s); /* after that; NULL is fine */
 void shortcut_has_room(struct shortcut *s);
 /* The loop looks at it again. Any thread, with the lock of its request held. */
 void shortcut_wake(struct strand *w);
+void shortcut_leave_word(struct strand *w); /* the same, when it is awake anyway, or by its next tick */
 
 /* strand.c. With the lock of its request held, any thread. memory: of the body, taken if it is needed. */
 void strand_send(struct strand *w, struct span head, struct span body, char **memory);
+/* All of the answer is gone, the connection stays, and nothing has come on it. The loop finds what comes later by
+ * itself: it looks at the request then, with that lock. */
+bool strand_is_quiet(struct strand *w);
 
 /* strangers.c; with the server's lock held */
 void strangers_enter(struct http_server *s, struct connection *c);

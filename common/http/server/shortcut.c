@@ -15,8 +15,12 @@
  * A connection is put into epoll once, for both directions and by edges, and taken out when it is closed or given away:
  * a request that waits for its answer costs no call for that. What comes meanwhile is noted, and looked at after it.
  *
- * Who wakes a loop that does not sleep only leaves word. Where there is no room for another connection the loop stops
- * listening, and those who come wait in the kernel's queue, until one ends (shortcut_has_room).
+ * Who wakes a loop that does not sleep only leaves word. So does who has sent all of an answer, whether it sleeps or
+ * not: to end such a request has time until something else happens, or the next tick, and a wake-up costs two threads
+ * some microseconds. Who waits for requests to end (drain) wakes it.
+ *
+ * Where there is no room for another connection the loop stops listening, and those who come wait in the kernel's
+ * queue, until one ends (shortcut_has_room).
  */
 
 #define EVENTS_PER_TURN 64
@@ -73,18 +77,35 @@ static void wake_loop(struct shortcut_loop *l)
 		(void)eventfd_write(l->wake_fd, 1);
 }
 
+/* Lock held. */
+static void make_ready(struct strand *w)
+{
+	struct shortcut_loop *l = w->loop;
+
+	if (w->is_ready)
+		return;
+	w->is_ready = true;
+	w->next_ready = NULL;
+	*l->ready_tail = w;
+	l->ready_tail = &w->next_ready;
+}
+
+void shortcut_leave_word(struct strand *w)
+{
+	struct shortcut_loop *l = w->loop;
+
+	pthread_mutex_lock(&l->lock);
+	make_ready(w);
+	pthread_mutex_unlock(&l->lock);
+}
+
 void shortcut_wake(struct strand *w)
 {
 	struct shortcut_loop *l = w->loop;
 	bool sleeps;
 
 	pthread_mutex_lock(&l->lock);
-	if (!w->is_ready) {
-		w->is_ready = true;
-		w->next_ready = NULL;
-		*l->ready_tail = w;
-		l->ready_tail = &w->next_ready;
-	}
+	make_ready(w);
 	sleeps = l->sleeps;
 	l->sleeps = false;
 	pthread_mutex_unlock(&l->lock);
@@ -331,19 +352,27 @@ static bool may_sleep(struct shortcut_loop *l)
 	return sleeps;
 }
 
+static void act_on_ready(struct shortcut_loop *l)
+{
+	struct strand *w;
+
+	while ((w = next_ready(l)) != NULL)
+		strand_act(w);
+}
+
 static void turn(struct shortcut_loop *l)
 {
 	struct epoll_event events[EVENTS_PER_TURN];
 	const int count = epoll_wait(l->epoll_fd, events, EVENTS_PER_TURN, may_sleep(l) ? TICK_MS : 0);
-	struct strand *w;
 
 	pthread_mutex_lock(&l->lock);
 	l->sleeps = false;
 	pthread_mutex_unlock(&l->lock);
+	/* What is over is ended before others look at what was counted. */
+	act_on_ready(l);
 	for (int i = 0; i < count; i++)
 		act(l, &events[i]);
-	while ((w = next_ready(l)) != NULL)
-		strand_act(w);
+	act_on_ready(l);
 	look_for_idle(l, clock_mono_ns());
 	if (!l->quiet && atomic_load(&l->shortcut->quiet))
 		take_last(l);

@@ -87,6 +87,11 @@ void strand_send(struct strand *w, struct span head, struct span body, char **me
 		w->broken = true;
 }
 
+bool strand_is_quiet(struct strand *w)
+{
+	return !w->streams && !w->broken && !w->closes && w->rest.size == 0 && !atomic_load(&w->readable);
+}
+
 /* false: the socket is full, or broken. */
 static bool flush(struct strand *w)
 {

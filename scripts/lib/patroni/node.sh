@@ -33,9 +33,9 @@ log_megabytes() {
 }
 
 # kept_megabytes FOLDER: how much of its log a node keeps for one that is away, which has to be copied anew when that is
-# gone: 4 GiB, at most a sixteenth of the disk. Unlike the log's length it comes and goes with what is written meanwhile,
-# is seen by who looks at the room on the disk (nephos-docs --rows-disk), and needs no room kept free for it; what goes
-# on when that is short, deletions, writes little.
+# gone: 4 GiB, at most a sixteenth of the disk. Unlike the log's length it comes and goes with what is written
+# meanwhile, is seen by who looks at the room on the disk (nephos-docs --rows-disk), and needs no room kept free for it;
+# what goes on when that is short, deletions, writes little.
 kept_megabytes() {
 	local part=$(($(df --output=size -BM "$1" | tail -n 1 | tr -dc 0-9) / 16))
 	part=$((part > 4096 ? 4096 : part))

@@ -28,7 +28,7 @@ struct home {
 	atomic_bool is_gone;
 	pthread_mutex_t lock; /* guards the rest */
 	struct http_request *call;
-	size_t count;			/* of its questions */
+	size_t count;		       /* of its questions */
 	int64_t stamps[QUESTIONS_MAX]; /* of these */
 };
 
@@ -144,8 +144,7 @@ static int set_up(void **state)
 	(void)snprintf(home.gateway.boot, sizeof(home.gateway.boot), "first");
 	(void)snprintf(home.gateway.hop_url, sizeof(home.gateway.hop_url), "http://127.0.0.1:%u",
 		http_server_port(home.server));
-	const struct validator_options options = {
-		.client = home.client, .registry = home.registry, .is_gone = is_gone};
+	const struct validator_options options = {.client = home.client, .registry = home.registry, .is_gone = is_gone};
 	return validator_new(&options, &home.validator);
 }
 

@@ -25,7 +25,7 @@
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
 
 static char text[256 * 1024];
-static struct gate gone; /* data of connections that was freed */
+static struct gate gone, ended;
 
 static void on_ok(struct http_request *req, void *cookie)
 {
@@ -70,6 +70,18 @@ static void on_late(struct http_request *req, void *cookie)
 	pthread_detach(thread);
 }
 
+static void note_end(void *data)
+{
+	(void)data;
+	gate_open(&ended);
+}
+
+static void on_late_noted(struct http_request *req, void *cookie)
+{
+	http_request_set_data(req, req, note_end);
+	on_late(req, cookie);
+}
+
 struct counted {
 	int requests;
 };
@@ -108,6 +120,7 @@ static const struct http_route routes[] = {
 	ROUTE("GET", "/taken", HTTP_BODY_NONE, on_big),
 	ROUTE("GET", "/copied", HTTP_BODY_NONE, on_big),
 	ROUTE("GET", "/late", HTTP_BODY_NONE, on_late),
+	ROUTE("GET", "/noted", HTTP_BODY_NONE, on_late_noted),
 	ROUTE("PUT", "/body", HTTP_BODY_WHOLE, on_body),
 	ROUTE("PUT", "/count", HTTP_BODY_WHOLE, on_count),
 	{0},
@@ -147,6 +160,23 @@ static void requests_that_come_together_are_answered_in_turn(void **state)
 	is_answered(fd, "late");
 	is_answered(fd, "abc");
 	is_answered(fd, "/b");
+	close(fd);
+	http_server_stop(s);
+}
+
+/* The loop is not woken for that; it finds out when it looks, at the latest with its next tick. */
+static void what_another_thread_has_answered_ends_without_anything_else(void **state)
+{
+	struct http_server *s = start(0, 0);
+	const int fd = wire_connect(http_server_port(s));
+
+	(void)state;
+	gate_init(&ended);
+	assert_true(wire_say(fd, GET("/noted")));
+	is_answered(fd, "late");
+	assert_true(gate_wait(&ended, 1));
+	assert_true(wire_say(fd, GET("/a")));
+	is_answered(fd, "/a");
 	close(fd);
 	http_server_stop(s);
 }
@@ -316,6 +346,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests_that_come_together_are_answered_in_turn),
+		cmocka_unit_test(what_another_thread_has_answered_ends_without_anything_else),
 		cmocka_unit_test(what_comes_in_pieces_is_answered_once_it_is_there),
 		cmocka_unit_test(a_connection_is_the_same_after_it_went_to_the_library),
 		cmocka_unit_test(an_answer_that_the_socket_does_not_take_comes_whole),
