@@ -94,10 +94,10 @@ static bool find(struct hit *hit, int64_t user, uint32_t drive, bool again)
 	const int64_t now_ns = clock_boot_ns();
 	struct kept_key key;
 
-	if (!kept_key_make(&key, user, drive, http_request_header(req, "Accept"), target))
-		return false;
 	keeper_look(hit->proxy->with.keeper, drive, user, &hit->at);
 	if (hit->at.way != KEEPER_HERE || !hit->at.serves || !reaches_floor(req, hit->at.incarnation, hit->at.seq))
+		return false;
+	if (!kept_key_make(&key, user, drive, http_request_header(req, "Accept"), target))
 		return false;
 	const struct span text = span_of(key.text, key.size);
 	struct answer *answer =

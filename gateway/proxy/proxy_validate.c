@@ -201,7 +201,6 @@ static void judge(struct proxy *p, const struct validation_question *q, const st
 	struct validation_verdict *ret)
 {
 	int64_t saw = 0;
-
 	const struct cache_question about = {.key = q->key, .user = q->user, .drive = q->drive, .stamp = q->stamp};
 
 	*ret = (struct validation_verdict){.outcome = VALIDATION_UNKNOWN};

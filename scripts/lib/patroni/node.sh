@@ -23,12 +23,17 @@ make_certificate() {
 		rm -f "$at/ca.key" "$at/node.csr" "$at/ca.srl"
 }
 
+# sixteenth FOLDER MOST: of the disk of FOLDER, in megabytes, and no more than that.
+sixteenth() {
+	local part=$(($(df --output=size -BM "$1" | tail -n 1 | tr -dc 0-9) / 16))
+	echo $((part > $2 ? $2 : part))
+}
+
 # log_megabytes FOLDER [NODES]: how long a server's log of changes may become. All NODES on the disk of FOLDER together:
 # half of what blocks leave free there (nephos-docs --blocks-reserve: 2 GiB, at most an eighth), which rows leave free,
 # too. A server that has no room for its log ends. 32: the least that PostgreSQL takes.
 log_megabytes() {
-	local part=$(($(df --output=size -BM "$1" | tail -n 1 | tr -dc 0-9) / 16))
-	part=$(((part > 1024 ? 1024 : part) / ${2:-1}))
+	local part=$(($(sixteenth "$1" 1024) / ${2:-1}))
 	echo $((part < 32 ? 32 : part))
 }
 
@@ -37,8 +42,8 @@ log_megabytes() {
 # meanwhile, is seen by who looks at the room on the disk (nephos-docs --rows-disk), and needs no room kept free for it;
 # what goes on when that is short, deletions, writes little.
 kept_megabytes() {
-	local part=$(($(df --output=size -BM "$1" | tail -n 1 | tr -dc 0-9) / 16))
-	part=$((part > 4096 ? 4096 : part))
+	local part
+	part=$(sixteenth "$1" 4096)
 	echo $((part < 32 ? 32 : part))
 }
 
